@@ -1,0 +1,165 @@
+package bundle
+
+import (
+	"context"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"io"
+	"os"
+	"sync"
+	"sync/atomic"
+
+	"github.com/gwe-project/gwe/engine/fault"
+)
+
+// blockSize is the unit of the digests.
+const blockSize = 1 << 20
+
+// digests vouch, in the second pass, for what the first pass read. They are AES-GMAC (NIST SP 800-38D) under a random key
+// of this process, with the block's number as nonce: whoever can write to the file cannot know the key, and so cannot make
+// a block with the same digest. It is several times as fast as a plain hash would be, and hashing is what a pass costs.
+type digests struct {
+	mac    cipher.AEAD
+	blocks [][aes.BlockSize]byte
+}
+
+func newDigests(size int64) (*digests, error) {
+	key := make([]byte, 32)
+	if _, err := rand.Read(key); err != nil {
+		return nil, err
+	}
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, err
+	}
+	mac, err := cipher.NewGCM(block)
+	if err != nil {
+		return nil, err
+	}
+	return &digests{mac: mac, blocks: make([][aes.BlockSize]byte, 0, (size+blockSize-1)/blockSize)}, nil
+}
+
+func (d *digests) of(index int64, block []byte) (digest [aes.BlockSize]byte) {
+	var nonce [12]byte
+	binary.BigEndian.PutUint64(nonce[4:], uint64(index))
+	d.mac.Seal(digest[:0], nonce[:], nil, block)
+	return digest
+}
+
+// rawReader reads a package's file block by block, in a goroutine of its own. In the first pass (record) it keeps the
+// digests, in the second it hands a block on only when its digest is the same again.
+type rawReader struct {
+	*ahead
+	position atomic.Int64
+
+	mutex sync.Mutex
+	fault error
+}
+
+func (p *Package) raw(ctx context.Context, known *digests, record bool) *rawReader {
+	r := &rawReader{}
+	var index int64
+	fill := func(buffer []byte) (int, error) {
+		length, err := p.readBlock(ctx, index, buffer)
+		if err == nil && record {
+			known.blocks = append(known.blocks, known.of(index, buffer[:length]))
+		}
+		if err == nil && !record && known.of(index, buffer[:length]) != known.blocks[index] {
+			err = p.changed("block %d is not what was verified", index)
+		}
+		if err != nil && err != io.EOF {
+			r.keep(err)
+			return 0, err
+		}
+		index++
+		r.position.Add(int64(length))
+		return length, err
+	}
+	// The two passes share their buffers: without that, half of the memory would be garbage of the first one.
+	if p.buffers == nil {
+		p.buffers = buffersOf(3, blockSize)
+	}
+	r.ahead = readAhead(p.buffers, fill)
+	return r
+}
+
+// readBlock gives the block of that number, short only at the end of the file as it was opened; after that io.EOF.
+func (p *Package) readBlock(ctx context.Context, index int64, buffer []byte) (int, error) {
+	if ctx.Err() != nil {
+		return 0, fault.New(fault.Interrupted, "interrupted", "reading %s was interrupted", p.path).WithCause(context.Cause(ctx))
+	}
+	start := index * blockSize
+	if start >= p.size {
+		return 0, io.EOF
+	}
+	want := min(blockSize, p.size-start)
+	length, err := p.file.ReadAt(buffer[:want], start)
+	switch {
+	case int64(length) == want:
+		return length, nil
+	case errors.Is(err, io.EOF):
+		return 0, p.changed("it became shorter")
+	default:
+		return 0, fault.New(fault.Errored, "package-unreadable", "cannot read %s", p.path).WithCause(err)
+	}
+}
+
+// sameSize makes sure that the file did not change its size since it was opened.
+func (p *Package) sameSize() error {
+	info, err := p.file.Stat()
+	if err != nil {
+		return fault.New(fault.Errored, "package-unreadable", "cannot read %s", p.path).WithCause(err)
+	}
+	if info.Size() != p.size {
+		return p.changed("it had %d bytes and has %d now", p.size, info.Size())
+	}
+	return nil
+}
+
+func (p *Package) changed(format string, arguments ...any) error {
+	return fault.New(fault.Refused, "package-changed", "%s changed while it was read", p.path).
+		WithCause(fault.New(fault.Refused, "package-changed", format, arguments...)).
+		WithHint("nothing else may write to the file: fetch it under another name, rename it when it is complete, and try again")
+}
+
+func (r *rawReader) keep(err error) {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	if r.fault == nil {
+		r.fault = err
+	}
+}
+
+// trouble gives the fault that the file itself caused, which explains any error of the layers above; nil is none.
+func (r *rawReader) trouble() error {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	return r.fault
+}
+
+// openRegular opens a regular file for reading and never blocks on a pipe or a device.
+func openRegular(path, code string) (*os.File, int64, error) {
+	file, err := os.OpenFile(path, os.O_RDONLY|nonBlocking, 0)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, 0, fault.New(fault.Refused, code+"-missing", "there is no file %s", path).
+			WithHint("see that the path is right, and that what it lies on is mounted")
+	}
+	if err != nil {
+		return nil, 0, fault.New(fault.Refused, code+"-unreadable", "cannot open %s", path).WithCause(err).
+			WithHint("let the user who runs gwe read it")
+	}
+	info, err := file.Stat()
+	if err != nil {
+		file.Close()
+		return nil, 0, fault.New(fault.Refused, code+"-unreadable", "cannot read %s", path).WithCause(err)
+	}
+	if !info.Mode().IsRegular() {
+		file.Close()
+		return nil, 0, fault.New(fault.Refused, code+"-not-a-file", "%s is not a regular file", path).
+			WithHint("name the file itself; what comes through a pipe has to be stored first")
+	}
+	return file, info.Size(), nil
+}

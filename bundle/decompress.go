@@ -1,0 +1,102 @@
+package bundle
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"io"
+
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/gwe-project/gwe/bundle/inflate"
+)
+
+// Compression is how the tar in a package is compressed.
+type Compression string
+
+const (
+	Zstandard Compression = "zstd"
+	Gzip      Compression = "gzip"
+	// Uncompressed is a plain tar.
+	Uncompressed Compression = "none"
+)
+
+// windowMaximum is the largest zstd window that is accepted: what `zstd --ultra -22` uses. It is the most memory that a
+// package can ask for; gwe pack writes windows of 4 MiB at most.
+const windowMaximum = 128 << 20
+
+// Decompress tells the compression by the first bytes and gives the tar. Decompression runs in a goroutine of its own, a
+// few buffers ahead; Close ends it and leaves r open. A damaged stream is the fault archive-damaged.
+func Decompress(r io.Reader) (io.ReadCloser, Compression, error) {
+	buffered := bufio.NewReaderSize(r, copyBuffer)
+	start, err := buffered.Peek(512)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, "", err
+	}
+	kind := compressionOf(start)
+	switch kind {
+	case Gzip:
+		decoder := inflate.NewReader(buffered)
+		return decompressor{readAhead(buffersOf(decoderBuffers, decoderBuffer), wrapped(decoder)), func() {}}, kind, nil
+	case Zstandard:
+		decoder, err := zstd.NewReader(buffered, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
+			zstd.WithDecoderMaxWindow(windowMaximum))
+		if err != nil {
+			return nil, "", damaged(err)
+		}
+		return decompressor{readAhead(buffersOf(decoderBuffers, decoderBuffer), wrapped(decoder)), decoder.Close}, kind, nil
+	case Uncompressed:
+		return io.NopCloser(buffered), kind, nil
+	}
+	return nil, "", refuse("package-not-an-archive", "the package does not hold a tar archive, compressed with zstd or gzip or not at all").
+		WithHint("make it with gwe pack, or with tar --zstd or tar -z")
+}
+
+const (
+	layerBuffers   = 2
+	layerBuffer    = 256 << 10
+	decoderBuffers = 4
+	decoderBuffer  = 256 << 10
+)
+
+// wrapped makes faults of a decoder's errors.
+func wrapped(decoder io.Reader) func([]byte) (int, error) {
+	return func(buffer []byte) (int, error) {
+		n, err := decoder.Read(buffer)
+		switch {
+		case err == nil || err == io.EOF:
+			return n, err
+		case errors.Is(err, zstd.ErrWindowSizeExceeded):
+			return n, refuse("package-window-too-large", "unpacking would need more than %d MiB of memory", windowMaximum>>20).
+				WithHint("pack it with gwe pack, or with zstd --long=27 or less")
+		default:
+			return n, damaged(err)
+		}
+	}
+}
+
+type decompressor struct {
+	*ahead
+	release func()
+}
+
+func (d decompressor) Close() error {
+	err := d.ahead.Close()
+	d.release()
+	return err
+}
+
+// compressionOf tells a compression by the first bytes of a file; "" is none that is known.
+func compressionOf(start []byte) Compression {
+	switch {
+	case bytes.HasPrefix(start, []byte{0x1f, 0x8b}):
+		return Gzip
+	case bytes.HasPrefix(start, []byte{0x28, 0xb5, 0x2f, 0xfd}):
+		return Zstandard
+	case len(start) >= 4 && start[0]&0xf0 == 0x50 && bytes.Equal(start[1:4], []byte{0x2a, 0x4d, 0x18}):
+		return Zstandard // a skippable frame first, as pzstd writes
+	case len(start) >= 262 && bytes.Equal(start[257:262], []byte("ustar")):
+		return Uncompressed
+	}
+	return ""
+}

@@ -1,0 +1,226 @@
+package bundle
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/gwe-project/gwe/engine/durable"
+	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/value"
+)
+
+// PackOptions says what to pack, and how.
+type PackOptions struct {
+	// Folder is the tree.
+	Folder string
+	// Output is the package's file, or a folder that receives it under its own name. "" is the working directory.
+	Output string
+	// Name is the one top-level folder in the package; "" is the folder's own name.
+	Name string
+	// Exclude are patterns beside .git, .svn and .bzr, as a shell's: one without a slash is a name anywhere in the tree, one
+	// with a slash is a path from its top. What lies below an excluded folder is excluded.
+	Exclude []string
+	// Compression is Zstandard where it is "".
+	Compression Compression
+	// Level is 1 (fast) to 9 for gzip and to 22 for zstd; 0 is the usual one.
+	Level int
+	// SigningKey is a file with an exported secret key, mode 0600; Passphrase opens it where it is locked.
+	SigningKey string
+	Passphrase value.Secret
+	// EncryptFor are files with public keys. Each of them can decrypt the package; none means that it is not encrypted.
+	EncryptFor []string
+	// Progress, which may be nil, is told how many bytes of the files are packed, of how many.
+	Progress func(current, total int64)
+}
+
+// packedWindow bounds what unpacking needs in memory: a device unpacks in less than 32 MiB, all of gwe included.
+const packedWindow = 4 << 20
+
+// Pack packs a tree into a signed package and gives the package's path. The package appears under its name when it is
+// complete and on the disk; nothing is left of one that failed. An older package of that name is replaced.
+//
+// The same tree gives the same tar, byte by byte: entries sorted by name, numeric owners without names, modes,
+// modification times to the nanosecond, links, and nothing else of the file system (no extended attributes, no access
+// times).
+func Pack(ctx context.Context, options PackOptions) (path string, err error) {
+	folder, name, err := options.place()
+	if err != nil {
+		return "", err
+	}
+	seal, err := newSealer(options)
+	if err != nil {
+		return "", err
+	}
+	root, err := os.OpenRoot(folder)
+	if err != nil {
+		return "", refuse("pack-folder", "cannot read the folder %s", folder).WithCause(err)
+	}
+	defer root.Close()
+	excluded, err := parsePatterns(options.Exclude)
+	if err != nil {
+		return "", err
+	}
+	tree := &tree{ctx: ctx, root: root, folder: folder, name: name, excluded: excluded, progress: options.Progress}
+	if err := tree.survey(); err != nil {
+		return "", err
+	}
+	if path, err = options.target(folder, name); err != nil {
+		return "", err
+	}
+	file, err := os.CreateTemp(filepath.Dir(path), durable.Prefix+"pack-*")
+	if err != nil {
+		return "", fault.New(fault.Failed, "pack-output", "cannot write into %s", filepath.Dir(path)).WithCause(err)
+	}
+	defer func() {
+		file.Close()
+		if err != nil {
+			os.Remove(file.Name())
+		}
+	}()
+	buffered := bufio.NewWriterSize(file, blockSize)
+	if err := options.write(buffered, seal, tree); err != nil {
+		if fault.As(err) == nil {
+			err = fault.New(fault.Failed, "pack-output", "cannot write %s", path).WithCause(err)
+		}
+		return "", err
+	}
+	if err := errors.Join(buffered.Flush(), file.Chmod(0o644), file.Sync()); err != nil {
+		return "", fault.New(fault.Failed, "pack-output", "cannot write %s", path).WithCause(err)
+	}
+	return path, durable.Rename(file.Name(), path)
+}
+
+// write puts the layers on top of each other: tar, compression, signature, encryption, file.
+func (o PackOptions) write(file io.Writer, seal *sealer, tree *tree) error {
+	sealed, err := seal.open(file)
+	if err != nil {
+		return err
+	}
+	compressed, err := o.compressor(sealed)
+	if err != nil {
+		return err
+	}
+	if err := tree.write(compressed); err != nil {
+		compressed.Close()
+		return err
+	}
+	if err := compressed.Close(); err != nil {
+		return err
+	}
+	return sealed.Close()
+}
+
+func (o PackOptions) compressor(w io.Writer) (io.WriteCloser, error) {
+	switch o.compression() {
+	case Gzip:
+		level := gzip.DefaultCompression
+		if o.Level != 0 {
+			level = o.Level
+		}
+		return gzip.NewWriterLevel(w, level)
+	default:
+		level := zstd.SpeedDefault
+		if o.Level != 0 {
+			level = zstd.EncoderLevelFromZstd(o.Level)
+		}
+		return zstd.NewWriter(w, zstd.WithEncoderLevel(level), zstd.WithWindowSize(packedWindow),
+			zstd.WithEncoderConcurrency(runtime.GOMAXPROCS(0)))
+	}
+}
+
+func (o PackOptions) compression() Compression {
+	if o.Compression == "" {
+		return Zstandard
+	}
+	return o.Compression
+}
+
+// place finds the folder and the name of the top-level folder, and checks what can be checked before anything is read.
+func (o PackOptions) place() (folder, name string, err error) {
+	highest := 22
+	switch o.compression() {
+	case Zstandard:
+	case Gzip:
+		highest = 9
+	default:
+		return "", "", refuse("pack-compression", "packages are not compressed with %q", o.Compression).WithHint("use zstd or gzip")
+	}
+	if o.Level < 0 || o.Level > highest {
+		return "", "", refuse("pack-compression", "%s has no level %d", o.compression(), o.Level).WithHint("use 1 to %d", highest)
+	}
+	if folder, err = filepath.Abs(o.Folder); err != nil {
+		return "", "", refuse("pack-folder", "cannot find the folder %q", o.Folder).WithCause(err)
+	}
+	info, err := os.Stat(folder)
+	if err != nil {
+		return "", "", refuse("pack-folder", "cannot read the folder %s", folder).WithCause(err)
+	}
+	if !info.IsDir() {
+		return "", "", refuse("pack-folder", "%s is not a folder", folder)
+	}
+	if name = o.Name; name == "" {
+		name = filepath.Base(folder)
+	}
+	return folder, name, checkName(name)
+}
+
+// checkName refuses names of top-level folders that unpack would refuse, or that could not be used as a file's name.
+func checkName(name string) error {
+	hint := "give the release a name of its own, firmware-1.2.3 say (--name)"
+	switch {
+	case name == "current" || name == "failsafe":
+		return refuse("pack-name", "a release cannot have the name %q, which is that of a link beside the releases", name).WithHint("%s", hint)
+	case name == "." || name == ".." || name == "/" || strings.HasPrefix(name, "."):
+		return refuse("pack-name", "a release cannot have the name %q", name).WithHint("%s", hint)
+	case strings.Contains(name, "/") || !utf8.ValidString(name) || strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }):
+		return refuse("pack-name", "the name of a release is plain printable text without slashes, not %q", name).WithHint("%s", hint)
+	case len(name) > 200:
+		return refuse("pack-name", "the name of the release is too long").WithHint("%s", hint)
+	}
+	return nil
+}
+
+// target gives the package's path, and refuses one inside the tree: the package would hold itself.
+func (o PackOptions) target(folder, name string) (string, error) {
+	suffix := ".tar.zst.gpg"
+	if o.compression() == Gzip {
+		suffix = ".tar.gz.gpg"
+	}
+	path := o.Output
+	if path == "" {
+		path = "."
+	}
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		path = filepath.Join(path, name+suffix)
+	} else if err == nil && !info.Mode().IsRegular() {
+		return "", refuse("pack-output", "%s is there and is not a file", path)
+	}
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return "", refuse("pack-output", "cannot find %q", o.Output).WithCause(err)
+	}
+	real, err := filepath.EvalSymlinks(filepath.Dir(path))
+	if err != nil {
+		return "", refuse("pack-output", "cannot write into %s", filepath.Dir(path)).WithCause(err)
+	}
+	source, err := filepath.EvalSymlinks(folder)
+	if err != nil {
+		return "", refuse("pack-folder", "cannot read the folder %s", folder).WithCause(err)
+	}
+	if real == source || strings.HasPrefix(real, strings.TrimSuffix(source, "/")+"/") {
+		return "", refuse("pack-output", "the package %s would lie in the folder that it is made of", path).
+			WithHint("write it elsewhere: into the folder above, say (--to ..)")
+	}
+	return path, nil
+}

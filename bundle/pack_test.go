@@ -1,0 +1,355 @@
+package bundle
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// firmware makes a small tree with everything that a package can hold.
+func firmware(t testing.TB) string {
+	t.Helper()
+	folder := filepath.Join(t.TempDir(), "fw-1")
+	old := time.Date(2024, 2, 3, 4, 5, 6, 0, time.UTC)
+	for _, err := range []error{
+		os.MkdirAll(filepath.Join(folder, "bin", "deep"), 0o755),
+		os.Mkdir(filepath.Join(folder, "empty"), 0o700),
+		os.WriteFile(filepath.Join(folder, "bin", "run"), []byte("#!/bin/sh\n"), 0o755),
+		os.WriteFile(filepath.Join(folder, "bin", "deep", "data"), bytes.Repeat([]byte("data "), 300000), 0o600),
+		os.WriteFile(filepath.Join(folder, "zero"), nil, 0o644),
+		os.WriteFile(filepath.Join(folder, "näme with ünicode"), []byte("x"), 0o644),
+		os.WriteFile(filepath.Join(folder, "not utf8 \xff\xfe"), []byte("x"), 0o644),
+		os.WriteFile(filepath.Join(folder, strings.Repeat("long", 50)), []byte("x"), 0o644),
+		os.Link(filepath.Join(folder, "bin", "run"), filepath.Join(folder, "twin")),
+		os.Symlink("bin/run", filepath.Join(folder, "link")),
+		os.Symlink("nowhere", filepath.Join(folder, "dangling")),
+		os.Chmod(filepath.Join(folder, "bin", "run"), 0o755|os.ModeSetuid),
+		os.Chown(filepath.Join(folder, "zero"), 1234567, 3000000),
+		os.Chtimes(filepath.Join(folder, "zero"), old, old),
+		os.Chtimes(filepath.Join(folder, "bin", "deep", "data"), old.Add(7), old.Add(123456789)),
+		os.MkdirAll(filepath.Join(folder, ".git", "objects"), 0o755),
+		os.WriteFile(filepath.Join(folder, ".git", "config"), []byte("x"), 0o644),
+		os.MkdirAll(filepath.Join(folder, "bin", ".svn"), 0o755),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return folder
+}
+
+// pack packs with a key of gpg's.
+func pack(t testing.TB, options PackOptions) string {
+	t.Helper()
+	if options.SigningKey == "" {
+		options.SigningKey = gpg(t).secret(t, "ed")
+	}
+	if options.Output == "" {
+		options.Output = t.TempDir()
+	}
+	path, err := Pack(context.Background(), options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// TestGnuPGReadsWhatIsPacked lets gpg verify and decrypt, and GNU tar unpack, and compares with what cp -a gives.
+func TestGnuPGReadsWhatIsPacked(t *testing.T) {
+	home := gpg(t)
+	folder := firmware(t)
+	for _, test := range []struct {
+		signer, recipient string
+		compression       Compression
+	}{
+		{"ed", "", Gzip}, {"rsa", "", Gzip}, {"nist", "", Zstandard}, {"nist521", "", Zstandard},
+		{"ed", "rsa", Gzip}, {"rsa", "ed", Zstandard}, {"nist", "nist", Gzip}, {"nist521", "nist521", Gzip},
+	} {
+		t.Run(fmt.Sprintf("%s for %s, %s", test.signer, test.recipient, test.compression), func(t *testing.T) {
+			options := PackOptions{Folder: folder, Compression: test.compression, SigningKey: home.secret(t, test.signer)}
+			policy := Policy{Keyring: home.keyring(t, test.signer)}
+			if test.recipient != "" {
+				options.EncryptFor = []string{filepath.Join(home.keyring(t, test.recipient), test.recipient+".asc")}
+				policy.DecryptKey = home.secret(t, test.recipient)
+			}
+			path := pack(t, options)
+			status := filepath.Join(t.TempDir(), "status")
+			plain := home.must(t, nil, "--status-file", status, "--decrypt", path)
+			verdict, err := os.ReadFile(status)
+			if err != nil || !bytes.Contains(verdict, []byte("VALIDSIG "+home.keys[test.signer])) {
+				t.Fatalf("gpg does not find the signature good:\n%s", verdict)
+			}
+			archive, verified, err := open(t, path, policy)
+			if err != nil || verified.Name != "fw-1" {
+				t.Fatal(err)
+			}
+			if test.compression == Gzip {
+				unpacked := t.TempDir()
+				untar := exec.Command("tar", "-xzpf", "-", "-C", unpacked)
+				untar.Stdin = bytes.NewReader(plain)
+				if output, err := untar.CombinedOutput(); err != nil {
+					t.Fatalf("%v\n%s", err, output)
+				}
+				want := listing(t, folder, ".git", ".svn")
+				if difference := cmp.Diff(want, listing(t, filepath.Join(unpacked, "fw-1"))); difference != "" {
+					t.Error(difference)
+				}
+			}
+			if top, err := tar.NewReader(bytes.NewReader(archive)).Next(); err != nil || top.Name != "fw-1/" {
+				t.Errorf("%v, %v", top, err)
+			}
+		})
+	}
+}
+
+// listing describes a tree: kinds, modes, owners, times, contents, links.
+func listing(t testing.TB, folder string, without ...string) []string {
+	t.Helper()
+	var lines []string
+	first := map[uint64]string{}
+	err := filepath.Walk(folder, func(path string, info os.FileInfo, err error) error {
+		if err != nil {
+			return err
+		}
+		if slices.Contains(without, info.Name()) {
+			return filepath.SkipDir
+		}
+		name, _ := filepath.Rel(folder, path)
+		status := info.Sys().(*syscall.Stat_t)
+		line := fmt.Sprintf("%q %v %d:%d", name, info.Mode(), status.Uid, status.Gid)
+		if !info.IsDir() {
+			line += info.ModTime().UTC().Format(" 2006-01-02T15:04:05.999999999")
+		}
+		switch info.Mode().Type() {
+		case 0:
+			content, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			if status.Nlink > 1 {
+				if first[status.Ino] == "" {
+					first[status.Ino] = name
+				}
+				line += " = " + first[status.Ino]
+			}
+			line += fmt.Sprintf(" %x", sha256.Sum256(content))
+		case os.ModeSymlink:
+			target, err := os.Readlink(path)
+			if err != nil {
+				return err
+			}
+			line += " -> " + target
+		}
+		lines = append(lines, line)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return lines
+}
+
+func TestSameTreeSameTar(t *testing.T) {
+	folder := firmware(t)
+	copied := filepath.Join(t.TempDir(), "fw-1")
+	if output, err := exec.Command("cp", "-a", folder, copied).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, output)
+	}
+	policy := Policy{Keyring: gpg(t).keyring(t, "ed")}
+	var tars [][]byte
+	for _, path := range []string{
+		pack(t, PackOptions{Folder: folder}),
+		pack(t, PackOptions{Folder: copied + "/", Compression: Gzip, Level: 1}),
+		pack(t, PackOptions{Folder: filepath.Join(copied, "bin", ".."), Level: 11}),
+	} {
+		archive, _, err := open(t, path, policy)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tars = append(tars, archive)
+	}
+	if !bytes.Equal(tars[0], tars[1]) || !bytes.Equal(tars[0], tars[2]) {
+		t.Error("the same tree gave different tars")
+	}
+	if bytes.Contains(tars[0], []byte("root")) {
+		t.Error("the tar names users")
+	}
+}
+
+func TestPackExcludes(t *testing.T) {
+	folder := firmware(t)
+	for name, test := range map[string]struct {
+		exclude []string
+		absent  []string
+		present []string
+	}{
+		"always":        {nil, []string{"fw-1/.git/", "fw-1/.git/config", "fw-1/bin/.svn/"}, []string{"fw-1/bin/run", "fw-1/empty/"}},
+		"name":          {[]string{"run"}, []string{"fw-1/bin/run"}, []string{"fw-1/twin"}},
+		"pattern":       {[]string{"d?ta", "z*"}, []string{"fw-1/bin/deep/data", "fw-1/zero"}, []string{"fw-1/bin/deep/"}},
+		"path":          {[]string{"bin/deep"}, []string{"fw-1/bin/deep/", "fw-1/bin/deep/data"}, []string{"fw-1/bin/"}},
+		"top only":      {[]string{"/deep", "./run"}, nil, []string{"fw-1/bin/deep/", "fw-1/bin/run"}},
+		"folder's name": {[]string{"deep/"}, []string{"fw-1/bin/deep/"}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			archive, _, err := open(t, pack(t, PackOptions{Folder: folder, Exclude: test.exclude}), Policy{Keyring: gpg(t).keyring(t, "ed")})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var names []string
+			for reader := tar.NewReader(bytes.NewReader(archive)); ; {
+				header, err := reader.Next()
+				if errors.Is(err, io.EOF) {
+					break
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				names = append(names, header.Name)
+			}
+			for _, absent := range test.absent {
+				if slices.Contains(names, absent) {
+					t.Errorf("%s is packed", absent)
+				}
+			}
+			for _, present := range test.present {
+				if !slices.Contains(names, present) {
+					t.Errorf("%s is not packed", present)
+				}
+			}
+		})
+	}
+}
+
+func TestPackRefuses(t *testing.T) {
+	home := gpg(t)
+	folder := firmware(t)
+	special := filepath.Join(t.TempDir(), "special")
+	for _, err := range []error{os.Mkdir(special, 0o755), makePipe(filepath.Join(special, "pipe"))} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	current := filepath.Join(t.TempDir(), "current")
+	if err := os.Symlink(folder, current); err != nil {
+		t.Fatal(err)
+	}
+	key := home.secret(t, "ed")
+	for name, test := range map[string]struct {
+		options PackOptions
+		code    string
+	}{
+		"no key":             {PackOptions{Folder: folder}, "signing-key-wanted"},
+		"public key":         {PackOptions{Folder: folder, SigningKey: private(t, filepath.Join(home.keyring(t, "ed"), "ed.asc"))}, "signing-key-public"},
+		"expired key":        {PackOptions{Folder: folder, SigningKey: home.secret(t, "expired")}, "package-key-expired"},
+		"missing key":        {PackOptions{Folder: folder, SigningKey: key + "x"}, "signing-key-missing"},
+		"no folder":          {PackOptions{Folder: folder + "x", SigningKey: key}, "pack-folder"},
+		"a file":             {PackOptions{Folder: filepath.Join(folder, "zero"), SigningKey: key}, "pack-folder"},
+		"the root":           {PackOptions{Folder: "/", SigningKey: key}, "pack-name"},
+		"current":            {PackOptions{Folder: current, SigningKey: key}, "pack-name"},
+		"failsafe":           {PackOptions{Folder: folder, Name: "failsafe", SigningKey: key}, "pack-name"},
+		"a path as name":     {PackOptions{Folder: folder, Name: "a/b", SigningKey: key}, "pack-name"},
+		"hidden":             {PackOptions{Folder: folder, Name: ".x", SigningKey: key}, "pack-name"},
+		"a pipe":             {PackOptions{Folder: special, SigningKey: key}, "pack-special-file"},
+		"bad pattern":        {PackOptions{Folder: folder, Exclude: []string{"["}, SigningKey: key}, "pack-pattern"},
+		"xz":                 {PackOptions{Folder: folder, Compression: "xz", SigningKey: key}, "pack-compression"},
+		"level":              {PackOptions{Folder: folder, Compression: Gzip, Level: 10, SigningKey: key}, "pack-compression"},
+		"into itself":        {PackOptions{Folder: folder, Output: filepath.Join(folder, "bin"), SigningKey: key}, "pack-output"},
+		"nowhere":            {PackOptions{Folder: folder, Output: filepath.Join(folder, "none", "x.gpg"), SigningKey: key}, "pack-output"},
+		"for a secret only":  {PackOptions{Folder: folder, SigningKey: key, EncryptFor: []string{filepath.Join(folder, "zero")}}, "recipient-key-unreadable"},
+		"for a signing key":  {PackOptions{Folder: folder, SigningKey: key, EncryptFor: []string{filepath.Join(home.keyring(t, "weak"), "weak.asc")}}, "recipient-key-unusable"},
+		"for a missing file": {PackOptions{Folder: folder, SigningKey: key, EncryptFor: []string{key + "x"}}, "recipient-key-missing"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			output := t.TempDir()
+			if test.options.Output == "" {
+				test.options.Output = output
+			}
+			before := listing(t, folder)
+			_, err := Pack(t.Context(), test.options)
+			wantCode(t, err, test.code)
+			if left, _ := os.ReadDir(output); len(left) > 0 {
+				t.Errorf("%s is left", left[0].Name())
+			}
+			if difference := cmp.Diff(before, listing(t, folder)); difference != "" {
+				t.Error(difference)
+			}
+		})
+	}
+}
+
+func private(t testing.TB, path string) string {
+	t.Helper()
+	if err := os.Chmod(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// TestPackIsDisturbed changes the tree, or interrupts, when half of it is packed.
+func TestPackIsDisturbed(t *testing.T) {
+	for name, test := range map[string]struct {
+		code    string
+		disturb func(folder string, cancel context.CancelFunc) error
+	}{
+		"interrupted": {"interrupted", func(folder string, cancel context.CancelFunc) error { cancel(); return nil }},
+		"shorter": {"pack-tree-changed", func(folder string, cancel context.CancelFunc) error {
+			return os.Truncate(filepath.Join(folder, "bin", "deep", "data"), 10)
+		}},
+		"longer": {"pack-tree-changed", func(folder string, cancel context.CancelFunc) error {
+			return os.Truncate(filepath.Join(folder, "bin", "deep", "data"), 1<<22)
+		}},
+		"a file less": {"pack-tree-changed", func(folder string, cancel context.CancelFunc) error {
+			return errors.Join(os.Remove(filepath.Join(folder, "zero")), os.WriteFile(filepath.Join(folder, "bin", "deep", "data"), []byte("x"), 0o600))
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			folder, output := firmware(t), t.TempDir()
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			disturbed := false
+			_, err := Pack(ctx, PackOptions{Folder: folder, Output: output, SigningKey: gpg(t).secret(t, "ed"), Progress: func(current, total int64) {
+				if !disturbed {
+					disturbed = true
+					if err := test.disturb(folder, cancel); err != nil {
+						t.Error(err)
+					}
+				}
+			}})
+			wantCode(t, err, test.code)
+			if left, _ := os.ReadDir(output); len(left) > 0 {
+				t.Errorf("%s is left", left[0].Name())
+			}
+		})
+	}
+}
+
+func TestPackReplacesAnOlderPackage(t *testing.T) {
+	folder, output := firmware(t), t.TempDir()
+	path := filepath.Join(output, "mine.gpg")
+	write(t, path, []byte("old"), 0o644)
+	var last, sum int64
+	have := pack(t, PackOptions{Folder: folder, Output: path, Progress: func(current, total int64) { last, sum = current, total }})
+	if have != path || last != sum || sum == 0 {
+		t.Errorf("%s, %d of %d", have, last, sum)
+	}
+	if left, _ := os.ReadDir(output); len(left) != 1 {
+		t.Errorf("%d files are left", len(left))
+	}
+	if _, _, err := open(t, path, Policy{Keyring: gpg(t).keyring(t, "ed")}); err != nil {
+		t.Error(err)
+	}
+}

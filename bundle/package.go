@@ -1,0 +1,49 @@
+package bundle
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+)
+
+// nonBlocking keeps open(2) from waiting for the other end of a named pipe.
+const nonBlocking = syscall.O_NONBLOCK
+
+// Package is an opened package file. All reading goes through one descriptor, so that a file put in its place meanwhile
+// changes nothing.
+type Package struct {
+	file *os.File
+	path string
+	size int64
+	// buffers are those of the one reader that there is at a time.
+	buffers [][]byte
+}
+
+// Open opens a package. It refuses what is not a regular file.
+func Open(path string) (*Package, error) {
+	file, size, err := openRegular(path, "package")
+	if err != nil {
+		return nil, err
+	}
+	return &Package{file: file, path: path, size: size}, nil
+}
+
+// Close gives the descriptor back. Readers of the content must be closed before.
+func (p *Package) Close() error { return p.file.Close() }
+
+// Size is the file's length in bytes when it was opened.
+func (p *Package) Size() int64 { return p.size }
+
+// Name is the file's name without the suffixes of the format: firmware-2.tar.zst.gpg is firmware-2.
+func (p *Package) Name() string { return nameOf(p.path) }
+
+func nameOf(path string) string {
+	name := filepath.Base(path)
+	for _, suffix := range []string{".asc", ".gpg", ".pgp", ".tgz", ".tzst", ".zst", ".gz", ".tar"} {
+		if bare, found := strings.CutSuffix(name, suffix); found && bare != "" {
+			name = bare
+		}
+	}
+	return name
+}

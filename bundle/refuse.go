@@ -1,0 +1,29 @@
+package bundle
+
+import (
+	"errors"
+	"io"
+
+	"github.com/gwe-project/gwe/engine/fault"
+)
+
+func refuse(code, format string, arguments ...any) *fault.Fault {
+	return fault.New(fault.Refused, code, format, arguments...)
+}
+
+// diagnose turns an error from the layers of a message into a fault. What the file itself did wrong comes first: the
+// layers above only stumbled over it.
+func (p *Package) diagnose(raw *rawReader, err error) error {
+	if trouble := raw.trouble(); trouble != nil {
+		return trouble
+	}
+	if found := fault.As(err); found != nil {
+		return found
+	}
+	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+		return refuse("package-truncated", "%s ends too early", p.path).
+			WithHint("the file is not complete: fetch or copy it again")
+	}
+	return refuse("package-damaged", "%s is damaged", p.path).WithCause(err).
+		WithHint("the file is not as it was written: fetch or copy it again")
+}

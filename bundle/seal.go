@@ -1,0 +1,95 @@
+package bundle
+
+import (
+	"crypto"
+	"errors"
+	"io"
+	"time"
+
+	"github.com/ProtonMail/go-crypto/openpgp/packet"
+	openpgp "github.com/ProtonMail/go-crypto/openpgp/v2"
+)
+
+// sealer signs a stream and, where there are recipients, encrypts it, so that every GnuPG since 2.1 can read it.
+type sealer struct {
+	signer     *openpgp.Entity
+	recipients []*openpgp.Entity
+	config     *packet.Config
+}
+
+func newSealer(options PackOptions) (*sealer, error) {
+	if options.SigningKey == "" {
+		return nil, refuse("signing-key-wanted", "a package is always signed, and no signing key was given").
+			WithHint("make one with gwe keys new NAME, or export one with gpg --export-secret-keys, and name it with --key")
+	}
+	secrets, err := readSecretKeys(options.SigningKey, options.Passphrase, "signing")
+	if err != nil {
+		return nil, err
+	}
+	s := &sealer{config: &packet.Config{
+		DefaultHash:            crypto.SHA256, // fast where the processor helps; the library takes a longer one for keys that want it
+		DefaultCipher:          packet.CipherAES256,
+		DefaultCompressionAlgo: packet.CompressionNone, // the tar is compressed already
+	}}
+	now := time.Now()
+	var problem error
+	for _, entity := range secrets {
+		if problem = canSign(entity, now); problem == nil {
+			s.signer = entity
+			break
+		}
+	}
+	if problem != nil {
+		return nil, problem
+	}
+	for _, path := range options.EncryptFor {
+		recipient, err := readRecipient(path, now)
+		if err != nil {
+			return nil, err
+		}
+		s.recipients = append(s.recipients, recipient)
+	}
+	return s, nil
+}
+
+// canSign makes sure of what the device will make sure of.
+func canSign(entity *openpgp.Entity, now time.Time) error {
+	if problem := usable(signingKey{entity: entity, public: entity.PrimaryKey}, now); problem != nil && problem.Code != "package-key-unusable" {
+		return problem
+	}
+	key, ok := entity.SigningKey(now, nil)
+	if !ok || key.PrivateKey == nil || key.PrivateKey.Dummy() {
+		return refuse("signing-key-unusable", "the key %s %s cannot sign", fingerprintOf(entity.PrimaryKey), userIDOf(entity)).
+			WithHint("make a signing key with gwe keys new NAME, and see that its secret part is in the file")
+	}
+	return nil
+}
+
+func readRecipient(path string, now time.Time) (*openpgp.Entity, error) {
+	content, err := readKeyFile(path, "recipient-key")
+	if err != nil {
+		return nil, err
+	}
+	entities, err := parseKeys(content)
+	if err == nil && len(entities) != 1 {
+		err = errors.New("it holds more than one key")
+	}
+	if err != nil {
+		return nil, refuse("recipient-key-unreadable", "%s is not one public key", path).WithCause(err).
+			WithHint("export the device's public key: gwe keys export, or gpg --export --armor")
+	}
+	if _, err := entities[0].EncryptionKeyWithError(now, nil); err != nil {
+		return nil, refuse("recipient-key-unusable", "nothing can be encrypted for the key in %s", path).WithCause(err).
+			WithHint("it needs an encryption subkey that has not expired")
+	}
+	return entities[0], nil
+}
+
+// open starts the message; the writer must be closed for the signature to be written.
+func (s *sealer) open(w io.Writer) (io.WriteCloser, error) {
+	signers := []*openpgp.Entity{s.signer}
+	if len(s.recipients) == 0 {
+		return openpgp.Sign(w, signers, nil, s.config)
+	}
+	return openpgp.Encrypt(w, s.recipients, nil, signers, nil, s.config)
+}

@@ -1,0 +1,240 @@
+package bundle
+
+import (
+	"archive/tar"
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"strings"
+	"syscall"
+
+	"github.com/gwe-project/gwe/engine/fault"
+)
+
+// tree walks a folder and writes it as a tar. It is walked twice, and never kept in memory: first to see what it holds
+// and whether all of it can be packed, then to write.
+type tree struct {
+	ctx      context.Context
+	root     *os.Root
+	folder   string
+	name     string
+	excluded patterns
+	progress func(current, total int64)
+
+	current, total int64
+	buffer         []byte
+	// firsts are the names of files that have several, by identity.
+	firsts map[identity]string
+}
+
+type identity struct{ device, inode uint64 }
+
+// complaintsMaximum is how many entries that cannot be packed are named.
+const complaintsMaximum = 10
+
+// survey sums up the sizes and refuses what no package can hold.
+func (t *tree) survey() error {
+	var refused []string
+	err := t.walk(func(name string, info fs.FileInfo) error {
+		switch info.Mode().Type() {
+		case 0:
+			t.total += info.Size()
+		case fs.ModeDir, fs.ModeSymlink:
+		default:
+			refused = append(refused, kindOf(info.Mode())+" "+name)
+		}
+		return nil
+	})
+	if err != nil || len(refused) == 0 {
+		return err
+	}
+	shown := strings.Join(refused[:min(len(refused), complaintsMaximum)], ", ")
+	if len(refused) > complaintsMaximum {
+		shown += ", ..."
+	}
+	return refuse("pack-special-file", "%s holds what a package cannot: %s", t.folder, shown).
+		WithHint("remove it, or leave it out with --exclude; programs make sockets and pipes anew when they start")
+}
+
+func kindOf(mode fs.FileMode) string {
+	switch {
+	case mode&fs.ModeSocket != 0:
+		return "the socket"
+	case mode&fs.ModeNamedPipe != 0:
+		return "the named pipe"
+	case mode&fs.ModeDevice != 0:
+		return "the device"
+	}
+	return "the special file"
+}
+
+// walk calls visit for everything that is not excluded, folders before what is in them, in the order of the names. The
+// name of the tree's own folder is ".".
+func (t *tree) walk(visit func(name string, info fs.FileInfo) error) error {
+	return fs.WalkDir(t.root.FS(), ".", func(name string, entry fs.DirEntry, err error) error {
+		if t.ctx.Err() != nil {
+			return fault.New(fault.Interrupted, "interrupted", "packing %s was interrupted", t.folder).WithCause(context.Cause(t.ctx))
+		}
+		if err != nil {
+			return t.unreadable(name, err)
+		}
+		if name != "." && t.excluded.match(name) {
+			if entry.IsDir() {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		info, err := t.root.Lstat(name)
+		if err != nil {
+			return t.unreadable(name, err)
+		}
+		return visit(name, info)
+	})
+}
+
+func (t *tree) unreadable(name string, err error) error {
+	if fault.As(err) != nil {
+		return err
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return t.moved(name)
+	}
+	return fault.New(fault.Failed, "pack-unreadable", "cannot read %s", path.Join(t.folder, name)).WithCause(err).
+		WithHint("pack as a user who may read the whole folder")
+}
+
+// moved is the fault of a tree that something writes to meanwhile.
+func (t *tree) moved(name string) error {
+	return fault.New(fault.Failed, "pack-tree-changed", "%s changed while it was packed", path.Join(t.folder, name)).
+		WithHint("stop what writes to the folder, or pack a copy of it")
+}
+
+// write writes the tar.
+func (t *tree) write(w io.Writer) error {
+	t.buffer, t.firsts = make([]byte, copyBuffer*4), map[identity]string{}
+	writer := tar.NewWriter(w)
+	if err := t.walk(func(name string, info fs.FileInfo) error { return t.entry(writer, name, info) }); err != nil {
+		return err
+	}
+	return writer.Close()
+}
+
+func (t *tree) entry(w *tar.Writer, name string, info fs.FileInfo) error {
+	header := t.header(name, info)
+	switch info.Mode().Type() {
+	case fs.ModeDir:
+		header.Typeflag = tar.TypeDir
+		header.Name += "/"
+		return t.put(w, header)
+	case fs.ModeSymlink:
+		target, err := t.root.Readlink(name)
+		if err != nil {
+			return t.unreadable(name, err)
+		}
+		header.Typeflag, header.Linkname = tar.TypeSymlink, target
+		return t.put(w, header)
+	case 0:
+		return t.file(w, name, header, info)
+	}
+	return t.moved(name)
+}
+
+// header holds what every kind of entry has.
+func (t *tree) header(name string, info fs.FileInfo) *tar.Header {
+	status := info.Sys().(*syscall.Stat_t)
+	header := &tar.Header{
+		Name:    path.Join(t.name, name),
+		Mode:    int64(status.Mode & 0o7777),
+		Uid:     int(status.Uid),
+		Gid:     int(status.Gid),
+		ModTime: info.ModTime(),
+	}
+	// USTAR has whole seconds; without this the writer would round.
+	if info.ModTime().Nanosecond() != 0 {
+		header.Format = tar.FormatPAX
+	}
+	return header
+}
+
+func (t *tree) put(w *tar.Writer, header *tar.Header) error {
+	if err := w.WriteHeader(header); err != nil {
+		if errors.Is(err, tar.ErrHeader) {
+			return refuse("pack-name", "%q cannot be packed", header.Name).WithCause(err)
+		}
+		return err
+	}
+	return nil
+}
+
+// file writes a regular file, or a link to the name under which it was written before.
+func (t *tree) file(w *tar.Writer, name string, header *tar.Header, seen fs.FileInfo) error {
+	file, err := t.root.OpenFile(name, os.O_RDONLY|nonBlocking, 0)
+	if err != nil {
+		return t.unreadable(name, err)
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return t.unreadable(name, err)
+	}
+	if !os.SameFile(seen, info) || !unchanged(seen, info) {
+		return t.moved(name)
+	}
+	header.Typeflag = tar.TypeReg
+	status := info.Sys().(*syscall.Stat_t)
+	if status.Nlink > 1 {
+		self := identity{uint64(status.Dev), status.Ino}
+		if first, found := t.firsts[self]; found {
+			header.Typeflag, header.Linkname = tar.TypeLink, first
+			t.advance(info.Size())
+			return t.put(w, header)
+		}
+		t.firsts[self] = header.Name
+	}
+	header.Size = info.Size()
+	if err := t.put(w, header); err != nil {
+		return err
+	}
+	if err := t.content(w, name, file, info.Size()); err != nil {
+		return err
+	}
+	if after, err := file.Stat(); err != nil || !unchanged(info, after) {
+		return t.moved(name)
+	}
+	return nil
+}
+
+func unchanged(before, after fs.FileInfo) bool {
+	return before.Size() == after.Size() && before.ModTime().Equal(after.ModTime()) && before.Mode() == after.Mode()
+}
+
+func (t *tree) content(w io.Writer, name string, file io.Reader, size int64) error {
+	for size > 0 {
+		if t.ctx.Err() != nil {
+			return fault.New(fault.Interrupted, "interrupted", "packing %s was interrupted", t.folder).WithCause(context.Cause(t.ctx))
+		}
+		n, err := file.Read(t.buffer[:min(size, int64(len(t.buffer)))])
+		if errors.Is(err, io.EOF) && n == 0 {
+			return t.moved(name)
+		}
+		if err != nil && n == 0 {
+			return t.unreadable(name, err)
+		}
+		if _, err := w.Write(t.buffer[:n]); err != nil {
+			return err
+		}
+		size -= int64(n)
+		t.advance(int64(n))
+	}
+	return nil
+}
+
+func (t *tree) advance(bytes int64) {
+	t.current += bytes
+	if t.progress != nil {
+		t.progress(min(t.current, t.total), t.total)
+	}
+}

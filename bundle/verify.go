@@ -1,0 +1,315 @@
+package bundle
+
+import (
+	"bufio"
+	"context"
+	"crypto"
+	_ "crypto/sha256" // registers the hashes of signatures
+	_ "crypto/sha3"
+	_ "crypto/sha512"
+	"hash"
+	"io"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/ProtonMail/go-crypto/openpgp/packet"
+	openpgp "github.com/ProtonMail/go-crypto/openpgp/v2"
+
+	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/value"
+)
+
+// Policy says whose packages are accepted, and how they are opened.
+type Policy struct {
+	// Keyring is the folder of trusted public keys.
+	Keyring string
+	// SignedBy are the fingerprints of the accepted keys, whole or their last 16 digits or more; spaces are allowed. Empty
+	// accepts every key of the keyring.
+	SignedBy []string
+	// DecryptKey is a file with an exported secret key, mode 0600, for encrypted packages; "" is none.
+	DecryptKey string
+	// Passphrase opens that key, where it is locked.
+	Passphrase value.Secret
+	// Signature is a file with a detached signature. "" expects the signature inside, or, where the package is no OpenPGP
+	// message, beside it as <package>.sig or <package>.asc.
+	Signature string
+}
+
+// Verified is a package whose signature was found good.
+type Verified struct {
+	// Signer signed it.
+	Signer Signer
+	// Name is the file's name without the suffixes of the format.
+	Name string
+
+	source  *Package
+	digests *digests
+	framing framing
+	session *session
+	current *rawReader
+}
+
+// framing is what lies between the file and the compressed tar.
+type framing int
+
+const (
+	framingNone framing = iota
+	framingBinary
+	framingArmour
+)
+
+// pass is the first pass over a package: read all, hash, keep digests.
+type pass struct {
+	source   *Package
+	raw      *rawReader
+	ring     *Keyring
+	pins     []string
+	secrets  openpgp.EntityList
+	progress func(current, total int64)
+	session  *session
+	framing  framing
+}
+
+// Verify reads the whole package and decides whether the policy accepts its signature. progress, which may be nil, is told
+// how many bytes of the file were read, of how many.
+func (p *Package) Verify(ctx context.Context, policy Policy, progress func(current, total int64)) (*Verified, error) {
+	ring, err := LoadKeyring(policy.Keyring)
+	if err != nil {
+		return nil, err
+	}
+	first := &pass{source: p, ring: ring, progress: progress}
+	if first.pins, err = normalisePins(policy.SignedBy); err != nil {
+		return nil, err
+	}
+	if policy.DecryptKey != "" {
+		if first.secrets, err = readSecretKeys(policy.DecryptKey, policy.Passphrase, "package-decrypt"); err != nil {
+			return nil, err
+		}
+	}
+	known, err := newDigests(p.size)
+	if err != nil {
+		return nil, fault.New(fault.Errored, "random-unavailable", "cannot make a random key").WithCause(err)
+	}
+	first.raw = p.raw(ctx, known, true)
+	signer, err := first.run(policy.Signature)
+	first.raw.Close()
+	if err == nil {
+		err = p.sameSize()
+	}
+	if err != nil {
+		return nil, p.diagnose(first.raw, err)
+	}
+	return &Verified{
+		Signer: signer, Name: p.Name(), source: p, digests: known,
+		framing: first.framing, session: first.session, current: first.raw,
+	}, nil
+}
+
+// run tells by the first bytes which of the three forms the package has: inline signature, detached signature over a
+// compressed tar, or (only where the policy names the signature file) detached signature over an OpenPGP message.
+func (f *pass) run(signaturePath string) (Signer, error) {
+	var raw io.Reader = f.raw
+	if f.progress != nil {
+		raw = &progressReader{f}
+	}
+	reader := bufio.NewReaderSize(raw, copyBuffer)
+	start, err := reader.Peek(512)
+	if len(start) == 0 {
+		return Signer{}, truncated(err)
+	}
+	isMessage := looksLikeMessage(start)
+	switch {
+	case isArmoured(start):
+		f.framing = framingArmour
+	case isMessage:
+		f.framing = framingBinary
+	}
+	if signaturePath == "" && !isMessage {
+		if signaturePath = f.source.signatureBeside(); signaturePath == "" {
+			return Signer{}, f.source.unsigned(start)
+		}
+	}
+	if signaturePath == "" {
+		return f.inline(reader)
+	}
+	signatures, err := readSignatures(signaturePath)
+	if err != nil {
+		return Signer{}, err
+	}
+	hashes, err := f.hashesFor(signatures)
+	if err != nil {
+		return Signer{}, err
+	}
+	if isMessage {
+		err = f.unwrap(bufio.NewReaderSize(io.TeeReader(reader, writers(hashes)), copyBuffer))
+	} else {
+		_, err = io.CopyBuffer(writers(hashes), onlyReader{reader}, make([]byte, copyBuffer))
+	}
+	if err != nil {
+		return Signer{}, err
+	}
+	return f.verdict(signatures, hashes)
+}
+
+// inline verifies a message that holds its own signature.
+func (f *pass) inline(reader *bufio.Reader) (Signer, error) {
+	m, after, err := openFraming(reader, f.framing, unlockWith(f.secrets), true)
+	if err != nil {
+		return Signer{}, err
+	}
+	f.session = m.session
+	if len(m.onePass) == 0 {
+		return Signer{}, notSigned(f.source.path)
+	}
+	known := false
+	var hashes []hash.Hash
+	for _, onePass := range m.onePass {
+		known = known || len(f.ring.find(onePass.KeyId, onePass.KeyFingerprint)) > 0
+		h, err := hashOf(onePass.Hash, onePass.Salt)
+		if err != nil {
+			return Signer{}, err
+		}
+		hashes = append(hashes, h)
+	}
+	if !known {
+		return Signer{}, f.ring.stranger(m.onePass[0].KeyId)
+	}
+	// Decrypting and inflating run beside the hashing.
+	content := m.content
+	if len(m.layers) > 0 {
+		beside := readAhead(buffersOf(layerBuffers, layerBuffer), content.Read)
+		defer beside.Close()
+		content = beside
+	}
+	if _, err := io.CopyBuffer(writers(hashes), onlyReader{content}, make([]byte, copyBuffer)); err != nil {
+		return Signer{}, err
+	}
+	signatures, err := m.finish()
+	if err == nil {
+		err = after()
+	}
+	if err != nil {
+		return Signer{}, err
+	}
+	for i, onePass := range m.onePass {
+		if !announced(onePass, signatures[i]) {
+			return Signer{}, refuse("package-signature-bad", "the signature is not the one that was announced before the content")
+		}
+	}
+	return f.verdict(signatures, hashes)
+}
+
+// unwrap reads a message whose bytes a detached signature vouches for; what it holds may be signed again or not.
+func (f *pass) unwrap(reader *bufio.Reader) error {
+	m, after, err := openFraming(reader, f.framing, unlockWith(f.secrets), true)
+	if err != nil {
+		return err
+	}
+	f.session = m.session
+	if _, err := io.Copy(io.Discard, m.content); err != nil {
+		return err
+	}
+	if _, err := m.finish(); err != nil {
+		return err
+	}
+	return after()
+}
+
+// verdict accepts the first signature that is good; without one, the fault of a known key says more than that of a
+// stranger.
+func (f *pass) verdict(signatures []*packet.Signature, hashes []hash.Hash) (Signer, error) {
+	var worst *fault.Fault
+	for i, signature := range signatures {
+		signer, problem := f.ring.judge(hashes[i], signature, f.pins, time.Now())
+		if problem == nil {
+			return signer, nil
+		}
+		if worst == nil || worst.Code == "package-signer-unknown" {
+			worst = problem
+		}
+	}
+	return Signer{}, worst
+}
+
+// announced tells whether a signature is the one that a one-pass packet promised.
+func announced(onePass *packet.OnePassSignature, signature *packet.Signature) bool {
+	return (onePass.Version == 6) == (signature.Version == 6) &&
+		onePass.SigType == signature.SigType &&
+		onePass.Hash == signature.Hash &&
+		onePass.PubKeyAlgo == signature.PubKeyAlgo &&
+		string(onePass.Salt) == string(signature.Salt()) &&
+		signature.IssuerKeyId != nil && *signature.IssuerKeyId == onePass.KeyId
+}
+
+// openFraming opens the message, and gives what must be checked after it.
+func openFraming(reader *bufio.Reader, framing framing, unlock unlocker, checked bool) (*message, func() error, error) {
+	after := func() error { return nil }
+	if framing == framingArmour {
+		var err error
+		if reader, after, err = dearmour(reader); err != nil {
+			return nil, nil, err
+		}
+	}
+	m, err := walk(reader, unlock, checked)
+	return m, after, err
+}
+
+func hashOf(algorithm crypto.Hash, salt []byte) (hash.Hash, error) {
+	if !algorithm.Available() {
+		return nil, refuse("package-signature-weak", "the signature's hash %s is not accepted", algorithm).
+			WithHint("sign with --digest-algo SHA256, or with gwe pack")
+	}
+	h := algorithm.New()
+	h.Write(salt)
+	return h, nil
+}
+
+func writers(hashes []hash.Hash) io.Writer {
+	all := make([]io.Writer, len(hashes))
+	for i, h := range hashes {
+		all[i] = h
+	}
+	return io.MultiWriter(all...)
+}
+
+// onlyReader hides WriteTo, so that a copy uses the buffer that it was given.
+type onlyReader struct{ io.Reader }
+
+type progressReader struct{ pass *pass }
+
+func (p *progressReader) Read(buffer []byte) (int, error) {
+	n, err := p.pass.raw.Read(buffer)
+	p.pass.progress(p.pass.raw.position.Load(), p.pass.source.size)
+	return n, err
+}
+
+func notSigned(path string) error {
+	return refuse("package-unsigned", "%s is not signed", path).
+		WithHint("sign it: gwe pack signs what it packs, gpg --sign or gpg --detach-sign what is packed already")
+}
+
+// unsigned says why a file without any signature is refused.
+func (p *Package) unsigned(start []byte) error {
+	if compressionOf(start) == "" {
+		return refuse("package-not-openpgp", "%s is not a package: it is neither an OpenPGP message nor a compressed tar", p.path).
+			WithHint("make one with gwe pack")
+	}
+	return refuse("package-unsigned", "%s is not signed, and there is no %s.sig or .asc beside it", p.path, filepath.Base(p.path)).
+		WithHint("sign it: gpg --detach-sign %s", p.path)
+}
+
+// normalisePins checks fingerprints and gives them in upper case without spaces.
+func normalisePins(given []string) ([]string, error) {
+	var pins []string
+	for _, text := range given {
+		pin := strings.ToUpper(strings.Join(strings.Fields(text), ""))
+		pin = strings.TrimPrefix(pin, "0X")
+		if len(pin) < 16 || len(pin) > 64 || strings.Trim(pin, "0123456789ABCDEF") != "" {
+			return nil, refuse("signed-by-invalid", "%q is not a fingerprint: it needs 16 hexadecimal digits or more", text).
+				WithHint("gwe keys list and gpg --fingerprint show it")
+		}
+		pins = append(pins, pin)
+	}
+	return pins, nil
+}

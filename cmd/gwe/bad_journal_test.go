@@ -1,0 +1,182 @@
+package main_test
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// interrupted is a device with a run that was killed in its second step. begun is what the first one made.
+func interrupted(t testing.TB) (d *device, journal string) {
+	t.Helper()
+	d = newDevice(t)
+	command := d.command("run", d.recipe("slow.yaml", slow), "-i", "dir="+d.root)
+	check(t, command.Start())
+	waitFor(t, d.root+"/begun")
+	run := filepath.Join(d.state, "runs", d.runs()[0])
+	waitForText(t, run+"/log/0001.jsonl", `"first"`)
+	check(t, command.Process.Signal(syscall.SIGKILL))
+	_ = command.Wait()
+	return d, run + "/journal"
+}
+
+// change writes a file anew.
+func change(t testing.TB, path string, how func([]byte) []byte) {
+	t.Helper()
+	content, err := os.ReadFile(path)
+	check(t, err)
+	check(t, os.WriteFile(path, how(bytes.TrimRight(content, "\x00")), 0o600))
+}
+
+// TestTornJournals: what a power cut does to the end of a journal is no damage.
+func TestTornJournals(t *testing.T) {
+	for name, how := range map[string]func([]byte) []byte{
+		"as it is":      func(text []byte) []byte { return text },
+		"cut":           func(text []byte) []byte { return text[:len(text)-7] },
+		"half a record": func(text []byte) []byte { return append(text, `{"number":99,"synced":`...) },
+		"zeros":         func(text []byte) []byte { return append(text, make([]byte, 8192)...) },
+		"rubbish":       func(text []byte) []byte { return append(text, "\xff\xfe rubbish \n\n"...) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			d, journal := interrupted(t)
+			change(t, journal, how)
+			d.gwe("runs").said(t, 0, "pending")
+			d.gwe("show").said(t, 0, "pending", "begun")
+			d.gwe("recover").said(t, 0, "everything was put back", "put back")
+			if _, err := os.Stat(d.root + "/begun"); err == nil {
+				t.Error("the first step was not put back")
+			}
+			d.gwe("runs").said(t, 0, "put back: gwe died")
+			d.gwe("recover").said(t, 0)
+			d.clean()
+		})
+	}
+}
+
+// TestDamagedJournals: what no power cut can have done is named, and nothing goes on by itself until a person has looked.
+func TestDamagedJournals(t *testing.T) {
+	for name, test := range map[string]struct {
+		how   func([]byte) []byte
+		code  int
+		words []string
+	}{
+		"a flipped bit": {func(text []byte) []byte { text[len(text)/3] ^= 4; return text },
+			5, []string{"is damaged at record", "by hand", "gwe log"}},
+		"zeros inside": {func(text []byte) []byte { clear(text[len(text)/3 : len(text)/2]); return text },
+			5, []string{"is damaged at record", "by hand"}},
+		"a record taken out": {func(text []byte) []byte {
+			lines := bytes.SplitAfter(text, []byte("\n"))
+			return bytes.Join(append(lines[:2:2], lines[3:]...), nil)
+		}, 5, []string{"is damaged at record 3", "by hand"}},
+		"zeros all over": {func(text []byte) []byte { return make([]byte, len(text)) }, 5, []string{"by hand"}},
+		"emptied":        {func([]byte) []byte { return nil }, 5, []string{"by hand"}},
+		"another file":   {func([]byte) []byte { return []byte("dear diary\n") }, 5, []string{"by hand"}},
+		"a newer format": {func(text []byte) []byte {
+			return bytes.Replace(text, []byte(`"format":1`), []byte(`"format":2`), 1)
+		}, 6, []string{"has format 2", "or a newer one"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d, journal := interrupted(t)
+			change(t, journal, test.how)
+			damaged, err := os.ReadFile(journal)
+			check(t, err)
+			path := d.packItems("fw-2", release("fw-2")...)
+			asBefore := d.snapshot()
+			run := d.runs()[0]
+			for _, command := range [][]string{{"recover"}, d.updating(path), {"show", run}} {
+				d.gwe(command...).said(t, test.code, append(test.words, run)...)
+			}
+			d.gwe("runs").said(t, 0, run, "damaged")
+			d.gwe("runs", "--output", "json").said(t, 0, run, "damaged")
+			d.gwe("log", run).said(t, 0, "slow", "first")
+			for name, is := range d.snapshot() {
+				if asBefore[name] != is {
+					t.Errorf("%s is %s", name, is)
+				}
+			}
+			if now, err := os.ReadFile(journal); err != nil || !bytes.Equal(now, damaged) {
+				t.Errorf("the damaged journal was touched (%v)", err)
+			}
+			// The way out that the hint tells.
+			check(t, os.Remove(d.root+"/begun"))
+			check(t, os.Rename(filepath.Dir(journal), d.root+"/put-aside"))
+			d.update(path).said(t, 0)
+			d.running("fw-2", ".pre-install of fw-2", ".post-install of fw-2")
+		})
+	}
+}
+
+// TestSpoiltState: other things in the state folder that are not as gwe left them.
+func TestSpoiltState(t *testing.T) {
+	for name, test := range map[string]struct {
+		spoil func(t *testing.T, run string)
+		code  int
+		words []string
+	}{
+		"frozen recipe changed": {func(t *testing.T, run string) {
+			check(t, os.WriteFile(run+"/recipe.yaml", []byte(strings.Replace(slow, "begun", "gone", 1)), 0o600))
+		}, 5, []string{"not the one that it began with", "SHA-256"}},
+		"frozen recipe gone": {func(t *testing.T, run string) { check(t, os.Remove(run+"/recipe.yaml")) },
+			5, []string{"frozen recipe", "cannot be read"}},
+		"journal is a folder": {func(t *testing.T, run string) {
+			check(t, os.Remove(run+"/journal"))
+			check(t, os.Mkdir(run+"/journal", 0o700))
+		}, 5, []string{"cannot read the journal"}},
+		"journal is gone": {func(t *testing.T, run string) { check(t, os.Remove(run+"/journal")) },
+			5, []string{"journal", "by hand"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d, journal := interrupted(t)
+			test.spoil(t, filepath.Dir(journal))
+			d.gwe("recover").said(t, test.code, append(test.words, d.runs()[0], "  = ")...)
+			d.update(d.packItems("fw-2", release("fw-2")...)).said(t, test.code, append(test.words, d.runs()[0], "  = ")...)
+			d.running("fw-1")
+		})
+	}
+}
+
+// TestWithoutOriginals: recovery needs neither the recipe's file, nor the package, nor the keys.
+func TestWithoutOriginals(t *testing.T) {
+	d := newDevice(t)
+	script := "#!/bin/sh\necho x > \"$1/../../begun\"\nsleep 1000\n"
+	path := d.packItems("fw-2", withHook("fw-2", script, 0)...)
+	asBefore := d.holds()
+	command := d.command(d.updating(path)...)
+	command.Args[2] = d.shipped("10m")
+	check(t, command.Start())
+	waitFor(t, d.root+"/begun")
+	check(t, command.Process.Signal(syscall.SIGKILL))
+	_ = command.Wait()
+	check(t, os.Remove(path))
+	check(t, os.Remove(command.Args[2]))
+	check(t, os.RemoveAll(d.keys))
+	d.gwe("recover").said(t, 0, "everything was put back")
+	asBefore()
+	d.running("fw-1", ".pre-install of fw-2", ".pre-install of fw-1", ".post-install of fw-1")
+}
+
+// TestRecipeEdited: the run goes by the recipe as it was at the start.
+func TestRecipeEdited(t *testing.T) {
+	d := newDevice(t)
+	path := d.recipe("slow.yaml", slow)
+	command := d.command("run", path, "-i", "dir="+d.root)
+	check(t, command.Start())
+	waitFor(t, d.root+"/begun")
+	check(t, os.WriteFile(path, []byte(strings.ReplaceAll(slow, "/done", "/elsewhere")), 0o644))
+	check(t, os.WriteFile(d.root+"/go", nil, 0o644))
+	check(t, command.Wait())
+	if _, err := os.Stat(d.root + "/done"); err != nil {
+		t.Error(err)
+	}
+
+	// Nor does recovery look at the file.
+	d, _ = interrupted(t)
+	check(t, os.WriteFile(d.root+"/slow.yaml", []byte("not: a recipe"), 0o644))
+	d.gwe("recover").said(t, 0, "everything was put back")
+	if _, err := os.Stat(d.root + "/begun"); err == nil {
+		t.Error("the first step was not put back")
+	}
+}

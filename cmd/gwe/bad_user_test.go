@@ -1,0 +1,50 @@
+package main_test
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+// nobody is the user and the group that owns nothing.
+const nobody = 65534
+
+// asNobody runs gwe as another user than root. Everyone may pass on the way to the device's folder.
+func (d *device) asNobody(arguments ...string) outcome {
+	d.Helper()
+	folder := filepath.Join(d.root, "bin")
+	if _, err := os.Stat(folder); err != nil {
+		// The one of the scripts lies where only root gets.
+		content, err := os.ReadFile("/proc/self/exe")
+		check(d, err)
+		check(d, os.Mkdir(folder, 0o755))
+		check(d, os.WriteFile(folder+"/gwe", content, 0o755))
+	}
+	command := d.command(arguments...)
+	command.Path, command.Err = folder+"/gwe", nil
+	command.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+	for at := d.root; at != "/"; at = filepath.Dir(at) {
+		info, err := os.Stat(at)
+		check(d, err)
+		check(d, os.Chmod(at, info.Mode()|0o011))
+	}
+	return d.end(command)
+}
+
+// giveAway makes nobody the owner of a whole tree, or, for the device's folder, of that folder alone.
+func (d *device) giveAway(folders ...string) {
+	d.Helper()
+	for _, folder := range folders {
+		if folder == d.root {
+			check(d, os.Chown(folder, nobody, nobody))
+			continue
+		}
+		check(d, filepath.WalkDir(folder, func(path string, _ fs.DirEntry, err error) error {
+			if err != nil {
+				return err
+			}
+			return os.Lchown(path, nobody, nobody)
+		}))
+	}
+}

@@ -1,0 +1,121 @@
+package main
+
+import (
+	"bytes"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/pflag"
+	"gopkg.in/yaml.v3"
+
+	"github.com/gwe-project/gwe/engine"
+)
+
+// inputFlags are -i and --inputs.
+type inputFlags struct {
+	values []string
+	file   string
+}
+
+func (f *inputFlags) declare(flags *pflag.FlagSet) {
+	flags.StringArrayVarP(&f.values, "input", "i", nil, "`NAME=VALUE` of an input; NAME=@FILE, NAME=env:VARIABLE and NAME=fd:NUMBER read it (@@ is a plain @)")
+	flags.StringVar(&f.file, "inputs", "", "YAML `file` with inputs; -i wins over it")
+}
+
+// read gives the inputs. A secret may come from a file, a variable or a descriptor only: a command line is public.
+func (f *inputFlags) read(console *console) (engine.Inputs, error) {
+	given := engine.Inputs{}
+	if f.file != "" {
+		if err := readInputs(f.file, given); err != nil {
+			return nil, err
+		}
+	}
+	folder, err := os.Getwd()
+	if err != nil {
+		return nil, err
+	}
+	seen := map[string]bool{}
+	for _, one := range f.values {
+		name, text, found := strings.Cut(one, "=")
+		if !found || name == "" {
+			return nil, usagef("-i wants NAME=VALUE, not %q", one)
+		}
+		if seen[name] {
+			return nil, usagef("the input %s is given twice: leave one -i %s=... out", name, name)
+		}
+		seen[name] = true
+		value, open, err := indirect(console, name, text)
+		if err != nil {
+			return nil, err
+		}
+		given[name] = engine.Given{Value: value, Folder: folder, Open: open}
+	}
+	return given, nil
+}
+
+// indirect follows @FILE, env: and fd:. One line end at the end of what is read does not count.
+func indirect(console *console, name, text string) (value string, open bool, err error) {
+	switch {
+	case strings.HasPrefix(text, "@@"):
+		return text[1:], true, nil
+	case strings.HasPrefix(text, "@"):
+		content, err := os.ReadFile(text[1:])
+		if err != nil {
+			return "", false, usagef("input %s: %v (a value that begins with @ is written @@)", name, err)
+		}
+		return oneLineEndLess(content), false, nil
+	case strings.HasPrefix(text, "env:"):
+		value := console.environment(text[len("env:"):])
+		if value == "" {
+			return "", false, usagef("input %s: the variable %s is not set", name, text[len("env:"):])
+		}
+		return value, false, nil
+	case strings.HasPrefix(text, "fd:"):
+		number, err := strconv.Atoi(text[len("fd:"):])
+		if err != nil || number < 0 {
+			return "", false, usagef("input %s: fd: wants the number of an open descriptor", name)
+		}
+		stream := os.NewFile(uintptr(number), text)
+		if stream == nil {
+			return "", false, usagef("input %s: there is no descriptor %d", name, number)
+		}
+		defer stream.Close()
+		content, err := io.ReadAll(stream)
+		if err != nil {
+			return "", false, usagef("input %s: %v", name, err)
+		}
+		return oneLineEndLess(content), false, nil
+	}
+	return text, true, nil
+}
+
+func oneLineEndLess(content []byte) string {
+	return strings.TrimSuffix(strings.TrimSuffix(string(content), "\n"), "\r")
+}
+
+// readInputs reads --inputs. Paths in it are relative to the file that says them.
+func readInputs(file string, given engine.Inputs) error {
+	content, err := os.ReadFile(file)
+	if err != nil {
+		return usagef("the inputs cannot be read: %v", err)
+	}
+	decoder := yaml.NewDecoder(bytes.NewReader(content))
+	var values map[string]any
+	if err := decoder.Decode(&values); err != nil && err != io.EOF {
+		return usagef("%s: %v", file, err)
+	}
+	if err := decoder.Decode(new(any)); err != io.EOF {
+		return usagef("%s: one YAML document is wanted, with one mapping of names to values", file)
+	}
+	folder, err := filepath.Abs(filepath.Dir(file))
+	if err != nil {
+		return err
+	}
+	for name, value := range values {
+		given[name] = engine.Given{Value: value, Folder: folder}
+	}
+	return nil
+}

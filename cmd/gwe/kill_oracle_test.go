@@ -1,0 +1,194 @@
+package main
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/gwe-project/gwe/engine/journal"
+)
+
+// picture is all that an update may change on a gateway, one line a thing: each name below opt with its kind, mode, owner,
+// time, content, and which other names are the same file; the link; the marks; and the service that runs.
+type picture map[string]string
+
+// ends are the only two ways in which a disturbed update may end. There are two pictures of the new: prune comes after
+// the commit, and where it was cut short it is put back, so the oldest release is still there.
+type ends struct {
+	old, new, unpruned picture
+}
+
+// wantOldOrNew is the oracle, asked when gwe has ended or recovered. The journal says which of the two it must be: the
+// new one exactly if the commit is in it.
+func (g *gateway) wantOldOrNew(want ends) (committed bool) {
+	g.Helper()
+	committed = g.wantSettled()
+	now := g.picture()
+	if !committed {
+		g.wantPicture("old", now, want.old)
+		return false
+	}
+	now = now.withoutTimeOfLink()
+	if !maps.Equal(now, want.unpruned) {
+		g.wantPicture("new", now, want.new)
+	}
+	return true
+}
+
+// wantSettled checks what must hold after every recovery: all journals can be read and have an end, nothing is kept for a run that
+// cannot be undone any more, no lock is held, and no temporary name is left. It tells whether a run committed that is not among
+// the saved ones.
+func (g *gateway) wantSettled() (committed bool) {
+	g.Helper()
+	runs, err := filepath.Glob(g.path("state/runs/*"))
+	g.check(err)
+	standing := 0
+	for _, run := range runs {
+		kinds := g.journal(run)
+		if !slices.Contains(kinds, "end") {
+			g.Errorf("run %s has no end: %v", filepath.Base(run), kinds)
+		}
+		isCommitted := slices.Contains(kinds, "committed")
+		if _, err := os.Lstat(g.path("saved/state/runs", filepath.Base(run))); err != nil && isCommitted {
+			committed = true
+		}
+		if isCommitted && !slices.Contains(kinds, "released") {
+			standing++
+		} else if _, err := os.Lstat(filepath.Join(run, "frames")); err == nil {
+			g.Errorf("run %s still keeps what its undo needed: %v", filepath.Base(run), kinds)
+		}
+	}
+	if standing > 1 {
+		g.Errorf("the undo of %d runs may be asked for; a later commit takes over from the one before", standing)
+	}
+	for _, lock := range []string{"state/lock", "opt"} {
+		if file, err := os.Open(g.path(lock)); err == nil {
+			if err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+				g.Errorf("%s is still locked: %v", lock, err)
+			}
+			file.Close()
+		}
+	}
+	g.check(filepath.WalkDir(g.path("opt"), func(path string, _ fs.DirEntry, err error) error {
+		if strings.HasPrefix(filepath.Base(path), ".gwe-") {
+			g.Errorf("left behind: %s", path)
+		}
+		return err
+	}))
+	return committed
+}
+
+// journal gives the kinds of a run's records.
+func (g *gateway) journal(run string) []string {
+	g.Helper()
+	records, err := journal.Read(filepath.Join(run, "journal"))
+	if err != nil {
+		g.Errorf("run %s: %v", filepath.Base(run), err)
+	}
+	var kinds []string
+	for _, record := range records {
+		kinds = append(kinds, record.Kind)
+	}
+	return kinds
+}
+
+func (g *gateway) wantPicture(name string, now, want picture) {
+	g.Helper()
+	for _, at := range slices.Sorted(maps.Keys(union(now, want))) {
+		if now[at] != want[at] {
+			g.Errorf("not as in the %s state: %s\n  is     %q\n  wanted %q", name, at, now[at], want[at])
+		}
+	}
+}
+
+func union(a, b picture) picture {
+	both := maps.Clone(a)
+	maps.Copy(both, b)
+	return both
+}
+
+// picture is what there is now.
+func (g *gateway) picture() picture {
+	g.Helper()
+	made := picture{"mark": g.mark(), "service": g.service()}
+	first := map[uint64]string{} // the first name of each file
+	g.check(filepath.WalkDir(g.path("opt"), func(path string, _ fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name, err := filepath.Rel(g.root, path)
+		g.check(err)
+		made[name] = g.describe(path, name, first)
+		return nil
+	}))
+	return made
+}
+
+func (g *gateway) describe(path, name string, first map[uint64]string) string {
+	g.Helper()
+	info, err := os.Lstat(path)
+	g.check(err)
+	stat := info.Sys().(*syscall.Stat_t)
+	line := fmt.Sprintf("%v %d:%d", info.Mode(), stat.Uid, stat.Gid)
+	if name != "opt" { // where names come and go
+		line += info.ModTime().UTC().Format(" 2006-01-02T15:04:05.000000000")
+	}
+	switch {
+	case info.Mode().IsRegular():
+		content, err := os.ReadFile(path)
+		g.check(err)
+		if first[stat.Ino] == "" {
+			first[stat.Ino] = name
+		}
+		line += fmt.Sprintf(" %.6x, %d links, the same file as %s", sha256.Sum256(content), stat.Nlink, first[stat.Ino])
+	case info.Mode()&fs.ModeSymlink != 0:
+		text, err := os.Readlink(path)
+		g.check(err)
+		line += " -> " + text
+	}
+	return line
+}
+
+// withoutTimeOfLink is for comparing the new state with that of another run: each run makes a link of its own.
+func (p picture) withoutTimeOfLink() picture {
+	without := maps.Clone(p)
+	if fields := strings.Fields(p["opt/current"]); len(fields) == 5 {
+		without["opt/current"] = strings.Join(append(fields[:2:2], fields[3:]...), " ")
+	}
+	return without
+}
+
+// mark is what the hooks wrote down.
+func (g *gateway) mark() string {
+	text, err := os.ReadFile(g.path("marks/runs"))
+	if err != nil {
+		return "no service"
+	}
+	return strings.TrimSpace(string(text))
+}
+
+// service tells which release's service runs, and complains about every process besides it.
+func (g *gateway) service() string {
+	g.Helper()
+	running := g.processes()
+	text, _ := os.ReadFile(g.path("marks/pid"))
+	var pid int
+	_, _ = fmt.Sscan(string(text), &pid)
+	service := "no service"
+	if line, ok := running[pid]; ok {
+		service = strings.TrimPrefix(line, "tail -f "+g.path("opt")+"/")
+		delete(running, pid)
+	}
+	for pid, line := range running {
+		g.Errorf("process %d is left: %s", pid, line)
+	}
+	return service
+}

@@ -1,0 +1,56 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"strings"
+
+	"github.com/gwe-project/gwe/engine"
+	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/recipes"
+	"github.com/gwe-project/gwe/steps"
+)
+
+// readRecipe reads a RECIPE operand: a file, "-" for standard input, or the name of a shipped recipe (no slash, no
+// .yaml).
+func readRecipe(console *console, operand string) (file string, source []byte, err error) {
+	if operand == "-" {
+		var buffer bytes.Buffer
+		_, err := buffer.ReadFrom(console.stdin)
+		return "<stdin>", buffer.Bytes(), err
+	}
+	if !strings.Contains(operand, "/") && !strings.HasSuffix(operand, ".yaml") && !strings.HasSuffix(operand, ".yml") {
+		source, err := recipes.Read(operand)
+		if err != nil {
+			return "", nil, usagef("gwe ships no recipe %q, only: %s\na recipe of your own is named with its path: ./%s.yaml",
+				operand, strings.Join(recipes.Names(), ", "), operand)
+		}
+		return "recipes/" + operand + ".yaml", source, nil
+	}
+	source, err = os.ReadFile(operand)
+	if err != nil {
+		return "", nil, usagef("the recipe cannot be read: %v", err)
+	}
+	return operand, source, nil
+}
+
+// loadRecipe reads and compiles a RECIPE operand, and shows what is wrong with it.
+func loadRecipe(console *console, operands []string) (*engine.Program, error) {
+	if len(operands) != 1 {
+		return nil, usagef("one RECIPE is wanted: a file, or a shipped recipe (%s)", strings.Join(recipes.Names(), ", "))
+	}
+	file, source, err := readRecipe(console, operands[0])
+	if err != nil {
+		return nil, err
+	}
+	program, diagnostics := engine.Load(file, source, steps.Catalog())
+	if len(diagnostics) > 0 {
+		if err := diagnostics.Render(console.stderr, func(string) []byte { return source }); err != nil {
+			return nil, err
+		}
+	}
+	if program == nil {
+		return nil, fault.New(fault.Refused, "recipe-invalid", "%s is not a valid recipe; nothing ran", file)
+	}
+	return program, nil
+}

@@ -1,0 +1,75 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/gwe-project/gwe/engine"
+)
+
+func runsCommand() command {
+	return command{
+		name:    "runs",
+		summary: "list the runs and how they ended",
+		help: `
+Oldest first. A run that is "pending" goes on now, or died and waits for ` + "`gwe recover`" + `. The newest 20 runs are kept,
+and those whose undo is still kept besides: they are marked with a star.
+
+example:
+  gwe runs`,
+		setUp: func(*pflag.FlagSet) action {
+			return func(_ context.Context, console *console, operands []string) error {
+				if len(operands) > 0 {
+					return usagef("gwe runs takes no operands; `gwe show RUN` shows one")
+				}
+				folder, err := console.stateFolder()
+				if err != nil {
+					return err
+				}
+				list, err := engine.State{Folder: folder}.List()
+				if err != nil {
+					return err
+				}
+				return showRuns(console, folder, list)
+			}
+		},
+	}
+}
+
+func showRuns(console *console, folder string, list []engine.Summary) error {
+	if console.global.output == "json" {
+		encoder := json.NewEncoder(console.stdout)
+		encoder.SetEscapeHTML(false)
+		encoder.SetIndent("", "  ")
+		return encoder.Encode(list)
+	}
+	if len(list) == 0 {
+		_, err := fmt.Fprintf(console.stdout, "no runs in %s\n", folder)
+		return err
+	}
+	table := tabwriter.NewWriter(console.stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "RUN\tRECIPE\tTOOK\tSTATUS")
+	for _, one := range list {
+		status := string(one.Status)
+		if one.Standing {
+			status += " *"
+		}
+		switch {
+		case one.Error != "":
+			status += ": " + one.Error
+		case one.Stopped != "":
+			status += ": " + one.Stopped
+		}
+		took := "-"
+		if !one.Started.IsZero() && one.Status != engine.StatusPending {
+			took = one.Ended.Sub(one.Started).Round(100 * time.Millisecond).String()
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", one.Run, one.Recipe, took, status)
+	}
+	return table.Flush()
+}

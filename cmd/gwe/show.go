@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/gwe-project/gwe/engine"
+)
+
+func showCommand() command {
+	return command{
+		name:     "show",
+		operands: "[RUN]",
+		summary:  "show what the journal tells of a run",
+		help: `
+Inputs, steps with their outputs, errors, and what is still kept for an undo. Without RUN it is the newest one.
+
+example:
+  gwe show
+  gwe show 20260131-093015.120 --output json`,
+		setUp: func(*pflag.FlagSet) action {
+			return func(_ context.Context, console *console, operands []string) error {
+				state, run, err := oneRun(console, operands)
+				if err != nil {
+					return err
+				}
+				detail, err := state.Show(run)
+				if err != nil {
+					return err
+				}
+				if console.global.output == "json" {
+					encoder := json.NewEncoder(console.stdout)
+					encoder.SetEscapeHTML(false)
+					encoder.SetIndent("", "  ")
+					return encoder.Encode(detail)
+				}
+				return showDetail(console.stdout, detail)
+			}
+		},
+	}
+}
+
+// oneRun reads the operands of a command about one run: its id, or none for the newest.
+func oneRun(console *console, operands []string) (engine.State, string, error) {
+	folder, err := console.stateFolder()
+	if err != nil {
+		return engine.State{}, "", err
+	}
+	switch len(operands) {
+	case 0:
+		return engine.State{Folder: folder}, "", nil
+	case 1:
+		return engine.State{Folder: folder}, operands[0], nil
+	}
+	return engine.State{}, "", usagef("one RUN is wanted, or none for the newest")
+}
+
+func showDetail(out io.Writer, d engine.Detail) error {
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(table, "run\t%s\n", d.Run)
+	fmt.Fprintf(table, "status\t%s\n", d.Status)
+	fmt.Fprintf(table, "recipe\t%s (%s, sha256 %.12s)\n", d.Recipe, d.File, d.Digest)
+	fmt.Fprintf(table, "began\t%s, by gwe %s\n", d.Started.Local().Format(time.DateTime), d.Version)
+	fmt.Fprintf(table, "took\t%s\n", d.Ended.Sub(d.Started).Round(time.Millisecond))
+	for _, lock := range d.Locks {
+		fmt.Fprintf(table, "lock\t%s\n", lock)
+	}
+	for _, name := range slices.Sorted(maps.Keys(d.Inputs)) {
+		fmt.Fprintf(table, "input\t%s = %s\n", name, d.Inputs[name])
+	}
+	for _, name := range d.Secrets {
+		fmt.Fprintf(table, "input\t%s = ***\n", name)
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	fmt.Fprintln(out, "\nsteps")
+	table = tabwriter.NewWriter(out, 2, 0, 2, ' ', 0)
+	for _, one := range d.Steps {
+		name := one.ID
+		if name == "" {
+			name = one.Step
+		}
+		fmt.Fprintf(table, "  %s\t%s\t%s\t%s\n", name, one.Type, one.State, strings.TrimSpace(outputsLine(one.Outputs)+one.Error))
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	if d.Error != "" {
+		fmt.Fprintf(out, "\nerror\n  %s\n", d.Error)
+	}
+	for _, other := range d.Errors {
+		fmt.Fprintf(out, "  %s\n", other)
+	}
+	if d.Standing {
+		fmt.Fprintf(out, "\nkept for its undo\n")
+		for _, lease := range d.Leases {
+			fmt.Fprintf(out, "  %s\n", lease)
+		}
+	}
+	return nil
+}
+
+func outputsLine(outputs map[string]json.RawMessage) string {
+	var parts []string
+	for _, name := range slices.Sorted(maps.Keys(outputs)) {
+		shown := string(outputs[name])
+		if len(shown) > 60 {
+			shown = shown[:57] + "..."
+		}
+		parts = append(parts, name+"="+strings.ToValidUTF8(shown, "\uFFFD"))
+	}
+	return strings.Join(parts, " ")
+}

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/gwe-project/gwe/engine"
+)
+
+// untilSignal is a context that SIGINT, SIGTERM or SIGHUP ends: the run is then put back in an orderly way. A second
+// SIGINT or SIGTERM ends the process at once; the journal lets recovery finish. A second SIGHUP does not: when a terminal
+// goes, both the shell and the kernel send one. What the caller ignores, as nohup does, stays ignored. The returned
+// function must be called in the end.
+//
+// SIGPIPE ends nothing, or `gwe run | head` would kill a run half-way: writing to a closed pipe is an error like others.
+func untilSignal(parent context.Context, stderr io.Writer) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(parent)
+	signals := make(chan os.Signal, 2)
+	for _, one := range []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
+		if !signal.Ignored(one) {
+			signal.Notify(signals, one)
+		}
+	}
+	// Notified, not ignored: programs that a recipe starts would inherit that.
+	broken := make(chan os.Signal, 1)
+	signal.Notify(broken, syscall.SIGPIPE)
+	done := make(chan struct{})
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		select {
+		case <-done:
+			return
+		case first := <-signals:
+			fmt.Fprintf(stderr, "gwe: %v: stopping in an orderly way; once more stops at once\n", first)
+			cancel(&engine.Stopped{Signal: first.(syscall.Signal)})
+		}
+		for {
+			select {
+			case <-done:
+				return
+			case second := <-signals:
+				if second == syscall.SIGHUP {
+					continue
+				}
+				fmt.Fprintln(stderr, "gwe: stopped at once; `gwe recover` finishes what is left, as does the next `gwe run`")
+				os.Exit(engine.ExitSignal + int(second.(syscall.Signal)))
+			}
+		}
+	}()
+	return ctx, func() {
+		signal.Stop(signals)
+		signal.Stop(broken)
+		close(done)
+		<-ended
+		cancel(nil)
+	}
+}

@@ -1,0 +1,108 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"github.com/gwe-project/gwe/engine/step"
+	"github.com/gwe-project/gwe/engine/value"
+	"github.com/gwe-project/gwe/steps"
+)
+
+func stepsCommand() command {
+	return command{
+		name:     "steps",
+		operands: "[TYPE]",
+		summary:  "list the step types, or explain one",
+		help: `
+Without TYPE it lists what a recipe may use. With TYPE it explains one: arguments with types and defaults, outputs, what
+it changes, how that is undone, and an example.
+
+example:
+  gwe steps
+  gwe steps unpack`,
+		setUp: func(*pflag.FlagSet) action {
+			return func(_ context.Context, console *console, operands []string) error {
+				catalog := steps.Catalog()
+				switch len(operands) {
+				case 0:
+					for _, one := range catalog {
+						fmt.Fprintf(console.stdout, "%-18s %s\n", one.About().Name, one.About().Summary)
+					}
+					return nil
+				case 1:
+					one, ok := catalog.Find(operands[0])
+					if ok {
+						explainType(console.stdout, one)
+						return nil
+					}
+					if close := value.Closest(operands[0], catalog.Names()); close != "" {
+						return usagef("there is no step type %q: did you mean %q?", operands[0], close)
+					}
+					return usagef("there is no step type %q; `gwe steps` lists them", operands[0])
+				}
+				return usagef("one TYPE is wanted, or none")
+			}
+		},
+	}
+}
+
+func explainType(out io.Writer, one step.Type) {
+	about := one.About()
+	fmt.Fprintf(out, "%s: %s\n\n%s\n\narguments:\n", about.Name, about.Summary, strings.TrimSpace(about.Doc))
+	explainFields(out, one.Arguments().Fields)
+	if len(one.Outputs().Fields) > 0 {
+		fmt.Fprint(out, "\noutputs:\n")
+		explainFields(out, one.Outputs().Fields)
+	}
+	fmt.Fprint(out, "\neffects:\n")
+	for _, effect := range about.Effects {
+		fmt.Fprintf(out, "  %s %s\n", effect.Kind, effect.Argument)
+	}
+	if len(about.Effects) == 0 {
+		fmt.Fprint(out, "  none, it only reads\n")
+	} else {
+		undo := about.Undo
+		if undo == "" {
+			undo = "none of its own: the recipe writes one under undo:"
+		}
+		fmt.Fprintf(out, "\nundo:\n  %s\n", undo)
+	}
+	fmt.Fprintf(out, "\nexample:\n%s\n", indent(strings.TrimSpace(about.Example)))
+}
+
+func explainFields(out io.Writer, fields []value.Field) {
+	for _, field := range fields {
+		var notes []string
+		switch {
+		case field.Required:
+			notes = append(notes, "required")
+		case field.Default != "":
+			notes = append(notes, "default "+field.Default)
+		}
+		if len(field.Enum) > 0 {
+			notes = append(notes, "one of "+strings.Join(field.Enum, ", "))
+		}
+		if field.PresentWhen != "" {
+			notes = append(notes, "there when "+field.PresentWhen)
+		} else if field.Optional {
+			notes = append(notes, "may be absent")
+		}
+		if field.Secrets {
+			notes = append(notes, "may hold secrets")
+		}
+		note := ""
+		if len(notes) > 0 {
+			note = " (" + strings.Join(notes, "; ") + ")"
+		}
+		fmt.Fprintf(out, "  %-12s %-14s %s%s\n", field.Name, field.Type, field.Help, note)
+	}
+}
+
+func indent(text string) string {
+	return "  " + strings.ReplaceAll(text, "\n", "\n  ")
+}

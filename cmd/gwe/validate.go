@@ -1,0 +1,86 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"github.com/spf13/pflag"
+
+	"github.com/gwe-project/gwe/engine"
+	"github.com/gwe-project/gwe/schema"
+	"github.com/gwe-project/gwe/steps"
+)
+
+func validateCommand() command {
+	return command{
+		name:     "validate",
+		operands: "RECIPE...",
+		summary:  "check recipes without a device",
+		help: `
+Grammar, names, types, every expression and every argument are checked; nothing is run, and neither network, rights nor
+a state folder are needed. All problems come at once, each at its line and column. The exit code is 2 where a recipe is
+invalid.
+
+example:
+  gwe validate recipes/*.yaml
+  gwe validate --format json mine.yaml`,
+		setUp: func(flags *pflag.FlagSet) action {
+			format := flags.String("format", "text", "`form` of the diagnostics: text, json, github (annotations of a workflow) or sarif (2.1.0)")
+			return func(_ context.Context, console *console, operands []string) error {
+				if !slices.Contains([]string{"text", "json", "github", "sarif"}, *format) {
+					return usagef("--format is text, json, github or sarif, not %q", *format)
+				}
+				if len(operands) == 0 {
+					return usagef("at least one RECIPE is wanted: a file, - or the name of a shipped recipe")
+				}
+				return validate(console, operands, *format)
+			}
+		},
+	}
+}
+
+func validate(console *console, operands []string, format string) error {
+	catalog := steps.Catalog()
+	sources := map[string][]byte{}
+	all := schema.Diagnostics{}
+	invalid := 0
+	for _, operand := range operands {
+		file, source, err := readRecipe(console, operand)
+		if err != nil {
+			return err
+		}
+		sources[file] = source
+		program, diagnostics := engine.Load(file, source, catalog)
+		all = append(all, diagnostics...)
+		if program == nil {
+			invalid++
+		}
+	}
+	if err := showDiagnostics(console, all, sources, format); err != nil {
+		return err
+	}
+	if invalid > 0 {
+		if format == "text" {
+			fmt.Fprintf(console.stderr, "%d of %d recipes are invalid\n", invalid, len(operands))
+		}
+		return errSilent{engine.ExitUsage}
+	}
+	return nil
+}
+
+func showDiagnostics(console *console, all schema.Diagnostics, sources map[string][]byte, format string) error {
+	switch format {
+	case "json":
+		encoder := json.NewEncoder(console.stdout)
+		encoder.SetEscapeHTML(false)
+		encoder.SetIndent("", "  ")
+		return encoder.Encode(all)
+	case "github":
+		return all.RenderGitHub(console.stdout)
+	case "sarif":
+		return all.RenderSARIF(console.stdout, version())
+	}
+	return all.Render(console.stderr, func(file string) []byte { return sources[file] })
+}

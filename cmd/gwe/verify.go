@@ -1,0 +1,101 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/gwe-project/gwe/bundle"
+	"github.com/gwe-project/gwe/engine/tasklog"
+)
+
+// defaultKeyring is where devices keep the keys that they trust.
+const defaultKeyring = "/etc/gwe/keys"
+
+func verifyCommand() command {
+	return command{
+		name:     "verify",
+		operands: "PACKAGE",
+		summary:  "tell whether a package's signature is to be trusted",
+		help: `
+The whole package is read, as an installation would read it, and nothing is unpacked. Trusted are the keys in the
+keyring, a folder of public keys or a GnuPG home; with --signed-by, only those named. The exit code is 6 where the
+package is unsigned, signed by a stranger, or by a key that has expired or was revoked, or was changed or cut short.
+
+example:
+  gwe verify firmware-2.tar.zst.gpg --keyring keys
+  gwe verify firmware-2.tar.gz --signature firmware-2.tar.gz.sig --keyring ~/.gnupg`,
+		setUp: func(flags *pflag.FlagSet) action {
+			var policy bundle.Policy
+			var passphrase passphraseFlags
+			flags.StringVar(&policy.Keyring, "keyring", defaultKeyring, "`folder` of trusted public keys")
+			flags.StringArrayVar(&policy.SignedBy, "signed-by", nil, "`fingerprint` of a key whose signature counts; may be repeated")
+			flags.StringVar(&policy.Signature, "signature", "", "`file` with a detached signature")
+			flags.StringVar(&policy.DecryptKey, "decrypt-key", "", "`file` with the secret key of an encrypted package")
+			passphrase.declare(flags)
+			return func(ctx context.Context, console *console, operands []string) error {
+				if len(operands) != 1 {
+					return usagef("one PACKAGE is wanted")
+				}
+				return verify(ctx, console, operands[0], policy, passphrase)
+			}
+		},
+	}
+}
+
+func verify(ctx context.Context, console *console, path string, policy bundle.Policy, passphrase passphraseFlags) error {
+	var err error
+	if policy.Passphrase, err = passphrase.given(); err != nil {
+		return err
+	}
+	if policy.Passphrase.IsZero() && policy.DecryptKey != "" && canAsk(console) {
+		// What is wrong with the file otherwise, the work itself tells.
+		if locked, err := bundle.KeyIsLocked(policy.DecryptKey); err == nil && locked {
+			if policy.Passphrase, err = ask(ctx, "Passphrase of "+policy.DecryptKey+": "); err != nil {
+				return err
+			}
+		}
+	}
+	opened, err := bundle.Open(path)
+	if err != nil {
+		return err
+	}
+	defer opened.Close()
+	var verified *bundle.Verified
+	err = onTerminal(console, "verify", "Verify "+path, func(log *tasklog.Task) (err error) {
+		verified, err = opened.Verify(ctx, policy, func(current, total int64) { log.Progress(current, total, "bytes") })
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return showVerified(console, verified)
+}
+
+func showVerified(console *console, verified *bundle.Verified) error {
+	signer := verified.Signer
+	signed := signer.SignedAt.UTC().Format(time.RFC3339)
+	if console.global.output == "json" {
+		encoder := json.NewEncoder(console.stdout)
+		encoder.SetEscapeHTML(false)
+		encoder.SetIndent("", "  ")
+		return encoder.Encode(map[string]any{
+			"name": verified.Name, "size": verified.Size(), "signer": signer.Fingerprint,
+			"signer_name": signer.UserID, "signed_at": signed,
+		})
+	}
+	_, err := fmt.Fprintf(console.stdout, "%s: the signature is good\n  signed by  %s\n             %s\n  signed on  %s\n  size       %s\n",
+		verified.Name, printable(signer.UserID), signer.Fingerprint, signed, sizeText(verified.Size()))
+	return err
+}
+
+// sizeText is a size for people.
+func sizeText(bytes int64) string {
+	if bytes < 1<<20 {
+		return fmt.Sprintf("%d bytes", bytes)
+	}
+	return fmt.Sprintf("%.1f MiB (%d bytes)", float64(bytes)/(1<<20), bytes)
+}

@@ -1,0 +1,165 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/tasklog"
+	"github.com/gwe-project/gwe/engine/value"
+)
+
+// defaultTimeout bounds an attempt of a step that runs a program, and every undo, where the recipe sets no time-out.
+const defaultTimeout = 10 * time.Minute
+
+// trial is one step's action with what its modifiers need: retry ⊃ timeout ⊃ action ⊃ until.
+type trial struct {
+	node  *node
+	names map[string]any
+	task  *tasklog.Task
+	// timeout bounds each attempt; 0 is none.
+	timeout time.Duration
+	do      func(ctx context.Context, task *tasklog.Task) (map[string]any, error)
+	// between puts a failed attempt back before the next one; nil where repeating is safe.
+	between func(ctx context.Context, failure error) error
+}
+
+// run makes attempts until one is good or the retry policy gives up, and returns the last error.
+func (t trial) run(ctx context.Context) (map[string]any, error) {
+	policy, err := t.node.retry.evaluate(t.names)
+	if err != nil {
+		return nil, err
+	}
+	if policy.total > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, policy.total,
+			fault.New(fault.Failed, "retry-total", "all attempts together took longer than %s", policy.total))
+		defer cancel()
+	}
+	for number := 1; ; number++ {
+		task := t.task
+		if policy.attempts > 1 {
+			task = t.task.Begin("attempt", fmt.Sprintf("Attempt %d of %d", number, policy.attempts), t.node.label())
+		}
+		outputs, err := t.attempt(ctx, task)
+		if policy.attempts > 1 {
+			end(task, err)
+		}
+		if err == nil || number >= policy.attempts || ctx.Err() != nil {
+			return outputs, err
+		}
+		again, undecided := t.node.retry.again(err, outputs, t.names)
+		if undecided != nil {
+			t.task.Warn("it is not attempted again, because retry.when cannot be decided: " + undecided.Error())
+		}
+		if !again {
+			return outputs, err
+		}
+		if t.between != nil {
+			if restore := t.between(ctx, err); restore != nil {
+				return outputs, fault.New(fault.ClassOf(err), "retry-undo-failed",
+					"%v; it is not attempted again, because the attempt could not be undone", err).WithCause(restore)
+			}
+		}
+		wait := policy.pause(number)
+		t.task.Info(fmt.Sprintf("attempt %d of %d failed; the next one starts in %s", number, policy.attempts, wait.Round(time.Millisecond)))
+		if interrupted := sleep(ctx, wait); interrupted != nil {
+			return outputs, interrupted
+		}
+	}
+}
+
+// attempt acts once, within the time-out, and then asks until.
+func (t trial) attempt(ctx context.Context, task *tasklog.Task) (map[string]any, error) {
+	inner, cancel := withLimit(ctx, t.timeout)
+	defer cancel()
+	outputs, err := t.do(inner, task)
+	if err != nil {
+		return outputs, explain(inner, err)
+	}
+	if t.node.until == nil {
+		return outputs, nil
+	}
+	answer, err := t.node.until.Evaluate(with(t.names, "result", outputs))
+	if err != nil {
+		return outputs, fault.New(fault.Failed, "until-failed", "until cannot be decided").WithCause(err)
+	}
+	if !answer.(bool) {
+		return outputs, fault.New(fault.Failed, "until-false", "it ended, but this does not hold: %s", t.node.step.Until.Text)
+	}
+	return outputs, nil
+}
+
+// withLimit bounds an attempt; a limit of 0 is none.
+func withLimit(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
+	if limit <= 0 {
+		return ctx, func() {}
+	}
+	return context.WithTimeoutCause(ctx, limit,
+		fault.New(fault.Failed, "step-timeout", "it took longer than %s", value.DurationOf(limit)).
+			WithHint("give the step a longer timeout, or find out what it waits for"))
+}
+
+// explain gives an error of a step whose context ended the reason for which it ended: a time-out, a signal. An error that
+// has a reason of its own keeps it.
+func explain(ctx context.Context, err error) error {
+	late := fault.As(err) == nil && errors.Is(err, context.DeadlineExceeded)
+	if ctx.Err() == nil || !late && fault.ClassOf(err) != fault.Interrupted {
+		return err
+	}
+	return interruption(context.Cause(ctx))
+}
+
+// end closes a task by an error.
+func end(task *tasklog.Task, err error) {
+	if err != nil {
+		task.Fail(err)
+		return
+	}
+	task.Done("")
+}
+
+// limit is the time-out of each attempt.
+func (n *node) limit(names map[string]any) (time.Duration, error) {
+	if n.timeout == nil {
+		if n.runs() {
+			return defaultTimeout, nil
+		}
+		return 0, nil
+	}
+	return seconds(n.timeout, names)
+}
+
+// undoLimit is the time-out of the undo of one frame.
+func (n *node) undoLimit(names map[string]any) time.Duration {
+	if n.undoTimeout != nil {
+		if limit, err := seconds(n.undoTimeout, names); err == nil {
+			return limit
+		}
+	}
+	return defaultTimeout
+}
+
+func seconds(d dynamic, names map[string]any) (time.Duration, error) {
+	v, err := d.evaluate(names)
+	if err != nil {
+		return 0, fault.New(fault.Failed, "timeout-invalid", "the timeout cannot be used").WithCause(err)
+	}
+	return v.(value.Duration).Std(), nil
+}
+
+// bounded puts the recipe's own time-out around the forward path.
+func (x *execution) bounded(ctx context.Context) (context.Context, context.CancelFunc, error) {
+	if x.program.timeout == nil {
+		return ctx, func() {}, nil
+	}
+	limit, err := seconds(x.program.timeout, x.history.names(false))
+	if err != nil {
+		return ctx, func() {}, err
+	}
+	bounded, cancel := context.WithTimeoutCause(ctx, limit,
+		fault.New(fault.Failed, "run-timeout", "the run took longer than its timeout of %s", value.DurationOf(limit)))
+	return bounded, cancel, nil
+}

@@ -1,0 +1,218 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/gwe-project/gwe/engine/durable"
+	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/step"
+	"github.com/gwe-project/gwe/engine/tasklog"
+	"github.com/gwe-project/gwe/engine/value"
+)
+
+// change carries out a step that has effects, in the order that makes it safe:
+//
+//  1. prepare captures the memo, and what it saved is made durable;
+//  2. memo and intent are durable in the journal: from here on the frame exists;
+//  3. do acts, in one or more attempts;
+//  4. its effects are made durable;
+//  5. only then the result is journaled.
+func (x *execution) change(ctx context.Context, n *node, names map[string]any, task *tasklog.Task) error {
+	arguments, secret, err := x.arguments(n, names)
+	if err != nil {
+		return err
+	}
+	limit, err := n.limit(names)
+	if err != nil {
+		return err
+	}
+	number := len(x.history.frames) + 1
+	run, err := x.environment(n, placeOf(number), false, task)
+	if err != nil {
+		return err
+	}
+	if err := x.intend(ctx, n, run, number, arguments, secret, limit); err != nil {
+		return err
+	}
+	f := x.history.frame(number)
+	outputs, err := trial{
+		node: n, names: names, task: task, timeout: limit,
+		do: func(ctx context.Context, task *tasklog.Task) (map[string]any, error) {
+			run.Log = task
+			return n.action.stepType.Do(ctx, run, arguments, f.memo)
+		},
+		between: x.between(f, task),
+	}.run(ctx)
+	if err != nil {
+		return err
+	}
+	// A sync that failed is never tried again, so it is no part of an attempt.
+	if err := x.sync(ctx, f, run); err != nil {
+		return explain(ctx, err)
+	}
+	return x.result(n, number, outputs)
+}
+
+// intend is steps 1 and 2. After an error there is no frame, and the folder of what prepare saved is gone.
+func (x *execution) intend(ctx context.Context, n *node, run *step.Run, number int, arguments map[string]any, secret bool, limit time.Duration) error {
+	record, err := x.prepare(ctx, n, run, number, arguments, secret, limit)
+	if err == nil {
+		err = x.append(recordIntent, record)
+	}
+	if err != nil {
+		_ = os.RemoveAll(run.Folder)
+	}
+	return err
+}
+
+func (x *execution) prepare(ctx context.Context, n *node, run *step.Run, number int, arguments map[string]any, secret bool, limit time.Duration) (intentRecord, error) {
+	stepType := n.action.stepType
+	record := intentRecord{Frame: number, Step: n.path(), ID: n.id(), Type: stepType.About().Name}
+	var err error
+	if record.Memo, err = x.capture(ctx, n, run, arguments, limit); err != nil {
+		return record, err
+	}
+	if record.Leases, err = stepType.Leases(arguments, record.Memo); err != nil {
+		return record, err
+	}
+	if secret {
+		revealed, err := encodeRevealed(stepType.Arguments(), arguments)
+		if err != nil {
+			return record, err
+		}
+		record.Kept = true
+		if err := x.folder.keepArguments(number, revealed); err != nil {
+			return record, err
+		}
+	} else if record.Arguments, err = encodeObject(stepType.Arguments(), arguments); err != nil {
+		return record, err
+	}
+	if saved, err := os.ReadDir(run.Folder); err != nil || len(saved) > 0 {
+		return record, durable.SyncFileSystems(run.Folder)
+	}
+	return record, nil
+}
+
+// capture is the step type's prepare: once a step, before the first attempt, within the time-out of one.
+func (x *execution) capture(ctx context.Context, n *node, run *step.Run, arguments map[string]any, limit time.Duration) (json.RawMessage, error) {
+	ctx, cancel := withLimit(ctx, limit)
+	defer cancel()
+	memo, err := n.action.stepType.Prepare(ctx, run, arguments)
+	if err != nil {
+		return nil, explain(ctx, err)
+	}
+	return memo, nil
+}
+
+// between undoes a failed attempt before the next one, unless repeating is safe. A leftover does not matter: the next undo
+// of the same frame meets it again.
+func (x *execution) between(f *frame, task *tasklog.Task) func(context.Context, error) error {
+	if f.node.repeatable() {
+		return nil
+	}
+	return func(ctx context.Context, failure error) error {
+		undo := task.Begin("undo", "Undo the attempt", f.node.label())
+		errs := slices.DeleteFunc(x.putBack(ctx, f, x.recordOf(failure), undo), isLeftover)
+		end(undo, first(errs))
+		return errors.Join(errs...)
+	}
+}
+
+// read carries out a step that only reads. It makes no frame.
+func (x *execution) read(ctx context.Context, n *node, names map[string]any, task *tasklog.Task) error {
+	outputs, err := x.once(ctx, n, names, placeRead, false, task)
+	if err != nil {
+		return err
+	}
+	return x.result(n, 0, outputs)
+}
+
+// once carries out a step that makes no frame: one that reads, and the steps of undo, failsafe and finally.
+func (x *execution) once(ctx context.Context, n *node, names map[string]any, where place, recovering bool, task *tasklog.Task) (map[string]any, error) {
+	arguments, _, err := x.arguments(n, names)
+	if err != nil {
+		return nil, err
+	}
+	limit, err := n.limit(names)
+	if err != nil {
+		return nil, err
+	}
+	// What an earlier step of the same place kept is of no use any more, nor what a dead process left.
+	if err := os.RemoveAll(x.folder.place(where)); err != nil {
+		return nil, stateUnusable(x.engine.State.Folder, err)
+	}
+	run, err := x.environment(n, where, recovering, task)
+	if err != nil {
+		return nil, err
+	}
+	memo, err := x.capture(ctx, n, run, arguments, limit)
+	if err != nil {
+		return nil, err
+	}
+	stepType := n.action.stepType
+	attempts := trial{
+		node: n, names: names, task: task, timeout: limit,
+		do: func(ctx context.Context, task *tasklog.Task) (map[string]any, error) {
+			run.Log = task
+			return stepType.Do(ctx, run, arguments, memo)
+		},
+	}
+	f := &frame{node: n, arguments: arguments, memo: memo}
+	if n.changes() && !n.repeatable() {
+		attempts.between = func(ctx context.Context, _ error) error { return x.undoWithin(ctx, f, run) }
+	}
+	outputs, err := attempts.run(ctx)
+	if err == nil && n.changes() {
+		err = x.sync(ctx, f, run)
+	}
+	if err == nil {
+		// Nothing will ask for the undo of such a step, so what was kept for it goes at once.
+		err = stepType.Release(ctx, run, arguments, memo)
+	}
+	return outputs, err
+}
+
+// result journals a good end. The record becomes durable with the next intent or the commit: if it is lost before, the
+// step counts as interrupted, which is safe.
+func (x *execution) result(n *node, frame int, outputs map[string]any) error {
+	encoded, err := encodeObject(n.outputs(), x.concealed(outputs))
+	if err != nil {
+		return fault.New(fault.Errored, "outputs-invalid", "the outputs of %s cannot be journaled", n.label()).WithCause(err)
+	}
+	return x.note(recordResult, resultRecord{Frame: frame, Step: n.path(), ID: n.id(), Outputs: encoded})
+}
+
+// sync makes the effects of a frame durable: by the type's own means, or with one syncfs of each file system that its
+// declared effects touch. Where a program was started, these are the root file system, and those of its path arguments and
+// of the run's locks.
+func (x *execution) sync(ctx context.Context, f *frame, run *step.Run) error {
+	handled, err := f.node.action.stepType.Sync(ctx, run, f.arguments, f.memo)
+	if handled || err != nil {
+		return err
+	}
+	return durable.SyncFileSystems(x.touched(f)...)
+}
+
+func (x *execution) touched(f *frame) []string {
+	var paths []string
+	about := f.node.action.stepType.About()
+	for _, effect := range about.Effects {
+		if path, ok := f.arguments[effect.Argument].(string); ok && effect.Kind != step.Runs {
+			paths = append(paths, path)
+		}
+	}
+	if f.node.runs() && x.launched {
+		for _, field := range f.node.action.stepType.Arguments().Fields {
+			if path, ok := f.arguments[field.Name].(string); ok && field.Type.Kind == value.KindPath {
+				paths = append(paths, path)
+			}
+		}
+		paths = append(append(paths, "/"), lockedPaths(x.history.begin.Locks)...)
+	}
+	return paths
+}

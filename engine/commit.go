@@ -1,0 +1,61 @@
+package engine
+
+import (
+	"context"
+
+	"github.com/gwe-project/gwe/engine/tasklog"
+	"github.com/gwe-project/gwe/engine/value"
+)
+
+// commit is the point of no return. Every step that can is asked once more whether what it did still stands; then the
+// record is durable; then what undos of earlier runs kept is given up.
+func (x *execution) commit(ctx context.Context, n *node, names map[string]any, task *tasklog.Task) error {
+	said, err := n.action.commit.evaluate(names)
+	if err != nil {
+		return err
+	}
+	if err := x.commitAs(ctx, stepRecord{Step: n.path(), ID: n.id(), Text: value.Text(said)}, task); err != nil {
+		return err
+	}
+	task.Info(value.Text(said))
+	return nil
+}
+
+// commitSilently is the commit of a recipe that has no commit step of its own, or that stopped before it.
+func (x *execution) commitSilently(ctx context.Context) error {
+	if x.history.committed >= 0 {
+		return nil
+	}
+	return x.commitAs(ctx, stepRecord{}, x.task)
+}
+
+func (x *execution) commitAs(ctx context.Context, record stepRecord, task *tasklog.Task) error {
+	if err := x.standing(ctx, task); err != nil {
+		return err
+	}
+	if err := x.append(recordCommitted, record); err != nil {
+		return err
+	}
+	// A run that changed nothing commits nothing: one that stopped because all was well already takes away no way back.
+	if len(x.history.held()) > 0 {
+		x.earlier = x.engine.supersede(ctx, x.earlier, x.history.begin.Locks, x.locks, task)
+	}
+	return nil
+}
+
+// standing asks the frames whether what they did still stands.
+func (x *execution) standing(ctx context.Context, task *tasklog.Task) error {
+	for _, f := range x.history.frames {
+		if f.undone {
+			continue
+		}
+		run, err := x.environment(f.node, placeOf(f.number), false, task)
+		if err != nil {
+			return err
+		}
+		if err := f.node.action.stepType.Verify(ctx, run, f.arguments, f.memo); err != nil {
+			return x.program.at(f.node, explain(ctx, err))
+		}
+	}
+	return nil
+}

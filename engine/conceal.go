@@ -1,0 +1,63 @@
+package engine
+
+import (
+	"strings"
+
+	"github.com/gwe-project/gwe/engine/fault"
+)
+
+// withoutSecrets is the error for those who started the run. It stays as it is unless a secret shows in it.
+func (x *execution) withoutSecrets(err error) error {
+	if err == nil {
+		return nil
+	}
+	text := err.Error()
+	if f := fault.As(err); f != nil {
+		text += f.Hint
+	}
+	if x.mask.Text(text) == text {
+		return err
+	}
+	return x.recordOf(err).err()
+}
+
+// recordOf is the journal's form of an error, without secrets.
+func (x *execution) recordOf(err error) errorRecord {
+	record := recordOf(err)
+	record.Message, record.Hint = shortened(x.mask.Text(record.Message)), shortened(x.mask.Text(record.Hint))
+	return record
+}
+
+// shortened bounds what an error takes of the space that is reserved for the way back. The log has all of it.
+func shortened(text string) string {
+	const most = 1 << 10
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most], "") + " ..."
+}
+
+// concealed is outputs without secrets: a program may have printed one.
+func (x *execution) concealed(outputs map[string]any) map[string]any {
+	return x.conceal(outputs).(map[string]any)
+}
+
+func (x *execution) conceal(v any) any {
+	switch v := v.(type) {
+	case string:
+		return x.mask.Text(v)
+	case []any:
+		items := make([]any, len(v))
+		for i, item := range v {
+			items[i] = x.conceal(item)
+		}
+		return items
+	case map[string]any:
+		members := make(map[string]any, len(v))
+		for name, member := range v {
+			members[name] = x.conceal(member)
+		}
+		return members
+	}
+	return v
+}

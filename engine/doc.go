@@ -1,0 +1,23 @@
+// Package engine runs recipes: it compiles them, plans them, carries them out, puts them back, and finishes what a crash
+// left. It knows no step type by name.
+//
+// Where each promise is kept, in the order in which a run comes to it:
+//
+//	compile.go, compile_*.go, scope.go   a recipe is compiled and typed whole before anything runs
+//	inputs.go, dynamic.go, names.go      inputs are checked all at once; expressions read journaled values only
+//	engine.go                            the order of a run: lock, recover, inputs, checks of the plan, steps
+//	lock.go, state.go                    one run lock a state folder, a lock on each target; the files of a run
+//	plan.go                              do and undo side by side, without acting; the checks before a run
+//	perform.go, attempt.go, retry.go     when ⊃ retry ⊃ timeout ⊃ action ⊃ until; allow-failure
+//	change.go                            prepare; memo and intent durable; do; effects durable; only then the result
+//	commit.go, lease.go                  the point of no return, and what stays for an undo by hand
+//	unwind.go                            newest first, uncancelled, every error kept, each undo with its own time-out
+//	finish.go, outcome.go                failsafe, finally, outputs, the last record, the exit code
+//	recover.go, past.go, retention.go    what dead runs left: survivors ended, frames undone from the frozen recipe
+//	record.go, history.go, encoding.go   the journal is the only truth: live runs and recoveries read the same records
+//	conceal.go                           no secret in an error, an output or the journal
+//	summary.go                           what a journal tells people
+//
+// It may import schema and the rooms below it (step, expression, journal, tasklog, durable, process, value, fault), and
+// nothing of steps, cmd or bundle.
+package engine

@@ -1,0 +1,148 @@
+package durable
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/gwe-project/gwe/engine/fault"
+)
+
+// BusyError tells that another holds the lock. It is also a fault: refused, lock-busy.
+type BusyError struct {
+	Path string
+	// PID is the holder's, 0 where it cannot be known: in another pid namespace, say.
+	PID int
+	// Run is the id of the holder's run, "" where it cannot be known.
+	Run string
+	// Info is the content of a lock file; "" for a folder.
+	Info string
+}
+
+// Error names the path, and the holder as far as it is known.
+func (b *BusyError) Error() string {
+	holder := "another process"
+	switch {
+	case b.PID == os.Getpid():
+		holder = "this very process"
+	case b.PID != 0:
+		holder = fmt.Sprintf("process %d", b.PID)
+	}
+	if b.Run != "" {
+		holder += ", run " + b.Run
+	}
+	return fmt.Sprintf("%s is locked by %s", b.Path, holder)
+}
+
+// Unwrap gives the fault.
+func (b *BusyError) Unwrap() error {
+	hint := "wait until it has ended"
+	if b.PID != 0 {
+		hint = fmt.Sprintf("wait until it has ended; `ps -fp %d` shows what it is", b.PID)
+	}
+	return fault.New(fault.Refused, "lock-busy", "%s", b.Error()).WithHint("%s", hint)
+}
+
+// busy finds out who holds the lock. All of it is best effort: the holder may end meanwhile.
+func busy(path string, file *os.File) *BusyError {
+	found := &BusyError{Path: path}
+	if status, err := file.Stat(); err == nil && status.Mode().IsRegular() {
+		content, _ := io.ReadAll(io.LimitReader(file, 4096))
+		found.Info = strings.TrimSpace(string(content))
+		var named struct {
+			PID int    `json:"pid"`
+			Run string `json:"run"`
+		}
+		if json.Unmarshal(content, &named) == nil {
+			found.PID, found.Run = named.PID, named.Run
+		}
+	}
+	holder := holderOf(file)
+	if holder != 0 && holder != found.PID {
+		// The content is that of an earlier holder, who died with the lock in hand.
+		found.PID, found.Run, found.Info = holder, "", ""
+	}
+	if found.PID != 0 && found.Run == "" {
+		found.Run = runOf(found.PID)
+	}
+	return found
+}
+
+// holderOf asks /proc/locks, whose lines read "1: FLOCK  ADVISORY  WRITE 1234 fe:00:5678 0 EOF": pid, then device and
+// inode. On btrfs and overlayfs the device differs from stat's; then a single lock on that inode number will do.
+func holderOf(file *os.File) int {
+	var status unix.Stat_t
+	if err := unix.Fstat(int(file.Fd()), &status); err != nil {
+		return 0
+	}
+	inode := strconv.FormatUint(status.Ino, 10)
+	device := fmt.Sprintf("%02x:%02x", unix.Major(uint64(status.Dev)), unix.Minor(uint64(status.Dev)))
+	table, err := os.Open("/proc/locks")
+	if err != nil {
+		return 0
+	}
+	defer table.Close()
+	var sameInode []int
+	lines := bufio.NewScanner(table)
+	for lines.Scan() {
+		fields := strings.Fields(lines.Text())
+		if len(fields) < 8 || fields[1] != "FLOCK" || fields[3] != "WRITE" {
+			continue
+		}
+		pid, err := strconv.Atoi(fields[4])
+		identity := strings.LastIndexByte(fields[5], ':')
+		if err != nil || pid <= 0 || identity < 0 || fields[5][identity+1:] != inode {
+			continue
+		}
+		if fields[5][:identity] == device {
+			return pid
+		}
+		sameInode = append(sameInode, pid)
+	}
+	if len(sameInode) == 1 {
+		return sameInode[0]
+	}
+	return 0
+}
+
+// isDead tells whether a process has ended, reaped or not.
+func isDead(pid int) bool {
+	if pid <= 0 {
+		return false
+	}
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return errors.Is(unix.Kill(pid, 0), unix.ESRCH)
+	}
+	// The state follows the program's name in parentheses, which may hold any character.
+	_, rest, _ := strings.Cut(string(text[max(0, strings.LastIndexByte(string(text), ')')):]), " ")
+	return strings.HasPrefix(rest, "Z") || strings.HasPrefix(rest, "X")
+}
+
+// runOf finds the run of a gwe process: it has its journal open, .../runs/<id>/journal.
+func runOf(pid int) string {
+	folder := fmt.Sprintf("/proc/%d/fd", pid)
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		return ""
+	}
+	for _, entry := range entries {
+		target, err := os.Readlink(filepath.Join(folder, entry.Name()))
+		if err != nil || filepath.Base(target) != "journal" {
+			continue
+		}
+		run := filepath.Dir(target)
+		if filepath.Base(filepath.Dir(run)) == "runs" {
+			return filepath.Base(run)
+		}
+	}
+	return ""
+}

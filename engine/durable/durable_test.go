@@ -1,0 +1,217 @@
+package durable
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/gwe-project/gwe/engine/fault"
+)
+
+func code(err error) string {
+	if found := fault.As(err); found != nil {
+		return found.Code
+	}
+	return ""
+}
+
+func write(t *testing.T, path, text string) string {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func names(t *testing.T, folder string) string {
+	t.Helper()
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var found []string
+	for _, entry := range entries {
+		found = append(found, entry.Name())
+	}
+	return strings.Join(found, " ")
+}
+
+func mountSmall(t *testing.T, flags uintptr) string {
+	t.Helper()
+	folder := t.TempDir()
+	if err := unix.Mount("tmpfs", folder, "tmpfs", flags, "size=64k"); err != nil {
+		t.Fatalf("these tests run as root: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := unix.Unmount(folder, 0); err != nil {
+			t.Error(err)
+		}
+	})
+	return folder
+}
+
+func TestWriteFile(t *testing.T) {
+	folder := t.TempDir()
+	path := write(t, filepath.Join(folder, "file"), "old")
+	if err := WriteFile(path, []byte("new"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(path)
+	status, statErr := os.Stat(path)
+	if err != nil || statErr != nil || string(text) != "new" || status.Mode() != 0o666 {
+		t.Errorf("%q, %v, %v, %v", text, status.Mode(), err, statErr)
+	}
+	link := filepath.Join(folder, "link")
+	if err := errors.Join(os.Symlink("file", link), WriteFile(link, []byte("other"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	if text, err := os.ReadFile(path); err != nil || string(text) != "new" {
+		t.Errorf("the link was followed: %q, %v", text, err)
+	}
+	if found := names(t, folder); found != "file link" {
+		t.Errorf("left behind: %s", found)
+	}
+}
+
+func TestWriteFileThatFailsLeavesTheOldOne(t *testing.T) {
+	full := mountSmall(t, 0)
+	path := write(t, filepath.Join(full, "file"), "old")
+	readOnly := mountSmall(t, unix.MS_RDONLY)
+	folder := t.TempDir()
+	if err := os.Mkdir(filepath.Join(folder, "taken"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		path, code string
+		class      fault.Class
+	}{
+		{path, "disk-full", fault.Failed},
+		{filepath.Join(readOnly, "file"), "read-only-file-system", fault.Failed},
+		{filepath.Join(folder, "none", "file"), "not-found", fault.Failed},
+		{filepath.Join(folder, "taken"), "already-exists", fault.Failed},
+	} {
+		err := WriteFile(test.path, make([]byte, 1<<20), 0o644)
+		if code(err) != test.code || fault.ClassOf(err) != test.class {
+			t.Errorf("%s: got %v (%s), want %s", test.path, err, code(err), test.code)
+		}
+	}
+	if text, err := os.ReadFile(path); err != nil || string(text) != "old" || names(t, full) != "file" {
+		t.Errorf("%q, %v, %s", text, err, names(t, full))
+	}
+	if found := names(t, folder); found != "taken" {
+		t.Errorf("left behind: %s", found)
+	}
+}
+
+func TestSync(t *testing.T) {
+	folder, other := t.TempDir(), mountSmall(t, 0)
+	file := write(t, filepath.Join(folder, "file"), "x")
+	if err := errors.Join(SyncFile(file), SyncFolder(folder)); err != nil {
+		t.Error(err)
+	}
+	if err := SyncFolder(file); !errors.Is(err, syscall.ENOTDIR) {
+		t.Errorf("a file as a folder: %v", err)
+	}
+	fifo := filepath.Join(folder, "fifo")
+	if err := errors.Join(unix.Mkfifo(fifo, 0o600), os.Symlink(other, filepath.Join(folder, "link")),
+		os.Symlink("fifo", filepath.Join(folder, "blocking")), os.Symlink("nowhere", filepath.Join(folder, "dangling"))); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string][]string{
+		file:   {file},
+		folder: {folder},
+		filepath.Join(folder, "none", "at", "all"): {folder},
+		filepath.Join(file, "below"):               {file},
+		fifo:                                       {folder},
+		filepath.Join(folder, "link"):              {folder, filepath.Join(folder, "link")},
+		filepath.Join(folder, "blocking"):          {folder},
+		filepath.Join(folder, "dangling"):          {folder},
+	} {
+		got, err := anchorsOf(path)
+		if err != nil || strings.Join(got, " ") != strings.Join(want, " ") {
+			t.Errorf("%s: got %v, %v, want %v", path, got, err, want)
+		}
+		if err := SyncFileSystems(path); err != nil {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+	synced := map[uint64]bool{}
+	for _, path := range []string{folder, file, other} {
+		if err := syncFileSystem(path, synced); err != nil {
+			t.Error(err)
+		}
+	}
+	if len(synced) != 2 {
+		t.Errorf("%d file systems were synced, of 2", len(synced))
+	}
+}
+
+func TestRename(t *testing.T) {
+	folder := t.TempDir()
+	old, taken := write(t, filepath.Join(folder, "a", "old"), "old"), write(t, filepath.Join(folder, "b", "new"), "new")
+	for name, rename := range map[string]func(old, new string) error{
+		"renameat2": RenameNoReplace,
+		"claim":     func(old, new string) error { return Explain(claim(old, new), "cannot rename") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			if err := rename(old, taken); !errors.Is(err, fs.ErrExist) || code(err) != "already-exists" {
+				t.Errorf("over a file: %v", err)
+			}
+			if err := rename(filepath.Dir(old), filepath.Dir(taken)); !errors.Is(err, fs.ErrExist) {
+				t.Errorf("over a folder: %v", err)
+			}
+			free := filepath.Join(folder, "b", "free")
+			if err := errors.Join(rename(old, free), rename(free, old)); err != nil {
+				t.Errorf("a file: %v", err)
+			}
+			if err := errors.Join(rename(filepath.Dir(old), free), rename(free, filepath.Dir(old))); err != nil {
+				t.Errorf("a folder: %v", err)
+			}
+			if err := rename(filepath.Join(folder, "none"), free); !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("nothing: %v", err)
+			}
+			if found := names(t, folder) + "; " + names(t, filepath.Dir(old)) + "; " + names(t, filepath.Dir(taken)); found != "a b; old; new" {
+				t.Errorf("afterwards: %s", found)
+			}
+		})
+	}
+	if err := Rename(old, taken); err != nil {
+		t.Fatal(err)
+	}
+	if text, err := os.ReadFile(taken); err != nil || string(text) != "old" {
+		t.Errorf("%q, %v", text, err)
+	}
+}
+
+func TestRemoveAll(t *testing.T) {
+	folder := t.TempDir()
+	kept := write(t, filepath.Join(folder, "kept", "file"), "x")
+	tree := filepath.Join(folder, "tree")
+	write(t, filepath.Join(tree, "deep", "file"), "x")
+	link := filepath.Join(folder, "link")
+	if err := errors.Join(os.Symlink(filepath.Dir(kept), filepath.Join(tree, "out")), os.Symlink("kept", link)); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{tree, link, tree, filepath.Join(kept, "below"), filepath.Join(folder, "none", "at", "all")} {
+		if err := RemoveAll(path); err != nil {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+	if names(t, folder) != "kept" || names(t, filepath.Dir(kept)) != "file" {
+		t.Errorf("left: %s; %s", names(t, folder), names(t, filepath.Dir(kept)))
+	}
+	for _, path := range []string{"", "/", ".", "//"} {
+		if err := RemoveAll(path); !errors.Is(err, fs.ErrInvalid) {
+			t.Errorf("%q: %v", path, err)
+		}
+	}
+}

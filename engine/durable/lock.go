@@ -1,0 +1,107 @@
+package durable
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/gwe-project/gwe/engine/fault"
+)
+
+// Lock is an exclusive lock that this process holds until Release or its death.
+type Lock struct {
+	file *os.File
+	// named is true for a lock file, whose content names the holder.
+	named bool
+}
+
+// Acquire takes the lock at path, or says at once that it is busy, with a *BusyError.
+//
+// A folder is locked itself, and nothing is written into it. Anything else is a lock file, made with mode 0600 where it
+// is missing, and info becomes its content while the lock is held: JSON, whose members "pid" and "run" a *BusyError of
+// another process then tells. The file is never removed, for a removed lock file can be locked twice.
+//
+// Two locks of one process on the same file exclude each other too.
+func Acquire(path, info string) (*Lock, error) {
+	if status, err := os.Stat(path); err == nil && status.IsDir() {
+		return AcquireFolder(path)
+	}
+	lock, err := acquire(path, os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW)
+	if err != nil {
+		return nil, err
+	}
+	lock.named = true
+	// To name the holder is a courtesy: on a full disk the lock holds without it, and /proc/locks still knows the pid.
+	_ = lock.file.Truncate(0)
+	_, _ = lock.file.WriteAt([]byte(info), 0)
+	return lock, nil
+}
+
+// AcquireFolder takes the lock on a folder that must exist.
+func AcquireFolder(path string) (*Lock, error) {
+	return acquire(path, os.O_RDONLY|syscall.O_DIRECTORY)
+}
+
+// inheritance is how long a lock may outlive its holder. Who is killed between fork and exec leaves a child that has all its
+// files open until its own exec: a moment, but a recovery right after a kill -9 would be refused in it.
+const inheritance = 2 * time.Second
+
+// acquire opens (close-on-exec, as os.OpenFile always does) and locks. If somebody put another file at path between the
+// two, it starts again: the lock must be on what others will find there.
+func acquire(path string, flags int) (*Lock, error) {
+	begun := time.Now()
+	for {
+		file, err := os.OpenFile(path, flags, 0o600)
+		if err != nil {
+			return nil, Explain(err, "cannot lock %s", path)
+		}
+		if err := flock(file); err != nil {
+			found := busy(path, file)
+			file.Close()
+			if errors.Is(err, syscall.EWOULDBLOCK) && isDead(found.PID) && time.Since(begun) < inheritance {
+				time.Sleep(5 * time.Millisecond)
+				continue
+			}
+			if errors.Is(err, syscall.EWOULDBLOCK) {
+				return nil, found
+			}
+			return nil, fault.New(fault.Errored, "lock-unsupported", "cannot lock %s", path).
+				WithCause(&fs.PathError{Op: "flock", Path: path, Err: err}).
+				WithHint("its file system may not know locks: choose another place")
+		}
+		mine, err := file.Stat()
+		if err != nil {
+			file.Close()
+			return nil, Explain(err, "cannot lock %s", path)
+		}
+		if there, err := os.Stat(path); err == nil && os.SameFile(mine, there) {
+			return &Lock{file: file}, nil
+		}
+		file.Close()
+	}
+}
+
+func flock(file *os.File) error {
+	for {
+		err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if !errors.Is(err, syscall.EINTR) {
+			return err
+		}
+	}
+}
+
+// Release frees the lock. It may be called twice, and on nil.
+func (l *Lock) Release() {
+	if l == nil || l.file == nil {
+		return
+	}
+	if l.named {
+		_ = l.file.Truncate(0)
+	}
+	_ = l.file.Close()
+	l.file = nil
+}

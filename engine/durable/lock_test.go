@@ -1,0 +1,241 @@
+package durable
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/gwe-project/gwe/engine/fault"
+)
+
+// holdVariable makes this test binary take a lock and hold it until its input ends.
+const holdVariable = "HOLD_LOCK"
+
+func TestMain(m *testing.M) {
+	if path := os.Getenv(holdVariable); path != "" {
+		hold(path)
+	}
+	os.Exit(m.Run())
+}
+
+func hold(path string) {
+	if journal := os.Getenv("HOLD_JOURNAL"); journal != "" {
+		if _, err := os.Open(journal); err != nil {
+			fmt.Println(err)
+			os.Exit(1)
+		}
+	}
+	lock, err := Acquire(path, fmt.Sprintf(`{"pid":%d,"run":"20260301-1"}`, os.Getpid()))
+	if err != nil {
+		fmt.Println(err)
+		os.Exit(1)
+	}
+	fmt.Println("held")
+	_, _ = os.Stdin.Read(make([]byte, 1))
+	lock.Release()
+	os.Exit(0)
+}
+
+// holder starts another process that holds the lock; killed ends it as a crash would.
+func holder(t *testing.T, path, journal string) (pid int, killed func()) {
+	t.Helper()
+	command := exec.Command(os.Args[0])
+	command.Env = append(os.Environ(), holdVariable+"="+path, "HOLD_JOURNAL="+journal)
+	input, err := command.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	output, err := command.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := false
+	killed = func() {
+		if !ended {
+			ended = true
+			_ = command.Process.Kill()
+			_ = command.Wait()
+		}
+	}
+	t.Cleanup(func() { killed(); input.Close() })
+	answer := make([]byte, 100)
+	count, _ := output.Read(answer)
+	if string(answer[:count]) != "held\n" {
+		t.Fatalf("the holder says %q", answer[:count])
+	}
+	return command.Process.Pid, killed
+}
+
+func busyOf(t *testing.T, err error) *BusyError {
+	t.Helper()
+	var found *BusyError
+	if !errors.As(err, &found) {
+		t.Fatalf("got %v", err)
+	}
+	if code(err) != "lock-busy" || fault.ClassOf(err) != fault.Refused || fault.As(err).Hint == "" {
+		t.Errorf("as a fault: %s, %s", code(err), fault.ClassOf(err))
+	}
+	return found
+}
+
+func TestLockFileNamesItsHolder(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "lock")
+	pid, killed := holder(t, path, "")
+	_, err := Acquire(path, "mine")
+	found := busyOf(t, err)
+	if found.PID != pid || found.Run != "20260301-1" || found.Info != fmt.Sprintf(`{"pid":%d,"run":"20260301-1"}`, pid) {
+		t.Errorf("got %+v, want pid %d", found, pid)
+	}
+	if want := fmt.Sprintf("%s is locked by process %d, run 20260301-1", path, pid); err.Error() != want {
+		t.Errorf("got %q, want %q", err, want)
+	}
+	killed()
+	lock, err := Acquire(path, "mine")
+	if err != nil {
+		t.Fatalf("the holder's death did not free it: %v", err)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil || string(text) != "mine" {
+		t.Errorf("content %q, %v", text, err)
+	}
+	if status, err := os.Stat(path); err != nil || status.Mode() != 0o600 {
+		t.Errorf("mode %v, %v", status.Mode(), err)
+	}
+	_, err = Acquire(path, "again")
+	if found := busyOf(t, err); found.PID != os.Getpid() || !strings.Contains(err.Error(), "this very process") {
+		t.Errorf("got %+v, %v", found, err)
+	}
+	lock.Release()
+	lock.Release()
+	if text, err := os.ReadFile(path); err != nil || len(text) != 0 {
+		t.Errorf("after the release: %q, %v", text, err)
+	}
+}
+
+// A holder who died with the lock in hand leaves a name behind; the next one is not to be taken for him.
+func TestLockFileWithAStaleName(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "lock")
+	lock, err := Acquire(path, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Release()
+	if err := os.WriteFile(path, []byte(`{"pid":1,"run":"old"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err = Acquire(path, "")
+	if found := busyOf(t, err); found.PID != os.Getpid() || found.Run != "" || found.Info != "" {
+		t.Errorf("got %+v", found)
+	}
+}
+
+func TestFolderLockFindsItsHolder(t *testing.T) {
+	folder := t.TempDir()
+	target := filepath.Join(folder, "target")
+	journal := write(t, filepath.Join(folder, "state", "runs", "20260301-7", "journal"), "")
+	if err := errors.Join(os.Mkdir(target, 0o755), os.Symlink("target", filepath.Join(folder, "link"))); err != nil {
+		t.Fatal(err)
+	}
+	pid, killed := holder(t, target, journal)
+	for _, path := range []string{target, filepath.Join(folder, "link")} {
+		_, err := Acquire(path, "mine")
+		if found := busyOf(t, err); found.PID != pid || found.Run != "20260301-7" || found.Info != "" {
+			t.Errorf("got %+v, want pid %d", found, pid)
+		}
+	}
+	killed()
+	lock, err := AcquireFolder(target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lock.Release()
+	if found := names(t, target); found != "" {
+		t.Errorf("written into the folder: %s", found)
+	}
+}
+
+func TestLocksThatCannotBe(t *testing.T) {
+	folder := t.TempDir()
+	file := write(t, filepath.Join(folder, "file"), "")
+	if err := os.Symlink("file", filepath.Join(folder, "link")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := AcquireFolder(filepath.Join(folder, "none")); code(err) != "not-found" {
+		t.Errorf("a folder that is not there: %v", err)
+	}
+	if _, err := AcquireFolder(file); !errors.Is(err, syscall.ENOTDIR) {
+		t.Errorf("a file as a folder: %v", err)
+	}
+	if _, err := Acquire(filepath.Join(folder, "link"), ""); !errors.Is(err, syscall.ELOOP) {
+		t.Errorf("a lock file that is a link: %v", err)
+	}
+	if _, err := Acquire(filepath.Join(folder, "none", "lock"), ""); code(err) != "not-found" {
+		t.Errorf("a lock file in no folder: %v", err)
+	}
+}
+
+// A daemon that a hook leaves behind must not keep the lock.
+// A child between fork and exec still has the files of a parent that was killed, and with them its locks.
+func TestLockOutlivesItsHolderForAMoment(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "lock")
+	if err := os.WriteFile(file, []byte(`{"pid":1}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{file, t.TempDir()} {
+		// flock takes the lock in its own name and ends; sleep has the open file a while longer.
+		inherited := exec.Command("/bin/sh", "-c", `exec 9<"$0"; flock 9; sleep 0.3 &`, path)
+		if err := inherited.Run(); err != nil {
+			t.Fatal(err)
+		}
+		lock, err := Acquire(path, "{}")
+		if err != nil {
+			t.Fatal(err)
+		}
+		lock.Release()
+	}
+}
+
+func TestChildrenDoNotInheritTheLock(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "lock")
+	lock, err := Acquire(path, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	child := exec.Command("sleep", "60")
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = child.Process.Kill(); _ = child.Wait() }()
+	lock.Release()
+	again, err := Acquire(path, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	again.Release()
+}
+
+// The lock holds on a full disk too: there it is only without a name.
+func TestLockOnAFullDisk(t *testing.T) {
+	folder := mountSmall(t, 0)
+	path := write(t, filepath.Join(folder, "lock"), "")
+	if err := os.WriteFile(filepath.Join(folder, "filler"), make([]byte, 1<<20), 0o600); !errors.Is(err, syscall.ENOSPC) {
+		t.Fatal(err)
+	}
+	lock, err := Acquire(path, `{"pid":1}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Release()
+	_, err = Acquire(path, "")
+	if found := busyOf(t, err); found.PID != os.Getpid() {
+		t.Errorf("got %+v", found)
+	}
+}

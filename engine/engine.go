@@ -1,0 +1,183 @@
+package engine
+
+import (
+	"context"
+	"crypto/rand"
+	"os"
+	"time"
+
+	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/journal"
+	"github.com/gwe-project/gwe/engine/step"
+	"github.com/gwe-project/gwe/engine/tasklog"
+)
+
+// Engine runs programs. Its fields are set once, before the first call.
+type Engine struct {
+	// State is where runs are kept.
+	State State
+	// Catalog holds the step types; recovery compiles frozen recipes with it.
+	Catalog step.Catalog
+	// Machine reads the machine; step.Local{} on a device.
+	Machine step.Machine
+	// Sink takes the log's events for people; each run keeps its full log besides.
+	Sink tasklog.Sink
+	// Version is gwe's own, for the journal.
+	Version string
+	// Journals, where it is not nil, stands between the engine and every journal that it writes.
+	Journals func(journal.Writer) journal.Writer
+}
+
+// Run carries a program out, or puts everything back. It takes the locks, recovers what earlier runs left, checks the
+// inputs and the plan, and then runs the steps. When ctx is cancelled, the run is put back before Run returns; a cause
+// of type *Stopped gives the exit code of the signal.
+//
+// The result tells how the run ended, and holds the first error. Errors before the run exists (a busy lock, an invalid
+// input) come as the error, with an empty result.
+func (e *Engine) Run(ctx context.Context, program *Program, given Inputs) (Result, error) {
+	locks, err := e.lock()
+	if err != nil {
+		return Result{}, err
+	}
+	defer locks.release()
+	earlier, _, err := e.settle(ctx)
+	if err != nil {
+		return Result{}, err
+	}
+	begin, inputs, err := e.begin(program, given)
+	if err != nil {
+		return Result{}, err
+	}
+	if err := locks.paths(begin.Locks); err != nil {
+		return Result{}, err
+	}
+	x, err := e.create(program, begin, inputs)
+	if err != nil {
+		return Result{}, err
+	}
+	defer x.close()
+	x.earlier, x.locks = earlier, locks
+	return x.run(ctx), nil
+}
+
+// run takes the run from its first step to its end.
+func (x *execution) run(ctx context.Context) Result {
+	ctx, cancel, err := x.bounded(ctx)
+	defer cancel()
+	if err == nil {
+		err = x.preflight(ctx)
+	}
+	if err == nil {
+		err = x.forward(ctx)
+	}
+	return x.conclude(ctx, err)
+}
+
+// begin works out what the begin record says, with everything that does not need the run's folder.
+func (e *Engine) begin(program *Program, given Inputs) (beginRecord, map[string]any, error) {
+	inputs, err := program.Resolve(given)
+	if err != nil {
+		return beginRecord{}, nil, err
+	}
+	record := beginRecord{
+		Recipe: program.Name(), File: program.Recipe.File, Digest: digest(program.Recipe.Source),
+		Version: e.Version, PID: os.Getpid(), Mark: rand.Text(), Host: hostFacts(),
+	}
+	names := map[string]any{"inputs": inputs, "host": record.Host, "vars": map[string]any{}}
+	record.Locks, err = program.lockNames(names)
+	return record, inputs, err
+}
+
+// create makes the run's folder, its frozen recipe and its journal. From the begin record on the run exists.
+func (e *Engine) create(program *Program, begin beginRecord, inputs map[string]any) (x *execution, err error) {
+	id, err := e.State.newRun(time.Now())
+	if err != nil {
+		return nil, err
+	}
+	folder := e.State.run(id)
+	defer func() {
+		if err != nil {
+			_ = os.RemoveAll(string(folder))
+			err = e.State.notBegun(err)
+		}
+	}()
+	begin.Run = id
+	if err := folder.freeze(program); err != nil {
+		return nil, err
+	}
+	if err := folder.keepInputs(program, inputs, &begin); err != nil {
+		return nil, err
+	}
+	written, err := journal.Create(folder.journal(), reserveFor(program))
+	if err != nil {
+		return nil, err
+	}
+	x = e.execution(program, folder, written, "run", program.title())
+	x.history = newHistory(program, folder)
+	x.history.begin, x.history.inputs = begin, inputs
+	x.mask.Add(secretsIn(inputs)...)
+	err = x.evaluateVariables(&begin)
+	if err == nil {
+		err = x.append(recordBegin, begin)
+	}
+	if err != nil {
+		x.task.Fail(err)
+		x.close()
+		return nil, err
+	}
+	return x, nil
+}
+
+// evaluateVariables adds the vars, each of which may read those above it.
+func (x *execution) evaluateVariables(begin *beginRecord) error {
+	values := map[string]any{}
+	names := with(x.history.names(false), "vars", values)
+	for _, variable := range x.program.variables {
+		v, err := variable.value.evaluate(names)
+		if err != nil {
+			return fault.New(fault.Refused, "variable-invalid", "the variable %s cannot be evaluated", variable.name).WithCause(err)
+		}
+		values[variable.name] = v
+	}
+	var err error
+	begin.Vars, err = encodeNamed(x.program.variables, values)
+	return err
+}
+
+// execution puts this process's work on a run together: its journal, and its log with a task of its own.
+func (e *Engine) execution(program *Program, folder runFolder, written *journal.Journal, kind, title string) *execution {
+	x := &execution{engine: e, program: program, folder: folder, journal: e.watched(written)}
+	sinks := tasklog.Fanout{e.Sink}
+	if file, err := tasklog.OpenFile(folder.nextLog()); err == nil {
+		x.log = file
+		sinks = append(sinks, file)
+	}
+	x.mask = tasklog.NewMask(sinks)
+	x.task = tasklog.Begin(x.mask, kind, title)
+	return x
+}
+
+// watched is a journal as the engine writes it.
+func (e *Engine) watched(written journal.Writer) journal.Writer {
+	if e.Journals == nil {
+		return written
+	}
+	return e.Journals(written)
+}
+
+func (x *execution) close() {
+	_ = x.journal.Close()
+	if x.log != nil {
+		_ = x.log.Close()
+	}
+}
+
+// reservedOutputs is how many bytes of outputs a step of an undo, of failsafe or of finally has in the journal at most.
+const reservedOutputs = 2 << 10
+
+// reserveFor is the space in bytes that the way back may need in the journal: an undone record for each frame, a record
+// for each step of an undo, and the end.
+func reserveFor(program *Program) int64 {
+	const perStep, fixed = 8 << 10, 64 << 10
+	return fixed + int64(len(program.byPath))*perStep
+}

@@ -1,0 +1,147 @@
+package engine
+
+import (
+	"encoding/json"
+	"os"
+	"strconv"
+
+	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/journal"
+	"github.com/gwe-project/gwe/engine/process"
+	"github.com/gwe-project/gwe/engine/step"
+	"github.com/gwe-project/gwe/engine/tasklog"
+)
+
+// execution is one process's work on one run: forward, back, or the end of what a crash left.
+type execution struct {
+	engine  *Engine
+	program *Program
+	folder  runFolder
+	history *history
+	journal journal.Writer
+	// task is the run's own; steps are tasks below it.
+	task *tasklog.Task
+	mask *tasklog.Mask
+	// log is the run's full log; nil where it could not be made, which fails no run.
+	log *tasklog.File
+	// earlier are the runs whose undo may still be asked for by hand.
+	earlier []*past
+	// locks are what this process holds for the run.
+	locks *locks
+	// launched is true once the present action has started a program: what may have changed is then anybody's guess.
+	launched bool
+	// backward is true while something is put back: then the work goes on even where the journal cannot be written.
+	backward bool
+	// unwritten is the first error of the journal while the run is put back: the run goes on, and ends as broken.
+	unwritten error
+	// halted means that the journal failed on the way forward: no step may be forgiven, for the next could not be undone.
+	halted bool
+}
+
+// append makes a record durable, and only then part of the history.
+func (x *execution) append(kind string, record any) error {
+	return x.write(kind, record, x.journal.Append)
+}
+
+// note writes a record in order, durable with the next append: for what may be lost without harm, because recovery then
+// undoes or repeats it.
+func (x *execution) note(kind string, record any) error {
+	return x.write(kind, record, x.journal.Note)
+}
+
+func (x *execution) write(kind string, record any, write func(string, any) error) error {
+	data, err := json.Marshal(record)
+	if err != nil {
+		return err
+	}
+	if err := write(kind, json.RawMessage(data)); err != nil {
+		if !x.backward {
+			x.halted = true
+			return err
+		}
+		// On the way back nothing is more important than to go on.
+		if x.unwritten == nil {
+			x.unwritten = err
+			x.task.Warn("the journal cannot be written: " + err.Error() + "; going on without it")
+		}
+	}
+	return x.history.apply(kind, data)
+}
+
+// environment is what a step type gets to work with, in a place of the run: its frame, the undo of its frame, failsafe
+// or finally. recovering is true on the way back. The folder is made here; one of a dead attempt may be there already.
+func (x *execution) environment(n *node, where place, recovering bool, task *tasklog.Task) (*step.Run, error) {
+	folder := x.folder.place(where)
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return nil, stateUnusable(x.engine.State.Folder, err)
+	}
+	x.launched = false
+	return &step.Run{
+		ID:          x.folder.id(),
+		Step:        n.label(),
+		Recovering:  recovering,
+		Machine:     x.engine.Machine,
+		Log:         task,
+		Folder:      folder,
+		Leased:      x.leased,
+		Started:     func(pid int) { x.started(where, pid) },
+		Environment: x.variables(n, where, recovering),
+	}, nil
+}
+
+// variables are what every child process of a step finds in its environment.
+func (x *execution) variables(n *node, where place, recovering bool) []string {
+	flag := "0"
+	if recovering {
+		flag = "1"
+	}
+	return []string{
+		"GWE_RUN_ID=" + x.folder.id(),
+		"GWE_STEP=" + n.label(),
+		"GWE_RECOVERING=" + flag,
+		x.mark(where),
+	}
+}
+
+// started journals a child. A lost record does no harm after a power cut, for the child is gone with the machine.
+func (x *execution) started(where place, pid int) {
+	x.launched = true
+	identity, err := process.Identify(pid)
+	if err != nil {
+		return // it has ended already
+	}
+	_ = x.note(recordProcess, processRecord{Place: where, PID: identity.PID, Start: identity.Start, Boot: identity.BootID})
+}
+
+// place says to what part of a run a child process or a kept file belongs: "3" is frame 3, "3-undo" its undo, "failsafe"
+// and "finally" are themselves.
+type place string
+
+const (
+	placeRead     place = "read"
+	placeFailsafe place = "failsafe"
+	placeFinally  place = "finally"
+)
+
+func placeOf(frame int) place     { return place(strconv.Itoa(frame)) }
+func placeOfUndo(frame int) place { return placeOf(frame) + "-undo" }
+
+// mark is the variable by which recovery knows the children of a place, wherever they went in the process tree.
+func (x *execution) mark(where place) string {
+	return "GWE_PROCESS=" + x.folder.id() + "-" + x.history.begin.Mark + "/" + string(where)
+}
+
+// arguments evaluates the arguments of a leaf.
+func (x *execution) arguments(n *node, names map[string]any) (values map[string]any, secret bool, err error) {
+	values, err = evaluateAll(n.action.arguments, names)
+	if err != nil {
+		return nil, false, fault.New(fault.Failed, "argument-invalid", "an argument of %s cannot be used", n.action.stepType.About().Name).WithCause(err)
+	}
+	for _, argument := range n.action.arguments {
+		secret = secret || argument.value.secret()
+		if err := checkPath(argument, values[argument.name]); err != nil {
+			return nil, false, err
+		}
+	}
+	return values, secret, nil
+}

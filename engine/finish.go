@@ -1,0 +1,204 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/gwe-project/gwe/engine/fault"
+)
+
+// conclude turns the end of the forward path into the end of the run. From here on nothing can be cancelled.
+func (x *execution) conclude(ctx context.Context, err error) Result {
+	if errors.Is(err, errStop) {
+		err = nil
+	}
+	if err == nil && ctx.Err() != nil && x.history.committed < 0 {
+		// Who asked for an end before the commit gets it, even when that came during the last step.
+		err = interruption(context.Cause(ctx))
+	}
+	if err == nil {
+		err = x.commitSilently(ctx)
+	}
+	ctx = context.WithoutCancel(ctx)
+	if err != nil {
+		x.turnBack(err)
+		x.unwind(ctx)
+	}
+	return x.finish(ctx, err)
+}
+
+// finish runs failsafe where it is called for, and finally; then the run's last record is written. failure is the first
+// error; nil where the run is good, or where it lies in the journal only.
+func (x *execution) finish(ctx context.Context, failure error) Result {
+	h := x.history
+	result := Result{Run: x.folder.id(), Err: x.withoutSecrets(failure)}
+	if h.failure != nil && result.Err == nil {
+		result.Err = h.failure.err()
+	}
+	for _, record := range h.undoErrors {
+		result.Others = append(result.Others, record.err())
+	}
+	saved := false
+	if h.broken() && len(x.program.failsafe) > 0 {
+		errs := x.epilogue(ctx, recordFailsafe, placeFailsafe, "Failsafe", x.program.failsafe)
+		saved = len(errs) == 0
+		result.Others = append(result.Others, errs...)
+	}
+	finally := x.epilogue(ctx, recordFinally, placeFinally, "Finally", x.program.finally)
+	result.Others = append(result.Others, finally...)
+	result.Status = x.status(saved, len(finally) == 0)
+	if h.failure == nil {
+		x.outputs(&result)
+		if h.stopped != nil {
+			result.Stopped = h.stopped.Text
+		}
+	}
+	x.end(ctx, &result)
+	return result
+}
+
+// broken tells whether something before the commit could not be put back. It alone calls for the failsafe.
+func (h *history) broken() bool {
+	return h.failure != nil && h.committed < 0 && h.anyFrame(func(f *frame) bool { return f.broken })
+}
+
+// status is how the run ends, as far as that is known before its last record is written.
+func (x *execution) status(saved, finallyGood bool) Status {
+	h := x.history
+	switch {
+	case h.failure == nil && finallyGood:
+		return StatusDone
+	case h.failure == nil || h.committed >= 0:
+		return StatusCommitted
+	case h.broken() && saved:
+		return StatusFailsafe
+	case h.broken():
+		return StatusBroken
+	case fault.Class(h.failure.Class) == fault.Refused && !h.anyFrame(func(f *frame) bool { return f.done }):
+		return StatusRefused
+	}
+	return StatusRestored
+}
+
+// unrecorded is the status of a run whose journal could not be written while it ended: nothing may claim that all is
+// well, for the next recovery will not know what this process knows.
+func (h *history) unrecorded() Status {
+	if h.failure == nil {
+		return StatusCommitted
+	}
+	return StatusBroken
+}
+
+// epilogue runs the steps of failsafe or finally, each one whatever became of the one before.
+func (x *execution) epilogue(ctx context.Context, kind string, where place, title string, nodes []*node) []error {
+	if len(nodes) == 0 {
+		return nil
+	}
+	x.backward = true // nothing that fails from here on may stop the rest
+	_ = x.note(kind, struct{}{})
+	task := x.task.Begin(string(where), title, "")
+	var failure errorRecord
+	if x.history.failure != nil {
+		failure = *x.history.failure
+	}
+	var errs []error
+	for _, n := range nodes {
+		if err := x.auxiliary(ctx, n, where, failure, task); err != nil {
+			errs = append(errs, x.withoutSecrets(err))
+		}
+	}
+	end(task, errors.Join(errs...))
+	return errs
+}
+
+// outputs evaluates the recipe's outputs. The new version is in place by now, so an error does not undo it.
+func (x *execution) outputs(result *Result) {
+	values, err := evaluateAll(x.program.outputs, x.history.names(false))
+	if err != nil {
+		result.Others = append(result.Others, fault.New(fault.Failed, "output-failed", "an output of the recipe cannot be evaluated").WithCause(x.withoutSecrets(err)))
+		result.Status = StatusCommitted
+		return
+	}
+	result.Outputs = values
+}
+
+// end gives up what nobody can ask for any more, writes the run's last record, and closes its task.
+func (x *execution) end(ctx context.Context, result *Result) {
+	x.backward = true
+	x.releaseTail(ctx)
+	if x.unwritten != nil {
+		result.Status = x.history.unrecorded()
+		result.Others = append(result.Others, x.unwritten)
+	}
+	if err := x.lastRecord(result); err != nil {
+		// The next recovery finds a run without an end, and needs all that is kept.
+		result.Status = x.history.unrecorded()
+		result.Others = append(result.Others, err)
+	} else if !x.history.needed() && result.Status != StatusBroken {
+		if err := x.folder.dropKept(); err != nil {
+			x.task.Warn("what the run kept for its undo could not be removed: " + err.Error())
+		}
+	}
+	x.farewell(result)
+}
+
+// lastRecord writes how the run ended: all of it, or, where that is more than the journal takes, the status and the first
+// error alone. Without it a run is never over.
+func (x *execution) lastRecord(result *Result) error {
+	brief := endRecord{Status: result.Status, Stopped: result.Stopped, Leftovers: x.history.leftovers(), At: time.Now().UTC()}
+	if result.Err != nil {
+		failure := x.recordOf(result.Err)
+		brief.Error = &failure
+	}
+	whole := brief
+	for _, other := range result.Others {
+		whole.Others = append(whole.Others, x.recordOf(other))
+	}
+	whole.Outputs, _ = encodeNamed(x.program.outputs, result.Outputs)
+	if err := x.journal.Append(recordEnd, whole); err == nil {
+		return nil
+	}
+	return x.journal.Append(recordEnd, brief)
+}
+
+// needed tells whether what the run kept is needed on: by an undo by hand, by the next try to clean up, or by the person
+// who must put right what an undo could not.
+func (h *history) needed() bool {
+	return len(h.held()) > 0 || h.anyFrame(func(f *frame) bool { return f.leftover || f.broken })
+}
+
+// leftovers lists the frames whose undo left something of ours.
+func (h *history) leftovers() []int {
+	var left []int
+	for _, f := range h.frames {
+		if f.leftover && !f.broken {
+			left = append(left, f.number)
+		}
+	}
+	return left
+}
+
+// farewell closes the run's task with what people want to know first.
+func (x *execution) farewell(result *Result) {
+	if result.Status == StatusDone {
+		x.task.Done(result.Stopped)
+		return
+	}
+	said := map[Status]string{
+		StatusCommitted: "the new version is in place, but a later step failed",
+		StatusRefused:   "refused; nothing was changed",
+		StatusRestored:  "failed; everything was put back",
+		StatusFailsafe:  "failed; not everything could be put back; the failsafe is in place",
+		StatusBroken:    "failed; not everything could be put back; the machine needs a person",
+	}[result.Status]
+	x.task.Warn(said)
+	first := result.Err
+	if first == nil && len(result.Others) > 0 {
+		first = result.Others[0]
+	}
+	if first == nil {
+		first = fault.New(fault.Failed, "run-failed", "%s", said)
+	}
+	x.task.Fail(first)
+}

@@ -1,0 +1,124 @@
+package engine
+
+import (
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/value"
+	"github.com/gwe-project/gwe/schema"
+)
+
+// Given is an input as somebody gave it.
+type Given struct {
+	// Value is a string, to be parsed by the input's type, or a value that YAML decoded.
+	Value any
+	// Folder is what a relative path in it is relative to.
+	Folder string
+	// Open is true where the value came in the clear: by -i NAME=VALUE. A secret may not.
+	Open bool
+}
+
+// Inputs are a recipe's inputs by name.
+type Inputs map[string]Given
+
+// Resolve checks what was given against what the recipe declares, fills in the defaults, and reports all that is wrong at
+// once.
+func (p *Program) Resolve(given Inputs) (map[string]any, error) {
+	values := map[string]any{}
+	var problems []string
+	known := map[string]bool{}
+	var names []string
+	// A relative default is relative to the file that says it.
+	folder, err := filepath.Abs(filepath.Dir(p.Recipe.File))
+	if err != nil {
+		return nil, err
+	}
+	for _, input := range p.Recipe.Inputs {
+		name := input.Name.Text
+		known[name] = true
+		names = append(names, name)
+		one, ok := given[name]
+		if !ok {
+			if input.Required {
+				problems = append(problems, fmt.Sprintf("input %s is required: -i %s=%s", name, name, strings.ToUpper(input.Type.String())))
+			} else if input.Default != nil {
+				values[name] = absolute(input.Type, input.Default, folder)
+			}
+			continue
+		}
+		v, err := one.resolve(input)
+		if err == nil {
+			err = input.Check(v)
+		} else {
+			err = fmt.Errorf("the input %s: %w", name, err)
+		}
+		if err != nil {
+			problems = append(problems, err.Error())
+			continue
+		}
+		values[name] = v
+	}
+	for _, name := range slices.Sorted(maps.Keys(given)) {
+		if !known[name] {
+			problem := fmt.Sprintf("the recipe has no input %q", name)
+			if close := value.Closest(name, names); close != "" {
+				problem += fmt.Sprintf(": did you mean %q?", close)
+			}
+			problems = append(problems, problem)
+		}
+	}
+	if len(problems) > 0 {
+		return nil, inputFault(problems, p)
+	}
+	return values, nil
+}
+
+func inputFault(problems []string, p *Program) error {
+	return fault.New(fault.Refused, "input-invalid", "%s", strings.Join(problems, "; ")).
+		WithHint("`gwe run %s --help` lists the inputs", p.Recipe.File)
+}
+
+func (g Given) resolve(input *schema.Input) (any, error) {
+	if input.Type.HoldsSecret() && g.Open {
+		return nil, fmt.Errorf("a secret on the command line can be read by everyone: give %s=@FILE, %s=env:VARIABLE or %s=fd:NUMBER",
+			input.Name.Text, input.Name.Text, input.Name.Text)
+	}
+	var v any
+	var err error
+	if text, ok := g.Value.(string); ok {
+		v, err = value.Parse(input.Type, text)
+	} else {
+		v, err = value.Convert(input.Type, g.Value)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return absolute(input.Type, v, g.Folder), nil
+}
+
+// absolute makes every path in a value absolute: the run may be recovered from anywhere.
+func absolute(t value.Type, v any, folder string) any {
+	switch v := v.(type) {
+	case string:
+		if t.Kind == value.KindPath && v != "" && !filepath.IsAbs(v) {
+			return filepath.Join(folder, v)
+		}
+	case []any:
+		items := make([]any, len(v))
+		for i := range v {
+			items[i] = absolute(*t.Elem, v[i], folder)
+		}
+		return items
+	case map[string]any:
+		members := make(map[string]any, len(v))
+		for name := range v {
+			members[name] = absolute(*t.Elem, v[name], folder)
+		}
+		return members
+	}
+	return v
+}

@@ -1,0 +1,53 @@
+// Package journal is the durable record of one run: what recovery knows, it knows from here.
+//
+// It is a leaf: it imports engine/fault and nothing else of ours. It knows nothing of what the records mean, but for the
+// first. Secrets never get here; that is the duty of those who append.
+//
+// # Format 1
+//
+// A journal is one file of lines. Each line is a JSON object, ends with "\n", and has these members in this order,
+// without blanks between them:
+//
+//	{"number":2,"time":"2026-03-01T12:00:00.123456789Z","kind":"intent","data":{...},"synced":1,"previous":"<hex>","sha256":"<hex>"}
+//
+// What they mean:
+//
+//   - number counts from 1, without a gap.
+//   - time is RFC 3339 in UTC. It is for people: order is by number, and clocks jump.
+//   - kind is a word; data is any JSON value.
+//   - synced is the number of the last record that was known to be durable when this one was written; 0 in record 1.
+//   - previous is the sha256 of the record before, 64 zeros in record 1.
+//   - sha256 is the SHA-256, in lower-case hex, of the line's bytes from its first "{" up to and without `,"sha256":"`.
+//     It therefore covers previous too: each record seals all before it. What follows those bytes is always 78 bytes
+//     long, the line's end included, so no JSON need be put into a canonical form to check it: head -c -78 | sha256sum.
+//
+// Record 1 has the kind "journal" and the data {"format":1}. A reader refuses a format above its own by name.
+// A line has at most MaximumRecord bytes.
+//
+// # What counts
+//
+// The longest valid prefix counts; a line without its "\n" is torn, even if all else is there. What is behind the prefix
+// is either what a power cut leaves of records that nobody was told were durable (a torn line, NULs, and, because a disk
+// writes in whatever order it likes, whole records behind a lost one): Read passes over it, and Open puts NULs there.
+// (It is not cut off before Close: truncating a file gives the space behind it back, and on a full disk that space is what
+// unwinding needs.) Or it holds a valid record that was written when the first missing one was durable already, or one
+// that cannot stand there. Then what had been safe is gone or changed: that is the fault journal-damaged, which names
+// the record and the byte, and nothing is touched.
+//
+// # Durability
+//
+// Append returns after fdatasync. Note only keeps the order: its record becomes durable with the next Append, or on Close.
+//
+// A write that found no space leaves a torn line that the next one goes over, so that the chain stays whole and a later,
+// possibly shorter, record may go in. After any other failed write, and after a failed sync, the journal refuses all
+// further records with the same error: a sync is never tried again, for the kernel may have dropped what it could not
+// write.
+//
+// # Space for unwinding
+//
+// A full disk must not keep a run from being undone. So Create reserves space behind the end of the file (fallocate with
+// FALLOC_FL_KEEP_SIZE), and every record on the way forward first makes sure that the whole reserve stays free behind
+// it; if that cannot be, the record fails with journal-full before a byte of it is written. UseReserve ends this: from
+// then on records go into the reserve. On a file system without fallocate a ballast file beside the journal, named
+// Ballast, takes the space, and UseReserve removes it.
+package journal

@@ -1,0 +1,221 @@
+package journal
+
+import (
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/gwe-project/gwe/engine/fault"
+)
+
+// Writer takes records. The engine writes to it and to nothing more, so that a test can stand in between.
+type Writer interface {
+	// Append adds a record that is durable when it returns.
+	Append(kind string, data any) error
+	// Note adds a record in its order, without waiting for the disk.
+	Note(kind string, data any) error
+	// Close makes all notes durable. It may be called twice.
+	Close() error
+}
+
+// Journal is an open journal. One process has it open for writing at a time: the run lock sees to that. Its methods
+// may be called from several goroutines.
+type Journal struct {
+	mutex sync.Mutex
+	file  *os.File
+	path  string
+	last  chain
+	// size is where the last whole record ends.
+	size int64
+	// noted is true while records wait for a sync.
+	noted bool
+	// broken is the error that ended this journal, if one did.
+	broken error
+	space  space
+}
+
+// Create makes a new journal with mode 0600 and its record 1, durable with its name, and reserves that many bytes for
+// unwinding. The folder must exist, the file must not.
+func Create(path string, reserve int64) (*Journal, error) {
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL|syscall.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return nil, unwritable(path, err)
+	}
+	created := &Journal{file: file, path: path, last: start()}
+	if err := created.begin(reserve); err != nil {
+		_ = created.space.release(file, 0)
+		_ = file.Close()
+		_ = os.Remove(path)
+		return nil, err
+	}
+	return created, nil
+}
+
+func (j *Journal) begin(reserve int64) error {
+	if err := j.Reserve(reserve); err != nil {
+		return err
+	}
+	if err := j.Append(headerKind, header{Format: Format}); err != nil {
+		return err
+	}
+	if err := syncFolder(filepath.Dir(j.path)); err != nil {
+		return unwritable(j.path, err)
+	}
+	return nil
+}
+
+// Open opens the journal of an earlier process to go on with it, and gives its records. A torn remainder becomes NULs
+// that the next records go over. It has the faults of Read. What was reserved is free to use, as after UseReserve; a run that goes forward again calls
+// Reserve.
+func Open(path string) (*Journal, []Record, error) {
+	file, err := os.OpenFile(path, os.O_RDWR|syscall.O_NOFOLLOW, 0)
+	if err != nil {
+		return nil, nil, unreadable(path, err)
+	}
+	records, opened, err := adopt(file, path)
+	if err != nil {
+		_ = file.Close()
+		return nil, nil, err
+	}
+	return opened, records, nil
+}
+
+func adopt(file *os.File, path string) ([]Record, *Journal, error) {
+	content, err := io.ReadAll(file)
+	if err != nil {
+		return nil, nil, unreadable(path, err)
+	}
+	records, last, length, err := parse(path, content)
+	if err != nil {
+		return nil, nil, err
+	}
+	opened := &Journal{file: file, path: path, last: last, size: int64(length)}
+	if err := opened.blank(int64(len(content))); err != nil {
+		return nil, nil, unwritable(path, err)
+	}
+	if err := opened.space.adopt(path); err != nil {
+		return nil, nil, unwritable(path, err)
+	}
+	return records, opened, nil
+}
+
+// blank puts NULs over what is torn, up to end, and makes it all durable: no record that was passed over may come back
+// behind new ones. Nor is the dead process known to have synced its last records.
+func (j *Journal) blank(end int64) error {
+	for at := j.size; at < end; at += chunk {
+		if _, err := j.file.WriteAt(make([]byte, min(chunk, end-at)), at); err != nil {
+			return err
+		}
+	}
+	if err := unix.Fdatasync(int(j.file.Fd())); err != nil {
+		return err
+	}
+	j.last.synced = j.last.number
+	return nil
+}
+
+// Append adds a record that is durable when it returns.
+func (j *Journal) Append(kind string, data any) error { return j.add(kind, data, true) }
+
+// Note adds a record in its order, without waiting for the disk.
+func (j *Journal) Note(kind string, data any) error { return j.add(kind, data, false) }
+
+func (j *Journal) add(kind string, data any, durable bool) error {
+	j.mutex.Lock()
+	defer j.mutex.Unlock()
+	if j.broken != nil {
+		return j.broken
+	}
+	text, next, err := j.last.encode(time.Now(), kind, data)
+	if err != nil {
+		return err
+	}
+	if err := j.write(text); err != nil {
+		return err
+	}
+	j.last, j.size, j.noted = next, j.size+int64(len(text)), true
+	if !durable {
+		return nil
+	}
+	return j.sync()
+}
+
+// write puts a line right behind the last whole record, over what may be torn there.
+func (j *Journal) write(text []byte) error {
+	if err := j.space.ensure(j.file, j.size+int64(len(text))); err != nil {
+		return full(j.path, err)
+	}
+	_, err := j.file.WriteAt(text, j.size)
+	if err == nil {
+		return nil
+	}
+	if outOfSpace(err) {
+		return full(j.path, err) // what went in of the line is torn, and the next line goes over it
+	}
+	j.broken = unwritable(j.path, err)
+	return j.broken
+}
+
+func (j *Journal) sync() error {
+	if err := unix.Fdatasync(int(j.file.Fd())); err != nil {
+		j.broken = unwritable(j.path, err)
+		return j.broken
+	}
+	j.noted = false
+	j.last.synced = j.last.number
+	return nil
+}
+
+// Close makes all notes durable, cuts what is torn, and gives back what was reserved.
+func (j *Journal) Close() error {
+	j.mutex.Lock()
+	defer j.mutex.Unlock()
+	if j.file == nil {
+		return nil
+	}
+	var err error
+	if j.broken == nil && j.noted {
+		err = j.sync()
+	}
+	if j.broken == nil {
+		_ = j.space.release(j.file, j.size)
+	}
+	_ = j.file.Close()
+	j.file = nil
+	if j.broken == nil {
+		j.broken = fault.New(fault.Errored, "journal-closed", "the journal %s is closed", j.path)
+	}
+	return err
+}
+
+func outOfSpace(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
+}
+
+func full(path string, err error) error {
+	return fault.New(fault.Errored, "journal-full", "there is no space left to go on with the journal %s", path).
+		WithCause(err).WithHint("free some space on the file system of the state folder")
+}
+
+func unwritable(path string, err error) error {
+	if outOfSpace(err) {
+		return full(path, err)
+	}
+	return fault.New(fault.Errored, "journal-unwritable", "cannot write the journal %s", path).
+		WithCause(err).WithHint("the storage of the state folder may be failing or read-only: see the kernel's log")
+}
+
+func syncFolder(path string) error {
+	folder, err := os.OpenFile(path, os.O_RDONLY|syscall.O_DIRECTORY, 0)
+	if err != nil {
+		return err
+	}
+	defer folder.Close()
+	return folder.Sync()
+}

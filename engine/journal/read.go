@@ -1,0 +1,125 @@
+package journal
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+
+	"github.com/gwe-project/gwe/engine/fault"
+)
+
+// Read gives the records of a journal that may be in use: a torn last line is passed over, and nothing is changed.
+//
+// Its faults: journal-unreadable; journal-empty (not even record 1 is there: the run never began); journal-damaged;
+// journal-newer-format.
+func Read(path string) ([]Record, error) {
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return nil, unreadable(path, err)
+	}
+	records, _, _, err := parse(path, content)
+	return records, err
+}
+
+func unreadable(path string, err error) error {
+	return fault.New(fault.Errored, "journal-unreadable", "cannot read the journal %s", path).WithCause(err).
+		WithHint("the storage of the state folder may be failing: see the kernel's log, and the run's (gwe log RUN)")
+}
+
+// parse gives the longest valid prefix: its records, the chain after it, and its length in bytes. What is behind it must
+// be explained by a power cut.
+func parse(path string, content []byte) (records []Record, last chain, length int, err error) {
+	last = start()
+	for length < len(content) {
+		text := firstLine(content[length:])
+		next, sum, ok := decode(text)
+		if !ok || next.Number != last.number+1 || next.Previous != last.sum {
+			break
+		}
+		if next.Number == 1 {
+			if err := checkHeader(path, next); err != nil {
+				return nil, start(), 0, err
+			}
+		}
+		records = append(records, Record{Number: next.Number, Time: next.Time, Kind: next.Kind, Data: next.Data})
+		last = chain{number: next.Number, sum: sum}
+		length += len(text)
+	}
+	if len(records) == 0 {
+		if err := checkNewerHeader(path, content); err != nil {
+			return nil, start(), 0, err
+		}
+	}
+	if later, found := contradiction(content[length:], last.number+1); found {
+		return nil, start(), 0, fault.New(fault.Errored, "journal-damaged",
+			"the journal %s is damaged at record %d, byte %d: record %d behind it is whole", path, last.number+1, length, later).
+			WithHint("the storage or somebody changed what was already safe on disk, so gwe will not guess what was done: " +
+				"read the run's log (gwe log RUN), put the machine right by hand, and move the run's folder away")
+	}
+	if len(records) == 0 {
+		return nil, start(), 0, fault.New(fault.Errored, "journal-empty",
+			"the journal %s holds no whole record: its run never began", path)
+	}
+	return records, last, length, nil
+}
+
+// firstLine gives all up to and with the first newline; the whole text if there is none.
+func firstLine(content []byte) []byte {
+	if end := bytes.IndexByte(content, '\n'); end >= 0 {
+		return content[:end+1]
+	}
+	return content
+}
+
+// opening starts every record; inside a JSON string its quotes would be escaped.
+var opening = []byte(`{"number":`)
+
+// contradiction looks for a valid record that no power cut can have left behind the place where record missing should be:
+// one that was written when record missing was durable already, or one that does not belong behind it. It looks
+// everywhere, also behind rubbish on a line: a block of NULs has no newline.
+func contradiction(remainder []byte, missing int) (number int, found bool) {
+	for len(remainder) > 0 {
+		text := firstLine(remainder)
+		remainder = remainder[len(text):]
+		for {
+			begin := bytes.Index(text, opening)
+			if begin < 0 {
+				break
+			}
+			text = text[begin:]
+			if later, _, ok := decode(text); ok && (later.Synced >= missing || later.Number <= missing) {
+				return later.Number, true
+			}
+			text = text[len(opening):]
+		}
+	}
+	return 0, false
+}
+
+// checkHeader sees to it that record 1 is the header of a format that this gwe knows.
+func checkHeader(path string, first line) error {
+	var head header
+	if first.Kind != headerKind || json.Unmarshal(first.Data, &head) != nil || head.Format < 1 {
+		return fault.New(fault.Errored, "journal-foreign", "%s does not start as a journal does", path)
+	}
+	if head.Format > Format {
+		return fault.New(fault.Refused, "journal-newer-format",
+			"the journal %s has format %d, and this gwe reads up to format %d", path, head.Format, Format).
+			WithHint("use the gwe that wrote it, or a newer one")
+	}
+	return nil
+}
+
+// checkNewerHeader looks at a first line that is no record of this format: a newer format may seal its lines in
+// another way, and is to be told from damage.
+func checkNewerHeader(path string, content []byte) error {
+	var first line
+	if json.Unmarshal(firstLine(content), &first) != nil || first.Kind != headerKind {
+		return nil
+	}
+	var head header
+	if json.Unmarshal(first.Data, &head) != nil || head.Format <= Format {
+		return nil
+	}
+	return checkHeader(path, first)
+}

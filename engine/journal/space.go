@@ -1,0 +1,130 @@
+package journal
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// Ballast, added to the journal's path, names the file that holds the reserve where the file system has no fallocate.
+const Ballast = ".reserve"
+
+// chunk is how far ahead space is allocated, so that most records need no call for it.
+const chunk = 64 << 10
+
+// space keeps the reserve free behind the end of a journal.
+type space struct {
+	// reserve is how much must stay free behind each record; 0 once unwinding has begun.
+	reserve int64
+	// allocated is the offset up to which blocks are there.
+	allocated int64
+	// ballast is the path of the file that stands for the reserve; "" where fallocate does it.
+	ballast string
+}
+
+// Reserve makes sure that bytes stay free for unwinding behind every record from now on.
+func (j *Journal) Reserve(bytes int64) error {
+	j.mutex.Lock()
+	defer j.mutex.Unlock()
+	j.space.reserve = bytes
+	err := j.space.ensure(j.file, j.size)
+	if errors.Is(err, syscall.EOPNOTSUPP) || errors.Is(err, syscall.ENOSYS) {
+		err = j.space.fillBallast(j.path+Ballast, bytes)
+	}
+	if err != nil {
+		return unwritable(j.path, err)
+	}
+	return nil
+}
+
+// UseReserve lets records go into the reserve: unwinding has begun.
+func (j *Journal) UseReserve() error {
+	j.mutex.Lock()
+	defer j.mutex.Unlock()
+	j.space.reserve = 0
+	if err := j.space.dropBallast(); err != nil {
+		return unwritable(j.path, err)
+	}
+	return nil
+}
+
+// ensure allocates what is missing to have the whole reserve free behind end. It fails before anything is written, and
+// then what was reserved before is still there.
+func (s *space) ensure(file *os.File, end int64) error {
+	wanted := end + s.reserve
+	if s.reserve == 0 || s.ballast != "" || wanted <= s.allocated {
+		return nil
+	}
+	ahead := wanted + chunk
+	err := allocate(file, ahead)
+	if outOfSpace(err) {
+		ahead = wanted
+		err = allocate(file, ahead)
+	}
+	if err != nil {
+		return err
+	}
+	s.allocated = ahead
+	return nil
+}
+
+// allocate makes sure of blocks from 0 up to end; what is there stays.
+func allocate(file *os.File, end int64) error {
+	for {
+		err := unix.Fallocate(int(file.Fd()), unix.FALLOC_FL_KEEP_SIZE, 0, end)
+		if !errors.Is(err, syscall.EINTR) {
+			return err
+		}
+	}
+}
+
+// adopt finds the ballast that an earlier process left, and removes it: an opened journal may use its reserve.
+func (s *space) adopt(path string) error {
+	s.ballast = path + Ballast
+	return s.dropBallast()
+}
+
+// fillBallast writes real bytes: a file with a hole would reserve nothing.
+func (s *space) fillBallast(path string, bytes int64) error {
+	s.ballast = path
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC|syscall.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	block := make([]byte, chunk)
+	for left := bytes; left > 0; left -= int64(len(block)) {
+		if _, err := file.Write(block[:min(left, int64(len(block)))]); err != nil {
+			_ = s.dropBallast()
+			return err
+		}
+	}
+	if err := file.Sync(); err != nil {
+		return err
+	}
+	return syncFolder(filepath.Dir(path))
+}
+
+func (s *space) dropBallast() error {
+	if s.ballast == "" {
+		return nil
+	}
+	err := os.Remove(s.ballast)
+	s.ballast = ""
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// release gives back what was reserved, and cuts the file at the end of its last record.
+func (s *space) release(file *os.File, size int64) error {
+	if err := s.dropBallast(); err != nil {
+		return err
+	}
+	return file.Truncate(size)
+}

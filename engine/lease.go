@@ -1,0 +1,152 @@
+package engine
+
+import (
+	"context"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/journal"
+	"github.com/gwe-project/gwe/engine/tasklog"
+)
+
+// leasesOf lists what the undos of earlier runs need.
+func leasesOf(earlier []*past) []string {
+	var paths []string
+	for _, p := range earlier {
+		paths = append(paths, p.leases()...)
+	}
+	return paths
+}
+
+// leased tells whether an undo, of this run or of an earlier one, needs the path, something below it, or what it lies in.
+func (x *execution) leased(path string) bool {
+	if anyOverlaps(path, leasesOf(x.earlier)) {
+		return true
+	}
+	for _, f := range x.history.frames {
+		if !f.undone && anyOverlaps(path, f.leases) {
+			return true
+		}
+	}
+	return false
+}
+
+func anyOverlaps(path string, leases []string) bool {
+	for _, lease := range leases {
+		if overlaps(path, lease) || overlaps(real(path), real(lease)) {
+			return true
+		}
+	}
+	return false
+}
+
+// overlaps tells whether one of two paths lies in the other.
+func overlaps(a, b string) bool {
+	a, b = filepath.Clean(a)+"/", filepath.Clean(b)+"/"
+	return strings.HasPrefix(a, b) || strings.HasPrefix(b, a)
+}
+
+// real follows symbolic links where it can.
+func real(path string) string {
+	if resolved, err := filepath.EvalSymlinks(path); err == nil {
+		return resolved
+	}
+	return path
+}
+
+// supersede gives up what the undos of standing runs kept that share a lock's name with a later commit: nobody can ask for
+// them any more. It gives back the runs that stand on. What cannot be given up now, because a signal came or another gwe
+// works on that target, stands on too, and the next run or recovery tries again.
+func (e *Engine) supersede(ctx context.Context, standing []*past, names []string, held *locks, task *tasklog.Task) []*past {
+	var on []*past
+	for _, p := range standing {
+		if !p.standing() {
+			continue
+		}
+		if !sharesLock(p.begin.Locks, names) {
+			on = append(on, p)
+			continue
+		}
+		if err := e.release(ctx, p, held); err != nil {
+			on = append(on, p)
+			task.Warn("what run " + p.folder.id() + " kept for its undo could not be given up: " + err.Error())
+		}
+	}
+	return on
+}
+
+func sharesLock(a, b []string) bool {
+	return slices.ContainsFunc(a, func(name string) bool { return slices.Contains(b, name) })
+}
+
+// release gives up what the undo of a past run kept, under that run's own locks; from then on it does not stand. Every
+// part of it may happen twice.
+func (e *Engine) release(ctx context.Context, p *past, held *locks) error {
+	own := &locks{folders: slices.Clone(held.folders)}
+	defer own.release()
+	if err := own.paths(p.begin.Locks); err != nil {
+		return err
+	}
+	program, err := e.program(p)
+	if err != nil {
+		return err
+	}
+	opened, records, err := journal.Open(p.folder.journal())
+	if err != nil {
+		return err
+	}
+	written := e.watched(opened)
+	defer written.Close()
+	history, err := readHistory(program, p.folder, records)
+	if err != nil {
+		return err
+	}
+	x := &execution{engine: e, program: program, folder: p.folder, journal: written, history: history}
+	for _, f := range history.held() {
+		if err := x.releaseFrame(ctx, f, nil); err != nil {
+			return err
+		}
+	}
+	if err := x.append(recordReleased, struct{}{}); err != nil {
+		return err
+	}
+	p.records = append(p.records, journal.Record{Kind: recordReleased})
+	if history.needed() {
+		return nil
+	}
+	return p.folder.dropKept()
+}
+
+// releaseFrame gives up what a frame kept outside the run's folder.
+func (x *execution) releaseFrame(ctx context.Context, f *frame, task *tasklog.Task) error {
+	run, err := x.environment(f.node, placeOf(f.number), false, task)
+	if err == nil {
+		err = f.node.action.stepType.Release(ctx, run, f.arguments, f.memo)
+	}
+	if err == nil {
+		return nil
+	}
+	return x.program.at(f.node, fault.New(fault.Failed, "release-failed", "what it kept for its undo could not be removed").WithCause(err))
+}
+
+// releaseTail gives up what the frames behind the commit kept: when the run has ended, nobody can ask for their undo. That
+// these steps ended well is made durable before, or recovery might undo what can no longer be undone.
+func (x *execution) releaseTail(ctx context.Context) {
+	if x.history.committed < 0 {
+		return
+	}
+	tail := x.history.open()
+	if len(tail) == 0 {
+		return
+	}
+	if err := x.append(recordClosing, struct{}{}); err != nil || x.unwritten != nil {
+		return
+	}
+	for _, f := range tail {
+		if err := x.releaseFrame(ctx, f, x.task); err != nil {
+			x.task.Warn(err.Error())
+		}
+	}
+}

@@ -1,0 +1,111 @@
+package engine
+
+import (
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/gwe-project/gwe/engine/durable"
+	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/value"
+)
+
+// locks are what one process holds while it works on a state folder. They end with the process, however it dies.
+type locks struct {
+	held []*durable.Lock
+	// folders are those that are locked, links followed: a second lock on one would wait for the first.
+	folders []string
+}
+
+// lock takes the state folder's one run lock. It never waits.
+func (e *Engine) lock() (*locks, error) {
+	if err := e.State.prepare(); err != nil {
+		return nil, err
+	}
+	info, err := json.Marshal(map[string]any{"pid": os.Getpid()})
+	if err != nil {
+		return nil, err
+	}
+	held, err := durable.Acquire(e.State.lock(), string(info))
+	if err != nil {
+		return nil, e.State.notBegun(explainBusy(err))
+	}
+	return &locks{held: []*durable.Lock{held}}, nil
+}
+
+// paths locks every name that is a path on that folder itself, so that two state folders cannot touch one target. A
+// folder that does not exist yet is locked at its nearest parent that does.
+func (l *locks) paths(names []string) error {
+	for _, path := range lockedPaths(names) {
+		for {
+			status, err := os.Stat(path)
+			if err == nil && status.IsDir() {
+				break
+			}
+			if path == filepath.Dir(path) {
+				return stateUnusable(path, err)
+			}
+			path = filepath.Dir(path)
+		}
+		if real, err := filepath.EvalSymlinks(path); err == nil {
+			path = real
+		}
+		if slices.Contains(l.folders, path) {
+			continue
+		}
+		held, err := durable.AcquireFolder(path)
+		if err != nil {
+			return explainBusy(err)
+		}
+		l.held, l.folders = append(l.held, held), append(l.folders, path)
+	}
+	return nil
+}
+
+func (l *locks) release() {
+	for _, held := range l.held {
+		held.Release()
+	}
+}
+
+// lockedPaths are the lock names that are paths.
+func lockedPaths(names []string) []string {
+	var paths []string
+	for _, name := range names {
+		if filepath.IsAbs(name) {
+			paths = append(paths, filepath.Clean(name))
+		}
+	}
+	return paths
+}
+
+// lockNames evaluates the recipe's locks. A recipe without one has its own name: its runs are one line of commits.
+func (p *Program) lockNames(names map[string]any) ([]string, error) {
+	if len(p.locks) == 0 {
+		return []string{"recipe " + p.Name()}, nil
+	}
+	var evaluated []string
+	for _, lock := range p.locks {
+		name, err := lock.evaluate(names)
+		if err != nil {
+			return nil, fault.New(fault.Refused, "lock-invalid", "the name of a lock cannot be evaluated").WithCause(err)
+		}
+		evaluated = append(evaluated, value.Text(name))
+	}
+	return evaluated, nil
+}
+
+// explainBusy adds what a hook that calls gwe on its own state should know.
+func explainBusy(err error) error {
+	var busy *durable.BusyError
+	if !errors.As(err, &busy) {
+		return err
+	}
+	if inside := os.Getenv("GWE_RUN_ID"); inside != "" && inside == busy.Run {
+		return fault.New(fault.Refused, "lock-own-run", "this gwe was started by run %s, which holds %s and waits for it", inside, busy.Path).
+			WithHint("a hook cannot start a run on the same state or target: make it a step of the recipe")
+	}
+	return err
+}

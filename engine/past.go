@@ -1,0 +1,186 @@
+package engine
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"slices"
+
+	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/journal"
+)
+
+// past is a run that another process began.
+type past struct {
+	folder  runFolder
+	begin   beginRecord
+	records []journal.Record
+}
+
+// peek reads a run's journal without touching it. It is nil for a run that never began: gwe died between making the
+// folder and the first record, and nothing was done.
+func (s State) peek(id string) (*past, error) {
+	folder := s.run(id)
+	records, err := journal.Read(folder.journal())
+	if f := fault.As(err); errors.Is(err, fs.ErrNotExist) || f != nil && f.Code == "journal-empty" {
+		records, err = nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	p := &past{folder: folder, records: records}
+	began := false
+	for _, record := range records {
+		if !slices.Contains(recordKinds, record.Kind) {
+			return nil, fault.New(fault.Refused, "journal-newer-record", "the journal %s has a record of the kind %q, which this gwe does not know",
+				folder.journal(), record.Kind).WithHint("use the gwe that wrote it (%s), or a newer one", p.begin.Version)
+		}
+		if record.Kind == recordBegin {
+			began = true
+			if err := into(record.Data, func(r beginRecord) error { p.begin = r; return nil }); err != nil {
+				return nil, fault.New(fault.Errored, "journal-unreadable", "the journal %s cannot be understood", folder.journal()).WithCause(err)
+			}
+		}
+	}
+	if began {
+		return p, nil
+	}
+	if frames, _ := os.ReadDir(folder.frames()); len(frames) > 0 {
+		// Steps saved something there, so this run did begin, and what its journal knew is lost.
+		return nil, fault.New(fault.Errored, "journal-damaged", "the journal %s is gone, but its run has acted", folder.journal()).
+			WithHint("read the run's log, put the machine right by hand, and move the run's folder away")
+	}
+	return nil, nil
+}
+
+// has tells whether the journal holds a record of the kind.
+func (p *past) has(kind string) bool {
+	for _, record := range p.records {
+		if record.Kind == kind {
+			return true
+		}
+	}
+	return false
+}
+
+// standing tells whether the run's undo may still be asked for by hand: it committed something, and no later commit took
+// its lease.
+func (p *past) standing() bool { return len(p.held()) > 0 && !p.has(recordReleased) }
+
+// held lists the frames before the commit that were not undone.
+func (p *past) held() []intentRecord {
+	if !p.has(recordCommitted) {
+		return nil
+	}
+	var held []intentRecord
+	for _, record := range p.records {
+		switch record.Kind {
+		case recordIntent:
+			_ = into(record.Data, func(r intentRecord) error { held = append(held, r); return nil })
+		case recordUndone:
+			_ = into(record.Data, func(r undoneRecord) error {
+				held = slices.DeleteFunc(held, func(intent intentRecord) bool { return intent.Frame == r.Frame })
+				return nil
+			})
+		case recordCommitted:
+			return held
+		}
+	}
+	return held
+}
+
+// needed tells whether what an ended run kept is needed on, as history.needed does of a live one.
+func (p *past) needed() bool { return p.standing() || len(p.leftovers()) > 0 || p.scarred() }
+
+// scarred tells whether an undo failed, and a person may need what it could not put back.
+func (p *past) scarred() bool {
+	end := p.end()
+	scarred := end != nil && end.Status == StatusBroken
+	for _, record := range p.records {
+		if record.Kind == recordUndone {
+			_ = into(record.Data, func(r undoneRecord) error { scarred = scarred || r.Broken; return nil })
+		}
+	}
+	return scarred
+}
+
+// end is the run's last word; nil where it has none.
+func (p *past) end() *endRecord {
+	var end *endRecord
+	for _, record := range p.records {
+		if record.Kind == recordEnd {
+			_ = into(record.Data, func(r endRecord) error { end = &r; return nil })
+		}
+	}
+	return end
+}
+
+// leftovers lists the frames that an earlier undo could not clean up, and that no recovery has cleaned since.
+func (p *past) leftovers() []int {
+	end := p.end()
+	if end == nil {
+		return nil
+	}
+	cleaned := map[int]bool{}
+	for _, record := range p.records {
+		if record.Kind == recordCleaned {
+			_ = into(record.Data, func(r undoneRecord) error { cleaned[r.Frame] = true; return nil })
+		}
+	}
+	var left []int
+	for _, frame := range end.Leftovers {
+		if !cleaned[frame] {
+			left = append(left, frame)
+		}
+	}
+	return left
+}
+
+// leases are the paths that the run's undo needs.
+func (p *past) leases() []string {
+	var paths []string
+	for _, intent := range p.held() {
+		paths = append(paths, intent.Leases...)
+	}
+	return paths
+}
+
+// program compiles the frozen copy: recovery never looks at the recipe that the run was started with.
+func (e *Engine) program(p *past) (*Program, error) {
+	source, err := os.ReadFile(p.folder.recipe())
+	if err != nil {
+		return nil, fault.New(fault.Errored, "frozen-recipe-missing", "the frozen recipe of run %s cannot be read", p.folder.id()).WithCause(err).
+			WithHint("put %s back: the recipe of SHA-256 %s that the run began with", p.folder.recipe(), p.begin.Digest)
+	}
+	if digest(source) != p.begin.Digest {
+		return nil, fault.New(fault.Errored, "frozen-recipe-changed", "the frozen recipe of run %s is not the one that it began with", p.folder.id()).
+			WithHint("put the right %s back: its SHA-256 is %s", p.folder.recipe(), p.begin.Digest)
+	}
+	program, diagnostics := Load(p.begin.File, source, e.Catalog)
+	if program == nil {
+		return nil, fault.New(fault.Errored, "frozen-recipe-invalid", "this gwe does not understand the frozen recipe of run %s: %s",
+			p.folder.id(), diagnostics[0].Message).WithHint("recover with gwe %s, which began the run", p.begin.Version)
+	}
+	return program, nil
+}
+
+// open takes a past run over: its journal opened for writing, its history rebuilt, its log a file of its own.
+func (e *Engine) open(p *past, kind, title string) (*execution, error) {
+	program, err := e.program(p)
+	if err != nil {
+		return nil, err
+	}
+	written, records, err := journal.Open(p.folder.journal())
+	if err != nil {
+		return nil, err
+	}
+	history, err := readHistory(program, p.folder, records)
+	if err != nil {
+		_ = written.Close()
+		return nil, err
+	}
+	x := e.execution(program, p.folder, written, kind, title)
+	x.history = history
+	x.mask.Add(secretsIn(history.inputs)...)
+	return x, nil
+}

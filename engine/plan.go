@@ -1,0 +1,338 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/gwe-project/gwe/engine/expression"
+	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/step"
+	"github.com/gwe-project/gwe/engine/tasklog"
+	"github.com/gwe-project/gwe/engine/value"
+)
+
+// Decision is what a plan knows of a step's guard.
+type Decision string
+
+const (
+	// WillRun: there is no guard, or it is true.
+	WillRun Decision = "runs"
+	// WillSkip: the guard is false.
+	WillSkip Decision = "skipped"
+	// Depends: the guard needs what only the run will know.
+	Depends Decision = "decided at run time"
+)
+
+// PlannedStep is one row of a plan: what a step would do, and how that would be undone.
+type PlannedStep struct {
+	// Section is steps, failsafe or finally.
+	Section string   `json:"section"`
+	Path    string   `json:"path"`
+	ID      string   `json:"id,omitempty"`
+	Name    string   `json:"name"`
+	Type    string   `json:"type"`
+	Guard   Decision `json:"guard"`
+	// When is the guard's source; Needs are the names that it, or an argument, waits for.
+	When  string   `json:"when,omitempty"`
+	Needs []string `json:"needs,omitempty"`
+	// Do and Undo are lines for people; Undo is what the recipe adds first, then the type's own.
+	Do   []string `json:"do"`
+	Undo []string `json:"undo,omitempty"`
+	// Nothing is true where the machine is already as wanted.
+	Nothing bool `json:"nothing,omitempty"`
+	// Commit marks the point of no return.
+	Commit bool `json:"commit,omitempty"`
+	// Problem is why the step could not act as things stand now; an earlier step of the same run may change that.
+	Problem string           `json:"problem,omitempty"`
+	Space   map[string]int64 `json:"space,omitempty"`
+
+	changes bool
+	err     error
+}
+
+// Plan says what a run would do, without doing it: it takes no lock, writes nothing and runs nothing.
+func (e *Engine) Plan(ctx context.Context, program *Program, given Inputs) ([]PlannedStep, error) {
+	begin, inputs, err := e.begin(program, given)
+	if err != nil {
+		return nil, err
+	}
+	begin.Run = "(the run's id)"
+	h := newHistory(program, e.State.run(begin.Run))
+	h.begin, h.inputs = begin, inputs
+	x := &execution{engine: e, program: program, folder: h.folder, history: h}
+	if err := x.evaluateVariables(&begin); err != nil {
+		return nil, err
+	}
+	if h.vars, err = decodeNamed(program.variables, begin.Vars); err != nil {
+		return nil, err
+	}
+	return x.plan(ctx), nil
+}
+
+// plan goes through the steps with what is known before the run.
+func (x *execution) plan(ctx context.Context) []PlannedStep {
+	forecast := &forecast{names: x.history.names(false), machine: x.engine.Machine}
+	forecast.names["steps"] = map[string]any{}
+	mask := tasklog.NewMask(nil, secretsIn(x.history.inputs)...)
+	var rows []PlannedStep
+	for _, section := range []struct {
+		name  string
+		nodes []*node
+	}{{"steps", x.program.steps}, {"failsafe", x.program.failsafe}, {"finally", x.program.finally}} {
+		for _, n := range section.nodes {
+			row := forecast.row(ctx, n)
+			row.Section = section.name
+			row.conceal(mask)
+			rows = append(rows, row)
+			if n.action.stop != nil && row.Guard == WillRun {
+				break // the rest of the section is skipped
+			}
+		}
+	}
+	return rows
+}
+
+// conceal takes secrets out of what a step type says.
+func (p *PlannedStep) conceal(mask *tasklog.Mask) {
+	p.Name, p.Problem = mask.Text(p.Name), mask.Text(p.Problem)
+	for _, lines := range [][]string{p.Do, p.Undo} {
+		for i := range lines {
+			lines[i] = mask.Text(lines[i])
+		}
+	}
+}
+
+// forecast evaluates what can be evaluated already.
+type forecast struct {
+	names   map[string]any
+	machine step.Machine
+}
+
+func (f *forecast) row(ctx context.Context, n *node) PlannedStep {
+	row := PlannedStep{Path: n.path(), ID: n.id(), Name: f.title(n), Guard: WillRun, changes: n.changes()}
+	if n.step.Action != nil {
+		row.Type = n.step.Action.Keyword().Text
+	}
+	f.guard(n, &row)
+	switch {
+	case n.action.commit != nil:
+		row.Commit, row.Do = true, []string{"commit: " + f.text(n.action.commit)}
+	case n.action.stop != nil:
+		row.Do = []string{"stop: " + f.text(n.action.stop)}
+	default:
+		f.leaf(ctx, n, &row)
+	}
+	var added []string
+	for _, inner := range n.undo {
+		planned := f.row(ctx, inner)
+		for _, line := range planned.Do {
+			if planned.Guard != WillRun {
+				line += " (when " + planned.When + ")"
+			}
+			added = append(added, line)
+		}
+	}
+	// The recipe's own undo runs before the type's, so it stands first.
+	row.Undo = append(added, row.Undo...)
+	return row
+}
+
+func (f *forecast) guard(n *node, row *PlannedStep) {
+	if n.when == nil {
+		return
+	}
+	row.When = n.step.When.Text
+	if missing := f.missing(n.when.References()); len(missing) > 0 {
+		row.Guard, row.Needs = Depends, missing
+		return
+	}
+	answer, err := n.when.Evaluate(f.names)
+	switch {
+	case err != nil:
+		row.Guard, row.Problem = Depends, err.Error()
+	case !answer.(bool):
+		row.Guard = WillSkip
+	}
+}
+
+// leaf asks the step type, where all its arguments are known; otherwise it shows their sources.
+func (f *forecast) leaf(ctx context.Context, n *node, row *PlannedStep) {
+	steps := f.names["steps"].(map[string]any)
+	if row.Guard == WillSkip {
+		if n.id() != "" {
+			steps[n.id()] = nil
+		}
+		return
+	}
+	about := n.action.stepType.About()
+	var missing []string
+	for _, argument := range n.action.arguments {
+		missing = append(missing, f.missing(argument.value.references())...)
+	}
+	if len(missing) > 0 {
+		row.Needs = merge(row.Needs, missing)
+		row.Do, row.Undo = []string{about.Name + " " + f.arguments(n)}, ownUndo(about)
+		return
+	}
+	arguments, err := evaluateAll(n.action.arguments, f.names)
+	if err == nil {
+		var planned step.Plan
+		planned, err = n.action.stepType.Plan(ctx, f.machine, arguments)
+		row.Do, row.Undo, row.Nothing, row.Space = planned.Do, planned.Undo, planned.Nothing, planned.Space
+		if planned.Outputs != nil && n.id() != "" && row.Guard == WillRun {
+			steps[n.id()] = planned.Outputs
+		}
+	}
+	if err != nil {
+		row.err, row.Problem = err, err.Error()
+		row.Do, row.Undo = []string{about.Name + " " + f.arguments(n)}, ownUndo(about)
+	}
+}
+
+// ownUndo is a type's undo in general words.
+func ownUndo(about step.About) []string {
+	if about.Undo == "" {
+		return nil
+	}
+	return []string{about.Undo}
+}
+
+// arguments shows the arguments, those that are not known as their source.
+func (f *forecast) arguments(n *node) string {
+	parts := make([]string, len(n.action.arguments))
+	for i, argument := range n.action.arguments {
+		parts[i] = argument.name + "=" + f.text(argument.value)
+	}
+	return strings.Join(parts, " ")
+}
+
+func (f *forecast) title(n *node) string {
+	if n.title == nil {
+		return n.describe()
+	}
+	return f.text(n.title)
+}
+
+// text is the value where it is known, and its source where it is not. A secret is never shown.
+func (f *forecast) text(d dynamic) string {
+	if d.secret() {
+		return "***"
+	}
+	if len(f.missing(d.references())) == 0 {
+		if v, err := d.evaluate(f.names); err == nil {
+			return value.Text(v)
+		}
+	}
+	return d.source()
+}
+
+// missing lists what is read and not known yet.
+func (f *forecast) missing(references []expression.Reference) []string {
+	var missing []string
+	for _, reference := range references {
+		if !known(f.names, reference.Path) {
+			missing = merge(missing, []string{strings.Join(reference.Path, ".")})
+		}
+	}
+	return missing
+}
+
+// known tells whether a path of names leads to a value, or to one that is known to be absent.
+func known(names map[string]any, path []string) bool {
+	var at any = names
+	for _, name := range path {
+		members, ok := at.(map[string]any)
+		if !ok {
+			return true // below a value, or below what is known to be absent
+		}
+		if at, ok = members[name]; !ok {
+			return false
+		}
+	}
+	return true
+}
+
+func merge(into, more []string) []string {
+	set := map[string]bool{}
+	for _, name := range append(slices.Clone(into), more...) {
+		set[name] = true
+	}
+	return slices.Sorted(maps.Keys(set))
+}
+
+// declined makes a step's "it cannot be done" the run's refusal: nothing has been touched yet.
+func declined(err error) error {
+	f := fault.As(err)
+	if f == nil || f.Class != fault.Failed {
+		return err
+	}
+	refusal := *f
+	refusal.Class = fault.Refused
+	return &refusal
+}
+
+// preflight checks the plan before anything is touched: the first step with effects must be able to act, and what all
+// steps need must fit on each file system.
+func (x *execution) preflight(ctx context.Context) error {
+	needs := map[uint64]*need{}
+	first := true
+	for _, row := range x.plan(ctx) {
+		if row.Section != "steps" || row.Guard == WillSkip {
+			continue
+		}
+		n := x.program.byPath[row.Path]
+		// Later steps may rely on what earlier ones do, a later attempt may find what this one does not, and behind a stop
+		// there may be nothing. Up to there, there is no such excuse.
+		if first && row.err != nil && row.Guard == WillRun && !n.step.AllowFailure && n.step.Retry == nil {
+			return x.program.at(n, declined(row.err))
+		}
+		first = first && !row.changes && n.action.stop == nil
+		if row.Guard == WillRun {
+			x.addNeeds(needs, row.Space)
+		}
+	}
+	for _, device := range slices.Sorted(maps.Keys(needs)) {
+		need := needs[device]
+		free, err := x.engine.Machine.Space(need.folder)
+		if err == nil && free < need.bytes {
+			return fault.New(fault.Refused, "space", "%s has %d MiB free, and the run needs %d MiB", need.folder, free>>20, need.bytes>>20).
+				WithHint("make room, `gwe run` removes nothing to get it")
+		}
+	}
+	return nil
+}
+
+// need is how much a run needs on one file system, and a folder on it.
+type need struct {
+	folder string
+	bytes  int64
+}
+
+// addNeeds adds up by file system. A folder that is not there yet lies on the file system of its nearest parent that is.
+func (x *execution) addNeeds(needs map[uint64]*need, space map[string]int64) {
+	for folder, bytes := range space {
+		info, err := x.engine.Machine.Stat(folder)
+		for errors.Is(err, fs.ErrNotExist) && folder != filepath.Dir(folder) {
+			folder = filepath.Dir(folder)
+			info, err = x.engine.Machine.Stat(folder)
+		}
+		if err != nil {
+			continue // the step itself will say what is wrong with it
+		}
+		status, ok := info.Sys().(*syscall.Stat_t)
+		if !ok {
+			continue
+		}
+		device := uint64(status.Dev) // 32 bits wide on some machines
+		if needs[device] == nil {
+			needs[device] = &need{folder: folder}
+		}
+		needs[device].bytes += bytes
+	}
+}

@@ -1,0 +1,187 @@
+package process
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"errors"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/gwe-project/gwe/engine/fault"
+)
+
+// Command is a program to run.
+type Command struct {
+	// Name is what messages call it; "" is the program.
+	Name string
+	// Arguments are the program and its arguments. A program without a slash is looked for in the PATH of Environment; one
+	// with a slash, where it is relative, is relative to Folder.
+	Arguments []string
+	// Folder is where the program runs; "" is gwe's own working folder.
+	Folder string
+	// Environment is complete: nothing is inherited. Of two entries with one name the later counts.
+	Environment []string
+	// Input is what the program reads from its standard input; nil is nothing. Its Read must not block for ever: Run waits
+	// for it.
+	Input io.Reader
+	// Timeout ends the program and its tree; 0 is none.
+	Timeout time.Duration
+	// Grace is the time between SIGTERM and SIGKILL; 0 is DefaultGrace.
+	Grace time.Duration
+	// Accept lists the exit codes of a good end; nil is 0 alone. Any code is a Result and no error: Accept only decides
+	// whether daemons may live on.
+	Accept []int
+	// KeepDaemons lets live on what a well-ended program left behind.
+	KeepDaemons bool
+	// Output takes the lines of both streams, "stdout" and "stderr", without their ends ("\n", "\r\n" or "\r"); the bytes of a
+	// line are as the program wrote them, valid UTF-8 or not. It is called from one goroutine at a time.
+	Output func(stream, line string)
+	// OutputLimit is how many bytes of each stream reach Output from its beginning; 0 is DefaultOutputLimit.
+	OutputLimit int64
+	// Stdout and Stderr take all bytes of a stream, whatever OutputLimit says. They are written to from one goroutine each.
+	Stdout, Stderr io.Writer
+	// Started is told the pid right after the start.
+	Started func(pid int)
+}
+
+// DefaultGrace is the time that a tree has between SIGTERM and SIGKILL.
+const DefaultGrace = 5 * time.Second
+
+// Result is how a program ended.
+type Result struct {
+	PID int
+	// ExitCode is -1 where a signal ended the program.
+	ExitCode int
+	// Signal is the one that ended the program; 0 where it exited by itself.
+	Signal   syscall.Signal
+	Duration time.Duration
+}
+
+// Run runs the program to its end. An end by itself, with whatever exit code or signal, is a Result; see Result.Check.
+//
+// The faults: process-not-found, process-not-executable, process-no-exec, process-interpreter-missing, process-no-shebang,
+// process-wrong-format, process-folder-missing, process-arguments-invalid, process-arguments-too-long (failed);
+// process-timeout (failed) when Timeout or the deadline of ctx passed; process-interrupted (interrupted) when ctx was
+// cancelled; process-survives and process-start (errored).
+func Run(ctx context.Context, command Command) (Result, error) {
+	if err := command.check(); err != nil {
+		return Result{}, err
+	}
+	if command.Timeout > 0 {
+		limited, cancel := context.WithTimeout(ctx, command.Timeout)
+		defer cancel()
+		ctx = limited
+	}
+	if ctx.Err() != nil {
+		return Result{}, command.stopped(ctx, 0)
+	}
+	mark := MarkVariable + "=" + rand.Text()
+	command.Environment = merged(append(slices.Clone(command.Environment), mark))
+	path, err := command.program()
+	if err != nil {
+		return Result{}, err
+	}
+	pipes, err := openPipes(command)
+	if err != nil {
+		return Result{}, err
+	}
+	begun := time.Now()
+	running, err := launch(path, command, pipes.child[:])
+	pipes.closeChildEnds()
+	if err != nil {
+		pipes.abandon()
+		return Result{}, explainStart(path, command, err)
+	}
+	pipes.serve(command)
+	if command.Started != nil {
+		command.Started(running.process.Pid)
+	}
+	family := tree{root: running.process.Pid, marks: []string{mark}}
+	if status, err := readStatus(family.root); err == nil { // it is not reaped yet
+		family.since = status.start
+	}
+	return supervise(ctx, command, running, pipes, family, begun)
+}
+
+// supervise waits for the end, or brings it about, and collects what is left.
+func supervise(ctx context.Context, command Command, running running, pipes *pipes, family tree, begun time.Time) (Result, error) {
+	var stopped error
+	select {
+	case <-running.exited:
+	case <-ctx.Done():
+		stopped = command.stopped(ctx, time.Since(begun))
+	}
+	// It is reaped last: until then its pid, and with it the number of its group and session, cannot become another's.
+	var surviving error
+	if stopped != nil || !command.KeepDaemons || !command.accepts(*running.code) {
+		surviving = family.end(command.grace())
+	}
+	pipes.finish()
+	result := Result{PID: running.process.Pid, ExitCode: -1, Duration: time.Since(begun)}
+	if surviving == nil {
+		<-running.exited
+		result.ExitCode, result.Signal = reap(running.process)
+	}
+	if stopped != nil && surviving != nil {
+		return result, fault.As(stopped).WithCause(surviving)
+	}
+	return result, cmp.Or(stopped, surviving)
+}
+
+func (c Command) check() error {
+	if len(c.Arguments) == 0 || c.Arguments[0] == "" {
+		return fault.New(fault.Failed, "process-arguments-invalid", "there is no program to run")
+	}
+	for _, text := range slices.Concat(c.Arguments, c.Environment, []string{c.Folder}) {
+		if strings.ContainsRune(text, 0) {
+			return fault.New(fault.Failed, "process-arguments-invalid",
+				"an argument, a variable or the folder of %s contains a NUL byte, which no program can be given", c.name())
+		}
+	}
+	if c.Folder == "" {
+		return nil
+	}
+	if status, err := os.Stat(c.Folder); err != nil {
+		return fault.New(fault.Failed, "process-folder-missing", "cannot run %s in folder %s", c.name(), c.Folder).WithCause(err)
+	} else if !status.IsDir() {
+		return fault.New(fault.Failed, "process-folder-missing", "cannot run %s in %s: it is not a folder", c.name(), c.Folder)
+	}
+	return nil
+}
+
+func (c Command) name() string { return cmp.Or(c.Name, c.Arguments[0]) }
+
+func (c Command) grace() time.Duration {
+	if c.Grace == 0 {
+		return DefaultGrace
+	}
+	return c.Grace
+}
+
+// accepts tells whether the exit code, -1 for a signal, is one of a good end.
+func (c Command) accepts(code int) bool {
+	if c.Accept == nil {
+		return code == 0
+	}
+	return code >= 0 && slices.Contains(c.Accept, code)
+}
+
+// stopped is the fault of a program that was ended, or never begun, because of its context.
+func (c Command) stopped(ctx context.Context, after time.Duration) error {
+	cause := context.Cause(ctx)
+	if timedOut(ctx) {
+		late := fault.New(fault.Failed, "process-timeout", "%s did not end in time and was stopped after %s",
+			c.name(), after.Round(time.Millisecond)).
+			WithHint("see its last lines in the log; raise the step's timeout if it is only slow")
+		if !errors.Is(cause, context.DeadlineExceeded) { // the caller's own words say more
+			return late.WithCause(cause)
+		}
+		return late
+	}
+	return fault.New(fault.Interrupted, "process-interrupted", "%s was stopped", c.name()).WithCause(cause)
+}

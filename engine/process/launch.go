@@ -1,0 +1,90 @@
+package process
+
+import (
+	"context"
+	"errors"
+	"os"
+	"runtime"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// running is a program that was started.
+type running struct {
+	process *os.Process
+	// exited is closed when the program has ended; it is not reaped then. After that *code is its exit code, -1 for a signal.
+	exited <-chan struct{}
+	code   *int
+}
+
+// launch starts the program from a thread of its own, which lives as long as the program: see the package's doc.
+func launch(path string, command Command, files []*os.File) (running, error) {
+	type start struct {
+		process *os.Process
+		err     error
+	}
+	started := make(chan start)
+	exited := make(chan struct{})
+	code := new(int)
+	go func() {
+		defer close(exited)
+		// Never unlocked: the thread, with the umask it no longer shares, ends with this goroutine.
+		runtime.LockOSThread()
+		setUmask()
+		process, err := fork(path, command, files)
+		started <- start{process, err}
+		if err == nil {
+			*code = waitForExit(process.Pid)
+		}
+	}()
+	outcome := <-started
+	if outcome.err != nil {
+		<-exited
+		return running{}, outcome.err
+	}
+	return running{process: outcome.process, exited: exited, code: code}, nil
+}
+
+// setUmask sets 022 for this thread alone. Where a sandbox forbids unshare, the whole process gets the same value; as it
+// is always the same one, that races with nothing either.
+func setUmask() {
+	_ = unix.Unshare(unix.CLONE_FS)
+	unix.Umask(0o022)
+}
+
+// fork starts the program. ETXTBSY is tried again for a moment: a thread that forked while the program's file was being
+// written gives it to its child, which holds it until its own exec.
+func fork(path string, command Command, files []*os.File) (*os.Process, error) {
+	attributes := &os.ProcAttr{
+		Dir:   command.Folder,
+		Env:   command.Environment,
+		Files: files,
+		Sys:   &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL},
+	}
+	for pause := 5 * time.Millisecond; ; pause *= 2 {
+		process, err := os.StartProcess(path, command.Arguments, attributes)
+		if errors.Is(err, syscall.ETXTBSY) && pause < time.Second {
+			time.Sleep(pause)
+			continue
+		}
+		return process, err
+	}
+}
+
+// reap collects the ended program.
+func reap(process *os.Process) (code int, signal syscall.Signal) {
+	state, err := process.Wait()
+	if err != nil {
+		return -1, 0
+	}
+	if status, ok := state.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+		signal = status.Signal()
+	}
+	return state.ExitCode(), signal
+}
+
+func timedOut(ctx context.Context) bool {
+	return errors.Is(ctx.Err(), context.DeadlineExceeded) || errors.Is(context.Cause(ctx), context.DeadlineExceeded)
+}

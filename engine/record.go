@@ -1,0 +1,125 @@
+package engine
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// The kinds of journal records. Together they tell all that recovery needs; the frozen recipe tells the rest.
+const (
+	recordBegin     = "begin"     // the run exists: who, what, with which inputs, vars and facts
+	recordSkipped   = "skipped"   // a step's guard was false
+	recordIntent    = "intent"    // a frame exists from here: what will be done, and the memo that undoes it
+	recordProcess   = "process"   // a child process was started
+	recordResult    = "result"    // a step ended well: its outputs; its effects are durable
+	recordUnwind    = "unwind"    // the run turns back, and why
+	recordUndoStep  = "undo-step" // one step of a recipe's undo ended, or of failsafe or finally
+	recordUndone    = "undone"    // a frame is put back; its effects are durable
+	recordCommitted = "committed" // the point of no return
+	recordStopped   = "stopped"   // a stop step ended the forward path
+	recordRecovery  = "recovery"  // another process took the run over
+	recordFailsafe  = "failsafe"  // the failsafe begins
+	recordFinally   = "finally"   // finally begins
+	recordClosing   = "closing"   // all is done and durable; what nobody can ask to undo is given up next
+	recordEnd       = "end"       // how the run ended
+	recordCleaned   = "cleaned"   // leftovers of an ended run are gone
+	recordReleased  = "released"  // its undo can no longer be asked for
+)
+
+// recordHeader is the journal's own first record.
+const recordHeader = "journal"
+
+// recordKinds are all of them. A journal with another is of a newer gwe: what it says must not be passed over.
+var recordKinds = []string{
+	recordHeader, recordBegin, recordSkipped, recordIntent, recordProcess, recordResult, recordUnwind, recordUndoStep,
+	recordUndone, recordCommitted, recordStopped, recordRecovery, recordFailsafe, recordFinally, recordClosing, recordEnd,
+	recordCleaned, recordReleased,
+}
+
+// beginRecord opens a journal.
+type beginRecord struct {
+	Run     string                     `json:"run"`
+	Recipe  string                     `json:"recipe"`
+	File    string                     `json:"file"`
+	Digest  string                     `json:"sha256"`
+	Version string                     `json:"gwe"`
+	PID     int                        `json:"pid"`
+	Mark    string                     `json:"mark"` // the children's: another state folder may have a run of this name
+	Locks   []string                   `json:"locks,omitempty"`
+	Inputs  map[string]json.RawMessage `json:"inputs,omitempty"`
+	Secrets []string                   `json:"secrets,omitempty"`
+	Vars    map[string]json.RawMessage `json:"vars,omitempty"`
+	Host    map[string]any             `json:"host,omitempty"`
+}
+
+// stepRecord is the record of a step that made no frame.
+type stepRecord struct {
+	Step string `json:"step"`
+	ID   string `json:"id,omitempty"`
+	Text string `json:"text,omitempty"`
+}
+
+// intentRecord makes a frame.
+type intentRecord struct {
+	Frame int    `json:"frame"`
+	Step  string `json:"step"`
+	ID    string `json:"id,omitempty"`
+	Type  string `json:"type"`
+	// Arguments are absent where they touch a secret: then they lie in the frame's folder.
+	Arguments map[string]json.RawMessage `json:"arguments,omitempty"`
+	Kept      bool                       `json:"arguments-kept,omitempty"`
+	Memo      json.RawMessage            `json:"memo"`
+	Leases    []string                   `json:"leases,omitempty"`
+}
+
+// processRecord names a child; with the boot id in begin it cannot be mistaken for another.
+type processRecord struct {
+	Place place  `json:"place"`
+	PID   int    `json:"pid"`
+	Start uint64 `json:"start"`
+	Boot  string `json:"boot"`
+}
+
+// resultRecord ends a step well. Frame is 0 for a step that only reads.
+type resultRecord struct {
+	Frame   int                        `json:"frame,omitempty"`
+	Step    string                     `json:"step"`
+	ID      string                     `json:"id,omitempty"`
+	Outputs map[string]json.RawMessage `json:"outputs,omitempty"`
+}
+
+// errorRecord is an error as the journal keeps it.
+type errorRecord struct {
+	Step    string `json:"step,omitempty"`
+	At      string `json:"at,omitempty"`
+	Class   string `json:"class"`
+	Code    string `json:"code"`
+	Message string `json:"message"`
+	Hint    string `json:"hint,omitempty"`
+	Signal  int    `json:"signal,omitempty"`
+}
+
+// unwindRecord turns the run, or after allow-failure one frame, back.
+type unwindRecord struct {
+	Frame int         `json:"frame,omitempty"`
+	Error errorRecord `json:"error"`
+}
+
+// undoneRecord closes a frame.
+type undoneRecord struct {
+	Frame    int           `json:"frame"`
+	Errors   []errorRecord `json:"errors,omitempty"`
+	Leftover bool          `json:"leftover,omitempty"`
+	Broken   bool          `json:"broken,omitempty"`
+}
+
+// endRecord closes a run.
+type endRecord struct {
+	Status    Status                     `json:"status"`
+	Error     *errorRecord               `json:"error,omitempty"`
+	Others    []errorRecord              `json:"others,omitempty"`
+	Outputs   map[string]json.RawMessage `json:"outputs,omitempty"`
+	Stopped   string                     `json:"stopped,omitempty"`
+	Leftovers []int                      `json:"leftovers,omitempty"`
+	At        time.Time                  `json:"at"`
+}

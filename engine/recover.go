@@ -1,0 +1,200 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+
+	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/process"
+)
+
+// Recover finishes what dead runs left: it ends their surviving processes, puts back what was not committed, and cleans
+// up leftovers of earlier undos. It is called at boot, and Run does the same first. With nothing to do it is cheap.
+//
+// The results are of the runs that were finished now, oldest first.
+func (e *Engine) Recover(ctx context.Context) ([]Result, error) {
+	if _, err := os.Stat(e.State.runs()); errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	locks, err := e.lock()
+	if err != nil {
+		return nil, err
+	}
+	defer locks.release()
+	_, results, err := e.settle(ctx)
+	return results, err
+}
+
+// settle brings every run of the state to its end. It gives back the runs whose undo may still be asked for. A run that
+// cannot be settled (a damaged journal, say) does not keep the others from it; all such errors come together.
+func (e *Engine) settle(ctx context.Context) (standing []*past, results []Result, err error) {
+	ids, err := e.State.Runs()
+	if err != nil {
+		return nil, nil, err
+	}
+	var failures []error
+	for _, id := range ids {
+		p, result, err := e.settleRun(ctx, id, standing)
+		if err != nil {
+			failures = append(failures, &Unsettled{Run: id, Err: err})
+		}
+		if result != nil {
+			results = append(results, *result)
+		}
+		if p == nil || err != nil || !p.standing() {
+			continue
+		}
+		// gwe may have died between a commit and the release of what it supersedes.
+		standing = append(e.supersede(ctx, standing, p.begin.Locks, &locks{}, nil), p)
+	}
+	e.retire(ids)
+	return standing, results, errors.Join(failures...)
+}
+
+// settleRun brings one run to its end. earlier are the runs before it whose undo may still be asked for. It is nil for a
+// run that never began; the result is nil where it had ended.
+func (e *Engine) settleRun(ctx context.Context, id string, earlier []*past) (*past, *Result, error) {
+	p, err := e.State.peek(id)
+	switch {
+	case err != nil:
+		return nil, nil, err
+	case p == nil:
+		return nil, nil, os.RemoveAll(string(e.State.run(id)))
+	case p.end() == nil:
+		result, err := e.recover(ctx, p, earlier)
+		if err != nil {
+			return nil, nil, err
+		}
+		p, err = e.State.peek(id)
+		return p, &result, err
+	}
+	if len(p.leftovers()) > 0 {
+		if err := e.clean(ctx, p); err != nil {
+			return nil, nil, err
+		}
+		if p, err = e.State.peek(id); err != nil {
+			return nil, nil, err
+		}
+	}
+	if !p.needed() && p.folder.keeps() { // gwe may have died behind the last record
+		return p, nil, p.folder.dropKept()
+	}
+	return p, nil, nil
+}
+
+// Unsettled is a run that could not be brought to its end: what it left is there still.
+type Unsettled struct {
+	Run string
+	Err error
+}
+
+func (u *Unsettled) Error() string {
+	return fmt.Sprintf("run %s cannot be recovered: %v", u.Run, u.Err)
+}
+
+// Unwrap gives the reason.
+func (u *Unsettled) Unwrap() error { return u.Err }
+
+// recover takes one dead run to its end.
+func (e *Engine) recover(ctx context.Context, p *past, earlier []*past) (Result, error) {
+	targets := &locks{}
+	defer targets.release()
+	if err := targets.paths(p.begin.Locks); err != nil {
+		return Result{}, err
+	}
+	x, err := e.open(p, "recover", fmt.Sprintf("Recover run %s of %s", p.folder.id(), p.begin.Recipe))
+	if err != nil {
+		return Result{}, err
+	}
+	defer x.close()
+	x.earlier, x.locks, x.backward = earlier, targets, true
+	_ = x.note(recordRecovery, struct {
+		PID     int    `json:"pid"`
+		Boot    string `json:"boot"`
+		Version string `json:"gwe"`
+	}{os.Getpid(), bootID(), e.Version})
+	if err := x.endSurvivors(ctx); err != nil {
+		x.task.Fail(err)
+		return Result{}, err
+	}
+	ctx = context.WithoutCancel(ctx)
+	if x.history.failure == nil && x.history.complete() {
+		// All effects were done and durable; only the words for it are missing.
+		x.backward = false
+		return x.conclude(ctx, nil), nil
+	}
+	if x.history.failure == nil {
+		x.turnBack(fault.New(fault.Interrupted, "run-died", "gwe died in the middle of run %s", p.folder.id()))
+	}
+	x.unwind(ctx)
+	return x.finish(ctx, nil), nil
+}
+
+// endSurvivors ends what the dead run's open frames, undos, failsafe and finally started and what is still alive, wherever
+// it went in the process tree. Daemons that a finished step left behind on purpose live on.
+func (x *execution) endSurvivors(ctx context.Context) error {
+	places := []place{placeRead, placeFailsafe, placeFinally}
+	for _, f := range x.history.frames {
+		if f.undone {
+			continue
+		}
+		if !f.done {
+			places = append(places, placeOf(f.number))
+		}
+		places = append(places, placeOfUndo(f.number))
+	}
+	var marks []string
+	for _, one := range places {
+		marks = append(marks, x.mark(one))
+	}
+	var begun []process.Identity
+	for _, child := range x.history.processes {
+		if slices.Contains(places, child.Place) {
+			begun = append(begun, process.Identity{PID: child.PID, Start: child.Start, BootID: child.Boot})
+		}
+	}
+	count, err := process.KillLeft(ctx, begun, marks...)
+	if err != nil {
+		return fault.New(fault.ClassOf(err), "survivors", "processes of the dead run cannot be ended").WithCause(err)
+	}
+	if count > 0 {
+		x.task.Info(fmt.Sprintf("ended %d processes that the dead run had left", count))
+	}
+	return nil
+}
+
+// clean tries the undo of the frames again that left something of ours behind. That it does not succeed, or that another gwe
+// works on the target now, is no reason to refuse the next run: the machine is as it should be.
+func (e *Engine) clean(ctx context.Context, p *past) error {
+	targets := &locks{}
+	defer targets.release()
+	if err := targets.paths(p.begin.Locks); err != nil {
+		return nil
+	}
+	x, err := e.open(p, "recover", "Clean up what run "+p.folder.id()+" left")
+	if err != nil {
+		return err
+	}
+	defer x.close()
+	x.backward = true
+	var failures []error
+	for _, number := range p.leftovers() {
+		f := x.history.frame(number)
+		if f == nil {
+			continue
+		}
+		if err := x.undoOwn(context.WithoutCancel(ctx), f, x.task); err != nil {
+			failures = append(failures, x.program.at(f.node, err))
+			continue
+		}
+		_ = x.append(recordCleaned, undoneRecord{Frame: number})
+	}
+	if err := errors.Join(failures...); err != nil {
+		x.task.Warn("not all could be cleaned up yet: " + err.Error())
+	}
+	x.task.Done("")
+	return nil
+}

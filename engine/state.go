@@ -1,0 +1,238 @@
+package engine
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"syscall"
+	"time"
+
+	"github.com/gwe-project/gwe/engine/durable"
+	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/value"
+)
+
+// State is the folder where gwe keeps its runs:
+//
+//	lock                      held by the one run that is going on; names its holder
+//	runs/<id>/journal         the durable record
+//	runs/<id>/recipe.yaml     the frozen copy that recovery runs
+//	runs/<id>/log/<n>.jsonl   the full log, one file for each process that worked on the run
+//	runs/<id>/frames/<n>/     what an undo needs: saved contents, arguments that touch a secret
+//	runs/<id>/secrets/<name>  the values of secret inputs
+//
+// Everything below it is for its owner alone.
+type State struct{ Folder string }
+
+// runNames is the form of a run's id: the UTC time of its start, to the millisecond. Ids sort by time.
+var runNames = regexp.MustCompile(`^[0-9]{8}-[0-9]{6}\.[0-9]{3}$`)
+
+const runLayout = "20060102-150405.000"
+
+func (s State) lock() string            { return filepath.Join(s.Folder, "lock") }
+func (s State) runs() string            { return filepath.Join(s.Folder, "runs") }
+func (s State) run(id string) runFolder { return runFolder(filepath.Join(s.runs(), id)) }
+
+// prepare makes the state folder where it is missing, durable with its name: a journal that a power cut takes away with
+// its folder was never there.
+func (s State) prepare() error {
+	var parents []string
+	for path := s.runs(); ; path = filepath.Dir(path) {
+		if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+		parents = append(parents, filepath.Dir(path))
+	}
+	if err := os.MkdirAll(s.runs(), 0o700); err != nil {
+		return stateUnusable(s.Folder, err)
+	}
+	for _, parent := range parents {
+		if err := durable.SyncFolder(parent); err != nil {
+			return stateUnusable(s.Folder, err)
+		}
+	}
+	return nil
+}
+
+func stateUnusable(folder string, err error) error {
+	refusal := fault.New(fault.Refused, "state-unusable", "the state folder %s cannot be used", folder).WithCause(err)
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return refusal.WithHint("make room on its file system, or choose another folder with --state-dir or GWE_STATE_DIR")
+	}
+	return refusal.WithHint("choose one that this user may write, with --state-dir or GWE_STATE_DIR")
+}
+
+// notBegun is the error of a run that could not be begun. Where its state folder is full or may not be written, that is a
+// refusal: nothing was done.
+func (s State) notBegun(err error) error {
+	for _, known := range []syscall.Errno{syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS, syscall.EACCES, syscall.EPERM} {
+		if errors.Is(err, known) && fault.ClassOf(err) != fault.Refused {
+			return stateUnusable(s.Folder, err)
+		}
+	}
+	return err
+}
+
+// Runs lists the ids of all runs, oldest first; none where the state folder does not exist yet.
+func (s State) Runs() ([]string, error) {
+	entries, err := os.ReadDir(s.runs())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, stateUnusable(s.Folder, err)
+	}
+	var ids []string
+	for _, entry := range entries {
+		if entry.IsDir() && runNames.MatchString(entry.Name()) {
+			ids = append(ids, entry.Name())
+		}
+	}
+	slices.Sort(ids)
+	return ids, nil
+}
+
+// newRun makes the folder of a new run. Its id is later than every other's even when the clock went back: what is on
+// top of what must not depend on the clock.
+func (s State) newRun(now time.Time) (string, error) {
+	ids, err := s.Runs()
+	if err != nil {
+		return "", err
+	}
+	id := now.UTC().Format(runLayout)
+	if len(ids) > 0 && id <= ids[len(ids)-1] {
+		last, err := time.Parse(runLayout, ids[len(ids)-1])
+		if err != nil {
+			return "", fault.New(fault.Errored, "run-name-unreadable", "the run %s has no time in its name", ids[len(ids)-1]).WithCause(err)
+		}
+		id = last.Add(time.Millisecond).Format(runLayout)
+	}
+	for _, folder := range []string{"", "frames", "secrets", "log"} {
+		if err := os.Mkdir(filepath.Join(s.runs(), id, folder), 0o700); err != nil {
+			return "", stateUnusable(s.Folder, err)
+		}
+	}
+	if err := durable.SyncFolder(s.runs()); err != nil {
+		return "", stateUnusable(s.Folder, err)
+	}
+	return id, nil
+}
+
+// runFolder is the folder of one run.
+type runFolder string
+
+func (r runFolder) id() string      { return filepath.Base(string(r)) }
+func (r runFolder) journal() string { return filepath.Join(string(r), "journal") }
+func (r runFolder) recipe() string  { return filepath.Join(string(r), "recipe.yaml") }
+func (r runFolder) frames() string  { return filepath.Join(string(r), "frames") }
+func (r runFolder) place(where place) string {
+	return filepath.Join(r.frames(), string(where))
+}
+func (r runFolder) frame(number int) string {
+	return r.place(placeOf(number))
+}
+func (r runFolder) secret(name string) string { return filepath.Join(string(r), "secrets", name) }
+func (r runFolder) logs() string              { return filepath.Join(string(r), "log") }
+
+// nextLog names the log of the process that works on the run from now on.
+func (r runFolder) nextLog() string {
+	entries, _ := os.ReadDir(r.logs())
+	return filepath.Join(r.logs(), fmt.Sprintf("%04d.jsonl", len(entries)+1))
+}
+
+// listLogs gives the logs in the order of their making.
+func (r runFolder) listLogs() ([]string, error) {
+	entries, err := os.ReadDir(r.logs())
+	if err != nil {
+		return nil, err
+	}
+	var files []string
+	for _, entry := range entries {
+		files = append(files, filepath.Join(r.logs(), entry.Name()))
+	}
+	return files, nil
+}
+
+// freeze keeps the recipe as it is now: recovery runs this copy, whatever becomes of the file.
+func (r runFolder) freeze(program *Program) error {
+	return durable.WriteFile(r.recipe(), program.Recipe.Source, 0o600)
+}
+
+// keepInputs puts inputs into the begin record, and secret ones into files that only the owner reads.
+func (r runFolder) keepInputs(program *Program, inputs map[string]any, begin *beginRecord) error {
+	begin.Inputs = map[string]json.RawMessage{}
+	for _, input := range program.Recipe.Inputs {
+		name := input.Name.Text
+		v, ok := inputs[name]
+		if !ok {
+			continue
+		}
+		if !input.Type.HoldsSecret() {
+			raw, err := value.ToJSON(input.Type, v)
+			if err != nil {
+				return err
+			}
+			begin.Inputs[name] = raw
+			continue
+		}
+		raw, err := value.ToJSON(opened(input.Type), revealed(v))
+		if err != nil {
+			return err
+		}
+		if err := durable.WriteFile(r.secret(name), raw, 0o600); err != nil {
+			return err
+		}
+		begin.Secrets = append(begin.Secrets, name)
+	}
+	return nil
+}
+
+// keeps tells whether dropKept has something to do.
+func (r runFolder) keeps() bool {
+	_, secrets := os.Lstat(filepath.Join(string(r), "secrets"))
+	_, frames := os.Lstat(r.frames())
+	return secrets == nil || frames == nil
+}
+
+// dropKept removes what the undo would have needed, secrets first: nobody can ask for it any more.
+func (r runFolder) dropKept() error {
+	return errors.Join(
+		os.RemoveAll(filepath.Join(string(r), "secrets")),
+		os.RemoveAll(r.frames()),
+	)
+}
+
+// digest is the SHA-256 of a recipe, in hexadecimal.
+func digest(source []byte) string {
+	sum := sha256.Sum256(source)
+	return hex.EncodeToString(sum[:])
+}
+
+// keepArguments writes arguments that touch a secret beside the frame, where only the owner reads them. They become
+// durable with all else that is kept there, before the intent is journaled.
+func (r runFolder) keepArguments(frame int, arguments map[string]json.RawMessage) error {
+	data, err := json.Marshal(arguments)
+	if err != nil {
+		return err
+	}
+	return durable.Explain(os.WriteFile(filepath.Join(r.frame(frame), keptArguments), data, 0o600), "cannot keep the arguments of a step")
+}
+
+func (r runFolder) keptArguments(frame int) (map[string]json.RawMessage, error) {
+	data, err := os.ReadFile(filepath.Join(r.frame(frame), keptArguments))
+	if err != nil {
+		return nil, err
+	}
+	var arguments map[string]json.RawMessage
+	return arguments, json.Unmarshal(data, &arguments)
+}
+
+// keptArguments cannot be a name that a step type chose: those do not start with a dot.
+const keptArguments = ".arguments.json"

@@ -1,0 +1,56 @@
+package step
+
+// About describes a step type for people, for the schema and for the engine.
+type About struct {
+	// Name is the key in a recipe, "swap-link".
+	Name string
+	// Summary is one line that starts with a verb and has no full stop.
+	Summary string
+	// Doc is the page's body: what it promises, what it refuses, how it is undone. Paragraphs are separated by blank lines.
+	Doc string
+	// Example is one step as YAML, validated by a test.
+	Example string
+	// Effects are declared statically, over arguments; none means that the type only reads.
+	Effects []Effect
+	// Repeatable types may be attempted again without an undo between the attempts.
+	Repeatable bool
+	// Undo says in a few words how it is undone, for the plan and the doc; "" means there is nothing to undo or, for a
+	// type with effects, that it has no undo of its own (then recipes write one).
+	Undo string
+	// Scalar names the argument that a scalar in place of the mapping stands for ("path" of remove, say); "" is none.
+	Scalar string
+}
+
+// EffectKind is what kind of change a step makes.
+type EffectKind string
+
+const (
+	// Writes: creates or changes what is at the path, or below it.
+	Writes EffectKind = "writes"
+	// Removes: removes what is at the path, or some of what is below it.
+	Removes EffectKind = "removes"
+	// Swaps: points the symbolic link at the path elsewhere.
+	Swaps EffectKind = "swaps"
+	// Runs: runs a program, whose effects are unknown to gwe.
+	Runs EffectKind = "runs"
+)
+
+// Effect is one change that a step type makes.
+type Effect struct {
+	Kind EffectKind
+	// Argument names the argument that holds the path; for Runs it holds the program or is "".
+	Argument string
+}
+
+// Plan is what a step would do on this machine, with these arguments.
+type Plan struct {
+	// Do and Undo are lines for people: "link /opt/firmware/current -> firmware-2 (now firmware-1)".
+	Do   []string
+	Undo []string
+	// Nothing is true where the machine is already as wanted.
+	Nothing bool
+	// Space maps a directory to the bytes that the step needs there.
+	Space map[string]int64
+	// Outputs are those outputs that can be known without acting, by name: later steps are planned with them.
+	Outputs map[string]any
+}

@@ -1,0 +1,50 @@
+package step
+
+import "context"
+
+// Action is what a step type does, over its arguments A, its memo M and its outputs O.
+//
+// A and O are structs whose fields carry tags:
+//
+//	Into value.Path `name:"into" required:"true" help:"directory that receives the release"`
+//	Keep int        `name:"keep" default:"2" help:"how many releases stay"`
+//	Mode string     `name:"mode" enum:"a,b" default:"a" help:"..."`
+//	Target *value.Path `name:"target" present:"found" help:"..."`   (an output that may be absent)
+//
+// Argument names are kebab-case, output names snake_case. M is any struct that encoding/json can carry.
+// The doc page of the type is made of these tags and of About.
+type Action[A, M, O any] interface {
+	// Plan says what Do would do, without doing it.
+	Plan(ctx context.Context, machine Machine, arguments A) (Plan, error)
+	// Prepare captures what Undo will need.
+	Prepare(ctx context.Context, run *Run, arguments A) (M, error)
+	// Do acts.
+	Do(ctx context.Context, run *Run, arguments A, memo M) (O, error)
+	// Undo puts back what Do did, or did in part, or did not do at all.
+	Undo(ctx context.Context, run *Run, arguments A, memo M) error
+}
+
+// Syncer is an Action that makes its own effects durable, where that is cheaper than a syncfs of each file system.
+type Syncer[A, M any] interface {
+	Sync(ctx context.Context, run *Run, arguments A, memo M) error
+}
+
+// Leaser is an Action whose undo needs paths to stay: prune and its like must not remove them while the lease lasts.
+type Leaser[A, M any] interface {
+	Leases(arguments A, memo M) []string
+}
+
+// Releaser is an Action that kept something for its undo outside Run.Folder, and gives it up when the undo can no
+// longer be asked for: at the next commit, or on forget. Like Undo it may be called twice.
+type Releaser[A, M any] interface {
+	Release(ctx context.Context, run *Run, arguments A, memo M) error
+}
+
+// Verifier is an Action that, just before the commit, makes sure that what it did still stands: that no file which it
+// linked to the running release was written in place, say. Its error fails the run.
+type Verifier[A, M any] interface {
+	Verify(ctx context.Context, run *Run, arguments A, memo M) error
+}
+
+// Nothing is the memo or the outputs of a type that has none.
+type Nothing struct{}

@@ -1,0 +1,11 @@
+package step
+
+// Leftover marks an undo's error as one of cleanup: the machine is as before, but something of ours still lies about. It
+// does not start a failsafe; the next recovery tries again. An undo error without this mark means that the machine may
+// not be as before.
+type Leftover struct{ Err error }
+
+func (l *Leftover) Error() string { return l.Err.Error() }
+
+// Unwrap gives what went wrong.
+func (l *Leftover) Unwrap() error { return l.Err }

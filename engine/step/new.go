@@ -1,0 +1,140 @@
+package step
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/value"
+)
+
+// New makes a Type of an Action. It panics where the structs A or O carry a field or tag that value.ObjectOf refuses: a
+// defect of the program that no input can cause, found by the first test that touches the catalog.
+func New[A, M, O any](about About, action Action[A, M, O]) Type {
+	return typed[A, M, O]{
+		about:     about,
+		action:    action,
+		arguments: value.MustObjectOf[A](),
+		outputs:   value.MustObjectOf[O](),
+	}
+}
+
+// typed is the one place where dynamic values become typed structs and go back.
+type typed[A, M, O any] struct {
+	about              About
+	action             Action[A, M, O]
+	arguments, outputs value.Type
+}
+
+func (t typed[A, M, O]) About() About          { return t.about }
+func (t typed[A, M, O]) Arguments() value.Type { return t.arguments }
+func (t typed[A, M, O]) Outputs() value.Type   { return t.outputs }
+
+func (t typed[A, M, O]) Plan(ctx context.Context, machine Machine, arguments map[string]any) (Plan, error) {
+	typedArguments, err := bind[A](arguments)
+	if err != nil {
+		return Plan{}, err
+	}
+	return t.action.Plan(ctx, machine, typedArguments)
+}
+
+func (t typed[A, M, O]) Prepare(ctx context.Context, run *Run, arguments map[string]any) (json.RawMessage, error) {
+	typedArguments, err := bind[A](arguments)
+	if err != nil {
+		return nil, err
+	}
+	memo, err := t.action.Prepare(ctx, run, typedArguments)
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(memo)
+}
+
+func (t typed[A, M, O]) Do(ctx context.Context, run *Run, arguments map[string]any, memo json.RawMessage) (map[string]any, error) {
+	typedArguments, typedMemo, err := t.both(arguments, memo)
+	if err != nil {
+		return nil, err
+	}
+	outputs, err := t.action.Do(ctx, run, typedArguments, typedMemo)
+	// A failed step may still have outputs worth a look: retry.when and until read them.
+	values, unbindErr := value.FromStruct(outputs)
+	if err == nil {
+		err = unbindErr
+	}
+	return values, err
+}
+
+func (t typed[A, M, O]) Undo(ctx context.Context, run *Run, arguments map[string]any, memo json.RawMessage) error {
+	typedArguments, typedMemo, err := t.both(arguments, memo)
+	if err != nil {
+		return err
+	}
+	return t.action.Undo(ctx, run, typedArguments, typedMemo)
+}
+
+func (t typed[A, M, O]) Sync(ctx context.Context, run *Run, arguments map[string]any, memo json.RawMessage) (bool, error) {
+	syncer, ok := t.action.(Syncer[A, M])
+	if !ok {
+		return false, nil
+	}
+	typedArguments, typedMemo, err := t.both(arguments, memo)
+	if err != nil {
+		return true, err
+	}
+	return true, syncer.Sync(ctx, run, typedArguments, typedMemo)
+}
+
+func (t typed[A, M, O]) Leases(arguments map[string]any, memo json.RawMessage) ([]string, error) {
+	leaser, ok := t.action.(Leaser[A, M])
+	if !ok {
+		return nil, nil
+	}
+	typedArguments, typedMemo, err := t.both(arguments, memo)
+	if err != nil {
+		return nil, err
+	}
+	return leaser.Leases(typedArguments, typedMemo), nil
+}
+
+func (t typed[A, M, O]) Release(ctx context.Context, run *Run, arguments map[string]any, memo json.RawMessage) error {
+	releaser, ok := t.action.(Releaser[A, M])
+	if !ok {
+		return nil
+	}
+	typedArguments, typedMemo, err := t.both(arguments, memo)
+	if err != nil {
+		return err
+	}
+	return releaser.Release(ctx, run, typedArguments, typedMemo)
+}
+
+func (t typed[A, M, O]) Verify(ctx context.Context, run *Run, arguments map[string]any, memo json.RawMessage) error {
+	verifier, ok := t.action.(Verifier[A, M])
+	if !ok {
+		return nil
+	}
+	typedArguments, typedMemo, err := t.both(arguments, memo)
+	if err != nil {
+		return err
+	}
+	return verifier.Verify(ctx, run, typedArguments, typedMemo)
+}
+
+func (t typed[A, M, O]) both(arguments map[string]any, memo json.RawMessage) (A, M, error) {
+	var typedMemo M
+	typedArguments, err := bind[A](arguments)
+	if err != nil {
+		return typedArguments, typedMemo, err
+	}
+	if err := json.Unmarshal(memo, &typedMemo); err != nil {
+		return typedArguments, typedMemo, fault.New(fault.Errored, "memo-unreadable",
+			"the memo of step type %s cannot be read", t.about.Name).WithCause(err)
+	}
+	return typedArguments, typedMemo, nil
+}
+
+func bind[A any](arguments map[string]any) (A, error) {
+	var typedArguments A
+	err := value.IntoStruct(arguments, &typedArguments)
+	return typedArguments, err
+}

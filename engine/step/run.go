@@ -1,0 +1,67 @@
+package step
+
+import (
+	"io/fs"
+	"os"
+	"os/exec"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/gwe-project/gwe/engine/tasklog"
+)
+
+// Run is what the engine hands to prepare, do and undo.
+type Run struct {
+	// ID is the run's id; Step is the step's id, or its path ("steps[3]") where it has none.
+	ID, Step string
+	// Recovering is true when the machine is being put back: in an undo, a failsafe, or a recovery.
+	Recovering bool
+	// Machine reads the machine.
+	Machine Machine
+	// Log is the step's task: lines and progress go there.
+	Log *tasklog.Task
+	// Folder is the frame's own folder in the run's state, 0700, for saved contents; it lives until the undo can no longer be
+	// asked for. It exists, and what Prepare writes there is made durable before Do.
+	Folder string
+	// Leased tells whether an undo, of this run or of an earlier one, still needs the path or something below it.
+	Leased func(path string) bool
+	// Started is told of every process right after its start, so that recovery can end what a dead run left behind.
+	Started func(pid int)
+	// Environment holds the variables that every child process gets: GWE_RUN_ID, GWE_STEP, GWE_RECOVERING, and a mark by
+	// which recovery knows the process.
+	Environment []string
+}
+
+// Machine reads the machine; it cannot change it. Plan gets nothing else.
+type Machine interface {
+	Lstat(path string) (fs.FileInfo, error)
+	Stat(path string) (fs.FileInfo, error)
+	ReadLink(path string) (string, error)
+	ReadDir(path string) ([]fs.DirEntry, error)
+	ReadFile(path string) ([]byte, error)
+	Open(path string) (fs.File, error)
+	// Space gives the bytes that this user may still write on the path's file system.
+	Space(path string) (free int64, err error)
+	// LookPath finds a program as exec would.
+	LookPath(name string) (string, error)
+}
+
+// Local is the machine that gwe runs on.
+type Local struct{}
+
+func (Local) Lstat(path string) (fs.FileInfo, error)     { return os.Lstat(path) }
+func (Local) Stat(path string) (fs.FileInfo, error)      { return os.Stat(path) }
+func (Local) ReadLink(path string) (string, error)       { return os.Readlink(path) }
+func (Local) ReadDir(path string) ([]fs.DirEntry, error) { return os.ReadDir(path) }
+func (Local) ReadFile(path string) ([]byte, error)       { return os.ReadFile(path) }
+func (Local) Open(path string) (fs.File, error)          { return os.Open(path) }
+func (Local) LookPath(name string) (string, error)       { return exec.LookPath(name) }
+
+// Space gives the bytes that this user may still write on the path's file system.
+func (Local) Space(path string) (int64, error) {
+	var status unix.Statfs_t
+	if err := unix.Statfs(path, &status); err != nil {
+		return 0, &fs.PathError{Op: "statfs", Path: path, Err: err}
+	}
+	return int64(status.Bavail) * int64(status.Bsize), nil
+}

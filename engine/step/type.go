@@ -1,0 +1,50 @@
+package step
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/gwe-project/gwe/engine/value"
+)
+
+// Type is a step type as the engine sees it: dynamic values in, dynamic values out. Arguments are canonical values (see
+// value.Type) of the declared types, defaults filled in.
+type Type interface {
+	About() About
+	// Arguments and Outputs are object types.
+	Arguments() value.Type
+	Outputs() value.Type
+
+	Plan(ctx context.Context, machine Machine, arguments map[string]any) (Plan, error)
+	Prepare(ctx context.Context, run *Run, arguments map[string]any) (memo json.RawMessage, err error)
+	Do(ctx context.Context, run *Run, arguments map[string]any, memo json.RawMessage) (outputs map[string]any, err error)
+	Undo(ctx context.Context, run *Run, arguments map[string]any, memo json.RawMessage) error
+
+	// Sync reports handled = false where the type leaves durability to the engine.
+	Sync(ctx context.Context, run *Run, arguments map[string]any, memo json.RawMessage) (handled bool, err error)
+	Leases(arguments map[string]any, memo json.RawMessage) ([]string, error)
+	Release(ctx context.Context, run *Run, arguments map[string]any, memo json.RawMessage) error
+	Verify(ctx context.Context, run *Run, arguments map[string]any, memo json.RawMessage) error
+}
+
+// Catalog is the list of the step types that a recipe may use. It is a value: a vendor appends to it.
+type Catalog []Type
+
+// Find gives the type of that name.
+func (c Catalog) Find(name string) (Type, bool) {
+	for _, candidate := range c {
+		if candidate.About().Name == name {
+			return candidate, true
+		}
+	}
+	return nil, false
+}
+
+// Names lists the types, in the catalog's order.
+func (c Catalog) Names() []string {
+	names := make([]string, 0, len(c))
+	for _, candidate := range c {
+		names = append(names, candidate.About().Name)
+	}
+	return names
+}

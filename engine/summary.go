@@ -1,0 +1,206 @@
+package engine
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/gwe-project/gwe/engine/fault"
+)
+
+// Summary is what a list of runs tells of one.
+type Summary struct {
+	Run     string    `json:"run"`
+	Recipe  string    `json:"recipe,omitempty"`
+	Status  Status    `json:"status"`
+	Started time.Time `json:"started"`
+	// Ended is the time of the last record.
+	Ended time.Time `json:"ended"`
+	// Error is the first error; Stopped is the text of the stop that ended the run well.
+	Error   string `json:"error,omitempty"`
+	Stopped string `json:"stopped,omitempty"`
+	// Standing is true while what the run's undo needs is still kept.
+	Standing bool `json:"standing,omitempty"`
+}
+
+// StatusDamaged is a run whose journal cannot be read.
+const StatusDamaged Status = "damaged"
+
+// List summarises all runs, oldest first. A run whose journal is damaged is listed as such.
+func (s State) List() ([]Summary, error) {
+	ids, err := s.Runs()
+	if err != nil {
+		return nil, err
+	}
+	summaries := []Summary{}
+	for _, id := range ids {
+		p, err := s.peek(id)
+		switch {
+		case err != nil:
+			summaries = append(summaries, Summary{Run: id, Status: StatusDamaged, Error: err.Error()})
+		case p != nil:
+			summaries = append(summaries, p.summary())
+		}
+	}
+	return summaries, nil
+}
+
+func (p *past) summary() Summary {
+	summary := Summary{
+		Run: p.folder.id(), Recipe: p.begin.Recipe, Status: StatusPending, Standing: p.standing(),
+		Started: p.records[0].Time, Ended: p.records[len(p.records)-1].Time,
+	}
+	if end := p.end(); end != nil {
+		summary.Status, summary.Stopped, summary.Ended = end.Status, end.Stopped, end.At
+		if end.Error != nil {
+			summary.Error = end.Error.err().Error()
+		} else if len(end.Others) > 0 {
+			summary.Error = end.Others[0].err().Error()
+		}
+	}
+	return summary
+}
+
+// Detail is all that the journal tells people of one run.
+type Detail struct {
+	Summary
+	File    string                     `json:"file"`
+	Digest  string                     `json:"sha256"`
+	Version string                     `json:"gwe"`
+	Locks   []string                   `json:"locks,omitempty"`
+	Inputs  map[string]json.RawMessage `json:"inputs,omitempty"`
+	Secrets []string                   `json:"secrets,omitempty"`
+	Steps   []StepDetail               `json:"steps"`
+	Errors  []string                   `json:"errors,omitempty"`
+	Outputs map[string]json.RawMessage `json:"outputs,omitempty"`
+	Leases  []string                   `json:"leases,omitempty"`
+}
+
+// StepDetail is one step of a run, in the order in which the journal came to it.
+type StepDetail struct {
+	Step  string `json:"step"`
+	ID    string `json:"id,omitempty"`
+	Type  string `json:"type,omitempty"`
+	State string `json:"state"`
+	// Outputs are there where the step ended well.
+	Outputs map[string]json.RawMessage `json:"outputs,omitempty"`
+	Error   string                     `json:"error,omitempty"`
+	frame   int
+}
+
+// choose finds a run; without an id it is the newest one.
+func (s State) choose(id string) (string, error) {
+	ids, err := s.Runs()
+	if err != nil {
+		return "", err
+	}
+	chosen := ""
+	for _, one := range ids {
+		if one == id || id == "" {
+			chosen = one
+		}
+	}
+	switch {
+	case chosen == "" && id == "":
+		return "", fault.New(fault.Refused, "run-unknown", "there are no runs in %s", s.Folder).
+			WithHint("they may be in another state folder: --state-dir, GWE_STATE_DIR")
+	case chosen == "":
+		return "", fault.New(fault.Refused, "run-unknown", "there is no run %q in %s", id, s.Folder).
+			WithHint("`gwe runs` lists them; without RUN the newest one is shown")
+	}
+	return chosen, nil
+}
+
+// Show tells all of one run.
+func (s State) Show(id string) (Detail, error) {
+	chosen, err := s.choose(id)
+	if err != nil {
+		return Detail{}, err
+	}
+	p, err := s.peek(chosen)
+	if err != nil {
+		return Detail{}, err
+	}
+	if p == nil {
+		return Detail{}, fault.New(fault.Refused, "run-unknown", "run %s never began", chosen)
+	}
+	return p.detail(), nil
+}
+
+func (p *past) detail() Detail {
+	d := Detail{
+		Summary: p.summary(), File: p.begin.File, Digest: p.begin.Digest, Version: p.begin.Version,
+		Locks: p.begin.Locks, Inputs: p.begin.Inputs, Secrets: p.begin.Secrets,
+	}
+	for _, record := range p.records {
+		d.take(record.Kind, record.Data)
+	}
+	if d.Standing {
+		d.Leases = p.leases()
+	}
+	return d
+}
+
+// take adds one record. Records that say nothing to people are passed over.
+func (d *Detail) take(kind string, data json.RawMessage) {
+	switch kind {
+	case recordIntent:
+		_ = into(data, func(r intentRecord) error {
+			d.Steps = append(d.Steps, StepDetail{Step: r.Step, ID: r.ID, Type: r.Type, State: "begun", frame: r.Frame})
+			return nil
+		})
+	case recordResult, recordUndoStep:
+		_ = into(data, func(r resultRecord) error {
+			one := d.frame(r.Frame)
+			if one == nil {
+				d.Steps = append(d.Steps, StepDetail{Step: r.Step, ID: r.ID})
+				one = &d.Steps[len(d.Steps)-1]
+			}
+			one.State, one.Outputs = "done", r.Outputs
+			return nil
+		})
+	case recordSkipped, recordCommitted, recordStopped:
+		_ = into(data, func(r stepRecord) error {
+			d.Steps = append(d.Steps, StepDetail{Step: r.Step, ID: r.ID, State: kind, Error: r.Text})
+			return nil
+		})
+	case recordUndone:
+		_ = into(data, d.undone)
+	case recordEnd:
+		_ = into(data, func(r endRecord) error {
+			d.Outputs = r.Outputs
+			for _, other := range r.Others {
+				d.Errors = append(d.Errors, other.err().Error())
+			}
+			return nil
+		})
+	}
+}
+
+func (d *Detail) undone(r undoneRecord) error {
+	if one := d.frame(r.Frame); one != nil {
+		one.State = "undone"
+		if len(r.Errors) > 0 {
+			one.State, one.Error = "undo failed", r.Errors[0].Message
+		}
+	}
+	return nil
+}
+
+func (d *Detail) frame(number int) *StepDetail {
+	for i := range d.Steps {
+		if number > 0 && d.Steps[i].frame == number {
+			return &d.Steps[i]
+		}
+	}
+	return nil
+}
+
+// Logs lists the log files of a run, in order. It does not need the journal: where that is damaged, the log is what people
+// have to go by.
+func (s State) Logs(id string) ([]string, error) {
+	chosen, err := s.choose(id)
+	if err != nil {
+		return nil, err
+	}
+	return s.run(chosen).listLogs()
+}

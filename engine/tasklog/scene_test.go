@@ -1,0 +1,158 @@
+package tasklog_test
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/tasklog"
+)
+
+// scenes are runs as the engine would log them. They run on a made-up clock.
+var scenes = map[string]func(sink tasklog.Sink){
+	"good":     sceneGood,
+	"failing":  sceneFailing,
+	"parallel": sceneParallel,
+	"retry":    sceneRetry,
+	"flood":    sceneFlood,
+	"crash":    sceneCrash,
+	"progress": sceneProgress,
+}
+
+func sceneGood(sink tasklog.Sink) {
+	run := tasklog.Begin(sink, "run", "ota")
+	read := run.Begin("step", "Read the running release", "current")
+	read.Info("it is firmware-1")
+	read.Done("")
+	unpack := run.Begin("step", "Verify and unpack firmware-2.tar.zst.gpg", "fw")
+	time.Sleep(3 * time.Second)
+	unpack.Warn("the package's clock is 2 hours ahead")
+	unpack.Done("firmware-2")
+	guarded := run.Begin("step", "Migrate", "steps[2]")
+	guarded.Skip("when is false")
+	hook := run.Begin("step", "Post-install", "steps[3]")
+	script := hook.Begin("attempt", "firmware-2/.post-install", "steps[3]")
+	script.Output("starting the service")
+	script.Output("it runs")
+	time.Sleep(62 * time.Second)
+	script.Done("")
+	hook.Done("")
+	time.Sleep(time.Hour)
+	run.Done("firmware-2 is in place")
+}
+
+func sceneFailing(sink tasklog.Sink) {
+	run := tasklog.Begin(sink, "run", "ota")
+	run.Info("from /opt/firmware")
+	switched := run.Begin("step", "Switch", "switch")
+	switched.Done("")
+	hook := run.Begin("step", "Post-install", "post")
+	hook.Info("timeout 10 minutes")
+	check := hook.Begin("attempt", "check", "post")
+	check.Info("the disk has room")
+	check.Done("")
+	script := hook.Begin("attempt", ".post-install", "post")
+	script.Output("opening the database")
+	script.Warn("the database is old")
+	script.Output("cannot open the database")
+	err := fault.New(fault.Failed, "hook-failed", "the hook .post-install ended with exit code 1").
+		WithHint("run it by hand with: /opt/firmware/firmware-2/.post-install")
+	time.Sleep(2 * time.Second)
+	script.Fail(err)
+	hook.Info("giving up")
+	hook.Fail(err)
+	undo := run.Begin("undo", "Put the link back", "switch")
+	undo.Fail(errors.Join(errors.New("the link is in the way"), errors.New("the disk is gone")))
+	run.Fail(fmt.Errorf("step post: %w", err))
+}
+
+func sceneParallel(sink tasklog.Sink) {
+	run := tasklog.Begin(sink, "run", "both")
+	left, right := run.Begin("step", "left", "left"), run.Begin("step", "right", "right")
+	one, two := left.Begin("step", "fetch", "one"), right.Begin("step", "fetch", "two")
+	left.Info("from the left")
+	right.Info("from the right")
+	one.Output("1")
+	two.Output("2")
+	same, again := left.Begin("step", "same", "a"), left.Begin("step", "same", "b")
+	same.Info("the first of that name")
+	again.Info("the second of that name")
+	same.Done("")
+	again.Done("")
+	one.Done("")
+	two.Fail(fault.New(fault.Failed, "download-failed", "the server said 404"))
+	left.Fail(fault.New(fault.Interrupted, "interrupted", "a sibling failed"))
+	right.Fail(fault.New(fault.Failed, "download-failed", "the server said 404"))
+	after := run.Begin("step", "after", "after")
+	after.Info("alone again")
+	after.Done("")
+	run.Fail(fault.New(fault.Failed, "download-failed", "the server said 404"))
+}
+
+func sceneRetry(sink tasklog.Sink) {
+	run := tasklog.Begin(sink, "run", "health")
+	for _, end := range []string{"healthy", "never"} {
+		wait := run.Begin("step", "Wait until "+end, end)
+		for i := range 3 {
+			attempt := wait.Begin("attempt", fmt.Sprintf("attempt %d", i+1), end)
+			attempt.Info("asking")
+			if i == 2 && end == "healthy" {
+				attempt.Done("")
+			} else {
+				attempt.Fail(fault.New(fault.Failed, "not-healthy", "answer %d was 503", i+1))
+			}
+		}
+		if end == "healthy" {
+			wait.Done("")
+		} else {
+			wait.Fail(fault.New(fault.Failed, "not-healthy", "answer 3 was 503"))
+		}
+	}
+	run.Fail(fault.New(fault.Failed, "not-healthy", "answer 3 was 503"))
+}
+
+func sceneFlood(sink tasklog.Sink) {
+	run := tasklog.Begin(sink, "run", "flood")
+	hook := run.Begin("step", "Talk", "talk")
+	script := hook.Begin("attempt", "script", "talk")
+	for i := range 5000 {
+		script.Output(fmt.Sprintf("line %d\x1b[31m\xff", i+1))
+	}
+	script.Fail(errors.New("too much"))
+	hook.Fail(errors.New("too much"))
+	run.Fail(errors.New("too much"))
+}
+
+// sceneCrash is a log in which one process died and another went on.
+func sceneCrash(sink tasklog.Sink) {
+	run := tasklog.Begin(sink, "run", "ota")
+	step := run.Begin("step", "Switch", "switch")
+	hidden := step.Begin("attempt", "rename", "switch")
+	hidden.Info("about to rename")
+	recovery := tasklog.Begin(sink, "recover", "recover ota")
+	undo := recovery.Begin("undo", "Switch", "switch")
+	undo.Done("it was never switched")
+	recovery.Done("")
+}
+
+func sceneProgress(sink tasklog.Sink) {
+	run := tasklog.Begin(sink, "run", "ota")
+	unpack := run.Begin("step", "Verify and unpack firmware-2", "fw")
+	hidden := unpack.Begin("attempt", "attempt 1", "fw")
+	const total = 200 << 20
+	for done := int64(0); done <= total; done += 7 << 20 {
+		hidden.Progress(done, total, "bytes")
+		time.Sleep(350 * time.Millisecond)
+	}
+	hidden.Done("")
+	unpack.Done("")
+	count := run.Begin("step", "Count", "count")
+	for i := range int64(4) {
+		count.Progress(i*50, 0, "files")
+		time.Sleep(3 * time.Second)
+	}
+	count.Info("counted")
+	count.Done("")
+	run.Done("")
+}

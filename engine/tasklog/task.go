@@ -1,0 +1,132 @@
+package tasklog
+
+import (
+	"regexp"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gwe-project/gwe/engine/fault"
+)
+
+// Task is an open task. Its methods may be called from several goroutines. A nil Task swallows all: tests and callers
+// without a log need no special case.
+type Task struct {
+	log    *log
+	id     int
+	parent int
+	began  time.Time
+}
+
+type log struct {
+	mutex sync.Mutex
+	next  int
+	sink  Sink
+}
+
+// Begin opens the first task of a run.
+func Begin(sink Sink, kind, name string) *Task {
+	l := &log{sink: sink}
+	return l.open(0, kind, name, "")
+}
+
+func (l *log) open(parent int, kind, name, step string) *Task {
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	l.next++
+	task := &Task{log: l, id: l.next, parent: parent, began: time.Now()}
+	l.sink.Handle(Event{Time: task.began, Kind: Started, Task: task.id, Parent: parent, Type: kind, Name: flat(name), Step: step})
+	return task
+}
+
+// Begin opens a task below this one. kind is run, step, attempt, undo, ...; step is the id or path of the step it
+// belongs to, or "".
+func (t *Task) Begin(kind, name, step string) *Task {
+	if t == nil {
+		return nil
+	}
+	return t.log.open(t.id, kind, name, step)
+}
+
+// Info writes lines for people.
+func (t *Task) Info(text string) { t.lines(Info, text) }
+
+// Warn writes lines that a person should see even when all goes well.
+func (t *Task) Warn(text string) { t.lines(Warning, text) }
+
+// Output writes lines that a child process wrote.
+func (t *Task) Output(text string) { t.lines(Output, text) }
+
+func (t *Task) lines(level Level, text string) {
+	if t == nil {
+		return
+	}
+	now := time.Now()
+	t.log.mutex.Lock()
+	defer t.log.mutex.Unlock()
+	for line := range strings.SplitSeq(strings.TrimRight(text, "\n"), "\n") {
+		text := clean(strings.TrimSuffix(line, "\r"))
+		t.log.sink.Handle(Event{Time: now, Kind: Line, Task: t.id, Parent: t.parent, Level: level, Text: text})
+	}
+}
+
+// Progress tells how far the task is; total 0 is unknown. Callers may call it as often as they like: renderers thin it.
+func (t *Task) Progress(current, total int64, unit string) {
+	if t == nil {
+		return
+	}
+	t.emit(Event{Kind: Progress, Current: current, Total: total, Unit: unit})
+}
+
+// Done ends the task well; text may say more, or be "".
+func (t *Task) Done(text string) { t.end(Event{Status: Done, Text: text}) }
+
+// Skip ends a task that was not carried out; text says why.
+func (t *Task) Skip(text string) { t.end(Event{Status: Skipped, Text: text}) }
+
+// Fail ends the task with an error; its class gives the status.
+func (t *Task) Fail(err error) {
+	event := Event{Status: Status(fault.ClassOf(err)), Error: err.Error()}
+	if f := fault.As(err); f != nil {
+		event.Code, event.Hint = f.Code, f.Hint
+	}
+	t.end(event)
+}
+
+func (t *Task) end(event Event) {
+	if t == nil {
+		return
+	}
+	event.Kind, event.Seconds = Ended, time.Since(t.began).Seconds()
+	event.Text, event.Error, event.Hint = flat(event.Text), flat(event.Error), flat(event.Hint)
+	t.emit(event)
+}
+
+func (t *Task) emit(event Event) {
+	event.Time, event.Task, event.Parent = time.Now(), t.id, t.parent
+	t.log.mutex.Lock()
+	defer t.log.mutex.Unlock()
+	t.log.sink.Handle(event)
+}
+
+// flat makes one clean line of text that may have several: an error that joins others, say.
+func flat(text string) string {
+	return clean(strings.ReplaceAll(strings.TrimSpace(text), "\n", "; "))
+}
+
+// escapes are the terminal's escape sequences: colours, cursor movements, titles.
+var escapes = regexp.MustCompile(`\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)|[@-Z\\^_])`)
+
+// clean makes text fit for a terminal and for JSON: valid UTF-8, no control characters but tabs, no escape sequences.
+func clean(text string) string {
+	text = strings.ToValidUTF8(text, "\uFFFD")
+	if strings.ContainsRune(text, '\x1b') {
+		text = escapes.ReplaceAllString(text, "")
+	}
+	return strings.Map(func(r rune) rune {
+		if r == '\t' || r >= ' ' && r != 0x7f && !(r >= 0x80 && r < 0xa0) {
+			return r
+		}
+		return '\uFFFD'
+	}, text)
+}

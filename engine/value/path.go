@@ -1,0 +1,38 @@
+package value
+
+import (
+	"net/url"
+	"strings"
+
+	"github.com/gwe-project/gwe/engine/fault"
+)
+
+// Path is a file path in the structs of step types; the canonical dynamic form is a plain string. It may be relative
+// and may hold bytes that are not UTF-8; it is never empty where it was parsed, and holds no NUL.
+type Path string
+
+// URL is an absolute URL in the structs of step types; the canonical dynamic form is a plain string.
+type URL string
+
+func checkPath(text string) error {
+	switch {
+	case text == "":
+		return valueFault("a path is not empty")
+	case strings.ContainsRune(text, 0):
+		return valueFault("a path holds no NUL character")
+	}
+	return nil
+}
+
+func checkURL(text string) error {
+	parsed, err := url.Parse(text)
+	if err != nil || parsed.Scheme == "" || (parsed.Host == "" && parsed.Path == "") || parsed.Opaque != "" {
+		return valueFault("%q is not an absolute URL", text).WithHint("write https://example.org/firmware.tar.zst.gpg, for example")
+	}
+	return nil
+}
+
+// valueFault is the one fault of a value that is not what its type wants.
+func valueFault(format string, arguments ...any) *fault.Fault {
+	return fault.New(fault.Refused, "value-invalid", format, arguments...)
+}

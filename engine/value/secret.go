@@ -1,0 +1,52 @@
+package value
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+)
+
+// Redacted is what a secret shows as.
+const Redacted = "***"
+
+// Secret is text that nobody may read by accident: fmt, log/slog, JSON and text marshalling all show Redacted. The text lies
+// behind a pointer, so that a struct with a Secret in an unexported field does not print it either.
+type Secret struct{ text *string }
+
+// NewSecret wraps a text.
+func NewSecret(text string) Secret { return Secret{text: &text} }
+
+// Reveal gives the text. Call it where the secret is used, never where it is shown.
+func (s Secret) Reveal() string {
+	if s.text == nil {
+		return ""
+	}
+	return *s.text
+}
+
+// IsZero tells the absence of a secret.
+func (s Secret) IsZero() bool { return s.text == nil }
+
+// Equal compares the texts, for tests and go-cmp.
+func (s Secret) Equal(other Secret) bool {
+	return s.IsZero() == other.IsZero() && s.Reveal() == other.Reveal()
+}
+
+// String redacts.
+func (s Secret) String() string { return Redacted }
+
+// GoString redacts.
+func (s Secret) GoString() string { return Redacted }
+
+// Format redacts, whatever the verb.
+func (s Secret) Format(state fmt.State, _ rune) { _, _ = io.WriteString(state, Redacted) }
+
+// LogValue redacts.
+func (s Secret) LogValue() slog.Value { return slog.StringValue(Redacted) }
+
+// MarshalJSON redacts.
+func (s Secret) MarshalJSON() ([]byte, error) { return json.Marshal(Redacted) }
+
+// MarshalText redacts.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(Redacted), nil }

@@ -1,0 +1,37 @@
+# Conveniences; nothing needs just. `just` lists the recipes.
+
+_list:
+    @just --list
+
+# what a newcomer runs first
+demo:
+    examples/ota/run
+
+# all that must hold before a change lands
+test suite="core":
+    scripts/test {{ suite }}
+
+# gwe against gpg, tar and rsync, in one run
+bench *arguments:
+    scripts/bench/run {{ arguments }}
+
+# kill -9 at random moments of updates and of their recovery, many times
+kills count="1000":
+    GWE_KILLS={{ count }} go test -count 1 -timeout 60m -v -run TestKilledAtAnyMoment ./cmd/gwe
+
+# one fuzz target for a while: just fuzz ./engine/journal FuzzRead 10m
+fuzz package target time="1m":
+    go test -run '^$' -fuzz '^{{ target }}$' -fuzztime {{ time }} {{ package }}
+
+# write the golden files again; look at the difference
+regolden:
+    go test ./schema ./engine/tasklog -update
+    UPDATE_SCRIPTS=1 go test ./cmd/gwe
+
+# known holes in what gwe is built with; asks vuln.go.dev
+vulnerabilities:
+    go run golang.org/x/vuln/cmd/govulncheck@v1.9.0 ./...
+
+# an install and an update of a package of 2 GiB must fit into 32 MiB of memory
+memory mib="2048":
+    GWE_MEMORY_MIB={{ mib }} go test -count=1 -run TestMemoryIsBounded ./recipes

@@ -1,0 +1,224 @@
+package schema
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// recipeKeys are the keys of a recipe, in the order of the documentation.
+var recipeKeys = []string{
+	"gwe", "name", "summary", "inputs", "vars", "lock", "timeout", "recover", "defaults", "steps", "failsafe", "finally", "outputs",
+}
+
+// later are words of the language that this version does not know yet, with what to do until then.
+var later = map[string]string{
+	"facts":    "read what you need in a step, or take it as an input",
+	"triggers": "start the recipe from a timer or a script",
+	"for-each": "write one step for each item",
+	"steps":    "write the steps of the group into the list around it",
+	"parallel": "write the steps one after the other",
+	"use":      "write the other recipe's steps into this one",
+	"reboot":   "end the recipe here, and go on with a second one after the reboot",
+	"confirm":  "end the recipe here, and go on with a second one",
+}
+
+func (p *parser) notYet(key Scalar, what string) {
+	p.fail(key.Span, "not-in-this-version", what+" is not in this version of gwe yet", later[key.Text])
+}
+
+// recipe builds the recipe from the root mapping.
+func (p *parser) recipe(root Map) *Recipe {
+	recipe := &Recipe{File: p.file, Source: p.source.bytes}
+	if !p.grammar(root) {
+		return recipe
+	}
+	for _, entry := range root.Entries {
+		switch key, node := entry.Key.Text, entry.Value; key {
+		case "gwe":
+		case "name":
+			recipe.Name = p.recipeName(node)
+		case "summary":
+			recipe.Summary = p.text(node, "summary", false)
+		case "inputs":
+			recipe.Inputs = p.inputs(node)
+		case "vars":
+			recipe.Vars = p.bindings(node, "vars", "variable")
+		case "lock":
+			recipe.Lock = p.lock(node)
+		case "timeout":
+			recipe.Timeout = p.setting(node, "timeout", positiveDuration)
+		case "recover":
+			p.recovery(node)
+		case "defaults":
+			recipe.Defaults = p.defaults(node)
+		case "steps":
+			recipe.Steps = p.list(node, "steps", topLevel)
+			if list, ok := node.(List); ok && len(list.Items) == 0 {
+				p.fail(entry.Key.Span, "no-steps", "a recipe has at least one step", "")
+			}
+		case "failsafe":
+			recipe.Failsafe = p.list(node, "failsafe", inFailsafe)
+		case "finally":
+			recipe.Finally = p.list(node, "finally", inFinally)
+		case "outputs":
+			recipe.Outputs = p.bindings(node, "outputs", "output")
+		case "facts", "triggers":
+			p.notYet(entry.Key, quote(key))
+		default:
+			p.unknownKey(entry.Key, "a recipe", recipeKeys)
+		}
+	}
+	for _, required := range []struct{ key, hint string }{
+		{"name", "add name: ota, for example"},
+		{"steps", "add steps: and a list of what to do"},
+	} {
+		if missing(root, required.key, recipeKeys) {
+			p.fail(root.Span, "missing-key", fmt.Sprintf("the recipe has no %q", required.key), required.hint)
+		}
+	}
+	return recipe
+}
+
+// grammar checks the grammar's version; a file of another one is not looked at further.
+func (p *parser) grammar(root Map) bool {
+	node, there := root.Get("gwe")
+	if !there {
+		p.fail(root.Span, "grammar-version", "the recipe does not say which grammar it is written in", `start it with "gwe: 1"`)
+		return true
+	}
+	scalar, ok := node.(Scalar)
+	switch {
+	case node == nil:
+		return true
+	case ok && scalar.Kind == Int && scalar.Text == "1":
+		return true
+	case ok && scalar.Kind == Int && intForm.MatchString(scalar.Text) && !strings.HasPrefix(scalar.Text, "-") && scalar.Text != "0":
+		p.fail(scalar.Span, "grammar-version", "this gwe reads version 1 of the grammar, and the recipe is of version "+scalar.Text, "use a newer gwe")
+		return false
+	}
+	p.fail(node.Where(), "grammar-version", "the version of the grammar is the number 1, found "+describe(node), "write gwe: 1")
+	return true
+}
+
+// namePattern is a recipe's name: it becomes part of file names and log lines.
+var namePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
+
+func (p *parser) recipeName(node Node) Scalar {
+	text := p.text(node, "name", false)
+	if text == nil {
+		return Scalar{}
+	}
+	if !namePattern.MatchString(text.Text) {
+		p.fail(text.Span, "name", "a recipe's name is 1 to 64 letters, digits, dots, dashes and underscores, and starts with a letter or digit",
+			"write something like ota, and put the rest into summary")
+	}
+	return *text
+}
+
+func (p *parser) recovery(node Node) {
+	text := p.text(node, "recover", false)
+	switch {
+	case text == nil || text.Text == "undo":
+	case text.Text == "resume":
+		p.fail(text.Span, "not-in-this-version", `"recover: resume" is not in this version of gwe yet`, "leave it out: an interrupted run is undone")
+	default:
+		p.fail(text.Span, "enum", fmt.Sprintf("recover is undo or resume, found %s", quote(text.Text)), "leave it out: an interrupted run is undone")
+	}
+}
+
+func (p *parser) lock(node Node) []Scalar {
+	items := []Node{node}
+	if list, ok := node.(List); ok {
+		items = list.Items
+		if len(items) == 0 {
+			p.fail(list.Span, "no-value", "lock names nothing", "leave it out, or name what one run at a time may work on")
+		}
+	}
+	var names []Scalar
+	for _, item := range items {
+		if name := p.text(item, "lock", true); name != nil {
+			names = append(names, *name)
+		}
+	}
+	return names
+}
+
+// defaultsKeys are the keys of defaults.
+var defaultsKeys = []string{"timeout", "undo-timeout", "retry"}
+
+func (p *parser) defaults(node Node) Defaults {
+	var defaults Defaults
+	for _, entry := range p.fields(node, "defaults").Entries {
+		switch entry.Key.Text {
+		case "timeout":
+			defaults.Timeout = p.setting(entry.Value, "timeout", positiveDuration)
+		case "undo-timeout":
+			defaults.UndoTimeout = p.setting(entry.Value, "undo-timeout", positiveDuration)
+		case "retry":
+			defaults.Retry = p.retry(entry.Value)
+		default:
+			p.unknownKey(entry.Key, "defaults", defaultsKeys)
+		}
+	}
+	return defaults
+}
+
+// bindings reads vars and outputs: names, each with a value of any shape.
+func (p *parser) bindings(node Node, key, what string) []Binding {
+	var bindings []Binding
+	for _, entry := range p.fields(node, key).Entries {
+		p.identifier(entry.Key, what)
+		if p.values(entry.Value, entry.Key.Text) {
+			bindings = append(bindings, Binding{Name: entry.Key, Value: entry.Value})
+		}
+	}
+	return bindings
+}
+
+// identifierPattern is what expressions read without quotes: a dash would be a minus.
+var identifierPattern = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
+
+// identifierLength bounds an id, in bytes: it becomes part of file names and log lines.
+const identifierLength = 64
+
+// identifier checks the name of a step, input, variable or output.
+func (p *parser) identifier(name Scalar, what string) bool {
+	switch {
+	case len(name.Text) > identifierLength:
+		p.fail(name.Span, "identifier", fmt.Sprintf("the name of the %s has more than %d characters", what, identifierLength), "")
+		return false
+	case !identifierPattern.MatchString(name.Text):
+		hint := "names are made of a-z, 0-9 and _, and start with a letter"
+		if cured := snake(name.Text); cured != "" {
+			hint = fmt.Sprintf("write %s: expressions read it, and there a dash is a minus", cured)
+			if !strings.Contains(name.Text, "-") {
+				hint = fmt.Sprintf("write %s: names are made of a-z, 0-9 and _, and start with a letter", cured)
+			}
+		}
+		p.fail(name.Span, "identifier", fmt.Sprintf("%s is no name for %s %s", quote(name.Text), indefinite(what), what), hint)
+		return false
+	}
+	return true
+}
+
+var notSnake = regexp.MustCompile(`[^a-z0-9]+`)
+
+// snake makes the nearest identifier; "" where there is none.
+func snake(text string) string {
+	cured := strings.Trim(notSnake.ReplaceAllString(strings.ToLower(text), "_"), "_")
+	foreignLetter := func(character rune) bool { return character >= utf8.RuneSelf }
+	if !identifierPattern.MatchString(cured) || len(cured) > identifierLength || strings.ContainsFunc(text, foreignLetter) {
+		return ""
+	}
+	return cured
+}
+
+func indefinite(noun string) string {
+	if slices.Contains([]byte("aeiou"), noun[0]) {
+		return "an"
+	}
+	return "a"
+}

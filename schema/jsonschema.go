@@ -1,0 +1,248 @@
+package schema
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/gwe-project/gwe/engine/step"
+	"github.com/gwe-project/gwe/engine/value"
+)
+
+// object is one node of a JSON Schema.
+type object = map[string]any
+
+// dynamicPattern is text with an expression in it: it stands where any type is wanted.
+const dynamicPattern = `\$\{\{`
+
+// The literal forms of the types that are text, for editors; value's own readers are the judges.
+const (
+	durationPattern = `^([0-9]+(\.[0-9]*)?(ns|us|µs|ms|s|m|h))+$`
+	sizePattern     = `^[0-9]+(\.[0-9]+)?(B|[KMGTP]iB|[kKMGTP]B)$`
+	versionPattern  = `^[vV]?[0-9]+(\.[0-9]+)*([-+].+)?$`
+	typePattern     = `^((list|map)<)*(string|int|bool|float|duration|size|path|url|version|secret)>*$`
+)
+
+// Schema gives the JSON Schema (draft 2020-12) of a recipe with the step types of the catalog, for editors: keys, types,
+// help and defaults. What needs more than one value to decide, Parse checks.
+func Schema(catalog step.Catalog) ([]byte, error) {
+	definitions := object{
+		"input":       inputSchema(),
+		"retry":       retrySchema(),
+		"expression":  bareSchema(),
+		"step":        stepSchema(catalog, topLevel),
+		"undo-step":   stepSchema(catalog, inUndo),
+		"failsafe":    described(object{"type": "array", "items": reference("undo-step")}, "Steps that run where an undo before the commit failed."),
+		"finally":     described(object{"type": "array", "items": reference("undo-step")}, "Steps that run at the end, good or bad."),
+		"anything":    object{"not": object{"type": "null"}},
+		"duration":    typeSchema(value.Of(value.KindDuration)),
+		"description": object{"type": "string", "minLength": 1, "not": object{"pattern": dynamicPattern}},
+	}
+	for _, stepType := range catalog {
+		definitions["type-"+stepType.About().Name] = leafSchema(stepType)
+	}
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	if err := encoder.Encode(recipeSchema(definitions)); err != nil {
+		return nil, fmt.Errorf("the JSON Schema cannot be written: %w", err)
+	}
+	return text.Bytes(), nil
+}
+
+func recipeSchema(definitions object) object {
+	names := func(of any) object {
+		return object{"type": "object", "propertyNames": object{"pattern": identifierPattern.String()}, "additionalProperties": of}
+	}
+	return object{
+		"$schema":              "https://json-schema.org/draft/2020-12/schema",
+		"title":                "gwe recipe",
+		"description":          "A recipe that updates a Linux machine, or puts it back.",
+		"type":                 "object",
+		"additionalProperties": false,
+		"required":             []string{"gwe", "name", "steps"},
+		"properties": object{
+			"gwe":     described(object{"const": 1}, "The version of the grammar."),
+			"name":    described(object{"type": "string", "pattern": namePattern.String()}, "A short name, part of file names and log lines."),
+			"summary": described(reference("description"), "What the recipe does, for people."),
+			"inputs":  described(names(reference("input")), "What a run is given, read as inputs.NAME."),
+			"vars":    described(names(reference("anything")), "Values computed once at the start, read as vars.NAME."),
+			"lock": described(object{"anyOf": []any{
+				object{"type": "string", "minLength": 1},
+				object{"type": "array", "minItems": 1, "items": object{"type": "string", "minLength": 1}},
+			}}, "What one run at a time may work on: paths or names."),
+			"timeout":  described(reference("duration"), "The time for the whole run."),
+			"recover":  described(object{"const": "undo"}, "What a recovery does with an interrupted run."),
+			"defaults": described(mappingSchema(object{"timeout": reference("duration"), "undo-timeout": reference("duration"), "retry": reference("retry")}), "What steps get that say nothing else."),
+			"steps":    described(object{"type": "array", "minItems": 1, "items": reference("step")}, "What the recipe does, in order."),
+			"failsafe": reference("failsafe"),
+			"finally":  reference("finally"),
+			"outputs":  described(names(reference("anything")), "Values that the run gives back."),
+		},
+		"$defs": definitions,
+	}
+}
+
+func inputSchema() object {
+	made := mappingSchema(object{
+		"type":     described(object{"type": "string", "pattern": typePattern}, "string, int, bool, float, duration, size, path, url, version, secret, list<T> or map<T>"),
+		"required": described(object{"type": "boolean"}, "Whether it must be given."),
+		"default":  described(reference("anything"), "The value where none is given; it holds no expressions."),
+		"enum":     described(object{"type": "array", "minItems": 1}, "The accepted values."),
+		"pattern":  described(object{"type": "string", "minLength": 1}, "A regular expression (RE2) that the text matches."),
+		"min":      described(object{"type": []string{"number", "string"}}, "The lowest accepted value."),
+		"max":      described(object{"type": []string{"number", "string"}}, "The highest accepted value."),
+		"help":     described(reference("description"), "One line for people."),
+	})
+	made["required"] = []string{"type"}
+	made["anyOf"] = []any{object{"required": []string{"default"}}, object{"required": []string{"required"}}}
+	return made
+}
+
+func retrySchema() object {
+	number := func(limits object) object {
+		return object{"anyOf": []any{limits, dynamicSchema()}}
+	}
+	made := mappingSchema(object{
+		"attempts":  described(number(object{"type": "integer", "minimum": 1}), "How many attempts there are, the first one included."),
+		"delay":     described(reference("duration"), "The wait before the second attempt."),
+		"factor":    described(number(object{"type": "number", "minimum": 1}), "By how much each wait is longer than the one before."),
+		"max-delay": described(reference("duration"), "The longest wait."),
+		"jitter":    described(number(object{"type": "number", "minimum": 0, "maximum": 1}), "By which share waits vary at random."),
+		"total":     described(reference("duration"), "The time for all attempts and waits together."),
+		"when":      described(reference("expression"), "Whether a failure is worth another attempt; it reads error."),
+	})
+	made["required"] = []string{"attempts"}
+	return made
+}
+
+// bareSchema is an expression that is true or false, without ${{ }}.
+func bareSchema() object {
+	return object{"anyOf": []any{
+		object{"type": "string", "minLength": 1, "not": object{"pattern": dynamicPattern}},
+		object{"type": "boolean"},
+	}}
+}
+
+// stepSchema is a step at its place: those that are never undone have no undo, commit and stop.
+func stepSchema(catalog step.Catalog, where place) object {
+	properties := object{
+		"id":            described(object{"type": "string", "pattern": identifierPattern.String()}, "The name by which expressions read its outputs: steps.ID."),
+		"name":          described(object{"type": "string", "minLength": 1}, "What the log calls it."),
+		"when":          described(reference("expression"), "Whether it runs."),
+		"until":         described(reference("expression"), "What must be true after it; it reads result. False is a failed attempt."),
+		"timeout":       described(reference("duration"), "The time for each attempt."),
+		"retry":         described(reference("retry"), "How often it is attempted again."),
+		"allow-failure": described(object{"type": "boolean"}, "Whether the run goes on where it fails; its own effects are undone."),
+	}
+	actions := []string{}
+	if where == topLevel {
+		properties["undo"] = described(object{"anyOf": []any{
+			object{"type": "array", "minItems": 1, "items": reference("undo-step")},
+			object{"const": "none"},
+		}}, "What puts back what the step did, before the type's own undo; none: nothing more can be done.")
+		properties["commit"] = described(object{"type": "string", "minLength": 1}, "The point of no return: nothing before it is undone any more.")
+		properties["stop"] = described(object{"type": "string", "minLength": 1}, "Ends the run well here.")
+		actions = append(actions, "commit", "stop")
+	}
+	for _, name := range catalog.Names() {
+		properties[name] = reference("type-" + name)
+		actions = append(actions, name)
+	}
+	made := mappingSchema(properties)
+	one := make([]any, 0, len(actions))
+	for _, name := range actions {
+		one = append(one, object{"required": []string{name}})
+	}
+	made["oneOf"] = one
+	return made
+}
+
+// leafSchema is the arguments of a step type.
+func leafSchema(stepType step.Type) object {
+	about := stepType.About()
+	text := strings.TrimSpace(about.Summary + ".\n\n" + about.Doc)
+	arguments := objectSchema(stepType.Arguments())
+	if scalar, ok := stepType.Arguments().Field(about.Scalar); ok {
+		return described(object{"anyOf": []any{arguments, fieldSchema(scalar)}}, text)
+	}
+	return described(arguments, text)
+}
+
+func objectSchema(t value.Type) object {
+	properties, required := object{}, []string{}
+	for _, field := range t.Fields {
+		properties[field.Name] = fieldSchema(field)
+		if field.Required {
+			required = append(required, field.Name)
+		}
+	}
+	made := mappingSchema(properties)
+	if len(required) > 0 {
+		made["required"] = required
+	}
+	return made
+}
+
+func fieldSchema(field value.Field) object {
+	made := typeSchema(field.Type)
+	if len(field.Enum) > 0 {
+		made = object{"anyOf": []any{object{"enum": field.Enum}, dynamicSchema()}}
+	}
+	if field.Literal {
+		made["not"] = object{"pattern": dynamicPattern}
+	}
+	if field.Default != "" {
+		if converted, err := value.Parse(field.Type, field.Default); err == nil {
+			made["default"] = converted
+		}
+	}
+	return described(made, field.Help)
+}
+
+// typeSchema is a value of the type, literal or as an expression.
+func typeSchema(t value.Type) object {
+	switch t.Kind {
+	case value.KindString, value.KindSecret:
+		return object{"type": "string"}
+	case value.KindPath, value.KindURL:
+		return object{"type": "string", "minLength": 1}
+	case value.KindDuration:
+		return object{"type": "string", "pattern": durationPattern + "|" + dynamicPattern}
+	case value.KindSize:
+		return object{"type": "string", "pattern": sizePattern + "|" + dynamicPattern}
+	case value.KindVersion:
+		return object{"type": "string", "pattern": versionPattern + "|" + dynamicPattern}
+	case value.KindInt:
+		return object{"anyOf": []any{object{"type": "integer"}, dynamicSchema()}}
+	case value.KindFloat:
+		return object{"anyOf": []any{object{"type": "number"}, dynamicSchema()}}
+	case value.KindBool:
+		return object{"anyOf": []any{object{"type": "boolean"}, dynamicSchema()}}
+	case value.KindList:
+		return object{"anyOf": []any{object{"type": "array", "items": typeSchema(*t.Elem)}, dynamicSchema()}}
+	case value.KindMap:
+		return object{"anyOf": []any{object{"type": "object", "additionalProperties": typeSchema(*t.Elem)}, dynamicSchema()}}
+	case value.KindObject:
+		return object{"anyOf": []any{objectSchema(t), dynamicSchema()}}
+	}
+	return reference("anything")
+}
+
+func dynamicSchema() object { return object{"type": "string", "pattern": dynamicPattern} }
+
+func reference(name string) object { return object{"$ref": "#/$defs/" + name} }
+
+func mappingSchema(properties object) object {
+	return object{"type": "object", "additionalProperties": false, "properties": properties}
+}
+
+// described adds what an editor shows for a key.
+func described(made object, text string) object {
+	if text != "" {
+		made["description"] = text
+	}
+	return made
+}

@@ -1,0 +1,136 @@
+package schema
+
+import (
+	"github.com/gwe-project/gwe/engine/step"
+)
+
+// Recipe is one recipe file, checked in all that needs no typing of expressions.
+type Recipe struct {
+	// File is the name that diagnostics carry; Source is the file's content, byte by byte.
+	File   string
+	Source []byte
+
+	// Name is a short name: letters, digits, dots, dashes and underscores.
+	Name Scalar
+	// Summary is nil where there is none, as is every other pointer here.
+	Summary *Scalar
+	Inputs  []*Input
+	Vars    []Binding
+	// Lock names what one run at a time may work on; each is text that may hold expressions.
+	Lock     []Scalar
+	Timeout  *Setting
+	Defaults Defaults
+
+	Steps    []*Step
+	Failsafe []*Step
+	Finally  []*Step
+	Outputs  []Binding
+}
+
+// Binding gives a name to a value: a variable, or an output of the recipe.
+type Binding struct {
+	Name  Scalar
+	Value Node
+}
+
+// Setting is a scalar of a fixed type: a duration, say, or a number.
+type Setting struct {
+	Scalar
+	// Value is the canonical value of a literal (value.Duration, int, float64), within
+	// its bounds; nil where the scalar is Dynamic.
+	Value any
+}
+
+// Defaults stand in for what a step leaves out.
+type Defaults struct {
+	// Timeout and UndoTimeout are durations, for each attempt of a step and for each undo.
+	Timeout     *Setting
+	UndoTimeout *Setting
+	Retry       *Retry
+}
+
+// Retry says how often a failed step is attempted again.
+type Retry struct {
+	Span
+	// Attempts counts the first one too: an int, at least 1.
+	Attempts *Setting
+	// Delay is the wait before the second attempt; it grows by Factor (a float, at least 1) up to MaxDelay, and varies by
+	// Jitter (a float, 0 to 1). Delay and MaxDelay are durations.
+	Delay    *Setting
+	Factor   *Setting
+	MaxDelay *Setting
+	Jitter   *Setting
+	// Total bounds all attempts and waits together: a duration.
+	Total *Setting
+	// When is a bare boolean expression.
+	When *Scalar
+}
+
+// Step is one element of steps, failsafe, finally or an undo.
+type Step struct {
+	// Span is the step's first key.
+	Span
+	// Path says where the step stands: "steps[3]", "steps[3].undo[0]", "failsafe[0]", "finally[1]".
+	Path string
+	// ID is nil where the step has none; unique in the recipe.
+	ID *Scalar
+	// Name is text that may hold expressions.
+	Name *Scalar
+	// When and Until are bare boolean expressions.
+	When  *Scalar
+	Until *Scalar
+	// Timeout is a duration, for each attempt.
+	Timeout *Setting
+	Retry   *Retry
+	// Undo is what the author adds to the type's own undo. UndoNone is his word that nothing more can be done.
+	Undo         []*Step
+	UndoNone     bool
+	AllowFailure bool
+	// Action is never nil in a recipe without errors.
+	Action Action
+}
+
+// Label is the step's id, or its path where it has none.
+func (s *Step) Label() string {
+	if s.ID != nil {
+		return s.ID.Text
+	}
+	return s.Path
+}
+
+// Action is what a step does: a Leaf, a Commit or a Stop.
+type Action interface {
+	// Keyword is the key in the recipe: "unpack", "commit".
+	Keyword() Scalar
+	action()
+}
+
+// Leaf is one step type and its arguments.
+type Leaf struct {
+	Key  Scalar
+	Type step.Type
+	// Arguments are named as the type names them, each one at most once and all required ones there. A scalar in place of
+	// the mapping has become the argument that it stands for. Literals fit the argument's type; expressions are not
+	// compiled yet.
+	Arguments Map
+}
+
+// Commit is the point of no return.
+type Commit struct {
+	Key  Scalar
+	Text Scalar
+}
+
+// Stop ends the run well.
+type Stop struct {
+	Key  Scalar
+	Text Scalar
+}
+
+func (l Leaf) Keyword() Scalar   { return l.Key }
+func (c Commit) Keyword() Scalar { return c.Key }
+func (s Stop) Keyword() Scalar   { return s.Key }
+
+func (Leaf) action()   {}
+func (Commit) action() {}
+func (Stop) action()   {}

@@ -1,0 +1,279 @@
+package schema
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/gwe-project/gwe/engine/value"
+)
+
+// place is where a list of steps stands; it decides what its steps may have.
+type place string
+
+const (
+	topLevel   place = "steps"
+	inUndo     place = "undo"
+	inFailsafe place = "failsafe"
+	inFinally  place = "finally"
+)
+
+// modifiers are the keys of a step beside its action.
+var modifiers = []string{"id", "name", "when", "until", "timeout", "retry", "undo", "allow-failure"}
+
+// stepKeys are all keys that a step may have.
+func (p *parser) stepKeys() []string {
+	keys := append(slices.Clone(modifiers), "commit", "stop")
+	for _, name := range p.catalog.Names() {
+		if !slices.Contains(keys, name) {
+			keys = append(keys, name)
+		}
+	}
+	return keys
+}
+
+// list reads a list of steps that stands at the path.
+func (p *parser) list(node Node, path string, where place) []*Step {
+	list, ok := node.(List)
+	if !ok {
+		if node != nil {
+			p.wrongShape(node, string(where), "a list of steps", `start each step with "- "`)
+		}
+		return nil
+	}
+	var steps []*Step
+	var stop *Step
+	for i, item := range list.Items {
+		step := p.step(item, fmt.Sprintf("%s[%d]", path, i), where)
+		if step == nil {
+			continue
+		}
+		if stop != nil && where == topLevel {
+			p.warn(step.Span, "unreachable", fmt.Sprintf("this step never runs: the stop on line %d ends every run before it", stop.Line),
+				"give the stop a when")
+			stop = nil
+		}
+		if _, stops := step.Action.(Stop); stops && step.When == nil {
+			stop = step
+		}
+		steps = append(steps, step)
+	}
+	return steps
+}
+
+// step reads one step; nil where it is none at all.
+func (p *parser) step(node Node, path string, where place) *Step {
+	p.steps++
+	if p.steps > maxSteps {
+		if p.steps == maxSteps+1 {
+			p.fail(node.Where(), "too-large", fmt.Sprintf("the recipe has more than %d steps", maxSteps), "")
+		}
+		return nil
+	}
+	fields, ok := node.(Map)
+	switch {
+	case node == nil:
+		return nil
+	case !ok:
+		p.noStep(node)
+		return nil
+	}
+	step := &Step{Span: fields.Span, Path: path}
+	var actions []Scalar
+	grouped, unknown := false, false
+	for _, entry := range fields.Entries {
+		switch key := entry.Key.Text; {
+		case slices.Contains(modifiers, key):
+			p.modifier(step, entry, where)
+		case key == "commit" || key == "stop":
+			actions = append(actions, entry.Key)
+			step.Action = p.ending(entry, where)
+		case p.known(key):
+			actions = append(actions, entry.Key)
+			step.Action = p.leaf(entry)
+		case key == "for-each":
+			p.notYet(entry.Key, quote(key))
+		case later[key] != "" && key != "facts" && key != "triggers":
+			actions = append(actions, entry.Key)
+			grouped = true
+			p.notYet(entry.Key, quote(key))
+		case slices.Contains([]string{"rescue", "finally", "limit", "with"}, key):
+			unknown = true
+			if grouped {
+				continue // belongs to what was reported
+			}
+			p.fail(entry.Key.Span, "not-in-this-version", fmt.Sprintf("%q belongs to groups of steps, which are not in this version of gwe yet", key), "")
+		default:
+			unknown = true
+			p.unknownKey(entry.Key, "a step", p.stepKeys())
+		}
+	}
+	switch {
+	case len(actions) == 0 && !unknown:
+		p.fail(step.Span, "one-action", "a step has one action, this one has none", "an action is one of: "+strings.Join(append([]string{"commit", "stop"}, p.catalog.Names()...), ", "))
+	case len(actions) > 1:
+		p.twoActions(actions)
+	}
+	p.alone(step, fields)
+	return step
+}
+
+// noStep reports a list element that is no mapping.
+func (p *parser) noStep(node Node) {
+	if scalar, ok := node.(Scalar); ok && scalar.Kind == Text {
+		name, argument, _ := strings.Cut(scalar.Text, ":")
+		if slices.Contains(p.stepKeys(), name) {
+			p.fail(scalar.Span, "wrong-shape", "a step is a mapping, found "+describe(scalar), strings.TrimRight(fmt.Sprintf("write - %s: %s", name, argument), " "))
+			return
+		}
+	}
+	p.wrongShape(node, "a step", "a mapping", "")
+}
+
+func (p *parser) twoActions(actions []Scalar) {
+	names := make([]string, 0, len(actions))
+	for _, action := range actions {
+		names = append(names, fmt.Sprintf("%q (line %d)", action.Text, action.Line))
+	}
+	last := len(names) - 1
+	p.fail(actions[1].Span, "one-action", fmt.Sprintf("a step has one action, this one has %s and %s", strings.Join(names[:last], ", "), names[last]),
+		`make it a step of its own: start it with "- "`)
+}
+
+func (p *parser) known(name string) bool {
+	_, ok := p.catalog.Find(name)
+	return ok
+}
+
+// modifier reads one key of a step beside its action.
+func (p *parser) modifier(step *Step, entry Entry, where place) {
+	switch key, node := entry.Key.Text, entry.Value; key {
+	case "id":
+		step.ID = p.id(node)
+	case "name":
+		step.Name = p.text(node, key, true)
+	case "when":
+		step.When = p.bare(node, key)
+	case "until":
+		step.Until = p.bare(node, key)
+	case "timeout":
+		step.Timeout = p.setting(node, key, positiveDuration)
+	case "retry":
+		step.Retry = p.retry(node)
+	case "allow-failure":
+		step.AllowFailure = p.literalBool(node, key)
+	case "undo":
+		if where != topLevel {
+			p.fail(entry.Key.Span, "undo-not-here", fmt.Sprintf("a step in %s has no undo of its own: it is never undone", where), "leave it out")
+			return
+		}
+		p.undo(step, node)
+	}
+}
+
+func (p *parser) id(node Node) *Scalar {
+	id := p.text(node, "id", false)
+	if id == nil || !p.identifier(*id, "step") {
+		return nil
+	}
+	first, twice := p.ids[id.Text]
+	switch {
+	case twice && first.Span == id.Span:
+		p.fail(id.Span, "duplicate-id", fmt.Sprintf("the step %s is there twice, by an alias", quote(id.Text)), "write the second one out, with an id of its own")
+		return id
+	case twice:
+		p.fail(id.Span, "duplicate-id", fmt.Sprintf("the id %s stands here twice: first on line %d", quote(id.Text), first.Line),
+			"an id is unique in the whole recipe, undo, failsafe and finally included")
+		return id
+	}
+	p.ids[id.Text] = *id
+	return id
+}
+
+func (p *parser) literalBool(node Node, what string) bool {
+	scalar, ok := node.(Scalar)
+	switch {
+	case node == nil:
+		return false
+	case !ok || scalar.Kind == Absent:
+		p.wrongShape(node, what, "a bool", "write true or false")
+		return false
+	case scalar.Dynamic:
+		p.fail(scalar.expression(), "literal-only", what+" holds no expressions", "write true or false")
+		return false
+	}
+	converted, err := scalar.Convert(value.Of(value.KindBool))
+	if err != nil {
+		p.fault(scalar.Span, "wrong-type", what, err)
+		return false
+	}
+	return converted == true
+}
+
+func (p *parser) undo(step *Step, node Node) {
+	switch typed := node.(type) {
+	case Scalar:
+		if typed.Text == "none" {
+			step.UndoNone = true
+			return
+		}
+		p.wrongShape(typed, "undo", "a list of steps, or none", `start each step with "- ", or write undo: none if nothing more can be done`)
+	case Map:
+		p.fail(typed.Span, "wrong-shape", "undo is a list of steps, or none, found a mapping", `start each step with "- "`)
+	case List:
+		if len(typed.Items) == 0 {
+			p.fail(typed.Span, "no-value", "undo is empty", "leave it out, or write undo: none if nothing more can be done")
+		}
+		step.Undo = p.list(typed, step.Path+".undo", inUndo)
+	}
+}
+
+// ending reads commit and stop.
+func (p *parser) ending(entry Entry, where place) Action {
+	key := entry.Key
+	if where != topLevel {
+		p.fail(key.Span, key.Text+"-not-here", fmt.Sprintf("%s does not stand in %s", key.Text, where), "write it among the recipe's steps")
+	}
+	var text Scalar
+	if scalar, ok := entry.Value.(Scalar); ok && scalar.Kind == Absent {
+		p.fail(scalar.Span, "no-value", key.Text+" has no text", fmt.Sprintf("say what is so from here on: %s: %s", key.Text,
+			map[string]string{"commit": "the new version is in place", "stop": "nothing to do"}[key.Text]))
+	} else if read := p.text(entry.Value, key.Text, true); read != nil {
+		text = *read
+	}
+	if key.Text == "stop" {
+		return Stop{Key: key, Text: text}
+	}
+	if where == topLevel {
+		if p.commit != nil {
+			p.fail(key.Span, "second-commit", fmt.Sprintf("a recipe has one commit, and it stands on line %d", p.commit.Line), "")
+		} else {
+			p.commit = &key
+		}
+	}
+	return Commit{Key: key, Text: text}
+}
+
+// alone refuses the modifiers that make no sense beside commit and stop.
+func (p *parser) alone(step *Step, fields Map) {
+	accepted := []string{"id", "name", "when"}
+	reason := "it only ends the run"
+	switch step.Action.(type) {
+	case Commit:
+		accepted, reason = accepted[:2], "every run that gets there commits, or none does"
+	case Stop:
+	default:
+		return
+	}
+	for _, entry := range fields.Entries {
+		if key := entry.Key.Text; slices.Contains(modifiers, key) && !slices.Contains(accepted, key) {
+			hint := "leave it out: " + reason
+			if key == "when" {
+				hint = "put a stop with the opposite when before it"
+			} else if _, commits := step.Action.(Commit); commits {
+				hint = "leave it out: a commit cannot fail, and is not undone"
+			}
+			p.fail(entry.Key.Span, "modifier-not-here", fmt.Sprintf("a %s has no %s", step.Action.Keyword().Text, key), hint)
+		}
+	}
+}

@@ -1,0 +1,66 @@
+package archive
+
+import (
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// attributes are what a file has beside its content.
+type attributes struct {
+	mode     uint32 // the twelve permission bits
+	uid, gid int
+	modified unix.Timespec
+}
+
+// maxID is one more than the largest user or group: -1 means "leave it" to chown.
+const maxID int64 = 1<<32 - 1
+
+// attributesOf reads the attributes that an entry will have. Owners are those of the archive for root; others own what
+// they extract.
+func (x *extraction) attributesOf(e entry) (attributes, error) {
+	modified, err := unix.TimeToTimespec(e.ModTime)
+	if err != nil {
+		return attributes{}, refuse(e.Header, "archive-time", "this machine has no such time")
+	}
+	wanted := attributes{mode: uint32(e.Mode & 0o7777), uid: x.uid, gid: x.gid, modified: modified}
+	if x.owners {
+		if e.Uid < 0 || e.Gid < 0 || int64(e.Uid) >= maxID || int64(e.Gid) >= maxID {
+			return attributes{}, refuse(e.Header, "archive-owner", "there is no owner %d:%d", e.Uid, e.Gid)
+		}
+		wanted.uid, wanted.gid = e.Uid, e.Gid
+	}
+	return wanted, nil
+}
+
+// implied are the attributes of a folder that the archive uses but does not list.
+func (x *extraction) implied() attributes {
+	return attributes{mode: 0o755, uid: x.uid, gid: x.gid, modified: x.began}
+}
+
+func attributesFrom(status *unix.Stat_t) attributes {
+	return attributes{mode: status.Mode & 0o7777, uid: int(status.Uid), gid: int(status.Gid), modified: status.Mtim}
+}
+
+// apply gives the open file, which is named base in folder, its attributes. The owner comes first, because changing it
+// takes the setuid bit away; the time comes last.
+func (a attributes) apply(handle, folder int, base string, owners bool) error {
+	if owners {
+		if err := unix.Fchown(handle, a.uid, a.gid); err != nil {
+			return &os.PathError{Op: "chown", Path: base, Err: err}
+		}
+	}
+	if err := unix.Fchmod(handle, a.mode); err != nil {
+		return &os.PathError{Op: "chmod", Path: base, Err: err}
+	}
+	return a.setTime(folder, base)
+}
+
+// setTime sets the modification time alone, also that of a symbolic link.
+func (a attributes) setTime(folder int, base string) error {
+	times := []unix.Timespec{{Nsec: unix.UTIME_OMIT}, a.modified}
+	if err := unix.UtimesNanoAt(folder, base, times, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+		return &os.PathError{Op: "utimensat", Path: base, Err: err}
+	}
+	return nil
+}

@@ -1,0 +1,156 @@
+package archive
+
+import (
+	"errors"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// folder is an open folder.
+type folder struct {
+	name   string
+	handle int
+	// final are the attributes that it gets when it is left.
+	final attributes
+}
+
+// cursor stands in one folder of a tree, and holds the folders from the root down to it open. Archives are written
+// folder by folder, so most entries lie where the cursor stands, and cost no walk from the root.
+//
+// It is os.Root for many files: a part of a path is only ever opened by its own name from the folder above it, and
+// never if it is a symbolic link. os.Root itself walks the whole path for each call, has no times for symbolic links, and
+// no hard link from one root to another.
+type cursor struct {
+	root int
+	open []folder
+	// enter opens the folder name in the one that handle stands for; leave is called before a folder is closed.
+	enter func(handle int, name string) (folder, error)
+	leave func(above int, left folder) error
+}
+
+// at moves the cursor to a folder and gives its handle.
+func (c *cursor) at(parts []string) (int, error) {
+	common := 0
+	for common < len(parts) && common < len(c.open) && c.open[common].name == parts[common] {
+		common++
+	}
+	if err := c.up(common); err != nil {
+		return -1, err
+	}
+	for _, name := range parts[common:] {
+		entered, err := c.enter(c.here(), name)
+		if err != nil {
+			return -1, err
+		}
+		c.open = append(c.open, entered)
+	}
+	return c.here(), nil
+}
+
+// here is the handle of the folder in which the cursor stands.
+func (c *cursor) here() int {
+	if len(c.open) == 0 {
+		return c.root
+	}
+	return c.open[len(c.open)-1].handle
+}
+
+// up leaves folders until that many are open below the root.
+func (c *cursor) up(depth int) error {
+	for len(c.open) > depth {
+		last := c.open[len(c.open)-1]
+		c.open = c.open[:len(c.open)-1]
+		err := c.leave(c.here(), last)
+		_ = unix.Close(last.handle)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// drop closes all that is open below the root, without more.
+func (c *cursor) drop() {
+	for _, one := range c.open {
+		_ = unix.Close(one.handle)
+	}
+	c.open = nil
+}
+
+// openat opens a name without following a symbolic link.
+func openat(handle int, name string, flags int, mode uint32) (int, error) {
+	for {
+		opened, err := unix.Openat(handle, name, flags|unix.O_NOFOLLOW|unix.O_CLOEXEC, mode)
+		if errors.Is(err, unix.EINTR) {
+			continue
+		}
+		if err != nil {
+			return -1, &os.PathError{Op: "open", Path: name, Err: err}
+		}
+		return opened, nil
+	}
+}
+
+// reader is a cursor over a tree that is only read. Folders that are not there, or are symbolic links, end in an error.
+func reader(root int) *cursor {
+	return &cursor{
+		root: root,
+		enter: func(handle int, name string) (folder, error) {
+			opened, err := openat(handle, name, unix.O_PATH|unix.O_DIRECTORY, 0)
+			return folder{name: name, handle: opened}, err
+		},
+		leave: func(int, folder) error { return nil },
+	}
+}
+
+// writer is a cursor over the tree that the extraction fills. It makes the folders that the archive does not list, and
+// gives each folder its attributes when nothing more is being put into it.
+func (x *extraction) writer(root int) *cursor {
+	return &cursor{root: root, enter: x.enterFolder, leave: func(above int, left folder) error {
+		return left.final.apply(left.handle, above, left.name, x.owners)
+	}}
+}
+
+// enterFolder opens a folder of the new tree. One that was left before keeps the attributes it got then.
+func (x *extraction) enterFolder(handle int, name string) (folder, error) {
+	opened, err := openat(handle, name, unix.O_RDONLY|unix.O_DIRECTORY, 0)
+	if errors.Is(err, unix.ENOENT) {
+		if err := unix.Mkdirat(handle, name, 0o700); err != nil {
+			return folder{}, &os.PathError{Op: "mkdir", Path: name, Err: err}
+		}
+		return x.freshFolder(handle, name)
+	}
+	if err != nil {
+		return folder{}, err
+	}
+	var status unix.Stat_t
+	if err := unix.Fstat(opened, &status); err != nil {
+		_ = unix.Close(opened)
+		return folder{}, &os.PathError{Op: "stat", Path: name, Err: err}
+	}
+	if !x.owners && status.Mode&0o700 != 0o700 {
+		// Root writes into a read-only folder; others have to open it for themselves once more.
+		if err := unix.Fchmod(opened, 0o700); err != nil {
+			_ = unix.Close(opened)
+			return folder{}, &os.PathError{Op: "chmod", Path: name, Err: err}
+		}
+	}
+	return folder{name: name, handle: opened, final: attributesFrom(&status)}, nil
+}
+
+// freshFolder opens a folder that was just made because an entry lies in it, and remembers that the archive has not listed
+// it so far.
+func (x *extraction) freshFolder(handle int, name string) (folder, error) {
+	opened, err := openat(handle, name, unix.O_RDONLY|unix.O_DIRECTORY, 0)
+	if err != nil {
+		return folder{}, err
+	}
+	var status unix.Stat_t
+	if err := unix.Fstat(opened, &status); err != nil {
+		_ = unix.Close(opened)
+		return folder{}, &os.PathError{Op: "stat", Path: name, Err: err}
+	}
+	x.unlisted[status.Ino] = struct{}{}
+	return folder{name: name, handle: opened, final: x.implied()}, nil
+}

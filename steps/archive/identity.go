@@ -1,0 +1,71 @@
+package archive
+
+import (
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/gwe-project/gwe/engine/durable"
+	"github.com/gwe-project/gwe/engine/fault"
+)
+
+// identity is how a release is known after it has left its staging name: its final name, and the folder's inode and time
+// of birth, which survive the rename. The device is no part of it: it may have another number after a reboot.
+type identity struct {
+	Name         string `json:"name"`
+	Inode        uint64 `json:"inode"`
+	BirthSeconds int64  `json:"birth_seconds"`
+	BirthNanos   uint32 `json:"birth_nanos"`
+}
+
+// identityName is the file in the frame's folder that holds it.
+const identityName = "release.json"
+
+// noteIdentity writes down, durably, which folder is about to get that name.
+func noteIdentity(frame, folder, name string) error {
+	found, err := identityOf(folder)
+	if err != nil {
+		return explain(err, "cannot look at %s", folder)
+	}
+	found.Name = name
+	text, err := json.Marshal(found)
+	if err != nil {
+		return fault.New(fault.Errored, "release-record", "cannot note the new release").WithCause(err)
+	}
+	return durable.WriteFile(filepath.Join(frame, identityName), text, 0o600)
+}
+
+// notedIdentity reads it; known is false where no release has ever got as far as its name.
+func notedIdentity(frame string) (noted identity, known bool, err error) {
+	text, err := os.ReadFile(filepath.Join(frame, identityName))
+	if errors.Is(err, os.ErrNotExist) {
+		return identity{}, false, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(text, &noted)
+	}
+	if err != nil {
+		return identity{}, false, fault.New(fault.Errored, "release-record", "the note of the new release cannot be read").WithCause(err)
+	}
+	return noted, true, nil
+}
+
+// identityOf looks at a folder, not through a symbolic link. File systems that know no time of birth have it as zero.
+func identityOf(folder string) (identity, error) {
+	var status unix.Statx_t
+	err := unix.Statx(unix.AT_FDCWD, folder, unix.AT_SYMLINK_NOFOLLOW, unix.STATX_INO|unix.STATX_BTIME|unix.STATX_TYPE, &status)
+	if err != nil {
+		return identity{}, &os.PathError{Op: "statx", Path: folder, Err: err}
+	}
+	if status.Mode&unix.S_IFMT != unix.S_IFDIR {
+		return identity{}, &os.PathError{Op: "statx", Path: folder, Err: unix.ENOTDIR}
+	}
+	found := identity{Name: filepath.Base(folder), Inode: status.Ino}
+	if status.Mask&unix.STATX_BTIME != 0 {
+		found.BirthSeconds, found.BirthNanos = status.Btime.Sec, status.Btime.Nsec
+	}
+	return found, nil
+}

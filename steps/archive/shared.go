@@ -1,0 +1,143 @@
+package archive
+
+import (
+	"bufio"
+	"context"
+	"encoding/gob"
+	"errors"
+	"hash/crc32"
+	"io"
+	"os"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/gwe-project/gwe/engine/fault"
+)
+
+// shared is a file that the new release has in common with the one that ran when it was unpacked, as it was when the two
+// were compared.
+type shared struct {
+	Path     string
+	Inode    uint64
+	Size     int64
+	Mode     uint32
+	UID, GID int
+	Modified unix.Timespec
+	// Changed is its change time, which linking it has set; Sum is the CRC of its content.
+	Changed unix.Timespec
+	Sum     uint32
+}
+
+// sharedList writes the shared files down, in the frame's folder: there may be more of them than fit in memory.
+type sharedList struct {
+	file    *os.File
+	buffer  *bufio.Writer
+	encoder *gob.Encoder
+}
+
+// newSharedList begins a list; an older one at that path is forgotten.
+func newSharedList(path string) (*sharedList, error) {
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return nil, explain(err, "cannot record the linked files")
+	}
+	buffer := bufio.NewWriterSize(file, 64<<10)
+	return &sharedList{file: file, buffer: buffer, encoder: gob.NewEncoder(buffer)}, nil
+}
+
+func (l *sharedList) add(s shared) error {
+	return explain(l.encoder.Encode(s), "cannot record the linked files")
+}
+
+// finish makes the list durable: a run that is suspended looks at it after a reboot.
+func (l *sharedList) finish() error {
+	err := l.buffer.Flush()
+	if err == nil {
+		err = l.file.Sync()
+	}
+	return explain(err, "cannot record the linked files")
+}
+
+func (l *sharedList) close() { _ = l.file.Close() }
+
+// changedFiles tells which of the files that a list names were written in place since they were linked, in the release
+// at folder. Files that were replaced are not among them: those harm no other release.
+func changedFiles(ctx context.Context, list, folder string, found func(path string)) error {
+	file, err := os.Open(list)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return explain(err, "cannot read the list of linked files")
+	}
+	defer file.Close()
+	root, err := openat(unix.AT_FDCWD, folder, unix.O_PATH|unix.O_DIRECTORY, 0)
+	if err != nil {
+		return explain(err, "cannot open the release %s", folder)
+	}
+	defer unix.Close(root)
+	walk := reader(root)
+	defer walk.drop()
+	decoder := gob.NewDecoder(bufio.NewReaderSize(file, 64<<10))
+	for {
+		var one shared
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := decoder.Decode(&one); errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return fault.New(fault.Errored, "file-system", "the list of linked files is damaged").WithCause(err)
+		}
+		changed, err := one.changed(ctx, walk)
+		if err != nil {
+			return err
+		}
+		if changed {
+			found(one.Path)
+		}
+	}
+}
+
+// changed compares a file with what it was. A change time that differs alone is no proof: a further link sets it too,
+// and so does the removal of one. Then the content decides.
+func (s shared) changed(ctx context.Context, walk *cursor) (bool, error) {
+	parts := strings.Split(s.Path, "/")
+	last := len(parts) - 1
+	folder, err := walk.at(parts[:last])
+	if err != nil {
+		return false, nil // moved or removed with its folder
+	}
+	var now unix.Stat_t
+	if unix.Fstatat(folder, parts[last], &now, unix.AT_SYMLINK_NOFOLLOW) != nil || now.Ino != s.Inode {
+		return false, nil
+	}
+	was := attributes{mode: s.Mode, uid: s.UID, gid: s.GID, modified: s.Modified}
+	if !was.fits(&now, s.Size) {
+		return true, nil
+	}
+	if now.Ctim == s.Changed {
+		return false, nil
+	}
+	handle, err := openat(folder, parts[last], unix.O_RDONLY|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return false, explain(err, "cannot read the linked file %q", s.Path)
+	}
+	file := os.NewFile(uintptr(handle), s.Path)
+	defer file.Close()
+	sum, buffer := uint32(0), make([]byte, 64<<10)
+	for {
+		if err := ctx.Err(); err != nil {
+			return false, err
+		}
+		n, err := file.Read(buffer)
+		sum = crc32.Update(sum, castagnoli, buffer[:n])
+		if errors.Is(err, io.EOF) {
+			return sum != s.Sum, nil
+		}
+		if err != nil {
+			return false, explain(err, "cannot read the linked file %q", s.Path)
+		}
+	}
+}

@@ -1,0 +1,155 @@
+package archive
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/gwe-project/gwe/engine/durable"
+	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/step"
+)
+
+// Undo removes the release, or what there is of it. A release that has its name loses it first, so that a power cut
+// never leaves half a release under a whole one's name.
+//
+// It needs no lease on the running release: a hard link is a file's second name, and taking one away takes nothing from
+// the other. What it could not put back is a shared file that was written to in place; it says so.
+func (unpack) Undo(ctx context.Context, run *step.Run, arguments unpackArguments, memo unpackMemo) error {
+	into, err := absolute(arguments.Into)
+	if err != nil {
+		return err
+	}
+	staging := filepath.Join(into, memo.Staging)
+	if err := takeName(ctx, run, arguments, memo, staging); err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := removeTree(staging); err != nil {
+		return &step.Leftover{Err: explain(err, "cannot remove %s", staging)}
+	}
+	if err := os.Remove(filepath.Join(run.Folder, identityName)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return &step.Leftover{Err: explain(err, "cannot forget the release")}
+	}
+	if memo.Created {
+		// Where somebody else has put something into it, it stays.
+		if err := os.Remove(into); err == nil {
+			return durable.SyncFolder(filepath.Dir(into))
+		}
+	}
+	return nil
+}
+
+// takeName renames our release, where it has got its name, back to the staging name.
+func takeName(ctx context.Context, run *step.Run, arguments unpackArguments, memo unpackMemo, staging string) error {
+	noted, known, err := notedIdentity(run.Folder)
+	if err != nil || !known {
+		return err
+	}
+	if _, err := os.Lstat(staging); err == nil {
+		return nil // it never got the name, or has lost it already
+	}
+	final := filepath.Join(filepath.Dir(staging), noted.Name)
+	if found, err := identityOf(final); err != nil || found != noted {
+		return nil // removed already; what has that name now is not ours
+	}
+	if err := inUse(arguments, final); err != nil {
+		return err
+	}
+	tellChanges(ctx, run, memo, final)
+	if err := durable.RenameNoReplace(final, staging); err != nil {
+		return &step.Leftover{Err: err}
+	}
+	return nil
+}
+
+// inUse keeps a release that link-dest points to: the step that pointed it there could not be undone, and a release that
+// may be faulty is better than none.
+func inUse(arguments unpackArguments, final string) error {
+	if arguments.LinkDest == "" {
+		return nil
+	}
+	running, err := os.Stat(string(arguments.LinkDest))
+	if err != nil {
+		return nil
+	}
+	release, err := os.Stat(final)
+	if err != nil || !os.SameFile(running, release) {
+		return nil
+	}
+	return &step.Leftover{Err: fault.New(fault.Failed, "release-in-use", "the release %s stays: %s still leads to it", final, arguments.LinkDest).
+		WithHint("point %s to another release, then run gwe recover", arguments.LinkDest)}
+}
+
+// Verify makes sure, just before the commit, that no file shared with the running release was written to in place.
+func (unpack) Verify(ctx context.Context, run *step.Run, arguments unpackArguments, memo unpackMemo) error {
+	noted, known, err := notedIdentity(run.Folder)
+	if err != nil || !known {
+		return err
+	}
+	into, err := absolute(arguments.Into)
+	if err != nil {
+		return err
+	}
+	var first string
+	count := 0
+	err = changedFiles(ctx, filepath.Join(run.Folder, sharedName), filepath.Join(into, noted.Name), func(path string) {
+		if count++; count == 1 {
+			first = path
+		}
+		if count <= mostTold {
+			run.Log.Warn(fmt.Sprintf("%q was written to in place: it has changed in %s too", path, memo.Beside))
+		}
+	})
+	if err != nil || count == 0 {
+		return err
+	}
+	return fault.New(fault.Failed, "linked-file-changed",
+		"%q was written to in place after it had been linked, and %d more such files: the running release %s has changed with it, which undo cannot put back",
+		first, count-1, memo.Beside).
+		WithHint("name such files in the package's %s or in the step's `copy`, and see that hooks replace files instead of writing to them", copyList)
+}
+
+// mostTold is how many files are named in the log.
+const mostTold = 20
+
+// tellChanges says which files of the running release are not as they were, when the new one is removed.
+func tellChanges(ctx context.Context, run *step.Run, memo unpackMemo, final string) {
+	count := 0
+	err := changedFiles(ctx, filepath.Join(run.Folder, sharedName), final, func(path string) {
+		if count++; count <= mostTold {
+			run.Log.Warn(fmt.Sprintf("%q in %s was written to in place and stays changed: the two releases shared it", path, memo.Beside))
+		}
+	})
+	if err != nil {
+		run.Log.Warn(fmt.Sprintf("cannot tell whether files of %s were written to in place: %v", memo.Beside, err))
+	}
+}
+
+// removeTree removes a folder and all in it. Others than root have to open read-only folders first.
+func removeTree(folder string) error {
+	err := durable.RemoveAll(folder)
+	if err == nil || !errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	root, opened := os.OpenRoot(folder)
+	if opened != nil {
+		return err
+	}
+	defer root.Close()
+	walked := fs.WalkDir(root.FS(), ".", func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && entry.IsDir() {
+			return root.Chmod(path, 0o700)
+		}
+		return nil
+	})
+	if walked != nil {
+		return err
+	}
+	return durable.RemoveAll(folder)
+}

@@ -1,0 +1,152 @@
+package command
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/process"
+	"github.com/gwe-project/gwe/engine/step"
+	"github.com/gwe-project/gwe/engine/value"
+)
+
+// Run is the step type run.
+func Run() step.Type {
+	return step.New(step.About{
+		Name:    "run",
+		Summary: "Run a program, or a few lines of shell",
+		Doc:     runDoc,
+		Example: "run:\n  argv: [sqlite3, /var/lib/app/app.db, PRAGMA integrity_check]\n  ok-codes: [0, 1]\n",
+		Effects: []step.Effect{{Kind: step.Runs, Argument: "argv"}},
+	}, run{})
+}
+
+const runDoc = `argv is a program and its arguments. Each is handed over as it is, whatever it contains: no shell looks at it. The program is
+looked for in PATH unless it contains a slash.
+
+script is text for /bin/sh, run with -e (the first command that fails ends it) and -u (so does a variable that is not set). It
+may not contain ${{ }}: values reach it through env, as "$NAME", and so are never executed.
+
+Exactly one of the two is given. The program runs in dir, else in /, with the variables, umask and time-out of the step type
+hook, and with stdin to read. Its lines go to the log. What it leaves behind after a good end lives on; after any other
+end it is ended too.
+
+stdout and stderr are what it wrote, each without one final newline; bytes that are not UTF-8 become U+FFFD. Of each, the first
+max-output bytes are kept, and truncated tells whether that was not all.
+
+gwe cannot know what a program did, so this step has no undo of its own: write one with undo.`
+
+// maximumOutput bounds max-output: outputs are journaled, and a record of the journal is bounded.
+const maximumOutput = 256 << 10
+
+// runArguments are what a recipe gives.
+type runArguments struct {
+	Argv      []string          `name:"argv" help:"program and arguments, handed over as they are"`
+	Script    string            `name:"script" literal:"true" help:"text for /bin/sh -eu, without ${{ }}"`
+	Env       map[string]string `name:"env" secrets:"true" help:"environment variables"`
+	Dir       value.Path        `name:"dir" help:"directory to run in; / where it is not given"`
+	Stdin     string            `name:"stdin" secrets:"true" help:"what the program reads from its standard input"`
+	OKCodes   []int             `name:"ok-codes" help:"exit codes of success; 0 alone where not given"`
+	MaxOutput value.Size        `name:"max-output" default:"64KiB" help:"how much of stdout and of stderr is kept as output, 256KiB at most"`
+}
+
+// runOutputs are what later steps may read.
+type runOutputs struct {
+	Stdout    string `name:"stdout" help:"what the program wrote to standard output, without one final newline"`
+	Stderr    string `name:"stderr" help:"what the program wrote to standard error, without one final newline"`
+	ExitCode  int    `name:"exit_code" help:"the program's exit code; -1 where a signal ended it"`
+	Truncated bool   `name:"truncated" help:"whether stdout or stderr was longer than max-output"`
+}
+
+type run struct{}
+
+// Plan shows what would be run.
+func (run) Plan(_ context.Context, _ step.Machine, arguments runArguments) (step.Plan, error) {
+	if err := arguments.check(); err != nil {
+		return step.Plan{}, err
+	}
+	if len(arguments.Argv) > 0 {
+		return step.Plan{Do: []string{"run " + quoted(arguments.Argv)}}, nil
+	}
+	lines := strings.Split(strings.TrimSpace(arguments.Script), "\n")
+	shown := "run the script " + quoted(lines[:1])
+	if more := len(lines) - 1; more > 0 {
+		shown += fmt.Sprintf(" and %d more lines", more)
+	}
+	return step.Plan{Do: []string{shown}}, nil
+}
+
+// Prepare refuses early what could not run.
+func (run) Prepare(_ context.Context, _ *step.Run, arguments runArguments) (step.Nothing, error) {
+	return step.Nothing{}, arguments.check()
+}
+
+// Do runs the program to its end.
+func (run) Do(ctx context.Context, run *step.Run, arguments runArguments, _ step.Nothing) (runOutputs, error) {
+	if err := arguments.check(); err != nil {
+		return runOutputs{}, err
+	}
+	variables, err := environment(arguments.Env, run.Environment)
+	if err != nil {
+		return runOutputs{}, err
+	}
+	stdout, stderr := capture{limit: arguments.kept()}, capture{limit: arguments.kept()}
+	command := process.Command{
+		Arguments:   arguments.Argv,
+		Folder:      cmp.Or(string(arguments.Dir), "/"),
+		Environment: variables,
+		Accept:      arguments.OKCodes,
+		KeepDaemons: true,
+		Output:      func(_, line string) { run.Log.Output(line) },
+		Stdout:      &stdout,
+		Stderr:      &stderr,
+		Started:     run.Started,
+	}
+	if arguments.Script != "" {
+		// The script is an argument and no file: on a full disk an undo must still be able to run one. The step's id is $0,
+		// so the shell's own messages start with it.
+		command.Name = "the script"
+		command.Arguments = []string{"/bin/sh", "-eu", "-c", arguments.Script, run.Step}
+	}
+	if arguments.Stdin != "" {
+		command.Input = strings.NewReader(arguments.Stdin)
+	}
+	result, err := process.Run(ctx, command)
+	if err == nil {
+		err = result.Check(cmp.Or(command.Name, command.Arguments[0]), arguments.OKCodes...)
+	}
+	return runOutputs{
+		Stdout:    stdout.text(),
+		Stderr:    stderr.text(),
+		ExitCode:  result.ExitCode,
+		Truncated: stdout.truncated || stderr.truncated,
+	}, err
+}
+
+// Undo has nothing to go by: what a program did, only the recipe's author can undo.
+func (run) Undo(context.Context, *step.Run, runArguments, step.Nothing) error { return nil }
+
+func (a runArguments) kept() int { return int(a.MaxOutput.Bytes()) }
+
+func (a runArguments) check() error {
+	switch {
+	case len(a.Argv) > 0 && a.Script != "":
+		return fault.New(fault.Refused, "run-ambiguous", "run has argv and script").WithHint("keep one of the two")
+	case a.Script != "" && strings.TrimSpace(a.Script) == "", len(a.Argv) == 0 && a.Script == "":
+		return fault.New(fault.Refused, "run-nothing", "run has neither argv nor script").
+			WithHint("write argv: [PROGRAM, ARGUMENT, ...], or script: with lines for /bin/sh")
+	case len(a.Argv) > 0 && a.Argv[0] == "":
+		return fault.New(fault.Refused, "run-nothing", "the first element of argv, the program, is empty")
+	case a.MaxOutput.Bytes() > maximumOutput:
+		return fault.New(fault.Refused, "run-output-too-large", "max-output is %s, and 256KiB is the most", a.MaxOutput).
+			WithHint("let the program write to a file, and pass on its path")
+	}
+	for _, code := range a.OKCodes {
+		if code < 0 || code > 255 {
+			return fault.New(fault.Refused, "run-code-invalid", "%d in ok-codes is no exit code: these are 0 to 255", code)
+		}
+	}
+	return nil
+}

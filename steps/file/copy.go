@@ -1,0 +1,278 @@
+package file
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"github.com/gwe-project/gwe/engine/durable"
+	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/step"
+	"github.com/gwe-project/gwe/engine/value"
+)
+
+// Copy is the step type copy.
+func Copy() step.Type {
+	return step.New(step.About{
+		Name:    "copy",
+		Summary: "Copy a file, or a folder with all that is in it",
+		Doc:     copyDoc,
+		Example: "copy: { from: /opt/firmware/current/etc/app.conf, to: /etc/app.conf, mode: \"0640\", owner: \"root:app\" }\n",
+		Effects: []step.Effect{{Kind: step.Writes, Argument: "to"}},
+		Undo:    "puts the old file or folder back, or removes the copy",
+	}, copying{})
+}
+
+const copyDoc = `The copy keeps content, mode, owner, modification time, extended attributes (ACLs are among them) and holes, as cp -a
+does; in a folder also symbolic links as they are, hard links among its own files, devices and FIFOs. mode and owner change that. A
+symbolic link at from itself is followed. What is already as wanted, times included, is left alone.
+
+to is the name of the copy, not the folder to put it in. It is made under a hidden name beside to, made durable, and renamed:
+a reader sees the old file or the new one, never a part, and other hard links of the old file keep the old content.
+
+A file takes the place of a file. Anything else in the place, a folder or a symbolic link, is refused unless replace is
+true. Then it goes as a whole: nothing is merged into a folder. Refused are also a folder on which something is mounted, a copy of a
+folder into itself, and a numeric mode that would close all folders of a tree.
+
+Undo puts the old file or folder itself back, or removes the copy where there was none. What somebody else has put
+there since is left alone, and the undo fails. It does not need what was copied.`
+
+type copying struct{}
+
+// copyArguments are what a recipe gives.
+type copyArguments struct {
+	From    value.Path `name:"from" required:"true" help:"the file or folder to copy"`
+	To      value.Path `name:"to" required:"true" help:"the copy's own path"`
+	Mode    string     `name:"mode" help:"octal digits in quotes, or clauses as chmod has them: u=rwX,go=rX; where it is left out, as it was"`
+	Owner   string     `name:"owner" help:"user:group by name or number; where it is left out, as it was"`
+	Replace bool       `name:"replace" default:"false" help:"whether a folder, a link or anything else than a file may be replaced too"`
+}
+
+// copyMemo is what the undo needs.
+type copyMemo struct{ placement }
+
+// changed is the output of the types that put something in a place.
+type changed struct {
+	Changed bool `name:"changed" help:"whether it was not as wanted already"`
+}
+
+// wantedCopy is what is to be copied where.
+type wantedCopy struct {
+	from, to string
+	source   fs.FileInfo
+	// found is what is at to; nil where nothing is.
+	found fs.FileInfo
+	// satisfied tells whether the copy is there already.
+	satisfied bool
+	overrides
+}
+
+func (a copyArguments) resolve(machine step.Machine, leased func(string) bool) (want wantedCopy, err error) {
+	if want.from, want.source, err = sourceOf(machine, "copy", a.From); err != nil {
+		return want, err
+	}
+	if want.to, err = absolute(a.To); err != nil {
+		return want, err
+	}
+	if want.overrides, err = overridden(a.Mode, a.Owner); err != nil {
+		return want, err
+	}
+	if want.source.IsDir() && want.mode != nil && want.mode.blind() {
+		return want, closing("copy", a.Mode)
+	}
+	if strings.HasSuffix(string(a.To), "/") && want.to != "/" && !want.source.IsDir() {
+		return want, fault.New(fault.Refused, "copy-to-a-folder", "%s ends with a slash, and to is the copy's own name", a.To).
+			WithHint("write to: %s", filepath.Join(want.to, filepath.Base(string(a.From))))
+	}
+	if want.found, err = destination(machine, "copy", want.to); err != nil {
+		return want, err
+	}
+	if err := apart(machine, "copy", want.from, want.to, want.source, want.found); err != nil || want.found == nil {
+		return want, err
+	}
+	if alike(machine, want.from, want.to, want.overrides) {
+		want.satisfied = true
+		return want, nil
+	}
+	return want, replaceable(machine, leased, "copy", want.to, filepath.Base(want.from), want.source, want.found, a.Replace)
+}
+
+// sourceOf gives the real path and the kind of what is to be copied: a link at the path itself is followed.
+func sourceOf(machine step.Machine, verb string, from value.Path) (string, fs.FileInfo, error) {
+	path, err := absolute(from)
+	if err != nil {
+		return "", nil, err
+	}
+	real, err := filepath.EvalSymlinks(path)
+	if err == nil {
+		var info fs.FileInfo
+		if info, err = machine.Lstat(real); err == nil {
+			return real, info, nil
+		}
+	}
+	return "", nil, fault.New(fault.Failed, verb+"-missing", "there is nothing at %s", path).
+		WithHint("see what is there: ls -l %s", filepath.Dir(path)).WithCause(err)
+}
+
+// overridden reads mode and owner.
+func overridden(mode, owner string) (change overrides, err error) {
+	change = asItIs
+	if mode != "" {
+		if change.mode, err = parseModeChange(mode); err != nil {
+			return change, err
+		}
+	}
+	if owner != "" {
+		change.uid, change.gid, err = parseOwner(owner)
+	}
+	return change, err
+}
+
+// closing refuses a number without x for a whole tree: nobody could enter its folders any more.
+func closing(verb, mode string) error {
+	return fault.New(fault.Refused, verb+"-closes-folders", "mode %s would take from every folder the permission to enter it", mode).
+		WithHint("write clauses with a capital X, which means folders and programs only: u=rwX,go=rX")
+}
+
+// apart refuses two places of which one lies in the other, however their paths are written; found is what is at to.
+func apart(machine step.Machine, verb, from, to string, source, found fs.FileInfo) error {
+	if within(machine, filepath.Dir(to), source) || found != nil && (os.SameFile(source, found) || within(machine, filepath.Dir(from), found)) {
+		return fault.New(fault.Refused, verb+"-into-itself", "%s and %s are the same, or one lies in the other", from, to).
+			WithHint("choose another place")
+	}
+	return nil
+}
+
+// within tells whether a folder is the other one or lies in it. It goes up by "..", as the kernel has it.
+func within(machine step.Machine, folder string, other fs.FileInfo) bool {
+	var below fs.FileInfo
+	for {
+		info, err := machine.Stat(folder)
+		if err != nil || below != nil && os.SameFile(info, below) {
+			return false
+		}
+		if os.SameFile(info, other) {
+			return true
+		}
+		folder, below = folder+"/..", info
+	}
+}
+
+// replaceable refuses what may not be replaced. name is what the source is called.
+func replaceable(machine step.Machine, leased func(string) bool, verb, to, name string, source, found fs.FileInfo, replace bool) error {
+	if !replace && !(source.Mode().IsRegular() && found.Mode().IsRegular() && verb == "copy") {
+		what, hint := "is there already", "write replace: true to have it replaced as a whole; the undo puts it back"
+		if found.IsDir() && !source.IsDir() {
+			what, hint = "is a folder", fmt.Sprintf("to put it into the folder, write to: %s", filepath.Join(to, name))
+		}
+		return fault.New(fault.Refused, verb+"-would-replace", "%s %s", to, what).WithHint("%s", hint)
+	}
+	if found.IsDir() {
+		return movable(machine, leased, verb, to, found)
+	}
+	return nil
+}
+
+func (copying) Plan(_ context.Context, machine step.Machine, arguments copyArguments) (step.Plan, error) {
+	want, err := arguments.resolve(machine, nil)
+	if err != nil {
+		return step.Plan{}, err
+	}
+	if want.satisfied {
+		return step.Plan{Do: []string{want.to + " is as wanted"}, Nothing: true}, nil
+	}
+	size, count := measure(machine, want.from, want.source)
+	what := value.SizeOf(size).String()
+	if want.source.IsDir() {
+		what = fmt.Sprintf("%d entries, %s", count, what)
+	}
+	plan := step.Plan{
+		Do:    []string{fmt.Sprintf("copy %s to %s: %s", want.from, want.to, what)},
+		Undo:  []string{"remove " + want.to},
+		Space: map[string]int64{filepath.Dir(want.to): size},
+	}
+	if want.found != nil {
+		plan.Undo = []string{"put the old " + want.to + " back"}
+	}
+	return plan, nil
+}
+
+func (copying) Prepare(_ context.Context, run *step.Run, arguments copyArguments) (copyMemo, error) {
+	want, err := arguments.resolve(run.Machine, run.Leased)
+	if err != nil || want.satisfied {
+		return copyMemo{}, err
+	}
+	return copyMemo{placementAt(want.to, run, want.found)}, nil
+}
+
+func (copying) Do(ctx context.Context, run *step.Run, arguments copyArguments, memo copyMemo) (changed, error) {
+	if err := ctx.Err(); err != nil || memo.New == "" {
+		return changed{}, err
+	}
+	want, err := arguments.resolve(run.Machine, run.Leased)
+	if err != nil {
+		return changed{}, err
+	}
+	if err := duplicate(ctx, want.from, memo.New, want.overrides, run.Log); err != nil {
+		return changed{}, err
+	}
+	if err := settle(memo.New, want.source); err != nil {
+		return changed{}, err
+	}
+	return changed{Changed: true}, memo.put(ctx, run)
+}
+
+// settle makes a copy durable before it takes its place: else a power cut could leave an empty file under its name.
+func settle(path string, source fs.FileInfo) error {
+	if source.Mode().IsRegular() {
+		return durable.SyncFile(path)
+	}
+	return durable.SyncFileSystems(path)
+}
+
+// Sync has nothing left to do: the copy and the renames were made durable one by one.
+func (copying) Sync(context.Context, *step.Run, copyArguments, copyMemo) error { return nil }
+
+func (copying) Undo(_ context.Context, run *step.Run, _ copyArguments, memo copyMemo) error {
+	return memo.undo(run, "copy", nil)
+}
+
+func (copying) Leases(_ copyArguments, memo copyMemo) []string { return memo.leases() }
+
+func (copying) Release(_ context.Context, _ *step.Run, _ copyArguments, memo copyMemo) error {
+	return memo.release()
+}
+
+// measure gives the bytes and the number of entries of a tree, as far as they can be seen.
+func measure(machine step.Machine, path string, info fs.FileInfo) (size int64, count int) {
+	seen := map[inode]bool{}
+	var visit func(path string, info fs.FileInfo)
+	visit = func(path string, info fs.FileInfo) {
+		count++
+		if status, ok := info.Sys().(*syscall.Stat_t); ok && info.Mode().IsRegular() {
+			number := inode{uint64(status.Dev), status.Ino}
+			if status.Nlink < 2 || !seen[number] {
+				size += min(info.Size(), status.Blocks*512)
+			}
+			if status.Nlink > 1 {
+				seen[number] = true
+			}
+		}
+		if !info.IsDir() {
+			return
+		}
+		// What cannot be read now is told when it is copied.
+		entries, _ := machine.ReadDir(path)
+		for _, entry := range entries {
+			if below, err := entry.Info(); err == nil {
+				visit(filepath.Join(path, entry.Name()), below)
+			}
+		}
+	}
+	visit(path, info)
+	return size, count
+}

@@ -1,0 +1,290 @@
+package file
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/gwe-project/gwe/engine/durable"
+	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/tasklog"
+)
+
+// overrides are what a copy has otherwise than its source.
+type overrides struct {
+	// mode is nil where modes stay; uid and gid are -1 where owners stay.
+	mode     *modeChange
+	uid, gid int
+}
+
+// asItIs changes nothing.
+var asItIs = overrides{uid: -1, gid: -1}
+
+// chunk is how much is copied between two looks at the context.
+const chunk = 4 << 20
+
+// duplication is one copy of a file or a tree. Every name is taken relative to its folder's descriptor and no link is
+// followed, so nothing is read or written elsewhere even where somebody changes the source while it is copied.
+type duplication struct {
+	overrides
+	// root tells whether owners can be set; lax, whether the target's file system knows no owners and modes (vfat).
+	root, lax bool
+	// links maps a file with several names to the first name of its copy, from the folder top.
+	links map[inode]copied
+	top   int
+	log   *tasklog.Task
+	bytes int64
+}
+
+type inode struct{ device, number uint64 }
+
+type copied struct {
+	path string
+	inode
+}
+
+// duplicate copies what is at from (a symbolic link is copied itself) to a name that does not exist yet, with content, mode,
+// owner, modification time, extended attributes, holes, and the hard links within it. Its result is not synced. Cut
+// short, it leaves a part.
+func duplicate(ctx context.Context, from, to string, change overrides, log *tasklog.Task) error {
+	source, err := openFolder(unix.AT_FDCWD, filepath.Dir(from))
+	if err != nil {
+		return durable.Explain(err, "cannot copy %s", from)
+	}
+	defer unix.Close(source)
+	target, err := openFolder(unix.AT_FDCWD, filepath.Dir(to))
+	if err != nil {
+		return durable.Explain(err, "cannot copy to %s", to)
+	}
+	defer unix.Close(target)
+	d := duplication{overrides: change, root: os.Geteuid() == 0, links: map[inode]copied{}, top: target, log: log}
+	var system unix.Statfs_t
+	if err := unix.Fstatfs(target, &system); err == nil {
+		d.lax = int64(system.Type) == unix.MSDOS_SUPER_MAGIC || int64(system.Type) == exfat
+	}
+	err = d.entry(ctx, place{source, filepath.Base(from)}, place{target, filepath.Base(to)}, filepath.Base(to))
+	if fault.As(err) == nil && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
+		err = durable.Explain(err, "cannot copy %s to %s", from, to)
+	}
+	return err
+}
+
+// place is a name in an open folder.
+type place struct {
+	folder int
+	name   string
+}
+
+func (p place) wrong(operation string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &fs.PathError{Op: operation, Path: p.name, Err: err}
+}
+
+// entry copies one name, and what is below it; path is the copy's, from the folder top.
+func (d *duplication) entry(ctx context.Context, from, to place, path string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	var status unix.Stat_t
+	if err := unix.Fstatat(from.folder, from.name, &status, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+		return from.wrong("stat", err)
+	}
+	kind := status.Mode & unix.S_IFMT
+	if kind == unix.S_IFDIR {
+		return d.tree(ctx, from, to, path, status)
+	}
+	if status.Nlink > 1 {
+		if linked, err := d.linked(to, status); linked || err != nil {
+			return err
+		}
+	}
+	var err error
+	switch kind {
+	case unix.S_IFREG:
+		err = d.regular(ctx, from, to, status)
+	case unix.S_IFLNK:
+		err = symlinkLike(from, to)
+	default:
+		err = to.wrong("mknod", unix.Mknodat(to.folder, to.name, kind|0o600, int(status.Rdev)))
+	}
+	if err != nil {
+		return err
+	}
+	if err := d.attributes(from, to, status); err != nil || status.Nlink < 2 {
+		return err
+	}
+	var made unix.Stat_t
+	if err := unix.Fstatat(to.folder, to.name, &made, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+		return to.wrong("stat", err)
+	}
+	d.links[inodeOf(status)] = copied{path, inodeOf(made)}
+	return nil
+}
+
+func inodeOf(status unix.Stat_t) inode { return inode{uint64(status.Dev), status.Ino} }
+
+// linked makes a further name of a file that was copied already.
+func (d *duplication) linked(to place, status unix.Stat_t) (bool, error) {
+	first, known := d.links[inodeOf(status)]
+	if !known {
+		return false, nil
+	}
+	err := unix.Linkat(d.top, first.path, to.folder, to.name, 0)
+	if errors.Is(err, unix.EMLINK) || errors.Is(err, unix.EPERM) {
+		return false, nil // the file system has no more links, or none: a copy then
+	}
+	if err != nil {
+		return false, to.wrong("link", err)
+	}
+	var made unix.Stat_t
+	if err := unix.Fstatat(to.folder, to.name, &made, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+		return false, to.wrong("stat", err)
+	}
+	if inodeOf(made) != first.inode {
+		return false, fault.New(fault.Failed, "copy-changing", "%s was replaced while it was being copied", first.path).
+			WithHint("see what else writes there")
+	}
+	return true, nil
+}
+
+// tree copies a folder. Nobody else can enter the copy before it is complete.
+func (d *duplication) tree(ctx context.Context, from, to place, path string, status unix.Stat_t) error {
+	source, err := openFolder(from.folder, from.name)
+	if err != nil {
+		return from.wrong("open", err)
+	}
+	listing := os.NewFile(uintptr(source), from.name)
+	defer listing.Close()
+	if err := unix.Mkdirat(to.folder, to.name, 0o700); err != nil {
+		return to.wrong("mkdir", err)
+	}
+	target, err := openFolder(to.folder, to.name)
+	if err != nil {
+		return to.wrong("open", err)
+	}
+	defer unix.Close(target)
+	for {
+		entries, err := listing.ReadDir(512)
+		for _, entry := range entries {
+			below := filepath.Join(path, entry.Name())
+			if err := d.entry(ctx, place{source, entry.Name()}, place{target, entry.Name()}, below); err != nil {
+				return err
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			return d.attributes(from, to, status)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// regular copies a file's content. Where the file systems can share blocks, they do.
+func (d *duplication) regular(ctx context.Context, from, to place, status unix.Stat_t) error {
+	handle, err := unix.Openat(from.folder, from.name, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return from.wrong("open", err)
+	}
+	source := os.NewFile(uintptr(handle), from.name)
+	defer source.Close()
+	handle, err = unix.Openat(to.folder, to.name, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
+	if err != nil {
+		return to.wrong("open", err)
+	}
+	target := os.NewFile(uintptr(handle), to.name)
+	defer target.Close()
+	if status.Blocks*512 < status.Size {
+		err = d.sparse(ctx, source, target, status.Size)
+	} else {
+		err = d.stretch(ctx, source, target, 1<<62)
+	}
+	if err != nil {
+		return err
+	}
+	var after unix.Stat_t
+	if err := unix.Fstat(int(source.Fd()), &after); err != nil {
+		return from.wrong("stat", err)
+	}
+	if inodeOf(after) != inodeOf(status) || after.Size != status.Size || after.Mtim != status.Mtim {
+		return fault.New(fault.Failed, "copy-changing", "%s changed while it was being copied", from.name).
+			WithHint("stop what writes it in a step before")
+	}
+	return target.Close()
+}
+
+// sparse copies the data between the holes.
+func (d *duplication) sparse(ctx context.Context, source, target *os.File, size int64) error {
+	for at := int64(0); at < size; {
+		data, err := source.Seek(at, unix.SEEK_DATA)
+		if errors.Is(err, unix.ENXIO) {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		if at, err = source.Seek(data, unix.SEEK_HOLE); err != nil {
+			return err
+		}
+		for _, file := range []*os.File{source, target} {
+			if _, err := file.Seek(data, io.SeekStart); err != nil {
+				return err
+			}
+		}
+		if err := d.stretch(ctx, source, target, at-data); err != nil {
+			return err
+		}
+	}
+	return target.Truncate(size)
+}
+
+// stretch copies that many bytes, or to the end.
+func (d *duplication) stretch(ctx context.Context, source, target *os.File, length int64) error {
+	for length > 0 {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		count, err := io.CopyN(target, source, min(chunk, length))
+		length -= count
+		d.bytes += count
+		if d.log != nil && count == chunk {
+			d.log.Progress(d.bytes, 0, "bytes")
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func symlinkLike(from, to place) error {
+	text := make([]byte, unix.PathMax+1)
+	length, err := unix.Readlinkat(from.folder, from.name, text)
+	if err != nil {
+		return from.wrong("readlink", err)
+	}
+	return to.wrong("symlink", unix.Symlinkat(string(text[:length]), to.folder, to.name))
+}
+
+// openFolder opens a folder; a link at its name is followed only where the path is whole.
+func openFolder(folder int, name string) (int, error) {
+	flags := unix.O_RDONLY | unix.O_DIRECTORY | unix.O_CLOEXEC
+	if folder != unix.AT_FDCWD {
+		flags |= unix.O_NOFOLLOW
+	}
+	return unix.Openat(folder, name, flags, 0)
+}
+
+// inside names the place for calls that know no folders' descriptors; no link is followed on the way.
+func (p place) inside() string { return filepath.Join("/proc/self/fd", strconv.Itoa(p.folder), p.name) }

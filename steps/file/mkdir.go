@@ -1,0 +1,255 @@
+package file
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/gwe-project/gwe/engine/durable"
+	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/step"
+	"github.com/gwe-project/gwe/engine/value"
+)
+
+// Mkdir is the step type mkdir.
+func Mkdir() step.Type {
+	return step.New(step.About{
+		Name:    "mkdir",
+		Summary: "Make a folder, with the folders above it where asked",
+		Doc: `A folder that is there already, also by a symbolic link, is left alone, but for the mode and the owner that are given. With
+parents: true the missing folders above it are made too, with mode 0755 and the owner that gwe runs as (the group of a setgid
+folder goes down to them). The mode is exactly the one
+given, whatever the umask.
+
+Refused is a path where something else than a folder is.
+
+Undo removes the folders that were made, with all that is in them since, or gives an old one its mode and owner back. A
+folder on which something is mounted since is not removed, and the undo fails.`,
+		Example: "mkdir: { path: /var/lib/firmware/data, parents: true, mode: \"0750\", owner: \"firmware:firmware\" }\n",
+		Effects: []step.Effect{{Kind: step.Writes, Argument: "path"}},
+		Undo:    "removes what was made, or gives an old folder its mode and owner back",
+		Scalar:  "path",
+	}, mkdir{})
+}
+
+type mkdir struct{}
+
+// mkdirArguments are what a recipe gives.
+type mkdirArguments struct {
+	Path    value.Path `name:"path" required:"true" help:"the folder"`
+	Parents bool       `name:"parents" default:"false" help:"whether missing folders above it are made too"`
+	Mode    string     `name:"mode" help:"octal digits in quotes, or clauses as chmod has them; where it is left out, 0755 for a new folder"`
+	Owner   string     `name:"owner" help:"user:group by name or number; where it is left out, the one gwe runs as for a new folder"`
+}
+
+// mkdirMemo is what the undo needs: of the topmost folder that is made, or of an old one that changes.
+type mkdirMemo struct {
+	placement
+	Found *permissions `json:"found,omitempty"`
+}
+
+// wantedFolder is what is to be there.
+type wantedFolder struct {
+	path string
+	// top is the topmost folder to make, "" where the path is there; below are the names from there down.
+	top   string
+	below string
+	found fs.FileInfo
+	overrides
+}
+
+func (a mkdirArguments) resolve(machine step.Machine) (want wantedFolder, err error) {
+	if want.path, err = absolute(a.Path); err != nil {
+		return want, err
+	}
+	if want.overrides, err = overridden(a.Mode, a.Owner); err != nil {
+		return want, err
+	}
+	for at := want.path; ; at = filepath.Dir(at) {
+		info, err := lstat(machine, at)
+		if err != nil {
+			return want, err
+		}
+		if info != nil && info.Mode()&fs.ModeSymlink != 0 {
+			// A link to nothing is in the way as a file is.
+			if target, err := machine.Stat(at); err == nil {
+				info = target
+			}
+		}
+		switch {
+		case info != nil && !info.IsDir():
+			return want, fault.New(fault.Refused, "mkdir-not-a-folder", "%s is there, and is no folder", at).
+				WithHint("move or remove it in a step before, if it may go")
+		case info != nil && at == want.path:
+			want.found = info
+			return want, nil
+		case info != nil:
+			want.below = strings.TrimPrefix(strings.TrimPrefix(want.path, want.top), "/")
+			return want, nil
+		case at != want.path && !a.Parents:
+			return want, fault.New(fault.Failed, "mkdir-no-folder", "there is no folder %s to make it in", at).
+				WithHint("write parents: true to have the folders above it made too")
+		}
+		want.top = at
+	}
+}
+
+// after gives the permissions that a folder is to have which has those.
+func (w wantedFolder) after(before permissions) permissions {
+	after := before
+	if w.mode != nil {
+		after.Mode = w.mode.apply(before.Mode, true)
+	}
+	if w.uid >= 0 {
+		after.UID, after.GID = w.uid, w.gid
+	}
+	return after
+}
+
+func (mkdir) Plan(_ context.Context, machine step.Machine, arguments mkdirArguments) (step.Plan, error) {
+	want, err := arguments.resolve(machine)
+	if err != nil {
+		return step.Plan{}, err
+	}
+	if want.found != nil {
+		before := permissionsOf(want.found)
+		after := want.after(before)
+		if before == after {
+			return step.Plan{Do: []string{want.path + " is as wanted"}, Nothing: true}, nil
+		}
+		return step.Plan{
+			Do:   []string{fmt.Sprintf("give %s %s (now %s)", want.path, after, before)},
+			Undo: []string{fmt.Sprintf("give %s %s back", want.path, before)},
+		}, nil
+	}
+	return step.Plan{
+		Do:   []string{fmt.Sprintf("make the folder %s, %s", want.path, want.after(freshPermissions()))},
+		Undo: []string{"remove " + want.top},
+	}, nil
+}
+
+func (mkdir) Prepare(_ context.Context, run *step.Run, arguments mkdirArguments) (mkdirMemo, error) {
+	want, err := arguments.resolve(run.Machine)
+	if err != nil {
+		return mkdirMemo{}, err
+	}
+	if want.found == nil {
+		return mkdirMemo{placement: placementAt(want.top, run, nil)}, nil
+	}
+	before := permissionsOf(want.found)
+	if want.after(before) == before {
+		return mkdirMemo{}, nil
+	}
+	return mkdirMemo{placement: placement{Path: want.path}, Found: &before}, nil
+}
+
+func (mkdir) Do(ctx context.Context, run *step.Run, arguments mkdirArguments, memo mkdirMemo) (changed, error) {
+	if err := ctx.Err(); err != nil || memo.Path == "" {
+		return changed{}, err
+	}
+	want, err := arguments.resolve(run.Machine)
+	if err != nil {
+		return changed{}, err
+	}
+	if memo.Found != nil {
+		if want.found == nil {
+			return changed{}, fault.New(fault.Failed, "mkdir-gone", "%s is gone", want.path).WithHint("see what else removes it")
+		}
+		return changed{Changed: true}, want.after(*memo.Found).give(want.path)
+	}
+	if want.top != memo.Path {
+		return changed{}, fault.New(fault.Failed, "already-exists", "%s was made by somebody else meanwhile", cmp.Or(want.top, want.path)).
+			WithHint("run again")
+	}
+	if err := want.make(memo.New); err != nil {
+		return changed{}, err
+	}
+	return changed{Changed: true}, memo.put(ctx, run)
+}
+
+// make makes the folders under the hidden name of the topmost one.
+func (w wantedFolder) make(hidden string) error {
+	at := hidden
+	names := strings.Split(w.below, "/")
+	if w.below == "" {
+		names = nil
+	}
+	for i := 0; ; i++ {
+		if err := os.Mkdir(at, 0o700); err != nil {
+			return durable.Explain(err, "cannot make the folder %s", w.path)
+		}
+		info, err := os.Lstat(at)
+		if err != nil {
+			return durable.Explain(err, "cannot make the folder %s", w.path)
+		}
+		// The group of a setgid folder goes down to what is made in it.
+		permissions := permissionsOf(info)
+		permissions.Mode = 0o755 | permissions.Mode&0o2000
+		if i == len(names) {
+			permissions = w.after(permissions)
+		}
+		if err := permissions.give(at); err != nil {
+			return err
+		}
+		if i == len(names) {
+			return nil
+		}
+		at = filepath.Join(at, names[i])
+	}
+}
+
+func (mkdir) Undo(_ context.Context, run *step.Run, _ mkdirArguments, memo mkdirMemo) error {
+	if memo.Found == nil {
+		return memo.undo(run, "mkdir", nil)
+	}
+	info, err := run.Machine.Stat(memo.Path)
+	if err != nil {
+		return durable.Explain(err, "cannot look at %s", memo.Path)
+	}
+	if permissionsOf(info) == *memo.Found {
+		return nil
+	}
+	return memo.Found.give(memo.Path)
+}
+
+// permissions are what chmod and chown change.
+type permissions struct {
+	Mode uint32 `json:"mode"`
+	UID  int    `json:"uid"`
+	GID  int    `json:"gid"`
+}
+
+func (p permissions) String() string {
+	return fmt.Sprintf("mode %04o, owner %d:%d", p.Mode, p.UID, p.GID)
+}
+
+func freshPermissions() permissions { return permissions{0o755, os.Geteuid(), os.Getegid()} }
+
+func permissionsOf(info fs.FileInfo) permissions {
+	status, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return permissions{}
+	}
+	return permissions{status.Mode & 0o7777, int(status.Uid), int(status.Gid)}
+}
+
+// give sets the owner and then the mode, for a change of owner takes setuid away.
+func (p permissions) give(path string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return unwritable(path, err)
+	}
+	if now := permissionsOf(info); now.UID != p.UID || now.GID != p.GID {
+		if err := os.Chown(path, p.UID, p.GID); err != nil {
+			return durable.Explain(err, "cannot change the owner of %s", path)
+		}
+	}
+	return durable.Explain(unix.Chmod(path, p.Mode), "cannot change the mode of %s", path)
+}

@@ -1,0 +1,211 @@
+package file
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/gwe-project/gwe/engine/durable"
+	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/step"
+	"github.com/gwe-project/gwe/engine/value"
+)
+
+// Move is the step type move.
+func Move() step.Type {
+	return step.New(step.About{
+		Name:    "move",
+		Summary: "Move or rename a file, a link or a folder",
+		Doc: `Within a file system it is a rename. To another one the copy is made as copy makes it, put in place, and what was moved is kept
+under a hidden name beside its old place until the undo can no longer be asked for: so until then it takes space on both. A symbolic
+link is moved itself.
+
+to is the new path itself, not the folder to put it in; its folder must exist. Something that is there already is refused unless
+replace is true; then it goes as a whole and is kept for the undo. A file takes the place of a file at once; a folder cannot, and for a
+moment nothing is at the path.
+
+Refused are also a folder on or below which something is mounted, what the undo of an earlier run still needs, and a move of a
+folder into itself.
+
+Undo puts the file or folder itself back, and what was replaced. What somebody else has put there since is left
+alone, and the undo fails.`,
+		Example: "move: { from: /var/lib/app/state.db, to: /srv/app/state.db }\n",
+		Effects: []step.Effect{{Kind: step.Removes, Argument: "from"}, {Kind: step.Writes, Argument: "to"}},
+		Undo:    "moves it back, and puts back what was replaced",
+	}, move{})
+}
+
+type move struct{}
+
+// moveArguments are what a recipe gives.
+type moveArguments struct {
+	From    value.Path `name:"from" required:"true" help:"what to move"`
+	To      value.Path `name:"to" required:"true" help:"its new path"`
+	Replace bool       `name:"replace" default:"false" help:"whether what is there already may be replaced"`
+}
+
+// moveMemo is what the undo needs.
+type moveMemo struct {
+	placement
+	From string `json:"from"`
+	// Trash is the hidden name of what was moved, where it was copied to another file system.
+	Trash string `json:"trash"`
+	// Source is what is moved.
+	Source identity `json:"source"`
+}
+
+// renaming is the placement where a rename is enough.
+func (m moveMemo) renaming() placement {
+	return placement{Path: m.Path, New: m.From, Old: m.Old}
+}
+
+// wantedMove is what is to be moved where.
+type wantedMove struct {
+	from, to      string
+	source, found fs.FileInfo
+}
+
+func (a moveArguments) resolve(machine step.Machine, leased func(string) bool) (want wantedMove, err error) {
+	if want.from, err = absolute(a.From); err != nil {
+		return want, err
+	}
+	if want.to, err = absolute(a.To); err != nil {
+		return want, err
+	}
+	if want.from == "/" {
+		return want, fault.New(fault.Refused, "move-root", "the root of the file system cannot be moved").WithHint("name a path below it")
+	}
+	if want.source, err = lstat(machine, want.from); err != nil {
+		return want, err
+	}
+	if want.source == nil {
+		return want, fault.New(fault.Failed, "move-missing", "there is nothing at %s", want.from).
+			WithHint("see what is there: ls -l %s", filepath.Dir(want.from))
+	}
+	if want.found, err = destination(machine, "move", want.to); err != nil {
+		return want, err
+	}
+	if err := apart(machine, "move", want.from, want.to, want.source, want.found); err != nil {
+		return want, err
+	}
+	if err := movable(machine, leased, "move", want.from, want.source); err != nil || want.found == nil {
+		return want, err
+	}
+	return want, replaceable(machine, leased, "move", want.to, filepath.Base(want.from), want.source, want.found, a.Replace)
+}
+
+// crosses tells whether the new place is on another file system, as far as can be told beforehand.
+func (w wantedMove) crosses(machine step.Machine) bool {
+	folder, err := machine.Stat(filepath.Dir(w.to))
+	if err != nil {
+		return false
+	}
+	here, known := w.source.Sys().(*syscall.Stat_t)
+	there, alsoKnown := folder.Sys().(*syscall.Stat_t)
+	return known && alsoKnown && here.Dev != there.Dev
+}
+
+func (move) Plan(_ context.Context, machine step.Machine, arguments moveArguments) (step.Plan, error) {
+	want, err := arguments.resolve(machine, nil)
+	if err != nil {
+		return step.Plan{}, err
+	}
+	plan := step.Plan{
+		Do:   []string{fmt.Sprintf("move %s to %s", want.from, want.to)},
+		Undo: []string{fmt.Sprintf("move %s back to %s", want.to, want.from)},
+	}
+	if want.crosses(machine) {
+		size, _ := measure(machine, want.from, want.source)
+		plan.Do = append(plan.Do, fmt.Sprintf("which is another file system: copy %s", value.SizeOf(size)))
+		plan.Space = map[string]int64{filepath.Dir(want.to): size}
+	}
+	if want.found != nil {
+		plan.Undo = append(plan.Undo, "put the old "+want.to+" back")
+	}
+	return plan, nil
+}
+
+func (move) Prepare(_ context.Context, run *step.Run, arguments moveArguments) (moveMemo, error) {
+	want, err := arguments.resolve(run.Machine, run.Leased)
+	if err != nil {
+		return moveMemo{}, err
+	}
+	source, err := identityAt(want.from)
+	if err != nil {
+		return moveMemo{}, err
+	}
+	return moveMemo{
+		placement: placementAt(want.to, run, want.found),
+		From:      want.from, Trash: beside(want.from, run, "trash"), Source: source,
+	}, nil
+}
+
+func (move) Do(ctx context.Context, run *step.Run, arguments moveArguments, memo moveMemo) (step.Nothing, error) {
+	if err := ctx.Err(); err != nil {
+		return step.Nothing{}, err
+	}
+	want, err := arguments.resolve(run.Machine, run.Leased)
+	if err != nil {
+		return step.Nothing{}, err
+	}
+	if err = memo.renaming().put(ctx, run); !errors.Is(err, unix.EXDEV) {
+		return step.Nothing{}, err
+	}
+	// What was kept of the old one goes back, and all begins again with a copy.
+	if err := memo.renaming().takeBack(run, "move", memo.From, nil); err != nil {
+		return step.Nothing{}, err
+	}
+	if err := duplicate(ctx, memo.From, memo.New, asItIs, run.Log); err != nil {
+		return step.Nothing{}, err
+	}
+	if err := settle(memo.New, want.source); err != nil {
+		return step.Nothing{}, err
+	}
+	if err := memo.put(ctx, run); err != nil {
+		return step.Nothing{}, err
+	}
+	if err := ctx.Err(); err != nil {
+		return step.Nothing{}, err
+	}
+	return step.Nothing{}, durable.RenameNoReplace(memo.From, memo.Trash)
+}
+
+// Sync has nothing left to do: the copy and the renames were made durable one by one.
+func (move) Sync(context.Context, *step.Run, moveArguments, moveMemo) error { return nil }
+
+// Undo first gives what was moved its old name back, from wherever it is, and then its place to what was replaced.
+func (move) Undo(_ context.Context, run *step.Run, _ moveArguments, memo moveMemo) error {
+	kept, err := lstat(run.Machine, memo.Trash)
+	if err != nil {
+		return err
+	}
+	if kept != nil {
+		if err := durable.RenameNoReplace(memo.Trash, memo.From); err != nil {
+			return err
+		}
+	}
+	there, err := lstat(run.Machine, memo.From)
+	if err != nil {
+		return err
+	}
+	if there == nil {
+		if err := memo.renaming().takeBack(run, "move", memo.From, nil); err != nil {
+			return err
+		}
+	} else if now, err := identityAt(memo.Path); err == nil && now.is(memo.Source) {
+		return fault.New(fault.Failed, "move-changed", "%s cannot go back to %s, where something else is now", memo.Path, memo.From).
+			WithHint("move that away, then run: gwe recover")
+	}
+	return memo.undo(run, "move", nil)
+}
+
+func (move) Leases(_ moveArguments, memo moveMemo) []string { return append(memo.leases(), memo.Trash) }
+
+func (move) Release(_ context.Context, _ *step.Run, _ moveArguments, memo moveMemo) error {
+	return errors.Join(memo.release(), durable.Discard(memo.Trash))
+}

@@ -1,0 +1,113 @@
+package file
+
+import (
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/gwe-project/gwe/engine/durable"
+	"github.com/gwe-project/gwe/engine/fault"
+)
+
+// noteName is the file in Run.Folder that holds the identity of the new file from before it takes its place: undo takes
+// that file away and no other.
+const noteName = "written"
+
+// identity tells a file from every other one: numbers of inodes are used again, but not within one moment.
+type identity struct {
+	Device uint64 `json:"device"`
+	Inode  uint64 `json:"inode"`
+	// Born is when the inode was made, in nanoseconds; 0 where the file system does not say.
+	Born int64 `json:"born"`
+	// Kind, Size and Modified tell it on a file system whose inode numbers do not outlive a mount; a folder has no Size.
+	Kind     uint16 `json:"kind"`
+	Size     uint64 `json:"size,omitempty"`
+	Modified int64  `json:"modified"`
+	// Volatile is true on such a file system.
+	Volatile bool `json:"volatile,omitempty"`
+}
+
+// is tells whether both are the same file.
+func (i identity) is(other identity) bool {
+	if i.Device == other.Device && i.Inode == other.Inode && i.Born == other.Born {
+		return true
+	}
+	return i.Volatile && other.Volatile && i.Kind == other.Kind && i.Size == other.Size && i.Modified == other.Modified
+}
+
+// exfat is EXFAT_SUPER_MAGIC of linux/magic.h.
+const exfat = 0x2011bab0
+
+// identityAt gives the identity of what is at the path.
+func identityAt(path string) (identity, error) {
+	var status unix.Statx_t
+	err := unix.Statx(unix.AT_FDCWD, path, unix.AT_SYMLINK_NOFOLLOW, unix.STATX_BASIC_STATS|unix.STATX_BTIME, &status)
+	if err != nil {
+		return identity{}, durable.Explain(&fs.PathError{Op: "statx", Path: path, Err: err}, "cannot look at %s", path)
+	}
+	found := identity{Device: unix.Mkdev(status.Dev_major, status.Dev_minor), Inode: status.Ino}
+	if status.Mask&unix.STATX_BTIME != 0 {
+		found.Born = status.Btime.Sec*1e9 + int64(status.Btime.Nsec)
+	}
+	found.Kind, found.Modified = status.Mode&unix.S_IFMT, status.Mtime.Sec*1e9+int64(status.Mtime.Nsec)
+	if found.Kind != unix.S_IFDIR {
+		found.Size = status.Size
+	}
+	var system unix.Statfs_t
+	if err := unix.Statfs(filepath.Dir(path), &system); err == nil {
+		found.Volatile = int64(system.Type) == unix.MSDOS_SUPER_MAGIC || int64(system.Type) == exfat
+	}
+	return found, nil
+}
+
+// note writes down which file will take the place.
+func note(folder, fresh string) error {
+	found, err := identityAt(fresh)
+	if err != nil {
+		return err
+	}
+	text, err := json.Marshal(found)
+	if err != nil {
+		return err
+	}
+	return durable.WriteFile(filepath.Join(folder, noteName), text, 0o600)
+}
+
+// placed tells whether there is a note: the new file was ready to take the place.
+func placed(folder string) bool {
+	_, err := os.Lstat(filepath.Join(folder, noteName))
+	return err == nil
+}
+
+// isNoted tells whether what is at the path is the file of the note.
+func isNoted(folder, path string) (bool, error) {
+	text, err := os.ReadFile(filepath.Join(folder, noteName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	var noted identity
+	if err == nil {
+		err = json.Unmarshal(text, &noted)
+	}
+	if err != nil {
+		return false, fault.New(fault.Errored, "write-note-unreadable", "what was noted about the new file cannot be read").WithCause(err)
+	}
+	now, err := identityAt(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil && now.is(noted), err
+}
+
+// forget takes the note away: from now on the number may be another file's.
+func forget(folder string) error {
+	err := os.Remove(filepath.Join(folder, noteName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return durable.Explain(err, "cannot forget the new file")
+}

@@ -1,0 +1,197 @@
+package file
+
+import (
+	"cmp"
+	"context"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/gwe-project/gwe/engine/durable"
+	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/step"
+)
+
+// placement puts something new at a path and takes it away again. It is part of a memo.
+type placement struct {
+	Path string `json:"path"`
+	// New is the hidden name of what is new until it takes its place; "" where the machine is as wanted already.
+	New string `json:"new"`
+	// Old is the hidden name of what was there from then on; "" where nothing was.
+	Old string `json:"old,omitempty"`
+}
+
+// placementAt chooses the names; info is what is at the path now, nil where nothing is.
+func placementAt(path string, run *step.Run, info fs.FileInfo) placement {
+	chosen := placement{Path: path, New: beside(path, run, "new")}
+	if info != nil {
+		chosen.Old = beside(path, run, "old")
+	}
+	return chosen
+}
+
+// destination looks at what is at the path, nil where nothing is, and makes sure that there is a folder to put it in.
+func destination(machine step.Machine, verb, path string) (fs.FileInfo, error) {
+	if path == "/" {
+		return nil, fault.New(fault.Refused, verb+"-root", "nothing can take the place of the root of the file system").
+			WithHint("name a path below it")
+	}
+	info, err := lstat(machine, path)
+	if err != nil || info != nil {
+		return info, err
+	}
+	folder, err := machine.Stat(filepath.Dir(path))
+	if err != nil || !folder.IsDir() {
+		return nil, fault.New(fault.Failed, verb+"-no-folder", "there is no folder %s to write in", filepath.Dir(path)).
+			WithHint("make it in a step before: mkdir: { path: %s, parents: true }", filepath.Dir(path)).WithCause(err)
+	}
+	return nil, nil
+}
+
+// movable refuses what must not be moved out of its place: something is mounted on it, or an undo needs it.
+func movable(machine step.Machine, leased func(string) bool, verb, path string, info fs.FileInfo) error {
+	if info.IsDir() {
+		mounted, err := mountedAt(machine, path, info)
+		if err != nil {
+			return err
+		}
+		if mounted != "" {
+			return fault.New(fault.Refused, verb+"-mount-point", "something is mounted on %s, so %s must stay where it is", mounted, path).
+				WithHint("unmount it first: umount %s", mounted)
+		}
+	}
+	if leased != nil && leased(path) {
+		return fault.New(fault.Refused, "path-leased", "%s is still needed to undo a run", path).
+			WithHint("`gwe runs` marks the runs whose undo is kept; it is given up by the next commit with the same lock")
+	}
+	return nil
+}
+
+// put gives what has the hidden name its place. Where neither side is a folder it takes the place of the old one at once:
+// at every moment the path is the one or the other. A folder cannot be replaced so; for a moment nothing is at the path.
+func (p placement) put(ctx context.Context, run *step.Run) error {
+	if err := note(run.Folder, p.New); err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if p.Old == "" {
+		return durable.RenameNoReplace(p.New, p.Path)
+	}
+	fresh, err := os.Lstat(p.New)
+	if err != nil {
+		return unwritable(p.Path, err)
+	}
+	old, err := os.Lstat(p.Path)
+	if err != nil {
+		return unwritable(p.Path, err)
+	}
+	if fresh.IsDir() || old.IsDir() {
+		if err := durable.RenameNoReplace(p.Path, p.Old); err != nil {
+			return err
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		return durable.RenameNoReplace(p.New, p.Path)
+	}
+	if err := keep(p.Path, p.Old); err != nil {
+		return unwritable(p.Path, err)
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return durable.Rename(p.New, p.Path)
+}
+
+// undo takes away what put has placed and gives the old one its place back, whatever was done of it. What somebody else
+// has put there since is left alone, and the undo fails. same knows what was placed again by other means than its
+// identity; it may be nil.
+func (p placement) undo(run *step.Run, verb string, same func(fs.FileInfo) bool) error {
+	if p.New == "" {
+		return nil
+	}
+	if err := p.takeBack(run, verb, "", same); err != nil {
+		return err
+	}
+	// While the new one has its hidden name, nothing asks for the note.
+	if err := forget(run.Folder); err != nil {
+		return &step.Leftover{Err: err}
+	}
+	if err := durable.Discard(p.New); err != nil {
+		return &step.Leftover{Err: err}
+	}
+	return nil
+}
+
+// takeBack is undo without the tidying up: what is ours at the path is renamed to aside, or where that is "" may be lost.
+func (p placement) takeBack(run *step.Run, verb, aside string, same func(fs.FileInfo) bool) error {
+	found, err := p.look(run.Machine)
+	if err != nil {
+		return err
+	}
+	fresh, now, kept := found.fresh, found.now, found.kept
+	switch {
+	case kept != nil && now != nil && os.SameFile(kept, now),
+		kept != nil && now != nil && fresh != nil && !fresh.IsDir() && !kept.IsDir():
+		return removeFile(p.Old) // the kept one is a second name or a copy: the path was not touched
+	case kept == nil && (now == nil || fresh != nil):
+		return nil // nothing was done, or it was undone already
+	}
+	ours := false
+	if now != nil && fresh == nil && placed(run.Folder) {
+		if ours, err = isNoted(run.Folder, p.Path); err != nil {
+			return err
+		}
+		ours = ours || same != nil && same(now)
+	}
+	switch {
+	case ours && kept != nil && aside == "" && !now.IsDir() && !kept.IsDir():
+		return durable.Rename(p.Old, p.Path)
+	case ours:
+		if err := movable(run.Machine, nil, verb, p.Path, now); err != nil {
+			return err
+		}
+		if err := durable.RenameNoReplace(p.Path, cmp.Or(aside, p.New)); err != nil {
+			return err
+		}
+	case now != nil && (kept != nil || p.Old == "" && placed(run.Folder)):
+		return fault.New(fault.Failed, verb+"-changed", "%s is neither what was there nor what was put there", p.Path).
+			WithHint("see what else writes %s, and put there by hand what belongs there", p.Path)
+	}
+	if kept == nil {
+		return nil
+	}
+	return durable.RenameNoReplace(p.Old, p.Path)
+}
+
+// state is what is at the three names; nil where nothing is.
+type state struct{ fresh, now, kept fs.FileInfo }
+
+func (p placement) look(machine step.Machine) (found state, err error) {
+	if found.fresh, err = lstat(machine, p.New); err != nil {
+		return found, err
+	}
+	if found.now, err = lstat(machine, p.Path); err != nil || p.Old == "" {
+		return found, err
+	}
+	found.kept, err = lstat(machine, p.Old)
+	return found, err
+}
+
+// leases are the paths that undo needs.
+func (p placement) leases() []string {
+	if p.Old == "" {
+		return nil
+	}
+	return []string{p.Old}
+}
+
+// release gives up what was kept.
+func (p placement) release() error {
+	if p.Old == "" {
+		return nil
+	}
+	return durable.Discard(p.Old)
+}

@@ -1,0 +1,137 @@
+package file
+
+import (
+	"context"
+	"io/fs"
+
+	"github.com/gwe-project/gwe/engine/durable"
+	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/step"
+	"github.com/gwe-project/gwe/engine/value"
+)
+
+// Remove is the step type remove.
+func Remove() step.Type {
+	return step.New(step.About{
+		Name:    "remove",
+		Summary: "Remove a file, a link, or a folder with all that is in it",
+		Doc: `The path is renamed to a hidden name beside it, which takes no time and no space; it is deleted for good when the undo can
+no longer be asked for: behind the commit at the end of the run, before it at the next commit. A symbolic link is removed
+itself, never what it points to.
+
+Refused are /, a folder on or below which something is mounted, and what the undo of an earlier run still needs.
+
+Undo renames it back: content, times, owners and links are as before, for it is the same file.`,
+		Example: "remove:\n  path: /etc/firmware/obsolete.conf\n  missing: ok\n",
+		Effects: []step.Effect{{Kind: step.Removes, Argument: "path"}},
+		Undo:    "puts it back",
+		Scalar:  "path",
+	}, remove{})
+}
+
+type remove struct{}
+
+// removeArguments are what a recipe gives.
+type removeArguments struct {
+	Path    value.Path `name:"path" required:"true" help:"what to remove"`
+	Missing string     `name:"missing" enum:"ok,error" default:"error" help:"what it means when nothing is there"`
+}
+
+// removeMemo is what the undo needs.
+type removeMemo struct {
+	Path string `json:"path"`
+	// Trash is the hidden name; "" where nothing was there.
+	Trash string `json:"trash,omitempty"`
+}
+
+// removeOutputs are what later steps may read.
+type removeOutputs struct {
+	Removed bool `name:"removed" help:"whether something was there"`
+}
+
+// find looks at the path and refuses what must not go. It gives no info where nothing is there and that is fine.
+func (a removeArguments) find(machine step.Machine) (path string, info fs.FileInfo, err error) {
+	if path, err = absolute(a.Path); err != nil {
+		return "", nil, err
+	}
+	if path == "/" {
+		return "", nil, fault.New(fault.Refused, "remove-root", "the root of the file system cannot be removed")
+	}
+	if info, err = lstat(machine, path); err != nil {
+		return "", nil, err
+	}
+	if info == nil && a.Missing != "ok" {
+		return "", nil, fault.New(fault.Failed, "remove-missing", "there is nothing at %s", path).
+			WithHint("write missing: ok if that is all right")
+	}
+	if info == nil || !info.IsDir() {
+		return path, info, nil
+	}
+	mounted, err := mountedAt(machine, path, info)
+	if err == nil && mounted != "" {
+		err = fault.New(fault.Refused, "remove-mount-point", "something is mounted on %s, so %s cannot be removed", mounted, path).
+			WithHint("unmount it first: umount %s", mounted)
+	}
+	return path, info, err
+}
+
+func (remove) Plan(_ context.Context, machine step.Machine, arguments removeArguments) (step.Plan, error) {
+	path, info, err := arguments.find(machine)
+	if err != nil {
+		return step.Plan{}, err
+	}
+	if info == nil {
+		return step.Plan{Do: []string{"nothing is at " + path}, Nothing: true}, nil
+	}
+	return step.Plan{Do: []string{"remove " + path}, Undo: []string{"put " + path + " back"}}, nil
+}
+
+func (remove) Prepare(_ context.Context, run *step.Run, arguments removeArguments) (removeMemo, error) {
+	path, info, err := arguments.find(run.Machine)
+	if err != nil || info == nil {
+		return removeMemo{}, err
+	}
+	if run.Leased(path) {
+		return removeMemo{}, fault.New(fault.Refused, "path-leased", "%s is still needed to undo a run", path).
+			WithHint("`gwe runs` marks the runs whose undo is kept; it is given up by the next commit with the same lock")
+	}
+	return removeMemo{Path: path, Trash: beside(path, run, "trash")}, nil
+}
+
+func (remove) Do(ctx context.Context, _ *step.Run, arguments removeArguments, memo removeMemo) (removeOutputs, error) {
+	if err := ctx.Err(); err != nil || memo.Trash == "" {
+		return removeOutputs{}, err
+	}
+	if err := durable.RenameNoReplace(memo.Path, memo.Trash); err != nil {
+		return removeOutputs{}, err
+	}
+	return removeOutputs{Removed: true}, nil
+}
+
+// Sync has nothing left to do: the rename was durable.
+func (remove) Sync(context.Context, *step.Run, removeArguments, removeMemo) error { return nil }
+
+func (remove) Undo(_ context.Context, run *step.Run, _ removeArguments, memo removeMemo) error {
+	if memo.Trash == "" {
+		return nil
+	}
+	kept, err := lstat(run.Machine, memo.Trash)
+	if err != nil || kept == nil {
+		return err
+	}
+	return durable.RenameNoReplace(memo.Trash, memo.Path)
+}
+
+func (remove) Leases(_ removeArguments, memo removeMemo) []string {
+	if memo.Trash == "" {
+		return nil
+	}
+	return []string{memo.Trash}
+}
+
+func (remove) Release(_ context.Context, _ *step.Run, _ removeArguments, memo removeMemo) error {
+	if memo.Trash == "" {
+		return nil
+	}
+	return durable.Discard(memo.Trash)
+}

@@ -1,0 +1,156 @@
+package file
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/step"
+)
+
+func runOf(t *testing.T) *step.Run {
+	return &step.Run{ID: "run", Step: "s", Machine: step.Local{}, Folder: t.TempDir(), Leased: func(string) bool { return false }}
+}
+
+// secondTime is cancelled when it is asked the second time.
+type secondTime struct {
+	context.Context
+	asked bool
+}
+
+func (s *secondTime) Err() error {
+	if s.asked {
+		return context.Canceled
+	}
+	s.asked = true
+	return nil
+}
+
+// TestWriteUndoLeavesWhatOthersDid: what somebody else put at the path is neither removed nor overwritten.
+func TestWriteUndoLeavesWhatOthersDid(t *testing.T) {
+	for name, c := range map[string]struct {
+		old  string
+		done bool
+		// stopped: the new file has its hidden name still.
+		stopped bool
+		undone  bool
+		others  string // replaces what is there; "" removes it
+		want    string
+		fails   bool
+	}{
+		"replaced after do":         {old: "old", done: true, others: "theirs", want: "theirs", fails: true},
+		"replaced after do, new":    {done: true, others: "theirs", want: "theirs", fails: true},
+		"same content after do":     {old: "old", done: true, others: "new", want: "old"},
+		"removed after do":          {old: "old", done: true, want: "old"},
+		"removed after do, new":     {done: true},
+		"made, and do did not come": {others: "theirs", want: "theirs"},
+		"made, and do was stopped":  {stopped: true, others: "theirs", want: "theirs"},
+		"made after undo":           {done: true, undone: true, others: "theirs", want: "theirs"},
+		"replaced after undo":       {old: "old", done: true, undone: true, others: "theirs", want: "theirs"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "file")
+			if c.old != "" {
+				must(t, os.WriteFile(path, []byte(c.old), 0o600))
+			}
+			run, arguments := runOf(t), map[string]any{"path": path, "content": "new"}
+			memo, err := Write().Prepare(t.Context(), run, arguments)
+			must(t, err)
+			if c.done {
+				_, err := Write().Do(t.Context(), run, arguments, memo)
+				must(t, err)
+			}
+			if c.stopped {
+				if _, err := Write().Do(&secondTime{Context: t.Context()}, run, arguments, memo); err == nil {
+					t.Fatal("do was not stopped")
+				}
+			}
+			if c.undone {
+				must(t, Write().Undo(t.Context(), run, arguments, memo))
+			}
+			if _, err := os.Lstat(path); err == nil {
+				// While it has another name, its inode number is not given to the next file.
+				must(t, os.Link(path, filepath.Join(t.TempDir(), "held")))
+				must(t, os.Remove(path))
+			}
+			if c.others != "" {
+				must(t, os.WriteFile(path, []byte(c.others), 0o600))
+			}
+			err = Write().Undo(t.Context(), run, arguments, memo)
+			if (err != nil) != c.fails {
+				t.Errorf("undo: %v", err)
+			}
+			if found := fault.As(err); c.fails && found != nil && found.Code != "write-changed" {
+				t.Errorf("undo: %v", err)
+			}
+			if content, _ := os.ReadFile(path); string(content) != c.want {
+				t.Errorf("the file holds %q, want %q", content, c.want)
+			}
+		})
+	}
+}
+
+// TestUndoFindsARelativePathAgain: recovery does not run where the run did.
+func TestUndoFindsARelativePathAgain(t *testing.T) {
+	for name, arguments := range map[string]map[string]any{
+		"write":  {"path": "file", "content": "new"},
+		"remove": {"path": "file"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			root := t.TempDir()
+			t.Chdir(root)
+			must(t, os.WriteFile("file", []byte("old"), 0o600))
+			tried := map[string]step.Type{"write": Write(), "remove": Remove()}[name]
+			run := runOf(t)
+			memo, err := tried.Prepare(t.Context(), run, arguments)
+			must(t, err)
+			_, err = tried.Do(t.Context(), run, arguments, memo)
+			must(t, err)
+			t.Chdir("/")
+			must(t, tried.Undo(t.Context(), run, arguments, memo))
+			if content, _ := os.ReadFile(filepath.Join(root, "file")); string(content) != "old" {
+				t.Errorf("the file holds %q", content)
+			}
+		})
+	}
+}
+
+// TestRemoveSparesWhatIsMounted: on the folder, below it, of the same file system, and where the path goes by a link.
+func TestRemoveSparesWhatIsMounted(t *testing.T) {
+	root := t.TempDir()
+	folder, mounted := filepath.Join(root, "folder"), filepath.Join(root, "folder", "be low")
+	must(t, os.MkdirAll(mounted, 0o755))
+	must(t, os.Mkdir(filepath.Join(root, "elsewhere"), 0o755))
+	must(t, os.Symlink(root, filepath.Join(root, "alias")))
+	remove := func(path string) error {
+		_, err := Remove().Prepare(t.Context(), runOf(t), map[string]any{"path": path})
+		return err
+	}
+	must(t, remove(folder))
+	must(t, unix.Mount(filepath.Join(root, "elsewhere"), mounted, "", unix.MS_BIND, ""))
+	t.Cleanup(func() { must(t, unix.Unmount(mounted, 0)) })
+	for _, path := range []string{mounted, folder, filepath.Join(root, "alias", "folder"), root} {
+		if found := fault.As(remove(path)); found == nil || found.Code != "remove-mount-point" {
+			t.Errorf("%s: %v", path, found)
+		}
+	}
+	must(t, remove(filepath.Join(root, "elsewhere")))
+	must(t, remove(filepath.Join(root, "alias")))
+}
+
+// watched tells how often it was asked whether it is cancelled.
+type watched struct {
+	context.Context
+	times int
+	asked func(times int)
+}
+
+func (w *watched) Err() error {
+	w.times++
+	w.asked(w.times)
+	return w.Context.Err()
+}

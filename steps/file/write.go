@@ -1,0 +1,212 @@
+package file
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/gwe-project/gwe/engine/durable"
+	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/step"
+	"github.com/gwe-project/gwe/engine/value"
+)
+
+// Write is the step type write.
+func Write() step.Type {
+	return step.New(step.About{
+		Name:    "write",
+		Summary: "Write a file with a given content, mode and owner",
+		Doc: `The new content goes to a hidden file beside the path, is made durable, and is renamed over it: a reader sees the old file
+or the new one, never a part, and other hard links of the old file keep the old content. A file that is already as wanted is
+left alone. The folder must exist. Extended attributes of the old file are not copied.
+
+Refused are a folder and a symbolic link at the path.
+
+Undo puts the old file itself back, with its times and links, or removes the file where there was none. A file that somebody
+else has put there since is left alone, and the undo fails.`,
+		Example: "write:\n  path: /etc/firmware/site.conf\n  content: |\n    site = ${{ host.name }}\n  mode: \"0640\"\n",
+		Effects: []step.Effect{{Kind: step.Writes, Argument: "path"}},
+		Undo:    "puts the old file back, or removes the new one",
+	}, write{})
+}
+
+type write struct{}
+
+// writeArguments are what a recipe gives.
+type writeArguments struct {
+	Path    value.Path `name:"path" required:"true" help:"the file"`
+	Content string     `name:"content" required:"true" secrets:"true" help:"all of its content"`
+	Mode    string     `name:"mode" help:"octal digits in quotes; where it is left out, the old file's, or 0644"`
+	Owner   string     `name:"owner" help:"user:group by name or number; where it is left out, the old file's, or the one gwe runs as"`
+}
+
+// writeMemo is what the undo needs.
+type writeMemo struct{ placement }
+
+// writeOutputs are what later steps may read.
+type writeOutputs struct {
+	Changed bool `name:"changed" help:"whether the file was not as wanted already"`
+}
+
+// wanted is how the file is to be.
+type wanted struct {
+	path     string
+	content  []byte
+	mode     fs.FileMode
+	uid, gid int
+}
+
+// resolve fills in what the arguments leave to the old file; info is nil where there is none.
+func (a writeArguments) resolve(machine step.Machine) (want wanted, info fs.FileInfo, err error) {
+	return resolve(machine, "write", a.Path, a.Mode, a.Owner, []byte(a.Content))
+}
+
+// resolve is shared by the types that write one file; verb starts the codes of its refusals.
+func resolve(machine step.Machine, verb string, path value.Path, mode, owner string, content []byte) (want wanted, info fs.FileInfo, err error) {
+	want = wanted{content: content, mode: 0o644, uid: os.Geteuid(), gid: os.Getegid()}
+	if want.path, err = absolute(path); err != nil {
+		return want, nil, err
+	}
+	if info, err = destination(machine, verb, want.path); err != nil {
+		return want, nil, err
+	}
+	if info != nil {
+		if !info.Mode().IsRegular() {
+			return want, nil, fault.New(fault.Refused, verb+"-not-a-file", "%s is not a regular file", want.path).
+				WithHint("name the file that a symbolic link points to, or remove what is there in a step before")
+		}
+		want.mode = info.Mode() & modeBits
+		want.uid, want.gid = ownerOf(info)
+	}
+	if mode != "" {
+		if want.mode, err = parseMode(mode); err != nil {
+			return want, nil, err
+		}
+	}
+	if owner != "" {
+		if want.uid, want.gid, err = parseOwner(owner); err != nil {
+			return want, nil, err
+		}
+	}
+	return want, info, nil
+}
+
+// satisfied tells whether the file is as wanted already.
+func (w wanted) satisfied(machine step.Machine, info fs.FileInfo) bool {
+	if info == nil || info.Mode()&modeBits != w.mode {
+		return false
+	}
+	if uid, gid := ownerOf(info); uid != w.uid || gid != w.gid {
+		return false
+	}
+	return holdsContent(machine, w.path, info, w.content)
+}
+
+func (write) Plan(_ context.Context, machine step.Machine, arguments writeArguments) (step.Plan, error) {
+	want, info, err := arguments.resolve(machine)
+	if err != nil {
+		return step.Plan{}, err
+	}
+	return want.plan(machine, info), nil
+}
+
+// plan tells what the file will be.
+func (w wanted) plan(machine step.Machine, info fs.FileInfo) step.Plan {
+	if w.satisfied(machine, info) {
+		return step.Plan{Do: []string{w.path + " is as wanted"}, Nothing: true}
+	}
+	plan := step.Plan{Space: map[string]int64{filepath.Dir(w.path): int64(len(w.content))}}
+	plan.Do = []string{fmt.Sprintf("write %s: %d bytes, mode %04o", w.path, len(w.content), w.mode.Perm())}
+	plan.Undo = []string{"put the old " + w.path + " back"}
+	if info == nil {
+		plan.Undo = []string{"remove " + w.path}
+	}
+	return plan
+}
+
+func (write) Prepare(_ context.Context, run *step.Run, arguments writeArguments) (writeMemo, error) {
+	want, info, err := arguments.resolve(run.Machine)
+	if err != nil || want.satisfied(run.Machine, info) {
+		return writeMemo{}, err
+	}
+	return writeMemo{placementAt(want.path, run, info)}, nil
+}
+
+func (write) Do(ctx context.Context, run *step.Run, arguments writeArguments, memo writeMemo) (writeOutputs, error) {
+	if err := ctx.Err(); err != nil || memo.New == "" {
+		return writeOutputs{}, err
+	}
+	want, _, err := arguments.resolve(run.Machine)
+	if err != nil {
+		return writeOutputs{}, err
+	}
+	if err := want.create(memo.New); err != nil {
+		return writeOutputs{}, unwritable(want.path, err)
+	}
+	return writeOutputs{Changed: true}, memo.put(ctx, run)
+}
+
+// create makes the new file under its hidden name, durable.
+func (w wanted) create(path string) error {
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	if _, err := file.Write(w.content); err != nil {
+		return err
+	}
+	if err := file.Chown(w.uid, w.gid); err != nil {
+		return err
+	}
+	// A change of owner clears setuid, so the mode comes last.
+	if err := file.Chmod(w.mode); err != nil {
+		return err
+	}
+	return file.Sync()
+}
+
+// Sync has nothing left to do: content, links and rename were durable one by one.
+func (write) Sync(context.Context, *step.Run, writeArguments, writeMemo) error { return nil }
+
+func (write) Undo(_ context.Context, run *step.Run, arguments writeArguments, memo writeMemo) error {
+	return memo.undo(run, "write", func(now fs.FileInfo) bool {
+		return holdsContent(run.Machine, memo.Path, now, []byte(arguments.Content))
+	})
+}
+
+// holdsContent tells whether the file holds what was to be written: on file systems whose inode numbers do not outlive a
+// mount (vfat), that is how it is known again.
+func holdsContent(machine step.Machine, path string, info fs.FileInfo, content []byte) bool {
+	if !info.Mode().IsRegular() || info.Size() != int64(len(content)) {
+		return false
+	}
+	found, err := machine.ReadFile(path)
+	return err == nil && bytes.Equal(found, content)
+}
+
+func (write) Leases(_ writeArguments, memo writeMemo) []string { return memo.leases() }
+
+func (write) Release(_ context.Context, _ *step.Run, _ writeArguments, memo writeMemo) error {
+	return memo.release()
+}
+
+// removeFile removes a file durably; it is no error if nothing is there.
+func removeFile(path string) error {
+	err := os.Remove(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return unwritable(path, err)
+	}
+	return durable.SyncFolder(filepath.Dir(path))
+}
+
+func unwritable(path string, err error) error {
+	return fault.New(fault.Failed, "file-unwritable", "%s cannot be written", path).WithCause(err)
+}

@@ -1,0 +1,131 @@
+package release
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/step"
+	"github.com/gwe-project/gwe/engine/value"
+)
+
+// LinkTree is the step type link-tree.
+func LinkTree() step.Type {
+	return step.New(step.About{
+		Name:    "link-tree",
+		Summary: "Mirror a tree of the release into the system by links",
+		Doc:     linkTreeDoc,
+		Example: "link-tree:\n  from: [/opt/firmware/current/root]\n  into: /\n  previous: [/opt/firmware/firmware-1/root]\n  releases: /opt/firmware\n",
+		Effects: []step.Effect{{Kind: step.Writes, Argument: "into"}},
+		Undo:    "puts back what was replaced or removed, and removes the new links and folders",
+	}, linkTree{})
+}
+
+const linkTreeDoc = `Every file of the trees in from, links and special files included, gets a link at the same place below into: a symbolic link
+with the file's path as from spells it, or a hard link. So a from that goes through the link to the running release, as in the example,
+makes links that follow every later switch. Folders are made where they are missing, with the mode and owner of those in the tree; folders
+that are there stay as they are, also where they are reached by a symbolic link (/lib, say), which must not lead out of into.
+
+A link that is already right is not touched. What else stands in a link's place is replaced in one moment, and kept under a hidden name
+beside it until the undo can no longer be asked for.
+
+Links into an older release are removed where they are stale: at a place where no tree in from has anything, a symbolic link to the same place
+below a tree in from or previous, or below releases where that does not exist any more, or a hard link of the file that a tree in
+previous has there. They are looked for in the folders that the trees in from and previous have, and nowhere else. Folders stay.
+
+Refused before anything is changed, all of it at once: two trees that want the same place, a file where a folder is wanted and a folder
+where a link is wanted, and a place that leads into a tree itself or out of into. Hard links need one file system.
+
+Undo is exact. A place that somebody else has changed since is left alone, and the undo fails.`
+
+type linkTreeArguments struct {
+	From     []value.Path `name:"from" required:"true" help:"the trees"`
+	Into     value.Path   `name:"into" default:"/" help:"the folder that gets the links"`
+	Links    string       `name:"links" enum:"symbolic,hard" default:"symbolic" help:"the kind of the links"`
+	Previous []value.Path `name:"previous" help:"the trees of the release before, whose links may be stale"`
+	Releases *value.Path  `name:"releases" help:"the folder that holds the releases: links to what does not exist below it are stale too"`
+}
+
+// linkTreeMemo is small: the changes, one by one, are in Run.Folder.
+type linkTreeMemo struct {
+	Changes   int `json:"changes"`
+	Unchanged int `json:"unchanged"`
+}
+
+type linkTreeOutputs struct {
+	Made      int `name:"made" help:"how many links were made where nothing was"`
+	Replaced  int `name:"replaced" help:"how many links took the place of something else"`
+	Removed   int `name:"removed" help:"how many stale links were removed"`
+	Unchanged int `name:"unchanged" help:"how many links were right already"`
+}
+
+type linkTree struct{}
+
+func (linkTree) Plan(ctx context.Context, machine step.Machine, arguments linkTreeArguments) (step.Plan, error) {
+	for _, tree := range arguments.From {
+		if _, err := machine.Stat(string(tree)); err != nil {
+			return step.Plan{
+				Do:   []string{fmt.Sprintf("link what is in %s into %s, once it is there", tree, arguments.Into)},
+				Undo: []string{"put back what was replaced or removed, and remove what was made"},
+			}, nil
+		}
+	}
+	found, err := survey(ctx, machine, arguments)
+	if err != nil {
+		return step.Plan{}, err
+	}
+	if len(found.changes) == 0 {
+		return step.Plan{Do: []string{fmt.Sprintf("leave %s: as it is now, all %d links are right", arguments.Into, found.unchanged)}, Nothing: true}, nil
+	}
+	var plan step.Plan
+	for _, part := range []struct {
+		kind     changeKind
+		do, undo string
+	}{
+		{makeFolder, "make %d folders: %s", "remove %d folders: %s"},
+		{makeLink, "make %d links: %s", "remove %d links: %s"},
+		{replaceByLink, "replace %d files by links: %s", "put back %d files: %s"},
+		{removeStale, "remove %d stale links: %s", "put back %d stale links: %s"},
+	} {
+		if count, names := found.some(part.kind); count > 0 {
+			plan.Do = append(plan.Do, fmt.Sprintf(part.do, count, names))
+			plan.Undo = append(plan.Undo, fmt.Sprintf(part.undo, count, names))
+		}
+	}
+	return plan, nil
+}
+
+func (linkTree) Prepare(ctx context.Context, run *step.Run, arguments linkTreeArguments) (linkTreeMemo, error) {
+	for _, tree := range arguments.From {
+		if info, err := run.Machine.Stat(string(tree)); err != nil || !info.IsDir() {
+			return linkTreeMemo{}, fault.New(fault.Failed, "link-tree-no-tree", "there is no folder %s to link", tree).
+				WithHint("the step that makes it comes before this one").WithCause(err)
+		}
+	}
+	found, err := survey(ctx, run.Machine, arguments)
+	if err != nil {
+		return linkTreeMemo{}, err
+	}
+	found.hide(run)
+	return linkTreeMemo{Changes: len(found.changes), Unchanged: found.unchanged}, found.write(run.Folder)
+}
+
+// some gives the number of changes of a kind, and the names of the first ones.
+func (s *surveyed) some(kind changeKind) (count int, names string) {
+	const shown = 5
+	var first []string
+	for _, one := range s.changes {
+		if one.Kind != kind {
+			continue
+		}
+		if count++; count <= shown {
+			first = append(first, fmt.Sprintf("%q", one.Path))
+		}
+	}
+	names = strings.Join(first, ", ")
+	if count > shown {
+		names += ", ..."
+	}
+	return count, names
+}

@@ -1,0 +1,276 @@
+package release
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/gwe-project/gwe/engine/durable"
+	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/step"
+)
+
+// Do makes the changes, one after the other; Sync makes them durable together. Each one is a rename or an exchange of two
+// names, which a power cut does not split: undo finds every place as it was or as it was to be.
+func (linkTree) Do(ctx context.Context, run *step.Run, _ linkTreeArguments, memo linkTreeMemo) (linkTreeOutputs, error) {
+	if err := ctx.Err(); err != nil {
+		return linkTreeOutputs{}, err
+	}
+	changes, err := memo.changes(run.Folder)
+	if err != nil {
+		return linkTreeOutputs{}, err
+	}
+	outputs := linkTreeOutputs{Unchanged: memo.Unchanged}
+	for i, one := range changes {
+		if err := ctx.Err(); err != nil {
+			return outputs, err
+		}
+		if err := one.do(run.Machine); err != nil {
+			return outputs, err
+		}
+		switch one.Kind {
+		case makeLink:
+			outputs.Made++
+		case replaceByLink:
+			outputs.Replaced++
+		case removeStale:
+			outputs.Removed++
+			run.Log.Info(fmt.Sprintf("removed the stale link %s", one.Path))
+		}
+		if (i+1)%100 == 0 || i+1 == len(changes) {
+			run.Log.Progress(int64(i+1), int64(len(changes)), "links")
+		}
+	}
+	return outputs, nil
+}
+
+func (c change) do(machine step.Machine) error {
+	place, hidden := string(c.Path), string(c.Hidden)
+	if c.Kind == makeFolder {
+		return c.mkdir()
+	}
+	now, err := lookAt(machine, place)
+	if err != nil {
+		return err
+	}
+	if now == nil && c.Old != 0 || now != nil && inodeOf(now) != c.Old {
+		if ours, err := c.isOurs(machine, now, place); err != nil || ours && c.Kind != removeStale {
+			return err // an attempt before this one came so far
+		}
+		return c.changed()
+	}
+	if c.Kind == removeStale {
+		return renameNoReplace(place, hidden)
+	}
+	if err := c.link(hidden); err != nil {
+		return err
+	}
+	if c.Kind == makeLink {
+		return renameNoReplace(hidden, place)
+	}
+	err = unix.Renameat2(unix.AT_FDCWD, hidden, unix.AT_FDCWD, place, unix.RENAME_EXCHANGE)
+	if errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.ENOSYS) {
+		// Without an exchange there is a moment without the name, from which undo finds back.
+		if err := os.Remove(hidden); err != nil {
+			return durable.Explain(err, "cannot remove %s", hidden)
+		}
+		if err := renameNoReplace(place, hidden); err != nil {
+			return err
+		}
+		return c.link(place)
+	}
+	return durable.Explain(err, "cannot replace %s", place)
+}
+
+// mkdir makes a folder like the one in the tree.
+func (c change) mkdir() error {
+	place := string(c.Path)
+	info, err := os.Lstat(string(c.Source))
+	if err != nil {
+		return durable.Explain(err, "cannot look at %s", c.Source)
+	}
+	if err := os.Mkdir(place, 0o700); err != nil {
+		return durable.Explain(err, "cannot make the folder %s", place)
+	}
+	status, ok := info.Sys().(*syscall.Stat_t)
+	if ok {
+		err = os.Lchown(place, int(status.Uid), int(status.Gid))
+	}
+	if errors.Is(err, fs.ErrPermission) {
+		err = nil // who is not root makes folders of its own
+	}
+	if err == nil {
+		err = os.Chmod(place, info.Mode()&(fs.ModePerm|fs.ModeSetuid|fs.ModeSetgid|fs.ModeSticky))
+	}
+	return durable.Explain(err, "cannot give the folder %s its owner and mode", place)
+}
+
+// link makes the new link at a path.
+func (c change) link(path string) error {
+	if c.Hard {
+		return durable.Explain(os.Link(string(c.Source), path), "cannot link %s to %s", path, c.Source)
+	}
+	return durable.Explain(os.Symlink(string(c.Source), path), "cannot link %s to %s", path, c.Source)
+}
+
+// isOurs tells whether what is at a path is the link that this change makes.
+func (c change) isOurs(machine step.Machine, now fs.FileInfo, path string) (bool, error) {
+	switch {
+	case now == nil:
+		return false, nil
+	case c.Hard:
+		return inodeOf(now) == c.File, nil
+	case now.Mode()&fs.ModeSymlink == 0:
+		return false, nil
+	}
+	text, err := machine.ReadLink(path)
+	return text == string(c.Source), durable.Explain(err, "cannot read the link %s", path)
+}
+
+// Undo goes the same way back, in the opposite order. What cannot be undone does not keep the rest from it.
+func (linkTree) Undo(ctx context.Context, run *step.Run, _ linkTreeArguments, memo linkTreeMemo) error {
+	changes, err := memo.changes(run.Folder)
+	if err != nil {
+		return err
+	}
+	var failures []error
+	for _, one := range slices.Backward(changes) {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := one.undo(run.Machine); err != nil {
+			failures = append(failures, err)
+		}
+	}
+	return errors.Join(failures...)
+}
+
+func (c change) undo(machine step.Machine) error {
+	place, hidden := string(c.Path), string(c.Hidden)
+	now, err := lookAt(machine, place)
+	if err != nil {
+		return err
+	}
+	if c.Kind == makeFolder {
+		return c.rmdir(now)
+	}
+	kept, err := lookAt(machine, hidden)
+	if err != nil {
+		return err
+	}
+	ours, err := c.isOurs(machine, now, place)
+	if err != nil {
+		return err
+	}
+	if c.Old == 0 {
+		return c.takeAway(kept, now, ours)
+	}
+	switch {
+	case kept != nil && inodeOf(kept) == c.Old:
+		switch {
+		case now == nil:
+			return renameNoReplace(hidden, place)
+		case ours && c.Kind == replaceByLink:
+			return durable.Explain(os.Rename(hidden, place), "cannot put %s back", place)
+		}
+		return c.changed()
+	case kept != nil: // our own link, which did not get its place
+		if err := os.Remove(hidden); err != nil {
+			return &step.Leftover{Err: durable.Explain(err, "cannot remove %s", hidden)}
+		}
+	}
+	if now == nil || inodeOf(now) != c.Old {
+		return c.changed()
+	}
+	return nil
+}
+
+// takeAway removes a link where nothing was before, unless it never got its place.
+func (c change) takeAway(kept, now fs.FileInfo, ours bool) error {
+	if kept != nil {
+		if err := os.Remove(string(c.Hidden)); err != nil {
+			return &step.Leftover{Err: durable.Explain(err, "cannot remove %s", c.Hidden)}
+		}
+		return nil
+	}
+	switch {
+	case now == nil:
+		return nil
+	case ours:
+		return durable.Explain(os.Remove(string(c.Path)), "cannot remove %s", c.Path)
+	}
+	return c.changed()
+}
+
+// rmdir removes a folder where none was before. Where somebody else has put something into it, it stays.
+func (c change) rmdir(now fs.FileInfo) error {
+	if now == nil || !now.IsDir() {
+		return nil
+	}
+	if err := os.Remove(string(c.Path)); err != nil {
+		return &step.Leftover{Err: fault.New(fault.Failed, "link-tree-folder-left", "the folder %s was made here and is not empty", c.Path).
+			WithHint("see what somebody else has put there: ls -lA %s", c.Path).WithCause(err)}
+	}
+	return nil
+}
+
+func (c change) changed() error {
+	return fault.New(fault.Failed, "link-tree-changed", "%s is neither as it was nor as it was to be: somebody else changed it", c.Path).
+		WithHint("see what else changes %s; what was there before may be %s", c.Path, c.Hidden)
+}
+
+// Sync makes the changes durable with one syncfs of each file system that they touch.
+func (linkTree) Sync(_ context.Context, run *step.Run, _ linkTreeArguments, memo linkTreeMemo) error {
+	changes, err := memo.changes(run.Folder)
+	if err != nil {
+		return err
+	}
+	folders := map[string]bool{}
+	var paths []string
+	for _, one := range changes {
+		if folder := filepath.Dir(string(one.Path)); !folders[folder] {
+			folders[folder] = true
+			paths = append(paths, folder)
+		}
+	}
+	return durable.SyncFileSystems(paths...)
+}
+
+// Release removes what was replaced or removed, and kept until now.
+func (linkTree) Release(ctx context.Context, run *step.Run, _ linkTreeArguments, memo linkTreeMemo) error {
+	changes, err := memo.changes(run.Folder)
+	if err != nil {
+		return err
+	}
+	for _, one := range changes {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if one.Hidden == "" {
+			continue
+		}
+		if err := os.Remove(string(one.Hidden)); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR) {
+			return durable.Explain(err, "cannot remove %s", one.Hidden)
+		}
+	}
+	return nil
+}
+
+// renameNoReplace moves a file to a name that must be free, and leaves it to Sync to make that durable.
+func renameNoReplace(old, new string) error {
+	err := unix.Renameat2(unix.AT_FDCWD, old, unix.AT_FDCWD, new, unix.RENAME_NOREPLACE)
+	if errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.ENOSYS) {
+		return durable.RenameNoReplace(old, new)
+	}
+	if err != nil {
+		return durable.Explain(&os.LinkError{Op: "rename", Old: old, New: new, Err: err}, "cannot rename %s to %s", old, new)
+	}
+	return nil
+}

@@ -1,0 +1,178 @@
+package release
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/gwe-project/gwe/engine/durable"
+	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/step"
+	"github.com/gwe-project/gwe/engine/value"
+)
+
+// Prune is the step type prune.
+func Prune() step.Type {
+	return step.New(step.About{
+		Name:    "prune",
+		Summary: "Remove old releases",
+		Doc:     pruneDoc,
+		Example: "prune: { dir: /opt/firmware, keep: 2, protect: [current, failsafe] }\n",
+		Effects: []step.Effect{{Kind: step.Removes, Argument: "dir"}},
+		Undo:    "puts the removed releases back",
+	}, prune{})
+}
+
+const pruneDoc = `A release is a folder in dir whose name does not start with a dot. Links and files are no releases and stay.
+
+The newest keep releases stay, by the time at which their folders were made on this machine (times inside a package say
+nothing about that; where the file system does not keep the time of creation, the time of the last change of the folder's own entry counts).
+So does every name in protect, with what it leads to where it is a link, over any number of links; and what the undo of this
+run or of an earlier one still needs, and, whatever protect says, failsafe. A protected link that leads nowhere is refused: something is wrong that a person should see first.
+
+A release is moved out of the way at once, to a hidden name in dir, and deleted when its undo can no longer be asked for.
+Until then undo moves it back.`
+
+type pruneArguments struct {
+	Dir     value.Path `name:"dir" required:"true" help:"the folder that holds the releases"`
+	Keep    int        `name:"keep" required:"true" help:"how many of the newest releases stay, 1 or more"`
+	Protect []string   `name:"protect" default:"[current, failsafe]" help:"names in dir that stay, with what they link to"`
+}
+
+type pruneMemo struct {
+	Dir string `json:"dir"`
+	// Victims and Kept are names in Dir.
+	Victims []victim `json:"victims"`
+	Kept    []string `json:"kept"`
+}
+
+// victim is a release that goes, and the name in the same folder that it gets until it is deleted.
+type victim struct {
+	Name  string `json:"name"`
+	Trash string `json:"trash"`
+}
+
+type pruneOutputs struct {
+	Removed []string `name:"removed" help:"the names of the releases that were removed, newest first"`
+	Kept    []string `name:"kept" help:"the names of the releases that stay, newest first"`
+}
+
+type prune struct{}
+
+// Plan cannot ask what an undo needs, so it may name more than will be removed.
+func (prune) Plan(_ context.Context, machine step.Machine, arguments pruneArguments) (step.Plan, error) {
+	dir, removed, kept, err := choose(machine, arguments, func(string) bool { return false })
+	if err != nil {
+		return step.Plan{}, err
+	}
+	if len(removed) == 0 {
+		return step.Plan{Do: []string{fmt.Sprintf("keep all releases in %s: %s", dir, listed(kept))}, Nothing: true}, nil
+	}
+	return step.Plan{
+		Do:   []string{fmt.Sprintf("remove from %s: %s (as it is now; keeping %s)", dir, listed(removed), listed(kept))},
+		Undo: []string{"put back " + listed(removed)},
+	}, nil
+}
+
+func (prune) Prepare(_ context.Context, run *step.Run, arguments pruneArguments) (pruneMemo, error) {
+	dir, removed, kept, err := choose(run.Machine, arguments, run.Leased)
+	memo := pruneMemo{Dir: dir, Kept: kept}
+	for _, name := range removed {
+		memo.Victims = append(memo.Victims, victim{Name: name, Trash: durable.Prefix + "trash-" + rand.Text()})
+	}
+	return memo, err
+}
+
+func (prune) Do(ctx context.Context, run *step.Run, _ pruneArguments, memo pruneMemo) (pruneOutputs, error) {
+	if err := ctx.Err(); err != nil {
+		return pruneOutputs{}, err
+	}
+	outputs := pruneOutputs{Kept: memo.Kept}
+	for i, one := range memo.Victims {
+		if err := ctx.Err(); err != nil {
+			return outputs, err
+		}
+		err := durable.RenameNoReplace(filepath.Join(memo.Dir, one.Name), filepath.Join(memo.Dir, one.Trash))
+		if err != nil {
+			return outputs, err
+		}
+		run.Log.Info("removed " + one.Name)
+		run.Log.Progress(int64(i+1), int64(len(memo.Victims)), "releases")
+		outputs.Removed = append(outputs.Removed, one.Name)
+	}
+	return outputs, nil
+}
+
+func (prune) Undo(ctx context.Context, _ *step.Run, _ pruneArguments, memo pruneMemo) error {
+	var failures []error
+	for _, one := range slices.Backward(memo.Victims) {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		trash := filepath.Join(memo.Dir, one.Trash)
+		if _, err := os.Lstat(trash); errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err := durable.RenameNoReplace(trash, filepath.Join(memo.Dir, one.Name)); err != nil {
+			failures = append(failures, err)
+		}
+	}
+	return errors.Join(failures...)
+}
+
+// Release deletes what was removed.
+func (prune) Release(ctx context.Context, _ *step.Run, _ pruneArguments, memo pruneMemo) error {
+	for _, one := range memo.Victims {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := durable.Discard(filepath.Join(memo.Dir, one.Trash)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Sync has nothing to do: every change above is durable when it returns.
+func (prune) Sync(context.Context, *step.Run, pruneArguments, pruneMemo) error { return nil }
+
+// choose tells which releases go and which stay, newest first.
+func choose(machine step.Machine, arguments pruneArguments, leased func(path string) bool) (dir string, removed, kept []string, err error) {
+	if arguments.Keep < 1 {
+		return "", nil, nil, fault.New(fault.Refused, "prune-keep", "keep is %d, and at least one release must stay", arguments.Keep).
+			WithHint("say keep: 1, or use remove for a release that nobody needs")
+	}
+	if dir, err = absolute(arguments.Dir); err != nil {
+		return "", nil, nil, err
+	}
+	releases, err := releasesIn(machine, dir)
+	if err != nil {
+		return "", nil, nil, err
+	}
+	// The failsafe is what is left when all else is gone.
+	safe, err := protected(machine, dir, append(slices.Clone(arguments.Protect), failsafeName))
+	if err != nil {
+		return "", nil, nil, err
+	}
+	for i, one := range releases {
+		if i < arguments.Keep || safe.holds(one) || leased(filepath.Join(dir, one.name)) {
+			kept = append(kept, one.name)
+		} else {
+			removed = append(removed, one.name)
+		}
+	}
+	return dir, removed, kept, nil
+}
+
+func listed(names []string) string {
+	if len(names) == 0 {
+		return "none"
+	}
+	return strings.Join(names, ", ")
+}

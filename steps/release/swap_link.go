@@ -1,0 +1,132 @@
+package release
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/gwe-project/gwe/engine/durable"
+	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/step"
+	"github.com/gwe-project/gwe/engine/value"
+)
+
+// SwapLink is the step type swap-link.
+func SwapLink() step.Type {
+	return step.New(step.About{
+		Name:    "swap-link",
+		Summary: "Point a symbolic link at another release, at once",
+		Doc:     swapLinkDoc,
+		Example: "swap-link: { link: /opt/firmware/current, to: /opt/firmware/firmware-2 }\n",
+		Effects: []step.Effect{{Kind: step.Swaps, Argument: "link"}},
+		Undo:    "points the link back, or removes it where there was none",
+	}, swapLink{})
+}
+
+const swapLinkDoc = `A new link is made beside the old one and renamed over it, and the folder is synced: whoever follows the link finds the
+old target or the new one, at every moment, and after a power cut too.
+
+Where the target lies in the link's own folder the link holds its bare name, so that the folder can be moved or mounted
+elsewhere; else it holds the absolute path. The target must exist. A folder or a file in the link's place is refused.
+
+Undo gives back exactly the old link, its text, owner and time; where there was none, it removes the link. A link that somebody
+else has changed since is left alone, and the undo fails. As long as the undo may be asked for, prune keeps the
+old target.`
+
+type swapLinkArguments struct {
+	Link value.Path `name:"link" required:"true" help:"the symbolic link; it is made where it is missing"`
+	To   value.Path `name:"to" required:"true" help:"where it is to point"`
+}
+
+// swapLinkMemo is the old link, and the names that do uses.
+type swapLinkMemo struct {
+	Link string `json:"link"`
+	// Text is what the new link holds.
+	Text string `json:"text"`
+	// Temporary is the name under which a link is made before it gets its own.
+	Temporary string `json:"temporary"`
+	// Found, OldText, Owner, Group and Modified are the old link.
+	Found    bool      `json:"found"`
+	OldText  string    `json:"old-text,omitempty"`
+	Owner    int       `json:"owner,omitempty"`
+	Group    int       `json:"group,omitempty"`
+	Modified time.Time `json:"modified,omitzero"`
+	// OldTarget is where the old link leads.
+	OldTarget string `json:"old-target,omitempty"`
+}
+
+type swapLink struct{}
+
+func (swapLink) Plan(_ context.Context, machine step.Machine, arguments swapLinkArguments) (step.Plan, error) {
+	link, text, err := placed(arguments)
+	if err != nil {
+		return step.Plan{}, err
+	}
+	old, found, err := readLink(machine, link, "swap-link-not-a-link")
+	switch {
+	case err != nil:
+		return step.Plan{}, err
+	case !found:
+		return step.Plan{
+			Do:   []string{fmt.Sprintf("point %s at %s (there is no such link now)", link, text)},
+			Undo: []string{"remove " + link},
+		}, nil
+	case old == text:
+		return step.Plan{Do: []string{fmt.Sprintf("leave %s pointing at %s", link, text)}, Nothing: true}, nil
+	}
+	return step.Plan{
+		Do:   []string{fmt.Sprintf("point %s at %s (now %s)", link, text, old)},
+		Undo: []string{fmt.Sprintf("point %s back at %s", link, old)},
+	}, nil
+}
+
+func (swapLink) Prepare(_ context.Context, run *step.Run, arguments swapLinkArguments) (swapLinkMemo, error) {
+	link, text, err := placed(arguments)
+	if err != nil {
+		return swapLinkMemo{}, err
+	}
+	to, err := absolute(arguments.To)
+	if err != nil {
+		return swapLinkMemo{}, err
+	}
+	if _, err := run.Machine.Stat(to); err != nil {
+		return swapLinkMemo{}, fault.New(fault.Failed, "swap-link-no-target", "%s cannot point at %s, which is not there", link, to).
+			WithHint("the step that makes it comes before this one; see what is there: ls -l %s", filepath.Dir(to)).WithCause(err)
+	}
+	memo := swapLinkMemo{Link: link, Text: text, Temporary: filepath.Join(filepath.Dir(link), durable.Prefix+"link-"+rand.Text())}
+	if memo.OldText, memo.Found, err = readLink(run.Machine, link, "swap-link-not-a-link"); err != nil || !memo.Found {
+		return memo, err
+	}
+	info, err := run.Machine.Lstat(link)
+	if err != nil {
+		return memo, durable.Explain(err, "cannot look at %s", link)
+	}
+	memo.Modified = info.ModTime()
+	if status, ok := info.Sys().(*syscall.Stat_t); ok {
+		memo.Owner, memo.Group = int(status.Uid), int(status.Gid)
+	}
+	// Where the old text is unclear, the link can be put back all the same, and there is nothing to keep.
+	memo.OldTarget, _ = targetOf(run.Machine, link, memo.OldText)
+	return memo, nil
+}
+
+// placed gives the link's absolute path, and the text that it is to hold.
+func placed(arguments swapLinkArguments) (link, text string, err error) {
+	if link, err = absolute(arguments.Link); err != nil {
+		return "", "", err
+	}
+	to, err := absolute(arguments.To)
+	switch {
+	case err != nil:
+		return "", "", err
+	case to == link:
+		return "", "", fault.New(fault.Refused, "swap-link-to-itself", "%s cannot point at itself", link).
+			WithHint("to names the release")
+	case filepath.Dir(to) == filepath.Dir(link):
+		return link, filepath.Base(to), nil
+	}
+	return link, to, nil
+}

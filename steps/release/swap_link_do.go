@@ -1,0 +1,130 @@
+package release
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/gwe-project/gwe/engine/durable"
+	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/step"
+)
+
+// Do makes the new link and renames it over the old one.
+func (swapLink) Do(ctx context.Context, run *step.Run, _ swapLinkArguments, memo swapLinkMemo) (step.Nothing, error) {
+	if err := ctx.Err(); err != nil {
+		return step.Nothing{}, err
+	}
+	text, found, err := readLink(run.Machine, memo.Link, "swap-link-not-a-link")
+	switch {
+	case err != nil:
+		return step.Nothing{}, err
+	case found && text == memo.Text:
+		return step.Nothing{}, nil
+	case found != memo.Found || text != memo.OldText:
+		return step.Nothing{}, changed(memo, text, found)
+	}
+	if err := makeTemporary(memo, memo.Text); err != nil {
+		return step.Nothing{}, err
+	}
+	if err := ctx.Err(); err != nil {
+		return step.Nothing{}, err
+	}
+	if !memo.Found {
+		return step.Nothing{}, durable.RenameNoReplace(memo.Temporary, memo.Link)
+	}
+	return step.Nothing{}, durable.Rename(memo.Temporary, memo.Link)
+}
+
+// Undo gives back the old link.
+func (swapLink) Undo(_ context.Context, run *step.Run, _ swapLinkArguments, memo swapLinkMemo) error {
+	// A temporary link that stays is a leftover only where the link itself is as it was.
+	stray := removeTemporary(memo)
+	text, found, err := readLink(run.Machine, memo.Link, "swap-link-not-a-link")
+	switch {
+	case err != nil:
+		return err
+	case found == memo.Found && text == memo.OldText:
+		if stray != nil {
+			return &step.Leftover{Err: stray}
+		}
+		return nil
+	case found && text != memo.Text:
+		return changed(memo, text, found)
+	case !memo.Found:
+		return remove(memo.Link)
+	}
+	if err := makeTemporary(memo, memo.OldText); err != nil {
+		return err
+	}
+	if err := restoreAttributes(memo); err != nil {
+		return err
+	}
+	return durable.Rename(memo.Temporary, memo.Link)
+}
+
+// Sync has nothing to do: every change above is durable when it returns.
+func (swapLink) Sync(context.Context, *step.Run, swapLinkArguments, swapLinkMemo) error { return nil }
+
+// Leases is the old target, which the undo points the link back to.
+func (swapLink) Leases(_ swapLinkArguments, memo swapLinkMemo) []string {
+	if memo.OldTarget == "" {
+		return nil
+	}
+	return []string{memo.OldTarget}
+}
+
+// changed is the error of a link that is neither as it was nor as we make it.
+func changed(memo swapLinkMemo, text string, found bool) error {
+	now, was := "is gone", "was not there"
+	if found {
+		now = "points at " + text
+	}
+	if memo.Found {
+		was = "pointed at " + memo.OldText
+	}
+	return fault.New(fault.Failed, "swap-link-changed", "%s %s now, but %s, and was to point at %s: somebody else changed it", memo.Link, now, was, memo.Text).
+		WithHint("see what else changes %s; point it by hand where it belongs", memo.Link)
+}
+
+// makeTemporary makes a link beside the one that it will replace.
+func makeTemporary(memo swapLinkMemo, text string) error {
+	if err := removeTemporary(memo); err != nil {
+		return err
+	}
+	if err := os.Symlink(text, memo.Temporary); err != nil {
+		return durable.Explain(err, "cannot make a link in %s", filepath.Dir(memo.Link))
+	}
+	return durable.SyncFolder(filepath.Dir(memo.Link))
+}
+
+func removeTemporary(memo swapLinkMemo) error {
+	if _, err := os.Lstat(memo.Temporary); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return remove(memo.Temporary)
+}
+
+func remove(link string) error {
+	if err := os.Remove(link); err != nil {
+		return durable.Explain(err, "cannot remove %s", link)
+	}
+	return durable.SyncFolder(filepath.Dir(link))
+}
+
+// restoreAttributes gives the temporary link the owner and the time of the old one.
+func restoreAttributes(memo swapLinkMemo) error {
+	err := os.Lchown(memo.Temporary, memo.Owner, memo.Group)
+	if errors.Is(err, fs.ErrPermission) {
+		err = nil // who is not root could not have changed another's link, and makes its own
+	}
+	if err == nil {
+		times := []unix.Timespec{{Nsec: unix.UTIME_OMIT}, unix.NsecToTimespec(memo.Modified.UnixNano())}
+		err = unix.UtimesNanoAt(unix.AT_FDCWD, memo.Temporary, times, unix.AT_SYMLINK_NOFOLLOW)
+	}
+	return durable.Explain(err, "cannot give back the owner and the time of %s", memo.Link)
+}

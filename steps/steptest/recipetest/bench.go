@@ -1,0 +1,166 @@
+package recipetest
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/gwe-project/gwe/engine"
+	"github.com/gwe-project/gwe/engine/journal"
+	"github.com/gwe-project/gwe/engine/step"
+	"github.com/gwe-project/gwe/engine/tasklog"
+)
+
+// Bench is a machine's gwe: a state folder and a catalog.
+type Bench struct {
+	testing.TB
+	// State is the state folder.
+	State   string
+	catalog step.Catalog
+	// said is the log of all runs.
+	said lines
+}
+
+// New makes a bench with a state folder of its own.
+func New(t testing.TB, catalog step.Catalog) *Bench {
+	t.Helper()
+	return &Bench{TB: t, State: filepath.Join(t.TempDir(), "state"), catalog: catalog}
+}
+
+// Run runs the recipe in a file, undisturbed.
+func (b *Bench) Run(file string, inputs map[string]string) engine.Result {
+	b.Helper()
+	result, err := b.engine(nil).Run(context.Background(), b.load(file), given(inputs))
+	if err != nil {
+		b.Fatalf("the run did not begin: %v", err)
+	}
+	return result
+}
+
+// WantExit runs the recipe, which must end with that exit code.
+func (b *Bench) WantExit(code int, file string, inputs map[string]string) engine.Result {
+	b.Helper()
+	result := b.Run(file, inputs)
+	if result.ExitCode() != code {
+		b.Fatalf("%s ended as %q with exit code %d, want %d: %v; %v\n%s", filepath.Base(file), result.Status, result.ExitCode(), code, result.Err, result.Others, b.said.text())
+	}
+	return result
+}
+
+// Recover finishes what earlier runs left, which must succeed.
+func (b *Bench) Recover() {
+	b.Helper()
+	if _, err := b.engine(nil).Recover(context.Background()); err != nil {
+		b.Fatalf("recovery: %v", err)
+	}
+}
+
+// Kill runs the recipe and kills gwe when it is about to write the record of that number, or, with behind, when it has
+// just written it. It tells whether the run came that far, and whether it committed.
+func (b *Bench) Kill(record int, behind bool, file string, inputs map[string]string) (died, committed bool) {
+	b.Helper()
+	program := b.load(file)
+	end := &mortal{at: record, behind: behind}
+	func() {
+		defer func() {
+			switch thrown := recover(); thrown.(type) {
+			case nil:
+			case death:
+				died = true
+			default:
+				panic(thrown)
+			}
+		}()
+		_, _ = b.engine(end).Run(context.Background(), program, given(inputs))
+	}()
+	return died, end.committed
+}
+
+// KillEverywhere kills the recipe at every record, before and behind it. arrange makes the machine as it was; check is
+// called after the recovery, and is told whether the run had committed.
+func (b *Bench) KillEverywhere(file string, inputs map[string]string, arrange func(), check func(committed bool)) (kills int) {
+	b.Helper()
+	for record, died := 1, true; died; record++ {
+		for _, behind := range []bool{false, true} {
+			arrange()
+			var committed bool
+			died, committed = b.Kill(record, behind, file, inputs)
+			if !died {
+				break
+			}
+			kills++
+			b.Recover()
+			check(committed)
+			if b.Failed() {
+				b.Fatalf("(killed at record %d, behind it: %v)\n%s", record, behind, b.said.text())
+			}
+		}
+	}
+	return kills
+}
+
+func (b *Bench) engine(end *mortal) *engine.Engine {
+	made := &engine.Engine{State: engine.State{Folder: b.State}, Catalog: b.catalog, Machine: step.Local{}, Sink: &b.said, Version: "test"}
+	if end != nil {
+		made.Journals = func(w journal.Writer) journal.Writer {
+			end.Writer = w
+			return end
+		}
+	}
+	return made
+}
+
+func (b *Bench) load(file string) *engine.Program {
+	b.Helper()
+	source, err := os.ReadFile(file)
+	if err != nil {
+		b.Fatal(err)
+	}
+	program, diagnostics := engine.Load(file, source, b.catalog)
+	if program == nil {
+		var text strings.Builder
+		_ = diagnostics.Render(&text, func(string) []byte { return source })
+		b.Fatalf("the recipe is invalid:\n%s", text.String())
+	}
+	return program
+}
+
+func given(inputs map[string]string) engine.Inputs {
+	all := engine.Inputs{}
+	for name, text := range inputs {
+		all[name] = engine.Given{Value: text} // as from a file: secrets may come so
+	}
+	return all
+}
+
+// lines keep what the log says, for the report of a failed test.
+type lines struct {
+	mutex sync.Mutex
+	said  []string
+}
+
+// Handle takes an event. A run that was killed may still have a goroutine that says something.
+func (l *lines) Handle(event tasklog.Event) {
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	if event.Text != "" {
+		l.said = append(l.said, event.Text)
+	}
+}
+
+// Said gives the log of all runs.
+func (b *Bench) Said() string {
+	b.said.mutex.Lock()
+	defer b.said.mutex.Unlock()
+	return strings.Join(b.said.said, "\n")
+}
+
+// text gives the last lines.
+func (l *lines) text() string {
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	return strings.Join(l.said[max(0, len(l.said)-40):], "\n")
+}

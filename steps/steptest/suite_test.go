@@ -1,0 +1,122 @@
+package steptest_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/gwe-project/gwe/engine/step"
+	"github.com/gwe-project/gwe/steps/steptest"
+)
+
+func TestMain(m *testing.M) { steptest.Main(m, typeElsewhere()) }
+
+// typeElsewhere gives, in the other process of an undo, the type with the flaw that the environment names.
+func typeElsewhere() step.Type { return trialType(os.Getenv("GWE_TRIAL_FLAW")) }
+
+func suiteOf(tried step.Type) steptest.Suite {
+	return steptest.Suite{Type: tried, Forget: []string{"package"}, Arrange: arrangeTrial}
+}
+
+func arrangeTrial(t testing.TB, root string) map[string]any {
+	t.Helper()
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	dir := filepath.Join(root, "dir")
+	must(os.MkdirAll(filepath.Join(dir, "sub"), 0o755))
+	must(os.WriteFile(filepath.Join(root, "package"), []byte("content"), 0o644))
+	must(os.WriteFile(filepath.Join(root, "bystander"), nil, 0o644))
+	file := filepath.Join(dir, "file")
+	must(os.WriteFile(file, []byte("old"), 0o640))
+	must(os.Link(file, filepath.Join(dir, "sub", "same")))
+	must(unix.Setxattr(file, "user.note", []byte("kept"), 0))
+	must(os.Chtimes(file, time.Time{}, time.Unix(1234567890, 123456789)))
+	return map[string]any{"dir": dir, "from": filepath.Join(root, "package")}
+}
+
+func TestSoundTypePasses(t *testing.T) { steptest.Run(t, suiteOf(trialType(""))) }
+
+// TestBrokenTypes: each flaw is caught by the check whose promise it breaks.
+func TestBrokenTypes(t *testing.T) {
+	for flaw, caught := range map[string]string{
+		"about-name":          "about",
+		"about-summary":       "about",
+		"about-doc":           "about",
+		"about-example":       "about",
+		"about-effect":        "about",
+		"about-scalar":        "about",
+		"about-help":          "about",
+		"plan-writes":         "plan has no effect",
+		"plan-runs":           "plan has no effect",
+		"plan-nothing":        "plan has no effect",
+		"plan-silent":         "plan has no effect",
+		"plan-lines":          "plan has no effect",
+		"plan-outputs":        "plan has no effect",
+		"prepare-writes":      "prepare changes nothing",
+		"do-nothing":          "do has declared effects only",
+		"do-strays":           "do has declared effects only",
+		"do-absent-output":    "do has declared effects only",
+		"lease-relative":      "do has declared effects only",
+		"verify-wrong":        "do has declared effects only",
+		"do-deaf":             "do stopped at any moment",
+		"do-misnames":         "do stopped at any moment",
+		"do-leaves-process":   "do stopped at any moment",
+		"undo-leaves-staging": "do stopped at any moment",
+		"undo-nothing":        "undo after do",
+		"undo-mode":           "undo after do",
+		"undo-owner":          "undo after do",
+		"undo-time":           "undo after do",
+		"undo-attribute":      "undo after do",
+		"undo-copies":         "undo after do",
+		"undo-stranger-time":  "undo after do",
+		"no-undo-acts":        "undo after do",
+		"undo-wants-do":       "undo after no do",
+		"undo-twice":          "undo twice",
+		"undo-forgets-half":   "undo stopped at any moment",
+		"undo-wants-package":  "undo in another process",
+		"memory":              "undo in another process",
+		"release-nothing":     "release",
+		"release-once":        "release",
+		"release-too-much":    "release",
+		"release-half":        "release stopped at any moment",
+	} {
+		t.Run(flaw, func(t *testing.T) {
+			t.Setenv("GWE_TRIAL_FLAW", flaw)
+			if findings := steptest.Findings(t, caught, suiteOf(trialType(flaw))); len(findings) == 0 {
+				t.Errorf("the check %q does not catch it", caught)
+			} else {
+				t.Log(findings[0])
+			}
+		})
+	}
+}
+
+func TestWrongSuites(t *testing.T) {
+	idle := suiteOf(trialType(""))
+	idle.Idle = true
+	forgetful := suiteOf(trialType(""))
+	forgetful.Forget = []string{"elsewhere"}
+	unknown := suiteOf(trialType("about-name"))
+	for name, tried := range map[string]struct {
+		suite steptest.Suite
+		check string
+	}{
+		"idle but acts":            {idle, "do has declared effects only"},
+		"forgets what is not":      {forgetful, "undo in another process"},
+		"type that Main has not":   {unknown, "undo in another process"},
+		"idle but plan says other": {idle, "plan has no effect"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if findings := steptest.Findings(t, tried.check, tried.suite); len(findings) == 0 {
+				t.Errorf("the check %q does not catch it", tried.check)
+			}
+		})
+	}
+}

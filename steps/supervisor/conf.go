@@ -1,0 +1,254 @@
+package supervisor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"slices"
+
+	"github.com/gwe-project/gwe/engine/durable"
+	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/step"
+	"github.com/gwe-project/gwe/engine/value"
+)
+
+// Conf is the step type supervisor-conf.
+func Conf() step.Type {
+	return step.New(step.About{
+		Name:    "supervisor-conf",
+		Summary: "Make an app's supervisor.conf a program of supervisord",
+		Doc:     confDoc,
+		Example: "supervisor-conf: { app: counter, from: /opt/counter/supervisor.conf }\n",
+		Effects: []step.Effect{{Kind: step.Writes, Argument: "into"}},
+		Undo:    "puts the old file back, and the program to work that it describes",
+	}, conf{})
+}
+
+const confDoc = `The app's file has exactly one section, [supervisord]. It becomes [program:APP] in INTO/APP.conf, written all or nothing. The
+app's own options come first; those it leaves open get these values: stdout_logfile=/var/log/APP.log, redirect_stderr=true,
+stdout_logfile_maxbytes=200KB, stdout_logfile_backups=1, and command=command, a placeholder that fails.
+
+A second section, an option that is given twice, control characters, and names that could be a path or mean something
+to supervisord are refused. A file that is already as wanted is not touched.
+
+The step only writes the file: action: update of the step supervisor, in a step behind it, puts it to work.
+
+Undo gives back the very file that was there, or removes the new one, and then lets supervisord read its files again: the app's
+group gets its old configuration back, or is removed where there was none, and its programs their old states. Undos run newest
+first, so when the undo of that update runs, the new file is still there; this undo comes after it. Where no supervisord
+could be reached when the step began, the undo is for the file alone. A file that somebody else has
+changed since is left alone, and the undo fails.`
+
+type confArguments struct {
+	App        string         `name:"app" required:"true" help:"the program's name, and the file's"`
+	From       value.Path     `name:"from" required:"true" help:"the app's supervisor.conf"`
+	Into       value.Path     `name:"into" default:"/etc/supervisor/conf.d" help:"the folder that supervisord's [include] names"`
+	Server     value.URL      `name:"server" default:"unix:///var/run/supervisor.sock" help:"unix:///SOCKET or http://HOST:PORT/RPC2, for the undo"`
+	Username   string         `name:"username" help:"as supervisord's [unix_http_server] or [inet_http_server] has it"`
+	Password   value.Secret   `name:"password" help:"the password that goes with it"`
+	Wait       value.Duration `name:"wait" default:"60s" help:"how long the undo waits for the program's state"`
+	RPCTimeout value.Duration `name:"rpc-timeout" default:"60s" help:"how long one call may take"`
+	Attempts   int            `name:"attempts" default:"3" help:"how often the undo tries a call while supervisord cannot be reached, 1 to 100"`
+}
+
+// confMemo is what the undo needs.
+type confMemo struct {
+	File placement `json:"file"`
+	// Reached tells that there was a daemon, which had what Before shows.
+	Reached bool    `json:"reached"`
+	Before  picture `json:"before,omitzero"`
+}
+
+type confOutputs struct {
+	Path    value.Path `name:"path" help:"the file"`
+	Changed bool       `name:"changed" help:"whether the file was not as wanted already"`
+}
+
+type conf struct{}
+
+// largestConf bounds an app's supervisor.conf.
+const largestConf = 1 << 20
+
+func (a confArguments) open() (*daemon, error) {
+	return connection{server: a.Server, username: a.Username, password: a.Password, limit: a.RPCTimeout, attempts: a.Attempts, patience: a.Wait}.open()
+}
+
+// resolve gives the file that is wanted and its content, and whether it is so already.
+func (a confArguments) resolve(machine step.Machine) (path string, content []byte, satisfied, exists bool, err error) {
+	if err := checkApp(a.App); err != nil {
+		return "", nil, false, false, err
+	}
+	path = filepath.Join(string(a.Into), a.App+".conf")
+	if folder, err := machine.Stat(string(a.Into)); err != nil || !folder.IsDir() {
+		return path, nil, false, false, fault.New(fault.Failed, "supervisor-conf-no-folder", "there is no folder %s for the file", a.Into).
+			WithHint("is supervisord installed? its supervisord.conf names the folder in [include]").WithCause(err)
+	}
+	info, err := lstat(machine, path)
+	if err != nil {
+		return path, nil, false, false, err
+	}
+	if info != nil && !info.Mode().IsRegular() {
+		return path, nil, false, true, fault.New(fault.Refused, "supervisor-conf-not-a-file", "%s is not a regular file", path).
+			WithHint("remove what is there in a step before")
+	}
+	options, err := a.read(machine)
+	if err != nil {
+		return path, nil, false, info != nil, err
+	}
+	content = render(a.App, options)
+	if info != nil {
+		satisfied, err = has(machine, path, digestOf(content))
+	}
+	return path, content, satisfied, info != nil, err
+}
+
+func (a confArguments) read(machine step.Machine) ([]option, error) {
+	file, err := machine.Open(string(a.From))
+	if err != nil {
+		return nil, unreadableConf(a.From, err)
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = errors.New("it is not a regular file")
+	}
+	if err != nil {
+		return nil, unreadableConf(a.From, err)
+	}
+	text, err := io.ReadAll(io.LimitReader(file, largestConf+1))
+	if err == nil && len(text) > largestConf {
+		err = errors.New("it is larger than 1 MiB")
+	}
+	if err != nil {
+		return nil, unreadableConf(a.From, err)
+	}
+	return parseConf(text)
+}
+
+func unreadableConf(path value.Path, err error) error {
+	return fault.New(fault.Failed, "supervisor-conf-unreadable", "%s cannot be read", path).
+		WithHint("from names the app's own supervisor.conf; an app that is not supervised has none").WithCause(err)
+}
+
+func (conf) Plan(_ context.Context, machine step.Machine, arguments confArguments) (step.Plan, error) {
+	if _, err := arguments.open(); err != nil {
+		return step.Plan{}, err
+	}
+	path, content, satisfied, exists, err := arguments.resolve(machine)
+	if err != nil {
+		return step.Plan{}, err
+	}
+	outputs := map[string]any{"path": path, "changed": !satisfied}
+	if satisfied {
+		return step.Plan{Do: []string{path + " is as wanted"}, Nothing: true, Outputs: outputs}, nil
+	}
+	back := "remove " + path
+	if exists {
+		back = "put the old " + path + " back"
+	}
+	return step.Plan{
+		Do:      []string{fmt.Sprintf("write %s: the program %s", path, arguments.App)},
+		Undo:    []string{back + ", and let supervisord act on it"},
+		Space:   map[string]int64{string(arguments.Into): int64(len(content))},
+		Outputs: outputs,
+	}, nil
+}
+
+func (conf) Prepare(ctx context.Context, run *step.Run, arguments confArguments) (confMemo, error) {
+	d, err := arguments.open()
+	if err != nil {
+		return confMemo{}, err
+	}
+	path, content, satisfied, exists, err := arguments.resolve(run.Machine)
+	if err != nil || satisfied {
+		return confMemo{File: placement{Path: path}}, err
+	}
+	memo := confMemo{File: placement{Path: path, New: hidden(path, run, "new"), Digest: digestOf(content)}}
+	if exists {
+		memo.File.Old = hidden(path, run, "old")
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	groups := []string{arguments.App}
+	memo.Before, err = d.take(ctx, run, groups)
+	switch {
+	case err == nil:
+		memo.Reached = true
+		memo.Before.keep(d, run, groups)
+	case isAbsent(err):
+		// The app may be installed before there is a daemon.
+		run.Log.Info("no supervisord answers at " + d.shown + ": an undo is for the file alone")
+	default:
+		return memo, err
+	}
+	return memo, nil
+}
+
+// hidden makes a name beside path that nothing else has: the run, and the step within it, are in it.
+func hidden(path string, run *step.Run, purpose string) string {
+	return filepath.Join(filepath.Dir(path), durable.Prefix+purpose+"-"+run.ID+"-"+run.Step)
+}
+
+func (conf) Do(ctx context.Context, run *step.Run, arguments confArguments, memo confMemo) (confOutputs, error) {
+	outputs := confOutputs{Path: value.Path(memo.File.Path), Changed: memo.File.New != ""}
+	if err := ctx.Err(); err != nil || memo.File.New == "" {
+		return outputs, err
+	}
+	_, content, _, _, err := arguments.resolve(run.Machine)
+	if err != nil {
+		return outputs, err
+	}
+	if digestOf(content) != memo.File.Digest {
+		return outputs, fault.New(fault.Failed, "supervisor-conf-unstable", "%s changed while the step began", arguments.From).
+			WithHint("see what else writes it, then run again")
+	}
+	if err := touch(run, []string{arguments.App}); err != nil {
+		return outputs, err
+	}
+	if err := ctx.Err(); err != nil {
+		return outputs, err
+	}
+	return outputs, memo.File.place(content)
+}
+
+// Sync has nothing left to do: content and names were durable one by one.
+func (conf) Sync(context.Context, *step.Run, confArguments, confMemo) error { return nil }
+
+func (conf) Undo(ctx context.Context, run *step.Run, arguments confArguments, memo confMemo) error {
+	groups, err := touched(run)
+	if err != nil {
+		return err
+	}
+	if err := memo.File.takeBack(run.Machine); err != nil {
+		return err
+	}
+	if len(groups) == 0 {
+		return nil
+	}
+	if memo.Reached {
+		d, err := arguments.open()
+		if err != nil {
+			return err
+		}
+		inner, cancel := context.WithCancel(ctx)
+		defer cancel()
+		if err := (restoration{daemon: d, log: run.Log, before: memo.Before, groups: groups}).restore(inner); err != nil {
+			return err
+		}
+	}
+	return untouch(run)
+}
+
+func (conf) Leases(_ confArguments, memo confMemo) []string {
+	leases := slices.Clone(memo.Before.Keeps)
+	if memo.File.Old != "" {
+		leases = append(leases, memo.File.Old)
+	}
+	return leases
+}
+
+func (conf) Release(_ context.Context, _ *step.Run, _ confArguments, memo confMemo) error {
+	return removeFile(memo.File.Old)
+}

@@ -1,0 +1,287 @@
+package supervisor_test
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+)
+
+// cutter stands between gwe and a supervisord. It hands on whole exchanges, and cuts those that name a method: before
+// supervisord hears of it, or before its answer is seen.
+type cutter struct {
+	method string
+	behind bool
+	// left is how many exchanges are still cut, seen how many named the method.
+	left, seen atomic.Int32
+	// at is called when an exchange is cut.
+	at func()
+}
+
+// listen gives the socket to talk to.
+func (c *cutter) listen(g *gateway) string {
+	g.Helper()
+	listener, err := net.Listen("unix", g.path("proxy"))
+	g.must(err)
+	ended := make(chan struct{})
+	g.Cleanup(func() {
+		_ = listener.Close()
+		<-ended
+	})
+	go func() {
+		defer close(ended)
+		for {
+			client, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			c.exchange(client, g.path("sock"))
+		}
+	}()
+	return "unix://" + g.path("proxy")
+}
+
+// exchange is one request and its answer: gwe uses a connection once.
+func (c *cutter) exchange(client net.Conn, socket string) {
+	defer client.Close()
+	var request []byte
+	for !strings.Contains(string(request), "</methodCall>") {
+		part := make([]byte, 4096)
+		n, err := client.Read(part)
+		if err != nil {
+			return
+		}
+		request = append(request, part[:n]...)
+	}
+	cut := false
+	if strings.Contains(string(request), "<methodName>supervisor."+c.method+"<") {
+		c.seen.Add(1)
+		cut = c.left.Add(-1) >= 0
+	}
+	if cut && !c.behind {
+		if c.at != nil {
+			c.at()
+		}
+		return
+	}
+	server, err := net.Dial("unix", socket)
+	if err != nil {
+		return
+	}
+	defer server.Close()
+	if _, err := server.Write(request); err != nil {
+		return
+	}
+	if !cut {
+		_, _ = io.Copy(client, server)
+		return
+	}
+	// supervisord has carried it out when it begins to answer; half of that is let through.
+	answer := make([]byte, 40)
+	n, _ := server.Read(answer)
+	_, _ = client.Write(answer[:n])
+	if c.at != nil {
+		c.at()
+	}
+}
+
+// TestConnectionCut: a call that is cut once is made again, one that is always cut fails the run; either way nothing happens
+// twice, and the end is the new state or the old one.
+func TestConnectionCut(t *testing.T) {
+	for _, method := range []string{"getAllProcessInfo", "reloadConfig", "stopProcess", "removeProcessGroup", "addProcessGroup", "getAllConfigInfo"} {
+		for _, behind := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, answered %v", method, behind), func(t *testing.T) {
+				t.Parallel()
+				g := newGateway(t)
+				g.arrange()
+				proxy := &cutter{method: method, behind: behind}
+				inputs := g.inputs()
+				inputs["server"] = proxy.listen(g)
+				proxy.left.Store(1)
+				g.bench.WantExit(0, reload, inputs)
+				g.wantNew()
+
+				g.arrangeAgain()
+				// Three attempts, and no more: then the connection holds for the way back. Questions are asked before anything
+				// is touched, and have nothing to go back from.
+				proxy.left.Store(3)
+				if method == "getAllProcessInfo" || method == "reloadConfig" {
+					proxy.left.Store(99)
+				}
+				wantFault(t, g.bench.WantExit(3, reload, inputs), "supervisor-connection-lost")
+				g.wantState("app", "RUNNING", "old")
+			})
+		}
+	}
+}
+
+// arrangeAgain is arrange on a machine that has a committed run, whose kept file stays.
+func (g *gateway) arrangeAgain() {
+	g.Helper()
+	g.program("app", serving(g.path("mark"), "old")+g.options)
+	g.must(g.Reload("app"))
+	g.wantState("app", "RUNNING", "old")
+}
+
+// TestSupervisordDies: supervisord is killed in the middle of a call. Nobody can put its programs back then, and the run
+// says so; once supervisord runs again it starts the old program, for the files are back.
+func TestSupervisordDies(t *testing.T) {
+	g := newGateway(t)
+	g.arrange()
+	pid := g.process.Process.Pid
+	proxy := &cutter{method: "addProcessGroup", at: func() { _ = syscall.Kill(pid, syscall.SIGKILL) }}
+	inputs := g.inputs()
+	inputs["server"] = proxy.listen(g)
+	proxy.left.Store(1)
+	result := g.bench.WantExit(5, reload, inputs)
+	wantFault(t, result, "supervisor-connection-lost")
+	_ = g.process.Wait()
+	if text := g.read("conf.d/app.conf"); !strings.Contains(text, "=old") {
+		t.Errorf("the old file is not back:\n%s", text)
+	}
+	g.begin("testdata/fast-supervisord")
+	g.eventually("the old app runs", func() bool { return g.read("mark") == "old" })
+}
+
+func TestSupervisordMissing(t *testing.T) {
+	g := newGateway(t)
+	g.arrange()
+	for name, socket := range map[string]string{"no socket": g.path("none"), "nobody listens": g.path("dead")} {
+		if name == "nobody listens" {
+			listener, err := net.Listen("unix", socket)
+			g.must(err)
+			listener.(*net.UnixListener).SetUnlinkOnClose(false)
+			g.must(listener.Close())
+		}
+		result := g.bench.WantExit(6, g.recipe("  - supervisor: { action: stop, programs: [app], server: \"unix://"+socket+"\", attempts: 2 }\n"), nil)
+		wantFault(t, result, "supervisor-unreachable", socket)
+	}
+	g.wantOld()
+}
+
+// TestSupervisordHangs: a call has a time-out of its own.
+func TestSupervisordHangs(t *testing.T) {
+	g := newGateway(t)
+	g.arrange()
+	g.must(g.process.Process.Signal(syscall.SIGSTOP))
+	defer func() { _ = g.process.Process.Signal(syscall.SIGCONT) }()
+	result := g.bench.WantExit(6, g.recipe("  - supervisor: { action: stop, programs: [app], server: \""+g.server()+"\", attempts: 1, rpc-timeout: 200ms }\n"), nil)
+	g.must(g.process.Process.Signal(syscall.SIGCONT))
+	wantFault(t, result, "supervisor-timeout", "200ms")
+	g.wantOld()
+}
+
+func TestActions(t *testing.T) {
+	g := newGateway(t)
+	g.arrange()
+	g.program("pair", "command=/bin/sleep 1000\nnumprocs=2\nprocess_name=%(program_name)s_%(process_num)s\n")
+	g.must(g.Reload("app", "pair:*"))
+	cases := map[string]struct {
+		step, code string
+		exit       int
+		says       []string
+	}{
+		"status":             {step: "{ action: status, $S }"},
+		"one of a group":     {step: "{ action: restart, programs: [\"pair:pair_0\"], $S }"},
+		"a bare group":       {step: "{ action: stop, programs: [pair], $S }"},
+		"update a group":     {step: "{ action: update, programs: [pair], $S }"},
+		"no such program":    {step: "{ action: start, programs: [aap], $S }", exit: 6, code: "supervisor-bad-name", says: []string{`"aap"`}},
+		"no such group":      {step: "{ action: update, programs: [\"aap:*\"], $S }", exit: 3, code: "supervisor-bad-name", says: []string{"aap"}},
+		"no such member":     {step: "{ action: start, programs: [\"pair:pair_7\"], $S }", exit: 6, code: "supervisor-bad-name"},
+		"no such signal":     {step: "{ action: signal, signal: NOSE, programs: [app], $S }", exit: 3, code: "supervisor-bad-signal"},
+		"signal and undo":    {step: "{ action: signal, signal: TERM, programs: [app], $S }"},
+		"no programs":        {step: "{ action: stop, $S }", exit: 6, code: "supervisor-no-programs"},
+		"no signal":          {step: "{ action: signal, programs: [app], $S }", exit: 6, code: "supervisor-signal-misplaced"},
+		"restart all of it":  {step: "{ action: restart-daemon, $S }"},
+		"restart some of it": {step: "{ action: restart-daemon, programs: [app], $S }", exit: 6, code: "supervisor-programs-given"},
+		"an empty name":      {step: "{ action: start, programs: [\"\"], $S }", exit: 6, code: "supervisor-bad-name"},
+		"a strange address":  {step: "{ action: status, server: \"ftp://localhost/x\" }", exit: 6, code: "supervisor-server-invalid"},
+		"a password shown":   {step: "{ action: status, server: \"http://me:secret@localhost/RPC2\" }", exit: 6, code: "supervisor-password-exposed"},
+		"no attempts":        {step: "{ action: status, attempts: 0, $S }", exit: 6, code: "supervisor-attempts-invalid"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			step := strings.Replace(c.step, "attempts: 0, $S", "attempts: 0, server: \""+g.server()+"\"", 1)
+			result := g.bench.Run(g.recipe("  - supervisor: "+step+"\n"), nil)
+			if result.ExitCode() != c.exit {
+				t.Fatalf("exit code %d, want %d: %v, %v", result.ExitCode(), c.exit, result.Err, result.Others)
+			}
+			if c.code != "" {
+				wantFault(t, result, c.code, c.says...)
+			}
+		})
+	}
+	g.wantOld()
+}
+
+// TestProgramThatDoesNotStop: the wait is bounded, and so is that of the undo, which cannot start what does not end.
+func TestProgramThatDoesNotStop(t *testing.T) {
+	g := newGateway(t)
+	g.program("deaf", "command=/bin/sh -c \"trap '' TERM; touch "+g.path("deaf")+"; while :; do sleep 1; done\"\nstopwaitsecs=9000\n")
+	g.must(g.Reload("deaf"))
+	g.eventually("it is deaf", func() bool { _, err := os.Stat(g.path("deaf")); return err == nil })
+	result := g.bench.WantExit(5, g.recipe("  - supervisor: { action: stop, programs: [deaf], server: \""+g.server()+"\", wait: 300ms }\n"), nil)
+	wantFault(t, result, "supervisor-stop-timeout", "deaf is STOPPING")
+}
+
+// TestOwnProgram: a gwe that supervisord runs stops neither itself nor supervisord. supervisord runs this test binary here,
+// which is gwe to it, with an engine that takes a recipe.
+func TestOwnProgram(t *testing.T) {
+	g := newGateway(t)
+	g.arrange()
+	for name, c := range map[string]struct{ step, code string }{
+		"stop":    {"{ action: stop, programs: [updater], $S }", "supervisor-own-program"},
+		"restart": {"{ action: restart, programs: [\"updater:*\"], $S }", "supervisor-own-program"},
+		"signal":  {"{ action: signal, signal: HUP, programs: [updater], $S }", "supervisor-own-program"},
+		"daemon":  {"{ action: restart-daemon, $S }", "supervisor-own-daemon"},
+		"others":  {"{ action: restart, programs: [app], $S }", "exit 0"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			recipe := g.recipe("  - supervisor: " + c.step + "\n")
+			_ = os.Remove(g.path("said"))
+			// A shell between supervisord and gwe is an ancestor too.
+			g.program("updater", fmt.Sprintf("command=/bin/sh -c \"%s; sleep 1000\"\nenvironment=%s=\"%s|%s|%s\"\nautorestart=false\nstopasgroup=true\n",
+				os.Args[0], childVariable, recipe, g.path("state-"+name), g.path("said")))
+			g.must(g.Reload("updater"))
+			g.eventually("gwe ended", func() bool { return g.read("said") != "" })
+			if said := g.read("said"); !strings.HasPrefix(said, c.code) {
+				t.Errorf("gwe said %q, want %s", said, c.code)
+			}
+		})
+	}
+	g.wantState("app", "RUNNING", "old")
+}
+
+// TestHTTP: over TCP, with a user and a password that nothing shows.
+func TestHTTP(t *testing.T) {
+	g := newGateway(t)
+	g.end()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	g.must(err)
+	address := listener.Addr().String()
+	g.must(listener.Close())
+	g.write("supervisord.conf", g.read("supervisord.conf")+"[inet_http_server]\nport="+address+"\nusername=me\npassword=opensesame\n")
+	g.begin("testdata/fast-supervisord")
+	g.arrange()
+	recipe := func() string {
+		path := g.recipe("  - supervisor: { action: restart, programs: [app], server: \"http://me@" + address + "\", password: \"${{ inputs.password }}\" }\n")
+		g.write("recipe.yaml", strings.Replace(g.read("recipe.yaml"), "steps:", "inputs:\n  password: { type: secret, required: true }\nsteps:", 1))
+		return path
+	}
+	g.bench.WantExit(0, recipe(), map[string]string{"password": "opensesame"})
+	wantFault(t, g.bench.WantExit(6, recipe(), map[string]string{"password": "wrong"}), "supervisor-unauthorized")
+	found, _ := exec.Command("grep", "-rl", "opensesame", g.bench.State).Output()
+	for file := range strings.SplitSeq(strings.TrimSpace(string(found)), "\n") {
+		if file != "" && !strings.Contains(file, "/secrets/") && !strings.Contains(file, "/frames/") {
+			t.Errorf("the password is in %s", file)
+		}
+	}
+	if strings.Contains(g.bench.Said(), "opensesame") {
+		t.Error("the password is in the log")
+	}
+}

@@ -1,0 +1,210 @@
+package transfer
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/gwe-project/gwe/engine/durable"
+	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/step"
+	"github.com/gwe-project/gwe/engine/value"
+)
+
+// Prepare names the hidden folder, and makes sure of the program where one is needed.
+func (rsync) Prepare(ctx context.Context, run *step.Run, a arguments) (memo, error) {
+	if _, err := a.check(); err != nil {
+		return memo{}, err
+	}
+	if isRemote(a.Source) || isRemote(a.Target) {
+		if err := a.checkProgram(ctx, run); err != nil {
+			return memo{}, err
+		}
+	}
+	if isRemote(a.Target) {
+		return memo{}, nil
+	}
+	target, existed, err := resolve(a.Target)
+	if err != nil {
+		return memo{}, err
+	}
+	if !isRemote(a.Source) {
+		if err := apart(a.Source, target); err != nil {
+			return memo{}, err
+		}
+	}
+	return memo{Target: target, Existed: existed, Hidden: hiddenFor(target, existed, run)}, nil
+}
+
+// Do stages what is new, makes it and the list of changes durable, and only then touches the target.
+func (rsync) Do(ctx context.Context, run *step.Run, a arguments, m memo) (outputs, error) {
+	if err := ctx.Err(); err != nil {
+		return outputs{}, err
+	}
+	if m.Target == "" {
+		return a.push(ctx, run)
+	}
+	if done, err := sealed(run.Folder); err != nil || done {
+		return outputs{}, fault.New(fault.Errored, "rsync-not-undone", "an attempt before was not undone").WithCause(err)
+	}
+	// Of an attempt before, an undo may have left it.
+	if err := m.discard(); err != nil {
+		return outputs{}, err
+	}
+	found, err := a.prepare(ctx, run, m)
+	if err != nil || found.nothing() {
+		return outputs{Path: value.Path(a.Target)}, err
+	}
+	if err := carryOut(ctx, run, m); err != nil {
+		return outputs{}, err
+	}
+	return outputs{
+		Path: value.Path(a.Target), Changed: true, Copied: found.copied, Linked: found.linked, Deleted: found.deleted, Bytes: value.SizeOf(found.bytes),
+	}, nil
+}
+
+// fetched is the name in the hidden folder of what came from another machine.
+const fetched = "fetched"
+
+// prepare stages the new entries, and seals the manifest where there is anything to change.
+func (a arguments) prepare(ctx context.Context, run *step.Run, m memo) (tally, error) {
+	rules, err := a.check()
+	if err != nil {
+		return tally{}, err
+	}
+	staged := &staging{path: m.Hidden, handle: none, target: none, take: isRemote(a.Source), copier: copier{ctx: ctx}}
+	defer staged.close()
+	if staged.manifest, err = newManifest(run.Folder); err != nil {
+		return tally{}, err
+	}
+	defer staged.manifest.close()
+	if staged.shared, err = newShared(run.Folder); err != nil {
+		return tally{}, err
+	}
+	defer staged.shared.close()
+	links, err := newGroups(run.Folder)
+	if err != nil {
+		return tally{}, err
+	}
+	defer links.close()
+	source := a.Source
+	if staged.take {
+		if err := staged.open(); err != nil {
+			return tally{}, err
+		}
+		source = filepath.Join(m.Hidden, fetched)
+		if err := a.fetch(ctx, run, m, source); err != nil {
+			return tally{}, err
+		}
+	}
+	s := &survey{ctx: ctx, log: run.Log, filter: rules, remove: a.Delete, checksum: a.Checksum, staging: staged, groups: links}
+	if run.Leased != nil {
+		s.leased = func(way string) bool { return run.Leased(m.Target + "/" + way) }
+	}
+	if err := s.trees(source, m.Target, m.Existed, a.LinkDest); err != nil {
+		return tally{}, err
+	}
+	if staged.take {
+		if err := durable.Discard(source); err != nil {
+			return tally{}, err
+		}
+	}
+	if s.tally.nothing() {
+		return tally{}, m.discard()
+	}
+	if err := staged.shared.seal(); err != nil {
+		return tally{}, err
+	}
+	if staged.handle != none {
+		if err := unix.Syncfs(staged.handle); err != nil {
+			return tally{}, explain(err, "cannot sync the file system of %s", m.Target)
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return tally{}, err
+	}
+	return s.tally, staged.manifest.seal()
+}
+
+// carryOut makes the changes of the manifest: first the renames, then the attributes of folders, whose times the renames
+// have changed.
+func carryOut(ctx context.Context, run *step.Run, m memo) error {
+	mover, err := newMover(m.Target, m.Hidden)
+	if err != nil {
+		return explain(err, "cannot open the target %s", m.Target)
+	}
+	defer mover.close()
+	for _, dressing := range []bool{false, true} {
+		for one, err := range changes(run.Folder) {
+			if err != nil {
+				return err
+			}
+			if (one.verb == dress) != dressing {
+				continue
+			}
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if err := mover.forward(one); err != nil {
+				return err
+			}
+		}
+	}
+	if m.Existed {
+		return nil
+	}
+	// The one thing that was in it is the target now.
+	return explain(os.Remove(m.Hidden), "cannot remove the hidden folder %s", m.Hidden)
+}
+
+// Sync makes the renames durable; what they moved is already.
+func (rsync) Sync(_ context.Context, run *step.Run, _ arguments, m memo) error {
+	done, err := sealed(run.Folder)
+	if err != nil || !done {
+		return err
+	}
+	return durable.SyncFileSystems(m.Target)
+}
+
+// Verify makes sure, just before the commit, that no file shared with a folder of link-dest was written to in place.
+func (rsync) Verify(ctx context.Context, run *step.Run, _ arguments, m memo) error {
+	if m.Target == "" {
+		return nil
+	}
+	return verifyShared(ctx, run.Log, run.Folder, m.Target)
+}
+
+// Leases are a target that can be put back, and what it was.
+func (rsync) Leases(_ arguments, m memo) []string {
+	if !m.Existed {
+		return nil
+	}
+	return []string{m.Target, m.Hidden}
+}
+
+// Release gives up what was kept.
+func (rsync) Release(ctx context.Context, _ *step.Run, _ arguments, m memo) error {
+	if m.Target == "" {
+		return nil
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return m.discard()
+}
+
+// discard removes the hidden folder. Where that lies in the target, the target keeps its time.
+func (m memo) discard() error {
+	info, err := os.Lstat(m.Target)
+	_, there := os.Lstat(m.Hidden)
+	if err != nil || there != nil || filepath.Dir(m.Hidden) != m.Target {
+		return durable.Discard(m.Hidden)
+	}
+	if err := durable.Discard(m.Hidden); err != nil {
+		return err
+	}
+	times := []unix.Timespec{{Nsec: unix.UTIME_OMIT}, unix.NsecToTimespec(info.ModTime().UnixNano())}
+	return explain(unix.UtimesNanoAt(unix.AT_FDCWD, m.Target, times, unix.AT_SYMLINK_NOFOLLOW), "cannot set the time of %s", m.Target)
+}

@@ -1,0 +1,137 @@
+package transfer
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// none stands for a folder that is not there, in place of a descriptor.
+const none = -1
+
+// repeat calls again what a signal cut short.
+func repeat(call func() error) error {
+	for {
+		if err := call(); err != syscall.EINTR {
+			return err
+		}
+	}
+}
+
+// openAt opens what is named in a folder, and never follows a link there.
+func openAt(folder int, name string, flags int, mode uint32) (handle int, err error) {
+	err = repeat(func() error {
+		handle, err = unix.Openat(folder, name, flags|unix.O_NOFOLLOW|unix.O_CLOEXEC, mode)
+		return err
+	})
+	if err != nil {
+		return none, &fs.PathError{Op: "open", Path: name, Err: err}
+	}
+	return handle, nil
+}
+
+// openFolder opens a folder in a folder.
+func openFolder(parent int, name string) (int, error) {
+	return openAt(parent, name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NONBLOCK, 0)
+}
+
+// openIfThere is openFolder, and none where there is no folder of that name.
+func openIfThere(parent int, name string) (int, error) {
+	if parent == none {
+		return none, nil
+	}
+	handle, err := openFolder(parent, name)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.ELOOP) {
+		return none, nil
+	}
+	return handle, err
+}
+
+// openRoot opens the folder that a path leads to, following links.
+func openRoot(path string) (handle int, err error) {
+	err = repeat(func() error {
+		handle, err = unix.Open(path, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+		return err
+	})
+	if err != nil {
+		return none, &fs.PathError{Op: "open", Path: path, Err: err}
+	}
+	return handle, nil
+}
+
+// openWay opens the folder at a path below another, component by component: no link on the way is followed, and no length
+// is too long.
+func openWay(root int, way string) (int, error) {
+	handle, err := openFolder(root, ".")
+	for name := range strings.SplitSeq(way, "/") {
+		if err != nil || name == "" {
+			continue
+		}
+		var next int
+		next, err = openFolder(handle, name)
+		closeAll(handle)
+		handle = next
+	}
+	return handle, err
+}
+
+func closeAll(handles ...int) {
+	for _, handle := range handles {
+		if handle != none {
+			_ = unix.Close(handle)
+		}
+	}
+}
+
+// statAt looks at a name in a folder; nil is that nothing is there.
+func statAt(folder int, name string) (*unix.Stat_t, error) {
+	if folder == none {
+		return nil, nil
+	}
+	status := new(unix.Stat_t)
+	err := repeat(func() error { return unix.Fstatat(folder, name, status, unix.AT_SYMLINK_NOFOLLOW) })
+	if err == syscall.ENOENT {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, &fs.PathError{Op: "stat", Path: name, Err: err}
+	}
+	return status, nil
+}
+
+// linkText reads a symbolic link.
+func linkText(folder int, name string) (string, error) {
+	for size := 256; ; size *= 2 {
+		buffer := make([]byte, size)
+		length, err := unix.Readlinkat(folder, name, buffer)
+		if err != nil {
+			return "", &fs.PathError{Op: "readlink", Path: name, Err: err}
+		}
+		if length < size {
+			return string(buffer[:length]), nil
+		}
+	}
+}
+
+// handlePath is a path that means name in an open folder, for the calls that know no descriptors.
+func handlePath(folder int, name string) string {
+	return fmt.Sprintf("/proc/self/fd/%d/%s", folder, name)
+}
+
+// below joins a path inside a tree and a name; "" is the root.
+func below(way, name string) string {
+	if way == "" {
+		return name
+	}
+	return way + "/" + name
+}
+
+// cutLast cuts a path inside a tree into the folder's and the name.
+func cutLast(way string) (parent, name string) {
+	at := strings.LastIndexByte(way, '/')
+	return way[:max(at, 0)], way[at+1:]
+}

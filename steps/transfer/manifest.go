@@ -1,0 +1,211 @@
+package transfer
+
+import (
+	"bufio"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"iter"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/gwe-project/gwe/engine/durable"
+	"github.com/gwe-project/gwe/engine/fault"
+)
+
+// verb is what one change does.
+type verb string
+
+const (
+	// add renames a staged entry to a path where nothing is.
+	add verb = "add"
+	// swap exchanges a staged entry and the one at the path: the old one is in the hidden folder from then on.
+	swap verb = "swap"
+	// remove renames what is at the path into the hidden folder.
+	remove verb = "remove"
+	// dress gives a folder that stays other attributes, or its time back after changes in it.
+	dress verb = "dress"
+)
+
+// change is one line of the manifest. The changes of a manifest are independent of each other: none lies at or below the
+// path of another one's add, swap or remove. So each can be put back whatever became of the others.
+type change struct {
+	verb verb
+	// way is the path in the target; "" is the target itself.
+	way string
+	// staged is the name in the hidden folder.
+	staged string
+	// fresh and old are the inode numbers of the new and of the old entry: by them undo knows which one it sees.
+	fresh, old uint64
+	// before and after are what a folder has.
+	before, after attributes
+}
+
+const (
+	manifestName = "manifest"
+	// draftName is the manifest while the changes are still collected: nothing is done by it.
+	draftName = "manifest.draft"
+)
+
+// manifest writes the changes to come into the frame's folder.
+type manifest struct {
+	folder string
+	file   *os.File
+	buffer *bufio.Writer
+	count  int
+}
+
+func newManifest(folder string) (*manifest, error) {
+	file, err := os.OpenFile(filepath.Join(folder, draftName), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return nil, explain(err, "cannot write the list of changes")
+	}
+	return &manifest{folder: folder, file: file, buffer: bufio.NewWriterSize(file, 32<<10)}, nil
+}
+
+func (m *manifest) write(one change) error {
+	m.count++
+	fields := []string{string(one.verb), strconv.Quote(one.way)}
+	if one.verb == dress {
+		fields = append(append(fields, one.before.fields()...), one.after.fields()...)
+	} else {
+		fields = append(fields, one.staged, strconv.FormatUint(one.fresh, 10), strconv.FormatUint(one.old, 10))
+	}
+	_, err := m.buffer.WriteString(strings.Join(fields, "\t") + "\n")
+	return explain(err, "cannot write the list of changes")
+}
+
+// seal makes the manifest durable. From here on, undo puts back what it lists.
+func (m *manifest) seal() error {
+	err := errors.Join(m.buffer.Flush(), m.file.Sync())
+	if err == nil {
+		err = os.Rename(filepath.Join(m.folder, draftName), filepath.Join(m.folder, manifestName))
+	}
+	if err != nil {
+		return explain(err, "cannot write the list of changes")
+	}
+	return durable.SyncFolder(m.folder)
+}
+
+func (m *manifest) close() { _ = m.file.Close() }
+
+// sealed tells whether a frame has a manifest: whether anything in its target may have been touched.
+func sealed(folder string) (bool, error) {
+	_, err := os.Lstat(filepath.Join(folder, manifestName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, explain(err, "cannot read the list of changes")
+}
+
+// unseal forgets the manifest for good.
+func unseal(folder string) error {
+	if err := os.Remove(filepath.Join(folder, manifestName)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return explain(err, "cannot forget the list of changes")
+	}
+	return durable.SyncFolder(folder)
+}
+
+// changes reads a sealed manifest.
+func changes(folder string) iter.Seq2[change, error] {
+	return func(yield func(change, error) bool) {
+		file, err := os.Open(filepath.Join(folder, manifestName))
+		if err != nil {
+			yield(change{}, explain(err, "cannot read the list of changes"))
+			return
+		}
+		defer file.Close()
+		reader := bufio.NewReaderSize(file, 32<<10)
+		for {
+			line, err := reader.ReadString('\n')
+			if err == io.EOF && line == "" {
+				return
+			}
+			if err != nil {
+				yield(change{}, explain(err, "cannot read the list of changes"))
+				return
+			}
+			one, err := parseChange(strings.TrimSuffix(line, "\n"))
+			if !yield(one, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+func parseChange(line string) (one change, err error) {
+	broken := func(cause error) (change, error) {
+		return change{}, fault.New(fault.Errored, "rsync-manifest-damaged", "the list of changes is damaged at %q", line).WithCause(cause)
+	}
+	fields := strings.Split(line, "\t")
+	if len(fields) < 5 {
+		return broken(nil)
+	}
+	one.verb = verb(fields[0])
+	if one.way, err = strconv.Unquote(fields[1]); err != nil {
+		return broken(err)
+	}
+	if one.verb == dress {
+		if len(fields) != 2+2*attributeFields {
+			return broken(nil)
+		}
+		before, beforeErr := parseAttributes(fields[2 : 2+attributeFields])
+		after, afterErr := parseAttributes(fields[2+attributeFields:])
+		one.before, one.after = before, after
+		if err := errors.Join(beforeErr, afterErr); err != nil {
+			return broken(err)
+		}
+		return one, nil
+	}
+	fresh, freshErr := strconv.ParseUint(fields[3], 10, 64)
+	old, oldErr := strconv.ParseUint(fields[4], 10, 64)
+	one.staged, one.fresh, one.old = fields[2], fresh, old
+	if err := errors.Join(freshErr, oldErr); err != nil || len(fields) != 5 || one.verb != add && one.verb != swap && one.verb != remove {
+		return broken(err)
+	}
+	return one, nil
+}
+
+// attributeFields is how many fields attributes have in a line.
+const attributeFields = 3
+
+func (a attributes) fields() []string {
+	var all strings.Builder
+	for _, one := range a.extended {
+		fmt.Fprintf(&all, "%s=%s,", hex.EncodeToString([]byte(one.name)), hex.EncodeToString(one.value))
+	}
+	return []string{fmt.Sprintf("%o:%d:%d", a.mode, a.uid, a.gid), fmt.Sprintf("%d:%d", a.modified.Sec, a.modified.Nsec), all.String()}
+}
+
+func parseAttributes(fields []string) (found attributes, err error) {
+	var seconds, nanoseconds int64
+	if _, err := fmt.Sscanf(fields[0], "%o:%d:%d", &found.mode, &found.uid, &found.gid); err != nil {
+		return found, err
+	}
+	if _, err := fmt.Sscanf(fields[1], "%d:%d", &seconds, &nanoseconds); err != nil {
+		return found, err
+	}
+	if found.modified, err = unix.TimeToTimespec(time.Unix(seconds, nanoseconds)); err != nil {
+		return found, err
+	}
+	for text := range strings.SplitSeq(fields[2], ",") {
+		if text == "" {
+			continue
+		}
+		key, value, _ := strings.Cut(text, "=")
+		name, nameErr := hex.DecodeString(key)
+		content, contentErr := hex.DecodeString(value)
+		if err := errors.Join(nameErr, contentErr); err != nil {
+			return found, err
+		}
+		found.extended = append(found.extended, extended{string(name), content})
+	}
+	return found, nil
+}

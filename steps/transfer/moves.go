@@ -1,0 +1,177 @@
+package transfer
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/gwe-project/gwe/engine/fault"
+)
+
+// mover carries the changes of a manifest out, or puts them back.
+type mover struct {
+	// above is the folder that the target lies in, base the target's name there.
+	above int
+	base  string
+	// target and hidden are none where they are not there.
+	target, hidden int
+	// parent is the folder at way, kept open: neighbours come one after the other.
+	way    string
+	parent int
+}
+
+func newMover(target, hidden string) (*mover, error) {
+	m := &mover{base: filepath.Base(target), target: none, hidden: none, parent: none}
+	var err error
+	if m.above, err = openRoot(filepath.Dir(target)); err != nil {
+		return nil, err
+	}
+	if m.target, err = openIfThere(m.above, m.base); err != nil {
+		m.close()
+		return nil, err
+	}
+	if m.hidden, err = openRoot(hidden); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		m.close()
+		return nil, err
+	}
+	return m, nil
+}
+
+func (m *mover) close() { closeAll(m.above, m.target, m.hidden, m.parent) }
+
+// place gives the folder of a path in the target, and the name in it; fs.ErrNotExist where there is no such folder.
+func (m *mover) place(way string) (folder int, name string, err error) {
+	if way == "" {
+		return m.above, m.base, nil
+	}
+	parent, name := cutLast(way)
+	if m.parent != none && m.way == parent {
+		return m.parent, name, nil
+	}
+	closeAll(m.parent)
+	m.way, m.parent = parent, none
+	if m.target == none {
+		return none, "", fs.ErrNotExist
+	}
+	m.parent, err = openWay(m.target, parent)
+	return m.parent, name, err
+}
+
+// forward carries one change out.
+func (m *mover) forward(one change) error {
+	folder, name, err := m.place(one.way)
+	if err != nil {
+		return explain(err, "cannot open the folder of %q in the target", one.way)
+	}
+	switch one.verb {
+	case add:
+		err = rename(m.hidden, one.staged, folder, name, unix.RENAME_NOREPLACE)
+	case swap:
+		err = rename(m.hidden, one.staged, folder, name, unix.RENAME_EXCHANGE)
+	case remove:
+		err = rename(folder, name, m.hidden, one.staged, unix.RENAME_NOREPLACE)
+	case dress:
+		return explain(m.dress(one.way, one.after), "cannot set the attributes of %q in the target", one.way)
+	}
+	if errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.ENOSYS) {
+		return fault.New(fault.Failed, "rsync-no-exchange", "the target's file system cannot exchange two names in one go").
+			WithHint("it is one over the network, or an old one: let the step fill a new folder there, and swap a link to it").WithCause(err)
+	}
+	if err != nil || one.verb == add {
+		return explain(err, "cannot change %q in the target", one.way)
+	}
+	return m.seeOld(one, folder, name)
+}
+
+// seeOld makes sure that what was moved away is what the survey saw, and puts it back at once where it is not.
+func (m *mover) seeOld(one change, folder int, name string) error {
+	moved, err := statAt(m.hidden, one.staged)
+	if err != nil || moved != nil && moved.Ino == one.old {
+		return err
+	}
+	flags := uint(unix.RENAME_NOREPLACE)
+	if one.verb == swap {
+		flags = unix.RENAME_EXCHANGE
+	}
+	found := fault.New(fault.Failed, "rsync-target-changed", "%q in the target was replaced while the step ran", one.way).
+		WithHint("stop what writes there, and run again")
+	if err := rename(m.hidden, one.staged, folder, name, flags); err != nil {
+		return found.WithCause(err)
+	}
+	return found
+}
+
+func rename(from int, name string, to int, newName string, flags uint) error {
+	if err := unix.Renameat2(from, name, to, newName, flags); err != nil {
+		return &os.LinkError{Op: "rename", Old: name, New: newName, Err: err}
+	}
+	return nil
+}
+
+// dress gives a folder of the target attributes. A folder that somebody has removed meanwhile is none of ours.
+func (m *mover) dress(way string, wanted attributes) error {
+	folder := m.target
+	if way != "" {
+		parent, name, err := m.place(way)
+		if err != nil {
+			return err
+		}
+		if folder, err = openFolder(parent, name); err != nil {
+			return err
+		}
+		defer closeAll(folder)
+	}
+	if folder == none {
+		return fs.ErrNotExist
+	}
+	has, err := extendedAt(folder, ".")
+	if err != nil {
+		return err
+	}
+	return wanted.give(folder, ".", unix.S_IFDIR, has)
+}
+
+// back puts one change back, whether or not it was carried out, and whether or not it was put back already. It tells
+// whether something that gwe did not put there had to make way.
+func (m *mover) back(one change) (foreign bool, err error) {
+	if one.verb == dress {
+		return false, m.dress(one.way, one.before)
+	}
+	staged, err := statAt(m.hidden, one.staged)
+	if err != nil {
+		return false, err
+	}
+	folder, name, err := m.place(one.way)
+	if err != nil {
+		if one.verb == add && errors.Is(err, fs.ErrNotExist) {
+			return false, nil // what it lay in is gone, and it with it
+		}
+		return false, err
+	}
+	there, err := statAt(folder, name)
+	if err != nil {
+		return false, err
+	}
+	if one.verb == add {
+		if staged != nil || there == nil {
+			return false, nil
+		}
+		return there.Ino != one.fresh, rename(folder, name, m.hidden, one.staged, unix.RENAME_NOREPLACE)
+	}
+	switch {
+	case staged != nil && staged.Ino != one.old:
+		return false, nil // a swap that was not done, or anything that was put back
+	case staged == nil && there != nil && there.Ino == one.old:
+		return false, nil
+	case staged == nil:
+		return false, fault.New(fault.Failed, "rsync-kept-gone", "what was at %q in the target was kept, but is gone", one.way).
+			WithHint("put back by hand what belongs there")
+	case there == nil:
+		return false, rename(m.hidden, one.staged, folder, name, unix.RENAME_NOREPLACE)
+	}
+	return there.Ino != one.fresh, rename(m.hidden, one.staged, folder, name, unix.RENAME_EXCHANGE)
+}

@@ -1,0 +1,86 @@
+package transfer
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/gwe-project/gwe/engine/durable"
+	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/step"
+)
+
+// absolute refuses a relative path: a run may be recovered from anywhere.
+func absolute(argument, path string) (string, error) {
+	if !filepath.IsAbs(path) {
+		return "", fault.New(fault.Refused, "path-relative", "%s: %q is no absolute path", argument, path).
+			WithHint("write the path from the root, or user@host:path or rsync://host/module/path for another machine")
+	}
+	return filepath.Clean(path), nil
+}
+
+// resolve gives the target without symbolic links, and whether it is there already. Only its last name may be missing.
+func resolve(target string) (path string, exists bool, err error) {
+	path, err = filepath.EvalSymlinks(target)
+	if err == nil {
+		info, err := os.Stat(path)
+		if err != nil {
+			return "", false, explain(err, "cannot look at the target %s", target)
+		}
+		if !info.IsDir() {
+			return "", false, fault.New(fault.Refused, "rsync-not-a-folder", "the target %s is no folder", target).
+				WithHint("name the folder that is to have what the source has")
+		}
+		return path, true, nil
+	}
+	if _, dangling := os.Lstat(target); dangling == nil || !errors.Is(err, fs.ErrNotExist) {
+		return "", false, explain(err, "cannot look at the target %s", target)
+	}
+	parent, err := filepath.EvalSymlinks(filepath.Dir(target))
+	if err != nil {
+		return "", false, fault.New(fault.Failed, "rsync-no-parent", "there is no folder %s for the target", filepath.Dir(target)).
+			WithHint("make it in a step before this one").WithCause(err)
+	}
+	return filepath.Join(parent, filepath.Base(target)), false, nil
+}
+
+// hiddenFor names the hidden folder of a step: beside the target, or in it where it is the root of a file system, for no
+// rename leads out of that.
+func hiddenFor(target string, exists bool, run *step.Run) string {
+	name := durable.Prefix + "rsync-" + run.ID + "-" + strings.ReplaceAll(run.Step, "/", "-")
+	if exists && mountOf(target) != mountOf(filepath.Dir(target)) {
+		return filepath.Join(target, name)
+	}
+	return filepath.Join(filepath.Dir(target), name)
+}
+
+// mountOf tells mounts apart: by number, and where the kernel gives none, by device.
+func mountOf(path string) [3]uint64 {
+	var status unix.Statx_t
+	const mountNumber = 0x1000 // STATX_MNT_ID, Linux 5.8
+	if unix.Statx(unix.AT_FDCWD, path, unix.AT_SYMLINK_NOFOLLOW, mountNumber, &status) != nil {
+		return [3]uint64{}
+	}
+	return [3]uint64{uint64(status.Dev_major), uint64(status.Dev_minor), status.Mnt_id}
+}
+
+// apart refuses a source that lies in the target, and a target that lies in the source.
+func apart(source, target string) error {
+	real, err := filepath.EvalSymlinks(source)
+	if err != nil {
+		return nil // that it is missing, its reader says
+	}
+	if within(real, target) || within(target, real) {
+		return fault.New(fault.Refused, "rsync-overlap", "the source %s and the target %s lie in each other", source, target).
+			WithHint("name two folders of which none lies in the other")
+	}
+	return nil
+}
+
+func within(path, folder string) bool {
+	return path == folder || strings.HasPrefix(path, strings.TrimSuffix(folder, "/")+"/")
+}

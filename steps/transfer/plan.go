@@ -1,0 +1,160 @@
+package transfer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/process"
+	"github.com/gwe-project/gwe/engine/step"
+	"github.com/gwe-project/gwe/engine/value"
+)
+
+// check looks at the arguments alone.
+func (a arguments) check() (filter, error) {
+	for argument, place := range map[string]string{"source": a.Source, "target": a.Target} {
+		if isRemote(place) {
+			continue
+		}
+		if _, err := absolute(argument, place); err != nil {
+			return nil, err
+		}
+	}
+	if isRemote(a.Source) && isRemote(a.Target) {
+		return nil, fault.New(fault.Refused, "rsync-two-remotes", "neither %s nor %s is on this machine", a.Source, a.Target).
+			WithHint("rsync copies to or from the machine it runs on")
+	}
+	return parseFilter(a.Include, a.Exclude)
+}
+
+// Plan compares the trees where both are on this machine; it touches no other machine.
+func (rsync) Plan(ctx context.Context, machine step.Machine, a arguments) (step.Plan, error) {
+	rules, err := a.check()
+	if err != nil {
+		return step.Plan{}, err
+	}
+	if isRemote(a.Source) || isRemote(a.Target) {
+		return a.planRemote(machine)
+	}
+	if _, err := os.Stat(a.Source); errors.Is(err, fs.ErrNotExist) {
+		return step.Plan{
+			Do:   []string{fmt.Sprintf("make the contents of %s those of %s, which is not there yet", a.Target, a.Source)},
+			Undo: []string{"put " + a.Target + " back as it was"},
+		}, nil
+	}
+	target, existed, err := resolve(a.Target)
+	if found := fault.As(err); found != nil && found.Code == "rsync-no-parent" {
+		target, existed, err = filepath.Clean(a.Target), false, nil // a step before may make it
+	}
+	if err == nil {
+		err = apart(a.Source, target)
+	}
+	if err != nil {
+		return step.Plan{}, err
+	}
+	links, err := newGroups("")
+	if err != nil {
+		return step.Plan{}, err
+	}
+	s := &survey{ctx: ctx, filter: rules, remove: a.Delete, checksum: a.Checksum, groups: links}
+	if err := s.trees(a.Source, target, existed, a.LinkDest); err != nil {
+		return step.Plan{}, err
+	}
+	return a.planOf(s.tally, target, existed), nil
+}
+
+func (a arguments) planOf(found tally, target string, existed bool) step.Plan {
+	if found.nothing() {
+		return step.Plan{Nothing: true, Do: []string{fmt.Sprintf("%s has what %s has", a.Target, a.Source)}}
+	}
+	plan := step.Plan{Space: map[string]int64{existing(target): found.bytes}}
+	say := func(count int, format string, arguments ...any) {
+		if count > 0 {
+			plan.Do = append(plan.Do, fmt.Sprintf("%d %s", count, fmt.Sprintf(format, arguments...)))
+		}
+	}
+	plan.Do = []string{fmt.Sprintf("make the contents of %s those of %s", a.Target, a.Source)}
+	say(found.copied, "files to copy (%s)", value.SizeOf(found.bytes))
+	say(found.linked, "files to link to those of link-dest")
+	say(found.joined, "further names of these or other files")
+	say(found.folders, "new folders")
+	say(found.dressed, "folders with other attributes")
+	say(found.deleted, "entries to delete")
+	plan.Undo = []string{"put " + a.Target + " back as it was"}
+	if !existed {
+		plan.Undo = []string{"remove " + a.Target}
+	}
+	return plan
+}
+
+func (a arguments) planRemote(machine step.Machine) (step.Plan, error) {
+	if _, err := process.LookPath("rsync", process.BaseEnvironment()); err != nil {
+		return step.Plan{}, noProgram(err)
+	}
+	plan := step.Plan{Do: []string{fmt.Sprintf("make the contents of %s those of %s, by the rsync program", a.Target, a.Source)}}
+	plan.Undo = []string{"put " + a.Target + " back as it was"}
+	if isRemote(a.Target) {
+		plan.Undo = []string{"nothing: what is on another machine stays as it is"}
+	}
+	return plan, nil
+}
+
+// existing gives the nearest folder that is there.
+func existing(path string) string {
+	for {
+		if info, err := os.Stat(path); err == nil && info.IsDir() || path == "/" {
+			return path
+		}
+		path = filepath.Dir(path)
+	}
+}
+
+// trees surveys two whole trees.
+func (s *survey) trees(source, target string, existed bool, linkDest []value.Path) error {
+	l := level{source: none, target: none}
+	var err error
+	if l.source, err = openRoot(source); err != nil {
+		found := fault.New(fault.Failed, "rsync-no-source", "the source %s cannot be read", source).WithCause(err)
+		return found.WithHint("it must be a folder that is there when the step runs")
+	}
+	defer func() { l.leave() }()
+	for _, one := range linkDest {
+		folder, err := openRoot(string(one))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return explain(err, "cannot open %s of link-dest", one)
+		}
+		l.links = append(l.links, folder)
+	}
+	if existed {
+		if l.target, err = openRoot(target); err != nil {
+			return explain(err, "cannot open the target %s", target)
+		}
+		if s.staging != nil {
+			s.staging.target = l.target
+		}
+		var status unix.Stat_t
+		if err := unix.Fstat(l.target, &status); err != nil {
+			return explain(err, "cannot look at the target %s", target)
+		}
+		s.device = uint64(status.Dev)
+		return explain(s.both(l, "."), "cannot compare %s with %s", source, target)
+	}
+	var status unix.Stat_t
+	if err := unix.Stat(existing(target), &status); err != nil {
+		return explain(err, "cannot look at the folder of the target %s", target)
+	}
+	s.device = uint64(status.Dev)
+	if err := unix.Fstat(l.source, &status); err != nil {
+		return explain(err, "cannot look at the source %s", source)
+	}
+	return s.stage(change{verb: add}, l, ".", &status, original{l.source, ".", &status})
+}

@@ -1,0 +1,111 @@
+package transfer_test
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/gwe-project/gwe/engine/step"
+	"github.com/gwe-project/gwe/steps"
+	"github.com/gwe-project/gwe/steps/file"
+	"github.com/gwe-project/gwe/steps/steptest/recipetest"
+	"github.com/gwe-project/gwe/steps/transfer"
+)
+
+const recipe = "../../recipes/ota-rsync.yaml"
+
+// catalog is gwe's, with what the recipe needs beside it.
+func catalog() step.Catalog {
+	all := steps.Catalog()
+	for _, one := range []step.Type{transfer.Rsync(), file.Mkdir()} {
+		if _, known := all.Find(one.About().Name); !known {
+			all = append(all, one)
+		}
+	}
+	return all
+}
+
+// gateway has release one, and sources two, a good one, and bad, whose post-install fails.
+type gateway struct {
+	testing.TB
+	base  string
+	bench *recipetest.Bench
+}
+
+func newGateway(t testing.TB) *gateway {
+	t.Helper()
+	g := &gateway{t, t.TempDir(), recipetest.New(t, catalog())}
+	for name, last := range map[string]string{"one": "exit 0", "two": "exit 0", "bad": "exit 1"} {
+		g.sh(`mkdir -p sources/$0/lib; cd sources/$0; echo "$0" > version; seq 1000 > lib/same; ln -s same lib/link; touch -d 2020-01-01 lib/same
+printf '#!/bin/sh\necho "$0 pre" >> `+g.base+`/said\n' > .pre-install; printf '#!/bin/sh\n`+last+`\n' > .post-install; chmod 755 .p*; touch -hd 2020-01-01 lib/link lib .p* .`, name)
+	}
+	return g
+}
+
+func (g *gateway) sh(script string, arguments ...string) string {
+	g.Helper()
+	command := exec.Command("sh", append([]string{"-ec", script}, arguments...)...)
+	command.Dir = g.base
+	said, err := command.CombinedOutput()
+	if err != nil {
+		g.Fatalf("%s: %v\n%s", script, err, said)
+	}
+	return string(bytes.TrimSpace(said))
+}
+
+// tree shows all that is in the target.
+func (g *gateway) tree() string {
+	g.Helper()
+	return g.sh(`test ! -e opt || { cd opt; find . ! -name . -printf '%P %y %m %n %l ' \( -type f -printf '%T@ ' -exec md5sum {} + -o -printf '\n' \) | sort; }`)
+}
+
+func (g *gateway) inputs(name string) map[string]string {
+	return map[string]string{"source": filepath.Join(g.base, "sources", name), "name": name, "target": filepath.Join(g.base, "opt")}
+}
+
+// TestRecipe installs, updates, and goes back from a release that does not start.
+func TestRecipe(t *testing.T) {
+	g := newGateway(t)
+	before := g.tree()
+	g.bench.WantExit(3, recipe, g.inputs("bad"))
+	if after := g.tree(); after != before {
+		t.Errorf("after a failed first install:\n%s", after)
+	}
+	g.bench.WantExit(0, recipe, g.inputs("one"))
+	before = g.tree()
+	g.bench.WantExit(3, recipe, g.inputs("bad"))
+	if after := g.tree(); after != before {
+		t.Errorf("after a failed update:\n%s\nbefore:\n%s", after, before)
+	}
+	g.bench.WantExit(6, recipe, g.inputs("one"))
+	g.bench.WantExit(0, recipe, g.inputs("two"))
+	if got := g.sh(`readlink opt/current; cat opt/current/version; stat -c %h opt/current/lib/same; ls -A opt | grep -c '^\.gwe' || true`); got != g.base+"/opt/two\ntwo\n2\n0" && got != "two\ntwo\n2\n0" {
+		t.Errorf("%s", got)
+	}
+}
+
+// TestRecipeKilledEverywhere kills gwe at every record of an update, and of one that fails.
+func TestRecipeKilledEverywhere(t *testing.T) {
+	for _, name := range []string{"two", "bad"} {
+		g := newGateway(t)
+		g.bench.WantExit(0, recipe, g.inputs("one"))
+		g.sh("cp -a opt opt.kept")
+		before := g.tree()
+		kills := g.bench.KillEverywhere(recipe, g.inputs(name), func() {
+			g.sh("rm -rf opt; cp -a opt.kept opt; cp -a --remove-destination opt.kept/. opt")
+		}, func(committed bool) {
+			if after := g.tree(); !committed && after != before {
+				t.Errorf("%s: after the recovery:\n%s\nbefore:\n%s", name, after, before)
+			}
+			if committed && name == "bad" {
+				t.Error("the bad one was committed")
+			}
+		})
+		if kills < 10 {
+			t.Errorf("%s: %d kills only", name, kills)
+		}
+		_ = os.Remove(g.base + "/said")
+	}
+}

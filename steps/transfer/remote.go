@@ -1,0 +1,184 @@
+package transfer
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"github.com/gwe-project/gwe/engine/value"
+	"io/fs"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/gwe-project/gwe/engine/durable"
+	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/process"
+	"github.com/gwe-project/gwe/engine/step"
+)
+
+// remotePlace is user@host:path, host::module/path or rsync://host/module/path, up to the first colon. A host that starts
+// with a dash would be an option of ssh.
+var remotePlace = regexp.MustCompile(`^([A-Za-z0-9_][A-Za-z0-9._+-]*@)?([A-Za-z0-9_][A-Za-z0-9._-]*|\[[0-9A-Fa-f:.%a-z]+\]):`)
+
+func isRemote(place string) bool { return remotePlace.MatchString(place) }
+
+// contents gives a place with a slash at its end: for rsync, that is what is in the folder.
+func contents(place string) string {
+	if strings.HasSuffix(place, ":") {
+		return place + "./"
+	}
+	return strings.TrimRight(place, "/") + "/"
+}
+
+func noProgram(cause error) error {
+	return fault.New(fault.Failed, "rsync-missing", "there is no rsync program, which a source or target on another machine needs").
+		WithHint("install rsync 3.4.3 or newer").WithCause(cause)
+}
+
+// checkProgram refuses a program with known holes.
+func (a arguments) checkProgram(ctx context.Context, run *step.Run) error {
+	var said bytes.Buffer
+	result, err := process.Run(ctx, process.Command{
+		Arguments: []string{"rsync", "--version"}, Environment: append(process.BaseEnvironment(), run.Environment...),
+		Stdout: &said, Started: run.Started,
+	})
+	if errors.Is(err, fs.ErrNotExist) {
+		return noProgram(err)
+	}
+	if err == nil {
+		err = result.Check("rsync")
+	}
+	if err != nil {
+		return err
+	}
+	return a.checkVersion(said.String())
+}
+
+var versionLine = regexp.MustCompile(`rsync\s+version\s+v?(\d+)\.(\d+)\.(\d+)`)
+
+func (a arguments) checkVersion(said string) error {
+	if a.AllowOld {
+		return nil
+	}
+	found := versionLine.FindStringSubmatch(said)
+	if found == nil {
+		line, _, _ := strings.Cut(said, "\n")
+		return fault.New(fault.Refused, "rsync-version", "the rsync program does not tell its version: %q", line).
+			WithHint("install rsync 3.4.3 or newer, or give allow-old-rsync: true if you are sure of it")
+	}
+	for i, least := range minimum {
+		// A number too large for int counts as the largest one.
+		if is, _ := strconv.Atoi(found[i+1]); is != least {
+			if is > least {
+				return nil
+			}
+			return fault.New(fault.Refused, "rsync-version", "rsync %s has known holes, which 3.4.3 closed", strings.Join(found[1:], ".")).
+				WithHint("install rsync 3.4.3 or newer, or give allow-old-rsync: true if the distribution has patched this one")
+		}
+	}
+	return nil
+}
+
+// options are those of both directions. Times are compared to the nanosecond, as between local folders.
+func (a arguments) options() []string {
+	options := []string{
+		"rsync", "-aHAXS", "--secluded-args", "--modify-window=-1", "--info=progress2,stats2", "--outbuf=L", "--exclude=" + durable.Prefix + "*",
+	}
+	if a.NumericIDs {
+		options = append(options, "--numeric-ids")
+	}
+	if a.Checksum {
+		options = append(options, "--checksum")
+	}
+	for _, pattern := range a.Include {
+		options = append(options, "--include="+pattern)
+	}
+	for _, pattern := range a.Exclude {
+		options = append(options, "--exclude="+pattern)
+	}
+	return options
+}
+
+// fetch copies the source into a hidden folder. What the target or link-dest has already becomes links there, and is not
+// transferred.
+func (a arguments) fetch(ctx context.Context, run *step.Run, m memo, into string) error {
+	argv := a.options()
+	if m.Existed {
+		argv = append(argv, "--link-dest="+m.Target)
+	}
+	for _, folder := range a.LinkDest {
+		if _, err := os.Stat(string(folder)); err == nil {
+			argv = append(argv, "--link-dest="+string(folder))
+		}
+	}
+	_, err := a.start(ctx, run, append(argv, "--", contents(a.Source), into+"/"))
+	return err
+}
+
+// push fills a target on another machine.
+func (a arguments) push(ctx context.Context, run *step.Run) (outputs, error) {
+	argv := a.options()
+	if a.Delete {
+		argv = append(argv, "--delete")
+	}
+	for _, folder := range a.LinkDest {
+		argv = append(argv, "--link-dest="+string(folder))
+	}
+	run.Log.Info(a.Target + " is on another machine: this cannot be undone")
+	said, err := a.start(ctx, run, append(argv, "--", contents(a.Source), contents(a.Target)))
+	return said.outputs(a.Target), err
+}
+
+// start runs the program, whose lines and progress go to the log.
+func (a arguments) start(ctx context.Context, run *step.Run, argv []string) (statistics, error) {
+	environment := append(process.BaseEnvironment(), run.Environment...)
+	if !a.Password.IsZero() {
+		environment = append(environment, "RSYNC_PASSWORD="+a.Password.Reveal())
+	}
+	said := statistics{}
+	result, err := process.Run(ctx, process.Command{
+		Arguments: argv, Environment: environment, Started: run.Started,
+		Output: func(_, line string) { said.hear(line, run) },
+	})
+	if err == nil {
+		err = result.Check("rsync")
+	}
+	if err != nil && fault.ClassOf(err) == fault.Failed {
+		err = fault.New(fault.Failed, "rsync-failed", "rsync could not copy %s to %s", a.Source, a.Target).
+			WithHint("see its last lines in the log").WithCause(err)
+	}
+	return said, err
+}
+
+// statistics are numbers of the program's last lines, by what stands before the colon.
+type statistics map[string]int64
+
+var (
+	progressLine  = regexp.MustCompile(`^\s*[\d,.]+[KMGTP]?\s+(\d+)%\s`)
+	statisticLine = regexp.MustCompile(`^([A-Z][a-z ]+): ([\d,]+)`)
+)
+
+// hear takes one line of the program.
+func (s statistics) hear(line string, run *step.Run) {
+	if found := progressLine.FindStringSubmatch(line); found != nil {
+		percent, _ := strconv.ParseInt(found[1], 10, 64)
+		run.Log.Progress(percent, 100, "%")
+		return
+	}
+	if found := statisticLine.FindStringSubmatch(line); found != nil {
+		s[found[1]], _ = strconv.ParseInt(strings.ReplaceAll(found[2], ",", ""), 10, 64)
+	}
+	if strings.TrimSpace(line) != "" {
+		run.Log.Output(line)
+	}
+}
+
+func (s statistics) outputs(target string) outputs {
+	given := outputs{
+		Path: value.Path(target), Copied: int(s["Number of regular files transferred"]), Deleted: int(s["Number of deleted files"]),
+		Bytes: value.SizeOf(s["Total transferred file size"]),
+	}
+	given.Changed = given.Copied+given.Deleted+int(s["Number of created files"]) > 0
+	return given
+}

@@ -1,0 +1,104 @@
+package transfer
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/tasklog"
+)
+
+// shared lists the files that are one with those of link-dest, as they were: what is written to them in place changes
+// both trees, and no undo can put that back.
+type shared struct {
+	file   *os.File
+	buffer *bufio.Writer
+}
+
+const (
+	sharedName = "shared"
+	// mostTold is how many files are named in the log.
+	mostTold = 20
+)
+
+func newShared(folder string) (*shared, error) {
+	file, err := os.OpenFile(filepath.Join(folder, sharedName), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return nil, explain(err, "cannot write the list of shared files")
+	}
+	return &shared{file: file, buffer: bufio.NewWriterSize(file, 16<<10)}, nil
+}
+
+func (s *shared) note(way string, status *unix.Stat_t) error {
+	if !isRegular(status) {
+		return nil
+	}
+	_, err := s.buffer.WriteString(strconv.Quote(way) + "\t" + state(status) + "\n")
+	return explain(err, "cannot write the list of shared files")
+}
+
+// seal writes the list to its end.
+func (s *shared) seal() error {
+	return explain(errors.Join(s.buffer.Flush(), s.file.Sync()), "cannot write the list of shared files")
+}
+
+func (s *shared) close() { _ = s.file.Close() }
+
+// state is what changes when a file is written to in place; the inode tells whether it was replaced instead.
+func state(status *unix.Stat_t) string {
+	return fmt.Sprintf("%d %d %d %d", status.Ino, status.Size, status.Mtim.Sec, status.Mtim.Nsec)
+}
+
+// verifyShared fails where a shared file of the target was written to in place.
+func verifyShared(ctx context.Context, log *tasklog.Task, folder, target string) error {
+	file, err := os.Open(filepath.Join(folder, sharedName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return explain(err, "cannot read the list of shared files")
+	}
+	defer file.Close()
+	changed, count := "", 0
+	lines := bufio.NewScanner(file)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		quoted, was, _ := strings.Cut(lines.Text(), "\t")
+		way, err := strconv.Unquote(quoted)
+		if err != nil {
+			return explain(err, "cannot read the list of shared files")
+		}
+		var status unix.Stat_t
+		if unix.Lstat(target+"/"+way, &status) != nil {
+			continue // removed or replaced: the other tree keeps its file
+		}
+		inode, _, _ := strings.Cut(was, " ")
+		if is := state(&status); is == was || !strings.HasPrefix(is, inode+" ") {
+			continue
+		}
+		if count++; count == 1 {
+			changed = way
+		}
+		if count <= mostTold {
+			log.Warn(fmt.Sprintf("%q was written to in place: it has changed in link-dest too", way))
+		}
+	}
+	if err := lines.Err(); err != nil || count == 0 {
+		return explain(err, "cannot read the list of shared files")
+	}
+	return fault.New(fault.Failed, "linked-file-changed",
+		"%q was written to in place after it had been linked, and %d more such files: the tree of link-dest has changed with it, which undo cannot put back",
+		changed, count-1).WithHint("see that hooks replace files instead of writing to them, or leave link-dest out")
+}

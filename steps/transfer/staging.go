@@ -1,0 +1,293 @@
+package transfer
+
+import (
+	"errors"
+	"os"
+	"strconv"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// staging is the hidden folder in which new entries are made, and to which old ones move. It is made with the first entry.
+type staging struct {
+	path string
+	// handle is none until the folder is made.
+	handle   int
+	manifest *manifest
+	shared   *shared
+	copier   copier
+	// target is the handle of the target; none where there is none yet.
+	target int
+	// take moves the files of the source in, by links, in place of copying them: the source is a fetched tree of ours.
+	take  bool
+	count int
+}
+
+// write adds a change to the manifest; a plan has none.
+func (s *staging) write(one change) error {
+	if s == nil {
+		return nil
+	}
+	return s.manifest.write(one)
+}
+
+// next gives a free name in the folder.
+func (s *staging) next() (string, error) {
+	if err := s.open(); err != nil {
+		return "", err
+	}
+	s.count++
+	return strconv.Itoa(s.count), nil
+}
+
+// open makes the folder. It must not hand on a default access list of the folder it lies in.
+func (s *staging) open() error {
+	if s.handle != none {
+		return nil
+	}
+	if err := os.Mkdir(s.path, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
+		return explain(err, "cannot make the hidden folder %s", s.path)
+	}
+	for _, name := range []string{"system.posix_acl_default", "system.posix_acl_access"} {
+		if err := unix.Lremovexattr(s.path, name); err != nil && err != syscall.ENODATA && err != syscall.ENOTSUP {
+			return explain(err, "cannot prepare the hidden folder %s", s.path)
+		}
+	}
+	var err error
+	s.handle, err = openRoot(s.path)
+	return explain(err, "cannot open the hidden folder %s", s.path)
+}
+
+func (s *staging) close() { closeAll(s.handle) }
+
+// newcomer is the place of an entry that is being staged; path is that in the hidden folder.
+type newcomer struct {
+	folder     int
+	name, path string
+}
+
+// stage makes the new entry of a change, with all below it, and writes the change down.
+func (s *survey) stage(one change, l level, name string, from *unix.Stat_t, content original) error {
+	var into newcomer
+	if s.staging != nil {
+		var err error
+		if one.staged, err = s.staging.next(); err != nil {
+			return err
+		}
+		into = newcomer{s.staging.handle, one.staged, one.staged}
+	}
+	if err := s.create(l, name, from, content, into); err != nil {
+		return explain(err, "cannot copy %q", one.way)
+	}
+	if s.staging == nil {
+		return nil
+	}
+	status, err := statAt(into.folder, into.name)
+	if err != nil {
+		return err
+	}
+	one.fresh = status.Ino
+	return s.staging.write(one)
+}
+
+// create makes an entry. In a plan it only counts.
+func (s *survey) create(l level, name string, from *unix.Stat_t, content original, into newcomer) error {
+	if err := s.ctx.Err(); err != nil {
+		return err
+	}
+	if isFolder(from) {
+		return s.createFolder(l, name, from, into)
+	}
+	way := below(l.way, name)
+	leader, known, err := s.groups.find(from)
+	if err != nil {
+		return err
+	}
+	if known {
+		s.tally.joined++
+		if s.staging == nil {
+			return nil
+		}
+		return s.linkGroup(leader, into)
+	}
+	linked, err := s.linkDest(l, name, way, from, into)
+	if err != nil {
+		return err
+	}
+	if !linked {
+		if err := s.copyEntry(way, original{l.source, name, from}, content, into); err != nil {
+			return err
+		}
+	}
+	return s.groups.note(from, settled{staged: true, way: into.path})
+}
+
+func (s *survey) createFolder(l level, name string, from *unix.Stat_t, into newcomer) error {
+	l.target = none
+	next, err := l.enter(name)
+	if err != nil {
+		return err
+	}
+	defer next.leave()
+	folder := none
+	if s.staging != nil {
+		if err := unix.Mkdirat(into.folder, into.name, 0o700); err != nil {
+			return &os.PathError{Op: "mkdir", Path: next.way, Err: err}
+		}
+		if folder, err = openFolder(into.folder, into.name); err != nil {
+			return err
+		}
+		defer closeAll(folder)
+	}
+	names, err := namesIn(next.source)
+	if err != nil {
+		return err
+	}
+	for child := range names.all() {
+		status, err := statAt(next.source, child)
+		if err != nil {
+			return err
+		}
+		if status == nil || s.excludes(below(next.way, child), isFolder(status)) {
+			continue
+		}
+		place := newcomer{folder, child, below(into.path, child)}
+		if err := s.create(next, child, status, original{next.source, child, status}, place); err != nil {
+			return err
+		}
+	}
+	s.tally.folders++
+	if s.staging == nil {
+		return nil
+	}
+	given, err := attributesAt(next.source, ".", from)
+	if err != nil {
+		return err
+	}
+	return given.give(folder, ".", unix.S_IFDIR, nil)
+}
+
+// linkGroup makes another name of a file that has gone to the target already.
+func (s *survey) linkGroup(leader settled, into newcomer) error {
+	root := s.staging.target
+	if leader.staged {
+		root = s.staging.handle
+	}
+	parent, name := cutLast(leader.way)
+	folder, err := openWay(root, parent)
+	if err != nil {
+		return err
+	}
+	defer closeAll(folder)
+	if err := unix.Linkat(folder, name, into.folder, into.name, 0); err != nil {
+		return &os.LinkError{Op: "link", Old: leader.way, New: into.path, Err: err}
+	}
+	return nil
+}
+
+// equalLink finds the first tree of link-dest that has an equal entry; nil is none. What lies on another device than the
+// target, no link can reach.
+func (s *survey) equalLink(l level, at original) (folder int, equal *unix.Stat_t, err error) {
+	for _, folder := range l.links {
+		there, err := statAt(folder, at.name)
+		if err != nil {
+			return none, nil, err
+		}
+		if there == nil || kindOf(there) != kindOf(at.status) || uint64(there.Dev) != s.device {
+			continue
+		}
+		_, whole, err := s.same(at, original{folder, at.name, there})
+		if err != nil {
+			return none, nil, err
+		}
+		if whole {
+			return folder, there, nil
+		}
+	}
+	return none, nil, nil
+}
+
+// linkDest links the entry to an equal one of link-dest. Where the file system makes no such link (too many, say), the
+// entry is copied.
+func (s *survey) linkDest(l level, name, way string, from *unix.Stat_t, into newcomer) (bool, error) {
+	folder, equal, err := s.equalLink(l, original{l.source, name, from})
+	if err != nil || equal == nil {
+		return false, err
+	}
+	if s.staging != nil {
+		if unix.Linkat(folder, name, into.folder, into.name, 0) != nil {
+			return false, nil
+		}
+		if err := s.staging.shared.note(way, equal); err != nil {
+			return false, err
+		}
+	}
+	s.tally.linked++
+	return true, nil
+}
+
+// copyEntry makes a copy of what is no folder: the attributes of one original with the content of another.
+func (s *survey) copyEntry(way string, at, content original, into newcomer) error {
+	s.tally.copied++
+	if isRegular(at.status) {
+		s.tally.bytes += at.status.Size
+	}
+	if s.staging == nil {
+		return nil
+	}
+	if s.tally.copied%256 == 0 {
+		s.log.Progress(int64(s.tally.copied), 0, "files")
+	}
+	if s.staging.take {
+		return linkError(unix.Linkat(content.folder, content.name, into.folder, into.name, 0), way)
+	}
+	switch kindOf(at.status) {
+	case unix.S_IFREG:
+		if err := s.copyFile(way, content, into); err != nil {
+			return err
+		}
+	case unix.S_IFLNK:
+		text, err := linkText(content.folder, content.name)
+		if err != nil {
+			return err
+		}
+		if err := unix.Symlinkat(text, into.folder, into.name); err != nil {
+			return &os.PathError{Op: "symlink", Path: way, Err: err}
+		}
+	default:
+		if err := unix.Mknodat(into.folder, into.name, kindOf(at.status)|0o600, int(at.status.Rdev)); err != nil {
+			return &os.PathError{Op: "mknod", Path: way, Err: err}
+		}
+	}
+	given, err := attributesAt(at.folder, at.name, at.status)
+	if err != nil {
+		return err
+	}
+	return given.give(into.folder, into.name, kindOf(at.status), nil)
+}
+
+// copyFile makes a file with the content of another.
+func (s *survey) copyFile(way string, content original, into newcomer) error {
+	from, err := openAt(content.folder, content.name, unix.O_RDONLY|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return err
+	}
+	defer closeAll(from)
+	to, err := openAt(into.folder, into.name, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	defer closeAll(to)
+	if err := s.staging.copier.copy(to, from, content.status); err != nil {
+		return err
+	}
+	return unchanged(from, way, content.status)
+}
+
+func linkError(err error, way string) error {
+	if err != nil {
+		return &os.PathError{Op: "link", Path: way, Err: err}
+	}
+	return nil
+}

@@ -1,0 +1,101 @@
+package transfer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/gwe-project/gwe/engine/durable"
+	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/step"
+)
+
+// Undo puts back every change of the manifest, whichever of them a power cut or a kill has let happen. Without a sealed
+// manifest nothing in the target was touched.
+func (rsync) Undo(ctx context.Context, run *step.Run, a arguments, m memo) error {
+	if m.Target == "" {
+		run.Log.Warn(a.Target + " is on another machine and stays as it is")
+		return nil
+	}
+	touched, err := sealed(run.Folder)
+	if err != nil {
+		return err
+	}
+	if err := a.inUse(m); touched && err != nil {
+		return err
+	}
+	if touched {
+		if err := putBack(ctx, run, m); err != nil {
+			return err
+		}
+		// The kept entries are in their places for good before anything that tells of them goes.
+		if err := durable.SyncFileSystems(m.Target); err != nil {
+			return err
+		}
+		if err := unseal(run.Folder); err != nil {
+			return err
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := m.discard(); err != nil {
+		return &step.Leftover{Err: err}
+	}
+	return nil
+}
+
+// inUse keeps a new target that a link of link-dest leads to: the step that pointed it there could not be undone, and a
+// release that may be faulty is better than none.
+func (a arguments) inUse(m memo) error {
+	if m.Existed {
+		return nil
+	}
+	for _, link := range a.LinkDest {
+		if real, err := filepath.EvalSymlinks(string(link)); err == nil && within(real, m.Target) {
+			return &step.Leftover{Err: fault.New(fault.Failed, "release-in-use", "the release %s stays: %s still leads to it", m.Target, link).
+				WithHint("point %s to another release, then run gwe recover", link)}
+		}
+	}
+	return nil
+}
+
+// putBack goes on after an error: what can be put back is.
+func putBack(ctx context.Context, run *step.Run, m memo) error {
+	if err := os.Mkdir(m.Hidden, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return explain(err, "cannot make the hidden folder %s", m.Hidden)
+	}
+	mover, err := newMover(m.Target, m.Hidden)
+	if err != nil {
+		return explain(err, "cannot open the target %s", m.Target)
+	}
+	defer mover.close()
+	var failures []error
+	told := 0
+	for _, dressing := range []bool{false, true} {
+		for one, err := range changes(run.Folder) {
+			if err != nil {
+				return err
+			}
+			if (one.verb == dress) != dressing {
+				continue
+			}
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			foreign, err := mover.back(one)
+			if err != nil && len(failures) < mostTold {
+				failures = append(failures, explain(err, "cannot put %q back in %s", one.way, m.Target))
+			}
+			if foreign {
+				if told++; told <= mostTold {
+					run.Log.Warn(fmt.Sprintf("%q in %s was replaced after the step, and is put back all the same", one.way, m.Target))
+				}
+			}
+		}
+	}
+	return errors.Join(failures...)
+}
