@@ -51,7 +51,7 @@ func (t tree) end(grace time.Duration) error {
 
 func (t tree) kill(ctx context.Context, grace time.Duration) (int, error) {
 	begun := time.Now()
-	asked := map[int]uint64{}
+	asked, frozen := map[int]uint64{}, map[int]uint64{}
 	// What forks just while /proc is read may be missed: only two empty looks in a row mean that nothing is left.
 	empty := 0
 	for pause := 2 * time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {
@@ -72,7 +72,10 @@ func (t tree) kill(ctx context.Context, grace time.Duration) (int, error) {
 		case elapsed > grace+patience:
 			return len(asked), survives(left)
 		case elapsed >= grace:
-			t.signalAll(left, syscall.SIGKILL)
+			pause = time.Millisecond
+			if freeze(left, frozen) {
+				t.signalAll(left, syscall.SIGKILL)
+			}
 		default:
 			ask(left, asked)
 		}
@@ -96,6 +99,20 @@ func ask(left []status, asked map[int]uint64) {
 			member.signal(syscall.SIGCONT)
 		}
 	}
+}
+
+// freeze stops each that is not yet, and tells whether there was none. Killed one by one as they run, a parent could start
+// another child between the look and its own death, and nothing would tie that child to the tree any more.
+func freeze(left []status, frozen map[int]uint64) bool {
+	all := true
+	for _, member := range left {
+		if frozen[member.pid] != member.start {
+			member.signal(syscall.SIGSTOP)
+			frozen[member.pid] = member.start
+			all = false
+		}
+	}
+	return all
 }
 
 // signalAll sends to the group in one call, which no fork can slip through, and to each one outside it.

@@ -26,7 +26,7 @@ func TestCancelEndsTheWholeTree(t *testing.T) {
 		"own session":              `setsid sh -c 'trap "" TERM; echo ready; sleep 300; sleep 300' & wait`,
 		"orphan, own session":      `(setsid sh -c 'trap "" TERM; echo ready; while :; do sleep 0.01; done' &); sleep 300`,
 		"orphan, no environment":   `(env -i sh -c 'trap "" TERM; echo ready; sleep 300; sleep 300' &); sleep 300`,
-		"child, all of its own":    `setsid -w env -i sh -c 'trap "" TERM; echo ready; sleep 300; sleep 300'`,
+		"child, all of its own":    `setsid -w env -i sh -c 'trap "" TERM; echo ready; while :; do sleep 300; done'`,
 		"stopped":                  `sh -c 'echo ready; kill -STOP $$' & wait`,
 		"forks on":                 `f() { sleep 0.02; (f &); }; trap '' TERM; f & echo ready; sleep 300`,
 		"ended, its child did not": `trap 'exit 0' TERM; (trap '' TERM; echo ready; sleep 300; sleep 300) & wait`,
