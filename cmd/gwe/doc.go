@@ -1,5 +1,5 @@
 // Command gwe updates a Linux machine by a recipe, or puts it back.
 //
-// main.go is the command line itself; every command is one file. A command turns flags into calls of engine, schema and
-// bundle, and their results into text and an exit code; it decides nothing else.
+// The command line itself is the package command: a vendor's own gwe, with step types of its own, is a main like this one
+// with a longer catalog.
 package main

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -13,6 +12,9 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/gwe-project/gwe/cmd/gwe/command"
+	"github.com/gwe-project/gwe/steps"
 )
 
 // TestMain makes the test binary the gwe of all scripts.
@@ -23,12 +25,7 @@ func TestMain(m *testing.M) {
 // mainOfTests is main, but for a journal that can kill the process, or ask it to stop, at a record of its choice: see
 // spoiled. The product has no such switch.
 func mainOfTests() {
-	ctx, stop := untilSignal(context.Background(), os.Stderr)
-	code := execute(ctx, &console{
-		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, environment: os.Getenv, journals: spoiled,
-	}, os.Args[1:])
-	stop()
-	os.Exit(code)
+	command.Line{Catalog: steps.Catalog(), Journals: spoiled}.Main()
 }
 
 func TestScripts(t *testing.T) {

@@ -1,4 +1,4 @@
-package main
+package command
 
 import (
 	"context"
@@ -6,7 +6,6 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/gwe-project/gwe/schema"
-	"github.com/gwe-project/gwe/steps"
 )
 
 func schemaCommand() command {
@@ -23,7 +22,7 @@ example:
   gwe schema > recipe.schema.json`,
 		setUp: func(*pflag.FlagSet) action {
 			return func(_ context.Context, console *console, _ []string) error {
-				text, err := schema.Schema(steps.Catalog())
+				text, err := schema.Schema(console.line.Catalog)
 				if err != nil {
 					return err
 				}

@@ -1,4 +1,4 @@
-package main
+package command
 
 import (
 	"bytes"
@@ -8,7 +8,6 @@ import (
 	"github.com/gwe-project/gwe/engine"
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/recipes"
-	"github.com/gwe-project/gwe/steps"
 )
 
 // readRecipe reads a RECIPE operand: a file, "-" for standard input, or the name of a shipped recipe (no slash, no
@@ -43,7 +42,7 @@ func loadRecipe(console *console, operands []string) (*engine.Program, error) {
 	if err != nil {
 		return nil, err
 	}
-	program, diagnostics := engine.Load(file, source, steps.Catalog())
+	program, diagnostics := engine.Load(file, source, console.line.Catalog)
 	if len(diagnostics) > 0 {
 		if err := diagnostics.Render(console.stderr, func(string) []byte { return source }); err != nil {
 			return nil, err

@@ -1,4 +1,4 @@
-package main
+package command
 
 import (
 	"errors"
@@ -13,20 +13,17 @@ import (
 	"golang.org/x/term"
 
 	"github.com/gwe-project/gwe/engine"
-	"github.com/gwe-project/gwe/engine/journal"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/tasklog"
-	"github.com/gwe-project/gwe/steps"
 )
 
 // console is what a command has around it: streams, environment and the global flags.
 type console struct {
+	line           Line
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	environment    func(name string) string
 	global         globalFlags
-	// journals stands between the engine and its journals; nil outside tests.
-	journals func(journal.Writer) journal.Writer
 }
 
 // globalFlags are understood by every command.
@@ -102,11 +99,11 @@ func (c *console) engine() (*engine.Engine, *view, error) {
 	shown := c.view(c.stdout)
 	return &engine.Engine{
 		State:    engine.State{Folder: folder},
-		Catalog:  steps.Catalog(),
+		Catalog:  c.line.Catalog,
 		Machine:  step.Local{},
 		Sink:     shown,
-		Version:  version(),
-		Journals: c.journals,
+		Version:  c.version(),
+		Journals: c.line.Journals,
 	}, shown, nil
 }
 

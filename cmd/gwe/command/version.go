@@ -1,4 +1,4 @@
-package main
+package command
 
 import (
 	"context"
@@ -9,13 +9,10 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// release is set when a release is built: -ldflags "-X main.release=1.2.3".
-var release string
-
 // version is the release, or what the build knows of the commit.
-func version() string {
-	if release != "" {
-		return release
+func (c *console) version() string {
+	if c.line.Release != "" {
+		return c.line.Release
 	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
@@ -43,7 +40,7 @@ example:
   gwe version`,
 		setUp: func(*pflag.FlagSet) action {
 			return func(_ context.Context, console *console, _ []string) error {
-				_, err := fmt.Fprintf(console.stdout, "gwe %s (recipes gwe: 1, %s, %s/%s)\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+				_, err := fmt.Fprintf(console.stdout, "gwe %s (recipes gwe: 1, %s, %s/%s)\n", console.version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 				return err
 			}
 		},

@@ -1,4 +1,4 @@
-package main
+package command
 
 import (
 	"context"
@@ -10,7 +10,6 @@ import (
 
 	"github.com/gwe-project/gwe/engine"
 	"github.com/gwe-project/gwe/schema"
-	"github.com/gwe-project/gwe/steps"
 )
 
 func validateCommand() command {
@@ -42,7 +41,7 @@ example:
 }
 
 func validate(console *console, operands []string, format string) error {
-	catalog := steps.Catalog()
+	catalog := console.line.Catalog
 	sources := map[string][]byte{}
 	all := schema.Diagnostics{}
 	invalid := 0
@@ -80,7 +79,7 @@ func showDiagnostics(console *console, all schema.Diagnostics, sources map[strin
 	case "github":
 		return all.RenderGitHub(console.stdout)
 	case "sarif":
-		return all.RenderSARIF(console.stdout, version())
+		return all.RenderSARIF(console.stdout, console.version())
 	}
 	return all.Render(console.stderr, func(file string) []byte { return sources[file] })
 }

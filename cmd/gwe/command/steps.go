@@ -1,4 +1,4 @@
-package main
+package command
 
 import (
 	"context"
@@ -10,7 +10,6 @@ import (
 
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/value"
-	"github.com/gwe-project/gwe/steps"
 )
 
 func stepsCommand() command {
@@ -27,7 +26,7 @@ example:
   gwe steps unpack`,
 		setUp: func(*pflag.FlagSet) action {
 			return func(_ context.Context, console *console, operands []string) error {
-				catalog := steps.Catalog()
+				catalog := console.line.Catalog
 				switch len(operands) {
 				case 0:
 					for _, one := range catalog {
