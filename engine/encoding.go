@@ -46,7 +46,7 @@ func decodeValue(t value.Type, raw json.RawMessage) (any, error) {
 	if !t.HoldsSecret() {
 		return value.FromJSON(t, raw)
 	}
-	v, err := value.FromJSON(opened(t), raw)
+	v, err := value.FromJSON(value.Opened(t), raw)
 	if err != nil {
 		return nil, err
 	}
@@ -55,48 +55,7 @@ func decodeValue(t value.Type, raw json.RawMessage) (any, error) {
 
 // encodeRevealed is encodeObject for a file that only the owner reads: secrets are in the clear.
 func encodeRevealed(object value.Type, values map[string]any) (map[string]json.RawMessage, error) {
-	return encodeObject(opened(object), revealed(values).(map[string]any))
-}
-
-// opened is the type with every secret a string.
-func opened(t value.Type) value.Type {
-	if t.Kind == value.KindSecret {
-		return value.Of(value.KindString)
-	}
-	if t.Elem != nil {
-		elem := opened(*t.Elem)
-		t.Elem = &elem
-	}
-	if t.Fields != nil {
-		fields := make([]value.Field, len(t.Fields))
-		for i, field := range t.Fields {
-			field.Type = opened(field.Type)
-			fields[i] = field
-		}
-		t.Fields = fields
-	}
-	return t
-}
-
-// revealed is the value with every secret in the clear.
-func revealed(v any) any {
-	switch v := v.(type) {
-	case value.Secret:
-		return v.Reveal()
-	case []any:
-		items := make([]any, len(v))
-		for i, item := range v {
-			items[i] = revealed(item)
-		}
-		return items
-	case map[string]any:
-		members := make(map[string]any, len(v))
-		for name, member := range v {
-			members[name] = revealed(member)
-		}
-		return members
-	}
-	return v
+	return encodeObject(value.Opened(object), value.Revealed(values).(map[string]any))
 }
 
 // secretsIn lists the secrets of a value, in the clear, for masking.

@@ -182,7 +182,7 @@ func (r runFolder) keepInputs(program *Program, inputs map[string]any, begin *be
 			begin.Inputs[name] = raw
 			continue
 		}
-		raw, err := value.ToJSON(opened(input.Type), revealed(v))
+		raw, err := value.ToJSON(value.Opened(input.Type), value.Revealed(v))
 		if err != nil {
 			return err
 		}

@@ -50,3 +50,44 @@ func (s Secret) MarshalJSON() ([]byte, error) { return json.Marshal(Redacted) }
 
 // MarshalText redacts.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(Redacted), nil }
+
+// Opened is the type with every secret a string: what a file that only the owner reads, or a pipe, may hold in the clear.
+func Opened(t Type) Type {
+	if t.Kind == KindSecret {
+		return Of(KindString)
+	}
+	if t.Elem != nil {
+		element := Opened(*t.Elem)
+		t.Elem = &element
+	}
+	if t.Fields != nil {
+		fields := make([]Field, len(t.Fields))
+		for i, field := range t.Fields {
+			field.Type = Opened(field.Type)
+			fields[i] = field
+		}
+		t.Fields = fields
+	}
+	return t
+}
+
+// Revealed is a canonical value with every secret in the clear. It is of the type Opened.
+func Revealed(v any) any {
+	switch v := v.(type) {
+	case Secret:
+		return v.Reveal()
+	case []any:
+		items := make([]any, len(v))
+		for i, item := range v {
+			items[i] = Revealed(item)
+		}
+		return items
+	case map[string]any:
+		members := make(map[string]any, len(v))
+		for name, member := range v {
+			members[name] = Revealed(member)
+		}
+		return members
+	}
+	return v
+}

@@ -66,7 +66,7 @@ func encode(t testing.TB, object value.Type, arguments map[string]any) map[strin
 		var raw json.RawMessage
 		var err error
 		if field.Type.HoldsSecret() {
-			raw, err = json.Marshal(revealed(given))
+			raw, err = json.Marshal(value.Revealed(given))
 		} else {
 			raw, err = value.ToJSON(field.Type, given)
 		}
@@ -93,25 +93,4 @@ func decodeArguments(object value.Type, encoded map[string]json.RawMessage) (map
 		arguments[field.Name] = decoded
 	}
 	return arguments, nil
-}
-
-// revealed gives the value with its secrets as plain text.
-func revealed(v any) any {
-	switch v := v.(type) {
-	case value.Secret:
-		return v.Reveal()
-	case []any:
-		list := make([]any, 0, len(v))
-		for _, one := range v {
-			list = append(list, revealed(one))
-		}
-		return list
-	case map[string]any:
-		members := map[string]any{}
-		for name, one := range v {
-			members[name] = revealed(one)
-		}
-		return members
-	}
-	return v
 }
