@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"fmt"
+
 	"github.com/gwe-project/gwe/engine/expression"
 	"github.com/gwe-project/gwe/engine/value"
 	"github.com/gwe-project/gwe/schema"
@@ -53,6 +55,11 @@ func (c *compiler) action(n *node, scope expression.Scope) {
 		n.action.commit = c.scalar(action.Text, textType, scope)
 	case schema.Stop:
 		n.action.stop = c.scalar(action.Text, textType, scope)
+	case schema.Group, schema.Parallel, schema.Use:
+		c.notYet(n.step.Action.Keyword())
+	}
+	if n.step.ForEach != nil {
+		c.notYet(schema.Scalar{Text: "for-each", Span: n.step.Span})
 	}
 }
 
@@ -88,4 +95,12 @@ func (c *compiler) retry(retry *schema.Retry, n *node, scope expression.Scope) *
 		policy.when = c.guard(*retry.When, scope.With("result", maybe(n.outputs())).With("error", errorType()))
 	}
 	return policy
+}
+
+// notYet refuses what the grammar has and no run can carry out.
+func (c *compiler) notYet(key schema.Scalar) {
+	c.diagnostics = append(c.diagnostics, schema.Diagnostic{
+		Severity: schema.Error, Rule: "not-in-this-version", File: c.recipe.File, Span: key.Span,
+		Message: fmt.Sprintf("%q is not in this version of gwe yet", key.Text),
+	})
 }

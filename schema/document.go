@@ -17,10 +17,6 @@ var recipeKeys = []string{
 var later = map[string]string{
 	"facts":    "read what you need in a step, or take it as an input",
 	"triggers": "start the recipe from a timer or a script",
-	"for-each": "write one step for each item",
-	"steps":    "write the steps of the group into the list around it",
-	"parallel": "write the steps one after the other",
-	"use":      "write the other recipe's steps into this one",
 	"reboot":   "end the recipe here, and go on with a second one after the reboot",
 	"confirm":  "end the recipe here, and go on with a second one",
 }

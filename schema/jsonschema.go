@@ -32,6 +32,8 @@ func Schema(catalog step.Catalog) ([]byte, error) {
 		"retry":       retrySchema(),
 		"expression":  bareSchema(),
 		"step":        stepSchema(catalog, topLevel),
+		"group-step":  stepSchema(catalog, inGroup),
+		"branch-step": stepSchema(catalog, inBranch),
 		"undo-step":   stepSchema(catalog, inUndo),
 		"failsafe":    described(object{"type": "array", "items": reference("undo-step")}, "Steps that run where an undo before the commit failed."),
 		"finally":     described(object{"type": "array", "items": reference("undo-step")}, "Steps that run at the end, good or bad."),
@@ -126,11 +128,12 @@ func bareSchema() object {
 	}}
 }
 
-// stepSchema is a step at its place: those that are never undone have no undo, commit and stop.
+// stepSchema is a step at its place: those that are never undone have no undo, and are no groups.
 func stepSchema(catalog step.Catalog, where place) object {
 	properties := object{
 		"id":            described(object{"type": "string", "pattern": identifierPattern.String()}, "The name by which expressions read its outputs: steps.ID."),
 		"name":          described(object{"type": "string", "minLength": 1}, "What the log calls it."),
+		"for-each":      forEachSchema(),
 		"when":          described(reference("expression"), "Whether it runs."),
 		"until":         described(reference("expression"), "What must be true after it; it reads result. False is a failed attempt."),
 		"timeout":       described(reference("duration"), "The time for each attempt."),
@@ -138,14 +141,20 @@ func stepSchema(catalog step.Catalog, where place) object {
 		"allow-failure": described(object{"type": "boolean"}, "Whether the run goes on where it fails; its own effects are undone."),
 	}
 	actions := []string{}
-	if where == topLevel {
+	if where.undone() {
 		properties["undo"] = described(object{"anyOf": []any{
 			object{"type": "array", "minItems": 1, "items": reference("undo-step")},
 			object{"const": "none"},
 		}}, "What puts back what the step did, before the type's own undo; none: nothing more can be done.")
+		actions = append(actions, composedSchema(properties, where)...)
+	}
+	if where == topLevel {
 		properties["commit"] = described(object{"type": "string", "minLength": 1}, "The point of no return: nothing before it is undone any more.")
+		actions = append(actions, "commit")
+	}
+	if where.stops() {
 		properties["stop"] = described(object{"type": "string", "minLength": 1}, "Ends the run well here.")
-		actions = append(actions, "commit", "stop")
+		actions = append(actions, "stop")
 	}
 	for _, name := range catalog.Names() {
 		properties[name] = reference("type-" + name)
@@ -157,7 +166,46 @@ func stepSchema(catalog step.Catalog, where place) object {
 		one = append(one, object{"required": []string{name}})
 	}
 	made["oneOf"] = one
+	if where.undone() {
+		made["dependentRequired"] = companionsSchema()
+	}
 	return made
+}
+
+// composedSchema adds the keys of groups, parallels and used recipes, and gives their actions.
+func composedSchema(properties object, where place) []string {
+	list := func(of string) object {
+		return object{"type": "array", "minItems": 1, "items": reference(of)}
+	}
+	inner := "group-step"
+	if where == inBranch {
+		inner = "branch-step"
+	}
+	properties["steps"] = described(list(inner), "A group: where one of its steps fails, the group is put back, and rescue may take over.")
+	properties["rescue"] = described(list(inner), "Steps that run where the group failed and was put back; the run then goes on.")
+	properties["finally"] = described(list("undo-step"), "Steps that run at the group's end, good or bad.")
+	properties["parallel"] = described(list("branch-step"), "Branches that run side by side; the first failure ends the others.")
+	properties["limit"] = described(object{"anyOf": []any{object{"type": "integer", "minimum": 1}, dynamicSchema()}}, "How many branches run at one time.")
+	properties["use"] = described(object{"type": "string", "minLength": 1, "not": object{"pattern": dynamicPattern}}, "Another recipe: a file beside this one, ./other.yaml, or the bare name of a shipped recipe.")
+	properties["with"] = described(object{
+		"type": "object", "propertyNames": object{"pattern": identifierPattern.String()}, "additionalProperties": reference("anything"),
+	}, "The inputs of the recipe that is used.")
+	return []string{"steps", "parallel", "use"}
+}
+
+// companionsSchema says beside which action a key stands.
+func companionsSchema() object {
+	made := object{}
+	for key, action := range companions {
+		made[key] = []string{action}
+	}
+	return made
+}
+
+func forEachSchema() object {
+	return described(object{"anyOf": []any{
+		object{"type": "array", "minItems": 1}, object{"type": "object", "minProperties": 1}, dynamicSchema(),
+	}}, "The items for each of which it is carried out, in order; expressions read item and index (a map's key).")
 }
 
 // leafSchema is the arguments of a step type.

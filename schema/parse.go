@@ -40,6 +40,7 @@ type parser struct {
 	diagnostics Diagnostics
 	nodes       int
 	steps       int
+	keys        []string
 	ids         map[string]Scalar
 	commit      *Scalar
 	// alias is the place of the outermost alias around the node that is being read.

@@ -66,16 +66,19 @@ type Retry struct {
 	When *Scalar
 }
 
-// Step is one element of steps, failsafe, finally or an undo.
+// Step is one element of steps, of a group or a parallel, of rescue, failsafe, finally or an undo.
 type Step struct {
 	// Span is the step's first key.
 	Span
-	// Path says where the step stands: "steps[3]", "steps[3].undo[0]", "failsafe[0]", "finally[1]".
+	// Path says where the step stands: "steps[3]", "steps[3].undo[0]", "steps[3].steps[1]", "steps[3].rescue[0]",
+	// "steps[3].parallel[2]", "failsafe[0]", "finally[1]".
 	Path string
 	// ID is nil where the step has none; unique in the recipe.
 	ID *Scalar
 	// Name is text that may hold expressions.
 	Name *Scalar
+	// ForEach is a List, a Map, or a Scalar that is one ${{ }}; nil where the step is carried out once.
+	ForEach Node
 	// When and Until are bare boolean expressions.
 	When  *Scalar
 	Until *Scalar
@@ -98,7 +101,7 @@ func (s *Step) Label() string {
 	return s.Path
 }
 
-// Action is what a step does: a Leaf, a Commit or a Stop.
+// Action is what a step does: a Leaf, a Group, a Parallel, a Use, a Commit or a Stop.
 type Action interface {
 	// Keyword is the key in the recipe: "unpack", "commit".
 	Keyword() Scalar
@@ -115,6 +118,32 @@ type Leaf struct {
 	Arguments Map
 }
 
+// Group is a rollback context of its own: where one of its steps fails, it is put back, and then rescue may take over.
+type Group struct {
+	Key   Scalar
+	Steps []*Step
+	// Rescue runs where the group failed and all of it could be put back; the group then counts as done.
+	Rescue []*Step
+	// Finally runs at the group's end, good or bad.
+	Finally []*Step
+}
+
+// Parallel is branches that run side by side. A branch of several steps is a Group.
+type Parallel struct {
+	Key      Scalar
+	Branches []*Step
+	// Limit is how many branches run at one time, an int of at least 1; nil is all.
+	Limit *Setting
+}
+
+// Use is another recipe, with inputs of its own.
+type Use struct {
+	Key Scalar
+	// Recipe is the file, relative to the folder of this recipe's, or the bare name of a shipped recipe.
+	Recipe Scalar
+	With   []Binding
+}
+
 // Commit is the point of no return.
 type Commit struct {
 	Key  Scalar
@@ -127,10 +156,16 @@ type Stop struct {
 	Text Scalar
 }
 
-func (l Leaf) Keyword() Scalar   { return l.Key }
-func (c Commit) Keyword() Scalar { return c.Key }
-func (s Stop) Keyword() Scalar   { return s.Key }
+func (l Leaf) Keyword() Scalar     { return l.Key }
+func (g Group) Keyword() Scalar    { return g.Key }
+func (p Parallel) Keyword() Scalar { return p.Key }
+func (u Use) Keyword() Scalar      { return u.Key }
+func (c Commit) Keyword() Scalar   { return c.Key }
+func (s Stop) Keyword() Scalar     { return s.Key }
 
-func (Leaf) action()   {}
-func (Commit) action() {}
-func (Stop) action()   {}
+func (Leaf) action()     {}
+func (Group) action()    {}
+func (Parallel) action() {}
+func (Use) action()      {}
+func (Commit) action()   {}
+func (Stop) action()     {}

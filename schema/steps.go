@@ -8,28 +8,25 @@ import (
 	"github.com/gwe-project/gwe/engine/value"
 )
 
-// place is where a list of steps stands; it decides what its steps may have.
-type place string
-
-const (
-	topLevel   place = "steps"
-	inUndo     place = "undo"
-	inFailsafe place = "failsafe"
-	inFinally  place = "finally"
-)
-
 // modifiers are the keys of a step beside its action.
-var modifiers = []string{"id", "name", "when", "until", "timeout", "retry", "undo", "allow-failure"}
+var modifiers = []string{"id", "name", "for-each", "when", "until", "timeout", "retry", "undo", "allow-failure"}
 
 // stepKeys are all keys that a step may have.
 func (p *parser) stepKeys() []string {
-	keys := append(slices.Clone(modifiers), "commit", "stop")
-	for _, name := range p.catalog.Names() {
-		if !slices.Contains(keys, name) {
-			keys = append(keys, name)
+	if p.keys == nil {
+		p.keys = append(slices.Clone(modifiers), "commit", "stop", "steps", "rescue", "finally", "parallel", "limit", "use", "with")
+		for _, name := range p.catalog.Names() {
+			if !slices.Contains(p.keys, name) {
+				p.keys = append(p.keys, name)
+			}
 		}
 	}
-	return keys
+	return p.keys
+}
+
+// actionKeys are the keys of a step that say what it does.
+func (p *parser) actionKeys() []string {
+	return append([]string{"steps", "parallel", "use", "commit", "stop"}, p.catalog.Names()...)
 }
 
 // list reads a list of steps that stands at the path.
@@ -48,7 +45,7 @@ func (p *parser) list(node Node, path string, where place) []*Step {
 		if step == nil {
 			continue
 		}
-		if stop != nil && where == topLevel {
+		if stop != nil && where.stops() {
 			p.warn(step.Span, "unreachable", fmt.Sprintf("this step never runs: the stop on line %d ends every run before it", stop.Line),
 				"give the stop a when")
 			stop = nil
@@ -80,7 +77,7 @@ func (p *parser) step(node Node, path string, where place) *Step {
 	}
 	step := &Step{Span: fields.Span, Path: path}
 	var actions []Scalar
-	grouped, unknown := false, false
+	unknown := false
 	for _, entry := range fields.Entries {
 		switch key := entry.Key.Text; {
 		case slices.Contains(modifiers, key):
@@ -91,18 +88,18 @@ func (p *parser) step(node Node, path string, where place) *Step {
 		case p.known(key):
 			actions = append(actions, entry.Key)
 			step.Action = p.leaf(entry)
-		case key == "for-each":
-			p.notYet(entry.Key, quote(key))
+		case key == "steps" || key == "parallel" || key == "use":
+			actions = append(actions, entry.Key)
+			step.Action = p.composed(fields, entry, path, where)
+		case companions[key] != "":
+			if _, there := fields.Get(companions[key]); !there {
+				unknown = true
+				p.fail(entry.Key.Span, "companion", fmt.Sprintf("%q stands beside %q only", key, companions[key]), companionHint(key))
+			}
 		case later[key] != "" && key != "facts" && key != "triggers":
 			actions = append(actions, entry.Key)
-			grouped = true
-			p.notYet(entry.Key, quote(key))
-		case slices.Contains([]string{"rescue", "finally", "limit", "with"}, key):
 			unknown = true
-			if grouped {
-				continue // belongs to what was reported
-			}
-			p.fail(entry.Key.Span, "not-in-this-version", fmt.Sprintf("%q belongs to groups of steps, which are not in this version of gwe yet", key), "")
+			p.notYet(entry.Key, quote(key))
 		default:
 			unknown = true
 			p.unknownKey(entry.Key, "a step", p.stepKeys())
@@ -110,7 +107,7 @@ func (p *parser) step(node Node, path string, where place) *Step {
 	}
 	switch {
 	case len(actions) == 0 && !unknown:
-		p.fail(step.Span, "one-action", "a step has one action, this one has none", "an action is one of: "+strings.Join(append([]string{"commit", "stop"}, p.catalog.Names()...), ", "))
+		p.fail(step.Span, "one-action", "a step has one action, this one has none", "an action is one of: "+strings.Join(p.actionKeys(), ", "))
 	case len(actions) > 1:
 		p.twoActions(actions)
 	}
@@ -152,6 +149,8 @@ func (p *parser) modifier(step *Step, entry Entry, where place) {
 		step.ID = p.id(node)
 	case "name":
 		step.Name = p.text(node, key, true)
+	case "for-each":
+		step.ForEach = p.forEach(node)
 	case "when":
 		step.When = p.bare(node, key)
 	case "until":
@@ -163,7 +162,7 @@ func (p *parser) modifier(step *Step, entry Entry, where place) {
 	case "allow-failure":
 		step.AllowFailure = p.literalBool(node, key)
 	case "undo":
-		if where != topLevel {
+		if !where.undone() {
 			p.fail(entry.Key.Span, "undo-not-here", fmt.Sprintf("a step in %s has no undo of its own: it is never undone", where), "leave it out")
 			return
 		}
@@ -231,7 +230,12 @@ func (p *parser) undo(step *Step, node Node) {
 // ending reads commit and stop.
 func (p *parser) ending(entry Entry, where place) Action {
 	key := entry.Key
-	if where != topLevel {
+	switch {
+	case key.Text == "commit" && where != topLevel && where.undone():
+		p.fail(key.Span, "commit-not-here", fmt.Sprintf("commit does not stand in %s", where), "write it among the recipe's own steps: a run commits once, and as a whole")
+	case where == inBranch && key.Text == "stop":
+		p.fail(key.Span, "stop-not-here", fmt.Sprintf("stop does not stand in %s: the other branches still run", where), "write it behind the parallel, with a when")
+	case !where.undone():
 		p.fail(key.Span, key.Text+"-not-here", fmt.Sprintf("%s does not stand in %s", key.Text, where), "write it among the recipe's steps")
 	}
 	var text Scalar
@@ -271,7 +275,7 @@ func (p *parser) alone(step *Step, fields Map) {
 			if key == "when" {
 				hint = "put a stop with the opposite when before it"
 			} else if _, commits := step.Action.(Commit); commits {
-				hint = "leave it out: a commit cannot fail, and is not undone"
+				hint = "leave it out: a commit cannot fail, is not undone, and happens once"
 			}
 			p.fail(entry.Key.Span, "modifier-not-here", fmt.Sprintf("a %s has no %s", step.Action.Keyword().Text, key), hint)
 		}
