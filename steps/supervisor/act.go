@@ -26,7 +26,7 @@ func (d *daemon) act(ctx context.Context, run *step.Run, arguments supervisorArg
 	if err != nil {
 		return outputs, err
 	}
-	chosen, err := choose(all, arguments.Programs)
+	chosen, err := arguments.choose(all)
 	if err != nil {
 		return outputs, err
 	}
@@ -36,7 +36,7 @@ func (d *daemon) act(ctx context.Context, run *step.Run, arguments supervisorArg
 	if err := d.spare(arguments.ending(picture{Programs: all})); err != nil {
 		return outputs, err
 	}
-	if err := touch(run, groupNames(chosen)); err != nil {
+	if err := touch(run, arguments.groups(chosen)); err != nil {
 		return outputs, err
 	}
 	switch arguments.Action {

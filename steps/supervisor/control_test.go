@@ -195,6 +195,8 @@ func TestActions(t *testing.T) {
 		"no such member":     {step: "{ action: start, programs: [\"pair:pair_7\"], $S }", exit: 6, code: "supervisor-bad-name"},
 		"no such signal":     {step: "{ action: signal, signal: NOSE, programs: [app], $S }", exit: 3, code: "supervisor-bad-signal"},
 		"signal and undo":    {step: "{ action: signal, signal: TERM, programs: [app], $S }"},
+		"missing":            {step: "{ action: stop, missing: ok, programs: [aap, \"aap:*\"], $S }"},
+		"missing, and start": {step: "{ action: start, missing: ok, programs: [app], $S }", exit: 6, code: "supervisor-missing-misplaced"},
 		"no programs":        {step: "{ action: stop, $S }", exit: 6, code: "supervisor-no-programs"},
 		"no signal":          {step: "{ action: signal, programs: [app], $S }", exit: 6, code: "supervisor-signal-misplaced"},
 		"restart all of it":  {step: "{ action: restart-daemon, $S }"},

@@ -30,7 +30,8 @@ action is for.
   are stopped and removed, changed ones stopped, removed and added, new ones added. programs limits this to their
   groups; without it, it is for all. In the end the programs that start by themselves, and those that are named, are RUNNING.
 - start, stop, restart: programs that are already as wanted are left alone. start and restart end when all are RUNNING,
-  stop when all are STOPPED, EXITED or FATAL.
+  stop when all are STOPPED, EXITED or FATAL. With missing: ok a stop passes over what supervisord does not know, as it
+  is before a first installation.
 - signal: sends it to running programs.
 - status: only reads.
 - restart-daemon: restarts supervisord, and waits until what ran runs again.
@@ -58,6 +59,7 @@ type supervisorArguments struct {
 	Action     string         `name:"action" required:"true" enum:"update,start,stop,restart,signal,status,restart-daemon" help:"what to do"`
 	Programs   []string       `name:"programs" help:"NAME, GROUP:NAME or GROUP:*; for update and status, none are all"`
 	Signal     string         `name:"signal" help:"the signal to send, by name, for action: signal"`
+	Missing    string         `name:"missing" enum:"error,ok" default:"error" help:"whether a program that is to be stopped may be unknown to supervisord"`
 	Server     value.URL      `name:"server" default:"unix:///var/run/supervisor.sock" help:"unix:///SOCKET or http://HOST:PORT/RPC2"`
 	Username   string         `name:"username" help:"as supervisord's [unix_http_server] or [inet_http_server] has it"`
 	Password   value.Secret   `name:"password" help:"the password that goes with it"`
@@ -89,6 +91,9 @@ func (a supervisorArguments) open() (*daemon, error) {
 	case a.Action == "restart-daemon" && len(a.Programs) > 0:
 		return nil, fault.New(fault.Refused, "supervisor-programs-given", "restart-daemon restarts supervisord with all of its programs").
 			WithHint("for some programs write action: restart")
+	case a.Missing == "ok" && a.Action != "stop":
+		return nil, fault.New(fault.Refused, "supervisor-missing-misplaced", "missing: ok is for action: stop alone").
+			WithHint("leave missing out: %s needs programs that are there", a.Action)
 	case (a.Action == "signal") != (a.Signal != ""):
 		return nil, fault.New(fault.Refused, "supervisor-signal-misplaced", "action: signal and the argument signal go together").
 			WithHint("write action: signal, signal: HUP")
@@ -138,11 +143,11 @@ func (supervisor) Prepare(ctx context.Context, run *step.Run, arguments supervis
 		if err != nil {
 			return picture{}, err
 		}
-		chosen, err := choose(all, arguments.Programs)
+		chosen, err := arguments.choose(all)
 		if err != nil {
 			return picture{}, err
 		}
-		groups = groupNames(chosen)
+		groups = arguments.groups(chosen)
 	}
 	taken, err := d.take(ctx, run, groups)
 	if err != nil {
@@ -157,6 +162,28 @@ func (supervisor) Prepare(ctx context.Context, run *step.Run, arguments supervis
 	return taken, nil
 }
 
+// choose finds the programs that the action is for.
+func (a supervisorArguments) choose(all []program) ([]program, error) {
+	if a.Missing != "ok" {
+		return choose(all, a.Programs)
+	}
+	return choose(all, slices.DeleteFunc(slices.Clone(a.Programs), func(name string) bool { return len(matching(all, name)) == 0 }))
+}
+
+// groups gives the groups that the action touches. Those that a stop finds missing are among them: what comes behind it may
+// add them.
+func (a supervisorArguments) groups(chosen []program) []string {
+	groups := groupNames(chosen)
+	if a.Missing == "ok" {
+		for _, group := range groupsOf(a.Programs) {
+			if !slices.Contains(groups, group) {
+				groups = append(groups, group)
+			}
+		}
+	}
+	return groups
+}
+
 // ending gives the programs that the action ends or signals.
 func (a supervisorArguments) ending(taken picture) []program {
 	switch a.Action {
@@ -164,7 +191,7 @@ func (a supervisorArguments) ending(taken picture) []program {
 		return inGroups(taken.Programs, slices.Concat(taken.Pending.Changed, taken.Pending.Removed))
 	case "stop", "restart", "signal":
 		// The names were found a moment ago.
-		chosen, _ := choose(taken.Programs, a.Programs)
+		chosen, _ := a.choose(taken.Programs)
 		return chosen
 	}
 	return nil
@@ -184,17 +211,17 @@ func (supervisor) Do(ctx context.Context, run *step.Run, arguments supervisorArg
 	if err != nil {
 		return outputs, err
 	}
-	if outputs.Programs, err = d.states(inner, arguments.Programs); err != nil {
+	if outputs.Programs, err = d.states(inner, arguments); err != nil {
 		return outputs, err
 	}
 	return outputs, ctx.Err()
 }
 
-// states gives the states of some programs, or of all.
-func (d *daemon) states(ctx context.Context, names []string) (map[string]string, error) {
+// states gives the states of the programs that are named, or of all.
+func (d *daemon) states(ctx context.Context, arguments supervisorArguments) (map[string]string, error) {
 	all, err := d.programs(ctx)
-	if err == nil && len(names) > 0 {
-		all, err = choose(all, names)
+	if err == nil && len(arguments.Programs) > 0 {
+		all, err = arguments.choose(all)
 	}
 	states := map[string]string{}
 	for _, p := range all {
@@ -243,11 +270,14 @@ func (d *daemon) plan(ctx context.Context, arguments supervisorArguments) (step.
 			Undo: []string{"put every program back to its state"},
 		}, d.spareDaemon(ctx)
 	}
-	chosen, err := choose(all, arguments.Programs)
+	chosen, err := arguments.choose(all)
 	if err != nil {
 		return step.Plan{}, err
 	}
 	plan := step.Plan{}
+	if len(chosen) == 0 {
+		plan.Do = []string{"leave it: supervisord has none of " + strings.Join(arguments.Programs, ", ")}
+	}
 	for _, p := range chosen {
 		now := fmt.Sprintf("%s (now %s)", p.spec(), p.stateName)
 		if arguments.Action == "start" && p.State == running || arguments.Action == "stop" && p.State.down() {
