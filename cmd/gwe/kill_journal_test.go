@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"testing"
 	"time"
 
 	"github.com/gwe-project/gwe/engine/journal"
@@ -85,4 +86,14 @@ func chosen(variable string, number int) bool {
 func die() {
 	_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 	select {} // the signal ends this process before anything else happens
+}
+
+// self is the test binary: run as gwe, it is a gwe with this journal.
+func self(t *testing.T) string {
+	t.Helper()
+	path, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
 }

@@ -8,6 +8,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/gwe-project/gwe/testdata/gateway"
 )
 
 // writer goes on writing into the release, and makes it again where it was removed.
@@ -16,7 +18,7 @@ const writer = `while :; do mkdir -p "$1/made" && echo more >>"$1/made/written";
 // TestKilledWithAGrandchild kills gwe while something that a hook started, and that does not die with gwe, goes on
 // writing. After recovery it is gone, and the machine is as it was.
 func TestKilledWithAGrandchild(t *testing.T) {
-	vendor := newVendor(t)
+	vendor := gateway.NewVendor(t)
 	for name, c := range map[string]struct{ hook, start string }{
 		"background":         {".post-install", `sh -c "$writer" writer "$1" &`},
 		"session of its own": {".post-install", `setsid sh -c "$writer" writer "$1" &`},
@@ -27,35 +29,36 @@ func TestKilledWithAGrandchild(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			release := "app-" + strings.ReplaceAll(name, " ", "-")
-			vendor.packMore(t, release, map[string]string{c.hook: stopService +
+			vendor.PackMore(t, release, map[string]string{c.hook: gateway.StopService +
 				"writer='" + strings.ReplaceAll(writer, "'", `'\''`) + "'\n" + c.start + `
 until [ -s "$1/made/written" ]; do sleep 0.01; done
 touch "$root/begun"
 sleep 1000
 `})
-			g, want := disturbed{from: []string{"app-1", "app-2"}, to: release, fails: true}.arrange(t, vendor)
-			g.provide(release)
-			command, wait := g.start(nil, g.updating()...)
-			g.waitFor("begun")
-			g.check(command.Process.Signal(syscall.SIGKILL))
-			if e := wait(); !e.killed {
-				t.Fatalf("gwe ended with %d:\n%s", e.code, e.said)
+			d := gateway.Change{From: []string{"app-1", "app-2"}, To: release, Fails: true}
+			g, want := d.Arrange(t, vendor, self(t))
+			g.Provide(release)
+			command, wait := g.Start(nil, g.Arguments(d)...)
+			waitForFile(g, "begun")
+			g.Check(command.Process.Signal(syscall.SIGKILL))
+			if e := wait(); !e.Killed {
+				t.Fatalf("gwe ended with %d:\n%s", e.Code, e.Said)
 			}
-			if !g.runs("writer") {
+			if !runsOn(g, "writer") {
 				t.Fatal("the writer is gone already: nothing is tried here")
 			}
-			g.recovers(want)
-			if g.runs("writer") {
+			g.Recovers(want)
+			if runsOn(g, "writer") {
 				t.Error("the writer goes on writing")
 			}
-			g.updatesNext()
+			g.UpdatesNext()
 		})
 	}
 }
 
-// runs tells whether a process of the machine has a word in its command line.
-func (g *gateway) runs(word string) bool {
-	for _, line := range g.processes() {
+// runsOn tells whether a process of the machine has a word in its command line.
+func runsOn(g *gateway.Gateway, word string) bool {
+	for _, line := range g.Processes() {
 		if strings.Contains(line, word) {
 			return true
 		}
@@ -63,11 +66,11 @@ func (g *gateway) runs(word string) bool {
 	return false
 }
 
-// waitFor waits until a file is there.
-func (g *gateway) waitFor(name string) {
+// waitForFile waits until a file is there.
+func waitForFile(g *gateway.Gateway, name string) {
 	g.Helper()
 	for range 3000 {
-		if _, err := os.Stat(g.path(name)); err == nil {
+		if _, err := os.Stat(g.Path(name)); err == nil {
 			return
 		}
 		time.Sleep(10 * time.Millisecond)
@@ -78,39 +81,39 @@ func (g *gateway) waitFor(name string) {
 // TestKilledBesideAnother: two state folders may have begun a run in the same millisecond, so that both have one name. What
 // recovers one leaves the processes of the other alone.
 func TestKilledBesideAnother(t *testing.T) {
-	vendor := newVendor(t)
-	vendor.packMore(t, "app-slow", map[string]string{".pre-install": stopService + `
+	vendor := gateway.NewVendor(t)
+	vendor.PackMore(t, "app-slow", map[string]string{".pre-install": gateway.StopService + `
 touch "$root/begun"
 until [ -e "$root/go-on" ]; do sleep 0.01; done
 `})
-	var gateways [2]*gateway
+	var gateways [2]*gateway.Gateway
 	var commands [2]*exec.Cmd
-	var waits [2]func() ended
+	var waits [2]func() gateway.Ended
 	for at := range gateways {
-		g := newGateway(t, vendor)
-		g.update("app-1")
-		runs, err := filepath.Glob(g.path("state/runs/*"))
-		g.check(err)
+		g := gateway.New(t, vendor, self(t))
+		g.Update("app-1")
+		runs, err := filepath.Glob(g.Path("state/runs/*"))
+		g.Check(err)
 		// The next run's name follows that of the last one.
-		g.check(os.Rename(runs[0], g.path("state/runs/29990101-000000.000")))
-		g.provide("app-slow")
-		commands[at], waits[at] = g.start(nil, g.updating()...)
-		g.waitFor("begun")
+		g.Check(os.Rename(runs[0], g.Path("state/runs/29990101-000000.000")))
+		g.Provide("app-slow")
+		commands[at], waits[at] = g.Start(nil, g.Arguments(gateway.Change{To: "app-slow"})...)
+		waitForFile(g, "begun")
 		gateways[at] = g
 	}
 	busy, dead := gateways[0], gateways[1]
-	dead.check(commands[1].Process.Signal(syscall.SIGKILL))
+	dead.Check(commands[1].Process.Signal(syscall.SIGKILL))
 	waits[1]()
-	if e := dead.gwe(nil, "recover"); e.code != 0 {
-		t.Errorf("recovery ended with %d:\n%s", e.code, e.said)
+	if e := dead.Gwe(nil, "recover"); e.Code != 0 {
+		t.Errorf("recovery ended with %d:\n%s", e.Code, e.Said)
 	}
-	busy.check(os.WriteFile(busy.path("go-on"), nil, 0o644))
-	if e := waits[0](); e.code != 0 {
-		t.Errorf("the other run ended with %d:\n%s", e.code, e.said)
+	busy.Check(os.WriteFile(busy.Path("go-on"), nil, 0o644))
+	if e := waits[0](); e.Code != 0 {
+		t.Errorf("the other run ended with %d:\n%s", e.Code, e.Said)
 	}
 	for _, g := range gateways {
-		if _, err := os.Stat(g.path("state/runs/29990101-000000.001")); err != nil {
-			t.Error("the two runs have not had one name: ", err)
+		if _, err := os.Stat(g.Path("state/runs/29990101-000000.001")); err != nil {
+			t.Error("the two runs have not had one Name: ", err)
 		}
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/gwe-project/gwe/testdata/gateway"
 )
 
 // TestKilledAtAnyMoment kills gwe after random times, in the middle of whatever it does, and its recovery in half of the cases.
@@ -19,51 +21,51 @@ func TestKilledAtAnyMoment(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	vendor := newVendor(t)
-	for seed, d := range disturbances {
-		t.Run(d.name, func(t *testing.T) {
+	vendor := gateway.NewVendor(t)
+	for seed, d := range gateway.Changes {
+		t.Run(d.Name, func(t *testing.T) {
 			t.Parallel()
-			g, want := d.arrange(t, vendor)
+			g, want := d.Arrange(t, vendor, self(t))
 			// The machine decides how long things take, so a seed does not bring the same moments back; that it is fixed
 			// spreads them in the same way each time.
 			random := rand.New(rand.NewPCG(uint64(seed), 0))
 			moment := func(longest time.Duration) time.Duration { return time.Duration(random.Float64() * float64(longest)) }
-			g.restore()
-			g.provide(d.to)
+			g.Restore()
+			g.Provide(d.To)
 			begun := time.Now()
-			g.gwe(nil, g.updating()...)
+			g.Gwe(nil, g.Arguments(d)...)
 			longest := time.Since(begun) * 5 / 4 // some kills come too late
 			olds, news := 0, 0
-			for range (kills + 3) / len(disturbances) {
-				g.restore()
-				g.provide(d.to)
+			for range (kills + 3) / len(gateway.Changes) {
+				g.Restore()
+				g.Provide(d.To)
 				delay := moment(longest)
-				e := g.killAfter(delay, g.updating()...)
-				g.withdraw()
+				e := killAfter(g, delay, g.Arguments(d)...)
+				g.Withdraw()
 				again := time.Duration(0)
 				if random.IntN(2) == 0 {
 					again = moment(longest)
-					g.killAfter(again, "recover")
+					killAfter(g, again, "recover")
 				}
-				if g.recovers(want) {
+				if g.Recovers(want) {
 					news++
 				} else {
 					olds++
 				}
 				if t.Failed() {
-					t.Fatalf("killed after %s, and in recovery after %s (0 is not); before the kill:\n%s", delay, again, e.said)
+					t.Fatalf("killed after %s, and in recovery after %s (0 is not); before the kill:\n%s", delay, again, e.Said)
 				}
 			}
-			g.updatesNext()
+			g.UpdatesNext()
 			t.Logf("%d kills within %s ended in the old state, %d in the new one", olds, longest, news)
 		})
 	}
 }
 
 // killAfter ends a gwe with SIGKILL some time after its start, where it has not ended before.
-func (g *gateway) killAfter(delay time.Duration, arguments ...string) ended {
+func killAfter(g *gateway.Gateway, delay time.Duration, arguments ...string) gateway.Ended {
 	g.Helper()
-	command, wait := g.start(nil, arguments...)
+	command, wait := g.Start(nil, arguments...)
 	time.Sleep(delay)
 	_ = command.Process.Signal(syscall.SIGKILL)
 	return wait()

@@ -5,51 +5,53 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+
+	"github.com/gwe-project/gwe/testdata/gateway"
 )
 
 // TestKilledInRecovery kills gwe in an update, kills the recovery before and behind every record that it writes, and
 // recovers again.
 func TestKilledInRecovery(t *testing.T) {
-	vendor := newVendor(t)
+	vendor := gateway.NewVendor(t)
 	for _, c := range []struct {
 		name string
-		disturbed
+		gateway.Change
 		// The first kill is before or behind the nth record of a kind.
 		moment, kind string
 		nth          int
 	}{
-		{"all done but the commit", disturbances[1], dieBefore, "committed", 1},
-		{"committed", disturbances[1], dieAt, "committed", 1},
-		{"half put back", disturbances[2], dieAt, "undone", 2},
-		{"in the first post-install", disturbances[0], dieAt, "process", 2},
+		{"all done but the commit", gateway.Changes[1], dieBefore, "committed", 1},
+		{"committed", gateway.Changes[1], dieAt, "committed", 1},
+		{"half put back", gateway.Changes[2], dieAt, "undone", 2},
+		{"in the first post-install", gateway.Changes[0], dieAt, "process", 2},
 	} {
-		t.Run(c.name, func(t *testing.T) {
+		t.Run(c.Name, func(t *testing.T) {
 			t.Parallel()
-			g, want := c.arrange(t, vendor)
-			first := fmt.Sprintf("%s=%d", c.moment, g.numberOf(c.disturbed, c.kind, c.nth))
+			g, want := c.Arrange(t, vendor, self(t))
+			first := fmt.Sprintf("%s=%d", c.moment, numberOf(g, c.Change, c.kind, c.nth))
 			kills := 0
 			for record, died := 1, true; died; record++ {
 				for _, moment := range []string{dieBefore, dieAt} {
-					g.restore()
-					g.provide(c.to)
-					if e := g.gwe([]string{first}, g.updating()...); !e.killed {
-						t.Fatalf("%s did not kill gwe: %d\n%s", first, e.code, e.said)
+					g.Restore()
+					g.Provide(c.To)
+					if e := g.Gwe([]string{first}, g.Arguments(c.Change)...); !e.Killed {
+						t.Fatalf("%s did not kill gwe: %d\n%s", first, e.Code, e.Said)
 					}
-					g.withdraw()
-					e := g.gwe([]string{fmt.Sprintf("%s=%d", moment, record)}, "recover")
-					if died = e.killed; !died {
+					g.Withdraw()
+					e := g.Gwe([]string{fmt.Sprintf("%s=%d", moment, record)}, "recover")
+					if died = e.Killed; !died {
 						break
 					}
 					kills++
-					if g.recovers(want) != (c.kind == "committed" && c.moment == dieAt) {
+					if g.Recovers(want) != (c.kind == "committed" && c.moment == dieAt) {
 						t.Error("it went the wrong way")
 					}
 					if t.Failed() {
-						t.Fatalf("%s, then recovery with %s=%d; before the second kill:\n%s", first, moment, record, e.said)
+						t.Fatalf("%s, then recovery with %s=%d; before the second kill:\n%s", first, moment, record, e.Said)
 					}
 				}
 			}
-			g.updatesNext()
+			g.UpdatesNext()
 			t.Logf("%d kills in recovery", kills)
 			if kills < 4 {
 				t.Errorf("%d kills are too few to prove anything", kills)
@@ -59,14 +61,14 @@ func TestKilledInRecovery(t *testing.T) {
 }
 
 // numberOf finds the nth record of a kind in an undisturbed run, as a process counts its records: without the header.
-func (g *gateway) numberOf(d disturbed, kind string, nth int) int {
+func numberOf(g *gateway.Gateway, d gateway.Change, kind string, nth int) int {
 	g.Helper()
-	g.restore()
-	g.provide(d.to)
-	g.gwe(nil, g.updating()...)
-	runs, err := filepath.Glob(g.path("state/runs/*"))
-	g.check(err)
-	kinds := g.journal(runs[len(runs)-1])
+	g.Restore()
+	g.Provide(d.To)
+	g.Gwe(nil, g.Arguments(d)...)
+	runs, err := filepath.Glob(g.Path("state/runs/*"))
+	g.Check(err)
+	kinds := g.Kinds(runs[len(runs)-1])
 	for number := range kinds {
 		if kinds[number] == kind {
 			if nth--; nth == 0 {

@@ -4,28 +4,30 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+
+	"github.com/gwe-project/gwe/testdata/gateway"
 )
 
 // TestStoppedAtEveryRecord sends SIGTERM to gwe behind every record. It puts everything back itself, unless the new
 // version is in place already, and no recovery is needed.
 func TestStoppedAtEveryRecord(t *testing.T) {
-	vendor := newVendor(t)
-	for _, d := range disturbances[1:3] {
-		t.Run(d.name, func(t *testing.T) {
+	vendor := gateway.NewVendor(t)
+	for _, d := range gateway.Changes[1:3] {
+		t.Run(d.Name, func(t *testing.T) {
 			t.Parallel()
-			g, want := d.arrange(t, vendor)
-			g.stopped(d, func(first int) string { return fmt.Sprint(first) }, func(e ended) bool {
+			g, want := d.Arrange(t, vendor, self(t))
+			stopped(g, d, func(first int) string { return fmt.Sprint(first) }, func(e gateway.Ended) bool {
 				good := []int{143}
-				if d.fails {
+				if d.Fails {
 					good = []int{143, 3} // 3 where it had failed, and was being put back, before the signal came
 				}
-				if g.wantOldOrNew(want) {
+				if g.WantOldOrNew(want) {
 					good = []int{0, 7}
 				}
-				if !slices.Contains(good, e.code) {
-					t.Errorf("exit code %d, want one of %v", e.code, good)
+				if !slices.Contains(good, e.Code) {
+					t.Errorf("exit code %d, want one of %v", e.Code, good)
 				}
-				return e.code == 143
+				return e.Code == 143
 			})
 		})
 	}
@@ -33,20 +35,20 @@ func TestStoppedAtEveryRecord(t *testing.T) {
 
 // TestStoppedTwice sends a second SIGTERM while things are put back: gwe ends at once, and recovery does the rest.
 func TestStoppedTwice(t *testing.T) {
-	vendor := newVendor(t)
+	vendor := gateway.NewVendor(t)
 	for _, between := range []int{1, 3} {
 		t.Run(fmt.Sprint(between), func(t *testing.T) {
 			t.Parallel()
-			g, want := disturbances[1].arrange(t, vendor)
+			g, want := gateway.Changes[1].Arrange(t, vendor, self(t))
 			pending := 0
-			g.stopped(disturbances[1], func(first int) string { return fmt.Sprintf("%d,%d", first, first+between) }, func(e ended) bool {
-				if g.gwe(nil, "recover").said != "" {
+			stopped(g, gateway.Changes[1], func(first int) string { return fmt.Sprintf("%d,%d", first, first+between) }, func(e gateway.Ended) bool {
+				if g.Gwe(nil, "recover").Said != "" {
 					pending++
 				}
-				if !g.recovers(want) && e.code != 143 {
-					t.Errorf("exit code %d, want 143", e.code)
+				if !g.Recovers(want) && e.Code != 143 {
+					t.Errorf("exit code %d, want 143", e.Code)
 				}
-				return e.code == 143
+				return e.Code == 143
 			})
 			if pending < 5 {
 				t.Errorf("only %d times there was something to recover", pending)
@@ -57,19 +59,19 @@ func TestStoppedTwice(t *testing.T) {
 
 // stopped runs an update for each record behind which a signal comes, until the run ends before it does. check tells
 // whether the signal ended the run.
-func (g *gateway) stopped(d disturbed, moments func(first int) string, check func(ended) bool) {
+func stopped(g *gateway.Gateway, d gateway.Change, moments func(first int) string, check func(gateway.Ended) bool) {
 	g.Helper()
 	hits := 0
 	for record := 1; record <= hits+12; record++ {
-		g.restore()
-		g.provide(d.to)
+		g.Restore()
+		g.Provide(d.To)
 		at := stopAt + "=" + moments(record)
-		e := g.gwe([]string{at}, g.updating()...)
+		e := g.Gwe([]string{at}, g.Arguments(d)...)
 		if check(e) {
 			hits++
 		}
 		if g.Failed() {
-			g.Fatalf("%s:\n%s", at, e.said)
+			g.Fatalf("%s:\n%s", at, e.Said)
 		}
 	}
 	if hits < 8 {

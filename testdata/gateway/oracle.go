@@ -1,4 +1,4 @@
-package main
+package gateway
 
 import (
 	"crypto/sha256"
@@ -16,48 +16,48 @@ import (
 	"github.com/gwe-project/gwe/engine/journal"
 )
 
-// picture is all that an update may change on a gateway, one line a thing: each name below opt with its kind, mode, owner,
+// Picture is all that an update may change on a gateway, one line a thing: each name below opt with its kind, mode, owner,
 // time, content, and which other names are the same file; the link; the marks; and the service that runs.
-type picture map[string]string
+type Picture map[string]string
 
-// ends are the only two ways in which a disturbed update may end. There are two pictures of the new: prune comes after
+// Ends are the only two ways in which a disturbed update may end. There are two pictures of the new: prune comes after
 // the commit, and where it was cut short it is put back, so the oldest release is still there.
-type ends struct {
-	old, new, unpruned picture
+type Ends struct {
+	Old, New, Unpruned Picture
 }
 
-// wantOldOrNew is the oracle, asked when gwe has ended or recovered. The journal says which of the two it must be: the
+// WantOldOrNew is the oracle, asked when gwe has ended or recovered. The journal says which of the two it must be: the
 // new one exactly if the commit is in it.
-func (g *gateway) wantOldOrNew(want ends) (committed bool) {
+func (g *Gateway) WantOldOrNew(want Ends) (committed bool) {
 	g.Helper()
-	committed = g.wantSettled()
-	now := g.picture()
+	committed = g.WantSettled()
+	now := g.Picture()
 	if !committed {
-		g.wantPicture("old", now, want.old)
+		g.wantPicture("old", now, want.Old)
 		return false
 	}
-	now = now.withoutTimeOfLink()
-	if !maps.Equal(now, want.unpruned) {
-		g.wantPicture("new", now, want.new)
+	now = now.WithoutTimeOfLink()
+	if !maps.Equal(now, want.Unpruned) {
+		g.wantPicture("new", now, want.New)
 	}
 	return true
 }
 
-// wantSettled checks what must hold after every recovery: all journals can be read and have an end, nothing is kept for a run that
+// WantSettled checks what must hold after every recovery: all journals can be read and have an end, nothing is kept for a run that
 // cannot be undone any more, no lock is held, and no temporary name is left. It tells whether a run committed that is not among
 // the saved ones.
-func (g *gateway) wantSettled() (committed bool) {
+func (g *Gateway) WantSettled() (committed bool) {
 	g.Helper()
-	runs, err := filepath.Glob(g.path("state/runs/*"))
-	g.check(err)
+	runs, err := filepath.Glob(g.Path("state/runs/*"))
+	g.Check(err)
 	standing := 0
 	for _, run := range runs {
-		kinds := g.journal(run)
+		kinds := g.Kinds(run)
 		if !slices.Contains(kinds, "end") {
 			g.Errorf("run %s has no end: %v", filepath.Base(run), kinds)
 		}
 		isCommitted := slices.Contains(kinds, "committed")
-		if _, err := os.Lstat(g.path("saved/state/runs", filepath.Base(run))); err != nil && isCommitted {
+		if _, err := os.Lstat(g.Path("saved/state/runs", filepath.Base(run))); err != nil && isCommitted {
 			committed = true
 		}
 		if isCommitted && !slices.Contains(kinds, "released") {
@@ -70,14 +70,14 @@ func (g *gateway) wantSettled() (committed bool) {
 		g.Errorf("the undo of %d runs may be asked for; a later commit takes over from the one before", standing)
 	}
 	for _, lock := range []string{"state/lock", "opt"} {
-		if file, err := os.Open(g.path(lock)); err == nil {
+		if file, err := os.Open(g.Path(lock)); err == nil {
 			if err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 				g.Errorf("%s is still locked: %v", lock, err)
 			}
 			file.Close()
 		}
 	}
-	g.check(filepath.WalkDir(g.path("opt"), func(path string, _ fs.DirEntry, err error) error {
+	g.Check(filepath.WalkDir(g.Path("opt"), func(path string, _ fs.DirEntry, err error) error {
 		if strings.HasPrefix(filepath.Base(path), ".gwe-") {
 			g.Errorf("left behind: %s", path)
 		}
@@ -86,8 +86,8 @@ func (g *gateway) wantSettled() (committed bool) {
 	return committed
 }
 
-// journal gives the kinds of a run's records.
-func (g *gateway) journal(run string) []string {
+// Kinds gives the kinds of a run's records.
+func (g *Gateway) Kinds(run string) []string {
 	g.Helper()
 	records, err := journal.Read(filepath.Join(run, "journal"))
 	if err != nil {
@@ -100,7 +100,7 @@ func (g *gateway) journal(run string) []string {
 	return kinds
 }
 
-func (g *gateway) wantPicture(name string, now, want picture) {
+func (g *Gateway) wantPicture(name string, now, want Picture) {
 	g.Helper()
 	for _, at := range slices.Sorted(maps.Keys(union(now, want))) {
 		if now[at] != want[at] {
@@ -109,33 +109,33 @@ func (g *gateway) wantPicture(name string, now, want picture) {
 	}
 }
 
-func union(a, b picture) picture {
+func union(a, b Picture) Picture {
 	both := maps.Clone(a)
 	maps.Copy(both, b)
 	return both
 }
 
-// picture is what there is now.
-func (g *gateway) picture() picture {
+// Picture is what there is now.
+func (g *Gateway) Picture() Picture {
 	g.Helper()
-	made := picture{"mark": g.mark(), "service": g.service()}
+	made := Picture{"mark": g.Mark(), "service": g.Service()}
 	first := map[uint64]string{} // the first name of each file
-	g.check(filepath.WalkDir(g.path("opt"), func(path string, _ fs.DirEntry, err error) error {
+	g.Check(filepath.WalkDir(g.Path("opt"), func(path string, _ fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
-		name, err := filepath.Rel(g.root, path)
-		g.check(err)
+		name, err := filepath.Rel(g.Root, path)
+		g.Check(err)
 		made[name] = g.describe(path, name, first)
 		return nil
 	}))
 	return made
 }
 
-func (g *gateway) describe(path, name string, first map[uint64]string) string {
+func (g *Gateway) describe(path, name string, first map[uint64]string) string {
 	g.Helper()
 	info, err := os.Lstat(path)
-	g.check(err)
+	g.Check(err)
 	stat := info.Sys().(*syscall.Stat_t)
 	line := fmt.Sprintf("%v %d:%d", info.Mode(), stat.Uid, stat.Gid)
 	if name != "opt" { // where names come and go
@@ -144,21 +144,21 @@ func (g *gateway) describe(path, name string, first map[uint64]string) string {
 	switch {
 	case info.Mode().IsRegular():
 		content, err := os.ReadFile(path)
-		g.check(err)
+		g.Check(err)
 		if first[stat.Ino] == "" {
 			first[stat.Ino] = name
 		}
 		line += fmt.Sprintf(" %.6x, %d links, the same file as %s", sha256.Sum256(content), stat.Nlink, first[stat.Ino])
 	case info.Mode()&fs.ModeSymlink != 0:
 		text, err := os.Readlink(path)
-		g.check(err)
+		g.Check(err)
 		line += " -> " + text
 	}
 	return line
 }
 
-// withoutTimeOfLink is for comparing the new state with that of another run: each run makes a link of its own.
-func (p picture) withoutTimeOfLink() picture {
+// WithoutTimeOfLink is for comparing the new state with that of another run: each run makes a link of its own.
+func (p Picture) WithoutTimeOfLink() Picture {
 	without := maps.Clone(p)
 	if fields := strings.Fields(p["opt/current"]); len(fields) == 5 {
 		without["opt/current"] = strings.Join(append(fields[:2:2], fields[3:]...), " ")
@@ -166,25 +166,25 @@ func (p picture) withoutTimeOfLink() picture {
 	return without
 }
 
-// mark is what the hooks wrote down.
-func (g *gateway) mark() string {
-	text, err := os.ReadFile(g.path("marks/runs"))
+// Mark is what the hooks wrote down.
+func (g *Gateway) Mark() string {
+	text, err := os.ReadFile(g.Path("marks/runs"))
 	if err != nil {
 		return "no service"
 	}
 	return strings.TrimSpace(string(text))
 }
 
-// service tells which release's service runs, and complains about every process besides it.
-func (g *gateway) service() string {
+// Service tells which release's service runs, and complains about every process besides it.
+func (g *Gateway) Service() string {
 	g.Helper()
-	running := g.processes()
-	text, _ := os.ReadFile(g.path("marks/pid"))
+	running := g.Processes()
+	text, _ := os.ReadFile(g.Path("marks/pid"))
 	var pid int
 	_, _ = fmt.Sscan(string(text), &pid)
 	service := "no service"
 	if line, ok := running[pid]; ok {
-		service = strings.TrimPrefix(line, "tail -f "+g.path("opt")+"/")
+		service = strings.TrimPrefix(line, "tail -f "+g.Path("opt")+"/")
 		delete(running, pid)
 	}
 	for pid, line := range running {

@@ -1,0 +1,219 @@
+package gateway
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"github.com/gwe-project/gwe/recipes"
+)
+
+// Gateway is a machine in a folder, on a file system of its own in memory:
+//
+//	opt/             the releases, and current
+//	marks/runs       the name of the release whose service runs, written by its hooks
+//	marks/pid        the service's process
+//	state/           gwe's state folder
+//	ota.yaml         the shipped recipe, and the package to install: both are gone before recovery
+//	package
+//
+// The service of a release is a real process, tail -f opt/RELEASE/version: its command line names the release.
+type Gateway struct {
+	Reporter
+	// Root is the folder.
+	Root   string
+	Vendor Vendor
+	// Program is the path of the gwe that runs here.
+	Program string
+}
+
+// New makes an empty machine, for a gwe at a path.
+func New(t Reporter, vendor Vendor, program string) *Gateway {
+	t.Helper()
+	g := &Gateway{Reporter: t, Root: t.TempDir(), Vendor: vendor, Program: program}
+	g.Check(syscall.Mount("tmpfs", g.Root, "tmpfs", 0, "size=64m"))
+	t.Cleanup(func() {
+		g.KillAll()
+		_ = syscall.Unmount(g.Root, syscall.MNT_DETACH)
+	})
+	for _, folder := range kept {
+		g.Check(os.Mkdir(g.Path(folder), 0o755))
+	}
+	return g
+}
+
+// Path is a path on this machine.
+func (g *Gateway) Path(below ...string) string {
+	return filepath.Join(append([]string{g.Root}, below...)...)
+}
+
+// Check ends the trial where something beside gwe went wrong.
+func (g *Gateway) Check(err error) {
+	g.Helper()
+	if err != nil {
+		g.Fatal(err)
+	}
+}
+
+// Provide puts what a change needs where gwe finds it: the recipe, and the package.
+func (g *Gateway) Provide(release string) {
+	g.Helper()
+	if release == RollBack {
+		recipe, err := recipes.Read("rollback")
+		g.Check(err)
+		g.Check(os.WriteFile(g.Path("rollback.yaml"), recipe, 0o644))
+		return
+	}
+	recipe, err := recipes.Read("ota")
+	g.Check(err)
+	g.Check(os.WriteFile(g.Path("ota.yaml"), recipe, 0o644))
+	content, err := os.ReadFile(filepath.Join(string(g.Vendor), release+".tar.zst.gpg"))
+	g.Check(err)
+	g.Check(os.WriteFile(g.Path("package"), content, 0o644))
+}
+
+// Withdraw takes all of that away: recovery has to do without.
+func (g *Gateway) Withdraw() {
+	_ = os.Remove(g.Path("ota.yaml"))
+	_ = os.Remove(g.Path("rollback.yaml"))
+	_ = os.Remove(g.Path("package"))
+}
+
+// Ended is how a gwe ended: its exit code, or 128 and the number of the signal that ended it, and all that it said.
+type Ended struct {
+	Code   int
+	Killed bool
+	Said   string
+}
+
+// Command is the command line of a gwe on this machine.
+func (g *Gateway) Command(arguments ...string) []string {
+	return append([]string{g.Program, "--state-dir", g.Path("state"), "--output", "plain"}, arguments...)
+}
+
+// Output makes a file for what a gwe says. It is no pipe: what a hook leaves behind must not hold the test up.
+func (g *Gateway) Output() *os.File {
+	g.Helper()
+	output, err := os.CreateTemp(g.Root, "output-")
+	g.Check(err)
+	return output
+}
+
+// Start begins a gwe on this machine, with more variables in its environment.
+func (g *Gateway) Start(variables []string, arguments ...string) (*exec.Cmd, func() Ended) {
+	g.Helper()
+	output := g.Output()
+	command := &exec.Cmd{
+		Path: g.Program, Args: g.Command(arguments...),
+		// The race detector would wait a second before each exit.
+		Env:    append(os.Environ(), append(variables, "GORACE=atexit_sleep_ms=0")...),
+		Stdout: output, Stderr: output,
+	}
+	command.Args[0] = "gwe" // a test binary knows by this that it is to be one
+	g.Check(command.Start())
+	return command, func() Ended {
+		_ = command.Wait()
+		return g.End(command.ProcessState.Sys().(syscall.WaitStatus), output)
+	}
+}
+
+// End tells how a gwe ended, and takes away the file of what it said.
+func (g *Gateway) End(status syscall.WaitStatus, output *os.File) Ended {
+	g.Helper()
+	said, err := os.ReadFile(output.Name())
+	g.Check(errors.Join(err, output.Close(), os.Remove(output.Name())))
+	if status.Signaled() {
+		return Ended{128 + int(status.Signal()), status.Signal() == syscall.SIGKILL, string(said)}
+	}
+	return Ended{status.ExitStatus(), false, string(said)}
+}
+
+// Gwe runs a gwe on this machine to its end.
+func (g *Gateway) Gwe(variables []string, arguments ...string) Ended {
+	g.Helper()
+	_, wait := g.Start(variables, arguments...)
+	return wait()
+}
+
+// arguments are those of a change after which that many old releases stay.
+func (g *Gateway) arguments(to string, keep int) []string {
+	if to == RollBack {
+		return []string{"run", g.Path("rollback.yaml"), "-i", "target=" + g.Path("opt")}
+	}
+	return []string{"run", g.Path("ota.yaml"), "-i", "package=" + g.Path("package"), "-i", "target=" + g.Path("opt"),
+		"-i", "keyring=" + filepath.Join(string(g.Vendor), "keys"), "-i", fmt.Sprintf("keep=%d", keep)}
+}
+
+// Update installs a release undisturbed.
+func (g *Gateway) Update(release string) {
+	g.Helper()
+	g.Provide(release)
+	if e := g.Gwe(nil, g.arguments(release, 1)...); e.Code != 0 {
+		g.Fatalf("the update to %s ended with %d:\n%s", release, e.Code, e.Said)
+	}
+	g.Withdraw()
+}
+
+// kept are the folders that make up the machine.
+var kept = []string{"opt", "marks", "state"}
+
+// Save keeps the machine as it is, for restore.
+func (g *Gateway) Save() {
+	g.Helper()
+	g.Check(os.RemoveAll(g.Path("saved")))
+	g.Check(os.Mkdir(g.Path("saved"), 0o700))
+	g.copyAll(g.Root, g.Path("saved"))
+}
+
+// Restore gives the machine back as it was saved, its service too.
+func (g *Gateway) Restore() {
+	g.Helper()
+	g.KillAll()
+	for _, folder := range kept {
+		g.Check(os.RemoveAll(g.Path(folder)))
+	}
+	g.copyAll(g.Path("saved"), g.Root)
+	if runs, err := os.ReadFile(g.Path("marks/runs")); err == nil {
+		release := g.Path("opt", strings.TrimSpace(string(runs)))
+		g.Check(exec.Command(filepath.Join(release, ".post-install"), release).Run())
+	}
+}
+
+func (g *Gateway) copyAll(from, to string) {
+	g.Helper()
+	arguments := []string{"-a"}
+	for _, folder := range kept {
+		arguments = append(arguments, filepath.Join(from, folder))
+	}
+	if output, err := exec.Command("cp", append(arguments, to)...).CombinedOutput(); err != nil {
+		g.Fatalf("cp: %v: %s", err, output)
+	}
+}
+
+// Processes are the living processes whose command line names this machine, by pid.
+func (g *Gateway) Processes() map[int]string {
+	found := map[int]string{}
+	lines, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+	for _, line := range lines {
+		text, _ := os.ReadFile(line)
+		if strings.Contains(string(text), g.Root+"/") {
+			var pid int
+			_, _ = fmt.Sscanf(line, "/proc/%d/", &pid)
+			found[pid] = strings.TrimSpace(strings.ReplaceAll(string(text), "\x00", " "))
+		}
+	}
+	return found
+}
+
+// KillAll ends what still runs on this machine.
+func (g *Gateway) KillAll() {
+	for left := g.Processes(); len(left) > 0; left = g.Processes() {
+		for pid := range left {
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
+	}
+}
