@@ -16,7 +16,7 @@ func Load(file string, source []byte, catalog step.Catalog) (*Program, schema.Di
 	}
 	c := &compiler{
 		recipe:  recipe,
-		base:    baseScope(recipe),
+		base:    earlyScope(recipe),
 		program: &Program{Recipe: recipe, byPath: map[string]*node{}},
 	}
 	c.compile()
@@ -36,10 +36,9 @@ type compiler struct {
 }
 
 func (c *compiler) compile() {
+	c.facts()
 	c.variables()
-	for _, name := range c.recipe.Lock {
-		c.program.locks = append(c.program.locks, c.scalar(name, textType, c.base))
-	}
+	c.locks()
 	c.program.timeout = c.setting(c.recipe.Timeout, durationType, c.base)
 
 	var above []visible
@@ -54,8 +53,9 @@ func (c *compiler) compile() {
 	}
 }
 
-// variables compiles vars from top to bottom: each one may read those above it.
+// variables compiles vars from top to bottom: each one may read those above it. From here on the run is known too.
 func (c *compiler) variables() {
+	c.base = c.base.With("run", runType())
 	object := value.Type{Kind: value.KindObject}
 	for _, binding := range c.recipe.Vars {
 		compiled, typ := c.inferred(binding.Value, c.base)

@@ -5,6 +5,7 @@
 //
 //	compile.go, compile_*.go, scope.go   a recipe is compiled and typed whole before anything runs
 //	inputs.go, dynamic.go, names.go      inputs are checked all at once; expressions read journaled values only
+//	facts.go                             what a run finds out about the machine, once
 //	engine.go                            the order of a run: lock, recover, inputs, checks of the plan, steps
 //	lock.go, state.go                    one run lock a state folder, a lock on each target; the files of a run
 //	plan.go                              do and undo side by side, without acting; the checks before a run
@@ -18,6 +19,6 @@
 //	conceal.go                           no secret in an error, an output or the journal
 //	summary.go                           what a journal tells people
 //
-// It may import schema and the rooms below it (step, expression, journal, tasklog, durable, process, value, fault), and
+// It may import schema and the rooms below it (step, expression, host, journal, tasklog, durable, process, value, fault), and
 // nothing of steps, cmd or bundle.
 package engine

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"os"
 	"time"
 
@@ -44,14 +45,14 @@ func (e *Engine) Run(ctx context.Context, program *Program, given Inputs) (Resul
 	if err != nil {
 		return Result{}, err
 	}
-	begin, inputs, err := e.begin(program, given)
+	begin, names, err := e.begin(program, given)
 	if err != nil {
 		return Result{}, err
 	}
 	if err := locks.paths(begin.Locks); err != nil {
 		return Result{}, err
 	}
-	x, err := e.create(program, begin, inputs)
+	x, err := e.create(ctx, program, begin, names)
 	if err != nil {
 		return Result{}, err
 	}
@@ -73,7 +74,8 @@ func (x *execution) run(ctx context.Context) Result {
 	return x.conclude(ctx, err)
 }
 
-// begin works out what the begin record says, with everything that does not need the run's folder.
+// begin works out what the begin record says, with everything that does not need the run's folder; and the names that
+// expressions can read already.
 func (e *Engine) begin(program *Program, given Inputs) (beginRecord, map[string]any, error) {
 	inputs, err := program.Resolve(given)
 	if err != nil {
@@ -81,15 +83,32 @@ func (e *Engine) begin(program *Program, given Inputs) (beginRecord, map[string]
 	}
 	record := beginRecord{
 		Recipe: program.Name(), File: program.Recipe.File, Digest: digest(program.Recipe.Source),
-		Version: e.Version, PID: os.Getpid(), Mark: rand.Text(), Host: hostFacts(),
+		Version: e.Version, PID: os.Getpid(), Mark: rand.Text(),
 	}
-	names := map[string]any{"inputs": inputs, "host": record.Host, "vars": map[string]any{}}
-	record.Locks, err = program.lockNames(names)
-	return record, inputs, err
+	machine, machineType, err := HostFacts()
+	if err != nil {
+		return beginRecord{}, nil, err
+	}
+	if record.Host, err = encodeObject(machineType, machine); err != nil {
+		return beginRecord{}, nil, err
+	}
+	names := map[string]any{"inputs": inputs, "host": machine}
+	variables, err := evaluateVariables(program.early, names)
+	if err != nil {
+		return beginRecord{}, nil, err
+	}
+	record.Locks, err = program.lockNames(with(names, "vars", variables))
+	return record, names, err
+}
+
+// know takes over what is known before the run exists.
+func (h *history) know(begin beginRecord, names map[string]any) {
+	h.begin = begin
+	h.inputs, h.host = names["inputs"].(map[string]any), names["host"].(map[string]any)
 }
 
 // create makes the run's folder, its frozen recipe and its journal. From the begin record on the run exists.
-func (e *Engine) create(program *Program, begin beginRecord, inputs map[string]any) (x *execution, err error) {
+func (e *Engine) create(ctx context.Context, program *Program, begin beginRecord, names map[string]any) (x *execution, err error) {
 	id, err := e.State.newRun(time.Now())
 	if err != nil {
 		return nil, err
@@ -105,7 +124,7 @@ func (e *Engine) create(program *Program, begin beginRecord, inputs map[string]a
 	if err := folder.freeze(program); err != nil {
 		return nil, err
 	}
-	if err := folder.keepInputs(program, inputs, &begin); err != nil {
+	if err := folder.keepInputs(program, names["inputs"].(map[string]any), &begin); err != nil {
 		return nil, err
 	}
 	written, err := journal.Create(folder.journal(), reserveFor(program))
@@ -114,9 +133,12 @@ func (e *Engine) create(program *Program, begin beginRecord, inputs map[string]a
 	}
 	x = e.execution(program, folder, written, "run", program.title())
 	x.history = newHistory(program, folder)
-	x.history.begin, x.history.inputs = begin, inputs
-	x.mask.Add(secretsIn(inputs)...)
-	err = x.evaluateVariables(&begin)
+	x.history.know(begin, names)
+	x.mask.Add(secretsIn(x.history.inputs)...)
+	err = x.readFacts(ctx, &begin)
+	if err == nil {
+		begin.Vars, err = x.variableRecord()
+	}
 	if err == nil {
 		err = x.append(recordBegin, begin)
 	}
@@ -128,20 +150,31 @@ func (e *Engine) create(program *Program, begin beginRecord, inputs map[string]a
 	return x, nil
 }
 
-// evaluateVariables adds the vars, each of which may read those above it.
-func (x *execution) evaluateVariables(begin *beginRecord) error {
+// variableRecord is the journal's form of the vars.
+func (x *execution) variableRecord() (map[string]json.RawMessage, error) {
+	values, err := evaluateVariables(x.program.variables, x.history.names(false))
+	if err != nil {
+		return nil, err
+	}
+	return encodeNamed(x.program.variables, values)
+}
+
+// evaluateVariables evaluates vars, each of which may read those above it.
+func evaluateVariables(variables []namedValue, names map[string]any) (map[string]any, error) {
 	values := map[string]any{}
-	names := with(x.history.names(false), "vars", values)
-	for _, variable := range x.program.variables {
+	names = with(names, "vars", values)
+	for _, variable := range variables {
 		v, err := variable.value.evaluate(names)
 		if err != nil {
-			return fault.New(fault.Refused, "variable-invalid", "the variable %s cannot be evaluated", variable.name).WithCause(err)
+			return nil, variableInvalid(variable.name, err)
 		}
 		values[variable.name] = v
 	}
-	var err error
-	begin.Vars, err = encodeNamed(x.program.variables, values)
-	return err
+	return values, nil
+}
+
+func variableInvalid(name string, err error) error {
+	return fault.New(fault.Refused, "variable-invalid", "the variable %s cannot be evaluated", name).WithCause(err)
 }
 
 // execution puts this process's work on a run together: its journal, and its log with a task of its own.

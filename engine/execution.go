@@ -113,12 +113,13 @@ func (x *execution) started(where place, pid int) {
 	_ = x.note(recordProcess, processRecord{Place: where, PID: identity.PID, Start: identity.Start, Boot: identity.BootID})
 }
 
-// place says to what part of a run a child process or a kept file belongs: "3" is frame 3, "3-undo" its undo, "failsafe"
-// and "finally" are themselves.
+// place says to what part of a run a child process or a kept file belongs: "3" is frame 3, "3-undo" its undo, "facts",
+// "failsafe" and "finally" are themselves.
 type place string
 
 const (
 	placeRead     place = "read"
+	placeFacts    place = "facts"
 	placeFailsafe place = "failsafe"
 	placeFinally  place = "finally"
 )

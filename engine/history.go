@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/host"
 	"github.com/gwe-project/gwe/engine/journal"
 )
 
@@ -18,6 +19,8 @@ type history struct {
 
 	begin  beginRecord
 	inputs map[string]any
+	host   map[string]any
+	facts  map[string]any
 	vars   map[string]any
 	// frames are in the order of their making. Frame numbers start at 1.
 	frames []*frame
@@ -120,6 +123,12 @@ func (h *history) applyBegin(data json.RawMessage) error {
 	return into(data, func(r beginRecord) (err error) {
 		h.begin = r
 		if h.inputs, err = h.decodeInputs(r); err != nil {
+			return err
+		}
+		if h.host, err = decodeObject(host.Type(), r.Host); err != nil {
+			return err
+		}
+		if h.facts, err = decodeObject(factsType(h.program), r.Facts); err != nil {
 			return err
 		}
 		h.vars, err = decodeNamed(h.program.variables, r.Vars)

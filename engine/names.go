@@ -15,7 +15,8 @@ func (h *history) names(recovering bool) map[string]any {
 	return map[string]any{
 		"inputs": h.inputs,
 		"vars":   h.vars,
-		"host":   h.begin.Host,
+		"host":   h.host,
+		"facts":  h.facts,
 		"run": map[string]any{
 			"id": h.begin.Run, "recipe": h.begin.Recipe, "dir": string(h.folder), "recovering": recovering,
 		},

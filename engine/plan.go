@@ -56,23 +56,53 @@ type PlannedStep struct {
 	err     error
 }
 
+// Plan is what a run would do.
+type Plan struct {
+	Recipe string `json:"recipe"`
+	// Facts are those of the recipe that can be read without running a program, and the sources of the others.
+	Facts []Fact        `json:"facts,omitempty"`
+	Steps []PlannedStep `json:"steps"`
+}
+
 // Plan says what a run would do, without doing it: it takes no lock, writes nothing and runs nothing.
-func (e *Engine) Plan(ctx context.Context, program *Program, given Inputs) ([]PlannedStep, error) {
-	begin, inputs, err := e.begin(program, given)
+func (e *Engine) Plan(ctx context.Context, program *Program, given Inputs) (Plan, error) {
+	begin, names, err := e.begin(program, given)
 	if err != nil {
-		return nil, err
+		return Plan{}, err
 	}
 	begin.Run = "(the run's id)"
 	h := newHistory(program, e.State.run(begin.Run))
-	h.begin, h.inputs = begin, inputs
+	h.know(begin, names)
 	x := &execution{engine: e, program: program, folder: h.folder, history: h}
-	if err := x.evaluateVariables(&begin); err != nil {
-		return nil, err
+	plan := Plan{Recipe: program.Name(), Facts: factReader{machine: e.Machine}.all(ctx, program, names)}
+	h.facts = map[string]any{}
+	for _, read := range plan.Facts {
+		if read.Asked && read.Err == nil {
+			h.facts[read.Name] = read.Value
+		}
 	}
-	if h.vars, err = decodeNamed(program.variables, begin.Vars); err != nil {
-		return nil, err
+	if err := x.foreseeVariables(); err != nil {
+		return Plan{}, err
 	}
-	return x.plan(ctx), nil
+	plan.Steps = x.plan(ctx)
+	return plan, nil
+}
+
+// foreseeVariables evaluates the vars that can be known before the run; the others stay unknown.
+func (x *execution) foreseeVariables() error {
+	x.history.vars = map[string]any{}
+	names := x.history.names(false)
+	for _, variable := range x.program.variables {
+		if len((&forecast{names: names}).missing(variable.value.references())) > 0 {
+			continue
+		}
+		v, err := variable.value.evaluate(names)
+		if err != nil {
+			return variableInvalid(variable.name, err)
+		}
+		x.history.vars[variable.name] = v
+	}
+	return nil
 }
 
 // plan goes through the steps with what is known before the run.

@@ -52,7 +52,8 @@ func TestPreflight(t *testing.T) {
 
 func TestAPlanEndsAtACertainStop(t *testing.T) {
 	b := newBench(t)
-	rows, err := b.engine.Plan(context.Background(), b.load("steps:\n  - put: {path: D/a}\n  - stop: enough\n    when: host.os == 'linux'\n  - put: {path: D/b}\nfinally:\n  - put: {path: D/f}\n"), nil)
+	plan, err := b.engine.Plan(context.Background(), b.load("steps:\n  - put: {path: D/a}\n  - stop: enough\n    when: host.os == 'linux'\n  - put: {path: D/b}\nfinally:\n  - put: {path: D/f}\n"), nil)
+	rows := plan.Steps
 	if err != nil || len(rows) != 3 || rows[1].Type != "stop" || rows[2].Section != "finally" {
 		t.Errorf("planned %+v, %v", rows, err)
 	}

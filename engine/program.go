@@ -14,13 +14,16 @@ import (
 type Program struct {
 	Recipe *schema.Recipe
 
+	facts     []*fact
 	variables []namedValue
-	locks     []dynamic
-	timeout   dynamic
-	steps     []*node
-	failsafe  []*node
-	finally   []*node
-	outputs   []namedValue
+	// early are the variables that are known before the run exists.
+	early    []namedValue
+	locks    []dynamic
+	timeout  dynamic
+	steps    []*node
+	failsafe []*node
+	finally  []*node
+	outputs  []namedValue
 
 	// byPath finds the node of a journal's record.
 	byPath map[string]*node

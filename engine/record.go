@@ -48,8 +48,9 @@ type beginRecord struct {
 	Locks   []string                   `json:"locks,omitempty"`
 	Inputs  map[string]json.RawMessage `json:"inputs,omitempty"`
 	Secrets []string                   `json:"secrets,omitempty"`
+	Host    map[string]json.RawMessage `json:"host,omitempty"`
+	Facts   map[string]json.RawMessage `json:"facts,omitempty"`
 	Vars    map[string]json.RawMessage `json:"vars,omitempty"`
-	Host    map[string]any             `json:"host,omitempty"`
 }
 
 // stepRecord is the record of a step that made no frame.

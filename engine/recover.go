@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/host"
 	"github.com/gwe-project/gwe/engine/process"
 )
 
@@ -115,7 +116,7 @@ func (e *Engine) recover(ctx context.Context, p *past, earlier []*past) (Result,
 		PID     int    `json:"pid"`
 		Boot    string `json:"boot"`
 		Version string `json:"gwe"`
-	}{os.Getpid(), bootID(), e.Version})
+	}{os.Getpid(), host.BootID(), e.Version})
 	if err := x.endSurvivors(ctx); err != nil {
 		x.task.Fail(err)
 		return Result{}, err

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/gwe-project/gwe/engine/expression"
+	"github.com/gwe-project/gwe/engine/host"
 	"github.com/gwe-project/gwe/engine/value"
 	"github.com/gwe-project/gwe/schema"
 )
@@ -16,13 +17,13 @@ type visible struct {
 	optional bool
 }
 
-// baseScope is what every expression of the recipe may read: its inputs, the machine and the run.
-func baseScope(recipe *schema.Recipe) expression.Scope {
+// earlyScope is what every expression of the recipe may read, before the run exists too: its inputs and the machine.
+func earlyScope(recipe *schema.Recipe) expression.Scope {
 	inputs := value.Type{Kind: value.KindObject}
 	for _, input := range recipe.Inputs {
 		inputs.Fields = append(inputs.Fields, value.Field{Name: input.Name.Text, Type: input.Type, Help: input.Help})
 	}
-	return expression.NewScope().With("inputs", inputs).With("host", hostType()).With("run", runType())
+	return expression.NewScope().With("inputs", inputs).With("host", host.Type())
 }
 
 // withSteps adds what the steps above left.

@@ -134,8 +134,8 @@ func TestNoErrorTellsASecret(t *testing.T) {
 func TestNoPlanTellsASecret(t *testing.T) {
 	b := newBench(t)
 	program := b.load(withToken + "steps:\n  - put: {path: D/a, token: \"${{ inputs.token }}\"}\n")
-	rows, err := b.engine.Plan(context.Background(), program, engine.Inputs{"token": {Value: theSecret}})
-	if err != nil || len(rows) != 1 || !strings.HasSuffix(rows[0].Do[0], "/a***") {
-		t.Errorf("planned %+v, %v", rows, err)
+	plan, err := b.engine.Plan(context.Background(), program, engine.Inputs{"token": {Value: theSecret}})
+	if err != nil || len(plan.Steps) != 1 || !strings.HasSuffix(plan.Steps[0].Do[0], "/a***") {
+		t.Errorf("planned %+v, %v", plan.Steps, err)
 	}
 }

@@ -10,12 +10,11 @@ import (
 
 // recipeKeys are the keys of a recipe, in the order of the documentation.
 var recipeKeys = []string{
-	"gwe", "name", "summary", "inputs", "vars", "lock", "timeout", "recover", "defaults", "steps", "failsafe", "finally", "outputs",
+	"gwe", "name", "summary", "inputs", "facts", "vars", "lock", "timeout", "recover", "defaults", "steps", "failsafe", "finally", "outputs",
 }
 
 // later are words of the language that this version does not know yet, with what to do until then.
 var later = map[string]string{
-	"facts":    "read what you need in a step, or take it as an input",
 	"triggers": "start the recipe from a timer or a script",
 	"reboot":   "end the recipe here, and go on with a second one after the reboot",
 	"confirm":  "end the recipe here, and go on with a second one",
@@ -40,6 +39,8 @@ func (p *parser) recipe(root Map) *Recipe {
 			recipe.Summary = p.text(node, "summary", false)
 		case "inputs":
 			recipe.Inputs = p.inputs(node)
+		case "facts":
+			recipe.Facts = p.facts(node)
 		case "vars":
 			recipe.Vars = p.bindings(node, "vars", "variable")
 		case "lock":
@@ -61,7 +62,7 @@ func (p *parser) recipe(root Map) *Recipe {
 			recipe.Finally = p.list(node, "finally", inFinally)
 		case "outputs":
 			recipe.Outputs = p.bindings(node, "outputs", "output")
-		case "facts", "triggers":
+		case "triggers":
 			p.notYet(entry.Key, quote(key))
 		default:
 			p.unknownKey(entry.Key, "a recipe", recipeKeys)

@@ -29,6 +29,7 @@ const (
 func Schema(catalog step.Catalog) ([]byte, error) {
 	definitions := object{
 		"input":       inputSchema(),
+		"fact":        factSchema(),
 		"retry":       retrySchema(),
 		"expression":  bareSchema(),
 		"step":        stepSchema(catalog, topLevel),
@@ -70,6 +71,7 @@ func recipeSchema(definitions object) object {
 			"name":    described(object{"type": "string", "pattern": namePattern.String()}, "A short name, part of file names and log lines."),
 			"summary": described(reference("description"), "What the recipe does, for people."),
 			"inputs":  described(names(reference("input")), "What a run is given, read as inputs.NAME."),
+			"facts":   described(names(reference("fact")), "What is found out about the machine once, before the first step, read as facts.NAME."),
 			"vars":    described(names(reference("anything")), "Values computed once at the start, read as vars.NAME."),
 			"lock": described(object{"anyOf": []any{
 				object{"type": "string", "minLength": 1},
@@ -100,6 +102,25 @@ func inputSchema() object {
 	})
 	made["required"] = []string{"type"}
 	made["anyOf"] = []any{object{"required": []string{"default"}}, object{"required": []string{"required"}}}
+	return made
+}
+
+func factSchema() object {
+	path := object{"type": "string", "minLength": 1}
+	made := mappingSchema(object{
+		"type":     described(object{"type": "string", "pattern": typePattern, "not": object{"pattern": "secret"}}, "string, int, bool, float, duration, size, path, url, version, list<T> or map<T>"),
+		"run":      described(object{"type": "array", "minItems": 1, "items": object{"type": "string"}}, "A program and its arguments; the fact is what it writes to its standard output."),
+		"file":     described(path, "A file; the fact is what it holds."),
+		"free":     described(path, "A path; the fact is the space on its file system that may still be written, a size."),
+		"timeout":  described(reference("duration"), "The time for run; one minute where it is left out."),
+		"optional": described(object{"type": "boolean"}, "Whether it may be absent: no such file or program, an exit code other than 0, or empty text."),
+		"help":     described(reference("description"), "One line for people."),
+	})
+	made["oneOf"] = []any{
+		object{"required": []string{"type", "run"}},
+		object{"required": []string{"type", "file"}},
+		object{"required": []string{"free"}},
+	}
 	return made
 }
 

@@ -15,6 +15,7 @@ type Recipe struct {
 	// Summary is nil where there is none, as is every other pointer here.
 	Summary *Scalar
 	Inputs  []*Input
+	Facts   []*Fact
 	Vars    []Binding
 	// Lock names what one run at a time may work on; each is text that may hold expressions.
 	Lock     []Scalar

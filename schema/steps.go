@@ -96,7 +96,7 @@ func (p *parser) step(node Node, path string, where place) *Step {
 				unknown = true
 				p.fail(entry.Key.Span, "companion", fmt.Sprintf("%q stands beside %q only", key, companions[key]), companionHint(key))
 			}
-		case later[key] != "" && key != "facts" && key != "triggers":
+		case later[key] != "" && key != "triggers":
 			actions = append(actions, entry.Key)
 			unknown = true
 			p.notYet(entry.Key, quote(key))

@@ -41,6 +41,7 @@ func commands() []command {
 		keysListCommand(),
 		keysImportCommand(),
 		keysExportCommand(),
+		factsCommand(),
 		stepsCommand(),
 		schemaCommand(),
 		versionCommand(),

@@ -48,7 +48,7 @@ func showPlan(ctx context.Context, console *console, program *engine.Program, gi
 	if err != nil {
 		return err
 	}
-	rows, err := machine.Plan(ctx, program, given)
+	plan, err := machine.Plan(ctx, program, given)
 	if err != nil {
 		return err
 	}
@@ -56,7 +56,7 @@ func showPlan(ctx context.Context, console *console, program *engine.Program, gi
 		encoder := json.NewEncoder(console.stdout)
 		encoder.SetEscapeHTML(false)
 		encoder.SetIndent("", "  ")
-		return encoder.Encode(map[string]any{"recipe": program.Name(), "steps": rows})
+		return encoder.Encode(plan)
 	}
 	columns := 100
 	if isTerminal(console.stdout) {
@@ -66,7 +66,7 @@ func showPlan(ctx context.Context, console *console, program *engine.Program, gi
 	table := planTable{width: (columns - 7) / 2}
 	table.head()
 	section := "steps"
-	for _, row := range rows {
+	for _, row := range plan.Steps {
 		if row.Section != section {
 			section = row.Section
 			table.rule(map[string]string{"failsafe": "only if not everything can be put back", "finally": "at the end, good or bad"}[section])

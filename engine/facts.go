@@ -1,0 +1,293 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/host"
+	"github.com/gwe-project/gwe/engine/process"
+	"github.com/gwe-project/gwe/engine/step"
+	"github.com/gwe-project/gwe/engine/tasklog"
+	"github.com/gwe-project/gwe/engine/value"
+	"github.com/gwe-project/gwe/schema"
+)
+
+// fact is one of a recipe's facts, compiled: one of run, file and free is not nil.
+type fact struct {
+	declared        *schema.Fact
+	run, file, free dynamic
+	timeout         dynamic
+}
+
+// Fact is what became of one of a recipe's facts.
+type Fact struct {
+	Name string
+	Type value.Type
+	// Source says where it comes from: "file /etc/board", "run board-id --name".
+	Source string
+	// Asked is false for a program's where nothing may be run: then nothing is known.
+	Asked bool
+	// Value is nil where an optional fact is absent.
+	Value any
+	// Err says why it could not be read.
+	Err error
+}
+
+// MarshalJSON gives the fact's name, type and source, its value where it has one, and why it could not be read.
+func (f Fact) MarshalJSON() ([]byte, error) {
+	told := struct {
+		Name   string          `json:"name"`
+		Type   string          `json:"type"`
+		Source string          `json:"source"`
+		Asked  bool            `json:"asked"`
+		Value  json.RawMessage `json:"value,omitempty"`
+		Error  string          `json:"error,omitempty"`
+	}{Name: f.Name, Type: f.Type.String(), Source: f.Source, Asked: f.Asked}
+	if f.Err != nil {
+		told.Error = f.Err.Error()
+	}
+	if f.Value != nil {
+		raw, err := value.ToJSON(f.Type, f.Value)
+		if err != nil {
+			return nil, err
+		}
+		told.Value = raw
+	}
+	return json.Marshal(told)
+}
+
+// Limits of a fact: how many bytes its text has at most, and how long a program may take that says nothing else.
+const (
+	factLength  = 64 << 10
+	factTimeout = time.Minute
+)
+
+// HostFacts are the facts of the machine that every recipe reads as host.NAME, and their type.
+func HostFacts() (map[string]any, value.Type, error) {
+	facts, err := value.FromStruct(host.Read("/"))
+	return facts, host.Type(), err
+}
+
+// Facts reads a recipe's facts as a run would, running its programs, and nothing else.
+func (e *Engine) Facts(ctx context.Context, program *Program, given Inputs) ([]Fact, error) {
+	_, names, err := e.begin(program, given)
+	if err != nil {
+		return nil, err
+	}
+	reader := factReader{machine: e.Machine, programs: true, environment: process.BaseEnvironment()}
+	return reader.all(ctx, program, names), nil
+}
+
+// readFacts reads the facts of a run that begins, and adds them to what its first record says.
+func (x *execution) readFacts(ctx context.Context, begin *beginRecord) (err error) {
+	if len(x.program.facts) == 0 {
+		return nil
+	}
+	task := x.task.Begin("facts", "Read the facts", "")
+	defer func() {
+		if err != nil {
+			task.Fail(err)
+		} else {
+			task.Done("")
+		}
+	}()
+	reader := factReader{
+		machine: x.engine.Machine, programs: true, log: task,
+		environment: append(process.BaseEnvironment(), "GWE_RUN_ID="+x.folder.id(), "GWE_RECOVERING=0", x.mark(placeFacts)),
+	}
+	values := map[string]any{}
+	for _, read := range reader.all(ctx, x.program, x.history.names(false)) {
+		if read.Err != nil {
+			return read.Err
+		}
+		if values[read.Name] = read.Value; read.Value != nil {
+			task.Info(read.Name + ": " + value.Text(read.Value))
+		}
+	}
+	x.history.facts = values
+	begin.Facts, err = encodeObject(factsType(x.program), values)
+	return err
+}
+
+// factsType is the object type of the name facts.
+func factsType(program *Program) value.Type {
+	object := value.Type{Kind: value.KindObject}
+	for _, f := range program.facts {
+		object.Fields = append(object.Fields, value.Field{Name: f.declared.Name.Text, Type: f.declared.Type, Optional: f.declared.Optional})
+	}
+	return object
+}
+
+// factReader reads facts.
+type factReader struct {
+	machine step.Machine
+	// programs tells whether programs may be run, and environment what they get.
+	programs    bool
+	environment []string
+	log         *tasklog.Task
+}
+
+func (r factReader) all(ctx context.Context, program *Program, names map[string]any) []Fact {
+	facts := make([]Fact, 0, len(program.facts))
+	for _, f := range program.facts {
+		facts = append(facts, r.read(ctx, f, names))
+	}
+	return facts
+}
+
+func (r factReader) read(ctx context.Context, f *fact, names map[string]any) Fact {
+	read := Fact{Name: f.declared.Name.Text, Type: f.declared.Type, Asked: true}
+	var text string
+	var err error
+	switch {
+	case f.free != nil:
+		var path any
+		if path, err = f.free.evaluate(names); err == nil {
+			read.Source = "free " + value.Text(path)
+			read.Value, err = r.space(value.Text(path))
+		}
+	case f.file != nil:
+		var path any
+		if path, err = f.file.evaluate(names); err == nil {
+			read.Source = "file " + value.Text(path)
+			text, err = r.content(value.Text(path))
+		}
+	default:
+		var argv any
+		if argv, err = f.run.evaluate(names); err == nil {
+			arguments := texts(argv)
+			read.Source = "run " + strings.Join(arguments, " ")
+			if read.Asked = r.programs; !r.programs {
+				return read
+			}
+			text, err = r.output(ctx, f, arguments, names)
+		}
+	}
+	if err != nil {
+		if !f.declared.Optional || !lacking(err) {
+			read.Err = unavailable(read.Name, f.declared.Optional, err)
+		}
+		return read
+	}
+	if f.free == nil && (text != "" || !f.declared.Optional) {
+		read.Value, read.Err = f.parse(text)
+	}
+	return read
+}
+
+// parse makes the fact's value of its text.
+func (f *fact) parse(text string) (any, error) {
+	v, err := value.Parse(f.declared.Type, text)
+	if err != nil {
+		return nil, fault.New(fault.Refused, "fact-invalid", "the fact %s is not what the recipe says", f.declared.Name.Text).WithCause(err).
+			WithHint("give it the type that it has; a string takes any text")
+	}
+	return v, nil
+}
+
+// content reads a small file.
+func (r factReader) content(path string) (string, error) {
+	file, err := r.machine.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer file.Close()
+	content, err := io.ReadAll(io.LimitReader(file, factLength+1))
+	if err != nil {
+		return "", err
+	}
+	return plain(content)
+}
+
+// space asks for the file system of a path, or of its nearest parent that is there.
+func (r factReader) space(path string) (any, error) {
+	free, err := r.machine.Space(path)
+	for errors.Is(err, fs.ErrNotExist) && path != filepath.Dir(path) {
+		path = filepath.Dir(path)
+		free, err = r.machine.Space(path)
+	}
+	return value.SizeOf(free), err
+}
+
+// output runs a program to its end and gives what it wrote.
+func (r factReader) output(ctx context.Context, f *fact, argv []string, names map[string]any) (string, error) {
+	limit := factTimeout
+	if f.timeout != nil {
+		given, err := f.timeout.evaluate(names)
+		if err != nil {
+			return "", err
+		}
+		limit = given.(value.Duration).Std()
+	}
+	var written beginning
+	result, err := process.Run(ctx, process.Command{
+		Arguments: argv, Folder: "/", Environment: r.environment, Timeout: limit, Stdout: &written,
+		Output: func(stream, line string) {
+			if stream == "stderr" {
+				r.log.Output(line)
+			}
+		},
+	})
+	if err == nil {
+		err = result.Check(argv[0])
+	}
+	if err != nil {
+		return "", err
+	}
+	return plain(written)
+}
+
+// beginning keeps one byte more than a fact may have, and lets the rest go.
+type beginning []byte
+
+func (b *beginning) Write(chunk []byte) (int, error) {
+	*b = append(*b, chunk[:min(len(chunk), factLength+1-len(*b))]...)
+	return len(chunk), nil
+}
+
+// plain is text without the blanks and line ends around it, and without the NUL that ends it in a device tree.
+func plain(content []byte) (string, error) {
+	switch {
+	case len(content) > factLength:
+		return "", fault.New(fault.Failed, "fact-too-long", "it has more than %d bytes", factLength)
+	case !utf8.Valid(content):
+		return "", fault.New(fault.Failed, "fact-not-text", "it is not UTF-8 text")
+	}
+	return strings.Trim(string(content), " \t\r\n\x00"), nil
+}
+
+// lacking tells whether the machine just does not have the fact, which an optional one may.
+func lacking(err error) bool {
+	f := fault.As(err)
+	return errors.Is(err, fs.ErrNotExist) || f != nil && slices.Contains([]string{"process-not-found", "process-exit"}, f.Code)
+}
+
+func unavailable(name string, optional bool, err error) error {
+	if fault.ClassOf(err) == fault.Interrupted {
+		return err
+	}
+	refusal := fault.New(fault.Refused, "fact-unavailable", "the fact %s cannot be read", name).WithCause(err)
+	if !optional && lacking(err) {
+		return refusal.WithHint("where a machine may lack it, write optional: true, and say what then: facts.%s ?? ...", name)
+	}
+	return refusal
+}
+
+// texts are the elements of a list<string>.
+func texts(list any) []string {
+	var all []string
+	for _, one := range list.([]any) {
+		all = append(all, fmt.Sprint(one))
+	}
+	return all
+}
