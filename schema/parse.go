@@ -26,7 +26,10 @@ const (
 // YAML mapping, and not fit to run where there are errors.
 func Parse(file string, content []byte, catalog step.Catalog) (*Recipe, Diagnostics) {
 	p := &parser{file: file, catalog: catalog, ids: map[string]Scalar{}}
-	recipe := p.parse(content)
+	var recipe *Recipe
+	if root, ok := p.document(content, "a recipe", `start with "gwe: 1"`); ok {
+		recipe = p.recipe(root)
+	}
 	return recipe, p.diagnostics.Sorted()
 }
 
@@ -45,38 +48,41 @@ type parser struct {
 	commit      *Scalar
 	// alias is the place of the outermost alias around the node that is being read.
 	alias Position
+	// literalOnly is true in files where ${{ }} means nothing.
+	literalOnly bool
 }
 
-func (p *parser) parse(content []byte) *Recipe {
+// document gives the root of the only document of a file; false where there is none, which was reported. What names the
+// file, and hint says how one begins.
+func (p *parser) document(content []byte, what, hint string) (Map, bool) {
 	if len(content) > maxBytes {
 		p.source = newSource(nil)
 		p.fail(Span{Position: Position{1, 1}}, "too-large",
-			fmt.Sprintf("the file has %d bytes, and a recipe has at most %d", len(content), maxBytes),
+			fmt.Sprintf("the file has %d bytes, and %s has at most %d", len(content), what, maxBytes),
 			"move long texts into files that the package carries")
-		return nil
+		return Map{}, false
 	}
 	p.source = newSource(content)
 	if !p.characters() {
-		return nil
+		return Map{}, false
 	}
-	document := p.decode()
+	document := p.decode(hint)
 	if document == nil {
-		return nil
+		return Map{}, false
 	}
 	node := p.tree(document, 0, nil)
 	if node == nil {
-		return nil
+		return Map{}, false
 	}
 	root, ok := node.(Map)
 	if !ok {
-		p.fail(node.Where(), "wrong-shape", "a recipe is a mapping, found "+describe(node), `start with "gwe: 1"`)
-		return nil
+		p.fail(node.Where(), "wrong-shape", what+" is a mapping, found "+describe(node), hint)
 	}
-	return p.recipe(root)
+	return root, ok
 }
 
 // decode gives the root node of the only document; nil after a report.
-func (p *parser) decode() (root *yaml.Node) {
+func (p *parser) decode(hint string) (root *yaml.Node) {
 	defer func() {
 		// The library's parser panics on events that it did not expect.
 		if cause := recover(); cause != nil {
@@ -89,15 +95,15 @@ func (p *parser) decode() (root *yaml.Node) {
 	err := decoder.Decode(&document)
 	switch {
 	case errors.Is(err, io.EOF):
-		p.fail(Span{Position: Position{1, 1}}, "empty-file", "the file holds no recipe", `start with "gwe: 1"`)
+		p.fail(Span{Position: Position{1, 1}}, "empty-file", "the file is empty", hint)
 		return nil
 	case err != nil:
 		p.syntax(err)
 		return nil
 	}
 	if err := decoder.Decode(&second); err == nil {
-		p.fail(p.secondDocument(&second), "second-document", "a recipe file holds one document, and a second one starts here",
-			"put each recipe into a file of its own")
+		p.fail(p.secondDocument(&second), "second-document", "a file holds one document, and a second one starts here",
+			"put each into a file of its own")
 	} else if !errors.Is(err, io.EOF) {
 		p.syntax(err)
 	}

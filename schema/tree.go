@@ -61,7 +61,9 @@ func (p *parser) tree(node *yaml.Node, depth int, open []*yaml.Node) Node {
 		return p.mapping(node, begin, depth, open)
 	default:
 		scalar := p.scalar(node, begin)
-		p.expressions(&scalar)
+		if !p.literalOnly {
+			p.expressions(&scalar)
+		}
 		return scalar
 	}
 }

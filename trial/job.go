@@ -1,0 +1,78 @@
+package trial
+
+import (
+	"encoding/json"
+
+	"github.com/gwe-project/gwe/schema"
+	"github.com/gwe-project/gwe/trial/scratch"
+)
+
+// job is what one scratch machine is made for.
+type job struct {
+	Layout scratch.Layout `json:"layout"`
+	// Recipe is the RECIPE operand inside; Source is written there where the recipe is no file of the real machine.
+	Recipe string `json:"recipe"`
+	Source []byte `json:"source,omitempty"`
+	// Inputs are a file for --inputs.
+	Inputs   json.RawMessage   `json:"inputs"`
+	Fixture  []*schema.Placed  `json:"fixture"`
+	StandIns []*schema.StandIn `json:"stand-ins"`
+	// Fault is what goes wrong; nil is nothing.
+	Fault *Fault `json:"fault,omitempty"`
+}
+
+// Fault is one thing that goes wrong on purpose.
+type Fault struct {
+	// Kill ends the process with SIGKILL; else the step fails.
+	Kill bool `json:"kill,omitempty"`
+	// Step is the step's id or path; "" is the commit. Number says which of its executions, from 1.
+	Step   string `json:"step,omitempty"`
+	Number int    `json:"number,omitempty"`
+	// Behind is true where the step has acted, or the commit is durable, and false where it is about to.
+	Behind bool `json:"behind,omitempty"`
+}
+
+// report is what a scratch machine tells.
+type report struct {
+	// Broken says why there was no test; Hint what to do.
+	Broken string `json:"broken,omitempty"`
+	Hint   string `json:"hint,omitempty"`
+
+	// Before and After are the trees around all that gwe did; Commit is the one right behind the commit, if there was one.
+	Before, Commit, After tree
+	// Exit is gwe's; where it was killed, that of the recovery.
+	Exit int `json:"exit"`
+	// Log is what people saw, one line each; Said is what it tells, without marks and times.
+	Log  string   `json:"log"`
+	Said []string `json:"said"`
+	// Outputs are the recipe's, by name.
+	Outputs map[string]json.RawMessage `json:"outputs"`
+	// Calls are what each stand-in was called with.
+	Calls map[string][]string `json:"calls"`
+	// Events are what gwe came to, in order.
+	Events []event `json:"events"`
+}
+
+// event is one thing that gwe came to.
+type event struct {
+	// Kind is "step" for the execution of a step, "committed", or "fault" for what went wrong on purpose.
+	Kind   string `json:"kind"`
+	Step   string `json:"step,omitempty"`
+	Number int    `json:"number,omitempty"`
+}
+
+const (
+	eventStep      = "step"
+	eventCommitted = "committed"
+	eventFault     = "fault"
+)
+
+// came tells whether gwe came to an event of that kind.
+func (r *report) came(kind string) bool {
+	for _, one := range r.Events {
+		if one.Kind == kind {
+			return true
+		}
+	}
+	return false
+}
