@@ -90,11 +90,11 @@ func (p *parser) cleanPath(at Scalar, rule pathRule) bool {
 	text := at.Text
 	fits := path.Clean(text) == text && path.IsAbs(text) == bool(rule) && text != "/" && text != "." && !strings.HasPrefix(text, "../") && text != ".."
 	if !fits || strings.ContainsRune(text, 0) {
-		wanted := "a path from the root, such as /opt/firmware"
+		wanted, hint := "a path from the root, such as /opt/firmware", "start it with a slash; . and .. and doubled slashes have no place in it"
 		if rule == relativePaths {
-			wanted = "a path in the package, such as bin/app"
+			wanted, hint = "a path in the package, such as bin/app", "start it without a slash; . and .. and doubled slashes have no place in it"
 		}
-		p.fail(at.Span, "path", fmt.Sprintf("%s is not %s", quote(text), wanted), "write it without . and .. and without doubled slashes")
+		p.fail(at.Span, "path", fmt.Sprintf("%s is not %s", quote(text), wanted), hint)
 		return false
 	}
 	return true

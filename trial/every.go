@@ -61,11 +61,11 @@ func judgeEvery(fault *Fault, well, r *report, ignored []string) []string {
 // as before; all else is as at that run's commit or as at its end, for a step behind the commit may not have acted. Where
 // the fault came before the commit, and was forgiven, what the step would have changed may be as before too.
 func judgeCommitted(before, after tree, well *report, ignored []string, forgiven bool) []string {
-	before, after = before.apart(), after.apart()
-	wasBefore, atEnd := well.Before.without(ignored).apart(), well.After.without(ignored).apart()
+	before, after = before.apart(), after.apart().settled()
+	wasBefore, atEnd := well.Before.without(ignored).apart(), well.After.without(ignored).apart().settled()
 	atCommit := atEnd
 	if well.Commit != nil {
-		atCommit = well.Commit.without(ignored).apart()
+		atCommit = well.Commit.without(ignored).apart().settled()
 	}
 	all := tree{}
 	for _, one := range []tree{before, after, atCommit, atEnd} {

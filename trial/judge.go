@@ -30,6 +30,9 @@ func judge(one *schema.Case, fault *Fault, r *report, ignored []string) []string
 		findings = append(findings, fmt.Sprintf("the exit code is %d, want %d", r.Exit, exit))
 	}
 	before, after := r.Before.without(ignored), r.After.without(ignored)
+	if r.came(eventCommitted) {
+		after = after.settled()
+	}
 	switch {
 	case expect.AsBefore:
 		findings = append(findings, asBefore(before, after)...)

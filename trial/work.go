@@ -202,4 +202,3 @@ func readCalls(file string) ([]string, error) {
 
 // harmless words need no quotes in a shell.
 var harmless = regexp.MustCompile(`^[A-Za-z0-9_@%+=:,./-]+$`)
-

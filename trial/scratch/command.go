@@ -76,6 +76,6 @@ func cannot(what string, err error) error {
 }
 
 // cure is what helps where the kernel does not let a test be isolated.
-const cure = `tests run in namespaces of their own (user, mount, pid, network), which needs Linux 5.12 or newer, and the right to
-make them: in a container start it with --privileged; on Ubuntu 23.10 or newer run the test as root, or allow it to users
-with "sysctl kernel.apparmor_restrict_unprivileged_userns=0"; where user.max_user_namespaces is 0, raise it with sysctl`
+const cure = "tests run in namespaces of their own (user, mount, pid, network): that needs Linux 5.12 or newer, and the right " +
+	"to make them; give a container --privileged; on Ubuntu 23.10 or newer run the tests as root, or set the sysctl " +
+	"kernel.apparmor_restrict_unprivileged_userns to 0; where the sysctl user.max_user_namespaces is 0, raise it"

@@ -14,6 +14,8 @@ type command struct {
 	operands string
 	// summary is one line for the list of commands.
 	summary string
+	// hidden commands are not listed: nobody types them.
+	hidden bool
 	// help teaches: what the command promises, and an example.
 	help string
 	// setUp declares the flags and gives what carries the command out once they are parsed.
@@ -31,6 +33,7 @@ func commands() []command {
 		runCommand(),
 		planCommand(),
 		validateCommand(),
+		testCommand(),
 		recoverCommand(),
 		runsCommand(),
 		showCommand(),
@@ -45,5 +48,6 @@ func commands() []command {
 		stepsCommand(),
 		schemaCommand(),
 		versionCommand(),
+		testInsideCommand(),
 	}
 }

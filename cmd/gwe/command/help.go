@@ -18,6 +18,9 @@ usage: gwe COMMAND [flags] [operands]
 commands:
 `)
 	for _, one := range commands() {
+		if one.hidden {
+			continue
+		}
 		fmt.Fprintf(out, "  %-13s %s\n", one.name, one.summary)
 	}
 	fmt.Fprint(out, `

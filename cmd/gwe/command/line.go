@@ -123,7 +123,9 @@ func find(all []command, arguments []string) (command, []string, error) {
 		if two && first == name && len(rest) > 0 && rest[0] == second {
 			return one, rest[1:], nil
 		}
-		names = append(names, first)
+		if !one.hidden {
+			names = append(names, first)
+		}
 	}
 	if below := belowOf(all, name); len(below) > 0 {
 		if len(rest) > 0 {

@@ -1,0 +1,274 @@
+package command
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"unicode"
+
+	"github.com/spf13/pflag"
+
+	"github.com/gwe-project/gwe/engine"
+	"github.com/gwe-project/gwe/schema"
+	"github.com/gwe-project/gwe/trial"
+)
+
+func testCommand() command {
+	return command{
+		name:     "test",
+		operands: "FILE...",
+		summary:  "run the tests of recipes, on scratch machines",
+		help: `
+A file of tests, NAME.test.yaml, lies beside its recipe NAME.yaml. FILE is one, or a folder that is searched for them. Each
+test runs the real steps by a real gwe, as root of a machine of its own: an empty tree with the fixture in it, the real
+machine's programs read-only, no network, nothing of the real machine within reach. It is thrown away afterwards. Root is
+not needed, but namespaces are; where the kernel does not give them, nothing runs, and gwe says what to do.
+
+  gwe-test: 1
+  cases:
+    - name: a new setting arrives
+      fixture: { /etc/app.conf: "speed = 1\n" }      files, links, folders, signed packages, keyrings
+      stand-ins: { systemctl: { exit: 0 } }            programs that only write down how they were called
+      inputs: { speed: 2 }
+      expect:
+        exit: 0
+        tree: { /etc/app.conf: "speed = 2\n" }        or: as before
+        calls: { systemctl: [restart app] }
+    - name: whatever fails, all is put back
+      ...
+      fail-at: every                                   every step fails in turn, before it acts and when it has
+    - name: whenever gwe is killed, too
+      ...
+      kill-at: every                                   SIGKILL there, and then gwe recover
+
+docs/writing-recipes.md leads from nothing to a tested recipe, and docs/testing-recipes.md lists every key. The exit code is
+0 where all tests pass, 1 where one does not, 2 where a file is invalid.
+
+example:
+  gwe test recipes
+  gwe test recipes/ota.test.yaml --run 'put back' --keep
+  gwe test recipes --junit report.xml`,
+		setUp: func(flags *pflag.FlagSet) action {
+			var options testOptions
+			pattern := flags.String("run", "", "only the cases whose name matches the `pattern` (RE2)")
+			flags.StringVar(&options.junit, "junit", "", "write the results as JUnit XML to this `file`")
+			flags.BoolVar(&options.runner.Keep, "keep", false, "leave the scratch machines' roots on the disk, and say where")
+			flags.IntVar(&options.runner.Parallel, "parallel", runtime.NumCPU(), "`number` of scratch machines at a time")
+			return func(ctx context.Context, console *console, operands []string) error {
+				if len(operands) == 0 {
+					return usagef("at least one FILE is wanted: a *%s, or a folder of them", trial.Suffix)
+				}
+				if *pattern != "" {
+					var err error
+					if options.runner.Match, err = regexp.Compile(*pattern); err != nil {
+						return usagef("--run: %v", err)
+					}
+				}
+				return runTests(ctx, console, operands, options)
+			}
+		},
+	}
+}
+
+type testOptions struct {
+	runner trial.Runner
+	junit  string
+}
+
+func runTests(ctx context.Context, console *console, operands []string, options testOptions) error {
+	files, err := testFiles(operands)
+	if err != nil {
+		return err
+	}
+	suites, err := loadTests(console, files)
+	if err != nil {
+		return err
+	}
+	var all []trial.Result
+	failed := 0
+	running := options.runner.Run(ctx, suites, func(results []trial.Result) {
+		all = append(all, results...)
+		failed += showTests(console, results)
+	})
+	if options.junit != "" {
+		if err := writeJUnit(options.junit, all); err != nil {
+			return errors.Join(running, err)
+		}
+	}
+	if running != nil {
+		return running
+	}
+	if len(all) == 0 {
+		return usagef("no case matches --run %q", options.runner.Match)
+	}
+	if console.global.output != "json" {
+		fmt.Fprintf(console.stdout, "%d passed, %d failed\n", len(all)-failed, failed)
+	}
+	if failed > 0 {
+		return errSilent{engine.ExitErrored}
+	}
+	return nil
+}
+
+// testFiles lists the files of tests that the operands stand for.
+func testFiles(operands []string) ([]string, error) {
+	var files []string
+	for _, operand := range operands {
+		info, err := os.Stat(operand)
+		if err != nil {
+			return nil, usagef("the tests cannot be read: %v", err)
+		}
+		if !info.IsDir() {
+			if !strings.HasSuffix(operand, trial.Suffix) {
+				return nil, usagef("%s is no file of tests: those of NAME.yaml are in NAME%s", operand, trial.Suffix)
+			}
+			files = append(files, operand)
+			continue
+		}
+		before := len(files)
+		err = filepath.WalkDir(operand, func(path string, _ fs.DirEntry, err error) error {
+			if err == nil && strings.HasSuffix(path, trial.Suffix) {
+				files = append(files, path)
+			}
+			return err
+		})
+		if err != nil {
+			return nil, usagef("the tests cannot be read: %v", err)
+		}
+		if len(files) == before {
+			return nil, usagef("there are no tests in %s: those of NAME.yaml are in NAME%s", operand, trial.Suffix)
+		}
+	}
+	slices.Sort(files)
+	return slices.Compact(files), nil
+}
+
+// loadTests reads files of tests and their recipes, and shows all that is wrong with them.
+func loadTests(console *console, files []string) ([]*trial.Suite, error) {
+	var suites []*trial.Suite
+	all := schema.Diagnostics{}
+	sources := map[string][]byte{}
+	invalid := false
+	for _, file := range files {
+		source, err := os.ReadFile(file)
+		if err != nil {
+			return nil, usagef("the tests cannot be read: %v", err)
+		}
+		sources[file] = source
+		suite, diagnostics, err := trial.Load(file, source, func(operand string) (trial.Recipe, error) {
+			return testedRecipe(console, operand)
+		})
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", file, err)
+		}
+		all = append(all, diagnostics...)
+		suites = append(suites, suite)
+		invalid = invalid || suite == nil
+	}
+	if err := all.Render(console.stderr, func(file string) []byte { return sources[file] }); err != nil {
+		return nil, err
+	}
+	if invalid {
+		return nil, errSilent{engine.ExitUsage}
+	}
+	return suites, nil
+}
+
+// testedRecipe compiles the recipe of a file of tests.
+func testedRecipe(console *console, operand string) (trial.Recipe, error) {
+	program, err := loadRecipe(console, []string{operand})
+	if err != nil {
+		return trial.Recipe{}, err
+	}
+	recipe := trial.Recipe{Operand: operand, Program: program}
+	if !strings.Contains(operand, "/") {
+		recipe.Shipped = program.Recipe.Source
+	}
+	return recipe, nil
+}
+
+// showTests shows the tests of one case, and gives how many of them failed.
+func showTests(console *console, results []trial.Result) (failed int) {
+	if console.global.output == "json" {
+		encoder := json.NewEncoder(console.stdout)
+		encoder.SetEscapeHTML(false)
+		for _, one := range results {
+			_ = encoder.Encode(one)
+			if !one.Passed() {
+				failed++
+			}
+		}
+		return failed
+	}
+	seconds := 0.0
+	for _, one := range results {
+		seconds += one.Seconds
+		if !one.Passed() {
+			failed++
+			showFailure(console, one)
+		}
+	}
+	first := results[0]
+	about := ""
+	if len(results) > 1 {
+		about = fmt.Sprintf(", %d tests", len(results))
+	}
+	if failed == 0 {
+		fmt.Fprintf(console.stdout, "ok    %s:%d: %s (%.1f s%s)\n", first.File, first.Line, first.Case, seconds, about)
+	}
+	for _, one := range results {
+		if one.Folder != "" {
+			fmt.Fprintf(console.stdout, "      kept %s: %s\n", one.Folder, strings.TrimSpace(one.Case+": "+one.Fault))
+		}
+	}
+	return failed
+}
+
+// shownLog is how many of the last lines of gwe's log a failed test shows.
+const shownLog = 25
+
+func showFailure(console *console, one trial.Result) {
+	title := one.Case
+	if one.Fault != "" {
+		title += ": " + one.Fault
+	}
+	fmt.Fprintf(console.stdout, "FAIL  %s:%d: %s (%.1f s)\n", one.File, one.Line, title, one.Seconds)
+	for _, problem := range one.Problems {
+		fmt.Fprintln(console.stdout, "      "+strings.ReplaceAll(harmless(problem), "\n", "\n      "))
+	}
+	lines := strings.Split(strings.TrimSpace(one.Log), "\n")
+	fmt.Fprintln(console.stdout, "      the log:")
+	if left := len(lines) - shownLog; left > 0 && !console.global.verbose {
+		fmt.Fprintf(console.stdout, "      | ... %d lines above; -v shows them\n", left)
+		lines = lines[left:]
+	}
+	for _, line := range lines {
+		fmt.Fprintln(console.stdout, "      | "+harmless(line))
+	}
+}
+
+// harmless keeps what a program wrote from steering the terminal.
+func harmless(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) && r != '\n' && r != '\t' {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, text)
+}
+
+func writeJUnit(file string, all []trial.Result) error {
+	out, err := os.Create(file)
+	if err != nil {
+		return usagef("the report cannot be written: %v", err)
+	}
+	return errors.Join(trial.WriteJUnit(out, all), out.Close())
+}
