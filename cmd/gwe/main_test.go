@@ -19,7 +19,7 @@ import (
 
 // TestMain makes the test binary the gwe of all scripts.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"gwe": mainOfTests})
+	testscript.Main(m, map[string]func(){"gwe": mainOfTests, "careless-gwe": mainOfCareless})
 }
 
 // mainOfTests is main, but for a journal that can kill the process, or ask it to stop, at a record of its choice: see

@@ -23,7 +23,9 @@ type console struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	environment    func(name string) string
-	global         globalFlags
+	// confine gives up the right to write and to execute, for the rest of the process, and tells what the kernel keeps.
+	confine func() (string, error)
+	global  globalFlags
 }
 
 // globalFlags are understood by every command.

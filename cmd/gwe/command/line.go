@@ -32,7 +32,7 @@ type Line struct {
 func (l Line) Main() {
 	ctx, stop := untilSignal(context.Background(), os.Stderr)
 	code := execute(ctx, &console{
-		line: l, stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, environment: os.Getenv,
+		line: l, stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, environment: os.Getenv, confine: giveUpWriting,
 	}, os.Args[1:])
 	stop()
 	os.Exit(code)

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/gwe-project/gwe/engine"
+	"github.com/gwe-project/gwe/engine/fault"
 )
 
 func planCommand() command {
@@ -47,6 +48,13 @@ func showPlan(ctx context.Context, console *console, program *engine.Program, gi
 	machine, _, err := console.engine()
 	if err != nil {
 		return err
+	}
+	kept, err := console.confine()
+	if err != nil {
+		return fault.New(fault.Errored, "plan-confine", "the right to write cannot be given up").WithCause(err)
+	}
+	if console.global.verbose {
+		fmt.Fprintln(console.stderr, "gwe: "+kept)
 	}
 	plan, err := machine.Plan(ctx, program, given)
 	if err != nil {
