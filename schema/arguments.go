@@ -2,6 +2,7 @@ package schema
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,8 +23,19 @@ func (p *parser) leaf(entry Entry) Action {
 	case Scalar:
 		name := stepType.About().Scalar
 		if node.Kind == Absent || name == "" {
-			p.wrongShape(node, entry.Key.Text, "a mapping of its arguments", shape(entry.Key.Text, fields))
+			hint := shape(entry.Key.Text, fields)
+			if node.Kind != Absent {
+				hint = scalarHint(stepType, node.Text)
+			}
+			p.wrongShape(node, entry.Key.Text, "a mapping of its arguments", hint)
 			return leaf
+		}
+		if found := keyValue.FindStringSubmatch(node.Text); found != nil {
+			if _, argument := fields.Field(found[1]); argument {
+				p.fail(node.Span, "wrong-shape", fmt.Sprintf("the arguments of %s are a mapping, found %s", entry.Key.Text, describe(node)),
+					fmt.Sprintf("write %s: {%s: ..., ...}", entry.Key.Text, found[1]))
+				return leaf
+			}
 		}
 		// The argument has no key in the file; its type's name stands for it.
 		key := entry.Key
@@ -34,8 +46,12 @@ func (p *parser) leaf(entry Entry) Action {
 		return leaf
 	}
 	p.object(leaf.Arguments, entry.Key, fields, "")
+	p.choices(leaf.Arguments, entry.Key, stepType)
 	return leaf
 }
+
+// keyValue is how Ansible writes arguments on one line.
+var keyValue = regexp.MustCompile(`^([a-z][a-z_-]*)=\S`)
 
 // shape is the hint that shows how a step of the type is written.
 func shape(name string, fields value.Type) string {
@@ -90,10 +106,12 @@ func (p *parser) argument(node Node, field value.Field, what string) {
 			return
 		}
 	}
+	if scalar, isScalar := node.(Scalar); isScalar && !scalar.Dynamic && scalar.Kind != Absent && p.oddLiteral(scalar, field, what) {
+		return
+	}
 	literal, ok := p.literal(node, field.Type, what)
-	if scalar, isScalar := node.(Scalar); ok && isScalar && len(field.Enum) > 0 && !slices.Contains(field.Enum, value.Text(literal)) {
-		p.fail(scalar.Span, "enum", fmt.Sprintf("%s is one of %s, found %s", what, strings.Join(field.Enum, ", "), quote(scalar.Text)),
-			closest(scalar.Text, field.Enum))
+	if _, list := node.(List); ok || list {
+		p.form(node, literal, field, what)
 	}
 }
 
@@ -102,7 +120,7 @@ func closest(text string, accepted []string) string {
 	if found := value.Closest(text, accepted); found != "" {
 		return fmt.Sprintf("did you mean %q?", found)
 	}
-	return ""
+	return fmt.Sprintf("write %s, for example", accepted[0])
 }
 
 // literal converts a node that holds no expressions to the canonical value of a type. Ok is false where it holds some, or
@@ -114,7 +132,11 @@ func (p *parser) literal(node Node, t value.Type, what string) (converted any, o
 	case List:
 		element, wanted := elementOf(t, value.KindList)
 		if !wanted {
-			p.wrongShape(typed, what, indefinite(t.String())+" "+t.String(), "")
+			hint := fmt.Sprintf("write one value: %s: ...", what)
+			if t.Kind == value.KindMap {
+				hint = fmt.Sprintf("write %s: {NAME: VALUE}", what)
+			}
+			p.wrongShape(typed, what, indefinite(t.String())+" "+t.String(), hint)
 			return nil, false
 		}
 		ok := true
@@ -127,7 +149,14 @@ func (p *parser) literal(node Node, t value.Type, what string) (converted any, o
 	case Map:
 		element, wanted := elementOf(t, value.KindMap)
 		if !wanted {
-			p.wrongShape(typed, what, indefinite(t.String())+" "+t.String(), "")
+			hint := fmt.Sprintf("write one value: %s: ...", what)
+			switch {
+			case t.Kind == value.KindList:
+				hint = fmt.Sprintf("write a list: %s: [...]", what)
+			case t.Kind == value.KindString:
+				hint = fmt.Sprintf("write a text, over several lines behind %s: |", what)
+			}
+			p.wrongShape(typed, what, indefinite(t.String())+" "+t.String(), hint)
 			return nil, false
 		}
 		ok := true

@@ -54,7 +54,7 @@ func (p *parser) recipe(root Map) *Recipe {
 		case "steps":
 			recipe.Steps = p.list(node, "steps", topLevel)
 			if list, ok := node.(List); ok && len(list.Items) == 0 {
-				p.fail(entry.Key.Span, "no-steps", "a recipe has at least one step", "")
+				p.fail(entry.Key.Span, "no-steps", "a recipe has at least one step", "write what is to be done: - run: {argv: [sync]}, for example")
 			}
 		case "failsafe":
 			recipe.Failsafe = p.list(node, "failsafe", inFailsafe)
@@ -185,7 +185,7 @@ const identifierLength = 64
 func (p *parser) identifier(name Scalar, what string) bool {
 	switch {
 	case len(name.Text) > identifierLength:
-		p.fail(name.Span, "identifier", fmt.Sprintf("the name of the %s has more than %d characters", what, identifierLength), "")
+		p.fail(name.Span, "identifier", fmt.Sprintf("the name of the %s has more than %d characters", what, identifierLength), "write a shorter one")
 		return false
 	case !identifierPattern.MatchString(name.Text):
 		hint := "names are made of a-z, 0-9 and _, and start with a letter"

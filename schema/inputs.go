@@ -160,8 +160,11 @@ func (p *parser) pattern(node Node) *regexp.Regexp {
 	}
 	compiled, err := regexp.Compile(text.Text)
 	if err != nil {
-		p.fail(text.Span, "pattern", "pattern is no regular expression: "+strings.TrimPrefix(err.Error(), "error parsing regexp: "),
-			"the syntax is RE2's; in double quotes every backslash is written twice")
+		hint := "the syntax is RE2's; in double quotes every backslash is written twice"
+		if strings.Contains(text.Text, "(?=") || strings.Contains(text.Text, "(?!") || strings.Contains(text.Text, "(?<") {
+			hint = "the syntax is RE2's, which cannot look ahead or behind: write what is accepted, or list it in enum"
+		}
+		p.fail(text.Span, "pattern", "pattern is no regular expression: "+strings.TrimPrefix(err.Error(), "error parsing regexp: "), hint)
 	}
 	return compiled
 }
@@ -238,7 +241,7 @@ func (p *parser) inputDefault(input *Input, fields Map) {
 		return
 	}
 	if err := input.Check(input.Default); err != nil {
-		p.fail(node.Where(), "default", "default: "+strings.TrimPrefix(err.Error(), "the input "+input.Name.Text+": "), "")
+		p.fail(node.Where(), "default", "default: "+strings.TrimPrefix(err.Error(), "the input "+input.Name.Text+": "), "write a default that the input accepts, or accept this one too")
 	}
 }
 

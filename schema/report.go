@@ -3,10 +3,8 @@ package schema
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/gwe-project/gwe/engine/fault"
-	"github.com/gwe-project/gwe/engine/value"
 )
 
 // fail reports an error.
@@ -44,39 +42,6 @@ func (p *parser) unknownKey(key Scalar, what string, known []string) {
 		return // suggestions take time
 	}
 	p.fail(key.Span, "unknown-key", fmt.Sprintf("%s has no key %s", what, quote(key.Text)), suggestion(key.Text, known))
-}
-
-// foreign maps the words of other tools to ours.
-var foreign = map[string]string{
-	"description": "summary", "on-failure": "failsafe", "always": "finally", "parameters": "inputs", "variables": "vars",
-	"tasks": "steps", "if": "when", "register": "id", "ignore-errors": "allow-failure", "continue-on-error": "allow-failure",
-	"retries": "retry", "rollback": "undo", "compensate": "undo", "loop": "for-each", "foreach": "for-each", "with-items": "for-each",
-	"shell": "run", "command": "run", "cmd": "run", "exec": "run", "script": "run", "symlink": "swap-link", "delete": "remove",
-	"copy": "write", "copies": "write", "values": "enum", "choices": "enum", "regex": "pattern",
-	"count": "attempts", "times": "attempts", "interval": "delay", "backoff": "factor",
-}
-
-// suggestion is the hint for a name that is not among the known ones.
-func suggestion(name string, known []string) string {
-	if key, value, found := strings.Cut(name, ":"); found && slices.Contains(known, key) {
-		return fmt.Sprintf("write a blank behind the colon: %q", key+": "+value)
-	}
-	if likely := meant(name, known); likely != "" {
-		return fmt.Sprintf("did you mean %q?", likely)
-	}
-	if len(known) == 0 {
-		return ""
-	}
-	return "expected one of: " + strings.Join(known, ", ")
-}
-
-// meant is the known name that an unknown one most likely stands for; "" where none is near.
-func meant(name string, known []string) string {
-	key, _, _ := strings.Cut(name, ":")
-	if ours, ok := foreign[strings.ReplaceAll(strings.ToLower(key), "_", "-")]; ok && slices.Contains(known, ours) {
-		return ours
-	}
-	return value.Closest(key, known)
 }
 
 // missing tells whether a mapping lacks a key, and has no other one that was meant for it. A mapping of more keys than

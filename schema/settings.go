@@ -14,7 +14,7 @@ func (p *parser) fields(node Node, what string) Map {
 		return typed
 	case nil:
 	default:
-		p.wrongShape(typed, what, "a mapping", "")
+		p.wrongShape(typed, what, "a mapping", mappingHint(typed, what))
 	}
 	return Map{}
 }
@@ -37,13 +37,13 @@ func (p *parser) text(node Node, what string, dynamic bool) *Scalar {
 	switch {
 	case node == nil:
 	case !ok || scalar.Kind == Absent:
-		p.wrongShape(node, what, "text", "")
+		p.wrongShape(node, what, "text", fmt.Sprintf("write %s: TEXT", what))
 	case scalar.Kind != Text:
-		p.fail(scalar.Span, "wrong-type", fmt.Sprintf("%s is text, found %s", what, describe(scalar)), fmt.Sprintf("put it in quotes: %q", scalar.Text))
+		p.fail(scalar.Span, "wrong-type", fmt.Sprintf("%s is text, found %s", what, describe(scalar)), textHint(scalar, what))
 	case strings.TrimSpace(scalar.Text) == "":
-		p.fail(scalar.Span, "no-value", what+" is empty", "")
+		p.fail(scalar.Span, "no-value", what+" is empty", "write a text, or leave it out")
 	case scalar.Dynamic && !dynamic:
-		p.fail(scalar.expression(), "literal-only", what+" holds no expressions", "")
+		p.fail(scalar.expression(), "literal-only", what+" holds no expressions", "write it out")
 	default:
 		p.mistakenTemplate(scalar)
 		return &scalar
@@ -58,10 +58,14 @@ func (p *parser) bare(node Node, what string) *Scalar {
 	case node == nil:
 		return nil
 	case !ok || scalar.Kind == Absent || strings.TrimSpace(scalar.Text) == "":
-		p.wrongShape(node, what, "an expression", fmt.Sprintf("write %s: inputs.force, for example", what))
+		hint := fmt.Sprintf("write %s: inputs.force, for example", what)
+		if list, several := node.(List); several && len(list.Items) > 1 {
+			hint = fmt.Sprintf("join them with and: %s: A and B", what)
+		}
+		p.wrongShape(node, what, "an expression", hint)
 		return nil
 	case scalar.Kind == Int || scalar.Kind == Float:
-		p.fail(scalar.Span, "wrong-type", fmt.Sprintf("%s is an expression that is true or false, found %s", what, describe(scalar)), "")
+		p.fail(scalar.Span, "wrong-type", fmt.Sprintf("%s is an expression that is true or false, found %s", what, describe(scalar)), fmt.Sprintf("compare it with something: %s: inputs.count == %s", what, scalar.Text))
 		return nil
 	case scalar.Kind == Bool && scalar.Text != strings.ToLower(scalar.Text):
 		p.fail(scalar.Span, "wrong-type", fmt.Sprintf("an expression knows no %s", scalar.Text), "write "+strings.ToLower(scalar.Text))
@@ -124,7 +128,7 @@ func (p *parser) setting(node Node, what string, rule settingRule) *Setting {
 		return nil
 	}
 	if rule.min != nil && compare(converted, rule.min) < 0 || rule.max != nil && compare(converted, rule.max) > 0 {
-		p.fail(scalar.Span, "bounds", fmt.Sprintf("%s is %s, found %s", what, rule.bounds(), scalar.Text), "")
+		p.fail(scalar.Span, "bounds", fmt.Sprintf("%s is %s, found %s", what, rule.bounds(), scalar.Text), fmt.Sprintf("write %s: %s, for example", what, rule.example))
 		return nil
 	}
 	return &Setting{Scalar: scalar, Value: converted}
@@ -178,4 +182,32 @@ func (p *parser) retry(node Node) *Retry {
 		p.fail(fields.Span, "missing-key", "retry does not say how many attempts", "write attempts: 3, for example; the first one counts")
 	}
 	return retry
+}
+
+// mappingHint says how to make the mapping that something else was written for.
+func mappingHint(node Node, what string) string {
+	if list, ok := node.(List); ok {
+		if len(list.Items) > 0 {
+			if inner, ok := list.Items[0].(Map); ok && len(inner.Entries) > 0 {
+				return fmt.Sprintf("write it without the dash: %s: ...", inner.Entries[0].Key.Text)
+			}
+		}
+		return fmt.Sprintf("write %s: {NAME: VALUE}", what)
+	}
+	return fmt.Sprintf("write %s: {NAME: VALUE}, or leave it out", what)
+}
+
+// textHint says how to write a text that YAML takes for something else.
+func textHint(scalar Scalar, what string) string {
+	switch what {
+	case "id":
+		return "a name starts with a letter: step_" + strings.Trim(notSnake.ReplaceAllString(strings.ToLower(scalar.Text), "_"), "_")
+	case "recover":
+		return "leave it out: an interrupted run is undone"
+	case "commit", "stop":
+		return fmt.Sprintf("say what is so from here on: %s: the new version is in place", what)
+	case "lock":
+		return "name what one run at a time may work on: lock: /opt/firmware"
+	}
+	return fmt.Sprintf("put it in quotes: %q", scalar.Text)
 }

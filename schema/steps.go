@@ -34,7 +34,7 @@ func (p *parser) list(node Node, path string, where place) []*Step {
 	list, ok := node.(List)
 	if !ok {
 		if node != nil {
-			p.wrongShape(node, string(where), "a list of steps", `start each step with "- "`)
+			p.wrongShape(node, string(where), "a list of steps", p.listHint(node))
 		}
 		return nil
 	}
@@ -63,7 +63,7 @@ func (p *parser) step(node Node, path string, where place) *Step {
 	p.steps++
 	if p.steps > maxSteps {
 		if p.steps == maxSteps+1 {
-			p.fail(node.Where(), "too-large", fmt.Sprintf("the recipe has more than %d steps", maxSteps), "")
+			p.fail(node.Where(), "too-large", fmt.Sprintf("the recipe has more than %d steps", maxSteps), "split it into recipes of their own")
 		}
 		return nil
 	}
@@ -102,7 +102,7 @@ func (p *parser) step(node Node, path string, where place) *Step {
 			p.notYet(entry.Key, quote(key))
 		default:
 			unknown = true
-			p.unknownKey(entry.Key, "a step", p.stepKeys())
+			p.unknownStepKey(entry.Key, fields)
 		}
 	}
 	switch {
@@ -124,7 +124,11 @@ func (p *parser) noStep(node Node) {
 			return
 		}
 	}
-	p.wrongShape(node, "a step", "a mapping", "")
+	hint := "write - TYPE: {ARGUMENTS}; `gwe steps` lists the types"
+	if _, list := node.(List); list {
+		hint = "start it with one dash"
+	}
+	p.wrongShape(node, "a step", "a mapping", hint)
 }
 
 func (p *parser) twoActions(actions []Scalar) {
@@ -218,7 +222,7 @@ func (p *parser) undo(step *Step, node Node) {
 		}
 		p.wrongShape(typed, "undo", "a list of steps, or none", `start each step with "- ", or write undo: none if nothing more can be done`)
 	case Map:
-		p.fail(typed.Span, "wrong-shape", "undo is a list of steps, or none, found a mapping", `start each step with "- "`)
+		p.fail(typed.Span, "wrong-shape", "undo is a list of steps, or none, found a mapping", p.listHint(typed))
 	case List:
 		if len(typed.Items) == 0 {
 			p.fail(typed.Span, "no-value", "undo is empty", "leave it out, or write undo: none if nothing more can be done")
@@ -250,7 +254,7 @@ func (p *parser) ending(entry Entry, where place) Action {
 	}
 	if where == topLevel {
 		if p.commit != nil {
-			p.fail(key.Span, "second-commit", fmt.Sprintf("a recipe has one commit, and it stands on line %d", p.commit.Line), "")
+			p.fail(key.Span, "second-commit", fmt.Sprintf("a recipe has one commit, and it stands on line %d", p.commit.Line), "keep the one behind which nothing is to be undone")
 		} else {
 			p.commit = &key
 		}

@@ -7,14 +7,14 @@ import (
 	"strings"
 )
 
-// libraryMessage takes an error of the YAML library apart: its line is often one early, and there is no column.
+// libraryMessage takes an error of the YAML library apart: there is no column.
 var libraryMessage = regexp.MustCompile(`(?s)^(?:yaml: )?(?:line (\d+): )?(.*)$`)
 
 // syntax reports a file that is no YAML. The library says what it stumbled over; a scan of the lines finds what its author
 // did.
 func (p *parser) syntax(err error) {
 	if strings.Contains(err.Error(), "exceeded max depth") {
-		p.fail(Span{Position: Position{1, 1}}, "too-deep", fmt.Sprintf("a recipe is at most %d levels deep", maxDepth), "")
+		p.fail(Span{Position: Position{1, 1}}, "too-deep", fmt.Sprintf("a recipe is at most %d levels deep", maxDepth), "move the inner part up")
 		return
 	}
 	scan := scanner{source: p.source, anchors: map[string]bool{}}
@@ -27,6 +27,9 @@ func (p *parser) syntax(err error) {
 	}
 	parts := libraryMessage.FindStringSubmatch(err.Error())
 	line, _ := strconv.Atoi(parts[1])
+	if strings.HasPrefix(parts[2], "did not find expected ") {
+		line++ // what the library's parser says, not its scanner
+	}
 	line = min(max(line, 1), p.source.lines())
 	text := string(p.source.line(line))
 	content := strings.TrimLeft(text, " ")

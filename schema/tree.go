@@ -29,7 +29,7 @@ func (p *parser) tree(node *yaml.Node, depth int, open []*yaml.Node) Node {
 		}
 		return nil
 	case depth > maxDepth:
-		p.fail(Span{Position: at, Length: 1}, "too-deep", fmt.Sprintf("a recipe is at most %d levels deep", maxDepth), "")
+		p.fail(Span{Position: at, Length: 1}, "too-deep", fmt.Sprintf("a recipe is at most %d levels deep", maxDepth), "move the inner part up")
 		return nil
 	}
 	if node.Kind == yaml.AliasNode {
@@ -38,7 +38,7 @@ func (p *parser) tree(node *yaml.Node, depth int, open []*yaml.Node) Node {
 			defer func() { p.alias = Position{} }()
 		}
 		if slices.Contains(open, node.Alias) {
-			p.fail(Span{Position: at, Length: 1 + len([]rune(node.Value))}, "alias-loop", fmt.Sprintf("the anchor %s holds itself", quote(node.Value)), "")
+			p.fail(Span{Position: at, Length: 1 + len([]rune(node.Value))}, "alias-loop", fmt.Sprintf("the anchor %s holds itself", quote(node.Value)), "write out what is meant instead of the alias")
 			return nil
 		}
 		return p.tree(node.Alias, depth, open)
@@ -99,6 +99,14 @@ func (p *parser) tag(node *yaml.Node, begin int, tag string) bool {
 		return true
 	}
 	hint := "leave it out; text that starts with ! goes in quotes"
+	switch strings.ToLower(tag) {
+	case "!vault":
+		hint = "a secret is no part of a recipe: declare an input of type secret"
+	case "!include", "!import":
+		hint = "a recipe is one file: write the steps out"
+	case "!env":
+		hint = "a recipe sees no environment: declare an input, and give it with -i NAME=env:VARIABLE"
+	}
 	if node.Kind == yaml.ScalarNode && (tag == "!" || strings.ContainsAny(tag, ".(")) {
 		hint = fmt.Sprintf("for a negation write \"not %s\"; text that starts with ! goes in quotes",
 			strings.TrimSpace(strings.TrimPrefix(tag, "!")+" "+node.Value))
@@ -162,6 +170,10 @@ func (p *parser) key(node *yaml.Node, braces bool) (Scalar, bool) {
 	key := p.scalar(node, begin)
 	if key.Kind != Text && node.ShortTag() != "!!merge" {
 		p.fail(key.Span, "key", "a key is text, found "+describe(key), fmt.Sprintf("put it in quotes: %q", key.Text))
+		return Scalar{}, false
+	}
+	if strings.Contains(key.Text, "${{") {
+		p.fail(key.Span, "literal-only", "a key holds no expressions", "write the name out; where names are computed, the whole mapping is one expression")
 		return Scalar{}, false
 	}
 	return key, true

@@ -19,6 +19,16 @@ type About struct {
 	Undo string
 	// Scalar names the argument that a scalar in place of the mapping stands for ("path" of remove, say); "" is none.
 	Scalar string
+	// Choices say which of several arguments are given.
+	Choices []Choice
+}
+
+// Choice is a set of arguments: just one of them is given, or more where Several is set.
+type Choice struct {
+	Names   []string
+	Several bool
+	// None is set where none of them is fine too.
+	None bool
 }
 
 // EffectKind is what kind of change a step makes.

@@ -3,6 +3,7 @@ package value
 import (
 	"fmt"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -33,6 +34,9 @@ var goTypes = map[reflect.Type]Kind{
 //	present:"found"   on a pointer: the boolean sibling that promises that it is there
 //	literal:"true"    an argument that may not contain ${{ }}
 //	secrets:"true"    an argument that may be made of secrets, though its type is not secret
+//	pattern:"..."     the regular expression that a literal text matches as a whole
+//	min:"1" max:"9"   the bounds of a literal number
+//	with:"http"       the argument without which this one says nothing
 //
 // A pointer may be absent; a slice is a list, a map[string]T a map, a struct an object. A scalar argument without
 // required, default and pointer is Go's zero value when absent.
@@ -70,6 +74,9 @@ func objectOf(structure reflect.Type, outer []reflect.Type) (Type, error) {
 		object.Fields = append(object.Fields, field)
 	}
 	for _, field := range object.Fields {
+		if _, ok := object.Field(field.With); field.With != "" && !ok {
+			return Type{}, structFault("%s: the tag with of %q names no field", structure, field.Name)
+		}
 		if field.PresentWhen == "" {
 			continue
 		}
@@ -89,6 +96,10 @@ func fieldOf(member reflect.StructField, outer []reflect.Type) (Field, error) {
 		PresentWhen: member.Tag.Get("present"),
 		Literal:     member.Tag.Get("literal") == "true",
 		Secrets:     member.Tag.Get("secrets") == "true",
+		Pattern:     member.Tag.Get("pattern"),
+		Min:         member.Tag.Get("min"),
+		Max:         member.Tag.Get("max"),
+		With:        member.Tag.Get("with"),
 	}
 	if enum := member.Tag.Get("enum"); enum != "" {
 		field.Enum = strings.Split(enum, ",")
@@ -104,6 +115,17 @@ func fieldOf(member reflect.StructField, outer []reflect.Type) (Field, error) {
 	var err error
 	if field.Type, err = typeOf(goType, outer); err != nil {
 		return field, err
+	}
+	if _, err := regexp.Compile(field.Pattern); err != nil {
+		return field, structFault("the tag pattern is no regular expression: %v", err)
+	}
+	for _, bound := range []string{field.Min, field.Max} {
+		if bound == "" {
+			continue
+		}
+		if _, err := Parse(field.Type, bound); err != nil {
+			return field, err
+		}
 	}
 	if field.Required && (field.Optional || field.Default != "") {
 		return field, structFault("what is required is no pointer and has no default")

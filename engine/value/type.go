@@ -44,6 +44,13 @@ type Field struct {
 	Default  string
 	// Enum lists the accepted values, where they are few.
 	Enum []string
+	// Pattern is a regular expression (RE2) that the whole of a literal text matches, for the schema and for validation; ""
+	// is any. What an expression gives, the step type itself judges.
+	Pattern string
+	// Min and Max are inclusive bounds of a literal number, as Parse reads them; "" is none.
+	Min, Max string
+	// With names the argument without which this one says nothing; "" is none.
+	With string
 	// Optional outputs may be absent, which is not empty.
 	Optional bool
 	// PresentWhen names the boolean sibling that, when true, promises that this optional output is there.

@@ -28,6 +28,7 @@ func Checksum() step.Type {
 		Doc:     checksumDoc,
 		Example: "checksum: { path: /var/cache/app/image.bin, sums: /var/cache/app/SHA256SUMS }\n",
 		Scalar:  "path",
+		Choices: []step.Choice{{Names: []string{"expected", "sums"}, None: true}},
 	}, checksum{})
 }
 
@@ -54,9 +55,9 @@ type checksum struct{}
 type checksumArguments struct {
 	Path      value.Path `name:"path" required:"true" help:"the file"`
 	Algorithm string     `name:"algorithm" enum:"sha256,sha512,sha1,md5" default:"sha256" help:"how the digest is made"`
-	Expected  string     `name:"expected" help:"the digest that it must have, in hex digits"`
+	Expected  string     `name:"expected" pattern:"[0-9a-fA-F]{32}|[0-9a-fA-F]{40}|[0-9a-fA-F]{64}|[0-9a-fA-F]{128}" help:"the digest that it must have, in hex digits"`
 	Sums      value.Path `name:"sums" help:"a list of digests, as sha256sum writes it"`
-	Name      string     `name:"name" help:"the file's name in the list; where it is left out, its own"`
+	Name      string     `name:"name" with:"sums" help:"the file's name in the list; where it is left out, its own"`
 }
 
 // checksumOutputs are what later steps may read.

@@ -23,6 +23,7 @@ func WaitFor() step.Type {
 		Doc:     waitForDoc,
 		Example: "wait-for: { http: \"http://127.0.0.1:8080/health\", within: 2m }\n",
 		Effects: []step.Effect{{Kind: step.Runs, Argument: "command"}},
+		Choices: []step.Choice{{Names: []string{"tcp", "http", "file", "command"}}},
 	}, waitFor{})
 }
 
@@ -44,11 +45,11 @@ type waitFor struct{}
 
 // waitForArguments are what a recipe gives.
 type waitForArguments struct {
-	TCP      string         `name:"tcp" help:"host:port that must accept a connection"`
-	HTTP     value.URL      `name:"http" help:"URL that must answer, http or https"`
-	Status   []int          `name:"status" help:"the status codes that are right for http; 200 to 299 where it is left out"`
+	TCP      string         `name:"tcp" pattern:".+:[0-9]+" help:"host:port that must accept a connection"`
+	HTTP     value.URL      `name:"http" pattern:"https?://.+" help:"URL that must answer, http or https"`
+	Status   []int          `name:"status" with:"http" help:"the status codes that are right for http; 200 to 299 where it is left out"`
 	File     value.Path     `name:"file" help:"path where something must be, or nothing"`
-	State    string         `name:"state" enum:"present,absent" default:"present" help:"whether the file must be there or not"`
+	State    string         `name:"state" with:"file" enum:"present,absent" default:"present" help:"whether the file must be there or not"`
 	Command  []string       `name:"command" help:"program and arguments that must exit with 0"`
 	Interval value.Duration `name:"interval" default:"1s" help:"the pause between two tries"`
 	Within   value.Duration `name:"within" default:"1m" help:"how long to wait in all"`

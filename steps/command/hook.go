@@ -44,10 +44,10 @@ may be run again, and so may its undo, so both must bear that.`
 
 // hookArguments are what a recipe gives.
 type hookArguments struct {
-	Script     string            `name:"script" required:"true" help:"the script's name below dir"`
+	Script     string            `name:"script" required:"true" pattern:"[.]?[^/.][^/]*(/[.]?[^/.][^/]*)*" help:"the script's name below dir: .post-install, for example"`
 	Dir        value.Path        `name:"dir" required:"true" help:"directory of the release; the script runs there"`
 	Args       []string          `name:"args" help:"arguments, handed over as they are"`
-	Env        map[string]string `name:"env" secrets:"true" help:"environment variables"`
+	Env        map[string]string `name:"env" pattern:"[^=]+" secrets:"true" help:"environment variables"`
 	Optional   bool              `name:"optional" default:"true" help:"a release without the script is passed over"`
 	Recovering bool              `name:"recovering" help:"the script is told that the machine is being put back, also where this run goes forward"`
 }

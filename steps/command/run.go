@@ -20,6 +20,7 @@ func Run() step.Type {
 		Doc:     runDoc,
 		Example: "run:\n  argv: [sqlite3, /var/lib/app/app.db, PRAGMA integrity_check]\n  ok-codes: [0, 1]\n",
 		Effects: []step.Effect{{Kind: step.Runs, Argument: "argv"}},
+		Choices: []step.Choice{{Names: []string{"argv", "script"}}},
 	}, run{})
 }
 
@@ -45,7 +46,7 @@ const maximumOutput = 256 << 10
 type runArguments struct {
 	Argv      []string          `name:"argv" help:"program and arguments, handed over as they are"`
 	Script    string            `name:"script" literal:"true" help:"text for /bin/sh -eu, without ${{ }}"`
-	Env       map[string]string `name:"env" secrets:"true" help:"environment variables"`
+	Env       map[string]string `name:"env" pattern:"[^=]+" secrets:"true" help:"environment variables"`
 	Dir       value.Path        `name:"dir" help:"directory to run in; / where it is not given"`
 	Stdin     string            `name:"stdin" secrets:"true" help:"what the program reads from its standard input"`
 	OKCodes   []int             `name:"ok-codes" help:"exit codes of success; 0 alone where not given"`

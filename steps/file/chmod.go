@@ -26,6 +26,7 @@ func Chmod() step.Type {
 	return step.New(step.About{
 		Name:    "chmod",
 		Summary: "Change the mode or the owner of a file, or of all that is in a folder",
+		Choices: []step.Choice{{Names: []string{"mode", "owner"}, Several: true}},
 		Doc: `mode is octal digits or clauses, as chmod has them; with recursive: true, u=rwX,go=rX opens folders and programs and no other
 file. owner is user:group. Of the symbolic links below the path only the owner is changed, and none is followed. As with chown, a
 file whose owner changes loses its capabilities. Entries that are as wanted already are not touched.
@@ -46,8 +47,8 @@ type chmod struct{}
 // chmodArguments are what a recipe gives.
 type chmodArguments struct {
 	Path      value.Path `name:"path" required:"true" help:"the file or folder"`
-	Mode      string     `name:"mode" help:"octal digits in quotes, or clauses as chmod has them: u=rwX,go=rX"`
-	Owner     string     `name:"owner" help:"user:group by name or number"`
+	Mode      string     `name:"mode" pattern:"[0-7]{3,4}|[ugoa]*[-+=][rwxXst]*(,[ugoa]*[-+=][rwxXst]*)*" help:"octal digits in quotes, or clauses as chmod has them: u=rwX,go=rX"`
+	Owner     string     `name:"owner" pattern:"[^:]+:[^:]+" help:"user:group by name or number"`
 	Recursive bool       `name:"recursive" default:"false" help:"whether all that is below the folder is meant too"`
 }
 

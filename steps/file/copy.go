@@ -47,8 +47,8 @@ type copying struct{}
 type copyArguments struct {
 	From    value.Path `name:"from" required:"true" help:"the file or folder to copy"`
 	To      value.Path `name:"to" required:"true" help:"the copy's own path"`
-	Mode    string     `name:"mode" help:"octal digits in quotes, or clauses as chmod has them: u=rwX,go=rX; where it is left out, as it was"`
-	Owner   string     `name:"owner" help:"user:group by name or number; where it is left out, as it was"`
+	Mode    string     `name:"mode" pattern:"[0-7]{3,4}|[ugoa]*[-+=][rwxXst]*(,[ugoa]*[-+=][rwxXst]*)*" help:"octal digits in quotes, or clauses as chmod has them: u=rwX,go=rX; where it is left out, as it was"`
+	Owner   string     `name:"owner" pattern:"[^:]+:[^:]+" help:"user:group by name or number; where it is left out, as it was"`
 	Replace bool       `name:"replace" default:"false" help:"whether a folder, a link or anything else than a file may be replaced too"`
 }
 

@@ -45,8 +45,8 @@ type mkdir struct{}
 type mkdirArguments struct {
 	Path    value.Path `name:"path" required:"true" help:"the folder"`
 	Parents bool       `name:"parents" default:"false" help:"whether missing folders above it are made too"`
-	Mode    string     `name:"mode" help:"octal digits in quotes, or clauses as chmod has them; where it is left out, 0755 for a new folder"`
-	Owner   string     `name:"owner" help:"user:group by name or number; where it is left out, the one gwe runs as for a new folder"`
+	Mode    string     `name:"mode" pattern:"[0-7]{3,4}|[ugoa]*[-+=][rwxXst]*(,[ugoa]*[-+=][rwxXst]*)*" help:"octal digits in quotes, or clauses as chmod has them; where it is left out, 0755 for a new folder"`
+	Owner   string     `name:"owner" pattern:"[^:]+:[^:]+" help:"user:group by name or number; where it is left out, the one gwe runs as for a new folder"`
 }
 
 // mkdirMemo is what the undo needs: of the topmost folder that is made, or of an old one that changes.

@@ -33,7 +33,7 @@ type remove struct{}
 
 // removeArguments are what a recipe gives.
 type removeArguments struct {
-	Path    value.Path `name:"path" required:"true" help:"what to remove"`
+	Path    value.Path `name:"path" required:"true" pattern:"/*[^/].*" help:"what to remove; not / itself"`
 	Missing string     `name:"missing" enum:"ok,error" default:"error" help:"what it means when nothing is there"`
 }
 

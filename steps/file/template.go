@@ -64,8 +64,8 @@ type templateArguments struct {
 	From   value.Path     `name:"from" required:"true" help:"the template"`
 	To     value.Path     `name:"to" required:"true" help:"the file to write"`
 	Values map[string]any `name:"values" secrets:"true" help:"what the template can read, by name"`
-	Mode   string         `name:"mode" help:"octal digits in quotes; where it is left out, the old file's, or 0644"`
-	Owner  string         `name:"owner" help:"user:group by name or number; where it is left out, the old file's, or the one gwe runs as"`
+	Mode   string         `name:"mode" pattern:"[0-7]{3,4}" help:"octal digits in quotes; where it is left out, the old file's, or 0644"`
+	Owner  string         `name:"owner" pattern:"[^:]+:[^:]+" help:"user:group by name or number; where it is left out, the old file's, or the one gwe runs as"`
 }
 
 // templateMemo is what the undo needs.

@@ -40,8 +40,8 @@ type write struct{}
 type writeArguments struct {
 	Path    value.Path `name:"path" required:"true" help:"the file"`
 	Content string     `name:"content" required:"true" secrets:"true" help:"all of its content"`
-	Mode    string     `name:"mode" help:"octal digits in quotes; where it is left out, the old file's, or 0644"`
-	Owner   string     `name:"owner" help:"user:group by name or number; where it is left out, the old file's, or the one gwe runs as"`
+	Mode    string     `name:"mode" pattern:"[0-7]{3,4}" help:"octal digits in quotes; where it is left out, the old file's, or 0644"`
+	Owner   string     `name:"owner" pattern:"[^:]+:[^:]+" help:"user:group by name or number; where it is left out, the old file's, or the one gwe runs as"`
 }
 
 // writeMemo is what the undo needs.

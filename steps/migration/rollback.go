@@ -55,7 +55,7 @@ type rollbackArguments struct {
 	Command []string          `name:"command" required:"true" help:"program and arguments that take the database to {migration} or {number}"`
 	Up      []string          `name:"up" help:"the same for the way forward, where it is another command"`
 	Zero    string            `name:"zero" help:"what stands for none of them, where a release without any migration may come: zero for Django"`
-	Env     map[string]string `name:"env" secrets:"true" help:"environment variables of the command"`
+	Env     map[string]string `name:"env" pattern:"[^=]+" secrets:"true" help:"environment variables of the command"`
 }
 
 // rollbackMemo is empty where there is nothing to do.

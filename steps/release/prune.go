@@ -41,7 +41,7 @@ Until then undo moves it back.`
 
 type pruneArguments struct {
 	Dir     value.Path `name:"dir" required:"true" help:"the folder that holds the releases"`
-	Keep    int        `name:"keep" required:"true" help:"how many of the newest releases stay, 1 or more"`
+	Keep    int        `name:"keep" required:"true" min:"1" help:"how many of the newest releases stay, 1 or more"`
 	Protect []string   `name:"protect" default:"[current, failsafe]" help:"names in dir that stay, with what they link to"`
 }
 

@@ -45,12 +45,12 @@ type confArguments struct {
 	App        string         `name:"app" required:"true" help:"the program's name, and the file's"`
 	From       value.Path     `name:"from" required:"true" help:"the app's supervisor.conf"`
 	Into       value.Path     `name:"into" default:"/etc/supervisor/conf.d" help:"the folder that supervisord's [include] names"`
-	Server     value.URL      `name:"server" default:"unix:///var/run/supervisor.sock" help:"unix:///SOCKET or http://HOST:PORT/RPC2, for the undo"`
+	Server     value.URL      `name:"server" default:"unix:///var/run/supervisor.sock" pattern:"(unix:///|https?://).+" help:"unix:///SOCKET or http://HOST:PORT/RPC2, for the undo"`
 	Username   string         `name:"username" help:"as supervisord's [unix_http_server] or [inet_http_server] has it"`
 	Password   value.Secret   `name:"password" help:"the password that goes with it"`
 	Wait       value.Duration `name:"wait" default:"60s" help:"how long the undo waits for the program's state"`
 	RPCTimeout value.Duration `name:"rpc-timeout" default:"60s" help:"how long one call may take"`
-	Attempts   int            `name:"attempts" default:"3" help:"how often the undo tries a call while supervisord cannot be reached, 1 to 100"`
+	Attempts   int            `name:"attempts" default:"3" min:"1" max:"100" help:"how often the undo tries a call while supervisord cannot be reached, 1 to 100"`
 }
 
 // confMemo is what the undo needs.

@@ -60,12 +60,12 @@ type supervisorArguments struct {
 	Programs   []string       `name:"programs" help:"NAME, GROUP:NAME or GROUP:*; for update and status, none are all"`
 	Signal     string         `name:"signal" help:"the signal to send, by name, for action: signal"`
 	Missing    string         `name:"missing" enum:"error,ok" default:"error" help:"whether a program that is to be stopped may be unknown to supervisord"`
-	Server     value.URL      `name:"server" default:"unix:///var/run/supervisor.sock" help:"unix:///SOCKET or http://HOST:PORT/RPC2"`
+	Server     value.URL      `name:"server" default:"unix:///var/run/supervisor.sock" pattern:"(unix:///|https?://).+" help:"unix:///SOCKET or http://HOST:PORT/RPC2"`
 	Username   string         `name:"username" help:"as supervisord's [unix_http_server] or [inet_http_server] has it"`
 	Password   value.Secret   `name:"password" help:"the password that goes with it"`
 	Wait       value.Duration `name:"wait" default:"60s" help:"how long programs may take to reach the wanted state"`
 	RPCTimeout value.Duration `name:"rpc-timeout" default:"60s" help:"how long one call may take"`
-	Attempts   int            `name:"attempts" default:"3" help:"how often a call is tried while supervisord cannot be reached, 1 to 100"`
+	Attempts   int            `name:"attempts" default:"3" min:"1" max:"100" help:"how often a call is tried while supervisord cannot be reached, 1 to 100"`
 }
 
 type supervisorOutputs struct {

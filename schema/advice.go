@@ -1,0 +1,171 @@
+package schema
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/gwe-project/gwe/engine/step"
+	"github.com/gwe-project/gwe/engine/value"
+)
+
+// foreign maps the words of other tools to ours; the first one that is known at the place is meant.
+var foreign = map[string][]string{
+	"description": {"summary", "help"}, "desc": {"summary", "help"}, "version": {"gwe"}, "title": {"name"}, "label": {"name"},
+	"on-failure": {"failsafe"}, "always": {"finally"}, "ensure": {"finally"}, "cleanup": {"finally"},
+	"parameters": {"inputs"}, "params": {"inputs"}, "arguments": {"args", "inputs"}, "variables": {"vars"}, "locals": {"vars"},
+	"tasks": {"steps"}, "jobs": {"steps"}, "block": {"steps"}, "stages": {"steps"}, "if": {"when"}, "condition": {"when"}, "only-if": {"when"},
+	"register": {"id"}, "ignore-errors": {"allow-failure"}, "continue-on-error": {"allow-failure"},
+	"retries": {"retry", "attempts"}, "rollback": {"undo"}, "compensate": {"undo"}, "on-error": {"undo"}, "revert": {"undo"},
+	"loop": {"for-each"}, "foreach": {"for-each"}, "with-items": {"for-each"}, "matrix": {"for-each"},
+	"shell": {"run"}, "command": {"run", "argv"}, "cmd": {"run", "argv"}, "exec": {"run"}, "script": {"run"}, "concurrency": {"lock"},
+	"delete": {"remove"}, "file": {"write", "path"}, "directory": {"mkdir", "dir"}, "folder": {"mkdir", "dir", "into"}, "fail": {"assert"},
+	"exit": {"stop"}, "end": {"stop"}, "uses": {"use"}, "include": {"use"}, "import": {"use"}, "include-tasks": {"use"}, "get-url": {"fetch"},
+	"download": {"fetch"}, "synchronize": {"rsync"}, "ln": {"symlink"}, "link": {"symlink"}, "unarchive": {"unpack"}, "extract": {"unpack"},
+	"chown": {"chmod"}, "stat": {"read-link"}, "reload": {"supervisor"}, "wait": {"wait-for"}, "sleep": {"wait-for"}, "pause": {"wait-for"},
+	"values": {"enum"}, "choices": {"enum"}, "options": {"enum"}, "regex": {"pattern"}, "minimum": {"min"}, "maximum": {"max"}, "optional": {"default"},
+	"count": {"attempts"}, "times": {"attempts"}, "max": {"attempts"}, "interval": {"delay"}, "backoff": {"factor"}, "multiplier": {"factor"},
+	"timeout-minutes": {"timeout"}, "timeout-seconds": {"timeout"}, "deadline": {"timeout"}, "failed-when": {"until"},
+	"src": {"from", "source", "to"}, "source": {"from", "to"}, "origin": {"from"}, "dest": {"to", "target", "path", "link"}, "destination": {"to", "target"},
+	"target": {"to", "into"}, "path": {"link", "dir"}, "filename": {"path"}, "text": {"content", "message"}, "body": {"content"}, "data": {"content"},
+	"msg": {"message"}, "working-directory": {"dir"}, "workdir": {"dir"}, "cwd": {"dir"}, "chdir": {"dir"}, "environment": {"env"}, "group": {"owner"},
+	"user": {"owner"}, "permissions": {"mode"}, "perm": {"mode"}, "state": {"missing"}, "recurse": {"recursive"}, "hash": {"expected"}, "digest": {"expected"},
+	"sha256": {"expected"}, "overwrite": {"replace"}, "force": {"replace"}, "key": {"keyring"}, "keys": {"keyring"}, "url": {"http"}, "port": {"tcp"},
+	"host": {"tcp"}, "context": {"values"}, "ignore-missing": {"missing"}, "outputs": {"stdout"}, "exit-codes": {"ok-codes"}, "rc": {"ok-codes"},
+}
+
+// advice is what to do about words of other tools that have no counterpart here.
+var advice = map[string]string{
+	"become":       "gwe runs as the user who starts it: start it as root",
+	"sudo":         "gwe runs as the user who starts it: start it as root",
+	"notify":       "write the step that reacts below, with a when",
+	"handlers":     "write the steps where they are to run, with a when",
+	"hosts":        "a recipe is about the machine it runs on",
+	"roles":        "write the steps into the recipe",
+	"on":           "a recipe is started by gwe run, a timer or a script",
+	"services":     "this looks like a file of docker compose: a recipe has steps",
+	"needs":        "steps run from top to bottom: write it below what it needs",
+	"depends-on":   "steps run from top to bottom: write it below what it needs",
+	"changed-when": "leave it out: a step type knows what it changed",
+	"environment":  "variables belong to the step types that run a program: write env below run or hook",
+	"env":          "variables belong to the step types that run a program: write env below run or hook",
+	"systemd":      "write run: {argv: [systemctl, restart, NAME]}",
+	"service":      "write run: {argv: [systemctl, restart, NAME]}",
+	"apt":          "write run: {argv: [apt-get, install, -y, NAME]}",
+	"debug":        "a step's name stands in the log: write it there",
+	"echo":         "a step's name stands in the log: write it there",
+	"tags":         "leave it out: a recipe runs whole",
+	"runs-on":      "a recipe is about the machine it runs on",
+	"with":         "arguments stand below the step's type",
+	"args":         "arguments stand below the step's type",
+	"import":       "write its steps into the recipe",
+	"include":      "write its steps into the recipe",
+	"uses":         "write its steps into the recipe",
+	"<<":           "write the keys out",
+	"anchors":      "an anchor stands at the value it names: vars: {a: &a [..]}",
+}
+
+// folded is a word as foreign and advice write it.
+func folded(word string) string { return strings.ReplaceAll(strings.ToLower(word), "_", "-") }
+
+// suggestion is the hint for a name that is not among the known ones.
+func suggestion(name string, known []string) string {
+	if key, value, found := strings.Cut(name, ":"); found && slices.Contains(known, key) {
+		return fmt.Sprintf("write a blank behind the colon: %q", key+": "+value)
+	}
+	if likely := meant(name, known); likely != "" {
+		return fmt.Sprintf("did you mean %q?", likely)
+	}
+	if told := advice[folded(name)]; told != "" {
+		return told
+	}
+	if strings.HasPrefix(name, "x-") {
+		return "leave it out: a recipe has no keys of your own; an anchor may stand in vars"
+	}
+	if strings.Contains(name, "${{") {
+		return "write the name out: a key holds no expressions"
+	}
+	if len(known) == 0 {
+		return "leave it out"
+	}
+	return "expected one of: " + strings.Join(known, ", ")
+}
+
+// meant is the known name that an unknown one most likely stands for; "" where none is near.
+func meant(name string, known []string) string {
+	key, _, _ := strings.Cut(name, ":")
+	word := folded(key)
+	if dot := strings.LastIndexByte(word, '.'); dot >= 0 {
+		word = word[dot+1:] // ansible.builtin.copy
+		if slices.Contains(known, word) {
+			return word
+		}
+	}
+	for _, ours := range foreign[word] {
+		if slices.Contains(known, ours) {
+			return ours
+		}
+	}
+	return value.Closest(key, known)
+}
+
+// unknownStepKey reports a key that a step does not have. Often it is an argument that stands beside its step type.
+func (p *parser) unknownStepKey(key Scalar, fields Map) {
+	for _, entry := range fields.Entries {
+		if stepType, ok := p.catalog.Find(entry.Key.Text); ok && len(p.diagnostics) <= maxDiagnostics {
+			if _, argument := stepType.Arguments().Field(key.Text); argument {
+				p.fail(key.Span, "unknown-key", fmt.Sprintf("a step has no key %s", quote(key.Text)),
+					fmt.Sprintf("%s is an argument of %s: indent it below %s:", key.Text, entry.Key.Text, entry.Key.Text))
+				return
+			}
+		}
+	}
+	known := p.stepKeys()
+	if meant(key.Text, known) == "" && advice[folded(key.Text)] == "" && !strings.ContainsAny(key.Text, ":$") {
+		p.fail(key.Span, "unknown-key", fmt.Sprintf("a step has no key %s, and there is no step type of that name", quote(key.Text)),
+			fmt.Sprintf("beside its action a step has %s; `gwe steps` lists the step types", strings.Join(modifiers, ", ")))
+		return
+	}
+	p.unknownKey(key, "a step", known)
+}
+
+// listHint says how to make the list of steps that a mapping was written for.
+func (p *parser) listHint(node Node) string {
+	given, ok := node.(Map)
+	if !ok || len(given.Entries) == 0 {
+		return `start each step with "- "`
+	}
+	first := given.Entries[0]
+	name := first.Key.Text
+	switch _, nested := first.Value.(Map); {
+	case strings.HasPrefix(name, "-"):
+		return fmt.Sprintf("write a blank behind the dash: \"- %s:\"", strings.TrimLeft(name, "-"))
+	case slices.Contains(p.stepKeys(), name):
+		return fmt.Sprintf("start each step with a dash: \"- %s: ...\"", name)
+	case nested && snake(name) != "":
+		return fmt.Sprintf("steps are a list, and a step's name is its id: \"- id: %s\"", snake(name))
+	}
+	return `start each step with "- "`
+}
+
+// scalarHint says how to write the arguments that somebody gave as one text.
+func scalarHint(stepType step.Type, text string) string {
+	name := stepType.About().Name
+	fields := stepType.Arguments()
+	words := strings.Fields(text)
+	_, argv := fields.Field("argv")
+	_, script := fields.Field("script")
+	switch {
+	case argv && script && strings.Contains(strings.TrimSpace(text), "\n"):
+		return fmt.Sprintf("write the text below %s: with script: |", name)
+	case argv && len(words) > 0 && !strings.ContainsAny(text, "|&;<>$`*\"'"):
+		return fmt.Sprintf("write %s: {argv: [%s]}", name, strings.Join(words, ", "))
+	case script:
+		return fmt.Sprintf("write %s: {script: %s}", name, quoted(strings.TrimSpace(text)))
+	}
+	required := slices.DeleteFunc(slices.Clone(fields.Fields), func(field value.Field) bool { return !field.Required })
+	if len(required) == 1 && required[0].Type.Kind == value.KindBool {
+		return fmt.Sprintf("write %s: {%s: %s}", name, required[0].Name, quoted("${{ "+text+" }}"))
+	}
+	return shape(name, fields)
+}
