@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -23,11 +24,11 @@ var (
 func (c *compiler) value(node schema.Node, want value.Type, scope expression.Scope) dynamic {
 	switch node := node.(type) {
 	case schema.Scalar:
-		if want.Kind == value.KindPath && node.Kind == schema.Text && !node.Dynamic && node.Text != "" && !filepath.IsAbs(node.Text) {
+		if want.Kind == value.KindPath && node.Kind == schema.Text && !node.Dynamic && node.Text != "" && !filepath.IsAbs(node.Text) && !schema.ForShell(node.Text) {
 			c.diagnostics = append(c.diagnostics, schema.Diagnostic{
 				Severity: schema.Error, Rule: "relative-path", File: c.recipe.File, Span: node.Span,
 				Message: fmt.Sprintf("%q is not an absolute path", node.Text),
-				Hint:    "a run may be recovered from anywhere: write the path from the root, or make it an input of type path",
+				Hint:    relativeHint(node.Text),
 			})
 		}
 		return c.scalar(node, want, scope)
@@ -164,10 +165,18 @@ func literalType(scalar schema.Scalar) value.Type {
 func (c *compiler) problem(scalar schema.Scalar, problem expression.Problem) {
 	c.diagnostics = append(c.diagnostics, schema.Diagnostic{
 		Severity: schema.Error,
-		Rule:     "expression",
+		Rule:     cmp.Or(problem.Rule, "expression"),
 		File:     c.recipe.File,
 		Span:     scalar.Locate(problem.From, problem.To),
 		Message:  problem.Message,
 		Hint:     problem.Hint,
 	})
+}
+
+// relativeHint says how to write a path that does not begin at the root.
+func relativeHint(text string) string {
+	if strings.HasPrefix(text, "{{") {
+		return "an expression begins with a dollar: write \"$" + text + "\""
+	}
+	return "a run may be recovered from anywhere: write the path from the root, or make it an input of type path"
 }

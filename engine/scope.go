@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/gwe-project/gwe/engine/expression"
@@ -23,7 +24,32 @@ func earlyScope(recipe *schema.Recipe) expression.Scope {
 	for _, input := range recipe.Inputs {
 		inputs.Fields = append(inputs.Fields, value.Field{Name: input.Name.Text, Type: input.Type, Help: input.Help})
 	}
-	return expression.NewScope().With("inputs", inputs).With("host", host.Type())
+	return expression.NewScope().With("inputs", inputs).With("host", host.Type()).
+		Explaining(func(path []string) string { return whyNot(recipe, path) })
+}
+
+// whyNot says why an expression cannot read a name that the recipe has elsewhere; "" where it has none.
+func whyNot(recipe *schema.Recipe, path []string) string {
+	if len(path) == 2 && path[0] == "steps" {
+		if id, ok := recipe.IDs[path[1]]; ok {
+			return fmt.Sprintf("the step %q is on line %d: an expression reads only steps that have run before it; until and retry.when read result", path[1], id.Line)
+		}
+	}
+	switch {
+	case path[0] == "steps" && len(path) == 1:
+		return "no step has run there: write inputs or vars, or move it into a step"
+	case (path[0] == "facts" || path[0] == "run") && len(path) == 1:
+		return fmt.Sprintf("%s is not known there yet: write inputs or host", path[0])
+	case path[0] == "vars" && len(path) == 1 && len(recipe.Vars) == 0:
+		return "the recipe has no vars"
+	case path[0] == "vars":
+		for _, binding := range recipe.Vars {
+			if path[len(path)-1] == binding.Name.Text || len(path) == 1 {
+				return "a variable reads only those above it: move it down"
+			}
+		}
+	}
+	return ""
 }
 
 // withSteps adds what the steps above left.

@@ -101,6 +101,9 @@ func meant(name string, known []string) string {
 			return word
 		}
 	}
+	if slices.Contains(known, "link") && slices.Contains(known, "to") && slices.Contains([]string{"dest", "name", "from"}, word) {
+		return "link"
+	}
 	for _, ours := range foreign[word] {
 		if slices.Contains(known, ours) {
 			return ours

@@ -77,7 +77,7 @@ func (p *parser) object(given Map, owner Scalar, fields value.Type, prefix strin
 	names := fields.FieldNames()
 	for _, field := range fields.Fields {
 		if field.Required && missing(given, field.Name, names) {
-			p.fail(owner.Span, "missing-argument", fmt.Sprintf("%s lacks the argument %q", owner.Text, prefix+field.Name), field.Help)
+			p.fail(owner.Span, "missing-argument", fmt.Sprintf("%s lacks the argument %q", owner.Text, prefix+field.Name), fmt.Sprintf("add %s: %s", field.Name, field.Help))
 		}
 	}
 }
@@ -154,7 +154,7 @@ func (p *parser) literal(node Node, t value.Type, what string) (converted any, o
 			case t.Kind == value.KindList:
 				hint = fmt.Sprintf("write a list: %s: [...]", what)
 			case t.Kind == value.KindString:
-				hint = fmt.Sprintf("write a text, over several lines behind %s: |", what)
+				hint = fmt.Sprintf("write one text; over several lines it stands behind %s: |", what)
 			}
 			p.wrongShape(typed, what, indefinite(t.String())+" "+t.String(), hint)
 			return nil, false

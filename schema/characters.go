@@ -32,6 +32,10 @@ func (p *parser) characters() bool {
 			message = fmt.Sprintf("the line separator %U, which editors do not show as a line end", character)
 		case character >= '\u202a' && character <= '\u202e' || character >= '\u2066' && character <= '\u2069':
 			message = fmt.Sprintf("the character %U changes the order in which the text is shown", character)
+		case isBlank(character) && betweenKeys(content[:at]):
+			message, hint = fmt.Sprintf("the character %U looks like a blank, and YAML takes it for text", character), "write a plain blank"
+		case (character == '–' || character == '—' || character == '−') && betweenKeys(content[:at]) && bytes.HasPrefix(content[at+size:], []byte(" ")):
+			message, hint = fmt.Sprintf("the character %U is no dash for YAML", character), "write -, the minus of the keyboard"
 		case character == '\ufeff', character == '\ufffe', character == '\uffff':
 			message = fmt.Sprintf("the character %U is not text", character)
 		}
@@ -44,4 +48,20 @@ func (p *parser) characters() bool {
 		at += size
 	}
 	return len(p.diagnostics) == 0
+}
+
+// isBlank tells the characters that an editor shows as a blank, or not at all.
+func isBlank(character rune) bool {
+	switch character {
+	case '\u00a0', '\u2007', '\u202f', '\u3000', '\u200b', '\u2003', '\u2009':
+		return true
+	}
+	return false
+}
+
+// betweenKeys tells whether what stands there is indentation, or the gap behind a dash or a key.
+func betweenKeys(before []byte) bool {
+	line := before[bytes.LastIndexByte(before, '\n')+1:]
+	trimmed := bytes.TrimRight(line, " ")
+	return len(bytes.Trim(line, " -")) == 0 || bytes.HasSuffix(trimmed, []byte(":")) && !bytes.ContainsAny(line, "\"'")
 }

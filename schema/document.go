@@ -26,7 +26,7 @@ func (p *parser) notYet(key Scalar, what string) {
 
 // recipe builds the recipe from the root mapping.
 func (p *parser) recipe(root Map) *Recipe {
-	recipe := &Recipe{File: p.file, Source: p.source.bytes}
+	recipe := &Recipe{File: p.file, Source: p.source.bytes, IDs: p.ids}
 	if !p.grammar(root) {
 		return recipe
 	}
@@ -82,6 +82,9 @@ func (p *parser) recipe(root Map) *Recipe {
 // grammar checks the grammar's version; a file of another one is not looked at further.
 func (p *parser) grammar(root Map) bool {
 	node, there := root.Get("gwe")
+	if !there && !missing(root, "gwe", recipeKeys) {
+		return true // it was misspelt, and that is reported
+	}
 	if !there {
 		p.fail(root.Span, "grammar-version", "the recipe does not say which grammar it is written in", `start it with "gwe: 1"`)
 		return true

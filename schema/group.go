@@ -123,7 +123,11 @@ func (p *parser) forEach(node Node) Node {
 		}
 	case Scalar:
 		if !typed.Dynamic || typed.Kind == Absent {
-			p.wrongShape(typed, "for-each", "a list or a mapping", "write [a, b], or ${{ inputs.items }} for example")
+			hint := "write [a, b], or ${{ inputs.items }} for example"
+			if bareCondition.MatchString(typed.Text) && typed.Kind == Text {
+				hint = "to have it evaluated write " + quoted("${{ "+typed.Text+" }}")
+			}
+			p.wrongShape(typed, "for-each", "a list or a mapping", hint)
 			return nil
 		}
 		return typed

@@ -90,7 +90,7 @@ func (p *parser) choices(given Map, owner Scalar, stepType step.Type) {
 		names := strings.Join(choice.Names, ", ")
 		switch {
 		case len(found) == 0 && !choice.None && !partial:
-			p.fail(owner.Span, "missing-argument", fmt.Sprintf("%s lacks one of the arguments %s", owner.Text, names), p.choiceHint(owner, choice, fields))
+			p.fail(owner.Span, "missing-argument", fmt.Sprintf("%s lacks one of the arguments %s", owner.Text, names), choiceHint(choice, fields))
 		case len(found) > 1 && !choice.Several:
 			p.fail(found[1].Span, "one-of", fmt.Sprintf("%s has only one of %s, and %s stands on line %d", owner.Text, names, found[0].Text, found[0].Line),
 				"keep one of the two")
@@ -106,9 +106,9 @@ func (p *parser) choices(given Map, owner Scalar, stepType step.Type) {
 	}
 }
 
-func (p *parser) choiceHint(owner Scalar, choice step.Choice, fields value.Type) string {
+func choiceHint(choice step.Choice, fields value.Type) string {
 	first, _ := fields.Field(choice.Names[0])
-	return fmt.Sprintf("write %s: {%s: ...}: %s", owner.Text, first.Name, first.Help)
+	return fmt.Sprintf("add %s, for example: %s", first.Name, first.Help)
 }
 
 // bareCondition is a literal that looks like an expression.
@@ -134,11 +134,23 @@ func (p *parser) oddLiteral(scalar Scalar, field value.Field, what string) bool 
 			hint = "no shell reads it: write the path from the root"
 		}
 		p.fail(scalar.Span, "shell-syntax", fmt.Sprintf("%s: nothing replaces %s in %s", what, found[0], quote(scalar.Text)), hint)
+	case field.Type.Kind == value.KindList && (field.Name == "argv" || field.Name == "command") && len(strings.Fields(scalar.Text)) > 1:
+		p.fail(scalar.Span, "wrong-type", fmt.Sprintf("%s: expected a %s, found %s", what, field.Type, describe(scalar)),
+			fmt.Sprintf("write %s: [%s]", what, strings.Join(strings.Fields(scalar.Text), ", ")))
+	case field.Type.Kind == value.KindURL && scalar.Kind == Text:
+		_, err := scalar.Convert(field.Type)
+		if err == nil {
+			return false
+		}
+		p.fail(scalar.Span, "wrong-type", what+": "+err.Error(), "write "+field.Help)
 	default:
 		return false
 	}
 	return true
 }
+
+// ForShell tells whether a path holds something that only a shell would replace, which Parse reports.
+func ForShell(path string) bool { return shellName.MatchString(path) }
 
 var (
 	octal     = regexp.MustCompile(`^0?o?([0-7]{3})$`)

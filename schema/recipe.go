@@ -26,6 +26,9 @@ type Recipe struct {
 	Failsafe []*Step
 	Finally  []*Step
 	Outputs  []Binding
+
+	// IDs are the ids of all steps, wherever they stand.
+	IDs map[string]Scalar
 }
 
 // Binding gives a name to a value: a variable, or an output of the recipe.

@@ -40,6 +40,7 @@ var (
 	keyForm    = regexp.MustCompile(`^("(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|[^\s#"'\[\]{},&*!|>%@\x60-][^\s:#]*|-[^\s:#]+)[ \t]*:(?:[ \t]|\r?$)`)
 	anchorForm = regexp.MustCompile(`^[&*]([^\s,\[\]{}]*)`)
 	glued      = regexp.MustCompile(`^([a-z][a-z0-9-]*):[^\s:/]`)
+	bareWord   = regexp.MustCompile(`^[a-z][a-z0-9-]*$`)
 	blockForm  = regexp.MustCompile(`^[|>][-+0-9]*[ \t]*(?:#.*)?\r?$`)
 )
 
@@ -110,6 +111,9 @@ func (s *scanner) noKey(content string, dashes int) {
 		colon := s.at + len(found[1])
 		s.trap(colon, colon+1, "a blank is missing behind the colon", fmt.Sprintf("write %q", found[1]+": "+content[len(found[1])+1:]))
 	}
+	if word := strings.TrimRight(content, " \r"); dashes > 0 && bareWord.MatchString(word) && s.keyBelow(s.levels[len(s.levels)-1].column) {
+		s.trap(s.at+len(word)-1, s.at+len(word), "a colon is missing behind "+word, fmt.Sprintf("write \"%s:\"", word))
+	}
 	if dashes == 0 {
 		s.next()
 		return
@@ -117,6 +121,18 @@ func (s *scanner) noKey(content string, dashes int) {
 	s.valued = 0
 	// A block scalar behind a dash is indented against the dash.
 	s.value(content, "-", s.levels[len(s.levels)-1].column)
+}
+
+// keyBelow tells whether the next line that says anything has a key, deeper than the column.
+func (s *scanner) keyBelow(column int) bool {
+	for line := s.source.position(s.at).Line + 1; line <= s.source.lines(); line++ {
+		text := string(s.source.line(line))
+		content := strings.TrimLeft(text, " ")
+		if content != "" && content[0] != '#' {
+			return len(text)-len(content) > column && keyForm.MatchString(content)
+		}
+	}
+	return false
 }
 
 // enter makes a block collection at that column the current one. Inline is true behind a dash on the same line.
@@ -217,7 +233,7 @@ func (s *scanner) plain(value, key string, column int) {
 func (s *scanner) quoted(value, key string) {
 	open := s.at
 	if !s.closeQuote() {
-		s.trap(open, open+1, "this quote is never closed", "")
+		s.trap(open, open+1, "this quote is never closed", fmt.Sprintf("write %c where the text ends", s.source.bytes[open]))
 		s.at = len(s.source.bytes)
 		return
 	}
@@ -296,7 +312,8 @@ func (s *scanner) braces(value string) {
 
 // flow scans a collection in brackets, over as many lines as it takes.
 func (s *scanner) flow() {
-	open := []int{}
+	// open are the places of the brackets around, colons how many keys each has since its last comma.
+	open, colons := []int{}, []int{}
 	text := s.source.bytes
 	for s.at < len(text) {
 		switch character := text[s.at]; {
@@ -306,21 +323,43 @@ func (s *scanner) flow() {
 		case character == '"' || character == '\'':
 			if start := s.at; bytes.IndexByte([]byte(" ,[{:\n"), text[start-1]) >= 0 {
 				if !s.closeQuote() {
-					s.trap(start, start+1, "this quote is never closed", "")
+					s.trap(start, start+1, "this quote is never closed", fmt.Sprintf("write %c where the text ends", text[start]))
 					s.at = len(text)
+					return
+				}
+				if s.behindQuote(start) {
 					return
 				}
 				continue
 			}
 		case character == '[' || character == '{':
 			open = append(open, s.at)
-		case character == ']' || character == '}':
-			opening := text[open[len(open)-1]]
-			if opening == '[' != (character == ']') {
-				s.trap(s.at, s.at+1, fmt.Sprintf("%c closes what %c opened", character, opening), "")
+			colons = append(colons, 0)
+		case character == ',':
+			colons[len(colons)-1] = 0
+			if before := bytes.TrimRight(text[:s.at], " \t\r\n"); bytes.HasSuffix(before, []byte(",")) || bytes.HasSuffix(before, []byte("[")) || bytes.HasSuffix(before, []byte("{")) {
+				s.trap(s.at, s.at+1, "there is nothing before this comma", "remove it")
 				s.next()
 				return
 			}
+		case character == ':' && bytes.IndexByte([]byte(" \t\r\n"), text[min(s.at+1, len(text)-1)]) >= 0:
+			if colons[len(colons)-1]++; colons[len(colons)-1] > 1 && text[open[len(open)-1]] == '{' {
+				start := s.at
+				for start > 0 && bytes.IndexByte([]byte(" ,[{\n"), text[start-1]) < 0 {
+					start--
+				}
+				s.trap(start, s.at, "a comma is missing before "+string(text[start:s.at]), "write \", "+string(text[start:s.at])+": ...\"")
+				s.next()
+				return
+			}
+		case character == ']' || character == '}':
+			opening := text[open[len(open)-1]]
+			if opening == '[' != (character == ']') {
+				s.trap(s.at, s.at+1, fmt.Sprintf("%c closes what %c opened", character, opening), fmt.Sprintf("write %c before it", opening+2))
+				s.next()
+				return
+			}
+			colons = colons[:len(colons)-1]
 			if open = open[:len(open)-1]; len(open) == 0 {
 				s.at++
 				s.behindFlow()
@@ -339,7 +378,21 @@ func (s *scanner) flow() {
 		s.at++
 	}
 	last := open[len(open)-1]
-	s.trap(last, last+1, fmt.Sprintf("this %c is never closed", text[last]), "")
+	s.trap(last, last+1, fmt.Sprintf("this %c is never closed", text[last]), fmt.Sprintf("write %c where it ends", text[last]+2))
+}
+
+// behindQuote reports a text that goes on behind its closing quote, and tells whether it did.
+func (s *scanner) behindQuote(start int) bool {
+	rest := string(s.source.bytes[s.at:s.lineEnd()])
+	trimmed := strings.TrimLeft(rest, " \t\r")
+	if trimmed == "" || strings.IndexByte(",:]}#", trimmed[0]) >= 0 {
+		return false
+	}
+	at := s.at + len(rest) - len(trimmed)
+	s.trap(at, at+1, fmt.Sprintf("the text that starts with %c ends before this", s.source.bytes[start]),
+		"write a comma, or put the whole text into the other kind of quotes")
+	s.next()
+	return true
 }
 
 // flowExpression reports ${{ }} without quotes between brackets.

@@ -123,6 +123,10 @@ func (p *parser) setting(node Node, what string, rule settingRule) *Setting {
 		return &Setting{Scalar: scalar}
 	}
 	converted, err := scalar.Convert(rule.of)
+	if number := rule.of.Kind == value.KindInt || rule.of.Kind == value.KindFloat; err != nil && number && scalar.Kind == Text && scalar.Style == Plain {
+		p.fail(scalar.Span, "wrong-type", what+": "+err.Error(), fmt.Sprintf("write %s: %s, for example", what, rule.example))
+		return nil
+	}
 	if err != nil {
 		p.fault(scalar.Span, "wrong-type", what, err)
 		return nil

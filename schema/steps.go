@@ -106,7 +106,7 @@ func (p *parser) step(node Node, path string, where place) *Step {
 		}
 	}
 	switch {
-	case len(actions) == 0 && !unknown:
+	case len(actions) == 0 && !unknown && !fields.partial:
 		p.fail(step.Span, "one-action", "a step has one action, this one has none", "an action is one of: "+strings.Join(p.actionKeys(), ", "))
 	case len(actions) > 1:
 		p.twoActions(actions)
@@ -120,7 +120,10 @@ func (p *parser) noStep(node Node) {
 	if scalar, ok := node.(Scalar); ok && scalar.Kind == Text {
 		name, argument, _ := strings.Cut(scalar.Text, ":")
 		if slices.Contains(p.stepKeys(), name) {
-			p.fail(scalar.Span, "wrong-shape", "a step is a mapping, found "+describe(scalar), strings.TrimRight(fmt.Sprintf("write - %s: %s", name, argument), " "))
+			if argument == "" {
+				argument = "..."
+			}
+			p.fail(scalar.Span, "wrong-shape", "a step is a mapping, found "+describe(scalar), fmt.Sprintf("write - %s: %s", name, strings.TrimSpace(argument)))
 			return
 		}
 	}

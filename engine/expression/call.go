@@ -133,10 +133,10 @@ func (c *checker) overload(node ast.Node, name string, known function, terms []t
 	}
 	usage := "it is " + strings.Join(known.signatures, ", or ")
 	if fitting == 0 {
-		c.report(node, Problem{Message: fmt.Sprintf("%s is called with %d arguments", name, len(types)), Hint: usage})
+		c.report(node, Problem{Rule: "expression-type", Message: fmt.Sprintf("%s is called with %s", name, counted(len(types))), Hint: usage})
 		return signature{}, false
 	}
-	problem := Problem{Message: fmt.Sprintf("%s wants %s here, found %s", name, expectedWords(expected), a(types[wrong])), Hint: usage}
+	problem := Problem{Rule: "expression-type", Message: fmt.Sprintf("%s wants %s here, found %s", name, expectedWords(expected), a(types[wrong])), Hint: usage}
 	if types[wrong].Kind == value.KindAny {
 		problem.Hint = "say first what it is: int(...), string(...), ..."
 	}
@@ -163,13 +163,31 @@ func expectedWords(expected string) string {
 	return article + strings.NewReplacer("<T>", "", "<N>", " of numbers", "<any>", "", "<scalar>", " of texts").Replace(expected)
 }
 
+func counted(arguments int) string {
+	if arguments == 1 {
+		return "1 argument"
+	}
+	return fmt.Sprintf("%d arguments", arguments)
+}
+
 func (c *checker) unknownFunction(callee *ast.IdentifierNode) {
-	problem := Problem{Message: fmt.Sprintf("there is no function %q", callee.Value)}
+	problem := Problem{Rule: "unknown-function", Message: fmt.Sprintf("there is no function %q", callee.Value)}
 	reason, left := leftOut[callee.Value]
 	closest := value.Closest(callee.Value, functionNames())
 	switch {
 	case left:
 		problem.Message = fmt.Sprintf("the function %s is left out: %s", callee.Value, reason)
+		problem.Hint = "docs/expressions.md lists the functions that are there"
+		switch written, instead := strings.CutPrefix(reason, "write "); {
+		case instead:
+			problem.Message, problem.Hint = fmt.Sprintf("the function %s is left out", callee.Value), "write "+written
+		case callee.Value == "now" || strings.Contains(reason, "clock"):
+			problem.Hint = "take the time as an input"
+		case callee.Value == "env" || callee.Value == "expandenv":
+			problem.Hint = "declare an input, and give it with -i NAME=env:VARIABLE"
+		}
+	case foreignFunctions[callee.Value] != "":
+		problem.Hint = foreignFunctions[callee.Value]
 	case closest != "":
 		problem.Hint = fmt.Sprintf("did you mean %q?", closest)
 	default:

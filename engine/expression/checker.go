@@ -126,7 +126,7 @@ func (c *checker) check(node ast.Node) term {
 	case *ast.BytesNode:
 		c.report(node, Problem{Message: "bytes are no value of a recipe", Hint: "write the text without the b before its quotes"})
 	default:
-		c.report(node, Problem{Message: "this is not part of the language of recipes"})
+		c.report(node, Problem{Message: "this is not part of the language of recipes", Hint: "docs/expressions.md tells what is"})
 	}
 	return invalid(node)
 }
@@ -167,6 +167,7 @@ func (c *checker) peek(raw term) term {
 			message = "this holds a secret, which would be readable here"
 		}
 		c.report(raw.node, Problem{
+			Rule:    "secret-exposed",
 			Message: message,
 			Hint:    "secrets are allowed in env, headers, stdin, file contents and arguments of type secret",
 		})
@@ -200,15 +201,16 @@ func (c *checker) refer(raw term) {
 
 func (c *checker) reportAbsent(raw term) {
 	if raw.t.Kind == kindNothing {
-		c.report(raw.node, Problem{Message: "nil is no value", Hint: "nil stands in comparisons only: x != nil"})
+		c.report(raw.node, Problem{Rule: "maybe-absent", Message: "nil is no value", Hint: "nil stands in comparisons only: x != nil"})
 		return
 	}
 	if len(raw.path) == 0 {
-		c.report(raw.node, Problem{Message: "this may be absent", Hint: "say what then: (...) ?? " + example(raw.t)})
+		c.report(raw.node, Problem{Rule: "maybe-absent", Message: "this may be absent", Hint: "say what then: (...) ?? " + example(raw.t)})
 		return
 	}
 	full := name(raw.path)
 	c.report(raw.node, Problem{
+		Rule:    "maybe-absent",
 		Message: full + " may be absent here",
 		Hint:    fmt.Sprintf("say what then: %s ?? %s, or make sure before: %s", full, example(raw.t), c.guardFor(raw)),
 	})

@@ -25,7 +25,7 @@ var closureNames = []string{
 // pointer is #, #index and #acc.
 func (c *checker) pointer(node *ast.PointerNode) term {
 	if len(c.closures) == 0 {
-		c.reportAt(node, Problem{Message: "# stands inside filter, map, any, ... only"})
+		c.reportAt(node, Problem{Message: "# stands inside filter, map, any, ... only", Hint: "write the name of the value"})
 		return invalid(node)
 	}
 	around := c.closures[len(c.closures)-1]
@@ -70,7 +70,7 @@ func (l loop) each(e *evaluation, visit func(element, result any) bool) {
 func (c *checker) closure(node *ast.BuiltinNode) term {
 	list := c.use(c.check(node.Arguments[0]))
 	if list.t.Kind != value.KindList && list.t.Kind != kindNothing {
-		problem := Problem{Message: fmt.Sprintf("%s goes through a list, not through %s", node.Name, a(list.t))}
+		problem := Problem{Rule: "expression-type", Message: fmt.Sprintf("%s goes through a list, not through %s", node.Name, a(list.t))}
 		if list.t.Kind == value.KindMap || list.t.Kind == value.KindObject {
 			problem.Hint = "take keys(...) or values(...)"
 		}
@@ -134,7 +134,7 @@ func (c *checker) finish(l loop, made *term) bool {
 			if at == nil {
 				at = node.Arguments[0]
 			}
-			c.report(at, Problem{Message: fmt.Sprintf("%s wants %s for each element, found %s", node.Name, what, a(body.t))})
+			c.report(at, Problem{Rule: "expression-type", Message: fmt.Sprintf("%s wants %s for each element, found %s", node.Name, what, a(body.t)), Hint: "write what is to be so of each: .name == \"a\""})
 			return false
 		}
 		return true
@@ -274,7 +274,7 @@ func (c *checker) finishSort(l loop, made *term) bool {
 	if l.start != nil {
 		direction, ok := l.node.Arguments[2].(*ast.StringNode)
 		if !ok || direction.Value != "asc" && direction.Value != "desc" {
-			c.report(l.node.Arguments[2], Problem{Message: `the order of sortBy is "asc" or "desc"`})
+			c.report(l.node.Arguments[2], Problem{Message: `the order of sortBy is "asc" or "desc"`, Hint: `write "asc"`})
 			return false
 		}
 		down = direction.Value == "desc"
@@ -311,7 +311,7 @@ func (c *checker) finishReduce(l loop, made *term) bool {
 		made.t = start.t
 	}
 	if !fits(body.t, made.t) || body.t.Kind == value.KindAny && made.t.Kind != value.KindAny {
-		c.report(body.node, Problem{Message: fmt.Sprintf("reduce started with %s, and here makes %s of it", a(made.t), a(body.t))})
+		c.report(body.node, Problem{Message: fmt.Sprintf("reduce started with %s, and here makes %s of it", a(made.t), a(body.t)), Rule: "expression-type", Hint: "start with a value of the type that comes out"})
 		return false
 	}
 	made.eval = func(e *evaluation) any {

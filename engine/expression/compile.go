@@ -78,7 +78,7 @@ func accepts(have, want value.Type, asText bool) bool {
 
 // wrongResult says why a result does not fit, and how to make it fit.
 func (c *checker) wrongResult(result term, want value.Type) {
-	problem := Problem{Message: fmt.Sprintf("expected %s, found %s", a(want), a(result.t))}
+	problem := Problem{Rule: "expression-type", Message: fmt.Sprintf("expected %s, found %s", a(want), a(result.t))}
 	switch {
 	case result.t.Kind == value.KindAny && isScalar(want):
 		problem.Hint = fmt.Sprintf("say what it is: %s(...)", converter(want))
@@ -101,6 +101,9 @@ func (c *checker) wrongResult(result term, want value.Type) {
 		}
 	case isScalar(result.t) && isScalar(want):
 		problem.Hint = fmt.Sprintf("%s(...) converts", converter(want))
+	}
+	if problem.Hint == "" {
+		problem.Hint = "take a part of it that is " + a(want) + ", or another value"
 	}
 	c.report(result.node, problem)
 }

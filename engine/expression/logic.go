@@ -32,7 +32,7 @@ func (c *checker) logical(node *ast.BinaryNode) term {
 func (c *checker) wantedBool(node ast.Node) term {
 	found := c.use(c.check(node))
 	if !fits(found.t, of(value.KindBool)) {
-		c.report(node, Problem{Message: fmt.Sprintf("expected a bool, found %s", a(found.t)), Hint: "compare it with something: ==, != or <"})
+		c.report(node, Problem{Rule: "expression-type", Message: fmt.Sprintf("expected a bool, found %s", a(found.t)), Hint: "compare it with something: ==, != or <"})
 		return invalid(node)
 	}
 	return found
@@ -53,7 +53,7 @@ func (c *checker) unary(node *ast.UnaryNode) term {
 	}
 	inner := c.use(c.check(node.Node))
 	if !isNumber(inner.t) && inner.t.Kind != kindNothing {
-		c.report(node.Node, Problem{Message: fmt.Sprintf("%s has no sign: expected a number", a(inner.t))})
+		c.report(node.Node, Problem{Rule: "expression-type", Message: fmt.Sprintf("%s has no sign: expected a number", a(inner.t)), Hint: "a name has no dash, but _"})
 		return invalid(node)
 	}
 	made := term{node: node, t: inner.t, secret: inner.secret, constant: inner.constant, eval: inner.eval}
@@ -142,7 +142,7 @@ func (c *checker) conditional(node *ast.ConditionalNode) term {
 	no := c.given(condition.ifFalse, func() term { return c.branch(node.Exp2) })
 	t, ok := unify(yes.t, no.t)
 	if !ok {
-		c.report(node, Problem{Message: fmt.Sprintf("both results of a condition have one type, here %s and %s", a(yes.t), a(no.t))})
+		c.report(node, Problem{Rule: "expression-type", Message: fmt.Sprintf("both results of a condition have one type, here %s and %s", a(yes.t), a(no.t)), Hint: "convert one of them: string(...)"})
 		return invalid(node)
 	}
 	return term{

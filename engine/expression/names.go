@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/expr-lang/expr/ast"
 
@@ -25,7 +26,7 @@ func (c *checker) identifier(node *ast.IdentifierNode) term {
 			eval: func(e *evaluation) any { return e.names[node.Value] },
 		}
 	}
-	problem := Problem{Message: fmt.Sprintf("there is no name %q here", node.Value)}
+	problem := Problem{Rule: "unknown-name", Message: fmt.Sprintf("there is no name %q here", node.Value)}
 	known := c.scope.Names()
 	for _, variable := range c.locals {
 		known = append(known, variable.name)
@@ -37,10 +38,76 @@ func (c *checker) identifier(node *ast.IdentifierNode) term {
 		problem.Message = fmt.Sprintf("%s is a function", node.Value)
 		problem.Hint = fmt.Sprintf("call it: %s(...)", node.Value)
 	default:
-		problem.Hint = suggest(node.Value, known)
+		problem.Hint = c.whereabouts(node.Value, known)
 	}
 	c.reportAt(node, problem)
 	return invalid(node)
+}
+
+// whereabouts is the hint for a name that stands alone and is not there: often its owner was left out.
+func (c *checker) whereabouts(lone string, known []string) string {
+	for _, owner := range []string{"inputs", "vars", "steps", "run", "host"} {
+		if _, ok := c.scope.names[owner].Field(lone); ok {
+			return fmt.Sprintf("did you mean %s.%s?", owner, lone)
+		}
+	}
+	if told := foreignNames[lone]; told != "" {
+		return told
+	}
+	for _, path := range [][]string{{lone}, {"steps", lone}} {
+		if told := c.reason(path); told != "" {
+			return told
+		}
+	}
+	hint := suggest(lone, known)
+	if strings.HasPrefix(hint, "expected one of") {
+		return fmt.Sprintf("a text stands in quotes: %q; the names here are %s", lone, strings.Join(known, ", "))
+	}
+	return hint
+}
+
+// reason says why the scope does not have a name; "" where nobody knows.
+func (c *checker) reason(path []string) string {
+	if c.scope.reason == nil {
+		return ""
+	}
+	return c.scope.reason(path)
+}
+
+// foreignMembers are names of outputs in other tools, and ours.
+var foreignMembers = map[string]string{"rc": "exit_code", "code": "exit_code", "exitcode": "exit_code", "output": "stdout", "conclusion": "exit_code"}
+
+// memberHint is the hint for a member that is not there.
+func (c *checker) memberHint(node *ast.MemberNode, base term, missing string) string {
+	known := base.t.FieldNames()
+	to := c.offsets.byte(node.Property.Location().To)
+	if rest := c.source[min(to, len(c.source)):]; strings.HasPrefix(rest, "-") {
+		end := 1 + strings.IndexFunc(rest[1:]+" ", func(r rune) bool { return r != '_' && r != '-' && (r < 'a' || r > 'z') && (r < '0' || r > '9') })
+		if joined := strings.ReplaceAll(missing+rest[:end], "-", "_"); slices.Contains(known, joined) {
+			return fmt.Sprintf("write %s: a dash is a minus", joined)
+		}
+	}
+	if missing == "outputs" && len(base.path) == 2 {
+		return "leave out .outputs: what a step gives stands behind its id"
+	}
+	if ours := foreignMembers[missing]; slices.Contains(known, ours) {
+		return fmt.Sprintf("did you mean %q?", ours)
+	}
+	if len(base.path) > 0 {
+		if told := c.reason(append(slices.Clone(base.path), missing)); told != "" {
+			return told
+		}
+	}
+	if len(known) == 0 && len(base.path) == 1 && base.path[0] == "inputs" {
+		return "the recipe declares no inputs: add it to inputs"
+	}
+	if len(known) == 0 && len(base.path) == 2 {
+		return "the step gives nothing: `gwe steps TYPE` lists the outputs of its type"
+	}
+	if len(known) == 0 && len(base.path) == 1 && base.path[0] == "steps" {
+		return "no step above has an id: give the one that is meant an id"
+	}
+	return suggest(missing, known)
 }
 
 // member is x.name, x["name"] and x[0]. ?. is accepted and means the same as . does: absence is told by the types.
@@ -49,7 +116,7 @@ func (c *checker) member(node *ast.MemberNode) term {
 	switch base.t.Kind {
 	case kindNothing:
 		if base.absent {
-			c.report(node.Node, Problem{Message: "nil has no members"})
+			c.report(node.Node, Problem{Message: "nil has no members", Hint: "write the name of what is meant"})
 		}
 		return invalid(node)
 	case value.KindObject:
@@ -61,19 +128,19 @@ func (c *checker) member(node *ast.MemberNode) term {
 	case value.KindAny:
 		return c.anyMember(node, base)
 	}
-	c.reportAt(node.Property, Problem{Message: fmt.Sprintf("%s has no members", a(base.t))})
+	c.reportAt(node.Property, Problem{Rule: "expression-type", Message: fmt.Sprintf("%s has no members", a(base.t)), Hint: "leave out what stands behind the point"})
 	return invalid(node)
 }
 
 func (c *checker) objectMember(node *ast.MemberNode, base term) term {
 	property, ok := node.Property.(*ast.StringNode)
 	if !ok {
-		c.report(node.Property, Problem{Message: "the members of an object are named, not computed"})
+		c.report(node.Property, Problem{Message: "the members of an object are named, not computed", Hint: "write the name: .name"})
 		return invalid(node)
 	}
 	field, ok := base.t.Field(property.Value)
 	if !ok {
-		problem := Problem{Message: fmt.Sprintf("there is no %q here", property.Value), Hint: suggest(property.Value, base.t.FieldNames())}
+		problem := Problem{Message: fmt.Sprintf("there is no %q here", property.Value), Rule: "unknown-name", Hint: c.memberHint(node, base, property.Value)}
 		if len(base.path) > 0 {
 			problem.Message = fmt.Sprintf("%s has no %q here", name(base.path), property.Value)
 		}
@@ -190,7 +257,7 @@ func (c *checker) anyMember(node *ast.MemberNode, base term) term {
 func (c *checker) slice(node *ast.SliceNode) term {
 	base := c.use(c.check(node.Node))
 	if base.t.Kind != value.KindList && !isText(base.t) && base.t.Kind != kindNothing {
-		c.report(node.Node, Problem{Message: fmt.Sprintf("%s cannot be sliced: only a list and a text can", a(base.t))})
+		c.report(node.Node, Problem{Message: fmt.Sprintf("%s cannot be sliced: only a list and a text can", a(base.t)), Rule: "expression-type", Hint: "make it a text first: string(...)"})
 		return invalid(node)
 	}
 	from := term{t: of(value.KindInt), constant: true, eval: func(*evaluation) any { return 0 }}
@@ -235,7 +302,7 @@ func bounds(from, to, length int) (int, int) {
 func (c *checker) wanted(node ast.Node, want value.Type, what string) term {
 	found := c.use(c.check(node))
 	if !fits(found.t, want) {
-		c.report(node, Problem{Message: fmt.Sprintf("%s is %s, not %s", what, a(want), a(found.t))})
+		c.report(node, Problem{Rule: "expression-type", Message: fmt.Sprintf("%s is %s, not %s", what, a(want), a(found.t)), Hint: "write one, or convert it: int(...), string(...)"})
 		return invalid(node)
 	}
 	return found
@@ -293,11 +360,11 @@ func (c *checker) mapping(node *ast.MapNode) term {
 		pair := each.(*ast.PairNode)
 		key, ok := pair.Key.(*ast.StringNode)
 		if !ok {
-			c.report(pair.Key, Problem{Message: "the keys of a map are written out, not computed"})
+			c.report(pair.Key, Problem{Message: "the keys of a map are written out, not computed", Hint: `write {"a": 1}`})
 			continue
 		}
 		if _, twice := made.t.Field(key.Value); twice {
-			c.reportAt(key, Problem{Message: "the key " + strconv.Quote(key.Value) + " is there twice"})
+			c.reportAt(key, Problem{Message: "the key " + strconv.Quote(key.Value) + " is there twice", Hint: "remove one of them"})
 			continue
 		}
 		member := c.use(c.check(pair.Value))

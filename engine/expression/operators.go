@@ -105,7 +105,7 @@ func comparable(l, r value.Type) bool {
 
 // mismatch says why an operator's sides do not fit, and what to write.
 func (c *checker) mismatch(node *ast.BinaryNode, left, right term) Problem {
-	problem := Problem{Message: fmt.Sprintf("%s does not work with %s and %s", node.Operator, a(left.t), a(right.t))}
+	problem := Problem{Rule: "expression-type", Message: fmt.Sprintf("%s does not work with %s and %s", node.Operator, a(left.t), a(right.t))}
 	switch node.Operator {
 	case "==", "!=", "<", ">", "<=", ">=":
 		problem.Message = fmt.Sprintf("%s cannot be compared with %s", a(left.t), a(right.t))
@@ -231,11 +231,11 @@ func (c *checker) membership(node *ast.BinaryNode, l, r value.Type) (value.Type,
 			return b.(map[string]any)[a.(string)] != nil
 		}
 	case r.Kind == value.KindList:
-		c.reportAt(node, Problem{Message: fmt.Sprintf("%s cannot be in %s", a(l), a(r))})
+		c.reportAt(node, Problem{Rule: "expression-type", Message: fmt.Sprintf("%s cannot be in %s", a(l), a(r)), Hint: "convert what stands left of in"})
 	case isText(r):
-		c.reportAt(node, Problem{Message: "in looks into lists and maps, not into text", Hint: "write TEXT contains PART"})
+		c.reportAt(node, Problem{Rule: "expression-type", Message: "in looks into lists and maps, not into text", Hint: "write TEXT contains PART"})
 	default:
-		c.reportAt(node, Problem{Message: fmt.Sprintf("%s holds nothing to look for", a(r))})
+		c.reportAt(node, Problem{Rule: "expression-type", Message: fmt.Sprintf("%s holds nothing to look for", a(r)), Hint: "in wants a list or a map on its right"})
 	}
 	return value.Type{}, nil
 }

@@ -14,6 +14,7 @@ type Scope struct {
 	names   map[string]value.Type
 	present map[string]bool
 	secrets bool
+	reason  func(path []string) string
 }
 
 // NewScope gives a scope without names.
@@ -42,6 +43,12 @@ func (s Scope) Given(guard *Expression) Scope {
 // out of an expression there is plain text, and Secret says whether it must be masked.
 func (s Scope) AllowSecrets() Scope {
 	s.secrets = true
+	return s
+}
+
+// Explaining gives the scope that says of names which it does not have why not: reason gives "" where it knows nothing.
+func (s Scope) Explaining(reason func(path []string) string) Scope {
+	s.reason = reason
 	return s
 }
 

@@ -43,7 +43,7 @@ func parse(source string) (ast.Node, *Problem) {
 		whole.Hint = "split it over vars"
 		return nil, &whole
 	case !utf8.ValidString(source):
-		whole.Message = "the expression is not UTF-8"
+		whole.Message, whole.Hint = "the expression is not UTF-8", "save the file as UTF-8"
 		return nil, &whole
 	}
 	tree, err := parser.ParseWithConfig(source, &conf.Config{MaxNodes: maximumNodes, Disabled: plainCalls()})
@@ -52,12 +52,21 @@ func parse(source string) (ast.Node, *Problem) {
 	}
 	var at *file.Error
 	if !errors.As(err, &at) {
-		whole.Message = "this cannot be read as an expression"
+		whole.Message, whole.Hint = "this cannot be read as an expression", "docs/expressions.md tells how one is written"
 		return nil, &whole
 	}
 	offsets := offsetsOf(source)
 	problem := &Problem{From: offsets.byte(at.From), To: max(offsets.byte(at.To), offsets.byte(at.From))}
 	problem.Message, problem.Hint = syntaxWords(at.Message)
+	if shellTest.MatchString(source) {
+		problem.Hint = "compare with ==, !=, < or >"
+	}
+	if strings.ContainsAny(source, "“”„‘’«»") {
+		problem.Hint = "quotes are \" or ', not those of a text processor"
+	}
+	if problem.Hint == "" {
+		problem.Hint = "something is missing before it: an operator, a comma or a quote"
+	}
 	if problem.From >= len(strings.TrimRight(source, " \t\n")) {
 		problem.From, problem.To = len(source), len(source)
 	}
@@ -65,6 +74,8 @@ func parse(source string) (ast.Node, *Problem) {
 }
 
 var (
+	// shellTest is how a shell compares.
+	shellTest       = regexp.MustCompile(`\s-(eq|ne|lt|le|gt|ge|z|n)\s`)
 	unexpectedToken = regexp.MustCompile(`unexpected token (\w+)\("(.*)"\)`)
 	mixedCoalesce   = regexp.MustCompile(`^Operator \((.*)\) and coalesce`)
 )
@@ -85,6 +96,10 @@ func syntaxWords(message string) (words, hint string) {
 			hint = "one expression gives one value; let NAME = VALUE; may stand before it"
 		case "#":
 			hint = "# stands inside filter, map, any, ... only"
+		case "is":
+			hint = "to know whether a value is there, compare it with nil: VALUE != nil"
+		case "%":
+			hint = "write ${{ }}, not {% %}"
 		case "{", "}":
 			hint = "an expression stands in one pair of ${{ }}"
 		}
@@ -97,12 +112,12 @@ func syntaxWords(message string) (words, hint string) {
 		{"invalid char escape", "a text in quotes holds an unknown escape", `write \\ for a backslash, or put the text in backticks`},
 		{"unescape", "a text in quotes holds an unknown escape", `write \\ for a backslash, or put the text in backticks`},
 		{"bad number", "this is no number", "a name starts with a letter; a text stands in quotes"},
-		{"literal is too large", "the number is too big", ""},
-		{"integer literal", "the number is too big", ""},
-		{"hex literal", "the number is too big", ""},
-		{"unclosed comment", "a comment is never closed", ""},
-		{"expected name", "a name is missing after the point", ""},
-		{"expected at least", "an argument is missing", ""},
+		{"literal is too large", "the number is too big", "write a smaller one"},
+		{"integer literal", "the number is too big", "write a smaller one"},
+		{"hex literal", "the number is too big", "write a smaller one"},
+		{"unclosed comment", "a comment is never closed", "close it with */"},
+		{"expected name", "a name is missing after the point", "write steps.ID.OUTPUT, for example"},
+		{"expected at least", "an argument is missing", "docs/expressions.md lists the functions with their arguments"},
 		{"maximum allowed nodes", fmt.Sprintf("the expression has more than %d parts", maximumNodes), "split it over vars"},
 		{"map key", "a key of a map is a name or a text in quotes", `write {"a": 1}`},
 		{"unrecognized character", "a character here means nothing in an expression", "a text stands in quotes"},

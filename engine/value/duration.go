@@ -2,6 +2,8 @@ package value
 
 import (
 	"math"
+	"regexp"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -22,11 +24,49 @@ func ParseDuration(text string) (Duration, error) {
 	span, err := time.ParseDuration(text)
 	switch {
 	case err != nil:
+		if short := shortened(text); short != "" {
+			return Duration{}, valueFault("%q is not a duration", text).WithHint("write %s", short)
+		}
 		return Duration{}, valueFault("%q is not a duration", text).WithHint("write 90s, 10m or 1h30m, for example; the units are h, m, s, ms, us and ns")
 	case span < 0:
 		return Duration{}, valueFault("the duration %q is negative", text).WithHint("write 90s, 10m or 1h30m, for example")
 	}
 	return Duration{span: span}, nil
+}
+
+var (
+	longDuration = regexp.MustCompile(`^([0-9]+) *([A-Za-z]+)$`)
+	clockTime    = regexp.MustCompile(`^([0-9]+):([0-9]{2})(?::([0-9]{2}))?$`)
+)
+
+// shortened writes what people mean by "5 minutes", "7d" or "10M"; "" where that is not known.
+func shortened(text string) string {
+	found := longDuration.FindStringSubmatch(strings.TrimSpace(text))
+	if found == nil {
+		if clock := clockTime.FindStringSubmatch(text); clock != nil && clock[3] != "" {
+			return clock[1] + "h" + clock[2] + "m" + clock[3] + "s"
+		}
+		return ""
+	}
+	number, err := strconv.Atoi(found[1])
+	if err != nil || number > 1e6 {
+		return ""
+	}
+	switch unit := strings.TrimSuffix(strings.ToLower(found[2]), "s"); unit {
+	case "", "sec", "second":
+		return found[1] + "s"
+	case "m", "min", "minute":
+		return found[1] + "m"
+	case "h", "hr", "hour":
+		return found[1] + "h"
+	case "d", "day":
+		return strconv.Itoa(24*number) + "h"
+	case "w", "week":
+		return strconv.Itoa(7*24*number) + "h"
+	case "milli", "millisecond", "msec":
+		return found[1] + "ms"
+	}
+	return ""
 }
 
 // Std gives the Go form.

@@ -12,6 +12,15 @@ const typeDepth = 8
 // typeNames are the types that a recipe may write, in the order of the documentation.
 var typeNames = []string{"string", "int", "bool", "float", "duration", "size", "path", "url", "version", "secret", "list", "map"}
 
+// foreignTypes are the names of types in other languages, and ours.
+var foreignTypes = map[string]string{
+	"boolean": "bool", "number": "int, or float for one with a fraction", "integer": "int", "long": "int", "uint": "int", "double": "float",
+	"decimal": "float", "str": "string", "text": "string", "char": "string", "array": "list<string>", "sequence": "list<string>",
+	"dict": "map<string>", "object": "map<string>", "mapping": "map<string>", "hash": "map<string>", "file": "path", "filepath": "path", "dir": "path",
+	"directory": "path", "uri": "url", "password": "secret", "token": "secret", "bytes": "size", "time": "duration", "timeout": "duration",
+	"seconds": "duration", "semver": "version", "choice": "string, with enum: [a, b]", "enum": "string, with enum: [a, b]",
+}
+
 // ParseType reads a type as a recipe writes it: "string", "list<path>", "map<list<int>>". Blanks are not accepted.
 func ParseType(text string) (Type, error) {
 	return parseType(text, text, 0)
@@ -41,6 +50,14 @@ func parseType(text, whole string, depth int) (Type, error) {
 		return Of(Kind(name)), nil
 	}
 	found := typeFault("there is no type %q", text)
+	if ours := foreignTypes[strings.ToLower(strings.TrimSpace(text))]; ours != "" {
+		return Type{}, found.WithHint("write %s", ours)
+	}
+	if inner, list := strings.CutSuffix(text, "[]"); list {
+		if _, err := ParseType(inner); err == nil {
+			return Type{}, found.WithHint("write list<%s>", inner)
+		}
+	}
 	if closest := Closest(name, typeNames); closest != "" {
 		if closest == "list" || closest == "map" {
 			closest += "<string>"

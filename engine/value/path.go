@@ -17,7 +17,7 @@ type URL string
 func checkPath(text string) error {
 	switch {
 	case text == "":
-		return valueFault("a path is not empty")
+		return valueFault("a path is not empty").WithHint("write one, or leave the key out")
 	case strings.ContainsRune(text, 0):
 		return valueFault("a path holds no NUL character")
 	}

@@ -20,7 +20,7 @@ func TestParseType(t *testing.T) {
 	for text, hint := range map[string]string{
 		"strng": `did you mean "string"?`, "lst<int>": `did you mean "list<string>"?`, "list": "write list<string>, for example", "map<>": "write map<string>, for example",
 		"list<strin>": `did you mean "string"?`, "int<string>": "write int", "list<int": "write list<string>, for example", "": "the types are", "any": "the types are",
-		"object": "the types are", "list <int>": "", "list<list<list<list<list<list<list<list<list<list<int>>>>>>>>>>": "", "String": `did you mean "string"?`,
+		"object": "write map<string>", "list <int>": "", "list<list<list<list<list<list<list<list<list<list<int>>>>>>>>>>": "", "String": `did you mean "string"?`,
 	} {
 		parsed, err := ParseType(text)
 		if err == nil {
