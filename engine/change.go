@@ -117,7 +117,7 @@ func (x *execution) between(f *frame, task *tasklog.Task) func(context.Context, 
 	}
 	return func(ctx context.Context, failure error) error {
 		undo := task.Begin("undo", "Undo the attempt", f.node.label())
-		errs := slices.DeleteFunc(x.putBack(ctx, f, x.recordOf(failure), undo), isLeftover)
+		errs := slices.DeleteFunc(x.putBack(ctx, f, x.recordOf(failure), undo), step.IsLeftover)
 		end(undo, first(errs))
 		return errors.Join(errs...)
 	}

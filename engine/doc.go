@@ -16,6 +16,7 @@
 //	finish.go, outcome.go                failsafe, finally, outputs, the last record, the exit code
 //	recover.go, past.go, retention.go    what dead runs left: survivors ended, frames undone from the frozen recipe
 //	record.go, history.go, encoding.go   the journal is the only truth: live runs and recoveries read the same records
+//	plugins.go                           the plugins of a run: kept by their digests, found again by a recovery
 //	conceal.go                           no secret in an error, an output or the journal
 //	summary.go                           what a journal tells people
 //

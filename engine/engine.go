@@ -124,6 +124,9 @@ func (e *Engine) create(ctx context.Context, program *Program, begin beginRecord
 	if err := folder.freeze(program); err != nil {
 		return nil, err
 	}
+	if err := folder.freezePlugins(program, &begin); err != nil {
+		return nil, err
+	}
 	if err := folder.keepInputs(program, names["inputs"].(map[string]any), &begin); err != nil {
 		return nil, err
 	}

@@ -156,7 +156,11 @@ func (e *Engine) program(p *past) (*Program, error) {
 		return nil, fault.New(fault.Errored, "frozen-recipe-changed", "the frozen recipe of run %s is not the one that it began with", p.folder.id()).
 			WithHint("put the right %s back: its SHA-256 is %s", p.folder.recipe(), p.begin.Digest)
 	}
-	program, diagnostics := Load(p.begin.File, source, e.Catalog)
+	catalog, err := e.catalogOf(p)
+	if err != nil {
+		return nil, err
+	}
+	program, diagnostics := Load(p.begin.File, source, catalog)
 	if program == nil {
 		return nil, fault.New(fault.Errored, "frozen-recipe-invalid", "this gwe does not understand the frozen recipe of run %s: %s",
 			p.folder.id(), diagnostics[0].Message).WithHint("recover with gwe %s, which began the run", p.begin.Version)

@@ -51,6 +51,7 @@ type beginRecord struct {
 	Host    map[string]json.RawMessage `json:"host,omitempty"`
 	Facts   map[string]json.RawMessage `json:"facts,omitempty"`
 	Vars    map[string]json.RawMessage `json:"vars,omitempty"`
+	Plugins []pluginRecord             `json:"plugins,omitempty"`
 }
 
 // stepRecord is the record of a step that made no frame.

@@ -24,6 +24,7 @@ import (
 //	lock                      held by the one run that is going on; names its holder
 //	runs/<id>/journal         the durable record
 //	runs/<id>/recipe.yaml     the frozen copy that recovery runs
+//	runs/<id>/plugins/<type>  the descriptions of the plugins that it uses
 //	runs/<id>/log/<n>.jsonl   the full log, one file for each process that worked on the run
 //	runs/<id>/frames/<n>/     what an undo needs: saved contents, arguments that touch a secret
 //	runs/<id>/secrets/<name>  the values of secret inputs

@@ -2,8 +2,6 @@ package engine
 
 import (
 	"context"
-	"errors"
-	"slices"
 
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/step"
@@ -60,7 +58,7 @@ func (x *execution) undoFrame(ctx context.Context, f *frame, failure errorRecord
 	errs := x.putBack(ctx, f, failure, task)
 	record := undoneRecord{Frame: f.number}
 	for _, err := range errs {
-		if isLeftover(err) {
+		if step.IsLeftover(err) {
 			record.Leftover = true
 		} else {
 			record.Broken = true
@@ -115,19 +113,6 @@ func (x *execution) undoWithin(ctx context.Context, f *frame, run *step.Run) err
 		return explain(ctx, err)
 	}
 	return nil
-}
-
-// isLeftover tells whether the machine is as before in spite of an undo's error. Of errors that come together, each one
-// must say so.
-func isLeftover(err error) bool {
-	switch err := err.(type) {
-	case *step.Leftover:
-		return true
-	case interface{ Unwrap() []error }:
-		return !slices.ContainsFunc(err.Unwrap(), func(one error) bool { return !isLeftover(one) })
-	}
-	inner := errors.Unwrap(err)
-	return inner != nil && isLeftover(inner)
 }
 
 func first(errs []error) error {

@@ -120,6 +120,17 @@ func (t typed[A, M, O]) Verify(ctx context.Context, run *Run, arguments map[stri
 	return verifier.Verify(ctx, run, typedArguments, typedMemo)
 }
 
+// Releases tells whether the action is a Releaser, and Verifies whether it is a Verifier.
+func (t typed[A, M, O]) Releases() bool {
+	_, ok := t.action.(Releaser[A, M])
+	return ok
+}
+
+func (t typed[A, M, O]) Verifies() bool {
+	_, ok := t.action.(Verifier[A, M])
+	return ok
+}
+
 func (t typed[A, M, O]) both(arguments map[string]any, memo json.RawMessage) (A, M, error) {
 	var typedMemo M
 	typedArguments, err := bind[A](arguments)

@@ -26,6 +26,10 @@ type console struct {
 	// confine gives up the right to write and to execute, for the rest of the process, and tells what the kernel keeps.
 	confine func() (string, error)
 	global  globalFlags
+	// live lets plugins plan for themselves: only a run executes them.
+	live bool
+	// known is the catalog, once it was put together.
+	known step.Catalog
 }
 
 // globalFlags are understood by every command.
@@ -35,6 +39,7 @@ type globalFlags struct {
 	depth   int
 	color   string
 	verbose bool
+	plugins folders
 }
 
 // declare adds the flags with what is set already as defaults: they may stand before the command and behind it.
@@ -43,6 +48,7 @@ func (g *globalFlags) declare(flags *pflag.FlagSet) {
 	flags.StringVar(&g.output, "output", g.output, "how the log is shown: `tree`, plain or json (default tree on a terminal, else plain)")
 	flags.IntVar(&g.depth, "log-depth", g.depth, "how many `levels` of tasks to show while all is well; 0 shows all")
 	flags.StringVar(&g.color, "color", g.color, "`when` to use colours: auto, always or never")
+	flags.Var(&g.plugins, "plugin-dir", "`folder` of plugins, looked into before /usr/lib/gwe/steps and ~/.local/lib/gwe/steps; may be repeated")
 	flags.BoolVarP(&g.verbose, "verbose", "v", g.verbose, "show everything, as --log-depth 0 does")
 }
 
@@ -98,10 +104,14 @@ func (c *console) engine() (*engine.Engine, *view, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	catalog, err := c.catalog()
+	if err != nil {
+		return nil, nil, err
+	}
 	shown := c.view(c.stdout)
 	return &engine.Engine{
 		State:    engine.State{Folder: folder},
-		Catalog:  c.line.Catalog,
+		Catalog:  catalog,
 		Machine:  step.Local{},
 		Sink:     shown,
 		Version:  c.version(),

@@ -1,0 +1,102 @@
+package engine
+
+import (
+	"cmp"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/gwe-project/gwe/engine/durable"
+	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/plugin"
+	"github.com/gwe-project/gwe/engine/step"
+)
+
+// pluginRecord says in the begin record which plugin a run uses: where it was, and the SHA-256 of the executable and of
+// the description that the run's folder keeps.
+type pluginRecord struct {
+	Type        string `json:"type"`
+	Path        string `json:"path"`
+	SHA256      string `json:"sha256"`
+	Description string `json:"description-sha256"`
+}
+
+// plugins lists the plugins of which the program has steps, by name.
+func (p *Program) plugins() []*plugin.Type {
+	var found []*plugin.Type
+	for _, n := range p.byPath {
+		if used, ok := n.action.stepType.(*plugin.Type); ok && !slices.Contains(found, used) {
+			found = append(found, used)
+		}
+	}
+	slices.SortFunc(found, func(a, b *plugin.Type) int { return cmp.Compare(a.About().Name, b.About().Name) })
+	return found
+}
+
+func (r runFolder) plugins() string { return filepath.Join(string(r), "plugins") }
+func (r runFolder) plugin(name string) string {
+	return filepath.Join(r.plugins(), name+".json")
+}
+
+// freezePlugins keeps the descriptions of the plugins that the program uses, and refuses one that could not act.
+func (r runFolder) freezePlugins(program *Program, begin *beginRecord) error {
+	for _, used := range program.plugins() {
+		if err := used.Ready(); err != nil {
+			return err
+		}
+		path, err := filepath.Abs(used.Path())
+		if err != nil {
+			return err
+		}
+		if err := os.MkdirAll(r.plugins(), 0o700); err != nil {
+			return err
+		}
+		name, text := used.About().Name, used.Description().Text()
+		if err := durable.WriteFile(r.plugin(name), text, 0o600); err != nil {
+			return err
+		}
+		begin.Plugins = append(begin.Plugins, pluginRecord{Type: name, Path: path, SHA256: used.Digest(), Description: digest(text)})
+	}
+	return nil
+}
+
+// catalogOf is what a past run's frozen recipe is compiled with: the very plugins that it began with, and gwe's own types.
+func (e *Engine) catalogOf(p *past) (step.Catalog, error) {
+	var catalog step.Catalog
+	for _, record := range p.begin.Plugins {
+		frozen, err := e.frozenPlugin(p, record)
+		if err != nil {
+			return nil, err
+		}
+		catalog = append(catalog, frozen)
+	}
+	return append(catalog, e.Catalog...), nil
+}
+
+// frozenPlugin finds a plugin where the run had it, or else, by its digest, where plugins are looked for now.
+func (e *Engine) frozenPlugin(p *past, record pluginRecord) (*plugin.Type, error) {
+	text, err := os.ReadFile(p.folder.plugin(record.Type))
+	if err == nil && digest(text) != record.Description {
+		err = fault.New(fault.Errored, "frozen-plugin-changed", "its SHA-256 is not %s", record.Description)
+	}
+	var description plugin.Description
+	if err == nil {
+		description, err = plugin.ReadDescription(record.Type, text)
+	}
+	if err != nil {
+		return nil, fault.New(fault.Errored, "frozen-plugin-unreadable", "the description of the plugin %s that run %s keeps cannot be used",
+			record.Type, p.folder.id()).WithCause(err)
+	}
+	frozen := plugin.New(description, record.Path, false)
+	absent := frozen.Ready()
+	if absent == nil {
+		return frozen, nil
+	}
+	if found, ok := e.Catalog.Find(record.Type); ok {
+		if other, ok := found.(*plugin.Type); ok && other.Digest() == record.SHA256 && other.Ready() == nil {
+			return plugin.New(description, other.Path(), false), nil
+		}
+	}
+	return nil, fault.New(fault.Errored, "frozen-plugin-changed", "run %s needs the plugin %s that it began with", p.folder.id(), record.Type).
+		WithCause(absent).WithHint("put the plugin of SHA-256 %s back at %s, or name the folder that has it with --plugin-dir", record.SHA256, record.Path)
+}
