@@ -46,6 +46,7 @@ func commands() []command {
 		keysExportCommand(),
 		factsCommand(),
 		stepsCommand(),
+		describePluginCommand(),
 		schemaCommand(),
 		versionCommand(),
 		testInsideCommand(),

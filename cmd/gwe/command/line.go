@@ -115,17 +115,21 @@ func parseError(err error, flags *pflag.FlagSet, help string) error {
 func find(all []command, arguments []string) (command, []string, error) {
 	name, rest := arguments[0], arguments[1:]
 	var names []string
+	var found *command
 	for _, one := range all {
 		first, second, two := strings.Cut(one.name, " ")
-		if !two && first == name {
-			return one, rest, nil
-		}
 		if two && first == name && len(rest) > 0 && rest[0] == second {
 			return one, rest[1:], nil
+		}
+		if !two && first == name {
+			found = &one
 		}
 		if !one.hidden {
 			names = append(names, first)
 		}
+	}
+	if found != nil {
+		return *found, rest, nil
 	}
 	if below := belowOf(all, name); len(below) > 0 {
 		if len(rest) > 0 {

@@ -42,7 +42,11 @@ func loadRecipe(console *console, operands []string) (*engine.Program, error) {
 	if err != nil {
 		return nil, err
 	}
-	program, diagnostics := engine.Load(file, source, console.line.Catalog)
+	catalog, err := console.catalog()
+	if err != nil {
+		return nil, err
+	}
+	program, diagnostics := engine.Load(file, source, catalog)
 	if len(diagnostics) > 0 {
 		if err := diagnostics.Render(console.stderr, func(string) []byte { return source }); err != nil {
 			return nil, err

@@ -32,6 +32,7 @@ example:
 			inputs.declare(flags)
 			dry := flags.Bool("dry-run", false, "only show the plan, as `gwe plan` does")
 			return func(ctx context.Context, console *console, operands []string) error {
+				console.live = !*dry
 				program, err := loadRecipe(console, operands)
 				if err != nil {
 					return err

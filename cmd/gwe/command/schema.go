@@ -13,7 +13,7 @@ func schemaCommand() command {
 		name:    "schema",
 		summary: "print the JSON Schema of recipes, for editors",
 		help: `
-The schema (draft 2020-12) is made of the grammar and of this gwe's step types. Put this line on top of a recipe, and an
+The schema (draft 2020-12) is made of the grammar and of the step types, plugins included. Put this line on top of a recipe, and an
 editor with a YAML language server completes and checks it:
 
   # yaml-language-server: $schema=recipe.schema.json
@@ -22,7 +22,11 @@ example:
   gwe schema > recipe.schema.json`,
 		setUp: func(*pflag.FlagSet) action {
 			return func(_ context.Context, console *console, _ []string) error {
-				text, err := schema.Schema(console.line.Catalog)
+				catalog, err := console.catalog()
+				if err != nil {
+					return err
+				}
+				text, err := schema.Schema(catalog)
 				if err != nil {
 					return err
 				}

@@ -26,7 +26,10 @@ example:
   gwe steps unpack`,
 		setUp: func(*pflag.FlagSet) action {
 			return func(_ context.Context, console *console, operands []string) error {
-				catalog := console.line.Catalog
+				catalog, err := console.catalog()
+				if err != nil {
+					return err
+				}
 				switch len(operands) {
 				case 0:
 					for _, one := range catalog {

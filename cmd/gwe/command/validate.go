@@ -41,7 +41,10 @@ example:
 }
 
 func validate(console *console, operands []string, format string) error {
-	catalog := console.line.Catalog
+	catalog, err := console.catalog()
+	if err != nil {
+		return err
+	}
 	sources := map[string][]byte{}
 	all := schema.Diagnostics{}
 	invalid := 0
