@@ -15,7 +15,7 @@ const (
 	// maximumLine is how many bytes a line of a plugin may have, as a record of the journal.
 	maximumLine = 1 << 20
 	// maximumStream is how many bytes a plugin may write to each stream in one operation.
-	maximumStream = 64 << 20
+	maximumStream = 16 << 20
 	// maximumLog is how many bytes of its log lines are shown.
 	maximumLog = 1 << 20
 )

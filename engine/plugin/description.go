@@ -66,7 +66,7 @@ var (
 // grammar are the keys of a step that are the language's own: no step type can have such a name.
 var grammar = []string{
 	"id", "name", "when", "until", "timeout", "retry", "for-each", "undo", "allow-failure", "steps", "rescue", "finally",
-	"failsafe", "parallel", "limit", "use", "with", "commit", "stop",
+	"parallel", "limit", "use", "with", "commit", "stop",
 }
 
 // ReadDescription reads a description of the type. Its faults are plugin-description-invalid and plugin-protocol.
@@ -108,6 +108,9 @@ func ReadDescription(typeName string, text []byte) (Description, error) {
 	if read.Outputs != nil {
 		if d.outputs, err = fieldsOf(*read.Outputs, "outputs"); err != nil {
 			return Description{}, err
+		}
+		for i := range d.outputs.Fields { // to give one is no duty of the recipe's
+			d.outputs.Fields[i].Required = false
 		}
 	}
 	if err := d.check(typeName); err != nil {
