@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"runtime"
 	"testing"
+
+	"github.com/gwe-project/gwe/steps/conformance"
 )
 
 // recorder is a testing.TB that keeps what would fail the test.
@@ -36,14 +38,14 @@ func (r *recorder) Fatalf(format string, arguments ...any) {
 func Findings(t *testing.T, name string, suite Suite) []string {
 	t.Helper()
 	kept := &recorder{TB: t}
-	for _, check := range checks {
-		if check.name != name {
+	for _, check := range conformance.Checks() {
+		if check.Name != name {
 			continue
 		}
 		ended := make(chan struct{})
 		go func() {
 			defer close(ended)
-			check.run(kept, suite)
+			check.Run(kept, suite.on(kept))
 		}()
 		<-ended
 		return kept.findings

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/gwe-project/gwe/engine/step"
+	"github.com/gwe-project/gwe/steps/conformance"
 )
 
 // Suite is one case of one type. A type with several ways to act has a suite for each.
@@ -15,43 +16,32 @@ type Suite struct {
 	Arrange func(t testing.TB, root string) map[string]any
 	// AfterDo may look at what Do has made. It is optional.
 	AfterDo func(t testing.TB, root string, outputs map[string]any)
-	// Idle says that the machine is already as wanted: the plan must say so, and Do change nothing. In every other case of
-	// a type with effects, Do must change something, or the suite would test nothing.
-	Idle bool
-	// Looks says that with these arguments the type only looks, though with others it has effects: Do must change nothing,
-	// and the plan need not say so.
-	Looks bool
-	// Forget names, relative to root, what Undo may not need: a package, say. It is deleted before the undo in another process.
-	Forget []string
+	// Idle, Looks and Forget are those of conformance.Case.
+	Idle, Looks bool
+	Forget      []string
+	// Plugin says that each part of the type runs in a process of its own.
+	Plugin bool
 }
 
-// Run tries the type in every way that doc.go tells.
+// Run tries the type in every way that package conformance tells.
 func Run(t *testing.T, suite Suite) {
 	t.Helper()
-	for _, check := range checks {
-		t.Run(check.name, func(t *testing.T) { check.run(t, suite) })
+	for _, check := range conformance.Checks() {
+		t.Run(check.Name, func(t *testing.T) { check.Run(t, suite.on(t)) })
 	}
 }
 
-// check is one promise of a step type. It reports through testing.TB alone, so that the tests of the suite can see
-// what it reports about a broken type.
-type check struct {
-	name string
-	run  func(t testing.TB, suite Suite)
-}
-
-var checks = []check{
-	{"about", checkAbout},
-	{"plan has no effect", checkPlan},
-	{"prepare changes nothing", checkPrepare},
-	{"do has declared effects only", checkDo},
-	{"undo after do", checkUndo},
-	{"undo after no do", checkUndoAlone},
-	{"undo twice", checkUndoTwice},
-	{"do, undo, do, undo", checkAgain},
-	{"do stopped at any moment", checkStoppedDo},
-	{"undo stopped at any moment", checkStoppedUndo},
-	{"undo in another process", checkRestart},
-	{"release", checkRelease},
-	{"release stopped at any moment", checkStoppedRelease},
+// on is the suite as a case of the test.
+func (s Suite) on(t testing.TB) conformance.Case {
+	c := conformance.Case{
+		Type: s.Type, Idle: s.Idle, Looks: s.Looks, Forget: s.Forget,
+		Arrange: func(_ conformance.T, root string) map[string]any { return s.Arrange(t, root) },
+	}
+	if s.AfterDo != nil {
+		c.AfterDo = func(_ conformance.T, root string, outputs map[string]any) { s.AfterDo(t, root, outputs) }
+	}
+	if !s.Plugin {
+		c.Elsewhere = undoElsewhere
+	}
+	return c
 }

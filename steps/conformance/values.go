@@ -1,16 +1,15 @@
-package steptest
+package conformance
 
 import (
 	"encoding/json"
 	"reflect"
-	"testing"
 
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/value"
 )
 
 // canonical gives arguments as the engine hands them over: converted, defaults filled in.
-func canonical(t testing.TB, tried step.Type, given map[string]any) map[string]any {
+func canonical(t T, tried step.Type, given map[string]any) map[string]any {
 	t.Helper()
 	converted, err := value.Convert(tried.Arguments(), given)
 	if err != nil {
@@ -20,7 +19,7 @@ func canonical(t testing.TB, tried step.Type, given map[string]any) map[string]a
 }
 
 // checkOutputs: outputs are what the type declares, and the journal gives them back as they were.
-func checkOutputs(t testing.TB, tried step.Type, outputs map[string]any) {
+func checkOutputs(t T, tried step.Type, outputs map[string]any) {
 	t.Helper()
 	object := tried.Outputs()
 	for name := range outputs {
@@ -55,7 +54,7 @@ func checkOutputs(t testing.TB, tried step.Type, outputs map[string]any) {
 }
 
 // encode writes arguments for another process, secrets in clear.
-func encode(t testing.TB, object value.Type, arguments map[string]any) map[string]json.RawMessage {
+func encode(t T, object value.Type, arguments map[string]any) map[string]json.RawMessage {
 	t.Helper()
 	encoded := map[string]json.RawMessage{}
 	for _, field := range object.Fields {

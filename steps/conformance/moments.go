@@ -1,4 +1,4 @@
-package steptest
+package conformance
 
 import (
 	"context"

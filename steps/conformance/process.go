@@ -1,10 +1,9 @@
-package steptest
+package conformance
 
 import (
 	"bytes"
 	"os"
 	"path/filepath"
-	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -16,7 +15,7 @@ type children struct {
 	running string
 }
 
-func watchChildren(t testing.TB) children {
+func watchChildren(t T) children {
 	t.Helper()
 	var watch children
 	if err := unix.Getrusage(unix.RUSAGE_CHILDREN, &watch.usage); err != nil {
@@ -27,14 +26,14 @@ func watchChildren(t testing.TB) children {
 }
 
 // nothingRan fails the test where a child runs, or has ended and been waited for, since the watch began.
-func (c children) nothingRan(t testing.TB) {
+func (c children) nothingRan(t T) {
 	t.Helper()
 	if now := watchChildren(t); now != c {
 		t.Error("a program was run")
 	}
 }
 
-func runningChildren(t testing.TB) string {
+func runningChildren(t T) string {
 	t.Helper()
 	lists, err := filepath.Glob("/proc/self/task/*/children")
 	if err != nil {
@@ -52,7 +51,7 @@ func runningChildren(t testing.TB) string {
 
 // noProcessLeft fails the test where a process goes on whose environment holds the mark. A killed process may need a
 // moment to be gone.
-func noProcessLeft(t testing.TB, mark string) {
+func noProcessLeft(t T, mark string) {
 	t.Helper()
 	var left []string
 	for deadline := time.Now().Add(2 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
@@ -64,7 +63,7 @@ func noProcessLeft(t testing.TB, mark string) {
 }
 
 // marked gives the ids of the processes whose environment holds the mark.
-func marked(t testing.TB, mark string) []string {
+func marked(t T, mark string) []string {
 	t.Helper()
 	environments, err := filepath.Glob("/proc/[0-9]*/environ")
 	if err != nil {

@@ -1,4 +1,4 @@
-package steptest
+package conformance
 
 import (
 	"bytes"
@@ -7,29 +7,30 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"testing"
 
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/step"
 )
 
 // checkPlan: a plan is a reader, and foresees whether there is anything to do.
-func checkPlan(t testing.TB, suite Suite) {
-	s := arrange(t, suite)
+func checkPlan(t T, c Case) {
+	s := arrange(t, c)
 	watch := watchChildren(t)
-	plan, err := suite.Type.Plan(t.Context(), step.Local{}, s.arguments)
+	plan, err := c.Type.Plan(t.Context(), step.Local{}, s.arguments)
 	if err != nil {
 		t.Fatalf("plan: %v", err)
 	}
-	watch.nothingRan(t)
+	if c.Elsewhere != nil {
+		watch.nothingRan(t)
+	}
 	s.same("after plan", s.before, exactness{inodes: true})
-	if acts(suite) && plan.Nothing != suite.Idle {
-		t.Errorf("the plan's Nothing is %v, the suite's Idle %v", plan.Nothing, suite.Idle)
+	if acts(c) && plan.Nothing != c.Idle {
+		t.Errorf("the plan's Nothing is %v, the case's Idle %v", plan.Nothing, c.Idle)
 	}
 	if len(plan.Do) == 0 {
 		t.Error("the plan does not say what it would do")
 	}
-	if acts(suite) && !suite.Idle && suite.Type.About().Undo != "" && len(plan.Undo) == 0 {
+	if acts(c) && !c.Idle && c.Type.About().Undo != "" && len(plan.Undo) == 0 {
 		t.Error("the plan does not say how it would be undone")
 	}
 	for _, line := range slices.Concat(plan.Do, plan.Undo) {
@@ -38,37 +39,37 @@ func checkPlan(t testing.TB, suite Suite) {
 		}
 	}
 	for name := range plan.Outputs {
-		if _, known := suite.Type.Outputs().Field(name); !known {
+		if _, known := c.Type.Outputs().Field(name); !known {
 			t.Errorf("the plan foresees %q, which is no output", name)
 		}
 	}
 }
 
 // checkPrepare: prepare writes into Run.Folder only.
-func checkPrepare(t testing.TB, suite Suite) {
-	s := arrange(t, suite)
+func checkPrepare(t T, c Case) {
+	s := arrange(t, c)
 	s.prepare()
 	s.same("after prepare", s.before, exactness{inodes: true})
 }
 
 // checkDo: do changes something, and nothing but what it declares; its outputs are of the declared types and survive JSON.
-func checkDo(t testing.TB, suite Suite) {
-	s := prepared(t, suite)
+func checkDo(t T, c Case) {
+	s := prepared(t, c)
 	outputs := s.do()
 	after := snapshot(t, s.root)
 	changes := difference(s.before, after, exactness{inodes: true})
 	switch {
-	case (suite.Idle || !acts(suite)) && len(changes) > 0:
+	case (c.Idle || !acts(c)) && len(changes) > 0:
 		t.Errorf("there was nothing to do, and still: %v", changes)
-	case !suite.Idle && acts(suite) && len(changes) == 0:
+	case !c.Idle && acts(c) && len(changes) == 0:
 		t.Error("do changes nothing on this tree: the case tests nothing")
 	}
 	checkEffects(t, s, after)
-	checkOutputs(t, suite.Type, outputs)
-	if suite.AfterDo != nil {
-		suite.AfterDo(t, s.root, outputs)
+	checkOutputs(t, c.Type, outputs)
+	if c.AfterDo != nil {
+		c.AfterDo(t, s.root, outputs)
 	}
-	leases, err := suite.Type.Leases(s.arguments, s.memo)
+	leases, err := c.Type.Leases(s.arguments, s.memo)
 	if err != nil {
 		t.Errorf("leases: %v", err)
 	}
@@ -77,16 +78,16 @@ func checkDo(t testing.TB, suite Suite) {
 			t.Errorf("a lease is no clean absolute path: %q", path)
 		}
 	}
-	if err := suite.Type.Verify(t.Context(), s.run(nil), s.arguments, s.memo); err != nil {
+	if err := c.Type.Verify(t.Context(), s.run(nil), s.arguments, s.memo); err != nil {
 		t.Errorf("verify right after do: %v", err)
 	}
 }
 
 // checkEffects: what changed lies at or below a path of a declared effect, is a folder above it that was missing, or is a
 // name of ours beside it. A program's effects are its own.
-func checkEffects(t testing.TB, s *sandbox, after tree) {
+func checkEffects(t T, s *sandbox, after tree) {
 	declared := []string{}
-	for _, effect := range s.suite.Type.About().Effects {
+	for _, effect := range s.c.Type.About().Effects {
 		if effect.Kind == step.Runs {
 			return
 		}
@@ -132,30 +133,30 @@ func pathsOf(argument any) []string {
 }
 
 // loosened gives the directories of which Do makes, removes or replaces entries, from an undisturbed do.
-func loosened(t testing.TB, suite Suite) (loose map[string]bool, after tree) {
+func loosened(t T, c Case) (loose map[string]bool, after tree) {
 	t.Helper()
-	s := prepared(t, suite)
+	s := prepared(t, c)
 	s.do()
 	after = snapshot(t, s.root)
 	return worked(s.before, after), after
 }
 
-func checkUndo(t testing.TB, suite Suite) {
-	s := prepared(t, suite)
+func checkUndo(t T, c Case) {
+	s := prepared(t, c)
 	s.do()
 	after := snapshot(t, s.root)
 	s.undo()
 	s.restored(after, worked(s.before, after))
 }
 
-func checkUndoAlone(t testing.TB, suite Suite) {
-	s := prepared(t, suite)
+func checkUndoAlone(t T, c Case) {
+	s := prepared(t, c)
 	s.undo()
 	s.same("after undo without do", s.before, exactness{inodes: true})
 }
 
-func checkUndoTwice(t testing.TB, suite Suite) {
-	s := prepared(t, suite)
+func checkUndoTwice(t T, c Case) {
+	s := prepared(t, c)
 	s.do()
 	after := snapshot(t, s.root)
 	s.undo()
@@ -166,14 +167,14 @@ func checkUndoTwice(t testing.TB, suite Suite) {
 }
 
 // checkAgain: attempts of one step share the memo.
-func checkAgain(t testing.TB, suite Suite) {
-	s := prepared(t, suite)
+func checkAgain(t T, c Case) {
+	s := prepared(t, c)
 	s.do()
 	after := snapshot(t, s.root)
 	loose := worked(s.before, after)
 	s.undo()
 	s.do()
-	if suite.Type.About().Undo != "" {
+	if c.Type.About().Undo != "" {
 		s.same("after do, undo and do", after, exactness{anyTimes: true, anyLinks: true})
 	}
 	again := snapshot(t, s.root)
@@ -182,26 +183,26 @@ func checkAgain(t testing.TB, suite Suite) {
 }
 
 // checkStoppedDo: a do that is told to stop says so, leaves no process, and is undone like any other.
-func checkStoppedDo(t testing.TB, suite Suite) {
-	loose, after := loosened(t, suite)
+func checkStoppedDo(t T, c Case) {
+	loose, after := loosened(t, c)
 	act := func(s *sandbox) func(ctx context.Context, run *step.Run) error {
 		return func(ctx context.Context, run *step.Run) error {
-			_, err := suite.Type.Do(ctx, run, s.arguments, s.memo)
+			_, err := c.Type.Do(ctx, run, s.arguments, s.memo)
 			return err
 		}
 	}
-	undisturbed := prepared(t, suite)
+	undisturbed := prepared(t, c)
 	total, err := undisturbed.stopped(never, act(undisturbed))
 	if err != nil {
 		t.Fatalf("do: %v", err)
 	}
 	for _, moment := range sample(total) {
-		s := prepared(t, suite)
+		s := prepared(t, c)
 		_, err := s.stopped(moment, act(s))
 		switch {
 		case err != nil && fault.ClassOf(err) != fault.Interrupted:
 			t.Errorf("told to stop at moment %d, do failed as %s, not as interrupted: %v", moment, fault.ClassOf(err), err)
-		case err == nil && moment == 0 && acts(suite):
+		case err == nil && moment == 0 && acts(c):
 			t.Error("do acted although it had been told to stop before it began")
 		}
 		if err != nil {
@@ -213,7 +214,7 @@ func checkStoppedDo(t testing.TB, suite Suite) {
 		s.undo()
 		s.restored(found, loose)
 		s.do()
-		if suite.Type.About().Undo != "" {
+		if c.Type.About().Undo != "" {
 			// Names of ours differ from one memo to the next.
 			again := snapshot(t, s.root).without(ours)
 			for _, finding := range difference(after.without(ours), again, exactness{anyTimes: true, anyLinks: true}) {
@@ -228,21 +229,21 @@ func checkStoppedDo(t testing.TB, suite Suite) {
 }
 
 // checkStoppedUndo: an undo may be cut short, and is begun again.
-func checkStoppedUndo(t testing.TB, suite Suite) {
+func checkStoppedUndo(t T, c Case) {
 	turnBack := func(s *sandbox) func(ctx context.Context, run *step.Run) error {
 		return func(ctx context.Context, run *step.Run) error {
 			run.Recovering = true
-			return suite.Type.Undo(ctx, run, s.arguments, s.memo)
+			return c.Type.Undo(ctx, run, s.arguments, s.memo)
 		}
 	}
-	undisturbed := prepared(t, suite)
+	undisturbed := prepared(t, c)
 	undisturbed.do()
 	total, err := undisturbed.stopped(never, turnBack(undisturbed))
 	if err != nil {
 		t.Fatalf("undo: %v", err)
 	}
 	for _, moment := range sample(total) {
-		s := prepared(t, suite)
+		s := prepared(t, c)
 		s.do()
 		found := snapshot(t, s.root)
 		s.stopped(moment, turnBack(s))
@@ -256,18 +257,18 @@ func checkStoppedUndo(t testing.TB, suite Suite) {
 }
 
 // checkRelease: what was kept for the undo goes, and nothing else.
-func checkRelease(t testing.TB, suite Suite) {
-	s := prepared(t, suite)
+func checkRelease(t T, c Case) {
+	s := prepared(t, c)
 	s.do()
 	after := snapshot(t, s.root)
 	for range 2 {
 		s.release()
 		s.released(after)
 	}
-	idle := prepared(t, suite)
+	idle := prepared(t, c)
 	idle.release()
 	idle.same("after release without do", idle.before, exactness{inodes: true})
-	undone := prepared(t, suite)
+	undone := prepared(t, c)
 	undone.do()
 	found := snapshot(t, undone.root)
 	undone.undo()
@@ -275,20 +276,20 @@ func checkRelease(t testing.TB, suite Suite) {
 	undone.restored(found, worked(undone.before, found))
 }
 
-func checkStoppedRelease(t testing.TB, suite Suite) {
+func checkStoppedRelease(t T, c Case) {
 	giveUp := func(s *sandbox) func(ctx context.Context, run *step.Run) error {
 		return func(ctx context.Context, run *step.Run) error {
-			return suite.Type.Release(ctx, run, s.arguments, s.memo)
+			return c.Type.Release(ctx, run, s.arguments, s.memo)
 		}
 	}
-	undisturbed := prepared(t, suite)
+	undisturbed := prepared(t, c)
 	undisturbed.do()
 	total, err := undisturbed.stopped(never, giveUp(undisturbed))
 	if err != nil {
 		t.Fatalf("release: %v", err)
 	}
 	for _, moment := range sample(total) {
-		s := prepared(t, suite)
+		s := prepared(t, c)
 		s.do()
 		after := snapshot(t, s.root)
 		s.stopped(moment, giveUp(s))
@@ -314,7 +315,7 @@ func (s *sandbox) released(after tree) {
 }
 
 // acts tells whether the type declares effects, and may have them in this case.
-func acts(suite Suite) bool { return len(suite.Type.About().Effects) > 0 && !suite.Looks }
+func acts(c Case) bool { return len(c.Type.About().Effects) > 0 && !c.Looks }
 
 func decode(raw json.RawMessage, into any) error {
 	decoder := json.NewDecoder(bytes.NewReader(raw))

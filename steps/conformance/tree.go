@@ -1,4 +1,4 @@
-package steptest
+package conformance
 
 import (
 	"crypto/sha256"
@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
-	"testing"
 
 	"golang.org/x/sys/unix"
 )
@@ -36,7 +35,7 @@ type entry struct {
 type tree map[string]entry
 
 // snapshot reads the tree below root. It fails the test where it cannot.
-func snapshot(t testing.TB, root string) tree {
+func snapshot(t T, root string) tree {
 	t.Helper()
 	found := tree{}
 	err := filepath.WalkDir(root, func(path string, _ fs.DirEntry, err error) error {

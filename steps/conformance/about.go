@@ -1,10 +1,9 @@
-package steptest
+package conformance
 
 import (
 	"regexp"
 	"slices"
 	"strings"
-	"testing"
 	"unicode"
 
 	"gopkg.in/yaml.v3"
@@ -22,8 +21,8 @@ var (
 var modifiers = []string{"id", "name", "when", "until", "timeout", "retry", "for-each", "undo", "allow-failure"}
 
 // checkAbout: the reference, the schema and the plan are made of the description, so nothing may be missing in it.
-func checkAbout(t testing.TB, suite Suite) {
-	about, arguments, outputs := suite.Type.About(), suite.Type.Arguments(), suite.Type.Outputs()
+func checkAbout(t T, c Case) {
+	about, arguments, outputs := c.Type.About(), c.Type.Arguments(), c.Type.Outputs()
 	if !kebab.MatchString(about.Name) {
 		t.Errorf("the name %q is not kebab-case", about.Name)
 	}
@@ -51,7 +50,7 @@ func checkAbout(t testing.TB, suite Suite) {
 	checkExample(t, about, arguments)
 }
 
-func checkSummary(t testing.TB, summary string) {
+func checkSummary(t T, summary string) {
 	switch {
 	case summary == "":
 		t.Error("there is no Summary")
@@ -62,7 +61,7 @@ func checkSummary(t testing.TB, summary string) {
 	}
 }
 
-func checkField(t testing.TB, kind string, field value.Field, form *regexp.Regexp) {
+func checkField(t T, kind string, field value.Field, form *regexp.Regexp) {
 	if !form.MatchString(field.Name) {
 		t.Errorf("%s %q is not named like one", kind, field.Name)
 	}
@@ -75,7 +74,7 @@ func checkField(t testing.TB, kind string, field value.Field, form *regexp.Regex
 }
 
 // checkExample: the example is one step of this type, with known arguments and all that are required.
-func checkExample(t testing.TB, about step.About, arguments value.Type) {
+func checkExample(t T, about step.About, arguments value.Type) {
 	var keys map[string]yaml.Node
 	if err := yaml.Unmarshal([]byte(about.Example), &keys); err != nil {
 		t.Errorf("the Example is not one step as YAML: %v", err)

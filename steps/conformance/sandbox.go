@@ -1,4 +1,4 @@
-package steptest
+package conformance
 
 import (
 	"context"
@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
-	"testing"
 	"time"
 
 	"github.com/gwe-project/gwe/engine/step"
@@ -19,8 +18,8 @@ const patience = time.Minute
 
 // sandbox is one arranged tree with one frame of the type on it.
 type sandbox struct {
-	t         testing.TB
-	suite     Suite
+	t         T
+	c         Case
 	root      string
 	folder    string
 	mark      string
@@ -31,11 +30,11 @@ type sandbox struct {
 }
 
 // arrange makes a sandbox in which nothing was done yet.
-func arrange(t testing.TB, suite Suite) *sandbox {
+func arrange(t T, c Case) *sandbox {
 	t.Helper()
 	base := t.TempDir()
 	s := &sandbox{
-		t: t, suite: suite, mark: "GWE_STEPTEST_MARK=" + rand.Text(),
+		t: t, c: c, mark: "GWE_CONFORMANCE_MARK=" + rand.Text(),
 		root: filepath.Join(base, "root"), folder: filepath.Join(base, "frame"),
 	}
 	for path, mode := range map[string]os.FileMode{s.root: 0o755, s.folder: 0o700} {
@@ -43,15 +42,15 @@ func arrange(t testing.TB, suite Suite) *sandbox {
 			t.Fatal(err)
 		}
 	}
-	s.arguments = canonical(t, suite.Type, suite.Arrange(t, s.root))
+	s.arguments = canonical(t, c.Type, c.Arrange(t, s.root))
 	s.before = snapshot(t, s.root)
 	return s
 }
 
 // prepared makes a sandbox with a memo.
-func prepared(t testing.TB, suite Suite) *sandbox {
+func prepared(t T, c Case) *sandbox {
 	t.Helper()
-	s := arrange(t, suite)
+	s := arrange(t, c)
 	s.prepare()
 	return s
 }
@@ -59,7 +58,7 @@ func prepared(t testing.TB, suite Suite) *sandbox {
 // prepare takes the memo through JSON, as the journal does.
 func (s *sandbox) prepare() {
 	s.t.Helper()
-	memo, err := s.suite.Type.Prepare(s.t.Context(), s.run(nil), s.arguments)
+	memo, err := s.c.Type.Prepare(s.t.Context(), s.run(nil), s.arguments)
 	if err != nil {
 		s.t.Fatalf("prepare: %v", err)
 	}
@@ -84,11 +83,11 @@ func (s *sandbox) run(at *moments) *step.Run {
 // do acts undisturbed, and must succeed.
 func (s *sandbox) do() map[string]any {
 	s.t.Helper()
-	outputs, err := s.suite.Type.Do(s.t.Context(), s.run(nil), s.arguments, s.memo)
+	outputs, err := s.c.Type.Do(s.t.Context(), s.run(nil), s.arguments, s.memo)
 	if err != nil {
 		s.t.Fatalf("do: %v", err)
 	}
-	if _, err := s.suite.Type.Sync(s.t.Context(), s.run(nil), s.arguments, s.memo); err != nil {
+	if _, err := s.c.Type.Sync(s.t.Context(), s.run(nil), s.arguments, s.memo); err != nil {
 		s.t.Fatalf("sync: %v", err)
 	}
 	return outputs
@@ -97,7 +96,7 @@ func (s *sandbox) do() map[string]any {
 // undo must succeed.
 func (s *sandbox) undo() {
 	s.t.Helper()
-	if err := s.suite.Type.Undo(s.t.Context(), s.undoing(nil), s.arguments, s.memo); err != nil {
+	if err := s.c.Type.Undo(s.t.Context(), s.undoing(nil), s.arguments, s.memo); err != nil {
 		s.t.Fatalf("undo: %v", err)
 	}
 }
@@ -111,7 +110,7 @@ func (s *sandbox) undoing(at *moments) *step.Run {
 // release must succeed.
 func (s *sandbox) release() {
 	s.t.Helper()
-	if err := s.suite.Type.Release(s.t.Context(), s.run(nil), s.arguments, s.memo); err != nil {
+	if err := s.c.Type.Release(s.t.Context(), s.run(nil), s.arguments, s.memo); err != nil {
 		s.t.Fatalf("release: %v", err)
 	}
 }
@@ -121,7 +120,7 @@ func (s *sandbox) release() {
 func (s *sandbox) restored(found tree, loose map[string]bool) {
 	s.t.Helper()
 	want, exact := s.before, exactness{loose: loose}
-	if s.suite.Type.About().Undo == "" {
+	if s.c.Type.About().Undo == "" {
 		want, exact = found, exactness{inodes: true}
 	}
 	s.same("after undo", want, exact)
@@ -160,7 +159,7 @@ func (s *sandbox) stopped(moment int, call func(ctx context.Context, run *step.R
 	}
 }
 
-func throughJSON(t testing.TB, raw json.RawMessage) json.RawMessage {
+func throughJSON(t T, raw json.RawMessage) json.RawMessage {
 	t.Helper()
 	var decoded any
 	if err := decode(raw, &decoded); err != nil {
