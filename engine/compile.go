@@ -2,6 +2,7 @@ package engine
 
 import (
 	"github.com/gwe-project/gwe/engine/expression"
+	"github.com/gwe-project/gwe/engine/proof"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/value"
 	"github.com/gwe-project/gwe/schema"
@@ -10,6 +11,11 @@ import (
 // Load parses and compiles a recipe: everything that can be known without a machine. The program is nil where the
 // diagnostics have errors. It needs no network, no rights and no state folder.
 func Load(file string, source []byte, catalog step.Catalog) (*Program, schema.Diagnostics) {
+	return load(file, source, catalog, proof.Check)
+}
+
+// load compiles a recipe and asks for further proofs. Recovery asks for none: what ran must be put back.
+func load(file string, source []byte, catalog step.Catalog, proofs ...func(*schema.Recipe) schema.Diagnostics) (*Program, schema.Diagnostics) {
 	recipe, diagnostics := schema.Parse(file, source, catalog)
 	if recipe == nil {
 		return nil, diagnostics.Sorted()
@@ -20,7 +26,13 @@ func Load(file string, source []byte, catalog step.Catalog) (*Program, schema.Di
 		program: &Program{Recipe: recipe, byPath: map[string]*node{}},
 	}
 	c.compile()
-	diagnostics = append(diagnostics, c.diagnostics...).Sorted()
+	diagnostics = append(diagnostics, c.diagnostics...)
+	if !diagnostics.HasErrors() { // else a mistyped undo: would be reported twice
+		for _, prove := range proofs {
+			diagnostics = append(diagnostics, prove(recipe)...)
+		}
+	}
+	diagnostics = diagnostics.Sorted()
 	if diagnostics.HasErrors() {
 		return nil, diagnostics
 	}

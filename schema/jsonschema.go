@@ -161,6 +161,8 @@ func stepSchema(catalog step.Catalog, where place) object {
 		"retry":         described(reference("retry"), "How often it is attempted again."),
 		"allow-failure": described(object{"type": "boolean"}, "Whether the run goes on where it fails; its own effects are undone."),
 	}
+	properties["allow"] = described(object{"type": "object", "additionalProperties": object{"type": "string", "minLength": 1}},
+		"Rules that the step may break, each with the reason.")
 	actions := []string{}
 	if where.undone() {
 		properties["undo"] = described(object{"anyOf": []any{

@@ -93,6 +93,8 @@ type Step struct {
 	Undo         []*Step
 	UndoNone     bool
 	AllowFailure bool
+	// Allow names the rules of package proof that the step may break.
+	Allow []Allowance
 	// Action is never nil in a recipe without errors.
 	Action Action
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // modifiers are the keys of a step beside its action.
-var modifiers = []string{"id", "name", "for-each", "when", "until", "timeout", "retry", "undo", "allow-failure"}
+var modifiers = []string{"id", "name", "for-each", "when", "until", "timeout", "retry", "undo", "allow-failure", "allow"}
 
 // stepKeys are all keys that a step may have.
 func (p *parser) stepKeys() []string {
@@ -39,19 +39,10 @@ func (p *parser) list(node Node, path string, where place) []*Step {
 		return nil
 	}
 	var steps []*Step
-	var stop *Step
 	for i, item := range list.Items {
 		step := p.step(item, fmt.Sprintf("%s[%d]", path, i), where)
 		if step == nil {
 			continue
-		}
-		if stop != nil && where.stops() {
-			p.warn(step.Span, "unreachable", fmt.Sprintf("this step never runs: the stop on line %d ends every run before it", stop.Line),
-				"give the stop a when")
-			stop = nil
-		}
-		if _, stops := step.Action.(Stop); stops && step.When == nil {
-			stop = step
 		}
 		steps = append(steps, step)
 	}
@@ -168,6 +159,8 @@ func (p *parser) modifier(step *Step, entry Entry, where place) {
 		step.Retry = p.retry(node)
 	case "allow-failure":
 		step.AllowFailure = p.literalBool(node, key)
+	case "allow":
+		step.Allow = p.allowances(node)
 	case "undo":
 		if !where.undone() {
 			p.fail(entry.Key.Span, "undo-not-here", fmt.Sprintf("a step in %s has no undo of its own: it is never undone", where), "leave it out")
@@ -267,11 +260,11 @@ func (p *parser) ending(entry Entry, where place) Action {
 
 // alone refuses the modifiers that make no sense beside commit and stop.
 func (p *parser) alone(step *Step, fields Map) {
-	accepted := []string{"id", "name", "when"}
+	accepted := []string{"id", "name", "allow", "when"}
 	reason := "it only ends the run"
 	switch step.Action.(type) {
 	case Commit:
-		accepted, reason = accepted[:2], "every run that gets there commits, or none does"
+		accepted, reason = accepted[:3], "every run that gets there commits, or none does"
 	case Stop:
 	default:
 		return

@@ -23,6 +23,7 @@ steps:
         while [ ! -e "$DIR/go" ]; do sleep 0.02; done
         i=0; while [ $i -lt 300 ]; do echo "line $i of what nobody reads any more"; i=$((i+1)); done
       env: { DIR: "${{ inputs.dir }}" }
+    undo: none
   - write: { path: "${{ inputs.dir }}/done", content: x }
 outputs:
   said: nobody hears it

@@ -21,6 +21,7 @@ steps:
   - run:
       script: cat /dev/zero > "$STATE/filler" || true
       env: { STATE: "${{ inputs.state }}" }
+    undo: none
   - write: { path: "${{ inputs.dir }}/two", content: "${{ inputs.large }}" }
   - write: { path: "${{ inputs.dir }}/three", content: "${{ inputs.large }}" }
   - write: { path: "${{ inputs.dir }}/four", content: "${{ inputs.large }}" }
@@ -42,6 +43,7 @@ steps:
           script: cat /dev/zero > "$STATE/filler" || true
           env: { STATE: "${{ inputs.state }}" }
 ` + strings.Repeat("      - run: { argv: [seq, \"9000\"] }\n", 10) + `  - run: { argv: ["false"] }
+    undo: none
 `
 
 // fullState is a device whose state folder lies on a small file system of its own.
@@ -98,6 +100,7 @@ steps:
           script: '[ -e "$STATE/opened" ] || chattr +i "$STATE"/runs/*/journal'
           env: { STATE: "${{ inputs.state }}" }
   - run: { argv: ["false"] }
+    undo: none
 `
 
 // TestJournalFailsBackward: where the journal cannot go on while the machine is put back, that goes on all the same, and a

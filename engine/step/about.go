@@ -50,6 +50,8 @@ type Effect struct {
 	Kind EffectKind
 	// Argument names the argument that holds the path; for Runs it holds the program or is "".
 	Argument string
+	// Conditional effects are there only where the argument is given.
+	Conditional bool
 }
 
 // Plan is what a step would do on this machine, with these arguments.

@@ -118,6 +118,7 @@ func TestReloadOfANewApp(t *testing.T) {
   - supervisor-conf: { app: app, from: D/new.conf, into: D/conf.d, $S }
   - supervisor: { action: update, $S }
   - run: { argv: [sh, -c, "grep new D/mark; exit 1"] }
+    undo: none
 `), nil)
 	wantFault(t, result, "process-exit")
 	g.wantState("app", "", "")
@@ -168,7 +169,7 @@ func TestUnwinding(t *testing.T) {
 			g := newGateway(t)
 			g.arrange()
 			recipe := strings.ReplaceAll(recipe, "${{ inputs.options }}", strings.NewReplacer("\n", `\n`, `"`, `\"`).Replace(serving(g.path("mark"), "new")+g.options))
-			result := g.bench.WantExit(3, g.recipe(recipe+"\n  - run: { argv: [\"false\"] }\n"), nil)
+			result := g.bench.WantExit(3, g.recipe(recipe+"\n  - run: { argv: [\"false\"] }\n    undo: none\n"), nil)
 			wantFault(t, result, "process-exit")
 			if len(result.Others) > 0 {
 				t.Errorf("the unwinding complains: %v", result.Others)
@@ -184,8 +185,8 @@ func TestReleaseExchanged(t *testing.T) {
 	for name, start := range map[string]string{
 		"update":     "supervisor: { action: update, programs: [app], $S }",
 		"start":      "supervisor: { action: start, programs: [app], $S }",
-		"by a hook":  "run: { argv: [supervisorctl, -s, \"unix://D/sock\", start, app] }",
-		"not at all": "run: { argv: [sh, -c, echo new > D/mark] }",
+		"by a hook":  "run: { argv: [supervisorctl, -s, \"unix://D/sock\", start, app] }\n    undo: none",
+		"not at all": "run: { argv: [sh, -c, echo new > D/mark] }\n    undo: none",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -203,6 +204,7 @@ func TestReleaseExchanged(t *testing.T) {
   - swap-link: { link: D/current, to: D/new }
   - `+start+`
   - run: { argv: [sh, -c, "until grep new D/mark; do sleep 0.01; done; exit 1"] }
+    undo: none
 `), nil)
 			wantFault(t, result, "process-exit")
 			g.wantState("app", "RUNNING", "old")
@@ -215,7 +217,7 @@ func TestUpdateThatCannotGoBack(t *testing.T) {
 	g := newGateway(t)
 	g.arrange()
 	g.program("app", serving(g.path("mark"), "new")+g.options)
-	result := g.bench.WantExit(5, g.recipe("  - supervisor: { action: update, $S }\n  - run: { argv: [\"false\"] }\n"), nil)
+	result := g.bench.WantExit(5, g.recipe("  - supervisor: { action: update, $S }\n  - run: { argv: [\"false\"] }\n    undo: none\n"), nil)
 	if len(result.Others) != 1 || fault.As(result.Others[0]).Code != "supervisor-not-restored" {
 		t.Errorf("the unwinding says %v", result.Others)
 	}
