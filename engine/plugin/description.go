@@ -43,8 +43,9 @@ type described struct {
 }
 
 type effect struct {
-	Kind     step.EffectKind `json:"kind"`
-	Argument string          `json:"argument,omitempty"`
+	Kind        step.EffectKind `json:"kind"`
+	Argument    string          `json:"argument,omitempty"`
+	Conditional bool            `json:"conditional,omitempty"`
 }
 
 type executable struct {
