@@ -15,6 +15,7 @@ import (
 
 	"github.com/gwe-project/gwe/cmd/gwe/command"
 	"github.com/gwe-project/gwe/steps"
+	"github.com/gwe-project/gwe/steps/steptest/recipetest"
 )
 
 // TestMain makes the test binary the gwe of all scripts.
@@ -22,10 +23,10 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"gwe": mainOfTests, "careless-gwe": mainOfCareless})
 }
 
-// mainOfTests is main, but for a journal that can kill the process, or ask it to stop, at a record of its choice: see
-// spoiled. The product has no such switch.
+// mainOfTests is main, but for journals that can kill the process, or ask it to stop, at a record of a test's choice. The
+// product has no such switch. recipetest builds this very binary for the suites of other packages.
 func mainOfTests() {
-	command.Line{Catalog: steps.Catalog(), Journals: spoiled}.Main()
+	command.Line{Catalog: steps.Catalog(), Journals: recipetest.Mortal}.Main()
 }
 
 func TestScripts(t *testing.T) {

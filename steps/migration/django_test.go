@@ -286,9 +286,9 @@ func TestDjangoReleaseWithoutMigrations(t *testing.T) {
 	d.wantPicture(one)
 }
 
-// TestDjangoKilled kills gwe at every record of an update, a downgrade, and a downgrade that fails. It is not parallel: what
-// another test forks at the wrong moment would hold the dead run's lock.
-func TestDjangoKilled(t *testing.T) {
+// TestDjangoDisturbed lets a downgrade fail behind every step, and kills gwe everywhere in it, in an update, and in a downgrade
+// that fails.
+func TestDjangoDisturbed(t *testing.T) {
 	packages := vendor(t)
 	for name, c := range map[string]struct {
 		from, to string
@@ -316,14 +316,20 @@ func TestDjangoKilled(t *testing.T) {
 				t.Fatal("the two states are the same")
 			}
 			news := 0
-			kills := d.KillEverywhere(recipe, d.inputs(c.to), restore, func(committed bool) {
+			check := func(committed bool) {
 				if committed {
 					news++
 					d.wantPicture(after)
 				} else {
 					d.wantPicture(before)
 				}
-			})
+			}
+			if name == "downgrade" {
+				if failures := d.FailEverywhere(recipe, d.inputs(c.to), restore, check); failures != 10 {
+					t.Errorf("it failed behind %d steps", failures)
+				}
+			}
+			kills := d.KillEverywhere(recipe, d.inputs(c.to), restore, check)
 			if kills-news < 20 || !c.fails && news < 3 {
 				t.Errorf("of %d kills %d ended in the new state: too few to prove anything", kills, news)
 			}

@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
-	"time"
 
 	"github.com/gwe-project/gwe/steps/steptest/recipetest"
 )
@@ -14,9 +12,9 @@ import (
 // sleeper is the argument by which the test knows the process again.
 const sleeper = "37.0625"
 
-// slowUp is a way up that takes long when it is run for the first time.
+// slowUp is a way up that takes long when it is run for the first time. Its child outlives it.
 const slowUp = `#!/bin/sh
-[ -e ../slept ] || { touch ../slept; exec sleep ` + sleeper + `; }
+[ -e ../slept ] || { touch ../slept; sleep ` + sleeper + ` & wait; }
 exec ./migrate "$@"
 `
 
@@ -43,47 +41,28 @@ func TestRollbackDoesNotMeetItself(t *testing.T) {
 	if err := os.WriteFile(recipe, []byte(survivorRecipe), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	for record := 1; ; record++ {
-		b, root := recipetest.New(t, catalog()), t.TempDir()
-		arrange(t, root, "01_a 02_b", "01_a")
-		if err := os.WriteFile(root+"/old/up", []byte(slowUp), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		died, _ := b.Kill(record, true, recipe, map[string]string{"root": root})
-		if !died {
-			t.Fatal("the way up was never reached")
-		}
-		slept := false
-		if strings.Contains(b.Said(), "going forward again") {
-			for deadline := time.Now().Add(2 * time.Second); !slept && time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
-				slept = sleeping(t) > 0
-			}
-		}
-		if err := os.WriteFile(root+"/slept", nil, 0o644); err != nil { // the way up of a recovery is never the slow one
-			t.Fatal(err)
-		}
-		b.Recover()
-		if left := sleeping(t); left > 0 {
-			t.Fatalf("record %d: the first way up still runs", record)
-		}
-		if got := database(t, root); got != "01_a 02_b" {
-			t.Fatalf("record %d: the database has %s", record, got)
-		}
-		if slept {
-			return
-		}
+	b, root := recipetest.New(t, catalog()), t.TempDir()
+	arrange(t, root, "01_a 02_b", "01_a")
+	if err := os.WriteFile(root+"/old/up", []byte(slowUp), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if !b.KillWhen(func() bool { return sleeping() > 0 }, recipe, map[string]string{"root": root}) || sleeping() != 1 {
+		t.Fatalf("nothing of the way up outlived gwe:\n%s", b.Said())
+	}
+	b.Recover()
+	if left := sleeping(); left > 0 {
+		t.Error("the first way up still runs")
+	}
+	if got := database(t, root); got != "01_a 02_b" {
+		t.Errorf("the database has %s", got)
 	}
 }
 
 // sleeping counts the processes of the test that sleep.
-func sleeping(t *testing.T) (count int) {
-	t.Helper()
-	lines, err := filepath.Glob("/proc/[0-9]*/cmdline")
-	if err != nil {
-		t.Fatal(err)
-	}
+func sleeping() (count int) {
+	lines, _ := filepath.Glob("/proc/[0-9]*/cmdline")
 	for _, line := range lines {
-		if text, err := os.ReadFile(line); err == nil && bytes.Contains(text, []byte(sleeper)) {
+		if text, err := os.ReadFile(line); err == nil && bytes.Equal(text, []byte("sleep\x00"+sleeper+"\x00")) {
 			count++
 		}
 	}

@@ -117,6 +117,19 @@ func TestRollbackRecipeFromALinkToNowhere(t *testing.T) {
 
 func TestRollbackRecipeFails(t *testing.T) {
 	g := newTarget(t)
+	arrange := func() {
+		g.arrange(map[string]string{"opt/r1/f": "", "opt/r2/f": "", "opt/current": "-> r2", "runs": "r2"})
+	}
+	failures := g.FailEverywhere(rollback, g.inputs(), arrange, func(committed bool) {
+		if committed {
+			g.wantRunning("r1", "r1")
+		} else {
+			g.wantRunning("r2", "r2")
+		}
+	})
+	if failures != 5 {
+		t.Errorf("it failed behind %d steps", failures)
+	}
 	for _, hook := range []string{".pre-install", ".post-install"} {
 		g.arrange(map[string]string{"opt/r1/broken" + hook: "", "opt/r2/f": "", "opt/current": "-> r2", "runs": "r2"})
 		g.WantExit(3, rollback, g.inputs())
@@ -130,13 +143,15 @@ func TestRollbackRecipeKilled(t *testing.T) {
 		{"opt/r1/f": "", "opt/r2/f": "", "opt/current": "-> r2", "runs": "r2"},
 		{"opt/r1/broken.post-install": "", "opt/r2/f": "", "opt/current": "-> r2", "runs": "r2"},
 	} {
-		kills := g.KillEverywhere(rollback, g.inputs(), func() { g.arrange(tree) }, func(committed bool) {
+		arrange := func() { g.arrange(tree) }
+		check := func(committed bool) {
 			if committed {
 				g.wantRunning("r1", "r1")
 			} else {
 				g.wantRunning("r2", "r2")
 			}
-		})
+		}
+		kills := g.KillEverywhere(rollback, g.inputs(), arrange, check)
 		if kills < 15 {
 			t.Errorf("%d kills are too few to prove anything", kills)
 		}
@@ -161,10 +176,10 @@ func TestFailsafeRecipe(t *testing.T) {
 	}
 }
 
-func TestFailsafeRecipeKilled(t *testing.T) {
+func TestFailsafeRecipeDisturbed(t *testing.T) {
 	g := newTarget(t)
 	arrange := func() { g.arrange(map[string]string{"opt/current/f": "factory", "runs": "factory"}) }
-	kills := g.KillEverywhere(failsafe, g.inputs(), arrange, func(committed bool) {
+	check := func(committed bool) {
 		info, err := os.Lstat(g.root + "/opt/current")
 		if err != nil || g.read("opt/current/f") != "factory" || info.IsDir() == committed {
 			t.Errorf("current is %v, %v", info, err)
@@ -172,8 +187,11 @@ func TestFailsafeRecipeKilled(t *testing.T) {
 		if _, err := os.Lstat(g.root + "/opt/failsafe"); (err == nil) != committed {
 			t.Errorf("failsafe: %v", err)
 		}
-	})
-	if kills < 8 {
+	}
+	if failures := g.FailEverywhere(failsafe, g.inputs(), arrange, check); failures != 2 {
+		t.Errorf("it failed behind %d steps", failures)
+	}
+	if kills := g.KillEverywhere(failsafe, g.inputs(), arrange, check); kills < 8 {
 		t.Errorf("%d kills are too few to prove anything", kills)
 	}
 }

@@ -149,3 +149,37 @@ func TestOTAWithoutSupervisord(t *testing.T) {
 	inputs["programs"] = "[]"
 	d.bench.WantExit(0, ota, inputs)
 }
+
+// TestOTADisturbed lets an update fail behind every step, and kills gwe everywhere: in an update, and in one whose app dies.
+func TestOTADisturbed(t *testing.T) {
+	t.Parallel()
+	d := newOTADevice(t)
+	d.bench.WantExit(0, ota, d.update("app-1"))
+	d.must(os.CopyFS(d.path("saved"), os.DirFS(d.path("opt"))))
+	arrange := func() {
+		d.must(d.Stop("app"))
+		d.must(os.RemoveAll(d.path("opt")))
+		d.must(os.CopyFS(d.path("opt"), os.DirFS(d.path("saved"))))
+		d.must(os.WriteFile(d.path("conf.d/app.conf"), []byte(d.read("opt/current/conf")), 0o644))
+		d.must(d.Reload("app"))
+		d.wantRelease("app-1")
+	}
+	check := func(committed bool) {
+		if committed {
+			d.wantRelease("app-2")
+		} else {
+			d.wantRelease("app-1")
+		}
+		if left, _ := filepath.Glob(d.path("opt/.gwe-*")); len(left) > 0 {
+			d.Errorf("left behind: %v", left)
+		}
+	}
+	if failures := d.bench.FailEverywhere(ota, d.update("app-2"), arrange, check); failures != 9 {
+		t.Errorf("it failed behind %d steps", failures)
+	}
+	for _, release := range []string{"app-2", "app-dies"} {
+		if kills := d.bench.KillEverywhere(ota, d.update(release), arrange, check); kills < 30 {
+			t.Errorf("%d kills prove nothing", kills)
+		}
+	}
+}

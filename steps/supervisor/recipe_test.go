@@ -223,18 +223,22 @@ func TestUpdateThatCannotGoBack(t *testing.T) {
 	}
 }
 
-// TestReloadKilledEverywhere kills gwe before and behind every record of its journal.
-func TestReloadKilledEverywhere(t *testing.T) {
+// TestReloadDisturbed lets the reload fail behind every step, and kills gwe everywhere.
+func TestReloadDisturbed(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	g.arrange()
-	kills := g.bench.KillEverywhere(reload, g.inputs(), g.arrange, func(committed bool) {
+	check := func(committed bool) {
 		if committed {
 			g.wantNew()
 		} else {
 			g.wantOld()
 		}
-	})
-	if kills < 10 {
+	}
+	if failures := g.bench.FailEverywhere(reload, g.inputs(), g.arrange, check); failures != 3 {
+		t.Errorf("it failed behind %d steps", failures)
+	}
+	if kills := g.bench.KillEverywhere(reload, g.inputs(), g.arrange, check); kills < 10 {
 		t.Errorf("%d kills prove nothing", kills)
 	}
 }

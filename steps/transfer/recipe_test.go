@@ -86,24 +86,31 @@ func TestRecipe(t *testing.T) {
 	}
 }
 
-// TestRecipeKilledEverywhere kills gwe at every record of an update, and of one that fails.
-func TestRecipeKilledEverywhere(t *testing.T) {
+// TestRecipeDisturbed lets an update fail behind every step, and kills gwe everywhere: in an update, and in one that fails.
+func TestRecipeDisturbed(t *testing.T) {
 	for _, name := range []string{"two", "bad"} {
 		g := newGateway(t)
 		g.bench.WantExit(0, recipe, g.inputs("one"))
 		g.sh("cp -a opt opt.kept")
 		before := g.tree()
-		kills := g.bench.KillEverywhere(recipe, g.inputs(name), func() {
-			g.sh("rm -rf opt; cp -a opt.kept opt; cp -a --remove-destination opt.kept/. opt")
-		}, func(committed bool) {
+		arrange := func() { g.sh("rm -rf opt; cp -a opt.kept opt; cp -a --remove-destination opt.kept/. opt") }
+		check := func(committed bool) {
 			if after := g.tree(); !committed && after != before {
-				t.Errorf("%s: after the recovery:\n%s\nbefore:\n%s", name, after, before)
+				t.Errorf("%s: not as before:\n%s\nbefore:\n%s", name, after, before)
 			}
 			if committed && name == "bad" {
 				t.Error("the bad one was committed")
 			}
-		})
-		if kills < 10 {
+			if got := g.sh(`cat opt/current/version; ls -A opt | grep -c '^\.gwe' || true`); committed && got != "two\n0" {
+				t.Errorf("the new state is not whole: %s", got)
+			}
+		}
+		if name == "two" {
+			if failures := g.bench.FailEverywhere(recipe, g.inputs(name), arrange, check); failures != 9 {
+				t.Errorf("it failed behind %d steps", failures)
+			}
+		}
+		if kills := g.bench.KillEverywhere(recipe, g.inputs(name), arrange, check); kills < 10 {
 			t.Errorf("%s: %d kills only", name, kills)
 		}
 		_ = os.Remove(g.base + "/said")

@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	"github.com/gwe-project/gwe/engine"
-	"github.com/gwe-project/gwe/engine/journal"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/tasklog"
 )
@@ -22,18 +21,21 @@ type Bench struct {
 	catalog step.Catalog
 	// said is the log of all runs.
 	said lines
+	// scratch is for files that make no part of the machine, binary the gwe that is killed.
+	scratch, binary string
+	once            sync.Once
 }
 
 // New makes a bench with a state folder of its own.
 func New(t testing.TB, catalog step.Catalog) *Bench {
 	t.Helper()
-	return &Bench{TB: t, State: filepath.Join(t.TempDir(), "state"), catalog: catalog}
+	return &Bench{TB: t, State: filepath.Join(t.TempDir(), "state"), catalog: catalog, scratch: t.TempDir()}
 }
 
 // Run runs the recipe in a file, undisturbed.
 func (b *Bench) Run(file string, inputs map[string]string) engine.Result {
 	b.Helper()
-	result, err := b.engine(nil).Run(context.Background(), b.load(file), given(inputs))
+	result, err := b.engine().Run(context.Background(), b.load(file), given(inputs))
 	if err != nil {
 		b.Fatalf("the run did not begin: %v", err)
 	}
@@ -53,64 +55,13 @@ func (b *Bench) WantExit(code int, file string, inputs map[string]string) engine
 // Recover finishes what earlier runs left, which must succeed.
 func (b *Bench) Recover() {
 	b.Helper()
-	if _, err := b.engine(nil).Recover(context.Background()); err != nil {
+	if _, err := b.engine().Recover(context.Background()); err != nil {
 		b.Fatalf("recovery: %v", err)
 	}
 }
 
-// Kill runs the recipe and kills gwe when it is about to write the record of that number, or, with behind, when it has
-// just written it. It tells whether the run came that far, and whether it committed.
-func (b *Bench) Kill(record int, behind bool, file string, inputs map[string]string) (died, committed bool) {
-	b.Helper()
-	program := b.load(file)
-	end := &mortal{at: record, behind: behind}
-	func() {
-		defer func() {
-			switch thrown := recover(); thrown.(type) {
-			case nil:
-			case death:
-				died = true
-			default:
-				panic(thrown)
-			}
-		}()
-		_, _ = b.engine(end).Run(context.Background(), program, given(inputs))
-	}()
-	return died, end.committed
-}
-
-// KillEverywhere kills the recipe at every record, before and behind it. arrange makes the machine as it was; check is
-// called after the recovery, and is told whether the run had committed.
-func (b *Bench) KillEverywhere(file string, inputs map[string]string, arrange func(), check func(committed bool)) (kills int) {
-	b.Helper()
-	for record, died := 1, true; died; record++ {
-		for _, behind := range []bool{false, true} {
-			arrange()
-			var committed bool
-			died, committed = b.Kill(record, behind, file, inputs)
-			if !died {
-				break
-			}
-			kills++
-			b.Recover()
-			check(committed)
-			if b.Failed() {
-				b.Fatalf("(killed at record %d, behind it: %v)\n%s", record, behind, b.said.text())
-			}
-		}
-	}
-	return kills
-}
-
-func (b *Bench) engine(end *mortal) *engine.Engine {
-	made := &engine.Engine{State: engine.State{Folder: b.State}, Catalog: b.catalog, Machine: step.Local{}, Sink: &b.said, Version: "test"}
-	if end != nil {
-		made.Journals = func(w journal.Writer) journal.Writer {
-			end.Writer = w
-			return end
-		}
-	}
-	return made
+func (b *Bench) engine() *engine.Engine {
+	return &engine.Engine{State: engine.State{Folder: b.State}, Catalog: b.catalog, Machine: step.Local{}, Sink: &b.said, Version: "test"}
 }
 
 func (b *Bench) load(file string) *engine.Program {
@@ -142,13 +93,17 @@ type lines struct {
 	said  []string
 }
 
-// Handle takes an event. A run that was killed may still have a goroutine that says something.
+// Handle takes an event.
 func (l *lines) Handle(event tasklog.Event) {
+	if event.Text != "" {
+		l.add(event.Text)
+	}
+}
+
+func (l *lines) add(more ...string) {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
-	if event.Text != "" {
-		l.said = append(l.said, event.Text)
-	}
+	l.said = append(l.said, more...)
 }
 
 // Said gives the log of all runs.

@@ -1,40 +1,89 @@
 package recipetest
 
-import "github.com/gwe-project/gwe/engine/journal"
+import (
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
 
-// mortal is a journal at one of whose records gwe dies.
-type mortal struct {
-	journal.Writer
-	count     int
-	at        int
-	behind    bool
-	committed bool
+	"github.com/gwe-project/gwe/engine/journal"
+)
+
+// The variables by which a test brings the end of a gwe about. Each is a list of numbers: the process counts the
+// records that it writes, to whatever journal, from 1.
+const (
+	// DieBefore ends it with SIGKILL when it is about to write the record: all that comes before was done.
+	DieBefore = "GWE_TEST_DIE_BEFORE"
+	// DieAt ends it with SIGKILL right behind the record: nothing that comes after was begun.
+	DieAt = "GWE_TEST_DIE_AT"
+	// StopAt sends it a SIGTERM right behind the record.
+	StopAt = "GWE_TEST_STOP_AT"
+)
+
+// Mortal stands between the engine and a journal where a test asks for it. The gwe of all kill tests is cmd/gwe's main
+// with such journals; the product has no such switch.
+func Mortal(writer journal.Writer) journal.Writer {
+	for _, variable := range []string{DieBefore, DieAt, StopAt} {
+		if os.Getenv(variable) != "" {
+			return mortal{writer}
+		}
+	}
+	return writer
 }
 
-// death is thrown through the engine, as a kill goes through a process: nothing of the engine runs after it.
-type death struct{}
+// mortal is a journal at whose records its process dies.
+type mortal struct{ journal.Writer }
 
 // UseReserve hands on what the engine asks of journals that have it.
-func (m *mortal) UseReserve() error {
+func (m mortal) UseReserve() error {
 	if reserved, ok := m.Writer.(interface{ UseReserve() error }); ok {
 		return reserved.UseReserve()
 	}
 	return nil
 }
 
-func (m *mortal) Append(kind string, data any) error { return m.write(kind, data, m.Writer.Append) }
+func (m mortal) Append(kind string, data any) error {
+	return counted(func() error { return m.Writer.Append(kind, data) })
+}
 
-func (m *mortal) Note(kind string, data any) error { return m.write(kind, data, m.Writer.Note) }
+func (m mortal) Note(kind string, data any) error {
+	return counted(func() error { return m.Writer.Note(kind, data) })
+}
 
-func (m *mortal) write(kind string, data any, write func(string, any) error) error {
-	m.count++
-	if m.count == m.at && !m.behind {
-		panic(death{})
+// written counts the records of this process.
+var written struct {
+	sync.Mutex
+	count int
+}
+
+func counted(write func() error) error {
+	written.Lock()
+	written.count++
+	number := written.count
+	written.Unlock()
+	if chosen(DieBefore, number) {
+		die()
 	}
-	err := write(kind, data)
-	m.committed = m.committed || kind == "committed"
-	if m.count == m.at {
-		panic(death{})
+	err := write()
+	if chosen(DieAt, number) {
+		die()
+	}
+	if chosen(StopAt, number) {
+		_ = syscall.Kill(os.Getpid(), syscall.SIGTERM)
+		// The signal is on its way to another goroutine; a second one ends the process there.
+		time.Sleep(20 * time.Millisecond)
 	}
 	return err
+}
+
+func chosen(variable string, number int) bool {
+	return slices.Contains(strings.Split(os.Getenv(variable), ","), strconv.Itoa(number))
+}
+
+func die() {
+	_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+	select {} // the signal ends this process before anything else happens
 }
