@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -76,7 +77,8 @@ func survivors(t *testing.T) (found []string) {
 
 // A daemon that holds the pipe neither delays the end of its hook nor dies with it, and its first lines are kept.
 func TestDaemonsLiveOnAfterAGoodEnd(t *testing.T) {
-	const script = `sh -c 'echo from the daemon; trap "" PIPE; while :; do sleep 0.05; echo x >&2 || :; done' & sleep 0.01; exit `
+	const script = `sh -c 'echo from the daemon; : >"$READY"; trap "" PIPE; while :; do sleep 0.05; echo x >&2 || :; done' &
+		until [ -e "$READY" ]; do sleep 0.01; done; exit `
 	for _, test := range []struct {
 		end    string
 		accept []int
@@ -93,7 +95,7 @@ func TestDaemonsLiveOnAfterAGoodEnd(t *testing.T) {
 			var lines []string
 			command := shell(&lines, script+test.end)
 			run := fmt.Sprintf("GWE_RUN_ID=%s-%v-%v", test.end, len(test.accept), test.keep)
-			command.Environment = append(command.Environment, run)
+			command.Environment = append(command.Environment, run, "READY="+filepath.Join(t.TempDir(), "ready"))
 			command.Accept, command.KeepDaemons = test.accept, test.keep
 			result, err := Run(t.Context(), command)
 			if err != nil || strconv.Itoa(result.ExitCode) != test.end {
