@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -211,11 +210,11 @@ func (r factReader) content(path string) (string, error) {
 
 // space asks for the file system of a path, or of its nearest parent that is there.
 func (r factReader) space(path string) (any, error) {
-	free, err := r.machine.Space(path)
-	for errors.Is(err, fs.ErrNotExist) && path != filepath.Dir(path) {
-		path = filepath.Dir(path)
-		free, err = r.machine.Space(path)
+	folder, _, err := nearest(r.machine, path)
+	if err != nil {
+		return nil, err
 	}
+	free, err := r.machine.Space(folder)
 	return value.SizeOf(free), err
 }
 

@@ -2,16 +2,11 @@ package engine
 
 import (
 	"context"
-	"errors"
-	"io/fs"
 	"maps"
-	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 
 	"github.com/gwe-project/gwe/engine/expression"
-	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/tasklog"
 	"github.com/gwe-project/gwe/engine/value"
@@ -38,8 +33,10 @@ type PlannedStep struct {
 	Name    string   `json:"name"`
 	Type    string   `json:"type"`
 	Guard   Decision `json:"guard"`
-	// When is the guard's source; Needs are the names that it, or an argument, waits for.
+	// When is the guard's source, and Waits are the names that it waits for.
 	When  string   `json:"when,omitempty"`
+	Waits []string `json:"waits,omitempty"`
+	// Needs are the names that the arguments wait for: Do shows their sources.
 	Needs []string `json:"needs,omitempty"`
 	// Do and Undo are lines for people; Undo is what the recipe adds first, then the type's own.
 	Do   []string `json:"do"`
@@ -49,11 +46,16 @@ type PlannedStep struct {
 	// Commit marks the point of no return.
 	Commit bool `json:"commit,omitempty"`
 	// Problem is why the step could not act as things stand now; an earlier step of the same run may change that.
-	Problem string           `json:"problem,omitempty"`
-	Space   map[string]int64 `json:"space,omitempty"`
+	Problem string `json:"problem,omitempty"`
+	// Reads and Writes are the bytes that it will surely read and write; Space maps folders to the bytes that it needs there.
+	Reads  int64            `json:"reads,omitempty"`
+	Writes int64            `json:"writes,omitempty"`
+	Space  map[string]int64 `json:"space,omitempty"`
 
-	changes bool
-	err     error
+	// Changes tells whether the type has effects at all; one that has, and no Undo, cannot be put back.
+	Changes bool `json:"changes,omitempty"`
+
+	err error
 }
 
 // Plan is what a run would do.
@@ -62,6 +64,11 @@ type Plan struct {
 	// Facts are those of the recipe that can be read without running a program, and the sources of the others.
 	Facts []Fact        `json:"facts,omitempty"`
 	Steps []PlannedStep `json:"steps"`
+	// Reads and Writes are the bytes that the steps will surely read and write, those that nobody knows yet left out.
+	Reads  int64 `json:"reads"`
+	Writes int64 `json:"writes"`
+	// Space is what the steps need on each file system.
+	Space []PlannedSpace `json:"space,omitempty"`
 }
 
 // Plan says what a run would do, without doing it: it takes no lock, writes nothing and runs nothing.
@@ -85,6 +92,12 @@ func (e *Engine) Plan(ctx context.Context, program *Program, given Inputs) (Plan
 		return Plan{}, err
 	}
 	plan.Steps = x.plan(ctx)
+	plan.Space = x.spaceFor(plan.Steps)
+	for _, row := range plan.Steps {
+		if row.Section == "steps" && row.Guard == WillRun {
+			plan.Reads, plan.Writes = plan.Reads+row.Reads, plan.Writes+row.Writes
+		}
+	}
 	return plan, nil
 }
 
@@ -118,6 +131,9 @@ func (x *execution) plan(ctx context.Context) []PlannedStep {
 		for _, n := range section.nodes {
 			row := forecast.row(ctx, n)
 			row.Section = section.name
+			if section.name != "steps" {
+				row.Undo = nil // it makes no frame
+			}
 			row.conceal(mask)
 			rows = append(rows, row)
 			if n.action.stop != nil && row.Guard == WillRun {
@@ -145,7 +161,7 @@ type forecast struct {
 }
 
 func (f *forecast) row(ctx context.Context, n *node) PlannedStep {
-	row := PlannedStep{Path: n.path(), ID: n.id(), Name: f.title(n), Guard: WillRun, changes: n.changes()}
+	row := PlannedStep{Path: n.path(), ID: n.id(), Name: f.title(n), Guard: WillRun, Changes: n.changes()}
 	if n.step.Action != nil {
 		row.Type = n.step.Action.Keyword().Text
 	}
@@ -179,7 +195,7 @@ func (f *forecast) guard(n *node, row *PlannedStep) {
 	}
 	row.When = n.step.When.Text
 	if missing := f.missing(n.when.References()); len(missing) > 0 {
-		row.Guard, row.Needs = Depends, missing
+		row.Guard, row.Waits = Depends, missing
 		return
 	}
 	answer, err := n.when.Evaluate(f.names)
@@ -206,7 +222,7 @@ func (f *forecast) leaf(ctx context.Context, n *node, row *PlannedStep) {
 		missing = append(missing, f.missing(argument.value.references())...)
 	}
 	if len(missing) > 0 {
-		row.Needs = merge(row.Needs, missing)
+		row.Needs = merge(nil, missing)
 		row.Do, row.Undo = []string{about.Name + " " + f.arguments(n)}, ownUndo(about)
 		return
 	}
@@ -215,6 +231,7 @@ func (f *forecast) leaf(ctx context.Context, n *node, row *PlannedStep) {
 		var planned step.Plan
 		planned, err = n.action.stepType.Plan(ctx, f.machine, arguments)
 		row.Do, row.Undo, row.Nothing, row.Space = planned.Do, planned.Undo, planned.Nothing, planned.Space
+		row.Reads, row.Writes = planned.Reads, planned.Writes
 		if planned.Outputs != nil && n.id() != "" && row.Guard == WillRun {
 			steps[n.id()] = planned.Outputs
 		}
@@ -294,75 +311,4 @@ func merge(into, more []string) []string {
 		set[name] = true
 	}
 	return slices.Sorted(maps.Keys(set))
-}
-
-// declined makes a step's "it cannot be done" the run's refusal: nothing has been touched yet.
-func declined(err error) error {
-	f := fault.As(err)
-	if f == nil || f.Class != fault.Failed {
-		return err
-	}
-	refusal := *f
-	refusal.Class = fault.Refused
-	return &refusal
-}
-
-// preflight checks the plan before anything is touched: the first step with effects must be able to act, and what all
-// steps need must fit on each file system.
-func (x *execution) preflight(ctx context.Context) error {
-	needs := map[uint64]*need{}
-	first := true
-	for _, row := range x.plan(ctx) {
-		if row.Section != "steps" || row.Guard == WillSkip {
-			continue
-		}
-		n := x.program.byPath[row.Path]
-		// Later steps may rely on what earlier ones do, a later attempt may find what this one does not, and behind a stop
-		// there may be nothing. Up to there, there is no such excuse.
-		if first && row.err != nil && row.Guard == WillRun && !n.step.AllowFailure && n.step.Retry == nil {
-			return x.program.at(n, declined(row.err))
-		}
-		first = first && !row.changes && n.action.stop == nil
-		if row.Guard == WillRun {
-			x.addNeeds(needs, row.Space)
-		}
-	}
-	for _, device := range slices.Sorted(maps.Keys(needs)) {
-		need := needs[device]
-		free, err := x.engine.Machine.Space(need.folder)
-		if err == nil && free < need.bytes {
-			return fault.New(fault.Refused, "space", "%s has %d MiB free, and the run needs %d MiB", need.folder, free>>20, need.bytes>>20).
-				WithHint("make room, `gwe run` removes nothing to get it")
-		}
-	}
-	return nil
-}
-
-// need is how much a run needs on one file system, and a folder on it.
-type need struct {
-	folder string
-	bytes  int64
-}
-
-// addNeeds adds up by file system. A folder that is not there yet lies on the file system of its nearest parent that is.
-func (x *execution) addNeeds(needs map[uint64]*need, space map[string]int64) {
-	for folder, bytes := range space {
-		info, err := x.engine.Machine.Stat(folder)
-		for errors.Is(err, fs.ErrNotExist) && folder != filepath.Dir(folder) {
-			folder = filepath.Dir(folder)
-			info, err = x.engine.Machine.Stat(folder)
-		}
-		if err != nil {
-			continue // the step itself will say what is wrong with it
-		}
-		status, ok := info.Sys().(*syscall.Stat_t)
-		if !ok {
-			continue
-		}
-		device := uint64(status.Dev) // 32 bits wide on some machines
-		if needs[device] == nil {
-			needs[device] = &need{folder: folder}
-		}
-		needs[device].bytes += bytes
-	}
 }

@@ -63,6 +63,8 @@ type Plan struct {
 	Nothing bool
 	// Space maps a directory to the bytes that the step needs there.
 	Space map[string]int64
+	// Reads and Writes are the bytes of file contents that the step will surely read and write; 0 where nobody knows yet.
+	Reads, Writes int64
 	// Outputs are those outputs that can be known without acting, by name: later steps are planned with them.
 	Outputs map[string]any
 }

@@ -114,12 +114,13 @@ func (unpack) Plan(ctx context.Context, machine step.Machine, arguments unpackAr
 			fmt.Sprintf("verify %s (%s) with the keys in %s", arguments.Package, value.SizeOf(size), arguments.Keyring),
 			fmt.Sprintf("unpack it into %s, under its own name or the next free one", into),
 		},
-		Undo: []string{fmt.Sprintf("remove the new release from %s", into)},
+		Undo:  []string{fmt.Sprintf("remove the new release from %s", into)},
+		Reads: 2 * size, // once to verify, once to unpack
 	}
 	if beside == "" {
 		// How much it will be is only known at the end; compressed, it is surely no more. With a release to link to, nearly
 		// nothing may be needed.
-		plan.Space = map[string]int64{existing(machine, into): size}
+		plan.Space, plan.Writes = map[string]int64{existing(machine, into): size}, size
 		return plan, nil
 	}
 	plan.Do = append(plan.Do, fmt.Sprintf("link the files that equal those of %s", beside))

@@ -148,10 +148,14 @@ func (checksum) Plan(_ context.Context, machine step.Machine, arguments checksum
 	if err != nil {
 		return step.Plan{}, err
 	}
-	if expected == "" {
-		return step.Plan{Do: []string{fmt.Sprintf("compute the %s of %s", arguments.Algorithm, arguments.Path)}}, nil
+	plan := step.Plan{Do: []string{fmt.Sprintf("compute the %s of %s", arguments.Algorithm, arguments.Path)}}
+	if expected != "" {
+		plan.Do = []string{fmt.Sprintf("refuse to go on unless %s has the %s %s", arguments.Path, arguments.Algorithm, expected)}
 	}
-	return step.Plan{Do: []string{fmt.Sprintf("refuse to go on unless %s has the %s %s", arguments.Path, arguments.Algorithm, expected)}}, nil
+	if info, err := machine.Stat(string(arguments.Path)); err == nil {
+		plan.Reads = info.Size()
+	}
+	return plan, nil
 }
 
 func (checksum) Prepare(context.Context, *step.Run, checksumArguments) (step.Nothing, error) {

@@ -194,6 +194,7 @@ func (copying) Plan(_ context.Context, machine step.Machine, arguments copyArgum
 		Do:    []string{fmt.Sprintf("copy %s to %s: %s", want.from, want.to, what)},
 		Undo:  []string{"remove " + want.to},
 		Space: map[string]int64{filepath.Dir(want.to): size},
+		Reads: size, Writes: size,
 	}
 	if want.found != nil {
 		plan.Undo = []string{"put the old " + want.to + " back"}

@@ -123,6 +123,7 @@ func (move) Plan(_ context.Context, machine step.Machine, arguments moveArgument
 		size, _ := measure(machine, want.from, want.source)
 		plan.Do = append(plan.Do, fmt.Sprintf("which is another file system: copy %s", value.SizeOf(size)))
 		plan.Space = map[string]int64{filepath.Dir(want.to): size}
+		plan.Reads, plan.Writes = size, size
 	}
 	if want.found != nil {
 		plan.Undo = append(plan.Undo, "put the old "+want.to+" back")

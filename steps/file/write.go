@@ -119,7 +119,7 @@ func (w wanted) plan(machine step.Machine, info fs.FileInfo) step.Plan {
 	if w.satisfied(machine, info) {
 		return step.Plan{Do: []string{w.path + " is as wanted"}, Nothing: true}
 	}
-	plan := step.Plan{Space: map[string]int64{filepath.Dir(w.path): int64(len(w.content))}}
+	plan := step.Plan{Space: map[string]int64{filepath.Dir(w.path): int64(len(w.content))}, Writes: int64(len(w.content))}
 	plan.Do = []string{fmt.Sprintf("write %s: %d bytes, mode %04o", w.path, len(w.content), w.mode.Perm())}
 	plan.Undo = []string{"put the old " + w.path + " back"}
 	if info == nil {

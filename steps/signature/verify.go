@@ -73,9 +73,13 @@ func (verify) Plan(ctx context.Context, machine step.Machine, arguments verifyAr
 	if err != nil {
 		return step.Plan{}, err
 	}
-	return step.Plan{Do: []string{
+	plan := step.Plan{Do: []string{
 		fmt.Sprintf("verify %s with the %s in %s", arguments.Package, counted(len(ring.Keys())), arguments.Keyring),
-	}}, nil
+	}}
+	if info, err := machine.Stat(string(arguments.Package)); err == nil {
+		plan.Reads = info.Size()
+	}
+	return plan, nil
 }
 
 func isFile(machine step.Machine, code, path string) error {

@@ -152,6 +152,7 @@ func (conf) Plan(_ context.Context, machine step.Machine, arguments confArgument
 		Do:      []string{fmt.Sprintf("write %s: the program %s", path, arguments.App)},
 		Undo:    []string{back + ", and let supervisord act on it"},
 		Space:   map[string]int64{string(arguments.Into): int64(len(content))},
+		Writes:  int64(len(content)),
 		Outputs: outputs,
 	}, nil
 }

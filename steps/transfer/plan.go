@@ -73,7 +73,7 @@ func (a arguments) planOf(found tally, target string, existed bool) step.Plan {
 	if found.nothing() {
 		return step.Plan{Nothing: true, Do: []string{fmt.Sprintf("%s has what %s has", a.Target, a.Source)}}
 	}
-	plan := step.Plan{Space: map[string]int64{existing(target): found.bytes}}
+	plan := step.Plan{Space: map[string]int64{existing(target): found.bytes}, Reads: found.bytes, Writes: found.bytes}
 	say := func(count int, format string, arguments ...any) {
 		if count > 0 {
 			plan.Do = append(plan.Do, fmt.Sprintf("%d %s", count, fmt.Sprintf(format, arguments...)))

@@ -1,0 +1,104 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"maps"
+	"path/filepath"
+	"slices"
+	"syscall"
+
+	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/step"
+)
+
+// preflight checks the plan before anything is touched: the first step with effects must be able to act, and what all
+// steps need must fit on each file system.
+func (x *execution) preflight(ctx context.Context) error {
+	rows := x.plan(ctx)
+	for _, row := range rows {
+		if row.Section != "steps" || row.Guard == WillSkip {
+			continue
+		}
+		n := x.program.byPath[row.Path]
+		// Later steps may rely on what earlier ones do, a later attempt may find what this one does not, and behind a stop
+		// there may be nothing. Up to there, there is no such excuse.
+		if row.err != nil && row.Guard == WillRun && !n.step.AllowFailure && n.step.Retry == nil {
+			return x.program.at(n, declined(row.err))
+		}
+		if row.Changes || n.action.stop != nil {
+			break
+		}
+	}
+	for _, space := range x.spaceFor(rows) {
+		if space.Free < space.Needs {
+			return fault.New(fault.Refused, "space", "%s has %d MiB free, and the run needs %d MiB", space.Folder, space.Free>>20, space.Needs>>20).
+				WithHint("make room, `gwe run` removes nothing to get it")
+		}
+	}
+	return nil
+}
+
+// declined makes a step's "it cannot be done" the run's refusal: nothing has been touched yet.
+func declined(err error) error {
+	f := fault.As(err)
+	if f == nil || f.Class != fault.Failed {
+		return err
+	}
+	refusal := *f
+	refusal.Class = fault.Refused
+	return &refusal
+}
+
+// PlannedSpace is what a run needs on one file system, in bytes.
+type PlannedSpace struct {
+	// Folder lies on it: one that a step writes to, or the nearest one above it that is there already.
+	Folder string `json:"folder"`
+	Needs  int64  `json:"needs"`
+	// Free is what this user may still write.
+	Free int64 `json:"free"`
+}
+
+// spaceFor adds up by file system what the steps need that will surely run, in the order of the steps.
+func (x *execution) spaceFor(rows []PlannedStep) []PlannedSpace {
+	var all []PlannedSpace
+	place := map[uint64]int{}
+	for _, row := range rows {
+		if row.Section != "steps" || row.Guard != WillRun {
+			continue
+		}
+		for _, path := range slices.Sorted(maps.Keys(row.Space)) {
+			folder, info, err := nearest(x.engine.Machine, path)
+			if err != nil {
+				continue // the step itself will say what is wrong with it
+			}
+			status, ok := info.Sys().(*syscall.Stat_t)
+			if !ok {
+				continue
+			}
+			device := uint64(status.Dev) // 32 bits wide on some machines
+			at, known := place[device]
+			if !known {
+				free, err := x.engine.Machine.Space(folder)
+				if err != nil {
+					continue // nobody can tell
+				}
+				at = len(all)
+				place[device], all = at, append(all, PlannedSpace{Folder: folder, Free: free})
+			}
+			all[at].Needs += row.Space[path]
+		}
+	}
+	return all
+}
+
+// nearest finds a path, or the nearest one above it that is there: what is made at the path will lie on its file system.
+func nearest(machine step.Machine, path string) (string, fs.FileInfo, error) {
+	info, err := machine.Stat(path)
+	for errors.Is(err, fs.ErrNotExist) && path != filepath.Dir(path) {
+		path = filepath.Dir(path)
+		info, err = machine.Stat(path)
+	}
+	return path, info, err
+}
