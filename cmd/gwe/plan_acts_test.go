@@ -26,8 +26,8 @@ var plannedTypes = map[string]string{
 	"unpack":             `{ package: D/app-3.tar.zst.gpg, keyring: D/keys, into: D/app, link-dest: D/app/current }`,
 	"rsync":              `{ source: D/app/app-1, target: D/app/app-2, delete: true, link-dest: [D/app/current] }`,
 	"swap-link":          `{ link: D/app/current, to: D/app/app-2 }`,
-	"hook":               `{ script: hook, dir: D/app/app-2 }`,
-	"run":                `{ argv: [touch, D/ran] }`,
+	"hook":               "{ script: hook, dir: D/app/app-2 }\n    undo: none",
+	"run":                "{ argv: [touch, D/ran] }\n    undo: none",
 	"prune":              `{ dir: D/app, keep: 1 }`,
 	"failsafe":           `{ dir: D/plain }`,
 	"find-fallback":      `{ dir: D/app }`,
@@ -46,7 +46,7 @@ var plannedTypes = map[string]string{
 	"assert":             `{ that: "${{ host.os == 'linux' }}" }`,
 	"checksum":           `{ path: D/app/app-2/hook, sums: D/sums }`,
 	"disk-space":         `{ path: D/app, at-least: 1B }`,
-	"wait-for":           `{ command: [touch, D/waited] }`,
+	"wait-for":           "{ command: [touch, D/waited] }\n    undo: none",
 }
 
 // TestNoPlanActs plans a step of every type under strace, which sees what a comparison of trees cannot: what was changed and
@@ -89,7 +89,7 @@ func TestNoPlanActs(t *testing.T) {
 func TestTheTraceSeesActs(t *testing.T) {
 	folder := t.TempDir()
 	recipe := filepath.Join(folder, "recipe.yaml")
-	source := fmt.Sprintf("gwe: 1\nname: one\nsteps:\n  - write: { path: %s/written, content: x }\n  - run: { argv: [\"true\"] }\n", folder)
+	source := fmt.Sprintf("gwe: 1\nname: one\nsteps:\n  - write: { path: %s/written, content: x }\n  - run: { argv: [\"true\"] }\n    undo: none\n", folder)
 	if err := os.WriteFile(recipe, []byte(source), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -94,7 +94,7 @@ func TestAPlanIsConfined(t *testing.T) {
 		recipe := filepath.Join(folder, "recipe.yaml")
 		for path, content := range map[string]string{
 			filepath.Join(folder, "file"): "content",
-			recipe:                        fmt.Sprintf("gwe: 1\nname: one\nsteps:\n  - careless: { dir: %s }\n", folder),
+			recipe:                        fmt.Sprintf("gwe: 1\nname: one\nsteps:\n  - careless: { dir: %s }\n    undo: none\n", folder),
 		} {
 			if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
 				t.Fatal(err)
