@@ -4,10 +4,10 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"github.com/gwe-project/gwe/engine/value"
 	"io/fs"
 	"os"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -15,6 +15,7 @@ import (
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/process"
 	"github.com/gwe-project/gwe/engine/step"
+	"github.com/gwe-project/gwe/engine/value"
 )
 
 // remotePlace is user@host:path, host::module/path or rsync://host/module/path, up to the first colon. A host that starts
@@ -22,6 +23,12 @@ import (
 var remotePlace = regexp.MustCompile(`^([A-Za-z0-9_][A-Za-z0-9._+-]*@)?([A-Za-z0-9_][A-Za-z0-9._-]*|\[[0-9A-Fa-f:.%a-z]+\]):`)
 
 func isRemote(place string) bool { return remotePlace.MatchString(place) }
+
+// isSSH tells a place that ssh reaches from one that an rsync daemon serves.
+func isSSH(place string) bool {
+	host := remotePlace.FindString(place)
+	return host != "" && !strings.HasPrefix(place[len(host):], ":") && !strings.HasPrefix(place, "rsync://")
+}
 
 // contents gives a place with a slash at its end: for rsync, that is what is in the folder.
 func contents(place string) string {
@@ -85,6 +92,9 @@ func (a arguments) options() []string {
 	options := []string{
 		"rsync", "-aHAXS", "--secluded-args", "--modify-window=-1", "--info=progress2,stats2", "--outbuf=L", "--exclude=" + durable.Prefix + "*",
 	}
+	if isSSH(a.Source) || isSSH(a.Target) {
+		options = append(options, "--rsh="+a.shell())
+	}
 	if a.NumericIDs {
 		options = append(options, "--numeric-ids")
 	}
@@ -98,6 +108,15 @@ func (a arguments) options() []string {
 		options = append(options, "--exclude="+pattern)
 	}
 	return options
+}
+
+// shell is the ssh that rsync starts. rsync splits it at blanks that are not within quotes, and takes two quotes for one there.
+func (a arguments) shell() string {
+	shell := "ssh -oBatchMode=yes"
+	if a.SSHConfig != "" {
+		shell += " -F '" + strings.ReplaceAll(string(a.SSHConfig), "'", "''") + "'"
+	}
+	return shell
 }
 
 // fetch copies the source into a hidden folder. What the target or link-dest has already becomes links there, and is not
@@ -136,19 +155,45 @@ func (a arguments) start(ctx context.Context, run *step.Run, argv []string) (sta
 	if !a.Password.IsZero() {
 		environment = append(environment, "RSYNC_PASSWORD="+a.Password.Reveal())
 	}
-	said := statistics{}
+	said, reason := statistics{}, ""
 	result, err := process.Run(ctx, process.Command{
 		Arguments: argv, Environment: environment, Started: run.Started,
-		Output: func(_, line string) { said.hear(line, run) },
+		Output: func(stream, line string) {
+			said.hear(line, run)
+			if stream == "stderr" {
+				reason = clearer(reason, line)
+			}
+		},
 	})
 	if err == nil {
 		err = result.Check("rsync")
 	}
 	if err != nil && fault.ClassOf(err) == fault.Failed {
-		err = fault.New(fault.Failed, "rsync-failed", "rsync could not copy %s to %s", a.Source, a.Target).
-			WithHint("see its last lines in the log").WithCause(err)
+		hint := "see its last lines in the log"
+		if (isSSH(a.Source) || isSSH(a.Target)) && slices.Contains(noConversation, result.ExitCode) {
+			hint = "see that ssh reaches the other machine for the user under which gwe runs: address, key and known host; " + hint
+		}
+		if reason != "" {
+			reason = ": " + reason
+		}
+		err = fault.New(fault.Failed, "rsync-failed", "rsync could not copy %s to %s%s", a.Source, a.Target, reason).
+			WithHint("%s", hint).WithCause(err)
 	}
 	return said, err
+}
+
+// noConversation is how rsync ends where the two ends could not talk: 12 of rsync(1), 127 of a shell, 255 of ssh(1).
+var noConversation = []int{12, 127, 255}
+
+// clearer takes the line that tells best why the program fails: the last one of ssh or of the other machine; else the last one of
+// rsync, but for its summary.
+func clearer(reason, line string) string {
+	line = strings.TrimSpace(line)
+	own := strings.HasPrefix(line, "rsync")
+	if line == "" || strings.HasPrefix(line, "rsync error:") || own && reason != "" && !strings.HasPrefix(reason, "rsync") {
+		return reason
+	}
+	return line
 }
 
 // statistics are numbers of the program's last lines, by what stands before the colon.

@@ -34,7 +34,8 @@ to in place before the commit, the run fails, for both trees have changed then.
 A source such as user@host:path, host::module/path or rsync://host/module/path is fetched by the rsync program into a hidden folder
 beside the target, unchanged files as links, and then handled like a local one. A target on another machine is filled by the rsync
 program; that cannot be undone. The program needs to be 3.4.3 or newer, for older ones have known holes, unless allow-old-rsync is
-given. ssh asks for nothing: keys and known hosts must be in place.
+given. ssh asks for nothing: keys and known hosts must be in place, in the files of the user under which gwe runs or in those that
+ssh-config names. A host whose key is not known is refused.
 
 Nothing in the target is touched before all that is new lies beside it, on the disk. Then names are exchanged, one rename each, and what
 was replaced or deleted stays in the hidden folder until the next commit, so that undo gives exactly the old tree, after a power
@@ -57,6 +58,7 @@ type arguments struct {
 	Checksum   bool         `name:"checksum" help:"files are compared byte by byte, not by size and time"`
 	NumericIDs bool         `name:"numeric-ids" help:"owners from and to another machine are kept by number, not by name; between local folders it makes no difference"`
 	Password   value.Secret `name:"password" help:"the password for an rsync daemon"`
+	SSHConfig  value.Path   `name:"ssh-config" help:"an ssh_config(5) file in place of the user's and the system's: port, key, known hosts"`
 	AllowOld   bool         `name:"allow-old-rsync" help:"an rsync program older than 3.4.3 is used in spite of its known holes"`
 }
 
