@@ -47,6 +47,7 @@ func commands() []command {
 		factsCommand(),
 		stepsCommand(),
 		describePluginCommand(),
+		checkPluginCommand(),
 		schemaCommand(),
 		versionCommand(),
 		testInsideCommand(),
