@@ -11,7 +11,7 @@ demo:
 test suite="core":
     scripts/test {{ suite }}
 
-# gwe against gpg, tar and rsync, in one run
+# gwe against gpg, tar and rsync, and a step's cost beside ansible-playbook and task, in one run
 bench *arguments:
     scripts/bench/run {{ arguments }}
 

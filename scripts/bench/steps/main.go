@@ -1,0 +1,195 @@
+// Command steps measures what a step costs that does nothing: in gwe, which makes it durable and undoable, in ansible-playbook
+// and in task, in one run on this machine. It measures besides how gwe's cost grows with the number of steps, and how long
+// `gwe validate` takes. It judges nothing: it prints medians and their ratios.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+)
+
+const taskVersion = "v3.38.0"
+
+func main() {
+	short := pflag.Bool("short", false, "few steps and one round: shows that it works, measures nothing")
+	rounds := pflag.Int("rounds", 5, "how often each is measured")
+	count := pflag.Int("steps", 30, "steps of the longer recipe that is compared")
+	most := pflag.Int("most", 10_000, "steps of gwe's longest recipe")
+	pflag.Parse()
+	if *short {
+		*rounds, *count, *most = 1, 3, 100
+	}
+	if err := bench(*rounds, *count, *most); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func bench(rounds, count, most int) (err error) {
+	if _, err := exec.LookPath("ansible-playbook"); err != nil {
+		return errors.New("missing: ansible-playbook; on Debian: apt-get install ansible-core")
+	}
+	scratch, err := os.MkdirTemp("", "gwe-bench-")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
+	fmt.Println("building gwe and task")
+	build := exec.Command("go", "build", "-o", filepath.Join(scratch, "gwe"), "./cmd/gwe")
+	if output, err := build.CombinedOutput(); err != nil {
+		return fmt.Errorf("go build: %v\n%s", err, output)
+	}
+	install := exec.Command("go", "install", "github.com/go-task/task/v3/cmd/task@"+taskVersion)
+	install.Env = append(os.Environ(), "GOBIN="+scratch, "GOFLAGS=")
+	if output, err := install.CombinedOutput(); err != nil {
+		return fmt.Errorf("go install: %v\n%s", err, output)
+	}
+	if err := compare(scratch, rounds, count); err != nil {
+		return err
+	}
+	return grow(scratch, rounds, most)
+}
+
+// peer is a program that carries out steps which do nothing.
+type peer struct {
+	name string
+	// file is the recipe, playbook or taskfile of that many steps.
+	file func(steps int) string
+	run  func(file string) []string
+}
+
+func peers(scratch string) []peer {
+	gwe := func(step string) peer {
+		return peer{"gwe, " + strings.Fields(step)[0], func(steps int) string { return recipe(strings.Repeat("  - "+step+"\n", steps)) },
+			func(file string) []string {
+				return []string{filepath.Join(scratch, "gwe"), "--state-dir", filepath.Join(scratch, "state"), "run", file}
+			}}
+	}
+	return []peer{
+		gwe("run: { argv: [\"true\"] }\n    undo: none"),
+		{"ansible-playbook, command", func(steps int) string {
+			return "- hosts: localhost\n  connection: local\n  gather_facts: false\n  tasks:\n" + strings.Repeat("    - command: \"true\"\n", steps)
+		}, func(file string) []string { return []string{"ansible-playbook", "-i", "localhost,", file} }},
+		{"task, cmd", func(steps int) string {
+			return "version: '3'\ntasks:\n  default:\n    cmds:\n" + strings.Repeat("      - /bin/true\n", steps)
+		}, func(file string) []string { return []string{filepath.Join(scratch, "task"), "--taskfile", file} }},
+		gwe(`assert: { that: true, message: never }`),
+	}
+}
+
+func recipe(steps string) string { return "gwe: 1\nname: nothing\nsteps:\n" + steps }
+
+// compare measures one step and many: the difference is what the steps cost, the rest is the start.
+func compare(scratch string, rounds, count int) error {
+	all := peers(scratch)
+	starts, costs := make([][]float64, len(all)), make([][]float64, len(all))
+	for range rounds {
+		for i, one := range all {
+			few, err := one.measure(scratch, 1)
+			if err != nil {
+				return err
+			}
+			many, err := one.measure(scratch, count)
+			if err != nil {
+				return err
+			}
+			starts[i] = append(starts[i], few)
+			costs[i] = append(costs[i], (many-few)/float64(count-1))
+		}
+	}
+	fmt.Printf("\nmedians of %d rounds      a step that does nothing   a run of one step\n", rounds)
+	for i, one := range all {
+		fmt.Printf("%-28s %10.2f ms (%5.1fx)   %10.1f ms (%5.1fx)\n", one.name,
+			1000*median(costs[i]), median(costs[i])/median(costs[0]), 1000*median(starts[i]), median(starts[i])/median(starts[0]))
+	}
+	return nil
+}
+
+func (p peer) measure(scratch string, steps int) (seconds float64, err error) {
+	file := filepath.Join(scratch, "steps.yaml")
+	if err := os.WriteFile(file, []byte(p.file(steps)), 0o644); err != nil {
+		return 0, err
+	}
+	return timed(p.run(file)...)
+}
+
+func timed(words ...string) (seconds float64, err error) {
+	began := time.Now()
+	output, err := exec.Command(words[0], words[1:]...).CombinedOutput()
+	if err != nil {
+		return 0, fmt.Errorf("%s: %v\n%.2000s", strings.Join(words, " "), err, output)
+	}
+	return time.Since(began).Seconds(), nil
+}
+
+// grow measures how gwe's times grow: each row has ten times the steps of the one before.
+func grow(scratch string, rounds, most int) error {
+	gwe := filepath.Join(scratch, "gwe")
+	fmt.Printf("\ngwe, steps      validate   run of asserts     run of writes\n")
+	for steps := min(100, most); steps <= most; steps *= 10 {
+		var columns [3][]float64
+		for range rounds {
+			asserts, writes := filepath.Join(scratch, "asserts.yaml"), filepath.Join(scratch, "writes.yaml")
+			if err := os.WriteFile(asserts, []byte(recipe(strings.Repeat("  - assert: { that: true, message: never }\n", steps))), 0o644); err != nil {
+				return err
+			}
+			line := fmt.Sprintf("  - write: { path: %s, content: x }\n", filepath.Join(scratch, "written"))
+			if err := os.WriteFile(writes, []byte(recipe(strings.Repeat(line, steps/10))), 0o644); err != nil {
+				return err
+			}
+			for i, words := range [][]string{
+				{gwe, "validate", asserts},
+				{gwe, "--state-dir", filepath.Join(scratch, "state"), "run", asserts},
+				{gwe, "--state-dir", filepath.Join(scratch, "state"), "run", writes},
+			} {
+				seconds, err := timed(words...)
+				if err != nil {
+					return err
+				}
+				columns[i] = append(columns[i], seconds)
+			}
+		}
+		fmt.Printf("%10d   %7.1f ms   %7.1f ms        %7.1f ms (%d writes, %.2f ms each)\n", steps,
+			1000*median(columns[0]), 1000*median(columns[1]), 1000*median(columns[2]), steps/10, 1000*median(columns[2])/float64(steps/10))
+	}
+	return hundred(scratch, rounds)
+}
+
+// hundred measures the validation of a hundred copies of a shipped recipe.
+func hundred(scratch string, rounds int) error {
+	source, err := os.ReadFile("recipes/ota.yaml")
+	if err != nil {
+		return err
+	}
+	words := []string{filepath.Join(scratch, "gwe"), "validate"}
+	for i := range 100 {
+		file := filepath.Join(scratch, fmt.Sprintf("ota-%d.yaml", i))
+		if err := os.WriteFile(file, source, 0o644); err != nil {
+			return err
+		}
+		words = append(words, file)
+	}
+	var times []float64
+	for range rounds {
+		seconds, err := timed(words...)
+		if err != nil {
+			return err
+		}
+		times = append(times, seconds)
+	}
+	fmt.Printf("\ngwe validate, a hundred recipes like ota.yaml: %.0f ms\n", 1000*median(times))
+	return nil
+}
+
+func median(values []float64) float64 {
+	sorted := slices.Sorted(slices.Values(values))
+	return sorted[len(sorted)/2]
+}
