@@ -26,10 +26,25 @@ type contender struct {
 
 func (c *contender) target() string { return filepath.Join(c.home, "target") }
 
-// prepare builds gwe, makes a key, and packs both releases in the old form and in the new.
-func prepare(scratch string) ([]*contender, error) {
+// build builds gwe.
+func build(scratch string) (gwe string, err error) {
+	gwe = filepath.Join(scratch, "gwe")
+	return gwe, must([]string{"go", "build", "-o", gwe, "./cmd/gwe"})
+}
+
+func must(steps ...[]string) error {
+	for _, words := range steps {
+		if output, err := exec.Command(words[0], words[1:]...).CombinedOutput(); err != nil {
+			return fmt.Errorf("%s: %v\n%s", words, err, output)
+		}
+	}
+	return nil
+}
+
+// packages makes a key, packs both releases in the old form and in the new, and gives who installs them.
+func packages(scratch, gwe string) ([]*contender, error) {
 	in := func(name string) string { return filepath.Join(scratch, name) }
-	gnupg, keys, gwe := in("gnupg"), in("keys"), in("gwe")
+	gnupg, keys := in("gnupg"), in("keys")
 	for _, folder := range []string{gnupg, keys} {
 		if err := os.Mkdir(folder, 0o700); err != nil {
 			return nil, err
@@ -38,9 +53,7 @@ func prepare(scratch string) ([]*contender, error) {
 	if err := os.Setenv("GNUPGHOME", gnupg); err != nil {
 		return nil, err
 	}
-	fmt.Println("building gwe, making a key, packing")
 	steps := [][]string{
-		{"go", "build", "-o", gwe, "./cmd/gwe"},
 		{gwe, "keys", "new", "bench", "--to", scratch},
 		{"cp", in("bench.asc"), keys},
 		{"gpg", "--batch", "--quiet", "--import", in("bench.key")},
@@ -52,10 +65,8 @@ func prepare(scratch string) ([]*contender, error) {
 			[]string{"tar", "-czf", in(name + ".tar.gz"), "-C", tree, name},
 			[]string{"gpg", "--batch", "--quiet", "-z", "0", "--sign", "--output", in(name + ".tar.gz.gpg"), in(name + ".tar.gz")})
 	}
-	for _, words := range steps {
-		if output, err := exec.Command(words[0], words[1:]...).CombinedOutput(); err != nil {
-			return nil, fmt.Errorf("%s: %v\n%s", words, err, output)
-		}
+	if err := must(steps...); err != nil {
+		return nil, err
 	}
 	_ = exec.Command("gpgconf", "--kill", "gpg-agent").Run() // it has signed; verifying needs no agent
 
@@ -74,6 +85,31 @@ func prepare(scratch string) ([]*contender, error) {
 		}},
 		install("zst"),
 		install("gz"),
+	}, nil
+}
+
+// syncRecipe is the one step that is measured against rsync.
+const syncRecipe = `gwe: 1
+name: bench
+inputs: { source: { type: path, required: true }, target: { type: path, required: true } }
+steps: [ { rsync: { source: "${{ inputs.source }}", target: "${{ inputs.target }}", delete: true } } ]
+`
+
+// copies gives who copies the releases' folders: rsync until all is on the disk, and the step rsync.
+func copies(scratch, gwe string) ([]*contender, error) {
+	recipe := filepath.Join(scratch, "sync.yaml")
+	if err := os.WriteFile(recipe, []byte(syncRecipe), 0o644); err != nil {
+		return nil, err
+	}
+	source := func(version int) string { return filepath.Join(scratch, fmt.Sprintf("v%[1]d/firmware-%[1]d", version)) }
+	theirs, ours := filepath.Join(scratch, "home-theirs"), filepath.Join(scratch, "home-ours")
+	return []*contender{
+		{name: "rsync, sync -f", home: theirs, command: func(version int) *exec.Cmd {
+			return exec.Command("sh", "-c", `rsync -aHAXS --delete "$1/" "$2/target/current/" && sync -f "$2"`, "rsync", source(version), theirs)
+		}},
+		{name: "gwe, rsync step", home: ours, watch: true, command: func(version int) *exec.Cmd {
+			return exec.Command(gwe, "--state-dir", filepath.Join(ours, "state"), "run", recipe, "-i", "source="+source(version), "-i", "target="+ours+"/target/current")
+		}},
 	}, nil
 }
 

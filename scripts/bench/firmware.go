@@ -12,12 +12,13 @@ import (
 // firmware makes two releases of a made-up firmware: folder/v1/firmware-1 and folder/v2/firmware-2. The same numbers give
 // the same bytes.
 //
-// A tree has 64 folders with files of many sizes, most of them small, some large; three fifths of them cannot be
+// A tree has folders with files of many sizes, most of them small, some large; three fifths of them cannot be
 // compressed, the others are text; some are executable, some have a symbolic link. In the second release one file in 20
 // has another content and time, one is gone, and one is new.
 type firmware struct {
-	files int
-	bytes int64
+	files   int
+	bytes   int64
+	folders int
 }
 
 // wordCount is how many words the text of a firmware is made of.
@@ -67,7 +68,7 @@ func (f firmware) make(folder string) error {
 
 // file writes file i of a release, and the symbolic link that some have.
 func (f firmware) file(root string, i, content, size int, words []string) error {
-	path := filepath.Join(root, fmt.Sprintf("d%02d", i%64), fmt.Sprintf("f%05d", i))
+	path := filepath.Join(root, fmt.Sprintf("d%02d", i%f.folders), fmt.Sprintf("f%05d", i))
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
 	}

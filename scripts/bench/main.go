@@ -1,6 +1,6 @@
-// Command bench compares gwe with the pipeline of gpg, tar and rsync that it replaces: a first install and an update of
-// a made-up firmware, each until all is on the disk, in one run on this machine. It judges nothing: it prints medians,
-// their ratios and gwe's peak memory.
+// Command bench compares gwe with what it replaces: the pipeline of gpg, tar and rsync, and rsync alone. A first install and an
+// update of a made-up firmware, each until all is on the disk, in one run on this machine. It judges nothing: it prints
+// medians, their ratios and gwe's peak memory.
 package main
 
 import (
@@ -21,19 +21,20 @@ func main() {
 	rounds := pflag.Int("rounds", 7, "how often each is measured")
 	files := pflag.Int("files", 2000, "files of the firmware")
 	mebibytes := pflag.Int64("mib", 200, "size of the firmware in MiB")
+	many := pflag.Int("many", 200_000, "files of the folder of many files")
 	folder := pflag.String("folder", "", "where the scratch folder is made: the file system that is measured (default: that of temporary files)")
 	pflag.Parse()
 	if *short {
-		*rounds, *files, *mebibytes = 1, 200, 8
+		*rounds, *files, *mebibytes, *many = 1, 200, 8, 2000
 	}
-	if err := bench(*folder, *rounds, firmware{*files, *mebibytes << 20}); err != nil {
+	if err := bench(*folder, *rounds, firmware{*files, *mebibytes << 20, 64}, firmware{*many, int64(*many) * 100, 1}); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
 // bench runs in a scratch folder, which goes in any case.
-func bench(parent string, rounds int, made firmware) (err error) {
+func bench(parent string, rounds int, usual, flat firmware) (err error) {
 	if err := ready(); err != nil {
 		return err
 	}
@@ -44,14 +45,43 @@ func bench(parent string, rounds int, made firmware) (err error) {
 	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
 	stopped := make(chan os.Signal, 1)
 	signal.Notify(stopped, os.Interrupt, syscall.SIGTERM)
-	fmt.Printf("making two releases of a firmware: %d files, %d MiB, 5 %% changed\n", made.files, made.bytes>>20)
-	if err := made.make(scratch); err != nil {
-		return err
-	}
-	contenders, err := prepare(scratch)
+	fmt.Println("building gwe")
+	gwe, err := build(scratch)
 	if err != nil {
 		return err
 	}
+	for _, one := range []struct {
+		title  string
+		made   firmware
+		rounds int
+		ready  func(scratch, gwe string) ([]*contender, error)
+	}{
+		{"packages, against the pipeline that they replace", usual, rounds, packages},
+		{"folders, against rsync", usual, rounds, copies},
+		{"a folder of many files, against rsync", flat, 1, copies},
+	} {
+		fmt.Printf("\n%s\nmaking two releases of a firmware: %d files, %d MiB, 5 %% changed\n", one.title, one.made.files, one.made.bytes>>20)
+		folder := filepath.Join(scratch, "race")
+		if err := one.made.make(folder); err != nil {
+			return err
+		}
+		contenders, err := one.ready(folder, gwe)
+		if err == nil {
+			err = race(contenders, one.rounds, stopped)
+		}
+		if err == nil {
+			err = os.RemoveAll(folder)
+		}
+		if err != nil {
+			return err
+		}
+		report(contenders)
+	}
+	return nil
+}
+
+// race measures the contenders in turn.
+func race(contenders []*contender, rounds int, stopped <-chan os.Signal) error {
 	for round := range rounds {
 		fmt.Printf("round %d of %d\n", round+1, rounds)
 		for version := 1; version <= 2; version++ {
@@ -75,7 +105,6 @@ func bench(parent string, rounds int, made firmware) (err error) {
 			}
 		}
 	}
-	report(contenders)
 	return nil
 }
 

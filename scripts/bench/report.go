@@ -7,7 +7,7 @@ import (
 
 // report prints the medians, and how many times faster than the first contender each is.
 func report(contenders []*contender) {
-	fmt.Printf("\n%-18s %24s %24s %14s\n", "", "first install", "update, 5 % changed", "peak memory")
+	fmt.Printf("\n%-18s %24s %24s %14s\n", "", "first", "update, 5 % changed", "peak memory")
 	base := contenders[0]
 	for _, one := range contenders {
 		line := fmt.Sprintf("%-18s", one.name)

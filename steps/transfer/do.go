@@ -176,12 +176,12 @@ func (rsync) Verify(ctx context.Context, run *step.Run, _ arguments, m memo) err
 	return verifyShared(ctx, run.Log, run.Folder, m.Target)
 }
 
-// Leases are a target that can be put back, and what it was.
+// Leases is what was kept. The target is not among it: a mirror is filled again and again, and later runs delete from it.
 func (rsync) Leases(_ arguments, m memo) []string {
 	if !m.Existed {
 		return nil
 	}
-	return []string{m.Target, m.Hidden}
+	return []string{m.Hidden}
 }
 
 // Release gives up what was kept.

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"testing"
 
 	"github.com/gwe-project/gwe/engine/step"
@@ -114,5 +115,24 @@ func TestRecipeDisturbed(t *testing.T) {
 			t.Errorf("%s: %d kills only", name, kills)
 		}
 		_ = os.Remove(g.base + "/said")
+	}
+}
+
+// TestMirror fills one target again and again, with deletions, by a recipe without a lock.
+func TestMirror(t *testing.T) {
+	g := newGateway(t)
+	mirror := filepath.Join(g.base, "mirror.yaml")
+	if err := os.WriteFile(mirror, []byte(`gwe: 1
+name: mirror
+inputs: { source: { type: path, required: true }, target: { type: path, required: true } }
+steps:
+  - rsync: { source: "${{ inputs.source }}", target: "${{ inputs.target }}", delete: true }
+`), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for round := range 4 {
+		g.sh("mkdir -p work; rm -f work/gone*; echo " + strconv.Itoa(round) + " | tee work/same > work/gone$0; touch -d 2020-01-0$0 work/same work", strconv.Itoa(round+1))
+		g.bench.WantExit(0, mirror, map[string]string{"source": g.base + "/work", "target": g.base + "/opt"})
+		g.sh("diff -r work opt")
 	}
 }
