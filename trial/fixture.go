@@ -138,7 +138,7 @@ func (w *workshop) key(name string) (bundle.KeyFiles, error) {
 	return made, err
 }
 
-// keyring makes a folder of public keys.
+// keyring makes a folder of public keys, NAME.asc each.
 func (w *workshop) keyring(path string, names []string) error {
 	if err := os.MkdirAll(path, 0o755); err != nil {
 		return err
@@ -148,7 +148,11 @@ func (w *workshop) keyring(path string, names []string) error {
 		if err != nil {
 			return err
 		}
-		if _, err := bundle.ImportKeys(path, key.Public); err != nil {
+		public, err := os.ReadFile(key.Public)
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(path, name+".asc"), public, 0o644); err != nil {
 			return err
 		}
 	}

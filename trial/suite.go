@@ -151,8 +151,15 @@ func (s *Suite) inputs(one *schema.Case) []schema.Binding {
 	return over(s.Setup.Inputs, one.Inputs, func(b schema.Binding) string { return b.Name.Text })
 }
 
+// fixture is the file's, and the case's over it: what a case puts at a path takes the place of all that the file has there
+// and below, but for a folder.
 func (s *Suite) fixture(one *schema.Case) []*schema.Placed {
-	return over(s.Setup.Fixture, one.Fixture, func(p *schema.Placed) string { return p.Path.Text })
+	shared := slices.DeleteFunc(slices.Clone(s.Setup.Fixture), func(shared *schema.Placed) bool {
+		return slices.ContainsFunc(one.Fixture, func(own *schema.Placed) bool {
+			return own.Kind != schema.PlacedFolder && below(shared.Path.Text, own.Path.Text)
+		})
+	})
+	return append(shared, one.Fixture...)
 }
 
 func (s *Suite) standIns(one *schema.Case) []*schema.StandIn {
