@@ -26,6 +26,8 @@ type Setup struct {
 	// Fixture is the tree, by path from the root.
 	Fixture  []*Placed
 	StandIns []*StandIn
+	// Script is text for /bin/sh that ends what the fixture began: it starts a daemon, say. Nil is none.
+	Script *string
 	// Ignore are paths that no tree is compared below.
 	Ignore []Scalar
 }
@@ -78,8 +80,8 @@ type Calls struct {
 const Every = "every"
 
 var (
-	suiteKeys  = []string{"gwe-test", "recipe", "inputs", "fixture", "stand-ins", "ignore", "cases"}
-	caseKeys   = []string{"name", "inputs", "fixture", "stand-ins", "ignore", "fail-at", "kill-at", "expect"}
+	suiteKeys  = []string{"gwe-test", "recipe", "inputs", "fixture", "stand-ins", "setup", "ignore", "cases"}
+	caseKeys   = []string{"name", "inputs", "fixture", "stand-ins", "setup", "ignore", "fail-at", "kill-at", "expect"}
 	expectKeys = []string{"exit", "tree", "exact", "log", "outputs", "calls"}
 	exitCode   = settingRule{of: value.Of(value.KindInt), min: 0, max: 255, example: "3"}
 )
@@ -133,6 +135,10 @@ func (p *parser) setup(setup *Setup, entry Entry) bool {
 		setup.Fixture = p.placed(node, key, absolutePaths, fixtureKeys)
 	case "stand-ins":
 		setup.StandIns = p.standIns(node)
+	case "setup":
+		if script := p.text(node, key, true); script != nil {
+			setup.Script = &script.Text
+		}
 	case "ignore":
 		for _, one := range p.strings(node, key) {
 			if p.cleanPath(one, absolutePaths) {

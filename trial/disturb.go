@@ -19,7 +19,7 @@ import (
 // the run comes to, and makes one thing go wrong.
 type Disturbance struct {
 	fault *Fault
-	pass  []string
+	pass  map[string]bool
 
 	mutex sync.Mutex
 	// count is how often each step was carried out.
@@ -33,7 +33,7 @@ func NewDisturbance() (*Disturbance, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Disturbance{pass: append(foreign, stateFolder), count: map[string]int{}}
+	d := &Disturbance{pass: passed(foreign), count: map[string]int{}}
 	text, err := os.ReadFile(faultFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return d, nil

@@ -17,6 +17,8 @@ type job struct {
 	Inputs   json.RawMessage   `json:"inputs"`
 	Fixture  []*schema.Placed  `json:"fixture"`
 	StandIns []*schema.StandIn `json:"stand-ins"`
+	// Script is text for /bin/sh, run when the fixture stands; "" is none.
+	Script string `json:"script,omitempty"`
 	// Fault is what goes wrong; nil is nothing.
 	Fault *Fault `json:"fault,omitempty"`
 }

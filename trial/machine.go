@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 
@@ -153,16 +154,20 @@ func hireStandIns(all []*schema.StandIn) error {
 		if err := errors.Join(os.WriteFile(program, []byte(script), 0o600), os.Chmod(program, 0o755)); err != nil {
 			return err
 		}
-		path := one.Name.Text
-		if !strings.HasPrefix(path, "/") {
-			path = "/usr/local/sbin/" + path
-		}
-		if err := scratch.Replace(program, path); err != nil {
-			return fault.New(fault.Refused, "stand-in-refused", "nothing can stand in for %s", one.Name.Text).WithCause(err).
-				WithHint("below /usr, /bin and /sbin only a program that this machine has can be replaced; write the name alone, which PATH finds")
+		path := placeOf(one)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.Symlink(program, path)); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// placeOf is where a stand-in is found: at its path, or first in PATH.
+func placeOf(one *schema.StandIn) string {
+	if strings.HasPrefix(one.Name.Text, "/") {
+		return one.Name.Text
+	}
+	return "/usr/local/sbin/" + one.Name.Text
 }
 
 func callsOf(standIn int) string { return fmt.Sprintf("%s/%d", callsPath, standIn) }

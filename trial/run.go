@@ -1,6 +1,7 @@
 package trial
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -178,6 +179,15 @@ func (r *Runner) try(ctx context.Context, places chan struct{}, suite *Suite, on
 // job is what the machine of a case is made for.
 func (s *Suite) job(one *schema.Case, wrong *Fault) (job, error) {
 	j := job{Fixture: s.fixture(one), StandIns: s.standIns(one), Fault: wrong}
+	for _, placed := range j.Fixture {
+		j.Layout.Own = append(j.Layout.Own, placed.Path.Text)
+	}
+	for _, standIn := range j.StandIns {
+		j.Layout.Own = append(j.Layout.Own, placeOf(standIn))
+	}
+	if script := cmp.Or(one.Script, s.Script); script != nil {
+		j.Script = *script
+	}
 	inputs := map[string]any{}
 	for _, binding := range s.inputs(one) {
 		inputs[binding.Name.Text] = schema.Decode(binding.Value)

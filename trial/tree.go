@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"syscall"
 	"unicode/utf8"
 )
@@ -36,7 +35,7 @@ type tree map[string]entry
 const kept = 16 << 10
 
 // snapshot reads the machine's tree, without what lies at or below the paths to pass over.
-func snapshot(pass []string) (tree, error) {
+func snapshot(pass map[string]bool) (tree, error) {
 	found := tree{}
 	first := map[uint64]string{}
 	err := filepath.WalkDir("/", func(path string, item fs.DirEntry, err error) error {
@@ -46,7 +45,7 @@ func snapshot(pass []string) (tree, error) {
 		if path == "/" {
 			return nil
 		}
-		if slices.Contains(pass, path) {
+		if pass[path] {
 			if item.IsDir() {
 				return fs.SkipDir
 			}

@@ -17,6 +17,7 @@ import (
 	"syscall"
 
 	"github.com/gwe-project/gwe/bundle"
+	"github.com/gwe-project/gwe/engine/process"
 	"github.com/gwe-project/gwe/engine/tasklog"
 	"github.com/gwe-project/gwe/trial/scratch"
 )
@@ -31,16 +32,28 @@ func Work(ctx context.Context, in io.Reader, out io.Writer) error {
 	if err != nil {
 		return tell(out, broken(err))
 	}
-	r, err := work(ctx, j, append(foreign, stateFolder))
+	r, err := work(ctx, j, passed(foreign))
 	if err != nil {
 		return tell(out, broken(err))
 	}
 	return tell(out, r)
 }
 
-func work(ctx context.Context, j job, pass []string) (report, error) {
+// passed are the paths that no tree is compared at or below: what belongs to the real machine, and gwe's state.
+func passed(foreign []string) map[string]bool {
+	pass := map[string]bool{stateFolder: true}
+	for _, path := range foreign {
+		pass[path] = true
+	}
+	return pass
+}
+
+func work(ctx context.Context, j job, pass map[string]bool) (report, error) {
 	var r report
 	if err := furnish(ctx, j); err != nil {
+		return r, err
+	}
+	if err := setUp(ctx, j.Script); err != nil {
 		return r, err
 	}
 	var err error
@@ -87,6 +100,26 @@ func furnish(ctx context.Context, j job) error {
 	}
 	// The fixture may lack what every machine has for the recipe's log and locks; the state folder is no part of the tree.
 	return errors.Join(os.WriteFile(inputsFile, j.Inputs, 0o600), os.MkdirAll(stateFolder, 0o700))
+}
+
+// setUp runs the test's own script. What it starts goes on, until the machine ends.
+func setUp(ctx context.Context, script string) error {
+	if script == "" {
+		return nil
+	}
+	// A file and no pipe: a daemon keeps it open.
+	said, err := os.Create(scratch.Folder + "/setup.log")
+	if err != nil {
+		return err
+	}
+	defer said.Close()
+	command := exec.CommandContext(ctx, "/bin/sh", "-eu", "-c", script, "setup")
+	command.Dir, command.Env, command.Stdout, command.Stderr = "/", process.BaseEnvironment(), said, said
+	if err := command.Run(); err != nil {
+		text, _ := os.ReadFile(said.Name())
+		return fmt.Errorf("the script of setup: %w: %s", err, strings.TrimSpace(string(text)))
+	}
+	return nil
 }
 
 // run carries the recipe out as anybody does. Where gwe is killed on purpose, it then lets gwe recover, as at a boot.

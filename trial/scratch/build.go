@@ -1,7 +1,6 @@
 package scratch
 
 import (
-	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -14,7 +13,9 @@ type builder struct {
 	root string
 	// mounted are the paths, from the new root, that something is mounted on.
 	mounted []string
-	err     error
+	// open and taken are as opened makes them.
+	open, taken map[string]bool
+	err         error
 }
 
 func (b *builder) at(path string) string { return filepath.Join(b.root, path) }
@@ -54,24 +55,51 @@ func (b *builder) folders() {
 	}
 }
 
-// system shows the programs and libraries of the real machine. Two folders are the test's own, with the real entries in
-// them: /usr/local, and /usr/local/sbin, which comes first in PATH.
+// local are the folders for what does not come with the system: a test may add to them.
+var local = []string{"/usr/local/bin", "/usr/local/sbin", "/usr/local/lib", "/usr/local/share", "/usr/local/etc"}
+
+// system shows the programs and libraries of the real machine.
 func (b *builder) system() {
-	for _, path := range []string{"/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"} {
+	for _, path := range []string{"/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/usr"} {
 		b.show(path)
 	}
-	for _, path := range []string{"/usr", "/usr/local", "/usr/local/sbin"} {
+	for _, path := range local {
 		b.folder(path, 0o755)
-		entries, err := os.ReadDir(path)
-		if !errors.Is(err, fs.ErrNotExist) {
-			b.check("read "+path, err)
-		}
-		for _, entry := range entries {
-			if one := filepath.Join(path, entry.Name()); one != "/usr/local" && one != "/usr/local/sbin" {
-				b.show(one)
-			}
-		}
 	}
+}
+
+// opened makes the list of the folders that are the test's own, though what the real machine has in them is shown: local,
+// and those that hold a path of the fixture. Taken are these paths themselves.
+func (b *builder) opened(paths []string) {
+	b.open, b.taken = map[string]bool{}, map[string]bool{}
+	for _, path := range local {
+		b.openAbove(filepath.Join(path, "any"))
+	}
+	for _, path := range paths {
+		real := resolved(path)
+		b.taken[real] = true
+		b.openAbove(real)
+	}
+}
+
+func (b *builder) openAbove(path string) {
+	for path != "/" {
+		path = filepath.Dir(path)
+		b.open[path] = true
+	}
+}
+
+// resolved is a path of the real machine without links in its folders, as far as they are there: /bin is /usr/bin.
+func resolved(path string) string {
+	folder, name := filepath.Split(path)
+	folder = filepath.Clean(folder)
+	if folder == "/" {
+		return path
+	}
+	if real, err := filepath.EvalSymlinks(folder); err == nil {
+		return filepath.Join(real, name)
+	}
+	return filepath.Join(resolved(folder), name)
 }
 
 // settings are the files of /etc without which programs do not start, or know no users. Small files are copies that a test
@@ -112,10 +140,11 @@ func (b *builder) devices() {
 	b.mounted = append(b.mounted, "/dev")
 }
 
-// show gives the new root what the real one has at a path: a link as it is, a file or folder read-only.
+// show gives the new root what the real one has at a path: a link as it is, a file or folder read-only, an open folder as one
+// of the test's own with all that is in it.
 func (b *builder) show(path string) {
 	info, err := os.Lstat(path)
-	if b.err != nil || err != nil {
+	if b.err != nil || err != nil || b.taken[path] {
 		return // not every machine has it
 	}
 	switch {
@@ -123,6 +152,13 @@ func (b *builder) show(path string) {
 		target, err := os.Readlink(path)
 		b.check("read "+path, err)
 		b.check("make "+path, os.Symlink(target, b.at(path)))
+	case info.IsDir() && b.open[path]:
+		b.folder(path, 0o755)
+		entries, err := os.ReadDir(path)
+		b.check("read "+path, err)
+		for _, entry := range entries {
+			b.show(filepath.Join(path, entry.Name()))
+		}
 	case info.IsDir():
 		b.folder(path, 0o755)
 		b.bind(path, path)

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"os"
-	"path/filepath"
 	"slices"
 
 	"golang.org/x/sys/unix"
@@ -27,6 +26,9 @@ type Layout struct {
 	Keep bool   `json:"keep,omitempty"`
 	// Recipes is the real folder that is seen as Recipes; "" is none.
 	Recipes string `json:"recipes,omitempty"`
+	// Own are paths, from the new root, that the test itself makes: nothing of the real machine is shown there, and the
+	// folders around them can be written.
+	Own []string `json:"own"`
 	// Outside is the mount namespace of the real machine, as Outside gives it.
 	Outside string `json:"outside"`
 }
@@ -43,6 +45,7 @@ func Enter(layout Layout) error {
 		return cannot("keep mounts apart", err)
 	}
 	made := &builder{root: layout.Root}
+	made.opened(layout.Own)
 	if layout.Keep {
 		made.mount("bind the root", layout.Root, layout.Root, "", unix.MS_BIND|unix.MS_REC, "")
 	} else {
@@ -114,17 +117,6 @@ func Foreign() ([]string, error) {
 	}
 	var paths []string
 	return paths, json.Unmarshal(text, &paths)
-}
-
-// Replace puts a program in the place of another one. A file that belongs to the real machine is hidden, and not changed.
-func Replace(program, path string) error {
-	if _, err := os.Stat(path); err == nil {
-		return unix.Mount(program, path, "", unix.MS_BIND, "")
-	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return err
-	}
-	return os.Symlink(program, path)
 }
 
 // list leaves the list of mounts for Foreign.
