@@ -6,7 +6,9 @@ import (
 	"crypto/cipher"
 	"crypto/rand"
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
+	"hash"
 	"io"
 	"os"
 	"sync"
@@ -24,6 +26,8 @@ const blockSize = 1 << 20
 type digests struct {
 	mac    cipher.AEAD
 	blocks [][aes.BlockSize]byte
+	// whole is the file's own digest, where somebody wants to know it; else nil.
+	whole hash.Hash
 }
 
 func newDigests(size int64) (*digests, error) {
@@ -49,6 +53,27 @@ func (d *digests) of(index int64, block []byte) (digest [aes.BlockSize]byte) {
 	return digest
 }
 
+// keep takes the next block of the first pass.
+func (d *digests) keep(block []byte) {
+	d.blocks = append(d.blocks, d.of(int64(len(d.blocks)), block))
+	if d.whole != nil {
+		d.whole.Write(block)
+	}
+}
+
+// known makes sure that a block is as it was in the first pass. Where there was none, digests are nil, and any block is.
+func (d *digests) known(index int64, block []byte) bool {
+	return d == nil || d.of(index, block) == d.blocks[index]
+}
+
+// sum gives the digest of all that was kept, "" where nobody wants to know it.
+func (d *digests) sum() string {
+	if d.whole == nil {
+		return ""
+	}
+	return hex.EncodeToString(d.whole.Sum(nil))
+}
+
 // rawReader reads a package's file block by block, in a goroutine of its own. In the first pass (record) it keeps the
 // digests, in the second it hands a block on only when its digest is the same again.
 type rawReader struct {
@@ -64,11 +89,12 @@ func (p *Package) raw(ctx context.Context, known *digests, record bool) *rawRead
 	var index int64
 	fill := func(buffer []byte) (int, error) {
 		length, err := p.readBlock(ctx, index, buffer)
-		if err == nil && record {
-			known.blocks = append(known.blocks, known.of(index, buffer[:length]))
-		}
-		if err == nil && !record && known.of(index, buffer[:length]) != known.blocks[index] {
-			err = p.changed("block %d is not what was verified", index)
+		switch {
+		case err != nil:
+		case record:
+			known.keep(buffer[:length])
+		case !known.known(index, buffer[:length]):
+			err = p.otherBlock(index)
 		}
 		if err != nil && err != io.EOF {
 			r.keep(err)
@@ -117,6 +143,10 @@ func (p *Package) sameSize() error {
 		return p.changed("it had %d bytes and has %d now", p.size, info.Size())
 	}
 	return nil
+}
+
+func (p *Package) otherBlock(index int64) error {
+	return p.changed("block %d is not what was verified", index)
 }
 
 func (p *Package) changed(format string, arguments ...any) error {

@@ -4,27 +4,39 @@ import (
 	"bufio"
 	"context"
 	"io"
+	"sync/atomic"
 
 	"github.com/gwe-project/gwe/engine/fault"
 )
 
-// Content is the second pass: it gives the compressed tar, decrypted and without its OpenPGP framing. Only blocks whose
+// Pinned is a package whose bytes a first pass has seen: only these are handed on.
+type Pinned struct {
+	source *Package
+	// digests are nil where there was no first pass, and the file is taken as it is.
+	digests *digests
+	framing framing
+	session *session
+	// position is that of the pass under way.
+	position *atomic.Int64
+}
+
+// Content is the second pass: it gives the archive, decrypted and without its OpenPGP framing. Only blocks whose
 // digests are as in the first pass get through; a change is the fault package-changed. It may be called again when the
 // reader before was closed.
-func (v *Verified) Content(ctx context.Context) (io.ReadCloser, error) {
-	if err := v.source.sameSize(); err != nil {
+func (p *Pinned) Content(ctx context.Context) (io.ReadCloser, error) {
+	if err := p.source.sameSize(); err != nil {
 		return nil, err
 	}
-	raw := v.source.raw(ctx, v.digests, false)
-	v.current = raw
-	c := &content{source: v.source, raw: raw, inside: raw}
-	if v.framing == framingNone {
+	raw := p.source.raw(ctx, p.digests, false)
+	p.position = &raw.position
+	c := &content{source: p.source, raw: raw, inside: raw}
+	if p.framing == framingNone {
 		return c, nil
 	}
-	m, _, err := openFraming(bufio.NewReaderSize(raw, copyBuffer), v.framing, unlocked(v.session), false)
+	m, _, err := openFraming(bufio.NewReaderSize(raw, copyBuffer), p.framing, unlocked(p.session), false)
 	if err != nil {
 		raw.Close()
-		return nil, v.source.diagnose(raw, err)
+		return nil, p.source.diagnose(raw, err)
 	}
 	c.inside = m.content
 	if len(m.layers) > 0 {
@@ -36,10 +48,10 @@ func (v *Verified) Content(ctx context.Context) (io.ReadCloser, error) {
 }
 
 // Position is how many bytes of the file the present pass has read. It may be called while the content is read.
-func (v *Verified) Position() int64 { return v.current.position.Load() }
+func (p *Pinned) Position() int64 { return p.position.Load() }
 
 // Size is the file's length in bytes.
-func (v *Verified) Size() int64 { return v.source.size }
+func (p *Pinned) Size() int64 { return p.source.size }
 
 type content struct {
 	source *Package
@@ -65,11 +77,11 @@ func (c *content) Close() error {
 	return c.raw.Close()
 }
 
-// damaged is the fault of a signed package whose inside is not what it should be.
+// damaged is the fault of a package whose inside is not what it should be.
 func damaged(err error) error {
 	if found := fault.As(err); found != nil {
 		return err
 	}
-	return fault.New(fault.Failed, "archive-damaged", "the signed package holds a damaged archive").WithCause(truncated(err)).
-		WithHint("it was damaged before it was signed: pack it again")
+	return fault.New(fault.Failed, "archive-damaged", "the archive is damaged").WithCause(truncated(err)).
+		WithHint("fetch it again; if its signature is good, it was damaged before it was signed: pack it again")
 }

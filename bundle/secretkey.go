@@ -145,6 +145,9 @@ func unlockWith(entities openpgp.EntityList) unlocker {
 
 // unlocked gives the unlocker of the second pass: the session key is known.
 func unlocked(known *session) unlocker {
+	if known == nil {
+		return unlockWith(nil)
+	}
 	return func([]*packet.EncryptedKey) (*session, error) { return known, nil }
 }
 

@@ -4,7 +4,7 @@ import (
 	"bufio"
 	"context"
 	"crypto"
-	_ "crypto/sha256" // registers the hashes of signatures
+	"crypto/sha256" // registers its hashes for signatures, as those below do
 	_ "crypto/sha3"
 	_ "crypto/sha512"
 	"hash"
@@ -34,6 +34,8 @@ type Policy struct {
 	// Signature is a file with a detached signature. "" expects the signature inside, or, where the package is no OpenPGP
 	// message, beside it as <package>.sig or <package>.asc.
 	Signature string
+	// Digest asks for Verified.Digest.
+	Digest bool
 }
 
 // Verified is a package whose signature was found good.
@@ -42,12 +44,9 @@ type Verified struct {
 	Signer Signer
 	// Name is the file's name without the suffixes of the format.
 	Name string
-
-	source  *Package
-	digests *digests
-	framing framing
-	session *session
-	current *rawReader
+	// Digest is the SHA-256 of the whole file, in hexadecimal, where the policy asks for it.
+	Digest string
+	Pinned
 }
 
 // framing is what lies between the file and the compressed tar.
@@ -58,6 +57,17 @@ const (
 	framingBinary
 	framingArmour
 )
+
+// framingOf tells it by the first bytes of a file.
+func framingOf(start []byte) framing {
+	switch {
+	case isArmoured(start):
+		return framingArmour
+	case looksLikeMessage(start):
+		return framingBinary
+	}
+	return framingNone
+}
 
 // pass is the first pass over a package: read all, hash, keep digests.
 type pass struct {
@@ -91,6 +101,9 @@ func (p *Package) Verify(ctx context.Context, policy Policy, progress func(curre
 	if err != nil {
 		return nil, fault.New(fault.Errored, "random-unavailable", "cannot make a random key").WithCause(err)
 	}
+	if policy.Digest {
+		known.whole = sha256.New()
+	}
 	first.raw = p.raw(ctx, known, true)
 	signer, err := first.run(policy.Signature)
 	first.raw.Close()
@@ -101,8 +114,8 @@ func (p *Package) Verify(ctx context.Context, policy Policy, progress func(curre
 		return nil, p.diagnose(first.raw, err)
 	}
 	return &Verified{
-		Signer: signer, Name: p.Name(), source: p, digests: known,
-		framing: first.framing, session: first.session, current: first.raw,
+		Signer: signer, Name: p.Name(), Digest: known.sum(),
+		Pinned: Pinned{source: p, digests: known, framing: first.framing, session: first.session, position: &first.raw.position},
 	}, nil
 }
 
@@ -118,13 +131,8 @@ func (f *pass) run(signaturePath string) (Signer, error) {
 	if len(start) == 0 {
 		return Signer{}, truncated(err)
 	}
-	isMessage := looksLikeMessage(start)
-	switch {
-	case isArmoured(start):
-		f.framing = framingArmour
-	case isMessage:
-		f.framing = framingBinary
-	}
+	f.framing = framingOf(start)
+	isMessage := f.framing != framingNone
 	if signaturePath == "" && !isMessage {
 		if signaturePath = f.source.signatureBeside(); signaturePath == "" {
 			return Signer{}, f.source.unsigned(start)

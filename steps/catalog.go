@@ -19,6 +19,7 @@ func Catalog() step.Catalog {
 		release.ReadLink(),
 		signature.Verify(),
 		archive.Unpack(),
+		archive.Extract(),
 		transfer.Rsync(),
 		release.SwapLink(),
 		command.Hook(),

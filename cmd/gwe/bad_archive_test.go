@@ -78,7 +78,7 @@ func TestBrokenArchives(t *testing.T) {
 		stream io.Reader
 		words  []string
 	}{
-		"text":            {strings.NewReader(strings.Repeat("no archive\n", 1000)), []string{"no sound tar", "pack the package again"}},
+		"text":            {strings.NewReader(strings.Repeat("no archive\n", 1000)), []string{"no sound archive", "pack the package again"}},
 		"cut":             {bytes.NewReader(sound[:len(sound)/2]), []string{"pack the package again"}},
 		"cut between two": {bytes.NewReader(pieces[:len(pieces)-1024]), []string{"pack the package again"}},
 		"two archives":    {io.MultiReader(bytes.NewReader(sound), bytes.NewReader(sound)), []string{"after the end", "pack the package again"}},

@@ -11,6 +11,7 @@ type attributes struct {
 	mode     uint32 // the twelve permission bits
 	uid, gid int
 	modified unix.Timespec
+	extended []extended // sorted by name
 }
 
 // maxID is one more than the largest user or group: -1 means "leave it" to chown.
@@ -30,6 +31,7 @@ func (x *extraction) attributesOf(e entry) (attributes, error) {
 		}
 		wanted.uid, wanted.gid = e.Uid, e.Gid
 	}
+	wanted.extended = x.extendedIn(e.Header)
 	return wanted, nil
 }
 
@@ -43,12 +45,16 @@ func attributesFrom(status *unix.Stat_t) attributes {
 }
 
 // apply gives the open file, which is named base in folder, its attributes. The owner comes first, because changing it
-// takes the setuid bit away; the time comes last.
+// takes the setuid bit and the capabilities away; the mode comes after the extended attributes, because it may forbid
+// them; the time comes last.
 func (a attributes) apply(handle, folder int, base string, owners bool) error {
 	if owners {
 		if err := unix.Fchown(handle, a.uid, a.gid); err != nil {
 			return &os.PathError{Op: "chown", Path: base, Err: err}
 		}
+	}
+	if err := a.setExtended(handle, base); err != nil {
+		return err
 	}
 	if err := unix.Fchmod(handle, a.mode); err != nil {
 		return &os.PathError{Op: "chmod", Path: base, Err: err}

@@ -151,6 +151,9 @@ func (x *extraction) freshFolder(handle int, name string) (folder, error) {
 		_ = unix.Close(opened)
 		return folder{}, &os.PathError{Op: "stat", Path: name, Err: err}
 	}
+	if passed, known := x.passedAt(name); known {
+		return folder{name: name, handle: opened, final: passed}, nil
+	}
 	x.unlisted[status.Ino] = struct{}{}
 	return folder{name: name, handle: opened, final: x.implied()}, nil
 }

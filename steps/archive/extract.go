@@ -1,298 +1,297 @@
 package archive
 
 import (
-	"archive/tar"
 	"context"
 	"errors"
-	"io"
+	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
-	"time"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/gwe-project/gwe/bundle"
+	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/step"
+	"github.com/gwe-project/gwe/engine/value"
 )
 
-// options are what an extraction is told.
-type options struct {
-	// copies are the files that are never linked to the running release.
-	copies patterns
-	// anyLinks lets symbolic links lead out of the release.
-	anyLinks bool
-	// limit is the most bytes that the archive may unpack to: the files' sizes, and apart from that the stream's length.
-	limit int64
-	// beside is the handle of the running release's folder, or -1.
-	beside int
-	// shares is where the files that became hard links are recorded; it is needed with beside.
-	shares *sharedList
-	// here is told after each piece of work, for the progress.
-	here func()
+// Extract is the step type extract.
+func Extract() step.Type {
+	return step.New(step.About{
+		Name:    "extract",
+		Summary: "Extract a tar or zip archive to a new folder",
+		Doc:     extractDoc,
+		Example: "extract:\n  archive: /var/cache/app-2.tar.xz\n  unverified: allow\n  to: /opt/app/app-2\n  strip: 1\n  link-dest: /opt/app/current\n",
+		Effects: []step.Effect{{Kind: step.Writes, Argument: "to"}},
+		Undo:    "removes the new folder",
+	}, extractStep{})
 }
 
-// summary is what an extraction has made.
-type summary struct {
-	// top is the name of the archive's top-level folder.
-	top string
-	// files counts the names that are no folders; linked counts those that share the running release's file.
-	files, linked int
-	// bytes is the sum of the files' sizes.
-	bytes int64
+const extractDoc = `The archive is a tar, plain or compressed with gzip, zstd, xz or bzip2, or a zip; its content tells, not its name. A tar in a
+signed OpenPGP message is taken too; an encrypted one is what unpack is for. The new folder is what tar -x -C TO makes in an
+empty one, and has its name only when all of it is on the disk. Nothing but an empty folder may be there before.
+
+A verify step above vouches for the archive: hand its output voucher on in verified. The archive is then read twice over one
+descriptor: only when the first pass finds it to be what was verified is it looked at, and the second takes nothing that
+the first has not seen. Without a verify step say unverified: allow. One of the two has to be there.
+
+strip is tar's --strip-components: paths lose that many leading parts, and what lies above is left out. The folder
+that is taken off gives the new one its mode, owner and time. include and exclude choose from what is left; exclude wins. Folders
+above what is included are made as the archive has them. A pattern matches as in a shell: *, ? and [a-z]. One without a slash
+names files and folders of that name anywhere, one with a slash is a path from the top of the new folder, and one that
+names a folder names all that is in it.
+
+A file whose content, mode, owner, modification time and extended attributes equal those of the same path in link-dest becomes a
+hard link to it and takes no space. Whoever writes to such a file in place changes both. So name files that are written
+in place in copy, or in the archive's own .gwe/copy (one pattern a line): these are always copied. Linked files that changed before
+the commit fail the run.
+
+Modes (setuid and setgid too), times to the nanosecond, symbolic links, hard links within the archive, holes, the extended attributes
+that tar --xattrs has stored and, for root, numeric owners are restored; access control lists are not. Of a zip's owners
+and times, those of Info-ZIP's extra fields are restored. Refused are names with .. in them, absolute names, names that are there
+twice, devices, FIFOs, hard links to anything that is not extracted, encrypted entries, and, unless links is any, symbolic
+links that lead out of the folder.
+
+Undo removes what was extracted, and nothing else. An empty folder that was there is back.`
+
+// extractArguments are what a recipe gives.
+type extractArguments struct {
+	Archive    value.Path  `name:"archive" required:"true" help:"the archive: .tar, .tar.gz, .tar.zst, .tar.xz, .tar.bz2 or .zip"`
+	To         value.Path  `name:"to" required:"true" help:"the new folder's own path; the folder it lies in must exist"`
+	Verified   string      `name:"verified" either:"trust" help:"the output voucher of the verify step that vouches for the archive"`
+	Unverified string      `name:"unverified" either:"trust" enum:"allow" help:"allow: extract an archive that nobody vouches for"`
+	Strip      int         `name:"strip" help:"how many leading parts of each path are left out, as tar --strip-components has it"`
+	Include    []string    `name:"include" help:"patterns of what is extracted; all where empty"`
+	Exclude    []string    `name:"exclude" help:"patterns of what is not extracted, though include names it"`
+	LinkDest   value.Path  `name:"link-dest" help:"folder whose equal files are linked instead of copied, or a link to it; it may be missing"`
+	Copy       []string    `name:"copy" help:"patterns of the files that are never linked, because something writes to them in place"`
+	Links      string      `name:"links" enum:"inside,any" default:"inside" help:"whether symbolic links may lead out of the new folder"`
+	MaxSize    *value.Size `name:"max-size" help:"most bytes that the archive may unpack to; else 1GiB or 64 times its own size, whichever is more"`
 }
 
-// errLateCopies tells that the archive's own list of files to copy came after files that were linked: the extraction
-// begins again, with that list.
-var errLateCopies = errors.New("the list of files to copy came late")
-
-// extraction is one pass of a tar stream into an empty folder.
-type extraction struct {
-	options
-	summary
-	target string
-	into   *cursor
-	old    *cursor
-	owners bool
-	uid    int
-	gid    int
-	began  unix.Timespec
-	// root is what the top-level folder gets at the end; listed tells that the archive has an entry for it.
-	root   attributes
-	listed bool
-	// unlisted are the inodes of the folders that were made because an entry lies in them.
-	unlisted map[uint64]struct{}
-	// doubtful are symbolic links of which only the finished tree can tell whether they lead out.
-	doubtful []string
-	doubts   int
-	buffer   []byte
-	other    []byte
+// extractOutputs are what later steps may read.
+type extractOutputs struct {
+	Path   value.Path `name:"path" help:"the new folder, absolute"`
+	Name   string     `name:"name" help:"the new folder's name"`
+	Files  int        `name:"files" help:"how many files and links were extracted"`
+	Linked int        `name:"linked" help:"how many of them are hard links to files of link-dest"`
+	Bytes  value.Size `name:"bytes" help:"the sum of the files' sizes"`
 }
 
-// blockSize is how much of a file is read, compared and written at a time.
-const blockSize = 256 << 10
+type extractStep struct{}
 
-// extract unpacks a tar stream into an empty folder, without the name of the one top-level folder, whose attributes that
-// folder gets. With errLateCopies it gives the patterns to begin again with.
-func extract(ctx context.Context, source io.Reader, folder string, wanted options) (summary, patterns, error) {
-	began, err := unix.TimeToTimespec(time.Now())
-	if err != nil {
-		return summary{}, nil, fault.New(fault.Errored, "clock", "this machine's clock is beyond its range").WithCause(err)
+// job takes the arguments as what both types do.
+func (a extractArguments) job() (job, error) {
+	to, err := absolute(a.To)
+	if name := filepath.Base(to); err == nil && (name == "/" || strings.HasPrefix(name, durable.Prefix)) {
+		err = fault.New(fault.Refused, "target-name", "%s is no path for a new folder", to).
+			WithHint("name one in an existing folder; names that start with %s are gwe's own", durable.Prefix)
 	}
-	parent, err := os.Open(filepath.Dir(folder))
-	if err != nil {
-		return summary{}, nil, explain(err, "cannot open the target folder")
-	}
-	defer parent.Close()
-	handle, err := openat(int(parent.Fd()), filepath.Base(folder), unix.O_RDONLY|unix.O_DIRECTORY, 0)
-	if err != nil {
-		return summary{}, nil, explain(err, "cannot open the staging folder")
-	}
-	defer unix.Close(handle)
-	x := &extraction{
-		options: wanted, target: parent.Name(),
-		owners: os.Geteuid() == 0, uid: os.Geteuid(), gid: os.Getegid(), began: began,
-		unlisted: map[uint64]struct{}{},
-		buffer:   make([]byte, blockSize), other: make([]byte, blockSize),
-	}
-	x.root = x.implied()
-	x.into = x.writer(handle)
-	defer x.into.drop()
-	if wanted.beside >= 0 {
-		x.old = reader(wanted.beside)
-		defer x.old.drop()
-	}
-	if err := x.all(ctx, &limited{source: source, left: wanted.limit}); err != nil {
-		return x.summary, x.copies, err
-	}
-	if err := x.into.up(0); err != nil {
-		return x.summary, nil, explain(err, "cannot finish a folder")
-	}
-	if err := x.leadInside(folder); err != nil {
-		return x.summary, nil, err
-	}
-	err = x.root.apply(handle, int(parent.Fd()), filepath.Base(folder), x.owners)
-	return x.summary, nil, explain(err, "cannot finish the release's folder")
+	return job{
+		source: string(a.Archive), folder: filepath.Dir(to), name: filepath.Base(to), linkDest: a.LinkDest, links: a.Links, maxSize: a.MaxSize,
+		copies: a.Copy, strip: a.Strip, include: a.Include, exclude: a.Exclude,
+	}, err
 }
 
-// all extracts entry after entry, and makes sure that the stream ends as an archive does.
-func (x *extraction) all(ctx context.Context, source *limited) error {
-	archive := tar.NewReader(source)
-	for {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		before := source.read
-		header, err := archive.Next()
-		if errors.Is(err, io.EOF) {
-			return x.end(source, before)
-		}
-		if err != nil {
-			return damaged(err)
-		}
-		if err := x.one(ctx, header, archive); err != nil {
-			return err
-		}
-		if x.here != nil {
-			x.here()
-		}
-	}
-}
-
-// end checks what follows the last entry. Before the end mark only the padding of the last file may have been read: an
-// archive that breaks off between two entries, as a full disk of the build host leaves it, would pass for a whole one.
-func (x *extraction) end(source *limited, before int64) error {
-	const block = 512
-	if padded := (before + block - 1) / block * block; source.read < padded+block {
-		if source.read == 0 {
-			return fault.New(fault.Failed, "archive-empty", "the archive is empty").WithHint("pack the package again")
-		}
-		return fault.New(fault.Failed, "archive-damaged", "the archive breaks off: its end mark is missing").
-			WithHint("pack the package again, and see that tar ends well")
-	}
-	for {
-		n, err := source.Read(x.buffer)
-		for _, b := range x.buffer[:n] {
-			if b != 0 {
-				return fault.New(fault.Failed, "archive-trailing-data", "there is more data after the end of the archive").
-					WithHint("pack the package again as one archive")
-			}
-		}
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return damaged(err)
-		}
-	}
-	if x.top == "" {
-		return fault.New(fault.Failed, "archive-empty", "the archive holds no folder").WithHint("a package is one folder")
-	}
-	return nil
-}
-
-// one extracts one entry.
-func (x *extraction) one(ctx context.Context, header *tar.Header, content io.Reader) error {
-	if header.Typeflag == tar.TypeXGlobalHeader {
-		return globalHeader(header)
-	}
-	e, err := entryOf(header)
-	if err != nil {
-		return err
-	}
-	if e.top == "" && e.Typeflag == tar.TypeDir {
-		return nil // "./": tar was told to pack "."
-	}
-	if err := x.belongs(e); err != nil {
-		return err
-	}
-	wanted, err := x.attributesOf(e)
-	if err != nil {
-		return err
-	}
-	if e.Typeflag == tar.TypeDir {
-		return x.folder(e, wanted)
-	}
-	x.files++
-	if e.path() == copyList && e.Typeflag != tar.TypeReg {
-		return refuse(header, "copy-pattern", "the list of files to copy is a plain file")
-	}
-	switch e.Typeflag {
-	case tar.TypeReg, tar.TypeGNUSparse:
-		return x.file(ctx, e, wanted, content)
-	case tar.TypeSymlink:
-		return x.symlink(e, wanted)
-	case tar.TypeLink:
-		return x.hardLink(ctx, e)
-	case tar.TypeChar, tar.TypeBlock, tar.TypeFifo:
-		return refuse(header, "archive-entry-type", "it is a device or a FIFO").
-			WithHint("make such files in a hook of the release")
-	default:
-		return refuse(header, "archive-entry-type", "it is of the unknown type %q", header.Typeflag)
-	}
-}
-
-// belongs makes sure that all entries lie in one top-level folder.
-func (x *extraction) belongs(e entry) error {
-	if e.top == "" {
-		return refuse(e.Header, "archive-name", "it has no name")
-	}
-	if x.top == "" {
-		if err := checkTop(e.Header, e.top); err != nil {
-			return err
-		}
-		x.top = e.top
-	}
+// voucher reads who vouches for the archive; nobody gives nil.
+func (a extractArguments) voucher() (*bundle.Voucher, error) {
 	switch {
-	case e.top != x.top:
-		return refuse(e.Header, "archive-top-level", "a package is one folder, and this archive has %q beside it", x.top).
-			WithHint("pack the folder that holds the release from outside: tar c -C PARENT NAME")
-	case len(e.parts) == 0 && e.Typeflag != tar.TypeDir:
-		return refuse(e.Header, "archive-top-level", "a package is one folder, and this is none").
-			WithHint("pack the folder that holds the release from outside: tar c -C PARENT NAME")
+	case a.Verified == "" && a.Unverified == "":
+		return nil, fault.New(fault.Refused, "archive-unverified", "no verify step vouches for %s", a.Archive).
+			WithHint("verify it in a step above and write verified: ${{ steps.ID.voucher }}, or write unverified: allow")
+	case a.Verified != "" && a.Unverified != "":
+		return nil, fault.New(fault.Refused, "archive-unverified", "%s is said to be verified and unverified", a.Archive).
+			WithHint("leave one of the two out")
+	case a.Unverified != "":
+		return nil, nil
 	}
-	return nil
+	voucher, ok := bundle.ParseVoucher(a.Verified)
+	if !ok {
+		return nil, fault.New(fault.Refused, "archive-unverified", "%q is no voucher of a verify step", a.Verified).
+			WithHint("write verified: ${{ steps.ID.voucher }}, with the id of the step that verifies the archive")
+	}
+	return &voucher, nil
 }
 
-// folder makes a folder. It stays private until it is left.
-func (x *extraction) folder(e entry, wanted attributes) error {
-	if len(e.parts) == 0 {
-		if x.listed {
-			return duplicate(e)
-		}
-		x.root, x.listed = wanted, true
+// lookAt makes sure of all that can be seen without reading the archive, and gives its size.
+func (extractStep) lookAt(machine step.Machine, arguments extractArguments) (j job, size int64, err error) {
+	if j, err = arguments.job(); err != nil {
+		return j, 0, err
+	}
+	if _, err = arguments.voucher(); err != nil {
+		return j, 0, err
+	}
+	if size, err = j.look(machine); err != nil {
+		return j, 0, err
+	}
+	if existing(machine, j.folder) != j.folder {
+		return j, 0, fault.New(fault.Refused, "target-missing", "there is no folder %s", j.folder).WithHint("make it: mkdir -p %s", j.folder)
+	}
+	return j, size, free(machine, filepath.Join(j.folder, j.name))
+}
+
+// free makes sure that nothing but an empty folder is at the path.
+func free(machine step.Machine, path string) error {
+	info, err := machine.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	above, err := x.into.at(e.folder())
 	if err != nil {
-		return x.entryError(e, err)
+		return explain(err, "cannot look at %s", path)
 	}
-	made := unix.Mkdirat(above, e.base(), 0o700)
-	if made != nil && !errors.Is(made, unix.EEXIST) {
-		return x.entryError(e, &os.PathError{Op: "mkdir", Path: e.path(), Err: made})
-	}
-	if _, err := x.into.at(e.parts); err != nil {
-		return x.entryError(e, err)
-	}
-	last := &x.into.open[len(x.into.open)-1]
-	if made != nil {
-		var status unix.Stat_t
-		if err := unix.Fstat(last.handle, &status); err != nil {
-			return x.entryError(e, err)
+	if info.IsDir() {
+		entries, err := machine.ReadDir(path)
+		if err != nil {
+			return explain(err, "cannot look into %s", path)
 		}
-		if _, unlisted := x.unlisted[status.Ino]; !unlisted {
-			return duplicate(e)
-		}
-		delete(x.unlisted, status.Ino)
-	}
-	last.final = wanted
-	return nil
-}
-
-// globalHeader lets the comment pass that git archive writes: a commit. Anything else would have to be applied to all
-// entries that follow.
-func globalHeader(header *tar.Header) error {
-	for key := range header.PAXRecords {
-		if key != "comment" {
-			return refuse(header, "archive-entry-type", "it sets %q for all entries, which gwe does not support", key)
+		if len(entries) == 0 {
+			return nil
 		}
 	}
-	return nil
+	return fault.New(fault.Refused, "target-exists", "%s is there already", path).
+		WithHint("extract to a new folder, then switch to it or move it; `to` is the folder that the archive becomes, not the one it lies in")
 }
 
-func duplicate(e entry) error {
-	return refuse(e.Header, "archive-duplicate", "the archive has this name twice").
-		WithHint("pack the package again; on a file system that ignores case, rename one of the two")
-}
-
-// entryError gives an error of the file system the code that fits the entry it came from.
-func (x *extraction) entryError(e entry, err error) error {
-	switch {
-	case errors.Is(err, unix.EEXIST):
-		return duplicate(e)
-	case errors.Is(err, unix.ENOTDIR), errors.Is(err, unix.ELOOP):
-		return refuse(e.Header, "archive-through-file", "it lies below an entry that is a file or a symbolic link").
-			WithCause(err)
-	case errors.Is(err, unix.ENAMETOOLONG):
-		return refuse(e.Header, "archive-name", "its name is too long for the file system").WithCause(err)
+// Plan looks whether the archive and the folders are there.
+func (e extractStep) Plan(ctx context.Context, machine step.Machine, arguments extractArguments) (step.Plan, error) {
+	j, size, err := e.lookAt(machine, arguments)
+	if err != nil {
+		return step.Plan{}, err
 	}
-	return explain(err, "cannot extract %q into %s", e.Name, x.target)
+	trust, reads := "that a step above has verified", 2*size // once to compare, once to extract
+	if arguments.Unverified != "" {
+		trust, reads = "without a signature that anybody has verified", size
+	}
+	to := filepath.Join(j.folder, j.name)
+	return j.planLinks(machine, step.Plan{
+		Do:      []string{fmt.Sprintf("extract %s (%s), %s, to %s", arguments.Archive, value.SizeOf(size), trust, to)},
+		Undo:    []string{fmt.Sprintf("remove %s", to)},
+		Reads:   reads,
+		Outputs: map[string]any{"path": to, "name": j.name},
+	}, size)
+}
+
+// Prepare chooses the staging name, and makes sure of what can be made sure of before anything is done.
+func (e extractStep) Prepare(ctx context.Context, run *step.Run, arguments extractArguments) (memo, error) {
+	j, _, err := e.lookAt(run.Machine, arguments)
+	if err != nil {
+		return memo{}, err
+	}
+	m, err := j.prepare(ctx, run)
+	if err != nil {
+		return memo{}, err
+	}
+	to := filepath.Join(j.folder, j.name)
+	found, err := identityOf(to)
+	if errors.Is(err, fs.ErrNotExist) {
+		return m, nil
+	}
+	if err != nil {
+		return memo{}, explain(err, "cannot look at %s", to)
+	}
+	if isMount(to) {
+		return memo{}, fault.New(fault.Refused, "target-exists", "%s is a mount point, which cannot be replaced by a new folder", to).
+			WithHint("extract to a new folder in it")
+	}
+	m.Empty = &found
+	return m, nil
+}
+
+func isMount(path string) bool {
+	var status unix.Statx_t
+	err := unix.Statx(unix.AT_FDCWD, path, unix.AT_SYMLINK_NOFOLLOW, unix.STATX_TYPE, &status)
+	return err == nil && status.Attributes&unix.STATX_ATTR_MOUNT_ROOT != 0
+}
+
+// Do makes sure that the archive is the one that was verified, extracts it into the staging folder, waits until all is on
+// the disk, and gives the folder its name.
+func (extractStep) Do(ctx context.Context, run *step.Run, arguments extractArguments, m memo) (extractOutputs, error) {
+	j, err := arguments.job()
+	if err != nil {
+		return extractOutputs{}, err
+	}
+	if err := ctx.Err(); err != nil {
+		return extractOutputs{}, err
+	}
+	opened, err := bundle.Open(j.source)
+	if err != nil {
+		return extractOutputs{}, err
+	}
+	defer opened.Close()
+	pinned, err := arguments.pin(ctx, run, opened)
+	if err != nil {
+		return extractOutputs{}, err
+	}
+	made, err := j.make(ctx, run, m, pinned)
+	if found := fault.As(err); found != nil && found.Code == "package-decrypt-key-wanted" {
+		err = found.WithHint("unpack it: that step verifies, decrypts and extracts an encrypted package in one pass")
+	}
+	if err != nil {
+		return extractOutputs{}, err
+	}
+	return extractOutputs{
+		Path: value.Path(made.path), Name: j.name, Files: made.files, Linked: made.linked, Bytes: value.SizeOf(made.bytes),
+	}, nil
+}
+
+// pin is the first pass, where somebody vouches for the archive.
+func (a extractArguments) pin(ctx context.Context, run *step.Run, opened *bundle.Package) (*bundle.Pinned, error) {
+	voucher, err := a.voucher()
+	if err != nil {
+		return nil, err
+	}
+	if voucher == nil {
+		return opened.Unpinned()
+	}
+	task := run.Log.Begin("task", "Compare "+filepath.Base(string(a.Archive))+" with what was verified", run.Step)
+	pinned, err := opened.Pin(ctx, *voucher, func(current, total int64) { task.Progress(current, total, "bytes") })
+	if err != nil {
+		task.Fail(err)
+		return nil, err
+	}
+	task.Done("signed by " + voucher.Signer)
+	return pinned, nil
+}
+
+// Sync has nothing left to do: content and name were made durable in their order by Do.
+func (extractStep) Sync(context.Context, *step.Run, extractArguments, memo) error { return nil }
+
+// Undo removes the folder, or what there is of it.
+func (extractStep) Undo(ctx context.Context, run *step.Run, arguments extractArguments, m memo) error {
+	j, err := arguments.job()
+	if err != nil {
+		return err
+	}
+	return j.undo(ctx, run, m)
+}
+
+// Verify makes sure, just before the commit, that no file shared with that of link-dest was written to in place.
+func (extractStep) Verify(ctx context.Context, run *step.Run, arguments extractArguments, m memo) error {
+	j, err := arguments.job()
+	if err != nil {
+		return err
+	}
+	return j.verify(ctx, run, m)
+}
+
+// Release removes the empty folder that had the name before.
+func (extractStep) Release(ctx context.Context, run *step.Run, arguments extractArguments, m memo) error {
+	j, err := arguments.job()
+	if err != nil || m.Empty == nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	staging := filepath.Join(j.folder, m.Staging)
+	if found, err := identityOf(staging); err != nil || !found.sameFolder(*m.Empty) {
+		return nil
+	}
+	if err := os.Remove(staging); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return explain(err, "cannot remove the empty folder %s", staging)
+	}
+	return durable.SyncFolder(j.folder)
 }

@@ -25,6 +25,7 @@ func explain(err error, format string, arguments ...any) error {
 		{unix.EDQUOT, "quota-exceeded", "free some of this user's files there, or raise the quota"},
 		{unix.EROFS, "read-only-file-system", "mount it writable, or choose another folder"},
 		{unix.EACCES, "permission-denied", "run gwe as a user who may write there"},
+		{unix.ENOTSUP, "extended-attributes-unsupported", "extract to a file system that has extended attributes, or pack without --xattrs"},
 		{unix.EPERM, "permission-denied", "run gwe as a user who may write there; `lsattr -d` shows an immutable folder"},
 	} {
 		if errors.Is(err, known.errno) {
@@ -39,6 +40,6 @@ func damaged(err error) error {
 	if fault.As(err) != nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
-	return fault.New(fault.Failed, "archive-damaged", "the package holds no sound tar archive").
-		WithHint("pack the package again").WithCause(err)
+	return fault.New(fault.Failed, "archive-damaged", "there is no sound archive in it").
+		WithHint("fetch it again; if that does not help, pack the package again").WithCause(err)
 }

@@ -22,8 +22,8 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // file makes a regular file: a hard link to the running release's file where that is equal, a new file where not.
 func (x *extraction) file(ctx context.Context, e entry, wanted attributes, content io.Reader) error {
-	if x.bytes += e.Size; x.bytes > x.limit {
-		return tooLarge(x.limit)
+	if err := x.count(e.Size); err != nil {
+		return err
 	}
 	above, err := x.into.at(e.folder())
 	if err != nil {
@@ -49,6 +49,15 @@ func (x *extraction) file(ctx context.Context, e entry, wanted attributes, conte
 		}
 	}
 	return x.write(ctx, e, wanted, above, io.MultiReader(&prefix{twin: twin, same: same}, bytes.NewReader(same.rest), content))
+}
+
+// count adds a file's size to the sum, which has a limit.
+func (x *extraction) count(size int64) error {
+	if size > x.limit-x.bytes {
+		return tooLarge(x.limit)
+	}
+	x.bytes += size
+	return nil
 }
 
 // write makes a new file with that content.

@@ -35,7 +35,7 @@ func FuzzExtract(f *testing.F) {
 		before := snapshot(t, old)
 		check(t, os.Mkdir(staging, 0o700))
 		_, _, err = extract(context.Background(), bytes.NewReader(archive), staging,
-			options{limit: 1 << 22, beside: int(handle.Fd()), shares: shares})
+			options{oneTop: true, limit: 1 << 22, beside: int(handle.Fd()), shares: shares})
 		if err != nil && err != errLateCopies && fault.As(err) == nil {
 			t.Errorf("the error is no fault: %v", err)
 		}

@@ -21,6 +21,12 @@ type identity struct {
 	BirthNanos   uint32 `json:"birth_nanos"`
 }
 
+// sameFolder tells whether two are one folder, whatever its name.
+func (i identity) sameFolder(other identity) bool {
+	i.Name = other.Name
+	return i == other
+}
+
 // identityName is the file in the frame's folder that holds it.
 const identityName = "release.json"
 

@@ -283,7 +283,7 @@ func TestChangingUnderway(t *testing.T) {
 			defer shares.close()
 			blocks := 0
 			made, err := extractInto(t, bytes.NewReader(archiveOf(t, item{name: "fw/a", content: one.content})), is, options{
-				limit: 1 << 30, beside: int(handle.Fd()), shares: shares, here: func() {
+				oneTop: true, limit: 1 << 30, beside: int(handle.Fd()), shares: shares, here: func() {
 					if blocks++; blocks == 2 {
 						check(t, one.change(filepath.Join(old, "a")))
 					}

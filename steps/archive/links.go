@@ -32,6 +32,9 @@ func (x *extraction) symlink(e entry, wanted attributes) error {
 			return x.entryError(e, &os.PathError{Op: "chown", Path: e.path(), Err: err})
 		}
 	}
+	if err := wanted.setExtendedOfLink(above, e.base()); err != nil {
+		return x.entryError(e, err)
+	}
 	return x.entryError(e, wanted.setTime(above, e.base()))
 }
 
@@ -95,7 +98,7 @@ func (x *extraction) leadInside(folder string) error {
 			continue
 		}
 		return fault.New(fault.Failed, "archive-link-leads-out",
-			"entry %q of the archive is refused: it is a symbolic link that leads out of the release", x.top+"/"+path).
+			"entry %q of the archive is refused: it is a symbolic link that leads out of the release", path).
 			WithHint("make it relative and keep it inside, or say `links: any` if it is meant to lead out").WithCause(err)
 	}
 	return nil
@@ -103,12 +106,11 @@ func (x *extraction) leadInside(folder string) error {
 
 // hardLink makes a second name for a file of this archive.
 func (x *extraction) hardLink(ctx context.Context, e entry) error {
-	parts, why := split(e.Linkname)
-	if why != "" || len(parts) < 2 || parts[0] != x.top {
-		return refuse(e.Header, "archive-hard-link", "it is a hard link to %q, which is not in this package", e.Linkname).
-			WithHint("a package holds all that its hard links name")
+	target, inside := x.linkTarget(e)
+	if !inside {
+		return refuse(e.Header, "archive-hard-link", "it is a hard link to %q, which is not in this archive, or not taken from it", e.Linkname).
+			WithHint("an archive holds all that its hard links name; where `strip`, `include` or `exclude` leave it out, leave this out too")
 	}
-	target := entry{Header: e.Header, top: x.top, parts: parts[1:]}
 	above, err := x.into.at(e.folder())
 	if err != nil {
 		return x.entryError(e, err)
@@ -131,13 +133,28 @@ func (x *extraction) hardLink(ctx context.Context, e entry) error {
 	return nil
 }
 
+// linkTarget tells where in the tree the file lies that a hard link names.
+func (x *extraction) linkTarget(e entry) (target entry, inside bool) {
+	parts, why := split(e.Linkname)
+	if why == "" && x.oneTop {
+		if len(parts) == 0 || parts[0] != x.top {
+			return entry{}, false
+		}
+		parts = parts[1:]
+	}
+	if why != "" || len(parts) <= x.strip || !x.selects(parts[x.strip:]) {
+		return entry{}, false
+	}
+	return entry{Header: e.Header, parts: parts[x.strip:]}, true
+}
+
 func (x *extraction) linkError(e entry, err error) error {
 	if errors.Is(err, unix.EEXIST) {
 		return duplicate(e)
 	}
 	for _, no := range []error{unix.ENOENT, unix.ENOTDIR, unix.ELOOP, unix.EPERM} {
 		if errors.Is(err, no) {
-			return refuse(e.Header, "archive-hard-link", "it is a hard link to %q, which is no file before it in this package", e.Linkname).
+			return refuse(e.Header, "archive-hard-link", "it is a hard link to %q, which is no file before it in this archive", e.Linkname).
 				WithCause(err)
 		}
 	}
@@ -159,10 +176,14 @@ func (x *extraction) copyFile(ctx context.Context, e entry, from int, base strin
 	if status.Mode&unix.S_IFMT != unix.S_IFREG {
 		return refuse(e.Header, "archive-hard-link", "it is a hard link to %q, which is no file", e.Linkname)
 	}
-	if x.bytes += status.Size; x.bytes > x.limit {
-		return tooLarge(x.limit)
+	if err := x.count(status.Size); err != nil {
+		return err
+	}
+	wanted := attributesFrom(&status)
+	if wanted.extended, err = x.extendedOf(handle); err != nil {
+		return x.entryError(e, err)
 	}
 	header := *e.Header
 	header.Size = status.Size
-	return x.write(ctx, entry{Header: &header, top: e.top, parts: e.parts}, attributesFrom(&status), above, source)
+	return x.write(ctx, entry{Header: &header, parts: e.parts}, wanted, above, source)
 }

@@ -21,8 +21,7 @@ const (
 // entry is an entry of an archive whose name was found good.
 type entry struct {
 	*tar.Header
-	// top is the first part of its name, and parts are the others: none for the top-level folder itself.
-	top   string
+	// parts are those of its path in the tree: none for the tree's own folder.
 	parts []string
 }
 
@@ -35,19 +34,16 @@ func entryOf(header *tar.Header) (entry, error) {
 	if header.Typeflag != tar.TypeDir && strings.HasSuffix(header.Name, "/") {
 		return entry{}, refuse(header, "archive-name", "it ends in a slash, but is no folder")
 	}
-	if len(parts) == 0 {
-		return entry{Header: header}, nil
-	}
-	return entry{Header: header, top: parts[0], parts: parts[1:]}, nil
+	return entry{Header: header, parts: parts}, nil
 }
 
-// folder is where the entry lies, below the top-level folder.
+// folder is where the entry lies in the tree.
 func (e entry) folder() []string { return e.parts[:len(e.parts)-1] }
 
 // base is the entry's own name.
 func (e entry) base() string { return e.parts[len(e.parts)-1] }
 
-// path is the entry's path below the top-level folder.
+// path is the entry's path in the tree.
 func (e entry) path() string { return strings.Join(e.parts, "/") }
 
 // split takes a path of an archive apart, without "." and empty parts; why tells what is wrong with it, or is "".
@@ -105,5 +101,5 @@ func refuse(header *tar.Header, code, format string, arguments ...any) *fault.Fa
 		name = name[:300] + "..."
 	}
 	return fault.New(fault.Failed, code, "entry %q of the archive is refused: "+format, append([]any{name}, arguments...)...).
-		WithHint("pack the release again without such an entry: `gwe pack` makes none")
+		WithHint("pack it again without such an entry: `gwe pack` makes none")
 }

@@ -19,7 +19,7 @@ import (
 	"github.com/gwe-project/gwe/steps/steptest"
 )
 
-func TestMain(m *testing.M) { steptest.Main(m, Unpack()) }
+func TestMain(m *testing.M) { steptest.Main(m, Unpack(), Extract()) }
 
 // vendor is the key of all test packages.
 var vendor = sync.OnceValues(func() (*openpgp.Entity, error) {
@@ -80,7 +80,7 @@ type bench struct {
 	target    string
 	arguments unpackArguments
 	run       *step.Run
-	memo      unpackMemo
+	memo      memo
 	lines     []string
 }
 

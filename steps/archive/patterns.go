@@ -16,6 +16,22 @@ const (
 	mostPatterns    = 1000
 )
 
+// selection is which part of an archive becomes the tree.
+type selection struct {
+	// strip is how many leading parts of each path are taken off, as tar --strip-components has it: what lies above is left out.
+	strip int
+	// include, where there are any, name all that is taken; exclude name what is not, though include names it.
+	include, exclude patterns
+}
+
+// selects tells whether a path of the tree is taken. The tree's own folder is.
+func (s selection) selects(parts []string) bool {
+	if len(parts) == 0 {
+		return true
+	}
+	return !s.exclude.match(parts) && (len(s.include) == 0 || s.include.match(parts))
+}
+
 // patterns name files of a release; one that names a folder names all that is in it.
 type patterns []bundle.Pattern
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"hash/crc32"
 	"io"
+	"slices"
 
 	"golang.org/x/sys/unix"
 )
@@ -40,14 +41,20 @@ func (x *extraction) twinOf(e entry, wanted attributes) *twin {
 		t.close()
 		return nil
 	}
+	if extended, err := x.extendedOf(t.handle); err != nil || !slices.EqualFunc(extended, wanted.extended, sameExtended) {
+		t.close()
+		return nil
+	}
 	return t
 }
 
 func (t *twin) close() { _ = unix.Close(t.handle) }
 
-// fits tells whether a file is regular and has these attributes and this size.
+// fits tells whether a file is regular and has these attributes, as far as the status shows them, and this size.
 func (a attributes) fits(status *unix.Stat_t, size int64) bool {
-	return status.Mode&unix.S_IFMT == unix.S_IFREG && status.Size == size && attributesFrom(status) == a
+	is := attributesFrom(status)
+	return status.Mode&unix.S_IFMT == unix.S_IFREG && status.Size == size &&
+		is.mode == a.mode && is.uid == a.uid && is.gid == a.gid && is.modified == a.modified
 }
 
 // sameness is how far an entry and its twin are the same.

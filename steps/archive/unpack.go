@@ -2,19 +2,10 @@ package archive
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
-	"strings"
 
-	"golang.org/x/sys/unix"
-
-	"github.com/gwe-project/gwe/engine/durable"
-	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/bundle"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/value"
 )
@@ -62,18 +53,11 @@ type unpackArguments struct {
 	Passphrase value.Secret `name:"passphrase" help:"passphrase of the decrypt-key"`
 	Signature  value.Path   `name:"signature" help:"detached signature; else it is in the package, or beside it as .sig or .asc"`
 	Copy       []string     `name:"copy" help:"patterns of the files that are never linked, because something writes to them in place"`
+	Strip      int          `name:"strip" help:"how many leading parts of each path in the top-level folder are left out too, as tar --strip-components has it"`
+	Include    []string     `name:"include" help:"patterns of what is unpacked; all where empty"`
+	Exclude    []string     `name:"exclude" help:"patterns of what is not unpacked, though include names it"`
 	Links      string       `name:"links" enum:"inside,any" default:"inside" help:"whether symbolic links may lead out of the release"`
 	MaxSize    *value.Size  `name:"max-size" help:"most bytes that the package may unpack to; else 1GiB or 64 times its own size, whichever is more"`
-}
-
-// unpackMemo is what undo needs.
-type unpackMemo struct {
-	// Staging is the name in into under which the release is filled, and under which it is removed.
-	Staging string `json:"staging"`
-	// Created tells that into did not exist.
-	Created bool `json:"created,omitempty"`
-	// Beside is the running release, "" where there is none.
-	Beside string `json:"beside,omitempty"`
 }
 
 // unpackOutputs are what later steps may read.
@@ -86,150 +70,108 @@ type unpackOutputs struct {
 	Signer string     `name:"signer" help:"the fingerprint of the key that signed the package"`
 }
 
-// The package's own size is no measure of what it unpacks to. These are far above real firmware, and far below a
-// decompression bomb.
-const (
-	smallestLimit = 1 << 30
-	expansion     = 64
-)
-
 type unpack struct{}
+
+// job takes the arguments as what both types do.
+func (a unpackArguments) job() (job, error) {
+	into, err := absolute(a.Into)
+	return job{
+		source: string(a.Package), folder: into, linkDest: a.LinkDest, links: a.Links, maxSize: a.MaxSize,
+		copies: a.Copy, strip: a.Strip, include: a.Include, exclude: a.Exclude,
+	}, err
+}
 
 // Plan looks whether the package and the folders are there.
 func (unpack) Plan(ctx context.Context, machine step.Machine, arguments unpackArguments) (step.Plan, error) {
-	into, err := absolute(arguments.Into)
+	j, err := arguments.job()
 	if err != nil {
 		return step.Plan{}, err
 	}
-	size, err := look(machine, arguments, into)
-	if err != nil {
-		return step.Plan{}, err
-	}
-	beside, err := besideOf(arguments)
+	size, err := j.look(machine)
 	if err != nil {
 		return step.Plan{}, err
 	}
 	plan := step.Plan{
 		Do: []string{
 			fmt.Sprintf("verify %s (%s) with the keys in %s", arguments.Package, value.SizeOf(size), arguments.Keyring),
-			fmt.Sprintf("unpack it into %s, under its own name or the next free one", into),
+			fmt.Sprintf("unpack it into %s, under its own name or the next free one", j.folder),
 		},
-		Undo:  []string{fmt.Sprintf("remove the new release from %s", into)},
+		Undo:  []string{fmt.Sprintf("remove the new release from %s", j.folder)},
 		Reads: 2 * size, // once to verify, once to unpack
 	}
-	if beside == "" {
-		// How much it will be is only known at the end; compressed, it is surely no more. With a release to link to, nearly
-		// nothing may be needed.
-		plan.Space, plan.Writes = map[string]int64{existing(machine, into): size}, size
-		return plan, nil
-	}
-	plan.Do = append(plan.Do, fmt.Sprintf("link the files that equal those of %s", beside))
-	return plan, nil
+	return j.planLinks(machine, plan, size)
 }
 
 // Prepare chooses the staging name, and makes sure of what can be made sure of before anything is done.
-func (unpack) Prepare(ctx context.Context, run *step.Run, arguments unpackArguments) (unpackMemo, error) {
+func (unpack) Prepare(ctx context.Context, run *step.Run, arguments unpackArguments) (memo, error) {
+	j, err := arguments.job()
+	if err != nil {
+		return memo{}, err
+	}
+	return j.prepare(ctx, run)
+}
+
+// Do verifies, extracts into the staging folder, waits until all is on the disk, and gives the release its name.
+func (unpack) Do(ctx context.Context, run *step.Run, arguments unpackArguments, m memo) (unpackOutputs, error) {
+	j, err := arguments.job()
+	if err != nil {
+		return unpackOutputs{}, err
+	}
 	if err := ctx.Err(); err != nil {
-		return unpackMemo{}, err
+		return unpackOutputs{}, err
 	}
-	into, err := absolute(arguments.Into)
+	opened, err := bundle.Open(j.source)
 	if err != nil {
-		return unpackMemo{}, err
+		return unpackOutputs{}, err
 	}
-	if _, err := look(run.Machine, arguments, into); err != nil {
-		return unpackMemo{}, err
-	}
-	if _, err := parsePatterns(arguments.Copy); err != nil {
-		return unpackMemo{}, err
-	}
-	memo := unpackMemo{Staging: stagingName(run.ID)}
-	if memo.Beside, err = besideOf(arguments); err != nil {
-		return unpackMemo{}, err
-	}
-	nearest := existing(run.Machine, into)
-	memo.Created = nearest != into
-	if err := unix.Access(nearest, unix.W_OK|unix.X_OK); err != nil {
-		return unpackMemo{}, fault.New(fault.Refused, "target-not-writable", "nothing can be written into %s", nearest).
-			WithHint("run gwe as a user who may write there; see that its file system is mounted writable, and with lsattr -d that the folder is not immutable").WithCause(err)
-	}
-	return memo, nil
-}
-
-// stagingName is unique, and tells whose it is.
-func stagingName(run string) string {
-	var unique [6]byte
-	_, _ = rand.Read(unique[:]) // never fails
-	safe := strings.Map(func(r rune) rune {
-		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '.' {
-			return r
-		}
-		return '_'
-	}, run)
-	return durable.Prefix + safe[:min(len(safe), 100)] + "-" + hex.EncodeToString(unique[:])
-}
-
-// look makes sure that the package is a file and into, where it exists, a folder; it gives the package's size.
-func look(machine step.Machine, arguments unpackArguments, into string) (int64, error) {
-	info, err := machine.Stat(string(arguments.Package))
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return 0, fault.New(fault.Refused, "package-missing", "there is no package %s", arguments.Package).
-			WithHint("see that the path is right, and that what it lies on is mounted")
-	case err != nil:
-		return 0, fault.New(fault.Refused, "package-unreadable", "the package %s cannot be read", arguments.Package).WithCause(err).
-			WithHint("let the user who runs gwe read it")
-	case !info.Mode().IsRegular():
-		return 0, fault.New(fault.Refused, "package-not-a-file", "the package %s is no file", arguments.Package).
-			WithHint("name the file itself; what comes through a pipe has to be stored first")
-	}
-	nearest, err := machine.Stat(existing(machine, into))
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return 0, fault.New(fault.Refused, "target-missing", "there is neither %s nor the folder above it", into).
-			WithHint("make it: mkdir -p %s", into)
-	case err != nil:
-		return 0, explain(err, "cannot look at %s", into)
-	case !nearest.IsDir():
-		return 0, fault.New(fault.Refused, "target-not-a-folder", "%s is no folder", existing(machine, into)).
-			WithHint("`into` is the folder that holds the releases")
-	}
-	return info.Size(), nil
-}
-
-// existing gives into, or, where it has to be made, the folder above it.
-func existing(machine step.Machine, into string) string {
-	if _, err := machine.Lstat(into); errors.Is(err, fs.ErrNotExist) {
-		return filepath.Dir(into)
-	}
-	return into
-}
-
-// besideOf resolves link-dest once: what it points to may change while the step works.
-func besideOf(arguments unpackArguments) (string, error) {
-	if arguments.LinkDest == "" {
-		return "", nil
-	}
-	path, err := absolute(arguments.LinkDest)
+	defer opened.Close()
+	verified, err := verify(ctx, run, arguments, opened)
 	if err != nil {
-		return "", err
+		return unpackOutputs{}, err
 	}
-	resolved, err := filepath.EvalSymlinks(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return "", nil
-	}
+	made, err := j.make(ctx, run, m, &verified.Pinned)
 	if err != nil {
-		return "", fault.New(fault.Refused, "link-dest", "link-dest %s cannot be resolved", path).WithCause(err).
-			WithHint("see where it leads with namei -l, and point it to the running release")
+		return unpackOutputs{}, err
 	}
-	info, err := os.Stat(resolved)
-	if err != nil || !info.IsDir() {
-		return "", fault.New(fault.Refused, "link-dest", "link-dest %s is no folder", resolved).WithCause(err).
-			WithHint("it is the running release, or a link to it")
-	}
-	return resolved, nil
+	return unpackOutputs{
+		Path: value.Path(made.path), Name: filepath.Base(made.path),
+		Files: made.files, Linked: made.linked, Bytes: value.SizeOf(made.bytes),
+		Signer: verified.Signer.Fingerprint,
+	}, nil
 }
 
-func absolute(path value.Path) (string, error) {
-	result, err := filepath.Abs(string(path))
-	return result, explain(err, "cannot tell where %s is", path)
+// verify is the first pass.
+func verify(ctx context.Context, run *step.Run, arguments unpackArguments, opened *bundle.Package) (*bundle.Verified, error) {
+	task := run.Log.Begin("task", "Verify the signature of "+filepath.Base(string(arguments.Package)), run.Step)
+	verified, err := opened.Verify(ctx, bundle.Policy{
+		Keyring: string(arguments.Keyring), SignedBy: arguments.SignedBy,
+		DecryptKey: string(arguments.DecryptKey), Passphrase: arguments.Passphrase, Signature: string(arguments.Signature),
+	}, func(current, total int64) { task.Progress(current, total, "bytes") })
+	if err != nil {
+		task.Fail(err)
+		return nil, err
+	}
+	task.Done("signed by " + verified.Signer.Fingerprint)
+	return verified, nil
+}
+
+// Sync has nothing left to do: content and name were made durable in their order by Do.
+func (unpack) Sync(context.Context, *step.Run, unpackArguments, memo) error { return nil }
+
+// Undo removes the release, or what there is of it.
+func (unpack) Undo(ctx context.Context, run *step.Run, arguments unpackArguments, m memo) error {
+	j, err := arguments.job()
+	if err != nil {
+		return err
+	}
+	return j.undo(ctx, run, m)
+}
+
+// Verify makes sure, just before the commit, that no file shared with the running release was written to in place.
+func (unpack) Verify(ctx context.Context, run *step.Run, arguments unpackArguments, m memo) error {
+	j, err := arguments.job()
+	if err != nil {
+		return err
+	}
+	return j.verify(ctx, run, m)
 }

@@ -214,7 +214,7 @@ func TestBomb(t *testing.T) {
 		check(t, b.undo())
 		b.has()
 	}
-	if small, large := limitOf(unpackArguments{}, 1000), limitOf(unpackArguments{}, 1<<30); small != 1<<30 || large != 64<<30 {
+	if small, large := limitOf(nil, 1000), limitOf(nil, 1<<30); small != 1<<30 || large != 64<<30 {
 		t.Errorf("the limits of packages of 1000 and of 2^30 bytes are %d and %d", small, large)
 	}
 }

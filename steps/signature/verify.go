@@ -30,12 +30,13 @@ signed message. A package that is not signed, or signed by anybody else, is refu
 The signature is in the package (gpg --sign, gwe pack), or in a file of its own (gpg --detach-sign): the one that signature
 names, or the one beside the package that has its name and .sig or .asc.
 
-Nothing is unpacked and nothing is kept: unpack verifies again what it unpacks. This step is for packages that something else
-installs, and for a decision before the first effect.`
+Nothing is unpacked and nothing is kept: unpack verifies again what it unpacks. This step is for archives that an extract step
+extracts, for packages that something else installs, and for a decision before the first effect. The output voucher, handed on to
+extract, says whose signature was found good and over which content: what has changed since is refused there.`
 
 // verifyArguments are what a recipe gives.
 type verifyArguments struct {
-	Package    value.Path   `name:"package" required:"true" help:"the signed package, .tar.zst.gpg or .tar.gz.gpg"`
+	Package    value.Path   `name:"package" required:"true" help:"the signed package, .tar.zst.gpg or .tar.gz.gpg, or any file with a detached signature"`
 	Keyring    value.Path   `name:"keyring" required:"true" help:"folder of trusted OpenPGP keys"`
 	SignedBy   []string     `name:"signed-by" help:"fingerprints of the keys whose signature counts; all keys of the keyring where empty"`
 	DecryptKey value.Path   `name:"decrypt-key" help:"exported secret key, mode 0600, for an encrypted package"`
@@ -49,6 +50,7 @@ type verifyOutputs struct {
 	Size       value.Size `name:"size" help:"the package's size"`
 	Signer     string     `name:"signer" help:"the fingerprint of the key that signed it"`
 	SignerName string     `name:"signer_name" help:"the user id of that key"`
+	Voucher    string     `name:"voucher" help:"who vouches for which content, for verified of an extract step: openpgp:FINGERPRINT:sha256:DIGEST"`
 	SignedAt   string     `name:"signed_at" help:"when it was signed, by its own word, as 2006-01-02T15:04:05Z"`
 }
 
@@ -123,6 +125,7 @@ func (verify) Do(ctx context.Context, run *step.Run, arguments verifyArguments, 
 		DecryptKey: string(arguments.DecryptKey),
 		Passphrase: arguments.Passphrase,
 		Signature:  string(arguments.Signature),
+		Digest:     true,
 	}, func(current, total int64) { run.Log.Progress(current, total, "bytes") })
 	if err != nil {
 		return verifyOutputs{}, err
@@ -134,6 +137,7 @@ func (verify) Do(ctx context.Context, run *step.Run, arguments verifyArguments, 
 		Size:       value.SizeOf(verified.Size()),
 		Signer:     signer.Fingerprint,
 		SignerName: signer.UserID,
+		Voucher:    bundle.Voucher{Signer: signer.Fingerprint, Digest: verified.Digest}.String(),
 		SignedAt:   signer.SignedAt.UTC().Format(time.RFC3339),
 	}, nil
 }

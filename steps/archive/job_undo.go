@@ -13,18 +13,14 @@ import (
 	"github.com/gwe-project/gwe/engine/step"
 )
 
-// Undo removes the release, or what there is of it. A release that has its name loses it first, so that a power cut
+// undo removes the release, or what there is of it. A release that has its name loses it first, so that a power cut
 // never leaves half a release under a whole one's name.
 //
 // It needs no lease on the running release: a hard link is a file's second name, and taking one away takes nothing from
 // the other. What it could not put back is a shared file that was written to in place; it says so.
-func (unpack) Undo(ctx context.Context, run *step.Run, arguments unpackArguments, memo unpackMemo) error {
-	into, err := absolute(arguments.Into)
-	if err != nil {
-		return err
-	}
-	staging := filepath.Join(into, memo.Staging)
-	if err := takeName(ctx, run, arguments, memo, staging); err != nil {
+func (j job) undo(ctx context.Context, run *step.Run, m memo) error {
+	staging := filepath.Join(j.folder, m.Staging)
+	if err := j.takeName(ctx, run, m, staging); err != nil {
 		return err
 	}
 	if err := ctx.Err(); err != nil {
@@ -36,33 +32,54 @@ func (unpack) Undo(ctx context.Context, run *step.Run, arguments unpackArguments
 	if err := os.Remove(filepath.Join(run.Folder, identityName)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return &step.Leftover{Err: explain(err, "cannot forget the release")}
 	}
-	if memo.Created {
+	if m.Created {
 		// Where somebody else has put something into it, it stays.
-		if err := os.Remove(into); err == nil {
-			return durable.SyncFolder(filepath.Dir(into))
+		if err := os.Remove(j.folder); err == nil {
+			return durable.SyncFolder(filepath.Dir(j.folder))
 		}
 	}
 	return nil
 }
 
-// takeName renames our release, where it has got its name, back to the staging name.
-func takeName(ctx context.Context, run *step.Run, arguments unpackArguments, memo unpackMemo, staging string) error {
+// takeName renames our release, where it has got its name, back to the staging name. An empty folder that had the name
+// before gets it back.
+func (j job) takeName(ctx context.Context, run *step.Run, m memo, staging string) error {
 	noted, known, err := notedIdentity(run.Folder)
 	if err != nil || !known {
 		return err
 	}
-	if _, err := os.Lstat(staging); err == nil {
+	isStaged, err := identityOf(staging)
+	if err == nil && (m.Empty == nil || !isStaged.sameFolder(*m.Empty)) {
 		return nil // it never got the name, or has lost it already
 	}
-	final := filepath.Join(filepath.Dir(staging), noted.Name)
+	emptyIsStaged := err == nil
+	final := filepath.Join(j.folder, noted.Name)
 	if found, err := identityOf(final); err != nil || found != noted {
-		return nil // removed already; what has that name now is not ours
+		// Removed already; what has that name now is not ours.
+		if emptyIsStaged {
+			return putBackEmpty(staging, final)
+		}
+		return nil
 	}
-	if err := inUse(arguments, final); err != nil {
+	if err := j.inUse(final); err != nil {
 		return err
 	}
-	tellChanges(ctx, run, memo, final)
-	if err := durable.RenameNoReplace(final, staging); err != nil {
+	tellChanges(ctx, run, m, final)
+	if emptyIsStaged {
+		err = swap(final, staging)
+	} else {
+		err = durable.RenameNoReplace(final, staging)
+	}
+	if err != nil {
+		return &step.Leftover{Err: err}
+	}
+	return nil
+}
+
+// putBackEmpty gives the empty folder its name back after somebody removed the release; where the name is taken it is
+// theirs, and the empty folder goes with the staging name.
+func putBackEmpty(staging, final string) error {
+	if err := durable.RenameNoReplace(staging, final); err != nil && !errors.Is(err, fs.ErrExist) {
 		return &step.Leftover{Err: err}
 	}
 	return nil
@@ -70,11 +87,11 @@ func takeName(ctx context.Context, run *step.Run, arguments unpackArguments, mem
 
 // inUse keeps a release that link-dest points to: the step that pointed it there could not be undone, and a release that
 // may be faulty is better than none.
-func inUse(arguments unpackArguments, final string) error {
-	if arguments.LinkDest == "" {
+func (j job) inUse(final string) error {
+	if j.linkDest == "" {
 		return nil
 	}
-	running, err := os.Stat(string(arguments.LinkDest))
+	running, err := os.Stat(string(j.linkDest))
 	if err != nil {
 		return nil
 	}
@@ -82,28 +99,24 @@ func inUse(arguments unpackArguments, final string) error {
 	if err != nil || !os.SameFile(running, release) {
 		return nil
 	}
-	return &step.Leftover{Err: fault.New(fault.Failed, "release-in-use", "the release %s stays: %s still leads to it", final, arguments.LinkDest).
-		WithHint("point %s to another release, then run gwe recover", arguments.LinkDest)}
+	return &step.Leftover{Err: fault.New(fault.Failed, "release-in-use", "the release %s stays: %s still leads to it", final, j.linkDest).
+		WithHint("point %s to another release, then run gwe recover", j.linkDest)}
 }
 
-// Verify makes sure, just before the commit, that no file shared with the running release was written to in place.
-func (unpack) Verify(ctx context.Context, run *step.Run, arguments unpackArguments, memo unpackMemo) error {
+// verify makes sure, just before the commit, that no file shared with the running release was written to in place.
+func (j job) verify(ctx context.Context, run *step.Run, m memo) error {
 	noted, known, err := notedIdentity(run.Folder)
 	if err != nil || !known {
 		return err
 	}
-	into, err := absolute(arguments.Into)
-	if err != nil {
-		return err
-	}
 	var first string
 	count := 0
-	err = changedFiles(ctx, filepath.Join(run.Folder, sharedName), filepath.Join(into, noted.Name), func(path string) {
+	err = changedFiles(ctx, filepath.Join(run.Folder, sharedName), filepath.Join(j.folder, noted.Name), func(path string) {
 		if count++; count == 1 {
 			first = path
 		}
 		if count <= mostTold {
-			run.Log.Warn(fmt.Sprintf("%q was written to in place: it has changed in %s too", path, memo.Beside))
+			run.Log.Warn(fmt.Sprintf("%q was written to in place: it has changed in %s too", path, m.Beside))
 		}
 	})
 	if err != nil || count == 0 {
@@ -111,7 +124,7 @@ func (unpack) Verify(ctx context.Context, run *step.Run, arguments unpackArgumen
 	}
 	return fault.New(fault.Failed, "linked-file-changed",
 		"%q was written to in place after it had been linked, and %d more such files: the running release %s has changed with it, which undo cannot put back",
-		first, count-1, memo.Beside).
+		first, count-1, m.Beside).
 		WithHint("name such files in the package's %s or in the step's `copy`, and see that hooks replace files instead of writing to them", copyList)
 }
 
@@ -119,15 +132,15 @@ func (unpack) Verify(ctx context.Context, run *step.Run, arguments unpackArgumen
 const mostTold = 20
 
 // tellChanges says which files of the running release are not as they were, when the new one is removed.
-func tellChanges(ctx context.Context, run *step.Run, memo unpackMemo, final string) {
+func tellChanges(ctx context.Context, run *step.Run, m memo, final string) {
 	count := 0
 	err := changedFiles(ctx, filepath.Join(run.Folder, sharedName), final, func(path string) {
 		if count++; count <= mostTold {
-			run.Log.Warn(fmt.Sprintf("%q in %s was written to in place and stays changed: the two releases shared it", path, memo.Beside))
+			run.Log.Warn(fmt.Sprintf("%q in %s was written to in place and stays changed: the two releases shared it", path, m.Beside))
 		}
 	})
 	if err != nil {
-		run.Log.Warn(fmt.Sprintf("cannot tell whether files of %s were written to in place: %v", memo.Beside, err))
+		run.Log.Warn(fmt.Sprintf("cannot tell whether files of %s were written to in place: %v", m.Beside, err))
 	}
 }
 

@@ -1,0 +1,66 @@
+package archive
+
+import (
+	"archive/tar"
+	"errors"
+	"io"
+
+	"github.com/gwe-project/gwe/engine/fault"
+)
+
+// tarEntries reads a tar stream.
+type tarEntries struct {
+	source *limited
+	reader *tar.Reader
+}
+
+// entriesOfTar gives the entries of a tar stream that may not be longer than limit.
+func entriesOfTar(source io.Reader, limit int64) *tarEntries {
+	bounded := &limited{source: source, left: limit}
+	return &tarEntries{source: bounded, reader: tar.NewReader(bounded)}
+}
+
+func (t *tarEntries) next() (*tar.Header, io.Reader, error) {
+	before := t.source.read
+	header, err := t.reader.Next()
+	if errors.Is(err, io.EOF) {
+		if err := t.end(before); err != nil {
+			return nil, nil, err
+		}
+	}
+	return header, t.reader, err
+}
+
+// end checks what follows the last entry. Before the end mark only the padding of the last file may have been read: an
+// archive that breaks off between two entries, as a full disk of the build host leaves it, would pass for a whole one.
+func (t *tarEntries) end(before int64) error {
+	const block = 512
+	if padded := (before + block - 1) / block * block; t.source.read < padded+block {
+		if t.source.read == 0 {
+			return fault.New(fault.Failed, "archive-empty", "the archive is empty").WithHint("pack the package again")
+		}
+		return fault.New(fault.Failed, "archive-damaged", "the archive breaks off: its end mark is missing").
+			WithHint("pack the package again, and see that tar ends well")
+	}
+	buffer := make([]byte, 64*block)
+	for {
+		n, err := t.source.Read(buffer)
+		for _, b := range buffer[:n] {
+			if b != 0 {
+				return trailing()
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return damaged(err)
+		}
+	}
+}
+
+// trailing is the fault for more bytes than the archive has.
+func trailing() error {
+	return fault.New(fault.Failed, "archive-trailing-data", "there is more data after the end of the archive").
+		WithHint("pack the package again as one archive")
+}

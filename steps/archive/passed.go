@@ -1,0 +1,46 @@
+package archive
+
+import (
+	"archive/tar"
+	"io"
+	"slices"
+)
+
+// passedFolder is a folder that the selection does not name, but whose inside it may name yet.
+type passedFolder struct {
+	parts []string
+	attributes
+}
+
+// pass goes past an entry that the selection does not name. The package's own list of files to copy counts in any case.
+func (x *extraction) pass(e entry, wanted attributes, content io.Reader) error {
+	switch {
+	case e.Typeflag == tar.TypeDir && !x.exclude.match(e.parts):
+		x.passed = append(x.passed, passedFolder{e.parts, wanted})
+	case e.path() == copyList && e.Typeflag == tar.TypeReg:
+		_, err := x.readCopyList(e, content)
+		return err
+	}
+	return nil
+}
+
+// leavePassed forgets the folders that the entry does not lie in: archives are written folder by folder.
+func (x *extraction) leavePassed(e entry) {
+	for len(x.passed) > 0 {
+		last := x.passed[len(x.passed)-1].parts
+		if len(last) < len(e.parts) && slices.Equal(last, e.parts[:len(last)]) {
+			return
+		}
+		x.passed = x.passed[:len(x.passed)-1]
+	}
+}
+
+// passedAt gives the attributes of a folder in which the cursor is about to stand, if it was passed.
+func (x *extraction) passedAt(name string) (attributes, bool) {
+	for _, one := range x.passed {
+		if len(one.parts) == len(x.into.open)+1 && one.parts[len(one.parts)-1] == name {
+			return one.attributes, true
+		}
+	}
+	return attributes{}, false
+}
