@@ -9,13 +9,15 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
 )
 
-// snapshot describes every name below a folder: kind, mode, owner, time, content, target, and which names are one file.
+// snapshot describes every name below a folder: kind, mode, owner, time, content, target, extended attributes, which names
+// are one file, and how many there are.
 func snapshot(t testing.TB, folder string) map[string]string {
 	t.Helper()
 	result, first := map[string]string{}, map[uint64]string{}
@@ -50,9 +52,10 @@ func snapshot(t testing.TB, folder string) map[string]string {
 				if _, seen := first[status.Ino]; !seen {
 					first[status.Ino] = name
 				}
-				line += " = " + first[status.Ino]
+				line += fmt.Sprintf(" = %d %s", status.Nlink, first[status.Ino])
 			}
 		}
+		line += extendedAt(t, path)
 		result[name] = line
 		return nil
 	})
@@ -60,6 +63,24 @@ func snapshot(t testing.TB, folder string) map[string]string {
 		t.Fatal(err)
 	}
 	return result
+}
+
+// extendedAt describes the extended attributes of a name.
+func extendedAt(t testing.TB, path string) (line string) {
+	t.Helper()
+	list := make([]byte, 4096)
+	n, err := unix.Llistxattr(path, list)
+	check(t, err)
+	for _, name := range slices.Sorted(strings.SplitSeq(strings.TrimSuffix(string(list[:n]), "\x00"), "\x00")) {
+		value := make([]byte, 4096)
+		if name == "" {
+			continue
+		}
+		n, err := unix.Lgetxattr(path, name, value)
+		check(t, err)
+		line += fmt.Sprintf(" %s=%x", name, value[:n])
+	}
+	return line
 }
 
 // sameTree fails the test where the trees differ.
@@ -77,16 +98,24 @@ func sameTree(t testing.TB, want, is map[string]string) {
 	}
 }
 
+// plain is what the oldest formats can hold: short paths in which all is text, whole seconds since 1970, small numbers.
+type plain bool
+
 // randomTree makes a tree of all that an archive may hold, with awkward names, modes, owners and times.
-func randomTree(t testing.TB, folder string, random *rand.Rand) {
+func randomTree(t testing.TB, folder string, random *rand.Rand, simple plain) {
 	t.Helper()
 	names := []string{"plain", "with blank", "new\nline", "bad\xff\xfeutf8", "-dash", "ümlaut", "*", strings.Repeat("long", 60), "back\\slash", "quote\"'", ".hidden", "tab\t"}
+	longest := 3000
+	if simple {
+		names = slices.DeleteFunc(names, func(name string) bool { return len(name) > 20 })
+		longest = 80
+	}
 	folders, files := []string{folder}, []string{}
 	check(t, os.MkdirAll(folder, 0o755))
 	for i := range 120 {
 		parent := folders[random.IntN(len(folders))]
 		path := filepath.Join(parent, fmt.Sprintf("%s%d", names[random.IntN(len(names))], i))
-		if len(path)-len(folder) > 3000 {
+		if len(path)-len(folder) > longest {
 			continue
 		}
 		switch kind := random.IntN(10); {
@@ -96,9 +125,17 @@ func randomTree(t testing.TB, folder string, random *rand.Rand) {
 		case kind == 3:
 			check(t, os.Symlink([]string{"plain", "nowhere/else", "./x", "back\\slash"}[random.IntN(4)], path))
 			check(t, unix.Lchown(path, random.IntN(3000), random.IntN(3000)))
-			setTime(t, path, random)
+			setTime(t, path, random, simple)
 		case kind == 4 && len(files) > 0:
 			check(t, os.Link(files[random.IntN(len(files))], path))
+		case kind == 5:
+			file, err := os.Create(path)
+			check(t, err)
+			check(t, file.Truncate(random.Int64N(1<<20)))
+			_, err = file.WriteAt([]byte("after a hole"), random.Int64N(1<<20))
+			check(t, err)
+			check(t, file.Close())
+			files = append(files, path)
 		default:
 			content := make([]byte, []int{0, 1, 511, 512, 513, 70_000, 600_000}[random.IntN(7)])
 			for j := range content {
@@ -109,20 +146,38 @@ func randomTree(t testing.TB, folder string, random *rand.Rand) {
 		}
 	}
 	for _, path := range files {
-		check(t, unix.Chown(path, random.IntN(70_000), random.IntN(3_000_000)))
+		check(t, unix.Chown(path, random.IntN(70_000), random.IntN(2_000_000)))
 		check(t, unix.Chmod(path, []uint32{0o644, 0o755, 0o4755, 0o2755, 0o000, 0o400, 0o1777}[random.IntN(7)]))
-		setTime(t, path, random)
+		giveExtended(t, path, random)
+		setTime(t, path, random, simple)
 	}
 	for i := len(folders) - 1; i >= 0; i-- {
 		check(t, unix.Chown(folders[i], random.IntN(3000), random.IntN(3000)))
 		check(t, unix.Chmod(folders[i], []uint32{0o755, 0o700, 0o2775, 0o1777, 0o555, 0o000}[random.IntN(6)]))
-		setTime(t, folders[i], random)
+		giveExtended(t, folders[i], random)
+		setTime(t, folders[i], random, simple)
 	}
 }
 
-func setTime(t testing.TB, path string, random *rand.Rand) {
+// giveExtended gives every third name extended attributes, capabilities among them.
+func giveExtended(t testing.TB, path string, random *rand.Rand) {
+	t.Helper()
+	if random.IntN(3) > 0 {
+		return
+	}
+	check(t, unix.Lsetxattr(path, "user.a%b=c", []byte("with\x00NUL and \xff"), 0))
+	check(t, unix.Lsetxattr(path, "trusted.t", []byte("\n"), 0))
+	if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
+		check(t, unix.Lsetxattr(path, "security.capability", []byte("\x01\x00\x00\x02\x00\x20\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"), 0))
+	}
+}
+
+func setTime(t testing.TB, path string, random *rand.Rand, simple plain) {
 	t.Helper()
 	stamp := unix.NsecToTimespec(random.Int64N(2e18) - 2e17) // before 1970 too
+	if simple {
+		stamp = unix.Timespec{Sec: random.Int64N(2e9)}
+	}
 	check(t, unix.UtimesNanoAt(unix.AT_FDCWD, path, []unix.Timespec{stamp, stamp}, unix.AT_SYMLINK_NOFOLLOW))
 }
 
