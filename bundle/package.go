@@ -40,7 +40,7 @@ func (p *Package) Name() string { return nameOf(p.path) }
 
 func nameOf(path string) string {
 	name := filepath.Base(path)
-	for _, suffix := range []string{".asc", ".gpg", ".pgp", ".tgz", ".tzst", ".zst", ".gz", ".tar"} {
+	for _, suffix := range []string{".asc", ".gpg", ".pgp", ".tgz", ".tzst", ".txz", ".tbz2", ".zst", ".gz", ".xz", ".bz2", ".tar", ".zip"} {
 		if bare, found := strings.CutSuffix(name, suffix); found && bare != "" {
 			name = bare
 		}

@@ -56,7 +56,8 @@ func (p *Package) Pin(ctx context.Context, voucher Voucher, progress func(curren
 		return nil, p.diagnose(raw, err)
 	}
 	if known.sum() != voucher.Digest {
-		return nil, p.changed("it is not what was verified")
+		return nil, refuse("package-changed", "%s is not what was verified", p.path).
+			WithHint("something has written to it since: fetch it again, and let the verify step read the same file")
 	}
 	return p.pinned(known)
 }

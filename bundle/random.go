@@ -10,7 +10,11 @@ import (
 // IsZip tells by the first bytes whether the package is a zip archive, which is read in any order.
 func (p *Pinned) IsZip() (bool, error) {
 	start, err := p.source.start()
-	return p.framing == framingNone && (bytes.HasPrefix(start, []byte("PK\x03\x04")) || bytes.HasPrefix(start, []byte("PK\x05\x06"))), err
+	return p.framing == framingNone && looksLikeZip(start), err
+}
+
+func looksLikeZip(start []byte) bool {
+	return bytes.HasPrefix(start, []byte("PK\x03\x04")) || bytes.HasPrefix(start, []byte("PK\x05\x06"))
 }
 
 // Random is the second pass in any order, over the bytes of the file itself. As in Content, only blocks whose digests are

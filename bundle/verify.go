@@ -299,8 +299,8 @@ func notSigned(path string) error {
 
 // unsigned says why a file without any signature is refused.
 func (p *Package) unsigned(start []byte) error {
-	if compressionOf(start) == "" {
-		return refuse("package-not-openpgp", "%s is not a package: it is neither an OpenPGP message nor a compressed tar", p.path).
+	if compressionOf(start) == "" && !looksLikeZip(start) {
+		return refuse("package-not-openpgp", "%s is not a package: it is neither an OpenPGP message nor an archive", p.path).
 			WithHint("make one with gwe pack")
 	}
 	return refuse("package-unsigned", "%s is not signed, and there is no %s.sig or .asc beside it", p.path, filepath.Base(p.path)).

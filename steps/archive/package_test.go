@@ -74,6 +74,30 @@ func signedAt(t testing.TB, path string, archive io.Reader) {
 	check(t, file.Close())
 }
 
+// signedBeside writes the vendor's detached signature of a file.
+func signedBeside(t testing.TB, path string, content io.Reader) {
+	t.Helper()
+	key, err := vendor()
+	check(t, err)
+	file, err := os.Create(path)
+	check(t, err)
+	check(t, openpgp.DetachSign(file, key, content, nil))
+	check(t, file.Close())
+}
+
+// encryptedAt writes an encrypted message that nobody has signed.
+func encryptedAt(t testing.TB, path string, key *openpgp.Entity, content []byte) {
+	t.Helper()
+	file, err := os.Create(path)
+	check(t, err)
+	plain, err := openpgp.Encrypt(file, []*openpgp.Entity{key}, nil, &openpgp.FileHints{IsBinary: true}, nil)
+	check(t, err)
+	_, err = plain.Write(content)
+	check(t, err)
+	check(t, plain.Close())
+	check(t, file.Close())
+}
+
 // bench is one machine with a target folder, and one frame of unpack on it.
 type bench struct {
 	testing.TB

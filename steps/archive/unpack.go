@@ -27,16 +27,17 @@ second decrypt, decompress and extract, and it takes nothing that the first has 
 folder. The folder gets its own name in into, or that name with -1, -2, ... where it is taken; current and failsafe are
 no names for a release. It has that name only when all of it is on the disk.
 
-A file whose content, mode, owner and modification time equal those of the same path in link-dest becomes a hard link to it
-and takes no space. Whoever writes to such a file in place changes both releases. So name files that are written in
+A file whose content, mode, owner, modification time and extended attributes equal those of the same path in link-dest becomes a
+hard link to it and takes no space. Whoever writes to such a file in place changes both releases. So name files that are written in
 place in copy, or in the package's own .gwe/copy (one pattern a line): these are always copied. Linked files that changed
 before the commit fail the run.
 
 Patterns match as in a shell: *, ? and [a-z]. One without a slash names files and folders of that name anywhere, one with
-a slash is a path from the top of the release, and one that names a folder names all that is in it.
+a slash is a path from the top of the release, and one that names a folder names all that is in it. include and exclude choose
+what is unpacked; exclude wins.
 
-Modes (setuid and setgid too), times to the nanosecond, symbolic links, hard links within the package and, for root,
-numeric owners are restored; extended attributes and file capabilities are not. Refused are names with .. in them, absolute
+Modes (setuid and setgid too), times to the nanosecond, symbolic links, hard links within the package, the extended attributes
+that tar --xattrs has stored (file capabilities too) and, for root, numeric owners are restored; access control lists are not. Refused are names with .. in them, absolute
 names, names that are there twice, devices, FIFOs, hard links to anything outside the package, and, unless links is any,
 symbolic links that lead out of the release.
 
@@ -44,7 +45,7 @@ Undo removes what was unpacked, and nothing else.`
 
 // unpackArguments are what a recipe gives.
 type unpackArguments struct {
-	Package    value.Path   `name:"package" required:"true" help:"the signed package, .tar.zst.gpg or .tar.gz.gpg"`
+	Package    value.Path   `name:"package" required:"true" help:"the signed package, .tar.zst.gpg or .tar.gz.gpg, or an archive with a detached signature"`
 	Keyring    value.Path   `name:"keyring" required:"true" help:"folder of trusted OpenPGP keys"`
 	Into       value.Path   `name:"into" required:"true" help:"folder that holds the releases; it is made where only itself is missing"`
 	LinkDest   value.Path   `name:"link-dest" help:"release whose equal files are linked instead of copied, or a link to it; it may be missing"`
