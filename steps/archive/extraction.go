@@ -154,7 +154,7 @@ func (x *extraction) all(ctx context.Context, source entries) error {
 		}
 	}
 	switch {
-	case !found:
+	case !found && !x.oneTop:
 		return fault.New(fault.Failed, "archive-empty", "the archive is empty").WithHint("pack it again")
 	case x.oneTop && x.top == "":
 		return fault.New(fault.Failed, "archive-empty", "the archive holds no folder").WithHint("a package is one folder")
