@@ -19,7 +19,9 @@ func Names() []string {
 	}
 	var names []string
 	for _, entry := range entries {
-		names = append(names, strings.TrimSuffix(entry.Name(), ".yaml"))
+		if name := strings.TrimSuffix(entry.Name(), ".yaml"); !strings.HasSuffix(name, ".test") {
+			names = append(names, name)
+		}
 	}
 	return names
 }

@@ -13,6 +13,8 @@ type job struct {
 	// Recipe is the RECIPE operand inside; Source is written there where the recipe is no file of the real machine.
 	Recipe string `json:"recipe"`
 	Source []byte `json:"source,omitempty"`
+	// Plugins are the folders of plugins inside.
+	Plugins []string `json:"plugins,omitempty"`
 	// Inputs are a file for --inputs.
 	Inputs   json.RawMessage   `json:"inputs"`
 	Fixture  []*schema.Placed  `json:"fixture"`

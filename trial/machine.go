@@ -125,6 +125,8 @@ const (
 	faultFile    = scratch.Folder + "/fault"
 	eventsFile   = scratch.Folder + "/events"
 	commitFile   = scratch.Folder + "/commit"
+	recipesPath  = scratch.Folder + "/recipes"
+	pluginsPath  = scratch.Folder + "/plugins"
 	standInsPath = scratch.Folder + "/stand-ins"
 	callsPath    = scratch.Folder + "/calls"
 )

@@ -23,6 +23,8 @@ type Runner struct {
 	Parallel int
 	// Keep leaves the scratch machines' roots on the disk.
 	Keep bool
+	// Plugins are the folders of plugins, which need not be there.
+	Plugins []string
 	// Match chooses cases by their names; nil is all.
 	Match *regexp.Regexp
 }
@@ -166,6 +168,13 @@ func (r *Runner) try(ctx context.Context, places chan struct{}, suite *Suite, on
 	if err != nil {
 		return nil, result, err
 	}
+	for i, folder := range r.Plugins {
+		if _, err := os.Stat(folder); err == nil {
+			at := fmt.Sprintf("%s/%d", pluginsPath, i)
+			j.Layout.Shown[at] = folder
+			j.Plugins = append(j.Plugins, at)
+		}
+	}
 	j.Layout.Root, j.Layout.Keep = root, r.Keep
 	began := time.Now()
 	found, err := start(ctx, j)
@@ -179,6 +188,7 @@ func (r *Runner) try(ctx context.Context, places chan struct{}, suite *Suite, on
 // job is what the machine of a case is made for.
 func (s *Suite) job(one *schema.Case, wrong *Fault) (job, error) {
 	j := job{Fixture: s.fixture(one), StandIns: s.standIns(one), Fault: wrong}
+	j.Layout.Shown = map[string]string{}
 	for _, placed := range j.Fixture {
 		j.Layout.Own = append(j.Layout.Own, placed.Path.Text)
 	}
@@ -205,7 +215,7 @@ func (s *Suite) job(one *schema.Case, wrong *Fault) (job, error) {
 	if err != nil {
 		return job{}, err
 	}
-	j.Layout.Recipes = filepath.Dir(path)
-	j.Recipe = scratch.Recipes + "/" + filepath.Base(path)
+	j.Layout.Shown[recipesPath] = filepath.Dir(path)
+	j.Recipe = recipesPath + "/" + filepath.Base(path)
 	return j, nil
 }

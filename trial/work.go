@@ -124,7 +124,11 @@ func setUp(ctx context.Context, script string) error {
 
 // run carries the recipe out as anybody does. Where gwe is killed on purpose, it then lets gwe recover, as at a boot.
 func (r *report) run(ctx context.Context, j job) error {
-	killed, err := r.gwe(ctx, "run", j.Recipe, "--inputs", inputsFile)
+	global := []string{"--output", "json"}
+	for _, folder := range j.Plugins {
+		global = append(global, "--plugin-dir", folder)
+	}
+	killed, err := r.gwe(ctx, append(global, "run", j.Recipe, "--inputs", inputsFile))
 	if err != nil || !killed {
 		return err
 	}
@@ -132,7 +136,7 @@ func (r *report) run(ctx context.Context, j job) error {
 		return err
 	}
 	r.Log += "(gwe is killed here, and then recovers)\n"
-	killed, err = r.gwe(ctx, "recover")
+	killed, err = r.gwe(ctx, append(global, "recover"))
 	if err == nil && killed {
 		err = errors.New("the recovery was killed")
 	}
@@ -140,8 +144,8 @@ func (r *report) run(ctx context.Context, j job) error {
 }
 
 // gwe starts gwe and takes in what it says. It tells whether it was killed.
-func (r *report) gwe(ctx context.Context, arguments ...string) (killed bool, err error) {
-	command := scratch.Self(ctx, append([]string{InsideCommand, RoleGwe, "--", "--output", "json"}, arguments...)...)
+func (r *report) gwe(ctx context.Context, arguments []string) (killed bool, err error) {
+	command := scratch.Self(ctx, append([]string{InsideCommand, RoleGwe, "--"}, arguments...)...)
 	command.Dir = "/"
 	var told, complaints bytes.Buffer
 	command.Stdout, command.Stderr = &told, &complaints

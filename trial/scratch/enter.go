@@ -12,9 +12,6 @@ import (
 // Folder is where the test's own things lie inside; no tree is compared there.
 const Folder = "/run/gwe-test"
 
-// Recipes is the folder of the recipe, inside, read-only.
-const Recipes = Folder + "/recipes"
-
 // mounts is the file that lists what belongs to the real machine. That it is there tells that this is a scratch machine.
 const mounts = Folder + "/mounts"
 
@@ -24,8 +21,8 @@ type Layout struct {
 	// stays to be looked at.
 	Root string `json:"root"`
 	Keep bool   `json:"keep,omitempty"`
-	// Recipes is the real folder that is seen as Recipes; "" is none.
-	Recipes string `json:"recipes,omitempty"`
+	// Shown are real folders, by the path from the new root at which they are seen, read-only.
+	Shown map[string]string `json:"shown"`
 	// Own are paths, from the new root, that the test itself makes: nothing of the real machine is shown there, and the
 	// folders around them can be written.
 	Own []string `json:"own"`
@@ -58,9 +55,9 @@ func Enter(layout Layout) error {
 	made.folder("/proc", 0o555)
 	made.mount("mount /proc", "proc", made.at("/proc"), "proc", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, "")
 	made.readOnly("/proc", 0)
-	if layout.Recipes != "" {
-		made.folder(Recipes, 0o755)
-		made.bind(layout.Recipes, Recipes)
+	for at, folder := range layout.Shown {
+		made.folder(at, 0o755)
+		made.bind(folder, at)
 	}
 	made.list()
 	if made.err != nil {

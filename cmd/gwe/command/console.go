@@ -30,6 +30,8 @@ type console struct {
 	live bool
 	// known is the catalog, once it was put together.
 	known step.Catalog
+	// disturb, where it is not nil, changes the catalog: on the scratch machine of a test.
+	disturb func(step.Catalog) step.Catalog
 }
 
 // globalFlags are understood by every command.

@@ -71,6 +71,9 @@ func (c *console) catalog() (step.Catalog, error) {
 		}
 		c.known = append(c.known, one)
 	}
+	if c.disturb != nil {
+		c.known = c.disturb(c.known)
+	}
 	for _, problem := range problems {
 		fmt.Fprintf(c.stderr, "gwe: warning: left out: %v\n", problem.Err)
 		if f := fault.As(problem.Err); f != nil && f.Hint != "" {

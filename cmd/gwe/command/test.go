@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/gwe-project/gwe/engine"
+	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/schema"
 	"github.com/gwe-project/gwe/trial"
 )
@@ -90,6 +91,9 @@ func runTests(ctx context.Context, console *console, operands []string, options 
 	}
 	suites, err := loadTests(console, files)
 	if err != nil {
+		return err
+	}
+	if options.runner.Plugins, err = console.pluginFolders(); err != nil {
 		return err
 	}
 	var all []trial.Result
@@ -193,6 +197,28 @@ func testedRecipe(console *console, operand string) (trial.Recipe, error) {
 		recipe.Shipped = program.Recipe.Source
 	}
 	return recipe, nil
+}
+
+// examineTests checks a file of tests against its recipe. A recipe that is invalid is told of where it is named.
+func examineTests(file string, source []byte, catalog step.Catalog) (valid bool, diagnostics schema.Diagnostics) {
+	suite, diagnostics, err := trial.Load(file, source, func(operand string) (trial.Recipe, error) {
+		name, text, err := readRecipe(nil, operand)
+		if err != nil {
+			return trial.Recipe{}, err
+		}
+		program, _ := engine.Load(name, text, catalog)
+		if program == nil {
+			return trial.Recipe{}, fmt.Errorf("%s is not a valid recipe", name)
+		}
+		return trial.Recipe{Operand: operand, Program: program}, nil
+	})
+	if err != nil {
+		diagnostics = append(diagnostics, schema.Diagnostic{
+			Severity: schema.Error, Rule: "recipe-invalid", File: file, Span: schema.Span{Position: schema.Position{Line: 1, Column: 1}},
+			Message: "the recipe of these tests cannot be used: " + err.Error(), Hint: "write recipe: NAME.yaml, relative to this file",
+		})
+	}
+	return suite != nil, diagnostics
 }
 
 // showTests shows the tests of one case, and gives how many of them failed.

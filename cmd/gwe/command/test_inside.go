@@ -43,7 +43,7 @@ func disturbed(ctx context.Context, outer *console, arguments []string) error {
 		return err
 	}
 	inner := *outer
-	inner.line.Catalog = disturbance.Catalog(outer.line.Catalog)
+	inner.known, inner.disturb = nil, disturbance.Catalog
 	inner.line.Journals = disturbance.Journals
 	if code := execute(ctx, &inner, arguments); code != 0 {
 		return errSilent{code}

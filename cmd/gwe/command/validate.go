@@ -5,11 +5,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/spf13/pflag"
 
 	"github.com/gwe-project/gwe/engine"
+	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/schema"
+	"github.com/gwe-project/gwe/trial"
 )
 
 func validateCommand() command {
@@ -54,9 +57,9 @@ func validate(console *console, operands []string, format string) error {
 			return err
 		}
 		sources[file] = source
-		program, diagnostics := engine.Load(file, source, catalog)
+		valid, diagnostics := examine(file, source, catalog)
 		all = append(all, diagnostics...)
-		if program == nil {
+		if !valid {
 			invalid++
 		}
 	}
@@ -70,6 +73,15 @@ func validate(console *console, operands []string, format string) error {
 		return errSilent{engine.ExitUsage}
 	}
 	return nil
+}
+
+// examine checks a recipe, or the tests of one.
+func examine(file string, source []byte, catalog step.Catalog) (valid bool, diagnostics schema.Diagnostics) {
+	if strings.HasSuffix(file, trial.Suffix) {
+		return examineTests(file, source, catalog)
+	}
+	program, diagnostics := engine.Load(file, source, catalog)
+	return program != nil, diagnostics
 }
 
 func showDiagnostics(console *console, all schema.Diagnostics, sources map[string][]byte, format string) error {
