@@ -19,6 +19,10 @@ bench *arguments:
 kills count="1000":
     GWE_KILLS={{ count }} go test -count 1 -timeout 60m -v -run TestKilledAtAnyMoment ./cmd/gwe
 
+# the protocol of a run, checked by spin
+model:
+    scripts/model
+
 # one fuzz target for a while: just fuzz ./engine/journal FuzzRead 10m
 fuzz package target time="1m":
     go test -run '^$' -fuzz '^{{ target }}$' -fuzztime {{ time }} {{ package }}
