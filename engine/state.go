@@ -116,11 +116,15 @@ func (s State) newRun(now time.Time) (string, error) {
 		id = last.Add(time.Millisecond).Format(runLayout)
 	}
 	for _, folder := range []string{"", "frames", "secrets", "log"} {
-		if err := os.Mkdir(filepath.Join(s.runs(), id, folder), 0o700); err != nil {
-			return "", stateUnusable(s.Folder, err)
+		if err = os.Mkdir(filepath.Join(s.runs(), id, folder), 0o700); err != nil {
+			break
 		}
 	}
-	if err := durable.SyncFolder(s.runs()); err != nil {
+	if err == nil {
+		err = durable.SyncFolder(s.runs())
+	}
+	if err != nil {
+		_ = os.RemoveAll(string(s.run(id)))
 		return "", stateUnusable(s.Folder, err)
 	}
 	return id, nil

@@ -65,7 +65,8 @@ func (x *execution) undoFrame(ctx context.Context, f *frame, failure errorRecord
 		}
 		record.Errors = append(record.Errors, x.recordOf(err))
 	}
-	_ = x.note(recordUndone, record)
+	// It is durable before an older frame is touched: an undo that runs again finds the machine as its frame left it.
+	_ = x.append(recordUndone, record)
 	end(task, first(errs))
 }
 

@@ -26,7 +26,7 @@ func Rename(old, new string) error {
 // removal of the old name. Both refuse a taken name without a gap; but a power cut in between leaves the empty folder,
 // or both names.
 func RenameNoReplace(old, new string) error {
-	err := unix.Renameat2(unix.AT_FDCWD, old, unix.AT_FDCWD, new, unix.RENAME_NOREPLACE)
+	err := Repeat(func() error { return unix.Renameat2(unix.AT_FDCWD, old, unix.AT_FDCWD, new, unix.RENAME_NOREPLACE) })
 	if errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.ENOSYS) {
 		err = claim(old, new)
 	}
@@ -51,7 +51,7 @@ func claim(old, new string) error {
 	if err := os.Mkdir(new, 0o700); err != nil {
 		return err
 	}
-	if err := unix.Rename(old, new); err != nil {
+	if err := Repeat(func() error { return unix.Rename(old, new) }); err != nil {
 		_ = os.Remove(new)
 		return err
 	}

@@ -89,7 +89,7 @@ func syncFileSystem(anchor string, synced map[uint64]bool) error {
 	if synced[device] {
 		return nil
 	}
-	if err := unix.Syncfs(int(file.Fd())); err != nil {
+	if err := Repeat(func() error { return unix.Syncfs(int(file.Fd())) }); err != nil {
 		return &fs.PathError{Op: "syncfs", Path: anchor, Err: err}
 	}
 	synced[device] = true

@@ -113,7 +113,7 @@ func (j *Journal) blank(end int64) error {
 			return err
 		}
 	}
-	if err := unix.Fdatasync(int(j.file.Fd())); err != nil {
+	if err := repeat(func() error { return unix.Fdatasync(int(j.file.Fd())) }); err != nil {
 		return err
 	}
 	j.last.synced = j.last.number
@@ -163,7 +163,7 @@ func (j *Journal) write(text []byte) error {
 }
 
 func (j *Journal) sync() error {
-	if err := unix.Fdatasync(int(j.file.Fd())); err != nil {
+	if err := repeat(func() error { return unix.Fdatasync(int(j.file.Fd())) }); err != nil {
 		j.broken = unwritable(j.path, err)
 		return j.broken
 	}

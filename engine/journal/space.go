@@ -74,9 +74,13 @@ func (s *space) ensure(file *os.File, end int64) error {
 
 // allocate makes sure of blocks from 0 up to end; what is there stays.
 func allocate(file *os.File, end int64) error {
+	return repeat(func() error { return unix.Fallocate(int(file.Fd()), unix.FALLOC_FL_KEEP_SIZE, 0, end) })
+}
+
+// repeat calls again what a signal cut short.
+func repeat(call func() error) error {
 	for {
-		err := unix.Fallocate(int(file.Fd()), unix.FALLOC_FL_KEEP_SIZE, 0, end)
-		if !errors.Is(err, syscall.EINTR) {
+		if err := call(); !errors.Is(err, syscall.EINTR) {
 			return err
 		}
 	}

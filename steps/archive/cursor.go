@@ -5,6 +5,8 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/gwe-project/gwe/engine/durable"
 )
 
 // folder is an open folder.
@@ -116,7 +118,7 @@ func (x *extraction) writer(root int) *cursor {
 func (x *extraction) enterFolder(handle int, name string) (folder, error) {
 	opened, err := openat(handle, name, unix.O_RDONLY|unix.O_DIRECTORY, 0)
 	if errors.Is(err, unix.ENOENT) {
-		if err := unix.Mkdirat(handle, name, 0o700); err != nil {
+		if err := durable.Repeat(func() error { return unix.Mkdirat(handle, name, 0o700) }); err != nil {
 			return folder{}, &os.PathError{Op: "mkdir", Path: name, Err: err}
 		}
 		return x.freshFolder(handle, name)
@@ -131,7 +133,7 @@ func (x *extraction) enterFolder(handle int, name string) (folder, error) {
 	}
 	if !x.owners && status.Mode&0o700 != 0o700 {
 		// Root writes into a read-only folder; others have to open it for themselves once more.
-		if err := unix.Fchmod(opened, 0o700); err != nil {
+		if err := durable.Repeat(func() error { return unix.Fchmod(opened, 0o700) }); err != nil {
 			_ = unix.Close(opened)
 			return folder{}, &os.PathError{Op: "chmod", Path: name, Err: err}
 		}

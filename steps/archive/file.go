@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
 )
 
@@ -102,7 +103,7 @@ func (x *extraction) fill(ctx context.Context, e entry, handle int, content io.R
 		}
 	}
 	if sparse {
-		return os.NewSyscallError("ftruncate", unix.Ftruncate(handle, e.Size))
+		return os.NewSyscallError("ftruncate", durable.Repeat(func() error { return unix.Ftruncate(handle, e.Size) }))
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
 )
 
@@ -24,11 +25,11 @@ func (x *extraction) symlink(e entry, wanted attributes) error {
 	if err != nil {
 		return x.entryError(e, err)
 	}
-	if err := unix.Symlinkat(e.Linkname, above, e.base()); err != nil {
+	if err := durable.Repeat(func() error { return unix.Symlinkat(e.Linkname, above, e.base()) }); err != nil {
 		return x.entryError(e, &os.PathError{Op: "symlink", Path: e.path(), Err: err})
 	}
 	if x.owners {
-		if err := unix.Fchownat(above, e.base(), wanted.uid, wanted.gid, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+		if err := durable.Repeat(func() error { return unix.Fchownat(above, e.base(), wanted.uid, wanted.gid, unix.AT_SYMLINK_NOFOLLOW) }); err != nil {
 			return x.entryError(e, &os.PathError{Op: "chown", Path: e.path(), Err: err})
 		}
 	}
@@ -127,7 +128,7 @@ func (x *extraction) hardLink(ctx context.Context, e entry) error {
 		// The other name may share the running release's file, and this one must not.
 		return x.copyFile(ctx, e, from, target.base(), above)
 	}
-	if err := unix.Linkat(from, target.base(), above, e.base(), 0); err != nil {
+	if err := durable.Repeat(func() error { return unix.Linkat(from, target.base(), above, e.base(), 0) }); err != nil {
 		return x.linkError(e, &os.LinkError{Op: "link", Old: e.Linkname, New: e.Name, Err: err})
 	}
 	return nil

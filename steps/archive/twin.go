@@ -6,6 +6,7 @@ import (
 	"errors"
 	"hash/crc32"
 	"io"
+	"os"
 	"slices"
 
 	"golang.org/x/sys/unix"
@@ -142,8 +143,13 @@ func (x *extraction) link(e entry, t *twin, same sameness, above int) (linked bo
 	if errors.Is(err, unix.EEXIST) {
 		return false, duplicate(e)
 	}
+	for _, no := range []error{unix.EMLINK, unix.EXDEV, unix.EPERM, unix.EACCES, unix.EOPNOTSUPP, unix.ENOENT} {
+		if errors.Is(err, no) {
+			return false, nil
+		}
+	}
 	if err != nil {
-		return false, nil
+		return false, x.entryError(e, &os.LinkError{Op: "link", Old: t.path, New: e.Name, Err: err})
 	}
 	var now unix.Stat_t
 	if err := unix.Fstatat(above, e.base(), &now, unix.AT_SYMLINK_NOFOLLOW); err != nil {

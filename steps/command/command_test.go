@@ -194,6 +194,9 @@ func TestHooksThatCannotBeRun(t *testing.T) {
 	if err != nil || outputs["ran"] != false || !slices.Equal(lines, []string{"info: there is no none in " + dir}) {
 		t.Errorf("an optional one: %v, %q, %v", outputs, lines, err)
 	}
+	if outputs, _, err := do(t, t.Context(), Hook(), map[string]any{"script": "x", "dir": dir + "/none", "missing": "ok"}); err != nil || outputs["ran"] != false {
+		t.Errorf("a release that may be gone: %v, %v", outputs, err)
+	}
 }
 
 func TestHooksThatFail(t *testing.T) {

@@ -28,7 +28,9 @@ func Hook() step.Type {
 
 const hookDoc = `The script runs in dir, with an empty standard input, and its lines go to the log. It needs its execute bit and a first line
 such as #!/bin/sh; it may be a program too. It lies in dir: a name or a link that leads out of dir is refused. A release
-without the script is passed over, and the step is done, unless optional is false.
+without the script is passed over, and the step is done, unless optional is false. A release that is not there at all is an
+error, unless missing is ok: say so in an undo that runs the new release's own script, for a crash may let it run
+again when that release is gone already.
 
 Beside the variables of env it sees PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin, HOME, LANG=C.UTF-8, TERM=dumb,
 TZ where gwe has one, and GWE_RUN_ID, GWE_STEP and GWE_RECOVERING: the latter is 1 while the machine is being put back, else 0. A recipe
@@ -48,6 +50,7 @@ type hookArguments struct {
 	Dir        value.Path        `name:"dir" required:"true" help:"directory of the release; the script runs there"`
 	Args       []string          `name:"args" help:"arguments, handed over as they are"`
 	Env        map[string]string `name:"env" pattern:"[^=]+" secrets:"true" help:"environment variables"`
+	Missing    string            `name:"missing" enum:"error,ok" default:"error" help:"whether dir itself may be missing; then the script is passed over"`
 	Optional   bool              `name:"optional" default:"true" help:"a release without the script is passed over"`
 	Recovering bool              `name:"recovering" help:"the script is told that the machine is being put back, also where this run goes forward"`
 }
@@ -164,6 +167,9 @@ func (a hookArguments) command(run *step.Run) (command process.Command, there bo
 // isThere looks for the script without leaving dir, links included.
 func (a hookArguments) isThere(path string) (bool, error) {
 	root, err := os.OpenRoot(string(a.Dir))
+	if errors.Is(err, fs.ErrNotExist) && a.Missing == "ok" {
+		return false, nil
+	}
 	if err != nil {
 		return false, fault.New(fault.Failed, "hook-folder-missing", "there is no directory %s to run %s in", a.Dir, a.Script).WithCause(err)
 	}

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/gwe-project/gwe/engine/durable"
 )
 
 // attributes gives the copy owner, extended attributes (ACLs and capabilities are among them), mode and time, in this order: a change
@@ -18,7 +20,7 @@ func (d *duplication) attributes(from, to place, status unix.Stat_t) error {
 	if d.gid >= 0 {
 		gid = d.gid
 	}
-	err := unix.Fchownat(to.folder, to.name, uid, gid, unix.AT_SYMLINK_NOFOLLOW)
+	err := durable.Repeat(func() error { return unix.Fchownat(to.folder, to.name, uid, gid, unix.AT_SYMLINK_NOFOLLOW) })
 	asked := d.uid >= 0 || d.gid >= 0
 	if err != nil && (!errors.Is(err, unix.EPERM) || asked && !d.lax || d.root && !d.lax) {
 		return to.wrong("chown", err)
@@ -32,12 +34,12 @@ func (d *duplication) attributes(from, to place, status unix.Stat_t) error {
 			mode = d.mode.apply(mode, status.Mode&unix.S_IFMT == unix.S_IFDIR)
 		}
 		// The name is ours alone and no link, so nothing else can be meant.
-		if err := unix.Fchmodat(to.folder, to.name, mode, 0); err != nil && !(d.lax && errors.Is(err, unix.EPERM)) {
+		if err := durable.Repeat(func() error { return unix.Fchmodat(to.folder, to.name, mode, 0) }); err != nil && !(d.lax && errors.Is(err, unix.EPERM)) {
 			return to.wrong("chmod", err)
 		}
 	}
 	times := []unix.Timespec{{Nsec: unix.UTIME_OMIT}, status.Mtim}
-	return to.wrong("utimensat", unix.UtimesNanoAt(to.folder, to.name, times, unix.AT_SYMLINK_NOFOLLOW))
+	return to.wrong("utimensat", durable.Repeat(func() error { return unix.UtimesNanoAt(to.folder, to.name, times, unix.AT_SYMLINK_NOFOLLOW) }))
 }
 
 // extended copies the extended attributes. Where the target's file system has none, they are lost as with cp.
@@ -47,7 +49,7 @@ func (d *duplication) extended(from, to place) error {
 		return from.wrong("listxattr", err)
 	}
 	for _, one := range found {
-		err := unix.Lsetxattr(to.inside(), one.name, one.value, 0)
+		err := durable.Repeat(func() error { return unix.Lsetxattr(to.inside(), one.name, one.value, 0) })
 		if errors.Is(err, unix.ENOTSUP) || errors.Is(err, unix.EPERM) && !d.root {
 			continue
 		}

@@ -113,7 +113,7 @@ func (d *duplication) entry(ctx context.Context, from, to place, path string) er
 	case unix.S_IFLNK:
 		err = symlinkLike(from, to)
 	default:
-		err = to.wrong("mknod", unix.Mknodat(to.folder, to.name, kind|0o600, int(status.Rdev)))
+		err = to.wrong("mknod", durable.Repeat(func() error { return unix.Mknodat(to.folder, to.name, kind|0o600, int(status.Rdev)) }))
 	}
 	if err != nil {
 		return err
@@ -137,7 +137,7 @@ func (d *duplication) linked(to place, status unix.Stat_t) (bool, error) {
 	if !known {
 		return false, nil
 	}
-	err := unix.Linkat(d.top, first.path, to.folder, to.name, 0)
+	err := durable.Repeat(func() error { return unix.Linkat(d.top, first.path, to.folder, to.name, 0) })
 	if errors.Is(err, unix.EMLINK) || errors.Is(err, unix.EPERM) {
 		return false, nil // the file system has no more links, or none: a copy then
 	}
@@ -163,7 +163,7 @@ func (d *duplication) tree(ctx context.Context, from, to place, path string, sta
 	}
 	listing := os.NewFile(uintptr(source), from.name)
 	defer listing.Close()
-	if err := unix.Mkdirat(to.folder, to.name, 0o700); err != nil {
+	if err := durable.Repeat(func() error { return unix.Mkdirat(to.folder, to.name, 0o700) }); err != nil {
 		return to.wrong("mkdir", err)
 	}
 	target, err := openFolder(to.folder, to.name)
@@ -274,7 +274,7 @@ func symlinkLike(from, to place) error {
 	if err != nil {
 		return from.wrong("readlink", err)
 	}
-	return to.wrong("symlink", unix.Symlinkat(string(text[:length]), to.folder, to.name))
+	return to.wrong("symlink", durable.Repeat(func() error { return unix.Symlinkat(string(text[:length]), to.folder, to.name) }))
 }
 
 // openFolder opens a folder; a link at its name is followed only where the path is whole.

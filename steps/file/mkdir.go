@@ -251,5 +251,5 @@ func (p permissions) give(path string) error {
 			return durable.Explain(err, "cannot change the owner of %s", path)
 		}
 	}
-	return durable.Explain(unix.Chmod(path, p.Mode), "cannot change the mode of %s", path)
+	return durable.Explain(durable.Repeat(func() error { return unix.Chmod(path, p.Mode) }), "cannot change the mode of %s", path)
 }

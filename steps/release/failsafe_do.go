@@ -168,7 +168,7 @@ func (m failsafeMemo) changed() error {
 
 // exchange lets two names in one folder change places in one moment, and makes that durable.
 func exchange(one, other string) error {
-	err := unix.Renameat2(unix.AT_FDCWD, one, unix.AT_FDCWD, other, unix.RENAME_EXCHANGE)
+	err := durable.Repeat(func() error { return unix.Renameat2(unix.AT_FDCWD, one, unix.AT_FDCWD, other, unix.RENAME_EXCHANGE) })
 	if err != nil {
 		return durable.Explain(&os.LinkError{Op: "exchange", Old: one, New: other, Err: err}, "cannot exchange %s and %s", one, other)
 	}

@@ -75,7 +75,7 @@ func (c change) do(machine step.Machine) error {
 	if c.Kind == makeLink {
 		return renameNoReplace(hidden, place)
 	}
-	err = unix.Renameat2(unix.AT_FDCWD, hidden, unix.AT_FDCWD, place, unix.RENAME_EXCHANGE)
+	err = durable.Repeat(func() error { return unix.Renameat2(unix.AT_FDCWD, hidden, unix.AT_FDCWD, place, unix.RENAME_EXCHANGE) })
 	if errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.ENOSYS) {
 		// Without an exchange there is a moment without the name, from which undo finds back.
 		if err := os.Remove(hidden); err != nil {
@@ -265,7 +265,7 @@ func (linkTree) Release(ctx context.Context, run *step.Run, _ linkTreeArguments,
 
 // renameNoReplace moves a file to a name that must be free, and leaves it to Sync to make that durable.
 func renameNoReplace(old, new string) error {
-	err := unix.Renameat2(unix.AT_FDCWD, old, unix.AT_FDCWD, new, unix.RENAME_NOREPLACE)
+	err := durable.Repeat(func() error { return unix.Renameat2(unix.AT_FDCWD, old, unix.AT_FDCWD, new, unix.RENAME_NOREPLACE) })
 	if errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.ENOSYS) {
 		return durable.RenameNoReplace(old, new)
 	}

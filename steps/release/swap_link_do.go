@@ -124,7 +124,7 @@ func restoreAttributes(memo swapLinkMemo) error {
 	}
 	if err == nil {
 		times := []unix.Timespec{{Nsec: unix.UTIME_OMIT}, unix.NsecToTimespec(memo.Modified.UnixNano())}
-		err = unix.UtimesNanoAt(unix.AT_FDCWD, memo.Temporary, times, unix.AT_SYMLINK_NOFOLLOW)
+		err = durable.Repeat(func() error { return unix.UtimesNanoAt(unix.AT_FDCWD, memo.Temporary, times, unix.AT_SYMLINK_NOFOLLOW) })
 	}
 	return durable.Explain(err, "cannot give back the owner and the time of %s", memo.Link)
 }

@@ -4,6 +4,8 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/gwe-project/gwe/engine/durable"
 )
 
 // attributes are what an entry has beside its content.
@@ -37,7 +39,7 @@ func (a attributes) equal(b attributes, kind uint32) bool {
 // change takes setuid bits and capabilities away; an access list changes the mode, so the mode comes after it; the time comes last.
 func (a attributes) give(folder int, name string, kind uint32, has []extended) error {
 	if owners() {
-		if err := unix.Fchownat(folder, name, int(a.uid), int(a.gid), unix.AT_SYMLINK_NOFOLLOW); err != nil {
+		if err := durable.Repeat(func() error { return unix.Fchownat(folder, name, int(a.uid), int(a.gid), unix.AT_SYMLINK_NOFOLLOW) }); err != nil {
 			return &os.PathError{Op: "chown", Path: name, Err: err}
 		}
 	}
@@ -45,12 +47,12 @@ func (a attributes) give(folder int, name string, kind uint32, has []extended) e
 		return err
 	}
 	if kind != unix.S_IFLNK {
-		if err := unix.Fchmodat(folder, name, a.mode, 0); err != nil {
+		if err := durable.Repeat(func() error { return unix.Fchmodat(folder, name, a.mode, 0) }); err != nil {
 			return &os.PathError{Op: "chmod", Path: name, Err: err}
 		}
 	}
 	times := []unix.Timespec{{Nsec: unix.UTIME_OMIT}, a.modified}
-	if err := unix.UtimesNanoAt(folder, name, times, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+	if err := durable.Repeat(func() error { return unix.UtimesNanoAt(folder, name, times, unix.AT_SYMLINK_NOFOLLOW) }); err != nil {
 		return &os.PathError{Op: "utimensat", Path: name, Err: err}
 	}
 	return nil

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
 )
 
@@ -72,7 +73,7 @@ func (c *copier) sparse(to, from int, size int64) error {
 			return err
 		}
 	}
-	return os.NewSyscallError("ftruncate", unix.Ftruncate(to, size))
+	return os.NewSyscallError("ftruncate", durable.Repeat(func() error { return unix.Ftruncate(to, size) }))
 }
 
 // span copies the bytes from at to end.
@@ -106,7 +107,7 @@ func (c *copier) span(to, from int, at, end int64) error {
 			stop = at + stride
 		}
 		var count int
-		err := repeat(func() (err error) {
+		err := durable.Repeat(func() (err error) {
 			count, err = unix.Pread(from, c.buffer[:min(int64(len(c.buffer)), end-at)], at)
 			return err
 		})

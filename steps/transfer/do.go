@@ -118,7 +118,7 @@ func (a arguments) prepare(ctx context.Context, run *step.Run, m memo) (tally, e
 		return tally{}, err
 	}
 	if staged.handle != none {
-		if err := unix.Syncfs(staged.handle); err != nil {
+		if err := durable.Repeat(func() error { return unix.Syncfs(staged.handle) }); err != nil {
 			return tally{}, explain(err, "cannot sync the file system of %s", m.Target)
 		}
 	}
@@ -206,5 +206,5 @@ func (m memo) discard() error {
 		return err
 	}
 	times := []unix.Timespec{{Nsec: unix.UTIME_OMIT}, unix.NsecToTimespec(info.ModTime().UnixNano())}
-	return explain(unix.UtimesNanoAt(unix.AT_FDCWD, m.Target, times, unix.AT_SYMLINK_NOFOLLOW), "cannot set the time of %s", m.Target)
+	return explain(durable.Repeat(func() error { return unix.UtimesNanoAt(unix.AT_FDCWD, m.Target, times, unix.AT_SYMLINK_NOFOLLOW) }), "cannot set the time of %s", m.Target)
 }

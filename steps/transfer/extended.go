@@ -9,6 +9,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/gwe-project/gwe/engine/durable"
 )
 
 // extended is one extended attribute. Access control lists are two of them.
@@ -88,7 +90,7 @@ func giveExtended(folder int, name string, has, wanted []extended) error {
 		}
 	}
 	for _, one := range wanted {
-		if err := unix.Lsetxattr(path, one.name, one.value, 0); err != nil {
+		if err := durable.Repeat(func() error { return unix.Lsetxattr(path, one.name, one.value, 0) }); err != nil {
 			return &os.PathError{Op: "setxattr " + one.name, Path: name, Err: err}
 		}
 	}

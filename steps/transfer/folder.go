@@ -8,23 +8,16 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/gwe-project/gwe/engine/durable"
 )
 
 // none stands for a folder that is not there, in place of a descriptor.
 const none = -1
 
-// repeat calls again what a signal cut short.
-func repeat(call func() error) error {
-	for {
-		if err := call(); err != syscall.EINTR {
-			return err
-		}
-	}
-}
-
 // openAt opens what is named in a folder, and never follows a link there.
 func openAt(folder int, name string, flags int, mode uint32) (handle int, err error) {
-	err = repeat(func() error {
+	err = durable.Repeat(func() error {
 		handle, err = unix.Openat(folder, name, flags|unix.O_NOFOLLOW|unix.O_CLOEXEC, mode)
 		return err
 	})
@@ -53,7 +46,7 @@ func openIfThere(parent int, name string) (int, error) {
 
 // openRoot opens the folder that a path leads to, following links.
 func openRoot(path string) (handle int, err error) {
-	err = repeat(func() error {
+	err = durable.Repeat(func() error {
 		handle, err = unix.Open(path, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 		return err
 	})
@@ -93,7 +86,7 @@ func statAt(folder int, name string) (*unix.Stat_t, error) {
 		return nil, nil
 	}
 	status := new(unix.Stat_t)
-	err := repeat(func() error { return unix.Fstatat(folder, name, status, unix.AT_SYMLINK_NOFOLLOW) })
+	err := durable.Repeat(func() error { return unix.Fstatat(folder, name, status, unix.AT_SYMLINK_NOFOLLOW) })
 	if err == syscall.ENOENT {
 		return nil, nil
 	}

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
 )
 
@@ -106,7 +107,7 @@ func (m *mover) seeOld(one change, folder int, name string) error {
 }
 
 func rename(from int, name string, to int, newName string, flags uint) error {
-	if err := unix.Renameat2(from, name, to, newName, flags); err != nil {
+	if err := durable.Repeat(func() error { return unix.Renameat2(from, name, to, newName, flags) }); err != nil {
 		return &os.LinkError{Op: "rename", Old: name, New: newName, Err: err}
 	}
 	return nil

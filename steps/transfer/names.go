@@ -8,6 +8,8 @@ import (
 	"slices"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/gwe-project/gwe/engine/durable"
 )
 
 // names are those in a folder, sorted by bytes. They lie in few large pieces: 200,000 strings of their own would take
@@ -75,7 +77,7 @@ func namesIn(folder int) (*names, error) {
 	buffer := make([]byte, 32<<10)
 	for {
 		var size int
-		err := repeat(func() (err error) { size, err = unix.ReadDirent(folder, buffer); return err })
+		err := durable.Repeat(func() (err error) { size, err = unix.ReadDirent(folder, buffer); return err })
 		if err != nil {
 			return nil, os.NewSyscallError("getdents", err)
 		}

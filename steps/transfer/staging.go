@@ -7,6 +7,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/gwe-project/gwe/engine/durable"
 )
 
 // staging is the hidden folder in which new entries are made, and to which old ones move. It is made with the first entry.
@@ -132,7 +134,7 @@ func (s *survey) createFolder(l level, name string, from *unix.Stat_t, into newc
 	defer next.leave()
 	folder := none
 	if s.staging != nil {
-		if err := unix.Mkdirat(into.folder, into.name, 0o700); err != nil {
+		if err := durable.Repeat(func() error { return unix.Mkdirat(into.folder, into.name, 0o700) }); err != nil {
 			return &os.PathError{Op: "mkdir", Path: next.way, Err: err}
 		}
 		if folder, err = openFolder(into.folder, into.name); err != nil {
@@ -180,7 +182,7 @@ func (s *survey) linkGroup(leader settled, into newcomer) error {
 		return err
 	}
 	defer closeAll(folder)
-	if err := unix.Linkat(folder, name, into.folder, into.name, 0); err != nil {
+	if err := durable.Repeat(func() error { return unix.Linkat(folder, name, into.folder, into.name, 0) }); err != nil {
 		return &os.LinkError{Op: "link", Old: leader.way, New: into.path, Err: err}
 	}
 	return nil
@@ -216,7 +218,7 @@ func (s *survey) linkDest(l level, name, way string, from *unix.Stat_t, into new
 		return false, err
 	}
 	if s.staging != nil {
-		if unix.Linkat(folder, name, into.folder, into.name, 0) != nil {
+		if durable.Repeat(func() error { return unix.Linkat(folder, name, into.folder, into.name, 0) }) != nil {
 			return false, nil
 		}
 		if err := s.staging.shared.note(way, equal); err != nil {
@@ -240,7 +242,7 @@ func (s *survey) copyEntry(way string, at, content original, into newcomer) erro
 		s.log.Progress(int64(s.tally.copied), 0, "files")
 	}
 	if s.staging.take {
-		return linkError(unix.Linkat(content.folder, content.name, into.folder, into.name, 0), way)
+		return linkError(durable.Repeat(func() error { return unix.Linkat(content.folder, content.name, into.folder, into.name, 0) }), way)
 	}
 	switch kindOf(at.status) {
 	case unix.S_IFREG:
@@ -252,11 +254,13 @@ func (s *survey) copyEntry(way string, at, content original, into newcomer) erro
 		if err != nil {
 			return err
 		}
-		if err := unix.Symlinkat(text, into.folder, into.name); err != nil {
+		if err := durable.Repeat(func() error { return unix.Symlinkat(text, into.folder, into.name) }); err != nil {
 			return &os.PathError{Op: "symlink", Path: way, Err: err}
 		}
 	default:
-		if err := unix.Mknodat(into.folder, into.name, kindOf(at.status)|0o600, int(at.status.Rdev)); err != nil {
+		if err := durable.Repeat(func() error {
+			return unix.Mknodat(into.folder, into.name, kindOf(at.status)|0o600, int(at.status.Rdev))
+		}); err != nil {
 			return &os.PathError{Op: "mknod", Path: way, Err: err}
 		}
 	}

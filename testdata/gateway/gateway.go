@@ -112,6 +112,7 @@ func (g *Gateway) Start(variables []string, arguments ...string) (*exec.Cmd, fun
 		// The race detector would wait a second before each exit.
 		Env:    append(os.Environ(), append(variables, "GORACE=atexit_sleep_ms=0")...),
 		Stdout: output, Stderr: output,
+		SysProcAttr: &syscall.SysProcAttr{Setpgid: true}, // a Ctrl-C is for whoever breaks it, not for it
 	}
 	command.Args[0] = "gwe" // a test binary knows by this that it is to be one
 	g.Check(command.Start())
@@ -161,7 +162,7 @@ func (g *Gateway) Update(release string) {
 // kept are the folders that make up the machine.
 var kept = []string{"opt", "marks", "state"}
 
-// Save keeps the machine as it is, for restore.
+// Save keeps the machine as it is, for Restore.
 func (g *Gateway) Save() {
 	g.Helper()
 	g.Check(os.RemoveAll(g.Path("saved")))
@@ -179,7 +180,9 @@ func (g *Gateway) Restore() {
 	g.copyAll(g.Path("saved"), g.Root)
 	if runs, err := os.ReadFile(g.Path("marks/runs")); err == nil {
 		release := g.Path("opt", strings.TrimSpace(string(runs)))
-		g.Check(exec.Command(filepath.Join(release, ".post-install"), release).Run())
+		start := exec.Command(filepath.Join(release, ".post-install"), release)
+		start.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+		g.Check(start.Run())
 	}
 }
 

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"crypto/sha256"
+	"encoding/json"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -26,13 +27,19 @@ type Ends struct {
 	Old, New, Unpruned Picture
 }
 
-// WantOldOrNew is the oracle, asked when gwe has ended or recovered. The journal says which of the two it must be: the
-// new one exactly if the commit is in it.
+// WantOldOrNew is the oracle, asked when gwe has recovered. The journal says which of the two it must be: the new one
+// exactly if the commit is in it.
 func (g *Gateway) WantOldOrNew(want Ends) (committed bool) {
 	g.Helper()
-	committed = g.WantSettled()
+	g.WantSettled()
+	return g.WantMachine(want)
+}
+
+// WantMachine is the part of the oracle that must hold already when gwe has ended by itself: the machine is old or new.
+func (g *Gateway) WantMachine(want Ends) (committed bool) {
+	g.Helper()
 	now := g.Picture()
-	if !committed {
+	if !g.committed() {
 		g.wantPicture("old", now, want.Old)
 		return false
 	}
@@ -43,23 +50,39 @@ func (g *Gateway) WantOldOrNew(want Ends) (committed bool) {
 	return true
 }
 
-// WantSettled checks what must hold after every recovery: all journals can be read and have an end, nothing is kept for a run that
-// cannot be undone any more, no lock is held, and no temporary name is left. It tells whether a run committed that is not among
-// the saved ones.
-func (g *Gateway) WantSettled() (committed bool) {
+// committed tells whether a run committed that is not among the saved ones.
+func (g *Gateway) committed() bool {
+	g.Helper()
+	for _, run := range g.runs() {
+		// A run that never began has no journal until the next recovery clears its folder away; WantSettled tells.
+		records, _ := journal.Read(filepath.Join(run, "journal"))
+		isCommitted := slices.ContainsFunc(records, func(r journal.Record) bool { return r.Kind == "committed" })
+		if _, err := os.Lstat(g.Path("saved/state/runs", filepath.Base(run))); err != nil && isCommitted {
+			return true
+		}
+	}
+	return false
+}
+
+// runs are the folders of all runs, oldest first.
+func (g *Gateway) runs() []string {
 	g.Helper()
 	runs, err := filepath.Glob(g.Path("state/runs/*"))
 	g.Check(err)
+	return runs
+}
+
+// WantSettled checks what must hold after every recovery: all journals can be read and have an end, nothing is kept for a run that
+// cannot be undone any more, no lock is held, and no temporary name is left.
+func (g *Gateway) WantSettled() {
+	g.Helper()
 	standing := 0
-	for _, run := range runs {
+	for _, run := range g.runs() {
 		kinds := g.Kinds(run)
 		if !slices.Contains(kinds, "end") {
 			g.Errorf("run %s has no end: %v", filepath.Base(run), kinds)
 		}
 		isCommitted := slices.Contains(kinds, "committed")
-		if _, err := os.Lstat(g.Path("saved/state/runs", filepath.Base(run))); err != nil && isCommitted {
-			committed = true
-		}
 		if isCommitted && !slices.Contains(kinds, "released") {
 			standing++
 		} else if _, err := os.Lstat(filepath.Join(run, "frames")); err == nil {
@@ -77,13 +100,14 @@ func (g *Gateway) WantSettled() (committed bool) {
 			file.Close()
 		}
 	}
-	g.Check(filepath.WalkDir(g.Path("opt"), func(path string, _ fs.DirEntry, err error) error {
-		if strings.HasPrefix(filepath.Base(path), ".gwe-") {
-			g.Errorf("left behind: %s", path)
-		}
-		return err
-	}))
-	return committed
+	for _, folder := range []string{"opt", "state"} {
+		g.Check(filepath.WalkDir(g.Path(folder), func(path string, _ fs.DirEntry, err error) error {
+			if strings.HasPrefix(filepath.Base(path), ".gwe-") {
+				g.Errorf("left behind: %s", path)
+			}
+			return err
+		}))
+	}
 }
 
 // Kinds gives the kinds of a run's records.
@@ -120,9 +144,15 @@ func (g *Gateway) Picture() Picture {
 	g.Helper()
 	made := Picture{"mark": g.Mark(), "service": g.Service()}
 	first := map[uint64]string{} // the first name of each file
-	g.Check(filepath.WalkDir(g.Path("opt"), func(path string, _ fs.DirEntry, err error) error {
+	g.Check(filepath.WalkDir(g.Path("opt"), func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err
+		}
+		if strings.HasPrefix(entry.Name(), ".gwe-") { // WantSettled speaks of them
+			if entry.IsDir() {
+				return fs.SkipDir
+			}
+			return nil
 		}
 		name, err := filepath.Rel(g.Root, path)
 		g.Check(err)
@@ -148,7 +178,7 @@ func (g *Gateway) describe(path, name string, first map[uint64]string) string {
 		if first[stat.Ino] == "" {
 			first[stat.Ino] = name
 		}
-		line += fmt.Sprintf(" %.6x, %d links, the same file as %s", sha256.Sum256(content), stat.Nlink, first[stat.Ino])
+		line += fmt.Sprintf(" %.6x, the same file as %s", sha256.Sum256(content), first[stat.Ino])
 	case info.Mode()&fs.ModeSymlink != 0:
 		text, err := os.Readlink(path)
 		g.Check(err)
@@ -191,4 +221,24 @@ func (g *Gateway) Service() string {
 		g.Errorf("process %d is left: %s", pid, line)
 	}
 	return service
+}
+
+// NeedsPerson tells whether the last run ended by saying that it could not put everything back.
+func (g *Gateway) NeedsPerson() bool {
+	g.Helper()
+	runs := g.runs()
+	if len(runs) == 0 {
+		return false
+	}
+	records, err := journal.Read(filepath.Join(runs[len(runs)-1], "journal"))
+	if err != nil || len(records) == 0 {
+		return false // WantSettled tells
+	}
+	end := slices.IndexFunc(records, func(r journal.Record) bool { return r.Kind == "end" })
+	if end < 0 {
+		return false
+	}
+	var ended struct{ Status string }
+	g.Check(json.Unmarshal(records[end].Data, &ended))
+	return ended.Status == "needs a person" || ended.Status == "failsafe"
 }

@@ -1,0 +1,83 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/gwe-project/gwe/testdata/crash/trace"
+)
+
+// disturbance is what happens to one gwe.
+type disturbance struct {
+	how   string
+	point string
+}
+
+func (d disturbance) String() string { return d.how + " " + d.point }
+
+func parse(text string) (disturbance, error) {
+	how, point, ok := strings.Cut(text, " ")
+	if !ok || !slices.Contains(hows, how) {
+		return disturbance{}, fmt.Errorf("%q is not one of %s with a point", text, strings.Join(hows, ", "))
+	}
+	return disturbance{how, point}, nil
+}
+
+var errnos = map[string]unix.Errno{
+	"ENOSPC": unix.ENOSPC, "EIO": unix.EIO, "EROFS": unix.EROFS, "EDQUOT": unix.EDQUOT, "EINTR": unix.EINTR,
+}
+
+// hows are all ways to disturb.
+var hows = []string{"kill-before", "kill-after", "ENOSPC", "EIO", "EROFS", "EDQUOT", "EINTR", "ENOSPC-on", "EIO-on", "EROFS-on"}
+
+func (d disturbance) kills() bool { return strings.HasPrefix(d.how, "kill-") }
+
+// lasts tells whether the error stays.
+func (d disturbance) lasts() bool { return strings.HasSuffix(d.how, "-on") }
+
+// applies leaves out what no kernel does.
+func (d disturbance) applies() bool {
+	call, _, _ := strings.Cut(d.point, " ")
+	switch {
+	case d.kills():
+		return true
+	case call == "execve": // of these, it can fail by a bad disk only
+		return d.how == "EIO"
+	case d.how == "ENOSPC-on":
+		return takesSpace(call)
+	}
+	return true
+}
+
+// takesSpace tells whether a full disk refuses the call.
+func takesSpace(call string) bool {
+	switch call {
+	case "unlink", "chmod", "chown", "utimens", "execve", "truncate", "fsync", "fdatasync", "syncfs", "removexattr":
+		return false
+	}
+	return true
+}
+
+// decide makes the disturbance happen, and tells by *happened that it did.
+func (d disturbance) decide(happened *bool) func(trace.Point) trace.Action {
+	errno := errnos[strings.TrimSuffix(d.how, "-on")]
+	return func(point trace.Point) trace.Action {
+		if !*happened && point.String() != d.point {
+			return trace.GoOn()
+		}
+		already := *happened
+		*happened = true
+		switch {
+		case d.how == "kill-before":
+			return trace.KillBefore()
+		case d.how == "kill-after":
+			return trace.KillAfter()
+		case already && (!d.lasts() || point.Call == "execve" || d.how == "ENOSPC-on" && !takesSpace(point.Call)):
+			return trace.GoOn()
+		}
+		return trace.Fail(errno)
+	}
+}

@@ -1,0 +1,20 @@
+// Crash kills gwe at every system call that changes something, or lets the call fail, and judges what is left.
+//
+// Each trial starts from a saved machine (package gateway), carries out one change (a first install, an update, a failing
+// update, a rollback) with one disturbance, lets gwe recover, asks the oracle, and updates once more. The disturbances:
+//
+//	kill-before POINT   SIGKILL before the call is made
+//	kill-after POINT    SIGKILL when it has been made
+//	EIO POINT           the call is not made and returns EIO; so do ENOSPC, EDQUOT, EROFS and EINTR
+//	EIO-on POINT        as EIO, and so does every later call of this process that may: the disk is gone for good
+//
+// A point is a call, a path and a number: "rename opt/current#1". A recovery is killed too, at the first point at which the
+// disk is in a state that was not seen before; what that leaves is recovered, and killed, likewise, until there are no
+// new states.
+//
+//	go run ./testdata/crash points update            lists the points of a change
+//	go run ./testdata/crash try update DISTURBANCE   one trial; a second disturbance is one of the recovery, and so on
+//	go run ./testdata/crash campaign                 all of it
+//
+// It runs as root, for its file systems in memory, and on amd64 only.
+package main

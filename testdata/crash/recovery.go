@@ -1,0 +1,95 @@
+package main
+
+import (
+	"context"
+	"slices"
+
+	"github.com/gwe-project/gwe/testdata/crash/trace"
+)
+
+// recoveries kills a gwe, and then its recovery at the first point at which the disk is in a new state. What that leaves is
+// recovered and judged, and its recovery is killed likewise, until there are no new states. A chain of kills is made again
+// for each next one: a copy of the disk would have other inodes, and a step knows what it made by them.
+func (c *run) recoveries(ctx context.Context, s *site, o one) (all verdict) {
+	pending := [][]disturbance{o.disturbances}
+	for len(pending) > 0 && ctx.Err() == nil {
+		chain := pending[0]
+		r := s.fresh()
+		var v verdict
+		var point string
+		within(func() {
+			if !s.follow(chain) || len(chain) == 1 && len(pending) == 1 && all.End == "" && !c.isNew(s) {
+				return
+			}
+			if point = c.killRecovery(s); point != "" {
+				s.settle(chain[0], &v)
+			}
+		})
+		if point == "" && !r.Failed() {
+			pending = pending[1:]
+			continue
+		}
+		longer := append(slices.Clone(chain), disturbance{"kill-before", point})
+		c.add(&all, o, longer, v, r)
+		if r.Failed() {
+			break
+		}
+		pending = append(pending, longer)
+	}
+	return all
+}
+
+// follow brings the machine to where a chain of kills leaves it. It is false where one of them did not come.
+func (s *site) follow(chain []disturbance) bool {
+	arguments := s.Arguments(s.change)
+	for _, d := range chain {
+		happened := false
+		s.traced(d.decide(&happened), arguments...)
+		if !happened {
+			return false
+		}
+		s.Withdraw()
+		arguments = []string{"recover"}
+	}
+	return true
+}
+
+// killRecovery recovers, and kills that at the first point at which the disk is in a new state, "" where there is none.
+func (c *run) killRecovery(s *site) (point string) {
+	s.traced(func(at trace.Point) trace.Action {
+		if !c.isNew(s) {
+			return trace.GoOn()
+		}
+		point = at.String()
+		return trace.KillBefore()
+	}, "recover")
+	return point
+}
+
+// isNew tells, once for each, whether the disk is in a state that was never seen.
+func (c *run) isNew(s *site) bool {
+	key := s.change.Name + " " + s.fingerprint()
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	if c.seen[key] {
+		return false
+	}
+	c.seen[key] = true
+	return true
+}
+
+// add counts one killed recovery.
+func (c *run) add(all *verdict, o one, chain []disturbance, v verdict, r *reporter) {
+	if v.End != "" {
+		all.End = v.End
+	}
+	v.Violations = r.violations
+	if r.Failed() {
+		all.Violations = append(all.Violations, r.violations...)
+		c.report(o, chain, v)
+	}
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	c.recovered++
+	c.progress()
+}

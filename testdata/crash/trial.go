@@ -1,0 +1,163 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/gwe-project/gwe/testdata/crash/trace"
+	"github.com/gwe-project/gwe/testdata/gateway"
+)
+
+// site is a machine on which the trials of one change are made, one after the other.
+type site struct {
+	*gateway.Gateway
+	tracer *trace.Tracer
+	change gateway.Change
+	want   gateway.Ends
+	// undisturbed is the exit code of the change where nothing disturbs it.
+	undisturbed int
+}
+
+// arrange makes a site; its reporter tells what went wrong.
+func arrange(tracer *trace.Tracer, change gateway.Change, base, program string, vendor gateway.Vendor) (*site, *reporter) {
+	r := &reporter{base: base}
+	var made *site
+	within(func() {
+		g, want := change.Arrange(r, vendor, program)
+		made = &site{Gateway: g, tracer: tracer, change: change, want: want}
+		if change.Fails {
+			made.undisturbed = 3
+		}
+	})
+	return made, r
+}
+
+// traced runs a gwe on the site and asks decide at each point.
+func (s *site) traced(decide func(trace.Point) trace.Action, arguments ...string) gateway.Ended {
+	self, err := os.Executable()
+	s.Check(err)
+	output := s.Output()
+	status, err := s.tracer.Run(trace.Program{
+		Arguments: s.Command(arguments...), Environment: os.Environ(), Output: output, Root: s.Root, Launcher: []string{self, "launch"},
+	}, decide)
+	s.Check(err)
+	return s.End(status, output)
+}
+
+// points lists the points of a gwe in their order.
+func (s *site) points(arguments ...string) (list []string) {
+	s.traced(func(point trace.Point) trace.Action {
+		list = append(list, point.String())
+		return trace.GoOn()
+	}, arguments...)
+	return list
+}
+
+// verdict is how a trial ended.
+type verdict struct {
+	// End is "old", "new", or "person" where gwe said that the machine needs one; "" where the point never came.
+	End        string
+	Code       int
+	Violations []string
+	said       string
+}
+
+// fresh puts the machine back to its start, for a trial with a reporter of its own.
+func (s *site) fresh() *reporter {
+	r := &reporter{}
+	s.Reporter = r
+	within(func() {
+		s.Restore()
+		s.Provide(s.change.To)
+	})
+	return r
+}
+
+// try makes one trial. The first disturbance is one of the change, those behind it are of the recoveries that follow.
+func (s *site) try(disturbances []disturbance) verdict {
+	r := s.fresh()
+	var v verdict
+	within(func() {
+		arguments := s.Arguments(s.change)
+		for n, d := range disturbances {
+			happened := false
+			e := s.traced(d.decide(&happened), arguments...)
+			v.Code, v.said = e.Code, v.said+e.Said
+			if !happened {
+				v.End = ""
+				return
+			}
+			s.judge(d, e, n == 0, &v)
+			s.Withdraw()
+			arguments = []string{"recover"}
+		}
+		s.settle(disturbances[0], &v)
+	})
+	v.Violations = r.violations
+	v.said += strings.Join(r.notes, "\n")
+	return v
+}
+
+// settle lets gwe recover, and asks the oracle.
+func (s *site) settle(first disturbance, v *verdict) {
+	e := s.Gwe(nil, "recover")
+	v.said += e.Said
+	if e.Code != 0 {
+		s.Errorf("recovery ended with %d", e.Code)
+	}
+	if v.End = "old"; s.NeedsPerson() {
+		// It said so: then it must have had a reason, and the next update has to be possible nevertheless.
+		v.End = "person"
+		if first.kills() {
+			s.Error("a kill is no reason why something cannot be put back")
+		}
+		s.Service()
+	} else if s.WantOldOrNew(s.want) {
+		v.End = "new"
+	}
+	s.Withdraw()
+	if v.End == "person" {
+		return
+	}
+	s.UpdatesNext()
+}
+
+// judge looks at how the disturbed gwe itself ended.
+func (s *site) judge(d disturbance, e gateway.Ended, isRun bool, v *verdict) {
+	if d.kills() {
+		if !e.Killed {
+			s.Errorf("it ended with %d instead of being killed", e.Code)
+		}
+		return
+	}
+	if !isRun {
+		return
+	}
+	switch {
+	case d.how == "EINTR" && e.Code != s.undisturbed:
+		s.Errorf("an interrupted call is to be made again; it ended with %d instead of %d", e.Code, s.undisturbed)
+	case e.Code == 0 || e.Code == 7:
+		s.wantEnd(true)
+	case e.Code == 1 || e.Code == 3 || e.Code == 6:
+		s.wantEnd(false)
+	case e.Code == 4 || e.Code == 5:
+	default:
+		s.Errorf("it ended with %d", e.Code)
+	}
+}
+
+// wantEnd asks the oracle before any recovery, which may still have crumbs to clear away: an exit code is a promise.
+func (s *site) wantEnd(committed bool) {
+	if s.WantMachine(s.want) != committed {
+		s.Errorf("the exit code says otherwise than the journal")
+	}
+}
+
+func describe(change gateway.Change, disturbances []disturbance) string {
+	text := "go run ./testdata/crash try '" + change.Name + "'"
+	for _, d := range disturbances {
+		text += fmt.Sprintf(" '%s'", d)
+	}
+	return text
+}
