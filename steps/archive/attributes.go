@@ -4,6 +4,8 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/gwe-project/gwe/engine/durable"
 )
 
 // attributes are what a file has beside its content.
@@ -49,14 +51,14 @@ func attributesFrom(status *unix.Stat_t) attributes {
 // them; the time comes last.
 func (a attributes) apply(handle, folder int, base string, owners bool) error {
 	if owners {
-		if err := unix.Fchown(handle, a.uid, a.gid); err != nil {
+		if err := durable.Repeat(func() error { return unix.Fchown(handle, a.uid, a.gid) }); err != nil {
 			return &os.PathError{Op: "chown", Path: base, Err: err}
 		}
 	}
 	if err := a.setExtended(handle, base); err != nil {
 		return err
 	}
-	if err := unix.Fchmod(handle, a.mode); err != nil {
+	if err := durable.Repeat(func() error { return unix.Fchmod(handle, a.mode) }); err != nil {
 		return &os.PathError{Op: "chmod", Path: base, Err: err}
 	}
 	return a.setTime(folder, base)
@@ -65,7 +67,7 @@ func (a attributes) apply(handle, folder int, base string, owners bool) error {
 // setTime sets the modification time alone, also that of a symbolic link.
 func (a attributes) setTime(folder int, base string) error {
 	times := []unix.Timespec{{Nsec: unix.UTIME_OMIT}, a.modified}
-	if err := unix.UtimesNanoAt(folder, base, times, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+	if err := durable.Repeat(func() error { return unix.UtimesNanoAt(folder, base, times, unix.AT_SYMLINK_NOFOLLOW) }); err != nil {
 		return &os.PathError{Op: "utimensat", Path: base, Err: err}
 	}
 	return nil

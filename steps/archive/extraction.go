@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
 )
 
@@ -265,7 +266,7 @@ func (x *extraction) folder(e entry, wanted attributes) error {
 	if err != nil {
 		return x.entryError(e, err)
 	}
-	made := unix.Mkdirat(above, e.base(), 0o700)
+	made := durable.Repeat(func() error { return unix.Mkdirat(above, e.base(), 0o700) })
 	if made != nil && !errors.Is(made, unix.EEXIST) {
 		return x.entryError(e, &os.PathError{Op: "mkdir", Path: e.path(), Err: made})
 	}

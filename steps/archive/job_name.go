@@ -75,7 +75,7 @@ func exchange(frame, staging, name string, empty identity) error {
 
 // swap exchanges two names in one folder, durably.
 func swap(one, other string) error {
-	err := unix.Renameat2(unix.AT_FDCWD, one, unix.AT_FDCWD, other, unix.RENAME_EXCHANGE)
+	err := durable.Repeat(func() error { return unix.Renameat2(unix.AT_FDCWD, one, unix.AT_FDCWD, other, unix.RENAME_EXCHANGE) })
 	switch {
 	case errors.Is(err, unix.EINVAL), errors.Is(err, unix.ENOSYS), errors.Is(err, unix.EBUSY):
 		return fault.New(fault.Failed, "target-exists", "%s cannot be replaced by a new folder", other).WithCause(err).

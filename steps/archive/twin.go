@@ -10,6 +10,8 @@ import (
 	"slices"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/gwe-project/gwe/engine/durable"
 )
 
 // twin is the running release's file of the same path, with the same size, mode, owner and times as the entry. Whether
@@ -139,7 +141,7 @@ func readAt(handle int, into []byte, at int64) (int, error) {
 // link makes the entry a hard link to its twin, and records that. Where the file system does not let it (too many links,
 // another mount, somebody else's file), linked is false, and the file is copied.
 func (x *extraction) link(e entry, t *twin, same sameness, above int) (linked bool, err error) {
-	err = unix.Linkat(t.folder, e.base(), above, e.base(), 0)
+	err = durable.Repeat(func() error { return unix.Linkat(t.folder, e.base(), above, e.base(), 0) })
 	if errors.Is(err, unix.EEXIST) {
 		return false, duplicate(e)
 	}
@@ -157,7 +159,7 @@ func (x *extraction) link(e entry, t *twin, same sameness, above int) (linked bo
 	}
 	if now.Ino != t.status.Ino || now.Dev != t.status.Dev {
 		// Somebody has put another file in the twin's place since it was opened. The open one is the one that was compared.
-		err := unix.Unlinkat(above, e.base(), 0)
+		err := durable.Repeat(func() error { return unix.Unlinkat(above, e.base(), 0) })
 		return false, x.entryError(e, err)
 	}
 	x.linked++
