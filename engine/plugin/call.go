@@ -105,7 +105,7 @@ func (c conversation) hold(ctx context.Context) (event, error) {
 		},
 		Started: c.started,
 	}
-	if _, bounded := ctx.Deadline(); !bounded {
+	if _, bounded := ctx.Deadline(); !bounded || c.timeout == quickTimeout {
 		command.Timeout = c.timeout
 	}
 	result, err := process.Run(inner, command)

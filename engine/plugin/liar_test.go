@@ -19,6 +19,7 @@ import (
 	"github.com/gwe-project/gwe/engine/process"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/tasklog"
+	"github.com/gwe-project/gwe/engine/value"
 )
 
 // TestMain makes the test binary a plugin where it is started by the name of one.
@@ -75,6 +76,17 @@ func liar() {
 		say("%s", result(`,"description":`+string(text)))
 		return
 	case "prepare":
+		switch request.Arguments["how"] {
+		case "betrays":
+			say("%s", result(fmt.Sprintf(`,"memo":{"kept":["a %s b"]}`, request.Arguments["token"])))
+			return
+		case "huge memo":
+			say("%s", result(`,"memo":"`+strings.Repeat("x", 300<<10)+`"`))
+			return
+		case "relative lease":
+			say("%s", result(`,"leases":["etc/x"]`))
+			return
+		}
 		say("%s", result(`,"memo":{"kept":7}`))
 		return
 	}
@@ -350,6 +362,16 @@ func TestHangs(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 	})
+}
+
+func TestLiesOfPrepare(t *testing.T) {
+	liar := describe(t, install(t, "liar"))
+	for how, want := range map[string]string{"betrays": "holds a secret", "huge memo": "256 KiB", "relative lease": "not absolute: etc/x"} {
+		_, err := liar.Prepare(t.Context(), running(t, &recorded{}), map[string]any{"how": how, "token": value.NewSecret("s3cret")})
+		if f := fault.As(err); f == nil || f.Code != "plugin-memo-invalid" || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v", how, err)
+		}
+	}
 }
 
 func TestLeftover(t *testing.T) {
