@@ -44,6 +44,7 @@ func commands() []command {
 		keysListCommand(),
 		keysImportCommand(),
 		keysExportCommand(),
+		graphCommand(),
 		factsCommand(),
 		stepsCommand(),
 		describePluginCommand(),

@@ -33,10 +33,14 @@ func readRecipe(console *console, operand string) (file string, source []byte, e
 	return operand, source, nil
 }
 
+func oneRecipeWanted() error {
+	return usagef("one RECIPE is wanted: a file, or a shipped recipe (%s)", strings.Join(recipes.Names(), ", "))
+}
+
 // loadRecipe reads and compiles a RECIPE operand, and shows what is wrong with it.
 func loadRecipe(console *console, operands []string) (*engine.Program, error) {
 	if len(operands) != 1 {
-		return nil, usagef("one RECIPE is wanted: a file, or a shipped recipe (%s)", strings.Join(recipes.Names(), ", "))
+		return nil, oneRecipeWanted()
 	}
 	file, source, err := readRecipe(console, operands[0])
 	if err != nil {
