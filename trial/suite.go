@@ -53,10 +53,10 @@ func Load(file string, source []byte, find func(operand string) (Recipe, error))
 
 // recipeOf is what the file says, or else the recipe beside it.
 func recipeOf(suite *schema.Suite) string {
-	if suite.Recipe == nil {
-		return strings.TrimSuffix(suite.File, Suffix) + ".yaml"
+	said := strings.TrimSuffix(filepath.Base(suite.File), Suffix) + ".yaml"
+	if suite.Recipe != nil {
+		said = suite.Recipe.Text
 	}
-	said := suite.Recipe.Text
 	if filepath.IsAbs(said) || !strings.Contains(said, "/") && !strings.HasSuffix(said, ".yaml") && !strings.HasSuffix(said, ".yml") {
 		return said
 	}

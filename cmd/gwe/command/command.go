@@ -34,6 +34,7 @@ func commands() []command {
 		planCommand(),
 		validateCommand(),
 		testCommand(),
+		initCommand(),
 		recoverCommand(),
 		runsCommand(),
 		showCommand(),
