@@ -2,7 +2,9 @@ package engine
 
 import (
 	"context"
+	"errors"
 
+	"github.com/gwe-project/gwe/engine/journal"
 	"github.com/gwe-project/gwe/engine/tasklog"
 	"github.com/gwe-project/gwe/engine/value"
 )
@@ -34,6 +36,11 @@ func (x *execution) commitAs(ctx context.Context, record stepRecord, task *taskl
 		return err
 	}
 	if err := x.append(recordCommitted, record); err != nil {
+		var unsure *journal.Unsure
+		if errors.As(err, &unsure) {
+			// A recovery may find the record, and then must find the new version. If it does not, it puts the old one back.
+			x.history.committed = len(x.history.frames)
+		}
 		return err
 	}
 	// A run that changed nothing commits nothing: one that stopped because all was well already takes away no way back.

@@ -146,6 +146,7 @@ func (x *execution) releaseTail(ctx context.Context) {
 	}
 	for _, f := range tail {
 		if err := x.releaseFrame(ctx, f, x.task); err != nil {
+			f.leftover = true // the next recovery tries again
 			x.task.Warn(err.Error())
 		}
 	}

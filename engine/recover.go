@@ -187,7 +187,11 @@ func (e *Engine) clean(ctx context.Context, p *past) error {
 		if f == nil {
 			continue
 		}
-		if err := x.undoOwn(context.WithoutCancel(ctx), f, x.task); err != nil {
+		again := x.undoOwn
+		if !f.undone { // it stood behind the commit, and its undo was given up
+			again = x.releaseFrame
+		}
+		if err := again(context.WithoutCancel(ctx), f, x.task); err != nil {
 			failures = append(failures, x.program.at(f.node, err))
 			continue
 		}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -125,4 +127,71 @@ func TestAnErrorOfAnyLengthFitsIntoTheJournal(t *testing.T) {
 	result := b.run("steps:\n  - id: l\n    look: {path: D/long}\n  - put: {path: D/a, fail: [shout], text: \"${{ steps.l.text ?? '' }}\"}\n")
 	b.wantStatus(result, engine.StatusRestored, 3)
 	b.wantSettled()
+}
+
+// torn writes a record and cannot say whether it is durable; from then on the journal is broken.
+type torn struct {
+	journal.Writer
+	count *int
+	at    int
+}
+
+func (s torn) Append(kind string, data any) error { return s.write(kind, data, s.Writer.Append) }
+func (s torn) Note(kind string, data any) error   { return s.write(kind, data, s.Writer.Note) }
+
+func (s torn) write(kind string, data any, write func(string, any) error) error {
+	*s.count++
+	if *s.count < s.at {
+		return write(kind, data)
+	}
+	if *s.count == s.at {
+		_ = write(kind, data)
+	}
+	return &journal.Unsure{Err: errSpoiled}
+}
+
+// A record was written, and its sync failed. The next recovery may find it: then the machine must be as the record says.
+func TestARecordThatMayBeDurable(t *testing.T) {
+	for at := 2; ; at++ {
+		b := newBench(t)
+		b.write("a", "old")
+		b.write("c", "old")
+		count := 0
+		sick := *b.engine
+		sick.Journals = func(w journal.Writer) journal.Writer { return torn{w, &count, at} }
+		if _, err := sick.Run(context.Background(), b.load(fmt.Sprintf(updating, "")), nil); err != nil {
+			t.Fatal(err)
+		}
+		if count < at {
+			return
+		}
+		old, new := b.oldOrNew()
+		if _, err := b.engine.Recover(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		if nowOld, nowNew := b.oldOrNew(); old == new || nowOld != old || nowNew != new {
+			t.Errorf("record %d: old %v, new %v; after recovery old %v, new %v", at, old, new, nowOld, nowNew)
+		}
+		list, err := b.engine.State.List()
+		if err != nil || len(list) != 1 || (list[0].Status == engine.StatusRestored) != old {
+			t.Errorf("record %d: old %v, but the journal says %v, %v", at, old, list, err)
+		}
+	}
+}
+
+// What a step behind the commit kept for its undo cannot be given up: the next recovery tries again.
+func TestWhatCannotBeGivenUpIsTriedAgain(t *testing.T) {
+	b := newBench(t)
+	if err := os.Mkdir(filepath.Join(b.folder, "b.released"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	b.wantStatus(b.run("steps:\n  - put: {path: D/a}\n  - commit: it is in place\n  - put: {path: D/b}\n"), engine.StatusDone, 0)
+	if err := os.RemoveAll(filepath.Join(b.folder, "b.released")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.engine.Recover(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	b.wantFile("b.released", "")
+	b.wantFile("b", "x")
 }

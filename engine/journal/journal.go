@@ -143,8 +143,19 @@ func (j *Journal) add(kind string, data any, durable bool) error {
 	if !durable {
 		return nil
 	}
-	return j.sync()
+	if err := j.sync(); err != nil {
+		return &Unsure{err}
+	}
+	return nil
 }
+
+// Unsure is the error of a record that was written and could not be synced: the next reader may find it, or may not.
+type Unsure struct{ Err error }
+
+func (u *Unsure) Error() string { return u.Err.Error() }
+
+// Unwrap gives the fault.
+func (u *Unsure) Unwrap() error { return u.Err }
 
 // write puts a line right behind the last whole record, over what may be torn there.
 func (j *Journal) write(text []byte) error {

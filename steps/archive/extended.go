@@ -100,7 +100,9 @@ func (a attributes) setExtended(handle int, base string) error {
 // setExtendedOfLink gives them to a symbolic link, which cannot be opened.
 func (a attributes) setExtendedOfLink(folder int, base string) error {
 	for _, one := range a.extended {
-		if err := durable.Repeat(func() error { return unix.Lsetxattr(fmt.Sprintf("/proc/self/fd/%d/%s", folder, base), one.name, one.value, 0) }); err != nil {
+		if err := durable.Repeat(func() error {
+			return unix.Lsetxattr(fmt.Sprintf("/proc/self/fd/%d/%s", folder, base), one.name, one.value, 0)
+		}); err != nil {
 			return &os.PathError{Op: "setxattr " + one.name, Path: base, Err: err}
 		}
 	}

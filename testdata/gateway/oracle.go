@@ -40,6 +40,9 @@ func (g *Gateway) WantMachine(want Ends) (committed bool) {
 	g.Helper()
 	now := g.Picture()
 	if !g.committed() {
+		if g.lastEnd().Leftovers != nil { // it said so, and a recovery will clear that away
+			maps.DeleteFunc(now, func(name, _ string) bool { return want.Old[name] == "" })
+		}
 		g.wantPicture("old", now, want.Old)
 		return false
 	}
@@ -226,19 +229,28 @@ func (g *Gateway) Service() string {
 // NeedsPerson tells whether the last run ended by saying that it could not put everything back.
 func (g *Gateway) NeedsPerson() bool {
 	g.Helper()
+	status := g.lastEnd().Status
+	return status == "needs a person" || status == "failsafe"
+}
+
+// ending is what the last record of a run tells.
+type ending struct {
+	Status    string
+	Leftovers []int
+}
+
+// lastEnd is how the last run ended; empty where it has not.
+func (g *Gateway) lastEnd() (end ending) {
+	g.Helper()
 	runs := g.runs()
 	if len(runs) == 0 {
-		return false
+		return end
 	}
-	records, err := journal.Read(filepath.Join(runs[len(runs)-1], "journal"))
-	if err != nil || len(records) == 0 {
-		return false // WantSettled tells
+	records, _ := journal.Read(filepath.Join(runs[len(runs)-1], "journal")) // WantSettled tells where it cannot be read
+	for _, record := range records {
+		if record.Kind == "end" {
+			g.Check(json.Unmarshal(record.Data, &end))
+		}
 	}
-	end := slices.IndexFunc(records, func(r journal.Record) bool { return r.Kind == "end" })
-	if end < 0 {
-		return false
-	}
-	var ended struct{ Status string }
-	g.Check(json.Unmarshal(records[end].Data, &ended))
-	return ended.Status == "needs a person" || ended.Status == "failsafe"
+	return end
 }
