@@ -172,8 +172,11 @@ func (x *extraction) one(ctx context.Context, header *tar.Header, content io.Rea
 		return globalHeader(header)
 	}
 	e, inside, err := x.place(header)
-	if err != nil || !inside {
+	if err != nil {
 		return err
+	}
+	if !inside {
+		return x.heed(e, content)
 	}
 	wanted, err := x.attributesOf(e)
 	if err != nil {
@@ -223,6 +226,9 @@ func (x *extraction) place(header *tar.Header) (e entry, inside bool, err error)
 			return e, false, err
 		}
 		e.parts = e.parts[1:]
+		if x.strip > 0 && e.path() == copyList {
+			return e, false, nil // the package's list counts, wherever the tree begins
+		}
 	}
 	if len(e.parts) < x.strip || len(e.parts) == x.strip && x.strip > 0 && !isFolder {
 		return e, false, nil

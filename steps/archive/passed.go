@@ -12,16 +12,21 @@ type passedFolder struct {
 	attributes
 }
 
-// pass goes past an entry that the selection does not name. The package's own list of files to copy counts in any case.
+// pass goes past an entry that the selection does not name.
 func (x *extraction) pass(e entry, wanted attributes, content io.Reader) error {
-	switch {
-	case e.Typeflag == tar.TypeDir && !x.exclude.match(e.parts):
+	if e.Typeflag == tar.TypeDir && !x.exclude.match(e.parts) {
 		x.passed = append(x.passed, passedFolder{e.parts, wanted})
-	case e.path() == copyList && e.Typeflag == tar.TypeReg:
-		_, err := x.readCopyList(e, content)
-		return err
 	}
-	return nil
+	return x.heed(e, content)
+}
+
+// heed reads the package's own list of files to copy, where an entry that is not taken is that list: it counts in any case.
+func (x *extraction) heed(e entry, content io.Reader) error {
+	if e.path() != copyList || e.Typeflag != tar.TypeReg {
+		return nil
+	}
+	_, err := x.readCopyList(e, content)
+	return err
 }
 
 // leavePassed forgets the folders that the entry does not lie in: archives are written folder by folder.
