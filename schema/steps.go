@@ -232,11 +232,11 @@ func (p *parser) ending(entry Entry, where place) Action {
 	key := entry.Key
 	switch {
 	case key.Text == "commit" && where != topLevel && where.undone():
-		p.fail(key.Span, "commit-not-here", fmt.Sprintf("commit does not stand in %s", where), "write it among the recipe's own steps: a run commits once, and as a whole")
+		p.fail(key.Span, "ending-not-here", fmt.Sprintf("commit does not stand in %s", where), "write it among the recipe's own steps: a run commits once, and as a whole")
 	case where == inBranch && key.Text == "stop":
-		p.fail(key.Span, "stop-not-here", fmt.Sprintf("stop does not stand in %s: the other branches still run", where), "write it behind the parallel, with a when")
+		p.fail(key.Span, "ending-not-here", fmt.Sprintf("stop does not stand in %s: the other branches still run", where), "write it behind the parallel, with a when")
 	case !where.undone():
-		p.fail(key.Span, key.Text+"-not-here", fmt.Sprintf("%s does not stand in %s", key.Text, where), "write it among the recipe's steps")
+		p.fail(key.Span, "ending-not-here", fmt.Sprintf("%s does not stand in %s", key.Text, where), "write it among the recipe's steps")
 	}
 	var text Scalar
 	if scalar, ok := entry.Value.(Scalar); ok && scalar.Kind == Absent {
