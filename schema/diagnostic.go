@@ -36,6 +36,15 @@ func (d Diagnostics) HasErrors() bool {
 	return slices.ContainsFunc(d, func(one Diagnostic) bool { return one.Severity == Error })
 }
 
+// Strict gives them with every warning made an error.
+func (d Diagnostics) Strict() Diagnostics {
+	strict := slices.Clone(d)
+	for i := range strict {
+		strict[i].Severity = Error
+	}
+	return strict
+}
+
 // Sorted gives them by file, position and rule, each one once.
 func (d Diagnostics) Sorted() Diagnostics {
 	sorted := slices.Clone(d)

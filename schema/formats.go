@@ -6,6 +6,8 @@ import (
 	"io"
 	"net/url"
 	"strings"
+
+	"github.com/gwe-project/gwe/schema/rule"
 )
 
 // RenderGitHub writes diagnostics as workflow commands of GitHub Actions, which become annotations of a change.
@@ -26,18 +28,28 @@ func (d Diagnostics) RenderGitHub(to io.Writer) error {
 	return err
 }
 
-// RenderSARIF writes diagnostics as one run of SARIF 2.1.0, which code hosts and editors read. Version is gwe's own.
+// RenderSARIF writes diagnostics as one run of SARIF 2.1.0 (OASIS), which code hosts and editors read. It carries the
+// rules that are broken, from their catalog. Version is gwe's own.
 func (d Diagnostics) RenderSARIF(to io.Writer, version string) error {
 	results := make([]object, 0, len(d))
+	rules := []object{}
+	index := map[string]int{}
 	for _, one := range d {
+		at, known := index[one.Rule]
+		if !known {
+			at = len(rules)
+			index[one.Rule] = at
+			rules = append(rules, sarifRule(one.Rule))
+		}
 		message := one.Message
 		if one.Hint != "" {
 			message += ": " + one.Hint
 		}
 		results = append(results, object{
-			"ruleId":  one.Rule,
-			"level":   one.Severity,
-			"message": object{"text": message},
+			"ruleId":    one.Rule,
+			"ruleIndex": at,
+			"level":     one.Severity,
+			"message":   object{"text": message},
 			"locations": []object{{"physicalLocation": object{
 				"artifactLocation": object{"uri": (&url.URL{Path: one.File}).String()},
 				"region":           object{"startLine": one.Line, "startColumn": one.Column, "endColumn": one.Column + one.Length},
@@ -48,12 +60,35 @@ func (d Diagnostics) RenderSARIF(to io.Writer, version string) error {
 	encoder.SetEscapeHTML(false)
 	encoder.SetIndent("", "  ")
 	return encoder.Encode(object{
-		"$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+		"$schema": "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json",
 		"version": "2.1.0",
 		"runs": []object{{
-			"tool":       object{"driver": object{"name": "gwe", "version": version}},
+			"tool":       object{"driver": object{"name": "gwe", "version": version, "rules": rules}},
 			"columnKind": "unicodeCodePoints",
 			"results":    results,
 		}},
 	})
+}
+
+// sarifRule describes a rule for SARIF.
+func sarifRule(id string) object {
+	made := object{"id": id}
+	known, ok := rule.Find(id)
+	if !ok {
+		return made
+	}
+	level := Error
+	if known.Warning {
+		level = Warning
+	}
+	help, markdown := known.Why, known.Why
+	if known.Wrong != "" {
+		help += "\n\nwrong:\n" + known.Wrong + "\nright:\n" + known.Right
+		markdown += "\n\nWrong:\n\n```yaml\n" + known.Wrong + "```\n\nRight:\n\n```yaml\n" + known.Right + "```\n"
+	}
+	made["shortDescription"] = object{"text": known.Summary}
+	made["fullDescription"] = object{"text": known.Why}
+	made["help"] = object{"text": help, "markdown": markdown}
+	made["defaultConfiguration"] = object{"level": level}
+	return made
 }

@@ -14,7 +14,9 @@ import (
 // The bounds of a recipe. They are far above what people write, and low enough that a hostile file is refused within a
 // second and a few dozen MiB.
 const (
-	maxBytes       = 1 << 20
+	// MaxBytes is the size of the largest recipe.
+	MaxBytes = 1 << 20
+
 	maxDepth       = 100
 	maxNodes       = 200_000
 	maxSteps       = 10_000
@@ -55,10 +57,10 @@ type parser struct {
 // document gives the root of the only document of a file; false where there is none, which was reported. What names the
 // file, and hint says how one begins.
 func (p *parser) document(content []byte, what, hint string) (Map, bool) {
-	if len(content) > maxBytes {
+	if len(content) > MaxBytes {
 		p.source = newSource(nil)
 		p.fail(Span{Position: Position{1, 1}}, "too-large",
-			fmt.Sprintf("the file has %d bytes, and %s has at most %d", len(content), what, maxBytes),
+			fmt.Sprintf("the file has more than %d bytes, which is the most that %s has", MaxBytes, what),
 			"move long texts into files that the package carries")
 		return Map{}, false
 	}

@@ -3,10 +3,10 @@ package rule
 // expressions are the rules about ${{ }} and the guards.
 func expressions() []Rule {
 	ask := func(guard string) string {
-		return recipe("inputs:\n  keep: { type: int, default: 2 }\nsteps:\n  - when: " + guard + "\n    run: { argv: [sync] }")
+		return recipe("inputs:\n  keep: { type: int, default: 2 }\nsteps:\n  - when: " + guard + "\n    read-link: /opt/firmware/current")
 	}
 	look := func(argument string) string {
-		return step("- id: current\n  read-link: { path: /opt/a, missing: ok }\n- run: { argv: [echo, \"${{ " + argument + " }}\"] }")
+		return step("- id: current\n  read-link: { path: /opt/a, missing: ok }\n- run: { argv: [echo, \"${{ " + argument + " }}\"] }\n  undo: none")
 	}
 	return []Rule{
 		{
@@ -50,7 +50,7 @@ func expressions() []Rule {
 			ID: "secret-exposed", Summary: "a secret is used where people could read it",
 			Why:   "Command lines, names, outputs and most arguments can be read by others. Secrets may stand in env, headers, stdin, file contents and arguments of type secret.",
 			Wrong: recipe("inputs:\n  token: { type: secret, required: true }\nsteps:\n  - run: { argv: [login, \"${{ inputs.token }}\"] }"),
-			Right: recipe("inputs:\n  token: { type: secret, required: true }\nsteps:\n  - run: { argv: [login], env: { TOKEN: \"${{ inputs.token }}\" } }"),
+			Right: recipe("inputs:\n  token: { type: secret, required: true }\nsteps:\n  - run: { argv: [login], env: { TOKEN: \"${{ inputs.token }}\" } }\n    undo: none"),
 		},
 	}
 }

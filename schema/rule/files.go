@@ -7,19 +7,19 @@ func files() []Rule {
 			ID: "syntax", Summary: "the file is no YAML",
 			Why: "A recipe is one YAML document. Most often it is an indentation, a quote, a bracket or a comma; the message says which. " +
 				"YAML takes some characters for its own: a value that starts with @ or %, or that holds a colon and a blank, stands in quotes.",
-			Wrong: step("- name: Install: the release\n  run: { argv: [sync] }"),
-			Right: step("- name: \"Install: the release\"\n  run: { argv: [sync] }"),
+			Wrong: step("- name: Install: the release\n  read-link: /opt/firmware/current"),
+			Right: step("- name: \"Install: the release\"\n  read-link: /opt/firmware/current"),
 		},
 		{
 			ID: "empty-file", Summary: "the file holds no recipe",
 			Why:   "A file of nothing but comments would run nothing and say that all is well.",
-			Wrong: "# later\n", Right: step("- run: { argv: [sync] }"),
+			Wrong: "# later\n", Right: step("- read-link: /opt/firmware/current"),
 		},
 		{
 			ID: "second-document", Summary: "the file holds a second YAML document",
 			Why:   "Only the first one would run, and nobody would notice. Each recipe has a file of its own.",
-			Wrong: step("- run: { argv: [sync] }") + "---\n" + step("- run: { argv: [sync] }"),
-			Right: step("- run: { argv: [sync] }"),
+			Wrong: step("- read-link: /opt/firmware/current") + "---\n" + step("- read-link: /opt/firmware/current"),
+			Right: step("- read-link: /opt/firmware/current"),
 		},
 		{
 			ID: "encoding", Summary: "the file is not UTF-8",
@@ -46,14 +46,14 @@ func files() []Rule {
 		{
 			ID: "tag", Summary: "YAML takes a value that starts with ! for a tag",
 			Why:   "A negation is written with not; a text that starts with ! stands in quotes. Tags of other tools (!include, !vault) mean nothing here.",
-			Wrong: recipe("inputs:\n  force: { type: bool, default: false }\nsteps:\n  - when: !inputs.force\n    run: { argv: [sync] }"),
-			Right: recipe("inputs:\n  force: { type: bool, default: false }\nsteps:\n  - when: not inputs.force\n    run: { argv: [sync] }"),
+			Wrong: recipe("inputs:\n  force: { type: bool, default: false }\nsteps:\n  - when: !inputs.force\n    read-link: /opt/firmware/current"),
+			Right: recipe("inputs:\n  force: { type: bool, default: false }\nsteps:\n  - when: not inputs.force\n    read-link: /opt/firmware/current"),
 		},
 		{
 			ID: "comment", Summary: "YAML takes a part of an expression for a comment",
 			Why:   "A # behind a blank begins a comment, also in the middle of an expression. Put the whole value in quotes.",
-			Wrong: recipe("inputs:\n  ports: { type: list<int>, default: [] }\nsteps:\n  - when: all(inputs.ports, # > 1024)\n    run: { argv: [sync] }"),
-			Right: recipe("inputs:\n  ports: { type: list<int>, default: [] }\nsteps:\n  - when: \"all(inputs.ports, # > 1024)\"\n    run: { argv: [sync] }"),
+			Wrong: recipe("inputs:\n  ports: { type: list<int>, default: [] }\nsteps:\n  - when: all(inputs.ports, # > 1024)\n    read-link: /opt/firmware/current"),
+			Right: recipe("inputs:\n  ports: { type: list<int>, default: [] }\nsteps:\n  - when: \"all(inputs.ports, # > 1024)\"\n    read-link: /opt/firmware/current"),
 		},
 		{
 			ID: "merge-key", Summary: "merge keys (<<) are not accepted",
@@ -69,7 +69,7 @@ func files() []Rule {
 		{
 			ID: "duplicate-key", Summary: "a key stands in one mapping twice",
 			Why:   "YAML would take the last one without a word.",
-			Wrong: step("- name: One\n  name: Two\n  run: { argv: [sync] }"), Right: step("- name: Two\n  run: { argv: [sync] }"),
+			Wrong: step("- name: One\n  name: Two\n  read-link: /opt/firmware/current"), Right: step("- name: Two\n  read-link: /opt/firmware/current"),
 		},
 		{
 			ID: "key", Summary: "a key is no text",

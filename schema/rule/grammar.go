@@ -6,7 +6,7 @@ func grammar() []Rule {
 		{
 			ID: "grammar-version", Summary: "the recipe does not say which grammar it is written in",
 			Why:   "gwe: 1 stands on top, so that a gwe of another time knows whether it understands the recipe.",
-			Wrong: "name: example\nsteps:\n  - run: { argv: [sync] }\n", Right: step("- run: { argv: [sync] }"),
+			Wrong: "name: example\nsteps:\n  - read-link: /opt/firmware/current\n", Right: step("- read-link: /opt/firmware/current"),
 		},
 		{
 			ID: "not-in-this-version", Summary: "this gwe does not know that yet",
@@ -15,12 +15,12 @@ func grammar() []Rule {
 		{
 			ID: "missing-key", Summary: "a key that must be there is not",
 			Why:   "A recipe has a name and steps, an input a type, a retry a number of attempts.",
-			Wrong: "gwe: 1\nsteps:\n  - run: { argv: [sync] }\n", Right: step("- run: { argv: [sync] }"),
+			Wrong: "gwe: 1\nsteps:\n  - read-link: /opt/firmware/current\n", Right: step("- read-link: /opt/firmware/current"),
 		},
 		{
 			ID: "unknown-key", Summary: "a mapping has a key that it cannot have",
 			Why:   "A misspelt key that is passed over is a guard that does not guard. An argument of a step type stands below the type, not beside it.",
-			Wrong: step("- wehn: true\n  run: { argv: [sync] }"), Right: step("- when: true\n  run: { argv: [sync] }"),
+			Wrong: step("- wehn: true\n  read-link: /opt/firmware/current"), Right: step("- when: true\n  read-link: /opt/firmware/current"),
 		},
 		{
 			ID: "key-not-here", Summary: "a key makes no sense at this place",
@@ -30,7 +30,7 @@ func grammar() []Rule {
 		{
 			ID: "name", Summary: "the recipe's name does not fit into a file name",
 			Why:   "The name becomes part of file names and log lines: 1 to 64 letters, digits, dots, dashes and underscores. What people read stands in summary.",
-			Wrong: "gwe: 1\nname: gateway ota\nsteps:\n  - run: { argv: [sync] }\n", Right: "gwe: 1\nname: gateway-ota\nsteps:\n  - run: { argv: [sync] }\n",
+			Wrong: "gwe: 1\nname: gateway ota\nsteps:\n  - read-link: /opt/firmware/current\n", Right: "gwe: 1\nname: gateway-ota\nsteps:\n  - read-link: /opt/firmware/current\n",
 		},
 		{
 			ID: "identifier", Summary: "a name cannot be read by an expression",
@@ -49,30 +49,30 @@ func grammar() []Rule {
 		{
 			ID: "no-steps", Summary: "a list of steps is empty",
 			Why:   "It would do nothing and say that all is well.",
-			Wrong: recipe("steps: []"), Right: step("- run: { argv: [sync] }"),
+			Wrong: recipe("steps: []"), Right: step("- read-link: /opt/firmware/current"),
 		},
 		{
 			ID: "no-value", Summary: "a key has no value",
 			Why:   "An empty value may be a forgotten one. Give it one, or leave the key out.",
-			Wrong: step("- run: { argv: [sync] }\n  timeout:"), Right: step("- run: { argv: [sync] }\n  timeout: 5m"),
+			Wrong: step("- read-link: /opt/firmware/current\n  timeout:"), Right: step("- read-link: /opt/firmware/current\n  timeout: 5m"),
 		},
 		{
 			ID: "wrong-shape", Summary: "a list, a mapping or a plain value stands where another one is wanted",
 			Why:   "steps, undo and failsafe are lists whose elements start with a dash; a step type's arguments are a mapping.",
-			Wrong: recipe("steps:\n  run: { argv: [sync] }"), Right: step("- run: { argv: [sync] }"),
+			Wrong: recipe("steps:\n  read-link: /opt/firmware/current"), Right: step("- read-link: /opt/firmware/current"),
 		},
 		{
 			ID: "literal-only", Summary: "${{ }} stands where only a fixed text may",
 			Why: "Ids, keys, defaults and settings are known before anything runs. In run.script a value would be executed as code: " +
 				"hand it over by env and use it as \"$NAME\".",
 			Wrong: recipe("inputs:\n  dir: { type: path, required: true }\nsteps:\n  - run: { script: \"ls ${{ inputs.dir }}\" }"),
-			Right: recipe("inputs:\n  dir: { type: path, required: true }\nsteps:\n  - run: { script: 'ls \"$DIR\"', env: { DIR: \"${{ inputs.dir }}\" } }"),
+			Right: recipe("inputs:\n  dir: { type: path, required: true }\nsteps:\n  - run: { script: 'ls \"$DIR\"', env: { DIR: \"${{ inputs.dir }}\" } }\n    undo: none"),
 		},
 		{
 			ID: "braces", Summary: "{{ }} without a dollar, or without quotes",
 			Why:   "An expression is written ${{ }}. Without the dollar it is plain text; without quotes YAML reads the braces as a mapping.",
-			Wrong: recipe("inputs:\n  word: { type: string, default: a }\nsteps:\n  - run: { argv: [echo, \"{{ inputs.word }}\"] }"),
-			Right: recipe("inputs:\n  word: { type: string, default: a }\nsteps:\n  - run: { argv: [echo, \"${{ inputs.word }}\"] }"),
+			Wrong: recipe("inputs:\n  word: { type: string, default: a }\nsteps:\n  - run: { argv: [echo, \"{{ inputs.word }}\"] }\n    undo: none"),
+			Right: recipe("inputs:\n  word: { type: string, default: a }\nsteps:\n  - run: { argv: [echo, \"${{ inputs.word }}\"] }\n    undo: none"),
 		},
 		{
 			ID: "fact-source", Summary: "a fact has no source, or more than one",

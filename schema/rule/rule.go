@@ -20,7 +20,7 @@ type Rule struct {
 // All lists every rule, by theme.
 func All() []Rule {
 	var all []Rule
-	for _, theme := range [][]Rule{files(), grammar(), steps(), values(), inputs(), expressions()} {
+	for _, theme := range [][]Rule{files(), grammar(), steps(), values(), inputs(), expressions(), proofs()} {
 		all = append(all, theme...)
 	}
 	return all
@@ -45,4 +45,6 @@ func step(lines string) string {
 }
 
 // with is a recipe with these lines and a step that does nothing.
-func with(lines string) string { return recipe(lines + "\nsteps:\n  - run: { argv: [sync] }") }
+func with(lines string) string {
+	return recipe(lines + "\nsteps:\n  - read-link: /opt/firmware/current")
+}

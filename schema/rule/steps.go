@@ -6,28 +6,28 @@ func steps() []Rule {
 		{
 			ID: "one-action", Summary: "a step has no action, or more than one",
 			Why:   "A step does one thing, so that the log, the journal and the undo can name it. Often a dash is missing.",
-			Wrong: step("- read-link: /opt/firmware/current\n  run: { argv: [sync] }"), Right: step("- read-link: /opt/firmware/current\n- run: { argv: [sync] }"),
+			Wrong: step("- read-link: /opt/firmware/current\n  disk-space: /opt"), Right: step("- read-link: /opt/firmware/current\n- disk-space: { path: /opt }"),
 		},
 		{
 			ID: "companion", Summary: "a key belongs to another action",
 			Why:   "rescue and finally stand beside steps, limit beside parallel, with beside use.",
-			Wrong: step("- run: { argv: [sync] }\n  limit: 2"), Right: step("- run: { argv: [sync] }"),
+			Wrong: step("- read-link: /opt/firmware/current\n  limit: 2"), Right: step("- read-link: /opt/firmware/current"),
 		},
 		{
 			ID: "group-not-here", Summary: "a group stands where steps are not undone",
 			Why:   "undo, failsafe and finally are plain lists: each of their steps runs, whatever becomes of the one before.",
-			Wrong: step("- run: { argv: [sync] }\n  undo:\n    - steps:\n        - run: { argv: [sync] }"), Right: step("- run: { argv: [sync] }\n  undo:\n    - run: { argv: [sync] }"),
+			Wrong: step("- read-link: /opt/firmware/current\n  undo:\n    - steps:\n        - read-link: /opt/firmware/current"), Right: step("- read-link: /opt/firmware/current\n  undo:\n    - read-link: /opt/firmware/current"),
 		},
 		{
 			ID: "undo-not-here", Summary: "a step that is never undone has an undo",
 			Why:   "Steps of undo, failsafe and finally make no frames: nothing would ever run their undo.",
-			Wrong: step("- run: { argv: [sync] }\n  undo:\n    - run: { argv: [sync] }\n      undo: none"), Right: step("- run: { argv: [sync] }\n  undo:\n    - run: { argv: [sync] }"),
+			Wrong: step("- read-link: /opt/firmware/current\n  undo:\n    - read-link: /opt/firmware/current\n      undo: none"), Right: step("- read-link: /opt/firmware/current\n  undo:\n    - read-link: /opt/firmware/current"),
 		},
 		{
 			ID: "ending-not-here", Summary: "commit or stop stands where it cannot",
 			Why: "commit, the point of no return, stands among the steps of the recipe that was started, and stop there or in a group: " +
 				"an undo that ended the run would leave the machine in between.",
-			Wrong: step("- run: { argv: [sync] }\n  undo:\n    - commit: back"), Right: step("- run: { argv: [sync] }\n- commit: it is in place"),
+			Wrong: step("- read-link: /opt/firmware/current\n  undo:\n    - commit: back"), Right: step("- read-link: /opt/firmware/current\n- commit: it is in place"),
 		},
 		{
 			ID: "modifier-not-here", Summary: "commit or stop has a key that would do nothing",
@@ -40,14 +40,14 @@ func steps() []Rule {
 			Wrong: step("- commit: one\n- commit: two"), Right: step("- commit: one"),
 		},
 		{
-			ID: "unreachable", Warning: true, Summary: "a step can never run",
+			ID: "unreachable", Summary: "a step can never run",
 			Why:   "A stop without a when ends every run there.",
-			Wrong: step("- stop: nothing to do\n- run: { argv: [sync] }"), Right: recipe("inputs:\n  idle: { type: bool, default: false }\nsteps:\n  - when: inputs.idle\n    stop: nothing to do\n  - run: { argv: [sync] }"),
+			Wrong: step("- stop: nothing to do\n- read-link: /opt/firmware/current"), Right: recipe("inputs:\n  idle: { type: bool, default: false }\nsteps:\n  - when: inputs.idle\n    stop: nothing to do\n  - read-link: /opt/firmware/current"),
 		},
 		{
 			ID: "use-recipe", Summary: "a recipe names another one in a way that cannot be followed",
 			Why:   "use names a file beside the recipe, ./other.yaml, or a shipped recipe by its bare name; nothing is fetched from a network.",
-			Wrong: step("- use: https://example.org/other.yaml"), Right: step("- run: { argv: [sync] }"),
+			Wrong: step("- use: https://example.org/other.yaml"), Right: step("- read-link: /opt/firmware/current"),
 		},
 	}
 }

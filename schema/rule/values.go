@@ -16,7 +16,7 @@ func values() []Rule {
 		{
 			ID: "one-of", Summary: "two arguments exclude each other",
 			Why:   "Only one of them can be meant.",
-			Wrong: step("- run: { argv: [sync], script: sync }"), Right: step("- run: { script: sync }"),
+			Wrong: step("- run: { argv: [sync], script: sync }"), Right: step("- run: { script: sync }\n  undo: none"),
 		},
 		{
 			ID: "argument-alone", Summary: "an argument says nothing without another one",
@@ -32,7 +32,7 @@ func values() []Rule {
 			ID: "wrong-type", Summary: "a value is of another type than wanted",
 			Why: "YAML reads 5 as a number, yes as a text and 0644 as an odd number. Text that looks like something else stands in quotes, " +
 				"bools are true and false, durations and sizes have units.",
-			Wrong: step("- run: { argv: [sleep, 5] }"), Right: step("- run: { argv: [sleep, \"5\"] }"),
+			Wrong: step("- run: { argv: [sleep, 5] }"), Right: step("- run: { argv: [sleep, \"5\"] }\n  undo: none"),
 		},
 		{
 			ID: "enum", Summary: "a value is not one of the accepted ones",

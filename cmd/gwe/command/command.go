@@ -50,6 +50,7 @@ func commands() []command {
 		stepsCommand(),
 		describePluginCommand(),
 		checkPluginCommand(),
+		explainCommand(),
 		schemaCommand(),
 		versionCommand(),
 		testInsideCommand(),

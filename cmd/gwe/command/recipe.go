@@ -1,22 +1,22 @@
 package command
 
 import (
-	"bytes"
+	"io"
 	"os"
 	"strings"
 
 	"github.com/gwe-project/gwe/engine"
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/recipes"
+	"github.com/gwe-project/gwe/schema"
 )
 
 // readRecipe reads a RECIPE operand: a file, "-" for standard input, or the name of a shipped recipe (no slash, no
 // .yaml).
 func readRecipe(console *console, operand string) (file string, source []byte, err error) {
 	if operand == "-" {
-		var buffer bytes.Buffer
-		_, err := buffer.ReadFrom(console.stdin)
-		return "<stdin>", buffer.Bytes(), err
+		source, err := readAtMost(console.stdin, schema.MaxBytes+1)
+		return "<stdin>", source, err
 	}
 	if !strings.Contains(operand, "/") && !strings.HasSuffix(operand, ".yaml") && !strings.HasSuffix(operand, ".yml") {
 		source, err := recipes.Read(operand)
@@ -26,7 +26,13 @@ func readRecipe(console *console, operand string) (file string, source []byte, e
 		}
 		return "recipes/" + operand + ".yaml", source, nil
 	}
-	source, err = os.ReadFile(operand)
+	opened, err := os.Open(operand)
+	if err != nil {
+		return "", nil, usagef("the recipe cannot be read: %v", err)
+	}
+	defer opened.Close()
+	// A byte more than a recipe may have is enough to refuse a file of any size.
+	source, err = readAtMost(opened, schema.MaxBytes+1)
 	if err != nil {
 		return "", nil, usagef("the recipe cannot be read: %v", err)
 	}
@@ -35,6 +41,11 @@ func readRecipe(console *console, operand string) (file string, source []byte, e
 
 func oneRecipeWanted() error {
 	return usagef("one RECIPE is wanted: a file, or a shipped recipe (%s)", strings.Join(recipes.Names(), ", "))
+}
+
+// readAtMost reads the first bytes of a stream.
+func readAtMost(stream io.Reader, bytes int64) ([]byte, error) {
+	return io.ReadAll(io.LimitReader(stream, bytes))
 }
 
 // loadRecipe reads and compiles a RECIPE operand, and shows what is wrong with it.

@@ -22,45 +22,59 @@ func validateCommand() command {
 		summary:  "check recipes without a device",
 		help: `
 Grammar, names, types, every expression and every argument are checked; nothing is run, and neither network, rights nor
-a state folder are needed. All problems come at once, each at its line and column. The exit code is 2 where a recipe is
-invalid.
+a state folder are needed. All problems come at once, each at its line and column, with what to write instead; gwe explain
+RULE tells more. The exit code is 2 where a recipe is invalid.
+
+RECIPE is a file, a folder (every *.yaml and *.yml below it that says gwe: is checked), - for standard input, or the name of
+a shipped recipe.
 
 example:
-  gwe validate recipes/*.yaml
-  gwe validate --format json mine.yaml`,
+  gwe validate recipes
+  gwe validate --strict --format github .
+  gwe validate --format sarif recipes > gwe.sarif`,
 		setUp: func(flags *pflag.FlagSet) action {
 			format := flags.String("format", "text", "`form` of the diagnostics: text, json, github (annotations of a workflow) or sarif (2.1.0)")
+			strict := flags.Bool("strict", false, "warnings make a recipe invalid too")
 			return func(_ context.Context, console *console, operands []string) error {
 				if !slices.Contains([]string{"text", "json", "github", "sarif"}, *format) {
 					return usagef("--format is text, json, github or sarif, not %q", *format)
 				}
 				if len(operands) == 0 {
-					return usagef("at least one RECIPE is wanted: a file, - or the name of a shipped recipe")
+					return usagef("at least one RECIPE is wanted: a file, a folder, - or the name of a shipped recipe")
 				}
-				return validate(console, operands, *format)
+				return validate(console, operands, *format, *strict)
 			}
 		},
 	}
 }
 
-func validate(console *console, operands []string, format string) error {
+func validate(console *console, operands []string, format string, strict bool) error {
 	catalog, err := console.catalog()
+	if err != nil {
+		return err
+	}
+	found, err := recipeFiles(operands)
 	if err != nil {
 		return err
 	}
 	sources := map[string][]byte{}
 	all := schema.Diagnostics{}
 	invalid := 0
-	for _, operand := range operands {
+	for _, operand := range found {
 		file, source, err := readRecipe(console, operand)
 		if err != nil {
 			return err
 		}
-		sources[file] = source
-		valid, diagnostics := examine(file, source, catalog)
+		_, diagnostics := examine(file, source, catalog)
+		if strict {
+			diagnostics = diagnostics.Strict()
+		}
 		all = append(all, diagnostics...)
-		if !valid {
+		if diagnostics.HasErrors() {
 			invalid++
+		}
+		if len(diagnostics) > 0 {
+			sources[file] = source
 		}
 	}
 	if err := showDiagnostics(console, all, sources, format); err != nil {
@@ -68,7 +82,7 @@ func validate(console *console, operands []string, format string) error {
 	}
 	if invalid > 0 {
 		if format == "text" {
-			fmt.Fprintf(console.stderr, "%d of %d recipes are invalid\n", invalid, len(operands))
+			fmt.Fprintf(console.stderr, "%d of %d recipes are invalid\n", invalid, len(found))
 		}
 		return errSilent{engine.ExitUsage}
 	}

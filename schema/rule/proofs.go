@@ -1,0 +1,49 @@
+package rule
+
+// proofs are the rules about what could leave the machine between the old version and the new one. A step may allow each of
+// them with a reason, but for the last.
+func proofs() []Rule {
+	return []Rule{
+		{
+			ID: "undo-missing", Summary: "a change before the commit that nothing undoes",
+			Why: "gwe cannot know how to take back what a program did. Say it with undo, or own it with undo: none; or put the step behind the commit, " +
+				"where nothing is undone.",
+			Wrong: step("- run: { argv: [systemctl, stop, app] }"),
+			Right: step("- run: { argv: [systemctl, stop, app] }\n  undo:\n    - run: { argv: [systemctl, start, app] }"),
+		},
+		{
+			ID: "undo-destroyed", Summary: "a step removes for good what an earlier step's undo needs",
+			Why:   "Behind the commit, and in an undo, what a remove takes is gone: the undo that needs it would find nothing. Remove something else, or later.",
+			Wrong: step("- run: { argv: [systemctl, stop, app] }\n  undo:\n    - hook: { script: start, dir: /opt/old }\n- commit: it is in place\n- remove: /opt/old"),
+			Right: step("- run: { argv: [systemctl, stop, app] }\n  undo:\n    - hook: { script: start, dir: /opt/old }\n- commit: it is in place"),
+		},
+		{
+			ID: "output-unset", Summary: "an output is made of a step that never runs",
+			Why:   "It would be absent after every run.",
+			Wrong: step("- id: look\n  when: false\n  read-link: /opt/app/current") + "outputs:\n  target: ${{ steps.look.target ?? '' }}\n",
+			Right: step("- id: look\n  read-link: /opt/app/current") + "outputs:\n  target: ${{ steps.look.target ?? '' }}\n",
+		},
+		{
+			ID: "lock-uncovered", Summary: "a step changes a path that no lock of the recipe covers",
+			Why:   "Two runs could change it at the same time. Add the path, or a folder above it, to lock.",
+			Wrong: recipe("lock: /opt/app\nsteps:\n  - write: { path: /etc/app.conf, content: a }"),
+			Right: recipe("lock: [/opt/app, /etc/app.conf]\nsteps:\n  - write: { path: /etc/app.conf, content: a }"),
+		},
+		{
+			ID: "parallel-conflict", Summary: "two branches change one path at the same time",
+			Why:   "Which one wins is chance, and so is what their undos find. Put the steps one after the other.",
+			Wrong: step("- parallel:\n    - write: { path: /etc/app.conf, content: a }\n    - write: { path: /etc/app.conf, content: b }"),
+			Right: step("- write: { path: /etc/app.conf, content: b }"),
+		},
+		{
+			ID: "allow-unneeded", Warning: true, Summary: "a step allows what it does not do",
+			Why:   "An allowance that is left over would hide the next mistake.",
+			Wrong: step("- read-link: /opt/app/current\n  allow: { undo-missing: it was a program once }"), Right: step("- read-link: /opt/app/current"),
+		},
+		{
+			ID: "unknown-rule", Summary: "a step allows a rule that does not exist",
+			Why:   "`gwe explain` lists the rules; those that a step may allow are about what could leave the machine in between.",
+			Wrong: step("- read-link: /opt/app/current\n  allow: { undo-mising: it is a cache }"), Right: step("- read-link: /opt/app/current"),
+		},
+	}
+}
