@@ -2,7 +2,6 @@ package schema
 
 import (
 	"fmt"
-	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -79,33 +78,6 @@ func (p *parser) object(given Map, owner Scalar, fields value.Type, prefix strin
 	for _, field := range fields.Fields {
 		if field.Required && missing(given, field.Name, names) {
 			p.fail(owner.Span, "missing-argument", fmt.Sprintf("%s lacks the argument %q", owner.Text, prefix+field.Name), fmt.Sprintf("add %s: %s", field.Name, field.Help))
-		}
-	}
-	p.either(given, owner, fields)
-}
-
-// either makes sure that of each group of arguments exactly one is given.
-func (p *parser) either(given Map, owner Scalar, fields value.Type) {
-	groups := map[string][]value.Field{}
-	for _, field := range fields.Fields {
-		if field.Either != "" {
-			groups[field.Either] = append(groups[field.Either], field)
-		}
-	}
-	for _, group := range slices.Sorted(maps.Keys(groups)) {
-		var names, hints []string
-		found := 0
-		for _, field := range groups[group] {
-			names, hints = append(names, strconv.Quote(field.Name)), append(hints, field.Name+": "+field.Help)
-			if !missing(given, field.Name, fields.FieldNames()) {
-				found++
-			}
-		}
-		switch {
-		case found == 0:
-			p.fail(owner.Span, "missing-argument", fmt.Sprintf("%s lacks one of the arguments %s", owner.Text, strings.Join(names, " and ")), strings.Join(hints, "; "))
-		case found > 1:
-			p.fail(owner.Span, "either-argument", fmt.Sprintf("%s has more than one of the arguments %s", owner.Text, strings.Join(names, " and ")), strings.Join(hints, "; "))
 		}
 	}
 }

@@ -24,11 +24,6 @@ func (p *parser) stepKeys() []string {
 	return p.keys
 }
 
-// actionKeys are the keys of a step that say what it does.
-func (p *parser) actionKeys() []string {
-	return append([]string{"steps", "parallel", "use", "commit", "stop"}, p.catalog.Names()...)
-}
-
 // list reads a list of steps that stands at the path.
 func (p *parser) list(node Node, path string, where place) []*Step {
 	list, ok := node.(List)
@@ -98,7 +93,7 @@ func (p *parser) step(node Node, path string, where place) *Step {
 	}
 	switch {
 	case len(actions) == 0 && !unknown && !fields.partial:
-		p.fail(step.Span, "one-action", "a step has one action, this one has none", "an action is one of: "+strings.Join(p.actionKeys(), ", "))
+		p.fail(step.Span, "one-action", "a step has one action, this one has none", "an action is a step type (`gwe steps` lists them), commit, stop, steps, parallel or use")
 	case len(actions) > 1:
 		p.twoActions(actions)
 	}

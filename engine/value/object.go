@@ -37,7 +37,6 @@ var goTypes = map[reflect.Type]Kind{
 //	pattern:"..."     the regular expression that a literal text matches as a whole
 //	min:"1" max:"9"   the bounds of a literal number
 //	with:"http"       the argument without which this one says nothing
-//	either:"GROUP"    of the arguments of that group exactly one is given
 //
 // A pointer may be absent; a slice is a list, a map[string]T a map, a struct an object. A scalar argument without
 // required, default and pointer is Go's zero value when absent.
@@ -101,7 +100,6 @@ func fieldOf(member reflect.StructField, outer []reflect.Type) (Field, error) {
 		Min:         member.Tag.Get("min"),
 		Max:         member.Tag.Get("max"),
 		With:        member.Tag.Get("with"),
-		Either:      member.Tag.Get("either"),
 	}
 	if enum := member.Tag.Get("enum"); enum != "" {
 		field.Enum = strings.Split(enum, ",")

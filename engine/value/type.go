@@ -60,8 +60,6 @@ type Field struct {
 	// Secrets marks an argument that is not of type secret and yet may be made of secrets: env, headers, stdin, content.
 	// The Go value is then plain text, and whoever journals or logs it must mask it.
 	Secrets bool
-	// Either names a group of arguments of which exactly one is given; "" is none.
-	Either string
 }
 
 // Of gives the type of a kind that has no parts.

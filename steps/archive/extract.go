@@ -27,6 +27,7 @@ func Extract() step.Type {
 		Example: "extract:\n  archive: /var/cache/app-2.tar.xz\n  unverified: allow\n  to: /opt/app/app-2\n  strip: 1\n  link-dest: /opt/app/current\n",
 		Effects: []step.Effect{{Kind: step.Writes, Argument: "to"}},
 		Undo:    "removes the new folder",
+		Choices: []step.Choice{{Names: []string{"verified", "unverified"}}},
 	}, extractStep{})
 }
 
@@ -61,8 +62,8 @@ Undo removes what was extracted, and nothing else. An empty folder that was ther
 type extractArguments struct {
 	Archive    value.Path  `name:"archive" required:"true" help:"the archive: .tar, .tar.gz, .tar.zst, .tar.xz, .tar.bz2 or .zip"`
 	To         value.Path  `name:"to" required:"true" help:"the new folder's own path; the folder it lies in must exist"`
-	Verified   string      `name:"verified" either:"trust" help:"the output voucher of the verify step that vouches for the archive"`
-	Unverified string      `name:"unverified" either:"trust" enum:"allow" help:"allow: extract an archive that nobody vouches for"`
+	Verified   string      `name:"verified" help:"the output voucher of the verify step that vouches for the archive"`
+	Unverified string      `name:"unverified" enum:"allow" help:"allow: extract an archive that nobody vouches for"`
 	Strip      int         `name:"strip" help:"how many leading parts of each path are left out, as tar --strip-components has it"`
 	Include    []string    `name:"include" help:"patterns of what is extracted; all where empty"`
 	Exclude    []string    `name:"exclude" help:"patterns of what is not extracted, though include names it"`
