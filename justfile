@@ -27,6 +27,11 @@ model:
 fuzz package target time="1m":
     go test -run '^$' -fuzz '^{{ target }}$' -fuzztime {{ time }} {{ package }}
 
+# write docs/steps, the list of error codes and the JSON Schema anew, from the source
+docs:
+    go test ./errorcodes ./schema -run 'Codes|Published' -update
+    go test ./steps/reference -update
+
 # write the golden files again; look at the difference
 regolden:
     go test ./schema ./engine/tasklog -update

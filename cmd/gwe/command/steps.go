@@ -10,6 +10,8 @@ import (
 
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/value"
+	"github.com/gwe-project/gwe/errorcodes"
+	"github.com/gwe-project/gwe/steps/reference"
 )
 
 func stepsCommand() command {
@@ -61,44 +63,20 @@ func explainType(out io.Writer, one step.Type) {
 		fmt.Fprint(out, "\noutputs:\n")
 		explainFields(out, one.Outputs().Fields)
 	}
-	fmt.Fprint(out, "\neffects:\n")
-	for _, effect := range about.Effects {
-		fmt.Fprintf(out, "  %s %s\n", effect.Kind, effect.Argument)
+	fmt.Fprintf(out, "\neffects:\n%s\n", indent(strings.Join(reference.Effects(about), "\n")))
+	if len(about.Effects) > 0 {
+		fmt.Fprintf(out, "\nundo:\n  %s\n", reference.Undo(about))
 	}
-	if len(about.Effects) == 0 {
-		fmt.Fprint(out, "  none, it only reads\n")
-	} else {
-		undo := about.Undo
-		if undo == "" {
-			undo = "none of its own: the recipe writes one under undo:"
-		}
-		fmt.Fprintf(out, "\nundo:\n  %s\n", undo)
+	if codes := errorcodes.Of(about.Name); len(codes) > 0 {
+		fmt.Fprintf(out, "\nerrors:\n%s\n", indent(folded(strings.Join(codes, " "), 110)))
 	}
 	fmt.Fprintf(out, "\nexample:\n%s\n", indent(strings.TrimSpace(about.Example)))
 }
 
 func explainFields(out io.Writer, fields []value.Field) {
 	for _, field := range fields {
-		var notes []string
-		switch {
-		case field.Required:
-			notes = append(notes, "required")
-		case field.Default != "":
-			notes = append(notes, "default "+field.Default)
-		}
-		if len(field.Enum) > 0 {
-			notes = append(notes, "one of "+strings.Join(field.Enum, ", "))
-		}
-		if field.PresentWhen != "" {
-			notes = append(notes, "there when "+field.PresentWhen)
-		} else if field.Optional {
-			notes = append(notes, "may be absent")
-		}
-		if field.Secrets {
-			notes = append(notes, "may hold secrets")
-		}
 		note := ""
-		if len(notes) > 0 {
+		if notes := reference.Notes(field); len(notes) > 0 {
 			note = " (" + strings.Join(notes, "; ") + ")"
 		}
 		fmt.Fprintf(out, "  %-12s %-14s %s%s\n", field.Name, field.Type, field.Help, note)
