@@ -36,6 +36,7 @@ type described struct {
 	Undo       string      `json:"undo,omitempty"`
 	Repeatable bool        `json:"repeatable,omitempty"`
 	Scalar     string      `json:"scalar,omitempty"`
+	Choices    []choice    `json:"choices,omitempty"`
 	Also       []Operation `json:"also,omitempty"`
 	Arguments  jsonSchema  `json:"arguments"`
 	Outputs    *jsonSchema `json:"outputs,omitempty"`
@@ -46,6 +47,13 @@ type effect struct {
 	Kind        step.EffectKind `json:"kind"`
 	Argument    string          `json:"argument,omitempty"`
 	Conditional bool            `json:"conditional,omitempty"`
+}
+
+// choice is a step.Choice.
+type choice struct {
+	Names   []string `json:"names"`
+	Several bool     `json:"several,omitempty"`
+	None    bool     `json:"none,omitempty"`
 }
 
 type executable struct {
@@ -98,6 +106,9 @@ func ReadDescription(typeName string, text []byte) (Description, error) {
 	}
 	if read.Executable != nil {
 		d.digest = read.Executable.SHA256
+	}
+	for _, one := range read.Choices {
+		d.about.Choices = append(d.about.Choices, step.Choice(one))
 	}
 	for _, one := range read.Effects {
 		d.about.Effects = append(d.about.Effects, step.Effect(one))
@@ -188,6 +199,13 @@ func (d Description) check(typeName string) error {
 	if _, known := d.arguments.Field(d.about.Scalar); d.about.Scalar != "" && !known {
 		return schemaFault("scalar names the argument %q, which is not described", d.about.Scalar)
 	}
+	for _, one := range d.about.Choices {
+		for _, name := range one.Names {
+			if _, known := d.arguments.Field(name); !known {
+				return schemaFault("choices names the argument %q, which is not described", name)
+			}
+		}
+	}
 	if err := checkNames(d.arguments, "argument", kebab); err != nil {
 		return err
 	}
@@ -240,6 +258,9 @@ func (d Description) marshal() ([]byte, error) {
 	}
 	for _, one := range d.about.Effects {
 		written.Effects = append(written.Effects, effect(one))
+	}
+	for _, one := range d.about.Choices {
+		written.Choices = append(written.Choices, choice(one))
 	}
 	if d.digest != "" {
 		written.Executable = &executable{d.digest}

@@ -2,6 +2,7 @@ package plugin_test
 
 import (
 	"bytes"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -31,9 +32,12 @@ func TestDescriptionsOfTheCatalog(t *testing.T) {
 		}
 		for i, field := range one.Arguments().Fields {
 			if is := back.Arguments().Fields[i]; is.Name != field.Name || is.Type.String() != field.Type.String() || is.Help != field.Help ||
-				is.Required != field.Required || is.Secrets != field.Secrets || is.Literal != field.Literal || len(is.Enum) != len(field.Enum) {
+				is.Required != field.Required || is.Pattern != field.Pattern || is.Min != field.Min || is.Max != field.Max || is.With != field.With || is.Secrets != field.Secrets || is.Literal != field.Literal || len(is.Enum) != len(field.Enum) {
 				t.Errorf("%s: the argument %+v comes back as %+v", name, field, is)
 			}
+		}
+		if !reflect.DeepEqual(back.About(), one.About()) {
+			t.Errorf("%s: comes back as %+v", name, back.About())
 		}
 		if !bytes.Equal(read.Text(), description.Text()) {
 			t.Errorf("%s: written again it differs:\n%s\n%s", name, description.Text(), read.Text())
@@ -66,7 +70,15 @@ func TestInvalidDescriptions(t *testing.T) {
 		{`"also"`, `"executable":{"sha256":"12"},"also"`, "no SHA-256"},
 		{`"file":`, `"File":`, `the argument "File" has no name of one`},
 		{`"format":"path"`, `"format":"date"`, `arguments: file: the format "date" is none of gwe's`},
-		{`"format":"path"`, `"pattern":"x"`, `unknown field "pattern"`},
+		{`"format":"path"`, `"maxLength":1`, `unknown field "maxLength"`},
+		{`"format":"path"`, `"pattern":"x"`, `the pattern "x" cannot be used`},
+		{`"format":"path"`, `"pattern":"^($"`, "cannot be used"},
+		{`"format":"path"`, `"pattern":"^a\\$"`, "cannot be used"},
+		{`"format":"path"`, `"format":"size","x-minimum":"3"`, "no bound of the type size"},
+		{`"format":"path"`, `"x-minimum":"3"`, "no bound of the type string"},
+		{`"type":"string","format":"path"`, `"type":"integer","minimum":1.5`, "no bound of the type int"},
+		{`"format":"path"`, `"x-with":"folder"`, `x-with of "file" names "folder"`},
+		{`"effects":[]`, `"choices":[{"names":["folder"]}]`, `choices names the argument "folder"`},
 		{`"type":"string","format":"path"`, `"type":"text"`, `the type "text" cannot be understood`},
 		{`"type":"string","format":"path"`, `"type":"array"`, `the type "array" cannot be understood`},
 		{`"type":"string","format":"path"`, `"type":"integer","default":"x"`, "default: "},

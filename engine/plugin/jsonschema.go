@@ -2,10 +2,13 @@ package plugin
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/value"
@@ -24,10 +27,18 @@ type jsonSchema struct {
 	Items                *jsonSchema     `json:"items,omitempty"`
 	Enum                 []any           `json:"enum,omitempty"`
 	Default              json.RawMessage `json:"default,omitempty"`
+	// Pattern is of the whole text: ^...$. Minimum and Maximum are a number's.
+	Pattern string      `json:"pattern,omitempty"`
+	Minimum json.Number `json:"minimum,omitempty"`
+	Maximum json.Number `json:"maximum,omitempty"`
 	// The rest of value.Field, in keywords of gwe's own.
 	PresentWhen string `json:"x-present-when,omitempty"`
 	Literal     bool   `json:"x-literal,omitempty"`
 	Secrets     bool   `json:"x-secrets,omitempty"`
+	With        string `json:"x-with,omitempty"`
+	// LowerBound and UpperBound are those of a duration, a size or a version.
+	LowerBound string `json:"x-minimum,omitempty"`
+	UpperBound string `json:"x-maximum,omitempty"`
 	// Title and Comment are accepted and not used.
 	Title   string `json:"title,omitempty"`
 	Comment string `json:"$comment,omitempty"`
@@ -179,6 +190,9 @@ func (s jsonSchema) object() (value.Type, error) {
 		}
 	}
 	for _, field := range object.Fields {
+		if _, known := object.Field(field.With); field.With != "" && !known {
+			return value.Type{}, schemaFault("x-with of %q names %q, which is no property", field.Name, field.With)
+		}
 		if field.PresentWhen == "" {
 			continue
 		}
@@ -197,7 +211,20 @@ func (p property) field(required bool) (value.Field, error) {
 	}
 	field := value.Field{
 		Name: p.name, Type: kind, Help: s.Description, Required: required, Optional: !required,
-		PresentWhen: s.PresentWhen, Literal: s.Literal, Secrets: s.Secrets,
+		PresentWhen: s.PresentWhen, Literal: s.Literal, Secrets: s.Secrets, With: s.With,
+		Min: cmp.Or(s.Minimum.String(), s.LowerBound), Max: cmp.Or(s.Maximum.String(), s.UpperBound),
+	}
+	for _, bound := range []string{field.Min, field.Max} {
+		if bound == "" {
+			continue
+		}
+		if _, err := value.Parse(kind, bound); err != nil || slices.Contains(unordered, kind.Kind) {
+			return field, schemaFault("%s is no bound of the type %s", bound, kind).
+				WithHint("minimum and maximum are for numbers, x-minimum and x-maximum for durations, sizes and versions")
+		}
+	}
+	if field.Pattern, err = wholePattern(s.Pattern); err != nil {
+		return field, err
 	}
 	for _, accepted := range s.Enum {
 		canonical, err := value.Convert(kind, accepted)
@@ -229,6 +256,26 @@ func (p property) field(required bool) (value.Field, error) {
 	return field, nil
 }
 
+// unordered are the types that have no least and no greatest value.
+var unordered = []value.Kind{
+	value.KindAny, value.KindString, value.KindBool, value.KindPath, value.KindURL, value.KindSecret, value.KindList, value.KindMap, value.KindObject,
+}
+
+// wholePattern takes the anchors off a pattern: a pattern of gwe's is of the whole text always.
+func wholePattern(pattern string) (string, error) {
+	if pattern == "" {
+		return "", nil
+	}
+	for _, anchors := range [][2]string{{"^(?:", ")$"}, {"^", "$"}} {
+		inner, begins := strings.CutPrefix(pattern, anchors[0])
+		inner, ends := strings.CutSuffix(inner, anchors[1])
+		if _, err := regexp.Compile(inner); err == nil && begins && ends {
+			return inner, nil
+		}
+	}
+	return "", schemaFault("the pattern %q cannot be used", pattern).WithHint("a pattern is a regular expression (RE2) of the whole text: ^...$")
+}
+
 // schemaOf writes a type as JSON Schema; outputs tells that the fields of an object are there unless they are optional.
 func schemaOf(t value.Type, outputs bool) jsonSchema {
 	for name, kind := range scalars {
@@ -256,6 +303,15 @@ func objectSchema(t value.Type, outputs bool) jsonSchema {
 	for _, field := range t.Fields {
 		inner := schemaOf(field.Type, outputs)
 		inner.Description, inner.PresentWhen, inner.Literal, inner.Secrets = field.Help, field.PresentWhen, field.Literal, field.Secrets
+		inner.With = field.With
+		if inner.Type == "integer" || inner.Type == "number" {
+			inner.Minimum, inner.Maximum = json.Number(field.Min), json.Number(field.Max)
+		} else {
+			inner.LowerBound, inner.UpperBound = field.Min, field.Max
+		}
+		if field.Pattern != "" {
+			inner.Pattern = "^(?:" + field.Pattern + ")$"
+		}
 		for _, accepted := range field.Enum {
 			inner.Enum = append(inner.Enum, enumMember(field.Type, accepted))
 		}

@@ -92,5 +92,7 @@ type planned struct {
 	Undo    []string         `json:"undo,omitempty"`
 	Nothing bool             `json:"nothing,omitempty"`
 	Space   map[string]int64 `json:"space,omitempty"`
+	Reads   int64            `json:"reads,omitempty"`
+	Writes  int64            `json:"writes,omitempty"`
 	Outputs json.RawMessage  `json:"outputs,omitempty"`
 }

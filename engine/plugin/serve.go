@@ -92,7 +92,9 @@ func (s *server) answer(ctx context.Context, types step.Catalog) (answer event, 
 		if err != nil {
 			return answer, err
 		}
-		answer.Plan = &planned{Do: plan.Do, Undo: plan.Undo, Nothing: plan.Nothing, Space: plan.Space}
+		answer.Plan = &planned{
+			Do: plan.Do, Undo: plan.Undo, Nothing: plan.Nothing, Space: plan.Space, Reads: plan.Reads, Writes: plan.Writes,
+		}
 		if plan.Outputs != nil {
 			answer.Plan.Outputs, err = value.ToJSON(stepType.Outputs(), plan.Outputs)
 		}

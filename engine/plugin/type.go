@@ -113,7 +113,7 @@ func (t *Type) planned(from *planned) (step.Plan, error) {
 			return step.Plan{}, t.lie("plugin-garbage", "a line of its plan is no line of plain text")
 		}
 	}
-	plan := step.Plan{Do: from.Do, Undo: from.Undo, Nothing: from.Nothing, Space: from.Space}
+	plan := step.Plan{Do: from.Do, Undo: from.Undo, Nothing: from.Nothing, Space: from.Space, Reads: from.Reads, Writes: from.Writes}
 	if from.Outputs == nil {
 		return plan, nil
 	}
