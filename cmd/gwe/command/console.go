@@ -97,10 +97,17 @@ func (c *console) stateFolder() (string, error) {
 // an update must fit into 32 MiB in all. Half of that is the program itself and the kernel's pages of it.
 const memoryLimit = 20 << 20
 
+// heapGrowth is by how many percent the heap may grow before it is collected. What gwe keeps is small, so collecting it often
+// costs little, and a walk over 200,000 files stays within 32 MiB.
+const heapGrowth = 30
+
 // engine is an engine on this console's state and log.
 func (c *console) engine() (*engine.Engine, *view, error) {
 	if c.environment("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(memoryLimit)
+	}
+	if c.environment("GOGC") == "" {
+		debug.SetGCPercent(heapGrowth)
 	}
 	folder, err := c.stateFolder()
 	if err != nil {
