@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/gwe-project/gwe/engine/value"
@@ -110,4 +111,17 @@ func TestFactsSurviveTheJournal(t *testing.T) {
 	if err != nil || value.Text(back) != value.Text(values) {
 		t.Errorf("%s became %s, %v", value.Text(values), value.Text(back), err)
 	}
+}
+
+// FuzzUnquote: a value of os-release never grows, and one without quotes and backslashes stays as it is.
+func FuzzUnquote(f *testing.F) {
+	for _, seed := range []string{"", `"`, `""`, `'a'`, `"a\"b"`, `a\`, `\$`} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		got := unquote(text)
+		if len(got) > len(text) || !strings.ContainsAny(text, `\'"`) && got != text {
+			t.Errorf("%q became %q", text, got)
+		}
+	})
 }

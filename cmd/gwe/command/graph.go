@@ -45,14 +45,7 @@ example:
 
 // parseRecipe reads a RECIPE operand for what only looks at its shape, and shows what is wrong with that.
 func parseRecipe(console *console, operands []string) (*schema.Recipe, error) {
-	if len(operands) != 1 {
-		return nil, oneRecipeWanted()
-	}
-	file, source, err := readRecipe(console, operands[0])
-	if err != nil {
-		return nil, err
-	}
-	catalog, err := console.catalog()
+	file, source, catalog, err := oneRecipe(console, operands)
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/gwe-project/gwe/engine"
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/recipes"
 	"github.com/gwe-project/gwe/schema"
 )
@@ -39,8 +40,15 @@ func readRecipe(console *console, operand string) (file string, source []byte, e
 	return operand, source, nil
 }
 
-func oneRecipeWanted() error {
-	return usagef("one RECIPE is wanted: a file, or a shipped recipe (%s)", strings.Join(recipes.Names(), ", "))
+// oneRecipe reads the one RECIPE operand of a command, and the catalog that it is read with.
+func oneRecipe(console *console, operands []string) (file string, source []byte, catalog step.Catalog, err error) {
+	if len(operands) != 1 {
+		return "", nil, nil, usagef("one RECIPE is wanted: a file, or a shipped recipe (%s)", strings.Join(recipes.Names(), ", "))
+	}
+	if file, source, err = readRecipe(console, operands[0]); err == nil {
+		catalog, err = console.catalog()
+	}
+	return file, source, catalog, err
 }
 
 // readAtMost reads the first bytes of a stream.
@@ -50,14 +58,7 @@ func readAtMost(stream io.Reader, bytes int64) ([]byte, error) {
 
 // loadRecipe reads and compiles a RECIPE operand, and shows what is wrong with it.
 func loadRecipe(console *console, operands []string) (*engine.Program, error) {
-	if len(operands) != 1 {
-		return nil, oneRecipeWanted()
-	}
-	file, source, err := readRecipe(console, operands[0])
-	if err != nil {
-		return nil, err
-	}
-	catalog, err := console.catalog()
+	file, source, catalog, err := oneRecipe(console, operands)
 	if err != nil {
 		return nil, err
 	}
