@@ -120,13 +120,15 @@ func broken(err error) report {
 
 // The machine's own places.
 const (
-	stateFolder  = "/var/lib/gwe"
-	inputsFile   = scratch.Folder + "/inputs.yaml"
-	faultFile    = scratch.Folder + "/fault"
-	eventsFile   = scratch.Folder + "/events"
-	commitFile   = scratch.Folder + "/commit"
-	recipesPath  = scratch.Folder + "/recipes"
-	pluginsPath  = scratch.Folder + "/plugins"
+	stateFolder = "/var/lib/gwe"
+	inputsFile  = scratch.Folder + "/inputs.yaml"
+	faultFile   = scratch.Folder + "/fault"
+	eventsFile  = scratch.Folder + "/events"
+	commitFile  = scratch.Folder + "/commit"
+	recipesPath = scratch.Folder + "/recipes"
+	pluginsPath = scratch.Folder + "/plugins"
+	// ownCopy is the end of a plugin folder's copy: root runs no plugin of others, and who is root outside may be nobody inside.
+	ownCopy      = "-copy"
 	standInsPath = scratch.Folder + "/stand-ins"
 	callsPath    = scratch.Folder + "/calls"
 )

@@ -172,7 +172,7 @@ func (r *Runner) try(ctx context.Context, places chan struct{}, suite *Suite, on
 		if _, err := os.Stat(folder); err == nil {
 			at := fmt.Sprintf("%s/%d", pluginsPath, i)
 			j.Layout.Shown[at] = folder
-			j.Plugins = append(j.Plugins, at)
+			j.Plugins = append(j.Plugins, at+ownCopy)
 		}
 	}
 	j.Layout.Root, j.Layout.Keep = root, r.Keep

@@ -84,6 +84,11 @@ func furnish(ctx context.Context, j job) error {
 	if err := w.build(ctx, "/", j.Fixture); err != nil {
 		return err
 	}
+	for _, folder := range j.Plugins {
+		if err := os.CopyFS(folder, os.DirFS(strings.TrimSuffix(folder, ownCopy))); err != nil {
+			return fmt.Errorf("the plugins: %w", err)
+		}
+	}
 	if j.Source != nil {
 		if err := os.WriteFile(j.Recipe, j.Source, 0o644); err != nil {
 			return err
