@@ -39,7 +39,11 @@ func exitCode(err error) int {
 		return engine.ExitSignal + int(syscall.SIGPIPE) // as a program ends that does not care for the signal
 	}
 	f := fault.As(err)
+	var stopped *engine.Stopped
 	if f == nil {
+		if errors.As(err, &stopped) {
+			return engine.ExitSignal + int(stopped.Signal)
+		}
 		return engine.ExitErrored
 	}
 	switch {
@@ -50,7 +54,6 @@ func exitCode(err error) int {
 	case slices.Contains(unsettled, f.Code):
 		return engine.ExitBroken
 	}
-	var stopped *engine.Stopped
 	if errors.As(err, &stopped) {
 		return engine.ExitSignal + int(stopped.Signal)
 	}
