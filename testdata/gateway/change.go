@@ -25,6 +25,12 @@ var Changes = []Change{
 func (c Change) Arrange(t Reporter, vendor Vendor, program string) (*Gateway, Ends) {
 	t.Helper()
 	g := New(t, vendor, program)
+	return g, c.ArrangeOn(g)
+}
+
+// ArrangeOn does the same on an empty machine that is there already.
+func (c Change) ArrangeOn(g *Gateway) Ends {
+	g.Helper()
 	for _, release := range c.From {
 		g.Update(release)
 	}
@@ -32,7 +38,7 @@ func (c Change) Arrange(t Reporter, vendor Vendor, program string) (*Gateway, En
 	g.Restore()
 	want := Ends{Old: g.Picture()}
 	if c.Fails {
-		return g, want
+		return want
 	}
 	for picture, keep := range map[*Picture]int{&want.New: 1, &want.Unpruned: 9} {
 		g.Restore()
@@ -42,7 +48,7 @@ func (c Change) Arrange(t Reporter, vendor Vendor, program string) (*Gateway, En
 		}
 		*picture = g.Picture().WithoutTimeOfLink()
 	}
-	return g, want
+	return want
 }
 
 // Arguments are those of the change. One old release stays, so that prune has something to do.

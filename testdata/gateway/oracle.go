@@ -145,7 +145,10 @@ func union(a, b Picture) Picture {
 // Picture is what there is now.
 func (g *Gateway) Picture() Picture {
 	g.Helper()
-	made := Picture{"mark": g.Mark(), "service": g.Service()}
+	made := Picture{"mark": g.Mark()}
+	if !g.Unplugged {
+		made["service"] = g.Service()
+	}
 	first := map[uint64]string{} // the first name of each file
 	g.Check(filepath.WalkDir(g.Path("opt"), func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {

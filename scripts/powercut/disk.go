@@ -1,0 +1,102 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// makers make a file system in an image; xfs wants 300 MiB at least.
+var makers = map[string]struct {
+	mebibytes int64
+	command   []string
+}{
+	"ext4": {48, []string{"mkfs.ext4", "-q", "-m", "0", "-E", "lazy_itable_init=0,lazy_journal_init=0"}},
+	"xfs":  {300, []string{"mkfs.xfs", "-q"}},
+}
+
+// makeImage makes an empty file system.
+func makeImage(path, files string) error {
+	maker, ok := makers[files]
+	if !ok {
+		return fmt.Errorf("no file system %q: ext4 or xfs", files)
+	}
+	if err := errors.Join(os.WriteFile(path, nil, 0o600), os.Truncate(path, maker.mebibytes<<20)); err != nil {
+		return err
+	}
+	return run(append(maker.command, path)...)
+}
+
+// copyImage copies an image and keeps its holes.
+func copyImage(from, to string) error { return run("cp", "--sparse=always", from, to) }
+
+// mount gives the file system in an image, or on a device, to the machine.
+func mount(image, folder string) error {
+	if strings.HasPrefix(image, "/dev/") {
+		return run("mount", image, folder)
+	}
+	return run("mount", "-o", "loop", image, folder)
+}
+
+// unmount ends whatever process of the machine is still there, and waits until it is gone.
+func unmount(folder string) (err error) {
+	for range 200 {
+		if err = unix.Unmount(folder, 0); !errors.Is(err, unix.EBUSY) {
+			return err
+		}
+		for _, pid := range usersOf(folder) {
+			_ = unix.Kill(pid, unix.SIGKILL)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	return fmt.Errorf("unmounting %s: %w", folder, err)
+}
+
+// usersOf are the processes that work in a folder, or have a file below it open.
+func usersOf(folder string) (pids []int) {
+	links, _ := filepath.Glob("/proc/[0-9]*/cwd")
+	opened, _ := filepath.Glob("/proc/[0-9]*/fd/*")
+	for _, link := range append(links, opened...) {
+		at, err := os.Readlink(link)
+		pid, notPID := strconv.Atoi(strings.Split(link, "/")[2])
+		if err == nil && notPID == nil && pid != os.Getpid() && strings.HasPrefix(at+"/", folder+"/") {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+// shutDown is FS_IOC_SHUTDOWN of linux/fs.h, _IOR('X', 125, __u32); withoutFlush forgets the file system's log too.
+const (
+	shutDown     = 2<<30 | 4<<16 | 'X'<<8 | 125
+	withoutFlush = 2
+)
+
+// cutPower makes the file system forget all that is not on its disk. Whoever still writes to it gets an error.
+func cutPower(folder string) error {
+	opened, err := os.Open(folder)
+	if err != nil {
+		return err
+	}
+	defer opened.Close()
+	how := uint32(withoutFlush)
+	if _, _, failed := unix.Syscall(unix.SYS_IOCTL, opened.Fd(), shutDown, uintptr(unsafe.Pointer(&how))); failed != 0 {
+		return fmt.Errorf("cutting the power of %s: %w", folder, failed)
+	}
+	return nil
+}
+
+func run(words ...string) error {
+	if output, err := exec.Command(words[0], words[1:]...).CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w\n%s", strings.Join(words, " "), err, output)
+	}
+	return nil
+}
