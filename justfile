@@ -19,6 +19,10 @@ bench *arguments:
 kills count="1000":
     GWE_KILLS={{ count }} go test -count 1 -timeout 60m -v -run TestKilledAtAnyMoment ./cmd/gwe
 
+# power cuts under a running update, by the thousand; Ctrl-C stops, the same command goes on
+powercut cuts="10000":
+    go run ./scripts/powercut --cuts {{ cuts }} --writes -1 --reorders {{ cuts }} --results powercut.jsonl
+
 # the protocol of a run, checked by spin
 model:
     scripts/model
