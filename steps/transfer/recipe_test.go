@@ -131,7 +131,7 @@ steps:
 		t.Fatal(err)
 	}
 	for round := range 4 {
-		g.sh("mkdir -p work; rm -f work/gone*; echo " + strconv.Itoa(round) + " | tee work/same > work/gone$0; touch -d 2020-01-0$0 work/same work", strconv.Itoa(round+1))
+		g.sh("mkdir -p work; rm -f work/gone*; echo "+strconv.Itoa(round)+" | tee work/same > work/gone$0; touch -d 2020-01-0$0 work/same work", strconv.Itoa(round+1))
 		g.bench.WantExit(0, mirror, map[string]string{"source": g.base + "/work", "target": g.base + "/opt"})
 		g.sh("diff -r work opt")
 	}
