@@ -12,8 +12,8 @@ type Code struct {
 	Code string `json:"code"`
 	// Cases are what is said under the code; values stand as "..." in it.
 	Cases []Case `json:"cases"`
-	// More is how many cases are not listed.
-	More int `json:"more,omitempty"`
+	// More is set where there are cases that are not listed.
+	More bool `json:"more,omitempty"`
 	// Types are the built-in step types that can give it, by name.
 	Types []string `json:"types,omitempty"`
 }

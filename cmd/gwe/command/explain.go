@@ -135,8 +135,8 @@ func explainCode(out io.Writer, one errorcodes.Code) {
 			fmt.Fprintf(out, "  cure:  %s\n", each.Hint)
 		}
 	}
-	if one.More > 0 {
-		fmt.Fprintf(out, "\nIt has %d more texts: it is met in many places.\n", one.More)
+	if one.More {
+		fmt.Fprint(out, "\nIt has more texts: it is met in many places.\n")
 	}
 	if len(one.Types) > 0 {
 		fmt.Fprintf(out, "\n%s\n", folded("step types that can give it: "+strings.Join(one.Types, ", "), 110))
