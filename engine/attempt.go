@@ -19,6 +19,8 @@ type trial struct {
 	node  *node
 	names map[string]any
 	task  *tasklog.Task
+	// now gives the names at the end of an attempt, where they change by it; nil where they do not.
+	now func() map[string]any
 	// timeout bounds each attempt; 0 is none.
 	timeout time.Duration
 	do      func(ctx context.Context, task *tasklog.Task) (map[string]any, error)
@@ -82,7 +84,14 @@ func (t trial) attempt(ctx context.Context, task *tasklog.Task) (map[string]any,
 	if t.node.until == nil {
 		return outputs, nil
 	}
-	answer, err := t.node.until.Evaluate(with(t.names, "result", outputs))
+	names := t.names
+	if t.now != nil {
+		names = t.now()
+	}
+	if outputs == nil {
+		outputs = map[string]any{}
+	}
+	answer, err := t.node.until.Evaluate(with(names, "result", outputs))
 	if err != nil {
 		return outputs, fault.New(fault.Failed, "until-failed", "until cannot be decided").WithCause(err)
 	}
@@ -155,7 +164,7 @@ func (x *execution) bounded(ctx context.Context) (context.Context, context.Cance
 	if x.program.timeout == nil {
 		return ctx, func() {}, nil
 	}
-	limit, err := seconds(x.program.timeout, x.history.names(false))
+	limit, err := seconds(x.program.timeout, x.history.own())
 	if err != nil {
 		return ctx, func() {}, err
 	}

@@ -22,7 +22,7 @@ import (
 //  3. do acts, in one or more attempts;
 //  4. its effects are made durable;
 //  5. only then the result is journaled.
-func (x *execution) change(ctx context.Context, n *node, names map[string]any, task *tasklog.Task) error {
+func (x *execution) change(ctx context.Context, n *node, r rounds, names map[string]any, task *tasklog.Task) error {
 	arguments, secret, err := x.arguments(n, names)
 	if err != nil {
 		return err
@@ -31,12 +31,13 @@ func (x *execution) change(ctx context.Context, n *node, names map[string]any, t
 	if err != nil {
 		return err
 	}
-	number := len(x.history.frames) + 1
-	run, err := x.environment(n, placeOf(number), false, task)
+	number := x.nextFrame()
+	run, err := x.environment(n, r, placeOf(number), false, task)
 	if err != nil {
 		return err
 	}
-	if err := x.intend(ctx, n, run, number, arguments, secret, limit); err != nil {
+	intent := intentRecord{Frame: number, Step: n.path(), Rounds: r, ID: n.id(), Type: n.action.stepType.About().Name}
+	if err := x.intend(ctx, n, run.Run, intent, arguments, secret, limit); err != nil {
 		return err
 	}
 	f := x.history.frame(number)
@@ -44,7 +45,7 @@ func (x *execution) change(ctx context.Context, n *node, names map[string]any, t
 		node: n, names: names, task: task, timeout: limit,
 		do: func(ctx context.Context, task *tasklog.Task) (map[string]any, error) {
 			run.Log = task
-			return n.action.stepType.Do(ctx, run, arguments, f.memo)
+			return n.action.stepType.Do(ctx, run.Run, arguments, f.memo)
 		},
 		between: x.between(f, task),
 	}.run(ctx)
@@ -55,12 +56,12 @@ func (x *execution) change(ctx context.Context, n *node, names map[string]any, t
 	if err := x.sync(ctx, f, run); err != nil {
 		return explain(ctx, err)
 	}
-	return x.result(n, number, outputs)
+	return x.result(n, r, number, outputs)
 }
 
 // intend is steps 1 and 2. After an error there is no frame, and the folder of what prepare saved is gone.
-func (x *execution) intend(ctx context.Context, n *node, run *step.Run, number int, arguments map[string]any, secret bool, limit time.Duration) error {
-	record, err := x.prepare(ctx, n, run, number, arguments, secret, limit)
+func (x *execution) intend(ctx context.Context, n *node, run *step.Run, record intentRecord, arguments map[string]any, secret bool, limit time.Duration) error {
+	record, err := x.prepare(ctx, n, run, record, arguments, secret, limit)
 	if err == nil {
 		err = x.append(recordIntent, record)
 	}
@@ -70,9 +71,8 @@ func (x *execution) intend(ctx context.Context, n *node, run *step.Run, number i
 	return err
 }
 
-func (x *execution) prepare(ctx context.Context, n *node, run *step.Run, number int, arguments map[string]any, secret bool, limit time.Duration) (intentRecord, error) {
+func (x *execution) prepare(ctx context.Context, n *node, run *step.Run, record intentRecord, arguments map[string]any, secret bool, limit time.Duration) (intentRecord, error) {
 	stepType := n.action.stepType
-	record := intentRecord{Frame: number, Step: n.path(), ID: n.id(), Type: stepType.About().Name}
 	var err error
 	if record.Memo, err = x.capture(ctx, n, run, arguments, limit); err != nil {
 		return record, err
@@ -86,7 +86,7 @@ func (x *execution) prepare(ctx context.Context, n *node, run *step.Run, number 
 			return record, err
 		}
 		record.Kept = true
-		if err := x.folder.keepArguments(number, revealed); err != nil {
+		if err := x.folder.keepArguments(record.Frame, revealed); err != nil {
 			return record, err
 		}
 	} else if record.Arguments, err = encodeObject(stepType.Arguments(), arguments); err != nil {
@@ -117,23 +117,23 @@ func (x *execution) between(f *frame, task *tasklog.Task) func(context.Context, 
 	}
 	return func(ctx context.Context, failure error) error {
 		undo := task.Begin("undo", "Undo the attempt", f.node.label())
-		errs := slices.DeleteFunc(x.putBack(ctx, f, x.recordOf(failure), undo), step.IsLeftover)
+		errs := slices.DeleteFunc(x.back().putBack(ctx, f, x.recordOf(failure), undo), step.IsLeftover)
 		end(undo, first(errs))
 		return errors.Join(errs...)
 	}
 }
 
 // read carries out a step that only reads. It makes no frame.
-func (x *execution) read(ctx context.Context, n *node, names map[string]any, task *tasklog.Task) error {
-	outputs, err := x.once(ctx, n, names, placeRead, false, task)
+func (x *execution) read(ctx context.Context, n *node, r rounds, names map[string]any, task *tasklog.Task) error {
+	outputs, err := x.once(ctx, n, r, names, placeOfRead(x.strand), false, task)
 	if err != nil {
 		return err
 	}
-	return x.result(n, 0, outputs)
+	return x.result(n, r, 0, outputs)
 }
 
 // once carries out a step that makes no frame: one that reads, and the steps of undo, failsafe and finally.
-func (x *execution) once(ctx context.Context, n *node, names map[string]any, where place, recovering bool, task *tasklog.Task) (map[string]any, error) {
+func (x *execution) once(ctx context.Context, n *node, r rounds, names map[string]any, where place, recovering bool, task *tasklog.Task) (map[string]any, error) {
 	arguments, _, err := x.arguments(n, names)
 	if err != nil {
 		return nil, err
@@ -146,11 +146,11 @@ func (x *execution) once(ctx context.Context, n *node, names map[string]any, whe
 	if err := os.RemoveAll(x.folder.place(where)); err != nil {
 		return nil, stateUnusable(x.engine.State.Folder, err)
 	}
-	run, err := x.environment(n, where, recovering, task)
+	run, err := x.environment(n, r, where, recovering, task)
 	if err != nil {
 		return nil, err
 	}
-	memo, err := x.capture(ctx, n, run, arguments, limit)
+	memo, err := x.capture(ctx, n, run.Run, arguments, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -159,12 +159,12 @@ func (x *execution) once(ctx context.Context, n *node, names map[string]any, whe
 		node: n, names: names, task: task, timeout: limit,
 		do: func(ctx context.Context, task *tasklog.Task) (map[string]any, error) {
 			run.Log = task
-			return stepType.Do(ctx, run, arguments, memo)
+			return stepType.Do(ctx, run.Run, arguments, memo)
 		},
 	}
 	f := &frame{node: n, arguments: arguments, memo: memo}
 	if n.changes() && !n.repeatable() {
-		attempts.between = func(ctx context.Context, _ error) error { return x.undoWithin(ctx, f, run) }
+		attempts.between = func(ctx context.Context, _ error) error { return x.undoWithin(ctx, f, run, names) }
 	}
 	outputs, err := attempts.run(ctx)
 	if err == nil && n.changes() {
@@ -172,33 +172,33 @@ func (x *execution) once(ctx context.Context, n *node, names map[string]any, whe
 	}
 	if err == nil {
 		// Nothing will ask for the undo of such a step, so what was kept for it goes at once.
-		err = stepType.Release(ctx, run, arguments, memo)
+		err = stepType.Release(ctx, run.Run, arguments, memo)
 	}
 	return outputs, err
 }
 
 // result journals a good end. The record becomes durable with the next intent or the commit: if it is lost before, the
 // step counts as interrupted, which is safe.
-func (x *execution) result(n *node, frame int, outputs map[string]any) error {
+func (x *execution) result(n *node, r rounds, frame int, outputs map[string]any) error {
 	encoded, err := encodeObject(n.outputs(), x.concealed(outputs))
 	if err != nil {
 		return fault.New(fault.Errored, "outputs-invalid", "the outputs of %s cannot be journaled", n.label()).WithCause(err)
 	}
-	return x.note(recordResult, resultRecord{Frame: frame, Step: n.path(), ID: n.id(), Outputs: encoded})
+	return x.note(recordResult, resultRecord{Frame: frame, Step: n.path(), Rounds: r, ID: n.id(), Outputs: encoded})
 }
 
 // sync makes the effects of a frame durable: by the type's own means, or with one syncfs of each file system that its
 // declared effects touch. Where a program was started, these are the root file system, and those of its path arguments and
 // of the run's locks.
-func (x *execution) sync(ctx context.Context, f *frame, run *step.Run) error {
-	handled, err := f.node.action.stepType.Sync(ctx, run, f.arguments, f.memo)
+func (x *execution) sync(ctx context.Context, f *frame, run *errand) error {
+	handled, err := f.node.action.stepType.Sync(ctx, run.Run, f.arguments, f.memo)
 	if handled || err != nil {
 		return err
 	}
-	return durable.SyncFileSystems(x.touched(f)...)
+	return durable.SyncFileSystems(x.touched(f, run)...)
 }
 
-func (x *execution) touched(f *frame) []string {
+func (x *execution) touched(f *frame, run *errand) []string {
 	var paths []string
 	about := f.node.action.stepType.About()
 	for _, effect := range about.Effects {
@@ -206,7 +206,7 @@ func (x *execution) touched(f *frame) []string {
 			paths = append(paths, path)
 		}
 	}
-	if f.node.runs() && x.launched {
+	if f.node.runs() && run.launched.Load() {
 		for _, field := range f.node.action.stepType.Arguments().Fields {
 			if path, ok := f.arguments[field.Name].(string); ok && field.Type.Kind == value.KindPath {
 				paths = append(paths, path)

@@ -53,14 +53,14 @@ func (x *execution) commitAs(ctx context.Context, record stepRecord, task *taskl
 // standing asks the frames whether what they did still stands.
 func (x *execution) standing(ctx context.Context, task *tasklog.Task) error {
 	for _, f := range x.history.frames {
-		if f.undone {
+		if f.undone || f.part != "" {
 			continue
 		}
-		run, err := x.environment(f.node, placeOf(f.number), false, task)
+		run, err := x.environment(f.node, f.rounds, placeOf(f.number), false, task)
 		if err != nil {
 			return err
 		}
-		if err := f.node.action.stepType.Verify(ctx, run, f.arguments, f.memo); err != nil {
+		if err := f.node.action.stepType.Verify(ctx, run.Run, f.arguments, f.memo); err != nil {
 			return x.program.at(f.node, explain(ctx, err))
 		}
 	}

@@ -1,6 +1,9 @@
 package engine
 
 import (
+	"fmt"
+	"slices"
+
 	"github.com/gwe-project/gwe/engine/expression"
 	"github.com/gwe-project/gwe/engine/proof"
 	"github.com/gwe-project/gwe/engine/step"
@@ -9,21 +12,30 @@ import (
 )
 
 // Load parses and compiles a recipe: everything that can be known without a machine. The program is nil where the
-// diagnostics have errors. It needs no network, no rights and no state folder.
+// diagnostics have errors. It needs no network, no rights and no state folder. Recipes that it uses are read from the
+// library; nil is the files beside it.
 func Load(file string, source []byte, catalog step.Catalog) (*Program, schema.Diagnostics) {
-	return load(file, source, catalog, proof.Check)
+	return LoadFrom(Files{}, file, source, catalog)
+}
+
+// LoadFrom is Load for a recipe that uses others: the library finds them.
+func LoadFrom(library Library, file string, source []byte, catalog step.Catalog) (*Program, schema.Diagnostics) {
+	return load(library, file, source, catalog, proof.Check)
 }
 
 // load compiles a recipe and asks for further proofs. Recovery asks for none: what ran must be put back.
-func load(file string, source []byte, catalog step.Catalog, proofs ...func(*schema.Recipe) schema.Diagnostics) (*Program, schema.Diagnostics) {
+func load(library Library, file string, source []byte, catalog step.Catalog, proofs ...func(*schema.Recipe) schema.Diagnostics) (*Program, schema.Diagnostics) {
 	recipe, diagnostics := schema.Parse(file, source, catalog)
 	if recipe == nil {
 		return nil, diagnostics.Sorted()
 	}
+	root := &area{}
 	c := &compiler{
-		recipe:  recipe,
-		base:    earlyScope(recipe),
-		program: &Program{Recipe: recipe, byPath: map[string]*node{}},
+		compilation: &compilation{
+			catalog: catalog, library: library, proofs: proofs, read: map[string]*readRecipe{},
+			program: &Program{Recipe: recipe, byPath: map[string]*node{}, root: root},
+		},
+		recipe: recipe, base: earlyScope(recipe), area: root, stopAt: -1, files: []string{file},
 	}
 	c.compile()
 	diagnostics = append(diagnostics, c.diagnostics...)
@@ -39,89 +51,199 @@ func load(file string, source []byte, catalog step.Catalog, proofs ...func(*sche
 	return c.program, diagnostics
 }
 
-// compiler turns a recipe into a program and collects what is wrong with its expressions.
-type compiler struct {
-	recipe      *schema.Recipe
-	base        expression.Scope
+// compilation is what the recipe and those that it uses have in common while they are compiled.
+type compilation struct {
+	catalog     step.Catalog
+	library     Library
+	proofs      []func(*schema.Recipe) schema.Diagnostics
 	program     *Program
 	diagnostics schema.Diagnostics
+	// read are the recipes that were used so far, by file.
+	read map[string]*readRecipe
+}
+
+// compiler turns one recipe into nodes of the program, and collects what is wrong with its expressions.
+type compiler struct {
+	*compilation
+	recipe *schema.Recipe
+	// base is what every expression of the recipe may read, and grows until its first step.
+	base expression.Scope
+	// prefix is the path of the use by which the recipe came in, with a slash; area is that of its steps, and files are
+	// those of the recipes around it and its own.
+	prefix string
+	area   *area
+	files  []string
+	// stopAt is how many outputs were visible at the first stop; -1 where there is none.
+	stopAt int
+	// silent is true where the recipe was compiled before: what is wrong with it was said.
+	silent bool
 }
 
 func (c *compiler) compile() {
 	c.facts()
-	c.variables()
+	c.program.variables = c.variables()
 	c.locks()
 	c.program.timeout = c.setting(c.recipe.Timeout, durationType, c.base)
+	v := view{base: c.base}
 
-	var above []visible
-	c.program.steps, above = c.sequence(c.recipe.Steps, nil)
-	c.program.failsafe = c.epilogue(c.recipe.Failsafe, above, false)
-	c.program.finally = c.epilogue(c.recipe.Finally, above, true)
+	behind := v
+	c.program.steps, behind = c.sequence(c.recipe.Steps, v, spot{area: c.area})
+	c.program.failsafe = c.epilogue(c.recipe.Failsafe, behind.with("error", errorType()), spot{area: c.area})
+	c.program.finally = c.epilogue(c.recipe.Finally, behind.with("error", maybe(errorType())), spot{area: c.area})
+	c.program.outputs = c.outputs(behind)
+}
 
-	scope := withSteps(c.base, afterStop(c.recipe.Steps, above))
+// outputs compiles the recipe's outputs: what stands behind a possible stop may be absent.
+func (c *compiler) outputs(behind view) []namedValue {
+	scope := behind.from(c.stopAt).scope()
+	var outputs []namedValue
 	for _, output := range c.recipe.Outputs {
 		compiled, typ := c.inferred(output.Value, scope)
-		c.program.outputs = append(c.program.outputs, namedValue{output.Name.Text, compiled, typ})
+		outputs = append(outputs, namedValue{output.Name.Text, compiled, typ})
 	}
+	return outputs
 }
 
 // variables compiles vars from top to bottom: each one may read those above it. From here on the run is known too.
-func (c *compiler) variables() {
+func (c *compiler) variables() []namedValue {
 	c.base = c.base.With("run", runType())
 	object := value.Type{Kind: value.KindObject}
+	var variables []namedValue
 	for _, binding := range c.recipe.Vars {
 		compiled, typ := c.inferred(binding.Value, c.base)
-		c.program.variables = append(c.program.variables, namedValue{binding.Name.Text, compiled, typ})
+		variables = append(variables, namedValue{binding.Name.Text, compiled, typ})
 		object.Fields = append(object.Fields, value.Field{Name: binding.Name.Text, Type: typ})
 		c.base = c.base.With("vars", object)
 	}
+	return variables
+}
+
+// spot is where a step stands in the program.
+type spot struct {
+	parent  *node
+	area    *area
+	rescues *node
+	branch  int
 }
 
 // sequence compiles steps in order: each one may read those above it.
-func (c *compiler) sequence(steps []*schema.Step, above []visible) ([]*node, []visible) {
+func (c *compiler) sequence(steps []*schema.Step, v view, at spot) ([]*node, view) {
 	var nodes []*node
 	for _, s := range steps {
-		n := c.step(s, withSteps(c.base, above), c.recipe.Defaults.Timeout)
-		c.undo(n, above)
+		var n *node
+		n, v = c.step(s, v, at, c.recipe.Defaults.Timeout)
 		nodes = append(nodes, n)
-		above = appendVisible(above, n)
 	}
-	return nodes, above
+	return nodes, v
+}
+
+// step compiles one step of a sequence. It gives what is visible behind the step.
+func (c *compiler) step(s *schema.Step, v view, at spot, timeout *schema.Setting) (*node, view) {
+	n := &node{step: s, recipe: c.recipe, at: c.prefix + s.Path, parent: at.parent, branch: at.branch, rescues: at.rescues, in: at.area, own: at.area}
+	if n.parent != nil {
+		n.depth = n.parent.depth + 1
+	}
+	c.program.byPath[n.at] = n
+	stopBefore := c.stopAt
+	inner := v
+	if s.ForEach != nil {
+		inner = c.forEach(n, v)
+	}
+	if s.When != nil {
+		n.when = c.guard(*s.When, inner.scope())
+		inner = inner.given(n.when)
+	}
+	behind := c.action(n, inner)
+	c.modifiers(n, inner, behind, timeout)
+	c.undo(n, inner, behind)
+	if stopBefore < 0 && c.stopAt >= 0 && n.items != nil {
+		c.stopAt = len(v.above) // the lists of such a for-each are never made
+	}
+	left := slices.Clone(behind.above[len(inner.above):])
+	if n.leaves() && s.ID != nil {
+		left = append(left, value.Field{Name: n.id(), Type: n.outputs()})
+	}
+	if n.items != nil {
+		n.own.leave(left)
+	}
+	for i := range left {
+		left[i] = n.visible(left[i], s.When != nil || s.AllowFailure)
+	}
+	v.above = append(v.above, left...)
+	return n, v
+}
+
+// leave notes what is read of an area from outside of it.
+func (a *area) leave(left []value.Field) {
+	for _, one := range left {
+		a.left = append(a.left, leaving{one.Name, one.Type.Kind == value.KindList})
+	}
+}
+
+// leaves tells whether the node leaves outputs of its own.
+func (n *node) leaves() bool { return n.action.stepType != nil || n.action.used != nil }
+
+// visible is an output of the node, or of a step within it, as steps behind the node see it.
+func (n *node) visible(left value.Field, optional bool) value.Field {
+	if n.items == nil {
+		left.Optional = left.Optional || optional
+		return left
+	}
+	if (left.Optional || optional) && left.Type.Kind == value.KindObject {
+		left.Type = maybe(left.Type) // null where a round was skipped
+	}
+	return value.Field{Name: left.Name, Type: value.ListOf(left.Type)}
 }
 
 // undo compiles what the author adds to a step's undo. It runs when nobody knows how far the step itself came.
-func (c *compiler) undo(n *node, above []visible) {
-	if n.action.stepType != nil && n.step.ID != nil {
-		above = append(above[:len(above):len(above)], visible{id: n.id(), outputs: n.outputs(), optional: true})
+func (c *compiler) undo(n *node, inner, behind view) {
+	if len(n.step.Undo) == 0 {
+		return
+	}
+	v := behind.from(len(inner.above)).with("error", errorType())
+	if n.leaves() && n.step.ID != nil {
+		v.above = append(v.above, value.Field{Name: n.id(), Type: n.outputs(), Optional: true})
 	}
 	for _, s := range n.step.Undo {
-		scope := withSteps(c.base, above).With("error", errorType())
-		if n.when != nil {
-			scope = scope.Given(n.when)
+		var undo *node
+		undo, v = c.step(s, v, spot{parent: n, area: n.own, rescues: n.rescues}, c.recipe.Defaults.UndoTimeout)
+		if undo.timeout == nil {
+			undo.timeout = constant{value: value.DurationOf(defaultTimeout)} // no undo waits for ever
 		}
-		inner := c.step(s, scope, c.recipe.Defaults.UndoTimeout)
-		if inner.timeout == nil {
-			inner.timeout = constant{value: value.DurationOf(defaultTimeout)} // no undo waits for ever
-		}
-		n.undo = append(n.undo, inner)
-		above = appendVisible(above, inner)
+		n.undo = append(n.undo, undo)
 	}
 }
 
-// epilogue compiles failsafe and finally, which run when nobody knows how far the run came. After a good run there is no
-// error.
-func (c *compiler) epilogue(steps []*schema.Step, above []visible, maybeGood bool) []*node {
-	var nodes []*node
-	for _, s := range steps {
-		scope := withSteps(c.base, unsure(above))
-		if maybeGood {
-			scope = scope.With("error", maybe(errorType()))
-		} else {
-			scope = scope.With("error", errorType())
-		}
-		n := c.step(s, scope, c.recipe.Defaults.Timeout)
-		nodes = append(nodes, n)
-		above = appendVisible(above, n)
+// epilogue compiles failsafe and finally, which run when nobody knows how far the run came.
+func (c *compiler) epilogue(steps []*schema.Step, v view, at spot) []*node {
+	if len(steps) == 0 {
+		return nil
 	}
+	nodes, _ := c.sequence(steps, v.from(0), at)
 	return nodes
+}
+
+// guard compiles a bare boolean expression; nil where it is wrong.
+func (c *compiler) guard(scalar schema.Scalar, scope expression.Scope) *expression.Expression {
+	compiled, problems := expression.Compile(scalar.Text, scope, boolType)
+	for _, problem := range problems {
+		c.problem(scalar, problem)
+	}
+	if len(problems) > 0 {
+		return nil
+	}
+	return compiled
+}
+
+// fail reports what is wrong with the recipe itself.
+func (c *compiler) fail(at schema.Span, rule, hint, format string, arguments ...any) {
+	c.report(schema.Diagnostic{
+		Severity: schema.Error, Rule: rule, File: c.recipe.File, Span: at, Message: fmt.Sprintf(format, arguments...), Hint: hint,
+	})
+}
+
+func (c *compiler) report(diagnostic schema.Diagnostic) {
+	if !c.silent {
+		c.diagnostics = append(c.diagnostics, diagnostic)
+	}
 }

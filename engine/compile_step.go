@@ -1,33 +1,25 @@
 package engine
 
 import (
-	"fmt"
-
 	"github.com/gwe-project/gwe/engine/expression"
 	"github.com/gwe-project/gwe/engine/value"
 	"github.com/gwe-project/gwe/schema"
 )
 
-// step compiles one step, without its undo. timeout is the recipe's default.
-func (c *compiler) step(s *schema.Step, scope expression.Scope, timeout *schema.Setting) *node {
-	n := &node{step: s}
-	c.program.byPath[s.Path] = n
-	if s.When != nil {
-		n.when = c.guard(*s.When, scope)
-		if n.when != nil {
-			scope = scope.Given(n.when)
-		}
-	}
+// modifiers compiles what stands beside the action, and its own for-each and guard: inner is what is visible at the
+// action, and behind what is visible at its end.
+func (c *compiler) modifiers(n *node, inner, behind view, timeout *schema.Setting) {
+	s, scope, defaults := n.step, inner.scope(), c.recipe.Defaults
 	if s.Name != nil {
 		n.title = c.scalar(*s.Name, textType, scope)
 	}
-	c.action(n, scope)
-
-	defaults := c.recipe.Defaults
+	if n.composed() {
+		timeout, defaults.Retry = nil, nil // the steps within have them
+	}
 	n.timeout = c.setting(own(s.Timeout, timeout), durationType, scope)
-	n.undoTimeout = c.setting(defaults.UndoTimeout, durationType, c.base)
+	n.undoTimeout = c.setting(defaults.UndoTimeout, durationType, scope)
 	if s.Until != nil {
-		n.until = c.guard(*s.Until, scope.With("result", n.outputs()))
+		n.until = c.guard(*s.Until, behind.scope().With("result", n.outputs()))
 	}
 	retry := s.Retry
 	if retry == nil {
@@ -36,7 +28,6 @@ func (c *compiler) step(s *schema.Step, scope expression.Scope, timeout *schema.
 	if retry != nil {
 		n.retry = c.retry(retry, n, scope)
 	}
-	return n
 }
 
 // own is the step's own setting, or else the recipe's default.
@@ -47,20 +38,26 @@ func own(setting, fallback *schema.Setting) *schema.Setting {
 	return fallback
 }
 
-func (c *compiler) action(n *node, scope expression.Scope) {
+// action compiles what the step does. It gives what is visible at its end.
+func (c *compiler) action(n *node, v view) view {
 	switch action := n.step.Action.(type) {
 	case schema.Leaf:
-		c.leaf(n, action, scope)
+		c.leaf(n, action, v.scope())
+	case schema.Group:
+		return c.group(n, action, v)
+	case schema.Parallel:
+		return c.parallel(n, action, v)
+	case schema.Use:
+		c.use(n, action, v.scope())
 	case schema.Commit:
-		n.action.commit = c.scalar(action.Text, textType, scope)
+		n.action.commit = c.scalar(action.Text, textType, v.scope())
 	case schema.Stop:
-		n.action.stop = c.scalar(action.Text, textType, scope)
-	case schema.Group, schema.Parallel, schema.Use:
-		c.notYet(n.step.Action.Keyword())
+		n.action.stop = c.scalar(action.Text, textType, v.scope())
+		if c.stopAt < 0 {
+			c.stopAt = len(v.above)
+		}
 	}
-	if n.step.ForEach != nil {
-		c.notYet(schema.Scalar{Text: "for-each", Span: n.step.Span})
-	}
+	return v
 }
 
 func (c *compiler) leaf(n *node, leaf schema.Leaf, scope expression.Scope) {
@@ -95,12 +92,4 @@ func (c *compiler) retry(retry *schema.Retry, n *node, scope expression.Scope) *
 		policy.when = c.guard(*retry.When, scope.With("result", maybe(n.outputs())).With("error", errorType()))
 	}
 	return policy
-}
-
-// notYet refuses what the grammar has and no run can carry out.
-func (c *compiler) notYet(key schema.Scalar) {
-	c.diagnostics = append(c.diagnostics, schema.Diagnostic{
-		Severity: schema.Error, Rule: "not-in-this-version", File: c.recipe.File, Span: key.Span,
-		Message: fmt.Sprintf("%q is not in this version of gwe yet", key.Text),
-	})
 }

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"cmp"
-	"fmt"
 	"path/filepath"
 	"strings"
 
@@ -25,11 +24,7 @@ func (c *compiler) value(node schema.Node, want value.Type, scope expression.Sco
 	switch node := node.(type) {
 	case schema.Scalar:
 		if want.Kind == value.KindPath && node.Kind == schema.Text && !node.Dynamic && node.Text != "" && !filepath.IsAbs(node.Text) && !schema.ForShell(node.Text) {
-			c.diagnostics = append(c.diagnostics, schema.Diagnostic{
-				Severity: schema.Error, Rule: "relative-path", File: c.recipe.File, Span: node.Span,
-				Message: fmt.Sprintf("%q is not an absolute path", node.Text),
-				Hint:    relativeHint(node.Text),
-			})
+			c.fail(node.Span, "relative-path", relativeHint(node.Text), "%q is not an absolute path", node.Text)
 		}
 		return c.scalar(node, want, scope)
 	case schema.List:
@@ -88,18 +83,6 @@ func literalWanted(scalar schema.Scalar, want value.Type) value.Type {
 		return literalType(scalar)
 	}
 	return want
-}
-
-// guard compiles a bare boolean expression; nil where it is wrong.
-func (c *compiler) guard(scalar schema.Scalar, scope expression.Scope) *expression.Expression {
-	compiled, problems := expression.Compile(scalar.Text, scope, boolType)
-	for _, problem := range problems {
-		c.problem(scalar, problem)
-	}
-	if len(problems) > 0 {
-		return nil
-	}
-	return compiled
 }
 
 // setting compiles a timeout, a count, ...; nil where there is none.
@@ -163,7 +146,7 @@ func literalType(scalar schema.Scalar) value.Type {
 
 // problem reports what is wrong within a scalar, at its place in the file.
 func (c *compiler) problem(scalar schema.Scalar, problem expression.Problem) {
-	c.diagnostics = append(c.diagnostics, schema.Diagnostic{
+	c.report(schema.Diagnostic{
 		Severity: schema.Error,
 		Rule:     cmp.Or(problem.Rule, "expression"),
 		File:     c.recipe.File,

@@ -71,3 +71,16 @@ func TestValidRecipes(t *testing.T) {
 		})
 	}
 }
+
+// invalid is the library of testdata/invalid.
+type invalid struct{}
+
+func (invalid) Find(from, name string) (string, []byte, error) {
+	file, source, err := engine.Files{}.Find(filepath.Join("../testdata/invalid", from), name)
+	return strings.TrimPrefix(file, "../testdata/invalid/"), source, err
+}
+
+func (invalid) source(file string) []byte {
+	source, _ := os.ReadFile(filepath.Join("../testdata/invalid", file))
+	return source
+}

@@ -69,7 +69,7 @@ func (x *execution) run(ctx context.Context) Result {
 		err = x.preflight(ctx)
 	}
 	if err == nil {
-		err = x.forward(ctx)
+		err = x.list(ctx, x.program.steps, nil, x.task)
 	}
 	return x.conclude(ctx, err)
 }
@@ -121,7 +121,7 @@ func (e *Engine) create(ctx context.Context, program *Program, begin beginRecord
 		}
 	}()
 	begin.Run = id
-	if err := folder.freeze(program); err != nil {
+	if begin.Uses, err = folder.freeze(program); err != nil {
 		return nil, err
 	}
 	if err := folder.freezePlugins(program, &begin); err != nil {
@@ -155,7 +155,7 @@ func (e *Engine) create(ctx context.Context, program *Program, begin beginRecord
 
 // variableRecord is the journal's form of the vars.
 func (x *execution) variableRecord() (map[string]json.RawMessage, error) {
-	values, err := evaluateVariables(x.program.variables, x.history.names(false))
+	values, err := evaluateVariables(x.program.variables, x.history.own())
 	if err != nil {
 		return nil, err
 	}
@@ -182,7 +182,7 @@ func variableInvalid(name string, err error) error {
 
 // execution puts this process's work on a run together: its journal, and its log with a task of its own.
 func (e *Engine) execution(program *Program, folder runFolder, written *journal.Journal, kind, title string) *execution {
-	x := &execution{engine: e, program: program, folder: folder, journal: e.watched(written)}
+	x := &execution{work: &work{engine: e, program: program, folder: folder, journal: e.watched(written)}}
 	sinks := tasklog.Fanout{e.Sink}
 	if file, err := tasklog.OpenFile(folder.nextLog()); err == nil {
 		x.log = file

@@ -2,8 +2,11 @@ package engine
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"strconv"
+	"sync"
+	"sync/atomic"
 
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/journal"
@@ -12,13 +15,22 @@ import (
 	"github.com/gwe-project/gwe/engine/tasklog"
 )
 
-// execution is one process's work on one run: forward, back, or the end of what a crash left.
+// execution is one process's work on one run: forward, back, or the end of what a crash left. Each branch of a parallel
+// has one of its own; what they share is work.
 type execution struct {
+	*work
+	// backward is true while something is put back: then the work goes on even where the journal cannot be written.
+	backward bool
+	// strand is the number of the branch; 0 is the run's own.
+	strand int
+}
+
+// work is what all branches of a run share.
+type work struct {
 	engine  *Engine
 	program *Program
 	folder  runFolder
 	history *history
-	journal journal.Writer
 	// task is the run's own; steps are tasks below it.
 	task *tasklog.Task
 	mask *tasklog.Mask
@@ -28,33 +40,62 @@ type execution struct {
 	earlier []*past
 	// locks are what this process holds for the run.
 	locks *locks
-	// launched is true once the present action has started a program: what may have changed is then anybody's guess.
-	launched bool
-	// backward is true while something is put back: then the work goes on even where the journal cannot be written.
-	backward bool
+
+	// writing lies around the journal, so that the history takes records in the journal's order; it guards all below.
+	writing sync.Mutex
+	journal journal.Writer
+	// number is the last frame's that was given out.
+	number int
 	// unwritten is the first error of the journal while the run is put back: the run goes on, and ends as broken.
 	unwritten error
 	// halted means that the journal failed on the way forward: no step may be forgiven, for the next could not be undone.
 	halted bool
 }
 
+// back is the execution on the way back.
+func (x *execution) back() *execution {
+	return &execution{work: x.work, backward: true, strand: x.strand}
+}
+
+// branch is the execution of a branch of a parallel.
+func (x *execution) branch(n *node) *execution {
+	return &execution{work: x.work, backward: x.backward, strand: n.strand}
+}
+
+// stuck tells whether the journal failed on the way forward.
+func (x *execution) stuck() bool {
+	x.writing.Lock()
+	defer x.writing.Unlock()
+	return x.halted
+}
+
+// nextFrame gives out the number of a frame.
+func (x *execution) nextFrame() int {
+	x.writing.Lock()
+	defer x.writing.Unlock()
+	x.number++
+	return x.number
+}
+
 // append makes a record durable, and only then part of the history.
 func (x *execution) append(kind string, record any) error {
-	return x.write(kind, record, x.journal.Append)
+	return x.write(kind, record, journal.Writer.Append)
 }
 
 // note writes a record in order, durable with the next append: for what may be lost without harm, because recovery then
 // undoes or repeats it.
 func (x *execution) note(kind string, record any) error {
-	return x.write(kind, record, x.journal.Note)
+	return x.write(kind, record, journal.Writer.Note)
 }
 
-func (x *execution) write(kind string, record any, write func(string, any) error) error {
+func (x *execution) write(kind string, record any, write func(journal.Writer, string, any) error) error {
 	data, err := json.Marshal(record)
 	if err != nil {
 		return err
 	}
-	if err := write(kind, json.RawMessage(data)); err != nil {
+	x.writing.Lock()
+	defer x.writing.Unlock()
+	if err := write(x.journal, kind, json.RawMessage(data)); err != nil {
 		if !x.backward {
 			x.halted = true
 			return err
@@ -70,34 +111,50 @@ func (x *execution) write(kind string, record any, write func(string, any) error
 
 // environment is what a step type gets to work with, in a place of the run: its frame, the undo of its frame, failsafe
 // or finally. recovering is true on the way back. The folder is made here; one of a dead attempt may be there already.
-func (x *execution) environment(n *node, where place, recovering bool, task *tasklog.Task) (*step.Run, error) {
+func (x *execution) environment(n *node, r rounds, where place, recovering bool, task *tasklog.Task) (*errand, error) {
 	folder := x.folder.place(where)
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return nil, stateUnusable(x.engine.State.Folder, err)
 	}
-	x.launched = false
-	return &step.Run{
+	made := &errand{}
+	made.Run = &step.Run{
 		ID:          x.folder.id(),
-		Step:        n.label(),
+		Step:        n.name(r),
 		Recovering:  recovering,
 		Machine:     x.engine.Machine,
 		Log:         task,
 		Folder:      folder,
 		Leased:      x.leased,
-		Started:     func(pid int) { x.started(where, pid) },
-		Environment: x.variables(n, where, recovering),
-	}, nil
+		Environment: x.variables(n, r, where, recovering),
+	}
+	x.watch(made, where)
+	return made, nil
+}
+
+// errand is what a step type gets to work with, and what it did with it.
+type errand struct {
+	*step.Run
+	// launched is true once it has started a program: what may have changed is then anybody's guess.
+	launched atomic.Bool
+}
+
+// watch makes the children of an errand known as those of a place.
+func (x *execution) watch(run *errand, where place) {
+	run.Started = func(pid int) {
+		run.launched.Store(true)
+		x.started(where, pid)
+	}
 }
 
 // variables are what every child process of a step finds in its environment.
-func (x *execution) variables(n *node, where place, recovering bool) []string {
+func (x *execution) variables(n *node, r rounds, where place, recovering bool) []string {
 	flag := "0"
 	if recovering {
 		flag = "1"
 	}
 	return []string{
 		"GWE_RUN_ID=" + x.folder.id(),
-		"GWE_STEP=" + n.label(),
+		"GWE_STEP=" + n.name(r),
 		"GWE_RECOVERING=" + flag,
 		x.mark(where),
 	}
@@ -105,7 +162,6 @@ func (x *execution) variables(n *node, where place, recovering bool) []string {
 
 // started journals a child. A lost record does no harm after a power cut, for the child is gone with the machine.
 func (x *execution) started(where place, pid int) {
-	x.launched = true
 	identity, err := process.Identify(pid)
 	if err != nil {
 		return // it has ended already
@@ -123,6 +179,14 @@ const (
 	placeFailsafe place = "failsafe"
 	placeFinally  place = "finally"
 )
+
+// placeOfRead is where the reading steps of a branch work: one a branch, for they run side by side.
+func placeOfRead(strand int) place {
+	if strand == 0 {
+		return placeRead
+	}
+	return place(fmt.Sprintf("%s-%d", placeRead, strand))
+}
 
 func placeOf(frame int) place     { return place(strconv.Itoa(frame)) }
 func placeOfUndo(frame int) place { return placeOf(frame) + "-undo" }

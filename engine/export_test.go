@@ -6,6 +6,6 @@ import (
 )
 
 // LoadUnproven is Load without the proofs: tests of the engine run what no recipe should say.
-func LoadUnproven(file string, source []byte, catalog step.Catalog) (*Program, schema.Diagnostics) {
-	return load(file, source, catalog)
+func LoadUnproven(library Library, file string, source []byte, catalog step.Catalog) (*Program, schema.Diagnostics) {
+	return load(library, file, source, catalog)
 }

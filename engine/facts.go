@@ -105,7 +105,7 @@ func (x *execution) readFacts(ctx context.Context, begin *beginRecord) (err erro
 		environment: append(process.BaseEnvironment(), "GWE_RUN_ID="+x.folder.id(), "GWE_RECOVERING=0", x.mark(placeFacts)),
 	}
 	values := map[string]any{}
-	for _, read := range reader.all(ctx, x.program, x.history.names(false)) {
+	for _, read := range reader.all(ctx, x.program, x.history.own()) {
 		if read.Err != nil {
 			return read.Err
 		}

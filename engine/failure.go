@@ -28,7 +28,7 @@ func (p *Program) at(n *node, err error) error {
 	if err == nil || errors.As(err, &known) {
 		return err
 	}
-	return &StepError{Step: n.label(), At: p.Recipe.File + ":" + n.step.Position.String(), Err: err}
+	return &StepError{Step: n.label(), At: n.recipe.File + ":" + n.step.Position.String(), Err: err}
 }
 
 // recordOf is the journal's form of an error.

@@ -10,12 +10,15 @@ import (
 
 // conclude turns the end of the forward path into the end of the run. From here on nothing can be cancelled.
 func (x *execution) conclude(ctx context.Context, err error) Result {
-	if errors.Is(err, errStop) {
+	if stopped(err) != nil {
 		err = nil
 	}
 	if err == nil && ctx.Err() != nil && x.history.committed < 0 {
 		// Who asked for an end before the commit gets it, even when that came during the last step.
 		err = interruption(context.Cause(ctx))
+	}
+	if err == nil {
+		err = x.settleOwed(ctx)
 	}
 	if err == nil {
 		err = x.commitSilently(ctx)
@@ -104,7 +107,7 @@ func (x *execution) epilogue(ctx context.Context, kind string, where place, titl
 	}
 	var errs []error
 	for _, n := range nodes {
-		if err := x.auxiliary(ctx, n, where, failure, task); err != nil {
+		if err := x.auxiliary(ctx, n, nil, where, failure, task); err != nil {
 			errs = append(errs, x.withoutSecrets(err))
 		}
 	}
@@ -114,7 +117,7 @@ func (x *execution) epilogue(ctx context.Context, kind string, where place, titl
 
 // outputs evaluates the recipe's outputs. The new version is in place by now, so an error does not undo it.
 func (x *execution) outputs(result *Result) {
-	values, err := evaluateAll(x.program.outputs, x.history.names(false))
+	values, err := evaluateAll(x.program.outputs, x.history.own())
 	if err != nil {
 		result.Others = append(result.Others, fault.New(fault.Failed, "output-failed", "an output of the recipe cannot be evaluated").WithCause(x.withoutSecrets(err)))
 		result.Status = StatusCommitted

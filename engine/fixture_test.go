@@ -302,13 +302,20 @@ func newBench(t *testing.T) *bench {
 func (b *bench) load(recipe string) *engine.Program {
 	b.Helper()
 	source := "gwe: 1\nname: bench\n" + strings.ReplaceAll(recipe, "D/", b.folder+"/")
-	program, diagnostics := engine.LoadUnproven("bench.yaml", []byte(source), b.engine.Catalog)
+	program, diagnostics := engine.LoadUnproven(folder(b.folder), "bench.yaml", []byte(source), b.engine.Catalog)
 	if program == nil {
 		var text strings.Builder
 		_ = diagnostics.Render(&text, func(string) []byte { return []byte(source) })
 		b.Fatalf("the recipe is invalid:\n%s", text.String())
 	}
 	return program
+}
+
+// folder is a library of the files in one.
+type folder string
+
+func (f folder) Find(_, name string) (string, []byte, error) {
+	return engine.Files{}.Find(filepath.Join(string(f), "bench.yaml"), name)
 }
 
 func (b *bench) run(recipe string) engine.Result {
@@ -401,8 +408,8 @@ func (d *dying) Note(kind string, data any) error   { return d.write(kind, data,
 
 func (d *dying) write(kind string, data any, write func(string, any) error) error {
 	*d.count++
-	if *d.count == d.at && d.before {
-		panic(death{})
+	if *d.count > d.at || *d.count == d.at && d.before {
+		panic(death{}) // also for the branches that had not noticed yet
 	}
 	err := write(kind, data)
 	if *d.count == d.at {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"sync"
 
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/host"
@@ -22,12 +23,18 @@ type history struct {
 	host   map[string]any
 	facts  map[string]any
 	vars   map[string]any
-	// frames are in the order of their making. Frame numbers start at 1.
-	frames []*frame
-	// outputs are by path, of every step that ended well; skipped and given-up steps are in settled without outputs.
-	outputs map[string]map[string]any
+	// frames are in the order of their making. Frame numbers start at 1; one that was given out may have no frame.
+	frames   []*frame
+	byNumber map[int]*frame
+	// settled are the paths of the recipe's own steps that are over: they ended well, were skipped, or were given up.
 	settled map[string]bool
-	// committed is the number of the last frame before the commit; -1 without one.
+	// guard lies around frames and scenes: branches work on them side by side.
+	guard  sync.Mutex
+	scenes map[sceneKey]*scene
+	// lengths are how many rounds each for-each has; rescues are what the rescue of each group was called for.
+	lengths map[instance]int
+	rescues map[instance]errorRecord
+	// committed is how many frames there were at the commit; -1 without one.
 	committed int
 	stopped   *stepRecord
 	// failure is why the run turned back; nil while it goes forward.
@@ -41,8 +48,11 @@ type history struct {
 
 // frame is one effect that may have to be undone.
 type frame struct {
-	number    int
-	node      *node
+	number int
+	node   *node
+	rounds rounds
+	// part is set for a frame of a group, parallel or use; "" for one of a leaf.
+	part      part
 	arguments map[string]any
 	memo      json.RawMessage
 	leases    []string
@@ -52,10 +62,16 @@ type frame struct {
 	broken, leftover bool
 }
 
+// instance is a step in the rounds around it.
+type instance struct {
+	node   *node
+	rounds string
+}
+
 func newHistory(program *Program, folder runFolder) *history {
 	return &history{
-		program: program, folder: folder, committed: -1,
-		outputs: map[string]map[string]any{}, settled: map[string]bool{},
+		program: program, folder: folder, committed: -1, settled: map[string]bool{}, byNumber: map[int]*frame{},
+		scenes: map[sceneKey]*scene{}, lengths: map[instance]int{}, rescues: map[instance]errorRecord{},
 	}
 }
 
@@ -77,7 +93,7 @@ func (h *history) apply(kind string, data json.RawMessage) error {
 	case recordBegin:
 		return h.applyBegin(data)
 	case recordSkipped:
-		return into(data, func(r stepRecord) error { h.settled[r.Step] = true; return nil })
+		return into(data, h.applySkipped)
 	case recordIntent:
 		return into(data, h.applyIntent)
 	case recordResult:
@@ -90,7 +106,21 @@ func (h *history) apply(kind string, data json.RawMessage) error {
 			return nil
 		})
 	case recordUndoStep:
-		return into(data, func(r resultRecord) error { return h.applyResult(r) })
+		return into(data, h.applyResult)
+	case recordItems:
+		return into(data, h.applyItems)
+	case recordBranches:
+		return into(data, h.applyBranches)
+	case recordUsed:
+		return into(data, h.applyUsed)
+	case recordEntered:
+		return into(data, h.applyEntered)
+	case recordEnded:
+		return into(data, h.applyEnded)
+	case recordRescue:
+		return into(data, h.applyRescue)
+	case recordMishap:
+		return into(data, func(r troubleRecord) error { h.undoErrors = append(h.undoErrors, r.Error); return nil })
 	case recordUndone:
 		return into(data, h.applyUndone)
 	case recordCommitted:
@@ -177,24 +207,67 @@ func (h *history) applyIntent(r intentRecord) error {
 	if err != nil {
 		return err
 	}
-	h.frames = append(h.frames, &frame{number: r.Frame, node: n, arguments: arguments, memo: r.Memo, leases: r.Leases})
+	h.add(&frame{number: r.Frame, node: n, rounds: r.Rounds, arguments: arguments, memo: r.Memo, leases: r.Leases})
 	return nil
 }
 
-func (h *history) applyResult(r resultRecord) error {
-	n := h.program.byPath[r.Step]
+func (h *history) add(f *frame) {
+	h.guard.Lock()
+	defer h.guard.Unlock()
+	h.frames = append(h.frames, f)
+	h.byNumber[f.number] = f
+}
+
+// find gives the node of a record.
+func (h *history) find(path string) (*node, error) {
+	n := h.program.byPath[path]
 	if n == nil {
-		return fmt.Errorf("the frozen recipe has no step %s", r.Step)
+		return nil, fmt.Errorf("the frozen recipe has no step %s", path)
+	}
+	return n, nil
+}
+
+func (h *history) applySkipped(r stepRecord) error {
+	n, err := h.find(r.Step)
+	if err != nil {
+		return err
+	}
+	h.settle(n, r.Rounds)
+	if id := n.id(); id != "" {
+		h.scene(n.own, r.Rounds).set(id, nil)
+	}
+	return nil
+}
+
+// settle notes that one of the recipe's own steps is over, all rounds of it.
+func (h *history) settle(n *node, r rounds) {
+	if n.parent == nil && len(r) == 0 {
+		h.settled[n.path()] = true
+	}
+}
+
+func (h *history) applyResult(r resultRecord) error {
+	n, err := h.find(r.Step)
+	if err != nil {
+		return err
 	}
 	outputs, err := decodeObject(n.outputs(), r.Outputs)
 	if err != nil {
 		return err
 	}
-	h.outputs[r.Step], h.settled[r.Step] = outputs, true
+	h.keep(n, r.Rounds, outputs)
 	if f := h.frame(r.Frame); f != nil {
 		f.done = true
 	}
+	h.settle(n, r.Rounds)
 	return nil
+}
+
+// keep makes outputs visible.
+func (h *history) keep(n *node, r rounds, outputs map[string]any) {
+	if id := n.id(); id != "" {
+		h.scene(n.own, r).set(id, outputs)
+	}
 }
 
 func (h *history) applyUndone(r undoneRecord) error {
@@ -202,12 +275,28 @@ func (h *history) applyUndone(r undoneRecord) error {
 	if f == nil {
 		return fmt.Errorf("there is no frame %d", r.Frame)
 	}
+	h.guard.Lock()
 	f.undone, f.leftover, f.broken = true, r.Leftover, r.Broken
+	h.guard.Unlock()
 	h.undoErrors = append(h.undoErrors, r.Errors...)
+	if f.part != "" {
+		return nil
+	}
 	// A step whose frame is undone on its own was allowed to fail: its outputs are gone, and the run went on.
-	delete(h.outputs, f.node.path())
-	h.settled[f.node.path()] = true
+	h.vanish(f)
+	h.settle(f.node, f.rounds)
 	return nil
+}
+
+// vanish takes away what a frame that is put back had left, here and where it became visible since.
+func (h *history) vanish(f *frame) {
+	id := f.node.id()
+	for at := f.node.own; at != nil && id != ""; at = at.parent {
+		h.scene(at, f.rounds).set(id, nil)
+		if at.used() {
+			id = at.owner.id() // what the recipe gave back that used it
+		}
+	}
 }
 
 func (h *history) applyCleaned(r undoneRecord) error {
@@ -221,23 +310,39 @@ func (h *history) applyCleaned(r undoneRecord) error {
 
 // frame finds a frame by its number; nil for 0.
 func (h *history) frame(number int) *frame {
-	if number < 1 || number > len(h.frames) {
-		return nil
+	h.guard.Lock()
+	defer h.guard.Unlock()
+	return h.byNumber[number]
+}
+
+// last is the highest number of a frame.
+func (h *history) last() int {
+	last := 0
+	for _, f := range h.frames {
+		last = max(last, f.number)
 	}
-	return h.frames[number-1]
+	return last
 }
 
 // anyFrame tells whether a frame is so.
 func (h *history) anyFrame(is func(*frame) bool) bool { return slices.ContainsFunc(h.frames, is) }
 
-// open lists the frames that a failure now would put back, newest first.
-func (h *history) open() []*frame {
+// open lists the frames that a failure now would put back, in the order in which that is done.
+func (h *history) open() []*frame { return h.openSince(0, nil, nil) }
+
+// openSince lists those that were made behind the frame of that number, and lie within the node's step in these rounds; of
+// a nil node, all of them.
+func (h *history) openSince(number int, n *node, r rounds) []*frame {
+	h.guard.Lock()
+	defer h.guard.Unlock()
 	var open []*frame
-	for i := len(h.frames) - 1; i >= 0 && i >= h.committed; i-- {
-		if f := h.frames[i]; !f.undone {
+	for i := len(h.frames) - 1; i >= max(h.committed, 0); i-- {
+		f := h.frames[i]
+		if f.number > number && !f.undone && (n == nil || f.node.within(n) && slices.Equal(f.rounds.in(n.own), r)) {
 			open = append(open, f)
 		}
 	}
+	slices.SortStableFunc(open, func(a, b *frame) int { return order(a, b) })
 	return open
 }
 

@@ -25,12 +25,20 @@ func (x *execution) leased(path string) bool {
 	if anyOverlaps(path, leasesOf(x.earlier)) {
 		return true
 	}
-	for _, f := range x.history.frames {
-		if !f.undone && anyOverlaps(path, f.leases) {
-			return true
+	return anyOverlaps(path, x.history.leases())
+}
+
+// leases are what the frames need that can still be undone.
+func (h *history) leases() []string {
+	h.guard.Lock()
+	defer h.guard.Unlock()
+	var paths []string
+	for _, f := range h.frames {
+		if !f.undone {
+			paths = append(paths, f.leases...)
 		}
 	}
-	return false
+	return paths
 }
 
 func anyOverlaps(path string, leases []string) bool {
@@ -103,7 +111,7 @@ func (e *Engine) release(ctx context.Context, p *past, held *locks) error {
 	if err != nil {
 		return err
 	}
-	x := &execution{engine: e, program: program, folder: p.folder, journal: written, history: history}
+	x := &execution{work: &work{engine: e, program: program, folder: p.folder, journal: written, history: history}}
 	for _, f := range history.held() {
 		if err := x.releaseFrame(ctx, f, nil); err != nil {
 			return err
@@ -121,9 +129,12 @@ func (e *Engine) release(ctx context.Context, p *past, held *locks) error {
 
 // releaseFrame gives up what a frame kept outside the run's folder.
 func (x *execution) releaseFrame(ctx context.Context, f *frame, task *tasklog.Task) error {
-	run, err := x.environment(f.node, placeOf(f.number), false, task)
+	if f.part != "" {
+		return nil // it keeps nothing
+	}
+	run, err := x.environment(f.node, f.rounds, placeOf(f.number), false, task)
 	if err == nil {
-		err = f.node.action.stepType.Release(ctx, run, f.arguments, f.memo)
+		err = f.node.action.stepType.Release(ctx, run.Run, f.arguments, f.memo)
 	}
 	if err == nil {
 		return nil

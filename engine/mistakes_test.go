@@ -55,7 +55,7 @@ func TestMistakes(t *testing.T) {
 // diagnosed is what gwe says of a recipe. It says something, and each time what to do.
 func diagnosed(t *testing.T, name string, source []byte) string {
 	t.Helper()
-	_, diagnostics := engine.Load(name, source, steps.Catalog())
+	_, diagnostics := engine.LoadFrom(invalid{}, name, source, steps.Catalog())
 	if len(diagnostics) == 0 {
 		t.Error("the recipe is accepted without a word")
 	}
@@ -65,7 +65,12 @@ func diagnosed(t *testing.T, name string, source []byte) string {
 		}
 	}
 	var shown strings.Builder
-	if err := diagnostics.Render(&shown, func(string) []byte { return source }); err != nil {
+	if err := diagnostics.Render(&shown, func(file string) []byte {
+		if file == name {
+			return source
+		}
+		return invalid{}.source(file)
+	}); err != nil {
 		t.Fatal(err)
 	}
 	return shown.String()

@@ -4,24 +4,41 @@ import (
 	"maps"
 )
 
-// names are the values that expressions read at this point of the run.
-func (h *history) names(recovering bool) map[string]any {
-	steps := map[string]any{}
-	for path, outputs := range h.outputs {
-		if id := h.program.byPath[path].id(); id != "" {
-			steps[id] = outputs
-		}
+// names are the values that the expressions of a step read at this point of the run, in these rounds of the for-each
+// around it.
+func (h *history) names(n *node, r rounds, recovering bool) map[string]any {
+	names := h.seen(h.scene(n.own, r), recovering)
+	if n.rescues != nil {
+		h.guard.Lock()
+		failure := h.rescues[instance{n.rescues, r.in(n.rescues.own).key()}]
+		h.guard.Unlock()
+		names["error"] = errorValues(failure)
 	}
-	return map[string]any{
-		"inputs": h.inputs,
-		"vars":   h.vars,
+	return names
+}
+
+// own are the values that the expressions of the recipe itself read: its vars, its outputs.
+func (h *history) own() map[string]any { return h.seen(h.scene(h.program.root, nil), false) }
+
+func (h *history) seen(s *scene, recovering bool) map[string]any {
+	inputs, vars := h.inputs, h.vars
+	if s.recipe != nil {
+		inputs, vars = s.recipe.inputs, s.recipe.vars
+	}
+	names := map[string]any{
+		"inputs": inputs,
+		"vars":   vars,
 		"host":   h.host,
 		"facts":  h.facts,
 		"run": map[string]any{
 			"id": h.begin.Run, "recipe": h.begin.Recipe, "dir": string(h.folder), "recovering": recovering,
 		},
-		"steps": steps,
+		"steps": s.steps,
 	}
+	if s.looped {
+		names["item"], names["index"] = s.item, s.index
+	}
+	return names
 }
 
 // with adds one name.

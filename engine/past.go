@@ -160,7 +160,7 @@ func (e *Engine) program(p *past) (*Program, error) {
 	if err != nil {
 		return nil, err
 	}
-	program, diagnostics := load(p.begin.File, source, catalog)
+	program, diagnostics := load(frozen{p.folder, p.begin.Uses}, p.begin.File, source, catalog)
 	if program == nil {
 		return nil, fault.New(fault.Errored, "frozen-recipe-invalid", "this gwe does not understand the frozen recipe of run %s: %s",
 			p.folder.id(), diagnostics[0].Message).WithHint("recover with gwe %s, which began the run", p.begin.Version)
@@ -185,6 +185,7 @@ func (e *Engine) open(p *past, kind, title string) (*execution, error) {
 	}
 	x := e.execution(program, p.folder, written, kind, title)
 	x.history = history
+	x.number = history.last()
 	x.mask.Add(secretsIn(history.inputs)...)
 	return x, nil
 }

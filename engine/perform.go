@@ -11,49 +11,68 @@ import (
 	"github.com/gwe-project/gwe/engine/value"
 )
 
-// errStop ends the forward path well.
-var errStop = errors.New("stop")
+// stopping ends the forward path well: of the run, or of the recipe that is used.
+type stopping struct{ text string }
 
-// forward runs the recipe's steps that are not settled yet, in order.
-func (x *execution) forward(ctx context.Context) error {
-	for _, n := range x.program.steps {
-		if x.history.settled[n.path()] {
-			continue
-		}
+func (s *stopping) Error() string { return "stopped: " + s.text }
+
+// stopped tells whether an error is a stop.
+func stopped(err error) *stopping {
+	var stop *stopping
+	if errors.As(err, &stop) {
+		return stop
+	}
+	return nil
+}
+
+// list carries out steps in order, up to the first that fails.
+func (x *execution) list(ctx context.Context, nodes []*node, r rounds, parent *tasklog.Task) error {
+	for _, n := range nodes {
 		if ctx.Err() != nil {
 			return x.program.at(n, interruption(context.Cause(ctx)))
 		}
-		if err := x.step(ctx, n); err != nil {
+		if err := x.step(ctx, n, r, parent); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// step carries out one step: for what it does see perform. A step that was allowed to fail, and did, is put back and
-// does not fail the run.
-func (x *execution) step(ctx context.Context, n *node) error {
-	names := x.history.names(false)
-	task := x.task.Begin("step", x.title(n, names), n.label())
+// step carries out one step, once or in rounds.
+func (x *execution) step(ctx context.Context, n *node, r rounds, parent *tasklog.Task) error {
+	if n.items != nil {
+		return x.forEach(ctx, n, r, parent)
+	}
+	return x.carryOut(ctx, n, r, parent.Begin(n.kind(), x.title(n, x.history.names(n, r, false)), n.label()))
+}
 
+// carryOut carries out one step once: for what it does see perform. A step that was allowed to fail, and did, is put back
+// and does not fail the run.
+func (x *execution) carryOut(ctx context.Context, n *node, r rounds, task *tasklog.Task) error {
+	names := x.history.names(n, r, false)
 	proceed, err := x.guarded(n, names, task)
 	if err == nil && !proceed {
-		return x.note(recordSkipped, stepRecord{Step: n.path(), ID: n.id()})
+		return x.note(recordSkipped, stepRecord{Step: n.path(), Rounds: r, ID: n.id()})
+	}
+	if err == nil && n.action.commit != nil && n.user() != nil {
+		task.Skip("the run that uses this recipe commits")
+		return x.note(recordSkipped, stepRecord{Step: n.path(), Rounds: r, ID: n.id()})
+	}
+	before := x.lastFrame()
+	if err == nil {
+		err = x.perform(ctx, n, r, names, task)
 	}
 	if err == nil {
-		err = x.perform(ctx, n, names, task)
-	}
-	switch {
-	case err == nil:
 		task.Done("")
 		return nil
-	case errors.Is(err, errStop):
-		task.Done(x.history.stopped.Text)
+	}
+	if stop := stopped(err); stop != nil {
+		task.Done(stop.text)
 		return err
 	}
 	err = x.program.at(n, err)
-	if n.step.AllowFailure && ctx.Err() == nil && !x.halted {
-		return x.giveUp(ctx, n, task, err)
+	if n.step.AllowFailure && ctx.Err() == nil && !x.stuck() {
+		return x.giveUp(ctx, n, r, before, task, err)
 	}
 	task.Fail(err)
 	return err
@@ -74,43 +93,92 @@ func (x *execution) guarded(n *node, names map[string]any, task *tasklog.Task) (
 	return answer.(bool), nil
 }
 
-// perform is the step itself: the commit, a stop, or a leaf.
-func (x *execution) perform(ctx context.Context, n *node, names map[string]any, task *tasklog.Task) error {
+// perform is the step itself: the commit, a stop, a leaf, or what is made of steps.
+func (x *execution) perform(ctx context.Context, n *node, r rounds, names map[string]any, task *tasklog.Task) error {
 	switch {
 	case n.action.commit != nil:
 		return x.commit(ctx, n, names, task)
 	case n.action.stop != nil:
-		said, err := n.action.stop.evaluate(names)
-		if err != nil {
-			return err
-		}
-		if err := x.note(recordStopped, stepRecord{Step: n.path(), ID: n.id(), Text: said.(string)}); err != nil {
-			return err
-		}
-		return errStop
+		return x.stop(n, r, names)
+	case n.composed():
+		return x.compose(ctx, n, r, names, task)
 	case n.changes():
-		return x.change(ctx, n, names, task)
+		return x.change(ctx, n, r, names, task)
 	}
-	return x.read(ctx, n, names, task)
+	return x.read(ctx, n, r, names, task)
 }
 
-// giveUp puts back the frame of a step that was allowed to fail. If that goes wrong, the run fails after all.
-func (x *execution) giveUp(ctx context.Context, n *node, task *tasklog.Task, failure error) error {
-	defer task.Fail(failure)
-	task.Warn("allowed to fail; going on")
-	open := x.history.open()
-	if len(open) == 0 || open[0].node != n {
-		return x.note(recordSkipped, stepRecord{Step: n.path(), ID: n.id(), Text: failure.Error()})
-	}
-	f := open[0]
-	if err := x.append(recordUnwind, unwindRecord{Frame: f.number, Error: x.recordOf(failure)}); err != nil {
+// stop ends the run, or the recipe that is used: then only that ends here, and the run goes on.
+func (x *execution) stop(n *node, r rounds, names map[string]any) error {
+	said, err := n.action.stop.evaluate(names)
+	if err != nil {
 		return err
 	}
-	x.undoFrame(context.WithoutCancel(ctx), f, x.recordOf(failure), task)
-	if f.broken {
-		return x.program.at(n, failure)
+	record := stepRecord{Step: n.path(), Rounds: r, ID: n.id(), Text: said.(string)}
+	kind := recordStopped
+	if n.user() != nil {
+		kind = recordSkipped
 	}
-	return nil
+	if err := x.note(kind, record); err != nil {
+		return err
+	}
+	return &stopping{record.Text}
+}
+
+// giveUp puts back what a step that was allowed to fail did: all behind the frame before it. If that goes wrong, the run
+// fails after all.
+func (x *execution) giveUp(ctx context.Context, n *node, r rounds, before int, task *tasklog.Task, failure error) error {
+	defer task.Fail(failure)
+	task.Warn("allowed to fail; going on")
+	open := x.history.openSince(before, n, r)
+	whole, err := x.putBackFrames(ctx, n, r, open, failure, task)
+	switch {
+	case err != nil:
+		return err
+	case !whole:
+		return failure
+	case len(open) > 0 && !n.composed():
+		return nil // its frame says it already
+	}
+	return x.note(recordSkipped, stepRecord{Step: n.path(), Rounds: r, ID: n.id(), Text: x.recordOf(failure).Message})
+}
+
+// putBackFrames unwinds a part of the run while the run itself may go on: after allow-failure, between the attempts of a
+// group, before a rescue. It tells whether all of it could be put back.
+func (x *execution) putBackFrames(ctx context.Context, n *node, r rounds, open []*frame, failure error, task *tasklog.Task) (whole bool, err error) {
+	if len(open) == 0 {
+		return true, nil
+	}
+	record := x.recordOf(failure)
+	if err := x.append(recordPutBack, troubleRecord{Step: n.path(), Rounds: r, Error: record}); err != nil {
+		return false, err
+	}
+	whole = true
+	for _, f := range open {
+		x.undoFrame(context.WithoutCancel(ctx), f, record, task)
+		whole = whole && !f.broken
+	}
+	return whole, nil
+}
+
+// lastFrame is the number of the newest frame that was given out.
+func (x *execution) lastFrame() int {
+	x.writing.Lock()
+	defer x.writing.Unlock()
+	return x.number
+}
+
+// kind is what the log calls the node's task.
+func (n *node) kind() string {
+	switch {
+	case n.action.group != nil:
+		return "group"
+	case n.action.parallel != nil:
+		return "parallel"
+	case n.action.used != nil:
+		return "use"
+	}
+	return "step"
 }
 
 // title is the step's name for people, or what it does where it has none.

@@ -22,17 +22,23 @@ const (
 	WillSkip Decision = "skipped"
 	// Depends: the guard needs what only the run will know.
 	Depends Decision = "decided at run time"
+	// OnFailure: it is part of a rescue.
+	OnFailure Decision = "only if the group fails"
 )
 
 // PlannedStep is one row of a plan: what a step would do, and how that would be undone.
 type PlannedStep struct {
 	// Section is steps, failsafe or finally.
-	Section string   `json:"section"`
-	Path    string   `json:"path"`
-	ID      string   `json:"id,omitempty"`
-	Name    string   `json:"name"`
-	Type    string   `json:"type"`
-	Guard   Decision `json:"guard"`
+	Section string `json:"section"`
+	// Depth is how many groups are around it, and Role what it is there: a branch of a parallel, a round of a for-each, part
+	// of a rescue or of a finally; "" is one of the steps.
+	Depth int      `json:"depth,omitempty"`
+	Role  string   `json:"role,omitempty"`
+	Path  string   `json:"path"`
+	ID    string   `json:"id,omitempty"`
+	Name  string   `json:"name"`
+	Type  string   `json:"type"`
+	Guard Decision `json:"guard"`
 	// When is the guard's source, and Waits are the names that it waits for.
 	When  string   `json:"when,omitempty"`
 	Waits []string `json:"waits,omitempty"`
@@ -55,7 +61,9 @@ type PlannedStep struct {
 	// Changes tells whether the type has effects at all; one that has, and no Undo, cannot be put back.
 	Changes bool `json:"changes,omitempty"`
 
-	err error
+	// forgiven steps may fail: what is around them goes on.
+	forgiven bool
+	err      error
 }
 
 // Plan is what a run would do.
@@ -80,7 +88,7 @@ func (e *Engine) Plan(ctx context.Context, program *Program, given Inputs) (Plan
 	begin.Run = "(the run's id)"
 	h := newHistory(program, e.State.run(begin.Run))
 	h.know(begin, names)
-	x := &execution{engine: e, program: program, folder: h.folder, history: h}
+	x := &execution{work: &work{engine: e, program: program, folder: h.folder, history: h}}
 	plan := Plan{Recipe: program.Name(), Facts: factReader{machine: e.Machine}.all(ctx, program, names)}
 	h.facts = map[string]any{}
 	for _, read := range plan.Facts {
@@ -104,7 +112,7 @@ func (e *Engine) Plan(ctx context.Context, program *Program, given Inputs) (Plan
 // foreseeVariables evaluates the vars that can be known before the run; the others stay unknown.
 func (x *execution) foreseeVariables() error {
 	x.history.vars = map[string]any{}
-	names := x.history.names(false)
+	names := x.history.own()
 	for _, variable := range x.program.variables {
 		if len((&forecast{names: names}).missing(variable.value.references())) > 0 {
 			continue
@@ -120,7 +128,7 @@ func (x *execution) foreseeVariables() error {
 
 // plan goes through the steps with what is known before the run.
 func (x *execution) plan(ctx context.Context) []PlannedStep {
-	forecast := &forecast{names: x.history.names(false), machine: x.engine.Machine}
+	forecast := &forecast{names: x.history.own(), machine: x.engine.Machine}
 	forecast.names["steps"] = map[string]any{}
 	mask := tasklog.NewMask(nil, secretsIn(x.history.inputs)...)
 	var rows []PlannedStep
@@ -129,14 +137,16 @@ func (x *execution) plan(ctx context.Context) []PlannedStep {
 		nodes []*node
 	}{{"steps", x.program.steps}, {"failsafe", x.program.failsafe}, {"finally", x.program.finally}} {
 		for _, n := range section.nodes {
-			row := forecast.row(ctx, n)
-			row.Section = section.name
-			if section.name != "steps" {
-				row.Undo = nil // it makes no frame
+			more, over := forecast.step(ctx, n)
+			for _, row := range more {
+				row.Section = section.name
+				if section.name != "steps" {
+					row.Undo = nil // it makes no frame
+				}
+				row.conceal(mask)
+				rows = append(rows, row)
 			}
-			row.conceal(mask)
-			rows = append(rows, row)
-			if n.action.stop != nil && row.Guard == WillRun {
+			if over {
 				break // the rest of the section is skipped
 			}
 		}
@@ -171,7 +181,7 @@ func (f *forecast) row(ctx context.Context, n *node) PlannedStep {
 		row.Commit, row.Do = true, []string{"commit: " + f.text(n.action.commit)}
 	case n.action.stop != nil:
 		row.Do = []string{"stop: " + f.text(n.action.stop)}
-	default:
+	case n.action.stepType != nil:
 		f.leaf(ctx, n, &row)
 	}
 	var added []string
@@ -211,9 +221,6 @@ func (f *forecast) guard(n *node, row *PlannedStep) {
 func (f *forecast) leaf(ctx context.Context, n *node, row *PlannedStep) {
 	steps := f.names["steps"].(map[string]any)
 	if row.Guard == WillSkip {
-		if n.id() != "" {
-			steps[n.id()] = nil
-		}
 		return
 	}
 	about := n.action.stepType.About()

@@ -24,7 +24,7 @@ func (x *execution) preflight(ctx context.Context) error {
 		n := x.program.byPath[row.Path]
 		// Later steps may rely on what earlier ones do, a later attempt may find what this one does not, and behind a stop
 		// there may be nothing. Up to there, there is no such excuse.
-		if row.err != nil && row.Guard == WillRun && !n.step.AllowFailure && n.step.Retry == nil {
+		if row.err != nil && row.Guard == WillRun && !row.forgiven {
 			return x.program.at(n, declined(row.err))
 		}
 		if row.Changes || n.action.stop != nil {

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/gwe-project/gwe/engine/expression"
@@ -27,6 +28,12 @@ type Program struct {
 
 	// byPath finds the node of a journal's record.
 	byPath map[string]*node
+	// root is the area of the recipe's own steps.
+	root *area
+	// uses are the recipes that it uses, and theirs, each once.
+	uses []usedFile
+	// strands is how many branches all its parallels have.
+	strands int
 }
 
 // Name is the recipe's.
@@ -50,7 +57,24 @@ type namedValue struct {
 
 // node is one step, compiled.
 type node struct {
-	step        *schema.Step
+	step *schema.Step
+	// recipe is the one that the step stands in: the program's, or one that it uses.
+	recipe *schema.Recipe
+	// at is the step's path, behind that of the use that it comes by.
+	at string
+	// parent is the group, parallel or use that it stands in; nil at the top. depth counts the nodes around it, and
+	// branch the branches of a parallel.
+	parent *node
+	depth  int
+	branch int
+	// strand numbers the branches of the whole program, from 1.
+	strand int
+	// rescues is the group in whose rescue it stands; nil elsewhere.
+	rescues *node
+	// in is the area where it stands; own is the area of what it does: one of each round, where there is a for-each.
+	in, own *area
+
+	items       *items
 	title       dynamic
 	when, until *expression.Expression
 	timeout     dynamic
@@ -60,16 +84,56 @@ type node struct {
 	action      action
 }
 
-// action is what the node does: exactly one of a leaf's step type, the commit, or a stop.
+// action is what the node does: exactly one of a leaf's step type, a group, a parallel, a use, the commit, or a stop.
 type action struct {
 	stepType  step.Type
 	arguments []namedValue
+	group     *group
+	parallel  *parallel
+	used      *used
 	commit    dynamic
 	stop      dynamic
 }
 
+// group is the steps of a rollback context.
+type group struct{ steps, rescue, finally []*node }
+
+// parallel is branches that run side by side; limit is nil where all of them may.
+type parallel struct {
+	branches []*node
+	limit    dynamic
+}
+
+// used is another recipe, compiled where it is used: its steps have their own names.
+type used struct {
+	recipe    *schema.Recipe
+	area      *area
+	with      []namedValue
+	variables []namedValue
+	timeout   dynamic
+	steps     []*node
+	finally   []*node
+	outputs   []namedValue
+}
+
+// composed tells whether the node is made of other steps.
+func (n *node) composed() bool {
+	return n.action.group != nil || n.action.parallel != nil || n.action.used != nil
+}
+
+// finally is what runs at the node's end, good or bad.
+func (n *node) finally() []*node {
+	switch {
+	case n.action.group != nil:
+		return n.action.group.finally
+	case n.action.used != nil:
+		return n.action.used.finally
+	}
+	return nil
+}
+
 // path names the node in journals: it is stable as long as the recipe is, and the recipe is frozen with the run.
-func (n *node) path() string { return n.step.Path }
+func (n *node) path() string { return n.at }
 
 // id is the step's id, or "".
 func (n *node) id() string {
@@ -79,8 +143,43 @@ func (n *node) id() string {
 	return n.step.ID.Text
 }
 
-// label names the node for people: its id, or else its path.
-func (n *node) label() string { return n.step.Label() }
+// label names the node for people: its id, or else its path, and those of a used recipe behind the use.
+func (n *node) label() string {
+	if user := n.user(); user != nil {
+		return user.label() + "/" + n.step.Label()
+	}
+	return n.step.Label()
+}
+
+// name tells the step from every other one of the run, for names of files and for programs: its id or path, behind that
+// of the use that it came by, and with the numbers of the rounds around it, from 1: "inner.fetch-2".
+func (n *node) name(r rounds) string {
+	name := strings.ReplaceAll(n.label(), "/", ".")
+	for _, number := range r.in(n.own) {
+		name += fmt.Sprintf("-%d", number+1)
+	}
+	return name
+}
+
+// user is the use by which the node came into the program; nil for the recipe's own steps.
+func (n *node) user() *node {
+	for at := n.in; at != nil; at = at.parent {
+		if at.used() {
+			return at.owner
+		}
+	}
+	return nil
+}
+
+// within tells whether the node is the other one, or a part of it.
+func (n *node) within(other *node) bool {
+	for at := n; at != nil; at = at.parent {
+		if at == other {
+			return true
+		}
+	}
+	return false
+}
 
 // changes tells whether the node's step type declares effects. A step that only reads makes no frame.
 func (n *node) changes() bool {
@@ -102,12 +201,17 @@ func (n *node) runs() bool {
 
 // repeatable tells whether a failed attempt may be followed by another without an undo between them: the type says so, or
 // it runs a program, and the author who writes retry vouches for it.
-func (n *node) repeatable() bool { return n.runs() || n.action.stepType.About().Repeatable }
+func (n *node) repeatable() bool {
+	return n.action.stepType != nil && (n.runs() || n.action.stepType.About().Repeatable)
+}
 
 // outputs is the object type of what the node leaves in steps.<id>.
 func (n *node) outputs() value.Type {
-	if n.action.stepType == nil {
-		return value.Type{Kind: value.KindObject}
+	switch {
+	case n.action.stepType != nil:
+		return n.action.stepType.Outputs()
+	case n.action.used != nil:
+		return objectOf(n.action.used.outputs)
 	}
-	return n.action.stepType.Outputs()
+	return value.Type{Kind: value.KindObject}
 }

@@ -24,6 +24,15 @@ const (
 	recordEnd       = "end"       // how the run ended
 	recordCleaned   = "cleaned"   // leftovers of an ended run are gone
 	recordReleased  = "released"  // its undo can no longer be asked for
+
+	recordItems    = "items"    // a for-each begins: what it goes over
+	recordBranches = "branches" // a parallel begins
+	recordUsed     = "used"     // a recipe that is used begins: its inputs and vars
+	recordEntered  = "entered"  // a group's own undo, or its finally, is owed from here: a frame
+	recordEnded    = "ended"    // a for-each, a group, a parallel or a use ended well
+	recordPutBack  = "put-back" // a part of the run turns back, and why; the run itself may go on
+	recordRescue   = "rescue"   // that part is put back, and its rescue begins
+	recordMishap   = "mishap"   // an error besides the first one: of a rescue, or of a group's finally
 )
 
 // recordHeader is the journal's own first record.
@@ -34,6 +43,7 @@ var recordKinds = []string{
 	recordHeader, recordBegin, recordSkipped, recordIntent, recordProcess, recordResult, recordUnwind, recordUndoStep,
 	recordUndone, recordCommitted, recordStopped, recordRecovery, recordFailsafe, recordFinally, recordClosing, recordEnd,
 	recordCleaned, recordReleased,
+	recordItems, recordBranches, recordUsed, recordEntered, recordEnded, recordPutBack, recordRescue, recordMishap,
 }
 
 // beginRecord opens a journal.
@@ -52,21 +62,32 @@ type beginRecord struct {
 	Facts   map[string]json.RawMessage `json:"facts,omitempty"`
 	Vars    map[string]json.RawMessage `json:"vars,omitempty"`
 	Plugins []pluginRecord             `json:"plugins,omitempty"`
+	Uses    []useRecord                `json:"uses,omitempty"`
+}
+
+// useRecord names a recipe that the run's recipe uses, and the copy that lies beside the journal.
+type useRecord struct {
+	From   string `json:"from"`
+	Name   string `json:"name"`
+	File   string `json:"file"`
+	Digest string `json:"sha256"`
 }
 
 // stepRecord is the record of a step that made no frame.
 type stepRecord struct {
-	Step string `json:"step"`
-	ID   string `json:"id,omitempty"`
-	Text string `json:"text,omitempty"`
+	Step   string `json:"step"`
+	Rounds rounds `json:"rounds,omitempty"`
+	ID     string `json:"id,omitempty"`
+	Text   string `json:"text,omitempty"`
 }
 
 // intentRecord makes a frame.
 type intentRecord struct {
-	Frame int    `json:"frame"`
-	Step  string `json:"step"`
-	ID    string `json:"id,omitempty"`
-	Type  string `json:"type"`
+	Frame  int    `json:"frame"`
+	Step   string `json:"step"`
+	Rounds rounds `json:"rounds,omitempty"`
+	ID     string `json:"id,omitempty"`
+	Type   string `json:"type"`
 	// Arguments are absent where they touch a secret: then they lie in the frame's folder.
 	Arguments map[string]json.RawMessage `json:"arguments,omitempty"`
 	Kept      bool                       `json:"arguments-kept,omitempty"`
@@ -86,6 +107,7 @@ type processRecord struct {
 type resultRecord struct {
 	Frame   int                        `json:"frame,omitempty"`
 	Step    string                     `json:"step"`
+	Rounds  rounds                     `json:"rounds,omitempty"`
 	ID      string                     `json:"id,omitempty"`
 	Outputs map[string]json.RawMessage `json:"outputs,omitempty"`
 }
@@ -105,6 +127,45 @@ type errorRecord struct {
 type unwindRecord struct {
 	Frame int         `json:"frame,omitempty"`
 	Error errorRecord `json:"error"`
+}
+
+// itemsRecord begins a for-each. Keys are those of a map, in their order; absent for a list.
+type itemsRecord struct {
+	Step   string            `json:"step"`
+	Rounds rounds            `json:"rounds,omitempty"`
+	Keys   []string          `json:"keys,omitempty"`
+	Items  []json.RawMessage `json:"items"`
+}
+
+// usedRecord begins a used recipe. Inputs that hold secrets are left out: they are evaluated again from the run's own.
+type usedRecord struct {
+	Step   string                     `json:"step"`
+	Rounds rounds                     `json:"rounds,omitempty"`
+	Inputs map[string]json.RawMessage `json:"inputs,omitempty"`
+	Vars   map[string]json.RawMessage `json:"vars,omitempty"`
+}
+
+// enteredRecord makes a frame of what a group, a parallel or a use has beside its steps.
+type enteredRecord struct {
+	Frame  int    `json:"frame"`
+	Step   string `json:"step"`
+	Rounds rounds `json:"rounds,omitempty"`
+	Part   part   `json:"part"`
+}
+
+// part is what the frame of a group is for: the group's undo, or its finally.
+type part string
+
+const (
+	partUndo    part = "undo"
+	partFinally part = "finally"
+)
+
+// troubleRecord is an error of one part of the run.
+type troubleRecord struct {
+	Step   string      `json:"step"`
+	Rounds rounds      `json:"rounds,omitempty"`
+	Error  errorRecord `json:"error"`
 }
 
 // undoneRecord closes a frame.

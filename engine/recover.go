@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/host"
@@ -137,23 +136,28 @@ func (e *Engine) recover(ctx context.Context, p *past, earlier []*past) (Result,
 // endSurvivors ends what the dead run's open frames, undos, failsafe and finally started and what is still alive, wherever
 // it went in the process tree. Daemons that a finished step left behind on purpose live on.
 func (x *execution) endSurvivors(ctx context.Context) error {
-	places := []place{placeRead, placeFailsafe, placeFinally}
+	places := []place{placeFailsafe, placeFinally}
+	for strand := range x.program.strands + 1 {
+		places = append(places, placeOfRead(strand))
+	}
 	for _, f := range x.history.frames {
 		if f.undone {
 			continue
 		}
-		if !f.done {
+		if !f.done && f.part == "" {
 			places = append(places, placeOf(f.number))
 		}
 		places = append(places, placeOfUndo(f.number))
 	}
 	var marks []string
+	wanted := map[place]bool{}
 	for _, one := range places {
 		marks = append(marks, x.mark(one))
+		wanted[one] = true
 	}
 	var begun []process.Identity
 	for _, child := range x.history.processes {
-		if slices.Contains(places, child.Place) {
+		if wanted[child.Place] {
 			begun = append(begun, process.Identity{PID: child.PID, Start: child.Start, BootID: child.Boot})
 		}
 	}

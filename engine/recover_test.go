@@ -157,7 +157,7 @@ func TestRecoveryRunsTheFrozenRecipe(t *testing.T) {
 	file := filepath.Join(b.folder, "recipe.yaml")
 	source := strings.ReplaceAll("gwe: 1\nname: frozen\nsteps:\n  - put: {path: D/a, text: new}\n    undo: [{note: {file: D/marks, line: frozen}}]\n  - put: {path: D/b}\n", "D/", b.folder+"/")
 	b.write("recipe.yaml", source)
-	program, _ := engine.LoadUnproven(file, []byte(source), b.engine.Catalog)
+	program, _ := engine.LoadUnproven(folder(b.folder), file, []byte(source), b.engine.Catalog)
 	b.killAt(moment{record: 4}, func(e *engine.Engine) { _, _ = e.Run(context.Background(), program, nil) })
 	b.write("recipe.yaml", "not even YAML: [")
 	results, err := b.engine.Recover(context.Background())

@@ -10,12 +10,44 @@ import (
 	"github.com/gwe-project/gwe/schema"
 )
 
-// visible is a step whose outputs an expression may read.
-type visible struct {
-	id      string
-	outputs value.Type
-	// optional outputs may be absent as a whole: the step has a guard, or may have failed, or was never reached.
-	optional bool
+// view is what the expressions of a step may read: base without steps, and the outputs of the steps above.
+//
+// Views share the list of outputs, so that a recipe of many steps costs no more than its steps: a view is only extended
+// a second time when the first extension is no longer used.
+type view struct {
+	base  expression.Scope
+	above []value.Field
+}
+
+// scope is the view as an expression reads it.
+func (v view) scope() expression.Scope {
+	return v.base.With("steps", value.Type{Kind: value.KindObject, Fields: v.above[:len(v.above):len(v.above)]})
+}
+
+// with adds a name.
+func (v view) with(name string, t value.Type) view {
+	v.base = v.base.With(name, t)
+	return v
+}
+
+// given is the view of what runs only where the guard is true.
+func (v view) given(guard *expression.Expression) view {
+	if guard != nil {
+		v.base = v.base.Given(guard)
+	}
+	return v
+}
+
+// from is the view in which outputs may be absent, from one number on: nobody knows how far the steps came. -1 is none.
+func (v view) from(number int) view {
+	if number < 0 || number >= len(v.above) {
+		return v
+	}
+	v.above = slices.Clone(v.above)
+	for i := number; i < len(v.above); i++ {
+		v.above[i].Optional = true
+	}
+	return v
 }
 
 // earlyScope is what every expression of the recipe may read, before the run exists too: its inputs and the machine.
@@ -50,53 +82,6 @@ func whyNot(recipe *schema.Recipe, path []string) string {
 		}
 	}
 	return ""
-}
-
-// withSteps adds what the steps above left.
-func withSteps(base expression.Scope, above []visible) expression.Scope {
-	object := value.Type{Kind: value.KindObject}
-	for _, one := range above {
-		object.Fields = append(object.Fields, value.Field{Name: one.id, Type: one.outputs, Optional: one.optional})
-	}
-	return base.With("steps", object)
-}
-
-// appendVisible adds a step, where it has an id and can leave anything.
-func appendVisible(above []visible, n *node) []visible {
-	if n.step.ID == nil {
-		return above
-	}
-	return append(above[:len(above):len(above)], visible{
-		id: n.id(), outputs: n.outputs(), optional: n.step.When != nil || n.step.AllowFailure,
-	})
-}
-
-// afterStop is the list in which every step behind a possible stop may be absent.
-func afterStop(steps []*schema.Step, above []visible) []visible {
-	behind := map[string]bool{}
-	stopped := false
-	for _, s := range steps {
-		if _, ok := s.Action.(schema.Stop); ok {
-			stopped = true
-		}
-		if s.ID != nil {
-			behind[s.ID.Text] = stopped
-		}
-	}
-	all := slices.Clone(above)
-	for i := range all {
-		all[i].optional = all[i].optional || behind[all[i].id]
-	}
-	return all
-}
-
-// unsure is the list in which every output may be absent: nobody knows how far the run came.
-func unsure(above []visible) []visible {
-	all := slices.Clone(above)
-	for i := range all {
-		all[i].optional = true
-	}
-	return all
 }
 
 // runType is the type of the name run.

@@ -25,6 +25,7 @@ import (
 //	runs/<id>/journal         the durable record
 //	runs/<id>/recipe.yaml     the frozen copy that recovery runs
 //	runs/<id>/plugins/<type>  the descriptions of the plugins that it uses
+//	runs/<id>/uses/<sha256>.yaml  the same of the recipes that it uses
 //	runs/<id>/log/<n>.jsonl   the full log, one file for each process that worked on the run
 //	runs/<id>/frames/<n>/     what an undo needs: saved contents, arguments that touch a secret
 //	runs/<id>/secrets/<name>  the values of secret inputs
@@ -165,9 +166,29 @@ func (r runFolder) listLogs() ([]string, error) {
 	return files, nil
 }
 
-// freeze keeps the recipe as it is now: recovery runs this copy, whatever becomes of the file.
-func (r runFolder) freeze(program *Program) error {
-	return durable.WriteFile(r.recipe(), program.Recipe.Source, 0o600)
+func (r runFolder) used(digest string) string {
+	return filepath.Join(string(r), "uses", digest+".yaml")
+}
+
+// freeze keeps the recipe as it is now, and those that it uses: recovery runs these copies, whatever becomes of the files.
+func (r runFolder) freeze(program *Program) ([]useRecord, error) {
+	var uses []useRecord
+	for _, use := range program.uses {
+		record := useRecord{From: use.from, Name: use.name, File: use.file, Digest: digest(use.source)}
+		if slices.Contains(uses, record) {
+			continue
+		}
+		if len(uses) == 0 {
+			if err := os.Mkdir(filepath.Join(string(r), "uses"), 0o700); err != nil {
+				return nil, err
+			}
+		}
+		if err := durable.WriteFile(r.used(record.Digest), use.source, 0o600); err != nil {
+			return nil, err
+		}
+		uses = append(uses, record)
+	}
+	return uses, durable.WriteFile(r.recipe(), program.Recipe.Source, 0o600)
 }
 
 // keepInputs puts inputs into the begin record, and secret ones into files that only the owner reads.

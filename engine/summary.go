@@ -73,18 +73,21 @@ type Detail struct {
 	Errors  []string                   `json:"errors,omitempty"`
 	Outputs map[string]json.RawMessage `json:"outputs,omitempty"`
 	Leases  []string                   `json:"leases,omitempty"`
+	// frames are the places of the steps in Steps by the numbers of their frames.
+	frames map[int]int
 }
 
 // StepDetail is one step of a run, in the order in which the journal came to it.
 type StepDetail struct {
-	Step  string `json:"step"`
-	ID    string `json:"id,omitempty"`
-	Type  string `json:"type,omitempty"`
-	State string `json:"state"`
+	Step string `json:"step"`
+	// Rounds are the numbers of the rounds of the for-each around it, outermost first, from 0.
+	Rounds []int  `json:"rounds,omitempty"`
+	ID     string `json:"id,omitempty"`
+	Type   string `json:"type,omitempty"`
+	State  string `json:"state"`
 	// Outputs are there where the step ended well.
 	Outputs map[string]json.RawMessage `json:"outputs,omitempty"`
 	Error   string                     `json:"error,omitempty"`
-	frame   int
 }
 
 // choose finds a run; without an id it is the newest one.
@@ -129,7 +132,7 @@ func (s State) Show(id string) (Detail, error) {
 func (p *past) detail() Detail {
 	d := Detail{
 		Summary: p.summary(), File: p.begin.File, Digest: p.begin.Digest, Version: p.begin.Version,
-		Locks: p.begin.Locks, Inputs: p.begin.Inputs, Secrets: p.begin.Secrets,
+		frames: map[int]int{}, Locks: p.begin.Locks, Inputs: p.begin.Inputs, Secrets: p.begin.Secrets,
 	}
 	for _, record := range p.records {
 		d.take(record.Kind, record.Data)
@@ -145,14 +148,15 @@ func (d *Detail) take(kind string, data json.RawMessage) {
 	switch kind {
 	case recordIntent:
 		_ = into(data, func(r intentRecord) error {
-			d.Steps = append(d.Steps, StepDetail{Step: r.Step, ID: r.ID, Type: r.Type, State: "begun", frame: r.Frame})
+			d.Steps = append(d.Steps, StepDetail{Step: r.Step, Rounds: r.Rounds, ID: r.ID, Type: r.Type, State: "begun"})
+			d.frames[r.Frame] = len(d.Steps) - 1
 			return nil
 		})
 	case recordResult, recordUndoStep:
 		_ = into(data, func(r resultRecord) error {
 			one := d.frame(r.Frame)
 			if one == nil {
-				d.Steps = append(d.Steps, StepDetail{Step: r.Step, ID: r.ID})
+				d.Steps = append(d.Steps, StepDetail{Step: r.Step, Rounds: r.Rounds, ID: r.ID})
 				one = &d.Steps[len(d.Steps)-1]
 			}
 			one.State, one.Outputs = "done", r.Outputs
@@ -160,7 +164,7 @@ func (d *Detail) take(kind string, data json.RawMessage) {
 		})
 	case recordSkipped, recordCommitted, recordStopped:
 		_ = into(data, func(r stepRecord) error {
-			d.Steps = append(d.Steps, StepDetail{Step: r.Step, ID: r.ID, State: kind, Error: r.Text})
+			d.Steps = append(d.Steps, StepDetail{Step: r.Step, Rounds: r.Rounds, ID: r.ID, State: kind, Error: r.Text})
 			return nil
 		})
 	case recordUndone:
@@ -187,10 +191,8 @@ func (d *Detail) undone(r undoneRecord) error {
 }
 
 func (d *Detail) frame(number int) *StepDetail {
-	for i := range d.Steps {
-		if number > 0 && d.Steps[i].frame == number {
-			return &d.Steps[i]
-		}
+	if at, known := d.frames[number]; known {
+		return &d.Steps[at]
 	}
 	return nil
 }

@@ -45,16 +45,17 @@ func (x *execution) unwind(ctx context.Context) {
 
 // undoFrame closes a frame: it is put back, what did that is durable, and only then the journal says so.
 func (x *execution) undoFrame(ctx context.Context, f *frame, failure errorRecord, parent *tasklog.Task) {
-	before := x.backward
-	x.backward = true
-	defer func() { x.backward = before }()
-
-	if len(f.node.undo) == 0 && f.node.action.stepType.About().Undo == "" {
+	x = x.back()
+	if f.part == partFinally {
+		x.settleFinally(ctx, f, failure, parent)
+		return
+	}
+	if f.part == "" && len(f.node.undo) == 0 && f.node.action.stepType.About().Undo == "" {
 		// A program ran, and nobody wrote down how to undo it: there is nothing to do, and nothing to tell.
 		_ = x.note(recordUndone, undoneRecord{Frame: f.number})
 		return
 	}
-	task := parent.Begin("undo", "Undo: "+x.title(f.node, x.history.names(true)), f.node.label())
+	task := parent.Begin("undo", "Undo: "+x.titleOfFrame(f), f.node.label())
 	errs := x.putBack(ctx, f, failure, task)
 	record := undoneRecord{Frame: f.number}
 	for _, err := range errs {
@@ -76,9 +77,12 @@ func (x *execution) putBack(ctx context.Context, f *frame, failure errorRecord, 
 	ctx = context.WithoutCancel(ctx)
 	var errs []error
 	for _, inner := range f.node.undo {
-		if err := x.auxiliary(ctx, inner, placeOfUndo(f.number), failure, task); err != nil {
+		if err := x.auxiliary(ctx, inner, f.rounds, placeOfUndo(f.number), failure, task); err != nil {
 			errs = append(errs, err)
 		}
+	}
+	if f.part != "" {
+		return errs
 	}
 	if err := x.undoOwn(ctx, f, task); err != nil {
 		errs = append(errs, x.program.at(f.node, err))
@@ -88,29 +92,29 @@ func (x *execution) putBack(ctx context.Context, f *frame, failure errorRecord, 
 
 // undoOwn is the step type's own undo, made durable.
 func (x *execution) undoOwn(ctx context.Context, f *frame, task *tasklog.Task) error {
-	run, err := x.environment(f.node, placeOf(f.number), true, task)
+	run, err := x.environment(f.node, f.rounds, placeOf(f.number), true, task)
 	if err != nil {
 		return err
 	}
 	// The folder is the frame's. What the undo starts is the undo's, though: if gwe dies, recovery ends it before it undoes
 	// again, while the daemons of a frame that was done live on.
 	where := placeOfUndo(f.number)
-	run.Started = func(pid int) { x.started(where, pid) }
-	run.Environment = x.variables(f.node, where, true)
-	if err := x.undoWithin(ctx, f, run); err != nil {
+	x.watch(run, where)
+	run.Environment = x.variables(f.node, f.rounds, where, true)
+	if err := x.undoWithin(ctx, f, run, x.history.names(f.node, f.rounds, true)); err != nil {
 		return err
 	}
 	return x.sync(ctx, f, run)
 }
 
 // undoWithin calls a step type's undo on a context that no cancellation reaches, within the time-out of an undo.
-func (x *execution) undoWithin(ctx context.Context, f *frame, run *step.Run) error {
-	limit := f.node.undoLimit(x.history.names(true))
+func (x *execution) undoWithin(ctx context.Context, f *frame, run *errand, names map[string]any) error {
+	limit := f.node.undoLimit(names)
 	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), limit,
 		fault.New(fault.Failed, "undo-timeout", "the undo took longer than %s", value.DurationOf(limit)).
 			WithHint("raise defaults.undo-timeout if it needs more"))
 	defer cancel()
-	if err := f.node.action.stepType.Undo(ctx, run, f.arguments, f.memo); err != nil {
+	if err := f.node.action.stepType.Undo(ctx, run.Run, f.arguments, f.memo); err != nil {
 		return explain(ctx, err)
 	}
 	return nil
@@ -124,10 +128,10 @@ func first(errs []error) error {
 }
 
 // auxiliary carries out a step of an undo, of failsafe or of finally. It makes no frame, and may run again after a crash.
-func (x *execution) auxiliary(ctx context.Context, n *node, where place, failure errorRecord, parent *tasklog.Task) error {
+func (x *execution) auxiliary(ctx context.Context, n *node, r rounds, where place, failure errorRecord, parent *tasklog.Task) error {
 	// Finally is part of the way back only where there is one.
-	recovering := where != placeFinally || failure.Code != ""
-	names := with(x.history.names(recovering), "error", map[string]any{})
+	recovering := failure.Code != ""
+	names := with(x.history.names(n, r, recovering), "error", map[string]any{})
 	if failure.Code != "" {
 		names = with(names, "error", errorValues(failure))
 	}
@@ -138,11 +142,11 @@ func (x *execution) auxiliary(ctx context.Context, n *node, where place, failure
 	}
 	var outputs map[string]any
 	if err == nil {
-		outputs, err = x.once(ctx, n, names, where, recovering, task)
+		outputs, err = x.once(ctx, n, r, names, where, recovering, task)
 	}
 	if err == nil {
 		task.Done("")
-		return x.noteAuxiliary(n, outputs)
+		return x.noteAuxiliary(n, r, outputs)
 	}
 	err = x.program.at(n, err)
 	task.Fail(err)
@@ -154,7 +158,7 @@ func (x *execution) auxiliary(ctx context.Context, n *node, where place, failure
 
 // noteAuxiliary journals the end of such a step. Later steps of the same list read its outputs. After a crash the list runs
 // again from its start, so the journal need not hold what is large: the space of the way back is for what it must hold.
-func (x *execution) noteAuxiliary(n *node, outputs map[string]any) error {
+func (x *execution) noteAuxiliary(n *node, r rounds, outputs map[string]any) error {
 	encoded, err := encodeObject(n.outputs(), x.concealed(outputs))
 	if err != nil {
 		return err
@@ -169,9 +173,9 @@ func (x *execution) noteAuxiliary(n *node, outputs map[string]any) error {
 	if size > reservedOutputs {
 		encoded = nil
 	}
-	if err := x.note(recordUndoStep, resultRecord{Step: n.path(), ID: n.id(), Outputs: encoded}); err != nil {
+	if err := x.note(recordUndoStep, resultRecord{Step: n.path(), Rounds: r, ID: n.id(), Outputs: encoded}); err != nil {
 		return err
 	}
-	x.history.outputs[n.path()] = outputs
+	x.history.keep(n, r, outputs)
 	return nil
 }

@@ -95,7 +95,7 @@ func TestSchemaAcceptsValidRecipes(t *testing.T) {
 func TestSchemaRefusesWhatItCan(t *testing.T) {
 	unseen := []string{"id-duplicate", "input-bounds", "input-default", "input-secret", "input-required", "unreachable", "commit-bad",
 		"stop-bad", "braces-no-dollar", "encoding", "control", "yaml-", "second-document", "when-tag", "expression-", "when-comment",
-		"key-duplicate", "key-merge", "outputs-", "name-expression", "path-relative", "vars-bad"}
+		"key-duplicate", "key-merge", "outputs-", "name-expression", "path-relative", "vars-bad", "use-input"}
 	resolved := reader(t, catalog())
 	refused := 0
 	for _, file := range recipes(t, "invalid") {

@@ -12,7 +12,8 @@ import (
 
 // Run is what the engine hands to prepare, do and undo.
 type Run struct {
-	// ID is the run's id; Step is the step's id, or its path ("steps[3]") where it has none.
+	// ID is the run's id; Step names the step in it, fit for a file name: its id or its path ("steps[3]"), with what tells it
+	// from others in a used recipe or another round ("inner.fetch-2").
 	ID, Step string
 	// Recovering is true when the machine is being put back: in an undo, a failsafe, or a recovery.
 	Recovering bool

@@ -112,12 +112,28 @@ func (t *planTable) facts(facts []engine.Fact) {
 	}
 }
 
+// planTitle is the name of a step, below what it is part of.
+func planTitle(row engine.PlannedStep) string {
+	title := row.Name
+	if row.Role != "" {
+		title = row.Role + ": " + title
+	}
+	return indented([]string{title}, row.Depth)[0]
+}
+
+func indented(lines []string, depth int) []string {
+	for i := range lines {
+		lines[i] = strings.Repeat("  ", depth) + lines[i]
+	}
+	return lines
+}
+
 func (t *planTable) row(row engine.PlannedStep) {
 	t.rows++
 	mark := fmt.Sprintf("%3d ", t.rows)
-	left, right := doLines(row), undoLines(row)
+	left, right := indented(doLines(row), row.Depth), undoLines(row)
 	if !t.wide {
-		left = append(wrapped([]string{row.Name}, t.columns-numberColumn), wrapped(left, t.columns-numberColumn)...)
+		left = append(wrapped([]string{planTitle(row)}, t.columns-numberColumn), wrapped(left, t.columns-numberColumn)...)
 		if len(right) > 0 {
 			left = append(left, "  undo:")
 		}
@@ -129,7 +145,7 @@ func (t *planTable) row(row engine.PlannedStep) {
 			mark = numberless
 		}
 	} else {
-		name := wrapped([]string{row.Name}, t.half())
+		name := wrapped([]string{planTitle(row)}, t.half())
 		left = append(name, wrapped(left, t.half())...)
 		right = append(make([]string, len(name)), wrapped(right, t.half())...) // beside what is done, not beside the name
 		for i := range max(len(left), len(right)) {

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"fmt"
 	"io"
 	"os"
 	"strings"
@@ -62,9 +63,11 @@ func loadRecipe(console *console, operands []string) (*engine.Program, error) {
 	if err != nil {
 		return nil, err
 	}
-	program, diagnostics := engine.Load(file, source, catalog)
+	library := newLibrary()
+	library.sources[file] = source
+	program, diagnostics := engine.LoadFrom(library, file, source, catalog)
 	if len(diagnostics) > 0 {
-		if err := diagnostics.Render(console.stderr, func(string) []byte { return source }); err != nil {
+		if err := diagnostics.Render(console.stderr, library.source); err != nil {
 			return nil, err
 		}
 	}
@@ -73,3 +76,32 @@ func loadRecipe(console *console, operands []string) (*engine.Program, error) {
 	}
 	return program, nil
 }
+
+// library finds the recipes that others use: files, and those that gwe ships. It keeps what it found, for diagnostics.
+type library struct {
+	engine.Files
+	sources map[string][]byte
+}
+
+func newLibrary() library {
+	shipped := func(name string) ([]byte, error) {
+		source, err := recipes.Read(name)
+		if err != nil {
+			return nil, fmt.Errorf("gwe ships no recipe of that name, only: %s", strings.Join(recipes.Names(), ", "))
+		}
+		return source, nil
+	}
+	return library{engine.Files{Shipped: shipped}, map[string][]byte{}}
+}
+
+// Find implements engine.Library.
+func (l library) Find(from, name string) (string, []byte, error) {
+	file, source, err := l.Files.Find(from, name)
+	if err == nil {
+		l.sources[file] = source
+	}
+	return file, source, err
+}
+
+// source is the text of a recipe that was read.
+func (l library) source(file string) []byte { return l.sources[file] }

@@ -57,7 +57,7 @@ func validate(console *console, operands []string, format string, strict bool) e
 	if err != nil {
 		return err
 	}
-	sources := map[string][]byte{}
+	library := newLibrary()
 	all := schema.Diagnostics{}
 	invalid := 0
 	for _, operand := range found {
@@ -65,7 +65,8 @@ func validate(console *console, operands []string, format string, strict bool) e
 		if err != nil {
 			return err
 		}
-		_, diagnostics := examine(file, source, catalog)
+		library.sources[file] = source
+		_, diagnostics := examine(library, file, source, catalog)
 		if strict {
 			diagnostics = diagnostics.Strict()
 		}
@@ -73,11 +74,8 @@ func validate(console *console, operands []string, format string, strict bool) e
 		if diagnostics.HasErrors() {
 			invalid++
 		}
-		if len(diagnostics) > 0 {
-			sources[file] = source
-		}
 	}
-	if err := showDiagnostics(console, all, sources, format); err != nil {
+	if err := showDiagnostics(console, all, library.sources, format); err != nil {
 		return err
 	}
 	if invalid > 0 {
@@ -90,11 +88,11 @@ func validate(console *console, operands []string, format string, strict bool) e
 }
 
 // examine checks a recipe, or the tests of one.
-func examine(file string, source []byte, catalog step.Catalog) (valid bool, diagnostics schema.Diagnostics) {
+func examine(library engine.Library, file string, source []byte, catalog step.Catalog) (valid bool, diagnostics schema.Diagnostics) {
 	if strings.HasSuffix(file, trial.Suffix) {
 		return examineTests(file, source, catalog)
 	}
-	program, diagnostics := engine.Load(file, source, catalog)
+	program, diagnostics := engine.LoadFrom(library, file, source, catalog)
 	return program != nil, diagnostics
 }
 

@@ -1,0 +1,138 @@
+package engine
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// area is a part of a program whose steps see each other's outputs by their ids, and those of the areas around it: the
+// recipe itself, one round of a for-each, one branch of a parallel. The recipe of a use is an area too, and sees nothing
+// of what is around it. When an area ends well, what its steps left becomes visible around it.
+type area struct {
+	parent *area
+	// owner is the for-each, the branch or the use; nil for the recipe itself.
+	owner *node
+	// loops is how many for-each are around it: so many numbers of rounds tell one scene of it from another.
+	loops int
+	// left are the ids by which its steps are read from outside.
+	left []leaving
+}
+
+// leaving is the id of outputs that become visible around an area; list tells those of a for-each.
+type leaving struct {
+	id   string
+	list bool
+}
+
+// scene is one area in a run. Only the goroutine that works in it writes to it.
+type scene struct {
+	// recipe is the scene of the used recipe that it belongs to, which has the inputs and vars; nil is the run's own recipe.
+	recipe       *scene
+	inputs, vars map[string]any
+	// item and index are those of the round, where there is one.
+	looped      bool
+	item, index any
+	// steps are outputs by id. It is the parent's own map until the first write.
+	steps  map[string]any
+	shared bool
+	// within are the scenes that lie in this one.
+	within []sceneKey
+}
+
+// set keeps what a step left; nil takes it away, where it is there.
+func (s *scene) set(id string, outputs any) {
+	if s.steps[id] == nil && outputs == nil {
+		return
+	}
+	if s.shared {
+		mine := make(map[string]any, len(s.steps)+1)
+		for name, one := range s.steps {
+			mine[name] = one
+		}
+		s.steps, s.shared = mine, false
+	}
+	if outputs == nil {
+		delete(s.steps, id)
+		return
+	}
+	s.steps[id] = outputs
+}
+
+// rounds are the numbers of the rounds of all for-each around a step, outermost first, from 0.
+type rounds []int
+
+// in cuts the rounds to those around an area.
+func (r rounds) in(a *area) rounds { return r[:min(a.loops, len(r))] }
+
+// next are the rounds of one round more, inside these.
+func (r rounds) next(number int) rounds { return append(slices.Clone(r), number) }
+
+func (r rounds) key() string {
+	if len(r) == 0 {
+		return ""
+	}
+	var text strings.Builder
+	for _, number := range r {
+		text.WriteString(strconv.Itoa(number))
+		text.WriteByte('.')
+	}
+	return text.String()
+}
+
+// sceneKey tells one scene of an area from another.
+type sceneKey struct {
+	area   *area
+	rounds string
+}
+
+// scene gives the scene of an area in these rounds, and makes it where nothing has happened there yet.
+func (h *history) scene(a *area, r rounds) *scene {
+	h.guard.Lock()
+	defer h.guard.Unlock()
+	return h.sceneOf(a, r)
+}
+
+func (h *history) sceneOf(a *area, r rounds) *scene {
+	r = r.in(a)
+	key := sceneKey{a, r.key()}
+	if known := h.scenes[key]; known != nil {
+		return known
+	}
+	made := &scene{steps: map[string]any{}}
+	if a.parent != nil {
+		outer := h.sceneOf(a.parent, r)
+		outer.within = append(outer.within, key)
+		if a.used() {
+			made.recipe = made
+		} else {
+			*made = scene{recipe: outer.recipe, looped: outer.looped, item: outer.item, index: outer.index, steps: outer.steps, shared: true}
+		}
+	}
+	h.scenes[key] = made
+	return made
+}
+
+// used tells whether the area is a recipe that is used.
+func (a *area) used() bool {
+	return a.owner != nil && a.owner.action.used != nil && a.owner.action.used.area == a
+}
+
+// fresh makes a scene anew: an earlier attempt may have left things in it.
+func (h *history) fresh(a *area, r rounds) *scene {
+	h.guard.Lock()
+	defer h.guard.Unlock()
+	h.drop(sceneKey{a, r.in(a).key()})
+	return h.sceneOf(a, r)
+}
+
+func (h *history) drop(key sceneKey) {
+	gone := h.scenes[key]
+	if gone == nil {
+		return
+	}
+	delete(h.scenes, key)
+	for _, inner := range gone.within {
+		h.drop(inner)
+	}
+}

@@ -1,0 +1,48 @@
+package engine
+
+import (
+	"github.com/gwe-project/gwe/engine/value"
+	"github.com/gwe-project/gwe/schema"
+)
+
+// group compiles a group: its steps see those above and each other, and steps behind see them. Where there is a rescue,
+// nobody knows behind the group how far its steps came.
+func (c *compiler) group(n *node, action schema.Group, v view) view {
+	n.action.group = &group{}
+	g, at := n.action.group, spot{parent: n, area: n.own, rescues: n.rescues}
+	var behind view
+	g.steps, behind = c.sequence(action.Steps, v, at)
+	behind.base = v.base
+	if len(action.Rescue) > 0 {
+		unsure := behind.from(0).with("error", errorType())
+		at.rescues = n
+		var rescued view
+		g.rescue, rescued = c.sequence(action.Rescue, unsure, at)
+		behind = behind.from(len(v.above))
+		for _, left := range rescued.above[len(unsure.above):] {
+			left.Optional = true
+			behind.above = append(behind.above, left)
+		}
+		at.rescues = n.rescues
+	}
+	g.finally = c.epilogue(action.Finally, behind.with("error", maybe(errorType())), at)
+	return behind
+}
+
+// parallel compiles branches: each sees what is above the parallel, and steps behind it see all of them.
+func (c *compiler) parallel(n *node, action schema.Parallel, v view) view {
+	n.action.parallel = &parallel{limit: c.setting(action.Limit, intType, v.scope())}
+	var left []value.Field
+	for i, s := range action.Branches {
+		branch := &area{parent: n.own, loops: n.own.loops}
+		made, behind := c.step(s, v, spot{parent: n, area: branch, rescues: n.rescues, branch: i}, c.recipe.Defaults.Timeout)
+		branch.owner = made
+		branch.leave(behind.above[len(v.above):])
+		c.program.strands++
+		made.strand = c.program.strands
+		n.action.parallel.branches = append(n.action.parallel.branches, made)
+		left = append(left, behind.above[len(v.above):]...)
+	}
+	v.above = append(v.above, left...)
+	return v
+}

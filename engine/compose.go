@@ -1,0 +1,135 @@
+package engine
+
+import (
+	"context"
+	"errors"
+
+	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/tasklog"
+)
+
+// compose carries out what is made of other steps: a group, a parallel, or a recipe that is used. Each attempt is put back
+// before the next one.
+func (x *execution) compose(ctx context.Context, n *node, r rounds, names map[string]any, task *tasklog.Task) error {
+	limit, err := n.limit(names)
+	if err != nil {
+		return err
+	}
+	before, stop := 0, error(nil)
+	outputs, err := trial{
+		node: n, names: names, task: task, timeout: limit,
+		now: func() map[string]any { return x.history.names(n, r, false) },
+		do: func(inner context.Context, task *tasklog.Task) (map[string]any, error) {
+			before = x.lastFrame()
+			outputs, err := x.contents(ctx, inner, n, r, task)
+			if stopped(err) != nil {
+				stop, err = err, nil
+			}
+			return outputs, err
+		},
+		between: func(ctx context.Context, failure error) error {
+			undo := task.Begin("undo", "Undo the attempt", n.label())
+			whole, err := x.putBackFrames(ctx, n, r, x.history.openSince(before, n, r), failure, undo)
+			if err == nil && !whole {
+				err = fault.New(fault.Failed, "undo-failed", "not everything could be put back")
+			}
+			end(undo, err)
+			return err
+		},
+	}.run(ctx)
+	if err != nil {
+		return err
+	}
+	if stop != nil {
+		return stop
+	}
+	encoded, err := encodeObject(n.outputs(), x.concealed(outputs))
+	if err != nil {
+		return fault.New(fault.Errored, "outputs-invalid", "the outputs of %s cannot be journaled", n.label()).WithCause(err)
+	}
+	return x.note(recordEnded, resultRecord{Step: n.path(), Rounds: r, ID: n.id(), Outputs: encoded})
+}
+
+// contents is one attempt: what the node owes is noted, its steps run within the time of the attempt, and a rescue and
+// finally behind them within the time of what is around.
+func (x *execution) contents(ctx, inner context.Context, n *node, r rounds, task *tasklog.Task) (outputs map[string]any, err error) {
+	before := x.lastFrame()
+	owed, err := x.enter(n, r)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case n.action.group != nil:
+		if err = x.list(inner, n.action.group.steps, r, task); err != nil {
+			err = x.rescue(ctx, n, r, before, explain(inner, err), task)
+		}
+	case n.action.parallel != nil:
+		err = x.parallel(inner, n, r, task)
+	default:
+		outputs, err = x.use(inner, n, r, task)
+	}
+	if owed == nil || err != nil && stopped(err) == nil {
+		return outputs, err // finally runs when the steps are put back
+	}
+	if late := x.settleFinally(ctx, owed, errorRecord{}, task); late != nil {
+		return outputs, late
+	}
+	return outputs, err
+}
+
+// enter makes frames of what a group has beside its steps: its own undo, which goes before theirs, and its finally, which
+// is owed from here on and comes behind.
+func (x *execution) enter(n *node, r rounds) (owed *frame, err error) {
+	if len(n.finally()) > 0 {
+		if owed, err = x.enterPart(n, r, partFinally); err != nil {
+			return nil, err
+		}
+	}
+	if len(n.undo) > 0 {
+		_, err = x.enterPart(n, r, partUndo)
+	}
+	return owed, err
+}
+
+func (x *execution) enterPart(n *node, r rounds, p part) (*frame, error) {
+	number := x.nextFrame()
+	if err := x.note(recordEntered, enteredRecord{Frame: number, Step: n.path(), Rounds: r, Part: p}); err != nil {
+		return nil, err
+	}
+	return x.history.frame(number), nil
+}
+
+// settleFinally runs the finally of a group, which closes it. It makes no frames, and may run again after a crash. What
+// goes wrong there is told beside the first error, or fails a group that was good.
+func (x *execution) settleFinally(ctx context.Context, f *frame, failure errorRecord, parent *tasklog.Task) error {
+	x = x.back()
+	ctx = context.WithoutCancel(ctx)
+	task := parent.Begin("finally", "Finally", f.node.label())
+	var errs []error
+	for _, n := range f.node.finally() {
+		if err := x.auxiliary(ctx, n, f.rounds, placeOfUndo(f.number), failure, task); err != nil {
+			errs = append(errs, x.withoutSecrets(err))
+		}
+	}
+	record := undoneRecord{Frame: f.number}
+	for _, err := range errs {
+		if failure.Code != "" {
+			record.Errors = append(record.Errors, x.recordOf(err))
+		}
+	}
+	_ = x.note(recordUndone, record)
+	err := errors.Join(errs...)
+	end(task, err)
+	return err
+}
+
+// settleOwed runs what groups owe that a stop ended in their middle, and a crash before they came to it.
+func (x *execution) settleOwed(ctx context.Context) error {
+	var errs []error
+	for _, f := range x.history.open() {
+		if f.part == partFinally {
+			errs = append(errs, x.settleFinally(ctx, f, errorRecord{}, x.task))
+		}
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,138 @@
+package engine
+
+import (
+	"encoding/json"
+	"fmt"
+)
+
+func (h *history) applyItems(r itemsRecord) error {
+	n, err := h.find(r.Step)
+	if err != nil {
+		return err
+	}
+	if n.items == nil || len(r.Keys) > 0 && len(r.Keys) != len(r.Items) {
+		return fmt.Errorf("the step %s has no such items", r.Step)
+	}
+	for i, raw := range r.Items {
+		item, err := decodeValue(n.items.typeOf(i, r.Keys), raw)
+		if err != nil {
+			return err
+		}
+		round := h.fresh(n.own, r.Rounds.next(i))
+		round.looped, round.item, round.index = true, item, i
+		if len(r.Keys) > 0 {
+			round.index = r.Keys[i]
+		}
+	}
+	h.lengths[instance{n, r.Rounds.key()}] = len(r.Items)
+	return nil
+}
+
+func (h *history) applyBranches(r stepRecord) error {
+	n, err := h.find(r.Step)
+	if err != nil {
+		return err
+	}
+	if n.action.parallel == nil {
+		return fmt.Errorf("the step %s has no branches", r.Step)
+	}
+	for _, branch := range n.action.parallel.branches {
+		h.fresh(branch.in, r.Rounds)
+	}
+	return nil
+}
+
+func (h *history) applyUsed(r usedRecord) error {
+	n, err := h.find(r.Step)
+	if err != nil {
+		return err
+	}
+	u := n.action.used
+	if u == nil {
+		return fmt.Errorf("the step %s uses no recipe", r.Step)
+	}
+	inputs := map[string]any{}
+	for _, input := range u.recipe.Inputs {
+		if raw, ok := r.Inputs[input.Name.Text]; ok {
+			if inputs[input.Name.Text], err = decodeValue(input.Type, raw); err != nil {
+				return err
+			}
+		}
+	}
+	names := h.names(n, r.Rounds, false)
+	for _, given := range u.with {
+		if given.typ.HoldsSecret() {
+			if inputs[given.name], err = given.value.evaluate(names); err != nil {
+				return err
+			}
+		}
+	}
+	within := h.fresh(u.area, r.Rounds)
+	within.inputs = inputs
+	within.vars, err = decodeNamed(u.variables, r.Vars)
+	return err
+}
+
+func (h *history) applyEntered(r enteredRecord) error {
+	n, err := h.find(r.Step)
+	if err != nil {
+		return err
+	}
+	h.add(&frame{number: r.Frame, node: n, rounds: r.Rounds, part: r.Part, memo: json.RawMessage("null")})
+	return nil
+}
+
+// applyEnded makes visible around it what a for-each, a parallel or a use left.
+func (h *history) applyEnded(r resultRecord) error {
+	n, err := h.find(r.Step)
+	if err != nil {
+		return err
+	}
+	switch {
+	case n.items != nil && len(r.Rounds) == n.in.loops:
+		h.gather(n, r.Rounds)
+	case n.action.parallel != nil:
+		around := h.scene(n.own, r.Rounds)
+		for _, branch := range n.action.parallel.branches {
+			within := h.scene(branch.in, r.Rounds)
+			for _, left := range branch.in.left {
+				around.set(left.id, within.steps[left.id])
+			}
+		}
+	case n.action.used != nil:
+		outputs, err := decodeObject(n.outputs(), r.Outputs)
+		if err != nil {
+			return err
+		}
+		h.keep(n, r.Rounds, outputs)
+	}
+	h.settle(n, r.Rounds)
+	return nil
+}
+
+// gather makes lists of what the rounds of a for-each left: null where a round left nothing, or no list.
+func (h *history) gather(n *node, r rounds) {
+	around := h.scene(n.in, r)
+	count := h.lengths[instance{n, r.key()}]
+	for _, left := range n.own.left {
+		list := make([]any, count)
+		for i := range list {
+			list[i] = h.scene(n.own, r.next(i)).steps[left.id]
+			if list[i] == nil && left.list {
+				list[i] = []any{}
+			}
+		}
+		around.set(left.id, list)
+	}
+}
+
+func (h *history) applyRescue(r troubleRecord) error {
+	n, err := h.find(r.Step)
+	if err != nil {
+		return err
+	}
+	h.guard.Lock()
+	defer h.guard.Unlock()
+	h.rescues[instance{n, r.Rounds.key()}] = r.Error
+	return nil
+}

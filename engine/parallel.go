@@ -1,0 +1,75 @@
+package engine
+
+import (
+	"context"
+	"sync"
+
+	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/tasklog"
+)
+
+// parallel carries out branches side by side. The first failure ends the others, which are interrupted; when every one
+// has ended, that failure goes on, and what is put back then is put back branch by branch.
+func (x *execution) parallel(ctx context.Context, n *node, r rounds, task *tasklog.Task) error {
+	branches := n.action.parallel.branches
+	limit := len(branches)
+	if d := n.action.parallel.limit; d != nil {
+		v, err := d.evaluate(x.history.names(n, r, false))
+		if err != nil {
+			return fault.New(fault.Failed, "limit-invalid", "the limit cannot be used").WithCause(err)
+		}
+		if limit = min(limit, v.(int)); limit < 1 {
+			return fault.New(fault.Failed, "limit-invalid", "the limit is %d, and at least one branch must run", limit)
+		}
+	}
+	if err := x.note(recordBranches, stepRecord{Step: n.path(), Rounds: r, ID: n.id()}); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var (
+		running sync.WaitGroup
+		mutex   sync.Mutex
+		failure error
+		crash   any
+	)
+	slots := make(chan struct{}, limit)
+	carryOut := func(branch *node) {
+		defer running.Done()
+		defer func() { <-slots }()
+		defer func() {
+			// A panic is a defect: it goes on in the goroutine that waits, once the other branches have ended.
+			if cause := recover(); cause != nil {
+				mutex.Lock()
+				crash = cause
+				mutex.Unlock()
+				cancel(nil)
+			}
+		}()
+		if err := x.branch(branch).step(ctx, branch, r, task); err != nil {
+			mutex.Lock()
+			if failure == nil {
+				failure = err
+			}
+			mutex.Unlock()
+			cancel(fault.New(fault.Interrupted, "branch-ended", "another branch failed: %s", branch.label()))
+		}
+	}
+	for _, branch := range branches {
+		slots <- struct{}{}
+		if ctx.Err() != nil {
+			<-slots
+			break
+		}
+		running.Add(1)
+		go carryOut(branch)
+	}
+	running.Wait()
+	if crash != nil {
+		panic(crash)
+	}
+	if failure == nil && ctx.Err() != nil {
+		failure = interruption(context.Cause(ctx))
+	}
+	return failure
+}

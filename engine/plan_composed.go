@@ -1,0 +1,249 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"maps"
+)
+
+// plannedRounds is how many rounds of a for-each a plan shows.
+const plannedRounds = 50
+
+// step plans a step with all that it is made of. over tells that a stop ends the run there.
+func (f *forecast) step(ctx context.Context, n *node) (rows []PlannedStep, over bool) {
+	if n.items == nil {
+		return f.once(ctx, n)
+	}
+	record, err := itemsRecord{}, error(nil)
+	known := len(f.missing(n.items.value.references())) == 0
+	if known {
+		record, err = n.items.evaluate(f.names)
+	}
+	head := PlannedStep{Path: n.path(), ID: n.id(), Name: n.describe(), Type: "for-each", Guard: WillRun}
+	if n.title != nil && !n.titledByItem() {
+		head.Name = f.title(n)
+	}
+	switch {
+	case err != nil:
+		head.Problem, known = err.Error(), false
+	case known:
+		head.Do = []string{fmt.Sprintf("%d rounds", len(record.Items))}
+	default:
+		head.Needs = f.missing(n.items.value.references())
+		head.Do = []string{"a round for each of " + n.items.value.source()}
+	}
+	rows = append(rows, head)
+	if !known {
+		round := f.inside()
+		inner, _ := round.once(ctx, n)
+		f.lose(n)
+		return append(rows, deeper(inner, "round")...), false
+	}
+	for i, raw := range record.Items {
+		if i == plannedRounds {
+			rows = append(rows, PlannedStep{Path: n.path(), Name: fmt.Sprintf("and %d rounds more", len(record.Items)-i), Type: "for-each", Guard: WillRun, Depth: 1, Role: "round"})
+			break
+		}
+		round := f.inside()
+		round.names["index"] = i
+		if len(record.Keys) > 0 {
+			round.names["index"] = record.Keys[i]
+		}
+		if item, err := decodeValue(n.items.typeOf(i, record.Keys), raw); err == nil {
+			round.names["item"] = item
+		}
+		inner, stops := round.once(ctx, n)
+		if !n.titledByItem() {
+			inner[0].Name = fmt.Sprintf("%d of %d: %s", i+1, len(record.Items), itemText(round.names))
+		}
+		rows = append(rows, deeper(inner, "round")...)
+		if stops {
+			return rows, true
+		}
+	}
+	f.lose(n)
+	return rows, false
+}
+
+// once plans a step in one round.
+func (f *forecast) once(ctx context.Context, n *node) (rows []PlannedStep, over bool) {
+	row := f.row(ctx, n)
+	row.forgiven = n.step.AllowFailure || n.step.Retry != nil
+	rows = []PlannedStep{row}
+	if row.Guard == WillSkip {
+		f.skip(n)
+		return rows, false
+	}
+	var inner []PlannedStep
+	switch {
+	case n.action.group != nil:
+		inner, over = f.group(ctx, n)
+	case n.action.parallel != nil:
+		inner = f.parallel(ctx, n, &rows[0])
+	case n.action.used != nil:
+		inner = f.use(ctx, n, &rows[0])
+	case n.action.stop != nil:
+		return rows, row.Guard == WillRun && n.user() == nil
+	}
+	for i := range inner {
+		inner[i].forgiven = inner[i].forgiven || row.forgiven
+		if row.Guard == Depends && inner[i].Guard == WillRun {
+			inner[i].Guard, inner[i].When, inner[i].Waits = Depends, row.When, row.Waits
+		}
+	}
+	if row.Guard != WillRun {
+		f.lose(n)
+	}
+	return append(rows, inner...), over && row.Guard == WillRun
+}
+
+func (f *forecast) list(ctx context.Context, nodes []*node) (rows []PlannedStep, over bool) {
+	for _, n := range nodes {
+		more, stops := f.step(ctx, n)
+		rows = append(rows, more...)
+		if stops {
+			return rows, true
+		}
+		if n.action.stop != nil && more[0].Guard == WillRun {
+			break // the recipe that is used ends there
+		}
+	}
+	return rows, false
+}
+
+func (f *forecast) group(ctx context.Context, n *node) (rows []PlannedStep, over bool) {
+	g := n.action.group
+	inner, over := f.list(ctx, g.steps)
+	if len(g.rescue) > 0 {
+		f.lose(n)
+		for i := range inner {
+			inner[i].forgiven = true
+		}
+	}
+	rows = deeper(inner, "")
+	rescue := f.aside(ctx, g.rescue, "rescue")
+	for i := range rescue {
+		rescue[i].Guard, rescue[i].forgiven = OnFailure, true
+	}
+	rows = append(rows, rescue...)
+	return append(rows, f.aside(ctx, g.finally, "finally")...), over
+}
+
+func (f *forecast) parallel(ctx context.Context, n *node, row *PlannedStep) (rows []PlannedStep) {
+	p := n.action.parallel
+	row.Do = []string{fmt.Sprintf("%d branches side by side", len(p.branches))}
+	if p.limit != nil {
+		row.Do[0] += ", at most " + f.text(p.limit) + " at one time"
+	}
+	left := map[string]any{}
+	for _, branch := range p.branches {
+		inner := f.inside()
+		more, _ := inner.step(ctx, branch)
+		rows = append(rows, deeper(more, "branch")...)
+		for _, one := range branch.in.left {
+			if v, known := inner.steps()[one.id]; known {
+				left[one.id] = v
+			}
+		}
+	}
+	maps.Copy(f.steps(), left)
+	return rows
+}
+
+// use plans another recipe, with the inputs that are known.
+func (f *forecast) use(ctx context.Context, n *node, row *PlannedStep) []PlannedStep {
+	u := n.action.used
+	if u.recipe == nil {
+		return nil
+	}
+	row.Do = []string{"the recipe " + u.recipe.Name.Text}
+	inputs, vars := map[string]any{}, map[string]any{}
+	for _, input := range u.recipe.Inputs {
+		if input.Default != nil {
+			inputs[input.Name.Text] = input.Default
+		}
+	}
+	for _, given := range u.with {
+		delete(inputs, given.name)
+		if len(f.missing(given.value.references())) == 0 {
+			if v, err := given.value.evaluate(f.names); err == nil {
+				inputs[given.name] = v
+			} else {
+				row.Problem = err.Error()
+			}
+		}
+	}
+	inner := &forecast{machine: f.machine, names: map[string]any{
+		"inputs": inputs, "vars": vars, "host": f.names["host"], "run": f.names["run"], "steps": map[string]any{},
+	}}
+	for _, variable := range u.variables {
+		if len(inner.missing(variable.value.references())) == 0 {
+			if v, err := variable.value.evaluate(inner.names); err == nil {
+				vars[variable.name] = v
+			}
+		}
+	}
+	rows, _ := inner.list(ctx, u.steps)
+	rows = deeper(rows, "")
+	return append(rows, inner.aside(ctx, u.finally, "finally")...)
+}
+
+// aside plans what no later step relies on.
+func (f *forecast) aside(ctx context.Context, nodes []*node, role string) []PlannedStep {
+	if len(nodes) == 0 {
+		return nil
+	}
+	rows, _ := f.inside().list(ctx, nodes)
+	return deeper(rows, role)
+}
+
+// inside is the forecast of a part whose outputs are not seen from outside yet.
+func (f *forecast) inside() *forecast {
+	names := maps.Clone(f.names)
+	names["steps"] = maps.Clone(f.steps())
+	return &forecast{names: names, machine: f.machine}
+}
+
+func (f *forecast) steps() map[string]any { return f.names["steps"].(map[string]any) }
+
+// skip notes that what a step leaves will be absent; lose that nobody knows yet what it leaves.
+func (f *forecast) skip(n *node) {
+	for _, id := range n.ids(nil) {
+		f.steps()[id] = nil
+	}
+}
+
+func (f *forecast) lose(n *node) {
+	for _, id := range n.ids(nil) {
+		delete(f.steps(), id)
+	}
+}
+
+// ids lists the ids by which the node, and what is within it, is read.
+func (n *node) ids(known []string) []string {
+	if n.leaves() && n.id() != "" {
+		known = append(known, n.id())
+	}
+	var within []*node
+	switch {
+	case n.action.group != nil:
+		within = append(append(within, n.action.group.steps...), n.action.group.rescue...)
+	case n.action.parallel != nil:
+		within = n.action.parallel.branches
+	}
+	for _, inner := range within {
+		known = inner.ids(known)
+	}
+	return known
+}
+
+// deeper puts rows below a head, of which the first ones have a role there.
+func deeper(rows []PlannedStep, role string) []PlannedStep {
+	for i := range rows {
+		if rows[i].Depth == 0 && rows[i].Role == "" {
+			rows[i].Role = role
+		}
+		rows[i].Depth++
+	}
+	return rows
+}

@@ -1,0 +1,41 @@
+package engine
+
+import (
+	"context"
+
+	"github.com/gwe-project/gwe/engine/tasklog"
+)
+
+// rescue takes over where a group failed: the group is put back first, and only if all of it could be, its rescue runs;
+// then the group counts as done. What is told to stop, or can no longer be journaled, is not rescued. It gives the
+// failure that goes on: the first one, also where the rescue failed too.
+func (x *execution) rescue(ctx context.Context, n *node, r rounds, before int, failure error, task *tasklog.Task) error {
+	if len(n.action.group.rescue) == 0 || stopped(failure) != nil || ctx.Err() != nil || x.stuck() {
+		return failure
+	}
+	open := x.history.openSince(before, n, r)
+	for i, f := range open {
+		if f.node == n && f.part == partFinally {
+			open = append(open[:i:i], open[i+1:]...) // it comes behind the rescue
+			break
+		}
+	}
+	whole, err := x.putBackFrames(ctx, n, r, open, failure, task)
+	if err != nil || !whole {
+		return failure
+	}
+	record := x.recordOf(failure)
+	if err := x.note(recordRescue, troubleRecord{Step: n.path(), Rounds: r, Error: record}); err != nil {
+		return failure
+	}
+	rescue := task.Begin("rescue", "Rescue", n.label())
+	rescue.Info("because of: " + record.Message)
+	err = x.list(ctx, n.action.group.rescue, r, rescue)
+	if err == nil || stopped(err) != nil {
+		rescue.Done("")
+		return err
+	}
+	rescue.Fail(err)
+	_ = x.note(recordMishap, troubleRecord{Step: n.path(), Rounds: r, Error: x.recordOf(err)})
+	return failure
+}
