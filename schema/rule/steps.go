@@ -49,5 +49,30 @@ func steps() []Rule {
 			Why:   "use names a file beside the recipe, ./other.yaml, or a shipped recipe by its bare name; nothing is fetched from a network.",
 			Wrong: step("- use: https://example.org/other.yaml"), Right: step("- read-link: /opt/firmware/current"),
 		},
+		{
+			ID: "use-cycle", Summary: "recipes use each other in a circle",
+			Why: "A recipe is compiled whole before anything runs, with all that it uses: a circle has no end. Take the steps that both need into a recipe of their own.",
+		},
+		{
+			ID: "use-input", Summary: "a recipe is used with inputs that it does not have, or without those that it requires",
+			Why: "with is checked by the types, the bounds and the names of the inputs of the recipe that is used, as -i is for the one that is started.",
+		},
+		{
+			ID: "use-lock", Summary: "a recipe that locks is used by one that locks nothing",
+			Why: "A run takes its locks before its first step, so they are those of the recipe that is started: give that one a lock.",
+		},
+		{
+			ID: "use-facts", Summary: "a recipe that has facts is used",
+			Why: "Facts are read before the first step of the recipe that is started. Make them inputs of the recipe that is used, and hand them in.",
+		},
+		{
+			ID: "use-failsafe", Summary: "a recipe that has a failsafe is used by one that has none", Warning: true,
+			Why: "Only the run as a whole knows that not everything could be put back, so the failsafe is that of the recipe that is started.",
+		},
+		{
+			ID: "for-each", Summary: "for-each goes over what is no list and no map, or over secrets",
+			Why:   "Each element of a list, or entry of a map, is a round. The log and the journal name the items, so they are never secret.",
+			Wrong: step("- for-each: ${{ run.id }}\n  read-link: /opt/firmware/current"), Right: step("- for-each: [a, b]\n  read-link: /opt/firmware/${{ item }}"),
+		},
 	}
 }
