@@ -27,6 +27,14 @@ powercut cuts="10000":
 model:
     scripts/model
 
+# kill gwe at every system call, or let the call fail; stops and goes on: just crash --change update --how EIO
+crash *arguments:
+    go run ./testdata/crash campaign {{ arguments }}
+
+# break gwe on purpose, each time in another way: the campaigns and the tests must find it
+mutations:
+    GWE_MUTATIONS=all go test -count 1 -timeout 60m -v ./testdata/mutations
+
 # one fuzz target for a while: just fuzz ./engine/journal FuzzRead 10m
 fuzz package target time="1m":
     go test -run '^$' -fuzz '^{{ target }}$' -fuzztime {{ time }} {{ package }}

@@ -152,13 +152,18 @@ func (x *execution) releaseTail(ctx context.Context) {
 	if len(tail) == 0 {
 		return
 	}
-	if err := x.append(recordClosing, struct{}{}); err != nil || x.unwritten != nil {
-		return
+	err := x.append(recordClosing, struct{}{})
+	if err == nil {
+		err = x.unwritten
 	}
 	for _, f := range tail {
-		if err := x.releaseFrame(ctx, f, x.task); err != nil {
+		failure := err
+		if failure == nil {
+			failure = x.releaseFrame(ctx, f, x.task)
+		}
+		if failure != nil {
 			f.leftover = true // the next recovery tries again
-			x.task.Warn(err.Error())
+			x.task.Warn(failure.Error())
 		}
 	}
 }

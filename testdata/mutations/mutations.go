@@ -1,0 +1,97 @@
+// Package mutations breaks gwe on purpose, to test the tests: each mutation is a change of a few lines that a tired person
+// might make, and each must be found. The source itself is not touched: the mutated file is laid over it while it is built.
+//
+//	go test ./testdata/mutations             a few of them
+//	GWE_MUTATIONS=all go test ./testdata/mutations
+//
+// A mutation whose text is no longer in the source fails its test: bring it up to date with the code.
+package mutations
+
+// mutation is one way to break gwe.
+type mutation struct {
+	name string
+	// file of the repository in which from, which is there once, becomes to.
+	file, from, to string
+	// campaign are the flags of a campaign of kills and errors that must find it; see testdata/crash.
+	campaign []string
+	// tests are the arguments of go test that must find it, where it takes a power cut or a process that lives on.
+	tests []string
+	// brief puts it among those that CI tries.
+	brief bool
+}
+
+var mutations = []mutation{
+	{
+		name: "an undo is skipped",
+		file: "engine/unwind.go", from: "if err := f.node.action.stepType.Undo(ctx, run, f.arguments, f.memo); err != nil {",
+		to:       "if f.node.action.stepType.About().Name == \"swap-link\" {\n\t\treturn nil\n\t}\n\tif err := f.node.action.stepType.Undo(ctx, run, f.arguments, f.memo); err != nil {",
+		campaign: []string{"--change=failing", "--how=EINTR"},
+		brief:    true,
+	},
+	{
+		name: "the oldest frame is undone first",
+		file: "engine/history.go", from: "open = append(open, f)", to: "open = append([]*frame{f}, open...)",
+		campaign: []string{"--change=failing", "--how=kill-before"},
+	},
+	{
+		name: "two journal writes are swapped: a frame is undone before it is",
+		file: "engine/unwind.go", from: "errs := x.putBack(ctx, f, failure, task)",
+		to:       "_ = x.append(recordUndone, undoneRecord{Frame: f.number})\n\terrs := x.putBack(ctx, f, failure, task)",
+		campaign: []string{"--change=failing", "--how=kill-before"},
+		brief:    true,
+	},
+	{
+		name: "what a later commit supersedes is not given up",
+		file: "engine/commit.go", from: "if len(x.history.held()) > 0 {", to: "if false {",
+		campaign: []string{"--change=update", "--how=EINTR"},
+	},
+	{
+		name: "a commit in doubt is taken back",
+		file: "engine/commit.go", from: "if errors.As(err, &unsure) {", to: "if false && errors.As(err, &unsure) {",
+		campaign: []string{"--change=install", "--how=EIO"},
+	},
+	{
+		name: "an interrupted call fails",
+		file: "engine/durable/repeat.go", from: "if err := call(); !errors.Is(err, syscall.EINTR) {", to: "if err := call(); true || !errors.Is(err, syscall.EINTR) {",
+		campaign: []string{"--change=update", "--how=EINTR"},
+		brief:    true,
+	},
+	{
+		name: "what could not be given up is forgotten",
+		file: "engine/lease.go", from: "f.leftover = true // the next recovery tries again", to: "",
+		campaign: []string{"--change=update", "--how=ENOSPC"},
+	},
+	{
+		name: "the undo of a first install wants its release",
+		file: "steps/command/hook.go", from: "if errors.Is(err, fs.ErrNotExist) && a.Missing == \"ok\" {", to: "if false {",
+		campaign: []string{"--change=install", "--how=EROFS"},
+	},
+	{
+		name: "the journal is not synced",
+		file: "engine/journal/journal.go", from: "if err := repeat(func() error { return unix.Fdatasync(int(j.file.Fd())) }); err != nil {\n\t\tj.broken",
+		to:    "if err := repeat(func() error { return nil }); err != nil {\n\t\tj.broken",
+		tests: []string{"-run=TestThePowerFailsUnderTheState", "./engine"},
+		brief: true,
+	},
+	{
+		name: "an intent is only noted",
+		file: "engine/change.go", from: "err = x.append(recordIntent", to: "err = x.note(recordIntent",
+		tests: []string{"-run=TestThePowerFailsUnderTheState", "./engine"},
+	},
+	{
+		name: "a file is not synced before its rename",
+		file: "engine/durable/write.go", from: "return file.Sync()", to: "return nil",
+		tests: []string{"-run=TestPowerCuts", "./engine/durable"},
+		brief: true,
+	},
+	{
+		name: "a folder is not synced behind a rename",
+		file: "engine/durable/write.go", from: "return SyncFolder(folder)", to: "return nil",
+		tests: []string{"-run=TestPowerCuts", "./engine/durable"},
+	},
+	{
+		name: "what a dead run started lives on",
+		file: "engine/recover.go", from: "count, err := process.KillLeft(ctx, begun, marks...)", to: "_, _ = begun, marks\n\tcount, err := process.KillLeft(ctx, nil)",
+		tests: []string{"-run=TestKilledWithAGrandchild", "./cmd/gwe"},
+	},
+}
