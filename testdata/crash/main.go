@@ -32,7 +32,7 @@ func main() {
 const usage = `usage: crash points CHANGE
        crash try CHANGE DISTURBANCE...
        crash campaign [flags]
-CHANGE is install, update, failing, "failing install" or rollback; see go doc ./testdata/crash for the rest.`
+CHANGE is install, update, failing, "failing install" or rollback; see go doc ./testdata/crash for the rest`
 
 func command(ctx context.Context, arguments []string) (err error) {
 	settings := settings{}

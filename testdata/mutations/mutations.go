@@ -74,11 +74,6 @@ var mutations = []mutation{
 		brief: true,
 	},
 	{
-		name: "an intent is only noted",
-		file: "engine/change.go", from: "err = x.append(recordIntent", to: "err = x.note(recordIntent",
-		tests: []string{"-run=TestThePowerFailsUnderTheState", "./engine"},
-	},
-	{
 		name: "a file is not synced before its rename",
 		file: "engine/durable/write.go", from: "return file.Sync()", to: "return nil",
 		tests: []string{"-run=TestPowerCuts", "./engine/durable"},
