@@ -23,8 +23,8 @@ type mutation struct {
 var mutations = []mutation{
 	{
 		name: "an undo is skipped",
-		file: "engine/unwind.go", from: "if err := f.node.action.stepType.Undo(ctx, run, f.arguments, f.memo); err != nil {",
-		to:       "if f.node.action.stepType.About().Name == \"swap-link\" {\n\t\treturn nil\n\t}\n\tif err := f.node.action.stepType.Undo(ctx, run, f.arguments, f.memo); err != nil {",
+		file: "engine/unwind.go", from: "if err := f.node.action.stepType.Undo(ctx, run.Run, f.arguments, f.memo); err != nil {",
+		to:       "if f.node.action.stepType.About().Name == \"swap-link\" {\n\t\treturn nil\n\t}\n\tif err := f.node.action.stepType.Undo(ctx, run.Run, f.arguments, f.memo); err != nil {",
 		campaign: []string{"--change=failing", "--how=EINTR"},
 		brief:    true,
 	},
