@@ -95,7 +95,7 @@ func (c *compiler) compile() {
 
 // outputs compiles the recipe's outputs: what stands behind a possible stop may be absent.
 func (c *compiler) outputs(behind view) []namedValue {
-	scope := behind.from(c.stopAt).scope()
+	scope := behind.doubt(c.stopAt).scope()
 	var outputs []namedValue
 	for _, output := range c.recipe.Outputs {
 		compiled, typ := c.inferred(output.Value, scope)
@@ -155,11 +155,11 @@ func (c *compiler) step(s *schema.Step, v view, at spot, timeout *schema.Setting
 	}
 	behind := c.action(n, inner)
 	c.modifiers(n, inner, behind, timeout)
+	left := slices.Clone(behind.above[len(inner.above):])
 	c.undo(n, inner, behind)
 	if stopBefore < 0 && c.stopAt >= 0 && n.items != nil {
 		c.stopAt = len(v.above) // the lists of such a for-each are never made
 	}
-	left := slices.Clone(behind.above[len(inner.above):])
 	if n.leaves() && s.ID != nil {
 		left = append(left, value.Field{Name: n.id(), Type: n.outputs()})
 	}
@@ -169,8 +169,7 @@ func (c *compiler) step(s *schema.Step, v view, at spot, timeout *schema.Setting
 	for i := range left {
 		left[i] = n.visible(left[i], s.When != nil || s.AllowFailure)
 	}
-	v.above = append(v.above, left...)
-	return n, v
+	return n, v.add(left...)
 }
 
 // leave notes what is read of an area from outside of it.
@@ -200,9 +199,9 @@ func (c *compiler) undo(n *node, inner, behind view) {
 	if len(n.step.Undo) == 0 {
 		return
 	}
-	v := behind.from(len(inner.above)).with("error", errorType())
+	v := behind.doubt(len(inner.above)).with("error", errorType())
 	if n.leaves() && n.step.ID != nil {
-		v.above = append(v.above, value.Field{Name: n.id(), Type: n.outputs(), Optional: true})
+		v = v.add(value.Field{Name: n.id(), Type: n.outputs(), Optional: true})
 	}
 	for _, s := range n.step.Undo {
 		var undo *node
@@ -219,7 +218,7 @@ func (c *compiler) epilogue(steps []*schema.Step, v view, at spot) []*node {
 	if len(steps) == 0 {
 		return nil
 	}
-	nodes, _ := c.sequence(steps, v.from(0), at)
+	nodes, _ := c.sequence(steps, v.doubtful(), at)
 	return nodes
 }
 

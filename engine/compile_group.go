@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"slices"
+
 	"github.com/gwe-project/gwe/engine/value"
 	"github.com/gwe-project/gwe/schema"
 )
@@ -14,15 +16,13 @@ func (c *compiler) group(n *node, action schema.Group, v view) view {
 	g.steps, behind = c.sequence(action.Steps, v, at)
 	behind.base = v.base
 	if len(action.Rescue) > 0 {
-		unsure := behind.from(0).with("error", errorType())
+		unsure := behind.doubtful().with("error", errorType())
 		at.rescues = n
 		var rescued view
 		g.rescue, rescued = c.sequence(action.Rescue, unsure, at)
-		behind = behind.from(len(v.above))
-		for _, left := range rescued.above[len(unsure.above):] {
-			left.Optional = true
-			behind.above = append(behind.above, left)
-		}
+		left := slices.Clone(rescued.above[len(unsure.above):])
+		number := len(v.above)
+		behind = behind.add(left...).doubt(number)
 		at.rescues = n.rescues
 	}
 	g.finally = c.epilogue(action.Finally, behind.with("error", maybe(errorType())), at)
@@ -43,6 +43,5 @@ func (c *compiler) parallel(n *node, action schema.Parallel, v view) view {
 		n.action.parallel.branches = append(n.action.parallel.branches, made)
 		left = append(left, behind.above[len(v.above):]...)
 	}
-	v.above = append(v.above, left...)
-	return v
+	return v.add(left...)
 }

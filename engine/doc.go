@@ -10,9 +10,12 @@
 //	lock.go, state.go                    one run lock a state folder, a lock on each target; the files of a run
 //	plan.go                              do and undo side by side, without acting; the checks before a run
 //	perform.go, attempt.go, retry.go     when ⊃ retry ⊃ timeout ⊃ action ⊃ until; allow-failure
+//	compose.go, rescue.go                a group is put back before its rescue; its finally runs good or bad, perhaps twice
+//	parallel.go, for_each.go, use.go     branches side by side, rounds, and recipes of their own names, frozen with the run
+//	area.go, history_composed.go         who sees whose outputs, in a live run and in a recovery
 //	change.go                            prepare; memo and intent durable; do; effects durable; only then the result
 //	commit.go, lease.go                  the point of no return, and what stays for an undo by hand
-//	unwind.go                            newest first, uncancelled, every error kept, each undo with its own time-out
+//	order.go, unwind.go                  newest first, branch by branch, uncancelled, every error kept, each undo with its own time-out
 //	finish.go, outcome.go                failsafe, finally, outputs, the last record, the exit code
 //	recover.go, past.go, retention.go    what dead runs left: survivors ended, frames undone from the frozen recipe
 //	record.go, history.go, encoding.go   the journal is the only truth: live runs and recoveries read the same records

@@ -17,6 +17,20 @@ import (
 type view struct {
 	base  expression.Scope
 	above []value.Field
+	// unsure is the same with every output optional; nil where above is so already.
+	unsure []value.Field
+}
+
+// add extends the view.
+func (v view) add(left ...value.Field) view {
+	v.above = append(v.above, left...)
+	if len(v.unsure) == len(v.above)-len(left) {
+		for _, one := range left {
+			one.Optional = true
+			v.unsure = append(v.unsure, one)
+		}
+	}
+	return v
 }
 
 // scope is the view as an expression reads it.
@@ -38,13 +52,19 @@ func (v view) given(guard *expression.Expression) view {
 	return v
 }
 
-// from is the view in which outputs may be absent, from one number on: nobody knows how far the steps came. -1 is none.
-func (v view) from(number int) view {
-	if number < 0 || number >= len(v.above) {
-		return v
+// doubtful is the view in which every output may be absent: nobody knows how far the steps came.
+func (v view) doubtful() view {
+	if len(v.unsure) != len(v.above) {
+		v.above = slices.Clone(v.above)
+		return v.doubt(0)
 	}
-	v.above = slices.Clone(v.above)
-	for i := number; i < len(v.above); i++ {
+	v.above, v.unsure = v.unsure, nil
+	return v
+}
+
+// doubt makes outputs optional, from one number on, which must be this view's own. -1 is none.
+func (v view) doubt(number int) view {
+	for i := number; i >= 0 && i < len(v.above); i++ {
 		v.above[i].Optional = true
 	}
 	return v
