@@ -129,6 +129,7 @@ inline perform(i) {
 
 inline putBack(i) {
 	assert(kept[i]); /* what an undo needs is there as long as the undo can be asked for */
+	for (j : 0 .. STEPS - 1) { assert(j >= i || file[j] == NEW) } /* and so is what older steps made: a hook of the new release */
 	file[i] = HALF; dirty[i] = true;
 	MAY_DIE;
 	file[i] = OLD;
@@ -137,7 +138,11 @@ inline putBack(i) {
 	sync(i);
 	undone[i] = (undone[i] < 2 -> undone[i] + 1 : 2);
 	MAY_DIE;
+#ifdef WRONG_UNDONE_NOT_DURABLE
 	note(UNDONE + i)
+#else
+	append(UNDONE + i)
+#endif
 }
 
 inline unwind() { /* newest first; a frame that the journal calls undone is left alone */
