@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"strings"
+	"slices"
 
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/value"
@@ -13,16 +13,8 @@ import (
 // object is one node of a JSON Schema.
 type object = map[string]any
 
-// dynamicPattern is text with an expression in it: it stands where any type is wanted.
-const dynamicPattern = `\$\{\{`
-
-// The literal forms of the types that are text, for editors; value's own readers are the judges.
-const (
-	durationPattern = `^([0-9]+(\.[0-9]*)?(ns|us|µs|ms|s|m|h))+$`
-	sizePattern     = `^[0-9]+(\.[0-9]+)?(B|[KMGTP]iB|[kKMGTP]B)$`
-	versionPattern  = `^[vV]?[0-9]+(\.[0-9]+)*([-+].+)?$`
-	typePattern     = `^((list|map)<)*(string|int|bool|float|duration|size|path|url|version|secret)>*$`
-)
+// wrappedPattern is a bare expression that somebody has wrapped all the same.
+const wrappedPattern = dynamicPattern + `|^\s*\{\{`
 
 // Schema gives the JSON Schema (draft 2020-12) of a recipe with the step types of the catalog, for editors: keys, types,
 // help and defaults. What needs more than one value to decide, Parse checks.
@@ -89,41 +81,6 @@ func recipeSchema(definitions object) object {
 	}
 }
 
-func inputSchema() object {
-	made := mappingSchema(object{
-		"type":     described(object{"type": "string", "pattern": typePattern}, "string, int, bool, float, duration, size, path, url, version, secret, list<T> or map<T>"),
-		"required": described(object{"type": "boolean"}, "Whether it must be given."),
-		"default":  described(reference("anything"), "The value where none is given; it holds no expressions."),
-		"enum":     described(object{"type": "array", "minItems": 1}, "The accepted values."),
-		"pattern":  described(object{"type": "string", "minLength": 1}, "A regular expression (RE2) that the text matches."),
-		"min":      described(object{"type": []string{"number", "string"}}, "The lowest accepted value."),
-		"max":      described(object{"type": []string{"number", "string"}}, "The highest accepted value."),
-		"help":     described(reference("description"), "One line for people."),
-	})
-	made["required"] = []string{"type"}
-	made["anyOf"] = []any{object{"required": []string{"default"}}, object{"required": []string{"required"}}}
-	return made
-}
-
-func factSchema() object {
-	path := object{"type": "string", "minLength": 1}
-	made := mappingSchema(object{
-		"type":     described(object{"type": "string", "pattern": typePattern, "not": object{"pattern": "secret"}}, "string, int, bool, float, duration, size, path, url, version, list<T> or map<T>"),
-		"run":      described(object{"type": "array", "minItems": 1, "items": object{"type": "string"}}, "A program and its arguments; the fact is what it writes to its standard output."),
-		"file":     described(path, "A file; the fact is what it holds."),
-		"free":     described(path, "A path; the fact is the space on its file system that may still be written, a size."),
-		"timeout":  described(reference("duration"), "The time for run; one minute where it is left out."),
-		"optional": described(object{"type": "boolean"}, "Whether it may be absent: no such file or program, an exit code other than 0, or empty text."),
-		"help":     described(reference("description"), "One line for people."),
-	})
-	made["oneOf"] = []any{
-		object{"required": []string{"type", "run"}},
-		object{"required": []string{"type", "file"}},
-		object{"required": []string{"free"}},
-	}
-	return made
-}
-
 func retrySchema() object {
 	number := func(limits object) object {
 		return object{"anyOf": []any{limits, dynamicSchema()}}
@@ -144,7 +101,7 @@ func retrySchema() object {
 // bareSchema is an expression that is true or false, without ${{ }}.
 func bareSchema() object {
 	return object{"anyOf": []any{
-		object{"type": "string", "minLength": 1, "not": object{"pattern": dynamicPattern}},
+		object{"type": "string", "pattern": `\S`, "not": object{"pattern": wrappedPattern}, "examples": []string{"inputs.force", "steps.current.found"}},
 		object{"type": "boolean"},
 	}}
 }
@@ -189,8 +146,26 @@ func stepSchema(catalog step.Catalog, where place) object {
 		one = append(one, object{"required": []string{name}})
 	}
 	made["oneOf"] = one
+	made["dependentSchemas"] = endingsSchema(where)
 	if where.undone() {
 		made["dependentRequired"] = companionsSchema()
+	}
+	return made
+}
+
+// endingsSchema refuses the modifiers that say nothing beside commit and stop.
+func endingsSchema(where place) object {
+	made := object{}
+	for ending, accepted := range endings {
+		refused := object{}
+		for _, key := range modifiers {
+			if !slices.Contains(accepted, key) && (key != "undo" || where.undone()) {
+				refused[key] = false
+			}
+		}
+		if ending == "commit" && where == topLevel || ending == "stop" && where.stops() {
+			made[ending] = object{"properties": refused}
+		}
 	}
 	return made
 }
@@ -229,91 +204,4 @@ func forEachSchema() object {
 	return described(object{"anyOf": []any{
 		object{"type": "array", "minItems": 1}, object{"type": "object", "minProperties": 1}, dynamicSchema(),
 	}}, "The items for each of which it is carried out, in order; expressions read item and index (a map's key).")
-}
-
-// leafSchema is the arguments of a step type.
-func leafSchema(stepType step.Type) object {
-	about := stepType.About()
-	text := strings.TrimSpace(about.Summary + ".\n\n" + about.Doc)
-	arguments := objectSchema(stepType.Arguments())
-	if scalar, ok := stepType.Arguments().Field(about.Scalar); ok {
-		return described(object{"anyOf": []any{arguments, fieldSchema(scalar)}}, text)
-	}
-	return described(arguments, text)
-}
-
-func objectSchema(t value.Type) object {
-	properties, required := object{}, []string{}
-	for _, field := range t.Fields {
-		properties[field.Name] = fieldSchema(field)
-		if field.Required {
-			required = append(required, field.Name)
-		}
-	}
-	made := mappingSchema(properties)
-	if len(required) > 0 {
-		made["required"] = required
-	}
-	return made
-}
-
-func fieldSchema(field value.Field) object {
-	made := typeSchema(field.Type)
-	if len(field.Enum) > 0 {
-		made = object{"anyOf": []any{object{"enum": field.Enum}, dynamicSchema()}}
-	}
-	if field.Literal {
-		made["not"] = object{"pattern": dynamicPattern}
-	}
-	if field.Default != "" {
-		if converted, err := value.Parse(field.Type, field.Default); err == nil {
-			made["default"] = converted
-		}
-	}
-	return described(made, field.Help)
-}
-
-// typeSchema is a value of the type, literal or as an expression.
-func typeSchema(t value.Type) object {
-	switch t.Kind {
-	case value.KindString, value.KindSecret:
-		return object{"type": "string"}
-	case value.KindPath, value.KindURL:
-		return object{"type": "string", "minLength": 1}
-	case value.KindDuration:
-		return object{"type": "string", "pattern": durationPattern + "|" + dynamicPattern}
-	case value.KindSize:
-		return object{"type": "string", "pattern": sizePattern + "|" + dynamicPattern}
-	case value.KindVersion:
-		return object{"type": "string", "pattern": versionPattern + "|" + dynamicPattern}
-	case value.KindInt:
-		return object{"anyOf": []any{object{"type": "integer"}, dynamicSchema()}}
-	case value.KindFloat:
-		return object{"anyOf": []any{object{"type": "number"}, dynamicSchema()}}
-	case value.KindBool:
-		return object{"anyOf": []any{object{"type": "boolean"}, dynamicSchema()}}
-	case value.KindList:
-		return object{"anyOf": []any{object{"type": "array", "items": typeSchema(*t.Elem)}, dynamicSchema()}}
-	case value.KindMap:
-		return object{"anyOf": []any{object{"type": "object", "additionalProperties": typeSchema(*t.Elem)}, dynamicSchema()}}
-	case value.KindObject:
-		return object{"anyOf": []any{objectSchema(t), dynamicSchema()}}
-	}
-	return reference("anything")
-}
-
-func dynamicSchema() object { return object{"type": "string", "pattern": dynamicPattern} }
-
-func reference(name string) object { return object{"$ref": "#/$defs/" + name} }
-
-func mappingSchema(properties object) object {
-	return object{"type": "object", "additionalProperties": false, "properties": properties}
-}
-
-// described adds what an editor shows for a key.
-func described(made object, text string) object {
-	if text != "" {
-		made["description"] = text
-	}
-	return made
 }

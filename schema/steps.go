@@ -253,17 +253,20 @@ func (p *parser) ending(entry Entry, where place) Action {
 	return Commit{Key: key, Text: text}
 }
 
+// endings are the modifiers that make sense beside commit and stop.
+var endings = map[string][]string{"commit": {"id", "name", "allow"}, "stop": {"id", "name", "allow", "when"}}
+
 // alone refuses the modifiers that make no sense beside commit and stop.
 func (p *parser) alone(step *Step, fields Map) {
-	accepted := []string{"id", "name", "allow", "when"}
 	reason := "it only ends the run"
 	switch step.Action.(type) {
 	case Commit:
-		accepted, reason = accepted[:3], "every run that gets there commits, or none does"
+		reason = "every run that gets there commits, or none does"
 	case Stop:
 	default:
 		return
 	}
+	accepted := endings[step.Action.Keyword().Text]
 	for _, entry := range fields.Entries {
 		if key := entry.Key.Text; slices.Contains(modifiers, key) && !slices.Contains(accepted, key) {
 			hint := "leave it out: " + reason
