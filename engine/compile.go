@@ -48,6 +48,11 @@ func load(library Library, file string, source []byte, catalog step.Catalog, pro
 	if diagnostics.HasErrors() {
 		return nil, diagnostics
 	}
+	for _, n := range c.program.byPath {
+		for at := n; at != nil; at = at.parent {
+			at.size += 1 + len(n.undo)
+		}
+	}
 	return c.program, diagnostics
 }
 

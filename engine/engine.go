@@ -135,6 +135,7 @@ func (e *Engine) create(ctx context.Context, program *Program, begin beginRecord
 		return nil, err
 	}
 	x = e.execution(program, folder, written, "run", program.title())
+	x.reserve = written.ReserveMore
 	x.history = newHistory(program, folder)
 	x.history.know(begin, names)
 	x.mask.Add(secretsIn(x.history.inputs)...)

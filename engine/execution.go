@@ -31,6 +31,8 @@ type work struct {
 	program *Program
 	folder  runFolder
 	history *history
+	// reserve keeps more bytes of the journal free for the way back; nil where the way back has begun.
+	reserve func(bytes int64) error
 	// task is the run's own; steps are tasks below it.
 	task *tasklog.Task
 	mask *tasklog.Mask

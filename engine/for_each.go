@@ -37,6 +37,9 @@ func (x *execution) allRounds(ctx context.Context, n *node, r rounds, names map[
 		return fault.New(fault.Failed, "for-each-invalid", "what it goes over cannot be evaluated").WithCause(err)
 	}
 	record.Step, record.Rounds = n.path(), r
+	if err := x.reserveRounds(n, len(record.Items)); err != nil {
+		return err
+	}
 	if err := x.note(recordItems, record); err != nil {
 		return err
 	}
@@ -54,6 +57,15 @@ func (x *execution) allRounds(ctx context.Context, n *node, r rounds, names map[
 		task.Info("there is nothing to go over")
 	}
 	return x.note(recordEnded, resultRecord{Step: n.path(), Rounds: r, ID: n.id()})
+}
+
+// reserveRounds makes sure that the way back of all rounds has its place in the journal: when the journal was made, one round
+// was counted. A record of an undo takes less than 1 KiB, but for what it may give back.
+func (x *execution) reserveRounds(n *node, rounds int) error {
+	if x.reserve == nil || rounds <= 1 {
+		return nil
+	}
+	return x.reserve(int64(rounds-1) * int64(n.size) << 10)
 }
 
 // around are the names where the step stands, outside of its own rounds.

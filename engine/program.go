@@ -67,6 +67,8 @@ type node struct {
 	parent *node
 	depth  int
 	branch int
+	// size counts the steps in it, itself and those of undos included.
+	size int
 	// strand numbers the branches of the whole program, from 1.
 	strand int
 	// rescues is the group in whose rescue it stands; nil elsewhere.

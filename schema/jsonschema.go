@@ -111,7 +111,6 @@ func stepSchema(catalog step.Catalog, where place) object {
 	properties := object{
 		"id":            described(object{"type": "string", "pattern": identifierPattern.String()}, "The name by which expressions read its outputs: steps.ID."),
 		"name":          described(object{"type": "string", "minLength": 1}, "What the log calls it."),
-		"for-each":      forEachSchema(),
 		"when":          described(reference("expression"), "Whether it runs."),
 		"until":         described(reference("expression"), "What must be true after it; it reads result. False is a failed attempt."),
 		"timeout":       described(reference("duration"), "The time for each attempt."),
@@ -122,6 +121,7 @@ func stepSchema(catalog step.Catalog, where place) object {
 		"Rules that the step may break, each with the reason.")
 	actions := []string{}
 	if where.undone() {
+		properties["for-each"] = forEachSchema()
 		properties["undo"] = described(object{"anyOf": []any{
 			object{"type": "array", "minItems": 1, "items": reference("undo-step")},
 			object{"const": "none"},

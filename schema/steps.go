@@ -143,6 +143,10 @@ func (p *parser) modifier(step *Step, entry Entry, where place) {
 	case "name":
 		step.Name = p.text(node, key, true)
 	case "for-each":
+		if !where.undone() {
+			p.fail(entry.Key.Span, "group-not-here", fmt.Sprintf("%s does not stand in %s", key, where), "write one step for each item")
+			return
+		}
 		step.ForEach = p.forEach(node)
 	case "when":
 		step.When = p.bare(node, key)

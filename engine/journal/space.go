@@ -41,6 +41,14 @@ func (j *Journal) Reserve(bytes int64) error {
 	return nil
 }
 
+// ReserveMore adds to what stays free for unwinding: there is more to undo than was known when the journal was made.
+func (j *Journal) ReserveMore(bytes int64) error {
+	j.mutex.Lock()
+	reserve := j.space.reserve + bytes
+	j.mutex.Unlock()
+	return j.Reserve(reserve)
+}
+
 // UseReserve lets records go into the reserve: unwinding has begun.
 func (j *Journal) UseReserve() error {
 	j.mutex.Lock()

@@ -93,6 +93,24 @@ func TestTheReserveIsLeftForUnwinding(t *testing.T) {
 	}
 }
 
+func TestTheReserveGrows(t *testing.T) {
+	path := filepath.Join(durabletest.NewDisk(t, 4).Folder, "journal")
+	journal, err := Create(path, 64<<10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer journal.Close()
+	if err := journal.ReserveMore(512 << 10); err != nil {
+		t.Fatal(err)
+	}
+	if taken := allocatedBytes(t, path); taken < 576<<10 {
+		t.Errorf("%d bytes are reserved", taken)
+	}
+	if err := journal.ReserveMore(1 << 30); code(err) != "journal-full" {
+		t.Errorf("more than there is: %v", err)
+	}
+}
+
 func TestCloseGivesTheReserveBack(t *testing.T) {
 	path := filepath.Join(durabletest.NewDisk(t, 4).Folder, "journal")
 	journal, err := Create(path, 512<<10)

@@ -22,7 +22,8 @@ type settings struct {
 	records                bool
 	files                  []string
 	seed                   uint64
-	results, only          string
+	results, only, program string
+	first                  bool
 }
 
 func main() {
@@ -34,6 +35,8 @@ func main() {
 	pflag.StringSliceVar(&s.files, "files", []string{"ext4", "xfs"}, "file systems")
 	pflag.Uint64Var(&s.seed, "seed", 1, "what the random choices begin with")
 	pflag.StringVar(&s.results, "results", "", "`file` that results are added to; what it has already is not tried again")
+	pflag.StringVar(&s.program, "gwe", "", "the `program` to cut the power under (default: it is built)")
+	pflag.BoolVar(&s.first, "until-violation", false, "stop at the first violation")
 	pflag.StringVar(&s.only, "only", "", "one trial, by its `name`")
 	pflag.Usage = func() {
 		fmt.Fprintf(os.Stderr, "powercut cuts the power under gwe, and asks whether the machine is old or new; see go doc ./scripts/powercut\n%s", pflag.CommandLine.FlagUsages())
@@ -88,9 +91,12 @@ func campaign(ctx context.Context, s settings) (violations int, err error) {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(base)) }()
-	program := filepath.Join(base, "gwe")
-	if err := run("go", "build", "-o", program, "./cmd/gwe"); err != nil {
-		return 0, err
+	program := s.program
+	if program == "" {
+		program = filepath.Join(base, "gwe")
+		if err := run("go", "build", "-o", program, "./cmd/gwe"); err != nil {
+			return 0, err
+		}
 	}
 	setUp := gateway.NewFindings(base)
 	var vendor gateway.Vendor
@@ -112,7 +118,11 @@ func campaign(ctx context.Context, s settings) (violations int, err error) {
 			if err != nil {
 				return 0, err
 			}
-			if err := b.try(ctx, base, s, results); err != nil {
+			err = b.try(ctx, base, s, results)
+			if errors.Is(err, errFound) {
+				return results.report(), nil
+			}
+			if err != nil {
 				return 0, err
 			}
 		}
@@ -179,8 +189,15 @@ func (b *bench) one(ctx context.Context, s settings, results *results, kind stri
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
-	return results.add(result{Name: name, Seed: s.seed, New: committed, Violations: b.findings.Violations, Said: b.findings.Notes})
+	err = results.add(result{Name: name, Seed: s.seed, New: committed, Violations: b.findings.Violations, Said: b.findings.Notes})
+	if err == nil && s.first && b.findings.Failed() {
+		return errFound
+	}
+	return err
 }
+
+// errFound ends a campaign that looks for one violation.
+var errFound = errors.New("a violation was found")
 
 // output is what a command prints, without the line end.
 func output(words ...string) (string, error) {

@@ -14,6 +14,8 @@ type mutation struct {
 	file, from, to string
 	// campaign are the flags of a campaign of kills and errors that must find it; see testdata/crash.
 	campaign []string
+	// powercut are the flags of a campaign of power cuts that must find it; see scripts/powercut.
+	powercut []string
 	// tests are the arguments of go test that must find it, where it takes a power cut or a process that lives on.
 	tests []string
 	// brief puts it among those that CI tries.

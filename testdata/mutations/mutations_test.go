@@ -34,7 +34,12 @@ func TestEachMutationIsFound(t *testing.T) {
 			if said, err := build.CombinedOutput(); err != nil {
 				t.Fatalf("the mutation is no program: %v\n%s", err, said)
 			}
-			m.wantViolation(t, root, gwe)
+			if m.powercut != nil {
+				wantViolation(t, root, append([]string{"run", "./scripts/powercut", "--until-violation", "--gwe", gwe}, m.powercut...))
+				return
+			}
+			wantViolation(t, root, append([]string{"run", "./testdata/crash", "campaign", "--until-violation",
+				"--gwe", gwe, "--results", filepath.Join(t.TempDir(), "results")}, m.campaign...))
 		})
 	}
 	if tried < 5 {
@@ -69,16 +74,15 @@ func (m mutation) lay(t *testing.T, root string) (overlay string) {
 }
 
 // wantViolation lets a campaign look for the mutation.
-func (m mutation) wantViolation(t *testing.T, root, gwe string) {
+func wantViolation(t *testing.T, root string, campaign []string) {
 	t.Helper()
-	command := exec.Command("go", append([]string{"run", "./testdata/crash", "campaign", "--until-violation",
-		"--gwe", gwe, "--results", filepath.Join(t.TempDir(), "results")}, m.campaign...)...)
+	command := exec.Command("go", campaign...)
 	command.Dir = root
 	said, err := command.CombinedOutput()
-	if err == nil || !bytes.Contains(said, []byte("\nVIOLATION ")) {
+	if err == nil || !bytes.Contains(said, []byte("VIOLATION ")) {
 		t.Fatalf("it was not found: %v\n%s", err, said)
 	}
-	_, found, _ := strings.Cut(string(said), "\nVIOLATION ")
+	_, found, _ := strings.Cut(string(said), "VIOLATION ")
 	t.Logf("found by %.300s", found)
 }
 

@@ -206,7 +206,7 @@ func examineTests(file string, source []byte, catalog step.Catalog) (valid bool,
 		if err != nil {
 			return trial.Recipe{}, err
 		}
-		program, _ := engine.Load(name, text, catalog)
+		program, _ := engine.LoadFrom(newLibrary(), name, text, catalog)
 		if program == nil {
 			return trial.Recipe{}, fmt.Errorf("%s is not a valid recipe", name)
 		}
