@@ -76,6 +76,12 @@ var mutations = []mutation{
 		brief: true,
 	},
 	{
+		name: "the effects of a step are not made durable",
+		file: "engine/durable/sync.go", from: "if err := Repeat(func() error { return unix.Syncfs(int(file.Fd())) }); err != nil {",
+		to:       "if err := Repeat(func() error { return nil }); err != nil {",
+		powercut: []string{"--files=ext4", "--cuts=0", "--writes=0", "--reorders=0"},
+	},
+	{
 		name: "a file is not synced before its rename",
 		file: "engine/durable/write.go", from: "return file.Sync()", to: "return nil",
 		tests: []string{"-run=TestPowerCuts", "./engine/durable"},
