@@ -53,7 +53,6 @@ func recipeSchema(definitions object) object {
 	}
 	return object{
 		"$schema":              "https://json-schema.org/draft/2020-12/schema",
-		"title":                "gwe recipe",
 		"description":          "A recipe that updates a Linux machine, or puts it back.",
 		"type":                 "object",
 		"additionalProperties": false,

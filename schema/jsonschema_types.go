@@ -98,7 +98,12 @@ func fieldSchema(field value.Field) object {
 			made["default"] = converted
 		}
 	}
-	made["markdownDescription"] = field.Help + "\n\n" + strings.Join(notes, ", ")
+	told := strings.Join(notes, ", ")
+	made["markdownDescription"] = field.Help + "\n\n" + told
+	if _, either := made["anyOf"]; either {
+		// yaml-language-server shows the plain description of such a schema, and with it the Markdown of the alternatives.
+		literal(made)["markdownDescription"] = told
+	}
 	return described(made, field.Help)
 }
 
@@ -158,9 +163,9 @@ func literalSchema(t value.Type, of func(value.Type) object) object {
 	case value.KindURL:
 		return object{"type": "string", "pattern": urlPattern}
 	case value.KindDuration:
-		return object{"type": "string", "pattern": durationPattern, "examples": []string{"30s", "5m", "1h30m"}}
+		return object{"type": "string", "pattern": durationPattern, "examples": []string{"30s", "1h30m"}}
 	case value.KindSize:
-		return object{"type": "string", "pattern": sizePattern, "examples": []string{"64KiB", "400MiB"}}
+		return object{"type": "string", "pattern": sizePattern, "examples": []string{"400MiB"}}
 	case value.KindVersion:
 		return object{"type": "string", "pattern": versionPattern, "examples": []string{"1.10.0"}}
 	case value.KindInt:
