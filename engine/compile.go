@@ -184,8 +184,10 @@ func (a *area) leave(left []value.Field) {
 	}
 }
 
-// leaves tells whether the node leaves outputs of its own.
-func (n *node) leaves() bool { return n.action.stepType != nil || n.action.used != nil }
+// leaves tells whether the node leaves outputs of its own. One whose action is wrong leaves none, and still has its name.
+func (n *node) leaves() bool {
+	return n.action.stepType != nil || n.action.used != nil || n.step.Action == nil
+}
 
 // visible is an output of the node, or of a step within it, as steps behind the node see it.
 func (n *node) visible(left value.Field, optional bool) value.Field {
