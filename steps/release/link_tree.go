@@ -1,6 +1,7 @@
 package release
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -71,12 +72,13 @@ func (linkTree) Plan(ctx context.Context, machine step.Machine, arguments linkTr
 			}, nil
 		}
 	}
-	found, err := survey(ctx, machine, arguments)
+	found := map[changeKind]*tally{makeFolder: {}, makeLink: {}, replaceByLink: {}, removeStale: {}}
+	unchanged, err := survey(ctx, machine, arguments, func(one change) error {
+		found[one.Kind].add(one.Path)
+		return nil
+	})
 	if err != nil {
 		return step.Plan{}, err
-	}
-	if len(found.changes) == 0 {
-		return step.Plan{Do: []string{fmt.Sprintf("leave %s: as it is now, all %d links are right", arguments.Into, found.unchanged)}, Nothing: true}, nil
 	}
 	var plan step.Plan
 	for _, part := range []struct {
@@ -88,12 +90,37 @@ func (linkTree) Plan(ctx context.Context, machine step.Machine, arguments linkTr
 		{replaceByLink, "replace %d files by links: %s", "put back %d files: %s"},
 		{removeStale, "remove %d stale links: %s", "put back %d stale links: %s"},
 	} {
-		if count, names := found.some(part.kind); count > 0 {
-			plan.Do = append(plan.Do, fmt.Sprintf(part.do, count, names))
-			plan.Undo = append(plan.Undo, fmt.Sprintf(part.undo, count, names))
+		if of := found[part.kind]; of.count > 0 {
+			plan.Do = append(plan.Do, fmt.Sprintf(part.do, of.count, of))
+			plan.Undo = append(plan.Undo, fmt.Sprintf(part.undo, of.count, of))
 		}
 	}
+	if len(plan.Do) == 0 {
+		return step.Plan{Do: []string{fmt.Sprintf("leave %s: as it is now, all %d links are right", arguments.Into, unchanged)}, Nothing: true}, nil
+	}
 	return plan, nil
+}
+
+// tally is the number of changes of a kind, and the names of the first ones.
+type tally struct {
+	count int
+	first []string
+}
+
+const shownNames = 5
+
+func (t *tally) add(path name) {
+	if t.count++; t.count <= shownNames {
+		t.first = append(t.first, fmt.Sprintf("%q", path))
+	}
+}
+
+func (t *tally) String() string {
+	names := strings.Join(t.first, ", ")
+	if t.count > shownNames {
+		names += ", ..."
+	}
+	return names
 }
 
 func (linkTree) Prepare(ctx context.Context, run *step.Run, arguments linkTreeArguments) (linkTreeMemo, error) {
@@ -103,29 +130,10 @@ func (linkTree) Prepare(ctx context.Context, run *step.Run, arguments linkTreeAr
 				WithHint("the step that makes it comes before this one").WithCause(err)
 		}
 	}
-	found, err := survey(ctx, run.Machine, arguments)
+	list, err := newListWriter(run)
 	if err != nil {
 		return linkTreeMemo{}, err
 	}
-	found.hide(run)
-	return linkTreeMemo{Changes: len(found.changes), Unchanged: found.unchanged}, found.write(run.Folder)
-}
-
-// some gives the number of changes of a kind, and the names of the first ones.
-func (s *surveyed) some(kind changeKind) (count int, names string) {
-	const shown = 5
-	var first []string
-	for _, one := range s.changes {
-		if one.Kind != kind {
-			continue
-		}
-		if count++; count <= shown {
-			first = append(first, fmt.Sprintf("%q", one.Path))
-		}
-	}
-	names = strings.Join(first, ", ")
-	if count > shown {
-		names += ", ..."
-	}
-	return count, names
+	unchanged, err := survey(ctx, run.Machine, arguments, list.add)
+	return linkTreeMemo{Changes: list.count, Unchanged: unchanged}, cmp.Or(err, list.close())
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -23,17 +24,10 @@ func (linkTree) Do(ctx context.Context, run *step.Run, _ linkTreeArguments, memo
 	if err := ctx.Err(); err != nil {
 		return linkTreeOutputs{}, err
 	}
-	changes, err := memo.changes(run.Folder)
-	if err != nil {
-		return linkTreeOutputs{}, err
-	}
-	outputs := linkTreeOutputs{Unchanged: memo.Unchanged}
-	for i, one := range changes {
-		if err := ctx.Err(); err != nil {
-			return outputs, err
-		}
+	outputs, done := linkTreeOutputs{Unchanged: memo.Unchanged}, 0
+	err := memo.each(ctx, run.Folder, func(one change) error {
 		if err := one.do(run.Machine); err != nil {
-			return outputs, err
+			return err
 		}
 		switch one.Kind {
 		case makeLink:
@@ -44,17 +38,21 @@ func (linkTree) Do(ctx context.Context, run *step.Run, _ linkTreeArguments, memo
 			outputs.Removed++
 			run.Log.Info(fmt.Sprintf("removed the stale link %s", one.Path))
 		}
-		if (i+1)%100 == 0 || i+1 == len(changes) {
-			run.Log.Progress(int64(i+1), int64(len(changes)), "links")
+		if done++; done%100 == 0 || done == memo.Changes {
+			run.Log.Progress(int64(done), int64(memo.Changes), "links")
 		}
-	}
-	return outputs, nil
+		return nil
+	})
+	return outputs, err
 }
 
 func (c change) do(machine step.Machine) error {
 	place, hidden := string(c.Path), string(c.Hidden)
-	if c.Kind == makeFolder {
+	switch c.Kind {
+	case makeFolder:
 		return c.mkdir()
+	case makeLink:
+		return c.make(machine)
 	}
 	now, err := lookAt(machine, place)
 	if err != nil {
@@ -71,9 +69,6 @@ func (c change) do(machine step.Machine) error {
 	}
 	if err := c.link(hidden); err != nil {
 		return err
-	}
-	if c.Kind == makeLink {
-		return renameNoReplace(hidden, place)
 	}
 	err = durable.Repeat(func() error { return unix.Renameat2(unix.AT_FDCWD, hidden, unix.AT_FDCWD, place, unix.RENAME_EXCHANGE) })
 	if errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.ENOSYS) {
@@ -112,6 +107,22 @@ func (c change) mkdir() error {
 	return durable.Explain(err, "cannot give the folder %s its owner and mode", place)
 }
 
+// make makes the link where nothing is.
+func (c change) make(machine step.Machine) error {
+	err := c.link(string(c.Path))
+	if !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	now, err := lookAt(machine, string(c.Path))
+	if err != nil {
+		return err
+	}
+	if ours, err := c.isOurs(machine, now, string(c.Path)); err != nil || ours {
+		return err // an attempt before this one came so far
+	}
+	return c.changed()
+}
+
 // link makes the new link at a path.
 func (c change) link(path string) error {
 	if c.Hard {
@@ -136,20 +147,14 @@ func (c change) isOurs(machine step.Machine, now fs.FileInfo, path string) (bool
 
 // Undo goes the same way back, in the opposite order. What cannot be undone does not keep the rest from it.
 func (linkTree) Undo(ctx context.Context, run *step.Run, _ linkTreeArguments, memo linkTreeMemo) error {
-	changes, err := memo.changes(run.Folder)
-	if err != nil {
-		return err
-	}
 	var failures []error
-	for _, one := range slices.Backward(changes) {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
+	err := memo.eachBackward(ctx, run.Folder, func(one change) error {
 		if err := one.undo(run.Machine); err != nil {
 			failures = append(failures, err)
 		}
-	}
-	return errors.Join(failures...)
+		return nil
+	})
+	return errors.Join(append(failures, err)...)
 }
 
 func (c change) undo(machine step.Machine) error {
@@ -161,16 +166,16 @@ func (c change) undo(machine step.Machine) error {
 	if c.Kind == makeFolder {
 		return c.rmdir(now)
 	}
-	kept, err := lookAt(machine, hidden)
-	if err != nil {
-		return err
-	}
 	ours, err := c.isOurs(machine, now, place)
 	if err != nil {
 		return err
 	}
-	if c.Old == 0 {
-		return c.takeAway(kept, now, ours)
+	if c.Kind == makeLink {
+		return c.takeAway(now, ours)
+	}
+	kept, err := lookAt(machine, hidden)
+	if err != nil {
+		return err
 	}
 	switch {
 	case kept != nil && inodeOf(kept) == c.Old:
@@ -192,14 +197,8 @@ func (c change) undo(machine step.Machine) error {
 	return nil
 }
 
-// takeAway removes a link where nothing was before, unless it never got its place.
-func (c change) takeAway(kept, now fs.FileInfo, ours bool) error {
-	if kept != nil {
-		if err := os.Remove(string(c.Hidden)); err != nil {
-			return &step.Leftover{Err: durable.Explain(err, "cannot remove %s", c.Hidden)}
-		}
-		return nil
-	}
+// takeAway removes a link where nothing was before.
+func (c change) takeAway(now fs.FileInfo, ours bool) error {
 	switch {
 	case now == nil:
 		return nil
@@ -227,40 +226,35 @@ func (c change) changed() error {
 }
 
 // Sync makes the changes durable with one syncfs of each file system that they touch.
-func (linkTree) Sync(_ context.Context, run *step.Run, _ linkTreeArguments, memo linkTreeMemo) error {
-	changes, err := memo.changes(run.Folder)
+func (linkTree) Sync(ctx context.Context, run *step.Run, _ linkTreeArguments, memo linkTreeMemo) error {
+	folders, last := map[uint64]string{}, ""
+	err := memo.each(ctx, run.Folder, func(one change) error {
+		folder := filepath.Dir(string(one.Path))
+		if folder == last {
+			return nil
+		}
+		last = folder
+		device, err := deviceAt(run.Machine, folder)
+		folders[device] = folder
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	folders := map[string]bool{}
-	var paths []string
-	for _, one := range changes {
-		if folder := filepath.Dir(string(one.Path)); !folders[folder] {
-			folders[folder] = true
-			paths = append(paths, folder)
-		}
-	}
-	return durable.SyncFileSystems(paths...)
+	return durable.SyncFileSystems(slices.Collect(maps.Values(folders))...)
 }
 
 // Release removes what was replaced or removed, and kept until now.
 func (linkTree) Release(ctx context.Context, run *step.Run, _ linkTreeArguments, memo linkTreeMemo) error {
-	changes, err := memo.changes(run.Folder)
-	if err != nil {
-		return err
-	}
-	for _, one := range changes {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
+	return memo.each(ctx, run.Folder, func(one change) error {
 		if one.Hidden == "" {
-			continue
+			return nil
 		}
 		if err := os.Remove(string(one.Hidden)); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR) {
 			return durable.Explain(err, "cannot remove %s", one.Hidden)
 		}
-	}
-	return nil
+		return nil
+	})
 }
 
 // renameNoReplace moves a file to a name that must be free, and leaves it to Sync to make that durable.

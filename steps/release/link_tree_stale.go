@@ -1,10 +1,8 @@
 package release
 
 import (
-	"context"
 	"errors"
 	"io/fs"
-	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -13,75 +11,63 @@ import (
 	"github.com/gwe-project/gwe/engine/durable"
 )
 
-// stale finds the links that older trees have left, in the folders that the trees have. A folder that the system does not
-// have holds none.
-func (s *surveyor) stale(ctx context.Context) error {
-	relatives := map[string]bool{".": true}
-	gather := func(relative string, found entry) error {
-		if found.info.IsDir() {
-			relatives[relative] = true
+// stale finds the links that older trees have left in a folder, where no tree has anything.
+func (s *surveyor) stale(place string, origins []origin, all []wanted) error {
+	var relatives []string
+	for _, one := range origins {
+		if !slices.Contains(relatives, one.relative) {
+			relatives = append(relatives, one.relative)
+		}
+	}
+	var names []string
+	err := s.each(place, func(one fs.DirEntry) error {
+		if !one.IsDir() && !strings.HasPrefix(one.Name(), durable.Prefix) && !s.isWanted(one.Name(), origins, all) {
+			names = append(names, one.Name())
 		}
 		return nil
+	})
+	if err != nil {
+		return err
 	}
-	for _, tree := range slices.Concat(s.from, s.previous) {
-		if _, err := s.machine.Stat(tree); errors.Is(err, fs.ErrNotExist) {
-			continue // the older release is gone
-		}
-		if err := s.walk(ctx, tree, gather); err != nil {
+	slices.Sort(names)
+	for _, one := range names {
+		path := filepath.Join(place, one)
+		info, err := lookAt(s.machine, path)
+		if err != nil {
 			return err
 		}
-	}
-	for _, relative := range slices.Sorted(maps.Keys(relatives)) {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if err := s.staleIn(relative); err != nil {
-			return err
+		for _, relative := range relatives {
+			if info == nil {
+				break
+			}
+			stale, err := s.isStale(path, filepath.Join(relative, one), info)
+			if err != nil {
+				return err
+			}
+			if stale {
+				if err := s.found(change{Kind: removeStale, Path: name(path), Old: inodeOf(info)}); err != nil {
+					return err
+				}
+				break
+			}
 		}
 	}
 	return nil
 }
 
-func (s *surveyor) staleIn(relative string) error {
-	folder, err := filepath.EvalSymlinks(filepath.Join(s.realInto, relative))
-	if err == nil && !within(folder, s.realInto) {
-		return nil
-	}
-	var entries []fs.DirEntry
-	if err == nil {
-		entries, err = s.machine.ReadDir(folder)
-	}
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
-		return nil
-	}
-	if err != nil {
-		return durable.Explain(err, "cannot list %s", filepath.Join(s.into, relative))
-	}
-	for _, one := range entries {
-		place := filepath.Join(folder, one.Name())
-		if _, wanted := s.places[place]; wanted || one.IsDir() || strings.HasPrefix(one.Name(), durable.Prefix) {
-			continue
-		}
-		info, err := lookAt(s.machine, place)
-		if err != nil || info == nil {
-			return err
-		}
-		stale, err := s.isStale(place, filepath.Join(relative, one.Name()), info)
-		if err != nil {
-			return err
-		}
-		if stale {
-			s.found.changes = append(s.found.changes, change{Kind: removeStale, Path: name(place), Old: inodeOf(info)})
-			s.places[place] = entry{} // by whatever name it is reached again
-		}
-	}
-	return nil
+// isWanted tells whether a tree in from has something of that name.
+func (s *surveyor) isWanted(one string, origins []origin, all []wanted) bool {
+	at, found := slices.BinarySearchFunc(all, one, func(w wanted, name string) int { return strings.Compare(w.name, name) })
+	return found && !s.trees[origins[all[at].from].tree].previous
 }
 
 // isStale tells whether what is at a place was made for an older tree.
 func (s *surveyor) isStale(place, relative string, info fs.FileInfo) (bool, error) {
-	for _, tree := range s.previous {
-		old, err := lookAt(s.machine, filepath.Join(tree, relative))
+	for _, tree := range s.trees {
+		if !tree.previous {
+			continue
+		}
+		old, err := lookAt(s.machine, filepath.Join(tree.path, relative))
 		if err == nil && old != nil && sameFile(old, info) {
 			return true, nil
 		}
@@ -97,8 +83,8 @@ func (s *surveyor) isStale(place, relative string, info fs.FileInfo) (bool, erro
 	if !filepath.IsAbs(text) || !strings.HasSuffix(text, "/"+relative) {
 		return false, nil
 	}
-	tree := strings.TrimSuffix(text, "/"+relative)
-	if slices.Contains(s.from, tree) || slices.Contains(s.previous, tree) {
+	root := strings.TrimSuffix(text, "/"+relative)
+	if slices.ContainsFunc(s.trees, func(one tree) bool { return one.path == root }) {
 		return true, nil
 	}
 	if s.releases == "" || !within(filepath.Clean(text), s.releases) {

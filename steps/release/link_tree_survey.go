@@ -1,11 +1,12 @@
 package release
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
-	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -14,80 +15,72 @@ import (
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/step"
-	"github.com/gwe-project/gwe/engine/value"
 )
 
-// surveyed is what a look at the trees and the system has found.
-type surveyed struct {
-	changes   []change
-	unchanged int
-}
-
-// survey compares the trees with the system. It only reads.
-func survey(ctx context.Context, machine step.Machine, arguments linkTreeArguments) (*surveyed, error) {
-	s := surveyor{machine: machine, hard: arguments.Links == "hard", places: map[string]entry{}, real: map[string]string{}}
+// survey compares the trees with the system and hands over each change that is wanted, a folder before what it holds. It only
+// reads. It goes from folder to folder of the system and keeps one at a time, so that its memory does not grow with the trees.
+// What is in the way is known when it returns, all of it.
+func survey(ctx context.Context, machine step.Machine, arguments linkTreeArguments, found func(change) error) (unchanged int, err error) {
+	s := surveyor{ctx: ctx, machine: machine, hard: arguments.Links == "hard", found: found}
 	if err := s.begin(arguments); err != nil {
-		return nil, err
+		return 0, err
 	}
-	for _, tree := range s.from {
-		if err := s.walk(ctx, tree, s.want); err != nil {
-			return nil, err
-		}
+	var roots []origin
+	for i := range s.trees {
+		roots = append(roots, origin{tree: i})
 	}
-	if err := s.complaint(); err != nil {
-		return nil, err
+	if err := s.findAliases(roots); err != nil {
+		return 0, err
 	}
-	for _, place := range slices.Sorted(maps.Keys(s.places)) {
-		if err := s.compare(place, s.places[place]); err != nil {
-			return nil, err
-		}
+	if err := s.visit(s.realInto, true, roots); err != nil {
+		return 0, err
 	}
-	if err := s.complaint(); err != nil {
-		return nil, err
+	if err := s.visitAliases(); err != nil {
+		return 0, err
 	}
-	if err := s.stale(ctx); err != nil {
-		return nil, err
-	}
-	return &s.found, nil
-}
-
-// entry is a file or a folder in a tree.
-type entry struct {
-	source string
-	info   fs.FileInfo
+	return s.unchanged, s.complaint()
 }
 
 type surveyor struct {
-	machine              step.Machine
-	into                 string
-	hard                 bool
-	from, previous       []string
-	releases             string
-	places               map[string]entry  // what is wanted at a place: a path whose folders are no links
-	real                 map[string]string // folders below into, as spelled and without links
-	realInto             string
-	realFrom             []string
-	found                surveyed
-	conflicts, obstacles []string
+	ctx      context.Context
+	machine  step.Machine
+	hard     bool
+	into     string
+	realInto string
+	// trees are those in from, and then those in previous.
+	trees    []tree
+	releases string
+	// aliases are the folders that the system has elsewhere, reached by a link: where each leads. elsewhere has the same the
+	// other way round: which folders of the trees belong to a folder of the system besides those of its own path.
+	aliases   map[string]string
+	elsewhere map[string][]origin
+
+	found                func(change) error
+	unchanged            int
+	conflicts, obstacles complaints
 }
+
+// tree is a folder in from or in previous.
+type tree struct {
+	path string
+	// real is the path without links.
+	real     string
+	previous bool
+}
+
+// origin is a folder of a tree, by its path below it.
+type origin struct {
+	tree     int
+	relative string
+}
+
+func (o origin) below(name string) origin { return origin{o.tree, filepath.Join(o.relative, name)} }
+
+func (s *surveyor) source(o origin) string { return filepath.Join(s.trees[o.tree].path, o.relative) }
 
 func (s *surveyor) begin(arguments linkTreeArguments) (err error) {
 	if len(arguments.From) == 0 {
 		return fault.New(fault.Refused, "link-tree-none", "from names no tree").WithHint("a list of folders: [/opt/firmware/current/root]")
-	}
-	for list, given := range map[*[]string][]value.Path{&s.from: arguments.From, &s.previous: arguments.Previous} {
-		for _, one := range given {
-			path, err := absolute(one)
-			if err != nil {
-				return err
-			}
-			*list = append(*list, path)
-		}
-	}
-	if arguments.Releases != nil {
-		if s.releases, err = absolute(*arguments.Releases); err != nil {
-			return err
-		}
 	}
 	if s.into, err = absolute(arguments.Into); err != nil {
 		return err
@@ -95,162 +88,251 @@ func (s *surveyor) begin(arguments linkTreeArguments) (err error) {
 	if s.realInto, err = filepath.EvalSymlinks(s.into); err != nil {
 		return durable.Explain(err, "there is no folder %s to link into", s.into)
 	}
-	for _, tree := range s.from {
-		resolved, err := filepath.EvalSymlinks(tree)
-		if err != nil {
-			return durable.Explain(err, "there is no folder %s to link", tree)
-		}
-		s.realFrom = append(s.realFrom, resolved)
-	}
-	return nil
-}
-
-// walk visits all that is in a tree but the tree itself, folders before what they hold. relative is the path from the tree.
-func (s *surveyor) walk(ctx context.Context, tree string, visit func(relative string, found entry) error) error {
-	var below func(relative string) error
-	below = func(relative string) error {
-		if err := ctx.Err(); err != nil {
+	for i, given := range slices.Concat(arguments.From, arguments.Previous) {
+		one := tree{previous: i >= len(arguments.From)}
+		if one.path, err = absolute(given); err != nil {
 			return err
 		}
-		folder := filepath.Join(tree, relative)
-		entries, err := s.machine.ReadDir(folder)
-		if err != nil {
-			return durable.Explain(err, "cannot list %s", folder)
+		one.real, err = filepath.EvalSymlinks(one.path)
+		if err != nil && !one.previous {
+			return durable.Explain(err, "there is no folder %s to link", one.path)
 		}
+		s.trees = append(s.trees, one)
+	}
+	if arguments.Releases == nil {
+		return nil
+	}
+	s.releases, err = absolute(*arguments.Releases)
+	return err
+}
+
+// each calls visit for what is in a folder, some at a time, in no order.
+func (s *surveyor) each(folder string, visit func(fs.DirEntry) error) error {
+	file, err := s.machine.Open(folder)
+	if err != nil {
+		return durable.Explain(err, "cannot list %s", folder)
+	}
+	defer file.Close()
+	listed, ok := file.(fs.ReadDirFile)
+	if !ok {
+		return durable.Explain(syscall.ENOTDIR, "cannot list %s", folder)
+	}
+	for {
+		const atOnce = 256
+		entries, err := listed.ReadDir(atOnce)
 		for _, one := range entries {
-			source := filepath.Join(folder, one.Name())
-			info, err := s.machine.Lstat(source)
-			if err != nil {
-				return durable.Explain(err, "cannot look at %s", source)
-			}
-			name := filepath.Join(relative, one.Name())
-			if err := visit(name, entry{source, info}); err != nil {
+			if err := visit(one); err != nil {
 				return err
 			}
-			if info.IsDir() {
-				if err := below(name); err != nil {
-					return err
-				}
-			}
 		}
-		return nil
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err := cmp.Or(err, s.ctx.Err()); err != nil {
+			return durable.Explain(err, "cannot list %s", folder)
+		}
 	}
-	return below("")
 }
 
-// want notes what a tree wants at a place, and the conflict where another one, or the same by another way, wants something
-// else there.
-func (s *surveyor) want(relative string, wanted entry) error {
-	folder, err := s.resolve(filepath.Dir(relative))
+// eachOf is each for a folder of a tree. An older tree may be gone, or have something else there.
+func (s *surveyor) eachOf(o origin, visit func(fs.DirEntry) error) error {
+	err := s.each(s.source(o), visit)
+	if s.trees[o.tree].previous && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)) {
+		return nil
+	}
+	return err
+}
+
+// wanted is something that a folder of a tree holds.
+type wanted struct {
+	name   string
+	from   int // which of the folder's origins
+	folder bool
+}
+
+// visit compares a folder of the system, a path without links, with the folders of the trees that belong there. It is there,
+// or is made by a change that was handed over already.
+func (s *surveyor) visit(place string, there bool, origins []origin) error {
+	if err := s.ctx.Err(); err != nil {
+		return err
+	}
+	origins = append(origins, s.elsewhere[place]...)
+	delete(s.elsewhere, place)
+	all, err := s.gather(origins)
 	if err != nil {
 		return err
 	}
-	place := filepath.Join(folder, filepath.Base(relative))
-	if wanted.info.IsDir() {
-		// A folder may be reached by a link in the system; what is in it belongs to where that leads.
-		if place, err = s.resolve(relative); err != nil {
+	var device uint64
+	if s.hard {
+		if device, err = deviceAt(s.machine, place); err != nil {
 			return err
 		}
 	}
-	other, taken := s.places[place]
-	switch {
-	case !taken:
-		s.places[place] = wanted
-	case !wanted.info.IsDir() || !other.info.IsDir():
-		s.conflicts = append(s.conflicts, fmt.Sprintf("%s and %s both want %s", other.source, wanted.source, place))
+	type folder struct {
+		name    string
+		there   bool
+		origins []origin
+	}
+	var folders []folder
+	for rest := all; len(rest) > 0; {
+		same := 1
+		for same < len(rest) && rest[same].name == rest[0].name {
+			same++
+		}
+		alike := rest[:same]
+		rest = rest[same:]
+		s.compareTrees(place, origins, alike)
+		first := alike[0]
+		if !first.folder {
+			if err := s.compareFile(filepath.Join(place, first.name), there, device, origins[first.from]); err != nil {
+				return err
+			}
+			continue
+		}
+		below := folder{name: first.name}
+		for _, one := range alike {
+			if one.folder {
+				below.origins = append(below.origins, origins[one.from].below(one.name))
+			}
+		}
+		isThere, into, err := s.compareFolder(filepath.Join(place, first.name), there, below.origins[0])
+		if err != nil {
+			return err
+		}
+		if below.there = isThere; into {
+			folders = append(folders, below)
+		}
+	}
+	if there {
+		if err := s.stale(place, origins, all); err != nil {
+			return err
+		}
+	}
+	all = nil
+	for _, one := range folders {
+		if err := s.visit(filepath.Join(place, one.name), one.there, one.origins); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
-// resolve gives a folder below into without links in it, also where it, or the last parts of it, are not there yet.
-func (s *surveyor) resolve(relative string) (string, error) {
-	if resolved, known := s.real[relative]; known {
-		return resolved, nil
-	}
-	if relative == "." {
-		return s.realInto, nil
-	}
-	above, err := s.resolve(filepath.Dir(relative))
-	if err != nil {
-		return "", err
-	}
-	path := filepath.Join(above, filepath.Base(relative))
-	resolved, err := filepath.EvalSymlinks(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
-		resolved = path // to be made, or an obstacle: see compare
-	case err != nil:
-		return "", durable.Explain(err, "cannot follow %s", path)
-	}
-	if !within(resolved, s.realInto) {
-		s.obstacles = append(s.obstacles, fmt.Sprintf("%s leads to %s, out of %s", path, resolved, s.into))
-	}
-	for i, tree := range s.realFrom {
-		if within(resolved, tree) {
-			s.obstacles = append(s.obstacles, fmt.Sprintf("%s leads into the tree %s", path, s.from[i]))
+// gather lists what folders of trees hold, by name; of one name, what is from comes first, in the order of the trees. Files
+// of older trees are not wanted anywhere.
+func (s *surveyor) gather(origins []origin) ([]wanted, error) {
+	var all []wanted
+	for i, one := range origins {
+		err := s.eachOf(one, func(found fs.DirEntry) error {
+			if found.IsDir() || !s.trees[one.tree].previous {
+				all = append(all, wanted{found.Name(), i, found.IsDir()})
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
 		}
 	}
-	s.real[relative] = resolved
-	return resolved, nil
+	slices.SortFunc(all, func(a, b wanted) int {
+		return cmp.Or(strings.Compare(a.name, b.name), cmp.Compare(origins[a.from].tree, origins[b.from].tree), cmp.Compare(a.from, b.from))
+	})
+	return all, nil
 }
 
-// compare finds out what is to be done at a place.
-func (s *surveyor) compare(place string, wanted entry) error {
-	now, err := lookAt(s.machine, place)
-	if errors.Is(err, syscall.ENOTDIR) {
-		return nil // the file in its folder's place is an obstacle by itself
+// compareTrees notes the conflict where two trees, or one tree by two ways, want a place, and one of them not for a folder.
+func (s *surveyor) compareTrees(place string, origins []origin, alike []wanted) {
+	first := alike[0]
+	for _, one := range alike[1:] {
+		if s.trees[origins[one.from].tree].previous || first.folder && one.folder {
+			continue
+		}
+		s.conflicts.add("%s and %s both want %s", s.source(origins[first.from].below(one.name)), s.source(origins[one.from].below(one.name)),
+			filepath.Join(place, one.name))
 	}
+}
+
+// compareFolder finds out whether a folder of the trees is there, and whether to go into it.
+func (s *surveyor) compareFolder(place string, there bool, wants origin) (isThere, into bool, err error) {
+	if _, isAlias := s.aliases[place]; isAlias {
+		return true, false, nil // what is in it belongs to where the link leads
+	}
+	var now fs.FileInfo
+	if there {
+		if now, err = lookAt(s.machine, place); err != nil {
+			return false, false, err
+		}
+	}
+	switch {
+	case s.trees[wants.tree].previous:
+		return true, now != nil && now.IsDir(), nil
+	case s.leadsIntoTree(place, place):
+		return true, false, nil
+	case now == nil:
+		return false, true, s.found(change{Kind: makeFolder, Path: name(place), Source: name(s.source(wants))})
+	case !now.IsDir():
+		s.obstacles.add("%s is not a folder, and %s is one", place, s.source(wants))
+		return true, false, nil
+	}
+	return true, true, nil
+}
+
+// leadsIntoTree notes a folder of the system that is one of a tree in from.
+func (s *surveyor) leadsIntoTree(place, real string) bool {
+	for _, one := range s.trees {
+		if !one.previous && within(real, one.real) {
+			s.obstacles.add("%s leads into the tree %s", place, one.path)
+			return true
+		}
+	}
+	return false
+}
+
+// compareFile finds out what is to be done at the place of a file.
+func (s *surveyor) compareFile(place string, there bool, device uint64, folder origin) error {
+	made := change{Kind: makeLink, Path: name(place), Source: name(filepath.Join(s.source(folder), filepath.Base(place))), Hard: s.hard}
+	if s.hard {
+		info, err := s.machine.Lstat(string(made.Source))
+		if err != nil {
+			return durable.Explain(err, "cannot look at %s", made.Source)
+		}
+		made.File = inodeOf(info)
+		if deviceOf(info) != device {
+			s.obstacles.add("%s and %s are on two file systems, so there is no hard link", made.Source, place)
+		}
+	}
+	if !there {
+		return s.found(made)
+	}
+	now, err := lookAt(s.machine, place)
 	if err != nil {
 		return err
 	}
 	switch {
-	case wanted.info.IsDir() && now == nil:
-		s.found.changes = append(s.found.changes, change{Kind: makeFolder, Path: name(place), Source: name(wanted.source)})
-		return nil
-	case wanted.info.IsDir() && now.IsDir():
-		return nil
-	case wanted.info.IsDir():
-		s.obstacles = append(s.obstacles, fmt.Sprintf("%s is not a folder, and %s is one", place, wanted.source))
-		return nil
-	case now != nil && now.IsDir():
-		s.obstacles = append(s.obstacles, fmt.Sprintf("%s is a folder, and %s is none", place, wanted.source))
-		return nil
-	}
-	if s.hard {
-		if err := s.oneFileSystem(place, wanted); err != nil {
-			return err
-		}
-	}
-	made := change{Kind: makeLink, Path: name(place), Source: name(wanted.source), Hard: s.hard, File: inodeOf(wanted.info)}
-	if now == nil {
-		s.found.changes = append(s.found.changes, made)
+	case now == nil:
+		return s.found(made)
+	case now.IsDir():
+		s.obstacles.add("%s is a folder, and %s is none", place, made.Source)
 		return nil
 	}
 	if is, err := made.isOurs(s.machine, now, place); err != nil || is {
-		s.found.unchanged++
+		s.unchanged++
 		return err
 	}
 	made.Kind, made.Old = replaceByLink, inodeOf(now)
-	s.found.changes = append(s.found.changes, made)
-	return nil
+	return s.found(made)
 }
 
-// oneFileSystem notes where a hard link cannot be made.
-func (s *surveyor) oneFileSystem(place string, wanted entry) error {
-	folder := filepath.Dir(place)
+// deviceAt gives the file system of a folder, or of the one in which it is made.
+func deviceAt(machine step.Machine, folder string) (uint64, error) {
 	for {
-		info, err := s.machine.Stat(folder)
-		if errors.Is(err, fs.ErrNotExist) && folder != "/" {
+		info, err := machine.Stat(folder)
+		if (errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)) && folder != "/" {
 			folder = filepath.Dir(folder)
 			continue
 		}
 		if err != nil {
-			return durable.Explain(err, "cannot look at %s", folder)
+			return 0, durable.Explain(err, "cannot look at %s", folder)
 		}
-		if deviceOf(info) != deviceOf(wanted.info) {
-			s.obstacles = append(s.obstacles, fmt.Sprintf("%s and %s are on two file systems, so there is no hard link", wanted.source, place))
-		}
-		return nil
+		return deviceOf(info), nil
 	}
 }
 
@@ -262,21 +344,39 @@ func deviceOf(info fs.FileInfo) uint64 {
 	return uint64(status.Dev)
 }
 
+// complaints are what is in the way: the first ones in the order of their words, and how many there are.
+type complaints struct {
+	first []string
+	more  int
+}
+
+const shownComplaints = 20
+
+func (c *complaints) add(format string, arguments ...any) {
+	text := fmt.Sprintf(format, arguments...)
+	at, known := slices.BinarySearch(c.first, text)
+	if known {
+		return
+	}
+	c.first = slices.Insert(c.first, at, text)
+	if len(c.first) > shownComplaints {
+		c.first = c.first[:shownComplaints]
+		c.more++
+	}
+}
+
 // complaint names all that is in the way, at once.
 func (s *surveyor) complaint() error {
-	const shown = 20
 	all, code, hint := s.conflicts, "link-tree-conflict", "leave it out of one of the trees"
-	if len(all) == 0 {
+	if len(all.first) == 0 {
 		all, code, hint = s.obstacles, "link-tree-in-the-way", "move away what is there, or leave it out of the tree"
 	}
-	if len(all) == 0 {
+	if len(all.first) == 0 {
 		return nil
 	}
-	slices.Sort(all)
-	all = slices.Compact(all)
-	text := strings.Join(all[:min(shown, len(all))], "; ")
-	if len(all) > shown {
-		text += fmt.Sprintf("; and %d more", len(all)-shown)
+	text := strings.Join(all.first, "; ")
+	if all.more > 0 {
+		text += fmt.Sprintf("; and %d more", all.more)
 	}
 	return fault.New(fault.Refused, code, "%s", text).WithHint("%s", hint)
 }
