@@ -36,7 +36,7 @@ func (x *execution) conclude(ctx context.Context, err error) Result {
 func (x *execution) finish(ctx context.Context, failure error) Result {
 	h := x.history
 	result := Result{Run: x.folder.id(), Err: x.withoutSecrets(failure)}
-	if h.failure != nil && result.Err == nil {
+	if h.failure != nil && result.Err == nil && !h.rollback {
 		result.Err = h.failure.err()
 	}
 	for _, record := range h.undoErrors {
@@ -78,6 +78,8 @@ func (x *execution) status(saved, finallyGood bool) Status {
 		return StatusFailsafe
 	case h.broken():
 		return StatusBroken
+	case h.rollback:
+		return StatusRolledBack
 	case fault.Class(h.failure.Class) == fault.Refused && !h.anyFrame(func(f *frame) bool { return f.done }):
 		return StatusRefused
 	}
@@ -184,7 +186,7 @@ func (h *history) leftovers() []int {
 
 // farewell closes the run's task with what people want to know first.
 func (x *execution) farewell(result *Result) {
-	if result.Status == StatusDone {
+	if result.Status == StatusDone || result.Status == StatusRolledBack {
 		x.task.Done(result.Stopped)
 		return
 	}

@@ -40,6 +40,8 @@ type history struct {
 	// failure is why the run turned back; nil while it goes forward.
 	failure  *errorRecord
 	released bool
+	// rollback is true where a committed run is put back by hand.
+	rollback bool
 	// undoErrors are all errors of undos, in the order in which they came.
 	undoErrors []errorRecord
 	// processes are the children that were started, in order.
@@ -60,6 +62,8 @@ type frame struct {
 	done, undone bool
 	// broken means that its undo failed and the machine may not be as before; leftover that something of ours lies about.
 	broken, leftover bool
+	// givenUp means that it lies behind the commit of a run that ended, and that what its undo needs went then.
+	givenUp bool
 }
 
 // instance is a step in the rounds around it.
@@ -134,6 +138,10 @@ func (h *history) apply(kind string, data json.RawMessage) error {
 		return into(data, h.applyCleaned)
 	case recordReleased:
 		h.released = true
+	case recordRollback:
+		return into(data, h.applyRollback)
+	case recordEnd:
+		return into(data, h.applyEnd)
 	case recordProcess:
 		return into(data, func(r processRecord) error { h.processes = append(h.processes, r); return nil })
 	}
@@ -299,6 +307,16 @@ func (h *history) vanish(f *frame) {
 	}
 }
 
+// applyEnd takes over what could not be given up when the run ended.
+func (h *history) applyEnd(r endRecord) error {
+	for _, number := range r.Leftovers {
+		if f := h.frame(number); f != nil {
+			f.leftover = true
+		}
+	}
+	return nil
+}
+
 func (h *history) applyCleaned(r undoneRecord) error {
 	f := h.frame(r.Frame)
 	if f == nil {
@@ -338,7 +356,7 @@ func (h *history) openSince(number int, n *node, r rounds) []*frame {
 	var open []*frame
 	for i := len(h.frames) - 1; i >= max(h.committed, 0); i-- {
 		f := h.frames[i]
-		if f.number > number && !f.undone && (n == nil || f.node.within(n) && slices.Equal(f.rounds.in(n.own), r)) {
+		if f.number > number && !f.undone && !f.givenUp && (n == nil || f.node.within(n) && slices.Equal(f.rounds.in(n.own), r)) {
 			open = append(open, f)
 		}
 	}

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
@@ -24,11 +23,11 @@ func (e *Engine) lock() (*locks, error) {
 	if err := e.State.prepare(); err != nil {
 		return nil, err
 	}
-	info, err := json.Marshal(map[string]any{"pid": os.Getpid()})
+	info, err := lockInfo()
 	if err != nil {
 		return nil, err
 	}
-	held, err := durable.Acquire(e.State.lock(), string(info))
+	held, err := durable.Acquire(e.State.lock(), info)
 	if err != nil {
 		return nil, e.State.notBegun(explainBusy(err))
 	}

@@ -23,6 +23,8 @@ const (
 	StatusFailsafe Status = "failsafe"
 	// StatusBroken is a run that could not put everything back: the machine needs a person.
 	StatusBroken Status = "needs a person"
+	// StatusRolledBack is a run that was committed, and was put back by hand later.
+	StatusRolledBack Status = "rolled back"
 	// StatusCommitted is a run whose new version is in place, though a step after the commit, or finally, failed.
 	StatusCommitted Status = "in place, not complete"
 )
@@ -37,6 +39,7 @@ const (
 	ExitBroken    = 5
 	ExitRefused   = 6
 	ExitCommitted = 7
+	ExitWaiting   = 75
 	ExitSignal    = 128
 )
 
@@ -55,7 +58,7 @@ type Result struct {
 // ExitCode gives the exit code that the result stands for.
 func (r Result) ExitCode() int {
 	switch r.Status {
-	case StatusDone:
+	case StatusDone, StatusRolledBack:
 		return ExitDone
 	case StatusRefused:
 		return ExitRefused

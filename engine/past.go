@@ -65,7 +65,12 @@ func (p *past) has(kind string) bool {
 
 // standing tells whether the run's undo may still be asked for by hand: it committed something, and no later commit took
 // its lease.
-func (p *past) standing() bool { return len(p.held()) > 0 && !p.has(recordReleased) }
+func (p *past) standing() bool {
+	return p.changed() && !p.has(recordReleased) && !p.has(recordRollback)
+}
+
+// changed tells whether the run committed something.
+func (p *past) changed() bool { return len(p.held()) > 0 }
 
 // held lists the frames before the commit that were not undone.
 func (p *past) held() []intentRecord {
@@ -108,6 +113,9 @@ func (p *past) scarred() bool {
 func (p *past) end() *endRecord {
 	var end *endRecord
 	for _, record := range p.records {
+		if record.Kind == recordRollback {
+			end = nil // it ends once more
+		}
 		if record.Kind == recordEnd {
 			_ = into(record.Data, func(r endRecord) error { end = &r; return nil })
 		}

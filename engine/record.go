@@ -24,6 +24,7 @@ const (
 	recordEnd       = "end"       // how the run ended
 	recordCleaned   = "cleaned"   // leftovers of an ended run are gone
 	recordReleased  = "released"  // its undo can no longer be asked for
+	recordRollback  = "rollback"  // a committed run is put back by hand from here on
 
 	recordItems    = "items"    // a for-each begins: what it goes over
 	recordBranches = "branches" // a parallel begins
@@ -42,7 +43,7 @@ const recordHeader = "journal"
 var recordKinds = []string{
 	recordHeader, recordBegin, recordSkipped, recordIntent, recordProcess, recordResult, recordUnwind, recordUndoStep,
 	recordUndone, recordCommitted, recordStopped, recordRecovery, recordFailsafe, recordFinally, recordClosing, recordEnd,
-	recordCleaned, recordReleased,
+	recordCleaned, recordReleased, recordRollback,
 	recordItems, recordBranches, recordUsed, recordEntered, recordEnded, recordPutBack, recordRescue, recordMishap,
 }
 

@@ -72,7 +72,7 @@ type Detail struct {
 	Steps   []StepDetail               `json:"steps"`
 	Errors  []string                   `json:"errors,omitempty"`
 	Outputs map[string]json.RawMessage `json:"outputs,omitempty"`
-	Leases  []string                   `json:"leases,omitempty"`
+	Leases  []Lease                    `json:"leases,omitempty"`
 	// frames are the places of the steps in Steps by the numbers of their frames.
 	frames map[int]int
 }
@@ -138,7 +138,7 @@ func (p *past) detail() Detail {
 		d.take(record.Kind, record.Data)
 	}
 	if d.Standing {
-		d.Leases = p.leases()
+		d.Leases = p.leaseSizes()
 	}
 	return d
 }

@@ -13,14 +13,19 @@ import (
 // another.
 func (x *execution) turnBack(failure error) {
 	x.backward = true
+	x.useReserve()
+	record := x.recordOf(failure)
+	_ = x.append(recordUnwind, unwindRecord{Error: record})
+	x.history.failure = &record
+}
+
+// useReserve lets the journal have the space that was kept for the way back.
+func (x *execution) useReserve() {
 	if reserved, ok := x.journal.(interface{ UseReserve() error }); ok {
 		if err := reserved.UseReserve(); err != nil {
 			x.task.Warn("the space that was reserved in the journal cannot be used: " + err.Error())
 		}
 	}
-	record := x.recordOf(failure)
-	_ = x.append(recordUnwind, unwindRecord{Error: record})
-	x.history.failure = &record
 }
 
 // unwind puts back every open frame, newest first. It runs to the end whatever happens: the context carries no

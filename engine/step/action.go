@@ -46,5 +46,11 @@ type Verifier[A, M any] interface {
 	Verify(ctx context.Context, run *Run, arguments A, memo M) error
 }
 
+// Inspector is an Action that tells, before a rollback by hand, whether the machine is as Do left it, and whether what the
+// undo needs is still there. It only reads; its error refuses the rollback before anything is touched.
+type Inspector[A, M any] interface {
+	Inspect(ctx context.Context, run *Run, arguments A, memo M) error
+}
+
 // Nothing is the memo or the outputs of a type that has none.
 type Nothing struct{}

@@ -120,6 +120,19 @@ func (t typed[A, M, O]) Verify(ctx context.Context, run *Run, arguments map[stri
 	return verifier.Verify(ctx, run, typedArguments, typedMemo)
 }
 
+// Inspect implements InspectorType.
+func (t typed[A, M, O]) Inspect(ctx context.Context, run *Run, arguments map[string]any, memo json.RawMessage) error {
+	inspector, ok := t.action.(Inspector[A, M])
+	if !ok {
+		return nil
+	}
+	typedArguments, typedMemo, err := t.both(arguments, memo)
+	if err != nil {
+		return err
+	}
+	return inspector.Inspect(ctx, run, typedArguments, typedMemo)
+}
+
 // Releases tells whether the action is a Releaser, and Verifies whether it is a Verifier.
 func (t typed[A, M, O]) Releases() bool {
 	_, ok := t.action.(Releaser[A, M])

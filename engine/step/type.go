@@ -27,6 +27,11 @@ type Type interface {
 	Verify(ctx context.Context, run *Run, arguments map[string]any, memo json.RawMessage) error
 }
 
+// InspectorType is a Type that may look before a rollback; see Inspector.
+type InspectorType interface {
+	Inspect(ctx context.Context, run *Run, arguments map[string]any, memo json.RawMessage) error
+}
+
 // Catalog is the list of the step types that a recipe may use. It is a value: a vendor appends to it.
 type Catalog []Type
 

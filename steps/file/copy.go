@@ -242,6 +242,11 @@ func (copying) Undo(_ context.Context, run *step.Run, _ copyArguments, memo copy
 	return memo.undo(run, "copy", nil)
 }
 
+// Inspect refuses a rollback where something else took the copy's place since.
+func (copying) Inspect(_ context.Context, run *step.Run, _ copyArguments, memo copyMemo) error {
+	return memo.inspect(run, "copy", nil)
+}
+
 func (copying) Leases(_ copyArguments, memo copyMemo) []string { return memo.leases() }
 
 func (copying) Release(_ context.Context, _ *step.Run, _ copyArguments, memo copyMemo) error {

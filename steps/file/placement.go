@@ -166,6 +166,32 @@ func (p placement) takeBack(run *step.Run, verb, aside string, same func(fs.File
 	return durable.RenameNoReplace(p.Old, p.Path)
 }
 
+// inspect tells whether what was placed is still there, and what was there before is kept. same, where it is not nil, knows
+// by its content what was placed.
+func (p placement) inspect(run *step.Run, verb string, same func(fs.FileInfo) bool) error {
+	if p.New == "" {
+		return nil
+	}
+	found, err := p.look(run.Machine)
+	if err != nil {
+		return err
+	}
+	ours := found.now != nil && same != nil && same(found.now)
+	if found.now != nil && same == nil {
+		if ours, err = isNoted(run.Folder, p.Path); err != nil {
+			return err
+		}
+	}
+	switch {
+	case !ours:
+		return fault.New(fault.Failed, verb+"-changed", "%s is no longer what was put there", p.Path).
+			WithHint("see what else writes %s, and put there by hand what belongs there", p.Path)
+	case p.Old != "" && found.kept == nil:
+		return fault.New(fault.Failed, verb+"-kept-gone", "%s is gone, which was at %s before", p.Old, p.Path)
+	}
+	return nil
+}
+
 // state is what is at the three names; nil where nothing is.
 type state struct{ fresh, now, kept fs.FileInfo }
 

@@ -111,6 +111,11 @@ func (symlink) Undo(_ context.Context, run *step.Run, _ symlinkArguments, memo s
 	return memo.undo(run, "symlink", nil)
 }
 
+// Inspect refuses a rollback where the link is another one by now.
+func (symlink) Inspect(_ context.Context, run *step.Run, _ symlinkArguments, memo symlinkMemo) error {
+	return memo.inspect(run, "symlink", nil)
+}
+
 func (symlink) Leases(_ symlinkArguments, memo symlinkMemo) []string { return memo.leases() }
 
 func (symlink) Release(_ context.Context, _ *step.Run, _ symlinkArguments, memo symlinkMemo) error {

@@ -232,6 +232,14 @@ func (rendering) Undo(_ context.Context, run *step.Run, _ templateArguments, mem
 	})
 }
 
+// Inspect refuses a rollback where somebody wrote to the file since.
+func (rendering) Inspect(_ context.Context, run *step.Run, _ templateArguments, memo templateMemo) error {
+	return memo.inspect(run, "template", func(now fs.FileInfo) bool {
+		content, err := os.ReadFile(filepath.Join(run.Folder, renderedName))
+		return err == nil && holdsContent(run.Machine, memo.Path, now, content)
+	})
+}
+
 func (rendering) Leases(_ templateArguments, memo templateMemo) []string { return memo.leases() }
 
 func (rendering) Release(_ context.Context, _ *step.Run, _ templateArguments, memo templateMemo) error {

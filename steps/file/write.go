@@ -189,6 +189,13 @@ func holdsContent(machine step.Machine, path string, info fs.FileInfo, content [
 	return err == nil && bytes.Equal(found, content)
 }
 
+// Inspect refuses a rollback where somebody wrote to the file since.
+func (write) Inspect(_ context.Context, run *step.Run, arguments writeArguments, memo writeMemo) error {
+	return memo.inspect(run, "write", func(now fs.FileInfo) bool {
+		return holdsContent(run.Machine, memo.Path, now, []byte(arguments.Content))
+	})
+}
+
 func (write) Leases(_ writeArguments, memo writeMemo) []string { return memo.leases() }
 
 func (write) Release(_ context.Context, _ *step.Run, _ writeArguments, memo writeMemo) error {

@@ -70,6 +70,23 @@ func (swapLink) Undo(_ context.Context, run *step.Run, _ swapLinkArguments, memo
 // Sync has nothing to do: every change above is durable when it returns.
 func (swapLink) Sync(context.Context, *step.Run, swapLinkArguments, swapLinkMemo) error { return nil }
 
+// Inspect refuses a rollback where the link no longer points where Do put it, or has nowhere to go back to.
+func (swapLink) Inspect(_ context.Context, run *step.Run, _ swapLinkArguments, memo swapLinkMemo) error {
+	text, found, err := readLink(run.Machine, memo.Link, "swap-link-not-a-link")
+	switch {
+	case err != nil:
+		return err
+	case !found || text != memo.Text:
+		return changed(memo, text, found)
+	case memo.OldTarget == "":
+		return nil
+	}
+	if _, err := run.Machine.Stat(memo.OldTarget); err != nil {
+		return fault.New(fault.Failed, "swap-link-no-target", "%s cannot point back at %s, which is not there", memo.Link, memo.OldTarget).WithCause(err)
+	}
+	return nil
+}
+
 // Leases is the old target, which the undo points the link back to.
 func (swapLink) Leases(_ swapLinkArguments, memo swapLinkMemo) []string {
 	if memo.OldTarget == "" {

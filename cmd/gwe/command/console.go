@@ -128,6 +128,19 @@ func (c *console) engine() (*engine.Engine, *view, error) {
 	}, shown, nil
 }
 
+// reader is an engine for commands that only look: nothing shows what it does.
+func (c *console) reader() (*engine.Engine, error) {
+	folder, err := c.stateFolder()
+	if err != nil {
+		return nil, err
+	}
+	catalog, err := c.catalog()
+	if err != nil {
+		return nil, err
+	}
+	return &engine.Engine{State: engine.State{Folder: folder}, Catalog: catalog, Machine: step.Local{}, Version: c.version()}, nil
+}
+
 // view is a renderer of the log.
 type view struct {
 	tasklog.Sink

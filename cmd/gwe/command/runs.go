@@ -2,8 +2,8 @@ package command
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
+	"slices"
 	"text/tabwriter"
 	"time"
 
@@ -18,35 +18,36 @@ func runsCommand() command {
 		summary: "list the runs and how they ended",
 		help: `
 Oldest first. A run that is "pending" goes on now, or died and waits for ` + "`gwe recover`" + `. The newest 20 runs are kept,
-and those whose undo is still kept besides: they are marked with a star.
+and those whose undo is still kept besides. A star marks the runs that ` + "`gwe rollback`" + ` can undo.
 
 example:
   gwe runs`,
 		setUp: func(*pflag.FlagSet) action {
-			return func(_ context.Context, console *console, operands []string) error {
+			return func(ctx context.Context, console *console, operands []string) error {
 				if len(operands) > 0 {
 					return usagef("gwe runs takes no operands; `gwe show RUN` shows one")
 				}
-				folder, err := console.stateFolder()
+				machine, err := console.reader()
 				if err != nil {
 					return err
 				}
-				list, err := engine.State{Folder: folder}.List()
+				list, err := machine.State.List()
 				if err != nil {
 					return err
 				}
-				return showRuns(console, folder, list)
+				able, err := machine.Rollbackable(ctx)
+				if err != nil {
+					return err
+				}
+				return showRuns(console, machine.State.Folder, list, able)
 			}
 		},
 	}
 }
 
-func showRuns(console *console, folder string, list []engine.Summary) error {
+func showRuns(console *console, folder string, list []engine.Summary, able []string) error {
 	if console.global.output == "json" {
-		encoder := json.NewEncoder(console.stdout)
-		encoder.SetEscapeHTML(false)
-		encoder.SetIndent("", "  ")
-		return encoder.Encode(list)
+		return writeJSON(console.stdout, list)
 	}
 	if len(list) == 0 {
 		_, err := fmt.Fprintf(console.stdout, "no runs in %s\n", folder)
@@ -56,7 +57,7 @@ func showRuns(console *console, folder string, list []engine.Summary) error {
 	fmt.Fprintln(table, "RUN\tRECIPE\tTOOK\tSTATUS")
 	for _, one := range list {
 		status := string(one.Status)
-		if one.Standing {
+		if slices.Contains(able, one.Run) {
 			status += " *"
 		}
 		switch {

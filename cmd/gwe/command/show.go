@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/gwe-project/gwe/engine"
+	"github.com/gwe-project/gwe/engine/value"
 )
 
 func showCommand() command {
@@ -22,7 +23,8 @@ func showCommand() command {
 		operands: "[RUN]",
 		summary:  "show what the journal tells of a run",
 		help: `
-Inputs, steps with their outputs, errors, and what is still kept for an undo. Without RUN it is the newest one.
+Inputs, steps with their outputs, errors, and what is still kept for an undo, with its size on the disk. Without RUN it is
+the newest one.
 
 example:
   gwe show
@@ -38,10 +40,7 @@ example:
 					return err
 				}
 				if console.global.output == "json" {
-					encoder := json.NewEncoder(console.stdout)
-					encoder.SetEscapeHTML(false)
-					encoder.SetIndent("", "  ")
-					return encoder.Encode(detail)
+					return writeJSON(console.stdout, detail)
 				}
 				return showDetail(console.stdout, detail)
 			}
@@ -106,9 +105,11 @@ func showDetail(out io.Writer, d engine.Detail) error {
 	}
 	if d.Standing {
 		fmt.Fprintf(out, "\nkept for its undo\n")
+		table = tabwriter.NewWriter(out, 2, 0, 2, ' ', 0)
 		for _, lease := range d.Leases {
-			fmt.Fprintf(out, "  %s\n", lease)
+			fmt.Fprintf(table, "  %s\t%s\n", lease.Path, value.SizeOf(lease.Bytes))
 		}
+		return table.Flush()
 	}
 	return nil
 }

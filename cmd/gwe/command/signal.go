@@ -14,7 +14,7 @@ import (
 // untilSignal is a context that SIGINT, SIGTERM or SIGHUP ends: the run is then put back in an orderly way. A second
 // SIGINT or SIGTERM ends the process at once; the journal lets recovery finish. A second SIGHUP does not: when a terminal
 // goes, both the shell and the kernel send one. What the caller ignores, as nohup does, stays ignored. The returned
-// function must be called in the end.
+// function must be called in the end. engine.CancelSignal, which `gwe cancel` sends, is a first SIGTERM however often it comes.
 //
 // SIGPIPE ends nothing, or `gwe run | head` would kill a run half-way: writing to a closed pipe is an error like others.
 func untilSignal(parent context.Context, stderr io.Writer) (context.Context, func()) {
@@ -25,6 +25,8 @@ func untilSignal(parent context.Context, stderr io.Writer) (context.Context, fun
 			signal.Notify(signals, one)
 		}
 	}
+	asked := make(chan os.Signal, 1)
+	signal.Notify(asked, engine.CancelSignal)
 	// Notified, not ignored: programs that a recipe starts would inherit that.
 	broken := make(chan os.Signal, 1)
 	signal.Notify(broken, syscall.SIGPIPE)
@@ -35,6 +37,9 @@ func untilSignal(parent context.Context, stderr io.Writer) (context.Context, fun
 		select {
 		case <-done:
 			return
+		case <-asked:
+			fmt.Fprintln(stderr, "gwe: cancelled: stopping in an orderly way")
+			cancel(&engine.Stopped{Signal: syscall.SIGTERM})
 		case first := <-signals:
 			fmt.Fprintf(stderr, "gwe: %v: stopping in an orderly way; once more stops at once\n", first)
 			cancel(&engine.Stopped{Signal: first.(syscall.Signal)})
@@ -55,6 +60,7 @@ func untilSignal(parent context.Context, stderr io.Writer) (context.Context, fun
 	return ctx, func() {
 		signal.Stop(signals)
 		signal.Stop(broken)
+		signal.Stop(asked)
 		close(done)
 		<-ended
 		cancel(nil)

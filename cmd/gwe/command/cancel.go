@@ -1,0 +1,89 @@
+package command
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/pflag"
+
+	"github.com/gwe-project/gwe/engine"
+	"github.com/gwe-project/gwe/engine/fault"
+)
+
+func cancelCommand() command {
+	return command{
+		name:     "cancel",
+		operands: "[RUN]",
+		summary:  "ask the run that goes on to stop and put everything back",
+		help: `
+It asks the process that holds the run lock, waits for the end of the run, and tells how it ended. Without RUN it is the run
+that goes on. Asked again, it only waits: nothing is cut short. What cannot be cancelled goes on to its end: an undo, a
+recovery, a rollback.
+
+The exit code is 0 when everything was put back (or the run had to be finished first, and is), 7 when the run had come to its
+commit already and the new version is in place, 4 and 5 as of ` + "`gwe run`" + `, 6 when no such run goes on, and 1 when its process died and
+` + "`gwe recover`" + ` has to put it back.
+
+example:
+  gwe cancel
+  gwe cancel 20260131-093015.120 --no-wait`,
+		setUp: func(flags *pflag.FlagSet) action {
+			noWait := flags.Bool("no-wait", false, "only ask; do not wait for the end")
+			return func(ctx context.Context, console *console, operands []string) error {
+				state, run, err := oneRun(console, operands)
+				if err != nil {
+					return err
+				}
+				held, err := state.Cancel(run)
+				if err != nil {
+					return err
+				}
+				if *noWait {
+					return tellCancel(console, engine.Summary{Run: held.Run, Status: engine.StatusPending}, held.PID)
+				}
+				ended, err := state.Await(ctx, held)
+				if err != nil {
+					return err
+				}
+				if ended.Run != "" && ended.Status == engine.StatusPending {
+					return fault.New(fault.Errored, "cancel-died", "the process of run %s died before it had put everything back", ended.Run).
+						WithHint("`gwe recover` does that now")
+				}
+				if err := tellCancel(console, ended, held.PID); err != nil {
+					return err
+				}
+				if code := cancelCode(ended.Status); code != engine.ExitDone {
+					return errSilent{code}
+				}
+				return nil
+			}
+		},
+	}
+}
+
+// cancelCode is what the end of the run means to who cancelled it: that all is in place is no success here.
+func cancelCode(status engine.Status) int {
+	switch status {
+	case engine.StatusDone:
+		return engine.ExitCommitted
+	case engine.StatusRestored, engine.StatusRefused, "":
+		return engine.ExitDone
+	}
+	return engine.Result{Status: status}.ExitCode()
+}
+
+func tellCancel(console *console, ended engine.Summary, pid int) error {
+	if console.global.output == "json" {
+		return writeJSON(console.stdout, map[string]any{"run": ended.Run, "pid": pid, "status": ended.Status})
+	}
+	var err error
+	switch {
+	case ended.Run == "":
+		_, err = fmt.Fprintf(console.stdout, "process %d: asked to stop before it came to a run\n", pid)
+	case ended.Status == engine.StatusPending:
+		_, err = fmt.Fprintf(console.stdout, "run %s: asked to stop\n", ended.Run)
+	default:
+		_, err = fmt.Fprintf(console.stdout, "run %s: %s\n", ended.Run, ended.Status)
+	}
+	return err
+}

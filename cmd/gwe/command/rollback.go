@@ -1,0 +1,107 @@
+package command
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"github.com/gwe-project/gwe/engine"
+)
+
+func rollbackCommand() command {
+	return command{
+		name:     "rollback",
+		operands: "[RUN]",
+		summary:  "put a committed run back by hand",
+		help: `
+Undoes all steps of the run, newest first, as a failure would have done: each with the undo that the recipe gives it and that of
+its type. What that needs is kept from the commit on, until the next commit of a run with the same lock, or
+` + "`gwe forget`" + `. Without RUN it is the newest such run; ` + "`gwe runs`" + ` marks them with a star.
+
+It refuses, and touches nothing, where the run cannot be undone: what it needs was given up, a later run was committed on top,
+a step has no undo, or the machine is not as the run left it. What a step behind the commit removed for good stays
+removed. Once it has begun it goes on to its end; after a crash ` + "`gwe recover`" + ` does.
+
+The exit code is 0 when all is put back; 4 when an undo failed and the failsafe is in place; 5 when one failed and the machine
+needs a person; 6 when it refused.
+
+example:
+  gwe rollback --dry-run
+  gwe rollback 20260131-093015.120`,
+		setUp: func(flags *pflag.FlagSet) action {
+			dry := flags.Bool("dry-run", false, "only show what would be undone, and how")
+			return func(ctx context.Context, console *console, operands []string) error {
+				_, run, err := oneRun(console, operands)
+				if err != nil {
+					return err
+				}
+				if *dry {
+					return showRollback(ctx, console, run)
+				}
+				machine, shown, err := console.engine()
+				if err != nil {
+					return err
+				}
+				result, err := machine.Rollback(ctx, run)
+				console.unseen(shown.close())
+				if err != nil {
+					return err
+				}
+				if console.global.output == "json" {
+					err = json.NewEncoder(console.stdout).Encode(map[string]any{
+						"kind": "result", "run": result.Run, "status": result.Status, "exit": result.ExitCode(),
+					})
+				} else {
+					_, err = fmt.Fprintf(console.stdout, "run %s: %s\n", result.Run, result.Status)
+				}
+				console.unseen(err)
+				if code := result.ExitCode(); code != engine.ExitDone {
+					return errSilent{code}
+				}
+				return nil
+			}
+		},
+	}
+}
+
+func showRollback(ctx context.Context, console *console, run string) error {
+	machine, err := console.reader()
+	if err != nil {
+		return err
+	}
+	plan, err := machine.PlanRollback(ctx, run)
+	if err != nil {
+		return err
+	}
+	if console.global.output == "json" {
+		return writeJSON(console.stdout, plan)
+	}
+	var text strings.Builder
+	fmt.Fprintf(&text, "run %s of %s would be rolled back, in this order:\n", plan.Run, plan.Recipe)
+	for _, one := range plan.Undone {
+		fmt.Fprintf(&text, "  %s\n", one.Name)
+		for _, line := range one.Undo {
+			fmt.Fprintf(&text, "    undo: %s\n", line)
+		}
+	}
+	if len(plan.Stays) > 0 {
+		fmt.Fprintln(&text, "what these did behind the commit stays:")
+		for _, name := range plan.Stays {
+			fmt.Fprintf(&text, "  %s\n", name)
+		}
+	}
+	_, err = io.WriteString(console.stdout, text.String())
+	return err
+}
+
+// writeJSON writes what a command tells as JSON for people and scripts.
+func writeJSON(out io.Writer, told any) error {
+	encoder := json.NewEncoder(out)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(told)
+}

@@ -1,0 +1,95 @@
+package command
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/gwe-project/gwe/engine"
+)
+
+func statusCommand() command {
+	return command{
+		name:    "status",
+		summary: "tell what is going on: running, pending, last, and what can be rolled back",
+		help: `
+A few lines, or with --output json one object. It takes no lock and changes nothing.
+
+The exit code is 0 when nothing goes on and nothing waits; 75 when a run goes on, or one waits for ` + "`gwe recover`" + `; 5 when the machine
+needs a person: the last run ended so, or a journal is damaged.
+
+example:
+  gwe status
+  gwe status --output json`,
+		setUp: func(*pflag.FlagSet) action {
+			return func(ctx context.Context, console *console, operands []string) error {
+				if len(operands) > 0 {
+					return usagef("gwe status takes no operands; `gwe show RUN` shows one run")
+				}
+				machine, err := console.reader()
+				if err != nil {
+					return err
+				}
+				seen, err := machine.Overview(ctx)
+				if err != nil {
+					return err
+				}
+				if console.global.output == "json" {
+					err = writeJSON(console.stdout, seen)
+				} else {
+					_, err = io.WriteString(console.stdout, statusText(seen))
+				}
+				if code := seen.ExitCode(); err == nil && code != engine.ExitDone {
+					return errSilent{code}
+				}
+				return err
+			}
+		},
+	}
+}
+
+func statusText(seen engine.Overview) string {
+	var text strings.Builder
+	if doing := seen.Running; doing == nil {
+		fmt.Fprintln(&text, "running   nothing")
+	} else {
+		fmt.Fprintf(&text, "running   %s\n", activityText(doing))
+		for _, one := range doing.Steps {
+			fmt.Fprintf(&text, "          %s: %s, since %s\n", one.Type, one.Name, clock(one.Since))
+		}
+	}
+	for _, one := range seen.Pending {
+		fmt.Fprintf(&text, "pending   run %s of %s, begun %s: `gwe recover` goes on with it\n", one.Run, one.Recipe, clock(one.Started))
+	}
+	for _, one := range seen.Damaged {
+		fmt.Fprintf(&text, "damaged   run %s: %s\n", one.Run, one.Error)
+	}
+	if last := seen.Last; last != nil {
+		fmt.Fprintf(&text, "last      run %s of %s: %s, %s\n", last.Run, last.Recipe, last.Status, clock(last.Ended))
+	} else {
+		fmt.Fprintln(&text, "last      no run has ended yet")
+	}
+	able := "no run"
+	if len(seen.Rollback) > 0 {
+		able = strings.Join(seen.Rollback, ", ")
+	}
+	fmt.Fprintf(&text, "rollback  %s\n", able)
+	return text.String()
+}
+
+func activityText(doing *engine.Activity) string {
+	if doing.Run == "" {
+		return fmt.Sprintf("process %d, which has come to no run yet", doing.PID)
+	}
+	text := fmt.Sprintf("run %s of %s, process %d", doing.Run, doing.Recipe, doing.PID)
+	if doing.Work != "" && doing.Since != nil {
+		text += fmt.Sprintf(", %s since %s", doing.Work, clock(*doing.Since))
+	}
+	return text
+}
+
+func clock(at time.Time) string { return at.Local().Format(time.DateTime) }

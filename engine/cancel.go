@@ -1,0 +1,92 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"syscall"
+	"time"
+
+	"github.com/gwe-project/gwe/engine/fault"
+)
+
+// CancelSignal asks gwe to stop and put everything back. However often it comes, it never stops gwe at once, as a second
+// SIGTERM does. A program with the engine inside that wants to hear `gwe cancel` cancels the context of Run on it.
+const CancelSignal = syscall.SIGUSR1
+
+// Cancel asks the process that works on the run, or without an id on any run, to stop and put everything back. It
+// does not wait. It refuses where nothing goes on, or another run than that.
+func (s State) Cancel(id string) (Holder, error) {
+	if id != "" {
+		chosen, err := s.choose(id)
+		if err != nil {
+			return Holder{}, err
+		}
+		id = chosen
+	}
+	held, err := s.Holder()
+	switch {
+	case err != nil:
+		return Holder{}, err
+	case held == nil && id != "":
+		return Holder{}, s.notRunning(id)
+	case held == nil:
+		return Holder{}, fault.New(fault.Refused, "cancel-nothing", "no run goes on in %s", s.Folder).WithHint("`gwe status` tells what is going on")
+	case id != "" && held.Run != id:
+		return Holder{}, s.notRunning(id)
+	}
+	err = held.Signal(CancelSignal)
+	switch {
+	case errors.Is(err, os.ErrProcessDone):
+		return *held, nil // it was quicker
+	case errors.Is(err, fs.ErrPermission):
+		return Holder{}, fault.New(fault.Refused, "cancel-not-allowed", "process %d belongs to another user", held.PID).WithCause(err).
+			WithHint("cancel as the user who started the run, or as root")
+	case err != nil:
+		return Holder{}, fault.New(fault.Errored, "cancel-failed", "process %d cannot be asked to stop", held.PID).WithCause(err)
+	}
+	return *held, nil
+}
+
+func (s State) notRunning(id string) error {
+	refusal := fault.New(fault.Refused, "cancel-not-running", "run %s does not go on", id)
+	p, err := s.peek(id)
+	if err != nil || p == nil {
+		return refusal
+	}
+	if p.end() == nil {
+		return refusal.WithHint("it died, and `gwe recover` puts it back")
+	}
+	return refusal.WithHint("it has ended: %s", p.summary().Status)
+}
+
+// Await waits until the run of a process has ended, or the process has, and tells how the run stands then.
+func (s State) Await(ctx context.Context, held Holder) (Summary, error) {
+	for {
+		alive := held.Alive() // asked first: what is written before a death is read after it
+		if held.Run == "" {
+			if now, err := s.Holder(); err == nil && now != nil && now.Identity == held.Identity {
+				held.Run = now.Run
+			}
+		}
+		summary := Summary{}
+		if held.Run != "" {
+			p, err := s.peek(held.Run)
+			if err != nil {
+				return Summary{}, err
+			}
+			if p != nil {
+				summary = p.summary()
+			}
+		}
+		if !alive || summary.Run != "" && summary.Status != StatusPending {
+			return summary, nil
+		}
+		select {
+		case <-ctx.Done():
+			return summary, context.Cause(ctx)
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}

@@ -1,0 +1,44 @@
+package engine
+
+import (
+	"context"
+
+	"github.com/gwe-project/gwe/engine/fault"
+)
+
+// Forget gives up what the undo of a committed run kept, and with it the way back. It refuses where nothing is kept, and
+// where a later run still builds on what is: its undo needs the same paths.
+func (e *Engine) Forget(ctx context.Context, id string) error {
+	locks, err := e.lock()
+	if err != nil {
+		return err
+	}
+	defer locks.release()
+	standing, _, err := e.settle(ctx)
+	if err != nil {
+		return err
+	}
+	chosen, err := e.State.choose(id)
+	if err != nil {
+		return err
+	}
+	for i, p := range standing {
+		if p.folder.id() != chosen {
+			continue
+		}
+		for _, later := range standing[i+1:] {
+			for _, lease := range later.leases() {
+				if anyOverlaps(lease, p.leases()) {
+					return fault.New(fault.Refused, "forget-needed", "the undo of run %s still needs %s, which run %s keeps", later.folder.id(), lease, chosen).
+						WithHint("`gwe forget %s` first", later.folder.id())
+				}
+			}
+		}
+		return e.release(ctx, p, locks)
+	}
+	p, err := e.State.peek(chosen)
+	if err != nil {
+		return err
+	}
+	return e.notStanding(p, chosen)
+}

@@ -1,0 +1,202 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/step"
+)
+
+// Rollback puts back a committed run of which all that its undo needs is still kept; without an id it is the newest such
+// run. It takes the locks and recovers what earlier runs left, as Run does, and then looks at everything that could stand
+// in its way: until it has said yes to itself nothing is touched, and the error, of class refused, is the reason and names the runs that
+// can be rolled back. From the first record on it cannot be cancelled; a recovery after a crash goes on with it.
+func (e *Engine) Rollback(ctx context.Context, id string) (Result, error) {
+	locks, err := e.lock()
+	if err != nil {
+		return Result{}, err
+	}
+	defer locks.release()
+	standing, settled, err := e.settle(ctx)
+	if err != nil {
+		return Result{}, err
+	}
+	for _, result := range settled {
+		// It had begun and died, and was finished right now: that is what is asked for.
+		if p, err := e.State.peek(result.Run); err == nil && p != nil && p.has(recordRollback) && (id == "" || id == result.Run) {
+			return result, nil
+		}
+	}
+	p, err := e.chooseRollback(ctx, standing, id)
+	if err != nil {
+		return Result{}, err
+	}
+	if err := locks.paths(p.begin.Locks); err != nil {
+		return Result{}, err
+	}
+	if _, err := e.wayBack(ctx, p, standing); err != nil {
+		return Result{}, e.others(ctx, standing, p, err)
+	}
+	if err := context.Cause(ctx); err != nil {
+		return Result{}, interruption(err)
+	}
+	x, err := e.open(p, "rollback", fmt.Sprintf("Roll back run %s of %s", p.folder.id(), p.begin.Recipe))
+	if err != nil {
+		return Result{}, err
+	}
+	defer x.close()
+	x.locks = locks
+	x.earlier = slices.DeleteFunc(slices.Clone(standing), func(other *past) bool { return other == p })
+	if err := x.rollBack(); err != nil {
+		x.task.Fail(err)
+		return Result{}, e.State.notBegun(err)
+	}
+	ctx = context.WithoutCancel(ctx)
+	x.unwind(ctx)
+	return x.finish(ctx, nil), nil
+}
+
+// rollBack journals that the run is put back by hand. From here on that is finished, in this process or in another.
+func (x *execution) rollBack() error {
+	why := fault.New(fault.Interrupted, "rolled-back", "run %s is rolled back", x.folder.id())
+	if err := x.append(recordRollback, unwindRecord{Error: x.recordOf(why)}); err != nil {
+		return err
+	}
+	x.backward = true
+	x.useReserve()
+	return nil
+}
+
+// applyRollback takes the commit back: all frames can be undone again, but for those behind it whose types gave up what
+// that would need when the run ended.
+func (h *history) applyRollback(r unwindRecord) error {
+	if h.committed < 0 {
+		return fmt.Errorf("the run has not committed")
+	}
+	for _, f := range h.frames[h.committed:] {
+		f.givenUp = f.part == "" && releases(f.node.action.stepType)
+	}
+	h.failure, h.committed, h.rollback, h.undoErrors = &r.Error, -1, true, nil
+	return nil
+}
+
+// releases tells whether a type keeps something for its undo outside the run's folder.
+func releases(stepType step.Type) bool {
+	releaser, ok := stepType.(interface{ Releases() bool })
+	return ok && releaser.Releases()
+}
+
+// chooseRollback finds the run; without an id it is the newest one that stands.
+func (e *Engine) chooseRollback(ctx context.Context, standing []*past, id string) (*past, error) {
+	if id == "" {
+		if len(standing) == 0 {
+			return nil, fault.New(fault.Refused, "rollback-none", "no run in %s can be rolled back", e.State.Folder).
+				WithHint("what an undo needs is kept from a commit to the next one with the same lock, or to `gwe forget`")
+		}
+		return standing[len(standing)-1], nil
+	}
+	chosen, err := e.State.choose(id)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range standing {
+		if p.folder.id() == chosen {
+			return p, nil
+		}
+	}
+	p, err := e.State.peek(chosen)
+	if err != nil {
+		return nil, err
+	}
+	return nil, e.others(ctx, standing, nil, e.notStanding(p, chosen))
+}
+
+// notStanding says why nothing is kept that could undo the run.
+func (e *Engine) notStanding(p *past, id string) error {
+	switch {
+	case p == nil:
+		return fault.New(fault.Refused, "rollback-nothing", "run %s never began", id)
+	case p.end() == nil:
+		return fault.New(fault.Refused, "rollback-pending", "run %s has not ended", id)
+	case p.has(recordRollback):
+		return fault.New(fault.Refused, "rollback-nothing", "run %s was rolled back already", id)
+	case !p.has(recordCommitted):
+		return fault.New(fault.Refused, "rollback-nothing", "run %s did not come to its commit: nothing of it is in place", id)
+	case !p.has(recordReleased):
+		return fault.New(fault.Refused, "rollback-nothing", "run %s changed nothing that could be put back", id)
+	}
+	if later := e.superseding(p); later != "" {
+		return fault.New(fault.Refused, "rollback-released", "run %s was committed on top of run %s, and what the undo of that needed was given up then", later, id)
+	}
+	return fault.New(fault.Refused, "rollback-released", "what the undo of run %s needed was given up by `gwe forget`", id)
+}
+
+// superseding is the first run that committed changes later under one of the run's lock names; "" where there is none.
+func (e *Engine) superseding(p *past) string {
+	ids, _ := e.State.Runs()
+	for _, id := range ids {
+		if id <= p.folder.id() {
+			continue
+		}
+		if later, err := e.State.peek(id); err == nil && later != nil && later.has(recordCommitted) && sharesLock(later.begin.Locks, p.begin.Locks) && later.changed() {
+			return id
+		}
+	}
+	return ""
+}
+
+// Rollbackable lists the runs that could be rolled back now, oldest first. It changes nothing and needs no lock.
+func (e *Engine) Rollbackable(ctx context.Context) ([]string, error) {
+	standing, err := e.standing()
+	if err != nil {
+		return nil, err
+	}
+	return e.passing(ctx, standing, nil), nil
+}
+
+func (e *Engine) passing(ctx context.Context, standing []*past, but *past) []string {
+	able := []string{}
+	for _, p := range standing {
+		if p == but {
+			continue
+		}
+		if _, err := e.wayBack(ctx, p, standing); err == nil {
+			able = append(able, p.folder.id())
+		}
+	}
+	return able
+}
+
+// standing lists the runs whose undo is kept, oldest first, without settling anything.
+func (e *Engine) standing() ([]*past, error) {
+	ids, err := e.State.Runs()
+	if err != nil {
+		return nil, err
+	}
+	var standing []*past
+	for _, id := range ids {
+		if p, err := e.State.peek(id); err == nil && p != nil && p.end() != nil && p.standing() {
+			standing = append(standing, p)
+		}
+	}
+	return standing, nil
+}
+
+// others adds to a refusal which runs can be rolled back instead.
+func (e *Engine) others(ctx context.Context, standing []*past, but *past, err error) error {
+	refusal := fault.As(err)
+	if refusal == nil || refusal.Class != fault.Refused {
+		return err
+	}
+	hint := "no other run can be rolled back; a new version, installed on top, is the way out"
+	if able := e.passing(ctx, standing, but); len(able) > 0 {
+		hint = "these runs can be rolled back: " + strings.Join(able, ", ")
+	}
+	if refusal.Hint != "" {
+		hint = refusal.Hint + "; " + hint
+	}
+	return refusal.WithHint("%s", hint)
+}

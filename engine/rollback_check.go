@@ -1,0 +1,94 @@
+package engine
+
+import (
+	"context"
+
+	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/step"
+)
+
+// wayBack looks at everything that could stand in the way of a rollback, and gives the run as the rollback would meet it. It
+// only reads. The error says why it cannot be.
+func (e *Engine) wayBack(ctx context.Context, p *past, standing []*past) (*execution, error) {
+	id := p.folder.id()
+	if p.scarred() {
+		return nil, fault.New(fault.Refused, "rollback-broken", "an undo of run %s failed: the machine is not as a run left it", id).
+			WithHint("`gwe show %s` tells which one; put that right by hand", id)
+	}
+	for _, later := range standing {
+		if later.folder.id() > id && sharesLock(later.begin.Locks, p.begin.Locks) {
+			return nil, fault.New(fault.Refused, "rollback-covered", "run %s was committed on top of run %s", later.folder.id(), id).
+				WithHint("roll that one back first")
+		}
+	}
+	program, err := e.program(p)
+	if err != nil {
+		return nil, err
+	}
+	h, err := readHistory(program, p.folder, p.records)
+	if err != nil {
+		return nil, err
+	}
+	held := h.held()
+	x := &execution{work: &work{engine: e, program: program, folder: p.folder, history: h}}
+	for _, f := range held {
+		if f.irreversible() {
+			return nil, x.program.at(f.node, fault.New(fault.Refused, "rollback-irreversible", "run %s cannot be undone: nothing undoes what %q did", id, x.titleOfFrame(f)).
+				WithHint("put back by hand what the step did"))
+		}
+	}
+	if err := x.asLeft(ctx, h.held()); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// irreversible tells whether nothing would be done to put the frame back: no undo of its type's, none in the recipe, and
+// none of a group around it.
+func (f *frame) irreversible() bool {
+	if f.part != "" || f.node.action.stepType.About().Undo != "" {
+		return false
+	}
+	for n := f.node; n != nil; n = n.parent {
+		if len(n.undo) > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// asLeft asks the frames, newest first, whether the machine is as the run left it. What a later step of the same run
+// changed again cannot be judged before that is put back.
+func (x *execution) asLeft(ctx context.Context, held []*frame) error {
+	var later []string
+	for i := len(held) - 1; i >= 0; i-- {
+		f := held[i]
+		if f.part != "" {
+			continue
+		}
+		stepType := f.node.action.stepType
+		var own []string
+		for _, effect := range stepType.About().Effects {
+			if path, ok := f.arguments[effect.Argument].(string); ok && effect.Kind != step.Runs {
+				own = append(own, path)
+			}
+		}
+		covered := false
+		for _, path := range own {
+			covered = covered || anyOverlaps(path, later)
+		}
+		later = append(later, own...)
+		run, err := x.environment(f.node, f.rounds, placeOf(f.number), true, nil)
+		if err != nil {
+			return err
+		}
+		err = stepType.Verify(ctx, run.Run, f.arguments, f.memo)
+		if inspector, ok := stepType.(step.InspectorType); ok && err == nil && !covered {
+			err = inspector.Inspect(ctx, run.Run, f.arguments, f.memo)
+		}
+		if err != nil {
+			return x.program.at(f.node, fault.New(fault.Refused, "rollback-changed", "the machine is not as run %s left it", x.folder.id()).WithCause(explain(ctx, err)))
+		}
+	}
+	return nil
+}

@@ -1,0 +1,77 @@
+package engine
+
+import "context"
+
+// RollbackPlan is what a rollback would do.
+type RollbackPlan struct {
+	Run    string `json:"run"`
+	Recipe string `json:"recipe"`
+	// Undone are the steps that would be put back, in that order.
+	Undone []PlannedUndo `json:"undone"`
+	// Stays are steps behind the commit that would not be: what their undo needs went when the run ended, or there is none.
+	Stays []string `json:"stays"`
+}
+
+// PlannedUndo is how one step would be put back.
+type PlannedUndo struct {
+	Step string   `json:"step"`
+	Name string   `json:"name"`
+	Undo []string `json:"undo"`
+}
+
+// PlanRollback tells what Rollback would do, and refuses where that would. It changes nothing and takes no lock.
+func (e *Engine) PlanRollback(ctx context.Context, id string) (RollbackPlan, error) {
+	standing, err := e.standing()
+	if err != nil {
+		return RollbackPlan{}, err
+	}
+	p, err := e.chooseRollback(ctx, standing, id)
+	if err != nil {
+		return RollbackPlan{}, err
+	}
+	x, err := e.wayBack(ctx, p, standing)
+	if err != nil {
+		return RollbackPlan{}, e.others(ctx, standing, p, err)
+	}
+	if err := x.history.applyRollback(unwindRecord{}); err != nil {
+		return RollbackPlan{}, err
+	}
+	plan := RollbackPlan{Run: p.folder.id(), Recipe: p.begin.Recipe, Undone: []PlannedUndo{}, Stays: []string{}}
+	for _, f := range x.history.open() {
+		if f.part == partFinally {
+			continue
+		}
+		if f.irreversible() && f.part == "" {
+			plan.Stays = append(plan.Stays, x.titleOfFrame(f))
+			continue
+		}
+		if lines := x.undoLines(f); len(lines) > 0 {
+			plan.Undone = append(plan.Undone, PlannedUndo{Step: f.node.label(), Name: x.titleOfFrame(f), Undo: lines})
+		}
+	}
+	for _, f := range x.history.frames {
+		if f.givenUp && !f.undone {
+			plan.Stays = append(plan.Stays, x.titleOfFrame(f))
+		}
+	}
+	return plan, nil
+}
+
+// undoLines says how a frame is put back: first what the recipe says, then what the type does.
+func (x *execution) undoLines(f *frame) []string {
+	var lines []string
+	for _, inner := range f.node.undo {
+		names := x.history.names(inner, f.rounds, true)
+		if inner.when != nil {
+			// A guard that reads what only the undo will know is decided then.
+			if answer, err := inner.when.Evaluate(names); err == nil && answer == false {
+				continue
+			}
+		}
+		lines = append(lines, x.title(inner, names))
+	}
+	if f.part == "" && f.node.action.stepType.About().Undo != "" {
+		lines = append(lines, f.node.action.stepType.About().Undo)
+	}
+	return lines
+}

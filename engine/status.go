@@ -1,0 +1,129 @@
+package engine
+
+import (
+	"context"
+	"os"
+	"time"
+
+	"github.com/gwe-project/gwe/engine/tasklog"
+)
+
+// Overview is what goes on in a state folder now.
+type Overview struct {
+	// Running is the process that works on the state, nil where there is none.
+	Running *Activity `json:"running,omitempty"`
+	// Pending are runs that died, or wait: `gwe recover` goes on with them.
+	Pending []Summary `json:"pending"`
+	// Damaged are runs whose journal cannot be read: a person must look.
+	Damaged []Summary `json:"damaged"`
+	// Last is the newest run that ended.
+	Last *Summary `json:"last,omitempty"`
+	// Rollback are the ids of the runs that can be rolled back, oldest first.
+	Rollback []string `json:"rollback"`
+}
+
+// Activity is what a process does now.
+type Activity struct {
+	PID    int    `json:"pid"`
+	Run    string `json:"run,omitempty"`
+	Recipe string `json:"recipe,omitempty"`
+	// Work is run, recover or rollback.
+	Work  string     `json:"work,omitempty"`
+	Since *time.Time `json:"since,omitempty"`
+	// Steps are the tasks that go on, the outermost first: several where branches run side by side.
+	Steps []RunningTask `json:"steps"`
+}
+
+// RunningTask is a task that has begun and not ended.
+type RunningTask struct {
+	Type  string    `json:"type"`
+	Step  string    `json:"step,omitempty"`
+	Name  string    `json:"name"`
+	Since time.Time `json:"since"`
+}
+
+// Overview tells what is going on. It takes no lock and changes nothing.
+func (e *Engine) Overview(ctx context.Context) (Overview, error) {
+	seen := Overview{Pending: []Summary{}, Damaged: []Summary{}}
+	held, err := e.State.Holder()
+	if err != nil {
+		return seen, err
+	}
+	if held != nil {
+		seen.Running = e.State.activity(*held)
+	}
+	list, err := e.State.List()
+	if err != nil {
+		return seen, err
+	}
+	for i, one := range list {
+		switch {
+		case held != nil && one.Run == held.Run:
+			seen.Running.Recipe = one.Recipe
+		case one.Status == StatusDamaged:
+			seen.Damaged = append(seen.Damaged, one)
+		case one.Status == StatusPending:
+			seen.Pending = append(seen.Pending, one)
+		default:
+			seen.Last = &list[i]
+		}
+	}
+	seen.Rollback, err = e.Rollbackable(ctx)
+	return seen, err
+}
+
+// activity reads what a process does from the log that it writes.
+func (s State) activity(held Holder) *Activity {
+	doing := &Activity{PID: held.PID, Run: held.Run, Steps: []RunningTask{}}
+	if held.Run == "" {
+		return doing
+	}
+	files, err := s.run(held.Run).listLogs()
+	if err != nil || len(files) == 0 {
+		return doing
+	}
+	file, err := os.Open(files[len(files)-1])
+	if err != nil {
+		return doing
+	}
+	defer file.Close()
+	var begun openTasks
+	_, _ = tasklog.Replay(file, &begun)
+	for i, event := range begun {
+		if i == 0 {
+			doing.Work, doing.Since = event.Type, &event.Time
+			continue
+		}
+		doing.Steps = append(doing.Steps, RunningTask{Type: event.Type, Step: event.Step, Name: event.Name, Since: event.Time})
+	}
+	return doing
+}
+
+// openTasks keeps the tasks that have begun and not ended, in the order in which they began.
+type openTasks []tasklog.Event
+
+// Handle implements tasklog.Sink.
+func (o *openTasks) Handle(event tasklog.Event) {
+	switch event.Kind {
+	case tasklog.Started:
+		*o = append(*o, event)
+	case tasklog.Ended:
+		for i, begun := range *o {
+			if begun.Task == event.Task {
+				*o = append((*o)[:i], (*o)[i+1:]...)
+				return
+			}
+		}
+	}
+}
+
+// ExitCode gives the exit code of `gwe status`.
+func (o Overview) ExitCode() int {
+	switch {
+	case len(o.Damaged) > 0 || o.Last != nil && o.Last.Status == StatusBroken:
+		return ExitBroken
+	case o.Running != nil || len(o.Pending) > 0:
+		return ExitWaiting
+	}
+	return ExitDone
+}
