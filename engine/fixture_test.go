@@ -170,6 +170,15 @@ func (put) Verify(_ context.Context, run *step.Run, a putArguments, _ putMemo) e
 	return nil
 }
 
+// Inspect refuses a rollback where somebody wrote to the file, for who asked for that by "verify-late".
+func (put) Inspect(_ context.Context, run *step.Run, a putArguments, _ putMemo) error {
+	content, err := os.ReadFile(string(a.Path))
+	if a.fails("verify-late") && (err != nil || string(content) != a.Text) {
+		return fault.New(fault.Failed, "put-changed", "somebody wrote over it")
+	}
+	return nil
+}
+
 // note is a step type that appends a line to a file and cannot take it back: recipes undo it.
 type note struct{}
 
