@@ -17,6 +17,8 @@
 //	commit.go, lease.go                  the point of no return, and what stays for an undo by hand
 //	order.go, unwind.go                  newest first, branch by branch, uncancelled, every error kept, each undo with its own time-out
 //	finish.go, outcome.go                failsafe, finally, outputs, the last record, the exit code
+//	rollback.go, rollback_*.go, forget.go  a committed run put back by hand: what stands in the way, and what is given up
+//	holder.go, cancel.go, status.go      who works on the state now, how it is asked to stop, what goes on
 //	recover.go, past.go, retention.go    what dead runs left: survivors ended, frames undone from the frozen recipe
 //	record.go, history.go, encoding.go   the journal is the only truth: live runs and recoveries read the same records
 //	plugins.go                           the plugins of a run: kept by their digests, found again by a recovery
