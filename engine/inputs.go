@@ -95,7 +95,7 @@ func (g Given) resolve(input *schema.Input) (any, error) {
 		v, err = value.Convert(input.Type, g.Value)
 	}
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w; accepted is %s", err, input.Accepts())
 	}
 	return absolute(input.Type, v, g.Folder), nil
 }

@@ -40,19 +40,37 @@ func (i *Input) Check(given any) error {
 	}
 	switch {
 	case len(i.Enum) > 0 && !slices.ContainsFunc(i.Enum, func(accepted any) bool { return compare(given, accepted) == 0 }):
+		return refuse("is not %s", i.Accepts())
+	case i.Pattern != nil && !i.Pattern.MatchString(revealed(given)):
+		return refuse("does not match the pattern %s", i.Pattern)
+	case i.Min != nil && compare(given, i.Min) < 0:
+		return refuse("is below %s; accepted is %s", value.Text(i.Min), i.Accepts())
+	case i.Max != nil && compare(given, i.Max) > 0:
+		return refuse("is above %s; accepted is %s", value.Text(i.Max), i.Accepts())
+	}
+	return nil
+}
+
+// Accepts says in a few words what values are accepted: "an int, 1 to 10", "one of a, b".
+func (i *Input) Accepts() string {
+	kind := indefinite(i.Type.String()) + " " + i.Type.String()
+	switch {
+	case len(i.Enum) > 0:
 		accepted := make([]string, 0, len(i.Enum))
 		for _, one := range i.Enum {
 			accepted = append(accepted, value.Text(one))
 		}
-		return refuse("is not one of %s", strings.Join(accepted, ", "))
-	case i.Pattern != nil && !i.Pattern.MatchString(revealed(given)):
-		return refuse("does not match the pattern %s", i.Pattern)
-	case i.Min != nil && compare(given, i.Min) < 0:
-		return refuse("is below %s", value.Text(i.Min))
-	case i.Max != nil && compare(given, i.Max) > 0:
-		return refuse("is above %s", value.Text(i.Max))
+		return "one of " + strings.Join(accepted, ", ")
+	case i.Pattern != nil:
+		return kind + " that matches the pattern " + i.Pattern.String()
+	case i.Min != nil && i.Max != nil:
+		return kind + ", " + value.Text(i.Min) + " to " + value.Text(i.Max)
+	case i.Min != nil:
+		return kind + ", " + value.Text(i.Min) + " or more"
+	case i.Max != nil:
+		return kind + ", " + value.Text(i.Max) + " or less"
 	}
-	return nil
+	return kind
 }
 
 // revealed is the text that a pattern is matched with.

@@ -2,6 +2,7 @@ package command
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/gwe-project/gwe/engine"
+	"github.com/gwe-project/gwe/schema"
 )
 
 // inputFlags are -i and --inputs.
@@ -62,7 +64,7 @@ func indirect(console *console, name, text string) (value string, open bool, err
 	case strings.HasPrefix(text, "@@"):
 		return text[1:], true, nil
 	case strings.HasPrefix(text, "@"):
-		content, err := os.ReadFile(text[1:])
+		content, err := readInput(text[1:])
 		if err != nil {
 			return "", false, usagef("input %s: %v (a value that begins with @ is written @@)", name, err)
 		}
@@ -83,7 +85,7 @@ func indirect(console *console, name, text string) (value string, open bool, err
 			return "", false, usagef("input %s: there is no descriptor %d", name, number)
 		}
 		defer stream.Close()
-		content, err := io.ReadAll(stream)
+		content, err := bounded(stream, text)
 		if err != nil {
 			return "", false, usagef("input %s: %v", name, err)
 		}
@@ -92,13 +94,32 @@ func indirect(console *console, name, text string) (value string, open bool, err
 	return text, true, nil
 }
 
+// readInput reads a file that holds an input, or all of them.
+func readInput(file string) ([]byte, error) {
+	opened, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer opened.Close()
+	return bounded(opened, file)
+}
+
+// bounded reads a stream to its end. Inputs are kept with the run: what is longer than a recipe is refused.
+func bounded(stream io.Reader, name string) ([]byte, error) {
+	content, err := readAtMost(stream, schema.MaxBytes+1)
+	if err == nil && len(content) > schema.MaxBytes {
+		err = fmt.Errorf("%s holds more than %d bytes, which is the most that an input has: hand over the path of a file", name, schema.MaxBytes)
+	}
+	return content, err
+}
+
 func oneLineEndLess(content []byte) string {
 	return strings.TrimSuffix(strings.TrimSuffix(string(content), "\n"), "\r")
 }
 
 // readInputs reads --inputs. Paths in it are relative to the file that says them.
 func readInputs(file string, given engine.Inputs) error {
-	content, err := os.ReadFile(file)
+	content, err := readInput(file)
 	if err != nil {
 		return usagef("the inputs cannot be read: %v", err)
 	}

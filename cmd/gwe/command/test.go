@@ -162,9 +162,9 @@ func loadTests(console *console, files []string) ([]*trial.Suite, error) {
 	sources := map[string][]byte{}
 	invalid := false
 	for _, file := range files {
-		source, err := os.ReadFile(file)
+		_, source, err := readRecipe(console, file)
 		if err != nil {
-			return nil, usagef("the tests cannot be read: %v", err)
+			return nil, err
 		}
 		sources[file] = source
 		suite, diagnostics, err := trial.Load(file, source, func(operand string) (trial.Recipe, error) {
