@@ -39,7 +39,7 @@ func TestCompare(t *testing.T) {
 		"down to zero":            {running: "0001_a 0002_b", zero: "zero", want: "0002_b zero 0002_b 0001_a"},
 		"zero is for none only":   {running: "0001_a", new: "0005_x", zero: "zero", want: "migration-none-common"},
 	} {
-		found, err := compare(strings.Fields(c.running), strings.Fields(c.new), c.zero)
+		found, err := compare(release{names: strings.Fields(c.running)}, release{names: strings.Fields(c.new)}, c.zero)
 		got := strings.Trim(fmt.Sprintf("%s %s %s", found.From, found.To, strings.Join(found.Undone, " ")), " ")
 		if err != nil {
 			refused := fault.As(err)

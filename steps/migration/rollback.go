@@ -3,6 +3,7 @@ package migration
 import (
 	"context"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -22,6 +23,7 @@ func Rollback() step.Type {
 			"  command: [python3, manage.py, migrate, --noinput, gateway, \"{migration}\"]\n",
 		Effects: []step.Effect{{Kind: step.Runs, Argument: "command"}},
 		Undo:    "takes the database forward again, with the release that ran",
+		Choices: []step.Choice{{Names: []string{"folder", "folders"}}},
 	}, rollback{})
 }
 
@@ -35,11 +37,26 @@ there is nothing to do: going up is its own affair. Else the migrations that bot
 once, in running, with {migration} replaced by the name of the last of these, and {number} by the digits that it begins with. They
 are replaced inside the elements of the list, and each element reaches the program as it is: no shell looks at it.
 
+A project of several applications gives folders in the place of folder: the folder of each one's migrations. Then the command is
+run once for each application that has to go back, with {app} replaced by its key. Give all of them to one step: where migrations
+of one application depend on another's, the way down of the one takes the other's along, and only all the ways up together bring
+them back. Names are sorted within an application; the order between them is the tool's affair.
+
+A migration of Django that says replaces stands for those that it names, whether these are still there or not. Going back never
+ends inside it: that is refused, since Django knows no name for that place.
+
 Refused before anything runs: no migration in common; a renamed one, which is another name for a number; two with one number, of
-which only one is in the new release; a folder that neither release has. Where a new release without any migration may come, zero says
+which only one is in the new release; a folder that neither release has. So are new releases from which no way would lead back,
+should the update fail later: one that comes with a second migration for a number (merge branches by giving the later one a
+higher number), or with one before the last that has been run. Where a new release without any migration may come, zero says
 what takes the place of a name then: all of them are undone, with all that they hold.
 
 The program gets the variables and the time-out of the step type hook, and the elements of env. Any exit code but 0 fails the step.
+
+A tool that is stopped in the middle of a migration, or whose migration fails there, may refuse to go on either way until a person
+has looked: golang-migrate calls the database dirty then. Such a tool fails at the undo too, and the run says so. Where the database
+can do it, write each migration as one transaction: then it is as it was, and "force" to the version before is all that is left to
+do; up may be a script that does both.
 
 Undo runs up, or the command itself where up is not given, to the newest migration of the running release, and in it. What the
 way down deleted, such as the content of a column, it cannot bring back. As long as the undo may be asked for, prune keeps the
@@ -50,7 +67,8 @@ The same step, with the two releases changed over, undoes a migration that a new
 type rollbackArguments struct {
 	Running value.Path        `name:"running" required:"true" help:"the release that has the newer migrations, and knows how to undo them"`
 	New     value.Path        `name:"new" required:"true" help:"the release that comes"`
-	Folder  string            `name:"folder" required:"true" help:"the folder of the migrations, relative to a release"`
+	Folder  string            `name:"folder" help:"the folder of the migrations, relative to a release"`
+	Folders map[string]string `name:"folders" help:"the folders of several applications' migrations, each by what stands for {app}"`
 	Pattern string            `name:"pattern" default:"[0-9][0-9][0-9][0-9]_*.py" help:"which files there are migrations: *, ? and [] as in a shell"`
 	Command []string          `name:"command" required:"true" help:"program and arguments that take the database to {migration} or {number}"`
 	Up      []string          `name:"up" help:"the same for the way forward, where it is another command"`
@@ -62,17 +80,15 @@ type rollbackArguments struct {
 type rollbackMemo struct {
 	// Running is the release that ran, without links: a link to it may lead elsewhere later.
 	Running string `json:"running,omitempty"`
-	// From is the migration to which undo goes forward, and To the one to which do goes back; Undone are those between.
-	From   string   `json:"from,omitempty"`
-	To     string   `json:"to,omitempty"`
-	Undone []string `json:"undone,omitempty"`
+	// Ways are those of all applications that have to go back.
+	Ways []way `json:"ways,omitempty"`
 }
 
 type rollbackOutputs struct {
 	RolledBack bool     `name:"rolled_back" help:"whether the database was behind what the new release knows, and was taken back"`
-	From       *string  `name:"from" present:"rolled_back" help:"the newest migration of the running release"`
-	To         *string  `name:"to" present:"rolled_back" help:"the last migration that both have"`
-	Undone     []string `name:"undone" help:"the migrations that were undone, newest first"`
+	From       []string `name:"from" help:"the newest migration of the running release, of each application that was taken back"`
+	To         []string `name:"to" help:"the last migration that both have, of each of these"`
+	Undone     []string `name:"undone" help:"the migrations that were undone, newest first in each application; with folders as APP.NAME"`
 }
 
 type rollback struct{}
@@ -83,7 +99,7 @@ func (rollback) Plan(_ context.Context, machine step.Machine, arguments rollback
 	}
 	if _, err := machine.Stat(string(arguments.New)); err != nil {
 		return step.Plan{
-			Do:   []string{fmt.Sprintf("undo the migrations in %s that %s does not have, once that is there", arguments.folderOf(arguments.Running), arguments.New)},
+			Do:   []string{fmt.Sprintf("undo the migrations of %s that %s does not have, once that is there", arguments.Running, arguments.New)},
 			Undo: []string{"run them again"},
 		}, nil
 	}
@@ -91,16 +107,16 @@ func (rollback) Plan(_ context.Context, machine step.Machine, arguments rollback
 	if err != nil {
 		return step.Plan{}, err
 	}
-	if memo.To == "" {
+	if len(memo.Ways) == 0 {
 		return step.Plan{Do: []string{"leave the database: " + string(arguments.New) + " has all the migrations"}, Nothing: true}, nil
 	}
-	return step.Plan{
-		Do: []string{
-			fmt.Sprintf("undo %d migrations, from %s back to %s", len(memo.Undone), memo.From, memo.To),
-			fmt.Sprintf("run in %s: %s", memo.Running, shown(arguments.down(memo))),
-		},
-		Undo: []string{fmt.Sprintf("run in %s: %s", memo.Running, shown(arguments.forward(memo)))},
-	}, nil
+	var plan step.Plan
+	for _, one := range memo.Ways {
+		plan.Do = append(plan.Do, fmt.Sprintf("undo %d migrations, from %s back to %s", len(one.Undone), one.named(one.From), one.named(one.To)),
+			fmt.Sprintf("run in %s: %s", memo.Running, shown(arguments.down(one))))
+		plan.Undo = append(plan.Undo, fmt.Sprintf("run in %s: %s", memo.Running, shown(arguments.forward(one))))
+	}
+	return plan, nil
 }
 
 func (rollback) Prepare(_ context.Context, run *step.Run, arguments rollbackArguments) (rollbackMemo, error) {
@@ -108,29 +124,45 @@ func (rollback) Prepare(_ context.Context, run *step.Run, arguments rollbackArgu
 		return rollbackMemo{}, err
 	}
 	memo, err := arguments.memo(run.Machine)
-	if err == nil && memo.To != "" {
-		err = arguments.examine(run, memo)
+	for _, one := range memo.Ways {
+		if err == nil {
+			err = arguments.examine(run, memo, one)
+		}
 	}
 	return memo, err
 }
 
 // Leases is the release that ran: undo runs its command.
 func (rollback) Leases(_ rollbackArguments, memo rollbackMemo) []string {
-	if memo.To == "" {
+	if len(memo.Ways) == 0 {
 		return nil
 	}
 	return []string{memo.Running}
 }
 
-func (a rollbackArguments) folderOf(release value.Path) string {
-	return filepath.Join(string(release), a.Folder)
+// folders gives the folder of each application; that of folder has the key "".
+func (a rollbackArguments) folders() map[string]string {
+	if len(a.Folders) > 0 {
+		return a.Folders
+	}
+	return map[string]string{"": a.Folder}
 }
 
 // check refuses what no release could satisfy.
 func (a rollbackArguments) check() error {
-	if !filepath.IsLocal(a.Folder) {
-		return fault.New(fault.Refused, "migration-folder", "folder is %q, which is not below a release", a.Folder).
-			WithHint("give it relative to a release: gateway/migrations")
+	if (a.Folder == "") == (len(a.Folders) == 0) {
+		return fault.New(fault.Refused, "migration-folder", "just one of folder and folders says where the migrations are").
+			WithHint("give the folder relative to a release: gateway/migrations")
+	}
+	for app, folder := range a.folders() {
+		if !filepath.IsLocal(folder) {
+			return fault.New(fault.Refused, "migration-folder", "the folder %q is not below a release", folder).
+				WithHint("give it relative to a release: gateway/migrations")
+		}
+		if strings.HasPrefix(app, "-") || app == "" && len(a.Folders) > 0 {
+			return fault.New(fault.Refused, "migration-name", "%q would be taken for an option, not for an application", app).
+				WithHint("folders has the label of each application, and the folder of its migrations")
+		}
 	}
 	if _, err := filepath.Match(a.Pattern, ""); err != nil || a.Pattern == "" || strings.Contains(a.Pattern, "/") {
 		return fault.New(fault.Refused, "migration-pattern", "%q is no pattern for the names of files", a.Pattern).
@@ -149,6 +181,10 @@ func (a rollbackArguments) check() error {
 			return fault.New(fault.Refused, "migration-command", "%s does not say where the migration goes", name).
 				WithHint("put \"{migration}\" or \"{number}\" in the place of its name or number")
 		}
+		if len(a.Folders) > 1 && !slices.ContainsFunc(command[1:], func(element string) bool { return strings.Contains(element, "{app}") }) {
+			return fault.New(fault.Refused, "migration-command", "%s does not say where the application goes", name).
+				WithHint("put \"{app}\" in the place of its label")
+		}
 	}
 	return nil
 }
@@ -165,39 +201,73 @@ func (a rollbackArguments) memo(machine step.Machine) (rollbackMemo, error) {
 				WithHint("the step that makes it comes before this one").WithCause(err)
 		}
 	}
-	running, ranThere, err := migrations(machine, a.folderOf(a.Running), a.Pattern)
-	if err != nil {
-		return rollbackMemo{}, err
+	var memo rollbackMemo
+	folders := a.folders()
+	for _, app := range slices.Sorted(maps.Keys(folders)) {
+		found, err := a.way(machine, folders[app])
+		if err != nil && app != "" {
+			err = about(app, err)
+		}
+		if err != nil {
+			return rollbackMemo{}, err
+		}
+		if found.App = app; found.To != "" {
+			memo.Ways = append(memo.Ways, found)
+		}
 	}
-	coming, comesThere, err := migrations(machine, a.folderOf(a.New), a.Pattern)
+	if len(memo.Ways) == 0 {
+		return rollbackMemo{}, nil
+	}
+	var err error
+	memo.Running, err = filepath.EvalSymlinks(string(a.Running))
+	return memo, err
+}
+
+// way compares the two releases' migrations in one folder.
+func (a rollbackArguments) way(machine step.Machine, folder string) (way, error) {
+	running, ranThere, err := migrations(machine, filepath.Join(string(a.Running), folder), a.Pattern)
 	if err != nil {
-		return rollbackMemo{}, err
+		return way{}, err
+	}
+	coming, comesThere, err := migrations(machine, filepath.Join(string(a.New), folder), a.Pattern)
+	if err != nil {
+		return way{}, err
 	}
 	if !ranThere && !comesThere {
-		return rollbackMemo{}, fault.New(fault.Refused, "migration-folder", "neither %s nor %s has the folder %s", a.Running, a.New, a.Folder).
+		return way{}, fault.New(fault.Refused, "migration-folder", "neither %s nor %s has the folder %s", a.Running, a.New, folder).
 			WithHint("give the folder of the migrations relative to a release: gateway/migrations")
 	}
 	found, err := compare(running, coming, a.Zero)
-	if err != nil || found.To == "" {
-		return rollbackMemo{}, err
+	if err == nil {
+		err = returns(running, coming)
 	}
-	resolved, err := filepath.EvalSymlinks(string(a.Running))
-	return rollbackMemo{Running: resolved, From: found.From, To: found.To, Undone: found.Undone}, err
+	return found, err
 }
 
-func (a rollbackArguments) down(memo rollbackMemo) []string { return filled(a.Command, memo.To) }
+// named is a migration of the way as people know it.
+func (w way) named(name string) string {
+	if w.App == "" {
+		return name
+	}
+	return w.App + "." + name
+}
 
-func (a rollbackArguments) forward(memo rollbackMemo) []string {
+func (a rollbackArguments) down(one way) []string { return filled(a.Command, one.App, one.To) }
+
+func (a rollbackArguments) forward(one way) []string {
 	if len(a.Up) > 0 {
-		return filled(a.Up, memo.From)
+		return filled(a.Up, one.App, one.From)
 	}
-	return filled(a.Command, memo.From)
+	return filled(a.Command, one.App, one.From)
 }
 
-// filled puts a migration in its places.
-func filled(command []string, name string) []string {
+// filled puts an application and its migration in their places.
+func filled(command []string, app, name string) []string {
 	digits := name[:len(name)-len(strings.TrimLeft(name, "0123456789"))]
 	places := strings.NewReplacer("{migration}", name, "{number}", digits)
+	if app != "" {
+		places = strings.NewReplacer("{migration}", name, "{number}", digits, "{app}", app)
+	}
 	result := []string{command[0]}
 	for _, element := range command[1:] {
 		result = append(result, places.Replace(element))

@@ -26,30 +26,39 @@ func (rollback) Do(ctx context.Context, run *step.Run, arguments rollbackArgumen
 	if err := ctx.Err(); err != nil {
 		return rollbackOutputs{}, err
 	}
-	if memo.To == "" {
+	if len(memo.Ways) == 0 {
 		run.Log.Info("the new release has all the migrations of the running one")
 		return rollbackOutputs{}, nil
 	}
 	if err := durable.WriteFile(filepath.Join(run.Folder, begunName), nil, 0o600); err != nil {
 		return rollbackOutputs{}, err
 	}
-	run.Log.Info(fmt.Sprintf("going back from %s to %s", memo.From, memo.To))
-	if err := arguments.carryOut(ctx, run, memo, arguments.down(memo)); err != nil {
-		return rollbackOutputs{}, err
+	result := rollbackOutputs{RolledBack: true}
+	for _, one := range memo.Ways {
+		run.Log.Info(fmt.Sprintf("going back from %s to %s", one.named(one.From), one.named(one.To)))
+		if err := arguments.carryOut(ctx, run, memo, arguments.down(one)); err != nil {
+			return rollbackOutputs{}, err
+		}
+		result.From, result.To = append(result.From, one.named(one.From)), append(result.To, one.named(one.To))
+		for _, name := range one.Undone {
+			result.Undone = append(result.Undone, one.named(name))
+		}
 	}
-	return rollbackOutputs{RolledBack: true, From: &memo.From, To: &memo.To, Undone: memo.Undone}, nil
+	return result, nil
 }
 
 // Undo runs the way up, where the way down was begun. It may have ended anywhere: the command knows where the database
 // is.
 func (rollback) Undo(ctx context.Context, run *step.Run, arguments rollbackArguments, memo rollbackMemo) error {
 	begun := filepath.Join(run.Folder, begunName)
-	if _, err := os.Lstat(begun); memo.To == "" || errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Lstat(begun); len(memo.Ways) == 0 || errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	run.Log.Info("going forward again to " + memo.From)
-	if err := arguments.carryOut(ctx, run, memo, arguments.forward(memo)); err != nil {
-		return err
+	for _, one := range memo.Ways {
+		run.Log.Info("going forward again to " + one.named(one.From))
+		if err := arguments.carryOut(ctx, run, memo, arguments.forward(one)); err != nil {
+			return stuck(err, memo, arguments.forward(one))
+		}
 	}
 	return durable.RemoveAll(begun)
 }
@@ -64,6 +73,16 @@ func (a rollbackArguments) carryOut(ctx context.Context, run *step.Run, memo rol
 		return err
 	}
 	return result.Check(command[0])
+}
+
+// stuck adds to the failure of the way up what a person has to do, who is needed now.
+func stuck(err error, memo rollbackMemo, command []string) error {
+	found := fault.As(err)
+	if found == nil {
+		return err
+	}
+	return found.WithHint("the database is between two releases, and the tool's last lines in the log say why. Put right what its last migration has left "+
+		"(golang-migrate calls the database dirty: migrate ... force VERSION, with the last version that is whole), and then run in %s: %s", memo.Running, shown(command))
 }
 
 func (a rollbackArguments) process(run *step.Run, memo rollbackMemo, command []string) (process.Command, error) {
@@ -85,12 +104,12 @@ func (a rollbackArguments) process(run *step.Run, memo rollbackMemo, command []s
 }
 
 // examine refuses early a program that could not run.
-func (a rollbackArguments) examine(run *step.Run, memo rollbackMemo) error {
-	prepared, err := a.process(run, memo, a.down(memo))
+func (a rollbackArguments) examine(run *step.Run, memo rollbackMemo, one way) error {
+	prepared, err := a.process(run, memo, a.down(one))
 	if err != nil {
 		return err
 	}
-	for _, command := range [][]string{a.down(memo), a.forward(memo)} {
+	for _, command := range [][]string{a.down(one), a.forward(one)} {
 		program := command[0]
 		switch {
 		case !strings.Contains(program, "/"):

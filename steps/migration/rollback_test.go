@@ -94,7 +94,7 @@ func TestRollbackConforms(t *testing.T) {
 		"back": {
 			Arrange: func(t testing.TB, root string) map[string]any { return arrange(t, root, "01_a 02_b 03_c", "01_a") },
 			AfterDo: func(t testing.TB, root string, outputs map[string]any) {
-				if got := database(t, root); got != "01_a" || fmt.Sprintf("%v %v %v", outputs["from"], outputs["to"], outputs["undone"]) != "03_c 01_a [03_c 02_b]" {
+				if got := database(t, root); got != "01_a" || fmt.Sprintf("%v %v %v", outputs["from"], outputs["to"], outputs["undone"]) != "[03_c] [01_a] [03_c 02_b]" {
 					t.Errorf("the database has %s; outputs %v", got, outputs)
 				}
 			},

@@ -35,8 +35,27 @@ func (b *Bench) Kill(record int, behind bool, file string, inputs map[string]str
 // as it was; check is called after the recovery, and is told whether the run had committed.
 func (b *Bench) KillEverywhere(file string, inputs map[string]string, arrange func(), check func(committed bool)) (kills int) {
 	b.Helper()
+	kills = b.killAtRecords([][]bool{{false, true}}, file, inputs, arrange, check)
+	b.KillAtAnyMoment(16, file, inputs, arrange, check)
+	return kills
+}
+
+// KillAtEachStep is KillEverywhere for a recipe whose programs take long to start: it kills behind the odd records and before
+// the even ones, and at fewer random moments. A step has an intent and a result, and a record for each process that it starts, so
+// every step is still met. What is left out is behind one record and before the next where the other of the two is tried: between
+// a record and the next the machine changes once at most, and the next step's kill finds that change made.
+func (b *Bench) KillAtEachStep(file string, inputs map[string]string, arrange func(), check func(committed bool)) (kills int) {
+	b.Helper()
+	kills = b.killAtRecords([][]bool{{true}, {false}}, file, inputs, arrange, check)
+	b.KillAtAnyMoment(6, file, inputs, arrange, check)
+	return kills
+}
+
+// killAtRecords kills at one record after the other. moments say, for the records in turn, whether before it (false) or behind it.
+func (b *Bench) killAtRecords(moments [][]bool, file string, inputs map[string]string, arrange func(), check func(committed bool)) (kills int) {
+	b.Helper()
 	for record, died := 1, true; died; record++ {
-		for _, behind := range []bool{false, true} {
+		for _, behind := range moments[(record-1)%len(moments)] {
 			arrange()
 			var committed bool
 			if died, committed = b.Kill(record, behind, file, inputs); !died {
@@ -50,7 +69,6 @@ func (b *Bench) KillEverywhere(file string, inputs map[string]string, arrange fu
 			}
 		}
 	}
-	b.KillAtAnyMoment(16, file, inputs, arrange, check)
 	return kills
 }
 
