@@ -48,7 +48,7 @@ func newBench(base string, vendor gateway.Vendor, program, files string, change 
 		return nil, err
 	}
 	b.findings = gateway.NewFindings(base)
-	b.findings.Within(func() {
+	gateway.Within(func() {
 		b.machine = gateway.NewAt(b.findings, vendor, program, b.folder)
 		b.want = change.ArrangeOn(b.machine)
 		b.machine.Restore()
@@ -84,7 +84,7 @@ func (b *bench) on(image string, do func() error) (err error) {
 	if err := mount(image, b.folder); err != nil {
 		return err
 	}
-	b.findings.Within(func() { err = do() })
+	gateway.Within(func() { err = do() })
 	b.machine.KillAll()
 	if unmountErr := unmount(b.folder); err == nil {
 		err = unmountErr
@@ -130,7 +130,7 @@ func (b *bench) cutWhen(wait func(ended <-chan struct{})) error {
 		ended, done := make(chan struct{}), make(chan struct{})
 		go func() {
 			defer close(done)
-			b.findings.Within(func() { end() })
+			gateway.Within(func() { end() })
 			close(ended)
 		}()
 		wait(ended)

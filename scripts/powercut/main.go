@@ -100,7 +100,7 @@ func campaign(ctx context.Context, s settings) (violations int, err error) {
 	}
 	setUp := gateway.NewFindings(base)
 	var vendor gateway.Vendor
-	setUp.Within(func() { vendor = gateway.NewVendor(setUp) })
+	gateway.Within(func() { vendor = gateway.NewVendor(setUp) })
 	if setUp.Failed() {
 		return 0, errors.New(strings.Join(setUp.Violations, "\n"))
 	}

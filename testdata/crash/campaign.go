@@ -114,15 +114,15 @@ func (c *run) plan() (all []one, err error) {
 		s, r := arrange(c.tracers[0], change, c.base, c.settings.program, c.vendor)
 		var list []string
 		if s != nil {
-			within(func() {
+			gateway.Within(func() {
 				s.Restore()
 				s.Provide(change.To)
 				list = s.points(s.Arguments(change)...)
 			})
 		}
-		r.clean()
+		r.Clean()
 		if r.Failed() {
-			return nil, errors.New(strings.Join(r.violations, "\n"))
+			return nil, errors.New(strings.Join(r.Violations, "\n"))
 		}
 		fmt.Printf("crash: %s has %d points\n", change.Name, len(list))
 		for _, point := range list {
@@ -147,15 +147,15 @@ func (c *run) work(ctx context.Context, all []one) {
 	for _, tracer := range c.tracers {
 		workers.Go(func() {
 			sites := map[string]*site{}
-			var reporters []*reporter
+			var reporters []*gateway.Findings
 			for o := range queue {
 				s := sites[o.change.Name]
 				if s == nil {
-					var r *reporter
+					var r *gateway.Findings
 					s, r = arrange(tracer, o.change, c.base, c.settings.program, c.vendor)
 					reporters = append(reporters, r)
 					if r.Failed() {
-						c.report(o, o.disturbances, verdict{Violations: r.violations})
+						c.report(o, o.disturbances, verdict{Violations: r.Violations})
 						continue
 					}
 					sites[o.change.Name] = s
@@ -163,7 +163,7 @@ func (c *run) work(ctx context.Context, all []one) {
 				c.make(ctx, s, o)
 			}
 			for _, r := range reporters {
-				r.clean()
+				r.Clean()
 			}
 		})
 	}
@@ -247,10 +247,10 @@ func (c *run) summary(began time.Time) {
 
 // vendor packs the releases.
 func vendor(base string) (made gateway.Vendor, err error) {
-	r := &reporter{base: base}
-	within(func() { made = gateway.NewVendor(r) })
+	r := gateway.NewFindings(base)
+	gateway.Within(func() { made = gateway.NewVendor(r) })
 	if r.Failed() {
-		err = errors.New(strings.Join(r.violations, "\n"))
+		err = errors.New(strings.Join(r.Violations, "\n"))
 	}
 	return made, err
 }

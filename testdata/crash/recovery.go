@@ -5,6 +5,8 @@ import (
 	"slices"
 
 	"github.com/gwe-project/gwe/testdata/crash/trace"
+
+	"github.com/gwe-project/gwe/testdata/gateway"
 )
 
 // recoveries kills a gwe, and then its recovery at the first point at which the disk is in a new state. What that leaves is
@@ -17,7 +19,7 @@ func (c *run) recoveries(ctx context.Context, s *site, o one) (all verdict) {
 		r := s.fresh()
 		var v verdict
 		var point string
-		within(func() {
+		gateway.Within(func() {
 			if !s.follow(chain) || len(chain) == 1 && len(pending) == 1 && all.End == "" && !c.isNew(s) {
 				return
 			}
@@ -79,13 +81,13 @@ func (c *run) isNew(s *site) bool {
 }
 
 // add counts one killed recovery.
-func (c *run) add(all *verdict, o one, chain []disturbance, v verdict, r *reporter) {
+func (c *run) add(all *verdict, o one, chain []disturbance, v verdict, r *gateway.Findings) {
 	if v.End != "" {
 		all.End = v.End
 	}
-	v.Violations = r.violations
+	v.Violations = r.Violations
 	if r.Failed() {
-		all.Violations = append(all.Violations, r.violations...)
+		all.Violations = append(all.Violations, r.Violations...)
 		c.report(o, chain, v)
 	}
 	c.mutex.Lock()

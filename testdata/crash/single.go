@@ -21,10 +21,10 @@ func prepare(tracer *trace.Tracer, base string, settings settings, name string) 
 		}
 		s, r := arrange(tracer, change, base, settings.program, made)
 		if r.Failed() {
-			r.clean()
-			return nil, nil, errors.New(strings.Join(r.violations, "\n"))
+			r.Clean()
+			return nil, nil, errors.New(strings.Join(r.Violations, "\n"))
 		}
-		return s, r.clean, nil
+		return s, r.Clean, nil
 	}
 	return nil, nil, fmt.Errorf("there is no change %q", name)
 }
@@ -37,12 +37,12 @@ func points(tracer *trace.Tracer, base string, settings settings, name string) e
 	}
 	defer clean()
 	r := s.fresh()
-	within(func() {
+	gateway.Within(func() {
 		for _, point := range s.points(s.Arguments(s.change)...) {
 			fmt.Println(point)
 		}
 	})
-	return errors.Join(asErrors(r.violations)...)
+	return errors.Join(asErrors(r.Violations)...)
 }
 
 // try makes one trial and shows all that gwe said in it.

@@ -20,10 +20,10 @@ type site struct {
 }
 
 // arrange makes a site; its reporter tells what went wrong.
-func arrange(tracer *trace.Tracer, change gateway.Change, base, program string, vendor gateway.Vendor) (*site, *reporter) {
-	r := &reporter{base: base}
+func arrange(tracer *trace.Tracer, change gateway.Change, base, program string, vendor gateway.Vendor) (*site, *gateway.Findings) {
+	r := gateway.NewFindings(base)
 	var made *site
-	within(func() {
+	gateway.Within(func() {
 		g, want := change.Arrange(r, vendor, program)
 		made = &site{Gateway: g, tracer: tracer, change: change, want: want}
 		if change.Fails {
@@ -64,10 +64,10 @@ type verdict struct {
 }
 
 // fresh puts the machine back to its start, for a trial with a reporter of its own.
-func (s *site) fresh() *reporter {
-	r := &reporter{}
+func (s *site) fresh() *gateway.Findings {
+	r := gateway.NewFindings("")
 	s.Reporter = r
-	within(func() {
+	gateway.Within(func() {
 		s.Restore()
 		s.Provide(s.change.To)
 	})
@@ -78,7 +78,7 @@ func (s *site) fresh() *reporter {
 func (s *site) try(disturbances []disturbance) verdict {
 	r := s.fresh()
 	var v verdict
-	within(func() {
+	gateway.Within(func() {
 		arguments := s.Arguments(s.change)
 		for n, d := range disturbances {
 			happened := false
@@ -94,8 +94,8 @@ func (s *site) try(disturbances []disturbance) verdict {
 		}
 		s.settle(disturbances[0], &v)
 	})
-	v.Violations = r.violations
-	v.said += strings.Join(r.notes, "\n")
+	v.Violations = r.Violations
+	v.said += strings.Join(r.Notes, "\n")
 	return v
 }
 

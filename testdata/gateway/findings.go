@@ -30,10 +30,10 @@ func (f *Findings) Errorf(format string, arguments ...any) {
 	f.Error(fmt.Sprintf(format, arguments...))
 }
 
-// Fatal notes a violation and ends what runs within Within.
+// Fatal notes a violation and ends what runs in Within.
 func (f *Findings) Fatal(arguments ...any) { f.Error(arguments...); runtime.Goexit() }
 
-// Fatalf notes a violation and ends what runs within Within.
+// Fatalf notes a violation and ends what runs in Within.
 func (f *Findings) Fatalf(format string, arguments ...any) {
 	f.Fatal(fmt.Sprintf(format, arguments...))
 }
@@ -70,7 +70,7 @@ func (f *Findings) Clean() {
 func (f *Findings) Forget() { f.Violations, f.Notes = nil, nil }
 
 // Within does something that may end early by Fatal.
-func (f *Findings) Within(do func()) {
+func Within(do func()) {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
