@@ -93,19 +93,13 @@ func (c *console) stateFolder() (string, error) {
 	return filepath.Abs(chosen)
 }
 
-// memoryLimit is the size of Go's heap, in bytes, above which it collects more eagerly: a device has little memory, and
-// an update must fit into 32 MiB in all. Half of that is the program itself and the kernel's pages of it.
-const memoryLimit = 20 << 20
-
 // heapGrowth is by how many percent the heap may grow before it is collected. What gwe keeps is small, so collecting it often
-// costs little, and a walk over 200,000 files stays within 32 MiB.
+// costs little, and a walk over 200,000 files stays within 32 MiB. There is no limit besides: a recipe that needs more than it,
+// one of 10,000 steps, would be collected without end.
 const heapGrowth = 30
 
 // engine is an engine on this console's state and log.
 func (c *console) engine() (*engine.Engine, *view, error) {
-	if c.environment("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(memoryLimit)
-	}
 	if c.environment("GOGC") == "" {
 		debug.SetGCPercent(heapGrowth)
 	}
