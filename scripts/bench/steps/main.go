@@ -1,6 +1,6 @@
 // Command steps measures what a step costs that does nothing: in gwe, which makes it durable and undoable, in ansible-playbook
 // and in task, in one run on this machine. It measures besides how gwe's cost grows with the number of steps, and how long
-// `gwe validate` takes. It judges nothing: it prints medians and their ratios.
+// `gwe validate` takes, how often a step syncs, and how large the program is. It judges nothing: it prints medians and their ratios.
 package main
 
 import (
@@ -52,7 +52,13 @@ func bench(rounds, count, most int) (err error) {
 	if output, err := install.CombinedOutput(); err != nil {
 		return fmt.Errorf("go install: %v\n%s", err, output)
 	}
+	if err := size(filepath.Join(scratch, "gwe")); err != nil {
+		return err
+	}
 	if err := compare(scratch, rounds, count); err != nil {
+		return err
+	}
+	if err := syncs(scratch); err != nil {
 		return err
 	}
 	return grow(scratch, rounds, most)
@@ -130,35 +136,69 @@ func timed(words ...string) (seconds float64, err error) {
 	return time.Since(began).Seconds(), nil
 }
 
+// grown is a recipe of some number of steps, all of one sort.
+type grown struct {
+	name  string
+	steps func(count int) string
+	// share is how many times fewer steps it gets, because each one costs more.
+	share int
+}
+
+func recipesThatGrow(scratch string) []grown {
+	return []grown{
+		{"assert", func(count int) string {
+			return strings.Repeat("  - assert: { that: true, message: never }\n", count)
+		}, 1},
+		{"ids that are read", func(count int) string {
+			var text strings.Builder
+			for i := range (count + 1) / 2 {
+				fmt.Fprintf(&text, "  - read-link: /proc/self/exe\n    id: s_%d\n", i)
+				fmt.Fprintf(&text, "  - assert: { that: \"${{ steps.s_%d.found && steps.s_%d.found }}\", message: never }\n", i, i/2)
+			}
+			return text.String()
+		}, 1},
+		{"groups of ten", func(count int) string {
+			return strings.Repeat("  - steps:\n"+strings.Repeat("      - assert: { that: true, message: never }\n", 9), max(1, count/10))
+		}, 1},
+		{"for-each", func(count int) string {
+			return "  - for-each: [" + strings.Repeat("x, ", count) + "]\n    assert: { that: \"${{ index >= 0 }}\", message: never }\n"
+		}, 1},
+		{"write", func(count int) string {
+			return strings.Repeat(fmt.Sprintf("  - write: { path: %s, content: x }\n", filepath.Join(scratch, "written")), count)
+		}, 10},
+	}
+}
+
 // grow measures how gwe's times grow: each row has ten times the steps of the one before.
 func grow(scratch string, rounds, most int) error {
 	gwe := filepath.Join(scratch, "gwe")
-	fmt.Printf("\ngwe, steps      validate   run of asserts     run of writes\n")
-	for steps := min(100, most); steps <= most; steps *= 10 {
-		var columns [3][]float64
-		for range rounds {
-			asserts, writes := filepath.Join(scratch, "asserts.yaml"), filepath.Join(scratch, "writes.yaml")
-			if err := os.WriteFile(asserts, []byte(recipe(strings.Repeat("  - assert: { that: true, message: never }\n", steps))), 0o644); err != nil {
+	fmt.Printf("\ngwe, steps of one sort               steps     validate          run     a step\n")
+	for _, one := range recipesThatGrow(scratch) {
+		for count := min(100, most); count <= most; count *= 10 {
+			steps := count / one.share
+			file := filepath.Join(scratch, "grown.yaml")
+			if err := os.WriteFile(file, []byte(recipe(one.steps(steps))), 0o644); err != nil {
 				return err
 			}
-			line := fmt.Sprintf("  - write: { path: %s, content: x }\n", filepath.Join(scratch, "written"))
-			if err := os.WriteFile(writes, []byte(recipe(strings.Repeat(line, steps/10))), 0o644); err != nil {
-				return err
-			}
-			for i, words := range [][]string{
-				{gwe, "validate", asserts},
-				{gwe, "--state-dir", filepath.Join(scratch, "state"), "run", asserts},
-				{gwe, "--state-dir", filepath.Join(scratch, "state"), "run", writes},
-			} {
-				seconds, err := timed(words...)
+			var validated, ran []float64
+			for range rounds {
+				seconds, err := timed(gwe, "validate", file)
 				if err != nil {
 					return err
 				}
-				columns[i] = append(columns[i], seconds)
+				validated = append(validated, seconds)
+				// A state of its own: what earlier runs left is no part of the cost of a step.
+				if seconds, err = timed(gwe, "--state-dir", filepath.Join(scratch, "grown"), "run", file); err != nil {
+					return err
+				}
+				ran = append(ran, seconds)
+				if err := os.RemoveAll(filepath.Join(scratch, "grown")); err != nil {
+					return err
+				}
 			}
+			fmt.Printf("%-32s %9d %9.1f ms %9.1f ms %7.3f ms\n", one.name, steps,
+				1000*median(validated), 1000*median(ran), 1000*median(ran)/float64(steps))
 		}
-		fmt.Printf("%10d   %7.1f ms   %7.1f ms        %7.1f ms (%d writes, %.2f ms each)\n", steps,
-			1000*median(columns[0]), 1000*median(columns[1]), 1000*median(columns[2]), steps/10, 1000*median(columns[2])/float64(steps/10))
 	}
 	return hundred(scratch, rounds)
 }
