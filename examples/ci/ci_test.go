@@ -1,6 +1,7 @@
 package ci_test
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,7 +19,30 @@ const (
 	wrong = "gwe: 1\nname: wrong\nsteps:\n  - raed-link: /opt/app/current\n"
 )
 
-// shop is a folder with git, gwe and the examples in PATH.
+// goPath has gwe in bin, built once for all tests, as the workflow installs it.
+var goPath string
+
+func TestMain(m *testing.M) {
+	os.Exit(withGwe(m))
+}
+
+func withGwe(m *testing.M) (code int) {
+	folder, err := os.MkdirTemp("", "gwe-ci")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(folder)
+	goPath = folder
+	build := exec.Command("go", "build", "-o", filepath.Join(folder, "bin", "gwe"), "../../cmd/gwe")
+	if output, err := build.CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "%v\n%s", err, output)
+		return 1
+	}
+	return m.Run()
+}
+
+// shop is a vendor's folder, with git and gwe in PATH.
 type shop struct {
 	t      *testing.T
 	folder string
@@ -30,19 +54,14 @@ func newShop(t *testing.T) *shop {
 	if _, err := exec.LookPath("git"); err != nil {
 		t.Fatal("git is missing: scripts/test installs it")
 	}
-	programs := t.TempDir()
-	build := exec.Command("go", "build", "-o", filepath.Join(programs, "gwe"), "../../cmd/gwe")
-	if output, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, output)
-	}
-	return &shop{t, t.TempDir(), programs + ":" + os.Getenv("PATH")}
+	return &shop{t, t.TempDir(), filepath.Join(goPath, "bin") + ":" + os.Getenv("PATH")}
 }
 
 func (s *shop) run(name string, arguments ...string) (string, error) {
 	command := exec.Command("/usr/bin/env", append([]string{name}, arguments...)...) // it looks into the PATH below
 	command.Dir = s.folder
 	command.Env = []string{ // none of the developer's own configuration
-		"PATH=" + s.path, "HOME=" + s.folder, "GIT_CONFIG_NOSYSTEM=1",
+		"PATH=" + s.path, "HOME=" + s.folder, "GOPATH=" + goPath, "GIT_CONFIG_NOSYSTEM=1",
 		"GIT_AUTHOR_NAME=a", "GIT_AUTHOR_EMAIL=a@example.org", "GIT_COMMITTER_NAME=a", "GIT_COMMITTER_EMAIL=a@example.org",
 	}
 	output, err := command.CombinedOutput()
@@ -120,7 +139,7 @@ func TestPreCommitHook(t *testing.T) {
 	}
 }
 
-// TestWorkflow runs the step Validate of the workflow as the runner would.
+// TestWorkflow runs the steps Validate and Test of the workflow as the runner would, with a right recipe and with a wrong one.
 func TestWorkflow(t *testing.T) {
 	var workflow struct {
 		Jobs map[string]struct{ Steps []struct{ Name, Run string } }
@@ -128,19 +147,33 @@ func TestWorkflow(t *testing.T) {
 	if err := yaml.Unmarshal(ci.Workflow, &workflow); err != nil {
 		t.Fatal(err)
 	}
-	s := newShop(t)
-	s.write("recipes/right.yaml", right)
+	steps := map[string]string{}
 	for _, step := range workflow.Jobs["recipes"].Steps {
-		if step.Name != "Validate" {
-			continue
-		}
-		s.must("bash", "-e", "-o", "pipefail", "-c", step.Run)
-		s.write("recipes/wrong.yaml", wrong)
-		output, err := s.run("bash", "-e", "-o", "pipefail", "-c", step.Run)
-		if err == nil || !strings.Contains(output, "::error file=recipes/wrong.yaml,line=4,col=5") {
-			t.Errorf("%v\n%s", err, output)
-		}
-		return
+		steps[step.Name] = step.Run
 	}
-	t.Error("the workflow has no step Validate")
+	s := newShop(t)
+	// Who runs the tests is root already, or stays who he is.
+	s.write("programs/sudo", "#!/bin/sh\nexec \"$@\"\n")
+	s.path = filepath.Join(s.folder, "programs") + ":" + s.path
+	runs := func(name string) (string, error) { return s.run("bash", "-e", "-o", "pipefail", "-c", steps[name]) }
+
+	s.write("recipes/right.yaml", right)
+	s.write("recipes/right.test.yaml", "gwe-test: 1\nfixture: { /opt/app/current: { link: /opt/app/1 } }\ncases:\n  - name: it reads\n    expect: { exit: 0 }\n")
+	for _, name := range []string{"Validate", "Test"} {
+		if output, err := runs(name); err != nil || steps[name] == "" {
+			t.Fatalf("%s: %v\n%s", name, err, output)
+		}
+	}
+	if report, err := os.ReadFile(filepath.Join(s.folder, "gwe-tests.xml")); err != nil || !strings.Contains(string(report), `tests="1"`) {
+		t.Errorf("%v\n%s", err, report)
+	}
+
+	s.write("recipes/right.test.yaml", "gwe-test: 1\ncases:\n  - name: nothing is there to read\n    expect: { exit: 0 }\n")
+	if output, err := runs("Test"); err == nil || !strings.Contains(output, "nothing is there to read") {
+		t.Errorf("%v\n%s", err, output)
+	}
+	s.write("recipes/wrong.yaml", wrong)
+	if output, err := runs("Validate"); err == nil || !strings.Contains(output, "::error file=recipes/wrong.yaml,line=4,col=5") {
+		t.Errorf("%v\n%s", err, output)
+	}
 }

@@ -43,10 +43,6 @@ func grammar() []Rule {
 			Wrong: step("- { id: look, read-link: /opt/a }\n- { id: look, read-link: /opt/b }"), Right: step("- { id: look, read-link: /opt/a }\n- { id: look_again, read-link: /opt/b }"),
 		},
 		{
-			ID: "duplicate-name", Summary: "two cases of a recipe's tests have one name",
-			Why: "gwe test --run chooses a case by its name.",
-		},
-		{
 			ID: "no-steps", Summary: "a list of steps is empty",
 			Why:   "It would do nothing and say that all is well.",
 			Wrong: recipe("steps: []"), Right: step("- read-link: /opt/firmware/current"),

@@ -2,7 +2,7 @@ package rule
 
 import "strings"
 
-// Rule is one thing that a recipe has to do, or not to do.
+// Rule is one thing that a recipe, or a file of tests, has to do, or not to do.
 type Rule struct {
 	// ID is kebab-case and stable: "unknown-key".
 	ID string
@@ -13,14 +13,14 @@ type Rule struct {
 	// Why says why that is refused, and how to put it right.
 	Why string
 	// Wrong is a recipe that breaks the rule, and Right the same recipe put right. Both are "" where an example would be
-	// too long or could not be seen: a file that is too large, a control character.
+	// too long or could not be seen: a file that is too large, a control character, a recipe and its tests.
 	Wrong, Right string
 }
 
 // All lists every rule, by theme.
 func All() []Rule {
 	var all []Rule
-	for _, theme := range [][]Rule{files(), grammar(), steps(), values(), inputs(), expressions(), proofs()} {
+	for _, theme := range [][]Rule{files(), grammar(), steps(), values(), inputs(), expressions(), proofs(), tests()} {
 		all = append(all, theme...)
 	}
 	return all
