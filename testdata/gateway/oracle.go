@@ -86,7 +86,7 @@ func (g *Gateway) WantSettled() {
 			g.Errorf("run %s has no end: %v", filepath.Base(run), kinds)
 		}
 		isCommitted := slices.Contains(kinds, "committed")
-		if isCommitted && !slices.Contains(kinds, "released") {
+		if isCommitted && !slices.Contains(kinds, "released") && !slices.Contains(kinds, "rollback") {
 			standing++
 		} else if _, err := os.Lstat(filepath.Join(run, "frames")); err == nil {
 			g.Errorf("run %s still keeps what its undo needed: %v", filepath.Base(run), kinds)
