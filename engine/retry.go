@@ -91,8 +91,11 @@ func sleep(ctx context.Context, wait time.Duration) error {
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-		return nil
 	case <-ctx.Done():
+	}
+	// With no wait both may have come: who was told to stop does not begin again.
+	if ctx.Err() != nil {
 		return interruption(context.Cause(ctx))
 	}
+	return nil
 }
