@@ -30,15 +30,19 @@ func (e *Engine) Rollback(ctx context.Context, id string) (Result, error) {
 			return result, nil
 		}
 	}
-	p, err := e.chooseRollback(ctx, standing, id)
+	p, err := e.chooseRollback(standing, id)
 	if err != nil {
 		return Result{}, err
 	}
 	if err := locks.paths(p.begin.Locks); err != nil {
 		return Result{}, err
 	}
-	if _, err := e.wayBack(ctx, p, standing); err != nil {
-		return Result{}, e.others(ctx, standing, p, err)
+	seen, err := e.wayBack(p, standing)
+	if err == nil {
+		err = seen.asLeft(ctx)
+	}
+	if err != nil {
+		return Result{}, e.others(standing, p, err)
 	}
 	if err := context.Cause(ctx); err != nil {
 		return Result{}, interruption(err)
@@ -90,7 +94,7 @@ func releases(stepType step.Type) bool {
 }
 
 // chooseRollback finds the run; without an id it is the newest one that stands.
-func (e *Engine) chooseRollback(ctx context.Context, standing []*past, id string) (*past, error) {
+func (e *Engine) chooseRollback(standing []*past, id string) (*past, error) {
 	if id == "" {
 		if len(standing) == 0 {
 			return nil, fault.New(fault.Refused, "rollback-none", "no run in %s can be rolled back", e.State.Folder).
@@ -111,7 +115,7 @@ func (e *Engine) chooseRollback(ctx context.Context, standing []*past, id string
 	if err != nil {
 		return nil, err
 	}
-	return nil, e.others(ctx, standing, nil, e.notStanding(p, chosen))
+	return nil, e.others(standing, nil, e.notStanding(p, chosen))
 }
 
 // notStanding says why nothing is kept that could undo the run.
@@ -148,22 +152,23 @@ func (e *Engine) superseding(p *past) string {
 	return ""
 }
 
-// Rollbackable lists the runs that could be rolled back now, oldest first. It changes nothing and needs no lock.
-func (e *Engine) Rollbackable(ctx context.Context) ([]string, error) {
+// Rollbackable lists the runs that can be rolled back by what their journals tell, oldest first. Whether the machine is as they left it
+// it does not ask: PlanRollback does. It changes nothing and needs no lock.
+func (e *Engine) Rollbackable() ([]string, error) {
 	standing, err := e.standing()
 	if err != nil {
 		return nil, err
 	}
-	return e.passing(ctx, standing, nil), nil
+	return e.passing(standing, nil), nil
 }
 
-func (e *Engine) passing(ctx context.Context, standing []*past, but *past) []string {
+func (e *Engine) passing(standing []*past, but *past) []string {
 	able := []string{}
 	for _, p := range standing {
 		if p == but {
 			continue
 		}
-		if _, err := e.wayBack(ctx, p, standing); err == nil {
+		if _, err := e.wayBack(p, standing); err == nil {
 			able = append(able, p.folder.id())
 		}
 	}
@@ -186,13 +191,13 @@ func (e *Engine) standing() ([]*past, error) {
 }
 
 // others adds to a refusal which runs can be rolled back instead.
-func (e *Engine) others(ctx context.Context, standing []*past, but *past, err error) error {
+func (e *Engine) others(standing []*past, but *past, err error) error {
 	refusal := fault.As(err)
 	if refusal == nil || refusal.Class != fault.Refused {
 		return err
 	}
 	hint := "no other run can be rolled back; a new version, installed on top, is the way out"
-	if able := e.passing(ctx, standing, but); len(able) > 0 {
+	if able := e.passing(standing, but); len(able) > 0 {
 		hint = "these runs can be rolled back: " + strings.Join(able, ", ")
 	}
 	if refusal.Hint != "" {

@@ -7,9 +7,9 @@ import (
 	"github.com/gwe-project/gwe/engine/step"
 )
 
-// wayBack looks at everything that could stand in the way of a rollback, and gives the run as the rollback would meet it. It
-// only reads. The error says why it cannot be.
-func (e *Engine) wayBack(ctx context.Context, p *past, standing []*past) (*execution, error) {
+// wayBack looks at what journals tell that could stand in the way of a rollback, and gives the run as that would find it once
+// it has begun. It only reads, and does not look at the machine: asLeft does. The error says why it cannot be.
+func (e *Engine) wayBack(p *past, standing []*past) (*execution, error) {
 	id := p.folder.id()
 	if p.scarred() {
 		return nil, fault.New(fault.Refused, "rollback-broken", "an undo of run %s failed: the machine is not as a run left it", id).
@@ -29,18 +29,14 @@ func (e *Engine) wayBack(ctx context.Context, p *past, standing []*past) (*execu
 	if err != nil {
 		return nil, err
 	}
-	held := h.held()
 	x := &execution{work: &work{engine: e, program: program, folder: p.folder, history: h}}
-	for _, f := range held {
+	for _, f := range h.held() {
 		if f.irreversible() {
 			return nil, x.program.at(f.node, fault.New(fault.Refused, "rollback-irreversible", "run %s cannot be undone: nothing undoes what %q did", id, x.titleOfFrame(f)).
 				WithHint("put back by hand what the step did"))
 		}
 	}
-	if err := x.asLeft(ctx, h.held()); err != nil {
-		return nil, err
-	}
-	return x, nil
+	return x, h.applyRollback(unwindRecord{})
 }
 
 // irreversible tells whether nothing would be done to put the frame back: no undo of its type's, none in the recipe, and
@@ -59,10 +55,9 @@ func (f *frame) irreversible() bool {
 
 // asLeft asks the frames, newest first, whether the machine is as the run left it. What a later step of the same run
 // changed again cannot be judged before that is put back.
-func (x *execution) asLeft(ctx context.Context, held []*frame) error {
+func (x *execution) asLeft(ctx context.Context) error {
 	var later []string
-	for i := len(held) - 1; i >= 0; i-- {
-		f := held[i]
+	for _, f := range x.history.open() {
 		if f.part != "" {
 			continue
 		}

@@ -25,16 +25,16 @@ func (e *Engine) PlanRollback(ctx context.Context, id string) (RollbackPlan, err
 	if err != nil {
 		return RollbackPlan{}, err
 	}
-	p, err := e.chooseRollback(ctx, standing, id)
+	p, err := e.chooseRollback(standing, id)
 	if err != nil {
 		return RollbackPlan{}, err
 	}
-	x, err := e.wayBack(ctx, p, standing)
-	if err != nil {
-		return RollbackPlan{}, e.others(ctx, standing, p, err)
+	x, err := e.wayBack(p, standing)
+	if err == nil {
+		err = x.asLeft(ctx)
 	}
-	if err := x.history.applyRollback(unwindRecord{}); err != nil {
-		return RollbackPlan{}, err
+	if err != nil {
+		return RollbackPlan{}, e.others(standing, p, err)
 	}
 	plan := RollbackPlan{Run: p.folder.id(), Recipe: p.begin.Recipe, Undone: []PlannedUndo{}, Stays: []string{}}
 	for _, f := range x.history.open() {

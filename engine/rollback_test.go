@@ -144,7 +144,8 @@ func TestRollbackRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.wantRefused(second.Run, "given up by `gwe forget`")
-	b.wantRefused(second.Run, "no other run can be rolled back")
+	b.wantRefused(second.Run, "these runs can be rolled back: "+checked.Run)
+	b.wantRefused(checked.Run, "no other run can be rolled back")
 	b.wantFile("b.released", "")
 	b.wantFile("b", "x")
 }

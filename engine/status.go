@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"context"
 	"os"
 	"time"
 
@@ -43,7 +42,7 @@ type RunningTask struct {
 }
 
 // Overview tells what is going on. It takes no lock and changes nothing.
-func (e *Engine) Overview(ctx context.Context) (Overview, error) {
+func (e *Engine) Overview() (Overview, error) {
 	seen := Overview{Pending: []Summary{}, Damaged: []Summary{}}
 	held, err := e.State.Holder()
 	if err != nil {
@@ -68,7 +67,7 @@ func (e *Engine) Overview(ctx context.Context) (Overview, error) {
 			seen.Last = &list[i]
 		}
 	}
-	seen.Rollback, err = e.Rollbackable(ctx)
+	seen.Rollback, err = e.Rollbackable()
 	return seen, err
 }
 

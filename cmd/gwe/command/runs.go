@@ -23,7 +23,7 @@ and those whose undo is still kept besides. A star marks the runs that ` + "`gwe
 example:
   gwe runs`,
 		setUp: func(*pflag.FlagSet) action {
-			return func(ctx context.Context, console *console, operands []string) error {
+			return func(_ context.Context, console *console, operands []string) error {
 				if len(operands) > 0 {
 					return usagef("gwe runs takes no operands; `gwe show RUN` shows one")
 				}
@@ -35,7 +35,7 @@ example:
 				if err != nil {
 					return err
 				}
-				able, err := machine.Rollbackable(ctx)
+				able, err := machine.Rollbackable()
 				if err != nil {
 					return err
 				}

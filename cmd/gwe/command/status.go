@@ -26,7 +26,7 @@ example:
   gwe status
   gwe status --output json`,
 		setUp: func(*pflag.FlagSet) action {
-			return func(ctx context.Context, console *console, operands []string) error {
+			return func(_ context.Context, console *console, operands []string) error {
 				if len(operands) > 0 {
 					return usagef("gwe status takes no operands; `gwe show RUN` shows one run")
 				}
@@ -34,7 +34,7 @@ example:
 				if err != nil {
 					return err
 				}
-				seen, err := machine.Overview(ctx)
+				seen, err := machine.Overview()
 				if err != nil {
 					return err
 				}
