@@ -7,6 +7,10 @@ _list:
 demo:
     examples/ota/run
 
+# the program as a device gets it: one file that needs no library, nor the memory that one would take
+build to="gwe":
+    CGO_ENABLED=0 go build -trimpath -ldflags="-s -w" -o {{ to }} ./cmd/gwe
+
 # all that must hold before a change lands
 test suite="core":
     scripts/test {{ suite }}

@@ -17,8 +17,8 @@ import (
 	"github.com/gwe-project/gwe/engine/fault"
 )
 
-// blockSize is the unit of the digests.
-const blockSize = 1 << 20
+// blockSize is the unit of the digests: small, for several blocks are in memory at once.
+const blockSize = 256 << 10
 
 // digests vouch, in the second pass, for what the first pass read. They are AES-GMAC (NIST SP 800-38D) under a random key
 // of this process, with the block's number as nonce: whoever can write to the file cannot know the key, and so cannot make

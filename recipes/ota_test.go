@@ -93,8 +93,8 @@ type device struct {
 func newDevice(t *testing.T) *device {
 	t.Helper()
 	d := &device{T: t, folder: t.TempDir()}
-	// The race detector of the test binary would make a tree of this size take minutes.
-	d.must("go", "build", "-o", d.folder+"/gwe", "../cmd/gwe")
+	// The race detector of the test binary would make a tree of this size take minutes. A device gets a program without cgo.
+	d.must("env", "CGO_ENABLED=0", "go", "build", "-o", d.folder+"/gwe", "../cmd/gwe")
 	d.must("mkdir", "-p", d.folder+"/opt", d.folder+"/keys", d.folder+"/tar")
 	d.gwe(0, "keys", "new", "vendor", "--to", d.folder)
 	d.gwe(0, "keys", "import", d.folder+"/vendor.asc", "--keyring", d.folder+"/keys")

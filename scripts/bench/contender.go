@@ -26,10 +26,10 @@ type contender struct {
 
 func (c *contender) target() string { return filepath.Join(c.home, "target") }
 
-// build builds gwe.
+// build builds gwe as a device gets it.
 func build(scratch string) (gwe string, err error) {
 	gwe = filepath.Join(scratch, "gwe")
-	return gwe, must([]string{"go", "build", "-o", gwe, "./cmd/gwe"})
+	return gwe, must([]string{"env", "CGO_ENABLED=0", "go", "build", "-o", gwe, "./cmd/gwe"})
 }
 
 func must(steps ...[]string) error {

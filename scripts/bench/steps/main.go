@@ -44,6 +44,7 @@ func bench(rounds, count, most int) (err error) {
 	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
 	fmt.Println("building gwe and task")
 	build := exec.Command("go", "build", "-o", filepath.Join(scratch, "gwe"), "./cmd/gwe")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0") // as a device gets it
 	if output, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("go build: %v\n%s", err, output)
 	}

@@ -16,6 +16,7 @@ func size(gwe string) error {
 		return err
 	}
 	build := exec.Command("go", "build", "-ldflags=-s -w", "-o", gwe+"-stripped", "./cmd/gwe")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if output, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("go build: %v\n%s", err, output)
 	}
