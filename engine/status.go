@@ -2,6 +2,7 @@ package engine
 
 import (
 	"os"
+	"slices"
 	"time"
 
 	"github.com/gwe-project/gwe/engine/tasklog"
@@ -15,6 +16,9 @@ type Overview struct {
 	Pending []Summary `json:"pending"`
 	// Damaged are runs whose journal cannot be read: a person must look.
 	Damaged []Summary `json:"damaged"`
+	// Broken are runs that could not put everything back, and behind which no run with the same lock has committed: a person
+	// must look.
+	Broken []Summary `json:"broken"`
 	// Last is the newest run that ended.
 	Last *Summary `json:"last,omitempty"`
 	// Rollback are the ids of the runs that can be rolled back, oldest first.
@@ -43,7 +47,7 @@ type RunningTask struct {
 
 // Overview tells what is going on. It takes no lock and changes nothing.
 func (e *Engine) Overview() (Overview, error) {
-	seen := Overview{Pending: []Summary{}, Damaged: []Summary{}}
+	seen := Overview{Pending: []Summary{}, Damaged: []Summary{}, Broken: []Summary{}}
 	held, err := e.State.Holder()
 	if err != nil {
 		return seen, err
@@ -65,10 +69,21 @@ func (e *Engine) Overview() (Overview, error) {
 			seen.Pending = append(seen.Pending, one)
 		default:
 			seen.Last = &list[i]
+			seen.judge(one)
 		}
 	}
 	seen.Rollback, err = e.Rollbackable()
 	return seen, err
+}
+
+// judge takes the end of a run in, the older ones first.
+func (o *Overview) judge(ended Summary) {
+	switch ended.Status {
+	case StatusBroken:
+		o.Broken = append(o.Broken, ended)
+	case StatusDone, StatusCommitted:
+		o.Broken = slices.DeleteFunc(o.Broken, func(earlier Summary) bool { return sharesLock(earlier.locks, ended.locks) })
+	}
 }
 
 // activity reads what a process does from the log that it writes.
@@ -119,7 +134,7 @@ func (o *openTasks) Handle(event tasklog.Event) {
 // ExitCode gives the exit code of `gwe status`.
 func (o Overview) ExitCode() int {
 	switch {
-	case len(o.Damaged) > 0 || o.Last != nil && o.Last.Status == StatusBroken:
+	case len(o.Damaged) > 0 || len(o.Broken) > 0:
 		return ExitBroken
 	case o.Running != nil || len(o.Pending) > 0:
 		return ExitWaiting

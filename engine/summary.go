@@ -20,6 +20,8 @@ type Summary struct {
 	Stopped string `json:"stopped,omitempty"`
 	// Standing is true while what the run's undo needs is still kept.
 	Standing bool `json:"standing,omitempty"`
+	// locks are the names that it locked.
+	locks []string
 }
 
 // StatusDamaged is a run whose journal cannot be read.
@@ -46,7 +48,7 @@ func (s State) List() ([]Summary, error) {
 
 func (p *past) summary() Summary {
 	summary := Summary{
-		Run: p.folder.id(), Recipe: p.begin.Recipe, Status: StatusPending, Standing: p.standing(),
+		Run: p.folder.id(), Recipe: p.begin.Recipe, Status: StatusPending, Standing: p.standing(), locks: p.begin.Locks,
 		Started: p.records[0].Time, Ended: p.records[len(p.records)-1].Time,
 	}
 	if end := p.end(); end != nil {

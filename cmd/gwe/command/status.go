@@ -20,7 +20,7 @@ func statusCommand() command {
 A few lines, or with --output json one object. It takes no lock and changes nothing.
 
 The exit code is 0 when nothing goes on and nothing waits; 75 when a run goes on, or one waits for ` + "`gwe recover`" + `; 5 when the machine
-needs a person: the last run ended so, or a journal is damaged.
+needs a person: a run ended so and no later one with the same lock committed, or a journal is damaged.
 
 example:
   gwe status
@@ -67,6 +67,9 @@ func statusText(seen engine.Overview) string {
 	}
 	for _, one := range seen.Damaged {
 		fmt.Fprintf(&text, "damaged   run %s: %s\n", one.Run, one.Error)
+	}
+	for _, one := range seen.Broken {
+		fmt.Fprintf(&text, "broken    run %s of %s: %s\n", one.Run, one.Recipe, one.Status)
 	}
 	if last := seen.Last; last != nil {
 		fmt.Fprintf(&text, "last      run %s of %s: %s, %s\n", last.Run, last.Recipe, last.Status, clock(last.Ended))
