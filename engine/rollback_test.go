@@ -10,6 +10,7 @@ import (
 	"github.com/gwe-project/gwe/engine"
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/journal"
 	"github.com/gwe-project/gwe/engine/tasklog"
 )
 
@@ -305,5 +306,35 @@ func TestForgetRefusesWhatALaterUndoNeeds(t *testing.T) {
 	}
 	if kept := b.glob("runs/*/frames/*"); len(kept) > 0 {
 		t.Errorf("it keeps %v", kept)
+	}
+}
+
+// A rollback that cannot be written down is not begun; one whose journal breaks later goes on, says so, and is finished by
+// the next recovery.
+func TestARollbackOnABrokenDisk(t *testing.T) {
+	for _, from := range []int{1, 2} {
+		b := newBench(t)
+		done := b.backable()
+		count := 0
+		spoilt := *b.engine
+		spoilt.Journals = func(w journal.Writer) journal.Writer {
+			return &spoiled{Writer: w, count: &count, from: from, to: 1000}
+		}
+		result, err := spoilt.Rollback(context.Background(), "")
+		if from == 1 {
+			if err == nil || result.Run != "" {
+				t.Errorf("it began unwritten: %+v, %v", result, err)
+			}
+			b.wantFile("a", "new")
+			b.wantFile("marks", "finally false\n")
+		} else if err != nil || result.Status != engine.StatusBroken {
+			t.Errorf("it ended as %+v, %v", result, err)
+		}
+		if result, err = b.engine.Rollback(context.Background(), ""); err != nil || result.Run != done.Run {
+			t.Fatalf("%+v, %v", result, err)
+		}
+		b.wantStatus(result, engine.StatusRolledBack, 0)
+		b.wantBack()
+		b.wantSettled()
 	}
 }
