@@ -55,6 +55,9 @@ func (s State) notRunning(id string) error {
 	if err != nil || p == nil {
 		return refusal
 	}
+	if waits := p.suspended(); waits != nil {
+		return refusal.WithHint("it waits for %s, and is put back when its time is over", waits.awaited())
+	}
 	if p.end() == nil {
 		return refusal.WithHint("it died, and `gwe recover` puts it back")
 	}

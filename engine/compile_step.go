@@ -49,6 +49,10 @@ func (c *compiler) action(n *node, v view) view {
 		return c.parallel(n, action, v)
 	case schema.Use:
 		c.use(n, action, v.scope())
+	case schema.Reboot:
+		c.reboot(n, action, v.scope())
+	case schema.Confirm:
+		c.confirm(n, action, v.scope())
 	case schema.Commit:
 		n.action.commit = c.scalar(action.Text, textType, v.scope())
 	case schema.Stop:

@@ -19,6 +19,9 @@
 //	finish.go, outcome.go                failsafe, finally, outputs, the last record, the exit code
 //	rollback.go, rollback_*.go, forget.go  a committed run put back by hand: what stands in the way, and what is given up
 //	holder.go, cancel.go, status.go      who works on the state now, how it is asked to stop, what goes on
+//	suspend.go, suspension.go            a reboot or a confirm: what is awaited is durable, and the process ends
+//	judge.go, resume.go, confirm.go      what became of it; the run goes on in another process, or back
+//	loop.go                              a recovery that takes the machine down again and again comes to an end
 //	recover.go, past.go, retention.go    what dead runs left: survivors ended, frames undone from the frozen recipe
 //	record.go, history.go, encoding.go   the journal is the only truth: live runs and recoveries read the same records
 //	plugins.go                           the plugins of a run: kept by their digests, found again by a recovery

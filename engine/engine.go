@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/host"
 	"github.com/gwe-project/gwe/engine/journal"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/tasklog"
@@ -27,6 +28,8 @@ type Engine struct {
 	Version string
 	// Journals, where it is not nil, stands between the engine and every journal that it writes.
 	Journals func(journal.Writer) journal.Writer
+	// Clock tells the boot and the time since then; nil is the machine's.
+	Clock func() host.Moment
 }
 
 // Run carries a program out, or puts everything back. It takes the locks, recovers what earlier runs left, checks the
@@ -41,8 +44,11 @@ func (e *Engine) Run(ctx context.Context, program *Program, given Inputs) (Resul
 		return Result{}, err
 	}
 	defer locks.release()
-	earlier, _, err := e.settle(ctx)
+	earlier, settled, err := e.settle(ctx)
 	if err != nil {
+		return Result{}, err
+	}
+	if err := noneSuspended(settled); err != nil {
 		return Result{}, err
 	}
 	begin, names, err := e.begin(program, given)

@@ -10,6 +10,9 @@ import (
 
 // conclude turns the end of the forward path into the end of the run. From here on nothing can be cancelled.
 func (x *execution) conclude(ctx context.Context, err error) Result {
+	if waits := suspended(err); waits != nil {
+		return x.rest(waits)
+	}
 	if stopped(err) != nil {
 		err = nil
 	}
@@ -25,10 +28,13 @@ func (x *execution) conclude(ctx context.Context, err error) Result {
 	}
 	ctx = context.WithoutCancel(ctx)
 	if err != nil {
-		x.turnBack(err)
+		waited := x.history.suspension != nil
+		if x.turnBack(err); waited && x.unwritten != nil {
+			return x.unsure(err)
+		}
 		x.unwind(ctx)
 	}
-	return x.finish(ctx, err)
+	return x.settleReturn(ctx, err)
 }
 
 // finish runs failsafe where it is called for, and finally; then the run's last record is written. failure is the first
@@ -63,7 +69,7 @@ func (x *execution) finish(ctx context.Context, failure error) Result {
 
 // broken tells whether something before the commit could not be put back. It alone calls for the failsafe.
 func (h *history) broken() bool {
-	return h.failure != nil && h.committed < 0 && h.anyFrame(func(f *frame) bool { return f.broken })
+	return h.failure != nil && h.committed < 0 && (h.stranded != nil || h.anyFrame(func(f *frame) bool { return f.broken }))
 }
 
 // status is how the run ends, as far as that is known before its last record is written.

@@ -42,6 +42,11 @@ type history struct {
 	released bool
 	// rollback is true where a committed run is put back by hand.
 	rollback bool
+	// suspension is what the run waits for; nil while it does not. rebooted is the reboot that it has behind it, and that its
+	// way back has to take back; stranded is why that could not be done.
+	suspension *suspension
+	rebooted   *suspendedRecord
+	stranded   *errorRecord
 	// undoErrors are all errors of undos, in the order in which they came.
 	undoErrors []errorRecord
 	// processes are the children that were started, in order.
@@ -103,12 +108,7 @@ func (h *history) apply(kind string, data json.RawMessage) error {
 	case recordResult:
 		return into(data, h.applyResult)
 	case recordUnwind:
-		return into(data, func(r unwindRecord) error {
-			if r.Frame == 0 {
-				h.failure = &r.Error
-			}
-			return nil
-		})
+		return into(data, h.applyUnwind)
 	case recordUndoStep:
 		return into(data, h.applyResult)
 	case recordItems:
@@ -136,6 +136,16 @@ func (h *history) apply(kind string, data json.RawMessage) error {
 		return into(data, func(r stepRecord) error { h.settled[r.Step], h.stopped = true, &r; return nil })
 	case recordCleaned:
 		return into(data, h.applyCleaned)
+	case recordSuspended:
+		return into(data, h.applySuspended)
+	case recordWaited:
+		return into(data, h.applyWaited)
+	case recordConfirmed:
+		h.applyConfirmed()
+	case recordResumed:
+		return into(data, h.applyResumed)
+	case recordStranded:
+		return into(data, h.applyStranded)
 	case recordReleased:
 		h.released = true
 	case recordRollback:

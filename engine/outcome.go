@@ -13,6 +13,8 @@ type Status string
 const (
 	// StatusPending is a run that has begun and not ended: it runs now, or died and waits for recovery.
 	StatusPending Status = "pending"
+	// StatusSuspended is a run that waits: for a reboot, or for a confirmation.
+	StatusSuspended Status = "suspended"
 	// StatusDone is a run that ended well.
 	StatusDone Status = "done"
 	// StatusRefused is a run that was turned down before any effect.
@@ -50,6 +52,8 @@ type Result struct {
 	Outputs map[string]any
 	// Stopped is the text of the stop step that ended the run well, or "".
 	Stopped string
+	// Waits says what a suspended run waits for, or "".
+	Waits string
 	// Err is the first error; Others are the errors of the unwinding, the failsafe and finally, in order.
 	Err    error
 	Others []error
@@ -74,6 +78,8 @@ func (r Result) ExitCode() int {
 		return ExitBroken
 	case StatusCommitted:
 		return ExitCommitted
+	case StatusSuspended:
+		return ExitWaiting
 	}
 	return ExitErrored
 }

@@ -70,6 +70,10 @@ func (x *execution) carryOut(ctx context.Context, n *node, r rounds, task *taskl
 		task.Done(stop.text)
 		return err
 	}
+	if waits := suspended(err); waits != nil {
+		task.Done(waits.Error())
+		return err
+	}
 	err = x.program.at(n, err)
 	if n.step.AllowFailure && ctx.Err() == nil && !x.stuck() {
 		return x.giveUp(ctx, n, r, before, task, err)
@@ -93,13 +97,15 @@ func (x *execution) guarded(n *node, names map[string]any, task *tasklog.Task) (
 	return answer.(bool), nil
 }
 
-// perform is the step itself: the commit, a stop, a leaf, or what is made of steps.
+// perform is the step itself: the commit, a stop, a wait, a leaf, or what is made of steps.
 func (x *execution) perform(ctx context.Context, n *node, r rounds, names map[string]any, task *tasklog.Task) error {
 	switch {
 	case n.action.commit != nil:
 		return x.commit(ctx, n, names, task)
 	case n.action.stop != nil:
 		return x.stop(n, r, names)
+	case n.action.waiting != nil:
+		return x.suspend(ctx, n, names, task)
 	case n.composed():
 		return x.compose(ctx, n, r, names, task)
 	case n.changes():

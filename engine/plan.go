@@ -51,6 +51,8 @@ type PlannedStep struct {
 	Nothing bool `json:"nothing,omitempty"`
 	// Commit marks the point of no return.
 	Commit bool `json:"commit,omitempty"`
+	// Suspends marks a step at which the run ends with exit code 75, and goes on in another process.
+	Suspends bool `json:"suspends,omitempty"`
 	// Problem is why the step could not act as things stand now; an earlier step of the same run may change that.
 	Problem string `json:"problem,omitempty"`
 	// Reads and Writes are the bytes that it will surely read and write; Space maps folders to the bytes that it needs there.
@@ -181,6 +183,8 @@ func (f *forecast) row(ctx context.Context, n *node) PlannedStep {
 		row.Commit, row.Do = true, []string{"commit: " + f.text(n.action.commit)}
 	case n.action.stop != nil:
 		row.Do = []string{"stop: " + f.text(n.action.stop)}
+	case n.action.waiting != nil:
+		row.Suspends, row.Do = true, f.waits(n.action.waiting)
 	case n.action.stepType != nil:
 		f.leaf(ctx, n, &row)
 	}

@@ -86,13 +86,14 @@ type node struct {
 	action      action
 }
 
-// action is what the node does: exactly one of a leaf's step type, a group, a parallel, a use, the commit, or a stop.
+// action is what the node does: exactly one of a leaf's step type, a group, a parallel, a use, a reboot or confirm, the commit, or a stop.
 type action struct {
 	stepType  step.Type
 	arguments []namedValue
 	group     *group
 	parallel  *parallel
 	used      *used
+	waiting   *waiting
 	commit    dynamic
 	stop      dynamic
 }

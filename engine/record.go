@@ -26,6 +26,12 @@ const (
 	recordReleased  = "released"  // its undo can no longer be asked for
 	recordRollback  = "rollback"  // a committed run is put back by hand from here on
 
+	recordSuspended = "suspended" // the run waits for a reboot or a confirmation, from this moment
+	recordWaited    = "waited"    // how far the wait came
+	recordConfirmed = "confirmed" // somebody confirmed the run
+	recordResumed   = "resumed"   // the wait is over, and the run goes on
+	recordStranded  = "stranded"  // all is put back, but the machine did not reboot into the system of before
+
 	recordItems    = "items"    // a for-each begins: what it goes over
 	recordBranches = "branches" // a parallel begins
 	recordUsed     = "used"     // a recipe that is used begins: its inputs and vars
@@ -44,6 +50,7 @@ var recordKinds = []string{
 	recordHeader, recordBegin, recordSkipped, recordIntent, recordProcess, recordResult, recordUnwind, recordUndoStep,
 	recordUndone, recordCommitted, recordStopped, recordRecovery, recordFailsafe, recordFinally, recordClosing, recordEnd,
 	recordCleaned, recordReleased, recordRollback,
+	recordSuspended, recordWaited, recordConfirmed, recordResumed, recordStranded,
 	recordItems, recordBranches, recordUsed, recordEntered, recordEnded, recordPutBack, recordRescue, recordMishap,
 }
 
@@ -113,6 +120,13 @@ type resultRecord struct {
 	Outputs map[string]json.RawMessage `json:"outputs,omitempty"`
 }
 
+// recoveryRecord says who took a run over.
+type recoveryRecord struct {
+	PID     int    `json:"pid"`
+	Boot    string `json:"boot"`
+	Version string `json:"gwe"`
+}
+
 // errorRecord is an error as the journal keeps it.
 type errorRecord struct {
 	Step    string `json:"step,omitempty"`
@@ -128,6 +142,8 @@ type errorRecord struct {
 type unwindRecord struct {
 	Frame int         `json:"frame,omitempty"`
 	Error errorRecord `json:"error"`
+	// Rebooted means that the run waited for a reboot, and that it led where it should.
+	Rebooted bool `json:"rebooted,omitempty"`
 }
 
 // itemsRecord begins a for-each. Keys are those of a map, in their order; absent for a list.

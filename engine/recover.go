@@ -7,7 +7,6 @@ import (
 	"os"
 
 	"github.com/gwe-project/gwe/engine/fault"
-	"github.com/gwe-project/gwe/engine/host"
 	"github.com/gwe-project/gwe/engine/process"
 )
 
@@ -64,7 +63,11 @@ func (e *Engine) settleRun(ctx context.Context, id string, earlier []*past) (*pa
 	case p == nil:
 		return nil, nil, os.RemoveAll(string(e.State.run(id)))
 	case p.end() == nil:
-		result, err := e.recover(ctx, p, earlier)
+		finish := e.recover
+		if p.suspended() != nil {
+			finish = e.resume
+		}
+		result, err := finish(ctx, p, earlier)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -111,26 +114,27 @@ func (e *Engine) recover(ctx context.Context, p *past, earlier []*past) (Result,
 	}
 	defer x.close()
 	x.earlier, x.locks, x.backward = earlier, targets, true
-	_ = x.note(recordRecovery, struct {
-		PID     int    `json:"pid"`
-		Boot    string `json:"boot"`
-		Version string `json:"gwe"`
-	}{os.Getpid(), host.BootID(), e.Version})
+	boot := e.now().Boot
+	_ = x.append(recordRecovery, recoveryRecord{os.Getpid(), boot, e.Version})
 	if err := x.endSurvivors(ctx); err != nil {
 		x.task.Fail(err)
 		return Result{}, err
 	}
 	ctx = context.WithoutCancel(ctx)
-	if x.history.failure == nil && x.history.complete() {
+	complete := x.history.failure == nil && x.history.complete()
+	if x.history.failure == nil && !complete {
+		x.turnBack(fault.New(fault.Interrupted, "run-died", "gwe died in the middle of run %s", p.folder.id()))
+	}
+	if result, over := x.escape(ctx, deaths(p.records, boot)); over {
+		return result, nil
+	}
+	if complete {
 		// All effects were done and durable; only the words for it are missing.
 		x.backward = false
 		return x.conclude(ctx, nil), nil
 	}
-	if x.history.failure == nil {
-		x.turnBack(fault.New(fault.Interrupted, "run-died", "gwe died in the middle of run %s", p.folder.id()))
-	}
 	x.unwind(ctx)
-	return x.finish(ctx, nil), nil
+	return x.settleReturn(ctx, nil), nil
 }
 
 // endSurvivors ends what the dead run's open frames, undos, failsafe and finally started and what is still alive, wherever

@@ -30,6 +30,9 @@ func (e *Engine) Rollback(ctx context.Context, id string) (Result, error) {
 			return result, nil
 		}
 	}
+	if err := noneSuspended(settled); err != nil {
+		return Result{}, err
+	}
 	p, err := e.chooseRollback(standing, id)
 	if err != nil {
 		return Result{}, err

@@ -91,7 +91,7 @@ func TestARecordOfANewerGweIsNotPassedOver(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(opened.Append("suspended", struct{}{}), opened.Close()); err != nil {
+	if err := errors.Join(opened.Append("from-a-newer-gwe", struct{}{}), opened.Close()); err != nil {
 		t.Fatal(err)
 	}
 	b.wantUnsettled("journal-newer-record")

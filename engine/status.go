@@ -65,7 +65,7 @@ func (e *Engine) Overview() (Overview, error) {
 			seen.Running.Recipe = one.Recipe
 		case one.Status == StatusDamaged:
 			seen.Damaged = append(seen.Damaged, one)
-		case one.Status == StatusPending:
+		case one.Status == StatusPending, one.Status == StatusSuspended:
 			seen.Pending = append(seen.Pending, one)
 		default:
 			seen.Last = &list[i]

@@ -18,6 +18,8 @@ type Summary struct {
 	// Error is the first error; Stopped is the text of the stop that ended the run well.
 	Error   string `json:"error,omitempty"`
 	Stopped string `json:"stopped,omitempty"`
+	// Waits says what a suspended run waits for.
+	Waits string `json:"waits,omitempty"`
 	// Standing is true while what the run's undo needs is still kept.
 	Standing bool `json:"standing,omitempty"`
 	// locks are the names that it locked.
@@ -50,6 +52,9 @@ func (p *past) summary() Summary {
 	summary := Summary{
 		Run: p.folder.id(), Recipe: p.begin.Recipe, Status: StatusPending, Standing: p.standing(), locks: p.begin.Locks,
 		Started: p.records[0].Time, Ended: p.records[len(p.records)-1].Time,
+	}
+	if waits := p.suspended(); waits != nil {
+		summary.Status, summary.Waits = StatusSuspended, waits.awaited()
 	}
 	if end := p.end(); end != nil {
 		summary.Status, summary.Stopped, summary.Ended = end.Status, end.Stopped, end.At
@@ -169,6 +174,15 @@ func (d *Detail) take(kind string, data json.RawMessage) {
 			d.Steps = append(d.Steps, StepDetail{Step: r.Step, Rounds: r.Rounds, ID: r.ID, State: kind, Error: r.Text})
 			return nil
 		})
+	case recordSuspended:
+		_ = into(data, func(r suspendedRecord) error {
+			d.Steps = append(d.Steps, StepDetail{Step: r.Step, ID: r.ID, State: kind, Error: r.awaited()})
+			return nil
+		})
+	case recordResumed:
+		if last := len(d.Steps) - 1; last >= 0 {
+			d.Steps[last].State, d.Steps[last].Error = kind, ""
+		}
 	case recordUndone:
 		_ = into(data, d.undone)
 	case recordEnd:

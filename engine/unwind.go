@@ -15,7 +15,8 @@ func (x *execution) turnBack(failure error) {
 	x.backward = true
 	x.useReserve()
 	record := x.recordOf(failure)
-	_ = x.append(recordUnwind, unwindRecord{Error: record})
+	waits := x.history.suspension
+	_ = x.append(recordUnwind, unwindRecord{Error: record, Rebooted: waits != nil && waits.arrived})
 	x.history.failure = &record
 }
 

@@ -19,7 +19,7 @@ var foreign = map[string][]string{
 	"retries": {"retry", "attempts"}, "rollback": {"undo"}, "compensate": {"undo"}, "on-error": {"undo"}, "revert": {"undo"},
 	"loop": {"for-each"}, "foreach": {"for-each"}, "with-items": {"for-each"}, "matrix": {"for-each"},
 	"shell": {"run"}, "command": {"run", "argv"}, "cmd": {"run", "argv"}, "exec": {"run"}, "script": {"run"}, "concurrency": {"lock"},
-	"delete": {"remove"}, "file": {"write", "path"}, "directory": {"mkdir", "dir"}, "folder": {"mkdir", "dir", "into"}, "fail": {"assert"},
+	"shutdown": {"reboot"}, "approve": {"confirm"}, "approval": {"confirm"}, "manual": {"confirm"}, "probation": {"confirm"}, "delete": {"remove"}, "file": {"write", "path"}, "directory": {"mkdir", "dir"}, "folder": {"mkdir", "dir", "into"}, "fail": {"assert"},
 	"exit": {"stop"}, "end": {"stop"}, "uses": {"use"}, "include": {"use"}, "import": {"use"}, "include-tasks": {"use"}, "get-url": {"fetch"},
 	"download": {"fetch"}, "synchronize": {"rsync"}, "ln": {"symlink"}, "link": {"symlink"}, "unarchive": {"unpack"}, "extract": {"unpack"},
 	"chown": {"chmod"}, "stat": {"read-link"}, "reload": {"supervisor"}, "wait": {"wait-for"}, "sleep": {"wait-for"}, "pause": {"wait-for"},
@@ -36,6 +36,7 @@ var foreign = map[string][]string{
 
 // advice is what to do about words of other tools that have no counterpart here.
 var advice = map[string]string{
+	"restart":      "write reboot: {within: 10m} for the machine, run: {argv: [systemctl, restart, NAME]} for a service",
 	"become":       "gwe runs as the user who starts it: start it as root",
 	"sudo":         "gwe runs as the user who starts it: start it as root",
 	"notify":       "write the step that reacts below, with a when",

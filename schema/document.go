@@ -16,8 +16,6 @@ var recipeKeys = []string{
 // later are words of the language that this version does not know yet, with what to do until then.
 var later = map[string]string{
 	"triggers": "start the recipe from a timer or a script",
-	"reboot":   "end the recipe here, and go on with a second one after the reboot",
-	"confirm":  "end the recipe here, and go on with a second one",
 }
 
 func (p *parser) notYet(key Scalar, what string) {

@@ -129,7 +129,8 @@ func stepSchema(catalog step.Catalog, where place) object {
 	}
 	if where == topLevel {
 		properties["commit"] = described(object{"type": "string", "minLength": 1}, "The point of no return: nothing before it is undone any more.")
-		actions = append(actions, "commit")
+		properties["reboot"], properties["confirm"] = rebootSchema(), confirmSchema()
+		actions = append(actions, "commit", "reboot", "confirm")
 	}
 	if where.stops() {
 		properties["stop"] = described(object{"type": "string", "minLength": 1}, "Ends the run well here.")
@@ -152,7 +153,7 @@ func stepSchema(catalog step.Catalog, where place) object {
 	return made
 }
 
-// endingsSchema refuses the modifiers that say nothing beside commit and stop.
+// endingsSchema refuses the modifiers that say nothing beside commit, stop, reboot and confirm.
 func endingsSchema(where place) object {
 	made := object{}
 	for ending, accepted := range endings {
@@ -162,7 +163,7 @@ func endingsSchema(where place) object {
 				refused[key] = false
 			}
 		}
-		if ending == "commit" && where == topLevel || ending == "stop" && where.stops() {
+		if (ending == "commit" || suspends(ending)) && where == topLevel || ending == "stop" && where.stops() {
 			made[ending] = object{"properties": refused}
 		}
 	}

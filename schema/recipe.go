@@ -107,7 +107,7 @@ func (s *Step) Label() string {
 	return s.Path
 }
 
-// Action is what a step does: a Leaf, a Group, a Parallel, a Use, a Commit or a Stop.
+// Action is what a step does: a Leaf, a Group, a Parallel, a Use, a Reboot, a Confirm, a Commit or a Stop.
 type Action interface {
 	// Keyword is the key in the recipe: "unpack", "commit".
 	Keyword() Scalar
@@ -150,6 +150,34 @@ type Use struct {
 	With   []Binding
 }
 
+// Reboot is where the run waits for the machine to come back. It stands among the recipe's own steps only.
+type Reboot struct {
+	Key Scalar
+	// Within is how long the run waits, a duration; never nil in a recipe without errors.
+	Within *Setting
+	// Command is the program that reboots the machine, and its arguments; nil is the usual one, and an empty list is nobody
+	// of ours.
+	Command *List
+	// Expect and Await are bare boolean expressions, or nil: whether the machine came back in the right system, and whether
+	// it is ready to go on.
+	Expect, Await *Scalar
+	// Attempts is how many reboots are asked for, an int of at least 1; nil is 1.
+	Attempts *Setting
+}
+
+// Confirm is where the run waits until somebody says that what it did is good, or until that has held for a time. It stands
+// among the recipe's own steps only, and before the commit.
+type Confirm struct {
+	Key Scalar
+	// Within is how long the run waits, a duration; never nil in a recipe without errors.
+	Within *Setting
+	// Boots is how many boots of the machine it outlives, an int of at least 1; nil is the usual number.
+	Boots *Setting
+	// Until is a bare boolean expression, or nil where only somebody confirms; it must hold For a duration, nil is once.
+	Until *Scalar
+	For   *Setting
+}
+
 // Commit is the point of no return.
 type Commit struct {
 	Key  Scalar
@@ -166,6 +194,8 @@ func (l Leaf) Keyword() Scalar     { return l.Key }
 func (g Group) Keyword() Scalar    { return g.Key }
 func (p Parallel) Keyword() Scalar { return p.Key }
 func (u Use) Keyword() Scalar      { return u.Key }
+func (r Reboot) Keyword() Scalar   { return r.Key }
+func (c Confirm) Keyword() Scalar  { return c.Key }
 func (c Commit) Keyword() Scalar   { return c.Key }
 func (s Stop) Keyword() Scalar     { return s.Key }
 
@@ -173,5 +203,7 @@ func (Leaf) action()     {}
 func (Group) action()    {}
 func (Parallel) action() {}
 func (Use) action()      {}
+func (Reboot) action()   {}
+func (Confirm) action()  {}
 func (Commit) action()   {}
 func (Stop) action()     {}

@@ -14,7 +14,7 @@ var modifiers = []string{"id", "name", "for-each", "when", "until", "timeout", "
 // stepKeys are all keys that a step may have.
 func (p *parser) stepKeys() []string {
 	if p.keys == nil {
-		p.keys = append(slices.Clone(modifiers), "commit", "stop", "steps", "rescue", "finally", "parallel", "limit", "use", "with")
+		p.keys = append(slices.Clone(modifiers), "commit", "stop", "steps", "rescue", "finally", "parallel", "limit", "use", "with", "reboot", "confirm")
 		for _, name := range p.catalog.Names() {
 			if !slices.Contains(p.keys, name) {
 				p.keys = append(p.keys, name)
@@ -77,15 +77,14 @@ func (p *parser) step(node Node, path string, where place) *Step {
 		case key == "steps" || key == "parallel" || key == "use":
 			actions = append(actions, entry.Key)
 			step.Action = p.composed(fields, entry, path, where)
+		case suspends(key):
+			actions = append(actions, entry.Key)
+			step.Action = p.suspension(entry, where)
 		case companions[key] != "":
 			if _, there := fields.Get(companions[key]); !there {
 				unknown = true
 				p.fail(entry.Key.Span, "companion", fmt.Sprintf("%q stands beside %q only", key, companions[key]), companionHint(key))
 			}
-		case later[key] != "" && key != "triggers":
-			actions = append(actions, entry.Key)
-			unknown = true
-			p.notYet(entry.Key, quote(key))
 		default:
 			unknown = true
 			p.unknownStepKey(entry.Key, fields)
@@ -93,7 +92,7 @@ func (p *parser) step(node Node, path string, where place) *Step {
 	}
 	switch {
 	case len(actions) == 0 && !unknown && !fields.partial:
-		p.fail(step.Span, "one-action", "a step has one action, this one has none", "an action is a step type (`gwe steps` lists them), commit, stop, steps, parallel or use")
+		p.fail(step.Span, "one-action", "a step has one action, this one has none", "an action is a step type (`gwe steps` lists them), commit, stop, steps, parallel, use, reboot or confirm")
 	case len(actions) > 1:
 		p.twoActions(actions)
 	}
@@ -257,16 +256,21 @@ func (p *parser) ending(entry Entry, where place) Action {
 	return Commit{Key: key, Text: text}
 }
 
-// endings are the modifiers that make sense beside commit and stop.
-var endings = map[string][]string{"commit": {"id", "name", "allow"}, "stop": {"id", "name", "allow", "when"}}
+// endings are the modifiers that make sense beside commit, stop, reboot and confirm.
+var endings = map[string][]string{
+	"commit": {"id", "name", "allow"}, "stop": {"id", "name", "allow", "when"},
+	"reboot": {"id", "name", "allow", "when"}, "confirm": {"id", "name", "allow", "when"},
+}
 
-// alone refuses the modifiers that make no sense beside commit and stop.
+// alone refuses the modifiers that make no sense beside commit, stop, reboot and confirm.
 func (p *parser) alone(step *Step, fields Map) {
 	reason := "it only ends the run"
 	switch step.Action.(type) {
 	case Commit:
 		reason = "every run that gets there commits, or none does"
 	case Stop:
+	case Reboot, Confirm:
+		reason = "the run waits here once, and within says how long"
 	default:
 		return
 	}

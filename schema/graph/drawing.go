@@ -117,6 +117,10 @@ func newItem(step *schema.Step) *item {
 		}
 	case schema.Use:
 		made.kind, made.tag = use, "use "+shown(action.Recipe.Text)
+	case schema.Reboot:
+		made.arguments = waits(action.Within)
+	case schema.Confirm:
+		made.arguments = waits(action.Within)
 	case schema.Commit:
 		made.kind, made.title, made.tag = commit, shown(action.Text.Text), ""
 	case schema.Stop:
@@ -134,6 +138,14 @@ func newItem(step *schema.Step) *item {
 		made.undo = []string{"nothing"}
 	}
 	return made
+}
+
+// waits says how long a run waits at a step.
+func waits(within *schema.Setting) string {
+	if within == nil {
+		return ""
+	}
+	return "waits, at most " + shown(within.Text)
 }
 
 // label gives the title, and adds to the tag what the step's modifiers say.

@@ -40,6 +40,7 @@ func commands() []command {
 		cancelCommand(),
 		forgetCommand(),
 		statusCommand(),
+		confirmCommand(),
 		runsCommand(),
 		showCommand(),
 		logCommand(),

@@ -34,7 +34,7 @@ examples:
 
 exit codes:
   0 done   1 gwe broke   2 usage or invalid recipe   3 failed, all put back   4 failsafe in place
-  5 needs a person   6 refused before any effect   7 in place, but not all is well   128+n signal n
+  5 needs a person   6 refused before any effect   7 in place, but not all is well   75 suspended   128+n signal n
 `)
 }
 

@@ -48,6 +48,7 @@ func planText(plan engine.Plan, columns int) string {
 
 const (
 	noReturn   = "point of no return: nothing above is undone any more"
+	suspends   = "the run waits here, with exit code 75, and goes on in another process"
 	numberless = "    "
 )
 
@@ -155,6 +156,9 @@ func (t *planTable) row(row engine.PlannedStep) {
 	}
 	if row.Commit {
 		t.rule(noReturn)
+	}
+	if row.Suspends {
+		t.rule(suspends)
 	}
 }
 

@@ -18,8 +18,11 @@ Run it at boot. It ends the surviving processes of a dead run, puts back what wa
 the recipe, so neither the recipe nor the package is needed any more), and removes leftovers. With nothing to do it does
 nothing. ` + "`gwe run`" + ` does the same first.
 
+A run that waits for a reboot or a confirmation goes on where its time has come, is put back where its time is over, and is
+left alone else. A timer that calls gwe recover every minute looks after its deadline.
+
 The exit code is 0 when nothing is left to do, whichever way the run ended; 4 when the failsafe is in place; 5 when the
-machine needs a person.
+machine needs a person; 75 while a run waits.
 
 example:
   gwe recover`,
@@ -35,13 +38,13 @@ example:
 				results, err := machine.Recover(ctx)
 				console.unseen(shown.close())
 				code := engine.ExitDone
+				showFinished(console, results)
 				for _, result := range results {
-					if console.global.output != "json" {
-						fmt.Fprintf(console.stdout, "run %s: %s\n", result.Run, result.Status)
-					}
 					switch result.Status {
+					case engine.StatusSuspended:
+						code = max(code, engine.ExitWaiting)
 					case engine.StatusFailsafe:
-						code = max(code, engine.ExitFailsafe)
+						code = engine.ExitFailsafe
 					case engine.StatusBroken:
 						code = engine.ExitBroken
 					}
@@ -52,5 +55,19 @@ example:
 				return err
 			}
 		},
+	}
+}
+
+// showFinished tells what became of runs that other processes had begun.
+func showFinished(console *console, results []engine.Result) {
+	if console.global.output == "json" {
+		return
+	}
+	for _, result := range results {
+		line := fmt.Sprintf("run %s: %s", result.Run, result.Status)
+		if result.Waits != "" {
+			line += ": waits for " + result.Waits
+		}
+		fmt.Fprintln(console.stdout, line)
 	}
 }

@@ -21,6 +21,9 @@ RECIPE is a file, - for standard input, or the name of a shipped recipe ("ota").
 itself before it acts. If a step fails, or you press Ctrl-C, what was done is put back, newest first. If gwe is killed
 or the power fails, the next ` + "`gwe run` or `gwe recover`" + ` does the same from the journal.
 
+A run that comes to a reboot or confirm step is suspended: gwe ends with exit code 75, and ` + "`gwe recover`" + ` at boot, or
+` + "`gwe confirm`" + `, goes on with it. Until then no other run begins.
+
 ` + "`" + `gwe run RECIPE --help` + "`" + ` lists the recipe's inputs.
 
 example:
@@ -74,7 +77,7 @@ func carryOut(ctx context.Context, console *console, program *engine.Program, gi
 func showOutputs(console *console, program *engine.Program, result engine.Result) error {
 	if console.global.output == "json" {
 		return json.NewEncoder(console.stdout).Encode(map[string]any{
-			"kind": "result", "run": result.Run, "status": result.Status, "exit": result.ExitCode(), "outputs": result.Outputs,
+			"kind": "result", "run": result.Run, "status": result.Status, "exit": result.ExitCode(), "outputs": result.Outputs, "waits": result.Waits,
 		})
 	}
 	for _, output := range program.Recipe.Outputs {

@@ -17,8 +17,9 @@ func runsCommand() command {
 		name:    "runs",
 		summary: "list the runs and how they ended",
 		help: `
-Oldest first. A run that is "pending" goes on now, or died and waits for ` + "`gwe recover`" + `. The newest 20 runs are kept,
-and those whose undo is still kept besides. A star marks the runs that ` + "`gwe rollback`" + ` can undo.
+Oldest first. A run that is "pending" goes on now, or died and waits for ` + "`gwe recover`" + `; one that is "suspended" waits for
+a reboot or a confirmation. The newest 20 runs are kept, and those whose undo is still kept besides. A star marks the runs
+that ` + "`gwe rollback`" + ` can undo.
 
 example:
   gwe runs`,
@@ -63,6 +64,8 @@ func showRuns(console *console, folder string, list []engine.Summary, able []str
 		switch {
 		case one.Error != "":
 			status += ": " + one.Error
+		case one.Waits != "":
+			status += ": waits for " + one.Waits
 		case one.Stopped != "":
 			status += ": " + one.Stopped
 		}

@@ -67,6 +67,9 @@ func showDetail(out io.Writer, d engine.Detail) error {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(table, "run\t%s\n", d.Run)
 	fmt.Fprintf(table, "status\t%s\n", d.Status)
+	if d.Waits != "" {
+		fmt.Fprintf(table, "waits for\t%s\n", d.Waits)
+	}
 	fmt.Fprintf(table, "recipe\t%s (%s, sha256 %.12s)\n", d.Recipe, d.File, d.Digest)
 	fmt.Fprintf(table, "began\t%s, by gwe %s\n", d.Started.Local().Format(time.DateTime), d.Version)
 	fmt.Fprintf(table, "took\t%s\n", d.Ended.Sub(d.Started).Round(time.Millisecond))

@@ -1,0 +1,48 @@
+package command
+
+import (
+	"context"
+
+	"github.com/spf13/pflag"
+
+	"github.com/gwe-project/gwe/engine"
+)
+
+func confirmCommand() command {
+	return command{
+		name:     "confirm",
+		operands: "[RUN]",
+		summary:  "say that what a suspended run did is good, and go on with it",
+		help: `
+A recipe with a confirm step leaves a release on probation: the run ends with exit code 75 and waits. This ends the wait
+and goes on with the steps behind it. Unconfirmed at the deadline, or after too many boots, the next ` + "`gwe recover`" + ` puts
+all back. Without RUN it is the one that waits.
+
+The exit code is that of the run, as of ` + "`gwe run`" + `; 6 where no run waits for a confirmation.
+
+example:
+  gwe confirm`,
+		setUp: func(*pflag.FlagSet) action {
+			return func(ctx context.Context, console *console, operands []string) error {
+				_, run, err := oneRun(console, operands)
+				if err != nil {
+					return err
+				}
+				machine, shown, err := console.engine()
+				if err != nil {
+					return err
+				}
+				result, err := machine.Confirm(ctx, run)
+				console.unseen(shown.close())
+				if err != nil {
+					return err
+				}
+				showFinished(console, []engine.Result{result})
+				if code := result.ExitCode(); code != engine.ExitDone {
+					return errSilent{code}
+				}
+				return nil
+			}
+		},
+	}
+}

@@ -1,0 +1,89 @@
+package engine
+
+import (
+	"context"
+
+	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/journal"
+)
+
+// Confirm says that what a suspended run did is good, and goes on with the run; id "" is the one that waits for it. Where
+// its time is over already, the run is put back instead: the result tells.
+func (e *Engine) Confirm(ctx context.Context, id string) (Result, error) {
+	locks, err := e.lock()
+	if err != nil {
+		return Result{}, err
+	}
+	defer locks.release()
+	p, err := e.unconfirmed(id)
+	if err != nil {
+		return Result{}, err
+	}
+	program, err := e.program(p)
+	if err != nil {
+		return Result{}, err
+	}
+	h, err := readHistory(program, p.folder, p.records)
+	if err != nil {
+		return Result{}, err
+	}
+	if e.judge(ctx, h).decision == waitOn {
+		if err := e.noteConfirmed(p); err != nil {
+			return Result{}, err
+		}
+	}
+	_, results, err := e.settle(ctx)
+	for _, result := range results {
+		if result.Run == p.folder.id() {
+			return result, err
+		}
+	}
+	return Result{}, err
+}
+
+// noteConfirmed makes the word durable; what follows is for this process, or for the next one.
+func (e *Engine) noteConfirmed(p *past) error {
+	opened, _, err := journal.Open(p.folder.journal())
+	if err != nil {
+		return err
+	}
+	written := e.watched(opened)
+	defer written.Close()
+	return written.Append(recordConfirmed, struct{}{})
+}
+
+// unconfirmed finds the run that waits to be confirmed.
+func (e *Engine) unconfirmed(id string) (*past, error) {
+	if id != "" {
+		if _, err := e.State.choose(id); err != nil {
+			return nil, err
+		}
+	}
+	ids, err := e.State.Runs()
+	if err != nil {
+		return nil, err
+	}
+	for _, one := range ids {
+		if id != "" && one != id {
+			continue
+		}
+		p, err := e.State.peek(one)
+		if err != nil && id != "" {
+			return nil, err
+		}
+		if p == nil || p.suspended() == nil {
+			continue
+		}
+		if waits := p.suspended(); waits.Cause == causeConfirm {
+			return p, nil
+		} else if id != "" {
+			return nil, fault.New(fault.Refused, "not-to-confirm", "run %s waits for %s, not for a confirmation", id, waits.awaited()).
+				WithHint("`gwe recover` goes on with it after the boot")
+		}
+	}
+	if id != "" {
+		return nil, fault.New(fault.Refused, "not-to-confirm", "run %s does not wait for a confirmation", id).WithHint("`gwe runs` lists what each run does")
+	}
+	return nil, fault.New(fault.Refused, "not-to-confirm", "no run in %s waits for a confirmation", e.State.Folder).
+		WithHint("`gwe runs` lists them; they may be in another state folder: --state-dir, GWE_STATE_DIR")
+}

@@ -1,0 +1,180 @@
+package engine
+
+import (
+	"context"
+	"slices"
+
+	"github.com/gwe-project/gwe/engine/expression"
+	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/process"
+	"github.com/gwe-project/gwe/engine/value"
+)
+
+// decision is what is to become of a suspended run.
+type decision int
+
+const (
+	waitOn decision = iota
+	goOn
+	askAgain
+	turnBack
+)
+
+// verdict is a decision with its reason, and how far the wait came.
+type verdict struct {
+	decision decision
+	failure  error
+	waited   waitedRecord
+	// arrived means that the machine rebooted into the system that was wanted.
+	arrived bool
+}
+
+// judge decides about a suspended run. It reads the machine's boot, the time since then and, where an expression asks for
+// them, the host and the facts as they are now; never the clock on the wall.
+func (e *Engine) judge(ctx context.Context, h *history) verdict {
+	s := h.suspension
+	j := judgement{engine: e, history: h, suspension: s, node: h.program.byPath[s.Step], verdict: verdict{waited: s.after(e.now())}}
+	switch s.Cause {
+	case causeConfirm:
+		j.confirm(ctx)
+	case causeReturn:
+		j.reboot(ctx, nil, nil)
+	default:
+		j.reboot(ctx, j.node.action.waiting.expect, j.node.action.waiting.await)
+	}
+	return j.verdict
+}
+
+type judgement struct {
+	verdict
+	engine     *Engine
+	history    *history
+	suspension *suspension
+	node       *node
+}
+
+// reboot tells "did not reboot", "came back in another system", "is not ready in time" and "rebooted" apart.
+func (j *judgement) reboot(ctx context.Context, expect, await *condition) {
+	s := j.suspension
+	late := j.waited.Spent >= s.Within
+	within := value.DurationOf(s.Within)
+	if j.waited.Boots == 0 {
+		if late {
+			j.failed("reboot-missing", "the machine did not reboot within %s", within)
+		}
+		return
+	}
+	if expect != nil {
+		holds, err := j.asks(ctx, expect)
+		if !holds {
+			j.failed("reboot-fell-back", "the machine rebooted, and came back in another system: not %s", expect.source)
+			j.because(err)
+			return
+		}
+	}
+	j.arrived = true
+	if await != nil {
+		holds, err := j.asks(ctx, await)
+		if !holds {
+			switch {
+			case late:
+				j.back("reboot-not-ready", "the machine rebooted, and %s did not come about within %s", await.source, within)
+			case j.waited.Boots >= s.Boots:
+				j.back("reboot-loop", "the machine booted %d times, and %s did not come about", j.waited.Boots, await.source)
+			}
+			j.because(err)
+			return
+		}
+	}
+	j.decision = goOn
+}
+
+// confirm tells whether somebody or the condition confirmed the run.
+func (j *judgement) confirm(ctx context.Context) {
+	s := j.suspension
+	if s.confirmed {
+		j.decision = goOn
+		return
+	}
+	var doubt error
+	until := j.node.action.waiting.await
+	if until != nil {
+		var holds bool
+		holds, doubt = j.asks(ctx, until)
+		switch {
+		case !holds:
+			j.waited.True = nil
+		case j.waited.True == nil:
+			spent := j.waited.Spent
+			j.waited.True = &spent
+		}
+		if holds && j.waited.Spent-*j.waited.True >= s.Hold {
+			j.decision = goOn
+			return
+		}
+	}
+	switch {
+	case j.waited.Spent >= s.Within:
+		j.back("unconfirmed", "nobody confirmed it within %s", value.DurationOf(s.Within))
+	case j.waited.Boots >= s.Boots:
+		j.back("unconfirmed", "the machine booted %d times, and nobody confirmed it", j.waited.Boots)
+	}
+	j.because(doubt)
+}
+
+// failed is a reboot that did not do what it was for: it is asked for again where attempts are left.
+func (j *judgement) failed(code, format string, arguments ...any) {
+	j.back(code, format, arguments...)
+	if j.suspension.Attempt < j.suspension.Attempts {
+		j.decision = askAgain
+	}
+}
+
+func (j *judgement) back(code, format string, arguments ...any) {
+	j.decision, j.failure = turnBack, fault.New(fault.Failed, code, format, arguments...)
+}
+
+// because adds what kept a condition from being evaluated.
+func (j *judgement) because(err error) {
+	if f := fault.As(j.failure); f != nil && err != nil {
+		j.failure = f.WithCause(err)
+	}
+}
+
+// asks evaluates a condition with the host and the facts as they are now. One that cannot be evaluated does not hold.
+func (j *judgement) asks(ctx context.Context, asked *condition) (bool, error) {
+	names := j.history.names(j.node, nil, false)
+	machine, _, err := HostFacts()
+	if err != nil {
+		return false, err
+	}
+	names["host"] = machine
+	facts := map[string]any{}
+	reader := factReader{
+		machine: j.engine.Machine, programs: true,
+		environment: append(process.BaseEnvironment(), "GWE_RUN_ID="+j.history.begin.Run, "GWE_RECOVERING=0"),
+	}
+	for _, f := range j.history.program.facts {
+		if !reads(asked, f.declared.Name.Text) {
+			continue
+		}
+		read := reader.read(ctx, f, names)
+		if read.Err != nil {
+			return false, read.Err
+		}
+		facts[read.Name] = read.Value
+	}
+	names["facts"] = facts
+	answer, err := asked.Evaluate(names)
+	if err != nil {
+		return false, err
+	}
+	return answer.(bool), nil
+}
+
+// reads tells whether a condition reads a fact.
+func reads(asked *condition, fact string) bool {
+	return slices.ContainsFunc(asked.References(), func(read expression.Reference) bool {
+		return read.Path[0] == "facts" && (len(read.Path) == 1 || read.Path[1] == fact)
+	})
+}

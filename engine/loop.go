@@ -1,0 +1,62 @@
+package engine
+
+import (
+	"context"
+	"slices"
+
+	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/journal"
+)
+
+// boundedBoots is how many boots in a row a recovery may die in without getting on. A machine whose power fails that often at
+// the same place is rare; one that an undo takes down does it every time, and would boot for ever.
+const boundedBoots = 10
+
+// progress are the records by which a recovery gets on.
+var progress = []string{recordUndone, recordSuspended, recordResumed, recordStranded, recordClosing, recordCommitted}
+
+// deaths counts the boots in a row, before this one, in which a recovery of the run began and got nowhere.
+func deaths(records []journal.Record, boot string) int {
+	var boots []string
+	for _, record := range records {
+		switch {
+		case record.Kind == recordRecovery:
+			_ = into(record.Data, func(r recoveryRecord) error {
+				if r.Boot != boot && !slices.Contains(boots, r.Boot) {
+					boots = append(boots, r.Boot)
+				}
+				return nil
+			})
+		case slices.Contains(progress, record.Kind):
+			boots = nil
+		}
+	}
+	return len(boots)
+}
+
+// escape gives up what takes the machine down again and again: the undo that is next, and the recovery goes on; or, where
+// all undos are over, failsafe and finally. over tells that the run has ended thereby.
+func (x *execution) escape(ctx context.Context, died int) (result Result, over bool) {
+	if died < boundedBoots {
+		return Result{}, false
+	}
+	err := fault.New(fault.Failed, "reboot-loop", "recovery died here in %d boots in a row; it is given up, so that the machine stays reachable", died).
+		WithHint("put right by hand what it was about, then reboot")
+	record := x.recordOf(err)
+	x.task.Warn(err.Error())
+	if open := x.history.open(); x.history.failure != nil && len(open) > 0 {
+		located := x.recordOf(x.program.at(open[0].node, err))
+		_ = x.append(recordUndone, undoneRecord{Frame: open[0].number, Errors: []errorRecord{located}, Broken: true})
+		return Result{}, false
+	}
+	h := x.history
+	result = Result{Run: x.folder.id(), Status: h.unrecorded()}
+	if h.failure != nil {
+		result.Err = h.failure.err()
+	}
+	for _, earlier := range append(h.undoErrors, record) {
+		result.Others = append(result.Others, earlier.err())
+	}
+	x.end(context.WithoutCancel(ctx), &result)
+	return result, true
+}

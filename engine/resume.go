@@ -1,0 +1,162 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"slices"
+
+	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/journal"
+	"github.com/gwe-project/gwe/engine/tasklog"
+)
+
+// resume looks at a suspended run: it is left alone, goes on, or is put back. What ran before is read from the journal:
+// reboot and confirm stand among the recipe's own steps, so all before them is over, and nothing behind them is begun.
+func (e *Engine) resume(ctx context.Context, p *past, earlier []*past) (Result, error) {
+	program, err := e.program(p)
+	if err != nil {
+		return Result{}, err
+	}
+	h, err := readHistory(program, p.folder, p.records)
+	if err != nil {
+		return Result{}, err
+	}
+	if h.suspension == nil || program.byPath[h.suspension.Step] == nil {
+		return Result{}, fault.New(fault.Errored, "journal-unreadable", "run %s waits for a step that its frozen recipe does not have", p.folder.id())
+	}
+	v := e.judge(ctx, h)
+	if v.decision == waitOn {
+		return e.leave(p, h, v)
+	}
+	targets := &locks{}
+	defer targets.release()
+	if err := targets.paths(p.begin.Locks); err != nil {
+		return Result{}, err
+	}
+	x, err := e.open(p, "resume", fmt.Sprintf("Resume run %s of %s", p.folder.id(), p.begin.Recipe))
+	if err != nil {
+		return Result{}, err
+	}
+	defer x.close()
+	x.earlier, x.locks = earlier, targets
+	if h.suspension.Cause == causeReturn {
+		return x.returned(ctx, v), nil
+	}
+	return x.proceed(ctx, v), nil
+}
+
+// leave lets a run wait on. The journal is told how far it came, so that no boot begins the wait anew.
+func (e *Engine) leave(p *past, h *history, v verdict) (Result, error) {
+	result := Result{Run: p.folder.id(), Status: StatusSuspended, Waits: h.suspension.awaited()}
+	if !h.suspension.worthNoting(v.waited) {
+		return result, nil
+	}
+	opened, _, err := journal.Open(p.folder.journal())
+	if err != nil {
+		return Result{}, err
+	}
+	written := e.watched(opened)
+	defer written.Close()
+	return result, written.Append(recordWaited, v.waited)
+}
+
+// proceed takes the run up again at the step where it waited.
+func (x *execution) proceed(ctx context.Context, v verdict) Result {
+	s := x.history.suspension
+	s.arrived = v.arrived && s.Cause == causeReboot
+	n := x.program.byPath[s.Step]
+	ctx, cancel, err := x.bounded(ctx)
+	defer cancel()
+	if err != nil {
+		return x.conclude(ctx, err)
+	}
+	task := x.task.Begin("step", x.title(n, x.history.names(n, nil, false)), n.label())
+	switch v.decision {
+	case askAgain:
+		err = x.waitAgain(ctx, v, task)
+	case turnBack:
+		err = v.failure
+	default:
+		err = x.takeUp(s, v, task)
+	}
+	if err != nil {
+		if waits := suspended(err); waits != nil {
+			task.Done(waits.Error())
+			return x.conclude(ctx, waits)
+		}
+		err = x.program.at(n, err)
+		task.Fail(err)
+		return x.conclude(ctx, err)
+	}
+	behind := slices.Index(x.program.steps, n) + 1
+	return x.conclude(ctx, x.list(ctx, x.program.steps[behind:], nil, x.task))
+}
+
+// takeUp journals that the wait is over. The way back has its space again before anything else is done.
+func (x *execution) takeUp(s *suspension, v verdict, task *tasklog.Task) error {
+	if reserved, ok := x.journal.(interface{ Reserve(bytes int64) error }); ok {
+		if err := reserved.Reserve(reserveFor(x.program)); err != nil {
+			return err
+		}
+	}
+	if err := x.append(recordResumed, resumedRecord{Step: s.Step, Boot: v.waited.Boot, PID: os.Getpid()}); err != nil {
+		return err
+	}
+	task.Done(map[cause]string{causeReboot: "rebooted", causeConfirm: "confirmed"}[s.Cause])
+	return nil
+}
+
+// waitAgain asks for one more reboot.
+func (x *execution) waitAgain(ctx context.Context, v verdict, task *tasklog.Task) error {
+	next := x.history.suspension.suspendedRecord
+	next.Attempt++
+	task.Warn(fmt.Sprintf("%v; attempt %d of %d", v.failure, next.Attempt, next.Attempts))
+	return x.wait(ctx, next, task)
+}
+
+// settleReturn ends a run that is put back, by way of a reboot into the system of before where one is owed.
+func (x *execution) settleReturn(ctx context.Context, failure error) Result {
+	back, owed := x.history.owed()
+	if !owed || x.unwritten != nil {
+		return x.finish(ctx, failure)
+	}
+	task := x.task.Begin("reboot", "Reboot into the system of before", "")
+	return x.awaitReturn(ctx, x.wait(ctx, back, task), task, failure)
+}
+
+// returned takes a run to its end that was put back and waited for the reboot into the system of before.
+func (x *execution) returned(ctx context.Context, v verdict) Result {
+	x.backward = true
+	task := x.task.Begin("reboot", "Reboot into the system of before", "")
+	switch v.decision {
+	case askAgain:
+		return x.awaitReturn(ctx, x.waitAgain(ctx, v, task), task, nil)
+	case turnBack:
+		return x.awaitReturn(ctx, v.failure, task, nil)
+	}
+	_ = x.append(recordResumed, resumedRecord{Step: x.history.suspension.Step, Boot: v.waited.Boot, PID: os.Getpid()})
+	task.Done("rebooted")
+	return x.finish(context.WithoutCancel(ctx), nil)
+}
+
+// awaitReturn rests where the reboot was asked for, and says so where it did not come.
+func (x *execution) awaitReturn(ctx context.Context, err error, task *tasklog.Task, failure error) Result {
+	if waits := suspended(err); waits != nil {
+		task.Done(waits.Error())
+		return x.rest(waits)
+	}
+	stranded := fault.New(fault.Failed, "return-missing", "all is put back, but the machine still runs the system that it was to leave").WithCause(err).
+		WithHint("reboot it by hand")
+	task.Fail(stranded)
+	_ = x.append(recordStranded, troubleRecord{Step: x.history.stepOfReturn(), Error: x.recordOf(stranded)})
+	return x.finish(context.WithoutCancel(ctx), failure)
+}
+
+// stepOfReturn is the step whose reboot is to be taken back.
+func (h *history) stepOfReturn() string {
+	if h.suspension != nil {
+		return h.suspension.Step
+	}
+	return h.rebooted.Step
+}

@@ -1,0 +1,189 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/host"
+	"github.com/gwe-project/gwe/engine/journal"
+	"github.com/gwe-project/gwe/engine/process"
+	"github.com/gwe-project/gwe/engine/tasklog"
+	"github.com/gwe-project/gwe/engine/value"
+)
+
+const (
+	// usualBoots is how many boots a suspended run outlives where the recipe says nothing: a machine that boots over and over
+	// comes to an end.
+	usualBoots = 10
+	// rebootPatience is how long the program may take that asks for a reboot. After that it counts as asked for.
+	rebootPatience = time.Minute
+)
+
+// usualReboot is the program that reboots the machine where the recipe names none.
+var usualReboot = []string{"systemctl", "reboot"}
+
+// suspending ends this process's part of the run: what it waits for is durable.
+type suspending struct{ text string }
+
+func (s *suspending) Error() string { return "suspended: waits for " + s.text }
+
+// suspended tells whether an error is a suspension.
+func suspended(err error) *suspending {
+	var waits *suspending
+	if errors.As(err, &waits) {
+		return waits
+	}
+	return nil
+}
+
+// now is the moment of the machine.
+func (e *Engine) now() host.Moment {
+	if e.Clock == nil {
+		return host.Now()
+	}
+	return e.Clock()
+}
+
+// suspend begins to wait at a reboot or a confirm.
+func (x *execution) suspend(ctx context.Context, n *node, names map[string]any, task *tasklog.Task) error {
+	record, err := n.action.waiting.evaluate(names)
+	if err != nil {
+		return err
+	}
+	record.Step, record.ID, record.Attempt = n.path(), n.id(), 1
+	return x.wait(ctx, record, task)
+}
+
+// evaluate works out all that need not be asked again.
+func (w *waiting) evaluate(names map[string]any) (suspendedRecord, error) {
+	record := suspendedRecord{Cause: w.cause, Attempts: 1, Boots: usualBoots}
+	for _, setting := range []struct {
+		from dynamic
+		into *time.Duration
+	}{{w.within, &record.Within}, {w.hold, &record.Hold}} {
+		if setting.from == nil {
+			continue
+		}
+		span, err := seconds(setting.from, names)
+		if err != nil {
+			return record, err
+		}
+		*setting.into = span
+	}
+	for _, setting := range []struct {
+		from dynamic
+		into *int
+	}{{w.attempts, &record.Attempts}, {w.boots, &record.Boots}} {
+		if setting.from == nil {
+			continue
+		}
+		count, err := setting.from.evaluate(names)
+		if err != nil {
+			return record, err
+		}
+		*setting.into = max(1, count.(int))
+	}
+	if w.cause != causeReboot {
+		return record, nil
+	}
+	record.Command = usualReboot
+	if w.command != nil {
+		command, err := w.command.evaluate(names)
+		if err != nil {
+			return record, err
+		}
+		record.Command = texts(command)
+	}
+	return record, nil
+}
+
+// wait journals what is awaited, and only then asks for the reboot. Its error is *suspending where all went well.
+func (x *execution) wait(ctx context.Context, record suspendedRecord, task *tasklog.Task) error {
+	now := x.engine.now()
+	if now.Boot == "" {
+		return fault.New(fault.Refused, "boot-unknown", "the kernel does not tell this boot from another: /proc/sys/kernel/random/boot_id cannot be read").
+			WithHint("run gwe where /proc is mounted")
+	}
+	record.Boot, record.Since = now.Boot, now.Since
+	if err := x.append(recordSuspended, record); err != nil {
+		var unsure *journal.Unsure
+		if errors.As(err, &unsure) {
+			x.history.applySuspended(record) // a recovery may find the record: see conclude
+		}
+		return err
+	}
+	if x.backward && x.unwritten != nil {
+		return x.unwritten // the next boot would not know what it is for
+	}
+	if err := x.askForReboot(ctx, record, task); err != nil {
+		return err
+	}
+	return &suspending{record.awaited()}
+}
+
+// askForReboot runs the program that reboots the machine. Whether the machine does so is told by the next boot, so a
+// program that is still at it, or that went down with the machine, has asked.
+func (x *execution) askForReboot(ctx context.Context, record suspendedRecord, task *tasklog.Task) error {
+	if len(record.Command) == 0 {
+		return nil
+	}
+	result, err := process.Run(context.WithoutCancel(ctx), process.Command{
+		Arguments: record.Command, Folder: "/", Timeout: rebootPatience, KeepDaemons: true,
+		Environment: append(process.BaseEnvironment(), "GWE_RUN_ID="+x.folder.id()),
+		Output:      func(_, line string) { task.Output(line) },
+	})
+	if f := fault.As(err); f != nil && f.Code == "process-timeout" || err == nil && result.Signal != 0 {
+		return nil
+	}
+	if err == nil {
+		err = result.Check(record.Command[0])
+	}
+	if err == nil {
+		return nil
+	}
+	return fault.New(fault.Failed, "reboot-command", "the machine could not be told to reboot").WithCause(err).
+		WithHint("name the program that reboots this machine: reboot: {command: [reboot], ...}")
+}
+
+// awaited says for people what the run waits for.
+func (r suspendedRecord) awaited() string {
+	switch r.Cause {
+	case causeConfirm:
+		return fmt.Sprintf("a confirmation, within %s", value.DurationOf(r.Within))
+	case causeReturn:
+		return fmt.Sprintf("the reboot into the system of before, within %s", value.DurationOf(r.Within))
+	}
+	return fmt.Sprintf("the reboot, within %s", value.DurationOf(r.Within))
+}
+
+// rest ends this process's part of a suspended run. Nothing is held and nothing runs: finally comes with the end.
+func (x *execution) rest(waits *suspending) Result {
+	result := Result{Run: x.folder.id(), Status: StatusSuspended, Waits: waits.text}
+	if x.history.failure != nil {
+		result.Err = x.history.failure.err()
+	}
+	x.task.Done(waits.Error())
+	return result
+}
+
+// unsure ends this process's part of a run whose journal failed at a suspension. The next recovery may find the record of
+// it, or may not, so nothing is put back: it finds a machine that fits both.
+func (x *execution) unsure(err error) Result {
+	x.task.Warn("the journal cannot be written: recovery is pending")
+	x.task.Fail(err)
+	return Result{Run: x.folder.id(), Status: StatusPending, Err: x.withoutSecrets(err)}
+}
+
+// owed gives the reboot that leads back into the system of before: the machine rebooted in the middle of a run that all
+// put back since. Where something could not be put back nobody knows what would boot, so the machine stays reachable.
+func (h *history) owed() (suspendedRecord, bool) {
+	if h.rebooted == nil || h.failure == nil || h.rollback || h.committed >= 0 || h.broken() {
+		return suspendedRecord{}, false
+	}
+	back := *h.rebooted
+	back.Cause, back.Attempt, back.ID = causeReturn, 1, ""
+	return back, true
+}

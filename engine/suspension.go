@@ -1,0 +1,148 @@
+package engine
+
+import (
+	"time"
+
+	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/host"
+)
+
+// suspendedRecord says what a run waits for. Times are nanoseconds that no setting of a clock changes.
+type suspendedRecord struct {
+	Step  string `json:"step"`
+	ID    string `json:"id,omitempty"`
+	Cause cause  `json:"cause"`
+	// Boot and Since are the moment at which the wait began.
+	Boot    string        `json:"boot"`
+	Since   time.Duration `json:"since"`
+	Within  time.Duration `json:"within"`
+	Hold    time.Duration `json:"hold,omitempty"`
+	Attempt int           `json:"attempt"`
+	// Attempts is how many reboots are asked for, and Boots how many boots the run outlives.
+	Attempts int      `json:"attempts"`
+	Boots    int      `json:"boots"`
+	Command  []string `json:"command,omitempty"`
+}
+
+// waitedRecord notes how far a wait came: at each boot, now and then within one, and when its condition changed.
+type waitedRecord struct {
+	Boot  string        `json:"boot"`
+	Since time.Duration `json:"since"`
+	// Spent is the time that the machine was on since the wait began, and Boots how often it booted.
+	Spent time.Duration `json:"spent"`
+	Boots int           `json:"boots"`
+	// True is the time spent when the condition became true; absent while it is not.
+	True *time.Duration `json:"true,omitempty"`
+}
+
+// resumedRecord ends a wait well, and the step with it.
+type resumedRecord struct {
+	Step string `json:"step"`
+	Boot string `json:"boot"`
+	PID  int    `json:"pid"`
+}
+
+// suspension is what a run waits for, and how far it came.
+type suspension struct {
+	suspendedRecord
+	waited    waitedRecord
+	confirmed bool
+	// arrived means that the machine did reboot into the system that was wanted, though the run turns back there.
+	arrived bool
+}
+
+// after is how far the wait is at a moment. Time in which the machine is off does not count, for nothing measures it.
+func (s *suspension) after(now host.Moment) waitedRecord {
+	next := s.waited
+	next.Boot, next.Since = now.Boot, now.Since
+	if now.Boot == s.waited.Boot {
+		next.Spent += max(0, now.Since-s.waited.Since)
+		return next
+	}
+	next.Spent += now.Since
+	next.Boots++
+	next.True = nil
+	return next
+}
+
+// worthNoting tells whether the journal should know it. A machine that looks often does not fill its disk with that.
+func (s *suspension) worthNoting(next waitedRecord) bool {
+	return next.Boot != s.waited.Boot || (next.True == nil) != (s.waited.True == nil) || next.Spent-s.waited.Spent >= s.Within/16
+}
+
+func (h *history) applySuspended(r suspendedRecord) error {
+	h.suspension = &suspension{suspendedRecord: r, waited: waitedRecord{Boot: r.Boot, Since: r.Since}}
+	return nil
+}
+
+func (h *history) applyWaited(r waitedRecord) error {
+	if h.suspension != nil {
+		h.suspension.waited = r
+	}
+	return nil
+}
+
+func (h *history) applyConfirmed() {
+	if h.suspension != nil {
+		h.suspension.confirmed = true
+	}
+}
+
+func (h *history) applyResumed(r resumedRecord) error {
+	if h.suspension == nil {
+		return nil
+	}
+	switch h.suspension.Cause {
+	case causeReboot:
+		h.rebooted = &h.suspension.suspendedRecord
+	case causeReturn:
+		h.rebooted = nil
+	}
+	h.settled[r.Step], h.suspension = true, nil
+	return nil
+}
+
+// applyUnwind turns the run back, and ends its wait. A reboot that led where it should has to be taken back.
+func (h *history) applyUnwind(r unwindRecord) error {
+	if r.Frame != 0 {
+		return nil
+	}
+	if h.suspension != nil && r.Rebooted {
+		h.rebooted = &h.suspension.suspendedRecord
+	}
+	h.failure, h.suspension = &r.Error, nil
+	return nil
+}
+
+// applyStranded notes that all is put back, and that the machine did not go back into the system of before.
+func (h *history) applyStranded(r troubleRecord) error {
+	h.stranded, h.suspension, h.rebooted = &r.Error, nil, nil
+	h.undoErrors = append(h.undoErrors, r.Error)
+	return nil
+}
+
+// suspended is what the run waits for; nil where it does not wait.
+func (p *past) suspended() *suspendedRecord {
+	var waits *suspendedRecord
+	for _, record := range p.records {
+		switch record.Kind {
+		case recordSuspended:
+			_ = into(record.Data, func(r suspendedRecord) error { waits = &r; return nil })
+		case recordResumed, recordStranded, recordUnwind, recordEnd:
+			waits = nil
+		}
+	}
+	return waits
+}
+
+// noneSuspended refuses a run while another one waits: what it did is neither kept nor put back yet, and the machine may go
+// down at any moment.
+func noneSuspended(settled []Result) error {
+	for _, result := range settled {
+		if result.Status == StatusSuspended {
+			return fault.New(fault.Refused, "run-suspended", "run %s is suspended: it waits for %s", result.Run, result.Waits).
+				WithHint("`gwe recover` goes on with it when its time has come, `gwe confirm` confirms one that waits for that")
+		}
+	}
+	return nil
+}
