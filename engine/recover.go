@@ -64,7 +64,9 @@ func (e *Engine) settleRun(ctx context.Context, id string, earlier []*past) (*pa
 		return nil, nil, os.RemoveAll(string(e.State.run(id)))
 	case p.end() == nil:
 		finish := e.recover
-		if p.suspended() != nil {
+		if waits := p.suspended(); waits != nil && e.Early {
+			return p, &Result{Run: id, Status: StatusSuspended, Waits: waits.awaited()}, nil
+		} else if waits != nil {
 			finish = e.resume
 		}
 		result, err := finish(ctx, p, earlier)

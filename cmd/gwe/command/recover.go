@@ -26,7 +26,8 @@ machine needs a person; 75 while a run waits.
 
 example:
   gwe recover`,
-		setUp: func(*pflag.FlagSet) action {
+		setUp: func(flags *pflag.FlagSet) action {
+			early := flags.Bool("early", false, "leave runs alone that wait for a reboot or a confirmation: for a unit before the services")
 			return func(ctx context.Context, console *console, operands []string) error {
 				if len(operands) > 0 {
 					return usagef("gwe recover takes no operands")
@@ -35,6 +36,7 @@ example:
 				if err != nil {
 					return err
 				}
+				machine.Early = *early
 				results, err := machine.Recover(ctx)
 				console.unseen(shown.close())
 				code := engine.ExitDone
