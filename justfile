@@ -27,6 +27,10 @@ kills count="1000":
 powercut cuts="10000":
     go run ./scripts/powercut --cuts {{ cuts }} --writes -1 --reorders {{ cuts }} --results powercut.jsonl
 
+# recipes that reboot a whole machine, in QEMU without KVM
+machine:
+    scripts/machine/run
+
 # the protocol of a run, checked by spin
 model:
     scripts/model

@@ -1,0 +1,140 @@
+// Command init is the only program of a machine beside gwe: process 1 of a kernel in QEMU. It chooses a system as a boot
+// loader does, sets the clock to nonsense, runs gwe, and says on the console what became of it.
+//
+// As "init reboot" it reboots the machine, as "init boot SLOT" it chooses the system of the next boot.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	disk    = "/disk"
+	chosen  = disk + "/slot"
+	running = "/run/slot"
+)
+
+func main() {
+	switch {
+	case len(os.Args) == 2 && os.Args[1] == "reboot":
+		unix.Sync()
+		fmt.Println("reboot:", unix.Reboot(unix.LINUX_REBOOT_CMD_RESTART))
+		os.Exit(1)
+	case len(os.Args) == 3 && os.Args[1] == "boot":
+		if err := os.WriteFile(chosen, []byte(os.Args[2]), 0o644); err != nil {
+			fmt.Println("boot:", err)
+			os.Exit(1)
+		}
+		return
+	}
+	if err := boot(); err != nil {
+		fmt.Println("MACHINE broken:", err)
+	}
+	unix.Sync()
+	_ = unix.Reboot(unix.LINUX_REBOOT_CMD_POWER_OFF)
+}
+
+// boot is one boot of the machine: the first one starts the recipe, each other one recovers.
+func boot() error {
+	if err := mount(); err != nil {
+		return err
+	}
+	scenario := parameter("scenario")
+	boots := len(read(disk+"/boots")) + 1
+	slot := read(chosen)
+	if slot == "" {
+		slot = "a" // a new disk
+	}
+	if scenario == "fallback" {
+		slot = "a" // the other system does not come up
+	}
+	err := errors.Join(
+		os.MkdirAll("/run", 0o755),
+		os.WriteFile(disk+"/boots", []byte(strings.Repeat(".", boots)), 0o644),
+		os.WriteFile(running, []byte(slot), 0o644),
+		setClock(boots),
+	)
+	if err != nil {
+		return err
+	}
+	arguments := []string{"recover", "--state-dir", disk + "/state"}
+	if boots == 1 {
+		arguments = []string{"run", "/recipe.yaml", "--state-dir", disk + "/state", "-i", "scenario=" + scenario}
+	}
+	gwe := exec.Command("/gwe", arguments...)
+	gwe.Stdout, gwe.Stderr = os.Stdout, os.Stdout
+	gwe.Env = []string{"PATH=/", "HOME=/"}
+	_ = gwe.Run()
+	fmt.Printf("MACHINE boot=%d slot=%s chosen=%s before=%s behind=%s clock=%d exit=%d\n",
+		boots, slot, read(chosen), read(disk+"/before"), read(disk+"/behind"), time.Now().Year(), gwe.ProcessState.ExitCode())
+	if gwe.ProcessState.ExitCode() == 75 {
+		time.Sleep(30 * time.Second) // the kernel restarts the machine long before
+		return errors.New("the machine did not reboot")
+	}
+	return nil
+}
+
+// setClock goes back to 1970 at the second boot, and far ahead at the third.
+func setClock(boots int) error {
+	at := map[int]int64{2: 100, 3: 4_000_000_000}[boots]
+	if at == 0 {
+		return nil
+	}
+	return unix.Settimeofday(&unix.Timeval{Sec: at})
+}
+
+func mount() error {
+	for _, one := range []struct{ from, to, kind string }{{"none", "/proc", "proc"}, {"none", "/sys", "sysfs"}, {"none", "/dev", "devtmpfs"}} {
+		if err := os.MkdirAll(one.to, 0o755); err != nil {
+			return err
+		}
+		if err := unix.Mount(one.from, one.to, one.kind, 0, ""); err != nil && !errors.Is(err, unix.EBUSY) {
+			return fmt.Errorf("mount %s: %w", one.to, err)
+		}
+	}
+	modules, err := filepath.Glob("/modules/*.ko")
+	if err != nil {
+		return err
+	}
+	slices.Sort(modules)
+	for _, module := range modules {
+		content, err := os.ReadFile(module)
+		if err != nil {
+			return err
+		}
+		if err := unix.InitModule(content, ""); err != nil {
+			return fmt.Errorf("%s: %w", module, err)
+		}
+	}
+	if err := os.MkdirAll(disk, 0o755); err != nil {
+		return err
+	}
+	return unix.Mount("/dev/vda", disk, "ext4", 0, "")
+}
+
+// parameter reads NAME=VALUE from the kernel's command line.
+func parameter(name string) string {
+	for _, word := range strings.Fields(read("/proc/cmdline")) {
+		if value, found := strings.CutPrefix(word, name+"="); found {
+			return value
+		}
+	}
+	return ""
+}
+
+func read(path string) string {
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(content))
+}
