@@ -7,12 +7,14 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/gwe-project/gwe/steps/steptest/randomtree"
 )
 
 // firmware makes a tree of that many files, bytes in all.
 func firmware(t testing.TB, root string, files int, bytes int64) {
 	t.Helper()
-	g := newGrower(t, 7)
+	g := randomtree.New(t, 7)
 	content := make([]byte, 4*bytes/int64(files))
 	for i := range content {
 		content[i] = byte(g.Uint32())

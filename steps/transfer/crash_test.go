@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gwe-project/gwe/steps/steptest/randomtree"
+
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/durable/durabletest"
 	"github.com/gwe-project/gwe/engine/step"
@@ -91,15 +93,15 @@ func (f *frame) killed(undo bool, after time.Duration) bool {
 // crashFrame is an update of a random tree with everything in it.
 func crashFrame(t *testing.T, folder string, seed uint64) (*frame, map[string]string) {
 	t.Helper()
-	g := newGrower(t, seed)
+	g := randomtree.New(t, seed)
 	source, target, links := folder+"/source", folder+"/target", folder+"/links"
 	check(t, os.Mkdir(source, 0o755))
-	g.fill(source, 3)
+	g.Fill(source, 3)
 	plant(t, source+"/many", many(150))
 	copied(t, source, target)
 	copied(t, source, links)
-	g.mutate(source)
-	newGrower(t, seed+1).mutate(target)
+	g.Mutate(source)
+	randomtree.New(t, seed+1).Mutate(target)
 	f := newFrame(t, arguments{Source: source, Target: target, Delete: true, LinkDest: []value.Path{value.Path(links)}})
 	var err error
 	f.memo, err = rsync{}.Prepare(t.Context(), f.run, f.arguments)

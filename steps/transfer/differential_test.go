@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/gwe-project/gwe/steps/steptest/randomtree"
+
 	"github.com/gwe-project/gwe/engine/value"
 )
 
@@ -20,10 +22,10 @@ func TestLikeTheRealRsync(t *testing.T) {
 func likeRsync(t *testing.T, seed uint64) {
 	base := t.TempDir()
 	at := func(name string) string { return filepath.Join(base, name) }
-	g := newGrower(t, seed)
+	g := randomtree.New(t, seed)
 	check(t, os.Mkdir(at("source"), 0o755))
-	g.fill(at("source"), 3)
-	g.dress(at("source"))
+	g.Fill(at("source"), 3)
+	g.Dress(at("source"))
 
 	first := newFrame(t, arguments{Source: at("source"), Target: at("ours")})
 	first.do()
@@ -33,10 +35,10 @@ func likeRsync(t *testing.T, seed uint64) {
 	differ(t, "source", snapshot(t, at("source")), snapshot(t, at("ours")))
 
 	// The target has got changes of its own, too.
-	g.mutate(at("source"))
+	g.Mutate(at("source"))
 	realRsync(t, at("source")+"/", at("dest"))
-	other := newGrower(t, seed+1000)
-	other.mutate(at("ours"))
+	other := randomtree.New(t, seed+1000)
+	other.Mutate(at("ours"))
 	check(t, os.RemoveAll(at("theirs")))
 	copied(t, at("ours"), at("theirs"))
 	before := snapshot(t, at("ours"))

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gwe-project/gwe/steps/steptest/randomtree"
+
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/value"
@@ -53,11 +55,11 @@ func TestFetchFromADaemon(t *testing.T) {
 	for seed := range uint64(4) {
 		base := t.TempDir()
 		source, target := base+"/source", base+"/target"
-		g := newGrower(t, seed+300)
+		g := randomtree.New(t, seed+300)
 		check(t, os.Mkdir(source, 0o755))
-		g.fill(source, 2)
+		g.Fill(source, 2)
 		plant(t, source+"/plain", many(30))
-		g.dress(source)
+		g.Dress(source)
 		url := daemon(t, source)
 		a := arguments{Source: url, Target: target, Delete: true, Password: value.NewSecret("open sesame"), NumericIDs: true, Checksum: seed == 3}
 
@@ -74,8 +76,8 @@ func TestFetchFromADaemon(t *testing.T) {
 		first.do()
 		first.release()
 
-		g.mutate(source)
-		newGrower(t, seed+900).mutate(target)
+		g.Mutate(source)
+		randomtree.New(t, seed+900).Mutate(target)
 		check(t, os.MkdirAll(target+"/state/cache", 0o755))
 		before := snapshot(t, target)
 		a.Exclude = []string{"/state/"}

@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gwe-project/gwe/steps/steptest/randomtree"
+
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/value"
 )
@@ -130,11 +132,11 @@ func (s *server) pass(client net.Conn, backend string) {
 func TestFetchBySSH(t *testing.T) {
 	base := t.TempDir()
 	source, target := base+"/sour ce", base+"/target"
-	g := newGrower(t, 77)
+	g := randomtree.New(t, 77)
 	check(t, os.Mkdir(source, 0o755))
-	g.fill(source, 2)
+	g.Fill(source, 2)
 	plant(t, source+"/plain", many(30))
-	g.dress(source)
+	g.Dress(source)
 	f := newFrame(t, arguments{Source: "gateway:" + source, Target: target, SSHConfig: newServer(t).config, NumericIDs: true})
 	if outputs := f.do(); outputs.Copied < 30 {
 		t.Errorf("%+v", outputs)
