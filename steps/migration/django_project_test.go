@@ -192,8 +192,8 @@ func TestStartedProject(t *testing.T) {
 	}
 }
 
-// TestStartedProjectKilled kills gwe at each step of a downgrade that fails at its end: both applications are taken back, and
-// forward again.
+// TestStartedProjectKilled kills gwe in the middle of a downgrade that fails at its end: both applications are taken back, and
+// forward again. TestDjangoDisturbed kills it at each step; here it is the two applications that matter.
 func TestStartedProjectKilled(t *testing.T) {
 	t.Parallel()
 	d := newDevice(t, startedProject(t))
@@ -201,10 +201,7 @@ func TestStartedProjectKilled(t *testing.T) {
 	d.install(0, "site-2")
 	d.query("INSERT INTO gateway_sensor (name, unit) VALUES ('roof', '')")
 	before, restore := d.picture(), d.save()
-	kills := d.KillAtEachStep(recipe, d.inputs("bad-1"), restore, func(bool) { d.wantPicture(before) })
-	if kills < 30 {
-		t.Errorf("only %d kills", kills)
-	}
+	d.KillAtAnyMoment(10, recipe, d.inputs("bad-1"), restore, func(bool) { d.wantPicture(before) })
 }
 
 // device sets the inputs of the project on a device.
