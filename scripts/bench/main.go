@@ -55,10 +55,11 @@ func bench(parent string, rounds int, usual, flat firmware) (err error) {
 		made   firmware
 		rounds int
 		ready  func(scratch, gwe string) ([]*contender, error)
+		note   string
 	}{
-		{"packages, against the pipeline that they replace", usual, rounds, packages},
-		{"folders, against rsync", usual, rounds, copies},
-		{"a folder of many files, against rsync", flat, 1, copies},
+		{"packages, against the pipeline that they replace", usual, rounds, packages, ""},
+		{"folders, against rsync", usual, rounds, copies, copiesNote},
+		{"a folder of many files, against rsync", flat, 1, copies, copiesNote},
 	} {
 		fmt.Printf("\n%s\nmaking two releases of a firmware: %d files, %d MiB, 5 %% changed\n", one.title, one.made.files, one.made.bytes>>20)
 		folder := filepath.Join(scratch, "race")
@@ -76,6 +77,7 @@ func bench(parent string, rounds int, usual, flat firmware) (err error) {
 			return err
 		}
 		report(contenders)
+		fmt.Print(one.note)
 	}
 	return nil
 }

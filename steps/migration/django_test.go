@@ -342,7 +342,7 @@ func TestDjangoDisturbed(t *testing.T) {
 				}
 			}
 			if name == "downgrade" {
-				if failures := d.FailEverywhere(recipe, d.inputs(c.to), restore, check); failures != 14 {
+				if failures := d.FailEverywhere(recipe, d.inputs(c.to), restore, check); failures != 13 {
 					t.Errorf("it failed behind %d steps", failures)
 				}
 			}
