@@ -347,8 +347,8 @@ func TestDjangoDisturbed(t *testing.T) {
 				}
 			}
 			kills := d.KillAtEachStep(c.turn, recipe, d.inputs(c.to), restore, check)
-			if kills-news < 14 || !c.fails && news < 1 {
-				t.Errorf("of %d kills %d ended in the new state: too few to prove anything", kills, news)
+			if kills < 13 || !c.fails && news < 1 { // it has 13 steps
+				t.Errorf("of %d kills and more at random %d ended in the new state: too few to prove anything", kills, news)
 			}
 		})
 	}
