@@ -22,6 +22,8 @@ func Explain(err error, format string, arguments ...any) error {
 		{syscall.ENOSPC, fault.Failed, "disk-full", "free some space on that file system, then run again"},
 		{syscall.EDQUOT, fault.Failed, "quota-exceeded", "free some of this user's files there, or raise the quota"},
 		{syscall.EROFS, fault.Failed, "read-only-file-system", "mount it writable, or choose another place"},
+		{syscall.EPERM, fault.Failed, "permission-denied", "run gwe as root; where it is root, the file is immutable (lsattr shows it), or its file system has no owners, modes or links, as FAT"},
+		{syscall.EOPNOTSUPP, fault.Failed, "not-supported", "the file system has nothing of the kind, as FAT has no links: choose a place on another one"},
 		{fs.ErrPermission, fault.Failed, "permission-denied", "run gwe as a user who may write there; lsattr shows what is immutable"},
 		{fs.ErrExist, fault.Failed, "already-exists", ""},
 		{fs.ErrNotExist, fault.Failed, "not-found", ""},
