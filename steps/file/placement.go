@@ -62,7 +62,7 @@ func movable(machine step.Machine, leased func(string) bool, verb, path string, 
 	}
 	if leased != nil && leased(path) {
 		return fault.New(fault.Refused, "path-leased", "%s is still needed to undo a run", path).
-			WithHint("`gwe runs` marks the runs whose undo is kept; it is given up by the next commit with the same lock")
+			WithHint("`gwe runs` marks the runs whose undo is kept; it is given up by the next commit with the same lock, or by `gwe forget`")
 	}
 	return nil
 }

@@ -93,7 +93,7 @@ func (remove) Prepare(_ context.Context, run *step.Run, arguments removeArgument
 	}
 	if run.Leased(path) {
 		return removeMemo{}, fault.New(fault.Refused, "path-leased", "%s is still needed to undo a run", path).
-			WithHint("`gwe runs` marks the runs whose undo is kept; it is given up by the next commit with the same lock")
+			WithHint("`gwe runs` marks the runs whose undo is kept; it is given up by the next commit with the same lock, or by `gwe forget`")
 	}
 	return removeMemo{Path: path, Trash: beside(path, run, "trash")}, nil
 }

@@ -19,7 +19,8 @@ func runsCommand() command {
 		help: `
 Oldest first. A run that is "pending" goes on now, or died and waits for ` + "`gwe recover`" + `; one that is "suspended" waits for
 a reboot or a confirmation. The newest 20 runs are kept, and those whose undo is still kept besides. A star marks the runs
-that ` + "`gwe rollback`" + ` can undo.
+that ` + "`gwe rollback`" + ` can undo; (*) those that keep what an undo needs and cannot be rolled back all the same, which
+` + "`gwe forget`" + ` gives up.
 
 example:
   gwe runs`,
@@ -58,8 +59,11 @@ func showRuns(console *console, folder string, list []engine.Summary, able []str
 	fmt.Fprintln(table, "RUN\tRECIPE\tTOOK\tSTATUS")
 	for _, one := range list {
 		status := string(one.Status)
-		if slices.Contains(able, one.Run) {
+		switch {
+		case slices.Contains(able, one.Run):
 			status += " *"
+		case one.Standing:
+			status += " (*)"
 		}
 		switch {
 		case one.Error != "":
