@@ -91,7 +91,7 @@ func (e *Engine) begin(program *Program, given Inputs) (beginRecord, map[string]
 	}
 	record := beginRecord{
 		Recipe: program.Name(), File: program.Recipe.File, Digest: digest(program.Recipe.Source),
-		Version: e.Version, PID: os.Getpid(), Mark: rand.Text(),
+		Version: e.Version, PID: os.Getpid(), Boot: e.now().Boot, Mark: rand.Text(),
 	}
 	machine, machineType, err := HostFacts()
 	if err != nil {

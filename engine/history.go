@@ -46,7 +46,9 @@ type history struct {
 	// way back has to take back; stranded is why that could not be done.
 	suspension *suspension
 	rebooted   *suspendedRecord
-	stranded   *errorRecord
+	// arrived is a reboot that led into the new system, where the run turns back before the journal says so.
+	arrived  *suspendedRecord
+	stranded *errorRecord
 	// undoErrors are all errors of undos, in the order in which they came.
 	undoErrors []errorRecord
 	// processes are the children that were started, in order.

@@ -178,3 +178,28 @@ func reads(asked *condition, fact string) bool {
 		return read.Path[0] == "facts" && (len(read.Path) == 1 || read.Path[1] == fact)
 	})
 }
+
+// strayed finds out whether a run that died before its reboot finds itself in the new system: the power failed after a step
+// had chosen that. Then the way back leads over a reboot as it does behind the step. Only expect can tell.
+func (x *execution) strayed(ctx context.Context, boot string) {
+	h := x.history
+	if h.rebooted != nil || h.committed >= 0 || h.begin.Boot == "" || h.begin.Boot == boot {
+		return
+	}
+	for _, n := range x.program.steps {
+		w := n.action.waiting
+		if w == nil || w.expect == nil || h.settled[n.path()] {
+			continue
+		}
+		record, err := w.evaluate(h.names(n, nil, true))
+		if err != nil {
+			return // it reads what a later step would have found out
+		}
+		j := judgement{engine: x.engine, history: h, node: n}
+		if holds, _ := j.asks(ctx, w.expect); holds {
+			record.Step = n.path()
+			h.arrived = &record
+		}
+		return
+	}
+}

@@ -62,6 +62,7 @@ type beginRecord struct {
 	Digest  string                     `json:"sha256"`
 	Version string                     `json:"gwe"`
 	PID     int                        `json:"pid"`
+	Boot    string                     `json:"boot,omitempty"`
 	Mark    string                     `json:"mark"` // the children's: another state folder may have a run of this name
 	Locks   []string                   `json:"locks,omitempty"`
 	Inputs  map[string]json.RawMessage `json:"inputs,omitempty"`
@@ -142,8 +143,8 @@ type errorRecord struct {
 type unwindRecord struct {
 	Frame int         `json:"frame,omitempty"`
 	Error errorRecord `json:"error"`
-	// Rebooted means that the run waited for a reboot, and that it led where it should.
-	Rebooted bool `json:"rebooted,omitempty"`
+	// Back is the reboot that led the machine into the new system, and that has to be taken back.
+	Back *suspendedRecord `json:"back,omitempty"`
 }
 
 // itemsRecord begins a for-each. Keys are those of a map, in their order; absent for a list.

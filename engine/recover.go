@@ -125,6 +125,7 @@ func (e *Engine) recover(ctx context.Context, p *past, earlier []*past) (Result,
 	ctx = context.WithoutCancel(ctx)
 	complete := x.history.failure == nil && x.history.complete()
 	if x.history.failure == nil && !complete {
+		x.strayed(ctx, boot)
 		x.turnBack(fault.New(fault.Interrupted, "run-died", "gwe died in the middle of run %s", p.folder.id()))
 	}
 	if result, over := x.escape(ctx, deaths(p.records, boot)); over {

@@ -64,7 +64,9 @@ func (e *Engine) leave(p *past, h *history, v verdict) (Result, error) {
 // proceed takes the run up again at the step where it waited.
 func (x *execution) proceed(ctx context.Context, v verdict) Result {
 	s := x.history.suspension
-	s.arrived = v.arrived && s.Cause == causeReboot
+	if v.arrived && s.Cause == causeReboot {
+		x.history.arrived = &s.suspendedRecord
+	}
 	n := x.program.byPath[s.Step]
 	ctx, cancel, err := x.bounded(ctx)
 	defer cancel()

@@ -171,6 +171,26 @@ func TestAFailureBehindTheRebootLeadsBackOverOne(t *testing.T) {
 	m.wantSettled()
 }
 
+func TestAPowerCutThatBootsTheNewSystemTooEarlyLeadsBack(t *testing.T) {
+	for slot, asked := range map[string]int{"a": 0, "b": 1} {
+		m := newBoots(t)
+		m.write("a", "old")
+		m.write("slot", slot)
+		program := m.load(fmt.Sprintf(rebooting, `, expect: '(facts.slot ?? "") == "b"'`, ""))
+		m.killAt(moment{record: 3}, func(e *engine.Engine) { _, _ = e.Run(context.Background(), program, nil) })
+		m.reboot(time.Second)
+		if asked > 0 {
+			m.wantRecovered(engine.StatusSuspended)
+			m.reboot(time.Second)
+		}
+		m.wantRecovered(engine.StatusRestored)
+		m.wantFile("a", "old")
+		if m.asked() != asked {
+			t.Errorf("slot %s: the machine was told to reboot %d times", slot, m.asked())
+		}
+	}
+}
+
 func TestAMachineThatDoesNotGoBackNeedsAPerson(t *testing.T) {
 	m := newBoots(t)
 	m.start("", "  - put: {path: D/c, fail: [do]}")

@@ -47,8 +47,6 @@ type suspension struct {
 	suspendedRecord
 	waited    waitedRecord
 	confirmed bool
-	// arrived means that the machine did reboot into the system that was wanted, though the run turns back there.
-	arrived bool
 }
 
 // after is how far the wait is at a moment. Time in which the machine is off does not count, for nothing measures it.
@@ -107,8 +105,8 @@ func (h *history) applyUnwind(r unwindRecord) error {
 	if r.Frame != 0 {
 		return nil
 	}
-	if h.suspension != nil && r.Rebooted {
-		h.rebooted = &h.suspension.suspendedRecord
+	if r.Back != nil {
+		h.rebooted = r.Back
 	}
 	h.failure, h.suspension = &r.Error, nil
 	return nil

@@ -15,8 +15,7 @@ func (x *execution) turnBack(failure error) {
 	x.backward = true
 	x.useReserve()
 	record := x.recordOf(failure)
-	waits := x.history.suspension
-	_ = x.append(recordUnwind, unwindRecord{Error: record, Rebooted: waits != nil && waits.arrived})
+	_ = x.append(recordUnwind, unwindRecord{Error: record, Back: x.history.arrived})
 	x.history.failure = &record
 }
 
