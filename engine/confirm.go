@@ -19,11 +19,7 @@ func (e *Engine) Confirm(ctx context.Context, id string) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	program, err := e.program(p)
-	if err != nil {
-		return Result{}, err
-	}
-	h, err := readHistory(program, p.folder, p.records)
+	h, err := e.waitingHistory(p)
 	if err != nil {
 		return Result{}, err
 	}

@@ -14,16 +14,9 @@ import (
 // resume looks at a suspended run: it is left alone, goes on, or is put back. What ran before is read from the journal:
 // reboot and confirm stand among the recipe's own steps, so all before them is over, and nothing behind them is begun.
 func (e *Engine) resume(ctx context.Context, p *past, earlier []*past) (Result, error) {
-	program, err := e.program(p)
+	h, err := e.waitingHistory(p)
 	if err != nil {
 		return Result{}, err
-	}
-	h, err := readHistory(program, p.folder, p.records)
-	if err != nil {
-		return Result{}, err
-	}
-	if h.suspension == nil || program.byPath[h.suspension.Step] == nil {
-		return Result{}, fault.New(fault.Errored, "journal-unreadable", "run %s waits for a step that its frozen recipe does not have", p.folder.id())
 	}
 	v := e.judge(ctx, h)
 	if v.decision == waitOn {
@@ -44,6 +37,22 @@ func (e *Engine) resume(ctx context.Context, p *past, earlier []*past) (Result, 
 		return x.returned(ctx, v), nil
 	}
 	return x.proceed(ctx, v), nil
+}
+
+// waitingHistory rebuilds a suspended run from its journal, and leaves that alone.
+func (e *Engine) waitingHistory(p *past) (*history, error) {
+	program, err := e.program(p)
+	if err != nil {
+		return nil, err
+	}
+	h, err := readHistory(program, p.folder, p.records)
+	if err != nil {
+		return nil, err
+	}
+	if n := program.byPath[p.suspended().Step]; h.suspension == nil || n == nil || n.action.waiting == nil {
+		return nil, fault.New(fault.Errored, "journal-unreadable", "run %s waits for a step that its frozen recipe does not have", p.folder.id())
+	}
+	return h, nil
 }
 
 // leave lets a run wait on. The journal is told how far it came, so that no boot begins the wait anew.
