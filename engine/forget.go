@@ -14,7 +14,10 @@ func (e *Engine) Forget(ctx context.Context, id string) error {
 		return err
 	}
 	defer locks.release()
-	standing, _, err := e.settle(ctx)
+	standing, settled, err := e.settle(ctx)
+	if err == nil {
+		err = noneSuspended(settled) // it may have to go back to what is kept
+	}
 	if err != nil {
 		return err
 	}
