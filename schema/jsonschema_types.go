@@ -50,14 +50,22 @@ func choicesSchema(choices []step.Choice) []any {
 		for _, name := range choice.Names {
 			one = append(one, object{"required": []string{name}})
 		}
+		var condition object
 		switch {
-		case choice.Several && !choice.None:
-			conditions = append(conditions, object{"anyOf": one})
-		case !choice.Several && !choice.None:
-			conditions = append(conditions, object{"oneOf": one})
-		case !choice.Several:
-			conditions = append(conditions, object{"oneOf": append(one, object{"not": object{"anyOf": one}})})
+		case choice.Several && choice.None:
+			continue
+		case choice.Several:
+			condition = object{"anyOf": one}
+		case choice.None:
+			condition = object{"oneOf": append(one, object{"not": object{"anyOf": one}})}
+		default:
+			condition = object{"oneOf": one}
 		}
+		if choice.If != "" {
+			about := object{"required": []string{choice.If}, "properties": object{choice.If: object{"enum": choice.Is}}}
+			condition = object{"if": about, "then": condition}
+		}
+		conditions = append(conditions, condition)
 	}
 	return conditions
 }

@@ -78,6 +78,9 @@ func (p *parser) program(argv List, what string) {
 func (p *parser) choices(given Map, owner Scalar, stepType step.Type) {
 	fields := stepType.Arguments()
 	for _, choice := range stepType.About().Choices {
+		if !counts(choice, given, fields) {
+			continue
+		}
 		var found []Scalar
 		partial := given.partial
 		for _, entry := range given.Entries {
@@ -90,7 +93,11 @@ func (p *parser) choices(given Map, owner Scalar, stepType step.Type) {
 		names := strings.Join(choice.Names, ", ")
 		switch {
 		case len(found) == 0 && !choice.None && !partial:
-			p.fail(owner.Span, "missing-argument", fmt.Sprintf("%s lacks one of the arguments %s", owner.Text, names), choiceHint(choice, fields))
+			message := fmt.Sprintf("%s lacks one of the arguments %s", owner.Text, names)
+			if len(choice.Names) == 1 {
+				message = fmt.Sprintf("%s lacks the argument %q, which it needs with this %s", owner.Text, names, choice.If)
+			}
+			p.fail(owner.Span, "missing-argument", message, choiceHint(choice, fields))
 		case len(found) > 1 && !choice.Several:
 			p.fail(found[1].Span, "one-of", fmt.Sprintf("%s has only one of %s, and %s stands on line %d", owner.Text, names, found[0].Text, found[0].Line),
 				"keep one of the two")
@@ -106,8 +113,25 @@ func (p *parser) choices(given Map, owner Scalar, stepType step.Type) {
 	}
 }
 
+// counts tells whether a choice is about these arguments: what an expression decides is left to the run.
+func counts(choice step.Choice, given Map, fields value.Type) bool {
+	if choice.If == "" {
+		return true
+	}
+	node, there := given.Get(choice.If)
+	if !there {
+		field, _ := fields.Field(choice.If)
+		return slices.Contains(choice.Is, field.Default)
+	}
+	scalar, plain := node.(Scalar)
+	return plain && !scalar.Dynamic && slices.Contains(choice.Is, scalar.Text)
+}
+
 func choiceHint(choice step.Choice, fields value.Type) string {
 	first, _ := fields.Field(choice.Names[0])
+	if len(choice.Names) == 1 {
+		return fmt.Sprintf("add %s: %s", first.Name, first.Help)
+	}
 	return fmt.Sprintf("add %s, for example: %s", first.Name, first.Help)
 }
 

@@ -54,6 +54,8 @@ type choice struct {
 	Names   []string `json:"names"`
 	Several bool     `json:"several,omitempty"`
 	None    bool     `json:"none,omitempty"`
+	If      string   `json:"if,omitempty"`
+	Is      []string `json:"is,omitempty"`
 }
 
 type executable struct {
@@ -204,6 +206,9 @@ func (d Description) check(typeName string) error {
 			if _, known := d.arguments.Field(name); !known {
 				return schemaFault("choices names the argument %q, which is not described", name)
 			}
+		}
+		if _, known := d.arguments.Field(one.If); one.If != "" && !known {
+			return schemaFault("choices names the argument %q, which is not described", one.If)
 		}
 	}
 	if err := checkNames(d.arguments, "argument", kebab); err != nil {

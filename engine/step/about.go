@@ -29,6 +29,9 @@ type Choice struct {
 	Several bool
 	// None is set where none of them is fine too.
 	None bool
+	// If names an argument, and the choice counts only where that one has a value of Is; "" is always.
+	If string
+	Is []string
 }
 
 // EffectKind is what kind of change a step makes.

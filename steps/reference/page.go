@@ -107,14 +107,20 @@ func choices(about step.About) []string {
 	var lines []string
 	for _, choice := range about.Choices {
 		names := "`" + strings.Join(choice.Names, "`, `") + "`"
+		line := "just one of " + names + " is given."
 		switch {
+		case len(choice.Names) == 1:
+			line = names + " is given."
 		case choice.Several:
-			lines = append(lines, "At least one of "+names+" is given.")
+			line = "at least one of " + names + " is given."
 		case choice.None:
-			lines = append(lines, "At most one of "+names+" is given.")
-		default:
-			lines = append(lines, "Just one of "+names+" is given.")
+			line = "at most one of " + names + " is given."
 		}
+		if choice.If != "" {
+			lines = append(lines, fmt.Sprintf("Where `%s` is %s, %s", choice.If, strings.Join(choice.Is, ", "), line))
+			continue
+		}
+		lines = append(lines, strings.ToUpper(line[:1])+line[1:])
 	}
 	return lines
 }

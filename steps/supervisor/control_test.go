@@ -181,7 +181,7 @@ func TestActions(t *testing.T) {
 	g.arrange()
 	g.program("pair", "command=/bin/sleep 1000\nnumprocs=2\nprocess_name=%(program_name)s_%(process_num)s\n")
 	g.must(g.Reload("app", "pair:*"))
-	cases := map[string]struct {
+	cases := map[string]struct { // what validation would refuse as a literal is an expression
 		step, code string
 		exit       int
 		says       []string
@@ -197,18 +197,18 @@ func TestActions(t *testing.T) {
 		"signal and undo":    {step: "{ action: signal, signal: TERM, programs: [app], $S }"},
 		"missing":            {step: "{ action: stop, missing: ok, programs: [aap, \"aap:*\"], $S }"},
 		"missing, and start": {step: "{ action: start, missing: ok, programs: [app], $S }", exit: 6, code: "supervisor-missing-misplaced"},
-		"no programs":        {step: "{ action: stop, $S }", exit: 6, code: "supervisor-no-programs"},
-		"no signal":          {step: "{ action: signal, programs: [app], $S }", exit: 6, code: "supervisor-signal-misplaced"},
+		"no programs":        {step: "{ action: \"${{ 'stop' }}\", $S }", exit: 6, code: "supervisor-no-programs"},
+		"no signal":          {step: "{ action: \"${{ 'signal' }}\", programs: [app], $S }", exit: 6, code: "supervisor-signal-misplaced"},
 		"restart all of it":  {step: "{ action: restart-daemon, $S }"},
 		"restart some of it": {step: "{ action: restart-daemon, programs: [app], $S }", exit: 6, code: "supervisor-programs-given"},
 		"an empty name":      {step: "{ action: start, programs: [\"\"], $S }", exit: 6, code: "supervisor-bad-name"},
-		"a strange address":  {step: "{ action: status, server: \"ftp://localhost/x\" }", exit: 6, code: "supervisor-server-invalid"},
+		"a strange address":  {step: "{ action: status, server: \"${{ 'ftp://localhost/x' }}\" }", exit: 6, code: "supervisor-server-invalid"},
 		"a password shown":   {step: "{ action: status, server: \"http://me:secret@localhost/RPC2\" }", exit: 6, code: "supervisor-password-exposed"},
-		"no attempts":        {step: "{ action: status, attempts: 0, $S }", exit: 6, code: "supervisor-attempts-invalid"},
+		"no attempts":        {step: "{ action: status, attempts: \"${{ 0 }}\", $S }", exit: 6, code: "supervisor-attempts-invalid"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			step := strings.Replace(c.step, "attempts: 0, $S", "attempts: 0, server: \""+g.server()+"\"", 1)
+			step := strings.Replace(c.step, "attempts: \"${{ 0 }}\", $S", "attempts: \"${{ 0 }}\", server: \""+g.server()+"\"", 1)
 			result := g.bench.Run(g.recipe("  - supervisor: "+step+"\n"), nil)
 			if result.ExitCode() != c.exit {
 				t.Fatalf("exit code %d, want %d: %v, %v", result.ExitCode(), c.exit, result.Err, result.Others)

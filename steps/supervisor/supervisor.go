@@ -20,6 +20,10 @@ func Supervisor() step.Type {
 		Example: "supervisor: { action: update, programs: [counter, \"workers:*\"] }\n",
 		Effects: []step.Effect{{Kind: step.Runs}},
 		Undo:    "puts groups and programs back to the states they had",
+		Choices: []step.Choice{
+			{Names: []string{"programs"}, If: "action", Is: []string{"start", "stop", "restart", "signal"}},
+			{Names: []string{"signal"}, If: "action", Is: []string{"signal"}},
+		},
 	}, supervisor{})
 }
 
