@@ -19,7 +19,7 @@ type source struct {
 	// hints are the texts that WithHint adds to a call's result; classes what a struct's fields are given.
 	hints map[ast.Expr]*ast.CallExpr
 	// given are the expressions that each variable and field is ever given.
-	given map[types.Object][]place
+	given  map[types.Object][]place
 	faults []fault
 	// rows are the literals of each struct, by a field of it: the lines of a table.
 	rows map[types.Object][]map[types.Object]ast.Expr
