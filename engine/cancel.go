@@ -16,7 +16,8 @@ import (
 const CancelSignal = syscall.SIGUSR1
 
 // Cancel asks the process that works on the run, or without an id on any run, to stop and put everything back. It
-// does not wait. It refuses where nothing goes on, or another run than that.
+// does not wait. It refuses where nothing goes on, or another run than that; a suspended run, on which no process works, with
+// the code cancel-suspended: Engine.CancelSuspended puts that back.
 func (s State) Cancel(id string) (Holder, error) {
 	if id != "" {
 		chosen, err := s.choose(id)
@@ -29,6 +30,8 @@ func (s State) Cancel(id string) (Holder, error) {
 	switch {
 	case err != nil:
 		return Holder{}, err
+	case held == nil && s.isWaiting(id):
+		return Holder{}, fault.New(fault.Refused, "cancel-suspended", "no process works on the run: it is suspended")
 	case held == nil && id != "":
 		return Holder{}, s.notRunning(id)
 	case held == nil:
@@ -49,14 +52,17 @@ func (s State) Cancel(id string) (Holder, error) {
 	return *held, nil
 }
 
+// isWaiting tells whether the run, or without an id any run, is suspended.
+func (s State) isWaiting(id string) bool {
+	_, err := s.waiting(id)
+	return err == nil
+}
+
 func (s State) notRunning(id string) error {
 	refusal := fault.New(fault.Refused, "cancel-not-running", "run %s does not go on", id)
 	p, err := s.peek(id)
 	if err != nil || p == nil {
 		return refusal
-	}
-	if waits := p.suspended(); waits != nil {
-		return refusal.WithHint("it waits for %s, and is put back when its time is over", waits.awaited())
 	}
 	if p.end() == nil {
 		return refusal.WithHint("it died, and `gwe recover` puts it back")

@@ -24,10 +24,53 @@ func (e *Engine) Confirm(ctx context.Context, id string) (Result, error) {
 		return Result{}, err
 	}
 	if e.judge(ctx, h).decision == waitOn {
-		if err := e.noteConfirmed(p); err != nil {
+		if err := e.tell(p, recordConfirmed); err != nil {
 			return Result{}, err
 		}
 	}
+	return e.settleOne(ctx, p)
+}
+
+// CancelSuspended puts a suspended run back; id "" is the one that waits. It refuses one that is being put back already.
+func (e *Engine) CancelSuspended(ctx context.Context, id string) (Result, error) {
+	locks, err := e.lock()
+	if err != nil {
+		return Result{}, err
+	}
+	defer locks.release()
+	p, err := e.State.waiting(id)
+	if err != nil {
+		return Result{}, err
+	}
+	if p.suspended().Cause == causeReturn {
+		return Result{}, fault.New(fault.Refused, "cancel-put-back", "run %s is put back already, and waits for %s", p.folder.id(), p.suspended().awaited()).
+			WithHint("`gwe recover` ends it after the boot")
+	}
+	if err := e.tell(p, recordCancelled); err != nil {
+		return Result{}, err
+	}
+	return e.settleOne(ctx, p)
+}
+
+// waiting finds a suspended run; id "" is any.
+func (s State) waiting(id string) (*past, error) {
+	ids, err := s.Runs()
+	if err != nil {
+		return nil, err
+	}
+	for _, one := range ids {
+		if id != "" && one != id {
+			continue
+		}
+		if p, err := s.peek(one); err == nil && p != nil && p.suspended() != nil {
+			return p, nil
+		}
+	}
+	return nil, fault.New(fault.Refused, "cancel-nothing", "no run goes on in %s", s.Folder).WithHint("`gwe status` tells what is going on")
+}
+
+// settleOne settles all runs and gives the result of one.
+func (e *Engine) settleOne(ctx context.Context, p *past) (Result, error) {
 	_, results, err := e.settle(ctx)
 	for _, result := range results {
 		if result.Run == p.folder.id() {
@@ -37,15 +80,15 @@ func (e *Engine) Confirm(ctx context.Context, id string) (Result, error) {
 	return Result{}, err
 }
 
-// noteConfirmed makes the word durable; what follows is for this process, or for the next one.
-func (e *Engine) noteConfirmed(p *past) error {
+// tell makes somebody's word about a suspended run durable; what follows is for this process, or for the next one.
+func (e *Engine) tell(p *past, kind string) error {
 	opened, _, err := journal.Open(p.folder.journal())
 	if err != nil {
 		return err
 	}
 	written := e.watched(opened)
 	defer written.Close()
-	return written.Append(recordConfirmed, struct{}{})
+	return written.Append(kind, struct{}{})
 }
 
 // unconfirmed finds the run that waits to be confirmed.

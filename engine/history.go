@@ -144,6 +144,10 @@ func (h *history) apply(kind string, data json.RawMessage) error {
 		return into(data, h.applyWaited)
 	case recordConfirmed:
 		h.applyConfirmed()
+	case recordCancelled:
+		if h.suspension != nil {
+			h.suspension.cancelled = true
+		}
 	case recordResumed:
 		return into(data, h.applyResumed)
 	case recordStranded:

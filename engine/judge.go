@@ -42,6 +42,10 @@ func (e *Engine) judge(ctx context.Context, h *history) verdict {
 	default:
 		j.reboot(ctx, j.node.action.waiting.expect, j.node.action.waiting.await)
 	}
+	if s.cancelled && s.Cause != causeReturn {
+		j.decision = turnBack
+		j.failure = fault.New(fault.Interrupted, "cancelled", "the run was cancelled while it waited for %s", s.awaited())
+	}
 	return j.verdict
 }
 

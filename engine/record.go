@@ -29,6 +29,7 @@ const (
 	recordSuspended = "suspended" // the run waits for a reboot or a confirmation, from this moment
 	recordWaited    = "waited"    // how far the wait came
 	recordConfirmed = "confirmed" // somebody confirmed the run
+	recordCancelled = "cancelled" // somebody cancelled the run while it waited
 	recordResumed   = "resumed"   // the wait is over, and the run goes on
 	recordStranded  = "stranded"  // all is put back, but the machine did not reboot into the system of before
 
@@ -50,7 +51,7 @@ var recordKinds = []string{
 	recordHeader, recordBegin, recordSkipped, recordIntent, recordProcess, recordResult, recordUnwind, recordUndoStep,
 	recordUndone, recordCommitted, recordStopped, recordRecovery, recordFailsafe, recordFinally, recordClosing, recordEnd,
 	recordCleaned, recordReleased, recordRollback,
-	recordSuspended, recordWaited, recordConfirmed, recordResumed, recordStranded,
+	recordSuspended, recordWaited, recordConfirmed, recordCancelled, recordResumed, recordStranded,
 	recordItems, recordBranches, recordUsed, recordEntered, recordEnded, recordPutBack, recordRescue, recordMishap,
 }
 

@@ -191,6 +191,43 @@ func TestAPowerCutThatBootsTheNewSystemTooEarlyLeadsBack(t *testing.T) {
 	}
 }
 
+// A suspended run that is cancelled is put back; over a reboot where the machine has rebooted already.
+func TestASuspendedRunIsCancelled(t *testing.T) {
+	cancel := func(m *boots, want engine.Status) {
+		t.Helper()
+		result, err := m.engine.CancelSuspended(context.Background(), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if result.Status != want {
+			t.Errorf("the run is %s, want %s: %v", result.Status, want, result.Err)
+		}
+		m.wantFile("a", "old")
+		m.wantFile("b", "-")
+	}
+	m := newBoots(t)
+	m.start("", "")
+	cancel(m, engine.StatusRestored)
+	if _, err := m.engine.CancelSuspended(context.Background(), ""); err == nil {
+		t.Error("cancelled twice")
+	}
+
+	m = newBoots(t)
+	m.start("", "")
+	m.reboot(time.Second)
+	cancel(m, engine.StatusSuspended) // the way back leads over one more
+	if _, err := m.engine.CancelSuspended(context.Background(), ""); err == nil || !strings.Contains(err.Error(), "put back already") {
+		t.Errorf("what is put back was cancelled: %v", err)
+	}
+	m.reboot(time.Second)
+	m.wantRecovered(engine.StatusRestored)
+	m.wantSettled()
+
+	m = newBoots(t)
+	m.probe("")
+	cancel(m, engine.StatusRestored)
+}
+
 func TestAMachineThatDoesNotGoBackNeedsAPerson(t *testing.T) {
 	m := newBoots(t)
 	m.start("", "  - put: {path: D/c, fail: [do]}")

@@ -47,6 +47,7 @@ type suspension struct {
 	suspendedRecord
 	waited    waitedRecord
 	confirmed bool
+	cancelled bool
 }
 
 // after is how far the wait is at a moment. Time in which the machine is off does not count, for nothing measures it.

@@ -18,7 +18,7 @@ func cancelCommand() command {
 		help: `
 It asks the process that holds the run lock, waits for the end of the run, and tells how it ended. Without RUN it is the run
 that goes on. Asked again, it only waits: nothing is cut short. What cannot be cancelled goes on to its end: an undo, a
-recovery, a rollback.
+recovery, a rollback. A suspended run, on which no process works, is put back by this command itself.
 
 The exit code is 0 when everything was put back (or the run had to be finished first, and is), 7 when the run had come to its
 commit already and the new version is in place, 4 and 5 as of ` + "`gwe run`" + `, 6 when no such run goes on, and 1 when its process died and
@@ -35,6 +35,9 @@ example:
 					return err
 				}
 				held, err := state.Cancel(run)
+				if found := fault.As(err); found != nil && found.Code == "cancel-suspended" {
+					return cancelSuspended(ctx, console, run)
+				}
 				if err != nil {
 					return err
 				}
@@ -70,6 +73,24 @@ func cancelCode(status engine.Status) int {
 		return engine.ExitDone
 	}
 	return engine.Result{Status: status}.ExitCode()
+}
+
+// cancelSuspended puts a run back that waits for a reboot or a confirmation.
+func cancelSuspended(ctx context.Context, console *console, run string) error {
+	machine, shown, err := console.engine()
+	if err != nil {
+		return err
+	}
+	result, err := machine.CancelSuspended(ctx, run)
+	console.unseen(shown.close())
+	if err != nil {
+		return err
+	}
+	showFinished(console, []engine.Result{result})
+	if code := cancelCode(result.Status); code != engine.ExitDone {
+		return errSilent{code}
+	}
+	return nil
 }
 
 func tellCancel(console *console, ended engine.Summary, pid int) error {
