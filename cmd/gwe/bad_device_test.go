@@ -209,7 +209,14 @@ func (d *device) end(command *exec.Cmd) outcome {
 	if command.Stderr == nil {
 		command.Stderr = mixed
 	}
-	err := command.Run()
+	if err := command.Start(); err != nil {
+		d.Fatal(err)
+	}
+	ended, memory := make(chan struct{}), make(chan int64)
+	go func() { memory <- peakOf(command.Process.Pid, ended) }()
+	err := command.Wait()
+	close(ended)
+	peak := <-memory
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
 		d.Fatal(err)
@@ -219,7 +226,26 @@ func (d *device) end(command *exec.Cmd) outcome {
 	if status.Signaled() {
 		code = 1000 + int(status.Signal()) // no exit code of gwe's
 	}
-	return outcome{code, text.String(), stdout.String(), command.ProcessState.SysUsage().(*syscall.Rusage).Maxrss << 10}
+	return outcome{code, text.String(), stdout.String(), peak}
+}
+
+// peakOf is the peak memory of a process in bytes, asked again and again while it runs. (What wait tells of a child includes
+// the memory of the parent, which it had before it became another program.)
+func peakOf(pid int, ended <-chan struct{}) (peak int64) {
+	for {
+		status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+		if _, line, found := strings.Cut(string(status), "VmHWM:"); found {
+			var kibibytes int64
+			if _, err := fmt.Sscan(line, &kibibytes); err == nil {
+				peak = max(peak, kibibytes<<10)
+			}
+		}
+		select {
+		case <-ended:
+			return peak
+		case <-time.After(2 * time.Millisecond):
+		}
+	}
 }
 
 // lockedWriter takes what several goroutines write.

@@ -47,7 +47,8 @@ func AcquireFolder(path string) (*Lock, error) {
 }
 
 // inheritance is how long a lock may outlive its holder. Who is killed between fork and exec leaves a child that has all its
-// files open until its own exec: a moment, but a recovery right after a kill -9 would be refused in it.
+// files open until its own exec: a moment, but a recovery right after a kill -9 would be refused in it. The kernel names no
+// holder where that is dead and reaped.
 const inheritance = 2 * time.Second
 
 // acquire opens (close-on-exec, as os.OpenFile always does) and locks. If somebody put another file at path between the
@@ -62,7 +63,7 @@ func acquire(path string, flags int) (*Lock, error) {
 		if err := flock(file); err != nil {
 			found := busy(path, file)
 			file.Close()
-			if errors.Is(err, syscall.EWOULDBLOCK) && isDead(found.PID) && time.Since(begun) < inheritance {
+			if errors.Is(err, syscall.EWOULDBLOCK) && (found.PID <= 0 || isDead(found.PID)) && time.Since(begun) < inheritance {
 				time.Sleep(5 * time.Millisecond)
 				continue
 			}

@@ -180,7 +180,7 @@ func TestAGigabyteOfOutput(t *testing.T) {
 
 func TestTimeout(t *testing.T) {
 	var lines []string
-	command := shell(&lines, `echo begun; sleep 300`)
+	command := shell(&lines, `echo begun; exec sleep 300`)
 	command.Timeout = 100 * time.Millisecond
 	result, err := Run(t.Context(), command)
 	if code(err) != "process-timeout" || fault.ClassOf(err) != fault.Failed || result.Signal != syscall.SIGTERM {
