@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -176,25 +177,31 @@ func TestSupervisordHangs(t *testing.T) {
 	g.wantOld()
 }
 
+// TestActions: what each action does and refuses. Every program runs before each of them.
 func TestActions(t *testing.T) {
 	g := newGateway(t)
 	g.arrange()
 	g.program("pair", "command=/bin/sleep 1000\nnumprocs=2\nprocess_name=%(program_name)s_%(process_num)s\n")
-	g.must(g.Reload("app", "pair:*"))
+	// Only when supervisord has noticed that the app is gone can an undo bring it back.
+	const gone = "\n  - run: { argv: [sh, -c, \"until supervisorctl -s unix://D/sock status app | grep EXITED; do sleep 0.05; done\"] }\n    undo: none"
+	const failing = "\n  - run: { argv: [\"false\"] }\n    undo: none"
 	cases := map[string]struct { // what validation would refuse as a literal is an expression
 		step, code string
 		exit       int
 		says       []string
+		// down are the programs that do not run afterwards.
+		down []string
 	}{
 		"status":             {step: "{ action: status, $S }"},
 		"one of a group":     {step: "{ action: restart, programs: [\"pair:pair_0\"], $S }"},
-		"a bare group":       {step: "{ action: stop, programs: [pair], $S }"},
+		"a bare group":       {step: "{ action: stop, programs: [pair], $S }", down: []string{"pair:pair_0", "pair:pair_1"}},
 		"update a group":     {step: "{ action: update, programs: [pair], $S }"},
 		"no such program":    {step: "{ action: start, programs: [aap], $S }", exit: 6, code: "supervisor-bad-name", says: []string{`"aap"`}},
 		"no such group":      {step: "{ action: update, programs: [\"aap:*\"], $S }", exit: 3, code: "supervisor-bad-name", says: []string{"aap"}},
 		"no such member":     {step: "{ action: start, programs: [\"pair:pair_7\"], $S }", exit: 6, code: "supervisor-bad-name"},
 		"no such signal":     {step: "{ action: signal, signal: NOSE, programs: [app], $S }", exit: 3, code: "supervisor-bad-signal"},
-		"signal and undo":    {step: "{ action: signal, signal: TERM, programs: [app], $S }"},
+		"signal":             {step: "{ action: signal, signal: TERM, programs: [app], $S }" + gone, down: []string{"app"}},
+		"signal and undo":    {step: "{ action: signal, signal: TERM, programs: [app], $S }" + gone + failing, exit: 3, code: "process-exit"},
 		"missing":            {step: "{ action: stop, missing: ok, programs: [aap, \"aap:*\"], $S }"},
 		"missing, and start": {step: "{ action: start, missing: ok, programs: [app], $S }", exit: 6, code: "supervisor-missing-misplaced"},
 		"no programs":        {step: "{ action: \"${{ 'stop' }}\", $S }", exit: 6, code: "supervisor-no-programs"},
@@ -204,21 +211,27 @@ func TestActions(t *testing.T) {
 		"an empty name":      {step: "{ action: start, programs: [\"\"], $S }", exit: 6, code: "supervisor-bad-name"},
 		"a strange address":  {step: "{ action: status, server: \"${{ 'ftp://localhost/x' }}\" }", exit: 6, code: "supervisor-server-invalid"},
 		"a password shown":   {step: "{ action: status, server: \"http://me:secret@localhost/RPC2\" }", exit: 6, code: "supervisor-password-exposed"},
-		"no attempts":        {step: "{ action: status, attempts: \"${{ 0 }}\", $S }", exit: 6, code: "supervisor-attempts-invalid"},
+		"no attempts":        {step: "{ action: status, attempts: \"${{ 0 }}\", server: \"unix://D/sock\" }", exit: 6, code: "supervisor-attempts-invalid"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			step := strings.Replace(c.step, "attempts: \"${{ 0 }}\", $S", "attempts: \"${{ 0 }}\", server: \""+g.server()+"\"", 1)
-			result := g.bench.Run(g.recipe("  - supervisor: "+step+"\n"), nil)
+			g.must(g.Reload("app", "pair"))
+			result := g.bench.Run(g.recipe("  - supervisor: "+c.step+"\n"), nil)
 			if result.ExitCode() != c.exit {
 				t.Fatalf("exit code %d, want %d: %v, %v", result.ExitCode(), c.exit, result.Err, result.Others)
 			}
 			if c.code != "" {
 				wantFault(t, result, c.code, c.says...)
 			}
+			states, _, err := g.Now()
+			g.must(err)
+			for _, program := range []string{"app", "pair:pair_0", "pair:pair_1"} {
+				if runs := states[program] == "RUNNING"; runs == slices.Contains(c.down, program) {
+					t.Errorf("%s is %s", program, states[program])
+				}
+			}
 		})
 	}
-	g.wantOld()
 }
 
 // TestProgramThatDoesNotStop: the wait is bounded, and so is that of the undo, which cannot start what does not end.
