@@ -94,6 +94,7 @@ func (c *cutter) exchange(client net.Conn, socket string) {
 // TestConnectionCut: a call that is cut once is made again, one that is always cut fails the run; either way nothing happens
 // twice, and the end is the new state or the old one.
 func TestConnectionCut(t *testing.T) {
+	t.Parallel()
 	for _, method := range []string{"getAllProcessInfo", "reloadConfig", "stopProcess", "removeProcessGroup", "addProcessGroup", "getAllConfigInfo"} {
 		for _, behind := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, answered %v", method, behind), func(t *testing.T) {
@@ -132,6 +133,7 @@ func (g *gateway) arrangeAgain() {
 // TestSupervisordDies: supervisord is killed in the middle of a call. Nobody can put its programs back then, and the run
 // says so; once supervisord runs again it starts the old program, for the files are back.
 func TestSupervisordDies(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	g.arrange()
 	pid := g.process.Process.Pid
@@ -150,6 +152,7 @@ func TestSupervisordDies(t *testing.T) {
 }
 
 func TestSupervisordMissing(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	g.arrange()
 	for name, socket := range map[string]string{"no socket": g.path("none"), "nobody listens": g.path("dead")} {
@@ -167,6 +170,7 @@ func TestSupervisordMissing(t *testing.T) {
 
 // TestSupervisordHangs: a call has a time-out of its own.
 func TestSupervisordHangs(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	g.arrange()
 	g.must(g.process.Process.Signal(syscall.SIGSTOP))
@@ -179,6 +183,7 @@ func TestSupervisordHangs(t *testing.T) {
 
 // TestActions: what each action does and refuses. Every program runs before each of them.
 func TestActions(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	g.arrange()
 	g.program("pair", "command=/bin/sleep 1000\nnumprocs=2\nprocess_name=%(program_name)s_%(process_num)s\n")
@@ -236,6 +241,7 @@ func TestActions(t *testing.T) {
 
 // TestProgramThatDoesNotStop: the wait is bounded, and so is that of the undo, which cannot start what does not end.
 func TestProgramThatDoesNotStop(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	g.program("deaf", "command=/bin/sh -c \"trap '' TERM; touch "+g.path("deaf")+"; while :; do sleep 1; done\"\nstopwaitsecs=9000\n")
 	g.must(g.Reload("deaf"))
@@ -247,6 +253,7 @@ func TestProgramThatDoesNotStop(t *testing.T) {
 // TestOwnProgram: a gwe that supervisord runs stops neither itself nor supervisord. supervisord runs this test binary here,
 // which is gwe to it, with an engine that takes a recipe.
 func TestOwnProgram(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	g.arrange()
 	for name, c := range map[string]struct{ step, code string }{
@@ -274,6 +281,7 @@ func TestOwnProgram(t *testing.T) {
 
 // TestHTTP: over TCP, with a user and a password that nothing shows.
 func TestHTTP(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	g.end()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

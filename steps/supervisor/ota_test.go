@@ -50,7 +50,7 @@ set -eu
 echo "${1##*/} ${0##*/} $(cat D/mark 2>/dev/null || echo -)" >> D/told
 `
 	app := "#!/bin/sh\nexport GORACE=atexit_sleep_ms=0 " + markVariable + "=D/mark=" + name + "\n" + command + "\n"
-	conf := fmt.Sprintf("[program:app]\ncommand=D/opt/current/app\nstartsecs=1\nenvironment=RELEASE=%q\nstdout_logfile=D/out\nstderr_logfile=D/err\n", name)
+	conf := fmt.Sprintf("[program:app]\ncommand=D/opt/current/app\nstartsecs=1\nstartretries=1\nenvironment=RELEASE=%q\nstdout_logfile=D/out\nstderr_logfile=D/err\n", name)
 	files := map[string]string{"app": app, "conf": conf, ".pre-install": hook, ".post-install": hook + "cp \"$1/conf\" D/conf.d/app.conf\n[ ${1##*/} != app-bad ]\n"}
 	if command == "-" {
 		files[".post-install"] = hook
@@ -98,6 +98,7 @@ func (d *otaDevice) wantTold(lines ...string) {
 
 // TestOTA installs, updates and fails to, with the app as a program of Debian's supervisord, its clock included.
 func TestOTA(t *testing.T) {
+	t.Parallel()
 	d := newOTADevice(t, "supervisord")
 
 	// A first installation: supervisord knows no app. Where it fails, there is none again.
@@ -138,6 +139,7 @@ func TestOTA(t *testing.T) {
 
 // TestOTAWithoutSupervisord: no hook has run when that is found, and without programs it is not asked for.
 func TestOTAWithoutSupervisord(t *testing.T) {
+	t.Parallel()
 	d := newOTADevice(t)
 	inputs := d.update("app-1")
 	inputs["supervisor"] = "unix://" + d.path("none")
@@ -150,13 +152,12 @@ func TestOTAWithoutSupervisord(t *testing.T) {
 	d.bench.WantExit(0, ota, inputs)
 }
 
-// TestOTADisturbed lets an update fail behind every step, and kills gwe everywhere: in an update, and in one whose app dies.
-func TestOTADisturbed(t *testing.T) {
-	t.Parallel()
-	d := newOTADevice(t)
+// disturbed prepares an update of a device that runs app-1. check wants app-2 where it committed, app-1 where it did not.
+func (d *otaDevice) disturbed() (arrange func(), check func(committed bool)) {
+	d.Helper()
 	d.bench.WantExit(0, ota, d.update("app-1"))
 	d.must(os.CopyFS(d.path("saved"), os.DirFS(d.path("opt"))))
-	arrange := func() {
+	arrange = func() {
 		d.must(d.Stop("app"))
 		d.must(os.RemoveAll(d.path("opt")))
 		d.must(os.CopyFS(d.path("opt"), os.DirFS(d.path("saved"))))
@@ -164,7 +165,7 @@ func TestOTADisturbed(t *testing.T) {
 		d.must(d.Reload("app"))
 		d.wantRelease("app-1")
 	}
-	check := func(committed bool) {
+	check = func(committed bool) {
 		if committed {
 			d.wantRelease("app-2")
 		} else {
@@ -174,12 +175,30 @@ func TestOTADisturbed(t *testing.T) {
 			d.Errorf("left behind: %v", left)
 		}
 	}
+	return arrange, check
+}
+
+// TestOTADisturbed lets an update fail behind every step.
+func TestOTADisturbed(t *testing.T) {
+	t.Parallel()
+	d := newOTADevice(t)
+	arrange, check := d.disturbed()
 	if failures := d.bench.FailEverywhere(ota, d.update("app-2"), arrange, check); failures != 9 {
 		t.Errorf("it failed behind %d steps", failures)
 	}
+}
+
+// TestOTAKilled kills gwe everywhere: in an update, and in one whose app dies.
+func TestOTAKilled(t *testing.T) {
+	t.Parallel()
 	for _, release := range []string{"app-2", "app-dies"} {
-		if kills := d.bench.KillEverywhere(ota, d.update(release), arrange, check); kills < 30 {
-			t.Errorf("%d kills prove nothing", kills)
-		}
+		t.Run(release, func(t *testing.T) {
+			t.Parallel()
+			d := newOTADevice(t)
+			arrange, check := d.disturbed()
+			if kills := d.bench.KillEverywhere(ota, d.update(release), arrange, check); kills < 30 {
+				t.Errorf("%d kills prove nothing", kills)
+			}
+		})
 	}
 }

@@ -97,6 +97,7 @@ func wantFault(t testing.TB, result engine.Result, code string, parts ...string)
 
 // TestReload reloads with Debian's supervisord as it is, its clock included.
 func TestReload(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t, "supervisord")
 	g.arrange()
 	result := g.bench.WantExit(0, reload, g.inputs())
@@ -113,6 +114,7 @@ func TestReload(t *testing.T) {
 
 // TestReloadOfANewApp starts what there was not, and puts it away again when a later step fails.
 func TestReloadOfANewApp(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	result := g.bench.WantExit(3, g.recipe(`
   - supervisor-conf: { app: app, from: D/new.conf, into: D/conf.d, $S }
@@ -132,6 +134,7 @@ func TestReloadOfANewApp(t *testing.T) {
 // TestUnwinding: whatever the order of the steps, the old program runs again, with the old configuration, and nothing was
 // complained of.
 func TestUnwinding(t *testing.T) {
+	t.Parallel()
 	recipes := map[string]string{
 		"conf and update": `
   - supervisor-conf: { app: app, from: D/new.conf, into: D/conf.d, $S }
@@ -182,6 +185,7 @@ func TestUnwinding(t *testing.T) {
 // TestReleaseExchanged: the program runs from the release. The undo of a stop starts it once the old one is back, or starts
 // it again where something else than a step of ours has started it since.
 func TestReleaseExchanged(t *testing.T) {
+	t.Parallel()
 	for name, start := range map[string]string{
 		"update":     "supervisor: { action: update, programs: [app], $S }",
 		"start":      "supervisor: { action: start, programs: [app], $S }",
@@ -214,6 +218,7 @@ func TestReleaseExchanged(t *testing.T) {
 
 // TestUpdateThatCannotGoBack: an update of a running program, with nothing before it that could put it back, says so.
 func TestUpdateThatCannotGoBack(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	g.arrange()
 	g.program("app", serving(g.path("mark"), "new")+g.options)
@@ -245,6 +250,7 @@ func TestReloadDisturbed(t *testing.T) {
 
 // TestProgramThatDoesNotRun: the new program dies at once, or never comes to be RUNNING.
 func TestProgramThatDoesNotRun(t *testing.T) {
+	t.Parallel()
 	cases := map[string]struct {
 		options, wait, code string
 		says                []string
@@ -278,6 +284,7 @@ func TestProgramThatDoesNotRun(t *testing.T) {
 
 // TestBadConfiguration: supervisord cannot read what was written, and says why.
 func TestBadConfiguration(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	g.arrange()
 	_, pids, _ := g.Now()
