@@ -48,6 +48,11 @@ func serve(mark, text string) {
 	if os.WriteFile(outside, []byte(text), 0o644) != nil || os.Chtimes(outside, time.Unix(1, 0), time.Unix(1, 0)) != nil || os.Rename(outside, mark) != nil {
 		os.Exit(1)
 	}
+	held, err := os.Open(mark)
+	if err != nil || syscall.Flock(int(held.Fd()), syscall.LOCK_EX) != nil {
+		os.Exit(1)
+	}
+	defer held.Close()
 	fmt.Println("serving " + text)
 	<-told
 	if os.Remove(mark) != nil {
@@ -227,6 +232,20 @@ func (m *machine) wantState(name, state, mark string) {
 		m.Errorf("%s is %q, want %q", name, states[name], state)
 	}
 	if state == "RUNNING" || state == "STOPPED" {
-		m.eventually("the mark of "+name+" says "+mark, func() bool { return m.read("mark") == mark })
+		m.eventually("the mark of "+name+" says "+mark, func() bool { return m.served() == mark })
 	}
+}
+
+// served is the mark of the process that is there. A SIGTERM that comes between supervisord's fork and its exec is lost, and the
+// program is killed later: its mark is left behind, but nobody holds it.
+func (m *machine) served() string {
+	held, err := os.Open(m.path("mark"))
+	if err != nil {
+		return ""
+	}
+	defer held.Close()
+	if syscall.Flock(int(held.Fd()), syscall.LOCK_SH|syscall.LOCK_NB) == nil {
+		return ""
+	}
+	return m.read("mark")
 }
