@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -60,7 +61,11 @@ func TestBadHooks(t *testing.T) {
 			d := newDevice(t)
 			path := d.packItems("fw-2", withHook("fw-2", test.script, test.mode)...)
 			asBefore := d.holds()
-			ended := d.gwe("run", d.shipped("300ms"), "-i", "package="+path, "-i", "target="+d.target, "-i", "keyring="+d.keys)
+			timeout := "1m"
+			if slices.Contains(test.words, "did not end in time") {
+				timeout = "1s"
+			}
+			ended := d.gwe("run", d.shipped(timeout), "-i", "package="+path, "-i", "target="+d.target, "-i", "keyring="+d.keys)
 			ended.said(t, 3, append(test.words, "everything was put back", "hint: ")...)
 			asBefore()
 			d.running("fw-1", test.marks...)
