@@ -58,6 +58,10 @@ has looked: golang-migrate calls the database dirty then. Such a tool fails at t
 can do it, write each migration as one transaction: then it is as it was, and "force" to the version before is all that is left to
 do; up may be a script that does both.
 
+A tool that changes the tables in one transaction and its own record of that in another, as Django does when it undoes a migration, may
+die between the two, and then takes the tables for others than they are. The shipped recipe ota-django makes one transaction of both:
+take its command over.
+
 Undo runs up, or the command itself where up is not given, to the newest migration of the running release, and in it. What the
 way down deleted, such as the content of a column, it cannot bring back. As long as the undo may be asked for, prune keeps the
 running release.

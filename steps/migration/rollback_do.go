@@ -126,10 +126,13 @@ func (a rollbackArguments) examine(run *step.Run, memo rollbackMemo, one way) er
 	return nil
 }
 
-// shown is a command as one line for people.
+// shown is a command as one line for people. Of a word with several lines, a script, they see the first.
 func shown(command []string) string {
 	words := make([]string, 0, len(command))
 	for _, word := range command {
+		if first, _, more := strings.Cut(word, "\n"); more {
+			word = first + " ..."
+		}
 		if quoted := fmt.Sprintf("%q", word); word == "" || strings.ContainsAny(word, " '\\$") || quoted != `"`+word+`"` {
 			word = quoted
 		}
