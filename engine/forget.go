@@ -2,8 +2,10 @@ package engine
 
 import (
 	"context"
+	"errors"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/journal"
 )
 
 // Forget gives up what the undo of a committed run kept, and with it the way back. It refuses where nothing is kept, and
@@ -37,11 +39,27 @@ func (e *Engine) Forget(ctx context.Context, id string) error {
 				}
 			}
 		}
-		return e.release(ctx, p, locks)
+		return e.State.forgotten(p, e.release(ctx, p, locks))
 	}
 	p, err := e.State.peek(chosen)
 	if err != nil {
 		return err
 	}
 	return e.notStanding(p, chosen)
+}
+
+// forgotten says what became of it where not all of it could be done: from the first record on there is no way back.
+func (s State) forgotten(p *past, err error) error {
+	var unsure *journal.Unsure
+	id := p.folder.id()
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &unsure):
+		return fault.New(fault.Errored, "forget-pending", "the journal of run %s cannot be written: whether its undo is given up is for the next recovery to tell", id).WithCause(err)
+	case !p.standing():
+		return fault.New(fault.Failed, "forget-incomplete", "run %s can no longer be rolled back, but not all that its undo kept could be removed", id).WithCause(err).
+			WithHint("`gwe recover` tries again")
+	}
+	return s.notBegun(err)
 }

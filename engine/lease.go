@@ -91,8 +91,8 @@ func sharesLock(a, b []string) bool {
 
 // release gives up what the undo of a past run kept, under that run's own locks; from then on it does not stand. Every
 // part of it may happen twice.
-func (e *Engine) release(ctx context.Context, p *past, held *locks) error {
-	own := &locks{folders: slices.Clone(held.folders)}
+func (e *Engine) release(ctx context.Context, p *past, mine *locks) error {
+	own := &locks{folders: slices.Clone(mine.folders)}
 	defer own.release()
 	if err := own.paths(p.begin.Locks); err != nil {
 		return err
@@ -112,7 +112,19 @@ func (e *Engine) release(ctx context.Context, p *past, held *locks) error {
 		return err
 	}
 	x := &execution{work: &work{engine: e, program: program, folder: p.folder, journal: written, history: history}}
-	for _, f := range history.held() {
+	held, keeping := history.held(), false
+	for _, f := range held {
+		keeping = keeping || f.part == "" && releases(f.node.action.stepType)
+	}
+	if keeping && !p.has(recordReleasing) {
+		// Half of what an undo needs is no way back. Nobody can ask for it from here on, and who dies here is followed by a
+		// recovery that goes on.
+		if err := x.append(recordReleasing, struct{}{}); err != nil {
+			return err
+		}
+		p.records = append(p.records, journal.Record{Kind: recordReleasing})
+	}
+	for _, f := range held {
 		if err := x.releaseFrame(ctx, f, nil); err != nil {
 			return err
 		}

@@ -66,8 +66,11 @@ func (p *past) has(kind string) bool {
 // standing tells whether the run's undo may still be asked for by hand: it committed something, and no later commit took
 // its lease.
 func (p *past) standing() bool {
-	return p.changed() && !p.has(recordReleased) && !p.has(recordRollback)
+	return p.changed() && !p.has(recordReleasing) && !p.has(recordReleased) && !p.has(recordRollback)
 }
+
+// releasing tells whether somebody died, or failed, while what its undo needs was given up.
+func (p *past) releasing() bool { return p.has(recordReleasing) && !p.has(recordReleased) }
 
 // changed tells whether the run committed something.
 func (p *past) changed() bool { return len(p.held()) > 0 }
@@ -95,7 +98,9 @@ func (p *past) held() []intentRecord {
 }
 
 // needed tells whether what an ended run kept is needed on, as history.needed does of a live one.
-func (p *past) needed() bool { return p.standing() || len(p.leftovers()) > 0 || p.scarred() }
+func (p *past) needed() bool {
+	return p.standing() || p.releasing() || len(p.leftovers()) > 0 || p.scarred()
+}
 
 // scarred tells whether an undo failed, and a person may need what it could not put back.
 func (p *past) scarred() bool {

@@ -23,7 +23,8 @@ const (
 	recordClosing   = "closing"   // all is done and durable; what nobody can ask to undo is given up next
 	recordEnd       = "end"       // how the run ended
 	recordCleaned   = "cleaned"   // leftovers of an ended run are gone
-	recordReleased  = "released"  // its undo can no longer be asked for
+	recordReleasing = "releasing" // its undo can no longer be asked for; what its steps kept for that is given up next
+	recordReleased  = "released"  // its undo can no longer be asked for, and its steps keep nothing for that
 	recordRollback  = "rollback"  // a committed run is put back by hand from here on
 
 	recordSuspended = "suspended" // the run waits for a reboot or a confirmation, from this moment
@@ -50,7 +51,7 @@ const recordHeader = "journal"
 var recordKinds = []string{
 	recordHeader, recordBegin, recordSkipped, recordIntent, recordProcess, recordResult, recordUnwind, recordUndoStep,
 	recordUndone, recordCommitted, recordStopped, recordRecovery, recordFailsafe, recordFinally, recordClosing, recordEnd,
-	recordCleaned, recordReleased, recordRollback,
+	recordCleaned, recordReleasing, recordReleased, recordRollback,
 	recordSuspended, recordWaited, recordConfirmed, recordCancelled, recordResumed, recordStranded,
 	recordItems, recordBranches, recordUsed, recordEntered, recordEnded, recordPutBack, recordRescue, recordMishap,
 }

@@ -84,6 +84,10 @@ func (e *Engine) settleRun(ctx context.Context, id string, earlier []*past) (*pa
 			return nil, nil, err
 		}
 	}
+	if p.releasing() {
+		// As with leftovers, that it does not succeed is no reason to refuse the next run.
+		_ = e.release(ctx, p, &locks{})
+	}
 	if !p.needed() && p.folder.keeps() { // gwe may have died behind the last record
 		return p, nil, p.folder.dropKept()
 	}

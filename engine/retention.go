@@ -10,7 +10,7 @@ const keptRuns = 20
 func (e *Engine) retire(ids []string) {
 	for _, id := range ids[:max(0, len(ids)-keptRuns)] {
 		p, err := e.State.peek(id)
-		if err != nil || p == nil || p.end() == nil || p.standing() || len(p.leftovers()) > 0 {
+		if err != nil || p == nil || p.end() == nil || p.standing() || p.releasing() || len(p.leftovers()) > 0 {
 			continue
 		}
 		_ = os.RemoveAll(string(p.folder))

@@ -2,11 +2,13 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/journal"
 	"github.com/gwe-project/gwe/engine/step"
 )
 
@@ -58,6 +60,11 @@ func (e *Engine) Rollback(ctx context.Context, id string) (Result, error) {
 	x.locks = locks
 	x.earlier = slices.DeleteFunc(slices.Clone(standing), func(other *past) bool { return other == p })
 	if err := x.rollBack(); err != nil {
+		var unsure *journal.Unsure
+		if errors.As(err, &unsure) {
+			// The next recovery may find the record, and goes on with the rollback then. Nothing is touched before.
+			return x.unsure(err), nil
+		}
 		x.task.Fail(err)
 		return Result{}, e.State.notBegun(err)
 	}
@@ -132,7 +139,7 @@ func (e *Engine) notStanding(p *past, id string) error {
 		return fault.New(fault.Refused, "rollback-nothing", "run %s was rolled back already", id)
 	case !p.has(recordCommitted):
 		return fault.New(fault.Refused, "rollback-nothing", "run %s did not come to its commit: nothing of it is in place", id)
-	case !p.has(recordReleased):
+	case !p.has(recordReleasing) && !p.has(recordReleased):
 		return fault.New(fault.Refused, "rollback-nothing", "run %s changed nothing that could be put back", id)
 	}
 	if later := e.superseding(p); later != "" {

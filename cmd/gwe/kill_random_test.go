@@ -30,15 +30,13 @@ func TestKilledAtAnyMoment(t *testing.T) {
 			// spreads them in the same way each time.
 			random := rand.New(rand.NewPCG(uint64(seed), 0))
 			moment := func(longest time.Duration) time.Duration { return time.Duration(random.Float64() * float64(longest)) }
-			g.Restore()
-			g.Provide(d.To)
+			d.Ready(g)
 			begun := time.Now()
 			g.Gwe(nil, g.Arguments(d)...)
 			longest := time.Since(begun) * 5 / 4 // some kills come too late
 			olds, news := 0, 0
 			for range (kills + 3) / len(gateway.Changes) {
-				g.Restore()
-				g.Provide(d.To)
+				d.Ready(g)
 				delay := moment(longest)
 				e := killAfter(g, delay, g.Arguments(d)...)
 				g.Withdraw()

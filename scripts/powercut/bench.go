@@ -22,9 +22,9 @@ type bench struct {
 	want     gateway.Ends
 	// files is the file system's name; image the machine just before the change; work the one that a trial breaks.
 	files, image, work, folder string
-	// takes is how long the undisturbed change takes, and records how many records it writes.
-	takes   time.Duration
-	records int
+	// takes is how long the undisturbed change takes; its records in the journal are those behind begun, up to records.
+	takes          time.Duration
+	begun, records int
 	// recorded are the writes and flushes of the change, where they were recorded.
 	recorded []entry
 }
@@ -51,9 +51,9 @@ func newBench(base string, vendor gateway.Vendor, program, files string, change 
 	gateway.Within(func() {
 		b.machine = gateway.NewAt(b.findings, vendor, program, b.folder)
 		b.want = change.ArrangeOn(b.machine)
-		b.machine.Restore()
+		change.Ready(b.machine)
 		b.machine.KillAll()
-		b.machine.Provide(change.To)
+		b.begun = b.written()
 	})
 	if err := unmount(b.folder); err != nil {
 		return nil, err

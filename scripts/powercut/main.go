@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -20,7 +21,7 @@ import (
 type settings struct {
 	cuts, writes, reorders int
 	records                bool
-	files                  []string
+	files, changes         []string
 	seed                   uint64
 	results, only, program string
 	first                  bool
@@ -33,6 +34,7 @@ func main() {
 	pflag.IntVar(&s.writes, "writes", 60, "recorded moments that are looked at, of each change; -1 is every one")
 	pflag.IntVar(&s.reorders, "reorders", 60, "moments with lost and reordered writes, in all")
 	pflag.StringSliceVar(&s.files, "files", []string{"ext4", "xfs"}, "file systems")
+	pflag.StringSliceVar(&s.changes, "change", nil, "only these changes: update, \"way back\", ... (default all)")
 	pflag.Uint64Var(&s.seed, "seed", 1, "what the random choices begin with")
 	pflag.StringVar(&s.results, "results", "", "`file` that results are added to; what it has already is not tried again")
 	pflag.StringVar(&s.program, "gwe", "", "the `program` to cut the power under (default: it is built)")
@@ -109,8 +111,11 @@ func campaign(ctx context.Context, s settings) (violations int, err error) {
 		return 0, err
 	}
 	defer results.close()
+	changes := slices.DeleteFunc(slices.Clone(gateway.Changes), func(change gateway.Change) bool {
+		return len(s.changes) > 0 && !slices.Contains(s.changes, change.Name)
+	})
 	for _, files := range s.files {
-		for _, change := range gateway.Changes {
+		for _, change := range changes {
 			if s.only != "" && !strings.Contains(s.only, "/"+files+"/"+change.Name+"/") {
 				continue
 			}
@@ -118,7 +123,7 @@ func campaign(ctx context.Context, s settings) (violations int, err error) {
 			if err != nil {
 				return 0, err
 			}
-			err = b.try(ctx, base, s, results)
+			err = b.try(ctx, base, s, len(changes), results)
 			if errors.Is(err, errFound) {
 				return results.report(), nil
 			}
@@ -130,10 +135,10 @@ func campaign(ctx context.Context, s settings) (violations int, err error) {
 	return results.report(), nil
 }
 
-// try carries out a bench's share of all trials.
-func (b *bench) try(ctx context.Context, base string, s settings, results *results) error {
+// try carries out a bench's share of all trials, where so many changes share them.
+func (b *bench) try(ctx context.Context, base string, s settings, changes int, results *results) error {
 	share := func(all int) int {
-		return (all + len(s.files)*len(gateway.Changes) - 1) / (len(s.files) * len(gateway.Changes))
+		return (all + len(s.files)*changes - 1) / (len(s.files) * changes)
 	}
 	for number := range share(s.cuts) {
 		if err := b.one(ctx, s, results, "cut", number, func(name string) error {
@@ -142,7 +147,7 @@ func (b *bench) try(ctx context.Context, base string, s settings, results *resul
 			return err
 		}
 	}
-	for number := 1; s.records && number <= b.records; number++ {
+	for number := b.begun + 1; s.records && number <= b.records; number++ {
 		if err := b.one(ctx, s, results, "record", number, func(string) error { return b.cutBehind(number) }); err != nil {
 			return err
 		}
@@ -163,7 +168,7 @@ func (b *bench) try(ctx context.Context, base string, s settings, results *resul
 			return err
 		}
 	}
-	for number := range (s.reorders + len(gateway.Changes) - 1) / len(gateway.Changes) {
+	for number := range (s.reorders + changes - 1) / changes {
 		if err := b.one(ctx, s, results, "reorder", number, func(name string) error { return b.reorder(randomOf(s.seed, name)) }); err != nil {
 			return err
 		}

@@ -115,8 +115,7 @@ func (c *run) plan() (all []one, err error) {
 		var list []string
 		if s != nil {
 			gateway.Within(func() {
-				s.Restore()
-				s.Provide(change.To)
+				change.Ready(s.Gateway)
 				list = s.points(s.Arguments(change)...)
 			})
 		}

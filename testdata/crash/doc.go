@@ -1,7 +1,8 @@
 // Crash kills gwe at every system call that changes something, or lets the call fail, and judges what is left.
 //
 // Each trial starts from a saved machine (package gateway), carries out one change (a first install, an update, a failing
-// update, a rollback) with one disturbance, lets gwe recover, asks the oracle, and updates once more. The disturbances:
+// update, a rollback by a recipe or by hand) with one disturbance, lets gwe recover, asks the oracle, and updates once more.
+// The disturbances:
 //
 //	kill-before POINT   SIGKILL before the call is made
 //	kill-after POINT    SIGKILL when it has been made

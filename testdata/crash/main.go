@@ -32,7 +32,8 @@ func main() {
 const usage = `usage: crash points CHANGE
        crash try CHANGE DISTURBANCE...
        crash campaign [flags]
-CHANGE is install, update, failing, "failing install" or rollback; see go doc ./testdata/crash for the rest`
+CHANGE is install, update, failing, "failing install", rollback, "way back", "way back to nothing" or forget;
+see go doc ./testdata/crash for the rest`
 
 func command(ctx context.Context, arguments []string) (err error) {
 	settings := settings{}

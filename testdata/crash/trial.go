@@ -67,10 +67,7 @@ type verdict struct {
 func (s *site) fresh() *gateway.Findings {
 	r := gateway.NewFindings("")
 	s.Reporter = r
-	gateway.Within(func() {
-		s.Restore()
-		s.Provide(s.change.To)
-	})
+	gateway.Within(func() { s.change.Ready(s.Gateway) })
 	return r
 }
 
@@ -137,6 +134,8 @@ func (s *site) judge(d disturbance, e gateway.Ended, isRun bool, v *verdict) {
 	switch {
 	case d.how == "EINTR" && e.Code != s.undisturbed:
 		s.Errorf("an interrupted call is to be made again; it ended with %d instead of %d", e.Code, s.undisturbed)
+	case e.Code == 1 && s.change.By != "": // the next recovery may find that it was asked for
+		s.WantUntouched(s.want)
 	case e.Code == 0 || e.Code == 7:
 		s.wantEnd(true)
 	case e.Code == 1 || e.Code == 3 || e.Code == 6:

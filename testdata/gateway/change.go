@@ -1,16 +1,26 @@
 package gateway
 
+import "path/filepath"
+
 // Change is something that gwe does to a machine and that a test disturbs: From is what is installed before, oldest
-// first; To is the package that is installed, or RollBack; Fails tells that its post-install does.
+// first; To is the package that is installed, or RollBack; Fails tells that its post-install does. By is what is done by hand,
+// once To is installed undisturbed, to the run that did that: the machine before the change has To then.
 type Change struct {
 	Name  string
 	From  []string
 	To    string
 	Fails bool
+	By    string
 }
 
 // RollBack is a change by recipes/rollback.yaml.
 const RollBack = ""
+
+// What is done to a run by hand, as gwe's commands are named.
+const (
+	Undo   = "rollback"
+	Forget = "forget"
+)
 
 // Changes are what an update system does all its life.
 var Changes = []Change{
@@ -19,6 +29,9 @@ var Changes = []Change{
 	{Name: "failing", From: []string{"app-1", "app-2"}, To: "app-bad", Fails: true},
 	{Name: "failing install", To: "app-bad", Fails: true},
 	{Name: "rollback", From: []string{"app-1", "app-2"}, To: RollBack},
+	{Name: "way back", From: []string{"app-1", "app-2"}, To: "app-3", By: Undo},
+	{Name: "way back to nothing", To: "app-1", By: Undo},
+	{Name: "forget", From: []string{"app-1", "app-2"}, To: "app-3", By: Forget},
 }
 
 // Arrange makes a gateway as it is before the change, saved, and the pictures of how it may end.
@@ -36,23 +49,60 @@ func (c Change) ArrangeOn(g *Gateway) Ends {
 	}
 	g.Save()
 	g.Restore()
-	want := Ends{Old: g.Picture()}
+	want := Ends{Old: g.Picture(), Decides: "committed"}
+	want.Kept.Old, want.Kept.New = len(g.standing()), 1
 	if c.Fails {
 		return want
 	}
 	for picture, keep := range map[*Picture]int{&want.New: 1, &want.Unpruned: 9} {
 		g.Restore()
-		g.Provide(c.To)
-		if e := g.Gwe(nil, g.arguments(c.To, keep)...); e.Code != 0 {
-			g.Fatalf("undisturbed, the change %s ended with %d:\n%s", c.Name, e.Code, e.Said)
-		}
+		g.install(c.To, keep)
 		*picture = g.Picture().WithoutTimeOfLink()
+	}
+	if c.By == "" {
+		return want
+	}
+	want.Kept.Old, want.Kept.New = 1, 0
+	switch before := want.Old; c.By {
+	case Undo:
+		want.Old, want.New, want.Unpruned, want.Decides = want.Unpruned, before, before, "rollback"
+	case Forget:
+		want.Old, want.New, want.Decides = want.Unpruned, want.Unpruned, "released"
 	}
 	return want
 }
 
+// Ready restores the saved machine, and brings it to where the change can begin. A run that something is done to by hand is
+// made anew each time, because a copy of a release is not the one that its undo knows; it leaves all old releases.
+func (c Change) Ready(g *Gateway) {
+	g.Helper()
+	g.Restore()
+	if c.By == "" {
+		g.Provide(c.To)
+		return
+	}
+	g.install(c.To, 9)
+}
+
+// install makes a change by a recipe undisturbed, and withdraws what it needed.
+func (g *Gateway) install(to string, keep int) {
+	g.Helper()
+	g.Provide(to)
+	if e := g.Gwe(nil, g.arguments(to, keep)...); e.Code != 0 {
+		g.Fatalf("undisturbed, the change to %q ended with %d:\n%s", to, e.Code, e.Said)
+	}
+	g.Withdraw()
+}
+
 // Arguments are those of the change. One old release stays, so that prune has something to do.
-func (g *Gateway) Arguments(c Change) []string { return g.arguments(c.To, 1) }
+func (g *Gateway) Arguments(c Change) []string {
+	g.Helper()
+	if c.By == "" {
+		return g.arguments(c.To, 1)
+	}
+	runs := g.runs()
+	return []string{c.By, filepath.Base(runs[len(runs)-1])}
+}
 
 // Recovers withdraws the recipe and the package, recovers, and asks the oracle.
 func (g *Gateway) Recovers(want Ends) (committed bool) {

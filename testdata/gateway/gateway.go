@@ -172,11 +172,7 @@ func (g *Gateway) arguments(to string, keep int) []string {
 // Update installs a release undisturbed.
 func (g *Gateway) Update(release string) {
 	g.Helper()
-	g.Provide(release)
-	if e := g.Gwe(nil, g.arguments(release, 1)...); e.Code != 0 {
-		g.Fatalf("the update to %s ended with %d:\n%s", release, e.Code, e.Said)
-	}
-	g.Withdraw()
+	g.install(release, 1)
 }
 
 // kept are the folders that make up the machine.

@@ -21,46 +21,69 @@ import (
 // time, content, and which other names are the same file; the link; the marks; and the service that runs.
 type Picture map[string]string
 
-// Ends are the only two ways in which a disturbed update may end. There are two pictures of the new: prune comes after
+// Ends are the only two ways in which a disturbed change may end. There are two pictures of the new: prune comes after
 // the commit, and where it was cut short it is put back, so the oldest release is still there.
 type Ends struct {
 	Old, New, Unpruned Picture
+	// Decides is the kind of the record that is in the journal exactly if the machine must be the new one.
+	Decides string
+	// Kept is how many runs can be rolled back then.
+	Kept struct{ Old, New int }
 }
 
 // WantOldOrNew is the oracle, asked when gwe has recovered. The journal says which of the two it must be: the new one
-// exactly if the commit is in it.
-func (g *Gateway) WantOldOrNew(want Ends) (committed bool) {
+// exactly if what decides is in it.
+func (g *Gateway) WantOldOrNew(want Ends) (isNew bool) {
 	g.Helper()
 	g.WantSettled()
-	return g.WantMachine(want)
+	isNew = g.WantMachine(want)
+	kept := want.Kept.Old
+	if isNew {
+		kept = want.Kept.New
+	}
+	if standing := g.standing(); len(standing) != kept {
+		g.Errorf("%d runs keep what their undo needs, and %d must: %v", len(standing), kept, standing)
+	}
+	code := 0
+	if kept == 0 {
+		code = 6
+	}
+	if e := g.Gwe(nil, "rollback", "--dry-run"); e.Code != code {
+		g.Errorf("whether there is a way back is told with %d, not with %d:\n%s", e.Code, code, e.Said)
+	}
+	return isNew
 }
 
 // WantMachine is the part of the oracle that must hold already when gwe has ended by itself: the machine is old or new.
-func (g *Gateway) WantMachine(want Ends) (committed bool) {
+func (g *Gateway) WantMachine(want Ends) (isNew bool) {
 	g.Helper()
-	now := g.Picture()
-	if !g.committed() {
-		if g.lastEnd().Leftovers != nil { // it said so, and a recovery will clear that away
-			maps.DeleteFunc(now, func(name, _ string) bool { return want.Old[name] == "" })
-		}
-		g.wantPicture("old", now, want.Old)
-		return false
+	now, wanted, name := g.Picture(), want.Old, "old"
+	if isNew = g.decided(want.Decides); isNew {
+		wanted, name = want.New, "new"
 	}
-	now = now.WithoutTimeOfLink()
-	if !maps.Equal(now, want.Unpruned) {
-		g.wantPicture("new", now, want.New)
+	if wasPutBack := isNew == (want.Decides == Undo); wasPutBack && g.lastEnd().Leftovers != nil { // it said so, and a recovery will clear that away
+		maps.DeleteFunc(now, func(name, _ string) bool { return wanted[name] == "" })
 	}
-	return true
+	if !isNew || !now.is(want.Unpruned) {
+		g.wantPicture(name, now, wanted)
+	}
+	return isNew
 }
 
-// committed tells whether a run committed that is not among the saved ones.
-func (g *Gateway) committed() bool {
+// WantUntouched is what must hold when gwe has ended without knowing whether its journal tells the next recovery to go on.
+func (g *Gateway) WantUntouched(want Ends) {
+	g.Helper()
+	g.wantPicture("old", g.Picture(), want.Old)
+}
+
+// decided tells whether a run that is not among the saved ones has a record of the kind.
+func (g *Gateway) decided(kind string) bool {
 	g.Helper()
 	for _, run := range g.runs() {
 		// A run that never began has no journal until the next recovery clears its folder away; WantSettled tells.
 		records, _ := journal.Read(filepath.Join(run, "journal"))
-		isCommitted := slices.ContainsFunc(records, func(r journal.Record) bool { return r.Kind == "committed" })
-		if _, err := os.Lstat(g.Path("saved/state/runs", filepath.Base(run))); err != nil && isCommitted {
+		has := slices.ContainsFunc(records, func(r journal.Record) bool { return r.Kind == kind })
+		if _, err := os.Lstat(g.Path("saved/state/runs", filepath.Base(run))); err != nil && has {
 			return true
 		}
 	}
@@ -79,21 +102,18 @@ func (g *Gateway) runs() []string {
 // cannot be undone any more, no lock is held, and no temporary name is left.
 func (g *Gateway) WantSettled() {
 	g.Helper()
-	standing := 0
+	standing := g.standing()
 	for _, run := range g.runs() {
 		kinds := g.Kinds(run)
-		if !slices.Contains(kinds, "end") {
+		if last := max(slices.Index(kinds, "rollback"), 0); !slices.Contains(kinds[min(last, len(kinds)):], "end") {
 			g.Errorf("run %s has no end: %v", filepath.Base(run), kinds)
 		}
-		isCommitted := slices.Contains(kinds, "committed")
-		if isCommitted && !slices.Contains(kinds, "released") && !slices.Contains(kinds, "rollback") {
-			standing++
-		} else if _, err := os.Lstat(filepath.Join(run, "frames")); err == nil {
+		if _, err := os.Lstat(filepath.Join(run, "frames")); err == nil && !slices.Contains(standing, filepath.Base(run)) {
 			g.Errorf("run %s still keeps what its undo needed: %v", filepath.Base(run), kinds)
 		}
 	}
-	if standing > 1 {
-		g.Errorf("the undo of %d runs may be asked for; a later commit takes over from the one before", standing)
+	if len(standing) > 1 {
+		g.Errorf("the undo of %d runs may be asked for; a later commit takes over from the one before", len(standing))
 	}
 	for _, lock := range []string{"state/lock", "opt"} {
 		if file, err := os.Open(g.Path(lock)); err == nil {
@@ -113,6 +133,18 @@ func (g *Gateway) WantSettled() {
 	}
 }
 
+// standing are the runs that have committed, and of which nobody gave up what their undo needs.
+func (g *Gateway) standing() (standing []string) {
+	g.Helper()
+	for _, run := range g.runs() {
+		kinds := g.Kinds(run)
+		if slices.Contains(kinds, "committed") && !slices.Contains(kinds, "released") && !slices.Contains(kinds, "rollback") {
+			standing = append(standing, filepath.Base(run))
+		}
+	}
+	return standing
+}
+
 // Kinds gives the kinds of a run's records.
 func (g *Gateway) Kinds(run string) []string {
 	g.Helper()
@@ -129,6 +161,7 @@ func (g *Gateway) Kinds(run string) []string {
 
 func (g *Gateway) wantPicture(name string, now, want Picture) {
 	g.Helper()
+	now = now.as(want)
 	for _, at := range slices.Sorted(maps.Keys(union(now, want))) {
 		if now[at] != want[at] {
 			g.Errorf("not as in the %s state: %s\n  is     %q\n  wanted %q", name, at, now[at], want[at])
@@ -196,11 +229,28 @@ func (g *Gateway) describe(path, name string, first map[uint64]string) string {
 // WithoutTimeOfLink is for comparing the new state with that of another run: each run makes a link of its own.
 func (p Picture) WithoutTimeOfLink() Picture {
 	without := maps.Clone(p)
-	if fields := strings.Fields(p["opt/current"]); len(fields) == 5 {
-		without["opt/current"] = strings.Join(append(fields[:2:2], fields[3:]...), " ")
+	if fields := strings.Fields(p[link]); len(fields) == timed {
+		without[link] = strings.Join(append(fields[:2:2], fields[3:]...), " ")
 	}
 	return without
 }
+
+// A link with its time is told in so many words.
+const (
+	link  = "opt/current"
+	timed = 5
+)
+
+// as leaves out the time of the link where the other picture does.
+func (p Picture) as(other Picture) Picture {
+	if len(strings.Fields(other[link])) == timed {
+		return p
+	}
+	return p.WithoutTimeOfLink()
+}
+
+// is tells whether two pictures show the same machine.
+func (p Picture) is(other Picture) bool { return maps.Equal(p.as(other), other) }
 
 // Mark is what the hooks wrote down.
 func (g *Gateway) Mark() string {
@@ -251,7 +301,11 @@ func (g *Gateway) lastEnd() (end ending) {
 	}
 	records, _ := journal.Read(filepath.Join(runs[len(runs)-1], "journal")) // WantSettled tells where it cannot be read
 	for _, record := range records {
+		if record.Kind == "rollback" {
+			end = ending{} // it ends once more
+		}
 		if record.Kind == "end" {
+			end = ending{}
 			g.Check(json.Unmarshal(record.Data, &end))
 		}
 	}

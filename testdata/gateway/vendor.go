@@ -38,11 +38,12 @@ func (v Vendor) PackMore(t Reporter, name string, hooks map[string]string) {
 }
 
 const (
-	// StopService stops whatever service runs. It bears a pid file of a service that is gone, and being run twice.
+	// StopService stops whatever service runs. It bears a pid file of a service that is gone, even one whose number it has itself
+	// now, and being run twice.
 	StopService = `#!/bin/sh
 set -eu
 root=${1%/*/*} marks=${1%/*/*}/marks
-running() { grep -qs "$root/opt/" "/proc/$1/cmdline"; }
+running() { [ "$1" != $$ ] && grep -qs "$root/opt/" "/proc/$1/cmdline"; }
 if [ -s "$marks/pid" ] && read -r pid <"$marks/pid" && running "$pid"; then
 	kill "$pid"
 	while running "$pid"; do sleep 0.01; done
