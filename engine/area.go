@@ -15,8 +15,9 @@ type area struct {
 	owner *node
 	// loops is how many for-each are around it: so many numbers of rounds tell one scene of it from another.
 	loops int
-	// left are the ids by which its steps are read from outside.
-	left []leaving
+	// left are the ids by which its steps are read from outside, and lefts the same as a set.
+	left  []leaving
+	lefts map[string]bool
 }
 
 // leaving is the id of outputs that become visible around an area; list tells those of a for-each.
@@ -27,36 +28,56 @@ type leaving struct {
 
 // scene is one area in a run. Only the goroutine that works in it writes to it.
 type scene struct {
+	area *area
+	// around is the scene whose outputs are seen here too; nil for the recipe itself, and for one that is used.
+	around *scene
 	// recipe is the scene of the used recipe that it belongs to, which has the inputs and vars; nil is the run's own recipe.
 	recipe       *scene
 	inputs, vars map[string]any
 	// item and index are those of the round, where there is one.
 	looped      bool
 	item, index any
-	// steps are outputs by id. It is the parent's own map until the first write.
-	steps  map[string]any
-	shared bool
+	// steps are what the steps of the area itself left, by id.
+	steps map[string]any
 	// within are the scenes that lie in this one.
 	within []sceneKey
 }
 
 // set keeps what a step left; nil takes it away, where it is there.
 func (s *scene) set(id string, outputs any) {
-	if s.steps[id] == nil && outputs == nil {
-		return
-	}
-	if s.shared {
-		mine := make(map[string]any, len(s.steps)+1)
-		for name, one := range s.steps {
-			mine[name] = one
+	switch {
+	case outputs != nil:
+		if s.steps == nil {
+			s.steps = map[string]any{}
 		}
-		s.steps, s.shared = mine, false
-	}
-	if outputs == nil {
+		s.steps[id] = outputs
+	case s.steps[id] != nil: // another goroutine may read here, unless there is something to take away
 		delete(s.steps, id)
-		return
 	}
-	s.steps[id] = outputs
+}
+
+// Member gives what a step left, as expressions see it here: what steps of this area left under the id hides what lies around it,
+// where a for-each has a list under the same id once it has ended.
+func (s *scene) Member(id string) any {
+	for ; s != nil; s = s.around {
+		if outputs := s.steps[id]; outputs != nil || s.area.lefts[id] {
+			return outputs
+		}
+	}
+	return nil
+}
+
+// All gives all that Member does.
+func (s *scene) All() map[string]any {
+	all := map[string]any{}
+	for at := s; at != nil; at = at.around {
+		for id := range at.steps {
+			if outputs := s.Member(id); outputs != nil {
+				all[id] = outputs
+			}
+		}
+	}
+	return all
 }
 
 // rounds are the numbers of the rounds of all for-each around a step, outermost first, from 0.
@@ -99,14 +120,14 @@ func (h *history) sceneOf(a *area, r rounds) *scene {
 	if known := h.scenes[key]; known != nil {
 		return known
 	}
-	made := &scene{steps: map[string]any{}}
+	made := &scene{area: a}
 	if a.parent != nil {
 		outer := h.sceneOf(a.parent, r)
 		outer.within = append(outer.within, key)
 		if a.used() {
 			made.recipe = made
 		} else {
-			*made = scene{recipe: outer.recipe, looped: outer.looped, item: outer.item, index: outer.index, steps: outer.steps, shared: true}
+			*made = scene{area: a, around: outer, recipe: outer.recipe, looped: outer.looped, item: outer.item, index: outer.index}
 		}
 	}
 	h.scenes[key] = made

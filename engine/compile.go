@@ -179,8 +179,12 @@ func (c *compiler) step(s *schema.Step, v view, at spot, timeout *schema.Setting
 
 // leave notes what is read of an area from outside of it.
 func (a *area) leave(left []value.Field) {
+	if a.lefts == nil {
+		a.lefts = map[string]bool{}
+	}
 	for _, one := range left {
 		a.left = append(a.left, leaving{one.Name, one.Type.Kind == value.KindList})
+		a.lefts[one.Name] = true
 	}
 }
 

@@ -58,6 +58,18 @@ func TestComposed(t *testing.T) {
 `, engine.StatusRestored, "b=- d=- e=-", "",
 		},
 		{
+			"the undo of a round sees that a step of it was skipped, not the list of all rounds",
+			`steps:
+  - for-each: [1, 2]
+    steps:
+      - {id: p, when: item == 1, put: {path: D/a, text: one}}
+      - put: {path: "D/b${{ item }}"}
+        undo:
+          - note: {file: D/notes, line: "${{ item }} ${{ steps.p.text ?? 'none' }}"}
+  - put: {path: D/e, fail: [do]}
+`, engine.StatusRestored, "a=- b1=- b2=- e=-", "2 none\n1 one\n",
+		},
+		{
 			"a rescue that fails: the first error counts, and all is put back",
 			`steps:
   - put: {path: D/a}

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/gwe-project/gwe/engine"
+	"github.com/gwe-project/gwe/engine/tasklog"
 	"github.com/gwe-project/gwe/steps"
 )
 
@@ -42,6 +43,50 @@ func TestLoadOfMany(t *testing.T) {
 			t.Logf("%d and %d KiB", few>>10, many>>10)
 			if many > 15*few {
 				t.Errorf("200 take %d KiB, and 2,000 take %d KiB", few>>10, many>>10)
+			}
+		})
+	}
+}
+
+// quiet is a log that nobody reads.
+type quiet struct{}
+
+func (quiet) Handle(tasklog.Event) {}
+
+// TestRunOfMany: the same of a run and of its plan, where parts that see the outputs around them have outputs of their own.
+func TestRunOfMany(t *testing.T) {
+	for name, step := range map[string]string{
+		"parallel": "  - parallel:\n      - id: a_%[1]d\n        assert: { that: true, message: never }\n      - id: b_%[1]d\n        read-link: /proc/self/exe\n",
+		"for-each": "  - id: s_%[1]d\n    for-each: [1, 2]\n    read-link: /proc/self/exe\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			allocated := func(count int) uint64 {
+				var recipe strings.Builder
+				recipe.WriteString("gwe: 1\nname: many\nsteps:\n")
+				for i := range count {
+					fmt.Fprintf(&recipe, step, i)
+				}
+				program, diagnostics := engine.Load("many.yaml", []byte(recipe.String()), steps.Catalog())
+				if program == nil {
+					t.Fatal(diagnostics[0].Message)
+				}
+				machine := newEngine(t.TempDir(), quiet{})
+				var before, after runtime.MemStats
+				runtime.ReadMemStats(&before)
+				if _, err := machine.Plan(t.Context(), program, engine.Inputs{}); err != nil {
+					t.Fatal(err)
+				}
+				if result, err := machine.Run(t.Context(), program, engine.Inputs{}); err != nil || result.Err != nil {
+					t.Fatal(err, result.Err)
+				}
+				runtime.ReadMemStats(&after)
+				return after.TotalAlloc - before.TotalAlloc
+			}
+			allocated(10)
+			few, many := allocated(100), allocated(1000)
+			t.Logf("%d and %d KiB", few>>10, many>>10)
+			if many > 15*few {
+				t.Errorf("100 take %d KiB, and 1,000 take %d KiB", few>>10, many>>10)
 			}
 		})
 	}

@@ -33,7 +33,7 @@ func (h *history) seen(s *scene, recovering bool) map[string]any {
 		"run": map[string]any{
 			"id": h.begin.Run, "recipe": h.begin.Recipe, "dir": string(h.folder), "recovering": recovering,
 		},
-		"steps": s.steps,
+		"steps": s,
 	}
 	if s.looped {
 		names["item"], names["index"] = s.item, s.index

@@ -130,8 +130,8 @@ func (x *execution) foreseeVariables() error {
 
 // plan goes through the steps with what is known before the run.
 func (x *execution) plan(ctx context.Context) []PlannedStep {
-	forecast := &forecast{names: x.history.own(), machine: x.engine.Machine}
-	forecast.names["steps"] = map[string]any{}
+	forecast := &forecast{names: x.history.own(), machine: x.engine.Machine, steps: &foreseen{outputs: map[string]any{}}}
+	forecast.names["steps"] = forecast.steps.outputs
 	mask := tasklog.NewMask(nil, secretsIn(x.history.inputs)...)
 	var rows []PlannedStep
 	for _, section := range []struct {
@@ -168,7 +168,9 @@ func (p *PlannedStep) conceal(mask *tasklog.Mask) {
 
 // forecast evaluates what can be evaluated already.
 type forecast struct {
+	// names are those that expressions read; its steps are the outputs of steps.
 	names   map[string]any
+	steps   *foreseen
 	machine step.Machine
 }
 
@@ -223,7 +225,6 @@ func (f *forecast) guard(n *node, row *PlannedStep) {
 
 // leaf asks the step type, where all its arguments are known; otherwise it shows their sources.
 func (f *forecast) leaf(ctx context.Context, n *node, row *PlannedStep) {
-	steps := f.names["steps"].(map[string]any)
 	if row.Guard == WillSkip {
 		return
 	}
@@ -244,7 +245,7 @@ func (f *forecast) leaf(ctx context.Context, n *node, row *PlannedStep) {
 		row.Do, row.Undo, row.Nothing, row.Space = planned.Do, planned.Undo, planned.Nothing, planned.Space
 		row.Reads, row.Writes = planned.Reads, planned.Writes
 		if planned.Outputs != nil && n.id() != "" && row.Guard == WillRun {
-			steps[n.id()] = planned.Outputs
+			f.steps.set(n.id(), planned.Outputs)
 		}
 	}
 	if err != nil {

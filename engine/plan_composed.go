@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 )
 
 // plannedRounds is how many rounds of a for-each a plan shows.
@@ -34,8 +35,9 @@ func (f *forecast) step(ctx context.Context, n *node) (rows []PlannedStep, over 
 	}
 	rows = append(rows, head)
 	if !known {
-		round := f.inside()
+		round, leave := f.inside()
 		inner, _ := round.once(ctx, n)
+		leave()
 		f.lose(n)
 		return append(rows, deeper(inner, "round")...), false
 	}
@@ -44,7 +46,7 @@ func (f *forecast) step(ctx context.Context, n *node) (rows []PlannedStep, over 
 			rows = append(rows, PlannedStep{Path: n.path(), Name: fmt.Sprintf("and %d rounds more", len(record.Items)-i), Type: "for-each", Guard: WillRun, Depth: 1, Role: "round"})
 			break
 		}
-		round := f.inside()
+		round, leave := f.inside()
 		round.names["index"] = i
 		if len(record.Keys) > 0 {
 			round.names["index"] = record.Keys[i]
@@ -53,6 +55,7 @@ func (f *forecast) step(ctx context.Context, n *node) (rows []PlannedStep, over 
 			round.names["item"] = item
 		}
 		inner, stops := round.once(ctx, n)
+		leave()
 		if !n.titledByItem() {
 			inner[0].Name = fmt.Sprintf("%d of %d: %s", i+1, len(record.Items), itemText(round.names))
 		}
@@ -137,16 +140,19 @@ func (f *forecast) parallel(ctx context.Context, n *node, row *PlannedStep) (row
 	}
 	left := map[string]any{}
 	for _, branch := range p.branches {
-		inner := f.inside()
+		inner, leave := f.inside()
 		more, _ := inner.step(ctx, branch)
 		rows = append(rows, deeper(more, "branch")...)
 		for _, one := range branch.in.left {
-			if v, known := inner.steps()[one.id]; known {
+			if v, known := inner.steps.outputs[one.id]; known {
 				left[one.id] = v
 			}
 		}
+		leave()
 	}
-	maps.Copy(f.steps(), left)
+	for _, id := range slices.Sorted(maps.Keys(left)) {
+		f.steps.set(id, left[id])
+	}
 	return rows
 }
 
@@ -173,8 +179,9 @@ func (f *forecast) use(ctx context.Context, n *node, row *PlannedStep) []Planned
 			}
 		}
 	}
-	inner := &forecast{machine: f.machine, names: map[string]any{
-		"inputs": inputs, "vars": vars, "host": f.names["host"], "run": f.names["run"], "steps": map[string]any{},
+	outputs := map[string]any{}
+	inner := &forecast{machine: f.machine, steps: &foreseen{outputs: outputs}, names: map[string]any{
+		"inputs": inputs, "vars": vars, "host": f.names["host"], "run": f.names["run"], "steps": outputs,
 	}}
 	for _, variable := range u.variables {
 		if len(inner.missing(variable.value.references())) == 0 {
@@ -193,29 +200,28 @@ func (f *forecast) aside(ctx context.Context, nodes []*node, role string) []Plan
 	if len(nodes) == 0 {
 		return nil
 	}
-	rows, _ := f.inside().list(ctx, nodes)
+	inner, leave := f.inside()
+	defer leave()
+	rows, _ := inner.list(ctx, nodes)
 	return deeper(rows, role)
 }
 
-// inside is the forecast of a part whose outputs are not seen from outside yet.
-func (f *forecast) inside() *forecast {
-	names := maps.Clone(f.names)
-	names["steps"] = maps.Clone(f.steps())
-	return &forecast{names: names, machine: f.machine}
+// inside is the forecast of a part whose outputs are not seen from outside yet. It holds until the part is left.
+func (f *forecast) inside() (inner *forecast, leave func()) {
+	changes := len(f.steps.former)
+	return &forecast{names: maps.Clone(f.names), steps: f.steps, machine: f.machine}, func() { f.steps.back(changes) }
 }
-
-func (f *forecast) steps() map[string]any { return f.names["steps"].(map[string]any) }
 
 // skip notes that what a step leaves will be absent; lose that nobody knows yet what it leaves.
 func (f *forecast) skip(n *node) {
 	for _, id := range n.ids(nil) {
-		f.steps()[id] = nil
+		f.steps.set(id, nil)
 	}
 }
 
 func (f *forecast) lose(n *node) {
 	for _, id := range n.ids(nil) {
-		delete(f.steps(), id)
+		f.steps.lose(id)
 	}
 }
 

@@ -23,7 +23,7 @@ func (c *checker) identifier(node *ast.IdentifierNode) term {
 	if t, ok := c.scope.names[node.Value]; ok {
 		return term{
 			node: node, t: t, path: []string{node.Value},
-			eval: func(e *evaluation) any { return e.names[node.Value] },
+			eval: func(e *evaluation) any { return whole(e.names[node.Value]) },
 		}
 	}
 	problem := Problem{Rule: "unknown-name", Message: fmt.Sprintf("there is no name %q here", node.Value)}
@@ -167,12 +167,18 @@ func (c *checker) child(node *ast.MemberNode, base term, key string, t value.Typ
 		found.path = append(slices.Clone(base.path), key)
 		found.absent = found.absent && !c.present[pathKey(found.path)]
 	}
+	object := base.eval
+	if len(base.path) == 1 && c.scope.has(base.path[0]) {
+		object = func(e *evaluation) any { return e.names[base.path[0]] }
+	}
 	found.eval = func(e *evaluation) any {
-		switch object := base.eval(e).(type) {
+		switch object := object(e).(type) {
 		case nil:
 			return nil
 		case map[string]any:
 			return object[key]
+		case Members:
+			return object.Member(key)
 		default:
 			fail("there is no %q in %s", key, a(typeOf(object)))
 			return nil

@@ -52,6 +52,11 @@ func (s Scope) Explaining(reason func(path []string) string) Scope {
 	return s
 }
 
+func (s Scope) has(name string) bool {
+	_, there := s.names[name]
+	return there
+}
+
 // Names lists the names in order.
 func (s Scope) Names() []string { return slices.Sorted(maps.Keys(s.names)) }
 
