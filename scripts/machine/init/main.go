@@ -9,12 +9,12 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/gwe-project/gwe/scripts/machine/boot"
 )
 
 const (
@@ -36,19 +36,22 @@ func main() {
 		}
 		return
 	}
-	if err := boot(); err != nil {
+	if err := live(); err != nil {
 		fmt.Println("MACHINE broken:", err)
 	}
 	unix.Sync()
 	_ = unix.Reboot(unix.LINUX_REBOOT_CMD_POWER_OFF)
 }
 
-// boot is one boot of the machine: the first one starts the recipe, each other one recovers.
-func boot() error {
-	if err := mount(); err != nil {
+// live is one boot of the machine: the first one starts the recipe, each other one recovers.
+func live() error {
+	if err := errors.Join(boot.Mount(), os.MkdirAll(disk, 0o755)); err != nil {
 		return err
 	}
-	scenario := parameter("scenario")
+	if err := unix.Mount("/dev/vda", disk, "ext4", 0, ""); err != nil {
+		return err
+	}
+	scenario := boot.Parameter("scenario")
 	boots := len(read(disk+"/boots")) + 1
 	slot := read(chosen)
 	if slot == "" {
@@ -90,45 +93,6 @@ func setClock(boots int) error {
 		return nil
 	}
 	return unix.Settimeofday(&unix.Timeval{Sec: at})
-}
-
-func mount() error {
-	for _, one := range []struct{ from, to, kind string }{{"none", "/proc", "proc"}, {"none", "/sys", "sysfs"}, {"none", "/dev", "devtmpfs"}} {
-		if err := os.MkdirAll(one.to, 0o755); err != nil {
-			return err
-		}
-		if err := unix.Mount(one.from, one.to, one.kind, 0, ""); err != nil && !errors.Is(err, unix.EBUSY) {
-			return fmt.Errorf("mount %s: %w", one.to, err)
-		}
-	}
-	modules, err := filepath.Glob("/modules/*.ko")
-	if err != nil {
-		return err
-	}
-	slices.Sort(modules)
-	for _, module := range modules {
-		content, err := os.ReadFile(module)
-		if err != nil {
-			return err
-		}
-		if err := unix.InitModule(content, ""); err != nil {
-			return fmt.Errorf("%s: %w", module, err)
-		}
-	}
-	if err := os.MkdirAll(disk, 0o755); err != nil {
-		return err
-	}
-	return unix.Mount("/dev/vda", disk, "ext4", 0, "")
-}
-
-// parameter reads NAME=VALUE from the kernel's command line.
-func parameter(name string) string {
-	for _, word := range strings.Fields(read("/proc/cmdline")) {
-		if value, found := strings.CutPrefix(word, name+"="); found {
-			return value
-		}
-	}
-	return ""
 }
 
 func read(path string) string {
