@@ -27,6 +27,10 @@ kills count="1000":
 powercut cuts="10000":
     go run ./scripts/powercut --cuts {{ cuts }} --writes -1 --reorders {{ cuts }} --results powercut.jsonl
 
+# the same to a whole machine, in QEMU without KVM: some seconds a cut
+powercut-machine cuts="300":
+    go run ./scripts/powercut --machine {{ cuts }} --results powercut.jsonl
+
 # recipes that reboot a whole machine, in QEMU without KVM
 machine:
     scripts/machine/run

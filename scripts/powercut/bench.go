@@ -163,12 +163,7 @@ func (b *bench) replay(count int) error {
 // reorder makes a disk on which, of the writes since the last flush before a random moment, a random part has come, in any order.
 func (b *bench) reorder(random *rand.Rand) error {
 	count := 1 + random.IntN(len(b.recorded))
-	flushed := 0
-	for i, one := range b.recorded[:count] {
-		if one.offset == flush {
-			flushed = i + 1
-		}
-	}
+	flushed := lastFlush(b.recorded[:count])
 	if err := b.replay(flushed); err != nil {
 		return err
 	}
@@ -229,6 +224,16 @@ func randomOf(seed uint64, name string) *rand.Rand {
 	hash := fnv.New64a()
 	_, _ = hash.Write([]byte(name))
 	return rand.New(rand.NewPCG(seed, hash.Sum64()))
+}
+
+// lastFlush is how many entries there are up to the last flush.
+func lastFlush(entries []entry) (flushed int) {
+	for i, one := range entries {
+		if one.offset == flush {
+			flushed = i + 1
+		}
+	}
+	return flushed
 }
 
 // flushes counts those among the entries.

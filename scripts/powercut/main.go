@@ -19,12 +19,12 @@ import (
 
 // settings are what the command line says.
 type settings struct {
-	cuts, writes, reorders int
-	records                bool
-	files, changes         []string
-	seed                   uint64
-	results, only, program string
-	first                  bool
+	cuts, writes, reorders, machines int
+	records                          bool
+	files, changes                   []string
+	seed                             uint64
+	results, only, program, disk     string
+	first                            bool
 }
 
 func main() {
@@ -33,6 +33,8 @@ func main() {
 	pflag.BoolVar(&s.records, "records", true, "cuts behind every record of the journal, besides")
 	pflag.IntVar(&s.writes, "writes", 60, "recorded moments that are looked at, of each change; -1 is every one")
 	pflag.IntVar(&s.reorders, "reorders", 60, "moments with lost and reordered writes, in all")
+	pflag.IntVar(&s.machines, "machine", 0, "cuts of a whole machine in QEMU, in all, instead of all others")
+	pflag.StringVar(&s.disk, "disk", "", "boot the whole machine of a disk that was kept, a `file` named by its file system, and judge it")
 	pflag.StringSliceVar(&s.files, "files", []string{"ext4", "xfs"}, "file systems")
 	pflag.StringSliceVar(&s.changes, "change", nil, "only these changes: update, \"way back\", ... (default all)")
 	pflag.Uint64Var(&s.seed, "seed", 1, "what the random choices begin with")
@@ -44,6 +46,10 @@ func main() {
 		fmt.Fprintf(os.Stderr, "powercut cuts the power under gwe, and asks whether the machine is old or new; see go doc ./scripts/powercut\n%s", pflag.CommandLine.FlagUsages())
 	}
 	pflag.Parse()
+	if os.Getpid() == 1 && pflag.Arg(0) == "live" {
+		live()
+		return
+	}
 	if os.Getenv(inside) == "" {
 		os.Exit(alone())
 	}
@@ -96,9 +102,12 @@ func campaign(ctx context.Context, s settings) (violations int, err error) {
 	program := s.program
 	if program == "" {
 		program = filepath.Join(base, "gwe")
-		if err := run("go", "build", "-o", program, "./cmd/gwe"); err != nil {
+		if err := run("go", "build", "-ldflags=-s -w", "-o", program, "./cmd/gwe"); err != nil {
 			return 0, err
 		}
+	}
+	if s.machines > 0 || s.disk != "" {
+		return machines(ctx, s, base, program)
 	}
 	setUp := gateway.NewFindings(base)
 	var vendor gateway.Vendor
@@ -183,7 +192,7 @@ func (b *bench) one(ctx context.Context, s settings, results *results, kind stri
 		return nil
 	}
 	if err := context.Cause(ctx); err != nil {
-		return errors.New("stopped; the same command goes on where --results is given")
+		return errStopped
 	}
 	b.findings.Forget()
 	if err := disturb(name); err != nil {
@@ -201,8 +210,11 @@ func (b *bench) one(ctx context.Context, s settings, results *results, kind stri
 	return err
 }
 
-// errFound ends a campaign that looks for one violation.
-var errFound = errors.New("a violation was found")
+var (
+	// errFound ends a campaign that looks for one violation.
+	errFound   = errors.New("a violation was found")
+	errStopped = errors.New("stopped; the same command goes on where --results is given")
+)
 
 // output is what a command prints, without the line end.
 func output(words ...string) (string, error) {

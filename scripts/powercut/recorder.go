@@ -25,6 +25,10 @@ type recorder struct {
 	mutex   sync.Mutex
 	entries int
 	failed  error
+	// limit is how many entries there may be, where it is not 0. The next one closes dark, and waits for light.
+	limit       int
+	dark, light chan struct{}
+	once        sync.Once
 }
 
 // flush stands for the offset of an entry that is no write.
@@ -44,8 +48,8 @@ func record(folder, image, log string) (*recorder, *fuse.Server, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	r := &recorder{image: opened, log: written, size: uint64(info.Size())}
-	server, err := fs.Mount(folder, &recorded{file: r}, &fs.Options{MountOptions: fuse.MountOptions{MaxWrite: 1 << 20, DirectMount: true, FsName: "powercut"}})
+	r := &recorder{image: opened, log: written, size: uint64(info.Size()), dark: make(chan struct{}), light: make(chan struct{})}
+	server, err := fs.Mount(folder, &recorded{file: r}, &fs.Options{MountOptions: fuse.MountOptions{MaxWrite: 1 << 20, DisableSplice: true, DirectMount: true, FsName: "powercut"}})
 	return r, server, err
 }
 
@@ -84,7 +88,9 @@ func (r *recorder) Read(_ context.Context, _ fs.FileHandle, buffer []byte, offse
 }
 
 func (r *recorder) Write(_ context.Context, _ fs.FileHandle, data []byte, offset int64) (uint32, syscall.Errno) {
-	r.mutex.Lock()
+	if !r.begin() {
+		return 0, syscall.EIO
+	}
 	defer r.mutex.Unlock()
 	if _, err := r.image.WriteAt(data, offset); err != nil {
 		return 0, syscall.EIO
@@ -94,10 +100,39 @@ func (r *recorder) Write(_ context.Context, _ fs.FileHandle, data []byte, offset
 }
 
 func (r *recorder) Fsync(context.Context, fs.FileHandle, uint32) syscall.Errno {
-	r.mutex.Lock()
+	if !r.begin() {
+		return syscall.EIO
+	}
 	defer r.mutex.Unlock()
 	r.keep(flush, nil)
 	return 0
+}
+
+// endAt lets only so many entries come, from now on; 0 is any number. The channel tells when there would be more.
+func (r *recorder) endAt(limit int) (dark <-chan struct{}) {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	r.limit = limit
+	return r.dark
+}
+
+// release lets whoever waits go: the machine behind it must be gone, because it would be told of an error.
+func (r *recorder) release() { r.once.Do(func() { close(r.light) }) }
+
+// begin begins an entry and locks the recorder, or waits until the machine is gone.
+func (r *recorder) begin() bool {
+	r.mutex.Lock()
+	if r.limit == 0 || r.entries < r.limit {
+		return true
+	}
+	select {
+	case <-r.dark:
+	default:
+		close(r.dark)
+	}
+	r.mutex.Unlock()
+	<-r.light
+	return false
 }
 
 // Allocate is refused: what discards leave behind is anybody's guess.

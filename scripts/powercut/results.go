@@ -17,11 +17,15 @@ import (
 type result struct {
 	Name string `json:"name"`
 	Seed uint64 `json:"seed"`
+	// Change is the one that was under way, where the name does not tell.
+	Change string `json:"change,omitempty"`
 	// New tells that the machine was the new one.
-	New        bool      `json:"new"`
-	Violations []string  `json:"violations,omitempty"`
-	Said       []string  `json:"said,omitempty"`
-	At         time.Time `json:"at"`
+	New        bool     `json:"new"`
+	Violations []string `json:"violations,omitempty"`
+	Said       []string `json:"said,omitempty"`
+	// Again is the command that tries it again, where the name is not enough.
+	Again string    `json:"again,omitempty"`
+	At    time.Time `json:"at"`
 }
 
 // results are those of this call and of earlier ones.
@@ -69,8 +73,10 @@ func (r *results) add(one result) error {
 	one.At = time.Now().UTC().Truncate(time.Second)
 	r.all[one.Name] = one
 	if len(one.Violations) > 0 {
-		fmt.Printf("VIOLATION %s\n  %s\n  again: go run ./scripts/powercut --seed %d --only '%s'\n", one.Name,
-			strings.Join(append(one.Violations, one.Said...), "\n  "), one.Seed, one.Name)
+		if one.Again == "" {
+			one.Again = fmt.Sprintf("go run ./scripts/powercut --seed %d --only '%s'", one.Seed, one.Name)
+		}
+		fmt.Printf("VIOLATION %s %s\n  %s\n  again: %s\n", one.Name, one.Change, strings.Join(append(one.Violations, one.Said...), "\n  "), one.Again)
 	} else {
 		one.Said = nil
 	}

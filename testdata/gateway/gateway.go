@@ -116,7 +116,7 @@ func (g *Gateway) Output() *os.File {
 	g.Helper()
 	folder := g.Root
 	if g.Unplugged {
-		folder = filepath.Dir(g.Root)
+		folder = os.TempDir() // not on the disk that loses its power
 	}
 	output, err := os.CreateTemp(folder, "output-")
 	g.Check(err)
