@@ -38,7 +38,7 @@ func (e *Engine) judge(ctx context.Context, h *history) verdict {
 	case causeConfirm:
 		j.confirm(ctx)
 	case causeReturn:
-		j.reboot(ctx, nil, nil)
+		j.comeback(ctx, j.node.action.waiting.expect)
 	default:
 		j.reboot(ctx, j.node.action.waiting.expect, j.node.action.waiting.await)
 	}
@@ -60,14 +60,10 @@ type judgement struct {
 // reboot tells "did not reboot", "came back in another system", "is not ready in time" and "rebooted" apart.
 func (j *judgement) reboot(ctx context.Context, expect, await *condition) {
 	s := j.suspension
-	late := j.waited.Spent >= s.Within
-	within := value.DurationOf(s.Within)
-	if j.waited.Boots == 0 {
-		if late {
-			j.failed("reboot-missing", "the machine did not reboot within %s", within)
-		}
+	if !j.booted() {
 		return
 	}
+	late, within := j.late(), value.DurationOf(s.Within)
 	if expect != nil {
 		holds, err := j.asks(ctx, expect)
 		if !holds {
@@ -92,6 +88,16 @@ func (j *judgement) reboot(ctx context.Context, expect, await *condition) {
 	}
 	j.decision = goOn
 }
+
+// booted tells whether the machine has rebooted since the wait began, and gives up on one that does not.
+func (j *judgement) booted() bool {
+	if j.waited.Boots == 0 && j.late() {
+		j.failed("reboot-missing", "the machine did not reboot within %s", value.DurationOf(j.suspension.Within))
+	}
+	return j.waited.Boots > 0
+}
+
+func (j *judgement) late() bool { return j.waited.Spent >= j.suspension.Within }
 
 // confirm tells whether somebody or the condition confirmed the run.
 func (j *judgement) confirm(ctx context.Context) {
@@ -147,10 +153,23 @@ func (j *judgement) because(err error) {
 
 // asks evaluates a condition with the host and the facts as they are now. One that cannot be evaluated does not hold.
 func (j *judgement) asks(ctx context.Context, asked *condition) (bool, error) {
+	names, err := j.present(ctx, asked)
+	if err != nil {
+		return false, err
+	}
+	answer, err := asked.Evaluate(names)
+	if err != nil {
+		return false, err
+	}
+	return answer.(bool), nil
+}
+
+// present are the names that a condition reads, with the host and the facts as they are now.
+func (j *judgement) present(ctx context.Context, asked *condition) (map[string]any, error) {
 	names := j.history.names(j.node, nil, false)
 	machine, _, err := HostFacts()
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	names["host"] = machine
 	facts := map[string]any{}
@@ -164,16 +183,12 @@ func (j *judgement) asks(ctx context.Context, asked *condition) (bool, error) {
 		}
 		read := reader.read(ctx, f, names)
 		if read.Err != nil {
-			return false, read.Err
+			return nil, read.Err
 		}
 		facts[read.Name] = read.Value
 	}
 	names["facts"] = facts
-	answer, err := asked.Evaluate(names)
-	if err != nil {
-		return false, err
-	}
-	return answer.(bool), nil
+	return names, nil
 }
 
 // reads tells whether a condition reads a fact.

@@ -145,7 +145,8 @@ type errorRecord struct {
 type unwindRecord struct {
 	Frame int         `json:"frame,omitempty"`
 	Error errorRecord `json:"error"`
-	// Back is the reboot that led the machine into the new system, and that has to be taken back.
+	// Back is the reboot that led the machine into the new system, and that has to be taken back. A rollback has none where the
+	// machine has left that system already.
 	Back *suspendedRecord `json:"back,omitempty"`
 }
 

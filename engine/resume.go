@@ -157,8 +157,8 @@ func (x *execution) awaitReturn(ctx context.Context, err error, task *tasklog.Ta
 		task.Done(waits.Error())
 		return x.rest(waits)
 	}
-	stranded := fault.New(fault.Failed, "return-missing", "all is put back, but the machine still runs the system that it was to leave").WithCause(err).
-		WithHint("reboot it by hand")
+	stranded := fault.New(fault.Failed, "return-missing", "all is put back, but the machine does not run the system of before").WithCause(err).
+		WithHint("boot that by hand")
 	task.Fail(stranded)
 	_ = x.append(recordStranded, troubleRecord{Step: x.history.stepOfReturn(), Error: x.recordOf(stranded)})
 	return x.finish(context.WithoutCancel(ctx), failure)

@@ -46,6 +46,9 @@ func (e *Engine) Rollback(ctx context.Context, id string) (Result, error) {
 	if err == nil {
 		err = seen.asLeft(ctx)
 	}
+	if err == nil {
+		err = seen.home(ctx)
+	}
 	if err != nil {
 		return Result{}, e.others(standing, p, err)
 	}
@@ -59,7 +62,10 @@ func (e *Engine) Rollback(ctx context.Context, id string) (Result, error) {
 	defer x.close()
 	x.locks = locks
 	x.earlier = slices.DeleteFunc(slices.Clone(standing), func(other *past) bool { return other == p })
-	if err := x.rollBack(); err != nil {
+	for _, name := range seen.staying() {
+		x.task.Warn("this stays as it is: " + name)
+	}
+	if err := x.rollBack(seen.history.rebooted); err != nil {
 		var unsure *journal.Unsure
 		if errors.As(err, &unsure) {
 			// The next recovery may find the record, and goes on with the rollback then. Nothing is touched before.
@@ -70,13 +76,14 @@ func (e *Engine) Rollback(ctx context.Context, id string) (Result, error) {
 	}
 	ctx = context.WithoutCancel(ctx)
 	x.unwind(ctx)
-	return x.finish(ctx, nil), nil
+	return x.settleReturn(ctx, nil), nil
 }
 
 // rollBack journals that the run is put back by hand. From here on that is finished, in this process or in another.
-func (x *execution) rollBack() error {
+// back is the reboot that it has to take back, or nil.
+func (x *execution) rollBack(back *suspendedRecord) error {
 	why := fault.New(fault.Interrupted, "rolled-back", "run %s is rolled back", x.folder.id())
-	if err := x.append(recordRollback, unwindRecord{Error: x.recordOf(why)}); err != nil {
+	if err := x.append(recordRollback, unwindRecord{Error: x.recordOf(why), Back: back}); err != nil {
 		return err
 	}
 	x.backward = true
@@ -93,7 +100,7 @@ func (h *history) applyRollback(r unwindRecord) error {
 	for _, f := range h.frames[h.committed:] {
 		f.givenUp = f.part == "" && releases(f.node.action.stepType)
 	}
-	h.failure, h.committed, h.rollback, h.undoErrors = &r.Error, -1, true, nil
+	h.failure, h.committed, h.rollback, h.undoErrors, h.rebooted = &r.Error, -1, true, nil, r.Back
 	return nil
 }
 

@@ -36,7 +36,7 @@ func (e *Engine) wayBack(p *past, standing []*past) (*execution, error) {
 				WithHint("put back by hand what the step did"))
 		}
 	}
-	return x, h.applyRollback(unwindRecord{})
+	return x, h.applyRollback(unwindRecord{Back: h.rebooted})
 }
 
 // irreversible tells whether nothing would be done to put the frame back: no undo of its type's, none in the recipe, and
@@ -86,4 +86,37 @@ func (x *execution) asLeft(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// home finds out whether the way back leads over a reboot: the run rebooted the machine, and that has not left the new system
+// since.
+func (x *execution) home(ctx context.Context) error {
+	if x.history.rebooted == nil {
+		return nil
+	}
+	left, err := x.engine.left(ctx, x.history)
+	if err != nil {
+		return fault.New(fault.Refused, "rollback-where", "whether the machine still runs the system that run %s rebooted it into cannot be told", x.folder.id()).WithCause(err)
+	}
+	if left {
+		x.history.rebooted = nil
+	}
+	return nil
+}
+
+// staying names the steps behind the commit that a rollback does not put back: what their undo needs went when the run
+// ended, or there is none.
+func (x *execution) staying() []string {
+	stays := []string{}
+	for _, f := range x.history.open() {
+		if f.part == "" && f.irreversible() {
+			stays = append(stays, x.titleOfFrame(f))
+		}
+	}
+	for _, f := range x.history.frames {
+		if f.givenUp && !f.undone {
+			stays = append(stays, x.titleOfFrame(f))
+		}
+	}
+	return stays
 }

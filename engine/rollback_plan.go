@@ -1,6 +1,9 @@
 package engine
 
-import "context"
+import (
+	"context"
+	"strings"
+)
 
 // RollbackPlan is what a rollback would do.
 type RollbackPlan struct {
@@ -10,6 +13,8 @@ type RollbackPlan struct {
 	Undone []PlannedUndo `json:"undone"`
 	// Stays are steps behind the commit that would not be: what their undo needs went when the run ended, or there is none.
 	Stays []string `json:"stays"`
+	// Reboot is the reboot that follows, or "".
+	Reboot string `json:"reboot,omitempty"`
 }
 
 // PlannedUndo is how one step would be put back.
@@ -36,22 +41,19 @@ func (e *Engine) PlanRollback(ctx context.Context, id string) (RollbackPlan, err
 	if err != nil {
 		return RollbackPlan{}, e.others(standing, p, err)
 	}
-	plan := RollbackPlan{Run: p.folder.id(), Recipe: p.begin.Recipe, Undone: []PlannedUndo{}, Stays: []string{}}
+	plan := RollbackPlan{Run: p.folder.id(), Recipe: p.begin.Recipe, Undone: []PlannedUndo{}, Stays: x.staying()}
 	for _, f := range x.history.open() {
-		if f.part == partFinally {
-			continue
-		}
-		if f.irreversible() && f.part == "" {
-			plan.Stays = append(plan.Stays, x.titleOfFrame(f))
+		if f.part == partFinally || f.part == "" && f.irreversible() {
 			continue
 		}
 		if lines := x.undoLines(f); len(lines) > 0 {
 			plan.Undone = append(plan.Undone, PlannedUndo{Step: f.node.label(), Name: x.titleOfFrame(f), Undo: lines})
 		}
 	}
-	for _, f := range x.history.frames {
-		if f.givenUp && !f.undone {
-			plan.Stays = append(plan.Stays, x.titleOfFrame(f))
+	if x.history.rebooted != nil {
+		plan.Reboot = "reboots the machine, where it has not left the new system: " + strings.Join(x.history.rebooted.Command, " ")
+		if len(x.history.rebooted.Command) == 0 {
+			plan.Reboot = "waits for a reboot by others, where the machine has not left the new system"
 		}
 	}
 	return plan, nil

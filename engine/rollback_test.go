@@ -77,6 +77,12 @@ func TestRollbackPutsACommittedRunBack(t *testing.T) {
 	b.wantStatus(result, engine.StatusRolledBack, 0)
 	b.wantBack()
 	b.wantFile("marks", "finally false\ntail\ngroup\na new true\nfinally true\n")
+	said := b.events.text()
+	for _, name := range plan.Stays {
+		if at := strings.Index(said, "this stays as it is: "+name); at < 0 || at > strings.Index(said, "Put back what was done") {
+			t.Errorf("it did not say first that %s stays:\n%s", name, said)
+		}
+	}
 	if kept := append(b.glob("runs/*/frames/*"), b.glob("runs/*/secrets/*")...); len(kept) > 0 {
 		t.Errorf("it keeps %v", kept)
 	}

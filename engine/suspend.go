@@ -180,7 +180,7 @@ func (x *execution) unsure(err error) Result {
 // owed gives the reboot that leads back into the system of before: the machine rebooted in the middle of a run that all
 // put back since. Where something could not be put back nobody knows what would boot, so the machine stays reachable.
 func (h *history) owed() (suspendedRecord, bool) {
-	if h.rebooted == nil || h.failure == nil || h.rollback || h.committed >= 0 || h.broken() {
+	if h.rebooted == nil || h.failure == nil || h.committed >= 0 || h.broken() {
 		return suspendedRecord{}, false
 	}
 	back := *h.rebooted

@@ -233,7 +233,7 @@ func TestAMachineThatDoesNotGoBackNeedsAPerson(t *testing.T) {
 	m.start("", "  - put: {path: D/c, fail: [do]}")
 	m.reboot(time.Second)
 	m.wantRecovered(engine.StatusSuspended)
-	m.wantCode(m.after(10*time.Minute).wantRecovered(engine.StatusBroken), "still runs the system")
+	m.wantCode(m.after(10*time.Minute).wantRecovered(engine.StatusBroken), "does not run the system of before")
 }
 
 func TestARebootThatCannotBeAskedForPutsBackAtOnce(t *testing.T) {

@@ -24,9 +24,11 @@ its type. What that needs is kept from the commit on, until the next commit of a
 
 It refuses, and touches nothing, where the run cannot be undone: what it needs was given up, a later run was committed on top,
 a step has no undo, or the machine is not as the run left it. What a step behind the commit removed for good stays
-removed. Once it has begun it goes on to its end; after a crash ` + "`gwe recover`" + ` does.
+removed: that it stays is told first. Once it has begun it goes on to its end; after a crash ` + "`gwe recover`" + ` does.
 
-The exit code is 0 when all is put back; 4 when an undo failed and the failsafe is in place; 5 when one failed and the machine
+A run that rebooted the machine leads back over a reboot too: the rollback is suspended until then, and ` + "`gwe recover`" + ` ends it.
+
+The exit code is 0 when all is put back; 75 when only the reboot into the system of before is missing; 4 when an undo failed and the failsafe is in place; 5 when one failed and the machine
 needs a person; 6 when it refused.
 
 example:
@@ -53,10 +55,10 @@ example:
 				}
 				if console.global.output == "json" {
 					err = json.NewEncoder(console.stdout).Encode(map[string]any{
-						"kind": "result", "run": result.Run, "status": result.Status, "exit": result.ExitCode(),
+						"kind": "result", "run": result.Run, "status": result.Status, "exit": result.ExitCode(), "waits": result.Waits,
 					})
 				} else {
-					_, err = fmt.Fprintf(console.stdout, "run %s: %s\n", result.Run, result.Status)
+					showFinished(console, []engine.Result{result})
 				}
 				console.unseen(err)
 				if code := result.ExitCode(); code != engine.ExitDone {
@@ -93,6 +95,9 @@ func showRollback(ctx context.Context, console *console, run string) error {
 		for _, name := range plan.Stays {
 			fmt.Fprintf(&text, "  %s\n", name)
 		}
+	}
+	if plan.Reboot != "" {
+		fmt.Fprintf(&text, "in the end it %s\n", plan.Reboot)
 	}
 	_, err = io.WriteString(console.stdout, text.String())
 	return err

@@ -73,10 +73,10 @@ func live() error {
 	if boots == 1 {
 		arguments = []string{"run", "/recipe.yaml", "--state-dir", disk + "/state", "-i", "scenario=" + scenario}
 	}
-	gwe := exec.Command("/gwe", arguments...)
-	gwe.Stdout, gwe.Stderr = os.Stdout, os.Stdout
-	gwe.Env = []string{"PATH=/", "HOME=/"}
-	_ = gwe.Run()
+	gwe := run(arguments...)
+	if scenario == "way-back" && boots == 2 {
+		gwe = run("rollback", "--state-dir", disk+"/state")
+	}
 	fmt.Printf("MACHINE boot=%d slot=%s chosen=%s before=%s behind=%s clock=%d exit=%d\n",
 		boots, slot, read(chosen), read(disk+"/before"), read(disk+"/behind"), time.Now().Year(), gwe.ProcessState.ExitCode())
 	if gwe.ProcessState.ExitCode() == 75 {
@@ -84,6 +84,14 @@ func live() error {
 		return errors.New("the machine did not reboot")
 	}
 	return nil
+}
+
+func run(arguments ...string) *exec.Cmd {
+	gwe := exec.Command("/gwe", arguments...)
+	gwe.Stdout, gwe.Stderr = os.Stdout, os.Stdout
+	gwe.Env = []string{"PATH=/", "HOME=/"}
+	_ = gwe.Run()
+	return gwe
 }
 
 // setClock goes back to 1970 at the second boot, and far ahead at the third.
