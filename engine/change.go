@@ -117,7 +117,8 @@ func (x *execution) between(f *frame, task *tasklog.Task) func(context.Context, 
 	}
 	return func(ctx context.Context, failure error) error {
 		undo := task.Begin("undo", "Undo the attempt", f.node.label())
-		errs := slices.DeleteFunc(x.back().putBack(ctx, f, x.recordOf(failure), undo), step.IsLeftover)
+		errs, _ := x.back().putBack(ctx, f, x.recordOf(failure), undo)
+		errs = slices.DeleteFunc(errs, step.IsLeftover)
 		end(undo, first(errs))
 		return errors.Join(errs...)
 	}
@@ -164,7 +165,7 @@ func (x *execution) once(ctx context.Context, n *node, r rounds, names map[strin
 	}
 	f := &frame{node: n, arguments: arguments, memo: memo}
 	if n.changes() && !n.repeatable() {
-		attempts.between = func(ctx context.Context, _ error) error { return x.undoWithin(ctx, f, run, names) }
+		attempts.between = func(ctx context.Context, _ error) error { _, err := x.undoWithin(ctx, f, run, names); return err }
 	}
 	outputs, err := attempts.run(ctx)
 	if err == nil && n.changes() {

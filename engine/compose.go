@@ -105,19 +105,19 @@ func (x *execution) settleFinally(ctx context.Context, f *frame, failure errorRe
 	x = x.back()
 	ctx = context.WithoutCancel(ctx)
 	task := parent.Begin("finally", "Finally", f.node.label())
-	var errs []error
-	for _, n := range f.node.finally() {
-		if err := x.auxiliary(ctx, n, f.rounds, placeOfUndo(f.number), failure, task); err != nil {
-			errs = append(errs, x.withoutSecrets(err))
-		}
-	}
+	errs, rest := x.auxiliaries(ctx, f.node.finally(), f, failure, task)
 	record := undoneRecord{Frame: f.number}
-	for _, err := range errs {
+	for i, err := range errs {
+		errs[i] = x.withoutSecrets(err)
 		if failure.Code != "" {
 			record.Errors = append(record.Errors, x.recordOf(err))
 		}
 	}
-	_ = x.note(recordUndone, record)
+	if len(rest) > 0 {
+		_ = x.append(recordPutOff, putOffRecord{undoneRecord: record, Steps: rest})
+	} else {
+		_ = x.note(recordUndone, record)
+	}
 	err := errors.Join(errs...)
 	end(task, err)
 	return err

@@ -21,6 +21,7 @@
 //	holder.go, cancel.go, status.go      who works on the state now, how it is asked to stop, what goes on
 //	suspend.go, suspension.go            a reboot or a confirm: what is awaited is durable, and the process ends
 //	judge.go, resume.go, confirm.go      what became of it; the run goes on in another process, or back
+//	early.go                             what a recovery in front of the services leaves to the one behind them
 //	loop.go                              a recovery that takes the machine down again and again comes to an end
 //	recover.go, past.go, retention.go    what dead runs left: survivors ended, frames undone from the frozen recipe
 //	record.go, history.go, encoding.go   the journal is the only truth: live runs and recoveries read the same records

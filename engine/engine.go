@@ -28,7 +28,8 @@ type Engine struct {
 	Version string
 	// Journals, where it is not nil, stands between the engine and every journal that it writes.
 	Journals func(journal.Writer) journal.Writer
-	// Early leaves suspended runs to a later recovery: early in a boot the services are not there that their steps may need.
+	// Early is for a recovery early in a boot, in front of the services: it leaves to a later one what needs these, suspended
+	// runs too.
 	Early bool
 	// Clock tells the boot and the time since then; nil is the machine's.
 	Clock func() host.Moment

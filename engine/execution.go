@@ -154,12 +154,13 @@ func (x *execution) variables(n *node, r rounds, where place, recovering bool) [
 	if recovering {
 		flag = "1"
 	}
-	return []string{
+	own := []string{
 		"GWE_RUN_ID=" + x.folder.id(),
 		"GWE_STEP=" + n.name(r),
 		"GWE_RECOVERING=" + flag,
 		x.mark(where),
 	}
+	return append(own, x.earlyVariables()...)
 }
 
 // started journals a child. A lost record does no harm after a power cut, for the child is gone with the machine.

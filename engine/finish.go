@@ -115,7 +115,7 @@ func (x *execution) epilogue(ctx context.Context, kind string, where place, titl
 	}
 	var errs []error
 	for _, n := range nodes {
-		if err := x.auxiliary(ctx, n, nil, where, failure, task); err != nil {
+		if err := x.auxiliary(ctx, n, nil, where, failure, false, task); err != nil && !errors.Is(err, errWaits) {
 			errs = append(errs, x.withoutSecrets(err))
 		}
 	}

@@ -281,6 +281,7 @@ func catalog() step.Catalog {
 		step.New(step.About{Name: "note", Effects: []step.Effect{{Kind: step.Writes, Argument: "file"}}, Repeatable: true}, note{}),
 		step.New(step.About{Name: "look"}, look{}),
 		step.New(step.About{Name: "ask"}, ask{}),
+		step.New(step.About{Name: "serve", Effects: []step.Effect{{Kind: step.Runs}}, Undo: "takes it back"}, serve{}),
 	}
 }
 

@@ -49,6 +49,10 @@ type history struct {
 	// arrived is a reboot that led into the new system, where the run turns back before the journal says so.
 	arrived  *suspendedRecord
 	stranded *errorRecord
+	// awaiting is true where all is done that needs no service, and the rest waits for them. looked is when a recovery first looked
+	// at the run in the boot of the last one that did.
+	awaiting bool
+	looked   host.Moment
 	// undoErrors are all errors of undos, in the order in which they came.
 	undoErrors []errorRecord
 	// processes are the children that were started, in order.
@@ -69,6 +73,8 @@ type frame struct {
 	done, undone bool
 	// broken means that its undo failed and the machine may not be as before; leftover that something of ours lies about.
 	broken, leftover bool
+	// rest is what its undo still has to do when the services are there; nil where none of it was put off.
+	rest *putOffRecord
 	// givenUp means that it lies behind the commit of a run that ended, and that what its undo needs went then.
 	givenUp bool
 }
@@ -154,6 +160,12 @@ func (h *history) apply(kind string, data json.RawMessage) error {
 		return into(data, h.applyStranded)
 	case recordReleased:
 		h.released = true
+	case recordRecovery:
+		return into(data, h.applyRecovery)
+	case recordPutOff:
+		return into(data, h.applyPutOff)
+	case recordServices:
+		h.awaiting = true
 	case recordRollback:
 		return into(data, h.applyRollback)
 	case recordEnd:

@@ -13,7 +13,7 @@ import (
 const boundedBoots = 10
 
 // progress are the records by which a recovery gets on.
-var progress = []string{recordUndone, recordSuspended, recordResumed, recordStranded, recordClosing, recordCommitted}
+var progress = []string{recordUndone, recordPutOff, recordServices, recordSuspended, recordResumed, recordStranded, recordClosing, recordCommitted}
 
 // deaths counts the boots in a row, before this one, in which a recovery of the run began and got nowhere.
 func deaths(records []journal.Record, boot string) int {
@@ -44,7 +44,7 @@ func (x *execution) escape(ctx context.Context, died int) (result Result, over b
 		WithHint("put right by hand what it was about, then reboot")
 	record := x.recordOf(err)
 	x.task.Warn(err.Error())
-	if open := x.history.open(); x.history.failure != nil && len(open) > 0 {
+	if open := x.todo(); x.history.failure != nil && len(open) > 0 {
 		located := x.recordOf(x.program.at(open[0].node, err))
 		_ = x.append(recordUndone, undoneRecord{Frame: open[0].number, Errors: []errorRecord{located}, Broken: true})
 		return Result{}, false

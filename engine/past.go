@@ -128,6 +128,20 @@ func (p *past) end() *endRecord {
 	return end
 }
 
+// awaitsServices tells whether an early recovery has done what needs no service, and the rest waits for them.
+func (p *past) awaitsServices() bool {
+	awaits := false
+	for _, record := range p.records {
+		switch record.Kind {
+		case recordServices:
+			awaits = true
+		case recordEnd, recordRollback:
+			awaits = false
+		}
+	}
+	return awaits
+}
+
 // leftovers lists the frames that an earlier undo could not clean up, and that no recovery has cleaned since.
 func (p *past) leftovers() []int {
 	end := p.end()

@@ -14,10 +14,12 @@ const (
 	recordResult    = "result"    // a step ended well: its outputs; its effects are durable
 	recordUnwind    = "unwind"    // the run turns back, and why
 	recordUndoStep  = "undo-step" // one step of a recipe's undo ended, or of failsafe or finally
+	recordPutOff    = "put-off"   // a frame is put back as far as that needs no service; that is durable
 	recordUndone    = "undone"    // a frame is put back; its effects are durable
 	recordCommitted = "committed" // the point of no return
 	recordStopped   = "stopped"   // a stop step ended the forward path
 	recordRecovery  = "recovery"  // another process took the run over
+	recordServices  = "services"  // what is left to do needs services, and waits for them
 	recordFailsafe  = "failsafe"  // the failsafe begins
 	recordFinally   = "finally"   // finally begins
 	recordClosing   = "closing"   // all is done and durable; what nobody can ask to undo is given up next
@@ -51,7 +53,7 @@ const recordHeader = "journal"
 var recordKinds = []string{
 	recordHeader, recordBegin, recordSkipped, recordIntent, recordProcess, recordResult, recordUnwind, recordUndoStep,
 	recordUndone, recordCommitted, recordStopped, recordRecovery, recordFailsafe, recordFinally, recordClosing, recordEnd,
-	recordCleaned, recordReleasing, recordReleased, recordRollback,
+	recordCleaned, recordReleasing, recordReleased, recordRollback, recordPutOff, recordServices,
 	recordSuspended, recordWaited, recordConfirmed, recordCancelled, recordResumed, recordStranded,
 	recordItems, recordBranches, recordUsed, recordEntered, recordEnded, recordPutBack, recordRescue, recordMishap,
 }
@@ -125,9 +127,10 @@ type resultRecord struct {
 
 // recoveryRecord says who took a run over.
 type recoveryRecord struct {
-	PID     int    `json:"pid"`
-	Boot    string `json:"boot"`
-	Version string `json:"gwe"`
+	PID     int           `json:"pid"`
+	Boot    string        `json:"boot"`
+	Since   time.Duration `json:"since"`
+	Version string        `json:"gwe"`
 }
 
 // errorRecord is an error as the journal keeps it.
@@ -195,6 +198,14 @@ type undoneRecord struct {
 	Errors   []errorRecord `json:"errors,omitempty"`
 	Leftover bool          `json:"leftover,omitempty"`
 	Broken   bool          `json:"broken,omitempty"`
+}
+
+// putOffRecord closes a frame as far as its undo needs no service.
+type putOffRecord struct {
+	undoneRecord
+	// Steps are the steps of the recipe's undo that are left to do; Own is set where the type's own undo is.
+	Steps []string `json:"steps,omitempty"`
+	Own   bool     `json:"own,omitempty"`
 }
 
 // endRecord closes a run.

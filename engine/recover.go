@@ -66,6 +66,8 @@ func (e *Engine) settleRun(ctx context.Context, id string, earlier []*past) (*pa
 		finish := e.recover
 		if waits := p.suspended(); waits != nil && e.Early {
 			return p, &Result{Run: id, Status: StatusSuspended, Waits: waits.awaited()}, nil
+		} else if p.awaitsServices() && e.Early {
+			return p, &Result{Run: id, Status: StatusSuspended, Waits: servicesAwaited}, nil
 		} else if waits != nil {
 			finish = e.resume
 		}
@@ -121,7 +123,7 @@ func (e *Engine) recover(ctx context.Context, p *past, earlier []*past) (Result,
 	defer x.close()
 	x.earlier, x.locks, x.backward = earlier, targets, true
 	boot := e.now().Boot
-	_ = x.append(recordRecovery, recoveryRecord{os.Getpid(), boot, e.Version})
+	_ = x.append(recordRecovery, recoveryRecord{os.Getpid(), boot, e.now().Since, e.Version})
 	if err := x.endSurvivors(ctx); err != nil {
 		x.task.Fail(err)
 		return Result{}, err
@@ -135,12 +137,18 @@ func (e *Engine) recover(ctx context.Context, p *past, earlier []*past) (Result,
 	if result, over := x.escape(ctx, deaths(p.records, boot)); over {
 		return result, nil
 	}
+	if complete && x.closesLate() {
+		return x.restForServices(), nil
+	}
 	if complete {
 		// All effects were done and durable; only the words for it are missing.
 		x.backward = false
 		return x.conclude(ctx, nil), nil
 	}
 	x.unwind(ctx)
+	if x.leavesRest(ctx) {
+		return x.restForServices(), nil
+	}
 	return x.settleReturn(ctx, nil), nil
 }
 
@@ -202,12 +210,16 @@ func (e *Engine) clean(ctx context.Context, p *past) error {
 		if f == nil {
 			continue
 		}
-		again := x.undoOwn
-		if !f.undone { // it stood behind the commit, and its undo was given up
-			again = x.releaseFrame
+		rest, err := false, error(nil)
+		if f.undone {
+			rest, err = x.undoOwn(context.WithoutCancel(ctx), f, x.task)
+		} else { // it stood behind the commit, and its undo was given up
+			err = x.releaseFrame(context.WithoutCancel(ctx), f, x.task)
 		}
-		if err := again(context.WithoutCancel(ctx), f, x.task); err != nil {
+		if err != nil {
 			failures = append(failures, x.program.at(f.node, err))
+		}
+		if err != nil || rest {
 			continue
 		}
 		_ = x.append(recordCleaned, undoneRecord{Frame: number})

@@ -56,6 +56,9 @@ func (p *past) summary() Summary {
 	if waits := p.suspended(); waits != nil {
 		summary.Status, summary.Waits = StatusSuspended, waits.awaited()
 	}
+	if p.awaitsServices() {
+		summary.Status, summary.Waits = StatusSuspended, servicesAwaited
+	}
 	if end := p.end(); end != nil {
 		summary.Status, summary.Stopped, summary.Ended = end.Status, end.Stopped, end.At
 		if end.Error != nil {
@@ -183,6 +186,13 @@ func (d *Detail) take(kind string, data json.RawMessage) {
 		if last := len(d.Steps) - 1; last >= 0 {
 			d.Steps[last].State, d.Steps[last].Error = kind, ""
 		}
+	case recordPutOff:
+		_ = into(data, func(r putOffRecord) error {
+			if one := d.frame(r.Frame); one != nil {
+				one.State = "waits for " + servicesAwaited
+			}
+			return nil
+		})
 	case recordUndone:
 		_ = into(data, d.undone)
 	case recordEnd:

@@ -2,6 +2,8 @@ package engine
 
 import (
 	"context"
+	"errors"
+	"slices"
 
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/step"
@@ -31,7 +33,7 @@ func (x *execution) useReserve() {
 // unwind puts back every open frame, newest first. It runs to the end whatever happens: the context carries no
 // cancellation, each frame has its own time-out, and the failure of one does not stop the next.
 func (x *execution) unwind(ctx context.Context) {
-	open := x.history.open()
+	open := x.todo()
 	if len(open) == 0 {
 		return
 	}
@@ -61,8 +63,11 @@ func (x *execution) undoFrame(ctx context.Context, f *frame, failure errorRecord
 		return
 	}
 	task := parent.Begin("undo", "Undo: "+x.titleOfFrame(f), f.node.label())
-	errs := x.putBack(ctx, f, failure, task)
+	errs, rest := x.putBack(ctx, f, failure, task)
 	record := undoneRecord{Frame: f.number}
+	if f.rest != nil {
+		record.Leftover, record.Broken = f.rest.Leftover, f.rest.Broken
+	}
 	for _, err := range errs {
 		if step.IsLeftover(err) {
 			record.Leftover = true
@@ -71,58 +76,89 @@ func (x *execution) undoFrame(ctx context.Context, f *frame, failure errorRecord
 		}
 		record.Errors = append(record.Errors, x.recordOf(err))
 	}
+	if !rest.empty() {
+		rest.undoneRecord = record
+		_ = x.append(recordPutOff, rest)
+		end(task, first(errs))
+		return
+	}
 	// It is durable before an older frame is touched: an undo that runs again finds the machine as its frame left it.
 	_ = x.append(recordUndone, record)
 	end(task, first(errs))
 }
 
 // putBack undoes what a frame did: first what the recipe says, then the step type's own undo, each within a time-out of
-// its own, and whatever became of the one before. All errors are kept.
-func (x *execution) putBack(ctx context.Context, f *frame, failure errorRecord, task *tasklog.Task) []error {
+// its own, and whatever became of the one before. All errors are kept. Of a frame of which a part was put off only that is
+// left; rest is what waits for services, still or now.
+func (x *execution) putBack(ctx context.Context, f *frame, failure errorRecord, task *tasklog.Task) (errs []error, rest putOffRecord) {
 	ctx = context.WithoutCancel(ctx)
-	var errs []error
-	for _, inner := range f.node.undo {
-		if err := x.auxiliary(ctx, inner, f.rounds, placeOfUndo(f.number), failure, task); err != nil {
+	errs, rest.Steps = x.auxiliaries(ctx, f.node.undo, f, failure, task)
+	if f.part != "" || f.rest != nil && !f.rest.Own {
+		return errs, rest
+	}
+	waits, err := x.undoOwn(ctx, f, task)
+	if err != nil && x.postpones(f) && (f.rest != nil || f.node.runs()) {
+		x.sayPutOff(err, task)
+		waits, err = true, nil
+	}
+	rest.Own = waits
+	if err != nil {
+		errs = append(errs, x.program.at(f.node, err))
+	}
+	return errs, rest
+}
+
+// auxiliaries carries out the steps of a frame's undo or finally, and names those that wait for services.
+func (x *execution) auxiliaries(ctx context.Context, nodes []*node, f *frame, failure errorRecord, task *tasklog.Task) (errs []error, rest []string) {
+	for _, n := range nodes {
+		if f.rest != nil && !slices.Contains(f.rest.Steps, n.path()) {
+			continue // it was done early
+		}
+		err := x.auxiliary(ctx, n, f.rounds, placeOfUndo(f.number), failure, x.postpones(f), task)
+		switch {
+		case errors.Is(err, errWaits):
+			rest = append(rest, n.path())
+		case err != nil:
 			errs = append(errs, err)
 		}
 	}
-	if f.part != "" {
-		return errs
-	}
-	if err := x.undoOwn(ctx, f, task); err != nil {
-		errs = append(errs, x.program.at(f.node, err))
-	}
-	return errs
+	return errs, rest
 }
 
-// undoOwn is the step type's own undo, made durable.
-func (x *execution) undoOwn(ctx context.Context, f *frame, task *tasklog.Task) error {
+// undoOwn is the step type's own undo, made durable; rest tells that a part of it waits for services.
+func (x *execution) undoOwn(ctx context.Context, f *frame, task *tasklog.Task) (rest bool, err error) {
 	run, err := x.environment(f.node, f.rounds, placeOf(f.number), true, task)
 	if err != nil {
-		return err
+		return false, err
 	}
 	// The folder is the frame's. What the undo starts is the undo's, though: if gwe dies, recovery ends it before it undoes
 	// again, while the daemons of a frame that was done live on.
 	where := placeOfUndo(f.number)
 	x.watch(run, where)
 	run.Environment = x.variables(f.node, f.rounds, where, true)
-	if err := x.undoWithin(ctx, f, run, x.history.names(f.node, f.rounds, true)); err != nil {
-		return err
+	if rest, err = x.undoWithin(ctx, f, run, x.history.names(f.node, f.rounds, true)); err != nil {
+		return rest, err
 	}
-	return x.sync(ctx, f, run)
+	return rest, x.sync(ctx, f, run)
 }
 
-// undoWithin calls a step type's undo on a context that no cancellation reaches, within the time-out of an undo.
-func (x *execution) undoWithin(ctx context.Context, f *frame, run *errand, names map[string]any) error {
+// undoWithin calls a step type's undo, or the early part of it, on a context that no cancellation reaches, within the time-out
+// of an undo.
+func (x *execution) undoWithin(ctx context.Context, f *frame, run *errand, names map[string]any) (rest bool, err error) {
 	limit := f.node.undoLimit(names)
 	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), limit,
 		fault.New(fault.Failed, "undo-timeout", "the undo took longer than %s", value.DurationOf(limit)).
 			WithHint("raise defaults.undo-timeout if it needs more"))
 	defer cancel()
-	if err := f.node.action.stepType.Undo(ctx, run.Run, f.arguments, f.memo); err != nil {
-		return explain(ctx, err)
+	if early, ok := f.node.action.stepType.(step.EarlyType); ok && x.engine.Early {
+		rest, err = early.UndoEarly(ctx, run.Run, f.arguments, f.memo)
+	} else {
+		err = f.node.action.stepType.Undo(ctx, run.Run, f.arguments, f.memo)
 	}
-	return nil
+	if err != nil {
+		return rest, explain(ctx, err)
+	}
+	return rest, nil
 }
 
 func first(errs []error) error {
@@ -132,8 +168,9 @@ func first(errs []error) error {
 	return errs[0]
 }
 
-// auxiliary carries out a step of an undo, of failsafe or of finally. It makes no frame, and may run again after a crash.
-func (x *execution) auxiliary(ctx context.Context, n *node, r rounds, where place, failure errorRecord, parent *tasklog.Task) error {
+// auxiliary carries out a step of an undo, of failsafe or of finally. It makes no frame, and may run again after a crash. Its
+// error is errWaits where it needs services that are not there yet; also, where it may be put off, if it fails for any reason.
+func (x *execution) auxiliary(ctx context.Context, n *node, r rounds, where place, failure errorRecord, postpone bool, parent *tasklog.Task) error {
 	// Finally is part of the way back only where there is one.
 	recovering := failure.Code != ""
 	names := with(x.history.names(n, r, recovering), "error", map[string]any{})
@@ -145,6 +182,10 @@ func (x *execution) auxiliary(ctx context.Context, n *node, r rounds, where plac
 	if err == nil && !proceed {
 		return nil
 	}
+	if err == nil && x.engine.Early && x.needsServices(n, names) {
+		task.Skip("it waits for the services")
+		return errWaits
+	}
 	var outputs map[string]any
 	if err == nil {
 		outputs, err = x.once(ctx, n, r, names, where, recovering, task)
@@ -154,6 +195,11 @@ func (x *execution) auxiliary(ctx context.Context, n *node, r rounds, where plac
 		return x.noteAuxiliary(n, r, outputs)
 	}
 	err = x.program.at(n, err)
+	if postpone {
+		x.sayPutOff(err, task)
+		task.Done("")
+		return errWaits
+	}
 	task.Fail(err)
 	if n.step.AllowFailure {
 		return nil

@@ -52,5 +52,18 @@ type Inspector[A, M any] interface {
 	Inspect(ctx context.Context, run *Run, arguments A, memo M) error
 }
 
+// ServiceUser is an Action that may need services of the machine: a daemon that it talks to. Early in a boot these are not
+// there, so where such a step stands in an undo, in failsafe or in finally, it is left to the recovery behind them.
+type ServiceUser[A any] interface {
+	NeedsServices(arguments A) bool
+}
+
+// EarlyUndoer is an Action whose Undo needs services. Early in a boot UndoEarly is called in its place: it puts back what needs
+// none, files say, so that the services start on them, and tells whether there is a rest. For that Undo is called when
+// they are there; it finds what UndoEarly did, and may be called without it. Like Undo, both may be called twice.
+type EarlyUndoer[A, M any] interface {
+	UndoEarly(ctx context.Context, run *Run, arguments A, memo M) (rest bool, err error)
+}
+
 // Nothing is the memo or the outputs of a type that has none.
 type Nothing struct{}

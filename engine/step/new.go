@@ -133,6 +133,29 @@ func (t typed[A, M, O]) Inspect(ctx context.Context, run *Run, arguments map[str
 	return inspector.Inspect(ctx, run, typedArguments, typedMemo)
 }
 
+// NeedsServices implements EarlyType.
+func (t typed[A, M, O]) NeedsServices(arguments map[string]any) (bool, error) {
+	user, ok := t.action.(ServiceUser[A])
+	if !ok {
+		return false, nil
+	}
+	typedArguments, err := bind[A](arguments)
+	return err == nil && user.NeedsServices(typedArguments), err
+}
+
+// UndoEarly implements EarlyType.
+func (t typed[A, M, O]) UndoEarly(ctx context.Context, run *Run, arguments map[string]any, memo json.RawMessage) (rest bool, err error) {
+	early, ok := t.action.(EarlyUndoer[A, M])
+	if !ok {
+		return false, t.Undo(ctx, run, arguments, memo)
+	}
+	typedArguments, typedMemo, err := t.both(arguments, memo)
+	if err != nil {
+		return false, err
+	}
+	return early.UndoEarly(ctx, run, typedArguments, typedMemo)
+}
+
 // Releases tells whether the action is a Releaser, and Verifies whether it is a Verifier.
 func (t typed[A, M, O]) Releases() bool {
 	_, ok := t.action.(Releaser[A, M])

@@ -32,6 +32,12 @@ type InspectorType interface {
 	Inspect(ctx context.Context, run *Run, arguments map[string]any, memo json.RawMessage) error
 }
 
+// EarlyType is a Type that tells what it needs services for; see ServiceUser and EarlyUndoer.
+type EarlyType interface {
+	NeedsServices(arguments map[string]any) (bool, error)
+	UndoEarly(ctx context.Context, run *Run, arguments map[string]any, memo json.RawMessage) (rest bool, err error)
+}
+
 // Catalog is the list of the step types that a recipe may use. It is a value: a vendor appends to it.
 type Catalog []Type
 

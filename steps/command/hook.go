@@ -33,9 +33,14 @@ error, unless missing is ok: say so in an undo that runs the new release's own s
 again when that release is gone already.
 
 Beside the variables of env it sees PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin, HOME, LANG=C.UTF-8, TERM=dumb,
-TZ where gwe has one, and GWE_RUN_ID, GWE_STEP and GWE_RECOVERING: the latter is 1 while the machine is being put back, else 0. A recipe
-that goes back to an older release says so by recovering: true; then it is 1 too. Nothing
+TZ where gwe has one, and GWE_RUN_ID, GWE_STEP, GWE_RECOVERING and GWE_EARLY. GWE_RECOVERING is 1 while the machine is being put back,
+else 0. A recipe that goes back to an older release says so by recovering: true; then it is 1 too. Nothing
 else of gwe's environment reaches it. Its umask is 022, and it has no terminal.
+
+GWE_EARLY is 1, else 0, where a recovery puts the machine back before its services start (gwe recover --early). They wait for it, so a
+script must not wait for them. There SYSTEMD_OFFLINE=1 is set too: systemctl then passes over start, stop, restart, reload and
+daemon-reload, and systemd starts the services behind the recovery. An undo step that is of no use then says
+needs-services: true; it is left to the recovery behind the services. So is one that failed without them.
 
 Any exit code but 0 fails the step. A script that does not end within the step's timeout is ended with all that it started,
 wherever that went: SIGTERM, five seconds later SIGKILL. After a good end the daemons that it left behind live on, and only
@@ -53,6 +58,7 @@ type hookArguments struct {
 	Missing    string            `name:"missing" enum:"error,ok" default:"error" help:"whether dir itself may be missing; then the script is passed over"`
 	Optional   bool              `name:"optional" default:"true" help:"a release without the script is passed over"`
 	Recovering bool              `name:"recovering" help:"the script is told that the machine is being put back, also where this run goes forward"`
+	Services   bool              `name:"needs-services" help:"in an undo, failsafe or finally: it needs services, so a recovery at boot does it behind them"`
 }
 
 // hookOutputs are what later steps may read.
@@ -121,6 +127,9 @@ func (hook) Do(ctx context.Context, run *step.Run, arguments hookArguments, _ st
 
 // Undo has nothing to go by: what a script did, only its author can undo.
 func (hook) Undo(context.Context, *step.Run, hookArguments, step.Nothing) error { return nil }
+
+// NeedsServices implements step.ServiceUser.
+func (hook) NeedsServices(arguments hookArguments) bool { return arguments.Services }
 
 // path is where the script should be.
 func (a hookArguments) path() (string, error) {

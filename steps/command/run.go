@@ -51,6 +51,7 @@ type runArguments struct {
 	Stdin     string            `name:"stdin" secrets:"true" help:"what the program reads from its standard input"`
 	OKCodes   []int             `name:"ok-codes" help:"exit codes of success; 0 alone where not given"`
 	MaxOutput value.Size        `name:"max-output" default:"64KiB" help:"how much of stdout and of stderr is kept as output, 256KiB at most"`
+	Services  bool              `name:"needs-services" help:"in an undo, failsafe or finally: it needs services, so a recovery at boot does it behind them"`
 }
 
 // runOutputs are what later steps may read.
@@ -128,6 +129,9 @@ func (run) Do(ctx context.Context, run *step.Run, arguments runArguments, _ step
 
 // Undo has nothing to go by: what a program did, only the recipe's author can undo.
 func (run) Undo(context.Context, *step.Run, runArguments, step.Nothing) error { return nil }
+
+// NeedsServices implements step.ServiceUser.
+func (run) NeedsServices(arguments runArguments) bool { return arguments.Services }
 
 func (a runArguments) kept() int { return int(a.MaxOutput.Bytes()) }
 

@@ -242,6 +242,21 @@ func (conf) Undo(ctx context.Context, run *step.Run, arguments confArguments, me
 	return untouch(run)
 }
 
+// UndoEarly puts the file back: supervisord reads it when it starts. Undo sees then that the program is in its old state.
+func (conf) UndoEarly(_ context.Context, run *step.Run, _ confArguments, memo confMemo) (rest bool, err error) {
+	groups, err := touched(run)
+	if err != nil {
+		return false, err
+	}
+	if err := memo.File.takeBack(run.Machine); err != nil {
+		return false, err
+	}
+	if len(groups) > 0 && memo.Reached {
+		return true, nil
+	}
+	return false, untouch(run)
+}
+
 func (conf) Leases(_ confArguments, memo confMemo) []string {
 	leases := slices.Clone(memo.Before.Keeps)
 	if memo.File.Old != "" {

@@ -252,6 +252,15 @@ func (supervisor) Undo(ctx context.Context, run *step.Run, arguments supervisorA
 	return untouch(run)
 }
 
+// NeedsServices implements step.ServiceUser: there is nothing that it does without supervisord.
+func (supervisor) NeedsServices(supervisorArguments) bool { return true }
+
+// UndoEarly leaves all to Undo. Where no group was touched there is nothing to do.
+func (supervisor) UndoEarly(_ context.Context, run *step.Run, _ supervisorArguments, _ picture) (rest bool, err error) {
+	groups, err := touched(run)
+	return len(groups) > 0, err
+}
+
 // Sync has nothing to do: what supervisord does is in no file of ours.
 func (supervisor) Sync(context.Context, *step.Run, supervisorArguments, picture) error { return nil }
 

@@ -25,8 +25,8 @@ type mutation struct {
 var mutations = []mutation{
 	{
 		name: "an undo is skipped",
-		file: "engine/unwind.go", from: "if err := f.node.action.stepType.Undo(ctx, run.Run, f.arguments, f.memo); err != nil {",
-		to:       "if f.node.action.stepType.About().Name == \"swap-link\" {\n\t\treturn nil\n\t}\n\tif err := f.node.action.stepType.Undo(ctx, run.Run, f.arguments, f.memo); err != nil {",
+		file: "engine/unwind.go", from: "if early, ok := f.node.action.stepType.(step.EarlyType); ok && x.engine.Early {",
+		to:       "if f.node.action.stepType.About().Name == \"swap-link\" {\n\t\treturn false, nil\n\t}\n\tif early, ok := f.node.action.stepType.(step.EarlyType); ok && x.engine.Early {",
 		campaign: []string{"--change=failing", "--how=EINTR"},
 		brief:    true,
 	},
@@ -37,8 +37,8 @@ var mutations = []mutation{
 	},
 	{
 		name: "two journal writes are swapped: a frame is undone before it is",
-		file: "engine/unwind.go", from: "errs := x.putBack(ctx, f, failure, task)",
-		to:       "_ = x.append(recordUndone, undoneRecord{Frame: f.number})\n\terrs := x.putBack(ctx, f, failure, task)",
+		file: "engine/unwind.go", from: "errs, rest := x.putBack(ctx, f, failure, task)",
+		to:       "_ = x.append(recordUndone, undoneRecord{Frame: f.number})\n\terrs, rest := x.putBack(ctx, f, failure, task)",
 		campaign: []string{"--change=failing", "--how=kill-before"},
 		brief:    true,
 	},

@@ -1,0 +1,131 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/gwe-project/gwe/engine/host"
+	"github.com/gwe-project/gwe/engine/step"
+	"github.com/gwe-project/gwe/engine/tasklog"
+)
+
+// Early in a boot a recovery stands in front of the services: they wait for it, so it must not wait for them. It puts back, newest
+// first, all that needs none of them, and they start on what was before. What does need them is put off, durably, and
+// done by the next recovery that is not early, newest first again, which then closes the run. That the rest of a newer frame comes
+// behind an older frame does no harm: no service has run since the boot.
+
+// servicesPatience is how long services may take to come up, from the first look in a boot on. What was put off and fails
+// within it is put off once more.
+const servicesPatience = 5 * time.Minute
+
+// servicesAwaited says for people what such a run waits for.
+const servicesAwaited = "the services that its undo needs"
+
+// errWaits is the end of a step that was put off.
+var errWaits = errors.New("it waits for the services")
+
+// empty tells whether nothing is left to do.
+func (r putOffRecord) empty() bool { return len(r.Steps) == 0 && !r.Own }
+
+func (h *history) applyPutOff(r putOffRecord) error {
+	f := h.frame(r.Frame)
+	if f == nil {
+		return fmt.Errorf("there is no frame %d", r.Frame)
+	}
+	h.guard.Lock()
+	defer h.guard.Unlock()
+	f.rest, f.leftover, f.broken = &r, r.Leftover, r.Broken
+	h.undoErrors = append(h.undoErrors, r.Errors...)
+	return nil
+}
+
+func (h *history) applyRecovery(r recoveryRecord) error {
+	if h.looked.Boot != r.Boot {
+		h.looked = host.Moment{Boot: r.Boot, Since: r.Since}
+	}
+	return nil
+}
+
+// todo lists the open frames that this recovery works on. An early one has done its part of those that wait.
+func (x *execution) todo() []*frame {
+	return slices.DeleteFunc(x.history.open(), func(f *frame) bool { return x.engine.Early && f.rest != nil })
+}
+
+// postpones tells whether what fails in the undo of a frame is put off: early in a boot nobody knows whether a missing service
+// is the reason, and behind that the services may still be coming up.
+func (x *execution) postpones(f *frame) bool {
+	return x.engine.Early || f.rest != nil && x.patient()
+}
+
+// patient tells whether services may still be coming up.
+func (x *execution) patient() bool {
+	now, looked := x.engine.now(), x.history.looked
+	return now.Boot == looked.Boot && now.Since-looked.Since < servicesPatience
+}
+
+func (x *execution) sayPutOff(err error, task *tasklog.Task) {
+	task.Warn("it is tried again when the services are there: " + x.withoutSecrets(err).Error())
+}
+
+// needsServices tells whether a step says that it needs services. Arguments that cannot be evaluated say so elsewhere.
+func (x *execution) needsServices(n *node, names map[string]any) bool {
+	user, ok := n.action.stepType.(step.EarlyType)
+	if !ok {
+		return false
+	}
+	arguments, _, err := x.arguments(n, names)
+	if err != nil {
+		return false
+	}
+	needs, err := user.NeedsServices(arguments)
+	return err == nil && needs
+}
+
+// finallyNeedsServices tells whether a step of the recipe's finally does.
+func (x *execution) finallyNeedsServices() bool {
+	return slices.ContainsFunc(x.program.finally, func(n *node) bool {
+		return x.needsServices(n, with(x.history.names(n, nil, x.history.failure != nil), "error", map[string]any{}))
+	})
+}
+
+// closesLate tells whether an early recovery leaves a run alone that did all its steps: only its finally is to come.
+func (x *execution) closesLate() bool {
+	owed := func(f *frame) bool { return f.part == partFinally }
+	return x.engine.Early && (len(x.program.finally) > 0 || slices.ContainsFunc(x.history.open(), owed))
+}
+
+// leavesRest tells, when the undos are over, whether something is left that waits for services. Where not all could be put
+// back, the services must not start on that: an early recovery puts the failsafe in place, and leaves it to the later one to
+// do so again with the services there, and to judge.
+func (x *execution) leavesRest(ctx context.Context) bool {
+	left := len(x.history.open()) > 0
+	if !x.engine.Early {
+		return left
+	}
+	if x.history.broken() && len(x.program.failsafe) > 0 {
+		_ = x.epilogue(ctx, recordFailsafe, placeFailsafe, "Failsafe", x.program.failsafe)
+		return true
+	}
+	return left || x.finallyNeedsServices()
+}
+
+// restForServices ends this process's part of a run of which a rest waits for services.
+func (x *execution) restForServices() Result {
+	if !x.history.awaiting {
+		_ = x.append(recordServices, struct{}{})
+	}
+	return x.rest(&suspending{servicesAwaited})
+}
+
+// earlyVariables tell the programs of a step that the services are not there, and wait for them: systemctl would start nothing
+// before they have ended. So by the second variable, which is systemd's own, it leaves start, stop, restart and reload
+// alone.
+func (x *execution) earlyVariables() []string {
+	if !x.engine.Early {
+		return []string{"GWE_EARLY=0"}
+	}
+	return []string{"GWE_EARLY=1", "SYSTEMD_OFFLINE=1"}
+}
