@@ -62,11 +62,15 @@ func (x *execution) change(ctx context.Context, n *node, r rounds, names map[str
 // intend is steps 1 and 2. After an error there is no frame, and the folder of what prepare saved is gone.
 func (x *execution) intend(ctx context.Context, n *node, run *step.Run, record intentRecord, arguments map[string]any, secret bool, limit time.Duration) error {
 	record, err := x.prepare(ctx, n, run, record, arguments, secret, limit)
+	if err == nil && len(n.undo) > 0 {
+		err = x.makeRoom(placeOfUndo(record.Frame))
+	}
 	if err == nil {
 		err = x.append(recordIntent, record)
 	}
 	if err != nil {
 		_ = os.RemoveAll(run.Folder)
+		_ = os.RemoveAll(x.folder.place(placeOfUndo(record.Frame)))
 	}
 	return err
 }

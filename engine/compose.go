@@ -29,7 +29,7 @@ func (x *execution) compose(ctx context.Context, n *node, r rounds, names map[st
 		},
 		between: func(ctx context.Context, failure error) error {
 			undo := task.Begin("undo", "Undo the attempt", n.label())
-			whole, err := x.putBackFrames(ctx, n, r, x.history.openSince(before, n, r), failure, undo)
+			whole, err := x.putBackFrames(ctx, n, r, before, x.history.openSince(before, n, r), failure, undo)
 			if err == nil && !whole {
 				err = fault.New(fault.Failed, "undo-failed", "not everything could be put back")
 			}
@@ -93,6 +93,9 @@ func (x *execution) enter(n *node, r rounds) (owed *frame, err error) {
 
 func (x *execution) enterPart(n *node, r rounds, p part) (*frame, error) {
 	number := x.nextFrame()
+	if err := x.makeRoom(placeOfUndo(number)); err != nil {
+		return nil, err
+	}
 	if err := x.note(recordEntered, enteredRecord{Frame: number, Step: n.path(), Rounds: r, Part: p}); err != nil {
 		return nil, err
 	}

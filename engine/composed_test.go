@@ -95,6 +95,36 @@ failsafe:
 `, engine.StatusFailsafe, "a=x b=- safe=x", "",
 		},
 		{
+			"nor where a group within it could not be put back",
+			`steps:
+  - steps:
+      - steps:
+          - put: {path: D/a, fail: [undo]}
+          - put: {path: D/b, fail: [do]}
+        allow-failure: true
+    rescue:
+      - note: {file: D/notes, line: rescued}
+failsafe:
+  - put: {path: D/safe}
+`, engine.StatusFailsafe, "a=x b=- safe=x", "",
+		},
+		{
+			"nor is a group tried again then, or allowed to fail",
+			`steps:
+  - steps:
+      - steps:
+          - steps:
+              - put: {path: D/a, fail: [undo]}
+              - note: {file: D/notes, line: tried}
+              - put: {path: D/b, fail: [do]}
+            allow-failure: true
+        retry: {attempts: 3}
+    allow-failure: true
+failsafe:
+  - put: {path: D/safe}
+`, engine.StatusFailsafe, "a=x b=- safe=x", "tried\n",
+		},
+		{
 			"the undo of a group goes before those of its steps, and its finally behind them",
 			`steps:
   - steps:

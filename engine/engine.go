@@ -155,6 +155,12 @@ func (e *Engine) create(ctx context.Context, program *Program, begin beginRecord
 	if err == nil {
 		err = x.append(recordBegin, begin)
 	}
+	if err == nil && len(program.failsafe) > 0 {
+		err = x.makeRoom(placeFailsafe)
+	}
+	if err == nil && len(program.finally) > 0 {
+		err = x.makeRoom(placeFinally)
+	}
 	if err != nil {
 		x.task.Fail(err)
 		x.close()

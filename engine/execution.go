@@ -114,9 +114,8 @@ func (x *execution) write(kind string, record any, write func(journal.Writer, st
 // environment is what a step type gets to work with, in a place of the run: its frame, the undo of its frame, failsafe
 // or finally. recovering is true on the way back. The folder is made here; one of a dead attempt may be there already.
 func (x *execution) environment(n *node, r rounds, where place, recovering bool, task *tasklog.Task) (*errand, error) {
-	folder := x.folder.place(where)
-	if err := os.MkdirAll(folder, 0o700); err != nil {
-		return nil, stateUnusable(x.engine.State.Folder, err)
+	if err := x.makeRoom(where); err != nil {
+		return nil, err
 	}
 	made := &errand{}
 	made.Run = &step.Run{
@@ -125,12 +124,20 @@ func (x *execution) environment(n *node, r rounds, where place, recovering bool,
 		Recovering:  recovering,
 		Machine:     x.engine.Machine,
 		Log:         task,
-		Folder:      folder,
+		Folder:      x.folder.place(where),
 		Leased:      x.leased,
 		Environment: x.variables(n, r, where, recovering),
 	}
 	x.watch(made, where)
 	return made, nil
+}
+
+// makeRoom makes the folder in which steps of the way back will work. When they come, the file system may have no room for it.
+func (x *execution) makeRoom(where place) error {
+	if err := os.MkdirAll(x.folder.place(where), 0o700); err != nil {
+		return stateUnusable(x.engine.State.Folder, err)
+	}
+	return nil
 }
 
 // errand is what a step type gets to work with, and what it did with it.

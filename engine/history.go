@@ -384,12 +384,24 @@ func (h *history) openSince(number int, n *node, r rounds) []*frame {
 	var open []*frame
 	for i := len(h.frames) - 1; i >= max(h.committed, 0); i-- {
 		f := h.frames[i]
-		if f.number > number && !f.undone && !f.givenUp && (n == nil || f.node.within(n) && slices.Equal(f.rounds.in(n.own), r)) {
+		if f.number > number && !f.undone && !f.givenUp && f.in(n, r) {
 			open = append(open, f)
 		}
 	}
 	slices.SortStableFunc(open, func(a, b *frame) int { return order(a, b) })
 	return open
+}
+
+// in tells whether the frame lies within the node's step in these rounds; within a nil node all do.
+func (f *frame) in(n *node, r rounds) bool {
+	return n == nil || f.node.within(n) && slices.Equal(f.rounds.in(n.own), r)
+}
+
+// brokenSince tells whether one of the frames behind that number, within the node's step in these rounds, could not be put back.
+func (h *history) brokenSince(number int, n *node, r rounds) bool {
+	h.guard.Lock()
+	defer h.guard.Unlock()
+	return h.anyFrame(func(f *frame) bool { return f.number > number && f.broken && f.in(n, r) })
 }
 
 // held lists the frames whose undo may still be asked for by hand: those before the commit of a run that stands.

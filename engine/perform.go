@@ -137,7 +137,7 @@ func (x *execution) giveUp(ctx context.Context, n *node, r rounds, before int, t
 	defer task.Fail(failure)
 	task.Warn("allowed to fail; going on")
 	open := x.history.openSince(before, n, r)
-	whole, err := x.putBackFrames(ctx, n, r, open, failure, task)
+	whole, err := x.putBackFrames(ctx, n, r, before, open, failure, task)
 	switch {
 	case err != nil:
 		return err
@@ -150,21 +150,20 @@ func (x *execution) giveUp(ctx context.Context, n *node, r rounds, before int, t
 }
 
 // putBackFrames unwinds a part of the run while the run itself may go on: after allow-failure, between the attempts of a
-// group, before a rescue. It tells whether all of it could be put back.
-func (x *execution) putBackFrames(ctx context.Context, n *node, r rounds, open []*frame, failure error, task *tasklog.Task) (whole bool, err error) {
+// group, before a rescue. open are its open frames behind the frame before. It tells whether all of it could be put back; what a
+// part of it could not put back earlier counts too.
+func (x *execution) putBackFrames(ctx context.Context, n *node, r rounds, before int, open []*frame, failure error, task *tasklog.Task) (whole bool, err error) {
 	if len(open) == 0 {
-		return true, nil
+		return !x.history.brokenSince(before, n, r), nil
 	}
 	record := x.recordOf(failure)
 	if err := x.append(recordPutBack, troubleRecord{Step: n.path(), Rounds: r, Error: record}); err != nil {
 		return false, err
 	}
-	whole = true
 	for _, f := range open {
 		x.undoFrame(context.WithoutCancel(ctx), f, record, task)
-		whole = whole && !f.broken
 	}
-	return whole, nil
+	return !x.history.brokenSince(before, n, r), nil
 }
 
 // lastFrame is the number of the newest frame that was given out.

@@ -20,7 +20,7 @@ func (x *execution) rescue(ctx context.Context, n *node, r rounds, before int, f
 			break
 		}
 	}
-	whole, err := x.putBackFrames(ctx, n, r, open, failure, task)
+	whole, err := x.putBackFrames(ctx, n, r, before, open, failure, task)
 	if err != nil || !whole {
 		return failure
 	}

@@ -115,6 +115,10 @@ func (p placement) undo(run *step.Run, verb string, same func(fs.FileInfo) bool)
 	if err := p.takeBack(run, verb, "", same); err != nil {
 		return err
 	}
+	if found, err := p.look(run.Machine); err != nil || found == (state{}) {
+		// A later step may have moved it away, and could not be undone yet: when this undo comes again, it will know it.
+		return err
+	}
 	// While the new one has its hidden name, nothing asks for the note.
 	if err := forget(run.Folder); err != nil {
 		return &step.Leftover{Err: err}

@@ -154,3 +154,34 @@ func (w *watched) Err() error {
 	w.asked(w.times)
 	return w.Context.Err()
 }
+
+// TestUndoComesAgain: what a later step moved away, and could not move back yet, is known when the undo comes a second time.
+func TestUndoComesAgain(t *testing.T) {
+	for name, c := range map[string]struct {
+		tried     step.Type
+		arguments map[string]any
+	}{
+		"write":   {Write(), map[string]any{"path": "new", "content": "new"}},
+		"mkdir":   {Mkdir(), map[string]any{"path": "new"}},
+		"symlink": {Symlink(), map[string]any{"link": "new", "to": "anywhere"}},
+	} {
+		root := t.TempDir()
+		for _, argument := range []string{"path", "link"} {
+			if _, ok := c.arguments[argument]; ok {
+				c.arguments[argument] = filepath.Join(root, "new")
+			}
+		}
+		run := runOf(t)
+		memo, err := c.tried.Prepare(t.Context(), run, c.arguments)
+		must(t, err)
+		_, err = c.tried.Do(t.Context(), run, c.arguments, memo)
+		must(t, err)
+		must(t, os.Rename(filepath.Join(root, "new"), filepath.Join(root, "moved")))
+		must(t, c.tried.Undo(t.Context(), run, c.arguments, memo))
+		must(t, os.Rename(filepath.Join(root, "moved"), filepath.Join(root, "new")))
+		must(t, c.tried.Undo(t.Context(), run, c.arguments, memo))
+		if left, _ := os.ReadDir(root); len(left) > 0 {
+			t.Errorf("%s: %v is left", name, left)
+		}
+	}
+}

@@ -1,0 +1,60 @@
+package engine_test
+
+import (
+	"os"
+	"path/filepath"
+	"strconv"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/gwe-project/gwe/engine"
+	"github.com/gwe-project/gwe/engine/journal"
+)
+
+// crowded lets no file and no folder be made any more on a file system once the run turns back.
+type crowded struct {
+	journal.Writer
+	t      *testing.T
+	folder string
+}
+
+func (c *crowded) Append(kind string, data any) error {
+	if kind == "unwind" {
+		var now unix.Statfs_t
+		if err := unix.Statfs(c.folder, &now); err != nil {
+			c.t.Error(err)
+		}
+		if err := unix.Mount("", c.folder, "", unix.MS_REMOUNT, "nr_inodes="+strconv.FormatUint(now.Files-now.Ffree, 10)); err != nil {
+			c.t.Error(err)
+		}
+	}
+	return c.Writer.Append(kind, data)
+}
+
+// The way back needs no new file and no new folder in the state folder: what its steps work in was made on the way forward.
+func TestTheWayBackFindsRoom(t *testing.T) {
+	b := newBench(t)
+	folder := filepath.Join(b.folder, "crowded")
+	if err := os.Mkdir(folder, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Mount("tmpfs", folder, "tmpfs", 0, "size=4m"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = unix.Unmount(folder, unix.MNT_DETACH) })
+	b.engine.State.Folder = filepath.Join(folder, "state")
+	b.engine.Journals = func(w journal.Writer) journal.Writer { return &crowded{w, t, folder} }
+	b.wantStatus(b.run(`steps:
+  - steps:
+      - put: {path: D/a}
+        undo: [{note: {file: D/notes, line: step}}]
+    undo: [{note: {file: D/notes, line: group}}]
+    finally: [{note: {file: D/notes, line: its finally}}]
+  - put: {path: D/b, fail: [do]}
+finally:
+  - note: {file: D/notes, line: finally}
+`), engine.StatusRestored, 3)
+	b.wantFile("a", "-")
+	b.wantFile("notes", "its finally\ngroup\nstep\nfinally\n")
+}

@@ -1,0 +1,27 @@
+// Randomrecipe breaks gwe on recipes that nobody has written: they are made at random, of all step types that work on files, of
+// hooks, and of all that a recipe is made of, over a random tree.
+//
+// A seed names a recipe, its tree, and its trials. What gwe validate refuses is counted and thrown away. The rest is run undisturbed:
+// a recipe that fails before its commit must leave exactly the old tree; what another one leaves is the new tree. Then it is
+// run again and again, each time disturbed in another way:
+//
+//	kill           SIGKILL at a random moment, of gwe or of its whole process group
+//	kill-before, kill-after, EIO, EIO-on, ...    at a random system call, as testdata/crash does it
+//	signal         SIGTERM or SIGINT at a random moment, once or twice, to gwe or to its group
+//	cancel         gwe cancel at a random moment
+//	space, inodes  the file system takes so much more, and is full
+//	read-only      the target's file system becomes read-only in the middle of the run
+//	together       a kill, and then two recoveries at once
+//	recovery       a kill, and then recoveries that are killed too
+//	rollback       the run is good, and its rollback is killed
+//
+// Then gwe recovers, and the oracle judges: the tree is exactly old or exactly new, as the journal's commit says; each hook that ran
+// was undone, in the right order; nothing is left. At last the run is rolled back, run once more, and forgotten.
+//
+//	go run ./testdata/randomrecipe show SEED             prints the recipe and the tree
+//	go run ./testdata/randomrecipe try SEED              all trials of a seed
+//	go run ./testdata/randomrecipe try SEED/3            one of them; with 'EIO rename tree/a#1' in place of its own disturbance
+//	go run ./testdata/randomrecipe campaign --seeds 500  one seed after the other; it stops, and goes on
+//
+// It runs as root, for its file systems in memory, and on amd64 only.
+package main
