@@ -120,9 +120,6 @@ func (s *site) settled() {
 	if e := s.gwe("status"); e.code != 0 {
 		s.Errorf("gwe status ends with %d", e.code)
 	}
-	if e := s.gwe("show"); e.code != 0 && len(runs) > 0 {
-		s.Errorf("gwe show ends with %d", e.code)
-	}
 }
 
 // wantTree is the heart of the oracle: the tree is old or new, as the journal says.

@@ -100,7 +100,7 @@ func (s *site) try(e examined, d disturbance, random *rand.Rand) (v verdict) {
 	if v.End = "old"; told.committed && !told.back {
 		v.End = "new"
 	}
-	if !s.Failed() {
+	if !s.Failed() && random.IntN(2) == 0 {
 		v.Rollback = s.aftermath(e)
 	}
 	return v
