@@ -189,13 +189,13 @@ func (b *bench) record(base string) (err error) {
 	if err := copyImage(b.image, b.work); err != nil {
 		return err
 	}
-	recorder, server, err := record(folder, b.work, log)
+	recorder, end, err := record(folder, b.work, log)
 	if err != nil {
 		return err
 	}
 	defer func() {
-		if unmountErr := server.Unmount(); err == nil {
-			err = unmountErr
+		if endErr := end(); err == nil {
+			err = endErr
 		}
 	}()
 	device, detach, err := loop(folder)

@@ -28,6 +28,9 @@ const mostWrites = 300
 
 // machines is the campaign of whole machines, or the boot of one disk that an earlier one kept.
 func machines(ctx context.Context, s settings, base, program string) (violations int, err error) {
+	if s.only != "" || len(s.changes) > 0 {
+		return 0, errors.New("no trial of a whole machine stands alone: each begins where the one before it ended")
+	}
 	image, err := makeMachineImage(base, program)
 	if err != nil {
 		return 0, err
@@ -37,7 +40,9 @@ func machines(ctx context.Context, s settings, base, program string) (violations
 		reports, err := m.boot(ctx, 0, 0)
 		for _, one := range reports {
 			violations += len(one.Violations)
-			fmt.Printf("%s %s, new: %t\n  %s\n", one.Change, one.Moment, one.New, strings.Join(append(one.Violations, one.Said...), "\n  "))
+			if one.Moment != up {
+				fmt.Println(strings.Join(append([]string{fmt.Sprintf("%s %s, new: %t", one.Change, one.Moment, one.New)}, append(one.Violations, one.Said...)...), "\n  "))
+			}
 		}
 		return violations, err
 	}
@@ -158,8 +163,14 @@ func (m *machine) try(ctx context.Context, s settings, results *results, cuts in
 
 // judged keeps the verdict about cuts, which is the last one's where they are more than one.
 func (m *machine) judged(s settings, results *results, cuts []string, one report) (err error) {
+	_, over := m.news[one.Change]
 	for i, name := range cuts {
 		what := result{Name: name, Seed: s.seed, Change: one.Change, New: one.New}
+		if i > 0 {
+			what.Change += ", in its recovery"
+		} else if over {
+			what.Change += ", when it had ended"
+		}
 		if i == len(cuts)-1 && len(one.Violations) > 0 {
 			what.Violations, what.Said = one.Violations, one.Said
 			if what.Again, err = m.keep(); err != nil {

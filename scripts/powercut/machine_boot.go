@@ -25,19 +25,19 @@ func (m *machine) boot(ctx context.Context, number, limit int) (reports []report
 	if err := errors.Join(copyImage(m.disk, work), os.MkdirAll(folder, 0o755)); err != nil {
 		return nil, err
 	}
-	recorder, server, err := record(folder, work, m.log())
+	recorder, end, err := record(folder, work, m.log())
 	if err != nil {
 		return nil, err
 	}
 	dark := recorder.endAt(limit)
-	defer func() { err = errors.Join(err, server.Unmount()) }()
+	defer func() { err = errors.Join(err, end()) }()
 	console := m.console()
 	if err := os.Rename(console, console+".before"); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, err
 	}
 	qemu := exec.Command("qemu-system-x86_64", "-accel", "tcg", "-m", "512", "-nodefaults", "-display", "none", "-no-reboot",
 		"-kernel", filepath.Join(m.image, "kernel"), "-initrd", filepath.Join(m.image, "initrd"),
-		"-append", fmt.Sprintf("console=ttyS0 quiet panic=-1 no_timer_check files=%s number=%d -- live", m.files, number),
+		"-append", fmt.Sprintf("console=ttyS0 quiet panic=-1 no_timer_check mitigations=off files=%s number=%d -- live", m.files, number),
 		"-serial", "file:"+console, "-serial", "stdio",
 		"-drive", "file="+filepath.Join(folder, "disk")+",format=raw,if=virtio,cache=writeback")
 	qemu.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}

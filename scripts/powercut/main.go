@@ -106,7 +106,7 @@ func campaign(ctx context.Context, s settings) (violations int, err error) {
 			return 0, err
 		}
 	}
-	if s.machines > 0 || s.disk != "" {
+	if s.machines > 0 || s.disk != "" || strings.HasPrefix(s.only, "machine/") {
 		return machines(ctx, s, base, program)
 	}
 	setUp := gateway.NewFindings(base)

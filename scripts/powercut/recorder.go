@@ -34,23 +34,26 @@ type recorder struct {
 // flush stands for the offset of an entry that is no write.
 const flush = ^uint64(0)
 
-// record serves the image below the folder until the server that it gives is unmounted.
-func record(folder, image, log string) (*recorder, *fuse.Server, error) {
+// record serves the image below the folder until end is called.
+func record(folder, image, log string) (r *recorder, end func() error, err error) {
 	opened, err := os.OpenFile(image, os.O_RDWR, 0)
-	if err != nil {
-		return nil, nil, err
-	}
-	info, err := opened.Stat()
 	if err != nil {
 		return nil, nil, err
 	}
 	written, err := os.Create(log)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, errors.Join(err, opened.Close())
 	}
-	r := &recorder{image: opened, log: written, size: uint64(info.Size()), dark: make(chan struct{}), light: make(chan struct{})}
+	info, err := opened.Stat()
+	if err != nil {
+		return nil, nil, errors.Join(err, opened.Close(), written.Close())
+	}
+	r = &recorder{image: opened, log: written, size: uint64(info.Size()), dark: make(chan struct{}), light: make(chan struct{})}
 	server, err := fs.Mount(folder, &recorded{file: r}, &fs.Options{MountOptions: fuse.MountOptions{MaxWrite: 1 << 20, DisableSplice: true, DirectMount: true, FsName: "powercut"}})
-	return r, server, err
+	if err != nil {
+		return nil, nil, errors.Join(err, opened.Close(), written.Close())
+	}
+	return r, func() error { return errors.Join(server.Unmount(), opened.Close(), written.Close()) }, nil
 }
 
 // recorded is the root folder, with one file in it: disk.
