@@ -190,13 +190,13 @@ func (d *duplication) tree(ctx context.Context, from, to place, path string, sta
 
 // regular copies a file's content. Where the file systems can share blocks, they do.
 func (d *duplication) regular(ctx context.Context, from, to place, status unix.Stat_t) error {
-	handle, err := unix.Openat(from.folder, from.name, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	handle, err := openAt(from.folder, from.name, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return from.wrong("open", err)
 	}
 	source := os.NewFile(uintptr(handle), from.name)
 	defer source.Close()
-	handle, err = unix.Openat(to.folder, to.name, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
+	handle, err = openAt(to.folder, to.name, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
 	if err != nil {
 		return to.wrong("open", err)
 	}
@@ -283,7 +283,16 @@ func openFolder(folder int, name string) (int, error) {
 	if folder != unix.AT_FDCWD {
 		flags |= unix.O_NOFOLLOW
 	}
-	return unix.Openat(folder, name, flags, 0)
+	return openAt(folder, name, flags, 0)
+}
+
+// openAt opens a name in a folder, however often a signal interrupts that.
+func openAt(folder int, name string, flags int, mode uint32) (handle int, err error) {
+	err = durable.Repeat(func() error {
+		handle, err = unix.Openat(folder, name, flags, mode)
+		return err
+	})
+	return handle, err
 }
 
 // inside names the place for calls that know no folders' descriptors; no link is followed on the way.
