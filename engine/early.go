@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/gwe-project/gwe/engine/host"
+	"github.com/gwe-project/gwe/engine/process"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/tasklog"
 )
@@ -114,6 +115,7 @@ func (x *execution) leavesRest(ctx context.Context) bool {
 
 // restForServices ends this process's part of a run of which a rest waits for services.
 func (x *execution) restForServices() Result {
+	process.Release(x.markOfRun())
 	if !x.history.awaiting {
 		_ = x.append(recordServices, struct{}{})
 	}

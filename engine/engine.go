@@ -166,6 +166,7 @@ func (e *Engine) create(ctx context.Context, program *Program, begin beginRecord
 		x.close()
 		return nil, err
 	}
+	_ = os.Remove(folder.mark())
 	return x, nil
 }
 

@@ -203,8 +203,11 @@ func placeOfUndo(frame int) place { return placeOf(frame) + "-undo" }
 
 // mark is the variable by which recovery knows the children of a place, wherever they went in the process tree.
 func (x *execution) mark(where place) string {
-	return "GWE_PROCESS=" + x.folder.id() + "-" + x.history.begin.Mark + "/" + string(where)
+	return process.PlaceVariable + "=" + x.markOfRun() + "/" + string(where)
 }
+
+// markOfRun is what all marks of the run begin with; a run of another state folder may have the same id.
+func (x *execution) markOfRun() string { return x.folder.id() + "-" + x.history.begin.Mark }
 
 // arguments evaluates the arguments of a leaf.
 func (x *execution) arguments(n *node, names map[string]any) (values map[string]any, secret bool, err error) {

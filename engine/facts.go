@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -100,6 +101,9 @@ func (x *execution) readFacts(ctx context.Context, begin *beginRecord) (err erro
 			task.Done("")
 		}
 	}()
+	if err := os.WriteFile(x.folder.mark(), []byte(x.mark(placeFacts)), 0o600); err != nil {
+		return stateUnusable(x.engine.State.Folder, err)
+	}
 	reader := factReader{
 		machine: x.engine.Machine, programs: true, log: task,
 		environment: append(process.BaseEnvironment(), "GWE_RUN_ID="+x.folder.id(), "GWE_RECOVERING=0", x.mark(placeFacts)),

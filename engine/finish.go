@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/process"
 )
 
 // conclude turns the end of the forward path into the end of the run. From here on nothing can be cancelled.
@@ -138,6 +139,7 @@ func (x *execution) outputs(result *Result) {
 func (x *execution) end(ctx context.Context, result *Result) {
 	x.backward = true
 	x.releaseTail(ctx)
+	process.Release(x.markOfRun()) // before the last record: nobody looks after an ended run
 	if x.unwritten != nil {
 		result.Status = x.history.unrecorded()
 		result.Others = append(result.Others, x.unwritten)

@@ -61,6 +61,11 @@ func (e *Engine) settleRun(ctx context.Context, id string, earlier []*past) (*pa
 	case err != nil:
 		return nil, nil, err
 	case p == nil:
+		if mark, err := os.ReadFile(e.State.run(id).mark()); err == nil { // it has begun to read facts
+			if _, err := process.KillLeft(ctx, nil, string(mark)); err != nil {
+				return nil, nil, err
+			}
+		}
 		return nil, nil, os.RemoveAll(string(e.State.run(id)))
 	case p.end() == nil:
 		finish := e.recover
@@ -153,7 +158,8 @@ func (e *Engine) recover(ctx context.Context, p *past, earlier []*past) (Result,
 }
 
 // endSurvivors ends what the dead run's open frames, undos, failsafe and finally started and what is still alive, wherever
-// it went in the process tree. Daemons that a finished step left behind on purpose live on.
+// it went in the process tree: where the machine has control groups, also what hides. Daemons that a finished step left
+// behind on purpose live on.
 func (x *execution) endSurvivors(ctx context.Context) error {
 	places := []place{placeFailsafe, placeFinally}
 	for strand := range x.program.strands + 1 {
@@ -216,6 +222,7 @@ func (e *Engine) clean(ctx context.Context, p *past) error {
 		} else { // it stood behind the commit, and its undo was given up
 			err = x.releaseFrame(context.WithoutCancel(ctx), f, x.task)
 		}
+		process.Release(x.markOfRun())
 		if err != nil {
 			failures = append(failures, x.program.at(f.node, err))
 		}

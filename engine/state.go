@@ -144,6 +144,10 @@ func (r runFolder) place(where place) string {
 func (r runFolder) frame(number int) string {
 	return r.place(placeOf(number))
 }
+
+// mark is the file of the mark that the programs of facts have: they run before the journal says what begins here.
+func (r runFolder) mark() string { return filepath.Join(string(r), "mark") }
+
 func (r runFolder) secret(name string) string { return filepath.Join(string(r), "secrets", name) }
 func (r runFolder) logs() string              { return filepath.Join(string(r), "log") }
 

@@ -108,6 +108,7 @@ func (x *execution) wait(ctx context.Context, record suspendedRecord, task *task
 			WithHint("run gwe where /proc is mounted")
 	}
 	record.Boot, record.Since = now.Boot, now.Since
+	process.Release(x.markOfRun())
 	if err := x.append(recordSuspended, record); err != nil {
 		var unsure *journal.Unsure
 		if errors.As(err, &unsure) {

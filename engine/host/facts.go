@@ -5,6 +5,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/gwe-project/gwe/engine/process"
 	"github.com/gwe-project/gwe/engine/value"
 )
 
@@ -20,6 +21,7 @@ type Facts struct {
 	MachineID           *string        `name:"machine_id" help:"32 hexadecimal digits that stay with the installation (/etc/machine-id)"`
 	Serial              *string        `name:"serial" help:"serial number of the board (device tree), or of the machine (DMI, which only root may read)"`
 	Memory              *value.Size    `name:"memory" help:"memory that the kernel can use (MemTotal in /proc/meminfo)"`
+	Cgroup              *string        `name:"cgroup" help:"control group below which gwe keeps the programs of each step apart; absent where it may not, or the machine has none of version 2"`
 	Interfaces          []Interface    `name:"interfaces" help:"network interfaces, sorted by name (rtnetlink)"`
 }
 
@@ -34,8 +36,8 @@ type Interface struct {
 // Type is the object type of Facts.
 func Type() value.Type { return value.MustObjectOf[Facts]() }
 
-// Read reads the machine whose files lie below root: "/", but for tests. The names of uname and the network interfaces
-// are those of the running kernel always.
+// Read reads the machine whose files lie below root: "/", but for tests. The names of uname, the network interfaces
+// and the control group are those of the running kernel always.
 func Read(root string) Facts {
 	files := tree(root)
 	facts := Facts{OS: runtime.GOOS, Architecture: runtime.GOARCH, Interfaces: interfaces()}
@@ -52,6 +54,7 @@ func Read(root string) Facts {
 	facts.MachineID = files.machineID()
 	facts.Serial = files.serial()
 	facts.Memory = files.memory()
+	facts.Cgroup = present(process.Cgroup())
 	return facts
 }
 

@@ -172,6 +172,10 @@ func liar() {
 		child.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 		_ = child.Start()
 		time.Sleep(time.Hour)
+	case "leaves a child that hides":
+		file, _ := request.Arguments["file"].(string)
+		_ = exec.Command("/bin/sh", "-c", `(trap "" TERM; setsid env -i sh -c ': >"$0"; while :; do sleep 0.1; done' "$0" &)`, file).Run()
+		time.Sleep(time.Hour)
 	case "wrong type of output":
 		say("%s", result(`,"outputs":{"count":"one","found":false}`))
 	case "float for int":
@@ -366,6 +370,40 @@ func TestHangs(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 	})
+}
+
+// What a plugin started is ended with it, wherever it hides.
+func TestHidingChild(t *testing.T) {
+	t.Parallel()
+	if process.Cgroup() == "" {
+		t.Skip("this machine lets gwe make no control group, in which alone such a child is found")
+	}
+	liar := describe(t, install(t, "liar"))
+	ctx, cancel := context.WithCancel(t.Context())
+	file := filepath.Join(t.TempDir(), "child")
+	go func() {
+		defer cancel()
+		for begun := time.Now(); time.Since(begun) < time.Minute; time.Sleep(10 * time.Millisecond) {
+			if _, err := os.Stat(file); err == nil {
+				return
+			}
+		}
+	}()
+	run := running(t, &recorded{})
+	run.Environment = append(run.Environment, process.PlaceVariable+"="+t.Name()+"/1")
+	_, err := liar.Do(ctx, run, map[string]any{"how": "leaves a child that hides", "file": value.Path(file)}, json.RawMessage(`{}`))
+	if fault.ClassOf(err) != fault.Interrupted {
+		t.Errorf("got %v", err)
+	}
+	lines, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range lines {
+		if text, _ := os.ReadFile(line); strings.Contains(string(text), file) {
+			t.Errorf("%s lives: %q", line, text)
+		}
+	}
 }
 
 func TestLiesOfPrepare(t *testing.T) {

@@ -80,7 +80,8 @@ func Run(ctx context.Context, command Command) (Result, error) {
 	if ctx.Err() != nil {
 		return Result{}, command.stopped(ctx, 0)
 	}
-	mark := MarkVariable + "=" + rand.Text()
+	own := rand.Text()
+	mark := MarkVariable + "=" + own
 	command.Environment = merged(append(slices.Clone(command.Environment), mark))
 	path, err := command.program()
 	if err != nil {
@@ -91,9 +92,11 @@ func Run(ctx context.Context, command Command) (Result, error) {
 		return Result{}, err
 	}
 	begun := time.Now()
-	running, err := launch(path, command, pipes.child[:])
+	group := settle(command.Environment, own)
+	running, err := launch(path, command, pipes.child[:], group)
 	pipes.closeChildEnds()
 	if err != nil {
+		group.remove()
 		pipes.abandon()
 		return Result{}, explainStart(path, command, err)
 	}
@@ -101,7 +104,7 @@ func Run(ctx context.Context, command Command) (Result, error) {
 	if command.Started != nil {
 		command.Started(running.process.Pid)
 	}
-	family := tree{root: running.process.Pid, marks: []string{mark}}
+	family := tree{root: running.process.Pid, marks: []string{mark}, groups: []cgroup{group}}
 	if status, err := readStatus(family.root); err == nil { // it is not reaped yet
 		family.since = status.start
 	}
@@ -126,6 +129,9 @@ func supervise(ctx context.Context, command Command, running running, pipes *pip
 	if surviving == nil {
 		<-running.exited
 		result.ExitCode, result.Signal = reap(running.process)
+	}
+	for _, group := range family.groups {
+		group.remove() // unless daemons live on in it: see Release
 	}
 	if stopped != nil && surviving != nil {
 		return result, fault.As(stopped).WithCause(surviving)

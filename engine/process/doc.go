@@ -20,7 +20,14 @@
 // A time-out and a cancelled context end the whole tree: SIGTERM (and SIGCONT, for the stopped ones), then, after the
 // grace, SIGKILL until nothing is left. The tree is the session, the process group, the children and theirs, and every
 // process whose environment has the mark of this command: also a daemon that forked twice and made its own session. What
-// clears its environment and also leaves the session and its parent is the only one to get away.
+// clears its environment and also leaves the session and its parent is still in the control group of its command.
+//
+// A command has a control group (cgroup, version 2) where its environment has a PlaceVariable and the machine lets gwe make
+// one below its own. The program is started in it, and what it starts cannot leave it but by writing to another one, as root.
+// The group's name begins with the run and the place, so that a recovery finds it in the hierarchy without a record, in
+// whatever group the dead gwe was; after a reboot there is none. It goes with the command; where daemons live on, with
+// Release or KillLeft, which put them where they would be without. Without a control group all else above holds, and what hides
+// from that is the only one to get away.
 //
 // After an end that the caller does not accept, and without KeepDaemons after any end, what is left of the tree is ended
 // too. With KeepDaemons, what a well-ended program left behind lives on; only its pipes are closed, after a short moment

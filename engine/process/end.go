@@ -2,6 +2,8 @@ package process
 
 import (
 	"context"
+	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -19,7 +21,8 @@ const patience = 10 * time.Second
 // KillLeft ends every process whose environment has one of the entries marks ("NAME=value"), with all below it, and waits
 // until they are gone: SIGTERM, then, after DefaultGrace, SIGKILL. It says how many there were. It ends besides what is
 // left of the trees of the processes begun, as far as they were started in this boot: also what cleared its environment, as
-// long as it stayed in the session or the group that its program led. gwe itself and its parents are spared: a shell that
+// long as it stayed in the session or the group that its program led; and, where programs live in control groups, all that is
+// in those of the marks. The other control groups of the same runs are taken away, and what is in them lives on. gwe itself and its parents are spared: a shell that
 // a hook's daemon started may be where somebody types `gwe recover`.
 //
 // What a marked process starts meanwhile is found too. The fault process-survives names what could not be ended; when ctx
@@ -40,7 +43,15 @@ func KillLeft(ctx context.Context, begun []Identity, marks ...string) (int, erro
 			led[one.PID] = one.Start
 		}
 	}
-	return tree{marks: marks, led: led}.kill(ctx, DefaultGrace)
+	marked, others := leftBy(marks)
+	count, err := tree{marks: marks, led: led, groups: marked}.kill(ctx, DefaultGrace)
+	if err != nil {
+		return count, err
+	}
+	for _, group := range slices.Concat(marked, others) {
+		group.release()
+	}
+	return count, nil
 }
 
 // end ends the tree whatever has become of the caller's context.
@@ -74,6 +85,7 @@ func (t tree) kill(ctx context.Context, grace time.Duration) (int, error) {
 		case elapsed >= grace:
 			pause = time.Millisecond
 			if freeze(left, frozen) {
+				t.killGroups()
 				t.signalAll(left, syscall.SIGKILL)
 			}
 		default:
@@ -123,6 +135,20 @@ func (t tree) signalAll(members []status, signal syscall.Signal) {
 	for _, member := range members {
 		if t.root == 0 || member.group != t.root {
 			member.signal(signal)
+		}
+	}
+}
+
+// killGroups ends all that is in the control groups at once, but for a group that gwe itself or a parent of it is in.
+func (t tree) killGroups() {
+	all, err := processes()
+	if err != nil {
+		return
+	}
+	spared := lineage(os.Getpid(), all)
+	for _, group := range t.groups {
+		if !slices.ContainsFunc(group.members(), func(pid int) bool { return spared[pid] }) {
+			group.kill()
 		}
 	}
 }

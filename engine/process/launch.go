@@ -20,7 +20,7 @@ type running struct {
 }
 
 // launch starts the program from a thread of its own, which lives as long as the program: see the package's doc.
-func launch(path string, command Command, files []*os.File) (running, error) {
+func launch(path string, command Command, files []*os.File, group cgroup) (running, error) {
 	type start struct {
 		process *os.Process
 		err     error
@@ -33,7 +33,7 @@ func launch(path string, command Command, files []*os.File) (running, error) {
 		// Never unlocked: the thread, with the umask it no longer shares, ends with this goroutine.
 		runtime.LockOSThread()
 		setUmask()
-		process, err := fork(path, command, files)
+		process, err := fork(path, command, files, group)
 		started <- start{process, err}
 		if err == nil {
 			*code = waitForExit(process.Pid)
@@ -54,17 +54,29 @@ func setUmask() {
 	unix.Umask(0o022)
 }
 
-// fork starts the program. ETXTBSY is tried again for a moment: a thread that forked while the program's file was being
+// fork starts the program in its control group, so that no moment is left in which it could start something outside.
+// Where the kernel (before 5.7) or a sandbox does not do that, it is started without. ETXTBSY is tried again for a moment: a thread that forked while the program's file was being
 // written gives it to its child, which holds it until its own exec.
-func fork(path string, command Command, files []*os.File) (*os.Process, error) {
+func fork(path string, command Command, files []*os.File, group cgroup) (*os.Process, error) {
 	attributes := &os.ProcAttr{
 		Dir:   command.Folder,
 		Env:   command.Environment,
 		Files: files,
 		Sys:   &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL},
 	}
+	if group != "" {
+		folder, err := unix.Open(string(group), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+		if err == nil {
+			defer unix.Close(folder)
+			attributes.Sys.UseCgroupFD, attributes.Sys.CgroupFD = true, folder
+		}
+	}
 	for pause := 5 * time.Millisecond; ; pause *= 2 {
 		process, err := os.StartProcess(path, command.Arguments, attributes)
+		if err != nil && attributes.Sys.UseCgroupFD && !errors.Is(err, syscall.ETXTBSY) {
+			attributes.Sys.UseCgroupFD = false
+			process, err = os.StartProcess(path, command.Arguments, attributes)
+		}
 		if errors.Is(err, syscall.ETXTBSY) && pause < time.Second {
 			time.Sleep(pause)
 			continue

@@ -17,6 +17,8 @@ type tree struct {
 	root int
 	// marks are environment entries, NAME=value, of which all that comes from it has one.
 	marks []string
+	// groups are the control groups that only what comes from it is in.
+	groups []cgroup
 	// led are other programs that led a session and a group, and may have ended since: pids with their start times.
 	led map[int]uint64
 	// since is when it started, in clock ticks since the boot: nothing older belongs to it.
@@ -31,9 +33,21 @@ func (t tree) members(known map[int]uint64) ([]status, error) {
 		return nil, err
 	}
 	spared := lineage(os.Getpid(), all)
+	inside := map[int]bool{}
+	for _, group := range t.groups {
+		for _, pid := range group.members() {
+			inside[pid] = true
+			if _, seen := all[pid]; seen {
+				continue
+			}
+			if status, err := readStatus(pid); err == nil { // it has just begun
+				all[pid] = status
+			}
+		}
+	}
 	var found []status
 	for _, candidate := range all {
-		if candidate.alive() && !spared[candidate.pid] && t.has(candidate, all, known) {
+		if candidate.alive() && !spared[candidate.pid] && (inside[candidate.pid] || t.has(candidate, all, known)) {
 			found = append(found, candidate)
 		}
 	}

@@ -127,7 +127,7 @@ func TestDaemonsLiveOnAfterAGoodEnd(t *testing.T) {
 
 const helperVariable = "PROCESS_TEST_HELPER"
 
-// TestMain lets this binary stand for gwe in two tests that cannot be in this process.
+// TestMain lets this binary stand for gwe in the tests that cannot be in this process.
 func TestMain(m *testing.M) {
 	switch os.Getenv(helperVariable) {
 	case "":
@@ -139,6 +139,8 @@ func TestMain(m *testing.M) {
 			Output:      func(stream, line string) { fmt.Println(line) },
 		})
 		fmt.Println(err)
+	case "place":
+		helpPlace()
 	case "kill":
 		count, err := KillLeft(context.Background(), nil, os.Getenv("MARK"))
 		fmt.Println(count, err)

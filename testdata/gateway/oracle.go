@@ -99,7 +99,7 @@ func (g *Gateway) runs() []string {
 }
 
 // WantSettled checks what must hold after every recovery: all journals can be read and have an end, nothing is kept for a run that
-// cannot be undone any more, no lock is held, and no temporary name is left.
+// cannot be undone any more, no lock is held, and no temporary name and no control group is left.
 func (g *Gateway) WantSettled() {
 	g.Helper()
 	standing := g.standing()
@@ -131,6 +131,36 @@ func (g *Gateway) WantSettled() {
 			return err
 		}))
 	}
+	for _, run := range g.runs() {
+		for _, group := range Groups(MarkOf(run)) {
+			g.Errorf("left behind: %s", group)
+		}
+	}
+}
+
+// MarkOf is what the run in a folder marks its processes with. The id alone does not tell it from a run of another machine.
+func MarkOf(run string) string {
+	text, _ := os.ReadFile(filepath.Join(run, "mark")) // it has not begun yet
+	mark, _, _ := strings.Cut(strings.TrimPrefix(string(text), "GWE_PROCESS="), "/")
+	records, _ := journal.Read(filepath.Join(run, "journal"))
+	for _, record := range records {
+		var begin struct{ Mark string }
+		if record.Kind == "begin" && json.Unmarshal(record.Data, &begin) == nil {
+			mark = filepath.Base(run) + "-" + begin.Mark
+		}
+	}
+	return mark
+}
+
+// Groups are the control groups of the run with that mark.
+func Groups(mark string) (found []string) {
+	_ = filepath.WalkDir("/sys/fs/cgroup", func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && entry.IsDir() && strings.HasPrefix(entry.Name(), "gwe-"+mark+":") {
+			found = append(found, path)
+		}
+		return nil // groups of others come and go
+	})
+	return found
 }
 
 // standing are the runs that have committed, and of which nobody gave up what their undo needs.
