@@ -55,7 +55,7 @@ func BootID() (string, error) {
 type status struct {
 	pid, parent, group, session int
 	state                       byte
-	threads                     int
+	flags, threads              int
 	start                       uint64
 }
 
@@ -90,7 +90,7 @@ func parseStatus(pid int, text []byte) (status, error) {
 		return value
 	}
 	parsed.parent, parsed.group, parsed.session = number(fields[1]), number(fields[2]), number(fields[3])
-	parsed.threads = number(fields[17])
+	parsed.flags, parsed.threads = number(fields[6]), number(fields[17])
 	if err == nil {
 		parsed.start, err = strconv.ParseUint(fields[19], 10, 64)
 	}

@@ -55,8 +55,10 @@ func setUmask() {
 }
 
 // fork starts the program in its control group, so that no moment is left in which it could start something outside.
-// Where the kernel (before 5.7) or a sandbox does not do that, it is started without. ETXTBSY is tried again for a moment: a thread that forked while the program's file was being
-// written gives it to its child, which holds it until its own exec.
+// Where the kernel (before 5.7) or a sandbox does not do that, it is started without. ETXTBSY is tried again for a moment: a
+// thread that forked while the program's file was being written gives it to its child, which holds it until its own exec. So
+// is a program that never began: until it has a session of its own, a child hears what is sent to gwe's process group, a
+// Ctrl-C say, and dies of it; an undo must not fail of that.
 func fork(path string, command Command, files []*os.File, group cgroup) (*os.Process, error) {
 	attributes := &os.ProcAttr{
 		Dir:   command.Folder,
@@ -77,12 +79,26 @@ func fork(path string, command Command, files []*os.File, group cgroup) (*os.Pro
 			attributes.Sys.UseCgroupFD = false
 			process, err = os.StartProcess(path, command.Arguments, attributes)
 		}
-		if errors.Is(err, syscall.ETXTBSY) && pause < time.Second {
+		again := errors.Is(err, syscall.ETXTBSY)
+		if err == nil && neverBegan(process.Pid) {
+			_, _ = process.Wait()
+			again, err = true, errNeverBegan
+		}
+		if again && pause < time.Second {
 			time.Sleep(pause)
 			continue
 		}
 		return process, err
 	}
+}
+
+var errNeverBegan = errors.New("a signal ended it before it began")
+
+// neverBegan tells whether a child died before it became the program. os.StartProcess does not: its pipe is closed by both.
+func neverBegan(pid int) bool {
+	const forkedOnly = 0x40 // PF_FORKNOEXEC of linux/sched.h
+	status, err := readStatus(pid)
+	return err == nil && status.flags&forkedOnly != 0
 }
 
 // reap collects the ended program.

@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -144,6 +146,37 @@ func TestMain(m *testing.M) {
 	case "kill":
 		count, err := KillLeft(context.Background(), nil, os.Getenv("MARK"))
 		fmt.Println(count, err)
+	case "deaf":
+		deaf()
+	}
+}
+
+// deaf runs programs while its process group gets one SIGTERM after the other, which it does not mind itself.
+func deaf() {
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGTERM)
+	go func() {
+		for {
+			_ = syscall.Kill(0, syscall.SIGTERM)
+			time.Sleep(2 * time.Millisecond)
+		}
+	}()
+	for range 200 {
+		result, err := Run(context.Background(), Command{Arguments: []string{"/bin/true"}, Environment: BaseEnvironment()})
+		if err != nil || result.ExitCode != 0 {
+			fmt.Printf("%+v, %v\n", result, err)
+			return
+		}
+	}
+	fmt.Println("all began")
+}
+
+// A signal that is sent to gwe's process group is not for the programs that it starts, not even while they are started.
+func TestSignalWhileAProgramIsStarted(t *testing.T) {
+	gwe := exec.Command(os.Args[0])
+	gwe.Env = append(os.Environ(), helperVariable+"=deaf")
+	gwe.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if said, err := gwe.CombinedOutput(); err != nil || string(said) != "all began\n" {
+		t.Errorf("%s, %v", said, err)
 	}
 }
 
