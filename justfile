@@ -43,6 +43,10 @@ model:
 crash *arguments:
     go run ./testdata/crash campaign {{ arguments }}
 
+# kills, errors, full disks and signals on recipes made at random; stops and goes on: just randomrecipe --from 1 --seeds 500
+randomrecipe *arguments:
+    go run ./testdata/randomrecipe campaign {{ arguments }}
+
 # break gwe on purpose, each time in another way: the campaigns and the tests must find it
 mutations:
     GWE_MUTATIONS=all go test -count 1 -timeout 60m -v ./testdata/mutations

@@ -37,6 +37,8 @@ type result struct {
 	Trials  map[string]int
 	// Violations is how many trials had some.
 	Violations int
+	// cut tells that the campaign ended before all trials were made.
+	cut bool
 }
 
 // campaign tries one seed after the other, but those that the results know.
@@ -63,13 +65,12 @@ func campaign(ctx context.Context, tracers []*trace.Tracer, base string, setting
 		workers.Go(func() {
 			for seed := range queue {
 				r, said := whole(ctx, tracer, base, settings, seed)
-				if r == nil {
-					continue
-				}
 				line, _ := json.Marshal(r)
 				mutex.Lock()
 				known[seed] = *r
-				_, _ = file.Write(append(line, '\n'))
+				if !r.cut { // else it is made again
+					_, _ = file.Write(append(line, '\n'))
+				}
 				fmt.Print(said)
 				if time.Since(shown) > 20*time.Second {
 					shown = time.Now()
@@ -157,7 +158,7 @@ func summary(known map[uint64]result, whole bool) (violations, trials int) {
 	return violations, trials
 }
 
-// whole makes all trials of a seed; nil where the campaign is over meanwhile.
+// whole makes all trials of a seed.
 func whole(ctx context.Context, tracer *trace.Tracer, base string, settings settings, seed uint64) (*result, string) {
 	findings := gateway.NewFindings(base)
 	defer findings.Clean()
@@ -188,8 +189,8 @@ func whole(ctx context.Context, tracer *trace.Tracer, base string, settings sett
 		return r, said.String()
 	}
 	for n := range settings.trials {
-		if ctx.Err() != nil {
-			return nil, said.String()
+		if r.cut = ctx.Err() != nil; r.cut {
+			break
 		}
 		random := rand.New(rand.NewPCG(seed, 100+uint64(n)))
 		d := draw(random, e.points)
