@@ -77,7 +77,8 @@ func busy(path string, file *os.File) *BusyError {
 }
 
 // holderOf asks /proc/locks, whose lines read "1: FLOCK  ADVISORY  WRITE 1234 fe:00:5678 0 EOF": pid, then device and
-// inode. On btrfs and overlayfs the device differs from stat's; then a single lock on that inode number will do.
+// inode. On btrfs and overlayfs the device differs from stat's; then it is the process that locks that inode number and has the
+// file open: another file system has the number too.
 func holderOf(file *os.File) int {
 	var status unix.Stat_t
 	if err := unix.Fstat(int(file.Fd()), &status); err != nil {
@@ -107,10 +108,25 @@ func holderOf(file *os.File) int {
 		}
 		sameInode = append(sameInode, pid)
 	}
-	if len(sameInode) == 1 {
-		return sameInode[0]
+	for _, pid := range sameInode {
+		if hasOpen(pid, status) {
+			return pid
+		}
 	}
 	return 0
+}
+
+// hasOpen tells whether a process has the file open, as far as this one may see that.
+func hasOpen(pid int, file unix.Stat_t) bool {
+	folder := fmt.Sprintf("/proc/%d/fd", pid)
+	entries, _ := os.ReadDir(folder)
+	for _, entry := range entries {
+		var open unix.Stat_t
+		if unix.Stat(filepath.Join(folder, entry.Name()), &open) == nil && open.Dev == file.Dev && open.Ino == file.Ino {
+			return true
+		}
+	}
+	return false
 }
 
 // isDead tells whether a process has ended, reaped or not.

@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/gwe-project/gwe/engine/fault"
 )
 
@@ -159,6 +161,35 @@ func TestFolderLockFindsItsHolder(t *testing.T) {
 	lock.Release()
 	if found := names(t, target); found != "" {
 		t.Errorf("written into the folder: %s", found)
+	}
+}
+
+// A lock on another file system, on a file of the same inode number, is not taken for one here.
+func TestHolderOfAnotherFileSystem(t *testing.T) {
+	var inodes [2]uint64
+	var paths [2]string
+	for n := range paths {
+		folder := t.TempDir()
+		if err := unix.Mount("tmpfs", folder, "tmpfs", 0, "size=64k"); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = unix.Unmount(folder, unix.MNT_DETACH) })
+		paths[n] = filepath.Join(folder, "lock")
+		var status unix.Stat_t
+		if err := errors.Join(os.WriteFile(paths[n], nil, 0o600), unix.Stat(paths[n], &status)); err != nil {
+			t.Fatal(err)
+		}
+		inodes[n] = status.Ino
+	}
+	if inodes[0] != inodes[1] {
+		t.Fatalf("the numbers of the inodes differ: %v", inodes)
+	}
+	pid, _ := holder(t, paths[0], "")
+	if found, err := Holder(paths[0]); err != nil || found == nil || found.PID != pid {
+		t.Errorf("the holder is %+v, %v", found, err)
+	}
+	if found, err := Holder(paths[1]); err != nil || found != nil {
+		t.Errorf("the holder of a free lock is %+v, %v", found, err)
 	}
 }
 

@@ -108,7 +108,7 @@ func (s *site) settled() {
 	}
 	for _, top := range []string{"tree", "state", "marks"} {
 		s.check(filepath.WalkDir(s.path(top), func(path string, _ fs.DirEntry, err error) error {
-			if strings.HasPrefix(filepath.Base(path), ".gwe-") && (!held || top != "tree") {
+			if strings.HasPrefix(filepath.Base(path), ".gwe-") && !held {
 				s.Errorf("left behind: %q", path)
 			}
 			if os.IsNotExist(err) && path == s.path("state") {
