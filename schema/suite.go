@@ -3,6 +3,7 @@ package schema
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/gwe-project/gwe/engine/value"
@@ -30,7 +31,24 @@ type Setup struct {
 	Script *string
 	// Ignore are paths that no tree is compared below.
 	Ignore []Scalar
+	// Then is what comes next while the run is suspended, one after the other.
+	Then []*Next
 }
+
+// Next is what happens to a machine on which a run waits.
+type Next struct {
+	// What is reboot, late or confirm.
+	What Scalar
+	// Script is text for /bin/sh that runs at the boot, before gwe does; "" is none.
+	Script string
+}
+
+// What may come next.
+const (
+	NextReboot  = "reboot"
+	NextLate    = "late"
+	NextConfirm = "confirm"
+)
 
 // Case is one test.
 type Case struct {
@@ -80,8 +98,9 @@ type Calls struct {
 const Every = "every"
 
 var (
-	suiteKeys  = []string{"gwe-test", "recipe", "inputs", "fixture", "stand-ins", "setup", "ignore", "cases"}
-	caseKeys   = []string{"name", "inputs", "fixture", "stand-ins", "setup", "ignore", "fail-at", "kill-at", "expect"}
+	suiteKeys  = []string{"gwe-test", "recipe", "inputs", "fixture", "stand-ins", "setup", "ignore", "then", "cases"}
+	caseKeys   = []string{"name", "inputs", "fixture", "stand-ins", "setup", "ignore", "then", "fail-at", "kill-at", "expect"}
+	nextWords  = []string{NextReboot, NextLate, NextConfirm}
 	expectKeys = []string{"exit", "tree", "exact", "log", "outputs", "calls"}
 	exitCode   = settingRule{of: value.Of(value.KindInt), min: 0, max: 255, example: "3"}
 )
@@ -145,10 +164,42 @@ func (p *parser) setup(setup *Setup, entry Entry) bool {
 				setup.Ignore = append(setup.Ignore, one)
 			}
 		}
+	case "then":
+		setup.Then = p.nexts(node)
 	default:
 		return false
 	}
 	return true
+}
+
+// nexts reads a list of words; reboot may hold a script. One alone is a list too.
+func (p *parser) nexts(node Node) []*Next {
+	items := []Node{node}
+	if list, ok := node.(List); ok {
+		items = list.Items
+	}
+	all := []*Next{} // an empty list wins over that of the file
+	for _, item := range items {
+		if fields, ok := item.(Map); ok {
+			for _, entry := range fields.Entries {
+				if entry.Key.Text != NextReboot {
+					p.unknownKey(entry.Key, "then", []string{NextReboot})
+				} else if script := p.text(entry.Value, NextReboot, true); script != nil {
+					all = append(all, &Next{What: entry.Key, Script: script.Text})
+				}
+			}
+			continue
+		}
+		word := p.text(item, "then", false)
+		if word == nil {
+			continue
+		}
+		if !slices.Contains(nextWords, word.Text) {
+			p.fail(word.Span, "enum", fmt.Sprintf("what comes then is reboot, late or confirm, found %s", quote(word.Text)), "reboot: SCRIPT runs a script at that boot")
+		}
+		all = append(all, &Next{What: *word})
+	}
+	return all
 }
 
 func (p *parser) cases(owner Entry) []*Case {

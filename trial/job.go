@@ -21,6 +21,8 @@ type job struct {
 	StandIns []*schema.StandIn `json:"stand-ins"`
 	// Script is text for /bin/sh, run when the fixture stands; "" is none.
 	Script string `json:"script,omitempty"`
+	// Then is what comes next while the run is suspended.
+	Then []*schema.Next `json:"then,omitempty"`
 	// Fault is what goes wrong; nil is nothing.
 	Fault *Fault `json:"fault,omitempty"`
 }
@@ -44,7 +46,7 @@ type report struct {
 
 	// Before and After are the trees around all that gwe did; Commit is the one right behind the commit, if there was one.
 	Before, Commit, After tree
-	// Exit is gwe's; where it was killed, that of the recovery.
+	// Exit is gwe's; where it was killed, that of the recovery. Of a run that was suspended it is the run's own.
 	Exit int `json:"exit"`
 	// Log is what people saw, one line each; Said is what it tells, without marks and times.
 	Log  string   `json:"log"`

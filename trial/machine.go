@@ -124,6 +124,7 @@ const (
 	inputsFile  = scratch.Folder + "/inputs.yaml"
 	faultFile   = scratch.Folder + "/fault"
 	eventsFile  = scratch.Folder + "/events"
+	bootFile    = scratch.Folder + "/boot"
 	commitFile  = scratch.Folder + "/commit"
 	recipesPath = scratch.Folder + "/recipes"
 	pluginsPath = scratch.Folder + "/plugins"

@@ -198,6 +198,9 @@ func (s *Suite) job(one *schema.Case, wrong *Fault) (job, error) {
 	if script := cmp.Or(one.Script, s.Script); script != nil {
 		j.Script = *script
 	}
+	if j.Then = one.Then; j.Then == nil {
+		j.Then = s.Then
+	}
 	inputs := map[string]any{}
 	for _, binding := range s.inputs(one) {
 		inputs[binding.Name.Text] = schema.Decode(binding.Value)

@@ -12,11 +12,13 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 
 	"github.com/gwe-project/gwe/bundle"
+	"github.com/gwe-project/gwe/engine"
 	"github.com/gwe-project/gwe/engine/process"
 	"github.com/gwe-project/gwe/engine/tasklog"
 	"github.com/gwe-project/gwe/trial/scratch"
@@ -133,19 +135,28 @@ func (r *report) run(ctx context.Context, j job) error {
 	for _, folder := range j.Plugins {
 		global = append(global, "--plugin-dir", folder)
 	}
-	killed, err := r.gwe(ctx, append(global, "run", j.Recipe, "--inputs", inputsFile))
-	if err != nil || !killed {
+	killed, err := r.mortal(ctx, global, "run", j.Recipe, "--inputs", inputsFile)
+	if err != nil || r.Exit != engine.ExitWaiting {
 		return err
+	}
+	return r.goOn(ctx, j, global, killed)
+}
+
+// mortal starts gwe. Where it is killed on purpose it then lets gwe recover.
+func (r *report) mortal(ctx context.Context, global []string, arguments ...string) (killed bool, err error) {
+	killed, err = r.gwe(ctx, append(slices.Clone(global), arguments...))
+	if err != nil || !killed {
+		return false, err
 	}
 	if err := os.Remove(faultFile); err != nil {
-		return err
+		return false, err
 	}
 	r.Log += "(gwe is killed here, and then recovers)\n"
-	killed, err = r.gwe(ctx, append(global, "recover"))
-	if err == nil && killed {
+	again, err := r.gwe(ctx, append(slices.Clone(global), "recover"))
+	if err == nil && again {
 		err = errors.New("the recovery was killed")
 	}
-	return err
+	return true, err
 }
 
 // gwe starts gwe and takes in what it says. It tells whether it was killed.

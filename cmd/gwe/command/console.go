@@ -119,6 +119,7 @@ func (c *console) engine() (*engine.Engine, *view, error) {
 		Sink:     shown,
 		Version:  c.version(),
 		Journals: c.line.Journals,
+		Clock:    c.line.Clock,
 	}, shown, nil
 }
 

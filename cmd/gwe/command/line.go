@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/host"
 	"github.com/gwe-project/gwe/engine/journal"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/value"
@@ -26,6 +27,8 @@ type Line struct {
 	Release string
 	// Journals, where it is not nil, stands between the engine and every journal that it writes.
 	Journals func(journal.Writer) journal.Writer
+	// Clock, where it is not nil, tells the boot and the time since then in the kernel's stead.
+	Clock func() host.Moment
 }
 
 // Main carries out what the process was started with, and ends the process with gwe's exit code.
