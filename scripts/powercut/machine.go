@@ -173,7 +173,7 @@ func (m *machine) judged(s settings, results *results, cuts []string, one report
 		}
 		if i == len(cuts)-1 && len(one.Violations) > 0 {
 			what.Violations, what.Said = one.Violations, one.Said
-			if what.Again, err = m.keep(); err != nil {
+			if what.Again, err = m.keep(s); err != nil {
 				return err
 			}
 		}
@@ -229,7 +229,7 @@ func blocks(entries []entry) (parts []entry) {
 }
 
 // keep puts the disk that the last boot began with, and the console of it and the one before, where they stay.
-func (m *machine) keep() (again string, err error) {
+func (m *machine) keep(s settings) (again string, err error) {
 	folder, err := os.MkdirTemp("", "gwe-machine-")
 	if err != nil {
 		return "", err
@@ -241,5 +241,9 @@ func (m *machine) keep() (again string, err error) {
 			err = copyImage(console, filepath.Join(folder, filepath.Base(console)))
 		}
 	}
-	return "go run ./scripts/powercut --disk " + disk, err
+	again = "go run ./scripts/powercut --disk " + disk
+	if s.program != "" {
+		again += " --gwe " + s.program
+	}
+	return again, err
 }
