@@ -7,6 +7,7 @@
 //	inputs.go, dynamic.go, names.go      inputs are checked all at once; expressions read journaled values only
 //	facts.go                             what a run finds out about the machine, once
 //	engine.go                            the order of a run: lock, recover, inputs, checks of the plan, steps
+//	limits.go                            a run that could not be put back for want of open files is refused
 //	lock.go, state.go                    one run lock a state folder, a lock on each target; the files of a run
 //	plan.go                              do and undo side by side, without acting; the checks before a run
 //	perform.go, attempt.go, retry.go     when ⊃ retry ⊃ timeout ⊃ action ⊃ until; allow-failure

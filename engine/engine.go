@@ -54,6 +54,9 @@ func (e *Engine) Run(ctx context.Context, program *Program, given Inputs) (Resul
 	if err := noneSuspended(settled); err != nil {
 		return Result{}, err
 	}
+	if err := roomForFiles(); err != nil {
+		return Result{}, err
+	}
 	begin, names, err := e.begin(program, given)
 	if err != nil {
 		return Result{}, err

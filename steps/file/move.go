@@ -198,11 +198,24 @@ func (move) Undo(_ context.Context, run *step.Run, _ moveArguments, memo moveMem
 		if err := memo.renaming().takeBack(run, "move", memo.From, nil); err != nil {
 			return err
 		}
+		if there, err = lstat(run.Machine, memo.From); err != nil {
+			return err
+		}
+		if there == nil && placed(run.Folder) {
+			return fault.New(fault.Failed, "move-kept-gone", "what was moved from %s to %s is at neither", memo.From, memo.Path).
+				WithHint("see what removed it, and put it back by hand")
+		}
 	} else if now, err := identityAt(memo.Path); err == nil && now.is(memo.Source) {
 		return fault.New(fault.Failed, "move-changed", "%s cannot go back to %s, where something else is now", memo.Path, memo.From).
 			WithHint("move that away, then run: gwe recover")
 	}
-	return memo.undo(run, "move", nil)
+	if err := memo.undo(run, "move", nil); err != nil || there == nil {
+		return err
+	}
+	if err := forget(run.Folder); err != nil { // it is back, and nothing asks for the note any more
+		return &step.Leftover{Err: err}
+	}
+	return nil
 }
 
 func (move) Leases(_ moveArguments, memo moveMemo) []string { return append(memo.leases(), memo.Trash) }

@@ -140,6 +140,9 @@ func (p placement) takeBack(run *step.Run, verb, aside string, same func(fs.File
 	case kept != nil && now != nil && os.SameFile(kept, now),
 		kept != nil && now != nil && fresh != nil && !fresh.IsDir() && !kept.IsDir():
 		return removeFile(p.Old) // the kept one is a second name or a copy: the path was not touched
+	case kept == nil && now == nil && fresh == nil && p.Old != "" && placed(run.Folder):
+		return fault.New(fault.Failed, verb+"-kept-gone", "%s is gone, which was at %s before", p.Old, p.Path).
+			WithHint("see what removed it, and put there by hand what belongs there")
 	case kept == nil && (now == nil || fresh != nil):
 		return nil // nothing was done, or it was undone already
 	}

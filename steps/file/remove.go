@@ -3,6 +3,8 @@ package file
 import (
 	"context"
 	"io/fs"
+	"os"
+	"path/filepath"
 
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
@@ -116,10 +118,27 @@ func (remove) Undo(_ context.Context, run *step.Run, _ removeArguments, memo rem
 		return nil
 	}
 	kept, err := lstat(run.Machine, memo.Trash)
-	if err != nil || kept == nil {
+	if err != nil {
 		return err
 	}
-	return durable.RenameNoReplace(memo.Trash, memo.Path)
+	undone := filepath.Join(run.Folder, "undone")
+	if kept != nil {
+		if err := durable.RenameNoReplace(memo.Trash, memo.Path); err != nil {
+			return err
+		}
+		// Where the undo comes again, an older one may have taken it away since. That this is known is a courtesy.
+		_ = os.WriteFile(undone, nil, 0o600)
+		return nil
+	}
+	there, err := lstat(run.Machine, memo.Path)
+	if err != nil || there != nil {
+		return err
+	}
+	if _, err := os.Lstat(undone); err == nil {
+		return nil
+	}
+	return fault.New(fault.Failed, "remove-kept-gone", "%s is gone, which was at %s before", memo.Trash, memo.Path).
+		WithHint("see what removed it, and put there by hand what belongs there")
 }
 
 func (remove) Leases(_ removeArguments, memo removeMemo) []string {

@@ -185,3 +185,51 @@ func TestUndoComesAgain(t *testing.T) {
 		}
 	}
 }
+
+// TestUndoMissesWhatWasKept: where somebody removed what the undo needs, it says so. Where the undo came already and an older one took
+// the rest away, it says nothing.
+func TestUndoMissesWhatWasKept(t *testing.T) {
+	for name, c := range map[string]struct {
+		tried     step.Type
+		arguments func(root string) map[string]any
+		code      string
+	}{
+		"write": {Write(), func(root string) map[string]any {
+			return map[string]any{"path": root + "/old", "content": "new"}
+		}, "write-kept-gone"},
+		"symlink": {Symlink(), func(root string) map[string]any {
+			return map[string]any{"link": root + "/link", "to": "elsewhere"}
+		}, "symlink-kept-gone"},
+		"remove": {Remove(), func(root string) map[string]any {
+			return map[string]any{"path": root + "/old"}
+		}, "remove-kept-gone"},
+		"move": {Move(), func(root string) map[string]any {
+			return map[string]any{"from": root + "/old", "to": root + "/new"}
+		}, "move-kept-gone"},
+	} {
+		for _, undone := range []bool{false, true} {
+			root := t.TempDir()
+			must(t, os.WriteFile(root+"/old", []byte("old"), 0o600))
+			must(t, os.Symlink("old", root+"/link"))
+			run, arguments := runOf(t), c.arguments(root)
+			memo, err := c.tried.Prepare(t.Context(), run, arguments)
+			must(t, err)
+			_, err = c.tried.Do(t.Context(), run, arguments, memo)
+			must(t, err)
+			if undone {
+				must(t, c.tried.Undo(t.Context(), run, arguments, memo))
+			}
+			entries, err := os.ReadDir(root)
+			must(t, err)
+			for _, entry := range entries {
+				must(t, os.Remove(filepath.Join(root, entry.Name())))
+			}
+			err = c.tried.Undo(t.Context(), run, arguments, memo)
+			if undone {
+				must(t, err)
+			} else if found := fault.As(err); found == nil || found.Code != c.code {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	}
+}
