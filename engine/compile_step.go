@@ -53,6 +53,8 @@ func (c *compiler) action(n *node, v view) view {
 		c.reboot(n, action, v.scope())
 	case schema.Confirm:
 		c.confirm(n, action, v.scope())
+	case schema.HandOver:
+		c.handOver(n, action, v.scope())
 	case schema.Commit:
 		n.action.commit = c.scalar(action.Text, textType, v.scope())
 	case schema.Stop:

@@ -28,7 +28,7 @@ func (e *Engine) Confirm(ctx context.Context, id string) (Result, error) {
 			return Result{}, err
 		}
 	}
-	return e.settleOne(ctx, p)
+	return e.settleOne(ctx, p, locks)
 }
 
 // CancelSuspended puts a suspended run back; id "" is the one that waits. It refuses one that is being put back already.
@@ -49,7 +49,7 @@ func (e *Engine) CancelSuspended(ctx context.Context, id string) (Result, error)
 	if err := e.tell(p, recordCancelled); err != nil {
 		return Result{}, err
 	}
-	return e.settleOne(ctx, p)
+	return e.settleOne(ctx, p, locks)
 }
 
 // waiting finds a suspended run; id "" is any.
@@ -70,8 +70,8 @@ func (s State) waiting(id string) (*past, error) {
 }
 
 // settleOne settles all runs and gives the result of one.
-func (e *Engine) settleOne(ctx context.Context, p *past) (Result, error) {
-	_, results, err := e.settle(ctx)
+func (e *Engine) settleOne(ctx context.Context, p *past, locks *locks) (Result, error) {
+	_, results, err := e.settle(ctx, locks)
 	for _, result := range results {
 		if result.Run == p.folder.id() {
 			return result, err

@@ -21,6 +21,7 @@
 //	rollback.go, rollback_*.go, forget.go  a committed run put back by hand: what stands in the way, and what is given up
 //	holder.go, cancel.go, status.go      who works on the state now, how it is asked to stop, what goes on
 //	suspend.go, suspension.go            a reboot or a confirm: what is awaited is durable, and the process ends
+//	hand_over.go, take_over.go           another gwe goes on with the run; where it does not, the one that began it has the last word
 //	judge.go, resume.go, confirm.go      what became of it; the run goes on in another process, or back
 //	early.go                             what a recovery in front of the services leaves to the one behind them
 //	loop.go                              a recovery that takes the machine down again and again comes to an end

@@ -31,6 +31,8 @@ type Engine struct {
 	// Early is for a recovery early in a boot, in front of the services: it leaves to a later one what needs these, suspended
 	// runs too.
 	Early bool
+	// HandOver is how a run is handed over to another gwe.
+	HandOver HandOver
 	// Clock tells the boot and the time since then; nil is the machine's.
 	Clock func() host.Moment
 }
@@ -47,7 +49,7 @@ func (e *Engine) Run(ctx context.Context, program *Program, given Inputs) (Resul
 		return Result{}, err
 	}
 	defer locks.release()
-	earlier, settled, err := e.settle(ctx)
+	earlier, settled, err := e.settle(ctx, locks)
 	if err != nil {
 		return Result{}, err
 	}
@@ -142,7 +144,7 @@ func (e *Engine) create(ctx context.Context, program *Program, begin beginRecord
 	if err := folder.keepInputs(program, names["inputs"].(map[string]any), &begin); err != nil {
 		return nil, err
 	}
-	written, err := journal.Create(folder.journal(), reserveFor(program))
+	written, err := journal.Create(folder.journal(), e.Version, reserveFor(program))
 	if err != nil {
 		return nil, err
 	}
@@ -225,6 +227,7 @@ func (x *execution) close() {
 	_ = x.journal.Close()
 	if x.log != nil {
 		_ = x.log.Close()
+		x.log = nil
 	}
 }
 

@@ -14,6 +14,9 @@ func (x *execution) conclude(ctx context.Context, err error) Result {
 	if waits := suspended(err); waits != nil {
 		return x.rest(waits)
 	}
+	if departs := departing(err); departs != nil {
+		return x.depart(ctx, departs.to)
+	}
 	if stopped(err) != nil {
 		err = nil
 	}

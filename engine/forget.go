@@ -16,7 +16,7 @@ func (e *Engine) Forget(ctx context.Context, id string) error {
 		return err
 	}
 	defer locks.release()
-	standing, settled, err := e.settle(ctx)
+	standing, settled, err := e.settle(ctx, locks)
 	if err == nil {
 		err = noneSuspended(settled) // it may have to go back to what is kept
 	}

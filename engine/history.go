@@ -156,6 +156,8 @@ func (h *history) apply(kind string, data json.RawMessage) error {
 		}
 	case recordResumed:
 		return into(data, h.applyResumed)
+	case recordTakenOver:
+		return into(data, func(r takenOverRecord) error { h.settled[r.Step] = true; return nil })
 	case recordStranded:
 		return into(data, h.applyStranded)
 	case recordReleased:

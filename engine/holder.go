@@ -16,12 +16,15 @@ type Holder struct {
 }
 
 // lockInfo is what the lock file says of its holder: by its start and the boot nobody else is taken for it.
-func lockInfo() (string, error) {
+func lockInfo(run string) (string, error) {
 	self, err := process.Identify(os.Getpid())
 	if err != nil {
 		return "", err
 	}
-	info, err := json.Marshal(self)
+	info, err := json.Marshal(struct {
+		process.Identity
+		Run string `json:"run,omitempty"`
+	}{self, run})
 	return string(info), err
 }
 

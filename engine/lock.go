@@ -16,6 +16,8 @@ type locks struct {
 	held []*durable.Lock
 	// folders are those that are locked, links followed: a second lock on one would wait for the first.
 	folders []string
+	// around are those that were taken before, for another reason.
+	around *locks
 }
 
 // lock takes the state folder's one run lock. It never waits.
@@ -23,7 +25,7 @@ func (e *Engine) lock() (*locks, error) {
 	if err := e.State.prepare(); err != nil {
 		return nil, err
 	}
-	info, err := lockInfo()
+	info, err := lockInfo("")
 	if err != nil {
 		return nil, err
 	}
@@ -107,4 +109,27 @@ func explainBusy(err error) error {
 			WithHint("a hook cannot start a run on the same state or target: make it a step of the recipe")
 	}
 	return err
+}
+
+// name writes into the state's lock which run it is held for: a gwe that hands a run over has its journal open no more.
+func (l *locks) name(run string) {
+	if l.around != nil {
+		l.around.name(run)
+		return
+	}
+	if info, err := lockInfo(run); err == nil {
+		l.held[0].Describe(info)
+	}
+}
+
+// files are all locks, that of the state folder first.
+func (l *locks) files() []*os.File {
+	var files []*os.File
+	if l.around != nil {
+		files = l.around.files()
+	}
+	for _, held := range l.held {
+		files = append(files, held.File())
+	}
+	return files
 }

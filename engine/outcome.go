@@ -54,6 +54,8 @@ type Result struct {
 	Stopped string
 	// Waits says what a suspended run waits for, or "".
 	Waits string
+	// Handed means that another gwe went on with the run, and has told of its end; outputs are in the journal then.
+	Handed bool
 	// Err is the first error; Others are the errors of the unwinding, the failsafe and finally, in order.
 	Err    error
 	Others []error

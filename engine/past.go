@@ -33,7 +33,7 @@ func (s State) peek(id string) (*past, error) {
 	for _, record := range records {
 		if !slices.Contains(recordKinds, record.Kind) {
 			return nil, fault.New(fault.Refused, "journal-newer-record", "the journal %s has a record of the kind %q, which this gwe does not know",
-				folder.journal(), record.Kind).WithHint("use the gwe that wrote it (%s), or a newer one", p.begin.Version)
+				folder.journal(), record.Kind).WithHint("use the gwe that wrote it (%s), or a newer one", p.version())
 		}
 		if record.Kind == recordBegin {
 			began = true
@@ -51,6 +51,17 @@ func (s State) peek(id string) (*past, error) {
 			WithHint("read the run's log, put the machine right by hand, and move the run's folder away")
 	}
 	return nil, nil
+}
+
+// version is that of the newest gwe that is known to have worked on the run.
+func (p *past) version() string {
+	version := p.begin.Version
+	for _, record := range p.records {
+		if record.Kind == recordRecovery || record.Kind == recordTakenOver {
+			_ = into(record.Data, func(r recoveryRecord) error { version = r.Version; return nil })
+		}
+	}
+	return version
 }
 
 // has tells whether the journal holds a record of the kind.

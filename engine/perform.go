@@ -74,6 +74,10 @@ func (x *execution) carryOut(ctx context.Context, n *node, r rounds, task *taskl
 		task.Done(waits.Error())
 		return err
 	}
+	if departs := departing(err); departs != nil {
+		task.Done(departs.Error())
+		return err
+	}
 	err = x.program.at(n, err)
 	if n.step.AllowFailure && ctx.Err() == nil && !x.stuck() {
 		return x.giveUp(ctx, n, r, before, task, err)
@@ -97,7 +101,7 @@ func (x *execution) guarded(n *node, names map[string]any, task *tasklog.Task) (
 	return answer.(bool), nil
 }
 
-// perform is the step itself: the commit, a stop, a wait, a leaf, or what is made of steps.
+// perform is the step itself: the commit, a stop, a wait, a change of hands, a leaf, or what is made of steps.
 func (x *execution) perform(ctx context.Context, n *node, r rounds, names map[string]any, task *tasklog.Task) error {
 	switch {
 	case n.action.commit != nil:
@@ -106,6 +110,8 @@ func (x *execution) perform(ctx context.Context, n *node, r rounds, names map[st
 		return x.stop(n, r, names)
 	case n.action.waiting != nil:
 		return x.suspend(ctx, n, names, task)
+	case n.action.handOver != nil:
+		return x.handOver(ctx, n, names, task)
 	case n.composed():
 		return x.compose(ctx, n, r, names, task)
 	case n.changes():

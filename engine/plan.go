@@ -187,6 +187,8 @@ func (f *forecast) row(ctx context.Context, n *node) PlannedStep {
 		row.Do = []string{"stop: " + f.text(n.action.stop)}
 	case n.action.waiting != nil:
 		row.Suspends, row.Do = true, f.waits(n.action.waiting)
+	case n.action.handOver != nil:
+		row.Do = []string{"hands the run over to " + f.text(n.action.handOver.program) + ", which goes on with the steps below"}
 	case n.action.stepType != nil:
 		f.leaf(ctx, n, &row)
 	}

@@ -27,7 +27,7 @@ func (x *execution) preflight(ctx context.Context) error {
 		if row.err != nil && row.Guard == WillRun && !row.forgiven {
 			return x.program.at(n, declined(row.err))
 		}
-		if row.Changes || n.action.stop != nil || n.action.waiting != nil {
+		if row.Changes || n.action.stop != nil || n.action.waiting != nil || n.action.handOver != nil {
 			break
 		}
 	}

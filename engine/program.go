@@ -86,7 +86,7 @@ type node struct {
 	action      action
 }
 
-// action is what the node does: exactly one of a leaf's step type, a group, a parallel, a use, a reboot or confirm, the commit, or a stop.
+// action is what the node does: exactly one of a leaf's step type, a group, a parallel, a use, a reboot or confirm, a hand-over, the commit, or a stop.
 type action struct {
 	stepType  step.Type
 	arguments []namedValue
@@ -94,6 +94,7 @@ type action struct {
 	parallel  *parallel
 	used      *used
 	waiting   *waiting
+	handOver  *handOver
 	commit    dynamic
 	stop      dynamic
 }

@@ -29,12 +29,14 @@ const (
 	recordReleased  = "released"  // its undo can no longer be asked for, and its steps keep nothing for that
 	recordRollback  = "rollback"  // a committed run is put back by hand from here on
 
-	recordSuspended = "suspended" // the run waits for a reboot or a confirmation, from this moment
-	recordWaited    = "waited"    // how far the wait came
-	recordConfirmed = "confirmed" // somebody confirmed the run
-	recordCancelled = "cancelled" // somebody cancelled the run while it waited
-	recordResumed   = "resumed"   // the wait is over, and the run goes on
-	recordStranded  = "stranded"  // all is put back, but the machine did not reboot into the system of before
+	recordSuspended  = "suspended"   // the run waits for a reboot or a confirmation, from this moment
+	recordWaited     = "waited"      // how far the wait came
+	recordConfirmed  = "confirmed"   // somebody confirmed the run
+	recordCancelled  = "cancelled"   // somebody cancelled the run while it waited
+	recordResumed    = "resumed"     // the wait is over, and the run goes on
+	recordHandedOver = "handed-over" // another gwe is to go on with the run
+	recordTakenOver  = "taken-over"  // it does
+	recordStranded   = "stranded"    // all is put back, but the machine did not reboot into the system of before
 
 	recordItems    = "items"    // a for-each begins: what it goes over
 	recordBranches = "branches" // a parallel begins
@@ -54,7 +56,7 @@ var recordKinds = []string{
 	recordHeader, recordBegin, recordSkipped, recordIntent, recordProcess, recordResult, recordUnwind, recordUndoStep,
 	recordUndone, recordCommitted, recordStopped, recordRecovery, recordFailsafe, recordFinally, recordClosing, recordEnd,
 	recordCleaned, recordReleasing, recordReleased, recordRollback, recordPutOff, recordServices,
-	recordSuspended, recordWaited, recordConfirmed, recordCancelled, recordResumed, recordStranded,
+	recordSuspended, recordWaited, recordConfirmed, recordCancelled, recordResumed, recordStranded, recordHandedOver, recordTakenOver,
 	recordItems, recordBranches, recordUsed, recordEntered, recordEnded, recordPutBack, recordRescue, recordMishap,
 }
 

@@ -23,20 +23,21 @@ func (e *Engine) Recover(ctx context.Context) ([]Result, error) {
 		return nil, err
 	}
 	defer locks.release()
-	_, results, err := e.settle(ctx)
+	_, results, err := e.settle(ctx, locks)
 	return results, err
 }
 
 // settle brings every run of the state to its end. It gives back the runs whose undo may still be asked for. A run that
-// cannot be settled (a damaged journal, say) does not keep the others from it; all such errors come together.
-func (e *Engine) settle(ctx context.Context) (standing []*past, results []Result, err error) {
+// cannot be settled (a damaged journal, say) does not keep the others from it; all such errors come together. held are the
+// locks of this process: a run that it hands over takes them along.
+func (e *Engine) settle(ctx context.Context, held *locks) (standing []*past, results []Result, err error) {
 	ids, err := e.State.Runs()
 	if err != nil {
 		return nil, nil, err
 	}
 	var failures []error
 	for _, id := range ids {
-		p, result, err := e.settleRun(ctx, id, standing)
+		p, result, err := e.settleRun(ctx, id, standing, held)
 		if err != nil {
 			failures = append(failures, &Unsettled{Run: id, Err: err})
 		}
@@ -55,7 +56,7 @@ func (e *Engine) settle(ctx context.Context) (standing []*past, results []Result
 
 // settleRun brings one run to its end. earlier are the runs before it whose undo may still be asked for. It is nil for a
 // run that never began; the result is nil where it had ended.
-func (e *Engine) settleRun(ctx context.Context, id string, earlier []*past) (*past, *Result, error) {
+func (e *Engine) settleRun(ctx context.Context, id string, earlier []*past, held *locks) (*past, *Result, error) {
 	p, err := e.State.peek(id)
 	switch {
 	case err != nil:
@@ -68,15 +69,19 @@ func (e *Engine) settleRun(ctx context.Context, id string, earlier []*past) (*pa
 		}
 		return nil, nil, os.RemoveAll(string(e.State.run(id)))
 	case p.end() == nil:
-		finish := e.recover
-		if waits := p.suspended(); waits != nil && e.Early {
+		waits := p.suspended()
+		if waits != nil && e.Early {
 			return p, &Result{Run: id, Status: StatusSuspended, Waits: waits.awaited()}, nil
-		} else if p.awaitsServices() && e.Early {
-			return p, &Result{Run: id, Status: StatusSuspended, Waits: servicesAwaited}, nil
-		} else if waits != nil {
-			finish = e.resume
 		}
-		result, err := finish(ctx, p, earlier)
+		if p.awaitsServices() && e.Early {
+			return p, &Result{Run: id, Status: StatusSuspended, Waits: servicesAwaited}, nil
+		}
+		var result Result
+		if waits != nil {
+			result, err = e.resume(ctx, p, earlier, held)
+		} else {
+			result, err = e.recover(ctx, p, earlier)
+		}
 		if err != nil {
 			return nil, nil, err
 		}
@@ -121,6 +126,12 @@ func (e *Engine) recover(ctx context.Context, p *past, earlier []*past) (Result,
 	if err := targets.paths(p.begin.Locks); err != nil {
 		return Result{}, err
 	}
+	died := fault.New(fault.Interrupted, "run-died", "gwe died in the middle of run %s", p.folder.id())
+	return e.recoverLocked(ctx, p, earlier, targets, died)
+}
+
+// recoverLocked does so under locks that are held. died is why the run turns back, where its journal does not say so yet.
+func (e *Engine) recoverLocked(ctx context.Context, p *past, earlier []*past, targets *locks, died error) (Result, error) {
 	x, err := e.open(p, "recover", fmt.Sprintf("Recover run %s of %s", p.folder.id(), p.begin.Recipe))
 	if err != nil {
 		return Result{}, err
@@ -137,7 +148,7 @@ func (e *Engine) recover(ctx context.Context, p *past, earlier []*past) (Result,
 	complete := x.history.failure == nil && x.history.complete()
 	if x.history.failure == nil && !complete {
 		x.strayed(ctx, boot)
-		x.turnBack(fault.New(fault.Interrupted, "run-died", "gwe died in the middle of run %s", p.folder.id()))
+		x.turnBack(died)
 	}
 	if result, over := x.escape(ctx, deaths(p.records, boot)); over {
 		return result, nil

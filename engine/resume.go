@@ -13,7 +13,7 @@ import (
 
 // resume looks at a suspended run: it is left alone, goes on, or is put back. What ran before is read from the journal:
 // reboot and confirm stand among the recipe's own steps, so all before them is over, and nothing behind them is begun.
-func (e *Engine) resume(ctx context.Context, p *past, earlier []*past) (Result, error) {
+func (e *Engine) resume(ctx context.Context, p *past, earlier []*past, held *locks) (Result, error) {
 	h, err := e.waitingHistory(p)
 	if err != nil {
 		return Result{}, err
@@ -22,7 +22,7 @@ func (e *Engine) resume(ctx context.Context, p *past, earlier []*past) (Result, 
 	if v.decision == waitOn {
 		return e.leave(p, h, v)
 	}
-	targets := &locks{}
+	targets := &locks{around: held}
 	defer targets.release()
 	if err := targets.paths(p.begin.Locks); err != nil {
 		return Result{}, err
@@ -106,15 +106,21 @@ func (x *execution) proceed(ctx context.Context, v verdict) Result {
 
 // takeUp journals that the wait is over. The way back has its space again before anything else is done.
 func (x *execution) takeUp(s *suspension, v verdict, task *tasklog.Task) error {
-	if reserved, ok := x.journal.(interface{ Reserve(bytes int64) error }); ok {
-		if err := reserved.Reserve(reserveFor(x.program)); err != nil {
-			return err
-		}
+	if err := x.reserveAgain(); err != nil {
+		return err
 	}
 	if err := x.append(recordResumed, resumedRecord{Step: s.Step, Boot: v.waited.Boot, PID: os.Getpid()}); err != nil {
 		return err
 	}
 	task.Done(map[cause]string{causeReboot: "rebooted", causeConfirm: "confirmed"}[s.Cause])
+	return nil
+}
+
+// reserveAgain keeps the space for the way back that the process before kept.
+func (x *execution) reserveAgain() error {
+	if reserved, ok := x.journal.(interface{ Reserve(bytes int64) error }); ok {
+		return reserved.Reserve(reserveFor(x.program))
+	}
 	return nil
 }
 

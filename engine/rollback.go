@@ -22,7 +22,7 @@ func (e *Engine) Rollback(ctx context.Context, id string) (Result, error) {
 		return Result{}, err
 	}
 	defer locks.release()
-	standing, settled, err := e.settle(ctx)
+	standing, settled, err := e.settle(ctx, locks)
 	if err != nil {
 		return Result{}, err
 	}

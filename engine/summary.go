@@ -193,6 +193,15 @@ func (d *Detail) take(kind string, data json.RawMessage) {
 			}
 			return nil
 		})
+	case recordHandedOver:
+		_ = into(data, func(r handedOverRecord) error {
+			d.Steps = append(d.Steps, StepDetail{Step: r.Step, ID: r.ID, Type: "hand-over", State: "begun", Error: r.to()})
+			return nil
+		})
+	case recordTakenOver:
+		if last := len(d.Steps) - 1; last >= 0 {
+			d.Steps[last].State = "done"
+		}
 	case recordUndone:
 		_ = into(data, d.undone)
 	case recordEnd:

@@ -19,7 +19,7 @@ var foreign = map[string][]string{
 	"retries": {"retry", "attempts"}, "rollback": {"undo"}, "compensate": {"undo"}, "on-error": {"undo"}, "revert": {"undo"},
 	"loop": {"for-each"}, "foreach": {"for-each"}, "with-items": {"for-each"}, "matrix": {"for-each"},
 	"shell": {"run"}, "command": {"run", "argv"}, "cmd": {"run", "argv"}, "exec": {"run"}, "script": {"run"}, "concurrency": {"lock"},
-	"shutdown": {"reboot"}, "approve": {"confirm"}, "approval": {"confirm"}, "manual": {"confirm"}, "probation": {"confirm"}, "delete": {"remove"}, "file": {"write", "path"}, "directory": {"mkdir", "dir"}, "folder": {"mkdir", "dir", "into"}, "fail": {"assert"},
+	"shutdown": {"reboot"}, "approve": {"confirm"}, "approval": {"confirm"}, "manual": {"confirm"}, "probation": {"confirm"}, "self-update": {"hand-over"}, "handover": {"hand-over"}, "delete": {"remove"}, "file": {"write", "path"}, "directory": {"mkdir", "dir"}, "folder": {"mkdir", "dir", "into"}, "fail": {"assert"},
 	"exit": {"stop"}, "end": {"stop"}, "uses": {"use"}, "include": {"use"}, "import": {"use"}, "include-tasks": {"use"}, "get-url": {"fetch"},
 	"download": {"fetch"}, "synchronize": {"rsync"}, "ln": {"symlink"}, "link": {"symlink"}, "unarchive": {"unpack"}, "extract": {"unpack"},
 	"chown": {"chmod"}, "stat": {"read-link"}, "reload": {"supervisor"}, "wait": {"wait-for"}, "sleep": {"wait-for"}, "pause": {"wait-for"},

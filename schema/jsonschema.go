@@ -129,8 +129,8 @@ func stepSchema(catalog step.Catalog, where place) object {
 	}
 	if where == topLevel {
 		properties["commit"] = described(object{"type": "string", "minLength": 1}, "The point of no return: nothing before it is undone any more.")
-		properties["reboot"], properties["confirm"] = rebootSchema(), confirmSchema()
-		actions = append(actions, "commit", "reboot", "confirm")
+		properties["reboot"], properties["confirm"], properties["hand-over"] = rebootSchema(), confirmSchema(), handOverSchema()
+		actions = append(actions, "commit", "reboot", "confirm", "hand-over")
 	}
 	if where.stops() {
 		properties["stop"] = described(object{"type": "string", "minLength": 1}, "Ends the run well here.")
@@ -153,7 +153,7 @@ func stepSchema(catalog step.Catalog, where place) object {
 	return made
 }
 
-// endingsSchema refuses the modifiers that say nothing beside commit, stop, reboot and confirm.
+// endingsSchema refuses the modifiers that say nothing beside commit, stop, reboot, confirm and hand-over.
 func endingsSchema(where place) object {
 	made := object{}
 	for ending, accepted := range endings {

@@ -23,3 +23,12 @@ func confirmSchema() object {
 	made["dependentRequired"] = object{"for": []string{"until"}}
 	return described(made, "Waits for `gwe confirm`, or for until; the run ends with exit code 75. Unconfirmed, all is put back.")
 }
+
+func handOverSchema() object {
+	made := mappingSchema(object{
+		"program": described(object{"type": "string", "minLength": 1}, "The absolute path of the gwe that goes on with the run."),
+		"within":  described(reference("duration"), "How long it may take until it has taken the run over, 1m where it is left out; then all is put back."),
+	})
+	made["required"] = []string{"program"}
+	return described(made, "Lets another gwe go on with the run: first it is asked whether it can, and where it does not, all is put back.")
+}

@@ -107,7 +107,7 @@ func (s *Step) Label() string {
 	return s.Path
 }
 
-// Action is what a step does: a Leaf, a Group, a Parallel, a Use, a Reboot, a Confirm, a Commit or a Stop.
+// Action is what a step does: a Leaf, a Group, a Parallel, a Use, a Reboot, a Confirm, a HandOver, a Commit or a Stop.
 type Action interface {
 	// Keyword is the key in the recipe: "unpack", "commit".
 	Keyword() Scalar
@@ -178,6 +178,15 @@ type Confirm struct {
 	For   *Setting
 }
 
+// HandOver is where another gwe goes on with the run. It stands among the recipe's own steps only.
+type HandOver struct {
+	Key Scalar
+	// Program is the path of that gwe; never nil in a recipe without errors.
+	Program *Scalar
+	// Within is how long it may take until it has taken the run over, a duration; nil is the usual time.
+	Within *Setting
+}
+
 // Commit is the point of no return.
 type Commit struct {
 	Key  Scalar
@@ -196,6 +205,7 @@ func (p Parallel) Keyword() Scalar { return p.Key }
 func (u Use) Keyword() Scalar      { return u.Key }
 func (r Reboot) Keyword() Scalar   { return r.Key }
 func (c Confirm) Keyword() Scalar  { return c.Key }
+func (h HandOver) Keyword() Scalar { return h.Key }
 func (c Commit) Keyword() Scalar   { return c.Key }
 func (s Stop) Keyword() Scalar     { return s.Key }
 
@@ -205,5 +215,6 @@ func (Parallel) action() {}
 func (Use) action()      {}
 func (Reboot) action()   {}
 func (Confirm) action()  {}
+func (HandOver) action() {}
 func (Commit) action()   {}
 func (Stop) action()     {}

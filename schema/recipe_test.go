@@ -27,7 +27,8 @@ func TestRecipe(t *testing.T) {
 	}
 	sync := recipe.Steps[2]
 	boot, probation := recipe.Steps[4].Action.(schema.Reboot), recipe.Steps[5].Action.(schema.Confirm)
-	prune := recipe.Steps[7].Action.(schema.Leaf)
+	hands := recipe.Steps[6].Action.(schema.HandOver)
+	prune := recipe.Steps[8].Action.(schema.Leaf)
 	keep, _ := prune.Arguments.Get("keep")
 	for what, pair := range map[string][2]any{
 		"name":           {recipe.Name.Text, "every-key_1.0"},
@@ -45,9 +46,10 @@ func TestRecipe(t *testing.T) {
 		"undo":           {[]any{sync.Undo[0].Path, sync.Undo[0].AllowFailure}, []any{"steps[2].undo[0]", true}},
 		"undo none":      {recipe.Steps[3].UndoNone, true},
 		"stop":           {recipe.Steps[1].Action.(schema.Stop).Text.Text, "nothing to do"},
-		"commit":         {recipe.Steps[6].Action.(schema.Commit).Text.Text, "${{ inputs.version }} is in place"},
+		"commit":         {recipe.Steps[7].Action.(schema.Commit).Text.Text, "${{ inputs.version }} is in place"},
 		"reboot":         {[]any{boot.Within.Value, len(boot.Command.Items), boot.Expect.Dynamic, boot.Await.Text, boot.Attempts.Value}, []any{value.DurationOf(10 * time.Minute), 2, true, "facts.board != nil", 2}},
 		"confirm":        {[]any{probation.Within.Value, probation.Boots.Value, probation.For.Value}, []any{value.DurationOf(time.Hour), 3, value.DurationOf(5 * time.Minute)}},
+		"hand-over":      {[]any{hands.Program.Text, hands.Within.Value}, []any{"${{ vars.target }}/gwe", value.DurationOf(30 * time.Second)}},
 		"leaf":           {[]any{prune.Key.Text, prune.Type.About().Name}, []any{"prune", "prune"}},
 		"argument":       {keep.(schema.Scalar).Dynamic, true},
 		"failsafe path":  {recipe.Failsafe[0].Path, "failsafe[0]"},

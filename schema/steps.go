@@ -14,7 +14,7 @@ var modifiers = []string{"id", "name", "for-each", "when", "until", "timeout", "
 // stepKeys are all keys that a step may have.
 func (p *parser) stepKeys() []string {
 	if p.keys == nil {
-		p.keys = append(slices.Clone(modifiers), "commit", "stop", "steps", "rescue", "finally", "parallel", "limit", "use", "with", "reboot", "confirm")
+		p.keys = append(slices.Clone(modifiers), "commit", "stop", "steps", "rescue", "finally", "parallel", "limit", "use", "with", "reboot", "confirm", "hand-over")
 		for _, name := range p.catalog.Names() {
 			if !slices.Contains(p.keys, name) {
 				p.keys = append(p.keys, name)
@@ -92,7 +92,7 @@ func (p *parser) step(node Node, path string, where place) *Step {
 	}
 	switch {
 	case len(actions) == 0 && !unknown && !fields.partial:
-		p.fail(step.Span, "one-action", "a step has one action, this one has none", "an action is a step type (`gwe steps` lists them), commit, stop, steps, parallel, use, reboot or confirm")
+		p.fail(step.Span, "one-action", "a step has one action, this one has none", "an action is a step type (`gwe steps` lists them), commit, stop, steps, parallel, use, reboot, confirm or hand-over")
 	case len(actions) > 1:
 		p.twoActions(actions)
 	}
@@ -256,13 +256,14 @@ func (p *parser) ending(entry Entry, where place) Action {
 	return Commit{Key: key, Text: text}
 }
 
-// endings are the modifiers that make sense beside commit, stop, reboot and confirm.
+// endings are the modifiers that make sense beside commit, stop, reboot, confirm and hand-over.
 var endings = map[string][]string{
 	"commit": {"id", "name", "allow"}, "stop": {"id", "name", "allow", "when"},
 	"reboot": {"id", "name", "allow", "when"}, "confirm": {"id", "name", "allow", "when"},
+	"hand-over": {"id", "name", "allow", "when"},
 }
 
-// alone refuses the modifiers that make no sense beside commit, stop, reboot and confirm.
+// alone refuses the modifiers that make no sense beside these.
 func (p *parser) alone(step *Step, fields Map) {
 	reason := "it only ends the run"
 	switch step.Action.(type) {
@@ -271,6 +272,8 @@ func (p *parser) alone(step *Step, fields Map) {
 	case Stop:
 	case Reboot, Confirm:
 		reason = "the run waits here once, and within says how long"
+	case HandOver:
+		reason = "the run changes its gwe here once, and within says how long that may take"
 	default:
 		return
 	}

@@ -6,18 +6,19 @@ import (
 	"github.com/gwe-project/gwe/engine/value"
 )
 
-// The keys of the two actions at which a run waits.
+// The keys of the actions at which the run goes on in another process.
 var (
-	rebootKeys  = []string{"within", "command", "expect", "await", "attempts"}
-	confirmKeys = []string{"within", "boots", "until", "for"}
+	rebootKeys   = []string{"within", "command", "expect", "await", "attempts"}
+	confirmKeys  = []string{"within", "boots", "until", "for"}
+	handOverKeys = []string{"program", "within"}
 )
 
 var bootCount = settingRule{of: value.Of(value.KindInt), min: 1, example: "3"}
 
 // suspends tells whether an action ends the process and goes on in another one.
-func suspends(key string) bool { return key == "reboot" || key == "confirm" }
+func suspends(key string) bool { return key == "reboot" || key == "confirm" || key == "hand-over" }
 
-// suspension reads reboot and confirm.
+// suspension reads reboot, confirm and hand-over.
 func (p *parser) suspension(entry Entry, where place) Action {
 	key := entry.Key
 	switch {
@@ -25,8 +26,7 @@ func (p *parser) suspension(entry Entry, where place) Action {
 		p.fail(key.Span, "suspend-not-here", fmt.Sprintf("%s does not stand in %s: the run ends here, and goes on in another process", key.Text, where),
 			"write it among the recipe's own steps, before or behind the group")
 	case where != topLevel:
-		p.fail(key.Span, "suspend-not-here", fmt.Sprintf("%s does not stand in %s", key.Text, where),
-			"leave it out: where a run is put back over a reboot, gwe reboots once more by itself")
+		p.fail(key.Span, "suspend-not-here", fmt.Sprintf("%s does not stand in %s", key.Text, where), neededNot[key.Text])
 	case key.Text == "confirm" && p.commit != nil:
 		p.fail(key.Span, "confirm-late", fmt.Sprintf("the commit on line %d stands before this confirm: nothing before it is undone any more", p.commit.Line),
 			"write the commit behind it")
@@ -34,15 +34,27 @@ func (p *parser) suspension(entry Entry, where place) Action {
 	fields, ok := entry.Value.(Map)
 	if !ok {
 		if entry.Value != nil {
-			p.wrongShape(entry.Value, key.Text, "a mapping", fmt.Sprintf("write %s: {within: 10m}, for example", key.Text))
+			p.wrongShape(entry.Value, key.Text, "a mapping", fmt.Sprintf("write %s: {%s}, for example", key.Text, suspensionExample[key.Text]))
 		}
 		fields = Map{Span: key.Span, partial: true}
 	}
-	if key.Text == "confirm" {
+	switch key.Text {
+	case "confirm":
 		return p.confirm(key, fields)
+	case "hand-over":
+		return p.handOver(key, fields)
 	}
 	return p.reboot(key, fields)
 }
+
+// neededNot says why none of them is needed where nothing is undone.
+var neededNot = map[string]string{
+	"reboot":    "leave it out: where a run is put back over a reboot, gwe reboots once more by itself",
+	"confirm":   "leave it out: where a run is put back over a reboot, gwe reboots once more by itself",
+	"hand-over": "leave it out: the gwe that is there puts the run back",
+}
+
+var suspensionExample = map[string]string{"reboot": "within: 10m", "confirm": "within: 10m", "hand-over": "program: /opt/gwe/new/gwe"}
 
 func (p *parser) reboot(key Scalar, fields Map) Reboot {
 	reboot := Reboot{Key: key}
@@ -108,4 +120,22 @@ func (p *parser) confirm(key Scalar, fields Map) Confirm {
 		p.fail(keySpan(fields, "for"), "companion", `"for" stands beside "until" only`, "write until: facts.health == \"ok\", for example: for says how long that must hold")
 	}
 	return confirm
+}
+
+func (p *parser) handOver(key Scalar, fields Map) HandOver {
+	handOver := HandOver{Key: key}
+	for _, entry := range fields.Entries {
+		switch name := entry.Key.Text; name {
+		case "program":
+			handOver.Program = p.text(entry.Value, name, true)
+		case "within":
+			handOver.Within = p.setting(entry.Value, name, positiveDuration)
+		default:
+			p.unknownKey(entry.Key, "hand-over", handOverKeys)
+		}
+	}
+	if missing(fields, "program", handOverKeys) {
+		p.fail(key.Span, "missing-key", "hand-over does not say which gwe goes on with the run", "write hand-over: {program: /opt/gwe/new/gwe}, for example")
+	}
+	return handOver
 }

@@ -76,7 +76,7 @@ func TestDamagedJournals(t *testing.T) {
 		"another file":   {func([]byte) []byte { return []byte("dear diary\n") }, 5, []string{"by hand"}},
 		"a newer format": {func(text []byte) []byte {
 			return bytes.Replace(text, []byte(`"format":1`), []byte(`"format":2`), 1)
-		}, 6, []string{"has format 2", "or a newer one"}},
+		}, 5, []string{"has format 2", "or a newer one"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d, journal := interrupted(t)

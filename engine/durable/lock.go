@@ -35,10 +35,36 @@ func Acquire(path, info string) (*Lock, error) {
 		return nil, err
 	}
 	lock.named = true
-	// To name the holder is a courtesy: on a full disk the lock holds without it, and /proc/locks still knows the pid.
-	_ = lock.file.Truncate(0)
-	_, _ = lock.file.WriteAt([]byte(info), 0)
+	lock.Describe(info)
 	return lock, nil
+}
+
+// Describe changes the content of a lock file.
+func (l *Lock) Describe(info string) {
+	// To name the holder is a courtesy: on a full disk the lock holds without it, and /proc/locks still knows the pid.
+	_ = l.file.Truncate(0)
+	_, _ = l.file.WriteAt([]byte(info), 0)
+}
+
+// File is what the lock is on. A program that is started with it shares the lock: it is free when both have ended.
+func (l *Lock) File() *os.File { return l.file }
+
+// Inherit is the lock at path that the process which started this one shares with it: file is what File gave there. No
+// program that this process starts shares it. It is refused where somebody else holds the lock, or where it is on another file.
+func Inherit(file *os.File, path string) (*Lock, error) {
+	unix.CloseOnExec(int(file.Fd()))
+	mine, err := file.Stat()
+	if err != nil {
+		return nil, Explain(err, "cannot lock %s", path)
+	}
+	there, err := os.Stat(path)
+	if err != nil {
+		return nil, Explain(err, "cannot lock %s", path)
+	}
+	if !os.SameFile(mine, there) || flock(file) != nil {
+		return nil, busy(path, file)
+	}
+	return &Lock{file: file}, nil
 }
 
 // AcquireFolder takes the lock on a folder that must exist.

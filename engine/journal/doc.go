@@ -21,7 +21,10 @@
 //     It therefore covers previous too: each record seals all before it. What follows those bytes is always 78 bytes
 //     long, the line's end included, so no JSON need be put into a canonical form to check it: head -c -78 | sha256sum.
 //
-// Record 1 has the kind "journal" and the data {"format":1}. A reader refuses a format above its own by name.
+// Record 1 has the kind "journal" and the data {"format":1,"gwe":"1.2.3"}; the gwe that began the journal may be left out. A
+// reader refuses a format above its own by name: this record looks the same in all formats. What kinds of records there are
+// belongs to the format too. A journal is written to its end in the format in which it began, whoever goes on with it, so that the
+// gwe that began a run can always finish it.
 // A line has at most MaximumRecord bytes.
 //
 // # What counts

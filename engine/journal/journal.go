@@ -41,14 +41,14 @@ type Journal struct {
 }
 
 // Create makes a new journal with mode 0600 and its record 1, durable with its name, and reserves that many bytes for
-// unwinding. The folder must exist, the file must not.
-func Create(path string, reserve int64) (*Journal, error) {
+// unwinding. version is that of the gwe which writes it. The folder must exist, the file must not.
+func Create(path, version string, reserve int64) (*Journal, error) {
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL|syscall.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return nil, unwritable(path, err)
 	}
 	created := &Journal{file: file, path: path, last: start()}
-	if err := created.begin(reserve); err != nil {
+	if err := created.begin(version, reserve); err != nil {
 		_ = created.space.release(file, 0)
 		_ = file.Close()
 		_ = os.Remove(path)
@@ -57,11 +57,11 @@ func Create(path string, reserve int64) (*Journal, error) {
 	return created, nil
 }
 
-func (j *Journal) begin(reserve int64) error {
+func (j *Journal) begin(version string, reserve int64) error {
 	if err := j.Reserve(reserve); err != nil {
 		return err
 	}
-	if err := j.Append(headerKind, header{Format: Format}); err != nil {
+	if err := j.Append(headerKind, header{Format: Format, Version: version}); err != nil {
 		return err
 	}
 	if err := syncFolder(filepath.Dir(j.path)); err != nil {

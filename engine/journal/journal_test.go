@@ -19,7 +19,7 @@ import (
 func sample(t testing.TB, count int) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "journal")
-	journal, err := Create(path, 0)
+	journal, err := Create(path, "1.2.3", 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +58,7 @@ func TestRecordsComeBack(t *testing.T) {
 	for _, record := range records {
 		fmt.Fprintf(&got, "%d %s %s\n", record.Number, record.Kind, record.Data)
 	}
-	want := `1 journal {"format":1}
+	want := `1 journal {"format":1,"gwe":"1.2.3"}
 2 intent {"step":"steps[0]","text":"ä <&> \u2028 \" {\"number\":7,"}
 3 intent {"step":"steps[1]","text":"ä <&> \u2028 \" {\"number\":7,"}
 4 note null
@@ -89,7 +89,7 @@ func TestFormatOneIsFixed(t *testing.T) {
 
 func TestCreateRefusesAnExistingFile(t *testing.T) {
 	path := sample(t, 0)
-	if _, err := Create(path, 0); !errors.Is(err, os.ErrExist) {
+	if _, err := Create(path, "1.2.3", 0); !errors.Is(err, os.ErrExist) {
 		t.Errorf("got %v", err)
 	}
 	if records, err := Read(path); err != nil || len(records) != 1 {
@@ -216,7 +216,7 @@ func TestDamageIsNamedAndNothingIsCut(t *testing.T) {
 // A disk may write later records and lose earlier ones, as long as nobody waited for these.
 func TestRecordsLostOutOfOrder(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "journal")
-	journal, err := Create(path, 0)
+	journal, err := Create(path, "1.2.3", 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -292,7 +292,7 @@ func TestForeignAndNewerFiles(t *testing.T) {
 
 func TestRecordsAreBounded(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "journal")
-	journal, err := Create(path, 0)
+	journal, err := Create(path, "1.2.3", 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -319,7 +319,7 @@ func TestRecordsAreBounded(t *testing.T) {
 
 func TestManyGoroutinesMakeOneChain(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "journal")
-	journal, err := Create(path, 1<<16)
+	journal, err := Create(path, "1.2.3", 1<<16)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -105,9 +105,17 @@ func checkHeader(path string, first line) error {
 	if head.Format > Format {
 		return fault.New(fault.Refused, "journal-newer-format",
 			"the journal %s has format %d, and this gwe reads up to format %d", path, head.Format, Format).
-			WithHint("use the gwe that wrote it, or a newer one")
+			WithHint("%s: `gwe recover` of that one finishes what is left", head.needed())
 	}
 	return nil
+}
+
+// needed names the gwe that reads the journal.
+func (h header) needed() string {
+	if h.Version == "" {
+		return "use the gwe that wrote it, or a newer one"
+	}
+	return "use gwe " + h.Version + ", which wrote it, or a newer one"
 }
 
 // checkNewerHeader looks at a first line that is no record of this format: a newer format may seal its lines in

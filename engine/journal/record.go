@@ -29,6 +29,8 @@ type Record struct {
 // header is the data of record 1.
 type header struct {
 	Format int `json:"format"`
+	// Version is that of the gwe which began the journal.
+	Version string `json:"gwe,omitempty"`
 }
 
 const headerKind = "journal"

@@ -43,7 +43,7 @@ func TestTheReserveIsLeftForUnwinding(t *testing.T) {
 		t.Run("crash "+crash, func(t *testing.T) {
 			disk := durabletest.NewDisk(t, 4)
 			path := filepath.Join(disk.Folder, "journal")
-			journal, err := Create(path, reserve)
+			journal, err := Create(path, "1.2.3", reserve)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -95,7 +95,7 @@ func TestTheReserveIsLeftForUnwinding(t *testing.T) {
 
 func TestTheReserveGrows(t *testing.T) {
 	path := filepath.Join(durabletest.NewDisk(t, 4).Folder, "journal")
-	journal, err := Create(path, 64<<10)
+	journal, err := Create(path, "1.2.3", 64<<10)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,7 +113,7 @@ func TestTheReserveGrows(t *testing.T) {
 
 func TestCloseGivesTheReserveBack(t *testing.T) {
 	path := filepath.Join(durabletest.NewDisk(t, 4).Folder, "journal")
-	journal, err := Create(path, 512<<10)
+	journal, err := Create(path, "1.2.3", 512<<10)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,7 +134,7 @@ func TestCreateOnAFullDiskLeavesNothing(t *testing.T) {
 	if err := os.Mkdir(folder, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Create(path, 8<<20); code(err) != "journal-full" {
+	if _, err := Create(path, "1.2.3", 8<<20); code(err) != "journal-full" {
 		t.Errorf("got %v", err)
 	}
 	if entries, err := os.ReadDir(folder); err != nil || len(entries) != 0 {
@@ -146,7 +146,7 @@ func TestCreateOnAFullDiskLeavesNothing(t *testing.T) {
 func TestBallast(t *testing.T) {
 	disk := durabletest.NewDisk(t, 4)
 	path := filepath.Join(disk.Folder, "journal")
-	journal, err := Create(path, 0)
+	journal, err := Create(path, "1.2.3", 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -191,7 +191,7 @@ func TestOpenRemovesTheBallast(t *testing.T) {
 func TestAppendedRecordsSurviveAPowerCut(t *testing.T) {
 	disk := durabletest.NewDisk(t, 4)
 	path := filepath.Join(disk.Folder, "journal")
-	journal, err := Create(path, 64<<10)
+	journal, err := Create(path, "1.2.3", 64<<10)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -93,7 +93,7 @@ func Run(ctx context.Context, command Command) (Result, error) {
 	}
 	begun := time.Now()
 	group := settle(command.Environment, own)
-	running, err := launch(path, command, pipes.child[:], group)
+	running, err := launch(path, command, pipes.child[:], group, setUmask)
 	pipes.closeChildEnds()
 	if err != nil {
 		group.remove()

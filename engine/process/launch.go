@@ -19,8 +19,9 @@ type running struct {
 	code   *int
 }
 
-// launch starts the program from a thread of its own, which lives as long as the program: see the package's doc.
-func launch(path string, command Command, files []*os.File, group cgroup) (running, error) {
+// launch starts the program from a thread of its own, which lives as long as the program: see the package's doc. prepare is done
+// on that thread before.
+func launch(path string, command Command, files []*os.File, group cgroup, prepare func()) (running, error) {
 	type start struct {
 		process *os.Process
 		err     error
@@ -32,7 +33,7 @@ func launch(path string, command Command, files []*os.File, group cgroup) (runni
 		defer close(exited)
 		// Never unlocked: the thread, with the umask it no longer shares, ends with this goroutine.
 		runtime.LockOSThread()
-		setUmask()
+		prepare()
 		process, err := fork(path, command, files, group)
 		started <- start{process, err}
 		if err == nil {

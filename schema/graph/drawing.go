@@ -121,6 +121,10 @@ func newItem(step *schema.Step) *item {
 		made.arguments = waits(action.Within)
 	case schema.Confirm:
 		made.arguments = waits(action.Within)
+	case schema.HandOver:
+		if action.Program != nil {
+			made.arguments = shown(action.Program.Text)
+		}
 	case schema.Commit:
 		made.kind, made.title, made.tag = commit, shown(action.Text.Text), ""
 	case schema.Stop:

@@ -30,7 +30,7 @@ func steps() []Rule {
 			Wrong: step("- read-link: /opt/firmware/current\n  undo:\n    - commit: back"), Right: step("- read-link: /opt/firmware/current\n- commit: it is in place"),
 		},
 		{
-			ID: "suspend-not-here", Summary: "reboot or confirm stands where a run cannot wait",
+			ID: "suspend-not-here", Summary: "reboot, confirm or hand-over stands where a run cannot change its process",
 			Why: "The run ends there and goes on in another process, often after a boot: all before it is done, and nothing behind it is begun. So it stands " +
 				"among the steps of the recipe that was started. Where a run is put back over a reboot, gwe reboots once more by itself.",
 			Wrong: step("- steps:\n    - reboot: { within: 10m }"), Right: step("- reboot: { within: 10m }"),
@@ -41,7 +41,7 @@ func steps() []Rule {
 			Wrong: step("- commit: it is in place\n- confirm: { within: 1h }"), Right: step("- confirm: { within: 1h }\n- commit: it is in place"),
 		},
 		{
-			ID: "modifier-not-here", Summary: "commit, stop, reboot or confirm has a key that would do nothing",
+			ID: "modifier-not-here", Summary: "commit, stop, reboot, confirm or hand-over has a key that would do nothing",
 			Why:   "A commit cannot fail, is not undone, and stands without when: every run that gets there commits. reboot and confirm say themselves how long they wait.",
 			Wrong: step("- commit: it is in place\n  timeout: 5m"), Right: step("- commit: it is in place"),
 		},

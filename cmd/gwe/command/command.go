@@ -58,6 +58,7 @@ func commands() []command {
 		explainCommand(),
 		schemaCommand(),
 		versionCommand(),
+		takeOverCommand(),
 		testInsideCommand(),
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"strconv"
 	"syscall"
 
 	"github.com/spf13/pflag"
@@ -32,6 +33,8 @@ type console struct {
 	known step.Catalog
 	// disturb, where it is not nil, changes the catalog: on the scratch machine of a test.
 	disturb func(step.Catalog) step.Catalog
+	// pretend lets this process go on where a run is handed over: on the scratch machine of a test.
+	pretend bool
 }
 
 // globalFlags are understood by every command.
@@ -120,7 +123,25 @@ func (c *console) engine() (*engine.Engine, *view, error) {
 		Version:  c.version(),
 		Journals: c.line.Journals,
 		Clock:    c.line.Clock,
+		HandOver: c.handOver(),
 	}, shown, nil
+}
+
+// handOver lets another gwe show what it does as this one does, and where.
+func (c *console) handOver() engine.HandOver {
+	hands := engine.HandOver{Pretend: c.pretend, Flags: []string{"--log-depth", strconv.Itoa(c.global.depth), "--color", c.global.color}}
+	if c.global.output != "" {
+		hands.Flags = append(hands.Flags, "--output", c.global.output)
+	}
+	if c.global.verbose {
+		hands.Flags = append(hands.Flags, "--verbose")
+	}
+	for _, folder := range c.global.plugins {
+		hands.Flags = append(hands.Flags, "--plugin-dir", folder)
+	}
+	hands.Stdout, _ = c.stdout.(*os.File)
+	hands.Stderr, _ = c.stderr.(*os.File)
+	return hands
 }
 
 // reader is an engine for commands that only look: nothing shows what it does.

@@ -21,7 +21,7 @@ func usagef(format string, arguments ...any) error {
 
 // unsettled are the codes of what keeps gwe from finishing an earlier run: a person has to look first.
 var unsettled = []string{
-	"journal-damaged", "journal-foreign", "journal-unreadable", "frozen-recipe-missing", "frozen-recipe-changed", "frozen-recipe-invalid",
+	"journal-damaged", "journal-foreign", "journal-unreadable", "journal-newer-format", "journal-newer-record", "frozen-recipe-missing", "frozen-recipe-changed", "frozen-recipe-invalid",
 }
 
 // exitCode is what the process ends with. Runs bring their own codes by errSilent; see docs/exit-codes.md.
@@ -49,10 +49,10 @@ func exitCode(err error) int {
 	switch {
 	case f.Code == "input-invalid", f.Code == "recipe-invalid":
 		return engine.ExitUsage
-	case f.Class == fault.Refused:
-		return engine.ExitRefused
 	case slices.Contains(unsettled, f.Code):
 		return engine.ExitBroken
+	case f.Class == fault.Refused:
+		return engine.ExitRefused
 	}
 	if errors.As(err, &stopped) {
 		return engine.ExitSignal + int(stopped.Signal)

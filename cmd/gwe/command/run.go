@@ -59,12 +59,19 @@ func carryOut(ctx context.Context, console *console, program *engine.Program, gi
 		return err
 	}
 	result, err := machine.Run(ctx, program, given)
+	return tellResult(console, shown, program, result, err)
+}
+
+// tellResult tells how a run ended. Where another gwe went on with it, that one has told already.
+func tellResult(console *console, shown *view, program *engine.Program, result engine.Result, err error) error {
 	untold := shown.close()
 	if err != nil {
 		return err
 	}
-	if err := showOutputs(console, program, result); untold == nil {
-		untold = err
+	if !result.Handed {
+		if err := showOutputs(console, program, result); untold == nil {
+			untold = err
+		}
 	}
 	console.unseen(untold)
 	if code := result.ExitCode(); code != engine.ExitDone {

@@ -1,0 +1,260 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/gwe-project/gwe/engine/expression"
+	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/process"
+	"github.com/gwe-project/gwe/engine/tasklog"
+	"github.com/gwe-project/gwe/engine/value"
+	"github.com/gwe-project/gwe/schema"
+)
+
+// HandOver is how a run is handed over to another gwe. Its zero value does: the other one says nothing then.
+type HandOver struct {
+	// Flags are the global flags, but for the state folder, that the other gwe is started with.
+	Flags []string
+	// Stdout and Stderr are its streams; nil is none.
+	Stdout, Stderr *os.File
+	// Pretend only looks whether the program is there, and goes on in this process: in the test of a recipe.
+	Pretend bool
+}
+
+// TakeOverCommand is what a gwe starts another one with, the run's id behind it and the flags before that. With TakeOverCheck
+// among them the other one only tells whether it can go on with the run, as a HandOverAnswer. Else it has a pipe as its
+// descriptor 3, into which it writes one byte when it has taken the run over, and behind it the run's locks, that of the
+// state folder first; TakeOverLocks says how many. Gwes of all versions keep to this.
+const (
+	TakeOverCommand = "take-over"
+	TakeOverCheck   = "--check"
+	TakeOverLocks   = "--locks"
+)
+
+// HandOverAnswer is what a gwe says that can go on with a run.
+type HandOverAnswer struct {
+	Version string `json:"gwe"`
+	// Journal is the newest format of journals that it reads.
+	Journal int `json:"journal"`
+}
+
+// usualTakeOver is how long the other gwe may take where the recipe says nothing.
+const usualTakeOver = time.Minute
+
+// handOver is a hand-over, compiled; within is nil where the usual time holds.
+type handOver struct{ program, within dynamic }
+
+func (c *compiler) handOver(n *node, action schema.HandOver, scope expression.Scope) {
+	c.startedHere(action.Key)
+	if action.Program == nil {
+		return
+	}
+	n.action.handOver = &handOver{c.value(*action.Program, value.Of(value.KindPath), scope), c.setting(action.Within, durationType, scope)}
+}
+
+// handedOverRecord says who is to go on with the run. Until that one says that it does, the run is still this one's.
+type handedOverRecord struct {
+	Step    string        `json:"step"`
+	ID      string        `json:"id,omitempty"`
+	Program string        `json:"program"`
+	Version string        `json:"gwe"`
+	Within  time.Duration `json:"within"`
+}
+
+func (r handedOverRecord) to() string { return fmt.Sprintf("gwe %s, %s", r.Version, r.Program) }
+
+// departure ends this process's own work on the run.
+type departure struct{ to handedOverRecord }
+
+func (l *departure) Error() string { return "handing over to " + l.to.to() }
+
+// departing tells whether an error is a change of hands.
+func departing(err error) *departure {
+	var departs *departure
+	if errors.As(err, &departs) {
+		return departs
+	}
+	return nil
+}
+
+// handOver asks the other gwe whether it can go on with the run, and journals that it is to. Its error is *departure where
+// all went well.
+func (x *execution) handOver(ctx context.Context, n *node, names map[string]any, task *tasklog.Task) error {
+	record := handedOverRecord{Step: n.path(), ID: n.id(), Within: usualTakeOver}
+	program, err := n.action.handOver.program.evaluate(names)
+	if err != nil {
+		return err
+	}
+	record.Program = program.(string)
+	if n.action.handOver.within != nil {
+		if record.Within, err = seconds(n.action.handOver.within, names); err != nil {
+			return err
+		}
+	}
+	if !filepath.IsAbs(record.Program) {
+		return fault.New(fault.Refused, "path-relative", "program: %q is not an absolute path", record.Program)
+	}
+	if x.engine.HandOver.Pretend {
+		return x.pretend(record)
+	}
+	if record.Version, err = x.askSuccessor(ctx, record, task); err != nil {
+		return err
+	}
+	if err := x.append(recordHandedOver, record); err != nil {
+		return err
+	}
+	return &departure{record}
+}
+
+// pretend goes on in this process.
+func (x *execution) pretend(record handedOverRecord) error {
+	if err := unix.Access(record.Program, unix.X_OK); err != nil {
+		return fault.New(fault.Failed, "hand-over-refused", "%s cannot go on with the run", record.Program).WithCause(err)
+	}
+	record.Version = x.engine.Version
+	if err := x.append(recordHandedOver, record); err != nil {
+		return err
+	}
+	return x.append(recordTakenOver, takenOverRecord{Step: record.Step, PID: os.Getpid(), Boot: x.engine.now().Boot, Version: x.engine.Version})
+}
+
+// askSuccessor lets the other gwe read the journal and the frozen recipe, and gives its version. It changes nothing.
+func (x *execution) askSuccessor(ctx context.Context, record handedOverRecord, task *tasklog.Task) (string, error) {
+	var answer strings.Builder
+	var said []string
+	result, err := process.Run(ctx, process.Command{
+		Arguments: x.engine.takeOver(record.Program, TakeOverCheck, x.folder.id()), Timeout: record.Within,
+		Environment: os.Environ(), Stdout: &answer, OutputLimit: 4 << 10,
+		Output: func(stream, line string) {
+			if stream == "stderr" {
+				said = append(said, strings.TrimPrefix(line, "gwe: "))
+				task.Output(line)
+			}
+		},
+	})
+	if err == nil {
+		err = result.Check(record.Program)
+	}
+	var can HandOverAnswer
+	if err == nil && (json.Unmarshal([]byte(answer.String()), &can) != nil || can.Version == "") {
+		err = errors.New("it does not answer as a gwe does")
+	}
+	if err == nil {
+		return can.Version, nil
+	}
+	if ctx.Err() != nil {
+		return "", interruption(context.Cause(ctx))
+	}
+	if len(said) > 0 {
+		err = fmt.Errorf("%s (%w)", said[0], err)
+	}
+	return "", fault.New(fault.Failed, "hand-over-refused", "%s cannot go on with the run", record.Program).WithCause(err).
+		WithHint("the gwe that began the run stays; bring one that reads the journals and the recipes of this one")
+}
+
+// takeOver is the command line of the other gwe.
+func (e *Engine) takeOver(program string, arguments ...string) []string {
+	line := append([]string{program, TakeOverCommand, "--state-dir", e.State.Folder}, e.HandOver.Flags...)
+	return append(line, arguments...)
+}
+
+// depart ends this process's own work on the run, and waits for the other gwe to end it. That one may die at once, hang, or
+// fall in the middle of the run: then this one is still there, with the locks, and puts all back.
+func (x *execution) depart(ctx context.Context, to handedOverRecord) Result {
+	x.task.Done("handing over to " + to.to())
+	x.close()
+	e, run := x.engine, x.folder.id()
+	x.locks.name(run)
+	failure := e.succeed(ctx, run, to, x.locks)
+	p, err := e.State.peek(run)
+	if err != nil {
+		return Result{Run: run, Status: StatusPending, Handed: true, Err: &Unsettled{Run: run, Err: err}}
+	}
+	if p.end() != nil || p.suspended() != nil {
+		return p.result()
+	}
+	if failure == nil {
+		failure = fault.New(fault.Interrupted, "run-died", "gwe %s, which went on with run %s, died in the middle of it", to.Version, run)
+	}
+	if cause := context.Cause(ctx); cause != nil {
+		failure = interruption(cause)
+	}
+	failure = x.program.at(x.program.byPath[to.Step], failure)
+	result, err := e.recoverLocked(context.WithoutCancel(ctx), p, e.standingBefore(run), x.locks, failure)
+	if err != nil {
+		return Result{Run: run, Status: StatusPending, Err: &Unsettled{Run: run, Err: err}}
+	}
+	return result
+}
+
+// succeed starts the other gwe and waits for its end. Its error says why it did not take the run over: then it is dead.
+func (e *Engine) succeed(ctx context.Context, run string, to handedOverRecord, held *locks) error {
+	failed := fault.New(fault.Failed, "hand-over-failed", "%s did not take the run over", to.Program)
+	ours, theirs, err := os.Pipe()
+	if err != nil {
+		return failed.WithCause(err)
+	}
+	defer ours.Close()
+	files := append([]*os.File{nil, e.HandOver.Stdout, e.HandOver.Stderr, theirs}, held.files()...)
+	command := process.Command{
+		Arguments: e.takeOver(to.Program, TakeOverLocks, fmt.Sprint(len(files)-4), run), Environment: os.Environ(),
+	}
+	child, err := process.Start(command, files)
+	_ = theirs.Close()
+	if err != nil {
+		return failed.WithCause(err)
+	}
+	taken := make(chan bool, 1)
+	go func() { // ends with the child at the latest: nobody else has the pipe's other end
+		count, _ := ours.Read(make([]byte, 1))
+		taken <- count == 1
+	}()
+	late := time.NewTimer(to.Within)
+	defer late.Stop()
+	var failure error
+	stop, took := ctx.Done(), false
+	for waits := true; waits; {
+		select {
+		case took = <-taken:
+			taken = nil
+			if late.Stop(); !took {
+				_ = child.Kill()
+			}
+		case <-late.C:
+			failure = failed.WithCause(fmt.Errorf("it had %s for that, and was ended", value.DurationOf(to.Within)))
+			_ = child.Kill()
+		case <-stop:
+			stop = nil
+			child.Signal(signalOf(context.Cause(ctx)))
+		case <-child.Exited():
+			waits = false
+		}
+	}
+	result := child.Wait()
+	if taken != nil {
+		took = <-taken
+	}
+	if took || failure != nil {
+		return failure
+	}
+	return failed.WithCause(result.Check(to.Program))
+}
+
+// signalOf is the signal that asks another gwe for what this one is asked for.
+func signalOf(cause error) syscall.Signal {
+	var stopped *Stopped
+	if errors.As(cause, &stopped) {
+		return stopped.Signal
+	}
+	return syscall.SIGTERM
+}
