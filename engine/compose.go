@@ -117,7 +117,7 @@ func (x *execution) settleFinally(ctx context.Context, f *frame, failure errorRe
 		}
 	}
 	if len(rest) > 0 {
-		_ = x.append(recordPutOff, putOffRecord{undoneRecord: record, Steps: rest})
+		x.putOff(f, record, putOffRecord{Steps: rest})
 	} else {
 		_ = x.note(recordUndone, record)
 	}

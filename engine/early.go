@@ -50,6 +50,16 @@ func (h *history) applyRecovery(r recoveryRecord) error {
 	return nil
 }
 
+// putOff closes a frame as far as its undo needs no service. Where a second try came no further the journal is not told: it
+// tells of progress.
+func (x *execution) putOff(f *frame, done undoneRecord, rest putOffRecord) {
+	if f.rest != nil && f.rest.Own == rest.Own && slices.Equal(f.rest.Steps, rest.Steps) {
+		return
+	}
+	rest.undoneRecord = done
+	_ = x.append(recordPutOff, rest)
+}
+
 // todo lists the open frames that this recovery works on. An early one has done its part of those that wait.
 func (x *execution) todo() []*frame {
 	return slices.DeleteFunc(x.history.open(), func(f *frame) bool { return x.engine.Early && f.rest != nil })

@@ -11,6 +11,7 @@ import (
 	"github.com/gwe-project/gwe/engine"
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/step"
+	"github.com/gwe-project/gwe/engine/tasklog"
 	"github.com/gwe-project/gwe/engine/value"
 )
 
@@ -291,4 +292,27 @@ func TestALoopBehindTheServicesIsBounded(t *testing.T) {
 	m.write("up", "")
 	m.wantCode(m.wantRecovered(engine.StatusBroken), "10 boots")
 	m.wantOrder("undo of daemon", "restart") // the end of c was given up
+}
+
+// That one service does not come up is no progress on the way to the undo that takes the machine down.
+func TestALoopBehindAServiceThatIsDownIsBounded(t *testing.T) {
+	m := down(t, serving, 10)
+	m.wantEarly(engine.StatusSuspended)
+	warnings := 0
+	m.events.on = func(event tasklog.Event) {
+		if warnings += strings.Count(event.Text, "tried again when"); warnings == 2 {
+			panic(death{})
+		}
+	}
+	for range 10 {
+		m.boot()
+		warnings = 0
+		if !m.killAt(moment{}, func(e *engine.Engine) { e.Journals = nil; _, _ = e.Recover(context.Background()) }) {
+			t.Fatal("it ended too soon")
+		}
+	}
+	m.events.on = nil
+	m.boot()
+	m.write("up", "")
+	m.wantCode(m.wantRecovered(engine.StatusBroken), "10 boots")
 }

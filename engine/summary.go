@@ -189,7 +189,7 @@ func (d *Detail) take(kind string, data json.RawMessage) {
 	case recordPutOff:
 		_ = into(data, func(r putOffRecord) error {
 			if one := d.frame(r.Frame); one != nil {
-				one.State = "waits for " + servicesAwaited
+				one.State = "waits for services"
 			}
 			return nil
 		})

@@ -77,8 +77,7 @@ func (x *execution) undoFrame(ctx context.Context, f *frame, failure errorRecord
 		record.Errors = append(record.Errors, x.recordOf(err))
 	}
 	if !rest.empty() {
-		rest.undoneRecord = record
-		_ = x.append(recordPutOff, rest)
+		x.putOff(f, record, rest)
 		end(task, first(errs))
 		return
 	}

@@ -55,6 +55,9 @@ type waitForArguments struct {
 	Within   value.Duration `name:"within" default:"1m" help:"how long to wait in all"`
 }
 
+// NeedsServices implements step.ServiceUser: what it waits for is the doing of others, and none of them runs before the services.
+func (waitFor) NeedsServices(waitForArguments) bool { return true }
+
 // waitForOutputs are what later steps may read.
 type waitForOutputs struct {
 	Tries int `name:"tries" help:"how often it was tried"`

@@ -177,6 +177,6 @@ const exitCodes = `0      done, or nothing to do. gwe recover: nothing is left t
 5      failed, and the machine needs a person
 6      refused before any effect: the first error is a guard, a lock, space, a bad signature
 7      the new version is in place, but a step after the commit, or finally, failed
-75     suspended: waits for a reboot or a confirmation
+75     suspended: waits for a reboot or a confirmation, or, at boot, for the services that an undo needs
 128+n  stopped by signal n (130 is Ctrl-C), after everything was put back
 `

@@ -18,6 +18,9 @@ Run it at boot. It ends the surviving processes of a dead run, puts back what wa
 the recipe, so neither the recipe nor the package is needed any more), and removes leftovers. With nothing to do it does
 nothing. ` + "`gwe run`" + ` does the same first.
 
+With --early it is for a unit in front of the services: it puts back all that needs none of them, and leaves the rest, and
+runs that wait, to a second gwe recover behind them. Until that has come, the run is suspended.
+
 A run that waits for a reboot or a confirmation goes on where its time has come, is put back where its time is over, and is
 left alone else. A timer that calls gwe recover every minute looks after its deadline.
 
@@ -27,7 +30,7 @@ machine needs a person; 75 while a run waits.
 example:
   gwe recover`,
 		setUp: func(flags *pflag.FlagSet) action {
-			early := flags.Bool("early", false, "leave runs alone that wait for a reboot or a confirmation: for a unit before the services")
+			early := flags.Bool("early", false, "leave to a later recover what needs services, and runs that wait: for a unit before the services")
 			return func(ctx context.Context, console *console, operands []string) error {
 				if len(operands) > 0 {
 					return usagef("gwe recover takes no operands")
