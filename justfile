@@ -35,6 +35,10 @@ powercut-machine cuts="300":
 machine:
     scripts/machine/run
 
+# the units of examples/systemd under a real systemd, in a container whose power is cut
+systemd *arguments:
+    scripts/systemd/run {{ arguments }}
+
 # the protocol of a run, checked by spin
 model:
     scripts/model

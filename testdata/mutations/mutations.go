@@ -97,4 +97,14 @@ var mutations = []mutation{
 		file: "engine/recover.go", from: "count, err := process.KillLeft(ctx, begun, marks...)", to: "_, _ = begun, marks\n\tcount, err := process.KillLeft(ctx, nil)",
 		tests: []string{"-run=TestKilledWithAGrandchild", "./cmd/gwe"},
 	},
+	{
+		name: "an early recovery forgets what it put off",
+		file: "engine/unwind.go", from: "rest = append(rest, n.path())", to: "_ = n.path()",
+		tests: []string{"-run=TestAnEarlyRecovery", "./engine"},
+	},
+	{
+		name: "a service that stays down counts as progress of a recovery",
+		file: "engine/early.go", from: "if f.rest != nil && f.rest.Own == rest.Own && slices.Equal(f.rest.Steps, rest.Steps) {", to: "if false {",
+		tests: []string{"-run=TestALoopBehindAServiceThatIsDown", "./engine"},
+	},
 }
