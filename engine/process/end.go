@@ -80,6 +80,7 @@ func (t tree) kill(ctx context.Context, grace time.Duration) (int, error) {
 		elapsed := time.Since(begun)
 		switch {
 		case empty > 0:
+			pause = time.Millisecond // nothing is left to wait for
 		case elapsed > grace+patience:
 			return len(asked), survives(left)
 		case elapsed >= grace:

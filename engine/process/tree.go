@@ -66,7 +66,7 @@ func (t tree) has(candidate status, all map[int]status, known map[int]uint64) bo
 			return true
 		}
 	}
-	return candidate.start >= t.since && marked(candidate.pid, t.marks...)
+	return candidate.start >= t.since && !candidate.kernelThread() && marked(candidate.pid, t.marks...)
 }
 
 // wasLed tells whether the candidate is in the group or session of that number since one of t.led began it. The kernel
@@ -89,6 +89,12 @@ func lineage(pid int, all map[int]status) map[int]bool {
 		pid = all[pid].parent
 	}
 	return seen
+}
+
+// kernelThread tells whether the kernel made it for itself: these are most of a small machine's processes, and read slowly.
+func (s status) kernelThread() bool {
+	const kernelThread = 0x00200000 // PF_KTHREAD of linux/sched.h
+	return s.flags&kernelThread != 0
 }
 
 // marked tells whether the environment that the process was started with has one of these entries.

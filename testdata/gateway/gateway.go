@@ -237,11 +237,17 @@ func (g *Gateway) Processes() map[int]string {
 	return found
 }
 
-// KillAll ends what still runs on this machine.
+// KillAll ends what still runs on this machine, and takes away the control groups of runs that nobody recovered.
 func (g *Gateway) KillAll() {
 	for left := g.Processes(); len(left) > 0; left = g.Processes() {
 		for pid := range left {
 			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
+	}
+	runs, _ := filepath.Glob(g.Path("state/runs/*"))
+	for _, run := range runs {
+		for _, group := range Groups(MarkOf(run)) {
+			_ = syscall.Rmdir(group)
 		}
 	}
 }
