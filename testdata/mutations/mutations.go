@@ -59,6 +59,21 @@ var mutations = []mutation{
 		brief:    true,
 	},
 	{
+		name: "a rollback in doubt is refused",
+		file: "engine/rollback.go", from: "if errors.As(err, &unsure) {", to: "if false && errors.As(err, &unsure) {",
+		campaign: []string{"--change=way back to nothing", "--how=ENOSPC"},
+	},
+	{
+		name: "half of what an undo needs is a way back",
+		file: "engine/lease.go", from: "if keeping && !p.has(recordReleasing) {", to: "if false && keeping && !p.has(recordReleasing) {",
+		tests: []string{"-run=TestKillAtEveryRecordOfAForget", "./engine"},
+	},
+	{
+		name: "nobody looks whether the machine came back",
+		file: "engine/comeback.go", from: "if !expect.tellsApart(start) {", to: "if true || !expect.tellsApart(start) {",
+		tests: []string{"-run=TestTheReturnIsJudged", "./engine"},
+	},
+	{
 		name: "what could not be given up is forgotten",
 		file: "engine/lease.go", from: "f.leftover = true // the next recovery tries again", to: "",
 		campaign: []string{"--change=update", "--how=ENOSPC"},
