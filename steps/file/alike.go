@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"syscall"
 
 	"github.com/gwe-project/gwe/engine/step"
@@ -79,6 +80,8 @@ func (c *comparison) sameEntries(from, to string) bool {
 		return false
 	}
 	theirs, err := c.machine.ReadDir(to)
+	ours = slices.DeleteFunc(ours, func(entry fs.DirEntry) bool { return isOurs(entry.Name()) })
+	theirs = slices.DeleteFunc(theirs, func(entry fs.DirEntry) bool { return isOurs(entry.Name()) })
 	if err != nil || len(ours) != len(theirs) {
 		return false
 	}

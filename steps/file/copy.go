@@ -29,7 +29,8 @@ func Copy() step.Type {
 
 const copyDoc = `The copy keeps content, mode, owner, modification time, extended attributes (ACLs are among them) and holes, as cp -a
 does; in a folder also symbolic links as they are, hard links among its own files, devices and FIFOs. mode and owner change that. A
-symbolic link at from itself is followed. What is already as wanted, times included, is left alone.
+symbolic link at from itself is followed. Names below it that start with .gwe- are gwe's own and left out. What is already as
+wanted, times included, is left alone.
 
 to is the name of the copy, not the folder to put it in. It is made under a hidden name beside to, made durable, and renamed:
 a reader sees the old file or the new one, never a part, and other hard links of the old file keep the old content.

@@ -264,3 +264,28 @@ func TestCopySeesAChangingSource(t *testing.T) {
 		t.Errorf("%v (grown: %v)", err, grown)
 	}
 }
+
+// TestCopyLeavesOutWhatIsOurs: what an earlier step keeps beside a file for its undo is not copied with the folder.
+func TestCopyLeavesOutWhatIsOurs(t *testing.T) {
+	root := t.TempDir()
+	must(t, os.Mkdir(root+"/from", 0o755))
+	for _, name := range []string{"file", ".gwe-old-run-steps[0]", ".gwe"} {
+		must(t, os.WriteFile(root+"/from/"+name, nil, 0o600))
+	}
+	arguments := map[string]any{"from": root + "/from", "to": root + "/to"}
+	for _, changed := range []bool{true, false} {
+		run := runOf(t)
+		memo, err := Copy().Prepare(t.Context(), run, arguments)
+		must(t, err)
+		outputs, err := Copy().Do(t.Context(), run, arguments, memo)
+		must(t, err)
+		if outputs["changed"] != changed {
+			t.Errorf("changed: %v, want %v", outputs["changed"], changed)
+		}
+		entries, err := os.ReadDir(root + "/to")
+		must(t, err)
+		if len(entries) != 2 || entries[0].Name() != ".gwe" || entries[1].Name() != "file" {
+			t.Errorf("the copy holds %v", entries)
+		}
+	}
+}

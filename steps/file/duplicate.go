@@ -174,6 +174,9 @@ func (d *duplication) tree(ctx context.Context, from, to place, path string, sta
 	for {
 		entries, err := listing.ReadDir(512)
 		for _, entry := range entries {
+			if isOurs(entry.Name()) {
+				continue
+			}
 			below := filepath.Join(path, entry.Name())
 			if err := d.entry(ctx, place{source, entry.Name()}, place{target, entry.Name()}, below); err != nil {
 				return err

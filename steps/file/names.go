@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	"github.com/gwe-project/gwe/engine/durable"
@@ -16,6 +17,9 @@ import (
 func beside(path string, run *step.Run, purpose string) string {
 	return filepath.Join(filepath.Dir(path), durable.Prefix+purpose+"-"+run.ID+"-"+run.Step)
 }
+
+// isOurs tells whether a name is a hidden one of gwe's, of this run or of another: a copy of what an undo needs would stay for ever.
+func isOurs(name string) bool { return strings.HasPrefix(name, durable.Prefix) }
 
 // lstat tells what is at path; nil where nothing is.
 func lstat(machine step.Machine, path string) (fs.FileInfo, error) {
