@@ -19,12 +19,19 @@ type machine struct {
 	base, files string
 	// fresh is the disk before the first boot, disk as the last cut left it; image holds the kernel and the initrd.
 	fresh, disk, image string
-	// news are the changes that gwe has told to have ended since they began last, and whether the machine was the new one then.
+	// news are the changes that have ended, or were judged, since they began last, and whether the machine was the new one then.
 	news map[string]bool
 }
 
-// mostWrites is how many writes and flushes a boot has at most.
-const mostWrites = 300
+// moments are those behind which a machine is cut, and behind how many more writes and flushes at most: three times of four while
+// gwe works on a change, else while the machine mounts its disk and recovers.
+var moments = []cut{{begins, 200}, {begins, 200}, {begins, 200}, {up, 60}}
+
+// cut is the end of a boot: so many writes and flushes behind a moment. None is the end of the first recovery.
+type cut struct {
+	behind moment
+	writes int
+}
 
 // machines is the campaign of whole machines, or the boot of one disk that an earlier one kept.
 func machines(ctx context.Context, s settings, base, program string) (violations int, err error) {
@@ -37,7 +44,7 @@ func machines(ctx context.Context, s settings, base, program string) (violations
 	}
 	if s.disk != "" {
 		m := &machine{base: base, files: filepath.Base(s.disk), disk: s.disk, image: image}
-		reports, err := m.boot(ctx, 0, 0)
+		reports, _, err := m.boot(ctx, 0, cut{})
 		for _, one := range reports {
 			violations += len(one.Violations)
 			if one.Moment != up {
@@ -113,17 +120,18 @@ func (m *machine) renew() error {
 // try cuts the machine's power so many times. A cut counts when the oracle has judged what came of it, in the next boot or,
 // where that one was cut before, in a later one.
 func (m *machine) try(ctx context.Context, s settings, results *results, cuts int) error {
-	var cut []string // these are not judged yet
-	for number := 0; number < cuts || len(cut) > 0; number++ {
+	var unjudged []string
+	for number := 0; number < cuts || len(unjudged) > 0; number++ {
 		name := fmt.Sprintf("machine/%s/%d", m.files, number)
-		if len(cut) == 0 && results.has(name) {
+		if len(unjudged) == 0 && results.has(name) {
 			continue
 		}
-		random, limit := randomOf(s.seed, name), 0
+		random, end := randomOf(s.seed, name), cut{}
 		if number < cuts { // else only the verdict is missing
-			limit = 1 + random.IntN(mostWrites)
+			end = moments[random.IntN(len(moments))]
+			end.writes = 1 + random.IntN(end.writes)
 		}
-		reports, err := m.boot(ctx, number, limit)
+		reports, entries, err := m.boot(ctx, number, end)
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
@@ -131,14 +139,14 @@ func (m *machine) try(ctx context.Context, s settings, results *results, cuts in
 		for _, one := range reports {
 			m.compare(&one)
 			violated = len(one.Violations) > 0
-			if violated && len(cut) == 0 { // undisturbed
-				cut = append(cut, name)
+			if violated && len(unjudged) == 0 { // undisturbed
+				unjudged = append(unjudged, name)
 			}
 			if violated || one.Moment == recovered {
-				if err := m.judged(s, results, cut, one); err != nil {
+				if err := m.judged(s, results, unjudged, one); err != nil {
 					return err
 				}
-				cut = nil
+				unjudged = nil
 			}
 			if violated {
 				break
@@ -150,9 +158,9 @@ func (m *machine) try(ctx context.Context, s settings, results *results, cuts in
 		case violated:
 			err = m.renew()
 			number-- // unless it has its verdict, it is tried on the fresh disk
-		case limit > 0:
-			cut = append(cut, name)
-			err = m.lose(random, limit)
+		case end.writes > 0:
+			unjudged = append(unjudged, name)
+			err = m.lose(random, entries)
 		}
 		if err != nil {
 			return err
@@ -181,6 +189,7 @@ func (m *machine) judged(s settings, results *results, cuts []string, one report
 			return err
 		}
 	}
+	m.news[one.Change] = one.New // and so it must stay
 	return nil
 }
 
@@ -193,14 +202,14 @@ func (m *machine) compare(one *report) {
 		m.news[one.Change] = one.New
 	case recovered:
 		if was, ok := m.news[one.Change]; ok && was != one.New {
-			one.Violations = append(one.Violations, fmt.Sprintf("gwe had ended before the cut; the machine was new: %t; now it is: %t", was, one.New))
+			one.Violations = append(one.Violations, fmt.Sprintf("it had ended before the cut; the machine was new: %t; now it is: %t", was, one.New))
 		}
 	}
 }
 
 // lose makes the disk as it is behind the cut: all that was flushed is there, and of what came since then, block by block, some.
-func (m *machine) lose(random *rand.Rand, limit int) error {
-	entries, err := readLog(m.log(), limit)
+func (m *machine) lose(random *rand.Rand, count int) error {
+	entries, err := readLog(m.log(), count)
 	if err != nil {
 		return err
 	}

@@ -18,22 +18,22 @@ import (
 // patience is how long a machine may be silent: it is emulated, and others may work here.
 const patience = 10 * time.Minute
 
-// boot switches the machine on, until its disk has seen so many writes and flushes; the next one waits until QEMU is gone. Where
-// the limit is 0, it is on until it has recovered. The disk itself stays as it is: what comes to it goes to a copy, and to the log.
-func (m *machine) boot(ctx context.Context, number, limit int) (reports []report, err error) {
+// boot switches the machine on until it is cut: behind the last write or flush that it may make, the next one waits until QEMU is
+// gone. The disk itself stays as it is: what comes to it goes to a copy, and to the log, so many entries.
+func (m *machine) boot(ctx context.Context, number int, end cut) (reports []report, entries int, err error) {
 	work, folder := filepath.Join(m.base, "work"), filepath.Join(m.base, "fuse")
 	if err := errors.Join(copyImage(m.disk, work), os.MkdirAll(folder, 0o755)); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	recorder, end, err := record(folder, work, m.log())
+	recorder, stop, err := record(folder, work, m.log())
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	dark := recorder.endAt(limit)
-	defer func() { err = errors.Join(err, end()) }()
+	dark := recorder.dark
+	defer func() { err = errors.Join(err, stop()) }()
 	console := m.console()
 	if err := os.Rename(console, console+".before"); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, err
+		return nil, 0, err
 	}
 	qemu := exec.Command("qemu-system-x86_64", "-accel", "tcg", "-m", "512", "-nodefaults", "-display", "none", "-no-reboot",
 		"-kernel", filepath.Join(m.image, "kernel"), "-initrd", filepath.Join(m.image, "initrd"),
@@ -43,20 +43,21 @@ func (m *machine) boot(ctx context.Context, number, limit int) (reports []report
 	qemu.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	said, err := qemu.StdoutPipe()
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	var complaints strings.Builder
 	qemu.Stderr = &complaints
 	if err := qemu.Start(); err != nil {
 		recorder.release()
-		return nil, err
+		return nil, 0, err
 	}
 	lines := make(chan report)
 	go listen(said, lines)
-	cut := func() {
+	off := func() {
 		_ = qemu.Process.Kill()
 		recorder.release()
 	}
+	armed := false
 	silence := time.NewTimer(patience)
 	defer silence.Stop()
 	for lines != nil {
@@ -68,19 +69,23 @@ func (m *machine) boot(ctx context.Context, number, limit int) (reports []report
 			}
 			silence.Reset(patience)
 			reports = append(reports, one)
-			if limit == 0 && one.Moment == recovered || one.Moment == broken {
-				cut()
+			if one.Moment == end.behind && !armed {
+				recorder.endBehind(end.writes)
+				armed = true
+			}
+			if end.writes == 0 && one.Moment == recovered || one.Moment == broken {
+				off()
 			}
 		case <-dark:
 			dark = nil
-			cut()
+			off()
 		case <-ctx.Done():
 			err = errStopped
-			cut()
+			off()
 			ctx = context.Background()
 		case <-silence.C:
 			err = fmt.Errorf("the machine was silent for %s; its console:\n%s", patience, m.tail())
-			cut()
+			off()
 		}
 	}
 	recorder.release()
@@ -95,7 +100,8 @@ func (m *machine) boot(ctx context.Context, number, limit int) (reports []report
 			fmt.Sprintf("the machine went off by itself: %v %s\n%s", waitErr, complaints.String(), m.tail()),
 		}})
 	}
-	return reports, err
+	entries, countErr := recorder.count()
+	return reports, entries, errors.Join(err, countErr)
 }
 
 // listen reads what the machine says until it is off. A line that the cut tore is none.

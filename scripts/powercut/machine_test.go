@@ -39,7 +39,7 @@ func TestNothingComesBehindTheCut(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := &recorder{image: image, log: log, dark: make(chan struct{}), light: make(chan struct{})}
-	dark := r.endAt(2)
+	r.endBehind(2)
 	write := func(text string) syscall.Errno {
 		_, failed := r.Write(context.Background(), nil, []byte(text), 0)
 		return failed
@@ -49,7 +49,7 @@ func TestNothingComesBehindTheCut(t *testing.T) {
 	}
 	ended := make(chan syscall.Errno)
 	go func() { ended <- write("later") }()
-	<-dark
+	<-r.dark
 	select {
 	case <-ended:
 		t.Error("the machine was told before it was gone")

@@ -111,12 +111,11 @@ func (r *recorder) Fsync(context.Context, fs.FileHandle, uint32) syscall.Errno {
 	return 0
 }
 
-// endAt lets only so many entries come, from now on; 0 is any number. The channel tells when there would be more.
-func (r *recorder) endAt(limit int) (dark <-chan struct{}) {
+// endBehind lets only so many more entries come, one at least.
+func (r *recorder) endBehind(more int) {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
-	r.limit = limit
-	return r.dark
+	r.limit = r.entries + more
 }
 
 // release lets whoever waits go: the machine behind it must be gone, because it would be told of an error.
