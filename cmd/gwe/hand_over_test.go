@@ -330,6 +330,27 @@ func TestHandOver(t *testing.T) {
 		m.run(nil, "confirm").said(t, 0, "handing over to gwe 2.0.0", "Go on with run")
 		m.is(true)
 	})
+	t.Run("the shipped recipe", func(t *testing.T) {
+		t.Parallel()
+		m := built.machine(t, "1")
+		content, err := os.ReadFile(m.gwe("2"))
+		check(t, err)
+		folder := t.TempDir()
+		check(t, os.MkdirAll(folder+"/gwe-2", 0o755))
+		check(t, os.WriteFile(folder+"/gwe-2/gwe", content, 0o755))
+		m.run(nil, "keys", "new", "vendor", "--to", folder).said(t, 0)
+		m.run(nil, "keys", "import", folder+"/vendor.asc", "--keyring", folder+"/keys").said(t, 0)
+		m.run(nil, "pack", folder+"/gwe-2", "--key", folder+"/vendor.key", "--to", folder).said(t, 0)
+		m.run(nil, "run", "self-update", "-i", "package="+folder+"/gwe-2.tar.zst.gpg", "-i", "keyring="+folder+"/keys", "-i", "target="+m.root+"/releases",
+			"-i", "program="+m.root+"/bin/gwe").said(t, 0, "handing over to gwe 2.0.0", "the gwe of gwe-2 is in place", "program: "+m.root)
+		if !sameContent(t, m.gwe("2"), m.root+"/bin/gwe") || !sameContent(t, m.gwe("1"), m.root+"/bin/gwe.before") {
+			t.Error("the new gwe is not in place, or the old one not beside")
+		}
+		m.run(nil, "rollback").said(t, 0)
+		if !sameContent(t, m.gwe("1"), m.root+"/bin/gwe") {
+			t.Error("the rollback did not bring the old gwe back")
+		}
+	})
 	t.Run("killed at every record", func(t *testing.T) {
 		t.Parallel()
 		olds, news := 0, 0

@@ -10,5 +10,6 @@
 //	ota-rsync                              steps/transfer/recipe_test.go
 //	ota-django                             steps/migration/django_test.go
 //	failsafe, rollback                     steps/release/recipes_test.go
+//	self-update                            cmd/gwe/hand_over_test.go
 //	supervisor-reload                      steps/supervisor/recipe_test.go
 package recipetest
