@@ -139,7 +139,9 @@ func summary(known map[uint64]result, whole bool) (violations, trials int) {
 		codes[r.Code]++
 		for name, count := range r.Trials {
 			counts[name] += count
-			trials += count
+			if !strings.HasPrefix(name, "(") { // a rollback is a part of its trial
+				trials += count
+			}
 		}
 	}
 	fmt.Printf("randomrecipe: %d seeds, %d refused by gwe validate, %d trials, %d with violations\n", len(known), refused, trials, violations)
