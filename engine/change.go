@@ -84,16 +84,8 @@ func (x *execution) prepare(ctx context.Context, n *node, run *step.Run, record 
 	if record.Leases, err = stepType.Leases(arguments, record.Memo); err != nil {
 		return record, err
 	}
-	if secret {
-		revealed, err := encodeRevealed(stepType.Arguments(), arguments)
-		if err != nil {
-			return record, err
-		}
-		record.Kept = true
-		if err := x.folder.keepArguments(record.Frame, revealed); err != nil {
-			return record, err
-		}
-	} else if record.Arguments, err = encodeObject(stepType.Arguments(), arguments); err != nil {
+	record.Secret = secret
+	if record.Arguments, err = encodeObject(stepType.Arguments(), n.withoutSecrets(arguments)); err != nil {
 		return record, err
 	}
 	if saved, err := os.ReadDir(run.Folder); err != nil || len(saved) > 0 {

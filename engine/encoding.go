@@ -25,7 +25,7 @@ func encodeObject(object value.Type, values map[string]any) (map[string]json.Raw
 	return encoded, nil
 }
 
-// decodeObject reads what encodeObject or encodeRevealed wrote.
+// decodeObject reads what encodeObject wrote.
 func decodeObject(object value.Type, raw map[string]json.RawMessage) (map[string]any, error) {
 	values := make(map[string]any, len(raw))
 	for _, field := range object.Fields {
@@ -51,11 +51,6 @@ func decodeValue(t value.Type, raw json.RawMessage) (any, error) {
 		return nil, err
 	}
 	return value.Convert(t, v)
-}
-
-// encodeRevealed is encodeObject for a file that only the owner reads: secrets are in the clear.
-func encodeRevealed(object value.Type, values map[string]any) (map[string]json.RawMessage, error) {
-	return encodeObject(value.Opened(object), value.Revealed(values).(map[string]any))
 }
 
 // secretsIn lists the secrets of a value, in the clear, for masking.

@@ -3,6 +3,7 @@ package engine
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"strconv"
 	"sync"
@@ -109,6 +110,17 @@ func (x *execution) write(kind string, record any, write func(journal.Writer, st
 		}
 	}
 	return x.history.apply(kind, data)
+}
+
+// withoutSecrets leaves out the arguments that touch a secret.
+func (n *node) withoutSecrets(arguments map[string]any) map[string]any {
+	rest := maps.Clone(arguments)
+	for _, argument := range n.action.arguments {
+		if argument.value.secret() {
+			delete(rest, argument.name)
+		}
+	}
+	return rest
 }
 
 // environment is what a step type gets to work with, in a place of the run: its frame, the undo of its frame, failsafe

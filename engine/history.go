@@ -234,16 +234,20 @@ func (h *history) applyIntent(r intentRecord) error {
 	if n == nil || n.action.stepType == nil || n.action.stepType.About().Name != r.Type {
 		return fmt.Errorf("the frozen recipe has no step %s of type %s", r.Step, r.Type)
 	}
-	raw := r.Arguments
-	if r.Kept {
-		var err error
-		if raw, err = h.folder.keptArguments(r.Frame); err != nil {
-			return err
-		}
-	}
-	arguments, err := decodeObject(n.action.stepType.Arguments(), raw)
+	arguments, err := decodeObject(n.action.stepType.Arguments(), r.Arguments)
 	if err != nil {
 		return err
+	}
+	if r.Secret {
+		names := h.names(n, r.Rounds, false)
+		for _, argument := range n.action.arguments {
+			if !argument.value.secret() {
+				continue
+			}
+			if arguments[argument.name], err = argument.value.evaluate(names); err != nil {
+				return fmt.Errorf("%s: %w", argument.name, err)
+			}
+		}
 	}
 	h.add(&frame{number: r.Frame, node: n, rounds: r.Rounds, arguments: arguments, memo: r.Memo, leases: r.Leases})
 	return nil

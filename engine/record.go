@@ -103,9 +103,10 @@ type intentRecord struct {
 	Rounds rounds `json:"rounds,omitempty"`
 	ID     string `json:"id,omitempty"`
 	Type   string `json:"type"`
-	// Arguments are absent where they touch a secret: then they lie in the frame's folder.
+	// Arguments are without those that touch a secret. Secret tells that there are such: they are evaluated again, from the
+	// inputs and the records before this one.
 	Arguments map[string]json.RawMessage `json:"arguments,omitempty"`
-	Kept      bool                       `json:"arguments-kept,omitempty"`
+	Secret    bool                       `json:"arguments-kept,omitempty"`
 	Memo      json.RawMessage            `json:"memo"`
 	Leases    []string                   `json:"leases,omitempty"`
 }

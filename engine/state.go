@@ -27,7 +27,7 @@ import (
 //	runs/<id>/plugins/<type>  the descriptions of the plugins that it uses
 //	runs/<id>/uses/<sha256>.yaml  the same of the recipes that it uses
 //	runs/<id>/log/<n>.jsonl   the full log, one file for each process that worked on the run
-//	runs/<id>/frames/<n>/     what an undo needs: saved contents, arguments that touch a secret
+//	runs/<id>/frames/<n>/     what an undo needs: saved contents
 //	runs/<id>/secrets/<name>  the values of secret inputs
 //
 // Everything below it is for its owner alone.
@@ -244,25 +244,3 @@ func digest(source []byte) string {
 	sum := sha256.Sum256(source)
 	return hex.EncodeToString(sum[:])
 }
-
-// keepArguments writes arguments that touch a secret beside the frame, where only the owner reads them. They become
-// durable with all else that is kept there, before the intent is journaled.
-func (r runFolder) keepArguments(frame int, arguments map[string]json.RawMessage) error {
-	data, err := json.Marshal(arguments)
-	if err != nil {
-		return err
-	}
-	return durable.Explain(os.WriteFile(filepath.Join(r.frame(frame), keptArguments), data, 0o600), "cannot keep the arguments of a step")
-}
-
-func (r runFolder) keptArguments(frame int) (map[string]json.RawMessage, error) {
-	data, err := os.ReadFile(filepath.Join(r.frame(frame), keptArguments))
-	if err != nil {
-		return nil, err
-	}
-	var arguments map[string]json.RawMessage
-	return arguments, json.Unmarshal(data, &arguments)
-}
-
-// keptArguments cannot be a name that a step type chose: those do not start with a dot.
-const keptArguments = ".arguments.json"

@@ -14,14 +14,19 @@ import (
 // Discard is RemoveAll for what is ours to throw away: what folders without write permission and immutable or append-only
 // marks (chattr +i, +a) hold on to goes too. Cut short, it is called again.
 func Discard(path string) error {
-	err := RemoveAll(path)
+	return synced(path, Clear)
+}
+
+// Clear is Discard without the sync: for one of several changes that are made durable together.
+func Clear(path string) error {
+	err := removeAll(path)
 	if !errors.Is(err, fs.ErrPermission) {
 		return err
 	}
 	if err := loosen(path); err != nil {
 		return err
 	}
-	return RemoveAll(path)
+	return removeAll(path)
 }
 
 // loosen takes away what keeps entries from being removed. What it cannot change, the removal will tell.

@@ -2,7 +2,6 @@ package archive
 
 import (
 	"encoding/json"
-	"errors"
 	"os"
 	"path/filepath"
 
@@ -30,7 +29,8 @@ func (i identity) sameFolder(other identity) bool {
 // identityName is the file in the frame's folder that holds it.
 const identityName = "release.json"
 
-// noteIdentity writes down, durably, which folder is about to get that name.
+// noteIdentity writes down which folder is about to get that name, and makes it durable together with what is in the folder: one
+// syncfs where both are on one file system.
 func noteIdentity(frame, folder, name string) error {
 	found, err := identityOf(folder)
 	if err != nil {
@@ -41,19 +41,19 @@ func noteIdentity(frame, folder, name string) error {
 	if err != nil {
 		return fault.New(fault.Errored, "release-record", "cannot note the new release").WithCause(err)
 	}
-	return durable.WriteFile(filepath.Join(frame, identityName), text, 0o600)
+	if err := durable.WriteNote(filepath.Join(frame, identityName), text); err != nil {
+		return err
+	}
+	return durable.SyncFileSystems(folder, frame)
 }
 
 // notedIdentity reads it; known is false where no release has ever got as far as its name.
 func notedIdentity(frame string) (noted identity, known bool, err error) {
-	text, err := os.ReadFile(filepath.Join(frame, identityName))
-	if errors.Is(err, os.ErrNotExist) {
-		return identity{}, false, nil
+	text, err := durable.ReadNote(filepath.Join(frame, identityName))
+	if err != nil || len(text) == 0 {
+		return identity{}, false, err
 	}
-	if err == nil {
-		err = json.Unmarshal(text, &noted)
-	}
-	if err != nil {
+	if err := json.Unmarshal(text, &noted); err != nil {
 		return identity{}, false, fault.New(fault.Errored, "release-record", "the note of the new release cannot be read").WithCause(err)
 	}
 	return noted, true, nil

@@ -19,7 +19,7 @@ import (
 // sharedName is the file in the frame's folder that lists the files shared with the running release.
 const sharedName = "linked"
 
-// make extracts the archive into the staging folder, waits until all is on the disk, and gives it its name.
+// make extracts the archive into the staging folder and gives it its name, once all of it is on the disk.
 func (j job) make(ctx context.Context, run *step.Run, m memo, source *bundle.Pinned) (made, error) {
 	staging := filepath.Join(j.folder, m.Staging)
 	filled, err := j.fillStaging(ctx, run, m, source, staging)
@@ -41,13 +41,10 @@ func (j job) make(ctx context.Context, run *step.Run, m memo, source *bundle.Pin
 	return made{summary: filled, path: filepath.Join(j.folder, name)}, err
 }
 
-// fillStaging is the second pass, into the staging folder. When it returns, all of it is on the disk.
+// fillStaging is the second pass, into the staging folder.
 func (j job) fillStaging(ctx context.Context, run *step.Run, m memo, source *bundle.Pinned, staging string) (summary, error) {
 	task := run.Log.Begin("task", "Extract into "+j.folder, run.Step)
 	filled, err := j.fill(ctx, run, task, m, source, staging)
-	if err == nil {
-		err = durable.SyncFileSystems(staging)
-	}
 	if err != nil {
 		task.Fail(err)
 		return filled, err

@@ -50,13 +50,10 @@ func (l *sharedList) add(s shared) error {
 	return explain(l.encoder.Encode(s), "cannot record the linked files")
 }
 
-// finish makes the list durable: a run that is suspended looks at it after a reboot.
+// finish writes the list to its end. It becomes durable before the folder gets its name: a run that is suspended looks at it
+// after a reboot.
 func (l *sharedList) finish() error {
-	err := l.buffer.Flush()
-	if err == nil {
-		err = l.file.Sync()
-	}
-	return explain(err, "cannot record the linked files")
+	return explain(l.buffer.Flush(), "cannot record the linked files")
 }
 
 func (l *sharedList) close() { _ = l.file.Close() }

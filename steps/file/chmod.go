@@ -227,9 +227,6 @@ func (chmod) Prepare(ctx context.Context, run *step.Run, arguments chmodArgument
 	if err == nil {
 		err = written.Flush()
 	}
-	if err == nil {
-		err = file.Sync()
-	}
 	if err != nil && ctx.Err() != nil {
 		return memo, ctx.Err()
 	}

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/value"
@@ -222,21 +221,10 @@ func (copying) Do(ctx context.Context, run *step.Run, arguments copyArguments, m
 	if err := duplicate(ctx, want.from, memo.New, want.overrides, run.Log); err != nil {
 		return changed{}, err
 	}
-	if err := settle(memo.New, want.source); err != nil {
-		return changed{}, err
-	}
-	return changed{Changed: true}, memo.put(ctx, run)
+	return changed{Changed: true}, memo.put(ctx, run, true)
 }
 
-// settle makes a copy durable before it takes its place: else a power cut could leave an empty file under its name.
-func settle(path string, source fs.FileInfo) error {
-	if source.Mode().IsRegular() {
-		return durable.SyncFile(path)
-	}
-	return durable.SyncFileSystems(path)
-}
-
-// Sync has nothing left to do: the copy and the renames were made durable one by one.
+// Sync has nothing left to do: the copy and the renames were made durable in their order.
 func (copying) Sync(context.Context, *step.Run, copyArguments, copyMemo) error { return nil }
 
 func (copying) Undo(_ context.Context, run *step.Run, _ copyArguments, memo copyMemo) error {

@@ -8,29 +8,19 @@ import (
 	"syscall"
 
 	"github.com/gwe-project/gwe/engine/durable"
+	"github.com/gwe-project/gwe/engine/step"
 )
 
-// keep gives a file a second, hidden name, so that its inode outlives what takes its place. On a file system without
-// hard links (vfat) it is copied with mode, owner and times; a symbolic link is made again.
-func keep(path, hidden string) error {
-	err := os.Link(path, hidden)
-	if errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.EOPNOTSUPP) || errors.Is(err, syscall.EMLINK) {
-		err = copyKept(path, hidden)
-	}
-	if err != nil {
+// keep gives the old file a second, hidden name, so that its inode outlives what takes its place. On a file system without
+// hard links (vfat) it is copied with mode, owner and times; a symbolic link is made again. The caller makes it durable.
+func (p placement) keep(run *step.Run) error {
+	err := os.Link(p.Path, p.Old)
+	if !errors.Is(err, syscall.EPERM) && !errors.Is(err, syscall.EOPNOTSUPP) && !errors.Is(err, syscall.EMLINK) {
 		return err
 	}
-	return durable.SyncFolder(filepath.Dir(hidden))
-}
-
-// copyKept is keep without hard links.
-func copyKept(path, hidden string) error {
-	if err := duplicate(context.Background(), path, hidden, asItIs, nil); err != nil {
+	// While there is a part of the copy, the new file has its hidden name: from that undo knows that the path is untouched.
+	if err := durable.SyncFileSystems(filepath.Dir(p.New), run.Folder); err != nil {
 		return err
 	}
-	info, err := os.Lstat(hidden)
-	if err != nil || !info.Mode().IsRegular() {
-		return err
-	}
-	return durable.SyncFile(hidden)
+	return duplicate(context.Background(), p.Path, p.Old, asItIs, nil)
 }

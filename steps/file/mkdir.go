@@ -171,7 +171,7 @@ func (mkdir) Do(ctx context.Context, run *step.Run, arguments mkdirArguments, me
 	if err := want.make(memo.New); err != nil {
 		return changed{}, err
 	}
-	return changed{Changed: true}, memo.put(ctx, run)
+	return changed{Changed: true}, memo.put(ctx, run, false)
 }
 
 // make makes the folders under the hidden name of the topmost one.
@@ -217,6 +217,14 @@ func (mkdir) Undo(_ context.Context, run *step.Run, _ mkdirArguments, memo mkdir
 		return nil
 	}
 	return memo.Found.give(memo.Path)
+}
+
+// Sync is for a folder that has got another mode or owner: a new one was made durable with its name.
+func (mkdir) Sync(_ context.Context, _ *step.Run, _ mkdirArguments, memo mkdirMemo) error {
+	if memo.Found == nil {
+		return nil
+	}
+	return durable.SyncFileSystems(memo.Path)
 }
 
 // permissions are what chmod and chown change.

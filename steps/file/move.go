@@ -154,20 +154,19 @@ func (move) Do(ctx context.Context, run *step.Run, arguments moveArguments, memo
 	if err != nil {
 		return step.Nothing{}, err
 	}
-	if err = memo.renaming().put(ctx, run); !errors.Is(err, unix.EXDEV) {
-		return step.Nothing{}, err
-	}
-	// What was kept of the old one goes back, and all begins again with a copy.
-	if err := memo.renaming().takeBack(run, "move", memo.From, nil); err != nil {
-		return step.Nothing{}, err
+	if !want.crosses(run.Machine) {
+		if err = memo.renaming().put(ctx, run, false); !errors.Is(err, unix.EXDEV) {
+			return step.Nothing{}, err
+		}
+		// What was kept of the old one goes back, and all begins again with a copy.
+		if err := memo.renaming().takeBack(run, "move", memo.From, nil); err != nil {
+			return step.Nothing{}, err
+		}
 	}
 	if err := duplicate(ctx, memo.From, memo.New, asItIs, run.Log); err != nil {
 		return step.Nothing{}, err
 	}
-	if err := settle(memo.New, want.source); err != nil {
-		return step.Nothing{}, err
-	}
-	if err := memo.put(ctx, run); err != nil {
+	if err := memo.put(ctx, run, true); err != nil {
 		return step.Nothing{}, err
 	}
 	if err := ctx.Err(); err != nil {
@@ -176,7 +175,7 @@ func (move) Do(ctx context.Context, run *step.Run, arguments moveArguments, memo
 	return step.Nothing{}, durable.RenameNoReplace(memo.From, memo.Trash)
 }
 
-// Sync has nothing left to do: the copy and the renames were made durable one by one.
+// Sync has nothing left to do: the copy and the renames were made durable in their order.
 func (move) Sync(context.Context, *step.Run, moveArguments, moveMemo) error { return nil }
 
 // Undo first gives what was moved its old name back, from wherever it is, and then its place to what was replaced.
@@ -201,7 +200,11 @@ func (move) Undo(_ context.Context, run *step.Run, _ moveArguments, memo moveMem
 		if there, err = lstat(run.Machine, memo.From); err != nil {
 			return err
 		}
-		if there == nil && placed(run.Folder) {
+		_, placed, err := noted(run.Folder)
+		if err != nil {
+			return err
+		}
+		if there == nil && placed {
 			return fault.New(fault.Failed, "move-kept-gone", "what was moved from %s to %s is at neither", memo.From, memo.Path).
 				WithHint("see what removed it, and put it back by hand")
 		}

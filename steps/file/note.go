@@ -64,7 +64,7 @@ func identityAt(path string) (identity, error) {
 	return found, nil
 }
 
-// note writes down which file will take the place.
+// note writes down which file will take the place. The caller makes it durable before that.
 func note(folder, fresh string) error {
 	found, err := identityAt(fresh)
 	if err != nil {
@@ -74,33 +74,32 @@ func note(folder, fresh string) error {
 	if err != nil {
 		return err
 	}
-	return durable.WriteFile(filepath.Join(folder, noteName), text, 0o600)
+	return durable.WriteNote(filepath.Join(folder, noteName), text)
 }
 
-// placed tells whether there is a note: the new file was ready to take the place.
-func placed(folder string) bool {
-	_, err := os.Lstat(filepath.Join(folder, noteName))
-	return err == nil
+// noted reads the note; known is false where there is none, and the new file was never ready to take the place.
+func noted(folder string) (found identity, known bool, err error) {
+	text, err := durable.ReadNote(filepath.Join(folder, noteName))
+	if err != nil || len(text) == 0 {
+		return identity{}, false, err
+	}
+	if err := json.Unmarshal(text, &found); err != nil {
+		return identity{}, false, fault.New(fault.Errored, "write-note-unreadable", "what was noted about the new file cannot be read").WithCause(err)
+	}
+	return found, true, nil
 }
 
 // isNoted tells whether what is at the path is the file of the note.
 func isNoted(folder, path string) (bool, error) {
-	text, err := os.ReadFile(filepath.Join(folder, noteName))
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
-	}
-	var noted identity
-	if err == nil {
-		err = json.Unmarshal(text, &noted)
-	}
-	if err != nil {
-		return false, fault.New(fault.Errored, "write-note-unreadable", "what was noted about the new file cannot be read").WithCause(err)
+	placed, known, err := noted(folder)
+	if err != nil || !known {
+		return false, err
 	}
 	now, err := identityAt(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
-	return err == nil && now.is(noted), err
+	return err == nil && now.is(placed), err
 }
 
 // forget takes the note away: from now on the number may be another file's.

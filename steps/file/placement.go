@@ -3,6 +3,7 @@ package file
 import (
 	"cmp"
 	"context"
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -69,40 +70,54 @@ func movable(machine step.Machine, leased func(string) bool, verb, path string, 
 
 // put gives what has the hidden name its place. Where neither side is a folder it takes the place of the old one at once:
 // at every moment the path is the one or the other. A folder cannot be replaced so; for a moment nothing is at the path.
-func (p placement) put(ctx context.Context, run *step.Run) error {
+//
+// It syncs twice: before the place changes, what was noted and kept, and the new content where there is some, without which
+// a power cut could leave an empty file under the name; and behind that the names.
+func (p placement) put(ctx context.Context, run *step.Run, content bool) error {
 	if err := note(run.Folder, p.New); err != nil {
 		return err
 	}
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if p.Old == "" {
-		return durable.RenameNoReplace(p.New, p.Path)
+	folders := false
+	if p.Old != "" {
+		fresh, err := os.Lstat(p.New)
+		if err != nil {
+			return unwritable(p.Path, err)
+		}
+		old, err := os.Lstat(p.Path)
+		if err != nil {
+			return unwritable(p.Path, err)
+		}
+		if folders = fresh.IsDir() || old.IsDir(); !folders {
+			if err := p.keep(run); err != nil {
+				return unwritable(p.Path, err)
+			}
+		}
 	}
-	fresh, err := os.Lstat(p.New)
-	if err != nil {
-		return unwritable(p.Path, err)
+	ready := []string{run.Folder}
+	if content || p.Old != "" {
+		ready = []string{filepath.Dir(p.New), filepath.Dir(p.Path), run.Folder}
 	}
-	old, err := os.Lstat(p.Path)
-	if err != nil {
-		return unwritable(p.Path, err)
+	if err := durable.SyncFileSystems(ready...); err != nil {
+		return err
 	}
-	if fresh.IsDir() || old.IsDir() {
-		if err := durable.RenameNoReplace(p.Path, p.Old); err != nil {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if p.Old != "" && !folders {
+		return durable.Rename(p.New, p.Path)
+	}
+	if folders {
+		if err := durable.MoveNoReplace(p.Path, p.Old); err != nil {
 			return err
 		}
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		return durable.RenameNoReplace(p.New, p.Path)
 	}
-	if err := keep(p.Path, p.Old); err != nil {
-		return unwritable(p.Path, err)
-	}
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	return durable.Rename(p.New, p.Path)
+	return durable.RenameNoReplace(p.New, p.Path)
 }
 
 // undo takes away what put has placed and gives the old one its place back, whatever was done of it. What somebody else
@@ -112,58 +127,74 @@ func (p placement) undo(run *step.Run, verb string, same func(fs.FileInfo) bool)
 	if p.New == "" {
 		return nil
 	}
+	before, err := p.look(run.Machine)
+	if err != nil {
+		return err
+	}
 	if err := p.takeBack(run, verb, "", same); err != nil {
 		return err
 	}
-	if found, err := p.look(run.Machine); err != nil || found == (state{}) {
+	if before == (state{}) {
 		// A later step may have moved it away, and could not be undone yet: when this undo comes again, it will know it.
-		return err
-	}
-	// While the new one has its hidden name, nothing asks for the note.
-	if err := forget(run.Folder); err != nil {
-		return &step.Leftover{Err: err}
+		return nil
 	}
 	if err := durable.Discard(p.New); err != nil {
+		return errors.Join(&step.Leftover{Err: err}, durable.SyncFolder(filepath.Dir(p.New)))
+	}
+	// From here on nothing asks for the note.
+	if err := forget(run.Folder); err != nil {
 		return &step.Leftover{Err: err}
 	}
 	return nil
 }
 
-// takeBack is undo without the tidying up: what is ours at the path is renamed to aside, or where that is "" may be lost.
+// takeBack is undo without the tidying up: what is ours at the path is renamed to aside, or where that is "" may be lost. A new
+// folder that took nothing's place has its hidden name then, and is made durable with its removal.
 func (p placement) takeBack(run *step.Run, verb, aside string, same func(fs.FileInfo) bool) error {
 	found, err := p.look(run.Machine)
 	if err != nil {
 		return err
 	}
 	fresh, now, kept := found.fresh, found.now, found.kept
+	_, placed, err := noted(run.Folder)
+	if err != nil {
+		return err
+	}
 	switch {
 	case kept != nil && now != nil && os.SameFile(kept, now),
 		kept != nil && now != nil && fresh != nil && !fresh.IsDir() && !kept.IsDir():
 		return removeFile(p.Old) // the kept one is a second name or a copy: the path was not touched
-	case kept == nil && now == nil && fresh == nil && p.Old != "" && placed(run.Folder):
+	case kept == nil && now == nil && fresh == nil && p.Old != "" && placed:
 		return fault.New(fault.Failed, verb+"-kept-gone", "%s is gone, which was at %s before", p.Old, p.Path).
 			WithHint("see what removed it, and put there by hand what belongs there")
 	case kept == nil && (now == nil || fresh != nil):
 		return nil // nothing was done, or it was undone already
 	}
 	ours := false
-	if now != nil && fresh == nil && placed(run.Folder) {
+	if now != nil && fresh == nil && placed {
 		if ours, err = isNoted(run.Folder, p.Path); err != nil {
 			return err
 		}
-		ours = ours || same != nil && same(now)
+		// Where there was an old one and nothing is kept, it still has its place, or again.
+		ours = ours || same != nil && (p.Old == "" || kept != nil) && same(now)
 	}
 	switch {
+	case ours && kept == nil && aside == "" && !now.IsDir():
+		return removeFile(p.Path)
 	case ours && kept != nil && aside == "" && !now.IsDir() && !kept.IsDir():
 		return durable.Rename(p.Old, p.Path)
 	case ours:
 		if err := movable(run.Machine, nil, verb, p.Path, now); err != nil {
 			return err
 		}
-		if err := durable.RenameNoReplace(p.Path, cmp.Or(aside, p.New)); err != nil {
+		away := durable.MoveNoReplace
+		if aside != "" {
+			away = durable.RenameNoReplace
+		}
+		if err := away(p.Path, cmp.Or(aside, p.New)); err != nil {
 			return err
 		}
-	case now != nil && (kept != nil || p.Old == "" && placed(run.Folder)):
+	case now != nil && (kept != nil || p.Old == "" && placed):
 		return fault.New(fault.Failed, verb+"-changed", "%s is neither what was there nor what was put there", p.Path).
 			WithHint("see what else writes %s, and put there by hand what belongs there", p.Path)
 	}

@@ -101,7 +101,7 @@ func (symlink) Do(ctx context.Context, run *step.Run, arguments symlinkArguments
 	if err := os.Symlink(arguments.To, memo.New); err != nil {
 		return changed{}, durable.Explain(err, "cannot make the link %s", memo.Path)
 	}
-	return changed{Changed: true}, memo.put(ctx, run)
+	return changed{Changed: true}, memo.put(ctx, run, false)
 }
 
 // Sync has nothing left to do: the rename was durable.

@@ -53,7 +53,7 @@ template.`
 const (
 	largestTemplate = 1 << 20
 	largestRendered = 16 << 20
-	// renderedName is the file in Run.Folder that holds what was rendered: do writes it, and undo knows the file by it.
+	// renderedName is the file in Run.Folder that holds what was rendered: undo knows the file by it.
 	renderedName = "rendered"
 )
 
@@ -198,9 +198,6 @@ func (rendering) Prepare(ctx context.Context, run *step.Run, arguments templateA
 	if err != nil || want.satisfied(run.Machine, info) {
 		return templateMemo{}, err
 	}
-	if err := durable.WriteFile(filepath.Join(run.Folder, renderedName), want.content, 0o600); err != nil {
-		return templateMemo{}, err
-	}
 	return templateMemo{placementAt(want.path, run, info)}, nil
 }
 
@@ -208,21 +205,20 @@ func (rendering) Do(ctx context.Context, run *step.Run, arguments templateArgume
 	if err := ctx.Err(); err != nil || memo.New == "" {
 		return changed{}, err
 	}
-	content, err := os.ReadFile(filepath.Join(run.Folder, renderedName))
-	if err != nil {
-		return changed{}, durable.Explain(err, "cannot read what was rendered")
-	}
-	want, _, err := resolve(run.Machine, "template", arguments.To, arguments.Mode, arguments.Owner, content)
+	want, _, err := arguments.resolve(ctx, run.Machine)
 	if err != nil {
 		return changed{}, err
+	}
+	if err := os.WriteFile(filepath.Join(run.Folder, renderedName), want.content, 0o600); err != nil {
+		return changed{}, durable.Explain(err, "cannot keep what was rendered")
 	}
 	if err := want.create(memo.New); err != nil {
 		return changed{}, unwritable(want.path, err)
 	}
-	return changed{Changed: true}, memo.put(ctx, run)
+	return changed{Changed: true}, memo.put(ctx, run, true)
 }
 
-// Sync has nothing left to do: content, links and rename were durable one by one.
+// Sync has nothing left to do: content, links and rename were made durable in their order.
 func (rendering) Sync(context.Context, *step.Run, templateArguments, templateMemo) error { return nil }
 
 func (rendering) Undo(_ context.Context, run *step.Run, _ templateArguments, memo templateMemo) error {

@@ -147,10 +147,10 @@ func (write) Do(ctx context.Context, run *step.Run, arguments writeArguments, me
 	if err := want.create(memo.New); err != nil {
 		return writeOutputs{}, unwritable(want.path, err)
 	}
-	return writeOutputs{Changed: true}, memo.put(ctx, run)
+	return writeOutputs{Changed: true}, memo.put(ctx, run, true)
 }
 
-// create makes the new file under its hidden name, durable.
+// create makes the new file under its hidden name.
 func (w wanted) create(path string) error {
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
@@ -167,10 +167,10 @@ func (w wanted) create(path string) error {
 	if err := file.Chmod(w.mode); err != nil {
 		return err
 	}
-	return file.Sync()
+	return nil
 }
 
-// Sync has nothing left to do: content, links and rename were durable one by one.
+// Sync has nothing left to do: content, links and rename were made durable in their order.
 func (write) Sync(context.Context, *step.Run, writeArguments, writeMemo) error { return nil }
 
 func (write) Undo(_ context.Context, run *step.Run, arguments writeArguments, memo writeMemo) error {

@@ -30,7 +30,10 @@ func (rollback) Do(ctx context.Context, run *step.Run, arguments rollbackArgumen
 		run.Log.Info("the new release has all the migrations of the running one")
 		return rollbackOutputs{}, nil
 	}
-	if err := durable.WriteFile(filepath.Join(run.Folder, begunName), nil, 0o600); err != nil {
+	if err := durable.WriteNote(filepath.Join(run.Folder, begunName), nil); err != nil {
+		return rollbackOutputs{}, err
+	}
+	if err := durable.SyncFileSystems(run.Folder); err != nil {
 		return rollbackOutputs{}, err
 	}
 	result := rollbackOutputs{RolledBack: true}

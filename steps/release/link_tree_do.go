@@ -65,7 +65,7 @@ func (c change) do(machine step.Machine) error {
 		return c.changed()
 	}
 	if c.Kind == removeStale {
-		return renameNoReplace(place, hidden)
+		return durable.MoveNoReplace(place, hidden)
 	}
 	if err := c.link(hidden); err != nil {
 		return err
@@ -76,7 +76,7 @@ func (c change) do(machine step.Machine) error {
 		if err := os.Remove(hidden); err != nil {
 			return durable.Explain(err, "cannot remove %s", hidden)
 		}
-		if err := renameNoReplace(place, hidden); err != nil {
+		if err := durable.MoveNoReplace(place, hidden); err != nil {
 			return err
 		}
 		return c.link(place)
@@ -181,7 +181,7 @@ func (c change) undo(machine step.Machine) error {
 	case kept != nil && inodeOf(kept) == c.Old:
 		switch {
 		case now == nil:
-			return renameNoReplace(hidden, place)
+			return durable.MoveNoReplace(hidden, place)
 		case ours && c.Kind == replaceByLink:
 			return durable.Explain(os.Rename(hidden, place), "cannot put %s back", place)
 		}
@@ -255,16 +255,4 @@ func (linkTree) Release(ctx context.Context, run *step.Run, _ linkTreeArguments,
 		}
 		return nil
 	})
-}
-
-// renameNoReplace moves a file to a name that must be free, and leaves it to Sync to make that durable.
-func renameNoReplace(old, new string) error {
-	err := durable.Repeat(func() error { return unix.Renameat2(unix.AT_FDCWD, old, unix.AT_FDCWD, new, unix.RENAME_NOREPLACE) })
-	if errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.ENOSYS) {
-		return durable.RenameNoReplace(old, new)
-	}
-	if err != nil {
-		return durable.Explain(&os.LinkError{Op: "rename", Old: old, New: new, Err: err}, "cannot rename %s to %s", old, new)
-	}
-	return nil
 }

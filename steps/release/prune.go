@@ -94,11 +94,14 @@ func (prune) Do(ctx context.Context, run *step.Run, _ pruneArguments, memo prune
 		return pruneOutputs{}, err
 	}
 	outputs := pruneOutputs{Kept: memo.Kept}
+	if len(memo.Victims) == 0 {
+		return outputs, nil
+	}
 	for i, one := range memo.Victims {
 		if err := ctx.Err(); err != nil {
 			return outputs, err
 		}
-		err := durable.RenameNoReplace(filepath.Join(memo.Dir, one.Name), filepath.Join(memo.Dir, one.Trash))
+		err := durable.MoveNoReplace(filepath.Join(memo.Dir, one.Name), filepath.Join(memo.Dir, one.Trash))
 		if err != nil {
 			return outputs, err
 		}
@@ -106,10 +109,13 @@ func (prune) Do(ctx context.Context, run *step.Run, _ pruneArguments, memo prune
 		run.Log.Progress(int64(i+1), int64(len(memo.Victims)), "releases")
 		outputs.Removed = append(outputs.Removed, one.Name)
 	}
-	return outputs, nil
+	return outputs, durable.SyncFolder(memo.Dir)
 }
 
 func (prune) Undo(ctx context.Context, _ *step.Run, _ pruneArguments, memo pruneMemo) error {
+	if len(memo.Victims) == 0 {
+		return nil
+	}
 	var failures []error
 	for _, one := range slices.Backward(memo.Victims) {
 		if err := ctx.Err(); err != nil {
@@ -119,11 +125,11 @@ func (prune) Undo(ctx context.Context, _ *step.Run, _ pruneArguments, memo prune
 		if _, err := os.Lstat(trash); errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
-		if err := durable.RenameNoReplace(trash, filepath.Join(memo.Dir, one.Name)); err != nil {
+		if err := durable.MoveNoReplace(trash, filepath.Join(memo.Dir, one.Name)); err != nil {
 			failures = append(failures, err)
 		}
 	}
-	return errors.Join(failures...)
+	return errors.Join(append(failures, durable.SyncFolder(memo.Dir))...)
 }
 
 // Release deletes what was removed.

@@ -36,7 +36,7 @@ func (d *daemon) act(ctx context.Context, run *step.Run, arguments supervisorArg
 	if err := d.spare(arguments.ending(picture{Programs: all})); err != nil {
 		return outputs, err
 	}
-	if err := touch(run, arguments.groups(chosen)); err != nil {
+	if err := touchAtOnce(run, arguments.groups(chosen)); err != nil {
 		return outputs, err
 	}
 	switch arguments.Action {
@@ -91,7 +91,7 @@ func (d *daemon) update(ctx context.Context, run *step.Run, names []string) (sup
 	if len(affected) == 0 {
 		return outputs, nil
 	}
-	if err := touch(run, affected); err != nil {
+	if err := touchAtOnce(run, affected); err != nil {
 		return outputs, err
 	}
 	if err := d.apply(ctx, run.Log, differences); err != nil {
@@ -121,7 +121,7 @@ func (d *daemon) restartDaemon(ctx context.Context, run *step.Run, memo picture)
 		return err
 	}
 	// supervisord without any program can be restarted too.
-	if err := touch(run, slices.Concat(groupNames(memo.Programs), memo.Pending.Added, []string{""})); err != nil {
+	if err := touchAtOnce(run, slices.Concat(groupNames(memo.Programs), memo.Pending.Added, []string{""})); err != nil {
 		return err
 	}
 	_, err := d.callOnce(ctx, "restart supervisord", "restart")

@@ -211,10 +211,10 @@ func (conf) Do(ctx context.Context, run *step.Run, arguments confArguments, memo
 	if err := ctx.Err(); err != nil {
 		return outputs, err
 	}
-	return outputs, memo.File.place(content)
+	return outputs, memo.File.place(run, content)
 }
 
-// Sync has nothing left to do: content and names were durable one by one.
+// Sync has nothing left to do: the note, content and names were made durable in their order.
 func (conf) Sync(context.Context, *step.Run, confArguments, confMemo) error { return nil }
 
 func (conf) Undo(ctx context.Context, run *step.Run, arguments confArguments, memo confMemo) error {

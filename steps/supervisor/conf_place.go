@@ -45,19 +45,22 @@ func has(machine step.Machine, path, digest string) (bool, error) {
 	return err == nil && digestOf(content) == digest, durable.Explain(err, "cannot read %s", path)
 }
 
-// place puts the content at the path, durable, and keeps the old file under its hidden name.
-func (p placement) place(content []byte) error {
+// place puts the content at the path, durable, and keeps the old file under its hidden name. All of it, and what was written
+// down in the frame's folder, is durable before the path changes.
+func (p placement) place(run *step.Run, content []byte) error {
 	if err := p.create(content); err != nil {
 		return durable.Explain(err, "cannot write %s", p.Path)
 	}
+	if p.Old != "" {
+		if err := os.Link(p.Path, p.Old); err != nil {
+			return durable.Explain(err, "cannot keep the old %s", p.Path)
+		}
+	}
+	if err := durable.SyncFileSystems(p.New, run.Folder); err != nil {
+		return err
+	}
 	if p.Old == "" {
 		return durable.RenameNoReplace(p.New, p.Path)
-	}
-	if err := os.Link(p.Path, p.Old); err != nil {
-		return durable.Explain(err, "cannot keep the old %s", p.Path)
-	}
-	if err := durable.SyncFolder(filepath.Dir(p.Path)); err != nil {
-		return err
 	}
 	return durable.Rename(p.New, p.Path)
 }
@@ -86,10 +89,7 @@ func (p placement) create(content []byte) error {
 	if err := file.Chown(uid, gid); err != nil {
 		return err
 	}
-	if err := file.Chmod(mode); err != nil {
-		return err
-	}
-	return file.Sync()
+	return file.Chmod(mode)
 }
 
 // takeBack puts the old file, or nothing, in the place of the new one. While the new file has its hidden name it never took

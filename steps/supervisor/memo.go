@@ -68,25 +68,31 @@ func (d *daemon) mark(run *step.Run, group string) string {
 // touchedName is the file in Run.Folder that names the groups which Do is about to touch.
 const touchedName = "touched"
 
-// touch writes down which groups will be touched, before the first one is.
+// touch writes down which groups will be touched, before the first one is. The caller makes it durable.
 func touch(run *step.Run, groups []string) error {
 	text, err := json.Marshal(groups)
 	if err != nil {
 		return err
 	}
-	return durable.WriteFile(filepath.Join(run.Folder, touchedName), text, 0o600)
+	return durable.WriteNote(filepath.Join(run.Folder, touchedName), text)
+}
+
+// touchAtOnce is touch, durable.
+func touchAtOnce(run *step.Run, groups []string) error {
+	if err := touch(run, groups); err != nil {
+		return err
+	}
+	return durable.SyncFileSystems(run.Folder)
 }
 
 // touched gives the groups that Do may have touched; none where it did not come that far, or was undone.
 func touched(run *step.Run) ([]string, error) {
-	text, err := os.ReadFile(filepath.Join(run.Folder, touchedName))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+	text, err := durable.ReadNote(filepath.Join(run.Folder, touchedName))
+	if err != nil || len(text) == 0 {
+		return nil, err
 	}
 	var groups []string
-	if err == nil {
-		err = json.Unmarshal(text, &groups)
-	}
+	err = json.Unmarshal(text, &groups)
 	return groups, durable.Explain(err, "cannot read which groups were touched")
 }
 

@@ -68,7 +68,7 @@ func (rsync) Do(ctx context.Context, run *step.Run, a arguments, m memo) (output
 // fetched is the name in the hidden folder of what came from another machine.
 const fetched = "fetched"
 
-// prepare stages the new entries, and seals the manifest where there is anything to change.
+// prepare stages the new entries, and seals the manifest where there is anything to change. Both are durable when it returns.
 func (a arguments) prepare(ctx context.Context, run *step.Run, m memo) (tally, error) {
 	rules, err := a.check()
 	if err != nil {
@@ -107,7 +107,7 @@ func (a arguments) prepare(ctx context.Context, run *step.Run, m memo) (tally, e
 		return tally{}, err
 	}
 	if staged.take {
-		if err := durable.Discard(source); err != nil {
+		if err := durable.Clear(source); err != nil {
 			return tally{}, err
 		}
 	}
@@ -117,15 +117,14 @@ func (a arguments) prepare(ctx context.Context, run *step.Run, m memo) (tally, e
 	if err := staged.shared.seal(); err != nil {
 		return tally{}, err
 	}
-	if staged.handle != none {
-		if err := durable.Repeat(func() error { return unix.Syncfs(staged.handle) }); err != nil {
-			return tally{}, explain(err, "cannot sync the file system of %s", m.Target)
-		}
-	}
-	if err := ctx.Err(); err != nil {
+	if err := staged.manifest.seal(); err != nil {
 		return tally{}, err
 	}
-	return s.tally, staged.manifest.seal()
+	ready := []string{run.Folder}
+	if staged.handle != none {
+		ready = []string{m.Hidden, run.Folder}
+	}
+	return s.tally, durable.SyncFileSystems(ready...)
 }
 
 // carryOut makes the changes of the manifest: first the renames, then the attributes of folders, whose times the renames

@@ -2,9 +2,11 @@ package transfer
 
 import (
 	"bufio"
+	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"io/fs"
 	"iter"
@@ -50,24 +52,26 @@ type change struct {
 
 const (
 	manifestName = "manifest"
-	// draftName is the manifest while the changes are still collected: nothing is done by it.
-	draftName = "manifest.draft"
+	// seal begins the last line, which holds the SHA-256 of all lines before. A manifest without it was never durable, and
+	// nothing was done by it.
+	sealWord = "sealed\t"
 )
 
 // manifest writes the changes to come into the frame's folder.
 type manifest struct {
-	folder string
 	file   *os.File
 	buffer *bufio.Writer
+	sum    hash.Hash
 	count  int
 }
 
 func newManifest(folder string) (*manifest, error) {
-	file, err := os.OpenFile(filepath.Join(folder, draftName), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	file, err := os.OpenFile(filepath.Join(folder, manifestName), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return nil, explain(err, "cannot write the list of changes")
 	}
-	return &manifest{folder: folder, file: file, buffer: bufio.NewWriterSize(file, 32<<10)}, nil
+	sum := sha256.New()
+	return &manifest{file: file, sum: sum, buffer: bufio.NewWriterSize(io.MultiWriter(file, sum), 32<<10)}, nil
 }
 
 func (m *manifest) write(one change) error {
@@ -82,27 +86,41 @@ func (m *manifest) write(one change) error {
 	return explain(err, "cannot write the list of changes")
 }
 
-// seal makes the manifest durable. From here on, undo puts back what it lists.
+// seal ends the manifest. From here on, undo puts back what it lists; the caller makes it durable before he touches the target.
 func (m *manifest) seal() error {
-	err := errors.Join(m.buffer.Flush(), m.file.Sync())
+	err := m.buffer.Flush()
 	if err == nil {
-		err = os.Rename(filepath.Join(m.folder, draftName), filepath.Join(m.folder, manifestName))
+		_, err = fmt.Fprintf(m.file, "%s%x\n", sealWord, m.sum.Sum(nil))
 	}
-	if err != nil {
-		return explain(err, "cannot write the list of changes")
-	}
-	return durable.SyncFolder(m.folder)
+	return explain(err, "cannot write the list of changes")
 }
 
 func (m *manifest) close() { _ = m.file.Close() }
 
-// sealed tells whether a frame has a manifest: whether anything in its target may have been touched.
+// sealed tells whether a frame has a whole manifest: whether anything in its target may have been touched.
 func sealed(folder string) (bool, error) {
-	_, err := os.Lstat(filepath.Join(folder, manifestName))
+	file, err := os.Open(filepath.Join(folder, manifestName))
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
-	return err == nil, explain(err, "cannot read the list of changes")
+	if err != nil {
+		return false, explain(err, "cannot read the list of changes")
+	}
+	defer file.Close()
+	sum, reader := sha256.New(), bufio.NewReaderSize(file, 32<<10)
+	for {
+		line, err := reader.ReadString('\n')
+		if given, last := strings.CutPrefix(line, sealWord); last && err == nil {
+			return given == fmt.Sprintf("%x\n", sum.Sum(nil)), nil
+		}
+		if err == io.EOF {
+			return false, nil
+		}
+		if err != nil {
+			return false, explain(err, "cannot read the list of changes")
+		}
+		_, _ = sum.Write([]byte(line)) // never fails
+	}
 }
 
 // unseal forgets the manifest for good.
@@ -125,7 +143,7 @@ func changes(folder string) iter.Seq2[change, error] {
 		reader := bufio.NewReaderSize(file, 32<<10)
 		for {
 			line, err := reader.ReadString('\n')
-			if err == io.EOF && line == "" {
+			if err == nil && strings.HasPrefix(line, sealWord) {
 				return
 			}
 			if err != nil {

@@ -48,7 +48,7 @@ func (s *shared) note(way string, status *unix.Stat_t) error {
 
 // seal writes the list to its end.
 func (s *shared) seal() error {
-	return explain(errors.Join(s.buffer.Flush(), s.file.Sync()), "cannot write the list of shared files")
+	return explain(s.buffer.Flush(), "cannot write the list of shared files")
 }
 
 func (s *shared) close() { _ = s.file.Close() }

@@ -1,6 +1,7 @@
 // Command steps measures what a step costs that does nothing: in gwe, which makes it durable and undoable, in ansible-playbook
 // and in task, in one run on this machine. It measures besides how gwe's cost grows with the number of steps, and how long
-// `gwe validate` takes, how often a step syncs, and how large the program is. It judges nothing: it prints medians and their ratios.
+// `gwe validate` takes, how long a recovery takes, how often a step of each type syncs, and how large the program is. It judges
+// nothing but the syncs: it prints medians and their ratios.
 package main
 
 import (
@@ -59,7 +60,10 @@ func bench(rounds, count, most int) (err error) {
 	if err := compare(scratch, rounds, count); err != nil {
 		return err
 	}
-	if err := syncs(scratch); err != nil {
+	if err := countSyncs(scratch); err != nil {
+		return err
+	}
+	if err := recovery(scratch, rounds); err != nil {
 		return err
 	}
 	return grow(scratch, rounds, most)
