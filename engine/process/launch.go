@@ -81,7 +81,7 @@ func fork(path string, command Command, files []*os.File, group cgroup) (*os.Pro
 			process, err = os.StartProcess(path, command.Arguments, attributes)
 		}
 		again := errors.Is(err, syscall.ETXTBSY)
-		if err == nil && neverBegan(process.Pid) {
+		if err == nil && neverBegan(func() (status, error) { return readStatus(process.Pid) }) {
 			_, _ = process.Wait()
 			again, err = true, errNeverBegan
 		}
@@ -95,11 +95,20 @@ func fork(path string, command Command, files []*os.File, group cgroup) (*os.Pro
 
 var errNeverBegan = errors.New("a signal ended it before it began")
 
-// neverBegan tells whether a child died before it became the program. os.StartProcess does not: its pipe is closed by both.
-func neverBegan(pid int) bool {
+// neverBegan tells whether a child died before it became the program. os.StartProcess does not: its pipe is closed by both. Some kernels
+// (6.1.192) close it early in execve, so a child that lives may be about to become the program.
+func neverBegan(look func() (status, error)) bool {
 	const forkedOnly = 0x40 // PF_FORKNOEXEC of linux/sched.h
-	status, err := readStatus(pid)
-	return err == nil && status.flags&forkedOnly != 0
+	for {
+		child, err := look()
+		switch {
+		case err != nil || child.flags&forkedOnly == 0:
+			return false
+		case child.state == 'Z':
+			return true
+		}
+		time.Sleep(100 * time.Microsecond)
+	}
 }
 
 // reap collects the ended program.

@@ -115,3 +115,34 @@ func TestLookPath(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// TestNeverBegan: a child that is seen in the middle of execve lives on and becomes the program; only one that is dead by then never
+// began. The first would be started twice.
+func TestNeverBegan(t *testing.T) {
+	const forkedOnly = 0x400040
+	for name, c := range map[string]struct {
+		states []status
+		want   bool
+	}{
+		"a program":             {[]status{{state: 'R', flags: 0x400000}}, false},
+		"one that has ended":    {[]status{{state: 'Z', flags: 0x400004}}, false},
+		"one about to begin":    {[]status{{state: 'R', flags: forkedOnly}, {state: 'R', flags: forkedOnly}, {state: 'S', flags: 0x400000}}, false},
+		"killed before":         {[]status{{state: 'Z', flags: forkedOnly | 4}}, true},
+		"killed when about to":  {[]status{{state: 'R', flags: forkedOnly}, {state: 'Z', flags: forkedOnly | 4}}, true},
+		"one that nobody knows": {nil, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := neverBegan(func() (status, error) {
+				if len(c.states) == 0 {
+					return status{}, os.ErrNotExist
+				}
+				now := c.states[0]
+				c.states = c.states[1:]
+				return now, nil
+			})
+			if got != c.want || len(c.states) > 0 {
+				t.Errorf("%v, with %d looks left", got, len(c.states))
+			}
+		})
+	}
+}
