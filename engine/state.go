@@ -141,9 +141,6 @@ func (r runFolder) frames() string  { return filepath.Join(string(r), "frames") 
 func (r runFolder) place(where place) string {
 	return filepath.Join(r.frames(), string(where))
 }
-func (r runFolder) frame(number int) string {
-	return r.place(placeOf(number))
-}
 
 // mark is the file of the mark that the programs of facts have: they run before the journal says what begins here.
 func (r runFolder) mark() string { return filepath.Join(string(r), "mark") }
