@@ -260,6 +260,9 @@ func (chmod) Undo(_ context.Context, run *step.Run, _ chmodArguments, memo chmod
 	if memo.Count == 0 {
 		return nil
 	}
+	if _, err := os.Lstat(filepath.Dir(memo.Path)); errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+		return nil // with the folder that they were in, all entries went
+	}
 	var failures []error
 	err := memo.each(run, func(root *os.Root, one formerly) error {
 		info, err := one.find(root)

@@ -94,6 +94,20 @@ func TestWriteUndoLeavesWhatOthersDid(t *testing.T) {
 	}
 }
 
+// TestChmodUndoBearsThatAllIsGone: where the journal could not tell that it was undone, it is undone again when the steps before it were, and
+// the folder that one of them made is gone.
+func TestChmodUndoBearsThatAllIsGone(t *testing.T) {
+	made := filepath.Join(t.TempDir(), "made", "folder")
+	must(t, os.MkdirAll(made, 0o755))
+	run, arguments := runOf(t), map[string]any{"path": made, "mode": "0700", "recursive": true}
+	memo, err := Chmod().Prepare(t.Context(), run, arguments)
+	must(t, err)
+	_, err = Chmod().Do(t.Context(), run, arguments, memo)
+	must(t, err)
+	must(t, os.RemoveAll(filepath.Dir(made)))
+	must(t, Chmod().Undo(t.Context(), run, arguments, memo))
+}
+
 // TestUndoFindsARelativePathAgain: recovery does not run where the run did.
 func TestUndoFindsARelativePathAgain(t *testing.T) {
 	for name, arguments := range map[string]map[string]any{
