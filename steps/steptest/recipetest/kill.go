@@ -192,7 +192,12 @@ func (b *Bench) gwe(ctx context.Context, variables []string, arguments ...string
 	command.Args[0] = "gwe"
 	command.Env = append(os.Environ(), variables...)
 	command.Stdout, command.Stderr = output, output
-	if err = command.Run(); command.ProcessState == nil {
+	err = command.Run()
+	switch {
+	case command.ProcessState != nil:
+	case ctx.Err() != nil:
+		return ended{killed: true} // before it had begun
+	default:
 		b.Fatal(err)
 	}
 	said, err := os.ReadFile(output.Name())
