@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -88,17 +89,27 @@ func (d *Disk) mount() {
 	d.mounted = true
 }
 
+// unmount waits until the file system is gone: a mount namespace that another process made meanwhile has the mount too, for as long as
+// it lives, and what is mounted next would be the same file system, without power still.
 func (d *Disk) unmount() {
 	d.t.Helper()
-	if d.mounted {
-		d.mounted = false
-		d.command("umount", d.Folder)
+	if !d.mounted {
+		return
+	}
+	d.mounted = false
+	d.command("umount", d.Folder)
+	for late := time.Now().Add(time.Minute); d.command("losetup", "--associated", d.image) != ""; time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(late) {
+			d.t.Fatalf("another mount namespace still has %s", d.Folder)
+		}
 	}
 }
 
-func (d *Disk) command(name string, arguments ...string) {
+func (d *Disk) command(name string, arguments ...string) (said string) {
 	d.t.Helper()
-	if output, err := exec.Command(name, arguments...).CombinedOutput(); err != nil {
+	output, err := exec.Command(name, arguments...).CombinedOutput()
+	if err != nil {
 		d.t.Fatalf("%s %q: %v\n%s", name, arguments, err, output)
 	}
+	return string(output)
 }
