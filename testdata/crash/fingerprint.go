@@ -37,7 +37,7 @@ func (s *site) fingerprint() string {
 
 func (s *site) line(path string, entry fs.DirEntry) string {
 	name, _ := filepath.Rel(s.Root, path)
-	line := trace.Stable(name) + " " + entry.Type().String()
+	line := s.told("name", name, trace.Stable) + " " + entry.Type().String()
 	info, err := entry.Info()
 	if err != nil {
 		return line + " gone"
@@ -47,7 +47,8 @@ func (s *site) line(path string, entry fs.DirEntry) string {
 	}
 	switch {
 	case entry.Name() == "journal":
-		return line + " " + kinds(path)
+		content, _ := os.ReadFile(path)
+		return line + " " + s.told("journal", string(content), func(string) string { return kinds(path) })
 	case name == "marks/pid", name == "state/lock", entry.IsDir():
 		return line
 	case entry.Type()&fs.ModeSymlink != 0:
@@ -57,9 +58,22 @@ func (s *site) line(path string, entry fs.DirEntry) string {
 		return line + fmt.Sprint(" empty: ", info.Size() == 0)
 	case entry.Type().IsRegular():
 		content, _ := os.ReadFile(path)
-		return line + fmt.Sprintf(" %x", sha256.Sum256([]byte(trace.Stable(string(content)))))
+		return line + s.told("content", string(content), func(content string) string {
+			return fmt.Sprintf(" %x", sha256.Sum256([]byte(trace.Stable(content))))
+		})
 	}
 	return line
+}
+
+// told is what make says of a text. It is asked once: most of the disk is the same from point to point.
+func (s *site) told(kind, text string, make func(string) string) string {
+	key := sha256.Sum256([]byte(kind + text))
+	known, ok := s.known[key]
+	if !ok {
+		known = make(text)
+		s.known[key] = known
+	}
+	return known
 }
 
 // kinds is what a journal tells, without the times and the process ids in it.

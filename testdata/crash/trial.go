@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"os"
 	"strings"
@@ -17,6 +18,8 @@ type site struct {
 	want   gateway.Ends
 	// undisturbed is the exit code of the change where nothing disturbs it.
 	undisturbed int
+	// known is what a fingerprint has told of texts.
+	known map[[sha256.Size]byte]string
 }
 
 // arrange makes a site; its reporter tells what went wrong.
@@ -25,7 +28,7 @@ func arrange(tracer *trace.Tracer, change gateway.Change, base, program string, 
 	var made *site
 	gateway.Within(func() {
 		g, want := change.Arrange(r, vendor, program)
-		made = &site{Gateway: g, tracer: tracer, change: change, want: want}
+		made = &site{Gateway: g, tracer: tracer, change: change, want: want, known: map[[sha256.Size]byte]string{}}
 		if change.Fails {
 			made.undisturbed = 3
 		}
