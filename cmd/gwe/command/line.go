@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"syscall"
@@ -31,8 +32,11 @@ type Line struct {
 	Clock func() host.Moment
 }
 
-// Main carries out what the process was started with, and ends the process with gwe's exit code.
+// Main carries out what the process was started with, and ends the process with gwe's exit code. Where Go itself cannot go
+// on, for want of memory or threads say, or gwe panics, SIGABRT ends the process: Go's own exit code for that is 2, which
+// would tell a script that nothing ran.
 func (l Line) Main() {
+	debug.SetTraceback("crash")
 	ctx, stop := untilSignal(context.Background(), os.Stderr)
 	code := execute(ctx, &console{
 		line: l, stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, environment: os.Getenv, confine: giveUpWriting,

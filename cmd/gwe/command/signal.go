@@ -11,8 +11,8 @@ import (
 	"github.com/gwe-project/gwe/engine"
 )
 
-// untilSignal is a context that SIGINT, SIGTERM or SIGHUP ends: the run is then put back in an orderly way. A second
-// SIGINT or SIGTERM ends the process at once; the journal lets recovery finish. A second SIGHUP does not: when a terminal
+// untilSignal is a context that SIGINT, SIGTERM, SIGQUIT or SIGHUP ends: the run is then put back in an orderly way. A second
+// one ends the process at once; the journal lets recovery finish. A second SIGHUP does not: when a terminal
 // goes, both the shell and the kernel send one. What the caller ignores, as nohup does, stays ignored. The returned
 // function must be called in the end. engine.CancelSignal, which `gwe cancel` sends, is a first SIGTERM however often it comes.
 //
@@ -20,7 +20,7 @@ import (
 func untilSignal(parent context.Context, stderr io.Writer) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(parent)
 	signals := make(chan os.Signal, 2)
-	for _, one := range []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
+	for _, one := range []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGQUIT, syscall.SIGHUP} {
 		if !signal.Ignored(one) {
 			signal.Notify(signals, one)
 		}
