@@ -68,13 +68,16 @@ func stateUnusable(folder string, err error) error {
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
 		return refusal.WithHint("make room on its file system, or choose another folder with --state-dir or GWE_STATE_DIR")
 	}
+	if errors.Is(err, syscall.EFBIG) {
+		return refusal.WithHint("raise the limit on the size of files: ulimit -f unlimited, or LimitFSIZE= in the unit")
+	}
 	return refusal.WithHint("choose one that this user may write, with --state-dir or GWE_STATE_DIR")
 }
 
 // notBegun is the error of a run that could not be begun. Where its state folder is full or may not be written, that is a
 // refusal: nothing was done.
 func (s State) notBegun(err error) error {
-	for _, known := range []syscall.Errno{syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS, syscall.EACCES, syscall.EPERM} {
+	for _, known := range []syscall.Errno{syscall.ENOSPC, syscall.EDQUOT, syscall.EFBIG, syscall.EROFS, syscall.EACCES, syscall.EPERM} {
 		if errors.Is(err, known) && fault.ClassOf(err) != fault.Refused {
 			return stateUnusable(s.Folder, err)
 		}

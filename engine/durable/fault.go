@@ -21,6 +21,7 @@ func Explain(err error, format string, arguments ...any) error {
 	}{
 		{syscall.ENOSPC, fault.Failed, "disk-full", "free some space on that file system, then run again"},
 		{syscall.EDQUOT, fault.Failed, "quota-exceeded", "free some of this user's files there, or raise the quota"},
+		{syscall.EFBIG, fault.Failed, "file-too-large", "raise the limit on the size of files (ulimit -f, or LimitFSIZE= in the unit); FAT has no files of 4 GiB"},
 		{syscall.EROFS, fault.Failed, "read-only-file-system", "mount it writable, or choose another place"},
 		{syscall.EPERM, fault.Failed, "permission-denied", "run gwe as root; where it is root, the file is immutable (lsattr shows it), or its file system has no owners, modes or links, as FAT"},
 		{syscall.EOPNOTSUPP, fault.Failed, "not-supported", "the file system has nothing of the kind, as FAT has no links: choose a place on another one"},

@@ -206,12 +206,16 @@ func (j *Journal) Close() error {
 }
 
 func outOfSpace(err error) bool {
-	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, syscall.EFBIG)
 }
 
 func full(path string, err error) error {
+	hint := "free some space on the file system of the state folder"
+	if errors.Is(err, syscall.EFBIG) {
+		hint = "raise the limit on the size of files: ulimit -f unlimited, or LimitFSIZE= in the unit"
+	}
 	return fault.New(fault.Errored, "journal-full", "there is no space left to go on with the journal %s", path).
-		WithCause(err).WithHint("free some space on the file system of the state folder")
+		WithCause(err).WithHint("%s", hint)
 }
 
 func unwritable(path string, err error) error {

@@ -3,6 +3,7 @@ package journal
 import (
 	"errors"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -63,11 +64,17 @@ func (j *Journal) UseReserve() error {
 // ensure allocates what is missing to have the whole reserve free behind end. It fails before anything is written, and
 // then what was reserved before is still there.
 func (s *space) ensure(file *os.File, end int64) error {
-	wanted := end + s.reserve
-	if s.reserve == 0 || s.ballast != "" || wanted <= s.allocated {
+	if s.reserve == 0 {
 		return nil
 	}
-	ahead := wanted + chunk
+	wanted, limit := end+s.reserve, largestFile()
+	if wanted > limit {
+		return syscall.EFBIG
+	}
+	if s.ballast != "" || wanted <= s.allocated {
+		return nil
+	}
+	ahead := min(wanted+chunk, limit)
 	err := allocate(file, ahead)
 	if outOfSpace(err) {
 		ahead = wanted
@@ -78,6 +85,15 @@ func (s *space) ensure(file *os.File, end int64) error {
 	}
 	s.allocated = ahead
 	return nil
+}
+
+// largestFile is how large a file may become (ulimit -f): space that is allocated behind that could never be written.
+func largestFile() int64 {
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_FSIZE, &limit); err != nil || limit.Cur > math.MaxInt64 {
+		return math.MaxInt64
+	}
+	return int64(limit.Cur)
 }
 
 // allocate makes sure of blocks from 0 up to end; what is there stays.
