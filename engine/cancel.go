@@ -58,6 +58,12 @@ func (s State) isWaiting(id string) bool {
 	return err == nil
 }
 
+// holds tells whether a process works on its run still.
+func (s State) holds(held Holder) bool {
+	now, err := s.Holder()
+	return err == nil && now != nil && now.Identity == held.Identity && now.Run == held.Run
+}
+
 func (s State) notRunning(id string) error {
 	refusal := fault.New(fault.Refused, "cancel-not-running", "run %s does not go on", id)
 	p, err := s.peek(id)
@@ -70,7 +76,8 @@ func (s State) notRunning(id string) error {
 	return refusal.WithHint("it has ended: %s", p.summary().Status)
 }
 
-// Await waits until the run of a process has ended, or the process has, and tells how the run stands then.
+// Await waits until the run of a process has ended, or the process has, and tells how the run stands then. One that is suspended
+// then is not cancelled: Engine.CancelSuspended puts it back.
 func (s State) Await(ctx context.Context, held Holder) (Summary, error) {
 	for {
 		alive := held.Alive() // asked first: what is written before a death is read after it
@@ -89,7 +96,7 @@ func (s State) Await(ctx context.Context, held Holder) (Summary, error) {
 				summary = p.summary()
 			}
 		}
-		if !alive || summary.Run != "" && summary.Status != StatusPending {
+		if !alive || summary.Run != "" && summary.Status != StatusPending && !(summary.Status == StatusSuspended && s.holds(held)) {
 			return summary, nil
 		}
 		select {

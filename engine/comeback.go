@@ -93,11 +93,16 @@ func (e *Engine) left(ctx context.Context, h *history) (bool, error) {
 	if n == nil || n.action.waiting == nil {
 		return false, fault.New(fault.Errored, "journal-unreadable", "run %s rebooted at a step that its frozen recipe does not have", h.begin.Run)
 	}
-	expect := n.action.waiting.expect
+	expect := h.expected()
 	if !expect.tellsApart(h.names(n, nil, false)) {
 		return false, nil
 	}
 	j := judgement{engine: e, history: h, node: n}
 	holds, err := j.asks(ctx, expect)
 	return !holds, err
+}
+
+// expected is what tells the system into which the run rebooted the machine; nil where the recipe does not say.
+func (h *history) expected() *condition {
+	return h.program.byPath[h.rebooted.Step].action.waiting.expect
 }

@@ -23,7 +23,11 @@ func (e *Engine) Confirm(ctx context.Context, id string) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	if e.judge(ctx, h).decision == waitOn {
+	decision := e.judge(ctx, h).decision
+	if err := context.Cause(ctx); err != nil {
+		return Result{}, interruption(err)
+	}
+	if decision == waitOn {
 		if err := e.tell(p, recordConfirmed); err != nil {
 			return Result{}, err
 		}
@@ -41,6 +45,10 @@ func (e *Engine) CancelSuspended(ctx context.Context, id string) (Result, error)
 	p, err := e.State.waiting(id)
 	if err != nil {
 		return Result{}, err
+	}
+	if p.awaitsServices() {
+		return Result{}, fault.New(fault.Refused, "cancel-put-back", "run %s is on its way to its end already, and waits for %s", p.folder.id(), servicesAwaited).
+			WithHint("`gwe recover` ends it when they are there")
 	}
 	if p.suspended().Cause == causeReturn {
 		return Result{}, fault.New(fault.Refused, "cancel-put-back", "run %s is put back already, and waits for %s", p.folder.id(), p.suspended().awaited()).
@@ -62,7 +70,7 @@ func (s State) waiting(id string) (*past, error) {
 		if id != "" && one != id {
 			continue
 		}
-		if p, err := s.peek(one); err == nil && p != nil && p.suspended() != nil {
+		if p, err := s.peek(one); err == nil && p != nil && p.end() == nil && (p.suspended() != nil || p.awaitsServices()) {
 			return p, nil
 		}
 	}

@@ -46,8 +46,10 @@ type history struct {
 	// way back has to take back; stranded is why that could not be done.
 	suspension *suspension
 	rebooted   *suspendedRecord
-	// arrived is a reboot that led into the new system, where the run turns back before the journal says so.
+	// arrived is a reboot that led into the new system, where the run turns back before the journal says so; left means that the machine
+	// has left it since.
 	arrived  *suspendedRecord
+	left     bool
 	stranded *errorRecord
 	// awaiting is true where all is done that needs no service, and the rest waits for them. looked is when a recovery first looked
 	// at the run in the boot of the last one that did.

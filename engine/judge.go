@@ -27,6 +27,8 @@ type verdict struct {
 	waited   waitedRecord
 	// arrived means that the machine rebooted into the system that was wanted.
 	arrived bool
+	// left means that it has left that system since.
+	left bool
 }
 
 // judge decides about a suspended run. It reads the machine's boot, the time since then and, where an expression asks for
@@ -34,13 +36,19 @@ type verdict struct {
 func (e *Engine) judge(ctx context.Context, h *history) verdict {
 	s := h.suspension
 	j := judgement{engine: e, history: h, suspension: s, node: h.program.byPath[s.Step], verdict: verdict{waited: s.after(e.now())}}
-	switch s.Cause {
-	case causeConfirm:
+	switch {
+	case j.waited.Boots > s.Boots:
+		j.looped()
+	case s.Cause == causeConfirm:
 		j.confirm(ctx)
-	case causeReturn:
+	case s.Cause == causeReturn:
 		j.comeback(ctx, j.node.action.waiting.expect)
 	default:
 		j.reboot(ctx, j.node.action.waiting.expect, j.node.action.waiting.await)
+	}
+	if ctx.Err() != nil {
+		// Who is told to stop decides nothing: what was asked was cut short, and says so little of the machine as of the run.
+		return verdict{waited: s.after(e.now())}
 	}
 	if s.cancelled && s.Cause != causeReturn {
 		j.decision = turnBack
@@ -73,7 +81,7 @@ func (j *judgement) reboot(ctx context.Context, expect, await *condition) {
 		}
 	}
 	j.arrived = true
-	if await != nil {
+	if await != nil && !s.cancelled {
 		holds, err := j.asks(ctx, await)
 		if !holds {
 			switch {
@@ -89,6 +97,13 @@ func (j *judgement) reboot(ctx context.Context, expect, await *condition) {
 	j.decision = goOn
 }
 
+// looped gives up on a machine that has booted more often than the run outlives: it went down each time that it was asked
+// about, so it is asked no more. Into which system it boots nobody knows; the way back leads over a reboot.
+func (j *judgement) looped() {
+	j.arrived = true
+	j.back("reboot-loop", "the machine booted %d times while the run waited for %s, and nobody could tell how it stands", j.waited.Boots, j.suspension.awaited())
+}
+
 // booted tells whether the machine has rebooted since the wait began, and gives up on one that does not.
 func (j *judgement) booted() bool {
 	if j.waited.Boots == 0 && j.late() {
@@ -102,15 +117,20 @@ func (j *judgement) late() bool { return j.waited.Spent >= j.suspension.Within }
 // confirm tells whether somebody or the condition confirmed the run.
 func (j *judgement) confirm(ctx context.Context) {
 	s := j.suspension
-	if s.confirmed {
+	left, doubt := j.fellBack(ctx)
+	switch {
+	case left, s.cancelled:
+		return
+	case s.confirmed:
 		j.decision = goOn
 		return
 	}
-	var doubt error
 	until := j.node.action.waiting.await
 	if until != nil {
-		var holds bool
-		holds, doubt = j.asks(ctx, until)
+		holds := false
+		if doubt == nil {
+			holds, doubt = j.asks(ctx, until)
+		}
 		switch {
 		case !holds:
 			j.waited.True = nil
@@ -130,6 +150,20 @@ func (j *judgement) confirm(ctx context.Context) {
 		j.back("unconfirmed", "the machine booted %d times, and nobody confirmed it", j.waited.Boots)
 	}
 	j.because(doubt)
+}
+
+// fellBack tells whether the machine left the new system since the run rebooted it there: a boot loader gave that up, say. What
+// is healthy then is the old one. An error means that nobody can tell; a person who confirms the run is believed all the same.
+func (j *judgement) fellBack(ctx context.Context) (bool, error) {
+	if j.history.rebooted == nil || j.waited.Boots == 0 {
+		return false, nil
+	}
+	left, err := j.engine.left(ctx, j.history)
+	if left && err == nil {
+		j.left = true
+		j.back("reboot-fell-back", "the machine booted once more, and came back in another system: not %s", j.history.expected().source)
+	}
+	return j.left, err
 }
 
 // failed is a reboot that did not do what it was for: it is asked for again where attempts are left.

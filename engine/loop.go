@@ -13,7 +13,7 @@ import (
 const boundedBoots = 10
 
 // progress are the records by which a recovery gets on.
-var progress = []string{recordUndone, recordPutOff, recordServices, recordSuspended, recordResumed, recordStranded, recordClosing, recordCommitted}
+var progress = []string{recordUnwind, recordUndone, recordPutOff, recordServices, recordSuspended, recordResumed, recordStranded, recordClosing, recordCommitted}
 
 // deaths counts the boots in a row, before this one, in which a recovery of the run began and got nowhere.
 func deaths(records []journal.Record, boot string) int {

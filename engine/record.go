@@ -154,6 +154,8 @@ type unwindRecord struct {
 	// Back is the reboot that led the machine into the new system, and that has to be taken back. A rollback has none where the
 	// machine has left that system already.
 	Back *suspendedRecord `json:"back,omitempty"`
+	// Left means that the machine left the new system by itself, so that no reboot has to be taken back.
+	Left bool `json:"left,omitempty"`
 }
 
 // itemsRecord begins a for-each. Keys are those of a map, in their order; absent for a list.

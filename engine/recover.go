@@ -146,11 +146,15 @@ func (e *Engine) recoverLocked(ctx context.Context, p *past, earlier []*past, ta
 	}
 	ctx = context.WithoutCancel(ctx)
 	complete := x.history.failure == nil && x.history.complete()
+	lost := deaths(p.records, boot)
 	if x.history.failure == nil && !complete {
-		x.strayed(ctx, boot)
+		if lost < boundedBoots {
+			x.strayed(ctx, boot)
+		}
 		x.turnBack(died)
+		lost = 0 // none of them came to an undo: what took the machine down is not asked any more
 	}
-	if result, over := x.escape(ctx, deaths(p.records, boot)); over {
+	if result, over := x.escape(ctx, lost); over {
 		return result, nil
 	}
 	if complete && x.closesLate() {

@@ -18,6 +18,9 @@ func (e *Engine) resume(ctx context.Context, p *past, earlier []*past, held *loc
 	if err != nil {
 		return Result{}, err
 	}
+	held.name(p.folder.id())
+	defer held.name("")
+	e.countBoot(p, h)
 	v := e.judge(ctx, h)
 	if v.decision == waitOn {
 		return e.leave(p, h, v)
@@ -55,19 +58,31 @@ func (e *Engine) waitingHistory(p *past) (*history, error) {
 	return h, nil
 }
 
+// countBoot tells the journal of a new boot before anything is asked of the machine. A question that takes it down would be asked
+// in boot after boot, without end. A journal that cannot be written keeps no run from its deadline.
+func (e *Engine) countBoot(p *past, h *history) {
+	if next := h.suspension.after(e.now()); next.Boot != h.suspension.waited.Boot && e.noteWait(p, next) == nil {
+		h.suspension.waited = next
+	}
+}
+
 // leave lets a run wait on. The journal is told how far it came, so that no boot begins the wait anew.
 func (e *Engine) leave(p *past, h *history, v verdict) (Result, error) {
 	result := Result{Run: p.folder.id(), Status: StatusSuspended, Waits: h.suspension.awaited()}
 	if !h.suspension.worthNoting(v.waited) {
 		return result, nil
 	}
+	return result, e.noteWait(p, v.waited)
+}
+
+func (e *Engine) noteWait(p *past, waited waitedRecord) error {
 	opened, _, err := journal.Open(p.folder.journal())
 	if err != nil {
-		return Result{}, err
+		return err
 	}
 	written := e.watched(opened)
 	defer written.Close()
-	return result, written.Append(recordWaited, v.waited)
+	return written.Append(recordWaited, waited)
 }
 
 // proceed takes the run up again at the step where it waited.
@@ -76,6 +91,7 @@ func (x *execution) proceed(ctx context.Context, v verdict) Result {
 	if v.arrived && s.Cause == causeReboot {
 		x.history.arrived = &s.suspendedRecord
 	}
+	x.history.left = v.left
 	n := x.program.byPath[s.Step]
 	ctx, cancel, err := x.bounded(ctx)
 	defer cancel()

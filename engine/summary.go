@@ -179,12 +179,23 @@ func (d *Detail) take(kind string, data json.RawMessage) {
 		})
 	case recordSuspended:
 		_ = into(data, func(r suspendedRecord) error {
-			d.Steps = append(d.Steps, StepDetail{Step: r.Step, ID: r.ID, State: kind, Error: r.awaited()})
+			waits := StepDetail{Step: r.Step, ID: r.ID, State: kind, Error: r.awaited()}
+			if last := len(d.Steps) - 1; last >= 0 && d.Steps[last].State == kind { // one more attempt
+				d.Steps[last] = waits
+				return nil
+			}
+			d.Steps = append(d.Steps, waits)
 			return nil
 		})
 	case recordResumed:
 		if last := len(d.Steps) - 1; last >= 0 {
 			d.Steps[last].State, d.Steps[last].Error = kind, ""
+		}
+	case recordUnwind, recordStranded:
+		for i := range d.Steps {
+			if d.Steps[i].State == recordSuspended {
+				d.Steps[i].State = "given up"
+			}
 		}
 	case recordPutOff:
 		_ = into(data, func(r putOffRecord) error {
@@ -208,7 +219,9 @@ func (d *Detail) take(kind string, data json.RawMessage) {
 		_ = into(data, func(r endRecord) error {
 			d.Outputs = r.Outputs
 			for _, other := range r.Others {
-				d.Errors = append(d.Errors, other.err().Error())
+				if text := other.err().Error(); text != d.Error {
+					d.Errors = append(d.Errors, text)
+				}
 			}
 			return nil
 		})

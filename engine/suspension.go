@@ -106,7 +106,7 @@ func (h *history) applyUnwind(r unwindRecord) error {
 	if r.Frame != 0 {
 		return nil
 	}
-	if r.Back != nil {
+	if r.Back != nil || r.Left {
 		h.rebooted = r.Back
 	}
 	h.failure, h.suspension = &r.Error, nil

@@ -17,7 +17,7 @@ func (x *execution) turnBack(failure error) {
 	x.backward = true
 	x.useReserve()
 	record := x.recordOf(failure)
-	_ = x.append(recordUnwind, unwindRecord{Error: record, Back: x.history.arrived})
+	_ = x.append(recordUnwind, unwindRecord{Error: record, Back: x.history.arrived, Left: x.history.left})
 	x.history.failure = &record
 }
 

@@ -52,6 +52,13 @@ example:
 					return fault.New(fault.Errored, "cancel-died", "the process of run %s died before it had put everything back", ended.Run).
 						WithHint("`gwe recover` does that now")
 				}
+				if ended.Status == engine.StatusSuspended {
+					// It came to its reboot before it heard, or a recovery was only looking at it.
+					err := cancelSuspended(ctx, console, ended.Run)
+					if found := fault.As(err); found == nil || found.Code != "cancel-put-back" {
+						return err
+					}
+				}
 				if err := tellCancel(console, ended, held.PID); err != nil {
 					return err
 				}
