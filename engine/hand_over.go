@@ -178,7 +178,7 @@ func (x *execution) depart(ctx context.Context, to handedOverRecord) Result {
 	failure := e.succeed(ctx, run, to, x.locks)
 	p, err := e.State.peek(run)
 	if err != nil {
-		return Result{Run: run, Status: StatusPending, Handed: true, Err: &Unsettled{Run: run, Err: err}}
+		return Result{Run: run, Status: StatusBroken, Handed: true, Err: &Unsettled{Run: run, Err: err}}
 	}
 	if p.end() != nil || p.suspended() != nil {
 		return p.result()
@@ -192,7 +192,10 @@ func (x *execution) depart(ctx context.Context, to handedOverRecord) Result {
 	failure = x.program.at(x.program.byPath[to.Step], failure)
 	result, err := e.recoverLocked(context.WithoutCancel(ctx), p, e.standingBefore(run), x.locks, failure)
 	if err != nil {
-		return Result{Run: run, Status: StatusPending, Err: &Unsettled{Run: run, Err: err}}
+		result = Result{Run: run, Status: StatusBroken, Err: &Unsettled{Run: run, Err: err}}
+		if p.has(recordCommitted) {
+			result.Status = StatusCommitted
+		}
 	}
 	return result
 }

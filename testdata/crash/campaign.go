@@ -27,6 +27,19 @@ type settings struct {
 	first            bool
 }
 
+// changes are all that are disturbed.
+func changes() []gateway.Change { return slices.Concat(gateway.Changes, gateway.SelfUpdates) }
+
+// chosen are the changes that the settings ask for.
+func (s settings) chosen() (chosen []gateway.Change) {
+	for _, change := range changes() {
+		if len(s.changes) == 0 || slices.Contains(s.changes, change.Name) {
+			chosen = append(chosen, change)
+		}
+	}
+	return chosen
+}
+
 // recovery is the how of the trials that kill recoveries.
 const recovery = "recovery"
 
@@ -58,7 +71,7 @@ func campaign(ctx context.Context, tracers []*trace.Tracer, base string, setting
 	began := time.Now()
 	c := &run{settings: settings, tracers: tracers, base: base, seen: map[string]bool{}, counts: map[string]int{}}
 	var err error
-	if c.vendor, err = vendor(base); err != nil {
+	if c.vendor, err = vendor(base, settings, settings.chosen()...); err != nil {
 		return err
 	}
 	all, err := c.plan()
@@ -107,11 +120,8 @@ type run struct {
 
 // plan lists the points of every change, and with them the trials.
 func (c *run) plan() (all []one, err error) {
-	for _, change := range gateway.Changes {
-		if len(c.settings.changes) > 0 && !slices.Contains(c.settings.changes, change.Name) {
-			continue
-		}
-		s, r := arrange(c.tracers[0], change, c.base, c.settings.program, c.vendor)
+	for _, change := range c.settings.chosen() {
+		s, r := arrange(c.tracers[0], change, c.base, c.settings, c.vendor)
 		var list []string
 		if s != nil {
 			gateway.Within(func() {
@@ -151,7 +161,7 @@ func (c *run) work(ctx context.Context, all []one) {
 				s := sites[o.change.Name]
 				if s == nil {
 					var r *gateway.Findings
-					s, r = arrange(tracer, o.change, c.base, c.settings.program, c.vendor)
+					s, r = arrange(tracer, o.change, c.base, c.settings, c.vendor)
 					reporters = append(reporters, r)
 					if r.Failed() {
 						c.report(o, o.disturbances, verdict{Violations: r.Violations})
@@ -209,7 +219,7 @@ func (c *run) report(o one, disturbances []disturbance, v verdict) {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
 	fmt.Printf("\nVIOLATION %s (gwe ended with %d)\n  %s\n  repeat: %s\n\n", o, v.Code,
-		strings.ReplaceAll(strings.Join(v.Violations, "\n"), "\n", "\n  "), describe(o.change, disturbances))
+		strings.ReplaceAll(strings.Join(v.Violations, "\n"), "\n", "\n  "), describe(c.settings.seed, o.change, disturbances))
 }
 
 // count adds a verdict up, and shows progress every few seconds.
@@ -244,10 +254,15 @@ func (c *run) summary(began time.Time) {
 	}
 }
 
-// vendor packs the releases.
-func vendor(base string) (made gateway.Vendor, err error) {
+// vendor packs what changes need.
+func vendor(base string, settings settings, changes ...gateway.Change) (made gateway.Vendor, err error) {
 	r := gateway.NewFindings(base)
-	gateway.Within(func() { made = gateway.NewVendor(r) })
+	gateway.Within(func() {
+		made = gateway.NewVendor(r)
+		if slices.ContainsFunc(changes, gateway.Change.ReplacesGwe) {
+			made.PackGwe(r, settings.program)
+		}
+	})
 	if r.Failed() {
 		err = errors.New(strings.Join(r.Violations, "\n"))
 	}

@@ -31,9 +31,17 @@ var errnos = map[string]unix.Errno{
 }
 
 // hows are all ways to disturb.
-var hows = []string{"kill-before", "kill-after", "ENOSPC", "EIO", "EROFS", "EDQUOT", "EINTR", "ENOSPC-on", "EIO-on", "EROFS-on"}
+var hows = []string{"kill-before", "kill-after", "kill-first-before", "kill-first-after", "ENOSPC", "EIO", "EROFS", "EDQUOT", "EINTR", "ENOSPC-on", "EIO-on", "EROFS-on"}
 
 func (d disturbance) kills() bool { return strings.HasPrefix(d.how, "kill-") }
+
+// ofAnother tells whether the point is one of a gwe that another one has started.
+func (d disturbance) ofAnother() bool { return strings.Contains(d.point, " by program ") }
+
+// killsFirst tells whether the gwe is killed that was started first.
+func (d disturbance) killsFirst() bool {
+	return d.kills() && (!d.ofAnother() || strings.HasPrefix(d.how, "kill-first-"))
+}
 
 // lasts tells whether the error stays.
 func (d disturbance) lasts() bool { return strings.HasSuffix(d.how, "-on") }
@@ -42,6 +50,8 @@ func (d disturbance) lasts() bool { return strings.HasSuffix(d.how, "-on") }
 func (d disturbance) applies() bool {
 	call, _, _ := strings.Cut(d.point, " ")
 	switch {
+	case strings.HasPrefix(d.how, "kill-first-"):
+		return d.ofAnother()
 	case d.kills():
 		return true
 	case call == "execve": // of these, it can fail by a bad disk only
@@ -71,10 +81,16 @@ func (d disturbance) decide(happened *bool) func(trace.Point) trace.Action {
 		already := *happened
 		*happened = true
 		switch {
+		case already && d.kills(): // the other gwe goes on
+			return trace.GoOn()
 		case d.how == "kill-before":
 			return trace.KillBefore()
 		case d.how == "kill-after":
 			return trace.KillAfter()
+		case d.how == "kill-first-before":
+			return trace.KillBefore().First()
+		case d.how == "kill-first-after":
+			return trace.KillAfter().First()
 		case already && (!d.lasts() || point.Call == "execve" || d.how == "ENOSPC-on" && !takesSpace(point.Call)):
 			return trace.GoOn()
 		}

@@ -18,7 +18,7 @@ import (
 // to run (times, a run's name, temporary names) is not in it, nor are the logs; of a journal only the kinds of its records.
 func (s *site) fingerprint() string {
 	var lines []string
-	for _, folder := range []string{"opt", "marks", "state"} {
+	for _, folder := range []string{"opt", "bin", "marks", "state"} {
 		// The traced gwe is stopped, but another of its threads may just remove something.
 		_ = filepath.WalkDir(s.Path(folder), func(path string, entry fs.DirEntry, err error) error {
 			if err != nil {
@@ -56,6 +56,8 @@ func (s *site) line(path string, entry fs.DirEntry) string {
 		return line + " " + trace.Stable(target)
 	case strings.HasPrefix(name, "state/"): // what undos need holds times and inodes, which are new each time
 		return line + fmt.Sprint(" empty: ", info.Size() == 0)
+	case entry.Type().IsRegular() && info.Size() > 1<<20: // a gwe, and it is looked at often
+		return line + fmt.Sprintf(" %d bytes", info.Size())
 	case entry.Type().IsRegular():
 		content, _ := os.ReadFile(path)
 		return line + s.told("content", string(content), func(content string) string {

@@ -32,7 +32,8 @@ func main() {
 const usage = `usage: crash points CHANGE
        crash try CHANGE DISTURBANCE...
        crash campaign [flags]
-CHANGE is install, update, failing, "failing install", rollback, "way back", "way back to nothing" or forget;
+CHANGE is install, update, failing, "failing install", rollback, "way back", "way back to nothing", forget, self-update,
+"failing self-update" or "way back of self-update";
 see go doc ./testdata/crash for the rest`
 
 func command(ctx context.Context, arguments []string) (err error) {
@@ -42,7 +43,7 @@ func command(ctx context.Context, arguments []string) (err error) {
 	flags.StringSliceVar(&settings.changes, "change", nil, "only these changes")
 	flags.StringSliceVar(&settings.hows, "how", nil, "only these disturbances: kill-before, EIO, EROFS-on, recovery, ...")
 	flags.IntVar(&settings.sample, "sample", 0, "that many trials only, drawn by the seed")
-	flags.Uint64Var(&settings.seed, "seed", 1, "the order of the trials")
+	flags.Uint64Var(&settings.seed, "seed", 1, "the order of the trials, and the way in which each is recovered")
 	flags.StringVar(&settings.results, "results", filepath.Join(os.TempDir(), "gwe-crash.jsonl"), "where results are kept: a campaign that stopped goes on")
 	flags.IntVar(&settings.workers, "workers", 2, "trials at a time")
 	flags.BoolVar(&settings.first, "until-violation", false, "stop at the first violation")
@@ -86,7 +87,7 @@ func command(ctx context.Context, arguments []string) (err error) {
 
 // build makes a gwe at a fixed address, which the trace needs.
 func build(ctx context.Context, path string) error {
-	command := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", path, "github.com/gwe-project/gwe/cmd/gwe")
+	command := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", path, "github.com/gwe-project/gwe/cmd/gwe")
 	command.Env = append(os.Environ(), "CGO_ENABLED=0")
 	command.Stderr = os.Stderr
 	return command.Run()

@@ -20,10 +20,10 @@ func (c *run) recoveries(ctx context.Context, s *site, o one) (all verdict) {
 		var v verdict
 		var point string
 		gateway.Within(func() {
-			if !s.follow(chain) || len(chain) == 1 && len(pending) == 1 && all.End == "" && !c.isNew(s) {
+			if !s.follow(chain) || len(chain) == 1 && len(pending) == 1 && all.End == "" && !c.isNew(s, chain[0]) {
 				return
 			}
-			if point = c.killRecovery(s); point != "" {
+			if point = c.killRecovery(s, chain[0]); point != "" {
 				s.settle(chain[0], &v)
 			}
 		})
@@ -43,34 +43,32 @@ func (c *run) recoveries(ctx context.Context, s *site, o one) (all verdict) {
 
 // follow brings the machine to where a chain of kills leaves it. It is false where one of them did not come.
 func (s *site) follow(chain []disturbance) bool {
-	arguments := s.Arguments(s.change)
-	for _, d := range chain {
+	for n, d := range chain {
 		happened := false
-		s.traced(d.decide(&happened), arguments...)
+		s.disturbed(n, chain[0], d.decide(&happened))
 		if !happened {
 			return false
 		}
 		s.Withdraw()
-		arguments = []string{"recover"}
 	}
 	return true
 }
 
 // killRecovery recovers, and kills that at the first point at which the disk is in a new state, "" where there is none.
-func (c *run) killRecovery(s *site) (point string) {
-	s.traced(func(at trace.Point) trace.Action {
-		if !c.isNew(s) {
+func (c *run) killRecovery(s *site, first disturbance) (point string) {
+	s.recoversTraced(s.wayOf(first), func(at trace.Point) trace.Action {
+		if !c.isNew(s, first) {
 			return trace.GoOn()
 		}
 		point = at.String()
 		return trace.KillBefore()
-	}, "recover")
+	})
 	return point
 }
 
-// isNew tells, once for each, whether the disk is in a state that was never seen.
-func (c *run) isNew(s *site) bool {
-	key := s.change.Name + " " + s.fingerprint()
+// isNew tells, once for each way to recover, whether the disk is in a state that was never seen.
+func (c *run) isNew(s *site, first disturbance) bool {
+	key := s.change.Name + " " + s.wayOf(first).String() + " " + s.fingerprint()
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
 	if c.seen[key] {

@@ -11,15 +11,15 @@ import (
 
 // prepare makes a site for a change that is named.
 func prepare(tracer *trace.Tracer, base string, settings settings, name string) (*site, func(), error) {
-	for _, change := range gateway.Changes {
+	for _, change := range changes() {
 		if change.Name != name {
 			continue
 		}
-		made, err := vendor(base)
+		made, err := vendor(base, settings, change)
 		if err != nil {
 			return nil, nil, err
 		}
-		s, r := arrange(tracer, change, base, settings.program, made)
+		s, r := arrange(tracer, change, base, settings, made)
 		if r.Failed() {
 			r.Clean()
 			return nil, nil, errors.New(strings.Join(r.Violations, "\n"))

@@ -15,6 +15,7 @@ type site struct {
 	*gateway.Gateway
 	tracer *trace.Tracer
 	change gateway.Change
+	seed   uint64
 	want   gateway.Ends
 	// undisturbed is the exit code of the change where nothing disturbs it.
 	undisturbed int
@@ -23,12 +24,14 @@ type site struct {
 }
 
 // arrange makes a site; its reporter tells what went wrong.
-func arrange(tracer *trace.Tracer, change gateway.Change, base, program string, vendor gateway.Vendor) (*site, *gateway.Findings) {
+func arrange(tracer *trace.Tracer, change gateway.Change, base string, settings settings, vendor gateway.Vendor) (*site, *gateway.Findings) {
 	r := gateway.NewFindings(base)
 	var made *site
 	gateway.Within(func() {
-		g, want := change.Arrange(r, vendor, program)
-		made = &site{Gateway: g, tracer: tracer, change: change, want: want, known: map[[sha256.Size]byte]string{}}
+		g, want := change.Arrange(r, vendor, settings.program)
+		made = &site{
+			Gateway: g, tracer: tracer, change: change, seed: settings.seed, want: want, known: map[[sha256.Size]byte]string{},
+		}
 		if change.Fails {
 			made.undisturbed = 3
 		}
@@ -36,16 +39,17 @@ func arrange(tracer *trace.Tracer, change gateway.Change, base, program string, 
 	return made, r
 }
 
-// traced runs a gwe on the site and asks decide at each point.
-func (s *site) traced(decide func(trace.Point) trace.Action, arguments ...string) gateway.Ended {
+// traced runs a gwe on the site and asks decide at each point. It counts the programs that are followed, with those before.
+func (s *site) traced(decide func(trace.Point) trace.Action, before int, arguments ...string) (e gateway.Ended, followed int) {
 	self, err := os.Executable()
 	s.Check(err)
 	output := s.Output()
 	status, err := s.tracer.Run(trace.Program{
 		Arguments: s.Command(arguments...), Environment: os.Environ(), Output: output, Root: s.Root, Launcher: []string{self, "launch"},
+		Before: before,
 	}, decide)
 	s.Check(err)
-	return s.End(status, output)
+	return s.End(status.WaitStatus, output), status.Followed
 }
 
 // points lists the points of a gwe in their order.
@@ -53,7 +57,7 @@ func (s *site) points(arguments ...string) (list []string) {
 	s.traced(func(point trace.Point) trace.Action {
 		list = append(list, point.String())
 		return trace.GoOn()
-	}, arguments...)
+	}, 0, arguments...)
 	return list
 }
 
@@ -79,10 +83,9 @@ func (s *site) try(disturbances []disturbance) verdict {
 	r := s.fresh()
 	var v verdict
 	gateway.Within(func() {
-		arguments := s.Arguments(s.change)
 		for n, d := range disturbances {
 			happened := false
-			e := s.traced(d.decide(&happened), arguments...)
+			e := s.disturbed(n, disturbances[0], d.decide(&happened))
 			v.Code, v.said = e.Code, v.said+e.Said
 			if !happened {
 				v.End = ""
@@ -90,7 +93,6 @@ func (s *site) try(disturbances []disturbance) verdict {
 			}
 			s.judge(d, e, n == 0, &v)
 			s.Withdraw()
-			arguments = []string{"recover"}
 		}
 		s.settle(disturbances[0], &v)
 	})
@@ -99,10 +101,20 @@ func (s *site) try(disturbances []disturbance) verdict {
 	return v
 }
 
+// disturbed carries out the change, or what comes behind n disturbances: a recovery.
+func (s *site) disturbed(n int, first disturbance, decide func(trace.Point) trace.Action) gateway.Ended {
+	if n > 0 {
+		return s.recoversTraced(s.wayOf(first), decide)
+	}
+	e, _ := s.traced(decide, 0, s.Arguments(s.change)...)
+	return e
+}
+
 // settle lets gwe recover, and asks the oracle.
 func (s *site) settle(first disturbance, v *verdict) {
-	e := s.Gwe(nil, "recover")
-	v.said += e.Said
+	w := s.wayOf(first)
+	e := s.recovers(w, func(part ...string) gateway.Ended { return s.Gwe(nil, part...) })
+	v.said += fmt.Sprintf("\ncrash: it %s\n%s", w, e.Said)
 	if e.Code != 0 {
 		s.Errorf("recovery ended with %d", e.Code)
 	}
@@ -125,7 +137,7 @@ func (s *site) settle(first disturbance, v *verdict) {
 
 // judge looks at how the disturbed gwe itself ended.
 func (s *site) judge(d disturbance, e gateway.Ended, isRun bool, v *verdict) {
-	if d.kills() {
+	if d.killsFirst() {
 		if !e.Killed {
 			s.Errorf("it ended with %d instead of being killed", e.Code)
 		}
@@ -156,8 +168,8 @@ func (s *site) wantEnd(committed bool) {
 	}
 }
 
-func describe(change gateway.Change, disturbances []disturbance) string {
-	text := "go run ./testdata/crash try '" + change.Name + "'"
+func describe(seed uint64, change gateway.Change, disturbances []disturbance) string {
+	text := fmt.Sprintf("go run ./testdata/crash try --seed %d '%s'", seed, change.Name)
 	for _, d := range disturbances {
 		text += fmt.Sprintf(" '%s'", d)
 	}

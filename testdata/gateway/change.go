@@ -1,6 +1,9 @@
 package gateway
 
-import "path/filepath"
+import (
+	"path/filepath"
+	"strings"
+)
 
 // Change is something that gwe does to a machine and that a test disturbs: From is what is installed before, oldest
 // first; To is the package that is installed, or RollBack; Fails tells that its post-install does. By is what is done by hand,
@@ -34,6 +37,19 @@ var Changes = []Change{
 	{Name: "forget", From: []string{"app-1", "app-2"}, To: "app-3", By: Forget},
 }
 
+// SelfUpdates replace the gwe that does them by gwe-2, by recipes/self-update.yaml: the run is handed over. gwe-bad is the same
+// gwe, found unfit by a step behind the hand-over. Vendor.PackGwe makes what they need.
+var SelfUpdates = []Change{
+	{Name: "self-update", To: "gwe-2"},
+	{Name: "failing self-update", To: "gwe-bad", Fails: true},
+	{Name: "way back of self-update", To: "gwe-2", By: Undo},
+}
+
+// ReplacesGwe tells whether the machine has a gwe of its own, which is replaced.
+func (c Change) ReplacesGwe() bool { return isGwe(c.To) }
+
+func isGwe(release string) bool { return strings.HasPrefix(release, "gwe-") }
+
 // Arrange makes a gateway as it is before the change, saved, and the pictures of how it may end.
 func (c Change) Arrange(t Reporter, vendor Vendor, program string) (*Gateway, Ends) {
 	t.Helper()
@@ -44,6 +60,9 @@ func (c Change) Arrange(t Reporter, vendor Vendor, program string) (*Gateway, En
 // ArrangeOn does the same on an empty machine that is there already.
 func (c Change) ArrangeOn(g *Gateway) Ends {
 	g.Helper()
+	if c.ReplacesGwe() {
+		g.installGwe()
+	}
 	for _, release := range c.From {
 		g.Update(release)
 	}

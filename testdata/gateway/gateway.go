@@ -16,10 +16,11 @@ import (
 // Gateway is a machine in a folder, on a file system of its own in memory:
 //
 //	opt/             the releases, and current
+//	bin/             gwe, and the one before, where gwe itself is updated
 //	marks/runs       the name of the release whose service runs, written by its hooks
 //	marks/pid        the service's process
 //	state/           gwe's state folder
-//	ota.yaml         the shipped recipe, and the package to install: both are gone before recovery
+//	ota.yaml         the shipped recipe, and the package to install: all such are gone before recovery
 //	package
 //
 // The service of a release is a real process, tail -f opt/RELEASE/version: its command line names the release.
@@ -38,7 +39,7 @@ type Gateway struct {
 func New(t Reporter, vendor Vendor, program string) *Gateway {
 	t.Helper()
 	g := &Gateway{Reporter: t, Root: t.TempDir(), Vendor: vendor, Program: program}
-	g.Check(syscall.Mount("tmpfs", g.Root, "tmpfs", 0, "size=64m"))
+	g.Check(syscall.Mount("tmpfs", g.Root, "tmpfs", 0, "size=256m"))
 	t.Cleanup(func() {
 		g.KillAll()
 		_ = syscall.Unmount(g.Root, syscall.MNT_DETACH)
@@ -84,9 +85,14 @@ func (g *Gateway) Provide(release string) {
 		g.Check(os.WriteFile(g.Path("rollback.yaml"), recipe, 0o644))
 		return
 	}
-	recipe, err := recipes.Read("ota")
-	g.Check(err)
-	g.Check(os.WriteFile(g.Path("ota.yaml"), recipe, 0o644))
+	if isGwe(release) {
+		g.provideSelfUpdate(release)
+		release = newGwe
+	} else {
+		recipe, err := recipes.Read("ota")
+		g.Check(err)
+		g.Check(os.WriteFile(g.Path("ota.yaml"), recipe, 0o644))
+	}
 	content, err := os.ReadFile(filepath.Join(string(g.Vendor), release+".tar.zst.gpg"))
 	g.Check(err)
 	g.Check(os.WriteFile(g.Path("package"), content, 0o644))
@@ -94,9 +100,9 @@ func (g *Gateway) Provide(release string) {
 
 // Withdraw takes all of that away: recovery has to do without.
 func (g *Gateway) Withdraw() {
-	_ = os.Remove(g.Path("ota.yaml"))
-	_ = os.Remove(g.Path("rollback.yaml"))
-	_ = os.Remove(g.Path("package"))
+	for _, name := range []string{"ota.yaml", "rollback.yaml", selfUpdate, keepingSelfUpdate, "package"} {
+		_ = os.Remove(g.Path(name))
+	}
 }
 
 // Ended is how a gwe ended: its exit code, or 128 and the number of the signal that ended it, and all that it said.
@@ -165,6 +171,9 @@ func (g *Gateway) arguments(to string, keep int) []string {
 	if to == RollBack {
 		return []string{"run", g.Path("rollback.yaml"), "-i", "target=" + g.Path("opt")}
 	}
+	if isGwe(to) {
+		return g.selfUpdateArguments(keep)
+	}
 	return []string{"run", g.Path("ota.yaml"), "-i", "package=" + g.Path("package"), "-i", "target=" + g.Path("opt"),
 		"-i", "keyring=" + filepath.Join(string(g.Vendor), "keys"), "-i", fmt.Sprintf("keep=%d", keep)}
 }
@@ -176,7 +185,7 @@ func (g *Gateway) Update(release string) {
 }
 
 // kept are the folders that make up the machine.
-var kept = []string{"opt", "marks", "state"}
+var kept = []string{"opt", "bin", "marks", "state"}
 
 // Save keeps the machine as it is, for Restore.
 func (g *Gateway) Save() {

@@ -17,8 +17,8 @@ import (
 	"github.com/gwe-project/gwe/engine/journal"
 )
 
-// Picture is all that an update may change on a gateway, one line a thing: each name below opt with its kind, mode, owner,
-// time, content, and which other names are the same file; the link; the marks; and the service that runs.
+// Picture is all that an update may change on a gateway, one line a thing: each name below opt and bin with its kind, mode,
+// owner, time, content, and which other names are the same file; the link; the marks; and the service that runs.
 type Picture map[string]string
 
 // Ends are the only two ways in which a disturbed change may end. There are two pictures of the new: prune comes after
@@ -99,7 +99,8 @@ func (g *Gateway) runs() []string {
 }
 
 // WantSettled checks what must hold after every recovery: all journals can be read and have an end, nothing is kept for a run that
-// cannot be undone any more, no lock is held, and no temporary name and no control group is left.
+// cannot be undone any more, no lock is held, and no temporary name and no control group is left. The old file that an undo needs has a
+// hidden name with that of its run.
 func (g *Gateway) WantSettled() {
 	g.Helper()
 	standing := g.standing()
@@ -115,7 +116,7 @@ func (g *Gateway) WantSettled() {
 	if len(standing) > 1 {
 		g.Errorf("the undo of %d runs may be asked for; a later commit takes over from the one before", len(standing))
 	}
-	for _, lock := range []string{"state/lock", "opt"} {
+	for _, lock := range []string{"state/lock", "opt", "bin", "bin/gwe", "bin/gwe.before"} {
 		if file, err := os.Open(g.Path(lock)); err == nil {
 			if err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 				g.Errorf("%s is still locked: %v", lock, err)
@@ -123,9 +124,11 @@ func (g *Gateway) WantSettled() {
 			file.Close()
 		}
 	}
-	for _, folder := range []string{"opt", "state"} {
+	for _, folder := range []string{"opt", "bin", "state"} {
 		g.Check(filepath.WalkDir(g.Path(folder), func(path string, _ fs.DirEntry, err error) error {
-			if strings.HasPrefix(filepath.Base(path), ".gwe-") {
+			name := filepath.Base(path)
+			needed := func(run string) bool { return strings.HasPrefix(name, ".gwe-old-"+run+"-") }
+			if strings.HasPrefix(name, ".gwe-") && !slices.ContainsFunc(standing, needed) {
 				g.Errorf("left behind: %s", path)
 			}
 			return err
@@ -213,21 +216,23 @@ func (g *Gateway) Picture() Picture {
 		made["service"] = g.Service()
 	}
 	first := map[uint64]string{} // the first name of each file
-	g.Check(filepath.WalkDir(g.Path("opt"), func(path string, entry fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		if strings.HasPrefix(entry.Name(), ".gwe-") { // WantSettled speaks of them
-			if entry.IsDir() {
-				return fs.SkipDir
+	for _, folder := range []string{"opt", "bin"} {
+		g.Check(filepath.WalkDir(g.Path(folder), func(path string, entry fs.DirEntry, err error) error {
+			if err != nil {
+				return err
 			}
+			if strings.HasPrefix(entry.Name(), ".gwe-") { // WantSettled speaks of them
+				if entry.IsDir() {
+					return fs.SkipDir
+				}
+				return nil
+			}
+			name, err := filepath.Rel(g.Root, path)
+			g.Check(err)
+			made[name] = g.describe(path, name, first)
 			return nil
-		}
-		name, err := filepath.Rel(g.Root, path)
-		g.Check(err)
-		made[name] = g.describe(path, name, first)
-		return nil
-	}))
+		}))
+	}
 	return made
 }
 
@@ -237,7 +242,7 @@ func (g *Gateway) describe(path, name string, first map[uint64]string) string {
 	g.Check(err)
 	stat := info.Sys().(*syscall.Stat_t)
 	line := fmt.Sprintf("%v %d:%d", info.Mode(), stat.Uid, stat.Gid)
-	if name != "opt" { // where names come and go
+	if name != "opt" && name != "bin" { // where names come and go
 		line += info.ModTime().UTC().Format(" 2006-01-02T15:04:05.000000000")
 	}
 	switch {

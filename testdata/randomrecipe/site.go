@@ -166,7 +166,7 @@ func (s *site) traced(decide func(trace.Point) trace.Action, arguments ...string
 		Arguments: s.command(arguments...), Environment: os.Environ(), Output: output, Root: s.root, Launcher: []string{self, "launch"},
 	}, decide)
 	s.check(err)
-	return s.end(status, output)
+	return s.end(status.WaitStatus, output)
 }
 
 // processes are those whose command line or working folder names this machine.

@@ -38,6 +38,7 @@ example:
 					return err
 				}
 				showFinished(console, []engine.Result{result})
+				reportUnsettled(console, result)
 				if code := result.ExitCode(); code != engine.ExitDone {
 					return errSilent{code}
 				}

@@ -45,6 +45,10 @@ example:
 				code := engine.ExitDone
 				showFinished(console, results)
 				for _, result := range results {
+					if reportUnsettled(console, result) {
+						code = engine.ExitBroken
+						continue
+					}
 					switch result.Status {
 					case engine.StatusSuspended:
 						code = max(code, engine.ExitWaiting)

@@ -3,6 +3,7 @@ package command
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/spf13/pflag"
@@ -74,10 +75,20 @@ func tellResult(console *console, shown *view, program *engine.Program, result e
 		}
 	}
 	console.unseen(untold)
+	reportUnsettled(console, result)
 	if code := result.ExitCode(); code != engine.ExitDone {
 		return errSilent{code}
 	}
 	return nil
+}
+
+// reportUnsettled tells why what another gwe left could not be brought to an end, which nothing that was shown tells.
+func reportUnsettled(console *console, result engine.Result) (left bool) {
+	var unsettled *engine.Unsettled
+	if left = errors.As(result.Err, &unsettled); left {
+		report(console, unsettled)
+	}
+	return left
 }
 
 // showOutputs prints what the recipe hands out, for scripts: one "name: value" a line, or one JSON object.

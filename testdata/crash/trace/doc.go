@@ -8,7 +8,8 @@
 // A seccomp filter stops the chosen calls alone, so that all others run at full speed. It chooses by call, by flags, and
 // by where the call comes from: a program that is linked at a fixed address, as Go does, is told apart from the programs
 // that it starts, which load elsewhere. Those are let go at their execve, and live on when the tracing ends. A child that is
-// linked at the same address too, a gwe that a hook calls say, could not be let go: its calls would fail with ENOSYS.
+// linked at a fixed address too, the gwe that a run is handed over to say, is followed: its points are "rename opt/current#1 by
+// program 2". One that only a child of a child starts, a gwe that a hook calls say, is not, and its calls fail with ENOSYS.
 //
 // It runs on Linux for amd64, as root (a filter without "no new privileges", so that set-user-id programs work). It imports
 // nothing of ours.

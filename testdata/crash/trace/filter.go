@@ -16,11 +16,10 @@ import (
 // Launch installs the filter on this process and becomes the program: argv[0] is its path. It is what Run starts; it
 // returns only where it fails.
 func Launch(argv []string) error {
-	low, high, err := textOf(argv[0])
-	if err != nil {
+	if err := fixed(argv[0]); err != nil {
 		return err
 	}
-	program := filter(low, high)
+	program := filter()
 	runtime.LockOSThread() // the filter is this thread's, and execve keeps the calling thread
 	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0); err != nil {
 		return err
@@ -32,22 +31,18 @@ func Launch(argv []string) error {
 	return &os.PathError{Op: "execve", Path: argv[0], Err: syscall.Exec(argv[0], argv, os.Environ())}
 }
 
-// textOf gives the addresses from and to which the program's code lies.
-func textOf(path string) (low, high uint32, err error) {
+// fixed tells whether a program's own calls come from a fixed address, as those of Go programs do.
+func fixed(path string) error {
 	file, err := elf.Open(path)
 	if err != nil {
-		return 0, 0, err
+		return err
 	}
 	defer file.Close()
-	if file.Type != elf.ET_EXEC {
-		return 0, 0, fmt.Errorf("%s is not linked at a fixed address: build it with CGO_ENABLED=0 and without -buildmode=pie", path)
+	loaded := slices.ContainsFunc(file.Progs, func(p *elf.Prog) bool { return p.Type == elf.PT_INTERP })
+	if file.Type != elf.ET_EXEC || loaded {
+		return fmt.Errorf("%s is not linked at a fixed address: build it with CGO_ENABLED=0 and without -buildmode=pie", path)
 	}
-	for _, segment := range file.Progs {
-		if segment.Type == elf.PT_LOAD && segment.Flags&elf.PF_X != 0 {
-			return uint32(segment.Vaddr), uint32(segment.Vaddr + segment.Memsz), nil
-		}
-	}
-	return 0, 0, fmt.Errorf("%s has no code", path)
+	return nil
 }
 
 // The offsets in struct seccomp_data of linux/seccomp.h.
@@ -58,8 +53,8 @@ const (
 	offsetArguments    = 16
 )
 
-// filter is the program that stops every changer whose call comes from between low and high.
-func filter(low, high uint32) []unix.SockFilter {
+// filter is the program that stops every changer whose call comes from below 4 GiB: only programs at a fixed address lie there.
+func filter() []unix.SockFilter {
 	load := func(offset uint32) unix.SockFilter {
 		return unix.SockFilter{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: offset}
 	}
@@ -71,8 +66,6 @@ func filter(low, high uint32) []unix.SockFilter {
 	program := []unix.SockFilter{
 		load(offsetArchitecture), jump(unix.BPF_JEQ, auditArchitecture, 1, 0), allow,
 		load(offsetPointer + 4), jump(unix.BPF_JEQ, 0, 1, 0), allow,
-		load(offsetPointer), jump(unix.BPF_JGE, low, 1, 0), allow,
-		jump(unix.BPF_JGE, high, 0, 1), allow,
 		load(offsetNumber),
 	}
 	for _, number := range slices.Sorted(maps.Keys(changers)) {

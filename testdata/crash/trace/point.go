@@ -17,12 +17,20 @@ type Point struct {
 	// Path is to what, below the root that is traced; outside of it, the whole path. Names that are made up anew in each
 	// run (a run's id, a temporary name) are written as <run> and .gwe-*.
 	Path string
-	// Nth counts the calls of this name on this path, from 1.
+	// Nth counts the calls of this name on this path by this program, from 1.
 	Nth int
+	// Program counts the programs that are followed, from 1, in the order in which they started.
+	Program int
 }
 
 // String is the name by which the point is found again.
-func (p Point) String() string { return fmt.Sprintf("%s %s#%d", p.Call, p.Path, p.Nth) }
+func (p Point) String() string {
+	name := fmt.Sprintf("%s %s#%d", p.Call, p.Path, p.Nth)
+	if p.Program > 1 {
+		name += fmt.Sprintf(" by program %d", p.Program)
+	}
+	return name
+}
 
 var (
 	runName       = regexp.MustCompile(`\b\d{8}-\d{6}\.\d{3}\b`)

@@ -16,6 +16,7 @@ import (
 type Action struct {
 	do    verb
 	errno unix.Errno
+	first bool
 }
 
 type verb int
@@ -36,6 +37,12 @@ func KillBefore() Action { return Action{do: killBefore} }
 // KillAfter lets the call be made, and ends the program with SIGKILL before it sees the result.
 func KillAfter() Action { return Action{do: killAfter} }
 
+// First lets a kill end the program that was run, and not the one of its children that makes the call.
+func (a Action) First() Action {
+	a.first = true
+	return a
+}
+
 // Fail makes the call return the error; it is not made.
 func Fail(errno unix.Errno) Action { return Action{do: fail, errno: errno} }
 
@@ -49,6 +56,14 @@ type Program struct {
 	// Launcher is the command that calls Launch with the arguments that follow: a program has to be the one that installs
 	// its filter.
 	Launcher []string
+	// Before is how many programs were followed before this one: their numbers are not given again.
+	Before int
+}
+
+// Status is how a program ended, and how many programs were followed until then, with those before.
+type Status struct {
+	syscall.WaitStatus
+	Followed int
 }
 
 // Tracer runs programs, one at a time, from a thread of its own: ptrace knows threads, and only the one that started a
@@ -72,7 +87,7 @@ func (t *Tracer) Close() { close(t.requests) }
 
 // Run runs a program to its end and asks at each point what to do. The points come one at a time; what the program's other
 // threads do meanwhile goes on.
-func (t *Tracer) Run(program Program, decide func(Point) Action) (status syscall.WaitStatus, err error) {
+func (t *Tracer) Run(program Program, decide func(Point) Action) (status Status, err error) {
 	ended := make(chan struct{})
 	t.requests <- func() {
 		defer close(ended)
@@ -87,22 +102,24 @@ type tracing struct {
 	decide  func(Point) Action
 	main    int
 	counts  map[Point]int
+	// followed are the numbers of the programs that are followed, by process, from when the launcher has become the first.
+	followed map[int]int
+	// next is the number of the one that comes next.
+	next int
 	// known are the threads that have stopped once: the first stop of each is not its own doing.
 	known map[int]bool
-	// begun is true once the launcher has become the program.
-	begun bool
-	// killing is the thread whose call is the last.
-	killing int
-	killed  bool
-	// held is a child that has stopped for good, unless it outlives the program.
+	// killing is the thread whose call is the last of victim, the process that is killed then.
+	killing, victim int
+	killed          bool
+	// held is a child that has stopped for good, unless it outlives the victim.
 	held int
 }
 
-func run(program Program, decide func(Point) Action) (syscall.WaitStatus, error) {
+func run(program Program, decide func(Point) Action) (Status, error) {
 	argv := append(append([]string{}, program.Launcher...), program.Arguments...)
 	null, err := os.Open(os.DevNull)
 	if err != nil {
-		return 0, err
+		return Status{}, err
 	}
 	defer null.Close()
 	pid, err := syscall.ForkExec(argv[0], argv, &syscall.ProcAttr{
@@ -111,10 +128,14 @@ func run(program Program, decide func(Point) Action) (syscall.WaitStatus, error)
 		Sys:   &syscall.SysProcAttr{Ptrace: true, Setpgid: true},
 	})
 	if err != nil {
-		return 0, fmt.Errorf("starting %s: %w", argv[0], err)
+		return Status{}, fmt.Errorf("starting %s: %w", argv[0], err)
 	}
-	t := &tracing{program: program, decide: decide, main: pid, counts: map[Point]int{}, known: map[int]bool{pid: true}}
-	return t.follow()
+	t := &tracing{
+		program: program, decide: decide, main: pid, counts: map[Point]int{}, known: map[int]bool{pid: true},
+		followed: map[int]int{}, next: program.Before + 1,
+	}
+	status, err := t.follow()
+	return Status{status, t.next - 1}, err
 }
 
 const options = unix.PTRACE_O_TRACECLONE | unix.PTRACE_O_TRACEFORK | unix.PTRACE_O_TRACEVFORK | unix.PTRACE_O_TRACEEXEC |
@@ -141,11 +162,11 @@ func (t *tracing) follow() (result syscall.WaitStatus, err error) {
 		case err != nil:
 			return result, err
 		case status.Exited(), status.Signaled():
-			if pid == t.main {
+			if delete(t.followed, pid); pid == t.main {
 				result = status
-				if t.held != 0 {
-					_ = unix.PtraceCont(t.held, 0)
-				}
+			}
+			if pid == t.victim && t.held != 0 {
+				_ = unix.PtraceCont(t.held, 0)
 			}
 			continue
 		}
@@ -179,21 +200,39 @@ func (t *tracing) stopped(pid int, status syscall.WaitStatus) error {
 	return unix.PtraceCont(pid, int(signal))
 }
 
+// atExec goes on to follow the program that was run, and every other that is linked at a fixed address, for the filter holds for
+// it too. All others are let go.
 func (t *tracing) atExec(pid int) error {
-	switch {
-	case pid == t.main:
-		t.begun = true
-		return unix.PtraceCont(pid, 0)
-	case pid == t.killing:
+	if pid == t.killing {
 		if err := t.kill(); err != nil {
 			return err
 		}
 	}
-	return unix.PtraceDetach(pid)
+	if pid != t.main && fixed(fmt.Sprintf("/proc/%d/exe", pid)) != nil {
+		return unix.PtraceDetach(pid)
+	}
+	t.followed[pid] = t.next
+	t.next++
+	return unix.PtraceCont(pid, 0)
+}
+
+// caller is the process of a thread: of one that has not become a program yet, that of its parent.
+func caller(pid int, followed map[int]int) int {
+	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	for _, field := range []string{"\nTgid:", "\nPPid:"} {
+		_, rest, _ := strings.Cut(string(text), field)
+		var process int
+		_, _ = fmt.Sscan(rest, &process)
+		if followed[process] != 0 {
+			return process
+		}
+	}
+	return 0
 }
 
 func (t *tracing) atCall(pid int) error {
-	if !t.begun || t.killed {
+	process := caller(pid, t.followed)
+	if process == 0 || t.killed && (t.victim == process || t.victim == t.main) {
 		return unix.PtraceCont(pid, 0)
 	}
 	var registers unix.PtraceRegs
@@ -208,10 +247,16 @@ func (t *tracing) atCall(pid int) error {
 	if !ok {
 		return unix.PtraceCont(pid, 0)
 	}
-	point := Point{Call: c.name, Path: path}
+	point := Point{Call: c.name, Path: path, Program: t.followed[process]}
 	t.counts[point]++
 	point.Nth = t.counts[point]
-	switch action := t.decide(point); action.do {
+	action := t.decide(point)
+	if action.do == killBefore || action.do == killAfter {
+		if t.victim = process; action.first {
+			t.victim = t.main
+		}
+	}
+	switch action.do {
 	case killBefore:
 		t.held = pid
 		return t.kill()
@@ -227,10 +272,10 @@ func (t *tracing) atCall(pid int) error {
 	return unix.PtraceCont(pid, 0)
 }
 
-// kill ends the program. What it started is not ended: that is the kernel's business, or the next gwe's.
+// kill ends the victim. What it started is not ended: that is the kernel's business, or the next gwe's.
 func (t *tracing) kill() error {
-	t.killed = true
-	return unix.Kill(t.main, unix.SIGKILL)
+	t.killed, t.killing = true, 0
+	return unix.Kill(t.victim, unix.SIGKILL)
 }
 
 // chosen tells whether a call on a path is a point, and gives the path's stable name.
