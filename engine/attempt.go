@@ -159,8 +159,10 @@ func seconds(d dynamic, names map[string]any) (time.Duration, error) {
 	return v.(value.Duration).Std(), nil
 }
 
-// bounded puts the recipe's own time-out around the forward path.
+// bounded puts the recipe's own time-out around the forward path. What processes before this one worked on the run counts, and the
+// time in which it waited does not.
 func (x *execution) bounded(ctx context.Context) (context.Context, context.CancelFunc, error) {
+	x.began = x.engine.now().Since
 	if x.program.timeout == nil {
 		return ctx, func() {}, nil
 	}
@@ -168,7 +170,12 @@ func (x *execution) bounded(ctx context.Context) (context.Context, context.Cance
 	if err != nil {
 		return ctx, func() {}, err
 	}
-	bounded, cancel := context.WithTimeoutCause(ctx, limit,
+	bounded, cancel := context.WithTimeoutCause(ctx, limit-x.history.worked,
 		fault.New(fault.Failed, "run-timeout", "the run took longer than its timeout of %s", value.DurationOf(limit)))
 	return bounded, cancel, nil
+}
+
+// worked is how long all processes have worked on the way forward of the run until now.
+func (x *execution) worked() time.Duration {
+	return x.history.worked + x.engine.now().Since - x.began
 }

@@ -77,15 +77,15 @@ func (e *Engine) Run(ctx context.Context, program *Program, given Inputs) (Resul
 
 // run takes the run from its first step to its end.
 func (x *execution) run(ctx context.Context) Result {
-	ctx, cancel, err := x.bounded(ctx)
+	bounded, cancel, err := x.bounded(ctx)
 	defer cancel()
 	if err == nil {
-		err = x.preflight(ctx)
+		err = x.preflight(bounded)
 	}
 	if err == nil {
-		err = x.list(ctx, x.program.steps, nil, x.task)
+		err = x.list(bounded, x.program.steps, nil, x.task)
 	}
-	return x.conclude(ctx, err)
+	return x.passOn(ctx, bounded, err)
 }
 
 // begin works out what the begin record says, with everything that does not need the run's folder; and the names that

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/journal"
@@ -41,6 +42,8 @@ type work struct {
 	log *tasklog.File
 	// earlier are the runs whose undo may still be asked for by hand.
 	earlier []*past
+	// began is when this process began to work on the way forward, since the boot.
+	began time.Duration
 	// locks are what this process holds for the run.
 	locks *locks
 

@@ -69,6 +69,7 @@ type handedOverRecord struct {
 	Program string        `json:"program"`
 	Version string        `json:"gwe"`
 	Within  time.Duration `json:"within"`
+	Worked  time.Duration `json:"worked,omitempty"`
 }
 
 func (r handedOverRecord) to() string { return fmt.Sprintf("gwe %s, %s", r.Version, r.Program) }
@@ -110,6 +111,7 @@ func (x *execution) handOver(ctx context.Context, n *node, names map[string]any,
 	if record.Version, err = x.askSuccessor(ctx, record, task); err != nil {
 		return err
 	}
+	record.Worked = x.worked()
 	if err := x.append(recordHandedOver, record); err != nil {
 		return err
 	}
@@ -121,10 +123,11 @@ func (x *execution) pretend(record handedOverRecord) error {
 	if err := unix.Access(record.Program, unix.X_OK); err != nil {
 		return fault.New(fault.Failed, "hand-over-refused", "%s cannot go on with the run", record.Program).WithCause(err)
 	}
-	record.Version = x.engine.Version
+	record.Version, record.Worked = x.engine.Version, x.worked()
 	if err := x.append(recordHandedOver, record); err != nil {
 		return err
 	}
+	x.began = x.engine.now().Since
 	return x.append(recordTakenOver, takenOverRecord{Step: record.Step, PID: os.Getpid(), Boot: x.engine.now().Boot, Version: x.engine.Version})
 }
 

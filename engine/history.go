@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/host"
@@ -42,6 +43,8 @@ type history struct {
 	released bool
 	// rollback is true where a committed run is put back by hand.
 	rollback bool
+	// worked is how long the processes before this one worked on the way forward.
+	worked time.Duration
 	// suspension is what the run waits for; nil while it does not. rebooted is the reboot that it has behind it, and that its
 	// way back has to take back; stranded is why that could not be done.
 	suspension *suspension
@@ -158,6 +161,8 @@ func (h *history) apply(kind string, data json.RawMessage) error {
 		}
 	case recordResumed:
 		return into(data, h.applyResumed)
+	case recordHandedOver:
+		return into(data, func(r handedOverRecord) error { h.worked = r.Worked; return nil })
 	case recordTakenOver:
 		return into(data, func(r takenOverRecord) error { h.settled[r.Step] = true; return nil })
 	case recordStranded:

@@ -93,6 +93,7 @@ func (x *execution) proceed(ctx context.Context, v verdict) Result {
 	}
 	x.history.left = v.left
 	n := x.program.byPath[s.Step]
+	asked := ctx
 	ctx, cancel, err := x.bounded(ctx)
 	defer cancel()
 	if err != nil {
@@ -117,7 +118,7 @@ func (x *execution) proceed(ctx context.Context, v verdict) Result {
 		return x.conclude(ctx, err)
 	}
 	behind := slices.Index(x.program.steps, n) + 1
-	return x.conclude(ctx, x.list(ctx, x.program.steps[behind:], nil, x.task))
+	return x.passOn(asked, ctx, x.list(ctx, x.program.steps[behind:], nil, x.task))
 }
 
 // takeUp journals that the wait is over. The way back has its space again before anything else is done.

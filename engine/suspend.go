@@ -53,7 +53,7 @@ func (x *execution) suspend(ctx context.Context, n *node, names map[string]any, 
 	if err != nil {
 		return err
 	}
-	record.Step, record.ID, record.Attempt = n.path(), n.id(), 1
+	record.Step, record.ID, record.Attempt, record.Worked = n.path(), n.id(), 1, x.worked()
 	return x.wait(ctx, record, task)
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/gwe-project/gwe/engine"
 	"github.com/gwe-project/gwe/engine/host"
+	"github.com/gwe-project/gwe/engine/tasklog"
 )
 
 // boots is a machine whose boots a test makes. What the recipe calls to reboot it only notes that it was called.
@@ -413,4 +414,30 @@ func TestAnUndoThatTakesTheMachineDownIsGivenUp(t *testing.T) {
 	m.wantStatus(result, engine.StatusBroken, 5)
 	m.wantCode(result, "given up")
 	m.wantFile("a", "old") // the others are put back all the same
+}
+
+// The run's own time-out is for all processes that work on it, and not for the wait between them.
+func TestTheTimeOutOfARunCountsOnBehindAReboot(t *testing.T) {
+	for spent, status := range map[time.Duration]engine.Status{59 * time.Minute: engine.StatusDone, time.Hour: engine.StatusSuspended} {
+		m := newBoots(t)
+		m.events.on = func(event tasklog.Event) {
+			if event.Kind == tasklog.Started && event.Name == "slow" {
+				m.after(spent)
+			}
+		}
+		m.wantStatus(m.run(`
+timeout: 1h
+steps:
+  - name: slow
+    put: {path: D/a}
+  - reboot: {within: 24h, command: []}
+  - put: {path: D/b}
+`), engine.StatusSuspended, 75)
+		m.after(5 * time.Hour).reboot(5 * time.Hour)
+		result := m.wantRecovered(status)
+		if status == engine.StatusSuspended { // put back, and on its way into the old system
+			m.wantCode(result, "timeout of 1h")
+			m.wantFile("a", "-")
+		}
+	}
 }

@@ -22,6 +22,8 @@ type suspendedRecord struct {
 	Attempts int      `json:"attempts"`
 	Boots    int      `json:"boots"`
 	Command  []string `json:"command,omitempty"`
+	// Worked is how long gwe worked on the way forward of the run before.
+	Worked time.Duration `json:"worked,omitempty"`
 }
 
 // waitedRecord notes how far a wait came: at each boot, now and then within one, and when its condition changed.
@@ -70,6 +72,7 @@ func (s *suspension) worthNoting(next waitedRecord) bool {
 }
 
 func (h *history) applySuspended(r suspendedRecord) error {
+	h.worked = r.Worked
 	h.suspension = &suspension{suspendedRecord: r, waited: waitedRecord{Boot: r.Boot, Since: r.Since}}
 	return nil
 }

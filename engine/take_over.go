@@ -80,13 +80,13 @@ func (e *Engine) TakeOver(ctx context.Context, run string, inherited []*os.File,
 		x.task.Fail(err)
 		return Result{}, nil, err // the gwe that began the run puts it back
 	}
-	ctx, cancel, err := x.bounded(ctx)
+	bounded, cancel, err := x.bounded(ctx)
 	defer cancel()
 	if err == nil {
 		behind := slices.Index(x.program.steps, n) + 1
-		err = x.list(ctx, x.program.steps[behind:], nil, x.task)
+		err = x.list(bounded, x.program.steps[behind:], nil, x.task)
 	}
-	return x.conclude(ctx, err), x.program, nil
+	return x.passOn(ctx, bounded, err), x.program, nil
 }
 
 func notHandedOver(run string) error {

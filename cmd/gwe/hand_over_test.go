@@ -335,6 +335,14 @@ func TestHandOver(t *testing.T) {
 		m.end(command, said).said(t, 128+int(syscall.SIGINT), "everything was put back")
 		m.is(false)
 	})
+	t.Run("the run's own time-out", func(t *testing.T) {
+		t.Parallel()
+		m := built.machine(t, "1")
+		check(t, os.WriteFile(m.recipe, []byte(strings.Replace(handsOver, "name: self\n", "name: self\ntimeout: 2s\n", 1)), 0o644))
+		m.touch("wait")
+		m.run(nil, m.update(m.gwe("2"))...).said(t, 3, "longer than its timeout of 2s", "everything was put back")
+		m.is(false)
+	})
 	t.Run("behind a confirmation", func(t *testing.T) {
 		t.Parallel()
 		m := built.machine(t, "1")
