@@ -404,6 +404,30 @@ func TestHandOver(t *testing.T) {
 			t.Errorf("%d in the old state and %d in the new one are too few to prove anything", olds, news)
 		}
 	})
+	t.Run("a newer gwe writes an older journal to its end as it began", func(t *testing.T) {
+		t.Parallel()
+		m := built.machine(t, "1")
+		command, said := m.start(m.gwe("2"))
+		check(t, command.Process.Kill())
+		m.end(command, said)
+		journals, err := filepath.Glob(m.state + "/runs/*/journal")
+		check(t, err)
+		before, err := os.ReadFile(journals[0])
+		check(t, err)
+		newer := m.command(nil, "recover")
+		newer.Path = m.gwe("3")
+		m.wait(newer).said(t, 0, "put back")
+		after, err := os.ReadFile(journals[0])
+		check(t, err)
+		begun, _, _ := bytes.Cut(before, []byte("\x00"))
+		if !bytes.HasPrefix(after, begun) || !bytes.Contains(begun, []byte(`"format":1`)) || bytes.Contains(after, []byte(`"format":2`)) {
+			t.Errorf("the journal does not go on as it began:\n%s", after)
+		}
+		m.is(false)
+		older := m.command(nil, "show")
+		older.Path = m.gwe("1")
+		m.wait(older).said(t, 0, "put back")
+	})
 	t.Run("the journal of a newer gwe", func(t *testing.T) {
 		t.Parallel()
 		m := built.machine(t, "3")
