@@ -6,6 +6,9 @@
  * that all steps share, which tells undos that come in the wrong order. What a step changed and nobody made durable is
  * anything after a crash: as before, half, or as it was.
  *
+ * Some steps work on services, too. A crash of the whole machine ends the services; they start when the first recovery behind it has
+ * ended, so that one puts files back alone and puts off what needs services.
+ *
  * The macros WRONG_... break the protocol on purpose; the checker must then find a run that ends between old and new.
  */
 
@@ -24,9 +27,10 @@
 #define INTENT    1  /* + step: the frame exists */
 #define RESULT    10 /* + step: the step is done, its effects are durable */
 #define UNDONE    20 /* + step: the frame is put back, durably */
-#define UNWIND    30 /* the run turns back */
-#define COMMITTED 31 /* the point of no return */
-#define ENDED     32
+#define PUT_OFF   30 /* + step: the file is put back, durably; the rest waits for services */
+#define UNWIND    40 /* the run turns back */
+#define COMMITTED 41 /* the point of no return */
+#define ENDED     42
 #define RECORDS   16
 
 byte journal[RECORDS];
@@ -40,6 +44,10 @@ byte link;          /* what all steps share: the number of the release that it n
 byte linkOnDisk;
 byte memo[STEPS];   /* what the intent's record holds: the link as it was. Valid where the intent is in the journal. */
 bool kept[STEPS];   /* the old file's content, which the undo needs */
+
+bool serves[STEPS]; /* which steps work on services: any */
+bool rested[STEPS]; /* the part of such a frame's undo that needs services has run */
+bool up;            /* the services are there */
 
 byte crashes;
 byte undone[STEPS]; /* how often each frame's undo ran, up to 2 */
@@ -82,18 +90,24 @@ inline crash() {
 			onDisk[j] = file[j]; dirty[j] = false
 		}
 		linkOnDisk = link;
+		if
+		:: up = false /* the whole machine */
+		:: skip       /* gwe alone */
+		fi;
 		running = false
 	}
 }
 
 /* has: whether the journal holds a record, as a process that reads it finds it */
 inline has(record) {
-	found = false;
-	for (j : 0 .. RECORDS - 1) {
-		if
-		:: j < written && journal[j] == record -> found = true
-		:: else
-		fi
+	d_step {
+		found = false;
+		for (j : 0 .. RECORDS - 1) {
+			if
+			:: j < written && journal[j] == record -> found = true
+			:: else
+			fi
+		}
 	}
 }
 
@@ -128,21 +142,40 @@ inline perform(i) {
 }
 
 inline putBack(i) {
-	assert(kept[i]); /* what an undo needs is there as long as the undo can be asked for */
-	for (j : 0 .. STEPS - 1) { assert(j >= i || file[j] == NEW) } /* and so is what older steps made: a hook of the new release */
-	file[i] = HALF; dirty[i] = true;
-	MAY_DIE;
-	file[i] = OLD;
-	link = memo[i];
-	MAY_DIE;
-	sync(i);
-	undone[i] = (undone[i] < 2 -> undone[i] + 1 : 2);
-	MAY_DIE;
-#ifdef WRONG_UNDONE_NOT_DURABLE
-	note(UNDONE + i)
-#else
-	append(UNDONE + i)
+	has(PUT_OFF + i);
+	if
+	:: found -> skip /* a recovery before the services has done this part */
+	:: else ->
+		assert(kept[i]); /* what an undo needs is there as long as the undo can be asked for */
+		for (j : 0 .. STEPS - 1) { assert(j >= i || file[j] == NEW) } /* and so is what older steps made: a hook of the new release */
+		file[i] = HALF; dirty[i] = true;
+		MAY_DIE;
+		file[i] = OLD;
+		link = memo[i];
+		MAY_DIE;
+		sync(i);
+		undone[i] = (undone[i] < 2 -> undone[i] + 1 : 2);
+		MAY_DIE
+	fi;
+	has(PUT_OFF + i);
+#ifdef WRONG_WAITS_FOR_SERVICES
+	if
+	:: serves[i] -> up /* which start behind it: for ever */
+	:: else
+	fi;
 #endif
+	if
+	:: serves[i] && !up && found -> skip
+	:: serves[i] && !up && !found -> append(PUT_OFF + i)
+	:: else ->
+		rested[i] = true;
+		MAY_DIE;
+#ifdef WRONG_UNDONE_NOT_DURABLE
+		note(UNDONE + i)
+#else
+		append(UNDONE + i)
+#endif
+	fi
 }
 
 inline unwind() { /* newest first; a frame that the journal calls undone is left alone */
@@ -183,6 +216,13 @@ inline giveUp() { for (j : 0 .. STEPS - 1) { kept[j] = false } }
 active proctype Machine() {
 	byte i, j, k;
 	bool found;
+	for (j : 0 .. STEPS - 1) {
+		if
+		:: serves[j] = true
+		:: skip
+		fi
+	}
+	up = true;
 	running = true;
 
 	/* gwe run */
@@ -225,7 +265,39 @@ dead:	/* the machine is off, or gwe was killed; at the next start: gwe recover *
 
 back:
 	MAY_DIE;
+#ifdef WRONG_PUTS_OFF_ALL
+	if
+	:: !up -> goto services
+	:: else
+	fi;
+#endif
 	unwind();
+#ifndef WRONG_ENDS_EARLY
+	if
+	:: up -> goto closing
+	:: else
+	fi;
+	for (k : 0 .. STEPS - 1) {
+		has(INTENT + k);
+		if
+		:: found ->
+			has(UNDONE + k);
+			if
+			:: !found -> goto services
+			:: else
+			fi
+		:: else
+		fi
+	};
+#endif
+	goto closing;
+
+services: /* the recovery at boot has ended, and a rest waits: they start, and with them the recovery that does it */
+	skip; /* spin jumps into a loop that stands right behind a label, past its first value */
+	for (j : 0 .. STEPS - 1) { assert(file[j] == OLD && onDisk[j] == OLD) } /* none starts on anything but what was before */
+	up = true;
+	MAY_DIE;
+	goto back;
 
 closing:
 	MAY_DIE;
@@ -234,6 +306,7 @@ closing:
 	MAY_DIE;
 
 finished:
+	skip;
 	giveUp();
 	has(COMMITTED);
 	if
@@ -246,12 +319,18 @@ finished:
 		/* each frame's undo ran at least once */
 		for (i : 0 .. STEPS - 1) {
 			has(INTENT + i);
-			assert(!found || undone[i] > 0)
+			assert(!found || undone[i] > 0 && rested[i])
 		}
 	fi;
 #ifdef REACH_TWICE
 	/* not a flaw: shows that the model does come to an undo that runs twice */
 	assert(undone[0] < 2);
+#endif
+#ifdef REACH_PUT_OFF
+	for (i : 0 .. STEPS - 1) {
+		has(PUT_OFF + i);
+		assert(!found)
+	}
 #endif
 #ifdef REACH_COMMIT
 	has(COMMITTED);
