@@ -113,11 +113,8 @@ func (s *site) disturbed(n int, first disturbance, decide func(trace.Point) trac
 // settle lets gwe recover, and asks the oracle.
 func (s *site) settle(first disturbance, v *verdict) {
 	w := s.wayOf(first)
-	e := s.recovers(w, func(part ...string) gateway.Ended { return s.Gwe(nil, part...) })
+	e := s.recovers(w, s.recoversPart)
 	v.said += fmt.Sprintf("\ncrash: it %s\n%s", w, e.Said)
-	if e.Code != 0 {
-		s.Errorf("recovery ended with %d", e.Code)
-	}
 	if v.End = "old"; s.NeedsPerson() {
 		// It said so: then it must have had a reason, and the next update has to be possible nevertheless.
 		v.End = "person"

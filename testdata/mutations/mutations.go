@@ -59,6 +59,11 @@ var mutations = []mutation{
 		brief:    true,
 	},
 	{
+		name: "a hand-over that nobody can end says that all was put back",
+		file: "engine/hand_over.go", from: "result = Result{Run: run, Status: StatusBroken, Err:", to: "result = Result{Run: run, Status: StatusRestored, Err:",
+		campaign: []string{"--change=self-update", "--how=EIO-on"},
+	},
+	{
 		name: "a rollback in doubt is refused",
 		file: "engine/rollback.go", from: "if errors.As(err, &unsure) {", to: "if false && errors.As(err, &unsure) {",
 		campaign: []string{"--change=way back to nothing", "--how=ENOSPC"},
