@@ -23,6 +23,7 @@
 //	suspend.go, suspension.go            a reboot or a confirm: what is awaited is durable, and the process ends
 //	hand_over.go, take_over.go           another gwe goes on with the run; where it does not, the one that began it has the last word
 //	judge.go, resume.go, confirm.go      what became of it; the run goes on in another process, or back
+//	reach.go                             nothing is undone on a file system that is not there, or takes nothing
 //	comeback.go                          whether the machine is in the system of before, when all is put back
 //	early.go                             what a recovery in front of the services leaves to the one behind them
 //	loop.go                              a recovery that takes the machine down again and again comes to an end

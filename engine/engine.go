@@ -66,6 +66,7 @@ func (e *Engine) Run(ctx context.Context, program *Program, given Inputs) (Resul
 	if err := locks.paths(begin.Locks); err != nil {
 		return Result{}, err
 	}
+	begin.Targets = targetsOf(begin.Locks)
 	x, err := e.create(ctx, program, begin, names)
 	if err != nil {
 		return Result{}, err

@@ -42,6 +42,9 @@ func (x *execution) conclude(ctx context.Context, err error) Result {
 		if x.turnBack(err); waited && x.unwritten != nil {
 			return x.unsure(err)
 		}
+		if why := x.outOfReach(); why != nil {
+			return x.hold(why)
+		}
 		x.unwind(ctx)
 	}
 	return x.settleReturn(ctx, err)

@@ -71,6 +71,7 @@ type beginRecord struct {
 	Boot    string                     `json:"boot,omitempty"`
 	Mark    string                     `json:"mark"` // the children's: another state folder may have a run of this name
 	Locks   []string                   `json:"locks,omitempty"`
+	Targets []targetRecord             `json:"targets,omitempty"`
 	Inputs  map[string]json.RawMessage `json:"inputs,omitempty"`
 	Secrets []string                   `json:"secrets,omitempty"`
 	Host    map[string]json.RawMessage `json:"host,omitempty"`

@@ -126,6 +126,9 @@ func (e *Engine) recover(ctx context.Context, p *past, earlier []*past) (Result,
 	if err := targets.paths(p.begin.Locks); err != nil {
 		return Result{}, err
 	}
+	if err := p.outOfReach(); err != nil {
+		return Result{}, err
+	}
 	died := fault.New(fault.Interrupted, "run-died", "gwe died in the middle of run %s", p.folder.id())
 	return e.recoverLocked(ctx, p, earlier, targets, died)
 }

@@ -42,6 +42,9 @@ func (e *Engine) Rollback(ctx context.Context, id string) (Result, error) {
 	if err := locks.paths(p.begin.Locks); err != nil {
 		return Result{}, err
 	}
+	if err := outOfReach(p.begin.Targets, fault.Refused); err != nil && !p.has(recordSuspended) {
+		return Result{}, err
+	}
 	seen, err := e.wayBack(p, standing)
 	if err == nil {
 		err = seen.asLeft(ctx)

@@ -1,0 +1,101 @@
+package main_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+)
+
+// onData is a recipe that works on a file system of its own. Its script says what becomes of that, or of gwe; then it fails.
+const onData = `gwe: 1
+name: on-data
+inputs:
+  data: { type: path, required: true }
+  script: { type: string, default: "true" }
+lock: ["${{ inputs.data }}"]
+steps:
+  - write: { path: "${{ inputs.data }}/file", content: new }
+  - run: { argv: [sh, -c, "${{ inputs.script }}"] }
+    undo: [{ run: { argv: ["true"] } }]
+  - when: inputs.script != "true"
+    run: { argv: ["false"] }
+    undo: none
+  - commit: it is new
+`
+
+// dataDevice is a device with a file system at data, on which file is old. The same file system is at kept too.
+func dataDevice(t *testing.T) (d *device, data, kept string, run func(script string) outcome) {
+	t.Helper()
+	d = newDevice(t)
+	data, kept = d.root+"/data", d.root+"/kept"
+	d.mount(data, "size=1m", 0)
+	check(t, os.Mkdir(kept, 0o755))
+	mount(t, "--bind", data, kept)
+	t.Cleanup(func() { _ = exec.Command("umount", "-l", kept).Run() })
+	check(t, os.WriteFile(data+"/file", []byte("old"), 0o644))
+	recipe := d.recipe("on-data.yaml", onData)
+	return d, data, kept, func(script string) outcome {
+		return d.gwe("run", recipe, "-i", "data="+data, "-i", "script="+script)
+	}
+}
+
+func mount(t *testing.T, arguments ...string) {
+	t.Helper()
+	if said, err := exec.Command("mount", arguments...).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, said)
+	}
+}
+
+// isOld tells that all was put back, and nothing is left.
+func isOld(t *testing.T, data string) {
+	t.Helper()
+	entries, err := filepath.Glob(data + "/.gwe-*")
+	check(t, err)
+	content, err := os.ReadFile(data + "/file")
+	check(t, err)
+	if string(content) != "old" || len(entries) > 0 {
+		t.Errorf("the file holds %q, and there is %q", content, entries)
+	}
+}
+
+// TestRecoveryBeforeTheMount: a recovery that comes before the file system is mounted undoes nothing, and so the next one can.
+func TestRecoveryBeforeTheMount(t *testing.T) {
+	d, data, kept, run := dataDevice(t)
+	run("kill -9 $PPID").said(t, 1009)
+	check(t, exec.Command("umount", data).Run())
+	d.gwe("recover").said(t, 5, "is not mounted", "RequiresMountsFor="+data)
+	run("true").said(t, 5, "is not mounted")
+	d.gwe("status").said(t, 75)
+	mount(t, "--bind", kept, data)
+	d.gwe("recover").said(t, 0, "everything was put back")
+	isOld(t, data)
+	run("true").said(t, 0)
+
+	// Nor is a rollback begun.
+	check(t, exec.Command("umount", data).Run())
+	d.gwe("rollback").said(t, 6, "is not mounted")
+	mount(t, "--bind", kept, data)
+	d.gwe("rollback").said(t, 0)
+	isOld(t, data)
+}
+
+// TestReadOnlyOnTheWayBack: a kernel that finds a file system damaged makes it read-only. A run that fails then, and a
+// recovery, leave all as it is until it can be put back.
+func TestReadOnlyOnTheWayBack(t *testing.T) {
+	for name, end := range map[string]string{"alive": "", "dead": "; kill -9 $PPID"} {
+		t.Run(name, func(t *testing.T) {
+			d, data, _, run := dataDevice(t)
+			ended := run("mount -o remount,ro " + data + end)
+			if end == "" {
+				ended.said(t, 5, "became read-only", "remount,rw")
+			}
+			d.gwe("recover").said(t, 5, "became read-only", "remount,rw")
+			d.gwe("status").said(t, 75)
+			mount(t, "-o", "remount,rw", data)
+			d.gwe("recover").said(t, 0, "everything was put back")
+			isOld(t, data)
+			run("true").said(t, 0)
+		})
+	}
+}
