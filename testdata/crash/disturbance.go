@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"hash/fnv"
 	"slices"
 	"strings"
 
@@ -31,7 +32,7 @@ var errnos = map[string]unix.Errno{
 }
 
 // hows are all ways to disturb.
-var hows = []string{"kill-before", "kill-after", "kill-first-before", "kill-first-after", "ENOSPC", "EIO", "EROFS", "EDQUOT", "EINTR", "ENOSPC-on", "EIO-on", "EROFS-on"}
+var hows = []string{"kill-before", "kill-after", "kill-first-before", "kill-first-after", killEach, "ENOSPC", "EIO", "EROFS", "EDQUOT", "EINTR", "ENOSPC-on", "EIO-on", "EROFS-on"}
 
 func (d disturbance) kills() bool { return strings.HasPrefix(d.how, "kill-") }
 
@@ -50,7 +51,7 @@ func (d disturbance) lasts() bool { return strings.HasSuffix(d.how, "-on") }
 func (d disturbance) applies() bool {
 	call, _, _ := strings.Cut(d.point, " ")
 	switch {
-	case strings.HasPrefix(d.how, "kill-first-"):
+	case strings.HasPrefix(d.how, "kill-first-"), d.how == killEach:
 		return d.ofAnother()
 	case d.kills():
 		return true
@@ -71,9 +72,19 @@ func takesSpace(call string) bool {
 	return true
 }
 
+// killEach kills the gwe that a run was handed over to, and then the one that began the run, while that puts all back.
+const killEach = "kill-each"
+
+// later says which of the calls that the one that began the run makes then is its last; it may have ended before.
+func (d disturbance) later() int {
+	sum := fnv.New32a()
+	_, _ = sum.Write([]byte(d.point))
+	return 1 + int(sum.Sum32()>>16)%40
+}
+
 // decide makes the disturbance happen, and tells by *happened that it did.
 func (d disturbance) decide(happened *bool) func(trace.Point) trace.Action {
-	errno := errnos[strings.TrimSuffix(d.how, "-on")]
+	errno, later := errnos[strings.TrimSuffix(d.how, "-on")], d.later()
 	return func(point trace.Point) trace.Action {
 		if !*happened && point.String() != d.point {
 			return trace.GoOn()
@@ -81,9 +92,14 @@ func (d disturbance) decide(happened *bool) func(trace.Point) trace.Action {
 		already := *happened
 		*happened = true
 		switch {
+		case already && d.how == killEach:
+			if later--; later == 0 {
+				return trace.KillBefore()
+			}
+			return trace.GoOn()
 		case already && d.kills(): // the other gwe goes on
 			return trace.GoOn()
-		case d.how == "kill-before":
+		case d.how == "kill-before", d.how == killEach:
 			return trace.KillBefore()
 		case d.how == "kill-after":
 			return trace.KillAfter()

@@ -140,7 +140,7 @@ func (s *site) judge(d disturbance, e gateway.Ended, isRun bool, v *verdict) {
 		}
 		return
 	}
-	if !isRun {
+	if !isRun || e.Killed && d.how == killEach {
 		return
 	}
 	switch {
