@@ -26,6 +26,9 @@ type PlannedUndo struct {
 
 // PlanRollback tells what Rollback would do, and refuses where that would. It changes nothing and takes no lock.
 func (e *Engine) PlanRollback(ctx context.Context, id string) (RollbackPlan, error) {
+	if p, err := e.State.waiting(""); err == nil && p.suspended() != nil {
+		return RollbackPlan{}, noneSuspended([]Result{{Run: p.folder.id(), Status: StatusSuspended, Waits: p.summary().Waits}})
+	}
 	standing, err := e.standing()
 	if err != nil {
 		return RollbackPlan{}, err

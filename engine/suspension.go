@@ -143,7 +143,7 @@ func noneSuspended(settled []Result) error {
 	for _, result := range settled {
 		if result.Status == StatusSuspended {
 			return fault.New(fault.Refused, "run-suspended", "run %s is suspended: it waits for %s", result.Run, result.Waits).
-				WithHint("`gwe recover` goes on with it when its time has come, `gwe confirm` confirms one that waits for that")
+				WithHint("`gwe recover` goes on with it when its time has come, `gwe confirm` confirms one that waits for that, `gwe cancel` puts it back")
 		}
 	}
 	return nil

@@ -156,7 +156,7 @@ func TestTwoTerms(t *testing.T) {
 	time.Sleep(300 * time.Millisecond) // the script has to have set its trap
 	for range 2 {
 		check(t, command.Process.Signal(syscall.SIGTERM))
-		time.Sleep(50 * time.Millisecond)
+		time.Sleep(300 * time.Millisecond) // sooner the second would be an echo of the first
 	}
 	_ = command.Wait()
 	if code := command.ProcessState.ExitCode(); code != 143 || !strings.Contains(out.String(), "gwe recover") {
@@ -166,6 +166,24 @@ func TestTwoTerms(t *testing.T) {
 	d.gwe("recover").said(t, 0, "put back")
 	if _, err := os.Stat(d.root + "/begun"); err == nil {
 		t.Error("the first step was not put back")
+	}
+	d.clean()
+}
+
+// TestEchoOfATerm: timeout(1) sends its signal to the process, and once more to the process's group. That is one request.
+func TestEchoOfATerm(t *testing.T) {
+	d := newDevice(t)
+	var out bytes.Buffer
+	command := d.command("run", d.recipe("slow.yaml", slow), "-i", "dir="+d.root)
+	command.Stdout, command.Stderr = &out, &out
+	check(t, command.Start())
+	waitFor(t, d.root+"/begun")
+	for range 20 { // so that two of them are not made one by the kernel
+		_ = command.Process.Signal(syscall.SIGTERM)
+	}
+	_ = command.Wait()
+	if code := command.ProcessState.ExitCode(); code != 143 || !strings.Contains(out.String(), "everything was put back") {
+		t.Errorf("exit code %d:\n%s", code, out.String())
 	}
 	d.clean()
 }

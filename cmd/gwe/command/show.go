@@ -95,7 +95,7 @@ func showDetail(out io.Writer, d engine.Detail) error {
 		for _, round := range one.Rounds {
 			name += fmt.Sprintf(" (round %d)", round+1)
 		}
-		fmt.Fprintf(table, "  %s\t%s\t%s\t%s\n", name, one.Type, one.State, strings.TrimSpace(outputsLine(one.Outputs)+one.Error))
+		fmt.Fprintf(table, "  %s\t%s\t%s\t%s\n", name, one.Type, one.State, strings.TrimSpace(outputsLine(one.Outputs)+" "+one.Error))
 	}
 	if err := table.Flush(); err != nil {
 		return err

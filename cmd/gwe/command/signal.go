@@ -7,13 +7,17 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/gwe-project/gwe/engine"
 )
 
+// echo is how long behind a signal the same one says nothing new. People are slower.
+const echo = 100 * time.Millisecond
+
 // untilSignal is a context that SIGINT, SIGTERM, SIGQUIT or SIGHUP ends: the run is then put back in an orderly way. A second
-// one ends the process at once; the journal lets recovery finish. A second SIGHUP does not: when a terminal
-// goes, both the shell and the kernel send one. What the caller ignores, as nohup does, stays ignored. The returned
+// one ends the process at once; the journal lets recovery finish. An echo does not: timeout(1) sends its signal to the process and to the
+// process's group. Nor does any second SIGHUP: when a terminal goes, both the shell and the kernel send one. What the caller ignores, as nohup does, stays ignored. The returned
 // function must be called in the end. engine.CancelSignal, which `gwe cancel` sends, is a first SIGTERM however often it comes.
 //
 // SIGPIPE ends nothing, or `gwe run | head` would kill a run half-way: writing to a closed pipe is an error like others.
@@ -34,13 +38,16 @@ func untilSignal(parent context.Context, stderr io.Writer) (context.Context, fun
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
+		var first os.Signal
+		var came time.Time
 		select {
 		case <-done:
 			return
 		case <-asked:
 			fmt.Fprintln(stderr, "gwe: cancelled: stopping in an orderly way")
 			cancel(&engine.Stopped{Signal: syscall.SIGTERM})
-		case first := <-signals:
+		case first = <-signals:
+			came = time.Now()
 			fmt.Fprintf(stderr, "gwe: %v: stopping in an orderly way; once more stops at once\n", first)
 			cancel(&engine.Stopped{Signal: first.(syscall.Signal)})
 		}
@@ -49,7 +56,7 @@ func untilSignal(parent context.Context, stderr io.Writer) (context.Context, fun
 			case <-done:
 				return
 			case second := <-signals:
-				if second == syscall.SIGHUP {
+				if second == syscall.SIGHUP || second == first && time.Since(came) < echo {
 					continue
 				}
 				fmt.Fprintln(stderr, "gwe: stopped at once; `gwe recover` finishes what is left, as does the next `gwe run`")

@@ -19,7 +19,8 @@ const (
 	DieBefore = "GWE_TEST_DIE_BEFORE"
 	// DieAt ends it with SIGKILL right behind the record: nothing that comes after was begun.
 	DieAt = "GWE_TEST_DIE_AT"
-	// StopAt sends it a SIGTERM right behind the record.
+	// StopAt sends it a SIGTERM right behind the first record, and a SIGINT behind the others: a second SIGTERM so soon would be
+	// an echo.
 	StopAt = "GWE_TEST_STOP_AT"
 )
 
@@ -72,7 +73,11 @@ func counted(write func() error) error {
 		die()
 	}
 	if chosen(StopAt, number) {
-		_ = syscall.Kill(os.Getpid(), syscall.SIGTERM)
+		signal := syscall.SIGINT
+		if strings.HasPrefix(os.Getenv(StopAt)+",", strconv.Itoa(number)+",") {
+			signal = syscall.SIGTERM
+		}
+		_ = syscall.Kill(os.Getpid(), signal)
 		// The signal is on its way to another goroutine; a second one ends the process there.
 		time.Sleep(20 * time.Millisecond)
 	}
