@@ -71,9 +71,11 @@ const capability = "security.capability"
 
 // formerly is one entry that changes, as it was. Name is below the folder of the path; JSON carries it as base64, for it may hold any byte.
 type formerly struct {
-	Name       []byte `json:"name"`
-	Device     uint64 `json:"device"`
-	Inode      uint64 `json:"inode"`
+	Name  []byte `json:"name"`
+	Inode uint64 `json:"inode"`
+	// Kind tells it where the number of the inode is Volatile. The device is no part of it: after a reboot it may have another number.
+	Kind       uint32 `json:"kind,omitempty"`
+	Volatile   bool   `json:"volatile,omitempty"`
 	Capability []byte `json:"capability,omitempty"`
 	permissions
 }
@@ -125,6 +127,7 @@ func (w wantedPermissions) after(before permissions, kind fs.FileMode) permissio
 // each visits the entries that are to change.
 func (w wantedPermissions) each(ctx context.Context, machine step.Machine, recursive bool, visit func(formerly) error) (count int, err error) {
 	base := filepath.Dir(w.path)
+	changing := volatile(base)
 	var look func(path string, info fs.FileInfo) error
 	look = func(path string, info fs.FileInfo) error {
 		if err := ctx.Err(); err != nil {
@@ -139,7 +142,7 @@ func (w wantedPermissions) each(ctx context.Context, machine step.Machine, recur
 			}
 			one := formerly{Name: []byte(name), permissions: before}
 			if status, ok := info.Sys().(*syscall.Stat_t); ok {
-				one.Device, one.Inode = uint64(status.Dev), status.Ino
+				one.Inode, one.Kind, one.Volatile = status.Ino, status.Mode&syscall.S_IFMT, changing
 			}
 			if err := visit(one); err != nil {
 				return err
@@ -312,10 +315,11 @@ func (f formerly) find(root *os.Root) (fs.FileInfo, error) {
 	if err != nil {
 		return nil, durable.Explain(err, "cannot look at %s", f.Name)
 	}
-	if status, ok := info.Sys().(*syscall.Stat_t); !ok || uint64(status.Dev) != f.Device || status.Ino != f.Inode {
-		return nil, nil
+	status, ok := info.Sys().(*syscall.Stat_t)
+	if ok && (status.Ino == f.Inode || f.Volatile && status.Mode&syscall.S_IFMT == f.Kind) {
+		return info, nil
 	}
-	return info, nil
+	return nil, nil
 }
 
 func (f formerly) giveBack(root *os.Root, info fs.FileInfo) error {

@@ -208,7 +208,7 @@ func (move) Undo(_ context.Context, run *step.Run, _ moveArguments, memo moveMem
 			return fault.New(fault.Failed, "move-kept-gone", "what was moved from %s to %s is at neither", memo.From, memo.Path).
 				WithHint("see what removed it, and put it back by hand")
 		}
-	} else if now, err := identityAt(memo.Path); err == nil && now.is(memo.Source) {
+	} else if memo.blocked() {
 		return fault.New(fault.Failed, "move-changed", "%s cannot go back to %s, where something else is now", memo.Path, memo.From).
 			WithHint("move that away, then run: gwe recover")
 	}
@@ -219,6 +219,16 @@ func (move) Undo(_ context.Context, run *step.Run, _ moveArguments, memo moveMem
 		return &step.Leftover{Err: err}
 	}
 	return nil
+}
+
+// blocked tells whether what was moved is at its new place still, and something else at its old one.
+func (m moveMemo) blocked() bool {
+	now, err := identityAt(m.Path)
+	if err != nil || !now.is(m.Source) {
+		return false
+	}
+	there, err := identityAt(m.From)
+	return err == nil && !there.is(m.Source)
 }
 
 func (move) Leases(_ moveArguments, memo moveMemo) []string { return append(memo.leases(), memo.Trash) }

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -27,16 +28,21 @@ type identity struct {
 	Kind     uint16 `json:"kind"`
 	Size     uint64 `json:"size,omitempty"`
 	Modified int64  `json:"modified"`
-	// Volatile is true on such a file system.
+	// Volatile is true on such a file system, and on overlayfs, where a file of a lower layer that is changed or renamed becomes another.
 	Volatile bool `json:"volatile,omitempty"`
 }
 
-// is tells whether both are the same file.
+// is tells whether both are the same file. The number of the device says little: after a reboot it may be another one.
 func (i identity) is(other identity) bool {
-	if i.Device == other.Device && i.Inode == other.Inode && i.Born == other.Born {
+	if i.Kind != other.Kind {
+		return false
+	}
+	born := i.Born != 0 && i.Born == other.Born
+	alike := i.Size == other.Size && i.Modified == other.Modified
+	if i.Inode == other.Inode && (born || i.Born == other.Born && (i.Device == other.Device || alike)) {
 		return true
 	}
-	return i.Volatile && other.Volatile && i.Kind == other.Kind && i.Size == other.Size && i.Modified == other.Modified
+	return i.Volatile && other.Volatile && (born || alike)
 }
 
 // exfat is EXFAT_SUPER_MAGIC of linux/magic.h.
@@ -57,11 +63,15 @@ func identityAt(path string) (identity, error) {
 	if found.Kind != unix.S_IFDIR {
 		found.Size = status.Size
 	}
-	var system unix.Statfs_t
-	if err := unix.Statfs(filepath.Dir(path), &system); err == nil {
-		found.Volatile = int64(system.Type) == unix.MSDOS_SUPER_MAGIC || int64(system.Type) == exfat
-	}
+	found.Volatile = volatile(filepath.Dir(path))
 	return found, nil
+}
+
+// volatile tells whether a folder is on a file system where the number of an inode does not stay.
+func volatile(folder string) bool {
+	var system unix.Statfs_t
+	err := unix.Statfs(folder, &system)
+	return err == nil && slices.Contains([]int64{unix.MSDOS_SUPER_MAGIC, exfat, unix.OVERLAYFS_SUPER_MAGIC}, int64(system.Type))
 }
 
 // note writes down which file will take the place. The caller makes it durable before that.
