@@ -37,11 +37,15 @@ func Schema(catalog step.Catalog) ([]byte, error) {
 	for _, stepType := range catalog {
 		definitions["type-"+stepType.About().Name] = leafSchema(stepType)
 	}
+	return encodeSchema(recipeSchema(definitions))
+}
+
+func encodeSchema(made object) ([]byte, error) {
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)
 	encoder.SetEscapeHTML(false)
 	encoder.SetIndent("", "  ")
-	if err := encoder.Encode(recipeSchema(definitions)); err != nil {
+	if err := encoder.Encode(made); err != nil {
 		return nil, fmt.Errorf("the JSON Schema cannot be written: %w", err)
 	}
 	return text.Bytes(), nil

@@ -21,47 +21,57 @@ import (
 	"github.com/gwe-project/gwe/steps"
 )
 
-// TestPublishedSchema compares the file that recipes name in their first line with the catalog.
+// TestPublishedSchema compares the files that recipes and files of tests name in their first line with the catalog and the grammar.
 func TestPublishedSchema(t *testing.T) {
-	generated, err := schema.Schema(steps.Catalog())
+	recipes, err := schema.Schema(steps.Catalog())
 	if err != nil {
 		t.Fatal(err)
 	}
-	const file = "recipe.schema.json"
-	if *update {
-		if err := os.WriteFile(file, generated, 0o644); err != nil {
+	tests, err := schema.SuiteSchema()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for file, generated := range map[string][]byte{"recipe.schema.json": recipes, "test.schema.json": tests} {
+		if *update {
+			if err := os.WriteFile(file, generated, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		published, err := os.ReadFile(file)
+		if err != nil {
 			t.Fatal(err)
 		}
-	}
-	published, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if difference := cmp.Diff(string(published), string(generated)); difference != "" {
-		t.Errorf("%s is not as the catalog (go test ./schema -update writes it anew):\n%s", file, difference)
+		if difference := cmp.Diff(string(published), string(generated)); difference != "" {
+			t.Errorf("%s is not as the catalog (go test ./schema -update writes it anew):\n%s", file, difference)
+		}
 	}
 }
 
-// reader compiles a generated schema by a library that is not ours.
+// reader compiles the generated schema of recipes by a library that is not ours.
 func reader(t *testing.T, catalog step.Catalog) *jsonschema.Schema {
 	t.Helper()
 	generated, err := schema.Schema(catalog)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return compiled(t, generated)
+}
+
+func compiled(t *testing.T, generated []byte) *jsonschema.Schema {
+	t.Helper()
 	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(generated))
 	if err != nil {
 		t.Fatal(err)
 	}
 	compiler := jsonschema.NewCompiler()
-	if err := compiler.AddResource("recipe.schema.json", document); err != nil {
+	if err := compiler.AddResource("generated.schema.json", document); err != nil {
 		t.Fatal(err)
 	}
-	compiled, err := compiler.Compile("recipe.schema.json")
+	made, err := compiler.Compile("generated.schema.json")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return compiled
+	return made
 }
 
 // decoded gives a recipe as JSON would carry it; ok is false for what is no YAML.
