@@ -39,6 +39,7 @@ func (x *execution) commitAs(ctx context.Context, record stepRecord, task *taskl
 		var unsure *journal.Unsure
 		if errors.As(err, &unsure) {
 			// A recovery may find the record, and then must find the new version. If it does not, it puts the old one back.
+			x.journal.Keep()
 			x.history.committed = len(x.history.frames)
 		}
 		return err

@@ -17,6 +17,7 @@
 //	change.go                            prepare; memo and intent durable; do; effects durable; only then the result
 //	commit.go, lease.go                  the point of no return, and what stays for an undo by hand
 //	order.go, unwind.go                  newest first, branch by branch, uncancelled, every error kept, each undo with its own time-out
+//	unwritten.go                         a journal that fails on the way back is taken up again
 //	finish.go, outcome.go                failsafe, finally, outputs, the last record, the exit code
 //	rollback.go, rollback_*.go, forget.go  a committed run put back by hand: what stands in the way, and what is given up
 //	holder.go, cancel.go, status.go      who works on the state now, how it is asked to stop, what goes on

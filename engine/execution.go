@@ -52,8 +52,9 @@ type work struct {
 	journal journal.Writer
 	// number is the last frame's that was given out.
 	number int
-	// unwritten is the first error of the journal while the run is put back: the run goes on, and ends as broken.
+	// unwritten is why not all records of the way back are in the journal; nil while they are. lost means that one never will be.
 	unwritten error
+	lost      bool
 	// halted means that the journal failed on the way forward: no step may be forgiven, for the next could not be undone.
 	halted bool
 }
@@ -101,16 +102,15 @@ func (x *execution) write(kind string, record any, write func(journal.Writer, st
 	}
 	x.writing.Lock()
 	defer x.writing.Unlock()
+	if !x.backward && x.unwritten != nil {
+		x.mend() // nothing goes forward on a journal that does not tell all
+	}
 	if err := write(x.journal, kind, json.RawMessage(data)); err != nil {
 		if !x.backward {
 			x.halted = true
 			return err
 		}
-		// On the way back nothing is more important than to go on.
-		if x.unwritten == nil {
-			x.unwritten = err
-			x.task.Warn("the journal cannot be written: " + err.Error() + "; going on without it")
-		}
+		x.keep(err)
 	}
 	return x.history.apply(kind, data)
 }

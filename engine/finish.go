@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/journal"
 	"github.com/gwe-project/gwe/engine/process"
 )
 
@@ -152,11 +153,11 @@ func (x *execution) end(ctx context.Context, result *Result) {
 	x.backward = true
 	x.releaseTail(ctx)
 	process.Release(x.markOfRun()) // before the last record: nobody looks after an ended run
-	if x.unwritten != nil {
+	if err := x.catchUp(ctx); err != nil {
 		result.Status = x.history.unrecorded()
-		result.Others = append(result.Others, x.unwritten)
+		result.Others = append(result.Others, err)
 	}
-	if err := x.lastRecord(result); err != nil {
+	if err := x.lastRecord(ctx, result); err != nil {
 		// The next recovery finds a run without an end, and needs all that is kept.
 		result.Status = x.history.unrecorded()
 		result.Others = append(result.Others, err)
@@ -170,7 +171,7 @@ func (x *execution) end(ctx context.Context, result *Result) {
 
 // lastRecord writes how the run ended: all of it, or, where that is more than the journal takes, the status and the first
 // error alone. Without it a run is never over.
-func (x *execution) lastRecord(result *Result) error {
+func (x *execution) lastRecord(ctx context.Context, result *Result) error {
 	brief := endRecord{Status: result.Status, Stopped: result.Stopped, Leftovers: x.history.leftovers(), At: time.Now().UTC()}
 	if result.Err != nil {
 		failure := x.recordOf(result.Err)
@@ -181,10 +182,15 @@ func (x *execution) lastRecord(result *Result) error {
 		whole.Others = append(whole.Others, x.recordOf(other))
 	}
 	whole.Outputs, _ = encodeNamed(x.program.outputs, result.Outputs)
-	if err := x.journal.Append(recordEnd, whole); err == nil {
+	err := x.journal.Append(recordEnd, whole)
+	if unsure := (*journal.Unsure)(nil); err != nil && !errors.As(err, &unsure) {
+		err = x.journal.Append(recordEnd, brief)
+	}
+	if err == nil {
 		return nil
 	}
-	return x.journal.Append(recordEnd, brief)
+	x.keep(err)
+	return x.catchUp(ctx)
 }
 
 // needed tells whether what the run kept is needed on: by an undo by hand, by the next try to clean up, or by the person

@@ -152,7 +152,7 @@ func (x *execution) waitAgain(ctx context.Context, v verdict, task *tasklog.Task
 // settleReturn ends a run that is put back, by way of a reboot into the system of before where one is owed.
 func (x *execution) settleReturn(ctx context.Context, failure error) Result {
 	back, owed := x.history.owed()
-	if !owed || x.unwritten != nil {
+	if !owed || x.catchUp(ctx) != nil {
 		return x.finish(ctx, failure)
 	}
 	task := x.task.Begin("reboot", "Reboot into the system of before", "")

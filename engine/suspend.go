@@ -112,6 +112,7 @@ func (x *execution) wait(ctx context.Context, record suspendedRecord, task *task
 	if err := x.append(recordSuspended, record); err != nil {
 		var unsure *journal.Unsure
 		if errors.As(err, &unsure) {
+			x.journal.Keep()
 			x.history.applySuspended(record) // a recovery may find the record: see conclude
 		}
 		return err

@@ -46,6 +46,16 @@
 // further records with the same error: a sync is never tried again, for the kernel may have dropped what it could not
 // write.
 //
+// The way back needs its records all the same. Keep makes a record that failed a part of the journal, in memory. Mend writes
+// all lines again that are not known to be durable, at the place where they belong, and syncs: what the kernel has dropped it
+// gets anew, so that this sync means something. Then the journal takes records as before.
+//
+// A record that failed and was not kept never was, but it may be in the file, whole. No other may come into its place
+// before it is durably gone: else a power cut could leave that record, and behind it one that follows its successor. So
+// Mend puts NULs there first, and syncs these. Kept lines are written again byte by byte as they were, so at no moment
+// there is less of them in the file than before. Close mends what was kept; where nobody said what becomes of a record
+// that failed, it leaves the file to the next reader.
+//
 // # Space for unwinding
 //
 // A full disk must not keep a run from being undone. So Create reserves space behind the end of the file (fallocate with

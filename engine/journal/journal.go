@@ -9,8 +9,6 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/gwe-project/gwe/engine/fault"
 )
 
@@ -20,6 +18,10 @@ type Writer interface {
 	Append(kind string, data any) error
 	// Note adds a record in its order, without waiting for the disk.
 	Note(kind string, data any) error
+	// Keep makes the record that failed last a part of the journal all the same, in memory. It tells whether there is one.
+	Keep() bool
+	// Mend writes and syncs again what is not known to be durable, so that a journal which failed takes records again.
+	Mend() error
 	// Close makes all notes durable. It may be called twice.
 	Close() error
 }
@@ -28,14 +30,14 @@ type Writer interface {
 // may be called from several goroutines.
 type Journal struct {
 	mutex sync.Mutex
-	file  *os.File
+	file  disk
 	path  string
 	last  chain
-	// size is where the last whole record ends.
+	// size is where the last record ends.
 	size int64
-	// noted is true while records wait for a sync.
-	noted bool
-	// broken is the error that ended this journal, if one did.
+	// tail is what waits for a sync.
+	tail tail
+	// broken is the error because of which no record is taken, until Mend succeeds.
 	broken error
 	space  space
 }
@@ -47,9 +49,9 @@ func Create(path, version string, reserve int64) (*Journal, error) {
 	if err != nil {
 		return nil, unwritable(path, err)
 	}
-	created := &Journal{file: file, path: path, last: start()}
+	created := &Journal{file: onDisk{file}, path: path, last: start(), tail: tail{stale: -1}}
 	if err := created.begin(version, reserve); err != nil {
-		_ = created.space.release(file, 0)
+		_ = created.space.release(created.file, 0)
 		_ = file.Close()
 		_ = os.Remove(path)
 		return nil, err
@@ -95,8 +97,8 @@ func adopt(file *os.File, path string) ([]Record, *Journal, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	opened := &Journal{file: file, path: path, last: last, size: int64(length)}
-	if err := opened.blank(int64(len(content))); err != nil {
+	opened := &Journal{file: onDisk{file}, path: path, last: last, size: int64(length), tail: tail{stale: -1}}
+	if err := opened.adopt(int64(len(content))); err != nil {
 		return nil, nil, unwritable(path, err)
 	}
 	if err := opened.space.adopt(path); err != nil {
@@ -105,18 +107,16 @@ func adopt(file *os.File, path string) ([]Record, *Journal, error) {
 	return records, opened, nil
 }
 
-// blank puts NULs over what is torn, up to end, and makes it all durable: no record that was passed over may come back
+// adopt puts NULs over what is torn, up to end, and makes it all durable: no record that was passed over may come back
 // behind new ones. Nor is the dead process known to have synced its last records.
-func (j *Journal) blank(end int64) error {
-	for at := j.size; at < end; at += chunk {
-		if _, err := j.file.WriteAt(make([]byte, min(chunk, end-at)), at); err != nil {
-			return err
-		}
-	}
-	if err := repeat(func() error { return unix.Fdatasync(int(j.file.Fd())) }); err != nil {
+func (j *Journal) adopt(end int64) error {
+	if err := blank(j.file, j.size, end); err != nil {
 		return err
 	}
-	j.last.synced = j.last.number
+	if err := j.file.Sync(); err != nil {
+		return err
+	}
+	j.settled()
 	return nil
 }
 
@@ -129,22 +129,28 @@ func (j *Journal) Note(kind string, data any) error { return j.add(kind, data, f
 func (j *Journal) add(kind string, data any, durable bool) error {
 	j.mutex.Lock()
 	defer j.mutex.Unlock()
-	if j.broken != nil {
+	if j.file == nil {
 		return j.broken
 	}
+	j.forgo()
 	text, next, err := j.last.encode(time.Now(), kind, data)
 	if err != nil {
 		return err
 	}
-	if err := j.write(text); err != nil {
+	err = j.broken
+	if err == nil {
+		err = j.write(text)
+	}
+	if err == nil && durable {
+		err = j.sync()
+	}
+	if err != nil {
+		j.tail.failed = &failed{text, next, err}
 		return err
 	}
-	j.last, j.size, j.noted = next, j.size+int64(len(text)), true
-	if !durable {
-		return nil
-	}
-	if err := j.sync(); err != nil {
-		return &Unsure{err}
+	j.take(text, next)
+	if durable {
+		j.settled()
 	}
 	return nil
 }
@@ -173,17 +179,17 @@ func (j *Journal) write(text []byte) error {
 	return j.broken
 }
 
+// sync makes durable what was written.
 func (j *Journal) sync() error {
-	if err := repeat(func() error { return unix.Fdatasync(int(j.file.Fd())) }); err != nil {
+	if err := j.file.Sync(); err != nil {
 		j.broken = unwritable(j.path, err)
-		return j.broken
+		return &Unsure{j.broken}
 	}
-	j.noted = false
-	j.last.synced = j.last.number
 	return nil
 }
 
-// Close makes all notes durable, cuts what is torn, and gives back what was reserved.
+// Close makes all records durable that the journal has, cuts what is torn, and gives back what was reserved. A file in which
+// a record may be that failed, and of which nobody said what becomes of it, stays as it is.
 func (j *Journal) Close() error {
 	j.mutex.Lock()
 	defer j.mutex.Unlock()
@@ -191,8 +197,11 @@ func (j *Journal) Close() error {
 		return nil
 	}
 	var err error
-	if j.broken == nil && j.noted {
+	if j.broken == nil && len(j.tail.text) > 0 {
 		err = j.sync()
+	}
+	if j.broken != nil && j.tail.failed == nil {
+		err = j.mend()
 	}
 	if j.broken == nil {
 		_ = j.space.release(j.file, j.size)

@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 
 	"github.com/gwe-project/gwe/engine/fault"
@@ -341,34 +340,6 @@ func TestManyGoroutinesMakeOneChain(t *testing.T) {
 		t.Fatal(err)
 	}
 	if records, err := Read(path); err != nil || len(records) != 161 {
-		t.Errorf("%d records, %v", len(records), err)
-	}
-}
-
-// A write or sync that failed otherwise than for want of space ends the journal for good.
-func TestNoRecordAfterAFailedWrite(t *testing.T) {
-	path := sample(t, 1)
-	journal, _, err := Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	writable := journal.file
-	if journal.file, err = os.Open(path); err != nil { // writing to it fails with EBADF
-		t.Fatal(err)
-	}
-	first := journal.Append("intent", 1)
-	if code(first) != "journal-unwritable" || !errors.Is(first, syscall.EBADF) {
-		t.Errorf("got %v", first)
-	}
-	journal.file.Close()
-	journal.file = writable
-	if second := journal.Append("intent", 2); second != first {
-		t.Errorf("after a failed write: %v", second)
-	}
-	if err := journal.Close(); err != nil {
-		t.Error(err)
-	}
-	if records, err := Read(path); err != nil || len(records) != 2 {
 		t.Errorf("%d records, %v", len(records), err)
 	}
 }

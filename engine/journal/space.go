@@ -63,7 +63,7 @@ func (j *Journal) UseReserve() error {
 
 // ensure allocates what is missing to have the whole reserve free behind end. It fails before anything is written, and
 // then what was reserved before is still there.
-func (s *space) ensure(file *os.File, end int64) error {
+func (s *space) ensure(file disk, end int64) error {
 	if s.reserve == 0 {
 		return nil
 	}
@@ -75,10 +75,10 @@ func (s *space) ensure(file *os.File, end int64) error {
 		return nil
 	}
 	ahead := min(wanted+chunk, limit)
-	err := allocate(file, ahead)
+	err := file.Allocate(ahead)
 	if outOfSpace(err) {
 		ahead = wanted
-		err = allocate(file, ahead)
+		err = file.Allocate(ahead)
 	}
 	if err != nil {
 		return err
@@ -94,20 +94,6 @@ func largestFile() int64 {
 		return math.MaxInt64
 	}
 	return int64(limit.Cur)
-}
-
-// allocate makes sure of blocks from 0 up to end; what is there stays.
-func allocate(file *os.File, end int64) error {
-	return repeat(func() error { return unix.Fallocate(int(file.Fd()), unix.FALLOC_FL_KEEP_SIZE, 0, end) })
-}
-
-// repeat calls again what a signal cut short.
-func repeat(call func() error) error {
-	for {
-		if err := call(); !errors.Is(err, syscall.EINTR) {
-			return err
-		}
-	}
 }
 
 // adopt finds the ballast that an earlier process left, and removes it: an opened journal may use its reserve.
@@ -150,7 +136,7 @@ func (s *space) dropBallast() error {
 }
 
 // release gives back what was reserved, and cuts the file at the end of its last record.
-func (s *space) release(file *os.File, size int64) error {
+func (s *space) release(file disk, size int64) error {
 	if err := s.dropBallast(); err != nil {
 		return err
 	}

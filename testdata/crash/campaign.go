@@ -22,6 +22,7 @@ import (
 type settings struct {
 	program, results string
 	changes, hows    []string
+	at               string
 	sample, workers  int
 	seed             uint64
 	first            bool
@@ -135,6 +136,9 @@ func (c *run) plan() (all []one, err error) {
 		}
 		fmt.Printf("crash: %s has %d points\n", change.Name, len(list))
 		for _, point := range list {
+			if !strings.Contains(point, c.settings.at) {
+				continue
+			}
 			for _, how := range append(slices.Clone(hows), recovery) {
 				o := one{change: change, disturbances: []disturbance{{how, point}}}
 				if o.recoveries = how == recovery; o.recoveries {

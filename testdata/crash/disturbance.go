@@ -47,6 +47,11 @@ func (d disturbance) killsFirst() bool {
 // lasts tells whether the error stays.
 func (d disturbance) lasts() bool { return strings.HasSuffix(d.how, "-on") }
 
+// momentary tells whether it is one write or sync of a journal that fails. Then the journal is taken up again.
+func (d disturbance) momentary() bool {
+	return !d.kills() && !d.lasts() && !strings.HasPrefix(d.point, "open ") && strings.Contains(d.point, "/journal#")
+}
+
 // applies leaves out what no kernel does.
 func (d disturbance) applies() bool {
 	call, _, _ := strings.Cut(d.point, " ")

@@ -42,6 +42,7 @@ func command(ctx context.Context, arguments []string) (err error) {
 	flags.StringVar(&settings.program, "gwe", "", "the gwe to break (default: it is built)")
 	flags.StringSliceVar(&settings.changes, "change", nil, "only these changes")
 	flags.StringSliceVar(&settings.hows, "how", nil, "only these disturbances: kill-before, EIO, EROFS-on, recovery, ...")
+	flags.StringVar(&settings.at, "at", "", "only at the points that have this in their name: journal, rename, ...")
 	flags.IntVar(&settings.sample, "sample", 0, "that many trials only, drawn by the seed")
 	flags.Uint64Var(&settings.seed, "seed", 1, "the order of the trials, and the way in which each is recovered")
 	flags.StringVar(&settings.results, "results", filepath.Join(os.TempDir(), "gwe-crash.jsonl"), "where results are kept: a campaign that stopped goes on")

@@ -152,6 +152,8 @@ func (s *site) judge(d disturbance, e gateway.Ended, isRun bool, v *verdict) {
 		s.wantEnd(true)
 	case e.Code == 1 || e.Code == 3 || e.Code == 6:
 		s.wantEnd(false)
+	case (e.Code == 4 || e.Code == 5) && d.momentary():
+		s.Errorf("the journal failed for a moment only; it ended with %d", e.Code)
 	case e.Code == 4 || e.Code == 5:
 	default:
 		s.Errorf("it ended with %d", e.Code)

@@ -49,8 +49,8 @@ var mutations = []mutation{
 	},
 	{
 		name: "a commit in doubt is taken back",
-		file: "engine/commit.go", from: "if errors.As(err, &unsure) {", to: "if false && errors.As(err, &unsure) {",
-		campaign: []string{"--change=install", "--how=EIO"},
+		file: "engine/commit.go", from: "x.history.committed = len(x.history.frames)", to: "",
+		campaign: []string{"--change=install", "--how=EIO", "--at=journal"},
 	},
 	{
 		name: "an interrupted call fails",
@@ -90,10 +90,26 @@ var mutations = []mutation{
 	},
 	{
 		name: "the journal is not synced",
-		file: "engine/journal/journal.go", from: "if err := repeat(func() error { return unix.Fdatasync(int(j.file.Fd())) }); err != nil {\n\t\tj.broken",
-		to:    "if err := repeat(func() error { return nil }); err != nil {\n\t\tj.broken",
+		file: "engine/journal/disk.go", from: "return repeat(func() error { return unix.Fdatasync(int(f.Fd())) })",
+		to:    "return repeat(func() error { return nil })",
 		tests: []string{"-run=TestThePowerFailsUnderTheState", "./engine"},
 		brief: true,
+	},
+	{
+		name: "a journal that failed for a moment is given up",
+		file: "engine/unwritten.go", from: "if x.journal.Mend() != nil {", to: "if true {",
+		campaign: []string{"--change=failing", "--how=EIO", "--at=journal"},
+	},
+	{
+		name: "a failed sync of the journal is tried again, and nothing is written again",
+		file: "engine/journal/mend.go", from: "_, err = j.file.WriteAt(j.tail.text, j.tail.from)", to: "_ = j.tail.from",
+		tests: []string{"-run=TestWhateverFailsTheJournalCanBeRead", "./engine/journal"},
+		brief: true,
+	},
+	{
+		name: "a record that failed lies below the next ones",
+		file: "engine/journal/mend.go", from: "err := j.clear()", to: "err := error(nil)",
+		tests: []string{"-run=TestWhateverFailsTheJournalCanBeRead", "./engine/journal"},
 	},
 	{
 		name: "the effects of a step are not made durable",

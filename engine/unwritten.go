@@ -1,0 +1,51 @@
+package engine
+
+import (
+	"context"
+	"time"
+)
+
+// On the way back nothing is more important than to go on. A record that cannot be written is kept in memory, and the journal
+// is mended: at once, before an older frame is touched; with each further record; and a few times more where the run would end
+// without it. Only what is missing then leaves a run of which nobody knows enough.
+
+// mendings is how often a journal is tried again before the run ends; the pause between two of them doubles from the first.
+const (
+	mendings  = 5
+	firstRest = 50 * time.Millisecond
+)
+
+// keep holds a record in memory that could not be written, and mends the journal.
+func (x *execution) keep(err error) {
+	if !x.journal.Keep() {
+		x.lost = true
+	}
+	if x.unwritten == nil {
+		x.unwritten = err
+		x.task.Warn("the journal cannot be written: " + err.Error() + "; going on without it")
+	}
+	x.mend()
+}
+
+// mend writes what is missing in the journal, and tells whether that could be done.
+func (x *execution) mend() bool {
+	if x.journal.Mend() != nil {
+		return false
+	}
+	if !x.lost {
+		x.unwritten = nil
+		x.task.Info("the journal is written again, and nothing is missing in it")
+	}
+	return true
+}
+
+// catchUp gives the journal time before the run ends, or rests, without it. Its error says that something is missing.
+func (x *execution) catchUp(ctx context.Context) error {
+	for n, rest := 0, firstRest; n < mendings && x.unwritten != nil; n, rest = n+1, 2*rest {
+		if x.mend() {
+			break
+		}
+		_ = sleep(context.WithoutCancel(ctx), rest)
+	}
+	return x.unwritten
+}
