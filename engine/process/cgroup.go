@@ -141,10 +141,9 @@ func (c cgroup) remove() bool {
 // above now hands out resources to those below it and can have no members of its own, it stays as long as its members do.
 func (c cgroup) release() {
 	above := cgroup(filepath.Dir(string(c)))
-	for range 100 { // members that fork all the time are not chased for ever
-		if c.remove() {
-			return
-		}
+	// Members that fork all the time are not chased for ever; one that was killed, and cannot be moved any more, takes its time to
+	// give back its memory.
+	for end := time.Now().Add(time.Second); !c.remove() && time.Now().Before(end); time.Sleep(time.Millisecond) {
 		for _, pid := range c.members() {
 			if err := above.write("cgroup.procs", pid); err != nil && !errors.Is(err, syscall.ESRCH) {
 				return

@@ -132,6 +132,33 @@ func TestKillLeftFindsWhatHides(t *testing.T) {
 }
 
 // A recovery may run below a daemon of the dead run, in its control group: it ends neither itself nor its parents.
+// TestReleaseWaitsForADyingProcess: one that was killed can be a member for as long as it gives back its memory.
+func TestReleaseWaitsForADyingProcess(t *testing.T) {
+	f := grouped(t, "2")
+	group := settle([]string{f.mark("2")}, "dying")
+	command := exec.Command("dd", "if=/dev/zero", "of=/dev/null", "bs=512M")
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if err := group.write("cgroup.procs", command.Process.Pid); err != nil {
+		t.Fatal(err)
+	}
+	for { // it has all its memory once it writes
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/io", command.Process.Pid))
+		if err != nil || len(text) == 0 {
+			t.Fatalf("dd has ended: %v", err)
+		}
+		if !strings.Contains(string(text), "wchar: 0\n") {
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
+	_ = command.Process.Kill()
+	group.release()
+	_ = command.Wait()
+	f.want(0, 0)
+}
+
 func TestKillLeftSparesItselfInAGroup(t *testing.T) {
 	t.Parallel()
 	f := grouped(t, "3")
