@@ -71,30 +71,39 @@ func (j *judgement) reboot(ctx context.Context, expect, await *condition) {
 	if !j.booted() {
 		return
 	}
-	late, within := j.late(), value.DurationOf(s.Within)
 	if expect != nil {
 		holds, err := j.asks(ctx, expect)
+		if err != nil {
+			// Nobody can tell yet where the machine is; if that stays so, it may well be the new system.
+			j.arrived = true
+			j.notYet(expect, err)
+			return
+		}
 		if !holds {
 			j.failed("reboot-fell-back", "the machine rebooted, and came back in another system: not %s", expect.source)
-			j.because(err)
 			return
 		}
 	}
 	j.arrived = true
 	if await != nil && !s.cancelled {
-		holds, err := j.asks(ctx, await)
-		if !holds {
-			switch {
-			case late:
-				j.back("reboot-not-ready", "the machine rebooted, and %s did not come about within %s", await.source, within)
-			case j.waited.Boots >= s.Boots:
-				j.back("reboot-loop", "the machine booted %d times, and %s did not come about", j.waited.Boots, await.source)
-			}
-			j.because(err)
+		if holds, err := j.asks(ctx, await); !holds {
+			j.notYet(await, err)
 			return
 		}
 	}
 	j.decision = goOn
+}
+
+// notYet leaves alone a machine that has rebooted, and of which something is not so yet, or cannot be told: until the time is over.
+func (j *judgement) notYet(asked *condition, err error) {
+	s := j.suspension
+	switch {
+	case j.late():
+		j.back("reboot-not-ready", "the machine rebooted, and %s did not come about within %s", asked.source, value.DurationOf(s.Within))
+	case j.waited.Boots >= s.Boots:
+		j.back("reboot-loop", "the machine booted %d times, and %s did not come about", j.waited.Boots, asked.source)
+	}
+	j.because(err)
 }
 
 // looped gives up on a machine that has booted more often than the run outlives: it went down each time that it was asked

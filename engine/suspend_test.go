@@ -441,3 +441,41 @@ steps:
 		}
 	}
 }
+
+// Where expect cannot be told the machine may well be in the new system.
+func TestAMachineThatCannotTellWhereItIsIsAskedAgainAndThenGoesBack(t *testing.T) {
+	for _, comes := range []bool{true, false} {
+		m := newBoots(t)
+		m.write("slot", "a")
+		m.start(inSlotB+", attempts: 2", "")
+		unreadable(m)
+		m.reboot(time.Minute)
+		m.wantRecovered(engine.StatusSuspended)
+		m.wantFile("a", "new")
+		if comes {
+			if err := os.Remove(m.folder + "/slot"); err != nil {
+				t.Fatal(err)
+			}
+			m.write("slot", "b")
+			m.wantRecovered(engine.StatusDone)
+			continue
+		}
+		result := m.after(10 * time.Minute).wantRecovered(engine.StatusSuspended) // put back, and on its way into the old system
+		m.wantCode(result, "did not come about within 10m")
+		m.wantFile("a", "old")
+		if m.asked() != 2 {
+			t.Errorf("asked %d times", m.asked())
+		}
+	}
+}
+
+// unreadable makes a folder of the file that says which slot runs.
+func unreadable(m *boots) {
+	m.Helper()
+	if err := os.Remove(m.folder + "/slot"); err != nil {
+		m.Fatal(err)
+	}
+	if err := os.Mkdir(m.folder+"/slot", 0o755); err != nil {
+		m.Fatal(err)
+	}
+}
