@@ -344,11 +344,17 @@ func (d *device) snapshot() map[string]string {
 	return tree
 }
 
-// clean fails the test where a temporary file or a process of gwe's is left.
+// clean fails the test where a temporary file or a process of gwe's is left. What a run keeps that can be rolled back is none.
 func (d *device) clean() {
 	d.Helper()
+	kept := func(name string) bool {
+		return slices.ContainsFunc(d.runs(), func(run string) bool {
+			_, err := os.Lstat(filepath.Join(d.state, "runs", run, "frames"))
+			return err == nil && strings.HasPrefix(name, ".gwe-old-"+run+"-")
+		})
+	}
 	check(d, filepath.WalkDir(d.root, func(path string, entry fs.DirEntry, err error) error {
-		if err == nil && strings.HasPrefix(entry.Name(), ".gwe-") {
+		if err == nil && strings.HasPrefix(entry.Name(), ".gwe-") && !kept(entry.Name()) {
 			d.Errorf("%s is left", path)
 		}
 		return err

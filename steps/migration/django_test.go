@@ -187,13 +187,13 @@ func (d *device) picture() string {
 	link, _ := os.Readlink(d.root + "/opt/current")
 	runs, _ := os.ReadFile(d.root + "/runs")
 	lines := []string{"current: " + link, "runs: " + strings.TrimSpace(string(runs))}
-	strays, _ := filepath.Glob(d.root + "/opt/.gwe-*")
 	caches, _ := filepath.Glob(d.root + "/opt/*/*/__pycache__")
-	return strings.Join(append(append(lines, append(strays, caches...)...), d.python(dump)), "\n")
+	return strings.Join(append(append(lines, caches...), d.python(dump)), "\n")
 }
 
 func (d *device) wantPicture(want string) {
 	d.Helper()
+	d.WantNothingHidden(d.root + "/opt")
 	if got := d.picture(); got != want {
 		d.Errorf("the machine is\n%s\nwant\n%s", got, want)
 	}

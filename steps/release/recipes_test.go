@@ -75,10 +75,7 @@ func (g *target) wantRunning(link, runs string) {
 	if got := g.read("runs"); got != runs {
 		g.Errorf("the hooks say that %q runs, want %q", got, runs)
 	}
-	strays, _ := filepath.Glob(g.root + "/opt/.gwe-*")
-	if len(strays) > 0 {
-		g.Errorf("left behind: %v", strays)
-	}
+	g.WantNothingHidden(g.root + "/opt")
 }
 
 func (g *target) inputs() map[string]string { return map[string]string{"target": g.root + "/opt"} }

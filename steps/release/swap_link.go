@@ -2,7 +2,6 @@ package release
 
 import (
 	"context"
-	"crypto/rand"
 	"fmt"
 	"path/filepath"
 	"syscall"
@@ -34,7 +33,7 @@ elsewhere; else it holds the absolute path. The target must exist. A folder or a
 
 Undo gives back exactly the old link, its text, owner and time; where there was none, it removes the link. A link that somebody
 else has changed since is left alone, and the undo fails. As long as the undo may be asked for, prune keeps the
-old target.`
+old target, and the old link stays beside the new one under a hidden name: so a full disk cannot keep it from coming back.`
 
 type swapLinkArguments struct {
 	Link value.Path `name:"link" required:"true" help:"the symbolic link; it is made where it is missing"`
@@ -46,7 +45,7 @@ type swapLinkMemo struct {
 	Link string `json:"link"`
 	// Text is what the new link holds.
 	Text string `json:"text"`
-	// Temporary is the name under which a link is made before it gets its own.
+	// Temporary is the hidden name under which a link is made before it gets its own. From then on the old link has it.
 	Temporary string `json:"temporary"`
 	// Found, OldText, Owner, Group and Modified are the old link.
 	Found    bool      `json:"found"`
@@ -96,7 +95,7 @@ func (swapLink) Prepare(_ context.Context, run *step.Run, arguments swapLinkArgu
 		return swapLinkMemo{}, fault.New(fault.Failed, "swap-link-no-target", "%s cannot point at %s, which is not there", link, to).
 			WithHint("the step that makes it comes before this one; see what is there: ls -l %s", filepath.Dir(to)).WithCause(err)
 	}
-	memo := swapLinkMemo{Link: link, Text: text, Temporary: filepath.Join(filepath.Dir(link), durable.Prefix+"link-"+rand.Text())}
+	memo := swapLinkMemo{Link: link, Text: text, Temporary: filepath.Join(filepath.Dir(link), durable.Prefix+"old-"+run.ID+"-"+run.Step)}
 	if memo.OldText, memo.Found, err = readLink(run.Machine, link, "swap-link-not-a-link"); err != nil || !memo.Found {
 		return memo, err
 	}

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 
@@ -14,7 +15,7 @@ import (
 	"github.com/gwe-project/gwe/engine/step"
 )
 
-// Do makes the new link and renames it over the old one.
+// Do makes the new link, and lets it change places with the old one. Where the file system cannot do that it is renamed over it.
 func (swapLink) Do(ctx context.Context, run *step.Run, _ swapLinkArguments, memo swapLinkMemo) (step.Nothing, error) {
 	if err := ctx.Err(); err != nil {
 		return step.Nothing{}, err
@@ -37,29 +38,42 @@ func (swapLink) Do(ctx context.Context, run *step.Run, _ swapLinkArguments, memo
 	if !memo.Found {
 		return step.Nothing{}, durable.RenameNoReplace(memo.Temporary, memo.Link)
 	}
-	return step.Nothing{}, durable.Rename(memo.Temporary, memo.Link)
+	err = exchange(memo.Temporary, memo.Link)
+	if errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.ENOSYS) {
+		err = durable.Rename(memo.Temporary, memo.Link)
+	}
+	return step.Nothing{}, err
 }
 
-// Undo gives back the old link.
+// Undo gives back the old link: the very one, which needs no space, or else one that is made like it.
 func (swapLink) Undo(_ context.Context, run *step.Run, _ swapLinkArguments, memo swapLinkMemo) error {
-	// A temporary link that stays is a leftover only where the link itself is as it was.
-	stray := removeTemporary(memo)
 	text, found, err := readLink(run.Machine, memo.Link, "swap-link-not-a-link")
 	switch {
 	case err != nil:
 		return err
 	case found == memo.Found && text == memo.OldText:
-		if stray != nil {
-			return &step.Leftover{Err: stray}
-		}
-		return nil
 	case found && text != memo.Text:
 		return changed(memo, text, found)
 	case !memo.Found:
-		return remove(memo.Link)
+		err = remove(memo.Link)
+	default:
+		err = putBack(memo)
 	}
-	if err := makeTemporary(memo, memo.OldText); err != nil {
+	if err != nil {
 		return err
+	}
+	// A temporary link that stays is a leftover: the link itself is as it was.
+	if stray := removeTemporary(memo); stray != nil {
+		return &step.Leftover{Err: stray}
+	}
+	return nil
+}
+
+func putBack(memo swapLinkMemo) error {
+	if kept, err := os.Readlink(memo.Temporary); err != nil || kept != memo.OldText {
+		if err := makeTemporary(memo, memo.OldText); err != nil {
+			return err
+		}
 	}
 	if err := restoreAttributes(memo); err != nil {
 		return err
@@ -93,6 +107,11 @@ func (swapLink) Leases(_ swapLinkArguments, memo swapLinkMemo) []string {
 		return nil
 	}
 	return []string{memo.OldTarget}
+}
+
+// Release gives up the old link.
+func (swapLink) Release(_ context.Context, _ *step.Run, _ swapLinkArguments, memo swapLinkMemo) error {
+	return removeTemporary(memo)
 }
 
 // changed is the error of a link that is neither as it was nor as we make it.

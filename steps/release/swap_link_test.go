@@ -164,6 +164,9 @@ func TestSwapLinkCallsNothingALeftoverThatIsNotPutBack(t *testing.T) {
 	if err := json.Unmarshal(memo, &names); err != nil {
 		t.Fatal(err)
 	}
+	if err := os.Remove(names.Temporary); err != nil {
+		t.Fatal(err)
+	}
 	build(t, names.Temporary, map[string]string{"in the way": ""})
 	var leftover *step.Leftover
 	if err := release.SwapLink().Undo(t.Context(), run, arguments, memo); err == nil || errors.As(err, &leftover) {

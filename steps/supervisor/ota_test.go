@@ -171,9 +171,7 @@ func (d *otaDevice) disturbed() (arrange func(), check func(committed bool)) {
 		} else {
 			d.wantRelease("app-1")
 		}
-		if left, _ := filepath.Glob(d.path("opt/.gwe-*")); len(left) > 0 {
-			d.Errorf("left behind: %v", left)
-		}
+		d.bench.WantNothingHidden(d.path("opt"))
 	}
 	return arrange, check
 }
