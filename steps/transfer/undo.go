@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/step"
@@ -63,10 +65,34 @@ func (a arguments) inUse(m memo) error {
 	return nil
 }
 
+// takeAway gives a new target the name of the hidden folder, which Do has removed: a full disk would not take another one.
+// errors.Is(err, fs.ErrExist) tells that it is still there.
+func (m memo) takeAway(run *step.Run) error {
+	there, err := statAt(unix.AT_FDCWD, m.Target)
+	if err != nil || there == nil {
+		return err
+	}
+	for one, err := range changes(run.Folder) {
+		if err != nil {
+			return err
+		}
+		if one.way == "" && one.verb == add && one.fresh != there.Ino {
+			run.Log.Warn(fmt.Sprintf("%s was replaced after the step, and is put back all the same", m.Target))
+		}
+	}
+	return durable.MoveNoReplace(m.Target, m.Hidden)
+}
+
 // putBack goes on after an error: what can be put back is.
 func putBack(ctx context.Context, run *step.Run, m memo) error {
-	if err := os.Mkdir(m.Hidden, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-		return explain(err, "cannot make the hidden folder %s", m.Hidden)
+	if !m.Existed {
+		if err := m.takeAway(run); !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+	}
+	missing := os.Mkdir(m.Hidden, 0o700)
+	if errors.Is(missing, fs.ErrExist) {
+		missing = nil
 	}
 	mover, err := newMover(m.Target, m.Hidden)
 	if err != nil {
@@ -82,6 +108,9 @@ func putBack(ctx context.Context, run *step.Run, m memo) error {
 			}
 			if (one.verb == dress) != dressing {
 				continue
+			}
+			if missing != nil && !dressing {
+				return explain(missing, "cannot make the hidden folder %s", m.Hidden)
 			}
 			if err := ctx.Err(); err != nil {
 				return err
