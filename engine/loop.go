@@ -13,21 +13,25 @@ import (
 const boundedBoots = 10
 
 // progress are the records by which a recovery gets on.
-var progress = []string{recordUnwind, recordUndone, recordPutOff, recordServices, recordSuspended, recordResumed, recordStranded, recordClosing, recordCommitted}
+var progress = []string{recordUndone, recordPutOff, recordServices, recordSuspended, recordResumed, recordStranded, recordClosing, recordCommitted}
 
-// deaths counts the boots in a row, before this one, in which a recovery of the run began and got nowhere.
+// deaths counts the boots in a row, before this one, in which a recovery of the run began and got nowhere. The boot that turned the
+// run back is the first one of the way back: those before it died of what they asked the machine.
 func deaths(records []journal.Record, boot string) int {
 	var boots []string
+	last := boot
 	for _, record := range records {
 		switch {
 		case record.Kind == recordRecovery:
 			_ = into(record.Data, func(r recoveryRecord) error {
-				if r.Boot != boot && !slices.Contains(boots, r.Boot) {
+				if last = r.Boot; r.Boot != boot && !slices.Contains(boots, r.Boot) {
 					boots = append(boots, r.Boot)
 				}
 				return nil
 			})
-		case slices.Contains(progress, record.Kind):
+		case record.Kind == recordUnwind && last != boot:
+			boots = []string{last}
+		case record.Kind == recordUnwind, slices.Contains(progress, record.Kind):
 			boots = nil
 		}
 	}
