@@ -46,7 +46,9 @@ func (x *execution) conclude(ctx context.Context, err error) Result {
 		if why := x.outOfReach(); why != nil {
 			return x.hold(why)
 		}
-		x.unwind(ctx)
+		if why := x.unwind(ctx); why != nil {
+			return x.hold(why)
+		}
 	}
 	return x.settleReturn(ctx, err)
 }

@@ -162,12 +162,19 @@ func (x *execution) putBackFrames(ctx context.Context, n *node, r rounds, before
 	if len(open) == 0 {
 		return !x.history.brokenSince(before, n, r), nil
 	}
+	if why := x.outOfReach(); why != nil {
+		task.Warn(why.Error())
+		return false, nil
+	}
 	record := x.recordOf(failure)
 	if err := x.append(recordPutBack, troubleRecord{Step: n.path(), Rounds: r, Error: record}); err != nil {
 		return false, err
 	}
 	for _, f := range open {
-		x.undoFrame(context.WithoutCancel(ctx), f, record, task)
+		if why := x.undoFrame(context.WithoutCancel(ctx), f, record, task); why != nil {
+			task.Warn(why.Error())
+			return false, nil
+		}
 	}
 	return !x.history.brokenSince(before, n, r), nil
 }

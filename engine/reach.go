@@ -86,9 +86,10 @@ func (p *past) outOfReach() error {
 	return outOfReach(p.begin.Targets, fault.Errored)
 }
 
-// hold ends this process's part of a run that cannot be put back now. Nothing is undone, and so nothing is lost.
+// hold ends this process's part of a run that cannot be put back now, or not to its end. What was not undone is not tried, and so
+// nothing is lost.
 func (x *execution) hold(why error) Result {
-	x.task.Warn("nothing was put back yet: recovery is pending")
+	x.task.Warn("not everything was put back yet: recovery is pending")
 	x.task.Fail(why)
 	result := Result{Run: x.folder.id(), Status: StatusBroken, Err: x.withoutSecrets(why)}
 	if x.history.failure != nil {

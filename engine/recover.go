@@ -168,7 +168,9 @@ func (e *Engine) recoverLocked(ctx context.Context, p *past, earlier []*past, ta
 		x.backward = false
 		return x.conclude(ctx, nil), nil
 	}
-	x.unwind(ctx)
+	if why := x.unwind(ctx); why != nil {
+		return x.hold(why), nil
+	}
 	if x.leavesRest(ctx) {
 		return x.restForServices(), nil
 	}

@@ -78,7 +78,9 @@ func (e *Engine) Rollback(ctx context.Context, id string) (Result, error) {
 		return Result{}, e.State.notBegun(err)
 	}
 	ctx = context.WithoutCancel(ctx)
-	x.unwind(ctx)
+	if why := x.unwind(ctx); why != nil {
+		return x.hold(why), nil
+	}
 	return x.settleReturn(ctx, nil), nil
 }
 

@@ -31,39 +31,51 @@ func (x *execution) useReserve() {
 }
 
 // unwind puts back every open frame, newest first. It runs to the end whatever happens: the context carries no
-// cancellation, each frame has its own time-out, and the failure of one does not stop the next.
-func (x *execution) unwind(ctx context.Context) {
+// cancellation, each frame has its own time-out, and the failure of one does not stop the next. Its error is why the rest is
+// left to a later recovery.
+func (x *execution) unwind(ctx context.Context) error {
 	open := x.todo()
 	if len(open) == 0 {
-		return
+		return nil
 	}
 	task := x.task.Begin("undo", "Put back what was done", "")
 	broken := false
 	for _, f := range open {
-		x.undoFrame(ctx, f, *x.history.failure, task)
+		if why := x.undoFrame(ctx, f, *x.history.failure, task); why != nil {
+			task.Fail(why)
+			return why
+		}
 		broken = broken || f.broken
 	}
 	if broken {
 		task.Fail(fault.New(fault.Failed, "undo-failed", "not everything could be put back"))
-		return
+		return nil
 	}
 	task.Done("")
+	return nil
 }
 
-// undoFrame closes a frame: it is put back, what did that is durable, and only then the journal says so.
-func (x *execution) undoFrame(ctx context.Context, f *frame, failure errorRecord, parent *tasklog.Task) {
+// undoFrame closes a frame: it is put back, what did that is durable, and only then the journal says so. Where that failed since
+// nothing can be put back now, the frame stays open, and the error says why.
+func (x *execution) undoFrame(ctx context.Context, f *frame, failure errorRecord, parent *tasklog.Task) error {
 	x = x.back()
 	if f.part == partFinally {
-		x.settleFinally(ctx, f, failure, parent)
-		return
+		_ = x.settleFinally(ctx, f, failure, parent) // it is told beside the first error
+		return nil
 	}
 	if f.part == "" && len(f.node.undo) == 0 && f.node.action.stepType.About().Undo == "" {
 		// A program ran, and nobody wrote down how to undo it: there is nothing to do, and nothing to tell.
 		_ = x.note(recordUndone, undoneRecord{Frame: f.number})
-		return
+		return nil
 	}
 	task := parent.Begin("undo", "Undo: "+x.titleOfFrame(f), f.node.label())
 	errs, rest := x.putBack(ctx, f, failure, task)
+	if len(errs) > 0 {
+		if why := x.outOfReach(); why != nil {
+			task.Fail(first(errs))
+			return why
+		}
+	}
 	record := undoneRecord{Frame: f.number}
 	if f.rest != nil {
 		record.Leftover, record.Broken = f.rest.Leftover, f.rest.Broken
@@ -79,11 +91,12 @@ func (x *execution) undoFrame(ctx context.Context, f *frame, failure errorRecord
 	if !rest.empty() {
 		x.putOff(f, record, rest)
 		end(task, first(errs))
-		return
+		return nil
 	}
 	// It is durable before an older frame is touched: an undo that runs again finds the machine as its frame left it.
 	_ = x.append(recordUndone, record)
 	end(task, first(errs))
+	return nil
 }
 
 // putBack undoes what a frame did: first what the recipe says, then the step type's own undo, each within a time-out of

@@ -99,3 +99,45 @@ func TestReadOnlyOnTheWayBack(t *testing.T) {
 		})
 	}
 }
+
+// TestReadOnlyWhileGroupIsPutBack: what a group did is put back in the middle of a run too, and nothing of that is tried then
+// either.
+func TestReadOnlyWhileGroupIsPutBack(t *testing.T) {
+	for name, modifier := range map[string]string{
+		"given up": "allow-failure: true", "rescued": `rescue: [{ run: { argv: ["true"] }, undo: none }]`, "tried again": "retry: { attempts: 2 }",
+	} {
+		t.Run(name, func(t *testing.T) {
+			readOnlyBehind(t, `
+  - steps:
+      - write: { path: "${{ inputs.data }}/file", content: new }
+      - run: { argv: [mount, -o, "remount,ro", "${{ inputs.data }}"] }
+        undo: [{ run: { argv: ["true"] } }]
+      - run: { argv: ["false"] }
+        undo: none
+    `+modifier)
+		})
+	}
+}
+
+// TestReadOnlyInTheMiddleOfTheWayBack: the undo that meets it is not over.
+func TestReadOnlyInTheMiddleOfTheWayBack(t *testing.T) {
+	readOnlyBehind(t, `
+  - write: { path: "${{ inputs.data }}/file", content: new }
+  - run: { argv: ["true"] }
+    undo: [{ run: { argv: [mount, -o, "remount,ro", "${{ inputs.data }}"] } }]
+  - run: { argv: ["false"] }
+    undo: none`)
+}
+
+// readOnlyBehind runs a recipe that makes its file system read-only and fails; once that takes something again, all is put back.
+func readOnlyBehind(t *testing.T, steps string) {
+	t.Helper()
+	d, data, _, _ := dataDevice(t)
+	recipe := d.recipe("read-only.yaml", "gwe: 1\nname: read-only\ninputs: { data: { type: path, required: true } }\nlock: [\"${{ inputs.data }}\"]\nsteps:"+
+		steps+"\n  - commit: it is new\n")
+	d.gwe("run", recipe, "-i", "data="+data).said(t, 5, "became read-only", "remount,rw")
+	d.gwe("status").said(t, 75)
+	mount(t, "-o", "remount,rw", data)
+	d.gwe("recover").said(t, 0, "everything was put back")
+	isOld(t, data)
+}
