@@ -3,7 +3,6 @@ package engine
 import (
 	"encoding/json"
 	"fmt"
-	"os"
 	"slices"
 	"sync"
 	"time"
@@ -11,6 +10,7 @@ import (
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/host"
 	"github.com/gwe-project/gwe/engine/journal"
+	"github.com/gwe-project/gwe/engine/regular"
 )
 
 // history is what the journal tells of a run. A live run and a recovery both work on it, and it changes by records alone:
@@ -218,7 +218,7 @@ func (h *history) decodeInputs(r beginRecord) (map[string]any, error) {
 		name := input.Name.Text
 		raw, ok := r.Inputs[name]
 		if input.Type.HoldsSecret() {
-			kept, err := os.ReadFile(h.folder.secret(name))
+			kept, err := regular.Read(h.folder.secret(name))
 			if err != nil {
 				return nil, err
 			}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/gwe-project/gwe/engine/regular"
 	"github.com/gwe-project/gwe/schema"
 )
 
@@ -65,7 +66,7 @@ func (f frozen) Find(from, name string) (string, []byte, error) {
 		if use.From != from || use.Name != name {
 			continue
 		}
-		source, err := os.ReadFile(f.folder.used(use.Digest))
+		source, err := regular.Read(f.folder.used(use.Digest))
 		if err == nil && digest(source) != use.Digest {
 			err = fmt.Errorf("%s is not the copy that the run began with: put the one of SHA-256 %s back", f.folder.used(use.Digest), use.Digest)
 		}

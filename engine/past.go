@@ -8,6 +8,7 @@ import (
 
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/journal"
+	"github.com/gwe-project/gwe/engine/regular"
 )
 
 // past is a run that another process began.
@@ -21,6 +22,9 @@ type past struct {
 // folder and the first record, and nothing was done.
 func (s State) peek(id string) (*past, error) {
 	folder := s.run(id)
+	if err := folder.check(); err != nil {
+		return nil, err
+	}
 	records, err := journal.Read(folder.journal())
 	if f := fault.As(err); errors.Is(err, fs.ErrNotExist) || f != nil && f.Code == "journal-empty" {
 		records, err = nil, nil
@@ -185,7 +189,7 @@ func (p *past) leases() []string {
 
 // program compiles the frozen copy: recovery never looks at the recipe that the run was started with.
 func (e *Engine) program(p *past) (*Program, error) {
-	source, err := os.ReadFile(p.folder.recipe())
+	source, err := regular.Read(p.folder.recipe())
 	if err != nil {
 		return nil, fault.New(fault.Errored, "frozen-recipe-missing", "the frozen recipe of run %s cannot be read", p.folder.id()).WithCause(err).
 			WithHint("put %s back: the recipe of SHA-256 %s that the run began with", p.folder.recipe(), p.begin.Digest)

@@ -9,6 +9,7 @@ import (
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/plugin"
+	"github.com/gwe-project/gwe/engine/regular"
 	"github.com/gwe-project/gwe/engine/step"
 )
 
@@ -75,7 +76,7 @@ func (e *Engine) catalogOf(p *past) (step.Catalog, error) {
 
 // frozenPlugin finds a plugin where the run had it, or else, by its digest, where plugins are looked for now.
 func (e *Engine) frozenPlugin(p *past, record pluginRecord) (*plugin.Type, error) {
-	text, err := os.ReadFile(p.folder.plugin(record.Type))
+	text, err := regular.Read(p.folder.plugin(record.Type))
 	if err == nil && digest(text) != record.Description {
 		err = fault.New(fault.Errored, "frozen-plugin-changed", "its SHA-256 is not %s", record.Description)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/process"
+	"github.com/gwe-project/gwe/engine/regular"
 )
 
 // Recover finishes what dead runs left: it ends their surviving processes, puts back what was not committed, and cleans
@@ -62,10 +63,12 @@ func (e *Engine) settleRun(ctx context.Context, id string, earlier []*past, held
 	case err != nil:
 		return nil, nil, err
 	case p == nil:
-		if mark, err := os.ReadFile(e.State.run(id).mark()); err == nil { // it has begun to read facts
-			if _, err := process.KillLeft(ctx, nil, string(mark)); err != nil {
-				return nil, nil, err
-			}
+		mark, err := regular.Read(e.State.run(id).mark())
+		if err == nil { // it has begun to read facts
+			_, err = process.KillLeft(ctx, nil, string(mark))
+		}
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			return nil, nil, err
 		}
 		return nil, nil, os.RemoveAll(string(e.State.run(id)))
 	case p.end() == nil:

@@ -96,7 +96,7 @@ func (s State) Runs() ([]string, error) {
 	}
 	var ids []string
 	for _, entry := range entries {
-		if entry.IsDir() && runNames.MatchString(entry.Name()) {
+		if runNames.MatchString(entry.Name()) { // what is no folder there is told by peek
 			ids = append(ids, entry.Name())
 		}
 	}
@@ -137,6 +137,16 @@ func (s State) newRun(now time.Time) (string, error) {
 // runFolder is the folder of one run.
 type runFolder string
 
+// check refuses what somebody put in the place of a run's folder: a link, say, to where its journal was moved.
+func (r runFolder) check() error {
+	status, err := os.Lstat(string(r))
+	if err != nil || status.IsDir() {
+		return nil // that it is gone is for the journal to tell
+	}
+	return fault.New(fault.Errored, "run-not-a-folder", "%s is no folder, so nobody knows what run %s did", r, r.id()).
+		WithHint("put the run's folder back in its place: gwe follows no link there; where it is lost, put the machine right by hand, and move away what stands there")
+}
+
 func (r runFolder) id() string      { return filepath.Base(string(r)) }
 func (r runFolder) journal() string { return filepath.Join(string(r), "journal") }
 func (r runFolder) recipe() string  { return filepath.Join(string(r), "recipe.yaml") }
@@ -154,7 +164,12 @@ func (r runFolder) logs() string              { return filepath.Join(string(r), 
 // nextLog names the log of the process that works on the run from now on.
 func (r runFolder) nextLog() string {
 	entries, _ := os.ReadDir(r.logs())
-	return filepath.Join(r.logs(), fmt.Sprintf("%04d.jsonl", len(entries)+1))
+	for n := len(entries) + 1; ; n++ {
+		path := filepath.Join(r.logs(), fmt.Sprintf("%04d.jsonl", n))
+		if _, err := os.Lstat(path); err != nil {
+			return path
+		}
+	}
 }
 
 // listLogs gives the logs in the order of their making.

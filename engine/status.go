@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/gwe-project/gwe/engine/regular"
 	"github.com/gwe-project/gwe/engine/tasklog"
 )
 
@@ -96,7 +97,7 @@ func (s State) activity(held Holder) *Activity {
 	if err != nil || len(files) == 0 {
 		return doing
 	}
-	file, err := os.Open(files[len(files)-1])
+	file, err := regular.Open(files[len(files)-1], os.O_RDONLY, 0)
 	if err != nil {
 		return doing
 	}

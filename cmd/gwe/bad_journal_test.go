@@ -124,7 +124,23 @@ func TestSpoiltState(t *testing.T) {
 		"journal is a folder": {func(t *testing.T, run string) {
 			check(t, os.Remove(run+"/journal"))
 			check(t, os.Mkdir(run+"/journal", 0o700))
-		}, 5, []string{"cannot read the journal"}},
+		}, 5, []string{"cannot read the journal", "is a folder"}},
+		"journal is a FIFO": {func(t *testing.T, run string) {
+			check(t, os.Remove(run+"/journal"))
+			check(t, syscall.Mkfifo(run+"/journal", 0o600))
+		}, 5, []string{"cannot read the journal", "is a FIFO"}},
+		"journal is a link": {func(t *testing.T, run string) {
+			check(t, os.Rename(run+"/journal", run+"/moved"))
+			check(t, os.Symlink("moved", run+"/journal"))
+		}, 5, []string{"cannot read the journal", "is a symbolic link"}},
+		"frozen recipe is a FIFO": {func(t *testing.T, run string) {
+			check(t, os.Remove(run+"/recipe.yaml"))
+			check(t, syscall.Mkfifo(run+"/recipe.yaml", 0o600))
+		}, 5, []string{"frozen recipe", "cannot be read", "is a FIFO"}},
+		"run's folder is a link": {func(t *testing.T, run string) {
+			check(t, os.Rename(run, filepath.Dir(run)+"-moved"))
+			check(t, os.Symlink("../runs-moved", run))
+		}, 5, []string{"is no folder"}},
 		"journal is gone": {func(t *testing.T, run string) { check(t, os.Remove(run+"/journal")) },
 			5, []string{"journal", "by hand"}},
 	} {
@@ -134,6 +150,52 @@ func TestSpoiltState(t *testing.T) {
 			d.gwe("recover").said(t, test.code, append(test.words, d.runs()[0], "  = ")...)
 			d.update(d.packItems("fw-2", release("fw-2")...)).said(t, test.code, append(test.words, d.runs()[0], "  = ")...)
 			d.running("fw-1")
+		})
+	}
+}
+
+// TestReplacedJournal: what somebody put in the place of one run's journal keeps no other run from being put back, or told of.
+func TestReplacedJournal(t *testing.T) {
+	d, _ := interrupted(t)
+	spoilt := filepath.Join(d.state, "runs", "20200101-000000.000")
+	check(t, os.Mkdir(spoilt, 0o700))
+	check(t, syscall.Mkfifo(spoilt+"/journal", 0o600))
+	check(t, os.Symlink("20200101-000000.000", filepath.Join(d.state, "runs", "20200101-000001.000")))
+	d.gwe("status").said(t, 5, "pending   run "+d.runs()[2], "damaged   run 20200101-000000.000", "is a FIFO", "damaged   run 20200101-000001.000", "is no folder")
+	d.gwe("recover").said(t, 5, "run "+d.runs()[2]+": put back", "is a FIFO", "is no folder", "  = ")
+	if _, err := os.Stat(d.root + "/begun"); err == nil {
+		t.Error("the first step was not put back")
+	}
+}
+
+// TestReplacedFiles: other files of a state folder in whose place is something else.
+func TestReplacedFiles(t *testing.T) {
+	for name, replace := range map[string]func(path string) error{
+		"FIFO":          func(path string) error { return syscall.Mkfifo(path, 0o600) },
+		"folder":        func(path string) error { return os.Mkdir(path, 0o700) },
+		"symbolic link": func(path string) error { return os.Symlink("none", path) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newDevice(t)
+			begun := filepath.Join(d.state, "runs", "20200101-000000.000")
+			check(t, os.MkdirAll(begun, 0o700))
+			check(t, replace(begun+"/mark"))
+			d.gwe("recover").said(t, 5, begun+"/mark is a "+name)
+			check(t, os.RemoveAll(begun))
+
+			d.update(d.packItems("fw-2", release("fw-2")...)).said(t, 0)
+			log := filepath.Join(d.state, "runs", d.runs()[0], "log")
+			check(t, os.Remove(log+"/0001.jsonl"))
+			check(t, replace(log+"/0001.jsonl"))
+			d.gwe("log").said(t, 5, "is a "+name, "  = ")
+			check(t, replace(log+"/0003.jsonl"))
+			d.gwe("rollback").said(t, 0)
+
+			check(t, os.Remove(d.state+"/lock"))
+			check(t, replace(d.state+"/lock"))
+			for _, command := range []string{"status", "recover", "cancel"} {
+				d.gwe(command).said(t, 5, "lock is a "+name, "  = ")
+			}
 		})
 	}
 }

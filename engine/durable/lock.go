@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/regular"
 )
 
 // Lock is an exclusive lock that this process holds until Release or its death.
@@ -21,16 +22,13 @@ type Lock struct {
 
 // Acquire takes the lock at path, or says at once that it is busy, with a *BusyError.
 //
-// A folder is locked itself, and nothing is written into it. Anything else is a lock file, made with mode 0600 where it
-// is missing, and info becomes its content while the lock is held: JSON, whose members "pid" and "run" a *BusyError of
-// another process then tells. The file is never removed, for a removed lock file can be locked twice.
+// The lock file is made with mode 0600 where it is missing, and info becomes its content while the lock is held: JSON, whose
+// members "pid" and "run" a *BusyError of another process then tells. The file is never removed, for a removed lock file can
+// be locked twice. What is no regular file is refused.
 //
 // Two locks of one process on the same file exclude each other too.
 func Acquire(path, info string) (*Lock, error) {
-	if status, err := os.Stat(path); err == nil && status.IsDir() {
-		return AcquireFolder(path)
-	}
-	lock, err := acquire(path, os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW)
+	lock, err := acquire(path, func() (*os.File, error) { return regular.Open(path, os.O_RDWR|os.O_CREATE, 0o600) })
 	if err != nil {
 		return nil, err
 	}
@@ -67,9 +65,9 @@ func Inherit(file *os.File, path string) (*Lock, error) {
 	return &Lock{file: file}, nil
 }
 
-// AcquireFolder takes the lock on a folder that must exist.
+// AcquireFolder takes the lock on a folder that must exist. Nothing is written into it.
 func AcquireFolder(path string) (*Lock, error) {
-	return acquire(path, os.O_RDONLY|syscall.O_DIRECTORY)
+	return acquire(path, func() (*os.File, error) { return os.OpenFile(path, syscall.O_DIRECTORY, 0) })
 }
 
 // inheritance is how long a lock may outlive its holder. Who is killed between fork and exec leaves a child that has all its
@@ -79,10 +77,10 @@ const inheritance = 2 * time.Second
 
 // acquire opens (close-on-exec, as os.OpenFile always does) and locks. If somebody put another file at path between the
 // two, it starts again: the lock must be on what others will find there.
-func acquire(path string, flags int) (*Lock, error) {
+func acquire(path string, open func() (*os.File, error)) (*Lock, error) {
 	begun := time.Now()
 	for {
-		file, err := os.OpenFile(path, flags, 0o600)
+		file, err := open()
 		if err != nil {
 			return nil, Explain(err, "cannot lock %s", path)
 		}

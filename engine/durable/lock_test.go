@@ -32,7 +32,7 @@ func hold(path string) {
 			os.Exit(1)
 		}
 	}
-	lock, err := Acquire(path, fmt.Sprintf(`{"pid":%d,"run":"20260301-1"}`, os.Getpid()))
+	lock, err := take(path, fmt.Sprintf(`{"pid":%d,"run":"20260301-1"}`, os.Getpid()))
 	if err != nil {
 		fmt.Println(err)
 		os.Exit(1)
@@ -41,6 +41,14 @@ func hold(path string) {
 	_, _ = os.Stdin.Read(make([]byte, 1))
 	lock.Release()
 	os.Exit(0)
+}
+
+// take takes the lock on a folder, or on a lock file.
+func take(path, info string) (*Lock, error) {
+	if status, err := os.Stat(path); err == nil && status.IsDir() {
+		return AcquireFolder(path)
+	}
+	return Acquire(path, info)
 }
 
 // holder starts another process that holds the lock; killed ends it as a crash would.
@@ -148,7 +156,7 @@ func TestFolderLockFindsItsHolder(t *testing.T) {
 	}
 	pid, killed := holder(t, target, journal)
 	for _, path := range []string{target, filepath.Join(folder, "link")} {
-		_, err := Acquire(path, "mine")
+		_, err := take(path, "mine")
 		if found := busyOf(t, err); found.PID != pid || found.Run != "20260301-7" || found.Info != "" {
 			t.Errorf("got %+v, want pid %d", found, pid)
 		}
@@ -205,8 +213,16 @@ func TestLocksThatCannotBe(t *testing.T) {
 	if _, err := AcquireFolder(file); !errors.Is(err, syscall.ENOTDIR) {
 		t.Errorf("a file as a folder: %v", err)
 	}
-	if _, err := Acquire(filepath.Join(folder, "link"), ""); !errors.Is(err, syscall.ELOOP) {
-		t.Errorf("a lock file that is a link: %v", err)
+	if err := syscall.Mkfifo(filepath.Join(folder, "fifo"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{folder, filepath.Join(folder, "link"), filepath.Join(folder, "fifo")} {
+		if _, err := Acquire(path, ""); code(err) != "not-a-regular-file" {
+			t.Errorf("a lock file that is none: %v", err)
+		}
+		if _, err := Holder(path); code(err) != "not-a-regular-file" {
+			t.Errorf("the holder of a lock file that is none: %v", err)
+		}
 	}
 	if _, err := Acquire(filepath.Join(folder, "none", "lock"), ""); code(err) != "not-found" {
 		t.Errorf("a lock file in no folder: %v", err)
@@ -226,7 +242,7 @@ func TestLockOutlivesItsHolderForAMoment(t *testing.T) {
 		if err := inherited.Run(); err != nil {
 			t.Fatal(err)
 		}
-		lock, err := Acquire(path, "{}")
+		lock, err := take(path, "{}")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,6 +1,6 @@
 // Package journal is the durable record of one run: what recovery knows, it knows from here.
 //
-// It is a leaf: it imports engine/fault and nothing else of ours. It knows nothing of what the records mean, but for the
+// It is a leaf: it imports engine/fault and engine/regular, and nothing else of ours. It knows nothing of what the records mean, but for the
 // first. Secrets never get here; that is the duty of those who append.
 //
 // # Format 1

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/regular"
 )
 
 // Writer takes records. The engine writes to it and to nothing more, so that a test can stand in between.
@@ -45,7 +46,7 @@ type Journal struct {
 // Create makes a new journal with mode 0600 and its record 1, durable with its name, and reserves that many bytes for
 // unwinding. version is that of the gwe which writes it. The folder must exist, the file must not.
 func Create(path, version string, reserve int64) (*Journal, error) {
-	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL|syscall.O_NOFOLLOW, 0o600)
+	file, err := regular.Open(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return nil, unwritable(path, err)
 	}
@@ -76,7 +77,7 @@ func (j *Journal) begin(version string, reserve int64) error {
 // that the next records go over. It has the faults of Read. What was reserved is free to use, as after UseReserve; a run that goes forward again calls
 // Reserve.
 func Open(path string) (*Journal, []Record, error) {
-	file, err := os.OpenFile(path, os.O_RDWR|syscall.O_NOFOLLOW, 0)
+	file, err := regular.Open(path, os.O_RDWR, 0)
 	if err != nil {
 		return nil, nil, unreadable(path, err)
 	}

@@ -3,9 +3,9 @@ package journal
 import (
 	"bytes"
 	"encoding/json"
-	"os"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/regular"
 )
 
 // Read gives the records of a journal that may be in use: a torn last line is passed over, and nothing is changed.
@@ -13,7 +13,7 @@ import (
 // Its faults: journal-unreadable; journal-empty (not even record 1 is there: the run never began); journal-damaged;
 // journal-newer-format.
 func Read(path string) ([]Record, error) {
-	content, err := os.ReadFile(path)
+	content, err := regular.Read(path)
 	if err != nil {
 		return nil, unreadable(path, err)
 	}
@@ -22,8 +22,12 @@ func Read(path string) ([]Record, error) {
 }
 
 func unreadable(path string, err error) error {
-	return fault.New(fault.Errored, "journal-unreadable", "cannot read the journal %s", path).WithCause(err).
-		WithHint("the storage of the state folder may be failing: see the kernel's log, and the run's (gwe log RUN)")
+	unread := fault.New(fault.Errored, "journal-unreadable", "cannot read the journal %s", path).WithCause(err)
+	if fault.As(err) != nil {
+		return unread.WithHint("somebody replaced it: put it back; where it is lost, read the run's log (gwe log RUN), " +
+			"put the machine right by hand, and move the run's folder away")
+	}
+	return unread.WithHint("the storage of the state folder may be failing: see the kernel's log, and the run's (gwe log RUN)")
 }
 
 // parse gives the longest valid prefix: its records, the chain after it, and its length in bytes. What is behind it must

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/gwe-project/gwe/engine/regular"
 	"github.com/gwe-project/gwe/engine/tasklog"
 )
 
@@ -44,7 +45,7 @@ example:
 }
 
 func replay(console *console, file string) error {
-	log, err := os.Open(file)
+	log, err := regular.Open(file, os.O_RDONLY, 0)
 	if err != nil {
 		return err
 	}
