@@ -4,6 +4,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 )
 
@@ -140,4 +142,90 @@ func readOnlyBehind(t *testing.T, steps string) {
 	mount(t, "-o", "remount,rw", data)
 	d.gwe("recover").said(t, 0, "everything was put back")
 	isOld(t, data)
+}
+
+// TestMountedWithin: a script mounts data within what a step has made, or has moved away. Where that is thrown away, the data
+// stays, and what is left goes when it is unmounted.
+func TestMountedWithin(t *testing.T) {
+	for name, one := range map[string]struct {
+		step, at string
+		commits  bool
+	}{
+		"extract":        {`extract: { archive: ROOT/new.tar, to: ROOT/target/new, strip: 1, unverified: allow }`, "new/within", false},
+		"extract-on-top": {`extract: { archive: ROOT/new.tar, to: ROOT/target/new, strip: 1, unverified: allow }`, "new", false},
+		"rsync":          {`rsync: { source: ROOT/from/new, target: ROOT/target/new }`, "new/within", false},
+		"rsync-on-top":   {`rsync: { source: ROOT/from/new, target: ROOT/target/new }`, "new", false},
+		"prune":          {`prune: { dir: ROOT/target, keep: 1 }`, ".gwe-*/within", true},
+		"remove":         {`remove: { path: ROOT/target/old }`, ".gwe-*/within", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newDevice(t)
+			for _, folder := range []string{"data", "from/new/within", "target/old/within", "target/older/within"} {
+				check(t, os.MkdirAll(filepath.Join(d.root, folder), 0o755))
+			}
+			check(t, os.WriteFile(d.root+"/data/precious", nil, 0o644))
+			if said, err := exec.Command("tar", "-C", d.root+"/from", "-cf", d.root+"/new.tar", "new").CombinedOutput(); err != nil {
+				t.Fatalf("%v: %s", err, said)
+			}
+			recipe := "gwe: 1\nname: mounts\nsteps:\n  - " + one.step + "\n" +
+				"  - run: { script: mount --bind ROOT/data ROOT/target/" + one.at + " }\n    undo: none\n"
+			if !one.commits {
+				recipe += "  - run: { argv: [\"false\"] }\n    undo: none\n"
+			}
+			before := d.names("target")
+			ended := d.gwe("run", d.recipe("mounts.yaml", strings.ReplaceAll(recipe, "ROOT", d.root)))
+			t.Cleanup(d.unmount)
+			if one.commits {
+				ended.said(t, 0)
+				d.gwe("forget", d.runs()[0]).said(t, 1, "something is mounted on")
+			} else {
+				ended.said(t, 3, "something is mounted on", "umount "+d.root)
+			}
+			d.gwe("recover").said(t, 0)
+			if got := d.names("data"); !slices.Equal(got, []string{"precious"}) {
+				t.Errorf("of the data there is %q", got)
+			}
+			d.unmount()
+			d.gwe("recover").said(t, 0)
+			if got := d.names("target"); one.commits && len(got) != 1 || !one.commits && !slices.Equal(got, before) {
+				t.Errorf("the target has %q, and had %q", got, before)
+			}
+		})
+	}
+}
+
+// TestBindMountInTheTarget: no rename leads into it, though its file system is the target's own.
+func TestBindMountInTheTarget(t *testing.T) {
+	d := newDevice(t)
+	for _, folder := range []string{"data", "from/within", "target/within"} {
+		check(t, os.MkdirAll(filepath.Join(d.root, folder), 0o755))
+	}
+	check(t, os.WriteFile(d.root+"/data/precious", nil, 0o644))
+	mount(t, "--bind", d.root+"/data", d.root+"/target/within")
+	t.Cleanup(d.unmount)
+	recipe := strings.ReplaceAll("gwe: 1\nname: binds\nsteps:\n  - rsync: { source: ROOT/from, target: ROOT/target, delete: true }\n", "ROOT", d.root)
+	d.gwe("run", d.recipe("binds.yaml", recipe)).said(t, 6, `mounted in the target at "within"`)
+}
+
+// names lists a folder of the device.
+func (d *device) names(folder string) []string {
+	d.Helper()
+	entries, err := os.ReadDir(filepath.Join(d.root, folder))
+	check(d, err)
+	var names []string
+	for _, entry := range entries {
+		names = append(names, entry.Name())
+	}
+	return names
+}
+
+// unmount takes away all that is mounted in the device's target.
+func (d *device) unmount() {
+	table, err := os.ReadFile("/proc/self/mountinfo")
+	check(d, err)
+	for line := range strings.Lines(string(table)) {
+		if point := strings.Fields(line)[4]; strings.HasPrefix(point, d.root+"/target/") {
+			check(d, exec.Command("umount", point).Run())
+		}
+	}
 }

@@ -17,6 +17,19 @@ func Discard(path string) error {
 	return synced(path, Clear)
 }
 
+// MoveAway is MoveNoReplace for what is ours to throw away: immutable and append-only marks do not hold it.
+func MoveAway(old, new string) error {
+	err := MoveNoReplace(old, new)
+	if !errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	if file, err := os.OpenFile(old, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0); err == nil {
+		unmark(file)
+		file.Close()
+	}
+	return MoveNoReplace(old, new)
+}
+
 // Clear is Discard without the sync: for one of several changes that are made durable together.
 func Clear(path string) error {
 	err := removeAll(path)

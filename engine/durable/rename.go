@@ -75,7 +75,8 @@ func syncFoldersOf(old, new string) error {
 }
 
 // RemoveAll removes what is at path, with everything below it, and syncs the folder it was in. It is no error if nothing
-// is there. Symbolic links are removed, never followed, even where one is put in place of a folder while it works.
+// is there. Symbolic links are removed, never followed, even where one is put in place of a folder while it works. Where something is
+// mounted at path or below it, nothing is removed.
 func RemoveAll(path string) error {
 	return synced(path, removeAll)
 }
@@ -94,6 +95,9 @@ func synced(path string, remove func(path string) error) error {
 func removeAll(path string) error {
 	if path == "" || filepath.Clean(path) == filepath.Dir(path) {
 		return Explain(fs.ErrInvalid, "cannot remove %q", path)
+	}
+	if err := Unmounted(path); err != nil {
+		return err
 	}
 	return Explain(os.RemoveAll(path), "cannot remove %s", path)
 }

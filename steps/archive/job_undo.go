@@ -26,7 +26,7 @@ func (j job) undo(ctx context.Context, run *step.Run, m memo) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if err := removeTree(staging); err != nil {
+	if err := durable.Discard(staging); err != nil {
 		return &step.Leftover{Err: explain(err, "cannot remove %s", staging)}
 	}
 	if err := os.Remove(filepath.Join(run.Folder, identityName)); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -55,6 +55,9 @@ func (j job) takeName(ctx context.Context, run *step.Run, m memo, staging string
 	emptyIsStaged := err == nil
 	final := filepath.Join(j.folder, noted.Name)
 	if found, err := identityOf(final); err != nil || found != noted {
+		if err := durable.Unmounted(final); err != nil {
+			return &step.Leftover{Err: err}
+		}
 		// Removed already; what has that name now is not ours.
 		if emptyIsStaged {
 			return putBackEmpty(staging, final)
@@ -67,8 +70,8 @@ func (j job) takeName(ctx context.Context, run *step.Run, m memo, staging string
 	tellChanges(ctx, run, m, final)
 	if emptyIsStaged {
 		err = swap(final, staging)
-	} else {
-		err = durable.RenameNoReplace(final, staging)
+	} else if err = durable.MoveAway(final, staging); err == nil {
+		err = durable.SyncFolder(j.folder)
 	}
 	if err != nil {
 		return &step.Leftover{Err: err}
@@ -142,27 +145,4 @@ func tellChanges(ctx context.Context, run *step.Run, m memo, final string) {
 	if err != nil {
 		run.Log.Warn(fmt.Sprintf("cannot tell whether files of %s were written to in place: %v", m.Beside, err))
 	}
-}
-
-// removeTree removes a folder and all in it. Others than root have to open read-only folders first.
-func removeTree(folder string) error {
-	err := durable.RemoveAll(folder)
-	if err == nil || !errors.Is(err, fs.ErrPermission) {
-		return err
-	}
-	root, opened := os.OpenRoot(folder)
-	if opened != nil {
-		return err
-	}
-	defer root.Close()
-	walked := fs.WalkDir(root.FS(), ".", func(path string, entry fs.DirEntry, err error) error {
-		if err == nil && entry.IsDir() {
-			return root.Chmod(path, 0o700)
-		}
-		return nil
-	})
-	if walked != nil {
-		return err
-	}
-	return durable.RemoveAll(folder)
 }

@@ -52,7 +52,7 @@ func destination(machine step.Machine, verb, path string) (fs.FileInfo, error) {
 // movable refuses what must not be moved out of its place: something is mounted on it, or an undo needs it.
 func movable(machine step.Machine, leased func(string) bool, verb, path string, info fs.FileInfo) error {
 	if info.IsDir() {
-		mounted, err := mountedAt(machine, path, info)
+		mounted, err := durable.MountedAt(machine, path, info)
 		if err != nil {
 			return err
 		}

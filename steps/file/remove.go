@@ -69,7 +69,7 @@ func (a removeArguments) find(machine step.Machine) (path string, info fs.FileIn
 	if info == nil || !info.IsDir() {
 		return path, info, nil
 	}
-	mounted, err := mountedAt(machine, path, info)
+	mounted, err := durable.MountedAt(machine, path, info)
 	if err == nil && mounted != "" {
 		err = fault.New(fault.Refused, "remove-mount-point", "something is mounted on %s, so %s cannot be removed", mounted, path).
 			WithHint("unmount it first: umount %s", mounted)

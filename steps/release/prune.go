@@ -34,7 +34,7 @@ const pruneDoc = `A release is a folder in dir whose name does not start with a 
 The newest keep releases stay, by the time at which their folders were made on this machine (times inside a package say
 nothing about that; where the file system does not keep the time of creation, the time of the last change of the folder's own entry counts).
 So does every name in protect, with what it leads to where it is a link, over any number of links; and what the undo of this
-run or of an earlier one still needs, and, whatever protect says, failsafe. A protected link that leads nowhere is refused: something is wrong that a person should see first.
+run or of an earlier one still needs, a release in which something is mounted, and, whatever protect says, failsafe. A protected link that leads nowhere is refused: something is wrong that a person should see first.
 
 A release is moved out of the way at once, to a hidden name in dir, and deleted when its undo can no longer be asked for.
 Until then undo moves it back.`
@@ -167,7 +167,12 @@ func choose(machine step.Machine, arguments pruneArguments, leased func(path str
 		return "", nil, nil, err
 	}
 	for i, one := range releases {
-		if i < arguments.Keep || safe.holds(one) || leased(filepath.Join(dir, one.name)) {
+		path := filepath.Join(dir, one.name)
+		mounted, err := durable.MountedAt(machine, path, one.info)
+		if err != nil {
+			return "", nil, nil, err
+		}
+		if i < arguments.Keep || safe.holds(one) || leased(path) || mounted != "" {
 			kept = append(kept, one.name)
 		} else {
 			removed = append(removed, one.name)

@@ -129,11 +129,15 @@ func (m *mover) dress(way string, wanted attributes) error {
 	if folder == none {
 		return fs.ErrNotExist
 	}
-	has, err := extendedAt(folder, ".")
-	if err != nil {
+	var status unix.Stat_t
+	if err := unix.Fstat(folder, &status); err != nil {
 		return err
 	}
-	return wanted.give(folder, ".", unix.S_IFDIR, has)
+	now, err := attributesAt(folder, ".", &status)
+	if err != nil || now.equal(wanted, unix.S_IFDIR) {
+		return err // of an immutable folder nothing can be set, not even what it has
+	}
+	return wanted.give(folder, ".", unix.S_IFDIR, now.extended)
 }
 
 // back puts one change back, whether or not it was carried out, and whether or not it was put back already. It tells

@@ -52,20 +52,23 @@ func resolve(target string) (path string, exists bool, err error) {
 // rename leads out of that.
 func hiddenFor(target string, exists bool, run *step.Run) string {
 	name := durable.Prefix + "rsync-" + run.ID + "-" + strings.ReplaceAll(run.Step, "/", "-")
-	if exists && mountOf(target) != mountOf(filepath.Dir(target)) {
+	if exists && mountOf(unix.AT_FDCWD, target) != mountOf(unix.AT_FDCWD, filepath.Dir(target)) {
 		return filepath.Join(target, name)
 	}
 	return filepath.Join(filepath.Dir(target), name)
 }
 
-// mountOf tells mounts apart: by number, and where the kernel gives none, by device.
-func mountOf(path string) [3]uint64 {
+// mounted tells mounts apart: by number, and where the kernel gives none, by device.
+type mounted [3]uint64
+
+// mountOf gives the mount of a name in a folder; "" is the folder itself.
+func mountOf(folder int, name string) mounted {
 	var status unix.Statx_t
 	const mountNumber = 0x1000 // STATX_MNT_ID, Linux 5.8
-	if unix.Statx(unix.AT_FDCWD, path, unix.AT_SYMLINK_NOFOLLOW, mountNumber, &status) != nil {
-		return [3]uint64{}
+	if unix.Statx(folder, name, unix.AT_SYMLINK_NOFOLLOW|unix.AT_EMPTY_PATH, mountNumber, &status) != nil {
+		return mounted{}
 	}
-	return [3]uint64{uint64(status.Dev_major), uint64(status.Dev_minor), status.Mnt_id}
+	return mounted{uint64(status.Dev_major), uint64(status.Dev_minor), status.Mnt_id}
 }
 
 // apart refuses a source that lies in the target, and a target that lies in the source.

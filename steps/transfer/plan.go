@@ -145,7 +145,7 @@ func (s *survey) trees(source, target string, existed bool, linkDest []value.Pat
 		if err := unix.Fstat(l.target, &status); err != nil {
 			return explain(err, "cannot look at the target %s", target)
 		}
-		s.device = uint64(status.Dev)
+		s.device, s.mount = uint64(status.Dev), mountOf(l.target, "")
 		return explain(s.both(l, "."), "cannot compare %s with %s", source, target)
 	}
 	var status unix.Stat_t

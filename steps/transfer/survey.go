@@ -19,8 +19,9 @@ type survey struct {
 	remove, checksum bool
 	// leased tells of a path in the target.
 	leased func(way string) bool
-	// device is that of the target.
+	// device and mount are those of the target.
 	device uint64
+	mount  mounted
 	// staging is nil for a plan: then the survey only counts.
 	staging *staging
 	groups  *groups
@@ -94,7 +95,7 @@ func (s *survey) both(l level, name string) error {
 	if err := unix.Fstat(next.target, &to); err != nil {
 		return err
 	}
-	if err := s.sameDevice(next.way, &to); err != nil {
+	if err := s.sameMount(next.way, mountOf(next.target, "")); err != nil {
 		return err
 	}
 	touched, err := s.merge(next)
@@ -117,9 +118,9 @@ func (s *survey) both(l level, name string) error {
 	return s.staging.write(change{verb: dress, way: next.way, before: before, after: after})
 }
 
-// sameDevice refuses file systems mounted within the target: no rename leads into them.
-func (s *survey) sameDevice(way string, to *unix.Stat_t) error {
-	if uint64(to.Dev) == s.device {
+// sameMount refuses what is mounted within the target, of another file system or of the same: no rename leads into it.
+func (s *survey) sameMount(way string, at mounted) error {
+	if at == s.mount {
 		return nil
 	}
 	return fault.New(fault.Refused, "rsync-mount", "another file system is mounted in the target at %q", way).
@@ -259,7 +260,7 @@ func (s *survey) holds(parent int, way, name string, status *unix.Stat_t) (held 
 	if err := s.ctx.Err(); err != nil {
 		return false, 0, err
 	}
-	if err := s.sameDevice(way, status); err != nil || !isFolder(status) {
+	if err := s.sameMount(way, mountOf(parent, name)); err != nil || !isFolder(status) {
 		return false, 1, err
 	}
 	folder, err := openFolder(parent, name)

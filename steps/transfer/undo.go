@@ -80,7 +80,11 @@ func (m memo) takeAway(run *step.Run) error {
 			run.Log.Warn(fmt.Sprintf("%s was replaced after the step, and is put back all the same", m.Target))
 		}
 	}
-	return durable.MoveNoReplace(m.Target, m.Hidden)
+	err = durable.MoveAway(m.Target, m.Hidden)
+	if mounted := durable.Unmounted(m.Target); err != nil && mounted != nil {
+		return &step.Leftover{Err: mounted}
+	}
+	return err
 }
 
 // putBack goes on after an error: what can be put back is.

@@ -1,0 +1,92 @@
+package durable
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/gwe-project/gwe/engine/fault"
+)
+
+// mountTable lists what is mounted, as proc(5) tells.
+const mountTable = "/proc/self/mountinfo"
+
+// Looker looks at a machine.
+type Looker interface {
+	Lstat(path string) (fs.FileInfo, error)
+	Stat(path string) (fs.FileInfo, error)
+	ReadFile(path string) ([]byte, error)
+}
+
+// MountedAt gives a mount point at the folder or below it; "" where there is none. The folder may be reached by links,
+// while the table has none: a mount point belongs to the folder when one of the folders above it, or it itself, is the
+// same, and lies in the same one.
+func MountedAt(machine Looker, path string, folder fs.FileInfo) (string, error) {
+	table, err := machine.ReadFile(mountTable)
+	if err != nil {
+		return "", Explain(err, "cannot tell what is mounted below %s", path)
+	}
+	around, err := machine.Stat(filepath.Dir(path))
+	if err != nil {
+		return "", Explain(err, "cannot tell what is mounted below %s", path)
+	}
+	for line := range strings.Lines(string(table)) {
+		fields := strings.Fields(line)
+		if len(fields) < 5 {
+			continue
+		}
+		point := unescape(fields[4])
+		for above := point; above != "/" && above != "."; above = filepath.Dir(above) {
+			if filepath.Base(above) != filepath.Base(path) {
+				continue
+			}
+			if info, err := machine.Lstat(above); err != nil || !os.SameFile(info, folder) {
+				continue
+			}
+			// A folder that is mounted elsewhere under the same name has nothing mounted in it by that.
+			if info, err := machine.Lstat(filepath.Dir(above)); err == nil && os.SameFile(info, around) {
+				return point, nil
+			}
+		}
+	}
+	return "", nil
+}
+
+// unescape gives a name of the table as it is: blanks, tabs, newlines and backslashes are three octal digits there.
+func unescape(name string) string {
+	var plain strings.Builder
+	for i := 0; i < len(name); i++ {
+		if name[i] == '\\' && i+3 < len(name) {
+			if code, err := strconv.ParseUint(name[i+1:i+4], 8, 8); err == nil {
+				plain.WriteByte(byte(code))
+				i += 3
+				continue
+			}
+		}
+		plain.WriteByte(name[i])
+	}
+	return plain.String()
+}
+
+// Unmounted refuses a removal that would go through a mount: what is mounted there is nobody's to throw away.
+func Unmounted(path string) error {
+	info, err := os.Lstat(path)
+	if err != nil || !info.IsDir() {
+		return nil // the removal tells
+	}
+	mounted, err := MountedAt(local{}, path, info)
+	if err != nil || mounted == "" {
+		return err
+	}
+	return fault.New(fault.Failed, "mounted-within", "%s cannot be removed: something is mounted on %s", path, mounted).
+		WithHint("umount %s, then `gwe recover` removes it", mounted)
+}
+
+// local is the machine that gwe runs on.
+type local struct{}
+
+func (local) Lstat(path string) (fs.FileInfo, error) { return os.Lstat(path) }
+func (local) Stat(path string) (fs.FileInfo, error)  { return os.Stat(path) }
+func (local) ReadFile(path string) ([]byte, error)   { return os.ReadFile(path) }
