@@ -41,6 +41,7 @@ func (x *execution) change(ctx context.Context, n *node, r rounds, names map[str
 		return err
 	}
 	f := x.history.frame(number)
+	f.here = true
 	outputs, err := trial{
 		node: n, names: names, task: task, timeout: limit,
 		do: func(ctx context.Context, task *tasklog.Task) (map[string]any, error) {

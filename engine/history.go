@@ -82,6 +82,8 @@ type frame struct {
 	rest *putOffRecord
 	// givenUp means that it lies behind the commit of a run that ended, and that what its undo needs went then.
 	givenUp bool
+	// here means that this process did it, so that the folder of what it saved is there, unless somebody removed it.
+	here bool
 }
 
 // instance is a step in the rounds around it.

@@ -3,6 +3,8 @@ package engine
 import (
 	"context"
 	"errors"
+	"io/fs"
+	"os"
 	"slices"
 
 	"github.com/gwe-project/gwe/engine/fault"
@@ -137,8 +139,16 @@ func (x *execution) auxiliaries(ctx context.Context, nodes []*node, f *frame, fa
 	return errs, rest
 }
 
-// undoOwn is the step type's own undo, made durable; rest tells that a part of it waits for services.
+// undoOwn is the step type's own undo, made durable; rest tells that a part of it waits for services. Where what the step saved is
+// gone, the undo does what it can, and says that nothing was left to do: that is nobody's word.
 func (x *execution) undoOwn(ctx context.Context, f *frame, task *tasklog.Task) (rest bool, err error) {
+	if _, gone := os.Lstat(x.folder.place(placeOf(f.number))); f.here && errors.Is(gone, fs.ErrNotExist) {
+		defer func() {
+			if err == nil {
+				err = savedGone(x.folder.place(placeOf(f.number)))
+			}
+		}()
+	}
 	run, err := x.environment(f.node, f.rounds, placeOf(f.number), true, task)
 	if err != nil {
 		return false, err
@@ -152,6 +162,11 @@ func (x *execution) undoOwn(ctx context.Context, f *frame, task *tasklog.Task) (
 		return rest, err
 	}
 	return rest, x.sync(ctx, f, run)
+}
+
+func savedGone(folder string) error {
+	return fault.New(fault.Errored, "saved-gone", "the folder %s was removed while the run went on, with all that the step had saved there for its undo", folder).
+		WithHint("see by hand whether what the step changed is as before; leave the state folder alone while a run goes on")
 }
 
 // undoWithin calls a step type's undo, or the early part of it, on a context that no cancellation reaches, within the time-out

@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -195,6 +196,49 @@ func TestReplacedFiles(t *testing.T) {
 			check(t, replace(d.state+"/lock"))
 			for _, command := range []string{"status", "recover", "cancel"} {
 				d.gwe(command).said(t, 5, "lock is a "+name, "  = ")
+			}
+		})
+	}
+}
+
+// TestStateRemoved: the journal goes away in the middle of a run, alone or with all around it. The run notices before its commit,
+// turns back, and does not say that all is well.
+func TestStateRemoved(t *testing.T) {
+	for name, remove := range map[string]func(d *device) error{
+		"saved removed":        func(d *device) error { return os.RemoveAll(filepath.Join(d.state, "runs", d.runs()[0], "frames")) },
+		"state folder removed": func(d *device) error { return os.RemoveAll(d.state) },
+		"state folder moved":   func(d *device) error { return os.Rename(d.state, d.state+"-moved") },
+		"run removed":          func(d *device) error { return os.RemoveAll(filepath.Join(d.state, "runs", d.runs()[0])) },
+		"journal removed":      func(d *device) error { return os.Remove(filepath.Join(d.state, "runs", d.runs()[0], "journal")) },
+		"journal replaced": func(d *device) error {
+			journal := filepath.Join(d.state, "runs", d.runs()[0], "journal")
+			content, err := os.ReadFile(journal)
+			return errors.Join(err, os.Remove(journal), os.WriteFile(journal, content, 0o600))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel() // each one tries its journal again for some seconds
+			d := newDevice(t)
+			command := d.command("run", d.recipe("slow.yaml", slow), "-i", "dir="+d.root)
+			ended := make(chan outcome)
+			go func() { ended <- d.end(command) }()
+			waitFor(t, d.root+"/begun")
+			waitForText(t, filepath.Join(d.state, "runs", d.runs()[0])+"/log/0001.jsonl", `"first"`)
+			check(t, remove(d))
+			if name == "saved removed" { // nothing but the undo needs that: the next step has to fail
+				check(t, os.Mkdir(d.root+"/done", 0o700))
+			}
+			check(t, os.WriteFile(d.root+"/go", nil, 0o600))
+			said := <-ended
+			said.said(t, 5, "needs a person")
+			if name != "saved removed" {
+				said.said(t, 5, "is not there any more", "find out who did")
+			}
+			if _, err := os.Lstat(d.root + "/begun"); err == nil && !strings.Contains(said.text, "all that the step had saved") {
+				t.Errorf("it is not told that this is left:\n%s", said.text)
+			}
+			if status, err := os.Lstat(d.root + "/done"); err == nil && !status.IsDir() {
+				t.Error("it went on")
 			}
 		})
 	}

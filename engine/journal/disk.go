@@ -3,6 +3,7 @@ package journal
 import (
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"syscall"
 
@@ -19,6 +20,8 @@ type disk interface {
 	// Allocate makes sure of blocks from 0 up to end; what is there stays.
 	Allocate(end int64) error
 	Truncate(size int64) error
+	// Gone tells whether the file is not at its path any more.
+	Gone() bool
 	Close() error
 }
 
@@ -35,6 +38,17 @@ func (f onDisk) Size() (int64, error) {
 		return 0, err
 	}
 	return status.Size(), nil
+}
+
+// Gone asks the folder: a removed file takes records as any other, and so does one that was moved with all around it, but
+// no recovery would ever find them.
+func (f onDisk) Gone() bool {
+	mine, err := f.Stat()
+	if err != nil {
+		return false
+	}
+	there, err := os.Lstat(f.Name())
+	return err == nil && !os.SameFile(mine, there) || errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
 }
 
 func (f onDisk) Allocate(end int64) error {

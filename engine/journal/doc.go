@@ -50,6 +50,8 @@
 // all lines again that are not known to be durable, at the place where they belong, and syncs: what the kernel has dropped it
 // gets anew, so that this sync means something. Then the journal takes records as before.
 //
+// A journal that is not at its path any more takes no record either, and cannot be mended: nobody would ever read it.
+//
 // A record that failed and was not kept never was, but it may be in the file, whole. No other may come into its place
 // before it is durably gone: else a power cut could leave that record, and behind it one that follows its successor. So
 // Mend puts NULs there first, and syncs these. Kept lines are written again byte by byte as they were, so at no moment

@@ -166,6 +166,10 @@ func (u *Unsure) Unwrap() error { return u.Err }
 
 // write puts a line right behind the last whole record, over what may be torn there.
 func (j *Journal) write(text []byte) error {
+	if j.file.Gone() {
+		j.broken = gone(j.path)
+		return j.broken
+	}
 	if err := j.space.ensure(j.file, j.size+int64(len(text))); err != nil {
 		return full(j.path, err)
 	}
@@ -217,6 +221,11 @@ func (j *Journal) Close() error {
 
 func outOfSpace(err error) bool {
 	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, syscall.EFBIG)
+}
+
+func gone(path string) error {
+	return fault.New(fault.Errored, "journal-gone", "the journal %s is not there any more: somebody removed it, or moved it away", path).
+		WithHint("find out who did, and leave the state folder alone while a run goes on; what was saved there for the undo may be lost too")
 }
 
 func full(path string, err error) error {

@@ -62,6 +62,10 @@ func (j *Journal) Mend() error {
 
 func (j *Journal) mend() error {
 	j.forgo()
+	if j.file.Gone() {
+		j.broken = gone(j.path)
+		return j.broken
+	}
 	err := j.clear()
 	if err == nil {
 		_, err = j.file.WriteAt(j.tail.text, j.tail.from)

@@ -96,4 +96,5 @@ func grown(text []byte, size int64) []byte {
 func (p *platter) Size() (int64, error)      { return int64(len(p.cache)), nil }
 func (p *platter) Allocate(int64) error      { return syscall.EOPNOTSUPP }
 func (p *platter) Truncate(size int64) error { p.cache = p.cache[:size]; return nil }
+func (p *platter) Gone() bool                { return false }
 func (p *platter) Close() error              { return nil }
