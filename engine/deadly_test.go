@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -141,6 +143,60 @@ func TestAMachineThatLeavesTheNewSystemOnProbationIsPutBack(t *testing.T) {
 				t.Errorf("the machine was told to reboot %d times", m.asked())
 			}
 			m.wantSettled()
+		})
+	}
+}
+
+// To give up what an undo needed can take the machine down too: it is a large folder, and the disk is bad. That is not tried for ever.
+func TestAReleaseThatTakesTheMachineDownIsNotTriedForEver(t *testing.T) {
+	behind := "steps:\n  - put: {path: D/a, text: new}\n  - commit: in place\n  - put: {path: D/b, text: new}\n"
+	for name, begin := range map[string]func(*boots, *engine.Engine){
+		"behind the commit": func(m *boots, e *engine.Engine) {
+			m.write("b.deadly", "")
+			_, _ = e.Run(context.Background(), m.load(behind), nil)
+		},
+		"of the run before": func(m *boots, e *engine.Engine) {
+			m.write("a.deadly", "")
+			_, _ = e.Run(context.Background(), m.load(kept), nil)
+			_, _ = e.Run(context.Background(), m.load(kept), nil)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := newBoots(t)
+			if !m.killAt(moment{record: 1000}, func(e *engine.Engine) { begin(m, e) }) {
+				t.Fatal("the machine did not go down")
+			}
+			downs := 0
+			recover := func(e *engine.Engine) {
+				if _, err := e.Recover(context.Background()); err != nil {
+					t.Error(err)
+				}
+			}
+			for m.reboot(time.Second); m.killAt(moment{record: 1000}, recover); m.reboot(time.Second) {
+				if downs++; downs > 30 {
+					t.Fatalf("it boots for ever\n%s", m.events.text())
+				}
+			}
+			if downs < 10 {
+				t.Errorf("given up behind %d boots", downs)
+			}
+			if text := m.events.text(); !strings.Contains(text, "reboot-loop") && !strings.Contains(text, "it is given up") {
+				t.Errorf("nobody is told:\n%s", text)
+			}
+			m.wantFile("a", "new")
+			m.wantFile("b", "new")
+			for _, deadly := range []string{"a.deadly", "b.deadly"} {
+				_ = os.Remove(filepath.Join(m.folder, deadly))
+			}
+			for _, path := range m.glob("runs/*/downs") {
+				if err := os.Remove(path); err != nil {
+					t.Error(err)
+				}
+			}
+			if _, err := m.engine.Recover(context.Background()); err != nil {
+				t.Error(err)
+			}
+			m.wantStatus(m.run("steps:\n  - put: {path: D/next}\n"), engine.StatusDone, 0)
 		})
 	}
 }

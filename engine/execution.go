@@ -57,6 +57,8 @@ type work struct {
 	lost      bool
 	// halted means that the journal failed on the way forward: no step may be forgiven, for the next could not be undone.
 	halted bool
+	// gaveUp is why nothing behind the commit is given up now: that takes the machine down.
+	gaveUp error
 }
 
 // back is the execution on the way back.

@@ -57,7 +57,9 @@ type history struct {
 	// awaiting is true where all is done that needs no service, and the rest waits for them. looked is when a recovery first looked
 	// at the run in the boot of the last one that did.
 	awaiting bool
-	looked   host.Moment
+	// closing is true where what the steps behind the commit kept may be gone.
+	closing bool
+	looked  host.Moment
 	// undoErrors are all errors of undos, in the order in which they came.
 	undoErrors []errorRecord
 	// processes are the children that were started, in order.
@@ -177,6 +179,8 @@ func (h *history) apply(kind string, data json.RawMessage) error {
 		return into(data, h.applyPutOff)
 	case recordServices:
 		h.awaiting = true
+	case recordClosing:
+		h.closing = true
 	case recordRollback:
 		return into(data, h.applyRollback)
 	case recordEnd:

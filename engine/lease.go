@@ -164,7 +164,13 @@ func (x *execution) releaseTail(ctx context.Context) {
 	if len(tail) == 0 {
 		return
 	}
-	err := x.append(recordClosing, struct{}{})
+	var err error
+	switch {
+	case x.gaveUp != nil:
+		err = x.gaveUp
+	case !x.history.closing: // once: a recovery that dies here again and again gets nowhere
+		err = x.append(recordClosing, struct{}{})
+	}
 	if err == nil {
 		err = x.unwritten
 	}

@@ -2,8 +2,11 @@ package engine
 
 import (
 	"context"
+	"os"
 	"slices"
+	"strings"
 
+	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/journal"
 )
@@ -38,6 +41,41 @@ func deaths(records []journal.Record, boot string) int {
 	return len(boots)
 }
 
+// bounded does what is left to do of a run that has ended, unless the machine went down in it in boundedBoots boots in a row. These are
+// noted in a file, a line a boot, which is gone again when the work has ended, well or not.
+func (e *Engine) bounded(p *past, work func() error) error {
+	boot, path := e.now().Boot, p.folder.downs()
+	text, _ := durable.ReadNote(path)
+	downs := strings.Fields(string(text))
+	if !slices.Contains(downs, boot) {
+		switch {
+		case len(downs) > boundedBoots:
+			return nil
+		case len(downs) == boundedBoots:
+			work = func() error { return e.sayGivenUp(p) }
+		}
+		// On a full disk it cannot be written, and the work may be what makes room.
+		_ = durable.AddLine(path, boot)
+	}
+	err := work()
+	if len(downs) < boundedBoots {
+		_ = os.Remove(path)
+	}
+	return err
+}
+
+// sayGivenUp tells it once, in the run's log.
+func (e *Engine) sayGivenUp(p *past) error {
+	x, err := e.open(p, "recover", "Clean up what run "+p.folder.id()+" left")
+	if err != nil {
+		return err
+	}
+	defer x.close()
+	x.task.Fail(fault.New(fault.Failed, "reboot-loop", "the machine went down here in %d boots in a row; it is given up, so that the machine stays reachable", boundedBoots).
+		WithHint("put right by hand what it was about, then remove %s: the next recovery tries again", p.folder.downs()))
+	return nil
+}
+
 // escape gives up what takes the machine down again and again: the undo that is next, and the recovery goes on; or, where
 // all undos are over, failsafe and finally. over tells that the run has ended thereby.
 func (x *execution) escape(ctx context.Context, died int) (result Result, over bool) {
@@ -61,6 +99,7 @@ func (x *execution) escape(ctx context.Context, died int) (result Result, over b
 	for _, earlier := range append(h.undoErrors, record) {
 		result.Others = append(result.Others, earlier.err())
 	}
+	x.gaveUp = err
 	x.end(context.WithoutCancel(ctx), &result)
 	return result, true
 }

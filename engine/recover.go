@@ -92,7 +92,7 @@ func (e *Engine) settleRun(ctx context.Context, id string, earlier []*past, held
 		return p, &result, err
 	}
 	if len(p.leftovers()) > 0 {
-		if err := e.clean(ctx, p); err != nil {
+		if err := e.bounded(p, func() error { return e.clean(ctx, p) }); err != nil {
 			return nil, nil, err
 		}
 		if p, err = e.State.peek(id); err != nil {
@@ -101,7 +101,7 @@ func (e *Engine) settleRun(ctx context.Context, id string, earlier []*past, held
 	}
 	if p.releasing() {
 		// As with leftovers, that it does not succeed is no reason to refuse the next run.
-		_ = e.release(ctx, p, &locks{})
+		_ = e.bounded(p, func() error { return e.release(ctx, p, &locks{}) })
 	}
 	if !p.needed() && p.folder.keeps() { // gwe may have died behind the last record
 		return p, nil, p.folder.dropKept()

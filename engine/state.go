@@ -158,6 +158,9 @@ func (r runFolder) place(where place) string {
 // mark is the file of the mark that the programs of facts have: they run before the journal says what begins here.
 func (r runFolder) mark() string { return filepath.Join(string(r), "mark") }
 
+// downs is where the boots are noted in which the machine went down while what an ended run left was cleared away.
+func (r runFolder) downs() string { return filepath.Join(string(r), "downs") }
+
 func (r runFolder) secret(name string) string { return filepath.Join(string(r), "secrets", name) }
 func (r runFolder) logs() string              { return filepath.Join(string(r), "log") }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path/filepath"
 )
 
 // WriteNote writes a file of less than a page down for a later process, for its owner alone. The caller makes it durable, together
@@ -21,4 +22,14 @@ func ReadNote(path string) ([]byte, error) {
 		return nil, nil
 	}
 	return text, Explain(err, "cannot read %s", path)
+}
+
+// AddLine adds a line to a note, for a process after a power cut: it is durable, whether or not the note was there before.
+func AddLine(path, line string) error {
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
+	if err == nil {
+		_, err = file.WriteString(line + "\n")
+		err = errors.Join(err, file.Sync(), file.Close(), SyncFolder(filepath.Dir(path)))
+	}
+	return Explain(err, "cannot write %s", path)
 }
