@@ -209,8 +209,7 @@ func (move) Undo(_ context.Context, run *step.Run, _ moveArguments, memo moveMem
 				WithHint("see what removed it, and put it back by hand")
 		}
 	} else if memo.blocked() {
-		return fault.New(fault.Failed, "move-changed", "%s cannot go back to %s, where something else is now", memo.Path, memo.From).
-			WithHint("move that away, then run: gwe recover")
+		return memo.inTheWay()
 	}
 	if err := memo.undo(run, "move", nil); err != nil || there == nil {
 		return err
@@ -219,6 +218,23 @@ func (move) Undo(_ context.Context, run *step.Run, _ moveArguments, memo moveMem
 		return &step.Leftover{Err: err}
 	}
 	return nil
+}
+
+// Inspect refuses a rollback where what was moved is not at its new place any more, or cannot go back to its old one.
+func (move) Inspect(_ context.Context, run *step.Run, _ moveArguments, memo moveMemo) error {
+	there, err := lstat(run.Machine, memo.From)
+	if err != nil {
+		return err
+	}
+	if there != nil {
+		return memo.inTheWay()
+	}
+	return memo.inspect(run, "move", nil)
+}
+
+func (m moveMemo) inTheWay() error {
+	return fault.New(fault.Failed, "move-changed", "%s cannot go back to %s, where something else is now", m.Path, m.From).
+		WithHint("move that away, then run: gwe recover")
 }
 
 // blocked tells whether what was moved is at its new place still, and something else at its old one.

@@ -137,8 +137,34 @@ func (remove) Undo(_ context.Context, run *step.Run, _ removeArguments, memo rem
 	if _, err := os.Lstat(undone); err == nil {
 		return nil
 	}
-	return fault.New(fault.Failed, "remove-kept-gone", "%s is gone, which was at %s before", memo.Trash, memo.Path).
+	return memo.gone()
+}
+
+func (m removeMemo) gone() error {
+	return fault.New(fault.Failed, "remove-kept-gone", "%s is gone, which was at %s before", m.Trash, m.Path).
 		WithHint("see what removed it, and put there by hand what belongs there")
+}
+
+// Inspect refuses a rollback where what was removed cannot come back.
+func (remove) Inspect(_ context.Context, run *step.Run, _ removeArguments, memo removeMemo) error {
+	if memo.Trash == "" {
+		return nil
+	}
+	kept, err := lstat(run.Machine, memo.Trash)
+	if err != nil {
+		return err
+	}
+	there, err := lstat(run.Machine, memo.Path)
+	switch {
+	case err != nil:
+		return err
+	case kept == nil:
+		return memo.gone()
+	case there != nil:
+		return fault.New(fault.Failed, "remove-changed", "%s was removed, and something is there again", memo.Path).
+			WithHint("move that away, and what was removed can come back")
+	}
+	return nil
 }
 
 func (remove) Leases(_ removeArguments, memo removeMemo) []string {

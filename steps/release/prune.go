@@ -112,24 +112,70 @@ func (prune) Do(ctx context.Context, run *step.Run, _ pruneArguments, memo prune
 	return outputs, durable.SyncFolder(memo.Dir)
 }
 
-func (prune) Undo(ctx context.Context, _ *step.Run, _ pruneArguments, memo pruneMemo) error {
+func (prune) Undo(ctx context.Context, run *step.Run, _ pruneArguments, memo pruneMemo) error {
 	if len(memo.Victims) == 0 {
 		return nil
 	}
 	var failures []error
-	for _, one := range slices.Backward(memo.Victims) {
+	for i, one := range slices.Backward(memo.Victims) {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		trash := filepath.Join(memo.Dir, one.Trash)
-		if _, err := os.Lstat(trash); errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err := durable.MoveNoReplace(trash, filepath.Join(memo.Dir, one.Name)); err != nil {
+		if err := one.putBack(memo.Dir, filepath.Join(run.Folder, fmt.Sprintf("undone-%d", i))); err != nil {
 			failures = append(failures, err)
 		}
 	}
 	return errors.Join(append(failures, durable.SyncFolder(memo.Dir))...)
+}
+
+// putBack gives the release its name again. undone is a file that tells that it had it already.
+func (v victim) putBack(dir, undone string) error {
+	trash, name := filepath.Join(dir, v.Trash), filepath.Join(dir, v.Name)
+	if _, err := os.Lstat(trash); err == nil {
+		if err := durable.MoveNoReplace(trash, name); err != nil {
+			return err
+		}
+		// Where the undo comes again, an older one may have taken it away since. That this is known is a courtesy.
+		_ = os.WriteFile(undone, nil, 0o600)
+		return nil
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	for _, path := range []string{name, undone} {
+		if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return v.gone(dir)
+}
+
+func (v victim) gone(dir string) error {
+	return fault.New(fault.Failed, "prune-kept-gone", "%s is gone, which was %s before", filepath.Join(dir, v.Trash), filepath.Join(dir, v.Name)).
+		WithHint("see what removed it, and put a release there by hand")
+}
+
+// Inspect refuses a rollback where a release that was removed cannot come back.
+func (prune) Inspect(_ context.Context, run *step.Run, _ pruneArguments, memo pruneMemo) error {
+	for _, one := range memo.Victims {
+		if _, err := run.Machine.Lstat(filepath.Join(memo.Dir, one.Trash)); errors.Is(err, fs.ErrNotExist) {
+			return one.gone(memo.Dir)
+		} else if err != nil {
+			return err
+		}
+		if _, err := run.Machine.Lstat(filepath.Join(memo.Dir, one.Name)); err == nil {
+			return fault.New(fault.Failed, "prune-changed", "the release %s was removed from %s, and one of that name is there again", one.Name, memo.Dir).
+				WithHint("give that another name, and the old one can come back")
+		}
+	}
+	return nil
+}
+
+// Leases are the releases that were removed, as long as they can come back.
+func (prune) Leases(_ pruneArguments, memo pruneMemo) (paths []string) {
+	for _, one := range memo.Victims {
+		paths = append(paths, filepath.Join(memo.Dir, one.Trash))
+	}
+	return paths
 }
 
 // Release deletes what was removed.

@@ -159,3 +159,32 @@ func TestPruneUndoKeepsWhatCameBetween(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestPruneUndoMissesWhatIsGone: a release that somebody removed for good does not count as put back; one that this undo has put
+// back before, and an older one has taken away since, does.
+func TestPruneUndoMissesWhatIsGone(t *testing.T) {
+	root := t.TempDir()
+	build(t, root, map[string]string{"r1/f": "", "r2/f": ""})
+	run, arguments := runOf(t), map[string]any{"dir": root, "keep": 1}
+	_, memo, err := act(t, release.Prune(), run, arguments)
+	if err != nil {
+		t.Fatal(err)
+	}
+	leases, err := release.Prune().Leases(arguments, memo)
+	if err != nil || len(leases) != 1 {
+		t.Fatalf("leases are %q, %v", leases, err)
+	}
+	if err := os.Rename(leases[0], root+"/away"); err != nil {
+		t.Fatal(err)
+	}
+	failsWith(t, release.Prune().Undo(t.Context(), run, arguments, memo), fault.Failed, "prune-kept-gone")
+	if err := os.Rename(root+"/away", leases[0]); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := release.Prune().Undo(t.Context(), run, arguments, memo); err != nil {
+			t.Error(err)
+		}
+		_ = os.RemoveAll(root + "/r1")
+	}
+}

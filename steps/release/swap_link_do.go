@@ -101,12 +101,15 @@ func (swapLink) Inspect(_ context.Context, run *step.Run, _ swapLinkArguments, m
 	return nil
 }
 
-// Leases is the old target, which the undo points the link back to.
-func (swapLink) Leases(_ swapLinkArguments, memo swapLinkMemo) []string {
-	if memo.OldTarget == "" {
-		return nil
+// Leases are the old target, which the undo points the link back to, and the old link.
+func (swapLink) Leases(_ swapLinkArguments, memo swapLinkMemo) (paths []string) {
+	if memo.OldTarget != "" {
+		paths = append(paths, memo.OldTarget)
 	}
-	return []string{memo.OldTarget}
+	if memo.Found && memo.OldText != memo.Text {
+		paths = append(paths, memo.Temporary)
+	}
+	return paths
 }
 
 // Release gives up the old link.
