@@ -74,7 +74,8 @@ func (e *Engine) catalogOf(p *past) (step.Catalog, error) {
 	return append(catalog, e.Catalog...), nil
 }
 
-// frozenPlugin finds a plugin where the run had it, or else, by its digest, where plugins are looked for now.
+// frozenPlugin finds a plugin where the run had it, or else, by its digest, where plugins are looked for now. One that is
+// nowhere is told where it is needed: what is undone before may bring it back.
 func (e *Engine) frozenPlugin(p *past, record pluginRecord) (*plugin.Type, error) {
 	text, err := regular.Read(p.folder.plugin(record.Type))
 	if err == nil && digest(text) != record.Description {
@@ -89,8 +90,7 @@ func (e *Engine) frozenPlugin(p *past, record pluginRecord) (*plugin.Type, error
 			record.Type, p.folder.id()).WithCause(err)
 	}
 	frozen := plugin.New(description, record.Path, false)
-	absent := frozen.Ready()
-	if absent == nil {
+	if frozen.Ready() == nil {
 		return frozen, nil
 	}
 	if found, ok := e.Catalog.Find(record.Type); ok {
@@ -98,6 +98,59 @@ func (e *Engine) frozenPlugin(p *past, record pluginRecord) (*plugin.Type, error
 			return plugin.New(description, other.Path(), false), nil
 		}
 	}
-	return nil, fault.New(fault.Errored, "frozen-plugin-changed", "run %s needs the plugin %s that it began with", p.folder.id(), record.Type).
-		WithCause(absent).WithHint("put the plugin of SHA-256 %s back at %s, or name the folder that has it with --plugin-dir", record.SHA256, record.Path)
+	return frozen, nil
+}
+
+// lacks tells that the undo of a frame cannot be asked for now: it is a plugin's, or a step of it is, and that is gone or is
+// another one. An undo that was tried is over, so it is not tried then.
+func (x *execution) lacks(f *frame, class fault.Class) error {
+	for _, n := range append([]*node{f.node}, f.node.undo...) {
+		if used, ok := n.action.stepType.(*plugin.Type); ok {
+			if absent := used.Ready(); absent != nil {
+				return pluginGone(x.folder.id(), used, class, absent)
+			}
+		}
+	}
+	return nil
+}
+
+// lacking tells that a plugin is not there of which the program has steps among these, or in them.
+func (p *Program) lacking(run string, among []*node) error {
+	for _, used := range p.plugins() {
+		absent := used.Ready()
+		if absent == nil {
+			continue
+		}
+		for _, n := range p.byPath {
+			if n.action.stepType == step.Type(used) && slices.ContainsFunc(among, n.within) {
+				return pluginGone(run, used, fault.Errored, absent)
+			}
+		}
+	}
+	return nil
+}
+
+func pluginGone(run string, used *plugin.Type, class fault.Class, absent error) error {
+	return fault.New(class, "frozen-plugin-changed", "run %s needs the plugin %s that it began with", run, used.About().Name).
+		WithCause(absent).WithHint("put the plugin of SHA-256 %s back at %s, or name the folder that has it with --plugin-dir", used.Digest(), used.Path())
+}
+
+// lacksFirst tells whether a recovery of a dead run could not even begin to put it back.
+func (e *Engine) lacksFirst(p *past) error {
+	if len(p.begin.Plugins) == 0 {
+		return nil
+	}
+	program, err := e.program(p)
+	if err != nil {
+		return err
+	}
+	h, err := readHistory(program, p.folder, p.records)
+	if err != nil {
+		return err
+	}
+	x := &execution{work: &work{engine: e, program: program, folder: p.folder, history: h}}
+	if open := x.todo(); len(open) > 0 && (h.failure != nil || !h.complete()) {
+		return x.lacks(open[0], fault.Errored)
+	}
+	return nil
 }

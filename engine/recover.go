@@ -129,7 +129,7 @@ func (e *Engine) recover(ctx context.Context, p *past, earlier []*past) (Result,
 	if err := targets.paths(p.begin.Locks); err != nil {
 		return Result{}, err
 	}
-	if err := p.outOfReach(); err != nil {
+	if err := errors.Join(p.outOfReach(), e.lacksFirst(p)); err != nil {
 		return Result{}, err
 	}
 	died := fault.New(fault.Interrupted, "run-died", "gwe died in the middle of run %s", p.folder.id())
@@ -229,7 +229,7 @@ func (e *Engine) clean(ctx context.Context, p *past) error {
 	}
 	x, err := e.open(p, "recover", "Clean up what run "+p.folder.id()+" left")
 	if err != nil {
-		return err
+		return nil
 	}
 	defer x.close()
 	x.backward = true

@@ -25,6 +25,12 @@ func (e *Engine) resume(ctx context.Context, p *past, earlier []*past, held *loc
 	if v.decision == waitOn {
 		return e.leave(p, h, v)
 	}
+	if v.decision == goOn && h.suspension.Cause != causeReturn {
+		behind := slices.Index(h.program.steps, h.program.byPath[h.suspension.Step]) + 1
+		if err := h.program.lacking(p.folder.id(), h.program.steps[behind:]); err != nil {
+			return Result{}, err
+		}
+	}
 	targets := &locks{around: held}
 	defer targets.release()
 	if err := targets.paths(p.begin.Locks); err != nil {

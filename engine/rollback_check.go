@@ -36,7 +36,15 @@ func (e *Engine) wayBack(p *past, standing []*past) (*execution, error) {
 				WithHint("put back by hand what the step did"))
 		}
 	}
-	return x, h.applyRollback(unwindRecord{Back: h.rebooted})
+	if err := h.applyRollback(unwindRecord{Back: h.rebooted}); err != nil {
+		return nil, err
+	}
+	for _, f := range h.open() {
+		if why := x.lacks(f, fault.Refused); why != nil {
+			return nil, why
+		}
+	}
+	return x, nil
 }
 
 // irreversible tells whether nothing would be done to put the frame back: no undo of its type's, none in the recipe, and

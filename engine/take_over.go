@@ -39,6 +39,9 @@ func (e *Engine) CanTakeOver(run string) (HandOverAnswer, error) {
 	if _, err := readHistory(program, p.folder, p.records); err != nil {
 		return HandOverAnswer{}, err
 	}
+	if err := program.lacking(run, program.steps); err != nil {
+		return HandOverAnswer{}, err
+	}
 	return HandOverAnswer{Version: e.Version, Journal: journal.Format}, nil
 }
 

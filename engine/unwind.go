@@ -70,6 +70,9 @@ func (x *execution) undoFrame(ctx context.Context, f *frame, failure errorRecord
 		_ = x.note(recordUndone, undoneRecord{Frame: f.number})
 		return nil
 	}
+	if why := x.lacks(f, fault.Errored); why != nil {
+		return why
+	}
 	task := parent.Begin("undo", "Undo: "+x.titleOfFrame(f), f.node.label())
 	errs, rest := x.putBack(ctx, f, failure, task)
 	if len(errs) > 0 {

@@ -12,6 +12,8 @@ import (
 	"sync"
 	"syscall"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/gwe-project/gwe/engine/fault"
 )
 
@@ -32,7 +34,7 @@ type identity struct {
 
 // sum is the SHA-256 of the executable, in hexadecimal.
 func (f *file) sum() (string, error) {
-	opened, err := os.Open(f.path)
+	opened, err := os.OpenFile(f.path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a FIFO would keep it waiting
 	if err != nil {
 		return "", missing(f.path, err)
 	}
@@ -69,6 +71,15 @@ func missing(path string, cause error) error {
 			WithHint("install it there, or name the folder that has it with --plugin-dir")
 	}
 	return fault.New(fault.Refused, "plugin-missing", "the plugin %s cannot be used", path).WithCause(cause)
+}
+
+// mayExecute is nil where this user may execute the file.
+func mayExecute(path string) error {
+	if err := unix.Faccessat(unix.AT_FDCWD, path, unix.X_OK, unix.AT_EACCESS); err != nil {
+		return fault.New(fault.Refused, "plugin-not-executable", "the plugin %s cannot be executed", path).WithCause(err).
+			WithHint("chmod +x %s; where it has that, its file system is mounted noexec", path)
+	}
+	return nil
 }
 
 // trusted is nil where root may run the file: it and every folder above it, links followed, are root's, and nobody else

@@ -39,12 +39,15 @@ func (t *Type) Digest() string           { return t.description.digest }
 func (t *Type) Description() Description { return t.description }
 
 // Ready is nil where the executable is the one that is described, and may be executed by this user. Its faults, all of
-// class refused, are plugin-missing, plugin-changed and plugin-unsafe.
+// class refused, are plugin-missing, plugin-changed, plugin-unsafe and plugin-not-executable.
 func (t *Type) Ready() error {
 	if err := t.unchanged(); err != nil {
 		return err
 	}
-	return trusted(t.executable.path)
+	if err := trusted(t.executable.path); err != nil {
+		return err
+	}
+	return mayExecute(t.executable.path)
 }
 
 func (t *Type) unchanged() error {
