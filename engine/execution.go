@@ -57,6 +57,8 @@ type work struct {
 	lost      bool
 	// halted means that the journal failed on the way forward: no step may be forgiven, for the next could not be undone.
 	halted bool
+	// insisted is true where something on the way back was tried twice in vain.
+	insisted atomic.Bool
 	// gaveUp is why nothing behind the commit is given up now: that takes the machine down.
 	gaveUp error
 }

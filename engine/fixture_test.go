@@ -4,11 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	"github.com/gwe-project/gwe/engine"
@@ -138,6 +140,16 @@ func (put) Undo(ctx context.Context, run *step.Run, a putArguments, memo putMemo
 	if a.fails("both") {
 		crumb := &step.Leftover{Err: fault.New(fault.Failed, "put-leftover", "a crumb is left")}
 		return errors.Join(crumb, fault.New(fault.Failed, "put-undo-failed", "it cannot be taken back"))
+	}
+	if stumbled := filepath.Join(run.Folder, "stumbled"); a.fails("stumble") || a.fails("lose") {
+		if _, err := os.Stat(stumbled); err != nil {
+			operation := "rename"
+			if a.fails("lose") {
+				operation = "syncfs"
+			}
+			err := &fs.PathError{Op: operation, Path: string(a.Path), Err: syscall.EIO}
+			return errors.Join(durable.Explain(err, "cannot do it"), os.WriteFile(stumbled, nil, 0o600))
+		}
 	}
 	if a.fails("undo") {
 		return fault.New(fault.Failed, "put-undo-failed", "it cannot be taken back")

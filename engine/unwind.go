@@ -161,7 +161,9 @@ func (x *execution) undoOwn(ctx context.Context, f *frame, task *tasklog.Task) (
 	where := placeOfUndo(f.number)
 	x.watch(run, where)
 	run.Environment = x.variables(f.node, f.rounds, where, true)
-	if rest, err = x.undoWithin(ctx, f, run, x.history.names(f.node, f.rounds, true)); err != nil {
+	names := x.history.names(f.node, f.rounds, true)
+	rest, err = insist(ctx, x, task, func() (bool, error) { return x.undoWithin(ctx, f, run, names) })
+	if err != nil {
 		return rest, err
 	}
 	return rest, x.sync(ctx, f, run)
@@ -218,7 +220,9 @@ func (x *execution) auxiliary(ctx context.Context, n *node, r rounds, where plac
 	}
 	var outputs map[string]any
 	if err == nil {
-		outputs, err = x.once(ctx, n, r, names, where, recovering, task)
+		outputs, err = insist(ctx, x, task, func() (map[string]any, error) {
+			return x.once(ctx, n, r, names, where, recovering, task)
+		})
 	}
 	if err == nil {
 		task.Done("")

@@ -11,7 +11,7 @@
 //   - SyncFileSystems makes everything under some paths durable with one syncfs a file system. Never is a file synced
 //     one by one: on slow flash that is the difference between seconds and minutes.
 //   - A sync that failed is never tried again. The kernel may have dropped the pages it could not write, so a second
-//     sync would report a success that never was. The error goes up, and the run unwinds.
+//     sync would report a success that never was. The error goes up, and the run unwinds. IsSync tells of such an error.
 //   - A Lock is a flock: it is freed by the death of its holder, however that came, and is never stale. Its descriptor is
 //     close-on-exec, so a daemon that a hook leaves behind does not inherit the lock.
 package durable

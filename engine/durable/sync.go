@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -94,4 +95,17 @@ func syncFileSystem(anchor string, synced map[uint64]bool) error {
 	}
 	synced[device] = true
 	return nil
+}
+
+// IsSync tells whether an error, or one of those that came together, is of a sync that failed.
+func IsSync(err error) bool {
+	switch err := err.(type) {
+	case nil:
+		return false
+	case *fs.PathError:
+		return err.Op == "sync" || err.Op == "syncfs"
+	case interface{ Unwrap() []error }:
+		return slices.ContainsFunc(err.Unwrap(), IsSync)
+	}
+	return IsSync(errors.Unwrap(err))
 }

@@ -47,6 +47,12 @@ func (d disturbance) killsFirst() bool {
 // lasts tells whether the error stays.
 func (d disturbance) lasts() bool { return strings.HasSuffix(d.how, "-on") }
 
+// syncs tells whether it strikes a sync, which is never made again: nobody knows what the disk has.
+func (d disturbance) syncs() bool {
+	call, _, _ := strings.Cut(d.point, " ")
+	return call == "fsync" || call == "fdatasync" || call == "syncfs"
+}
+
 // momentary tells whether it is one write or sync of a journal that fails. Then the journal is taken up again.
 func (d disturbance) momentary() bool {
 	return !d.kills() && !d.lasts() && !strings.HasPrefix(d.point, "open ") && strings.Contains(d.point, "/journal#")

@@ -118,8 +118,11 @@ func (s *site) settle(first disturbance, v *verdict) {
 	if v.End = "old"; s.NeedsPerson() {
 		// It said so: then it must have had a reason, and the next update has to be possible nevertheless.
 		v.End = "person"
-		if first.kills() {
+		switch {
+		case first.kills():
 			s.Error("a kill is no reason why something cannot be put back")
+		case !first.lasts() && !first.syncs():
+			s.Error("a call that failed once is made again; that is no reason why something cannot be put back")
 		}
 		s.Service()
 	} else if s.WantOldOrNew(s.want) {

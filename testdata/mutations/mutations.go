@@ -53,6 +53,11 @@ var mutations = []mutation{
 		campaign: []string{"--change=install", "--how=EIO", "--at=journal"},
 	},
 	{
+		name: "an undo that the system refused is not tried once more",
+		file: "engine/insist.go", from: "if err == nil || !refusedBySystem(err) {", to: "if true || !refusedBySystem(err) {",
+		campaign: []string{"--change=failing", "--how=EIO", "--at=rename"},
+	},
+	{
 		name: "an interrupted call fails",
 		file: "engine/durable/repeat.go", from: "if err := call(); !errors.Is(err, syscall.EINTR) {", to: "if err := call(); true || !errors.Is(err, syscall.EINTR) {",
 		campaign: []string{"--change=update", "--how=EINTR"},
