@@ -95,7 +95,9 @@ func cutPower(folder string) error {
 }
 
 func run(words ...string) error {
-	if output, err := exec.Command(words[0], words[1:]...).CombinedOutput(); err != nil {
+	command := exec.Command(words[0], words[1:]...)
+	command.SysProcAttr = &unix.SysProcAttr{Setpgid: true} // a Ctrl-C is for the campaign
+	if output, err := command.CombinedOutput(); err != nil {
 		return fmt.Errorf("%s: %w\n%s", strings.Join(words, " "), err, output)
 	}
 	return nil

@@ -8,8 +8,10 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 
 	"github.com/spf13/pflag"
@@ -20,6 +22,7 @@ import (
 // settings are what the command line says.
 type settings struct {
 	cuts, writes, reorders, machines int
+	workers                          int
 	records                          bool
 	files, changes                   []string
 	seed                             uint64
@@ -34,6 +37,7 @@ func main() {
 	pflag.IntVar(&s.writes, "writes", 60, "recorded moments that are looked at, of each change; -1 is every one")
 	pflag.IntVar(&s.reorders, "reorders", 60, "moments with lost and reordered writes, in all")
 	pflag.IntVar(&s.machines, "machine", 0, "cuts of a whole machine in QEMU, in all, instead of all others")
+	pflag.IntVar(&s.workers, "workers", runtime.NumCPU(), "machines at a time, but for those in QEMU")
 	pflag.StringVar(&s.disk, "disk", "", "boot the whole machine of a disk that was kept, a `file` named by its file system, and judge it")
 	pflag.StringSliceVar(&s.files, "files", []string{"ext4", "xfs"}, "file systems")
 	pflag.StringSliceVar(&s.changes, "change", nil, "only these changes: update, \"way back\", ... (default all)")
@@ -123,25 +127,47 @@ func campaign(ctx context.Context, s settings) (violations int, err error) {
 	changes := slices.DeleteFunc(slices.Clone(gateway.Changes), func(change gateway.Change) bool {
 		return len(s.changes) > 0 && !slices.Contains(s.changes, change.Name)
 	})
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	type machine struct {
+		files  string
+		change gateway.Change
+	}
+	queue := make(chan machine)
+	var workers sync.WaitGroup
+	for range s.workers {
+		workers.Go(func() {
+			for one := range queue {
+				if ctx.Err() != nil {
+					continue
+				}
+				b, err := newBench(base, vendor, program, one.files, one.change)
+				if err == nil {
+					err = b.try(ctx, base, s, len(changes), results)
+				}
+				if err != nil {
+					end(err)
+				}
+			}
+		})
+	}
 	for _, files := range s.files {
 		for _, change := range changes {
-			if s.only != "" && !strings.Contains(s.only, "/"+files+"/"+change.Name+"/") {
-				continue
-			}
-			b, err := newBench(base, vendor, program, files, change)
-			if err != nil {
-				return 0, err
-			}
-			err = b.try(ctx, base, s, len(changes), results)
-			if errors.Is(err, errFound) {
-				return results.report(), nil
-			}
-			if err != nil {
-				return 0, err
+			if s.only == "" || strings.Contains(s.only, "/"+files+"/"+change.Name+"/") {
+				queue <- machine{files, change}
 			}
 		}
 	}
-	return results.report(), nil
+	close(queue)
+	workers.Wait()
+	switch why := context.Cause(ctx); {
+	case why == nil, errors.Is(why, errFound):
+		return results.report(), nil
+	case errors.Is(why, context.Canceled):
+		return results.report(), errStopped
+	default:
+		return 0, why
+	}
 }
 
 // try carries out a bench's share of all trials, where so many changes share them.
@@ -191,8 +217,8 @@ func (b *bench) one(ctx context.Context, s settings, results *results, kind stri
 	if s.only != "" && s.only != name || results.has(name) {
 		return nil
 	}
-	if err := context.Cause(ctx); err != nil {
-		return errStopped
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
 	}
 	b.findings.Forget()
 	if err := disturb(name); err != nil {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -32,8 +33,10 @@ type result struct {
 type results struct {
 	seed uint64
 	file *os.File
-	all  map[string]result
-	last time.Time
+
+	mutex sync.Mutex
+	all   map[string]result
+	last  time.Time
 }
 
 // openResults reads what earlier calls found with this seed.
@@ -64,12 +67,16 @@ func openResults(s settings) (*results, error) {
 }
 
 func (r *results) has(name string) bool {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
 	_, there := r.all[name]
 	return there
 }
 
 // add keeps a result, and shows a violation with the command that tries it again.
 func (r *results) add(one result) error {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
 	one.At = time.Now().UTC().Truncate(time.Second)
 	r.all[one.Name] = one
 	if len(one.Violations) > 0 {
