@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/gwe-project/gwe/testdata/crash/trace"
 )
 
@@ -27,12 +25,8 @@ func parse(text string) (disturbance, error) {
 	return disturbance{how, point}, nil
 }
 
-var errnos = map[string]unix.Errno{
-	"ENOSPC": unix.ENOSPC, "EIO": unix.EIO, "EROFS": unix.EROFS, "EDQUOT": unix.EDQUOT, "EINTR": unix.EINTR,
-}
-
 // hows are all ways to disturb.
-var hows = []string{"kill-before", "kill-after", "kill-first-before", "kill-first-after", killEach, "ENOSPC", "EIO", "EROFS", "EDQUOT", "EINTR", "ENOSPC-on", "EIO-on", "EROFS-on"}
+var hows = append([]string{"kill-before", "kill-after", "kill-first-before", "kill-first-after", killEach}, trace.Failures...)
 
 func (d disturbance) kills() bool { return strings.HasPrefix(d.how, "kill-") }
 
@@ -44,9 +38,6 @@ func (d disturbance) killsFirst() bool {
 	return d.kills() && (!d.ofAnother() || strings.HasPrefix(d.how, "kill-first-"))
 }
 
-// lasts tells whether the error stays.
-func (d disturbance) lasts() bool { return strings.HasSuffix(d.how, "-on") }
-
 // syncs tells whether it strikes a sync, which is never made again: nobody knows what the disk has.
 func (d disturbance) syncs() bool {
 	call, _, _ := strings.Cut(d.point, " ")
@@ -55,7 +46,7 @@ func (d disturbance) syncs() bool {
 
 // momentary tells whether it is one write or sync of a journal that fails. Then the journal is taken up again.
 func (d disturbance) momentary() bool {
-	return !d.kills() && !d.lasts() && !strings.HasPrefix(d.point, "open ") && strings.Contains(d.point, "/journal#")
+	return !d.kills() && !trace.Failure(d.how).Lasts() && !strings.HasPrefix(d.point, "open ") && strings.Contains(d.point, "/journal#")
 }
 
 // applies leaves out what no kernel does.
@@ -66,21 +57,8 @@ func (d disturbance) applies() bool {
 		return d.ofAnother()
 	case d.kills():
 		return true
-	case call == "execve": // of these, it can fail by a bad disk only
-		return d.how == "EIO"
-	case d.how == "ENOSPC-on":
-		return takesSpace(call)
 	}
-	return true
-}
-
-// takesSpace tells whether a full disk refuses the call.
-func takesSpace(call string) bool {
-	switch call {
-	case "unlink", "chmod", "chown", "utimens", "execve", "truncate", "fsync", "fdatasync", "syncfs", "removexattr":
-		return false
-	}
-	return true
+	return trace.Failure(d.how).Applies(call)
 }
 
 // killEach kills the gwe that a run was handed over to, and then the one that began the run, while that puts all back.
@@ -95,7 +73,7 @@ func (d disturbance) later() int {
 
 // decide makes the disturbance happen, and tells by *happened that it did.
 func (d disturbance) decide(happened *bool) func(trace.Point) trace.Action {
-	errno, later := errnos[strings.TrimSuffix(d.how, "-on")], d.later()
+	later := d.later()
 	return func(point trace.Point) trace.Action {
 		if !*happened && point.String() != d.point {
 			return trace.GoOn()
@@ -118,9 +96,7 @@ func (d disturbance) decide(happened *bool) func(trace.Point) trace.Action {
 			return trace.KillBefore().First()
 		case d.how == "kill-first-after":
 			return trace.KillAfter().First()
-		case already && (!d.lasts() || point.Call == "execve" || d.how == "ENOSPC-on" && !takesSpace(point.Call)):
-			return trace.GoOn()
 		}
-		return trace.Fail(errno)
+		return trace.Failure(d.how).At(point, !already)
 	}
 }

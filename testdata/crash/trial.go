@@ -121,7 +121,7 @@ func (s *site) settle(first disturbance, v *verdict) {
 		switch {
 		case first.kills():
 			s.Error("a kill is no reason why something cannot be put back")
-		case !first.lasts() && !first.syncs():
+		case !trace.Failure(first.how).Lasts() && !first.syncs():
 			s.Error("a call that failed once is made again; that is no reason why something cannot be put back")
 		}
 		s.Service()

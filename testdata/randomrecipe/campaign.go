@@ -22,6 +22,7 @@ import (
 // settings are the flags.
 type settings struct {
 	program, results string
+	supplies         supplies
 	from             uint64
 	seeds, trials    int
 	workers          int
@@ -178,7 +179,7 @@ func whole(ctx context.Context, tracer *trace.Tracer, base string, settings sett
 		findings.Forget()
 	}
 	gateway.Within(func() {
-		s = newSite(findings, tracer, settings.program, seed)
+		s = newSite(findings, tracer, settings.program, settings.supplies, seed)
 		e = s.examine()
 	})
 	if e.refused != "" {
@@ -195,7 +196,7 @@ func whole(ctx context.Context, tracer *trace.Tracer, base string, settings sett
 			break
 		}
 		random := rand.New(rand.NewPCG(seed, 100+uint64(n)))
-		d := draw(random, e.points)
+		d := draw(random, e)
 		var v verdict
 		findings.Forget()
 		gateway.Within(func() { v = s.try(e, d, random) })

@@ -4,23 +4,23 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/gwe-project/gwe/testdata/crash/trace"
 )
 
-// disturbance is what happens to a run: how, and where that is a system call, at which point.
+// disturbance is what happens to a run: how, and where that is a system call, at which point. "17 of rollback" is the 17th of
+// another call of gwe, which comes behind the run.
 type disturbance struct{ how, point string }
 
 func (d disturbance) String() string { return strings.TrimSpace(d.how + " " + d.point) }
 
 // atCalls are the disturbances at a system call; atMoments are the others.
 var (
-	atCalls   = []string{"kill-before", "kill-after", "ENOSPC", "EIO", "EROFS", "EINTR", "ENOSPC-on", "EIO-on", "EROFS-on"}
-	atMoments = []string{"kill", "signal", "cancel", "space", "inodes", "read-only", "together", "recovery", "rollback"}
+	atCalls   = append([]string{"kill-before", "kill-after"}, trace.Failures...)
+	atMoments = []string{"kill", "signal", "cancel", "stop", "stranger", "space", "inodes", "read-only", "together", "recovery", "rollback"}
 )
 
 func parse(text string) (disturbance, error) {
@@ -31,70 +31,75 @@ func parse(text string) (disturbance, error) {
 	return disturbance{how, point}, nil
 }
 
-// draw chooses a disturbance for a run that has these points.
-func draw(random *rand.Rand, points []string) disturbance {
+// draw chooses a disturbance for a run of which this is known.
+func draw(random *rand.Rand, e examined) disturbance {
 	all := append(append([]string{"kill", "kill-before", "kill-after", "recovery"}, atCalls...), atMoments...)
 	d := disturbance{how: all[random.IntN(len(all))]}
-	if slices.Contains(atCalls, d.how) && len(points) > 0 {
-		for range 100 {
-			if d.point = points[random.IntN(len(points))]; d.applies() {
-				return d
-			}
+	if !slices.Contains(atCalls, d.how) {
+		return d
+	}
+	if random.IntN(3) == 0 {
+		commands := []string{"recover"}
+		if e.want.isNew() {
+			commands = append(commands, "rollback", "forget")
+		}
+		if e.waits {
+			commands = append(commands, "confirm")
+		}
+		// Nobody knows how many calls it makes. That of a number beyond is never reached; most of the first are the journal's.
+		d.point = fmt.Sprintf("%d of %s", 1+random.IntN(1+random.IntN(120)), commands[random.IntN(len(commands))])
+		return d
+	}
+	for range min(100, 100*len(e.points)) {
+		if d.point = e.points[random.IntN(len(e.points))]; d.applies() {
+			return d
 		}
 	}
-	if slices.Contains(atCalls, d.how) {
-		return disturbance{how: "kill"}
+	return disturbance{how: "kill"}
+}
+
+// behind gives the call of gwe that is disturbed where it is not the run, and at which of its system calls.
+func (d disturbance) behind() (command string, number int) {
+	text, command, ok := strings.Cut(d.point, " of ")
+	number, err := strconv.Atoi(text)
+	if !ok || err != nil {
+		return "", 0
 	}
-	return d
+	return command, number
 }
 
 // kills tells whether nothing but the end of a process happens: then everything can be put back always.
 func (d disturbance) kills() bool {
-	return strings.HasPrefix(d.how, "kill") || slices.Contains([]string{"signal", "cancel", "together", "recovery", "rollback"}, d.how)
+	return strings.HasPrefix(d.how, "kill") || slices.Contains([]string{"signal", "cancel", "stop", "together", "recovery", "rollback"}, d.how)
 }
-
-var errnos = map[string]unix.Errno{"ENOSPC": unix.ENOSPC, "EIO": unix.EIO, "EROFS": unix.EROFS, "EINTR": unix.EINTR}
-
-// lasts tells whether the error stays.
-func (d disturbance) lasts() bool { return strings.HasSuffix(d.how, "-on") }
 
 // applies leaves out what no kernel does.
 func (d disturbance) applies() bool {
 	call, _, _ := strings.Cut(d.point, " ")
-	switch {
-	case d.kills():
-		return true
-	case call == "execve": // of these, it can fail by a bad disk only
-		return d.how == "EIO"
-	case d.how == "ENOSPC-on":
-		return takesSpace(call)
-	}
-	return true
-}
-
-// takesSpace tells whether a full disk refuses the call.
-func takesSpace(call string) bool {
-	return !slices.Contains([]string{"unlink", "chmod", "chown", "utimens", "execve", "truncate", "fsync", "fdatasync", "syncfs", "removexattr"}, call)
+	return d.kills() || trace.Failure(d.how).Applies(call)
 }
 
 // decide makes the disturbance happen, and tells by *happened that it did.
 func (d disturbance) decide(happened *bool) func(trace.Point) trace.Action {
-	errno := errnos[strings.TrimSuffix(d.how, "-on")]
+	command, left := d.behind()
 	return func(point trace.Point) trace.Action {
-		if !*happened && point.String() != d.point {
+		here := point.String() == d.point
+		if command != "" && !*happened {
+			left--
+			here = left <= 0 && (d.kills() || trace.Failure(d.how).Applies(point.Call))
+		}
+		if !*happened && !here {
 			return trace.GoOn()
 		}
-		already := *happened
+		first := !*happened
 		*happened = true
-		switch {
-		case d.how == "kill-before":
+		switch d.how {
+		case "kill-before":
 			return trace.KillBefore()
-		case d.how == "kill-after":
+		case "kill-after":
 			return trace.KillAfter()
-		case already && (!d.lasts() || point.Call == "execve" || d.how == "ENOSPC-on" && !takesSpace(point.Call)):
-			return trace.GoOn()
 		}
-		return trace.Fail(errno)
+		return trace.Failure(d.how).At(point, first)
 	}
 }
 

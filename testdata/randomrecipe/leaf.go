@@ -22,7 +22,7 @@ func choose[T any](g *generator, of []T) T { return of[g.IntN(len(of))] }
 
 // attempt gives nil where the tree has nothing to do that with.
 func (g *generator) attempt() fields {
-	switch g.IntN(18) {
+	switch g.IntN(19) {
 	case 0, 1:
 		return g.write()
 	case 2, 3:
@@ -49,6 +49,8 @@ func (g *generator) attempt() fields {
 		return g.marking(fields{})
 	case 16:
 		return g.looks()
+	case 17:
+		return g.plugged()
 	}
 	return g.each()
 }
@@ -272,9 +274,20 @@ func (g *generator) rsync() fields {
 	return g.named(fields{"rsync": arguments})
 }
 
+// plugged is a step of a plugin.
+func (g *generator) plugged() fields {
+	if g.rounds != 0 {
+		return nil
+	}
+	g.number++
+	at := fmt.Sprintf("%s/plugged-%d", choose(g, g.areas), g.number)
+	g.model[at] = file
+	return fields{"plugged": fields{"path": target(at)}}
+}
+
 // looks makes a step that only reads.
 func (g *generator) looks() fields {
-	switch g.IntN(5) {
+	switch g.IntN(6) {
 	case 0:
 		return fields{"disk-space": fields{"path": target(choose(g, g.areas)), "at-least": "1KiB"}}
 	case 1:
@@ -283,6 +296,8 @@ func (g *generator) looks() fields {
 		return fields{"read-link": fields{"path": target("releases/current"), "missing": "ok"}}
 	case 3:
 		return fields{"checksum": fields{"path": target("depot/page.tmpl")}}
+	case 4:
+		return fields{"verify": fields{"package": supply("fw-1.tar.zst.gpg"), "keyring": supply("keys")}}
 	}
 	return fields{"assert": fields{"that": "${{ inputs.yes }}"}}
 }
@@ -317,10 +332,10 @@ func (g *generator) each() fields {
 
 // behind makes a step behind the commit.
 func (g *generator) behind() fields {
-	switch g.IntN(5) {
-	case 0:
-		return fields{"prune": fields{"dir": target("releases"), "keep": 1 + g.IntN(3), "protect": []string{"current"}}}
-	case 1:
+	switch g.IntN(6) {
+	case 0, 1:
+		return g.prunes("releases")
+	case 2:
 		return fields{"allow-failure": true, "run": fields{"argv": []string{"false"}}}
 	}
 	return g.leaf()
@@ -328,7 +343,7 @@ func (g *generator) behind() fields {
 
 // failing makes a step that fails.
 func (g *generator) failing() fields {
-	switch g.IntN(6) {
+	switch g.IntN(7) {
 	case 0:
 		return fields{"assert": fields{"that": "${{ inputs.no }}"}}
 	case 1:
@@ -341,6 +356,8 @@ func (g *generator) failing() fields {
 		s := g.marking(fields{"timeout": "20ms"})
 		s["run"].(fields)["script"] = `echo "do $ID" >>"$MARKS/log"; : >"$MARKS/$ID"; sleep 60`
 		return s
+	case 5:
+		return fields{"verify": fields{"package": supply("strange.tar.zst.gpg"), "keyring": supply("keys")}}
 	}
 	s := g.marking(fields{})
 	s["run"].(fields)["script"] = `echo "do $ID" >>"$MARKS/log"; : >"$MARKS/$ID"; exit 3`

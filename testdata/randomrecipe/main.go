@@ -78,9 +78,14 @@ func command(ctx context.Context, arguments []string) (err error) {
 	if settings.program, err = filepath.Abs(settings.program); err != nil {
 		return err
 	}
+	if words[0] != "show" {
+		if settings.supplies, err = newSupplies(base, settings.program); err != nil {
+			return err
+		}
+	}
 	switch {
 	case len(words) == 2 && words[0] == "show":
-		return show(words[1], tracers[0], base)
+		return show(words[1], base)
 	case (len(words) == 2 || len(words) == 3) && words[0] == "try":
 		return try(tracers[0], base, settings, words[1], words[2:])
 	case len(words) == 1 && words[0] == "campaign":
@@ -98,7 +103,7 @@ func build(ctx context.Context, path string) error {
 }
 
 // show prints a recipe and its tree.
-func show(word string, tracer *trace.Tracer, base string) error {
+func show(word string, base string) error {
 	seed, err := strconv.ParseUint(word, 10, 64)
 	if err != nil {
 		return err
@@ -106,16 +111,18 @@ func show(word string, tracer *trace.Tracer, base string) error {
 	findings := gateway.NewFindings(base)
 	defer findings.Clean()
 	gateway.Within(func() {
-		s := newSite(findings, tracer, "", seed)
-		s.restore()
-		fmt.Println(s.recipe.text)
-		for name, text := range s.recipe.used {
+		recipe, tree := generate(seed), findings.TempDir()
+		fmt.Println(recipe.text)
+		for name, text := range recipe.used {
 			fmt.Printf("--- %s\n%s\n", name, text)
 		}
 		fmt.Println("---")
-		list := exec.Command("find", s.path("tree"), "-printf", "%M %u:%g %s %P -> %l\n")
+		grow(findings, seed, tree)
+		list := exec.Command("find", tree, "-printf", "%M %u:%g %s %P -> %l\n")
 		list.Stdout = os.Stdout
-		s.check(list.Run())
+		if err := list.Run(); err != nil {
+			findings.Fatal(err)
+		}
 	})
 	return asError(findings)
 }
@@ -145,7 +152,7 @@ func try(tracer *trace.Tracer, base string, settings settings, word string, own 
 	var s *site
 	var e examined
 	gateway.Within(func() {
-		s = newSite(findings, tracer, settings.program, seed)
+		s = newSite(findings, tracer, settings.program, settings.supplies, seed)
 		e = s.examine()
 	})
 	if findings.Failed() || chosen == 0 || e.refused != "" {
@@ -158,7 +165,7 @@ func try(tracer *trace.Tracer, base string, settings settings, word string, own 
 			continue
 		}
 		random := rand.New(rand.NewPCG(seed, 100+uint64(n)))
-		d := draw(random, e.points)
+		d := draw(random, e)
 		if len(own) > 0 {
 			if d, err = parse(own[0]); err != nil {
 				return err

@@ -18,6 +18,8 @@ type ends struct {
 	old, new picture
 	// atCommit is the new tree where the steps behind the commit were put back.
 	atCommit picture
+	// back is the new tree where the run was rolled back; nil where that is refused. What is behind the commit may stay.
+	back picture
 	// code is the exit code of the undisturbed run.
 	code int
 }
@@ -33,7 +35,9 @@ type story struct {
 	status          string
 	leftovers       []int
 	behind          bool
-	kinds           []string
+	// waits tells that the run waits to be confirmed.
+	waits bool
+	kinds []string
 }
 
 // story reads the journal of the newest run; it is empty where none ever began.
@@ -52,6 +56,10 @@ func (s *site) story() (told story) {
 	for _, record := range records {
 		told.kinds = append(told.kinds, record.Kind)
 		switch record.Kind {
+		case "suspended":
+			told.waits = true
+		case "resumed", "cancelled":
+			told.waits = false
 		case "committed":
 			told.committed = true
 		case "rollback":
@@ -72,11 +80,22 @@ func (s *site) story() (told story) {
 
 func (t story) needsPerson() bool { return t.status == "needs a person" || t.status == "failsafe" }
 
+// outcome says it in a word.
+func (t story) outcome() string {
+	switch {
+	case t.needsPerson():
+		return "person"
+	case t.committed && !t.back:
+		return "new"
+	}
+	return "old"
+}
+
 // settled checks what must hold after every recovery.
 func (s *site) settled() {
 	runs, err := filepath.Glob(s.path("state/runs/*"))
 	s.check(err)
-	held := false
+	var held []string
 	for _, run := range runs {
 		records, err := journal.Read(filepath.Join(run, "journal"))
 		if err != nil {
@@ -89,7 +108,7 @@ func (s *site) settled() {
 			s.Errorf("run %s has no end", filepath.Base(run))
 		}
 		if has("committed") && !has("released") && !has("rollback") {
-			held = true
+			held = append(held, s.leases(filepath.Base(run))...)
 		} else if _, err := os.Lstat(filepath.Join(run, "frames")); err == nil {
 			s.Errorf("run %s still keeps what its undo needed", filepath.Base(run))
 		}
@@ -108,7 +127,7 @@ func (s *site) settled() {
 	}
 	for _, top := range []string{"tree", "state", "marks"} {
 		s.check(filepath.WalkDir(s.path(top), func(path string, _ fs.DirEntry, err error) error {
-			if strings.HasPrefix(filepath.Base(path), ".gwe-") && !held {
+			if strings.HasPrefix(filepath.Base(path), ".gwe-") && !slices.Contains(held, path) {
 				s.Errorf("left behind: %q", path)
 			}
 			if os.IsNotExist(err) && path == s.path("state") {
@@ -117,17 +136,45 @@ func (s *site) settled() {
 			return err
 		}))
 	}
+	if log, _ := os.ReadFile(s.path("marks/log")); strings.Contains(string(log), "failsafe-") {
+		s.Errorf("the failsafe ran, and all could be put back")
+	}
 	if e := s.gwe("status"); e.code != 0 {
 		s.Errorf("gwe status ends with %d", e.code)
 	}
+}
+
+// leases are what gwe says that a run keeps for its undo, and the links that a link-tree replaced: these may be too many to be told.
+func (s *site) leases(run string) (paths []string) {
+	shown := s.gwe("show", run, "--output", "json")
+	var told struct{ Leases []struct{ Path string } }
+	if err := json.Unmarshal([]byte(shown.said), &told); err != nil {
+		s.Errorf("gwe show %s: %v", run, err)
+	}
+	for _, lease := range told.Leases {
+		paths = append(paths, lease.Path)
+	}
+	s.check(filepath.WalkDir(s.path("tree"), func(path string, _ fs.DirEntry, err error) error {
+		if strings.HasPrefix(filepath.Base(path), ".gwe-link-"+run+"-") {
+			paths = append(paths, path)
+		}
+		return err
+	}))
+	return paths
 }
 
 // wantTree is the heart of the oracle: the tree is old or new, as the journal says.
 func (s *site) wantTree(want ends, when string, inOrder bool) {
 	told := s.story()
 	now := s.picture()
-	if told.back && s.recipe.upToCommit != "" {
-		return // what was done behind the commit stays where its undo was given up
+	if told.back && s.recipe.upToCommit != "" && !told.behind { // what was done behind the commit stays where its undo was given up
+		if want.back == nil {
+			return
+		}
+		if text := differences(want.back, s.picture()); text != "" {
+			s.Errorf("%s the run was rolled back, and the tree is not as behind an undisturbed rollback:%s", when, text)
+		}
+		return
 	}
 	if told.committed && !told.back {
 		as, wanted := "new", want.new

@@ -16,7 +16,9 @@ type recipe struct {
 	text string
 	// upToCommit is the recipe without the steps behind its commit, where it has any.
 	upToCommit string
-	used       map[string]string
+	// confirms tells that it waits to be confirmed, if nothing fails before.
+	confirms bool
+	used     map[string]string
 	// marks are the numbers of the steps that say what they do.
 	marks map[string]mark
 }
@@ -52,13 +54,7 @@ func generate(seed uint64) recipe {
 		recipe: recipe{used: map[string]string{}, marks: map[string]mark{}},
 	}
 	recipe := fields{
-		"gwe": 1, "name": "random", "lock": []string{target("")},
-		"inputs": fields{
-			"target": fields{"type": "path", "required": true},
-			"marks":  fields{"type": "path", "required": true},
-			"yes":    fields{"type": "bool", "default": true},
-			"no":     fields{"type": "bool", "default": false},
-		},
+		"gwe": 1, "name": "random", "lock": []string{target("")}, "inputs": inputs(),
 	}
 	// Before the commit, and behind it.
 	size := 2 + g.IntN(9)
@@ -69,6 +65,10 @@ func generate(seed uint64) recipe {
 	}
 	behind := len(steps)
 	if g.IntN(10) < 7 {
+		if g.IntN(6) == 0 {
+			steps = slices.Insert(steps, g.IntN(len(steps)+1), any(fields{"confirm": fields{"within": "1h"}}))
+			g.recipe.confirms = true
+		}
 		steps = append(steps, fields{"commit": "it is done"})
 		behind = len(steps)
 		g.ids = nil
@@ -82,6 +82,12 @@ func generate(seed uint64) recipe {
 	recipe["steps"] = steps
 	if g.IntN(3) == 0 {
 		recipe["finally"] = []any{g.say("finally")}
+	}
+	if g.IntN(4) == 0 {
+		recipe["failsafe"] = g.falls()
+	}
+	if g.IntN(4) == 0 {
+		g.asks(recipe)
 	}
 	if g.IntN(5) == 0 {
 		recipe["defaults"] = fields{"timeout": "1m", "undo-timeout": "1m"}
@@ -102,12 +108,36 @@ func generate(seed uint64) recipe {
 	return g.recipe
 }
 
+// inputs are those of every recipe.
+func inputs() fields {
+	return fields{
+		"target":   fields{"type": "path", "required": true},
+		"marks":    fields{"type": "path", "required": true},
+		"supplies": fields{"type": "path", "required": true},
+		"yes":      fields{"type": "bool", "default": true},
+		"no":       fields{"type": "bool", "default": false},
+	}
+}
+
 func marshal(recipe fields) string {
 	text, err := yaml.Marshal(recipe)
 	if err != nil {
 		panic(err) // a mapping of plain values can always be written
 	}
 	return string(text)
+}
+
+// asks lets the recipe know something of its machine, and guard its first step by that.
+func (g *generator) asks(recipe fields) {
+	recipe["facts"] = fields{
+		"page": fields{"type": "string", "file": target("depot/page.tmpl")},
+		"room": fields{"free": target("")},
+		"says": fields{"type": "string", "run": []string{"echo", "it does"}, "optional": true},
+	}
+	first := recipe["steps"].([]any)[0].(fields)
+	if first["when"] == nil && first["confirm"] == nil && first["commit"] == nil {
+		first["when"] = `facts.page != "" and facts.room > size("1KiB") and (facts.says ?? "") == "it does"`
+	}
 }
 
 // target writes a path below the tree as recipes do.
@@ -136,9 +166,14 @@ func (g *generator) step(depth int) any {
 			return g.branches(depth)
 		case kind < 8 && g.rounds == 0:
 			return g.eachGroup(depth)
+		case g.rounds == 0 && g.parallel == 0 && g.IntN(2) == 0:
+			return g.shipped()
 		case g.rounds == 0 && g.parallel == 0:
 			return g.uses()
 		}
+	}
+	if g.mayRelease() && g.IntN(5) == 0 {
+		return g.release()
 	}
 	return g.modified(g.leaf())
 }
@@ -287,16 +322,15 @@ func (g *generator) uses() fields {
 	g.ids = nil
 	inner := fields{
 		"gwe": 1, "name": "used",
-		"inputs": fields{
-			"target": fields{"type": "path", "required": true}, "marks": fields{"type": "path", "required": true},
-			"yes": fields{"type": "bool", "default": true}, "no": fields{"type": "bool", "default": false},
-		},
-		"steps": g.sequence(1+g.IntN(3), 2),
+		"inputs": inputs(),
+		"steps":  g.sequence(1+g.IntN(3), 2),
 	}
 	if before {
 		inner["finally"] = []any{g.say("finally")}
 	}
 	g.areas, g.ids = mine, ids
 	g.recipe.used[name] = marshal(inner)
-	return fields{"use": "./" + name, "with": fields{"target": target(""), "marks": "${{ inputs.marks }}"}}
+	return fields{"use": "./" + name, "with": fields{
+		"target": target(""), "marks": "${{ inputs.marks }}", "supplies": "${{ inputs.supplies }}",
+	}}
 }

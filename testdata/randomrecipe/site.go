@@ -20,22 +20,23 @@ import (
 //	tree/            what the recipe works on; a file system of its own, in memory, for every other seed
 //	marks/           what its programs leave; marks/log is what they did, in its order. A file system of its own, never full
 //	state/           gwe's state folder
-//	recipe/          the recipe, which is gone before a recovery
+//	recipe/          the recipe and what it installs, which are gone before a recovery
 type site struct {
 	*gateway.Findings
-	tracer  *trace.Tracer
-	program string
-	root    string
-	outputs string
-	seed    uint64
-	recipe  recipe
+	tracer   *trace.Tracer
+	program  string
+	supplies supplies
+	root     string
+	outputs  string
+	seed     uint64
+	recipe   recipe
 	// begun is when the trial began: what is younger is the run's.
 	begun time.Time
 }
 
 // newSite mounts a machine for a seed.
-func newSite(findings *gateway.Findings, tracer *trace.Tracer, program string, seed uint64) *site {
-	s := &site{Findings: findings, tracer: tracer, program: program, seed: seed, recipe: generate(seed)}
+func newSite(findings *gateway.Findings, tracer *trace.Tracer, program string, supplies supplies, seed uint64) *site {
+	s := &site{Findings: findings, tracer: tracer, program: program, supplies: supplies, seed: seed, recipe: generate(seed)}
 	s.root, s.outputs = findings.TempDir(), findings.TempDir()
 	s.check(syscall.Mount("tmpfs", s.root, "tmpfs", 0, room))
 	findings.Cleanup(func() {
@@ -55,6 +56,9 @@ func newSite(findings *gateway.Findings, tracer *trace.Tracer, program string, s
 	}
 	return s
 }
+
+// patience is how long a gwe may take.
+const patience = 2 * time.Minute
 
 // room is how much a file system takes.
 const room = "size=64m,nr_inodes=20000"
@@ -91,7 +95,7 @@ func (s *site) restore() {
 
 // provide puts the recipe where gwe finds it.
 func (s *site) provide() {
-	s.check(os.MkdirAll(s.path("recipe"), 0o755))
+	s.check(errors.Join(os.RemoveAll(s.path("recipe")), s.supplies.lay(s.path("recipe"))))
 	s.check(os.WriteFile(s.path("recipe/random.yaml"), []byte(s.recipe.text), 0o644))
 	for name, text := range s.recipe.used {
 		s.check(os.WriteFile(s.path("recipe", name), []byte(text), 0o644))
@@ -103,7 +107,7 @@ func (s *site) withdraw() { s.check(os.RemoveAll(s.path("recipe"))) }
 
 // run are the arguments of the run.
 func (s *site) run() []string {
-	return []string{"run", s.path("recipe/random.yaml"), "-i", "target=" + s.path("tree"), "-i", "marks=" + s.path("marks")}
+	return []string{"run", s.path("recipe/random.yaml"), "-i", "target=" + s.path("tree"), "-i", "marks=" + s.path("marks"), "-i", "supplies=" + s.path("recipe")}
 }
 
 // ended is how a gwe ended: its exit code, or 128 and the signal that ended it, and what it said.
@@ -114,7 +118,7 @@ type ended struct {
 }
 
 func (s *site) command(arguments ...string) []string {
-	return append([]string{s.program, "--state-dir", s.path("state"), "--output", "plain"}, arguments...)
+	return append([]string{s.program, "--state-dir", s.path("state"), "--output", "plain", "--plugin-dir", s.supplies.path("steps")}, arguments...)
 }
 
 func (s *site) output() *os.File {
@@ -145,8 +149,12 @@ func (s *site) start(arguments ...string) (pid int, wait func() ended) {
 	command.Stdout, command.Stderr = output, output
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	s.check(command.Start())
+	hangs := time.AfterFunc(patience, func() { _ = unix.Kill(-command.Process.Pid, unix.SIGABRT) })
 	return command.Process.Pid, func() ended {
 		_ = command.Wait()
+		if !hangs.Stop() {
+			s.Errorf("gwe %s hung", arguments[0])
+		}
 		return s.end(command.ProcessState.Sys().(syscall.WaitStatus), output)
 	}
 }

@@ -37,27 +37,28 @@ type plant struct {
 	model  model
 }
 
-// grow makes the tree of a seed in an empty folder; where top is "", it only gives the model.
-func grow(findings *gateway.Findings, seed uint64, top string) model {
+// newPlant plants in a folder; it only makes the model where that is "".
+func newPlant(findings *gateway.Findings, seed uint64, top string) *plant {
 	p := &plant{random: rand.New(rand.NewPCG(seed, 2)), top: top, model: model{}}
 	if top != "" {
 		p.grower = randomtree.New(reporter{findings: findings}, seed)
 	}
+	return p
+}
+
+// grow makes the tree of a seed in an empty folder; where top is "", it only gives the model.
+func grow(findings *gateway.Findings, seed uint64, top string) model {
+	p := newPlant(findings, seed, top)
 	for _, area := range areas {
 		p.folder(area, 2)
 	}
 	p.folder("releases", 0)
 	for n := range 4 {
-		release := fmt.Sprintf("releases/r%d", n+1)
-		p.folder(release, 0)
-		p.file(release+"/version", fmt.Sprintf("%d\n", n+1), 0o644)
-		p.folder(release+"/root", 0)
-		p.folder(release+"/root/etc", 0)
-		p.file(release+"/root/etc/conf", "conf\n", 0o640)
-		p.file(fmt.Sprintf("%s/root/etc/only-%d", release, n+1), "only\n", 0o644)
-		p.file(release+"/hook", "#!/bin/sh\nset -eu\necho \"do $ID\" >>\"$MARKS/log\"\nsleep 0.01\n: >\"$MARKS/$ID\"\n", 0o755)
+		p.release(fmt.Sprintf("releases/r%d", n+1), n+1)
 	}
 	p.link("releases/current", "r2")
+	p.folder("factory", 0)
+	p.release("factory/current", 0) // a folder: nobody has updated it yet
 	p.folder("depot", 0)
 	p.file("depot/page.tmpl", "{{ .who }} and {{ range .list }}{{ . }},{{ end }}\n", 0o644)
 	p.file("depot/box.tar", string(box()), 0o644)
@@ -65,6 +66,23 @@ func grow(findings *gateway.Findings, seed uint64, top string) model {
 		p.stamp()
 	}
 	return p.model
+}
+
+// release is one of the vendor's. Its hooks say that they ran; its path is their only argument.
+func (p *plant) release(name string, version int) {
+	if p.top != "" {
+		time.Sleep(5 * time.Millisecond) // which is older is told by when they were made, and that clock ticks slowly
+	}
+	p.folder(name, 0)
+	p.file(name+"/version", fmt.Sprintf("%d\n", version), 0o644)
+	p.folder(name+"/root", 0)
+	p.folder(name+"/root/etc", 0)
+	p.file(name+"/root/etc/conf", "conf\n", 0o640)
+	p.file(fmt.Sprintf("%s/root/etc/only-%d", name, version), "only\n", 0o644)
+	p.file(name+"/hook", "#!/bin/sh\nset -eu\necho \"do $ID\" >>\"$MARKS/log\"\nsleep 0.01\n: >\"$MARKS/$ID\"\n", 0o755)
+	for _, hook := range []string{".pre-install", ".post-install"} {
+		p.file(name+"/"+hook, "#!/bin/sh\nset -eu\ntest -d \"$1\"\necho \"${0##*/} ${1##*/}\" >>\"${1%/*/*/*}/marks/log\"\n", 0o755)
+	}
 }
 
 func (p *plant) check(err error) {

@@ -2,14 +2,11 @@ package main
 
 import (
 	"fmt"
+	"github.com/gwe-project/gwe/testdata/crash/trace"
 	"math/rand/v2"
 	"os"
 	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
-
-	"github.com/gwe-project/gwe/testdata/crash/trace"
 )
 
 // examined is what is known of a seed's recipe from undisturbed runs.
@@ -17,6 +14,8 @@ type examined struct {
 	want   ends
 	whole  time.Duration
 	points []string
+	// waits tells that it waited to be confirmed.
+	waits bool
 	// refused is what gwe validate said, where it refused the recipe.
 	refused string
 }
@@ -32,6 +31,9 @@ func (s *site) examine() (e examined) {
 	begun := time.Now()
 	run := s.gwe(s.run()...)
 	e.whole = time.Since(begun)
+	if e.waits = run.code == suspended; e.waits {
+		run = s.gwe("confirm")
+	}
 	e.want.code = run.code
 	switch run.code {
 	case 0, 7:
@@ -45,15 +47,24 @@ func (s *site) examine() (e examined) {
 	s.withdraw()
 	s.wantTree(e.want, "undisturbed,", true)
 	s.settled()
+	if e.want.isNew() {
+		e.want.back = s.rolledBack()
+		if e.want.back != nil && s.recipe.upToCommit == "" {
+			s.wantTree(e.want, "after a rollback", true)
+		}
+	}
 	if s.recipe.upToCommit != "" && e.want.isNew() {
 		s.restore()
 		s.check(os.WriteFile(s.path("recipe/random.yaml"), []byte(s.recipe.upToCommit), 0o644))
-		if run := s.gwe(s.run()...); run.code != 0 {
+		if run := s.complete(); run.code != 0 {
 			s.Errorf("without what is behind its commit, it ended with %d", run.code)
 		}
 		e.want.atCommit = s.picture()
 		if e.want.code == 7 && differences(e.want.atCommit, e.want.new) != "" {
 			s.Errorf("a step behind the commit failed, and not all that is behind it was put back:%s", differences(e.want.atCommit, e.want.new))
+		}
+		if back := s.rolledBack(); back != nil && differences(e.want.old, back) != "" {
+			s.Errorf("without what is behind its commit, it was rolled back, and the tree is not old:%s", differences(e.want.old, back))
 		}
 	}
 	s.restore()
@@ -62,6 +73,20 @@ func (s *site) examine() (e examined) {
 		return trace.GoOn()
 	}, s.run()...)
 	return e
+}
+
+// rolledBack rolls back what was just done, and gives what came of it; nil where that is refused.
+func (s *site) rolledBack() picture {
+	switch r := s.gwe("rollback"); r.code {
+	case 0:
+	case 6:
+		return nil
+	default:
+		s.Errorf("gwe rollback ended with %d", r.code)
+		return nil
+	}
+	s.settled()
+	return s.picture()
 }
 
 // verdict is how a trial ended.
@@ -83,13 +108,13 @@ func (s *site) try(e examined, d disturbance, random *rand.Rand) (v verdict) {
 		return v
 	}
 	s.withdraw()
-	s.judge(e, d, run)
-	if r := s.gwe("recover"); r.code != 0 {
-		s.Errorf("recovery ended with %d", r.code)
+	if d.how == "stranger" {
+		v.End = s.story().outcome()
+		return v // it is judged already
 	}
-	told := s.story()
-	if told.needsPerson() {
-		v.End = "person"
+	s.judge(e, d, run)
+	s.recovers(random)
+	if v.End = s.story().outcome(); v.End == "person" {
 		if d.kills() || d.how == "space" || d.how == "inodes" {
 			s.Errorf("%s is no reason why something cannot be put back", d.how)
 		}
@@ -97,147 +122,26 @@ func (s *site) try(e examined, d disturbance, random *rand.Rand) (v verdict) {
 	}
 	s.settled()
 	s.wantTree(e.want, "after recovery", d.kills())
-	if v.End = "old"; told.committed && !told.back {
-		v.End = "new"
-	}
 	if !s.Failed() && random.IntN(2) == 0 {
 		v.Rollback = s.aftermath(e)
 	}
 	return v
 }
 
-// disturb runs the recipe once, disturbed; reached is false where nothing happened.
-func (s *site) disturb(e examined, d disturbance, random *rand.Rand) (run ended, reached bool) {
-	if d.point != "" {
-		run = s.traced(d.decide(&reached), s.run()...)
-		return run, reached
-	}
-	switch d.how {
-	case "space", "inodes":
-		s.fill(d.how, random)
-		run = s.gwe(s.run()...)
-		if r := s.gwe("recover"); r.code != 0 && random.IntN(2) == 0 {
-			s.Errorf("recovery on a full disk ended with %d", r.code)
-		}
-		s.remount(room)
-		return run, true
-	case "rollback":
-		if !e.want.isNew() {
-			return run, false
-		}
-		s.gwe(s.run()...)
-		s.withdraw()
-		return s.killed(moment(random, e.whole/2), random, "rollback"), true
-	}
-	if d.how == "kill" || d.how == "together" || d.how == "recovery" {
-		run = s.killed(moment(random, e.whole), random, s.run()...)
-		s.withdraw()
-		switch d.how {
-		case "together":
-			_, one := s.start("recover")
-			_, other := s.start("recover")
-			for _, r := range []ended{one(), other()} {
-				if r.code != 0 && r.code != 6 {
-					s.Errorf("one of two recoveries ended with %d", r.code)
-				}
-			}
-		case "recovery":
-			for range 1 + random.IntN(3) {
-				s.killed(moment(random, e.whole/2), random, "recover")
-			}
-		}
-		return run, true
-	}
-	pid, wait := s.start(s.run()...)
-	time.Sleep(moment(random, e.whole))
-	switch d.how {
-	case "signal":
-		signal := []unix.Signal{unix.SIGTERM, unix.SIGINT, unix.SIGHUP}[random.IntN(3)]
-		if random.IntN(2) == 0 {
-			pid = -pid
-		}
-		_ = unix.Kill(pid, signal)
-		if random.IntN(3) == 0 {
-			time.Sleep(moment(random, e.whole/4))
-			_ = unix.Kill(pid, signal)
-		}
-	case "cancel":
-		if c := s.gwe("cancel"); c.code != 0 && c.code != 6 && c.code != 7 {
-			s.Errorf("gwe cancel ended with %d", c.code)
-		}
-	case "read-only":
-		path := s.root
-		if s.apart() {
-			path = s.path("tree")
-		}
-		for range 200 {
-			if unix.Mount("", path, "", unix.MS_REMOUNT|unix.MS_RDONLY, "") == nil {
-				break
-			}
-			time.Sleep(time.Millisecond / 2)
-		}
-		run = wait()
-		s.check(unix.Mount("", path, "", unix.MS_REMOUNT, room))
-		return run, true
-	}
-	return wait(), true
-}
-
-// killed starts a gwe and kills it after a while, or all of its process group.
-func (s *site) killed(after time.Duration, random *rand.Rand, arguments ...string) ended {
-	pid, wait := s.start(arguments...)
-	if random.IntN(2) == 0 {
-		pid = -pid
-	}
-	time.Sleep(after)
-	_ = unix.Kill(pid, unix.SIGKILL)
-	return wait()
-}
-
-// fill leaves only a little room on the file system of the tree, and where it is another one, sometimes on that of the state.
-func (s *site) fill(what string, random *rand.Rand) {
-	for _, path := range s.mounts() {
-		var now unix.Statfs_t
-		s.check(unix.Statfs(path, &now))
-		more := uint64(random.IntN(60))
-		if random.IntN(3) == 0 {
-			more *= 10
-		}
-		options := fmt.Sprintf("size=%d", (now.Blocks-now.Bfree+more)*uint64(now.Bsize))
-		if what == "inodes" {
-			options = fmt.Sprintf("nr_inodes=%d", now.Files-now.Ffree+more)
-		}
-		s.Logf("%s: %s", path, options)
-		s.check(unix.Mount("", path, "", unix.MS_REMOUNT, options))
-		if random.IntN(2) == 0 {
-			return
-		}
-	}
-}
-
-func (s *site) remount(options string) {
-	for _, path := range s.mounts() {
-		s.check(unix.Mount("", path, "", unix.MS_REMOUNT, options))
-	}
-}
-
-// mounts are the machine's file systems, that of the tree first.
-func (s *site) mounts() []string {
-	if s.apart() {
-		return []string{s.path("tree"), s.root}
-	}
-	return []string{s.root}
-}
-
 // judge looks at how the disturbed gwe itself ended: an exit code is a promise, before any recovery.
 func (s *site) judge(e examined, d disturbance, run ended) {
+	if command, _ := d.behind(); command != "" {
+		s.judgeBehind(e, d, run)
+		return
+	}
 	if run.killed || d.how == "rollback" || d.how == "together" || d.how == "recovery" {
 		return
 	}
 	told := s.story()
 	switch code := run.code; {
-	case d.how == "EINTR" && code != e.want.code:
-		s.Errorf("an interrupted call is to be made again; it ended with %d instead of %d", code, e.want.code)
+	case code == suspended && e.waits && told.waits:
+	case (d.how == "EINTR" || d.how == "stop") && code != e.want.code:
+		s.Errorf("%s changes nothing; it ended with %d instead of %d", d.how, code, e.want.code)
 	case code == 0 || code == 7:
 		if !told.committed {
 			s.Errorf("it ended with %d, and has not committed", code)
@@ -279,6 +183,7 @@ func (s *site) aftermath(e examined) (rollback string) {
 			}
 			again = ends{old: before}
 		case r.code == 0:
+			s.wantTree(e.want, "after a rollback", true)
 			again = ends{old: s.picture()}
 			s.settled()
 		default:
@@ -288,7 +193,7 @@ func (s *site) aftermath(e examined) (rollback string) {
 	}
 	s.check(os.RemoveAll(s.path("marks/log")))
 	s.provide()
-	run := s.gwe(s.run()...)
+	run := s.complete()
 	s.withdraw()
 	switch told = s.story(); {
 	case again.code != 0 && run.code != again.code, again.code == 0 && again.new != nil && run.code != 0:

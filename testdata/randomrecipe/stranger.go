@@ -1,0 +1,127 @@
+package main
+
+import (
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// byStranger is how the files begin that a stranger writes; each goes on with its own path.
+const byStranger = "a stranger's "
+
+// stranger writes into the tree while gwe works there: new files, and files in the place of others. It gives what they hold.
+func (s *site) stranger(random *rand.Rand, whole time.Duration) (written []string) {
+	for n := range 1 + random.IntN(3) {
+		time.Sleep(moment(random, whole/3))
+		places := s.places(fmt.Sprintf("stranger-%d", n))
+		if len(places) == 0 {
+			continue
+		}
+		place := places[random.IntN(len(places))]
+		draft := filepath.Join(filepath.Dir(place), "stranger-draft")
+		content := fmt.Sprintf("%s%q", byStranger, place)
+		if os.WriteFile(draft, []byte(content), 0o644) != nil {
+			continue // the folder has gone meanwhile
+		}
+		if os.Rename(draft, place) == nil {
+			s.Logf("a stranger writes %q", place)
+			written = append(written, content)
+		}
+	}
+	return written
+}
+
+// places are where a stranger may write: a new name in each folder, and each file that has one name only.
+func (s *site) places(fresh string) (found []string) {
+	_ = filepath.WalkDir(s.path("tree"), func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return nil
+		}
+		var status unix.Stat_t
+		switch {
+		case strings.HasPrefix(entry.Name(), ".gwe-") || path == s.path("tree/depot"):
+			if entry.IsDir() {
+				return fs.SkipDir
+			}
+		case entry.IsDir():
+			found = append(found, filepath.Join(path, fresh))
+		case entry.Type().IsRegular() && unix.Lstat(path, &status) == nil && status.Nlink == 1:
+			found = append(found, path)
+		}
+		return nil
+	})
+	return found
+}
+
+// judgeWithStranger holds gwe to what is left then: it ends, it does not lie, and nothing that the stranger wrote is lost where
+// all was put back.
+func (s *site) judgeWithStranger(e examined, run ended, written []string) {
+	if !slices.Contains([]int{0, 3, 4, 5, 6, 7, suspended}, run.code) {
+		s.Errorf("it ended with %d", run.code)
+	}
+	if run.code == suspended {
+		s.gwe("cancel")
+	}
+	if r := s.gwe("recover"); r.code != 0 && r.code != 5 {
+		s.Errorf("recovery ended with %d", r.code)
+	}
+	told := s.story()
+	if told.committed {
+		return // what it wrote may have been copied, replaced and removed, as the recipe says
+	}
+	now, his := s.picture(), map[string]bool{}
+	var lost []string
+	for name := range now {
+		if content, err := os.ReadFile(s.path(name)); err == nil && strings.HasPrefix(string(content), byStranger) {
+			written = slices.DeleteFunc(written, func(one string) bool { return one == string(content) })
+			for his[name] = true; name != "."; name = filepath.Dir(name) {
+				his[name] = true
+			}
+		}
+	}
+	for _, one := range written {
+		if !slices.Contains(s.everywhere(), one) {
+			lost = append(lost, one)
+		}
+	}
+	if len(lost) > 0 {
+		s.Errorf("it ended with %d, and this is lost: %q", run.code, lost)
+	}
+	if told.needsPerson() {
+		return
+	}
+	for name := range his {
+		delete(now, name)
+	}
+	old := picture{}
+	for name, line := range e.want.old {
+		if !his[name] {
+			old[name] = line
+		}
+	}
+	if text := differences(old, now); text != "" {
+		s.Errorf("the journal says old, and the tree is not:%s", text)
+	}
+}
+
+// everywhere are the contents of all files that a stranger may have written, in hidden folders too.
+func (s *site) everywhere() (found []string) {
+	for _, top := range []string{"tree", "state"} {
+		_ = filepath.WalkDir(s.path(top), func(path string, entry fs.DirEntry, err error) error {
+			if err == nil && entry.Type().IsRegular() {
+				if content, err := os.ReadFile(path); err == nil && strings.HasPrefix(string(content), byStranger) {
+					found = append(found, string(content))
+				}
+			}
+			return nil
+		})
+	}
+	return found
+}
