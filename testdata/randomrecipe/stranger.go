@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io/fs"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -76,34 +77,19 @@ func (s *site) judgeWithStranger(e examined, run ended, written []string) {
 	if told.committed {
 		return // what it wrote may have been copied, replaced and removed, as the recipe says
 	}
-	now, his := s.picture(), map[string]bool{}
-	var lost []string
-	for name := range now {
-		if content, err := os.ReadFile(s.path(name)); err == nil && strings.HasPrefix(string(content), byStranger) {
-			written = slices.DeleteFunc(written, func(one string) bool { return one == string(content) })
-			for his[name] = true; name != "."; name = filepath.Dir(name) {
-				his[name] = true
-			}
-		}
-	}
-	for _, one := range written {
-		if !slices.Contains(s.everywhere(), one) {
-			lost = append(lost, one)
-		}
-	}
+	found := s.byStranger()
+	lost := slices.DeleteFunc(written, func(one string) bool { return slices.Contains(slices.Collect(maps.Values(found)), one) })
 	if len(lost) > 0 {
 		s.Errorf("it ended with %d, and this is lost: %q", run.code, lost)
 	}
 	if told.needsPerson() {
 		return
 	}
-	for name := range his {
-		delete(now, name)
-	}
-	old := picture{}
-	for name, line := range e.want.old {
-		if !his[name] {
-			old[name] = line
+	old, now := maps.Clone(e.want.old), s.picture()
+	for path := range found {
+		for name, _ := filepath.Rel(s.root, path); name != "."; name = filepath.Dir(name) { // the folders that it kept alive, too
+			delete(old, name)
+			delete(now, name)
 		}
 	}
 	if text := differences(old, now); text != "" {
@@ -111,13 +97,14 @@ func (s *site) judgeWithStranger(e examined, run ended, written []string) {
 	}
 }
 
-// everywhere are the contents of all files that a stranger may have written, in hidden folders too.
-func (s *site) everywhere() (found []string) {
+// byStranger are the files that a stranger has written, or that are copies of such, in hidden folders too: path and content.
+func (s *site) byStranger() map[string]string {
+	found := map[string]string{}
 	for _, top := range []string{"tree", "state"} {
 		_ = filepath.WalkDir(s.path(top), func(path string, entry fs.DirEntry, err error) error {
 			if err == nil && entry.Type().IsRegular() {
 				if content, err := os.ReadFile(path); err == nil && strings.HasPrefix(string(content), byStranger) {
-					found = append(found, string(content))
+					found[path] = string(content)
 				}
 			}
 			return nil
