@@ -24,20 +24,21 @@ const SystemFolder = "/usr/lib/gwe/steps"
 // UserFolder is where a user's plugins lie, below the home folder.
 const UserFolder = ".local/lib/gwe/steps"
 
-// Problem is a plugin that cannot be used, and why.
+// Problem is a plugin, or a folder of plugins, that cannot be used, and why.
 type Problem struct {
 	Path string
 	Err  error
 }
 
 // Find gives the plugins of the folders as step types, by their descriptions: nothing is executed. Of one type in two folders
-// the first counts. A folder that does not exist has none. Plugins that cannot be used come as problems.
-func Find(folders []string, live bool) (found []*Type, problems []Problem, err error) {
+// the first counts. A folder that does not exist has none. Plugins that cannot be used, and folders that cannot be read, come as problems.
+func Find(folders []string, live bool) (found []*Type, problems []Problem) {
 	seen := map[string]bool{}
 	for _, folder := range folders {
 		names, err := list(folder)
 		if err != nil {
-			return nil, nil, err
+			problems = append(problems, Problem{folder, err})
+			continue
 		}
 		for _, name := range names {
 			if seen[name] {
@@ -53,7 +54,7 @@ func Find(folders []string, live bool) (found []*Type, problems []Problem, err e
 			found = append(found, one)
 		}
 	}
-	return found, problems, nil
+	return found, problems
 }
 
 // list gives the types of which a folder has the executable or the description.
@@ -63,7 +64,8 @@ func list(folder string) ([]string, error) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fault.New(fault.Errored, "plugin-folder-unreadable", "the plugin folder %s cannot be read", folder).WithCause(err)
+		return nil, fault.New(fault.Errored, "plugin-folder-unreadable", "the plugin folder %s cannot be read", folder).WithCause(err).
+			WithHint("let this user read it; the home folder is the one that HOME names")
 	}
 	var names []string
 	for _, entry := range entries {

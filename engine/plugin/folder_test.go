@@ -38,10 +38,7 @@ func TestFind(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(first, "gwe-step-folder"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	found, problems, err := plugin.Find([]string{first, second, filepath.Join(first, "none")}, false)
-	if err != nil {
-		t.Fatal(err)
-	}
+	found, problems := plugin.Find([]string{first, second, filepath.Join(first, "none")}, false)
 	var paths []string
 	for _, one := range found {
 		paths = append(paths, one.Path())

@@ -215,7 +215,7 @@ func (p placement) inspect(run *step.Run, verb string, same func(fs.FileInfo) bo
 		return err
 	}
 	ours := found.now != nil && same != nil && same(found.now)
-	if found.now != nil && same == nil {
+	if found.now != nil && (same == nil || !ours && found.now.Mode().IsRegular() && closed(run.Machine, p.Path)) {
 		if ours, err = isNoted(run.Folder, p.Path); err != nil {
 			return err
 		}
@@ -228,6 +228,16 @@ func (p placement) inspect(run *step.Run, verb string, same func(fs.FileInfo) bo
 		return fault.New(fault.Failed, verb+"-kept-gone", "%s is gone, which was at %s before", p.Old, p.Path)
 	}
 	return nil
+}
+
+// closed tells whether this user may not read the file, though it may be its owner: only its identity tells it then.
+func closed(machine step.Machine, path string) bool {
+	file, err := machine.Open(path)
+	if err != nil {
+		return errors.Is(err, fs.ErrPermission)
+	}
+	_ = file.Close()
+	return false
 }
 
 // state is what is at the three names; nil where nothing is.

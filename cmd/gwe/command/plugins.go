@@ -57,10 +57,7 @@ func (c *console) catalog() (step.Catalog, error) {
 	if err != nil {
 		return nil, err
 	}
-	found, problems, err := plugin.Find(where, c.live)
-	if err != nil {
-		return nil, err
-	}
+	found, problems := plugin.Find(where, c.live)
 	c.known = slices.Clone(c.line.Catalog)
 	for _, one := range found {
 		name := one.About().Name
