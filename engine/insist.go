@@ -15,10 +15,10 @@ const insistRest = time.Second
 
 // insist carries out a part of the way back, and once more where the system refused one of its calls: disks have moments, and a
 // person may be far away. Every undo may run twice. What a program answers is its answer; who wants it asked again writes
-// retry. Where that did not help, the rest of the way back does not wait for it.
-func insist[T any](ctx context.Context, x *execution, task *tasklog.Task, try func() (T, error)) (T, error) {
+// retry. Where that did not help, the rest of the way back does not wait for it. What is put off is tried again anyway.
+func insist[T any](ctx context.Context, x *execution, postpone bool, task *tasklog.Task, try func() (T, error)) (T, error) {
 	done, err := try()
-	if err == nil || !refusedBySystem(err) {
+	if err == nil || postpone || !refusedBySystem(err) {
 		return done, err
 	}
 	task.Warn("it is tried once more: " + x.withoutSecrets(err).Error())

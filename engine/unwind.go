@@ -162,7 +162,7 @@ func (x *execution) undoOwn(ctx context.Context, f *frame, task *tasklog.Task) (
 	x.watch(run, where)
 	run.Environment = x.variables(f.node, f.rounds, where, true)
 	names := x.history.names(f.node, f.rounds, true)
-	rest, err = insist(ctx, x, task, func() (bool, error) { return x.undoWithin(ctx, f, run, names) })
+	rest, err = insist(ctx, x, x.postpones(f), task, func() (bool, error) { return x.undoWithin(ctx, f, run, names) })
 	if err != nil {
 		return rest, err
 	}
@@ -220,7 +220,7 @@ func (x *execution) auxiliary(ctx context.Context, n *node, r rounds, where plac
 	}
 	var outputs map[string]any
 	if err == nil {
-		outputs, err = insist(ctx, x, task, func() (map[string]any, error) {
+		outputs, err = insist(ctx, x, postpone, task, func() (map[string]any, error) {
 			return x.once(ctx, n, r, names, where, recovering, task)
 		})
 	}

@@ -54,7 +54,7 @@ var mutations = []mutation{
 	},
 	{
 		name: "an undo that the system refused is not tried once more",
-		file: "engine/insist.go", from: "if err == nil || !refusedBySystem(err) {", to: "if true || !refusedBySystem(err) {",
+		file: "engine/insist.go", from: "if err == nil || postpone || !refusedBySystem(err) {", to: "if true || !refusedBySystem(err) {",
 		campaign: []string{"--change=failing", "--how=EIO", "--at=rename"},
 	},
 	{
