@@ -122,7 +122,7 @@ func (e *Engine) release(ctx context.Context, p *past, mine *locks) error {
 		if err := x.append(recordReleasing, struct{}{}); err != nil {
 			return err
 		}
-		p.records = append(p.records, journal.Record{Kind: recordReleasing})
+		p.tell(recordReleasing)
 	}
 	for _, f := range held {
 		if err := x.releaseFrame(ctx, f, nil); err != nil {
@@ -132,7 +132,7 @@ func (e *Engine) release(ctx context.Context, p *past, mine *locks) error {
 	if err := x.append(recordReleased, struct{}{}); err != nil {
 		return err
 	}
-	p.records = append(p.records, journal.Record{Kind: recordReleased})
+	p.tell(recordReleased)
 	if history.needed() {
 		return nil
 	}

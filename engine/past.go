@@ -16,6 +16,9 @@ type past struct {
 	folder  runFolder
 	begin   beginRecord
 	records []journal.Record
+	// kinds are those of its records, and kept are the frames that held lists: each run is asked again for each later one.
+	kinds map[string]bool
+	kept  []intentRecord
 }
 
 // peek reads a run's journal without touching it. It is nil for a run that never began: gwe died between making the
@@ -32,13 +35,14 @@ func (s State) peek(id string) (*past, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &past{folder: folder, records: records}
+	p := &past{folder: folder, records: records, kinds: map[string]bool{}}
 	began := false
 	for _, record := range records {
 		if !slices.Contains(recordKinds, record.Kind) {
 			return nil, fault.New(fault.Refused, "journal-newer-record", "the journal %s has a record of the kind %q, which this gwe does not know",
 				folder.journal(), record.Kind).WithHint("use the gwe that wrote it (%s), or a newer one", p.version())
 		}
+		p.kinds[record.Kind] = true
 		if record.Kind == recordBegin {
 			began = true
 			if err := into(record.Data, func(r beginRecord) error { p.begin = r; return nil }); err != nil {
@@ -47,6 +51,7 @@ func (s State) peek(id string) (*past, error) {
 		}
 	}
 	if began {
+		p.kept = p.heldBefore()
 		return p, nil
 	}
 	if frames, _ := os.ReadDir(folder.frames()); len(frames) > 0 {
@@ -69,13 +74,12 @@ func (p *past) version() string {
 }
 
 // has tells whether the journal holds a record of the kind.
-func (p *past) has(kind string) bool {
-	for _, record := range p.records {
-		if record.Kind == kind {
-			return true
-		}
-	}
-	return false
+func (p *past) has(kind string) bool { return p.kinds[kind] }
+
+// tell adds a record that this process has just written.
+func (p *past) tell(kind string) {
+	p.records = append(p.records, journal.Record{Kind: kind})
+	p.kinds[kind] = true
 }
 
 // standing tells whether the run's undo may still be asked for by hand: it committed something, and no later commit took
@@ -90,8 +94,10 @@ func (p *past) releasing() bool { return p.has(recordReleasing) && !p.has(record
 // changed tells whether the run committed something.
 func (p *past) changed() bool { return len(p.held()) > 0 }
 
-// held lists the frames before the commit that were not undone.
-func (p *past) held() []intentRecord {
+// held lists the frames before the commit that were not undone. What comes behind the commit does not change them.
+func (p *past) held() []intentRecord { return p.kept }
+
+func (p *past) heldBefore() []intentRecord {
 	if !p.has(recordCommitted) {
 		return nil
 	}

@@ -37,6 +37,8 @@ func (e *Engine) settle(ctx context.Context, held *locks) (standing []*past, res
 		return nil, nil, err
 	}
 	var failures []error
+	var spare []string // those that nobody needs
+	var stood []*past
 	for _, id := range ids {
 		p, result, err := e.settleRun(ctx, id, standing, held)
 		if err != nil {
@@ -45,13 +47,21 @@ func (e *Engine) settle(ctx context.Context, held *locks) (standing []*past, res
 		if result != nil {
 			results = append(results, *result)
 		}
-		if p == nil || err != nil || !p.standing() {
+		if p == nil || err != nil {
 			continue
 		}
+		if !p.standing() {
+			spare = p.addSpare(spare)
+			continue
+		}
+		stood = append(stood, p)
 		// gwe may have died between a commit and the release of what it supersedes.
 		standing = append(e.supersede(ctx, standing, p.begin.Locks, &locks{}, nil), p)
 	}
-	e.retire(ids)
+	for _, p := range stood {
+		spare = p.addSpare(spare)
+	}
+	e.retire(ids, spare)
 	return standing, results, errors.Join(failures...)
 }
 

@@ -1,18 +1,27 @@
 package engine
 
-import "os"
+import (
+	"os"
+	"slices"
+)
 
 // keptRuns is how many ended runs stay for gwe runs, show and log, besides those that are still needed.
 const keptRuns = 20
 
-// retire removes the oldest runs that nobody needs: those that ended, left nothing, and whose undo nobody can ask for.
-// It is best effort; what it cannot remove is tried again.
-func (e *Engine) retire(ids []string) {
-	for _, id := range ids[:max(0, len(ids)-keptRuns)] {
-		p, err := e.State.peek(id)
-		if err != nil || p == nil || p.end() == nil || p.standing() || p.releasing() || len(p.leftovers()) > 0 {
-			continue
+// addSpare adds the run to those that nobody needs: it ended, left nothing, and nobody can ask for its undo.
+func (p *past) addSpare(spare []string) []string {
+	if p.end() == nil || p.standing() || p.releasing() || len(p.leftovers()) > 0 {
+		return spare
+	}
+	return append(spare, p.folder.id())
+}
+
+// retire removes the oldest runs that nobody needs. It is best effort; what it cannot remove is tried again.
+func (e *Engine) retire(ids, spare []string) {
+	old := ids[:max(0, len(ids)-keptRuns)]
+	for _, id := range spare {
+		if _, is := slices.BinarySearch(old, id); is {
+			_ = os.RemoveAll(string(e.State.run(id)))
 		}
-		_ = os.RemoveAll(string(p.folder))
 	}
 }

@@ -177,7 +177,7 @@ func (e *Engine) superseding(p *past) string {
 // Rollbackable lists the runs that can be rolled back by what their journals tell, oldest first. Whether the machine is as they left it
 // it does not ask: PlanRollback does. It changes nothing and needs no lock.
 func (e *Engine) Rollbackable() ([]string, error) {
-	standing, err := e.standing()
+	_, standing, err := e.State.survey()
 	if err != nil {
 		return nil, err
 	}
@@ -195,21 +195,6 @@ func (e *Engine) passing(standing []*past, but *past) []string {
 		}
 	}
 	return able
-}
-
-// standing lists the runs whose undo is kept, oldest first, without settling anything.
-func (e *Engine) standing() ([]*past, error) {
-	ids, err := e.State.Runs()
-	if err != nil {
-		return nil, err
-	}
-	var standing []*past
-	for _, id := range ids {
-		if p, err := e.State.peek(id); err == nil && p != nil && p.end() != nil && p.standing() {
-			standing = append(standing, p)
-		}
-	}
-	return standing, nil
 }
 
 // others adds to a refusal which runs can be rolled back instead.

@@ -29,7 +29,7 @@ func (e *Engine) PlanRollback(ctx context.Context, id string) (RollbackPlan, err
 	if p, err := e.State.waiting(""); err == nil && p.suspended() != nil {
 		return RollbackPlan{}, noneSuspended([]Result{{Run: p.folder.id(), Status: StatusSuspended, Waits: p.summary().Waits}})
 	}
-	standing, err := e.standing()
+	_, standing, err := e.State.survey()
 	if err != nil {
 		return RollbackPlan{}, err
 	}

@@ -56,7 +56,7 @@ func (e *Engine) Overview() (Overview, error) {
 	if held != nil {
 		seen.Running = e.State.activity(*held)
 	}
-	list, err := e.State.List()
+	list, standing, err := e.State.survey()
 	if err != nil {
 		return seen, err
 	}
@@ -73,8 +73,8 @@ func (e *Engine) Overview() (Overview, error) {
 			seen.judge(one)
 		}
 	}
-	seen.Rollback, err = e.Rollbackable()
-	return seen, err
+	seen.Rollback = e.passing(standing, nil)
+	return seen, nil
 }
 
 // judge takes the end of a run in, the older ones first.

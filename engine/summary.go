@@ -31,11 +31,17 @@ const StatusDamaged Status = "damaged"
 
 // List summarises all runs, oldest first. A run whose journal is damaged is listed as such.
 func (s State) List() ([]Summary, error) {
+	summaries, _, err := s.survey()
+	return summaries, err
+}
+
+// survey reads all journals: it lists the runs, and those of them whose undo is kept, oldest first.
+func (s State) survey() (summaries []Summary, standing []*past, err error) {
 	ids, err := s.Runs()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	summaries := []Summary{}
+	summaries = []Summary{}
 	for _, id := range ids {
 		p, err := s.peek(id)
 		switch {
@@ -43,9 +49,12 @@ func (s State) List() ([]Summary, error) {
 			summaries = append(summaries, Summary{Run: id, Status: StatusDamaged, Error: err.Error()})
 		case p != nil:
 			summaries = append(summaries, p.summary())
+			if p.end() != nil && p.standing() {
+				standing = append(standing, p)
+			}
 		}
 	}
-	return summaries, nil
+	return summaries, standing, nil
 }
 
 func (p *past) summary() Summary {
