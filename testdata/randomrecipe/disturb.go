@@ -53,6 +53,7 @@ func (s *site) disturb(e examined, d disturbance, random *rand.Rand) (run ended,
 		}
 		return run, true
 	}
+	folders := s.folders()
 	pid, wait := s.start(s.run()...)
 	time.Sleep(moment(random, e.whole))
 	switch d.how {
@@ -80,7 +81,7 @@ func (s *site) disturb(e examined, d disturbance, random *rand.Rand) (run ended,
 		}
 		_ = unix.Kill(pid, unix.SIGCONT)
 	case "stranger":
-		written := s.stranger(random, e.whole)
+		written := s.stranger(random, e.whole, folders)
 		run = wait()
 		s.withdraw()
 		s.judgeWithStranger(e, run, written)

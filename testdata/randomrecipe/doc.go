@@ -11,7 +11,7 @@
 //	signal         SIGTERM or SIGINT at a random moment, once or twice, to gwe or to its group
 //	cancel         gwe cancel at a random moment
 //	stop           SIGSTOP at a random moment, to gwe or to its group; another gwe recovers meanwhile, and must be refused
-//	stranger       another process writes into the tree meanwhile
+//	stranger       another process writes meanwhile into folders that were there before
 //	space, inodes  the file system takes so much more, and is full
 //	read-only      the target's file system becomes read-only in the middle of the run
 //	together       a kill, and then two recoveries at once

@@ -17,11 +17,12 @@ import (
 // byStranger is how the files begin that a stranger writes; each goes on with its own path.
 const byStranger = "a stranger's "
 
-// stranger writes into the tree while gwe works there: new files, and files in the place of others. It gives what they hold.
-func (s *site) stranger(random *rand.Rand, whole time.Duration) (written []string) {
+// stranger writes into the tree while gwe works there: new files, and files in the place of others. It gives what they hold. It
+// keeps to the folders that were there before the run: one that the run makes goes with all that is in it.
+func (s *site) stranger(random *rand.Rand, whole time.Duration, folders map[uint64]bool) (written []string) {
 	for n := range 1 + random.IntN(3) {
 		time.Sleep(moment(random, whole/3))
-		places := s.places(fmt.Sprintf("stranger-%d", n))
+		places := s.places(fmt.Sprintf("stranger-%d", n), folders)
 		if len(places) == 0 {
 			continue
 		}
@@ -39,8 +40,27 @@ func (s *site) stranger(random *rand.Rand, whole time.Duration) (written []strin
 	return written
 }
 
-// places are where a stranger may write: a new name in each folder, and each file that has one name only.
-func (s *site) places(fresh string) (found []string) {
+// folders are the inodes of all in the tree.
+func (s *site) folders() map[uint64]bool {
+	found := map[uint64]bool{}
+	s.check(filepath.WalkDir(s.path("tree"), func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && entry.IsDir() {
+			found[inodeOf(path)] = true
+		}
+		return err
+	}))
+	return found
+}
+
+// inodeOf is 0 where nothing is.
+func inodeOf(path string) uint64 {
+	var status unix.Stat_t
+	_ = unix.Lstat(path, &status)
+	return status.Ino
+}
+
+// places are where a stranger may write: a new name in each of the folders, and each file there that has one name only.
+func (s *site) places(fresh string, folders map[uint64]bool) (found []string) {
 	_ = filepath.WalkDir(s.path("tree"), func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return nil
@@ -51,9 +71,9 @@ func (s *site) places(fresh string) (found []string) {
 			if entry.IsDir() {
 				return fs.SkipDir
 			}
-		case entry.IsDir():
+		case entry.IsDir() && folders[inodeOf(path)]:
 			found = append(found, filepath.Join(path, fresh))
-		case entry.Type().IsRegular() && unix.Lstat(path, &status) == nil && status.Nlink == 1:
+		case entry.Type().IsRegular() && folders[inodeOf(filepath.Dir(path))] && unix.Lstat(path, &status) == nil && status.Nlink == 1:
 			found = append(found, path)
 		}
 		return nil
