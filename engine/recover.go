@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/process"
@@ -74,7 +75,7 @@ func (e *Engine) settleRun(ctx context.Context, id string, earlier []*past, held
 		return nil, nil, err
 	case p == nil:
 		mark, err := regular.Read(e.State.run(id).mark())
-		if err == nil { // it has begun to read facts
+		if _, value, _ := strings.Cut(string(mark), "="); err == nil && value != "" { // it has begun to read facts; one that is torn has not
 			_, err = process.KillLeft(ctx, nil, string(mark))
 		}
 		if err != nil && !errors.Is(err, os.ErrNotExist) {

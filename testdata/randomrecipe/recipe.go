@@ -271,7 +271,8 @@ func (g *generator) branches(depth int) fields {
 		branches = append(branches, fields{"steps": g.sequence(1+g.IntN(3), depth+1)})
 	}
 	if g.IntN(6) == 0 {
-		last := branches[g.IntN(count)].(fields)
+		g.branch = g.IntN(count)
+		last := branches[g.branch].(fields)
 		last["steps"] = append(last["steps"].([]any), g.failing())
 		g.early() // a branch that is cancelled is put back with the rest, but its siblings may go on meanwhile
 	}
