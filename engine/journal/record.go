@@ -109,9 +109,6 @@ func decode(text []byte) (decoded line, sum string, ok bool) {
 	if string(tail) != sumMember+sum+"\"}\n" {
 		return line{}, "", false
 	}
-	if decoded, ok = plain(sealed); ok {
-		return decoded, sum, decoded.Number > 0
-	}
 	decoder := json.NewDecoder(bytes.NewReader(append(bytes.Clone(sealed), '}')))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(&decoded); err != nil || decoded.Number < 1 {
