@@ -10,7 +10,7 @@ import (
 // Confirm says that what a suspended run did is good, and goes on with the run; id "" is the one that waits for it. Where
 // its time is over already, the run is put back instead: the result tells.
 func (e *Engine) Confirm(ctx context.Context, id string) (Result, error) {
-	locks, err := e.lock()
+	locks, err := e.lockSoon(ctx)
 	if err != nil {
 		return Result{}, err
 	}
@@ -37,7 +37,7 @@ func (e *Engine) Confirm(ctx context.Context, id string) (Result, error) {
 
 // CancelSuspended puts a suspended run back; id "" is the one that waits. It refuses one that is being put back already.
 func (e *Engine) CancelSuspended(ctx context.Context, id string) (Result, error) {
-	locks, err := e.lock()
+	locks, err := e.lockSoon(ctx)
 	if err != nil {
 		return Result{}, err
 	}

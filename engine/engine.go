@@ -33,6 +33,8 @@ type Engine struct {
 	Early bool
 	// HandOver is how a run is handed over to another gwe.
 	HandOver HandOver
+	// Waits, where it is not nil, is told once why Confirm or CancelSuspended waits for a moment: a recovery may be looking at the run.
+	Waits func(busy error)
 	// Clock tells the boot and the time since then; nil is the machine's.
 	Clock func() host.Moment
 }

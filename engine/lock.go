@@ -1,10 +1,12 @@
 package engine
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
@@ -34,6 +36,29 @@ func (e *Engine) lock() (*locks, error) {
 		return nil, e.State.notBegun(explainBusy(err))
 	}
 	return &locks{held: []*durable.Lock{held}}, nil
+}
+
+// glance is how long a look of gwe recover at a suspended run may keep a person waiting.
+const glance = 5 * time.Second
+
+// lockSoon waits a moment for the lock: a timer looks at suspended runs every minute, and whoever has something to say about one
+// must not meet that by chance.
+func (e *Engine) lockSoon(ctx context.Context) (*locks, error) {
+	said := false
+	for begun := time.Now(); ; {
+		held, err := e.lock()
+		var busy *durable.BusyError
+		if !errors.As(err, &busy) || time.Since(begun) > glance {
+			return held, err
+		}
+		if e.Waits != nil && !said {
+			said = true
+			e.Waits(err)
+		}
+		if sleep(ctx, 50*time.Millisecond) != nil {
+			return nil, interruption(context.Cause(ctx))
+		}
+	}
 }
 
 // paths locks every name that is a path on that folder itself, so that two state folders cannot touch one target. A

@@ -7,6 +7,7 @@ import (
 
 	"github.com/gwe-project/gwe/engine/regular"
 	"github.com/gwe-project/gwe/engine/tasklog"
+	"github.com/gwe-project/gwe/engine/value"
 )
 
 // Overview is what goes on in a state folder now.
@@ -67,6 +68,9 @@ func (e *Engine) Overview() (Overview, error) {
 		case one.Status == StatusDamaged:
 			seen.Damaged = append(seen.Damaged, one)
 		case one.Status == StatusPending, one.Status == StatusSuspended:
+			if one.waits != nil {
+				one.Left = value.DurationOf(one.waits.left(e.now()).Round(time.Second)).String()
+			}
 			seen.Pending = append(seen.Pending, one)
 		default:
 			seen.Last = &list[i]

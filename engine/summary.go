@@ -20,10 +20,14 @@ type Summary struct {
 	Stopped string `json:"stopped,omitempty"`
 	// Waits says what a suspended run waits for.
 	Waits string `json:"waits,omitempty"`
+	// Left is how much of that time is left, in an overview.
+	Left string `json:"left,omitempty"`
 	// Standing is true while what the run's undo needs is still kept.
 	Standing bool `json:"standing,omitempty"`
 	// locks are the names that it locked.
 	locks []string
+	// waits is what a suspended run waits for.
+	waits *suspension
 }
 
 // StatusDamaged is a run whose journal cannot be read.
@@ -62,8 +66,8 @@ func (p *past) summary() Summary {
 		Run: p.folder.id(), Recipe: p.begin.Recipe, Status: StatusPending, Standing: p.standing(), locks: p.begin.Locks,
 		Started: p.records[0].Time, Ended: p.records[len(p.records)-1].Time,
 	}
-	if waits := p.suspended(); waits != nil {
-		summary.Status, summary.Waits = StatusSuspended, waits.awaited()
+	if waits := p.suspension(); waits != nil {
+		summary.Status, summary.Waits, summary.waits = StatusSuspended, waits.awaited(), waits
 	}
 	if p.awaitsServices() {
 		summary.Status, summary.Waits = StatusSuspended, servicesAwaited

@@ -125,11 +125,32 @@ func (h *history) applyStranded(r troubleRecord) error {
 
 // suspended is what the run waits for; nil where it does not wait.
 func (p *past) suspended() *suspendedRecord {
-	var waits *suspendedRecord
+	if waits := p.suspension(); waits != nil {
+		return &waits.suspendedRecord
+	}
+	return nil
+}
+
+// left is how much of its time a wait has.
+func (s *suspension) left(now host.Moment) time.Duration { return max(0, s.Within-s.after(now).Spent) }
+
+// suspension is that with how far the wait came.
+func (p *past) suspension() *suspension {
+	var waits *suspension
 	for _, record := range p.records {
 		switch record.Kind {
 		case recordSuspended:
-			_ = into(record.Data, func(r suspendedRecord) error { waits = &r; return nil })
+			_ = into(record.Data, func(r suspendedRecord) error {
+				waits = &suspension{suspendedRecord: r, waited: waitedRecord{Boot: r.Boot, Since: r.Since}}
+				return nil
+			})
+		case recordWaited:
+			_ = into(record.Data, func(r waitedRecord) error {
+				if waits != nil {
+					waits.waited = r
+				}
+				return nil
+			})
 		case recordResumed, recordStranded, recordUnwind, recordEnd:
 			waits = nil
 		}

@@ -88,6 +88,7 @@ func cancelSuspended(ctx context.Context, console *console, run string) error {
 	if err != nil {
 		return err
 	}
+	machine.Waits = console.tellWait
 	result, err := machine.CancelSuspended(ctx, run)
 	console.unseen(shown.close())
 	if err != nil {

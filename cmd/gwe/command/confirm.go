@@ -2,6 +2,7 @@ package command
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/spf13/pflag"
 
@@ -16,7 +17,7 @@ func confirmCommand() command {
 		help: `
 A recipe with a confirm step leaves a release on probation: the run ends with exit code 75 and waits. This ends the wait
 and goes on with the steps behind it. Unconfirmed at the deadline, or after too many boots, the next ` + "`gwe recover`" + ` puts
-all back. Without RUN it is the one that waits.
+all back. Without RUN it is the one that waits. Where another gwe is just looking at it, this waits for some seconds.
 
 The exit code is that of the run, as of ` + "`gwe run`" + `; 6 where no run waits for a confirmation.
 
@@ -32,6 +33,7 @@ example:
 				if err != nil {
 					return err
 				}
+				machine.Waits = console.tellWait
 				result, err := machine.Confirm(ctx, run)
 				console.unseen(shown.close())
 				if err != nil {
@@ -46,4 +48,9 @@ example:
 			}
 		},
 	}
+}
+
+// tellWait says why nothing happens for a moment.
+func (c *console) tellWait(busy error) {
+	fmt.Fprintf(c.stderr, "gwe: waiting for some seconds: %v\n", busy)
 }

@@ -64,7 +64,11 @@ func statusText(seen engine.Overview) string {
 	}
 	for _, one := range seen.Pending {
 		if one.Waits != "" {
-			fmt.Fprintf(&text, "suspended run %s of %s, begun %s: waits for %s\n", one.Run, one.Recipe, clock(one.Started), one.Waits)
+			fmt.Fprintf(&text, "suspended run %s of %s, begun %s: waits for %s", one.Run, one.Recipe, clock(one.Started), one.Waits)
+			if one.Left != "" {
+				fmt.Fprintf(&text, ", of which %s are left", one.Left)
+			}
+			fmt.Fprintln(&text)
 			continue
 		}
 		fmt.Fprintf(&text, "pending   run %s of %s, begun %s: `gwe recover` goes on with it\n", one.Run, one.Recipe, clock(one.Started))
