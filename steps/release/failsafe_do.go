@@ -100,6 +100,17 @@ func (failsafe) Undo(_ context.Context, run *step.Run, _ failsafeArguments, memo
 	return memo.changed()
 }
 
+// Inspect refuses a rollback where the link leads elsewhere by now, or the folder is not the failsafe any more.
+func (failsafe) Inspect(_ context.Context, run *step.Run, _ failsafeArguments, memo failsafeMemo) error {
+	if memo.Link == "" {
+		return nil
+	}
+	if at, err := memo.at(run.Machine); err != nil || at == adopted {
+		return err
+	}
+	return memo.changed()
+}
+
 // Sync has nothing to do but make the first link durable, which an undo could do without: every other change above is
 // durable when it returns.
 func (failsafe) Sync(context.Context, *step.Run, failsafeArguments, failsafeMemo) error { return nil }

@@ -197,6 +197,38 @@ func (c change) undo(machine step.Machine) error {
 	return nil
 }
 
+// Inspect refuses a rollback where somebody else has changed a place since.
+func (linkTree) Inspect(ctx context.Context, run *step.Run, _ linkTreeArguments, memo linkTreeMemo) error {
+	return memo.each(ctx, run.Folder, func(one change) error { return one.inspect(run.Machine) })
+}
+
+// inspect fails where undo would.
+func (c change) inspect(machine step.Machine) error {
+	if c.Kind == makeFolder {
+		return nil
+	}
+	now, err := lookAt(machine, string(c.Path))
+	if err != nil {
+		return err
+	}
+	ours, err := c.isOurs(machine, now, string(c.Path))
+	if err != nil {
+		return err
+	}
+	free := now == nil || ours && c.Kind != removeStale
+	if c.Kind != makeLink {
+		kept, err := lookAt(machine, string(c.Hidden))
+		if err != nil {
+			return err
+		}
+		free = free && kept != nil && inodeOf(kept) == c.Old
+	}
+	if !free {
+		return c.changed()
+	}
+	return nil
+}
+
 // takeAway removes a link where nothing was before.
 func (c change) takeAway(now fs.FileInfo, ours bool) error {
 	switch {
