@@ -196,12 +196,20 @@ func (p placement) takeBack(run *step.Run, verb, aside string, same func(fs.File
 		}
 	case now != nil && (kept != nil || p.Old == "" && placed):
 		return fault.New(fault.Failed, verb+"-changed", "%s is neither what was there nor what was put there", p.Path).
-			WithHint("see what else writes %s, and put there by hand what belongs there", p.Path)
+			WithHint("see what else writes %s, and put there by hand what belongs there%s", p.Path, p.keptAt())
 	}
 	if kept == nil {
 		return nil
 	}
 	return durable.RenameNoReplace(p.Old, p.Path)
+}
+
+// keptAt says for people where that is which was there before.
+func (p placement) keptAt() string {
+	if p.Old == "" {
+		return ""
+	}
+	return "; what was there before is kept as " + p.Old
 }
 
 // inspect tells whether what was placed is still there, and what was there before is kept. same, where it is not nil, knows
@@ -223,7 +231,7 @@ func (p placement) inspect(run *step.Run, verb string, same func(fs.FileInfo) bo
 	switch {
 	case !ours:
 		return fault.New(fault.Failed, verb+"-changed", "%s is no longer what was put there", p.Path).
-			WithHint("see what else writes %s, and put there by hand what belongs there", p.Path)
+			WithHint("see what else writes %s, and put there by hand what belongs there%s", p.Path, p.keptAt())
 	case p.Old != "" && found.kept == nil:
 		return fault.New(fault.Failed, verb+"-kept-gone", "%s is gone, which was at %s before", p.Old, p.Path)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -86,6 +87,9 @@ func TestWriteUndoLeavesWhatOthersDid(t *testing.T) {
 			}
 			if found := fault.As(err); c.fails && found != nil && found.Code != "write-changed" {
 				t.Errorf("undo: %v", err)
+			}
+			if found := fault.As(err); found != nil && strings.Contains(found.Hint, "is kept as "+filepath.Dir(path)+"/.gwe-old-") != (c.old != "") {
+				t.Errorf("the hint: %s", found.Hint)
 			}
 			if content, _ := os.ReadFile(path); string(content) != c.want {
 				t.Errorf("the file holds %q, want %q", content, c.want)
