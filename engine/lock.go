@@ -61,10 +61,11 @@ func (e *Engine) lockSoon(ctx context.Context) (*locks, error) {
 	}
 }
 
-// paths locks every name that is a path on that folder itself, so that two state folders cannot touch one target. A
-// folder that does not exist yet is locked at its nearest parent that does.
+// paths locks every name that is a path on that folder itself, so that two state folders cannot work on one target at once. A
+// folder that does not exist yet is locked at its nearest parent that does; when the run has made it, who locks it finds that.
 func (l *locks) paths(names []string) error {
 	for _, path := range lockedPaths(names) {
+		name := path
 		for {
 			status, err := os.Stat(path)
 			if err == nil && status.IsDir() {
@@ -86,6 +87,26 @@ func (l *locks) paths(names []string) error {
 			return explainBusy(err)
 		}
 		l.held, l.folders = append(l.held, held), append(l.folders, path)
+		if busy := lockedAbove(name, path); busy != nil {
+			return explainBusy(busy)
+		}
+	}
+	return nil
+}
+
+// lockedAbove finds who holds the lock on a folder above for the sake of the name that is locked on this folder, or of one that it
+// lies in. What else that is held for is no matter of ours.
+func lockedAbove(name, folder string) *durable.BusyError {
+	for folder != "/" {
+		folder = filepath.Dir(folder)
+		busy := durable.FolderHolder(folder)
+		if busy == nil || busy.PID == os.Getpid() || busy.RunFolder == "" {
+			continue
+		}
+		other, err := State{filepath.Dir(filepath.Dir(busy.RunFolder))}.peek(busy.Run)
+		if err == nil && other != nil && anyOverlaps(name, lockedPaths(other.begin.Locks)) {
+			return busy
+		}
 	}
 	return nil
 }

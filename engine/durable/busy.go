@@ -23,6 +23,8 @@ type BusyError struct {
 	PID int
 	// Run is the id of the holder's run, "" where it cannot be known.
 	Run string
+	// RunFolder is the folder of that run, "" where it cannot be known.
+	RunFolder string
 	// Info is the content of a lock file; "" for a folder.
 	Info string
 }
@@ -70,8 +72,11 @@ func busy(path string, file *os.File) *BusyError {
 		// The content is that of an earlier holder, who died with the lock in hand.
 		found.PID, found.Run, found.Info = holder, "", ""
 	}
-	if found.PID != 0 && found.Run == "" {
-		found.Run = runOf(found.PID)
+	if found.PID != 0 {
+		found.RunFolder = runOf(found.PID)
+	}
+	if found.Run == "" && found.RunFolder != "" {
+		found.Run = filepath.Base(found.RunFolder)
 	}
 	return found
 }
@@ -143,7 +148,7 @@ func isDead(pid int) bool {
 	return strings.HasPrefix(rest, "Z") || strings.HasPrefix(rest, "X")
 }
 
-// runOf finds the run of a gwe process: it has its journal open, .../runs/<id>/journal.
+// runOf finds the folder of the run of a gwe process: it has its journal open, .../runs/<id>/journal.
 func runOf(pid int) string {
 	folder := fmt.Sprintf("/proc/%d/fd", pid)
 	entries, err := os.ReadDir(folder)
@@ -157,7 +162,7 @@ func runOf(pid int) string {
 		}
 		run := filepath.Dir(target)
 		if filepath.Base(filepath.Dir(run)) == "runs" {
-			return filepath.Base(run)
+			return run
 		}
 	}
 	return ""

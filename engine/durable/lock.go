@@ -85,9 +85,10 @@ func acquire(path string, open func() (*os.File, error)) (*Lock, error) {
 			return nil, Explain(err, "cannot lock %s", path)
 		}
 		if err := flock(file); err != nil {
-			found := busy(path, file)
+			// Where the kernel names nobody, the content of a lock file is what an earlier holder wrote, and may name anyone.
+			found, unknown := busy(path, file), holderOf(file) <= 0
 			file.Close()
-			if errors.Is(err, syscall.EWOULDBLOCK) && (found.PID <= 0 || isDead(found.PID)) && time.Since(begun) < inheritance {
+			if errors.Is(err, syscall.EWOULDBLOCK) && (unknown || isDead(found.PID)) && time.Since(begun) < inheritance {
 				time.Sleep(5 * time.Millisecond)
 				continue
 			}
