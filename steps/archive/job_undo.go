@@ -20,6 +20,10 @@ import (
 // the other. What it could not put back is a shared file that was written to in place; it says so.
 func (j job) undo(ctx context.Context, run *step.Run, m memo) error {
 	staging := filepath.Join(j.folder, m.Staging)
+	away, err := j.away(run, m, staging)
+	if err != nil {
+		return err
+	}
 	if err := j.takeName(ctx, run, m, staging); err != nil {
 		return err
 	}
@@ -29,8 +33,10 @@ func (j job) undo(ctx context.Context, run *step.Run, m memo) error {
 	if err := durable.Discard(staging); err != nil {
 		return &step.Leftover{Err: explain(err, "cannot remove %s", staging)}
 	}
-	if err := os.Remove(filepath.Join(run.Folder, identityName)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return &step.Leftover{Err: explain(err, "cannot forget the release")}
+	if !away {
+		if err := os.Remove(filepath.Join(run.Folder, identityName)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return &step.Leftover{Err: explain(err, "cannot forget the release")}
+		}
 	}
 	if m.Created {
 		// Where somebody else has put something into it, it stays.
@@ -39,6 +45,20 @@ func (j job) undo(ctx context.Context, run *step.Run, m memo) error {
 		}
 	}
 	return nil
+}
+
+// away tells whether our release is at neither of its names. A later step may have moved it, and could not be undone yet: when this
+// undo comes again, it will know it.
+func (j job) away(run *step.Run, m memo, staging string) (bool, error) {
+	noted, known, err := notedIdentity(run.Folder)
+	if err != nil || !known {
+		return false, err
+	}
+	if found, err := identityOf(filepath.Join(j.folder, noted.Name)); err == nil && found == noted {
+		return false, nil
+	}
+	staged, err := identityOf(staging)
+	return err != nil || m.Empty != nil && staged.sameFolder(*m.Empty), nil
 }
 
 // takeName renames our release, where it has got its name, back to the staging name. An empty folder that had the name

@@ -298,3 +298,16 @@ func TestIdentityDamaged(t *testing.T) {
 		t.Errorf("want a failed restore, got %v", err)
 	}
 }
+
+// TestUndoOfWhatIsAway: a later step may have moved the release, and not be undone yet: an undo that comes again knows it still.
+func TestUndoOfWhatIsAway(t *testing.T) {
+	b := benchFor(t, file("fw/a"))
+	outputs := b.install()
+	check(t, os.Remove(b.path("current")))
+	check(t, os.Rename(string(outputs.Path), b.path("away")))
+	check(t, b.undo())
+	b.has("away")
+	check(t, os.Rename(b.path("away"), string(outputs.Path)))
+	check(t, b.undo())
+	b.has()
+}

@@ -379,3 +379,18 @@ func TestInUse(t *testing.T) {
 		t.Error("it is still there")
 	}
 }
+
+// TestUndoOfWhatIsAway: a later step may have moved a new target, and not be undone yet: an undo that comes again knows it still.
+func TestUndoOfWhatIsAway(t *testing.T) {
+	base, a := pair(t)
+	a.Target = base + "/fresh"
+	f := newFrame(t, a)
+	f.do()
+	check(t, os.Rename(a.Target, base+"/away"))
+	f.undo()
+	check(t, os.Rename(base+"/away", a.Target))
+	f.undo()
+	if _, err := os.Lstat(a.Target); err == nil {
+		t.Error("the target is still there")
+	}
+}

@@ -29,6 +29,9 @@ func (rsync) Undo(ctx context.Context, run *step.Run, a arguments, m memo) error
 	if err := a.inUse(m); touched && err != nil {
 		return err
 	}
+	if touched && m.away() {
+		return nil
+	}
 	if touched {
 		if err := putBack(ctx, run, m); err != nil {
 			return err
@@ -48,6 +51,14 @@ func (rsync) Undo(ctx context.Context, run *step.Run, a arguments, m memo) error
 		return &step.Leftover{Err: err}
 	}
 	return nil
+}
+
+// away tells whether a new target is at neither of its names. A later step may have moved it, and could not be undone yet: when this
+// undo comes again, it will know it.
+func (m memo) away() bool {
+	_, target := os.Lstat(m.Target)
+	_, hidden := os.Lstat(m.Hidden)
+	return !m.Existed && errors.Is(target, fs.ErrNotExist) && errors.Is(hidden, fs.ErrNotExist)
 }
 
 // inUse keeps a new target that a link of link-dest leads to: the step that pointed it there could not be undone, and a
