@@ -235,7 +235,11 @@ func (c *run) count(o one, v verdict) {
 		c.violations++
 	}
 	end := v.End
-	if end == "" {
+	switch {
+	case end != "":
+	case o.recoveries:
+		end = "no new state"
+	default:
 		end = "not reached"
 	}
 	c.counts[o.how()+" "+end]++
