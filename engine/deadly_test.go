@@ -183,6 +183,12 @@ func TestAReleaseThatTakesTheMachineDownIsNotTriedForEver(t *testing.T) {
 			if text := m.events.text(); !strings.Contains(text, "reboot-loop") && !strings.Contains(text, "it is given up") {
 				t.Errorf("nobody is told:\n%s", text)
 			}
+			// Nor is it tried by the second part of that boot, or by the next run in it.
+			for range 3 {
+				if m.killAt(moment{record: 1000}, recover) {
+					t.Errorf("it was given up, and taken up again in the same boot")
+				}
+			}
 			m.wantFile("a", "new")
 			m.wantFile("b", "new")
 			for _, deadly := range []string{"a.deadly", "b.deadly"} {

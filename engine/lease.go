@@ -168,6 +168,8 @@ func (x *execution) releaseTail(ctx context.Context) {
 	switch {
 	case x.gaveUp != nil:
 		err = x.gaveUp
+		x.folder.giveUp(x.engine.now().Boot) // or each recovery would try it as a leftover
+		x.task.Warn("what is kept still is not given up before " + x.folder.downs() + " is removed")
 	case !x.history.closing: // once: a recovery that dies here again and again gets nowhere
 		err = x.append(recordClosing, struct{}{})
 	}

@@ -47,11 +47,11 @@ func (e *Engine) bounded(p *past, work func() error) error {
 	boot, path := e.now().Boot, p.folder.downs()
 	text, _ := durable.ReadNote(path)
 	downs := strings.Fields(string(text))
+	if len(downs) > boundedBoots { // given up, in this boot or before
+		return nil
+	}
 	if !slices.Contains(downs, boot) {
-		switch {
-		case len(downs) > boundedBoots:
-			return nil
-		case len(downs) == boundedBoots:
+		if len(downs) == boundedBoots {
 			work = func() error { return e.sayGivenUp(p) }
 		}
 		// On a full disk it cannot be written, and the work may be what makes room.
@@ -62,6 +62,11 @@ func (e *Engine) bounded(p *past, work func() error) error {
 		_ = os.Remove(path)
 	}
 	return err
+}
+
+// giveUp notes that nothing is tried any more of what is left to do of the run.
+func (r runFolder) giveUp(boot string) {
+	_ = durable.WriteNote(r.downs(), []byte(strings.Repeat(boot+"\n", boundedBoots+1)))
 }
 
 // sayGivenUp tells it once, in the run's log.
