@@ -94,8 +94,8 @@ func (l *locks) paths(names []string) error {
 	return nil
 }
 
-// lockedAbove finds who holds the lock on a folder above for the sake of the name that is locked on this folder, or of one that it
-// lies in. What else that is held for is no matter of ours.
+// lockedAbove finds who holds the lock on a folder above since the name that is locked on this folder, or one that it lies in, was not
+// there when he took it. Who locks the folder above itself is no matter of ours: a lock is on one folder, not on what is below.
 func lockedAbove(name, folder string) *durable.BusyError {
 	for folder != "/" {
 		folder = filepath.Dir(folder)
@@ -104,7 +104,11 @@ func lockedAbove(name, folder string) *durable.BusyError {
 			continue
 		}
 		other, err := State{filepath.Dir(filepath.Dir(busy.RunFolder))}.peek(busy.Run)
-		if err == nil && other != nil && anyOverlaps(name, lockedPaths(other.begin.Locks)) {
+		if err != nil || other == nil {
+			continue
+		}
+		made := slices.DeleteFunc(lockedPaths(other.begin.Locks), func(lock string) bool { return real(lock) == folder })
+		if anyOverlaps(name, made) {
 			return busy
 		}
 	}

@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"os"
+	"strings"
 	"testing"
 	"time"
 )
@@ -29,4 +30,14 @@ func TestLockOfANewTarget(t *testing.T) {
 	check(t, os.WriteFile(d.root+"/go", nil, 0o644))
 	check(t, first.Wait())
 	d.gwe("--state-dir", d.root+"/other", "run", recipe("second", "new")).said(t, 0)
+}
+
+// TestLockOfAFolderAbove: a lock is on one folder. Who holds that above keeps nobody from those below, not even the gwe that a step of
+// his starts.
+func TestLockOfAFolderAbove(t *testing.T) {
+	d := newDevice(t)
+	inner := d.recipe("inner.yaml", "gwe: 1\nname: inner\nlock: [\""+d.target+"\"]\nsteps:\n  - mkdir: { path: \""+d.target+"/more\" }\n")
+	call := strings.Join([]string{d.command().Path, "--state-dir", d.root + "/other", "run", inner}, `", "`)
+	outer := d.recipe("outer.yaml", "gwe: 1\nname: outer\nlock: [\""+d.root+"\"]\nsteps:\n  - run: { argv: [\""+call+"\"] }\n    undo: none\n")
+	d.gwe("run", outer).said(t, 0)
 }
