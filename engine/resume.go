@@ -28,7 +28,10 @@ func (e *Engine) resume(ctx context.Context, p *past, earlier []*past, held *loc
 	if v.decision == goOn && h.suspension.Cause != causeReturn {
 		behind := slices.Index(h.program.steps, h.program.byPath[h.suspension.Step]) + 1
 		if err := h.program.lacking(p.folder.id(), h.program.steps[behind:]); err != nil {
-			return Result{}, err
+			if h.suspension.left(e.now()) > 0 {
+				return Result{}, err
+			}
+			v.decision, v.failure = turnBack, err // or it would stay in between for good
 		}
 	}
 	targets := &locks{around: held}
