@@ -196,7 +196,7 @@ func (p placement) takeBack(run *step.Run, verb, aside string, same func(fs.File
 		}
 	case now != nil && (kept != nil || p.Old == "" && placed):
 		return fault.New(fault.Failed, verb+"-changed", "%s is neither what was there nor what was put there", p.Path).
-			WithHint("see what else writes %s, and put there by hand what belongs there%s", p.Path, p.keptAt())
+			WithHint("see what else writes %s, and put there by hand what belongs there%s", p.Path, p.keptAt(kept))
 	}
 	if kept == nil {
 		return nil
@@ -205,8 +205,8 @@ func (p placement) takeBack(run *step.Run, verb, aside string, same func(fs.File
 }
 
 // keptAt says for people where that is which was there before.
-func (p placement) keptAt() string {
-	if p.Old == "" {
+func (p placement) keptAt(kept fs.FileInfo) string {
+	if kept == nil {
 		return ""
 	}
 	return "; what was there before is kept as " + p.Old
@@ -231,7 +231,7 @@ func (p placement) inspect(run *step.Run, verb string, same func(fs.FileInfo) bo
 	switch {
 	case !ours:
 		return fault.New(fault.Failed, verb+"-changed", "%s is no longer what was put there", p.Path).
-			WithHint("see what else writes %s, and put there by hand what belongs there%s", p.Path, p.keptAt())
+			WithHint("see what else writes %s, and put there by hand what belongs there%s", p.Path, p.keptAt(found.kept))
 	case p.Old != "" && found.kept == nil:
 		return fault.New(fault.Failed, verb+"-kept-gone", "%s is gone, which was at %s before", p.Old, p.Path)
 	}

@@ -251,3 +251,26 @@ func TestUndoMissesWhatWasKept(t *testing.T) {
 		}
 	}
 }
+
+// TestInspectNamesWhatIsKept: the hint names what was there before only where that is there.
+func TestInspectNamesWhatIsKept(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "file")
+	must(t, os.WriteFile(path, []byte("old"), 0o600))
+	run, arguments := runOf(t), map[string]any{"path": path, "content": "new"}
+	memo, err := Write().Prepare(t.Context(), run, arguments)
+	must(t, err)
+	_, err = Write().Do(t.Context(), run, arguments, memo)
+	must(t, err)
+	must(t, os.WriteFile(path, []byte("theirs"), 0o600))
+	for _, there := range []bool{true, false} {
+		found := fault.As(Write().(step.InspectorType).Inspect(t.Context(), run, arguments, memo))
+		if found == nil || found.Code != "write-changed" || strings.Contains(found.Hint, "is kept as") != there {
+			t.Errorf("%v", found)
+		}
+		kept, err := filepath.Glob(filepath.Dir(path) + "/.gwe-old-*")
+		must(t, err)
+		for _, one := range kept {
+			must(t, os.Remove(one))
+		}
+	}
+}
