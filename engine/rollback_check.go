@@ -65,7 +65,9 @@ func (f *frame) irreversible() bool {
 // changed again cannot be judged before that is put back.
 func (x *execution) asLeft(ctx context.Context) error {
 	var later []string
+	obscured := false
 	for _, f := range x.history.open() {
+		obscured = obscured || len(f.node.undo) > 0 || f.part == "" && f.node.runs() && !f.irreversible()
 		if f.part != "" {
 			continue
 		}
@@ -85,6 +87,7 @@ func (x *execution) asLeft(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		run.Obscured = obscured
 		err = stepType.Verify(ctx, run.Run, f.arguments, f.memo)
 		if inspector, ok := stepType.(step.InspectorType); ok && err == nil && !covered {
 			err = inspector.Inspect(ctx, run.Run, f.arguments, f.memo)

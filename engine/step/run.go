@@ -17,6 +17,8 @@ type Run struct {
 	ID, Step string
 	// Recovering is true when the machine is being put back: in an undo, a failsafe, or a recovery.
 	Recovering bool
+	// Obscured tells Inspect that something else is undone before this, by a program that may take away what stands in the way.
+	Obscured bool
 	// Machine reads the machine.
 	Machine Machine
 	// Log is the step's task: lines and progress go there.

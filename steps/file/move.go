@@ -226,7 +226,7 @@ func (move) Inspect(_ context.Context, run *step.Run, _ moveArguments, memo move
 	if err != nil {
 		return err
 	}
-	if there != nil {
+	if there != nil && !run.Obscured {
 		return memo.inTheWay()
 	}
 	return memo.inspect(run, "move", nil)

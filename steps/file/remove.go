@@ -160,7 +160,7 @@ func (remove) Inspect(_ context.Context, run *step.Run, _ removeArguments, memo 
 		return err
 	case kept == nil:
 		return memo.gone()
-	case there != nil:
+	case there != nil && !run.Obscured:
 		return fault.New(fault.Failed, "remove-changed", "%s was removed, and something is there again", memo.Path).
 			WithHint("move that away, and what was removed can come back")
 	}

@@ -162,7 +162,7 @@ func (prune) Inspect(_ context.Context, run *step.Run, _ pruneArguments, memo pr
 		} else if err != nil {
 			return err
 		}
-		if _, err := run.Machine.Lstat(filepath.Join(memo.Dir, one.Name)); err == nil {
+		if _, err := run.Machine.Lstat(filepath.Join(memo.Dir, one.Name)); err == nil && !run.Obscured {
 			return fault.New(fault.Failed, "prune-changed", "the release %s was removed from %s, and one of that name is there again", one.Name, memo.Dir).
 				WithHint("give that another name, and the old one can come back")
 		}
