@@ -86,6 +86,8 @@ type frame struct {
 	givenUp bool
 	// here means that this process did it, so that the folder of what it saved is there, unless somebody removed it.
 	here bool
+	// lost means that it was removed.
+	lost bool
 }
 
 // instance is a step in the rounds around it.

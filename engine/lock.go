@@ -39,7 +39,7 @@ func (e *Engine) lock() (*locks, error) {
 }
 
 // glance is how long a look of gwe recover at a suspended run may keep a person waiting.
-const glance = 5 * time.Second
+const glance = 15 * time.Second
 
 // lockSoon waits a moment for the lock: a timer looks at suspended runs every minute, and whoever has something to say about one
 // must not meet that by chance.

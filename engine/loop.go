@@ -58,7 +58,7 @@ func (e *Engine) bounded(p *past, work func() error) error {
 		_ = durable.AddLine(path, boot)
 	}
 	err := work()
-	if len(downs) < boundedBoots {
+	if len(downs) < boundedBoots || slices.Contains(downs, boot) {
 		_ = os.Remove(path)
 	}
 	return err

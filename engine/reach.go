@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"path/filepath"
@@ -89,11 +90,15 @@ func (p *past) outOfReach() error {
 // hold ends this process's part of a run that cannot be put back now, or not to its end. What was not undone is not tried, and so
 // nothing is lost.
 func (x *execution) hold(why error) Result {
+	missing := x.catchUp(context.Background())
 	x.task.Warn("not everything was put back yet: recovery is pending")
 	x.task.Fail(why)
 	result := Result{Run: x.folder.id(), Status: StatusBroken, Err: x.withoutSecrets(why)}
 	if x.history.failure != nil {
 		result.Others = []error{x.history.failure.err()}
+	}
+	if missing != nil {
+		result.Others = append(result.Others, missing)
 	}
 	return result
 }

@@ -145,7 +145,8 @@ func (x *execution) auxiliaries(ctx context.Context, nodes []*node, f *frame, fa
 // undoOwn is the step type's own undo, made durable; rest tells that a part of it waits for services. Where what the step saved is
 // gone, the undo does what it can, and says that nothing was left to do: that is nobody's word.
 func (x *execution) undoOwn(ctx context.Context, f *frame, task *tasklog.Task) (rest bool, err error) {
-	if _, gone := os.Lstat(x.folder.place(placeOf(f.number))); f.here && errors.Is(gone, fs.ErrNotExist) {
+	_, gone := os.Lstat(x.folder.place(placeOf(f.number)))
+	if f.lost = f.lost || f.here && errors.Is(gone, fs.ErrNotExist); f.lost {
 		defer func() {
 			if err == nil {
 				err = savedGone(x.folder.place(placeOf(f.number)))

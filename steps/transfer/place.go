@@ -64,9 +64,11 @@ type mounted [3]uint64
 // mountOf gives the mount of a name in a folder; "" is the folder itself.
 func mountOf(folder int, name string) mounted {
 	var status unix.Statx_t
-	const mountNumber = 0x1000 // STATX_MNT_ID, Linux 5.8
-	if unix.Statx(folder, name, unix.AT_SYMLINK_NOFOLLOW|unix.AT_EMPTY_PATH, mountNumber, &status) != nil {
-		return mounted{}
+	const mountNumber = 0x1000                                                                              // STATX_MNT_ID, Linux 5.8
+	if unix.Statx(folder, name, unix.AT_SYMLINK_NOFOLLOW|unix.AT_EMPTY_PATH, mountNumber, &status) != nil { // an old kernel, or a sandbox
+		var plain unix.Stat_t
+		_ = unix.Fstatat(folder, name, &plain, unix.AT_SYMLINK_NOFOLLOW|unix.AT_EMPTY_PATH)
+		return mounted{uint64(plain.Dev)}
 	}
 	return mounted{uint64(status.Dev_major), uint64(status.Dev_minor), status.Mnt_id}
 }
