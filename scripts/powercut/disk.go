@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -46,15 +47,21 @@ func mount(image, folder string) error {
 	return run("mount", "-o", "loop", image, folder)
 }
 
-// unmount ends whatever process of the machine is still there, and waits until it is gone.
+// unmount ends whatever process of the machine is still there, and waits until it is gone. One that is seen once only may be another
+// worker's: until it executes its program, a child has all files open that its parent has.
 func unmount(folder string) (err error) {
+	var before []int
 	for range 200 {
 		if err = unix.Unmount(folder, 0); !errors.Is(err, unix.EBUSY) {
 			return err
 		}
-		for _, pid := range usersOf(folder) {
-			_ = unix.Kill(pid, unix.SIGKILL)
+		users := usersOf(folder)
+		for _, pid := range users {
+			if slices.Contains(before, pid) {
+				_ = unix.Kill(pid, unix.SIGKILL)
+			}
 		}
+		before = users
 		time.Sleep(10 * time.Millisecond)
 	}
 	return fmt.Errorf("unmounting %s: %w", folder, err)
