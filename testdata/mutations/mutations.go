@@ -32,7 +32,7 @@ var mutations = []mutation{
 	},
 	{
 		name: "the oldest frame is undone first",
-		file: "engine/history.go", from: "open = append(open, f)", to: "open = append([]*frame{f}, open...)",
+		file: "engine/order.go", from: "byNumber := cmp.Compare(b.number, a.number)", to: "byNumber := cmp.Compare(a.number, b.number)",
 		campaign: []string{"--change=failing", "--how=kill-before"},
 	},
 	{
