@@ -39,9 +39,15 @@ func (x *execution) conclude(ctx context.Context, err error) Result {
 	}
 	ctx = context.WithoutCancel(ctx)
 	if err != nil {
-		waited := x.history.suspension != nil
-		if x.turnBack(err); waited && x.unwritten != nil {
-			return x.unsure(err)
+		// Without the record that it turned back, a recovery goes on behind a wait, and commits what did all its steps.
+		waited, done := x.history.suspension != nil, x.history.committed < 0 && x.history.complete()
+		x.turnBack(err)
+		if (waited || done) && x.catchUp(ctx) != nil {
+			result := x.unsure(err)
+			if !waited {
+				result.Status = StatusBroken
+			}
+			return result
 		}
 		if why := x.outOfReach(); why != nil {
 			return x.hold(why)

@@ -171,7 +171,7 @@ func (x *execution) rest(waits *suspending) Result {
 	return result
 }
 
-// unsure ends this process's part of a run whose journal failed at a suspension, or at the beginning of a rollback. The next
+// unsure ends this process's part of a run whose journal failed at a suspension, at the commit, or at the beginning of a rollback. The next
 // recovery may find the record of it, or may not, so nothing is put back: it finds a machine that fits both.
 func (x *execution) unsure(err error) Result {
 	x.task.Warn("the journal cannot be written: recovery is pending")

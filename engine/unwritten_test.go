@@ -57,6 +57,40 @@ func TestTheJournalFailsForEver(t *testing.T) {
 	}
 }
 
+// So it is where nothing comes behind the commit: all steps are done then, and a recovery commits such a run.
+func TestTheJournalFailsForEverAtTheEnd(t *testing.T) {
+	for from := 2; ; from++ {
+		b := newBench(t)
+		count := 0
+		sick := *b.engine
+		sick.Journals = func(w journal.Writer) journal.Writer { return &spoiled{w, &count, from, math.MaxInt} }
+		result, err := sick.Run(context.Background(), b.load("steps:\n  - put: {path: D/a, text: new}\n  - put: {path: D/b, text: new}\n"), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if count < from {
+			return
+		}
+		at := func() string {
+			a, _ := os.ReadFile(filepath.Join(b.folder, "a"))
+			c, _ := os.ReadFile(filepath.Join(b.folder, "b"))
+			return string(a) + string(c)
+		}
+		before := at()
+		if before != "newnew" && before != "" || result.ExitCode() != 5 && result.ExitCode() != 7 {
+			t.Errorf("from record %d: %q, %s", from, before, result.Status)
+		}
+		results, err := b.engine.Recover(context.Background())
+		if err != nil || len(results) != 1 {
+			t.Fatalf("recovered %+v, %v", results, err)
+		}
+		if now := at(); now != before || (now == "newnew") != (results[0].Status == engine.StatusDone) {
+			t.Errorf("from record %d: it was %q, and recovery made it %q: %s", from, before, now, results[0].Status)
+		}
+		b.wantSettled()
+	}
+}
+
 // Nobody knows what a journal with gaps does not tell, so a person finds all that was kept.
 func TestWhatARunWithGapsKeptStays(t *testing.T) {
 	b := newBench(t)

@@ -218,8 +218,12 @@ func (s *survey) linkDest(l level, name, way string, from *unix.Stat_t, into new
 		return false, err
 	}
 	if s.staging != nil {
-		if durable.Repeat(func() error { return unix.Linkat(folder, name, into.folder, into.name, 0) }) != nil {
+		err := durable.Repeat(func() error { return unix.Linkat(folder, name, into.folder, into.name, 0) })
+		switch {
+		case err == unix.EMLINK, err == unix.EXDEV, err == unix.EPERM, err == unix.EACCES, err == unix.EOPNOTSUPP, err == unix.ENOENT:
 			return false, nil
+		case err != nil:
+			return false, linkError(err, way)
 		}
 		if err := s.staging.shared.note(way, equal); err != nil {
 			return false, err

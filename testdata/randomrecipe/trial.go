@@ -169,6 +169,9 @@ func (s *site) judge(e examined, d disturbance, run ended) {
 func (s *site) aftermath(e examined) (rollback string) {
 	told := s.story()
 	again := e.want
+	if told.back && s.recipe.upToCommit != "" { // what came behind the commit is there still
+		again = ends{old: s.picture()}
+	}
 	if told.committed && !told.back {
 		before := s.picture()
 		r := s.gwe("rollback")
