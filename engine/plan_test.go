@@ -50,6 +50,22 @@ func TestPreflight(t *testing.T) {
 	}
 }
 
+// boundless is a machine whose file systems report no size.
+type boundless struct{ step.Local }
+
+func (boundless) Space(string) (int64, error) { return step.SpaceUnknown, nil }
+
+func TestPreflightWithoutASize(t *testing.T) {
+	b := newBench(t)
+	b.engine.Machine = boundless{}
+	recipe := "steps:\n  - put: {path: D/a, space: 1125899906842624}\n"
+	plan, err := b.engine.Plan(context.Background(), b.load(recipe), nil)
+	if err != nil || len(plan.Space) != 0 {
+		t.Errorf("the plan compares %v, %v", plan.Space, err)
+	}
+	b.wantStatus(b.run(recipe), engine.StatusDone, 0)
+}
+
 func TestAPlanEndsAtACertainStop(t *testing.T) {
 	b := newBench(t)
 	plan, err := b.engine.Plan(context.Background(), b.load("steps:\n  - put: {path: D/a}\n  - stop: enough\n    when: host.os == 'linux'\n  - put: {path: D/b}\nfinally:\n  - put: {path: D/f}\n"), nil)

@@ -33,7 +33,7 @@ func (x *execution) preflight(ctx context.Context) error {
 	}
 	for _, space := range x.spaceFor(rows) {
 		if space.Free < space.Needs {
-			return fault.New(fault.Refused, "space", "%s has %d MiB free, and the run needs %d MiB", space.Folder, space.Free>>20, space.Needs>>20).
+			return fault.New(fault.Refused, "space", "%s has %d MiB free, and the run needs %d MiB", space.Folder, space.Free>>20, (space.Needs+1<<20-1)>>20).
 				WithHint("make room, `gwe run` removes nothing to get it")
 		}
 	}
@@ -81,8 +81,8 @@ func (x *execution) spaceFor(rows []PlannedStep) []PlannedSpace {
 			at, known := place[device]
 			if !known {
 				free, err := x.engine.Machine.Space(folder)
-				if err != nil {
-					continue // nobody can tell
+				if err != nil || free == step.SpaceUnknown {
+					continue // nothing to compare with
 				}
 				at = len(all)
 				place[device], all = at, append(all, PlannedSpace{Folder: folder, Free: free})

@@ -5,8 +5,6 @@ import (
 	"os"
 	"os/exec"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/gwe-project/gwe/engine/tasklog"
 )
 
@@ -43,7 +41,7 @@ type Machine interface {
 	ReadDir(path string) ([]fs.DirEntry, error)
 	ReadFile(path string) ([]byte, error)
 	Open(path string) (fs.File, error)
-	// Space gives the bytes that this user may still write on the path's file system.
+	// Space returns the bytes that this user may still write on the path's file system, or SpaceUnknown.
 	Space(path string) (free int64, err error)
 	// LookPath finds a program as exec would.
 	LookPath(name string) (string, error)
@@ -59,12 +57,3 @@ func (Local) ReadDir(path string) ([]fs.DirEntry, error) { return os.ReadDir(pat
 func (Local) ReadFile(path string) ([]byte, error)       { return os.ReadFile(path) }
 func (Local) Open(path string) (fs.File, error)          { return os.Open(path) }
 func (Local) LookPath(name string) (string, error)       { return exec.LookPath(name) }
-
-// Space gives the bytes that this user may still write on the path's file system.
-func (Local) Space(path string) (int64, error) {
-	var status unix.Statfs_t
-	if err := unix.Statfs(path, &status); err != nil {
-		return 0, &fs.PathError{Op: "statfs", Path: path, Err: err}
-	}
-	return int64(status.Bavail) * int64(status.Bsize), nil
-}

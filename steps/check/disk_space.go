@@ -21,7 +21,10 @@ func DiskSpace() step.Type {
 		Summary: "Tell how much space is free, and refuse to go on unless it is enough",
 		Doc: `It is the space that gwe may still write on the file system of the path; where the path does not exist yet, on that of the nearest
 folder above it. With at-least, less than that fails the step as refused: the run ends with exit code 6 if nothing was
-done before, and is put back otherwise. Without, the free space is an output for later steps.`,
+done before, and is rolled back otherwise. Without, the free space is an output for later steps.
+
+A file system that reports no size (df shows a dash: ramfs, tmpfs without a limit, some FUSE file systems) has room for anything: the step warns
+that it cannot tell, goes on, and free is 4096PiB.`,
 		Example: "disk-space: { path: /opt/firmware, at-least: 400MiB }\n",
 		Scalar:  "path",
 	}, diskSpace{})
@@ -68,6 +71,13 @@ func (a diskSpaceArguments) short(free value.Size) error {
 		WithHint("free some space there: df -h %s", a.Path)
 }
 
+// isUnknown reports whether free is that of a file system that reports no size.
+func isUnknown(free value.Size) bool { return free == value.SizeOf(step.SpaceUnknown) }
+
+func (a diskSpaceArguments) cannotTell() string {
+	return fmt.Sprintf("the file system of %s does not report how much is free", a.Path)
+}
+
 // Plan tells how it stands now, and does not fail: a step before may free some.
 func (diskSpace) Plan(_ context.Context, machine step.Machine, arguments diskSpaceArguments) (step.Plan, error) {
 	free, err := arguments.free(machine)
@@ -75,6 +85,9 @@ func (diskSpace) Plan(_ context.Context, machine step.Machine, arguments diskSpa
 		return step.Plan{}, err
 	}
 	plan := step.Plan{Do: []string{fmt.Sprintf("go on: %s is free at %s", free, arguments.Path)}, Outputs: map[string]any{"free": free}}
+	if isUnknown(free) {
+		plan.Do = []string{"go on: " + arguments.cannotTell()}
+	}
 	if err := arguments.short(free); err != nil {
 		plan.Do = []string{"refuse: " + err.Error()}
 	}
@@ -92,6 +105,9 @@ func (diskSpace) Do(ctx context.Context, run *step.Run, arguments diskSpaceArgum
 	free, err := arguments.free(run.Machine)
 	if err == nil {
 		err = arguments.short(free)
+	}
+	if err == nil && isUnknown(free) {
+		run.Log.Warn(arguments.cannotTell())
 	}
 	return diskSpaceOutputs{Free: free}, err
 }

@@ -194,3 +194,22 @@ func TestDiskSpaceShort(t *testing.T) {
 		}
 	}
 }
+
+// boundless is a machine whose file systems report no size.
+type boundless struct{ step.Local }
+
+func (boundless) Space(string) (int64, error) { return step.SpaceUnknown, nil }
+
+func TestDiskSpaceUnknown(t *testing.T) {
+	size, err := value.ParseSize("400GiB")
+	must(t, err)
+	arguments := map[string]any{"path": "/data/x", "at-least": size}
+	plan, err := check.DiskSpace().Plan(t.Context(), boundless{}, arguments)
+	if err != nil || len(plan.Do) != 1 || plan.Do[0] != "go on: the file system of /data/x does not report how much is free" {
+		t.Errorf("%v, %v", plan, err)
+	}
+	outputs, err := check.DiskSpace().Do(t.Context(), &step.Run{Machine: boundless{}}, arguments, json.RawMessage("{}"))
+	if err != nil || outputs["free"] != value.SizeOf(1<<62) {
+		t.Errorf("%v, %v", outputs, err)
+	}
+}
