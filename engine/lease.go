@@ -20,12 +20,9 @@ func leasesOf(earlier []*past) []string {
 	return paths
 }
 
-// leased tells whether an undo, of this run or of an earlier one, needs the path, something below it, or what it lies in.
+// leased reports whether an undo, of this run or of an earlier one, needs the path, something below it, or what it lies in.
 func (x *execution) leased(path string) bool {
-	if anyOverlaps(path, leasesOf(x.earlier)) {
-		return true
-	}
-	return anyOverlaps(path, x.history.leases())
+	return anyNeeds(leasesOf(x.earlier), path) || anyNeeds(x.history.leases(), path)
 }
 
 // leases are what the frames need that can still be undone.
@@ -41,19 +38,23 @@ func (h *history) leases() []string {
 	return paths
 }
 
-func anyOverlaps(path string, leases []string) bool {
-	for _, lease := range leases {
-		if overlaps(path, lease) || overlaps(real(path), real(lease)) {
+// anyOverlaps reports whether a directory lies in one of others, or one of them in it, where links lead to directories.
+func anyOverlaps(path string, others []string) bool {
+	for _, other := range others {
+		if overlaps(path, other) || overlaps(real(path), real(other)) {
 			return true
 		}
 	}
 	return false
 }
 
-// overlaps tells whether one of two paths lies in the other.
-func overlaps(a, b string) bool {
-	a, b = filepath.Clean(a)+"/", filepath.Clean(b)+"/"
-	return strings.HasPrefix(a, b) || strings.HasPrefix(b, a)
+// overlaps reports whether two paths are one, or one lies in the other.
+func overlaps(a, b string) bool { return liesIn(a, b) || liesIn(b, a) }
+
+// liesIn reports whether a path is a directory's, or lies in it. All absolute paths lie in "/".
+func liesIn(path, directory string) bool {
+	path, directory = filepath.Clean(path), filepath.Clean(directory)
+	return path == directory || strings.HasPrefix(path, strings.TrimSuffix(directory, "/")+"/")
 }
 
 // real follows symbolic links where it can.

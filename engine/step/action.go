@@ -30,6 +30,7 @@ type Syncer[A, M any] interface {
 }
 
 // Leaser is an Action whose undo needs paths to stay: prune and its like must not remove them while the lease lasts.
+// A symbolic link that leads there stays too; a path that is a link itself stands for the link and for what it leads to.
 type Leaser[A, M any] interface {
 	Leases(arguments A, memo M) []string
 }

@@ -24,7 +24,8 @@ type Run struct {
 	// Folder is the frame's own folder in the run's state, 0700, for saved contents; it lives until the undo can no longer be
 	// asked for. It exists, and what Prepare writes there is made durable before Do.
 	Folder string
-	// Leased tells whether an undo, of this run or of an earlier one, still needs the path or something below it.
+	// Leased reports whether an undo, of this run or of an earlier one, still needs the path, something below it, or what it lies in.
+	// A symbolic link at the path is the link, not what it leads to.
 	Leased func(path string) bool
 	// Started is told of every process right after its start, so that recovery can end what a dead run left behind.
 	Started func(pid int)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/steps"
 	"github.com/gwe-project/gwe/steps/check"
@@ -134,5 +135,41 @@ func TestRecipe(t *testing.T) {
 	}
 	if strays, _ := filepath.Glob(root + "/*/.gwe-new*"); len(strays) > 0 {
 		t.Error(strays)
+	}
+}
+
+// A link to a release that an undo needs may go: the release stays. What the release lies in may not go, on whatever way it is named.
+func TestLinksToWhatIsRetained(t *testing.T) {
+	const start = "gwe: 1\nname: links\ninputs: { dir: { type: path, required: true } }\nlock: [\"${{ inputs.dir }}\"]\nsteps:\n" +
+		"  - swap-link: { link: \"${{ inputs.dir }}/current\", to: \"${{ inputs.dir }}/rel-2\" }\n"
+	for _, test := range []struct {
+		name, steps string
+		exit        int
+		want        string
+	}{
+		{"remove", "  - remove: { path: \"${{ inputs.dir }}/previous\" }\n", 0, "current -> rel-2"},
+		{"remove twice", "  - remove: { path: \"${{ inputs.dir }}/previous\" }\n  - symlink: { link: \"${{ inputs.dir }}/previous\", to: rel-1 }\n  - remove: { path: \"${{ inputs.dir }}/previous\" }\n", 0, "current -> rel-2"},
+		{"replace", "  - symlink: { link: \"${{ inputs.dir }}/previous\", to: rel-2 }\n", 0, "current -> rel-2\nprevious -> rel-2"},
+		{"copy over it", "  - copy: { from: \"${{ inputs.dir }}/current\", to: \"${{ inputs.dir }}/previous\", replace: true }\n", 0, "current -> rel-2"},
+		{"move", "  - move: { from: \"${{ inputs.dir }}/previous\", to: \"${{ inputs.dir }}/older\" }\n", 0, "current -> rel-2\nolder -> rel-1"},
+		{"remove the release", "  - remove: { path: \"${{ inputs.dir }}/rel-1\" }\n", 3, "current -> rel-1\nprevious -> rel-1"},
+		{"remove the release by another way", "  - remove: { path: \"${{ inputs.dir }}/here/rel-1\" }\n", 3, "current -> rel-1\nprevious -> rel-1"},
+		{"move what is in the release", "  - move: { from: \"${{ inputs.dir }}/previous/file\", to: \"${{ inputs.dir }}/file\" }\n", 3, "current -> rel-1\nprevious -> rel-1"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			bench, root := recipetest.New(t, catalog()), t.TempDir()
+			shell(t, root, "mkdir rel-1 rel-2; touch rel-1/file; ln -s rel-1 current; ln -s rel-1 previous; ln -s . here")
+			recipe := filepath.Join(t.TempDir(), "links.yaml")
+			if err := os.WriteFile(recipe, []byte(start+test.steps+"  - commit: ok\n"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			result := bench.WantExit(test.exit, recipe, map[string]string{"dir": root})
+			if f := fault.As(result.Err); test.exit != 0 && (f == nil || f.Code != "path-leased") {
+				t.Errorf("it failed with %v", result.Err)
+			}
+			if got := shell(t, root, `find . -type l ! -name '.*' ! -name here -printf '%P -> %l\n' | sort; test -e rel-1/file`); strings.TrimSpace(got) != test.want {
+				t.Errorf("links are\n%s\nwant\n%s", got, test.want)
+			}
+		})
 	}
 }

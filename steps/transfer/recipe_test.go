@@ -140,3 +140,30 @@ steps:
 		g.sh("diff -r work opt")
 	}
 }
+
+// Links in the target that lead above it, to the root, or to what an undo keeps are deleted as the real rsync deletes them.
+func TestDeletedLinks(t *testing.T) {
+	g := newGateway(t)
+	make := func(name string) string {
+		return g.sh(`mkdir -p s "$0/kept" rel-1; ln -sfn rel-1 current; echo a > s/a; ln -s .. "$0/up"; ln -s / "$0/root"; ln -s ../rel-1 "$0/release"; ln -s . "$0/self"; ln -s nowhere "$0/none"; echo k > "$0/kept/k"; realpath "$0"`, name)
+	}
+	target, other := make("d"), make("peer")
+	recipe := filepath.Join(t.TempDir(), "links.yaml")
+	if err := os.WriteFile(recipe, []byte(`gwe: 1
+name: links
+inputs: { dir: { type: path, required: true } }
+lock: ["${{ inputs.dir }}"]
+steps:
+  - mkdir: { path: "${{ inputs.dir }}/rel-2" }
+  - swap-link: { link: "${{ inputs.dir }}/current", to: "${{ inputs.dir }}/rel-2" }
+  - rsync: { source: "${{ inputs.dir }}/s", target: "${{ inputs.dir }}/d", delete: true }
+  - commit: ok
+`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	g.bench.WantExit(0, recipe, map[string]string{"dir": g.base})
+	g.sh(`rsync -a --delete s/ peer/`)
+	if got, want := g.sh(`cd "$0"; find . ! -name '.gwe-*' ! -path '*/.gwe-*'`, target), g.sh(`cd "$0"; find .`, other); got != want {
+		t.Errorf("the target has\n%s\nwith the real rsync\n%s", got, want)
+	}
+}
