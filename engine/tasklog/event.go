@@ -66,6 +66,18 @@ type Event struct {
 	Seconds float64 `json:"seconds,omitempty"`
 }
 
+// reason is what the line that ends a failed run adds: the error of the run, also where a line far above has told it.
+func reason(event Event) string {
+	if event.Error == "" {
+		return ""
+	}
+	text := ": " + string(event.Status) + ": " + event.Error
+	if event.Code != "" {
+		text += " [" + event.Code + "]"
+	}
+	return text
+}
+
 // Sink takes events. Handle is called from one goroutine at a time, in order.
 type Sink interface {
 	Handle(event Event)

@@ -161,7 +161,10 @@ func (p *Plain) fail(task *plainTask, event Event, text string) {
 		p.tell(task)
 	}
 	known := slices.ContainsFunc(task.told, func(told string) bool { return strings.Contains(event.Error, told) })
-	if !known && event.Error != "" {
+	switch {
+	case task.above == nil:
+		text += reason(event)
+	case !known && event.Error != "":
 		text += ": " + event.Error
 		if event.Code != "" {
 			text += " [" + event.Code + "]"

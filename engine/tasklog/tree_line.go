@@ -69,7 +69,11 @@ func (t *Tree) closing(b *branch, event Event) string {
 	case event.Status.Good():
 		return t.title(b, "Success"+took, roleSuccess) + text
 	}
-	return t.title(b, "ERROR"+took, roleFailure)
+	ending := "ERROR" + took
+	if b.above == nil {
+		ending += reason(event)
+	}
+	return t.title(b, ending, roleFailure)
 }
 
 // label names the branches that a line belongs to, where tasks run side by side.

@@ -54,9 +54,7 @@ example:
 					return err
 				}
 				if console.global.output == "json" {
-					err = json.NewEncoder(console.stdout).Encode(map[string]any{
-						"kind": "result", "run": result.Run, "status": result.Status, "exit": result.ExitCode(), "waits": result.Waits,
-					})
+					err = json.NewEncoder(console.stdout).Encode(resultLine(result))
 				} else {
 					showFinished(console, []engine.Result{result})
 				}

@@ -94,9 +94,9 @@ func reportUnsettled(console *console, result engine.Result) (left bool) {
 // showOutputs prints what the recipe hands out, for scripts: one "name: value" a line, or one JSON object.
 func showOutputs(console *console, program *engine.Program, result engine.Result) error {
 	if console.global.output == "json" {
-		return json.NewEncoder(console.stdout).Encode(map[string]any{
-			"kind": "result", "run": result.Run, "status": result.Status, "exit": result.ExitCode(), "outputs": result.Outputs, "waits": result.Waits,
-		})
+		line := resultLine(result)
+		line["outputs"] = result.Outputs
+		return json.NewEncoder(console.stdout).Encode(line)
 	}
 	for _, output := range program.Recipe.Outputs {
 		if v, ok := result.Outputs[output.Name.Text]; ok && v != nil {
