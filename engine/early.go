@@ -38,7 +38,7 @@ func (h *history) applyPutOff(r putOffRecord) error {
 	}
 	h.guard.Lock()
 	defer h.guard.Unlock()
-	f.rest, f.leftover, f.broken = &r, r.Leftover, r.Broken
+	f.rest, f.leftover, f.broken, f.kept = &r, r.Leftover, r.Broken, r.Kept
 	h.undoErrors = append(h.undoErrors, r.Errors...)
 	return nil
 }

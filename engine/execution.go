@@ -145,6 +145,8 @@ func (x *execution) environment(n *node, r rounds, where place, recovering bool,
 		Log:         task,
 		Folder:      x.folder.place(where),
 		Leased:      x.leased,
+		Kept:        func(string) {},
+		Covered:     func(string) bool { return false },
 		Environment: x.variables(n, r, where, recovering),
 	}
 	x.watch(made, where)
@@ -180,7 +182,12 @@ func (x *execution) variables(n *node, r rounds, where place, recovering bool) [
 	if recovering {
 		flag = "1"
 	}
+	after := "0"
+	if recovering && x.history.rollback {
+		after = "1"
+	}
 	own := []string{
+		"GWE_AFTER_COMMIT=" + after,
 		"GWE_RUN_ID=" + x.folder.id(),
 		"GWE_STEP=" + n.name(r),
 		"GWE_RECOVERING=" + flag,

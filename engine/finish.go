@@ -85,6 +85,9 @@ func (x *execution) finish(ctx context.Context, failure error) Result {
 			result.Stopped = h.stopped.Text
 		}
 	}
+	if h.rollback {
+		result.Kept = h.keptLater()
+	}
 	x.end(ctx, &result)
 	return result
 }

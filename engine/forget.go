@@ -8,8 +8,8 @@ import (
 	"github.com/gwe-project/gwe/engine/journal"
 )
 
-// Forget gives up what the undo of a committed run kept, and with it the way back. It refuses where nothing is kept, and
-// where a later run still builds on what is: its undo needs the same paths.
+// Forget gives up what the undo of a committed run kept, and with it the way back; of a run that was rolled back by hand it removes
+// what came after the commit and was moved aside. It refuses where nothing is kept, and where a later run still builds on what is: its undo needs the same paths.
 func (e *Engine) Forget(ctx context.Context, id string) error {
 	locks, err := e.lock()
 	if err != nil {
@@ -44,6 +44,11 @@ func (e *Engine) Forget(ctx context.Context, id string) error {
 	p, err := e.State.peek(chosen)
 	if err != nil {
 		return err
+	}
+	if p != nil && p.end() != nil {
+		if later := p.later(); len(later) > 0 {
+			return forgetLater(p, later, locks)
+		}
 	}
 	return e.notStanding(p, chosen)
 }

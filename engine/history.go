@@ -84,6 +84,8 @@ type frame struct {
 	rest *putOffRecord
 	// givenUp means that it lies behind the commit of a run that ended, and that what its undo needs went then.
 	givenUp bool
+	// kept are the directories to which its undo moved what came after the commit.
+	kept []string
 	// here means that this process did it, so that the folder of what it saved is there, unless somebody removed it.
 	here bool
 	// lost means that it was removed.
@@ -333,7 +335,7 @@ func (h *history) applyUndone(r undoneRecord) error {
 		return fmt.Errorf("there is no frame %d", r.Frame)
 	}
 	h.guard.Lock()
-	f.undone, f.leftover, f.broken = true, r.Leftover, r.Broken
+	f.undone, f.leftover, f.broken, f.kept = true, r.Leftover, r.Broken, r.Kept
 	h.guard.Unlock()
 	h.undoErrors = append(h.undoErrors, r.Errors...)
 	if f.part != "" {

@@ -3,6 +3,7 @@ package engine
 import (
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"syscall"
 )
 
@@ -14,12 +15,13 @@ type Lease struct {
 }
 
 // leaseSizes measures what is kept for the undo of a run: each lease, and what its steps saved in the run's own folder.
-func (p *past) leaseSizes() []Lease {
-	var sized []Lease
-	for _, path := range append(p.leases(), p.folder.frames()) {
-		sized = append(sized, Lease{Path: path, Bytes: spaceOf(path)})
+func (p *past) leaseSizes() []Lease { return sized(append(p.leases(), p.folder.frames())) }
+
+func sized(paths []string) (measured []Lease) {
+	for _, path := range paths {
+		measured = append(measured, Lease{Path: path, Bytes: spaceOf(path)})
 	}
-	return sized
+	return measured
 }
 
 // spaceOf follows no link. What cannot be read is left out: it is a figure for people.
@@ -57,7 +59,7 @@ func (s State) KeptBytes(id string) (int64, error) {
 		return 0, err
 	}
 	total := int64(0)
-	for _, lease := range p.leaseSizes() {
+	for _, lease := range slices.Concat(p.leaseSizes(), sized(p.later())) {
 		total += lease.Bytes
 	}
 	return total, nil

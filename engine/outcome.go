@@ -54,6 +54,8 @@ type Result struct {
 	Stopped string
 	// Waits says what a suspended run waits for, or "".
 	Waits string
+	// Kept are the directories to which a manual rollback moved what came after the commit.
+	Kept []string
 	// Handed means that another gwe went on with the run, and has told of its end; outputs are in the journal then.
 	Handed bool
 	// Err is the first error; Others are the errors of the unwinding, the failsafe and finally, in order.

@@ -193,6 +193,21 @@ func (p *past) leases() []string {
 	return paths
 }
 
+// later lists the directories to which a manual rollback of the run moved what came after the commit, as far as they are there.
+// One that cannot be looked at now counts: its file system may not be mounted.
+func (p *past) later() []string {
+	if !p.has(recordRollback) {
+		return nil
+	}
+	var paths []string
+	for _, record := range p.records {
+		if record.Kind == recordUndone || record.Kind == recordPutOff || record.Kind == recordCleaned {
+			_ = into(record.Data, func(r undoneRecord) error { paths = append(paths, r.Kept...); return nil })
+		}
+	}
+	return present(paths)
+}
+
 // program compiles the frozen copy: recovery never looks at the recipe that the run was started with.
 func (e *Engine) program(p *past) (*Program, error) {
 	source, err := regular.Read(p.folder.recipe())

@@ -204,6 +204,8 @@ type undoneRecord struct {
 	Errors   []errorRecord `json:"errors,omitempty"`
 	Leftover bool          `json:"leftover,omitempty"`
 	Broken   bool          `json:"broken,omitempty"`
+	// Kept are the directories to which a manual undo moved what came after the commit.
+	Kept []string `json:"kept,omitempty"`
 }
 
 // putOffRecord closes a frame as far as its undo needs no service.

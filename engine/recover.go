@@ -263,7 +263,7 @@ func (e *Engine) clean(ctx context.Context, p *past) error {
 		if err != nil || rest {
 			continue
 		}
-		_ = x.append(recordCleaned, undoneRecord{Frame: number})
+		_ = x.append(recordCleaned, undoneRecord{Frame: number, Kept: f.kept})
 	}
 	if err := errors.Join(failures...); err != nil {
 		x.task.Warn("not all could be cleaned up yet: " + err.Error())

@@ -10,7 +10,7 @@ const keptRuns = 20
 
 // addSpare adds the run to those that nobody needs: it ended, left nothing, and nobody can ask for its undo.
 func (p *past) addSpare(spare []string) []string {
-	if p.end() == nil || p.standing() || p.releasing() || len(p.leftovers()) > 0 {
+	if p.end() == nil || p.standing() || p.releasing() || len(p.leftovers()) > 0 || len(p.later()) > 0 {
 		return spare
 	}
 	return append(spare, p.folder.id())

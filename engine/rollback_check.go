@@ -87,7 +87,7 @@ func (x *execution) asLeft(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		run.Obscured = obscured
+		run.AfterCommit, run.Obscured = true, obscured
 		err = stepType.Verify(ctx, run.Run, f.arguments, f.memo)
 		if inspector, ok := stepType.(step.InspectorType); ok && err == nil && !covered {
 			err = inspector.Inspect(ctx, run.Run, f.arguments, f.memo)

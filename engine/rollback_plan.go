@@ -3,6 +3,8 @@ package engine
 import (
 	"context"
 	"strings"
+
+	"github.com/gwe-project/gwe/engine/step"
 )
 
 // RollbackPlan is what a rollback would do.
@@ -13,6 +15,8 @@ type RollbackPlan struct {
 	Undone []PlannedUndo `json:"undone"`
 	// Stays are steps behind the commit that would not be: what their undo needs went when the run ended, or there is none.
 	Stays []string `json:"stays"`
+	// Later are entries that came or were changed after the commit, and would be kept.
+	Later []step.Later `json:"later"`
 	// Reboot is the reboot that follows, or "".
 	Reboot string `json:"reboot,omitempty"`
 }
@@ -44,7 +48,11 @@ func (e *Engine) PlanRollback(ctx context.Context, id string) (RollbackPlan, err
 	if err != nil {
 		return RollbackPlan{}, e.others(standing, p, err)
 	}
-	plan := RollbackPlan{Run: p.folder.id(), Recipe: p.begin.Recipe, Undone: []PlannedUndo{}, Stays: x.staying()}
+	later, err := x.foresee(ctx)
+	if err != nil {
+		return RollbackPlan{}, err
+	}
+	plan := RollbackPlan{Run: p.folder.id(), Recipe: p.begin.Recipe, Undone: []PlannedUndo{}, Stays: x.staying(), Later: later}
 	for _, f := range x.history.open() {
 		if f.part == partFinally || f.part == "" && f.irreversible() {
 			continue

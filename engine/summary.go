@@ -96,6 +96,8 @@ type Detail struct {
 	Errors  []string                   `json:"errors,omitempty"`
 	Outputs map[string]json.RawMessage `json:"outputs,omitempty"`
 	Leases  []Lease                    `json:"leases,omitempty"`
+	// Kept are the directories to which a manual rollback moved what came after the commit.
+	Kept []Lease `json:"kept,omitempty"`
 	// frames are the places of the steps in Steps by the numbers of their frames.
 	frames map[int]int
 }
@@ -163,6 +165,7 @@ func (p *past) detail() Detail {
 	if d.Standing {
 		d.Leases = p.leaseSizes()
 	}
+	d.Kept = sized(p.later())
 	return d
 }
 

@@ -81,7 +81,7 @@ func (x *execution) undoFrame(ctx context.Context, f *frame, failure errorRecord
 			return why
 		}
 	}
-	record := undoneRecord{Frame: f.number}
+	record := undoneRecord{Frame: f.number, Kept: f.kept}
 	if f.rest != nil {
 		record.Leftover, record.Broken = f.rest.Leftover, f.rest.Broken
 	}
@@ -160,6 +160,7 @@ func (x *execution) undoOwn(ctx context.Context, f *frame, task *tasklog.Task) (
 	// The folder is the frame's. What the undo starts is the undo's, though: if gwe dies, recovery ends it before it undoes
 	// again, while the daemons of a frame that was done live on.
 	where := placeOfUndo(f.number)
+	run.AfterCommit, run.Kept = x.history.rollback, f.keep
 	x.watch(run, where)
 	run.Environment = x.variables(f.node, f.rounds, where, true)
 	names := x.history.names(f.node, f.rounds, true)

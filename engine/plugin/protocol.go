@@ -43,6 +43,10 @@ type request struct {
 	Memo json.RawMessage `json:"memo,omitempty"`
 }
 
+// afterCommit is the variable that is 1 in a manual undo. It is no member of the request: a plugin that was built before would
+// refuse that.
+const afterCommit = "GWE_AFTER_COMMIT"
+
 // The kinds of lines that a plugin writes.
 const (
 	eventLog      = "log"
@@ -74,6 +78,8 @@ type event struct {
 	Plan        *planned        `json:"plan,omitempty"`
 	Memo        json.RawMessage `json:"memo,omitempty"`
 	Leases      []string        `json:"leases,omitempty"`
+	// Kept are undo's: the directories to which it moved what came after the commit.
+	Kept []string `json:"kept,omitempty"`
 	// Outputs may come with an error too: retry.when and until read them.
 	Outputs json.RawMessage `json:"outputs,omitempty"`
 

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -108,7 +109,9 @@ func (s *server) answer(ctx context.Context, types step.Catalog) (answer event, 
 		outputs, err := stepType.Do(ctx, run, arguments, s.asked.Memo)
 		return answer, firstOf(err, answer.give(stepType.Outputs(), outputs))
 	case Undo:
-		return answer, stepType.Undo(ctx, run, arguments, s.asked.Memo)
+		run.Kept = func(path string) { answer.Kept = append(answer.Kept, path) }
+		err := stepType.Undo(ctx, run, arguments, s.asked.Memo)
+		return answer, err
 	case Release:
 		return answer, stepType.Release(ctx, run, arguments, s.asked.Memo)
 	case Verify:
@@ -136,8 +139,11 @@ func (e *event) failed(err error) {
 func (s *server) run() *step.Run {
 	run := &step.Run{
 		ID: s.asked.Run, Step: s.asked.Step, Recovering: s.asked.Recovering, Folder: s.asked.Folder, Machine: step.Local{},
-		Log:    tasklog.Begin(s, "step", s.asked.Step),
-		Leased: func(string) bool { return true },
+		Log:         tasklog.Begin(s, "step", s.asked.Step),
+		Leased:      func(string) bool { return true },
+		AfterCommit: slices.Contains(s.environment, afterCommit+"=1"),
+		Kept:        func(string) {},
+		Covered:     func(string) bool { return false },
 		// gwe knows the plugin's own process, and the others by their environment.
 		Started: func(int) {},
 	}

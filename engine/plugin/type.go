@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -167,6 +168,12 @@ func (t *Type) Do(ctx context.Context, run *step.Run, arguments map[string]any, 
 // Undo asks the plugin to put things back.
 func (t *Type) Undo(ctx context.Context, run *step.Run, arguments map[string]any, memo json.RawMessage) error {
 	answer, err := t.withMemo(ctx, run, Undo, arguments, memo)
+	for _, path := range answer.Kept {
+		if !filepath.IsAbs(path) || filepath.Clean(path) != path {
+			return t.lie("plugin-garbage", "it keeps what is not a clean absolute path: %q", path)
+		}
+		run.Kept(path)
+	}
 	if err != nil && answer.Leftover {
 		return &step.Leftover{Err: err}
 	}

@@ -53,6 +53,31 @@ type Inspector[A, M any] interface {
 	Inspect(ctx context.Context, run *Run, arguments A, memo M) error
 }
 
+// Keeper is an Action that foresees, before a manual rollback, what its Undo would not delete because it came or was changed
+// after the commit. It only reads.
+type Keeper[A, M any] interface {
+	Keeps(ctx context.Context, run *Run, arguments A, memo M) (Keeping, error)
+}
+
+// Keeping is what an undo after the commit takes away, and what it leaves.
+type Keeping struct {
+	// Made are the paths that the undo takes away, with all that the step made below them.
+	Made []string
+	// Later are the entries that it leaves.
+	Later []Later
+}
+
+// Later are entries of a directory, or a file of the run itself, that came or were changed after the commit.
+type Later struct {
+	// Directory is what the run made, absolute; a file stands for itself.
+	Directory string `json:"directory"`
+	// To is the directory beside it to which they would move; "" where they stay.
+	To string `json:"to,omitempty"`
+	// Entries are the first of them, relative to Directory; More is how many others there are.
+	Entries []string `json:"entries"`
+	More    int      `json:"more,omitempty"`
+}
+
 // ServiceUser is an Action that may need services of the machine: a daemon that it talks to. Early in a boot these are not
 // there, so where such a step stands in an undo, in failsafe or in finally, it is left to the recovery behind them.
 type ServiceUser[A any] interface {

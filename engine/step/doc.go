@@ -15,4 +15,5 @@
 //   - Undo puts things back from arguments and memo alone. It may find that nothing was done, that half was done, or that
 //     it was undone already, and must come to the same end. It never needs the recipe's inputs (the package file, say).
 //     It may be called in another process than Do was, after a power cut.
+//   - After the commit (Run.AfterCommit) Undo deletes nothing that the run did not make, and nothing that was changed since.
 package step

@@ -133,6 +133,19 @@ func (t typed[A, M, O]) Inspect(ctx context.Context, run *Run, arguments map[str
 	return inspector.Inspect(ctx, run, typedArguments, typedMemo)
 }
 
+// Keeps implements KeeperType.
+func (t typed[A, M, O]) Keeps(ctx context.Context, run *Run, arguments map[string]any, memo json.RawMessage) (Keeping, error) {
+	keeper, ok := t.action.(Keeper[A, M])
+	if !ok {
+		return Keeping{}, nil
+	}
+	typedArguments, typedMemo, err := t.both(arguments, memo)
+	if err != nil {
+		return Keeping{}, err
+	}
+	return keeper.Keeps(ctx, run, typedArguments, typedMemo)
+}
+
 // NeedsServices implements EarlyType.
 func (t typed[A, M, O]) NeedsServices(arguments map[string]any) (bool, error) {
 	user, ok := t.action.(ServiceUser[A])

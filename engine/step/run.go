@@ -15,6 +15,15 @@ type Run struct {
 	ID, Step string
 	// Recovering is true when the machine is being put back: in an undo, a failsafe, or a recovery.
 	Recovering bool
+	// AfterCommit is true where the undo is a manual one: the run had committed, and was in use since. Then Undo must not delete what
+	// the run did not make, or what was changed since: it leaves such entries where they are, or moves them aside. Package made does
+	// so for what a step recorded.
+	AfterCommit bool
+	// Kept is told of each directory to which Undo moved such entries, absolute and durable by then; also by an undo that runs again.
+	// It is never nil in an Undo.
+	Kept func(path string)
+	// Covered reports, to Keeps, whether the undo of a later step takes the path away before this one.
+	Covered func(path string) bool
 	// Obscured tells Inspect that something else is undone before this, by a program that may take away what stands in the way.
 	Obscured bool
 	// Machine reads the machine.
@@ -29,8 +38,8 @@ type Run struct {
 	Leased func(path string) bool
 	// Started is told of every process right after its start, so that recovery can end what a dead run left behind.
 	Started func(pid int)
-	// Environment holds the variables that every child process gets: GWE_RUN_ID, GWE_STEP, GWE_RECOVERING, and a mark by
-	// which recovery knows the process.
+	// Environment holds the variables that every child process gets: GWE_RUN_ID, GWE_STEP, GWE_RECOVERING, GWE_AFTER_COMMIT,
+	// and a mark by which recovery knows the process.
 	Environment []string
 }
 

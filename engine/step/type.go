@@ -32,6 +32,11 @@ type InspectorType interface {
 	Inspect(ctx context.Context, run *Run, arguments map[string]any, memo json.RawMessage) error
 }
 
+// KeeperType is a Type that may foresee what a manual rollback leaves; see Keeper.
+type KeeperType interface {
+	Keeps(ctx context.Context, run *Run, arguments map[string]any, memo json.RawMessage) (Keeping, error)
+}
+
 // EarlyType is a Type that tells what it needs services for; see ServiceUser and EarlyUndoer.
 type EarlyType interface {
 	NeedsServices(arguments map[string]any) (bool, error)

@@ -30,6 +30,11 @@ example:
 				if err != nil {
 					return err
 				}
+				detail, err := machine.State.Show(operands[0])
+				if err != nil {
+					console.unseen(shown.close())
+					return err
+				}
 				before, err := machine.State.KeptBytes(operands[0])
 				if err == nil {
 					err = machine.Forget(ctx, operands[0])
@@ -44,6 +49,10 @@ example:
 				}
 				if console.global.output == "json" {
 					return writeJSON(console.stdout, map[string]any{"run": operands[0], "freed": before - after})
+				}
+				if len(detail.Kept) > 0 {
+					_, err = fmt.Fprintf(console.stdout, "what came after the commit of run %s is removed; freed %s\n", operands[0], value.SizeOf(before-after))
+					return err
 				}
 				_, err = fmt.Fprintf(console.stdout, "run %s can no longer be rolled back; freed %s\n", operands[0], value.SizeOf(before-after))
 				return err

@@ -78,5 +78,8 @@ func showFinished(console *console, results []engine.Result) {
 			line += ": waits for " + result.Waits
 		}
 		fmt.Fprintln(console.stdout, line)
+		for _, path := range result.Kept {
+			fmt.Fprintf(console.stdout, "  kept what came after the commit: %s (`gwe forget %s` removes it)\n", path, result.Run)
+		}
 	}
 }

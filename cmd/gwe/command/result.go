@@ -11,6 +11,9 @@ func resultLine(result engine.Result) map[string]any {
 	line := map[string]any{
 		"kind": "result", "run": result.Run, "status": result.Status, "exit": result.ExitCode(), "waits": result.Waits,
 	}
+	if len(result.Kept) > 0 {
+		line["kept"] = result.Kept
+	}
 	if result.Err == nil {
 		return line
 	}

@@ -94,6 +94,19 @@ func showRollback(ctx context.Context, console *console, run string) error {
 			fmt.Fprintf(&text, "  %s\n", name)
 		}
 	}
+	for _, one := range plan.Later {
+		where := "stays in " + one.Directory
+		if one.To != "" {
+			where = fmt.Sprintf("moves from %s to %s, which only `gwe forget %s` removes", one.Directory, one.To, plan.Run)
+		}
+		fmt.Fprintf(&text, "what came or was changed after the commit %s:\n", where)
+		for _, entry := range one.Entries {
+			fmt.Fprintf(&text, "  %s\n", entry)
+		}
+		if one.More > 0 {
+			fmt.Fprintf(&text, "  and %d more\n", one.More)
+		}
+	}
 	if plan.Reboot != "" {
 		fmt.Fprintf(&text, "in the end it %s\n", plan.Reboot)
 	}

@@ -106,6 +106,16 @@ func showDetail(out io.Writer, d engine.Detail) error {
 	for _, other := range d.Errors {
 		fmt.Fprintf(out, "  %s\n", other)
 	}
+	if len(d.Kept) > 0 {
+		fmt.Fprintf(out, "\ncame after the commit, kept until `gwe forget %s`\n", d.Run)
+		table = tabwriter.NewWriter(out, 2, 0, 2, ' ', 0)
+		for _, one := range d.Kept {
+			fmt.Fprintf(table, "  %s\t%s\n", one.Path, value.SizeOf(one.Bytes))
+		}
+		if err := table.Flush(); err != nil {
+			return err
+		}
+	}
 	if d.Standing {
 		fmt.Fprintf(out, "\nkept for its undo\n")
 		table = tabwriter.NewWriter(out, 2, 0, 2, ' ', 0)

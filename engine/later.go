@@ -1,0 +1,105 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/gwe-project/gwe/engine/durable"
+	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/step"
+)
+
+// A manual rollback deletes nothing that the run did not make. A step type moves such entries to a directory beside their own
+// where that one may not stay, and tells of it by Run.Kept. The journal names these directories in the record that closes the
+// frame, and they stay until `gwe forget`.
+
+// keep is told of such a directory. An undo that runs again tells of the same one again.
+func (f *frame) keep(path string) {
+	if !slices.Contains(f.kept, path) {
+		f.kept = append(f.kept, path)
+	}
+}
+
+// keptLater lists these directories of all frames, as far as they are there.
+func (h *history) keptLater() []string {
+	h.guard.Lock()
+	defer h.guard.Unlock()
+	var paths []string
+	for _, f := range h.frames {
+		paths = append(paths, f.kept...)
+	}
+	return present(paths)
+}
+
+// present leaves out what is not there: the operator, or the undo of an older step, may have moved it.
+func present(paths []string) []string {
+	slices.Sort(paths)
+	return slices.DeleteFunc(slices.Compact(paths), func(path string) bool {
+		_, err := os.Lstat(path)
+		return errors.Is(err, fs.ErrNotExist)
+	})
+}
+
+// forgetLater removes what a manual rollback of the run moved aside.
+func forgetLater(p *past, paths []string, mine *locks) error {
+	own := &locks{folders: slices.Clone(mine.folders)}
+	defer own.release()
+	if err := own.paths(p.begin.Locks); err != nil {
+		return err
+	}
+	for _, path := range paths {
+		if err := durable.Discard(path); err != nil {
+			return fault.New(fault.Failed, "forget-incomplete", "cannot remove %s, which came after the commit of run %s", path, p.folder.id()).
+				WithCause(err).WithHint("run `gwe forget %s` again", p.folder.id())
+		}
+	}
+	return nil
+}
+
+// foresee asks the frames, newest first, what their undos would leave because it came after the commit.
+func (x *execution) foresee(ctx context.Context) ([]step.Later, error) {
+	later := []step.Later{}
+	var taken []string
+	for _, f := range x.history.open() {
+		if f.part != "" {
+			continue
+		}
+		run, err := x.environment(f.node, f.rounds, placeOf(f.number), true, nil)
+		if err != nil {
+			return nil, err
+		}
+		run.AfterCommit = true
+		run.Covered = func(path string) bool {
+			return slices.ContainsFunc(taken, func(made string) bool { return path == made || strings.HasPrefix(path, made+"/") })
+		}
+		stepType := f.node.action.stepType
+		keeper, ok := stepType.(step.KeeperType)
+		if !ok {
+			taken = append(taken, x.pathsOf(f)...)
+			continue
+		}
+		found, err := keeper.Keeps(ctx, run.Run, f.arguments, f.memo)
+		if err != nil {
+			return nil, x.program.at(f.node, explain(ctx, err))
+		}
+		if found.Made == nil && found.Later == nil {
+			found.Made = x.pathsOf(f)
+		}
+		taken, later = append(taken, found.Made...), append(later, found.Later...)
+	}
+	return later, nil
+}
+
+// pathsOf lists what the frame's declared effects touch.
+func (x *execution) pathsOf(f *frame) (paths []string) {
+	for _, effect := range f.node.action.stepType.About().Effects {
+		if path, ok := f.arguments[effect.Argument].(string); ok && effect.Kind == step.Writes && path != "/" {
+			paths = append(paths, path)
+		}
+	}
+	return paths
+}
