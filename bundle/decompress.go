@@ -12,6 +12,7 @@ import (
 	"github.com/mikelolasagasti/xz"
 
 	"github.com/gwe-project/gwe/bundle/inflate"
+	"github.com/gwe-project/gwe/engine/fault"
 )
 
 // Compression is how the tar in a package is compressed.
@@ -40,32 +41,41 @@ func Decompress(r io.Reader) (io.ReadCloser, Compression, error) {
 	}
 	kind := compressionOf(start)
 	switch kind {
-	case Gzip:
-		decoder := inflate.NewReader(buffered)
-		return decompressor{readAhead(buffersOf(decoderBuffers, decoderBuffer), wrapped(decoder)), func() {}}, kind, nil
-	case Zstandard:
-		decoder, err := zstd.NewReader(buffered, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
-			zstd.WithDecoderMaxWindow(windowMaximum))
-		if err != nil {
-			return nil, "", damaged(err)
-		}
-		return decompressor{readAhead(buffersOf(decoderBuffers, decoderBuffer), wrapped(decoder)), decoder.Close}, kind, nil
-	case XZ:
-		// It is XZ Embedded in Go, with the filters for machine code that `xz --arm` and its like use.
-		decoder, err := xz.NewReader(buffered, windowMaximum)
-		if err != nil {
-			_, err = wrapped(failing{err})(nil)
-			return nil, "", err
-		}
-		return decompressor{readAhead(buffersOf(decoderBuffers, decoderBuffer), wrapped(decoder)), func() {}}, kind, nil
-	case Bzip2:
-		decoder := bzip2.NewReader(buffered)
-		return decompressor{readAhead(buffersOf(decoderBuffers, decoderBuffer), wrapped(decoder)), func() {}}, kind, nil
+	case "":
+		return nil, "", refuse("package-not-an-archive", "it holds no tar archive, plain or compressed with zstd, gzip, xz or bzip2").
+			WithHint("make a package with gwe pack, or with tar --zstd, -z, -J or -j")
 	case Uncompressed:
 		return io.NopCloser(buffered), kind, nil
 	}
-	return nil, "", refuse("package-not-an-archive", "it holds no tar archive, plain or compressed with zstd, gzip, xz or bzip2").
-		WithHint("make a package with gwe pack, or with tar --zstd, -z, -J or -j")
+	decoder, release, err := newDecoder(kind, buffered)
+	if err != nil {
+		return nil, "", decoderFault(err)
+	}
+	// The decoder runs in a goroutine, where a panic would end the program.
+	decoder = fault.Contained(string(kind)+" decoder", decoder)
+	return decompressor{readAhead(buffersOf(decoderBuffers, decoderBuffer), wrapped(decoder)), release}, kind, nil
+}
+
+// newDecoder makes the decoder of a compression. release frees what it holds.
+func newDecoder(kind Compression, source io.Reader) (decoder io.Reader, release func(), err error) {
+	defer fault.Contain(string(kind)+" decoder", &err)
+	switch kind {
+	case Gzip:
+		return inflate.NewReader(source), func() {}, nil
+	case Zstandard:
+		decoder, err := zstd.NewReader(source, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
+			zstd.WithDecoderMaxWindow(windowMaximum))
+		if err != nil {
+			return nil, nil, err
+		}
+		return decoder, decoder.Close, nil
+	case XZ:
+		// It is XZ Embedded in Go, with the filters for machine code that `xz --arm` and its like use.
+		decoder, err := xz.NewReader(source, windowMaximum)
+		return decoder, func() {}, err
+	default:
+		return bzip2.NewReader(source), func() {}, nil
+	}
 }
 
 const (
@@ -79,22 +89,20 @@ const (
 func wrapped(decoder io.Reader) func([]byte) (int, error) {
 	return func(buffer []byte) (int, error) {
 		n, err := decoder.Read(buffer)
-		switch {
-		case err == nil || err == io.EOF:
+		if err == nil || err == io.EOF {
 			return n, err
-		case errors.Is(err, zstd.ErrWindowSizeExceeded), errors.Is(err, xz.ErrMemlimit):
-			return n, refuse("package-window-too-large", "unpacking would need more than %d MiB of memory", windowMaximum>>20).
-				WithHint("pack it with gwe pack, with zstd --long=27 or less, or with xz -9 or less")
-		default:
-			return n, damaged(err)
 		}
+		return n, decoderFault(err)
 	}
 }
 
-// failing is a decoder that could not be made.
-type failing struct{ err error }
-
-func (f failing) Read([]byte) (int, error) { return 0, f.err }
+func decoderFault(err error) error {
+	if errors.Is(err, zstd.ErrWindowSizeExceeded) || errors.Is(err, xz.ErrMemlimit) {
+		return refuse("package-window-too-large", "unpacking would need more than %d MiB of memory", windowMaximum>>20).
+			WithHint("pack it with gwe pack, with zstd --long=27 or less, or with xz -9 or less")
+	}
+	return damaged(err)
+}
 
 type decompressor struct {
 	*ahead
@@ -130,7 +138,9 @@ func compressionOf(start []byte) Compression {
 const tarBlock = 512
 
 // looksLikeTar tells a tar by the checksum of its first header: the oldest format, v7, has no other mark.
-func looksLikeTar(start []byte) bool {
-	_, err := tar.NewReader(bytes.NewReader(start)).Next()
+func looksLikeTar(start []byte) (looks bool) {
+	var err error
+	defer fault.Contain("archive/tar", &err)
+	_, err = tar.NewReader(bytes.NewReader(start)).Next()
 	return err == nil || errors.Is(err, io.ErrUnexpectedEOF) || string(start[257:262]) == "ustar"
 }

@@ -11,6 +11,8 @@ import (
 	"github.com/ProtonMail/go-crypto/openpgp/armor"
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
 	openpgp "github.com/ProtonMail/go-crypto/openpgp/v2"
+
+	"github.com/gwe-project/gwe/engine/fault"
 )
 
 // signatureBeside gives the detached signature beside the package, "" where there is none.
@@ -45,7 +47,8 @@ func readSignatures(path string) ([]*packet.Signature, error) {
 	return signatures, nil
 }
 
-func parseSignatures(content []byte) ([]*packet.Signature, error) {
+func parseSignatures(content []byte) (found []*packet.Signature, err error) {
+	defer fault.Contain(openPGP, &err)
 	var reader io.Reader = bytes.NewReader(content)
 	if isArmoured(content) {
 		block, err := armor.Decode(reader)

@@ -9,6 +9,8 @@ import (
 	"io"
 
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
+
+	"github.com/gwe-project/gwe/engine/fault"
 )
 
 // tag is the type of an OpenPGP packet (RFC 9580, section 5).
@@ -113,7 +115,8 @@ func truncated(err error) error {
 
 // parseSmall reads a whole packet of bounded size and lets the library parse it. A nil packet is one of a version or
 // algorithm that the library does not know.
-func parseSmall(kind tag, body io.Reader) (packet.Packet, error) {
+func parseSmall(kind tag, body io.Reader) (parsed packet.Packet, err error) {
+	defer fault.Contain(openPGP, &err)
 	content, err := io.ReadAll(io.LimitReader(body, smallPacketMaximum+1))
 	if err != nil {
 		return nil, err

@@ -6,6 +6,8 @@ import (
 	"errors"
 
 	openpgp "github.com/ProtonMail/go-crypto/openpgp/v2"
+
+	"github.com/gwe-project/gwe/engine/fault"
 )
 
 // The blobs of GnuPG's keybox (its source's kbx/keybox-blob.c describes them): a length of four bytes, a type of one, and
@@ -18,7 +20,8 @@ const (
 var errKeyboxDamaged = errors.New("the keybox is damaged")
 
 // parseKeybox reads the OpenPGP keys of a pubring.kbx. X.509 certificates and deleted blobs are left out.
-func parseKeybox(content []byte) (openpgp.EntityList, error) {
+func parseKeybox(content []byte) (keys openpgp.EntityList, err error) {
+	defer fault.Contain(openPGP, &err)
 	if len(content) < keyboxHeaderSize || !bytes.Equal(content[8:12], []byte("KBXf")) {
 		return nil, errors.New("it is not a GnuPG keybox")
 	}

@@ -17,6 +17,8 @@ import (
 	"github.com/ProtonMail/go-crypto/openpgp/armor"
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
 	openpgp "github.com/ProtonMail/go-crypto/openpgp/v2"
+
+	"github.com/gwe-project/gwe/engine/fault"
 )
 
 // Keyring is a folder of trusted public keys.
@@ -108,7 +110,8 @@ func isKeyFile(name string) bool {
 
 // parseKeys reads keys from one file: binary, or one or more armoured blocks. Keys of kinds that the library does not
 // know are left out; a file with nothing but these is an error.
-func parseKeys(content []byte) (openpgp.EntityList, error) {
+func parseKeys(content []byte) (keys openpgp.EntityList, err error) {
+	defer fault.Contain(openPGP, &err)
 	if len(bytes.TrimSpace(content)) == 0 {
 		return nil, errors.New("it is empty")
 	}

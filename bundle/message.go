@@ -12,6 +12,8 @@ import (
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
 	"github.com/klauspost/compress/flate"
 	"github.com/klauspost/compress/zlib"
+
+	"github.com/gwe-project/gwe/engine/fault"
 )
 
 // message is an OpenPGP message, opened as far as the start of its content. Both passes walk it by the same code.
@@ -37,6 +39,9 @@ type layer struct {
 	check func() error
 }
 
+// openPGP is what the errors of a panic call the libraries that read messages and keys.
+const openPGP = "the OpenPGP library"
+
 const (
 	copyBuffer         = 64 << 10
 	signaturesMaximum  = 16
@@ -48,7 +53,8 @@ const (
 
 // walk opens a message. unlock finds the session key among the encrypted ones; checked is false in the second pass, where
 // digests vouch for all and the encryption's own check would be work for nothing.
-func walk(r *bufio.Reader, unlock unlocker, checked bool) (*message, error) {
+func walk(r *bufio.Reader, unlock unlocker, checked bool) (opened *message, err error) {
+	defer fault.Contain(openPGP, &err)
 	m := &message{inner: r}
 	var keys []*packet.EncryptedKey
 	for range recipientsMaximum + signaturesMaximum + markersMaximum {
@@ -109,7 +115,7 @@ func (m *message) push(inside, rest io.Reader, check func() error) error {
 		return errors.New("OpenPGP packets are nested in a way that no package is")
 	}
 	m.layers = append(m.layers, layer{outer: m.inner, rest: rest, check: check})
-	m.inner = bufio.NewReaderSize(inside, copyBuffer)
+	m.inner = bufio.NewReaderSize(fault.Contained(openPGP, inside), copyBuffer)
 	return nil
 }
 
@@ -173,7 +179,8 @@ func (m *message) openLiteral(body io.Reader) error {
 
 // finish reads what follows the content: the signatures, as many as were announced, and after them nothing at all, in
 // no layer. It gives the signatures in the order of onePass.
-func (m *message) finish() ([]*packet.Signature, error) {
+func (m *message) finish() (found []*packet.Signature, err error) {
+	defer fault.Contain(openPGP, &err)
 	signatures := make([]*packet.Signature, len(m.onePass))
 	for i := range signatures {
 		kind, body, err := readHeader(m.inner)
@@ -209,7 +216,8 @@ func (m *message) finish() ([]*packet.Signature, error) {
 }
 
 // dearmour removes the ASCII armour from a message; what follows the armour is checked by the function that it gives.
-func dearmour(r *bufio.Reader) (*bufio.Reader, func() error, error) {
+func dearmour(r *bufio.Reader) (plain *bufio.Reader, after func() error, err error) {
+	defer fault.Contain(openPGP, &err)
 	block, err := armor.Decode(r)
 	if err != nil {
 		return nil, nil, truncated(err)
@@ -217,7 +225,7 @@ func dearmour(r *bufio.Reader) (*bufio.Reader, func() error, error) {
 	if block.Type != "PGP MESSAGE" {
 		return nil, nil, refuse("package-not-openpgp", "the file is a %s, not a package", block.Type)
 	}
-	after := func() error {
+	after = func() error {
 		rest, err := io.ReadAll(io.LimitReader(r, 256))
 		if err != nil {
 			return err
@@ -227,5 +235,5 @@ func dearmour(r *bufio.Reader) (*bufio.Reader, func() error, error) {
 		}
 		return nil
 	}
-	return bufio.NewReaderSize(block.Body, copyBuffer), after, nil
+	return bufio.NewReaderSize(fault.Contained(openPGP, block.Body), copyBuffer), after, nil
 }

@@ -3,7 +3,9 @@ package bundle
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
+	"os"
 	"sync/atomic"
 )
 
@@ -37,6 +39,10 @@ type random struct {
 
 // ReadAt gives io.EOF at the end of the file, as io.ReaderAt has it.
 func (r *random) ReadAt(into []byte, at int64) (int, error) {
+	if at < 0 {
+		// What a damaged directory makes archive/zip ask for; os.File.ReadAt answers so too.
+		return 0, &os.PathError{Op: "readat", Path: r.pinned.source.path, Err: errors.New("negative offset")}
+	}
 	read := 0
 	for read < len(into) {
 		index, offset := (at+int64(read))/blockSize, (at+int64(read))%blockSize

@@ -121,7 +121,8 @@ func (p *Package) Verify(ctx context.Context, policy Policy, progress func(curre
 
 // run tells by the first bytes which of the three forms the package has: inline signature, detached signature over a
 // compressed tar, or (only where the policy names the signature file) detached signature over an OpenPGP message.
-func (f *pass) run(signaturePath string) (Signer, error) {
+func (f *pass) run(signaturePath string) (signer Signer, err error) {
+	defer fault.Contain(openPGP, &err)
 	var raw io.Reader = f.raw
 	if f.progress != nil {
 		raw = &progressReader{f}

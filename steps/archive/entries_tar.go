@@ -12,23 +12,37 @@ import (
 type tarEntries struct {
 	source *limited
 	reader *tar.Reader
+	// content is that of the present entry.
+	content io.Reader
 }
 
 // entriesOfTar gives the entries of a tar stream that may not be longer than limit.
 func entriesOfTar(source io.Reader, limit int64) *tarEntries {
 	bounded := &limited{source: source, left: limit}
-	return &tarEntries{source: bounded, reader: tar.NewReader(bounded)}
+	reader := tar.NewReader(bounded)
+	return &tarEntries{source: bounded, reader: reader, content: fault.Contained(tarLibrary, reader)}
 }
 
 func (t *tarEntries) next() (*tar.Header, io.Reader, error) {
 	before := t.source.read
-	header, err := t.reader.Next()
+	header, err := t.header()
 	if errors.Is(err, io.EOF) {
 		if err := t.end(before); err != nil {
 			return nil, nil, err
 		}
 	}
-	return header, t.reader, err
+	return header, t.content, err
+}
+
+// tarLibrary and zipLibrary are what the errors of a panic call the libraries.
+const (
+	tarLibrary = "archive/tar"
+	zipLibrary = "archive/zip"
+)
+
+func (t *tarEntries) header() (header *tar.Header, err error) {
+	defer fault.Contain(tarLibrary, &err)
+	return t.reader.Next()
 }
 
 // end checks what follows the last entry. Before the end mark only the padding of the last file may have been read: an

@@ -35,23 +35,38 @@ type zipEntries struct {
 type zipContent struct {
 	file   *zip.File
 	opened io.ReadCloser
+	// reader is opened, with its panics as errors.
+	reader io.Reader
 }
 
 func (c *zipContent) Read(into []byte) (int, error) {
 	if c.opened == nil {
-		opened, err := c.file.Open()
+		opened, err := openInZip(c.file)
 		if err != nil {
 			return 0, damaged(err)
 		}
-		c.opened = opened
+		c.opened, c.reader = opened, fault.Contained(zipLibrary, opened)
 	}
-	return c.opened.Read(into)
+	return c.reader.Read(into)
+}
+
+func openInZip(file *zip.File) (opened io.ReadCloser, err error) {
+	defer fault.Contain(zipLibrary, &err)
+	return file.Open()
+}
+
+func (c *zipContent) close() (err error) {
+	if c.opened == nil {
+		return nil
+	}
+	defer fault.Contain(zipLibrary, &err)
+	return c.opened.Close()
 }
 
 // entriesOfZip reads the directory.
 func entriesOfZip(source io.ReaderAt, size int64) (*zipEntries, error) {
 	bounded := &boundedAt{source: source, left: longestZipDirectory}
-	reader, err := zip.NewReader(bounded, size)
+	reader, err := directoryOfZip(bounded, size)
 	if err != nil {
 		return nil, damaged(err)
 	}
@@ -65,6 +80,11 @@ func entriesOfZip(source io.ReaderAt, size int64) (*zipEntries, error) {
 		return nil, trailing()
 	}
 	return &zipEntries{files: reader.File}, nil
+}
+
+func directoryOfZip(source io.ReaderAt, size int64) (reader *zip.Reader, err error) {
+	defer fault.Contain(zipLibrary, &err)
+	return zip.NewReader(source, size)
 }
 
 // boundedAt ends with a fault when more is read than may be.
@@ -127,9 +147,7 @@ func (z *zipEntries) finish() error {
 	}
 	var more [1]byte
 	n, err := io.ReadFull(content, more[:])
-	if content.opened != nil {
-		_ = content.opened.Close() // nothing is written by it
-	}
+	_ = content.close() // nothing is written by it
 	if n > 0 {
 		return damaged(zip.ErrFormat)
 	}
