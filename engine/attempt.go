@@ -43,7 +43,7 @@ func (t trial) run(ctx context.Context) (map[string]any, error) {
 	for number := 1; ; number++ {
 		task := t.task
 		if policy.attempts > 1 {
-			task = t.task.Begin("attempt", fmt.Sprintf("Attempt %d of %d", number, policy.attempts), t.node.label())
+			task = t.task.Begin("attempt", fmt.Sprintf("Attempt %d of %d", number, policy.attempts))
 		}
 		outputs, err := t.attempt(ctx, task)
 		if policy.attempts > 1 {

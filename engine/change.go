@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/gwe-project/gwe/engine/durable"
-	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/tasklog"
 	"github.com/gwe-project/gwe/engine/value"
@@ -36,7 +35,7 @@ func (x *execution) change(ctx context.Context, n *node, r rounds, names map[str
 	if err != nil {
 		return err
 	}
-	intent := intentRecord{Frame: number, Step: n.path(), Rounds: r, ID: n.id(), Type: n.action.stepType.About().Name}
+	intent := intentRecord{Frame: number, Step: n.path(), Rounds: r, ID: n.id(), shownRecord: x.shown(n, r)}
 	if err := x.intend(ctx, n, run.Run, intent, arguments, secret, limit); err != nil {
 		return err
 	}
@@ -113,7 +112,7 @@ func (x *execution) between(f *frame, task *tasklog.Task) func(context.Context, 
 		return nil
 	}
 	return func(ctx context.Context, failure error) error {
-		undo := task.Begin("undo", "Undo the attempt", f.node.label())
+		undo := task.Begin("undo", "Undo the attempt")
 		errs, _ := x.back().putBack(ctx, f, x.recordOf(failure), undo)
 		errs = slices.DeleteFunc(errs, step.IsLeftover)
 		end(undo, first(errs))
@@ -180,9 +179,9 @@ func (x *execution) once(ctx context.Context, n *node, r rounds, names map[strin
 func (x *execution) result(n *node, r rounds, frame int, outputs map[string]any) error {
 	encoded, err := encodeObject(n.outputs(), x.concealed(outputs))
 	if err != nil {
-		return fault.New(fault.Errored, "outputs-invalid", "the outputs of %s cannot be journaled", n.label()).WithCause(err)
+		return outputsInvalid(err)
 	}
-	return x.note(recordResult, resultRecord{Frame: frame, Step: n.path(), Rounds: r, ID: n.id(), Outputs: encoded})
+	return x.note(recordResult, resultRecord{Frame: frame, Step: n.path(), Rounds: r, ID: n.id(), shownRecord: x.shown(n, r), Outputs: encoded})
 }
 
 // sync makes the effects of a frame durable: by the type's own means, or with one syncfs of each file system that its

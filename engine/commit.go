@@ -16,7 +16,7 @@ func (x *execution) commit(ctx context.Context, n *node, names map[string]any, t
 	if err != nil {
 		return err
 	}
-	if err := x.commitAs(ctx, stepRecord{Step: n.path(), ID: n.id(), Text: value.Text(said)}, task); err != nil {
+	if err := x.commitAs(ctx, x.recordOfStep(n, nil, value.Text(said)), task); err != nil {
 		return err
 	}
 	task.Info(value.Text(said))
@@ -62,7 +62,7 @@ func (x *execution) standing(ctx context.Context, task *tasklog.Task) error {
 			return err
 		}
 		if err := f.node.action.stepType.Verify(ctx, run.Run, f.arguments, f.memo); err != nil {
-			return x.program.at(f.node, explain(ctx, err))
+			return x.history.at(f.node, f.rounds, explain(ctx, err))
 		}
 	}
 	return nil

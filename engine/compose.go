@@ -28,7 +28,7 @@ func (x *execution) compose(ctx context.Context, n *node, r rounds, names map[st
 			return outputs, err
 		},
 		between: func(ctx context.Context, failure error) error {
-			undo := task.Begin("undo", "Undo the attempt", n.label())
+			undo := task.Begin("undo", "Undo the attempt")
 			whole, err := x.putBackFrames(ctx, n, r, before, x.history.openSince(before, n, r), failure, undo)
 			if err == nil && !whole {
 				err = fault.New(fault.Failed, "undo-failed", "not everything could be put back")
@@ -45,9 +45,9 @@ func (x *execution) compose(ctx context.Context, n *node, r rounds, names map[st
 	}
 	encoded, err := encodeObject(n.outputs(), x.concealed(outputs))
 	if err != nil {
-		return fault.New(fault.Errored, "outputs-invalid", "the outputs of %s cannot be journaled", n.label()).WithCause(err)
+		return outputsInvalid(err)
 	}
-	return x.note(recordEnded, resultRecord{Step: n.path(), Rounds: r, ID: n.id(), Outputs: encoded})
+	return x.note(recordEnded, resultRecord{Step: n.path(), Rounds: r, ID: n.id(), shownRecord: x.shown(n, r), Outputs: encoded})
 }
 
 // contents is one attempt: what the node owes is noted, its steps run within the time of the attempt, and a rescue and
@@ -107,7 +107,7 @@ func (x *execution) enterPart(n *node, r rounds, p part) (*frame, error) {
 func (x *execution) settleFinally(ctx context.Context, f *frame, failure errorRecord, parent *tasklog.Task) error {
 	x = x.back()
 	ctx = context.WithoutCancel(ctx)
-	task := parent.Begin("finally", "Finally", f.node.label())
+	task := x.begin(parent, "finally", "Finally", f.node, f.rounds)
 	errs, rest := x.auxiliaries(ctx, f.node.finally(), f, failure, task)
 	record := undoneRecord{Frame: f.number}
 	for i, err := range errs {

@@ -25,6 +25,10 @@ func (x *execution) withoutSecrets(err error) error {
 func (x *execution) recordOf(err error) errorRecord {
 	record := recordOf(err)
 	record.Message, record.Hint = shortened(x.mask.Text(record.Message)), shortened(x.mask.Text(record.Hint))
+	if record.Where != nil {
+		where := x.masked(*record.Where)
+		record.Where = &where
+	}
 	return record
 }
 

@@ -76,7 +76,7 @@ func ExampleEngine_Run() {
 			result.Status, result.ExitCode(), missing == nil, result.Outputs, result.Err)
 	}
 	// Output:
-	// put back, exit code 3, there: false, outputs: map[], error: step steps[1] (greet.yaml:9:5): told to fail
+	// put back, exit code 3, there: false, outputs: map[], error: assert step (greet.yaml:9:5): told to fail
 	// done, exit code 0, there: true, outputs: map[changed:true], error: <nil>
 }
 

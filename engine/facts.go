@@ -93,7 +93,7 @@ func (x *execution) readFacts(ctx context.Context, begin *beginRecord) (err erro
 	if len(x.program.facts) == 0 {
 		return nil
 	}
-	task := x.task.Begin("facts", "Read the facts", "")
+	task := x.task.Begin("facts", "Read the facts")
 	defer func() {
 		if err != nil {
 			task.Fail(err)

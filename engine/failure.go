@@ -8,27 +8,26 @@ import (
 	"github.com/gwe-project/gwe/engine/fault"
 )
 
-// StepError says which step an error belongs to, and where that step stands.
+// StepError says which step an error belongs to.
 type StepError struct {
-	// Step is the id or the path of the step.
-	Step string
-	// At is file:line:column.
-	At  string
-	Err error
+	Step StepName
+	Err  error
+	// label is what the name error.step is in expressions: the step's id, or its path where it has none.
+	label string
 }
 
-func (e *StepError) Error() string { return fmt.Sprintf("step %s (%s): %v", e.Step, e.At, e.Err) }
+func (e *StepError) Error() string { return fmt.Sprintf("%s: %v", e.Step, e.Err) }
 
 // Unwrap gives what went wrong in the step.
 func (e *StepError) Unwrap() error { return e.Err }
 
-// at wraps an error in its step, once.
-func (p *Program) at(n *node, err error) error {
+// at wraps an error in its step, in these rounds of the for-each around it, once.
+func (h *history) at(n *node, r rounds, err error) error {
 	var known *StepError
 	if err == nil || errors.As(err, &known) {
 		return err
 	}
-	return &StepError{Step: n.label(), At: n.recipe.File + ":" + n.step.Position.String(), Err: err}
+	return &StepError{Step: h.named(n, r), Err: err, label: n.label()}
 }
 
 // recordOf is the journal's form of an error.
@@ -39,7 +38,7 @@ func recordOf(err error) errorRecord {
 	}
 	var located *StepError
 	if errors.As(err, &located) {
-		record.Step, record.At, record.Message = located.Step, located.At, located.Err.Error()
+		record.Step, record.Where, record.Message = located.label, &located.Step, located.Err.Error()
 	}
 	var stopped *Stopped
 	if errors.As(err, &stopped) {
@@ -58,7 +57,15 @@ func (r errorRecord) err() error {
 	if r.Step == "" {
 		return f
 	}
-	return &StepError{Step: r.Step, At: r.At, Err: f}
+	return &StepError{Step: *r.failed(), Err: f, label: r.Step}
+}
+
+// failed names the step of the error; nil where it belongs to none.
+func (r errorRecord) failed() *StepName {
+	if r.Where != nil || r.Step == "" {
+		return r.Where
+	}
+	return &StepName{Path: r.Step, At: r.At} // as journals named it before
 }
 
 // errorValues is the name error in expressions.

@@ -133,7 +133,7 @@ func (x *execution) epilogue(ctx context.Context, kind string, where place, titl
 	}
 	x.backward = true // nothing that fails from here on may stop the rest
 	_ = x.note(kind, struct{}{})
-	task := x.task.Begin(string(where), title, "")
+	task := x.task.Begin(string(where), title)
 	var failure errorRecord
 	if x.history.failure != nil {
 		failure = *x.history.failure

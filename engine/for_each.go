@@ -16,7 +16,7 @@ import (
 // round.
 func (x *execution) forEach(ctx context.Context, n *node, r rounds, parent *tasklog.Task) error {
 	around := x.around(n, r)
-	task := parent.Begin("for-each", x.titleOfAll(n, around), n.label())
+	task := x.begin(parent, "for-each", x.titleOfAll(n, around), n, r)
 	err := x.allRounds(ctx, n, r, around, task)
 	if err == nil {
 		task.Done("")
@@ -26,7 +26,7 @@ func (x *execution) forEach(ctx context.Context, n *node, r rounds, parent *task
 		task.Done(stop.text)
 		return err
 	}
-	err = x.program.at(n, err)
+	err = x.history.at(n, r, err)
 	task.Fail(err)
 	return err
 }
@@ -49,14 +49,14 @@ func (x *execution) allRounds(ctx context.Context, n *node, r rounds, names map[
 		}
 		inner := r.next(i)
 		title := x.titleOfRound(n, x.history.names(n, inner, false), i, len(record.Items))
-		if err := x.carryOut(ctx, n, inner, task.Begin("round", title, n.label())); err != nil {
+		if err := x.carryOut(ctx, n, inner, x.begin(task, "round", title, n, inner)); err != nil {
 			return err
 		}
 	}
 	if len(record.Items) == 0 {
 		task.Info("there is nothing to go over")
 	}
-	return x.note(recordEnded, resultRecord{Step: n.path(), Rounds: r, ID: n.id()})
+	return x.note(recordEnded, resultRecord{Step: n.path(), Rounds: r, ID: n.id(), shownRecord: x.shown(n, r)})
 }
 
 // reserveRounds makes sure that the way back of all rounds has its place in the journal: when the journal was made, one round

@@ -64,8 +64,9 @@ func (c *compiler) handOver(n *node, action schema.HandOver, scope expression.Sc
 
 // handedOverRecord says who is to go on with the run. Until that one says that it does, the run is still this one's.
 type handedOverRecord struct {
-	Step    string        `json:"step"`
-	ID      string        `json:"id,omitempty"`
+	Step string `json:"step"`
+	ID   string `json:"id,omitempty"`
+	shownRecord
 	Program string        `json:"program"`
 	Version string        `json:"gwe"`
 	Within  time.Duration `json:"within"`
@@ -91,7 +92,7 @@ func departing(err error) *departure {
 // handOver asks the other gwe whether it can go on with the run, and journals that it is to. Its error is *departure where
 // all went well.
 func (x *execution) handOver(ctx context.Context, n *node, names map[string]any, task *tasklog.Task) error {
-	record := handedOverRecord{Step: n.path(), ID: n.id(), Within: usualTakeOver}
+	record := handedOverRecord{Step: n.path(), ID: n.id(), shownRecord: x.shown(n, nil), Within: usualTakeOver}
 	program, err := n.action.handOver.program.evaluate(names)
 	if err != nil {
 		return err
@@ -192,7 +193,7 @@ func (x *execution) depart(ctx context.Context, to handedOverRecord) Result {
 	if cause := context.Cause(ctx); cause != nil {
 		failure = interruption(cause)
 	}
-	failure = x.program.at(x.program.byPath[to.Step], failure)
+	failure = x.history.at(x.program.byPath[to.Step], nil, failure)
 	result, err := e.recoverLocked(context.WithoutCancel(ctx), p, e.standingBefore(run), x.locks, failure)
 	if err != nil {
 		result = Result{Run: run, Status: StatusBroken, Err: &Unsettled{Run: run, Err: err}}

@@ -152,7 +152,7 @@ func (x *execution) releaseFrame(ctx context.Context, f *frame, task *tasklog.Ta
 	if err == nil {
 		return nil
 	}
-	return x.program.at(f.node, fault.New(fault.Failed, "release-failed", "what it kept for its undo could not be removed").WithCause(err))
+	return x.history.at(f.node, f.rounds, fault.New(fault.Failed, "release-failed", "what it kept for its undo could not be removed").WithCause(err))
 }
 
 // releaseTail gives up what the frames behind the commit kept: when the run has ended, nobody can ask for their undo. That

@@ -92,7 +92,7 @@ func (x *execution) escape(ctx context.Context, died int) (result Result, over b
 	record := x.recordOf(err)
 	x.task.Warn(err.Error())
 	if open := x.todo(); x.history.failure != nil && len(open) > 0 {
-		located := x.recordOf(x.program.at(open[0].node, err))
+		located := x.recordOf(x.history.at(open[0].node, open[0].rounds, err))
 		_ = x.append(recordUndone, undoneRecord{Frame: open[0].number, Errors: []errorRecord{located}, Broken: true})
 		return Result{}, false
 	}

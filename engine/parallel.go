@@ -22,7 +22,7 @@ func (x *execution) parallel(ctx context.Context, n *node, r rounds, task *taskl
 			return fault.New(fault.Failed, "limit-invalid", "the limit is %d, and at least one branch must run", limit)
 		}
 	}
-	if err := x.note(recordBranches, stepRecord{Step: n.path(), Rounds: r, ID: n.id()}); err != nil {
+	if err := x.note(recordBranches, x.recordOfStep(n, r, "")); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -52,7 +52,7 @@ func (x *execution) parallel(ctx context.Context, n *node, r rounds, task *taskl
 				failure = err
 			}
 			mutex.Unlock()
-			cancel(fault.New(fault.Interrupted, "branch-ended", "another branch failed: %s", branch.label()))
+			cancel(fault.New(fault.Interrupted, "branch-ended", "another branch failed: %s", x.named(branch, r)))
 		}
 	}
 	for _, branch := range branches {

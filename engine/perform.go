@@ -29,7 +29,7 @@ func stopped(err error) *stopping {
 func (x *execution) list(ctx context.Context, nodes []*node, r rounds, parent *tasklog.Task) error {
 	for _, n := range nodes {
 		if ctx.Err() != nil {
-			return x.program.at(n, interruption(context.Cause(ctx)))
+			return x.history.at(n, r, interruption(context.Cause(ctx)))
 		}
 		if err := x.step(ctx, n, r, parent); err != nil {
 			return err
@@ -43,7 +43,7 @@ func (x *execution) step(ctx context.Context, n *node, r rounds, parent *tasklog
 	if n.items != nil {
 		return x.forEach(ctx, n, r, parent)
 	}
-	return x.carryOut(ctx, n, r, parent.Begin(n.kind(), x.title(n, x.history.names(n, r, false)), n.label()))
+	return x.carryOut(ctx, n, r, x.begin(parent, n.kind(), x.title(n, x.history.names(n, r, false)), n, r))
 }
 
 // carryOut carries out one step once: for what it does see perform. A step that was allowed to fail, and did, is put back
@@ -52,11 +52,11 @@ func (x *execution) carryOut(ctx context.Context, n *node, r rounds, task *taskl
 	names := x.history.names(n, r, false)
 	proceed, err := x.guarded(n, names, task)
 	if err == nil && !proceed {
-		return x.note(recordSkipped, stepRecord{Step: n.path(), Rounds: r, ID: n.id()})
+		return x.note(recordSkipped, x.recordOfStep(n, r, ""))
 	}
 	if err == nil && n.action.commit != nil && n.user() != nil {
 		task.Skip("the run that uses this recipe commits")
-		return x.note(recordSkipped, stepRecord{Step: n.path(), Rounds: r, ID: n.id()})
+		return x.note(recordSkipped, x.recordOfStep(n, r, ""))
 	}
 	before := x.lastFrame()
 	if err == nil {
@@ -78,7 +78,7 @@ func (x *execution) carryOut(ctx context.Context, n *node, r rounds, task *taskl
 		task.Done(departs.Error())
 		return err
 	}
-	err = x.program.at(n, err)
+	err = x.history.at(n, r, err)
 	if n.step.AllowFailure && ctx.Err() == nil && !x.stuck() {
 		return x.giveUp(ctx, n, r, before, task, err)
 	}
@@ -126,7 +126,7 @@ func (x *execution) stop(n *node, r rounds, names map[string]any) error {
 	if err != nil {
 		return err
 	}
-	record := stepRecord{Step: n.path(), Rounds: r, ID: n.id(), Text: said.(string)}
+	record := x.recordOfStep(n, r, said.(string))
 	kind := recordStopped
 	if n.user() != nil {
 		kind = recordSkipped
@@ -152,7 +152,7 @@ func (x *execution) giveUp(ctx context.Context, n *node, r rounds, before int, t
 	case len(open) > 0 && !n.composed():
 		return nil // its frame says it already
 	}
-	return x.note(recordSkipped, stepRecord{Step: n.path(), Rounds: r, ID: n.id(), Text: x.recordOf(failure).Message})
+	return x.note(recordSkipped, x.recordOfStep(n, r, x.recordOf(failure).Message))
 }
 
 // putBackFrames unwinds a part of the run while the run itself may go on: after allow-failure, between the attempts of a

@@ -32,12 +32,14 @@ type PlannedStep struct {
 	Section string `json:"section"`
 	// Depth is how many groups are around it, and Role what it is there: a branch of a parallel, a round of a for-each, part
 	// of a rescue or of a finally; "" is one of the steps.
-	Depth int      `json:"depth,omitempty"`
-	Role  string   `json:"role,omitempty"`
-	Path  string   `json:"path"`
-	ID    string   `json:"id,omitempty"`
-	Name  string   `json:"name"`
-	Type  string   `json:"type"`
+	Depth int    `json:"depth,omitempty"`
+	Role  string `json:"role,omitempty"`
+	Path  string `json:"path"`
+	ID    string `json:"id,omitempty"`
+	Name  string `json:"name"`
+	Type  string `json:"type"`
+	// Item is the item of the round, behind those of the for-each around it.
+	Item  string   `json:"item,omitempty"`
 	Guard Decision `json:"guard"`
 	// When is the guard's source, and Waits are the names that it waits for.
 	When  string   `json:"when,omitempty"`
@@ -66,6 +68,7 @@ type PlannedStep struct {
 	// forgiven steps may fail: what is around them goes on.
 	forgiven bool
 	err      error
+	named    StepName
 }
 
 // Plan is what a run would do.
@@ -158,7 +161,7 @@ func (x *execution) plan(ctx context.Context) []PlannedStep {
 
 // conceal takes secrets out of what a step type says.
 func (p *PlannedStep) conceal(mask *tasklog.Mask) {
-	p.Name, p.Problem = mask.Text(p.Name), mask.Text(p.Problem)
+	p.Name, p.Item, p.Problem = mask.Text(p.Name), mask.Text(p.Item), mask.Text(p.Problem)
 	for _, lines := range [][]string{p.Do, p.Undo} {
 		for i := range lines {
 			lines[i] = mask.Text(lines[i])
@@ -172,13 +175,16 @@ type forecast struct {
 	names   map[string]any
 	steps   *foreseen
 	machine step.Machine
+	// items are those of the rounds around, outermost first; within names the used recipes around.
+	items, within []string
 }
 
 func (f *forecast) row(ctx context.Context, n *node) PlannedStep {
-	row := PlannedStep{Path: n.path(), ID: n.id(), Name: f.title(n), Guard: WillRun, Changes: n.changes()}
+	row := PlannedStep{Path: n.path(), ID: n.id(), Name: f.title(n), Guard: WillRun, Changes: n.changes(), named: f.named(n)}
 	if n.step.Action != nil {
 		row.Type = n.step.Action.Keyword().Text
 	}
+	row.Item = row.named.Item
 	f.guard(n, &row)
 	switch {
 	case n.action.commit != nil:
@@ -271,6 +277,15 @@ func (f *forecast) arguments(n *node) string {
 		parts[i] = argument.name + "=" + f.text(argument.value)
 	}
 	return strings.Join(parts, " ")
+}
+
+// named names the step for errors.
+func (f *forecast) named(n *node) StepName {
+	named := StepName{ID: n.id(), Type: n.keyword(), Item: limited(strings.Join(f.items, ", "), nameRunes), Within: f.within, Path: n.path(), At: n.position()}
+	if n.title != nil {
+		named.Name = limited(strings.Join(strings.Fields(f.text(n.title)), " "), nameRunes)
+	}
+	return named
 }
 
 func (f *forecast) title(n *node) string {

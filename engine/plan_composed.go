@@ -54,6 +54,7 @@ func (f *forecast) step(ctx context.Context, n *node) (rows []PlannedStep, over 
 		if item, err := decodeValue(n.items.typeOf(i, record.Keys), raw); err == nil {
 			round.names["item"] = item
 		}
+		round.items = append(slices.Clone(f.items), itemText(round.names))
 		inner, stops := round.once(ctx, n)
 		leave()
 		if !n.titledByItem() {
@@ -180,7 +181,8 @@ func (f *forecast) use(ctx context.Context, n *node, row *PlannedStep) []Planned
 		}
 	}
 	outputs := map[string]any{}
-	inner := &forecast{machine: f.machine, steps: &foreseen{outputs: outputs}, names: map[string]any{
+	within := append(slices.Clone(f.within), f.named(n).short())
+	inner := &forecast{machine: f.machine, items: f.items, within: within, steps: &foreseen{outputs: outputs}, names: map[string]any{
 		"inputs": inputs, "vars": vars, "host": f.names["host"], "run": f.names["run"], "steps": outputs,
 	}}
 	for _, variable := range u.variables {
@@ -209,7 +211,7 @@ func (f *forecast) aside(ctx context.Context, nodes []*node, role string) []Plan
 // inside is the forecast of a part whose outputs are not seen from outside yet. It holds until the part is left.
 func (f *forecast) inside() (inner *forecast, leave func()) {
 	changes := len(f.steps.former)
-	return &forecast{names: maps.Clone(f.names), steps: f.steps, machine: f.machine}, func() { f.steps.back(changes) }
+	return &forecast{names: maps.Clone(f.names), steps: f.steps, machine: f.machine, items: f.items, within: f.within}, func() { f.steps.back(changes) }
 }
 
 // skip notes that what a step leaves will be absent; lose that nobody knows yet what it leaves.

@@ -25,7 +25,7 @@ func (x *execution) preflight(ctx context.Context) error {
 		// Later steps may rely on what earlier ones do, a later attempt may find what this one does not, and behind a stop
 		// there may be nothing. Up to there, there is no such excuse.
 		if row.err != nil && row.Guard == WillRun && !row.forgiven {
-			return x.program.at(n, declined(row.err))
+			return &StepError{Step: row.named, Err: declined(row.err), label: n.label()}
 		}
 		if row.Changes || n.action.stop != nil || n.action.waiting != nil || n.action.handOver != nil {
 			break

@@ -89,12 +89,20 @@ type useRecord struct {
 	Digest string `json:"sha256"`
 }
 
+// shownRecord is what a list of the run's steps shows besides: the step's name, its type, and the item of its round.
+type shownRecord struct {
+	Name string `json:"name,omitempty"`
+	Type string `json:"type,omitempty"`
+	Item string `json:"item,omitempty"`
+}
+
 // stepRecord is the record of a step that made no frame.
 type stepRecord struct {
 	Step   string `json:"step"`
 	Rounds rounds `json:"rounds,omitempty"`
 	ID     string `json:"id,omitempty"`
-	Text   string `json:"text,omitempty"`
+	shownRecord
+	Text string `json:"text,omitempty"`
 }
 
 // intentRecord makes a frame.
@@ -103,7 +111,7 @@ type intentRecord struct {
 	Step   string `json:"step"`
 	Rounds rounds `json:"rounds,omitempty"`
 	ID     string `json:"id,omitempty"`
-	Type   string `json:"type"`
+	shownRecord
 	// Arguments are without those that touch a secret. Secret tells that there are such: they are evaluated again, from the
 	// inputs and the records before this one.
 	Arguments map[string]json.RawMessage `json:"arguments,omitempty"`
@@ -122,10 +130,11 @@ type processRecord struct {
 
 // resultRecord ends a step well. Frame is 0 for a step that only reads.
 type resultRecord struct {
-	Frame   int                        `json:"frame,omitempty"`
-	Step    string                     `json:"step"`
-	Rounds  rounds                     `json:"rounds,omitempty"`
-	ID      string                     `json:"id,omitempty"`
+	Frame  int    `json:"frame,omitempty"`
+	Step   string `json:"step"`
+	Rounds rounds `json:"rounds,omitempty"`
+	ID     string `json:"id,omitempty"`
+	shownRecord
 	Outputs map[string]json.RawMessage `json:"outputs,omitempty"`
 }
 
@@ -139,13 +148,16 @@ type recoveryRecord struct {
 
 // errorRecord is an error as the journal keeps it.
 type errorRecord struct {
-	Step    string `json:"step,omitempty"`
-	At      string `json:"at,omitempty"`
-	Class   string `json:"class"`
-	Code    string `json:"code"`
-	Message string `json:"message"`
-	Hint    string `json:"hint,omitempty"`
-	Signal  int    `json:"signal,omitempty"`
+	// Step is the id of the step, or its path where it has none; Where is its whole name. At is the position in journals from
+	// before there was Where.
+	Step    string    `json:"step,omitempty"`
+	Where   *StepName `json:"where,omitempty"`
+	At      string    `json:"at,omitempty"`
+	Class   string    `json:"class"`
+	Code    string    `json:"code"`
+	Message string    `json:"message"`
+	Hint    string    `json:"hint,omitempty"`
+	Signal  int       `json:"signal,omitempty"`
 }
 
 // unwindRecord turns the run, or after allow-failure one frame, back.

@@ -258,7 +258,7 @@ func (e *Engine) clean(ctx context.Context, p *past) error {
 		}
 		process.Release(x.markOfRun())
 		if err != nil {
-			failures = append(failures, x.program.at(f.node, err))
+			failures = append(failures, x.history.at(f.node, f.rounds, err))
 		}
 		if err != nil || rest {
 			continue

@@ -28,7 +28,7 @@ func (x *execution) rescue(ctx context.Context, n *node, r rounds, before int, f
 	if err := x.note(recordRescue, troubleRecord{Step: n.path(), Rounds: r, Error: record}); err != nil {
 		return failure
 	}
-	rescue := task.Begin("rescue", "Rescue", n.label())
+	rescue := x.begin(task, "rescue", "Rescue", n, r)
 	rescue.Info("because of: " + record.Message)
 	err = x.list(ctx, n.action.group.rescue, r, rescue)
 	if err == nil || stopped(err) != nil {

@@ -108,7 +108,7 @@ func (x *execution) proceed(ctx context.Context, v verdict) Result {
 	if err != nil {
 		return x.conclude(ctx, err)
 	}
-	task := x.task.Begin("step", x.title(n, x.history.names(n, nil, false)), n.label())
+	task := x.begin(x.task, "step", x.title(n, x.history.names(n, nil, false)), n, nil)
 	switch v.decision {
 	case askAgain:
 		err = x.waitAgain(ctx, v, task)
@@ -122,7 +122,7 @@ func (x *execution) proceed(ctx context.Context, v verdict) Result {
 			task.Done(waits.Error())
 			return x.conclude(ctx, waits)
 		}
-		err = x.program.at(n, err)
+		err = x.history.at(n, nil, err)
 		task.Fail(err)
 		return x.conclude(ctx, err)
 	}
@@ -164,14 +164,14 @@ func (x *execution) settleReturn(ctx context.Context, failure error) Result {
 	if !owed || x.catchUp(ctx) != nil {
 		return x.finish(ctx, failure)
 	}
-	task := x.task.Begin("reboot", "Reboot into the system of before", "")
+	task := x.task.Begin("reboot", "Reboot into the system of before")
 	return x.awaitReturn(ctx, x.wait(ctx, back, task), task, failure)
 }
 
 // returned takes a run to its end that was put back and waited for the reboot into the system of before.
 func (x *execution) returned(ctx context.Context, v verdict) Result {
 	x.backward = true
-	task := x.task.Begin("reboot", "Reboot into the system of before", "")
+	task := x.task.Begin("reboot", "Reboot into the system of before")
 	switch v.decision {
 	case askAgain:
 		return x.awaitReturn(ctx, x.waitAgain(ctx, v, task), task, nil)

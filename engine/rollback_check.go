@@ -5,6 +5,7 @@ import (
 
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/step"
+	"github.com/gwe-project/gwe/engine/tasklog"
 )
 
 // wayBack looks at what journals tell that could stand in the way of a rollback, and gives the run as that would find it once
@@ -29,10 +30,10 @@ func (e *Engine) wayBack(p *past, standing []*past) (*execution, error) {
 	if err != nil {
 		return nil, err
 	}
-	x := &execution{work: &work{engine: e, program: program, folder: p.folder, history: h}}
+	x := &execution{work: &work{engine: e, program: program, folder: p.folder, history: h, mask: tasklog.NewMask(nil, secretsIn(h.inputs)...)}}
 	for _, f := range h.held() {
 		if f.irreversible() {
-			return nil, x.program.at(f.node, fault.New(fault.Refused, "rollback-irreversible", "run %s cannot be undone: nothing undoes what %q did", id, x.titleOfFrame(f)).
+			return nil, x.history.at(f.node, f.rounds, fault.New(fault.Refused, "rollback-irreversible", "run %s cannot be undone: nothing undoes what %q did", id, x.titleOfFrame(f)).
 				WithHint("put back by hand what the step did"))
 		}
 	}
@@ -93,7 +94,7 @@ func (x *execution) asLeft(ctx context.Context) error {
 			err = inspector.Inspect(ctx, run.Run, f.arguments, f.memo)
 		}
 		if err != nil {
-			return x.program.at(f.node, fault.New(fault.Refused, "rollback-changed", "the machine is not as run %s left it", x.folder.id()).WithCause(explain(ctx, err)))
+			return x.history.at(f.node, f.rounds, fault.New(fault.Refused, "rollback-changed", "the machine is not as run %s left it", x.folder.id()).WithCause(explain(ctx, err)))
 		}
 	}
 	return nil

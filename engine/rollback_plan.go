@@ -23,8 +23,8 @@ type RollbackPlan struct {
 
 // PlannedUndo is how one step would be put back.
 type PlannedUndo struct {
-	Step string   `json:"step"`
-	Name string   `json:"name"`
+	// StepName has the step's type for a name where it has none, and the item in it.
+	StepName
 	Undo []string `json:"undo"`
 }
 
@@ -58,7 +58,9 @@ func (e *Engine) PlanRollback(ctx context.Context, id string) (RollbackPlan, err
 			continue
 		}
 		if lines := x.undoLines(f); len(lines) > 0 {
-			plan.Undone = append(plan.Undone, PlannedUndo{Step: f.node.label(), Name: x.titleOfFrame(f), Undo: lines})
+			undone := PlannedUndo{StepName: x.named(f.node, f.rounds), Undo: lines}
+			undone.Name = x.mask.Text(x.titleOfFrame(f))
+			plan.Undone = append(plan.Undone, undone)
 		}
 	}
 	if x.history.rebooted != nil {

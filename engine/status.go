@@ -41,10 +41,14 @@ type Activity struct {
 
 // RunningTask is a task that has begun and not ended.
 type RunningTask struct {
-	Type  string    `json:"type"`
-	Step  string    `json:"step,omitempty"`
-	Name  string    `json:"name"`
-	Since time.Time `json:"since"`
+	Type string `json:"type"`
+	// Step is the id of its step, Action that one's keyword, Item the item of its round, and Path where it stands in the recipe.
+	Step   string    `json:"step,omitempty"`
+	Action string    `json:"action,omitempty"`
+	Item   string    `json:"item,omitempty"`
+	Path   string    `json:"path,omitempty"`
+	Name   string    `json:"name"`
+	Since  time.Time `json:"since"`
 }
 
 // Overview tells what is going on. It takes no lock and changes nothing.
@@ -113,7 +117,9 @@ func (s State) activity(held Holder) *Activity {
 			doing.Work, doing.Since = event.Type, &event.Time
 			continue
 		}
-		doing.Steps = append(doing.Steps, RunningTask{Type: event.Type, Step: event.Step, Name: event.Name, Since: event.Time})
+		doing.Steps = append(doing.Steps, RunningTask{
+			Type: event.Type, Step: event.Step, Action: event.Action, Item: event.Item, Path: event.Path, Name: event.Name, Since: event.Time,
+		})
 	}
 	return doing
 }

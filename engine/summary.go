@@ -18,6 +18,8 @@ type Summary struct {
 	// Error is the first error; Stopped is the text of the stop that ended the run well.
 	Error   string `json:"error,omitempty"`
 	Stopped string `json:"stopped,omitempty"`
+	// Failed is the step that the error belongs to; nil where it belongs to none.
+	Failed *StepName `json:"failed,omitempty"`
 	// Waits says what a suspended run waits for.
 	Waits string `json:"waits,omitempty"`
 	// Left is how much of that time is left, in an overview.
@@ -75,9 +77,9 @@ func (p *past) summary() Summary {
 	if end := p.end(); end != nil {
 		summary.Status, summary.Stopped, summary.Ended = end.Status, end.Stopped, end.At
 		if end.Error != nil {
-			summary.Error = end.Error.err().Error()
+			summary.Error, summary.Failed = end.Error.err().Error(), end.Error.failed()
 		} else if len(end.Others) > 0 {
-			summary.Error = end.Others[0].err().Error()
+			summary.Error, summary.Failed = end.Others[0].err().Error(), end.Others[0].failed()
 		}
 	}
 	return summary
@@ -104,11 +106,9 @@ type Detail struct {
 
 // StepDetail is one step of a run, in the order in which the journal came to it.
 type StepDetail struct {
-	Step string `json:"step"`
+	StepName
 	// Rounds are the numbers of the rounds of the for-each around it, outermost first, from 0.
 	Rounds []int  `json:"rounds,omitempty"`
-	ID     string `json:"id,omitempty"`
-	Type   string `json:"type,omitempty"`
 	State  string `json:"state"`
 	// Outputs are there where the step ended well.
 	Outputs map[string]json.RawMessage `json:"outputs,omitempty"`
@@ -174,7 +174,7 @@ func (d *Detail) take(kind string, data json.RawMessage) {
 	switch kind {
 	case recordIntent:
 		_ = into(data, func(r intentRecord) error {
-			d.Steps = append(d.Steps, StepDetail{Step: r.Step, Rounds: r.Rounds, ID: r.ID, Type: r.Type, State: "begun"})
+			d.Steps = append(d.Steps, StepDetail{StepName: r.named(r.Step, r.ID), Rounds: r.Rounds, State: "begun"})
 			d.frames[r.Frame] = len(d.Steps) - 1
 			return nil
 		})
@@ -182,7 +182,7 @@ func (d *Detail) take(kind string, data json.RawMessage) {
 		_ = into(data, func(r resultRecord) error {
 			one := d.frame(r.Frame)
 			if one == nil {
-				d.Steps = append(d.Steps, StepDetail{Step: r.Step, Rounds: r.Rounds, ID: r.ID})
+				d.Steps = append(d.Steps, StepDetail{StepName: r.named(r.Step, r.ID), Rounds: r.Rounds})
 				one = &d.Steps[len(d.Steps)-1]
 			}
 			one.State, one.Outputs = "done", r.Outputs
@@ -190,12 +190,15 @@ func (d *Detail) take(kind string, data json.RawMessage) {
 		})
 	case recordSkipped, recordCommitted, recordStopped:
 		_ = into(data, func(r stepRecord) error {
-			d.Steps = append(d.Steps, StepDetail{Step: r.Step, Rounds: r.Rounds, ID: r.ID, State: kind, Error: r.Text})
+			if r.Step == "" {
+				r.Type = "commit" // the silent one, behind the last step
+			}
+			d.Steps = append(d.Steps, StepDetail{StepName: r.named(r.Step, r.ID), Rounds: r.Rounds, State: kind, Error: r.Text})
 			return nil
 		})
 	case recordSuspended:
 		_ = into(data, func(r suspendedRecord) error {
-			waits := StepDetail{Step: r.Step, ID: r.ID, State: kind, Error: r.awaited()}
+			waits := StepDetail{StepName: r.named(r.Step, r.ID), State: kind, Error: r.awaited()}
 			if last := len(d.Steps) - 1; last >= 0 && d.Steps[last].State == kind { // one more attempt
 				d.Steps[last] = waits
 				return nil
@@ -222,7 +225,7 @@ func (d *Detail) take(kind string, data json.RawMessage) {
 		})
 	case recordHandedOver:
 		_ = into(data, func(r handedOverRecord) error {
-			d.Steps = append(d.Steps, StepDetail{Step: r.Step, ID: r.ID, Type: "hand-over", State: "begun", Error: r.to()})
+			d.Steps = append(d.Steps, StepDetail{StepName: r.named(r.Step, r.ID), State: "begun", Error: r.to()})
 			return nil
 		})
 	case recordTakenOver:
@@ -242,6 +245,11 @@ func (d *Detail) take(kind string, data json.RawMessage) {
 			return nil
 		})
 	}
+}
+
+// named is the step's name as the journal has it.
+func (r shownRecord) named(path, id string) StepName {
+	return StepName{Name: r.Name, ID: id, Type: r.Type, Item: r.Item, Path: path}
 }
 
 func (d *Detail) undone(r undoneRecord) error {

@@ -54,6 +54,7 @@ func (x *execution) suspend(ctx context.Context, n *node, names map[string]any, 
 		return err
 	}
 	record.Step, record.ID, record.Attempt, record.Worked = n.path(), n.id(), 1, x.worked()
+	record.shownRecord = x.shown(n, nil)
 	return x.wait(ctx, record, task)
 }
 

@@ -9,9 +9,10 @@ import (
 
 // suspendedRecord says what a run waits for. Times are nanoseconds that no setting of a clock changes.
 type suspendedRecord struct {
-	Step  string `json:"step"`
-	ID    string `json:"id,omitempty"`
-	Cause cause  `json:"cause"`
+	Step string `json:"step"`
+	ID   string `json:"id,omitempty"`
+	shownRecord
+	Cause cause `json:"cause"`
 	// Boot and Since are the moment at which the wait began.
 	Boot    string        `json:"boot"`
 	Since   time.Duration `json:"since"`

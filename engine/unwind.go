@@ -40,7 +40,7 @@ func (x *execution) unwind(ctx context.Context) error {
 	if len(open) == 0 {
 		return nil
 	}
-	task := x.task.Begin("undo", "Put back what was done", "")
+	task := x.task.Begin("undo", "Put back what was done")
 	broken := false
 	for _, f := range open {
 		if why := x.undoFrame(ctx, f, *x.history.failure, task); why != nil {
@@ -73,7 +73,7 @@ func (x *execution) undoFrame(ctx context.Context, f *frame, failure errorRecord
 	if why := x.lacks(f, fault.Errored); why != nil {
 		return why
 	}
-	task := parent.Begin("undo", "Undo: "+x.titleOfFrame(f), f.node.label())
+	task := x.begin(parent, "undo", "Undo: "+x.titleOfFrame(f), f.node, f.rounds)
 	errs, rest := x.putBack(ctx, f, failure, task)
 	if len(errs) > 0 {
 		if why := x.outOfReach(); why != nil {
@@ -120,7 +120,7 @@ func (x *execution) putBack(ctx context.Context, f *frame, failure errorRecord, 
 	}
 	rest.Own = waits
 	if err != nil {
-		errs = append(errs, x.program.at(f.node, err))
+		errs = append(errs, x.history.at(f.node, f.rounds, err))
 	}
 	return errs, rest
 }
@@ -211,7 +211,7 @@ func (x *execution) auxiliary(ctx context.Context, n *node, r rounds, where plac
 	if failure.Code != "" {
 		names = with(names, "error", errorValues(failure))
 	}
-	task := parent.Begin("step", x.title(n, names), n.label())
+	task := x.begin(parent, "step", x.title(n, names), n, r)
 	proceed, err := x.guarded(n, names, task)
 	if err == nil && !proceed {
 		return nil
@@ -230,7 +230,7 @@ func (x *execution) auxiliary(ctx context.Context, n *node, r rounds, where plac
 		task.Done("")
 		return x.noteAuxiliary(n, r, outputs)
 	}
-	err = x.program.at(n, err)
+	err = x.history.at(n, r, err)
 	if postpone {
 		x.sayPutOff(err, task)
 		task.Done("")
@@ -260,7 +260,7 @@ func (x *execution) noteAuxiliary(n *node, r rounds, outputs map[string]any) err
 	if size > reservedOutputs {
 		encoded = nil
 	}
-	if err := x.note(recordUndoStep, resultRecord{Step: n.path(), Rounds: r, ID: n.id(), Outputs: encoded}); err != nil {
+	if err := x.note(recordUndoStep, resultRecord{Step: n.path(), Rounds: r, ID: n.id(), shownRecord: x.shown(n, r), Outputs: encoded}); err != nil {
 		return err
 	}
 	x.history.keep(n, r, outputs)

@@ -72,7 +72,7 @@ func (noteAction) Prepare(_ context.Context, run *step.Run, arguments noteArgume
 
 func (noteAction) Do(_ context.Context, run *step.Run, arguments noteArguments, memo noteMemo) (noteOutputs, error) {
 	run.Log.Info("writing")
-	run.Log.Begin("step", "inner", "").Warn("careful")
+	run.Log.Begin("step", "inner").Warn("careful")
 	run.Log.Progress(1, 2, "bytes")
 	old := string(memo.Old)
 	token := value.NewSecret("none")

@@ -44,7 +44,7 @@ func (c *checker) frame(s *schema.Step) {
 	for _, inner := range s.Undo {
 		if undo, ok := inner.Action.(schema.Leaf); ok && undo.Type != nil {
 			c.removes(inner, undo, true)
-			c.needs(undo, need{frame: c.frames, whose: "the undo of step " + s.Label(), line: undo.Key.Line})
+			c.needs(undo, need{frame: c.frames, whose: "the undo of " + called(s), line: undo.Key.Line})
 		}
 	}
 	c.frames++
@@ -117,4 +117,15 @@ func makes(leaf schema.Leaf, argument string) bool {
 
 func isPath(t value.Type) bool {
 	return t.Kind == value.KindPath || t.Kind == value.KindList && t.Elem != nil && t.Elem.Kind == value.KindPath
+}
+
+// called names a step for people: by its id, by its name, or by its type and line.
+func called(s *schema.Step) string {
+	switch {
+	case s.ID != nil:
+		return "step " + s.ID.Text
+	case s.Name != nil:
+		return fmt.Sprintf("step %q", s.Name.Text)
+	}
+	return fmt.Sprintf("the %s step on line %d", s.Action.Keyword().Text, s.Line)
 }

@@ -48,8 +48,12 @@ type Event struct {
 	Name string `json:"name,omitempty"`
 	// Type says what the task is, on Started: run, step, attempt, undo, rescue, failsafe, finally, recover.
 	Type string `json:"type,omitempty"`
-	// Step is the step's id or path, on Started, where the task belongs to one.
-	Step string `json:"step,omitempty"`
+	// Step is the id of the step that the task belongs to, Action its keyword, Item the item of its round, and Path where it
+	// stands in the recipe; on Started, each where there is one.
+	Step   string `json:"step,omitempty"`
+	Action string `json:"action,omitempty"`
+	Item   string `json:"item,omitempty"`
+	Path   string `json:"path,omitempty"`
 	// Level and Text are a line's. Text is valid UTF-8 without a newline.
 	Level Level  `json:"level,omitempty"`
 	Text  string `json:"text,omitempty"`

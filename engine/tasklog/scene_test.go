@@ -22,17 +22,17 @@ var scenes = map[string]func(sink tasklog.Sink){
 
 func sceneGood(sink tasklog.Sink) {
 	run := tasklog.Begin(sink, "run", "ota")
-	read := run.Begin("step", "Read the running release", "current")
+	read := run.BeginStep("step", "Read the running release", tasklog.Step{ID: "current"})
 	read.Info("it is firmware-1")
 	read.Done("")
-	unpack := run.Begin("step", "Verify and unpack firmware-2.tar.zst.gpg", "fw")
+	unpack := run.BeginStep("step", "Verify and unpack firmware-2.tar.zst.gpg", tasklog.Step{ID: "fw"})
 	time.Sleep(3 * time.Second)
 	unpack.Warn("the package's clock is 2 hours ahead")
 	unpack.Done("firmware-2")
-	guarded := run.Begin("step", "Migrate", "steps[2]")
+	guarded := run.BeginStep("step", "Migrate", tasklog.Step{Path: "steps[2]"})
 	guarded.Skip("when is false")
-	hook := run.Begin("step", "Post-install", "steps[3]")
-	script := hook.Begin("attempt", "firmware-2/.post-install", "steps[3]")
+	hook := run.BeginStep("step", "Post-install", tasklog.Step{Path: "steps[3]"})
+	script := hook.Begin("attempt", "firmware-2/.post-install")
 	script.Output("starting the service")
 	script.Output("it runs")
 	time.Sleep(62 * time.Second)
@@ -45,14 +45,14 @@ func sceneGood(sink tasklog.Sink) {
 func sceneFailing(sink tasklog.Sink) {
 	run := tasklog.Begin(sink, "run", "ota")
 	run.Info("from /opt/firmware")
-	switched := run.Begin("step", "Switch", "switch")
+	switched := run.BeginStep("step", "Switch", tasklog.Step{ID: "switch"})
 	switched.Done("")
-	hook := run.Begin("step", "Post-install", "post")
+	hook := run.BeginStep("step", "Post-install", tasklog.Step{ID: "post"})
 	hook.Info("timeout 10 minutes")
-	check := hook.Begin("attempt", "check", "post")
+	check := hook.Begin("attempt", "check")
 	check.Info("the disk has room")
 	check.Done("")
-	script := hook.Begin("attempt", ".post-install", "post")
+	script := hook.Begin("attempt", ".post-install")
 	script.Output("opening the database")
 	script.Warn("the database is old")
 	script.Output("cannot open the database")
@@ -62,20 +62,20 @@ func sceneFailing(sink tasklog.Sink) {
 	script.Fail(err)
 	hook.Info("giving up")
 	hook.Fail(err)
-	undo := run.Begin("undo", "Put the link back", "switch")
+	undo := run.BeginStep("undo", "Put the link back", tasklog.Step{ID: "switch"})
 	undo.Fail(errors.Join(errors.New("the link is in the way"), errors.New("the disk is gone")))
 	run.Fail(fmt.Errorf("step post: %w", err))
 }
 
 func sceneParallel(sink tasklog.Sink) {
 	run := tasklog.Begin(sink, "run", "both")
-	left, right := run.Begin("step", "left", "left"), run.Begin("step", "right", "right")
-	one, two := left.Begin("step", "fetch", "one"), right.Begin("step", "fetch", "two")
+	left, right := run.BeginStep("step", "left", tasklog.Step{ID: "left"}), run.BeginStep("step", "right", tasklog.Step{ID: "right"})
+	one, two := left.BeginStep("step", "fetch", tasklog.Step{ID: "one"}), right.BeginStep("step", "fetch", tasklog.Step{ID: "two"})
 	left.Info("from the left")
 	right.Info("from the right")
 	one.Output("1")
 	two.Output("2")
-	same, again := left.Begin("step", "same", "a"), left.Begin("step", "same", "b")
+	same, again := left.BeginStep("step", "same", tasklog.Step{ID: "a"}), left.BeginStep("step", "same", tasklog.Step{ID: "b"})
 	same.Info("the first of that name")
 	again.Info("the second of that name")
 	same.Done("")
@@ -84,7 +84,7 @@ func sceneParallel(sink tasklog.Sink) {
 	two.Fail(fault.New(fault.Failed, "download-failed", "the server said 404"))
 	left.Fail(fault.New(fault.Interrupted, "interrupted", "a sibling failed"))
 	right.Fail(fault.New(fault.Failed, "download-failed", "the server said 404"))
-	after := run.Begin("step", "after", "after")
+	after := run.BeginStep("step", "after", tasklog.Step{ID: "after"})
 	after.Info("alone again")
 	after.Done("")
 	run.Fail(fault.New(fault.Failed, "download-failed", "the server said 404"))
@@ -93,9 +93,9 @@ func sceneParallel(sink tasklog.Sink) {
 func sceneRetry(sink tasklog.Sink) {
 	run := tasklog.Begin(sink, "run", "health")
 	for _, end := range []string{"healthy", "never"} {
-		wait := run.Begin("step", "Wait until "+end, end)
+		wait := run.BeginStep("step", "Wait until "+end, tasklog.Step{ID: end})
 		for i := range 3 {
-			attempt := wait.Begin("attempt", fmt.Sprintf("attempt %d", i+1), end)
+			attempt := wait.Begin("attempt", fmt.Sprintf("attempt %d", i+1))
 			attempt.Info("asking")
 			if i == 2 && end == "healthy" {
 				attempt.Done("")
@@ -114,8 +114,8 @@ func sceneRetry(sink tasklog.Sink) {
 
 func sceneFlood(sink tasklog.Sink) {
 	run := tasklog.Begin(sink, "run", "flood")
-	hook := run.Begin("step", "Talk", "talk")
-	script := hook.Begin("attempt", "script", "talk")
+	hook := run.BeginStep("step", "Talk", tasklog.Step{ID: "talk"})
+	script := hook.Begin("attempt", "script")
 	for i := range 5000 {
 		script.Output(fmt.Sprintf("line %d\x1b[31m\xff", i+1))
 	}
@@ -127,19 +127,19 @@ func sceneFlood(sink tasklog.Sink) {
 // sceneCrash is a log in which one process died and another went on.
 func sceneCrash(sink tasklog.Sink) {
 	run := tasklog.Begin(sink, "run", "ota")
-	step := run.Begin("step", "Switch", "switch")
-	hidden := step.Begin("attempt", "rename", "switch")
+	step := run.BeginStep("step", "Switch", tasklog.Step{ID: "switch"})
+	hidden := step.Begin("attempt", "rename")
 	hidden.Info("about to rename")
 	recovery := tasklog.Begin(sink, "recover", "recover ota")
-	undo := recovery.Begin("undo", "Switch", "switch")
+	undo := recovery.BeginStep("undo", "Switch", tasklog.Step{ID: "switch"})
 	undo.Done("it was never switched")
 	recovery.Done("")
 }
 
 func sceneProgress(sink tasklog.Sink) {
 	run := tasklog.Begin(sink, "run", "ota")
-	unpack := run.Begin("step", "Verify and unpack firmware-2", "fw")
-	hidden := unpack.Begin("attempt", "attempt 1", "fw")
+	unpack := run.BeginStep("step", "Verify and unpack firmware-2", tasklog.Step{ID: "fw"})
+	hidden := unpack.Begin("attempt", "attempt 1")
 	const total = 200 << 20
 	for done := int64(0); done <= total; done += 7 << 20 {
 		hidden.Progress(done, total, "bytes")
@@ -147,7 +147,7 @@ func sceneProgress(sink tasklog.Sink) {
 	}
 	hidden.Done("")
 	unpack.Done("")
-	count := run.Begin("step", "Count", "count")
+	count := run.BeginStep("step", "Count", tasklog.Step{ID: "count"})
 	for i := range int64(4) {
 		count.Progress(i*50, 0, "files")
 		time.Sleep(3 * time.Second)

@@ -70,7 +70,7 @@ func TestEndsAreOneLine(t *testing.T) {
 
 func TestNilTaskSwallowsAll(t *testing.T) {
 	var task *tasklog.Task
-	below := task.Begin("step", "x", "")
+	below := task.Begin("step", "x")
 	below.Info("x")
 	below.Warn("x")
 	below.Output("x")
@@ -201,7 +201,7 @@ func TestNothingIsToldTwice(t *testing.T) {
 		above := run
 		for level := range 4 {
 			above.Info(fmt.Sprintf("line %d.", level))
-			above = above.Begin("step", "same name", "")
+			above = above.Begin("step", "same name")
 			tasks = append(tasks, above)
 		}
 		above.Info("line 4.")
@@ -235,14 +235,14 @@ func TestNothingIsToldTwice(t *testing.T) {
 func TestStoriesAreBounded(t *testing.T) {
 	for name, flood := range map[string]func(step *tasklog.Task){
 		"lines": func(step *tasklog.Task) {
-			noisy := step.Begin("attempt", "noisy", "")
+			noisy := step.Begin("attempt", "noisy")
 			for range 100_000 {
 				noisy.Output("again")
 			}
 			noisy.Fail(errors.New("noise"))
 		},
 		"bytes": func(step *tasklog.Task) {
-			noisy := step.Begin("attempt", "noisy", "")
+			noisy := step.Begin("attempt", "noisy")
 			for range 100 {
 				noisy.Output(strings.Repeat("x", 100_000))
 			}
@@ -250,7 +250,7 @@ func TestStoriesAreBounded(t *testing.T) {
 		},
 		"attempts": func(step *tasklog.Task) {
 			for i := range 5_000 {
-				noisy := step.Begin("attempt", "noisy", "")
+				noisy := step.Begin("attempt", "noisy")
 				noisy.Output("again")
 				noisy.Fail(fmt.Errorf("noise %d.", i))
 			}
@@ -259,7 +259,7 @@ func TestStoriesAreBounded(t *testing.T) {
 		var out bytes.Buffer
 		tree := tasklog.NewTree(&out, tasklog.TreeOptions{Depth: 2})
 		run := tasklog.Begin(tree, "run", "r")
-		step := run.Begin("step", "s", "")
+		step := run.Begin("step", "s")
 		step.Info("context before")
 		flood(step)
 		step.Info("context after")
@@ -282,7 +282,7 @@ func TestTasksSideBySideNeverShareALine(t *testing.T) {
 	run := tasklog.Begin(tree, "run", "r")
 	var group sync.WaitGroup
 	for i := range 8 {
-		task := run.Begin("step", fmt.Sprintf("branch%d", i), "")
+		task := run.Begin("step", fmt.Sprintf("branch%d", i))
 		group.Go(func() {
 			for range 200 {
 				task.Output(fmt.Sprintf("from %d", i))

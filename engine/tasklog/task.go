@@ -15,6 +15,7 @@ type Task struct {
 	log    *log
 	id     int
 	parent int
+	step   Step
 	began  time.Time
 }
 
@@ -27,21 +28,39 @@ type log struct {
 // Begin opens the first task of a run.
 func Begin(sink Sink, kind, name string) *Task {
 	l := &log{sink: sink}
-	return l.open(0, kind, name, "")
+	return l.open(0, kind, name, Step{})
 }
 
-func (l *log) open(parent int, kind, name, step string) *Task {
+func (l *log) open(parent int, kind, name string, step Step) *Task {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
 	l.next++
-	task := &Task{log: l, id: l.next, parent: parent, began: time.Now()}
-	l.sink.Handle(Event{Time: task.began, Kind: Started, Task: task.id, Parent: parent, Type: kind, Name: flat(name), Step: step})
+	task := &Task{log: l, id: l.next, parent: parent, step: step, began: time.Now()}
+	l.sink.Handle(Event{
+		Time: task.began, Kind: Started, Task: task.id, Parent: parent, Type: kind, Name: flat(name),
+		Step: step.ID, Path: step.Path, Action: step.Action, Item: flat(step.Item),
+	})
 	return task
 }
 
-// Begin opens a task below this one. kind is run, step, attempt, undo, ...; step is the id or path of the step it
-// belongs to, or "".
-func (t *Task) Begin(kind, name, step string) *Task {
+// Step says to which step of a run a task belongs; the zero Step is none.
+type Step struct {
+	// ID is the step's id, or ""; Path is where it stands in the recipe: "steps[3].undo[0]".
+	ID, Path string
+	// Action is its keyword, "unpack" say, and Item the item of its round, where there is a for-each around it.
+	Action, Item string
+}
+
+// Begin opens a task below this one, of the same step. kind is run, attempt, undo, ...
+func (t *Task) Begin(kind, name string) *Task {
+	if t == nil {
+		return nil
+	}
+	return t.log.open(t.id, kind, name, t.step)
+}
+
+// BeginStep opens the task of a step below this one. kind is step, round, undo, ...
+func (t *Task) BeginStep(kind, name string, step Step) *Task {
 	if t == nil {
 		return nil
 	}

@@ -247,7 +247,7 @@ func (a extractArguments) pin(ctx context.Context, run *step.Run, opened *bundle
 	if voucher == nil {
 		return opened.Unpinned()
 	}
-	task := run.Log.Begin("task", "Compare "+filepath.Base(string(a.Archive))+" with what was verified", run.Step)
+	task := run.Log.Begin("task", "Compare "+filepath.Base(string(a.Archive))+" with what was verified")
 	pinned, err := opened.Pin(ctx, *voucher, func(current, total int64) { task.Progress(current, total, "bytes") })
 	if err != nil {
 		task.Fail(err)

@@ -43,7 +43,7 @@ func (j job) make(ctx context.Context, run *step.Run, m memo, source *bundle.Pin
 
 // fillStaging is the second pass, into the staging folder.
 func (j job) fillStaging(ctx context.Context, run *step.Run, m memo, source *bundle.Pinned, staging string) (summary, error) {
-	task := run.Log.Begin("task", "Extract into "+j.folder, run.Step)
+	task := run.Log.Begin("task", "Extract into "+j.folder)
 	filled, err := j.fill(ctx, run, task, m, source, staging)
 	if err != nil {
 		task.Fail(err)

@@ -143,7 +143,7 @@ func (unpack) Do(ctx context.Context, run *step.Run, arguments unpackArguments, 
 
 // verify is the first pass.
 func verify(ctx context.Context, run *step.Run, arguments unpackArguments, opened *bundle.Package) (*bundle.Verified, error) {
-	task := run.Log.Begin("task", "Verify the signature of "+filepath.Base(string(arguments.Package)), run.Step)
+	task := run.Log.Begin("task", "Verify the signature of "+filepath.Base(string(arguments.Package)))
 	verified, err := opened.Verify(ctx, bundle.Policy{
 		Keyring: string(arguments.Keyring), SignedBy: arguments.SignedBy,
 		DecryptKey: string(arguments.DecryptKey), Passphrase: arguments.Passphrase, Signature: string(arguments.Signature),

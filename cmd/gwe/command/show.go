@@ -88,14 +88,7 @@ func showDetail(out io.Writer, d engine.Detail) error {
 	fmt.Fprintln(out, "\nsteps")
 	table = tabwriter.NewWriter(out, 2, 0, 2, ' ', 0)
 	for _, one := range d.Steps {
-		name := one.ID
-		if name == "" {
-			name = one.Step
-		}
-		for _, round := range one.Rounds {
-			name += fmt.Sprintf(" (round %d)", round+1)
-		}
-		fmt.Fprintf(table, "  %s\t%s\t%s\t%s\n", name, one.Type, one.State, strings.TrimSpace(outputsLine(one.Outputs)+" "+one.Error))
+		fmt.Fprintf(table, "  %s\t%s\t%s\t%s\n", one.Title(), one.Type, one.State, strings.TrimSpace(outputsLine(one.Outputs)+" "+one.Error))
 	}
 	if err := table.Flush(); err != nil {
 		return err
