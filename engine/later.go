@@ -84,7 +84,7 @@ func (x *execution) foresee(ctx context.Context) ([]step.Later, error) {
 		}
 		found, err := keeper.Keeps(ctx, run.Run, f.arguments, f.memo)
 		if err != nil {
-			return nil, x.program.at(f.node, explain(ctx, err))
+			return nil, x.history.at(f.node, f.rounds, explain(ctx, err))
 		}
 		if found.Made == nil && found.Later == nil {
 			found.Made = x.pathsOf(f)
