@@ -41,7 +41,7 @@ type Command struct {
 	// Output takes the lines of both streams, "stdout" and "stderr", without their ends ("\n", "\r\n" or "\r"); the bytes of a
 	// line are as the program wrote them, valid UTF-8 or not. It is called from one goroutine at a time.
 	Output func(stream, line string)
-	// OutputLimit is how many bytes of each stream reach Output from its beginning; 0 is DefaultOutputLimit.
+	// OutputLimit is how much of each stream reaches Output from its beginning, in bytes as a log writes them; 0 is DefaultOutputLimit.
 	OutputLimit int64
 	// Stdout and Stderr take all bytes of a stream, whatever OutputLimit says. They are written to from one goroutine each.
 	Stdout, Stderr io.Writer

@@ -36,7 +36,8 @@
 // # Output
 //
 // Lines come as they are written, from one goroutine at a time, in bounded memory and at bounded length whatever the
-// program prints: the first OutputLimit bytes of each stream, then a line "… N bytes left out …", then the last 64 KiB.
+// program prints: the head of each stream, then a line "… N bytes left out …", then the tail. OutputLimit bounds the head and 64 KiB
+// the tail, by what a log writes for them: a line of 7 characters costs 135 bytes there, a control byte three.
 package process
 
 // MarkVariable is the environment variable that every program gets, with a value of its own for each command, by which

@@ -1,11 +1,14 @@
 package process
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"unicode/utf8"
+
+	"github.com/gwe-project/gwe/engine/tasklog"
 )
 
 // cutInto gives the lines of a text that comes in chunks of that size.
@@ -46,16 +49,64 @@ func TestLines(t *testing.T) {
 
 func TestOnlyHeadAndTail(t *testing.T) {
 	text := strings.Repeat("0123456\n", 1<<20)
+	const cost, tail = lineFrame + 7, tailLimit / (lineFrame + 7)
 	for _, size := range []int{7, 4096, 1 << 20} {
-		got := cutInto(text, size, 20)
-		if !slices.Equal(got[:4], []string{"0123456", "0123456", "0123", "… 8323060 bytes left out …"}) || got[4] != "0123456" || len(got) != 4+tailLimit/8-1 {
+		got := cutInto(text, size, 2*cost-1)
+		if !slices.Equal(got[:3], []string{"0123456", "0123456", fmt.Sprintf("… %d bytes left out …", 8*(1<<20-2-tail))}) || got[3] != "0123456" || len(got) != 3+tail {
 			t.Errorf("in chunks of %d: %d lines, %.100q", size, len(got), got)
 		}
 	}
 	// As long as head and tail hold it all, nothing is missing and no line is broken.
-	if got := cutInto(text[:tailLimit+16], 100, 20); len(got) != tailLimit/8+2 || slices.ContainsFunc(got, func(line string) bool { return line != "0123456" }) {
+	for _, end := range []string{"\n", "\r", "\r\n"} {
+		if got := cutInto(strings.Repeat("0123456"+end, tail+2), 100, 2*cost); len(got) != tail+2 || slices.ContainsFunc(got, func(line string) bool { return line != "0123456" }) {
+			t.Errorf("%d lines, %.100q", len(got), got)
+		}
+		if got := cutInto(strings.Repeat("0123456"+end, tail+3), 100, 2*cost); len(got) != tail+3 || got[2] != fmt.Sprintf("… %d bytes left out …", 7+len(end)) {
+			t.Errorf("%d lines, %.100q", len(got), got)
+		}
+	}
+	// A line that is longer than a tail may be is broken.
+	got := cutInto("head\n"+strings.Repeat("x", 1<<20)+"end\n", 4096, 1)
+	if last := got[len(got)-1]; len(got) < 4 || len(got) > 12 || got[0] != "head" || !strings.HasSuffix(last, "end") || !strings.Contains(got[1], "left out") {
 		t.Errorf("%d lines, %.100q", len(got), got)
 	}
+}
+
+// A flood costs no more in the log than the bound says, whatever it is made of.
+func TestTheBoundCountsWhatIsWritten(t *testing.T) {
+	for name, text := range map[string]string{
+		"short lines":       strings.Repeat("1234567\n", 1<<20),
+		"empty lines":       strings.Repeat("\n", 8<<20),
+		"carriage returns":  strings.Repeat("\r", 8<<20),
+		"control bytes":     strings.Repeat("\x01", 8<<20),
+		"NULs in lines":     strings.Repeat("\x00\x00\n", 2<<20),
+		"not UTF-8":         strings.Repeat("a\xff", 4<<20),
+		"escape sequences":  strings.Repeat("\x1b[31mred\x1b[0m\n", 1<<19),
+		"what JSON escapes": strings.Repeat("\"\\\t", 2<<20),
+		"line separators":   strings.Repeat("\u2028", 2<<20),
+		"one long line":     strings.Repeat("x", 8<<20),
+		"umlauts":           strings.Repeat("äöü€ ", 1<<20),
+	} {
+		var log countingWriter
+		task := tasklog.Begin(tasklog.NewJSON(&log), "run", "x")
+		for range 1 << 16 { // as the task of a late step has
+			task = task.Begin("step", "s")
+		}
+		before := log
+		for _, line := range cutInto(text, 64<<10, 0) {
+			task.Output(line)
+		}
+		if written := int64(log - before); written > DefaultOutputLimit+tailLimit+64<<10 || written < DefaultOutputLimit/4 {
+			t.Errorf("%s: %d bytes are written", name, written)
+		}
+	}
+}
+
+type countingWriter int64
+
+func (c *countingWriter) Write(text []byte) (int, error) {
+	*c += countingWriter(len(text))
+	return len(text), nil
 }
 
 // The lines do not depend on how the bytes arrive, none is too long, and no byte is lost but the ends of lines.
@@ -67,12 +118,15 @@ func FuzzLines(f *testing.F) {
 		if size < 1 {
 			return
 		}
-		whole, parts := cutInto(text, len(text)+1, 0), cutInto(text, size, 0)
+		for _, limit := range []int64{1, 1000} {
+			if whole, parts := cutInto(text, len(text)+1, limit), cutInto(text, size, limit); !slices.Equal(whole, parts) {
+				t.Fatalf("with a limit of %d in chunks of %d: %q, at once: %q", limit, size, parts, whole)
+			}
+		}
+		const unlimited = 1 << 40
+		whole, parts := cutInto(text, len(text)+1, unlimited), cutInto(text, size, unlimited)
 		if !slices.Equal(whole, parts) {
 			t.Fatalf("in chunks of %d: %q, at once: %q", size, parts, whole)
-		}
-		if int64(len(text)) > DefaultOutputLimit {
-			return
 		}
 		for _, line := range whole {
 			if len(line) > lineLimit || strings.ContainsAny(line, "\r\n") || utf8.ValidString(text) && !utf8.ValidString(line) {

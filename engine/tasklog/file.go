@@ -8,12 +8,24 @@ import (
 	"time"
 )
 
+// OutputLimit is how many bytes of the file may be lines of programs; see File.
+const OutputLimit = 8 << 20
+
+// heldLines is how many of the last lines of a program that failed are written although there is no room for more.
+const heldLines = 20
+
 // File is the full log of a run: JSON lines in a file. It never disturbs the run: what cannot be written is left out,
 // and Close gives the first error.
+//
+// The lines that programs write have OutputLimit bytes of it, all programs together. What they write from then on is left out, but
+// for the last lines of a task that fails. All else that a log says is written always.
 type File struct {
 	file   *os.File
 	buffer *bufio.Writer
 	lines  *JSON
+	// outputs counts the bytes of lines of programs. Beyond the limit, held has the last lines of each open task.
+	outputs int
+	held    map[int][]Event
 	// progressed is when progress was last written.
 	progressed time.Time
 	err        error
@@ -47,14 +59,47 @@ func OpenFile(path string) (*File, error) {
 // Handle writes an event. Progress is left out but once a second. Nothing stays in memory: what a hook said last before gwe
 // was killed is what people want to read.
 func (f *File) Handle(event Event) {
-	if event.Kind == Progress {
+	switch {
+	case event.Kind == Progress:
 		if event.Time.Sub(f.progressed) < filePause {
 			return
 		}
 		f.progressed = event.Time
+	case event.Kind == Line && event.Level == Output:
+		if f.outputs >= OutputLimit {
+			f.hold(event)
+			return
+		}
+	case event.Kind == Ended:
+		f.unhold(event)
 	}
 	f.lines.Handle(event)
+	if event.Level == Output {
+		f.outputs += f.buffer.Buffered()
+		if f.outputs >= OutputLimit {
+			f.held = map[int][]Event{}
+			event.Level = Warning
+			event.Text = "the lines of programs have filled their part of the log, so what they write from here on is left out"
+			f.lines.Handle(event)
+		}
+	}
 	f.keep(f.buffer.Flush())
+}
+
+// hold keeps a line for the case that its task fails.
+func (f *File) hold(event Event) {
+	last := append(f.held[event.Task], event)
+	f.held[event.Task] = last[max(0, len(last)-heldLines):]
+}
+
+// unhold writes the last lines of a task that failed.
+func (f *File) unhold(end Event) {
+	if !end.Status.Good() {
+		for _, line := range f.held[end.Task] {
+			f.lines.Handle(line)
+		}
+	}
+	delete(f.held, end.Task)
 }
 
 // Close writes what is left, and gives the first error of the whole log.

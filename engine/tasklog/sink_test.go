@@ -136,6 +136,46 @@ func TestFileIsReplayedAsItWas(t *testing.T) {
 	}
 }
 
+// All programs of a run together have a part of the log, and no more. What a failing one said last is there all the same.
+func TestFileIsBounded(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log")
+	file, err := tasklog.OpenFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := tasklog.Begin(file, "run", "r")
+	line := strings.Repeat("\\", 4000)
+	for number := range 100 {
+		step := run.Begin("step", fmt.Sprintf("step %d", number))
+		for range 25 {
+			step.Output(line)
+		}
+		step.Info(fmt.Sprintf("step %d says this", number))
+		step.Output(fmt.Sprintf("last line of %d", number))
+		if number%10 == 9 {
+			step.Fail(fault.New(fault.Failed, "code", "it broke"))
+		} else {
+			step.Done("")
+		}
+	}
+	run.Done("")
+	if err := file.Close(); err != nil {
+		t.Fatal(err)
+	}
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if most := tasklog.OutputLimit + 2<<20; len(content) > most || len(content) < tasklog.OutputLimit {
+		t.Errorf("the log has %d bytes, more than %d", len(content), most)
+	}
+	for text, want := range map[string]int{"last line of 3\"": 1, "last line of 98\"": 0, "last line of 99\"": 1, "step 98 says this": 1, "is left out": 1, `"kind":"ended"`: 101} {
+		if got := strings.Count(string(content), text); got != want {
+			t.Errorf("%d times %s, want %d", got, text, want)
+		}
+	}
+}
+
 // tear adds to the file what a crash within a line leaves.
 func tear(t *testing.T, path string) {
 	t.Helper()

@@ -26,7 +26,8 @@ func Hook() step.Type {
 	}, hook{})
 }
 
-const hookDoc = `The script runs in dir, with an empty standard input, and its lines go to the log. It needs its execute bit and a first line
+const hookDoc = `The script runs in dir, with an empty standard input, and its lines go to the log, which has the first MiB of each stream and the
+last 64 KiB, counted as the log writes them. It needs its execute bit and a first line
 such as #!/bin/sh; it may be a program too. It lies in dir: a name or a link that leads out of dir is refused. A release
 without the script is passed over, and the step is done, unless optional is false. A release that is not there at all is an
 error, unless missing is ok: say so in an undo that runs the new release's own script, for a crash may let it run

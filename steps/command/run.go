@@ -35,7 +35,10 @@ hook, and with stdin to read. Its lines go to the log. What it leaves behind aft
 end it is ended too.
 
 stdout and stderr are what it wrote, each without one final newline; bytes that are not UTF-8 become U+FFFD. Of each, the first
-max-output bytes are kept, and truncated tells whether that was not all.
+max-output bytes are kept, or fewer where they would take more than 448 KiB in the journal, which writes six bytes for a control
+character. truncated tells whether that was not all.
+
+The log has the first MiB of each stream and its last 64 KiB, counted as the log writes them; what is between is counted in a line of its own.
 
 gwe cannot know what a program did, so this step has no undo of its own: write one with undo.`
 
@@ -119,9 +122,10 @@ func (run) Do(ctx context.Context, run *step.Run, arguments runArguments, _ step
 	if err == nil {
 		err = result.Check(cmp.Or(command.Name, command.Arguments[0]), arguments.OKCodes...)
 	}
+	outText, errText := stdout.text(), stderr.text() // before truncated is known
 	return runOutputs{
-		Stdout:    stdout.text(),
-		Stderr:    stderr.text(),
+		Stdout:    outText,
+		Stderr:    errText,
 		ExitCode:  result.ExitCode,
 		Truncated: stdout.truncated || stderr.truncated,
 	}, err
