@@ -59,8 +59,8 @@ func (j job) fill(ctx context.Context, run *step.Run, task *tasklog.Task, m memo
 		return summary{}, err
 	}
 	if m.Created {
-		if err := os.Mkdir(j.folder, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
-			return summary{}, explain(err, "cannot make the folder %s", j.folder)
+		if err := makeFolder(j.folder); err != nil {
+			return summary{}, explain(err, "cannot make the directory %s", j.folder)
 		}
 	}
 	wanted := options{
@@ -83,6 +83,25 @@ func (j job) fill(ctx context.Context, run *step.Run, task *tasklog.Task, m memo
 		filled, _, err = stream(ctx, run, source, staging, wanted)
 	}
 	return filled, err
+}
+
+// makeFolder makes the directory that holds the releases, with the mode 0755 whatever the umask; the setgid bit of the one above
+// goes down to it. One that is there already stays as it is.
+func makeFolder(path string) error {
+	if err := os.Mkdir(path, 0o700); err != nil {
+		if errors.Is(err, os.ErrExist) {
+			return nil
+		}
+		return err
+	}
+	var status unix.Stat_t
+	if err := unix.Lstat(path, &status); err != nil {
+		return &os.PathError{Op: "stat", Path: path, Err: err}
+	}
+	if err := durable.Repeat(func() error { return unix.Chmod(path, 0o755|status.Mode&unix.S_ISGID) }); err != nil {
+		return &os.PathError{Op: "chmod", Path: path, Err: err}
+	}
+	return nil
 }
 
 // stream runs the second pass once.

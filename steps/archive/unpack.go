@@ -47,7 +47,7 @@ Undo removes what was unpacked, and nothing else.`
 type unpackArguments struct {
 	Package    value.Path   `name:"package" required:"true" help:"the signed package, .tar.zst.gpg or .tar.gz.gpg, or an archive with a detached signature"`
 	Keyring    value.Path   `name:"keyring" required:"true" help:"folder of trusted OpenPGP keys"`
-	Into       value.Path   `name:"into" required:"true" help:"folder that holds the releases; it is made where only itself is missing"`
+	Into       value.Path   `name:"into" required:"true" help:"directory that holds the releases; if only itself is missing it is made, with the mode 0755 whatever the umask"`
 	LinkDest   value.Path   `name:"link-dest" help:"release whose equal files are linked instead of copied, or a link to it; it may be missing"`
 	SignedBy   []string     `name:"signed-by" help:"fingerprints of the keys whose signature counts; all keys of the keyring where empty"`
 	DecryptKey value.Path   `name:"decrypt-key" help:"exported secret key, mode 0600, for an encrypted package"`

@@ -53,6 +53,7 @@ func Checks() []Check {
 		{"plan has no effect", checkPlan},
 		{"prepare changes nothing", checkPrepare},
 		{"do has declared effects only", checkDo},
+		{"modes whatever the umask", checkUmask},
 		{"undo after do", checkUndo},
 		{"undo after no do", checkUndoAlone},
 		{"undo twice", checkUndoTwice},

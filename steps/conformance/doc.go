@@ -6,6 +6,7 @@
 //   - whose prepare changes anything outside Run.Folder, or whose memo or outputs do not survive JSON;
 //   - whose do changes what no declared effect names, does not stop when it is told to, does not say then that it was
 //     interrupted, or leaves processes behind;
+//   - whose do makes something with another mode under another umask of the caller;
 //   - whose undo does not give the same tree again: after do, after no do, after a do that was stopped at any moment at which
 //     it could notice, after an undo that was stopped, twice, after do, undo and do, and in another process with the inputs
 //     gone;

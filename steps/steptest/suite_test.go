@@ -65,6 +65,7 @@ func TestBrokenTypes(t *testing.T) {
 		"do-absent-output":    "do has declared effects only",
 		"lease-relative":      "do has declared effects only",
 		"verify-wrong":        "do has declared effects only",
+		"do-umask":            "modes whatever the umask",
 		"do-deaf":             "do stopped at any moment",
 		"do-misnames":         "do stopped at any moment",
 		"do-leaves-process":   "do stopped at any moment",

@@ -144,6 +144,11 @@ func (a trial) Do(ctx context.Context, run *step.Run, arguments trialArguments, 
 	if err := os.WriteFile(file, []byte("new"), 0o644); err != nil {
 		return outputs, err
 	}
+	if a.flaw != "do-umask" {
+		if err := errors.Join(os.Chmod(file, 0o644), os.Chmod(staging, 0o755)); err != nil {
+			return outputs, err
+		}
+	}
 	return outputs, os.Rename(staging, string(made))
 }
 

@@ -87,7 +87,8 @@ func (action) Do(ctx context.Context, run *step.Run, a arguments, m memo) (outpu
 	if err != nil {
 		return done, failed(err)
 	}
-	return done, failed(file.Close())
+	// The mode is the same whatever the umask of the caller.
+	return done, failed(errors.Join(file.Chmod(0o644), file.Close()))
 }
 
 // Undo must come to the same end whether Do did it all, a part, or nothing, and when it is called twice.
