@@ -70,7 +70,7 @@ func (s State) waiting(id string) (*past, error) {
 		if id != "" && one != id {
 			continue
 		}
-		if p, err := s.peek(one); err == nil && p != nil && p.end() == nil && (p.suspended() != nil || p.awaitsServices()) {
+		if p, err := s.peek(one); err == nil && p != nil && p.end() == nil && !p.closed() && (p.suspended() != nil || p.awaitsServices()) {
 			return p, nil
 		}
 	}

@@ -75,6 +75,7 @@ func (e *Engine) Run(ctx context.Context, program *Program, given Inputs) (Resul
 	}
 	defer x.close()
 	x.earlier, x.locks = earlier, locks
+	x.warnOfUnresolved()
 	return x.run(ctx), nil
 }
 

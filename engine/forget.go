@@ -43,7 +43,7 @@ func (e *Engine) Forget(ctx context.Context, id string) error {
 	}
 	p, err := e.State.peek(chosen)
 	if err != nil {
-		return err
+		return e.State.wreckOf(chosen, err).fault()
 	}
 	if p != nil && p.end() != nil {
 		if later := p.later(); len(later) > 0 {

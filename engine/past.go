@@ -54,7 +54,7 @@ func (s State) peek(id string) (*past, error) {
 		p.kept = p.heldBefore()
 		return p, nil
 	}
-	if frames, _ := os.ReadDir(folder.frames()); len(frames) > 0 {
+	if frames, _ := os.ReadDir(folder.frames()); len(frames) > 0 || folder.resolution() != nil {
 		// Steps saved something there, so this run did begin, and what its journal knew is lost.
 		return nil, fault.New(fault.Errored, "journal-damaged", "the journal %s is gone, but its run has acted", folder.journal()).
 			WithHint("read the run's log, put the machine right by hand, and move the run's folder away")
@@ -148,6 +148,9 @@ func (p *past) end() *endRecord {
 	}
 	return end
 }
+
+// closed reports whether an operator closed the run before it ended.
+func (p *past) closed() bool { return p.end() == nil && p.folder.resolution() != nil }
 
 // awaitsServices tells whether an early recovery has done what needs no service, and the rest waits for them.
 func (p *past) awaitsServices() bool {

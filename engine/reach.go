@@ -93,6 +93,7 @@ func (x *execution) hold(why error) Result {
 	missing := x.catchUp(context.Background())
 	x.task.Warn("not everything was put back yet: recovery is pending")
 	x.task.Fail(why)
+	x.folder.noteFailure(x.withoutSecrets(why))
 	result := Result{Run: x.folder.id(), Status: StatusBroken, Err: x.withoutSecrets(why)}
 	if x.history.failure != nil {
 		result.Others = []error{x.history.failure.err()}

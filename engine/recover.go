@@ -43,6 +43,9 @@ func (e *Engine) settle(ctx context.Context, held *locks) (standing []*past, res
 	for _, id := range ids {
 		p, result, err := e.settleRun(ctx, id, standing, held)
 		if err != nil {
+			if now, damaged := e.State.peek(id); damaged == nil && now != nil {
+				now.folder.noteFailure(err)
+			}
 			failures = append(failures, &Unsettled{Run: id, Err: err})
 		}
 		if result != nil {
@@ -72,7 +75,11 @@ func (e *Engine) settleRun(ctx context.Context, id string, earlier []*past, held
 	p, err := e.State.peek(id)
 	switch {
 	case err != nil:
-		return nil, nil, err
+		w := e.State.wreckOf(id, err)
+		if w.blocks() {
+			return nil, nil, w.fault()
+		}
+		return nil, nil, nil
 	case p == nil:
 		mark, err := regular.Read(e.State.run(id).mark())
 		if _, value, _ := strings.Cut(string(mark), "="); err == nil && value != "" { // it has begun to read facts; one that is torn has not
@@ -82,6 +89,8 @@ func (e *Engine) settleRun(ctx context.Context, id string, earlier []*past, held
 			return nil, nil, err
 		}
 		return nil, nil, os.RemoveAll(string(e.State.run(id)))
+	case p.closed():
+		return p, nil, nil
 	case p.end() == nil:
 		waits := p.suspended()
 		if waits != nil && e.Early {
@@ -99,7 +108,9 @@ func (e *Engine) settleRun(ctx context.Context, id string, earlier []*past, held
 		if err != nil {
 			return nil, nil, err
 		}
-		p, err = e.State.peek(id)
+		if p, err = e.State.peek(id); err == nil && p != nil && p.end() != nil {
+			p.folder.forgetFailure()
+		}
 		return p, &result, err
 	}
 	if len(p.leftovers()) > 0 {

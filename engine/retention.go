@@ -10,6 +10,9 @@ const keptRuns = 20
 
 // addSpare adds the run to those that nobody needs: it ended, left nothing, and nobody can ask for its undo.
 func (p *past) addSpare(spare []string) []string {
+	if p.closed() {
+		return append(spare, p.folder.id())
+	}
 	if p.end() == nil || p.standing() || p.releasing() || len(p.leftovers()) > 0 || len(p.later()) > 0 {
 		return spare
 	}
@@ -21,6 +24,11 @@ func (e *Engine) retire(ids, spare []string) {
 	old := ids[:max(0, len(ids)-keptRuns)]
 	for _, id := range spare {
 		if _, is := slices.BinarySearch(old, id); is {
+			_ = os.RemoveAll(string(e.State.run(id)))
+		}
+	}
+	for _, id := range old {
+		if _, err := e.State.peek(id); err != nil && !e.State.wreckOf(id, err).blocks() {
 			_ = os.RemoveAll(string(e.State.run(id)))
 		}
 	}

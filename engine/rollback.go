@@ -135,7 +135,7 @@ func (e *Engine) chooseRollback(standing []*past, id string) (*past, error) {
 	}
 	p, err := e.State.peek(chosen)
 	if err != nil {
-		return nil, err
+		return nil, e.State.wreckOf(chosen, err).fault()
 	}
 	return nil, e.others(standing, nil, e.notStanding(p, chosen))
 }

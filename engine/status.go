@@ -16,10 +16,10 @@ type Overview struct {
 	Running *Activity `json:"running,omitempty"`
 	// Pending are runs that died, or wait: `gwe recover` goes on with them.
 	Pending []Summary `json:"pending"`
-	// Damaged are runs whose journal cannot be read: a person must look.
+	// Damaged are runs whose journal cannot be read, and that no operator has resolved. One that may still owe an undo blocks all others.
 	Damaged []Summary `json:"damaged"`
-	// Broken are runs that could not put everything back, and behind which no run with the same lock has committed: a person
-	// must look.
+	// Broken are runs that ended with exit code 5, that no operator has resolved, and after which no run with the same lock has
+	// committed.
 	Broken []Summary `json:"broken"`
 	// Last is the newest run that ended.
 	Last *Summary `json:"last,omitempty"`
@@ -70,7 +70,9 @@ func (e *Engine) Overview() (Overview, error) {
 		case held != nil && one.Run == held.Run:
 			seen.Running.Recipe = one.Recipe
 		case one.Status == StatusDamaged:
-			seen.Damaged = append(seen.Damaged, one)
+			if one.Resolved == nil {
+				seen.Damaged = append(seen.Damaged, one)
+			}
 		case one.Status == StatusPending, one.Status == StatusSuspended:
 			if one.waits != nil {
 				one.Left = value.DurationOf(one.waits.left(e.now()).Round(time.Second)).String()
@@ -78,21 +80,42 @@ func (e *Engine) Overview() (Overview, error) {
 			seen.Pending = append(seen.Pending, one)
 		default:
 			seen.Last = &list[i]
-			seen.judge(one)
 		}
 	}
+	seen.Broken = broken(list)
 	seen.Rollback = e.passing(standing, nil)
 	return seen, nil
 }
 
-// judge takes the end of a run in, the older ones first.
-func (o *Overview) judge(ended Summary) {
-	switch ended.Status {
-	case StatusBroken:
-		o.Broken = append(o.Broken, ended)
-	case StatusDone, StatusCommitted:
-		o.Broken = slices.DeleteFunc(o.Broken, func(earlier Summary) bool { return sharesLock(earlier.locks, ended.locks) })
+// broken lists the runs that ended with exit code 5 and that are not settled since: by an operator, or by a later commit of a run
+// with the same lock.
+func broken(list []Summary) []Summary {
+	left := []Summary{}
+	for _, ended := range list {
+		switch {
+		case ended.Status == StatusBroken && ended.Resolved == nil:
+			left = append(left, ended)
+		case ended.Status == StatusDone, ended.Status == StatusCommitted:
+			left = slices.DeleteFunc(left, func(earlier Summary) bool { return sharesLock(earlier.locks, ended.locks) })
+		}
 	}
+	return left
+}
+
+// Unresolved lists the runs that an operator has to look at and that block no other run: those that ended with exit code 5, and
+// those that had ended before their journal was damaged.
+func (s State) Unresolved() ([]Summary, error) {
+	list, err := s.List()
+	if err != nil {
+		return nil, err
+	}
+	left := broken(list)
+	for _, one := range list {
+		if one.Status == StatusDamaged && one.Resolved == nil && !one.Blocks {
+			left = append(left, one)
+		}
+	}
+	return left, nil
 }
 
 // activity reads what a process does from the log that it writes.
@@ -144,8 +167,9 @@ func (o *openTasks) Handle(event tasklog.Event) {
 
 // ExitCode gives the exit code of `gwe status`.
 func (o Overview) ExitCode() int {
+	needs := func(one Summary) bool { return one.Blocks || !one.RecoveryFailed.IsZero() }
 	switch {
-	case len(o.Damaged) > 0 || len(o.Broken) > 0:
+	case len(o.Broken) > 0, slices.ContainsFunc(o.Damaged, needs), slices.ContainsFunc(o.Pending, needs):
 		return ExitBroken
 	case o.Running != nil || len(o.Pending) > 0:
 		return ExitWaiting

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"encoding/json"
+	"errors"
 	"time"
 
 	"github.com/gwe-project/gwe/engine/fault"
@@ -9,17 +10,31 @@ import (
 
 // Summary is what a list of runs tells of one.
 type Summary struct {
-	Run     string    `json:"run"`
-	Recipe  string    `json:"recipe,omitempty"`
-	Status  Status    `json:"status"`
-	Started time.Time `json:"started"`
-	// Ended is the time of the last record.
-	Ended time.Time `json:"ended"`
-	// Error is the first error; Stopped is the text of the stop that ended the run well.
-	Error   string `json:"error,omitempty"`
+	Run    string `json:"run"`
+	Recipe string `json:"recipe,omitempty"`
+	Status Status `json:"status"`
+	// Was is how a run had ended whose journal is damaged, where that is known.
+	Was Status `json:"was,omitempty"`
+	// Started is when it began, Latest when its journal was last written, and Ended when it ended. They are absent where they are not
+	// known, or not yet there.
+	Started time.Time `json:"started,omitzero"`
+	Latest  time.Time `json:"latest,omitzero"`
+	Ended   time.Time `json:"ended,omitzero"`
+	// Error is the first error, of the run or, while it is pending, of its recovery. Code is its stable code, Hint what to do about it.
+	Error string `json:"error,omitempty"`
+	Code  string `json:"code,omitempty"`
+	Hint  string `json:"hint,omitempty"`
+	// Stopped is the text of the stop that ended the run well.
 	Stopped string `json:"stopped,omitempty"`
 	// Failed is the step that the error belongs to; nil where it belongs to none.
 	Failed *StepName `json:"failed,omitempty"`
+	// Blocks is true where no other run begins before an operator has resolved this one; Targets are what it may still owe an undo on.
+	Blocks  bool     `json:"blocks,omitempty"`
+	Targets []string `json:"targets,omitempty"`
+	// RecoveryFailed is when the recovery of a pending run failed last; absent where it did not.
+	RecoveryFailed time.Time `json:"recovery_failed,omitzero"`
+	// Resolved is how an operator closed the run; nil where none did.
+	Resolved *Resolution `json:"resolved,omitempty"`
 	// Waits says what a suspended run waits for.
 	Waits string `json:"waits,omitempty"`
 	// Left is how much of that time is left, in an overview.
@@ -52,7 +67,7 @@ func (s State) survey() (summaries []Summary, standing []*past, err error) {
 		p, err := s.peek(id)
 		switch {
 		case err != nil:
-			summaries = append(summaries, Summary{Run: id, Status: StatusDamaged, Error: err.Error()})
+			summaries = append(summaries, s.wreckOf(id, err).summary())
 		case p != nil:
 			summaries = append(summaries, p.summary())
 			if p.end() != nil && p.standing() {
@@ -66,7 +81,7 @@ func (s State) survey() (summaries []Summary, standing []*past, err error) {
 func (p *past) summary() Summary {
 	summary := Summary{
 		Run: p.folder.id(), Recipe: p.begin.Recipe, Status: StatusPending, Standing: p.standing(), locks: p.begin.Locks,
-		Started: p.records[0].Time, Ended: p.records[len(p.records)-1].Time,
+		Started: p.records[0].Time, Latest: p.records[len(p.records)-1].Time,
 	}
 	if waits := p.suspension(); waits != nil {
 		summary.Status, summary.Waits, summary.waits = StatusSuspended, waits.awaited(), waits
@@ -74,15 +89,38 @@ func (p *past) summary() Summary {
 	if p.awaitsServices() {
 		summary.Status, summary.Waits = StatusSuspended, servicesAwaited
 	}
-	if end := p.end(); end != nil {
+	end := p.end()
+	if end == nil || end.Status == StatusBroken {
+		summary.Resolved = p.folder.resolution()
+	}
+	if failed := p.folder.recoveryFailure(); end == nil && failed != nil {
+		summary.RecoveryFailed = failed.At
+		summary.say(failed.err())
+	}
+	if end == nil && summary.Resolved != nil {
+		summary.Status = StatusBroken
+	}
+	if end != nil {
 		summary.Status, summary.Stopped, summary.Ended = end.Status, end.Stopped, end.At
 		if end.Error != nil {
-			summary.Error, summary.Failed = end.Error.err().Error(), end.Error.failed()
+			summary.say(end.Error.err())
 		} else if len(end.Others) > 0 {
-			summary.Error, summary.Failed = end.Others[0].err().Error(), end.Others[0].failed()
+			summary.say(end.Others[0].err())
 		}
 	}
 	return summary
+}
+
+// say takes an error in, with its code and its hint.
+func (s *Summary) say(err error) {
+	s.Error = err.Error()
+	if found := fault.As(err); found != nil {
+		s.Code, s.Hint = found.Code, found.Hint
+	}
+	var located *StepError
+	if s.Failed = nil; errors.As(err, &located) {
+		s.Failed = &located.Step
+	}
 }
 
 // Detail is all that the journal tells people of one run.
@@ -138,7 +176,7 @@ func (s State) choose(id string) (string, error) {
 	return chosen, nil
 }
 
-// Show tells all of one run.
+// Show tells all of one run. Of one whose journal is damaged it tells what can still be read, beside the error.
 func (s State) Show(id string) (Detail, error) {
 	chosen, err := s.choose(id)
 	if err != nil {
@@ -146,7 +184,7 @@ func (s State) Show(id string) (Detail, error) {
 	}
 	p, err := s.peek(chosen)
 	if err != nil {
-		return Detail{}, err
+		return s.wreckOf(chosen, err).detail()
 	}
 	if p == nil {
 		return Detail{}, fault.New(fault.Refused, "run-unknown", "run %s never began", chosen)

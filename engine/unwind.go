@@ -50,7 +50,8 @@ func (x *execution) unwind(ctx context.Context) error {
 		broken = broken || f.broken
 	}
 	if broken {
-		task.Fail(fault.New(fault.Failed, "undo-failed", "not everything could be put back"))
+		task.Fail(fault.New(fault.Failed, "undo-failed", "not everything could be put back").
+			WithHint("`gwe resolve %[1]s` says which undo failed and what is different; put that right by hand, then close the run: `gwe resolve %[1]s --reason TEXT`", x.folder.id()))
 		return nil
 	}
 	task.Done("")

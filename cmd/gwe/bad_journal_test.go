@@ -110,6 +110,62 @@ func TestDamagedJournals(t *testing.T) {
 	}
 }
 
+// TestDamagedJournalOfAnEndedRun: whatever became of the journal of a run that had ended, it is named, and blocks nothing but its own
+// rollback. What is left of it goes when an operator has resolved it.
+func TestDamagedJournalOfAnEndedRun(t *testing.T) {
+	rewrite := func(how func([]byte) []byte) func(*testing.T, string) {
+		return func(t *testing.T, journal string) { change(t, journal, how) }
+	}
+	for name, spoil := range map[string]func(t *testing.T, journal string){
+		"a flipped bit":                     rewrite(func(text []byte) []byte { text[len(text)/3] ^= 4; return text }),
+		"a flipped bit in the first record": rewrite(func(text []byte) []byte { text[20] ^= 4; return text }),
+		"a flipped bit in the begin record": rewrite(func(text []byte) []byte { text[bytes.IndexByte(text, '\n')+20] ^= 4; return text }),
+		"zeros inside":                      rewrite(func(text []byte) []byte { clear(text[len(text)/3 : len(text)/2]); return text }),
+		"zeros all over":                    rewrite(func(text []byte) []byte { return make([]byte, len(text)) }),
+		"emptied":                           rewrite(func([]byte) []byte { return nil }),
+		"another file":                      rewrite(func([]byte) []byte { return []byte("dear diary\n") }),
+		"gone":                              func(t *testing.T, journal string) { check(t, os.Remove(journal)) },
+		"a FIFO": func(t *testing.T, journal string) {
+			check(t, os.Remove(journal))
+			check(t, syscall.Mkfifo(journal, 0o600))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newDevice(t)
+			d.update(d.packItems("fw-2", release("fw-2")...)).said(t, 0)
+			d.gwe("run", d.recipe("note.yaml", note), "-i", "dir="+d.root).said(t, 0)
+			run := d.runs()[0]
+			spoil(t, filepath.Join(d.state, "runs", run, "journal"))
+			d.gwe("status").said(t, 0, "damaged   run "+run, "the run had ended", "gwe resolve "+run)
+			d.gwe("rollback", run).said(t, 5, "the run had ended, so only its own rollback is lost")
+			d.gwe("recover").said(t, 0, run)
+			d.gwe("forget", d.runs()[1]).said(t, 0)
+			d.update(d.packItems("fw-3", release("fw-3")...)).said(t, 0, "run "+run+" has a damaged journal")
+			if link, _ := os.Readlink(d.target + "/current"); link != "fw-3" {
+				t.Errorf("%s runs", link)
+			}
+			d.gwe("rollback").said(t, 0)
+			if link, _ := os.Readlink(d.target + "/current"); link != "fw-2" {
+				t.Errorf("%s runs", link)
+			}
+			d.gwe("resolve", run, "--reason", "the flash was replaced").said(t, 0, "closed by")
+			d.gwe("status").said(t, 0, "running   nothing")
+			d.update(d.packItems("fw-4", release("fw-4")...)).said(t, 0)
+			d.gwe("rollback", run).said(t, 5, "the flash was replaced")
+		})
+	}
+}
+
+// note is a recipe with a lock of its own.
+const note = `
+gwe: 1
+name: note
+inputs:
+  dir: { type: path, required: true }
+steps:
+  - write: { path: "${{ inputs.dir }}/note", content: x }
+`
+
 // TestSpoiltState: other things in the state folder that are not as gwe left them.
 func TestSpoiltState(t *testing.T) {
 	for name, test := range map[string]struct {

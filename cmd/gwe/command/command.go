@@ -39,6 +39,7 @@ func commands() []command {
 		rollbackCommand(),
 		cancelCommand(),
 		forgetCommand(),
+		resolveCommand(),
 		statusCommand(),
 		confirmCommand(),
 		runsCommand(),

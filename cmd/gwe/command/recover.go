@@ -3,6 +3,7 @@ package command
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/pflag"
 
@@ -25,7 +26,8 @@ A run that waits for a reboot or a confirmation goes on where its time has come,
 left alone else. A timer that calls gwe recover every minute looks after its deadline.
 
 The exit code is 0 when nothing is left to do, whichever way the run ended; 4 when the failsafe is in place; 5 when the
-machine needs a person; 75 while a run waits.
+machine needs an operator, as ` + "`gwe status`" + ` says; 75 while a run waits. A run that ended with 5 counts until ` + "`gwe resolve`" + ` closes it, or a
+later run with the same lock commits; with --early only in the recovery that ended it.
 
 example:
   gwe recover`,
@@ -58,6 +60,11 @@ example:
 						code = engine.ExitBroken
 					}
 				}
+				if err == nil && !*early {
+					var left []engine.Summary
+					left, err = machine.State.Unresolved()
+					code = max(code, tellUnresolved(console, left, results))
+				}
 				if err == nil && code != engine.ExitDone {
 					return errSilent{code}
 				}
@@ -82,4 +89,23 @@ func showFinished(console *console, results []engine.Result) {
 			fmt.Fprintf(console.stdout, "  kept what came after the commit: %s (`gwe forget %s` removes it)\n", path, result.Run)
 		}
 	}
+}
+
+// tellUnresolved names the runs that earlier recoveries left to an operator, and gives the exit code that they stand for.
+func tellUnresolved(console *console, left []engine.Summary, now []engine.Result) (code int) {
+	code = engine.ExitDone
+	for _, one := range left {
+		if one.Status == engine.StatusBroken {
+			code = engine.ExitBroken
+		}
+		if slices.ContainsFunc(now, func(result engine.Result) bool { return result.Run == one.Run }) {
+			continue // it was told just now
+		}
+		what := "it ended with exit code 5, and is not resolved"
+		if one.Status == engine.StatusDamaged {
+			what = one.Error
+		}
+		fmt.Fprintf(console.stderr, "gwe: run %s: %s\n  = `gwe resolve %s` says what is different, and closes it\n", one.Run, what, one.Run)
+	}
+	return code
 }

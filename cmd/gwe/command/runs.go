@@ -66,6 +66,8 @@ func showRuns(console *console, folder string, list []engine.Summary, able []str
 			status += " (*)"
 		}
 		switch {
+		case one.Resolved != nil:
+			status += ", resolved: " + one.Resolved.Reason
 		case one.Error != "":
 			status += ": " + one.Error
 		case one.Waits != "":
@@ -74,8 +76,8 @@ func showRuns(console *console, folder string, list []engine.Summary, able []str
 			status += ": " + one.Stopped
 		}
 		took := "-"
-		if !one.Started.IsZero() && one.Status != engine.StatusPending {
-			took = one.Ended.Sub(one.Started).Round(100 * time.Millisecond).String()
+		if !one.Started.IsZero() && one.Status != engine.StatusPending && one.Status != engine.StatusDamaged {
+			took = lastWord(one).Sub(one.Started).Round(100 * time.Millisecond).String()
 		}
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", one.Run, one.Recipe, took, status)
 	}

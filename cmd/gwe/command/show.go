@@ -3,6 +3,7 @@ package command
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -35,14 +36,20 @@ example:
 				if err != nil {
 					return err
 				}
-				detail, err := state.Show(run)
-				if err != nil {
-					return err
+				detail, damage := state.Show(run)
+				if damage != nil && detail.Run == "" {
+					return damage
 				}
 				if console.global.output == "json" {
-					return writeJSON(console.stdout, detail)
+					err = writeJSON(console.stdout, detail)
+				} else {
+					err = showDetail(console.stdout, detail)
 				}
-				return showDetail(console.stdout, detail)
+				if damage != nil && !detail.Blocks {
+					report(console, damage)
+					damage = nil
+				}
+				return errors.Join(err, damage)
 			}
 		},
 	}
@@ -66,13 +73,20 @@ func oneRun(console *console, operands []string) (engine.State, string, error) {
 func showDetail(out io.Writer, d engine.Detail) error {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(table, "run\t%s\n", d.Run)
-	fmt.Fprintf(table, "status\t%s\n", d.Status)
+	status := string(d.Status)
+	if d.Was != "" {
+		status += ", had ended: " + string(d.Was)
+	}
+	fmt.Fprintf(table, "status\t%s\n", status)
+	if d.Resolved != nil {
+		fmt.Fprintf(table, "resolved\t%s, by %s: %s\n", clock(d.Resolved.At), d.Resolved.By, d.Resolved.Reason)
+	}
 	if d.Waits != "" {
 		fmt.Fprintf(table, "waits for\t%s\n", d.Waits)
 	}
 	fmt.Fprintf(table, "recipe\t%s (%s, sha256 %.12s)\n", d.Recipe, d.File, d.Digest)
 	fmt.Fprintf(table, "began\t%s, by gwe %s\n", d.Started.Local().Format(time.DateTime), d.Version)
-	fmt.Fprintf(table, "took\t%s\n", d.Ended.Sub(d.Started).Round(time.Millisecond))
+	fmt.Fprintf(table, "took\t%s\n", lastWord(d.Summary).Sub(d.Started).Round(time.Millisecond))
 	for _, lock := range d.Locks {
 		fmt.Fprintf(table, "lock\t%s\n", lock)
 	}

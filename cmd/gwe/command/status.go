@@ -20,7 +20,8 @@ func statusCommand() command {
 A few lines, or with --output json one object. It takes no lock and changes nothing.
 
 The exit code is 0 when nothing goes on and nothing waits; 75 when a run goes on, or one waits for ` + "`gwe recover`" + `; 5 when the machine
-needs a person: a run ended so and no later one with the same lock committed, or a journal is damaged.
+needs an operator: a run ended so, and neither ` + "`gwe resolve`" + ` closed it nor a later one with the same lock committed; a recovery failed; or the
+journal of a run is damaged that may still owe an undo.
 
 example:
   gwe status
@@ -71,16 +72,33 @@ func statusText(seen engine.Overview) string {
 			fmt.Fprintln(&text)
 			continue
 		}
+		if !one.RecoveryFailed.IsZero() {
+			fmt.Fprintf(&text, "pending   run %s of %s, begun %s: its recovery failed at %s: %s\n", one.Run, one.Recipe, clock(one.Started), clock(one.RecoveryFailed), one.Error)
+			advise(&text, one.Hint)
+			continue
+		}
 		fmt.Fprintf(&text, "pending   run %s of %s, begun %s: `gwe recover` goes on with it\n", one.Run, one.Recipe, clock(one.Started))
 	}
 	for _, one := range seen.Damaged {
-		fmt.Fprintf(&text, "damaged   run %s: %s\n", one.Run, one.Error)
+		of := ""
+		if one.Recipe != "" {
+			of = " of " + one.Recipe
+		}
+		fmt.Fprintf(&text, "damaged   run %s%s: %s\n", one.Run, of, one.Error)
+		advise(&text, one.Hint)
 	}
 	for _, one := range seen.Broken {
 		fmt.Fprintf(&text, "broken    run %s of %s: %s\n", one.Run, one.Recipe, one.Status)
+		if one.Error != "" {
+			fmt.Fprintf(&text, "          it failed: %s\n", one.Error)
+		}
+		advise(&text, fmt.Sprintf("`gwe resolve %s` says what is different from before; put that right, then close the run: `gwe resolve %[1]s --reason TEXT`", one.Run))
 	}
 	if last := seen.Last; last != nil {
-		fmt.Fprintf(&text, "last      run %s of %s: %s, %s\n", last.Run, last.Recipe, last.Status, clock(last.Ended))
+		fmt.Fprintf(&text, "last      run %s of %s: %s, %s\n", last.Run, last.Recipe, last.Status, clock(lastWord(*last)))
+		if last.Resolved != nil {
+			fmt.Fprintf(&text, "          resolved by %s at %s: %s\n", last.Resolved.By, clock(last.Resolved.At), last.Resolved.Reason)
+		}
 	} else {
 		fmt.Fprintln(&text, "last      no run has ended yet")
 	}
@@ -90,6 +108,21 @@ func statusText(seen engine.Overview) string {
 	}
 	fmt.Fprintf(&text, "rollback  %s\n", able)
 	return text.String()
+}
+
+// advise adds what to do next.
+func advise(text *strings.Builder, hint string) {
+	if hint != "" {
+		fmt.Fprintf(text, "          = %s\n", hint)
+	}
+}
+
+// lastWord is when a run ended; for one that an operator closed, when its journal was last written.
+func lastWord(one engine.Summary) time.Time {
+	if one.Ended.IsZero() {
+		return one.Latest
+	}
+	return one.Ended
 }
 
 func activityText(doing *engine.Activity) string {

@@ -1,0 +1,185 @@
+package engine
+
+import (
+	"os"
+	"slices"
+
+	"github.com/gwe-project/gwe/engine/fault"
+)
+
+// Finding is what a run left that gwe could not bring to its end.
+type Finding struct {
+	Summary
+	// FailedUndos are the undos that failed, and Owed the steps that were not undone, each in the order in which gwe undoes them.
+	FailedUndos []Unrestored `json:"failed_undos"`
+	Owed        []Unrestored `json:"owed"`
+	// Kept are the paths where what the undo needs still lies.
+	Kept []string `json:"kept"`
+}
+
+// Unrestored is a step whose undo failed, or was not carried out.
+type Unrestored struct {
+	StepName
+	// Error, Code and Hint are why its undo failed.
+	Error string `json:"error,omitempty"`
+	Code  string `json:"code,omitempty"`
+	Hint  string `json:"hint,omitempty"`
+}
+
+// Examine looks at a run that needs an operator: it takes no lock and changes nothing. Without an id it is the only such run.
+//
+// Its faults: run-unknown; resolve-needless, for a run that needs none; resolve-which, where several do and none is named; and that
+// of a journal of a newer gwe, which that one reads.
+func (e *Engine) Examine(id string) (Finding, error) {
+	if id == "" {
+		var err error
+		if id, err = e.State.onlyUnresolved(); err != nil {
+			return Finding{}, err
+		}
+	}
+	chosen, err := e.State.choose(id)
+	if err != nil {
+		return Finding{}, err
+	}
+	p, err := e.State.peek(chosen)
+	if err != nil {
+		w := e.State.wreckOf(chosen, err)
+		switch {
+		case w.resolved != nil:
+			return Finding{}, alreadyResolved(chosen, w.resolved)
+		case w.newer():
+			return Finding{}, err
+		}
+		return findingOf(w.summary(), w.rest), nil
+	}
+	if p == nil {
+		return Finding{}, fault.New(fault.Refused, "run-unknown", "run %s never began", chosen)
+	}
+	told := p.summary()
+	switch {
+	case told.Resolved != nil:
+		return Finding{}, alreadyResolved(chosen, told.Resolved)
+	case !told.unresolved():
+		needless := fault.New(fault.Refused, "resolve-needless", "run %s needs no operator: %s", chosen, told.Status)
+		switch told.Status {
+		case StatusPending:
+			return Finding{}, needless.WithHint("`gwe recover` brings it to its end")
+		case StatusSuspended:
+			return Finding{}, needless.WithHint("`gwe recover` continues it, `gwe confirm` confirms it, `gwe cancel` rolls it back")
+		}
+		return Finding{}, needless
+	}
+	return findingOf(told, p), nil
+}
+
+func alreadyResolved(id string, how *Resolution) error {
+	return fault.New(fault.Refused, "resolve-done", "run %s was resolved by %s at %s: %s", id, how.By, how.At.Format("2006-01-02 15:04:05"), how.Reason)
+}
+
+// unresolved reports whether the run is one that gwe could not bring to its end, and that no operator has closed.
+func (s Summary) unresolved() bool {
+	if s.Resolved != nil {
+		return false
+	}
+	return s.Status == StatusBroken || s.Status == StatusDamaged || !s.RecoveryFailed.IsZero()
+}
+
+// onlyUnresolved finds the run that needs an operator.
+func (s State) onlyUnresolved() (string, error) {
+	list, err := s.List()
+	if err != nil {
+		return "", err
+	}
+	list = slices.DeleteFunc(list, func(one Summary) bool { return !one.unresolved() })
+	switch len(list) {
+	case 0:
+		return "", fault.New(fault.Refused, "resolve-needless", "no run in %s needs an operator", s.Folder)
+	case 1:
+		return list[0].Run, nil
+	}
+	return "", fault.New(fault.Refused, "resolve-which", "%d runs in %s need an operator", len(list), s.Folder).
+		WithHint("name one: `gwe status` lists them")
+}
+
+// findingOf reads what is left from the records of a run; p is nil where nothing could be read.
+func findingOf(told Summary, p *past) Finding {
+	found := Finding{Summary: told, FailedUndos: []Unrestored{}, Owed: []Unrestored{}, Kept: []string{}}
+	if p == nil {
+		return found
+	}
+	frames := p.unrestored()
+	for _, one := range slices.Backward(frames) {
+		switch {
+		case one.broken != nil:
+			failed := one.name
+			failed.Error, failed.Code, failed.Hint = one.broken.Message, one.broken.Code, one.broken.Hint
+			found.FailedUndos = append(found.FailedUndos, failed)
+		case p.end() == nil:
+			found.Owed = append(found.Owed, one.name)
+		default:
+			continue
+		}
+		found.Kept = append(found.Kept, one.kept...)
+	}
+	return found
+}
+
+// unrestoredFrame is a frame that is not undone, or whose undo failed.
+type unrestoredFrame struct {
+	number int
+	name   Unrestored
+	broken *errorRecord
+	kept   []string
+}
+
+// unrestored lists the frames that were not undone, or not well, in the order of their making. Those of a run that committed count
+// only where it was rolled back.
+func (p *past) unrestored() []unrestoredFrame {
+	var frames []unrestoredFrame
+	committed, gone := 0, map[int]bool{}
+	for _, record := range p.records {
+		switch record.Kind {
+		case recordIntent:
+			_ = into(record.Data, func(r intentRecord) error {
+				one := unrestoredFrame{number: r.Frame, name: Unrestored{StepName: r.named(r.Step, r.ID)}, kept: slices.Clone(r.Leases)}
+				if saved := p.folder.place(placeOf(r.Frame)); holdsAny(saved) {
+					one.kept = append(one.kept, saved)
+				}
+				frames = append(frames, one)
+				return nil
+			})
+		case recordResult:
+			_ = into(record.Data, func(r resultRecord) error {
+				known := slices.ContainsFunc(frames, func(one unrestoredFrame) bool { return one.number == r.Frame })
+				if r.Frame > 0 && !known && !gone[r.Frame] { // its intent was the record that is damaged
+					frames = append(frames, unrestoredFrame{number: r.Frame, name: Unrestored{StepName: r.named(r.Step, r.ID)}})
+				}
+				return nil
+			})
+		case recordUndone:
+			_ = into(record.Data, func(r undoneRecord) error {
+				gone[r.Frame] = true
+				at := slices.IndexFunc(frames, func(one unrestoredFrame) bool { return one.number == r.Frame })
+				switch {
+				case at < 0:
+				case r.Broken && len(r.Errors) > 0:
+					frames[at].broken = &r.Errors[0]
+				case !r.Broken:
+					frames = slices.Delete(frames, at, at+1)
+				}
+				return nil
+			})
+		case recordCommitted:
+			committed = len(frames)
+		case recordRollback:
+			committed = 0
+		}
+	}
+	return frames[min(committed, len(frames)):]
+}
+
+// holdsAny reports whether a directory has entries.
+func holdsAny(path string) bool {
+	entries, _ := os.ReadDir(path)
+	return len(entries) > 0
+}
