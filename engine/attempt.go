@@ -52,11 +52,14 @@ func (t trial) run(ctx context.Context) (map[string]any, error) {
 		if err == nil || number >= policy.attempts || ctx.Err() != nil {
 			return outputs, err
 		}
-		again, undecided := t.node.retry.again(err, outputs, t.names)
+		again, undecided := t.node.retry.again(err, t.node.composed(), outputs, t.names)
 		if undecided != nil {
 			t.task.Warn("it is not attempted again, because retry.when cannot be decided: " + undecided.Error())
 		}
 		if !again {
+			if undecided == nil && t.node.retry.when == nil && fault.IsPermanent(err) {
+				t.task.Info("it is not attempted again: another attempt would end the same way")
+			}
 			return outputs, err
 		}
 		if t.between != nil {

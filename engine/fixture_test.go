@@ -107,6 +107,9 @@ func (put) Do(ctx context.Context, run *step.Run, a putArguments, _ putMemo) (pu
 	if a.fails("tell") {
 		return putOutputs{a.Text}, fault.New(fault.Failed, "put-told", "the world said %s", a.Token).WithHint("not %s", a.Token)
 	}
+	if a.fails("never") {
+		return putOutputs{a.Text}, fault.New(fault.Failed, "put-failed", "there is no such program").AsPermanent()
+	}
 	if a.fails("do") {
 		return putOutputs{a.Text}, fault.New(fault.Failed, "put-failed", "the world said no")
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gwe-project/gwe/engine/durable"
+	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/tasklog"
 )
 
@@ -32,8 +33,8 @@ func insist[T any](ctx context.Context, x *execution, postpone bool, task *taskl
 }
 
 // refusedBySystem tells whether a call failed that may be made again. That is not a sync: a second one would report a success
-// that never was.
+// that never was. Nor is it the start of a program that does not exist.
 func refusedBySystem(err error) bool {
 	var number syscall.Errno
-	return errors.As(err, &number) && !durable.IsSync(err)
+	return errors.As(err, &number) && !durable.IsSync(err) && !fault.IsPermanent(err)
 }

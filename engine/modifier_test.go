@@ -209,3 +209,22 @@ func TestARunThatNeverBeganIsSweptAway(t *testing.T) {
 		t.Error("the folder of a run that never began is still there")
 	}
 }
+
+// What a step can never do is not attempted again, unless the recipe says so, or another step may do in between what it lacks.
+func TestPermanentFailuresAreNotRetried(t *testing.T) {
+	for name, test := range map[string]struct {
+		recipe string
+		want   string
+	}{
+		"a step":        {"steps:\n  - put: {path: D/a, fail: [never, count]}\n    retry: {attempts: 3, delay: 1h}\n", "prepare\ndo\nundo\n"},
+		"retry.when":    {"steps:\n  - put: {path: D/a, fail: [never, count]}\n    retry: {attempts: 2, when: error.code == 'put-failed'}\n", "prepare\ndo\nundo\ndo\nundo\n"},
+		"in a group":    {"steps:\n  - steps: [{put: {path: D/a, fail: [never, count]}}]\n    retry: {attempts: 2}\n", "prepare\ndo\nundo\nprepare\ndo\nundo\n"},
+		"another error": {"steps:\n  - put: {path: D/a, fail: [do, count]}\n    retry: {attempts: 2}\n", "prepare\ndo\nundo\ndo\nundo\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			b.wantStatus(b.run(test.recipe), engine.StatusRestored, 3)
+			b.wantFile("a.calls", test.want)
+		})
+	}
+}

@@ -16,7 +16,7 @@ import (
 type retryPolicy struct {
 	attempts, delay, factor, maxDelay, jitter, total dynamic
 	// when decides by result and error whether to go on; without it only failures of the world are attempted again, never
-	// a refusal, a defect or an interruption.
+	// a refusal, a defect or an interruption, nor what a single step cannot do however often it tries.
 	when *expression.Expression
 }
 
@@ -65,14 +65,15 @@ func (p patience) pause(n int) time.Duration {
 	return time.Duration(math.Min(wait, math.MaxInt64/2))
 }
 
-// again tells whether an attempt that ended so is made once more.
-func (r *retryPolicy) again(err error, result map[string]any, names map[string]any) (bool, error) {
+// again reports whether an attempt that ended so is made once more. One that is made of steps, composed, may do in its next attempt
+// what a step in it lacked in this one.
+func (r *retryPolicy) again(err error, composed bool, result map[string]any, names map[string]any) (bool, error) {
 	class := fault.ClassOf(err)
 	if class == fault.Interrupted {
 		return false, nil
 	}
 	if r.when == nil {
-		return class == fault.Failed, nil
+		return class == fault.Failed && (composed || !fault.IsPermanent(err)), nil
 	}
 	if result == nil {
 		result = map[string]any{}

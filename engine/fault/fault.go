@@ -32,6 +32,8 @@ type Fault struct {
 	Hint string
 	// Cause is the error underneath; it may be nil.
 	Cause error
+	// Permanent means that another attempt, with nothing else done in between, ends the same way: a program that does not exist.
+	Permanent bool
 }
 
 // Error gives the message and the chain of causes, without code and hint: renderers show these on their own.
@@ -62,6 +64,23 @@ func (f *Fault) WithCause(cause error) *Fault {
 	copied := *f
 	copied.Cause = cause
 	return &copied
+}
+
+// AsPermanent says that another attempt, with nothing else done in between, ends the same way.
+func (f *Fault) AsPermanent() *Fault {
+	copied := *f
+	copied.Permanent = true
+	return &copied
+}
+
+// IsPermanent reports whether a fault in err's chain is permanent.
+func IsPermanent(err error) bool {
+	for found := As(err); found != nil; found = As(found.Cause) {
+		if found.Permanent {
+			return true
+		}
+	}
+	return false
 }
 
 // As finds the first fault in err's chain; nil where there is none.

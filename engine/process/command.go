@@ -65,7 +65,7 @@ type Result struct {
 // Run runs the program to its end. An end by itself, with whatever exit code or signal, is a Result; see Result.Check.
 //
 // The faults: process-not-found, process-not-executable, process-no-exec, process-interpreter-missing, process-no-shebang,
-// process-wrong-format, process-folder-missing, process-arguments-invalid, process-arguments-too-long (failed);
+// process-wrong-format, process-arguments-invalid, process-arguments-too-long (failed and permanent); process-folder-missing (failed);
 // process-timeout (failed) when Timeout or the deadline of ctx passed; process-interrupted (interrupted) when ctx was
 // cancelled; process-survives and process-start (errored).
 func Run(ctx context.Context, command Command) (Result, error) {
@@ -141,12 +141,12 @@ func supervise(ctx context.Context, command Command, running running, pipes *pip
 
 func (c Command) check() error {
 	if len(c.Arguments) == 0 || c.Arguments[0] == "" {
-		return fault.New(fault.Failed, "process-arguments-invalid", "there is no program to run")
+		return fault.New(fault.Failed, "process-arguments-invalid", "there is no program to run").AsPermanent()
 	}
 	for _, text := range slices.Concat(c.Arguments, c.Environment, []string{c.Folder}) {
 		if strings.ContainsRune(text, 0) {
 			return fault.New(fault.Failed, "process-arguments-invalid",
-				"an argument, a variable or the folder of %s contains a NUL byte, which no program can be given", c.name())
+				"an argument, a variable or the folder of %s contains a NUL byte, which no program can be given", c.name()).AsPermanent()
 		}
 	}
 	if c.Folder == "" {

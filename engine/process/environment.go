@@ -88,7 +88,7 @@ func LookPath(name string, environment []string) (string, error) {
 		return "", notExecutable(denied)
 	}
 	return "", fault.New(fault.Failed, "process-not-found", "there is no program %s in PATH=%s", name, search).
-		WithHint("install it, or give its whole path").WithCause(fs.ErrNotExist)
+		WithHint("install it, or give its whole path").WithCause(fs.ErrNotExist).AsPermanent()
 }
 
 // program gives the path to execute.
@@ -98,6 +98,18 @@ func (c Command) program() (string, error) {
 		return name, nil
 	}
 	return LookPath(name, c.Environment)
+}
+
+// Examine tells, without running it, what keeps the command's program from being executed; see the function Examine.
+func (c Command) Examine() error {
+	if err := c.check(); err != nil {
+		return err
+	}
+	path, err := c.program()
+	if err != nil {
+		return err
+	}
+	return Examine(c.onDisk(path), c.Environment)
 }
 
 // onDisk is the program's path as gwe itself would open it.

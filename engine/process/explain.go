@@ -18,14 +18,19 @@ import (
 
 // Examine tells, without running it, what keeps a program or script from being executed: it is missing, is no file, has no
 // execute bit, lies on a file system mounted noexec, or its interpreter is missing. For `#!/usr/bin/env NAME` the name is
-// looked up in the environment's PATH. The fault codes are those of Run.
+// looked up in the environment's PATH. The fault codes are those of Run; they are permanent.
 func Examine(path string, environment []string) error {
 	status, err := os.Stat(path)
 	if err != nil {
-		return fault.New(fault.Failed, "process-not-found", "cannot run %s", path).WithCause(err)
+		missing := fault.New(fault.Failed, "process-not-found", "cannot run %s", path).WithCause(err)
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+			missing = missing.WithHint("see what is there: ls -l %s", filepath.Dir(path)).AsPermanent()
+		}
+		return missing
 	}
 	if !status.Mode().IsRegular() {
-		return fault.New(fault.Failed, "process-not-executable", "cannot run %s: it is not a regular file", path)
+		return fault.New(fault.Failed, "process-not-executable", "cannot run %s: it is not a regular file", path).
+			WithHint("name the program itself: ls -ld %s", path).AsPermanent()
 	}
 	if err := executable(path); err != nil {
 		return notExecutable(path)
@@ -37,15 +42,15 @@ func notExecutable(path string) error {
 	status, err := os.Stat(path)
 	if err == nil && status.Mode()&0o111 == 0 {
 		return fault.New(fault.Failed, "process-not-executable", "cannot run %s: it has no execute bit", path).
-			WithHint("set it where the file is made: chmod +x %s", filepath.Base(path))
+			WithHint("set it where the file is made: chmod +x %s", filepath.Base(path)).AsPermanent()
 	}
 	var system unix.Statfs_t
 	if unix.Statfs(path, &system) == nil && system.Flags&unix.ST_NOEXEC != 0 {
 		return fault.New(fault.Failed, "process-no-exec", "cannot run %s: its file system is mounted noexec", path).
-			WithHint("put it on another file system, or mount this one without noexec")
+			WithHint("put it on another file system, or mount this one without noexec").AsPermanent()
 	}
 	return fault.New(fault.Failed, "process-not-executable", "cannot run %s: this user may not execute it", path).
-		WithHint("see the mode and owner of the file and of the folders above it").WithCause(syscall.EACCES)
+		WithHint("see the mode and owner of the file and of the folders above it").WithCause(syscall.EACCES).AsPermanent()
 }
 
 // examineInterpreter sees to a script's #! line and to a program's dynamic loader. Other formats are left to the kernel:
@@ -68,7 +73,7 @@ func examineInterpreter(path string, environment []string) error {
 	if bytes.HasSuffix(line, []byte("\r")) {
 		return fault.New(fault.Failed, "process-interpreter-missing",
 			"cannot run %s: its #! line ends in a carriage return, and no interpreter is named so", path).
-			WithHint("the file has the line ends of Windows: save it with those of Unix")
+			WithHint("the file has the line ends of Windows: save it with those of Unix").AsPermanent()
 	}
 	interpreter, argument := strings.Trim(string(line), " \t"), ""
 	if blank := strings.IndexAny(interpreter, " \t"); blank >= 0 {
@@ -76,16 +81,16 @@ func examineInterpreter(path string, environment []string) error {
 	}
 	if interpreter == "" {
 		return fault.New(fault.Failed, "process-no-shebang", "cannot run %s: its #! line names no interpreter", path).
-			WithHint("start it with a line such as #!/bin/sh")
+			WithHint("start it with a line such as #!/bin/sh").AsPermanent()
 	}
 	if err := executable(interpreter); err != nil {
 		return fault.New(fault.Failed, "process-interpreter-missing", "cannot run %s: its interpreter %s %s", path, interpreter, lack(err)).
-			WithHint("install %s, or name another interpreter in the first line", interpreter).WithCause(err)
+			WithHint("install %s, or name another interpreter in the first line", interpreter).WithCause(err).AsPermanent()
 	}
 	if filepath.Base(interpreter) == "env" && argument != "" && !strings.HasPrefix(argument, "-") && !strings.Contains(argument, "=") {
 		if _, err := LookPath(argument, environment); err != nil {
 			return fault.New(fault.Failed, "process-interpreter-missing", "cannot run %s: its interpreter is missing", path).
-				WithHint("install %s, or name another interpreter in the first line", argument).WithCause(err)
+				WithHint("install %s, or name another interpreter in the first line", argument).WithCause(err).AsPermanent()
 		}
 	}
 	return nil
@@ -117,7 +122,7 @@ func examineLoader(path string, file *os.File) error {
 		loader := strings.TrimRight(string(name), "\x00")
 		if err := executable(loader); err != nil {
 			return fault.New(fault.Failed, "process-interpreter-missing", "cannot run %s: its dynamic loader %s %s", path, loader, lack(err)).
-				WithHint("it was built for another C library or machine: take the build for this one").WithCause(err)
+				WithHint("it was built for another C library or machine: take the build for this one").WithCause(err).AsPermanent()
 		}
 	}
 	return nil
@@ -130,7 +135,7 @@ func explainStart(path string, command Command, cause error) error {
 	case errors.Is(cause, syscall.E2BIG):
 		return fault.New(fault.Failed, "process-arguments-too-long",
 			"cannot run %s: its arguments and environment are larger than the kernel allows", path).
-			WithHint("one argument may have 128 KiB: pass large values by a file or by standard input").WithCause(cause)
+			WithHint("one argument may have 128 KiB: pass large values by a file or by standard input").WithCause(cause).AsPermanent()
 	case errors.Is(cause, syscall.ENOEXEC):
 		return wrongFormat(path, cause)
 	}
@@ -150,9 +155,9 @@ func wrongFormat(path string, cause error) error {
 		defer file.Close()
 		if program, err := elf.NewFile(file); err == nil {
 			return fault.New(fault.Failed, "process-wrong-format", "cannot run %s: it is a program for another machine (%s)", path, program.Machine).
-				WithHint("take the build for this machine").WithCause(cause)
+				WithHint("take the build for this machine").WithCause(cause).AsPermanent()
 		}
 	}
 	return fault.New(fault.Failed, "process-no-shebang", "cannot run %s: it is neither a program nor a script with a #! line", path).
-		WithHint("a script must start with a line such as #!/bin/sh").WithCause(cause)
+		WithHint("a script must start with a line such as #!/bin/sh").WithCause(cause).AsPermanent()
 }

@@ -35,7 +35,8 @@ to 299 where that is left out. Redirects are followed on the same host only. Not
 asked, and of the answer only the head is read.
 
 file is a path where something must be (state: present) or nothing (state: absent); a symbolic link counts by itself. command is a
-program and its arguments, as in run, that must exit with 0. It runs in / with the same environment, and should only look: what
+program and its arguments, as in run, that must exit with 0. A program that cannot be run at all (it does not exist, has no execute bit
+or no interpreter) fails the step at once, without another try. It runs in / with the same environment, and should only look: what
 it changes is not undone.`
 
 // longestTry bounds one try.
@@ -165,6 +166,9 @@ func (waitFor) Do(ctx context.Context, run *step.Run, arguments waitForArguments
 		}
 		if err := ctx.Err(); err != nil {
 			return outputs, err
+		}
+		if fault.IsPermanent(reason) {
+			return outputs, reason
 		}
 		// A try that the end of the time cut short says less than the one before.
 		if last == nil || limited.Err() == nil {

@@ -196,7 +196,6 @@ func TestWaitForTellsWhy(t *testing.T) {
 		"not trusted":       {map[string]any{"http": secure.URL}, "certificate"},
 		"with a password":   {map[string]any{"http": withPassword + "/busy"}, "it answered 503"},
 		"exit code":         {map[string]any{"command": []any{"/bin/sh", "-c", "echo still starting >&2; exit 3"}}, "exited with 3: still starting"},
-		"no program":        {map[string]any{"command": []any{"/no/such/program"}}, "/no/such/program"},
 		"still there":       {map[string]any{"file": "/", "state": "absent"}, "/ is still there"},
 	}
 	t.Run("all", func(t *testing.T) {
@@ -221,5 +220,26 @@ func TestWaitForTellsWhy(t *testing.T) {
 	})
 	if other.Load() > 0 {
 		t.Error("a redirect to another host was followed")
+	}
+}
+
+// A command that cannot be run is not tried again.
+func TestWaitForNoProgram(t *testing.T) {
+	root := t.TempDir()
+	must(t, os.WriteFile(root+"/plain", []byte("#!/bin/sh\n"), 0o644))
+	must(t, os.WriteFile(root+"/python", []byte("#!/usr/bin/env no-such-python\n"), 0o755))
+	must(t, os.WriteFile(root+"/lost", []byte("#!/opt/none/python3\n"), 0o755))
+	must(t, os.WriteFile(root+"/bare", []byte("echo\n"), 0o755))
+	must(t, os.Symlink("nowhere", root+"/dangling"))
+	for program, code := range map[string]string{
+		"/no/such/program": "process-not-found", "no-such-program": "process-not-found", "no/such": "process-not-found", root + "/dangling": "process-not-found",
+		root + "/plain/below": "process-not-found", root + "/plain": "process-not-executable", root: "process-not-executable",
+		root + "/python": "process-interpreter-missing", root + "/lost": "process-interpreter-missing", root + "/bare": "process-no-shebang",
+	} {
+		began := time.Now()
+		outputs, found := done(t, check.WaitFor(), map[string]any{"command": []any{program}, "within": "1m"})
+		if found == nil || found.Code != code || outputs["tries"] != 1 || time.Since(began) > 20*time.Second {
+			t.Errorf("%s: %v after %v tries", program, found, outputs["tries"])
+		}
 	}
 }

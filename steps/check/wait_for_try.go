@@ -47,7 +47,7 @@ func (a waitForArguments) file(_ context.Context, run *step.Run) error {
 // run runs the command; its last line is part of the reason.
 func (a waitForArguments) run(ctx context.Context, run *step.Run) error {
 	last := ""
-	result, err := process.Run(ctx, process.Command{
+	command := process.Command{
 		Arguments:   a.Command,
 		Folder:      "/",
 		Environment: append(process.BaseEnvironment(), run.Environment...),
@@ -57,7 +57,12 @@ func (a waitForArguments) run(ctx context.Context, run *step.Run) error {
 				last = line
 			}
 		},
-	})
+	}
+	// env would tell of a missing interpreter by its exit code alone.
+	if err := command.Examine(); err != nil {
+		return err
+	}
+	result, err := process.Run(ctx, command)
 	if err == nil {
 		err = result.Check(a.Command[0])
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/gwe-project/gwe/engine/tasklog"
 	"github.com/gwe-project/gwe/engine/value"
 	"github.com/gwe-project/gwe/steps/steptest"
+	"github.com/gwe-project/gwe/steps/steptest/recipetest"
 )
 
 func TestMain(m *testing.M) { steptest.Main(m, Hook(), Run()) }
@@ -385,5 +386,34 @@ func TestHookIsToldOfARecovery(t *testing.T) {
 		if err != nil || len(lines) != 1 || lines[0] != want {
 			t.Errorf("%v, %v, want %s", lines, err, want)
 		}
+	}
+}
+
+// A program that does not exist is not waited for by retry.
+func TestNoProgramIsNotRetried(t *testing.T) {
+	// A hook says so before its first attempt.
+	for name, action := range map[string]string{
+		"run":    "run: { argv: [/no/such/program] }",
+		"lookup": "run: { argv: [no-such-program] }",
+		"hook":   "hook: { script: .post-install, dir: DIR, optional: false }",
+		"mode":   "hook: { script: plain, dir: DIR }",
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			if err := os.WriteFile(filepath.Join(dir, "plain"), []byte("#!/bin/sh\n"), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			recipe := filepath.Join(t.TempDir(), "r.yaml")
+			// The step before may bring the program, so the run begins.
+			text := "gwe: 1\nname: r\nsteps:\n  - run: { argv: [\"true\"] }\n    undo: none\n  - " + strings.ReplaceAll(action, "DIR", dir) + "\n    undo: none\n    retry: { attempts: 5, delay: 1h }\n"
+			if err := os.WriteFile(recipe, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			bench := recipetest.New(t, step.Catalog{Hook(), Run()})
+			bench.WantExit(3, recipe, nil)
+			if said := bench.Said(); strings.HasPrefix(action, "run") != strings.Contains(said, "it is not attempted again") {
+				t.Error(said)
+			}
+		})
 	}
 }

@@ -81,7 +81,7 @@ func (hook) Plan(_ context.Context, machine step.Machine, arguments hookArgument
 	switch {
 	case err == nil && info.Mode().IsRegular() && info.Mode()&0o111 == 0:
 		return step.Plan{}, fault.New(fault.Refused, "process-not-executable", "cannot run %s: it has no execute bit", path).
-			WithHint("set it where the package is made: chmod +x %s", arguments.Script)
+			WithHint("set it where the package is made: chmod +x %s", arguments.Script).AsPermanent()
 	case err == nil:
 		return step.Plan{Do: []string{line}}, nil
 	case !errors.Is(err, fs.ErrNotExist):
@@ -190,7 +190,7 @@ func (a hookArguments) isThere(path string) (bool, error) {
 	}
 	if errors.Is(err, fs.ErrNotExist) {
 		if _, err := root.Lstat(a.Script); err == nil {
-			return false, fault.New(fault.Failed, "hook-missing", "%s is a link to nothing", path)
+			return false, fault.New(fault.Failed, "hook-missing", "%s is a link to nothing", path).AsPermanent()
 		}
 		if a.Optional {
 			return false, nil
@@ -206,5 +206,5 @@ func (a hookArguments) isThere(path string) (bool, error) {
 
 func missing(path string) error {
 	return fault.New(fault.Failed, "hook-missing", "there is no script %s", path).
-		WithHint("make sure that the release brings it, or leave optional at true")
+		WithHint("make sure that the release brings it, or leave optional at true").AsPermanent()
 }
