@@ -42,6 +42,10 @@ type PackOptions struct {
 	EncryptFor []string
 	// Progress, which may be nil, is told how many bytes of the files are packed, of how many.
 	Progress func(current, total int64)
+	// PlainFiles leaves extended attributes out: capabilities, IMA signatures and those of users.
+	PlainFiles bool
+	// Warn, which may be nil, is told in one line each what of the tree no package keeps: access control lists, say.
+	Warn func(text string)
 }
 
 // packedWindow bounds what unpacking needs in memory: a device unpacks in less than 32 MiB, all of gwe included.
@@ -51,8 +55,8 @@ const packedWindow = 4 << 20
 // complete and on the disk; nothing is left of one that failed. An older package of that name is replaced.
 //
 // The same tree gives the same tar, byte by byte: entries sorted by name, numeric owners without names, modes,
-// modification times to the nanosecond, links, and nothing else of the file system (no extended attributes, no access
-// times).
+// modification times to the nanosecond, links, the extended attributes that PortableAttribute reports, and nothing else of the
+// file system (no access control lists, no labels, no access times).
 func Pack(ctx context.Context, options PackOptions) (path string, err error) {
 	folder, name, err := options.place()
 	if err != nil {
@@ -71,7 +75,7 @@ func Pack(ctx context.Context, options PackOptions) (path string, err error) {
 	if err != nil {
 		return "", err
 	}
-	tree := &tree{ctx: ctx, root: root, folder: folder, name: name, excluded: excluded, progress: options.Progress}
+	tree := &tree{ctx: ctx, root: root, folder: folder, name: name, excluded: excluded, progress: options.Progress, plain: options.PlainFiles}
 	if err := tree.survey(); err != nil {
 		return "", err
 	}
@@ -98,7 +102,15 @@ func Pack(ctx context.Context, options PackOptions) (path string, err error) {
 	if err := errors.Join(buffered.Flush(), file.Chmod(0o644), file.Sync()); err != nil {
 		return "", fault.New(fault.Failed, "pack-output", "cannot write %s", path).WithCause(err)
 	}
-	return path, durable.Rename(file.Name(), path)
+	if err := durable.Rename(file.Name(), path); err != nil {
+		return "", err
+	}
+	if options.Warn != nil {
+		for _, line := range tree.warnings() {
+			options.Warn(line)
+		}
+	}
+	return path, nil
 }
 
 // write puts the layers on top of each other: tar, compression, signature, encryption, file.

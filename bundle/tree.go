@@ -23,6 +23,9 @@ type tree struct {
 	name     string
 	excluded patterns
 	progress func(current, total int64)
+	// plain leaves extended attributes out; left are the kinds of those that no package keeps.
+	plain bool
+	left  []left
 
 	current, total int64
 	buffer         []byte
@@ -128,13 +131,16 @@ func (t *tree) entry(w *tar.Writer, name string, info fs.FileInfo) error {
 	case fs.ModeDir:
 		header.Typeflag = tar.TypeDir
 		header.Name += "/"
-		return t.put(w, header)
+		return t.directory(w, name, header, info)
 	case fs.ModeSymlink:
 		target, err := t.root.Readlink(name)
 		if err != nil {
 			return t.unreadable(name, err)
 		}
 		header.Typeflag, header.Linkname = tar.TypeSymlink, target
+		if err := t.attributesOfLink(header, name); err != nil {
+			return err
+		}
 		return t.put(w, header)
 	case 0:
 		return t.file(w, name, header, info)
@@ -157,6 +163,22 @@ func (t *tree) header(name string, info fs.FileInfo) *tar.Header {
 		header.Format = tar.FormatPAX
 	}
 	return header
+}
+
+// directory writes a directory, without what lies in it.
+func (t *tree) directory(w *tar.Writer, name string, header *tar.Header, seen fs.FileInfo) error {
+	file, err := t.root.OpenFile(name, os.O_RDONLY|nonBlocking, 0)
+	if err != nil {
+		return t.unreadable(name, err)
+	}
+	defer file.Close()
+	if info, err := file.Stat(); err != nil || !os.SameFile(seen, info) {
+		return t.moved(name)
+	}
+	if err := t.attributes(header, name, file); err != nil {
+		return err
+	}
+	return t.put(w, header)
 }
 
 func (t *tree) put(w *tar.Writer, header *tar.Header) error {
@@ -193,6 +215,9 @@ func (t *tree) file(w *tar.Writer, name string, header *tar.Header, seen fs.File
 			return t.put(w, header)
 		}
 		t.firsts[self] = header.Name
+	}
+	if err := t.attributes(header, name, file); err != nil {
+		return err
 	}
 	header.Size = info.Size()
 	if err := t.put(w, header); err != nil {

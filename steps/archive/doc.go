@@ -15,6 +15,7 @@
 //   - What GNU tar restores with --same-permissions, --numeric-owner and --xattrs is restored here: content, kind, mode with
 //     its setuid, setgid and sticky bits, modification time to the nanosecond where the archive has it, the target of a
 //     symbolic link, hard links within the archive, the holes of sparse files, the extended attributes of users, and, for
-//     root, numeric owners and file capabilities. Access control lists and SELinux labels are left out.
+//     root, numeric owners and the attributes of the system: capabilities, IMA signatures. Access control lists are left out
+//     with a warning, labels of a security policy without.
 //   - Memory is bounded whatever the size of the archive and the number of its entries.
 package archive

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/gwe-project/gwe/bundle"
 	"github.com/gwe-project/gwe/engine/durable"
 )
 
@@ -27,24 +28,19 @@ const extendedPrefix = "SCHILY.xattr."
 
 var extendedName = strings.NewReplacer("%3D", "=", "%25", "%")
 
-// restores tells whether an attribute of that name is restored: those of users, and for root capabilities, signatures of
+// restores reports whether an attribute is restored: those of users, and for root capabilities, signatures of
 // files and those of trusted programs. Labels are the policy's of this machine; access control lists are left out.
-func (x *extraction) restores(name string) bool {
-	switch {
-	case strings.HasPrefix(name, "user."):
-		return true
-	case name == "security.selinux", strings.HasPrefix(name, "security.SMACK64"):
-		return false
-	}
-	return x.owners && (strings.HasPrefix(name, "security.") || strings.HasPrefix(name, "trusted."))
+func (x *extraction) restores(name string, value []byte) bool {
+	return bundle.PortableAttribute(name, value) && (x.owners || strings.HasPrefix(name, "user."))
 }
 
 // extendedIn gives the extended attributes that the archive has for an entry.
 func (x *extraction) extendedIn(header *tar.Header) []extended {
 	var found []extended
 	for key, value := range header.PAXRecords {
-		if name, is := strings.CutPrefix(key, extendedPrefix); is && x.restores(extendedName.Replace(name)) {
-			found = append(found, extended{extendedName.Replace(name), []byte(value)})
+		name, is := strings.CutPrefix(key, extendedPrefix)
+		if name = extendedName.Replace(name); is && x.restores(name, []byte(value)) {
+			found = append(found, extended{name, []byte(value)})
 		}
 	}
 	slices.SortFunc(found, func(a, b extended) int { return strings.Compare(a.name, b.name) })
@@ -62,12 +58,15 @@ func (x *extraction) extendedOf(handle int) ([]extended, error) {
 	}
 	var found []extended
 	for name := range strings.SplitSeq(strings.TrimSuffix(string(list), "\x00"), "\x00") {
-		if !x.restores(name) {
+		if bundle.IsLabel(name) {
 			continue
 		}
 		value, err := grown(func(buffer []byte) (int, error) { return unix.Fgetxattr(handle, name, buffer) })
 		if err != nil {
 			return nil, os.NewSyscallError("getxattr", err)
+		}
+		if !x.restores(name, value) {
+			continue
 		}
 		found = append(found, extended{name, value})
 	}

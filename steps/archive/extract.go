@@ -51,8 +51,8 @@ in place in copy, or in the archive's own .gwe/copy (one pattern a line): these 
 the commit fail the run.
 
 Modes (setuid and setgid too), times to the nanosecond, symbolic links, hard links within the archive, holes, the extended attributes
-that tar --xattrs has stored and, for root, numeric owners are restored; access control lists are not. Of a zip's owners
-and times, those of Info-ZIP's extra fields are restored. Refused are names with .. in them, absolute names, names that are there
+that tar --xattrs has stored and, for root, numeric owners are restored; access control lists are not. A warning names what the
+archive has and is not restored. Of a zip's owners and times, those of Info-ZIP's extra fields are restored. Refused are names with .. in them, absolute names, names that are there
 twice, devices, FIFOs, hard links to anything that is not extracted, encrypted entries, and, unless links is any, symbolic
 links that lead out of the folder.
 

@@ -42,6 +42,8 @@ type summary struct {
 	files, linked int
 	// bytes is the sum of the files' sizes.
 	bytes int64
+	// left are the kinds of attributes that the archive has and that were not restored.
+	left []leftOut
 }
 
 // errLateCopies tells that the archive's own list of files to copy came after files that were linked: the extraction
@@ -187,6 +189,7 @@ func (x *extraction) one(ctx context.Context, header *tar.Header, content io.Rea
 		return x.pass(e, wanted, content)
 	}
 	x.taken = true
+	x.countLeft(header)
 	if e.Typeflag == tar.TypeDir {
 		return x.folder(e, wanted)
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -17,6 +19,11 @@ func explain(err error, format string, arguments ...any) error {
 		return err
 	}
 	what := fmt.Sprintf(format, arguments...)
+	var path *fs.PathError
+	if errors.As(err, &path) && strings.HasPrefix(path.Op, "setxattr ") && (errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES)) {
+		return fault.New(fault.Failed, "extended-attributes-unsupported", "%s", what).WithCause(err).
+			WithHint("run gwe with the capabilities that the attribute needs (CAP_SETFCAP, CAP_SYS_ADMIN): a container often lacks them; or pack without: gwe pack --no-xattrs")
+	}
 	for _, known := range []struct {
 		errno      unix.Errno
 		code, hint string
@@ -25,7 +32,7 @@ func explain(err error, format string, arguments ...any) error {
 		{unix.EDQUOT, "quota-exceeded", "free some of this user's files there, or raise the quota"},
 		{unix.EROFS, "read-only-file-system", "mount it writable, or choose another folder"},
 		{unix.EACCES, "permission-denied", "run gwe as a user who may write there"},
-		{unix.ENOTSUP, "extended-attributes-unsupported", "extract to a file system that has extended attributes, or pack without --xattrs"},
+		{unix.ENOTSUP, "extended-attributes-unsupported", "extract to a file system that has extended attributes, or pack without them: gwe pack --no-xattrs"},
 		{unix.EPERM, "permission-denied", "run gwe as a user who may write there; `lsattr -d` shows an immutable folder"},
 	} {
 		if errors.Is(err, known.errno) {

@@ -49,6 +49,9 @@ func (j job) fillStaging(ctx context.Context, run *step.Run, m memo, source *bun
 		task.Fail(err)
 		return filled, err
 	}
+	for _, one := range filled.left {
+		task.Warn(one.text())
+	}
 	task.Done(fmt.Sprintf("%.1f MiB in %d files, %d of them linked", float64(filled.bytes)/(1<<20), filled.files, filled.linked))
 	return filled, nil
 }

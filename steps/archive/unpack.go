@@ -37,8 +37,9 @@ a slash is a path from the top of the release, and one that names a folder names
 what is unpacked; exclude wins.
 
 Modes (setuid and setgid too), times to the nanosecond, symbolic links, hard links within the package, the extended attributes
-that tar --xattrs has stored (file capabilities too) and, for root, numeric owners are restored; access control lists are not. Refused are names with .. in them, absolute
-names, names that are there twice, devices, FIFOs, hard links to anything outside the package, and, unless links is any,
+that gwe pack or tar --xattrs has stored and, for root, numeric owners are restored. Capabilities, IMA signatures and what else is
+root's is restored for root; without root, a warning names it. Access control lists are not restored, with a warning. Refused are
+names with .. in them, absolute names, names that are there twice, devices, FIFOs, hard links to anything outside the package, and, unless links is any,
 symbolic links that lead out of the release.
 
 Undo removes what was unpacked, and nothing else.`

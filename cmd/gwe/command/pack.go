@@ -18,7 +18,8 @@ func packCommand() command {
 		help: `
 The package is a tar of DIR with one top-level folder, compressed, in a signed OpenPGP message that GnuPG reads too. The
 same tree gives the same tar. Left out are .git, .svn and .bzr and what --exclude names; sockets, pipes and devices are
-refused. The package's path is printed last, on standard output. It appears when it is complete; nothing is left of one
+refused. Modes, owners, times, links and extended attributes are kept, file capabilities and IMA signatures among them. Access
+control lists are not, and gwe warns of them. The package's path is printed last, on standard output. It appears when it is complete; nothing is left of one
 that failed.
 
 The signing key is a file with a secret key: one that ` + "`gwe keys new`" + ` made, or what ` + "`gpg --export-secret-keys`" + ` writes, mode
@@ -38,6 +39,7 @@ example:
 			flags.StringArrayVarP(&options.Exclude, "exclude", "x", nil, "`pattern` of what to leave out: a name, or a path from DIR; may be repeated")
 			flags.StringArrayVarP(&options.EncryptFor, "encrypt-for", "e", nil, "`file` with the public key of who can decrypt it; may be repeated")
 			compression := flags.String("compression", "zstd", "`form`: zstd, or gzip for old devices and old tools")
+			flags.BoolVar(&options.PlainFiles, "no-xattrs", false, "leave extended attributes out: capabilities, IMA signatures, those of users")
 			flags.IntVar(&options.Level, "level", 0, "compression `level`, 1 to 22 for zstd and 1 to 9 for gzip")
 			return func(ctx context.Context, console *console, operands []string) error {
 				if len(operands) != 1 {
@@ -65,6 +67,13 @@ func pack(ctx context.Context, console *console, options bundle.PackOptions, pas
 	}
 	var path string
 	err = onTerminal(console, "pack", "Pack "+options.Folder, func(log *tasklog.Task) (err error) {
+		options.Warn = func(text string) {
+			if log == nil {
+				fmt.Fprintln(console.stderr, "gwe: warning: "+text)
+				return
+			}
+			log.Warn(text)
+		}
 		options.Progress = func(current, total int64) { log.Progress(current, total, "bytes") }
 		path, err = bundle.Pack(ctx, options)
 		return err

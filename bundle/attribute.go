@@ -1,0 +1,160 @@
+package bundle
+
+import (
+	"archive/tar"
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/gwe-project/gwe/engine/fault"
+)
+
+// PortableAttribute reports whether an extended attribute means the same on another machine: those of users, and of the trusted
+// and the security ones capabilities, IMA signatures and portable EVM signatures, say. Labels of SELinux, Smack and AppArmor are the
+// policy's of each machine, an EVM digest is made with its key, and those of overlayfs are the file system's own.
+func PortableAttribute(name string, value []byte) bool {
+	const portableSignature = 5 // EVM_XATTR_PORTABLE_DIGSIG
+	switch {
+	case strings.HasPrefix(name, "user.overlay."), strings.HasPrefix(name, "trusted.overlay."), IsLabel(name):
+		return false
+	case name == "security.evm":
+		return len(value) > 0 && value[0] == portableSignature
+	}
+	return strings.HasPrefix(name, "user.") || strings.HasPrefix(name, "security.") || strings.HasPrefix(name, "trusted.")
+}
+
+// IsLabel reports whether an extended attribute is a label of a security policy, which every machine gives by itself.
+func IsLabel(name string) bool {
+	return name == "security.selinux" || name == "security.apparmor" || strings.HasPrefix(name, "security.SMACK64")
+}
+
+const (
+	accessList  = "system.posix_acl_access"
+	defaultList = "system.posix_acl_default"
+)
+
+// IsAccessList reports whether an extended attribute is an access control list.
+func IsAccessList(name string) bool { return name == accessList || name == defaultList }
+
+// attributesMaximum is the most bytes of extended attributes that one entry may have: the reader of a tar takes 1 MiB of records.
+const attributesMaximum = 512 << 10
+
+// tarAttribute is how GNU tar --xattrs, star and bsdtar name an extended attribute in a record; "=" ends a record's name.
+var tarAttribute = strings.NewReplacer("%", "%25", "=", "%3D")
+
+// attributes adds the extended attributes of an open file or directory to its header.
+func (t *tree) attributes(header *tar.Header, name string, file *os.File) error {
+	if t.plain {
+		return nil
+	}
+	handle := int(file.Fd())
+	return t.attributesBy(header, name,
+		func(into []byte) (int, error) { return unix.Flistxattr(handle, into) },
+		func(attribute string, into []byte) (int, error) { return unix.Fgetxattr(handle, attribute, into) })
+}
+
+// attributesOfLink adds those of a symbolic link, which cannot be opened, by the directory that it lies in.
+func (t *tree) attributesOfLink(header *tar.Header, name string) error {
+	if t.plain {
+		return nil
+	}
+	above, err := t.root.OpenFile(path.Dir(name), os.O_RDONLY|nonBlocking, 0)
+	if err != nil {
+		return t.unreadable(name, err)
+	}
+	defer above.Close()
+	link := fmt.Sprintf("/proc/self/fd/%d/%s", above.Fd(), path.Base(name))
+	return t.attributesBy(header, name,
+		func(into []byte) (int, error) { return unix.Llistxattr(link, into) },
+		func(attribute string, into []byte) (int, error) { return unix.Lgetxattr(link, attribute, into) })
+}
+
+func (t *tree) attributesBy(header *tar.Header, name string, list func([]byte) (int, error), get func(string, []byte) (int, error)) error {
+	names, err := grown(list)
+	if errors.Is(err, unix.ENOTSUP) || err == nil && len(names) == 0 {
+		return nil
+	}
+	if err != nil {
+		return t.attributeError(name, err)
+	}
+	total := 0
+	for attribute := range strings.SplitSeq(strings.TrimSuffix(string(names), "\x00"), "\x00") {
+		if IsLabel(attribute) {
+			continue
+		}
+		if IsAccessList(attribute) {
+			t.leaves("access control lists", name)
+			continue
+		}
+		value, err := grown(func(into []byte) (int, error) { return get(attribute, into) })
+		if errors.Is(err, unix.ENODATA) {
+			return t.moved(name)
+		}
+		if err != nil {
+			return t.attributeError(name, err)
+		}
+		if !PortableAttribute(attribute, value) {
+			t.leaves(attribute, name)
+			continue
+		}
+		if total += len(value); total > attributesMaximum {
+			return refuse("pack-attributes", "%s has more than %d KiB of extended attributes", path.Join(t.folder, name), attributesMaximum>>10).
+				WithHint("remove what is not needed (getfattr -d -m - FILE shows them), or pack with --no-xattrs")
+		}
+		if header.PAXRecords == nil {
+			header.PAXRecords, header.Format = map[string]string{}, tar.FormatPAX
+		}
+		header.PAXRecords["SCHILY.xattr."+tarAttribute.Replace(attribute)] = string(value)
+	}
+	return nil
+}
+
+func (t *tree) attributeError(name string, err error) error {
+	return fault.New(fault.Failed, "pack-unreadable", "cannot read the extended attributes of %s", path.Join(t.folder, name)).WithCause(err).
+		WithHint("pack as a user who may read the whole directory, or with --no-xattrs")
+}
+
+// grown calls with a larger buffer until the answer fits.
+func grown(call func(into []byte) (int, error)) ([]byte, error) {
+	for size := 256; ; size *= 16 {
+		into := make([]byte, size)
+		n, err := call(into)
+		if errors.Is(err, unix.ERANGE) && size < attributesMaximum*2 {
+			continue
+		}
+		return into[:max(n, 0)], err
+	}
+}
+
+// left counts the entries of which one kind of attribute is not packed.
+type left struct {
+	kind, first string
+	count       int
+}
+
+// leaves notes that an attribute of an entry is not packed.
+func (t *tree) leaves(kind, name string) {
+	at := slices.IndexFunc(t.left, func(one left) bool { return one.kind == kind })
+	if at < 0 {
+		t.left = append(t.left, left{kind: kind, first: name})
+		at = len(t.left) - 1
+	}
+	t.left[at].count++
+}
+
+// leftMaximum is how many kinds of attributes that are not packed are named.
+const leftMaximum = 10
+
+// warnings says what of the tree is not in the package.
+func (t *tree) warnings() []string {
+	var lines []string
+	for _, one := range t.left[:min(len(t.left), leftMaximum)] {
+		lines = append(lines, fmt.Sprintf("not packed: %s of %q (%d in all), which no package keeps", one.kind, one.first, one.count))
+	}
+	return lines
+}
