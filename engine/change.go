@@ -78,6 +78,7 @@ func (x *execution) intend(ctx context.Context, n *node, run *step.Run, record i
 func (x *execution) prepare(ctx context.Context, n *node, run *step.Run, record intentRecord, arguments map[string]any, secret bool, limit time.Duration) (intentRecord, error) {
 	stepType := n.action.stepType
 	var err error
+	record.Before = x.before(stepType, n.withoutSecrets(arguments))
 	if record.Memo, err = x.capture(ctx, n, run, arguments, limit); err != nil {
 		return record, err
 	}

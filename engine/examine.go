@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/step"
 )
 
 // Finding is what a run left that gwe could not bring to its end.
@@ -13,6 +14,10 @@ type Finding struct {
 	// FailedUndos are the undos that failed, and Owed the steps that were not undone, each in the order in which gwe undoes them.
 	FailedUndos []Unrestored `json:"failed_undos"`
 	Owed        []Unrestored `json:"owed"`
+	// Different are the paths that are not as they were before the run, as far as gwe saw them then: those that its steps name, and
+	// the names in directories. Unseen are the steps of which it cannot know what they changed: they ran a program.
+	Different []Difference `json:"different"`
+	Unseen    []StepName   `json:"unseen"`
 	// Kept are the paths where what the undo needs still lies.
 	Kept []string `json:"kept"`
 }
@@ -50,7 +55,7 @@ func (e *Engine) Examine(id string) (Finding, error) {
 		case w.newer():
 			return Finding{}, err
 		}
-		return findingOf(w.summary(), w.rest), nil
+		return e.findingOf(w.summary(), w.rest), nil
 	}
 	if p == nil {
 		return Finding{}, fault.New(fault.Refused, "run-unknown", "run %s never began", chosen)
@@ -69,7 +74,7 @@ func (e *Engine) Examine(id string) (Finding, error) {
 		}
 		return Finding{}, needless
 	}
-	return findingOf(told, p), nil
+	return e.findingOf(told, p), nil
 }
 
 func alreadyResolved(id string, how *Resolution) error {
@@ -102,13 +107,19 @@ func (s State) onlyUnresolved() (string, error) {
 }
 
 // findingOf reads what is left from the records of a run; p is nil where nothing could be read.
-func findingOf(told Summary, p *past) Finding {
-	found := Finding{Summary: told, FailedUndos: []Unrestored{}, Owed: []Unrestored{}, Kept: []string{}}
+func (e *Engine) findingOf(told Summary, p *past) Finding {
+	found := Finding{
+		Summary: told, FailedUndos: []Unrestored{}, Owed: []Unrestored{}, Different: []Difference{}, Unseen: []StepName{}, Kept: []string{},
+	}
 	if p == nil {
 		return found
 	}
+	found.Different = p.differences()
 	frames := p.unrestored()
 	for _, one := range slices.Backward(frames) {
+		if (one.broken != nil || p.end() == nil) && !e.visible(one.name.Type) {
+			found.Unseen = append(found.Unseen, one.name.StepName)
+		}
 		switch {
 		case one.broken != nil:
 			failed := one.name
@@ -182,4 +193,10 @@ func (p *past) unrestored() []unrestoredFrame {
 func holdsAny(path string) bool {
 	entries, _ := os.ReadDir(path)
 	return len(entries) > 0
+}
+
+// visible reports whether all that a step type changes lies at paths that it names.
+func (e *Engine) visible(name string) bool {
+	known, ok := e.Catalog.Find(name)
+	return ok && !slices.ContainsFunc(known.About().Effects, func(one step.Effect) bool { return one.Kind == step.Runs })
 }

@@ -59,6 +59,8 @@ type work struct {
 	halted bool
 	// insisted is true where something on the way back was tried twice in vain.
 	insisted atomic.Bool
+	// looked are the paths of which the journal has what was there before the run.
+	looked map[string]bool
 	// gaveUp is why nothing behind the commit is given up now: that takes the machine down.
 	gaveUp error
 }

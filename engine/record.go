@@ -118,6 +118,8 @@ type intentRecord struct {
 	Secret    bool                       `json:"arguments-kept,omitempty"`
 	Memo      json.RawMessage            `json:"memo"`
 	Leases    []string                   `json:"leases,omitempty"`
+	// Before is what was there before the step, of paths that no earlier step of the run had changed.
+	Before []beforeRecord `json:"before,omitempty"`
 }
 
 // processRecord names a child; with the boot id in begin it cannot be mistaken for another.

@@ -87,7 +87,9 @@ func (e *Engine) Resolve(ctx context.Context, id, reason string) (Finding, error
 	if err := durable.SyncFolder(string(folder)); err != nil {
 		return found, err
 	}
-	return found, folder.dropKept()
+	err = folder.dropKept()
+	found.Kept = slices.DeleteFunc(found.Kept, func(path string) bool { _, gone := os.Lstat(path); return gone != nil })
+	return found, err
 }
 
 // recoverable finds the reason why the run could not be recovered, if that is one that passes.

@@ -108,11 +108,26 @@ func findingText(found engine.Finding) string {
 	if found.Status == engine.StatusDamaged {
 		fmt.Fprintln(&text, "  and whatever the damaged part of the journal held: the log tells all steps")
 	}
-	if len(found.Kept) > 0 && found.Resolved == nil {
-		fmt.Fprintln(&text, "undo data:")
-		for _, path := range found.Kept {
-			fmt.Fprintf(&text, "  %s\n", path)
-		}
+	switch {
+	case len(found.Different) > 0:
+		fmt.Fprintln(&text, "different from before the run:")
+	case found.Status != engine.StatusDamaged:
+		fmt.Fprintln(&text, "different from before the run: nothing that gwe saw then")
+	}
+	for _, one := range found.Different {
+		fmt.Fprintf(&text, "  %s: %s; it was: %s\n", one.Path, one.Is, one.Was)
+	}
+	if len(found.Unseen) > 0 {
+		fmt.Fprintln(&text, "gwe cannot see what these changed, for they ran programs:")
+	}
+	for _, one := range found.Unseen {
+		fmt.Fprintf(&text, "  %s\n", titled(one))
+	}
+	if len(found.Kept) > 0 {
+		fmt.Fprintln(&text, keptTitle(found))
+	}
+	for _, path := range found.Kept {
+		fmt.Fprintf(&text, "  %s\n", path)
 	}
 	if found.Resolved != nil {
 		fmt.Fprintf(&text, "closed by %s: %s\n", found.Resolved.By, found.Resolved.Reason)
@@ -120,6 +135,13 @@ func findingText(found engine.Finding) string {
 	}
 	fmt.Fprintf(&text, "next: put the machine right by hand (`gwe show %[1]s`, `gwe log %[1]s`), then `gwe resolve %[1]s --reason TEXT`\n", found.Run)
 	return text.String()
+}
+
+func keptTitle(found engine.Finding) string {
+	if found.Resolved != nil {
+		return "undo data that is still there; remove it by hand when nobody needs it:"
+	}
+	return "undo data:"
 }
 
 // titled is a step's name for a list, with its type.
