@@ -354,7 +354,7 @@ func (d *device) clean() {
 		})
 	}
 	check(d, filepath.WalkDir(d.root, func(path string, entry fs.DirEntry, err error) error {
-		if err == nil && strings.HasPrefix(entry.Name(), ".gwe-") && !kept(entry.Name()) {
+		if err == nil && strings.HasPrefix(entry.Name(), ".gwe-") && entry.Name() != ".gwe-releases" && !kept(entry.Name()) {
 			d.Errorf("%s is left", path)
 		}
 		return err

@@ -18,3 +18,6 @@ package durable
 
 // Prefix starts the name of every temporary file and folder that gwe makes beside its target.
 const Prefix = ".gwe-"
+
+// Releases is the name of the directory beside releases that records the order in which they were installed. It stays.
+const Releases = Prefix + "releases"

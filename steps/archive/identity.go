@@ -9,6 +9,7 @@ import (
 
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/steps/order"
 )
 
 // identity is how a release is known after it has left its staging name: its final name, and the folder's inode and time
@@ -29,9 +30,9 @@ func (i identity) sameFolder(other identity) bool {
 // identityName is the file in the frame's folder that holds it.
 const identityName = "release.json"
 
-// noteIdentity writes down which folder is about to get that name, and makes it durable together with what is in the folder: one
-// syncfs where both are on one file system.
-func noteIdentity(frame, folder, name string) error {
+// noteIdentity writes down which folder is about to get that name, and its place in the order of the releases, and makes both durable
+// together with what is in the folder: one syncfs where all are on one file system.
+func noteIdentity(frame, folder, name string, record order.Record) error {
 	found, err := identityOf(folder)
 	if err != nil {
 		return explain(err, "cannot look at %s", folder)
@@ -42,6 +43,9 @@ func noteIdentity(frame, folder, name string) error {
 		return fault.New(fault.Errored, "release-record", "cannot note the new release").WithCause(err)
 	}
 	if err := durable.WriteNote(filepath.Join(frame, identityName), text); err != nil {
+		return err
+	}
+	if err := record.Install(name); err != nil {
 		return err
 	}
 	return durable.SyncFileSystems(folder, frame)

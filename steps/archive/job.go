@@ -17,6 +17,7 @@ import (
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/value"
+	"github.com/gwe-project/gwe/steps/order"
 )
 
 // job is what unpack and extract have in common: an archive becomes a folder.
@@ -45,6 +46,8 @@ type memo struct {
 	Beside string `json:"beside,omitempty"`
 	// Empty is the empty folder that has the name so far; nil is none. It gets the staging name meanwhile.
 	Empty *identity `json:"empty,omitempty"`
+	// Order records the place of the release among those of the folder.
+	Order order.Record `json:"order,omitzero"`
 }
 
 // made is what a job has made.
@@ -71,7 +74,7 @@ func (j job) prepare(ctx context.Context, run *step.Run) (memo, error) {
 	if _, _, err := j.patterns(); err != nil {
 		return memo{}, err
 	}
-	m := memo{Staging: stagingName(run.ID)}
+	m := memo{Staging: stagingName(run.ID), Order: j.record(run)}
 	var err error
 	if m.Beside, err = j.beside(); err != nil {
 		return memo{}, err
@@ -83,6 +86,14 @@ func (j job) prepare(ctx context.Context, run *step.Run) (memo, error) {
 			WithHint("run gwe as a user who may write there; see that its file system is mounted writable, and with lsattr -d that the folder is not immutable").WithCause(err)
 	}
 	return m, nil
+}
+
+// record is where unpack records its release; extract does where it makes one, beside others.
+func (j job) record(run *step.Run) order.Record {
+	if j.name == "" {
+		return order.In(run, j.folder)
+	}
+	return order.Beside(run, filepath.Join(j.folder, j.name), string(j.linkDest))
 }
 
 // patterns reads those of the arguments: which files are never linked, and which part of the archive is taken.

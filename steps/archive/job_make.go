@@ -32,11 +32,11 @@ func (j job) make(ctx context.Context, run *step.Run, m memo, source *bundle.Pin
 	name := j.name
 	switch {
 	case name == "":
-		name, err = giveName(run.Folder, staging, filled.top)
+		name, err = giveName(run.Folder, staging, filled.top, m.Order)
 	case m.Empty != nil:
-		err = exchange(run.Folder, staging, name, *m.Empty)
+		err = exchange(run.Folder, staging, name, *m.Empty, m.Order)
 	default:
-		err = giveFixedName(run.Folder, staging, name)
+		err = giveFixedName(run.Folder, staging, name, m.Order)
 	}
 	return made{summary: filled, path: filepath.Join(j.folder, name)}, err
 }

@@ -10,11 +10,12 @@ import (
 
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/steps/order"
 )
 
 // giveName renames the staging folder to the first free name. Its identity is written down durably before, so that an undo
 // in another process knows the release under whatever name it has got.
-func giveName(frame, staging, top string) (string, error) {
+func giveName(frame, staging, top string, record order.Record) (string, error) {
 	const attempts = 10_000
 	for number := range attempts {
 		name := top
@@ -25,7 +26,7 @@ func giveName(frame, staging, top string) (string, error) {
 		if _, err := os.Lstat(final); err == nil {
 			continue
 		}
-		if err := noteIdentity(frame, staging, name); err != nil {
+		if err := noteIdentity(frame, staging, name, record); err != nil {
 			return "", err
 		}
 		err := durable.RenameNoReplace(staging, final)
@@ -41,8 +42,8 @@ func giveName(frame, staging, top string) (string, error) {
 }
 
 // giveFixedName renames the staging folder to that one name, which must be free.
-func giveFixedName(frame, staging, name string) error {
-	if err := noteIdentity(frame, staging, name); err != nil {
+func giveFixedName(frame, staging, name string, record order.Record) error {
+	if err := noteIdentity(frame, staging, name, record); err != nil {
 		return err
 	}
 	final := filepath.Join(filepath.Dir(staging), name)
@@ -54,8 +55,8 @@ func giveFixedName(frame, staging, name string) error {
 }
 
 // exchange gives the staging folder the name of the empty folder that was there, and that one the staging name.
-func exchange(frame, staging, name string, empty identity) error {
-	if err := noteIdentity(frame, staging, name); err != nil {
+func exchange(frame, staging, name string, empty identity, record order.Record) error {
+	if err := noteIdentity(frame, staging, name, record); err != nil {
 		return err
 	}
 	final := filepath.Join(filepath.Dir(staging), name)

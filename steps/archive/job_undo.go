@@ -33,6 +33,9 @@ func (j job) undo(ctx context.Context, run *step.Run, m memo) error {
 	if err := durable.Discard(staging); err != nil {
 		return &step.Leftover{Err: explain(err, "cannot remove %s", staging)}
 	}
+	if err := m.Order.Undo(); err != nil {
+		return &step.Leftover{Err: err}
+	}
 	if !away {
 		if err := os.Remove(filepath.Join(run.Folder, identityName)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return &step.Leftover{Err: explain(err, "cannot forget the release")}

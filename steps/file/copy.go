@@ -207,7 +207,11 @@ func (copying) Prepare(_ context.Context, run *step.Run, arguments copyArguments
 	if err != nil || want.satisfied {
 		return copyMemo{}, err
 	}
-	return copyMemo{placementAt(want.to, run, want.found)}, nil
+	memo := copyMemo{placementAt(want.to, run, want.found)}
+	if want.source.IsDir() {
+		memo.placement = memo.among(run)
+	}
+	return memo, nil
 }
 
 func (copying) Do(ctx context.Context, run *step.Run, arguments copyArguments, memo copyMemo) (changed, error) {

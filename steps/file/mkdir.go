@@ -141,7 +141,7 @@ func (mkdir) Prepare(_ context.Context, run *step.Run, arguments mkdirArguments)
 		return mkdirMemo{}, err
 	}
 	if want.found == nil {
-		return mkdirMemo{placement: placementAt(want.top, run, nil)}, nil
+		return mkdirMemo{placement: placementAt(want.top, run, nil).among(run)}, nil
 	}
 	before := permissionsOf(want.found)
 	if want.after(before) == before {

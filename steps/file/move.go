@@ -61,7 +61,7 @@ type moveMemo struct {
 
 // renaming is the placement where a rename is enough.
 func (m moveMemo) renaming() placement {
-	return placement{Path: m.Path, New: m.From, Old: m.Old}
+	return placement{Path: m.Path, New: m.From, Old: m.Old, Order: m.Order}
 }
 
 // wantedMove is what is to be moved where.
@@ -140,10 +140,14 @@ func (move) Prepare(_ context.Context, run *step.Run, arguments moveArguments) (
 	if err != nil {
 		return moveMemo{}, err
 	}
-	return moveMemo{
+	memo := moveMemo{
 		placement: placementAt(want.to, run, want.found),
 		From:      want.from, Trash: beside(want.from, run, "trash"), Source: source,
-	}, nil
+	}
+	if want.source.IsDir() {
+		memo.placement = memo.among(run)
+	}
+	return memo, nil
 }
 
 func (move) Do(ctx context.Context, run *step.Run, arguments moveArguments, memo moveMemo) (step.Nothing, error) {
@@ -213,6 +217,9 @@ func (move) Undo(_ context.Context, run *step.Run, _ moveArguments, memo moveMem
 	}
 	if err := memo.undo(run, "move", nil); err != nil || there == nil {
 		return err
+	}
+	if err := memo.Order.Undo(); err != nil {
+		return &step.Leftover{Err: err}
 	}
 	if err := forget(run.Folder); err != nil { // it is back, and nothing asks for the note any more
 		return &step.Leftover{Err: err}

@@ -11,6 +11,7 @@ import (
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/step"
+	"github.com/gwe-project/gwe/steps/order"
 )
 
 // placement puts something new at a path and takes it away again. It is part of a memo.
@@ -20,6 +21,8 @@ type placement struct {
 	New string `json:"new"`
 	// Old is the hidden name of what was there from then on; "" where nothing was.
 	Old string `json:"old,omitempty"`
+	// Order records the place of a new directory among the releases that it lies beside, where it does.
+	Order order.Record `json:"order,omitzero"`
 }
 
 // placementAt chooses the names; info is what is at the path now, nil where nothing is.
@@ -29,6 +32,12 @@ func placementAt(path string, run *step.Run, info fs.FileInfo) placement {
 		chosen.Old = beside(path, run, "old")
 	}
 	return chosen
+}
+
+// among is the placement of a directory: where it comes to lie beside releases, it gets a place in their order.
+func (p placement) among(run *step.Run) placement {
+	p.Order = order.Beside(run, p.Path)
+	return p
 }
 
 // destination looks at what is at the path, nil where nothing is, and makes sure that there is a folder to put it in.
@@ -96,8 +105,11 @@ func (p placement) put(ctx context.Context, run *step.Run, content bool) error {
 			}
 		}
 	}
+	if err := p.Order.Install(filepath.Base(p.Path)); err != nil {
+		return err
+	}
 	ready := []string{run.Folder}
-	if content || p.Old != "" {
+	if content || p.Old != "" || p.Order.Dir != "" {
 		ready = []string{filepath.Dir(p.New), filepath.Dir(p.Path), run.Folder}
 	}
 	if err := durable.SyncFileSystems(ready...); err != nil {
@@ -136,10 +148,13 @@ func (p placement) undo(run *step.Run, verb string, same func(fs.FileInfo) bool)
 	}
 	if before == (state{}) {
 		// A later step may have moved it away, and could not be undone yet: when this undo comes again, it will know it.
-		return nil
+		return p.Order.Undo()
 	}
 	if err := durable.Discard(p.New); err != nil {
 		return errors.Join(&step.Leftover{Err: err}, durable.SyncFolder(filepath.Dir(p.New)))
+	}
+	if err := p.Order.Undo(); err != nil {
+		return &step.Leftover{Err: err}
 	}
 	// From here on nothing asks for the note.
 	if err := forget(run.Folder); err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"strings"
 
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
@@ -24,9 +25,12 @@ func FindFallback() step.Type {
 	}, findFallback{})
 }
 
-const findFallbackDoc = `The previous release is the newest of those in dir that are older than the running one, in the order in which prune
-counts: by the time at which their folders were made on this machine. So going back twice goes back two releases, and never forward
+const findFallbackDoc = `The previous release is the newest of those in dir that are older than the running one, in the order in which they were
+installed, as that is recorded beside them (see prune). So going back twice goes back two releases, and never forward
 again. Where nothing runs, because the link is missing or leads nowhere, it is the newest of all.
+
+A release that was left as bad is passed over: one that was rolled back from, for an older release or for the failsafe. It is chosen only where release
+names it. To install it again, or to point the link at it again, unmarks it.
 
 Where there is no such release, it is the failsafe: the folder failsafe in dir, or what the link of that name leads to.
 The failsafe is never taken for a previous release.
@@ -36,6 +40,8 @@ Where there is neither, or where the failsafe runs already, the step is refused.
 type findFallbackArguments struct {
 	Dir  value.Path `name:"dir" required:"true" help:"the folder that holds the releases"`
 	Link string     `name:"link" default:"current" help:"the name in dir of the link to the running release"`
+	// Release is chosen outright.
+	Release string `name:"release" help:"the name in dir of the release to go to, also where it was left as bad or is newer; the previous one where empty"`
 }
 
 type findFallbackOutputs struct {
@@ -49,14 +55,18 @@ type findFallbackOutputs struct {
 type findFallback struct{}
 
 func (findFallback) Plan(_ context.Context, machine step.Machine, arguments findFallbackArguments) (step.Plan, error) {
-	outputs, err := fallback(machine, arguments)
+	outputs, remarks, err := fallback(machine, arguments)
 	if err != nil {
 		return step.Plan{}, err
 	}
-	plan := step.Plan{Do: []string{fmt.Sprintf("go back to %s, the previous release", outputs.Target)}}
-	if outputs.IsFailsafe {
-		plan.Do = []string{fmt.Sprintf("go back to %s: there is no previous release", outputs.Target)}
+	text := "go back to %s, the previous release"
+	switch {
+	case arguments.Release != "":
+		text = "go to %s, as asked"
+	case outputs.IsFailsafe:
+		text = "go back to %s: there is no previous release"
 	}
+	plan := step.Plan{Do: append([]string{fmt.Sprintf(text, outputs.Target)}, remarks...)}
 	plan.Outputs, err = value.FromStruct(outputs)
 	return plan, err
 }
@@ -66,51 +76,87 @@ func (findFallback) Prepare(context.Context, *step.Run, findFallbackArguments) (
 }
 
 func (findFallback) Do(_ context.Context, run *step.Run, arguments findFallbackArguments, _ step.Nothing) (findFallbackOutputs, error) {
-	return fallback(run.Machine, arguments)
+	outputs, remarks, err := fallback(run.Machine, arguments)
+	for _, remark := range remarks {
+		run.Log.Info(remark)
+	}
+	return outputs, err
 }
 
 func (findFallback) Undo(context.Context, *step.Run, findFallbackArguments, step.Nothing) error {
 	return nil
 }
 
-func fallback(machine step.Machine, arguments findFallbackArguments) (findFallbackOutputs, error) {
+// fallback chooses. The remarks tell people what it passed over, and why.
+func fallback(machine step.Machine, arguments findFallbackArguments) (outputs findFallbackOutputs, remarks []string, err error) {
 	link, err := linkIn(arguments.Dir, arguments.Link)
 	if err != nil {
-		return findFallbackOutputs{}, err
+		return outputs, nil, err
 	}
 	dir := filepath.Dir(link)
 	running, leaving, err := runningRelease(machine, link)
 	if err != nil {
-		return findFallbackOutputs{}, err
+		return outputs, nil, err
 	}
-	outputs := findFallbackOutputs{Leaves: leaving != nil}
-	if outputs.Leaves {
+	if outputs.Leaves = leaving != nil; outputs.Leaves {
 		path := value.Path(running)
 		outputs.From = &path
 	}
 	path := filepath.Join(dir, failsafeName)
 	golden, err := machine.Stat(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return findFallbackOutputs{}, durable.Explain(err, "cannot look at %s", path)
+		return outputs, nil, durable.Explain(err, "cannot look at %s", path)
+	}
+	if arguments.Release != "" {
+		err := outputs.choose(machine, dir, arguments.Release, leaving)
+		return outputs, nil, err
 	}
 	if leaving != nil && golden != nil && sameFile(leaving, golden) {
-		return findFallbackOutputs{}, fault.New(fault.Refused, "fallback-is-running", "the failsafe runs already, and there is nothing behind it to go back to").
+		return outputs, nil, fault.New(fault.Refused, "fallback-is-running", "the failsafe runs already, and there is nothing behind it to go back to").
 			WithHint("install a release that works")
 	}
-	releases, err := releasesIn(machine, dir)
+	releases, damaged, err := releasesIn(machine, dir)
 	if err != nil {
-		return findFallbackOutputs{}, err
+		return outputs, nil, err
 	}
-	if name := previous(releases, leaving, golden); name != "" {
+	for _, path := range damaged {
+		remarks = append(remarks, path+" is damaged, and counts as absent in the order of the releases")
+	}
+	name, bad := previous(releases, leaving, golden)
+	for _, one := range bad {
+		remarks = append(remarks, fmt.Sprintf("pass over %s, which was left as bad", one))
+	}
+	if name != "" {
 		outputs.Target, outputs.Name = value.Path(filepath.Join(dir, name)), name
-		return outputs, nil
+		return outputs, remarks, nil
 	}
 	if golden == nil || !golden.IsDir() {
-		return findFallbackOutputs{}, fault.New(fault.Refused, "fallback-none", "in %s there is neither an older release nor a failsafe to go back to", dir).
-			WithHint("see what is there: ls -l %s", dir)
+		refused := fault.New(fault.Refused, "fallback-none", "in %s there is neither an older release nor a failsafe to go back to", dir)
+		if len(bad) > 0 {
+			refused = fault.New(fault.Refused, "fallback-none", "in %s there is no failsafe to go back to, and no older release that was not left as bad: %s",
+				dir, strings.Join(bad, ", "))
+			return outputs, nil, refused.WithHint("install a release that works, or name one of these in `release`")
+		}
+		return outputs, nil, refused.WithHint("see what is there: ls -l %s", dir)
 	}
 	outputs.Target, outputs.Name, outputs.IsFailsafe = value.Path(path), failsafeName, true
-	return outputs, nil
+	return outputs, remarks, nil
+}
+
+// choose takes the release that was asked for by name.
+func (o *findFallbackOutputs) choose(machine step.Machine, dir, name string, running fs.FileInfo) error {
+	path := filepath.Join(dir, name)
+	info, err := machine.Stat(path)
+	if err != nil || !info.IsDir() || name != filepath.Base(path) || strings.HasPrefix(name, ".") {
+		return fault.New(fault.Refused, "fallback-no-release", "there is no release %q in %s", name, dir).
+			WithHint("see what is there: ls -l %s", dir).WithCause(err)
+	}
+	if running != nil && sameFile(running, info) {
+		return fault.New(fault.Refused, "fallback-runs-already", "the release %s runs already", name).
+			WithHint("name another one, or leave `release` empty to go back to the previous one")
+	}
+	o.Target, o.Name, o.IsFailsafe = value.Path(path), name, name == failsafeName
+	return nil
 }
 
 // runningRelease gives the folder that the link leads to; nil where it leads nowhere. A folder in the link's place is
@@ -128,9 +174,9 @@ func runningRelease(machine step.Machine, link string) (string, fs.FileInfo, err
 	return target, info, err
 }
 
-// previous gives the name of the newest release that is older than the running one, the failsafe left out; "" where there
-// is none.
-func previous(releases []folder, running, golden fs.FileInfo) string {
+// previous gives the name of the newest release that is older than the running one, the failsafe left out, and the names of
+// the bad ones that it passed over; "" where there is none.
+func previous(releases []folder, running, golden fs.FileInfo) (name string, bad []string) {
 	// A running release from another folder has no place in the order.
 	known := false
 	for _, one := range releases {
@@ -141,9 +187,12 @@ func previous(releases []folder, running, golden fs.FileInfo) string {
 		switch {
 		case known && sameFile(one.info, running):
 			passed = true
-		case passed && (golden == nil || !sameFile(one.info, golden)):
-			return one.name
+		case !passed || golden != nil && sameFile(one.info, golden):
+		case one.bad:
+			bad = append(bad, one.name)
+		default:
+			return one.name, bad
 		}
 	}
-	return ""
+	return "", bad
 }

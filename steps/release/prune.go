@@ -15,6 +15,7 @@ import (
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/value"
+	"github.com/gwe-project/gwe/steps/order"
 )
 
 // Prune is the step type prune.
@@ -31,9 +32,14 @@ func Prune() step.Type {
 
 const pruneDoc = `A release is a folder in dir whose name does not start with a dot. Links and files are no releases and stay.
 
-The newest keep releases stay, by the time at which their folders were made on this machine (times inside a package say
-nothing about that; where the file system does not keep the time of creation, the time of the last change of the folder's own entry counts).
-So does every name in protect, with what it leads to where it is a link, over any number of links; and what the undo of this
+The newest keep releases stay, in the order in which they were installed. A release that was left as bad, as swap-link and
+find-fallback have it, does not count among them, and goes. The steps that install releases (unpack, and beside other releases extract, rsync,
+copy, move and mkdir) record their order in the directory .gwe-releases in dir, a number that grows with each one: so a wrong
+clock, a copy or a restored backup changes nothing. Releases from before the first record are the oldest, and those that other
+programs made since the last one are the newest; among themselves they go by the time at which their directories were made on this machine,
+or, where the file system does not keep that, by the time of the last change of the directory's own entry.
+
+Every name in protect stays too, with what it leads to where it is a link, over any number of links; and what the undo of this
 run or of an earlier one still needs, a release in which something is mounted, and, whatever protect says, failsafe. A protected link that leads nowhere is refused: something is wrong that a person should see first.
 
 A release is moved out of the way at once, to a hidden name in dir, and deleted when its undo can no longer be asked for.
@@ -180,6 +186,7 @@ func (prune) Leases(_ pruneArguments, memo pruneMemo) (paths []string) {
 
 // Release deletes what was removed.
 func (prune) Release(ctx context.Context, _ *step.Run, _ pruneArguments, memo pruneMemo) error {
+	var names []string
 	for _, one := range memo.Victims {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -187,7 +194,9 @@ func (prune) Release(ctx context.Context, _ *step.Run, _ pruneArguments, memo pr
 		if err := durable.Discard(filepath.Join(memo.Dir, one.Trash)); err != nil {
 			return err
 		}
+		names = append(names, one.Name)
 	}
+	order.Forget(memo.Dir, names)
 	return nil
 }
 
@@ -203,7 +212,7 @@ func choose(machine step.Machine, arguments pruneArguments, leased func(path str
 	if dir, err = absolute(arguments.Dir); err != nil {
 		return "", nil, nil, err
 	}
-	releases, err := releasesIn(machine, dir)
+	releases, _, err := releasesIn(machine, dir)
 	if err != nil {
 		return "", nil, nil, err
 	}
@@ -212,13 +221,17 @@ func choose(machine step.Machine, arguments pruneArguments, leased func(path str
 	if err != nil {
 		return "", nil, nil, err
 	}
-	for i, one := range releases {
+	newest := 0
+	for _, one := range releases {
 		path := filepath.Join(dir, one.name)
+		if !one.bad {
+			newest++
+		}
 		mounted, err := durable.MountedAt(machine, path, one.info)
 		if err != nil {
 			return "", nil, nil, err
 		}
-		if i < arguments.Keep || safe.holds(one) || leased(path) || mounted != "" {
+		if !one.bad && newest <= arguments.Keep || safe.holds(one) || leased(path) || mounted != "" {
 			kept = append(kept, one.name)
 		} else {
 			removed = append(removed, one.name)

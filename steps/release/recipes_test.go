@@ -8,6 +8,7 @@ import (
 
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/steps"
+	"github.com/gwe-project/gwe/steps/order"
 	"github.com/gwe-project/gwe/steps/release"
 	"github.com/gwe-project/gwe/steps/steptest/recipetest"
 )
@@ -146,6 +147,9 @@ func TestRollbackRecipeKilled(t *testing.T) {
 				g.wantRunning("r1", "r1")
 			} else {
 				g.wantRunning("r2", "r2")
+			}
+			if known, err := order.Read(step.Local{}, g.root+"/opt"); err != nil || known.Bad("r2") != committed || known.Marked != committed {
+				t.Errorf("committed is %v, and the record %+v, %v", committed, known, err)
 			}
 		}
 		kills := g.KillEverywhere(rollback, g.inputs(), arrange, check)

@@ -16,6 +16,7 @@ import (
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/step"
+	"github.com/gwe-project/gwe/steps/order"
 )
 
 // folder is a release.
@@ -23,16 +24,22 @@ type folder struct {
 	name string
 	info fs.FileInfo
 	made time.Time
+	// rank is its place in the recorded order, and bad means that it was left as bad.
+	rank int
+	bad  bool
 }
 
-// releasesIn lists the releases in dir, newest first.
-func releasesIn(machine step.Machine, dir string) ([]folder, error) {
+// releasesIn lists the releases in dir, newest first. damaged are files of their record that count as absent.
+func releasesIn(machine step.Machine, dir string) (releases []folder, damaged []string, err error) {
 	entries, err := machine.ReadDir(dir)
 	if err != nil {
-		return nil, fault.New(fault.Failed, "releases-unlisted", "the releases in %s cannot be listed", dir).
+		return nil, nil, fault.New(fault.Failed, "releases-unlisted", "the releases in %s cannot be listed", dir).
 			WithHint("dir is the folder that holds the releases: ls -ld %s", dir).WithCause(err)
 	}
-	var releases []folder
+	known, err := order.Read(machine, dir)
+	if err != nil {
+		return nil, nil, err
+	}
 	for _, entry := range entries {
 		if !entry.IsDir() || strings.HasPrefix(entry.Name(), ".") {
 			continue
@@ -40,19 +47,19 @@ func releasesIn(machine step.Machine, dir string) ([]folder, error) {
 		path := filepath.Join(dir, entry.Name())
 		info, err := machine.Lstat(path)
 		if err != nil {
-			return nil, durable.Explain(err, "cannot look at %s", path)
+			return nil, nil, durable.Explain(err, "cannot look at %s", path)
 		}
 		made, err := madeAt(machine, path, info)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		releases = append(releases, folder{entry.Name(), info, made})
+		releases = append(releases, folder{entry.Name(), info, made, known.Rank(entry.Name()), known.Bad(entry.Name())})
 	}
 	slices.SortFunc(releases, func(a, b folder) int {
-		// Within one tick of the file system's clock, the name decides.
-		return cmp.Or(b.made.Compare(a.made), cmp.Compare(b.name, a.name))
+		// Only where nothing is recorded the age of the directory counts, and within one tick of the file system's clock the name.
+		return cmp.Or(cmp.Compare(b.rank, a.rank), b.made.Compare(a.made), cmp.Compare(b.name, a.name))
 	})
-	return releases, nil
+	return releases, known.Damaged, nil
 }
 
 // madeAt tells when a folder was made on this machine; where nobody knows, when its inode last changed.

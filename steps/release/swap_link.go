@@ -11,6 +11,7 @@ import (
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/value"
+	"github.com/gwe-project/gwe/steps/order"
 )
 
 // SwapLink is the step type swap-link.
@@ -31,6 +32,10 @@ old target or the new one, at every moment, and after a power cut too.
 Where the target lies in the link's own folder the link holds its bare name, so that the folder can be moved or mounted
 elsewhere; else it holds the absolute path. The target must exist. A folder or a file in the link's place is refused.
 
+A release that the link is pointed away from, to an older one or to the failsafe, is left as bad: find-fallback does not choose it again,
+and prune removes it first. What is older is recorded when releases are installed, in the directory .gwe-releases beside them; no
+clock decides. leave-as says it outright. A bad release that the link is pointed at again, or that is installed again, is not bad any more.
+
 Undo gives back exactly the old link, its text, owner and time; where there was none, it removes the link. A link that somebody
 else has changed since is left alone, and the undo fails. As long as the undo may be asked for, prune keeps the
 old target, and the old link stays beside the new one under a hidden name: so a full disk cannot keep it from coming back.`
@@ -38,6 +43,8 @@ old target, and the old link stays beside the new one under a hidden name: so a 
 type swapLinkArguments struct {
 	Link value.Path `name:"link" required:"true" help:"the symbolic link; it is made where it is missing"`
 	To   value.Path `name:"to" required:"true" help:"where it is to point"`
+	// LeaveAs is how the release is left that the link points to so far.
+	LeaveAs string `name:"leave-as" enum:"auto,good,bad" default:"auto" help:"how the release is left that the link points to so far; auto is bad where to is an older release or the failsafe"`
 }
 
 // swapLinkMemo is the old link, and the names that do uses.
@@ -55,6 +62,10 @@ type swapLinkMemo struct {
 	Modified time.Time `json:"modified,omitzero"`
 	// OldTarget is where the old link leads.
 	OldTarget string `json:"old-target,omitempty"`
+	// Order records that Leave is left as bad, and that Choose is not bad any more; "" is none.
+	Order  order.Record `json:"order,omitzero"`
+	Leave  string       `json:"leave,omitempty"`
+	Choose string       `json:"choose,omitempty"`
 }
 
 type swapLink struct{}
@@ -76,10 +87,15 @@ func (swapLink) Plan(_ context.Context, machine step.Machine, arguments swapLink
 	case old == text:
 		return step.Plan{Do: []string{fmt.Sprintf("leave %s pointing at %s", link, text)}, Nothing: true}, nil
 	}
+	to, err := absolute(arguments.To)
+	if err != nil {
+		return step.Plan{}, err
+	}
+	leaves, err := leavingOf(machine, link, to, arguments.LeaveAs)
 	return step.Plan{
-		Do:   []string{fmt.Sprintf("point %s at %s (now %s)", link, text, old)},
+		Do:   append([]string{fmt.Sprintf("point %s at %s (now %s)", link, text, old)}, leaves.lines()...),
 		Undo: []string{fmt.Sprintf("point %s back at %s", link, old)},
-	}, nil
+	}, err
 }
 
 func (swapLink) Prepare(_ context.Context, run *step.Run, arguments swapLinkArguments) (swapLinkMemo, error) {
@@ -96,6 +112,13 @@ func (swapLink) Prepare(_ context.Context, run *step.Run, arguments swapLinkArgu
 			WithHint("the step that makes it comes before this one; see what is there: ls -l %s", filepath.Dir(to)).WithCause(err)
 	}
 	memo := swapLinkMemo{Link: link, Text: text, Temporary: filepath.Join(filepath.Dir(link), durable.Prefix+"old-"+run.ID+"-"+run.Step)}
+	leaves, err := leavingOf(run.Machine, link, to, arguments.LeaveAs)
+	if err != nil {
+		return swapLinkMemo{}, err
+	}
+	if leaves.dir != "" {
+		memo.Order, memo.Leave, memo.Choose = order.In(run, leaves.dir), leaves.leave, leaves.choose
+	}
 	if memo.OldText, memo.Found, err = readLink(run.Machine, link, "swap-link-not-a-link"); err != nil || !memo.Found {
 		return memo, err
 	}

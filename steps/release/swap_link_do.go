@@ -3,6 +3,7 @@ package release
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -29,6 +30,7 @@ func (swapLink) Do(ctx context.Context, run *step.Run, _ swapLinkArguments, memo
 	case found != memo.Found || text != memo.OldText:
 		return step.Nothing{}, changed(memo, text, found)
 	}
+	memo.record(run)
 	if err := makeTemporary(memo, memo.Text); err != nil {
 		return step.Nothing{}, err
 	}
@@ -63,10 +65,30 @@ func (swapLink) Undo(_ context.Context, run *step.Run, _ swapLinkArguments, memo
 		return err
 	}
 	// A temporary link that stays is a leftover: the link itself is as it was.
-	if stray := removeTemporary(memo); stray != nil {
+	if stray := errors.Join(memo.Order.Undo(), removeTemporary(memo)); stray != nil {
 		return &step.Leftover{Err: stray}
 	}
 	return nil
+}
+
+// record says which release is left. A switch is too urgent to fail for that, on a full disk say.
+func (m swapLinkMemo) record(run *step.Run) {
+	var err error
+	switch {
+	case m.Order.Dir == "":
+		return
+	case m.Leave == "" && m.Choose == "":
+		_ = m.Order.Begin() // it only tells later steps where releases are
+		return
+	default:
+		err = m.Order.Leave(m.Leave, m.Choose)
+	}
+	switch {
+	case err != nil:
+		run.Log.Warn(fmt.Sprintf("cannot record how the releases in %s are left: %v", m.Order.Dir, err))
+	case m.Leave != "":
+		run.Log.Info(fmt.Sprintf("%s is left as bad, and is not chosen again by itself", m.Leave))
+	}
 }
 
 func putBack(memo swapLinkMemo) error {
@@ -137,6 +159,9 @@ func makeTemporary(memo swapLinkMemo, text string) error {
 	}
 	if err := os.Symlink(text, memo.Temporary); err != nil {
 		return durable.Explain(err, "cannot make a link in %s", filepath.Dir(memo.Link))
+	}
+	if memo.Leave != "" || memo.Choose != "" { // what is recorded of the releases is durable with it
+		return durable.SyncFileSystems(filepath.Dir(memo.Link), memo.Order.Dir)
 	}
 	return durable.SyncFolder(filepath.Dir(memo.Link))
 }

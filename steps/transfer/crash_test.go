@@ -25,8 +25,8 @@ import (
 // childVariable names, in the environment of a test binary, the order that it carries out instead of tests.
 const childVariable = "GWE_TRANSFER_CHILD"
 
-// order is what another process is told to do.
-type order struct {
+// errand is what another process is told to do.
+type errand struct {
 	Undo           bool
 	Source, Target string
 	LinkDest       []value.Path
@@ -40,7 +40,7 @@ func TestMain(m *testing.M) {
 	if path == "" {
 		steptest.Main(m, Rsync())
 	}
-	var told order
+	var told errand
 	raw, err := os.ReadFile(path)
 	if err == nil {
 		err = json.Unmarshal(raw, &told)
@@ -64,7 +64,7 @@ func TestMain(m *testing.M) {
 // child starts another process with the frame's order.
 func (f *frame) child(undo bool, environment ...string) *exec.Cmd {
 	f.Helper()
-	raw, err := json.Marshal(order{undo, f.arguments.Source, f.arguments.Target, f.arguments.LinkDest, f.arguments.Delete, f.memo, f.run.Folder})
+	raw, err := json.Marshal(errand{undo, f.arguments.Source, f.arguments.Target, f.arguments.LinkDest, f.arguments.Delete, f.memo, f.run.Folder})
 	check(f, err)
 	path := filepath.Join(f.TempDir(), "order")
 	check(f, os.WriteFile(path, raw, 0o600))

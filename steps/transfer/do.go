@@ -11,6 +11,7 @@ import (
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/value"
+	"github.com/gwe-project/gwe/steps/order"
 )
 
 // Prepare names the hidden folder, and makes sure of the program where one is needed.
@@ -35,7 +36,13 @@ func (rsync) Prepare(ctx context.Context, run *step.Run, a arguments) (memo, err
 			return memo{}, err
 		}
 	}
-	return memo{Target: target, Existed: existed, Hidden: hiddenFor(target, existed, run)}, nil
+	links := make([]string, len(a.LinkDest))
+	for i, link := range a.LinkDest {
+		links[i] = string(link)
+	}
+	return memo{
+		Target: target, Existed: existed, Hidden: hiddenFor(target, existed, run), Order: order.Beside(run, target, links...),
+	}, nil
 }
 
 // Do stages what is new, makes it and the list of changes durable, and only then touches the target.
@@ -54,6 +61,9 @@ func (rsync) Do(ctx context.Context, run *step.Run, a arguments, m memo) (output
 		return outputs{}, err
 	}
 	found, err := a.prepare(ctx, run, m)
+	if err == nil && found.nothing() {
+		err = m.installAgain(run)
+	}
 	if err != nil || found.nothing() {
 		return outputs{Path: value.Path(a.Target)}, err
 	}
@@ -120,11 +130,34 @@ func (a arguments) prepare(ctx context.Context, run *step.Run, m memo) (tally, e
 	if err := staged.manifest.seal(); err != nil {
 		return tally{}, err
 	}
+	if err := m.Order.Install(filepath.Base(m.Target)); err != nil {
+		return tally{}, err
+	}
 	ready := []string{run.Folder}
 	if staged.handle != none {
 		ready = []string{m.Hidden, run.Folder}
 	}
+	if m.Order.Dir != "" {
+		ready = append(ready, m.Order.Dir)
+	}
 	return s.tally, durable.SyncFileSystems(ready...)
+}
+
+// installAgain records an installation that had nothing to change, where that says something new: the release was bad, or has no
+// place in the order.
+func (m memo) installAgain(run *step.Run) error {
+	if m.Order.Dir == "" {
+		return nil
+	}
+	name := filepath.Base(m.Target)
+	now, err := order.Read(run.Machine, m.Order.Dir)
+	if err != nil || now.Placed(name) && !now.Bad(name) {
+		return err
+	}
+	if err := m.Order.Install(name); err != nil {
+		return err
+	}
+	return durable.SyncFileSystems(m.Order.Dir)
 }
 
 // carryOut makes the changes of the manifest: first the renames, then the attributes of folders, whose times the renames

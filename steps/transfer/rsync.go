@@ -3,6 +3,7 @@ package transfer
 import (
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/value"
+	"github.com/gwe-project/gwe/steps/order"
 )
 
 // Rsync is the step type rsync.
@@ -70,6 +71,8 @@ type memo struct {
 	Existed bool `json:"existed,omitempty"`
 	// Hidden is the folder in which new entries are made and old ones kept; it need not exist.
 	Hidden string `json:"hidden,omitempty"`
+	// Order records the place of the target among the releases that it lies beside, where it does.
+	Order order.Record `json:"order,omitzero"`
 }
 
 // outputs are what later steps may read.

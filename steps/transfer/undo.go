@@ -30,7 +30,7 @@ func (rsync) Undo(ctx context.Context, run *step.Run, a arguments, m memo) error
 		return err
 	}
 	if touched && m.away() {
-		return nil
+		return m.Order.Undo()
 	}
 	if touched {
 		if err := putBack(ctx, run, m); err != nil {
@@ -47,7 +47,7 @@ func (rsync) Undo(ctx context.Context, run *step.Run, a arguments, m memo) error
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if err := m.discard(); err != nil {
+	if err := errors.Join(m.Order.Undo(), m.discard()); err != nil {
 		return &step.Leftover{Err: err}
 	}
 	return nil

@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/journal"
 )
 
@@ -128,7 +129,7 @@ func (g *Gateway) WantSettled() {
 		g.Check(filepath.WalkDir(g.Path(folder), func(path string, _ fs.DirEntry, err error) error {
 			name := filepath.Base(path)
 			needed := func(run string) bool { return strings.HasPrefix(name, ".gwe-old-"+run+"-") }
-			if strings.HasPrefix(name, ".gwe-") && !slices.ContainsFunc(standing, needed) {
+			if strings.HasPrefix(name, ".gwe-") && name != durable.Releases && !slices.ContainsFunc(standing, needed) {
 				g.Errorf("left behind: %s", path)
 			}
 			return err

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/journal"
 )
 
@@ -127,7 +128,7 @@ func (s *site) settled() {
 	}
 	for _, top := range []string{"tree", "state", "marks"} {
 		s.check(filepath.WalkDir(s.path(top), func(path string, _ fs.DirEntry, err error) error {
-			if strings.HasPrefix(filepath.Base(path), ".gwe-") && !slices.Contains(held, path) {
+			if strings.HasPrefix(filepath.Base(path), ".gwe-") && filepath.Base(path) != durable.Releases && !slices.Contains(held, path) {
 				s.Errorf("left behind: %q", path)
 			}
 			if os.IsNotExist(err) && path == s.path("state") {

@@ -1,0 +1,80 @@
+package release
+
+import (
+	"fmt"
+	"io/fs"
+	"path/filepath"
+
+	"github.com/gwe-project/gwe/engine/step"
+	"github.com/gwe-project/gwe/steps/order"
+)
+
+// leaving is what a switch from one release to another says in the record of the directory that holds them.
+type leaving struct {
+	// dir is that directory; "" where the link's targets are not known to be releases.
+	dir string
+	// leave is the release that is left as bad, and choose a bad one that is chosen all the same; "" is none.
+	leave, choose string
+}
+
+// leavingOf works out what the switch of link to the release to says. The spelled paths are absolute.
+//
+// A release counts as left for an older one by the record alone. Two releases that the record cannot tell apart stay as they
+// are: their age would be a clock's word.
+func leavingOf(machine step.Machine, link, to, as string) (leaving, error) {
+	next, found := releaseAt(machine, to)
+	if !found {
+		return leaving{}, nil
+	}
+	running, leaves := releaseAt(machine, link)
+	result := leaving{dir: filepath.Dir(next)}
+	if leaves {
+		result.dir = filepath.Dir(running)
+	}
+	known, err := order.Read(machine, result.dir)
+	if err != nil {
+		return leaving{}, err
+	}
+	beside, err := filepath.EvalSymlinks(filepath.Dir(link))
+	if err != nil {
+		return leaving{}, nil // the switch itself says why
+	}
+	if !known.Marked && result.dir != beside && filepath.Dir(result.dir) != beside {
+		return leaving{}, nil
+	}
+	if !leaves || running == next {
+		return result, nil
+	}
+	within := filepath.Dir(next) == result.dir
+	if name := filepath.Base(running); name != failsafeName {
+		older := filepath.Base(to) == failsafeName || within && known.Rank(filepath.Base(next)) < known.Rank(name)
+		if as == "bad" || as == "auto" && older {
+			result.leave = name
+		}
+	}
+	if name := filepath.Base(next); within && known.Bad(name) {
+		result.choose = name
+	}
+	return result, nil
+}
+
+// releaseAt returns the directory that a path leads to, without symbolic links.
+func releaseAt(machine step.Machine, path string) (string, bool) {
+	real, err := filepath.EvalSymlinks(path)
+	if err != nil || real == "/" {
+		return "", false
+	}
+	info, err := machine.Lstat(real)
+	return real, err == nil && info.Mode()&fs.ModeType == fs.ModeDir
+}
+
+// lines are for the plan.
+func (l leaving) lines() (lines []string) {
+	if l.leave != "" {
+		lines = append(lines, fmt.Sprintf("record that %s is left as bad", l.leave))
+	}
+	if l.choose != "" {
+		lines = append(lines, fmt.Sprintf("record that %s is not bad any more", l.choose))
+	}
+	return lines
+}
