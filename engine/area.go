@@ -39,6 +39,8 @@ type scene struct {
 	item, index any
 	// steps are what the steps of the area itself left, by id.
 	steps map[string]any
+	// gone are those that were undone since: what runs last in an undo reads them still.
+	gone map[string]any
 	// within are the scenes that lie in this one.
 	within []sceneKey
 }
@@ -54,6 +56,48 @@ func (s *scene) set(id string, outputs any) {
 	case s.steps[id] != nil: // another goroutine may read here, unless there is something to take away
 		delete(s.steps, id)
 	}
+}
+
+// takeAway takes away what a step left that is undone.
+func (s *scene) takeAway(id string) {
+	if outputs := s.steps[id]; outputs != nil {
+		if s.gone == nil {
+			s.gone = map[string]any{}
+		}
+		s.gone[id] = outputs
+	}
+	s.set(id, nil)
+}
+
+// lateScene is a scene as the steps of undo-last see it: with what was undone before they run.
+type lateScene struct{ *scene }
+
+// Member gives what a step left, undone or not.
+func (l lateScene) Member(id string) any {
+	for s := l.scene; s != nil; s = s.around {
+		if outputs := s.steps[id]; outputs != nil {
+			return outputs
+		}
+		if outputs := s.gone[id]; outputs != nil || s.area.lefts[id] {
+			return outputs
+		}
+	}
+	return nil
+}
+
+// All gives all that Member does.
+func (l lateScene) All() map[string]any {
+	all := map[string]any{}
+	for at := l.scene; at != nil; at = at.around {
+		for _, left := range []map[string]any{at.steps, at.gone} {
+			for id := range left {
+				if outputs := l.Member(id); outputs != nil {
+					all[id] = outputs
+				}
+			}
+		}
+	}
+	return all
 }
 
 // Member gives what a step left, as expressions see it here: what steps of this area left under the id hides what lies around it,

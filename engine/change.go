@@ -65,12 +65,16 @@ func (x *execution) intend(ctx context.Context, n *node, run *step.Run, record i
 	if err == nil && len(n.undo) > 0 {
 		err = x.makeRoom(placeOfUndo(record.Frame))
 	}
+	if err == nil && len(n.undoLast) > 0 {
+		err = x.makeRoom(placeOfLast(record.Frame))
+	}
 	if err == nil {
 		err = x.append(recordIntent, record)
 	}
 	if err != nil {
 		_ = os.RemoveAll(run.Folder)
 		_ = os.RemoveAll(x.folder.place(placeOfUndo(record.Frame)))
+		_ = os.RemoveAll(x.folder.place(placeOfLast(record.Frame)))
 	}
 	return err
 }
@@ -114,11 +118,36 @@ func (x *execution) between(f *frame, task *tasklog.Task) func(context.Context, 
 	}
 	return func(ctx context.Context, failure error) error {
 		undo := task.Begin("undo", "Undo the attempt")
-		errs, _ := x.back().putBack(ctx, f, x.recordOf(failure), undo)
+		errs := x.back().undoAttempt(ctx, f, x.recordOf(failure), undo)
 		errs = slices.DeleteFunc(errs, step.IsLeftover)
 		end(undo, first(errs))
 		return errors.Join(errs...)
 	}
+}
+
+// undoWhole calls both parts of a step type's undo, one behind the other.
+func (x *execution) undoWhole(ctx context.Context, f *frame, run *errand, names map[string]any) error {
+	inPlace, last := f.owesOwn()
+	if inPlace {
+		if _, err := x.undoWithin(ctx, f, false, run, names); err != nil {
+			return err
+		}
+	}
+	if !last {
+		return nil
+	}
+	_, err := x.undoWithin(ctx, f, true, run, names)
+	return err
+}
+
+// undoAttempt undoes a frame that stays open: the next attempt is about to be made.
+func (x *execution) undoAttempt(ctx context.Context, f *frame, failure errorRecord, task *tasklog.Task) []error {
+	errs, _ := x.putBack(ctx, f, failure, task)
+	if _, last := f.owes(); last {
+		late, _ := x.runLast(context.WithoutCancel(ctx), f, failure, task)
+		errs = append(errs, late...)
+	}
+	return errs
 }
 
 // read carries out a step that only reads. It makes no frame.
@@ -162,7 +191,7 @@ func (x *execution) once(ctx context.Context, n *node, r rounds, names map[strin
 	}
 	f := &frame{node: n, arguments: arguments, memo: memo}
 	if n.changes() && !n.repeatable() {
-		attempts.between = func(ctx context.Context, _ error) error { _, err := x.undoWithin(ctx, f, run, names); return err }
+		attempts.between = func(ctx context.Context, _ error) error { return x.undoWhole(ctx, f, run, names) }
 	}
 	outputs, err := attempts.run(ctx)
 	if err == nil && n.changes() {
@@ -200,7 +229,7 @@ func (x *execution) touched(f *frame, run *errand) []string {
 	var paths []string
 	about := f.node.action.stepType.About()
 	for _, effect := range about.Effects {
-		if path, ok := f.arguments[effect.Argument].(string); ok && effect.Kind != step.Runs {
+		if path, ok := f.arguments[effect.Argument].(string); ok && effect.Kind.OnPath() {
 			paths = append(paths, path)
 		}
 	}

@@ -50,7 +50,7 @@ func load(library Library, file string, source []byte, catalog step.Catalog, pro
 	}
 	for _, n := range c.program.byPath {
 		for at := n; at != nil; at = at.parent {
-			at.size += 1 + len(n.undo)
+			at.size += 1 + len(n.undo) + len(n.undoLast)
 		}
 	}
 	return c.program, diagnostics
@@ -205,23 +205,32 @@ func (n *node) visible(left value.Field, optional bool) value.Field {
 	return value.Field{Name: left.Name, Type: value.ListOf(left.Type)}
 }
 
-// undo compiles what the author adds to a step's undo. It runs when nobody knows how far the step itself came.
+// undo compiles what the author adds to a step's undo, in its place and last. It runs when nobody knows how far the step itself came.
 func (c *compiler) undo(n *node, inner, behind view) {
-	if len(n.step.Undo) == 0 {
+	if len(n.step.Undo)+len(n.step.UndoLast) == 0 {
 		return
 	}
 	v := behind.doubt(len(inner.above)).with("error", errorType())
 	if n.leaves() && n.step.ID != nil {
 		v = v.add(value.Field{Name: n.id(), Type: n.outputs(), Optional: true})
 	}
-	for _, s := range n.step.Undo {
+	n.undo, v = c.undoSteps(n, n.step.Undo, v)
+	n.undoLast, _ = c.undoSteps(n, n.step.UndoLast, v)
+	for _, last := range n.undoLast {
+		last.last = true
+	}
+}
+
+func (c *compiler) undoSteps(n *node, steps []*schema.Step, v view) (nodes []*node, behind view) {
+	for _, s := range steps {
 		var undo *node
 		undo, v = c.step(s, v, spot{parent: n, area: n.own, rescues: n.rescues}, c.recipe.Defaults.UndoTimeout)
 		if undo.timeout == nil {
 			undo.timeout = constant{value: value.DurationOf(defaultTimeout)} // no undo waits for ever
 		}
-		n.undo = append(n.undo, undo)
+		nodes = append(nodes, undo)
 	}
+	return nodes, v
 }
 
 // epilogue compiles failsafe and finally, which run when nobody knows how far the run came.

@@ -85,6 +85,11 @@ func (x *execution) enter(n *node, r rounds) (owed *frame, err error) {
 			return nil, err
 		}
 	}
+	if len(n.undoLast) > 0 {
+		if _, err = x.enterPart(n, r, partLast); err != nil {
+			return nil, err
+		}
+	}
 	if len(n.undo) > 0 {
 		_, err = x.enterPart(n, r, partUndo)
 	}
@@ -93,7 +98,11 @@ func (x *execution) enter(n *node, r rounds) (owed *frame, err error) {
 
 func (x *execution) enterPart(n *node, r rounds, p part) (*frame, error) {
 	number := x.nextFrame()
-	if err := x.makeRoom(placeOfUndo(number)); err != nil {
+	where := placeOfUndo(number)
+	if p == partLast {
+		where = placeOfLast(number)
+	}
+	if err := x.makeRoom(where); err != nil {
 		return nil, err
 	}
 	if err := x.note(recordEntered, enteredRecord{Frame: number, Step: n.path(), Rounds: r, Part: p}); err != nil {
@@ -108,7 +117,7 @@ func (x *execution) settleFinally(ctx context.Context, f *frame, failure errorRe
 	x = x.back()
 	ctx = context.WithoutCancel(ctx)
 	task := x.begin(parent, "finally", "Finally", f.node, f.rounds)
-	errs, rest := x.auxiliaries(ctx, f.node.finally(), f, failure, task)
+	errs, rest := x.auxiliaries(ctx, f.node.finally(), f, placeOfUndo(f.number), failure, task)
 	record := undoneRecord{Frame: f.number}
 	for i, err := range errs {
 		errs[i] = x.withoutSecrets(err)

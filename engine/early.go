@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -32,9 +31,9 @@ var errWaits = errors.New("it waits for the services")
 func (r putOffRecord) empty() bool { return len(r.Steps) == 0 && !r.Own }
 
 func (h *history) applyPutOff(r putOffRecord) error {
-	f := h.frame(r.Frame)
-	if f == nil {
-		return fmt.Errorf("there is no frame %d", r.Frame)
+	f, err := h.frameOf(r.Frame)
+	if err != nil {
+		return err
 	}
 	h.guard.Lock()
 	defer h.guard.Unlock()
@@ -60,15 +59,27 @@ func (x *execution) putOff(f *frame, done undoneRecord, rest putOffRecord) {
 	_ = x.append(recordPutOff, rest)
 }
 
-// todo lists the open frames that this recovery works on. An early one has done its part of those that wait.
+// todo lists the open frames that this recovery works on, in the order in which it does. An early one has done its part of those that wait.
 func (x *execution) todo() []*frame {
-	return slices.DeleteFunc(x.history.open(), func(f *frame) bool { return x.engine.Early && f.rest != nil })
+	open := x.history.open()
+	if x.engine.Early {
+		return slices.DeleteFunc(open, func(f *frame) bool { return f.rest != nil || f.owesLast })
+	}
+	var now, last []*frame
+	for _, f := range open {
+		if f.owesLast {
+			last = append(last, f)
+		} else {
+			now = append(now, f)
+		}
+	}
+	return append(now, oldestFirst(last)...)
 }
 
 // postpones tells whether what fails in the undo of a frame is put off: early in a boot nobody knows whether a missing service
 // is the reason, and behind that the services may still be coming up.
 func (x *execution) postpones(f *frame) bool {
-	return x.engine.Early || f.rest != nil && x.patient()
+	return x.engine.Early || (f.rest != nil || f.owesLast && x.history.awaiting) && x.patient()
 }
 
 // patient tells whether services may still be coming up.

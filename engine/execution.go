@@ -207,7 +207,7 @@ func (x *execution) started(where place, pid int) {
 	_ = x.note(recordProcess, processRecord{Place: where, PID: identity.PID, Start: identity.Start, Boot: identity.BootID})
 }
 
-// place says to what part of a run a child process or a kept file belongs: "3" is frame 3, "3-undo" its undo, "facts",
+// place says to what part of a run a child process or a kept file belongs: "3" is frame 3, "3-undo" its undo, "3-undo-last" what that owes last, "facts",
 // "failsafe" and "finally" are themselves.
 type place string
 
@@ -228,6 +228,7 @@ func placeOfRead(strand int) place {
 
 func placeOf(frame int) place     { return place(strconv.Itoa(frame)) }
 func placeOfUndo(frame int) place { return placeOf(frame) + "-undo" }
+func placeOfLast(frame int) place { return placeOf(frame) + "-undo-last" }
 
 // mark is the variable by which recovery knows the children of a place, wherever they went in the process tree.
 func (x *execution) mark(where place) string {

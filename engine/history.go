@@ -82,6 +82,8 @@ type frame struct {
 	broken, leftover bool
 	// rest is what its undo still has to do when the services are there; nil where none of it was put off.
 	rest *putOffRecord
+	// owesLast means that its undo is over but for what runs when everything older is undone.
+	owesLast bool
 	// givenUp means that it lies behind the commit of a run that ended, and that what its undo needs went then.
 	givenUp bool
 	// kept are the directories to which its undo moved what came after the commit.
@@ -148,6 +150,8 @@ func (h *history) apply(kind string, data json.RawMessage) error {
 		return into(data, func(r troubleRecord) error { h.undoErrors = append(h.undoErrors, r.Error); return nil })
 	case recordUndone:
 		return into(data, h.applyUndone)
+	case recordButLast:
+		return into(data, h.applyUndoneButLast)
 	case recordCommitted:
 		return into(data, func(r stepRecord) error {
 			h.settled[r.Step], h.committed = true, len(h.frames)
@@ -330,9 +334,9 @@ func (h *history) keep(n *node, r rounds, outputs map[string]any) {
 }
 
 func (h *history) applyUndone(r undoneRecord) error {
-	f := h.frame(r.Frame)
-	if f == nil {
-		return fmt.Errorf("there is no frame %d", r.Frame)
+	f, err := h.frameOf(r.Frame)
+	if err != nil {
+		return err
 	}
 	h.guard.Lock()
 	f.undone, f.leftover, f.broken, f.kept = true, r.Leftover, r.Broken, r.Kept
@@ -351,7 +355,7 @@ func (h *history) applyUndone(r undoneRecord) error {
 func (h *history) vanish(f *frame) {
 	id := f.node.id()
 	for at := f.node.own; at != nil && id != ""; at = at.parent {
-		h.scene(at, f.rounds).set(id, nil)
+		h.scene(at, f.rounds).takeAway(id)
 		if at.used() {
 			id = at.owner.id() // what the recipe gave back that used it
 		}
@@ -369,9 +373,9 @@ func (h *history) applyEnd(r endRecord) error {
 }
 
 func (h *history) applyCleaned(r undoneRecord) error {
-	f := h.frame(r.Frame)
-	if f == nil {
-		return fmt.Errorf("there is no frame %d", r.Frame)
+	f, err := h.frameOf(r.Frame)
+	if err != nil {
+		return err
 	}
 	f.leftover = false
 	return nil
@@ -382,6 +386,15 @@ func (h *history) frame(number int) *frame {
 	h.guard.Lock()
 	defer h.guard.Unlock()
 	return h.byNumber[number]
+}
+
+// frameOf finds the frame of a record.
+func (h *history) frameOf(number int) (*frame, error) {
+	f := h.frame(number)
+	if f == nil {
+		return nil, fmt.Errorf("there is no frame %d", number)
+	}
+	return f, nil
 }
 
 // last is the highest number of a frame.

@@ -78,7 +78,7 @@ func (h *history) applyEntered(r enteredRecord) error {
 	if err != nil {
 		return err
 	}
-	h.add(&frame{number: r.Frame, node: n, rounds: r.Rounds, part: r.Part, memo: json.RawMessage("null")})
+	h.add(&frame{number: r.Frame, node: n, rounds: r.Rounds, part: r.Part, owesLast: r.Part == partLast, memo: json.RawMessage("null")})
 	return nil
 }
 

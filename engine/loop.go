@@ -16,7 +16,7 @@ import (
 const boundedBoots = 10
 
 // progress are the records by which a recovery gets on.
-var progress = []string{recordUndone, recordPutOff, recordServices, recordSuspended, recordResumed, recordStranded, recordClosing, recordCommitted}
+var progress = []string{recordUndone, recordButLast, recordPutOff, recordServices, recordSuspended, recordResumed, recordStranded, recordClosing, recordCommitted}
 
 // deaths counts the boots in a row, before this one, in which a recovery of the run began and got nowhere. The boot that turned the
 // run back is the first one of the way back: those before it died of what they asked the machine.
@@ -93,7 +93,11 @@ func (x *execution) escape(ctx context.Context, died int) (result Result, over b
 	x.task.Warn(err.Error())
 	if open := x.todo(); x.history.failure != nil && len(open) > 0 {
 		located := x.recordOf(x.history.at(open[0].node, open[0].rounds, err))
-		_ = x.append(recordUndone, undoneRecord{Frame: open[0].number, Errors: []errorRecord{located}, Broken: true})
+		kind := recordUndone
+		if _, last := open[0].owes(); last && !open[0].owesLast {
+			kind = recordButLast
+		}
+		_ = x.append(kind, undoneRecord{Frame: open[0].number, Errors: []errorRecord{located}, Broken: true})
 		return Result{}, false
 	}
 	h := x.history

@@ -7,7 +7,11 @@ import (
 // names are the values that the expressions of a step read at this point of the run, in these rounds of the for-each
 // around it.
 func (h *history) names(n *node, r rounds, recovering bool) map[string]any {
-	names := h.seen(h.scene(n.own, r), recovering)
+	within := h.scene(n.own, r)
+	names := h.seen(within, recovering)
+	if n.last {
+		names["steps"] = lateScene{within}
+	}
 	if n.rescues != nil {
 		h.guard.Lock()
 		failure := h.rescues[instance{n.rescues, r.in(n.rescues.own).key()}]

@@ -42,20 +42,17 @@ func outer(around, inner *frame) int {
 	if !sameRound(around, inner, around.node) {
 		return cmp.Compare(around.number, inner.number)
 	}
-	if around.part == partUndo {
-		return 1
+	if around.part == partFinally {
+		return -1
 	}
-	return -1
+	return 1
 }
 
 func sameRound(a, b *frame, n *node) bool {
 	return slices.Equal(a.rounds.in(n.own), b.rounds.in(n.own))
 }
 
-// rank is the place of a part of a group: undo first.
+// rank is the place of a part of a group: undo first, and finally last.
 func rank(p part) int {
-	if p == partUndo {
-		return 0
-	}
-	return 1
+	return slices.Index([]part{partUndo, partLast, partFinally}, p)
 }

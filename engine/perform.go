@@ -170,11 +170,9 @@ func (x *execution) putBackFrames(ctx context.Context, n *node, r rounds, before
 	if err := x.append(recordPutBack, troubleRecord{Step: n.path(), Rounds: r, Error: record}); err != nil {
 		return false, err
 	}
-	for _, f := range open {
-		if why := x.undoFrame(context.WithoutCancel(ctx), f, record, task); why != nil {
-			task.Warn(why.Error())
-			return false, nil
-		}
+	if why := x.undoFrames(context.WithoutCancel(ctx), open, record, task); why != nil {
+		task.Warn(why.Error())
+		return false, nil
 	}
 	return !x.history.brokenSince(before, n, r), nil
 }

@@ -49,6 +49,8 @@ type PlannedStep struct {
 	// Do and Undo are lines for people; Undo is what the recipe adds first, then the type's own.
 	Do   []string `json:"do"`
 	Undo []string `json:"undo,omitempty"`
+	// UndoLast are lines of the undo that run when everything older was undone.
+	UndoLast []string `json:"undo_last,omitempty"`
 	// Nothing is true where the machine is already as wanted.
 	Nothing bool `json:"nothing,omitempty"`
 	// Commit marks the point of no return.
@@ -146,7 +148,7 @@ func (x *execution) plan(ctx context.Context) []PlannedStep {
 			for _, row := range more {
 				row.Section = section.name
 				if section.name != "steps" {
-					row.Undo = nil // it makes no frame
+					row.Undo, row.UndoLast = nil, nil // it makes no frame
 				}
 				row.conceal(mask)
 				rows = append(rows, row)
@@ -162,7 +164,7 @@ func (x *execution) plan(ctx context.Context) []PlannedStep {
 // conceal takes secrets out of what a step type says.
 func (p *PlannedStep) conceal(mask *tasklog.Mask) {
 	p.Name, p.Item, p.Problem = mask.Text(p.Name), mask.Text(p.Item), mask.Text(p.Problem)
-	for _, lines := range [][]string{p.Do, p.Undo} {
+	for _, lines := range [][]string{p.Do, p.Undo, p.UndoLast} {
 		for i := range lines {
 			lines[i] = mask.Text(lines[i])
 		}
@@ -198,19 +200,25 @@ func (f *forecast) row(ctx context.Context, n *node) PlannedStep {
 	case n.action.stepType != nil:
 		f.leaf(ctx, n, &row)
 	}
-	var added []string
-	for _, inner := range n.undo {
+	// The recipe's own undo runs before the type's, so it stands first.
+	row.Undo = append(f.undoSteps(ctx, n.undo), row.Undo...)
+	row.UndoLast = append(f.undoSteps(ctx, n.undoLast), row.UndoLast...)
+	return row
+}
+
+// undoSteps are the lines of the steps of an undo.
+func (f *forecast) undoSteps(ctx context.Context, nodes []*node) []string {
+	var lines []string
+	for _, inner := range nodes {
 		planned := f.row(ctx, inner)
 		for _, line := range planned.Do {
 			if planned.Guard != WillRun {
 				line += " (when " + planned.When + ")"
 			}
-			added = append(added, line)
+			lines = append(lines, line)
 		}
 	}
-	// The recipe's own undo runs before the type's, so it stands first.
-	row.Undo = append(added, row.Undo...)
-	return row
+	return lines
 }
 
 func (f *forecast) guard(n *node, row *PlannedStep) {
@@ -243,14 +251,16 @@ func (f *forecast) leaf(ctx context.Context, n *node, row *PlannedStep) {
 	}
 	if len(missing) > 0 {
 		row.Needs = merge(nil, missing)
-		row.Do, row.Undo = []string{about.Name + " " + f.arguments(n)}, ownUndo(about)
+		row.Do = []string{about.Name + " " + f.arguments(n)}
+		row.plannedUndo(about, ownUndo(about), nil)
 		return
 	}
 	arguments, err := evaluateAll(n.action.arguments, f.names)
 	if err == nil {
 		var planned step.Plan
 		planned, err = n.action.stepType.Plan(ctx, f.machine, arguments)
-		row.Do, row.Undo, row.Nothing, row.Space = planned.Do, planned.Undo, planned.Nothing, planned.Space
+		row.Do, row.Nothing, row.Space = planned.Do, planned.Nothing, planned.Space
+		row.plannedUndo(about, planned.Undo, planned.UndoLast)
 		row.Reads, row.Writes = planned.Reads, planned.Writes
 		if planned.Outputs != nil && n.id() != "" && row.Guard == WillRun {
 			f.steps.set(n.id(), planned.Outputs)
@@ -258,8 +268,17 @@ func (f *forecast) leaf(ctx context.Context, n *node, row *PlannedStep) {
 	}
 	if err != nil {
 		row.err, row.Problem = err, err.Error()
-		row.Do, row.Undo = []string{about.Name + " " + f.arguments(n)}, ownUndo(about)
+		row.Do = []string{about.Name + " " + f.arguments(n)}
+		row.plannedUndo(about, ownUndo(about), nil)
 	}
+}
+
+// plannedUndo takes over how the type undoes the step: where it refreshes, and does not tell its two parts apart, all of it runs last.
+func (p *PlannedStep) plannedUndo(about step.About, undo, last []string) {
+	if about.Refreshes() && len(last) == 0 {
+		undo, last = nil, undo
+	}
+	p.Undo, p.UndoLast = undo, last
 }
 
 // ownUndo is a type's undo in general words.

@@ -104,7 +104,7 @@ func (e *Engine) frozenPlugin(p *past, record pluginRecord) (*plugin.Type, error
 // lacks tells that the undo of a frame cannot be asked for now: it is a plugin's, or a step of it is, and that is gone or is
 // another one. An undo that was tried is over, so it is not tried then.
 func (x *execution) lacks(f *frame, class fault.Class) error {
-	for _, n := range append([]*node{f.node}, f.node.undo...) {
+	for _, n := range slices.Concat([]*node{f.node}, f.node.undo, f.node.undoLast) {
 		if used, ok := n.action.stepType.(*plugin.Type); ok {
 			if absent := used.Ready(); absent != nil {
 				return pluginGone(x.folder.id(), used, class, absent)

@@ -83,6 +83,9 @@ type node struct {
 	undoTimeout dynamic
 	retry       *retryPolicy
 	undo        []*node
+	undoLast    []*node
+	// last is true where it stands in an undo-last.
+	last bool
 	action      action
 }
 
@@ -185,9 +188,10 @@ func (n *node) within(other *node) bool {
 	return false
 }
 
-// changes tells whether the node's step type declares effects. A step that only reads makes no frame.
+// changes tells whether the node's step type declares effects, and the recipe does not say that the step has none. A step that only
+// reads makes no frame.
 func (n *node) changes() bool {
-	return n.action.stepType != nil && len(n.action.stepType.About().Effects) > 0
+	return n.action.stepType != nil && len(n.action.stepType.About().Effects) > 0 && n.step.EffectsNone == nil
 }
 
 // runs tells whether the node runs a program.

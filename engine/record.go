@@ -7,27 +7,28 @@ import (
 
 // The kinds of journal records. Together they tell all that recovery needs; the frozen recipe tells the rest.
 const (
-	recordBegin     = "begin"     // the run exists: who, what, with which inputs, vars and facts
-	recordSkipped   = "skipped"   // a step's guard was false
-	recordIntent    = "intent"    // a frame exists from here: what will be done, and the memo that undoes it
-	recordProcess   = "process"   // a child process was started
-	recordResult    = "result"    // a step ended well: its outputs; its effects are durable
-	recordUnwind    = "unwind"    // the run turns back, and why
-	recordUndoStep  = "undo-step" // one step of a recipe's undo ended, or of failsafe or finally
-	recordPutOff    = "put-off"   // a frame is put back as far as that needs no service; that is durable
-	recordUndone    = "undone"    // a frame is put back; its effects are durable
-	recordCommitted = "committed" // the point of no return
-	recordStopped   = "stopped"   // a stop step ended the forward path
-	recordRecovery  = "recovery"  // another process took the run over
-	recordServices  = "services"  // what is left to do needs services, and waits for them
-	recordFailsafe  = "failsafe"  // the failsafe begins
-	recordFinally   = "finally"   // finally begins
-	recordClosing   = "closing"   // all is done and durable; what nobody can ask to undo is given up next
-	recordEnd       = "end"       // how the run ended
-	recordCleaned   = "cleaned"   // leftovers of an ended run are gone
-	recordReleasing = "releasing" // its undo can no longer be asked for; what its steps kept for that is given up next
-	recordReleased  = "released"  // its undo can no longer be asked for, and its steps keep nothing for that
-	recordRollback  = "rollback"  // a committed run is put back by hand from here on
+	recordBegin     = "begin"           // the run exists: who, what, with which inputs, vars and facts
+	recordSkipped   = "skipped"         // a step's guard was false
+	recordIntent    = "intent"          // a frame exists from here: what will be done, and the memo that undoes it
+	recordProcess   = "process"         // a child process was started
+	recordResult    = "result"          // a step ended well: its outputs; its effects are durable
+	recordUnwind    = "unwind"          // the run turns back, and why
+	recordUndoStep  = "undo-step"       // one step of a recipe's undo ended, or of failsafe or finally
+	recordPutOff    = "put-off"         // a frame is put back as far as that needs no service; that is durable
+	recordUndone    = "undone"          // a frame is put back; its effects are durable
+	recordButLast   = "undone-but-last" // the same, but for what its undo owes when everything older is undone
+	recordCommitted = "committed"       // the point of no return
+	recordStopped   = "stopped"         // a stop step ended the forward path
+	recordRecovery  = "recovery"        // another process took the run over
+	recordServices  = "services"        // what is left to do needs services, and waits for them
+	recordFailsafe  = "failsafe"        // the failsafe begins
+	recordFinally   = "finally"         // finally begins
+	recordClosing   = "closing"         // all is done and durable; what nobody can ask to undo is given up next
+	recordEnd       = "end"             // how the run ended
+	recordCleaned   = "cleaned"         // leftovers of an ended run are gone
+	recordReleasing = "releasing"       // its undo can no longer be asked for; what its steps kept for that is given up next
+	recordReleased  = "released"        // its undo can no longer be asked for, and its steps keep nothing for that
+	recordRollback  = "rollback"        // a committed run is put back by hand from here on
 
 	recordSuspended  = "suspended"   // the run waits for a reboot or a confirmation, from this moment
 	recordWaited     = "waited"      // how far the wait came
@@ -54,7 +55,7 @@ const recordHeader = "journal"
 // recordKinds are all of them. A journal with another is of a newer gwe: what it says must not be passed over.
 var recordKinds = []string{
 	recordHeader, recordBegin, recordSkipped, recordIntent, recordProcess, recordResult, recordUnwind, recordUndoStep,
-	recordUndone, recordCommitted, recordStopped, recordRecovery, recordFailsafe, recordFinally, recordClosing, recordEnd,
+	recordUndone, recordButLast, recordCommitted, recordStopped, recordRecovery, recordFailsafe, recordFinally, recordClosing, recordEnd,
 	recordCleaned, recordReleasing, recordReleased, recordRollback, recordPutOff, recordServices,
 	recordSuspended, recordWaited, recordConfirmed, recordCancelled, recordResumed, recordStranded, recordHandedOver, recordTakenOver,
 	recordItems, recordBranches, recordUsed, recordEntered, recordEnded, recordPutBack, recordRescue, recordMishap,
@@ -202,6 +203,7 @@ type part string
 
 const (
 	partUndo    part = "undo"
+	partLast    part = "undo-last"
 	partFinally part = "finally"
 )
 

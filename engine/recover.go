@@ -217,7 +217,10 @@ func (x *execution) endSurvivors(ctx context.Context) error {
 		if !f.done && f.part == "" {
 			places = append(places, placeOf(f.number))
 		}
-		places = append(places, placeOfUndo(f.number))
+		if !f.owesLast {
+			places = append(places, placeOfUndo(f.number))
+		}
+		places = append(places, placeOfLast(f.number))
 	}
 	var marks []string
 	wanted := map[place]bool{}
@@ -239,6 +242,18 @@ func (x *execution) endSurvivors(ctx context.Context) error {
 		x.task.Info(fmt.Sprintf("ended %d processes that the dead run had left", count))
 	}
 	return nil
+}
+
+// cleanFrame calls the undo of a frame again that left something of ours behind.
+func (x *execution) cleanFrame(ctx context.Context, f *frame) (rest bool, err error) {
+	inPlace, last := f.owesOwn()
+	if inPlace {
+		rest, err = x.undoOwn(ctx, f, placeOfUndo(f.number), x.task)
+	}
+	if err != nil || rest || !last {
+		return rest, err
+	}
+	return x.undoOwn(ctx, f, placeOfLast(f.number), x.task)
 }
 
 // clean tries the undo of the frames again that left something of ours behind. That it does not succeed, or that another gwe
@@ -263,7 +278,7 @@ func (e *Engine) clean(ctx context.Context, p *past) error {
 		}
 		rest, err := false, error(nil)
 		if f.undone {
-			rest, err = x.undoOwn(context.WithoutCancel(ctx), f, x.task)
+			rest, err = x.cleanFrame(context.WithoutCancel(ctx), f)
 		} else { // it stood behind the commit, and its undo was given up
 			err = x.releaseFrame(context.WithoutCancel(ctx), f, x.task)
 		}

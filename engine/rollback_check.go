@@ -55,7 +55,7 @@ func (f *frame) irreversible() bool {
 		return false
 	}
 	for n := f.node; n != nil; n = n.parent {
-		if len(n.undo) > 0 {
+		if len(n.undo)+len(n.undoLast) > 0 {
 			return false
 		}
 	}
@@ -68,14 +68,14 @@ func (x *execution) asLeft(ctx context.Context) error {
 	var later []string
 	obscured := false
 	for _, f := range x.history.open() {
-		obscured = obscured || len(f.node.undo) > 0 || f.part == "" && f.node.runs() && !f.irreversible()
+		obscured = obscured || len(f.node.undo)+len(f.node.undoLast) > 0 || f.part == "" && f.node.runs() && !f.irreversible()
 		if f.part != "" {
 			continue
 		}
 		stepType := f.node.action.stepType
 		var own []string
 		for _, effect := range stepType.About().Effects {
-			if path, ok := f.arguments[effect.Argument].(string); ok && effect.Kind != step.Runs {
+			if path, ok := f.arguments[effect.Argument].(string); ok && effect.Kind.OnPath() {
 				own = append(own, path)
 			}
 		}

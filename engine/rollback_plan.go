@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/gwe-project/gwe/engine/step"
@@ -26,6 +27,8 @@ type PlannedUndo struct {
 	// StepName has the step's type for a name where it has none, and the item in it.
 	StepName
 	Undo []string `json:"undo"`
+	// Last tells what runs when all of the above is undone.
+	Last bool `json:"last,omitempty"`
 }
 
 // PlanRollback tells what Rollback would do, and refuses where that would. It changes nothing and takes no lock.
@@ -58,11 +61,10 @@ func (e *Engine) PlanRollback(ctx context.Context, id string) (RollbackPlan, err
 			continue
 		}
 		if lines := x.undoLines(f); len(lines) > 0 {
-			undone := PlannedUndo{StepName: x.named(f.node, f.rounds), Undo: lines}
-			undone.Name = x.mask.Text(x.titleOfFrame(f))
-			plan.Undone = append(plan.Undone, undone)
+			plan.Undone = append(plan.Undone, x.plannedUndo(f, lines, false))
 		}
 	}
+	plan.Undone = append(plan.Undone, x.plannedLast()...)
 	if x.history.rebooted != nil {
 		plan.Reboot = "reboots the machine, where it has not left the new system: " + strings.Join(x.history.rebooted.Command, " ")
 		if len(x.history.rebooted.Command) == 0 {
@@ -72,10 +74,47 @@ func (e *Engine) PlanRollback(ctx context.Context, id string) (RollbackPlan, err
 	return plan, nil
 }
 
-// undoLines says how a frame is put back: first what the recipe says, then what the type does.
+// undoLines says how a frame is undone in its place: first what the recipe says, then what the type does.
 func (x *execution) undoLines(f *frame) []string {
+	lines := x.linesOf(f.node.undo, f)
+	if own, _ := f.owesOwn(); own {
+		lines = append(lines, f.node.action.stepType.About().Undo)
+	}
+	return lines
+}
+
+// plannedLast are the parts of the undos that run last, in their order.
+func (x *execution) plannedLast() []PlannedUndo {
+	var planned []PlannedUndo
+	newest := map[string]int{}
+	for _, f := range oldestFirst(x.history.open()) {
+		lines := x.linesOf(f.node.undoLast, f)
+		if _, own := f.owesOwn(); own {
+			lines = append(lines, f.node.action.stepType.About().Undo)
+		}
+		if _, last := f.owes(); !last || len(lines) == 0 {
+			continue
+		}
+		if key := x.sameLast(f); key != "" {
+			if same, there := newest[key]; there {
+				planned[same].Undo = nil
+			}
+			newest[key] = len(planned)
+		}
+		planned = append(planned, x.plannedUndo(f, lines, true))
+	}
+	return slices.DeleteFunc(planned, func(one PlannedUndo) bool { return len(one.Undo) == 0 })
+}
+
+func (x *execution) plannedUndo(f *frame, lines []string, last bool) PlannedUndo {
+	undone := PlannedUndo{StepName: x.named(f.node, f.rounds), Undo: lines, Last: last}
+	undone.Name = x.mask.Text(x.titleOfFrame(f))
+	return undone
+}
+
+func (x *execution) linesOf(nodes []*node, f *frame) []string {
 	var lines []string
-	for _, inner := range f.node.undo {
+	for _, inner := range nodes {
 		names := x.history.names(inner, f.rounds, true)
 		if inner.when != nil {
 			// A guard that reads what only the undo will know is decided then.
@@ -84,9 +123,6 @@ func (x *execution) undoLines(f *frame) []string {
 			}
 		}
 		lines = append(lines, x.title(inner, names))
-	}
-	if f.part == "" && f.node.action.stepType.About().Undo != "" {
-		lines = append(lines, f.node.action.stepType.About().Undo)
 	}
 	return lines
 }

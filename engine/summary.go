@@ -271,7 +271,9 @@ func (d *Detail) take(kind string, data json.RawMessage) {
 			d.Steps[last].State = "done"
 		}
 	case recordUndone:
-		_ = into(data, d.undone)
+		_ = into(data, func(r undoneRecord) error { return d.undone(r, "undone") })
+	case recordButLast:
+		_ = into(data, func(r undoneRecord) error { return d.undone(r, "undone but for undo-last") })
 	case recordEnd:
 		_ = into(data, func(r endRecord) error {
 			d.Outputs = r.Outputs
@@ -290,9 +292,9 @@ func (r shownRecord) named(path, id string) StepName {
 	return StepName{Name: r.Name, ID: id, Type: r.Type, Item: r.Item, Path: path}
 }
 
-func (d *Detail) undone(r undoneRecord) error {
-	if one := d.frame(r.Frame); one != nil {
-		one.State = "undone"
+func (d *Detail) undone(r undoneRecord, state string) error {
+	if one := d.frame(r.Frame); one != nil && one.State != "undo failed" {
+		one.State = state
 		if len(r.Errors) > 0 {
 			one.State, one.Error = "undo failed", r.Errors[0].Message
 		}

@@ -32,7 +32,7 @@ func (x *execution) useReserve() {
 	}
 }
 
-// unwind puts back every open frame, newest first. It runs to the end whatever happens: the context carries no
+// unwind puts back every open frame, newest first, and then what they owe last. It runs to the end whatever happens: the context carries no
 // cancellation, each frame has its own time-out, and the failure of one does not stop the next. Its error is why the rest is
 // left to a later recovery.
 func (x *execution) unwind(ctx context.Context) error {
@@ -41,15 +41,11 @@ func (x *execution) unwind(ctx context.Context) error {
 		return nil
 	}
 	task := x.task.Begin("undo", "Put back what was done")
-	broken := false
-	for _, f := range open {
-		if why := x.undoFrame(ctx, f, *x.history.failure, task); why != nil {
-			task.Fail(why)
-			return why
-		}
-		broken = broken || f.broken
+	if why := x.undoFrames(ctx, open, *x.history.failure, task); why != nil {
+		task.Fail(why)
+		return why
 	}
-	if broken {
+	if slices.ContainsFunc(open, func(f *frame) bool { return f.broken }) {
 		task.Fail(fault.New(fault.Failed, "undo-failed", "not everything could be put back").
 			WithHint("`gwe resolve %[1]s` says which undo failed and what is different; put that right by hand, then close the run: `gwe resolve %[1]s --reason TEXT`", x.folder.id()))
 		return nil
@@ -66,9 +62,14 @@ func (x *execution) undoFrame(ctx context.Context, f *frame, failure errorRecord
 		_ = x.settleFinally(ctx, f, failure, parent) // it is told beside the first error
 		return nil
 	}
-	if f.part == "" && len(f.node.undo) == 0 && f.node.action.stepType.About().Undo == "" {
-		// A program ran, and nobody wrote down how to undo it: there is nothing to do, and nothing to tell.
-		_ = x.note(recordUndone, undoneRecord{Frame: f.number})
+	inPlace, last := f.owes()
+	kind := recordUndone
+	if last {
+		kind = recordButLast
+	}
+	if !inPlace {
+		// A program ran, and nothing undoes that here: there is nothing to do, and nothing to tell.
+		_ = x.note(kind, undoneRecord{Frame: f.number})
 		return nil
 	}
 	if why := x.lacks(f, fault.Errored); why != nil {
@@ -86,21 +87,14 @@ func (x *execution) undoFrame(ctx context.Context, f *frame, failure errorRecord
 	if f.rest != nil {
 		record.Leftover, record.Broken = f.rest.Leftover, f.rest.Broken
 	}
-	for _, err := range errs {
-		if step.IsLeftover(err) {
-			record.Leftover = true
-		} else {
-			record.Broken = true
-		}
-		record.Errors = append(record.Errors, x.recordOf(err))
-	}
+	x.judgeUndo(&record, errs)
 	if !rest.empty() {
 		x.putOff(f, record, rest)
 		end(task, first(errs))
 		return nil
 	}
 	// It is durable before an older frame is touched: an undo that runs again finds the machine as its frame left it.
-	_ = x.append(recordUndone, record)
+	_ = x.append(kind, record)
 	end(task, first(errs))
 	return nil
 }
@@ -110,11 +104,12 @@ func (x *execution) undoFrame(ctx context.Context, f *frame, failure errorRecord
 // left; rest is what waits for services, still or now.
 func (x *execution) putBack(ctx context.Context, f *frame, failure errorRecord, task *tasklog.Task) (errs []error, rest putOffRecord) {
 	ctx = context.WithoutCancel(ctx)
-	errs, rest.Steps = x.auxiliaries(ctx, f.node.undo, f, failure, task)
-	if f.part != "" || f.rest != nil && !f.rest.Own {
+	where := placeOfUndo(f.number)
+	errs, rest.Steps = x.auxiliaries(ctx, f.node.undo, f, where, failure, task)
+	if own, _ := f.owesOwn(); !own || f.rest != nil && !f.rest.Own {
 		return errs, rest
 	}
-	waits, err := x.undoOwn(ctx, f, task)
+	waits, err := x.undoOwn(ctx, f, where, task)
 	if err != nil && x.postpones(f) && (f.rest != nil || f.node.runs()) {
 		x.sayPutOff(err, task)
 		waits, err = true, nil
@@ -126,13 +121,13 @@ func (x *execution) putBack(ctx context.Context, f *frame, failure errorRecord, 
 	return errs, rest
 }
 
-// auxiliaries carries out the steps of a frame's undo or finally, and names those that wait for services.
-func (x *execution) auxiliaries(ctx context.Context, nodes []*node, f *frame, failure errorRecord, task *tasklog.Task) (errs []error, rest []string) {
+// auxiliaries carries out the steps of a frame's undo, undo-last or finally, and names those that wait for services.
+func (x *execution) auxiliaries(ctx context.Context, nodes []*node, f *frame, where place, failure errorRecord, task *tasklog.Task) (errs []error, rest []string) {
 	for _, n := range nodes {
 		if f.rest != nil && !slices.Contains(f.rest.Steps, n.path()) {
 			continue // it was done early
 		}
-		err := x.auxiliary(ctx, n, f.rounds, placeOfUndo(f.number), failure, x.postpones(f), task)
+		err := x.auxiliary(ctx, n, f.rounds, where, failure, x.postpones(f), task)
 		switch {
 		case errors.Is(err, errWaits):
 			rest = append(rest, n.path())
@@ -143,9 +138,9 @@ func (x *execution) auxiliaries(ctx context.Context, nodes []*node, f *frame, fa
 	return errs, rest
 }
 
-// undoOwn is the step type's own undo, made durable; rest tells that a part of it waits for services. Where what the step saved is
+// undoOwn is the part of the step type's own undo that belongs to the place, made durable; rest tells that a part of it waits for services. Where what the step saved is
 // gone, the undo does what it can, and says that nothing was left to do: that is nobody's word.
-func (x *execution) undoOwn(ctx context.Context, f *frame, task *tasklog.Task) (rest bool, err error) {
+func (x *execution) undoOwn(ctx context.Context, f *frame, where place, task *tasklog.Task) (rest bool, err error) {
 	_, gone := os.Lstat(x.folder.place(placeOf(f.number)))
 	if f.lost = f.lost || f.here && errors.Is(gone, fs.ErrNotExist); f.lost {
 		defer func() {
@@ -160,12 +155,11 @@ func (x *execution) undoOwn(ctx context.Context, f *frame, task *tasklog.Task) (
 	}
 	// The folder is the frame's. What the undo starts is the undo's, though: if gwe dies, recovery ends it before it undoes
 	// again, while the daemons of a frame that was done live on.
-	where := placeOfUndo(f.number)
 	run.AfterCommit, run.Kept = x.history.rollback, f.keep
 	x.watch(run, where)
 	run.Environment = x.variables(f.node, f.rounds, where, true)
 	names := x.history.names(f.node, f.rounds, true)
-	rest, err = insist(ctx, x, x.postpones(f), task, func() (bool, error) { return x.undoWithin(ctx, f, run, names) })
+	rest, err = insist(ctx, x, x.postpones(f), task, func() (bool, error) { return x.undoWithin(ctx, f, where == placeOfLast(f.number), run, names) })
 	if err != nil {
 		return rest, err
 	}
@@ -177,15 +171,17 @@ func savedGone(folder string) error {
 		WithHint("see by hand whether what the step changed is as before; leave the state folder alone while a run goes on")
 }
 
-// undoWithin calls a step type's undo, or the early part of it, on a context that no cancellation reaches, within the time-out
+// undoWithin calls a step type's undo, or the early part of it, or what it owes last, on a context that no cancellation reaches, within the time-out
 // of an undo.
-func (x *execution) undoWithin(ctx context.Context, f *frame, run *errand, names map[string]any) (rest bool, err error) {
+func (x *execution) undoWithin(ctx context.Context, f *frame, last bool, run *errand, names map[string]any) (rest bool, err error) {
 	limit := f.node.undoLimit(names)
 	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), limit,
 		fault.New(fault.Failed, "undo-timeout", "the undo took longer than %s", value.DurationOf(limit)).
 			WithHint("raise defaults.undo-timeout if it needs more"))
 	defer cancel()
-	if early, ok := f.node.action.stepType.(step.EarlyType); ok && x.engine.Early {
+	if last {
+		err = f.node.action.stepType.(step.LastType).UndoLast(ctx, run.Run, f.arguments, f.memo)
+	} else if early, ok := f.node.action.stepType.(step.EarlyType); ok && x.engine.Early {
 		rest, err = early.UndoEarly(ctx, run.Run, f.arguments, f.memo)
 	} else {
 		err = f.node.action.stepType.Undo(ctx, run.Run, f.arguments, f.memo)

@@ -128,7 +128,10 @@ func stepSchema(catalog step.Catalog, where place) object {
 		properties["undo"] = described(object{"anyOf": []any{
 			object{"type": "array", "minItems": 1, "items": reference("undo-step")},
 			object{"const": "none"},
-		}}, "What puts back what the step did, before the type's own undo; none: nothing more can be done.")
+		}}, "What undoes the step, before the type's own undo; none: nothing more can be done, and the run cannot be rolled back by hand.")
+		properties["undo-last"] = described(object{"type": "array", "minItems": 1, "items": reference("undo-step")},
+			"What runs once everything older was undone: makes a program take up what is there again.")
+		properties["effects"] = described(object{"const": "none"}, "The step only looks: there is nothing to undo.")
 		actions = append(actions, composedSchema(properties, where)...)
 	}
 	if where == topLevel {
@@ -163,7 +166,7 @@ func endingsSchema(where place) object {
 	for ending, accepted := range endings {
 		refused := object{}
 		for _, key := range modifiers {
-			if !slices.Contains(accepted, key) && (key != "undo" || where.undone()) {
+			if !slices.Contains(accepted, key) && (!undoneOnly(key) || where.undone()) {
 				refused[key] = false
 			}
 		}
@@ -173,6 +176,9 @@ func endingsSchema(where place) object {
 	}
 	return made
 }
+
+// undoneOnly reports whether a key stands only beside steps that are undone when the run fails.
+func undoneOnly(key string) bool { return key == "undo" || key == "undo-last" || key == "effects" }
 
 // composedSchema adds the keys of groups, parallels and used recipes, and gives their actions.
 func composedSchema(properties object, where place) []string {

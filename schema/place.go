@@ -8,6 +8,7 @@ const (
 	inGroup    place = "a group"
 	inBranch   place = "a branch of parallel"
 	inUndo     place = "undo"
+	inUndoLast place = "undo-last"
 	inFailsafe place = "failsafe"
 	inFinally  place = "finally"
 )

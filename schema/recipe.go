@@ -89,9 +89,13 @@ type Step struct {
 	// Timeout is a duration, for each attempt.
 	Timeout *Setting
 	Retry   *Retry
-	// Undo is what the author adds to the type's own undo. UndoNone is his word that nothing more can be done.
-	Undo         []*Step
-	UndoNone     bool
+	// Undo is what the author adds to the type's own undo. UndoNone is the word none in its place: nothing more can be done.
+	Undo     []*Step
+	UndoNone *Scalar
+	// UndoLast runs when everything older in the rollback context was undone.
+	UndoLast []*Step
+	// EffectsNone is the key of effects: none, the author's word that the step only looks; nil where it is not there.
+	EffectsNone  *Scalar
 	AllowFailure bool
 	// Allow names the rules of package proof that the step may break.
 	Allow []Allowance

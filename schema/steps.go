@@ -9,7 +9,7 @@ import (
 )
 
 // modifiers are the keys of a step beside its action.
-var modifiers = []string{"id", "name", "for-each", "when", "until", "timeout", "retry", "undo", "allow-failure", "allow"}
+var modifiers = []string{"id", "name", "for-each", "when", "until", "timeout", "retry", "undo", "undo-last", "effects", "allow-failure", "allow"}
 
 // stepKeys are all keys that a step may have.
 func (p *parser) stepKeys() []string {
@@ -97,6 +97,7 @@ func (p *parser) step(node Node, path string, where place) *Step {
 		p.twoActions(actions)
 	}
 	p.alone(step, fields)
+	p.onlyLooks(step)
 	return step
 }
 
@@ -159,12 +160,14 @@ func (p *parser) modifier(step *Step, entry Entry, where place) {
 		step.AllowFailure = p.literalBool(node, key)
 	case "allow":
 		step.Allow = p.allowances(node)
-	case "undo":
+	case "undo", "undo-last":
 		if !where.undone() {
-			p.fail(entry.Key.Span, "undo-not-here", fmt.Sprintf("a step in %s has no undo of its own: it is never undone", where), "leave it out")
+			p.fail(entry.Key.Span, "undo-not-here", fmt.Sprintf("a step in %s has no %s of its own: it is never undone", where, key), "leave it out")
 			return
 		}
-		p.undo(step, node)
+		p.undo(step, entry)
+	case "effects":
+		p.effects(step, entry, where)
 	}
 }
 
@@ -205,24 +208,6 @@ func (p *parser) literalBool(node Node, what string) bool {
 		return false
 	}
 	return converted == true
-}
-
-func (p *parser) undo(step *Step, node Node) {
-	switch typed := node.(type) {
-	case Scalar:
-		if typed.Text == "none" {
-			step.UndoNone = true
-			return
-		}
-		p.wrongShape(typed, "undo", "a list of steps, or none", `start each step with "- ", or write undo: none if nothing more can be done`)
-	case Map:
-		p.fail(typed.Span, "wrong-shape", "undo is a list of steps, or none, found a mapping", p.listHint(typed))
-	case List:
-		if len(typed.Items) == 0 {
-			p.fail(typed.Span, "no-value", "undo is empty", "leave it out, or write undo: none if nothing more can be done")
-		}
-		step.Undo = p.list(typed, step.Path+".undo", inUndo)
-	}
 }
 
 // ending reads commit and stop.

@@ -76,7 +76,7 @@ var (
 
 // grammar are the keys of a step that are the language's own: no step type can have such a name.
 var grammar = []string{
-	"id", "name", "when", "until", "timeout", "retry", "for-each", "undo", "allow-failure", "steps", "rescue", "finally",
+	"id", "name", "when", "until", "timeout", "retry", "for-each", "undo", "undo-last", "effects", "allow-failure", "steps", "rescue", "finally",
 	"parallel", "limit", "use", "with", "commit", "stop",
 }
 
@@ -113,7 +113,7 @@ func ReadDescription(typeName string, text []byte) (Description, error) {
 		d.about.Choices = append(d.about.Choices, step.Choice(one))
 	}
 	for _, one := range read.Effects {
-		d.about.Effects = append(d.about.Effects, step.Effect(one))
+		d.about.Effects = append(d.about.Effects, step.Effect{Kind: one.Kind, Argument: one.Argument, Conditional: one.Conditional})
 	}
 	var err error
 	if d.arguments, err = fieldsOf(read.Arguments, "arguments"); err != nil {
@@ -191,10 +191,10 @@ func (d Description) check(typeName string) error {
 		}
 	}
 	for _, one := range d.about.Effects {
-		if !slices.Contains([]step.EffectKind{step.Writes, step.Removes, step.Swaps, step.Runs}, one.Kind) {
-			return schemaFault("there is no effect %q", one.Kind).WithHint("writes, removes, swaps and runs are the effects")
+		if !slices.Contains([]step.EffectKind{step.Writes, step.Removes, step.Swaps, step.Runs, step.Refreshes}, one.Kind) {
+			return schemaFault("there is no effect %q", one.Kind).WithHint("writes, removes, swaps, runs and refreshes are the effects")
 		}
-		if _, known := d.arguments.Field(one.Argument); !known && !(one.Kind == step.Runs && one.Argument == "") {
+		if _, known := d.arguments.Field(one.Argument); !known && !(!one.Kind.OnPath() && one.Argument == "") {
 			return schemaFault("the effect %s names the argument %q, which is not described", one.Kind, one.Argument)
 		}
 	}
@@ -262,7 +262,7 @@ func (d Description) marshal() ([]byte, error) {
 		written.Outputs = &outputs
 	}
 	for _, one := range d.about.Effects {
-		written.Effects = append(written.Effects, effect(one))
+		written.Effects = append(written.Effects, effect{Kind: one.Kind, Argument: one.Argument, Conditional: one.Conditional})
 	}
 	for _, one := range d.about.Choices {
 		written.Choices = append(written.Choices, choice(one))

@@ -209,6 +209,16 @@ func (t *Type) Verify(ctx context.Context, run *step.Run, arguments map[string]a
 	return err
 }
 
+// OwesLast and UndoLast implement step.LastType: the undo of a plugin that refreshes runs last, as a whole.
+func (t *Type) OwesLast(map[string]any, json.RawMessage) (inPlace, last bool, err error) {
+	refreshes := t.About().Refreshes()
+	return !refreshes, refreshes, nil
+}
+
+func (t *Type) UndoLast(ctx context.Context, run *step.Run, arguments map[string]any, memo json.RawMessage) error {
+	return t.Undo(ctx, run, arguments, memo)
+}
+
 // Releases and Verifies tell whether the plugin serves these operations.
 func (t *Type) Releases() bool { return slices.Contains(t.description.also, Release) }
 func (t *Type) Verifies() bool { return slices.Contains(t.description.also, Verify) }

@@ -2,6 +2,7 @@ package proof
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/gwe-project/gwe/engine/expression"
@@ -36,6 +37,8 @@ type checker struct {
 	diagnostics schema.Diagnostics
 	// variables are the recipe's variables that are paths.
 	variables map[string]path
+	// change is the newest step so far that changes what a program may have taken up; nil where there is none.
+	change *schema.Step
 	// locked are the paths that the recipe's locks cover; nil where it has none that can be compared.
 	locked []path
 	// committed is true behind the point of no return.
@@ -100,6 +103,8 @@ func (c *checker) step(s *schema.Step) {
 			}
 		})
 	case schema.Use:
+		c.change = s
+		c.undoTooEarly(s, true)
 		c.frame(s)
 	case schema.Leaf:
 		if action.Type != nil {
@@ -109,12 +114,21 @@ func (c *checker) step(s *schema.Step) {
 }
 
 func (c *checker) leaf(s *schema.Step, leaf schema.Leaf) {
+	if s.EffectsNone != nil {
+		c.refreshUnnamed(s, leaf)
+		return
+	}
 	c.undoMissing(s, leaf)
+	c.refreshUnnamed(s, leaf)
+	c.undoTooEarly(s, changesPath(leaf))
 	if c.committed || leaf.Type.About().Undo == "" {
 		c.removes(s, leaf, false)
 	}
 	if len(effects(leaf)) > 0 {
 		c.frame(s)
+	}
+	if changesDisk(leaf) {
+		c.change = s
 	}
 }
 
@@ -124,6 +138,7 @@ func (c *checker) within(s *schema.Step, follow func()) {
 	c.undone = before || hasUndo(s)
 	follow()
 	c.undone = before
+	c.undoTooEarly(s, false)
 	if len(s.Undo) > 0 {
 		c.frame(s)
 	}
@@ -141,16 +156,30 @@ func (c *checker) epilogue(steps []*schema.Step) {
 func effects(leaf schema.Leaf) []step.Effect {
 	var there []step.Effect
 	for _, effect := range leaf.Type.About().Effects {
-		if _, given := leaf.Arguments.Get(effect.Argument); given || !effect.Conditional {
+		if _, given := leaf.Arguments.Get(effect.Argument); (given || !effect.Conditional) && holds(leaf, effect) {
 			there = append(there, effect)
 		}
 	}
 	return there
 }
 
+// holds reports whether the argument that the effect depends on has, or may have, one of the values that it is for.
+func holds(leaf schema.Leaf, effect step.Effect) bool {
+	if effect.If == "" {
+		return true
+	}
+	node, given := leaf.Arguments.Get(effect.If)
+	if !given {
+		field, _ := leaf.Type.Arguments().Field(effect.If)
+		return slices.Contains(effect.Is, field.Default)
+	}
+	scalar, ok := node.(schema.Scalar)
+	return ok && (scalar.Dynamic || slices.Contains(effect.Is, scalar.Text))
+}
+
 // changed are the paths of an effect: those of its argument, or of the argument's default.
 func (c *checker) changed(leaf schema.Leaf, effect step.Effect) []path {
-	if effect.Kind == step.Runs {
+	if !effect.Kind.OnPath() {
 		return nil // what a program changes is unknown
 	}
 	if node, given := leaf.Arguments.Get(effect.Argument); given {

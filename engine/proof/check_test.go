@@ -77,7 +77,85 @@ finally:
 		"a check by a program": {`steps:
   - wait-for: { command: [check] }
   - wait-for: { tcp: "127.0.0.1:80" }
-`, "undo-missing:2"},
+`, ""},
+		"a program takes up a change, and its undo comes too early": {`steps:
+  - symlink: { link: /opt/app/current, to: /opt/app/2 }
+  - run: { argv: [systemctl, restart, app] }
+    undo:
+      - run: { argv: [systemctl, restart, app] }
+`, "undo-too-early:5"},
+		"by any command": {`steps:
+  - symlink: { link: /opt/app/current, to: /opt/app/2 }
+  - run: { argv: [/opt/tools/appctl, take-up, now] }
+    undo:
+      - run: { script: "/opt/tools/appctl take-up now" }
+`, "undo-too-early:5"},
+		"by a hook": {`steps:
+  - symlink: { link: /opt/app/current, to: /opt/app/2 }
+  - hook: { script: refresh, dir: /opt/app/tools }
+    undo:
+      - hook: { script: refresh, dir: /opt/app/tools }
+`, "undo-too-early:5"},
+		"another hook is another program": {`steps:
+  - symlink: { link: /opt/app/current, to: /opt/app/2 }
+  - hook: { script: refresh, dir: /opt/app/2 }
+    undo:
+      - hook: { script: refresh, dir: /opt/app/1 }
+`, ""},
+		"by the undo of the change itself": {`steps:
+  - write: { path: /etc/systemd/system/app.service, content: x }
+    undo:
+      - run: { argv: [systemctl, daemon-reload] }
+`, "undo-too-early:4"},
+		"by a shell, a service manager, a signal": {`steps:
+  - symlink: { link: /opt/app/current, to: /opt/app/2 }
+  - run: { argv: [app, migrate] }
+    undo:
+      - run: { argv: [app, back] }
+      - run: { script: "app check && sudo /usr/sbin/service app restart" }
+      - run: { argv: [sh, -c, "systemctl try-restart app; true"] }
+      - run: { argv: [pkill, -HUP, app] }
+      - supervisor: { action: restart, programs: [app] }
+      - supervisor: { action: start, programs: [app] }
+      - run: { argv: [systemctl, start, app] }
+`, "undo-too-early:6 undo-too-early:7 undo-too-early:8 undo-too-early:9"},
+		"by the undo of a group": {`steps:
+  - steps:
+      - symlink: { link: /opt/app/current, to: /opt/app/2 }
+      - run: { argv: [systemctl, restart, app] }
+    undo:
+      - run: { argv: [systemctl, restart, app] }
+`, "undo-too-early:6"},
+		"last is right": {`steps:
+  - symlink: { link: /opt/app/current, to: /opt/app/2 }
+  - run: { argv: [systemctl, restart, app] }
+    undo-last:
+      - run: { argv: [systemctl, restart, app] }
+`, ""},
+		"before every change it comes late enough": {`steps:
+  - run: { argv: ["true"] }
+    undo:
+      - run: { argv: [systemctl, daemon-reload] }
+  - write: { path: /etc/systemd/system/app.service, content: x }
+  - run: { argv: [systemctl, stop, app] }
+    undo:
+      - run: { argv: [systemctl, start, app] }
+`, ""},
+		"nothing tells the program": {`steps:
+  - symlink: { link: /opt/app/current, to: /opt/app/2 }
+  - run: { argv: [systemctl, restart, app] }
+    undo: none
+  - run: { argv: [systemctl, reload, app] }
+    effects: none
+  - run: { argv: [systemctl, is-active, app] }
+    effects: none
+  - run: { argv: [app, migrate] }
+    undo: none
+`, "refresh-not-undone:4 refresh-not-undone:6"},
+		"a program that only looks": {`steps:
+  - run: { argv: [app, --self-test] }
+    effects: none
+`, ""},
 		"allowed with a reason": {`steps:
   - run: { argv: [touch, /tmp/x] }
     allow: { undo-missing: it is a cache }

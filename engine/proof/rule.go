@@ -4,6 +4,10 @@ package proof
 const (
 	// UndoMissing: a step changes the machine before the commit, its type cannot undo that, and the recipe says nothing.
 	UndoMissing = "undo-missing"
+	// UndoTooEarly: an undo makes a program take up what is on disk before older changes are undone.
+	UndoTooEarly = "undo-too-early"
+	// RefreshUndone: a program takes up a change, and the recipe says that nothing undoes that.
+	RefreshUndone = "refresh-not-undone"
 	// UndoDestroyed: a step removes for good what an earlier step's undo needs.
 	UndoDestroyed = "undo-destroyed"
 	// Unreachable: nothing leads to a step.
@@ -20,5 +24,5 @@ const (
 
 // Rules are those that a step may allow, with a reason.
 func Rules() []string {
-	return []string{UndoMissing, UndoDestroyed, Unreachable, OutputUnset, LockUncovered, ParallelConflict}
+	return []string{UndoMissing, UndoTooEarly, RefreshUndone, UndoDestroyed, Unreachable, OutputUnset, LockUncovered, ParallelConflict}
 }

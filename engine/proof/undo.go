@@ -2,6 +2,7 @@ package proof
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/value"
@@ -14,12 +15,17 @@ func (c *checker) undoMissing(s *schema.Step, leaf schema.Leaf) {
 	if c.committed || c.undone || len(effects(leaf)) == 0 || leaf.Type.About().Undo != "" || hasUndo(s) {
 		return
 	}
-	c.report(s, leaf.Key.Span, UndoMissing, fmt.Sprintf("nothing undoes what %s does here, and the run may still fail", leaf.Key.Text),
-		"add undo: with the steps that put it back, or undo: none where there is nothing to put back")
+	hint := "add undo: with the steps that undo it, effects: none if it only looks, or undo: none if it cannot be undone"
+	if what := refresh(leaf); what != "" {
+		hint = "add undo-last: with the same command, which then runs when everything older was undone"
+	}
+	c.report(s, leaf.Key.Span, UndoMissing, fmt.Sprintf("nothing undoes what %s does here, and the run may still fail", leaf.Key.Text), hint)
 }
 
 // hasUndo tells whether the recipe itself says how the step is undone.
-func hasUndo(s *schema.Step) bool { return len(s.Undo) > 0 || s.UndoNone }
+func hasUndo(s *schema.Step) bool {
+	return len(s.Undo) > 0 || len(s.UndoLast) > 0 || s.UndoNone != nil
+}
 
 // removal is a step that removes paths for good: no undo of its own brings them back.
 type removal struct {
@@ -41,7 +47,7 @@ type need struct {
 
 // frame notes a step that would be undone: what its undo needs, and what that undo removes itself.
 func (c *checker) frame(s *schema.Step) {
-	for _, inner := range s.Undo {
+	for _, inner := range slices.Concat(s.Undo, s.UndoLast) {
 		if undo, ok := inner.Action.(schema.Leaf); ok && undo.Type != nil {
 			c.removes(inner, undo, true)
 			c.needs(undo, need{frame: c.frames, whose: "the undo of " + called(s), line: undo.Key.Line})
@@ -108,7 +114,7 @@ const failsafe = int(^uint(0) >> 1)
 
 func makes(leaf schema.Leaf, argument string) bool {
 	for _, effect := range leaf.Type.About().Effects {
-		if effect.Argument == argument && effect.Kind != step.Runs {
+		if effect.Argument == argument && effect.Kind.OnPath() {
 			return true
 		}
 	}

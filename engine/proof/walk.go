@@ -31,7 +31,7 @@ func below(s *schema.Step, undo bool, visit func(*schema.Step)) {
 		lists = append(lists, action.Branches)
 	}
 	if undo {
-		lists = append(lists, s.Undo)
+		lists = append(lists, s.Undo, s.UndoLast)
 	}
 	for _, list := range lists {
 		for _, inner := range list {

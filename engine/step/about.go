@@ -1,5 +1,7 @@
 package step
 
+import "slices"
+
 // About describes a step type for people, for the schema and for the engine.
 type About struct {
 	// Name is the key in a recipe, "swap-link".
@@ -46,15 +48,32 @@ const (
 	Swaps EffectKind = "swaps"
 	// Runs: runs a program, whose effects are unknown to gwe.
 	Runs EffectKind = "runs"
+	// Refreshes: makes a running program take up what is on disk, as a restart or a reload does. Its undo is the same refresh, and the
+	// engine runs it when everything older in the rollback context was undone.
+	Refreshes EffectKind = "refreshes"
 )
+
+// OnPath reports whether the effect changes what is at a path that gwe knows.
+func (k EffectKind) OnPath() bool { return k != Runs && k != Refreshes }
+
+// Opaque reports whether a step of the type may have effects that gwe can neither see nor undo. Only such a step may say effects: none.
+func (a About) Opaque() bool { return len(a.Effects) > 0 && a.Undo == "" }
+
+// Refreshes reports whether the type has an effect of that kind.
+func (a About) Refreshes() bool {
+	return slices.ContainsFunc(a.Effects, func(e Effect) bool { return e.Kind == Refreshes })
+}
 
 // Effect is one change that a step type makes.
 type Effect struct {
 	Kind EffectKind
-	// Argument names the argument that holds the path; for Runs it holds the program or is "".
+	// Argument names the argument that holds the path; for Runs it holds the program or is "", for Refreshes it is "".
 	Argument string
 	// Conditional effects are there only where the argument is given.
 	Conditional bool
+	// If names an argument, and the effect is there only where that one has a value of Is; "" is always.
+	If string
+	Is []string
 }
 
 // Plan is what a step would do on this machine, with these arguments.
@@ -62,6 +81,8 @@ type Plan struct {
 	// Do and Undo are lines for people: "link /opt/firmware/current -> firmware-2 (now firmware-1)".
 	Do   []string
 	Undo []string
+	// UndoLast are lines of the part of the undo that runs when everything older was undone; see LastUndoer.
+	UndoLast []string
 	// Nothing is true where the machine is already as wanted.
 	Nothing bool
 	// Space maps a directory to the bytes that the step needs there.

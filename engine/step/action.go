@@ -91,5 +91,17 @@ type EarlyUndoer[A, M any] interface {
 	UndoEarly(ctx context.Context, run *Run, arguments A, memo M) (rest bool, err error)
 }
 
+// LastUndoer is an Action whose undo has a second part, which belongs after the undo of everything older in the rollback context: a
+// program that was restarted must be restarted once more when the files that it runs from are back. Undo still runs in its place, for
+// what must happen there, and UndoLast when the rest was undone. Like Undo it may be called twice, in another process, and without a
+// good end of Undo.
+//
+// Where a type has an effect of kind Refreshes and no UndoLast, its whole Undo runs last.
+type LastUndoer[A, M any] interface {
+	// OwesLast reports whether there is anything to do last after a step with these arguments.
+	OwesLast(arguments A, memo M) bool
+	UndoLast(ctx context.Context, run *Run, arguments A, memo M) error
+}
+
 // Nothing is the memo or the outputs of a type that has none.
 type Nothing struct{}

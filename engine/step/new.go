@@ -169,6 +169,30 @@ func (t typed[A, M, O]) UndoEarly(ctx context.Context, run *Run, arguments map[s
 	return early.UndoEarly(ctx, run, typedArguments, typedMemo)
 }
 
+// OwesLast implements LastType.
+func (t typed[A, M, O]) OwesLast(arguments map[string]any, memo json.RawMessage) (inPlace, last bool, err error) {
+	later, ok := t.action.(LastUndoer[A, M])
+	if !ok {
+		refreshes := t.about.Refreshes()
+		return !refreshes, refreshes, nil
+	}
+	typedArguments, typedMemo, err := t.both(arguments, memo)
+	return true, err == nil && later.OwesLast(typedArguments, typedMemo), err
+}
+
+// UndoLast implements LastType.
+func (t typed[A, M, O]) UndoLast(ctx context.Context, run *Run, arguments map[string]any, memo json.RawMessage) error {
+	later, ok := t.action.(LastUndoer[A, M])
+	if !ok {
+		return t.Undo(ctx, run, arguments, memo)
+	}
+	typedArguments, typedMemo, err := t.both(arguments, memo)
+	if err != nil {
+		return err
+	}
+	return later.UndoLast(ctx, run, typedArguments, typedMemo)
+}
+
 // Releases tells whether the action is a Releaser, and Verifies whether it is a Verifier.
 func (t typed[A, M, O]) Releases() bool {
 	_, ok := t.action.(Releaser[A, M])

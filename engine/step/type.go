@@ -43,6 +43,13 @@ type EarlyType interface {
 	UndoEarly(ctx context.Context, run *Run, arguments map[string]any, memo json.RawMessage) (rest bool, err error)
 }
 
+// LastType is a Type of which a part of the undo, or all of it, belongs after everything older; see LastUndoer.
+type LastType interface {
+	// OwesLast reports which parts the undo has: one in its place, and one at the end.
+	OwesLast(arguments map[string]any, memo json.RawMessage) (inPlace, last bool, err error)
+	UndoLast(ctx context.Context, run *Run, arguments map[string]any, memo json.RawMessage) error
+}
+
 // Catalog is the list of the step types that a recipe may use. It is a value: a vendor appends to it.
 type Catalog []Type
 

@@ -135,6 +135,10 @@ func newItem(step *schema.Step) *item {
 		inner := newItem(one)
 		made.undo = append(made.undo, strings.Join(append([]string{inner.title}, inner.conditions...), ", "))
 	}
+	for _, one := range step.UndoLast {
+		inner := newItem(one)
+		made.undo = append(made.undo, strings.Join(append([]string{"last: " + inner.title}, inner.conditions...), ", "))
+	}
 	if own, ok := step.Action.(schema.Leaf); ok && made.changes && own.Type.About().Undo != "" {
 		made.undo = append(made.undo, oneLine(own.Type.About().Undo))
 	}
@@ -185,7 +189,7 @@ func (i *item) leaf(step *schema.Step, action schema.Leaf) {
 	if action.Type == nil {
 		return
 	}
-	i.changes = len(action.Type.About().Effects) > 0
+	i.changes = len(action.Type.About().Effects) > 0 && step.EffectsNone == nil
 	if step.Name != nil {
 		return // it says what the step is about
 	}

@@ -6,10 +6,24 @@ func proofs() []Rule {
 	return []Rule{
 		{
 			ID: "undo-missing", Summary: "a change before the commit that nothing undoes",
-			Why: "gwe cannot know how to take back what a program did. Say it with undo, or own it with undo: none; or put the step behind the commit, " +
-				"where nothing is undone.",
+			Why: "gwe cannot know how to take back what a program did. Say it with undo, say effects: none if it only looks, or own it with undo: none, " +
+				"which costs the rollback by hand; or put the step behind the commit, where nothing is undone.",
 			Wrong: step("- run: { argv: [systemctl, stop, app] }"),
 			Right: step("- run: { argv: [systemctl, stop, app] }\n  undo:\n    - run: { argv: [systemctl, start, app] }"),
+		},
+		{
+			ID: "undo-too-early", Summary: "an undo makes a program take up what is on disk before that is undone",
+			Why: "Undos run newest first. A restart in an undo runs while the older change (the link, the file) is still new: the program starts the new version " +
+				"once more, then the change is undone, and the new version runs on. undo-last runs when everything older was undone.",
+			Wrong: step("- swap-link: { link: /opt/app/current, to: /opt/app/2 }\n- run: { argv: [systemctl, restart, app] }\n  undo:\n    - run: { argv: [systemctl, restart, app] }"),
+			Right: step("- swap-link: { link: /opt/app/current, to: /opt/app/2 }\n- run: { argv: [systemctl, restart, app] }\n  undo-last:\n    - run: { argv: [systemctl, restart, app] }"),
+		},
+		{
+			ID: "refresh-not-undone", Summary: "a program takes up a change, and nothing tells it when that is undone",
+			Why: "After a failure the old version is back on disk, and the program still runs the new one. undo: none and effects: none are wrong for a restart or a " +
+				"reload; give it an undo-last.",
+			Wrong: step("- swap-link: { link: /opt/app/current, to: /opt/app/2 }\n- run: { argv: [systemctl, restart, app] }\n  undo: none"),
+			Right: step("- swap-link: { link: /opt/app/current, to: /opt/app/2 }\n- run: { argv: [systemctl, restart, app] }\n  undo-last:\n    - run: { argv: [systemctl, restart, app] }"),
 		},
 		{
 			ID: "undo-destroyed", Summary: "a step removes for good what an earlier step's undo needs",

@@ -24,6 +24,12 @@ func steps() []Rule {
 			Wrong: step("- read-link: /opt/firmware/current\n  undo:\n    - read-link: /opt/firmware/current\n      undo: none"), Right: step("- read-link: /opt/firmware/current\n  undo:\n    - read-link: /opt/firmware/current"),
 		},
 		{
+			ID: "effects-not-here", Summary: "effects: none stands where it says nothing, or something wrong",
+			Why: "effects: none is the author's word that a run, a hook or a plugin's step only looks. Other step types know their effects, steps of undo, " +
+				"failsafe and finally are never undone, and a step without effects has no undo.",
+			Wrong: step("- remove: /opt/firmware/old\n  effects: none"), Right: step("- run: { argv: [app, --self-test] }\n  effects: none"),
+		},
+		{
 			ID: "ending-not-here", Summary: "commit or stop stands where it cannot",
 			Why: "commit, the point of no return, stands among the steps of the recipe that was started, and stop there or in a group: " +
 				"an undo that ended the run would leave the machine in between.",

@@ -22,7 +22,6 @@ func WaitFor() step.Type {
 		Summary: "Wait until a port, a URL, a file or a command says that it is ready",
 		Doc:     waitForDoc,
 		Example: "wait-for: { http: \"http://127.0.0.1:8080/health\", within: 2m }\n",
-		Effects: []step.Effect{{Kind: step.Runs, Argument: "command", Conditional: true}},
 		Choices: []step.Choice{{Names: []string{"tcp", "http", "file", "command"}}},
 	}, waitFor{})
 }

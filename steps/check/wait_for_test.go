@@ -48,8 +48,9 @@ func TestWaitForConforms(t *testing.T) {
 		"command that looks": {Looks: true, Arrange: quick(map[string]any{
 			"command": []any{"/bin/sh", "-c", "test -d /"},
 		})},
-		"command that acts": {Arrange: func(t testing.TB, root string) map[string]any {
-			return map[string]any{"command": []any{"/bin/sh", "-c", `echo try >>"$1"; test "$(wc -l <"$1")" -ge 3`, "sh", root + "/tries"}, "interval": "10ms"}
+		"command that needs three tries": {Looks: true, Arrange: func(t testing.TB, root string) map[string]any {
+			tries := filepath.Join(t.TempDir(), "tries") // outside of what is compared
+			return map[string]any{"command": []any{"/bin/sh", "-c", `echo try >>"$1"; test "$(wc -l <"$1")" -ge 3`, "sh", tries}, "interval": "10ms"}
 		}},
 	}
 	for name, suite := range cases {

@@ -18,7 +18,7 @@ var (
 )
 
 // modifiers are the keys of a step beside its action.
-var modifiers = []string{"id", "name", "when", "until", "timeout", "retry", "for-each", "undo", "allow-failure"}
+var modifiers = []string{"id", "name", "when", "until", "timeout", "retry", "for-each", "undo", "undo-last", "effects", "allow-failure"}
 
 // checkAbout: the reference, the schema and the plan are made of the description, so nothing may be missing in it.
 func checkAbout(t T, c Case) {
@@ -37,7 +37,7 @@ func checkAbout(t T, c Case) {
 		checkField(t, "output", field, snake)
 	}
 	for _, effect := range about.Effects {
-		if _, known := arguments.Field(effect.Argument); !known && !(effect.Kind == step.Runs && effect.Argument == "") {
+		if _, known := arguments.Field(effect.Argument); !known && !(!effect.Kind.OnPath() && effect.Argument == "") {
 			t.Errorf("the effect %q names the argument %q, which does not exist", effect.Kind, effect.Argument)
 		}
 	}

@@ -2,6 +2,7 @@ package command
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/gwe-project/gwe/engine"
@@ -26,6 +27,7 @@ func planText(plan engine.Plan, columns int) string {
 		t.side(numberless, "do", "undo")
 	}
 	t.rule("")
+	t.last(plan.Steps)
 	section := "steps"
 	committed := false
 	for _, row := range plan.Steps {
@@ -162,11 +164,43 @@ func (t *planTable) row(row engine.PlannedStep) {
 	}
 }
 
+// last writes what undos run when everything below it is undone: the undo column is read from below.
+func (t *planTable) last(rows []engine.PlannedStep) {
+	var lines []string
+	for _, row := range rows {
+		if row.Commit || row.Section != "steps" {
+			break
+		}
+		if row.Guard == engine.WillSkip || len(row.UndoLast) == 0 {
+			continue
+		}
+		own := strings.Join(row.UndoLast, "; ")
+		lines = slices.DeleteFunc(lines, func(line string) bool { return line == own })
+		lines = append(lines, own)
+	}
+	if len(lines) == 0 {
+		return
+	}
+	slices.Reverse(lines)
+	if !t.wide {
+		t.lines("undone last, from below:")
+		for _, line := range lines {
+			t.lines("    " + line)
+		}
+		return
+	}
+	for _, line := range append(wrapped(lines, t.half()), "(last, when all below is undone)") {
+		t.side(numberless, "", line)
+	}
+}
+
 // undoLines are the right column of a step.
 func undoLines(row engine.PlannedStep) []string {
 	switch {
 	case row.Guard == engine.WillSkip:
 		return nil
+	case len(row.UndoLast) > 0:
+		return append(slices.Clone(row.Undo), "(last: "+strings.Join(row.UndoLast, "; ")+")")
 	case len(row.Undo) == 0 && row.Changes && !row.Nothing && row.Section == "steps":
 		return []string{"(no undo)"}
 	}

@@ -82,7 +82,12 @@ func showRollback(ctx context.Context, console *console, run string) error {
 	}
 	var text strings.Builder
 	fmt.Fprintf(&text, "run %s of %s would be rolled back, in this order:\n", plan.Run, plan.Recipe)
+	last := false
 	for _, one := range plan.Undone {
+		if one.Last && !last {
+			fmt.Fprintln(&text, "and last, when all of that is undone:")
+			last = true
+		}
 		fmt.Fprintf(&text, "  %s\n", one.Name)
 		for _, line := range one.Undo {
 			fmt.Fprintf(&text, "    undo: %s\n", line)

@@ -1,0 +1,198 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+
+	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/step"
+	"github.com/gwe-project/gwe/engine/tasklog"
+	"github.com/gwe-project/gwe/engine/value"
+)
+
+// A program that took up a change must be told of its undoing, and not before the change is undone. So the undo of a frame has two
+// parts. The first runs in its place, newest frame first. The second, the recipe's undo-last and what the step type itself owes last,
+// runs when the first part of every frame of the rollback context is over, oldest frame first: as the programs were told on the way
+// forward.
+
+// owes reports which parts the undo of a frame has.
+func (f *frame) owes() (inPlace, last bool) {
+	if f.part != "" {
+		return f.part != partLast, f.part == partLast
+	}
+	inPlace, last = len(f.node.undo) > 0, len(f.node.undoLast) > 0
+	ownInPlace, ownLast := f.owesOwn()
+	return inPlace || ownInPlace, last || ownLast
+}
+
+// owesOwn reports which parts the undo of the frame's step type has.
+func (f *frame) owesOwn() (inPlace, last bool) {
+	if f.part != "" || f.node.action.stepType.About().Undo == "" {
+		return false, false
+	}
+	later, ok := f.node.action.stepType.(step.LastType)
+	if !ok {
+		return true, false
+	}
+	inPlace, last, err := later.OwesLast(f.arguments, f.memo)
+	if err != nil {
+		return true, false // its undo says what is wrong
+	}
+	return inPlace, last
+}
+
+// undoFrames undoes the open frames of a rollback context. Its error is why the rest is left to a later recovery.
+func (x *execution) undoFrames(ctx context.Context, open []*frame, failure errorRecord, task *tasklog.Task) error {
+	for _, f := range open {
+		if f.owesLast {
+			continue
+		}
+		if why := x.undoFrame(ctx, f, failure, task); why != nil {
+			return why
+		}
+	}
+	if x.engine.Early || slices.ContainsFunc(open, func(f *frame) bool { return !f.undone && !f.owesLast }) {
+		return nil // the programs start when this recovery has ended, or an older frame still waits for them
+	}
+	return x.undoFramesLast(ctx, open, failure, task)
+}
+
+// undoFramesLast runs what the frames owe last. Of several frames that owe the same steps only the newest runs them.
+func (x *execution) undoFramesLast(ctx context.Context, open []*frame, failure errorRecord, task *tasklog.Task) error {
+	owing := oldestFirst(slices.DeleteFunc(slices.Clone(open), func(f *frame) bool { return f.undone || !f.owesLast }))
+	again := map[string]int{}
+	keys := make([]string, len(owing))
+	for i, f := range owing {
+		if keys[i] = x.sameLast(f); keys[i] != "" {
+			again[keys[i]] = i
+		}
+	}
+	for i, f := range owing {
+		if newest, ok := again[keys[i]]; ok && newest > i {
+			_ = x.back().note(recordUndone, f.soFar())
+			continue
+		}
+		if why := x.back().undoFrameLast(ctx, f, failure, task); why != nil {
+			return why
+		}
+	}
+	return nil
+}
+
+// oldestFirst turns the order of undoing around.
+func oldestFirst(frames []*frame) []*frame {
+	slices.Reverse(frames)
+	return frames
+}
+
+// sameLast is equal for frames that owe the same steps with the same arguments; "" for one that is like no other.
+func (x *execution) sameLast(f *frame) string {
+	if _, own := f.owesOwn(); own {
+		return ""
+	}
+	type call struct {
+		Type      string
+		Arguments map[string]string
+	}
+	var calls []call
+	for _, n := range f.node.undoLast {
+		names := with(x.history.names(n, f.rounds, true), "error", map[string]any{})
+		if n.when != nil {
+			answer, err := n.when.Evaluate(names)
+			if err != nil {
+				return ""
+			}
+			if answer == false {
+				continue
+			}
+		}
+		arguments, _, err := x.arguments(n, names)
+		if err != nil {
+			return ""
+		}
+		one := call{n.action.stepType.About().Name, map[string]string{}}
+		for name, argument := range arguments {
+			one.Arguments[name] = value.Text(argument)
+		}
+		calls = append(calls, one)
+	}
+	key, err := json.Marshal(calls)
+	if err != nil {
+		return ""
+	}
+	return string(key)
+}
+
+// soFar is the record of a frame with what the parts of its undo that are over came to.
+func (f *frame) soFar() undoneRecord {
+	return undoneRecord{Frame: f.number, Leftover: f.leftover, Broken: f.broken}
+}
+
+// undoFrameLast runs what one frame owes last, and closes the frame.
+func (x *execution) undoFrameLast(ctx context.Context, f *frame, failure errorRecord, parent *tasklog.Task) error {
+	if why := x.lacks(f, fault.Errored); why != nil {
+		return why
+	}
+	ctx = context.WithoutCancel(ctx)
+	task := x.begin(parent, "undo", "Undo, last: "+x.titleOfFrame(f), f.node, f.rounds)
+	errs, rest := x.runLast(ctx, f, failure, task)
+	if len(errs) > 0 {
+		if why := x.outOfReach(); why != nil {
+			task.Fail(first(errs))
+			return why
+		}
+	}
+	if rest {
+		task.Done("")
+		return nil // it is tried again by the next recovery
+	}
+	record := f.soFar()
+	x.judgeUndo(&record, errs)
+	_ = x.append(recordUndone, record)
+	end(task, first(errs))
+	return nil
+}
+
+// runLast carries out what a frame owes last: the recipe's steps, then the type's own part. rest reports that it is put off.
+func (x *execution) runLast(ctx context.Context, f *frame, failure errorRecord, task *tasklog.Task) (errs []error, rest bool) {
+	where := placeOfLast(f.number)
+	errs, waiting := x.auxiliaries(ctx, f.node.undoLast, f, where, failure, task)
+	if _, own := f.owesOwn(); own {
+		waits, err := x.undoOwn(ctx, f, where, task)
+		if err != nil && x.postpones(f) {
+			x.sayPutOff(err, task)
+			waits, err = true, nil
+		}
+		if err != nil {
+			errs = append(errs, x.history.at(f.node, f.rounds, err))
+		}
+		rest = waits
+	}
+	return errs, rest || len(waiting) > 0
+}
+
+// judgeUndo adds to a frame's record what the errors of an undo mean.
+func (x *execution) judgeUndo(record *undoneRecord, errs []error) {
+	for _, err := range errs {
+		if step.IsLeftover(err) {
+			record.Leftover = true
+		} else {
+			record.Broken = true
+		}
+		record.Errors = append(record.Errors, x.recordOf(err))
+	}
+}
+
+// applyUndoneButLast takes in that the first part of a frame's undo is over.
+func (h *history) applyUndoneButLast(r undoneRecord) error {
+	f, err := h.frameOf(r.Frame)
+	if err != nil {
+		return err
+	}
+	h.guard.Lock()
+	defer h.guard.Unlock()
+	f.owesLast, f.rest, f.leftover, f.broken = true, nil, r.Leftover, r.Broken
+	h.undoErrors = append(h.undoErrors, r.Errors...)
+	return nil
+}
