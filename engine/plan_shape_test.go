@@ -41,7 +41,7 @@ func TestThePlansShape(t *testing.T) {
 		}
 		table, _, _ := strings.Cut(below, "###")
 		var told []string
-		for _, match := range regexp.MustCompile("(?m)^\\| `([a-z]+)` \\|").FindAllStringSubmatch(table, -1) {
+		for _, match := range regexp.MustCompile("(?m)^\\| `([a-z_]+)` \\|").FindAllStringSubmatch(table, -1) {
 			told = append(told, match[1])
 		}
 		slices.Sort(told)

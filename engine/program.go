@@ -85,8 +85,8 @@ type node struct {
 	undo        []*node
 	undoLast    []*node
 	// last is true where it stands in an undo-last.
-	last bool
-	action      action
+	last   bool
+	action action
 }
 
 // action is what the node does: exactly one of a leaf's step type, a group, a parallel, a use, a reboot or confirm, a hand-over, the commit, or a stop.

@@ -31,11 +31,7 @@ func (f *frame) owesOwn() (inPlace, last bool) {
 	if f.part != "" || f.node.action.stepType.About().Undo == "" {
 		return false, false
 	}
-	later, ok := f.node.action.stepType.(step.LastType)
-	if !ok {
-		return true, false
-	}
-	inPlace, last, err := later.OwesLast(f.arguments, f.memo)
+	inPlace, last, err := f.node.action.stepType.OwesLast(f.arguments, f.memo)
 	if err != nil {
 		return true, false // its undo says what is wrong
 	}

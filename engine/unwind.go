@@ -180,7 +180,7 @@ func (x *execution) undoWithin(ctx context.Context, f *frame, last bool, run *er
 			WithHint("raise defaults.undo-timeout if it needs more"))
 	defer cancel()
 	if last {
-		err = f.node.action.stepType.(step.LastType).UndoLast(ctx, run.Run, f.arguments, f.memo)
+		err = f.node.action.stepType.UndoLast(ctx, run.Run, f.arguments, f.memo)
 	} else if early, ok := f.node.action.stepType.(step.EarlyType); ok && x.engine.Early {
 		rest, err = early.UndoEarly(ctx, run.Run, f.arguments, f.memo)
 	} else {

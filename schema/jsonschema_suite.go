@@ -17,6 +17,8 @@ func SuiteSchema() ([]byte, error) {
 			"additionalProperties": mappingSchema(object{
 				"exit":   described(exitCodeSchema(), "The code that it ends with."),
 				"prints": described(reference("texts"), "Its lines on standard output."),
+				"unaffected": described(object{"type": "boolean"},
+					"It has nothing of what the recipe changes, so it need not run again when a change is undone."),
 			}),
 		}, "Programs that write down how they are called, print lines, and exit with a code."),
 		"setup":  described(object{"type": "string"}, "Text for /bin/sh, run when the fixture stands."),

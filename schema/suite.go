@@ -69,6 +69,8 @@ type StandIn struct {
 	// Exit is the code that it ends with; Prints are its lines on standard output.
 	Exit   int
 	Prints []string
+	// Unaffected programs have nothing of what the recipe changes: they need not run again when a change is undone.
+	Unaffected bool
 }
 
 // Expectation is how a case ends.
@@ -284,8 +286,10 @@ func (p *parser) standIns(node Node) []*StandIn {
 				for _, line := range p.strings(field.Value, key) {
 					one.Prints = append(one.Prints, line.Text)
 				}
+			case "unaffected":
+				one.Unaffected = p.literalBool(field.Value, key)
 			default:
-				p.unknownKey(field.Key, "a stand-in", []string{"exit", "prints"})
+				p.unknownKey(field.Key, "a stand-in", []string{"exit", "prints", "unaffected"})
 			}
 		}
 		all = append(all, one)

@@ -10,7 +10,6 @@ import (
 	"syscall"
 
 	"github.com/gwe-project/gwe/engine/fault"
-	"github.com/gwe-project/gwe/engine/journal"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/trial/scratch"
 )
@@ -18,8 +17,9 @@ import (
 // Disturbance is what stands between the engine, its step types and its journals on a scratch machine: it writes down what
 // the run comes to, and makes one thing go wrong.
 type Disturbance struct {
-	fault *Fault
-	pass  map[string]bool
+	fault   *Fault
+	pass    map[string]bool
+	catalog step.Catalog
 
 	mutex sync.Mutex
 	// count is how often each step was carried out.
@@ -46,6 +46,7 @@ func NewDisturbance() (*Disturbance, error) {
 
 // Catalog gives the step types of a catalog, disturbed.
 func (d *Disturbance) Catalog(all step.Catalog) step.Catalog {
+	d.catalog = all
 	disturbed := make(step.Catalog, 0, len(all))
 	for _, one := range all {
 		disturbed = append(disturbed, disturbedType{one, d})
@@ -118,32 +119,6 @@ func (d *Disturbance) note(one event) {
 	if _, err := file.Write(append(text, '\n')); err != nil {
 		d.err = err
 	}
-}
-
-// Journals stands between the engine and its journals: it looks at the tree behind the commit.
-func (d *Disturbance) Journals(written journal.Writer) journal.Writer {
-	return observedJournal{written, d}
-}
-
-type observedJournal struct {
-	journal.Writer
-	disturbance *Disturbance
-}
-
-// UseReserve hands on what the engine asks of journals that have it.
-func (o observedJournal) UseReserve() error {
-	if reserved, ok := o.Writer.(interface{ UseReserve() error }); ok {
-		return reserved.UseReserve()
-	}
-	return nil
-}
-
-// Append writes a record. The one of the commit is what the design calls the point of no return.
-func (o observedJournal) Append(kind string, data any) error {
-	if kind != "committed" {
-		return o.Writer.Append(kind, data)
-	}
-	return o.disturbance.commit(func() error { return o.Writer.Append(kind, data) })
 }
 
 func (d *Disturbance) commit(write func() error) error {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/gwe-project/gwe/engine"
+	"github.com/gwe-project/gwe/schema"
 )
 
 // faults lists all that can go wrong in a run that ended well: each execution of a step, about to act and having acted;
@@ -40,8 +41,11 @@ func (f *Fault) String() string {
 
 // judgeEvery tells what is wrong with the end of a run in which something went wrong, by a run in which nothing did: the
 // tree must be as before or, behind the commit, as after.
-func judgeEvery(fault *Fault, well, r *report, ignored []string) []string {
+func judgeEvery(standIns []*schema.StandIn, fault *Fault, well, r *report, ignored []string) []string {
 	if findings := missed(fault, r); len(findings) > 0 {
+		return findings
+	}
+	if findings := stale(standIns, r); len(findings) > 0 {
 		return findings
 	}
 	before, after := r.Before.without(ignored), r.After.without(ignored)

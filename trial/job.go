@@ -61,16 +61,29 @@ type report struct {
 
 // event is one thing that gwe came to.
 type event struct {
-	// Kind is "step" for the execution of a step, "committed", or "fault" for what went wrong on purpose.
+	// Kind is "step" for the execution of a step, "committed", or "fault" for what went wrong on purpose; "frame" where a step is about
+	// to act, "undo-step" for a step of its undo, "undone" where that is over in its place, and "call" for that of a stand-in.
 	Kind   string `json:"kind"`
 	Step   string `json:"step,omitempty"`
 	Number int    `json:"number,omitempty"`
+	// ID is the step's; "" where it has none.
+	ID string `json:"id,omitempty"`
+	// Frame is the number of the frame; Changes tells that its step type changes what is at a path.
+	Frame   int  `json:"frame,omitempty"`
+	Changes bool `json:"changes,omitempty"`
+	// StandIn is which one was called, and Process the part of the run that called it: RUN/PLACE.
+	StandIn int    `json:"stand-in,omitempty"`
+	Process string `json:"process,omitempty"`
 }
 
 const (
 	eventStep      = "step"
 	eventCommitted = "committed"
 	eventFault     = "fault"
+	eventFrame     = "frame"
+	eventUndoStep  = "undo-step"
+	eventUndone    = "undone"
+	eventCall      = "call"
 )
 
 // came tells whether gwe came to an event of that kind.

@@ -13,7 +13,7 @@ import (
 )
 
 // judge tells what is not as the case expects; nothing where all is.
-func judge(one *schema.Case, fault *Fault, r *report, ignored []string) []string {
+func judge(one *schema.Case, standIns []*schema.StandIn, fault *Fault, r *report, ignored []string) []string {
 	expect := one.Expect
 	if expect == nil {
 		expect = &schema.Expectation{AsBefore: fault != nil}
@@ -43,6 +43,7 @@ func judge(one *schema.Case, fault *Fault, r *report, ignored []string) []string
 		findings = append(findings, wantTree(expect.Tree, r.After)...)
 	}
 	findings = append(findings, wantLog(expect.Log, r.Said)...)
+	findings = append(findings, stale(standIns, r)...)
 	for _, output := range expect.Outputs {
 		findings = append(findings, wantOutput(output, r.Outputs)...)
 	}

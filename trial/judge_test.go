@@ -68,7 +68,7 @@ func TestJudge(t *testing.T) {
 			for _, path := range parsed.Ignore {
 				ignored = append(ignored, path.Text)
 			}
-			if got := judge(parsed, nil, &one.report, ignored); !slices.Equal(got, one.want) {
+			if got := judge(parsed, nil, nil, &one.report, ignored); !slices.Equal(got, one.want) {
 				t.Errorf("got:\n%s\nwant:\n%s", strings.Join(got, "\n"), strings.Join(one.want, "\n"))
 			}
 		})
@@ -111,7 +111,7 @@ func TestJudgeEvery(t *testing.T) {
 	}
 	for _, one := range cases {
 		t.Run(one.name, func(t *testing.T) {
-			if got := judgeEvery(&one.fault, well, &one.found, nil); (len(got) == 0) != one.good {
+			if got := judgeEvery(nil, &one.fault, well, &one.found, nil); (len(got) == 0) != one.good {
 				t.Errorf("good is %v, and it found: %s", one.good, strings.Join(got, "\n"))
 			}
 		})

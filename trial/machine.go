@@ -13,6 +13,7 @@ import (
 	"syscall"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/process"
 	"github.com/gwe-project/gwe/schema"
 	"github.com/gwe-project/gwe/trial/scratch"
 )
@@ -139,18 +140,16 @@ const (
 func hireStandIns(all []*schema.StandIn) error {
 	for i, one := range all {
 		if i == 0 {
-			if err := errors.Join(os.MkdirAll(standInsPath, 0o755), os.MkdirAll(callsPath, 0o755)); err != nil {
+			if err := errors.Join(os.MkdirAll(standInsPath, 0o755), os.MkdirAll(callsPath, 0o755), open(eventsFile)); err != nil {
 				return err
 			}
 		}
 		calls := callsOf(i)
-		if err := os.WriteFile(calls, nil, 0o600); err != nil {
+		if err := open(calls); err != nil {
 			return err
 		}
-		if err := os.Chmod(calls, 0o666); err != nil { // whoever calls it
-			return err
-		}
-		script := "#!/bin/sh\nprintf '%s\\0' \"$#\" \"$@\" >>" + calls + "\n"
+		script := "#!/bin/sh\nprintf '%s\\0' \"$#\" \"$@\" >>" + calls + "\n" +
+			fmt.Sprintf(`printf '{"kind":"call","stand-in":%d,"process":"%%s"}\n' "$%s" >>%s`, i, process.PlaceVariable, eventsFile) + "\n"
 		for _, line := range one.Prints {
 			script += "printf '%s\\n' " + quoted(line) + "\n"
 		}
@@ -165,6 +164,11 @@ func hireStandIns(all []*schema.StandIn) error {
 		}
 	}
 	return nil
+}
+
+// open makes an empty file to which any user may write: whoever calls a stand-in.
+func open(path string) error {
+	return errors.Join(os.WriteFile(path, nil, 0o600), os.Chmod(path, 0o666))
 }
 
 // placeOf is where a stand-in is found: at its path, or first in PATH.

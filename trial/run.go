@@ -88,7 +88,7 @@ func (r *Runner) Run(ctx context.Context, suites []*Suite, show func(results []R
 
 // runCase runs all tests of one case.
 func (r *Runner) runCase(ctx context.Context, places chan struct{}, suite *Suite, one *schema.Case) ([]Result, error) {
-	ignored := suite.ignored(one)
+	ignored, standIns := suite.ignored(one), suite.standIns(one)
 	step, kill := one.FailAt, false
 	if one.KillAt != nil {
 		step, kill = one.KillAt, true
@@ -99,7 +99,7 @@ func (r *Runner) runCase(ctx context.Context, places chan struct{}, suite *Suite
 			return nil, err
 		}
 		if step == nil {
-			result.conclude(well, judge(one, nil, well, ignored))
+			result.conclude(well, judge(one, standIns, nil, well, ignored))
 			return []Result{result}, nil
 		}
 		if well.Exit != 0 {
@@ -108,13 +108,13 @@ func (r *Runner) runCase(ctx context.Context, places chan struct{}, suite *Suite
 		}
 		result.conclude(well, nil)
 		results, err := r.withFaults(ctx, places, suite, one, faults(well, kill), func(fault *Fault, found *report) []string {
-			return judgeEvery(fault, well, found, ignored)
+			return judgeEvery(standIns, fault, well, found, ignored)
 		})
 		return append([]Result{result}, results...), err
 	}
 	return r.withFaults(ctx, places, suite, one, []*Fault{
 		{Kill: kill, Step: step.Text, Number: 1}, {Kill: kill, Step: step.Text, Number: 1, Behind: true},
-	}, func(fault *Fault, found *report) []string { return judge(one, fault, found, ignored) })
+	}, func(fault *Fault, found *report) []string { return judge(one, standIns, fault, found, ignored) })
 }
 
 // withFaults runs a case once for each fault.

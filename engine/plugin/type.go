@@ -209,7 +209,7 @@ func (t *Type) Verify(ctx context.Context, run *step.Run, arguments map[string]a
 	return err
 }
 
-// OwesLast and UndoLast implement step.LastType: the undo of a plugin that refreshes runs last, as a whole.
+// OwesLast and UndoLast: the undo of a plugin that refreshes runs last, as a whole.
 func (t *Type) OwesLast(map[string]any, json.RawMessage) (inPlace, last bool, err error) {
 	refreshes := t.About().Refreshes()
 	return !refreshes, refreshes, nil

@@ -169,7 +169,7 @@ func (t typed[A, M, O]) UndoEarly(ctx context.Context, run *Run, arguments map[s
 	return early.UndoEarly(ctx, run, typedArguments, typedMemo)
 }
 
-// OwesLast implements LastType.
+// OwesLast implements Type.
 func (t typed[A, M, O]) OwesLast(arguments map[string]any, memo json.RawMessage) (inPlace, last bool, err error) {
 	later, ok := t.action.(LastUndoer[A, M])
 	if !ok {
@@ -180,7 +180,7 @@ func (t typed[A, M, O]) OwesLast(arguments map[string]any, memo json.RawMessage)
 	return true, err == nil && later.OwesLast(typedArguments, typedMemo), err
 }
 
-// UndoLast implements LastType.
+// UndoLast implements Type.
 func (t typed[A, M, O]) UndoLast(ctx context.Context, run *Run, arguments map[string]any, memo json.RawMessage) error {
 	later, ok := t.action.(LastUndoer[A, M])
 	if !ok {

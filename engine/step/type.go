@@ -20,6 +20,10 @@ type Type interface {
 	Do(ctx context.Context, run *Run, arguments map[string]any, memo json.RawMessage) (outputs map[string]any, err error)
 	Undo(ctx context.Context, run *Run, arguments map[string]any, memo json.RawMessage) error
 
+	// OwesLast reports which parts the undo of a step has: one in its place, and one that belongs after everything older; see LastUndoer.
+	OwesLast(arguments map[string]any, memo json.RawMessage) (inPlace, last bool, err error)
+	UndoLast(ctx context.Context, run *Run, arguments map[string]any, memo json.RawMessage) error
+
 	// Sync reports handled = false where the type leaves durability to the engine.
 	Sync(ctx context.Context, run *Run, arguments map[string]any, memo json.RawMessage) (handled bool, err error)
 	Leases(arguments map[string]any, memo json.RawMessage) ([]string, error)
@@ -43,11 +47,21 @@ type EarlyType interface {
 	UndoEarly(ctx context.Context, run *Run, arguments map[string]any, memo json.RawMessage) (rest bool, err error)
 }
 
-// LastType is a Type of which a part of the undo, or all of it, belongs after everything older; see LastUndoer.
-type LastType interface {
-	// OwesLast reports which parts the undo has: one in its place, and one at the end.
-	OwesLast(arguments map[string]any, memo json.RawMessage) (inPlace, last bool, err error)
-	UndoLast(ctx context.Context, run *Run, arguments map[string]any, memo json.RawMessage) error
+// UndoWhole calls both parts of a step's undo, one after the other, where nothing older is to be undone in between.
+func UndoWhole(ctx context.Context, of Type, run *Run, arguments map[string]any, memo json.RawMessage) error {
+	inPlace, last, err := of.OwesLast(arguments, memo)
+	if err != nil {
+		return err
+	}
+	if inPlace {
+		if err := of.Undo(ctx, run, arguments, memo); err != nil {
+			return err
+		}
+	}
+	if !last {
+		return nil
+	}
+	return of.UndoLast(ctx, run, arguments, memo)
 }
 
 // Catalog is the list of the step types that a recipe may use. It is a value: a vendor appends to it.

@@ -234,7 +234,7 @@ func checkStoppedUndo(t T, c Case) {
 	turnBack := func(s *sandbox) func(ctx context.Context, run *step.Run) error {
 		return func(ctx context.Context, run *step.Run) error {
 			run.Recovering = true
-			return c.Type.Undo(ctx, run, s.arguments, s.memo)
+			return step.UndoWhole(ctx, c.Type, run, s.arguments, s.memo)
 		}
 	}
 	undisturbed := prepared(t, c)

@@ -26,7 +26,7 @@ func (f Frame) Undo(ctx context.Context, tried step.Type) error {
 		return err
 	}
 	s := &sandbox{folder: f.Folder, mark: f.Mark}
-	return tried.Undo(ctx, s.undoing(nil), arguments, f.Memo)
+	return step.UndoWhole(ctx, tried, s.undoing(nil), arguments, f.Memo)
 }
 
 // checkRestart: the memo and the arguments are enough, with what the recipe was given gone.

@@ -96,7 +96,7 @@ func (s *sandbox) do() map[string]any {
 // undo must succeed.
 func (s *sandbox) undo() {
 	s.t.Helper()
-	if err := s.c.Type.Undo(s.t.Context(), s.undoing(nil), s.arguments, s.memo); err != nil {
+	if err := step.UndoWhole(s.t.Context(), s.c.Type, s.undoing(nil), s.arguments, s.memo); err != nil {
 		s.t.Fatalf("undo: %v", err)
 	}
 }

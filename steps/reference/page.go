@@ -129,11 +129,14 @@ func choices(about step.About) []string {
 func Effects(about step.About) []string {
 	var lines []string
 	for _, effect := range about.Effects {
+		line := fmt.Sprintf("%s %s", effect.Kind, effect.Argument)
 		if effect.Argument == "" {
-			lines = append(lines, string(effect.Kind)+" a program")
-			continue
+			line = string(effect.Kind) + " a program"
 		}
-		lines = append(lines, fmt.Sprintf("%s %s", effect.Kind, effect.Argument))
+		if effect.If != "" {
+			line += fmt.Sprintf(", where %s is %s", effect.If, strings.Join(effect.Is, ", "))
+		}
+		lines = append(lines, line)
 	}
 	if len(lines) == 0 {
 		lines = append(lines, "none, it only reads")
@@ -149,5 +152,5 @@ func Undo(about step.About) string {
 	case len(about.Effects) == 0:
 		return "nothing to undo"
 	}
-	return "none of its own: the recipe writes one under undo:"
+	return "none of its own: the recipe writes one under undo: or undo-last:, or says effects: none for a step that only looks"
 }

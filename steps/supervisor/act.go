@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/gwe-project/gwe/engine/fault"
@@ -64,6 +65,23 @@ func (d *daemon) signal(ctx context.Context, run *step.Run, chosen []program, na
 		run.Log.Info("sent " + name + " to " + p.spec())
 	}
 	return nil
+}
+
+// signalAgain sends a signal once more by which programs take up what is on disk.
+func (r restoration) signalAgain(ctx context.Context, run *step.Run, arguments supervisorArguments) error {
+	if !slices.Contains([]string{"HUP", "USR1", "USR2"}, strings.TrimPrefix(strings.ToUpper(arguments.Signal), "SIG")) {
+		return nil
+	}
+	all, err := r.programs(ctx)
+	if err != nil {
+		return err
+	}
+	chosen, err := arguments.choose(all)
+	if err != nil {
+		return err
+	}
+	chosen = slices.DeleteFunc(chosen, func(p program) bool { return p.State != running })
+	return r.daemon.signal(ctx, run, chosen, arguments.Signal)
 }
 
 func (d *daemon) update(ctx context.Context, run *step.Run, names []string) (supervisorOutputs, error) {

@@ -35,9 +35,9 @@ to supervisord are refused. A file that is already as wanted is not touched.
 
 The step only writes the file: action: update of the step supervisor, in a step behind it, puts it to work.
 
-Undo gives back the very file that was there, or removes the new one, and then lets supervisord read its files again: the app's
-group gets its old configuration back, or is removed where there was none, and its programs their old states. Undos run newest
-first, so when the undo of that update runs, the new file is still there; this undo comes after it. Where no supervisord
+Undo gives back the very file that was there, or removes the new one. Last, when everything older was undone, supervisord reads its
+files again: the app's group gets its old configuration back, and its programs their old states; a group that was not there is removed
+at once. Where no supervisord
 could be reached when the step began, the undo is for the file alone. A file that somebody else has
 changed since is left alone, and the undo fails.`
 
@@ -218,28 +218,21 @@ func (conf) Do(ctx context.Context, run *step.Run, arguments confArguments, memo
 func (conf) Sync(context.Context, *step.Run, confArguments, confMemo) error { return nil }
 
 func (conf) Undo(ctx context.Context, run *step.Run, arguments confArguments, memo confMemo) error {
-	groups, err := touched(run)
-	if err != nil {
-		return err
-	}
 	if err := memo.File.takeBack(run.Machine); err != nil {
 		return err
 	}
-	if len(groups) == 0 {
-		return nil
+	if !memo.Reached {
+		return untouch(run)
 	}
-	if memo.Reached {
-		d, err := arguments.open()
-		if err != nil {
-			return err
-		}
-		inner, cancel := context.WithCancel(ctx)
-		defer cancel()
-		if err := (restoration{daemon: d, log: run.Log, before: memo.Before, groups: groups}).restore(inner); err != nil {
-			return err
-		}
-	}
-	return untouch(run)
+	return undoing(ctx, run, arguments.open, memo.Before, false, restoration.halt)
+}
+
+// OwesLast implements step.LastUndoer.
+func (conf) OwesLast(_ confArguments, memo confMemo) bool { return memo.Reached }
+
+// UndoLast implements step.LastUndoer: supervisord reads the old file again, when what the program runs is back too.
+func (conf) UndoLast(ctx context.Context, run *step.Run, arguments confArguments, memo confMemo) error {
+	return undoing(ctx, run, arguments.open, memo.Before, true, restoration.restore)
 }
 
 // UndoEarly puts the file back: supervisord reads it when it starts. Undo sees then that the program is in its old state.

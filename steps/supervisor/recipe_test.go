@@ -159,6 +159,16 @@ func TestUnwinding(t *testing.T) {
   - supervisor: { action: stop, programs: [app], $S }
   - supervisor-conf: { app: app, from: D/new.conf, into: D/conf.d, $S }
   - supervisor: { action: update, programs: [app], $S }`,
+		"write, update": `
+  - write: { path: D/conf.d/app.conf, content: "[program:app]\n${{ inputs.options }}" }
+  - supervisor: { action: update, programs: [app], $S }`,
+		"write, update, restart": `
+  - write: { path: D/conf.d/app.conf, content: "[program:app]\n${{ inputs.options }}" }
+  - supervisor: { action: update, $S }
+  - supervisor: { action: restart, programs: [app], $S }`,
+		"write, and a restart of supervisord": `
+  - write: { path: D/conf.d/app.conf, content: "[program:app]\n${{ inputs.options }}" }
+  - supervisor: { action: restart-daemon, $S }`,
 		"conf, and a restart of supervisord": `
   - supervisor-conf: { app: app, from: D/new.conf, into: D/conf.d, $S }
   - supervisor: { action: restart-daemon, $S }`,
@@ -182,6 +192,46 @@ func TestUnwinding(t *testing.T) {
 	}
 }
 
+// TestRestartBehindTheSwitch is the recipe that everybody writes first: switch the link, restart the program, check. However the
+// program is restarted, the old release runs in the end.
+func TestRestartBehindTheSwitch(t *testing.T) {
+	t.Parallel()
+	for name, restart := range map[string]string{
+		"restart":        "  - supervisor: { action: restart, programs: [app], $S }\n",
+		"stop and start": "  - supervisor: { action: stop, programs: [app], $S }\n  - supervisor: { action: start, programs: [app], $S }\n",
+		"twice":          "  - supervisor: { action: restart, programs: [app], $S }\n  - supervisor: { action: restart, programs: [\"app:*\"], $S }\n",
+		"restart-daemon": "  - supervisor: { action: restart-daemon, $S }\n",
+		"killed":         "  - supervisor: { action: signal, signal: KILL, programs: [app], $S }\n",
+		"by a program": "  - run: { argv: [supervisorctl, -s, \"unix://D/sock\", restart, app] }\n" +
+			"    undo-last: [{ run: { argv: [supervisorctl, -s, \"unix://D/sock\", restart, app] } }]\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g := newGateway(t)
+			g.releases()
+			result := g.bench.WantExit(3, g.recipe("  - swap-link: { link: D/current, to: D/new }\n"+restart+
+				"  - run: { argv: [sh, -c, \"until grep new D/mark; do sleep 0.01; done; exit 1\"] }\n    effects: none\n"), nil)
+			wantFault(t, result, "process-exit")
+			if len(result.Others) > 0 {
+				t.Errorf("the undo complains: %v", result.Others)
+			}
+			g.wantState("app", "RUNNING", "old")
+		})
+	}
+}
+
+// releases lays out two releases of the program, of which the old one runs.
+func (g *gateway) releases() {
+	for _, release := range []string{"old", "new"} {
+		g.must(os.Mkdir(g.path(release), 0o755))
+		g.write(release+"/app", "#!/bin/sh\nGORACE=atexit_sleep_ms=0 "+markVariable+"="+g.path("mark")+"="+release+" exec "+os.Args[0]+"\n")
+		g.must(os.Chmod(g.path(release+"/app"), 0o755))
+	}
+	g.must(os.Symlink("old", g.path("current")))
+	g.program("app", "command="+g.path("current/app")+"\n")
+	g.must(g.Reload("app"))
+}
+
 // TestReleaseExchanged: the program runs from the release. The undo of a stop starts it once the old one is back, or starts
 // it again where something else than a step of ours has started it since.
 func TestReleaseExchanged(t *testing.T) {
@@ -195,14 +245,7 @@ func TestReleaseExchanged(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			g := newGateway(t)
-			for _, release := range []string{"old", "new"} {
-				g.must(os.Mkdir(g.path(release), 0o755))
-				g.write(release+"/app", "#!/bin/sh\nGORACE=atexit_sleep_ms=0 "+markVariable+"="+g.path("mark")+"="+release+" exec "+os.Args[0]+"\n")
-				g.must(os.Chmod(g.path(release+"/app"), 0o755))
-			}
-			g.must(os.Symlink("old", g.path("current")))
-			g.program("app", "command="+g.path("current/app")+"\n")
-			g.must(g.Reload("app"))
+			g.releases()
 			result := g.bench.WantExit(3, g.recipe(`
   - supervisor: { action: stop, programs: [app], $S }
   - swap-link: { link: D/current, to: D/new }

@@ -9,16 +9,42 @@ import (
 	"github.com/gwe-project/gwe/engine/tasklog"
 )
 
-// restoration gives groups and programs back what a picture shows, as far as the configuration files are back already.
+// restoration gives groups and programs back what a picture shows. What must not run is stopped in the place of the undo, before older
+// changes are undone; what must run is started last, from files that are back by then.
 type restoration struct {
 	*daemon
 	log    *tasklog.Task
 	before picture
 	groups []string
-	// renew restarts the programs that run by another process than in the picture: what they run may have been taken back.
-	renew bool
 }
 
+// halt removes the groups that were not there, and stops the programs that did not run.
+func (r restoration) halt(ctx context.Context) error {
+	now, err := r.programs(ctx)
+	if err != nil {
+		return err
+	}
+	var failures []error
+	for _, group := range r.groups {
+		if !slices.Contains(groupNames(r.before.Programs), group) && slices.Contains(groupNames(now), group) {
+			failures = append(failures, r.remove(ctx, r.log, group))
+		}
+	}
+	if now, err = r.programs(ctx); err != nil {
+		return errors.Join(append(failures, err)...)
+	}
+	return errors.Join(append(failures, r.stop(ctx, r.log, r.idle(now)))...)
+}
+
+// idle are the programs that did not run before.
+func (r restoration) idle(now []program) []program {
+	return slices.DeleteFunc(inGroups(now, r.groups), func(is program) bool {
+		was, known := find(r.before.Programs, is.full())
+		return known && was.State.up()
+	})
+}
+
+// restore brings back what halt leaves to the end.
 func (r restoration) restore(ctx context.Context) error {
 	now, err := r.programs(ctx)
 	if err != nil {
@@ -32,7 +58,7 @@ func (r restoration) restore(ctx context.Context) error {
 	}
 	var failures []error
 	for _, group := range r.groups {
-		if err := r.group(ctx, group, slices.Contains(groupNames(now), group), differences); err != nil {
+		if err := r.group(ctx, group, now, differences); err != nil {
 			failures = append(failures, err)
 		}
 	}
@@ -46,8 +72,8 @@ func (r restoration) restore(ctx context.Context) error {
 func (r restoration) kept(group string) bool { return slices.Contains(r.before.Kept, group) }
 
 // group sees to it that the group is there or not, with the configuration that the files now give it.
-func (r restoration) group(ctx context.Context, group string, is bool, differences report) error {
-	was := slices.Contains(groupNames(r.before.Programs), group)
+func (r restoration) group(ctx context.Context, group string, now []program, differences report) error {
+	was, is := slices.Contains(groupNames(r.before.Programs), group), slices.Contains(groupNames(now), group)
 	pending, differs := slices.Contains(r.before.Pending.Changed, group), slices.Contains(differences.Changed, group)
 	switch {
 	case !was && is:
@@ -57,45 +83,45 @@ func (r restoration) group(ctx context.Context, group string, is bool, differenc
 	case !is && !slices.Contains(differences.Added, group):
 		return notRestored("the group %s is gone, and no configuration file names it", group)
 	case !is:
-		if err := r.add(ctx, r.log, group); err != nil {
-			return err
-		}
-	case differs && !pending:
+		return r.add(ctx, r.log, group)
+	case differs && (!pending || r.replaced(group, now)):
 		return r.apply(ctx, r.log, report{Changed: []string{group}})
-	case differs || !pending:
-		return nil // it was never touched
-	}
-	if pending {
+	case !differs && pending && r.replaced(group, now):
 		return notRestored("the group %s has its new configuration: its file is not as it was before the run", group)
 	}
-	return nil
+	return nil // it was never touched, or has its old configuration again
+}
+
+// replaced reports whether a program of the group that ran before runs by another process now, or not at all.
+func (r restoration) replaced(group string, now []program) bool {
+	return slices.ContainsFunc(inGroups(r.before.Programs, []string{group}), func(was program) bool {
+		is, known := find(now, was.full())
+		return was.State.up() && (!known || is.PID != was.PID)
+	})
 }
 
 func notRestored(format string, arguments ...any) error {
 	return fault.New(fault.Failed, "supervisor-not-restored", format, arguments...).
-		WithHint("stop the program in a step before its file changes, or write the file by supervisor-conf: " +
-			"the undo of such a step, which comes last, puts the old configuration to work")
+		WithHint("the file must be back when the undo runs: change it in a step of the same run, which undoes that; "+
+			"for now write the old file again, and run supervisorctl update %s", arguments...)
 }
 
-// states lets run what ran, and nothing else. Groups that an earlier frame puts back are only stopped here. found is what
-// there was before the groups were seen to.
+// states lets run what ran, and nothing else. found is what there was before the groups were seen to. Programs that run by another process
+// than in the picture are restarted: what they run may have been undone.
 func (r restoration) states(ctx context.Context, found []program) error {
 	now, err := r.programs(ctx)
 	if err != nil {
 		return err
 	}
-	var halt, launch, settle []program
+	var launch, settle []program
+	halt := slices.DeleteFunc(r.idle(now), func(is program) bool { return r.kept(is.Group) })
 	for _, is := range inGroups(now, r.groups) {
 		was, known := find(r.before.Programs, is.full())
-		if !known || !was.State.up() {
-			halt = append(halt, is)
-			continue
-		}
-		if r.kept(is.Group) {
+		if !known || !was.State.up() || r.kept(is.Group) {
 			continue
 		}
 		// The process that was found, not the one that the new group has just started.
-		if old, _ := find(found, is.full()); r.renew && is.State.up() && is.PID == old.PID && is.PID != was.PID {
+		if old, _ := find(found, is.full()); is.State.up() && is.PID == old.PID && is.PID != was.PID {
 			halt = append(halt, is)
 			is.State = stopped
 		}

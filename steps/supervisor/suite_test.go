@@ -48,8 +48,13 @@ func (s settled) Do(ctx context.Context, run *step.Run, arguments map[string]any
 	return outputs, err
 }
 
+// OwesLast leaves all to Undo.
+func (s settled) OwesLast(map[string]any, json.RawMessage) (inPlace, last bool, err error) {
+	return true, false, nil
+}
+
 func (s settled) Undo(ctx context.Context, run *step.Run, arguments map[string]any, memo json.RawMessage) error {
-	err := s.Type.Undo(ctx, run, arguments, memo)
+	err := step.UndoWhole(ctx, s.Type, run, arguments, memo)
 	s.settle()
 	return err
 }

@@ -18,7 +18,7 @@ func Supervisor() step.Type {
 		Summary: "Control the programs that supervisord runs",
 		Doc:     supervisorDoc,
 		Example: "supervisor: { action: update, programs: [counter, \"workers:*\"] }\n",
-		Effects: []step.Effect{{Kind: step.Runs}},
+		Effects: []step.Effect{{Kind: step.Runs}, {Kind: step.Refreshes, If: "action", Is: []string{"update", "restart", "restart-daemon", "signal"}}},
 		Undo:    "puts groups and programs back to the states they had",
 		Choices: []step.Choice{
 			{Names: []string{"programs"}, If: "action", Is: []string{"start", "stop", "restart", "signal"}},
@@ -49,12 +49,12 @@ never sent twice.
 A program under which gwe itself runs is never stopped or signalled, and the supervisord under which it runs is not restarted:
 the step is refused before anything is done.
 
-Undo: groups that were added are removed, groups that were removed are added, what ran runs again, and what did not run is
-stopped. A signal cannot be taken back. Undos run newest first, so when the undo of an update runs, the files that earlier
-steps wrote are still new. The configuration therefore goes back with the first step that touches it: supervisor-conf
-does it by itself; where another step writes the files, or exchanges the release that programs run from, stop the programs
-before it and update or start them behind it. The undo of that stop then runs last, and starts the old program with the old
-configuration. An update of running programs without either fails its undo, since the old configuration is lost to it.
+Undo has two parts. In its place, before older steps are undone, it removes the groups that were added and stops what did not run.
+Last, when everything older was undone, it adds the groups that were removed, gives changed groups the configuration that the files
+have again, and restarts or starts what ran: from the old release, with the old configuration. So a restart or an update behind a
+change needs no undo in the recipe. Where several steps of a run touch one group, the first of them starts it again. HUP, USR1 and
+USR2 are sent once more, last; another signal cannot be taken back, and what it ended is started again. restart-daemon restarts
+supervisord once more. Stop a program before a change that it must not see half made, and start it after the change.
 
 The plan and the step before it acts let supervisord read its files again (supervisorctl reread), which changes nothing that
 runs.`
@@ -160,10 +160,25 @@ func (supervisor) Prepare(ctx context.Context, run *step.Run, arguments supervis
 	if err := d.spare(arguments.ending(taken)); err != nil {
 		return picture{}, err
 	}
-	if arguments.Action == "stop" {
-		taken.keep(d, run, groups)
-	}
+	taken.keep(d, run, arguments.touching(taken, groups))
 	return taken, nil
+}
+
+// touching gives the groups that the action will touch: their first frame in the run is the one that starts them again.
+func (a supervisorArguments) touching(taken picture, groups []string) []string {
+	switch a.Action {
+	case "update":
+		return slices.Compact(slices.Sorted(slices.Values(slices.Concat(groups, taken.Pending.groups()))))
+	case "start":
+		if chosen, _ := a.choose(taken.Programs); !slices.ContainsFunc(chosen, func(p program) bool { return p.State != running }) {
+			return nil
+		}
+	case "restart-daemon":
+		return groupNames(taken.Programs)
+	case "signal":
+		return nil
+	}
+	return groups
 }
 
 // choose finds the programs that the action is for.
@@ -235,18 +250,53 @@ func (d *daemon) states(ctx context.Context, arguments supervisorArguments) (map
 }
 
 func (supervisor) Undo(ctx context.Context, run *step.Run, arguments supervisorArguments, memo picture) error {
+	return undoing(ctx, run, arguments.open, memo, !(supervisor{}).OwesLast(arguments, memo), restoration.halt)
+}
+
+// OwesLast implements step.LastUndoer: where an earlier step of the run starts all of the groups again, there is nothing to do last.
+func (supervisor) OwesLast(arguments supervisorArguments, memo picture) bool {
+	switch arguments.Action {
+	case "status":
+		return false
+	case "signal", "restart-daemon":
+		return true
+	}
+	return !memo.kept()
+}
+
+// UndoLast implements step.LastUndoer.
+func (supervisor) UndoLast(ctx context.Context, run *step.Run, arguments supervisorArguments, memo picture) error {
+	return undoing(ctx, run, arguments.open, memo, true, func(r restoration, ctx context.Context) error {
+		if arguments.Action == "restart-daemon" {
+			now, err := r.programs(ctx)
+			if err != nil {
+				return err
+			}
+			if err := r.restartDaemon(ctx, run, picture{Programs: now, Pending: memo.Pending}); err != nil {
+				return err
+			}
+			r.before.Pending = report{} // it has read all files
+		}
+		if err := r.restore(ctx); err != nil || arguments.Action != "signal" {
+			return err
+		}
+		return r.signalAgain(ctx, run, arguments)
+	})
+}
+
+// undoing carries out one part of an undo for the groups that were touched; the last part forgets them.
+func undoing(ctx context.Context, run *step.Run, open func() (*daemon, error), memo picture, final bool, part func(restoration, context.Context) error) error {
 	groups, err := touched(run)
 	if err != nil || len(groups) == 0 {
 		return err
 	}
-	d, err := arguments.open()
+	d, err := open()
 	if err != nil {
 		return err
 	}
 	inner, cancel := context.WithCancel(ctx)
 	defer cancel()
-	back := restoration{daemon: d, log: run.Log, before: memo, groups: groups, renew: arguments.Action == "stop"}
-	if err := back.restore(inner); err != nil {
+	if err := part(restoration{daemon: d, log: run.Log, before: memo, groups: groups}, inner); err != nil || !final {
 		return err
 	}
 	return untouch(run)
