@@ -117,6 +117,7 @@ func (d decompressor) Close() error {
 
 // compressionOf tells a compression by the first bytes of a file; "" is none that is known.
 func compressionOf(start []byte) Compression {
+	start = start[:min(len(start), tarBlock)]
 	switch {
 	case bytes.HasPrefix(start, []byte{0x1f, 0x8b}):
 		return Gzip
@@ -133,6 +134,9 @@ func compressionOf(start []byte) Compression {
 	}
 	return ""
 }
+
+// sniffed is how much of a file's start tells what it is: text may stand above an armour.
+const sniffed = 16 << 10
 
 // tarBlock is the length of a header in a tar.
 const tarBlock = 512

@@ -10,6 +10,8 @@ import (
 	"io"
 
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
+
+	"github.com/gwe-project/gwe/engine/fault"
 )
 
 // session is the key that a message is encrypted with.
@@ -42,7 +44,7 @@ func (m *message) openProtected(body io.Reader, keys []*packet.EncryptedKey, unl
 		if err != nil {
 			return err
 		}
-		return m.push(inside, body, inside.check)
+		return m.push(inside, layer{rest: body, check: inside.check, encrypted: true})
 	case 2:
 		if _, err := io.ReadFull(body, header[:3]); err != nil {
 			return truncated(err)
@@ -52,7 +54,7 @@ func (m *message) openProtected(body io.Reader, keys []*packet.EncryptedKey, unl
 			Cipher: packet.CipherFunction(header[0]), Mode: packet.AEADMode(header[1]), ChunkSizeByte: header[2],
 		}
 		if !isAES(sealed.Cipher) || sealed.Mode < packet.AEADModeEAX || sealed.Mode > packet.AEADModeGCM || sealed.ChunkSizeByte > 16 {
-			return unsupportedCipher()
+			return unsupportedCipher(sealed.Cipher)
 		}
 		if _, err := io.ReadFull(body, sealed.Salt[:]); err != nil {
 			return truncated(err)
@@ -61,9 +63,9 @@ func (m *message) openProtected(body io.Reader, keys []*packet.EncryptedKey, unl
 		if err != nil {
 			return err
 		}
-		return m.push(inside, body, inside.Close)
+		return m.push(inside, layer{rest: body, check: inside.Close, encrypted: true})
 	}
-	return unsupportedCipher()
+	return unsupportedCipher(0)
 }
 
 // openAuthenticated opens the "AEAD encrypted data" packet that GnuPG 2.3 and later write for keys that it made itself.
@@ -78,20 +80,30 @@ func (m *message) openAuthenticated(keys []*packet.EncryptedKey, unlock unlocker
 		return err
 	}
 	if !isAES(m.session.function) {
-		return unsupportedCipher()
+		return unsupportedCipher(m.session.function)
 	}
 	inside, err := sealed.Decrypt(m.session.function, m.session.key)
 	if err != nil {
 		return err
 	}
-	return m.push(inside, sealed.Contents, inside.Close)
+	return m.push(inside, layer{rest: sealed.Contents, check: inside.Close, encrypted: true})
 }
 
 func isAES(function packet.CipherFunction) bool {
 	return function == packet.CipherAES128 || function == packet.CipherAES192 || function == packet.CipherAES256
 }
 
-func unsupportedCipher() error {
+// ciphers are the names of those that are not AES, by their number (RFC 9580, section 9.3, and RFC 5581).
+var ciphers = map[packet.CipherFunction]string{
+	1: "IDEA", 2: "3DES", 3: "CAST5", 4: "Blowfish", 10: "Twofish", 11: "Camellia", 12: "Camellia", 13: "Camellia",
+}
+
+// unsupportedCipher is the fault of a package that is encrypted with that cipher; 0 is one of another form.
+func unsupportedCipher(function packet.CipherFunction) *fault.Fault {
+	if name := ciphers[function]; name != "" {
+		return refuse("package-decrypt-unsupported", "the package is encrypted with %s, which gwe does not support", name).
+			WithHint("encrypt it with AES, as GnuPG and gwe pack do by default")
+	}
 	return refuse("package-decrypt-unsupported", "the package is encrypted in a way that gwe does not know").
 		WithHint("encrypt it with AES, as GnuPG and gwe pack do by default")
 }
@@ -112,7 +124,7 @@ type feedbackReader struct {
 
 func newFeedbackReader(body io.Reader, s *session, checked bool) (*feedbackReader, error) {
 	if !isAES(s.function) {
-		return nil, unsupportedCipher()
+		return nil, unsupportedCipher(s.function)
 	}
 	block, err := aes.NewCipher(s.key)
 	if err != nil {

@@ -4,12 +4,10 @@ import (
 	"bufio"
 	"bytes"
 	"errors"
-	"hash"
+	"fmt"
 	"io"
 	"os"
 
-	"github.com/ProtonMail/go-crypto/openpgp/armor"
-	"github.com/ProtonMail/go-crypto/openpgp/packet"
 	openpgp "github.com/ProtonMail/go-crypto/openpgp/v2"
 
 	"github.com/gwe-project/gwe/engine/fault"
@@ -26,7 +24,7 @@ func (p *Package) signatureBeside() string {
 }
 
 // readSignatures reads a detached signature file, armoured or binary, and refuses anything else in it.
-func readSignatures(path string) ([]*packet.Signature, error) {
+func readSignatures(path string) ([]*candidate, error) {
 	file, size, err := openRegular(path, "signature")
 	if err != nil {
 		return nil, err
@@ -47,58 +45,79 @@ func readSignatures(path string) ([]*packet.Signature, error) {
 	return signatures, nil
 }
 
-func parseSignatures(content []byte) (found []*packet.Signature, err error) {
-	defer fault.Contain(openPGP, &err)
-	var reader io.Reader = bytes.NewReader(content)
+// parseSignatures reads the content of a signature file. A signature of a kind that gwe does not know is a candidate with a
+// problem.
+func parseSignatures(content []byte) ([]*candidate, error) {
 	if isArmoured(content) {
-		block, err := armor.Decode(reader)
-		if err != nil {
+		blocks, err := armourBlocks(content)
+		switch {
+		case err != nil:
 			return nil, err
+		case len(blocks) == 0 || blocks[0].kind != openpgp.SignatureType:
+			return nil, errors.New("it is a " + blocks[0].kind)
 		}
-		if block.Type != openpgp.SignatureType {
-			return nil, errors.New("it is a " + block.Type)
-		}
-		reader = block.Body
+		content = blocks[0].body
 	}
-	var signatures []*packet.Signature
-	buffered := bufio.NewReader(reader)
+	var signatures []*candidate
+	buffered := bufio.NewReader(bytes.NewReader(content))
 	for {
 		kind, body, err := readHeader(buffered)
-		if errors.Is(err, io.EOF) && len(signatures) > 0 {
+		switch {
+		case errors.Is(err, io.EOF) && len(signatures) > 0:
 			return signatures, nil
+		case errors.Is(err, io.EOF):
+			return nil, errors.New("it is empty")
+		case err != nil:
+			return nil, cutShort(err)
+		case kind != tagSignature:
+			return nil, errOther(kind)
+		case len(signatures) == signaturesMaximum:
+			return nil, fmt.Errorf("it holds more than %d signatures", signaturesMaximum)
 		}
-		if err != nil {
-			return nil, truncated(err)
+		made := &candidate{}
+		if err := made.read(body); err != nil {
+			return nil, cutShort(err)
 		}
-		if kind != tagSignature || len(signatures) == signaturesMaximum {
-			return nil, errors.New("it holds something else than signatures")
+		if made.problem == nil {
+			made.hash, made.problem = hashOf(made.signature.Hash, made.signature.Salt())
 		}
-		parsed, err := parseSmall(kind, body)
-		if err != nil {
-			return nil, err
-		}
-		signatures = append(signatures, parsed.(*packet.Signature))
+		signatures = append(signatures, made)
 	}
 }
 
-// hashesFor gives the hashes that the signatures need; where none of them is by a key of the keyring there is no need to
-// read the package at all.
-func (f *pass) hashesFor(signatures []*packet.Signature) ([]hash.Hash, error) {
-	var hashes []hash.Hash
-	known := false
-	for _, signature := range signatures {
-		if signature.IssuerKeyId == nil {
-			return nil, refuse("package-signature-bad", "the signature does not name its key")
-		}
-		known = known || len(f.ring.find(*signature.IssuerKeyId, signature.IssuerFingerprint)) > 0
-		h, err := hashOf(signature.Hash, signature.Salt())
-		if err != nil {
-			return nil, err
-		}
-		hashes = append(hashes, h)
+func cutShort(err error) error {
+	if errors.Is(truncated(err), io.ErrUnexpectedEOF) {
+		return errors.New("it is cut short")
 	}
-	if !known {
-		return nil, f.ring.stranger(*signatures[0].IssuerKeyId)
+	return err
+}
+
+// anyKnown makes sure that a signature can be by a key of the keyring; else there is no need to read the package at all.
+func (f *pass) anyKnown(signatures []*candidate) error {
+	var problem *fault.Fault
+	for _, one := range signatures {
+		var id *uint64
+		var fingerprint []byte
+		switch {
+		case one.problem != nil:
+		case one.onePass != nil:
+			id, fingerprint = &one.onePass.KeyId, one.onePass.KeyFingerprint
+		default:
+			id, fingerprint = one.signature.IssuerKeyId, one.signature.IssuerFingerprint
+		}
+		switch {
+		case one.problem != nil:
+			problem = one.problem
+		case id == nil:
+			problem = refuse("package-signature-bad", "the signature does not name its key")
+		case len(f.ring.find(*id, fingerprint)) > 0:
+			return nil
+		case problem == nil:
+			problem = f.ring.stranger(*id)
+		}
 	}
-	return hashes, nil
+	if problem == nil {
+		return nil
+	}
+	return problem
 }

@@ -9,8 +9,6 @@ import (
 	"io"
 
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
-
-	"github.com/gwe-project/gwe/engine/fault"
 )
 
 // tag is the type of an OpenPGP packet (RFC 9580, section 5).
@@ -63,6 +61,8 @@ type newBody struct {
 	r       *bufio.Reader
 	left    int64
 	partial bool
+	// inParts is true once a length was a partial one.
+	inParts bool
 }
 
 func (b *newBody) next() error {
@@ -72,6 +72,7 @@ func (b *newBody) next() error {
 	}
 	first := octets[0]
 	b.partial = first >= 224 && first < 255
+	b.inParts = b.inParts || b.partial
 	switch {
 	case first < 192:
 		b.left = int64(first)
@@ -113,10 +114,19 @@ func truncated(err error) error {
 	return err
 }
 
-// parseSmall reads a whole packet of bounded size and lets the library parse it. A nil packet is one of a version or
-// algorithm that the library does not know.
-func parseSmall(kind tag, body io.Reader) (parsed packet.Packet, err error) {
-	defer fault.Contain(openPGP, &err)
+// parseSmall reads a whole packet of bounded size and lets the library parse it. What the library does not know is an
+// UnsupportedError of it.
+func parseSmall(kind tag, body io.Reader) (packet.Packet, error) {
+	content, err := readSmall(kind, body)
+	if err != nil {
+		return nil, err
+	}
+	parsed, err := parseBytes(kind, content)
+	return parsed, truncated(err)
+}
+
+// readSmall reads the body of a packet of bounded size.
+func readSmall(kind tag, body io.Reader) ([]byte, error) {
 	content, err := io.ReadAll(io.LimitReader(body, smallPacketMaximum+1))
 	if err != nil {
 		return nil, err
@@ -124,8 +134,21 @@ func parseSmall(kind tag, body io.Reader) (parsed packet.Packet, err error) {
 	if len(content) > smallPacketMaximum {
 		return nil, fmt.Errorf("an OpenPGP packet of type %d is larger than %d bytes", kind, smallPacketMaximum)
 	}
-	framed := binary.BigEndian.AppendUint32([]byte{0xc0 | byte(kind), 255}, uint32(len(content)))
-	return packet.Read(bytes.NewReader(append(framed, content...)))
+	return content, nil
+}
+
+// parseBytes lets the library parse a packet.
+func parseBytes(kind tag, body []byte) (parsed packet.Packet, err error) {
+	err = contained(func() (err error) {
+		parsed, err = packet.Read(bytes.NewReader(framed(kind, body)))
+		return err
+	})
+	return parsed, err
+}
+
+// framed gives a packet a header with its length.
+func framed(kind tag, body []byte) []byte {
+	return append(binary.BigEndian.AppendUint32([]byte{0xc0 | byte(kind), 255}, uint32(len(body))), body...)
 }
 
 // atEnd refuses bytes that are left where there must be none.
@@ -160,8 +183,4 @@ func looksLikeMessage(start []byte) bool {
 		return true
 	}
 	return false
-}
-
-func isArmoured(start []byte) bool {
-	return bytes.HasPrefix(bytes.TrimLeft(start, " \t\r\n"), []byte("-----BEGIN PGP "))
 }

@@ -2,21 +2,16 @@ package bundle
 
 import (
 	"crypto"
-	"errors"
 	"hash"
 	"slices"
 	"strings"
 	"time"
 
-	pgperrors "github.com/ProtonMail/go-crypto/openpgp/errors"
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
 	openpgp "github.com/ProtonMail/go-crypto/openpgp/v2"
 
 	"github.com/gwe-project/gwe/engine/fault"
 )
-
-// clockTolerance is how far this machine's clock may be behind the build host's.
-const clockTolerance = 24 * time.Hour
 
 // Signer is who signed a package, and when.
 type Signer struct {
@@ -35,7 +30,7 @@ type signingKey struct {
 }
 
 // judge decides whether a signature over the hashed content is one that the policy accepts.
-func (k *Keyring) judge(content hash.Hash, signature *packet.Signature, pins []string, now time.Time) (Signer, *fault.Fault) {
+func (k *Keyring) judge(content hash.Hash, signature *packet.Signature, pins []string, clock clock) (Signer, *fault.Fault) {
 	if signature.IssuerKeyId == nil {
 		return Signer{}, refuse("package-signature-bad", "the signature does not name its key")
 	}
@@ -43,7 +38,7 @@ func (k *Keyring) judge(content hash.Hash, signature *packet.Signature, pins []s
 	if len(copies) == 0 {
 		return Signer{}, k.stranger(*signature.IssuerKeyId)
 	}
-	if problem := acceptable(signature, now); problem != nil {
+	if problem := acceptable(signature, clock); problem != nil {
 		return Signer{}, problem
 	}
 	var problem *fault.Fault
@@ -53,7 +48,7 @@ func (k *Keyring) judge(content hash.Hash, signature *packet.Signature, pins []s
 		}
 	}
 	for _, candidate := range copies {
-		if problem = candidate.judge(content, signature, pins, now); problem == nil {
+		if problem = candidate.judge(content, signature, pins, clock); problem == nil {
 			return Signer{
 				Fingerprint: fingerprintOf(candidate.entity.PrimaryKey),
 				UserID:      userIDOf(candidate.entity),
@@ -65,12 +60,17 @@ func (k *Keyring) judge(content hash.Hash, signature *packet.Signature, pins []s
 }
 
 func (k *Keyring) stranger(id uint64) *fault.Fault {
+	if len(k.unread) > 0 {
+		return refuse("package-signer-unknown", "the package is signed by the key %s, which is not in the keyring %s", keyID(id), k.folder).
+			WithHint("the key may be in %s, which gwe cannot read: import it again: gwe keys import KEY.asc --keyring %s",
+				k.unread[0].path, k.folder)
+	}
 	return refuse("package-signer-unknown", "the package is signed by the key %s, which is not in the keyring %s", keyID(id), k.folder).
 		WithHint("if you trust that key, import it: gwe keys import KEY.asc --keyring %s", k.folder)
 }
 
 // acceptable looks at the signature itself, whoever made it.
-func acceptable(signature *packet.Signature, now time.Time) *fault.Fault {
+func acceptable(signature *packet.Signature, clock clock) *fault.Fault {
 	switch {
 	case signature.SigType != packet.SigTypeBinary:
 		return refuse("package-unsupported", "the signature is not one over binary content").
@@ -78,11 +78,9 @@ func acceptable(signature *packet.Signature, now time.Time) *fault.Fault {
 	case signature.Hash == crypto.SHA1 || signature.Hash == crypto.MD5 || signature.Hash == crypto.RIPEMD160:
 		return refuse("package-signature-weak", "the signature uses %s, which can be forged", signature.Hash).
 			WithHint("sign with --digest-algo SHA256, or with gwe pack")
-	case signature.CreationTime.After(now.Add(clockTolerance)):
-		return clockFault("the package was signed on "+day(signature.CreationTime), now)
-	case lifetimeOver(signature, now):
+	case lifetimeOver(signature, clock):
 		return refuse("package-signature-expired", "the signature was valid for a limited time, which is over").
-			WithHint("sign the package again; %s", clockHint(now))
+			WithHint("sign the package again; %s", clock.hint())
 	}
 	for _, notation := range signature.Notations {
 		if notation.IsCritical {
@@ -92,14 +90,12 @@ func acceptable(signature *packet.Signature, now time.Time) *fault.Fault {
 	return nil
 }
 
-func lifetimeOver(signature *packet.Signature, now time.Time) bool {
-	if signature.SigLifetimeSecs == nil || *signature.SigLifetimeSecs == 0 {
-		return false
-	}
-	return now.After(signature.CreationTime.Add(time.Duration(*signature.SigLifetimeSecs) * time.Second))
+func lifetimeOver(signature *packet.Signature, clock clock) bool {
+	over := expiryOf(signature.CreationTime, signature.SigLifetimeSecs)
+	return !over.IsZero() && clock.at(signature).After(over)
 }
 
-func (s signingKey) judge(content hash.Hash, signature *packet.Signature, pins []string, now time.Time) *fault.Fault {
+func (s signingKey) judge(content hash.Hash, signature *packet.Signature, pins []string, clock clock) *fault.Fault {
 	// The library writes the signature's own part into the hash: every try needs a copy.
 	cloner, ok := content.(hash.Cloner)
 	if !ok {
@@ -109,19 +105,15 @@ func (s signingKey) judge(content hash.Hash, signature *packet.Signature, pins [
 	if err != nil {
 		return refuse("package-unsupported", "the signature's hash %s is not supported", signature.Hash).WithCause(err)
 	}
-	if err := s.public.VerifySignature(copied, signature); err != nil {
+	if err := contained(func() error { return s.public.VerifySignature(copied, signature) }); err != nil {
 		return refuse("package-signature-bad", "the signature does not fit the content").WithCause(err).
 			WithHint("the package was changed after it was signed, or damaged on its way: fetch it again")
 	}
 	if signature.CreationTime.Before(s.public.CreationTime) {
-		return refuse("package-signature-bad", "the signature is older than its key")
+		return refuse("package-signature-bad", "the signature is dated %s, before its key was made", day(signature.CreationTime)).
+			WithHint("the clock of the machine that signed it was behind: set it and sign again")
 	}
-	// A clock that is a little behind is as good as the signature's own time.
-	at := now
-	if at.Before(signature.CreationTime) {
-		at = signature.CreationTime
-	}
-	if problem := usable(s, at); problem != nil {
+	if problem := usable(s, clock, signature); problem != nil {
 		return problem
 	}
 	if len(pins) > 0 && !slices.ContainsFunc(pins, s.pinnedBy) {
@@ -144,31 +136,23 @@ func (s signingKey) pinnedBy(pin string) bool {
 	return false
 }
 
-// usable decides whether the key may sign at that time.
-func usable(s signingKey, at time.Time) *fault.Fault {
+// usable decides whether the key may sign; signature is nil where there is none yet.
+func usable(s signingKey, clock clock, signature *packet.Signature) *fault.Fault {
 	name := fingerprintOf(s.public) + " " + userIDOf(s.entity)
 	if revoked(s) {
 		return revokedKey(s)
 	}
-	if s.public.CreationTime.After(at) || s.entity.PrimaryKey.CreationTime.After(at) {
-		return clockFault("the key "+name+" was made on "+day(s.public.CreationTime), at)
-	}
-	_, err := s.entity.VerifyPrimaryKey(at, nil)
-	for _, subkey := range s.entity.Subkeys {
-		if err == nil && subkey.PublicKey == s.public {
-			_, err = subkey.Verify(at, nil)
-		}
-	}
-	switch {
-	case errors.Is(err, pgperrors.ErrKeyExpired):
-		return refuse("package-key-expired", "the key %s has expired", name).
-			WithHint("extend it (gpg --quick-set-expire), import its new public part and try again; %s", clockHint(at))
-	case errors.Is(err, pgperrors.ErrKeyRevoked):
-		return revokedKey(s)
-	case err != nil:
+	life, err := s.life()
+	if err != nil {
 		return refuse("package-key-unusable", "the key %s is not valid", name).WithCause(err)
 	}
-	if key, ok := s.entity.SigningKeyById(at, s.public.KeyId, nil); !ok || key.PublicKey != s.public {
+	if problem := clock.permits(name, life, signature); problem != nil {
+		return problem
+	}
+	var key openpgp.Key
+	ok := false
+	err = contained(func() error { key, ok = s.entity.SigningKeyById(time.Time{}, s.public.KeyId, nil); return nil })
+	if err != nil || !ok || key.PublicKey != s.public {
 		return refuse("package-key-unusable", "the key %s is too weak, or is not made for signing", name).
 			WithHint("sign with an ed25519 key, or with RSA of 2048 bits or more")
 	}
@@ -179,7 +163,7 @@ func usable(s signingKey, at time.Time) *fault.Fault {
 // not make a revoked key good.
 func revoked(s signingKey) bool {
 	for _, revocation := range s.entity.Revocations {
-		if s.entity.PrimaryKey.VerifyRevocationSignature(revocation.Packet) == nil {
+		if contained(func() error { return s.entity.PrimaryKey.VerifyRevocationSignature(revocation.Packet) }) == nil {
 			return true
 		}
 	}
@@ -188,7 +172,7 @@ func revoked(s signingKey) bool {
 			continue
 		}
 		for _, revocation := range subkey.Revocations {
-			if s.entity.PrimaryKey.VerifySubkeyRevocationSignature(revocation.Packet, s.public) == nil {
+			if contained(func() error { return s.entity.PrimaryKey.VerifySubkeyRevocationSignature(revocation.Packet, s.public) }) == nil {
 				return true
 			}
 		}
@@ -200,13 +184,3 @@ func revokedKey(s signingKey) *fault.Fault {
 	return refuse("package-key-revoked", "the key %s %s was revoked", fingerprintOf(s.public), userIDOf(s.entity)).
 		WithHint("sign the package with the vendor's present key")
 }
-
-func clockFault(what string, now time.Time) *fault.Fault {
-	return refuse("package-key-not-yet-valid", "%s, which is in the future", what).WithHint("%s", clockHint(now))
-}
-
-func clockHint(now time.Time) string {
-	return "this machine's clock says " + day(now) + ": if that is wrong, set it and try again"
-}
-
-func day(t time.Time) string { return t.UTC().Format("2006-01-02") }

@@ -8,7 +8,6 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -107,7 +106,7 @@ func NewKey(name, email string, options NewKeyOptions) (KeyFiles, error) {
 		os.Remove(files.Secret)
 		return KeyFiles{}, err
 	}
-	files.Key = describe(entity, files.Public, time.Now())
+	files.Key = describe(entity, files.Public)
 	return files, nil
 }
 
@@ -152,82 +151,15 @@ func createFile(path string, content []byte, mode fs.FileMode) error {
 	return durable.SyncFolder(filepath.Dir(path))
 }
 
-// ListKeys lists a keyring; an empty one is no error here.
-func ListKeys(folder string) ([]Key, error) {
-	ring, err := readKeyring(localFiles{}, folder)
-	if err != nil {
-		return nil, err
-	}
-	return ring.Keys(), nil
-}
-
-// ImportKeys puts the public keys of a file into a keyring, each as <fingerprint>.asc, and makes the folder where it is
-// missing. A key that is there already is replaced by the newer copy, unless that lacks its revocation. An expired or
-// revoked key is imported too: so it is known why its signatures are refused.
-func ImportKeys(folder, file string) ([]Key, error) {
-	content, err := readKeyFile(file, "key")
-	if err != nil {
-		return nil, err
-	}
-	parse := parseKeys
-	if filepath.Ext(file) == ".kbx" {
-		parse = parseKeybox
-	}
-	entities, err := parse(content)
-	if err != nil || len(entities) == 0 {
-		return nil, refuse("key-unreadable", "%s does not hold public keys", file).WithCause(err).
-			WithHint("export the key with gpg --export --armor, or take the .asc file that gwe keys new wrote")
-	}
-	for _, entity := range entities {
-		if entity.PrivateKey != nil {
-			return nil, refuse("key-secret", "%s holds a secret key, which must not go to the devices", file).
-				WithHint("import the public part: gpg --export --armor, or the .asc file that gwe keys new wrote")
-		}
-		if _, err := entity.PrimarySelfSignature(time.Time{}, nil); err != nil {
-			return nil, refuse("key-unusable", "the key %s is not signed by itself as it must be", fingerprintOf(entity.PrimaryKey)).WithCause(err)
-		}
-	}
-	if err := os.MkdirAll(folder, 0o755); err != nil {
-		return nil, fault.New(fault.Failed, "key-unwritable", "cannot make the keyring %s", folder).WithCause(err)
-	}
-	ring, err := readKeyring(localFiles{}, folder)
-	if err != nil {
-		return nil, err
-	}
-	var imported []Key
-	for _, entity := range entities {
-		path := filepath.Join(folder, fingerprintOf(entity.PrimaryKey)+".asc")
-		if ring.revokes(entity) && !revoked(signingKey{entity: entity, public: entity.PrimaryKey}) {
-			return nil, refuse("key-revoked", "the keyring knows that the key %s was revoked", fingerprintOf(entity.PrimaryKey))
-		}
-		armoured, err := armoured(openpgp.PublicKeyType, entity.Serialize)
-		if err != nil {
-			return nil, err
-		}
-		if err := durable.WriteFile(path, armoured, 0o644); err != nil {
-			return nil, err
-		}
-		imported = append(imported, describe(entity, path, time.Now()))
-	}
-	return imported, nil
-}
-
-// revokes tells whether the keyring holds a revocation of the key.
-func (k *Keyring) revokes(entity *openpgp.Entity) bool {
-	return slices.ContainsFunc(k.keys, func(trusted trustedKey) bool {
-		return bytes.Equal(trusted.entity.PrimaryKey.Fingerprint, entity.PrimaryKey.Fingerprint) &&
-			revoked(signingKey{entity: trusted.entity, public: trusted.entity.PrimaryKey})
-	})
-}
-
 // ExportKey gives the armoured public key of a keyring that the selector names: the end of a fingerprint, or a part of
-// the user id. It must name one key.
+// the user id. It must name one key. All copies of the key in the keyring are joined; their packets are as they were.
 func ExportKey(folder, selector string) ([]byte, error) {
 	ring, err := LoadKeyring(folder)
 	if err != nil {
 		return nil, err
 	}
 	var found *openpgp.Entity
+	var packets certificate
 	for _, trusted := range ring.keys {
 		if !selects(selector, trusted.entity) {
 			continue
@@ -237,11 +169,17 @@ func ExportKey(folder, selector string) ([]byte, error) {
 				WithHint("give the fingerprint; gwe keys list shows it")
 		}
 		found = trusted.entity
+		if !trusted.packets.isSecret() {
+			packets = packets.merged(trusted.packets)
+		}
 	}
-	if found == nil {
+	switch {
+	case found == nil:
 		return nil, refuse("key-unknown", "the keyring %s has no key %q", folder, selector).WithHint("gwe keys list shows the keys")
+	case len(packets.parts) == 0:
+		return armoured(openpgp.PublicKeyType, found.Serialize)
 	}
-	return armoured(openpgp.PublicKeyType, found.Serialize)
+	return packets.armoured()
 }
 
 func selects(selector string, entity *openpgp.Entity) bool {

@@ -2,13 +2,12 @@ package bundle
 
 import (
 	"bufio"
-	"bytes"
 	"compress/bzip2"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
-	"github.com/ProtonMail/go-crypto/openpgp/armor"
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
 	"github.com/klauspost/compress/flate"
 	"github.com/klauspost/compress/zlib"
@@ -18,8 +17,8 @@ import (
 
 // message is an OpenPGP message, opened as far as the start of its content. Both passes walk it by the same code.
 type message struct {
-	// onePass announces the signatures that follow the content, outermost first.
-	onePass []*packet.OnePassSignature
+	// signatures are announced before the content and follow it, outermost first.
+	signatures []*candidate
 	// content is the literal data: the compressed tar.
 	content io.Reader
 	// layers are the encryption and the compression around it, outermost first.
@@ -37,6 +36,8 @@ type layer struct {
 	rest io.Reader
 	// check tells, at the end, whether the layer was whole; nil where reading to its end has told already.
 	check func() error
+	// encrypted means that the layer is an encryption, padded that bytes after its compressed data are padding.
+	encrypted, padded bool
 }
 
 // openPGP is what the errors of a panic call the libraries that read messages and keys.
@@ -70,20 +71,18 @@ func walk(r *bufio.Reader, unlock unlocker, checked bool) (opened *message, err 
 		}
 		switch kind {
 		case tagMarker, tagPadding:
-			if _, err := io.CopyN(io.Discard, body, smallPacketMaximum); !errors.Is(err, io.EOF) {
-				return nil, fmt.Errorf("an OpenPGP packet of type %d is too large", kind)
-			}
+			_, err = io.Copy(io.Discard, body)
 		case tagEncryptedKey:
-			parsed, err := parseSmall(kind, body)
-			if err != nil && parsed == nil {
-				return nil, err
-			}
-			if key, ok := parsed.(*packet.EncryptedKey); ok && err == nil {
+			// One for a key of a kind that the library does not know is for another device.
+			var parsed packet.Packet
+			if parsed, err = parseSmall(kind, body); isUnsupported(err) {
+				err = nil
+			} else if key, ok := parsed.(*packet.EncryptedKey); ok && err == nil {
 				keys = append(keys, key)
 			}
 		case tagPasswordKey:
-			if _, err := parseSmall(kind, body); err != nil {
-				return nil, err
+			if _, err = parseSmall(kind, body); isUnsupported(err) {
+				err = nil
 			}
 		case tagProtected:
 			err = m.openProtected(body, keys, unlock, checked)
@@ -110,11 +109,12 @@ func walk(r *bufio.Reader, unlock unlocker, checked bool) (opened *message, err 
 }
 
 // push goes one layer deeper.
-func (m *message) push(inside, rest io.Reader, check func() error) error {
-	if len(m.layers) == layersMaximum || len(m.onePass) > 0 {
+func (m *message) push(inside io.Reader, made layer) error {
+	if len(m.layers) == layersMaximum || len(m.signatures) > 0 {
 		return errors.New("OpenPGP packets are nested in a way that no package is")
 	}
-	m.layers = append(m.layers, layer{outer: m.inner, rest: rest, check: check})
+	made.outer = m.inner
+	m.layers = append(m.layers, made)
 	m.inner = bufio.NewReaderSize(fault.Contained(openPGP, inside), copyBuffer)
 	return nil
 }
@@ -140,24 +140,31 @@ func (m *message) openCompressed(body io.Reader) error {
 	case 3:
 		inside = bzip2.NewReader(buffered)
 	default:
-		return fmt.Errorf("the OpenPGP compression %d is not known", algorithm)
+		return refuse("package-unsupported", "gwe does not know the OpenPGP compression %d of the package", algorithm).
+			WithHint("sign with --compress-algo none, or with gwe pack")
 	}
-	return m.push(inside, buffered, nil)
+	// Sequoia pads an encrypted message with random bytes after the end of its DEFLATE stream.
+	return m.push(inside, layer{rest: buffered, padded: algorithm == 1 && m.isEncrypted()})
+}
+
+// isEncrypted reports whether what is read now lies in an encryption.
+func (m *message) isEncrypted() bool {
+	return slices.ContainsFunc(m.layers, func(l layer) bool { return l.encrypted })
 }
 
 func (m *message) addOnePass(body io.Reader) error {
-	if len(m.onePass) == signaturesMaximum {
+	if len(m.signatures) == signaturesMaximum {
 		return fmt.Errorf("more than %d signatures", signaturesMaximum)
 	}
-	if len(m.onePass) > 0 && m.onePass[len(m.onePass)-1].IsLast {
+	if len(m.signatures) > 0 && m.signatures[len(m.signatures)-1].last {
 		return refuse("package-unsupported", "the package holds a signature over another signature").
 			WithHint("sign the content itself: gwe pack, or gpg --sign")
 	}
-	parsed, err := parseSmall(tagOnePass, body)
+	made, err := announce(body)
 	if err != nil {
 		return err
 	}
-	m.onePass = append(m.onePass, parsed.(*packet.OnePassSignature))
+	m.signatures = append(m.signatures, made)
 	return nil
 }
 
@@ -177,63 +184,63 @@ func (m *message) openLiteral(body io.Reader) error {
 	return nil
 }
 
-// finish reads what follows the content: the signatures, as many as were announced, and after them nothing at all, in
-// no layer. It gives the signatures in the order of onePass.
-func (m *message) finish() (found []*packet.Signature, err error) {
+// finish reads what follows the content: the signatures, as many as were announced, and after them nothing at all, in no
+// layer, but padding inside an encryption, which is thrown away.
+func (m *message) finish() (err error) {
 	defer fault.Contain(openPGP, &err)
-	signatures := make([]*packet.Signature, len(m.onePass))
-	for i := range signatures {
+	for i := len(m.signatures) - 1; i >= 0; i-- {
 		kind, body, err := readHeader(m.inner)
 		if err != nil {
-			return nil, truncated(err)
+			return truncated(err)
 		}
 		if kind != tagSignature {
-			return nil, fmt.Errorf("an OpenPGP packet of type %d, where a signature should be", kind)
+			return errOther(kind)
 		}
-		parsed, err := parseSmall(kind, body)
-		if err != nil {
-			return nil, err
-		}
-		signatures[len(signatures)-1-i] = parsed.(*packet.Signature)
-	}
-	if err := atEnd(m.inner); err != nil {
-		return nil, err
-	}
-	for i := len(m.layers) - 1; i >= 0; i-- {
-		if check := m.layers[i].check; check != nil {
-			if err := check(); err != nil {
-				return nil, err
-			}
-		}
-		if err := atEnd(m.layers[i].rest); err != nil {
-			return nil, err
-		}
-		if err := atEnd(m.layers[i].outer); err != nil {
-			return nil, err
-		}
-	}
-	return signatures, nil
-}
-
-// dearmour removes the ASCII armour from a message; what follows the armour is checked by the function that it gives.
-func dearmour(r *bufio.Reader) (plain *bufio.Reader, after func() error, err error) {
-	defer fault.Contain(openPGP, &err)
-	block, err := armor.Decode(r)
-	if err != nil {
-		return nil, nil, truncated(err)
-	}
-	if block.Type != "PGP MESSAGE" {
-		return nil, nil, refuse("package-not-openpgp", "the file is a %s, not a package", block.Type)
-	}
-	after = func() error {
-		rest, err := io.ReadAll(io.LimitReader(r, 256))
-		if err != nil {
+		if err := m.signatures[i].read(body); err != nil {
 			return err
 		}
-		if rest = bytes.TrimSpace(rest); len(rest) > 0 && string(rest) != "-----END PGP MESSAGE-----" {
-			return atEnd(bytes.NewReader(rest))
-		}
-		return nil
 	}
-	return bufio.NewReaderSize(fault.Contained(openPGP, block.Body), copyBuffer), after, nil
+	encrypted := m.isEncrypted()
+	if err := atEndOf(m.inner, encrypted); err != nil {
+		return err
+	}
+	for i := len(m.layers) - 1; i >= 0; i-- {
+		made := m.layers[i]
+		if made.padded {
+			if _, err := io.Copy(io.Discard, made.rest); err != nil {
+				return err
+			}
+		}
+		if made.check != nil {
+			if err := made.check(); err != nil {
+				return err
+			}
+		}
+		if err := atEnd(made.rest); err != nil {
+			return err
+		}
+		encrypted = encrypted && !made.encrypted
+		if err := atEndOf(made.outer, encrypted); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// atEndOf makes sure that a layer of packets has ended. In an encryption packets of padding may follow (RFC 9580, section
+// 10.3.4).
+func atEndOf(r *bufio.Reader, encrypted bool) error {
+	for encrypted {
+		if start, _ := r.Peek(1); len(start) == 0 || start[0] != 0xc0|byte(tagPadding) {
+			break
+		}
+		_, body, err := readHeader(r)
+		if err == nil {
+			_, err = io.Copy(io.Discard, body)
+		}
+		if err != nil {
+			return truncated(err)
+		}
+	}
+	return atEnd(r)
 }

@@ -61,7 +61,7 @@ func TestPanicInAMessage(t *testing.T) {
 				beside.Close()
 			}
 			if err == nil {
-				_, err = m.finish()
+				err = m.finish()
 			}
 			if err == nil {
 				t.Errorf("%q, broken at %d: no error", arguments, length)

@@ -75,7 +75,7 @@ func (p *Package) pinned(known *digests) (*Pinned, error) {
 
 // start gives the first bytes, to tell what the file is. Nothing else is believed of them.
 func (p *Package) start() ([]byte, error) {
-	start := make([]byte, min(p.size, tarBlock))
+	start := make([]byte, min(p.size, sniffed))
 	n, err := p.file.ReadAt(start, 0)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, fault.New(fault.Errored, "package-unreadable", "cannot read %s", p.path).WithCause(err)

@@ -24,6 +24,10 @@ func (p *Package) diagnose(raw *rawReader, err error) error {
 		return refuse("package-truncated", "%s ends too early", p.path).
 			WithHint("the file is not complete: fetch or copy it again")
 	}
+	if isUnsupported(err) {
+		return refuse("package-unsupported", "%s uses a part of OpenPGP that gwe does not know", p.path).WithCause(err).
+			WithHint("make it with a current GnuPG, or with gwe pack")
+	}
 	return refuse("package-damaged", "%s is damaged", p.path).WithCause(err).
 		WithHint("the file is not as it was written: fetch or copy it again")
 }

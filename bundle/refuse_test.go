@@ -10,9 +10,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
-	"testing/synctest"
 
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/value"
@@ -316,20 +314,6 @@ func TestInterrupted(t *testing.T) {
 	if fault.ClassOf(err) != fault.Interrupted {
 		t.Fatal(err)
 	}
-}
-
-// TestClock runs on the clock of a synctest bubble, which says 2000-01-01, as that of a device without a battery might.
-func TestClock(t *testing.T) {
-	home := gpg(t)
-	path := signed(t, compress(t, Gzip, sample(t, 1000)), "-u", home.keys["ed"], "--sign")
-	ring := home.keyring(t, "ed", "expired")
-	synctest.Test(t, func(t *testing.T) {
-		_, _, err := open(t, path, Policy{Keyring: ring})
-		wantCode(t, err, "package-key-not-yet-valid")
-		if hint := fault.As(err).Hint; !strings.Contains(hint, "2000-01-01") {
-			t.Fatalf("the hint does not name the clock: %s", hint)
-		}
-	})
 }
 
 func TestDecryptionKey(t *testing.T) {

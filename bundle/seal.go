@@ -54,11 +54,17 @@ func newSealer(options PackOptions) (*sealer, error) {
 
 // canSign makes sure of what the device will make sure of.
 func canSign(entity *openpgp.Entity, now time.Time) error {
-	if problem := usable(signingKey{entity: entity, public: entity.PrimaryKey}, now); problem != nil && problem.Code != "package-key-unusable" {
+	primary, clock := signingKey{entity: entity, public: entity.PrimaryKey}, clock{now: now}
+	if problem := usable(primary, clock, nil); problem != nil && problem.Code != "package-key-unusable" {
 		return problem
 	}
-	key, ok := entity.SigningKey(now, nil)
-	if !ok || key.PrivateKey == nil || key.PrivateKey.Dummy() {
+	if entity.PrimaryKey.CreationTime.After(now) {
+		return refuse("package-key-not-yet-valid", "the key %s %s was made on %s, which is in the future",
+			fingerprintOf(entity.PrimaryKey), userIDOf(entity), day(entity.PrimaryKey.CreationTime)).WithHint("%s", clock.hint())
+	}
+	var key openpgp.Key
+	ok := false
+	if err := contained(func() error { key, ok = entity.SigningKey(now, nil); return nil }); err != nil || !ok || key.PrivateKey == nil || key.PrivateKey.Dummy() {
 		return refuse("signing-key-unusable", "the key %s %s cannot sign", fingerprintOf(entity.PrimaryKey), userIDOf(entity)).
 			WithHint("make a signing key with gwe keys new NAME, and see that its secret part is in the file")
 	}
@@ -70,7 +76,7 @@ func readRecipient(path string, now time.Time) (*openpgp.Entity, error) {
 	if err != nil {
 		return nil, err
 	}
-	entities, err := parseKeys(content)
+	entities, err := parseKeys(path, content)
 	if err == nil && len(entities) != 1 {
 		err = errors.New("it holds more than one key")
 	}
@@ -78,7 +84,7 @@ func readRecipient(path string, now time.Time) (*openpgp.Entity, error) {
 		return nil, refuse("recipient-key-unreadable", "%s is not one public key", path).WithCause(err).
 			WithHint("export the device's public key: gwe keys export, or gpg --export --armor")
 	}
-	if _, err := entities[0].EncryptionKeyWithError(now, nil); err != nil {
+	if err := contained(func() error { _, err := entities[0].EncryptionKeyWithError(now, nil); return err }); err != nil {
 		return nil, refuse("recipient-key-unusable", "nothing can be encrypted for the key in %s", path).WithCause(err).
 			WithHint("it needs an encryption subkey that has not expired")
 	}
@@ -86,10 +92,15 @@ func readRecipient(path string, now time.Time) (*openpgp.Entity, error) {
 }
 
 // open starts the message; the writer must be closed for the signature to be written.
-func (s *sealer) open(w io.Writer) (io.WriteCloser, error) {
+func (s *sealer) open(w io.Writer) (sealed io.WriteCloser, err error) {
 	signers := []*openpgp.Entity{s.signer}
-	if len(s.recipients) == 0 {
-		return openpgp.Sign(w, signers, nil, s.config)
-	}
-	return openpgp.Encrypt(w, s.recipients, nil, signers, nil, s.config)
+	err = contained(func() (err error) {
+		if len(s.recipients) == 0 {
+			sealed, err = openpgp.Sign(w, signers, nil, s.config)
+		} else {
+			sealed, err = openpgp.Encrypt(w, s.recipients, nil, signers, nil, s.config)
+		}
+		return err
+	})
+	return sealed, err
 }

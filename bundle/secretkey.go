@@ -26,7 +26,7 @@ func readSecretKeys(path string, passphrase value.Secret, purpose string) (openp
 		return nil, refuse(purpose+"-key-exposed", "the secret key %s can be read by others (mode %04o)", path, mode.Perm()).
 			WithHint("close it: chmod 600 %s", path)
 	}
-	entities, err := parseKeys(content)
+	entities, err := parseKeys(path, content)
 	if err != nil {
 		return nil, refuse(purpose+"-key-unreadable", "%s is not an OpenPGP key", path).WithCause(err).
 			WithHint("export it with gpg --export-secret-keys, or make one with gwe keys new")
@@ -99,7 +99,7 @@ func unlockEntity(entity *openpgp.Entity, passphrase value.Secret) error {
 		if passphrase.IsZero() {
 			return errors.New("no passphrase")
 		}
-		return entity.DecryptPrivateKeys([]byte(passphrase.Reveal()))
+		return contained(func() error { return entity.DecryptPrivateKeys([]byte(passphrase.Reveal())) })
 	}
 	return nil
 }
@@ -126,21 +126,38 @@ func unlockWith(entities openpgp.EntityList) unlocker {
 			return nil, refuse("package-decrypt-key-wanted", "the package is encrypted, and no secret key was given").
 				WithHint("name the device's exported secret key (decrypt-key in a recipe, --decrypt-key); the package is for %s", recipients(keys))
 		}
+		var problem *fault.Fault
 		for _, encrypted := range keys {
 			for _, entity := range entities {
 				for secret := range secretKeysOf(entity) {
 					if secret.Dummy() || encrypted.Algo != secret.PubKeyAlgo || encrypted.KeyId != 0 && encrypted.KeyId != secret.KeyId {
 						continue
 					}
-					if err := encrypted.Decrypt(secret, nil); err == nil {
+					err := contained(func() error { return encrypted.Decrypt(secret, nil) })
+					if err == nil {
 						return &session{encrypted.CipherFunc, encrypted.Key}, nil
+					}
+					if encrypted.KeyId != 0 && problem == nil {
+						problem = locked(encrypted, secret, err)
 					}
 				}
 			}
 		}
+		if problem != nil {
+			return nil, problem
+		}
 		return nil, refuse("package-decrypt-key-wrong", "the package is not encrypted for this secret key").
 			WithHint("the package is for %s; the secret key is %s", recipients(keys), fingerprintOf(entities[0].PrimaryKey))
 	}
+}
+
+// locked says why a session key that is encrypted for a key cannot be decrypted with it.
+func locked(encrypted *packet.EncryptedKey, secret *packet.PrivateKey, err error) *fault.Fault {
+	if isUnsupported(err) {
+		return unsupportedCipher(encrypted.CipherFunc)
+	}
+	return refuse("package-decrypt-failed", "the package is encrypted for the key %s, but cannot be decrypted with it", keyID(secret.KeyId)).
+		WithCause(err).WithHint("it was damaged, or encrypted for another key with the same id: fetch it again")
 }
 
 // unlocked gives the unlocker of the second pass: the session key is known.

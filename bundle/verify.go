@@ -3,17 +3,13 @@ package bundle
 import (
 	"bufio"
 	"context"
-	"crypto"
 	"crypto/sha256" // registers its hashes for signatures, as those below do
 	_ "crypto/sha3"
 	_ "crypto/sha512"
-	"hash"
 	"io"
 	"path/filepath"
 	"strings"
-	"time"
 
-	"github.com/ProtonMail/go-crypto/openpgp/packet"
 	openpgp "github.com/ProtonMail/go-crypto/openpgp/v2"
 
 	"github.com/gwe-project/gwe/engine/fault"
@@ -34,8 +30,19 @@ type Policy struct {
 	// Signature is a file with a detached signature. "" expects the signature inside, or, where the package is no OpenPGP
 	// message, beside it as <package>.sig or <package>.asc.
 	Signature string
+	// Clock says whether this machine's clock decides that a key has expired; "" is ClockTrusted.
+	Clock Clock
+	// Warn, which may be nil, is told what a person should know though the package may be good: files of the keyring that
+	// cannot be read, a clock that is behind. It is called before Verify returns.
+	Warn func(text string)
 	// Digest asks for Verified.Digest.
 	Digest bool
+}
+
+func (p Policy) warn(text string) {
+	if p.Warn != nil && text != "" {
+		p.Warn(text)
+	}
 }
 
 // Verified is a package whose signature was found good.
@@ -74,6 +81,8 @@ type pass struct {
 	source   *Package
 	raw      *rawReader
 	ring     *Keyring
+	clock    clock
+	warn     func(text string)
 	pins     []string
 	secrets  openpgp.EntityList
 	progress func(current, total int64)
@@ -88,7 +97,13 @@ func (p *Package) Verify(ctx context.Context, policy Policy, progress func(curre
 	if err != nil {
 		return nil, err
 	}
-	first := &pass{source: p, ring: ring, progress: progress}
+	for _, text := range ring.Warnings() {
+		policy.warn(text)
+	}
+	first := &pass{source: p, ring: ring, warn: policy.warn, progress: progress}
+	if first.clock, err = newClock(policy.Clock); err != nil {
+		return nil, err
+	}
 	if first.pins, err = normalisePins(policy.SignedBy); err != nil {
 		return nil, err
 	}
@@ -128,11 +143,15 @@ func (f *pass) run(signaturePath string) (signer Signer, err error) {
 		raw = &progressReader{f}
 	}
 	reader := bufio.NewReaderSize(raw, copyBuffer)
-	start, err := reader.Peek(512)
+	start, err := reader.Peek(sniffed)
 	if len(start) == 0 {
 		return Signer{}, truncated(err)
 	}
 	f.framing = framingOf(start)
+	if armourStart(start) > 0 && (signaturePath != "" || f.source.signatureBeside() != "") {
+		// A text that has an armour in it, and a signature of its own.
+		f.framing = framingNone
+	}
 	isMessage := f.framing != framingNone
 	if signaturePath == "" && !isMessage {
 		if signaturePath = f.source.signatureBeside(); signaturePath == "" {
@@ -146,19 +165,18 @@ func (f *pass) run(signaturePath string) (signer Signer, err error) {
 	if err != nil {
 		return Signer{}, err
 	}
-	hashes, err := f.hashesFor(signatures)
-	if err != nil {
+	if err := f.anyKnown(signatures); err != nil {
 		return Signer{}, err
 	}
 	if isMessage {
-		err = f.unwrap(bufio.NewReaderSize(io.TeeReader(reader, writers(hashes)), copyBuffer))
+		err = f.unwrap(bufio.NewReaderSize(io.TeeReader(reader, hashing(signatures)), copyBuffer))
 	} else {
-		_, err = io.CopyBuffer(writers(hashes), onlyReader{reader}, make([]byte, copyBuffer))
+		_, err = io.CopyBuffer(hashing(signatures), onlyReader{reader}, make([]byte, copyBuffer))
 	}
 	if err != nil {
 		return Signer{}, err
 	}
-	return f.verdict(signatures, hashes)
+	return f.verdict(signatures)
 }
 
 // inline verifies a message that holds its own signature.
@@ -168,21 +186,11 @@ func (f *pass) inline(reader *bufio.Reader) (Signer, error) {
 		return Signer{}, err
 	}
 	f.session = m.session
-	if len(m.onePass) == 0 {
+	if len(m.signatures) == 0 {
 		return Signer{}, notSigned(f.source.path)
 	}
-	known := false
-	var hashes []hash.Hash
-	for _, onePass := range m.onePass {
-		known = known || len(f.ring.find(onePass.KeyId, onePass.KeyFingerprint)) > 0
-		h, err := hashOf(onePass.Hash, onePass.Salt)
-		if err != nil {
-			return Signer{}, err
-		}
-		hashes = append(hashes, h)
-	}
-	if !known {
-		return Signer{}, f.ring.stranger(m.onePass[0].KeyId)
+	if err := f.anyKnown(m.signatures); err != nil {
+		return Signer{}, err
 	}
 	// Decrypting and inflating run beside the hashing.
 	content := m.content
@@ -191,22 +199,22 @@ func (f *pass) inline(reader *bufio.Reader) (Signer, error) {
 		defer beside.Close()
 		content = beside
 	}
-	if _, err := io.CopyBuffer(writers(hashes), onlyReader{content}, make([]byte, copyBuffer)); err != nil {
+	if _, err := io.CopyBuffer(hashing(m.signatures), onlyReader{content}, make([]byte, copyBuffer)); err != nil {
 		return Signer{}, err
 	}
-	signatures, err := m.finish()
+	err = m.finish()
 	if err == nil {
 		err = after()
 	}
 	if err != nil {
 		return Signer{}, err
 	}
-	for i, onePass := range m.onePass {
-		if !announced(onePass, signatures[i]) {
-			return Signer{}, refuse("package-signature-bad", "the signature is not the one that was announced before the content")
+	for _, one := range m.signatures {
+		if one.problem == nil && !one.matchesAnnouncement() {
+			one.problem = refuse("package-signature-bad", "the signature is not the one that was announced before the content")
 		}
 	}
-	return f.verdict(signatures, hashes)
+	return f.verdict(m.signatures)
 }
 
 // unwrap reads a message whose bytes a detached signature vouches for; what it holds may be signed again or not.
@@ -219,7 +227,7 @@ func (f *pass) unwrap(reader *bufio.Reader) error {
 	if _, err := io.Copy(io.Discard, m.content); err != nil {
 		return err
 	}
-	if _, err := m.finish(); err != nil {
+	if err := m.finish(); err != nil {
 		return err
 	}
 	return after()
@@ -227,28 +235,22 @@ func (f *pass) unwrap(reader *bufio.Reader) error {
 
 // verdict accepts the first signature that is good; without one, the fault of a known key says more than that of a
 // stranger.
-func (f *pass) verdict(signatures []*packet.Signature, hashes []hash.Hash) (Signer, error) {
+func (f *pass) verdict(signatures []*candidate) (Signer, error) {
 	var worst *fault.Fault
-	for i, signature := range signatures {
-		signer, problem := f.ring.judge(hashes[i], signature, f.pins, time.Now())
+	for _, one := range signatures {
+		problem := one.problem
 		if problem == nil {
-			return signer, nil
+			var signer Signer
+			if signer, problem = f.ring.judge(one.hash, one.signature, f.pins, f.clock); problem == nil {
+				f.warn(f.clock.warning(one.signature))
+				return signer, nil
+			}
 		}
 		if worst == nil || worst.Code == "package-signer-unknown" {
 			worst = problem
 		}
 	}
 	return Signer{}, worst
-}
-
-// announced tells whether a signature is the one that a one-pass packet promised.
-func announced(onePass *packet.OnePassSignature, signature *packet.Signature) bool {
-	return (onePass.Version == 6) == (signature.Version == 6) &&
-		onePass.SigType == signature.SigType &&
-		onePass.Hash == signature.Hash &&
-		onePass.PubKeyAlgo == signature.PubKeyAlgo &&
-		string(onePass.Salt) == string(signature.Salt()) &&
-		signature.IssuerKeyId != nil && *signature.IssuerKeyId == onePass.KeyId
 }
 
 // openFraming opens the message, and gives what must be checked after it.
@@ -262,24 +264,6 @@ func openFraming(reader *bufio.Reader, framing framing, unlock unlocker, checked
 	}
 	m, err := walk(reader, unlock, checked)
 	return m, after, err
-}
-
-func hashOf(algorithm crypto.Hash, salt []byte) (hash.Hash, error) {
-	if !algorithm.Available() {
-		return nil, refuse("package-signature-weak", "the signature's hash %s is not accepted", algorithm).
-			WithHint("sign with --digest-algo SHA256, or with gwe pack")
-	}
-	h := algorithm.New()
-	h.Write(salt)
-	return h, nil
-}
-
-func writers(hashes []hash.Hash) io.Writer {
-	all := make([]io.Writer, len(hashes))
-	for i, h := range hashes {
-		all[i] = h
-	}
-	return io.MultiWriter(all...)
 }
 
 // onlyReader hides WriteTo, so that a copy uses the buffer that it was given.

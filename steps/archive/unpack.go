@@ -23,7 +23,8 @@ func Unpack() step.Type {
 }
 
 const unpackDoc = `The package is read twice over one descriptor. The first pass verifies the signature; only when it is good does the
-second decrypt, decompress and extract, and it takes nothing that the first has not seen. A package is one top-level
+second decrypt, decompress and extract, and it takes nothing that the first has not seen. What makes a signature good, and
+what clock: untrusted means, verify says. A package is one top-level
 folder. The folder gets its own name in into, or that name with -1, -2, ... where it is taken; current and failsafe are
 no names for a release. It has that name only when all of it is on the disk.
 
@@ -54,6 +55,7 @@ type unpackArguments struct {
 	DecryptKey value.Path   `name:"decrypt-key" help:"exported secret key, mode 0600, for an encrypted package"`
 	Passphrase value.Secret `name:"passphrase" help:"passphrase of the decrypt-key"`
 	Signature  value.Path   `name:"signature" help:"detached signature; else it is in the package, or beside it as .sig or .asc"`
+	Clock      string       `name:"clock" enum:"trusted,untrusted" default:"trusted" help:"whether the machine's clock decides that a key has expired; untrusted takes the date of the signature for the time"`
 	Copy       []string     `name:"copy" help:"patterns of the files that are never linked, because something writes to them in place"`
 	Strip      int          `name:"strip" help:"how many leading parts of each path in the top-level folder are left out too, as tar --strip-components has it"`
 	Include    []string     `name:"include" help:"patterns of what is unpacked; all where empty"`
@@ -100,6 +102,13 @@ func (unpack) Plan(ctx context.Context, machine step.Machine, arguments unpackAr
 		},
 		Undo:  []string{fmt.Sprintf("remove the new release from %s", j.folder)},
 		Reads: 2 * size, // once to verify, once to unpack
+	}
+	ring, err := bundle.LoadKeyringFrom(machine, string(arguments.Keyring))
+	if err != nil {
+		return step.Plan{}, err
+	}
+	for _, text := range ring.Warnings() {
+		plan.Do = append(plan.Do, "warning: "+text)
 	}
 	return j.planLinks(machine, plan, size)
 }
@@ -148,6 +157,7 @@ func verify(ctx context.Context, run *step.Run, arguments unpackArguments, opene
 	verified, err := opened.Verify(ctx, bundle.Policy{
 		Keyring: string(arguments.Keyring), SignedBy: arguments.SignedBy,
 		DecryptKey: string(arguments.DecryptKey), Passphrase: arguments.Passphrase, Signature: string(arguments.Signature),
+		Clock: bundle.Clock(arguments.Clock), Warn: task.Warn,
 	}, func(current, total int64) { task.Progress(current, total, "bytes") })
 	if err != nil {
 		task.Fail(err)

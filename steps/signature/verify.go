@@ -25,7 +25,13 @@ func Verify() step.Type {
 
 const verifyDoc = `The whole package is read. Its signature is good when a key of the keyring made it over exactly this content, and that key
 is neither expired nor revoked nor too weak today. With signed-by, only the keys named there count. Nothing may follow the
-signed message. A package that is not signed, or signed by anybody else, is refused.
+signed message. A package that is not signed, or signed by anybody else, is refused. A file of the keyring that cannot be
+read takes nothing from the others; a warning names it.
+
+A key that does not expire needs no clock: a signature or a key that is dated after the machine's clock is good, and a warning
+says that the clock is behind. A key that expires counts until the later of the clock and the signature's date has passed its
+end; with a clock that is older than the key itself it is refused. With clock: untrusted the clock decides nothing, and the
+signature's date alone is the time. Revocations count at any time. docs/packages.md says what an attacker gains by a wrong clock.
 
 The signature is in the package (gpg --sign, gwe pack), or in a file of its own (gpg --detach-sign): the one that signature
 names, or the one beside the package that has its name and .sig or .asc.
@@ -42,6 +48,7 @@ type verifyArguments struct {
 	DecryptKey value.Path   `name:"decrypt-key" help:"exported secret key, mode 0600, for an encrypted package"`
 	Passphrase value.Secret `name:"passphrase" help:"passphrase of the decrypt-key"`
 	Signature  value.Path   `name:"signature" help:"detached signature; else it is in the package, or beside it as .sig or .asc"`
+	Clock      string       `name:"clock" enum:"trusted,untrusted" default:"trusted" help:"whether the machine's clock decides that a key has expired; untrusted takes the date of the signature for the time"`
 }
 
 // verifyOutputs are what later steps may read.
@@ -78,6 +85,9 @@ func (verify) Plan(ctx context.Context, machine step.Machine, arguments verifyAr
 	plan := step.Plan{Do: []string{
 		fmt.Sprintf("verify %s with the %s in %s", arguments.Package, counted(len(ring.Keys())), arguments.Keyring),
 	}}
+	for _, text := range ring.Warnings() {
+		plan.Do = append(plan.Do, "warning: "+text)
+	}
 	if info, err := machine.Stat(string(arguments.Package)); err == nil {
 		plan.Reads = info.Size()
 	}
@@ -125,6 +135,8 @@ func (verify) Do(ctx context.Context, run *step.Run, arguments verifyArguments, 
 		DecryptKey: string(arguments.DecryptKey),
 		Passphrase: arguments.Passphrase,
 		Signature:  string(arguments.Signature),
+		Clock:      bundle.Clock(arguments.Clock),
+		Warn:       run.Log.Warn,
 		Digest:     true,
 	}, func(current, total int64) { run.Log.Progress(current, total, "bytes") })
 	if err != nil {

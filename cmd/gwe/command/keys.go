@@ -79,7 +79,8 @@ func keysListCommand() command {
 		name:    "keys list",
 		summary: "list the keys of a keyring",
 		help: `
-A keyring is a folder of public keys (*.asc, *.gpg) or a GnuPG home. Shown is whether each key may sign today.
+A keyring is a folder of public keys (*.asc, *.gpg) or a GnuPG home. Shown is whether each key may sign today. Files that
+cannot be read are named on standard error; they take nothing from the others.
 
 example:
   gwe keys list --keyring keys`,
@@ -89,11 +90,12 @@ example:
 				if len(operands) > 0 {
 					return usagef("gwe keys list takes no operands; --keyring names another keyring")
 				}
-				keys, err := bundle.ListKeys(*keyring)
+				ring, err := bundle.ReadKeyring(*keyring)
 				if err != nil {
 					return err
 				}
-				return showKeys(console, *keyring, keys)
+				warn(console, ring.Warnings()...)
+				return showKeys(console, *keyring, ring.Keys())
 			}
 		},
 	}
@@ -105,8 +107,10 @@ func keysImportCommand() command {
 		operands: "FILE...",
 		summary:  "put public keys into a keyring",
 		help: `
-Each public key of the files is checked and stored as FINGERPRINT.asc; the keyring is made where it is missing. A key that
-is there already is replaced by the newer copy, unless that lacks a revocation. Secret keys are refused.
+Each public key of the files is checked and stored as FINGERPRINT.asc, as it was written; the keyring is made where it is
+missing. A key that is there already is joined with the new copy, as gpg --import does it: an older copy takes nothing
+back. A certificate of revocation revokes the key that is there. Secret keys are refused. Text around an armour is
+passed over.
 
 From then on, packages signed by these keys are accepted. Compare the fingerprint with the one the vendor tells you by
 another way.
@@ -121,11 +125,12 @@ example:
 				}
 				var imported []bundle.Key
 				for _, file := range operands {
-					keys, err := bundle.ImportKeys(*keyring, file)
+					made, err := bundle.Import(*keyring, file)
+					warn(console, made.Warnings...)
 					if err != nil {
 						return err
 					}
-					imported = append(imported, keys...)
+					imported = append(imported, made.Keys...)
 				}
 				return showKeys(console, *keyring, imported)
 			}

@@ -25,6 +25,9 @@ The whole package is read, as an installation would read it, and nothing is unpa
 keyring, a folder of public keys or a GnuPG home; with --signed-by, only those named. The exit code is 6 where the
 package is unsigned, signed by a stranger, or by a key that has expired or was revoked, or was changed or cut short.
 
+A key that does not expire needs no clock. With --clock untrusted this machine's clock decides nothing: a key that
+expires counts where it was alive on the day that the signature names. See docs/packages.md for what that costs.
+
 example:
   gwe verify firmware-2.tar.zst.gpg --keyring keys
   gwe verify firmware-2.tar.gz --signature firmware-2.tar.gz.sig --keyring ~/.gnupg`,
@@ -35,10 +38,15 @@ example:
 			flags.StringArrayVar(&policy.SignedBy, "signed-by", nil, "`fingerprint` of a key whose signature counts; may be repeated")
 			flags.StringVar(&policy.Signature, "signature", "", "`file` with a detached signature")
 			flags.StringVar(&policy.DecryptKey, "decrypt-key", "", "`file` with the secret key of an encrypted package")
+			clock := flags.String("clock", string(bundle.ClockTrusted), "whether this machine's clock decides that a key has expired: trusted or `untrusted`")
 			passphrase.declare(flags)
 			return func(ctx context.Context, console *console, operands []string) error {
 				if len(operands) != 1 {
 					return usagef("one PACKAGE is wanted")
+				}
+				policy.Clock = bundle.Clock(*clock)
+				if policy.Clock != bundle.ClockTrusted && policy.Clock != bundle.ClockUntrusted {
+					return usagef("--clock is trusted or untrusted, not %q", *clock)
 				}
 				return verify(ctx, console, operands[0], policy, passphrase)
 			}
@@ -64,11 +72,15 @@ func verify(ctx context.Context, console *console, path string, policy bundle.Po
 		return err
 	}
 	defer opened.Close()
+	// On a terminal the progress is drawn until the end.
+	var warnings []string
+	policy.Warn = func(text string) { warnings = append(warnings, text) }
 	var verified *bundle.Verified
 	err = onTerminal(console, "verify", "Verify "+path, func(log *tasklog.Task) (err error) {
 		verified, err = opened.Verify(ctx, policy, func(current, total int64) { log.Progress(current, total, "bytes") })
 		return err
 	})
+	warn(console, warnings...)
 	if err != nil {
 		return err
 	}
@@ -90,6 +102,13 @@ func showVerified(console *console, verified *bundle.Verified) error {
 	_, err := fmt.Fprintf(console.stdout, "%s: the signature is good\n  signed by  %s\n             %s\n  signed on  %s\n  size       %s\n",
 		verified.Name, printable(signer.UserID), signer.Fingerprint, signed, sizeText(verified.Size()))
 	return err
+}
+
+// warn tells what a person should know although the work goes on.
+func warn(console *console, texts ...string) {
+	for _, text := range texts {
+		fmt.Fprintln(console.stderr, "gwe: warning: "+printable(text))
+	}
 }
 
 // sizeText is a size for people.
