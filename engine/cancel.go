@@ -39,8 +39,12 @@ func (s State) Cancel(id string) (Holder, error) {
 	case id != "" && held.Run != id:
 		return Holder{}, s.notRunning(id)
 	}
+	suspended := held.Suspended()
 	err = held.Signal(CancelSignal)
 	switch {
+	case err == nil && suspended:
+		return Holder{}, fault.New(fault.Refused, "cancel-stopped", "process %d of run %s was stopped (SIGSTOP): it hears nothing until it goes on", held.PID, held.Run).
+			WithHint("`kill -CONT %d` lets it go on; it rolls the run back then", held.PID)
 	case errors.Is(err, os.ErrProcessDone):
 		return *held, nil // it was quicker
 	case errors.Is(err, fs.ErrPermission):

@@ -11,8 +11,10 @@ import (
 type Status string
 
 const (
-	// StatusPending is a run that has begun and not ended: it runs now, or died and waits for recovery.
+	// StatusPending is a run that died before it had ended, and waits for recovery.
 	StatusPending Status = "pending"
+	// StatusRunning is a run that a process works on now.
+	StatusRunning Status = "in progress"
 	// StatusSuspended is a run that waits: for a reboot, or for a confirmation.
 	StatusSuspended Status = "suspended"
 	// StatusDone is a run that ended well.

@@ -32,6 +32,8 @@ type Activity struct {
 	PID    int    `json:"pid"`
 	Run    string `json:"run,omitempty"`
 	Recipe string `json:"recipe,omitempty"`
+	// Stopped is true for a process that was stopped by a signal (SIGSTOP).
+	Stopped bool `json:"stopped,omitempty"`
 	// Work is run, recover or rollback.
 	Work  string     `json:"work,omitempty"`
 	Since *time.Time `json:"since,omitempty"`
@@ -120,7 +122,7 @@ func (s State) Unresolved() ([]Summary, error) {
 
 // activity reads what a process does from the log that it writes.
 func (s State) activity(held Holder) *Activity {
-	doing := &Activity{PID: held.PID, Run: held.Run, Steps: []RunningTask{}}
+	doing := &Activity{PID: held.PID, Run: held.Run, Stopped: held.Suspended(), Steps: []RunningTask{}}
 	if held.Run == "" {
 		return doing
 	}

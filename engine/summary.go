@@ -62,6 +62,7 @@ func (s State) survey() (summaries []Summary, standing []*past, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	held, _ := s.Holder() // asked first: a run that ends meanwhile has ended
 	summaries = []Summary{}
 	for _, id := range ids {
 		p, err := s.peek(id)
@@ -69,7 +70,7 @@ func (s State) survey() (summaries []Summary, standing []*past, err error) {
 		case err != nil:
 			summaries = append(summaries, s.wreckOf(id, err).summary())
 		case p != nil:
-			summaries = append(summaries, p.summary())
+			summaries = append(summaries, p.summary().heldBy(held))
 			if p.end() != nil && p.standing() {
 				standing = append(standing, p)
 			}
@@ -109,6 +110,14 @@ func (p *past) summary() Summary {
 		}
 	}
 	return summary
+}
+
+// heldBy says that the run is in progress where a process works on it.
+func (s Summary) heldBy(held *Holder) Summary {
+	if s.Status == StatusPending && held != nil && held.Run == s.Run {
+		s.Status = StatusRunning
+	}
+	return s
 }
 
 // say takes an error in, with its code and its hint.
@@ -151,6 +160,8 @@ type StepDetail struct {
 	// Outputs are there where the step ended well.
 	Outputs map[string]json.RawMessage `json:"outputs,omitempty"`
 	Error   string                     `json:"error,omitempty"`
+	// Text is what a commit or a stop says, what a wait is for, or which gwe the run was handed to.
+	Text string `json:"text,omitempty"`
 }
 
 // choose finds a run; without an id it is the newest one.
@@ -189,7 +200,10 @@ func (s State) Show(id string) (Detail, error) {
 	if p == nil {
 		return Detail{}, fault.New(fault.Refused, "run-unknown", "run %s never began", chosen)
 	}
-	return p.detail(), nil
+	held, _ := s.Holder()
+	told := p.detail()
+	told.Summary = told.Summary.heldBy(held)
+	return told, nil
 }
 
 func (p *past) detail() Detail {
@@ -231,12 +245,16 @@ func (d *Detail) take(kind string, data json.RawMessage) {
 			if r.Step == "" {
 				r.Type = "commit" // the silent one, behind the last step
 			}
-			d.Steps = append(d.Steps, StepDetail{StepName: r.named(r.Step, r.ID), Rounds: r.Rounds, State: kind, Error: r.Text})
+			one := StepDetail{StepName: r.named(r.Step, r.ID), Rounds: r.Rounds, State: kind, Text: r.Text}
+			if kind == recordSkipped && one.Type != "stop" { // it was allowed to fail, and did
+				one.Error, one.Text = r.Text, ""
+			}
+			d.Steps = append(d.Steps, one)
 			return nil
 		})
 	case recordSuspended:
 		_ = into(data, func(r suspendedRecord) error {
-			waits := StepDetail{StepName: r.named(r.Step, r.ID), State: kind, Error: r.awaited()}
+			waits := StepDetail{StepName: r.named(r.Step, r.ID), State: kind, Text: r.awaited()}
 			if last := len(d.Steps) - 1; last >= 0 && d.Steps[last].State == kind { // one more attempt
 				d.Steps[last] = waits
 				return nil
@@ -246,7 +264,7 @@ func (d *Detail) take(kind string, data json.RawMessage) {
 		})
 	case recordResumed:
 		if last := len(d.Steps) - 1; last >= 0 {
-			d.Steps[last].State, d.Steps[last].Error = kind, ""
+			d.Steps[last].State, d.Steps[last].Text = kind, ""
 		}
 	case recordUnwind, recordStranded:
 		for i := range d.Steps {
@@ -263,7 +281,7 @@ func (d *Detail) take(kind string, data json.RawMessage) {
 		})
 	case recordHandedOver:
 		_ = into(data, func(r handedOverRecord) error {
-			d.Steps = append(d.Steps, StepDetail{StepName: r.named(r.Step, r.ID), State: "begun", Error: r.to()})
+			d.Steps = append(d.Steps, StepDetail{StepName: r.named(r.Step, r.ID), State: "begun", Text: r.to()})
 			return nil
 		})
 	case recordTakenOver:

@@ -46,11 +46,23 @@ func (b *BusyError) Error() string {
 
 // Unwrap gives the fault.
 func (b *BusyError) Unwrap() error {
-	hint := "wait until it has ended"
-	if b.PID != 0 {
-		hint = fmt.Sprintf("wait until it has ended; `ps -fp %d` shows what it is", b.PID)
+	return fault.New(fault.Refused, "lock-busy", "%s", b.Error()).WithHint("%s", b.hint())
+}
+
+// hint says what to do about the holder, by command.
+func (b *BusyError) hint() string {
+	if b.PID == 0 {
+		return "wait until it has ended"
 	}
-	return fault.New(fault.Refused, "lock-busy", "%s", b.Error()).WithHint("%s", hint)
+	if state, err := stateOf(b.PID); err == nil && (state == 'T' || state == 't') {
+		return fmt.Sprintf("it was stopped (SIGSTOP): `kill -CONT %d` lets it go on; `ps -fp %[1]d` shows what it is", b.PID)
+	}
+	if b.RunFolder == "" {
+		return fmt.Sprintf("wait until it has ended; `ps -fp %d` shows what it is", b.PID)
+	}
+	state := filepath.Dir(filepath.Dir(b.RunFolder))
+	return fmt.Sprintf("wait until it has ended: `gwe status --state-dir %s` says what it does, `gwe log --follow --state-dir %[1]s` shows it; "+
+		"or roll it back: `gwe cancel --state-dir %[1]s`", state)
 }
 
 // busy finds out who holds the lock. All of it is best effort: the holder may end meanwhile.
@@ -139,13 +151,25 @@ func isDead(pid int) bool {
 	if pid <= 0 {
 		return false
 	}
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	state, err := stateOf(pid)
 	if err != nil {
 		return errors.Is(unix.Kill(pid, 0), unix.ESRCH)
 	}
+	return state == 'Z' || state == 'X'
+}
+
+// stateOf is the kernel's letter for what a process does: R, S, D, T, Z.
+func stateOf(pid int) (byte, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0, err
+	}
 	// The state follows the program's name in parentheses, which may hold any character.
 	_, rest, _ := strings.Cut(string(text[max(0, strings.LastIndexByte(string(text), ')')):]), " ")
-	return strings.HasPrefix(rest, "Z") || strings.HasPrefix(rest, "X")
+	if rest == "" {
+		return 0, nil
+	}
+	return rest[0], nil
 }
 
 // runOf finds the folder of the run of a gwe process: it has its journal open, .../runs/<id>/journal.

@@ -41,6 +41,12 @@ func (i Identity) Alive() bool {
 	return err == nil && status.start == i.Start && status.alive()
 }
 
+// Suspended reports whether the process was stopped by a signal, SIGSTOP say, or by a debugger: it hears no other signal until SIGCONT.
+func (i Identity) Suspended() bool {
+	status, err := readStatus(i.PID)
+	return err == nil && status.start == i.Start && (status.state == 'T' || status.state == 't')
+}
+
 // BootID is the kernel's name for this boot.
 func BootID() (string, error) {
 	text, err := os.ReadFile("/proc/sys/kernel/random/boot_id")

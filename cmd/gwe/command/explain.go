@@ -20,12 +20,13 @@ func explainCommand() command {
 		operands: "[CODE]",
 		summary:  "explain a rule, an error code or the exit codes",
 		help: `
-CODE is the rule of a diagnostic (gwe validate --format json shows it), the code of an error, or the word exit. Rules come
+CODE is the rule of a diagnostic (gwe validate --format json shows it), the code of an error, an exit code, or the word exit. Rules come
 with an example that breaks them, and the same example put right. Without CODE it lists all there is.
 
 example:
   gwe explain unknown-key
   gwe explain package-unsigned
+  gwe explain 5
   gwe explain exit`,
 		setUp: func(*pflag.FlagSet) action {
 			return func(_ context.Context, console *console, operands []string) error {
@@ -44,8 +45,11 @@ example:
 func explain(out io.Writer, name string) error {
 	found := false
 	if name == "exit" {
-		fmt.Fprint(out, exitCodes)
-		return nil
+		_, err := fmt.Fprintf(out, "%s\n`gwe explain NUMBER` says of each how the machine is, and what to do next.\n", exitCodes())
+		return err
+	}
+	if known, err := explainExit(out, name); known {
+		return err
 	}
 	if one, ok := rule.Find(name); ok {
 		found = true
@@ -167,16 +171,3 @@ func folded(text string, columns int) string {
 	}
 	return strings.Join(append(lines, line), "\n")
 }
-
-// exitCodes is the table of docs/exit-codes.md, which a test compares.
-const exitCodes = `0      done, or nothing to do. gwe recover: nothing is left to do, whichever way the run ended
-1      gwe itself broke, or the machine under it
-2      usage, or an invalid recipe or input: nothing ran
-3      failed, and everything was put back
-4      failed, not everything could be put back, the failsafe is in place
-5      failed, and the machine needs a person
-6      refused before any effect: the first error is a guard, a lock, space, a bad signature
-7      the new version is in place, but a step after the commit, or finally, failed
-75     suspended: waits for a reboot or a confirmation, or, at boot, for the services that an undo needs
-128+n  stopped by signal n (130 is Ctrl-C), after everything was put back
-`

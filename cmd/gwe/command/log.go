@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/gwe-project/gwe/engine"
 	"github.com/gwe-project/gwe/engine/regular"
 	"github.com/gwe-project/gwe/engine/tasklog"
 )
@@ -20,14 +21,21 @@ func logCommand() command {
 Every run keeps its full log beside its journal; this draws it again, with --output tree, plain or json. What recovery
 did later follows as a tree of its own. Without RUN it is the newest one.
 
+With --follow it goes on until the run has ended, or is suspended, and shows each line with its time; so does --output plain.
+
 example:
   gwe log
-  gwe log 20260131-093015.120 --log-depth 2`,
+  gwe log 20260131-093015.120 --log-depth 2
+  gwe log --follow`,
 		setUp: func(flags *pflag.FlagSet) action {
-			return func(_ context.Context, console *console, operands []string) error {
+			follow := flags.BoolP("follow", "f", false, "show what comes, with times, until the run has ended")
+			return func(ctx context.Context, console *console, operands []string) error {
 				state, run, err := oneRun(console, operands)
 				if err != nil {
 					return err
+				}
+				if *follow {
+					return followLog(ctx, console, state, run)
 				}
 				files, err := state.Logs(run)
 				if err != nil {
@@ -60,6 +68,34 @@ func replay(console *console, file string) error {
 	}
 	if damaged > 0 {
 		fmt.Fprintf(console.stderr, "gwe: %d lines of the log could not be read\n", damaged)
+	}
+	return err
+}
+
+// followLog shows the logs of a run while they grow. Where --output says nothing lines have times.
+func followLog(ctx context.Context, console *console, state engine.State, run string) error {
+	if console.global.output == "" {
+		console.global.output = "plain"
+	}
+	log, err := state.FollowLog(ctx, run)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	shown := console.view(console.stdout)
+	_, err = tasklog.Replay(log, shown)
+	if closed := shown.close(); err == nil {
+		err = closed
+	}
+	if ctx.Err() != nil {
+		return nil // whoever watched has seen enough
+	}
+	if err != nil || console.global.output == "json" {
+		return err
+	}
+	told, err := state.Show(log.Run())
+	if err == nil {
+		_, err = fmt.Fprintf(console.stdout, "run %s: %s\n", told.Run, told.Status)
 	}
 	return err
 }

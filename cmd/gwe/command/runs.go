@@ -17,8 +17,8 @@ func runsCommand() command {
 		name:    "runs",
 		summary: "list the runs and how they ended",
 		help: `
-Oldest first. A run that is "pending" goes on now, or died and waits for ` + "`gwe recover`" + `; one that is "suspended" waits for
-a reboot or a confirmation. The newest 20 runs are kept, and those whose undo is still kept besides. A star marks the runs
+Oldest first. A run that is "pending" died and waits for ` + "`gwe recover`" + `; one that is "suspended" waits for a reboot or a
+confirmation; "in progress" is what a process works on now. The newest 20 runs are kept, and those whose undo is still kept besides. A star marks the runs
 that ` + "`gwe rollback`" + ` can undo; (*) those that keep what an undo needs and cannot be rolled back all the same, which
 ` + "`gwe forget`" + ` gives up.
 
@@ -76,7 +76,8 @@ func showRuns(console *console, folder string, list []engine.Summary, able []str
 			status += ": " + one.Stopped
 		}
 		took := "-"
-		if !one.Started.IsZero() && one.Status != engine.StatusPending && one.Status != engine.StatusDamaged {
+		unknown := []engine.Status{engine.StatusPending, engine.StatusRunning, engine.StatusDamaged}
+		if !one.Started.IsZero() && !slices.Contains(unknown, one.Status) {
 			took = lastWord(one).Sub(one.Started).Round(100 * time.Millisecond).String()
 		}
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", one.Run, one.Recipe, took, status)

@@ -102,7 +102,7 @@ func showDetail(out io.Writer, d engine.Detail) error {
 	fmt.Fprintln(out, "\nsteps")
 	table = tabwriter.NewWriter(out, 2, 0, 2, ' ', 0)
 	for _, one := range d.Steps {
-		fmt.Fprintf(table, "  %s\t%s\t%s\t%s\n", one.Title(), one.Type, one.State, strings.TrimSpace(outputsLine(one.Outputs)+" "+one.Error))
+		fmt.Fprintf(table, "  %s\t%s\t%s\t%s\n", one.Title(), one.Type, one.State, strings.TrimSpace(outputsLine(one.Outputs)+" "+one.Text+one.Error))
 	}
 	if err := table.Flush(); err != nil {
 		return err

@@ -59,6 +59,10 @@ func statusText(seen engine.Overview) string {
 		fmt.Fprintln(&text, "running   nothing")
 	} else {
 		fmt.Fprintf(&text, "running   %s\n", activityText(doing))
+		if doing.Stopped {
+			fmt.Fprintf(&text, "          the process was stopped (SIGSTOP), and does nothing\n")
+			advise(&text, fmt.Sprintf("`kill -CONT %d` lets it go on; `gwe cancel` before that makes it roll the run back", doing.PID))
+		}
 		for _, one := range doing.Steps {
 			fmt.Fprintf(&text, "          %s: %s, since %s\n", one.Type, one.Name, clock(one.Since))
 		}
