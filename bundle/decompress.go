@@ -4,7 +4,6 @@ import (
 	"archive/tar"
 	"bufio"
 	"bytes"
-	"compress/bzip2"
 	"errors"
 	"io"
 
@@ -74,7 +73,7 @@ func newDecoder(kind Compression, source io.Reader) (decoder io.Reader, release 
 		decoder, err := xz.NewReader(source, windowMaximum)
 		return decoder, func() {}, err
 	default:
-		return bzip2.NewReader(source), func() {}, nil
+		return newPaddedBzip2(source), func() {}, nil
 	}
 }
 

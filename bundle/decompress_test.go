@@ -55,10 +55,18 @@ func TestDecompress(t *testing.T) {
 			if got, _, err := decompressed(append(bytes.Clone(whole), whole...)); err != nil || len(got) != 2*len(text) {
 				t.Errorf("two streams: %d bytes, %v", len(got), err)
 			}
+			// Tapes and partitions are filled up with zeros. The real zstd refuses them, and so is it here.
+			if want != Zstandard {
+				if got, _, err := decompressed(append(bytes.Clone(whole), make([]byte, 10_240)...)); err != nil || !bytes.Equal(got, text) {
+					t.Errorf("zeros after the end: %d bytes, %v", len(got), err)
+				}
+			}
 			for what, broken := range map[string][]byte{
-				"cut":         whole[:len(whole)-1],
-				"cut in half": whole[:len(whole)/2],
-				"more":        append(bytes.Clone(whole), "garbage that is long enough"...),
+				"cut":                whole[:len(whole)-1],
+				"cut, and filled up": append(bytes.Clone(whole[:len(whole)-4]), make([]byte, 10_240)...),
+				"zeros, then more":   append(append(bytes.Clone(whole), make([]byte, 1024)...), "garbage that is long enough"...),
+				"cut in half":        whole[:len(whole)/2],
+				"more":               append(bytes.Clone(whole), "garbage that is long enough"...),
 			} {
 				if _, _, err := decompressed(broken); fault.As(err) == nil || fault.As(err).Code != "archive-damaged" {
 					t.Errorf("%s: %v", what, err)

@@ -77,10 +77,20 @@ const (
 func (r *Reader) head() error {
 	d := r.decoder
 	if r.members > 0 {
-		if _, err := d.octet(); errors.Is(err, io.ErrUnexpectedEOF) {
-			return io.EOF
-		} else if err != nil {
-			return err
+		// Tapes and partitions are filled up with zeros behind the last member, as gzip itself has it.
+		for first, padded := byte(0), false; ; padded = true {
+			var err error
+			if first, err = d.octet(); errors.Is(err, io.ErrUnexpectedEOF) {
+				return io.EOF
+			} else if err != nil {
+				return err
+			}
+			if first != 0 && padded {
+				return ErrDamaged
+			}
+			if first != 0 {
+				break
+			}
 		}
 		d.at--
 	}
