@@ -10,6 +10,7 @@
 //   - Nothing is parsed as an archive before its signature was found good, or a step above has vouched for exactly these
 //     bytes, or the recipe has said that nobody does; and nothing has its final name before every
 //     byte of it is on the disk.
+//   - Every tar that is extracted is the same tree for GNU tar and bsdtar (tar_form.go); what they read in different ways is refused.
 //   - An entry lands in the new folder or is refused. Every folder on the way is opened by its own name from the folder
 //     above it, symbolic links are never followed, and nothing that is there already is ever opened for writing.
 //   - What GNU tar restores with --same-permissions, --numeric-owner and --xattrs is restored here: content, kind, mode with

@@ -11,7 +11,10 @@ import (
 // tarEntries reads a tar stream.
 type tarEntries struct {
 	source *limited
-	reader *tar.Reader
+	form   *tarForm
+	// headers counts those that archive/tar has found.
+	headers int
+	reader  *tar.Reader
 	// content is that of the present entry.
 	content io.Reader
 }
@@ -19,20 +22,47 @@ type tarEntries struct {
 // entriesOfTar gives the entries of a tar stream that may not be longer than limit.
 func entriesOfTar(source io.Reader, limit int64) *tarEntries {
 	bounded := &limited{source: source, left: limit}
-	reader := tar.NewReader(bounded)
-	return &tarEntries{source: bounded, reader: reader, content: fault.Contained(tarLibrary, reader)}
+	form := &tarForm{source: bounded}
+	reader := tar.NewReader(form)
+	return &tarEntries{source: bounded, form: form, reader: reader, content: fault.Contained(tarLibrary, reader)}
 }
 
 func (t *tarEntries) next() (*tar.Header, io.Reader, error) {
-	before := t.source.read
-	header, err := t.header()
-	if errors.Is(err, io.EOF) {
-		if err := t.end(before); err != nil {
+	for {
+		before := t.source.read
+		header, err := t.header()
+		if errors.Is(err, io.EOF) {
+			if err := t.end(before); err != nil {
+				return nil, nil, err
+			}
+		}
+		if err != nil {
 			return nil, nil, err
 		}
+		if t.headers++; t.headers != t.form.headers {
+			return nil, nil, t.form.ambiguous("a header stands where others see content")
+		}
+		switch header.Typeflag {
+		case typeVolumeLabel:
+			continue
+		case typeDumpDirectory:
+			header.Typeflag = tar.TypeDir // its content lists what was in it when it was packed
+		case tar.TypeCont:
+			header.Typeflag = tar.TypeReg // POSIX: as a regular file, where there is nothing contiguous
+		case typeContinued:
+			return nil, nil, refuse(header, "archive-entry-type", "it continues a file of another volume").
+				WithHint("pack it again as one archive, without --multi-volume")
+		}
+		return header, t.content, nil
 	}
-	return header, t.content, err
 }
+
+// These are GNU tar's own types.
+const (
+	typeVolumeLabel   = 'V'
+	typeDumpDirectory = 'D'
+	typeContinued     = 'M'
+)
 
 // tarLibrary and zipLibrary are what the errors of a panic call the libraries.
 const (

@@ -297,17 +297,6 @@ func (x *extraction) folder(e entry, wanted attributes) error {
 	return nil
 }
 
-// globalHeader lets the comment pass that git archive writes: a commit. Anything else would have to be applied to all
-// entries that follow.
-func globalHeader(header *tar.Header) error {
-	for key := range header.PAXRecords {
-		if key != "comment" {
-			return refuse(header, "archive-entry-type", "it sets %q for all entries, which gwe does not support", key)
-		}
-	}
-	return nil
-}
-
 func duplicate(e entry) error {
 	return refuse(e.Header, "archive-duplicate", "the archive has this name twice").
 		WithHint("pack the package again; on a file system that ignores case, rename one of the two")

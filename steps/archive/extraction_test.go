@@ -152,10 +152,18 @@ var refused = map[string]struct {
 	"character device":       {"archive-entry-type", []item{{name: "fw/a", kind: tar.TypeChar}}},
 	"block device":           {"archive-entry-type", []item{{name: "fw/a", kind: tar.TypeBlock}}},
 	"FIFO":                   {"archive-entry-type", []item{{name: "fw/a", kind: tar.TypeFifo}}},
-	"contiguous file":        {"archive-entry-type", []item{{name: "fw/a", kind: tar.TypeCont}}},
+	"continued file":         {"archive-entry-type", []item{{name: "fw/a", kind: typeContinued}}},
+	"unknown type":           {"archive-entry-type", []item{{name: "fw/a", kind: 'Z'}}},
 	"global header": {"archive-entry-type", []item{{kind: tar.TypeXGlobalHeader, header: func(h *tar.Header) {
 		*h = tar.Header{Typeflag: tar.TypeXGlobalHeader, Name: "g", PAXRecords: map[string]string{"path": "x"}}
 	}}}},
+	"global owner":             global("uid", "5"),
+	"global attribute":         global("SCHILY.xattr.user.x", "5"),
+	"global sparse file":       global("GNU.sparse.name", "x"),
+	"global real size":         global("SCHILY.realsize", "5"),
+	"global charset":           global("hdrcharset", "KOI8-R"),
+	"global unknown of POSIX":  global("realtime.x", "5"),
+	"second volume":            global("GNU.volume.filename", "fw/a"),
 	"file twice":               {"archive-duplicate", []item{file("fw/a"), file("fw/a")}},
 	"file twice, other form":   {"archive-duplicate", []item{file("fw/a"), file("./fw//./a")}},
 	"folder twice":             {"archive-duplicate", []item{{name: "fw/d/"}, {name: "fw/d/"}}},
@@ -175,6 +183,18 @@ var refused = map[string]struct {
 	"copy list of bad pattern": {"copy-pattern", []item{{name: "fw/.gwe/copy", content: "ok\n[\n"}}},
 	"copy list too long":       {"copy-pattern", []item{{name: "fw/.gwe/copy", content: strings.Repeat("#", longestCopyList+1)}}},
 	"copy list as a link":      {"copy-pattern", []item{symlink("fw/.gwe/copy", "list")}},
+}
+
+// global is an archive that sets a record for all entries.
+func global(key, value string) (refused struct {
+	code  string
+	items []item
+}) {
+	refused.code = "archive-entry-type"
+	refused.items = []item{{kind: tar.TypeXGlobalHeader, header: func(h *tar.Header) {
+		*h = tar.Header{Typeflag: tar.TypeXGlobalHeader, Name: "g", PAXRecords: map[string]string{key: value}}
+	}}, file("fw/a")}
+	return refused
 }
 
 // forms are the ways in which an archive of entries comes: to unpack and to extract as a tar, and as a zip.
@@ -199,7 +219,7 @@ func notInForm(form, name, code string, items []item) bool {
 		return code == "archive-top-level" || name == "top twice" // tar does not mind either
 	case "zip":
 		return code == "archive-hard-link" || code == "archive-owner" || slices.ContainsFunc(items, func(one item) bool {
-			return one.kind == tar.TypeLink || one.kind == tar.TypeCont || one.kind == tar.TypeXGlobalHeader
+			return one.kind == tar.TypeLink || one.kind == tar.TypeXGlobalHeader || one.kind == typeContinued || one.kind == 'Z'
 		})
 	}
 	return false
@@ -237,16 +257,25 @@ func TestRefused(t *testing.T) {
 // TestAccepted: what looks odd but is good.
 func TestAccepted(t *testing.T) {
 	for name, items := range map[string][]item{
-		"dots and slashes":       {{name: "./"}, {name: "./fw/"}, file("./fw//a"), file("fw/./b")},
-		"no folders listed":      {file("fw/x/y/z"), file("fw/x/a")},
-		"folders listed late":    {file("fw/x/y/z"), {name: "fw/x/y/"}, {name: "fw/x/"}, {name: "fw/"}},
-		"folders come again":     {{name: "fw/a/"}, {name: "fw/b/"}, file("fw/a/1"), file("fw/b/1"), file("fw/a/2")},
-		"link inside":            {symlink("fw/d/a", "../x"), symlink("fw/b", "d/a"), symlink("fw/c", ".")},
-		"link up after a name":   {{name: "fw/d/e/"}, symlink("fw/a", "d/e/../x"), symlink("fw/d/b", "e/../../d")},
-		"link in a circle":       {{name: "fw/d/"}, symlink("fw/a", "b/../d"), symlink("fw/b", "a/../d")},
-		"dangling link":          {symlink("fw/a", "not/here/../there")},
-		"hard link to a symlink": {symlink("fw/a", "b"), hardLink("fw/c", "fw/a")},
-		"hard link, dots":        {file("fw/a"), hardLink("./fw/d/c", "./fw/a")},
+		"dots and slashes":                {{name: "./"}, {name: "./fw/"}, file("./fw//a"), file("fw/./b")},
+		"no folders listed":               {file("fw/x/y/z"), file("fw/x/a")},
+		"folders listed late":             {file("fw/x/y/z"), {name: "fw/x/y/"}, {name: "fw/x/"}, {name: "fw/"}},
+		"folders come again":              {{name: "fw/a/"}, {name: "fw/b/"}, file("fw/a/1"), file("fw/b/1"), file("fw/a/2")},
+		"link inside":                     {symlink("fw/d/a", "../x"), symlink("fw/b", "d/a"), symlink("fw/c", ".")},
+		"link up after a name":            {{name: "fw/d/e/"}, symlink("fw/a", "d/e/../x"), symlink("fw/d/b", "e/../../d")},
+		"link in a circle":                {{name: "fw/d/"}, symlink("fw/a", "b/../d"), symlink("fw/b", "a/../d")},
+		"dangling link":                   {symlink("fw/a", "not/here/../there")},
+		"hard link to a symlink":          {symlink("fw/a", "b"), hardLink("fw/c", "fw/a")},
+		"hard link, dots":                 {file("fw/a"), hardLink("./fw/d/c", "./fw/a")},
+		"contiguous file":                 {{name: "fw/a", kind: tar.TypeCont, content: "x"}},
+		"volume label":                    {{name: "My label", kind: typeVolumeLabel}, file("fw/a")},
+		"directory of an incremental tar": {{name: "fw/d/", kind: typeDumpDirectory, content: "Ya\x00\x00"}, file("fw/d/a")},
+		"the records of star and vendors": {{kind: tar.TypeXGlobalHeader, header: func(h *tar.Header) {
+			*h = tar.Header{Typeflag: tar.TypeXGlobalHeader, Name: "g", PAXRecords: map[string]string{
+				"SCHILY.archtype": "xustar", "SCHILY.release": "star 1.5", "SCHILY.volhdr.label": "x", "VENDOR.key": "x", "GNU.volume.label": "x",
+				"hdrcharset": "ISO-IR 10646 2000 UTF-8", "atime": "1", "uname": "x",
+			}}
+		}}, file("fw/a")},
 		"the comment of git": {{kind: tar.TypeXGlobalHeader, header: func(h *tar.Header) {
 			*h = tar.Header{Typeflag: tar.TypeXGlobalHeader, Name: "g", PAXRecords: map[string]string{"comment": "x"}}
 		}}, file("fw/a")},
