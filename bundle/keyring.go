@@ -76,7 +76,7 @@ func LoadKeyringFrom(files Files, folder string) (*Keyring, error) {
 	case len(ring.unread) > 0:
 		first := ring.unread[0]
 		return nil, refuse("keyring-unreadable", "no key of the keyring %s can be read: %s", folder, first.path).WithCause(first.errs[0]).
-			WithHint("import the key again: gwe keys import KEY.asc --keyring %s", folder)
+			WithHint("write it again with gpg --export --armor, and import it: gwe keys import KEY.asc --keyring %s", folder)
 	}
 	return nil, refuse("keyring-empty", "the keyring %s holds no public key", folder).
 		WithHint("put the public key of whoever signs the packages there: gwe keys import KEY.asc --keyring %s", folder)
