@@ -96,6 +96,7 @@ func (e *Engine) Plan(ctx context.Context, program *Program, given Inputs) (Plan
 	h := newHistory(program, e.State.run(begin.Run))
 	h.know(begin, names)
 	x := &execution{work: &work{engine: e, program: program, folder: h.folder, history: h}}
+	x.earlier = e.retainedBeside(begin.Locks)
 	plan := Plan{Recipe: program.Name(), Facts: factReader{machine: e.Machine}.all(ctx, program, names)}
 	h.facts = map[string]any{}
 	for _, read := range plan.Facts {
@@ -114,6 +115,22 @@ func (e *Engine) Plan(ctx context.Context, program *Program, given Inputs) (Plan
 		}
 	}
 	return plan, nil
+}
+
+// plannedMachine is the machine as a plan sees it: with what undos need.
+type plannedMachine struct {
+	step.Machine
+	leased func(path string) bool
+}
+
+// Leased implements step.Retainer.
+func (m plannedMachine) Leased(path string) bool { return m.leased(path) }
+
+// retainedBeside are the runs whose undo is kept, and stays so when a run with these locks commits. A state that cannot be read
+// is no matter of a plan.
+func (e *Engine) retainedBeside(locks []string) []*past {
+	_, standing, _ := e.State.survey()
+	return slices.DeleteFunc(standing, func(p *past) bool { return sharesLock(p.begin.Locks, locks) })
 }
 
 // foreseeVariables evaluates the vars that can be known before the run; the others stay unknown.
@@ -135,7 +152,7 @@ func (x *execution) foreseeVariables() error {
 
 // plan goes through the steps with what is known before the run.
 func (x *execution) plan(ctx context.Context) []PlannedStep {
-	forecast := &forecast{names: x.history.own(), machine: x.engine.Machine, steps: &foreseen{outputs: map[string]any{}}}
+	forecast := &forecast{names: x.history.own(), machine: plannedMachine{x.engine.Machine, x.leased}, steps: &foreseen{outputs: map[string]any{}}}
 	forecast.names["steps"] = forecast.steps.outputs
 	mask := tasklog.NewMask(nil, secretsIn(x.history.inputs)...)
 	var rows []PlannedStep

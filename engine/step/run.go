@@ -57,6 +57,13 @@ type Machine interface {
 	LookPath(name string) (string, error)
 }
 
+// Retainer is a Machine that also knows, for a plan, what the undos of earlier runs need, whichever these runs may be that the
+// commit of the planned run leaves alone.
+type Retainer interface {
+	// Leased reports whether such an undo needs the path or something below it.
+	Leased(path string) bool
+}
+
 // Local is the machine that gwe runs on.
 type Local struct{}
 

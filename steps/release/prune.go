@@ -39,8 +39,15 @@ clock, a copy or a restored backup changes nothing. Releases from before the fir
 programs made since the last one are the newest; among themselves they go by the time at which their directories were made on this machine,
 or, where the file system does not keep that, by the time of the last change of the directory's own entry.
 
-Every name in protect stays too, with what it leads to where it is a link, over any number of links; and what the undo of this
-run or of an earlier one still needs, a release in which something is mounted, and, whatever protect says, failsafe. A protected link that leads nowhere is refused: something is wrong that a person should see first.
+What is in use stays too, whatever its age and whatever protect says:
+
+- what any link in dir, or beside it in the directory above, leads to or into, over any number of links (so ../current is found), and failsafe
+- what a process runs from: its program, its working or root directory, a file that it has mapped or open, or a path among its arguments
+- a release in which something is mounted, or from which something is mounted elsewhere
+- what the undo of this run or of an earlier one still needs
+
+protect adds names in dir and paths, with what they lead to. One that is not there is passed over; one that leads nowhere is refused, since
+something is wrong that an operator should see first. The plan and the log say why each release stays.
 
 A release is moved out of the way at once, to a hidden name in dir, and deleted when its undo can no longer be asked for.
 Until then undo moves it back.`
@@ -48,7 +55,7 @@ Until then undo moves it back.`
 type pruneArguments struct {
 	Dir     value.Path `name:"dir" required:"true" help:"the folder that holds the releases"`
 	Keep    int        `name:"keep" required:"true" min:"1" help:"how many of the newest releases stay, 1 or more"`
-	Protect []string   `name:"protect" default:"[current, failsafe]" help:"names in dir that stay, with what they link to"`
+	Protect []string   `name:"protect" default:"[current, failsafe]" help:"names in dir, and paths, that stay, with what they link to: current, ../current, /etc/firmware"`
 }
 
 type pruneMemo struct {
@@ -71,25 +78,36 @@ type pruneOutputs struct {
 
 type prune struct{}
 
-// Plan cannot ask what an undo needs, so it may name more than will be removed.
+// Plan knows what is there now, and not what the steps above will do.
 func (prune) Plan(_ context.Context, machine step.Machine, arguments pruneArguments) (step.Plan, error) {
-	dir, removed, kept, err := choose(machine, arguments, func(string) bool { return false })
+	leased := func(string) bool { return false }
+	if knows, ok := machine.(step.Retainer); ok {
+		leased = knows.Leased
+	}
+	chosen, err := choose(machine, arguments, leased)
 	if err != nil {
 		return step.Plan{}, err
 	}
-	if len(removed) == 0 {
-		return step.Plan{Do: []string{fmt.Sprintf("keep all releases in %s: %s", dir, listed(kept))}, Nothing: true}, nil
+	if len(chosen.removed) == 0 {
+		plan := step.Plan{Do: []string{fmt.Sprintf("keep all releases in %s: %s", chosen.dir, listed(chosen.kept))}, Nothing: true}
+		plan.Do = append(plan.Do, chosen.reasons...)
+		return plan, nil
 	}
-	return step.Plan{
-		Do:   []string{fmt.Sprintf("remove from %s: %s (as it is now; keeping %s)", dir, listed(removed), listed(kept))},
-		Undo: []string{"put back " + listed(removed)},
-	}, nil
+	plan := step.Plan{
+		Do:   []string{fmt.Sprintf("remove from %s, as it is now: %s", chosen.dir, listed(chosen.removed))},
+		Undo: []string{"put back " + listed(chosen.removed)},
+	}
+	plan.Do = append(plan.Do, chosen.reasons...)
+	return plan, nil
 }
 
 func (prune) Prepare(_ context.Context, run *step.Run, arguments pruneArguments) (pruneMemo, error) {
-	dir, removed, kept, err := choose(run.Machine, arguments, run.Leased)
-	memo := pruneMemo{Dir: dir, Kept: kept}
-	for _, name := range removed {
+	chosen, err := choose(run.Machine, arguments, run.Leased)
+	memo := pruneMemo{Dir: chosen.dir, Kept: chosen.kept}
+	for _, reason := range chosen.reasons {
+		run.Log.Info(reason)
+	}
+	for _, name := range chosen.removed {
 		memo.Victims = append(memo.Victims, victim{Name: name, Trash: durable.Prefix + "trash-" + rand.Text()})
 	}
 	return memo, err
@@ -203,23 +221,34 @@ func (prune) Release(ctx context.Context, _ *step.Run, _ pruneArguments, memo pr
 // Sync has nothing to do: every change above is durable when it returns.
 func (prune) Sync(context.Context, *step.Run, pruneArguments, pruneMemo) error { return nil }
 
-// choose tells which releases go and which stay, newest first.
-func choose(machine step.Machine, arguments pruneArguments, leased func(path string) bool) (dir string, removed, kept []string, err error) {
+// chosen are the releases that go and those that stay, newest first. The reasons say for each one that stays why.
+type chosen struct {
+	dir                    string
+	removed, kept, reasons []string
+}
+
+// choose decides which releases go.
+func choose(machine step.Machine, arguments pruneArguments, leased func(path string) bool) (chosen, error) {
 	if arguments.Keep < 1 {
-		return "", nil, nil, fault.New(fault.Refused, "prune-keep", "keep is %d, and at least one release must stay", arguments.Keep).
+		return chosen{}, fault.New(fault.Refused, "prune-keep", "keep is %d, and at least one release must stay", arguments.Keep).
 			WithHint("say keep: 1, or use remove for a release that nobody needs")
 	}
-	if dir, err = absolute(arguments.Dir); err != nil {
-		return "", nil, nil, err
-	}
-	releases, _, err := releasesIn(machine, dir)
+	dir, err := absolute(arguments.Dir)
 	if err != nil {
-		return "", nil, nil, err
+		return chosen{}, err
+	}
+	releases, damaged, err := releasesIn(machine, dir)
+	if err != nil {
+		return chosen{}, err
+	}
+	result := chosen{dir: dir}
+	for _, path := range damaged {
+		result.reasons = append(result.reasons, path+" is damaged, and counts as absent in the order of the releases")
 	}
 	// The failsafe is what is left when all else is gone.
-	safe, err := protected(machine, dir, append(slices.Clone(arguments.Protect), failsafeName))
+	safe, err := protect(machine, dir, append(slices.Clone(arguments.Protect), failsafeName), releases)
 	if err != nil {
-		return "", nil, nil, err
+		return chosen{}, err
 	}
 	newest := 0
 	for _, one := range releases {
@@ -227,17 +256,29 @@ func choose(machine step.Machine, arguments pruneArguments, leased func(path str
 		if !one.bad {
 			newest++
 		}
+		var why []string
+		if !one.bad && newest <= arguments.Keep {
+			why = []string{fmt.Sprintf("one of the newest %d", arguments.Keep)}
+		}
+		why = append(why, safe.reasons[one.name]...)
+		if leased(path) {
+			why = append(why, "the undo of a run needs it")
+		}
 		mounted, err := durable.MountedAt(machine, path, one.info)
 		if err != nil {
-			return "", nil, nil, err
+			return chosen{}, err
 		}
-		if !one.bad && newest <= arguments.Keep || safe.holds(one) || leased(path) || mounted != "" {
-			kept = append(kept, one.name)
-		} else {
-			removed = append(removed, one.name)
+		if mounted != "" {
+			why = append(why, "something is mounted on "+mounted)
 		}
+		if len(why) == 0 {
+			result.removed = append(result.removed, one.name)
+			continue
+		}
+		result.kept = append(result.kept, one.name)
+		result.reasons = append(result.reasons, "keep "+one.name+": "+strings.Join(why, "; "))
 	}
-	return dir, removed, kept, nil
+	return result, nil
 }
 
 func listed(names []string) string {

@@ -56,8 +56,11 @@ func TestPruneChooses(t *testing.T) {
 		"through a release": {tree: map[string]string{"current": "-> r1/next", "r1/next": "-> ../r2", "r2/f": "", "r3/f": "", "r4/f": ""}, keep: 1, removed: "r3", kept: "r4 r2 r1"},
 		"absolute":          {tree: map[string]string{"current": "-> ROOT/r1", "r1/f": "", "r2/f": "", "r3/f": ""}, keep: 1, removed: "r2", kept: "r3 r1"},
 		"by an alias":       {tree: map[string]string{"current": "-> ALIAS/r1", "r1/f": "", "r2/f": "", "r3/f": ""}, keep: 1, removed: "r2", kept: "r3 r1"},
-		"other names":       {tree: map[string]string{"gold": "-> r1", "r1/f": "", "r2/f": "", "r3/f": "", "current": "-> r2"}, keep: 1, protect: []any{"gold"}, removed: "r2", kept: "r3 r1"},
+		"other names":       {tree: map[string]string{"gold": "-> r1", "r1/f": "", "r2/f": "", "r3/f": "", "current": "-> r2"}, keep: 1, protect: []any{"gold"}, kept: "r3 r2 r1"},
 		"leased":            {tree: map[string]string{"r1/f": "", "r2/f": "", "r3/f": ""}, keep: 1, leased: "r1", removed: "r2", kept: "r3 r1"},
+		"any link":          {tree: map[string]string{"stable": "-> r1", "r1/f": "", "r2/f": "", "r3/f": ""}, keep: 1, removed: "r2", kept: "r3 r1"},
+		"a link to nowhere": {tree: map[string]string{"stable": "-> r1/gone", "r1/f": "", "r2/f": "", "r3/f": ""}, keep: 1, removed: "r2", kept: "r3 r1"},
+		"by a path":         {tree: map[string]string{"p0/a": "-> ../r1", "r1/f": "", "r2/f": "", "r3/f": "", "p0/b": ""}, keep: 1, protect: []any{"p0/a", "ROOT/r2/f", "/nowhere/x"}, kept: "r3 r2 r1 p0"},
 		"outside":           {tree: map[string]string{"current": "-> /usr", "r1/f": "", "r2/f": ""}, keep: 1, removed: "r1", kept: "r2"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -72,7 +75,9 @@ func TestPruneChooses(t *testing.T) {
 			build(t, root, tree)
 			arguments := map[string]any{"dir": root, "keep": c.keep}
 			if c.protect != nil {
-				arguments["protect"] = c.protect
+				for _, path := range c.protect {
+					arguments["protect"] = append(list(arguments["protect"]), strings.ReplaceAll(path.(string), "ROOT", root))
+				}
 			}
 			run := runOf(t)
 			run.Leased = func(path string) bool { return c.leased != "" && path == filepath.Join(root, c.leased) }
@@ -120,7 +125,9 @@ func TestPruneRefuses(t *testing.T) {
 		"keep nothing":        {arguments: map[string]any{"keep": 0}, class: fault.Refused, code: "prune-keep"},
 		"current dangles":     {tree: map[string]string{"r1/f": "", "current": "-> gone"}, class: fault.Refused, code: "prune-protect-dangling"},
 		"current is a loop":   {tree: map[string]string{"r1/f": "", "current": "-> current"}, class: fault.Refused, code: "prune-protect-dangling"},
-		"a path to protect":   {arguments: map[string]any{"protect": []any{"../x"}}, class: fault.Refused, code: "prune-protect-name"},
+		"dir to protect":      {arguments: map[string]any{"protect": []any{"."}}, class: fault.Refused, code: "prune-protect-name"},
+		"above to protect":    {arguments: map[string]any{"protect": []any{"x/.."}}, class: fault.Refused, code: "prune-protect-name"},
+		"a path dangles":      {tree: map[string]string{"r1/x": "-> gone"}, arguments: map[string]any{"protect": []any{"r1/x"}}, class: fault.Refused, code: "prune-protect-dangling"},
 		"dir is not there":    {arguments: map[string]any{"dir": "/nowhere/at/all"}, class: fault.Failed, code: "releases-unlisted"},
 		"nothing to protect ": {arguments: map[string]any{"protect": []any{""}}, class: fault.Refused, code: "prune-protect-name"},
 	} {

@@ -2,7 +2,6 @@ package release
 
 import (
 	"cmp"
-	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -80,57 +79,4 @@ func madeAt(machine step.Machine, path string, info fs.FileInfo) (time.Time, err
 		return time.Unix(status.Ctim.Unix()), nil
 	}
 	return info.ModTime(), nil
-}
-
-// places are the files and folders that protected names lead to, and all folders above them.
-type places []fs.FileInfo
-
-// holds tells whether the release is one of the places: a protected name leads to it, or into it.
-func (p places) holds(release folder) bool {
-	return slices.ContainsFunc(p, func(place fs.FileInfo) bool { return sameFile(place, release.info) })
-}
-
-// mostLinks is how many links the kernel follows at most.
-const mostLinks = 40
-
-// protected follows every name to its end, and gathers all that lies on the way.
-func protected(machine step.Machine, dir string, names []string) (places, error) {
-	var found places
-	for _, name := range names {
-		if name == "" || strings.Contains(name, "/") || name == "." || name == ".." {
-			return nil, fault.New(fault.Refused, "prune-protect-name", "protect lists names in %s, and %q is none", dir, name).
-				WithHint("write the name alone: current")
-		}
-		path := filepath.Join(dir, name)
-		if _, err := machine.Lstat(path); errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		for range mostLinks {
-			found = append(found, above(machine, path)...)
-			text, err := machine.ReadLink(path)
-			if err != nil {
-				break // the end of the way
-			}
-			if !filepath.IsAbs(text) {
-				text = filepath.Join(filepath.Dir(path), text)
-			}
-			path = filepath.Clean(text)
-		}
-		if _, err := machine.Stat(filepath.Join(dir, name)); err != nil {
-			return nil, fault.New(fault.Refused, "prune-protect-dangling", "%s in %s leads nowhere, so nothing is removed", name, dir).
-				WithHint("point it at a release, or take it out of protect").WithCause(err)
-		}
-	}
-	return found, nil
-}
-
-// above gives what is at the path and at every path above it, links followed.
-func above(machine step.Machine, path string) places {
-	var found places
-	for ; path != "/" && path != "."; path = filepath.Dir(path) {
-		if info, err := machine.Stat(path); err == nil {
-			found = append(found, info)
-		}
-	}
-	return found
 }
