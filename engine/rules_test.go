@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/gwe-project/gwe/engine"
+	"github.com/gwe-project/gwe/engine/proof"
 	"github.com/gwe-project/gwe/schema"
 	"github.com/gwe-project/gwe/schema/rule"
 	"github.com/gwe-project/gwe/steps"
@@ -126,7 +127,10 @@ func TestRuleExamples(t *testing.T) {
 				}
 				return
 			}
-			_, wrong := engine.Load("wrong.yaml", []byte(one.Wrong), steps.Catalog())
+			program, wrong := engine.Load("wrong.yaml", []byte(one.Wrong), steps.Catalog())
+			if one.Note && program != nil {
+				wrong = append(wrong, proof.Costs(program.Recipe)...)
+			}
 			broken := len(wrong) > 0 && !slices.ContainsFunc(wrong, func(found schema.Diagnostic) bool { return found.Rule != "not-in-this-version" })
 			for _, found := range wrong {
 				broken = broken || found.Rule == one.ID

@@ -13,6 +13,8 @@ const (
 	Error Severity = "error"
 	// Warning means that the recipe is valid, but hardly does what its author means.
 	Warning Severity = "warning"
+	// Note means that the recipe is valid, and says what it costs.
+	Note Severity = "note"
 )
 
 // Diagnostic is one problem of a recipe, at its place. Its JSON form is stable.
@@ -36,11 +38,13 @@ func (d Diagnostics) HasErrors() bool {
 	return slices.ContainsFunc(d, func(one Diagnostic) bool { return one.Severity == Error })
 }
 
-// Strict gives them with every warning made an error.
+// Strict gives them with every warning made an error. Notes stay notes.
 func (d Diagnostics) Strict() Diagnostics {
 	strict := slices.Clone(d)
 	for i := range strict {
-		strict[i].Severity = Error
+		if strict[i].Severity == Warning {
+			strict[i].Severity = Error
+		}
 	}
 	return strict
 }

@@ -22,10 +22,18 @@ func (d Diagnostics) RenderGitHub(to io.Writer) error {
 			message += " (" + one.Hint + ")"
 		}
 		fmt.Fprintf(&text, "::%s file=%s,line=%d,col=%d,endColumn=%d,title=%s::%s\n",
-			one.Severity, property.Replace(one.File), one.Line, one.Column, one.Column+one.Length, property.Replace(one.Rule), data.Replace(message))
+			gitHubLevel(one.Severity), property.Replace(one.File), one.Line, one.Column, one.Column+one.Length, property.Replace(one.Rule), data.Replace(message))
 	}
 	_, err := io.WriteString(to, text.String())
 	return err
+}
+
+// gitHubLevel is the workflow command of a severity.
+func gitHubLevel(severity Severity) string {
+	if severity == Note {
+		return "notice"
+	}
+	return string(severity)
 }
 
 // RenderSARIF writes diagnostics as one run of SARIF 2.1.0 (OASIS), which code hosts and editors read. It carries the
@@ -78,8 +86,11 @@ func sarifRule(id string) object {
 		return made
 	}
 	level := Error
-	if known.Warning {
+	switch {
+	case known.Warning:
 		level = Warning
+	case known.Note:
+		level = Note
 	}
 	help, markdown := known.Why, known.Why
 	if known.Wrong != "" {

@@ -44,7 +44,7 @@ func TestRecipe(t *testing.T) {
 		"until":          {[]any{sync.Until.Text, sync.Until.Dynamic}, []any{"inputs.keep > 0", true}},
 		"retry":          {[]any{sync.Retry.Factor.Value, sync.Retry.Jitter.Value, sync.Retry.When.Text}, []any{2.0, 0.3, "inputs.keep > 2"}},
 		"undo":           {[]any{sync.Undo[0].Path, sync.Undo[0].AllowFailure}, []any{"steps[2].undo[0]", true}},
-		"undo none":      {recipe.Steps[3].UndoNone, true},
+		"undo none":      {recipe.Steps[3].UndoNone != nil, true},
 		"stop":           {recipe.Steps[1].Action.(schema.Stop).Text.Text, "nothing to do"},
 		"commit":         {recipe.Steps[7].Action.(schema.Commit).Text.Text, "${{ inputs.version }} is in place"},
 		"reboot":         {[]any{boot.Within.Value, len(boot.Command.Items), boot.Expect.Dynamic, boot.Await.Text, boot.Attempts.Value}, []any{value.DurationOf(10 * time.Minute), 2, true, "facts.board != nil", 2}},

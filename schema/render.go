@@ -46,8 +46,8 @@ func (d Diagnostics) Render(to io.Writer, source func(file string) []byte) error
 
 func (d Diagnostic) render(to *strings.Builder, line []rune, known bool) {
 	severity := ""
-	if d.Severity == Warning {
-		severity = "warning: "
+	if d.Severity != Error {
+		severity = string(d.Severity) + ": "
 	}
 	fmt.Fprintf(to, "%s:%s: %s%s\n", visible(d.File), d.Position, severity, visible(d.Message))
 	number := strconv.Itoa(d.Line)

@@ -8,6 +8,8 @@ const (
 	UndoTooEarly = "undo-too-early"
 	// RefreshUndone: a program takes up a change, and the recipe says that nothing undoes that.
 	RefreshUndone = "refresh-not-undone"
+	// RollbackLost: a step that cannot be undone costs the rollback by hand.
+	RollbackLost = "rollback-lost"
 	// UndoDestroyed: a step removes for good what an earlier step's undo needs.
 	UndoDestroyed = "undo-destroyed"
 	// Unreachable: nothing leads to a step.

@@ -26,6 +26,11 @@ func proofs() []Rule {
 			Right: step("- swap-link: { link: /opt/app/current, to: /opt/app/2 }\n- run: { argv: [systemctl, restart, app] }\n  undo-last:\n    - run: { argv: [systemctl, restart, app] }"),
 		},
 		{
+			ID: "rollback-lost", Note: true, Summary: "a step that cannot be undone costs the rollback by hand",
+			Why: "undo: none means that nothing can undo the step. When the run has committed, gwe rollback refuses it as a whole. A step that only looks says effects: none.",
+			Wrong: step("- run: { argv: [app, migrate] }\n  undo: none"), Right: step("- run: { argv: [app, self-test] }\n  effects: none"),
+		},
+		{
 			ID: "undo-destroyed", Summary: "a step removes for good what an earlier step's undo needs",
 			Why:   "Behind the commit, and in an undo, what a remove takes is gone: the undo that needs it would find nothing. Remove something else, or later.",
 			Wrong: step("- run: { argv: [systemctl, stop, app] }\n  undo:\n    - hook: { script: start, dir: /opt/old }\n- commit: it is in place\n- remove: /opt/old"),

@@ -8,6 +8,8 @@ type Rule struct {
 	ID string
 	// Warning is set where a recipe that breaks the rule is valid all the same.
 	Warning bool
+	// Note is set where gwe validate only says what a recipe costs.
+	Note bool
 	// Summary says in one line what is wrong with a recipe that breaks it, without a full stop.
 	Summary string
 	// Why says why that is refused, and how to put it right.

@@ -93,6 +93,8 @@ func listCodes(out io.Writer) error {
 		note := ""
 		if one.Warning {
 			note = " (a warning)"
+		} else if one.Note {
+			note = " (a note)"
 		}
 		fmt.Fprintf(out, "  %-22s %s%s\n", one.ID, one.Summary, note)
 	}
@@ -117,6 +119,8 @@ func explainRule(out io.Writer, one rule.Rule) {
 	severity := "error"
 	if one.Warning {
 		severity = "warning"
+	} else if one.Note {
+		severity = "note"
 	}
 	fmt.Fprintf(out, "%s: %s\n\nA rule of validation; its severity is %s.\n\n%s\n", one.ID, one.Summary, severity, folded(one.Why, 110))
 	if one.Wrong != "" {

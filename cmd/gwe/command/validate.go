@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/gwe-project/gwe/engine"
+	"github.com/gwe-project/gwe/engine/proof"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/schema"
 	"github.com/gwe-project/gwe/trial"
@@ -93,6 +94,9 @@ func examine(library engine.Library, file string, source []byte, catalog step.Ca
 		return examineTests(file, source, catalog)
 	}
 	program, diagnostics := engine.LoadFrom(library, file, source, catalog)
+	if program != nil {
+		diagnostics = append(diagnostics, proof.Costs(program.Recipe)...).Sorted()
+	}
 	return program != nil, diagnostics
 }
 
