@@ -27,7 +27,7 @@ func proofs() []Rule {
 		},
 		{
 			ID: "rollback-lost", Note: true, Summary: "a step that cannot be undone costs the rollback by hand",
-			Why: "undo: none means that nothing can undo the step. When the run has committed, gwe rollback refuses it as a whole. A step that only looks says effects: none.",
+			Why:   "undo: none means that nothing can undo the step. When the run has committed, gwe rollback refuses it as a whole. A step that only looks says effects: none.",
 			Wrong: step("- run: { argv: [app, migrate] }\n  undo: none"), Right: step("- run: { argv: [app, self-test] }\n  effects: none"),
 		},
 		{
