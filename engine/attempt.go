@@ -11,7 +11,7 @@ import (
 	"github.com/gwe-project/gwe/engine/value"
 )
 
-// defaultTimeout bounds an attempt of a step that runs a program, and every undo, where the recipe sets no time-out.
+// defaultTimeout bounds an attempt of a step that runs a program, and every undo, where the recipe sets no time-out; see undoLimit.
 const defaultTimeout = 10 * time.Minute
 
 // trial is one step's action with what its modifiers need: retry ⊃ timeout ⊃ action ⊃ until.
@@ -144,11 +144,17 @@ func (n *node) limit(names map[string]any) (time.Duration, error) {
 	return seconds(n.timeout, names)
 }
 
-// undoLimit is the time-out of the undo of one frame.
+// undoLimit is the time-out of the undo of one frame. Where the recipe does not say, a step that may take long may take as long to
+// undo.
 func (n *node) undoLimit(names map[string]any) time.Duration {
 	if n.undoTimeout != nil {
 		if limit, err := seconds(n.undoTimeout, names); err == nil {
 			return limit
+		}
+	}
+	if n.timeout != nil {
+		if limit, err := seconds(n.timeout, names); err == nil {
+			return max(limit, defaultTimeout)
 		}
 	}
 	return defaultTimeout

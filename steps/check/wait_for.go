@@ -38,21 +38,26 @@ program and its arguments, as in run, that must exit with 0. A program that cann
 or no interpreter) fails the step at once, without another try. It runs in / with the same environment, and should only look: what
 it changes is not undone.`
 
-// longestTry bounds one try.
-const longestTry = 10 * time.Second
+const (
+	// longestTry bounds one try.
+	longestTry = 10 * time.Second
+	// defaultWithin is how long to wait where the recipe does not say, and defaultUndo the same in an undo that nothing else bounds.
+	defaultWithin = time.Minute
+	defaultUndo   = 10 * time.Minute
+)
 
 type waitFor struct{}
 
 // waitForArguments are what a recipe gives.
 type waitForArguments struct {
-	TCP      string         `name:"tcp" pattern:".+:[0-9]+" help:"host:port that must accept a connection"`
-	HTTP     value.URL      `name:"http" pattern:"https?://.+" help:"URL that must answer, http or https"`
-	Status   []int          `name:"status" with:"http" help:"the status codes that are right for http; 200 to 299 where it is left out"`
-	File     value.Path     `name:"file" help:"path where something must be, or nothing"`
-	State    string         `name:"state" with:"file" enum:"present,absent" default:"present" help:"whether the file must be there or not"`
-	Command  []string       `name:"command" help:"program and arguments that must exit with 0"`
-	Interval value.Duration `name:"interval" default:"1s" help:"the pause between two tries"`
-	Within   value.Duration `name:"within" default:"1m" help:"how long to wait in all"`
+	TCP      string          `name:"tcp" pattern:".+:[0-9]+" help:"host:port that must accept a connection"`
+	HTTP     value.URL       `name:"http" pattern:"https?://.+" help:"URL that must answer, http or https"`
+	Status   []int           `name:"status" with:"http" help:"the status codes that are right for http; 200 to 299 where it is left out"`
+	File     value.Path      `name:"file" help:"path where something must be, or nothing"`
+	State    string          `name:"state" with:"file" enum:"present,absent" default:"present" help:"whether the file must be there or not"`
+	Command  []string        `name:"command" help:"program and arguments that must exit with 0"`
+	Interval value.Duration  `name:"interval" default:"1s" help:"the pause between two tries"`
+	Within   *value.Duration `name:"within" help:"how long to wait in all: 1m where it is not given, and as long as undo-timeout allows where the step stands in an undo"`
 }
 
 // NeedsServices implements step.ServiceUser: what it waits for is the doing of others, and none of them runs before the services.
@@ -78,7 +83,7 @@ func (a waitForArguments) resolve() (name string, try attempt, err error) {
 	case given != 1:
 		return "", nil, fault.New(fault.Refused, "wait-for-ambiguous", "wait-for has %d of tcp, http, file and command", given).
 			WithHint("give exactly one")
-	case a.Interval.Std() <= 0 || a.Within.Std() <= 0:
+	case a.Interval.Std() <= 0 || a.Within != nil && a.Within.Std() <= 0:
 		return "", nil, fault.New(fault.Refused, "wait-for-invalid", "interval and within are more than nothing").
 			WithHint("write interval: 1s, within: 1m")
 	case len(a.Status) > 0 && a.HTTP == "":
@@ -136,7 +141,27 @@ func (waitFor) Plan(_ context.Context, _ step.Machine, arguments waitForArgument
 	case len(arguments.Command) > 0:
 		wanted = "exits with 0"
 	}
-	return step.Plan{Do: []string{fmt.Sprintf("wait until %s %s, %s at most", name, wanted, arguments.Within)}}, nil
+	return step.Plan{Do: []string{fmt.Sprintf("wait until %s %s, %s at most", name, wanted, arguments.within())}}, nil
+}
+
+// within is how long to wait.
+func (a waitForArguments) within() value.Duration {
+	if a.Within != nil {
+		return *a.Within
+	}
+	return value.DurationOf(defaultWithin)
+}
+
+// withinUndo is within in an undo: giving up there means that a person is needed, so it waits as long as the undo may take.
+func (a waitForArguments) withinUndo(ctx context.Context) value.Duration {
+	if a.Within != nil {
+		return *a.Within
+	}
+	limit := defaultUndo
+	if end, bounded := ctx.Deadline(); bounded {
+		limit = max(defaultWithin, time.Until(end).Round(time.Second)-time.Second)
+	}
+	return value.DurationOf(limit)
 }
 
 // Prepare refuses early what could never be so.
@@ -150,7 +175,11 @@ func (waitFor) Do(ctx context.Context, run *step.Run, arguments waitForArguments
 	if err != nil {
 		return waitForOutputs{}, err
 	}
-	limited, cancel := context.WithTimeout(ctx, arguments.Within.Std())
+	within := arguments.within()
+	if run.Recovering {
+		within = arguments.withinUndo(ctx)
+	}
+	limited, cancel := context.WithTimeout(ctx, within.Std())
 	defer cancel()
 	outputs := waitForOutputs{}
 	var last error
@@ -183,7 +212,7 @@ func (waitFor) Do(ctx context.Context, run *step.Run, arguments waitForArguments
 			pause.Stop()
 		}
 		if limited.Err() != nil && ctx.Err() == nil {
-			return outputs, fault.New(fault.Failed, "wait-for-timeout", "%s was not ready within %s", name, arguments.Within).
+			return outputs, fault.New(fault.Failed, "wait-for-timeout", "%s was not ready within %s", name, within).
 				WithHint("see what it says itself; write within: for a longer time").WithCause(last)
 		}
 	}

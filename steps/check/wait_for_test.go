@@ -111,6 +111,50 @@ func TestWaitForWaits(t *testing.T) {
 	})
 }
 
+// TestWaitForInAnUndo: where the recipe does not say how long, an undo waits as long as it may take, and not a second longer.
+func TestWaitForInAnUndo(t *testing.T) {
+	for name, test := range map[string]struct {
+		given     map[string]any
+		limit     time.Duration
+		recovers  bool
+		there, is time.Duration
+	}{
+		"in time for the undo":    {nil, 5 * time.Minute, true, 4 * time.Minute, 4 * time.Minute},
+		"too late for the undo":   {nil, 5 * time.Minute, true, 6 * time.Minute, 5*time.Minute - time.Second},
+		"an undo without a limit": {nil, 0, true, time.Hour, 10 * time.Minute},
+		"as the recipe says":      {map[string]any{"within": "30s"}, 5 * time.Minute, true, 4 * time.Minute, 30 * time.Second},
+		"on the way forward":      {nil, 5 * time.Minute, false, 4 * time.Minute, time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				path, began := t.TempDir()+"/file", time.Now()
+				defer time.Sleep(2 * time.Hour) // until the other goroutine has ended
+				go func() {
+					time.Sleep(test.there - time.Millisecond)
+					_ = os.WriteFile(path, nil, 0o600)
+				}()
+				arguments, err := value.Convert(check.WaitFor().Arguments(), map[string]any{"file": path})
+				must(t, err)
+				for key, v := range test.given {
+					arguments.(map[string]any)[key], err = value.ParseDuration(v.(string))
+					must(t, err)
+				}
+				ctx := t.Context()
+				if test.limit > 0 {
+					limited, cancel := context.WithTimeout(ctx, test.limit)
+					defer cancel()
+					ctx = limited
+				}
+				run := &step.Run{Machine: step.Local{}, Recovering: test.recovers}
+				_, err = check.WaitFor().Do(ctx, run, arguments.(map[string]any), json.RawMessage("{}"))
+				if f := fault.As(err); (test.is >= test.there) != (err == nil) || err != nil && (f == nil || f.Code != "wait-for-timeout") || time.Since(began) != test.is {
+					t.Errorf("%v after %s, want it after %s", err, time.Since(began), test.is)
+				}
+			})
+		})
+	}
+}
+
 func TestWaitForGivesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		path := t.TempDir() + "/file"

@@ -148,12 +148,12 @@ func (d *daemon) restartDaemon(ctx context.Context, run *step.Run, memo picture)
 		return err
 	}
 	run.Log.Info("restarting supervisord")
-	for deadline := time.Now().Add(d.patience); ; {
+	for begun := time.Now(); ; {
 		_, err := d.once(ctx, "wait for supervisord", "getState")
 		if err == nil {
 			break
 		}
-		if ctx.Err() != nil || time.Now().After(deadline) {
+		if ctx.Err() != nil || time.Since(begun) > d.patience {
 			return err
 		}
 		if err := pause(ctx, pollInterval); err != nil {

@@ -33,14 +33,20 @@ func (d *daemon) callOnce(ctx context.Context, what, method string, arguments ..
 }
 
 func (d *daemon) try(ctx context.Context, repeatable bool, what, method string, arguments ...any) (any, error) {
+	begun := time.Now()
 	for attempt := 1; ; attempt++ {
 		answer, err := d.once(ctx, what, method, arguments...)
-		again := isAbsent(err) || repeatable && isUnreachable(err)
-		if !again || attempt == d.attempts {
+		// While it restarts it stops its programs first, and refuses every call.
+		restarting := d.unhurried && isFault(err, faultShutdownState)
+		enough := attempt >= d.attempts && (!d.unhurried || time.Since(begun) >= undoReach)
+		if !restarting && (enough || !isAbsent(err) && !(repeatable && isUnreachable(err))) {
 			return answer, err
 		}
-		if err := pause(ctx, pauseBetween); err != nil {
-			return nil, err
+		switch interrupted := pause(ctx, pauseBetween); {
+		case interrupted != nil && d.unhurried:
+			return nil, err // it says more than that the time is over
+		case interrupted != nil:
+			return nil, interrupted
 		}
 	}
 }

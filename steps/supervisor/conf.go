@@ -48,9 +48,9 @@ type confArguments struct {
 	Server     value.URL      `name:"server" default:"unix:///var/run/supervisor.sock" pattern:"(unix:///|https?://).+" help:"unix:///SOCKET or http://HOST:PORT/RPC2, for the undo"`
 	Username   string         `name:"username" help:"as supervisord's [unix_http_server] or [inet_http_server] has it"`
 	Password   value.Secret   `name:"password" help:"the password that goes with it"`
-	Wait       value.Duration `name:"wait" default:"60s" help:"how long the undo waits for the program's state"`
-	RPCTimeout value.Duration `name:"rpc-timeout" default:"60s" help:"how long one call may take"`
-	Attempts   int            `name:"attempts" default:"3" min:"1" max:"100" help:"how often the undo tries a call while supervisord cannot be reached, 1 to 100"`
+	Wait       value.Duration `name:"wait" default:"60s" help:"without effect: the undo waits for the program's state as long as undo-timeout allows"`
+	RPCTimeout value.Duration `name:"rpc-timeout" default:"60s" help:"how long one call may take, in an undo a minute at least"`
+	Attempts   int            `name:"attempts" default:"3" min:"1" max:"100" help:"how often a call is tried while supervisord cannot be reached, 1 to 100; in an undo for two minutes at least"`
 }
 
 // confMemo is what the undo needs.
@@ -72,7 +72,7 @@ type conf struct{}
 const largestConf = 1 << 20
 
 func (a confArguments) open() (*daemon, error) {
-	return connection{server: a.Server, username: a.Username, password: a.Password, limit: a.RPCTimeout, attempts: a.Attempts, patience: a.Wait}.open()
+	return connection{server: a.Server, username: a.Username, password: a.Password, limit: a.RPCTimeout, attempts: a.Attempts}.open()
 }
 
 // resolve gives the file that is wanted and its content, and whether it is so already.

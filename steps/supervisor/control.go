@@ -13,16 +13,20 @@ import (
 // pollInterval is how often a program's state is asked for while it is awaited.
 const pollInterval = 20 * time.Millisecond
 
-// await asks for the programs until judge is content with each, for as long as patience lasts. late makes the error of a
-// program that is not there in time.
-func (d *daemon) await(ctx context.Context, wanted []program, judge func(program) (bool, error), late func(program) error) error {
-	deadline := time.Now().Add(d.patience)
+// await asks for the programs until judge is content with each, for as long as patience lasts, or the context of an undo. late
+// makes the error of a program that is not there in time.
+func (d *daemon) await(ctx context.Context, wanted []program, judge func(program) (bool, error), late func(program, lateness) error) error {
+	begun := time.Now()
+	var waiting *program
 	for {
 		all, err := d.programs(ctx)
 		if err != nil {
+			if d.patience == forever && waiting != nil && ctx.Err() != nil {
+				return late(*waiting, d.lateness(begun))
+			}
 			return err
 		}
-		var waiting *program
+		waiting = nil
 		for _, want := range wanted {
 			now, there := find(all, want.full())
 			if !there {
@@ -40,13 +44,23 @@ func (d *daemon) await(ctx context.Context, wanted []program, judge func(program
 		if waiting == nil {
 			return nil
 		}
-		if time.Now().After(deadline) {
-			return late(*waiting)
+		if time.Since(begun) > d.patience {
+			return late(*waiting, d.lateness(begun))
 		}
-		if err := pause(ctx, pollInterval); err != nil {
+		if err := pause(ctx, pollInterval); err != nil && d.patience != forever {
 			return err
 		}
 	}
+}
+
+// lateness is how long a program was awaited, and what to raise to await it longer.
+type lateness struct{ after, raise string }
+
+func (d *daemon) lateness(begun time.Time) lateness {
+	if d.patience == forever {
+		return lateness{time.Since(begun).Round(time.Second).String(), "defaults.undo-timeout"}
+	}
+	return lateness{d.patience.String(), "wait"}
 }
 
 // start starts what does not run, and waits until all of it is RUNNING. It is no error if some run already.
@@ -106,13 +120,13 @@ func (d *daemon) awaitRunning(ctx context.Context, wanted []program) error {
 				WithHint("see supervisord's own log")
 		}
 		return false, fault.New(fault.Failed, "supervisor-unknown", "%s is in the state %s", p.spec(), p.stateName).WithHint("see supervisord's own log")
-	}, func(p program) error {
+	}, func(p program, late lateness) error {
 		why := ""
 		if p.spawnError != "" {
 			why = " (" + p.spawnError + ")"
 		}
-		return fault.New(fault.Failed, "supervisor-start-timeout", "%s is %s%s after %s, not RUNNING%s", p.spec(), p.stateName, why, d.patience, d.lastLines(ctx, p)).
-			WithHint("see its log, or raise wait: it must be longer than the program's startsecs")
+		return fault.New(fault.Failed, "supervisor-start-timeout", "%s is %s%s after %s, not RUNNING%s", p.spec(), p.stateName, why, late.after, d.lastLines(ctx, p)).
+			WithHint("see its log, or raise %s: it must be longer than the program's startsecs", late.raise)
 	})
 }
 
@@ -137,9 +151,9 @@ func (d *daemon) stop(ctx context.Context, log *tasklog.Task, wanted []program) 
 func (d *daemon) awaitStopped(ctx context.Context, wanted []program) error {
 	return d.await(ctx, wanted, func(p program) (bool, error) {
 		return p.State.down(), nil
-	}, func(p program) error {
-		return fault.New(fault.Failed, "supervisor-stop-timeout", "%s is %s after %s, not stopped", p.spec(), p.stateName, d.patience).
-			WithHint("raise wait: it must be longer than the program's stopwaitsecs, after which supervisord kills it")
+	}, func(p program, late lateness) error {
+		return fault.New(fault.Failed, "supervisor-stop-timeout", "%s is %s after %s, not stopped", p.spec(), p.stateName, late.after).
+			WithHint("raise %s: it must be longer than the program's stopwaitsecs, after which supervisord kills it", late.raise)
 	})
 }
 

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // cutter stands between gwe and a supervisord. It hands on whole exchanges, and cuts those that name a method: before
@@ -141,7 +142,10 @@ func TestSupervisordDies(t *testing.T) {
 	inputs := g.inputs()
 	inputs["server"] = proxy.listen(g)
 	proxy.left.Store(1)
-	result := g.bench.WantExit(5, reload, inputs)
+	shipped, err := os.ReadFile(reload)
+	g.must(err)
+	g.write("reload.yaml", strings.Replace(string(shipped), "\nsteps:\n", "\ndefaults: { undo-timeout: 2s }\nsteps:\n", 1))
+	result := g.bench.WantExit(5, g.path("reload.yaml"), inputs)
 	wantFault(t, result, "supervisor-connection-lost")
 	_ = g.process.Wait()
 	if text := g.read("conf.d/app.conf"); !strings.Contains(text, "=old") {
@@ -243,11 +247,85 @@ func TestActions(t *testing.T) {
 func TestProgramThatDoesNotStop(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t)
-	g.program("deaf", "command=/bin/sh -c \"trap '' TERM; touch "+g.path("deaf")+"; while :; do sleep 1; done\"\nstopwaitsecs=9000\n")
+	g.program("deaf", g.deaf("9000"))
 	g.must(g.Reload("deaf"))
-	g.eventually("it is deaf", func() bool { _, err := os.Stat(g.path("deaf")); return err == nil })
-	result := g.bench.WantExit(5, g.recipe("  - supervisor: { action: stop, programs: [deaf], server: \""+g.server()+"\", wait: 300ms }\n"), nil)
-	wantFault(t, result, "supervisor-stop-timeout", "deaf is STOPPING")
+	g.eventually("it is deaf", func() bool { return g.read("deaf") != "" })
+	recipe := g.recipe("  - supervisor: { action: stop, programs: [deaf], server: \""+g.server()+"\", wait: 300ms }\n", "undo-timeout: 2s")
+	result := g.bench.WantExit(5, recipe, nil)
+	wantFault(t, result, "supervisor-stop-timeout", "deaf is STOPPING after 300ms")
+	if len(result.Others) == 0 || !strings.Contains(result.Others[0].Error(), "deaf is STOPPING after 2s") {
+		t.Errorf("the undo says %v", result.Others)
+	}
+}
+
+// deaf is the options of a program that does not hear SIGTERM, so supervisord kills it after stopwaitsecs. Its file "deaf" tells
+// how often it was started.
+func (g *gateway) deaf(stopwaitsecs string) string {
+	return "command=/bin/sh -c \"trap '' TERM; echo run >> " + g.path("deaf") + "; while :; do sleep 0.1; done\"\nstartsecs=1\nstopwaitsecs=" + stopwaitsecs + "\n"
+}
+
+// TestUndoOutlastsThePatienceOfItsStep: what is too slow for a step is as slow in its undo. However short the wait is, the undo brings
+// back what ran.
+func TestUndoOutlastsThePatienceOfItsStep(t *testing.T) {
+	t.Parallel()
+	// The clock of supervisord runs ten times as fast: a program needs 2 s to stop, or to be RUNNING.
+	const slowStart = "startsecs=20\n"
+	for name, test := range map[string]struct{ step, code string }{
+		"stop":           {"supervisor: { action: stop, programs: [deaf], server: SERVER, wait: 200ms }", "supervisor-stop-timeout"},
+		"restart":        {"supervisor: { action: restart, programs: [deaf], server: SERVER, wait: 200ms }", "supervisor-stop-timeout"},
+		"restart slowly": {"supervisor: { action: restart, programs: [slow], server: SERVER, wait: 200ms }", "supervisor-start-timeout"},
+		"stop, then the undo starts": {"supervisor: { action: stop, programs: [slow], server: SERVER, wait: 200ms, rpc-timeout: 5s, attempts: 1 }\n" +
+			"  - assert: { that: false, message: no }", ""},
+		"update": {"write: { path: CONF, content: \"[program:deaf]\\ncommand=/bin/sleep 1000\\n\" }\n    allow: { lock-uncovered: it is a test }\n" +
+			"  - supervisor: { action: update, programs: [deaf], server: SERVER, wait: 200ms }", "supervisor-stop-timeout"},
+		"restart-daemon": {"supervisor: { action: restart-daemon, server: SERVER, wait: 200ms }", ""},
+		"conf": {"supervisor-conf: { app: deaf, from: FROM, into: INTO, server: SERVER, wait: 200ms, rpc-timeout: 5s, attempts: 1 }\n" +
+			"  - supervisor: { action: update, programs: [deaf], server: SERVER, wait: 200ms }", "supervisor-stop-timeout"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g := newGateway(t)
+			g.program("deaf", g.deaf("20"))
+			g.program("slow", "command=/bin/sleep 1000\n"+slowStart)
+			g.write("from.conf", "[supervisord]\ncommand=/bin/sleep 1000\n")
+			g.must(g.Reload("deaf", "slow"))
+			g.eventually("it is deaf", func() bool { return g.read("deaf") != "" })
+			before := g.read("conf.d/deaf.conf")
+			step := strings.NewReplacer("SERVER", "\""+g.server()+"\"", "CONF", g.path("conf.d/deaf.conf"), "FROM", g.path("from.conf"), "INTO", g.path("conf.d")).Replace(test.step)
+			result := g.bench.WantExit(3, g.recipe("  - "+step+"\n"), nil)
+			if test.code != "" {
+				wantFault(t, result, test.code)
+			}
+			states, _, err := g.Now()
+			g.must(err)
+			if states["deaf"] != "RUNNING" || states["slow"] != "RUNNING" || g.read("conf.d/deaf.conf") != before {
+				t.Errorf("not as before: %v\n%s", states, g.read("conf.d/deaf.conf"))
+			}
+		})
+	}
+}
+
+// TestUndoWaitsForSupervisord: it dies in the middle, and systemd, say, starts it again a little later. Up to then an undo tries.
+func TestUndoWaitsForSupervisord(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t)
+	g.arrange()
+	pid, again := g.process.Process.Pid, make(chan struct{})
+	proxy := &cutter{method: "stopProcess", behind: true, at: func() {
+		_ = syscall.Kill(pid, syscall.SIGKILL)
+		_ = g.process.Wait()
+		go func() {
+			defer close(again)
+			time.Sleep(3 * time.Second)
+			g.begin("testdata/fast-supervisord")
+		}()
+	}}
+	server := proxy.listen(g)
+	proxy.left.Store(1)
+	recipe := g.recipe("  - supervisor: { action: stop, programs: [app], server: \"" + server + "\", attempts: 1, rpc-timeout: 1s }\n")
+	g.bench.WantExit(3, recipe, nil)
+	<-again
+	g.eventually("the app runs", func() bool { states, _, err := g.Now(); return err == nil && states["app"] == "RUNNING" })
 }
 
 // TestOwnProgram: a gwe that supervisord runs stops neither itself nor supervisord. supervisord runs this test binary here,

@@ -28,9 +28,10 @@ type Daemon struct{ *daemon }
 
 // Open gives the daemon on that socket.
 func Open(server string) Daemon {
+	patience := value.DurationOf(20 * time.Second)
 	d, err := connection{
 		server: value.URL("unix://" + server), attempts: 1,
-		limit: value.DurationOf(20 * time.Second), patience: value.DurationOf(20 * time.Second),
+		limit: value.DurationOf(20 * time.Second), patience: &patience,
 	}.open()
 	if err != nil {
 		panic(err)

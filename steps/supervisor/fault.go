@@ -9,6 +9,7 @@ import (
 
 // The codes of supervisord's faults that are told apart here.
 const (
+	faultShutdownState  = 6
 	faultBadName        = 10
 	faultAlreadyStarted = 60
 	faultNotRunning     = 70
@@ -27,7 +28,7 @@ var namedFaults = map[int]namedFault{
 	2:                   {"incorrect-parameters", "this supervisord has another API than 3.0"},
 	3:                   {"bad-arguments", "this supervisord has another API than 3.0"},
 	4:                   {"signature-unsupported", "this supervisord has another API than 3.0"},
-	6:                   {"shutdown-state", "supervisord is shutting down or restarting: wait, then run again"},
+	faultShutdownState:  {"shutdown-state", "supervisord is shutting down or restarting: wait, then run again"},
 	faultBadName:        {"bad-name", "see which programs there are: supervisorctl status"},
 	11:                  {"bad-signal", "name a signal as kill -l does: HUP, USR1"},
 	faultNoFile:         {"no-file", "the program's command names a file that is not there"},

@@ -70,11 +70,12 @@ func (g *gateway) inputs() map[string]string {
 	}
 }
 
-// recipe writes a recipe of steps; D stands for the machine's folder and S for what every supervisor step says.
-func (g *gateway) recipe(steps string) string {
+// recipe writes a recipe of steps; D stands for the machine's folder and S for what every supervisor step says. defaults are what
+// steps get that say nothing else.
+func (g *gateway) recipe(steps string, defaults ...string) string {
 	g.Helper()
 	steps = strings.NewReplacer("D/", g.folder+"/", "$S", "server: \"unix://"+g.folder+"/sock\", wait: 20s, attempts: 2").Replace(steps)
-	g.write("recipe.yaml", "gwe: 1\nname: trial\nsteps:\n"+steps)
+	g.write("recipe.yaml", "gwe: 1\nname: trial\ndefaults: { "+strings.Join(defaults, ", ")+" }\nsteps:\n"+steps)
 	return g.path("recipe.yaml")
 }
 

@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"context"
+	"math"
 	"net"
 	"net/http"
 	"net/url"
@@ -17,11 +18,15 @@ type connection struct {
 	server   value.URL
 	username string
 	password value.Secret
-	// limit bounds one call; attempts is how often a call is tried; patience bounds the wait for a program's state.
+	// limit bounds one call; attempts is how often a call is tried; patience bounds the wait for a program's state, nil being
+	// defaultPatience.
 	limit    value.Duration
 	attempts int
-	patience value.Duration
+	patience *value.Duration
 }
+
+// defaultPatience is how long a program may take to reach a state, where the recipe does not say.
+const defaultPatience = time.Minute
 
 // daemon is one supervisord.
 type daemon struct {
@@ -34,6 +39,8 @@ type daemon struct {
 	limit    time.Duration
 	attempts int
 	patience time.Duration
+	// unhurried is set in an undo: a daemon that died or restarts is waited for.
+	unhurried bool
 	// local is true where the daemon's processes are this machine's.
 	local bool
 }
@@ -46,7 +53,10 @@ func (c connection) open() (*daemon, error) {
 	}
 	d := &daemon{
 		shown: address.Redacted(), username: c.username, password: c.password,
-		limit: c.limit.Std(), attempts: c.attempts, patience: c.patience.Std(),
+		limit: c.limit.Std(), attempts: c.attempts, patience: defaultPatience,
+	}
+	if c.patience != nil {
+		d.patience = c.patience.Std()
 	}
 	switch {
 	case c.attempts < 1 || c.attempts > 100:
@@ -86,6 +96,24 @@ func (c connection) open() (*daemon, error) {
 		return http.ErrUseLastResponse
 	}}
 	return d, nil
+}
+
+const (
+	// forever is the patience that the context alone bounds.
+	forever time.Duration = math.MaxInt64
+	// undoLimit is what one call of an undo has at least.
+	undoLimit = time.Minute
+	// undoReach is how long an undo tries at least to reach a daemon. systemd starts one that died again after up to 50 s, as
+	// Debian's unit has it.
+	undoReach = 2 * time.Minute
+)
+
+// forUndo is the daemon as an undo asks it. What the step has waited for is no measure for its undo: a program that fails a step
+// because it takes long to stop takes as long then. supervisord sees to it that it ends (stopwaitsecs), or runs (startsecs, startretries).
+func (d *daemon) forUndo() *daemon {
+	patient := *d
+	patient.unhurried, patient.limit, patient.patience = true, max(d.limit, undoLimit), forever
+	return &patient
 }
 
 func invalidServer(format string, arguments ...any) error {

@@ -56,20 +56,23 @@ change needs no undo in the recipe. Where several steps of a run touch one group
 USR2 are sent once more, last; another signal cannot be taken back, and what it ended is started again. restart-daemon restarts
 supervisord once more. Stop a program before a change that it must not see half made, and start it after the change.
 
+Only undo-timeout bounds an undo, whatever wait says: a program that was too slow for the step is as slow in its undo, and supervisord sees
+to it that it stops (stopwaitsecs) or runs (startsecs, startretries). A supervisord that died or restarts is waited for, two minutes at least.
+
 The plan and the step before it acts let supervisord read its files again (supervisorctl reread), which changes nothing that
 runs.`
 
 type supervisorArguments struct {
-	Action     string         `name:"action" required:"true" enum:"update,start,stop,restart,signal,status,restart-daemon" help:"what to do"`
-	Programs   []string       `name:"programs" help:"NAME, GROUP:NAME or GROUP:*; for update and status, none are all"`
-	Signal     string         `name:"signal" help:"the signal to send, by name, for action: signal"`
-	Missing    string         `name:"missing" enum:"error,ok" default:"error" help:"whether a program that is to be stopped may be unknown to supervisord"`
-	Server     value.URL      `name:"server" default:"unix:///var/run/supervisor.sock" pattern:"(unix:///|https?://).+" help:"unix:///SOCKET or http://HOST:PORT/RPC2"`
-	Username   string         `name:"username" help:"as supervisord's [unix_http_server] or [inet_http_server] has it"`
-	Password   value.Secret   `name:"password" help:"the password that goes with it"`
-	Wait       value.Duration `name:"wait" default:"60s" help:"how long programs may take to reach the wanted state"`
-	RPCTimeout value.Duration `name:"rpc-timeout" default:"60s" help:"how long one call may take"`
-	Attempts   int            `name:"attempts" default:"3" min:"1" max:"100" help:"how often a call is tried while supervisord cannot be reached, 1 to 100"`
+	Action     string          `name:"action" required:"true" enum:"update,start,stop,restart,signal,status,restart-daemon" help:"what to do"`
+	Programs   []string        `name:"programs" help:"NAME, GROUP:NAME or GROUP:*; for update and status, none are all"`
+	Signal     string          `name:"signal" help:"the signal to send, by name, for action: signal"`
+	Missing    string          `name:"missing" enum:"error,ok" default:"error" help:"whether a program that is to be stopped may be unknown to supervisord"`
+	Server     value.URL       `name:"server" default:"unix:///var/run/supervisor.sock" pattern:"(unix:///|https?://).+" help:"unix:///SOCKET or http://HOST:PORT/RPC2"`
+	Username   string          `name:"username" help:"as supervisord's [unix_http_server] or [inet_http_server] has it"`
+	Password   value.Secret    `name:"password" help:"the password that goes with it"`
+	Wait       *value.Duration `name:"wait" help:"how long programs may take to reach the wanted state: 60s where it is not given, and as long as undo-timeout allows where the step stands in an undo"`
+	RPCTimeout value.Duration  `name:"rpc-timeout" default:"60s" help:"how long one call may take"`
+	Attempts   int             `name:"attempts" default:"3" min:"1" max:"100" help:"how often a call is tried while supervisord cannot be reached, 1 to 100"`
 }
 
 type supervisorOutputs struct {
@@ -111,6 +114,19 @@ func (a supervisorArguments) open() (*daemon, error) {
 	return a.connection().open()
 }
 
+// openIn is open for a step that stands in an undo, perhaps: there it waits as an undo does, unless the recipe says how long.
+func (a supervisorArguments) openIn(run *step.Run) (*daemon, error) {
+	d, err := a.open()
+	if err != nil || !run.Recovering {
+		return d, err
+	}
+	patient := d.forUndo()
+	if a.Wait != nil {
+		patient.patience = d.patience
+	}
+	return patient, nil
+}
+
 func (supervisor) Plan(ctx context.Context, _ step.Machine, arguments supervisorArguments) (step.Plan, error) {
 	if arguments.Action != "status" {
 		d, err := arguments.open()
@@ -128,7 +144,7 @@ func (supervisor) Plan(ctx context.Context, _ step.Machine, arguments supervisor
 }
 
 func (supervisor) Prepare(ctx context.Context, run *step.Run, arguments supervisorArguments) (picture, error) {
-	d, err := arguments.open()
+	d, err := arguments.openIn(run)
 	if err != nil || arguments.Action == "status" {
 		return picture{}, err
 	}
@@ -217,7 +233,7 @@ func (a supervisorArguments) ending(taken picture) []program {
 }
 
 func (supervisor) Do(ctx context.Context, run *step.Run, arguments supervisorArguments, memo picture) (supervisorOutputs, error) {
-	d, err := arguments.open()
+	d, err := arguments.openIn(run)
 	if err != nil {
 		return supervisorOutputs{}, err
 	}
@@ -296,7 +312,7 @@ func undoing(ctx context.Context, run *step.Run, open func() (*daemon, error), m
 	}
 	inner, cancel := context.WithCancel(ctx)
 	defer cancel()
-	if err := part(restoration{daemon: d, log: run.Log, before: memo, groups: groups}, inner); err != nil || !final {
+	if err := part(restoration{daemon: d.forUndo(), log: run.Log, before: memo, groups: groups}, inner); err != nil || !final {
 		return err
 	}
 	return untouch(run)
