@@ -39,8 +39,8 @@ A verify step above vouches for the archive: hand its output voucher on in verif
 descriptor: only when the first pass finds it to be what was verified is it looked at, and the second takes nothing that
 the first has not seen. Without a verify step say unverified: allow. One of the two has to be there.
 
-strip is tar's --strip-components: paths lose that many leading parts, and what lies above is left out. The folder
-that is taken off gives the new one its mode, owner and time. include and exclude choose from what is left; exclude wins. Folders
+strip is tar's --strip-components: paths lose that many leading parts, and what lies above is left out. A leading "./" is a
+part, as it is for tar: of an archive that tar -c . has made, strip: 1 takes nothing but that. The folder that is taken off gives the new one its mode, owner and time. include and exclude choose from what is left; exclude wins. Folders
 above what is included are made as the archive has them. A pattern matches as in a shell: *, ? and [a-z]. One without a slash
 names files and folders of that name anywhere, one with a slash is a path from the top of the new folder, and one that
 names a folder names all that is in it.
@@ -64,7 +64,7 @@ type extractArguments struct {
 	To         value.Path  `name:"to" required:"true" help:"the new folder's own path; the folder it lies in must exist"`
 	Verified   string      `name:"verified" help:"the output voucher of the verify step that vouches for the archive"`
 	Unverified string      `name:"unverified" enum:"allow" help:"allow: extract an archive that nobody vouches for"`
-	Strip      int         `name:"strip" help:"how many leading parts of each path are left out, as tar --strip-components has it"`
+	Strip      int         `name:"strip" help:"how many leading parts of each path are left out, as tar --strip-components has it: a leading ./ is one"`
 	Include    []string    `name:"include" help:"patterns of what is extracted; all where empty"`
 	Exclude    []string    `name:"exclude" help:"patterns of what is not extracted, though include names it"`
 	LinkDest   value.Path  `name:"link-dest" help:"folder whose equal files are linked instead of copied, or a link to it; it may be missing"`

@@ -7,6 +7,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -163,7 +165,7 @@ func (x *extraction) all(ctx context.Context, source entries) error {
 		return fault.New(fault.Failed, "archive-empty", "the archive holds no folder").WithHint("a package is one folder")
 	case !x.taken:
 		return fault.New(fault.Failed, "archive-empty", "the archive holds nothing that `strip`, `include` and `exclude` leave").
-			WithHint("patterns with a slash are paths in the tree as it will be: without what strip takes off")
+			WithHint("patterns with a slash are paths in the tree as it will be: without what strip takes off; strip counts a leading ./ too, as tar does")
 	}
 	return nil
 }
@@ -233,11 +235,33 @@ func (x *extraction) place(header *tar.Header) (e entry, inside bool, err error)
 			return e, false, nil // the package's list counts, wherever the tree begins
 		}
 	}
-	if len(e.parts) < x.strip || len(e.parts) == x.strip && x.strip > 0 && !isFolder {
+	if x.strip > 0 && strings.Contains(strings.Trim(e.Name, "/"), "//") {
+		return e, false, refuse(header, "archive-ambiguous", "programs strip it in different ways: its path has an empty part").
+			WithHint("pack it again with gwe pack or GNU tar, or leave strip out")
+	}
+	parts := x.counted(e.Name, e.parts)
+	if len(parts) < x.strip || len(parts) == x.strip && x.strip > 0 && !isFolder {
 		return e, false, nil
 	}
-	e.parts = e.parts[x.strip:]
+	e.parts = named(parts[x.strip:])
+	if len(e.parts) == 0 && !isFolder {
+		return e, false, refuse(header, "archive-name", "strip leaves nothing of its name")
+	}
 	return e, true, nil
+}
+
+// counted are the parts of a path that strip counts. A leading "./" is one, as it is for tar; in a package, strip counts below the one
+// top-level directory.
+func (x *extraction) counted(path string, parts []string) []string {
+	if x.strip == 0 || x.oneTop {
+		return parts
+	}
+	return slices.DeleteFunc(strings.Split(path, "/"), func(part string) bool { return part == "" })
+}
+
+// named are the parts of a path that are names.
+func named(parts []string) []string {
+	return slices.DeleteFunc(slices.Clone(parts), func(part string) bool { return part == "." })
 }
 
 // belongs makes sure that all entries lie in one top-level folder.

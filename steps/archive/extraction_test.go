@@ -216,7 +216,11 @@ func tarOf(t testing.TB, items []item) entries {
 func notInForm(form, name, code string, items []item) bool {
 	switch form {
 	case "extract":
-		return code == "archive-top-level" || name == "top twice" // tar does not mind either
+		switch name {
+		case "top twice", "only a dot", "file twice, other form": // tar does not mind either, or strips them in another way
+			return true
+		}
+		return code == "archive-top-level"
 	case "zip":
 		return code == "archive-hard-link" || code == "archive-owner" || slices.ContainsFunc(items, func(one item) bool {
 			return one.kind == tar.TypeLink || one.kind == tar.TypeXGlobalHeader || one.kind == typeContinued || one.kind == 'Z'

@@ -143,10 +143,16 @@ func (x *extraction) linkTarget(e entry) (target entry, inside bool) {
 		}
 		parts = parts[1:]
 	}
-	if why != "" || len(parts) <= x.strip || !x.selects(parts[x.strip:]) {
+	if why != "" {
 		return entry{}, false
 	}
-	return entry{Header: e.Header, parts: parts[x.strip:]}, true
+	if parts = x.counted(e.Linkname, parts); len(parts) <= x.strip {
+		return entry{}, false
+	}
+	if parts = named(parts[x.strip:]); len(parts) == 0 || !x.selects(parts) {
+		return entry{}, false
+	}
+	return entry{Header: e.Header, parts: parts}, true
 }
 
 func (x *extraction) linkError(e entry, err error) error {

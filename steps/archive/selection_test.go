@@ -1,7 +1,12 @@
 package archive
 
 import (
+	"bytes"
+	"fmt"
 	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -48,5 +53,61 @@ func TestUnpackSelection(t *testing.T) {
 	b.arguments.Include = []string{"nothing"}
 	if _, err := b.try(t.Context()); fault.As(err) == nil || fault.As(err).Code != "archive-empty" {
 		t.Errorf("nothing is left: %v", err)
+	}
+}
+
+// TestStripAgainstBothTars: strip takes off what --strip-components of GNU tar and of bsdtar take off, also where paths begin with
+// "./" or have empty and dotted parts in them.
+func TestStripAgainstBothTars(t *testing.T) {
+	base := t.TempDir()
+	for _, path := range []string{"fw/a", "fw/d/b", "fw/d/e/c", "top"} {
+		check(t, os.MkdirAll(filepath.Join(base, "tree", filepath.Dir(path)), 0o755))
+		check(t, os.WriteFile(filepath.Join(base, "tree", path), []byte(path), 0o644))
+	}
+	check(t, os.Link(filepath.Join(base, "tree/fw/a"), filepath.Join(base, "tree/fw/d/twin")))
+	forms := map[string][]byte{
+		"by hand":    rawArchive(plainRaw("./a/b/./c"), plainRaw("././d/e"), plainRaw("f/g")),
+		"no folders": rawArchive(plainRaw("./fw/a"), plainRaw("./fw/b/c"), raw("./fw/z", '1', 0).put(157, "./fw/a").with("")),
+	}
+	for name, members := range map[string][]string{"dot": {"."}, "dot and name": {"./fw", "./top"}, "name": {"fw", "top"}} {
+		archive := filepath.Join(base, "archive")
+		command(t, "tar", append([]string{"-cf", archive, "-C", filepath.Join(base, "tree")}, members...)...)
+		content, err := os.ReadFile(archive)
+		check(t, err)
+		forms[name] = content
+	}
+	_, err := extractInto(t, bytes.NewReader(rawArchive(plainRaw("a//b"))), filepath.Join(base, "empty part"), options{selection: selection{strip: 1}, limit: 1 << 20, beside: -1})
+	if fault.As(err) == nil || fault.As(err).Code != "archive-ambiguous" {
+		t.Errorf("an empty part, which programs count in different ways: %v", err)
+	}
+	for name, content := range forms {
+		for strip := range 5 {
+			where := t.TempDir()
+			archive, is := filepath.Join(where, "archive"), filepath.Join(where, "is")
+			check(t, os.WriteFile(archive, content, 0o644))
+			_, err := runExtract(t, map[string]any{"archive": archive, "to": is, "strip": strip})
+			found := fault.As(err)
+			switch {
+			case found != nil && found.Code == "archive-empty":
+				check(t, os.Mkdir(is, 0o755))
+			case found == nil || found.Code != "archive-hard-link":
+				check(t, err)
+			}
+			hard := found != nil && found.Code == "archive-hard-link" // bsdtar leaves such a link out in silence
+			for _, program := range []string{"tar", "bsdtar"} {
+				want := filepath.Join(where, program)
+				check(t, os.Mkdir(want, 0o755))
+				extract := exec.Command(program, "-xpf", archive, "-C", want, fmt.Sprintf("--strip-components=%d", strip))
+				if output, failed := extract.CombinedOutput(); (failed == nil) == hard && !(hard && program == "bsdtar") {
+					t.Errorf("%s, strip %d: %s says %v %s, and gwe %v", name, strip, program, failed, output, err)
+				}
+				if hard {
+					continue
+				}
+				if wanted, found := filesIn(t, want), filesIn(t, is); !slices.Equal(wanted, found) {
+					t.Errorf("%s, strip %d: %s has %q, and gwe %q", name, strip, program, wanted, found)
+				}
+			}
+		}
 	}
 }
