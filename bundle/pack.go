@@ -38,6 +38,8 @@ type PackOptions struct {
 	// SigningKey is a file with an exported secret key, mode 0600; Passphrase opens it where it is locked.
 	SigningKey string
 	Passphrase value.Secret
+	// Unsigned writes the compressed tar alone, for a signature in a file of its own, which Sign makes. No key is wanted then.
+	Unsigned bool
 	// EncryptFor are files with public keys. Each of them can decrypt the package; none means that it is not encrypted.
 	EncryptFor []string
 	// Progress, which may be nil, is told how many bytes of the files are packed, of how many.
@@ -62,9 +64,11 @@ func Pack(ctx context.Context, options PackOptions) (path string, err error) {
 	if err != nil {
 		return "", err
 	}
-	seal, err := newSealer(options)
-	if err != nil {
-		return "", err
+	var seal *sealer
+	if !options.Unsigned {
+		if seal, err = newSealer(options); err != nil {
+			return "", err
+		}
 	}
 	root, err := os.OpenRoot(folder)
 	if err != nil {
@@ -115,11 +119,15 @@ func Pack(ctx context.Context, options PackOptions) (path string, err error) {
 
 // write puts the layers on top of each other: tar, compression, signature, encryption, file.
 func (o PackOptions) write(file io.Writer, seal *sealer, tree *tree) error {
-	sealed, err := seal.open(file)
-	if err != nil {
-		return err
+	var sealed io.WriteCloser
+	if seal != nil {
+		var err error
+		if sealed, err = seal.open(file); err != nil {
+			return err
+		}
+		file = sealed
 	}
-	compressed, err := o.compressor(sealed)
+	compressed, err := o.compressor(file)
 	if err != nil {
 		return err
 	}
@@ -127,7 +135,7 @@ func (o PackOptions) write(file io.Writer, seal *sealer, tree *tree) error {
 		compressed.Close()
 		return err
 	}
-	if err := compressed.Close(); err != nil {
+	if err := compressed.Close(); err != nil || sealed == nil {
 		return err
 	}
 	return sealed.Close()
@@ -205,9 +213,12 @@ func checkName(name string) error {
 
 // target gives the package's path, and refuses one inside the tree: the package would hold itself.
 func (o PackOptions) target(folder, name string) (string, error) {
-	suffix := ".tar.zst.gpg"
+	suffix := ".tar.zst"
 	if o.compression() == Gzip {
-		suffix = ".tar.gz.gpg"
+		suffix = ".tar.gz"
+	}
+	if !o.Unsigned {
+		suffix += ".gpg"
 	}
 	path := o.Output
 	if path == "" {

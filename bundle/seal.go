@@ -1,13 +1,19 @@
 package bundle
 
 import (
+	"bytes"
 	"crypto"
 	"errors"
 	"io"
+	"path/filepath"
 	"time"
 
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
 	openpgp "github.com/ProtonMail/go-crypto/openpgp/v2"
+
+	"github.com/gwe-project/gwe/engine/durable"
+	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/value"
 )
 
 // sealer signs a stream and, where there are recipients, encrypts it, so that every GnuPG since 2.1 can read it.
@@ -103,4 +109,35 @@ func (s *sealer) open(w io.Writer) (sealed io.WriteCloser, err error) {
 		return err
 	})
 	return sealed, err
+}
+
+// Sign writes a detached signature over a file, armoured where the signature's name ends in .asc. It replaces a signature
+// that is there. key is a file with an exported secret key, mode 0600, which passphrase opens where it is locked.
+func Sign(file, signature, key string, passphrase value.Secret) error {
+	seal, err := newSealer(PackOptions{SigningKey: key, Passphrase: passphrase})
+	if err != nil {
+		return err
+	}
+	content, _, err := openRegular(file, "package")
+	if err != nil {
+		return err
+	}
+	defer content.Close()
+	write := func(w io.Writer) error {
+		return contained(func() error {
+			return openpgp.DetachSign(w, []*openpgp.Entity{seal.signer}, content, seal.config)
+		})
+	}
+	var made []byte
+	if filepath.Ext(signature) == ".asc" {
+		made, err = armoured(openpgp.SignatureType, write)
+	} else {
+		var buffer bytes.Buffer
+		err = write(&buffer)
+		made = buffer.Bytes()
+	}
+	if err != nil {
+		return fault.New(fault.Errored, "signing-failed", "cannot sign %s", file).WithCause(err)
+	}
+	return durable.WriteFile(signature, made, 0o644)
 }

@@ -10,7 +10,7 @@ func SuiteSchema() ([]byte, error) {
 		"mode":    described(object{"type": "string", "pattern": modeForm.String()}, "Permission bits, three or four octal digits in quotes."),
 		"inputs":  described(object{"type": "object", "propertyNames": object{"pattern": identifierPattern.String()}}, "What the run is given, as by -i."),
 		"fixture": described(treeSchema(absolutePaths, fixtureKeys), "The tree that a case starts from, by path."),
-		"package": described(treeSchema(relativePaths, packagedKeys), "A signed package that is made for the test: its files, by path."),
+		"package": described(treeSchema(relativePaths, packagedKeys), "A package that is made for the test, its files by path: signed as NAME.tar.zst.gpg or NAME.tar.gz.gpg, or a plain archive NAME.tar.zst or NAME.tar.gz."),
 		"tree":    described(treeSchema(absolutePaths, expectedKeys), "What must be there, by path; what an entry leaves out may be anything."),
 		"stand-ins": described(object{
 			"type": "object", "propertyNames": object{"pattern": commandName.String()},
@@ -89,9 +89,10 @@ func treeSchema(rule pathRule, keys []string) object {
 		"folder":    described(object{"const": true}, "A folder."),
 		"absent":    described(object{"const": true}, "Nothing is there."),
 		"package":   reference("package"),
+		"signature": described(object{"type": "string", "pattern": `^/.`}, "A detached signature over the file at that path; armoured where its own name ends in .asc."),
 		"keyring":   described(reference("texts"), "A folder with the public halves of these throw-away keys."),
 		"mode":      reference("mode"),
-		"signed-by": described(object{"type": "string"}, "The throw-away key that signs a package."),
+		"signed-by": described(object{"type": "string"}, "The throw-away key that signs a package, or makes a signature."),
 	}
 	properties := object{}
 	for _, key := range keys {

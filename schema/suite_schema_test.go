@@ -30,7 +30,7 @@ func TestSchemaOfSuites(t *testing.T) {
 gwe-test: 1
 recipe: x.yaml
 inputs: { a: 1, b: [x] }
-fixture: { /a: "", /b: { content: x, mode: "0644" }, /c: { link: a }, /d: { hard-link: /a }, /e: { folder: true }, /f: { absent: true }, /g: { package: { x: "1", y/z: { folder: true } }, signed-by: v }, /k: { keyring: [v] } }
+fixture: { /a: "", /b: { content: x, mode: "0644" }, /c: { link: a }, /d: { hard-link: /a }, /e: { folder: true }, /f: { absent: true }, /g: { package: { x: "1", y/z: { folder: true } }, signed-by: v }, /k: { keyring: [v] }, /b.sig: { signature: /b }, /b.asc: { signature: /b, signed-by: v } }
 stand-ins: { systemctl: { prints: [x], exit: 3 }, /usr/bin/x: {} }
 setup: "true"
 ignore: /var
@@ -63,7 +63,7 @@ cases:
 	for _, bad := range []string{
 		"cases: [{name: a}]", "gwe-test: 2" + foot, "gwe-test: 1", "gwe-test: 1\ncases: []", head + "cases: [{}]", head + "tests: 1" + foot,
 		head + "fixture: {a: x}" + foot, head + "fixture: {/a: {folder: false}}" + foot, head + "fixture: {/a: {mode: 0644}}" + foot,
-		head + "fixture: {/a: {package: {/x: y}}}" + foot, head + "fixture: {/a: 1}" + foot, head + "then: [wait]" + foot, head + "then: [late: x]" + foot,
+		head + "fixture: {/a: {package: {/x: y}}}" + foot, head + "fixture: {/a: 1}" + foot, head + "fixture: {/a: {signature: b}}" + foot, head + "then: [wait]" + foot, head + "then: [late: x]" + foot,
 		head + "stand-ins: {x: {exit: 256}}" + foot, head + "stand-ins: {x: {says: a}}" + foot, head + "ignore: [var]" + foot, head + "setup: [x]" + foot,
 		head + "cases: [{name: a, fail-at: x, kill-at: x}]", head + "cases: [{name: a, expect: {exit: -1}}]", head + "cases: [{name: a, expect: {tree: before}}]",
 		head + "cases: [{name: a, expect: {tree: {/a: {keyring: [x]}}}}]", head + "cases: [{name: a, expect: {result: 1}}]", head + "cases: [{name: a, expect: {log: [1]}}]",

@@ -19,6 +19,8 @@ const (
 	PlacedHardLink PlacedKind = "hard-link"
 	// PlacedPackage is a signed package that is made for the test.
 	PlacedPackage PlacedKind = "package"
+	// PlacedSignature is a detached signature that is made for the test, over the file at another path.
+	PlacedSignature PlacedKind = "signature"
 	// PlacedKeyring is a folder with the public halves of throw-away keys.
 	PlacedKeyring PlacedKind = "keyring"
 	// PlacedAbsent means that nothing is there.
@@ -34,16 +36,21 @@ type Placed struct {
 	Content *string
 	// Mode holds the permission bits and those for set-uid, set-gid and sticky; nil is the usual mode, or accepts any.
 	Mode *uint32
-	// Target is where a link points to, or the path that a hard link shares.
+	// Target is where a link points to, the path that a hard link shares, or the file that a signature is over.
 	Target string
-	// Files are a package's; SignedBy is the key's name.
+	// Files are a package's; SignedBy is the name of the key of a package or a signature.
 	Files    []*Placed
 	SignedBy string
 	// Keys are those of a keyring.
 	Keys []string
 }
 
-// DefaultKey is the throw-away key that signs a package of a fixture which names none.
+// isArchive reports whether a package is a plain archive, which holds no signature.
+func (p *Placed) isArchive() bool {
+	return strings.HasSuffix(p.Path.Text, ".tar.gz") || strings.HasSuffix(p.Path.Text, ".tar.zst")
+}
+
+// DefaultKey is the throw-away key that signs what names none in a fixture.
 const DefaultKey = "vendor"
 
 // pathRule says which paths a mapping of paths may have.
@@ -57,9 +64,9 @@ const (
 // placedKeys are the keys of an entry. The first ones say what it is, and only one of them stands there.
 var (
 	expectedKeys = []string{"content", "link", "hard-link", "folder", "absent", "mode"}
-	fixtureKeys  = []string{"content", "link", "hard-link", "folder", "absent", "package", "keyring", "mode", "signed-by"}
+	fixtureKeys  = []string{"content", "link", "hard-link", "folder", "absent", "package", "signature", "keyring", "mode", "signed-by"}
 	packagedKeys = []string{"content", "link", "hard-link", "folder", "mode"}
-	deciding     = []string{"content", "link", "hard-link", "folder", "absent", "package", "keyring"}
+	deciding     = []string{"content", "link", "hard-link", "folder", "absent", "package", "signature", "keyring"}
 )
 
 // placed reads a mapping of paths; keys are those that an entry may have.
@@ -143,8 +150,12 @@ func (p *parser) place(at Scalar, fields Map, keys []string) *Placed {
 			p.fail(keySpan(fields, "mode"), "key-not-here", fmt.Sprintf("%s is a %s, and has no mode of its own", at.Text, made.Kind), "leave mode out")
 		}
 	}
-	if made.SignedBy != "" && made.Kind != PlacedPackage {
-		p.fail(keySpan(fields, "signed-by"), "key-not-here", "only a package is signed", "leave signed-by out")
+	switch signed := made.SignedBy != ""; {
+	case signed && made.Kind == PlacedPackage && made.isArchive():
+		p.fail(keySpan(fields, "signed-by"), "key-not-here", fmt.Sprintf("an archive has no signature inside, and %s does not end in .gpg", at.Text),
+			fmt.Sprintf("add %s.sig: { signature: %s, signed-by: %s }, or end the name in .gpg", at.Text, at.Text, made.SignedBy))
+	case signed && made.Kind != PlacedPackage && made.Kind != PlacedSignature:
+		p.fail(keySpan(fields, "signed-by"), "key-not-here", "only a package or a signature has a key", "leave signed-by out")
 	}
 	if !good {
 		return nil
@@ -167,6 +178,11 @@ func (p *parser) placeKey(made *Placed, key string, node Node) bool {
 			if key == "hard-link" {
 				p.cleanPath(*target, pathRule(path.IsAbs(made.Path.Text)))
 			}
+		}
+	case "signature":
+		made.Kind = PlacedSignature
+		if target := p.text(node, key, false); target != nil && p.cleanPath(*target, absolutePaths) {
+			made.Target = target.Text
 		}
 	case "folder", "absent":
 		made.Kind = PlacedKind(key)

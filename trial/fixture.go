@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/gwe-project/gwe/bundle"
+	"github.com/gwe-project/gwe/engine/value"
 	"github.com/gwe-project/gwe/schema"
 )
 
@@ -20,11 +21,12 @@ type workshop struct {
 	keys   map[string]bundle.KeyFiles
 }
 
-// build puts a fixture below a root. Hard links come last: what they share may stand below them in the file.
+// build puts a fixture below a root. Hard links and then signatures come last: what they share and are over may stand below
+// them in the file.
 func (w *workshop) build(ctx context.Context, root string, all []*schema.Placed) error {
-	for _, links := range []bool{false, true} {
+	for turn := range 3 {
 		for _, one := range all {
-			if (one.Kind == schema.PlacedHardLink) != links {
+			if turnOf(one.Kind) != turn {
 				continue
 			}
 			if err := w.place(ctx, root, one); err != nil {
@@ -33,6 +35,16 @@ func (w *workshop) build(ctx context.Context, root string, all []*schema.Placed)
 		}
 	}
 	return nil
+}
+
+func turnOf(kind schema.PlacedKind) int {
+	switch kind {
+	case schema.PlacedHardLink:
+		return 1
+	case schema.PlacedSignature:
+		return 2
+	}
+	return 0
 }
 
 func (w *workshop) place(ctx context.Context, root string, one *schema.Placed) error {
@@ -58,6 +70,12 @@ func (w *workshop) place(ctx context.Context, root string, one *schema.Placed) e
 			return err
 		}
 		return chmod(path, one.Mode, 0o644)
+	case schema.PlacedSignature:
+		key, err := w.key(cmp.Or(one.SignedBy, schema.DefaultKey))
+		if err != nil {
+			return err
+		}
+		return bundle.Sign(filepath.Join(root, one.Target), path, key.Secret, value.Secret{})
 	case schema.PlacedKeyring:
 		return w.keyring(path, one.Keys)
 	}
@@ -99,28 +117,33 @@ func chmod(path string, mode *uint32, usual uint32) error {
 	return os.Chmod(path, converted)
 }
 
-// pack makes a signed package, as a vendor does.
+// pack makes a package, as a vendor does: signed, or as an archive that a signature beside it may be over.
 func (w *workshop) pack(ctx context.Context, path string, one *schema.Placed) error {
-	name := filepath.Base(path)
-	name, _, _ = strings.Cut(name, ".tar.")
-	compression, known := map[string]bundle.Compression{".tar.zst.gpg": bundle.Zstandard, ".tar.gz.gpg": bundle.Gzip}[filepath.Base(path)[len(name):]]
-	if !known || name == "" {
-		return fmt.Errorf("a package is called NAME.tar.zst.gpg or NAME.tar.gz.gpg")
+	archive, sealed := strings.CutSuffix(filepath.Base(path), ".gpg")
+	options := bundle.PackOptions{Output: path, Unsigned: !sealed}
+	for suffix, compression := range map[string]bundle.Compression{".tar.zst": bundle.Zstandard, ".tar.gz": bundle.Gzip} {
+		if name, found := strings.CutSuffix(archive, suffix); found {
+			options.Name, options.Compression = name, compression
+		}
 	}
-	source := filepath.Join(w.folder, "packed", path)
-	if err := os.MkdirAll(source, 0o755); err != nil {
+	if options.Name == "" {
+		return fmt.Errorf("a package is called NAME.tar.zst.gpg or NAME.tar.gz.gpg; without .gpg it is not signed")
+	}
+	options.Folder = filepath.Join(w.folder, "packed", path)
+	if err := os.MkdirAll(options.Folder, 0o755); err != nil {
 		return err
 	}
-	if err := w.build(ctx, source, one.Files); err != nil {
+	if err := w.build(ctx, options.Folder, one.Files); err != nil {
 		return err
 	}
-	key, err := w.key(cmp.Or(one.SignedBy, schema.DefaultKey))
-	if err != nil {
-		return err
+	if sealed {
+		key, err := w.key(cmp.Or(one.SignedBy, schema.DefaultKey))
+		if err != nil {
+			return err
+		}
+		options.SigningKey = key.Secret
 	}
-	_, err = bundle.Pack(ctx, bundle.PackOptions{
-		Folder: source, Name: name, Output: path, Compression: compression, SigningKey: key.Secret,
-	})
+	_, err := bundle.Pack(ctx, options)
 	return err
 }
 
