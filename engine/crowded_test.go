@@ -44,6 +44,7 @@ func TestTheWayBackFindsRoom(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = unix.Unmount(folder, unix.MNT_DETACH) })
 	b.engine.State.Folder = filepath.Join(folder, "state")
+	b.engine.VolatileState = true // its file system stands for a full one
 	b.engine.Journals = func(w journal.Writer) journal.Writer { return &crowded{w, t, folder} }
 	b.wantStatus(b.run(`steps:
   - steps:

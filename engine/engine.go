@@ -31,6 +31,10 @@ type Engine struct {
 	// Early is for a recovery early in a boot, in front of the services: it leaves to a later one what needs these, suspended
 	// runs too.
 	Early bool
+	// Confine, where it is not nil, gives up the process's right to change anything: Plan calls it before it asks the first step type.
+	Confine func() error
+	// VolatileState is set where the operator accepts a state directory that does not survive a power cut, beside targets that do.
+	VolatileState bool
 	// HandOver is how a run is handed over to another gwe.
 	HandOver HandOver
 	// Waits, where it is not nil, is told once why Confirm or CancelSuspended waits for a moment: a recovery may be looking at the run.

@@ -69,8 +69,14 @@ type PlannedStep struct {
 
 	// forgiven steps may fail: what is around them goes on.
 	forgiven bool
-	err      error
-	named    StepName
+	// err is why it could not act as things stand, and fails why it will fail although it can be carried out.
+	err, fails error
+	named      StepName
+	// settled rows do not depend on what an earlier step gives.
+	settled bool
+	// touches are the paths that it changes, and touchesAny is set where one of them is not known yet.
+	touches    []string
+	touchesAny bool
 }
 
 // Plan is what a run would do.
@@ -84,6 +90,16 @@ type Plan struct {
 	Writes int64 `json:"writes"`
 	// Space is what the steps need on each file system.
 	Space []PlannedSpace `json:"space,omitempty"`
+	// Refusals are why a run would be refused now, or begin and be rolled back; none where nothing stands in its way.
+	Refusals []Refusal `json:"refusals,omitempty"`
+}
+
+// ExitCode is what gwe plan ends with.
+func (p Plan) ExitCode() int {
+	if len(p.Refusals) > 0 {
+		return ExitRefused
+	}
+	return ExitDone
 }
 
 // Plan says what a run would do, without doing it: it takes no lock, writes nothing and runs nothing.
@@ -91,6 +107,12 @@ func (e *Engine) Plan(ctx context.Context, program *Program, given Inputs) (Plan
 	begin, names, err := e.begin(program, given)
 	if err != nil {
 		return Plan{}, err
+	}
+	against := e.standsInTheWay(begin) // a confined process does not see whose locks these are
+	if e.Confine != nil {
+		if err := e.Confine(); err != nil {
+			return Plan{}, err
+		}
 	}
 	begin.Run = "(the run's id)"
 	h := newHistory(program, e.State.run(begin.Run))
@@ -114,6 +136,19 @@ func (e *Engine) Plan(ctx context.Context, program *Program, given Inputs) (Plan
 			plan.Reads, plan.Writes = plan.Reads+row.Reads, plan.Writes+row.Writes
 		}
 	}
+	x.mask = tasklog.NewMask(nil, secretsIn(h.inputs)...)
+	for _, read := range plan.Facts {
+		if read.Err != nil {
+			against = append(against, read.Err)
+		}
+	}
+	if err := e.volatileState(changedBy(begin, plan.Steps)); err != nil {
+		against = append(against, err)
+	}
+	for _, err := range append(append(against, x.refusals(plan.Steps)...), tooLittle(plan.Space)...) {
+		plan.Refusals = append(plan.Refusals, x.refusalOf(err, false))
+	}
+	plan.Refusals = append(plan.Refusals, x.failures(plan.Steps)...)
 	return plan, nil
 }
 
@@ -196,10 +231,12 @@ type forecast struct {
 	machine step.Machine
 	// items are those of the rounds around, outermost first; within names the used recipes around.
 	items, within []string
+	// unsettled is set in rounds over what a step gives, and in a used recipe whose inputs do.
+	unsettled bool
 }
 
 func (f *forecast) row(ctx context.Context, n *node) PlannedStep {
-	row := PlannedStep{Path: n.path(), ID: n.id(), Name: f.title(n), Guard: WillRun, Changes: n.changes(), named: f.named(n)}
+	row := PlannedStep{Path: n.path(), ID: n.id(), Name: f.title(n), Guard: WillRun, Changes: n.changes(), named: f.named(n), settled: !f.unsettled}
 	if n.step.Action != nil {
 		row.Type = n.step.Action.Keyword().Text
 	}
@@ -243,6 +280,7 @@ func (f *forecast) guard(n *node, row *PlannedStep) {
 		return
 	}
 	row.When = n.step.When.Text
+	row.settled = row.settled && !readsSteps(n.when.References())
 	if missing := f.missing(n.when.References()); len(missing) > 0 {
 		row.Guard, row.Waits = Depends, missing
 		return
@@ -264,9 +302,11 @@ func (f *forecast) leaf(ctx context.Context, n *node, row *PlannedStep) {
 	about := n.action.stepType.About()
 	var missing []string
 	for _, argument := range n.action.arguments {
+		row.settled = row.settled && !readsSteps(argument.value.references())
 		missing = append(missing, f.missing(argument.value.references())...)
 	}
 	if len(missing) > 0 {
+		row.touchesAny = len(about.Effects) > 0
 		row.Needs = merge(nil, missing)
 		row.Do = []string{about.Name + " " + f.arguments(n)}
 		row.plannedUndo(about, ownUndo(about), nil)
@@ -278,15 +318,20 @@ func (f *forecast) leaf(ctx context.Context, n *node, row *PlannedStep) {
 		planned, err = n.action.stepType.Plan(ctx, f.machine, arguments)
 		row.Do, row.Nothing, row.Space = planned.Do, planned.Nothing, planned.Space
 		row.plannedUndo(about, planned.Undo, planned.UndoLast)
-		row.Reads, row.Writes = planned.Reads, planned.Writes
+		row.Reads, row.Writes, row.fails = planned.Reads, planned.Writes, planned.Fails
+		if row.touch(about, arguments); err == nil && !planned.Nothing {
+			err = f.writable(row.touches)
+		}
 		if planned.Outputs != nil && n.id() != "" && row.Guard == WillRun {
 			f.steps.set(n.id(), planned.Outputs)
 		}
 	}
 	if err != nil {
 		row.err, row.Problem = err, err.Error()
-		row.Do = []string{about.Name + " " + f.arguments(n)}
-		row.plannedUndo(about, ownUndo(about), nil)
+		if len(row.Do) == 0 {
+			row.Do = []string{about.Name + " " + f.arguments(n)}
+			row.plannedUndo(about, ownUndo(about), nil)
+		}
 	}
 }
 
@@ -296,6 +341,21 @@ func (p *PlannedStep) plannedUndo(about step.About, undo, last []string) {
 		undo, last = nil, undo
 	}
 	p.Undo, p.UndoLast = undo, last
+}
+
+// writable reports the first of the paths at which nothing can be written.
+func (f *forecast) writable(paths []string) error {
+	for _, path := range paths {
+		if err := writable(f.machine, path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readsSteps reports whether one of the names is an output of a step.
+func readsSteps(references []expression.Reference) bool {
+	return slices.ContainsFunc(references, func(r expression.Reference) bool { return r.Path[0] == "steps" })
 }
 
 // ownUndo is a type's undo in general words.

@@ -34,8 +34,10 @@ func (f *forecast) step(ctx context.Context, n *node) (rows []PlannedStep, over 
 		head.Do = []string{"a round for each of " + n.items.value.source()}
 	}
 	rows = append(rows, head)
+	unsettled := readsSteps(n.items.value.references())
 	if !known {
 		round, leave := f.inside()
+		round.unsettled = round.unsettled || unsettled
 		inner, _ := round.once(ctx, n)
 		leave()
 		f.lose(n)
@@ -47,6 +49,7 @@ func (f *forecast) step(ctx context.Context, n *node) (rows []PlannedStep, over 
 			break
 		}
 		round, leave := f.inside()
+		round.unsettled = round.unsettled || unsettled
 		round.names["index"] = i
 		if len(record.Keys) > 0 {
 			round.names["index"] = record.Keys[i]
@@ -91,6 +94,7 @@ func (f *forecast) once(ctx context.Context, n *node) (rows []PlannedStep, over 
 	}
 	for i := range inner {
 		inner[i].forgiven = inner[i].forgiven || row.forgiven
+		inner[i].settled = inner[i].settled && row.settled
 		if row.Guard == Depends && inner[i].Guard == WillRun {
 			inner[i].Guard, inner[i].When, inner[i].Waits = Depends, row.When, row.Waits
 		}
@@ -180,9 +184,10 @@ func (f *forecast) use(ctx context.Context, n *node, row *PlannedStep) []Planned
 			}
 		}
 	}
+	unsettled := f.unsettled || slices.ContainsFunc(u.with, func(given namedValue) bool { return readsSteps(given.value.references()) })
 	outputs := map[string]any{}
 	within := append(slices.Clone(f.within), f.named(n).short())
-	inner := &forecast{machine: f.machine, items: f.items, within: within, steps: &foreseen{outputs: outputs}, names: map[string]any{
+	inner := &forecast{machine: f.machine, unsettled: unsettled, items: f.items, within: within, steps: &foreseen{outputs: outputs}, names: map[string]any{
 		"inputs": inputs, "vars": vars, "host": f.names["host"], "run": f.names["run"], "steps": outputs,
 	}}
 	for _, variable := range u.variables {
@@ -211,7 +216,7 @@ func (f *forecast) aside(ctx context.Context, nodes []*node, role string) []Plan
 // inside is the forecast of a part whose outputs are not seen from outside yet. It holds until the part is left.
 func (f *forecast) inside() (inner *forecast, leave func()) {
 	changes := len(f.steps.former)
-	return &forecast{names: maps.Clone(f.names), steps: f.steps, machine: f.machine, items: f.items, within: f.within}, func() { f.steps.back(changes) }
+	return &forecast{names: maps.Clone(f.names), steps: f.steps, machine: f.machine, items: f.items, within: f.within, unsettled: f.unsettled}, func() { f.steps.back(changes) }
 }
 
 // skip notes that what a step leaves will be absent; lose that nobody knows yet what it leaves.

@@ -33,6 +33,9 @@ func TestThePlansShape(t *testing.T) {
 		"A fact":   slices.Sorted(maps.Keys(ofFact)),
 		"A step":   members[engine.PlannedStep](),
 		"A space":  members[engine.PlannedSpace](),
+
+		"A refusal":   members[engine.Refusal](),
+		"A step name": members[engine.StepName](),
 	} {
 		_, below, found := strings.Cut(string(page), "### "+title+"\n")
 		if !found {

@@ -13,31 +13,28 @@ import (
 	"github.com/gwe-project/gwe/engine/step"
 )
 
-// preflight checks the plan before anything is touched: the first step with effects must be able to act, and what all
-// steps need must fit on each file system.
+// preflight checks the plan before anything is touched: the journal must outlive a power cut, the first step with effects must be able to
+// act, and what all steps need must fit on each file system.
 func (x *execution) preflight(ctx context.Context) error {
 	rows := x.plan(ctx)
-	for _, row := range rows {
-		if row.Section != "steps" || row.Guard == WillSkip {
-			continue
-		}
-		n := x.program.byPath[row.Path]
-		// Later steps may rely on what earlier ones do, a later attempt may find what this one does not, and behind a stop
-		// there may be nothing. Up to there, there is no such excuse.
-		if row.err != nil && row.Guard == WillRun && !row.forgiven {
-			return &StepError{Step: row.named, Err: declined(row.err), label: n.label()}
-		}
-		if row.Changes || n.action.stop != nil || n.action.waiting != nil || n.action.handOver != nil {
-			break
-		}
+	if err := x.engine.volatileState(changedBy(x.history.begin, rows)); err != nil {
+		return err
 	}
-	for _, space := range x.spaceFor(rows) {
-		if space.Free < space.Needs {
-			return fault.New(fault.Refused, "space", "%s has %d MiB free, and the run needs %d MiB", space.Folder, space.Free>>20, (space.Needs+1<<20-1)>>20).
-				WithHint("make room, `gwe run` removes nothing to get it")
-		}
+	if found := append(x.refusals(rows), tooLittle(x.spaceFor(rows))...); len(found) > 0 {
+		return found[0]
 	}
 	return nil
+}
+
+// tooLittle lists the file systems on which the steps need more than there is.
+func tooLittle(spaces []PlannedSpace) (found []error) {
+	for _, space := range spaces {
+		if space.Free < space.Needs {
+			found = append(found, fault.New(fault.Refused, "space", "%s has %d MiB free, and the run needs %d MiB", space.Folder, space.Free>>20, (space.Needs+1<<20-1)>>20).
+				WithHint("make room on the file system of %s: gwe removes nothing to get it", space.Folder))
+		}
+	}
+	return found
 }
 
 // declined makes a step's "it cannot be done" the run's refusal: nothing has been touched yet.

@@ -1,11 +1,15 @@
 package durable
 
 import (
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/gwe-project/gwe/engine/fault"
 )
@@ -90,3 +94,30 @@ type local struct{}
 func (local) Lstat(path string) (fs.FileInfo, error) { return os.Lstat(path) }
 func (local) Stat(path string) (fs.FileInfo, error)  { return os.Stat(path) }
 func (local) ReadFile(path string) ([]byte, error)   { return os.ReadFile(path) }
+
+// OverlayUpper returns the upper directory of the overlay file system that holds a directory: what is written there lies in it. It
+// is "" where the directory is on no overlay, where that is read-only, or where its mount cannot be told.
+func OverlayUpper(directory string) string {
+	var status unix.Stat_t
+	if unix.Stat(directory, &status) != nil {
+		return ""
+	}
+	table, err := os.ReadFile(mountTable)
+	if err != nil {
+		return ""
+	}
+	device := fmt.Sprintf("%d:%d", unix.Major(uint64(status.Dev)), unix.Minor(uint64(status.Dev)))
+	for line := range strings.Lines(string(table)) {
+		fields := strings.Fields(line)
+		end := slices.Index(fields, "-")
+		if end < 5 || len(fields) < end+4 || fields[2] != device || fields[end+1] != "overlay" {
+			continue
+		}
+		for option := range strings.SplitSeq(fields[end+3], ",") {
+			if upper, found := strings.CutPrefix(option, "upperdir="); found {
+				return unescape(upper)
+			}
+		}
+	}
+	return ""
+}

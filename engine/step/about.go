@@ -89,6 +89,9 @@ type Plan struct {
 	Space map[string]int64
 	// Reads and Writes are the bytes of file contents that the step will surely read and write; 0 where nobody knows yet.
 	Reads, Writes int64
+	// Fails is why Do will fail although the step can be carried out; nil where that is not known. Unlike an error of Plan it does not
+	// refuse the run.
+	Fails error
 	// Outputs are those outputs that can be known without acting, by name: later steps are planned with them.
 	Outputs map[string]any
 }

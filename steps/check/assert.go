@@ -21,7 +21,7 @@ func Assert() step.Type {
 const assertDoc = `The condition is any expression that is true or false. Where it is false, the step fails as refused: the run ends with
 exit code 6 if nothing was done before, and is put back otherwise.
 
-A plan tells how the condition stands now, and does not fail: a step before may make it true.`
+A plan shows how the condition stands now. Where it is false, and no step before can make it true, gwe plan ends with exit code 6.`
 
 type assertArguments struct {
 	That    bool   `name:"that" required:"true" help:"the condition that must hold"`
@@ -34,7 +34,7 @@ func (assert) Plan(_ context.Context, _ step.Machine, arguments assertArguments)
 	if arguments.That {
 		return step.Plan{Do: []string{"go on: the condition holds"}}, nil
 	}
-	return step.Plan{Do: []string{"refuse: " + strings.Join(strings.Fields(arguments.Message), " ")}}, nil
+	return step.Plan{Do: []string{"refuse: " + strings.Join(strings.Fields(arguments.Message), " ")}, Fails: arguments.failed()}, nil
 }
 
 func (assert) Prepare(context.Context, *step.Run, assertArguments) (step.Nothing, error) {
@@ -43,9 +43,13 @@ func (assert) Prepare(context.Context, *step.Run, assertArguments) (step.Nothing
 
 func (assert) Do(_ context.Context, _ *step.Run, arguments assertArguments, _ step.Nothing) (step.Nothing, error) {
 	if !arguments.That {
-		return step.Nothing{}, fault.New(fault.Refused, "assert-failed", "%s", arguments.Message)
+		return step.Nothing{}, arguments.failed()
 	}
 	return step.Nothing{}, nil
+}
+
+func (a assertArguments) failed() error {
+	return fault.New(fault.Refused, "assert-failed", "%s", a.Message)
 }
 
 func (assert) Undo(context.Context, *step.Run, assertArguments, step.Nothing) error { return nil }

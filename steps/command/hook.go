@@ -80,15 +80,22 @@ func (hook) Plan(_ context.Context, machine step.Machine, arguments hookArgument
 	info, err := machine.Stat(path)
 	switch {
 	case err == nil && info.Mode().IsRegular() && info.Mode()&0o111 == 0:
-		return step.Plan{}, fault.New(fault.Refused, "process-not-executable", "cannot run %s: it has no execute bit", path).
-			WithHint("set it where the package is made: chmod +x %s", arguments.Script).AsPermanent()
+		return step.Plan{}, step.Stands(fault.New(fault.Refused, "process-not-executable", "cannot run %s: it has no execute bit", path).
+			WithHint("set it where the package is made: chmod +x %s", arguments.Script).AsPermanent(), path)
 	case err == nil:
-		return step.Plan{Do: []string{line}}, nil
+		return step.Plan{Do: []string{line}}, cannotStart(machine, path, path)
 	case !errors.Is(err, fs.ErrNotExist):
 		return step.Plan{}, fault.New(fault.Refused, "hook-unreadable", "cannot look at %s", path).WithCause(err)
 	}
 	if _, err := machine.Stat(string(arguments.Dir)); err != nil {
-		return step.Plan{Do: []string{line + ", if the release has it"}}, nil
+		never := cannotStart(machine, string(arguments.Dir), path)
+		switch {
+		case never == nil:
+			return step.Plan{Do: []string{line + ", if the release has it"}}, nil
+		case arguments.Optional: // the release may come without it
+			return step.Plan{Do: []string{line + ", if the release has it; " + never.Error()}}, nil
+		}
+		return step.Plan{Do: []string{line}}, never
 	}
 	if !arguments.Optional {
 		return step.Plan{}, missing(path)
@@ -98,6 +105,23 @@ func (hook) Plan(_ context.Context, machine step.Machine, arguments hookArgument
 		Nothing: true,
 		Outputs: map[string]any{"ran": false, "exit_code": 0},
 	}, nil
+}
+
+// cannotStart reports that no program can be started from a path, or from the nearest directory above it that exists: its file system is
+// mounted noexec. Only a program changes that.
+func cannotStart(machine step.Machine, path, script string) error {
+	for {
+		_, err := machine.Stat(path)
+		if err == nil || path == filepath.Dir(path) {
+			break
+		}
+		path = filepath.Dir(path)
+	}
+	if !step.MountOf(machine, path).NoExec {
+		return nil
+	}
+	return step.Stands(fault.New(fault.Refused, "process-no-exec", "cannot run %s: the file system of %s is mounted noexec", script, path).
+		WithHint("mount it without noexec, or give the release another directory").AsPermanent())
 }
 
 // Prepare refuses early what could not run.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"path/filepath"
 	"strings"
 
 	"github.com/gwe-project/gwe/engine/fault"
@@ -68,12 +69,16 @@ type runOutputs struct {
 type run struct{}
 
 // Plan shows what would be run.
-func (run) Plan(_ context.Context, _ step.Machine, arguments runArguments) (step.Plan, error) {
+func (run) Plan(_ context.Context, machine step.Machine, arguments runArguments) (step.Plan, error) {
 	if err := arguments.check(); err != nil {
 		return step.Plan{}, err
 	}
 	if len(arguments.Argv) > 0 {
-		return step.Plan{Do: []string{"run " + quoted(arguments.Argv)}}, nil
+		planned, program := step.Plan{Do: []string{"run " + quoted(arguments.Argv)}}, arguments.Argv[0]
+		if _, err := machine.Stat(program); filepath.IsAbs(program) && err == nil {
+			return planned, cannotStart(machine, program, program)
+		}
+		return planned, nil
 	}
 	lines := strings.Split(strings.TrimSpace(arguments.Script), "\n")
 	shown := "run the script " + quoted(lines[:1])

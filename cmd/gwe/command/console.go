@@ -124,6 +124,8 @@ func (c *console) engine() (*engine.Engine, *view, error) {
 		Journals: c.line.Journals,
 		Clock:    c.line.Clock,
 		HandOver: c.handOver(),
+
+		VolatileState: c.environment("GWE_VOLATILE_STATE") == "accept",
 	}, shown, nil
 }
 

@@ -2,7 +2,6 @@ package command
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 
@@ -22,6 +21,9 @@ Nothing is changed and nothing is run: gwe only reads. Each step shows what it w
 would be undone. What only the run will know stands in <angle brackets>, and a guard that cannot be decided yet says
 what it waits for. The line of the commit is the point of no return. Where the kernel has Landlock, it sees to it that
 nothing is written or run meanwhile; -v tells.
+
+The exit code is 6 where a run now would be refused, or would begin and surely fail: a busy lock, too little space, a bad signature, a
+condition that does not hold, a target that cannot be written. What stands in the way is listed below the steps.
 
 example:
   gwe plan ota -i package=firmware-2.tar.zst.gpg -i target=/opt/firmware
@@ -50,27 +52,32 @@ func showPlan(ctx context.Context, console *console, program *engine.Program, gi
 	if err != nil {
 		return err
 	}
-	kept, err := console.confine()
-	if err != nil {
-		return fault.New(fault.Errored, "plan-confine", "the right to write cannot be given up").WithCause(err)
-	}
-	if console.global.verbose {
-		fmt.Fprintln(console.stderr, "gwe: "+kept)
+	machine.Confine = func() error {
+		kept, err := console.confine()
+		if err != nil {
+			return fault.New(fault.Errored, "plan-confine", "the right to write cannot be given up").WithCause(err)
+		}
+		if console.global.verbose {
+			fmt.Fprintln(console.stderr, "gwe: "+kept)
+		}
+		return nil
 	}
 	plan, err := machine.Plan(ctx, program, given)
 	if err != nil {
 		return err
 	}
 	if console.global.output == "json" {
-		encoder := json.NewEncoder(console.stdout)
-		encoder.SetEscapeHTML(false)
-		encoder.SetIndent("", "  ")
-		return encoder.Encode(plan)
+		err = writeJSON(console.stdout, plan)
+	} else {
+		columns, folded := pipedWidth, 0
+		if isTerminal(console.stdout) {
+			columns = min(width(console.stdout), widestPlan)
+			folded = columns
+		}
+		_, err = io.WriteString(console.stdout, planText(plan, columns)+refusalText(plan.Refusals, folded))
 	}
-	columns := pipedWidth
-	if isTerminal(console.stdout) {
-		columns = min(width(console.stdout), widestPlan)
+	if code := plan.ExitCode(); err == nil && code != engine.ExitDone {
+		return errSilent{code}
 	}
-	_, err = io.WriteString(console.stdout, planText(plan, columns))
 	return err
 }

@@ -2,6 +2,7 @@ package command
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -246,6 +247,36 @@ func (t *planTable) totals(plan engine.Plan) {
 	}
 	t.line("")
 	t.lines(lines...)
+}
+
+// refusalText tells what stands in the way of a run, where a reader looks last. It folds at so many columns; 0 is never, for programs that
+// search it.
+func refusalText(refusals []engine.Refusal, columns int) string {
+	t := planTable{columns: columns}
+	if columns == 0 {
+		t.columns = math.MaxInt
+	}
+	head := ""
+	for _, refusal := range refusals {
+		next := "A run now would be refused, with exit code 6, and change nothing:"
+		if refusal.Begins {
+			next = "A run would fail here, and be rolled back:"
+		}
+		if head != next {
+			head = next
+			t.line("")
+			t.lines(head)
+		}
+		said := refusal.Error + " [" + refusal.Code + "]"
+		if refusal.Step != nil {
+			said = refusal.Step.String() + ": " + said
+		}
+		t.lines("  " + said)
+		if refusal.Hint != "" {
+			t.lines("    hint: " + refusal.Hint)
+		}
+	}
+	return t.text.String()
 }
 
 func at(lines []string, i int) string {

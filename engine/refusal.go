@@ -1,0 +1,265 @@
+package engine
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/gwe-project/gwe/engine/durable"
+	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/step"
+)
+
+// Refusal is why a run would not come to its end, as far as that is known before it begins.
+type Refusal struct {
+	// Step is the step that says so; nil where it is the machine, a lock or the state directory.
+	Step *StepName `json:"step,omitempty"`
+	Code string    `json:"code"`
+	// Error is the reason, without the step's name, and Hint what to do about it.
+	Error string `json:"error"`
+	Hint  string `json:"hint,omitempty"`
+	// Begins is set where the run would begin, and be rolled back when it comes to the step; else it would change nothing.
+	Begins bool `json:"begins,omitempty"`
+}
+
+// refusalOf is the plan's form of an error.
+func (x *execution) refusalOf(err error, begins bool) Refusal {
+	record := x.recordOf(err)
+	return Refusal{Step: record.Where, Code: record.Code, Error: record.Message, Hint: record.Hint, Begins: begins}
+}
+
+// standsInTheWay lists what would refuse a run before its steps are looked at: in the order in which a run meets it. It takes no lock,
+// and changes nothing.
+func (e *Engine) standsInTheWay(begin beginRecord) (found []error) {
+	add := func(err error) {
+		if err != nil {
+			found = append(found, err)
+		}
+	}
+	if err := e.State.usable(); err != nil {
+		add(err)
+	} else {
+		found = e.earlierRuns()
+	}
+	add(roomForFiles())
+	for _, path := range lockedPaths(begin.Locks) {
+		// One process holds the lock of the state and those of its targets: it is named once.
+		if busy := folderBusy(path); busy != nil && !named(found, busy.PID) {
+			add(explainBusy(busy))
+		}
+	}
+	return found
+}
+
+// earlierRuns lists what keeps the state from a new run: one in progress or suspended, and journals that cannot be read.
+func (e *Engine) earlierRuns() (found []error) {
+	holder, err := durable.Holder(e.State.lock())
+	switch {
+	case err != nil:
+		return []error{err}
+	case holder != nil:
+		return []error{explainBusy(holder)}
+	}
+	list, _, err := e.State.survey()
+	if err != nil {
+		return []error{err}
+	}
+	for _, run := range list {
+		switch run.Status {
+		case StatusSuspended:
+			found = append(found, noneSuspended([]Result{{Run: run.Run, Status: run.Status, Waits: run.Waits}}))
+		case StatusDamaged:
+			if _, err := e.State.peek(run.Run); err != nil {
+				found = append(found, &Unsettled{Run: run.Run, Err: err})
+			}
+		}
+	}
+	return found
+}
+
+// named reports whether one of the errors names the process as the holder of a lock.
+func named(found []error, pid int) bool {
+	return slices.ContainsFunc(found, func(err error) bool {
+		var busy *durable.BusyError
+		return errors.As(err, &busy) && busy.PID == pid
+	})
+}
+
+// folderBusy finds the process that holds the lock on a directory, or on its nearest parent that exists.
+func folderBusy(path string) *durable.BusyError {
+	name := path
+	for {
+		if status, err := os.Stat(path); err == nil && status.IsDir() || path == filepath.Dir(path) {
+			break
+		}
+		path = filepath.Dir(path)
+	}
+	path = real(path)
+	if busy := durable.FolderHolder(path); busy != nil {
+		return busy
+	}
+	return lockedAbove(name, path)
+}
+
+// usable reports why the state directory could not be made or written to.
+func (s State) usable() error {
+	path := s.runs()
+	for {
+		info, err := os.Stat(path)
+		if err == nil && !info.IsDir() {
+			return stateUnusable(s.Folder, &fs.PathError{Op: "mkdir", Path: path, Err: unix.ENOTDIR})
+		}
+		if err == nil || path == filepath.Dir(path) || !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+		path = filepath.Dir(path)
+	}
+	if err := unix.Faccessat(unix.AT_FDCWD, path, unix.W_OK|unix.X_OK, unix.AT_EACCESS); err != nil {
+		return stateUnusable(s.Folder, &fs.PathError{Op: "access", Path: path, Err: err})
+	}
+	return nil
+}
+
+// volatileState refuses a run whose journal would not survive a power cut while what it changes does: the machine would stay in
+// between, and nothing would know of it. paths are what the run changes, as far as that is known.
+func (e *Engine) volatileState(paths []string) error {
+	if e.VolatileState {
+		return nil
+	}
+	folder, _, err := nearest(e.Machine, e.State.Folder)
+	if err != nil {
+		return nil
+	}
+	system := step.MountOf(e.Machine, folder).Volatile
+	if system == "" {
+		return nil
+	}
+	for _, path := range paths {
+		lasting, _, err := nearest(e.Machine, path)
+		if err != nil || step.MountOf(e.Machine, lasting).Volatile != "" {
+			continue
+		}
+		return fault.New(fault.Refused, "state-volatile", "the state directory %s is on %s, and %s is not: after a power cut nothing would know that a run was in progress there", e.State.Folder, system, path).
+			WithHint("choose a directory on a disk with --state-dir or GWE_STATE_DIR; to do without recovery, set GWE_VOLATILE_STATE=accept")
+	}
+	return nil
+}
+
+// changedBy lists the paths that the rows surely or perhaps change, and those of the locks.
+func changedBy(begin beginRecord, rows []PlannedStep) []string {
+	paths := lockedPaths(begin.Locks)
+	for _, row := range rows {
+		if row.Section == "steps" && row.Guard != WillSkip {
+			paths = append(paths, row.touches...)
+		}
+	}
+	return paths
+}
+
+// refusals lists the errors of the rows that the run would meet for sure, the first one first: an error of a step that is reached before
+// anything is changed, or one that no earlier step can change.
+func (x *execution) refusals(rows []PlannedStep) (found []error) {
+	var before earlier
+	for _, row := range rows {
+		if row.Section != "steps" || row.Guard == WillSkip {
+			continue
+		}
+		n := x.program.byPath[row.Path]
+		// A later attempt may find what this one does not.
+		if row.err != nil && row.Guard == WillRun && !row.forgiven && before.leaves(row.err) {
+			found = append(found, &StepError{Step: row.named, Err: declined(row.err), label: n.label()})
+		}
+		if n.action.stop != nil || n.action.handOver != nil {
+			break // there may be nothing behind it
+		}
+		before.add(row, n)
+	}
+	return found
+}
+
+// failures lists what makes the run fail for sure when it comes to a step: conditions of the recipe's inputs and of the machine's facts,
+// which do not change in a run, and those that are known before anything is changed.
+func (x *execution) failures(rows []PlannedStep) (found []Refusal) {
+	var before earlier
+	for _, row := range rows {
+		if row.Section != "steps" || row.Guard == WillSkip {
+			continue
+		}
+		n := x.program.byPath[row.Path]
+		if row.fails != nil && row.Guard == WillRun && !row.forgiven && (row.settled || before.nothing()) {
+			found = append(found, x.refusalOf(&StepError{Step: row.named, Err: row.fails, label: n.label()}, !before.nothing()))
+		}
+		if n.action.stop != nil || n.action.handOver != nil {
+			break
+		}
+		before.add(row, n)
+	}
+	return found
+}
+
+// earlier is what the steps above a row may have changed.
+type earlier struct {
+	paths []string
+	// anything is set behind a program, a reboot, or a step whose paths are not known yet.
+	anything bool
+}
+
+func (e *earlier) nothing() bool { return !e.anything && len(e.paths) == 0 }
+
+func (e *earlier) add(row PlannedStep, n *node) {
+	e.paths = append(e.paths, row.touches...)
+	e.anything = e.anything || n.action.waiting != nil || row.Changes && (n.runs() || row.touchesAny)
+}
+
+// leaves reports whether nothing above can have changed what the error is about.
+func (e *earlier) leaves(err error) bool {
+	if e.nothing() {
+		return true
+	}
+	standing := step.AsStanding(err)
+	return standing != nil && !e.anything && !slices.ContainsFunc(standing.Paths, func(path string) bool { return anyOverlaps(path, e.paths) })
+}
+
+// touch works out which paths a leaf changes: those of its declared effects whose arguments are known.
+func (row *PlannedStep) touch(about step.About, arguments map[string]any) {
+	for _, effect := range about.Effects {
+		if !effect.Kind.OnPath() {
+			continue
+		}
+		path, known := arguments[effect.Argument].(string)
+		switch {
+		case known && path != "":
+			row.touches = append(row.touches, path)
+		case !effect.Conditional:
+			row.touchesAny = true
+		}
+	}
+}
+
+// writable reports why nothing can be written at a path as its file system is mounted, or by this user in the directory that would hold it.
+func writable(machine step.Machine, path string) error {
+	folder, info, err := nearest(machine, path)
+	if err != nil {
+		return nil // the step itself tells
+	}
+	if step.MountOf(machine, folder).ReadOnly {
+		return step.Stands(fault.New(fault.Refused, "target-not-writable", "cannot change %s: the file system of %s is mounted read-only", path, folder).
+			WithHint("remount it with rw before the run, or choose another target"))
+	}
+	if folder == filepath.Clean(path) || !info.IsDir() {
+		return nil
+	}
+	if _, local := machine.(step.Mounter); !local {
+		return nil
+	}
+	err = unix.Faccessat(unix.AT_FDCWD, folder, unix.W_OK|unix.X_OK, unix.AT_EACCESS)
+	if errors.Is(err, fs.ErrPermission) {
+		return step.Stands(fault.New(fault.Refused, "target-not-writable", "cannot change %s: this user may not write in %s", path, folder).
+			WithHint("run gwe as root, or as the owner of %s", folder), folder)
+	}
+	return nil
+}
