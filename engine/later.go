@@ -60,7 +60,17 @@ func forgetLater(p *past, paths []string, mine *locks) error {
 	return nil
 }
 
-// foresee asks the frames, newest first, what their undos would leave because it came after the commit.
+// foresee tells what a manual rollback of a run would leave because it came after the commit, and refuses one that would take it from a
+// later run.
+func (e *Engine) foresee(ctx context.Context, x *execution, p *past, standing []*past) ([]step.Later, error) {
+	later, err := x.foresee(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return later, e.apartFrom(p, standing, later)
+}
+
+// foresee asks the frames, newest first, what their undos would leave.
 func (x *execution) foresee(ctx context.Context) ([]step.Later, error) {
 	later := []step.Later{}
 	var taken []string
@@ -79,7 +89,7 @@ func (x *execution) foresee(ctx context.Context) ([]step.Later, error) {
 		stepType := f.node.action.stepType
 		keeper, ok := stepType.(step.KeeperType)
 		if !ok {
-			taken = append(taken, x.pathsOf(f)...)
+			taken = append(taken, pathsOf(f)...)
 			continue
 		}
 		found, err := keeper.Keeps(ctx, run.Run, f.arguments, f.memo)
@@ -87,15 +97,47 @@ func (x *execution) foresee(ctx context.Context) ([]step.Later, error) {
 			return nil, x.history.at(f.node, f.rounds, explain(ctx, err))
 		}
 		if found.Made == nil && found.Later == nil {
-			found.Made = x.pathsOf(f)
+			found.Made = pathsOf(f)
 		}
 		taken, later = append(taken, found.Made...), append(later, found.Later...)
 	}
 	return later, nil
 }
 
+// apartFrom refuses a rollback that would move what a later run has changed, and could still put back: its undo would not find that
+// again.
+func (e *Engine) apartFrom(p *past, standing []*past, later []step.Later) error {
+	moves := slices.DeleteFunc(slices.Clone(later), func(one step.Later) bool { return one.To == "" })
+	if len(moves) == 0 {
+		return nil
+	}
+	for _, other := range standing {
+		if other.folder.id() <= p.folder.id() {
+			continue
+		}
+		paths := other.leases()
+		if program, err := e.program(other); err == nil { // what it says of itself is for its own rollback
+			if h, err := readHistory(program, other.folder, other.records); err == nil {
+				for _, f := range h.held() {
+					paths = append(paths, pathsOf(f)...)
+				}
+			}
+		}
+		for _, one := range moves {
+			for _, path := range paths {
+				if path == one.Directory || strings.HasPrefix(path, one.Directory+"/") {
+					return fault.New(fault.Refused, "rollback-covered", "run %s changed %s, which the rollback of run %s would move with %s",
+						other.folder.id(), path, p.folder.id(), one.Directory).
+						WithHint("roll that one back first, or run `gwe forget %s`", other.folder.id())
+				}
+			}
+		}
+	}
+	return nil
+}
+
 // pathsOf lists what the frame's declared effects touch.
-func (x *execution) pathsOf(f *frame) (paths []string) {
+func pathsOf(f *frame) (paths []string) {
 	for _, effect := range f.node.action.stepType.About().Effects {
 		if path, ok := f.arguments[effect.Argument].(string); ok && effect.Kind == step.Writes && path != "/" {
 			paths = append(paths, path)

@@ -48,12 +48,12 @@ func (e *Engine) PlanRollback(ctx context.Context, id string) (RollbackPlan, err
 	if err == nil {
 		err = x.asLeft(ctx)
 	}
+	later := []step.Later{}
+	if err == nil {
+		later, err = e.foresee(ctx, x, p, standing)
+	}
 	if err != nil {
 		return RollbackPlan{}, e.others(standing, p, err)
-	}
-	later, err := x.foresee(ctx)
-	if err != nil {
-		return RollbackPlan{}, err
 	}
 	plan := RollbackPlan{Run: p.folder.id(), Recipe: p.begin.Recipe, Undone: []PlannedUndo{}, Stays: x.staying(), Later: later}
 	for _, f := range x.history.open() {

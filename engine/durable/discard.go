@@ -24,7 +24,7 @@ func MoveAway(old, new string) error {
 		return err
 	}
 	if file, err := os.OpenFile(old, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0); err == nil {
-		unmark(file)
+		Unmark(int(file.Fd()))
 		file.Close()
 	}
 	return MoveNoReplace(old, new)
@@ -61,7 +61,7 @@ func loosenBelow(root *os.Root, name string) error {
 		return nil
 	}
 	if file, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0); err == nil {
-		unmark(file)
+		Unmark(int(file.Fd()))
 		file.Close()
 	}
 	if !info.IsDir() {
@@ -83,11 +83,11 @@ const (
 	appendOnly = 0x20
 )
 
-// unmark takes the immutable and the append-only mark away, where the file system knows them.
-func unmark(file *os.File) {
-	flags, err := unix.IoctlGetInt(int(file.Fd()), unix.FS_IOC_GETFLAGS)
+// Unmark takes the immutable and the append-only mark away from an open file, where the file system knows them.
+func Unmark(handle int) {
+	flags, err := unix.IoctlGetInt(handle, unix.FS_IOC_GETFLAGS)
 	if err == nil && flags&(immutable|appendOnly) != 0 {
-		_ = unix.IoctlSetPointerInt(int(file.Fd()), unix.FS_IOC_SETFLAGS, flags&^(immutable|appendOnly))
+		_ = unix.IoctlSetPointerInt(handle, unix.FS_IOC_SETFLAGS, flags&^(immutable|appendOnly))
 	}
 }
 

@@ -19,6 +19,8 @@ A committed run keeps what its undo needs, so that ` + "`gwe rollback`" + ` can 
 lists it with its size. The next commit of a run with the same lock gives it up; this does it now, and there is no way
 back any more. It refuses where the undo of a later run still needs the same paths.
 
+Of a run that was rolled back, it removes what came or was changed after the commit and was moved aside; ` + "`gwe show RUN`" + ` lists that.
+
 example:
   gwe forget 20260131-093015.120`,
 		setUp: func(*pflag.FlagSet) action {

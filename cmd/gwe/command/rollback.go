@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -25,6 +26,9 @@ its type. What that needs is kept from the commit on, until the next commit of a
 It refuses, and touches nothing, where the run cannot be undone: what it needs was given up, a later run was committed on top,
 a step has no undo, or the machine is not as the run left it. What a step behind the commit removed for good stays
 removed: that it stays is told first. Once it has begun it goes on to its end; after a crash ` + "`gwe recover`" + ` does.
+
+Nothing is deleted that the run did not make, or that was changed after the commit: it stays, or moves to a directory .NAME.kept-RUN beside
+its own. The dry run lists it; ` + "`gwe forget RUN`" + ` removes the directory.
 
 A run that rebooted the machine leads back over a reboot too: the rollback is suspended until then, and ` + "`gwe recover`" + ` ends it.
 
@@ -106,7 +110,7 @@ func showRollback(ctx context.Context, console *console, run string) error {
 		}
 		fmt.Fprintf(&text, "what came or was changed after the commit %s:\n", where)
 		for _, entry := range one.Entries {
-			fmt.Fprintf(&text, "  %s\n", entry)
+			fmt.Fprintf(&text, "  %s\n", nameShown(entry))
 		}
 		if one.More > 0 {
 			fmt.Fprintf(&text, "  and %d more\n", one.More)
@@ -117,6 +121,14 @@ func showRollback(ctx context.Context, console *console, run string) error {
 	}
 	_, err = io.WriteString(console.stdout, text.String())
 	return err
+}
+
+// nameShown quotes a name that a terminal would not show as it is.
+func nameShown(name string) string {
+	if quoted := strconv.Quote(name); quoted != `"`+name+`"` {
+		return quoted
+	}
+	return name
 }
 
 // writeJSON writes what a command tells as JSON for people and scripts.

@@ -1,0 +1,151 @@
+package made
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"hash"
+	"hash/crc32"
+	"io"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// A list is a series of records: a group with its name, an entry with its path and numbers, and the end with a CRC of all
+// before it. A list without its end, or with another CRC, is damaged.
+const (
+	recordGroup = 'g'
+	recordEntry = 'e'
+	recordEnd   = 'z'
+)
+
+var errDamaged = errors.New("the list of what the step made is damaged")
+
+// encoder writes entries.
+type encoder struct {
+	file   *os.File
+	buffer *bufio.Writer
+	sum    hash.Hash32
+	group  *string
+	record []byte
+}
+
+func newEncoder(file *os.File) *encoder {
+	return &encoder{file: file, buffer: bufio.NewWriterSize(file, 64<<10), sum: crc32.New(castagnoli)}
+}
+
+func (e *encoder) add(one entry) error {
+	e.record = e.record[:0]
+	if e.group == nil || *e.group != one.Group {
+		e.group = &one.Group
+		e.record = appendText(append(e.record, recordGroup), one.Group)
+	}
+	e.record = appendText(append(e.record, recordEntry), one.Path)
+	settled := uint64(0)
+	if one.Settled {
+		settled = 1
+	}
+	for _, number := range [...]uint64{
+		uint64(one.Mode), uint64(one.UID), uint64(one.GID), one.Inode, uint64(one.Size),
+		uint64(one.Modified.Sec), uint64(one.Modified.Nsec), uint64(one.Changed.Sec), uint64(one.Changed.Nsec), settled,
+	} {
+		e.record = binary.AppendUvarint(e.record, number)
+	}
+	_, _ = e.sum.Write(e.record) // never fails
+	_, err := e.buffer.Write(e.record)
+	return err
+}
+
+func (e *encoder) end() error {
+	_, err := e.buffer.Write(binary.LittleEndian.AppendUint32([]byte{recordEnd}, e.sum.Sum32()))
+	return errors.Join(err, e.buffer.Flush())
+}
+
+func appendText(to []byte, text string) []byte {
+	return append(binary.AppendUvarint(to, uint64(len(text))), text...)
+}
+
+// endSize is the length of the last record.
+const endSize = 5
+
+// whole reports whether a list has its end, and no byte of it has changed.
+func whole(file *os.File) bool {
+	info, err := file.Stat()
+	if err != nil || info.Size() < endSize {
+		return false
+	}
+	sum := crc32.New(castagnoli)
+	if _, err := io.Copy(sum, io.NewSectionReader(file, 0, info.Size()-endSize)); err != nil {
+		return false
+	}
+	end := make([]byte, endSize)
+	_, err = file.ReadAt(end, info.Size()-endSize)
+	return err == nil && bytes.Equal(end, binary.LittleEndian.AppendUint32([]byte{recordEnd}, sum.Sum32()))
+}
+
+// decoder reads entries.
+type decoder struct {
+	buffer *bufio.Reader
+	group  string
+}
+
+// next gives the next entry, and io.EOF behind the last one.
+func (d *decoder) next() (one entry, err error) {
+	for {
+		kind, err := d.buffer.ReadByte()
+		switch {
+		case err != nil:
+			return one, errDamaged
+		case kind == recordEnd:
+			return one, io.EOF
+		case kind == recordGroup:
+			if d.group, err = d.text(); err != nil {
+				return one, err
+			}
+			continue
+		case kind != recordEntry:
+			return one, errDamaged
+		}
+		return d.entry()
+	}
+}
+
+func (d *decoder) entry() (one entry, err error) {
+	one.Group = d.group
+	if one.Path, err = d.text(); err != nil {
+		return one, err
+	}
+	var numbers [10]uint64
+	for i := range numbers {
+		if numbers[i], err = binary.ReadUvarint(d.buffer); err != nil {
+			return one, errDamaged
+		}
+	}
+	one.Mode, one.UID, one.GID = uint32(numbers[0]), uint32(numbers[1]), uint32(numbers[2])
+	one.Inode, one.Size = numbers[3], int64(numbers[4])
+	one.Modified, one.Changed = moment{int64(numbers[5]), int64(numbers[6])}, moment{int64(numbers[7]), int64(numbers[8])}
+	one.Settled = numbers[9] == 1
+	return one, nil
+}
+
+// longest is how many bytes a text of a list may have: a path below a root may be longer than PATH_MAX.
+const longest = 1 << 20
+
+func (d *decoder) text() (string, error) {
+	size, err := binary.ReadUvarint(d.buffer)
+	if err != nil || size > longest {
+		return "", errDamaged
+	}
+	text := make([]byte, size)
+	if _, err := io.ReadFull(d.buffer, text); err != nil {
+		return "", errDamaged
+	}
+	return string(text), nil
+}
+
+// moment is a time of a file. The numbers of unix.Timespec are 32 bits wide on some machines.
+type moment struct{ Sec, Nsec int64 }
+
+func momentOf(time unix.Timespec) moment { return moment{int64(time.Sec), int64(time.Nsec)} }

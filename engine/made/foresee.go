@@ -1,0 +1,200 @@
+package made
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/gwe-project/gwe/engine/step"
+)
+
+// mostNamed is how many entries are named of each directory.
+const mostNamed = 20
+
+// Keeps foresees what Discard or Sweep of what is at path would leave after the commit. moves says that the rest moves beside it. It
+// only reads.
+func Keeps(ctx context.Context, run *step.Run, path string, moves bool) (step.Keeping, error) {
+	keeping := step.Keeping{Made: []string{path}}
+	foreseen := Foresee(run)
+	defer foreseen.Close()
+	found, err := foreseen.Group(ctx, path, "")
+	if err != nil || len(found.Entries) == 0 {
+		return keeping, err
+	}
+	if moves {
+		if found.To, err = freeBeside(path, run.ID); err != nil {
+			return keeping, err
+		}
+	} else {
+		keeping.Made = nil // it stays, and what an older step asks about is what is in it
+	}
+	keeping.Later = []step.Later{found}
+	return keeping, nil
+}
+
+// Add adds what was foreseen of an entry to what is told of a directory that it is in, at the path way.
+func Add(to *step.Later, way string, found step.Later) {
+	for _, one := range found.Entries {
+		below := way
+		if info, err := os.Lstat(found.Directory); err != nil || info.IsDir() {
+			below = filepath.Join(way, one)
+		}
+		if len(to.Entries) < mostNamed {
+			to.Entries = append(to.Entries, below)
+		} else {
+			to.More++
+		}
+	}
+	to.More += found.More
+}
+
+// Beside names the directory to which what came after the commit would move.
+func Beside(run *step.Run, place string) (string, error) { return freeBeside(place, run.ID) }
+
+// Forecast reads a list to foresee what is left of its groups.
+type Forecast struct {
+	run    *step.Run
+	reader *reader
+	sums   *sums
+	// known are the hashes of all recorded paths.
+	known []uint64
+}
+
+// Foresee opens the list of a frame.
+func Foresee(run *step.Run) *Forecast {
+	f := &Forecast{run: run, reader: open(run.Folder), sums: &sums{folder: run.Folder}}
+	for one := f.reader.peek(); one != nil; one = f.reader.peek() {
+		f.known = append(f.known, hashOf(one.Group, one.Path))
+		f.reader.ahead = nil
+	}
+	slices.Sort(f.known)
+	f.reader.rewind()
+	return f
+}
+
+// Close closes the list.
+func (f *Forecast) Close() { f.reader.close() }
+
+// Group tells what would be left at path of a group; groups come in the order in which they were written. Entries are none where all
+// of it would go.
+func (f *Forecast) Group(ctx context.Context, path, group string) (found step.Later, err error) {
+	found.Directory, found.Entries = path, []string{}
+	parent, err := openParent(path)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR) {
+		return found, nil
+	}
+	if err != nil {
+		return found, explain(err, "cannot open the directory of %s", path)
+	}
+	defer unix.Close(parent)
+	s := &sighting{Forecast: f, path: path, group: group, found: &found, volatile: volatileAt(parent)}
+	at := &descent{parent: parent, name: filepath.Base(path)}
+	defer at.leave(-1)
+	if there, err := statAt(parent, at.name); err != nil || there == nil {
+		return found, explain(err, "cannot look at %s", path)
+	}
+	if !s.knows("") {
+		s.whole()
+		return found, nil
+	}
+	return found, f.reader.group(ctx, group, func(e entry) error { return s.entry(at, e) })
+}
+
+// sighting looks at one group.
+type sighting struct {
+	*Forecast
+	path, group string
+	found       *step.Later
+	volatile    bool
+}
+
+func (s *sighting) knows(path string) bool {
+	_, known := slices.BinarySearch(s.known, hashOf(s.group, path))
+	return known
+}
+
+// whole counts all that is at the path: nothing of it is known.
+func (s *sighting) whole() {
+	entries, _ := os.ReadDir(s.path) // a file stands for itself
+	for _, one := range entries {
+		s.add(one.Name(), one.IsDir())
+	}
+	if len(entries) == 0 {
+		s.add(".", false)
+	}
+}
+
+func (s *sighting) entry(at *descent, e entry) error {
+	status := at.look(e)
+	if status == nil {
+		return nil
+	}
+	last := len(at.stack) - 1
+	if e.kind() != unix.S_IFDIR {
+		folder, name := at.parent, at.name
+		if e.Path != "" {
+			_, name = cut(e.Path)
+			folder = at.stack[last].handle
+		}
+		if !e.unchanged(status, s.volatile, func() (same, recorded bool) { return s.sums.match(s.group, e.Path, folder, name) }) {
+			s.add(e.Path, false)
+		}
+		return nil
+	}
+	opened := last >= 0 && at.stack[last].path == e.Path
+	if !e.same(status, s.volatile) {
+		s.add(e.Path, status.Mode&unix.S_IFMT == unix.S_IFDIR)
+		if opened {
+			at.leave(last - 1)
+		}
+		return nil
+	}
+	if !opened {
+		return nil // it cannot be read
+	}
+	return s.strangers(at.stack[last].handle, e.Path)
+}
+
+// strangers are names in a directory of ours that are not in the list.
+func (s *sighting) strangers(handle int, path string) error {
+	again, err := openAt(handle, ".", unix.O_RDONLY|unix.O_DIRECTORY)
+	if err != nil {
+		return err
+	}
+	folder := os.NewFile(uintptr(again), path)
+	defer folder.Close()
+	return eachName(folder, func(name string) error {
+		below := join(path, name)
+		if s.knows(below) {
+			return nil
+		}
+		status, err := statAt(handle, name)
+		if err != nil || status == nil {
+			return err
+		}
+		s.add(below, status.Mode&unix.S_IFMT == unix.S_IFDIR)
+		return nil
+	})
+}
+
+func (s *sighting) add(path string, folder bool) {
+	if s.run.Covered != nil && s.run.Covered(filepath.Join(s.path, path)) {
+		return
+	}
+	if path == "" {
+		path = filepath.Base(s.path)
+	}
+	if folder {
+		path += "/"
+	}
+	if len(s.found.Entries) < mostNamed {
+		s.found.Entries = append(s.found.Entries, path)
+	} else {
+		s.found.More++
+	}
+}

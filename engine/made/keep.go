@@ -1,0 +1,222 @@
+package made
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/gwe-project/gwe/engine/durable"
+	"github.com/gwe-project/gwe/engine/step"
+)
+
+// Discard removes what is at hidden, which had its place at the path place, for an undo. Before the commit it is durable.Discard.
+// After it only what the step recorded goes; what is left moves to a directory beside place, and keeps its paths there.
+func Discard(ctx context.Context, run *step.Run, hidden, place string) error {
+	return DiscardGroup(ctx, run, hidden, place, "")
+}
+
+// DiscardGroup is Discard for one group of the list.
+func DiscardGroup(ctx context.Context, run *step.Run, hidden, place, group string) error {
+	if !run.AfterCommit {
+		return durable.Discard(hidden)
+	}
+	aside := asideOf(run, place)
+	if err := aside.noted(); err != nil {
+		return err
+	}
+	parent, err := openParent(hidden)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return explain(err, "cannot open the directory of %s", hidden)
+	}
+	defer unix.Close(parent)
+	there, err := statAt(parent, filepath.Base(hidden))
+	if err != nil || there == nil {
+		return explain(err, "cannot look at %s", hidden)
+	}
+	list := Open(run)
+	defer list.Close()
+	left, err := list.Remove(ctx, parent, filepath.Base(hidden), group)
+	if err != nil {
+		return explain(err, "cannot remove %s", hidden)
+	}
+	if left {
+		if there.Mode&unix.S_IFMT == unix.S_IFDIR {
+			err = aside.whole(hidden)
+		} else {
+			err = aside.Move(hidden, filepath.Base(place))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return durable.SyncFileSystems(filepath.Dir(hidden))
+}
+
+// Aside is the directory beside a place to which what came after the commit moves.
+type Aside struct {
+	run   *step.Run
+	place string
+	// path is chosen with the first entry.
+	path string
+}
+
+const asideNote = "aside"
+
+// AsideOf gives the directory for what was at place. A frame has one.
+func AsideOf(run *step.Run, place string) (*Aside, error) {
+	a := asideOf(run, place)
+	return a, a.noted()
+}
+
+func asideOf(run *step.Run, place string) *Aside { return &Aside{run: run, place: place} }
+
+// noted reads which directory an undo before this one chose, and tells of it where it came so far.
+func (a *Aside) noted() error {
+	text, err := durable.ReadNote(filepath.Join(a.run.Folder, asideNote))
+	if err != nil || len(text) == 0 {
+		return err
+	}
+	a.path = string(text)
+	if _, err := os.Lstat(a.path); err == nil {
+		a.tell()
+	}
+	return nil
+}
+
+func (a *Aside) tell() {
+	if a.run.Kept != nil {
+		a.run.Kept(a.path)
+	}
+}
+
+// choose takes the first free name, and writes it down for good.
+func (a *Aside) choose() error {
+	if a.path != "" {
+		return nil
+	}
+	path, err := freeBeside(a.place, a.run.ID)
+	if err != nil {
+		return err
+	}
+	if err := durable.WriteNote(filepath.Join(a.run.Folder, asideNote), []byte(path)); err != nil {
+		return err
+	}
+	a.path = path
+	return durable.SyncFileSystems(a.run.Folder)
+}
+
+// freeBeside names the directory. A name that starts with a dot is no release, and no configuration to be read.
+func freeBeside(place, run string) (string, error) {
+	base := strings.TrimLeft(filepath.Base(place), ".")
+	const longest = 180 // a name has at most 255 bytes
+	base = base[:min(len(base), longest)]
+	for number := 1; ; number++ {
+		name := fmt.Sprintf(".%s.kept-%s", base, run)
+		if number > 1 {
+			name += fmt.Sprintf("-%d", number)
+		}
+		path := filepath.Join(filepath.Dir(place), name)
+		if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+			return path, nil
+		} else if err != nil {
+			return "", explain(err, "cannot look at %s", path)
+		}
+	}
+}
+
+// whole renames a directory, which becomes the one beside the place.
+func (a *Aside) whole(hidden string) error {
+	if err := a.choose(); err != nil {
+		return err
+	}
+	err := durable.MoveAway(hidden, a.path)
+	if errors.Is(err, fs.ErrExist) {
+		// An undo before this one has used the name for another part.
+		return a.Move(hidden, filepath.Base(a.place))
+	}
+	if err != nil {
+		return err
+	}
+	a.say()
+	return durable.SyncFolder(filepath.Dir(a.path))
+}
+
+// Move moves an entry into the directory, under a path in it. The caller makes it durable.
+func (a *Aside) Move(from, way string) error {
+	if err := a.choose(); err != nil {
+		return err
+	}
+	to := filepath.Join(a.path, way)
+	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
+		return explain(err, "cannot make the directory %s", filepath.Dir(to))
+	}
+	for number := 1; ; number++ {
+		err := durable.MoveAway(from, to)
+		if !errors.Is(err, fs.ErrExist) && !errors.Is(err, syscall.ENOTEMPTY) {
+			if err == nil {
+				a.say()
+			}
+			return err
+		}
+		to = fmt.Sprintf("%s-%d", filepath.Join(a.path, way), number)
+	}
+}
+
+func (a *Aside) say() {
+	a.tell()
+	a.run.Log.Warn(fmt.Sprintf("%s has entries that came or were changed after the commit: they are kept in %s, which only `gwe forget %s` removes",
+		a.place, a.path, a.run.ID))
+}
+
+// Sweep removes what is at path for an undo after the commit, where the directory may stay: only what the step recorded goes, and the
+// rest stays where it is; left reports that, and the log says so.
+func Sweep(ctx context.Context, run *step.Run, path string) (left bool, err error) {
+	parent, err := openParent(path)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR) {
+		return false, nil
+	}
+	if err != nil {
+		return false, explain(err, "cannot open the directory of %s", path)
+	}
+	defer unix.Close(parent)
+	list := Open(run)
+	defer list.Close()
+	left, err = list.Remove(ctx, parent, filepath.Base(path), "")
+	if err != nil {
+		return left, explain(err, "cannot remove %s", path)
+	}
+	if left {
+		run.Log.Warn(path + " stays: it has entries that came or were changed after the commit")
+	}
+	return left, durable.SyncFileSystems(filepath.Dir(path))
+}
+
+// List removes group after group, in the order in which they were written.
+type List struct {
+	reader *reader
+	sums   *sums
+}
+
+// Open opens the list of a frame. One that is missing or damaged has no entries.
+func Open(run *step.Run) *List {
+	return &List{reader: open(run.Folder), sums: &sums{folder: run.Folder}}
+}
+
+// Remove takes away what a group has at the name in an open directory, where it is unchanged; left reports whether anything is
+// there still. It does not make that durable.
+func (l *List) Remove(ctx context.Context, parent int, name, group string) (left bool, err error) {
+	return l.reader.remove(ctx, l.sums, parent, name, group)
+}
+
+// Close closes the list.
+func (l *List) Close() { l.reader.close() }

@@ -1,0 +1,223 @@
+package made
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/gwe-project/gwe/engine/durable"
+	"github.com/gwe-project/gwe/engine/step"
+)
+
+const (
+	// listName is the file in the frame's folder that holds the entries; settledName the one of the commit.
+	listName    = "made"
+	settledName = "made-settled"
+)
+
+// Record lists what is at path, and all below it. The caller makes the list durable before path gets its place.
+func Record(ctx context.Context, run *step.Run, path string) error {
+	parent, err := openParent(path)
+	if err != nil {
+		return explain(err, "cannot record %s", path)
+	}
+	defer unix.Close(parent)
+	if err := recordSum(run.Folder, parent, filepath.Base(path)); err != nil {
+		return explain(err, "cannot record %s", path)
+	}
+	list, err := Create(run.Folder)
+	if err != nil {
+		return err
+	}
+	if err := list.Tree(ctx, parent, filepath.Base(path), ""); err != nil {
+		list.drop()
+		return err
+	}
+	return list.Close()
+}
+
+// Writer writes a list, tree after tree.
+type Writer struct {
+	file    *os.File
+	encoder *encoder
+}
+
+// Create begins a list in the frame's folder; an older one is forgotten.
+func Create(folder string) (*Writer, error) {
+	if err := os.Remove(filepath.Join(folder, settledName)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, explain(err, "cannot record what the step makes")
+	}
+	return create(filepath.Join(folder, listName))
+}
+
+func create(path string) (*Writer, error) {
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return nil, explain(err, "cannot record what the step makes")
+	}
+	return &Writer{file: file, encoder: newEncoder(file)}, nil
+}
+
+// Tree lists what has that name in an open directory, with all below it, as the next group. Groups are read in the order in which
+// they were written.
+func (w *Writer) Tree(ctx context.Context, parent int, name, group string) error {
+	status, err := statAt(parent, name)
+	if err != nil || status == nil {
+		return explain(err, "cannot record %s", name)
+	}
+	return explain(w.tree(ctx, parent, name, group, "", status), "cannot record %s", name)
+}
+
+func (w *Writer) tree(ctx context.Context, parent int, name, group, path string, status *unix.Stat_t) error {
+	if err := w.encoder.add(entryOf(group, path, status)); err != nil {
+		return err
+	}
+	if status.Mode&unix.S_IFMT != unix.S_IFDIR {
+		return nil
+	}
+	handle, err := openAt(parent, name, unix.O_RDONLY|unix.O_DIRECTORY)
+	if errors.Is(err, unix.EACCES) {
+		return nil // of a user's own: what is in it counts as what came later
+	}
+	if err != nil {
+		return err
+	}
+	folder := os.NewFile(uintptr(handle), name)
+	defer folder.Close()
+	return eachName(folder, func(below string) error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		status, err := statAt(handle, below)
+		if err != nil || status == nil {
+			return err
+		}
+		return w.tree(ctx, handle, below, group, join(path, below), status)
+	})
+}
+
+// Close ends the list. It does not make it durable.
+func (w *Writer) Close() error {
+	return explain(errors.Join(w.encoder.end(), w.file.Close()), "cannot record what the step makes")
+}
+
+func (w *Writer) drop() { _ = w.file.Close() }
+
+// reader reads a list. One that is not there, or damaged, has no entries.
+type reader struct {
+	file    *os.File
+	decoder *decoder
+	ahead   *entry
+}
+
+// open opens the newest list that is whole.
+func open(folder string) *reader {
+	for _, name := range []string{settledName, listName} {
+		if r := openList(filepath.Join(folder, name)); r != nil {
+			return r
+		}
+	}
+	return &reader{}
+}
+
+// openList opens a list; nil where it is damaged.
+func openList(path string) *reader {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil
+	}
+	if !whole(file) {
+		_ = file.Close()
+		return nil
+	}
+	r := &reader{file: file}
+	r.rewind()
+	return r
+}
+
+func (r *reader) rewind() {
+	if r.file == nil {
+		return
+	}
+	_, _ = r.file.Seek(0, io.SeekStart)
+	r.decoder, r.ahead = &decoder{buffer: bufio.NewReaderSize(r.file, 64<<10)}, nil
+}
+
+func (r *reader) close() {
+	if r.file != nil {
+		_ = r.file.Close()
+	}
+}
+
+// peek gives the next entry; nil at the end.
+func (r *reader) peek() *entry {
+	if r.ahead == nil && r.decoder != nil {
+		one, err := r.decoder.next()
+		if err != nil {
+			r.decoder = nil
+			return nil
+		}
+		r.ahead = &one
+	}
+	return r.ahead
+}
+
+// group calls visit for the entries of a group, which is the next one, or one after it.
+func (r *reader) group(ctx context.Context, group string, visit func(entry) error) error {
+	for r.peek() != nil && r.ahead.Group != group {
+		r.ahead = nil
+	}
+	for r.peek() != nil && r.ahead.Group == group {
+		one := *r.ahead
+		r.ahead = nil
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := visit(one); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// eachName calls visit for the names in a directory, some at a time. Names may go meanwhile.
+func eachName(folder *os.File, visit func(name string) error) error {
+	for {
+		names, err := folder.Readdirnames(256)
+		for _, name := range names {
+			if err := visit(name); err != nil {
+				return err
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func join(path, name string) string {
+	if path == "" {
+		return name
+	}
+	return path + "/" + name
+}
+
+// openParent opens the directory of a path.
+func openParent(path string) (handle int, err error) {
+	err = durable.Repeat(func() error {
+		handle, err = unix.Open(filepath.Dir(path), unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+		return err
+	})
+	if err != nil {
+		return -1, &os.PathError{Op: "open", Path: filepath.Dir(path), Err: err}
+	}
+	return handle, nil
+}

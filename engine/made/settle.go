@@ -1,0 +1,109 @@
+package made
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/gwe-project/gwe/engine/step"
+)
+
+// Settle is for a Verify, just before the commit: modes and owners that later steps of the run gave to what is at path are the run's
+// own, and so are change times. What was written since the step stays as it was recorded. It does nothing before a rollback.
+//
+// The result is not made durable: where a power cut takes it away, more is kept by a later rollback, and nothing is lost.
+func Settle(ctx context.Context, run *step.Run, path string) error {
+	return SettleAs(ctx, run, func(string) string { return path })
+}
+
+// SettleAs is Settle for a list of several groups; at gives where each one is, "" for one that is nowhere.
+func SettleAs(ctx context.Context, run *step.Run, at func(group string) string) error {
+	if run.AfterCommit {
+		return nil
+	}
+	// A run that waited for a confirmation in between may come here twice.
+	list := openList(filepath.Join(run.Folder, listName))
+	if list == nil {
+		return nil
+	}
+	defer list.close()
+	settled, err := create(filepath.Join(run.Folder, settledName))
+	if err != nil {
+		return err
+	}
+	for list.peek() != nil {
+		group := list.ahead.Group
+		if err := settled.settle(ctx, list, group, at(group)); err != nil {
+			settled.drop()
+			return explain(err, "cannot look at what the step made")
+		}
+	}
+	return settled.Close()
+}
+
+// settle copies a group, with the attributes that its entries have by now.
+func (w *Writer) settle(ctx context.Context, list *reader, group, path string) error {
+	parent, err := openParent(path)
+	if path == "" || errors.Is(err, os.ErrNotExist) || errors.Is(err, unix.ENOTDIR) {
+		return list.group(ctx, group, func(e entry) error { return w.encoder.add(e) })
+	}
+	if err != nil {
+		return err
+	}
+	defer unix.Close(parent)
+	at := &descent{parent: parent, name: filepath.Base(path)}
+	defer at.leave(-1)
+	volatile := volatileAt(parent)
+	return list.group(ctx, group, func(e entry) error {
+		status := at.look(e)
+		if status != nil && e.same(status, volatile) && e.untouched(status) {
+			e.Mode, e.UID, e.GID, e.Changed, e.Settled = status.Mode, status.Uid, status.Gid, momentOf(status.Ctim), true
+		}
+		return w.encoder.add(e)
+	})
+}
+
+// descent reads a tree along a list.
+type descent struct {
+	parent int
+	name   string
+	stack  []opened
+}
+
+// look gives the status of an entry; nil where it is not there, or not in a directory that can be read.
+func (d *descent) look(e entry) *unix.Stat_t {
+	folder, name := d.parent, d.name
+	if e.Path != "" {
+		var above string
+		above, name = cut(e.Path)
+		last := len(d.stack) - 1
+		for last >= 0 && d.stack[last].path != above {
+			last--
+		}
+		if last < 0 {
+			return nil
+		}
+		d.leave(last)
+		folder = d.stack[last].handle
+	}
+	status, err := statAt(folder, name)
+	if err != nil || status == nil {
+		return nil
+	}
+	if e.kind() == unix.S_IFDIR {
+		if handle, err := openAt(folder, name, unix.O_RDONLY|unix.O_DIRECTORY); err == nil {
+			d.stack = append(d.stack, opened{path: e.Path, handle: handle})
+		}
+	}
+	return status
+}
+
+func (d *descent) leave(last int) {
+	for len(d.stack)-1 > last {
+		_ = unix.Close(d.stack[len(d.stack)-1].handle)
+		d.stack = d.stack[:len(d.stack)-1]
+	}
+}
