@@ -56,7 +56,9 @@ archive has and is not restored. Of a zip's owners and times, those of Info-ZIP'
 twice, devices, FIFOs, hard links to anything that is not extracted, encrypted entries, and, unless links is any, symbolic
 links that lead out of the folder.
 
-Undo removes what was extracted, and nothing else. An empty folder that was there is back.`
+Undo removes what was extracted, and nothing else. An empty folder that was there is back. Before the commit what programs wrote into the
+new folder goes with it. What came into it after the commit or was changed since, a rollback by hand (gwe rollback) moves to
+.NAME.kept-RUN beside it.`
 
 // extractArguments are what a recipe gives.
 type extractArguments struct {
@@ -226,7 +228,7 @@ func (extractStep) Do(ctx context.Context, run *step.Run, arguments extractArgum
 	if err != nil {
 		return extractOutputs{}, err
 	}
-	made, err := j.make(ctx, run, m, pinned)
+	release, err := j.make(ctx, run, m, pinned)
 	if found := fault.As(err); found != nil && found.Code == "package-decrypt-key-wanted" {
 		err = found.WithHint("unpack it: that step verifies, decrypts and extracts an encrypted package in one pass")
 	}
@@ -234,7 +236,7 @@ func (extractStep) Do(ctx context.Context, run *step.Run, arguments extractArgum
 		return extractOutputs{}, err
 	}
 	return extractOutputs{
-		Path: value.Path(made.path), Name: j.name, Files: made.files, Linked: made.linked, Bytes: value.SizeOf(made.bytes),
+		Path: value.Path(release.path), Name: j.name, Files: release.files, Linked: release.linked, Bytes: value.SizeOf(release.bytes),
 	}, nil
 }
 
@@ -267,6 +269,24 @@ func (extractStep) Undo(ctx context.Context, run *step.Run, arguments extractArg
 		return err
 	}
 	return j.undo(ctx, run, m)
+}
+
+// Inspect refuses a rollback while something is mounted in the folder.
+func (extractStep) Inspect(_ context.Context, run *step.Run, arguments extractArguments, _ memo) error {
+	j, err := arguments.job()
+	if err != nil {
+		return err
+	}
+	return j.inspect(run)
+}
+
+// Keeps foresees what a manual rollback would move aside.
+func (extractStep) Keeps(ctx context.Context, run *step.Run, arguments extractArguments, _ memo) (step.Keeping, error) {
+	j, err := arguments.job()
+	if err != nil {
+		return step.Keeping{}, err
+	}
+	return j.keeps(ctx, run)
 }
 
 // Verify makes sure, just before the commit, that no file shared with that of link-dest was written to in place.

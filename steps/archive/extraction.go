@@ -15,6 +15,7 @@ import (
 
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/made"
 )
 
 // options are what an extraction is told.
@@ -32,6 +33,8 @@ type options struct {
 	beside int
 	// shares is where the files that became hard links are recorded; it is needed with beside.
 	shares *sharedList
+	// sums is where the digests of the files that were written are recorded; it may be nil.
+	sums *made.Sums
 	// here is told after each piece of work, for the progress.
 	here func()
 }

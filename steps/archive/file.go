@@ -83,7 +83,7 @@ func (x *extraction) write(ctx context.Context, e entry, wanted attributes, abov
 
 // fill writes the entry's content. The holes of a sparse file stay holes.
 func (x *extraction) fill(ctx context.Context, e entry, handle int, content io.Reader) error {
-	sparse := isSparse(e.Header)
+	sparse, sum := isSparse(e.Header), uint32(0)
 	for at := int64(0); at < e.Size; {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -92,6 +92,7 @@ func (x *extraction) fill(ctx context.Context, e entry, handle int, content io.R
 		if n, err := io.ReadFull(content, block); err != nil {
 			return broken(err, n)
 		}
+		sum = crc32.Update(sum, castagnoli, block)
 		if !sparse || !zero(block) {
 			if err := writeAt(handle, block, at); err != nil {
 				return &os.PathError{Op: "write", Path: e.path(), Err: err}
@@ -101,6 +102,9 @@ func (x *extraction) fill(ctx context.Context, e entry, handle int, content io.R
 		if x.here != nil {
 			x.here()
 		}
+	}
+	if err := x.sums.Add("", e.path(), sum); err != nil {
+		return err
 	}
 	if sparse {
 		return os.NewSyscallError("ftruncate", durable.Repeat(func() error { return unix.Ftruncate(handle, e.Size) }))

@@ -50,8 +50,8 @@ type memo struct {
 	Order order.Record `json:"order,omitzero"`
 }
 
-// made is what a job has made.
-type made struct {
+// unpacked is what a job has made.
+type unpacked struct {
 	summary
 	path string
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/gwe-project/gwe/bundle"
 	"github.com/gwe-project/gwe/engine/durable"
+	"github.com/gwe-project/gwe/engine/made"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/tasklog"
 	"github.com/gwe-project/gwe/engine/value"
@@ -20,14 +21,17 @@ import (
 const sharedName = "linked"
 
 // make extracts the archive into the staging folder and gives it its name, once all of it is on the disk.
-func (j job) make(ctx context.Context, run *step.Run, m memo, source *bundle.Pinned) (made, error) {
+func (j job) make(ctx context.Context, run *step.Run, m memo, source *bundle.Pinned) (unpacked, error) {
 	staging := filepath.Join(j.folder, m.Staging)
 	filled, err := j.fillStaging(ctx, run, m, source, staging)
 	if err != nil {
-		return made{}, err
+		return unpacked{}, err
+	}
+	if err := made.Record(ctx, run, staging); err != nil {
+		return unpacked{}, err
 	}
 	if err := ctx.Err(); err != nil {
-		return made{}, err
+		return unpacked{}, err
 	}
 	name := j.name
 	switch {
@@ -38,7 +42,7 @@ func (j job) make(ctx context.Context, run *step.Run, m memo, source *bundle.Pin
 	default:
 		err = giveFixedName(run.Folder, staging, name, m.Order)
 	}
-	return made{summary: filled, path: filepath.Join(j.folder, name)}, err
+	return unpacked{summary: filled, path: filepath.Join(j.folder, name)}, err
 }
 
 // fillStaging is the second pass, into the staging folder.
@@ -118,6 +122,10 @@ func stream(ctx context.Context, run *step.Run, source *bundle.Pinned, staging s
 		}
 		defer wanted.shares.close()
 	}
+	if wanted.sums, err = made.CreateSums(run.Folder); err != nil {
+		return summary{}, nil, err
+	}
+	defer wanted.sums.Close()
 	archive, done, err := open(ctx, source, wanted)
 	if err != nil {
 		return summary{}, nil, err
@@ -128,6 +136,9 @@ func stream(ctx context.Context, run *step.Run, source *bundle.Pinned, staging s
 	}
 	if wanted.shares != nil {
 		err = wanted.shares.finish()
+	}
+	if err == nil {
+		err = wanted.sums.Close()
 	}
 	return filled, nil, err
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/made"
 	"github.com/gwe-project/gwe/engine/step"
 )
 
@@ -30,7 +31,11 @@ func (j job) undo(ctx context.Context, run *step.Run, m memo) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if err := durable.Discard(staging); err != nil {
+	place, err := j.place(run, staging)
+	if err != nil {
+		return err
+	}
+	if err := made.Discard(ctx, run, staging, place); err != nil {
 		return &step.Leftover{Err: explain(err, "cannot remove %s", staging)}
 	}
 	if err := m.Order.Undo(); err != nil {
@@ -48,6 +53,37 @@ func (j job) undo(ctx context.Context, run *step.Run, m memo) error {
 		}
 	}
 	return nil
+}
+
+// place is where the release has, or had, its name.
+func (j job) place(run *step.Run, staging string) (string, error) {
+	noted, known, err := notedIdentity(run.Folder)
+	if err != nil || !known {
+		return staging, err
+	}
+	return filepath.Join(j.folder, noted.Name), nil
+}
+
+// inspect refuses a rollback while something is mounted in the release.
+func (j job) inspect(run *step.Run) error {
+	place, err := j.place(run, "")
+	if err != nil || place == "" {
+		return err
+	}
+	return made.Unmounted(run.Machine, place)
+}
+
+// keeps foresees what would move aside.
+func (j job) keeps(ctx context.Context, run *step.Run) (step.Keeping, error) {
+	noted, known, err := notedIdentity(run.Folder)
+	if err != nil || !known {
+		return step.Keeping{}, err
+	}
+	final := filepath.Join(j.folder, noted.Name)
+	if found, err := identityOf(final); err != nil || found != noted {
+		return step.Keeping{Made: []string{final}}, nil
+	}
+	return made.Keeps(ctx, run, final, true)
 }
 
 // away tells whether our release is at neither of its names. A later step may have moved it, and could not be undone yet: when this
@@ -133,6 +169,9 @@ func (j job) inUse(final string) error {
 func (j job) verify(ctx context.Context, run *step.Run, m memo) error {
 	noted, known, err := notedIdentity(run.Folder)
 	if err != nil || !known {
+		return err
+	}
+	if err := made.Settle(ctx, run, filepath.Join(j.folder, noted.Name)); err != nil {
 		return err
 	}
 	var first string

@@ -163,6 +163,9 @@ func (x *extraction) link(e entry, t *twin, same sameness, above int) (linked bo
 		return false, x.entryError(e, err)
 	}
 	x.linked++
+	if err := x.sums.Add("", e.path(), same.sum); err != nil {
+		return false, err
+	}
 	return true, x.shares.add(shared{
 		Path: t.path, Inode: now.Ino, Size: t.status.Size, Mode: t.status.Mode & 0o7777,
 		UID: int(t.status.Uid), GID: int(t.status.Gid), Modified: t.status.Mtim,

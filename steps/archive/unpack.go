@@ -43,7 +43,8 @@ root's is restored for root; without root, a warning names it. Access control li
 names with .. in them, absolute names, names that are there twice, devices, FIFOs, hard links to anything outside the package, and, unless links is any,
 symbolic links that lead out of the release.
 
-Undo removes what was unpacked, and nothing else.`
+Undo removes what was unpacked, and nothing else. Before the commit what programs wrote into the new release goes with it. What came into
+it after the commit or was changed since, a rollback by hand (gwe rollback) moves to .NAME.kept-RUN beside it.`
 
 // unpackArguments are what a recipe gives.
 type unpackArguments struct {
@@ -140,13 +141,13 @@ func (unpack) Do(ctx context.Context, run *step.Run, arguments unpackArguments, 
 	if err != nil {
 		return unpackOutputs{}, err
 	}
-	made, err := j.make(ctx, run, m, &verified.Pinned)
+	release, err := j.make(ctx, run, m, &verified.Pinned)
 	if err != nil {
 		return unpackOutputs{}, err
 	}
 	return unpackOutputs{
-		Path: value.Path(made.path), Name: filepath.Base(made.path),
-		Files: made.files, Linked: made.linked, Bytes: value.SizeOf(made.bytes),
+		Path: value.Path(release.path), Name: filepath.Base(release.path),
+		Files: release.files, Linked: release.linked, Bytes: value.SizeOf(release.bytes),
 		Signer: verified.Signer.Fingerprint,
 	}, nil
 }
@@ -177,6 +178,24 @@ func (unpack) Undo(ctx context.Context, run *step.Run, arguments unpackArguments
 		return err
 	}
 	return j.undo(ctx, run, m)
+}
+
+// Inspect refuses a rollback while something is mounted in the release.
+func (unpack) Inspect(_ context.Context, run *step.Run, arguments unpackArguments, _ memo) error {
+	j, err := arguments.job()
+	if err != nil {
+		return err
+	}
+	return j.inspect(run)
+}
+
+// Keeps foresees what a manual rollback would move aside.
+func (unpack) Keeps(ctx context.Context, run *step.Run, arguments unpackArguments, _ memo) (step.Keeping, error) {
+	j, err := arguments.job()
+	if err != nil {
+		return step.Keeping{}, err
+	}
+	return j.keeps(ctx, run)
 }
 
 // Verify makes sure, just before the commit, that no file shared with the running release was written to in place.

@@ -34,8 +34,8 @@ error, unless missing is ok: say so in an undo that runs the new release's own s
 again when that release is gone already.
 
 Beside the variables of env it sees PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin, HOME, LANG=C.UTF-8, TERM=dumb,
-TZ where gwe has one, and GWE_RUN_ID, GWE_STEP, GWE_RECOVERING and GWE_EARLY. GWE_RECOVERING is 1 while the machine is being put back,
-else 0. A recipe that goes back to an older release says so by recovering: true; then it is 1 too. Nothing
+TZ where gwe has one, and GWE_RUN_ID, GWE_STEP, GWE_RECOVERING, GWE_AFTER_COMMIT and GWE_EARLY. GWE_AFTER_COMMIT is 1 while an operator rolls a
+committed run back (gwe rollback), else 0. GWE_RECOVERING is 1 while the machine is being put back, else 0. A recipe that goes back to an older release says so by recovering: true; then it is 1 too. Nothing
 else of gwe's environment reaches it. Its umask is 022, and it has no terminal.
 
 GWE_EARLY is 1, else 0, where a recovery puts the machine back before its services start (gwe recover --early). They wait for it, so a

@@ -61,6 +61,7 @@ func Checks() []Check {
 		{"do stopped at any moment", checkStoppedDo},
 		{"undo stopped at any moment", checkStoppedUndo},
 		{"undo in another process", checkRestart},
+		{"undo after the commit keeps what came later", checkLater},
 		{"release", checkRelease},
 		{"release stopped at any moment", checkStoppedRelease},
 	}

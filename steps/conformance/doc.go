@@ -10,6 +10,7 @@
 //   - whose undo does not give the same tree again: after do, after no do, after a do that was stopped at any moment at which
 //     it could notice, after an undo that was stopped, twice, after do, undo and do, and in another process with the inputs
 //     gone;
+//   - whose undo after the commit deletes what came into a directory that do has made, or does not keep it by a release;
 //   - whose release leaves a `.gwe-` name behind, or changes anything else.
 //
 // The same tree means: names, kinds, contents, modes, owners, extended attributes, link targets, which names are hard

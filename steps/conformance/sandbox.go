@@ -70,6 +70,8 @@ func (s *sandbox) run(at *moments) *step.Run {
 	run := &step.Run{
 		ID: "20260102T030405Z-abcdef", Step: "tried", Machine: step.Local{}, Folder: s.folder,
 		Leased:      func(string) bool { return false },
+		Kept:        func(string) {},
+		Covered:     func(string) bool { return false },
 		Started:     func(int) {},
 		Environment: []string{"GWE_RUN_ID=20260102T030405Z-abcdef", "GWE_STEP=tried", "GWE_RECOVERING=false", s.mark},
 	}

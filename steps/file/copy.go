@@ -39,7 +39,8 @@ true. Then it goes as a whole: nothing is merged into a folder. Refused are also
 folder into itself, and a numeric mode that would close all folders of a tree.
 
 Undo puts the old file or folder itself back, or removes the copy where there was none. What somebody else has put
-there since is left alone, and the undo fails. It does not need what was copied.`
+there since is left alone, and the undo fails. What came into the copy after the commit or was changed since, a rollback by hand moves to
+.NAME.kept-RUN beside it. The undo does not need what was copied.`
 
 type copying struct{}
 
@@ -222,7 +223,7 @@ func (copying) Do(ctx context.Context, run *step.Run, arguments copyArguments, m
 	if err != nil {
 		return changed{}, err
 	}
-	if err := duplicate(ctx, want.from, memo.New, want.overrides, run.Log); err != nil {
+	if err := duplicateForUndo(ctx, run, want.from, memo.New, want.overrides); err != nil {
 		return changed{}, err
 	}
 	return changed{Changed: true}, memo.put(ctx, run, true)
@@ -231,13 +232,23 @@ func (copying) Do(ctx context.Context, run *step.Run, arguments copyArguments, m
 // Sync has nothing left to do: the copy and the renames were made durable in their order.
 func (copying) Sync(context.Context, *step.Run, copyArguments, copyMemo) error { return nil }
 
-func (copying) Undo(_ context.Context, run *step.Run, _ copyArguments, memo copyMemo) error {
-	return memo.undo(run, "copy", nil)
+func (copying) Undo(ctx context.Context, run *step.Run, _ copyArguments, memo copyMemo) error {
+	return memo.undo(ctx, run, "copy", nil)
 }
 
 // Inspect refuses a rollback where something else took the copy's place since.
 func (copying) Inspect(_ context.Context, run *step.Run, _ copyArguments, memo copyMemo) error {
 	return memo.inspect(run, "copy", nil)
+}
+
+// Keeps foresees what a manual rollback would move aside: it was changed after the commit.
+func (copying) Keeps(ctx context.Context, run *step.Run, _ copyArguments, memo copyMemo) (step.Keeping, error) {
+	return memo.keeps(ctx, run)
+}
+
+// Verify refuses nothing: see made.Settle.
+func (copying) Verify(ctx context.Context, run *step.Run, _ copyArguments, memo copyMemo) error {
+	return memo.settle(ctx, run)
 }
 
 func (copying) Leases(_ copyArguments, memo copyMemo) []string { return memo.leases() }

@@ -8,11 +8,14 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/made"
+	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/tasklog"
 )
 
@@ -40,6 +43,8 @@ type duplication struct {
 	top   int
 	log   *tasklog.Task
 	bytes int64
+	// sums takes the digests of small files; it may be nil.
+	sums *made.Sums
 }
 
 type inode struct{ device, number uint64 }
@@ -53,6 +58,20 @@ type copied struct {
 // owner, modification time, extended attributes, holes, and the hard links within it. Its result is not synced. Cut
 // short, it leaves a part.
 func duplicate(ctx context.Context, from, to string, change overrides, log *tasklog.Task) error {
+	return duplicateWith(ctx, from, to, change, log, nil)
+}
+
+// duplicateForUndo is duplicate, and notes digests of small files for a rollback.
+func duplicateForUndo(ctx context.Context, run *step.Run, from, to string, change overrides) error {
+	sums, err := made.CreateSums(run.Folder)
+	if err != nil {
+		return err
+	}
+	err = duplicateWith(ctx, from, to, change, run.Log, sums)
+	return errors.Join(err, sums.Close())
+}
+
+func duplicateWith(ctx context.Context, from, to string, change overrides, log *tasklog.Task, sums *made.Sums) error {
 	source, err := openFolder(unix.AT_FDCWD, filepath.Dir(from))
 	if err != nil {
 		return durable.Explain(err, "cannot copy %s", from)
@@ -63,7 +82,7 @@ func duplicate(ctx context.Context, from, to string, change overrides, log *task
 		return durable.Explain(err, "cannot copy to %s", to)
 	}
 	defer unix.Close(target)
-	d := duplication{overrides: change, root: os.Geteuid() == 0, links: map[inode]copied{}, top: target, log: log}
+	d := duplication{overrides: change, root: os.Geteuid() == 0, links: map[inode]copied{}, top: target, log: log, sums: sums}
 	var system unix.Statfs_t
 	if err := unix.Fstatfs(target, &system); err == nil {
 		d.lax = int64(system.Type) == unix.MSDOS_SUPER_MAGIC || int64(system.Type) == exfat
@@ -109,7 +128,7 @@ func (d *duplication) entry(ctx context.Context, from, to place, path string) er
 	var err error
 	switch kind {
 	case unix.S_IFREG:
-		err = d.regular(ctx, from, to, status)
+		err = d.regular(ctx, from, to, path, status)
 	case unix.S_IFLNK:
 		err = symlinkLike(from, to)
 	default:
@@ -192,7 +211,7 @@ func (d *duplication) tree(ctx context.Context, from, to place, path string, sta
 }
 
 // regular copies a file's content. Where the file systems can share blocks, they do.
-func (d *duplication) regular(ctx context.Context, from, to place, status unix.Stat_t) error {
+func (d *duplication) regular(ctx context.Context, from, to place, path string, status unix.Stat_t) error {
 	handle, err := openAt(from.folder, from.name, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return from.wrong("open", err)
@@ -211,6 +230,10 @@ func (d *duplication) regular(ctx context.Context, from, to place, status unix.S
 		err = d.stretch(ctx, source, target, 1<<62)
 	}
 	if err != nil {
+		return err
+	}
+	_, below, _ := strings.Cut(path, "/")
+	if err := d.sums.AddSmall("", below, int(source.Fd()), status.Size); err != nil {
 		return err
 	}
 	var after unix.Stat_t

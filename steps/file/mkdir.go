@@ -3,6 +3,7 @@ package file
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/made"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/value"
 )
@@ -30,8 +32,9 @@ given, whatever the umask.
 
 Refused is a path where something else than a folder is.
 
-Undo removes the folders that were made, with all that is in them since, or gives an old one its mode and owner back. A
-folder on which something is mounted since is not removed, and the undo fails.`,
+Undo removes the directories that were made, or gives an old one its mode and owner back. Before the commit all that is in them goes
+too; a directory on which something is mounted since is not removed, and the undo fails. After the commit (gwe rollback) only
+directories that are empty by then go: what came into the others stays, and they with it.`,
 		Example: "mkdir: { path: /var/lib/firmware/data, parents: true, mode: \"0750\", owner: \"firmware:firmware\" }\n",
 		Effects: []step.Effect{{Kind: step.Writes, Argument: "path"}},
 		Undo:    "removes what was made, or gives an old folder its mode and owner back",
@@ -205,9 +208,12 @@ func (w wantedFolder) make(hidden string) error {
 	}
 }
 
-func (mkdir) Undo(_ context.Context, run *step.Run, _ mkdirArguments, memo mkdirMemo) error {
+func (mkdir) Undo(ctx context.Context, run *step.Run, _ mkdirArguments, memo mkdirMemo) error {
+	if memo.Found == nil && run.AfterCommit {
+		return memo.sweep(ctx, run)
+	}
 	if memo.Found == nil {
-		return memo.undo(run, "mkdir", nil)
+		return memo.undo(ctx, run, "mkdir", nil)
 	}
 	info, err := run.Machine.Stat(memo.Path)
 	if err != nil {
@@ -217,6 +223,35 @@ func (mkdir) Undo(_ context.Context, run *step.Run, _ mkdirArguments, memo mkdir
 		return nil
 	}
 	return memo.Found.give(memo.Path)
+}
+
+// sweep removes the directories that were made and are empty by now. What came into them since stays, and they with it.
+func (m mkdirMemo) sweep(ctx context.Context, run *step.Run) error {
+	if m.New == "" {
+		return nil
+	}
+	if ours, err := isNoted(run.Folder, m.Path); err != nil || !ours {
+		return errors.Join(err, m.Order.Undo())
+	}
+	left, err := made.Sweep(ctx, run, m.Path)
+	if err != nil || left {
+		return err
+	}
+	if err := m.Order.Undo(); err != nil {
+		return &step.Leftover{Err: err}
+	}
+	return nil
+}
+
+// Keeps foresees what would stay.
+func (mkdir) Keeps(ctx context.Context, run *step.Run, _ mkdirArguments, memo mkdirMemo) (step.Keeping, error) {
+	if memo.Found != nil || memo.New == "" {
+		return step.Keeping{}, nil
+	}
+	if ours, err := isNoted(run.Folder, memo.Path); err != nil || !ours {
+		return step.Keeping{}, err
+	}
+	return made.Keeps(ctx, run, memo.Path, false)
 }
 
 // Sync is for a folder that has got another mode or owner: a new one was made durable with its name.

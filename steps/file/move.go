@@ -32,8 +32,9 @@ moment nothing is at the path.
 Refused are also a folder on or below which something is mounted, what the undo of an earlier run still needs, and a move of a
 folder into itself.
 
-Undo puts the file or folder itself back, and what was replaced. What somebody else has put there since is left
-alone, and the undo fails.`,
+Undo puts the file or folder itself back, with what came into it, and what was replaced. What somebody else has put there since is left
+alone, and the undo fails. From another file system comes back what was moved there; what came into the copy after the commit or was changed
+since, a rollback by hand moves to .NAME.kept-RUN beside the copy.`,
 		Example: "move: { from: /var/lib/app/state.db, to: /srv/app/state.db }\n",
 		Effects: []step.Effect{{Kind: step.Removes, Argument: "from"}, {Kind: step.Writes, Argument: "to"}},
 		Undo:    "moves it back, and puts back what was replaced",
@@ -61,7 +62,7 @@ type moveMemo struct {
 
 // renaming is the placement where a rename is enough.
 func (m moveMemo) renaming() placement {
-	return placement{Path: m.Path, New: m.From, Old: m.Old, Order: m.Order}
+	return placement{Path: m.Path, New: m.From, Old: m.Old, Order: m.Order, moved: true}
 }
 
 // wantedMove is what is to be moved where.
@@ -167,7 +168,7 @@ func (move) Do(ctx context.Context, run *step.Run, arguments moveArguments, memo
 			return step.Nothing{}, err
 		}
 	}
-	if err := duplicate(ctx, memo.From, memo.New, asItIs, run.Log); err != nil {
+	if err := duplicateForUndo(ctx, run, memo.From, memo.New, asItIs); err != nil {
 		return step.Nothing{}, err
 	}
 	if err := memo.put(ctx, run, true); err != nil {
@@ -183,7 +184,7 @@ func (move) Do(ctx context.Context, run *step.Run, arguments moveArguments, memo
 func (move) Sync(context.Context, *step.Run, moveArguments, moveMemo) error { return nil }
 
 // Undo first gives what was moved its old name back, from wherever it is, and then its place to what was replaced.
-func (move) Undo(_ context.Context, run *step.Run, _ moveArguments, memo moveMemo) error {
+func (move) Undo(ctx context.Context, run *step.Run, _ moveArguments, memo moveMemo) error {
 	kept, err := lstat(run.Machine, memo.Trash)
 	if err != nil {
 		return err
@@ -215,7 +216,7 @@ func (move) Undo(_ context.Context, run *step.Run, _ moveArguments, memo moveMem
 	} else if memo.blocked() {
 		return memo.inTheWay()
 	}
-	if err := memo.undo(run, "move", nil); err != nil || there == nil {
+	if err := memo.undo(ctx, run, "move", nil); err != nil || there == nil {
 		return err
 	}
 	if err := memo.Order.Undo(); err != nil {
@@ -252,6 +253,21 @@ func (m moveMemo) blocked() bool {
 	}
 	there, err := identityAt(m.From)
 	return err == nil && !there.is(m.Source)
+}
+
+// Keeps foresees what would move aside: what was moved within a file system goes back with all that is in it, and of a copy on
+// another one, what came or was changed after the commit does.
+func (move) Keeps(ctx context.Context, run *step.Run, _ moveArguments, memo moveMemo) (step.Keeping, error) {
+	kept, err := lstat(run.Machine, memo.Trash)
+	if err != nil || kept == nil {
+		return step.Keeping{Made: []string{memo.Path}}, err
+	}
+	return memo.keeps(ctx, run)
+}
+
+// Verify refuses nothing: see made.Settle.
+func (move) Verify(ctx context.Context, run *step.Run, _ moveArguments, memo moveMemo) error {
+	return memo.settle(ctx, run)
 }
 
 func (move) Leases(_ moveArguments, memo moveMemo) []string { return append(memo.leases(), memo.Trash) }

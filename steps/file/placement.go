@@ -10,6 +10,7 @@ import (
 
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/made"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/steps/order"
 )
@@ -23,6 +24,8 @@ type placement struct {
 	Old string `json:"old,omitempty"`
 	// Order records the place of a new directory among the releases that it lies beside, where it does.
 	Order order.Record `json:"order,omitzero"`
+	// moved means that New is what was there before under another name, and is not recorded: an undo gives that name back.
+	moved bool
 }
 
 // placementAt chooses the names; info is what is at the path now, nil where nothing is.
@@ -86,6 +89,11 @@ func (p placement) put(ctx context.Context, run *step.Run, content bool) error {
 	if err := note(run.Folder, p.New); err != nil {
 		return err
 	}
+	if !p.moved {
+		if err := made.Record(ctx, run, p.New); err != nil {
+			return err
+		}
+	}
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -133,11 +141,14 @@ func (p placement) put(ctx context.Context, run *step.Run, content bool) error {
 }
 
 // undo takes away what put has placed and gives the old one its place back, whatever was done of it. What somebody else
-// has put there since is left alone, and the undo fails. same knows what was placed again by other means than its
-// identity; it may be nil.
-func (p placement) undo(run *step.Run, verb string, same func(fs.FileInfo) bool) error {
+// has put there since is left alone, and the undo fails. After the commit, what came into a directory or was changed since moves
+// aside. same knows what was placed again by other means than its identity; it may be nil.
+func (p placement) undo(ctx context.Context, run *step.Run, verb string, same func(fs.FileInfo) bool) error {
 	if p.New == "" {
 		return nil
+	}
+	if _, err := made.AsideOf(run, p.Path); err != nil {
+		return err
 	}
 	before, err := p.look(run.Machine)
 	if err != nil {
@@ -150,7 +161,7 @@ func (p placement) undo(run *step.Run, verb string, same func(fs.FileInfo) bool)
 		// A later step may have moved it away, and could not be undone yet: when this undo comes again, it will know it.
 		return p.Order.Undo()
 	}
-	if err := durable.Discard(p.New); err != nil {
+	if err := made.Discard(ctx, run, p.New, p.Path); err != nil {
 		return errors.Join(&step.Leftover{Err: err}, durable.SyncFolder(filepath.Dir(p.New)))
 	}
 	if err := p.Order.Undo(); err != nil {
@@ -177,7 +188,7 @@ func (p placement) takeBack(run *step.Run, verb, aside string, same func(fs.File
 	}
 	switch {
 	case kept != nil && now != nil && os.SameFile(kept, now),
-		kept != nil && now != nil && fresh != nil && !fresh.IsDir() && !kept.IsDir():
+		kept != nil && now != nil && fresh != nil && !fresh.IsDir() && !kept.IsDir() && !run.AfterCommit:
 		return removeFile(p.Old) // the kept one is a second name or a copy: the path was not touched
 	case kept == nil && now == nil && fresh == nil && p.Old != "" && placed:
 		return fault.New(fault.Failed, verb+"-kept-gone", "%s is gone, which was at %s before", p.Old, p.Path).
@@ -193,10 +204,11 @@ func (p placement) takeBack(run *step.Run, verb, aside string, same func(fs.File
 		// Where there was an old one and nothing is kept, it still has its place, or again.
 		ours = ours || same != nil && (p.Old == "" || kept != nil) && same(now)
 	}
+	lost := aside == "" && now != nil && !now.IsDir() && !(run.AfterCommit && made.Changed(run, p.Path))
 	switch {
-	case ours && kept == nil && aside == "" && !now.IsDir():
+	case ours && kept == nil && lost:
 		return removeFile(p.Path)
-	case ours && kept != nil && aside == "" && !now.IsDir() && !kept.IsDir():
+	case ours && kept != nil && lost && !kept.IsDir():
 		return durable.Rename(p.Old, p.Path)
 	case ours:
 		if err := movable(run.Machine, nil, verb, p.Path, now); err != nil {
@@ -250,7 +262,7 @@ func (p placement) inspect(run *step.Run, verb string, same func(fs.FileInfo) bo
 	case p.Old != "" && found.kept == nil:
 		return fault.New(fault.Failed, verb+"-kept-gone", "%s is gone, which was at %s before", p.Old, p.Path)
 	}
-	return nil
+	return made.Unmounted(run.Machine, p.Path)
 }
 
 // closed tells whether this user may not read the file, though it may be its owner: only its identity tells it then.
@@ -275,6 +287,25 @@ func (p placement) look(machine step.Machine) (found state, err error) {
 	}
 	found.kept, err = lstat(machine, p.Old)
 	return found, err
+}
+
+// settle takes over, just before the commit, what later steps of the run made of modes and owners.
+func (p placement) settle(ctx context.Context, run *step.Run) error {
+	if p.New == "" {
+		return nil
+	}
+	return made.Settle(ctx, run, p.Path)
+}
+
+// keeps foresees what would move aside.
+func (p placement) keeps(ctx context.Context, run *step.Run) (step.Keeping, error) {
+	if p.New == "" {
+		return step.Keeping{}, nil
+	}
+	if ours, err := isNoted(run.Folder, p.Path); err != nil || !ours {
+		return step.Keeping{Made: []string{p.Path}}, err
+	}
+	return made.Keeps(ctx, run, p.Path, true)
 }
 
 // leases are the paths that undo needs.

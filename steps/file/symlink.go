@@ -107,13 +107,23 @@ func (symlink) Do(ctx context.Context, run *step.Run, arguments symlinkArguments
 // Sync has nothing left to do: the rename was durable.
 func (symlink) Sync(context.Context, *step.Run, symlinkArguments, symlinkMemo) error { return nil }
 
-func (symlink) Undo(_ context.Context, run *step.Run, _ symlinkArguments, memo symlinkMemo) error {
-	return memo.undo(run, "symlink", nil)
+func (symlink) Undo(ctx context.Context, run *step.Run, _ symlinkArguments, memo symlinkMemo) error {
+	return memo.undo(ctx, run, "symlink", nil)
 }
 
 // Inspect refuses a rollback where the link is another one by now.
 func (symlink) Inspect(_ context.Context, run *step.Run, _ symlinkArguments, memo symlinkMemo) error {
 	return memo.inspect(run, "symlink", nil)
+}
+
+// Keeps foresees what a manual rollback would move aside: it was changed after the commit.
+func (symlink) Keeps(ctx context.Context, run *step.Run, _ symlinkArguments, memo symlinkMemo) (step.Keeping, error) {
+	return memo.keeps(ctx, run)
+}
+
+// Verify refuses nothing: see made.Settle.
+func (symlink) Verify(ctx context.Context, run *step.Run, _ symlinkArguments, memo symlinkMemo) error {
+	return memo.settle(ctx, run)
 }
 
 func (symlink) Leases(_ symlinkArguments, memo symlinkMemo) []string { return memo.leases() }

@@ -221,8 +221,8 @@ func (rendering) Do(ctx context.Context, run *step.Run, arguments templateArgume
 // Sync has nothing left to do: content, links and rename were made durable in their order.
 func (rendering) Sync(context.Context, *step.Run, templateArguments, templateMemo) error { return nil }
 
-func (rendering) Undo(_ context.Context, run *step.Run, _ templateArguments, memo templateMemo) error {
-	return memo.undo(run, "template", func(now fs.FileInfo) bool {
+func (rendering) Undo(ctx context.Context, run *step.Run, _ templateArguments, memo templateMemo) error {
+	return memo.undo(ctx, run, "template", func(now fs.FileInfo) bool {
 		content, err := os.ReadFile(filepath.Join(run.Folder, renderedName))
 		return err == nil && holdsContent(run.Machine, memo.Path, now, content)
 	})
@@ -234,6 +234,16 @@ func (rendering) Inspect(_ context.Context, run *step.Run, _ templateArguments, 
 		content, err := os.ReadFile(filepath.Join(run.Folder, renderedName))
 		return err == nil && holdsContent(run.Machine, memo.Path, now, content)
 	})
+}
+
+// Keeps foresees what a manual rollback would move aside: it was changed after the commit.
+func (rendering) Keeps(ctx context.Context, run *step.Run, _ templateArguments, memo templateMemo) (step.Keeping, error) {
+	return memo.keeps(ctx, run)
+}
+
+// Verify refuses nothing: see made.Settle.
+func (rendering) Verify(ctx context.Context, run *step.Run, _ templateArguments, memo templateMemo) error {
+	return memo.settle(ctx, run)
 }
 
 func (rendering) Leases(_ templateArguments, memo templateMemo) []string { return memo.leases() }

@@ -173,8 +173,8 @@ func (w wanted) create(path string) error {
 // Sync has nothing left to do: content, links and rename were made durable in their order.
 func (write) Sync(context.Context, *step.Run, writeArguments, writeMemo) error { return nil }
 
-func (write) Undo(_ context.Context, run *step.Run, arguments writeArguments, memo writeMemo) error {
-	return memo.undo(run, "write", func(now fs.FileInfo) bool {
+func (write) Undo(ctx context.Context, run *step.Run, arguments writeArguments, memo writeMemo) error {
+	return memo.undo(ctx, run, "write", func(now fs.FileInfo) bool {
 		return holdsContent(run.Machine, memo.Path, now, []byte(arguments.Content))
 	})
 }
@@ -194,6 +194,16 @@ func (write) Inspect(_ context.Context, run *step.Run, arguments writeArguments,
 	return memo.inspect(run, "write", func(now fs.FileInfo) bool {
 		return holdsContent(run.Machine, memo.Path, now, []byte(arguments.Content))
 	})
+}
+
+// Keeps foresees what a manual rollback would move aside: it was changed after the commit.
+func (write) Keeps(ctx context.Context, run *step.Run, _ writeArguments, memo writeMemo) (step.Keeping, error) {
+	return memo.keeps(ctx, run)
+}
+
+// Verify refuses nothing: see made.Settle.
+func (write) Verify(ctx context.Context, run *step.Run, _ writeArguments, memo writeMemo) error {
+	return memo.settle(ctx, run)
 }
 
 func (write) Leases(_ writeArguments, memo writeMemo) []string { return memo.leases() }

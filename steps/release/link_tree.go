@@ -38,7 +38,8 @@ previous has there. They are looked for in the folders that the trees in from an
 Refused before anything is changed, all of it at once: two trees that want the same place, a file where a folder is wanted and a folder
 where a link is wanted, and a place that leads into a tree itself or out of into. Hard links need one file system.
 
-Undo is exact. A place that somebody else has changed since is left alone, and the undo fails.`
+Undo is exact. A place that somebody else has changed since is left alone, and the undo fails. A directory that was made and is not empty
+by then stays; after the commit (gwe rollback) that is no failure.`
 
 type linkTreeArguments struct {
 	From     []value.Path `name:"from" required:"true" help:"the trees"`

@@ -149,7 +149,12 @@ func (c change) isOurs(machine step.Machine, now fs.FileInfo, path string) (bool
 func (linkTree) Undo(ctx context.Context, run *step.Run, _ linkTreeArguments, memo linkTreeMemo) error {
 	var failures []error
 	err := memo.eachBackward(ctx, run.Folder, func(one change) error {
-		if err := one.undo(run.Machine); err != nil {
+		err := one.undo(run.Machine)
+		if left := (*step.Leftover)(nil); run.AfterCommit && one.Kind == makeFolder && errors.As(err, &left) {
+			run.Log.Warn(fmt.Sprintf("%s stays: it has entries that came after the commit", one.Path))
+			err = nil
+		}
+		if err != nil {
 			failures = append(failures, err)
 		}
 		return nil

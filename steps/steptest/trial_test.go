@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	records "github.com/gwe-project/gwe/engine/made"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/value"
 )
@@ -149,10 +150,13 @@ func (a trial) Do(ctx context.Context, run *step.Run, arguments trialArguments, 
 			return outputs, err
 		}
 	}
+	if err := records.Record(context.WithoutCancel(ctx), run, staging); err != nil {
+		return outputs, err
+	}
 	return outputs, os.Rename(staging, string(made))
 }
 
-func (a trial) Undo(ctx context.Context, _ *step.Run, arguments trialArguments, memo trialMemo) error {
+func (a trial) Undo(ctx context.Context, run *step.Run, arguments trialArguments, memo trialMemo) error {
 	dir := string(arguments.Dir)
 	file, kept := filepath.Join(dir, "file"), filepath.Join(dir, memo.Kept)
 	_, err := os.Lstat(kept)
@@ -183,8 +187,15 @@ func (a trial) Undo(ctx context.Context, _ *step.Run, arguments trialArguments, 
 			return err
 		}
 	}
-	if err := os.RemoveAll(filepath.Join(dir, "made")); err != nil {
+	made := filepath.Join(dir, "made")
+	if a.flaw == "undo-later" {
+		run.AfterCommit = false
+	}
+	if err := records.Discard(context.WithoutCancel(ctx), run, made, made); err != nil {
 		return err
+	}
+	if a.flaw == "undo-keeps-nowhere" && run.AfterCommit {
+		run.Kept(filepath.Join(dir, "nowhere"))
 	}
 	if !done {
 		if a.flaw == "undo-twice" {
@@ -224,6 +235,10 @@ func (a trial) Release(ctx context.Context, _ *step.Run, arguments trialArgument
 		return os.Remove(kept)
 	case "release-too-much":
 		return errors.Join(os.RemoveAll(kept), os.RemoveAll(filepath.Join(dir, "made")))
+	case "release-later":
+		if err := os.RemoveAll(filepath.Join(dir, ".made.kept-20260102T030405Z-abcdef")); err != nil {
+			return err
+		}
 	case "release-half":
 		if err := os.RemoveAll(filepath.Join(dir, "sub")); err != nil || ctx.Err() != nil {
 			return errors.Join(err, ctx.Err())

@@ -2,6 +2,7 @@ package transfer
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 
@@ -9,6 +10,7 @@ import (
 
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/made"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/value"
 	"github.com/gwe-project/gwe/steps/order"
@@ -94,6 +96,10 @@ func (a arguments) prepare(ctx context.Context, run *step.Run, m memo) (tally, e
 		return tally{}, err
 	}
 	defer staged.shared.close()
+	if staged.sums, err = made.CreateSums(run.Folder); err != nil {
+		return tally{}, err
+	}
+	defer staged.sums.Close()
 	links, err := newGroups(run.Folder)
 	if err != nil {
 		return tally{}, err
@@ -128,6 +134,9 @@ func (a arguments) prepare(ctx context.Context, run *step.Run, m memo) (tally, e
 		return tally{}, err
 	}
 	if err := staged.manifest.seal(); err != nil {
+		return tally{}, err
+	}
+	if err := errors.Join(staged.sums.Close(), recordMade(ctx, run, staged.handle)); err != nil {
 		return tally{}, err
 	}
 	if err := m.Order.Install(filepath.Base(m.Target)); err != nil {
@@ -204,6 +213,9 @@ func (rsync) Sync(_ context.Context, run *step.Run, _ arguments, m memo) error {
 func (rsync) Verify(ctx context.Context, run *step.Run, _ arguments, m memo) error {
 	if m.Target == "" {
 		return nil
+	}
+	if err := settleMade(ctx, run, m); err != nil {
+		return err
 	}
 	return verifyShared(ctx, run.Log, run.Folder, m.Target)
 }

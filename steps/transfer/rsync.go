@@ -43,6 +43,10 @@ was replaced or deleted stays in the hidden folder until the next commit, so tha
 cut too. Both need room on the target's file system at once. A file that somebody else has put in the place of a new one since is
 removed by the undo as well, and named in the log.
 
+After the commit the undo (gwe rollback) deletes nothing of others. What came into a new directory since or was changed in it stays there,
+if the target was there before the step. What stands in the place of something that must come back, and all that came into a new
+target, moves to .NAME.kept-RUN beside the target.
+
 Refused are a source and a target that lie in each other, a file system mounted within the target, and a folder in the way of something
 else while there is something in it that may not be deleted.`
 

@@ -4,11 +4,13 @@ import (
 	"errors"
 	"os"
 	"strconv"
+	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/gwe-project/gwe/engine/durable"
+	"github.com/gwe-project/gwe/engine/made"
 )
 
 // staging is the hidden folder in which new entries are made, and to which old ones move. It is made with the first entry.
@@ -19,6 +21,8 @@ type staging struct {
 	manifest *manifest
 	shared   *shared
 	copier   copier
+	// sums takes the digests of small files.
+	sums *made.Sums
 	// target is the handle of the target; none where there is none yet.
 	target int
 	// take moves the files of the source in, by links, in place of copying them: the source is a fetched tree of ours.
@@ -288,6 +292,10 @@ func (s *survey) copyFile(way string, content original, into newcomer) error {
 	}
 	defer closeAll(to)
 	if err := s.staging.copier.copy(to, from, content.status); err != nil {
+		return err
+	}
+	group, path, _ := strings.Cut(into.path, "/")
+	if err := s.staging.sums.AddSmall(group, path, from, content.status.Size); err != nil {
 		return err
 	}
 	return unchanged(from, way, content.status)

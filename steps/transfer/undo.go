@@ -12,6 +12,7 @@ import (
 
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/made"
 	"github.com/gwe-project/gwe/engine/step"
 )
 
@@ -21,6 +22,10 @@ func (rsync) Undo(ctx context.Context, run *step.Run, a arguments, m memo) error
 	if m.Target == "" {
 		run.Log.Warn(a.Target + " is on another machine and stays as it is")
 		return nil
+	}
+	aside, err := made.AsideOf(run, m.Target)
+	if err != nil {
+		return err
 	}
 	touched, err := sealed(run.Folder)
 	if err != nil {
@@ -33,7 +38,7 @@ func (rsync) Undo(ctx context.Context, run *step.Run, a arguments, m memo) error
 		return m.Order.Undo()
 	}
 	if touched {
-		if err := putBack(ctx, run, m); err != nil {
+		if err := putBack(ctx, run, m, aside); err != nil {
 			return err
 		}
 		// The kept entries are in their places for good before anything that tells of them goes.
@@ -47,7 +52,12 @@ func (rsync) Undo(ctx context.Context, run *step.Run, a arguments, m memo) error
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if err := errors.Join(m.Order.Undo(), m.discard()); err != nil {
+	if !m.Existed {
+		err = made.Discard(ctx, run, m.Hidden, m.Target)
+	} else {
+		err = m.discard()
+	}
+	if err := errors.Join(m.Order.Undo(), err); err != nil {
 		return &step.Leftover{Err: err}
 	}
 	return nil
@@ -99,7 +109,7 @@ func (m memo) takeAway(run *step.Run) error {
 }
 
 // putBack goes on after an error: what can be put back is.
-func putBack(ctx context.Context, run *step.Run, m memo) error {
+func putBack(ctx context.Context, run *step.Run, m memo, aside *made.Aside) error {
 	if !m.Existed {
 		if err := m.takeAway(run); !errors.Is(err, fs.ErrExist) {
 			return err
@@ -114,6 +124,11 @@ func putBack(ctx context.Context, run *step.Run, m memo) error {
 		return explain(err, "cannot open the target %s", m.Target)
 	}
 	defer mover.close()
+	var keeping *keeper
+	if run.AfterCommit {
+		keeping = &keeper{mover: mover, list: made.Open(run), aside: aside, m: m}
+		defer keeping.list.Close()
+	}
 	var failures []error
 	told := 0
 	for _, dressing := range []bool{false, true} {
@@ -130,7 +145,12 @@ func putBack(ctx context.Context, run *step.Run, m memo) error {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			foreign, err := mover.back(one)
+			var foreign bool
+			if keeping != nil && !dressing {
+				err = keeping.back(ctx, one)
+			} else {
+				foreign, err = mover.back(one)
+			}
 			if err != nil && len(failures) < mostTold {
 				failures = append(failures, explain(err, "cannot put %q back in %s", one.way, m.Target))
 			}
@@ -140,6 +160,9 @@ func putBack(ctx context.Context, run *step.Run, m memo) error {
 				}
 			}
 		}
+	}
+	if keeping != nil {
+		keeping.tell(run.Log)
 	}
 	return errors.Join(failures...)
 }

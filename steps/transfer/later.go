@@ -1,0 +1,174 @@
+package transfer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"os"
+	"path/filepath"
+
+	"github.com/gwe-project/gwe/engine/made"
+	"github.com/gwe-project/gwe/engine/step"
+	"github.com/gwe-project/gwe/engine/tasklog"
+)
+
+// groupOf names the tree of a change in the list of what was made. A new target is one tree.
+func (c change) groupOf() string {
+	if c.way == "" {
+		return ""
+	}
+	return c.staged
+}
+
+// makes reports whether a change puts something new in a place.
+func (c change) makes() bool { return c.verb == add || c.verb == swap }
+
+// recordMade lists the staged entries, in the order of the manifest.
+func recordMade(ctx context.Context, run *step.Run, hidden int) error {
+	list, err := made.Create(run.Folder)
+	if err != nil {
+		return err
+	}
+	for one, err := range changes(run.Folder) {
+		if err == nil && one.makes() {
+			err = list.Tree(ctx, hidden, one.staged, one.groupOf())
+		}
+		if err != nil {
+			return errors.Join(err, list.Close())
+		}
+	}
+	return list.Close()
+}
+
+// settleMade is made.Settle for all places.
+func settleMade(ctx context.Context, run *step.Run, m memo) error {
+	if done, err := sealed(run.Folder); err != nil || !done {
+		return err
+	}
+	next, stop := iter.Pull2(changes(run.Folder))
+	defer stop()
+	return made.SettleAs(ctx, run, func(group string) string {
+		for one, err, more := next(); more && err == nil; one, err, more = next() {
+			if one.makes() && one.groupOf() == group {
+				return filepath.Join(m.Target, one.way)
+			}
+		}
+		return ""
+	})
+}
+
+// keeper puts changes back after the commit: it deletes nothing that the step did not make, or that was changed since.
+type keeper struct {
+	*mover
+	list  *made.List
+	aside *made.Aside
+	m     memo
+	// stays counts what stays in its place; first is one of them.
+	stays int
+	first string
+}
+
+// back puts one change back, like mover.back.
+func (k *keeper) back(ctx context.Context, one change) error {
+	folder, name, err := k.place(one.way)
+	if errors.Is(err, os.ErrNotExist) && one.verb == add {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if one.verb == add {
+		left, err := k.list.Remove(ctx, folder, name, one.groupOf())
+		if left && err == nil {
+			if k.stays++; k.stays == 1 {
+				k.first = one.way
+			}
+		}
+		return err
+	}
+	if _, err := k.mover.back(one); err != nil {
+		return err
+	}
+	aside, err := statAt(k.hidden, one.staged)
+	if err != nil || aside == nil || aside.Ino == one.old {
+		return err
+	}
+	left := true
+	if one.verb == swap {
+		if left, err = k.list.Remove(ctx, k.hidden, one.staged, one.groupOf()); err != nil {
+			return err
+		}
+	}
+	if !left {
+		return nil
+	}
+	return k.aside.Move(filepath.Join(k.m.Hidden, one.staged), one.way)
+}
+
+func (k *keeper) tell(log *tasklog.Task) {
+	if k.stays > 0 {
+		log.Warn(fmt.Sprintf("%q stays in %s, and %d more new entries: something came into them or they were changed after the commit",
+			k.first, k.m.Target, k.stays-1))
+	}
+}
+
+// Inspect refuses a rollback while something is mounted in a new target.
+func (rsync) Inspect(_ context.Context, run *step.Run, _ arguments, m memo) error {
+	if m.Target == "" || m.Existed {
+		return nil
+	}
+	return made.Unmounted(run.Machine, m.Target)
+}
+
+// Keeps foresees what would stay or move aside.
+func (rsync) Keeps(ctx context.Context, run *step.Run, _ arguments, m memo) (step.Keeping, error) {
+	touched, err := sealed(run.Folder)
+	if err != nil || !touched || m.Target == "" {
+		return step.Keeping{}, err
+	}
+	if !m.Existed {
+		return made.Keeps(ctx, run, m.Target, true)
+	}
+	foreseen := made.Foresee(run)
+	defer foreseen.Close()
+	stays, moves := step.Later{Directory: m.Target}, step.Later{Directory: m.Target}
+	var keeping step.Keeping
+	for one, err := range changes(run.Folder) {
+		if err != nil {
+			return keeping, err
+		}
+		path := filepath.Join(m.Target, one.way)
+		var found step.Later
+		switch one.verb {
+		case add, swap:
+			found, err = foreseen.Group(ctx, path, one.groupOf())
+		case remove:
+			if _, absent := os.Lstat(path); absent == nil {
+				found.Entries = []string{"."}
+			}
+		}
+		switch {
+		case err != nil:
+			return keeping, err
+		case len(found.Entries) == 0:
+			if one.makes() {
+				keeping.Made = append(keeping.Made, path)
+			}
+		case one.verb == add:
+			made.Add(&stays, one.way, found)
+		default:
+			made.Add(&moves, one.way, found)
+		}
+	}
+	if len(stays.Entries) > 0 {
+		keeping.Later = append(keeping.Later, stays)
+	}
+	if len(moves.Entries) > 0 {
+		if moves.To, err = made.Beside(run, m.Target); err != nil {
+			return keeping, err
+		}
+		keeping.Later = append(keeping.Later, moves)
+	}
+	return keeping, nil
+}
