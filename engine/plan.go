@@ -161,6 +161,11 @@ type plannedMachine struct {
 // Leased implements step.Retainer.
 func (m plannedMachine) Leased(path string) bool { return m.leased(path) }
 
+// Mount implements step.Mounter, as far as the machine does.
+func (m plannedMachine) Mount(path string) (step.Mount, error) {
+	return step.MountOf(m.Machine, path), nil
+}
+
 // retainedBeside are the runs whose undo is kept, and stays so when a run with these locks commits. A state that cannot be read
 // is no matter of a plan.
 func (e *Engine) retainedBeside(locks []string) []*past {
