@@ -47,14 +47,14 @@ func TestClock(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			at := func(years int) time.Time { return epoch.Add(time.Duration(years) * year) }
-			made := newHandmade(t, at(test.keyMade))
+			made := newHandmade(at(test.keyMade))
 			selfSigned := at(max(test.keyMade, test.selfSigned))
 			ring, folder := t.TempDir(), t.TempDir()
-			certificate := made.certificate(t, selfSigned, time.Duration(test.keyLives)*year)
+			certificate := made.certificate(selfSigned, time.Duration(test.keyLives)*year)
 			write(t, filepath.Join(ring, "key.gpg"), certificate, 0o644)
 			path := filepath.Join(folder, "fw-1.tar.gz")
 			write(t, path, content, 0o644)
-			write(t, path+".sig", made.detached(t, content, at(test.signed), time.Duration(test.sigLives)*year), 0o644)
+			write(t, path+".sig", made.detached(content, at(test.signed), time.Duration(test.sigLives)*year), 0o644)
 			synctest.Test(t, func(t *testing.T) {
 				time.Sleep(time.Until(at(test.now)))
 				for clock, code := range map[Clock]string{"": test.code, ClockTrusted: test.code, ClockUntrusted: test.untrusted} {
@@ -98,9 +98,9 @@ func TestClock(t *testing.T) {
 // TestClockOfListing: a key that does not expire is good on a device without a clock.
 func TestClockOfListing(t *testing.T) {
 	ring := t.TempDir()
-	made := newHandmade(t, time.Now().Add(-time.Hour))
+	made := newHandmade(time.Now().Add(-time.Hour))
 	for name, lives := range map[string]time.Duration{"good": 0, "not yet valid": 1000 * time.Hour} {
-		write(t, filepath.Join(ring, "key.gpg"), made.certificate(t, time.Now(), lives), 0o644)
+		write(t, filepath.Join(ring, "key.gpg"), made.certificate(time.Now(), lives), 0o644)
 		synctest.Test(t, func(t *testing.T) {
 			if keys := listed(t, ring); keys[0].State != name {
 				t.Errorf("%+v, want %s", keys[0], name)
@@ -113,14 +113,14 @@ func TestClockOfListing(t *testing.T) {
 func TestRevocationNeedsNoClock(t *testing.T) {
 	content := compress(t, Gzip, sample(t, 10))
 	day := time.Now().Add(-1000 * time.Hour)
-	made := newHandmade(t, day)
+	made := newHandmade(day)
 	path := filepath.Join(t.TempDir(), "fw-1.tar.gz")
 	write(t, path, content, 0o644)
-	write(t, path+".sig", made.detached(t, content, day.Add(time.Hour), 0), 0o644)
+	write(t, path+".sig", made.detached(content, day.Add(time.Hour), 0), 0o644)
 	for _, revoked := range []time.Duration{0, 2 * time.Hour, 100 * 365 * 24 * time.Hour} {
 		ring := t.TempDir()
-		write(t, filepath.Join(ring, "key.gpg"), made.certificate(t, day, 0), 0o644)
-		write(t, filepath.Join(ring, "rev.gpg"), made.revocation(t, day.Add(revoked)), 0o644)
+		write(t, filepath.Join(ring, "key.gpg"), made.certificate(day, 0), 0o644)
+		write(t, filepath.Join(ring, "rev.gpg"), made.revocation(day.Add(revoked)), 0o644)
 		for _, clock := range []Clock{ClockTrusted, ClockUntrusted} {
 			_, _, err := open(t, path, Policy{Keyring: ring, Clock: clock})
 			wantCode(t, err, "package-key-revoked")

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 	"time"
 
 	openpgp "github.com/ProtonMail/go-crypto/openpgp/v2"
@@ -49,33 +50,66 @@ func Import(folder, file string) (Imported, error) {
 		return Imported{}, refuse("key-secret", "%s holds a secret key, which must not go to the devices", file).
 			WithHint("import the public part: gpg --export --armor, or the .asc file that gwe keys new wrote")
 	}
-	ring := &Keyring{folder: folder}
-	if _, err := os.Stat(folder); !errors.Is(err, fs.ErrNotExist) {
-		if ring, err = ReadKeyring(folder); err != nil {
+	// A keyring is made only for keys that can be imported.
+	if _, err := os.Stat(folder); errors.Is(err, fs.ErrNotExist) {
+		if _, err := found.into(&Keyring{folder: folder}, file); err != nil {
 			return Imported{}, err
 		}
 	}
-	work := importing{folder: folder, ring: ring, content: map[string][]certificate{}}
-	var made Imported
+	unlock, err := lockKeyring(folder)
+	if err != nil {
+		return Imported{}, err
+	}
+	defer unlock()
+	ring, err := ReadKeyring(folder)
+	if err != nil {
+		return Imported{}, err
+	}
+	work, err := found.into(ring, file)
+	if err != nil {
+		return Imported{}, err
+	}
+	keys, err := work.write()
+	return Imported{Keys: keys, Warnings: append(work.warnings, work.remaining()...)}, err
+}
+
+// lockKeyring makes the folder and waits for other imports into it: each reads what the one before has written.
+func lockKeyring(folder string) (unlock func(), err error) {
+	unwritable := fault.New(fault.Failed, "key-unwritable", "cannot make the keyring %s", folder)
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return nil, unwritable.WithCause(err)
+	}
+	opened, err := os.Open(folder)
+	if err != nil {
+		return nil, unwritable.WithCause(err)
+	}
+	if err := syscall.Flock(int(opened.Fd()), syscall.LOCK_EX); err != nil {
+		opened.Close()
+		return nil, unwritable.WithCause(err)
+	}
+	return func() { opened.Close() }, nil
+}
+
+// into joins what the file holds with a keyring.
+func (k keyPackets) into(ring *Keyring, file string) (*importing, error) {
+	work := &importing{ring: ring, content: map[string][]certificate{}}
 	var problem error
-	for _, one := range found.keys {
+	for _, one := range k.keys {
 		if err := work.take(one); err != nil {
-			made.Warnings = append(made.Warnings, fmt.Sprintf("left out a key of %s: %v", file, err))
+			work.warnings = append(work.warnings, fmt.Sprintf("left out a key of %s: %v", file, err))
 			problem = err
 		}
 	}
-	for _, one := range found.revocations {
+	for _, one := range k.revocations {
 		if err := work.revoke(one); err != nil {
-			made.Warnings = append(made.Warnings, fmt.Sprintf("left out a revocation of %s: %v", file, err))
+			work.warnings = append(work.warnings, fmt.Sprintf("left out a revocation of %s: %v", file, err))
 			problem = err
 		}
 	}
 	if len(work.order) == 0 {
-		return Imported{}, unreadableKeys(file, problem)
+		return nil, unreadableKeys(file, problem)
 	}
-	made.Keys, err = work.write()
-	made.Warnings = append(made.Warnings, work.remaining()...)
-	return made, err
+	return work, nil
 }
 
 // unreadableKeys is the fault of a file of which nothing can be imported.
@@ -89,11 +123,12 @@ func unreadableKeys(file string, err error) error {
 
 // importing collects what an import writes.
 type importing struct {
-	folder string
-	ring   *Keyring
+	ring *Keyring
 	// content is what each file gets, by its path; order has the paths.
 	content map[string][]certificate
 	order   []string
+	// warnings name what of the file was left out.
+	warnings []string
 }
 
 // take joins a key with its copies in the keyring.
@@ -102,7 +137,7 @@ func (m *importing) take(one certificate) error {
 	if err != nil {
 		return unsupportedKey(err)
 	}
-	path := filepath.Join(m.folder, fingerprintOf(primary)+".asc")
+	path := filepath.Join(m.ring.folder, fingerprintOf(primary)+".asc")
 	all := certificate{}
 	for _, trusted := range m.ring.keys {
 		if bytes.Equal(trusted.entity.PrimaryKey.Fingerprint, primary.Fingerprint) && !trusted.packets.isSecret() {
@@ -148,32 +183,38 @@ func (m *importing) revoke(revocation rawPacket) error {
 			return m.take(trusted.packets.with(revocation))
 		}
 	}
-	return refuse("key-unknown", "it revokes a key that the keyring %s does not have", m.folder).
+	return refuse("key-unknown", "it revokes a key that the keyring %s does not have", m.ring.folder).
 		WithHint("a key that is not in the keyring is not trusted anyway; gwe keys list shows what is")
 }
 
-// write reads back what was joined, and puts it in place once all can be read.
-func (m *importing) write() ([]Key, error) {
+// files gives what is to be written, by path, and the keys in it, once all of it was read back.
+func (m *importing) files() (map[string][]byte, []Key, error) {
 	files := map[string][]byte{}
-	var imported []Key
+	var keys []Key
 	for _, path := range m.order {
 		var content []byte
 		for _, one := range m.content[path] {
 			armoured, err := one.armoured()
 			if err != nil {
-				return nil, err
+				return nil, nil, err
 			}
 			content = append(content, armoured...)
 		}
 		key, err := readBack(path, content, m.content[path])
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		files[path] = content
-		imported = append(imported, key)
+		keys = append(keys, key)
 	}
-	if err := os.MkdirAll(m.folder, 0o755); err != nil {
-		return nil, fault.New(fault.Failed, "key-unwritable", "cannot make the keyring %s", m.folder).WithCause(err)
+	return files, keys, nil
+}
+
+// write puts the files in place, and leaves those alone that are as they should be.
+func (m *importing) write() ([]Key, error) {
+	files, keys, err := m.files()
+	if err != nil {
+		return nil, err
 	}
 	for _, path := range m.order {
 		if present, err := os.ReadFile(path); err == nil && bytes.Equal(present, files[path]) {
@@ -183,7 +224,7 @@ func (m *importing) write() ([]Key, error) {
 			return nil, err
 		}
 	}
-	return imported, nil
+	return keys, nil
 }
 
 // readBack lets the reader of keyrings read a file before it is one of the keyring. It gives the file's first key.

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -31,10 +32,10 @@ func stored(t testing.TB, path string) []byte {
 // TestImportKeepsThePackets: what gpg and others wrote is kept byte for byte, and gpg reads what was stored and exported.
 func TestImportKeepsThePackets(t *testing.T) {
 	home := gpg(t)
-	long := newHandmade(t, time.Now().Add(-time.Hour))
+	long := newHandmade(time.Now().Add(-time.Hour))
 	for name, packets := range map[string][]byte{
 		"ed25519": home.must(t, nil, "--export", home.keys["ed"]), "rsa": home.must(t, nil, "--export", home.keys["rsa"]),
-		"nistp521": home.must(t, nil, "--export", home.keys["nist521"]), "long lengths": long.certificate(t, time.Now().Add(-time.Hour), 0),
+		"nistp521": home.must(t, nil, "--export", home.keys["nist521"]), "long lengths": long.certificate(time.Now().Add(-time.Hour), 0),
 		"with a foreign packet": append(home.must(t, nil, "--export", home.keys["ed"]), framed(60, []byte("private use"))...),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -286,18 +287,41 @@ func TestImportOfARevocation(t *testing.T) {
 		}
 	}
 	// One that another key has signed revokes nothing.
-	made := newHandmade(t, time.Now().Add(-time.Hour))
+	made := newHandmade(time.Now().Add(-time.Hour))
 	forged := home.keyring(t, "lost")
-	write(t, filepath.Join(forged, "forged.gpg"), made.revocation(t, time.Now()), 0o644)
+	write(t, filepath.Join(forged, "forged.gpg"), made.revocation(time.Now()), 0o644)
 	if keys := listed(t, forged); keys[0].State != "good" {
 		t.Errorf("%+v", keys)
 	}
 }
 
+// TestImportsAtOnce: imports wait for each other, and nothing is lost.
+func TestImportsAtOnce(t *testing.T) {
+	ring, folder := filepath.Join(t.TempDir(), "keys"), t.TempDir()
+	made := newHandmade(time.Now().Add(-time.Hour))
+	var all sync.WaitGroup
+	const copies = 8
+	for i := range copies {
+		made.user = fmt.Sprintf("Name %d <hand@example.org>", i)
+		file := filepath.Join(folder, fmt.Sprint(i))
+		write(t, file, made.certificate(time.Now().Add(-time.Hour), 0), 0o644)
+		all.Go(func() {
+			if _, err := ImportKeys(ring, file); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	found, err := splitPackets(stored(t, listed(t, ring)[0].File))
+	if err != nil || len(found.keys[0].userIDs()) != copies {
+		t.Fatalf("%q, %v", found.keys[0].userIDs(), err)
+	}
+}
+
 // TestImportReadsBack: what could not be read afterwards is not put in place, and what was there stays.
 func TestImportReadsBack(t *testing.T) {
-	made := newHandmade(t, time.Now().Add(-time.Hour))
-	found, err := splitPackets(made.certificate(t, time.Now(), 0))
+	made := newHandmade(time.Now().Add(-time.Hour))
+	found, err := splitPackets(made.certificate(time.Now(), 0))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -308,8 +332,8 @@ func TestImportReadsBack(t *testing.T) {
 	if key, err := readBack("/keys/a.asc", armoured, found.keys); err != nil || key.UserID != made.user {
 		t.Fatalf("%+v, %v", key, err)
 	}
-	other := newHandmade(t, time.Now().Add(-2*time.Hour))
-	others, err := splitPackets(other.certificate(t, time.Now(), 0))
+	other := newHandmade(time.Now().Add(-2 * time.Hour))
+	others, err := splitPackets(other.certificate(time.Now(), 0))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,9 +20,9 @@ import (
 func TestNamesWhatItDoesNotSupport(t *testing.T) {
 	home := gpg(t)
 	content := compress(t, Gzip, sample(t, 1000))
-	old := newHandmade(t, time.Now().Add(-time.Hour))
+	old := newHandmade(time.Now().Add(-time.Hour))
 	ring := home.keyring(t, "rsa", "ed")
-	write(t, filepath.Join(ring, "hand.gpg"), old.certificate(t, time.Now().Add(-time.Hour), 0), 0o644)
+	write(t, filepath.Join(ring, "hand.gpg"), old.certificate(time.Now().Add(-time.Hour), 0), 0o644)
 	policy := Policy{Keyring: ring, DecryptKey: home.secret(t, "rsa")}
 	encrypted := func(cipher string) []byte {
 		return home.must(t, content, "--cipher-algo", cipher, "--sign", "--encrypt", "-u", home.keys["rsa"], "-r", home.keys["rsa"])

@@ -3,6 +3,7 @@ package command
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"text/tabwriter"
@@ -128,6 +129,10 @@ example:
 					made, err := bundle.Import(*keyring, file)
 					warn(console, made.Warnings...)
 					if err != nil {
+						// The files before are imported.
+						if len(imported) > 0 {
+							err = errors.Join(showKeys(console, *keyring, imported), err)
+						}
 						return err
 					}
 					imported = append(imported, made.Keys...)
