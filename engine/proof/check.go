@@ -2,6 +2,7 @@ package proof
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -26,9 +27,35 @@ func Check(recipe *schema.Recipe) schema.Diagnostics {
 	c.epilogue(recipe.Finally)
 	c.destroyed()
 	c.outputs()
+	c.meaning()
 	every(recipe, c.lockUncovered)
 	every(recipe, c.allowances)
 	return c.diagnostics
+}
+
+// meaning asks whether a recipe that is well formed does what its author means.
+func (c *checker) meaning() {
+	c.acts = flow(c.recipe.Steps)
+	c.secretNames()
+	c.checksThatDecide()
+	c.failureIgnored()
+	c.verifyLate()
+	c.switching()
+	c.finallyRemoves()
+	c.failsafeRemoved()
+	c.protectNothing()
+	c.roundsOnePath()
+	c.sharedFile()
+	c.reboots()
+	c.stoppedForGood()
+	c.guardDecided()
+	for _, a := range c.acts {
+		c.timeoutTooShort(a.step, a.around, c.recipe.Defaults.Timeout)
+		c.waitsWithin(a)
+	}
+	every(c.recipe, c.untilOnce)
+	every(c.recipe, c.exposure)
+	every(c.recipe, c.relativeProgram)
 }
 
 // checker collects what it learns on its way.
@@ -39,6 +66,9 @@ type checker struct {
 	variables map[string]path
 	// change is the newest step so far that changes what a program may have taken up; nil where there is none.
 	change *schema.Step
+	// acts are the steps of the way forward, in order; secrets are the names of what is secret.
+	acts    []*act
+	secrets []*regexp.Regexp
 	// locked are the paths that the recipe's locks cover; nil where it has none that can be compared.
 	locked []path
 	// committed is true behind the point of no return.
@@ -59,6 +89,15 @@ type checker struct {
 
 // report names a broken rule, unless the step allows it.
 func (c *checker) report(s *schema.Step, at schema.Span, rule, message, hint string) {
+	c.name(schema.Error, s, at, rule, message, hint)
+}
+
+// warn names a rule that is broken without harm to how the run ends.
+func (c *checker) warn(s *schema.Step, at schema.Span, rule, message, hint string) {
+	c.name(schema.Warning, s, at, rule, message, hint)
+}
+
+func (c *checker) name(severity schema.Severity, s *schema.Step, at schema.Span, rule, message, hint string) {
 	for _, allowance := range s.Allow {
 		if allowance.Rule.Text == rule {
 			if c.allowed[s] == nil {
@@ -68,7 +107,7 @@ func (c *checker) report(s *schema.Step, at schema.Span, rule, message, hint str
 			return
 		}
 	}
-	c.add(schema.Error, at, rule, message, hint)
+	c.add(severity, at, rule, message, hint)
 }
 
 func (c *checker) add(severity schema.Severity, at schema.Span, rule, message, hint string) {

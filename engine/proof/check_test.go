@@ -140,6 +140,9 @@ finally:
   - run: { argv: [systemctl, stop, app] }
     undo:
       - run: { argv: [systemctl, start, app] }
+  - run: { argv: [systemctl, start, app] }
+    undo:
+      - run: { argv: [systemctl, stop, app] }
 `, ""},
 		"nothing tells the program": {`steps:
   - symlink: { link: /opt/app/current, to: /opt/app/2 }
@@ -230,7 +233,7 @@ steps:
     read-link: /opt/current
   - when: run.recovering
     read-link: /opt/current
-`, "output-unset:2 unreachable:5"},
+`, "output-unset:2 unreachable:5 guard-decided:7"},
 		"inside what is never reached": {`outputs:
   target: ${{ steps.old.target ?? "" }}
 steps:

@@ -20,11 +20,63 @@ const (
 	LockUncovered = "lock-uncovered"
 	// ParallelConflict: two branches that run at the same time change one path.
 	ParallelConflict = "parallel-conflict"
+	// UntilOnce: until stands without retry, so it is asked once.
+	UntilOnce = "until-once"
+	// TimeoutTooShort: a step waits longer than the time-out around it.
+	TimeoutTooShort = "timeout-too-short"
+	// CheckAfterCommit: a check after the commit rolls nothing back.
+	CheckAfterCommit = "check-after-commit"
+	// CheckIgnored: a check may fail, and nothing depends on it.
+	CheckIgnored = "check-ignored"
+	// FailureIgnored: later steps build on what may have failed.
+	FailureIgnored = "failure-ignored"
+	// VerifyLate: something is verified after it was used.
+	VerifyLate = "verify-late"
+	// KeysFromPackage: the keys that vouch for a package come out of a package.
+	KeysFromPackage = "keys-from-package"
+	// SwitchEarly: a link leads to what only a later step makes, or to itself.
+	SwitchEarly = "switch-early"
+	// SwitchAfterCommit: the release is switched after the commit.
+	SwitchAfterCommit = "switch-after-commit"
+	// ReadAfterSwitch: an undo reads a link that was read after the switch.
+	ReadAfterSwitch = "read-after-switch"
+	// RestartEarly: a program is restarted before the switch, and not after it.
+	RestartEarly = "restart-early"
+	// CheckEarly: a check looks at the program before that is restarted.
+	CheckEarly = "check-early"
+	// FinallyRemoves: finally removes what the new version needs.
+	FinallyRemoves = "finally-removes"
+	// FailsafeRemoved: a step removes what the failsafe needs.
+	FailsafeRemoved = "failsafe-removed"
+	// ProtectNothing: a protected name is not in the directory.
+	ProtectNothing = "protect-nothing"
+	// RoundsOnePath: the rounds of a for-each write one path.
+	RoundsOnePath = "rounds-one-path"
+	// SecretReadable: a file with a secret can be read by every user.
+	SecretReadable = "secret-readable"
+	// WorldWritable: every user may write to a file.
+	WorldWritable = "world-writable"
+	// SharedFile: the mode of a file that two releases share is changed.
+	SharedFile = "shared-file"
+	// RelativeProgram: a program is named from a directory that nobody chose.
+	RelativeProgram = "relative-program"
+	// RebootUnchecked: a boot setting was changed, and nothing asks what came up.
+	RebootUnchecked = "reboot-unchecked"
+	// RebootAfterCommit: the machine reboots after the commit.
+	RebootAfterCommit = "reboot-after-commit"
+	// StoppedForGood: a program is stopped and not started again.
+	StoppedForGood = "stopped-for-good"
+	// GuardDecided: the limits of the inputs decide a guard.
+	GuardDecided = "guard-decided"
 	// AllowUnneeded: a step allows what it does not do.
 	AllowUnneeded = "allow-unneeded"
 )
 
 // Rules are those that a step may allow, with a reason.
 func Rules() []string {
-	return []string{UndoMissing, UndoTooEarly, RefreshUndone, UndoDestroyed, Unreachable, OutputUnset, LockUncovered, ParallelConflict}
+	return []string{UndoMissing, UndoTooEarly, RefreshUndone, UndoDestroyed, Unreachable, OutputUnset, LockUncovered, ParallelConflict,
+		UntilOnce, TimeoutTooShort, CheckAfterCommit, CheckIgnored, FailureIgnored, VerifyLate,
+		KeysFromPackage, SwitchEarly, SwitchAfterCommit, ReadAfterSwitch, RestartEarly, CheckEarly,
+		FinallyRemoves, FailsafeRemoved, ProtectNothing, RoundsOnePath, SecretReadable, WorldWritable,
+		SharedFile, RelativeProgram, RebootUnchecked, RebootAfterCommit, StoppedForGood, GuardDecided}
 }
