@@ -186,7 +186,7 @@ func (c *compiler) literals(node schema.Node, want value.Type, what string) {
 		if node.Dynamic {
 			return
 		}
-		if _, err := node.Convert(literalWanted(node, want)); err != nil {
+		if _, err := node.Convert(want); err != nil {
 			hint := ""
 			if f := fault.As(err); f != nil {
 				hint = f.Hint

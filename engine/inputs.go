@@ -14,7 +14,7 @@ import (
 
 // Given is an input as somebody gave it.
 type Given struct {
-	// Value is a string, to be parsed by the input's type, or a value that YAML decoded.
+	// Value is a string or a value.Document, which are read by the input's type, or a value that was decoded already.
 	Value any
 	// Folder is what a relative path in it is relative to.
 	Folder string
@@ -89,10 +89,13 @@ func (g Given) resolve(input *schema.Input) (any, error) {
 	}
 	var v any
 	var err error
-	if text, ok := g.Value.(string); ok {
-		v, err = value.Parse(input.Type, text)
-	} else {
-		v, err = value.Convert(input.Type, g.Value)
+	switch given := g.Value.(type) {
+	case string:
+		v, err = value.Parse(input.Type, given)
+	case value.Document:
+		v, err = given.As(input.Type)
+	default:
+		v, err = value.Convert(input.Type, given)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%w; accepted is %s", err, input.Accepts())

@@ -169,7 +169,8 @@ func (p *parser) bindings(node Node, key, what string) []Binding {
 	var bindings []Binding
 	for _, entry := range p.fields(node, key).Entries {
 		p.identifier(entry.Key, what)
-		if p.values(entry.Value, entry.Key.Text) {
+		// One that is wrong keeps its name, or every expression that reads it would be reported too.
+		if p.values(entry.Value, entry.Key.Text) || entry.Value != nil {
 			bindings = append(bindings, Binding{Name: entry.Key, Value: entry.Value})
 		}
 	}

@@ -132,8 +132,6 @@ func (p *parser) forEach(node Node) Node {
 		}
 		return typed
 	}
-	if !p.values(node, "for-each") {
-		return nil
-	}
+	p.values(node, "for-each")
 	return node
 }

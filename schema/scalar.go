@@ -117,7 +117,16 @@ func (s Scalar) Convert(t value.Type) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if t.Kind == value.KindAny && s.changes(plain) {
+		return nil, s.oddNumber()
+	}
 	return value.Convert(t, plain)
+}
+
+// changes reports whether a number is another text when it is written back: 1.10 becomes 1.1. Where no type is wanted, it may be a text
+// that its author took for a number, a version say.
+func (s Scalar) changes(plain any) bool {
+	return (s.Kind == Int || s.Kind == Float) && value.Text(plain) != s.Text
 }
 
 // oldBools are what YAML 1.1 took for bools, and people still do.
@@ -138,7 +147,7 @@ func (s Scalar) plain() (any, error) {
 		}
 		number, err := strconv.Atoi(s.Text)
 		if err != nil {
-			return nil, misfit("%s is too big for an int", s.Text)
+			return nil, misfit("%s is too big for an int", s.Text).WithHint("put it in quotes if you mean the text: %q", s.Text)
 		}
 		return number, nil
 	case Float:
@@ -151,7 +160,7 @@ func (s Scalar) plain() (any, error) {
 	return s.Text, nil
 }
 
-// oddNumber refuses 0644, 1_000, 0x1f, .5 and the like.
+// oddNumber refuses 0644, 1_000, 0x1f, .5 and the like, and 1.10 where it may be a text.
 func (s Scalar) oddNumber() error {
 	var read any
 	node := yaml.Node{Kind: yaml.ScalarNode, Value: s.Text}

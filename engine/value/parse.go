@@ -103,6 +103,13 @@ func fromNode(t Type, node *yaml.Node) (any, error) {
 	case t.Kind == KindList || t.Kind == KindMap || t.Kind == KindObject || node.Kind != yaml.ScalarNode || node.ShortTag() == "!!null":
 		return nil, valueFault("expected a %s, found %s", t, nodeName(node)).WithHint("%s", example(t))
 	}
+	if t.Kind == KindBool && node.ShortTag() == "!!bool" || (t.Kind == KindInt || t.Kind == KindFloat) && node.ShortTag() == "!!int" {
+		read, err := anyFromNode(node) // True is a bool, and 0644 another number for each reader
+		if err != nil {
+			return nil, err
+		}
+		return Convert(t, read)
+	}
 	return Parse(t, node.Value)
 }
 
@@ -136,7 +143,7 @@ func mappingFromNode(t Type, node *yaml.Node) (any, error) {
 	return values, nil
 }
 
-// anyFromNode reads a node by YAML's own types.
+// anyFromNode reads a node by YAML's own types. A number whose text would change when it is written back is refused: 1.10 may be a version.
 func anyFromNode(node *yaml.Node) (any, error) {
 	switch node.Kind {
 	case yaml.SequenceNode:
@@ -151,7 +158,12 @@ func anyFromNode(node *yaml.Node) (any, error) {
 	if err := node.Decode(&decoded); err != nil {
 		return nil, valueFault("%q cannot be read", clip(node.Value))
 	}
-	return Convert(Of(KindAny), decoded)
+	canonical, err := Convert(Of(KindAny), decoded)
+	if number := node.ShortTag() == "!!int" || node.ShortTag() == "!!float"; err == nil && number && Text(canonical) != node.Value {
+		return nil, valueFault("YAML reads %s as the number %s", clip(node.Value), Text(canonical)).
+			WithHint("write %s if you mean the number, or %q if you mean the text", Text(canonical), clip(node.Value))
+	}
+	return canonical, err
 }
 
 func nodeName(node *yaml.Node) string {

@@ -31,7 +31,8 @@ func values() []Rule {
 		{
 			ID: "wrong-type", Summary: "a value is of another type than wanted",
 			Why: "YAML reads 5 as a number, yes as a text and 0644 as an odd number. Text that looks like something else stands in quotes, " +
-				"bools are true and false, durations and sizes have units.",
+				"bools are true and false, durations and sizes have units. Where any value may stand, as in vars, 1.10 is refused too: as a number it is 1.1, " +
+				"so a version stands in quotes.",
 			Wrong: step("- run: { argv: [sleep, 5] }"), Right: step("- run: { argv: [sleep, \"5\"] }\n  undo: none"),
 		},
 		{

@@ -1,7 +1,6 @@
 package command
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"os"
@@ -10,9 +9,9 @@ import (
 	"strings"
 
 	"github.com/spf13/pflag"
-	"gopkg.in/yaml.v3"
 
 	"github.com/gwe-project/gwe/engine"
+	"github.com/gwe-project/gwe/engine/value"
 	"github.com/gwe-project/gwe/schema"
 )
 
@@ -117,26 +116,22 @@ func oneLineEndLess(content []byte) string {
 	return strings.TrimSuffix(strings.TrimSuffix(string(content), "\n"), "\r")
 }
 
-// readInputs reads --inputs. Paths in it are relative to the file that says them.
+// readInputs reads --inputs. Each value is read by the type of its input. Paths in it are relative to the file that says them.
 func readInputs(file string, given engine.Inputs) error {
 	content, err := readInput(file)
 	if err != nil {
 		return usagef("the inputs cannot be read: %v", err)
 	}
-	decoder := yaml.NewDecoder(bytes.NewReader(content))
-	var values map[string]any
-	if err := decoder.Decode(&values); err != nil && err != io.EOF {
+	values, err := value.ReadDocuments(content)
+	if err != nil {
 		return usagef("%s: %v", file, err)
-	}
-	if err := decoder.Decode(new(any)); err != io.EOF {
-		return usagef("%s: one YAML document is wanted, with one mapping of names to values", file)
 	}
 	folder, err := filepath.Abs(filepath.Dir(file))
 	if err != nil {
 		return err
 	}
-	for name, value := range values {
-		given[name] = engine.Given{Value: value, Folder: folder}
+	for name, written := range values {
+		given[name] = engine.Given{Value: written, Folder: folder}
 	}
 	return nil
 }
