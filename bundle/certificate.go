@@ -183,7 +183,23 @@ func (c *certificate) join(part certificatePart) {
 }
 
 // parse lets the library read the packet.
-func (p rawPacket) parse() (packet.Packet, error) { return parseBytes(p.kind, p.body) }
+func (p rawPacket) parse() (packet.Packet, error) {
+	parsed, _, err := p.read()
+	return parsed, err
+}
+
+// read is parse, and gives the packet without the bytes that the library left unread. Behind a packet with such bytes the
+// library would take them for the next packet.
+func (p rawPacket) read() (parsed packet.Packet, used rawPacket, err error) {
+	source := bytes.NewReader(framed(p.kind, p.body))
+	err = contained(func() (err error) {
+		parsed, err = packet.Read(source)
+		return err
+	})
+	used = rawPacket{kind: p.kind, body: p.body[:max(0, len(p.body)-source.Len())]}
+	used.whole = framed(used.kind, used.body)
+	return parsed, used, err
+}
 
 func (p rawPacket) equal(other rawPacket) bool {
 	return p.kind == other.kind && bytes.Equal(p.body, other.body)
@@ -240,13 +256,14 @@ func (c certificate) entity() (*openpgp.Entity, error) {
 		if part.packet.rank() == 3 {
 			continue
 		}
-		if _, err := part.packet.parse(); i > 0 && err != nil {
+		_, used, err := part.packet.read()
+		if i > 0 && err != nil {
 			continue
 		}
-		kept := certificatePart{packet: part.packet}
+		kept := certificatePart{packet: used}
 		for _, signature := range part.signatures {
-			if parsed, err := signature.parse(); err == nil && parsed != nil {
-				kept.signatures = append(kept.signatures, signature)
+			if _, used, err := signature.read(); err == nil {
+				kept.signatures = append(kept.signatures, used)
 			}
 		}
 		readable.parts = append(readable.parts, kept)

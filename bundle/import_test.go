@@ -318,6 +318,52 @@ func TestImportsAtOnce(t *testing.T) {
 	}
 }
 
+// TestBytesBehindAPacket: the library leaves bytes unread that follow what it knows of a packet, and took them for the next
+// packet. A revocation with such bytes made its key unreadable.
+func TestBytesBehindAPacket(t *testing.T) {
+	made := newHandmade(time.Now().Add(-time.Hour))
+	plain := made.certificate(time.Now().Add(-time.Hour), 0)
+	behind := func(packets []byte, which int) []byte {
+		found, err := splitPackets(packets)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all := found.revocations
+		for _, key := range found.keys {
+			for _, part := range key.parts {
+				all = append(append(all, part.packet), part.signatures...)
+			}
+		}
+		var written []byte
+		for i, one := range all {
+			if i == which {
+				one.whole = framed(one.kind, append(bytes.Clone(one.body), "more"...))
+			}
+			written = append(written, one.whole...)
+		}
+		return written
+	}
+	for name, test := range map[string]struct {
+		files map[string][]byte
+		state string
+	}{
+		"signature":                {files: map[string][]byte{"a.gpg": behind(plain, 2)}, state: "good"},
+		"revocation":               {files: map[string][]byte{"a.gpg": plain, "b.gpg": behind(made.revocation(time.Now()), 0)}, state: "revoked"},
+		"signature in one of two":  {files: map[string][]byte{"a.gpg": plain, "b.gpg": behind(plain, 2)}, state: "good"},
+		"revocation in the middle": {files: map[string][]byte{"a.gpg": append(behind(made.revocation(time.Now()), 0), plain...)}, state: "revoked"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ring := t.TempDir()
+			for file, content := range test.files {
+				write(t, filepath.Join(ring, file), content, 0o644)
+			}
+			if keys := listed(t, ring); keys[0].State != test.state {
+				t.Errorf("%+v", keys)
+			}
+		})
+	}
+}
+
 // TestImportReadsBack: what could not be read afterwards is not put in place, and what was there stays.
 func TestImportReadsBack(t *testing.T) {
 	made := newHandmade(time.Now().Add(-time.Hour))
