@@ -68,9 +68,10 @@ type event struct {
 	Number int    `json:"number,omitempty"`
 	// ID is the step's; "" where it has none.
 	ID string `json:"id,omitempty"`
-	// Frame is the number of the frame; Changes tells that its step type changes what is at a path.
+	// Frame is the number of the frame; Changes tells that its step changes what is at a path, and New that nothing was there.
 	Frame   int  `json:"frame,omitempty"`
 	Changes bool `json:"changes,omitempty"`
+	New     bool `json:"new,omitempty"`
 	// StandIn is which one was called, and Process the part of the run that called it: RUN/PLACE.
 	StandIn int    `json:"stand-in,omitempty"`
 	Process string `json:"process,omitempty"`

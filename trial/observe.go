@@ -2,10 +2,9 @@ package trial
 
 import (
 	"encoding/json"
-	"slices"
+	"os"
 
 	"github.com/gwe-project/gwe/engine/journal"
-	"github.com/gwe-project/gwe/engine/step"
 )
 
 // Journals stands between the engine and its journals: it looks at the tree after the commit, and writes down what is changed and undone.
@@ -54,6 +53,8 @@ func (o observedJournal) observe(kind string, data any, write func() error) erro
 		Step  string `json:"step"`
 		ID    string `json:"id"`
 		Type  string `json:"type"`
+		// Arguments are those of the step.
+		Arguments map[string]json.RawMessage `json:"arguments"`
 	}
 	text, err := json.Marshal(data)
 	if err == nil {
@@ -65,12 +66,27 @@ func (o observedJournal) observe(kind string, data any, write func() error) erro
 	d := o.disturbance
 	d.mutex.Lock()
 	defer d.mutex.Unlock()
-	d.note(event{Kind: seen, Step: record.Step, ID: record.ID, Frame: record.Frame, Changes: d.changes(record.Type)})
+	changes, fresh := d.changes(record.Type, record.Arguments)
+	d.note(event{Kind: seen, Step: record.Step, ID: record.ID, Frame: record.Frame, Changes: changes, New: fresh})
 	return d.err
 }
 
-// changes tells whether a step type changes what is at a path.
-func (d *Disturbance) changes(name string) bool {
+// changes tells whether a step is about to change what a program may have taken up, which is something at a path; and whether nothing is
+// there yet. A new release that no step has named yet is nobody's.
+func (d *Disturbance) changes(name string, arguments map[string]json.RawMessage) (changes, fresh bool) {
 	found, ok := d.catalog.Find(name)
-	return ok && slices.ContainsFunc(found.About().Effects, func(e step.Effect) bool { return e.Kind.OnPath() })
+	if !ok || found.About().Fresh {
+		return false, false
+	}
+	_, release := found.Arguments().Field("link-dest")
+	for _, effect := range found.About().Effects {
+		if !effect.Kind.OnPath() {
+			continue
+		}
+		var path string
+		_ = json.Unmarshal(arguments[effect.Argument], &path)
+		_, err := os.Lstat(path)
+		changes, fresh = changes || !release || err == nil, fresh || err != nil
+	}
+	return changes, fresh
 }

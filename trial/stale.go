@@ -22,6 +22,8 @@ type change struct {
 	// undone is when it was undone; 0 where it was not. undoes tells that its undo did something.
 	undone int
 	undoes bool
+	// fresh means that nothing was there before: who stops a program in the undo of the step that started it has told it enough.
+	fresh bool
 }
 
 // stale says which program still has a change that was undone; nothing where none has.
@@ -47,7 +49,7 @@ func changesOf(events []event) []*change {
 	for at, one := range events {
 		switch one.Kind {
 		case eventFrame:
-			made := &change{frame: one.Frame, path: one.Step, label: cmp.Or(one.ID, one.Step), made: at, undoes: one.Changes}
+			made := &change{frame: one.Frame, path: one.Step, label: cmp.Or(one.ID, one.Step), made: at, undoes: one.Changes, fresh: one.New}
 			all, byFrame[one.Frame] = append(all, made), made
 		case eventUndoStep:
 			for _, made := range all {
@@ -80,7 +82,8 @@ func keptBy(standIn int, changes []*change, events []event) *change {
 			continue
 		}
 		for _, made := range changes {
-			if made.frame != caller && made.made < at && made.undoes && made.undone > at && made.undone > last && !undoing[fmt.Sprintf("%d-undo", made.frame)] {
+			told := undoing[fmt.Sprintf("%d-undo", made.frame)] || made.fresh && undoing[fmt.Sprintf("%d-undo", caller)]
+			if made.frame != caller && made.made < at && made.undoes && made.undone > at && made.undone > last && !told {
 				return made
 			}
 		}

@@ -14,6 +14,8 @@ type About struct {
 	Example string
 	// Effects are declared statically, over arguments; none means that the type only reads.
 	Effects []Effect
+	// Fresh types make something new under a name of its own: no program can have taken it up before another step names it.
+	Fresh bool
 	// Repeatable types may be attempted again without an undo between the attempts.
 	Repeatable bool
 	// Undo says in a few words how it is undone, for the plan and the doc; "" means there is nothing to undo or, for a

@@ -17,6 +17,7 @@ func Unpack() step.Type {
 		Summary: "Verify a signed package and unpack it beside the running release",
 		Doc:     unpackDoc,
 		Example: "unpack:\n  package: /var/cache/firmware-2.tar.zst.gpg\n  keyring: /etc/gwe/keys\n  into: /opt/firmware\n  link-dest: /opt/firmware/current\n",
+		Fresh:   true,
 		Effects: []step.Effect{{Kind: step.Writes, Argument: "into"}},
 		Undo:    "removes the new release",
 	}, unpack{})
