@@ -191,7 +191,11 @@ func (p *parser) literalScalar(scalar Scalar, t value.Type, what string) (conver
 	}
 	converted, err := scalar.Convert(t)
 	if err != nil {
-		p.fault(scalar.Span, "wrong-type", what, err)
+		rule := "wrong-type"
+		if t.Kind == value.KindAny {
+			rule = "number-text"
+		}
+		p.fault(scalar.Span, rule, what, err)
 		return nil, false
 	}
 	p.mistakenTemplate(scalar)

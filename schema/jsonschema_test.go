@@ -145,6 +145,7 @@ var unseen = map[string]string{
 
 	"pattern":         "a schema does not say what a regular expression is",
 	"grammar-version": "to JSON 1.0 is 1",
+	"number-text":     "to JSON 1.10 is 1.1",
 	"encoding":        "it is gone once the file was read",
 	"merge-key":       "it is gone once the file was read",
 	"tag":             "it is gone once the file was read",

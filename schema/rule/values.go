@@ -31,9 +31,15 @@ func values() []Rule {
 		{
 			ID: "wrong-type", Summary: "a value is of another type than wanted",
 			Why: "YAML reads 5 as a number, yes as a text and 0644 as an odd number. Text that looks like something else stands in quotes, " +
-				"bools are true and false, durations and sizes have units. Where any value may stand, as in vars, 1.10 is refused too: as a number it is 1.1, " +
-				"so a version stands in quotes.",
+				"bools are true and false, durations and sizes have units.",
 			Wrong: step("- run: { argv: [sleep, 5] }"), Right: step("- run: { argv: [sleep, \"5\"] }\n  undo: none"),
+		},
+		{
+			ID: "number-text", Summary: "a number would be another text when it is written back",
+			Why: "Where any value may stand (vars, for-each, outputs, the values of a template, tests) a version may be meant: as a number 1.10 is 1.1, and 1.0 is 1. " +
+				"Text stands in quotes.",
+			Wrong: step("- template: { from: /opt/a.tmpl, to: /opt/a, values: { version: 1.10 } }"),
+			Right: step("- template: { from: /opt/a.tmpl, to: /opt/a, values: { version: \"1.10\" } }"),
 		},
 		{
 			ID: "enum", Summary: "a value is not one of the accepted ones",
