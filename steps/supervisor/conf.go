@@ -253,6 +253,11 @@ func (conf) UndoEarly(_ context.Context, run *step.Run, _ confArguments, memo co
 	return false, untouch(run)
 }
 
+// Inspect refuses a rollback where somebody changed the file since.
+func (conf) Inspect(_ context.Context, run *step.Run, _ confArguments, memo confMemo) error {
+	return memo.File.inspect(run.Machine)
+}
+
 func (conf) Leases(_ confArguments, memo confMemo) []string {
 	leases := slices.Clone(memo.Before.Keeps)
 	if memo.File.Old != "" {

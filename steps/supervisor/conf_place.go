@@ -139,6 +139,28 @@ func (p placement) takeBack(machine step.Machine) error {
 		WithHint("see what else writes it, and put there by hand what belongs there; the old file is %s", p.Old)
 }
 
+// inspect refuses a rollback where the file was changed since: its undo would fail, or leave it.
+func (p placement) inspect(machine step.Machine) error {
+	if p.New == "" {
+		return nil
+	}
+	now, err := lstat(machine, p.Path)
+	if err != nil || now == nil {
+		return err
+	}
+	ours := false
+	if now.Mode().IsRegular() {
+		if ours, err = has(machine, p.Path, p.Digest); err != nil {
+			return err
+		}
+	}
+	if ours {
+		return nil
+	}
+	return fault.New(fault.Failed, "supervisor-conf-changed", "%s is no longer the file that was written", p.Path).
+		WithHint("see what was changed in it, and move it away: mv %s %s.changed", p.Path, p.Path)
+}
+
 // removeFile removes a file durably; it is no error if nothing is there, or no name is given.
 func removeFile(path string) error {
 	if path == "" {
