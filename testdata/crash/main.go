@@ -32,7 +32,7 @@ func main() {
 const usage = `usage: crash points CHANGE
        crash try CHANGE DISTURBANCE...
        crash campaign [flags]
-CHANGE is install, update, failing, "failing install", rollback, "way back", "way back to nothing", forget, self-update,
+CHANGE is install, update, failing, "failing install", rollback, "way back", "way back to nothing", "way back of a used release", forget, self-update,
 "failing self-update" or "way back of self-update";
 see go doc ./testdata/crash for the rest`
 

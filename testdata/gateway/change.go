@@ -1,8 +1,10 @@
 package gateway
 
 import (
+	"os"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // Change is something that gwe does to a machine and that a test disturbs: From is what is installed before, oldest
@@ -14,6 +16,8 @@ type Change struct {
 	To    string
 	Fails bool
 	By    string
+	// Used says that data came into the release, and a file of it was edited, before what is done by hand.
+	Used bool
 }
 
 // RollBack is a change by recipes/rollback.yaml.
@@ -34,6 +38,7 @@ var Changes = []Change{
 	{Name: "rollback", From: []string{"app-1", "app-2"}, To: RollBack},
 	{Name: "way back", From: []string{"app-1", "app-2"}, To: "app-3", By: Undo},
 	{Name: "way back to nothing", To: "app-1", By: Undo},
+	{Name: "way back of a used release", From: []string{"app-1", "app-2"}, To: "app-3", By: Undo, Used: true},
 	{Name: "forget", From: []string{"app-1", "app-2"}, To: "app-3", By: Forget},
 }
 
@@ -82,6 +87,21 @@ func (c Change) ArrangeOn(g *Gateway) Ends {
 		return want
 	}
 	want.Kept.Old, want.Kept.New = 1, 0
+	if c.Used {
+		c.Ready(g)
+		want.Old = g.Picture().WithoutTimeOfLink()
+		if e := g.Gwe(nil, Undo); e.Code != 0 {
+			g.Fatalf("undisturbed, the rollback ended with %d:\n%s", e.Code, e.Said)
+		}
+		kept := g.Picture()
+		for _, path := range used {
+			if kept[filepath.Join("opt", ".app-3.kept", path)] == "" {
+				g.Fatalf("undisturbed, the rollback lost %s", path)
+			}
+		}
+		want.New, want.Unpruned, want.Decides = kept, kept, "rollback"
+		return want
+	}
 	switch before := want.Old; c.By {
 	case Undo:
 		want.Old, want.New, want.Unpruned, want.Decides = want.Unpruned, before, before, "rollback"
@@ -101,6 +121,26 @@ func (c Change) Ready(g *Gateway) {
 		return
 	}
 	g.install(c.To, 9)
+	if c.Used {
+		g.use(c.To)
+	}
+}
+
+// used are the files of a release that came or were edited after its commit.
+var used = []string{"data/readings", "version"}
+
+func (g *Gateway) use(release string) {
+	g.Helper()
+	g.Check(os.Mkdir(g.Path("opt", release, "data"), 0o755))
+	at := time.Date(2026, 2, 1, 0, 0, 0, 0, time.UTC)
+	for _, path := range used {
+		path = g.Path("opt", release, path)
+		g.Check(os.WriteFile(path, []byte("weeks of readings"), 0o644))
+		g.Check(os.Chtimes(path, at, at))
+	}
+	for _, folder := range []string{"data", ""} {
+		g.Check(os.Chtimes(g.Path("opt", release, folder), at, at))
+	}
 }
 
 // install makes a change by a recipe undisturbed, and withdraws what it needed.

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -230,12 +231,15 @@ func (g *Gateway) Picture() Picture {
 			}
 			name, err := filepath.Rel(g.Root, path)
 			g.Check(err)
-			made[name] = g.describe(path, name, first)
+			made[keptName.ReplaceAllString(name, ".kept")] = g.describe(path, name, first)
 			return nil
 		}))
 	}
 	return made
 }
+
+// keptName is the end of the name of a directory to which a rollback moved what came later; it is of one run alone.
+var keptName = regexp.MustCompile(`\.kept-[0-9]{8}-[0-9]{6}\.[0-9]{3}`)
 
 func (g *Gateway) describe(path, name string, first map[uint64]string) string {
 	g.Helper()
@@ -243,7 +247,7 @@ func (g *Gateway) describe(path, name string, first map[uint64]string) string {
 	g.Check(err)
 	stat := info.Sys().(*syscall.Stat_t)
 	line := fmt.Sprintf("%v %d:%d", info.Mode(), stat.Uid, stat.Gid)
-	if name != "opt" && name != "bin" { // where names come and go
+	if name != "opt" && name != "bin" && !(info.IsDir() && keptName.MatchString(name)) { // where names come and go
 		line += info.ModTime().UTC().Format(" 2006-01-02T15:04:05.000000000")
 	}
 	switch {
@@ -251,7 +255,7 @@ func (g *Gateway) describe(path, name string, first map[uint64]string) string {
 		content, err := os.ReadFile(path)
 		g.Check(err)
 		if first[stat.Ino] == "" {
-			first[stat.Ino] = name
+			first[stat.Ino] = keptName.ReplaceAllString(name, ".kept")
 		}
 		line += fmt.Sprintf(" %.6x, the same file as %s", sha256.Sum256(content), first[stat.Ino])
 	case info.Mode()&fs.ModeSymlink != 0:

@@ -79,6 +79,22 @@ var mutations = []mutation{
 		tests: []string{"-run=TestKillAtEveryRecordOfAForget", "./engine"},
 	},
 	{
+		name: "a manual rollback deletes what came later",
+		file: "engine/made/keep.go", from: "if !run.AfterCommit {", to: "if true {",
+		campaign: []string{"--change=way back of a used release", "--how=EINTR"},
+		brief:    true,
+	},
+	{
+		name: "what was edited after the commit counts as the run's",
+		file: "engine/made/entry.go", from: "return e.Size == status.Size && e.Modified == momentOf(status.Mtim)", to: "return true",
+		tests: []string{"-run=AfterTheCommit", "./engine/made", "./steps/file"},
+	},
+	{
+		name: "what a rollback keeps is told once, and not again after a kill",
+		file: "engine/made/keep.go", from: "if _, err := os.Lstat(a.path); err == nil {", to: "if false {",
+		tests: []string{"-run=TestDiscardAgain", "./engine/made"},
+	},
+	{
 		name: "nobody looks whether the machine came back",
 		file: "engine/comeback.go", from: "if !expect.tellsApart(start) {", to: "if true || !expect.tellsApart(start) {",
 		tests: []string{"-run=TestTheReturnIsJudged", "./engine"},
