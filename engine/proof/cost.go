@@ -37,7 +37,7 @@ func (c *checker) costs(s *schema.Step) {
 	case schema.Leaf:
 		if s.UndoNone != nil && action.Type != nil && len(effects(action)) > 0 && action.Type.About().Undo == "" {
 			c.add(schema.Note, s.UndoNone.Span, RollbackLost,
-				fmt.Sprintf("with undo: none, no run in which this %s ran can be rolled back by hand", action.Key.Text),
+				fmt.Sprintf("with undo: none, a run that got past this %s cannot be rolled back by hand", action.Key.Text),
 				"say how to undo it, or effects: none if it only looks; leave it if nothing can undo it")
 		}
 	}
