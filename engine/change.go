@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"os"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -82,6 +83,11 @@ func (x *execution) intend(ctx context.Context, n *node, run *step.Run, record i
 func (x *execution) prepare(ctx context.Context, n *node, run *step.Run, record intentRecord, arguments map[string]any, secret bool, limit time.Duration) (intentRecord, error) {
 	stepType := n.action.stepType
 	var err error
+	paths := effectPaths(stepType, arguments)
+	if err := notAsBefore(paths, x.earlier); err != nil {
+		return record, err
+	}
+	record.Targets = targetsOfEffects(paths, x.history.begin.Targets)
 	record.Before = x.before(stepType, n.withoutSecrets(arguments))
 	if record.Memo, err = x.capture(ctx, n, run, arguments, limit); err != nil {
 		return record, err
@@ -225,14 +231,18 @@ func (x *execution) sync(ctx context.Context, f *frame, run *errand) error {
 	return durable.SyncFileSystems(x.touched(f, run)...)
 }
 
-func (x *execution) touched(f *frame, run *errand) []string {
-	var paths []string
-	about := f.node.action.stepType.About()
-	for _, effect := range about.Effects {
-		if path, ok := f.arguments[effect.Argument].(string); ok && effect.Kind.OnPath() {
+// effectPaths are the paths of the declared effects. One that is not absolute is on another machine.
+func effectPaths(stepType step.Type, arguments map[string]any) (paths []string) {
+	for _, effect := range stepType.About().Effects {
+		if path, ok := arguments[effect.Argument].(string); ok && effect.Kind.OnPath() && filepath.IsAbs(path) {
 			paths = append(paths, path)
 		}
 	}
+	return paths
+}
+
+func (x *execution) touched(f *frame, run *errand) []string {
+	paths := effectPaths(f.node.action.stepType, f.arguments)
 	if f.node.runs() && run.launched.Load() {
 		for _, field := range f.node.action.stepType.Arguments().Fields {
 			if path, ok := f.arguments[field.Name].(string); ok && field.Type.Kind == value.KindPath {

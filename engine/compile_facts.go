@@ -5,6 +5,7 @@ import (
 
 	"github.com/gwe-project/gwe/engine/expression"
 	"github.com/gwe-project/gwe/engine/value"
+	"github.com/gwe-project/gwe/schema"
 )
 
 // facts compiles facts. They come before all else, so they read the inputs and the host alone.
@@ -44,9 +45,24 @@ func (c *compiler) locks() {
 	if len(object.Fields) > 0 {
 		scope = scope.With("vars", object)
 	}
-	for _, name := range c.recipe.Lock {
-		c.program.locks = append(c.program.locks, c.scalar(name, textType, scope))
+	for _, lock := range c.recipe.Lock {
+		name := c.scalar(lock.Scalar, textType, scope)
+		c.program.locks = append(c.program.locks, name)
+		if lock.Mounted != nil {
+			c.program.mounts = append(c.program.mounts, mountDemand{name, c.mountPoints(lock.Mounted, scope)})
+		}
 	}
+}
+
+// mountPoints compiles what must be mounted: a bool, a path, or a list of paths.
+func (c *compiler) mountPoints(node schema.Node, scope expression.Scope) dynamic {
+	compiled, found := c.inferred(node, scope)
+	text := func(t value.Type) bool { return t.Kind == value.KindString || t.Kind == value.KindPath }
+	list := found.Kind == value.KindList && (found.Elem == nil || text(*found.Elem) || len(found.Elem.Fields) == 0 && found.Elem.Kind == value.KindAny)
+	if !text(found) && found.Kind != value.KindBool && !list {
+		c.fail(node.Where(), "type", "write true, a mount point, or a list of mount points", "mounted is a bool, a path or a list of paths, not %s", found)
+	}
+	return compiled
 }
 
 // early tells whether a variable reads the inputs, the host and early variables alone.

@@ -62,9 +62,6 @@ func (x *execution) putOff(f *frame, done undoneRecord, rest putOffRecord) {
 // todo lists the open frames that this recovery works on, in the order in which it does. An early one has done its part of those that wait.
 func (x *execution) todo() []*frame {
 	open := x.history.open()
-	if !slices.ContainsFunc(open, func(f *frame) bool { return !f.told }) {
-		return nil // nothing older is left to undo
-	}
 	if x.engine.Early {
 		return slices.DeleteFunc(open, func(f *frame) bool { return f.rest != nil || f.owesLast })
 	}
@@ -126,7 +123,7 @@ func (x *execution) closesLate() bool {
 // back, the services must not start on that: an early recovery puts the failsafe in place, and leaves it to the later one to
 // do so again with the services there, and to judge.
 func (x *execution) leavesRest(ctx context.Context) bool {
-	left := slices.ContainsFunc(x.history.open(), func(f *frame) bool { return !f.told })
+	left := len(x.history.open()) > 0
 	if !x.engine.Early {
 		return left
 	}

@@ -31,8 +31,6 @@ type Engine struct {
 	// Early is for a recovery early in a boot, in front of the services: it leaves to a later one what needs these, suspended
 	// runs too.
 	Early bool
-	// Recoveries, where it is not nil, finds what runs gwe recover on the machine; nil looks at its units, crontabs and processes.
-	Recoveries func() []host.Recovery
 	// Confine, where it is not nil, gives up the process's right to change anything: Plan calls it before it asks the first step type.
 	Confine func() error
 	// VolatileState is set where the operator accepts a state directory that does not survive a power cut, beside targets that do.
@@ -71,10 +69,13 @@ func (e *Engine) Run(ctx context.Context, program *Program, given Inputs) (Resul
 	if err != nil {
 		return Result{}, err
 	}
+	if err := notAsBefore(lockedPaths(begin.Locks), earlier); err != nil {
+		return Result{}, err
+	}
 	if err := locks.paths(begin.Locks); err != nil {
 		return Result{}, err
 	}
-	begin.Targets = targetsOf(begin.Locks)
+	begin.Targets = targetsOf(begin.Locks, begin.mounts)
 	x, err := e.create(ctx, program, begin, names)
 	if err != nil {
 		return Result{}, err
@@ -121,7 +122,14 @@ func (e *Engine) begin(program *Program, given Inputs) (beginRecord, map[string]
 	if err != nil {
 		return beginRecord{}, nil, err
 	}
-	record.Locks, err = program.lockNames(with(names, "vars", variables))
+	early := with(names, "vars", variables)
+	if record.Locks, err = program.lockNames(early); err != nil {
+		return beginRecord{}, nil, err
+	}
+	if err := mountedInputs(program.Recipe.Inputs, inputs); err != nil {
+		return beginRecord{}, nil, err
+	}
+	record.mounts, err = program.mounted(early)
 	return record, names, err
 }
 

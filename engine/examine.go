@@ -167,7 +167,7 @@ func (p *past) unrestored() []unrestoredFrame {
 				}
 				return nil
 			})
-		case recordUndone, recordButLast:
+		case recordUndone:
 			_ = into(record.Data, func(r undoneRecord) error {
 				gone[r.Frame] = true
 				at := slices.IndexFunc(frames, func(one unrestoredFrame) bool { return one.number == r.Frame })
@@ -175,7 +175,7 @@ func (p *past) unrestored() []unrestoredFrame {
 				case at < 0:
 				case r.Broken && len(r.Errors) > 0:
 					frames[at].broken = &r.Errors[0]
-				case !r.Broken && (record.Kind == recordUndone || r.Told):
+				case !r.Broken:
 					frames = slices.Delete(frames, at, at+1)
 				}
 				return nil

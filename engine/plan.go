@@ -92,8 +92,6 @@ type Plan struct {
 	Space []PlannedSpace `json:"space,omitempty"`
 	// Refusals are why a run would be refused now, or begin and be rolled back; none where nothing stands in its way.
 	Refusals []Refusal `json:"refusals,omitempty"`
-	// Warnings are what a run cannot promise on this machine.
-	Warnings []Warning `json:"warnings,omitempty"`
 }
 
 // ExitCode is what gwe plan ends with.
@@ -120,7 +118,10 @@ func (e *Engine) Plan(ctx context.Context, program *Program, given Inputs) (Plan
 	h := newHistory(program, e.State.run(begin.Run))
 	h.know(begin, names)
 	x := &execution{work: &work{engine: e, program: program, folder: h.folder, history: h}}
-	x.earlier = e.retainedBeside(begin.Locks)
+	_, x.earlier, _ = e.State.survey() // a state that cannot be read is no matter of a plan
+	if err := notAsBefore(lockedPaths(begin.Locks), x.earlier); err != nil {
+		against = append(against, err)
+	}
 	plan := Plan{Recipe: program.Name(), Facts: factReader{machine: e.Machine}.all(ctx, program, names)}
 	h.facts = map[string]any{}
 	for _, read := range plan.Facts {
@@ -151,7 +152,6 @@ func (e *Engine) Plan(ctx context.Context, program *Program, given Inputs) (Plan
 		plan.Refusals = append(plan.Refusals, x.refusalOf(err, false))
 	}
 	plan.Refusals = append(plan.Refusals, x.failures(plan.Steps)...)
-	plan.Warnings = x.warnings(plan.Steps)
 	return plan, nil
 }
 
@@ -169,11 +169,10 @@ func (m plannedMachine) Mount(path string) (step.Mount, error) {
 	return step.MountOf(m.Machine, path), nil
 }
 
-// retainedBeside are the runs whose undo is kept, and stays so when a run with these locks commits. A state that cannot be read
-// is no matter of a plan.
-func (e *Engine) retainedBeside(locks []string) []*past {
-	_, standing, _ := e.State.survey()
-	return slices.DeleteFunc(standing, func(p *past) bool { return sharesLock(p.begin.Locks, locks) })
+// stillLeased reports whether an undo needs the path that is kept also when the planned run commits.
+func (x *execution) stillLeased(path string) bool {
+	beside := slices.DeleteFunc(slices.Clone(x.earlier), func(p *past) bool { return sharesLock(p.begin.Locks, x.history.begin.Locks) })
+	return anyNeeds(leasesOf(beside), path)
 }
 
 // foreseeVariables evaluates the vars that can be known before the run; the others stay unknown.
@@ -195,7 +194,7 @@ func (x *execution) foreseeVariables() error {
 
 // plan goes through the steps with what is known before the run.
 func (x *execution) plan(ctx context.Context) []PlannedStep {
-	forecast := &forecast{names: x.history.own(), machine: plannedMachine{x.engine.Machine, x.leased}, steps: &foreseen{outputs: map[string]any{}}}
+	forecast := &forecast{names: x.history.own(), machine: plannedMachine{x.engine.Machine, x.stillLeased}, standing: x.earlier, steps: &foreseen{outputs: map[string]any{}}}
 	forecast.names["steps"] = forecast.steps.outputs
 	mask := tasklog.NewMask(nil, secretsIn(x.history.inputs)...)
 	var rows []PlannedStep
@@ -237,6 +236,8 @@ type forecast struct {
 	names   map[string]any
 	steps   *foreseen
 	machine step.Machine
+	// standing are the runs whose undo is kept.
+	standing []*past
 	// items are those of the rounds around, outermost first; within names the used recipes around.
 	items, within []string
 	// unsettled is set in rounds over what a step gives, and in a used recipe whose inputs do.
@@ -321,6 +322,9 @@ func (f *forecast) leaf(ctx context.Context, n *node, row *PlannedStep) {
 		return
 	}
 	arguments, err := evaluateAll(n.action.arguments, f.names)
+	if err == nil {
+		err = step.Stands(notAsBefore(effectPaths(n.action.stepType, arguments), f.standing))
+	}
 	if err == nil {
 		var planned step.Plan
 		planned, err = n.action.stepType.Plan(ctx, f.machine, arguments)

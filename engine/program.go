@@ -20,6 +20,7 @@ type Program struct {
 	// early are the variables that are known before the run exists.
 	early    []namedValue
 	locks    []dynamic
+	mounts   []mountDemand
 	timeout  dynamic
 	steps    []*node
 	failsafe []*node

@@ -80,6 +80,9 @@ type beginRecord struct {
 	Vars    map[string]json.RawMessage `json:"vars,omitempty"`
 	Plugins []pluginRecord             `json:"plugins,omitempty"`
 	Uses    []useRecord                `json:"uses,omitempty"`
+
+	// mounts are the mount points that the recipe asks for at or above the path of a lock; Targets keep them.
+	mounts map[string][]string
 }
 
 // useRecord names a recipe that the run's recipe uses, and the copy that lies beside the journal.
@@ -119,6 +122,8 @@ type intentRecord struct {
 	Secret    bool                       `json:"arguments-kept,omitempty"`
 	Memo      json.RawMessage            `json:"memo"`
 	Leases    []string                   `json:"leases,omitempty"`
+	// Targets are where its effects are, as far as the begin record does not tell it.
+	Targets []targetRecord `json:"targets,omitempty"`
 	// Before is what was there before the step, of paths that no earlier step of the run had changed.
 	Before []beforeRecord `json:"before,omitempty"`
 }
@@ -222,8 +227,6 @@ type undoneRecord struct {
 	Broken   bool          `json:"broken,omitempty"`
 	// Kept are the directories to which a manual undo moved what came after the commit.
 	Kept []string `json:"kept,omitempty"`
-	// Told is set in a recordButLast after the last part ran, too, where older changes stand that may be undone later.
-	Told bool `json:"told,omitempty"`
 }
 
 // putOffRecord closes a frame as far as its undo needs no service.

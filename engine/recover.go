@@ -211,7 +211,7 @@ func (x *execution) endSurvivors(ctx context.Context) error {
 		places = append(places, placeOfRead(strand))
 	}
 	for _, f := range x.history.frames {
-		if f.undone || f.told {
+		if f.undone {
 			continue
 		}
 		if !f.done && f.part == "" {
@@ -250,7 +250,7 @@ func (x *execution) cleanFrame(ctx context.Context, f *frame) (rest bool, err er
 	if inPlace {
 		rest, err = x.undoOwn(ctx, f, placeOfUndo(f.number), x.task)
 	}
-	if err != nil || rest || !last || f.told {
+	if err != nil || rest || !last {
 		return rest, err
 	}
 	return x.undoOwn(ctx, f, placeOfLast(f.number), x.task)
@@ -277,7 +277,7 @@ func (e *Engine) clean(ctx context.Context, p *past) error {
 			continue
 		}
 		rest, err := false, error(nil)
-		if f.undone || f.told {
+		if f.undone {
 			rest, err = x.cleanFrame(context.WithoutCancel(ctx), f)
 		} else { // it stood behind the commit, and its undo was given up
 			err = x.releaseFrame(context.WithoutCancel(ctx), f, x.task)

@@ -42,7 +42,7 @@ func (e *Engine) Rollback(ctx context.Context, id string) (Result, error) {
 	if err := locks.paths(p.begin.Locks); err != nil {
 		return Result{}, err
 	}
-	if err := outOfReach(p.begin.Targets, fault.Refused); err != nil && !p.has(recordSuspended) {
+	if err := outOfReach(p.targets(e.runsPrograms), fault.Refused); err != nil && !p.has(recordSuspended) {
 		return Result{}, err
 	}
 	seen, err := e.wayBack(p, standing)
@@ -106,7 +106,7 @@ func (h *history) applyRollback(r unwindRecord) error {
 		return fmt.Errorf("the run has not committed")
 	}
 	for _, f := range h.frames[h.committed:] {
-		f.givenUp = f.part == "" && !f.owesLast && releases(f.node.action.stepType)
+		f.givenUp = f.part == "" && releases(f.node.action.stepType)
 	}
 	h.failure, h.committed, h.rollback, h.undoErrors, h.rebooted = &r.Error, -1, true, nil, r.Back
 	return nil

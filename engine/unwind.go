@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io/fs"
@@ -72,13 +73,13 @@ func (x *execution) undoFrame(ctx context.Context, f *frame, failure errorRecord
 		_ = x.note(kind, undoneRecord{Frame: f.number})
 		return nil
 	}
-	if why := x.lacks(f, fault.Errored); why != nil {
+	if why := cmp.Or(x.lacks(f, fault.Errored), outOfReach(f.targets, fault.Errored)); why != nil {
 		return why
 	}
 	task := x.begin(parent, "undo", "Undo: "+x.titleOfFrame(f), f.node, f.rounds)
 	errs, rest := x.putBack(ctx, f, failure, task)
 	if len(errs) > 0 {
-		if why := x.outOfReach(); why != nil {
+		if why := cmp.Or(x.outOfReach(), outOfReach(f.targets, fault.Errored)); why != nil {
 			task.Fail(first(errs))
 			return why
 		}
@@ -156,7 +157,6 @@ func (x *execution) undoOwn(ctx context.Context, f *frame, where place, task *ta
 	// The folder is the frame's. What the undo starts is the undo's, though: if gwe dies, recovery ends it before it undoes
 	// again, while the daemons of a frame that was done live on.
 	run.AfterCommit, run.Kept = x.history.rollback, f.keep
-	run.Again = where == placeOfLast(f.number) && x.history.othersStand(f)
 	x.watch(run, where)
 	run.Environment = x.variables(f.node, f.rounds, where, true)
 	names := x.history.names(f.node, f.rounds, true)

@@ -71,6 +71,9 @@ func (x *execution) handIn(n *node, r rounds) (usedRecord, error) {
 		} else if err := input.Check(v); err != nil {
 			return record, inputOfUse(u, err)
 		}
+		if err := mountedInput(input, absolute(input.Type, v, folder)); err != nil {
+			return record, err
+		}
 		inputs[name] = absolute(input.Type, v, folder)
 		if input.Type.HoldsSecret() {
 			continue

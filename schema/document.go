@@ -127,7 +127,10 @@ func (p *parser) recovery(node Node) {
 	}
 }
 
-func (p *parser) lock(node Node) []Scalar {
+// lockKeys are the keys of a lock that is a mapping.
+var lockKeys = []string{"path", "mounted"}
+
+func (p *parser) lock(node Node) []Lock {
 	items := []Node{node}
 	if list, ok := node.(List); ok {
 		items = list.Items
@@ -135,13 +138,65 @@ func (p *parser) lock(node Node) []Scalar {
 			p.fail(list.Span, "no-value", "lock names nothing", "leave it out, or name what one run at a time may work on")
 		}
 	}
-	var names []Scalar
+	var names []Lock
 	for _, item := range items {
-		if name := p.text(item, "lock", true); name != nil {
-			names = append(names, *name)
+		if fields, ok := item.(Map); ok {
+			names = append(names, p.lockedPath(fields)...)
+		} else if name := p.text(item, "lock", true); name != nil {
+			names = append(names, Lock{Scalar: *name})
 		}
 	}
 	return names
+}
+
+// lockedPath reads a lock that is a mapping.
+func (p *parser) lockedPath(fields Map) []Lock {
+	var lock Lock
+	for _, entry := range fields.Entries {
+		switch entry.Key.Text {
+		case "path":
+			if path := p.text(entry.Value, "path", true); path != nil {
+				lock.Scalar = *path
+			}
+		case "mounted":
+			if p.mountPoints(entry.Value, "mounted") {
+				lock.Mounted = entry.Value
+			}
+		default:
+			p.unknownKey(entry.Key, "a lock", lockKeys)
+		}
+	}
+	if missing(fields, "path", lockKeys) {
+		p.fail(fields.Span, "missing-key", "the lock has no path", "write path: /opt/firmware, for example")
+	}
+	if lock.Text == "" {
+		return nil
+	}
+	return []Lock{lock}
+}
+
+// mountPoints checks the literals of what must be mounted: a bool, a path from the root, or a list of such paths.
+func (p *parser) mountPoints(node Node, what string) bool {
+	const hint = "write true where the path itself lies on a mount, or the mount points: [/data]"
+	items := []Node{node}
+	list, several := node.(List)
+	if several {
+		items = list.Items
+	}
+	ok := node != nil
+	for _, item := range items {
+		scalar, is := item.(Scalar)
+		switch {
+		case is && (scalar.Dynamic || scalar.Kind == Bool && !several || scalar.Kind == Text && (scalar.Text == "" || strings.HasPrefix(scalar.Text, "/"))):
+		case is && scalar.Kind == Text:
+			p.fail(scalar.Span, "relative-path", fmt.Sprintf("%s is not an absolute path", quote(scalar.Text)), hint)
+			ok = false
+		case item != nil:
+			p.wrongShape(item, what, "true, a mount point or a list of mount points", hint)
+			ok = false
+		}
+	}
+	return ok
 }
 
 // defaultsKeys are the keys of defaults.

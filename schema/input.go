@@ -24,9 +24,14 @@ type Input struct {
 	Pattern *regexp.Regexp
 	// Min and Max are inclusive bounds; nil is none.
 	Min, Max any
+	// Mounted is the mount point on which the path of the input must lie, or Anywhere; "" is none.
+	Mounted string
 	// Help is one line for people.
 	Help string
 }
+
+// Anywhere is the Mounted of an input that must lie on a mount, whichever it is.
+const Anywhere = "anywhere"
 
 // Check tells whether a canonical value of the input's type is accepted. Its error is a *fault.Fault, and shows no secret.
 func (i *Input) Check(given any) error {
@@ -54,6 +59,13 @@ func (i *Input) Check(given any) error {
 // Accepts says in a few words what values are accepted: "an int, 1 to 10", "one of a, b".
 func (i *Input) Accepts() string {
 	kind := indefinite(i.Type.String()) + " " + i.Type.String()
+	switch i.Mounted {
+	case "":
+	case Anywhere:
+		kind += " on a mounted file system"
+	default:
+		kind += " on what is mounted on " + i.Mounted
+	}
 	switch {
 	case len(i.Enum) > 0:
 		accepted := make([]string, 0, len(i.Enum))

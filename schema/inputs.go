@@ -10,12 +10,13 @@ import (
 )
 
 // inputKeys are the keys of an input.
-var inputKeys = []string{"type", "required", "default", "enum", "pattern", "min", "max", "help"}
+var inputKeys = []string{"type", "required", "default", "enum", "pattern", "min", "max", "mounted", "help"}
 
 // Which types have an order to bound, a text to match, values to list.
 var (
 	boundedKinds = []value.Kind{value.KindInt, value.KindFloat, value.KindDuration, value.KindSize, value.KindVersion}
 	matchedKinds = []value.Kind{value.KindString, value.KindPath, value.KindURL, value.KindVersion, value.KindSecret}
+	mountedKinds = []value.Kind{value.KindPath}
 	listedKinds  = append([]value.Kind{value.KindString, value.KindPath, value.KindURL}, boundedKinds...)
 )
 
@@ -111,11 +112,35 @@ func (p *parser) inputBounds(input *Input, fields Map) {
 			if p.suits(entry.Key, input.Type, boundedKinds) {
 				input.Max = p.constant(node, input.Type, key)
 			}
+		case "mounted":
+			if p.suits(entry.Key, input.Type, mountedKinds) {
+				p.inputMounted(input, node)
+			}
 		}
 	}
 	if input.Min != nil && input.Max != nil && compare(input.Min, input.Max) > 0 {
 		at, _ := fields.Get("max")
 		p.fail(at.Where(), "bounds", fmt.Sprintf("max %s is below min %s", value.Text(input.Max), value.Text(input.Min)), "no value fits: exchange them")
+	}
+}
+
+// inputMounted reads where the path of an input must be mounted.
+func (p *parser) inputMounted(input *Input, node Node) {
+	if at, found := dynamic(node); found {
+		p.fail(at, "literal-only", "mounted holds no expressions", "write true, or the mount point")
+		return
+	}
+	if list, ok := node.(List); ok {
+		p.wrongShape(list, "mounted", "true or a mount point", "a path lies on one mount: write true, or that mount point")
+		return
+	}
+	if scalar, ok := node.(Scalar); ok && p.mountPoints(node, "mounted") {
+		if input.Mounted = scalar.Text; scalar.Kind == Bool {
+			input.Mounted = ""
+			if p.literalBool(node, "mounted") {
+				input.Mounted = Anywhere
+			}
+		}
 	}
 }
 

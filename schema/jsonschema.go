@@ -69,8 +69,8 @@ func recipeSchema(definitions object) object {
 			"facts":   described(names(reference("fact")), "What is found out about the machine once, before the first step, read as facts.NAME."),
 			"vars":    described(names(reference("anything")), "Values computed once at the start, read as vars.NAME."),
 			"lock": described(object{"anyOf": []any{
-				object{"type": "string", "minLength": 1},
-				object{"type": "array", "minItems": 1, "items": object{"type": "string", "minLength": 1}},
+				lockSchema(),
+				object{"type": "array", "minItems": 1, "items": lockSchema()},
 			}}, "What one run at a time may work on: paths or names."),
 			"timeout":  described(reference("duration"), "The time for the whole run."),
 			"recover":  described(object{"const": "undo"}, "What a recovery does with an interrupted run."),
@@ -82,6 +82,24 @@ func recipeSchema(definitions object) object {
 		},
 		"$defs": definitions,
 	}
+}
+
+// lockSchema is one lock: a name or a path, or a path and what must be mounted.
+func lockSchema() object {
+	name := object{"type": "string", "minLength": 1}
+	withMount := mappingSchema(object{
+		"path": described(name, "The directory that one run at a time may work on."),
+		"mounted": described(object{"anyOf": []any{
+			object{"type": "boolean"}, mountPointSchema(), object{"type": "array", "items": mountPointSchema()},
+		}}, "What must be mounted, or nothing is done: true for a mount that has the path, or mount points."),
+	})
+	withMount["required"] = []string{"path"}
+	return object{"anyOf": []any{name, withMount}}
+}
+
+// mountPointSchema is a path from the root, or an expression.
+func mountPointSchema() object {
+	return object{"type": "string", "pattern": "^$|^/|" + dynamicPattern}
 }
 
 func retrySchema() object {

@@ -24,6 +24,7 @@ func inputSchema() object {
 		"pattern":  described(object{"type": "string", "minLength": 1}, "A regular expression (RE2) that the text matches."),
 		"min":      described(object{"type": []string{"number", "string"}}, "The lowest accepted value."),
 		"max":      described(object{"type": []string{"number", "string"}}, "The highest accepted value."),
+		"mounted":  described(object{"anyOf": []any{object{"type": "boolean"}, object{"type": "string", "pattern": "^$|^/"}}}, "Where a path must lie, or nothing is done: true for any mount but the root, or the mount point."),
 		"help":     described(reference("description"), "One line for people."),
 	})
 	made["required"] = []string{"type"}
@@ -33,6 +34,7 @@ func inputSchema() object {
 	}
 	made["dependentSchemas"] = object{
 		"enum": ofKinds(listedKinds), "pattern": ofKinds(matchedKinds), "min": ofKinds(boundedKinds), "max": ofKinds(boundedKinds),
+		"mounted": ofKinds(mountedKinds),
 	}
 	conditions := make([]any, 0, len(inputKinds))
 	for _, kind := range inputKinds {

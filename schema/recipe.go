@@ -4,6 +4,14 @@ import (
 	"github.com/gwe-project/gwe/engine/step"
 )
 
+// Lock is one name of lock.
+type Lock struct {
+	Scalar
+	// Mounted is what must be mounted before a run begins: a bool, a path, or a list of paths, or an expression of such a type; nil
+	// is nothing.
+	Mounted Node
+}
+
 // Recipe is one recipe file, checked in all that needs no typing of expressions.
 type Recipe struct {
 	// File is the name that diagnostics carry; Source is the file's content, byte by byte.
@@ -18,7 +26,7 @@ type Recipe struct {
 	Facts   []*Fact
 	Vars    []Binding
 	// Lock names what one run at a time may work on; each is text that may hold expressions.
-	Lock     []Scalar
+	Lock     []Lock
 	Timeout  *Setting
 	Defaults Defaults
 

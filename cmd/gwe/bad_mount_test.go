@@ -68,7 +68,7 @@ func TestRecoveryBeforeTheMount(t *testing.T) {
 	check(t, exec.Command("umount", data).Run())
 	d.gwe("recover").said(t, 5, "is not mounted", "RequiresMountsFor="+data)
 	run("true").said(t, 5, "is not mounted")
-	d.gwe("status").said(t, 75)
+	d.gwe("status").said(t, 5)
 	mount(t, "--bind", kept, data)
 	d.gwe("recover").said(t, 0, "everything was put back")
 	isOld(t, data)
@@ -93,7 +93,7 @@ func TestReadOnlyOnTheWayBack(t *testing.T) {
 				ended.said(t, 5, "became read-only", "remount,rw")
 			}
 			d.gwe("recover").said(t, 5, "became read-only", "remount,rw")
-			d.gwe("status").said(t, 75)
+			d.gwe("status").said(t, 5)
 			mount(t, "-o", "remount,rw", data)
 			d.gwe("recover").said(t, 0, "everything was put back")
 			isOld(t, data)
@@ -138,7 +138,7 @@ func readOnlyBehind(t *testing.T, steps string) {
 	recipe := d.recipe("read-only.yaml", "gwe: 1\nname: read-only\ninputs: { data: { type: path, required: true } }\nlock: [\"${{ inputs.data }}\"]\nsteps:"+
 		steps+"\n  - commit: it is new\n")
 	d.gwe("run", recipe, "-i", "data="+data).said(t, 5, "became read-only", "remount,rw")
-	d.gwe("status").said(t, 75)
+	d.gwe("status").said(t, 5)
 	mount(t, "-o", "remount,rw", data)
 	d.gwe("recover").said(t, 0, "everything was put back")
 	isOld(t, data)

@@ -147,7 +147,7 @@ func (x *extraction) all(ctx context.Context, source entries) error {
 			return err
 		}
 		header, content, err := source.next()
-		if err == io.EOF { // itself: the cause of damage may be one too
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {

@@ -21,6 +21,14 @@ func (rsync) Prepare(ctx context.Context, run *step.Run, a arguments) (memo, err
 	if _, err := a.check(); err != nil {
 		return memo{}, err
 	}
+	if err := a.requireMounts(); err != nil {
+		return memo{}, err
+	}
+	if !isRemote(a.Source) {
+		if err := a.refuseEmpty(a.Source); err != nil {
+			return memo{}, err
+		}
+	}
 	if isRemote(a.Source) || isRemote(a.Target) {
 		if err := a.checkProgram(ctx, run); err != nil {
 			return memo{}, err
@@ -114,6 +122,9 @@ func (a arguments) prepare(ctx context.Context, run *step.Run, m memo) (tally, e
 		if err := a.fetch(ctx, run, m, source); err != nil {
 			return tally{}, err
 		}
+	}
+	if err := a.refuseEmpty(source); err != nil {
+		return tally{}, err
 	}
 	s := &survey{ctx: ctx, log: run.Log, filter: rules, remove: a.Delete, checksum: a.Checksum, staging: staged, groups: links}
 	if run.Leased != nil {

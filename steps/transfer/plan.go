@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/process"
 	"github.com/gwe-project/gwe/engine/step"
@@ -33,11 +35,51 @@ func (a arguments) check() (filter, error) {
 	return parseFilter(a.Include, a.Exclude)
 }
 
+// requireMounts refuses where one of the mount points is not mounted.
+func (a arguments) requireMounts() error {
+	for _, point := range a.Mounted {
+		if point == "" {
+			continue
+		}
+		if _, err := absolute("mounted", string(point)); err != nil {
+			return err
+		}
+		what := "the target " + a.Target
+		if !isRemote(a.Source) && within(filepath.Clean(a.Source), filepath.Clean(string(point))) {
+			what = "the source " + a.Source
+		}
+		if err := durable.RequireMount(what, string(point)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// refuseEmpty refuses a source with nothing in it. folder is where it is on this machine.
+func (a arguments) refuseEmpty(folder string) error {
+	if a.Empty == "ok" {
+		return nil
+	}
+	opened, err := os.Open(folder)
+	if err != nil {
+		return nil // that it cannot be read, its reader says
+	}
+	defer opened.Close()
+	if _, err := opened.ReadDir(1); !errors.Is(err, io.EOF) {
+		return nil
+	}
+	return fault.New(fault.Refused, "rsync-source-empty", "the source %s is empty", a.Source).
+		WithHint("see that what should be there is mounted (findmnt --target %s), and name its mount point in `mounted`; if an empty source is right, write empty: ok", a.Source)
+}
+
 // Plan compares the trees where both are on this machine; it touches no other machine.
 func (rsync) Plan(ctx context.Context, machine step.Machine, a arguments) (step.Plan, error) {
 	rules, err := a.check()
 	if err != nil {
 		return step.Plan{}, err
+	}
+	if err := a.requireMounts(); err != nil {
+		return step.Plan{}, step.Stands(err)
 	}
 	if isRemote(a.Source) || isRemote(a.Target) {
 		return a.planRemote(machine)
@@ -47,6 +89,9 @@ func (rsync) Plan(ctx context.Context, machine step.Machine, a arguments) (step.
 			Do:   []string{fmt.Sprintf("make the contents of %s those of %s, which is not there yet", a.Target, a.Source)},
 			Undo: []string{"put " + a.Target + " back as it was"},
 		}, nil
+	}
+	if err := a.refuseEmpty(a.Source); err != nil {
+		return step.Plan{}, step.Stands(err, a.Source)
 	}
 	target, existed, err := resolve(a.Target)
 	if found := fault.As(err); found != nil && found.Code == "rsync-no-parent" {

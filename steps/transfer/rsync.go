@@ -47,7 +47,10 @@ After the commit the undo (gwe rollback) deletes nothing of others. What came in
 if the target was there before the step. What stands in the place of something that must come back, and all that came into a new
 target, moves to .NAME.kept-RUN beside the target.
 
-Refused are a source and a target that lie in each other, a file system mounted within the target, and a folder in the way of something
+A source with nothing in it is refused, unless empty is ok: a stick that is not mounted looks like that. mounted names mount
+points, and the step is refused where one of them is not mounted.
+
+Refused are also a source and a target that lie in each other, a file system mounted within the target, and a folder in the way of something
 else while there is something in it that may not be deleted.`
 
 type rsync struct{}
@@ -62,6 +65,8 @@ type arguments struct {
 	Exclude    []string     `name:"exclude" help:"patterns of names that are neither copied nor deleted"`
 	Checksum   bool         `name:"checksum" help:"files are compared byte by byte, not by size and time"`
 	NumericIDs bool         `name:"numeric-ids" help:"owners from and to another machine are kept by number, not by name; between local folders it makes no difference"`
+	Empty      string       `name:"empty" enum:"refused,ok" default:"refused" help:"whether the source may be empty: where nothing is mounted, it is"`
+	Mounted    []value.Path `name:"mounted" help:"mount points that must be mounted, of the source or of the target, or the step is refused; an empty path asks for nothing"`
 	Password   value.Secret `name:"password" help:"the password for an rsync daemon"`
 	SSHConfig  value.Path   `name:"ssh-config" help:"an ssh_config(5) file in place of the user's and the system's: port, key, known hosts"`
 	AllowOld   bool         `name:"allow-old-rsync" help:"an rsync program older than 3.4.3 is used in spite of its known holes"`

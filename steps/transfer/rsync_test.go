@@ -45,6 +45,14 @@ func TestRefusals(t *testing.T) {
 		"no parent":        {func(base string, a *arguments) { a.Target = base + "/none/target" }, "rsync-no-parent", fault.Failed},
 		"no source":        {func(base string, a *arguments) { a.Source = base + "/none" }, "rsync-no-source", fault.Failed},
 		"source is a file": {func(base string, a *arguments) { a.Source += "/lib/app" }, "rsync-no-source", fault.Failed},
+		"an empty source":  {func(_ string, a *arguments) { _ = os.RemoveAll(a.Source); _ = os.Mkdir(a.Source, 0o755) }, "rsync-source-empty", fault.Refused},
+		"and a new target": {func(base string, a *arguments) {
+			_ = os.Mkdir(base+"/stick", 0o755)
+			a.Source, a.Target = base+"/stick", base+"/new"
+		}, "rsync-source-empty", fault.Refused},
+		"source unmounted": {func(_ string, a *arguments) { a.Mounted = []value.Path{"", value.Path(a.Source)} }, "not-mounted", fault.Refused},
+		"no mount point":   {func(_ string, a *arguments) { a.Mounted = []value.Path{value.Path(a.Source + "/none")} }, "not-mounted", fault.Refused},
+		"mount relative":   {func(_ string, a *arguments) { a.Mounted = []value.Path{"data"} }, "path-relative", fault.Refused},
 		"pattern":          {func(_ string, a *arguments) { a.Exclude = []string{"- x"} }, "rsync-pattern", fault.Refused},
 		"folder in the way": {func(_ string, a *arguments) {
 			_ = os.MkdirAll(a.Target+"/lib/app2/x", 0o755)
@@ -76,6 +84,22 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+// TestEmptySource: where an empty source is right, the target becomes as empty, and comes back.
+func TestEmptySource(t *testing.T) {
+	_, a := pair(t)
+	check(t, os.RemoveAll(a.Source))
+	check(t, os.Mkdir(a.Source, 0o755))
+	a.Delete, a.Empty = true, "ok"
+	before := snapshot(t, a.Target)
+	f := newFrame(t, a)
+	f.do()
+	if entries, err := os.ReadDir(a.Target); err != nil || len(entries) > 0 {
+		t.Errorf("%v, %v", entries, err)
+	}
+	f.undo()
+	differ(t, "undo", before, snapshot(t, a.Target))
+}
+
 func mount(t testing.TB, path string) string {
 	t.Helper()
 	check(t, os.MkdirAll(path, 0o755))
@@ -90,7 +114,7 @@ func TestMounts(t *testing.T) {
 	release(t, base+"/source")
 	target := mount(t, base+"/target")
 	older(t, target)
-	a := arguments{Source: base + "/source", Target: target, Delete: true, Checksum: true, LinkDest: []value.Path{value.Path(base + "/source")}}
+	a := arguments{Mounted: []value.Path{value.Path(target)}, Source: base + "/source", Target: target, Delete: true, Checksum: true, LinkDest: []value.Path{value.Path(base + "/source")}}
 	before := snapshot(t, target)
 	f := newFrame(t, a)
 	f.do()
