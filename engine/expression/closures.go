@@ -237,7 +237,7 @@ func (c *checker) finish(l loop, made *term) bool {
 
 func isOrdered(t value.Type) bool { return isNumber(t) || isText(t) || isMeasure(t) }
 
-// find is find and its kin. The index of what is not there is -1.
+// find is find and its kin. What is not there is absent, and so is its index: as a number it would be that of another element.
 func (l loop) find(made *term) {
 	function := l.node.Name
 	last := function == "findLast" || function == "findLastIndex"
@@ -254,10 +254,12 @@ func (l loop) find(made *term) {
 		return element, index
 	}
 	if function == "findIndex" || function == "findLastIndex" {
-		made.t = of(value.KindInt)
+		made.t, made.absent = of(value.KindInt), true
 		made.eval = func(e *evaluation) any {
-			_, index := found(e)
-			return index
+			if _, index := found(e); index >= 0 {
+				return index
+			}
+			return nil
 		}
 		return
 	}

@@ -26,13 +26,20 @@ var listFunctions = map[string]function{
 	}},
 	"get": {signatures: []string{"get(list<T>, int) T?", "get(map<T>, string) T?"}, call: func(_ *evaluation, arguments []any) any {
 		if list, ok := arguments[0].([]any); ok {
-			return elementAt(list, arguments[1].(int))
+			index := arguments[1].(int)
+			if index < 0 {
+				index += len(list)
+			}
+			return elementAt(list, index)
 		}
 		return arguments[0].(map[string]any)[arguments[1].(string)]
 	}},
 	"take": {signatures: []string{"take(list<T>, int) list<T>"}, call: func(_ *evaluation, arguments []any) any {
-		list := arguments[0].([]any)
-		_, to := bounds(0, max(arguments[1].(int), 0), len(list))
+		list, count := arguments[0].([]any), arguments[1].(int)
+		if count < 0 {
+			fail("%d elements cannot be taken", count)
+		}
+		_, to := bounds(0, count, len(list))
 		return list[:to:to]
 	}},
 	"reverse": {signatures: []string{"reverse(list<T>) list<T>"}, call: func(_ *evaluation, arguments []any) any {
@@ -47,12 +54,14 @@ var listFunctions = map[string]function{
 		}
 		return joined
 	}},
-	"flatten": {signatures: []string{"flatten(list<list<T>>) list<T>"}, call: func(_ *evaluation, arguments []any) any {
-		joined := []any{}
-		for _, list := range arguments[0].([]any) {
-			joined = append(joined, list.([]any)...)
+	"flatten": {signatures: []string{"flatten(list<nested>) list<nested>"}, call: func(e *evaluation, arguments []any) any {
+		return flattened(e, []any{}, arguments[0].([]any))
+	}},
+	"slice": {signatures: []string{"slice(list<T>, int...) list<T>"}, last: true, call: func(e *evaluation, arguments []any) any {
+		if len(arguments[0].([]any)) == 0 {
+			return []any{} // where sprig has nil
 		}
-		return joined
+		return sprigSlice(e, arguments)
 	}},
 	"uniq": {signatures: []string{"uniq(list<T>) list<T>"}, call: func(e *evaluation, arguments []any) any {
 		kept := []any{}
@@ -131,6 +140,22 @@ var listFunctions = map[string]function{
 		return choose(arguments, false)
 	}},
 	"list": {signatures: []string{"list(T...) list<T>"}, last: true, call: func(_ *evaluation, arguments []any) any { return arguments }},
+}
+
+// sprigSlice is sprig's slice.
+var sprigSlice = fromSprig("mustSlice", "slice(list<T>, int...) list<T>").call
+
+// flattened appends what is in a list, and in all lists in it.
+func flattened(e *evaluation, to, list []any) []any {
+	e.spend(elementBudget)
+	for _, element := range list {
+		if inner, ok := element.([]any); ok {
+			to = flattened(e, to, inner)
+		} else {
+			to = append(to, element)
+		}
+	}
+	return to
 }
 
 func elementAt(list []any, index int) any {

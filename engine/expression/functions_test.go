@@ -50,7 +50,7 @@ func TestEveryFunction(t *testing.T) {
 		`take([1, 2, 3], 2)`:                                               "[1,2]",
 		`reverse([1, 2])`:                                                  "[2,1]",
 		`concat([1], [2], [])`:                                             "[1,2]",
-		`flatten([[1], [2, 3]])`:                                           "[1,2,3]",
+		`flatten([[1], [2, [3]]])`:                                         "[1,2,3]",
 		`uniq([1, 2, 1])`:                                                  "[1,2]",
 		`[version("1.2")] | has(version("1.2.0"))`:                         "true",
 		`without([1, 2, 3], 2)`:                                            "[1,3]",

@@ -12,7 +12,8 @@ import (
 //	concat(list<T>, list<T>...) list<T>
 //
 // where ? may be left out and ... may be repeated, T is one type all over, N one type of number, scalar whatever has an
-// obvious text, ordered whatever < works with, untyped what has no type (JSON that was read). A result in question marks, T?, may be absent.
+// obvious text, ordered whatever < works with, untyped what has no type (JSON that was read), nested what is in the innermost of lists in
+// lists. A result in question marks, T?, may be absent.
 type signature struct {
 	text       string
 	parameters []parameter
@@ -101,6 +102,12 @@ func accept(want string, have value.Type, bound map[string]value.Type) bool {
 		}
 		return false
 	}
+	if want == "nested" {
+		for have.Kind == value.KindList {
+			have = elementOf(have)
+		}
+		return bind(want, have, bound)
+	}
 	if have.Kind == kindNothing {
 		return true
 	}
@@ -145,7 +152,7 @@ func resolve(text string, bound map[string]value.Type) value.Type {
 		return value.MapOf(resolve(inner, bound))
 	}
 	switch text {
-	case "T", "N", "ordered":
+	case "T", "N", "ordered", "nested":
 		if t, ok := bound[text]; ok {
 			return t
 		}

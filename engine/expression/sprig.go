@@ -68,27 +68,25 @@ var sprigLists = map[string]function{
 	"append":  fromSprig("mustPush", "append(list<T>, T) list<T>"),
 	"prepend": fromSprig("mustPrepend", "prepend(list<T>, T) list<T>"),
 	"compact": fromSprig("mustCompact", "compact(list<T>) list<T>"),
-	"slice":   fromSprig("mustSlice", "slice(list<T>, int...) list<T>"),
 	"chunk":   fromSprig("mustChunk", "chunk(int, list<T>) list<list<T>>"),
 }
 
-// sprigNumbers are sprig's arithmetic, on numbers only: sprig itself takes what is no number for 0.
+// sprigNumbers are sprig's arithmetic, on numbers only: sprig itself takes what is no number for 0. Its floats are counted in
+// decimals, so that 0.1 and 0.2 are 0.3; divf gives 16 places behind the point.
 var sprigNumbers = map[string]function{
-	"add1": intFunction("add1(int) int", func(a, _ int) int { return addInts(a, 1) }),
-	"add":  intFunction("add(int, int...) int", addInts),
-	"sub":  intFunction("sub(int, int) int", subtractInts),
-	"mul":  intFunction("mul(int, int...) int", multiplyInts),
-	"div":  intFunction("div(int, int) int", func(a, b int) int { return a / divisor(b) }),
-	"mod":  intFunction("mod(int, int) int", func(a, b int) int { return a % divisor(b) }),
-	"add1f": {signatures: []string{"add1f(float) float"}, last: true, call: func(_ *evaluation, arguments []any) any {
-		return finite(toFloat(arguments[0]) + 1)
-	}},
-	"maxf": {signatures: []string{"maxf(float, float...) float"}, last: true, call: extreme("maxf", 1)},
-	"minf": {signatures: []string{"minf(float, float...) float"}, last: true, call: extreme("minf", -1)},
-	"addf": floatFunction("addf(float, float...) float", "+"),
-	"subf": floatFunction("subf(float, float...) float", "-"),
-	"mulf": floatFunction("mulf(float, float...) float", "*"),
-	"divf": floatFunction("divf(float, float...) float", "/"),
+	"add1":  intFunction("add1(int) int", func(a, _ int) int { return addInts(a, 1) }),
+	"add":   intFunction("add(int, int...) int", addInts),
+	"sub":   intFunction("sub(int, int) int", subtractInts),
+	"mul":   intFunction("mul(int, int...) int", multiplyInts),
+	"div":   intFunction("div(int, int) int", func(a, b int) int { return a / divisor(b) }),
+	"mod":   intFunction("mod(int, int) int", func(a, b int) int { return a % divisor(b) }),
+	"add1f": decimalFunction("add1f", "add1f(float) float"),
+	"maxf":  {signatures: []string{"maxf(float, float...) float"}, last: true, call: extreme("maxf", 1)},
+	"minf":  {signatures: []string{"minf(float, float...) float"}, last: true, call: extreme("minf", -1)},
+	"addf":  decimalFunction("addf", "addf(float, float...) float"),
+	"subf":  decimalFunction("subf", "subf(float, float...) float"),
+	"mulf":  decimalFunction("mulf", "mulf(float, float...) float"),
+	"divf":  decimalFunction("divf", "divf(float, float...) float"),
 }
 
 func intFunction(signature string, apply func(a, b int) int) function {
@@ -104,14 +102,23 @@ func intFunction(signature string, apply func(a, b int) int) function {
 	}}
 }
 
-func floatFunction(signature, operator string) function {
-	_, apply := arithmetic(operator, of(value.KindFloat), of(value.KindFloat))
+// decimalCost is what an argument of a decimal function takes from the budget: a float has up to 767 decimal digits, and a
+// product has those of all its factors.
+const decimalCost = 1 << 10
+
+// decimalFunction is sprig's arithmetic of that name, by github.com/shopspring/decimal.
+func decimalFunction(name, signature string) function {
 	return function{signatures: []string{signature}, last: true, call: func(e *evaluation, arguments []any) any {
-		var result any = toFloat(arguments[0])
-		for _, argument := range arguments[1:] {
-			result = apply(e, result, toFloat(argument))
+		e.spendProduct(len(arguments)*len(arguments), decimalCost)
+		values := make([]reflect.Value, 0, len(arguments))
+		for i, argument := range arguments {
+			number := toFloat(argument)
+			if name == "divf" && i > 0 && number == 0 {
+				fail("division by zero")
+			}
+			values = append(values, reflect.ValueOf(number))
 		}
-		return result
+		return finite(callSprig(name, sprigMap()[name], values).(float64))
 	}}
 }
 
@@ -144,6 +151,9 @@ func fromSprig(name string, signatures ...string) function {
 			values = append(values, goValue(argument, parameterType(t, i)))
 		}
 		results := callSprig(name, implementation, values)
+		if float, ok := results.(float64); ok {
+			return finite(float)
+		}
 		return must(value.Convert(plain(result), results))
 	}}
 }

@@ -127,7 +127,7 @@ func holds(want string, argument any) bool {
 		return isMap
 	}
 	switch want {
-	case "T", "any", "untyped":
+	case "T", "any", "untyped", "nested":
 		return true
 	case "string", "int", "bool":
 		return kindOf(argument) == want
@@ -173,8 +173,9 @@ var sprigOrder = map[string]function{
 		}
 		return all
 	}},
-	"max": {signatures: []string{"max(int, int...) int"}, call: extreme("max", 1)},
-	"min": {signatures: []string{"min(int, int...) int"}, call: extreme("min", -1)},
+	"max":     {signatures: []string{"max(int, int...) int"}, call: extreme("max", 1)},
+	"biggest": {signatures: []string{"biggest(int, int...) int"}, call: extreme("max", 1)},
+	"min":     {signatures: []string{"min(int, int...) int"}, call: extreme("min", -1)},
 }
 
 // reordered gives a function of expressions whose arguments come in another order: its nth is the one at order[n].
