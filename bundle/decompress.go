@@ -41,8 +41,7 @@ func Decompress(r io.Reader) (io.ReadCloser, Compression, error) {
 	kind := compressionOf(start)
 	switch kind {
 	case "":
-		return nil, "", refuse("package-not-an-archive", "it holds no tar archive, plain or compressed with zstd, gzip, xz or bzip2").
-			WithHint("make a package with gwe pack, or with tar --zstd, -z, -J or -j")
+		return nil, "", notAnArchive(start)
 	case Uncompressed:
 		return io.NopCloser(buffered), kind, nil
 	}
@@ -128,7 +127,7 @@ func compressionOf(start []byte) Compression {
 		return XZ
 	case bytes.HasPrefix(start, []byte("BZh")):
 		return Bzip2
-	case len(start) == tarBlock && looksLikeTar(start):
+	case len(start) == tarBlock && (looksLikeTar(start) || len(bytes.Trim(start, "\x00")) == 0):
 		return Uncompressed
 	}
 	return ""

@@ -164,23 +164,3 @@ func atEnd(r io.Reader) error {
 		return err
 	}
 }
-
-// looksLikeMessage tells whether the file starts like an OpenPGP message, binary or armoured.
-func looksLikeMessage(start []byte) bool {
-	if isArmoured(start) {
-		return true
-	}
-	if len(start) == 0 || start[0]&0x80 == 0 {
-		return false
-	}
-	kind := tag(start[0] & 0x3f)
-	if start[0]&0x40 == 0 {
-		kind = tag(start[0] >> 2 & 0x0f)
-	}
-	switch kind {
-	case tagEncryptedKey, tagSignature, tagPasswordKey, tagOnePass, tagCompressed, tagUnprotected, tagMarker, tagLiteral,
-		tagProtected, tagAuthenticated, tagPadding:
-		return true
-	}
-	return false
-}

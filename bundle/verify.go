@@ -285,8 +285,14 @@ func notSigned(path string) error {
 // unsigned says why a file without any signature is refused.
 func (p *Package) unsigned(start []byte) error {
 	if compressionOf(start) == "" && !looksLikeZip(start) {
-		return refuse("package-not-openpgp", "%s is not a package: it is neither an OpenPGP message nor an archive", p.path).
-			WithHint("make one with gwe pack")
+		if zip := p.zipInside(); zip != nil {
+			return refuse("package-not-openpgp", "%s is not a package", p.path).WithCause(zip).WithHint("%s", zip.Hint)
+		}
+		what, hint := contentOf(start)
+		if what == "" {
+			what = "neither an OpenPGP message nor an archive"
+		}
+		return refuse("package-not-openpgp", "%s is not a package: it is %s", p.path, what).WithHint("%s", hint)
 	}
 	return refuse("package-unsigned", "%s is not signed, and there is no %s.sig or .asc beside it", p.path, filepath.Base(p.path)).
 		WithHint("sign it: gpg --detach-sign %s", p.path)

@@ -250,3 +250,24 @@ func TestSignedMessage(t *testing.T) {
 		t.Errorf("an encrypted package: %v", err)
 	}
 }
+
+// TestEmptyAndNone: a tar without entries is empty, and an image that begins with zeros is no tar.
+func TestEmptyAndNone(t *testing.T) {
+	image := make([]byte, 1<<20)
+	image[4096] = 1
+	for name, one := range map[string]struct {
+		content []byte
+		code    string
+	}{
+		"an empty tar": {make([]byte, 10_240), "archive-empty"}, "its end alone": {make([]byte, 1024), "archive-empty"},
+		"a label alone": {rawArchive(raw("label", 'V', 0).with("")), "archive-empty"},
+		"an image":      {image, "package-not-an-archive"},
+	} {
+		archive := filepath.Join(t.TempDir(), "archive")
+		check(t, os.WriteFile(archive, one.content, 0o644))
+		_, err := runExtract(t, map[string]any{"archive": archive, "to": filepath.Join(t.TempDir(), "is")})
+		if found := fault.As(err); found == nil || found.Code != one.code {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

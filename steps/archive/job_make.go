@@ -164,7 +164,7 @@ func open(ctx context.Context, source *bundle.Pinned, wanted options) (archive e
 	plain, _, err := bundle.Decompress(content)
 	if err != nil {
 		_ = content.Close()
-		return nil, nil, err
+		return nil, nil, source.Diagnose(err)
 	}
 	return entriesOfTar(plain, wanted.limit), func() { _, _ = plain.Close(), content.Close() }, nil
 }
