@@ -55,6 +55,8 @@ type work struct {
 	// unwritten is why not all records of the way back are in the journal; nil while they are. lost means that one never will be.
 	unwritten error
 	lost      bool
+	// recovers is set in a process that ends a run which another one began.
+	recovers bool
 	// halted means that the journal failed on the way forward: no step may be forgiven, for the next could not be undone.
 	halted bool
 	// insisted is true where something on the way back was tried twice in vain.

@@ -234,8 +234,16 @@ func (x *execution) farewell(result *Result) {
 		StatusFailsafe:  "failed; not everything could be put back; the failsafe is in place",
 		StatusBroken:    "failed; not everything could be put back; the machine needs a person",
 	}[result.Status]
-	x.task.Warn(said)
 	first := result.Err
+	if x.recovers && result.Status == StatusRestored {
+		// The run failed; this process did what it was for.
+		if first != nil {
+			x.task.Info("because of: " + first.Error())
+		}
+		x.task.Done("everything was put back")
+		return
+	}
+	x.task.Warn(said)
 	if first == nil && len(result.Others) > 0 {
 		first = result.Others[0]
 	}

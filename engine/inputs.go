@@ -98,6 +98,9 @@ func (g Given) resolve(input *schema.Input) (any, error) {
 		v, err = value.Convert(input.Type, given)
 	}
 	if err != nil {
+		if text, isText := g.Value.(string); isText && input.Type.Kind == value.KindList && !strings.HasPrefix(strings.TrimSpace(text), "[") {
+			return nil, fmt.Errorf("%w; accepted is %s, in brackets: -i '%s=[%s]'", err, input.Accepts(), input.Name.Text, text)
+		}
 		return nil, fmt.Errorf("%w; accepted is %s", err, input.Accepts())
 	}
 	return absolute(input.Type, v, g.Folder), nil

@@ -250,7 +250,7 @@ func (e *Engine) open(p *past, kind, title string) (*execution, error) {
 		return nil, err
 	}
 	x := e.execution(program, p.folder, written, kind, title)
-	x.history = history
+	x.history, x.recovers = history, kind == "recover"
 	x.number = history.last()
 	x.mask.Add(secretsIn(history.inputs)...)
 	return x, nil

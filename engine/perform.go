@@ -86,6 +86,9 @@ func (x *execution) carryOut(ctx context.Context, n *node, r rounds, task *taskl
 	return err
 }
 
+// guardFalse stands before the source of a guard that was false, which may begin with not itself.
+const guardFalse = "when is false: "
+
 // guarded evaluates the step's guard.
 func (x *execution) guarded(n *node, names map[string]any, task *tasklog.Task) (bool, error) {
 	if n.when == nil {
@@ -96,7 +99,7 @@ func (x *execution) guarded(n *node, names map[string]any, task *tasklog.Task) (
 		return false, fault.New(fault.Failed, "guard-failed", "the guard cannot be decided").WithCause(err)
 	}
 	if !answer.(bool) {
-		task.Skip("not " + n.step.When.Text)
+		task.Skip(guardFalse + n.step.When.Text)
 	}
 	return answer.(bool), nil
 }
@@ -140,10 +143,13 @@ func (x *execution) stop(n *node, r rounds, names map[string]any) error {
 // giveUp puts back what a step that was allowed to fail did: all behind the frame before it. If that goes wrong, the run
 // fails after all.
 func (x *execution) giveUp(ctx context.Context, n *node, r rounds, before int, task *tasklog.Task, failure error) error {
-	defer task.Fail(failure)
-	task.Warn("allowed to fail; going on")
 	open := x.history.openSince(before, n, r)
 	whole, err := x.putBackFrames(ctx, n, r, before, open, failure, task)
+	if err == nil && whole {
+		task.Forgive(failure)
+	} else {
+		task.Fail(failure)
+	}
 	switch {
 	case err != nil:
 		return err

@@ -234,10 +234,11 @@ func (x *execution) auxiliary(ctx context.Context, n *node, r rounds, where plac
 		task.Done("")
 		return errWaits
 	}
-	task.Fail(err)
 	if n.step.AllowFailure {
+		task.Forgive(err)
 		return nil
 	}
+	task.Fail(err)
 	return err
 }
 

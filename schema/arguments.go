@@ -61,6 +61,12 @@ func shape(name string, fields value.Type) string {
 			required = append(required, field.Name+": ...")
 		}
 	}
+	if _, argv := fields.Field("argv"); argv && len(required) == 0 {
+		required = []string{"argv: [PROGRAM, ARGUMENT, ...]"}
+	}
+	if len(required) == 0 && len(fields.Fields) > 0 {
+		required = []string{fields.Fields[0].Name + ": ..."}
+	}
 	return fmt.Sprintf("write %s: {%s}", name, strings.Join(required, ", "))
 }
 
@@ -69,7 +75,7 @@ func (p *parser) object(given Map, owner Scalar, fields value.Type, prefix strin
 	for _, entry := range given.Entries {
 		field, ok := fields.Field(entry.Key.Text)
 		if !ok {
-			p.unknownArgument(entry.Key, owner, fields)
+			p.unknownArgument(entry, owner, fields)
 			continue
 		}
 		p.argument(entry.Value, field, prefix+field.Name)
@@ -82,13 +88,34 @@ func (p *parser) object(given Map, owner Scalar, fields value.Type, prefix strin
 	}
 }
 
-func (p *parser) unknownArgument(key, owner Scalar, fields value.Type) {
-	names := fields.FieldNames()
+func (p *parser) unknownArgument(entry Entry, owner Scalar, fields value.Type) {
+	key, names := entry.Key, fields.FieldNames()
 	hint := suggestion(key.Text, names)
+	if choice := asChoice(entry, fields); choice != "" {
+		hint = fmt.Sprintf("write %s: {%s}", owner.Text, choice)
+	}
 	if slices.Contains(modifiers, key.Text) {
 		hint = fmt.Sprintf("%s belongs to the step: write it beside %s, not below", key.Text, owner.Text)
 	}
 	p.fail(key.Span, "unknown-argument", fmt.Sprintf("%s has no argument %s", owner.Text, quote(key.Text)), hint)
+}
+
+// asChoice shows how a value that an argument takes is written, where a recipe has it as a key: restart: app for action: restart and
+// programs: [app]. It is "" where no argument takes the key.
+func asChoice(entry Entry, fields value.Type) string {
+	for _, field := range fields.Fields {
+		if !slices.Contains(field.Enum, entry.Key.Text) {
+			continue
+		}
+		written := field.Name + ": " + entry.Key.Text
+		object, isText := entry.Value.(Scalar)
+		list := slices.IndexFunc(fields.Fields, func(other value.Field) bool { return other.Type.Kind == value.KindList })
+		if isText && object.Text != "" && list >= 0 {
+			written += fmt.Sprintf(", %s: [%s]", fields.Fields[list].Name, object.Text)
+		}
+		return written
+	}
+	return ""
 }
 
 // argument checks the value of one argument.

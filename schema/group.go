@@ -127,6 +127,9 @@ func (p *parser) forEach(node Node) Node {
 			if bareCondition.MatchString(typed.Text) && typed.Kind == Text {
 				hint = "to have it evaluated write " + quoted("${{ "+typed.Text+" }}")
 			}
+			if spread := spreadRange(typed.Text); spread != "" {
+				hint = "write [" + spread + "]: a range has no form of its own"
+			}
 			p.wrongShape(typed, "for-each", "a list or a mapping", hint)
 			return nil
 		}

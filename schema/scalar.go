@@ -77,6 +77,41 @@ var (
 	floatForm = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?$`)
 )
 
+// wholeRange is how other tools write some whole numbers in a row.
+var wholeRange = regexp.MustCompile(`^(0|[1-9][0-9]?)(?:-|\.\.)(0|[1-9][0-9]?)$`)
+
+// asList is the hint for a single value where a list is wanted: only what its elements can be.
+func (s Scalar) asList(element value.Type) string {
+	if spread := spreadRange(s.Text); spread != "" && (element.Kind == value.KindInt || element.Kind == value.KindAny) {
+		return "write [" + spread + "]: a range has no form of its own"
+	}
+	if _, err := s.Convert(element); err == nil {
+		return fmt.Sprintf("write it as a list: [%s]", s.written())
+	}
+	if element.Kind == value.KindInt {
+		return "write the numbers as a list: [0, 1], for example"
+	}
+	return fmt.Sprintf("write a list of %s: [...]", element)
+}
+
+// spreadRange writes a range of whole numbers out, the first and the last of them included; "" where the text is no range.
+func spreadRange(text string) string {
+	ends := wholeRange.FindStringSubmatch(text)
+	if ends == nil {
+		return ""
+	}
+	from, _ := strconv.Atoi(ends[1])
+	to, _ := strconv.Atoi(ends[2])
+	if to < from || to-from > 20 {
+		return ""
+	}
+	var numbers []string
+	for ; from <= to; from++ {
+		numbers = append(numbers, strconv.Itoa(from))
+	}
+	return strings.Join(numbers, ", ")
+}
+
 // Convert gives a literal's canonical value of that type. Its error is a *fault.Fault that says what was expected, what was
 // found and what to write.
 func (s Scalar) Convert(t value.Type) (any, error) {
@@ -87,7 +122,7 @@ func (s Scalar) Convert(t value.Type) (any, error) {
 		}
 	case value.KindList:
 		if s.Kind != Absent {
-			return nil, misfit("expected %s, found %s", article(t), describe(s)).WithHint("write it as a list: [%s]", s.written())
+			return nil, misfit("expected %s, found %s", article(t), describe(s)).WithHint("%s", s.asList(*t.Elem))
 		}
 	case value.KindBool:
 		if s.Kind != Bool && s.Kind != Absent {

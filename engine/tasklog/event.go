@@ -66,6 +66,8 @@ type Event struct {
 	Code   string `json:"code,omitempty"`
 	Error  string `json:"error,omitempty"`
 	Hint   string `json:"hint,omitempty"`
+	// Allowed is set where a task failed and was allowed to.
+	Allowed bool `json:"allowed,omitempty"`
 	// Seconds is how long the task took, by the monotonic clock, on Ended.
 	Seconds float64 `json:"seconds,omitempty"`
 }

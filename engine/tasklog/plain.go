@@ -151,8 +151,16 @@ func (p *Plain) end(task *plainTask, event Event) {
 	case event.Status.Good():
 		p.say(task, event, task.depth, strings.TrimSuffix("done"+took+": "+event.Text, ": "))
 	default:
-		p.fail(task, event, "ERROR"+took)
+		p.fail(task, event, failure(event)+took)
 	}
+}
+
+// failure is how a task failed: an allowed failure is only a warning.
+func failure(event Event) string {
+	if event.Allowed {
+		return "warning: failed, as allowed"
+	}
+	return "ERROR"
 }
 
 // fail tells the error where it came up first.

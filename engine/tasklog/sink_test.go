@@ -231,7 +231,7 @@ func TestRenderersRememberAnErrorAndGoOn(t *testing.T) {
 }
 
 // TestNothingIsToldTwice: whatever the depth, a failing run shows every line of the failing branch once, in order, and
-// the same for branches side by side.
+// the same for branches side by side. The line that ends the run says again why.
 func TestNothingIsToldTwice(t *testing.T) {
 	for depth := range 6 {
 		var out bytes.Buffer
@@ -261,11 +261,31 @@ func TestNothingIsToldTwice(t *testing.T) {
 			}
 			last = at
 		}
-		if count := strings.Count(out.String(), "deep down"); count != 1 {
+		story, end, _ := strings.Cut(out.String(), "r: ERROR")
+		if !strings.Contains(end, "deep down") {
+			t.Errorf("depth %d: the last line does not say why:\n%s", depth, out.String())
+		}
+		if count := strings.Count(story, "deep down"); count != 1 {
 			t.Errorf("depth %d: the error is told %d times:\n%s", depth, count, out.String())
 		}
 		if count := strings.Count(out.String(), "same name: ERROR"); count != 4 {
 			t.Errorf("depth %d: %d of 4 tasks are closed:\n%s", depth, count, out.String())
+		}
+	}
+}
+
+// TestAnAllowedFailureIsAWarning: it is told, and nothing of it looks like an error.
+func TestAnAllowedFailureIsAWarning(t *testing.T) {
+	var tree, plain bytes.Buffer
+	for out, sink := range map[*bytes.Buffer]tasklog.Sink{
+		&tree: tasklog.NewTree(&tree, tasklog.TreeOptions{Color: true}), &plain: tasklog.NewPlain(&plain, 0),
+	} {
+		run := tasklog.Begin(sink, "run", "r")
+		run.Begin("step", "Prune").Forgive(fault.New(fault.Failed, "prune-failed", "it is busy"))
+		run.Done("")
+		told := out.String()
+		if strings.Contains(told, "ERROR") || strings.Contains(told, "31m") || !strings.Contains(told, "it is busy") || !strings.Contains(told, "failed, as allowed") {
+			t.Errorf("it says:\n%s", told)
 		}
 	}
 }

@@ -104,12 +104,21 @@ func (t *Task) Done(text string) { t.end(Event{Status: Done, Text: text}) }
 func (t *Task) Skip(text string) { t.end(Event{Status: Skipped, Text: text}) }
 
 // Fail ends the task with an error; its class gives the status.
-func (t *Task) Fail(err error) {
+func (t *Task) Fail(err error) { t.end(failed(err)) }
+
+// Forgive ends a task that failed and was allowed to: what is around it goes on.
+func (t *Task) Forgive(err error) {
+	event := failed(err)
+	event.Allowed = true
+	t.end(event)
+}
+
+func failed(err error) Event {
 	event := Event{Status: Status(fault.ClassOf(err)), Error: err.Error()}
 	if f := fault.As(err); f != nil {
 		event.Code, event.Hint = f.Code, f.Hint
 	}
-	t.end(event)
+	return event
 }
 
 func (t *Task) end(event Event) {

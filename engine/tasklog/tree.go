@@ -200,11 +200,14 @@ func (t *Tree) explanation(b *branch, event Event) []string {
 	var lines []string
 	known := slices.ContainsFunc(b.told, func(told string) bool { return strings.Contains(event.Error, told) })
 	if !known && event.Error != "" {
-		text := string(event.Status) + ": " + event.Error
+		text, role := string(event.Status)+": "+event.Error, roleFailure
+		if event.Allowed {
+			text, role = "warning: "+text, roleWarning
+		}
 		if event.Code != "" {
 			text += " [" + event.Code + "]"
 		}
-		lines = append(lines, t.record(b, text, roleFailure))
+		lines = append(lines, t.record(b, text, role))
 		if event.Hint != "" {
 			lines = append(lines, t.record(b, "hint: "+event.Hint, roleHint))
 		}

@@ -69,6 +69,9 @@ func (t *Tree) closing(b *branch, event Event) string {
 	case event.Status.Good():
 		return t.title(b, "Success"+took, roleSuccess) + text
 	}
+	if event.Allowed {
+		return t.title(b, "failed, as allowed"+took, roleWarning)
+	}
 	ending := "ERROR" + took
 	if b.above == nil {
 		ending += reason(event)

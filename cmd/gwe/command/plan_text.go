@@ -213,7 +213,7 @@ func doLines(row engine.PlannedStep) []string {
 	var lines []string
 	switch row.Guard {
 	case engine.WillSkip:
-		return append(lines, "  skipped: not "+row.When)
+		return append(lines, "  skipped: when is false: "+row.When)
 	case engine.Depends:
 		lines = append(lines, "  if "+row.When)
 		if len(row.Waits) > 0 {
