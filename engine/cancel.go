@@ -19,7 +19,7 @@ const CancelSignal = syscall.SIGUSR1
 // does not wait. It refuses where nothing goes on, or another run than that; a suspended run, on which no process works, with
 // the code cancel-suspended: Engine.CancelSuspended puts that back.
 func (s State) Cancel(id string) (Holder, error) {
-	if id != "" {
+	if held, err := s.Holder(); id != "" && (err != nil || held == nil || held.Run != id) {
 		chosen, err := s.choose(id)
 		if err != nil {
 			return Holder{}, err
@@ -32,6 +32,9 @@ func (s State) Cancel(id string) (Holder, error) {
 		return Holder{}, err
 	case held == nil && s.isWaiting(id):
 		return Holder{}, fault.New(fault.Refused, "cancel-suspended", "no process works on the run: it is suspended")
+	case held == nil && len(s.lostRuns()) > 0:
+		lost := s.lost()[0]
+		return Holder{}, s.lostFault(lost)
 	case held == nil && id != "":
 		return Holder{}, s.notRunning(id)
 	case held == nil:
@@ -93,7 +96,10 @@ func (s State) Await(ctx context.Context, held Holder) (Summary, error) {
 		summary := Summary{}
 		if held.Run != "" {
 			p, err := s.peek(held.Run)
-			if err != nil {
+			if err != nil && !alive && held.Lost {
+				return Summary{}, nil // its journal was deleted: nothing tells how it ended
+			}
+			if err != nil && !alive {
 				return Summary{}, err
 			}
 			if p != nil {

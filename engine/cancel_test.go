@@ -27,7 +27,7 @@ func TestCancelReachesAProgramWithTheEngineInside(t *testing.T) {
 	hangs := started("hanging")
 	b.events.on = func(event tasklog.Event) {
 		if hangs(event) {
-			overview, _ = b.engine.Overview()
+			overview, _ = b.engine.Overview(context.Background())
 			held, cancelled = b.engine.State.Cancel("")
 		}
 	}

@@ -126,7 +126,7 @@ func TestAnEarlyRecoveryLeavesToTheNextOneWhatNeedsServices(t *testing.T) {
 	m.wantOrder(early...)
 	m.wantEarly(engine.StatusSuspended) // and leaves it alone
 	m.wantOrder(early...)
-	seen, err := m.engine.Overview()
+	seen, err := m.engine.Overview(context.Background())
 	if err != nil || seen.ExitCode() != engine.ExitWaiting || len(seen.Pending) != 1 || !strings.Contains(seen.Pending[0].Waits, "services") {
 		t.Errorf("the overview is %+v, %v", seen, err)
 	}

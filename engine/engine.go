@@ -83,6 +83,7 @@ func (e *Engine) Run(ctx context.Context, program *Program, given Inputs) (Resul
 	defer x.close()
 	x.earlier, x.locks = earlier, locks
 	x.warnOfUnresolved()
+	x.warnOfStrangers()
 	return x.run(ctx), nil
 }
 
@@ -190,6 +191,7 @@ func (e *Engine) create(ctx context.Context, program *Program, begin beginRecord
 		return nil, err
 	}
 	_ = os.Remove(folder.mark())
+	x.noteUnfinished()
 	return x, nil
 }
 

@@ -42,6 +42,15 @@ func (e *Engine) Examine(id string) (Finding, error) {
 			return Finding{}, err
 		}
 	}
+	for _, lost := range e.State.lostRuns() {
+		if lost.Run == id {
+			found := e.findingOf(lost, nil)
+			for _, target := range lost.Targets {
+				found.Kept = append(found.Kept, hiddenNames(target)...)
+			}
+			return found, nil
+		}
+	}
 	chosen, err := e.State.choose(id)
 	if err != nil {
 		return Finding{}, err
@@ -96,6 +105,7 @@ func (s State) onlyUnresolved() (string, error) {
 		return "", err
 	}
 	list = slices.DeleteFunc(list, func(one Summary) bool { return !one.unresolved() })
+	list = append(list, s.lostRuns()...)
 	switch len(list) {
 	case 0:
 		return "", fault.New(fault.Refused, "resolve-needless", "no run in %s needs an operator", s.Folder)

@@ -172,11 +172,12 @@ func (x *execution) end(ctx context.Context, result *Result) {
 		// The next recovery finds a run without an end, and needs all that is kept.
 		result.Status = x.history.unrecorded()
 		result.Others = append(result.Others, err)
-	} else if !x.history.needed() && result.Status != StatusBroken {
+	} else if x.forgetUnfinished(result.Status); !x.history.needed() && result.Status != StatusBroken {
 		if err := x.folder.dropKept(); err != nil {
 			x.task.Warn("what the run kept for its undo could not be removed: " + err.Error())
 		}
 	}
+	result.Now = x.noteWatches(ctx)
 	x.farewell(result)
 }
 

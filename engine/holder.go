@@ -13,6 +13,9 @@ type Holder struct {
 	process.Identity
 	// Run is the run that it works on; "" where it has come to none yet.
 	Run string
+	// Lost is true where the state folder was deleted while the process works; Recipe is that of its run then.
+	Lost   bool
+	Recipe string
 }
 
 // lockInfo is what the lock file says of its holder: by its start and the boot nobody else is taken for it.
@@ -32,7 +35,10 @@ func lockInfo(run string) (string, error) {
 func (s State) Holder() (*Holder, error) {
 	for {
 		found, err := durable.Holder(s.lock())
-		if err != nil || found == nil || found.PID == 0 {
+		if err == nil && found == nil {
+			return s.orphan(), nil
+		}
+		if err != nil || found.PID == 0 {
 			return nil, err
 		}
 		held := &Holder{Run: found.Run}

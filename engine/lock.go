@@ -35,6 +35,10 @@ func (e *Engine) lock() (*locks, error) {
 	if err != nil {
 		return nil, e.State.notBegun(explainBusy(err))
 	}
+	if err := e.State.refuseOrphan(); err != nil {
+		held.Release()
+		return nil, err
+	}
 	return &locks{held: []*durable.Lock{held}}, nil
 }
 

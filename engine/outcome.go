@@ -5,6 +5,7 @@ import (
 	"syscall"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/step"
 )
 
 // Status is how a run stands or ended.
@@ -60,6 +61,8 @@ type Result struct {
 	Kept []string
 	// Handed means that another gwe went on with the run, and has told of its end; outputs are in the journal then.
 	Handed bool
+	// Now is what runs on the machine at the end, as far as steps of the recipe can tell.
+	Now []step.Report
 	// Err is the first error; Others are the errors of the unwinding, the failsafe and finally, in order.
 	Err    error
 	Others []error

@@ -18,7 +18,7 @@ import (
 // The results are of the runs that were finished now, oldest first.
 func (e *Engine) Recover(ctx context.Context) ([]Result, error) {
 	if _, err := os.Stat(e.State.runs()); errors.Is(err, os.ErrNotExist) {
-		return nil, nil
+		return nil, e.State.refuseOrphan()
 	}
 	locks, err := e.lock()
 	if err != nil {
@@ -33,6 +33,7 @@ func (e *Engine) Recover(ctx context.Context) ([]Result, error) {
 // cannot be settled (a damaged journal, say) does not keep the others from it; all such errors come together. held are the
 // locks of this process: a run that it hands over takes them along.
 func (e *Engine) settle(ctx context.Context, held *locks) (standing []*past, results []Result, err error) {
+	e.State.dropUnfinished()
 	ids, err := e.State.Runs()
 	if err != nil {
 		return nil, nil, err
@@ -166,6 +167,7 @@ func (e *Engine) recoverLocked(ctx context.Context, p *past, earlier []*past, ta
 	}
 	defer x.close()
 	x.earlier, x.locks, x.backward = earlier, targets, true
+	x.noteUnfinished()
 	boot := e.now().Boot
 	_ = x.append(recordRecovery, recoveryRecord{os.Getpid(), boot, e.now().Since, e.Version})
 	if err := x.endSurvivors(ctx); err != nil {

@@ -73,13 +73,16 @@ func (e *Engine) Resolve(ctx context.Context, id, reason string) (Finding, error
 		return found, err
 	}
 	folder := e.State.run(found.Run)
+	isLost := found.Status == StatusLost
 	found.Blocks, found.Resolved = false, &Resolution{At: time.Now().UTC(), Reason: reason, By: operator(), Version: e.Version}
-	if folder.check() != nil {
-		return found, e.State.setAside(folder)
-	}
 	text, err := json.Marshal(found.Resolved)
-	if err != nil {
+	switch {
+	case err != nil:
 		return found, err
+	case isLost:
+		return found, e.State.resolveLost(found.Run, append(text, '\n'))
+	case folder.check() != nil:
+		return found, e.State.setAside(folder)
 	}
 	if err := durable.WriteFile(folder.resolved(), append(text, '\n'), 0o600); err != nil {
 		return found, e.State.notBegun(err)
@@ -87,6 +90,7 @@ func (e *Engine) Resolve(ctx context.Context, id, reason string) (Finding, error
 	if err := durable.SyncFolder(string(folder)); err != nil {
 		return found, err
 	}
+	e.State.dropUnfinished()
 	err = folder.dropKept()
 	found.Kept = slices.DeleteFunc(found.Kept, func(path string) bool { _, gone := os.Lstat(path); return gone != nil })
 	return found, err
@@ -147,8 +151,11 @@ func (x *execution) warnOfUnresolved() {
 	}
 	for _, one := range left {
 		what := "ended with exit code 5: the machine may not be as it was before it"
-		if one.Status == StatusDamaged {
+		switch one.Status {
+		case StatusDamaged:
 			what = "has a damaged journal"
+		case StatusLost:
+			what = "of " + one.Recipe + " had begun and its journal was deleted: what it changed on " + listed(one.Targets) + " was never undone"
 		}
 		x.task.Warn("run " + one.Run + " " + what + "; `gwe resolve " + one.Run + "` says what is different and closes it")
 	}

@@ -45,6 +45,7 @@ func (e *Engine) resume(ctx context.Context, p *past, earlier []*past, held *loc
 	}
 	defer x.close()
 	x.earlier, x.locks = earlier, targets
+	x.noteUnfinished()
 	if h.suspension.Cause == causeReturn {
 		return x.returned(ctx, v), nil
 	}

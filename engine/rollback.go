@@ -71,6 +71,7 @@ func (e *Engine) Rollback(ctx context.Context, id string) (Result, error) {
 	for _, name := range seen.staying() {
 		x.task.Warn("this stays as it is: " + name)
 	}
+	x.noteUnfinished()
 	if err := x.rollBack(seen.history.rebooted); err != nil {
 		var unsure *journal.Unsure
 		if errors.As(err, &unsure) {

@@ -184,11 +184,11 @@ func TestAFailedRollbackStartsTheFailsafe(t *testing.T) {
 		b.wantRefused(done.Run, "rolled back already")
 		// A later run that was put back does not hide it; one that commits does.
 		b.wantStatus(b.run("steps:\n  - put: {path: D/c, fail: [do]}\n"), engine.StatusRestored, 3)
-		if seen, err := b.engine.Overview(); err != nil || (seen.ExitCode() == 5) != (want == engine.StatusBroken) {
+		if seen, err := b.engine.Overview(context.Background()); err != nil || (seen.ExitCode() == 5) != (want == engine.StatusBroken) {
 			t.Errorf("the overview: %+v, %v", seen, err)
 		}
 		b.wantStatus(b.run("steps:\n  - put: {path: D/c}\n"), engine.StatusDone, 0)
-		if seen, err := b.engine.Overview(); err != nil || seen.ExitCode() != 0 {
+		if seen, err := b.engine.Overview(context.Background()); err != nil || seen.ExitCode() != 0 {
 			t.Errorf("the overview: %+v, %v", seen, err)
 		}
 	}

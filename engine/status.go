@@ -1,11 +1,13 @@
 package engine
 
 import (
+	"context"
 	"os"
 	"slices"
 	"time"
 
 	"github.com/gwe-project/gwe/engine/regular"
+	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/tasklog"
 	"github.com/gwe-project/gwe/engine/value"
 )
@@ -21,8 +23,14 @@ type Overview struct {
 	// Broken are runs that ended with exit code 5, that no operator has resolved, and after which no run with the same lock has
 	// committed.
 	Broken []Summary `json:"broken"`
+	// Lost are runs that had begun, and whose journal was deleted before they had ended.
+	Lost []Summary `json:"lost"`
 	// Last is the newest run that ended.
 	Last *Summary `json:"last,omitempty"`
+	// Targets are the directories that were asked for.
+	Targets []Target `json:"targets,omitempty"`
+	// Now is what runs on the machine, as the recipe of the newest ended run says it.
+	Now []step.Report `json:"now"`
 	// Rollback are the ids of the runs that can be rolled back, oldest first.
 	Rollback []string `json:"rollback"`
 }
@@ -32,6 +40,8 @@ type Activity struct {
 	PID    int    `json:"pid"`
 	Run    string `json:"run,omitempty"`
 	Recipe string `json:"recipe,omitempty"`
+	// Lost is true where the state folder was deleted while the process works: if it dies, nothing can be undone.
+	Lost bool `json:"lost,omitempty"`
 	// Stopped is true for a process that was stopped by a signal (SIGSTOP).
 	Stopped bool `json:"stopped,omitempty"`
 	// Work is run, recover or rollback.
@@ -53,9 +63,9 @@ type RunningTask struct {
 	Since  time.Time `json:"since"`
 }
 
-// Overview tells what is going on. It takes no lock and changes nothing.
-func (e *Engine) Overview() (Overview, error) {
-	seen := Overview{Pending: []Summary{}, Damaged: []Summary{}, Broken: []Summary{}}
+// Overview tells what is going on. It takes no lock and changes nothing. ctx bounds the questions about what runs.
+func (e *Engine) Overview(ctx context.Context) (Overview, error) {
+	seen := Overview{Pending: []Summary{}, Damaged: []Summary{}, Broken: []Summary{}, Now: []step.Report{}, Lost: e.State.lostRuns()}
 	held, err := e.State.Holder()
 	if err != nil {
 		return seen, err
@@ -86,6 +96,7 @@ func (e *Engine) Overview() (Overview, error) {
 	}
 	seen.Broken = broken(list)
 	seen.Rollback = e.passing(standing, nil)
+	seen.Now = append(seen.Now, e.reportNow(ctx, list)...)
 	return seen, nil
 }
 
@@ -104,14 +115,14 @@ func broken(list []Summary) []Summary {
 	return left
 }
 
-// Unresolved lists the runs that an operator has to look at and that block no other run: those that ended with exit code 5, and
-// those that had ended before their journal was damaged.
+// Unresolved lists the runs that an operator has to look at and that block no other run: those that ended with exit code 5, those
+// whose journal was deleted before they had ended, and those that had ended before their journal was damaged.
 func (s State) Unresolved() ([]Summary, error) {
 	list, err := s.List()
 	if err != nil {
 		return nil, err
 	}
-	left := broken(list)
+	left := append(broken(list), s.lostRuns()...)
 	for _, one := range list {
 		if one.Status == StatusDamaged && one.Resolved == nil && !one.Blocks {
 			left = append(left, one)
@@ -122,7 +133,7 @@ func (s State) Unresolved() ([]Summary, error) {
 
 // activity reads what a process does from the log that it writes.
 func (s State) activity(held Holder) *Activity {
-	doing := &Activity{PID: held.PID, Run: held.Run, Stopped: held.Suspended(), Steps: []RunningTask{}}
+	doing := &Activity{PID: held.PID, Run: held.Run, Recipe: held.Recipe, Lost: held.Lost, Stopped: held.Suspended(), Steps: []RunningTask{}}
 	if held.Run == "" {
 		return doing
 	}
@@ -171,7 +182,7 @@ func (o *openTasks) Handle(event tasklog.Event) {
 func (o Overview) ExitCode() int {
 	needs := func(one Summary) bool { return one.Blocks || !one.RecoveryFailed.IsZero() }
 	switch {
-	case len(o.Broken) > 0, slices.ContainsFunc(o.Damaged, needs), slices.ContainsFunc(o.Pending, needs):
+	case len(o.Broken) > 0, len(o.Lost) > 0, o.Running != nil && o.Running.Lost, slices.ContainsFunc(o.Damaged, needs), slices.ContainsFunc(o.Pending, needs):
 		return ExitBroken
 	case o.Running != nil || len(o.Pending) > 0:
 		return ExitWaiting

@@ -65,6 +65,7 @@ func (e *Engine) TakeOver(ctx context.Context, run string, inherited []*os.File,
 	}
 	defer x.close()
 	x.earlier, x.locks = e.standingBefore(run), held
+	x.noteUnfinished()
 	var to handedOverRecord
 	if err := into(p.records[len(p.records)-1].Data, func(r handedOverRecord) error { to = r; return nil }); err != nil {
 		return Result{}, nil, err

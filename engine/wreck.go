@@ -20,6 +20,8 @@ type wreck struct {
 	rest *past
 	// ended reports whether the run is known to have ended. Then it owes no undo, and only its own rollback is lost.
 	ended bool
+	// noted are its locks, where no journal tells them but the note beside the state directory.
+	noted []string
 	// resolved is how an operator closed it; nil if nobody did.
 	resolved *Resolution
 }
@@ -31,6 +33,11 @@ var closings = []string{recordEnd, recordCleaned, recordReleasing, recordRelease
 func (s State) wreckOf(id string, why error) wreck {
 	w := wreck{folder: s.run(id), why: why}
 	w.resolved = w.folder.resolution()
+	for _, one := range s.readUnfinished() {
+		if one.Run == id {
+			w.noted = one.Locks
+		}
+	}
 	if w.folder.check() != nil || w.newer() {
 		return w
 	}
@@ -62,9 +69,17 @@ func (w wreck) blocks() bool { return !w.ended && w.resolved == nil }
 // targets are the locks of the run as far as they could be salvaged.
 func (w wreck) targets() []string {
 	if w.rest == nil {
-		return nil
+		return w.noted
 	}
 	return w.rest.begin.Locks
+}
+
+// listed names the locks of a run for people.
+func listed(locks []string) string {
+	if len(locks) == 0 {
+		return "a target that is not known any more"
+	}
+	return strings.Join(locks, ", ")
 }
 
 // fault says what is wrong with the run, and what to do about it.
@@ -81,10 +96,7 @@ func (w wreck) fault() error {
 		return fault.New(found.Class, found.Code, "%s; the run had ended, so only its own rollback is lost", w.why).
 			WithHint("`gwe resolve %s --reason TEXT` sets it aside", id)
 	}
-	where := "a target that is not known any more"
-	if targets := w.targets(); len(targets) > 0 {
-		where = strings.Join(targets, ", ")
-	}
+	where := listed(w.targets())
 	hint := "read what it did (`gwe show %[1]s`, `gwe log %[1]s`), put the machine right by hand, then set it aside: `gwe resolve %[1]s --reason TEXT`"
 	if found.Code == "run-not-a-folder" || found.Code == "journal-unreadable" {
 		hint = "put back what was moved away or replaced, if it is still there; else " + hint

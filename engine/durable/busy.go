@@ -181,6 +181,7 @@ func runOf(pid int) string {
 	}
 	for _, entry := range entries {
 		target, err := os.Readlink(filepath.Join(folder, entry.Name()))
+		target = strings.TrimSuffix(target, " (deleted)") // as the kernel calls what was deleted since
 		if err != nil || filepath.Base(target) != "journal" {
 			continue
 		}

@@ -5,6 +5,15 @@ import "reflect"
 // IntoStruct fills a struct, given by pointer, from values by the names of its tags: each is converted strictly, what is
 // absent gets its default, what is required must be there, and what the struct does not have is refused.
 func IntoStruct(values map[string]any, destination any) error {
+	return bind(values, destination, false)
+}
+
+// PartlyIntoStruct is IntoStruct where values may lack some that are required: those fields stay as they are.
+func PartlyIntoStruct(values map[string]any, destination any) error {
+	return bind(values, destination, true)
+}
+
+func bind(values map[string]any, destination any, partly bool) error {
 	pointer := reflect.ValueOf(destination)
 	if pointer.Kind() != reflect.Pointer || pointer.IsNil() {
 		return structFault("values are bound to a pointer to a struct")
@@ -12,6 +21,11 @@ func IntoStruct(values map[string]any, destination any) error {
 	object, err := ObjectOf(pointer.Type().Elem())
 	if err != nil {
 		return err
+	}
+	if partly {
+		for i := range object.Fields {
+			object.Fields[i].Required, object.Fields[i].Optional = false, true
+		}
 	}
 	converted, err := Convert(object, values)
 	if err != nil {

@@ -152,3 +152,19 @@ func placed(arguments swapLinkArguments) (link, text string, err error) {
 	}
 	return link, to, nil
 }
+
+// Report implements step.Reporter: the release that the link leads to.
+func (swapLink) Report(_ context.Context, machine step.Machine, arguments swapLinkArguments) []step.Report {
+	if arguments.Link == "" {
+		return nil
+	}
+	told := step.Report{Kind: step.ReportRelease, Name: string(arguments.Link), State: "no link is there"}
+	if target, err := machine.ReadLink(string(arguments.Link)); err == nil {
+		told.State = target
+		_, err = machine.Stat(string(arguments.Link))
+		if told.Good = err == nil; !told.Good {
+			told.State += ", which is not there"
+		}
+	}
+	return []step.Report{told}
+}

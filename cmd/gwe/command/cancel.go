@@ -59,8 +59,15 @@ example:
 						return err
 					}
 				}
+				if ended.Run == "" && held.Run != "" {
+					return machineLost(state, held)
+				}
 				if err := tellCancel(console, ended, held.PID); err != nil {
 					return err
+				}
+				if machine, err := console.reader(); err == nil && ended.Run != "" {
+					now, _ := machine.Reports(ctx)
+					console.unseen(tellNow(console, now))
 				}
 				if code := cancelCode(ended.Status); code != engine.ExitDone {
 					return errSilent{code}
@@ -99,6 +106,15 @@ func cancelSuspended(ctx context.Context, console *console, run string) error {
 		return errSilent{code}
 	}
 	return nil
+}
+
+// machineLost says that the process has ended, and that no journal tells how.
+func machineLost(state engine.State, held engine.Holder) error {
+	lost := fault.New(fault.Errored, "run-lost", "process %d of run %s has ended, and its journal was deleted: how it ended is not known", held.PID, held.Run)
+	if found, err := (&engine.Engine{State: state}).Examine(held.Run); err == nil {
+		return lost.WithHint("%s", found.Hint)
+	}
+	return lost.WithHint("see by hand whether the machine is as before; `gwe status` says what is known")
 }
 
 func tellCancel(console *console, ended engine.Summary, pid int) error {

@@ -89,21 +89,28 @@ func showFinished(console *console, results []engine.Result) {
 			fmt.Fprintf(console.stdout, "  kept what came after the commit: %s (`gwe forget %s` removes it)\n", path, result.Run)
 		}
 	}
+	if len(results) > 0 {
+		console.unseen(tellNow(console, results[len(results)-1].Now))
+	}
 }
 
 // tellUnresolved names the runs that earlier recoveries left to an operator, and gives the exit code that they stand for.
 func tellUnresolved(console *console, left []engine.Summary, now []engine.Result) (code int) {
 	code = engine.ExitDone
 	for _, one := range left {
-		if one.Status == engine.StatusBroken {
+		if one.Status == engine.StatusBroken || one.Status == engine.StatusLost {
 			code = engine.ExitBroken
 		}
 		if slices.ContainsFunc(now, func(result engine.Result) bool { return result.Run == one.Run }) {
 			continue // it was told just now
 		}
 		what := "it ended with exit code 5, and is not resolved"
-		if one.Status == engine.StatusDamaged {
+		switch one.Status {
+		case engine.StatusDamaged:
 			what = one.Error
+		case engine.StatusLost:
+			fmt.Fprintf(console.stderr, "gwe: %s\n  = %s\n", one.Error, one.Hint)
+			continue
 		}
 		fmt.Fprintf(console.stderr, "gwe: run %s: %s\n  = `gwe resolve %s` says what is different, and closes it\n", one.Run, what, one.Run)
 	}

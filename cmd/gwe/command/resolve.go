@@ -105,13 +105,16 @@ func findingText(found engine.Finding) string {
 	for _, one := range found.Owed {
 		fmt.Fprintf(&text, "  %s\n", titled(one.StepName))
 	}
-	if found.Status == engine.StatusDamaged {
+	switch {
+	case found.Status == engine.StatusDamaged && len(found.Owed) > 0:
 		fmt.Fprintln(&text, "  and whatever the damaged part of the journal held: the log tells all steps")
+	case found.Status == engine.StatusDamaged && found.Blocks:
+		fmt.Fprintln(&text, "which steps were not undone is not known any more")
 	}
 	switch {
 	case len(found.Different) > 0:
 		fmt.Fprintln(&text, "different from before the run:")
-	case found.Status != engine.StatusDamaged:
+	case found.Status != engine.StatusDamaged && found.Status != engine.StatusLost:
 		fmt.Fprintln(&text, "different from before the run: nothing that gwe saw then")
 	}
 	for _, one := range found.Different {

@@ -14,6 +14,9 @@ func resultLine(result engine.Result) map[string]any {
 	if len(result.Kept) > 0 {
 		line["kept"] = result.Kept
 	}
+	if len(result.Now) > 0 {
+		line["now"] = result.Now
+	}
 	if result.Err == nil {
 		return line
 	}

@@ -74,6 +74,9 @@ func tellResult(console *console, shown *view, program *engine.Program, result e
 			untold = err
 		}
 	}
+	if err := tellNow(console, result.Now); untold == nil {
+		untold = err
+	}
 	console.unseen(untold)
 	reportUnsettled(console, result)
 	if code := result.ExitCode(); code != engine.ExitDone {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -19,6 +20,9 @@ func statusCommand() command {
 		help: `
 A few lines, or with --output json one object. It takes no lock and changes nothing.
 
+Where the state directory was deleted, runs that had not ended are told by a note beside it. With --target DIR a directory tells by itself: which
+process holds its lock, and which runs left hidden names in it.
+
 The exit code is 0 when nothing goes on and nothing waits; 75 when a run goes on, or one waits for ` + "`gwe recover`" + `; 5 when the machine
 needs an operator: a run ended so, and neither ` + "`gwe resolve`" + ` closed it nor a later one with the same lock committed; a recovery failed; or the
 journal of a run is damaged that may still owe an undo.
@@ -26,8 +30,9 @@ journal of a run is damaged that may still owe an undo.
 example:
   gwe status
   gwe status --output json`,
-		setUp: func(*pflag.FlagSet) action {
-			return func(_ context.Context, console *console, operands []string) error {
+		setUp: func(flags *pflag.FlagSet) action {
+			targets := flags.StringArray("target", nil, "look at the lock and the hidden names of this `directory` too; may be repeated")
+			return func(ctx context.Context, console *console, operands []string) error {
 				if len(operands) > 0 {
 					return usagef("gwe status takes no operands; `gwe show RUN` shows one run")
 				}
@@ -35,9 +40,15 @@ example:
 				if err != nil {
 					return err
 				}
-				seen, err := machine.Overview()
+				seen, err := machine.Overview(ctx)
 				if err != nil {
 					return err
+				}
+				for _, target := range *targets {
+					if target, err = filepath.Abs(target); err != nil {
+						return err
+					}
+					seen.Targets = append(seen.Targets, machine.State.LookAtTarget(target))
 				}
 				if console.global.output == "json" {
 					err = writeJSON(console.stdout, seen)
@@ -59,6 +70,10 @@ func statusText(seen engine.Overview) string {
 		fmt.Fprintln(&text, "running   nothing")
 	} else {
 		fmt.Fprintf(&text, "running   %s\n", activityText(doing))
+		if doing.Lost {
+			fmt.Fprintln(&text, "          its state directory was deleted: what it saved for its undo is gone, and if it dies nothing can be undone")
+			advise(&text, "let it end; or let it roll back what it still can: `gwe cancel`")
+		}
 		if doing.Stopped {
 			fmt.Fprintf(&text, "          the process was stopped (SIGSTOP), and does nothing\n")
 			advise(&text, fmt.Sprintf("`kill -CONT %d` lets it go on; `gwe cancel` before that makes it roll the run back", doing.PID))
@@ -91,6 +106,10 @@ func statusText(seen engine.Overview) string {
 		fmt.Fprintf(&text, "damaged   run %s%s: %s\n", one.Run, of, one.Error)
 		advise(&text, one.Hint)
 	}
+	for _, one := range seen.Lost {
+		fmt.Fprintf(&text, "lost      %s\n", one.Error)
+		advise(&text, one.Hint)
+	}
 	for _, one := range seen.Broken {
 		fmt.Fprintf(&text, "broken    run %s of %s: %s\n", one.Run, one.Recipe, one.Status)
 		if one.Error != "" {
@@ -106,11 +125,42 @@ func statusText(seen engine.Overview) string {
 	} else {
 		fmt.Fprintln(&text, "last      no run has ended yet")
 	}
+	title := "now"
+	for _, line := range nowLines(seen.Now) {
+		fmt.Fprintf(&text, "%-9s %s\n", title, line)
+		title = ""
+	}
+	for _, one := range seen.Targets {
+		text.WriteString(targetText(one))
+	}
 	able := "no run"
 	if len(seen.Rollback) > 0 {
 		able = strings.Join(seen.Rollback, ", ")
 	}
 	fmt.Fprintf(&text, "rollback  %s\n", able)
+	return text.String()
+}
+
+func targetText(seen engine.Target) string {
+	var text strings.Builder
+	held := "no process holds its lock"
+	if seen.PID != 0 {
+		held = fmt.Sprintf("locked by process %d", seen.PID)
+		if seen.Run != "" {
+			held += ", run " + seen.Run
+		}
+		if seen.State != "" {
+			held += " of the state directory " + seen.State
+		}
+	}
+	fmt.Fprintf(&text, "target    %s: %s\n", seen.Path, held)
+	for _, one := range seen.Hidden {
+		whose := "run " + one.Run
+		if !one.Known {
+			whose += ", which this state directory does not know"
+		}
+		fmt.Fprintf(&text, "          %s: %s\n", one.Path, whose)
+	}
 	return text.String()
 }
 

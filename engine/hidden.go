@@ -1,0 +1,80 @@
+package engine
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/gwe-project/gwe/engine/durable"
+)
+
+// runInName finds the run's id in a hidden name: .gwe-old-20260131-093015.120-current.
+var runInName = regexp.MustCompile(`[0-9]{8}-[0-9]{6}\.[0-9]{3}`)
+
+// hiddenNames lists what steps keep under hidden names in a directory, for an undo or until they are done.
+func hiddenNames(directory string) []string {
+	entries, _ := os.ReadDir(directory)
+	var names []string
+	for _, entry := range entries {
+		if strings.HasPrefix(entry.Name(), durable.Prefix) && runInName.MatchString(entry.Name()) {
+			names = append(names, filepath.Join(directory, entry.Name()))
+		}
+	}
+	return names
+}
+
+// warnOfStrangers says at the start of a run which hidden names on its targets are of runs that this state directory does not know: of
+// another one, or of one that was deleted.
+func (x *execution) warnOfStrangers() {
+	for _, target := range lockedPaths(x.history.begin.Locks) {
+		var runs []string
+		for _, path := range hiddenNames(target) {
+			run := runInName.FindString(filepath.Base(path))
+			if _, err := os.Lstat(string(x.engine.State.run(run))); os.IsNotExist(err) && !slices.Contains(runs, run) {
+				runs = append(runs, run)
+			}
+		}
+		if len(runs) > 0 {
+			x.task.Warn(target + " has hidden names (.gwe-*) of run " + strings.Join(runs, ", ") + ", which " + x.engine.State.Folder +
+				" does not know: another state directory does, or it was deleted; `gwe status --target " + target + "` shows them")
+		}
+	}
+}
+
+// Target is what a directory that recipes work on tells by itself, whatever the state directory knows.
+type Target struct {
+	Path string `json:"path"`
+	// PID is the process that holds its lock, Run and State are that one's run and state directory; absent where they are not known.
+	PID   int    `json:"pid,omitempty"`
+	Run   string `json:"run,omitempty"`
+	State string `json:"state,omitempty"`
+	// Hidden are the names under which runs keep something there for an undo, or left it.
+	Hidden []HiddenName `json:"hidden"`
+}
+
+// HiddenName is a name that begins with .gwe- and the run that it belongs to.
+type HiddenName struct {
+	Path string `json:"path"`
+	Run  string `json:"run"`
+	// Known is true where the state directory has that run.
+	Known bool `json:"known"`
+}
+
+// LookAtTarget looks at the lock of a directory and at its hidden names. It changes nothing.
+func (s State) LookAtTarget(path string) Target {
+	seen := Target{Path: path, Hidden: []HiddenName{}}
+	if held := durable.FolderHolder(path); held != nil {
+		seen.PID, seen.Run = held.PID, held.Run
+		if held.RunFolder != "" {
+			seen.State = filepath.Dir(filepath.Dir(held.RunFolder))
+		}
+	}
+	for _, name := range hiddenNames(path) {
+		run := runInName.FindString(filepath.Base(name))
+		_, err := os.Lstat(string(s.run(run)))
+		seen.Hidden = append(seen.Hidden, HiddenName{Path: name, Run: run, Known: err == nil})
+	}
+	return seen
+}

@@ -1,0 +1,58 @@
+package step
+
+import (
+	"context"
+
+	"github.com/gwe-project/gwe/engine/value"
+)
+
+// Report is what runs on the machine, as far as one step can tell.
+type Report struct {
+	// Kind is release, program or health.
+	Kind string `json:"kind"`
+	// Name is the link of a release, the name of a program, or what a check asks.
+	Name string `json:"name"`
+	// State is where the link leads, the program's state, or the answer of the check.
+	State string `json:"state"`
+	// Good reports whether that is as it should be: the release is there, the program runs, the check holds.
+	Good bool `json:"good"`
+}
+
+// The kinds of a Report.
+const (
+	ReportRelease = "release"
+	ReportProgram = "program"
+	ReportHealth  = "health"
+)
+
+// Reporter is an Action that can tell what runs now where it acts or looks: for `gwe status`, and for the end of a run. It only looks.
+// Arguments that hold secrets, or that could not be evaluated, are left out: it then tells what it can, or nothing.
+type Reporter[A any] interface {
+	Report(ctx context.Context, machine Machine, arguments A) []Report
+}
+
+// ReporterType is a Type that may tell what runs; see Reporter.
+type ReporterType interface {
+	// Reports reports whether the action is a Reporter.
+	Reports() bool
+	Report(ctx context.Context, machine Machine, arguments map[string]any) []Report
+}
+
+// Reports implements ReporterType.
+func (t typed[A, M, O]) Reports() bool {
+	_, ok := t.action.(Reporter[A])
+	return ok
+}
+
+// Report implements ReporterType.
+func (t typed[A, M, O]) Report(ctx context.Context, machine Machine, arguments map[string]any) []Report {
+	reporter, ok := t.action.(Reporter[A])
+	if !ok {
+		return nil
+	}
+	var typedArguments A
+	if value.PartlyIntoStruct(arguments, &typedArguments) != nil {
+		return nil
+	}
+	return reporter.Report(ctx, machine, typedArguments)
+}
