@@ -45,6 +45,7 @@ func commands() []command {
 		runsCommand(),
 		showCommand(),
 		logCommand(),
+		supportBundleCommand(),
 		packCommand(),
 		verifyCommand(),
 		keysNewCommand(),
