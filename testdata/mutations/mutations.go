@@ -164,4 +164,24 @@ var mutations = []mutation{
 		file: "engine/early.go", from: "if f.rest != nil && f.rest.Own == rest.Own && slices.Equal(f.rest.Steps, rest.Steps) {", to: "if false {",
 		tests: []string{"-run=TestALoopBehindAServiceThatIsDown", "./engine"},
 	},
+	{
+		name: "the clock orders the releases",
+		file: "steps/release/releases.go", from: "cmp.Or(cmp.Compare(b.rank, a.rank), b.made.Compare(a.made)", to: "cmp.Or(b.made.Compare(a.made)",
+		tests: []string{"-run", "TestNoClockDecides", "./steps/release"},
+	},
+	{
+		name: "a bad release is chosen again",
+		file: "steps/release/find_fallback.go", from: "case one.bad:", to: "case false:",
+		tests: []string{"-run", "TestABadReleaseIsNotChosenAgain", "./steps/release"},
+	},
+	{
+		name: "prune does not look for links beside the directory",
+		file: "steps/release/protection.go", from: "[]string{p.dir, filepath.Dir(p.dir), filepath.Dir(p.real)}", to: "[]string{p.dir}",
+		tests: []string{"-run", "TestPruneKeepsWhatIsInUse/.*link_beside", "./steps/release"},
+	},
+	{
+		name: "an undo does not ask whether the file system of an effect is mounted",
+		file: "engine/change.go", from: "record.Targets = targetsOfEffects(paths, x.history.begin.Targets)", to: "",
+		tests: []string{"-run", "TestUndoWithoutALockWaitsForTheMount", "./cmd/gwe"},
+	},
 }
