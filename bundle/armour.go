@@ -106,7 +106,8 @@ func dearmour(r *bufio.Reader) (plain *bufio.Reader, after func() error, err err
 		return nil, nil, truncated(err)
 	}
 	if block.Type != "PGP MESSAGE" {
-		return nil, nil, refuse("package-not-openpgp", "the file is a %s, not a package", block.Type)
+		return nil, nil, refuse("package-not-openpgp", "the file is a %s, not a package", block.Type).
+			WithHint("name the package itself; gwe pack and gpg --sign make one")
 	}
 	after = func() error {
 		rest, err := io.ReadAll(io.LimitReader(r, 256))

@@ -42,6 +42,9 @@ const (
 	tagUserAttribute tag = 17
 )
 
+// packetsMaximum bounds what a file with keys takes of memory and time.
+const packetsMaximum = 200_000
+
 // errNoKey means that a file holds OpenPGP packets, but no key.
 var errNoKey = errors.New("it holds no key")
 
@@ -64,13 +67,13 @@ func splitPackets(content []byte) (keyPackets, error) {
 	reader := bytes.NewReader(content)
 	buffered := bufio.NewReader(reader)
 	var other tag
-	for {
+	for range packetsMaximum {
 		start := len(content) - reader.Len() - buffered.Buffered()
 		one, err := readRaw(buffered, func() []byte {
 			return content[start : len(content)-reader.Len()-buffered.Buffered()]
 		})
 		if errors.Is(err, io.EOF) {
-			break
+			return found, found.orNoKey(other)
 		}
 		if err != nil {
 			// The last key may have lost what follows: a revocation, say.
@@ -89,13 +92,18 @@ func splitPackets(content []byte) (keyPackets, error) {
 			other = one.kind
 		}
 	}
+	return keyPackets{}, fmt.Errorf("it holds more than %d OpenPGP packets", packetsMaximum)
+}
+
+// orNoKey is errNoKey for a file without keys; other is a packet that it holds, or 0.
+func (k keyPackets) orNoKey(other tag) error {
 	switch {
-	case len(found.keys) > 0 || len(found.revocations) > 0:
-		return found, nil
+	case len(k.keys) > 0 || len(k.revocations) > 0:
+		return nil
 	case other != 0:
-		return found, fmt.Errorf("%w, but an OpenPGP packet of type %d", errNoKey, other)
+		return fmt.Errorf("%w, but an OpenPGP packet of type %d", errNoKey, other)
 	}
-	return found, errNoKey
+	return errNoKey
 }
 
 // isRevocation reports whether it is a signature that revokes a primary key.
@@ -158,28 +166,33 @@ func (c certificate) isSecret() bool {
 // revocation.
 func (c certificate) merged(other certificate) certificate {
 	joined := certificate{}
+	parts := map[string]int{}
+	type signatureOf struct {
+		part int
+		body string
+	}
+	known := map[signatureOf]bool{}
 	for _, from := range []certificate{c, other} {
 		for _, part := range from.parts {
-			joined.join(part)
+			key := string(rune(part.packet.kind)) + string(part.packet.body)
+			at, there := parts[key]
+			if !there {
+				at = len(joined.parts)
+				parts[key] = at
+				joined.parts = append(joined.parts, certificatePart{packet: part.packet})
+			}
+			into := &joined.parts[at]
+			for _, signature := range part.signatures {
+				if one := (signatureOf{at, string(signature.body)}); !known[one] {
+					known[one] = true
+					into.signatures = append(into.signatures, signature)
+				}
+			}
 		}
 	}
 	// The order that RFC 9580, section 10.1 gives a key.
 	slices.SortStableFunc(joined.parts, func(a, b certificatePart) int { return a.packet.rank() - b.packet.rank() })
 	return joined
-}
-
-func (c *certificate) join(part certificatePart) {
-	at := slices.IndexFunc(c.parts, func(known certificatePart) bool { return known.packet.equal(part.packet) })
-	if at < 0 {
-		at = len(c.parts)
-		c.parts = append(c.parts, certificatePart{packet: part.packet})
-	}
-	into := &c.parts[at]
-	for _, signature := range part.signatures {
-		if !slices.ContainsFunc(into.signatures, signature.equal) {
-			into.signatures = append(slices.Clip(into.signatures), signature)
-		}
-	}
 }
 
 // parse lets the library read the packet.
@@ -205,6 +218,7 @@ func (p rawPacket) equal(other rawPacket) bool {
 	return p.kind == other.kind && bytes.Equal(p.body, other.body)
 }
 
+// rank is the place of a packet in a key; 3 is of those that the format does not know there.
 func (p rawPacket) rank() int {
 	switch p.kind {
 	case tagPublicKey, tagSecretKey:
@@ -299,5 +313,5 @@ func unsupportedKey(err error) error {
 	if isUnsupported(err) {
 		return fmt.Errorf("it is a key of a kind that gwe does not know: %w", err)
 	}
-	return fmt.Errorf("the key is damaged: %w", truncated(err))
+	return fmt.Errorf("a key in it is damaged: %v", err)
 }

@@ -58,6 +58,9 @@ func parseSignatures(content []byte) ([]*candidate, error) {
 		}
 		content = blocks[0].body
 	}
+	if len(content) > 0 && content[0]&0x80 == 0 {
+		return nil, errors.New("it is neither armoured nor a binary signature")
+	}
 	var signatures []*candidate
 	buffered := bufio.NewReader(bytes.NewReader(content))
 	for {

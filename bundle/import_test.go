@@ -101,6 +101,8 @@ func TestKeyFiles(t *testing.T) {
 		"second one is cut short":  {content: append(bytes.Clone(binary), binary[:70]...), problem: "it is cut short"},
 		"an armour cut short":      {content: one[:len(one)/2], problem: "it is cut short"},
 		"a damaged armour":         {content: bytes.Replace(one, []byte("\n\n"), []byte("\n\n!"), 1), problem: "its armour is damaged"},
+		"a flood of packets":       {content: append(bytes.Clone(binary), bytes.Repeat(framed(tagUserID, []byte("x")), 200_001)...), problem: "more than 200000 OpenPGP packets"},
+		"a damaged key":            {content: framed(tagPublicKey, []byte{4, 1, 1, 1, 1}), problem: "a key in it is damaged"},
 		"junk behind":              {content: append(bytes.Clone(binary), "hello"...), problem: "a byte outside of any OpenPGP packet"},
 		"a signature":              {content: signature, problem: "it holds no key, but a PGP SIGNATURE"},
 		"a message":                {content: home.must(t, []byte("x"), "--sign", "-u", home.keys["ed"], "-z", "0"), problem: "it holds no key, but an OpenPGP packet of type 4"},

@@ -84,7 +84,8 @@ func acceptable(signature *packet.Signature, clock clock) *fault.Fault {
 	}
 	for _, notation := range signature.Notations {
 		if notation.IsCritical {
-			return refuse("package-unsupported", "the signature demands that %q be understood", notation.Name)
+			return refuse("package-unsupported", "the signature demands that %q be understood", notation.Name).
+				WithHint("sign it without that critical notation")
 		}
 	}
 	return nil

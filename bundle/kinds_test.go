@@ -58,6 +58,10 @@ func TestNamesWhatItDoesNotSupport(t *testing.T) {
 		"empty signature":     {file: content, sig: []byte{}, code: "signature-unreadable", says: "empty"},
 		"message for one":     {file: content, sig: hashed("SHA256", "--sign", "-z", "0"), code: "signature-unreadable", says: "packet of type 4"},
 		"armoured message":    {file: content, sig: hashed("SHA256", "--sign", "--armor"), code: "signature-unreadable", says: "PGP MESSAGE"},
+		"a page as signature": {file: content, sig: []byte("<html>"), code: "signature-unreadable", says: "neither armoured nor a binary signature"},
+		"a key":               {file: home.must(t, nil, "--export", home.keys["ed"]), code: "package-not-openpgp", says: "holds OpenPGP keys"},
+		"a clear text":        {file: home.must(t, []byte("x\n"), "--clear-sign"), code: "package-not-openpgp", says: "PGP SIGNED MESSAGE"},
+		"a critical notation": {file: home.must(t, content, "--sign", "-u", home.keys["ed"], "--sig-notation", "!a@example.org=1"), code: "package-unsupported", says: "a@example.org"},
 		"damaged session key": {file: damagedSessionKey(encrypted("AES256")), code: "package-decrypt-failed", says: "cannot be decrypted with it"},
 	} {
 		t.Run(name, func(t *testing.T) {

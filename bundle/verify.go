@@ -284,6 +284,10 @@ func notSigned(path string) error {
 
 // unsigned says why a file without any signature is refused.
 func (p *Package) unsigned(start []byte) error {
+	if _, err := splitPackets(start); err == nil {
+		return refuse("package-not-openpgp", "%s holds OpenPGP keys, not a package", p.path).
+			WithHint("name the package itself; gwe keys import puts a key into a keyring")
+	}
 	if compressionOf(start) == "" && !looksLikeZip(start) {
 		if zip := p.zipInside(); zip != nil {
 			return refuse("package-not-openpgp", "%s is not a package", p.path).WithCause(zip).WithHint("%s", zip.Hint)

@@ -54,7 +54,7 @@ func (x *execution) commitAs(ctx context.Context, record stepRecord, task *taskl
 // standing asks the frames whether what they did still stands.
 func (x *execution) standing(ctx context.Context, task *tasklog.Task) error {
 	for _, f := range x.history.frames {
-		if f.undone || f.part != "" {
+		if f.undone || f.owesLast || f.part != "" {
 			continue
 		}
 		run, err := x.environment(f.node, f.rounds, placeOf(f.number), false, task)

@@ -62,6 +62,9 @@ func (x *execution) putOff(f *frame, done undoneRecord, rest putOffRecord) {
 // todo lists the open frames that this recovery works on, in the order in which it does. An early one has done its part of those that wait.
 func (x *execution) todo() []*frame {
 	open := x.history.open()
+	if !slices.ContainsFunc(open, func(f *frame) bool { return !f.told }) {
+		return nil // nothing older is left to undo
+	}
 	if x.engine.Early {
 		return slices.DeleteFunc(open, func(f *frame) bool { return f.rest != nil || f.owesLast })
 	}
@@ -123,7 +126,7 @@ func (x *execution) closesLate() bool {
 // back, the services must not start on that: an early recovery puts the failsafe in place, and leaves it to the later one to
 // do so again with the services there, and to judge.
 func (x *execution) leavesRest(ctx context.Context) bool {
-	left := len(x.history.open()) > 0
+	left := slices.ContainsFunc(x.history.open(), func(f *frame) bool { return !f.told })
 	if !x.engine.Early {
 		return left
 	}

@@ -31,6 +31,8 @@ type Engine struct {
 	// Early is for a recovery early in a boot, in front of the services: it leaves to a later one what needs these, suspended
 	// runs too.
 	Early bool
+	// Recoveries, where it is not nil, finds what runs gwe recover on the machine; nil looks at its units, crontabs and processes.
+	Recoveries func() []host.Recovery
 	// Confine, where it is not nil, gives up the process's right to change anything: Plan calls it before it asks the first step type.
 	Confine func() error
 	// VolatileState is set where the operator accepts a state directory that does not survive a power cut, beside targets that do.

@@ -177,7 +177,7 @@ func (p *past) unrestored() []unrestoredFrame {
 				}
 				return nil
 			})
-		case recordUndone:
+		case recordUndone, recordButLast:
 			_ = into(record.Data, func(r undoneRecord) error {
 				gone[r.Frame] = true
 				at := slices.IndexFunc(frames, func(one unrestoredFrame) bool { return one.number == r.Frame })
@@ -185,7 +185,7 @@ func (p *past) unrestored() []unrestoredFrame {
 				case at < 0:
 				case r.Broken && len(r.Errors) > 0:
 					frames[at].broken = &r.Errors[0]
-				case !r.Broken:
+				case !r.Broken && (record.Kind == recordUndone || r.Told):
 					frames = slices.Delete(frames, at, at+1)
 				}
 				return nil

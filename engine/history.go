@@ -86,6 +86,8 @@ type frame struct {
 	rest *putOffRecord
 	// owesLast means that its undo is over but for what runs when everything older is undone.
 	owesLast bool
+	// told means that what it owes last has run, in a context that was undone alone. It is owed again as soon as anything else is undone.
+	told bool
 	// givenUp means that it lies behind the commit of a run that ended, and that what its undo needs went then.
 	givenUp bool
 	// kept are the directories to which its undo moved what came after the commit.
@@ -341,16 +343,21 @@ func (h *history) applyUndone(r undoneRecord) error {
 		return err
 	}
 	h.guard.Lock()
+	h.oweAgain(f)
 	f.undone, f.leftover, f.broken, f.kept = true, r.Leftover, r.Broken, r.Kept
 	h.guard.Unlock()
 	h.undoErrors = append(h.undoErrors, r.Errors...)
+	h.leave(f)
+	return nil
+}
+
+// leave takes in that the run goes on without the step of an undone frame: it was allowed to fail, and its outputs are gone.
+func (h *history) leave(f *frame) {
 	if f.part != "" {
-		return nil
+		return
 	}
-	// A step whose frame is undone on its own was allowed to fail: its outputs are gone, and the run went on.
 	h.vanish(f)
 	h.settle(f.node, f.rounds)
-	return nil
 }
 
 // vanish takes away what a frame that is put back had left, here and where it became visible since.

@@ -75,7 +75,7 @@ func (x *execution) foresee(ctx context.Context) ([]step.Later, error) {
 	later := []step.Later{}
 	var taken []string
 	for _, f := range x.history.open() {
-		if f.part != "" {
+		if f.part != "" || f.owesLast {
 			continue
 		}
 		run, err := x.environment(f.node, f.rounds, placeOf(f.number), true, nil)

@@ -31,7 +31,7 @@ func (h *history) leases() []string {
 	defer h.guard.Unlock()
 	var paths []string
 	for _, f := range h.frames {
-		if !f.undone {
+		if !f.undone && !f.owesLast {
 			paths = append(paths, f.leases...)
 		}
 	}
@@ -142,7 +142,7 @@ func (e *Engine) release(ctx context.Context, p *past, mine *locks) error {
 
 // releaseFrame gives up what a frame kept outside the run's folder.
 func (x *execution) releaseFrame(ctx context.Context, f *frame, task *tasklog.Task) error {
-	if f.part != "" {
+	if f.part != "" || f.owesLast {
 		return nil // it keeps nothing
 	}
 	run, err := x.environment(f.node, f.rounds, placeOf(f.number), false, task)

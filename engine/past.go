@@ -106,7 +106,7 @@ func (p *past) heldBefore() []intentRecord {
 		switch record.Kind {
 		case recordIntent:
 			_ = into(record.Data, func(r intentRecord) error { held = append(held, r); return nil })
-		case recordUndone:
+		case recordUndone, recordButLast:
 			_ = into(record.Data, func(r undoneRecord) error {
 				held = slices.DeleteFunc(held, func(intent intentRecord) bool { return intent.Frame == r.Frame })
 				return nil
@@ -128,7 +128,7 @@ func (p *past) scarred() bool {
 	end := p.end()
 	scarred := end != nil && end.Status == StatusBroken
 	for _, record := range p.records {
-		if record.Kind == recordUndone {
+		if record.Kind == recordUndone || record.Kind == recordButLast {
 			_ = into(record.Data, func(r undoneRecord) error { scarred = scarred || r.Broken; return nil })
 		}
 	}
@@ -204,7 +204,8 @@ func (p *past) later() []string {
 	}
 	var paths []string
 	for _, record := range p.records {
-		if record.Kind == recordUndone || record.Kind == recordPutOff || record.Kind == recordCleaned {
+		switch record.Kind {
+		case recordUndone, recordButLast, recordPutOff, recordCleaned:
 			_ = into(record.Data, func(r undoneRecord) error { paths = append(paths, r.Kept...); return nil })
 		}
 	}

@@ -92,6 +92,8 @@ type Plan struct {
 	Space []PlannedSpace `json:"space,omitempty"`
 	// Refusals are why a run would be refused now, or begin and be rolled back; none where nothing stands in its way.
 	Refusals []Refusal `json:"refusals,omitempty"`
+	// Warnings are what a run cannot promise on this machine.
+	Warnings []Warning `json:"warnings,omitempty"`
 }
 
 // ExitCode is what gwe plan ends with.
@@ -152,6 +154,7 @@ func (e *Engine) Plan(ctx context.Context, program *Program, given Inputs) (Plan
 		plan.Refusals = append(plan.Refusals, x.refusalOf(err, false))
 	}
 	plan.Refusals = append(plan.Refusals, x.failures(plan.Steps)...)
+	plan.Warnings = x.warnings(plan.Steps)
 	return plan, nil
 }
 

@@ -34,6 +34,7 @@ func TestThePlansShape(t *testing.T) {
 		"A step":   members[engine.PlannedStep](),
 		"A space":  members[engine.PlannedSpace](),
 
+		"A warning":   members[engine.Warning](),
 		"A refusal":   members[engine.Refusal](),
 		"A step name": members[engine.StepName](),
 	} {

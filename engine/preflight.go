@@ -23,6 +23,10 @@ func (x *execution) preflight(ctx context.Context) error {
 	if found := append(x.refusals(rows), tooLittle(x.spaceFor(rows))...); len(found) > 0 {
 		return found[0]
 	}
+	for _, warning := range x.warnings(rows) {
+		x.task.Warn(warning.Text)
+		x.task.Warn("hint: " + warning.Hint)
+	}
 	return nil
 }
 

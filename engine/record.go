@@ -227,6 +227,8 @@ type undoneRecord struct {
 	Broken   bool          `json:"broken,omitempty"`
 	// Kept are the directories to which a manual undo moved what came after the commit.
 	Kept []string `json:"kept,omitempty"`
+	// Told is set in a recordButLast after the last part ran, too, where older changes stand that may be undone later.
+	Told bool `json:"told,omitempty"`
 }
 
 // putOffRecord closes a frame as far as its undo needs no service.

@@ -213,7 +213,7 @@ func (x *execution) endSurvivors(ctx context.Context) error {
 		places = append(places, placeOfRead(strand))
 	}
 	for _, f := range x.history.frames {
-		if f.undone {
+		if f.undone || f.told {
 			continue
 		}
 		if !f.done && f.part == "" {
@@ -252,7 +252,7 @@ func (x *execution) cleanFrame(ctx context.Context, f *frame) (rest bool, err er
 	if inPlace {
 		rest, err = x.undoOwn(ctx, f, placeOfUndo(f.number), x.task)
 	}
-	if err != nil || rest || !last {
+	if err != nil || rest || !last || f.told {
 		return rest, err
 	}
 	return x.undoOwn(ctx, f, placeOfLast(f.number), x.task)
@@ -279,7 +279,7 @@ func (e *Engine) clean(ctx context.Context, p *past) error {
 			continue
 		}
 		rest, err := false, error(nil)
-		if f.undone {
+		if f.undone || f.told {
 			rest, err = x.cleanFrame(context.WithoutCancel(ctx), f)
 		} else { // it stood behind the commit, and its undo was given up
 			err = x.releaseFrame(context.WithoutCancel(ctx), f, x.task)

@@ -107,7 +107,7 @@ func (h *history) applyRollback(r unwindRecord) error {
 		return fmt.Errorf("the run has not committed")
 	}
 	for _, f := range h.frames[h.committed:] {
-		f.givenUp = f.part == "" && releases(f.node.action.stepType)
+		f.givenUp = f.part == "" && !f.owesLast && releases(f.node.action.stepType)
 	}
 	h.failure, h.committed, h.rollback, h.undoErrors, h.rebooted = &r.Error, -1, true, nil, r.Back
 	return nil

@@ -68,6 +68,9 @@ func (x *execution) asLeft(ctx context.Context) error {
 	var later []string
 	obscured := false
 	for _, f := range x.history.open() {
+		if f.owesLast {
+			continue // all else of it is undone
+		}
 		obscured = obscured || len(f.node.undo)+len(f.node.undoLast) > 0 || f.part == "" && f.node.runs() && !f.irreversible()
 		if f.part != "" {
 			continue

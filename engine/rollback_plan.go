@@ -57,7 +57,7 @@ func (e *Engine) PlanRollback(ctx context.Context, id string) (RollbackPlan, err
 	}
 	plan := RollbackPlan{Run: p.folder.id(), Recipe: p.begin.Recipe, Undone: []PlannedUndo{}, Stays: x.staying(), Later: later}
 	for _, f := range x.history.open() {
-		if f.part == partFinally || f.part == "" && f.irreversible() {
+		if f.part == partFinally || f.owesLast || f.part == "" && f.irreversible() {
 			continue
 		}
 		if lines := x.undoLines(f); len(lines) > 0 {

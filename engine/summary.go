@@ -291,7 +291,12 @@ func (d *Detail) take(kind string, data json.RawMessage) {
 	case recordUndone:
 		_ = into(data, func(r undoneRecord) error { return d.undone(r, "undone") })
 	case recordButLast:
-		_ = into(data, func(r undoneRecord) error { return d.undone(r, "undone but for undo-last") })
+		_ = into(data, func(r undoneRecord) error {
+			if r.Told {
+				return d.undone(r, "undone")
+			}
+			return d.undone(r, "undone but for undo-last")
+		})
 	case recordEnd:
 		_ = into(data, func(r endRecord) error {
 			d.Outputs = r.Outputs

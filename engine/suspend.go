@@ -55,6 +55,9 @@ func (x *execution) suspend(ctx context.Context, n *node, names map[string]any, 
 	}
 	record.Step, record.ID, record.Attempt, record.Worked = n.path(), n.id(), 1, x.worked()
 	record.shownRecord = x.shown(n, nil)
+	if why := x.engine.unwatched(record.Cause); why != nil {
+		task.Warn(why.Error())
+	}
 	return x.wait(ctx, record, task)
 }
 

@@ -15,6 +15,9 @@ import (
 // parts. The first runs in its place, newest frame first. The second, the recipe's undo-last and what the step type itself owes last,
 // runs when the first part of every frame of the rollback context is over, oldest frame first: as the programs were told on the way
 // forward.
+//
+// A context that is undone alone may lie within the run, and older changes stand that the programs took up too. Then what its frames owe
+// last runs at once, and once more when any of those is undone.
 
 // owes reports which parts the undo of a frame has.
 func (f *frame) owes() (inPlace, last bool) {
@@ -56,7 +59,7 @@ func (x *execution) undoFrames(ctx context.Context, open []*frame, failure error
 
 // undoFramesLast runs what the frames owe last. Of several frames that owe the same steps only the newest runs them.
 func (x *execution) undoFramesLast(ctx context.Context, open []*frame, failure errorRecord, task *tasklog.Task) error {
-	owing := oldestFirst(slices.DeleteFunc(slices.Clone(open), func(f *frame) bool { return f.undone || !f.owesLast }))
+	owing := oldestFirst(slices.DeleteFunc(slices.Clone(open), func(f *frame) bool { return f.undone || f.told || !f.owesLast }))
 	again := map[string]int{}
 	keys := make([]string, len(owing))
 	for i, f := range owing {
@@ -122,7 +125,7 @@ func (x *execution) sameLast(f *frame) string {
 
 // soFar is the record of a frame with what the parts of its undo that are over came to.
 func (f *frame) soFar() undoneRecord {
-	return undoneRecord{Frame: f.number, Leftover: f.leftover, Broken: f.broken}
+	return undoneRecord{Frame: f.number, Leftover: f.leftover, Broken: f.broken, Kept: f.kept}
 }
 
 // undoFrameLast runs what one frame owes last, and closes the frame.
@@ -145,9 +148,36 @@ func (x *execution) undoFrameLast(ctx context.Context, f *frame, failure errorRe
 	}
 	record := f.soFar()
 	x.judgeUndo(&record, errs)
-	_ = x.append(recordUndone, record)
+	kind := recordUndone
+	if x.history.othersStand(f) {
+		kind, record.Told = recordButLast, true
+	}
+	_ = x.append(kind, record)
 	end(task, first(errs))
 	return nil
+}
+
+// othersStand reports whether the undo of another frame may come later, with something to do in its place.
+func (h *history) othersStand(f *frame) bool {
+	h.guard.Lock()
+	defer h.guard.Unlock()
+	return h.anyFrame(func(other *frame) bool {
+		if other == f || other.undone || other.owesLast || other.givenUp || other.part == partFinally {
+			return false
+		}
+		inPlace, _ := other.owes()
+		return inPlace
+	})
+}
+
+// oweAgain takes in that a frame is undone in its place: whoever was told before took up what that changed, too.
+func (h *history) oweAgain(f *frame) {
+	if inPlace, _ := f.owes(); !inPlace || f.owesLast {
+		return
+	}
+	for _, other := range h.frames {
+		other.told = false
+	}
 }
 
 // runLast carries out what a frame owes last: the recipe's steps, then the type's own part. rest reports that it is put off.
@@ -187,8 +217,12 @@ func (h *history) applyUndoneButLast(r undoneRecord) error {
 		return err
 	}
 	h.guard.Lock()
-	defer h.guard.Unlock()
-	f.owesLast, f.rest, f.leftover, f.broken = true, nil, r.Leftover, r.Broken
+	h.oweAgain(f)
+	f.owesLast, f.told, f.rest, f.leftover, f.broken, f.kept = true, r.Told, nil, r.Leftover, r.Broken, r.Kept
+	h.guard.Unlock()
 	h.undoErrors = append(h.undoErrors, r.Errors...)
+	if r.Told {
+		h.leave(f)
+	}
 	return nil
 }

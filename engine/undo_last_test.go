@@ -113,6 +113,40 @@ func TestUndoLast(t *testing.T) {
 			"  - put: {path: D/z, fail: [undo]}\n" + told + "  - put: {path: D/b, fail: [do]}\nfailsafe:\n  - tell: {file: D/a, runs: D/safe}\n",
 			engine.StatusFailsafe, 4, "runs new\nruns old\nsafe old\n",
 		},
+		"a group was undone alone, and then older changes are": {
+			"  - put: {path: D/a, text: new}\n  - allow-failure: true\n    steps:\n      - put: {path: D/c}\n      - tell: {file: D/a, runs: D/runs}\n        undo-last: [{tell: {file: D/a, runs: D/runs}}]\n" +
+				"      - put: {path: D/b, fail: [do]}\n  - put: {path: D/b, fail: [do]}\n",
+			engine.StatusRestored, 3, "runs new\nruns new\nruns old\n",
+		},
+		"a group with undo-last of its own was undone alone": {
+			"  - put: {path: D/a, text: new}\n  - allow-failure: true\n    steps:\n      - tell: {file: D/a, runs: D/runs}\n      - put: {path: D/b, fail: [do]}\n" +
+				"    undo-last: [{tell: {file: D/a, runs: D/runs}}]\n  - put: {path: D/b, fail: [do]}\n",
+			engine.StatusRestored, 3, "runs new\nruns new\nruns old\n",
+		},
+		"a program was allowed to fail, and then older changes are undone": {
+			"  - put: {path: D/a, text: new}\n  - allow-failure: true\n    tell: {file: D/a, runs: D/runs, fail: true}\n    undo-last: [{tell: {file: D/a, runs: D/runs}}]\n" +
+				"  - put: {path: D/b, fail: [do]}\n",
+			engine.StatusRestored, 3, "runs new\nruns new\nruns old\n",
+		},
+		"a type that refreshes was allowed to fail": {
+			"  - put: {path: D/a, text: new}\n  - allow-failure: true\n    refresh: {file: D/a, runs: D/runs, fail: true}\n  - put: {path: D/b, fail: [do]}\n",
+			engine.StatusRestored, 3, "runs new\nruns new\nruns old\n",
+		},
+		"a group was tried again in vain": {
+			"  - put: {path: D/a, text: new}\n  - retry: {attempts: 2}\n    steps:\n      - put: {path: D/once}\n      - tell: {file: D/a, runs: D/runs}\n        undo-last: [{tell: {file: D/a, runs: D/runs}}]\n" +
+				"      - put: {path: D/b, fail: [do]}\n",
+			engine.StatusRestored, 3, "runs new\nruns new\nruns new\nruns old\n",
+		},
+		"a group was rescued, and then older changes are undone": {
+			"  - put: {path: D/a, text: new}\n  - steps:\n      - tell: {file: D/a, runs: D/runs}\n        undo-last: [{tell: {file: D/a, runs: D/runs}}]\n      - put: {path: D/b, fail: [do]}\n    rescue:\n      - put: {path: D/c}\n" +
+				"  - put: {path: D/b, fail: [do]}\n",
+			engine.StatusRestored, 3, "runs new\nruns new\nruns old\n",
+		},
+		"where nothing older stands it is told once": {
+			"  - tell: {file: D/a, runs: D/none}\n    undo: none\n  - allow-failure: true\n    steps:\n      - put: {path: D/a, text: new}\n      - tell: {file: D/a, runs: D/runs}\n        undo-last: [{tell: {file: D/a, runs: D/runs}}]\n" +
+				"      - put: {path: D/b, fail: [do]}\n  - put: {path: D/b, fail: [do]}\n",
+			engine.StatusRestored, 3, "none old\nruns new\nruns old\n",
+		},
 		"of a group": {
 			"  - steps:\n      - put: {path: D/a, text: new}\n      - tell: {file: D/a, runs: D/runs}\n    undo-last: [{tell: {file: D/a, runs: D/runs}}]\n  - put: {path: D/b, fail: [do]}\n",
 			engine.StatusRestored, 3, "runs new\nruns old\n",
@@ -155,7 +189,19 @@ func TestUndoLast(t *testing.T) {
 // TestUndoLastSurvivesKills: whenever gwe dies, in the run or in the recoveries behind it, in the end the old file is there and the
 // program runs it, where the program ran the new one before.
 func TestUndoLastSurvivesKills(t *testing.T) {
-	recipe := "steps:\n  - put: {path: D/z}\n" + told + "  - refresh: {file: D/a, runs: D/other}\n  - put: {path: D/b, fail: [do]}\n"
+	for name, steps := range map[string]string{
+		"of the run": "  - put: {path: D/z}\n" + told + "  - refresh: {file: D/a, runs: D/other}\n  - put: {path: D/b, fail: [do]}\n",
+		"of a group that is undone alone": "  - put: {path: D/z}\n  - put: {path: D/a, text: new}\n  - allow-failure: true\n    steps:\n      - put: {path: D/c}\n" +
+			"      - tell: {file: D/a, runs: D/runs}\n        undo-last: [{tell: {file: D/a, runs: D/runs}}]\n      - refresh: {file: D/a, runs: D/other}\n" +
+			"      - put: {path: D/b, fail: [do]}\n  - put: {path: D/b, fail: [do]}\n",
+		"of a step that is undone alone": "  - put: {path: D/z}\n  - put: {path: D/a, text: new}\n  - refresh: {file: D/a, runs: D/other}\n" +
+			"  - allow-failure: true\n    tell: {file: D/a, runs: D/runs, fail: true}\n    undo-last: [{tell: {file: D/a, runs: D/runs}}]\n  - put: {path: D/b, fail: [do]}\n",
+	} {
+		t.Run(name, func(t *testing.T) { undoLastSurvivesKills(t, "steps:\n"+steps) })
+	}
+}
+
+func undoLastSurvivesKills(t *testing.T, recipe string) {
 	for first := 1; ; first++ {
 		b := newLastBench(t)
 		b.write("other", "old")
@@ -205,6 +251,35 @@ func TestUndoLastInARollback(t *testing.T) {
 	b.wantStatus(result, engine.StatusRolledBack, 0)
 	b.wantFile("a", "old")
 	b.wantFile("calls", "runs new\nother new\nruns old\nother old\n")
+}
+
+// What was told while the changes before the commit stood must be told again when these are undone by hand.
+func TestUndoLastAfterTheCommitIsOwedToARollback(t *testing.T) {
+	for name, failing := range map[string]string{
+		"the steps after it are undone": "  - put: {path: D/b, fail: [do]}\n",
+		"a group is undone alone":       "",
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newLastBench(t)
+			steps, exit, status := "  - put: {path: D/c}\n  - tell: {file: D/a, runs: D/runs}\n    undo-last: [{tell: {file: D/a, runs: D/runs}}]\n"+failing, 7, engine.StatusCommitted
+			if failing == "" {
+				steps = "  - allow-failure: true\n    steps:\n    " + strings.ReplaceAll(steps, "\n", "\n    ") + "  - put: {path: D/b, fail: [do]}\n"
+				exit, status = 0, engine.StatusDone
+			}
+			b.wantStatus(b.run("steps:\n  - put: {path: D/a, text: new}\n  - commit: in\n"+steps), status, exit)
+			b.wantFile("calls", "runs new\nruns new\n")
+			plan, err := b.engine.PlanRollback(context.Background(), "")
+			if err != nil || len(plan.Undone) != 2 || !plan.Undone[1].Last {
+				t.Errorf("the plan of the rollback: %+v, %v", plan.Undone, err)
+			}
+			result, err := b.engine.Rollback(context.Background(), "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			b.wantStatus(result, engine.StatusRolledBack, 0)
+			b.wantFile("calls", "runs new\nruns new\nruns old\n")
+		})
+	}
 }
 
 // Early in a boot the programs are not there: they are told by the recovery behind them.

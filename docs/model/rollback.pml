@@ -9,6 +9,10 @@
  * Some steps work on services, too. A crash of the whole machine ends the services; they start when the first recovery behind it has
  * ended, so that one puts files back alone and puts off what needs services.
  *
+ * With PROGRAMS, some steps make a program take up the release that the link names. The undo of such a step has a second part, which tells
+ * the program again after the first part of every older frame. The second step may fail and be undone alone (allow-failure): its program
+ * is told then, and again if older steps are undone later. One undo may fail, too; the second parts run nevertheless, then the failsafe.
+ *
  * The macros WRONG_... break the protocol on purpose; the checker must then find a run that ends between old and new.
  */
 
@@ -28,6 +32,7 @@
 #define RESULT    10 /* + step: the step is done, its effects are durable */
 #define UNDONE    20 /* + step: the frame is put back, durably */
 #define PUT_OFF   30 /* + step: the file is put back, durably; the rest waits for services */
+#define BUT_LAST  50 /* + step: the first part of the frame's undo is over, durably; the program is still to be told */
 #define UNWIND    40 /* the run turns back */
 #define COMMITTED 41 /* the point of no return */
 #define ENDED     42
@@ -49,6 +54,26 @@ bool serves[STEPS]; /* which steps work on services: any */
 bool rested[STEPS]; /* the part of such a frame's undo that needs services has run */
 bool up;            /* the services are there */
 
+#ifndef SERVICES
+#define SERVICES 1 /* whether steps may work on services */
+#endif
+#ifndef PROGRAMS
+#define PROGRAMS 0
+#endif
+#define ALONE 1             /* the step that may be undone alone */
+byte tells[STEPS];          /* the program that each step makes take up the link: 1 .. PROGRAMS, 0 for none */
+byte runs[PROGRAMS + 1];    /* the release that each program runs */
+bool told[PROGRAMS + 1];    /* a step has made it take up the link */
+bool alone;                 /* that step was undone alone */
+bool broken;                /* an undo has failed */
+#ifdef REACH_LAST_PUT_OFF
+bool waited;                /* a program was to be told, and there were no services */
+#endif
+bool safe;                  /* the failsafe has run, and no program was told since */
+#ifdef WRONG_LAST_NOT_JOURNALED
+bool owed[STEPS];           /* what the process knows, and the journal does not */
+#endif
+
 byte crashes;
 byte undone[STEPS]; /* how often each frame's undo ran, up to 2 */
 bool running;       /* a process works on the run */
@@ -61,6 +86,13 @@ inline append(record) { /* a record, durable when it returns; all before it are 
 
 inline note(record) { /* a record in its order, durable with the next append */
 	journal[written] = record; written++
+}
+
+inline tell(p) { /* the program takes up what the link names; without services, nothing happens */
+	if
+	:: p > 0 && up -> runs[p] = link; told[p] = true; safe = false
+	:: else
+	fi
 }
 
 inline sync(i) { onDisk[i] = file[i]; linkOnDisk = link; dirty[i] = false }
@@ -111,6 +143,26 @@ inline has(record) {
 	}
 }
 
+/* look: what the journal says of a frame */
+inline look(i) {
+	d_step {
+		intended = false; closed = false; butLast = false; off = false; acted = false;
+		for (j : 0 .. RECORDS - 1) {
+			if
+			:: j >= written -> skip
+			:: else -> if
+				:: journal[j] == INTENT + i -> intended = true
+				:: journal[j] == RESULT + i -> acted = true
+				:: journal[j] == UNDONE + i -> closed = true
+				:: journal[j] == PUT_OFF + i -> off = true
+				:: journal[j] == BUT_LAST + i -> butLast = true
+				:: else
+				fi
+			fi
+		}
+	}
+}
+
 /* Everything that a process does between two points where it may die is one turn of this: die here, or go on. */
 #define MAY_DIE if :: crashes < CRASHES -> crash(); goto dead :: skip fi
 
@@ -131,6 +183,7 @@ inline perform(i) {
 	file[i] = NEW;
 	link = i + 1;
 	MAY_DIE;
+	tell(tells[i]);
 #ifdef WRONG_ACTS_BEFORE_INTENT
 	append(INTENT + i);
 #endif
@@ -141,23 +194,30 @@ inline perform(i) {
 	note(RESULT + i)
 }
 
-inline putBack(i) {
-	has(PUT_OFF + i);
+inline putBack(i) { /* the first part of a frame's undo, or all of it where there is one part */
 	if
-	:: found -> skip /* a recovery before the services has done this part */
+	:: off -> skip /* a recovery before the services has done this part */
 	:: else ->
 		assert(kept[i]); /* what an undo needs is there as long as the undo can be asked for */
-		for (j : 0 .. STEPS - 1) { assert(j >= i || file[j] == NEW) } /* and so is what older steps made: a hook of the new release */
-		file[i] = HALF; dirty[i] = true;
-		MAY_DIE;
-		file[i] = OLD;
-		link = memo[i];
+		d_step { /* and so is what older steps made: a hook of the new release */
+			for (j : 0 .. STEPS - 1) { assert(j >= i || file[j] == NEW || j == ALONE && alone) }
+		}
+		if
+		:: PROGRAMS > 0 && !broken -> broken = true /* it fails, for good: the file and the link stay as they are */
+		:: true ->
+			file[i] = HALF; dirty[i] = true;
+			MAY_DIE;
+			file[i] = OLD;
+			link = memo[i]
+		fi;
 		MAY_DIE;
 		sync(i);
 		undone[i] = (undone[i] < 2 -> undone[i] + 1 : 2);
 		MAY_DIE
 	fi;
-	has(PUT_OFF + i);
+#ifdef WRONG_LAST_TOO_EARLY
+	tell(tells[i]);
+#endif
 #ifdef WRONG_WAITS_FOR_SERVICES
 	if
 	:: serves[i] -> up /* which start behind it: for ever */
@@ -165,20 +225,34 @@ inline putBack(i) {
 	fi;
 #endif
 	if
-	:: serves[i] && !up && found -> skip
-	:: serves[i] && !up && !found -> append(PUT_OFF + i)
+	:: serves[i] && !up && off -> skip
+	:: serves[i] && !up && !off -> append(PUT_OFF + i)
 	:: else ->
 		rested[i] = true;
 		MAY_DIE;
-#ifdef WRONG_UNDONE_NOT_DURABLE
-		note(UNDONE + i)
-#else
-		append(UNDONE + i)
+#ifdef WRONG_LAST_NOT_JOURNALED
+		owed[i] = tells[i] > 0;
 #endif
+		if
+#if !defined(WRONG_LAST_DROPPED) && !defined(WRONG_LAST_TOO_EARLY) && !defined(WRONG_LAST_NOT_JOURNALED)
+		:: tells[i] > 0 ->
+#ifdef WRONG_BUT_LAST_NOT_DURABLE
+			note(BUT_LAST + i)
+#else
+			append(BUT_LAST + i)
+#endif
+#endif
+		:: else ->
+#ifdef WRONG_UNDONE_NOT_DURABLE
+			note(UNDONE + i)
+#else
+			append(UNDONE + i)
+#endif
+		fi
 	fi
 }
 
-inline unwind() { /* newest first; a frame that the journal calls undone is left alone */
+inline unwind() { /* newest first; a frame that the journal calls undone, be it but for its second part, is left alone */
 	i = STEPS;
 	do
 	:: i > 0 ->
@@ -187,26 +261,50 @@ inline unwind() { /* newest first; a frame that the journal calls undone is left
 #else
 		i--; k = i;
 #endif
-		has(INTENT + k);
+		look(k);
 		if
-		:: found ->
-			has(UNDONE + k);
-			if
-			:: !found ->
 #ifdef WRONG_SKIPS_INTERRUPTED
-				has(RESULT + k);
-				if
-				:: found -> putBack(k)
-				:: else
-				fi
+		:: intended && !closed && !butLast && acted -> putBack(k)
 #else
-				putBack(k)
+		:: intended && !closed && !butLast -> putBack(k)
 #endif
-			:: else
-			fi
 		:: else
 		fi;
 		MAY_DIE
+	:: else -> break
+	od
+}
+
+/* The second parts, oldest first. Of frames that tell one program only the newest does. */
+inline last() {
+	i = 0;
+	do
+	:: i < STEPS ->
+		d_step {
+			again = false;
+			for (k : i + 1 .. STEPS - 1) {
+				look(k);
+#ifdef WRONG_ALL_ARE_EQUAL
+				again = again || butLast && !closed
+#else
+				again = again || butLast && !closed && tells[k] == tells[i]
+#endif
+			}
+			look(i)
+		}
+		if
+#ifdef WRONG_LAST_NOT_JOURNALED
+		:: owed[i] -> tell(tells[i])
+#endif
+		:: butLast && !closed && again -> note(UNDONE + i)
+		:: butLast && !closed && !again ->
+			tell(tells[i]);
+			MAY_DIE;
+			append(UNDONE + i)
+		:: else
+		fi;
+		MAY_DIE;
+		i++
 	:: else -> break
 	od
 }
@@ -215,11 +313,14 @@ inline giveUp() { for (j : 0 .. STEPS - 1) { kept[j] = false } }
 
 active proctype Machine() {
 	byte i, j, k;
-	bool found;
+	bool found, intended, acted, off, butLast, closed, again;
 	for (j : 0 .. STEPS - 1) {
 		if
-		:: serves[j] = true
+		:: SERVICES -> serves[j] = true
 		:: skip
+		:: i < PROGRAMS -> i++; tells[j] = i /* another program */
+		:: i > 0 -> tells[j] = 1
+		:: i > 1 -> tells[j] = 2
 		fi
 	}
 	up = true;
@@ -231,11 +332,23 @@ active proctype Machine() {
 	:: k < STEPS ->
 		i = k;
 		perform(i);
-		k++;
 		if
 		:: skip
 		:: append(UNWIND); goto back /* the step failed, or somebody pressed Ctrl-C */
-		fi
+		:: PROGRAMS > 0 && i == ALONE -> /* it failed, and may: it is undone alone, and the run goes on */
+			look(i);
+			putBack(i);
+			tell(tells[i]);
+#ifdef WRONG_ALONE_IS_THE_END
+			MAY_DIE;
+			append(UNDONE + i);
+#endif
+			if
+			:: broken -> append(UNWIND); goto back
+			:: else -> alone = true
+			fi
+		fi;
+		k = i + 1
 	:: else -> break
 	od;
 	MAY_DIE;
@@ -252,6 +365,9 @@ dead:	/* the machine is off, or gwe was killed; at the next start: gwe recover *
 	:: else
 	fi;
 	running = true;
+#ifdef WRONG_LAST_NOT_JOURNALED
+	for (j : 0 .. STEPS - 1) { owed[j] = false }
+#endif
 	has(COMMITTED);
 	if
 	:: found -> goto closing
@@ -272,20 +388,32 @@ back:
 	fi;
 #endif
 	unwind();
+#if PROGRAMS > 0
+#ifdef WRONG_LAST_AFTER_FAILSAFE
+	safe = broken;
+#endif
+	if
+#ifdef WRONG_LAST_WITHOUT_SERVICES
+	:: true -> last()
+#else
+#ifdef WRONG_LAST_ONLY_IF_ALL_IS_UNDONE
+	:: up && !broken -> last()
+#else
+	:: up -> last() /* else the programs start behind this recovery */
+#endif
+#endif
+	:: else
+	fi;
+#endif
 #ifndef WRONG_ENDS_EARLY
 	if
 	:: up -> goto closing
 	:: else
 	fi;
 	for (k : 0 .. STEPS - 1) {
-		has(INTENT + k);
+		look(k);
 		if
-		:: found ->
-			has(UNDONE + k);
-			if
-			:: !found -> goto services
-			:: else
-			fi
+		:: intended && !closed -> goto services
 		:: else
 		fi
 	};
@@ -294,13 +422,37 @@ back:
 
 services: /* the recovery at boot has ended, and a rest waits: they start, and with them the recovery that does it */
 	skip; /* spin jumps into a loop that stands right behind a label, past its first value */
-	for (j : 0 .. STEPS - 1) { assert(file[j] == OLD && onDisk[j] == OLD) } /* none starts on anything but what was before */
+	d_step { for (j : 0 .. STEPS - 1) { assert(broken || file[j] == OLD && onDisk[j] == OLD) } } /* none starts on anything but what was before */
+#ifdef REACH_LAST_PUT_OFF
+	for (i : 0 .. STEPS - 1) {
+		look(i);
+		waited = waited || butLast && !closed
+	}
+#endif
 	up = true;
+	for (j : 1 .. PROGRAMS + 0) {
+		if
+		:: runs[j] = link /* a program that starts */
+		:: skip           /* what outlives the boot: the cache of ldconfig, a configuration that was made of others */
+		fi
+	}
 	MAY_DIE;
 	goto back;
 
 closing:
 	MAY_DIE;
+#if PROGRAMS > 0
+	has(COMMITTED);
+	if
+	:: !found -> /* whatever could be undone: each program runs what is there now */
+		for (j : 1 .. PROGRAMS + 0) { assert(!told[j] || runs[j] == link) }
+#ifndef WRONG_LAST_AFTER_FAILSAFE
+		safe = broken;
+#endif
+		MAY_DIE
+	:: else
+	fi;
+#endif
 	append(ENDED);
 	over = true;
 	MAY_DIE;
@@ -311,11 +463,14 @@ finished:
 	has(COMMITTED);
 	if
 	:: found -> /* the new version */
-		for (j : 0 .. STEPS - 1) { assert(file[j] == NEW && onDisk[j] == NEW) }
+		for (j : 0 .. STEPS - 1) { assert(file[j] == NEW && onDisk[j] == NEW || j == ALONE && alone) }
 		assert(link == STEPS && linkOnDisk == STEPS)
+	:: !found && broken -> /* the failsafe */
+		assert(safe)
 	:: else -> /* the old version */
 		for (j : 0 .. STEPS - 1) { assert(file[j] == OLD && onDisk[j] == OLD) }
 		assert(link == 0 && linkOnDisk == 0);
+		for (j : 1 .. PROGRAMS + 0) { assert(!told[j] || runs[j] == 0) }
 		/* each frame's undo ran at least once */
 		for (i : 0 .. STEPS - 1) {
 			has(INTENT + i);
@@ -331,6 +486,16 @@ finished:
 		has(PUT_OFF + i);
 		assert(!found)
 	}
+#endif
+#ifdef REACH_LAST_PUT_OFF
+	assert(!waited);
+#endif
+#ifdef REACH_TOLD_TWICE
+	has(UNDONE + ALONE);
+	assert(!alone || tells[ALONE] == 0 || !found);
+#endif
+#ifdef REACH_FAILSAFE
+	assert(!safe);
 #endif
 #ifdef REACH_COMMIT
 	has(COMMITTED);

@@ -94,7 +94,7 @@ type EarlyUndoer[A, M any] interface {
 // LastUndoer is an Action whose undo has a second part, which belongs after the undo of everything older in the rollback context: a
 // program that was restarted must be restarted once more when the files that it runs from are back. Undo still runs in its place, for
 // what must happen there, and UndoLast when the rest was undone. Like Undo it may be called twice, in another process, and without a
-// good end of Undo.
+// good end of Undo. Where the context lies within the run, it is called at once, and again when older changes of the run are undone.
 //
 // Where a type has an effect of kind Refreshes and no UndoLast, its whole Undo runs last.
 type LastUndoer[A, M any] interface {

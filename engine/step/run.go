@@ -24,6 +24,9 @@ type Run struct {
 	Kept func(path string)
 	// Covered reports, to Keeps, whether the undo of a later step takes the path away before this one.
 	Covered func(path string) bool
+	// Again is true in an UndoLast that is called once more when older changes of the run are undone, which stand now. What it needs then
+	// must stay.
+	Again bool
 	// Obscured tells Inspect that something else is undone before this, by a program that may take away what stands in the way.
 	Obscured bool
 	// Machine reads the machine.

@@ -31,7 +31,7 @@ func (t *tarEntries) next() (*tar.Header, io.Reader, error) {
 	for {
 		before := t.source.read
 		header, err := t.header()
-		if errors.Is(err, io.EOF) {
+		if err == io.EOF {
 			if err := t.end(before); err != nil {
 				return nil, nil, err
 			}

@@ -18,15 +18,11 @@ import (
 // and more fit in.
 const longestZipDirectory = 16 << 20
 
-// Who made an entry decides what its attributes mean: APPNOTE.TXT 4.4.2.
-const (
-	madeByUnix  = 3
-	madeByMacOS = 19
-)
-
 // zipEntries reads a zip archive (PKWARE's APPNOTE.TXT, with the extra fields of Info-ZIP) in the order of its directory, and
-// gives its entries the form of those of a tar. The directory alone counts; what the local headers repeat is not looked at.
+// gives its entries the form of those of a tar. The directory counts; of what the local headers have, owners are looked at, which old
+// versions of Info-ZIP write nowhere else.
 type zipEntries struct {
+	source  *boundedAt
 	files   []*zip.File
 	content *zipContent
 }
@@ -79,7 +75,7 @@ func entriesOfZip(source io.ReaderAt, size int64) (*zipEntries, error) {
 	if string(mark[:]) != "PK\x05\x06" {
 		return nil, trailing()
 	}
-	return &zipEntries{files: reader.File}, nil
+	return &zipEntries{source: bounded, files: reader.File}, nil
 }
 
 func directoryOfZip(source io.ReaderAt, size int64) (reader *zip.Reader, err error) {
@@ -91,9 +87,12 @@ func directoryOfZip(source io.ReaderAt, size int64) (reader *zip.Reader, err err
 type boundedAt struct {
 	source io.ReaderAt
 	left   int64
+	// at is where the last read began.
+	at int64
 }
 
 func (b *boundedAt) ReadAt(into []byte, at int64) (int, error) {
+	b.at = at
 	if b.left -= int64(len(into)); b.left < 0 {
 		return 0, fault.New(fault.Failed, "archive-too-large", "the directory of the zip archive is longer than %d bytes", longestZipDirectory).
 			WithHint("pack so many files as a tar: it needs no directory in memory")
@@ -110,7 +109,7 @@ func (z *zipEntries) next() (*tar.Header, io.Reader, error) {
 	}
 	one := z.files[0]
 	z.files[0], z.files = nil, z.files[1:]
-	header, err := headerOfZip(one)
+	header, err := z.header(one)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -157,9 +156,10 @@ func (z *zipEntries) finish() error {
 	return nil
 }
 
-// headerOfZip gives an entry of the directory the form of a tar's.
-func headerOfZip(one *zip.File) (*tar.Header, error) {
-	header := &tar.Header{Name: one.Name, Typeflag: tar.TypeReg, ModTime: one.Modified, Mode: 0o644}
+// header gives an entry of the directory the form of a tar's.
+func (z *zipEntries) header(one *zip.File) (*tar.Header, error) {
+	fields := fieldsOf(one.Extra)
+	header := &tar.Header{Name: nameInZip(one, fields), Typeflag: tar.TypeReg, ModTime: one.Modified}
 	const encrypted = 1 | 1<<6 | 1<<13
 	switch {
 	case one.Flags&encrypted != 0:
@@ -171,25 +171,64 @@ func headerOfZip(one *zip.File) (*tar.Header, error) {
 		return nil, damaged(zip.ErrFormat)
 	}
 	header.Size = int64(one.UncompressedSize64)
-	if strings.HasSuffix(one.Name, "/") {
-		header.Typeflag, header.Mode = tar.TypeDir, 0o755
+	isFolder := strings.HasSuffix(header.Name, "/")
+	if isFolder {
+		header.Typeflag = tar.TypeDir
 	}
-	if maker := one.CreatorVersion >> 8; maker == madeByUnix || maker == madeByMacOS {
+	header.Mode = modeOfDOS(one, isFolder)
+	if isUnix(one) {
 		if err := unixAttributes(header, one.ExternalAttrs>>16); err != nil {
 			return nil, err
 		}
-	} else if strings.Contains(one.Name, `\`) {
+	} else if strings.Contains(header.Name, `\`) {
 		return nil, refuse(header, "archive-name", "its path has backslashes, which are part of a name here").
 			WithHint("pack it with a program that writes slashes, as the format demands")
 	}
 	if header.Typeflag == tar.TypeDir && header.Size > 0 {
 		return nil, refuse(header, "archive-entry-type", "it is a folder with a content")
 	}
-	header.Uid, header.Gid = ownerInZip(one.Extra)
-	return header, nil
+	owner, err := z.owner(one, fields)
+	header.Uid, header.Gid = owner.user, owner.group
+	return header, err
 }
 
-// unixAttributes takes over the mode as stat(2) has it; one that is all zero was not given.
+// owner gives the owners of an entry: from the directory, else from its local header. Without any, root owns it.
+func (z *zipEntries) owner(one *zip.File, fields map[uint16][]byte) (owner, error) {
+	found, ok := ownerIn(fields)
+	if ok || !isUnix(one) && len(fields) == 0 {
+		return found, nil
+	}
+	extra, err := z.localExtra(one)
+	if err != nil {
+		return owner{}, broken(err, 0)
+	}
+	found, _ = ownerIn(fieldsOf(extra))
+	return found, nil
+}
+
+// localExtra reads the extra fields of the local header. The library does not tell where that lies, but reads it when it is asked
+// where the content lies.
+func (z *zipEntries) localExtra(one *zip.File) (extra []byte, err error) {
+	defer fault.Contain(zipLibrary, &err)
+	content, err := one.DataOffset()
+	if err != nil {
+		return nil, err
+	}
+	start := z.source.at
+	var header [30]byte
+	if _, err := z.source.ReadAt(header[:], start); err != nil {
+		return nil, err
+	}
+	name, length := binary.LittleEndian.Uint16(header[26:]), binary.LittleEndian.Uint16(header[28:])
+	if string(header[:4]) != "PK\x03\x04" || start+int64(len(header))+int64(name)+int64(length) != content {
+		return nil, zip.ErrFormat
+	}
+	extra = make([]byte, length)
+	_, err = z.source.ReadAt(extra, content-int64(length))
+	return extra, err
+}
+
+// unixAttributes takes over the mode as stat(2) has it; where it is all zero none was given.
 func unixAttributes(header *tar.Header, mode uint32) error {
 	if mode == 0 {
 		return nil
@@ -210,37 +249,4 @@ func unixAttributes(header *tar.Header, mode uint32) error {
 			WithHint("make such files in a hook of the release")
 	}
 	return nil
-}
-
-// ownerInZip reads Info-ZIP's extra field "ux": version 1, then user and group with their lengths. Without one, root owns it.
-func ownerInZip(extra []byte) (uid, gid int) {
-	const newUnix = 0x7875
-	for len(extra) >= 4 {
-		kind, length := binary.LittleEndian.Uint16(extra), int(binary.LittleEndian.Uint16(extra[2:]))
-		if extra = extra[4:]; length > len(extra) {
-			return 0, 0
-		}
-		field := extra[:length]
-		extra = extra[length:]
-		if kind != newUnix || len(field) < 1 || field[0] != 1 {
-			continue
-		}
-		user, rest, ok := numberInZip(field[1:])
-		group, _, also := numberInZip(rest)
-		if ok && also {
-			return user, group
-		}
-	}
-	return 0, 0
-}
-
-// numberInZip reads a length and a little-endian number of that many bytes.
-func numberInZip(field []byte) (number int, rest []byte, ok bool) {
-	if len(field) == 0 || field[0] > 4 || len(field) < 1+int(field[0]) {
-		return 0, nil, false
-	}
-	length := int(field[0])
-	var wide [8]byte
-	copy(wide[:], field[1:1+length])
-	return int(binary.LittleEndian.Uint64(wide[:])), field[1+length:], true
 }

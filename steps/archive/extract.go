@@ -53,9 +53,13 @@ the commit fail the run.
 
 Modes (setuid and setgid too), times to the nanosecond, symbolic links, hard links within the archive, holes, the extended attributes
 that tar --xattrs has stored and, for root, numeric owners are restored; access control lists are not. A warning names what the
-archive has and is not restored. Of a zip's owners and times, those of Info-ZIP's extra fields are restored. Refused are names with .. in them, absolute names, names that are there
+archive has and is not restored. Refused are names with .. in them, absolute names, names that are there
 twice, devices, FIFOs, hard links to anything that is not extracted, encrypted entries, and, unless links is any, symbolic
-links that lead out of the folder.
+links that lead out of the folder. A tar that programs read in different ways is refused with archive-ambiguous.
+
+Of a zip, modes and links, the owners in any of Info-ZIP's extra fields and its times are restored; what DOS has as read-only gets no
+write permission. Names are UTF-8 with the flag for it or with Info-ZIP's Unicode path; those of Unix programs are taken as they
+are, those of others without either are code page 437.
 
 Undo removes what was extracted, and nothing else. An empty folder that was there is back. Before the commit what programs wrote into the
 new folder goes with it. What came into it after the commit or was changed since, a rollback by hand (gwe rollback) moves to

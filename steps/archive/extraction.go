@@ -147,7 +147,7 @@ func (x *extraction) all(ctx context.Context, source entries) error {
 			return err
 		}
 		header, content, err := source.next()
-		if errors.Is(err, io.EOF) {
+		if err == io.EOF { // itself: the cause of damage may be one too
 			break
 		}
 		if err != nil {

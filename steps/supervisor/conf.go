@@ -232,7 +232,10 @@ func (conf) OwesLast(_ confArguments, memo confMemo) bool { return memo.Reached 
 
 // UndoLast implements step.LastUndoer: supervisord reads the old file again, when what the program runs is back too.
 func (conf) UndoLast(ctx context.Context, run *step.Run, arguments confArguments, memo confMemo) error {
-	return undoing(ctx, run, arguments.open, memo.Before, true, restoration.restore)
+	return undoing(ctx, run, arguments.open, memo.Before, true, func(r restoration, ctx context.Context) error {
+		r.before.Kept = r.givenBack(run)
+		return r.restore(ctx)
+	})
 }
 
 // UndoEarly puts the file back: supervisord reads it when it starts. Undo sees then that the program is in its old state.

@@ -51,12 +51,6 @@ func (d *daemon) take(ctx context.Context, run *step.Run, groups []string) (pict
 	return taken, nil
 }
 
-// kept reports whether an earlier frame of the run puts all of the groups back.
-func (p *picture) kept() bool {
-	groups := slices.Concat(groupNames(p.Programs), p.Pending.groups())
-	return len(groups) > 0 && !slices.ContainsFunc(groups, func(group string) bool { return !slices.Contains(p.Kept, group) })
-}
-
 // keep makes the frame one that puts the groups back for all later ones.
 func (p *picture) keep(d *daemon, run *step.Run, groups []string) {
 	for _, group := range groups {

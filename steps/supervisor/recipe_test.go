@@ -221,6 +221,36 @@ func TestRestartBehindTheSwitch(t *testing.T) {
 	}
 }
 
+// TestUndoneAlone: a group that is undone alone leaves the program with the release that is linked then, and a later undo of older
+// changes restarts it once more.
+func TestUndoneAlone(t *testing.T) {
+	t.Parallel()
+	const failing = "  - run: { argv: [sh, -c, \"until grep new D/mark; do sleep 0.01; done; exit 1\"] }\n    effects: none\n"
+	const swap = "  - swap-link: { link: D/current, to: D/new }\n"
+	const restart = "  - supervisor: { action: restart, programs: [app], $S }\n"
+	inGroup := func(steps string) string {
+		return "  - allow-failure: true\n    steps:\n    " + strings.ReplaceAll(strings.TrimSuffix(steps, "\n"), "\n", "\n    ") + "\n"
+	}
+	for name, test := range map[string]struct {
+		steps string
+		exit  int
+	}{
+		"the run goes on":                                {inGroup(swap + restart + failing), 0},
+		"after a restart by the run":                     {restart + inGroup(swap+restart+failing), 0},
+		"older changes are undone later":                 {swap + inGroup(restart+failing) + failing, 3},
+		"older changes are undone, and so is a restart":  {restart + swap + inGroup(restart+failing) + failing, 3},
+		"the restart itself was undone alone, and again": {swap + inGroup(restart+inGroup(restart+failing)+failing) + failing, 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g := newGateway(t)
+			g.releases()
+			g.bench.WantExit(test.exit, g.recipe(test.steps), nil)
+			g.wantState("app", "RUNNING", "old")
+		})
+	}
+}
+
 // releases lays out two releases of the program, of which the old one runs.
 func (g *gateway) releases() {
 	for _, release := range []string{"old", "new"} {

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/tasklog"
 )
 
@@ -66,6 +67,11 @@ func (r restoration) restore(ctx context.Context) error {
 		failures = append(failures, err)
 	}
 	return errors.Join(failures...)
+}
+
+// givenBack lists the groups that an earlier frame of the run puts back in the same undo. One that still leases a group is not undone now.
+func (r restoration) givenBack(run *step.Run) []string {
+	return slices.DeleteFunc(slices.Clone(r.before.Kept), func(group string) bool { return run.Leased(r.mark(run, group)) })
 }
 
 // kept tells whether an earlier frame of the run puts the group back.

@@ -266,23 +266,19 @@ func (d *daemon) states(ctx context.Context, arguments supervisorArguments) (map
 }
 
 func (supervisor) Undo(ctx context.Context, run *step.Run, arguments supervisorArguments, memo picture) error {
-	return undoing(ctx, run, arguments.open, memo, !(supervisor{}).OwesLast(arguments, memo), restoration.halt)
+	return undoing(ctx, run, arguments.open, memo, arguments.Action == "status", restoration.halt)
 }
 
-// OwesLast implements step.LastUndoer: where an earlier step of the run starts all of the groups again, there is nothing to do last.
-func (supervisor) OwesLast(arguments supervisorArguments, memo picture) bool {
-	switch arguments.Action {
-	case "status":
-		return false
-	case "signal", "restart-daemon":
-		return true
-	}
-	return !memo.kept()
+// OwesLast implements step.LastUndoer. Where an earlier step of the run starts the groups again, UndoLast finds nothing to do: if that
+// one is undone with this one.
+func (supervisor) OwesLast(arguments supervisorArguments, _ picture) bool {
+	return arguments.Action != "status"
 }
 
 // UndoLast implements step.LastUndoer.
 func (supervisor) UndoLast(ctx context.Context, run *step.Run, arguments supervisorArguments, memo picture) error {
 	return undoing(ctx, run, arguments.open, memo, true, func(r restoration, ctx context.Context) error {
+		r.before.Kept = r.givenBack(run)
 		if arguments.Action == "restart-daemon" {
 			now, err := r.programs(ctx)
 			if err != nil {
@@ -300,7 +296,7 @@ func (supervisor) UndoLast(ctx context.Context, run *step.Run, arguments supervi
 	})
 }
 
-// undoing carries out one part of an undo for the groups that were touched; the last part forgets them.
+// undoing carries out one part of an undo for the groups that were touched; the last part forgets them, unless it comes again.
 func undoing(ctx context.Context, run *step.Run, open func() (*daemon, error), memo picture, final bool, part func(restoration, context.Context) error) error {
 	groups, err := touched(run)
 	if err != nil || len(groups) == 0 {
@@ -312,7 +308,7 @@ func undoing(ctx context.Context, run *step.Run, open func() (*daemon, error), m
 	}
 	inner, cancel := context.WithCancel(ctx)
 	defer cancel()
-	if err := part(restoration{daemon: d.forUndo(), log: run.Log, before: memo, groups: groups}, inner); err != nil || !final {
+	if err := part(restoration{daemon: d.forUndo(), log: run.Log, before: memo, groups: groups}, inner); err != nil || !final || run.Again {
 		return err
 	}
 	return untouch(run)

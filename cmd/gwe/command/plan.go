@@ -74,7 +74,7 @@ func showPlan(ctx context.Context, console *console, program *engine.Program, gi
 			columns = min(width(console.stdout), widestPlan)
 			folded = columns
 		}
-		_, err = io.WriteString(console.stdout, planText(plan, columns)+refusalText(plan.Refusals, folded))
+		_, err = io.WriteString(console.stdout, planText(plan, columns)+refusalText(plan.Refusals, plan.Warnings, folded))
 	}
 	if code := plan.ExitCode(); err == nil && code != engine.ExitDone {
 		return errSilent{code}

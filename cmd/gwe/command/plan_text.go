@@ -251,10 +251,14 @@ func (t *planTable) totals(plan engine.Plan) {
 
 // refusalText tells what stands in the way of a run, where a reader looks last. It folds at so many columns; 0 is never, for programs that
 // search it.
-func refusalText(refusals []engine.Refusal, columns int) string {
+func refusalText(refusals []engine.Refusal, warnings []engine.Warning, columns int) string {
 	t := planTable{columns: columns}
 	if columns == 0 {
 		t.columns = math.MaxInt
+	}
+	for _, warning := range warnings {
+		t.line("")
+		t.lines("warning: "+warning.Text+" ["+warning.Code+"]", "  hint: "+warning.Hint)
 	}
 	head := ""
 	for _, refusal := range refusals {

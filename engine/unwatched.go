@@ -1,0 +1,79 @@
+package engine
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/host"
+)
+
+// Warning is something that a run cannot promise on this machine. It refuses nothing.
+type Warning struct {
+	Code string `json:"code"`
+	// Text says what, and Hint what to do about it.
+	Text string `json:"text"`
+	Hint string `json:"hint,omitempty"`
+}
+
+func warningOf(f *fault.Fault) Warning { return Warning{Code: f.Code, Text: f.Error(), Hint: f.Hint} }
+
+// unwatched reports that nothing on this machine goes on with a run that waits; nil where something does. A confirm needs a look at its
+// deadline again and again, a reboot one look behind the boot.
+func (e *Engine) unwatched(wait cause) *fault.Fault {
+	var idle []string
+	for _, found := range e.recoveries() {
+		switch {
+		case found.State != "" && filepath.Clean(found.State) != e.State.Folder:
+			idle = append(idle, found.Source+" looks at another state directory, "+found.State)
+		case found.Idle != "":
+			idle = append(idle, found.Source+" does, but "+found.Idle)
+		case !found.Periodic && wait == causeConfirm:
+			idle = append(idle, found.Source+" does, but only once a boot")
+		default:
+			return nil
+		}
+	}
+	found := ""
+	if len(idle) > 0 {
+		found = " (" + strings.Join(idle, "; ") + ")"
+	}
+	if wait == causeConfirm {
+		return fault.New(fault.Failed, "deadline-unwatched", "nothing on this machine runs `gwe recover` again and again%s: a run that is not confirmed in time is not rolled back", found).
+			WithHint("%s", installTimer)
+	}
+	return fault.New(fault.Failed, "boot-unwatched", "nothing on this machine runs `gwe recover` behind a boot%s: the run does not go on after the reboot", found).
+		WithHint("%s", installTimer)
+}
+
+const installTimer = "install examples/systemd/gwe-resume.service and gwe-resume.timer in /etc/systemd/system, then systemctl enable --now gwe-resume.timer; " +
+	"without systemd, a line in /etc/crontab: * * * * * root /usr/bin/gwe recover"
+
+// recoveries are what runs gwe recover on the machine.
+func (e *Engine) recoveries() []host.Recovery {
+	if e.Recoveries != nil {
+		return e.Recoveries()
+	}
+	program := "gwe"
+	if path, err := os.Executable(); err == nil {
+		program = filepath.Base(path)
+	}
+	return host.Recoveries("/", program)
+}
+
+// warnings lists what the rows ask for and nothing on this machine does: each once.
+func (x *execution) warnings(rows []PlannedStep) (all []Warning) {
+	seen := map[cause]bool{}
+	for _, row := range rows {
+		n := x.program.byPath[row.Path]
+		if n == nil || n.action.waiting == nil || row.Guard == WillSkip || seen[n.action.waiting.cause] {
+			continue
+		}
+		seen[n.action.waiting.cause] = true
+		if why := x.engine.unwatched(n.action.waiting.cause); why != nil {
+			all = append(all, warningOf(why))
+		}
+	}
+	return all
+}
