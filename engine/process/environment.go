@@ -39,6 +39,9 @@ func BaseEnvironment() []string {
 	return environment
 }
 
+// SearchPath is the PATH by which a program without a slash is found in an environment.
+func SearchPath(environment []string) string { return variable(environment, "PATH") }
+
 // merged keeps the last entry of each name, in the place of the first.
 func merged(environment []string) []string {
 	var kept []string

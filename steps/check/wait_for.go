@@ -11,6 +11,7 @@ import (
 
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/process"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/value"
 )
@@ -127,7 +128,7 @@ func (a waitForArguments) web() (string, attempt, error) {
 	return parsed.Redacted(), a.answers, nil
 }
 
-func (waitFor) Plan(_ context.Context, _ step.Machine, arguments waitForArguments) (step.Plan, error) {
+func (waitFor) Plan(_ context.Context, machine step.Machine, arguments waitForArguments) (step.Plan, error) {
 	name, _, err := arguments.resolve()
 	if err != nil {
 		return step.Plan{}, err
@@ -141,7 +142,11 @@ func (waitFor) Plan(_ context.Context, _ step.Machine, arguments waitForArgument
 	case len(arguments.Command) > 0:
 		wanted = "exits with 0"
 	}
-	return step.Plan{Do: []string{fmt.Sprintf("wait until %s %s, %s at most", name, wanted, arguments.within())}}, nil
+	planned := step.Plan{Do: []string{fmt.Sprintf("wait until %s %s, %s at most", name, wanted, arguments.within())}}
+	if len(arguments.Command) > 0 {
+		err = step.MissingProgram(machine, arguments.Command[0], "/", process.SearchPath(process.BaseEnvironment()))
+	}
+	return planned, err
 }
 
 // within is how long to wait.

@@ -78,7 +78,11 @@ func (run) Plan(_ context.Context, machine step.Machine, arguments runArguments)
 		if _, err := machine.Stat(program); filepath.IsAbs(program) && err == nil {
 			return planned, cannotStart(machine, program, program)
 		}
-		return planned, nil
+		variables, err := environment(arguments.Env, nil)
+		if err != nil {
+			return step.Plan{}, err
+		}
+		return planned, step.MissingProgram(machine, program, cmp.Or(string(arguments.Dir), "/"), process.SearchPath(variables))
 	}
 	lines := strings.Split(strings.TrimSpace(arguments.Script), "\n")
 	shown := "run the script " + quoted(lines[:1])

@@ -290,10 +290,15 @@ func at(lines []string, i int) string {
 	return ""
 }
 
-// wrapped breaks lines at blanks, and a word that is too long where it must be; what goes on is indented.
+// unbroken shows the line ends and tabs of values, which would break the columns.
+var unbroken = strings.NewReplacer("\r\n", `\n`, "\n", `\n`, "\r", `\r`, "\t", `\t`)
+
+// wrapped breaks lines at blanks, and a word that is too long where it must be; what goes on is indented. A line end within a line is
+// shown as \n.
 func wrapped(lines []string, width int) []string {
 	var all []string
 	for _, line := range lines {
+		line = unbroken.Replace(strings.TrimRight(line, "\r\n"))
 		indent := line[:len(line)-len(strings.TrimLeft(line, " "))]
 		runes := []rune(line)
 		for len(runes) > width {

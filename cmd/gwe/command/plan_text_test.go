@@ -69,6 +69,24 @@ func TestPlanText(t *testing.T) {
 	}
 }
 
+// Values of several lines do not break the columns.
+func TestPlanKeepsItsColumns(t *testing.T) {
+	plan := engine.Plan{Recipe: "lines", Steps: []engine.PlannedStep{
+		{Section: "steps", Name: "a\nname", Guard: engine.WillRun, Changes: true, Do: []string{"commit: one\ntwo\n"}, Undo: []string{"write\r\nit\tback"}, Problem: "no\nprogram"},
+	}}
+	text := planText(plan, 100)
+	for _, want := range []string{`a\nname`, `commit: one\ntwo `, `write\nit\tback`, `no\nprogram`} {
+		if !strings.Contains(text, want) {
+			t.Errorf("it does not say %s:\n%s", want, text)
+		}
+	}
+	for line := range strings.Lines(text[strings.Index(text, "a\\n"):]) {
+		if strings.TrimSpace(line) != "" && !strings.Contains(line, "│") && !strings.Contains(line, "───") {
+			t.Errorf("a line is out of its column: %q", line)
+		}
+	}
+}
+
 // TestPlanFits: no line is wider than the terminal, whatever its width.
 func TestPlanFits(t *testing.T) {
 	for columns := 24; columns <= widestPlan; columns++ {
