@@ -214,10 +214,6 @@ func (p rawPacket) read() (parsed packet.Packet, used rawPacket, err error) {
 	return parsed, used, err
 }
 
-func (p rawPacket) equal(other rawPacket) bool {
-	return p.kind == other.kind && bytes.Equal(p.body, other.body)
-}
-
 // rank is the place of a packet in a key; 3 is of those that the format does not know there.
 func (p rawPacket) rank() int {
 	switch p.kind {

@@ -24,6 +24,10 @@ func TestNamesWhatItDoesNotSupport(t *testing.T) {
 	ring := home.keyring(t, "rsa", "ed")
 	write(t, filepath.Join(ring, "hand.gpg"), old.certificate(time.Now().Add(-time.Hour), 0), 0o644)
 	policy := Policy{Keyring: ring, DecryptKey: home.secret(t, "rsa")}
+	recipients, err := readSecretKeys(policy.DecryptKey, value.Secret{}, "signing")
+	if err != nil {
+		t.Fatal(err)
+	}
 	encrypted := func(cipher string) []byte {
 		return home.must(t, content, "--cipher-algo", cipher, "--sign", "--encrypt", "-u", home.keys["rsa"], "-r", home.keys["rsa"])
 	}
@@ -53,7 +57,7 @@ func TestNamesWhatItDoesNotSupport(t *testing.T) {
 			framed(tagLiteral, append([]byte{'b', 0, 0, 0, 0, 0}, content...)), version3}, nil), code: "package-unsupported", says: "version 3"},
 		"another algorithm":   {file: content, sig: framed(tagSignature, []byte{4, 0, 99, 8, 0, 0, 0, 0, 1, 2}), code: "package-unsupported", says: "public-key algorithm 99"},
 		"another hash":        {file: content, sig: framed(tagSignature, []byte{4, 0, 1, 77, 0, 0, 0, 0, 1, 2}), code: "package-unsupported", says: "hash 77"},
-		"another compression": {file: framed(tagCompressed, []byte{9, 1, 2, 3}), code: "package-unsupported", says: "compression 9"},
+		"another compression": {file: rfc9580(t, recipients[0], framed(tagCompressed, []byte{9, 1, 2, 3})), code: "package-unsupported", says: "compression 9"},
 		"cut signature":       {file: content, sig: hashed("SHA256", "--detach-sign")[:100], code: "signature-unreadable", says: "cut short"},
 		"empty signature":     {file: content, sig: []byte{}, code: "signature-unreadable", says: "empty"},
 		"message for one":     {file: content, sig: hashed("SHA256", "--sign", "-z", "0"), code: "signature-unreadable", says: "packet of type 4"},
