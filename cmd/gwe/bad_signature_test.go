@@ -109,7 +109,7 @@ func TestBadSignatures(t *testing.T) {
 		"empty keyring":         {file: good, keyring: empty, words: []string{"holds no public key", "keys import"}},
 		"missing keyring":       {file: good, keyring: missing, words: []string{"no keyring", "keys import"}},
 		"keyring of no keys":    {file: good, keyring: garbled, words: []string{"vendor.asc", "gpg --export"}},
-		"not an archive":        {file: []byte("<html>log in to the hotel's network</html>"), words: []string{"not", "OpenPGP"}},
+		"not an archive":        {file: []byte("<html>log in to the hotel's network</html>"), words: []string{"not a package", "a page in HTML", "fetch it again"}},
 		"junk behind":           {file: append(bytes.Clone(good), "junk"...), words: []string{"something follows", "again"}},
 	} {
 		t.Run(name, func(t *testing.T) {
