@@ -4,7 +4,6 @@ import (
 	"archive/tar"
 	"archive/zip"
 	"bytes"
-	"context"
 	"encoding/binary"
 	"io"
 	"os"
@@ -141,23 +140,4 @@ func TestZipLimits(t *testing.T) {
 	if _, err := unzipInto(t, text.Bytes(), filepath.Join(t.TempDir(), "is"), wanted); fault.As(err) == nil || fault.As(err).Code != "archive-too-large" {
 		t.Errorf("a directory without end: %v", err)
 	}
-}
-
-// FuzzZip: whatever the zip, nothing is made outside, nothing that was there changes, and an error is a fault.
-func FuzzZip(f *testing.F) {
-	for name, one := range refused {
-		if !notInForm("zip", name, one.code, one.items) {
-			f.Add(zipOf(f, one.items...))
-		}
-	}
-	f.Add(zipOf(f, item{name: "fw/"}, file("fw/d/a"), symlink("fw/c", "d/../b")))
-	f.Fuzz(func(t *testing.T, archive []byte) {
-		guarded(t, func(staging string, wanted options) error {
-			read, err := entriesOfZip(bytes.NewReader(archive), int64(len(archive)))
-			if err == nil {
-				_, _, err = extractFrom(context.Background(), read, staging, wanted)
-			}
-			return err
-		})
-	})
 }
