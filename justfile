@@ -55,9 +55,10 @@ randomrecipe *arguments:
 mutations:
     GWE_MUTATIONS=all go test -count 1 -timeout 60m -v ./testdata/mutations
 
-# one fuzz target for a while: just fuzz ./engine/journal FuzzRead 10m
+# one fuzz target for a while: just fuzz ./engine/journal FuzzRead 10m. Unbounded, each new input is minimized for a minute, in which
+# nothing else is tried.
 fuzz package target time="1m":
-    go test -run '^$' -fuzz '^{{ target }}$' -fuzztime {{ time }} {{ package }}
+    go test -run '^$' -fuzz '^{{ target }}$' -fuzztime {{ time }} -fuzzminimizetime 20x {{ package }}
 
 # write docs/steps, the list of error codes and the JSON Schema anew, from the source
 docs:
