@@ -59,7 +59,8 @@ func (x *execution) undoFrames(ctx context.Context, open []*frame, failure error
 
 // undoFramesLast runs what the frames owe last. Of several frames that owe the same steps only the newest runs them.
 func (x *execution) undoFramesLast(ctx context.Context, open []*frame, failure errorRecord, task *tasklog.Task) error {
-	owing := oldestFirst(slices.DeleteFunc(slices.Clone(open), func(f *frame) bool { return f.undone || f.told || !f.owesLast }))
+	owing := slices.DeleteFunc(slices.Clone(open), func(f *frame) bool { return f.undone || f.told || !f.owesLast })
+	slices.SortStableFunc(owing, func(a, b *frame) int { return order(b, a) }) // whichever part of them an earlier recovery has done
 	again := map[string]int{}
 	keys := make([]string, len(owing))
 	for i, f := range owing {

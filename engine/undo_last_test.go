@@ -285,8 +285,8 @@ func TestUndoLastAfterTheCommitIsOwedToARollback(t *testing.T) {
 // Early in a boot the programs are not there: they are told by the recovery behind them.
 func TestUndoLastWaitsForServices(t *testing.T) {
 	b := newLastBench(t)
-	program := b.load("steps:\n" + told + "  - put: {path: D/b, text: new}\n  - put: {path: D/c}\n")
-	if !b.killAt(moment{record: 6}, func(e *engine.Engine) { _, _ = e.Run(context.Background(), program, nil) }) {
+	program := b.load("steps:\n" + told + "  - refresh: {file: D/a, runs: D/other}\n  - put: {path: D/b, text: new}\n  - put: {path: D/c}\n")
+	if !b.killAt(moment{record: 8}, func(e *engine.Engine) { _, _ = e.Run(context.Background(), program, nil) }) {
 		t.Fatal("the run did not die")
 	}
 	b.engine.Early = true
@@ -301,7 +301,7 @@ func TestUndoLastWaitsForServices(t *testing.T) {
 	if err != nil || len(results) != 1 || results[0].Status != engine.StatusRestored {
 		t.Fatalf("late: %+v, %v", results, err)
 	}
-	b.wantFile("calls", "runs new\nruns old\n")
+	b.wantFile("calls", "runs new\nother new\nruns old\nother old\n")
 }
 
 func TestAPlanShowsWhatRunsLast(t *testing.T) {

@@ -1,7 +1,7 @@
 // Crash kills gwe at every system call that changes something, or lets the call fail, and judges what is left.
 //
 // Each trial starts from a saved machine (package gateway), carries out one change (a first install, an update, a failing
-// update, a rollback by a recipe or by hand, an update of gwe itself) with one disturbance, lets gwe recover, asks the oracle, and
+// update, a rollback by a recipe or by hand, an update of gwe itself, a release whose programs are restarted) with one disturbance, lets gwe recover, asks the oracle, and
 // updates once more.
 // The disturbances:
 //

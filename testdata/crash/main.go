@@ -33,7 +33,7 @@ const usage = `usage: crash points CHANGE
        crash try CHANGE DISTURBANCE...
        crash campaign [flags]
 CHANGE is install, update, failing, "failing install", rollback, "way back", "way back to nothing", "way back of a used release", forget, self-update,
-"failing self-update" or "way back of self-update";
+"failing self-update", restart, "failing restart", "failing first restart", "way back of restart" or "way back of self-update";
 see go doc ./testdata/crash for the rest`
 
 func command(ctx context.Context, arguments []string) (err error) {

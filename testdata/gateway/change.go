@@ -40,6 +40,10 @@ var Changes = []Change{
 	{Name: "way back to nothing", To: "app-1", By: Undo},
 	{Name: "way back of a used release", From: []string{"app-1", "app-2"}, To: "app-3", By: Undo, Used: true},
 	{Name: "forget", From: []string{"app-1", "app-2"}, To: "app-3", By: Forget},
+	{Name: "restart", From: []string{"restart app-1", "restart app-2"}, To: "restart app-3"},
+	{Name: "failing restart", From: []string{"restart app-1", "restart app-2"}, To: "restart app-bad", Fails: true},
+	{Name: "failing first restart", To: "restart app-bad", Fails: true},
+	{Name: "way back of restart", From: []string{"restart app-1", "restart app-2"}, To: "restart app-3", By: Undo},
 }
 
 // SelfUpdates replace the gwe that does them by gwe-2, by recipes/self-update.yaml: the run is handed over. gwe-bad is the same
@@ -67,6 +71,9 @@ func (c Change) ArrangeOn(g *Gateway) Ends {
 	g.Helper()
 	if c.ReplacesGwe() {
 		g.installGwe()
+	}
+	if isRestart(c.To) {
+		g.installPlugin()
 	}
 	for _, release := range c.From {
 		g.Update(release)

@@ -19,8 +19,10 @@ import (
 //	bin/             gwe, and the one before, where gwe itself is updated
 //	marks/runs       the name of the release whose service runs, written by its hooks
 //	marks/pid        the service's process
+//	marks/cache      what a step that refreshes made of the linked release, where one did
 //	state/           gwe's state folder
-//	ota.yaml         the shipped recipe, and the package to install: all such are gone before recovery
+//	bin/steps        the step type that refreshes, where the recipe restarts the service
+//	ota.yaml         the recipe, shipped or that one, and the package to install: all such are gone before recovery
 //	package
 //
 // The service of a release is a real process, tail -f opt/RELEASE/version: its command line names the release.
@@ -88,6 +90,9 @@ func (g *Gateway) Provide(release string) {
 	if isGwe(release) {
 		g.provideSelfUpdate(release)
 		release = newGwe
+	} else if isRestart(release) {
+		g.provideRestart()
+		release = strings.TrimPrefix(release, restarts)
 	} else {
 		recipe, err := recipes.Read("ota")
 		g.Check(err)
@@ -100,7 +105,7 @@ func (g *Gateway) Provide(release string) {
 
 // Withdraw takes all of that away: recovery has to do without.
 func (g *Gateway) Withdraw() {
-	for _, name := range []string{"ota.yaml", "rollback.yaml", selfUpdate, keepingSelfUpdate, "package"} {
+	for _, name := range []string{"ota.yaml", "rollback.yaml", restarting, selfUpdate, keepingSelfUpdate, "package"} {
 		_ = os.Remove(g.Path(name))
 	}
 }
@@ -114,7 +119,16 @@ type Ended struct {
 
 // Command is the command line of a gwe on this machine.
 func (g *Gateway) Command(arguments ...string) []string {
-	return append([]string{g.Program, "--state-dir", g.Path("state"), "--output", "plain"}, arguments...)
+	command := []string{g.Program, "--state-dir", g.Path("state"), "--output", "plain"}
+	if plugins := g.Path("bin/steps"); isFolder(plugins) {
+		command = append(command, "--plugin-dir", plugins)
+	}
+	return append(command, arguments...)
+}
+
+func isFolder(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
 }
 
 // Output makes a file for what a gwe says. It is no pipe: what a hook leaves behind must not hold the test up.
@@ -174,7 +188,11 @@ func (g *Gateway) arguments(to string, keep int) []string {
 	if isGwe(to) {
 		return g.selfUpdateArguments(keep)
 	}
-	return []string{"run", g.Path("ota.yaml"), "-i", "package=" + g.Path("package"), "-i", "target=" + g.Path("opt"),
+	recipe := "ota.yaml"
+	if isRestart(to) {
+		recipe = restarting
+	}
+	return []string{"run", g.Path(recipe), "-i", "package=" + g.Path("package"), "-i", "target=" + g.Path("opt"),
 		"-i", "keyring=" + filepath.Join(string(g.Vendor), "keys"), "-i", fmt.Sprintf("keep=%d", keep)}
 }
 

@@ -213,7 +213,7 @@ func union(a, b Picture) Picture {
 // Picture is what there is now.
 func (g *Gateway) Picture() Picture {
 	g.Helper()
-	made := Picture{"mark": g.Mark()}
+	made := Picture{"mark": g.Mark(), "cache": g.cache()}
 	if !g.Unplugged {
 		made["service"] = g.Service()
 	}
@@ -299,6 +299,15 @@ func (g *Gateway) Mark() string {
 		return "no service"
 	}
 	return strings.TrimSpace(string(text))
+}
+
+// cache is what the step that refreshes wrote.
+func (g *Gateway) cache() string {
+	text, err := os.ReadFile(g.Path("marks/cache"))
+	if err != nil {
+		return "no cache"
+	}
+	return string(text)
 }
 
 // Service tells which release's service runs, and complains about every process besides it.
