@@ -184,4 +184,35 @@ var mutations = []mutation{
 		file: "engine/change.go", from: "record.Targets = targetsOfEffects(paths, x.history.begin.Targets)", to: "",
 		tests: []string{"-run", "TestUndoWithoutALockWaitsForTheMount", "./cmd/gwe"},
 	},
+	{
+		name: "what an undo owes last is dropped",
+		file: "engine/undo_last.go", from: "errs, rest := x.runLast(ctx, f, failure, task)", to: "var errs []error\n\trest := false",
+		campaign: []string{"--change=failing restart", "--how=EINTR"},
+		brief:    true,
+	},
+	{
+		name: "what an undo owes last runs in its place, before older frames are undone",
+		file: "engine/unwind.go", from: "if last {\n\t\tkind = recordButLast", to: "if last {\n\t\t_, _ = x.runLast(ctx, f, failure, parent)\n\t}\n\tif false {\n\t\tkind = recordButLast",
+		campaign: []string{"--change=failing restart", "--how=EINTR"},
+	},
+	{
+		name: "the journal calls a frame undone that still owes its last part",
+		file: "engine/unwind.go", from: "if last {\n\t\tkind = recordButLast", to: "if f.owesLast = last; false {\n\t\tkind = recordButLast",
+		campaign: []string{"--change=failing restart", "--how=kill-before"},
+	},
+	{
+		name: "an early recovery runs what is owed last, without services",
+		file: "engine/undo_last.go", from: "if x.engine.Early || slices.ContainsFunc(open,", to: "if slices.ContainsFunc(open,",
+		tests: []string{"-run=TestUndoLastWaitsForServices", "./engine"},
+	},
+	{
+		name: "lists of undo-last that differ are taken for equal",
+		file: "engine/undo_last.go", from: "key, err := json.Marshal(calls)", to: "key, err := json.Marshal(len(calls))",
+		tests: []string{"-run=TestUndoLast$", "./engine"},
+	},
+	{
+		name: "what was undone alone is not told of the undo of older changes",
+		file: "engine/undo_last.go", from: "if x.history.othersStand(f) {", to: "if false {",
+		campaign: []string{"--change=failing restart", "--how=EINTR"},
+	},
 }
