@@ -31,6 +31,8 @@ import (
 type device struct {
 	testing.TB
 	root, target, keys, state string
+	// volatile is accept where the state directory lies in memory on purpose.
+	volatile string
 }
 
 // newDevice makes one. Its hooks append a line to the file marks in root.
@@ -195,6 +197,7 @@ func (d *device) command(arguments ...string) *exec.Cmd {
 	command := exec.CommandContext(ctx, "gwe", arguments...)
 	command.Dir = d.root
 	command.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + d.root, "GWE_STATE_DIR=" + d.state, "NO_COLOR=1",
+		"GWE_VOLATILE_STATE=" + d.volatile,
 		"GORACE=atexit_sleep_ms=0"} // else each process of the race detector's build waits a second at its end
 	return command
 }
@@ -348,6 +351,9 @@ func (d *device) snapshot() map[string]string {
 func (d *device) clean() {
 	d.Helper()
 	kept := func(name string) bool {
+		if strings.HasPrefix(name, ".gwe-unfinished-") {
+			return slices.ContainsFunc(d.runs(), func(run string) bool { return d.mark(run) != "" && !d.ended(run) })
+		}
 		return slices.ContainsFunc(d.runs(), func(run string) bool {
 			_, err := os.Lstat(filepath.Join(d.state, "runs", run, "frames"))
 			return err == nil && strings.HasPrefix(name, ".gwe-old-"+run+"-")
@@ -360,7 +366,7 @@ func (d *device) clean() {
 		return err
 	}))
 	for _, run := range d.runs() {
-		for _, pid := range processesOf("GWE_RUN_ID=" + run) {
+		for _, pid := range processesOf("GWE_RUN_ID="+run, "GWE_PROCESS="+run+"-"+d.mark(run)) {
 			d.Errorf("process %s of run %s lives on", pid, run)
 		}
 	}
@@ -382,16 +388,30 @@ func (d *device) runs() []string {
 }
 
 // processesOf finds living processes by a variable of their environment.
-func processesOf(variable string) []string {
+func processesOf(variable, beginning string) []string {
 	var found []string
 	paths, _ := filepath.Glob("/proc/[0-9]*/environ")
 	for _, path := range paths {
 		content, _ := os.ReadFile(path)
-		if slices.Contains(strings.Split(string(content), "\x00"), variable) {
+		variables := strings.Split(string(content), "\x00")
+		if slices.Contains(variables, variable) && slices.ContainsFunc(variables, func(one string) bool { return strings.HasPrefix(one, beginning) }) {
 			found = append(found, filepath.Base(filepath.Dir(path)))
 		}
 	}
 	return found
+}
+
+// mark tells the run's processes from those of a run of this name in another test's state directory; "" where it has no journal.
+func (d *device) mark(run string) string {
+	content, _ := os.ReadFile(filepath.Join(d.state, "runs", run, "journal"))
+	_, after, _ := strings.Cut(string(content), `"mark":"`)
+	mark, _, _ := strings.Cut(after, `"`)
+	return mark
+}
+
+func (d *device) ended(run string) bool {
+	content, _ := os.ReadFile(filepath.Join(d.state, "runs", run, "journal"))
+	return strings.Contains(string(content), `"kind":"end"`)
 }
 
 // running fails the test where another release runs, or where other hooks ran than these.

@@ -50,6 +50,7 @@ steps:
 func fullState(t *testing.T, recipe string) (d *device, command []string) {
 	t.Helper()
 	d = newDevice(t)
+	d.volatile = "accept"
 	d.mount(d.state, "size=1m", 0)
 	check(t, os.WriteFile(d.root+"/large", []byte(strings.Repeat("large ", 8000)), 0o644))
 	return d, []string{"run", d.recipe("filling.yaml", recipe), "-i", "dir=" + d.target, "-i", "state=" + d.state, "-i", "large=@" + d.root + "/large"}
@@ -126,6 +127,7 @@ func TestJournalFailsBackward(t *testing.T) {
 // TestFullStateUpdate: the log of a run may be cut short by a full disk; the run is not.
 func TestFullStateUpdate(t *testing.T) {
 	d := newDevice(t)
+	d.volatile = "accept"
 	d.mount(d.state, "size=1m", 0)
 	script := "#!/bin/sh\ncat /dev/zero > " + d.state + "/filler\necho filled\nexit 0\n"
 	asked := d.update(d.packItems("fw-2", withHook("fw-2", script, 0)...))

@@ -69,6 +69,8 @@ type checker struct {
 	// acts are the steps of the way forward, in order; secrets are the names of what is secret.
 	acts    []*act
 	secrets []*regexp.Regexp
+	// readIDs are the ids of the steps whose outputs are read; nil until they are asked for.
+	readIDs map[string]bool
 	// locked are the paths that the recipe's locks cover; nil where it has none that can be compared.
 	locked []path
 	// committed is true behind the point of no return.

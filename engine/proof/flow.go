@@ -131,5 +131,11 @@ func literalDuration(setting *schema.Setting) (time.Duration, bool) {
 
 // readByID reports whether an expression of the recipe reads the outputs of the step.
 func (c *checker) readByID(s *schema.Step) bool {
-	return s.ID != nil && strings.Contains(string(c.recipe.Source), "steps."+s.ID.Text)
+	if c.readIDs == nil {
+		c.readIDs = map[string]bool{}
+		for _, read := range readStep.FindAllSubmatch(c.recipe.Source, -1) {
+			c.readIDs[string(read[1])] = true
+		}
+	}
+	return s.ID != nil && c.readIDs[s.ID.Text]
 }
