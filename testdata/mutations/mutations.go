@@ -215,4 +215,14 @@ var mutations = []mutation{
 		file: "engine/undo_last.go", from: "if x.history.othersStand(f) {", to: "if false {",
 		campaign: []string{"--change=failing restart", "--how=EINTR"},
 	},
+	{
+		name: "what an undo owes last is dropped, and gwe test finds it",
+		file: "engine/undo_last.go", from: "errs, rest := x.runLast(ctx, f, failure, task)", to: "var errs []error\n\trest := false",
+		tests: []string{"-run=TestScripts/test$", "./cmd/gwe"},
+	},
+	{
+		name: "what an undo owes last runs too early, and gwe test finds it",
+		file: "engine/unwind.go", from: "if last {\n\t\tkind = recordButLast", to: "if last {\n\t\t_, _ = x.runLast(ctx, f, failure, parent)\n\t}\n\tif false {\n\t\tkind = recordButLast",
+		tests: []string{"-run=TestScripts/test$", "./cmd/gwe"},
+	},
 }
