@@ -1,5 +1,5 @@
 // Randomrecipe breaks gwe on recipes that nobody has written: they are made at random, of all step types that work on files and
-// releases, of hooks, a plugin, shipped recipes, and of all that a recipe is made of, over a random tree.
+// releases, of hooks, two plugins, shipped recipes, and of all that a recipe is made of, over a random tree.
 //
 // A seed names a recipe, its tree, and its trials. What gwe validate refuses is counted and thrown away. The rest is run undisturbed:
 // a recipe that fails before its commit must leave exactly the old tree; what another one leaves is the new tree. Then it is
@@ -19,7 +19,7 @@
 //	rollback       the run is good, and its rollback is killed
 //
 // Then gwe recovers, in one part or in the two of a boot, and the oracle judges: the tree is exactly old or exactly new, as the
-// journal's commit says; each hook that ran was undone, in the right order; nothing is left but what gwe says that it keeps. Half of
+// journal's commit says; each hook that ran was undone, in the right order; each program that took up the tree was told of its undoing; nothing is left but what gwe says that it keeps. Half of
 // the runs that wait to be confirmed then are, and the others are cancelled. At last the run is rolled back, run once more, and
 // forgotten. Where a stranger has written, only this is asked: gwe ends, does not lie, and loses nothing of the stranger's where it
 // has put all back.

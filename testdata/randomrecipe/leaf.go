@@ -22,7 +22,7 @@ func choose[T any](g *generator, of []T) T { return of[g.IntN(len(of))] }
 
 // attempt gives nil where the tree has nothing to do that with.
 func (g *generator) attempt() fields {
-	switch g.IntN(19) {
+	switch g.IntN(22) {
 	case 0, 1:
 		return g.write()
 	case 2, 3:
@@ -51,6 +51,8 @@ func (g *generator) attempt() fields {
 		return g.looks()
 	case 17:
 		return g.plugged()
+	case 18, 19, 20:
+		return g.takes()
 	}
 	return g.each()
 }
@@ -287,7 +289,7 @@ func (g *generator) plugged() fields {
 
 // looks makes a step that only reads.
 func (g *generator) looks() fields {
-	switch g.IntN(6) {
+	switch g.IntN(7) {
 	case 0:
 		return fields{"disk-space": fields{"path": target(choose(g, g.areas)), "at-least": "1KiB"}}
 	case 1:
@@ -298,6 +300,9 @@ func (g *generator) looks() fields {
 		return fields{"checksum": fields{"path": target("depot/page.tmpl")}}
 	case 4:
 		return fields{"verify": fields{"package": supply("fw-1.tar.zst.gpg"), "keyring": supply("keys")}}
+	}
+	if g.IntN(2) == 0 {
+		return fields{"run": fields{"script": `test -d "$TARGET"`, "env": fields{"TARGET": target("")}}, "effects": "none"}
 	}
 	return fields{"assert": fields{"that": "${{ inputs.yes }}"}}
 }

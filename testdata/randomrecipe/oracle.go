@@ -168,6 +168,9 @@ func (s *site) leases(run string) (paths []string) {
 func (s *site) wantTree(want ends, when string, inOrder bool) {
 	told := s.story()
 	now := s.picture()
+	if !told.committed || told.back {
+		s.wantTold(when)
+	}
 	if told.back && s.recipe.upToCommit != "" && !told.behind { // what was done behind the commit stays where its undo was given up
 		if want.back == nil {
 			return

@@ -231,6 +231,9 @@ func (g *generator) group(depth int) fields {
 	if g.IntN(5) == 0 {
 		group["undo"] = []any{g.say("group-undo")}
 	}
+	if g.IntN(6) == 0 {
+		group["undo-last"] = []any{tells(choose(g, programs))}
+	}
 	if g.IntN(8) == 0 && !fails {
 		group["when"] = "inputs.no"
 		g.model, g.ids = before, ids
@@ -297,6 +300,9 @@ func (g *generator) eachGroup(depth int) fields {
 	}
 	if g.IntN(2) == 0 {
 		inner = append(inner, g.marking(fields{}))
+	}
+	if g.IntN(3) == 0 {
+		inner = append(inner, g.takes())
 	}
 	if from := g.model.pick(g.Rand, g.areas, file, wild); from != "" && g.IntN(2) == 0 {
 		inner = append(inner, fields{"copy": fields{"from": target(from), "to": target(base + "-${{ item }}/copy")}})

@@ -20,7 +20,7 @@ import (
 //	strange.tar.zst.gpg  a package that a stranger has signed
 //	fw-1.tar.xz, ...     archives
 //	keys                 the keyring
-//	steps                a plugin, which stays on the machine
+//	steps                two plugins, which stay on the machine
 //
 // A recovery has to do without all others.
 type supplies string
@@ -40,7 +40,10 @@ func newSupplies(base, program string) (made supplies, err error) {
 		}
 		check(os.Mkdir(made.path("steps"), 0o755))
 		check(os.WriteFile(made.path("steps/gwe-step-plugged"), plugin, 0o755))
-		check(exec.Command(program, "steps", "describe", made.path("steps/gwe-step-plugged")).Run())
+		check(os.WriteFile(made.path("steps/gwe-step-takes"), takesPlugin, 0o755))
+		for _, name := range []string{"plugged", "takes"} {
+			check(exec.Command(program, "steps", "describe", made.path("steps/gwe-step-"+name)).Run())
+		}
 		key, err := bundle.NewKey("vendor", "", bundle.NewKeyOptions{Folder: string(made)})
 		check(err)
 		_, err = bundle.ImportKeys(made.path("keys"), key.Public)

@@ -195,6 +195,7 @@ func (s *site) aftermath(e examined) (rollback string) {
 		}
 	}
 	s.check(os.RemoveAll(s.path("marks/log")))
+	s.forgetTold()
 	s.provide()
 	run := s.complete()
 	s.withdraw()
