@@ -49,13 +49,11 @@ func (c *checker) refreshUnnamed(s *schema.Step, leaf schema.Leaf) {
 	if what == "" {
 		return
 	}
-	said, at := "undo: none", leaf.Key.Span
-	if s.EffectsNone != nil {
-		said, at = "effects: none", s.EffectsNone.Span
-	} else {
-		at = s.UndoNone.Span
+	said, at := "effects: none", s.EffectsNone
+	if at == nil {
+		said, at = "undo: none", s.UndoNone
 	}
-	c.report(s, at, RefreshUndone,
+	c.report(s, at.Span, RefreshUndone,
 		fmt.Sprintf("%q takes up the change of line %d, and with %s nothing tells the program when that is undone", what, c.change.Line, said),
 		"write undo-last: with the same command in its place")
 }
