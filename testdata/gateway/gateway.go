@@ -217,7 +217,7 @@ func (g *Gateway) Save() {
 func (g *Gateway) Restore() {
 	g.Helper()
 	g.KillAll()
-	for _, folder := range kept {
+	for _, folder := range append([]string{".gwe-unfinished-state"}, kept...) { // the note of a run that did not end, too
 		g.Check(os.RemoveAll(g.Path(folder)))
 	}
 	g.copyAll(g.Path("saved"), g.Root)

@@ -80,7 +80,7 @@ func (s *site) check(err error) {
 // restore makes the machine as it was at first.
 func (s *site) restore() {
 	s.killAll()
-	s.check(errors.Join(os.RemoveAll(s.path("state")), os.RemoveAll(s.path("recipe"))))
+	s.check(errors.Join(os.RemoveAll(s.path("state")), os.RemoveAll(s.path(".gwe-unfinished-state")), os.RemoveAll(s.path("recipe"))))
 	for _, name := range []string{"tree", "marks"} {
 		entries, err := os.ReadDir(s.path(name))
 		s.check(err)
