@@ -35,6 +35,7 @@ type described struct {
 	Effects    []effect    `json:"effects,omitempty"`
 	Undo       string      `json:"undo,omitempty"`
 	Repeatable bool        `json:"repeatable,omitempty"`
+	Fresh      bool        `json:"fresh,omitempty"`
 	Scalar     string      `json:"scalar,omitempty"`
 	Choices    []choice    `json:"choices,omitempty"`
 	Also       []Operation `json:"also,omitempty"`
@@ -47,6 +48,8 @@ type effect struct {
 	Kind        step.EffectKind `json:"kind"`
 	Argument    string          `json:"argument,omitempty"`
 	Conditional bool            `json:"conditional,omitempty"`
+	If          string          `json:"if,omitempty"`
+	Is          []string        `json:"is,omitempty"`
 }
 
 // choice is a step.Choice.
@@ -102,7 +105,7 @@ func ReadDescription(typeName string, text []byte) (Description, error) {
 	d := Description{
 		about: step.About{
 			Name: read.Type, Summary: read.Summary, Doc: read.Doc, Example: read.Example, Repeatable: read.Repeatable,
-			Undo: read.Undo, Scalar: read.Scalar,
+			Undo: read.Undo, Scalar: read.Scalar, Fresh: read.Fresh,
 		},
 		also: read.Also, outputs: value.Object(),
 	}
@@ -113,7 +116,7 @@ func ReadDescription(typeName string, text []byte) (Description, error) {
 		d.about.Choices = append(d.about.Choices, step.Choice(one))
 	}
 	for _, one := range read.Effects {
-		d.about.Effects = append(d.about.Effects, step.Effect{Kind: one.Kind, Argument: one.Argument, Conditional: one.Conditional})
+		d.about.Effects = append(d.about.Effects, step.Effect(one))
 	}
 	var err error
 	if d.arguments, err = fieldsOf(read.Arguments, "arguments"); err != nil {
@@ -194,6 +197,9 @@ func (d Description) check(typeName string) error {
 		if !slices.Contains([]step.EffectKind{step.Writes, step.Removes, step.Swaps, step.Runs, step.Refreshes}, one.Kind) {
 			return schemaFault("there is no effect %q", one.Kind).WithHint("writes, removes, swaps, runs and refreshes are the effects")
 		}
+		if _, known := d.arguments.Field(one.If); !known && one.If != "" {
+			return schemaFault("the effect %s depends on the argument %q, which is not described", one.Kind, one.If)
+		}
 		if _, known := d.arguments.Field(one.Argument); !known && !(!one.Kind.OnPath() && one.Argument == "") {
 			return schemaFault("the effect %s names the argument %q, which is not described", one.Kind, one.Argument)
 		}
@@ -255,14 +261,14 @@ func (d Description) With(digest string) (Description, error) {
 func (d Description) marshal() ([]byte, error) {
 	written := described{
 		Protocol: Protocol, Type: d.about.Name, Summary: d.about.Summary, Doc: d.about.Doc, Example: d.about.Example,
-		Undo: d.about.Undo, Repeatable: d.about.Repeatable, Scalar: d.about.Scalar, Also: d.also,
+		Undo: d.about.Undo, Repeatable: d.about.Repeatable, Fresh: d.about.Fresh, Scalar: d.about.Scalar, Also: d.also,
 		Arguments: objectSchema(d.arguments, false),
 	}
 	if outputs := objectSchema(d.outputs, true); len(d.outputs.Fields) > 0 {
 		written.Outputs = &outputs
 	}
 	for _, one := range d.about.Effects {
-		written.Effects = append(written.Effects, effect{Kind: one.Kind, Argument: one.Argument, Conditional: one.Conditional})
+		written.Effects = append(written.Effects, effect(one))
 	}
 	for _, one := range d.about.Choices {
 		written.Choices = append(written.Choices, choice(one))
