@@ -149,6 +149,7 @@ steps:
   - run: { argv: [app] }
     effects: none
   - wait-for: { command: [./ready] }
+  - migration-rollback: { running: /opt/app/2, new: /opt/app/1, folder: app, command: [./migrate, "{migration}"] }
 `, "relative-program:2 relative-program:6"},
 		"a boot setting by a script": {`steps:
   - run: { script: "fw_setenv slot b" }

@@ -151,8 +151,8 @@ func (c *checker) relativeProgram(s *schema.Step) {
 	if !ok || leaf.Type == nil {
 		return
 	}
-	if _, given := leaf.Arguments.Get("dir"); given {
-		return
+	if _, given := leaf.Arguments.Get("dir"); given || !hasArgument(leaf, "dir") && !hasArgument(leaf, "within") {
+		return // it is looked for elsewhere than from /
 	}
 	for _, name := range []string{"argv", "command"} {
 		field, known := leaf.Type.Arguments().Field(name)
