@@ -71,10 +71,10 @@ var samples = []sample{
 
 	{name: "write, a new file", step: "write: { path: ROOT/file, content: new }"},
 	{name: "write, over a file", step: "write: { path: ROOT/file, content: new }", arrange: file},
-	{name: "write, a secret", step: "write: { path: ROOT/file, content: \"${{ inputs.token }}\" }", head: "inputs: { token: { type: secret, required: true } }\n"},
+	{name: "write, a secret", step: "write: { path: ROOT/file, content: \"${{ inputs.token }}\", mode: \"0600\" }", head: "inputs: { token: { type: secret, required: true } }\n"},
 	{name: "template, a new file", step: "template: { from: ROOT/source, to: ROOT/file }", arrange: source},
 	{name: "template, over a file", step: "template: { from: ROOT/source, to: ROOT/file }", arrange: func(s *site) { source(s); file(s) }},
-	{name: "template, a secret", step: "template: { from: ROOT/source, to: ROOT/file, values: { a: \"${{ inputs.token }}\" } }", arrange: source,
+	{name: "template, a secret", step: "template: { from: ROOT/source, to: ROOT/file, values: { a: \"${{ inputs.token }}\" }, mode: \"0600\" }", arrange: source,
 		head: "inputs: { token: { type: secret, required: true } }\n"},
 	{name: "copy, a new file", step: "copy: { from: ROOT/source, to: ROOT/file }", arrange: source},
 	{name: "copy, over a file", step: "copy: { from: ROOT/source, to: ROOT/file }", arrange: func(s *site) { source(s); file(s) }},
