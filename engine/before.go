@@ -55,10 +55,12 @@ type beforeRecord struct {
 
 // Difference is a path that is not as it was before the run.
 type Difference struct {
+	// Path is the path.
 	Path string `json:"path"`
-	// Was and Is say for people what was there before the run, and what is there now.
+	// Was says for people what was there before the run.
 	Was string `json:"was"`
-	Is  string `json:"is"`
+	// Is says for people what is there now.
+	Is string `json:"is"`
 }
 
 // before looks at the paths that a step is about to change. Only the first look at a path in a run counts.

@@ -116,3 +116,13 @@ func (s State) Await(ctx context.Context, held Holder) (Summary, error) {
 		}
 	}
 }
+
+// Cancelled is what `gwe cancel` tells programs.
+type Cancelled struct {
+	// Run is the id of the run; absent where the process was asked before it came to one.
+	Run string `json:"run,omitempty"`
+	// PID is the process that was asked to stop.
+	PID int `json:"pid"`
+	// Status is how the run stands: with --no-wait "in progress", else how it ended; absent where there is no run.
+	Status Status `json:"status,omitempty"`
+}

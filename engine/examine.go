@@ -11,13 +11,15 @@ import (
 // Finding is what a run left that gwe could not bring to its end.
 type Finding struct {
 	Summary
-	// FailedUndos are the undos that failed, and Owed the steps that were not undone, each in the order in which gwe undoes them.
+	// FailedUndos are the undos that failed, in the order in which gwe undoes them.
 	FailedUndos []Unrestored `json:"failed_undos"`
-	Owed        []Unrestored `json:"owed"`
+	// Owed are the steps that were not undone, in the order in which gwe undoes them.
+	Owed []Unrestored `json:"owed"`
 	// Different are the paths that are not as they were before the run, as far as gwe saw them then: those that its steps name, and
-	// the names in directories. Unseen are the steps of which it cannot know what they changed: they ran a program.
+	// the names in directories.
 	Different []Difference `json:"different"`
-	Unseen    []StepName   `json:"unseen"`
+	// Unseen are the steps of which gwe cannot know what they changed: they ran a program.
+	Unseen []StepName `json:"unseen"`
 	// Kept are the paths where what the undo needs still lies.
 	Kept []string `json:"kept"`
 }
@@ -25,10 +27,12 @@ type Finding struct {
 // Unrestored is a step whose undo failed, or was not carried out.
 type Unrestored struct {
 	StepName
-	// Error, Code and Hint are why its undo failed.
+	// Error is why its undo failed; absent where it was not tried.
 	Error string `json:"error,omitempty"`
-	Code  string `json:"code,omitempty"`
-	Hint  string `json:"hint,omitempty"`
+	// Code is the stable code of Error.
+	Code string `json:"code,omitempty"`
+	// Hint says what to do about Error.
+	Hint string `json:"hint,omitempty"`
 }
 
 // Examine looks at a run that needs an operator: it takes no lock and changes nothing. Without an id it is the only such run.

@@ -45,10 +45,13 @@ func (x *execution) warnOfStrangers() {
 
 // Target is what a directory that recipes work on tells by itself, whatever the state directory knows.
 type Target struct {
+	// Path is the directory.
 	Path string `json:"path"`
-	// PID is the process that holds its lock, Run and State are that one's run and state directory; absent where they are not known.
-	PID   int    `json:"pid,omitempty"`
-	Run   string `json:"run,omitempty"`
+	// PID is the process that holds its lock; absent where none does.
+	PID int `json:"pid,omitempty"`
+	// Run is the id of the run of that process; absent where it is not known.
+	Run string `json:"run,omitempty"`
+	// State is the state directory of that run; absent where it is not known.
 	State string `json:"state,omitempty"`
 	// Hidden are the names under which runs keep something there for an undo, or left it.
 	Hidden []HiddenName `json:"hidden"`
@@ -56,8 +59,10 @@ type Target struct {
 
 // HiddenName is a name that begins with .gwe- and the run that it belongs to.
 type HiddenName struct {
+	// Path is the hidden name.
 	Path string `json:"path"`
-	Run  string `json:"run"`
+	// Run is the id of the run that it belongs to.
+	Run string `json:"run"`
 	// Known is true where the state directory has that run.
 	Known bool `json:"known"`
 }

@@ -9,6 +9,7 @@ import (
 
 // Lease is a path that is kept for the undo of a run.
 type Lease struct {
+	// Path is a file or directory.
 	Path string `json:"path"`
 	// Bytes is the space on the disk of what lies there, a file with several names counted once; 0 where nothing does.
 	Bytes int64 `json:"bytes"`

@@ -20,11 +20,13 @@ import (
 // Resolution is how an operator closed a run that gwe could not bring to its end. It lies in a file beside the journal: the journal
 // may be what is damaged.
 type Resolution struct {
+	// At is when.
 	At time.Time `json:"at"`
 	// Reason is what the operator gave as the reason.
 	Reason string `json:"reason"`
 	// By is the name of the user, or the number where it has none.
-	By      string `json:"by"`
+	By string `json:"by"`
+	// Version is the release of gwe that closed it.
 	Version string `json:"gwe"`
 }
 

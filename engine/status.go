@@ -14,7 +14,7 @@ import (
 
 // Overview is what goes on in a state folder now.
 type Overview struct {
-	// Running is the process that works on the state, nil where there is none.
+	// Running is the process that works on the state; absent where there is none.
 	Running *Activity `json:"running,omitempty"`
 	// Pending are runs that died, or wait: `gwe recover` goes on with them.
 	Pending []Summary `json:"pending"`
@@ -25,9 +25,9 @@ type Overview struct {
 	Broken []Summary `json:"broken"`
 	// Lost are runs that had begun, and whose journal was deleted before they had ended.
 	Lost []Summary `json:"lost"`
-	// Last is the newest run that ended.
+	// Last is the newest run that ended; absent where none has.
 	Last *Summary `json:"last,omitempty"`
-	// Targets are the directories that were asked for.
+	// Targets are the directories that were asked for, by --target.
 	Targets []Target `json:"targets,omitempty"`
 	// Now is what runs on the machine, as the recipe of the newest ended run says it.
 	Now []step.Report `json:"now"`
@@ -37,15 +37,19 @@ type Overview struct {
 
 // Activity is what a process does now.
 type Activity struct {
-	PID    int    `json:"pid"`
-	Run    string `json:"run,omitempty"`
+	// PID is the process.
+	PID int `json:"pid"`
+	// Run is the id of the run that it works on; absent where it has come to none yet.
+	Run string `json:"run,omitempty"`
+	// Recipe is the name of that run's recipe.
 	Recipe string `json:"recipe,omitempty"`
 	// Lost is true where the state folder was deleted while the process works: if it dies, nothing can be undone.
 	Lost bool `json:"lost,omitempty"`
 	// Stopped is true for a process that was stopped by a signal (SIGSTOP).
 	Stopped bool `json:"stopped,omitempty"`
 	// Work is run, recover or rollback.
-	Work  string     `json:"work,omitempty"`
+	Work string `json:"work,omitempty"`
+	// Since is when it began that.
 	Since *time.Time `json:"since,omitempty"`
 	// Steps are the tasks that go on, the outermost first: several where branches run side by side.
 	Steps []RunningTask `json:"steps"`
@@ -53,14 +57,20 @@ type Activity struct {
 
 // RunningTask is a task that has begun and not ended.
 type RunningTask struct {
+	// Type says what the task is: "step", "attempt", "undo" and so on, as in the log.
 	Type string `json:"type"`
-	// Step is the id of its step, Action that one's keyword, Item the item of its round, and Path where it stands in the recipe.
-	Step   string    `json:"step,omitempty"`
-	Action string    `json:"action,omitempty"`
-	Item   string    `json:"item,omitempty"`
-	Path   string    `json:"path,omitempty"`
-	Name   string    `json:"name"`
-	Since  time.Time `json:"since"`
+	// Step is the id of the step that it belongs to; absent where that has none.
+	Step string `json:"step,omitempty"`
+	// Action is the keyword of the step: "unpack", "group".
+	Action string `json:"action,omitempty"`
+	// Item is the item of the step's round.
+	Item string `json:"item,omitempty"`
+	// Path says where the step stands in the recipe: "steps[3].undo[0]".
+	Path string `json:"path,omitempty"`
+	// Name is what the log calls the task.
+	Name string `json:"name"`
+	// Since is when it began.
+	Since time.Time `json:"since"`
 }
 
 // Overview tells what is going on. It takes no lock and changes nothing. ctx bounds the questions about what runs.

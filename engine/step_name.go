@@ -13,8 +13,9 @@ import (
 type StepName struct {
 	// Name is what the recipe calls the step, with its expressions evaluated; "" where the step has no name.
 	Name string `json:"name,omitempty"`
-	// ID is the step's id, and Type its keyword: "unpack", "parallel". ID is "" where the step has none.
-	ID   string `json:"id,omitempty"`
+	// ID is the step's id; "" where it has none.
+	ID string `json:"id,omitempty"`
+	// Type is its keyword: "unpack", "parallel".
 	Type string `json:"type,omitempty"`
 	// Item is the item of the round in which the step was carried out, behind those of the for-each around it: "s2, b1".
 	Item string `json:"item,omitempty"`

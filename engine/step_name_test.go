@@ -76,7 +76,7 @@ func TestListsNameTheStep(t *testing.T) {
 	}
 	var got []string
 	for _, one := range detail.Steps {
-		got = append(got, strings.Join([]string{one.Title(), one.ID, one.Type, one.Item, one.Path, one.State}, "|"))
+		got = append(got, strings.Join([]string{one.Title(), one.ID, one.Type, one.Item, one.Path, string(one.State)}, "|"))
 	}
 	want := []string{
 		"Write a file (p) for one|p|put|one|steps[0]|done", "Write a file (p) for two|p|put|two|steps[0]|done",

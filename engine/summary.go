@@ -10,34 +10,41 @@ import (
 
 // Summary is what a list of runs tells of one.
 type Summary struct {
-	Run    string `json:"run"`
+	// Run is the id of the run: the UTC time of its beginning. Ids sort in the order of the runs.
+	Run string `json:"run"`
+	// Recipe is the name of its recipe; absent where it is not known any more.
 	Recipe string `json:"recipe,omitempty"`
+	// Status is how it stands or ended.
 	Status Status `json:"status"`
 	// Was is how a run had ended whose journal is damaged, where that is known.
 	Was Status `json:"was,omitempty"`
-	// Started is when it began, Latest when its journal was last written, and Ended when it ended. They are absent where they are not
-	// known, or not yet there.
+	// Started is when it began; absent where that is not known.
 	Started time.Time `json:"started,omitzero"`
-	Latest  time.Time `json:"latest,omitzero"`
-	Ended   time.Time `json:"ended,omitzero"`
-	// Error is the first error, of the run or, while it is pending, of its recovery. Code is its stable code, Hint what to do about it.
+	// Latest is when its journal was last written; absent where that is not known.
+	Latest time.Time `json:"latest,omitzero"`
+	// Ended is when it ended; absent until then.
+	Ended time.Time `json:"ended,omitzero"`
+	// Error is the first error, of the run or, while it is pending, of its recovery.
 	Error string `json:"error,omitempty"`
-	Code  string `json:"code,omitempty"`
-	Hint  string `json:"hint,omitempty"`
+	// Code is the stable code of Error: `gwe explain CODE` explains it.
+	Code string `json:"code,omitempty"`
+	// Hint says what to do about Error.
+	Hint string `json:"hint,omitempty"`
 	// Stopped is the text of the stop that ended the run well.
 	Stopped string `json:"stopped,omitempty"`
-	// Failed is the step that the error belongs to; nil where it belongs to none.
+	// Failed is the step that the error belongs to; absent where it belongs to none.
 	Failed *StepName `json:"failed,omitempty"`
-	// Blocks is true where no other run begins before an operator has resolved this one; Targets are what it may still owe an undo on.
-	Blocks  bool     `json:"blocks,omitempty"`
+	// Blocks is true where no other run begins before an operator has resolved this one.
+	Blocks bool `json:"blocks,omitempty"`
+	// Targets are the locks of a run that is damaged or lost: what it may still owe an undo on.
 	Targets []string `json:"targets,omitempty"`
 	// RecoveryFailed is when the recovery of a pending run failed last; absent where it did not.
 	RecoveryFailed time.Time `json:"recovery_failed,omitzero"`
-	// Resolved is how an operator closed the run; nil where none did.
+	// Resolved is how an operator closed the run; absent where none did.
 	Resolved *Resolution `json:"resolved,omitempty"`
 	// Waits says what a suspended run waits for.
 	Waits string `json:"waits,omitempty"`
-	// Left is how much of that time is left, in an overview.
+	// Left is how much of that time is left, in `gwe status`.
 	Left string `json:"left,omitempty"`
 	// Standing is true while what the run's undo needs is still kept.
 	Standing bool `json:"standing,omitempty"`
@@ -135,16 +142,26 @@ func (s *Summary) say(err error) {
 // Detail is all that the journal tells people of one run.
 type Detail struct {
 	Summary
-	File    string                     `json:"file"`
-	Digest  string                     `json:"sha256"`
-	Version string                     `json:"gwe"`
-	Locks   []string                   `json:"locks,omitempty"`
-	Inputs  map[string]json.RawMessage `json:"inputs,omitempty"`
-	Secrets []string                   `json:"secrets,omitempty"`
-	Steps   []StepDetail               `json:"steps"`
-	Errors  []string                   `json:"errors,omitempty"`
+	// File is the file of the recipe, as it was named.
+	File string `json:"file"`
+	// Digest is the SHA-256 of the recipe, in hexadecimal.
+	Digest string `json:"sha256"`
+	// Version is the release of gwe that began the run.
+	Version string `json:"gwe"`
+	// Locks are what it locked: paths and names.
+	Locks []string `json:"locks,omitempty"`
+	// Inputs are those that hold no secret, by their names.
+	Inputs map[string]json.RawMessage `json:"inputs,omitempty"`
+	// Secrets are the names of the inputs that hold one.
+	Secrets []string `json:"secrets,omitempty"`
+	// Steps are those that the run came to, in the order of the journal.
+	Steps []StepDetail `json:"steps"`
+	// Errors are those after Error, of undos, the failsafe and finally, in their order.
+	Errors []string `json:"errors,omitempty"`
+	// Outputs are what the recipe handed out.
 	Outputs map[string]json.RawMessage `json:"outputs,omitempty"`
-	Leases  []Lease                    `json:"leases,omitempty"`
+	// Leases are what is kept for its undo.
+	Leases []Lease `json:"leases,omitempty"`
 	// Kept are the directories to which a manual rollback moved what came after the commit.
 	Kept []Lease `json:"kept,omitempty"`
 	// frames are the places of the steps in Steps by the numbers of their frames.
@@ -155,14 +172,35 @@ type Detail struct {
 type StepDetail struct {
 	StepName
 	// Rounds are the numbers of the rounds of the for-each around it, outermost first, from 0.
-	Rounds []int  `json:"rounds,omitempty"`
-	State  string `json:"state"`
+	Rounds []int `json:"rounds,omitempty"`
+	// State is how far it came.
+	State StepState `json:"state"`
 	// Outputs are there where the step ended well.
 	Outputs map[string]json.RawMessage `json:"outputs,omitempty"`
-	Error   string                     `json:"error,omitempty"`
+	// Error is why it, or its undo, failed.
+	Error string `json:"error,omitempty"`
 	// Text is what a commit or a stop says, what a wait is for, or which gwe the run was handed to.
 	Text string `json:"text,omitempty"`
 }
+
+// StepState is how far a step of a run came.
+type StepState string
+
+// The states of a step.
+const (
+	StepBegun       StepState = "begun"
+	StepDone        StepState = "done"
+	StepSkipped     StepState = "skipped"
+	StepCommitted   StepState = "committed"
+	StepStopped     StepState = "stopped"
+	StepSuspended   StepState = "suspended"
+	StepResumed     StepState = "resumed"
+	StepGivenUp     StepState = "given up"
+	StepPutOff      StepState = "waits for services"
+	StepUndone      StepState = "undone"
+	StepUndoneFirst StepState = "undone but for undo-last"
+	StepUndoFailed  StepState = "undo failed"
+)
 
 // choose finds a run; without an id it is the newest one.
 func (s State) choose(id string) (string, error) {
@@ -209,7 +247,7 @@ func (s State) Show(id string) (Detail, error) {
 func (p *past) detail() Detail {
 	d := Detail{
 		Summary: p.summary(), File: p.begin.File, Digest: p.begin.Digest, Version: p.begin.Version,
-		frames: map[int]int{}, Locks: p.begin.Locks, Inputs: p.begin.Inputs, Secrets: p.begin.Secrets,
+		Steps: []StepDetail{}, frames: map[int]int{}, Locks: p.begin.Locks, Inputs: p.begin.Inputs, Secrets: p.begin.Secrets,
 	}
 	for _, record := range p.records {
 		d.take(record.Kind, record.Data)
@@ -226,7 +264,7 @@ func (d *Detail) take(kind string, data json.RawMessage) {
 	switch kind {
 	case recordIntent:
 		_ = into(data, func(r intentRecord) error {
-			d.Steps = append(d.Steps, StepDetail{StepName: r.named(r.Step, r.ID), Rounds: r.Rounds, State: "begun"})
+			d.Steps = append(d.Steps, StepDetail{StepName: r.named(r.Step, r.ID), Rounds: r.Rounds, State: StepBegun})
 			d.frames[r.Frame] = len(d.Steps) - 1
 			return nil
 		})
@@ -237,7 +275,7 @@ func (d *Detail) take(kind string, data json.RawMessage) {
 				d.Steps = append(d.Steps, StepDetail{StepName: r.named(r.Step, r.ID), Rounds: r.Rounds})
 				one = &d.Steps[len(d.Steps)-1]
 			}
-			one.State, one.Outputs = "done", r.Outputs
+			one.State, one.Outputs = StepDone, r.Outputs
 			return nil
 		})
 	case recordSkipped, recordCommitted, recordStopped:
@@ -245,7 +283,7 @@ func (d *Detail) take(kind string, data json.RawMessage) {
 			if r.Step == "" {
 				r.Type = "commit" // the silent one, behind the last step
 			}
-			one := StepDetail{StepName: r.named(r.Step, r.ID), Rounds: r.Rounds, State: kind, Text: r.Text}
+			one := StepDetail{StepName: r.named(r.Step, r.ID), Rounds: r.Rounds, State: StepState(kind), Text: r.Text}
 			if kind == recordSkipped && one.Type != "stop" { // it was allowed to fail, and did
 				one.Error, one.Text = r.Text, ""
 			}
@@ -254,8 +292,8 @@ func (d *Detail) take(kind string, data json.RawMessage) {
 		})
 	case recordSuspended:
 		_ = into(data, func(r suspendedRecord) error {
-			waits := StepDetail{StepName: r.named(r.Step, r.ID), State: kind, Text: r.awaited()}
-			if last := len(d.Steps) - 1; last >= 0 && d.Steps[last].State == kind { // one more attempt
+			waits := StepDetail{StepName: r.named(r.Step, r.ID), State: StepSuspended, Text: r.awaited()}
+			if last := len(d.Steps) - 1; last >= 0 && d.Steps[last].State == StepSuspended { // one more attempt
 				d.Steps[last] = waits
 				return nil
 			}
@@ -264,38 +302,38 @@ func (d *Detail) take(kind string, data json.RawMessage) {
 		})
 	case recordResumed:
 		if last := len(d.Steps) - 1; last >= 0 {
-			d.Steps[last].State, d.Steps[last].Text = kind, ""
+			d.Steps[last].State, d.Steps[last].Text = StepResumed, ""
 		}
 	case recordUnwind, recordStranded:
 		for i := range d.Steps {
-			if d.Steps[i].State == recordSuspended {
-				d.Steps[i].State = "given up"
+			if d.Steps[i].State == StepSuspended {
+				d.Steps[i].State = StepGivenUp
 			}
 		}
 	case recordPutOff:
 		_ = into(data, func(r putOffRecord) error {
 			if one := d.frame(r.Frame); one != nil {
-				one.State = "waits for services"
+				one.State = StepPutOff
 			}
 			return nil
 		})
 	case recordHandedOver:
 		_ = into(data, func(r handedOverRecord) error {
-			d.Steps = append(d.Steps, StepDetail{StepName: r.named(r.Step, r.ID), State: "begun", Text: r.to()})
+			d.Steps = append(d.Steps, StepDetail{StepName: r.named(r.Step, r.ID), State: StepBegun, Text: r.to()})
 			return nil
 		})
 	case recordTakenOver:
 		if last := len(d.Steps) - 1; last >= 0 {
-			d.Steps[last].State = "done"
+			d.Steps[last].State = StepDone
 		}
 	case recordUndone:
-		_ = into(data, func(r undoneRecord) error { return d.undone(r, "undone") })
+		_ = into(data, func(r undoneRecord) error { return d.undone(r, StepUndone) })
 	case recordButLast:
 		_ = into(data, func(r undoneRecord) error {
 			if r.Told {
-				return d.undone(r, "undone")
+				return d.undone(r, StepUndone)
 			}
-			return d.undone(r, "undone but for undo-last")
+			return d.undone(r, StepUndoneFirst)
 		})
 	case recordEnd:
 		_ = into(data, func(r endRecord) error {
@@ -315,11 +353,11 @@ func (r shownRecord) named(path, id string) StepName {
 	return StepName{Name: r.Name, ID: id, Type: r.Type, Item: r.Item, Path: path}
 }
 
-func (d *Detail) undone(r undoneRecord, state string) error {
-	if one := d.frame(r.Frame); one != nil && one.State != "undo failed" {
+func (d *Detail) undone(r undoneRecord, state StepState) error {
+	if one := d.frame(r.Frame); one != nil && one.State != StepUndoFailed {
 		one.State = state
 		if len(r.Errors) > 0 {
-			one.State, one.Error = "undo failed", r.Errors[0].Message
+			one.State, one.Error = StepUndoFailed, r.Errors[0].Message
 		}
 	}
 	return nil

@@ -51,6 +51,7 @@ func TestScripts(t *testing.T) {
 			"exits":       exits,
 			"wait-for":    waitFor,
 			"mount-tmpfs": mountTmpfs,
+			"conforms":    conforms,
 		},
 	})
 }

@@ -8,8 +8,8 @@ import (
 
 // Report is what runs on the machine, as far as one step can tell.
 type Report struct {
-	// Kind is release, program or health.
-	Kind string `json:"kind"`
+	// Kind is what it tells of.
+	Kind ReportKind `json:"kind"`
 	// Name is the link of a release, the name of a program, or what a check asks.
 	Name string `json:"name"`
 	// State is where the link leads, the program's state, or the answer of the check.
@@ -18,11 +18,14 @@ type Report struct {
 	Good bool `json:"good"`
 }
 
+// ReportKind is what a Report tells of.
+type ReportKind string
+
 // The kinds of a Report.
 const (
-	ReportRelease = "release"
-	ReportProgram = "program"
-	ReportHealth  = "health"
+	ReportRelease ReportKind = "release"
+	ReportProgram ReportKind = "program"
+	ReportHealth  ReportKind = "health"
 )
 
 // Reporter is an Action that can tell what runs now where it acts or looks: for `gwe status`, and for the end of a run. It only looks.

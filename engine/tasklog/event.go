@@ -39,33 +39,44 @@ const (
 
 // Event is one thing that happened in a task. It is also the JSON form: one event a line.
 type Event struct {
+	// Time is when it happened.
 	Time time.Time `json:"time"`
-	Kind Kind      `json:"kind"`
-	// Task and Parent are unique within a run; the run's own task is 1 and has parent 0.
-	Task   int `json:"task"`
+	// Kind is what it tells.
+	Kind Kind `json:"kind"`
+	// Task is the number of the task, unique within one file of the log: one process's work on a run. The run's own task is 1.
+	Task int `json:"task"`
+	// Parent is the number of the task around it; absent for the run's own.
 	Parent int `json:"parent,omitempty"`
 	// Name is the task's, on Started.
 	Name string `json:"name,omitempty"`
-	// Type says what the task is, on Started: run, step, attempt, undo, rescue, failsafe, finally, recover.
+	// Type says what the task is, on Started: run, step, attempt, undo, rescue, failsafe, finally, recover and so on.
 	Type string `json:"type,omitempty"`
-	// Step is the id of the step that the task belongs to, Action its keyword, Item the item of its round, and Path where it
-	// stands in the recipe; on Started, each where there is one.
-	Step   string `json:"step,omitempty"`
+	// Step is the id of the step that the task belongs to, on Started; absent where that has none.
+	Step string `json:"step,omitempty"`
+	// Action is the keyword of that step, on Started: "unpack", "group".
 	Action string `json:"action,omitempty"`
-	Item   string `json:"item,omitempty"`
-	Path   string `json:"path,omitempty"`
-	// Level and Text are a line's. Text is valid UTF-8 without a newline.
-	Level Level  `json:"level,omitempty"`
-	Text  string `json:"text,omitempty"`
-	// Current and Total are a progress's, in Unit ("bytes", "files"); Total is 0 where it is unknown.
-	Current int64  `json:"current,omitempty"`
-	Total   int64  `json:"total,omitempty"`
-	Unit    string `json:"unit,omitempty"`
-	// Status, Code, Error and Hint are an end's; Text says more about a good end ("nothing to do").
+	// Item is the item of the step's round, on Started.
+	Item string `json:"item,omitempty"`
+	// Path says where the step stands in the recipe, on Started: "steps[3].undo[0]".
+	Path string `json:"path,omitempty"`
+	// Level is the weight of a Line.
+	Level Level `json:"level,omitempty"`
+	// Text is what a Line says, or more about a good end ("nothing to do"). It is valid UTF-8 without a newline.
+	Text string `json:"text,omitempty"`
+	// Current is how far a Progress came, in Unit; absent at 0.
+	Current int64 `json:"current,omitempty"`
+	// Total is how far it will come; absent where that is unknown.
+	Total int64 `json:"total,omitempty"`
+	// Unit is "bytes" or "files", of a Progress.
+	Unit string `json:"unit,omitempty"`
+	// Status is how the task ended, on Ended.
 	Status Status `json:"status,omitempty"`
-	Code   string `json:"code,omitempty"`
-	Error  string `json:"error,omitempty"`
-	Hint   string `json:"hint,omitempty"`
+	// Code is the stable code of Error: `gwe explain CODE` explains it.
+	Code string `json:"code,omitempty"`
+	// Error is why a task did not end well.
+	Error string `json:"error,omitempty"`
+	// Hint says what to do about Error.
+	Hint string `json:"hint,omitempty"`
 	// Allowed is set where a task failed and was allowed to.
 	Allowed bool `json:"allowed,omitempty"`
 	// Seconds is how long the task took, by the monotonic clock, on Ended.

@@ -42,7 +42,7 @@ example:
 					return err
 				}
 				if *noWait {
-					return tellCancel(console, engine.Summary{Run: held.Run, Status: engine.StatusPending}, held.PID)
+					return tellCancel(console, engine.Summary{Run: held.Run, Status: engine.StatusRunning}, held.PID)
 				}
 				ended, err := state.Await(ctx, held)
 				if err != nil {
@@ -119,13 +119,13 @@ func machineLost(state engine.State, held engine.Holder) error {
 
 func tellCancel(console *console, ended engine.Summary, pid int) error {
 	if console.global.output == "json" {
-		return writeJSON(console.stdout, map[string]any{"run": ended.Run, "pid": pid, "status": ended.Status})
+		return writeJSON(console.stdout, engine.Cancelled{Run: ended.Run, PID: pid, Status: ended.Status})
 	}
 	var err error
 	switch {
 	case ended.Run == "":
 		_, err = fmt.Fprintf(console.stdout, "process %d: asked to stop before it came to a run\n", pid)
-	case ended.Status == engine.StatusPending:
+	case ended.Status == engine.StatusRunning:
 		_, err = fmt.Fprintf(console.stdout, "run %s: asked to stop\n", ended.Run)
 	default:
 		_, err = fmt.Fprintf(console.stdout, "run %s: %s\n", ended.Run, ended.Status)

@@ -37,6 +37,7 @@ example:
 				result, err := machine.Confirm(ctx, run)
 				console.unseen(shown.close())
 				if err != nil {
+					tellFailure(console, err)
 					return err
 				}
 				showFinished(console, []engine.Result{result})

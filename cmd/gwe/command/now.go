@@ -10,7 +10,7 @@ import (
 // nowLines say what runs, one line for each kind.
 func nowLines(now []step.Report) []string {
 	var lines []string
-	for _, kind := range []string{step.ReportRelease, step.ReportProgram, step.ReportHealth} {
+	for _, kind := range []step.ReportKind{step.ReportRelease, step.ReportProgram, step.ReportHealth} {
 		var parts []string
 		for _, one := range now {
 			if one.Kind == kind {
@@ -18,7 +18,7 @@ func nowLines(now []step.Report) []string {
 			}
 		}
 		if len(parts) > 0 {
-			lines = append(lines, kind+" "+strings.Join(parts, ", "))
+			lines = append(lines, string(kind)+" "+strings.Join(parts, ", "))
 		}
 	}
 	return lines

@@ -76,10 +76,11 @@ example:
 
 // showFinished tells what became of runs that other processes had begun.
 func showFinished(console *console, results []engine.Result) {
-	if console.global.output == "json" {
-		return
-	}
 	for _, result := range results {
+		if console.global.output == "json" {
+			console.unseen(writeResult(console.stdout, result.Line()))
+			continue
+		}
 		line := fmt.Sprintf("run %s: %s", result.Run, result.Status)
 		if result.Waits != "" {
 			line += ": waits for " + result.Waits
@@ -89,7 +90,7 @@ func showFinished(console *console, results []engine.Result) {
 			fmt.Fprintf(console.stdout, "  kept what came after the commit: %s (`gwe forget %s` removes it)\n", path, result.Run)
 		}
 	}
-	if len(results) > 0 {
+	if len(results) > 0 && console.global.output != "json" {
 		console.unseen(tellNow(console, results[len(results)-1].Now))
 	}
 }

@@ -1,31 +1,28 @@
 package command
 
 import (
+	"encoding/json"
+	"io"
+
 	"github.com/gwe-project/gwe/engine"
 	"github.com/gwe-project/gwe/engine/fault"
 )
 
-// resultLine is the last line of a run in JSON. A run that did not end well says why: code, error and hint are those of
-// its first error. outputs is nil for a run that has none to hand out.
-func resultLine(result engine.Result) map[string]any {
-	line := map[string]any{
-		"kind": "result", "run": result.Run, "status": result.Status, "exit": result.ExitCode(), "waits": result.Waits,
+// writeResult writes how a run ended, on a line of its own.
+func writeResult(out io.Writer, line engine.ResultLine) error {
+	encoder := json.NewEncoder(out)
+	encoder.SetEscapeHTML(false)
+	return encoder.Encode(line)
+}
+
+// tellFailure ends JSON with a result line where no run began or went on: the error itself is shown as for people, too.
+func tellFailure(console *console, err error) {
+	if err == nil || console.global.output != "json" {
+		return
 	}
-	if len(result.Kept) > 0 {
-		line["kept"] = result.Kept
+	line := engine.ResultLine{Exit: exitCode(err)}.Because(err)
+	if found := fault.As(err); found != nil && found.Class == fault.Refused {
+		line.Status = engine.StatusRefused
 	}
-	if len(result.Now) > 0 {
-		line["now"] = result.Now
-	}
-	if result.Err == nil {
-		return line
-	}
-	line["error"] = result.Err.Error()
-	if found := fault.As(result.Err); found != nil {
-		line["code"] = found.Code
-		if found.Hint != "" {
-			line["hint"] = found.Hint
-		}
-	}
-	return line
+	console.unseen(writeResult(console.stdout, line))
 }

@@ -55,14 +55,10 @@ example:
 				result, err := machine.Rollback(ctx, run)
 				console.unseen(shown.close())
 				if err != nil {
+					tellFailure(console, err)
 					return err
 				}
-				if console.global.output == "json" {
-					err = json.NewEncoder(console.stdout).Encode(resultLine(result))
-				} else {
-					showFinished(console, []engine.Result{result})
-				}
-				console.unseen(err)
+				showFinished(console, []engine.Result{result})
 				if code := result.ExitCode(); code != engine.ExitDone {
 					return errSilent{code}
 				}

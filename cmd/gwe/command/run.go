@@ -2,7 +2,6 @@ package command
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -67,6 +66,7 @@ func carryOut(ctx context.Context, console *console, program *engine.Program, gi
 func tellResult(console *console, shown *view, program *engine.Program, result engine.Result, err error) error {
 	untold := shown.close()
 	if err != nil {
+		tellFailure(console, err)
 		return err
 	}
 	if !result.Handed {
@@ -97,9 +97,7 @@ func reportUnsettled(console *console, result engine.Result) (left bool) {
 // showOutputs prints what the recipe hands out, for scripts: one "name: value" a line, or one JSON object.
 func showOutputs(console *console, program *engine.Program, result engine.Result) error {
 	if console.global.output == "json" {
-		line := resultLine(result)
-		line["outputs"] = result.Outputs
-		return json.NewEncoder(console.stdout).Encode(line)
+		return writeResult(console.stdout, result.Line())
 	}
 	for _, output := range program.Recipe.Outputs {
 		if v, ok := result.Outputs[output.Name.Text]; ok && v != nil {
