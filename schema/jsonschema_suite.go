@@ -25,10 +25,13 @@ func SuiteSchema() ([]byte, error) {
 		"ignore": described(object{"anyOf": []any{absolute, object{"type": "array", "items": absolute}}}, "No tree is compared at or below these paths."),
 		"next": object{"anyOf": []any{
 			object{"enum": nextWords},
-			mappingSchema(object{NextReboot: described(object{"type": "string"}, "Text for /bin/sh that runs at this boot, before gwe does.")}),
+			mappingSchema(object{
+				NextReboot:   described(object{"type": "string"}, "Text for /bin/sh that runs at this boot, before gwe does."),
+				NextRollback: described(object{"type": "string"}, "Text for /bin/sh that runs before the rollback: it does what the machine did since the commit."),
+			}),
 		}},
 		"then": described(object{"anyOf": []any{reference("next"), object{"type": "array", "items": reference("next")}}},
-			"What comes while the run is suspended, one after the other."),
+			"What comes while the run is suspended, one after the other, and a rollback by hand when it has committed."),
 		"case":   caseSchema(),
 		"expect": expectSchema(),
 	}

@@ -31,23 +31,24 @@ type Setup struct {
 	Script *string
 	// Ignore are paths that no tree is compared below.
 	Ignore []Scalar
-	// Then is what comes next while the run is suspended, one after the other.
+	// Then is what comes next: while the run is suspended, one after the other, and a rollback by hand when it has committed.
 	Then []*Next
 }
 
-// Next is what happens to a machine on which a run waits.
+// Next is what happens to a machine on which a run waits, or has committed.
 type Next struct {
-	// What is reboot, late or confirm.
+	// What is reboot, late, confirm or rollback.
 	What Scalar
-	// Script is text for /bin/sh that runs at the boot, before gwe does; "" is none.
+	// Script is text for /bin/sh that runs at the boot, or before the rollback, before gwe does; "" is none.
 	Script string
 }
 
 // What may come next.
 const (
-	NextReboot  = "reboot"
-	NextLate    = "late"
-	NextConfirm = "confirm"
+	NextReboot   = "reboot"
+	NextLate     = "late"
+	NextConfirm  = "confirm"
+	NextRollback = "rollback"
 )
 
 // Case is one test.
@@ -100,11 +101,13 @@ type Calls struct {
 const Every = "every"
 
 var (
-	suiteKeys  = []string{"gwe-test", "recipe", "inputs", "fixture", "stand-ins", "setup", "ignore", "then", "cases"}
-	caseKeys   = []string{"name", "inputs", "fixture", "stand-ins", "setup", "ignore", "then", "fail-at", "kill-at", "expect"}
-	nextWords  = []string{NextReboot, NextLate, NextConfirm}
-	expectKeys = []string{"exit", "tree", "exact", "log", "outputs", "calls"}
-	exitCode   = settingRule{of: value.Of(value.KindInt), min: 0, max: 255, example: "3"}
+	suiteKeys = []string{"gwe-test", "recipe", "inputs", "fixture", "stand-ins", "setup", "ignore", "then", "cases"}
+	caseKeys  = []string{"name", "inputs", "fixture", "stand-ins", "setup", "ignore", "then", "fail-at", "kill-at", "expect"}
+	nextWords = []string{NextReboot, NextLate, NextConfirm, NextRollback}
+	// nextScripts are those that may hold a script.
+	nextScripts = []string{NextReboot, NextRollback}
+	expectKeys  = []string{"exit", "tree", "exact", "log", "outputs", "calls"}
+	exitCode    = settingRule{of: value.Of(value.KindInt), min: 0, max: 255, example: "3"}
 )
 
 // ParseSuite reads a file of tests. The diagnostics are sorted and complete; the suite is nil only where the source is no
@@ -174,7 +177,7 @@ func (p *parser) setup(setup *Setup, entry Entry) bool {
 	return true
 }
 
-// nexts reads a list of words; reboot may hold a script. One alone is a list too.
+// nexts reads a list of words; reboot and rollback may hold a script. One alone is a list too.
 func (p *parser) nexts(node Node) []*Next {
 	items := []Node{node}
 	if list, ok := node.(List); ok {
@@ -184,9 +187,9 @@ func (p *parser) nexts(node Node) []*Next {
 	for _, item := range items {
 		if fields, ok := item.(Map); ok {
 			for _, entry := range fields.Entries {
-				if entry.Key.Text != NextReboot {
-					p.unknownKey(entry.Key, "then", []string{NextReboot})
-				} else if script := p.text(entry.Value, NextReboot, true); script != nil {
+				if !slices.Contains(nextScripts, entry.Key.Text) {
+					p.unknownKey(entry.Key, "then", nextScripts)
+				} else if script := p.text(entry.Value, entry.Key.Text, true); script != nil {
 					all = append(all, &Next{What: entry.Key, Script: script.Text})
 				}
 			}
@@ -197,7 +200,7 @@ func (p *parser) nexts(node Node) []*Next {
 			continue
 		}
 		if !slices.Contains(nextWords, word.Text) {
-			p.fail(word.Span, "enum", fmt.Sprintf("what comes then is reboot, late or confirm, found %s", quote(word.Text)), "reboot: SCRIPT runs a script at that boot")
+			p.fail(word.Span, "enum", fmt.Sprintf("what comes then is reboot, late, confirm or rollback, found %s", quote(word.Text)), "reboot: SCRIPT runs a script at that boot")
 		}
 		all = append(all, &Next{What: *word})
 	}

@@ -34,7 +34,7 @@ fixture: { /a: "", /b: { content: x, mode: "0644" }, /c: { link: a }, /d: { hard
 stand-ins: { systemctl: { prints: [x], exit: 3 }, /usr/bin/x: {} }
 setup: "true"
 ignore: /var
-then: [reboot, reboot: cp a b, late, confirm]
+then: [reboot, reboot: cp a b, late, confirm, rollback, rollback: cp a b]
 cases:
   - { name: a, then: confirm, expect: { exit: 0, tree: { /a: { absent: true } }, exact: true, log: x, outputs: { a: 1 }, calls: { systemctl: [a, b] } } }
   - { name: b, fail-at: every }

@@ -49,10 +49,31 @@ func Clock() host.Moment {
 // over reboots.
 const returns = 3
 
-// goOn lets come what the test says while the run is suspended, and then asks how the run ended. Where something went wrong on
-// purpose, the machine boots on its own besides, as it did the last time.
+// goOn lets come what the test says: while the run is suspended, and a rollback by hand when it has committed.
 func (r *report) goOn(ctx context.Context, j job, global []string, killed bool) error {
 	next := j.Then
+	if r.Exit == engine.ExitWaiting {
+		var err error
+		if next, err = r.wait(ctx, j, next, global, killed); err != nil {
+			return err
+		}
+	}
+	for i, one := range next {
+		if one.What.Text != schema.NextRollback || r.Exit != engine.ExitDone && j.Fault == nil {
+			continue
+		}
+		if err := r.rollBack(ctx, one.Script, global); err != nil || r.Exit != engine.ExitWaiting {
+			return err
+		}
+		_, err := r.wait(ctx, j, next[i+1:], global, false)
+		return err
+	}
+	return nil
+}
+
+// wait lets come what the test says while the run is suspended, and then asks how the run ended. Where something went wrong on
+// purpose, the machine boots on its own besides, as it did the last time. It gives what of next did not come.
+func (r *report) wait(ctx context.Context, j job, next []*schema.Next, global []string, killed bool) ([]*schema.Next, error) {
 	own := &schema.Next{What: schema.Scalar{Text: schema.NextReboot}}
 	for _, one := range next {
 		if one.What.Text == schema.NextReboot {
@@ -61,14 +82,14 @@ func (r *report) goOn(ctx context.Context, j job, global []string, killed bool) 
 	}
 	for beyond := 0; r.Exit == engine.ExitWaiting; {
 		one := own
-		if len(next) > 0 {
+		if len(next) > 0 && next[0].What.Text != schema.NextRollback { // which comes when it has ended
 			one, next = next[0], next[1:]
 		} else if beyond++; j.Fault == nil || beyond > returns {
 			break
 		}
 		died, err := r.come(ctx, one, global)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		killed = killed || died
 		if r.Exit == engine.ExitRefused && j.Fault != nil {
@@ -76,14 +97,14 @@ func (r *report) goOn(ctx context.Context, j job, global []string, killed bool) 
 		}
 	}
 	if killed || r.Exit == engine.ExitWaiting {
-		return nil
+		return next, nil
 	}
 	machine := engine.Engine{State: engine.State{Folder: stateFolder}}
 	runs, err := machine.State.List()
 	if err == nil && len(runs) > 0 {
 		r.Exit = engine.Result{Status: runs[len(runs)-1].Status}.ExitCode()
 	}
-	return err
+	return next, err
 }
 
 // come lets one thing happen to the machine, and gwe act on it. It tells whether gwe was killed.

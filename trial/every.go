@@ -2,6 +2,7 @@ package trial
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/gwe-project/gwe/engine"
 	"github.com/gwe-project/gwe/schema"
@@ -45,10 +46,10 @@ func judgeEvery(standIns []*schema.StandIn, fault *Fault, well, r *report, ignor
 	if findings := missed(fault, r); len(findings) > 0 {
 		return findings
 	}
-	if findings := stale(standIns, r); len(findings) > 0 {
+	if findings := slices.Concat(stale(standIns, r), lost(r)); len(findings) > 0 {
 		return findings
 	}
-	before, after := r.Before.without(ignored), r.After.without(ignored)
+	before, after := r.Later.withoutLater(r.Before.without(ignored), r.After.without(ignored))
 	committed := r.came(eventCommitted)
 	switch {
 	case fault.Kill && r.Exit != engine.ExitDone:
@@ -66,7 +67,8 @@ func judgeEvery(standIns []*schema.StandIn, fault *Fault, well, r *report, ignor
 // the fault came before the commit, and was forgiven, what the step would have changed may be as before too.
 func judgeCommitted(before, after tree, well *report, ignored []string, forgiven bool) []string {
 	before, after = before.apart(), after.apart().settled()
-	wasBefore, atEnd := well.Before.without(ignored).apart(), well.After.without(ignored).apart().settled()
+	wasBefore, atEnd := well.Later.withoutLater(well.Before.without(ignored), well.After.without(ignored))
+	wasBefore, atEnd = wasBefore.apart(), atEnd.apart().settled()
 	atCommit := atEnd
 	if well.Commit != nil {
 		atCommit = well.Commit.without(ignored).apart().settled()

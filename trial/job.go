@@ -21,7 +21,7 @@ type job struct {
 	StandIns []*schema.StandIn `json:"stand-ins"`
 	// Script is text for /bin/sh, run when the fixture stands; "" is none.
 	Script string `json:"script,omitempty"`
-	// Then is what comes next while the run is suspended.
+	// Then is what comes next while the run is suspended, and when it has committed.
 	Then []*schema.Next `json:"then,omitempty"`
 	// Fault is what goes wrong; nil is nothing.
 	Fault *Fault `json:"fault,omitempty"`
@@ -46,6 +46,8 @@ type report struct {
 
 	// Before and After are the trees around all that gwe did; Commit is the one right behind the commit, if there was one.
 	Before, Commit, After tree
+	// Later is what came between the commit and a rollback by hand; nil where there was none.
+	Later *later `json:"later,omitempty"`
 	// Exit is gwe's; where it was killed, that of the recovery. Of a run that was suspended it is the run's own.
 	Exit int `json:"exit"`
 	// Log is what people saw, one line each; Said is what it tells, without marks and times.
@@ -57,6 +59,9 @@ type report struct {
 	Calls map[string][]string `json:"calls"`
 	// Events are what gwe came to, in order.
 	Events []event `json:"events"`
+
+	// pass are the paths that no tree is compared at or below.
+	pass map[string]bool
 }
 
 // event is one thing that gwe came to.

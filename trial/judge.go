@@ -16,7 +16,7 @@ import (
 func judge(one *schema.Case, standIns []*schema.StandIn, fault *Fault, r *report, ignored []string) []string {
 	expect := one.Expect
 	if expect == nil {
-		expect = &schema.Expectation{AsBefore: fault != nil}
+		expect = &schema.Expectation{AsBefore: fault != nil || r.Later != nil}
 	}
 	exit := engine.ExitDone
 	if fault != nil && !fault.Kill {
@@ -30,9 +30,10 @@ func judge(one *schema.Case, standIns []*schema.StandIn, fault *Fault, r *report
 		findings = append(findings, fmt.Sprintf("the exit code is %d, want %d", r.Exit, exit))
 	}
 	before, after := r.Before.without(ignored), r.After.without(ignored)
-	if r.came(eventCommitted) {
+	if r.came(eventCommitted) && r.Later == nil {
 		after = after.settled()
 	}
+	before, after = r.Later.withoutLater(before, after)
 	switch {
 	case expect.AsBefore:
 		findings = append(findings, asBefore(before, after)...)
@@ -44,6 +45,7 @@ func judge(one *schema.Case, standIns []*schema.StandIn, fault *Fault, r *report
 	}
 	findings = append(findings, wantLog(expect.Log, r.Said)...)
 	findings = append(findings, stale(standIns, r)...)
+	findings = append(findings, lost(r)...)
 	for _, output := range expect.Outputs {
 		findings = append(findings, wantOutput(output, r.Outputs)...)
 	}

@@ -124,3 +124,36 @@ func TestLineDifference(t *testing.T) {
 		t.Errorf("got:\n%s\nwant:\n%s", got, want)
 	}
 }
+
+// TestJudgeRollback: what came after the commit must not be lost, and is no difference to the tree of before.
+func TestJudgeRollback(t *testing.T) {
+	made := &later{Made: tree{"/opt/new/data": file("data"), "/conf": file("edited")}, Removed: map[string]bool{"/gone": true}}
+	before := tree{"/conf": file("old"), "/gone": file("g")}
+	with := func(more tree) tree {
+		all := tree{"/conf": file("old")}
+		for path, one := range more {
+			all[path] = one
+		}
+		return all
+	}
+	aside := tree{"/.conf.kept-1": {Kind: "folder"}, "/.conf.kept-1/conf": file("edited")}
+	cases := []struct {
+		name  string
+		after tree
+		want  []string
+	}{
+		{"moved aside", with(tree{"/opt": {Kind: "folder"}, "/opt/.new.kept-1/data": file("data"), "/.conf.kept-1": {Kind: "folder"}, "/.conf.kept-1/conf": file("edited")}), nil},
+		{"left where it was", with(tree{"/opt": {Kind: "folder"}, "/opt/new": {Kind: "folder"}, "/opt/new/data": file("data"), "/.conf.kept-1/conf": file("edited")}), nil},
+		{"deleted", with(aside), []string{"the rollback deleted /opt/new/data, which came after the commit: a file of mode 0644"}},
+		{"made again", tree{"/conf": file("edited"), "/gone": file("other"), "/opt/.new.kept-1/data": file("data")},
+			[]string{"the tree is not as before:", "  /gone has another content:", "    -g", "    +other", "     (no newline at the end)"}},
+	}
+	for _, one := range cases {
+		t.Run(one.name, func(t *testing.T) {
+			r := &report{Before: before, After: one.after, Later: made, Events: []event{{Kind: eventCommitted}}}
+			if got := judge(&schema.Case{}, nil, nil, r, nil); strings.Join(got, "\n") != strings.Join(one.want, "\n") {
+				t.Errorf("got:\n%s\nwant:\n%s", strings.Join(got, "\n"), strings.Join(one.want, "\n"))
+			}
+		})
+	}
+}

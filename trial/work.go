@@ -18,7 +18,6 @@ import (
 	"syscall"
 
 	"github.com/gwe-project/gwe/bundle"
-	"github.com/gwe-project/gwe/engine"
 	"github.com/gwe-project/gwe/engine/process"
 	"github.com/gwe-project/gwe/engine/tasklog"
 	"github.com/gwe-project/gwe/trial/scratch"
@@ -51,7 +50,7 @@ func passed(foreign []string) map[string]bool {
 }
 
 func work(ctx context.Context, j job, pass map[string]bool) (report, error) {
-	var r report
+	r := report{pass: pass}
 	if err := furnish(ctx, j); err != nil {
 		return r, err
 	}
@@ -136,7 +135,7 @@ func (r *report) run(ctx context.Context, j job) error {
 		global = append(global, "--plugin-dir", folder)
 	}
 	killed, err := r.mortal(ctx, global, "run", j.Recipe, "--inputs", inputsFile)
-	if err != nil || r.Exit != engine.ExitWaiting {
+	if err != nil {
 		return err
 	}
 	return r.goOn(ctx, j, global, killed)

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -229,15 +230,15 @@ func (g *Gateway) Restore() {
 	}
 }
 
-// copyAll copies one release after the other: they are told apart by when they were made on this machine, and the clock
-// of file systems ticks every few milliseconds only.
+// copyAll copies one release after the other, the newest one first: their age on this machine is the wrong way round, as behind a
+// clock that was wrong or a backup. The clock of file systems ticks every few milliseconds only.
 func (g *Gateway) copyAll(from, to string) {
 	g.Helper()
 	for _, folder := range kept {
 		g.Check(os.Mkdir(filepath.Join(to, folder), 0o755))
 		entries, err := os.ReadDir(filepath.Join(from, folder))
 		g.Check(err)
-		for _, entry := range entries {
+		for _, entry := range slices.Backward(entries) {
 			command := exec.Command("cp", "-a", filepath.Join(from, folder, entry.Name()), filepath.Join(to, folder))
 			if output, err := command.CombinedOutput(); err != nil {
 				g.Fatalf("cp: %v: %s", err, output)

@@ -170,6 +170,21 @@ var mutations = []mutation{
 		tests: []string{"-run", "TestNoClockDecides", "./steps/release"},
 	},
 	{
+		name: "the clock orders the releases, and the campaign finds it",
+		file: "steps/release/releases.go", from: "cmp.Or(cmp.Compare(b.rank, a.rank), b.made.Compare(a.made)", to: "cmp.Or(b.made.Compare(a.made)",
+		campaign: []string{"--change=rollback", "--how=EINTR"},
+	},
+	{
+		name: "the clock orders the releases, and gwe test finds it",
+		file: "steps/release/releases.go", from: "cmp.Or(cmp.Compare(b.rank, a.rank), b.made.Compare(a.made)", to: "cmp.Or(b.made.Compare(a.made)",
+		tests: []string{"-run=TestScripts/test_rollback$", "./cmd/gwe"},
+	},
+	{
+		name: "a manual rollback deletes what came later, and gwe test finds it",
+		file: "engine/made/keep.go", from: "if !run.AfterCommit {", to: "if true {",
+		tests: []string{"-run=TestScripts/test_rollback$", "./cmd/gwe"},
+	},
+	{
 		name: "a bad release is chosen again",
 		file: "steps/release/find_fallback.go", from: "case one.bad:", to: "case false:",
 		tests: []string{"-run", "TestABadReleaseIsNotChosenAgain", "./steps/release"},
