@@ -90,6 +90,7 @@ func treeSchema(rule pathRule, keys []string) object {
 		"link":      described(object{"type": "string"}, "A symbolic link to that."),
 		"hard-link": described(object{"type": "string"}, "Another name of the file at that path."),
 		"folder":    described(object{"const": true}, "A folder."),
+		"mount":     described(object{"const": true}, "A folder on which a file system is mounted."),
 		"absent":    described(object{"const": true}, "Nothing is there."),
 		"package":   reference("package"),
 		"signature": described(object{"type": "string", "pattern": `^/.`}, "A detached signature over the file at that path; armoured where its own name ends in .asc."),

@@ -30,7 +30,7 @@ func TestSchemaOfSuites(t *testing.T) {
 gwe-test: 1
 recipe: x.yaml
 inputs: { a: 1, b: [x] }
-fixture: { /a: "", /b: { content: x, mode: "0644" }, /c: { link: a }, /d: { hard-link: /a }, /e: { folder: true }, /f: { absent: true }, /g: { package: { x: "1", y/z: { folder: true } }, signed-by: v }, /k: { keyring: [v] }, /b.sig: { signature: /b }, /b.asc: { signature: /b, signed-by: v } }
+fixture: { /a: "", /b: { content: x, mode: "0644" }, /c: { link: a }, /d: { hard-link: /a }, /e: { folder: true }, /m: { mount: true, mode: "0750" }, /f: { absent: true }, /g: { package: { x: "1", y/z: { folder: true } }, signed-by: v }, /k: { keyring: [v] }, /b.sig: { signature: /b }, /b.asc: { signature: /b, signed-by: v } }
 stand-ins: { systemctl: { prints: [x], exit: 3 }, /usr/bin/x: {} }
 setup: "true"
 ignore: /var

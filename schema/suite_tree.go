@@ -23,6 +23,8 @@ const (
 	PlacedSignature PlacedKind = "signature"
 	// PlacedKeyring is a folder with the public halves of throw-away keys.
 	PlacedKeyring PlacedKind = "keyring"
+	// PlacedMount is a folder on which a file system is mounted.
+	PlacedMount PlacedKind = "mount"
 	// PlacedAbsent means that nothing is there.
 	PlacedAbsent PlacedKind = "absent"
 )
@@ -64,9 +66,9 @@ const (
 // placedKeys are the keys of an entry. The first ones say what it is, and only one of them stands there.
 var (
 	expectedKeys = []string{"content", "link", "hard-link", "folder", "absent", "mode"}
-	fixtureKeys  = []string{"content", "link", "hard-link", "folder", "absent", "package", "signature", "keyring", "mode", "signed-by"}
+	fixtureKeys  = []string{"content", "link", "hard-link", "folder", "mount", "absent", "package", "signature", "keyring", "mode", "signed-by"}
 	packagedKeys = []string{"content", "link", "hard-link", "folder", "mode"}
-	deciding     = []string{"content", "link", "hard-link", "folder", "absent", "package", "signature", "keyring"}
+	deciding     = []string{"content", "link", "hard-link", "folder", "mount", "absent", "package", "signature", "keyring"}
 )
 
 // placed reads a mapping of paths; keys are those that an entry may have.
@@ -144,7 +146,7 @@ func (p *parser) place(at Scalar, fields Map, keys []string) *Placed {
 		good = p.placeKey(made, key, node) && good
 	}
 	switch made.Kind {
-	case PlacedFile, PlacedFolder, PlacedPackage:
+	case PlacedFile, PlacedFolder, PlacedMount, PlacedPackage:
 	default:
 		if made.Mode != nil {
 			p.fail(keySpan(fields, "mode"), "key-not-here", fmt.Sprintf("%s is a %s, and has no mode of its own", at.Text, made.Kind), "leave mode out")
@@ -184,7 +186,7 @@ func (p *parser) placeKey(made *Placed, key string, node Node) bool {
 		if target := p.text(node, key, false); target != nil && p.cleanPath(*target, absolutePaths) {
 			made.Target = target.Text
 		}
-	case "folder", "absent":
+	case "folder", "mount", "absent":
 		made.Kind = PlacedKind(key)
 		if scalar, ok := node.(Scalar); !ok || scalar.Kind != Bool || scalar.Text != "true" {
 			p.fail(made.Path.Span, "enum", key+" is true, or is left out", "write "+key+": true")

@@ -60,7 +60,7 @@ func (w *workshop) place(ctx context.Context, root string, one *schema.Placed) e
 		return os.Symlink(one.Target, path)
 	case schema.PlacedHardLink:
 		return os.Link(filepath.Join(root, one.Target), path)
-	case schema.PlacedFolder:
+	case schema.PlacedFolder, schema.PlacedMount:
 		if err := os.MkdirAll(path, 0o755); err != nil {
 			return err
 		}

@@ -191,6 +191,9 @@ func (s *Suite) job(one *schema.Case, wrong *Fault) (job, error) {
 	j.Layout.Shown = map[string]string{}
 	for _, placed := range j.Fixture {
 		j.Layout.Own = append(j.Layout.Own, placed.Path.Text)
+		if placed.Kind == schema.PlacedMount {
+			j.Layout.Mounts = append(j.Layout.Mounts, placed.Path.Text)
+		}
 	}
 	for _, standIn := range j.StandIns {
 		j.Layout.Own = append(j.Layout.Own, placeOf(standIn))

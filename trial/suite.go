@@ -152,11 +152,12 @@ func (s *Suite) inputs(one *schema.Case) []schema.Binding {
 }
 
 // fixture is the file's, and the case's over it: what a case puts at a path takes the place of all that the file has there
-// and below, but for a folder.
+// and below; around what is below, a folder or a mount point stands.
 func (s *Suite) fixture(one *schema.Case) []*schema.Placed {
 	shared := slices.DeleteFunc(slices.Clone(s.Setup.Fixture), func(shared *schema.Placed) bool {
 		return slices.ContainsFunc(one.Fixture, func(own *schema.Placed) bool {
-			return own.Kind != schema.PlacedFolder && below(shared.Path.Text, own.Path.Text)
+			around := own.Kind == schema.PlacedFolder || own.Kind == schema.PlacedMount
+			return own.Path.Text == shared.Path.Text || !around && below(shared.Path.Text, own.Path.Text)
 		})
 	})
 	return append(shared, one.Fixture...)
