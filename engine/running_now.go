@@ -4,11 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/step"
+	"github.com/gwe-project/gwe/engine/value"
 )
 
 const (
@@ -22,6 +25,8 @@ const (
 type watchRecord struct {
 	Type      string                     `json:"type"`
 	Arguments map[string]json.RawMessage `json:"arguments"`
+	// Check is how people call a step that the recipe calls effects: none, and that is tried for its answer; "" for others.
+	Check string `json:"check,omitempty"`
 }
 
 func (r runFolder) reports() string { return filepath.Join(string(r), "reports.json") }
@@ -30,16 +35,19 @@ func (r runFolder) reports() string { return filepath.Join(string(r), "reports.j
 // acted with; one that did not come to that, with those that can be evaluated.
 func (x *execution) watches() []watchRecord {
 	watched := []watchRecord{}
+	changed := false
 	x.eachLeaf(x.program.steps, func(n *node) {
+		changed = changed || n.changes()
 		reporter, ok := n.action.stepType.(step.ReporterType)
-		if !ok || !reporter.Reports() {
+		check := ok && changed && reporter.Checks() && n.step.EffectsNone != nil && !n.isRead()
+		if !ok || !check && !reporter.Reports() {
 			return
 		}
 		acted := false
 		for _, f := range x.history.frames {
 			if f.node == n && f.part == "" {
 				acted = true
-				watched = x.addWatch(watched, n, f.arguments)
+				watched = x.addWatch(watched, n, f.rounds, f.arguments, check)
 			}
 		}
 		if acted {
@@ -57,17 +65,56 @@ func (x *execution) watches() []watchRecord {
 				arguments[argument.name] = v
 			}
 		}
-		watched = x.addWatch(watched, n, arguments)
+		watched = x.addWatch(watched, n, nil, arguments, check)
 	})
 	return watched
 }
 
-func (x *execution) addWatch(watched []watchRecord, n *node, arguments map[string]any) []watchRecord {
-	encoded, err := encodeObject(n.action.stepType.Arguments(), n.withoutSecrets(arguments))
+// addWatch adds a step. A check is left out where an argument of it is secret, or not known: its answer would be another one.
+func (x *execution) addWatch(watched []watchRecord, n *node, r rounds, arguments map[string]any, check bool) []watchRecord {
+	told := n.withoutSecrets(arguments)
+	encoded, err := encodeObject(n.action.stepType.Arguments(), told)
 	if err != nil {
 		return watched
 	}
-	return append(watched, watchRecord{Type: n.action.stepType.About().Name, Arguments: encoded})
+	one := watchRecord{Type: n.action.stepType.About().Name, Arguments: encoded}
+	if check {
+		for _, argument := range n.action.arguments {
+			if _, known := told[argument.name]; !known {
+				return watched
+			}
+		}
+		one.Check = x.named(n, r).Title()
+		if one.Check == one.Type {
+			one.Check += checked(told)
+		}
+	}
+	return append(watched, one)
+}
+
+// checked is what a check runs, for one that has neither a name nor an id.
+func checked(arguments map[string]any) string {
+	for _, name := range []string{"argv", "script"} {
+		switch what := arguments[name].(type) {
+		case []any:
+			words := make([]string, len(what))
+			for i, word := range what {
+				words[i] = value.Text(word)
+			}
+			return " " + limited(strings.Join(strings.Fields(strings.Join(words, " ")), " "), nameRunes)
+		case string:
+			first, _, _ := strings.Cut(strings.TrimSpace(what), "\n")
+			if first != "" {
+				return " " + limited(strings.Join(strings.Fields(first), " "), nameRunes)
+			}
+		}
+	}
+	return ""
+}
+
+// isRead reports whether an expression of the recipe reads the step's outputs: then it finds something out, and is no check.
+func (n *node) isRead() bool {
+	return n.id() != "" && regexp.MustCompile(`\bsteps\s*\.\s*`+regexp.QuoteMeta(n.id())+`\b`).Match(n.recipe.Source)
 }
 
 // eachLeaf goes over the steps of the way forward.
@@ -114,7 +161,12 @@ func (e *Engine) report(ctx context.Context, watched []watchRecord) []step.Repor
 			continue
 		}
 		bounded, done := context.WithTimeout(ctx, oneReport)
-		told := reporter.Report(bounded, e.Machine, arguments)
+		var told []step.Report
+		if one.Check == "" {
+			told = reporter.Report(bounded, e.Machine, arguments)
+		} else {
+			told = reporter.Check(bounded, e.checkOf(one), arguments)
+		}
 		done()
 		for _, report := range told {
 			all = slices.DeleteFunc(all, func(other step.Report) bool { return other.Kind == report.Kind && other.Name == report.Name })
@@ -124,16 +176,45 @@ func (e *Engine) report(ctx context.Context, watched []watchRecord) []step.Repor
 	return all
 }
 
-// reportNow asks what runs by the newest run that has ended and can tell; none where no recipe says it.
-func (e *Engine) reportNow(ctx context.Context, list []Summary) []step.Report {
-	for _, one := range slices.Backward(list) {
-		text, err := durable.ReadNote(e.State.run(one.Run).reports())
-		var watched []watchRecord
-		if err == nil && len(text) > 0 && json.Unmarshal(text, &watched) == nil {
-			return e.report(ctx, watched)
-		}
+// checkOf is what a check gets to work with. It belongs to no run.
+func (e *Engine) checkOf(one watchRecord) *step.Run {
+	return &step.Run{
+		Step: one.Check, Machine: e.Machine, Started: func(int) {},
+		Environment: []string{"GWE_AFTER_COMMIT=0", "GWE_RUN_ID=", "GWE_STEP=" + one.Check, "GWE_RECOVERING=0", "GWE_EARLY=0"},
 	}
-	return nil
+}
+
+// otherTargets bounds how many runs with other locks than the newest are asked what runs.
+const otherTargets = 8
+
+// reportNow asks what runs by the newest run that has ended and can tell; none where no recipe says it. Of runs with other locks, the
+// newest that stands is asked as well, but not for its checks: what an older recipe waited for may be of no matter any more.
+func (e *Engine) reportNow(ctx context.Context, list []Summary) []step.Report {
+	var watched []watchRecord
+	var asked []Summary
+	for _, one := range slices.Backward(list) {
+		stands := one.Status == StatusDone || one.Status == StatusCommitted
+		known := slices.ContainsFunc(asked, func(newer Summary) bool { return sharesLock(newer.locks, one.locks) })
+		if len(asked) > 0 && !stands || known || len(asked) > otherTargets {
+			continue
+		}
+		text, err := durable.ReadNote(e.State.run(one.Run).reports())
+		var noted []watchRecord
+		if err != nil || len(text) == 0 || json.Unmarshal(text, &noted) != nil {
+			continue
+		}
+		if len(asked) > 0 {
+			noted = slices.DeleteFunc(noted, func(one watchRecord) bool { return e.onlyChecks(one) })
+		}
+		asked, watched = append(asked, one), append(noted, watched...)
+	}
+	return e.report(ctx, watched)
+}
+
+// onlyChecks reports whether the step tells of no release and no program.
+func (e *Engine) onlyChecks(one watchRecord) bool {
+	stepType, ok := e.Catalog.Find(one.Type)
+	return one.Check != "" || ok && len(stepType.About().Effects) == 0
 }
 
 // Reports tells what runs now, as the recipe of the newest ended run says it: releases, programs, checks. It takes no lock.

@@ -29,7 +29,7 @@ type Overview struct {
 	Last *Summary `json:"last,omitempty"`
 	// Targets are the directories that were asked for, by --target.
 	Targets []Target `json:"targets,omitempty"`
-	// Now is what runs on the machine, as the recipe of the newest ended run says it.
+	// Now is what runs on the machine, as the recipe of the newest ended run says it; releases and programs also as those of other targets do.
 	Now []step.Report `json:"now"`
 	// Rollback are the ids of the runs that can be rolled back, oldest first.
 	Rollback []string `json:"rollback"`

@@ -34,16 +34,31 @@ type Reporter[A any] interface {
 	Report(ctx context.Context, machine Machine, arguments A) []Report
 }
 
-// ReporterType is a Type that may tell what runs; see Reporter.
+// Checker is an Action that may be a health check: where the recipe says effects: none, behind a step that changes something. It makes
+// one try for `gwe status`, and for the end of a run. Of run there are Step, which is how people call the check, Machine and Environment.
+// It is asked only where all arguments are known.
+type Checker[A any] interface {
+	Check(ctx context.Context, run *Run, arguments A) []Report
+}
+
+// ReporterType is a Type that may tell what runs; see Reporter and Checker.
 type ReporterType interface {
-	// Reports reports whether the action is a Reporter.
+	// Reports reports whether the action is a Reporter, and Checks whether it is a Checker.
 	Reports() bool
+	Checks() bool
 	Report(ctx context.Context, machine Machine, arguments map[string]any) []Report
+	Check(ctx context.Context, run *Run, arguments map[string]any) []Report
 }
 
 // Reports implements ReporterType.
 func (t typed[A, M, O]) Reports() bool {
 	_, ok := t.action.(Reporter[A])
+	return ok
+}
+
+// Checks implements ReporterType.
+func (t typed[A, M, O]) Checks() bool {
+	_, ok := t.action.(Checker[A])
 	return ok
 }
 
@@ -58,4 +73,17 @@ func (t typed[A, M, O]) Report(ctx context.Context, machine Machine, arguments m
 		return nil
 	}
 	return reporter.Report(ctx, machine, typedArguments)
+}
+
+// Check implements ReporterType.
+func (t typed[A, M, O]) Check(ctx context.Context, run *Run, arguments map[string]any) []Report {
+	checker, ok := t.action.(Checker[A])
+	if !ok {
+		return nil
+	}
+	typedArguments, err := bind[A](arguments)
+	if err != nil {
+		return nil
+	}
+	return checker.Check(ctx, run, typedArguments)
 }
