@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/pace"
 	"github.com/gwe-project/gwe/engine/tasklog"
 	"github.com/gwe-project/gwe/engine/value"
 )
@@ -36,7 +37,7 @@ func (t trial) run(ctx context.Context) (map[string]any, error) {
 	}
 	if policy.total > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, policy.total,
+		ctx, cancel = pace.WithTimeout(ctx, policy.total,
 			fault.New(fault.Failed, "retry-total", "all attempts together took longer than %s", policy.total))
 		defer cancel()
 	}
@@ -109,7 +110,7 @@ func withLimit(ctx context.Context, limit time.Duration) (context.Context, conte
 	if limit <= 0 {
 		return ctx, func() {}
 	}
-	return context.WithTimeoutCause(ctx, limit,
+	return pace.WithTimeout(ctx, limit,
 		fault.New(fault.Failed, "step-timeout", "it took longer than %s", value.DurationOf(limit)).
 			WithHint("give the step a longer timeout, or find out what it waits for"))
 }
@@ -179,7 +180,7 @@ func (x *execution) bounded(ctx context.Context) (context.Context, context.Cance
 	if err != nil {
 		return ctx, func() {}, err
 	}
-	bounded, cancel := context.WithTimeoutCause(ctx, limit-x.history.worked,
+	bounded, cancel := pace.WithTimeout(ctx, limit-x.history.worked,
 		fault.New(fault.Failed, "run-timeout", "the run took longer than its timeout of %s", value.DurationOf(limit)))
 	return bounded, cancel, nil
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/gwe-project/gwe/engine/expression"
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/pace"
 	"github.com/gwe-project/gwe/engine/value"
 )
 
@@ -88,14 +89,8 @@ func (r *retryPolicy) again(err error, composed bool, result map[string]any, nam
 
 // sleep waits, unless the context ends before.
 func sleep(ctx context.Context, wait time.Duration) error {
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
 	// With no wait both may have come: who was told to stop does not begin again.
-	if ctx.Err() != nil {
+	if pace.Sleep(ctx, wait) != nil {
 		return interruption(context.Cause(ctx))
 	}
 	return nil

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/pace"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/tasklog"
 	"github.com/gwe-project/gwe/engine/value"
@@ -177,7 +178,7 @@ func savedGone(folder string) error {
 // of an undo.
 func (x *execution) undoWithin(ctx context.Context, f *frame, last bool, run *errand, names map[string]any) (rest bool, err error) {
 	limit := f.node.undoLimit(names)
-	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), limit,
+	ctx, cancel := pace.WithTimeout(context.WithoutCancel(ctx), limit,
 		fault.New(fault.Failed, "undo-timeout", "the undo took longer than %s", value.DurationOf(limit)).
 			WithHint("raise defaults.undo-timeout if it needs more"))
 	defer cancel()

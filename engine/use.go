@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/pace"
 	"github.com/gwe-project/gwe/engine/tasklog"
 	"github.com/gwe-project/gwe/engine/value"
 )
@@ -27,7 +28,7 @@ func (x *execution) use(ctx context.Context, n *node, r rounds, task *tasklog.Ta
 		if err != nil {
 			return nil, err
 		}
-		bounded, cancel := context.WithTimeoutCause(ctx, limit,
+		bounded, cancel := pace.WithTimeout(ctx, limit,
 			fault.New(fault.Failed, "recipe-timeout", "the recipe %s took longer than its timeout of %s", u.recipe.Name.Text, value.DurationOf(limit)))
 		defer cancel()
 		ctx = bounded

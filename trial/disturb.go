@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/pace"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/trial/scratch"
 )
@@ -20,6 +21,7 @@ type Disturbance struct {
 	fault   *Fault
 	pass    map[string]bool
 	catalog step.Catalog
+	clock   *fastClock
 
 	mutex sync.Mutex
 	// count is how often each step was carried out.
@@ -33,7 +35,7 @@ func NewDisturbance() (*Disturbance, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Disturbance{pass: passed(foreign), count: map[string]int{}}
+	d := &Disturbance{pass: passed(foreign), count: map[string]int{}, clock: &fastClock{passed: postpone, others: othersLive}}
 	text, err := os.ReadFile(faultFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return d, nil
@@ -60,8 +62,13 @@ type disturbedType struct {
 	disturbance *Disturbance
 }
 
+// Pace returns a context whose waits go by the machine's clock, on which pauses take no time.
+func (d *Disturbance) Pace(ctx context.Context) context.Context { return pace.With(ctx, d.clock) }
+
 // Do acts, unless something goes wrong. On the way back nothing does.
 func (t disturbedType) Do(ctx context.Context, run *step.Run, arguments map[string]any, memo json.RawMessage) (map[string]any, error) {
+	ctx, done := t.disturbance.clock.act(ctx)
+	defer done()
 	if run.Recovering {
 		return t.Type.Do(ctx, run, arguments, memo)
 	}

@@ -40,9 +40,12 @@ type Fault struct {
 
 // report is what a scratch machine tells.
 type report struct {
-	// Broken says why there was no test; Hint what to do.
-	Broken string `json:"broken,omitempty"`
-	Hint   string `json:"hint,omitempty"`
+	// Broken says why there was no test; Hint what to do. Of a test that was, Error is the one that ended the run, "" where it ended well,
+	// with its own hint, and Others are the errors on its way back.
+	Broken string   `json:"broken,omitempty"`
+	Hint   string   `json:"hint,omitempty"`
+	Error  string   `json:"error,omitempty"`
+	Others []string `json:"others,omitempty"`
 
 	// Before and After are the trees around all that gwe did; Commit is the one right behind the commit, if there was one.
 	Before, Commit, After tree

@@ -83,10 +83,13 @@ func missed(fault *Fault, r *report) []string {
 	return []string{said}
 }
 
+// notAsBefore is what is said above the paths that should be as before.
+const notAsBefore = "the tree is not as before"
+
 func asBefore(before, after tree) []string {
 	findings := difference(before, after)
 	if len(findings) > 0 {
-		return append([]string{"the tree is not as before:"}, indent(findings)...)
+		return append([]string{notAsBefore + ":"}, indent(findings)...)
 	}
 	return nil
 }

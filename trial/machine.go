@@ -110,6 +110,22 @@ func environment() []string {
 
 func tell(out io.Writer, r report) error { return json.NewEncoder(out).Encode(r) }
 
+// outside puts the recipe's name for people in the place of its path on the machine, and those of its neighbours likewise.
+func (r *report) outside(inside, shown string) {
+	folder := filepath.Dir(shown) + "/"
+	if folder == "./" {
+		folder = ""
+	}
+	names := strings.NewReplacer(inside, shown, recipesPath+"/", folder)
+	r.Log, r.Error, r.Hint = names.Replace(r.Log), names.Replace(r.Error), names.Replace(r.Hint)
+	for i := range r.Others {
+		r.Others[i] = names.Replace(r.Others[i])
+	}
+	for i := range r.Said {
+		r.Said[i] = names.Replace(r.Said[i])
+	}
+}
+
 // broken is the report of a test that could not be.
 func broken(err error) report {
 	r := report{Broken: err.Error()}

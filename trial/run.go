@@ -38,12 +38,23 @@ type Result struct {
 	Fault string `json:"fault,omitempty"`
 	// Problems are what was not as expected; none means that the test passed.
 	Problems []string `json:"problems,omitempty"`
+	// Error is the one that ended the run, or an undo in it, where that was not expected; Hint is what to do about it.
+	Error string `json:"error,omitempty"`
+	Hint  string `json:"hint,omitempty"`
 	// Log is gwe's, of a test that did not pass.
 	Log string `json:"log,omitempty"`
 	// Seconds is how long it took.
 	Seconds float64 `json:"seconds"`
 	// Folder is the root that was kept; "" where none was.
 	Folder string `json:"folder,omitempty"`
+
+	// fault is what went wrong on purpose; nil is nothing. step is the one in the recipe at which it did, nil where it is not in it.
+	fault *Fault
+	step  *schema.Step
+	// recipe is the recipe's name for people, and tested what it says; at is where the case has its name.
+	recipe string
+	tested *schema.Recipe
+	at     schema.Span
 }
 
 // Passed tells whether all was as expected.
@@ -139,6 +150,7 @@ func (r *Runner) withFaults(ctx context.Context, places chan struct{}, suite *Su
 func (r *Result) conclude(found *report, problems []string) {
 	if r.Problems = problems; len(problems) > 0 {
 		r.Log = found.Log
+		r.explain(found)
 	}
 }
 
@@ -150,8 +162,9 @@ func (r *Runner) try(ctx context.Context, places chan struct{}, suite *Suite, on
 	case <-ctx.Done():
 		return nil, Result{}, context.Cause(ctx)
 	}
-	result := Result{File: suite.File, Line: one.Line, Case: one.Name.Text}
+	result := Result{File: suite.File, Line: one.Line, Case: one.Name.Text, fault: wrong, recipe: suite.recipe.shown(), tested: suite.recipe.Program.Recipe, at: one.Name.Span}
 	if wrong != nil {
+		result.step = stepOf(result.tested, wrong.Step)
 		result.Fault = wrong.String()
 	}
 	root, err := os.MkdirTemp("", "gwe-test-")
@@ -178,6 +191,7 @@ func (r *Runner) try(ctx context.Context, places chan struct{}, suite *Suite, on
 	j.Layout.Root, j.Layout.Keep = root, r.Keep
 	began := time.Now()
 	found, err := start(ctx, j)
+	found.outside(j.Recipe, result.recipe)
 	result.Seconds = time.Since(began).Seconds()
 	if err != nil && ctx.Err() == nil {
 		err = fmt.Errorf("%s:%d: %q could not be run: %w", suite.File, one.Line, one.Name.Text, err)

@@ -30,6 +30,14 @@ type Recipe struct {
 	Program *engine.Program
 }
 
+// shown is what people call the recipe: its path, or the file name of a shipped one.
+func (r Recipe) shown() string {
+	if r.Shipped != nil {
+		return r.Operand + ".yaml"
+	}
+	return filepath.Clean(r.Operand)
+}
+
 // Load reads a file of tests and checks it against its recipe, which find compiles. What is wrong with the recipe comes as
 // the error. The suite is nil where the diagnostics have errors.
 func Load(file string, source []byte, find func(operand string) (Recipe, error)) (*Suite, schema.Diagnostics, error) {

@@ -18,6 +18,7 @@ import (
 	"syscall"
 
 	"github.com/gwe-project/gwe/bundle"
+	"github.com/gwe-project/gwe/engine"
 	"github.com/gwe-project/gwe/engine/process"
 	"github.com/gwe-project/gwe/engine/tasklog"
 	"github.com/gwe-project/gwe/trial/scratch"
@@ -69,6 +70,10 @@ func work(ctx context.Context, j job, pass map[string]bool) (report, error) {
 	}
 	if err := r.readEvents(); err != nil {
 		return r, err
+	}
+	state := engine.State{Folder: stateFolder}
+	if told, err := state.Show(""); err == nil { // else there was no run, and gwe has said why
+		r.Error, r.Hint, r.Others = told.Error, told.Hint, told.Errors
 	}
 	r.Calls = map[string][]string{}
 	for i, one := range j.StandIns {

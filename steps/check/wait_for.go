@@ -11,6 +11,7 @@ import (
 
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/pace"
 	"github.com/gwe-project/gwe/engine/process"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/value"
@@ -184,7 +185,7 @@ func (waitFor) Do(ctx context.Context, run *step.Run, arguments waitForArguments
 	if run.Recovering {
 		within = arguments.withinUndo(ctx)
 	}
-	limited, cancel := context.WithTimeout(ctx, within.Std())
+	limited, cancel := pace.WithTimeout(ctx, within.Std(), nil)
 	defer cancel()
 	outputs := waitForOutputs{}
 	var last error
@@ -210,13 +211,7 @@ func (waitFor) Do(ctx context.Context, run *step.Run, arguments waitForArguments
 			}
 			last = reason
 		}
-		pause := time.NewTimer(arguments.Interval.Std())
-		select {
-		case <-pause.C:
-		case <-limited.Done():
-			pause.Stop()
-		}
-		if limited.Err() != nil && ctx.Err() == nil {
+		if pace.Sleep(limited, arguments.Interval.Std()) != nil && ctx.Err() == nil {
 			return outputs, fault.New(fault.Failed, "wait-for-timeout", "%s was not ready within %s", name, within).
 				WithHint("see what it says itself; write within: for a longer time").WithCause(last)
 		}

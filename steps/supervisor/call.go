@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/pace"
 )
 
 const (
@@ -33,16 +34,16 @@ func (d *daemon) callOnce(ctx context.Context, what, method string, arguments ..
 }
 
 func (d *daemon) try(ctx context.Context, repeatable bool, what, method string, arguments ...any) (any, error) {
-	begun := time.Now()
+	begun := pace.Now(ctx)
 	for attempt := 1; ; attempt++ {
 		answer, err := d.once(ctx, what, method, arguments...)
 		// While it restarts it stops its programs first, and refuses every call.
 		restarting := d.unhurried && isFault(err, faultShutdownState)
-		enough := attempt >= d.attempts && (!d.unhurried || time.Since(begun) >= undoReach)
+		enough := attempt >= d.attempts && (!d.unhurried || pace.Now(ctx)-begun >= undoReach)
 		if !restarting && (enough || !isAbsent(err) && !(repeatable && isUnreachable(err))) {
 			return answer, err
 		}
-		switch interrupted := pause(ctx, pauseBetween); {
+		switch interrupted := pace.Sleep(ctx, pauseBetween); {
 		case interrupted != nil && d.unhurried:
 			return nil, err // it says more than that the time is over
 		case interrupted != nil:

@@ -17,8 +17,6 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/gwe-project/gwe/engine"
-	"github.com/gwe-project/gwe/engine/step"
-	"github.com/gwe-project/gwe/schema"
 	"github.com/gwe-project/gwe/trial"
 )
 
@@ -114,6 +112,9 @@ func runTests(ctx context.Context, console *console, operands []string, options 
 		return usagef("no case matches --run %q", options.runner.Match)
 	}
 	if console.global.output != "json" {
+		if err := showCauses(console, all); err != nil {
+			return err
+		}
 		fmt.Fprintf(console.stdout, "%d passed, %d failed\n", len(all)-failed, failed)
 	}
 	if failed > 0 {
@@ -155,73 +156,7 @@ func testFiles(operands []string) ([]string, error) {
 	return slices.Compact(files), nil
 }
 
-// loadTests reads files of tests and their recipes, and shows all that is wrong with them.
-func loadTests(console *console, files []string) ([]*trial.Suite, error) {
-	var suites []*trial.Suite
-	all := schema.Diagnostics{}
-	sources := map[string][]byte{}
-	invalid := false
-	for _, file := range files {
-		_, source, err := readRecipe(console, file)
-		if err != nil {
-			return nil, err
-		}
-		sources[file] = source
-		suite, diagnostics, err := trial.Load(file, source, func(operand string) (trial.Recipe, error) {
-			return testedRecipe(console, operand)
-		})
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", file, err)
-		}
-		all = append(all, diagnostics...)
-		suites = append(suites, suite)
-		invalid = invalid || suite == nil
-	}
-	if err := all.Render(console.stderr, func(file string) []byte { return sources[file] }); err != nil {
-		return nil, err
-	}
-	if invalid {
-		return nil, errSilent{engine.ExitUsage}
-	}
-	return suites, nil
-}
-
-// testedRecipe compiles the recipe of a file of tests.
-func testedRecipe(console *console, operand string) (trial.Recipe, error) {
-	program, err := loadRecipe(console, []string{operand})
-	if err != nil {
-		return trial.Recipe{}, err
-	}
-	recipe := trial.Recipe{Operand: operand, Program: program}
-	if !strings.Contains(operand, "/") {
-		recipe.Shipped = program.Recipe.Source
-	}
-	return recipe, nil
-}
-
-// examineTests checks a file of tests against its recipe. A recipe that is invalid is told of where it is named.
-func examineTests(file string, source []byte, catalog step.Catalog) (valid bool, diagnostics schema.Diagnostics) {
-	suite, diagnostics, err := trial.Load(file, source, func(operand string) (trial.Recipe, error) {
-		name, text, err := readRecipe(nil, operand)
-		if err != nil {
-			return trial.Recipe{}, err
-		}
-		program, _ := engine.LoadFrom(newLibrary(), name, text, catalog)
-		if program == nil {
-			return trial.Recipe{}, fmt.Errorf("%s is not a valid recipe", name)
-		}
-		return trial.Recipe{Operand: operand, Program: program}, nil
-	})
-	if err != nil {
-		diagnostics = append(diagnostics, schema.Diagnostic{
-			Severity: schema.Error, Rule: "recipe-invalid", File: file, Span: schema.Span{Position: schema.Position{Line: 1, Column: 1}},
-			Message: "the recipe of these tests cannot be used: " + err.Error(), Hint: "write recipe: NAME.yaml, relative to this file",
-		})
-	}
-	return suite != nil, diagnostics
-}
-
-// showTests shows the tests of one case, and gives how many of them failed.
+// showTests shows how one case ended, and gives how many of its tests failed.
 func showTests(console *console, results []trial.Result) (failed int) {
 	if console.global.output == "json" {
 		encoder := json.NewEncoder(console.stdout)
@@ -239,46 +174,25 @@ func showTests(console *console, results []trial.Result) (failed int) {
 		seconds += one.Seconds
 		if !one.Passed() {
 			failed++
-			showFailure(console, one)
 		}
 	}
 	first := results[0]
-	about := ""
-	if len(results) > 1 {
+	word, about := "ok  ", ""
+	switch {
+	case failed > 0 && len(results) > 1:
+		word, about = "FAIL", fmt.Sprintf(", %d of %d tests", failed, len(results))
+	case failed > 0:
+		word = "FAIL"
+	case len(results) > 1:
 		about = fmt.Sprintf(", %d tests", len(results))
 	}
-	if failed == 0 {
-		fmt.Fprintf(console.stdout, "ok    %s:%d: %s (%.1f s%s)\n", first.File, first.Line, first.Case, seconds, about)
-	}
+	fmt.Fprintf(console.stdout, "%s  %s:%d: %s (%.1f s%s)\n", word, first.File, first.Line, first.Case, seconds, about)
 	for _, one := range results {
 		if one.Folder != "" {
 			fmt.Fprintf(console.stdout, "      kept %s: %s\n", one.Folder, strings.TrimSpace(one.Case+": "+one.Fault))
 		}
 	}
 	return failed
-}
-
-// shownLog is how many of the last lines of gwe's log a failed test shows.
-const shownLog = 25
-
-func showFailure(console *console, one trial.Result) {
-	title := one.Case
-	if one.Fault != "" {
-		title += ": " + one.Fault
-	}
-	fmt.Fprintf(console.stdout, "FAIL  %s:%d: %s (%.1f s)\n", one.File, one.Line, title, one.Seconds)
-	for _, problem := range one.Problems {
-		fmt.Fprintln(console.stdout, "      "+strings.ReplaceAll(harmless(problem), "\n", "\n      "))
-	}
-	lines := strings.Split(strings.TrimSpace(one.Log), "\n")
-	fmt.Fprintln(console.stdout, "      the log:")
-	if left := len(lines) - shownLog; left > 0 && !console.global.verbose {
-		fmt.Fprintf(console.stdout, "      | ... %d lines above; -v shows them\n", left)
-		lines = lines[left:]
-	}
-	for _, line := range lines {
-		fmt.Fprintln(console.stdout, "      | "+harmless(line))
-	}
 }
 
 // harmless keeps what a program wrote from steering the terminal.

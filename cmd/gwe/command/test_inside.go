@@ -45,7 +45,7 @@ func disturbed(ctx context.Context, outer *console, arguments []string) error {
 	inner := *outer
 	inner.known, inner.disturb = nil, disturbance.Catalog
 	inner.line.Journals, inner.line.Clock, inner.pretend = disturbance.Journals, trial.Clock, true
-	if code := execute(ctx, &inner, arguments); code != 0 {
+	if code := execute(disturbance.Pace(ctx), &inner, arguments); code != 0 {
 		return errSilent{code}
 	}
 	return nil

@@ -67,7 +67,7 @@ func validate(console *console, operands []string, format string, strict bool) e
 			return err
 		}
 		library.sources[file] = source
-		_, diagnostics := examine(library, file, source, catalog)
+		_, diagnostics := examine(library, file, source, catalog, found)
 		if strict {
 			diagnostics = diagnostics.Strict()
 		}
@@ -88,10 +88,10 @@ func validate(console *console, operands []string, format string, strict bool) e
 	return nil
 }
 
-// examine checks a recipe, or the tests of one.
-func examine(library engine.Library, file string, source []byte, catalog step.Catalog) (valid bool, diagnostics schema.Diagnostics) {
+// examine checks a recipe, or the tests of one. examined are all files that are.
+func examine(library library, file string, source []byte, catalog step.Catalog, examined []string) (valid bool, diagnostics schema.Diagnostics) {
 	if strings.HasSuffix(file, trial.Suffix) {
-		return examineTests(file, source, catalog)
+		return examineTests(library, file, source, catalog, examined)
 	}
 	program, diagnostics := engine.LoadFrom(library, file, source, catalog)
 	if program != nil {
