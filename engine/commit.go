@@ -53,6 +53,7 @@ func (x *execution) commitAs(ctx context.Context, record stepRecord, task *taskl
 
 // standing asks the frames whether what they did still stands.
 func (x *execution) standing(ctx context.Context, task *tasklog.Task) error {
+	followed := x.history.followed()
 	for _, f := range x.history.frames {
 		if f.undone || f.owesLast || f.part != "" {
 			continue
@@ -61,6 +62,7 @@ func (x *execution) standing(ctx context.Context, task *tasklog.Task) error {
 		if err != nil {
 			return err
 		}
+		run.Followed = followed[f.number]
 		if err := f.node.action.stepType.Verify(ctx, run.Run, f.arguments, f.memo); err != nil {
 			return x.history.at(f.node, f.rounds, explain(ctx, err))
 		}

@@ -27,6 +27,8 @@ type history struct {
 	// frames are in the order of their making. Frame numbers start at 1; one that was given out may have no frame.
 	frames   []*frame
 	byNumber map[int]*frame
+	// lastProgram is the newest frame that may have changed what gwe cannot see; 0 where there is none.
+	lastProgram int
 	// settled are the paths of the recipe's own steps that are over: they ended well, were skipped, or were given up.
 	settled map[string]bool
 	// guard lies around frames and scenes: branches work on them side by side.
@@ -283,6 +285,9 @@ func (h *history) add(f *frame) {
 	defer h.guard.Unlock()
 	h.frames = append(h.frames, f)
 	h.byNumber[f.number] = f
+	if f.part == "" && f.node.opaque() {
+		h.lastProgram = max(h.lastProgram, f.number)
+	}
 }
 
 // find gives the node of a record.

@@ -208,6 +208,11 @@ func (n *node) runs() bool {
 	return false
 }
 
+// opaque reports whether the node may change what gwe cannot see: it runs a program, or is of a type without an undo of its own.
+func (n *node) opaque() bool {
+	return n.runs() || n.action.stepType != nil && n.action.stepType.About().Opaque()
+}
+
 // repeatable tells whether a failed attempt may be followed by another without an undo between them: the type says so, or
 // it runs a program, and the author who writes retry vouches for it.
 func (n *node) repeatable() bool {

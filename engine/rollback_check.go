@@ -65,8 +65,7 @@ func (f *frame) irreversible() bool {
 // asLeft asks the frames, newest first, whether the machine is as the run left it. What a later step of the same run
 // changed again cannot be judged before that is put back.
 func (x *execution) asLeft(ctx context.Context) error {
-	var later []string
-	obscured := false
+	later, obscured := x.changedByFinally()
 	for _, f := range x.history.open() {
 		if f.owesLast {
 			continue // all else of it is undone

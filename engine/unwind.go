@@ -158,6 +158,7 @@ func (x *execution) undoOwn(ctx context.Context, f *frame, where place, task *ta
 	// The folder is the frame's. What the undo starts is the undo's, though: if gwe dies, recovery ends it before it undoes
 	// again, while the daemons of a frame that was done live on.
 	run.AfterCommit, run.Kept = x.history.rollback, f.keep
+	run.Followed = x.history.isFollowed(f)
 	run.Again = where == placeOfLast(f.number) && x.history.othersStand(f)
 	x.watch(run, where)
 	run.Environment = x.variables(f.node, f.rounds, where, true)

@@ -19,10 +19,15 @@ const mostNamed = 20
 // Keeps foresees what Discard or Sweep of what is at path would leave after the commit. moves says that the rest moves beside it. It
 // only reads.
 func Keeps(ctx context.Context, run *step.Run, path string, moves bool) (step.Keeping, error) {
+	return KeepsGroup(ctx, run, path, "", moves)
+}
+
+// KeepsGroup is Keeps for one group of the list.
+func KeepsGroup(ctx context.Context, run *step.Run, path, group string, moves bool) (step.Keeping, error) {
 	keeping := step.Keeping{Made: []string{path}}
 	foreseen := Foresee(run)
 	defer foreseen.Close()
-	found, err := foreseen.Group(ctx, path, "")
+	found, err := foreseen.Group(ctx, path, group)
 	if err != nil || len(found.Entries) == 0 {
 		return keeping, err
 	}

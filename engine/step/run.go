@@ -27,6 +27,10 @@ type Run struct {
 	// Again is true in an UndoLast that is called once more when older changes of the run are undone, which stand now. What it needs then
 	// must stay.
 	Again bool
+	// Followed reports, to Undo and Verify, that a program of the same run started after the step: whatever took the place of what the
+	// step put there may be that program's work. Before the commit it goes with the rest, as a change in place does. It is false if a
+	// later step that stands changed the same path.
+	Followed bool
 	// Obscured tells Inspect that something else is undone before this, by a program that may take away what stands in the way.
 	Obscured bool
 	// Machine reads the machine.

@@ -2,6 +2,7 @@ package file
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -249,7 +250,7 @@ func (chmod) Do(ctx context.Context, run *step.Run, arguments chmodArguments, me
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		info, err := one.find(root)
+		info, err := one.find(root, false)
 		if err != nil || info == nil {
 			return err
 		}
@@ -268,7 +269,7 @@ func (chmod) Undo(_ context.Context, run *step.Run, _ chmodArguments, memo chmod
 	}
 	var failures []error
 	err := memo.each(run, func(root *os.Root, one formerly) error {
-		info, err := one.find(root)
+		info, err := one.find(root, run.Followed && !run.AfterCommit)
 		if err == nil && info != nil {
 			err = one.giveBack(root, info)
 		}
@@ -278,6 +279,31 @@ func (chmod) Undo(_ context.Context, run *step.Run, _ chmodArguments, memo chmod
 		return nil
 	})
 	return errors.Join(append(failures, err)...)
+}
+
+// Verify refuses nothing. What programs of the run have put in the place of entries, as sed -i does, is known for a rollback from here on.
+func (chmod) Verify(ctx context.Context, run *step.Run, _ chmodArguments, memo chmodMemo) error {
+	if !run.Followed || run.AfterCommit || memo.Count == 0 {
+		return nil
+	}
+	var lines bytes.Buffer
+	encoder, replaced := json.NewEncoder(&lines), false
+	err := memo.each(run, func(root *os.Root, one formerly) error {
+		info, err := one.find(root, true)
+		if err != nil {
+			return err
+		}
+		if info != nil {
+			if status, ok := info.Sys().(*syscall.Stat_t); ok && status.Ino != one.Inode {
+				one.Inode, replaced = status.Ino, true
+			}
+		}
+		return errors.Join(ctx.Err(), encoder.Encode(one))
+	})
+	if err != nil || !replaced {
+		return err
+	}
+	return durable.WriteFile(filepath.Join(run.Folder, beforeName), lines.Bytes(), 0o600)
 }
 
 // each reads the list of entries. The root is the folder of the path, and no link leads out of it.
@@ -306,8 +332,8 @@ func (m chmodMemo) each(run *step.Run, visit func(root *os.Root, one formerly) e
 	}
 }
 
-// find gives the entry where it is still the same file; nil where it is not.
-func (f formerly) find(root *os.Root) (fs.FileInfo, error) {
+// find gives the entry where it is still the same file, or where replaced is true another one of its kind; nil where it is not.
+func (f formerly) find(root *os.Root, replaced bool) (fs.FileInfo, error) {
 	info, err := root.Lstat(string(f.Name))
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 		return nil, nil
@@ -316,7 +342,7 @@ func (f formerly) find(root *os.Root) (fs.FileInfo, error) {
 		return nil, durable.Explain(err, "cannot look at %s", f.Name)
 	}
 	status, ok := info.Sys().(*syscall.Stat_t)
-	if ok && (status.Ino == f.Inode || f.Volatile && status.Mode&syscall.S_IFMT == f.Kind) {
+	if ok && (status.Ino == f.Inode || (f.Volatile || replaced) && status.Mode&syscall.S_IFMT == f.Kind) {
 		return info, nil
 	}
 	return nil, nil

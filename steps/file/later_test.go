@@ -21,6 +21,7 @@ func committed(t *testing.T, tried step.Type, arguments map[string]any) (rollBac
 	must(t, tried.Verify(t.Context(), run, arguments, memo))
 	return func() (kept []string) {
 		t.Helper()
+		run.Covered = func(string) bool { return false }
 		run.AfterCommit, run.Kept = true, func(path string) {
 			if !slices.Contains(kept, path) {
 				kept = append(kept, path)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/made"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/value"
 )
@@ -184,10 +185,19 @@ func (move) Do(ctx context.Context, run *step.Run, arguments moveArguments, memo
 func (move) Sync(context.Context, *step.Run, moveArguments, moveMemo) error { return nil }
 
 // Undo first gives what was moved its old name back, from wherever it is, and then its place to what was replaced.
-func (move) Undo(ctx context.Context, run *step.Run, _ moveArguments, memo moveMemo) error {
+func (move) Undo(ctx context.Context, run *step.Run, _ moveArguments, memo moveMemo) (err error) {
 	kept, err := lstat(run.Machine, memo.Trash)
 	if err != nil {
 		return err
+	}
+	if _, err := made.AsideOf(run, memo.From); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, discardCleared(ctx, run, memo.From)) }()
+	if kept != nil || memo.blocked() {
+		if err := clearWay(run, "move", memo.From); err != nil {
+			return err
+		}
 	}
 	if kept != nil {
 		if err := durable.RenameNoReplace(memo.Trash, memo.From); err != nil {
@@ -213,8 +223,6 @@ func (move) Undo(ctx context.Context, run *step.Run, _ moveArguments, memo moveM
 			return fault.New(fault.Failed, "move-kept-gone", "what was moved from %s to %s is at neither", memo.From, memo.Path).
 				WithHint("see what removed it, and put it back by hand")
 		}
-	} else if memo.blocked() {
-		return memo.inTheWay()
 	}
 	if err := memo.undo(ctx, run, "move", nil); err != nil || there == nil {
 		return err
@@ -234,15 +242,12 @@ func (move) Inspect(_ context.Context, run *step.Run, _ moveArguments, memo move
 	if err != nil {
 		return err
 	}
-	if there != nil && !run.Obscured {
-		return memo.inTheWay()
+	if there != nil {
+		if err := movable(run.Machine, nil, "move", memo.From, there); err != nil {
+			return err
+		}
 	}
 	return memo.inspect(run, "move", nil)
-}
-
-func (m moveMemo) inTheWay() error {
-	return fault.New(fault.Failed, "move-changed", "%s cannot go back to %s, where something else is now", m.Path, m.From).
-		WithHint("move that away, then run: gwe recover")
 }
 
 // blocked tells whether what was moved is at its new place still, and something else at its old one.
@@ -256,13 +261,24 @@ func (m moveMemo) blocked() bool {
 }
 
 // Keeps foresees what would move aside: what was moved within a file system goes back with all that is in it, and of a copy on
-// another one, what came or was changed after the commit does.
+// another one, what came or was changed after the commit does. So does what came to the old place.
 func (move) Keeps(ctx context.Context, run *step.Run, _ moveArguments, memo moveMemo) (step.Keeping, error) {
 	kept, err := lstat(run.Machine, memo.Trash)
-	if err != nil || kept == nil {
-		return step.Keeping{Made: []string{memo.Path}}, err
+	if err != nil {
+		return step.Keeping{}, err
 	}
-	return memo.keeps(ctx, run)
+	keeping := step.Keeping{Made: []string{memo.Path}}
+	if kept != nil {
+		if keeping, err = memo.keeps(ctx, run); err != nil {
+			return keeping, err
+		}
+	}
+	if run.Covered(memo.From) {
+		return keeping, nil
+	}
+	cleared, err := made.KeepsGroup(ctx, run, memo.From, cleared, true)
+	keeping.Later = append(keeping.Later, cleared.Later...)
+	return keeping, err
 }
 
 // Verify refuses nothing: see made.Settle.

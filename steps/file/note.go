@@ -76,15 +76,28 @@ func volatile(folder string) bool {
 
 // note writes down which file will take the place. The caller makes it durable before that.
 func note(folder, fresh string) error {
-	found, err := identityAt(fresh)
-	if err != nil {
-		return err
-	}
-	text, err := json.Marshal(found)
+	text, err := noteOf(fresh)
 	if err != nil {
 		return err
 	}
 	return durable.WriteNote(filepath.Join(folder, noteName), text)
+}
+
+// renote notes another file in the place of the one that is noted, durably: a kill leaves the one note or the other.
+func renote(folder, path string) error {
+	text, err := noteOf(path)
+	if err != nil {
+		return err
+	}
+	return durable.WriteFile(filepath.Join(folder, noteName), text, 0o600)
+}
+
+func noteOf(path string) ([]byte, error) {
+	found, err := identityAt(path)
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(found)
 }
 
 // noted reads the note; known is false where there is none, and the new file was never ready to take the place.

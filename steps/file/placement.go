@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/made"
@@ -203,6 +205,10 @@ func (p placement) takeBack(run *step.Run, verb, aside string, same func(fs.File
 		}
 		// Where there was an old one and nothing is kept, it still has its place, or again.
 		ours = ours || same != nil && (p.Old == "" || kept != nil) && same(now)
+		if !ours && run.Followed && !run.AfterCommit && (p.Old == "" || kept != nil) {
+			ours = true
+			run.Log.Info(p.Path + " is something else by now: it goes, as what programs of the run change in place does")
+		}
 	}
 	lost := aside == "" && now != nil && !now.IsDir() && !(run.AfterCommit && made.Changed(run, p.Path))
 	switch {
@@ -250,13 +256,15 @@ func (p placement) inspect(run *step.Run, verb string, same func(fs.FileInfo) bo
 		return err
 	}
 	ours := found.now != nil && same != nil && same(found.now)
-	if found.now != nil && (same == nil || !ours && found.now.Mode().IsRegular() && closed(run.Machine, p.Path)) {
+	if found.now != nil && !ours {
 		if ours, err = isNoted(run.Folder, p.Path); err != nil {
 			return err
 		}
+		// What a program of the run made of it before the commit is known by the list alone.
+		ours = ours && (same == nil || closed(run.Machine, p.Path) || !made.Changed(run, p.Path))
 	}
 	switch {
-	case !ours:
+	case !ours && (found.now != nil || !run.Obscured): // a program of the run may have removed it
 		return fault.New(fault.Failed, verb+"-changed", "%s is no longer what was put there", p.Path).
 			WithHint("see what else writes %s, and put there by hand what belongs there%s", p.Path, p.keptAt(found.kept))
 	case p.Old != "" && found.kept == nil:
@@ -273,6 +281,34 @@ func closed(machine step.Machine, path string) bool {
 	}
 	_ = file.Close()
 	return false
+}
+
+// cleared is the purpose of that hidden name, and a group of which no list has entries.
+const cleared = "cleared"
+
+// clearWay takes what is at the path of something that must come back to a hidden name: what a program of the run has put there, or what
+// came there after the commit. Before the commit, what came there otherwise stays, and the undo fails.
+func clearWay(run *step.Run, verb, path string) error {
+	there, err := lstat(run.Machine, path)
+	if err != nil || there == nil {
+		return err
+	}
+	if !run.AfterCommit && !run.Followed {
+		return fault.New(fault.Failed, verb+"-changed", "something else is at %s by now", path).
+			WithHint("move it away, then run: gwe recover")
+	}
+	if err := movable(run.Machine, nil, verb, path, there); err != nil {
+		return err
+	}
+	return durable.MoveNoReplace(path, beside(path, run, cleared))
+}
+
+// discardCleared removes what clearWay took away, or moves it aside if it came after the commit.
+func discardCleared(ctx context.Context, run *step.Run, path string) error {
+	if err := made.DiscardGroup(ctx, run, beside(path, run, cleared), path, cleared); err != nil {
+		return &step.Leftover{Err: err}
+	}
+	return nil
 }
 
 // state is what is at the three names; nil where nothing is.
@@ -294,7 +330,32 @@ func (p placement) settle(ctx context.Context, run *step.Run) error {
 	if p.New == "" {
 		return nil
 	}
+	if run.Followed && !run.AfterCommit {
+		if err := p.takeOver(ctx, run); err != nil {
+			return err
+		}
+	}
 	return made.Settle(ctx, run, p.Path)
+}
+
+// takeOver makes the run's own what a program of the run has put in the place of a file or a link, or written to it: so the run leaves it,
+// and a manual rollback finds it as it was left.
+func (p placement) takeOver(ctx context.Context, run *step.Run) error {
+	placed, known, err := noted(run.Folder)
+	if err != nil || !known || placed.Kind == unix.S_IFDIR {
+		return err
+	}
+	info, err := lstat(run.Machine, p.Path)
+	if err != nil || info == nil || info.IsDir() {
+		return err
+	}
+	if ours, err := isNoted(run.Folder, p.Path); err != nil || ours && !made.Changed(run, p.Path) {
+		return err
+	}
+	if err := made.Record(ctx, run, p.Path); err != nil {
+		return err
+	}
+	return renote(run.Folder, p.Path)
 }
 
 // keeps foresees what would move aside.

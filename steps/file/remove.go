@@ -8,6 +8,7 @@ import (
 
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/made"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/value"
 )
@@ -23,7 +24,8 @@ itself, never what it points to.
 
 Refused are /, a folder on or below which something is mounted, and what the undo of an earlier run still needs.
 
-Undo renames it back: content, times, owners and links are as before, for it is the same file.`,
+Undo renames it back: content, times, owners and links are as before, for it is the same file. What a program of the run has put in its
+place goes; what came there after the commit, a rollback by hand moves to .NAME.kept-RUN beside it.`,
 		Example: "remove:\n  path: /etc/firmware/obsolete.conf\n  missing: ok\n",
 		Effects: []step.Effect{{Kind: step.Removes, Argument: "path"}},
 		Undo:    "puts it back",
@@ -113,7 +115,9 @@ func (remove) Do(ctx context.Context, _ *step.Run, arguments removeArguments, me
 // Sync has nothing left to do: the rename was durable.
 func (remove) Sync(context.Context, *step.Run, removeArguments, removeMemo) error { return nil }
 
-func (remove) Undo(_ context.Context, run *step.Run, _ removeArguments, memo removeMemo) error {
+// Undo gives what was removed its place back. What a program of the run has put there since goes; what came there after the commit moves
+// aside.
+func (remove) Undo(ctx context.Context, run *step.Run, _ removeArguments, memo removeMemo) error {
 	if memo.Trash == "" {
 		return nil
 	}
@@ -122,10 +126,21 @@ func (remove) Undo(_ context.Context, run *step.Run, _ removeArguments, memo rem
 		return err
 	}
 	undone := filepath.Join(run.Folder, "undone")
+	if _, err := made.AsideOf(run, memo.Path); err != nil {
+		return err
+	}
 	if kept != nil {
+		if err := clearWay(run, "remove", memo.Path); err != nil {
+			return err
+		}
 		if err := durable.RenameNoReplace(memo.Trash, memo.Path); err != nil {
 			return err
 		}
+	}
+	if err := discardCleared(ctx, run, memo.Path); err != nil {
+		return err
+	}
+	if kept != nil {
 		// Where the undo comes again, an older one may have taken it away since. That this is known is a courtesy.
 		_ = os.WriteFile(undone, nil, 0o600)
 		return nil
@@ -160,11 +175,18 @@ func (remove) Inspect(_ context.Context, run *step.Run, _ removeArguments, memo 
 		return err
 	case kept == nil:
 		return memo.gone()
-	case there != nil && !run.Obscured:
-		return fault.New(fault.Failed, "remove-changed", "%s was removed, and something is there again", memo.Path).
-			WithHint("move that away, and what was removed can come back")
+	case there != nil:
+		return movable(run.Machine, nil, "remove", memo.Path, there)
 	}
 	return nil
+}
+
+// Keeps foresees that what came to the place of what was removed would move aside.
+func (remove) Keeps(ctx context.Context, run *step.Run, _ removeArguments, memo removeMemo) (step.Keeping, error) {
+	if memo.Trash == "" || run.Covered(memo.Path) {
+		return step.Keeping{Made: []string{memo.Path}}, nil
+	}
+	return made.KeepsGroup(ctx, run, memo.Path, cleared, true)
 }
 
 func (remove) Leases(_ removeArguments, memo removeMemo) []string {

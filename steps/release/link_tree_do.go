@@ -149,7 +149,7 @@ func (c change) isOurs(machine step.Machine, now fs.FileInfo, path string) (bool
 func (linkTree) Undo(ctx context.Context, run *step.Run, _ linkTreeArguments, memo linkTreeMemo) error {
 	var failures []error
 	err := memo.eachBackward(ctx, run.Folder, func(one change) error {
-		err := one.undo(run.Machine)
+		err := one.undo(run.Machine, run.Followed && !run.AfterCommit)
 		if left := (*step.Leftover)(nil); run.AfterCommit && one.Kind == makeFolder && errors.As(err, &left) {
 			run.Log.Warn(fmt.Sprintf("%s stays: it has entries that came after the commit", one.Path))
 			err = nil
@@ -162,7 +162,8 @@ func (linkTree) Undo(ctx context.Context, run *step.Run, _ linkTreeArguments, me
 	return errors.Join(append(failures, err)...)
 }
 
-func (c change) undo(machine step.Machine) error {
+// undo takes one change back. What a program of the run has put in the place of a link goes too where followed is true.
+func (c change) undo(machine step.Machine, followed bool) error {
 	place, hidden := string(c.Path), string(c.Hidden)
 	now, err := lookAt(machine, place)
 	if err != nil {
@@ -175,6 +176,7 @@ func (c change) undo(machine step.Machine) error {
 	if err != nil {
 		return err
 	}
+	ours = ours || followed && now != nil && !now.IsDir()
 	if c.Kind == makeLink {
 		return c.takeAway(now, ours)
 	}
@@ -187,7 +189,7 @@ func (c change) undo(machine step.Machine) error {
 		switch {
 		case now == nil:
 			return durable.MoveNoReplace(hidden, place)
-		case ours && c.Kind == replaceByLink:
+		case ours && (c.Kind == replaceByLink || followed):
 			return durable.Explain(os.Rename(hidden, place), "cannot put %s back", place)
 		}
 		return c.changed()

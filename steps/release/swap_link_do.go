@@ -54,7 +54,7 @@ func (swapLink) Undo(_ context.Context, run *step.Run, _ swapLinkArguments, memo
 	case err != nil:
 		return err
 	case found == memo.Found && text == memo.OldText:
-	case found && text != memo.Text:
+	case found && text != memo.Text && !memo.ours(run, text):
 		return changed(memo, text, found)
 	case !memo.Found:
 		err = remove(memo.Link)
@@ -112,7 +112,7 @@ func (swapLink) Inspect(_ context.Context, run *step.Run, _ swapLinkArguments, m
 	switch {
 	case err != nil:
 		return err
-	case !found || text != memo.Text:
+	case !found || text != memo.Text && !memo.ours(run, text):
 		return changed(memo, text, found)
 	case memo.OldTarget == "":
 		return nil
@@ -121,6 +121,31 @@ func (swapLink) Inspect(_ context.Context, run *step.Run, _ swapLinkArguments, m
 		return fault.New(fault.Failed, "swap-link-no-target", "%s cannot point back at %s, which is not there", memo.Link, memo.OldTarget).WithCause(err)
 	}
 	return nil
+}
+
+// ours reports whether a program of the run has pointed the link there: before the commit any other text is taken for its work, after it the
+// one that Verify found.
+func (m swapLinkMemo) ours(run *step.Run, text string) bool {
+	if !run.AfterCommit {
+		return run.Followed
+	}
+	left, err := os.ReadFile(filepath.Join(run.Folder, leftName))
+	return err == nil && string(left) == text
+}
+
+// leftName is the file in Run.Folder that holds the text with which the run left the link, if that is not the one of Do.
+const leftName = "left"
+
+// Verify refuses nothing. It notes where a program of the run has pointed the link, for a rollback.
+func (swapLink) Verify(_ context.Context, run *step.Run, _ swapLinkArguments, memo swapLinkMemo) error {
+	if !run.Followed || run.AfterCommit {
+		return nil
+	}
+	text, found, err := readLink(run.Machine, memo.Link, "swap-link-not-a-link")
+	if err != nil || !found || text == memo.Text {
+		return nil
+	}
+	return durable.WriteFile(filepath.Join(run.Folder, leftName), []byte(text), 0o600)
 }
 
 // Leases are the old target, which the undo points the link back to, and the old link.

@@ -60,6 +60,16 @@ func (b *Bench) Recover() {
 	}
 }
 
+// WantRolledBack rolls the newest run back by hand, which must end with that exit code; 6 is a refusal.
+func (b *Bench) WantRolledBack(code int) engine.Result {
+	b.Helper()
+	result, err := b.engine().Rollback(context.Background(), "")
+	if ended := result.ExitCode(); err != nil && code != 6 || err == nil && ended != code {
+		b.Fatalf("the rollback ended as %q with exit code %d, want %d: %v; %v\n%s", result.Status, ended, code, err, result.Others, b.said.text())
+	}
+	return result
+}
+
 func (b *Bench) engine() *engine.Engine {
 	return &engine.Engine{State: engine.State{Folder: b.State}, Catalog: b.catalog, Machine: step.Local{}, Sink: &b.said, Version: "test"}
 }

@@ -1,0 +1,74 @@
+package engine
+
+import "path/filepath"
+
+// followed are the frames behind which a program of the run started, and no later step that stands changed the same path: what is there now
+// instead of what the step put there may be that program's work.
+func (h *history) followed() map[int]bool {
+	h.guard.Lock()
+	defer h.guard.Unlock()
+	found, later := map[int]bool{}, paths{}
+	for i := len(h.frames) - 1; i >= 0; i-- {
+		f := h.frames[i]
+		if f.undone || f.part != "" {
+			continue
+		}
+		own := effectPaths(f.node.action.stepType, f.arguments)
+		if f.number < h.lastProgram && !later.overlap(own) {
+			found[f.number] = true
+		}
+		later.add(own)
+	}
+	return found
+}
+
+// isFollowed reports the same of one frame.
+func (h *history) isFollowed(f *frame) bool {
+	h.guard.Lock()
+	defer h.guard.Unlock()
+	if f.number >= h.lastProgram {
+		return false
+	}
+	later := paths{}
+	for i := len(h.frames) - 1; i >= 0 && h.frames[i] != f; i-- {
+		if other := h.frames[i]; !other.undone && other.part == "" && other.number > f.number {
+			later.add(effectPaths(other.node.action.stepType, other.arguments))
+		}
+	}
+	return !later.overlap(effectPaths(f.node.action.stepType, f.arguments))
+}
+
+// paths is a set of paths: true is one of them, false is a directory above one.
+type paths map[string]bool
+
+func (p paths) add(some []string) {
+	for _, path := range some {
+		path = filepath.Clean(path)
+		p[path] = true
+		for above := filepath.Dir(path); ; above = filepath.Dir(above) {
+			p[above] = p[above]
+			if above == filepath.Dir(above) {
+				break
+			}
+		}
+	}
+}
+
+// overlap reports whether one of the paths is in the set, lies in one of it, or has one of it below.
+func (p paths) overlap(some []string) bool {
+	for _, path := range some {
+		path = filepath.Clean(path)
+		if _, known := p[path]; known {
+			return true
+		}
+		for above := filepath.Dir(path); ; above = filepath.Dir(above) {
+			if p[above] {
+				return true
+			}
+			if above == filepath.Dir(above) {
+				break
+			}
+		}
+	}
+	return false
+}
