@@ -120,6 +120,10 @@ var unshown = []string{"encoding", "character", "too-large", "too-deep", "too-ma
 	"use-cycle", "use-input", "use-lock", "use-facts", "use-failsafe",
 	"unknown-input", "wrong-input", "missing-input", "unknown-output", "unknown-stand-in"}
 
+func unused(program *engine.Program) schema.Diagnostics {
+	return proof.Unused(program.Recipe, func(string) bool { return false })
+}
+
 // TestRuleExamples: each example breaks its rule and no other one, and put right it breaks none.
 func TestRuleExamples(t *testing.T) {
 	for _, one := range rule.All() {
@@ -134,6 +138,9 @@ func TestRuleExamples(t *testing.T) {
 			if one.Note && program != nil {
 				wrong = append(wrong, proof.Costs(program.Recipe)...)
 			}
+			if one.ID == proof.UnusedName {
+				wrong = append(wrong, unused(program)...)
+			}
 			broken := len(wrong) > 0 && !slices.ContainsFunc(wrong, func(found schema.Diagnostic) bool { return found.Rule != "not-in-this-version" })
 			for _, found := range wrong {
 				broken = broken || found.Rule == one.ID
@@ -147,7 +154,11 @@ func TestRuleExamples(t *testing.T) {
 			if !broken {
 				t.Errorf("the example does not break the rule: %v", wrong)
 			}
-			if program, right := engine.Load("right.yaml", []byte(one.Right), steps.Catalog()); program == nil || len(right) > 0 {
+			program, right := engine.Load("right.yaml", []byte(one.Right), steps.Catalog())
+			if program != nil {
+				right = append(right, unused(program)...)
+			}
+			if program == nil || len(right) > 0 {
 				t.Errorf("put right, it says %v", right)
 			}
 		})

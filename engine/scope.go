@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/gwe-project/gwe/engine/expression"
 	"github.com/gwe-project/gwe/engine/host"
@@ -77,7 +78,21 @@ func earlyScope(recipe *schema.Recipe) expression.Scope {
 		inputs.Fields = append(inputs.Fields, value.Field{Name: input.Name.Text, Type: input.Type, Help: input.Help})
 	}
 	return expression.NewScope().With("inputs", inputs).With("host", host.Type()).
-		Explaining(func(path []string) string { return whyNot(recipe, path) })
+		Explaining(func(path []string) string { return whyNot(recipe, path) }).
+		Sparing(func(path []string) bool { return spoilt(recipe, path) })
+}
+
+// spoilt reports whether the name is declared with a mistake that was said, or belongs to such a group or step.
+func spoilt(recipe *schema.Recipe, path []string) bool {
+	if len(path) > 1 {
+		return recipe.Spoilt[path[0]+"."+path[1]]
+	}
+	for name := range recipe.Spoilt {
+		if strings.HasPrefix(name, path[0]+".") {
+			return true
+		}
+	}
+	return false
 }
 
 // whyNot says why an expression cannot read a name that the recipe has elsewhere; "" where it has none.

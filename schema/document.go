@@ -24,7 +24,7 @@ func (p *parser) notYet(key Scalar, what string) {
 
 // recipe builds the recipe from the root mapping.
 func (p *parser) recipe(root Map) *Recipe {
-	recipe := &Recipe{File: p.file, Source: p.source.bytes, IDs: p.ids}
+	recipe := &Recipe{File: p.file, Source: p.source.bytes, IDs: p.ids, Spoilt: p.spoilt}
 	if !p.grammar(root) {
 		return recipe
 	}

@@ -41,10 +41,13 @@ func (p *parser) facts(node Node) []*Fact {
 			if entry.Value != nil {
 				p.wrongShape(entry.Value, "a fact", "a mapping", fmt.Sprintf("write %s: {type: string, file: /etc/hostname}, for example", entry.Key.Text))
 			}
+			p.spoilt["facts."+entry.Key.Text] = true
 			continue
 		}
 		if fact := p.fact(entry.Key, fields); fact != nil && named {
 			facts = append(facts, fact)
+		} else {
+			p.spoilt["facts."+entry.Key.Text] = true
 		}
 	}
 	return facts

@@ -27,10 +27,13 @@ func (p *parser) inputs(node Node) []*Input {
 		fields, ok := entry.Value.(Map)
 		if !ok {
 			p.noInput(entry)
+			p.spoilt["inputs."+entry.Key.Text] = true
 			continue
 		}
 		if input := p.input(entry.Key, fields); input != nil && named {
 			inputs = append(inputs, input)
+		} else {
+			p.spoilt["inputs."+entry.Key.Text] = true
 		}
 	}
 	return inputs

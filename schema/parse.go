@@ -27,7 +27,7 @@ const (
 // the name that diagnostics carry. The diagnostics are sorted and complete; the recipe is nil only where the source is no
 // YAML mapping, and not fit to run where there are errors.
 func Parse(file string, content []byte, catalog step.Catalog) (*Recipe, Diagnostics) {
-	p := &parser{file: file, catalog: catalog, ids: map[string]Scalar{}}
+	p := &parser{file: file, catalog: catalog, ids: map[string]Scalar{}, spoilt: map[string]bool{}}
 	var recipe *Recipe
 	if root, ok := p.document(content, "a recipe", `start with "gwe: 1"`); ok {
 		recipe = p.recipe(root)
@@ -47,6 +47,7 @@ type parser struct {
 	steps       int
 	keys        []string
 	ids         map[string]Scalar
+	spoilt      map[string]bool
 	commit      *Scalar
 	// alias is the place of the outermost alias around the node that is being read.
 	alias Position

@@ -35,6 +35,8 @@ type Recipe struct {
 	Finally  []*Step
 	Outputs  []Binding
 
+	// Spoilt are the names that are declared with a mistake, which the diagnostics tell: "inputs.keep", "facts.board", "steps.fetch".
+	Spoilt map[string]bool
 	// IDs are the ids of all steps, wherever they stand.
 	IDs map[string]Scalar
 }

@@ -96,6 +96,9 @@ func (p *parser) step(node Node, path string, where place) *Step {
 	case len(actions) > 1:
 		p.twoActions(actions)
 	}
+	if step.ID != nil && len(actions) == 0 {
+		p.spoilt["steps."+step.ID.Text] = true
+	}
 	p.alone(step, fields)
 	p.onlyLooks(step)
 	return step

@@ -113,7 +113,7 @@ var (
 // ParseSuite reads a file of tests. The diagnostics are sorted and complete; the suite is nil only where the source is no
 // YAML mapping, and not fit to run where there are errors. In such a file ${{ }} means nothing: values are as they stand.
 func ParseSuite(file string, content []byte) (*Suite, Diagnostics) {
-	p := &parser{file: file, ids: map[string]Scalar{}, literalOnly: true}
+	p := &parser{file: file, ids: map[string]Scalar{}, spoilt: map[string]bool{}, literalOnly: true}
 	var suite *Suite
 	if root, ok := p.document(content, "a file of tests", `start with "gwe-test: 1"`); ok {
 		suite = p.suite(root)

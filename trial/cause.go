@@ -160,10 +160,13 @@ func (r Result) undoHint() string {
 
 func hasUndo(s *schema.Step) bool { return len(s.Undo)+len(s.UndoLast) > 0 }
 
-// called names a step: by its id, or by what it does and where.
+// called names a step: by its id, its name, or by what it does and where.
 func called(s *schema.Step) string {
-	if s.ID != nil || s.Action == nil {
+	switch {
+	case s.ID != nil || s.Action == nil:
 		return "step " + s.Label()
+	case s.Name != nil && !s.Name.Dynamic:
+		return strconv.Quote(s.Name.Text)
 	}
 	return fmt.Sprintf("the %s of line %d", s.Action.Keyword().Text, s.Line)
 }
@@ -264,6 +267,8 @@ func (f *Fault) name(s *schema.Step) string {
 	switch {
 	case f.Step == "":
 		return "the commit"
+	case s != nil && s.ID == nil && s.Name != nil && !s.Name.Dynamic:
+		return strconv.Quote(s.Name.Text)
 	case s != nil && s.ID == nil:
 		return fmt.Sprintf("%s of line %d", s.Action.Keyword().Text, s.Line)
 	case f.Number > 1:

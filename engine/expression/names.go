@@ -26,6 +26,9 @@ func (c *checker) identifier(node *ast.IdentifierNode) term {
 			eval: func(e *evaluation) any { return whole(e.names[node.Value]) },
 		}
 	}
+	if c.told([]string{node.Value}) {
+		return invalid(node)
+	}
 	problem := Problem{Rule: "unknown-name", Message: fmt.Sprintf("there is no name %q here", node.Value)}
 	known := c.scope.Names()
 	for _, variable := range c.locals {
@@ -65,6 +68,9 @@ func (c *checker) whereabouts(lone string, known []string) string {
 	}
 	return hint
 }
+
+// told reports whether the name is declared, and what is wrong with that was said.
+func (c *checker) told(path []string) bool { return c.scope.told != nil && c.scope.told(path) }
 
 // reason says why the scope does not have a name; "" where nobody knows.
 func (c *checker) reason(path []string) string {
@@ -139,6 +145,9 @@ func (c *checker) objectMember(node *ast.MemberNode, base term) term {
 		return invalid(node)
 	}
 	field, ok := base.t.Field(property.Value)
+	if !ok && len(base.path) > 0 && c.told(append(slices.Clone(base.path), property.Value)) {
+		return invalid(node)
+	}
 	if !ok {
 		problem := Problem{Message: fmt.Sprintf("there is no %q here", property.Value), Rule: "unknown-name", Hint: c.memberHint(node, base, property.Value)}
 		if len(base.path) > 0 {

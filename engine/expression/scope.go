@@ -15,6 +15,8 @@ type Scope struct {
 	present map[string]bool
 	secrets bool
 	reason  func(path []string) string
+	// told reports which names are declared, with mistakes that were said; nil where none are.
+	told func(path []string) bool
 }
 
 // NewScope gives a scope without names.
@@ -49,6 +51,13 @@ func (s Scope) AllowSecrets() Scope {
 // Explaining gives the scope that says of names which it does not have why not: reason gives "" where it knows nothing.
 func (s Scope) Explaining(reason func(path []string) string) Scope {
 	s.reason = reason
+	return s
+}
+
+// Sparing gives the scope that says nothing of names which it does not have where told reports that they are declared, and what is wrong
+// with them was said.
+func (s Scope) Sparing(told func(path []string) bool) Scope {
+	s.told = told
 	return s
 }
 

@@ -68,6 +68,8 @@ const (
 	StoppedForGood = "stopped-for-good"
 	// GuardDecided: the limits of the inputs decide a guard.
 	GuardDecided = "guard-decided"
+	// UnusedName: nothing reads an input, a variable, a fact, or the outputs of a step with an id.
+	UnusedName = "unused-name"
 	// AllowUnneeded: a step allows what it does not do.
 	AllowUnneeded = "allow-unneeded"
 )

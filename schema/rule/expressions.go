@@ -22,7 +22,7 @@ func expressions() []Rule {
 		{
 			ID: "old-bool", Summary: "yes, no, on and off are names, not bools",
 			Why:   "YAML 1.1 took them for bools; YAML 1.2 and expressions do not.",
-			Wrong: ask("yes"), Right: ask("true"),
+			Wrong: recipe("steps:\n  - when: yes\n    read-link: /opt/firmware/current"), Right: recipe("steps:\n  - when: true\n    read-link: /opt/firmware/current"),
 		},
 		{
 			ID: "unknown-name", Summary: "an expression reads what is not there",
@@ -33,7 +33,7 @@ func expressions() []Rule {
 		{
 			ID: "unknown-function", Summary: "there is no function of that name",
 			Why:   "docs/expressions.md lists the functions: those of expr-lang and of sprig, without what is random or reaches clock, network or environment.",
-			Wrong: look("basename('/a/b')"), Right: look("base('/a/b')"),
+			Wrong: look("basename(steps.current.target ?? '/a/b')"), Right: look("base(steps.current.target ?? '/a/b')"),
 		},
 		{
 			ID: "maybe-absent", Summary: "a value may not be there when it is read",

@@ -58,13 +58,13 @@ func files() []Rule {
 		{
 			ID: "merge-key", Summary: "merge keys (<<) are not accepted",
 			Why:   "Readers of YAML disagree on what they mean. Write the keys out, or use an alias for a whole value.",
-			Wrong: with("vars:\n  one: &one { a: b }\n  two: { <<: *one }"),
-			Right: with("vars:\n  one: &one { a: b }\n  two: *one"),
+			Wrong: with("vars:\n  one: &one { a: b }\n  two: { <<: *one }", "${{ toJson(vars.one) }} ${{ toJson(vars.two) }}"),
+			Right: with("vars:\n  one: &one { a: b }\n  two: *one", "${{ toJson(vars.one) }} ${{ toJson(vars.two) }}"),
 		},
 		{
 			ID: "alias-loop", Summary: "an anchor holds itself",
 			Why:   "Its value would have no end.",
-			Wrong: with("vars:\n  a: &a [one, *a]"), Right: with("vars:\n  a: &a [one]\n  b: *a"),
+			Wrong: with("vars:\n  a: &a [one, *a]", "${{ toJson(vars.a) }}"), Right: with("vars:\n  a: &a [one]\n  b: *a", "${{ toJson(vars.a) }} ${{ toJson(vars.b) }}"),
 		},
 		{
 			ID: "duplicate-key", Summary: "a key stands in one mapping twice",
@@ -74,7 +74,7 @@ func files() []Rule {
 		{
 			ID: "key", Summary: "a key is no text",
 			Why:   "YAML reads 1 and true as a number and a bool, and [a, b] as a list. As a key each of them stands in quotes.",
-			Wrong: with("vars:\n  limits: { 1: low }"), Right: with("vars:\n  limits: { \"1\": low }"),
+			Wrong: with("vars:\n  limits: { 1: low }", "${{ toJson(vars.limits) }}"), Right: with("vars:\n  limits: { \"1\": low }", "${{ toJson(vars.limits) }}"),
 		},
 	}
 }

@@ -25,7 +25,7 @@ func grammar() []Rule {
 		{
 			ID: "key-not-here", Summary: "a key makes no sense at this place",
 			Why:   "min and max belong to types with an order, pattern to types that are text, and so on; what would do nothing is refused.",
-			Wrong: with("inputs:\n  force: { type: bool, default: false, min: 1 }"), Right: with("inputs:\n  force: { type: bool, default: false }"),
+			Wrong: with("inputs:\n  force: { type: bool, default: false, min: 1 }", "${{ inputs.force }}"), Right: with("inputs:\n  force: { type: bool, default: false }", "${{ inputs.force }}"),
 		},
 		{
 			ID: "name", Summary: "the recipe's name does not fit into a file name",
@@ -35,12 +35,13 @@ func grammar() []Rule {
 		{
 			ID: "identifier", Summary: "a name cannot be read by an expression",
 			Why:   "Ids, inputs, variables and outputs are made of a-z, 0-9 and _, and start with a letter. In an expression a dash is a minus.",
-			Wrong: step("- id: read-link\n  read-link: /opt/firmware/current"), Right: step("- id: read_link\n  read-link: /opt/firmware/current"),
+			Wrong: step("- id: old-release\n  read-link: /opt/firmware/current\n- run: { argv: [app, --check] }\n  effects: none"),
+			Right: step("- id: old_release\n  read-link: /opt/firmware/current\n- run: { argv: [app, --check, \"${{ steps.old_release.target ?? '' }}\"] }\n  effects: none"),
 		},
 		{
 			ID: "duplicate-id", Summary: "two steps have one id",
 			Why:   "An id is unique in the whole recipe, undo, rescue, failsafe and finally included: steps.ID must mean one step.",
-			Wrong: step("- { id: look, read-link: /opt/a }\n- { id: look, read-link: /opt/b }"), Right: step("- { id: look, read-link: /opt/a }\n- { id: look_again, read-link: /opt/b }"),
+			Wrong: step("- { id: look, read-link: /opt/a }\n- { id: look, read-link: /opt/b }"), Right: step("- { id: look, read-link: /opt/a }\n- { id: look_again, read-link: /opt/b }\n- run: { argv: [app, --compare, \"${{ steps.look.target ?? '' }}\", \"${{ steps.look_again.target ?? '' }}\"] }\n  effects: none"),
 		},
 		{
 			ID: "no-steps", Summary: "a list of steps is empty",
@@ -73,12 +74,12 @@ func grammar() []Rule {
 		{
 			ID: "fact-source", Summary: "a fact has no source, or more than one",
 			Why:   "A fact is read once, at the start of the run, from one command or one file.",
-			Wrong: with("facts:\n  board: { type: string }"), Right: with("facts:\n  board: { type: string, file: /etc/board }"),
+			Wrong: with("facts:\n  board: { type: string }", "${{ facts.board }}"), Right: with("facts:\n  board: { type: string, file: /etc/board }", "${{ facts.board }}"),
 		},
 		{
 			ID: "fact-secret", Summary: "a fact would hold a secret",
 			Why:   "Facts are printed and journaled. A secret is an input of type secret.",
-			Wrong: with("facts:\n  key: { type: secret, file: /etc/gwe/token }"), Right: with("inputs:\n  key: { type: secret, required: true }"),
+			Wrong: with("facts:\n  key: { type: secret, file: /etc/gwe/token }", "${{ facts.key }}"), Right: with("inputs:\n  key: { type: secret, required: true }", "${{ inputs.key }}"),
 		},
 		{
 			ID: "path", Summary: "a path in a recipe's tests could mean another one",

@@ -7,8 +7,8 @@ func meaning() []Rule {
 		{
 			ID: "until-once", Warning: true, Summary: "until stands without retry",
 			Why:   "until is asked after each attempt, and false is a failed attempt. Without retry there is one attempt, so nothing is waited for.",
-			Wrong: step("- id: port\n  run: { argv: [app, status] }\n  effects: none\n  until: result.stdout == \"ready\""),
-			Right: step("- id: port\n  run: { argv: [app, status] }\n  effects: none\n  until: result.stdout == \"ready\"\n  retry: { attempts: 10, delay: 2s }"),
+			Wrong: step("- run: { argv: [app, status] }\n  effects: none\n  until: result.stdout == \"ready\""),
+			Right: step("- run: { argv: [app, status] }\n  effects: none\n  until: result.stdout == \"ready\"\n  retry: { attempts: 10, delay: 2s }"),
 		},
 		{
 			ID: "timeout-too-short", Summary: "a step waits longer than the time-out around it lets it",
@@ -46,7 +46,7 @@ func meaning() []Rule {
 			ID: "keys-from-package", Summary: "the trusted keys come out of a package",
 			Why:   "Who makes a package chooses what is in it. Keys that a package brings vouch for whatever its maker signs, also for the next package.",
 			Wrong: step("- id: fw\n  unpack: { package: /media/usb/a.tar.zst.gpg, keyring: /etc/gwe/keys, into: /opt/app }\n- verify: { package: /media/usb/b.tar.zst.gpg, keyring: \"${{ steps.fw.path }}/keys\" }"),
-			Right: step("- id: fw\n  unpack: { package: /media/usb/a.tar.zst.gpg, keyring: /etc/gwe/keys, into: /opt/app }\n- verify: { package: /media/usb/b.tar.zst.gpg, keyring: /etc/gwe/keys }"),
+			Right: step("- unpack: { package: /media/usb/a.tar.zst.gpg, keyring: /etc/gwe/keys, into: /opt/app }\n- verify: { package: /media/usb/b.tar.zst.gpg, keyring: /etc/gwe/keys }"),
 		},
 		{
 			ID: "switch-early", Summary: "a link leads to what only a later step makes, or to itself",

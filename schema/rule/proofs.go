@@ -55,6 +55,13 @@ func proofs() []Rule {
 			Right: step("- write: { path: /etc/app.conf, content: b }"),
 		},
 		{
+			ID: "unused-name", Warning: true, Summary: "nothing reads an input, a variable, a fact, or the outputs of a step with an id",
+			Why: "What is asked for and changes nothing misleads whoever gives it, and a name that is misspelt where it is read hides so. An id is for expressions and " +
+				"for tests (fail-at, kill-at); what people read stands in name. gwe validate says so, and no other command.",
+			Wrong: recipe("inputs:\n  keep: { type: int, default: 2 }\nsteps:\n  - prune: { dir: /opt/app, keep: 3 }"),
+			Right: recipe("inputs:\n  keep: { type: int, default: 2 }\nsteps:\n  - prune: { dir: /opt/app, keep: \"${{ inputs.keep }}\" }"),
+		},
+		{
 			ID: "allow-unneeded", Warning: true, Summary: "a step allows what it does not do",
 			Why:   "An allowance that is left over would hide the next mistake.",
 			Wrong: step("- read-link: /opt/app/current\n  allow: { undo-missing: it was a program once }"), Right: step("- read-link: /opt/app/current"),

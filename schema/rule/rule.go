@@ -46,7 +46,7 @@ func step(lines string) string {
 	return recipe("steps:\n  " + strings.ReplaceAll(lines, "\n", "\n  "))
 }
 
-// with is a recipe with these lines and a step that does nothing.
-func with(lines string) string {
-	return recipe(lines + "\nsteps:\n  - read-link: /opt/firmware/current")
+// with is a recipe with these lines and a step that reads what they declare.
+func with(lines, read string) string {
+	return recipe(lines + "\nsteps:\n  - run: { argv: [app, --check], env: { VALUE: \"" + read + "\" } }\n    effects: none")
 }

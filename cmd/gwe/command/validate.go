@@ -4,6 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -95,9 +98,22 @@ func examine(library library, file string, source []byte, catalog step.Catalog, 
 	}
 	program, diagnostics := engine.LoadFrom(library, file, source, catalog)
 	if program != nil {
-		diagnostics = append(diagnostics, proof.Costs(program.Recipe)...).Sorted()
+		diagnostics = append(diagnostics, proof.Costs(program.Recipe)...)
+		diagnostics = append(diagnostics, proof.Unused(program.Recipe, testedSteps(file))...).Sorted()
 	}
 	return program != nil, diagnostics
+}
+
+// testedSteps reports which ids the files of tests beside a recipe name: fail-at: ID.
+func testedSteps(file string) func(id string) bool {
+	return func(id string) bool {
+		beside, _ := filepath.Glob(filepath.Join(filepath.Dir(file), "*"+trial.Suffix))
+		named := regexp.MustCompile(`-at:\s*["']?` + regexp.QuoteMeta(id) + `\b`)
+		return slices.ContainsFunc(beside, func(tests string) bool {
+			text, err := os.ReadFile(tests)
+			return err == nil && named.Match(text)
+		})
+	}
 }
 
 func showDiagnostics(console *console, all schema.Diagnostics, sources map[string][]byte, format string) error {
