@@ -75,21 +75,19 @@ func (x *execution) asLeft(ctx context.Context) error {
 			continue
 		}
 		stepType := f.node.action.stepType
-		var own []string
-		for _, effect := range stepType.About().Effects {
-			if path, ok := f.arguments[effect.Argument].(string); ok && effect.Kind.OnPath() {
-				own = append(own, path)
-			}
+		run, err := x.environment(f.node, f.rounds, placeOf(f.number), true, nil)
+		if err != nil {
+			return err
+		}
+		own, err := touched(f, run.Run)
+		if err != nil {
+			return x.history.at(f.node, f.rounds, err)
 		}
 		covered := false
 		for _, path := range own {
 			covered = covered || anyOverlaps(path, later)
 		}
 		later = append(later, own...)
-		run, err := x.environment(f.node, f.rounds, placeOf(f.number), true, nil)
-		if err != nil {
-			return err
-		}
 		run.AfterCommit, run.Obscured = true, obscured
 		err = stepType.Verify(ctx, run.Run, f.arguments, f.memo)
 		if inspector, ok := stepType.(step.InspectorType); ok && err == nil && !covered {
@@ -100,6 +98,22 @@ func (x *execution) asLeft(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// touched lists what the frame changed: what its type tells, or else the paths of its effects.
+func touched(f *frame, run *step.Run) ([]string, error) {
+	if toucher, ok := f.node.action.stepType.(step.ToucherType); ok {
+		if paths, known, err := toucher.Touches(run, f.arguments, f.memo); known || err != nil {
+			return paths, err
+		}
+	}
+	var own []string
+	for _, effect := range f.node.action.stepType.About().Effects {
+		if path, ok := f.arguments[effect.Argument].(string); ok && effect.Kind.OnPath() {
+			own = append(own, path)
+		}
+	}
+	return own, nil
 }
 
 // home finds out whether the way back leads over a reboot: the run rebooted the machine, and that has not left the new system

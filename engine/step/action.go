@@ -53,6 +53,12 @@ type Inspector[A, M any] interface {
 	Inspect(ctx context.Context, run *Run, arguments A, memo M) error
 }
 
+// Toucher is an Action that changes a few entries of a directory that its effects name: Touches lists them, absolute. Another step's
+// change of the directory's other entries is then judged on its own before a rollback by hand.
+type Toucher[A, M any] interface {
+	Touches(run *Run, arguments A, memo M) ([]string, error)
+}
+
 // Keeper is an Action that foresees, before a manual rollback, what its Undo would not delete because it came or was changed
 // after the commit. It only reads.
 type Keeper[A, M any] interface {

@@ -133,6 +133,20 @@ func (t typed[A, M, O]) Inspect(ctx context.Context, run *Run, arguments map[str
 	return inspector.Inspect(ctx, run, typedArguments, typedMemo)
 }
 
+// Touches implements ToucherType.
+func (t typed[A, M, O]) Touches(run *Run, arguments map[string]any, memo json.RawMessage) (paths []string, ok bool, err error) {
+	toucher, ok := t.action.(Toucher[A, M])
+	if !ok {
+		return nil, false, nil
+	}
+	typedArguments, typedMemo, err := t.both(arguments, memo)
+	if err != nil {
+		return nil, false, err
+	}
+	paths, err = toucher.Touches(run, typedArguments, typedMemo)
+	return paths, true, err
+}
+
 // Keeps implements KeeperType.
 func (t typed[A, M, O]) Keeps(ctx context.Context, run *Run, arguments map[string]any, memo json.RawMessage) (Keeping, error) {
 	keeper, ok := t.action.(Keeper[A, M])

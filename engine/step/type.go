@@ -36,6 +36,11 @@ type InspectorType interface {
 	Inspect(ctx context.Context, run *Run, arguments map[string]any, memo json.RawMessage) error
 }
 
+// ToucherType is a Type that may tell what it changes in the directories of its effects; see Toucher. ok is false where it does not.
+type ToucherType interface {
+	Touches(run *Run, arguments map[string]any, memo json.RawMessage) (paths []string, ok bool, err error)
+}
+
 // KeeperType is a Type that may foresee what a manual rollback leaves; see Keeper.
 type KeeperType interface {
 	Keeps(ctx context.Context, run *Run, arguments map[string]any, memo json.RawMessage) (Keeping, error)

@@ -44,6 +44,8 @@ type memo struct {
 	Created bool `json:"created,omitempty"`
 	// Beside is the running release, "" where there is none.
 	Beside string `json:"beside,omitempty"`
+	// Dangling is the text of link-dest where that is a link that leads nowhere; "" is none.
+	Dangling string `json:"dangling,omitempty"`
 	// Empty is the empty folder that has the name so far; nil is none. It gets the staging name meanwhile.
 	Empty *identity `json:"empty,omitempty"`
 	// Order records the place of the release among those of the folder.
@@ -78,6 +80,9 @@ func (j job) prepare(ctx context.Context, run *step.Run) (memo, error) {
 	var err error
 	if m.Beside, err = j.beside(); err != nil {
 		return memo{}, err
+	}
+	if m.Beside == "" && j.linkDest != "" {
+		m.Dangling, _ = run.Machine.ReadLink(string(j.linkDest))
 	}
 	nearest := existing(run.Machine, j.folder)
 	m.Created = nearest != j.folder

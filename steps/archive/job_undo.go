@@ -123,7 +123,7 @@ func (j job) takeName(ctx context.Context, run *step.Run, m memo, staging string
 		}
 		return nil
 	}
-	if err := j.inUse(final); err != nil {
+	if err := j.inUse(m, final); err != nil {
 		return err
 	}
 	tellChanges(ctx, run, m, final)
@@ -148,9 +148,12 @@ func putBackEmpty(staging, final string) error {
 }
 
 // inUse keeps a release that link-dest points to: the step that pointed it there could not be undone, and a release that
-// may be faulty is better than none.
-func (j job) inUse(final string) error {
+// may be faulty is better than none. A link that led to its name before, when nothing was there, does so again.
+func (j job) inUse(m memo, final string) error {
 	if j.linkDest == "" {
+		return nil
+	}
+	if text, err := os.Readlink(string(j.linkDest)); err == nil && text == m.Dangling {
 		return nil
 	}
 	running, err := os.Stat(string(j.linkDest))

@@ -190,6 +190,16 @@ func (unpack) Inspect(_ context.Context, run *step.Run, arguments unpackArgument
 	return j.inspect(run)
 }
 
+// Touches is the release alone: others in the folder are not this step's.
+func (unpack) Touches(run *step.Run, arguments unpackArguments, _ memo) ([]string, error) {
+	noted, known, err := notedIdentity(run.Folder)
+	if err != nil || !known {
+		return nil, err
+	}
+	into, err := absolute(arguments.Into)
+	return []string{filepath.Join(into, noted.Name)}, err
+}
+
 // Keeps foresees what a manual rollback would move aside.
 func (unpack) Keeps(ctx context.Context, run *step.Run, arguments unpackArguments, _ memo) (step.Keeping, error) {
 	j, err := arguments.job()

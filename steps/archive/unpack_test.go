@@ -94,6 +94,16 @@ func TestNames(t *testing.T) {
 	b.has("current", "fw", "fw-1", "fw-2", "fw-3", "fw-4")
 }
 
+// TestInUseBefore: a link that led to the name of the release before there was one does not keep it.
+func TestInUseBefore(t *testing.T) {
+	b := benchFor(t, file("fw/a"))
+	check(t, os.Symlink("fw", b.path("current")))
+	b.frame()
+	b.install()
+	check(t, b.undo())
+	b.has("current")
+}
+
 // has fails the test where the target holds other names.
 func (b *bench) has(names ...string) {
 	b.Helper()

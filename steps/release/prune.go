@@ -194,6 +194,14 @@ func (prune) Inspect(_ context.Context, run *step.Run, _ pruneArguments, memo pr
 	return nil
 }
 
+// Touches lists the releases that were removed.
+func (prune) Touches(_ *step.Run, _ pruneArguments, memo pruneMemo) (paths []string, err error) {
+	for _, one := range memo.Victims {
+		paths = append(paths, filepath.Join(memo.Dir, one.Name))
+	}
+	return paths, nil
+}
+
 // Leases are the releases that were removed, as long as they can come back.
 func (prune) Leases(_ pruneArguments, memo pruneMemo) (paths []string) {
 	for _, one := range memo.Victims {

@@ -3,6 +3,7 @@ package transfer
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -47,11 +48,16 @@ func (rsync) Prepare(ctx context.Context, run *step.Run, a arguments) (memo, err
 		}
 	}
 	links := make([]string, len(a.LinkDest))
+	dangling := map[string]string{}
 	for i, link := range a.LinkDest {
 		links[i] = string(link)
+		text, err := run.Machine.ReadLink(links[i])
+		if _, missing := run.Machine.Stat(links[i]); err == nil && errors.Is(missing, fs.ErrNotExist) {
+			dangling[links[i]] = text
+		}
 	}
 	return memo{
-		Target: target, Existed: existed, Hidden: hiddenFor(target, existed, run), Order: order.Beside(run, target, links...),
+		Target: target, Existed: existed, Hidden: hiddenFor(target, existed, run), Dangling: dangling, Order: order.Beside(run, target, links...),
 	}, nil
 }
 

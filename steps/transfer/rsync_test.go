@@ -404,6 +404,19 @@ func TestInUse(t *testing.T) {
 	}
 }
 
+// TestInUseBefore: a link that led to the target before there was one does not keep it.
+func TestInUseBefore(t *testing.T) {
+	base := t.TempDir()
+	release(t, base+"/source")
+	check(t, os.Symlink("target", base+"/current"))
+	f := newFrame(t, arguments{Source: base + "/source", Target: base + "/target", LinkDest: []value.Path{value.Path(base + "/current")}})
+	f.do()
+	f.undo()
+	if _, err := os.Lstat(base + "/target"); err == nil {
+		t.Error("it is still there")
+	}
+}
+
 // TestUndoOfWhatIsAway: a later step may have moved a new target, and not be undone yet: an undo that comes again knows it still.
 func TestUndoOfWhatIsAway(t *testing.T) {
 	base, a := pair(t)

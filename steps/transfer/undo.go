@@ -72,12 +72,15 @@ func (m memo) away() bool {
 }
 
 // inUse keeps a new target that a link of link-dest leads to: the step that pointed it there could not be undone, and a
-// release that may be faulty is better than none.
+// release that may be faulty is better than none. A link that led to its name before, when nothing was there, does so again.
 func (a arguments) inUse(m memo) error {
 	if m.Existed {
 		return nil
 	}
 	for _, link := range a.LinkDest {
+		if text, err := os.Readlink(string(link)); err == nil && text == m.Dangling[string(link)] {
+			continue
+		}
 		if real, err := filepath.EvalSymlinks(string(link)); err == nil && within(real, m.Target) {
 			return &step.Leftover{Err: fault.New(fault.Failed, "release-in-use", "the release %s stays: %s still leads to it", m.Target, link).
 				WithHint("point %s to another release, then run gwe recover", link)}
