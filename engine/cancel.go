@@ -38,7 +38,7 @@ func (s State) Cancel(id string) (Holder, error) {
 	case held == nil && id != "":
 		return Holder{}, s.notRunning(id)
 	case held == nil:
-		return Holder{}, fault.New(fault.Refused, "cancel-nothing", "no run goes on in %s", s.Folder).WithHint("`gwe status` tells what is going on")
+		return Holder{}, s.nothingToCancel()
 	case id != "" && held.Run != id:
 		return Holder{}, s.notRunning(id)
 	}
@@ -57,6 +57,17 @@ func (s State) Cancel(id string) (Holder, error) {
 		return Holder{}, fault.New(fault.Errored, "cancel-failed", "process %d cannot be asked to stop", held.PID).WithCause(err)
 	}
 	return *held, nil
+}
+
+// nothingToCancel names a run whose process died: only a recovery ends it.
+func (s State) nothingToCancel() error {
+	list, _ := s.List()
+	for _, one := range list {
+		if one.Status == StatusPending && one.Resolved == nil {
+			return s.notRunning(one.Run)
+		}
+	}
+	return fault.New(fault.Refused, "cancel-nothing", "no run goes on in %s", s.Folder).WithHint("`gwe status` tells what is going on")
 }
 
 // isWaiting tells whether the run, or without an id any run, is suspended.
@@ -78,7 +89,7 @@ func (s State) notRunning(id string) error {
 		return refusal
 	}
 	if p.end() == nil {
-		return refusal.WithHint("it died, and `gwe recover` puts it back")
+		return refusal.WithHint("its process died: `gwe recover` brings it to its end")
 	}
 	return refusal.WithHint("it has ended: %s", p.summary().Status)
 }

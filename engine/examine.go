@@ -112,12 +112,23 @@ func (s State) onlyUnresolved() (string, error) {
 	list = append(list, s.lostRuns()...)
 	switch len(list) {
 	case 0:
-		return "", fault.New(fault.Refused, "resolve-needless", "no run in %s needs an operator", s.Folder)
+		return "", s.needless()
 	case 1:
 		return list[0].Run, nil
 	}
 	return "", fault.New(fault.Refused, "resolve-which", "%d runs in %s need an operator", len(list), s.Folder).
 		WithHint("name one: `gwe status` lists them")
+}
+
+func (s State) needless() error {
+	needless := fault.New(fault.Refused, "resolve-needless", "no run in %s needs an operator", s.Folder)
+	list, _ := s.List()
+	for _, one := range list {
+		if one.Status == StatusPending && one.Resolved == nil {
+			return needless.WithHint("the process of run %s died: `gwe recover` brings it to its end", one.Run)
+		}
+	}
+	return needless
 }
 
 // findingOf reads what is left from the records of a run; p is nil where nothing could be read.

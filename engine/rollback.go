@@ -68,6 +68,7 @@ func (e *Engine) Rollback(ctx context.Context, id string) (Result, error) {
 	defer x.close()
 	x.locks = locks
 	x.earlier = slices.DeleteFunc(slices.Clone(standing), func(other *past) bool { return other == p })
+	x.warnOfUnresolved()
 	for _, name := range seen.staying() {
 		x.task.Warn("this stays as it is: " + name)
 	}

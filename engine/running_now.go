@@ -39,7 +39,7 @@ func (x *execution) watches() []watchRecord {
 	x.eachLeaf(x.program.steps, func(n *node) {
 		changed = changed || n.changes()
 		reporter, ok := n.action.stepType.(step.ReporterType)
-		check := ok && changed && reporter.Checks() && n.step.EffectsNone != nil && !n.isRead()
+		check := ok && changed && reporter.Checks() && n.step.EffectsNone != nil && !n.isRead() && !x.diedBefore(n)
 		if !ok || !check && !reporter.Reports() {
 			return
 		}
@@ -110,6 +110,13 @@ func checked(arguments map[string]any) string {
 		}
 	}
 	return ""
+}
+
+// diedBefore reports whether gwe died before the step had ended, of a run that a recovery brought to its end: what a program did to gwe, or to the
+// machine, it is not asked to do again.
+func (x *execution) diedBefore(n *node) bool {
+	failure := x.history.failure
+	return failure != nil && failure.Code == "run-died" && !x.history.settled[n.path()]
 }
 
 // isRead reports whether an expression of the recipe reads the step's outputs: then it finds something out, and is no check.

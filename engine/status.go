@@ -25,7 +25,7 @@ type Overview struct {
 	Broken []Summary `json:"broken"`
 	// Lost are runs that had begun, and whose journal was deleted before they had ended.
 	Lost []Summary `json:"lost"`
-	// Last is the newest run that ended; absent where none has.
+	// Last is the newest run that ended, or an older one that was rolled back by hand since; absent where none has.
 	Last *Summary `json:"last,omitempty"`
 	// Targets are the directories that were asked for, by --target.
 	Targets []Target `json:"targets,omitempty"`
@@ -51,6 +51,8 @@ type Activity struct {
 	Work string `json:"work,omitempty"`
 	// Since is when it began that.
 	Since *time.Time `json:"since,omitempty"`
+	// Next is what to do about it, by command; absent where there is nothing to do.
+	Next string `json:"next,omitempty"`
 	// Steps are the tasks that go on, the outermost first: several where branches run side by side.
 	Steps []RunningTask `json:"steps"`
 }
@@ -97,14 +99,29 @@ func (e *Engine) Overview(ctx context.Context) (Overview, error) {
 			}
 		case one.Status == StatusPending, one.Status == StatusSuspended:
 			if one.waits != nil {
-				one.Left = value.DurationOf(one.waits.left(e.now()).Round(time.Second)).String()
+				left := one.waits.left(e.now())
+				one.Left = value.DurationOf(left.Round(time.Second)).String()
+				if left <= 0 {
+					one.Next = "`gwe recover` looks at it: its time is over"
+				}
+			}
+			if open := e.State.openTasks(one.Run); one.Status == StatusPending && len(open) > 1 {
+				one.In = open[len(open)-1].Name
 			}
 			seen.Pending = append(seen.Pending, one)
-		default:
+		case seen.Last == nil || seen.Last.Status != StatusRolledBack || one.Ended.After(seen.Last.Ended):
 			seen.Last = &list[i]
 		}
 	}
+	if seen.Running != nil {
+		seen.Running.Next = seen.Running.next()
+	}
 	seen.Broken = broken(list)
+	for i, one := range seen.Broken {
+		if found, err := e.Examine(one.Run); err == nil {
+			seen.Broken[i].FailedUndos = found.FailedUndos
+		}
+	}
 	seen.Rollback = e.passing(standing, nil)
 	seen.Now = append(seen.Now, e.reportNow(ctx, list)...)
 	return seen, nil
@@ -147,18 +164,7 @@ func (s State) activity(held Holder) *Activity {
 	if held.Run == "" {
 		return doing
 	}
-	files, err := s.run(held.Run).listLogs()
-	if err != nil || len(files) == 0 {
-		return doing
-	}
-	file, err := regular.Open(files[len(files)-1], os.O_RDONLY, 0)
-	if err != nil {
-		return doing
-	}
-	defer file.Close()
-	var begun openTasks
-	_, _ = tasklog.Replay(file, &begun)
-	for i, event := range begun {
+	for i, event := range s.openTasks(held.Run) {
 		if i == 0 {
 			doing.Work, doing.Since = event.Type, &event.Time
 			continue
@@ -168,6 +174,46 @@ func (s State) activity(held Holder) *Activity {
 		})
 	}
 	return doing
+}
+
+// openTasks reads the tasks of a run that have begun and not ended from the log of the last process that worked on it.
+func (s State) openTasks(id string) openTasks {
+	files, err := s.run(id).listLogs()
+	if err != nil || len(files) == 0 {
+		return nil
+	}
+	file, err := regular.Open(files[len(files)-1], os.O_RDONLY, 0)
+	if err != nil {
+		return nil
+	}
+	defer file.Close()
+	var begun openTasks
+	_, _ = tasklog.Replay(file, &begun)
+	return begun
+}
+
+// openSteps are those of them that are steps on the way forward.
+func (s State) openSteps(id string) []tasklog.Event {
+	var steps []tasklog.Event
+	for _, event := range s.openTasks(id) {
+		if event.Type == "step" && event.Path != "" {
+			steps = append(steps, event)
+		}
+	}
+	return steps
+}
+
+// addOpen adds the steps that have begun and made no frame, since they only look.
+func (d *Detail) addOpen(open []tasklog.Event) {
+	for _, event := range open {
+		if !slices.ContainsFunc(d.Steps, func(one StepDetail) bool { return one.Path == event.Path && one.Item == event.Item }) {
+			named := StepName{Name: event.Name, ID: event.Step, Type: event.Action, Item: event.Item, Path: event.Path}
+			if event.Name == event.Action || event.Name == event.Step+" ("+event.Action+")" {
+				named.Name = "" // the log makes one
+			}
+			d.Steps = append(d.Steps, StepDetail{StepName: named, State: StepBegun})
+		}
+	}
 }
 
 // openTasks keeps the tasks that have begun and not ended, in the order in which they began.

@@ -3,6 +3,7 @@ package engine
 import (
 	"encoding/json"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/gwe-project/gwe/engine/fault"
@@ -46,12 +47,20 @@ type Summary struct {
 	Waits string `json:"waits,omitempty"`
 	// Left is how much of that time is left, in `gwe status`.
 	Left string `json:"left,omitempty"`
+	// FailedUndos are the undos that failed, of a run that ended with exit code 5, in `gwe status`.
+	FailedUndos []Unrestored `json:"failed_undos,omitempty"`
+	// In names the step in which the process of a pending run died, in `gwe status`; absent where the log does not tell it.
+	In string `json:"in,omitempty"`
+	// Next is what to do now, by command; absent where there is nothing to do.
+	Next string `json:"next,omitempty"`
 	// Standing is true while what the run's undo needs is still kept.
 	Standing bool `json:"standing,omitempty"`
 	// locks are the names that it locked.
 	locks []string
 	// waits is what a suspended run waits for.
 	waits *suspension
+	// forward is true for a pending run that only needs to be finished: it had come to its commit.
+	forward bool
 }
 
 // StatusDamaged is a run whose journal cannot be read.
@@ -75,9 +84,9 @@ func (s State) survey() (summaries []Summary, standing []*past, err error) {
 		p, err := s.peek(id)
 		switch {
 		case err != nil:
-			summaries = append(summaries, s.wreckOf(id, err).summary())
+			summaries = append(summaries, s.wreckOf(id, err).summary().advised())
 		case p != nil:
-			summaries = append(summaries, p.summary().heldBy(held))
+			summaries = append(summaries, p.summary().heldBy(held).advised())
 			if p.end() != nil && p.standing() {
 				standing = append(standing, p)
 			}
@@ -90,6 +99,7 @@ func (p *past) summary() Summary {
 	summary := Summary{
 		Run: p.folder.id(), Recipe: p.begin.Recipe, Status: StatusPending, Standing: p.standing(), locks: p.begin.Locks,
 		Started: p.records[0].Time, Latest: p.records[len(p.records)-1].Time,
+		forward: p.has(recordCommitted) && !p.has(recordRollback),
 	}
 	if waits := p.suspension(); waits != nil {
 		summary.Status, summary.Waits, summary.waits = StatusSuspended, waits.awaited(), waits
@@ -190,6 +200,7 @@ type StepState string
 const (
 	StepBegun       StepState = "begun"
 	StepDone        StepState = "done"
+	StepFailed      StepState = "failed"
 	StepSkipped     StepState = "skipped"
 	StepCommitted   StepState = "committed"
 	StepStopped     StepState = "stopped"
@@ -212,6 +223,11 @@ func (s State) choose(id string) (string, error) {
 	for _, one := range ids {
 		if one == id || id == "" {
 			chosen = one
+		}
+	}
+	for _, lost := range s.lost() {
+		if chosen == "" && (id == "" || id == lost.Run) && !lost.Process.Alive() {
+			return "", s.lostFault(lost)
 		}
 	}
 	switch {
@@ -240,7 +256,10 @@ func (s State) Show(id string) (Detail, error) {
 	}
 	held, _ := s.Holder()
 	told := p.detail()
-	told.Summary = told.Summary.heldBy(held)
+	told.Summary = told.Summary.heldBy(held).advised()
+	if told.Status == StatusPending || told.Status == StatusRunning {
+		told.addOpen(s.openSteps(chosen))
+	}
 	return told, nil
 }
 
@@ -305,6 +324,7 @@ func (d *Detail) take(kind string, data json.RawMessage) {
 			d.Steps[last].State, d.Steps[last].Text = StepResumed, ""
 		}
 	case recordUnwind, recordStranded:
+		_ = into(data, func(r unwindRecord) error { d.failedIn(&r.Error); return nil })
 		for i := range d.Steps {
 			if d.Steps[i].State == StepSuspended {
 				d.Steps[i].State = StepGivenUp
@@ -338,6 +358,7 @@ func (d *Detail) take(kind string, data json.RawMessage) {
 	case recordEnd:
 		_ = into(data, func(r endRecord) error {
 			d.Outputs = r.Outputs
+			d.failedIn(r.Error)
 			for _, other := range r.Others {
 				if text := other.err().Error(); text != d.Error {
 					d.Errors = append(d.Errors, text)
@@ -351,6 +372,20 @@ func (d *Detail) take(kind string, data json.RawMessage) {
 // named is the step's name as the journal has it.
 func (r shownRecord) named(path, id string) StepName {
 	return StepName{Name: r.Name, ID: id, Type: r.Type, Item: r.Item, Path: path}
+}
+
+// failedIn says why a step failed, and adds one that made no frame.
+func (d *Detail) failedIn(why *errorRecord) {
+	if why == nil || why.Where == nil {
+		return
+	}
+	at := slices.IndexFunc(d.Steps, func(one StepDetail) bool { return one.Path == why.Where.Path && one.Item == why.Where.Item })
+	if at < 0 {
+		d.Steps, at = append(d.Steps, StepDetail{StepName: *why.Where, State: StepFailed}), len(d.Steps)
+	}
+	if d.Steps[at].Error == "" {
+		d.Steps[at].Error = why.Message
+	}
 }
 
 func (d *Detail) undone(r undoneRecord, state StepState) error {

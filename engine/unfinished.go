@@ -130,10 +130,13 @@ func (s State) lostRuns() []Summary {
 		}
 		told := Summary{Run: one.Run, Recipe: one.Recipe, Status: StatusLost, Started: one.Began, Targets: one.Locks, locks: one.Locks}
 		told.say(s.lostFault(one))
-		runs = append(runs, told)
+		runs = append(runs, told.advised())
 	}
 	return runs
 }
+
+// Lost lists the runs that had begun and whose journal was deleted before they had ended, as a note beside the state directory tells.
+func (s State) Lost() []Summary { return s.lostRuns() }
 
 func (s State) lostFault(one unfinishedRecord) error {
 	return fault.New(fault.Errored, "run-lost", "run %s of %s had begun, and its journal was deleted: what it changed on %s cannot be undone by gwe",

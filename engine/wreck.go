@@ -125,7 +125,7 @@ func (w wreck) detail() (Detail, error) {
 	if w.rest != nil {
 		told = w.rest.detail()
 	}
-	told.Summary, told.Leases = w.summary(), nil
+	told.Summary, told.Leases = w.summary().advised(), nil
 	return told, w.fault()
 }
 

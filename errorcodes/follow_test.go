@@ -285,7 +285,7 @@ func (s *source) givenTexts(object types.Object, depth int) []string {
 	return slices.DeleteFunc(slices.Compact(all), func(text string) bool { return text == "" })
 }
 
-var verb = regexp.MustCompile(`%[-+# 0]*[0-9]*(\.[0-9]+)?[a-zA-Z]`)
+var verb = regexp.MustCompile(`%(\[[0-9]+\])?[-+# 0]*[0-9]*(\.[0-9]+)?[a-zA-Z]`)
 
 // said is a message with its values left out; "" where it is not known beforehand.
 func (s *source) said(part ast.Expr, at call) string {

@@ -28,27 +28,41 @@ func (run) Report(ctx context.Context, _ step.Machine, arguments runArguments) [
 }
 
 // Check implements step.Checker: one try of the program. One that asks for the state of a service is told as that.
-func (r run) Check(ctx context.Context, about *step.Run, arguments runArguments) []step.Report {
+func (run) Check(ctx context.Context, about *step.Run, arguments runArguments) []step.Report {
 	if asked := arguments.services(asks); len(asked) > 0 && arguments.Script == "" {
 		return statesOf(ctx, asked)
 	}
 	told := step.Report{Kind: step.ReportHealth, Name: about.Step, State: "ok", Good: true}
-	if _, err := r.Do(ctx, about, arguments, step.Nothing{}); err != nil {
+	if _, err := arguments.carryOut(ctx, about, apart); err != nil {
 		told.State, told.Good = err.Error(), false
 	}
 	return []step.Report{told}
 }
 
 // Check implements step.Checker: one try of the script, where there is one.
-func (h hook) Check(ctx context.Context, about *step.Run, arguments hookArguments) []step.Report {
-	outputs, err := h.Do(ctx, about, arguments, step.Nothing{})
-	switch {
-	case err != nil:
-		return []step.Report{{Kind: step.ReportHealth, Name: about.Step, State: err.Error()}}
-	case !outputs.Ran:
+func (hook) Check(ctx context.Context, about *step.Run, arguments hookArguments) []step.Report {
+	command, there, err := arguments.command(about)
+	if err == nil && !there {
 		return nil
 	}
+	if err == nil {
+		apart(&command)
+		var result process.Result
+		if result, err = process.Run(ctx, command); err == nil {
+			err = result.Check(arguments.Script)
+		}
+	}
+	if err != nil {
+		return []step.Report{{Kind: step.ReportHealth, Name: about.Step, State: err.Error()}}
+	}
 	return []step.Report{{Kind: step.ReportHealth, Name: about.Step, State: "ok", Good: true}}
+}
+
+// apart puts a shell between gwe and the program of a check: what ends its parent process does not end the gwe that asks, and what it leaves
+// behind is ended.
+func apart(command *process.Command) {
+	command.KeepDaemons = false
+	command.Arguments = append([]string{"/bin/sh", "-c", `"$@"; exit $?`, command.Arguments[0]}, command.Arguments...)
 }
 
 // starts are the verbs of service managers after which a service should run; asks are those that ask whether it does.

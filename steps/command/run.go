@@ -99,37 +99,44 @@ func (run) Prepare(_ context.Context, _ *step.Run, arguments runArguments) (step
 
 // Do runs the program to its end.
 func (run) Do(ctx context.Context, run *step.Run, arguments runArguments, _ step.Nothing) (runOutputs, error) {
-	if err := arguments.check(); err != nil {
+	return arguments.carryOut(ctx, run, func(*process.Command) {})
+}
+
+// carryOut runs the program to its end, as adapt changes it.
+func (a runArguments) carryOut(ctx context.Context, run *step.Run, adapt func(*process.Command)) (runOutputs, error) {
+	if err := a.check(); err != nil {
 		return runOutputs{}, err
 	}
-	variables, err := environment(arguments.Env, run.Environment)
+	variables, err := environment(a.Env, run.Environment)
 	if err != nil {
 		return runOutputs{}, err
 	}
-	stdout, stderr := capture{limit: arguments.kept()}, capture{limit: arguments.kept()}
+	stdout, stderr := capture{limit: a.kept()}, capture{limit: a.kept()}
 	command := process.Command{
-		Arguments:   arguments.Argv,
-		Folder:      cmp.Or(string(arguments.Dir), "/"),
+		Arguments:   a.Argv,
+		Folder:      cmp.Or(string(a.Dir), "/"),
 		Environment: variables,
-		Accept:      arguments.OKCodes,
+		Accept:      a.OKCodes,
 		KeepDaemons: true,
 		Output:      func(_, line string) { run.Log.Output(line) },
 		Stdout:      &stdout,
 		Stderr:      &stderr,
 		Started:     run.Started,
 	}
-	if arguments.Script != "" {
+	if a.Script != "" {
 		// The script is an argument and no file: on a full disk an undo must still be able to run one. The step's id is $0,
 		// so the shell's own messages start with it.
 		command.Name = "the script"
-		command.Arguments = []string{"/bin/sh", "-eu", "-c", arguments.Script, run.Step}
+		command.Arguments = []string{"/bin/sh", "-eu", "-c", a.Script, run.Step}
 	}
-	if arguments.Stdin != "" {
-		command.Input = strings.NewReader(arguments.Stdin)
+	if a.Stdin != "" {
+		command.Input = strings.NewReader(a.Stdin)
 	}
+	name := cmp.Or(command.Name, command.Arguments[0])
+	adapt(&command)
 	result, err := process.Run(ctx, command)
 	if err == nil {
-		err = result.Check(cmp.Or(command.Name, command.Arguments[0]), arguments.OKCodes...)
+		err = result.Check(name, a.OKCodes...)
 	}
 	outText, errText := stdout.text(), stderr.text() // before truncated is known
 	return runOutputs{

@@ -90,6 +90,9 @@ func findingText(found engine.Finding) string {
 	if found.Error != "" {
 		fmt.Fprintf(&text, "  %s\n", found.Error)
 	}
+	if found.Status == engine.StatusPending && found.Hint != "" {
+		fmt.Fprintf(&text, "    = %s\n    = then `gwe recover` tries again\n", found.Hint)
+	}
 	if len(found.FailedUndos) > 0 {
 		fmt.Fprintln(&text, "undos that failed:")
 	}
@@ -136,7 +139,11 @@ func findingText(found engine.Finding) string {
 		fmt.Fprintf(&text, "closed by %s: %s\n", found.Resolved.By, found.Resolved.Reason)
 		return text.String()
 	}
-	fmt.Fprintf(&text, "next: put the machine right by hand (`gwe show %[1]s`, `gwe log %[1]s`), then `gwe resolve %[1]s --reason TEXT`\n", found.Run)
+	look := fmt.Sprintf(" (`gwe show %[1]s`, `gwe log %[1]s`)", found.Run)
+	if found.Status == engine.StatusLost {
+		look = "" // nothing is left that these could show
+	}
+	fmt.Fprintf(&text, "next: put the machine right by hand%s, then `gwe resolve %s --reason TEXT`\n", look, found.Run)
 	return text.String()
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -17,7 +18,7 @@ func runsCommand() command {
 		name:    "runs",
 		summary: "list the runs and how they ended",
 		help: `
-Oldest first. A run that is "pending" died and waits for ` + "`gwe recover`" + `; one that is "suspended" waits for a reboot or a
+Oldest first. A run that is "pending" was interrupted and waits for ` + "`gwe recover`" + `; one that is "suspended" waits for a reboot or a
 confirmation; "in progress" is what a process works on now. The newest 20 runs are kept, and those whose undo is still kept besides. A star marks the runs
 that ` + "`gwe rollback`" + ` can undo; (*) those that keep what an undo needs and cannot be rolled back all the same, which
 ` + "`gwe forget`" + ` gives up.
@@ -37,6 +38,7 @@ example:
 				if err != nil {
 					return err
 				}
+				list = withLost(list, machine.State.Lost())
 				able, err := machine.Rollbackable()
 				if err != nil {
 					return err
@@ -45,6 +47,13 @@ example:
 			}
 		},
 	}
+}
+
+// withLost puts the runs whose journal was deleted in their places.
+func withLost(list, lost []engine.Summary) []engine.Summary {
+	list = append(list, lost...)
+	slices.SortStableFunc(list, func(a, b engine.Summary) int { return strings.Compare(a.Run, b.Run) })
+	return list
 }
 
 func showRuns(console *console, folder string, list []engine.Summary, able []string) error {
@@ -72,11 +81,13 @@ func showRuns(console *console, folder string, list []engine.Summary, able []str
 			status += ": " + one.Error
 		case one.Waits != "":
 			status += ": waits for " + one.Waits
+		case one.Status == engine.StatusPending:
+			status += ": " + one.Next
 		case one.Stopped != "":
 			status += ": " + one.Stopped
 		}
 		took := "-"
-		unknown := []engine.Status{engine.StatusPending, engine.StatusRunning, engine.StatusDamaged}
+		unknown := []engine.Status{engine.StatusPending, engine.StatusRunning, engine.StatusDamaged, engine.StatusRolledBack, engine.StatusLost}
 		if !one.Started.IsZero() && !slices.Contains(unknown, one.Status) {
 			took = lastWord(one).Sub(one.Started).Round(100 * time.Millisecond).String()
 		}

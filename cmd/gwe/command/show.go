@@ -84,9 +84,22 @@ func showDetail(out io.Writer, d engine.Detail) error {
 	if d.Waits != "" {
 		fmt.Fprintf(table, "waits for\t%s\n", d.Waits)
 	}
+	if d.Next != "" {
+		fmt.Fprintf(table, "next\t%s\n", d.Next)
+	}
 	fmt.Fprintf(table, "recipe\t%s (%s, sha256 %.12s)\n", d.Recipe, d.File, d.Digest)
-	fmt.Fprintf(table, "began\t%s, by gwe %s\n", d.Started.Local().Format(time.DateTime), d.Version)
-	fmt.Fprintf(table, "took\t%s\n", lastWord(d.Summary).Sub(d.Started).Round(time.Millisecond))
+	if !d.Started.IsZero() {
+		fmt.Fprintf(table, "began\t%s, by gwe %s\n", clock(d.Started), d.Version)
+	}
+	switch {
+	case d.Started.IsZero(): // the record that says it is damaged
+	case d.Ended.IsZero() && d.Resolved == nil:
+		fmt.Fprintf(table, "journal\tlast written %s\n", clock(d.Latest))
+	case d.Status == engine.StatusRolledBack:
+		fmt.Fprintf(table, "rolled back\t%s\n", clock(d.Ended))
+	default:
+		fmt.Fprintf(table, "took\t%s\n", lastWord(d.Summary).Sub(d.Started).Round(time.Millisecond))
+	}
 	for _, lock := range d.Locks {
 		fmt.Fprintf(table, "lock\t%s\n", lock)
 	}
@@ -102,13 +115,20 @@ func showDetail(out io.Writer, d engine.Detail) error {
 	fmt.Fprintln(out, "\nsteps")
 	table = tabwriter.NewWriter(out, 2, 0, 2, ' ', 0)
 	for _, one := range d.Steps {
-		fmt.Fprintf(table, "  %s\t%s\t%s\t%s\n", one.Title(), one.Type, one.State, strings.TrimSpace(outputsLine(one.Outputs)+" "+one.Text+one.Error))
+		more := strings.TrimSpace(outputsLine(one.Outputs) + " " + one.Text)
+		if one.Error != "" {
+			more = strings.TrimPrefix(one.Text+": "+one.Error, ": ") // instead of what it had handed out before
+		}
+		fmt.Fprintf(table, "  %s\t%s\t%s\t%s\n", one.Title(), one.Type, one.State, more)
 	}
 	if err := table.Flush(); err != nil {
 		return err
 	}
 	if d.Error != "" {
 		fmt.Fprintf(out, "\nerror\n  %s\n", d.Error)
+		if d.Hint != "" {
+			fmt.Fprintf(out, "    = %s\n", d.Hint)
+		}
 	}
 	for _, other := range d.Errors {
 		fmt.Fprintf(out, "  %s\n", other)

@@ -72,15 +72,14 @@ func statusText(seen engine.Overview) string {
 		fmt.Fprintf(&text, "running   %s\n", activityText(doing))
 		if doing.Lost {
 			fmt.Fprintln(&text, "          its state directory was deleted: what it saved for its undo is gone, and if it dies nothing can be undone")
-			advise(&text, "let it end; or let it roll back what it still can: `gwe cancel`")
 		}
 		if doing.Stopped {
 			fmt.Fprintf(&text, "          the process was stopped (SIGSTOP), and does nothing\n")
-			advise(&text, fmt.Sprintf("`kill -CONT %d` lets it go on; `gwe cancel` before that makes it roll the run back", doing.PID))
 		}
 		for _, one := range doing.Steps {
 			fmt.Fprintf(&text, "          %s: %s, since %s\n", one.Type, one.Name, clock(one.Since))
 		}
+		advise(&text, doing.Next)
 	}
 	for _, one := range seen.Pending {
 		if one.Waits != "" {
@@ -89,14 +88,21 @@ func statusText(seen engine.Overview) string {
 				fmt.Fprintf(&text, ", of which %s are left", one.Left)
 			}
 			fmt.Fprintln(&text)
+			advise(&text, one.Next)
 			continue
 		}
 		if !one.RecoveryFailed.IsZero() {
 			fmt.Fprintf(&text, "pending   run %s of %s, begun %s: its recovery failed at %s: %s\n", one.Run, one.Recipe, clock(one.Started), clock(one.RecoveryFailed), one.Error)
 			advise(&text, one.Hint)
+			advise(&text, one.Next)
 			continue
 		}
-		fmt.Fprintf(&text, "pending   run %s of %s, begun %s: `gwe recover` goes on with it\n", one.Run, one.Recipe, clock(one.Started))
+		fmt.Fprintf(&text, "pending   run %s of %s, begun %s: interrupted", one.Run, one.Recipe, clock(one.Started))
+		if one.In != "" {
+			fmt.Fprintf(&text, " in %s", one.In)
+		}
+		fmt.Fprintln(&text)
+		advise(&text, one.Next)
 	}
 	for _, one := range seen.Damaged {
 		of := ""
@@ -104,23 +110,29 @@ func statusText(seen engine.Overview) string {
 			of = " of " + one.Recipe
 		}
 		fmt.Fprintf(&text, "damaged   run %s%s: %s\n", one.Run, of, one.Error)
-		advise(&text, one.Hint)
+		advise(&text, one.Next)
 	}
 	for _, one := range seen.Lost {
 		fmt.Fprintf(&text, "lost      %s\n", one.Error)
-		advise(&text, one.Hint)
+		advise(&text, one.Next)
 	}
 	for _, one := range seen.Broken {
 		fmt.Fprintf(&text, "broken    run %s of %s: %s\n", one.Run, one.Recipe, one.Status)
 		if one.Error != "" {
 			fmt.Fprintf(&text, "          it failed: %s\n", one.Error)
 		}
-		advise(&text, fmt.Sprintf("`gwe resolve %s` says what is different from before; put that right, then close the run: `gwe resolve %[1]s --reason TEXT`", one.Run))
+		for _, undo := range one.FailedUndos {
+			fmt.Fprintf(&text, "          undo failed: %s: %s\n", titled(undo.StepName), undo.Error)
+		}
+		advise(&text, one.Next)
 	}
 	if last := seen.Last; last != nil {
 		fmt.Fprintf(&text, "last      run %s of %s: %s, %s\n", last.Run, last.Recipe, last.Status, clock(lastWord(*last)))
 		if last.Resolved != nil {
 			fmt.Fprintf(&text, "          resolved by %s at %s: %s\n", last.Resolved.By, clock(last.Resolved.At), last.Resolved.Reason)
+		} else if last.Error != "" && last.Status != engine.StatusBroken { // that one is told above, until a later run settles it
+			fmt.Fprintf(&text, "          it failed: %s\n", last.Error)
+			advise(&text, last.Next)
 		}
 	} else {
 		fmt.Fprintln(&text, "last      no run has ended yet")
@@ -154,12 +166,17 @@ func targetText(seen engine.Target) string {
 		}
 	}
 	fmt.Fprintf(&text, "target    %s: %s\n", seen.Path, held)
+	unknown := false
 	for _, one := range seen.Hidden {
+		unknown = unknown || !one.Known
 		whose := "run " + one.Run
 		if !one.Known {
 			whose += ", which this state directory does not know"
 		}
 		fmt.Fprintf(&text, "          %s: %s\n", one.Path, whose)
+	}
+	if unknown {
+		advise(&text, "if no other state directory has that run, it is left over: look at it, and move or remove it by hand")
 	}
 	return text.String()
 }
