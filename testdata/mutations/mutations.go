@@ -165,6 +165,16 @@ var mutations = []mutation{
 		tests: []string{"-run=TestALoopBehindAServiceThatIsDown", "./engine"},
 	},
 	{
+		name: "a clock that is behind refuses a key that does not expire",
+		file: "bundle/clock.go", from: "case life.expires.IsZero():", to: "case life.expires.IsZero() && !c.isBehind(life.created):",
+		tests: []string{"-run", "TestClock", "./bundle"},
+	},
+	{
+		name: "an untrusted clock decides whether a key has expired",
+		file: "bundle/clock.go", from: "if signature == nil || !c.untrusted && c.now.After(", to: "if signature == nil || c.now.After(",
+		tests: []string{"-run", "TestClock", "./bundle"},
+	},
+	{
 		name: "the clock orders the releases",
 		file: "steps/release/releases.go", from: "cmp.Or(cmp.Compare(b.rank, a.rank), b.made.Compare(a.made)", to: "cmp.Or(b.made.Compare(a.made)",
 		tests: []string{"-run", "TestNoClockDecides", "./steps/release"},
