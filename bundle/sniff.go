@@ -130,18 +130,22 @@ func (p *Package) zipInside() *fault.Fault {
 				if base := directory - offset; base > 0 {
 					return prefixedZip(base, true)
 				}
-				return prefixedZip(p.firstHeader(directory), false)
+				if first := p.firstHeader(directory); first > 0 && directory == offset {
+					return prefixedZip(first, false)
+				}
+				return refuse("package-not-an-archive", "it is the end of a zip archive: what comes before that is missing or damaged").
+					WithHint("fetch it again, or pack it again")
 			}
 		}
 		tail = tail[:at]
 	}
 }
 
-// firstHeader is where the archive begins whose offsets count from the start of the file: at its first local header.
+// firstHeader is where the archive begins, -1 where nothing shows it, whose offsets count from the start of the file: at its first local header.
 func (p *Package) firstHeader(directory int64) int64 {
 	start := make([]byte, min(directory, 1<<20))
 	n, _ := p.file.ReadAt(start, 0)
-	return int64(max(0, bytes.Index(start[:n], []byte("PK\x03\x04"))))
+	return int64(bytes.Index(start[:n], []byte("PK\x03\x04")))
 }
 
 // padding is how much may follow a zip and still be told as one.

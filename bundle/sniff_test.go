@@ -101,6 +101,7 @@ func TestNotAnArchive(t *testing.T) {
 		"a zip after noise":  {noise + string(zip), "a zip archive with 505 bytes before it", "tail -c +506"},
 		"a zip in a program": {"#!/bin/sh\nexec unzip $0\nexit\n" + string(zip), "a zip archive with 29 bytes before it", "tail -c +30"},
 		"a zip in noise":     {noise + string(zip) + noise, "a zip archive with 505 bytes before it", "tail -c +506"},
+		"the end of a zip":   {string(zip[7:]), "the end of a zip archive", "fetch it again"},
 		"a zip of one part":  {"PK00" + string(zip), "a zip archive with 4 bytes before it", "tail -c +5"},
 	} {
 		t.Run(name, func(t *testing.T) {
