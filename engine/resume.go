@@ -145,10 +145,7 @@ func (x *execution) takeUp(s *suspension, v verdict, task *tasklog.Task) error {
 
 // reserveAgain keeps the space for the way back that the process before kept.
 func (x *execution) reserveAgain() error {
-	if reserved, ok := x.journal.(interface{ Reserve(bytes int64) error }); ok {
-		return reserved.Reserve(reserveFor(x.program))
-	}
-	return nil
+	return x.journal.Reserve(reserveFor(x.program))
 }
 
 // waitAgain asks for one more reboot.

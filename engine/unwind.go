@@ -27,10 +27,8 @@ func (x *execution) turnBack(failure error) {
 
 // useReserve lets the journal have the space that was kept for the way back.
 func (x *execution) useReserve() {
-	if reserved, ok := x.journal.(interface{ UseReserve() error }); ok {
-		if err := reserved.UseReserve(); err != nil {
-			x.task.Warn("the space that was reserved in the journal cannot be used: " + err.Error())
-		}
+	if err := x.journal.UseReserve(); err != nil {
+		x.task.Warn("the space that was reserved in the journal cannot be used: " + err.Error())
 	}
 }
 

@@ -17,14 +17,6 @@ type observedJournal struct {
 	disturbance *Disturbance
 }
 
-// UseReserve hands on what the engine asks of journals that have it.
-func (o observedJournal) UseReserve() error {
-	if reserved, ok := o.Writer.(interface{ UseReserve() error }); ok {
-		return reserved.UseReserve()
-	}
-	return nil
-}
-
 // Append writes a record. The one of the commit is the point of no return.
 func (o observedJournal) Append(kind string, data any) error {
 	write := func() error { return o.Writer.Append(kind, data) }

@@ -23,6 +23,9 @@ type Writer interface {
 	Keep() bool
 	// Mend writes and syncs again what is not known to be durable, so that a journal which failed takes records again.
 	Mend() error
+	// Reserve keeps that many bytes of the disk for later records, and UseReserve gives them to these.
+	Reserve(bytes int64) error
+	UseReserve() error
 	// Close makes all notes durable. It may be called twice.
 	Close() error
 }

@@ -38,14 +38,6 @@ func Mortal(writer journal.Writer) journal.Writer {
 // mortal is a journal at whose records its process dies.
 type mortal struct{ journal.Writer }
 
-// UseReserve hands on what the engine asks of journals that have it.
-func (m mortal) UseReserve() error {
-	if reserved, ok := m.Writer.(interface{ UseReserve() error }); ok {
-		return reserved.UseReserve()
-	}
-	return nil
-}
-
 func (m mortal) Append(kind string, data any) error {
 	return counted(func() error { return m.Writer.Append(kind, data) })
 }
