@@ -18,6 +18,9 @@ const (
 	// oneReport bounds what one step takes to tell what runs, and allReports what all do.
 	oneReport  = 3 * time.Second
 	allReports = 10 * time.Second
+	// settling is how long a program that was told of an undo may take to answer again, and askLate how often it is asked.
+	settling = 10 * time.Second
+	askLate  = 500 * time.Millisecond
 )
 
 // watchRecord is a step that can tell what runs. The list of them lies beside the journal of an ended run, for `gwe status`: it
@@ -149,7 +152,29 @@ func (x *execution) noteWatches(ctx context.Context) []step.Report {
 	if x.engine.Early {
 		return nil
 	}
-	return x.engine.report(context.WithoutCancel(ctx), watched)
+	ctx = context.WithoutCancel(ctx)
+	told := x.engine.report(ctx, watched)
+	// What an undo restarts just now is not ill.
+	for begun := time.Now(); x.history.toldLast() && ailing(told) && time.Since(begun) < settling; {
+		time.Sleep(askLate)
+		told = x.engine.report(ctx, watched)
+	}
+	return told
+}
+
+// ailing reports whether a check does not hold.
+func ailing(told []step.Report) bool {
+	return slices.ContainsFunc(told, func(one step.Report) bool { return one.Kind == step.ReportHealth && !one.Good })
+}
+
+// toldLast reports whether programs were told that a change was undone, in this run or in its rollback.
+func (h *history) toldLast() bool {
+	h.guard.Lock()
+	defer h.guard.Unlock()
+	return h.failure != nil && h.anyFrame(func(f *frame) bool {
+		_, last := f.owes()
+		return f.undone && last
+	})
 }
 
 // report asks what runs. Of two answers about one thing the later counts.
