@@ -50,6 +50,9 @@ func (e *Engine) Rollback(ctx context.Context, id string) (Result, error) {
 		err = seen.asLeft(ctx)
 	}
 	if err == nil {
+		err = seen.foreseeUndo(ctx)
+	}
+	if err == nil {
 		_, err = e.foresee(ctx, seen, p, standing)
 	}
 	if err == nil {

@@ -48,6 +48,9 @@ func (e *Engine) PlanRollback(ctx context.Context, id string) (RollbackPlan, err
 	if err == nil {
 		err = x.asLeft(ctx)
 	}
+	if err == nil {
+		err = x.foreseeUndo(ctx)
+	}
 	later := []step.Later{}
 	if err == nil {
 		later, err = e.foresee(ctx, x, p, standing)
@@ -60,11 +63,11 @@ func (e *Engine) PlanRollback(ctx context.Context, id string) (RollbackPlan, err
 		if f.part == partFinally || f.owesLast || f.part == "" && f.irreversible() {
 			continue
 		}
-		if lines := x.undoLines(f); len(lines) > 0 {
+		if lines := x.undoLines(ctx, f); len(lines) > 0 {
 			plan.Undone = append(plan.Undone, x.plannedUndo(f, lines, false))
 		}
 	}
-	plan.Undone = append(plan.Undone, x.plannedLast()...)
+	plan.Undone = append(plan.Undone, x.plannedLast(ctx)...)
 	if x.history.rebooted != nil {
 		plan.Reboot = "reboots the machine, where it has not left the new system: " + strings.Join(x.history.rebooted.Command, " ")
 		if len(x.history.rebooted.Command) == 0 {
@@ -75,8 +78,8 @@ func (e *Engine) PlanRollback(ctx context.Context, id string) (RollbackPlan, err
 }
 
 // undoLines says how a frame is undone in its place: first what the recipe says, then what the type does.
-func (x *execution) undoLines(f *frame) []string {
-	lines := x.linesOf(f.node.undo, f)
+func (x *execution) undoLines(ctx context.Context, f *frame) []string {
+	lines := x.linesOf(ctx, f.node.undo, f)
 	if own, _ := f.owesOwn(); own {
 		lines = append(lines, f.node.action.stepType.About().Undo)
 	}
@@ -84,11 +87,11 @@ func (x *execution) undoLines(f *frame) []string {
 }
 
 // plannedLast are the parts of the undos that run last, in their order.
-func (x *execution) plannedLast() []PlannedUndo {
+func (x *execution) plannedLast(ctx context.Context) []PlannedUndo {
 	var planned []PlannedUndo
 	newest := map[string]int{}
 	for _, f := range oldestFirst(x.history.open()) {
-		lines := x.linesOf(f.node.undoLast, f)
+		lines := x.linesOf(ctx, f.node.undoLast, f)
 		if _, own := f.owesOwn(); own {
 			lines = append(lines, f.node.action.stepType.About().Undo)
 		}
@@ -110,19 +113,4 @@ func (x *execution) plannedUndo(f *frame, lines []string, last bool) PlannedUndo
 	undone := PlannedUndo{StepName: x.named(f.node, f.rounds), Undo: lines, Last: last}
 	undone.Name = x.mask.Text(x.titleOfFrame(f))
 	return undone
-}
-
-func (x *execution) linesOf(nodes []*node, f *frame) []string {
-	var lines []string
-	for _, inner := range nodes {
-		names := x.history.names(inner, f.rounds, true)
-		if inner.when != nil {
-			// A guard that reads what only the undo will know is decided then.
-			if answer, err := inner.when.Evaluate(names); err == nil && answer == false {
-				continue
-			}
-		}
-		lines = append(lines, x.title(inner, names))
-	}
-	return lines
 }

@@ -181,7 +181,7 @@ func replaceable(machine step.Machine, leased func(string) bool, verb, to, name 
 func (copying) Plan(_ context.Context, machine step.Machine, arguments copyArguments) (step.Plan, error) {
 	want, err := arguments.resolve(machine, nil)
 	if err != nil {
-		return step.Plan{}, err
+		return step.Plan{}, missing(err, arguments.From)
 	}
 	if want.satisfied {
 		return step.Plan{Do: []string{want.to + " is as wanted"}, Nothing: true}, nil

@@ -115,7 +115,7 @@ func (w wantedMove) crosses(machine step.Machine) bool {
 func (move) Plan(_ context.Context, machine step.Machine, arguments moveArguments) (step.Plan, error) {
 	want, err := arguments.resolve(machine, nil)
 	if err != nil {
-		return step.Plan{}, err
+		return step.Plan{}, missing(err, arguments.From)
 	}
 	plan := step.Plan{
 		Do:   []string{fmt.Sprintf("move %s to %s", want.from, want.to)},
@@ -241,6 +241,10 @@ func (move) Inspect(_ context.Context, run *step.Run, _ moveArguments, memo move
 	there, err := lstat(run.Machine, memo.From)
 	if err != nil {
 		return err
+	}
+	if there != nil && !run.Obscured {
+		return fault.New(fault.Failed, "move-changed", "%s cannot go back to %s, where something else is now", memo.Path, memo.From).
+			WithHint("move that away, then roll back again")
 	}
 	if there != nil {
 		if err := movable(run.Machine, nil, "move", memo.From, there); err != nil {

@@ -21,6 +21,14 @@ func beside(path string, run *step.Run, purpose string) string {
 // isOurs tells whether a name is a hidden one of gwe's, of this run or of another: a copy of what an undo needs would stay for ever.
 func isOurs(name string) bool { return strings.HasPrefix(name, durable.Prefix) }
 
+// missing marks an error of Plan that only a step changes which puts something there.
+func missing(err error, from value.Path) error {
+	if why := fault.As(err); why != nil && strings.HasSuffix(why.Code, "-missing") {
+		return step.Stands(err, string(from))
+	}
+	return err
+}
+
 // lstat tells what is at path; nil where nothing is.
 func lstat(machine step.Machine, path string) (fs.FileInfo, error) {
 	info, err := machine.Lstat(path)

@@ -25,7 +25,7 @@ itself, never what it points to.
 Refused are /, a folder on or below which something is mounted, and what the undo of an earlier run still needs.
 
 Undo renames it back: content, times, owners and links are as before, for it is the same file. What a program of the run has put in its
-place goes; what came there after the commit, a rollback by hand moves to .NAME.kept-RUN beside it.`,
+place goes, or moves in a rollback by hand to .NAME.kept-RUN beside it.`,
 		Example: "remove:\n  path: /etc/firmware/obsolete.conf\n  missing: ok\n",
 		Effects: []step.Effect{{Kind: step.Removes, Argument: "path"}},
 		Undo:    "puts it back",
@@ -175,6 +175,9 @@ func (remove) Inspect(_ context.Context, run *step.Run, _ removeArguments, memo 
 		return err
 	case kept == nil:
 		return memo.gone()
+	case there != nil && !run.Obscured:
+		return fault.New(fault.Failed, "remove-changed", "%s was removed, and something is there again", memo.Path).
+			WithHint("move that away, and what was removed can come back")
 	case there != nil:
 		return movable(run.Machine, nil, "remove", memo.Path, there)
 	}

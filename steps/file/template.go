@@ -188,7 +188,7 @@ func (b *bounded) Write(part []byte) (int, error) {
 func (rendering) Plan(ctx context.Context, machine step.Machine, arguments templateArguments) (step.Plan, error) {
 	want, info, err := arguments.resolve(ctx, machine)
 	if err != nil {
-		return step.Plan{}, err
+		return step.Plan{}, missing(err, arguments.From)
 	}
 	return want.plan(machine, info), nil
 }

@@ -1,0 +1,105 @@
+package engine
+
+import (
+	"context"
+	"strings"
+
+	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/step"
+)
+
+// linesOf says what the steps of an undo would do: what each is called, and what its type plans as the machine is now. What stands in its
+// way now may be gone when its turn comes.
+func (x *execution) linesOf(ctx context.Context, nodes []*node, f *frame) []string {
+	var lines []string
+	for _, inner := range nodes {
+		arguments, runs := x.undoArguments(inner, f)
+		if !runs {
+			continue
+		}
+		line := x.title(inner, x.history.names(inner, f.rounds, true))
+		var planned step.Plan
+		var err error
+		if arguments != nil {
+			planned, err = inner.action.stepType.Plan(ctx, x.engine.Machine, arguments)
+		}
+		what := strings.Join(planned.Do, "; ")
+		if err != nil {
+			what = "as things stand: " + explain(ctx, err).Error()
+		}
+		switch {
+		case what == "":
+		case inner.title == nil && err == nil:
+			line = what
+		default:
+			line += ": " + what
+		}
+		lines = append(lines, x.mask.Text(line))
+	}
+	return lines
+}
+
+// undoArguments are those of a step of an undo, nil where only the undo will know them; runs is false where its guard says no.
+func (x *execution) undoArguments(n *node, f *frame) (arguments map[string]any, runs bool) {
+	names := with(x.history.names(n, f.rounds, true), "error", map[string]any{})
+	if n.when != nil {
+		// A guard that reads what only the undo will know is decided then.
+		if answer, err := n.when.Evaluate(names); err == nil && answer == false {
+			return nil, false
+		}
+	}
+	arguments, _, err := x.arguments(n, names)
+	if err != nil {
+		return nil, true
+	}
+	return arguments, true
+}
+
+// foreseeUndo refuses a rollback in which a step of an undo would fail for sure: what it needs is not there, and nothing that is undone
+// before it can bring that.
+func (x *execution) foreseeUndo(ctx context.Context) error {
+	var before earlier
+	look := func(nodes []*node, f *frame) error {
+		for _, n := range nodes {
+			arguments, runs := x.undoArguments(n, f)
+			if !runs {
+				continue
+			}
+			if arguments == nil {
+				before.anything = true
+				continue
+			}
+			if n.when == nil && !n.step.AllowFailure && n.step.Retry == nil {
+				_, err := n.action.stepType.Plan(ctx, x.engine.Machine, arguments)
+				if step.AsStanding(err) != nil && before.leaves(err) {
+					return x.history.at(f.node, f.rounds, fault.New(fault.Refused, "rollback-undo-fails", "cannot roll back run %s: a step of the undo would fail", x.folder.id()).
+						WithCause(explain(ctx, err)).WithHint("put what it needs in place"))
+				}
+			}
+			before.paths = append(before.paths, effectPaths(n.action.stepType, arguments)...)
+			before.anything = before.anything || n.opaque()
+		}
+		return nil
+	}
+	open := x.history.open()
+	for _, f := range open {
+		if f.owesLast || f.part == partFinally {
+			continue
+		}
+		if err := look(f.node.undo, f); err != nil {
+			return err
+		}
+		if own, _ := f.owesOwn(); own {
+			before.paths = append(before.paths, effectPaths(f.node.action.stepType, f.arguments)...)
+			before.anything = before.anything || f.node.runs()
+		}
+	}
+	for _, f := range oldestFirst(open) {
+		if _, last := f.owes(); last {
+			if err := look(f.node.undoLast, f); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
