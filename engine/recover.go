@@ -17,8 +17,8 @@ import (
 //
 // The results are of the runs that were finished now, oldest first.
 func (e *Engine) Recover(ctx context.Context) ([]Result, error) {
-	if _, err := os.Stat(e.State.runs()); errors.Is(err, os.ErrNotExist) {
-		return nil, e.State.refuseOrphan()
+	if entries, err := os.ReadDir(e.State.runs()); errors.Is(err, os.ErrNotExist) || err == nil && len(entries) == 0 {
+		return nil, e.State.refuseOrphan() // and no lock is made, for which a full disk has no room
 	}
 	locks, err := e.lock()
 	if err != nil {

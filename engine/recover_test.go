@@ -208,3 +208,17 @@ func TestADamagedJournalIsNamedAndStopsTheNextRun(t *testing.T) {
 		t.Errorf("listed as %v, %v", list, err)
 	}
 }
+
+// TestRecoveryOfNothing: where no run ever began, a recovery needs no lock, for which a full disk may have no room.
+func TestRecoveryOfNothing(t *testing.T) {
+	b := newBench(t)
+	if err := os.MkdirAll(filepath.Join(b.engine.State.Folder, "runs"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(filepath.Join(b.engine.State.Folder, "lock"), 0o700); err != nil { // no lock can be made
+		t.Fatal(err)
+	}
+	if results, err := b.engine.Recover(t.Context()); err != nil || len(results) > 0 {
+		t.Errorf("recovery: %v, %v", results, err)
+	}
+}
