@@ -34,7 +34,8 @@ func (c *compiler) forEach(n *node, v view) view {
 	case value.KindObject:
 		n.items.element, index = common(of), textType
 	default:
-		if len(c.diagnostics) == before {
+		n.items.element = textType // what is wrong was said
+		if len(c.diagnostics) == before && len(c.recipe.Spoilt) == 0 {
 			c.fail(n.step.ForEach.Where(), "for-each", "give it a list, or a map: for a number of rounds, [1, 2, 3]", "for-each goes over a list or a map, and this is %s", of)
 		}
 	}

@@ -87,6 +87,9 @@ func spoilt(recipe *schema.Recipe, path []string) bool {
 	if len(path) > 1 {
 		return recipe.Spoilt[path[0]+"."+path[1]]
 	}
+	if path[0] == "facts" && len(recipe.Facts) > 0 {
+		return false // the others are there, where facts are
+	}
 	for name := range recipe.Spoilt {
 		if strings.HasPrefix(name, path[0]+".") {
 			return true

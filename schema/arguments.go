@@ -30,6 +30,10 @@ func (p *parser) leaf(entry Entry) Action {
 			p.wrongShape(node, entry.Key.Text, "a mapping of its arguments", hint)
 			return leaf
 		}
+		if hint := sizeHint(node, entry.Key.Text, name, fields); hint != "" {
+			p.wrongShape(node, entry.Key.Text, "a mapping of its arguments", hint)
+			return leaf
+		}
 		if found := keyValue.FindStringSubmatch(node.Text); found != nil {
 			if _, argument := fields.Field(found[1]); argument {
 				p.fail(node.Span, "wrong-shape", fmt.Sprintf("the arguments of %s are a mapping, found %s", entry.Key.Text, describe(node)),
@@ -42,12 +46,29 @@ func (p *parser) leaf(entry Entry) Action {
 		key.Text = name
 		leaf.Arguments = Map{Span: node.Span, Entries: []Entry{{Key: key, Value: node}}}
 	default:
-		p.wrongShape(node, entry.Key.Text, "a mapping of its arguments", shape(entry.Key.Text, fields))
+		hint := shape(entry.Key.Text, fields)
+		if items := plainTexts(node); len(items) > 1 && stepType.About().Scalar != "" {
+			hint = fmt.Sprintf("write for-each: [%s], and beside it %s: ${{ item }}", strings.Join(items, ", "), entry.Key.Text)
+		}
+		p.wrongShape(node, entry.Key.Text, "a mapping of its arguments", hint)
 		return leaf
 	}
 	p.object(leaf.Arguments, entry.Key, fields, "")
 	p.choices(leaf.Arguments, entry.Key, stepType)
 	return leaf
+}
+
+// sizeHint is how a step is written of which somebody gave the size alone, where its text is a path; "" for any other text.
+func sizeHint(node Scalar, owner, name string, fields value.Type) string {
+	first, _ := fields.Field(name)
+	at := slices.IndexFunc(fields.Fields, func(field value.Field) bool { return field.Type.Kind == value.KindSize })
+	if at < 0 || first.Type.Kind != value.KindPath || node.Dynamic {
+		return ""
+	}
+	if _, err := value.ParseSize(node.Text); err != nil {
+		return ""
+	}
+	return fmt.Sprintf("write %s: {%s: /PATH, %s: %s}", owner, name, fields.Fields[at].Name, node.Text)
 }
 
 // keyValue is how Ansible writes arguments on one line.
@@ -72,50 +93,86 @@ func shape(name string, fields value.Type) string {
 
 // object checks a mapping against an object type: the arguments of a step type, or an argument that has parts itself.
 func (p *parser) object(given Map, owner Scalar, fields value.Type, prefix string) {
+	var cured []string // the arguments that are there by another name
 	for _, entry := range given.Entries {
 		field, ok := fields.Field(entry.Key.Text)
 		if !ok {
-			p.unknownArgument(entry, owner, fields)
+			cured = append(cured, p.unknownArgument(entry, owner, fields, given)...)
 			continue
 		}
 		p.argument(entry.Value, field, prefix+field.Name)
 	}
 	names := fields.FieldNames()
 	for _, field := range fields.Fields {
-		if field.Required && missing(given, field.Name, names) {
+		if field.Required && !slices.Contains(cured, field.Name) && missing(given, field.Name, names) {
 			p.fail(owner.Span, "missing-argument", fmt.Sprintf("%s lacks the argument %q", owner.Text, prefix+field.Name), fmt.Sprintf("add %s: %s", field.Name, field.Help))
 		}
 	}
 }
 
-func (p *parser) unknownArgument(entry Entry, owner Scalar, fields value.Type) {
-	key, names := entry.Key, fields.FieldNames()
+// unknownArgument reports an argument that a step type does not have, and gives those that are meant by it.
+func (p *parser) unknownArgument(entry Entry, owner Scalar, fields value.Type, given Map) (cured []string) {
+	key := entry.Key
+	names := slices.DeleteFunc(fields.FieldNames(), func(name string) bool { _, there := given.Get(name); return there })
 	hint := suggestion(key.Text, names)
-	if choice := asChoice(entry, fields); choice != "" {
-		hint = fmt.Sprintf("write %s: {%s}", owner.Text, choice)
+	likely := meant(key.Text, names)
+	if strings.HasPrefix(hint, "expected one of") {
+		hint = suggestion(key.Text, fields.FieldNames())
 	}
-	if slices.Contains(modifiers, key.Text) {
+	choice, chosen := asChoice(entry, fields)
+	switch {
+	case choice != "" && likely != "expected":
+		hint, cured = fmt.Sprintf("write %s: {%s}", owner.Text, choice), chosen
+	case slices.Contains(modifiers, key.Text) && likely == "":
 		hint = fmt.Sprintf("%s belongs to the step: write it beside %s, not below", key.Text, owner.Text)
+	case likely != "":
+		cured = []string{likely}
 	}
 	p.fail(key.Span, "unknown-argument", fmt.Sprintf("%s has no argument %s", owner.Text, quote(key.Text)), hint)
+	return cured
 }
 
 // asChoice shows how a value that an argument takes is written, where a recipe has it as a key: restart: app for action: restart and
-// programs: [app]. It is "" where no argument takes the key.
-func asChoice(entry Entry, fields value.Type) string {
+// programs: [app], and the arguments that are given so. It is "" where no argument takes the key.
+func asChoice(entry Entry, fields value.Type) (written string, given []string) {
 	for _, field := range fields.Fields {
 		if !slices.Contains(field.Enum, entry.Key.Text) {
 			continue
 		}
-		written := field.Name + ": " + entry.Key.Text
-		object, isText := entry.Value.(Scalar)
+		written, given = field.Name+": "+entry.Key.Text, []string{field.Name}
+		objects := plainTexts(entry.Value)
 		list := slices.IndexFunc(fields.Fields, func(other value.Field) bool { return other.Type.Kind == value.KindList })
-		if isText && object.Text != "" && list >= 0 {
-			written += fmt.Sprintf(", %s: [%s]", fields.Fields[list].Name, object.Text)
+		_, compared := fields.Field("expected")
+		switch {
+		case len(objects) == 1 && objects[0] == "all" && list >= 0: // each of them has a name
+			written += fmt.Sprintf(", %s: [NAME, ...]", fields.Fields[list].Name)
+			given = append(given, fields.Fields[list].Name)
+		case len(objects) > 0 && list >= 0:
+			written += fmt.Sprintf(", %s: [%s]", fields.Fields[list].Name, strings.Join(objects, ", "))
+			given = append(given, fields.Fields[list].Name)
+		case len(objects) == 1 && compared:
+			written += ", expected: " + objects[0]
 		}
-		return written
+		return written, given
 	}
-	return ""
+	return "", nil
+}
+
+// plainTexts are the texts of a value, or of a list of them.
+func plainTexts(node Node) []string {
+	switch node := node.(type) {
+	case Scalar:
+		if node.Text != "" {
+			return []string{node.Text}
+		}
+	case List:
+		var all []string
+		for _, item := range node.Items {
+			all = append(all, plainTexts(item)...)
+		}
+		return all
+	}
+	return nil
 }
 
 // argument checks the value of one argument.
@@ -160,8 +217,11 @@ func (p *parser) literal(node Node, t value.Type, what string) (converted any, o
 		element, wanted := elementOf(t, value.KindList)
 		if !wanted {
 			hint := fmt.Sprintf("write one value: %s: ...", what)
-			if t.Kind == value.KindMap {
+			switch items := plainTexts(typed); {
+			case t.Kind == value.KindMap:
 				hint = fmt.Sprintf("write %s: {NAME: VALUE}", what)
+			case t.Kind == value.KindBool && len(items) > 0:
+				hint = fmt.Sprintf("write %s: %s", what, quoted("${{ "+strings.Join(items, " and ")+" }}"))
 			}
 			p.wrongShape(typed, what, indefinite(t.String())+" "+t.String(), hint)
 			return nil, false

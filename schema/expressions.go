@@ -81,7 +81,7 @@ func closingQuote(text string, quote byte) int {
 }
 
 // forgotten finds {{ }} without the $ around something that only our expressions could mean.
-var forgotten = regexp.MustCompile(`\{\{-?\s*((?:inputs|vars|steps|host|run|result|error|item)\.[^{}]*?)\s*-?\}\}`)
+var forgotten = regexp.MustCompile(`\{\{-?\s*((?:inputs|vars|steps|host|facts|run|result|error|item)\.[^{}]*?|item|index)\s*-?\}\}`)
 
 // mistakenTemplate warns of a value with "{{ inputs.x }}" in it.
 func (p *parser) mistakenTemplate(scalar Scalar) {

@@ -39,7 +39,11 @@ func (p *parser) facts(node Node) []*Fact {
 		fields, ok := entry.Value.(Map)
 		if !ok {
 			if entry.Value != nil {
-				p.wrongShape(entry.Value, "a fact", "a mapping", fmt.Sprintf("write %s: {type: string, file: /etc/hostname}, for example", entry.Key.Text))
+				hint := fmt.Sprintf("write %s: {type: string, file: /etc/hostname}, for example", entry.Key.Text)
+				if words := plainTexts(entry.Value); len(words) == 1 && len(strings.Fields(words[0])) > 1 {
+					hint = fmt.Sprintf("write %s: {type: string, run: [%s]}", entry.Key.Text, strings.Join(strings.Fields(words[0]), ", "))
+				}
+				p.wrongShape(entry.Value, "a fact", "a mapping", hint)
 			}
 			p.spoilt["facts."+entry.Key.Text] = true
 			continue

@@ -28,7 +28,7 @@ func (p *parser) form(node Node, literal any, field value.Field, what string) {
 			p.fail(typed.Span, "secret-literal", what+" stands in the recipe, where everybody can read it",
 				"declare an input of type secret, and write ${{ inputs.NAME }}")
 		case field.Pattern != "" && !whole(field.Pattern).MatchString(typed.Text):
-			p.fail(typed.Span, "argument-form", fmt.Sprintf("%s has not the form that it should: %s", what, quote(typed.Text)), field.Help)
+			p.fail(typed.Span, "argument-form", fmt.Sprintf("%s has not the form that it should: %s", what, quote(typed.Text)), formHint(field, typed.Text))
 		case field.Min != "" && compare(literal, bound(field, field.Min)) < 0:
 			p.fail(typed.Span, "bounds", fmt.Sprintf("%s is at least %s, found %s", what, field.Min, typed.Text), field.Help)
 		case field.Max != "" && compare(literal, bound(field, field.Max)) > 0:
@@ -40,6 +40,16 @@ func (p *parser) form(node Node, literal any, field value.Field, what string) {
 		}
 	}
 }
+
+// formHint shows the form of an argument by the text that was given, or else tells of it.
+func formHint(field value.Field, text string) string {
+	if field.Name == "owner" && accountName.MatchString(text) {
+		return fmt.Sprintf("write owner: %s:%s, as user:group", text, text)
+	}
+	return field.Help
+}
+
+var accountName = regexp.MustCompile(`^[a-z_][a-z0-9_-]*$|^[0-9]+$`)
 
 // whole is a field's pattern, for the whole of a text. value.ObjectOf has compiled it before.
 func whole(pattern string) *regexp.Regexp { return regexp.MustCompile(`^(?:` + pattern + `)$`) }
@@ -149,6 +159,8 @@ func (p *parser) oddLiteral(scalar Scalar, field value.Field, what string) bool 
 	case field.Type.Kind == value.KindString && field.Pattern != "" && scalar.Kind == Int && octal.MatchString(scalar.Text):
 		found := octal.FindStringSubmatch(scalar.Text)
 		p.fail(scalar.Span, "wrong-type", fmt.Sprintf("%s: expected a string, found the number %s", what, scalar.Text), fmt.Sprintf("put it in quotes: %q", "0"+found[1]))
+	case field.Type.Kind == value.KindString && strings.HasSuffix(field.Pattern, ":[0-9]+") && scalar.Kind == Int:
+		p.fail(scalar.Span, "wrong-type", fmt.Sprintf("%s: expected host:port, found the number %s", what, scalar.Text), fmt.Sprintf(`write "127.0.0.1:%s"`, scalar.Text))
 	case field.Type.Kind == value.KindPath && scalar.Kind == Text && shellName.MatchString(scalar.Text):
 		found := shellName.FindStringSubmatch(scalar.Text)
 		hint := "an expression is written ${{ ... }}; what the environment holds is given as an input"

@@ -140,6 +140,8 @@ func (s Scalar) Convert(t value.Type) (any, error) {
 				if found {
 					hint = "write " + whole
 				}
+			} else if spread := spreadRange(s.Text); spread != "" {
+				hint = "write " + spread + ", each number for itself: a range has no form of its own"
 			}
 			return nil, misfit("expected an int, found %s", describe(s)).WithHint("%s", hint)
 		}

@@ -208,8 +208,10 @@ func textHint(scalar Scalar, what string) string {
 		return "a name starts with a letter: step_" + strings.Trim(notSnake.ReplaceAllString(strings.ToLower(scalar.Text), "_"), "_")
 	case "recover":
 		return "leave it out: an interrupted run is undone"
-	case "commit", "stop":
-		return fmt.Sprintf("say what is so from here on: %s: the new version is in place", what)
+	case "commit":
+		return "say what is so from here on: commit: the new version is in place"
+	case "stop":
+		return "say why there is nothing more to do: stop: it is up to date"
 	case "lock":
 		return "name what one run at a time may work on: lock: /opt/firmware"
 	}

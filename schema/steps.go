@@ -109,10 +109,18 @@ func (p *parser) noStep(node Node) {
 	if scalar, ok := node.(Scalar); ok && scalar.Kind == Text {
 		name, argument, _ := strings.Cut(scalar.Text, ":")
 		if slices.Contains(p.stepKeys(), name) {
-			if argument == "" {
+			switch argument = strings.TrimSpace(argument); {
+			case argument != "":
+			case suspends(name):
+				argument = "{" + suspensionExample[name] + "}"
+			case name == "commit":
+				argument = "the new version is in place"
+			case name == "stop":
+				argument = "it is up to date"
+			default:
 				argument = "..."
 			}
-			p.fail(scalar.Span, "wrong-shape", "a step is a mapping, found "+describe(scalar), fmt.Sprintf("write - %s: %s", name, strings.TrimSpace(argument)))
+			p.fail(scalar.Span, "wrong-shape", "a step is a mapping, found "+describe(scalar), fmt.Sprintf("write - %s: %s", name, argument))
 			return
 		}
 	}
@@ -227,7 +235,7 @@ func (p *parser) ending(entry Entry, where place) Action {
 	var text Scalar
 	if scalar, ok := entry.Value.(Scalar); ok && scalar.Kind == Absent {
 		p.fail(scalar.Span, "no-value", key.Text+" has no text", fmt.Sprintf("say what is so from here on: %s: %s", key.Text,
-			map[string]string{"commit": "the new version is in place", "stop": "nothing to do"}[key.Text]))
+			map[string]string{"commit": "the new version is in place", "stop": "it is up to date"}[key.Text]))
 	} else if read := p.text(entry.Value, key.Text, true); read != nil {
 		text = *read
 	}

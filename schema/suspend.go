@@ -34,7 +34,7 @@ func (p *parser) suspension(entry Entry, where place) Action {
 	fields, ok := entry.Value.(Map)
 	if !ok {
 		if entry.Value != nil {
-			p.wrongShape(entry.Value, key.Text, "a mapping", fmt.Sprintf("write %s: {%s}, for example", key.Text, suspensionExample[key.Text]))
+			p.wrongShape(entry.Value, key.Text, "a mapping", suspensionHint(key.Text, entry.Value))
 		}
 		fields = Map{Span: key.Span, partial: true}
 	}
@@ -52,6 +52,16 @@ var neededNot = map[string]string{
 	"reboot":    "leave it out: where a run is put back over a reboot, gwe reboots once more by itself",
 	"confirm":   "leave it out: where a run is put back over a reboot, gwe reboots once more by itself",
 	"hand-over": "leave it out: the gwe that is there puts the run back",
+}
+
+// suspensionHint shows how the key is written, with the time that was given.
+func suspensionHint(key string, node Node) string {
+	if text, ok := node.(Scalar); ok && key != "hand-over" {
+		if _, err := value.ParseDuration(text.Text); err == nil {
+			return fmt.Sprintf("write %s: {within: %s}", key, text.Text)
+		}
+	}
+	return fmt.Sprintf("write %s: {%s}, for example", key, suspensionExample[key])
 }
 
 var suspensionExample = map[string]string{"reboot": "within: 10m", "confirm": "within: 10m", "hand-over": "program: /opt/gwe/new/gwe"}

@@ -1,6 +1,9 @@
 package schema
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // undo reads undo and undo-last: steps, or for undo the word none.
 func (p *parser) undo(step *Step, entry Entry) {
@@ -13,13 +16,13 @@ func (p *parser) undo(step *Step, entry Entry) {
 		case typed.Text == "none":
 			p.wrongShape(typed, key, "a list of steps", "leave it out: there is nothing to run last")
 		default:
-			p.wrongShape(typed, key, "a list of steps, or none", `start each step with "- ", or write undo: none if nothing more can be done`)
+			p.wrongShape(typed, key, "a list of steps, or none", undoHint(typed.Text))
 		}
 	case Map:
 		p.fail(typed.Span, "wrong-shape", key+" is a list of steps, or none, found a mapping", p.listHint(typed))
 	case List:
 		if len(typed.Items) == 0 {
-			p.fail(typed.Span, "no-value", key+" is empty", "leave it out, or write undo: none if nothing more can be done")
+			p.fail(typed.Span, "no-value", key+" is empty", "leave it out, or write undo: none if nothing can undo the step")
 		}
 		if key == "undo" {
 			step.Undo = p.list(typed, step.Path+".undo", inUndo)
@@ -27,6 +30,17 @@ func (p *parser) undo(step *Step, entry Entry) {
 			step.UndoLast = p.list(typed, step.Path+".undo-last", inUndoLast)
 		}
 	}
+}
+
+// undoHint shows the undo that somebody wrote as a text.
+func undoHint(text string) string {
+	switch words := strings.Fields(text); {
+	case len(words) > 1 && strings.ContainsAny(text, "|&;<>$`*\"'"):
+		return fmt.Sprintf("write undo: [{run: {script: %s}}]", quoted(strings.TrimSpace(text)))
+	case len(words) > 1:
+		return fmt.Sprintf("write undo: [{run: {argv: [%s]}}]", strings.Join(words, ", "))
+	}
+	return "write its steps, each with a dash: undo: [{run: {argv: [PROGRAM]}}]; undo: none if nothing can undo the step, effects: none if it only looks"
 }
 
 // effects reads effects: none, the author's word that the step only looks.

@@ -60,6 +60,8 @@ type Result struct {
 	// Signal is the one that ended the program; 0 where it exited by itself.
 	Signal   syscall.Signal
 	Duration time.Duration
+	// Unlogged is set where none of its output went to Command.Output: it wrote nothing, or nobody listened.
+	Unlogged bool
 }
 
 // Run runs the program to its end. An end by itself, with whatever exit code or signal, is a Result; see Result.Check.
@@ -125,7 +127,7 @@ func supervise(ctx context.Context, command Command, running running, pipes *pip
 		surviving = family.end(command.grace())
 	}
 	pipes.finish()
-	result := Result{PID: running.process.Pid, ExitCode: -1, Duration: time.Since(begun)}
+	result := Result{PID: running.process.Pid, ExitCode: -1, Duration: time.Since(begun), Unlogged: command.Output == nil || !pipes.heard.Load()}
 	if surviving == nil {
 		<-running.exited
 		result.ExitCode, result.Signal = reap(running.process)

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -23,6 +24,8 @@ type pipes struct {
 	output [2]*os.File
 	// writing and reading are the goroutines at gwe's ends.
 	writing, reading sync.WaitGroup
+	// heard is set when the program has written something.
+	heard atomic.Bool
 }
 
 func openPipes(command Command) (*pipes, error) {
@@ -78,10 +81,23 @@ func (p *pipes) serve(command Command) {
 		}
 		p.reading.Go(func() {
 			defer p.output[at].Close()
-			drain(p.output[at], sink)
+			drain(p.output[at], heard{sink, &p.heard})
 			sink.end()
 		})
 	}
+}
+
+// heard notes that something was written.
+type heard struct {
+	io.Writer
+	any *atomic.Bool
+}
+
+func (h heard) Write(text []byte) (int, error) {
+	if len(text) > 0 {
+		h.any.Store(true)
+	}
+	return h.Writer.Write(text)
 }
 
 // finish waits for the last lines and closes gwe's ends. A daemon that still holds its end cannot delay it.

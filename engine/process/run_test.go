@@ -43,11 +43,12 @@ func TestEndsByItself(t *testing.T) {
 		hint   string
 	}{
 		"exit 0":        {0, 0, "", ""},
-		"exit 21":       {21, 0, "process-exit", "last lines"},
+		"exit 21":       {21, 0, "process-exit", "by hand"},
+		"echo; exit 21": {21, 0, "process-exit", "last lines"},
 		"exit 126":      {126, 0, "process-exit", "may not execute"},
 		"exit 127":      {127, 0, "process-exit", "does not find"},
 		"exit 143":      {143, 0, "process-exit", "signal 15 (SIGTERM)"},
-		"exit 255":      {255, 0, "process-exit", "last lines"},
+		"exit 255":      {255, 0, "process-exit", "by hand"},
 		"kill -9 $$":    {-1, syscall.SIGKILL, "process-signal", "memory"},
 		"kill -TERM 0":  {-1, syscall.SIGTERM, "process-signal", "somebody"},
 		"kill -SEGV $$": {-1, syscall.SIGSEGV, "process-signal", "crashed"},

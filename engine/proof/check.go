@@ -54,6 +54,7 @@ func (c *checker) meaning() {
 		c.waitsWithin(a)
 	}
 	every(c.recipe, c.untilOnce)
+	every(c.recipe, c.groupIsNil)
 	every(c.recipe, c.exposure)
 	every(c.recipe, c.relativeProgram)
 }

@@ -18,13 +18,13 @@ var scratch = regexp.MustCompile(`(?i)^/(tmp|var/tmp|run)/|te?mp|scratch|stag|ca
 func (c *checker) finallyRemoves() {
 	check := func(s *schema.Step) {
 		leaf, ok := s.Action.(schema.Leaf)
-		if !ok || leaf.Type == nil || s.When != nil && strings.Contains(s.When.Text, "error") {
+		if !ok || leaf.Type == nil || s.When != nil && strings.Contains(s.When.Text, "error.") {
 			return
 		}
 		for _, removed := range c.changes(leaf, step.Removes) {
 			if needing := c.neededBy(removed); needing != nil {
 				c.report(s, leaf.Key.Span, FinallyRemoves, fmt.Sprintf("finally runs after a good end too, and removes what %s on line %d put in place", needing.leaf.Key.Text, needing.leaf.Key.Line),
-					"guard it with when: error != nil, or leave it to the undo of that step")
+					"guard it with when: error.code != nil, or leave it to the undo of that step")
 				return
 			}
 		}

@@ -36,6 +36,25 @@ func (c *checker) guardDecided() {
 	}
 }
 
+// alwaysThere are names that stand for a group of values: the group is there whatever is in it.
+var alwaysThere = regexp.MustCompile(`\b(error|inputs|vars|facts|host|run)\s*(==|!=)\s*nil\b`)
+
+// groupIsNil: a group of values is never nil, only its members may be.
+func (c *checker) groupIsNil(s *schema.Step) {
+	if s.When == nil {
+		return
+	}
+	found := alwaysThere.FindStringSubmatch(s.When.Text)
+	if found == nil {
+		return
+	}
+	hint := "ask for one of its members"
+	if found[1] == "error" {
+		hint = "write error.code " + found[2] + " nil: after a good run its members are absent"
+	}
+	c.report(s, s.When.Span, GuardDecided, fmt.Sprintf("%s is a group of values, which is always there: %s is %t", found[1], found[0], found[2] == "!="), hint)
+}
+
 // decided tells the value that a guard has whatever the inputs are.
 func (c *checker) decided(guard *schema.Scalar) (truth, decided bool) {
 	object := value.Type{Kind: value.KindObject}

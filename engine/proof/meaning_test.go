@@ -190,6 +190,14 @@ steps:
   - when: run.recovering
     read-link: /f
 `, "guard-decided:7 guard-decided:9 guard-decided:15 guard-decided:17"},
+		"a group of values is never nil": {`steps:
+  - write: { path: /etc/a, content: a }
+finally:
+  - when: error != nil
+    remove: { path: /etc/b, missing: ok }
+  - when: error.code != nil
+    remove: { path: /etc/c, missing: ok }
+`, "guard-decided:4"},
 		"allowed with a reason": {`steps:
   - for-each: [a, b]
     write: { path: /etc/app.conf, content: "${{ item }}" }

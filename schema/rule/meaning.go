@@ -146,7 +146,7 @@ func meaning() []Rule {
 		},
 		{
 			ID: "guard-decided", Summary: "the limits of the inputs decide a guard",
-			Why: "An input's enum, min and max say which values it may have. A when that is false for all of them never lets its step run; one that is true for " +
+			Why: "An input's enum, min and max say which values it may have, and a group of values such as error is never nil, only its members are. A when that is false for all of them never lets its step run; one that is true for " +
 				"all of them guards nothing, which is a warning.",
 			Wrong: recipe("inputs:\n  keep: { type: int, default: 2, min: 1 }\nsteps:\n  - when: inputs.keep < 1\n    read-link: /opt/app/current"),
 			Right: recipe("inputs:\n  keep: { type: int, default: 2, min: 0 }\nsteps:\n  - when: inputs.keep < 1\n    read-link: /opt/app/current"),
