@@ -19,6 +19,9 @@ const CancelSignal = syscall.SIGUSR1
 // does not wait. It refuses where nothing goes on, or another run than that; a suspended run, on which no process works, with
 // the code cancel-suspended: Engine.CancelSuspended puts that back.
 func (s State) Cancel(id string) (Holder, error) {
+	if err := s.refuseBundle(); err != nil {
+		return Holder{}, err
+	}
 	if held, err := s.Holder(); id != "" && (err != nil || held == nil || held.Run != id) {
 		chosen, err := s.choose(id)
 		if err != nil {

@@ -179,6 +179,9 @@ func (e *Engine) create(ctx context.Context, program *Program, begin beginRecord
 		begin.Vars, err = x.variableRecord()
 	}
 	if err == nil {
+		err = begin.fits()
+	}
+	if err == nil {
 		err = x.append(recordBegin, begin)
 	}
 	if err == nil && len(program.failsafe) > 0 {

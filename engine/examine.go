@@ -40,6 +40,13 @@ type Unrestored struct {
 // Its faults: run-unknown; resolve-needless, for a run that needs none; resolve-which, where several do and none is named; and that
 // of a journal of a newer gwe, which that one reads.
 func (e *Engine) Examine(id string) (Finding, error) {
+	if err := e.State.refuseBundle(); err != nil {
+		return Finding{}, err // it would compare another machine with this one
+	}
+	return e.examine(id)
+}
+
+func (e *Engine) examine(id string) (Finding, error) {
 	if id == "" {
 		var err error
 		if id, err = e.State.onlyUnresolved(); err != nil {

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
 	"os"
@@ -104,7 +103,7 @@ func (x *execution) note(kind string, record any) error {
 }
 
 func (x *execution) write(kind string, record any, write func(journal.Writer, string, any) error) error {
-	data, err := json.Marshal(record)
+	data, err := encodeRecord(record)
 	if err != nil {
 		return err
 	}
@@ -113,7 +112,7 @@ func (x *execution) write(kind string, record any, write func(journal.Writer, st
 	if !x.backward && x.unwritten != nil {
 		x.mend() // nothing goes forward on a journal that does not tell all
 	}
-	if err := write(x.journal, kind, json.RawMessage(data)); err != nil {
+	if err := write(x.journal, kind, data); err != nil {
 		if !x.backward {
 			x.halted = true
 			return err

@@ -66,8 +66,9 @@ func (f Fact) MarshalJSON() ([]byte, error) {
 	return json.Marshal(told)
 }
 
-// Limits of a fact: how many bytes its text has at most, and how long a program may take that says nothing else.
+// Limits of a fact: how many bytes its text has at most, how much of it the log shows, and how long a program may take that says nothing else.
 const (
+	shownRunes  = 200
 	factLength  = 64 << 10
 	factTimeout = time.Minute
 )
@@ -114,7 +115,7 @@ func (x *execution) readFacts(ctx context.Context, begin *beginRecord) (err erro
 			return read.Err
 		}
 		if values[read.Name] = read.Value; read.Value != nil {
-			task.Info(read.Name + ": " + value.Text(read.Value))
+			task.Info(read.Name + ": " + limited(value.Text(read.Value), shownRunes))
 		}
 	}
 	x.history.facts = values

@@ -40,7 +40,7 @@ func (f *FollowedLog) Run() string { return f.run }
 func (f *FollowedLog) Read(into []byte) (int, error) {
 	for {
 		held, err := f.state.Holder()
-		live := err == nil && held != nil && held.Run == f.run // asked first: what is written before the end is read after it
+		live := err == nil && held != nil && held.Run == f.run && f.state.bundled() == nil // asked first: what is written before the end is read after it
 		if f.file != nil {
 			count, err := f.file.Read(into)
 			if count > 0 || err != nil && !errors.Is(err, io.EOF) {

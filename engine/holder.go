@@ -33,6 +33,9 @@ func lockInfo(run string) (string, error) {
 
 // Holder finds the process that holds the state's run lock; nil where nobody does.
 func (s State) Holder() (*Holder, error) {
+	if bundle := s.bundled(); bundle != nil {
+		return bundle.Holder, nil
+	}
 	for {
 		found, err := durable.Holder(s.lock())
 		if err == nil && found == nil {

@@ -24,6 +24,9 @@ type locks struct {
 
 // lock takes the state folder's one run lock. It never waits.
 func (e *Engine) lock() (*locks, error) {
+	if err := e.State.refuseBundle(); err != nil {
+		return nil, err
+	}
 	if err := e.State.prepare(); err != nil {
 		return nil, err
 	}

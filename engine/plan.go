@@ -134,6 +134,9 @@ func (e *Engine) Plan(ctx context.Context, program *Program, given Inputs) (Plan
 	if err := x.foreseeVariables(); err != nil {
 		return Plan{}, err
 	}
+	if err := x.foreseeSize(begin); err != nil {
+		against = append(against, err)
+	}
 	plan.Steps = x.plan(ctx)
 	plan.Space = x.spaceFor(plan.Steps)
 	for _, row := range plan.Steps {

@@ -222,6 +222,9 @@ const otherTargets = 8
 // reportNow asks what runs by the newest run that has ended and can tell; none where no recipe says it. Of runs with other locks, the
 // newest that stands is asked as well, but not for its checks: what an older recipe waited for may be of no matter any more.
 func (e *Engine) reportNow(ctx context.Context, list []Summary) []step.Report {
+	if e.State.bundled() != nil {
+		return nil // nothing of another machine runs here
+	}
 	var watched []watchRecord
 	var asked []Summary
 	for _, one := range slices.Backward(list) {

@@ -3,7 +3,6 @@ package engine
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -215,19 +214,15 @@ func (r runFolder) freeze(program *Program) ([]useRecord, error) {
 
 // keepInputs puts inputs into the begin record, and secret ones into files that only the owner reads.
 func (r runFolder) keepInputs(program *Program, inputs map[string]any, begin *beginRecord) error {
-	begin.Inputs = map[string]json.RawMessage{}
+	shown, err := shownInputs(program, inputs)
+	if err != nil {
+		return err
+	}
+	begin.Inputs = shown
 	for _, input := range program.Recipe.Inputs {
 		name := input.Name.Text
 		v, ok := inputs[name]
-		if !ok {
-			continue
-		}
-		if !input.Type.HoldsSecret() {
-			raw, err := value.ToJSON(input.Type, v)
-			if err != nil {
-				return err
-			}
-			begin.Inputs[name] = raw
+		if !ok || !input.Type.HoldsSecret() {
 			continue
 		}
 		raw, err := value.ToJSON(value.Opened(input.Type), value.Revealed(v))

@@ -118,7 +118,7 @@ func (e *Engine) Overview(ctx context.Context) (Overview, error) {
 	}
 	seen.Broken = broken(list)
 	for i, one := range seen.Broken {
-		if found, err := e.Examine(one.Run); err == nil {
+		if found, err := e.examine(one.Run); err == nil {
 			seen.Broken[i].FailedUndos = found.FailedUndos
 		}
 	}

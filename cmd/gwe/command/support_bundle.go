@@ -20,10 +20,10 @@ func supportBundleCommand() command {
 		summary:  "write one file for the vendor: journals, logs, recipes, facts; no secrets",
 		help: `
 A tar.gz of mode 0600 with what gwe knows of RUN, or of all runs: journals, logs, frozen recipes, what gwe status says, facts of the machine, versions,
-and the names, modes, owners, sizes and times on the targets. Secret inputs, contents that were saved for an undo, and contents of the targets
+mounts, and the names, modes, owners, sizes and times on the targets. Secret inputs, contents that were saved for an undo, and contents of the targets
 are not in it. Inputs that are not declared secret, and what hooks printed, are: look before you send it.
 
-It takes no lock and changes nothing, so it can be made at any time, of a damaged device too. At the desk:
+It takes no lock and changes nothing, so it can be made at any time, of a damaged device too. At the desk gwe only shows it (status, runs, show, log):
 
   tar -xf gwe-support-gateway-7-20260131T093015.tar.gz
   gwe show --state-dir gwe-support-gateway-7-20260131T093015/state RUN
