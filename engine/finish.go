@@ -238,10 +238,7 @@ func (x *execution) farewell(result *Result) {
 	first := result.Err
 	if x.recovers && result.Status == StatusRestored {
 		// The run failed; this process did what it was for.
-		if first != nil {
-			x.task.Info("because of: " + first.Error())
-		}
-		x.task.Done("everything was put back")
+		x.task.Done("everything was put back" + becauseOf(first))
 		return
 	}
 	x.task.Warn(said)
@@ -252,4 +249,16 @@ func (x *execution) farewell(result *Result) {
 		first = fault.New(fault.Failed, "run-failed", "%s", said)
 	}
 	x.task.Fail(first)
+}
+
+// becauseOf names the reason of a rollback within a line.
+func becauseOf(err error) string {
+	if err == nil {
+		return ""
+	}
+	text := ", because: " + err.Error()
+	if f := fault.As(err); f != nil {
+		text += " [" + f.Code + "]"
+	}
+	return text
 }

@@ -45,6 +45,8 @@ func (e *Engine) resume(ctx context.Context, p *past, earlier []*past, held *loc
 	}
 	defer x.close()
 	x.earlier, x.locks = earlier, targets
+	// A run that an operator confirmed goes on as one that was just begun, and ends so.
+	x.recovers = v.decision != goOn || !h.suspension.confirmed
 	x.noteUnfinished()
 	if h.suspension.Cause == causeReturn {
 		return x.returned(ctx, v), nil
@@ -109,7 +111,7 @@ func (x *execution) proceed(ctx context.Context, v verdict) Result {
 	if err != nil {
 		return x.conclude(ctx, err)
 	}
-	task := x.begin(x.task, "step", x.title(n, x.history.names(n, nil, false)), n, nil)
+	task := x.beginStep(x.task, "step", x.title(n, x.history.names(n, nil, false)), n, nil)
 	switch v.decision {
 	case askAgain:
 		err = x.waitAgain(ctx, v, task)
