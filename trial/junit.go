@@ -52,8 +52,12 @@ func WriteJUnit(to io.Writer, results []Result) error {
 			Class: strings.TrimSuffix(one.File, Suffix), Name: printable(one.title()), File: one.File, Line: one.Line, Time: clock(one.Seconds),
 		}
 		if !one.Passed() {
+			message := one.Problems[0]
+			if one.Error != "" {
+				message += ": " + one.Error // many systems show this line alone
+			}
 			made.Failure = &junitFailure{
-				Message: printable(one.Problems[0]),
+				Message: printable(message),
 				Text:    printable(strings.Join(one.Problems, "\n") + "\n\n" + one.Log),
 			}
 			suite.Failures++
