@@ -37,6 +37,7 @@ func (t trial) run(ctx context.Context) (map[string]any, error) {
 	}
 	if policy.total > 0 {
 		var cancel context.CancelFunc
+		t.task.Limit("total", policy.total)
 		ctx, cancel = pace.WithTimeout(ctx, policy.total,
 			fault.New(fault.Failed, "retry-total", "all attempts together took longer than %s", policy.total))
 		defer cancel()
@@ -44,7 +45,7 @@ func (t trial) run(ctx context.Context) (map[string]any, error) {
 	for number := 1; ; number++ {
 		task := t.task
 		if policy.attempts > 1 {
-			task = t.task.Begin("attempt", fmt.Sprintf("Attempt %d of %d", number, policy.attempts))
+			task = t.task.BeginCounted("attempt", fmt.Sprintf("Attempt %d of %d", number, policy.attempts), number, policy.attempts)
 		}
 		outputs, err := t.attempt(ctx, task)
 		if policy.attempts > 1 {
@@ -79,6 +80,7 @@ func (t trial) run(ctx context.Context) (map[string]any, error) {
 
 // attempt acts once, within the time-out, and then asks until.
 func (t trial) attempt(ctx context.Context, task *tasklog.Task) (map[string]any, error) {
+	task.Limit("timeout", t.timeout)
 	inner, cancel := withLimit(ctx, t.timeout)
 	defer cancel()
 	outputs, err := t.do(inner, task)
@@ -180,6 +182,7 @@ func (x *execution) bounded(ctx context.Context) (context.Context, context.Cance
 	if err != nil {
 		return ctx, func() {}, err
 	}
+	x.task.Limit("timeout", limit-x.history.worked)
 	bounded, cancel := pace.WithTimeout(ctx, limit-x.history.worked,
 		fault.New(fault.Failed, "run-timeout", "the run took longer than its timeout of %s", value.DurationOf(limit)))
 	return bounded, cancel, nil

@@ -107,6 +107,7 @@ func (x *execution) prepare(ctx context.Context, n *node, run *step.Run, record 
 
 // capture is the step type's prepare: once a step, before the first attempt, within the time-out of one.
 func (x *execution) capture(ctx context.Context, n *node, run *step.Run, arguments map[string]any, limit time.Duration) (json.RawMessage, error) {
+	run.Log.Limit("timeout", limit)
 	ctx, cancel := withLimit(ctx, limit)
 	defer cancel()
 	memo, err := n.action.stepType.Prepare(ctx, run, arguments)

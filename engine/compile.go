@@ -139,7 +139,15 @@ func (c *compiler) sequence(steps []*schema.Step, v view, at spot) ([]*node, vie
 		n, v = c.step(s, v, at, c.recipe.Defaults.Timeout)
 		nodes = append(nodes, n)
 	}
+	count(nodes)
 	return nodes, v
+}
+
+// count gives the steps of a list their numbers.
+func count(nodes []*node) {
+	for i, n := range nodes {
+		n.number, n.siblings = i+1, len(nodes)
+	}
 }
 
 // step compiles one step of a sequence. It gives what is visible behind the step.

@@ -16,7 +16,7 @@ import (
 // round.
 func (x *execution) forEach(ctx context.Context, n *node, r rounds, parent *tasklog.Task) error {
 	around := x.around(n, r)
-	task := x.begin(parent, "for-each", x.titleOfAll(n, around), n, r)
+	task := x.beginStep(parent, "for-each", x.titleOfAll(n, around), n, r)
 	err := x.allRounds(ctx, n, r, around, task)
 	if err == nil {
 		task.Done("")
@@ -49,7 +49,7 @@ func (x *execution) allRounds(ctx context.Context, n *node, r rounds, names map[
 		}
 		inner := r.next(i)
 		title := x.titleOfRound(n, x.history.names(n, inner, false), i, len(record.Items))
-		if err := x.carryOut(ctx, n, inner, x.begin(task, "round", title, n, inner)); err != nil {
+		if err := x.carryOut(ctx, n, inner, x.beginCounted(task, "round", title, n, inner, i+1, len(record.Items))); err != nil {
 			return err
 		}
 	}

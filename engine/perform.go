@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/tasklog"
@@ -43,7 +44,7 @@ func (x *execution) step(ctx context.Context, n *node, r rounds, parent *tasklog
 	if n.items != nil {
 		return x.forEach(ctx, n, r, parent)
 	}
-	return x.carryOut(ctx, n, r, x.begin(parent, n.kind(), x.title(n, x.history.names(n, r, false)), n, r))
+	return x.carryOut(ctx, n, r, x.beginStep(parent, n.kind(), x.title(n, x.history.names(n, r, false)), n, r))
 }
 
 // carryOut carries out one step once: for what it does see perform. A step that was allowed to fail, and did, is put back
@@ -99,9 +100,18 @@ func (x *execution) guarded(n *node, names map[string]any, task *tasklog.Task) (
 		return false, fault.New(fault.Failed, "guard-failed", "the guard cannot be decided").WithCause(err)
 	}
 	if !answer.(bool) {
-		task.Skip(guardFalse + n.step.When.Text)
+		task.Skip(guardFalse + oneLine(n.step.When.Text))
 	}
 	return answer.(bool), nil
+}
+
+// oneLine is an expression that may have several lines, in one.
+func oneLine(source string) string {
+	lines := strings.Split(strings.TrimSpace(source), "\n")
+	for i, line := range lines {
+		lines[i] = strings.TrimSpace(line)
+	}
+	return strings.Join(lines, " ")
 }
 
 // perform is the step itself: the commit, a stop, a wait, a change of hands, a leaf, or what is made of steps.

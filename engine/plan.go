@@ -294,7 +294,7 @@ func (f *forecast) guard(n *node, row *PlannedStep) {
 	if n.when == nil {
 		return
 	}
-	row.When = n.step.When.Text
+	row.When = oneLine(n.step.When.Text)
 	row.settled = row.settled && !readsSteps(n.when.References())
 	if missing := f.missing(n.when.References()); len(missing) > 0 {
 		row.Guard, row.Waits = Depends, missing

@@ -68,6 +68,8 @@ type node struct {
 	parent *node
 	depth  int
 	branch int
+	// number is its place in its list of steps, from 1, and siblings how many stand in that; 0 for a branch of a parallel.
+	number, siblings int
 	// size counts the steps in it, itself and those of undos included.
 	size int
 	// strand numbers the branches of the whole program, from 1.

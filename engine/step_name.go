@@ -156,10 +156,22 @@ func (x *execution) masked(s StepName) StepName {
 	return s
 }
 
-// begin opens the task of a step, in these rounds, below another.
+// begin opens a task of a step, in these rounds, below another.
 func (x *execution) begin(parent *tasklog.Task, kind, title string, n *node, r rounds) *tasklog.Task {
+	return x.beginCounted(parent, kind, title, n, r, 0, 0)
+}
+
+// beginStep opens the task of a step, with its place in its list.
+func (x *execution) beginStep(parent *tasklog.Task, kind, title string, n *node, r rounds) *tasklog.Task {
+	return x.beginCounted(parent, kind, title, n, r, n.number, n.siblings)
+}
+
+func (x *execution) beginCounted(parent *tasklog.Task, kind, title string, n *node, r rounds, number, of int) *tasklog.Task {
 	named := x.history.named(n, r)
-	return parent.BeginStep(kind, title, tasklog.Step{ID: named.ID, Path: named.Path, Action: named.Type, Item: named.Item})
+	return parent.BeginStep(kind, title, tasklog.Step{
+		ID: named.ID, Path: named.Path, Action: named.Type, Item: named.Item, Number: number, Of: of,
+		MayFail: n.step.AllowFailure && (kind == "round" || n.items == nil && kind == n.kind()),
+	})
 }
 
 // keyword is what the recipe says that the step does; a group's is called so.

@@ -43,11 +43,9 @@ func (f *frame) owesOwn() (inPlace, last bool) {
 
 // undoFrames undoes the open frames of a rollback context. Its error is why the rest is left to a later recovery.
 func (x *execution) undoFrames(ctx context.Context, open []*frame, failure errorRecord, task *tasklog.Task) error {
-	for _, f := range open {
-		if f.owesLast {
-			continue
-		}
-		if why := x.undoFrame(ctx, f, failure, task); why != nil {
+	inPlace := slices.DeleteFunc(slices.Clone(open), func(f *frame) bool { return f.owesLast })
+	for i, f := range inPlace {
+		if why := x.undoFrame(ctx, f, failure, task, i+1, len(inPlace)); why != nil {
 			return why
 		}
 	}

@@ -55,8 +55,8 @@ func (x *execution) unwind(ctx context.Context) error {
 }
 
 // undoFrame closes a frame: it is put back, what did that is durable, and only then the journal says so. Where that failed since
-// nothing can be put back now, the frame stays open, and the error says why.
-func (x *execution) undoFrame(ctx context.Context, f *frame, failure errorRecord, parent *tasklog.Task) error {
+// nothing can be put back now, the frame stays open, and the error says why. It is frame number of so many, from 1.
+func (x *execution) undoFrame(ctx context.Context, f *frame, failure errorRecord, parent *tasklog.Task, number, of int) error {
 	x = x.back()
 	if f.part == partFinally {
 		_ = x.settleFinally(ctx, f, failure, parent) // it is told beside the first error
@@ -75,7 +75,7 @@ func (x *execution) undoFrame(ctx context.Context, f *frame, failure errorRecord
 	if why := cmp.Or(x.lacks(f, fault.Errored), outOfReach(f.targets, fault.Errored)); why != nil {
 		return why
 	}
-	task := x.begin(parent, "undo", "Undo: "+x.titleOfFrame(f), f.node, f.rounds)
+	task := x.beginCounted(parent, "undo", "Undo: "+x.titleOfFrame(f), f.node, f.rounds, number, of)
 	errs, rest := x.putBack(ctx, f, failure, task)
 	if len(errs) > 0 {
 		if why := cmp.Or(x.outOfReach(), outOfReach(f.targets, fault.Errored)); why != nil {
@@ -177,6 +177,7 @@ func savedGone(folder string) error {
 // of an undo.
 func (x *execution) undoWithin(ctx context.Context, f *frame, last bool, run *errand, names map[string]any) (rest bool, err error) {
 	limit := f.node.undoLimit(names)
+	run.Log.Limit("undo-timeout", limit)
 	ctx, cancel := pace.WithTimeout(context.WithoutCancel(ctx), limit,
 		fault.New(fault.Failed, "undo-timeout", "the undo took longer than %s", value.DurationOf(limit)).
 			WithHint("raise defaults.undo-timeout if it needs more"))
@@ -210,7 +211,7 @@ func (x *execution) auxiliary(ctx context.Context, n *node, r rounds, where plac
 	if failure.Code != "" {
 		names = with(names, "error", errorValues(failure))
 	}
-	task := x.begin(parent, "step", x.title(n, names), n, r)
+	task := x.beginStep(parent, "step", x.title(n, names), n, r)
 	proceed, err := x.guarded(n, names, task)
 	if err == nil && !proceed {
 		return nil

@@ -28,6 +28,7 @@ func (x *execution) use(ctx context.Context, n *node, r rounds, task *tasklog.Ta
 		if err != nil {
 			return nil, err
 		}
+		task.Limit("recipe-timeout", limit)
 		bounded, cancel := pace.WithTimeout(ctx, limit,
 			fault.New(fault.Failed, "recipe-timeout", "the recipe %s took longer than its timeout of %s", u.recipe.Name.Text, value.DurationOf(limit)))
 		defer cancel()

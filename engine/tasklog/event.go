@@ -9,7 +9,9 @@ const (
 	Started  Kind = "started"
 	Line     Kind = "line"
 	Progress Kind = "progress"
-	Ended    Kind = "ended"
+	// Limit tells how long the task may take from now on.
+	Limit Kind = "limit"
+	Ended Kind = "ended"
 )
 
 // Status is how a task ended.
@@ -47,7 +49,7 @@ type Event struct {
 	Task int `json:"task"`
 	// Parent is the number of the task around it; absent for the run's own.
 	Parent int `json:"parent,omitempty"`
-	// Name is the task's, on Started.
+	// Name is the task's, on Started; on Limit it is the setting that bounds it: timeout, within, undo-timeout, ...
 	Name string `json:"name,omitempty"`
 	// Type says what the task is, on Started: run, step, attempt, undo, rescue, failsafe, finally, recover and so on.
 	Type string `json:"type,omitempty"`
@@ -59,6 +61,11 @@ type Event struct {
 	Item string `json:"item,omitempty"`
 	// Path says where the step stands in the recipe, on Started: "steps[3].undo[0]".
 	Path string `json:"path,omitempty"`
+	// Number is the place of the task among others of its kind, from 1, on Started: the third step, the second attempt; absent
+	// where they are not counted.
+	Number int `json:"number,omitempty"`
+	// Of is how many of its kind there are: steps in the list, attempts at most.
+	Of int `json:"of,omitempty"`
 	// Level is the weight of a Line.
 	Level Level `json:"level,omitempty"`
 	// Text is what a Line says, or more about a good end ("nothing to do"). It is valid UTF-8 without a newline.
@@ -77,9 +84,10 @@ type Event struct {
 	Error string `json:"error,omitempty"`
 	// Hint says what to do about Error.
 	Hint string `json:"hint,omitempty"`
-	// Allowed is set where a task failed and was allowed to.
+	// Allowed is set where a task failed and was allowed to, on Ended; on Started where it may fail.
 	Allowed bool `json:"allowed,omitempty"`
-	// Seconds is how long the task took, by the monotonic clock, on Ended.
+	// Seconds is how long the task took, by the monotonic clock, on Ended; on Limit how long it may take. A limit replaces an
+	// earlier one of the same name.
 	Seconds float64 `json:"seconds,omitempty"`
 }
 

@@ -110,19 +110,22 @@ func bar(current, total int64, width int) string {
 	return "[" + strings.Repeat("=", full) + strings.Repeat(" ", width-full) + "]"
 }
 
-// cut shortens text to a number of terminal columns.
-func cut(text string, columns int) string {
-	used := 0
-	for at, r := range text {
-		wide := 1
-		if r >= 0x1100 {
-			// Most of what lies there is two columns wide; a line that is a little too short does no harm.
-			wide = 2
-		}
-		if used+wide > columns {
-			return text[:at]
-		}
-		used += wide
+// span writes a time for people: "12s", "1m30s", "2h05m".
+func span(d time.Duration) string {
+	if d > 0 && d < time.Second {
+		return d.Round(time.Millisecond).String()
 	}
-	return text
+	whole := int64(max(d, 0) / time.Second)
+	hours, minutes, seconds := whole/3600, whole/60%60, whole%60
+	switch {
+	case hours > 0 && minutes > 0:
+		return fmt.Sprintf("%dh%02dm", hours, minutes)
+	case hours > 0:
+		return fmt.Sprintf("%dh", hours)
+	case minutes > 0 && seconds > 0:
+		return fmt.Sprintf("%dm%02ds", minutes, seconds)
+	case minutes > 0:
+		return fmt.Sprintf("%dm", minutes)
+	}
+	return fmt.Sprintf("%ds", seconds)
 }

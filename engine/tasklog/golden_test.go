@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -29,13 +30,25 @@ var renderers = map[string]func(out io.Writer) closer{
 	"depth3": func(out io.Writer) closer { return tasklog.NewTree(out, tasklog.TreeOptions{Depth: 3, Buffer: 5}) },
 	"all":    func(out io.Writer) closer { return tasklog.NewTree(out, tasklog.TreeOptions{}) },
 	"live": func(out io.Writer) closer {
-		return tasklog.NewTree(visible{out}, tasklog.TreeOptions{Depth: 2, Color: true, Live: true, Width: func() int { return 90 }})
+		return started(tasklog.NewTree(visible{out}, tasklog.TreeOptions{Depth: 2, Color: true, Live: true, Size: screen(90)}))
 	},
 	"narrow": func(out io.Writer) closer {
-		return tasklog.NewTree(visible{out}, tasklog.TreeOptions{Depth: 2, Live: true, Width: func() int { return 50 }})
+		return started(tasklog.NewTree(visible{out}, tasklog.TreeOptions{Depth: 2, Live: true, Size: screen(50)}))
 	},
-	"plain": func(out io.Writer) closer { return tasklog.NewPlain(out, 2) },
+	"plain": func(out io.Writer) closer { return tasklog.NewPlain(out, 0) },
+	"brief": func(out io.Writer) closer { return tasklog.NewPlain(out, 2) },
 	"json":  func(out io.Writer) closer { return tasklog.NewJSON(out) },
+}
+
+// started lets some time pass, so that no event comes at the moment in which the status is looked at.
+func started(tree *tasklog.Tree) *tasklog.Tree {
+	time.Sleep(7 * time.Millisecond)
+	return tree
+}
+
+// screen is a terminal of so many columns.
+func screen(columns int) func() (int, int) {
+	return func() (int, int) { return columns, 24 }
 }
 
 // visible shows escape codes, one write a paragraph.
@@ -48,13 +61,15 @@ func (v visible) Write(p []byte) (int, error) {
 
 // golden lists which scene is drawn by which renderers.
 var golden = map[string][]string{
-	"good":     {"depth1", "depth2", "depth3", "all", "live", "plain", "json"},
-	"failing":  {"depth1", "depth2", "depth3", "all", "live", "plain", "json"},
-	"parallel": {"depth1", "depth2", "depth3", "all", "plain"},
-	"retry":    {"depth2", "depth3", "plain"},
+	"good":     {"depth1", "depth2", "depth3", "all", "plain", "brief", "json"},
+	"failing":  {"depth1", "depth2", "depth3", "all", "live", "plain", "brief", "json"},
+	"parallel": {"depth1", "depth2", "depth3", "all", "plain", "brief"},
+	"retry":    {"depth2", "depth3", "plain", "brief"},
 	"flood":    {"depth1", "depth2"},
 	"crash":    {"depth2", "plain"},
 	"progress": {"depth2", "live", "narrow", "plain"},
+	"silent":   {"depth2", "live", "narrow", "plain", "json"},
+	"long":     {"depth2", "live", "narrow", "plain"},
 }
 
 func TestGolden(t *testing.T) {

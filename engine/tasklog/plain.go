@@ -8,14 +8,16 @@ import (
 	"time"
 )
 
-// Plain writes for continuous integration and for files: every line has the time and the task it belongs to, none is
-// ever taken back, and there are no control characters. A task that fails tells what was kept back below it; and what the
-// failed step said last is repeated at the end, where a reader looks first.
+// Plain writes for continuous integration and for files: every line has the time and the task that it belongs to, and there
+// are no control characters. Lines are written when they come or never, so they are in the order of time. What the failed
+// step said last is repeated before the line that ends the run, unless it is just above.
 type Plain struct {
 	out   io.Writer
 	depth int
 	tasks map[int]*plainTask
-	err   error
+	// written counts the lines of the output.
+	written int
+	err     error
 }
 
 type plainTask struct {
@@ -23,9 +25,13 @@ type plainTask struct {
 	// depth is 1 for the run's own task.
 	depth int
 	path  string
-	// kept are the lines out of sight below it, recent its newest lines at all and those of tasks below.
-	kept, recent story
-	speed        speed
+	// recent are its newest lines and those of tasks below it; unseen is true where one of them is out of sight.
+	recent story
+	unseen bool
+	// mayFail is set where it may fail, withinMayFail where a task around it may.
+	mayFail, withinMayFail bool
+
+	speed speed
 	// shown is when its progress was written last, and how far it was.
 	shown        time.Time
 	shownPercent int
@@ -37,11 +43,12 @@ type plainTask struct {
 type blame struct {
 	err   string
 	lines []string
+	// unseen is true where some of the lines are out of sight; else the last of them is line number at of the output.
+	unseen bool
+	at     int
 }
 
 const (
-	// plainKept is how many lines a task keeps back for the case that it fails.
-	plainKept = 2000
 	// plainRepeated is how many lines of a failed step are repeated.
 	plainRepeated = 20
 	// plainPause and plainStep: progress is written when so much time has passed, or so many percent.
@@ -49,7 +56,7 @@ const (
 	plainStep  = 10
 )
 
-// NewPlain writes to out. depth is as in TreeOptions.
+// NewPlain writes to out. Tasks below depth, and lines below depth that are not warnings, are left out; 0 leaves out nothing.
 func NewPlain(out io.Writer, depth int) *Plain {
 	return &Plain{out: out, depth: depth, tasks: map[int]*plainTask{}}
 }
@@ -75,26 +82,21 @@ func (p *Plain) Handle(event Event) {
 	}
 }
 
-// Close tells what open tasks have kept back, as after a crash, and gives the first error of a write.
+// Close gives the first error of a write.
 func (p *Plain) Close() error {
-	for _, task := range p.tasks {
-		p.tell(task)
-	}
 	clear(p.tasks)
 	return p.err
 }
 
 func (p *Plain) start(event Event) {
 	if event.Parent == 0 {
-		for _, task := range p.tasks {
-			p.tell(task)
-		}
-		clear(p.tasks)
+		clear(p.tasks) // another process went on with the run
 	}
 	task := &plainTask{above: p.tasks[event.Parent], depth: 1, path: event.Name, shown: event.Time}
-	task.kept = story{limit: plainKept, notice: leftOut}
 	task.recent = story{limit: plainRepeated, notice: leftOut}
+	task.mayFail = event.Allowed
 	if above := task.above; above != nil {
+		task.withinMayFail = above.mayFail || above.withinMayFail
 		task.depth = above.depth + 1
 		if above.above != nil {
 			task.path = above.path + " > " + event.Name
@@ -120,6 +122,7 @@ func (p *Plain) line(task *plainTask, event Event) {
 	}
 	for at := task; at != nil; at = at.above {
 		at.recent.add(task.path + ": " + text)
+		at.unseen = at.unseen || !p.shows(depth)
 	}
 	p.say(task, event, depth, text)
 }
@@ -151,22 +154,26 @@ func (p *Plain) end(task *plainTask, event Event) {
 	case event.Status.Good():
 		p.say(task, event, task.depth, strings.TrimSuffix("done"+took+": "+event.Text, ": "))
 	default:
-		p.fail(task, event, failure(event)+took)
+		p.fail(task, event, task.failure(event)+took)
 	}
 }
 
-// failure is how a task failed: an allowed failure is only a warning.
-func failure(event Event) string {
-	if event.Allowed {
+// failure is how a task failed: an allowed failure is only a warning, and so is that of a part of a task that may fail.
+func (t *plainTask) failure(event Event) string {
+	switch {
+	case event.Allowed:
 		return "warning: failed, as allowed"
+	case t.withinMayFail:
+		return "warning: failed"
 	}
 	return "ERROR"
 }
 
-// fail tells the error where it came up first.
+// fail tells the error where it came up first. Like all warnings, an allowed failure is never out of sight.
 func (p *Plain) fail(task *plainTask, event Event, text string) {
-	if p.shows(task.depth) {
-		p.tell(task)
+	depth := task.depth
+	if event.Allowed {
+		depth = 1
 	}
 	known := slices.ContainsFunc(task.told, func(told string) bool { return strings.Contains(event.Error, told) })
 	switch {
@@ -177,56 +184,52 @@ func (p *Plain) fail(task *plainTask, event Event, text string) {
 		if event.Code != "" {
 			text += " [" + event.Code + "]"
 		}
-		task.told = append(task.told, event.Error)
+		if p.shows(depth) {
+			task.told = append(task.told, event.Error)
+		}
 	}
-	p.say(task, event, task.depth, text)
-	if !known && event.Hint != "" {
-		p.say(task, event, task.depth, "hint: "+event.Hint)
-	}
-	mine := blame{event.Error, append(task.recent.tell(), task.path+": "+text)}
+	mine := blame{event.Error, append(task.recent.tell(), task.path+": "+text), task.unseen || !p.shows(depth), p.written + 1}
 	for _, below := range task.blames {
 		if below.err != "" && strings.Contains(event.Error, below.err) {
-			mine.lines = below.lines
+			mine = below
 		}
 	}
-	if task.above != nil {
+	if task.above == nil {
+		p.repeat(mine)
+	} else {
 		task.above.told = newest(append(task.above.told, task.told...))
 		task.above.blames = append(task.above.blames[max(0, len(task.above.blames)-9):], mine)
-		return
 	}
-	if len(mine.lines) > 1 {
-		p.write("")
-		p.write("The last lines of what failed:")
-		for _, line := range mine.lines {
-			p.write("  " + line)
-		}
+	p.say(task, event, depth, text)
+	if !known && event.Hint != "" {
+		p.say(task, event, depth, "hint: "+event.Hint)
 	}
 }
 
-// say writes a line of a task, or keeps it back where its depth is out of sight.
+// repeat writes again what the failed step said last, without times.
+func (p *Plain) repeat(failed blame) {
+	if len(failed.lines) < 2 || !failed.unseen && p.written-failed.at < plainRepeated {
+		return
+	}
+	p.write("")
+	p.write("The last lines of what failed:")
+	for _, line := range failed.lines {
+		p.write("  " + line)
+	}
+	p.write("")
+}
+
+// say writes a line of a task, unless its depth is out of sight.
 func (p *Plain) say(task *plainTask, event Event, depth int, text string) {
-	line := event.Time.Format(time.TimeOnly) + " " + task.path + ": " + text
 	if p.shows(depth) {
-		p.write(line)
-		return
+		p.write(event.Time.Format(time.TimeOnly) + " " + task.path + ": " + text)
 	}
-	for !p.shows(task.depth) {
-		task = task.above
-	}
-	task.kept.add(line)
-}
-
-// tell writes what was kept back.
-func (p *Plain) tell(task *plainTask) {
-	for _, line := range task.kept.tell() {
-		p.write(line)
-	}
-	task.kept = story{limit: plainKept, notice: leftOut}
 }
 
 func (p *Plain) shows(depth int) bool { return p.depth <= 0 || depth <= p.depth || depth == 1 }
 
 func (p *Plain) write(line string) {
+	p.written++
 	if _, err := io.WriteString(p.out, line+"\n"); err != nil && p.err == nil {
 		p.err = err
 	}

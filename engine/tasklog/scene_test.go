@@ -3,6 +3,7 @@ package tasklog_test
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/gwe-project/gwe/engine/fault"
@@ -18,6 +19,8 @@ var scenes = map[string]func(sink tasklog.Sink){
 	"flood":    sceneFlood,
 	"crash":    sceneCrash,
 	"progress": sceneProgress,
+	"silent":   sceneSilent,
+	"long":     sceneLong,
 }
 
 func sceneGood(sink tasklog.Sink) {
@@ -155,4 +158,66 @@ func sceneProgress(sink tasklog.Sink) {
 	count.Info("counted")
 	count.Done("")
 	run.Done("")
+}
+
+// sceneSilent is a run whose steps say nothing for long.
+func sceneSilent(sink tasklog.Sink) {
+	run := tasklog.Begin(sink, "run", "ota")
+	run.Limit("timeout", 30*time.Second)
+	begin := func(name string, number int) *tasklog.Task {
+		return run.BeginStep("step", name, tasklog.Step{Number: number, Of: 4})
+	}
+	stop := begin("Stop the application", 1)
+	stop.Limit("timeout", 10*time.Minute)
+	stop.Limit("within", 5*time.Second)
+	time.Sleep(2500 * time.Millisecond)
+	stop.Done("")
+
+	wait := begin("Wait until healthy", 2)
+	for i := range 2 {
+		attempt := wait.BeginCounted("attempt", fmt.Sprintf("Attempt %d of 5", i+1), i+1, 5)
+		attempt.Limit("timeout", 90*time.Second)
+		time.Sleep(2 * time.Second)
+		if i == 1 {
+			attempt.Done("")
+			break
+		}
+		attempt.Fail(fault.New(fault.Failed, "not-healthy", "it answered 503"))
+		time.Sleep(1500 * time.Millisecond)
+	}
+	wait.Done("")
+
+	copies := run.BeginStep("for-each", "Copy the files", tasklog.Step{Number: 3, Of: 4})
+	for i, name := range []string{"a", "b"} {
+		round := copies.BeginStep("round", fmt.Sprintf("%d of 2: %s", i+1, name), tasklog.Step{Number: i + 1, Of: 2})
+		time.Sleep(1200 * time.Millisecond)
+		round.Done("")
+	}
+	copies.Done("")
+
+	both := begin("Both boards", 4)
+	left, right := both.Begin("step", "left"), both.Begin("step", "right")
+	left.Limit("timeout", time.Minute)
+	time.Sleep(1300 * time.Millisecond)
+	left.Warn("the board is slow")
+	time.Sleep(time.Second)
+	left.Done("")
+	right.Done("")
+	both.Done("")
+	run.Done("")
+}
+
+// sceneLong has lines that are longer than a screen is wide.
+func sceneLong(sink tasklog.Sink) {
+	run := tasklog.Begin(sink, "run", "ota")
+	run.Info("from /opt/firmware, which is a directory with a name that is long enough for this, on a file system of its own")
+	step := run.BeginStep("step", "Install", tasklog.Step{ID: "install"})
+	step.Output("\tthe program says with tabs\tand with words what it does, and goes on until the line is full of words and more")
+	step.Output("/opt/firmware/releases/" + strings.Repeat("0123456789", 12))
+	step.Warn("更新包已经下载，正在校验签名。更新包已经下载，正在校验签名。更新包已经下载。")
+	step.Info("é" + strings.Repeat("é", 60))
+	err := fault.New(fault.Refused, "signature-refused", "the package firmware-2.tar.zst.gpg is signed by a key that is not in the keyring").
+		WithHint("import the vendor's key by gwe keys import FILE, after its fingerprint was compared on another way")
+	step.Fail(err)
+	run.Fail(err)
 }

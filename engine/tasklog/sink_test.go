@@ -290,6 +290,43 @@ func TestAnAllowedFailureIsAWarning(t *testing.T) {
 	}
 }
 
+// TestPartsOfAnAllowedFailureAreWarnings: at every depth, in sight or not; and what may fail and was not allowed to is an error.
+func TestPartsOfAnAllowedFailureAreWarnings(t *testing.T) {
+	for depth := range 6 {
+		for _, allowed := range []bool{true, false} {
+			var tree, plain bytes.Buffer
+			for out, sink := range map[*bytes.Buffer]tasklog.Sink{
+				&tree: tasklog.NewTree(&tree, tasklog.TreeOptions{Color: true, Depth: depth}), &plain: tasklog.NewPlain(&plain, depth),
+			} {
+				run := tasklog.Begin(sink, "run", "r")
+				group := run.BeginStep("group", "Clean up", tasklog.Step{MayFail: true})
+				step := group.BeginStep("step", "Prune", tasklog.Step{})
+				attempt := step.BeginCounted("attempt", "Attempt 1 of 2", 1, 2)
+				busy := fault.New(fault.Failed, "prune-failed", "it is busy")
+				attempt.Fail(busy)
+				step.Fail(busy)
+				if allowed {
+					group.Forgive(busy)
+					run.Done("")
+				} else {
+					group.Fail(busy)
+					run.Fail(busy)
+				}
+				told := out.String()
+				if !strings.Contains(told, "it is busy") || strings.Count(told, "it is busy") > 2 {
+					t.Errorf("depth %d: why it failed is told %d times:\n%s", depth, strings.Count(told, "it is busy"), told)
+				}
+				if wrong := strings.Contains(told, "ERROR") || strings.Contains(told, "31m"); wrong == allowed {
+					t.Errorf("depth %d, allowed %v:\n%s", depth, allowed, told)
+				}
+				if _, end, _ := strings.Cut(told, "r\x1b[0m: \x1b[1;31mERROR"); !allowed && out == &tree && !strings.Contains(end, "it is busy") {
+					t.Errorf("depth %d: the last line does not say why:\n%s", depth, told)
+				}
+			}
+		}
+	}
+}
+
 // TestStoriesAreBounded: neither a flood of lines, nor of bytes, nor of failed attempts makes a story grow, and the
 // context of the tasks around stays.
 func TestStoriesAreBounded(t *testing.T) {

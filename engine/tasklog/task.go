@@ -38,7 +38,7 @@ func (l *log) open(parent int, kind, name string, step Step) *Task {
 	task := &Task{log: l, id: l.next, parent: parent, step: step, began: time.Now()}
 	l.sink.Handle(Event{
 		Time: task.began, Kind: Started, Task: task.id, Parent: parent, Type: kind, Name: flat(name),
-		Step: step.ID, Path: step.Path, Action: step.Action, Item: flat(step.Item),
+		Step: step.ID, Path: step.Path, Action: step.Action, Item: flat(step.Item), Number: step.Number, Of: step.Of, Allowed: step.MayFail,
 	})
 	return task
 }
@@ -49,14 +49,25 @@ type Step struct {
 	ID, Path string
 	// Action is its keyword, "unpack" say, and Item the item of its round, where there is a for-each around it.
 	Action, Item string
+	// Number and Of are its place among the steps, rounds or undos around it, from 1; 0 where they are not counted.
+	Number, Of int
+	// MayFail is set where the step may fail: what is around it goes on then.
+	MayFail bool
 }
 
 // Begin opens a task below this one, of the same step. kind is run, attempt, undo, ...
 func (t *Task) Begin(kind, name string) *Task {
+	return t.BeginCounted(kind, name, 0, 0)
+}
+
+// BeginCounted is Begin for one of several tasks of a kind: attempt number 2 of 5.
+func (t *Task) BeginCounted(kind, name string, number, of int) *Task {
 	if t == nil {
 		return nil
 	}
-	return t.log.open(t.id, kind, name, t.step)
+	step := t.step
+	step.Number, step.Of = number, of
+	return t.log.open(t.id, kind, name, step)
 }
 
 // BeginStep opens the task of a step below this one. kind is step, round, undo, ...
@@ -80,9 +91,9 @@ func (t *Task) lines(level Level, text string) {
 	if t == nil {
 		return
 	}
-	now := time.Now()
 	t.log.mutex.Lock()
 	defer t.log.mutex.Unlock()
+	now := time.Now() // under the lock, so that times are in the order of the events
 	for line := range strings.SplitSeq(strings.TrimRight(text, "\n"), "\n") {
 		text := clean(strings.TrimSuffix(line, "\r"))
 		t.log.sink.Handle(Event{Time: now, Kind: Line, Task: t.id, Parent: t.parent, Level: level, Text: text})
@@ -95,6 +106,14 @@ func (t *Task) Progress(current, total int64, unit string) {
 		return
 	}
 	t.emit(Event{Kind: Progress, Current: current, Total: total, Unit: unit})
+}
+
+// Limit says that the task has so much time from now on. setting names what bounds it: timeout, within, ...
+func (t *Task) Limit(setting string, limit time.Duration) {
+	if t == nil || limit <= 0 {
+		return
+	}
+	t.emit(Event{Kind: Limit, Name: setting, Seconds: limit.Seconds()})
 }
 
 // Done ends the task well; text may say more, or be "".
@@ -131,9 +150,9 @@ func (t *Task) end(event Event) {
 }
 
 func (t *Task) emit(event Event) {
-	event.Time, event.Task, event.Parent = time.Now(), t.id, t.parent
 	t.log.mutex.Lock()
 	defer t.log.mutex.Unlock()
+	event.Time, event.Task, event.Parent = time.Now(), t.id, t.parent
 	t.log.sink.Handle(event)
 }
 

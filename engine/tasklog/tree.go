@@ -4,6 +4,8 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync"
+	"time"
 )
 
 // TreeOptions are how a tree is drawn.
@@ -13,9 +15,11 @@ type TreeOptions struct {
 	Depth int
 	// Color uses terminal colours.
 	Color bool
-	// Live redraws progress in place: the output is a terminal. Width gives its columns; nil is 80.
-	Live  bool
-	Width func() int
+	// Live draws below the last line what runs now, how long and how far, and keeps that up to date: the output is a terminal
+	// that can move its cursor. Such a tree must be closed.
+	Live bool
+	// Size gives the columns and rows of the terminal: lines are folded at its width. nil is an output that never folds.
+	Size func() (columns, rows int)
 	// Buffer is how many lines a task keeps back for the case that it fails; 0 is 2000.
 	Buffer int
 }
@@ -36,7 +40,9 @@ type TreeOptions struct {
 type Tree struct {
 	out     io.Writer
 	options TreeOptions
-	tasks   map[int]*branch
+	// guard lies around all below: the status is drawn by a goroutine of its own.
+	guard sync.Mutex
+	tasks map[int]*branch
 	// fresh are the lines that this event adds for good.
 	fresh strings.Builder
 	live  live
@@ -62,6 +68,12 @@ type branch struct {
 	told     []string
 	progress *Event
 	speed    speed
+	// bounds are the times that it may take, by the setting.
+	bounds map[string]bound
+	// failed is the opening of an attempt below it that failed, until the next one begins.
+	failed *Event
+	// rested is when a task below it ended: most often the next one begins at once.
+	rested time.Time
 }
 
 // NewTree draws on out.
@@ -69,11 +81,17 @@ func NewTree(out io.Writer, options TreeOptions) *Tree {
 	if options.Buffer <= 0 {
 		options.Buffer = 2000
 	}
-	return &Tree{out: out, options: options, tasks: map[int]*branch{}}
+	t := &Tree{out: out, options: options, tasks: map[int]*branch{}}
+	if options.Live {
+		t.beat()
+	}
+	return t
 }
 
 // Handle draws an event.
 func (t *Tree) Handle(event Event) {
+	t.guard.Lock()
+	defer t.guard.Unlock()
 	switch event.Kind {
 	case Started:
 		t.start(event)
@@ -86,19 +104,29 @@ func (t *Tree) Handle(event Event) {
 			b.progress = &event
 			b.speed.add(event.Time, event.Current)
 		}
+	case Limit:
+		if b := t.tasks[event.Task]; b != nil {
+			b.bounds[event.Name] = bound{event.Time, time.Duration(event.Seconds * float64(time.Second))}
+		}
 	case Ended:
 		if b := t.tasks[event.Task]; b != nil {
+			b.pass(event)
 			t.end(b, event)
 		}
 	}
-	t.draw(event)
+	t.draw()
 }
 
 // Close tells what open tasks have kept back, as after a crash or when the process is about to end, and takes the
-// progress off the screen. It gives the first error of a write.
+// status off the screen. It gives the first error of a write.
 func (t *Tree) Close() error {
+	if t.live.stop != nil {
+		t.live.stop()
+	}
+	t.guard.Lock()
+	defer t.guard.Unlock()
 	t.abandon()
-	t.draw(Event{Kind: Ended})
+	t.draw()
 	return t.err
 }
 
@@ -121,11 +149,14 @@ func (t *Tree) start(event Event) {
 		// Another process went on with the run: what it left open has no end.
 		t.abandon()
 	}
-	b := &branch{started: event, above: above, depth: 1}
+	b := &branch{started: event, above: above, depth: 1, bounds: map[string]bound{}}
 	b.story = story{limit: t.options.Buffer, notice: func(missing int) string { return t.record(b, leftOut(missing), roleFaint) }}
 	if above != nil {
 		b.depth = above.depth + 1
-		above.below = append(above.below, b)
+		above.below, above.failed = append(above.below, b), nil
+		if b.isAttempt() {
+			delete(above.bounds, "timeout") // each attempt has its own
+		}
 		if len(above.below) > 1 {
 			for _, sibling := range above.below {
 				sibling.shared = true
@@ -163,6 +194,12 @@ func (t *Tree) line(b *branch, event Event) {
 func (t *Tree) end(b *branch, event Event) {
 	closing := t.closing(b, event)
 	switch {
+	case event.Allowed && !t.shows(b.depth):
+		t.head(b)
+		for _, line := range append(append(b.story.tell(), t.explanation(b, event)...), closing) {
+			t.print(line)
+		}
+		b.above.story.add(t.record(b.above, "(here came a warning, shown above)", roleFaint))
 	case !event.Status.Good():
 		t.tell(b, append(t.explanation(b, event), closing))
 	case t.shows(b.depth):
@@ -201,7 +238,7 @@ func (t *Tree) explanation(b *branch, event Event) []string {
 	known := slices.ContainsFunc(b.told, func(told string) bool { return strings.Contains(event.Error, told) })
 	if !known && event.Error != "" {
 		text, role := string(event.Status)+": "+event.Error, roleFailure
-		if event.Allowed {
+		if event.Allowed || b.mayFail() {
 			text, role = "warning: "+text, roleWarning
 		}
 		if event.Code != "" {
@@ -244,6 +281,13 @@ func (t *Tree) shows(depth int) bool {
 }
 
 func (t *Tree) print(line string) {
-	t.fresh.WriteString(line)
-	t.fresh.WriteByte('\n')
+	rows := []string{line}
+	if t.options.Size != nil {
+		columns, _ := t.size()
+		rows = fold(line, columns)
+	}
+	for _, row := range rows {
+		t.fresh.WriteString(row)
+		t.fresh.WriteByte('\n')
+	}
 }

@@ -72,11 +72,24 @@ func (t *Tree) closing(b *branch, event Event) string {
 	if event.Allowed {
 		return t.title(b, "failed, as allowed"+took, roleWarning)
 	}
+	if b.mayFail() {
+		return t.title(b, "failed"+took, roleWarning)
+	}
 	ending := "ERROR" + took
 	if b.above == nil {
 		ending += reason(event)
 	}
 	return t.title(b, ending, roleFailure)
+}
+
+// mayFail reports whether the task is a part of one that may fail. That one tells in the end whether it was allowed to.
+func (b *branch) mayFail() bool {
+	for at := b.above; at != nil; at = at.above {
+		if at.started.Allowed {
+			return true
+		}
+	}
+	return false
 }
 
 // label names the branches that a line belongs to, where tasks run side by side.

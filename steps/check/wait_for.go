@@ -185,6 +185,7 @@ func (waitFor) Do(ctx context.Context, run *step.Run, arguments waitForArguments
 	if run.Recovering {
 		within = arguments.withinUndo(ctx)
 	}
+	run.Log.Limit("within", within.Std())
 	limited, cancel := pace.WithTimeout(ctx, within.Std(), nil)
 	defer cancel()
 	outputs := waitForOutputs{}

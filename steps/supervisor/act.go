@@ -129,6 +129,7 @@ func (d *daemon) update(ctx context.Context, run *step.Run, names []string) (sup
 	if err := d.start(ctx, run.Log, wanted); err != nil {
 		return outputs, err
 	}
+	d.sayPatience(run.Log)
 	return outputs, d.awaitRunning(ctx, automatic)
 }
 
@@ -148,6 +149,7 @@ func (d *daemon) restartDaemon(ctx context.Context, run *step.Run, memo picture)
 		return err
 	}
 	run.Log.Info("restarting supervisord")
+	d.sayPatience(run.Log)
 	for begun := time.Now(); ; {
 		_, err := d.once(ctx, "wait for supervisord", "getState")
 		if err == nil {

@@ -53,6 +53,13 @@ func (d *daemon) await(ctx context.Context, wanted []program, judge func(program
 	}
 }
 
+// sayPatience tells the log how long the programs have from now on, where it is not the context that says so.
+func (d *daemon) sayPatience(log *tasklog.Task) {
+	if d.patience != forever {
+		log.Limit("wait", d.patience)
+	}
+}
+
 // lateness is how long a program was awaited, and what to raise to await it longer.
 type lateness struct{ after, raise string }
 
@@ -70,6 +77,7 @@ func (d *daemon) start(ctx context.Context, log *tasklog.Task, wanted []program)
 			return err
 		}
 	}
+	d.sayPatience(log)
 	return d.awaitRunning(ctx, wanted)
 }
 
@@ -145,6 +153,7 @@ func (d *daemon) stop(ctx context.Context, log *tasklog.Task, wanted []program) 
 		}
 		log.Info("stopped " + p.spec())
 	}
+	d.sayPatience(log)
 	return d.awaitStopped(ctx, wanted)
 }
 

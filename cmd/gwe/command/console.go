@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"strconv"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/spf13/pflag"
@@ -33,6 +34,8 @@ type console struct {
 	known step.Catalog
 	// disturb, where it is not nil, changes the catalog: on the scratch machine of a test.
 	disturb func(step.Catalog) step.Catalog
+	// screen knows what draws on the terminal; nil where nothing else writes there.
+	screen *screen
 	// pretend lets this process go on where a run is handed over: on the scratch machine of a test.
 	pretend bool
 }
@@ -41,7 +44,7 @@ type console struct {
 type globalFlags struct {
 	state   string
 	output  string
-	depth   int
+	depth   levels
 	color   string
 	verbose bool
 	plugins folders
@@ -51,7 +54,7 @@ type globalFlags struct {
 func (g *globalFlags) declare(flags *pflag.FlagSet) {
 	flags.StringVar(&g.state, "state-dir", g.state, "`folder` of runs and journals (default /var/lib/gwe for root, else $XDG_STATE_HOME/gwe)")
 	flags.StringVar(&g.output, "output", g.output, "how the log is shown: `tree`, plain or json (default tree on a terminal, else plain)")
-	flags.IntVar(&g.depth, "log-depth", g.depth, "how many `levels` of tasks to show while all is well; 0 shows all")
+	flags.Var(&g.depth, "log-depth", "how many `levels` of tasks to show while all is well; 0 shows all (default 3 for tree, 0 for plain)")
 	flags.StringVar(&g.color, "color", g.color, "`when` to use colours: auto, always or never")
 	flags.Var(&g.plugins, "plugin-dir", "`folder` of plugins, looked into before /usr/lib/gwe/steps and ~/.local/lib/gwe/steps; may be repeated")
 	flags.BoolVarP(&g.verbose, "verbose", "v", g.verbose, "show everything, as --log-depth 0 does")
@@ -68,10 +71,48 @@ func (g *globalFlags) check() error {
 	default:
 		return usagef("--color is auto, always or never, not %q", g.color)
 	}
-	if g.depth < 0 {
-		return usagef("--log-depth is a number of levels, or 0 for all")
-	}
 	return nil
+}
+
+// levels is --log-depth: what is given holds for every output.
+type levels struct {
+	given bool
+	count int
+}
+
+// treeLevels is how deep a tree is shown where --log-depth is not given. Plain output never shows later what it left out, so it
+// leaves out nothing.
+const treeLevels = 3
+
+func (l *levels) String() string {
+	if !l.given {
+		return ""
+	}
+	return strconv.Itoa(l.count)
+}
+
+// Set takes what stands on the command line.
+func (l *levels) Set(text string) error {
+	count, err := strconv.Atoi(text)
+	if err != nil || count < 0 {
+		return errors.New("it is a number of levels, or 0 for all")
+	}
+	l.given, l.count = true, count
+	return nil
+}
+
+// Type names the value in usage texts.
+func (l *levels) Type() string { return "levels" }
+
+// of gives the levels to show in an output.
+func (l *levels) of(output string) int {
+	switch {
+	case l.given:
+		return l.count
+	case output == "plain":
+		return 0
+	}
+	return treeLevels
 }
 
 // stateFolder is --state-dir, GWE_STATE_DIR, or the default for this user.
@@ -131,7 +172,10 @@ func (c *console) engine() (*engine.Engine, *view, error) {
 
 // handOver lets another gwe show what it does as this one does, and where.
 func (c *console) handOver() engine.HandOver {
-	hands := engine.HandOver{Pretend: c.pretend, Flags: []string{"--log-depth", strconv.Itoa(c.global.depth), "--color", c.global.color}}
+	hands := engine.HandOver{Pretend: c.pretend, Flags: []string{"--color", c.global.color}}
+	if c.global.depth.given {
+		hands.Flags = append(hands.Flags, "--log-depth", c.global.depth.String())
+	}
 	if c.global.output != "" {
 		hands.Flags = append(hands.Flags, "--output", c.global.output)
 	}
@@ -167,16 +211,16 @@ type view struct {
 
 // view chooses the renderer by the flags and by what out is.
 func (c *console) view(out io.Writer) *view {
-	output, depth := c.global.output, c.global.depth
-	if c.global.verbose {
-		depth = 0
-	}
-	terminal := isTerminal(out)
+	output, terminal := c.global.output, isTerminal(out)
 	if output == "" {
 		output = "plain"
 		if terminal {
 			output = "tree"
 		}
+	}
+	depth := c.global.depth.of(output)
+	if c.global.verbose {
+		depth = 0
 	}
 	switch output {
 	case "json":
@@ -187,9 +231,32 @@ func (c *console) view(out io.Writer) *view {
 		return &view{sink, sink.Close}
 	}
 	sink := tasklog.NewTree(out, tasklog.TreeOptions{
-		Depth: depth, Color: c.colored(terminal), Live: terminal, Width: func() int { return width(out) },
+		Depth: depth, Color: c.colored(terminal), Live: terminal && c.drawable(), Size: sizeOf(out),
 	})
-	return &view{sink, sink.Close}
+	if c.screen == nil || !terminal {
+		return &view{sink, sink.Close}
+	}
+	c.screen.tree.Store(sink)
+	return &view{sink, func() error {
+		c.screen.tree.Store(nil)
+		return sink.Close()
+	}}
+}
+
+// screen writes whole lines on standard error, also while a tree is drawn on the same terminal.
+type screen struct {
+	stderr io.Writer
+	tree   atomic.Pointer[tasklog.Tree]
+}
+
+func (s *screen) Write(lines []byte) (count int, err error) {
+	write := func() { count, err = s.stderr.Write(lines) }
+	if tree := s.tree.Load(); tree != nil {
+		tree.Beside(write)
+	} else {
+		write()
+	}
+	return count, err
 }
 
 // colored follows --color, and NO_COLOR (no-color.org) where it says auto.
@@ -200,7 +267,7 @@ func (c *console) colored(terminal bool) bool {
 	case "never":
 		return false
 	}
-	return terminal && c.environment("NO_COLOR") == "" && c.environment("TERM") != "dumb"
+	return terminal && c.environment("NO_COLOR") == "" && c.drawable()
 }
 
 func isTerminal(stream any) bool {
@@ -208,14 +275,34 @@ func isTerminal(stream any) bool {
 	return ok && term.IsTerminal(int(file.Fd()))
 }
 
+// drawable reports whether the terminal can move its cursor, and knows colours.
+func (c *console) drawable() bool {
+	kind := c.environment("TERM")
+	return kind != "" && kind != "dumb"
+}
+
 // width is the terminal's, in columns; 80 where it does not tell.
 func width(stream any) int {
-	if file, ok := stream.(*os.File); ok {
-		if columns, _, err := term.GetSize(int(file.Fd())); err == nil && columns > 0 {
+	if size := sizeOf(stream); size != nil {
+		if columns, _ := size(); columns > 0 {
 			return columns
 		}
 	}
 	return 80
+}
+
+// sizeOf asks a terminal for its columns and rows, 0 where it does not tell; nil is no terminal.
+func sizeOf(stream any) func() (columns, rows int) {
+	if !isTerminal(stream) {
+		return nil
+	}
+	return func() (int, int) {
+		columns, rows, err := term.GetSize(int(stream.(*os.File).Fd()))
+		if err != nil {
+			return 0, 0
+		}
+		return columns, rows
+	}
 }
 
 // unseen tells that what a run said could not all be shown. It is no reason to end with another exit code: that is about

@@ -55,7 +55,7 @@ func (c command) teach(out io.Writer, flags string) {
 global flags:
       --state-dir folder   where runs and journals are kept
       --output tree        tree, plain or json
-      --log-depth levels   levels of tasks to show while all is well; 0 shows all
+      --log-depth levels   levels of tasks to show while all is well; 0 shows all (default 3 for tree, 0 for plain)
       --color when         auto, always or never
   -v, --verbose            show everything
 `)

@@ -37,9 +37,10 @@ type Line struct {
 // would tell a script that nothing ran.
 func (l Line) Main() {
 	debug.SetTraceback("crash")
-	ctx, stop := untilSignal(context.Background(), os.Stderr)
+	shared := &screen{stderr: os.Stderr}
+	ctx, stop := untilSignal(context.Background(), shared)
 	code := execute(ctx, &console{
-		line: l, stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, environment: os.Getenv, confine: giveUpWriting,
+		line: l, stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, screen: shared, environment: os.Getenv, confine: giveUpWriting,
 	}, os.Args[1:])
 	stop()
 	os.Exit(code)
@@ -53,7 +54,7 @@ func execute(ctx context.Context, console *console, arguments []string) int {
 }
 
 func dispatch(ctx context.Context, console *console, arguments []string) error {
-	console.global = globalFlags{depth: 3, color: "auto"}
+	console.global = globalFlags{color: "auto"}
 	leading := flagSet("gwe")
 	console.global.declare(leading)
 	leading.SetInterspersed(false)
