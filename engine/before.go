@@ -134,6 +134,13 @@ func digestOf(content []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
+func entriesText(count int) string {
+	if count == 1 {
+		return "1 entry"
+	}
+	return fmt.Sprintf("%d entries", count)
+}
+
 // entriesOf lists a directory's entries but gwe's own.
 func entriesOf(path string) (names []string, count int, err error) {
 	entries, err := os.ReadDir(path)
@@ -231,7 +238,7 @@ func (r beforeRecord) differs(is beforeRecord) (Difference, bool) {
 		compare(len(gone) > 0, "with "+strings.Join(gone, ", "), "without "+strings.Join(gone, ", "))
 		compare(len(come) > 0, "without "+strings.Join(come, ", "), "with "+strings.Join(come, ", "))
 	} else {
-		compare(r.Count != is.Count, fmt.Sprintf("%d entries", r.Count), fmt.Sprintf("%d entries", is.Count))
+		compare(r.Count != is.Count, entriesText(r.Count), entriesText(is.Count))
 	}
 	found.Was, found.Is = strings.Join(was, "; "), strings.Join(now, "; ")
 	return found, len(was) > 0
@@ -245,7 +252,7 @@ func (r beforeRecord) kind() string {
 	case fileThere:
 		return fmt.Sprintf("file of %d bytes", r.Size)
 	case folderThere:
-		return fmt.Sprintf("directory with %d entries", r.Count)
+		return "directory with " + entriesText(r.Count)
 	case otherThere:
 		return "device, socket or FIFO"
 	}

@@ -131,7 +131,9 @@ func statusText(seen engine.Overview) string {
 		if last.Resolved != nil {
 			fmt.Fprintf(&text, "          resolved by %s at %s: %s\n", last.Resolved.By, clock(last.Resolved.At), last.Resolved.Reason)
 		} else if last.Error != "" && last.Status != engine.StatusBroken { // that one is told above, until a later run settles it
-			fmt.Fprintf(&text, "          it failed: %s\n", last.Error)
+			failed := map[bool]string{true: "it was refused", false: "it failed"}[last.Status == engine.StatusRefused]
+			fmt.Fprintf(&text, "          %s: %s\n", failed, last.Error)
+			advise(&text, last.Hint)
 			advise(&text, last.Next)
 		}
 	} else {
