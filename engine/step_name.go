@@ -3,6 +3,8 @@ package engine
 import (
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/tasklog"
@@ -39,7 +41,7 @@ func (s StepName) String() string {
 	default: // an error of a journal that names its steps by their paths only
 		text = "step " + s.Path
 	}
-	if s.Item != "" && !strings.Contains(s.Name, s.Item) {
+	if s.Item != "" && !hasWord(s.Name, s.Item) {
 		text += " for " + s.Item
 	}
 	for i := len(s.Within) - 1; i >= 0; i-- {
@@ -68,10 +70,30 @@ func (s StepName) Title() string {
 	if s.Name != "" && s.ID != "" {
 		title += " (" + s.ID + ")"
 	}
-	if s.Item != "" && !strings.Contains(title, s.Item) {
+	if s.Item != "" && !hasWord(title, s.Item) {
 		title += " for " + s.Item
 	}
 	return title
+}
+
+// hasWord reports whether a text has the word, not as a part of a longer one.
+func hasWord(text, word string) bool {
+	inWord := func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }
+	for from := 0; ; {
+		at := strings.Index(text[from:], word)
+		if at < 0 {
+			return false
+		}
+		from += at
+		before, _ := utf8.DecodeLastRuneInString(text[:from])
+		after, _ := utf8.DecodeRuneInString(text[from+len(word):])
+		first, _ := utf8.DecodeRuneInString(word)
+		last, _ := utf8.DecodeLastRuneInString(word)
+		if !(inWord(before) && inWord(first)) && !(inWord(after) && inWord(last)) {
+			return true
+		}
+		from += len(word)
+	}
 }
 
 // short is the step's name for a sentence that says already where the step stands.

@@ -119,3 +119,25 @@ func TestListsNameTheStep(t *testing.T) {
 		t.Errorf("runs as JSON: %s", whole)
 	}
 }
+
+// TestShowTellsAllowedFailuresFromSkips: by their state, with what failed; and an item that is a part of the step's name is told.
+func TestShowTellsAllowedFailuresFromSkips(t *testing.T) {
+	b := newBench(t)
+	b.wantStatus(b.run("steps:\n  - name: Each\n    for-each: [a, b]\n    when: item == 'b'\n    put: {path: \"D/${{ item }}\"}\n  - {name: May fail, allow-failure: true, put: {path: D/c, fail: [do]}}\n"+
+		"  - name: All of these\n    allow-failure: true\n    steps: [{put: {path: D/d, fail: [do]}}]\n"), engine.StatusDone, 0)
+	detail, err := b.engine.State.Show("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, one := range detail.Steps {
+		got = append(got, one.Title()+"|"+string(one.State)+"|"+one.Error)
+	}
+	want := []string{
+		"Each for a|skipped|", "Each for b|done|", "May fail|undone|the world said no", "put|undone|the world said no",
+		"All of these|failed, as allowed|the world said no", "commit|committed|",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("show:\n%s\nwant:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}

@@ -3,7 +3,6 @@ package engine
 import (
 	"encoding/json"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/gwe-project/gwe/engine/fault"
@@ -202,6 +201,7 @@ const (
 	StepDone        StepState = "done"
 	StepFailed      StepState = "failed"
 	StepSkipped     StepState = "skipped"
+	StepAllowed     StepState = "failed, as allowed"
 	StepCommitted   StepState = "committed"
 	StepStopped     StepState = "stopped"
 	StepSuspended   StepState = "suspended"
@@ -303,8 +303,8 @@ func (d *Detail) take(kind string, data json.RawMessage) {
 				r.Type = "commit" // the silent one, behind the last step
 			}
 			one := StepDetail{StepName: r.named(r.Step, r.ID), Rounds: r.Rounds, State: StepState(kind), Text: r.Text}
-			if kind == recordSkipped && one.Type != "stop" { // it was allowed to fail, and did
-				one.Error, one.Text = r.Text, ""
+			if kind == recordSkipped && one.Type != "stop" && r.Text != "" {
+				one.State, one.Error, one.Text = StepAllowed, r.Text, ""
 			}
 			d.Steps = append(d.Steps, one)
 			return nil
@@ -323,6 +323,8 @@ func (d *Detail) take(kind string, data json.RawMessage) {
 		if last := len(d.Steps) - 1; last >= 0 {
 			d.Steps[last].State, d.Steps[last].Text = StepResumed, ""
 		}
+	case recordPutBack:
+		_ = into(data, func(r troubleRecord) error { d.failedIn(&r.Error); return nil })
 	case recordUnwind, recordStranded:
 		_ = into(data, func(r unwindRecord) error { d.failedIn(&r.Error); return nil })
 		for i := range d.Steps {
@@ -379,7 +381,10 @@ func (d *Detail) failedIn(why *errorRecord) {
 	if why == nil || why.Where == nil {
 		return
 	}
-	at := slices.IndexFunc(d.Steps, func(one StepDetail) bool { return one.Path == why.Where.Path && one.Item == why.Where.Item })
+	at := len(d.Steps) - 1 // the newest: it may have been attempted before
+	for at >= 0 && (d.Steps[at].Path != why.Where.Path || d.Steps[at].Item != why.Where.Item) {
+		at--
+	}
 	if at < 0 {
 		d.Steps, at = append(d.Steps, StepDetail{StepName: *why.Where, State: StepFailed}), len(d.Steps)
 	}
