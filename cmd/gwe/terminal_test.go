@@ -126,7 +126,7 @@ func (s *terminal) has(patterns ...string) {
 }
 
 // marked is a row of the log.
-var marked = regexp.MustCompile(`^ *[@#*~-] `)
+var marked = regexp.MustCompile(`^( *[@#*~-]|now:) `)
 
 // waits is a run whose steps say nothing for a while.
 const waits = `gwe: 1
@@ -175,6 +175,10 @@ func TestASilentStepShowsThatItLives(t *testing.T) {
 		if len(row) > 60 && marked.MatchString(row) {
 			t.Errorf("a row is wider than the screen: %q", row)
 		}
+	}
+	again := newTerminal(t, 60, 24)
+	if again.on(d, "TERM=xterm", func() {}, "log"); strings.Contains(again.stream.String(), "\x1b[J") || !strings.Contains(again.stream.String(), "@ waits: Success") {
+		t.Errorf("gwe log draws a status:\n%s", again.stream.String())
 	}
 	end := strings.Join(screen.rows, "\n")
 	if strings.Contains(end, " step ") && strings.Contains(end, "of 5m") || strings.Contains(end, "of 10m") {

@@ -8,7 +8,10 @@
 //     apart by a label;
 //   - that every event names its task and its task's parent, by numbers, so that equal names never collide;
 //   - that the end of a task is an explicit value, never inferred from a log level, and is not passed on to its parent;
-//   - that what a renderer keeps back while all is well is shown in the order in which it happened when it is not, each
+//   - that what a tree keeps back while all is well is shown in the order in which it happened when it is not, each
 //     line once, with what the tasks around the failing one had said;
+//   - that plain lines are in the order of time, over all tasks;
+//   - that on a terminal a task without events still shows how long it runs, of how much, and that nothing of this status stays on
+//     the screen, or comes into a file;
 //   - that a renderer that cannot write remembers why and never disturbs the run, and that its memory is bounded.
 package tasklog

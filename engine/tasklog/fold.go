@@ -36,11 +36,17 @@ func glyphs(line string) (all []glyph, rest string) {
 // fold breaks a line of the log into rows of at most so many columns, between words where it can. All but the first row stand
 // below the text of the line.
 func fold(line string, columns int) []string {
+	return Fold(line, columns, textStart(plainText(line), columns/3))
+}
+
+// Fold breaks a line into rows of at most so many columns, between words where it can. All but the first begin with hang blanks,
+// or with a third of the columns where that is less.
+func Fold(line string, columns, hang int) []string {
 	if !strings.Contains(line, "\t") && cells(line) <= columns {
 		return []string{line}
 	}
+	hang = min(hang, columns/3)
 	all, rest := glyphs(line)
-	hang := textStart(plainText(line), columns/3)
 	var rows []string
 	for first := true; first || len(all) > 0; first = false {
 		row, count := foldOnce(all, columns, hang, first)

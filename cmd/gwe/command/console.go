@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"syscall"
 
@@ -209,8 +210,13 @@ type view struct {
 	close func() error
 }
 
-// view chooses the renderer by the flags and by what out is.
-func (c *console) view(out io.Writer) *view {
+// view chooses the renderer by the flags and by what out is, for what happens now.
+func (c *console) view(out io.Writer) *view { return c.renderer(out, true) }
+
+// replayed is view for what happened earlier: nothing runs, so no status is drawn.
+func (c *console) replayed(out io.Writer) *view { return c.renderer(out, false) }
+
+func (c *console) renderer(out io.Writer, live bool) *view {
 	output, terminal := c.global.output, isTerminal(out)
 	if output == "" {
 		output = "plain"
@@ -231,9 +237,9 @@ func (c *console) view(out io.Writer) *view {
 		return &view{sink, sink.Close}
 	}
 	sink := tasklog.NewTree(out, tasklog.TreeOptions{
-		Depth: depth, Color: c.colored(terminal), Live: terminal && c.drawable(), Size: sizeOf(out),
+		Depth: depth, Color: c.colored(terminal), Live: live && terminal && c.drawable(), Size: sizeOf(out),
 	})
-	if c.screen == nil || !terminal {
+	if c.screen == nil || !live || !terminal {
 		return &view{sink, sink.Close}
 	}
 	c.screen.tree.Store(sink)
@@ -289,6 +295,14 @@ func width(stream any) int {
 		}
 	}
 	return 80
+}
+
+// fitted breaks a line at the width of the terminal that it goes to, if it goes to one. All but the first row begin with hang blanks.
+func fitted(stream any, line string, hang int) string {
+	if !isTerminal(stream) {
+		return line
+	}
+	return strings.Join(tasklog.Fold(line, width(stream), hang), "\n")
 }
 
 // sizeOf asks a terminal for its columns and rows, 0 where it does not tell; nil is no terminal.

@@ -193,8 +193,10 @@ func report(console *console, err error) {
 	if err == nil || errors.As(err, &silent) || errors.Is(err, syscall.EPIPE) {
 		return
 	}
-	fmt.Fprintln(console.stderr, "gwe: "+err.Error())
+	for line := range strings.Lines("gwe: " + err.Error()) {
+		fmt.Fprintln(console.stderr, fitted(console.stderr, strings.TrimSuffix(line, "\n"), len("gwe: ")))
+	}
 	if f := fault.As(err); f != nil && f.Hint != "" {
-		fmt.Fprintln(console.stderr, "  = "+f.Hint)
+		fmt.Fprintln(console.stderr, fitted(console.stderr, "  = "+f.Hint, len("  = ")))
 	}
 }

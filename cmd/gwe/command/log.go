@@ -61,7 +61,7 @@ func replay(console *console, file string) error {
 	if console.global.output == "" {
 		console.global.output = "tree"
 	}
-	shown := console.view(console.stdout)
+	shown := console.replayed(console.stdout)
 	damaged, err := tasklog.Replay(log, shown)
 	if closed := shown.close(); err == nil {
 		err = closed

@@ -40,6 +40,6 @@ func tellNow(console *console, now []step.Report) error {
 	if len(now) == 0 || console.global.output == "json" {
 		return nil
 	}
-	_, err := fmt.Fprintf(console.stdout, "now: %s\n", strings.Join(nowLines(now), "; "))
+	_, err := fmt.Fprintln(console.stdout, fitted(console.stdout, "now: "+strings.Join(nowLines(now), "; "), len("now: ")))
 	return err
 }
