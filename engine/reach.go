@@ -117,19 +117,23 @@ func (t targetRecord) gone(now targetRecord) string {
 // outOfReach tells why nothing can be put back now: a file system that the run worked on is not there, or takes nothing.
 // Then nothing is tried either, and a later recovery does it all.
 func outOfReach(begun []targetRecord, class fault.Class) error {
+	next := "`gwe recover` goes on"
+	if class == fault.Refused {
+		next = "roll back again"
+	}
 	for _, target := range begun {
 		now, err := locate(target.Path)
 		if err != nil {
 			return fault.New(class, "target-unreachable", "the file system of %s does not answer, so nothing can be put back yet", target.Path).WithCause(err).
-				WithHint("the storage may be failing: see the kernel's log; when it is mounted again, `gwe recover` goes on")
+				WithHint("the storage may be failing: see the kernel's log; when it is mounted again, %s", next)
 		}
 		if point := target.gone(now); point != "" {
 			return fault.New(class, "target-not-mounted", "the file system of %s is not mounted on %s, so nothing can be put back yet", target.Path, point).
-				WithHint("mount it, then `gwe recover` goes on; at boot, let the unit wait for it: RequiresMountsFor=%s", target.Path)
+				WithHint("mount it, then %s; at boot, let the unit wait for it: RequiresMountsFor=%s", next, target.Path)
 		}
 		if target.Writable && !now.Writable {
 			return fault.New(class, "target-read-only", "the file system of %s became read-only, so nothing can be put back yet", target.Path).
-				WithHint("see the kernel's log why; mount -o remount,rw, then `gwe recover` goes on")
+				WithHint("see the kernel's log why; mount -o remount,rw, then %s", next)
 		}
 	}
 	return nil

@@ -42,7 +42,7 @@ func (e *Engine) Rollback(ctx context.Context, id string) (Result, error) {
 	if err := locks.paths(p.begin.Locks); err != nil {
 		return Result{}, err
 	}
-	if err := outOfReach(p.targets(e.runsPrograms), fault.Refused); err != nil && !p.has(recordSuspended) {
+	if err := e.rollbackReaches(p); err != nil {
 		return Result{}, err
 	}
 	seen, err := e.wayBack(p, standing)

@@ -48,6 +48,15 @@ func (e *Engine) wayBack(p *past, standing []*past) (*execution, error) {
 	return x, nil
 }
 
+// rollbackReaches refuses a rollback while a file system that the run worked on is not there, or takes nothing. After a reboot of the run
+// its file systems may be others.
+func (e *Engine) rollbackReaches(p *past) error {
+	if p.has(recordSuspended) {
+		return nil
+	}
+	return outOfReach(p.targets(e.runsPrograms), fault.Refused)
+}
+
 // irreversible tells whether nothing would be done to put the frame back: no undo of its type's, none in the recipe, and
 // none of a group around it.
 func (f *frame) irreversible() bool {

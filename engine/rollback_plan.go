@@ -44,6 +44,9 @@ func (e *Engine) PlanRollback(ctx context.Context, id string) (RollbackPlan, err
 	if err != nil {
 		return RollbackPlan{}, err
 	}
+	if err := e.rollbackReaches(p); err != nil {
+		return RollbackPlan{}, err
+	}
 	x, err := e.wayBack(p, standing)
 	if err == nil {
 		err = x.asLeft(ctx)

@@ -171,7 +171,7 @@ func ailing(told []step.Report) bool {
 func (h *history) toldLast() bool {
 	h.guard.Lock()
 	defer h.guard.Unlock()
-	return h.failure != nil && h.anyFrame(func(f *frame) bool {
+	return h.failure != nil && !h.broken() && h.anyFrame(func(f *frame) bool {
 		_, last := f.owes()
 		return f.undone && last
 	})

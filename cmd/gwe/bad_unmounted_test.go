@@ -41,7 +41,8 @@ func TestNotMountedIsNoFirstInstallation(t *testing.T) {
 				run(command).said(t, 6, "is not mounted on "+data, "mount "+data, "gwe forget")
 				empty(t, data)
 			}
-			d.gwe("rollback").said(t, 6, "is not mounted")
+			d.gwe("rollback").said(t, 6, "is not mounted on "+data, "then roll back again")
+			d.gwe("rollback", "--dry-run").said(t, 6, "is not mounted on "+data, "then roll back again")
 			mount(t, "--bind", kept, data)
 			run("run").said(t, 0)
 			run("plan").said(t, 0)
