@@ -155,9 +155,20 @@ func (x *execution) noteWatches(ctx context.Context) []step.Report {
 	ctx = context.WithoutCancel(ctx)
 	told := x.engine.report(ctx, watched)
 	// What an undo restarts just now is not ill.
-	for begun := time.Now(); x.history.toldLast() && ailing(told) && time.Since(begun) < settling; {
+	waited := slices.DeleteFunc(watched, func(one watchRecord) bool { return one.Check != "" }) // no program is run again for that
+	for begun := time.Now(); x.history.toldLast() && time.Since(begun) < settling; {
+		again := x.engine.report(ctx, waited)
+		for _, one := range again {
+			for i := range told {
+				if told[i].Kind == one.Kind && told[i].Name == one.Name {
+					told[i] = one
+				}
+			}
+		}
+		if !ailing(again) {
+			break
+		}
 		time.Sleep(askLate)
-		told = x.engine.report(ctx, watched)
 	}
 	return told
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"hash/crc32"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -89,11 +90,16 @@ func (w *workshop) place(ctx context.Context, root string, one *schema.Placed) e
 	if err := chmod(path, one.Mode, usualMode(content)); err != nil {
 		return err
 	}
-	// One time for all, as of a reproducible build: a release's file that equals that of the one before may become a link.
-	return os.Chtimes(path, built, built)
+	written := builtAt(content)
+	return os.Chtimes(path, written, written)
 }
 
-var built = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+// builtAt is the time of a file of a fixture. Equal files have one time, so that a release's file may become a link to the one of the release
+// before; others differ, as files do that were written at different times, and what compares size and time sees that.
+func builtAt(content string) time.Time {
+	const day = 24 * 60 * 60
+	return time.Date(2026, 1, 1, 0, 0, int(crc32.ChecksumIEEE([]byte(content))%day), 0, time.UTC)
+}
 
 // usualMode is that of a file whose mode is not said: a script can be executed.
 func usualMode(content string) uint32 {

@@ -12,7 +12,7 @@ import (
 )
 
 // scratch are names of directories for what a run needs only while it lasts.
-var scratch = regexp.MustCompile(`(?i)^/(tmp|var/tmp|run)/|te?mp|scratch|stag|cache|download|work|unpacked`)
+var scratch = regexp.MustCompile(`(?i)^/(tmp|var/tmp|run)/|te?mp|scratch|stag|cache|download|work|unpacked|updating|maintenance|progress|[./_-]lock$`)
 
 // finallyRemoves: finally runs after a good end too.
 func (c *checker) finallyRemoves() {
@@ -24,7 +24,7 @@ func (c *checker) finallyRemoves() {
 		for _, removed := range c.changes(leaf, step.Removes) {
 			if needing := c.neededBy(removed); needing != nil {
 				c.report(s, leaf.Key.Span, FinallyRemoves, fmt.Sprintf("finally runs after a good end too, and removes what %s on line %d put in place", needing.leaf.Key.Text, needing.leaf.Key.Line),
-					"guard it with when: error.code != nil, or leave it to the undo of that step")
+					"guard it with when: error.code != nil, or leave it to the undo of that step; if it is there for the run alone, say so: allow: { finally-removes: REASON }")
 				return
 			}
 		}

@@ -99,12 +99,14 @@ finally:
 `, "finally-removes:4"},
 		"finally removes it after an error, or what was for the run": {`steps:
   - mkdir: /tmp/app
+  - write: { path: /run.d/updating, content: a }
   - copy: { from: /tmp/app/x, to: /opt/x }
   - copy: { from: /media/usb/y, to: /opt/y.new }
   - copy: { from: /opt/y.new, to: /opt/y }
 finally:
   - remove: { path: /tmp/app, missing: ok }
   - remove: { path: /opt/y.new, missing: ok }
+  - remove: { path: /run.d/updating, missing: ok }
   - when: error.code != nil
     remove: { path: /opt/x, missing: ok }
 `, ""},

@@ -93,6 +93,25 @@ func TestWhatSomebodyElsePutThereStays(t *testing.T) {
 	}
 }
 
+// A file of the run that was changed in place after the commit moves aside, and the old one comes back.
+func TestAChangedFileMovesAside(t *testing.T) {
+	for _, step := range []string{"write: { path: R/old, content: \"a\\n\" }", "template: { from: R/in, to: R/old, values: {} }", "copy: { from: R/in, to: R/old }"} {
+		bench, root := recipetest.New(t, catalog()), t.TempDir()
+		shell(t, root, `echo old >old; echo in >in`)
+		recipe := filepath.Join(t.TempDir(), "recipe.yaml")
+		text := "gwe: 1\nname: changed\nlock: [R/]\nsteps:\n  - " + step + "\n  - commit: in\n"
+		if err := os.WriteFile(recipe, []byte(strings.ReplaceAll(text, "R", root)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		bench.WantExit(0, recipe, nil)
+		shell(t, root, `echo mine >>old`)
+		result := bench.WantRolledBack(0)
+		if now := shell(t, root, `cat old; tail -n 1 .old.kept-*/old`); now != "old\nmine\n" || len(result.Kept) != 1 {
+			t.Errorf("%s: behind the rollback there is %q, kept %v", step, now, result.Kept)
+		}
+	}
+}
+
 // What the run needed for itself, and finally removed, is no reason to refuse a rollback.
 func TestARollbackOfWhatFinallyRemoved(t *testing.T) {
 	for name, recipe := range map[string]string{

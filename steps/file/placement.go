@@ -184,7 +184,7 @@ func (p placement) takeBack(run *step.Run, verb, aside string, same func(fs.File
 		return err
 	}
 	fresh, now, kept := found.fresh, found.now, found.kept
-	_, placed, err := noted(run.Folder)
+	note, placed, err := noted(run.Folder)
 	if err != nil {
 		return err
 	}
@@ -205,7 +205,7 @@ func (p placement) takeBack(run *step.Run, verb, aside string, same func(fs.File
 		}
 		// Where there was an old one and nothing is kept, it still has its place, or again.
 		ours = ours || same != nil && (p.Old == "" || kept != nil) && same(now)
-		if !ours && run.Followed && !run.AfterCommit && (p.Old == "" || kept != nil) {
+		if !ours && run.Followed && !run.AfterCommit && (p.Old == "" || kept != nil) && (!now.IsDir() || note.Kind == unix.S_IFDIR) {
 			ours = true
 			run.Log.Info(p.Path + " is something else by now: it goes, as what programs of the run change in place does")
 		}
@@ -260,8 +260,6 @@ func (p placement) inspect(run *step.Run, verb string, same func(fs.FileInfo) bo
 		if ours, err = isNoted(run.Folder, p.Path); err != nil {
 			return err
 		}
-		// What a program of the run made of it before the commit is known by the list alone.
-		ours = ours && (same == nil || closed(run.Machine, p.Path) || !made.Changed(run, p.Path))
 	}
 	switch {
 	case !ours && (found.now != nil || !run.Obscured): // a program of the run may have removed it
@@ -271,16 +269,6 @@ func (p placement) inspect(run *step.Run, verb string, same func(fs.FileInfo) bo
 		return fault.New(fault.Failed, verb+"-kept-gone", "%s is gone, which was at %s before", p.Old, p.Path)
 	}
 	return made.Unmounted(run.Machine, p.Path)
-}
-
-// closed tells whether this user may not read the file, though it may be its owner: only its identity tells it then.
-func closed(machine step.Machine, path string) bool {
-	file, err := machine.Open(path)
-	if err != nil {
-		return errors.Is(err, fs.ErrPermission)
-	}
-	_ = file.Close()
-	return false
 }
 
 // cleared is the purpose of that hidden name, and a group of which no list has entries.

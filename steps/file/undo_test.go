@@ -261,7 +261,8 @@ func TestInspectNamesWhatIsKept(t *testing.T) {
 	must(t, err)
 	_, err = Write().Do(t.Context(), run, arguments, memo)
 	must(t, err)
-	must(t, os.WriteFile(path, []byte("theirs"), 0o600))
+	must(t, os.WriteFile(path+".theirs", []byte("theirs"), 0o600))
+	must(t, os.Rename(path+".theirs", path))
 	for _, there := range []bool{true, false} {
 		found := fault.As(Write().(step.InspectorType).Inspect(t.Context(), run, arguments, memo))
 		if found == nil || found.Code != "write-changed" || strings.Contains(found.Hint, "is kept as") != there {
