@@ -75,7 +75,11 @@ func (e *Engine) examine(id string) (Finding, error) {
 		case w.newer():
 			return Finding{}, err
 		}
-		return e.findingOf(w.summary(), w.rest), nil
+		found := e.findingOf(w.summary(), w.rest)
+		if w.ended { // what it changed is as it should be
+			found.Different, found.Owed, found.Unseen = []Difference{}, []Unrestored{}, []StepName{}
+		}
+		return found, nil
 	}
 	if p == nil {
 		return Finding{}, fault.New(fault.Refused, "run-unknown", "run %s never began", chosen)

@@ -157,7 +157,7 @@ func (e *Engine) Plan(ctx context.Context, program *Program, given Inputs) (Plan
 		plan.Refusals = append(plan.Refusals, x.refusalOf(err, false))
 	}
 	plan.Refusals = append(plan.Refusals, x.failures(plan.Steps)...)
-	plan.Warnings = x.warnings(plan.Steps)
+	plan.Warnings = append(e.interruptedRuns(), x.warnings(plan.Steps)...)
 	return plan, nil
 }
 

@@ -73,8 +73,9 @@ func (e *Engine) earlierRuns() (found []error) {
 		case StatusSuspended:
 			found = append(found, noneSuspended([]Result{{Run: run.Run, Status: run.Status, Waits: run.Waits}}))
 		case StatusDamaged:
-			if _, err := e.State.peek(run.Run); err != nil {
-				found = append(found, &Unsettled{Run: run.Run, Err: err})
+			// One that had ended only loses its own rollback.
+			if _, err := e.State.peek(run.Run); err != nil && run.Blocks {
+				found = append(found, &Unsettled{Run: run.Run, Err: e.State.wreckOf(run.Run, err).fault()})
 			}
 		}
 	}

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,6 +16,24 @@ type Warning struct {
 	// Text says what, and Hint what to do about it.
 	Text string `json:"text"`
 	Hint string `json:"hint,omitempty"`
+}
+
+// interruptedRuns warns that a run now first recovers others: what is planned is planned for the machine as it is in between.
+func (e *Engine) interruptedRuns() (warnings []Warning) {
+	list, _ := e.State.List()
+	for _, one := range list {
+		if one.Status != StatusPending || one.Resolved != nil {
+			continue
+		}
+		told := Warning{Code: "run-interrupted", Text: "run " + one.Run + " of " + one.Recipe + " was interrupted, and a run now recovers it first: then the machine is not as it was planned for here",
+			Hint: "plan again after `gwe recover`"}
+		if !one.RecoveryFailed.IsZero() {
+			told.Text = "run " + one.Run + " of " + one.Recipe + " was interrupted, and its recovery failed: " + one.Error + "; where it fails again, a run now is refused"
+			told.Hint = cmp.Or(one.Hint, "`gwe recover` tries again")
+		}
+		warnings = append(warnings, told)
+	}
+	return warnings
 }
 
 func warningOf(f *fault.Fault) Warning { return Warning{Code: f.Code, Text: f.Error(), Hint: f.Hint} }

@@ -113,7 +113,7 @@ func tellUnresolved(console *console, left []engine.Summary, now []engine.Result
 			fmt.Fprintf(console.stderr, "gwe: %s\n  = %s\n", one.Error, one.Hint)
 			continue
 		}
-		fmt.Fprintf(console.stderr, "gwe: run %s: %s\n  = `gwe resolve %s` says what is different, and closes it\n", one.Run, what, one.Run)
+		fmt.Fprintf(console.stderr, "gwe: run %s: %s\n  = %s\n", one.Run, what, one.Next)
 	}
 	return code
 }

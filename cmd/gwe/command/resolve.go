@@ -114,6 +114,10 @@ func findingText(found engine.Finding) string {
 	case found.Status == engine.StatusDamaged && found.Blocks:
 		fmt.Fprintln(&text, "which steps were not undone is not known any more")
 	}
+	if found.Status == engine.StatusDamaged && !found.Blocks && found.Resolved == nil {
+		fmt.Fprintf(&text, "next: nothing is owed, so nothing is to be put right: `gwe resolve %s --reason TEXT` sets it aside\n", found.Run)
+		return text.String()
+	}
 	switch {
 	case len(found.Different) > 0:
 		fmt.Fprintln(&text, "different from before the run:")
