@@ -21,6 +21,12 @@ const (
 	recordEnd   = 'z'
 )
 
+// The bits of an entry's last number; three further numbers follow where hasBefore is set.
+const (
+	isSettled = 1 << iota
+	hasBefore
+)
+
 var errDamaged = errors.New("the list of what the step made is damaged")
 
 // encoder writes entries.
@@ -43,14 +49,18 @@ func (e *encoder) add(one entry) error {
 		e.record = appendText(append(e.record, recordGroup), one.Group)
 	}
 	e.record = appendText(append(e.record, recordEntry), one.Path)
-	settled := uint64(0)
-	if one.Settled {
-		settled = 1
-	}
-	for _, number := range [...]uint64{
+	numbers := []uint64{
 		uint64(one.Mode), uint64(one.UID), uint64(one.GID), one.Inode, uint64(one.Size),
-		uint64(one.Modified.Sec), uint64(one.Modified.Nsec), uint64(one.Changed.Sec), uint64(one.Changed.Nsec), settled,
-	} {
+		uint64(one.Modified.Sec), uint64(one.Modified.Nsec), uint64(one.Changed.Sec), uint64(one.Changed.Nsec), 0,
+	}
+	if one.Settled {
+		numbers[9] |= isSettled
+	}
+	if one.Before != nil {
+		numbers[9] |= hasBefore
+		numbers = append(numbers, uint64(one.Before.Mode), uint64(one.Before.UID), uint64(one.Before.GID))
+	}
+	for _, number := range numbers {
 		e.record = binary.AppendUvarint(e.record, number)
 	}
 	_, _ = e.sum.Write(e.record) // never fails
@@ -126,7 +136,17 @@ func (d *decoder) entry() (one entry, err error) {
 	one.Mode, one.UID, one.GID = uint32(numbers[0]), uint32(numbers[1]), uint32(numbers[2])
 	one.Inode, one.Size = numbers[3], int64(numbers[4])
 	one.Modified, one.Changed = moment{int64(numbers[5]), int64(numbers[6])}, moment{int64(numbers[7]), int64(numbers[8])}
-	one.Settled = numbers[9] == 1
+	one.Settled = numbers[9]&isSettled != 0
+	if numbers[9]&hasBefore == 0 {
+		return one, nil
+	}
+	var before [3]uint64
+	for i := range before {
+		if before[i], err = binary.ReadUvarint(d.buffer); err != nil {
+			return one, errDamaged
+		}
+	}
+	one.Before = &attributes{uint32(before[0]), uint32(before[1]), uint32(before[2])}
 	return one, nil
 }
 

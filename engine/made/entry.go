@@ -27,7 +27,12 @@ type entry struct {
 	Modified, Changed moment
 	// Settled means that Changed is that of the commit: a rename before has changed it.
 	Settled bool
+	// Before are mode and owner as the step gave them, where later steps of the run gave others: the undo of these gives them back.
+	Before *attributes
 }
+
+// attributes are mode and owner.
+type attributes struct{ Mode, UID, GID uint32 }
 
 func entryOf(group, path string, status *unix.Stat_t) entry {
 	return entry{
@@ -48,11 +53,16 @@ func (e entry) untouched(status *unix.Stat_t) bool {
 	return e.Size == status.Size && e.Modified == momentOf(status.Mtim)
 }
 
-// permitted reports whether mode and owner are as they were.
+// permitted reports whether mode and owner are as they were at the commit, or as the step gave them.
 func (e entry) permitted(status *unix.Stat_t) bool {
-	mode := e.Mode == status.Mode || e.kind() == unix.S_IFLNK
-	return mode && e.UID == status.Uid && e.GID == status.Gid
+	is := attributes{status.Mode, status.Uid, status.Gid}
+	if e.kind() == unix.S_IFLNK {
+		is.Mode = e.Mode
+	}
+	return is == e.attributes() || e.Before != nil && is == *e.Before
 }
+
+func (e entry) attributes() attributes { return attributes{e.Mode, e.UID, e.GID} }
 
 // unchanged reports whether an entry that is no directory may go. digest compares its content with the digest that was recorded;
 // recorded is false where there is none.

@@ -60,7 +60,11 @@ func (w *Writer) settle(ctx context.Context, list *reader, group, path string) e
 	return list.group(ctx, group, func(e entry) error {
 		status := at.look(e)
 		if status != nil && e.same(status, volatile) && e.untouched(status) {
+			was := e.attributes()
 			e.Mode, e.UID, e.GID, e.Changed, e.Settled = status.Mode, status.Uid, status.Gid, momentOf(status.Ctim), true
+			if was != e.attributes() {
+				e.Before = &was
+			}
 		}
 		return w.encoder.add(e)
 	})

@@ -236,9 +236,9 @@ func (copying) Undo(ctx context.Context, run *step.Run, _ copyArguments, memo co
 	return memo.undo(ctx, run, "copy", nil)
 }
 
-// Inspect refuses a rollback where something else took the copy's place since.
+// Inspect refuses a rollback where what was there before is gone.
 func (copying) Inspect(_ context.Context, run *step.Run, _ copyArguments, memo copyMemo) error {
-	return memo.inspect(run, "copy", nil)
+	return memo.inspect(run, "copy")
 }
 
 // Keeps foresees what a manual rollback would move aside: it was changed after the commit.

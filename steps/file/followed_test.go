@@ -77,19 +77,24 @@ func TestAProgramReplacesWhatAStepPutThere(t *testing.T) {
 	}
 }
 
-// Where no program of the run could have done it, somebody else has put another file there: that stays.
+// Where no program of the run could have done it, somebody else has put another file there: that stays, or moves aside for what was
+// there before.
 func TestWhatSomebodyElsePutThereStays(t *testing.T) {
 	bench, root := recipetest.New(t, catalog()), t.TempDir()
 	recipe := filepath.Join(t.TempDir(), "recipe.yaml")
-	text := "gwe: 1\nname: alone\nlock: [R/]\nsteps:\n  - write: { path: R/new, content: a }\n  - commit: in\n"
+	text := "gwe: 1\nname: alone\nlock: [R/]\nsteps:\n  - write: { path: R/new, content: a }\n  - copy: { from: R/in, to: R/old, replace: true }\n  - write: { path: R/conf, content: a }\n  - commit: in\n"
 	if err := os.WriteFile(recipe, []byte(strings.ReplaceAll(text, "R", root)), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	shell(t, root, `echo in >in; echo old >old; echo old >conf`)
 	bench.WantExit(0, recipe, nil)
-	shell(t, root, `echo mine >x; mv x new`)
-	bench.WantRolledBack(6)
-	if now := shell(t, root, `cat new`); now != "mine\n" {
-		t.Errorf("the file is %q", now)
+	shell(t, root, `echo mine >x; mv x new; mkdir d; echo mine >d/x; rm old; mv d old; echo mine >conf`)
+	result := bench.WantRolledBack(0)
+	if len(result.Kept) != 2 {
+		t.Errorf("the rollback kept %q", result.Kept)
+	}
+	if now := shell(t, root, `cat new old conf .old.kept-*/x .conf.kept-*/conf`); now != "mine\nold\nold\nmine\nmine\n" {
+		t.Errorf("the files are %q", now)
 	}
 }
 
@@ -134,10 +139,13 @@ func TestARollbackOfWhatFinallyRemoved(t *testing.T) {
 			if now := shell(t, root, `ls -A; cat old`); now != "in\nold\nold\n" {
 				t.Errorf("behind the rollback there is\n%s", now)
 			}
-			// What is there again was put there by somebody else.
+			// What is there again was put there by somebody else: the undo leaves it alone, and the recipe's own finally does not.
 			bench.WantExit(0, file, nil)
 			shell(t, root, `echo theirs >mark`)
-			bench.WantRolledBack(6)
+			bench.WantRolledBack(0)
+			if now := shell(t, root, `cat old`); now != "old\n" {
+				t.Errorf("behind the rollback there is\n%s", now)
+			}
 		})
 	}
 }

@@ -251,7 +251,7 @@ func (move) Inspect(_ context.Context, run *step.Run, _ moveArguments, memo move
 			return err
 		}
 	}
-	return memo.inspect(run, "move", nil)
+	return memo.inspectMoved(run, "move")
 }
 
 // blocked tells whether what was moved is at its new place still, and something else at its old one.

@@ -209,6 +209,13 @@ func (p placement) takeBack(run *step.Run, verb, aside string, same func(fs.File
 			ours = true
 			run.Log.Info(p.Path + " is something else by now: it goes, as what programs of the run change in place does")
 		}
+		if !ours && run.AfterCommit && aside == "" {
+			if kept == nil && p.Old == "" {
+				run.Log.Warn(p.Path + " stays: it came after the commit, in the place of what was put there")
+				return nil
+			}
+			ours = kept != nil // it moves aside
+		}
 	}
 	lost := aside == "" && now != nil && !now.IsDir() && !(run.AfterCommit && made.Changed(run, p.Path))
 	switch {
@@ -245,9 +252,9 @@ func (p placement) keptAt(kept fs.FileInfo) string {
 	return "; what was there before is kept as " + p.Old
 }
 
-// inspect tells whether what was placed is still there, and what was there before is kept. same, where it is not nil, knows
-// by its content what was placed.
-func (p placement) inspect(run *step.Run, verb string, same func(fs.FileInfo) bool) error {
+// inspect tells whether what was there before is kept. What is at the path now may be anything: if it is not what was put there, it moves
+// aside.
+func (p placement) inspect(run *step.Run, verb string) error {
 	if p.New == "" {
 		return nil
 	}
@@ -255,20 +262,30 @@ func (p placement) inspect(run *step.Run, verb string, same func(fs.FileInfo) bo
 	if err != nil {
 		return err
 	}
-	ours := found.now != nil && same != nil && same(found.now)
-	if found.now != nil && !ours {
-		if ours, err = isNoted(run.Folder, p.Path); err != nil {
-			return err
-		}
-	}
-	switch {
-	case !ours && (found.now != nil || !run.Obscured): // a program of the run may have removed it
-		return fault.New(fault.Failed, verb+"-changed", "%s is no longer what was put there", p.Path).
-			WithHint("see what else writes %s, and put there by hand what belongs there%s", p.Path, p.keptAt(found.kept))
-	case p.Old != "" && found.kept == nil:
-		return fault.New(fault.Failed, verb+"-kept-gone", "%s is gone, which was at %s before", p.Old, p.Path)
+	if p.Old != "" && found.kept == nil {
+		return fault.New(fault.Failed, verb+"-kept-gone", "%s is gone, which was at %s before", p.Old, p.Path).
+			WithHint("see what removed it, and put it back there by hand")
 	}
 	return made.Unmounted(run.Machine, p.Path)
+}
+
+// inspectMoved tells besides whether what was placed is still there: it must go back.
+func (p placement) inspectMoved(run *step.Run, verb string) error {
+	if p.New == "" {
+		return nil
+	}
+	ours, err := isNoted(run.Folder, p.Path)
+	there, missing := lstat(run.Machine, p.Path)
+	switch {
+	case missing != nil:
+		return missing
+	case there != nil && err != nil:
+		return err
+	case there == nil && !run.Obscured, there != nil && !ours: // a program of the run may have removed it
+		return fault.New(fault.Failed, verb+"-changed", "%s is no longer what was put there", p.Path).
+			WithHint("see what else writes %s, and put there by hand what belongs there", p.Path)
+	}
+	return p.inspect(run, verb)
 }
 
 // cleared is the purpose of that hidden name, and a group of which no list has entries.
@@ -351,8 +368,12 @@ func (p placement) keeps(ctx context.Context, run *step.Run) (step.Keeping, erro
 	if p.New == "" {
 		return step.Keeping{}, nil
 	}
-	if ours, err := isNoted(run.Folder, p.Path); err != nil || !ours {
+	there, err := lstat(run.Machine, p.Path)
+	if err != nil || there == nil {
 		return step.Keeping{Made: []string{p.Path}}, err
+	}
+	if ours, err := isNoted(run.Folder, p.Path); err != nil || !ours && p.Old == "" {
+		return step.Keeping{}, err // what took its place stays
 	}
 	return made.Keeps(ctx, run, p.Path, true)
 }

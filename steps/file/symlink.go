@@ -111,9 +111,9 @@ func (symlink) Undo(ctx context.Context, run *step.Run, _ symlinkArguments, memo
 	return memo.undo(ctx, run, "symlink", nil)
 }
 
-// Inspect refuses a rollback where the link is another one by now.
+// Inspect refuses a rollback where what was there before is gone.
 func (symlink) Inspect(_ context.Context, run *step.Run, _ symlinkArguments, memo symlinkMemo) error {
-	return memo.inspect(run, "symlink", nil)
+	return memo.inspect(run, "symlink")
 }
 
 // Keeps foresees what a manual rollback would move aside: it was changed after the commit.

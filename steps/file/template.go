@@ -228,12 +228,9 @@ func (rendering) Undo(ctx context.Context, run *step.Run, _ templateArguments, m
 	})
 }
 
-// Inspect refuses a rollback where somebody wrote to the file since.
+// Inspect refuses a rollback where what was there before is gone.
 func (rendering) Inspect(_ context.Context, run *step.Run, _ templateArguments, memo templateMemo) error {
-	return memo.inspect(run, "template", func(now fs.FileInfo) bool {
-		content, err := os.ReadFile(filepath.Join(run.Folder, renderedName))
-		return err == nil && holdsContent(run.Machine, memo.Path, now, content)
-	})
+	return memo.inspect(run, "template")
 }
 
 // Keeps foresees what a manual rollback would move aside: it was changed after the commit.

@@ -252,8 +252,8 @@ func TestUndoMissesWhatWasKept(t *testing.T) {
 	}
 }
 
-// TestInspectNamesWhatIsKept: the hint names what was there before only where that is there.
-func TestInspectNamesWhatIsKept(t *testing.T) {
+// TestInspectNeedsWhatWasThere: a rollback goes on where somebody has changed the file, and not where what was there before is gone.
+func TestInspectNeedsWhatWasThere(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "file")
 	must(t, os.WriteFile(path, []byte("old"), 0o600))
 	run, arguments := runOf(t), map[string]any{"path": path, "content": "new"}
@@ -264,9 +264,9 @@ func TestInspectNamesWhatIsKept(t *testing.T) {
 	must(t, os.WriteFile(path+".theirs", []byte("theirs"), 0o600))
 	must(t, os.Rename(path+".theirs", path))
 	for _, there := range []bool{true, false} {
-		found := fault.As(Write().(step.InspectorType).Inspect(t.Context(), run, arguments, memo))
-		if found == nil || found.Code != "write-changed" || strings.Contains(found.Hint, "is kept as") != there {
-			t.Errorf("%v", found)
+		err := Write().(step.InspectorType).Inspect(t.Context(), run, arguments, memo)
+		if found := fault.As(err); there && err != nil || !there && (found == nil || found.Code != "write-kept-gone") {
+			t.Errorf("%v", err)
 		}
 		kept, err := filepath.Glob(filepath.Dir(path) + "/.gwe-old-*")
 		must(t, err)
