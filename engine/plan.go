@@ -1,12 +1,14 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"slices"
 	"strings"
 
 	"github.com/gwe-project/gwe/engine/expression"
+	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/tasklog"
 	"github.com/gwe-project/gwe/engine/value"
@@ -71,7 +73,9 @@ type PlannedStep struct {
 	forgiven bool
 	// err is why it could not act as things stand, and fails why it will fail although it can be carried out.
 	err, fails error
-	named      StepName
+	// undoErr is why a program that its undo runs could not be started as things stand.
+	undoErr error
+	named   StepName
 	// settled rows do not depend on what an earlier step gives.
 	settled bool
 	// touches are the paths that it changes, and touchesAny is set where one of them is not known yet.
@@ -270,16 +274,20 @@ func (f *forecast) row(ctx context.Context, n *node) PlannedStep {
 		f.leaf(ctx, n, &row)
 	}
 	// The recipe's own undo runs before the type's, so it stands first.
-	row.Undo = append(f.undoSteps(ctx, n.undo), row.Undo...)
-	row.UndoLast = append(f.undoSteps(ctx, n.undoLast), row.UndoLast...)
+	undo, failing := f.undoSteps(ctx, n.undo)
+	last, failingLast := f.undoSteps(ctx, n.undoLast)
+	row.Undo, row.UndoLast = append(undo, row.Undo...), append(last, row.UndoLast...)
+	row.undoErr = cmp.Or(failing, failingLast)
 	return row
 }
 
 // undoSteps are the lines of the steps of an undo.
-func (f *forecast) undoSteps(ctx context.Context, nodes []*node) []string {
-	var lines []string
+func (f *forecast) undoSteps(ctx context.Context, nodes []*node) (lines []string, failing error) {
 	for _, inner := range nodes {
 		planned := f.row(ctx, inner)
+		if why := fault.As(planned.err); why != nil && strings.HasPrefix(why.Code, "process-") && step.AsStanding(planned.err) != nil && planned.Guard == WillRun {
+			failing = cmp.Or(failing, planned.err)
+		}
 		for _, line := range planned.Do {
 			if planned.Guard != WillRun {
 				line += " (when " + planned.When + ")"
@@ -287,7 +295,7 @@ func (f *forecast) undoSteps(ctx context.Context, nodes []*node) []string {
 			lines = append(lines, line)
 		}
 	}
-	return lines
+	return lines, failing
 }
 
 func (f *forecast) guard(n *node, row *PlannedStep) {

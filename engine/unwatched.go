@@ -94,5 +94,22 @@ func (x *execution) warnings(rows []PlannedStep) (all []Warning) {
 			all = append(all, warningOf(why))
 		}
 	}
+	return append(all, x.undoWarnings(rows)...)
+}
+
+// undoWarnings lists the steps whose undo runs a program that is not there, and that no step above it brings as far as gwe knows. A program
+// that runs before may bring it all the same, so this refuses nothing.
+func (x *execution) undoWarnings(rows []PlannedStep) (all []Warning) {
+	var before earlier
+	for _, row := range rows {
+		if row.Section != "steps" || row.Guard == WillSkip {
+			continue
+		}
+		before.paths = append(before.paths, row.touches...)
+		if row.undoErr != nil && before.leaves(row.undoErr) {
+			all = append(all, warningOf(fault.New(fault.Failed, "undo-would-fail", "the undo of %s would fail, as things stand: %v", row.named, row.undoErr).
+				WithHint("install what it runs before the update, or name another program")))
+		}
+	}
 	return all
 }

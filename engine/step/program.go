@@ -23,12 +23,7 @@ func MissingProgram(machine Machine, program, directory, search string) error {
 		}
 		missing := fault.New(fault.Failed, "process-not-found", "cannot run %s: it does not exist", program).
 			WithHint("install it in a step before this one; see what is there: ls -l %s", filepath.Dir(program)).AsPermanent()
-		for path := program; path != filepath.Dir(path); path = filepath.Dir(path) {
-			if _, err := machine.ReadLink(path); err == nil {
-				return missing
-			}
-		}
-		return Stands(missing, program)
+		return StandsAt(machine, missing, program)
 	}
 	directories := filepath.SplitList(search)
 	for _, one := range directories {
@@ -38,6 +33,16 @@ func MissingProgram(machine Machine, program, directory, search string) error {
 	}
 	return Stands(fault.New(fault.Failed, "process-not-found", "there is no program %s in PATH=%s", program, search).
 		WithHint("install it in a step before this one, or give its whole path").AsPermanent(), directories...)
+}
+
+// StandsAt marks an error about what is at a path by Stands, unless a symbolic link is on the way: an earlier step may change what it leads to.
+func StandsAt(machine Machine, err error, path string) error {
+	for above := path; above != filepath.Dir(above); above = filepath.Dir(above) {
+		if _, link := machine.ReadLink(above); link == nil {
+			return err
+		}
+	}
+	return Stands(err, path)
 }
 
 // lacks reports whether surely nothing is at a path.

@@ -22,6 +22,8 @@ func TestMissingProgramsAreForeseen(t *testing.T) {
 		steps string
 		exit  int
 	}{
+		"no execute bit":            {mkdir + "  - run: { argv: [\"DIR/dull\"] }\n    undo: none\n", 6},
+		"no execute bit, but chmod": {mkdir + "  - chmod: { path: \"DIR/dull\", mode: \"0755\" }\n  - run: { argv: [\"DIR/dull\"] }\n    undo: none\n", 0},
 		"run":                       {program, 6},
 		"run behind a change":       {mkdir + program, 6},
 		"run in dir":                {mkdir + "  - run: { argv: [bin/tool], dir: DIR }\n    undo: none\n", 6},
@@ -38,12 +40,15 @@ func TestMissingProgramsAreForeseen(t *testing.T) {
 			if err := os.Mkdir(filepath.Join(dir, "bin"), 0o755); err != nil {
 				t.Fatal(err)
 			}
+			if err := os.WriteFile(filepath.Join(dir, "dull"), []byte("#!/bin/sh\n"), 0o600); err != nil {
+				t.Fatal(err)
+			}
 			recipe := filepath.Join(t.TempDir(), "r.yaml")
 			if err := os.WriteFile(recipe, []byte("gwe: 1\nname: r\nsteps:\n"+strings.ReplaceAll(test.steps, "DIR", dir)), 0o600); err != nil {
 				t.Fatal(err)
 			}
 			result := recipetest.New(t, append(step.Catalog{}, steps.Catalog()...)).WantExit(test.exit, recipe, nil)
-			if f := fault.As(result.Err); test.exit == 6 && (f == nil || f.Code != "process-not-found") {
+			if f := fault.As(result.Err); test.exit == 6 && (f == nil || f.Code != "process-not-found" && f.Code != "process-not-executable") {
 				t.Errorf("refused with %v", result.Err)
 			}
 			if _, err := os.Stat(filepath.Join(dir, "other")); test.exit == 6 && err == nil {

@@ -75,14 +75,20 @@ func (run) Plan(_ context.Context, machine step.Machine, arguments runArguments)
 	}
 	if len(arguments.Argv) > 0 {
 		planned, program := step.Plan{Do: []string{"run " + quoted(arguments.Argv)}}, arguments.Argv[0]
-		if _, err := machine.Stat(program); filepath.IsAbs(program) && err == nil {
-			return planned, cannotStart(machine, program, program)
+		if filepath.IsAbs(program) {
+			if err := cannotStart(machine, program, program); err != nil {
+				return planned, err
+			}
 		}
 		variables, err := environment(arguments.Env, nil)
 		if err != nil {
 			return step.Plan{}, err
 		}
-		return planned, step.MissingProgram(machine, program, cmp.Or(string(arguments.Dir), "/"), process.SearchPath(variables))
+		err = step.MissingProgram(machine, program, cmp.Or(string(arguments.Dir), "/"), process.SearchPath(variables))
+		if filepath.IsAbs(program) && err == nil {
+			err = unusable(machine, program, variables)
+		}
+		return planned, err
 	}
 	lines := strings.Split(strings.TrimSpace(arguments.Script), "\n")
 	shown := "run the script " + quoted(lines[:1])
