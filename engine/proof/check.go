@@ -49,12 +49,18 @@ func (c *checker) meaning() {
 	c.reboots()
 	c.stoppedForGood()
 	c.guardDecided()
+	c.lookings()
+	c.removing()
+	c.placing()
+	c.starting()
 	for _, a := range c.acts {
 		c.timeoutTooShort(a.step, a.around, c.recipe.Defaults.Timeout)
 		c.waitsWithin(a)
 	}
 	every(c.recipe, c.untilOnce)
 	every(c.recipe, c.groupIsNil)
+	every(c.recipe, c.noShell)
+	every(c.recipe, c.shellBuiltin)
 	every(c.recipe, c.exposure)
 	every(c.recipe, c.relativeProgram)
 }
@@ -70,6 +76,8 @@ type checker struct {
 	// acts are the steps of the way forward, in order; secrets are the names of what is secret.
 	acts    []*act
 	secrets []*regexp.Regexp
+	// found are the paths of the acts; see touched.
+	found map[*act]*touched
 	// readIDs are the ids of the steps whose outputs are read; nil until they are asked for.
 	readIDs map[string]bool
 	// locked are the paths that the recipe's locks cover; nil where it has none that can be compared.

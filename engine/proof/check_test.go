@@ -136,7 +136,7 @@ finally:
   - run: { argv: ["true"] }
     undo:
       - run: { argv: [systemctl, daemon-reload] }
-  - write: { path: /etc/systemd/system/app.service, content: x }
+  - write: { path: /etc/app.conf, content: x }
   - run: { argv: [systemctl, stop, app] }
     undo:
       - run: { argv: [systemctl, start, app] }
@@ -293,7 +293,7 @@ steps:
           - write: { path: /etc/app/a, content: y }
       - for-each: [a, b]
         write: { path: "/etc/${{ item }}", content: x }
-`, ""},
+`, "written-twice:5"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := check(t, test.recipe); got != test.want {

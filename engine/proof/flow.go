@@ -48,6 +48,36 @@ func flow(steps []*schema.Step) []*act {
 	return all
 }
 
+// mostActs bounds the rules that compare each step with each other one. Nobody writes more by hand.
+const mostActs = 300
+
+// touched are the paths that one step has to do with.
+type touched struct {
+	writes, swaps, removes, reads []path
+}
+
+// touched are the paths of a step, found once.
+func (c *checker) touched(a *act) *touched {
+	if c.found == nil {
+		c.found = map[*act]*touched{}
+	}
+	found := c.found[a]
+	if found == nil {
+		found = &touched{}
+		if a.leaf.Type != nil {
+			found.writes, found.swaps, found.removes = c.changes(a.leaf, step.Writes), c.changes(a.leaf, step.Swaps), c.changes(a.leaf, step.Removes)
+			found.reads = c.reads(a.leaf)
+		}
+		c.found[a] = found
+	}
+	return found
+}
+
+// meets reports whether one of the paths covers the other one, or lies in it.
+func meets(all []path, other path) bool {
+	return slices.ContainsFunc(all, func(one path) bool { return one.covers(other) || other.covers(one) })
+}
+
 // looks reports whether the step is a leaf that changes nothing.
 func (a *act) looks() bool {
 	return a.leaf.Type != nil && (a.step.EffectsNone != nil || len(effects(a.leaf)) == 0)

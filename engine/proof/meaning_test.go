@@ -52,7 +52,7 @@ steps:
 		"looking before a cleanup is no check": {`steps:
   - write: { path: /etc/a, content: a }
   - commit: in
-  - assert: { that: true, message: x }
+  - assert: { that: "${{ run.id != '' }}", message: x }
   - remove: { path: /etc/old, missing: ok }
 `, ""},
 		"a verification that may fail": {`steps:

@@ -68,6 +68,52 @@ const (
 	StoppedForGood = "stopped-for-good"
 	// GuardDecided: the limits of the inputs decide a guard.
 	GuardDecided = "guard-decided"
+	// NoShell: a pattern or a variable stands where no shell replaces it.
+	NoShell = "no-shell"
+	// ShellBuiltin: a command of the shell changes nothing for later steps.
+	ShellBuiltin = "shell-builtin"
+	// CheckNothing: a check compares nothing, and nothing reads what it found.
+	CheckNothing = "check-nothing"
+	// CheckLate: the space is asked for when it is used.
+	CheckLate = "check-late"
+	// CheckStopped: a check asks a program that is stopped.
+	CheckStopped = "check-stopped"
+	// VerifyUnused: what is verified is not what is extracted.
+	VerifyUnused = "verify-unused"
+	// RemovesMore: an input may make a path that of the directory above.
+	RemovesMore = "removes-more"
+	// RemovedEarly: a step reads what an earlier one has removed.
+	RemovedEarly = "removed-early"
+	// UndoRemoves: an undo removes what came later, too.
+	UndoRemoves = "undo-removes"
+	// PrunesParent: the directory of the releases is pruned as one of them.
+	PrunesParent = "prunes-parent"
+	// InsideItself: a copy lies in what is copied.
+	InsideItself = "inside-itself"
+	// OntoDirectory: a file is put at the path of a directory.
+	OntoDirectory = "onto-directory"
+	// OldReleaseChanged: the old release is changed before the switch.
+	OldReleaseChanged = "old-release-changed"
+	// LinkTaken: a link takes the name of what was just made.
+	LinkTaken = "link-taken"
+	// UsedEarly: a step uses what only a later one makes.
+	UsedEarly = "used-early"
+	// LinkToRelease: a link leads into one release, not through the link that is switched.
+	LinkToRelease = "link-to-release"
+	// WrittenTwice: a file is written twice.
+	WrittenTwice = "written-twice"
+	// VolatileTarget: a link leads to what the next boot takes away.
+	VolatileTarget = "volatile-target"
+	// CronLine: cron passes over the file, or over its last line.
+	CronLine = "cron-line"
+	// UnitNotRead: systemd or supervisord has not read what was written.
+	UnitNotRead = "unit-not-read"
+	// RestartAfterCommit: the new version is started after the commit.
+	RestartAfterCommit = "restart-after-commit"
+	// ConfirmEarly: who confirms has not seen the new version.
+	ConfirmEarly = "confirm-early"
+	// FailsafeNew: the failsafe leads to the version that failed.
+	FailsafeNew = "failsafe-new"
 	// UnusedName: nothing reads an input, a variable, a fact, or the outputs of a step with an id.
 	UnusedName = "unused-name"
 	// AllowUnneeded: a step allows what it does not do.
@@ -80,5 +126,7 @@ func Rules() []string {
 		UntilOnce, TimeoutTooShort, CheckAfterCommit, CheckIgnored, FailureIgnored, VerifyLate,
 		KeysFromPackage, SwitchEarly, SwitchAfterCommit, ReadAfterSwitch, RestartEarly, CheckEarly,
 		FinallyRemoves, FailsafeRemoved, ProtectNothing, RoundsOnePath, SecretReadable, WorldWritable,
-		SharedFile, RelativeProgram, RebootUnchecked, RebootAfterCommit, StoppedForGood, GuardDecided}
+		SharedFile, RelativeProgram, RebootUnchecked, RebootAfterCommit, StoppedForGood, GuardDecided,
+		NoShell, ShellBuiltin, CheckNothing, CheckLate, CheckStopped, VerifyUnused, RemovesMore, RemovedEarly, UndoRemoves, PrunesParent, InsideItself, OntoDirectory,
+		OldReleaseChanged, LinkTaken, UsedEarly, LinkToRelease, WrittenTwice, VolatileTarget, CronLine, UnitNotRead, RestartAfterCommit, ConfirmEarly, FailsafeNew}
 }

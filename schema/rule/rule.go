@@ -22,7 +22,7 @@ type Rule struct {
 // All lists every rule, by theme.
 func All() []Rule {
 	var all []Rule
-	for _, theme := range [][]Rule{files(), grammar(), steps(), values(), inputs(), expressions(), proofs(), meaning(), tests()} {
+	for _, theme := range [][]Rule{files(), grammar(), steps(), values(), inputs(), expressions(), proofs(), meaning(), traps(), tests()} {
 		all = append(all, theme...)
 	}
 	return all

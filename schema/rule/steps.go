@@ -6,7 +6,7 @@ func steps() []Rule {
 		{
 			ID: "one-action", Summary: "a step has no action, or more than one",
 			Why:   "A step does one thing, so that the log, the journal and the undo can name it. Often a dash is missing.",
-			Wrong: step("- read-link: /opt/firmware/current\n  disk-space: /opt"), Right: step("- read-link: /opt/firmware/current\n- disk-space: { path: /opt }"),
+			Wrong: step("- read-link: /opt/firmware/current\n  disk-space: { path: /opt, at-least: 100MiB }"), Right: step("- read-link: /opt/firmware/current\n- disk-space: { path: /opt, at-least: 100MiB }"),
 		},
 		{
 			ID: "companion", Summary: "a key belongs to another action",
