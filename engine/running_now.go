@@ -42,8 +42,9 @@ func (x *execution) watches() []watchRecord {
 	x.eachLeaf(x.program.steps, func(n *node) {
 		changed = changed || n.changes()
 		reporter, ok := n.action.stepType.(step.ReporterType)
-		check := ok && changed && reporter.Checks() && n.step.EffectsNone != nil && !n.isRead() && !x.diedBefore(n)
-		if !ok || !check && !reporter.Reports() {
+		check := ok && changed && reporter.Checks() && n.step.EffectsNone != nil && !n.isRead() && !n.mayFail() && !x.diedBefore(n)
+		looks := ok && len(n.action.stepType.About().Effects) == 0
+		if !ok || !check && !reporter.Reports() || looks && n.mayFail() {
 			return
 		}
 		acted := false
@@ -120,6 +121,16 @@ func checked(arguments map[string]any) string {
 func (x *execution) diedBefore(n *node) bool {
 	failure := x.history.failure
 	return failure != nil && failure.Code == "run-died" && !x.history.settled[n.path()]
+}
+
+// mayFail reports whether the run goes on where the step fails: then it is no check of the run's health.
+func (n *node) mayFail() bool {
+	for at := n; at != nil; at = at.parent {
+		if at.step.AllowFailure || at.action.group != nil && len(at.action.group.rescue) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // isRead reports whether an expression of the recipe reads the step's outputs: then it finds something out, and is no check.
