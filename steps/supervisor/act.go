@@ -69,7 +69,7 @@ func (d *daemon) signal(ctx context.Context, run *step.Run, chosen []program, na
 
 // signalAgain sends a signal once more by which programs take up what is on disk.
 func (r restoration) signalAgain(ctx context.Context, run *step.Run, arguments supervisorArguments) error {
-	if !slices.Contains([]string{"HUP", "USR1", "USR2"}, strings.TrimPrefix(strings.ToUpper(arguments.Signal), "SIG")) {
+	if !retold(arguments.Signal) {
 		return nil
 	}
 	all, err := r.programs(ctx)
@@ -173,4 +173,9 @@ func (d *daemon) restartDaemon(ctx context.Context, run *step.Run, memo picture)
 		}
 	}
 	return d.start(ctx, run.Log, wanted)
+}
+
+// retold reports whether the undo sends a signal once more: it makes a program take up what is on disk, and ends none.
+func retold(signal string) bool {
+	return slices.Contains([]string{"HUP", "USR1", "USR2"}, strings.TrimPrefix(strings.ToUpper(signal), "SIG"))
 }

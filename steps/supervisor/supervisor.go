@@ -360,10 +360,21 @@ func (d *daemon) plan(ctx context.Context, arguments supervisorArguments) (step.
 			continue
 		}
 		plan.Do = append(plan.Do, strings.TrimSpace(arguments.Action+" "+arguments.Signal)+" "+now)
-		plan.Undo = append(plan.Undo, "put "+p.spec()+" back to "+p.stateName)
+		plan.Undo = append(plan.Undo, arguments.undoOf(p))
 	}
 	plan.Nothing = len(plan.Undo) == 0
 	return plan, d.spare(arguments.ending(picture{Programs: all}))
+}
+
+// undoOf says what the undo of the action does to a program.
+func (a supervisorArguments) undoOf(p program) string {
+	switch {
+	case a.Action == "restart" && p.State == running:
+		return "restart " + p.spec()
+	case a.Action == "signal" && p.State == running && retold(a.Signal):
+		return "signal " + a.Signal + " " + p.spec() + " again"
+	}
+	return "put " + p.spec() + " back to " + p.stateName
 }
 
 func (d *daemon) planUpdate(ctx context.Context, arguments supervisorArguments, all []program) (step.Plan, error) {
