@@ -137,6 +137,11 @@ func (m *importing) take(one certificate) error {
 	if err != nil {
 		return unsupportedKey(err)
 	}
+	// Such a packet and one without these bytes are the same key, and would be two in one file.
+	if _, used, _ := one.parts[0].packet.read(); len(used.body) < len(one.parts[0].packet.body) {
+		return refuse("key-unusable", "the packet of the key %s has %d bytes that belong to no key", fingerprintOf(primary), len(one.parts[0].packet.body)-len(used.body)).
+			WithHint("it is damaged: export the key again: gpg --export --armor")
+	}
 	path := filepath.Join(m.ring.folder, fingerprintOf(primary)+".asc")
 	all := certificate{}
 	for _, trusted := range m.ring.keys {
