@@ -2,7 +2,7 @@ package engine
 
 import "path/filepath"
 
-// followed are the frames behind which a program of the run started, and no later step that stands changed the same path: what is there now
+// followed are the frames after which a program of the run started, if no later step that stands changed the same path: what is there now
 // instead of what the step put there may be that program's work.
 func (h *history) followed() map[int]bool {
 	h.guard.Lock()

@@ -59,9 +59,9 @@ func TestAProgramReplacesWhatAStepPutThere(t *testing.T) {
 			}
 			write("  - run: { argv: [\"false\"] }\n    effects: none\n")
 			bench.WantExit(3, recipe, nil)
-			same("behind a failure")
+			same("after a failure")
 			if left := shell(t, root, `find . -name '.?*' ! -path './.gwe-releases*'`); left != "" {
-				t.Errorf("behind a failure there are leftovers: %s", left)
+				t.Errorf("after a failure there are leftovers: %s", left)
 			}
 			write("  - commit: in\n")
 			bench.WantExit(0, recipe, nil)
@@ -69,7 +69,7 @@ func TestAProgramReplacesWhatAStepPutThere(t *testing.T) {
 				return // after the commit, the directory of a program stays
 			}
 			result := bench.WantRolledBack(0)
-			same("behind the rollback")
+			same("after the rollback")
 			if kept := strings.Join(result.Kept, " "); (kept == "") != (c.kept == "") || !strings.Contains(kept, c.kept) {
 				t.Errorf("the rollback kept %q, want %q", kept, c.kept)
 			}
@@ -77,9 +77,9 @@ func TestAProgramReplacesWhatAStepPutThere(t *testing.T) {
 	}
 }
 
-// Where no program of the run could have done it, somebody else has put another file there: that stays, or moves aside for what was
+// Where no program of the run could have done it, another file in its place is an operator's: that stays, or moves aside for what was
 // there before.
-func TestWhatSomebodyElsePutThereStays(t *testing.T) {
+func TestAnOperatorsFileStays(t *testing.T) {
 	bench, root := recipetest.New(t, catalog()), t.TempDir()
 	recipe := filepath.Join(t.TempDir(), "recipe.yaml")
 	text := "gwe: 1\nname: alone\nlock: [R/]\nsteps:\n  - write: { path: R/new, content: a }\n  - copy: { from: R/in, to: R/old, replace: true }\n  - write: { path: R/conf, content: a }\n  - commit: in\n"
@@ -112,7 +112,7 @@ func TestAChangedFileMovesAside(t *testing.T) {
 		shell(t, root, `echo mine >>old`)
 		result := bench.WantRolledBack(0)
 		if now := shell(t, root, `cat old; tail -n 1 .old.kept-*/old`); now != "old\nmine\n" || len(result.Kept) != 1 {
-			t.Errorf("%s: behind the rollback there is %q, kept %v", step, now, result.Kept)
+			t.Errorf("%s: after the rollback there is %q, kept %v", step, now, result.Kept)
 		}
 	}
 }
@@ -137,14 +137,14 @@ func TestARollbackOfWhatFinallyRemoved(t *testing.T) {
 			bench.WantExit(0, file, nil)
 			bench.WantRolledBack(0)
 			if now := shell(t, root, `ls -A; cat old`); now != "in\nold\nold\n" {
-				t.Errorf("behind the rollback there is\n%s", now)
+				t.Errorf("after the rollback there is\n%s", now)
 			}
 			// What is there again was put there by somebody else: the undo leaves it alone, and the recipe's own finally does not.
 			bench.WantExit(0, file, nil)
 			shell(t, root, `echo theirs >mark`)
 			bench.WantRolledBack(0)
 			if now := shell(t, root, `cat old`); now != "old\n" {
-				t.Errorf("behind the rollback there is\n%s", now)
+				t.Errorf("after the rollback there is\n%s", now)
 			}
 		})
 	}
