@@ -123,14 +123,19 @@ func (c *checker) verifyUnused(number int, a *act) {
 				if used := c.paths(archive); slices.Contains(used, verified) {
 					c.warn(later.step, spanOf(later.leaf, "unverified"), VerifyUnused, fmt.Sprintf("the file may be another one by now than line %d has verified", a.leaf.Key.Line),
 						"give the step of line "+fmt.Sprint(a.leaf.Key.Line)+" an id, and write verified: ${{ steps.ID.voucher }} in place of unverified")
-				} else if len(used) == 1 && used[0] != "" {
-					c.report(a.step, spanOf(a.leaf, "package"), VerifyUnused, fmt.Sprintf("%s is verified, and line %d extracts %s, which is not", shown(verified), later.leaf.Key.Line, shown(used[0])),
+				} else if len(used) == 1 && used[0] != "" && !c.usedAfter(number, verified) {
+					c.warn(a.step, spanOf(a.leaf, "package"), VerifyUnused, fmt.Sprintf("%s is verified, and line %d extracts %s, which is not", shown(verified), later.leaf.Key.Line, shown(used[0])),
 						"verify what is extracted, and hand the voucher on: verified: ${{ steps.ID.voucher }}")
 				}
 				return
 			}
 		}
 	}
+}
+
+// usedAfter reports whether a step after number, other than one that only looks, reads the path.
+func (c *checker) usedAfter(number int, at path) bool {
+	return slices.ContainsFunc(c.acts[number+1:], func(later *act) bool { return !later.looks() && slices.Contains(c.touched(later).reads, at) })
 }
 
 // assertDecided: a condition that the limits of the inputs decide asserts nothing.

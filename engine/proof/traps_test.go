@@ -80,6 +80,11 @@ steps:
   - verify: { package: /media/a.tar, signature: /media/a.sig, keyring: /etc/gwe/keys }
   - extract: { archive: /media/a.tar, to: /opt/app/2, unverified: allow }
 `, "verify-unused:3"},
+		"another file, beside what is verified and used": {`steps:
+  - verify: { package: /media/a.gpg, keyring: /etc/gwe/keys }
+  - unpack: { package: /media/a.gpg, keyring: /etc/gwe/keys, into: /opt/app }
+  - extract: { archive: /media/b.tar, to: /opt/app/2, unverified: allow }
+`, ""},
 		"a directory above": {`inputs:
   old: { type: string, default: "" }
   older: { type: string, required: true }

@@ -37,9 +37,9 @@ func traps() []Rule {
 			Right: step("- supervisor: { action: stop, programs: [app] }\n- supervisor: { action: start, programs: [app] }\n- wait-for: { http: \"http://127.0.0.1/health\" }"),
 		},
 		{
-			ID: "verify-unused", Summary: "what is verified is not what is extracted",
+			ID: "verify-unused", Warning: true, Summary: "what is verified is not what is extracted",
 			Why: "A signature vouches for the file that was verified, at that time. Hand its voucher on (verified: ${{ steps.ID.voucher }}): then the archive that is " +
-				"extracted is that very file, or nothing is. The same file with unverified: allow is a warning.",
+				"extracted is that very file, or nothing is.",
 			Wrong: step("- verify: { package: /media/usb/a.tar.gz, signature: /media/usb/a.tar.gz.sig, keyring: /etc/gwe/keys }\n- extract: { archive: /media/usb/b.tar.gz, to: /opt/app/2, unverified: allow }"),
 			Right: step("- id: vouched\n  verify: { package: /media/usb/a.tar.gz, signature: /media/usb/a.tar.gz.sig, keyring: /etc/gwe/keys }\n- extract: { archive: /media/usb/a.tar.gz, to: /opt/app/2, verified: \"${{ steps.vouched.voucher }}\" }"),
 		},
