@@ -26,10 +26,6 @@ func (r Result) Check(program string, accept ...int) error {
 	if r.ExitCode == 0 && len(accept) == 0 || slices.Contains(accept, r.ExitCode) {
 		return nil
 	}
-	seen := "see its last lines in the log"
-	if r.Unlogged {
-		seen = "the log has no output of it: run it by hand to see why"
-	}
 	found := fault.New(fault.Failed, "process-exit", "%s exited with %d", program, r.ExitCode)
 	switch {
 	case r.ExitCode == 126:
@@ -39,7 +35,9 @@ func (r Result) Check(program string, accept ...int) error {
 	case r.ExitCode > 128 && unix.SignalName(syscall.Signal(r.ExitCode-128)) != "":
 		return found.WithHint("a shell exits so when its command was ended by signal %d (%s)",
 			r.ExitCode-128, unix.SignalName(syscall.Signal(r.ExitCode-128)))
+	case r.Unlogged:
+		return found.WithHint("the log has no output of it: run it by hand to see why")
 	default:
-		return found.WithHint("%s", seen)
+		return found.WithHint("see its last lines in the log")
 	}
 }
