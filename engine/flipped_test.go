@@ -88,7 +88,7 @@ func (b *bench) eachFlip(run string, try func(at int)) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	step := max(1, len(text)/25)
+	step := max(1, len(text)/12)
 	for at := 0; at < len(text); at += step {
 		if text[at] == 0 {
 			break // space that was reserved
