@@ -46,7 +46,9 @@ func (p paths) add(some []string) {
 		path = filepath.Clean(path)
 		p[path] = true
 		for above := filepath.Dir(path); ; above = filepath.Dir(above) {
-			p[above] = p[above]
+			if _, known := p[above]; !known {
+				p[above] = false
+			}
 			if above == filepath.Dir(above) {
 				break
 			}

@@ -35,6 +35,11 @@ func (e *Engine) Rollback(ctx context.Context, id string) (Result, error) {
 	if err := noneSuspended(settled); err != nil {
 		return Result{}, err
 	}
+	for _, result := range settled {
+		if id == "" && (result.Status == StatusRestored || result.Status == StatusFailsafe || result.Status == StatusBroken) {
+			return Result{}, e.tookBack(result, standing)
+		}
+	}
 	p, err := e.chooseRollback(standing, id)
 	if err != nil {
 		return Result{}, err
@@ -90,6 +95,15 @@ func (e *Engine) Rollback(ctx context.Context, id string) (Result, error) {
 		return x.hold(why), nil
 	}
 	return x.settleReturn(ctx, nil), nil
+}
+
+// tookBack refuses to go back one step further than was asked for: the run that was interrupted has just been put back.
+func (e *Engine) tookBack(recovered Result, standing []*past) error {
+	refusal := fault.New(fault.Refused, "rollback-recovered", "run %s had been interrupted, and ended just now: %s; nothing else is rolled back", recovered.Run, recovered.Status)
+	if len(standing) == 0 {
+		return refusal.WithHint("see what runs now: gwe status")
+	}
+	return refusal.WithHint("see what runs now: gwe status; to go back further: gwe rollback %s", standing[len(standing)-1].folder.id())
 }
 
 // rollBack journals that the run is put back by hand. From here on that is finished, in this process or in another.

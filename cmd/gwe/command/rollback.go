@@ -30,6 +30,8 @@ removed: that it stays is told first. Once it has begun it goes on to its end; a
 Nothing is deleted that the run did not make, or that was changed after the commit: it stays, or moves to a directory .NAME.kept-RUN beside
 its own. The dry run lists it; ` + "`gwe forget RUN`" + ` removes the directory.
 
+A run that is interrupted is recovered first. Where that put it back, nothing more is rolled back unless RUN is named.
+
 A run that rebooted the machine leads back over a reboot too: the rollback is suspended until then, and ` + "`gwe recover`" + ` ends it.
 
 The exit code is 0 when all is put back; 75 when only the reboot into the system of before is missing; 4 when an undo failed and the failsafe is in place; 5 when one failed and the machine
