@@ -63,6 +63,10 @@ func (g *Gateway) WantMachine(want Ends) (isNew bool) {
 	if isNew = g.decided(want.Decides); isNew {
 		wanted, name = want.New, "new"
 	}
+	// The step that refreshes may fail, and then the cache is still the old one; where it acted, it was told of its undo.
+	if want.Decides == "committed" && isNew && now["cache"] == want.Old["cache"] && !g.acted("cache") {
+		now["cache"] = wanted["cache"]
+	}
 	if wasPutBack := isNew == (want.Decides == Undo); wasPutBack && g.lastEnd().Leftovers != nil { // it said so, and a recovery will clear that away
 		maps.DeleteFunc(now, func(name, _ string) bool { return wanted[name] == "" })
 	}
@@ -90,6 +94,17 @@ func (g *Gateway) decided(kind string) bool {
 		}
 	}
 	return false
+}
+
+// acted tells whether a step of the type came as far as its frame, in the newest run.
+func (g *Gateway) acted(stepType string) bool {
+	g.Helper()
+	runs := g.runs()
+	records, _ := journal.Read(filepath.Join(runs[len(runs)-1], "journal"))
+	return slices.ContainsFunc(records, func(r journal.Record) bool {
+		var intent struct{ Type string }
+		return r.Kind == "intent" && json.Unmarshal(r.Data, &intent) == nil && intent.Type == stepType
+	})
 }
 
 // runs are the folders of all runs, oldest first.
