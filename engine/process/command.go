@@ -185,7 +185,7 @@ func (c Command) stopped(ctx context.Context, after time.Duration) error {
 	if timedOut(ctx) {
 		late := fault.New(fault.Failed, "process-timeout", "%s did not end in time and was stopped after %s",
 			c.name(), after.Round(time.Millisecond)).
-			WithHint("see its last lines in the log; raise the step's timeout if it is only slow")
+			WithHint("if it is only slow, raise the step's timeout; else see what it waits for: what it printed stands in the log")
 		if !errors.Is(cause, context.DeadlineExceeded) { // the caller's own words say more
 			return late.WithCause(cause)
 		}
