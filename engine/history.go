@@ -3,7 +3,6 @@ package engine
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
@@ -393,90 +392,4 @@ func (h *history) applyCleaned(r undoneRecord) error {
 	}
 	f.leftover = false
 	return nil
-}
-
-// frame finds a frame by its number; nil for 0.
-func (h *history) frame(number int) *frame {
-	h.guard.Lock()
-	defer h.guard.Unlock()
-	return h.byNumber[number]
-}
-
-// frameOf finds the frame of a record.
-func (h *history) frameOf(number int) (*frame, error) {
-	f := h.frame(number)
-	if f == nil {
-		return nil, fmt.Errorf("there is no frame %d", number)
-	}
-	return f, nil
-}
-
-// last is the highest number of a frame.
-func (h *history) last() int {
-	last := 0
-	for _, f := range h.frames {
-		last = max(last, f.number)
-	}
-	return last
-}
-
-// anyFrame tells whether a frame is so.
-func (h *history) anyFrame(is func(*frame) bool) bool { return slices.ContainsFunc(h.frames, is) }
-
-// open lists the frames that a failure now would put back, in the order in which that is done.
-func (h *history) open() []*frame { return h.openSince(0, nil, nil) }
-
-// openSince lists those that were made behind the frame of that number, and lie within the node's step in these rounds; of
-// a nil node, all of them.
-func (h *history) openSince(number int, n *node, r rounds) []*frame {
-	h.guard.Lock()
-	defer h.guard.Unlock()
-	var open []*frame
-	for i := len(h.frames) - 1; i >= max(h.committed, 0); i-- {
-		f := h.frames[i]
-		if f.number > number && !f.undone && !f.givenUp && f.in(n, r) {
-			open = append(open, f)
-		}
-	}
-	slices.SortStableFunc(open, func(a, b *frame) int { return order(a, b) })
-	return open
-}
-
-// in tells whether the frame lies within the node's step in these rounds; within a nil node all do.
-func (f *frame) in(n *node, r rounds) bool {
-	return n == nil || f.node.within(n) && slices.Equal(f.rounds.in(n.own), r)
-}
-
-// brokenSince tells whether one of the frames behind that number, within the node's step in these rounds, could not be put back.
-func (h *history) brokenSince(number int, n *node, r rounds) bool {
-	h.guard.Lock()
-	defer h.guard.Unlock()
-	return h.anyFrame(func(f *frame) bool { return f.number > number && f.broken && f.in(n, r) })
-}
-
-// held lists the frames whose undo may still be asked for by hand: those before the commit of a run that stands.
-func (h *history) held() []*frame {
-	if h.released || h.committed < 0 {
-		return nil
-	}
-	var held []*frame
-	for _, f := range h.frames[:h.committed] {
-		if !f.undone {
-			held = append(held, f)
-		}
-	}
-	return held
-}
-
-// complete tells whether the forward path came to its end.
-func (h *history) complete() bool {
-	if h.stopped != nil {
-		return true
-	}
-	for _, n := range h.program.steps {
-		if !h.settled[n.path()] {
-			return false
-		}
-	}
-	return true
 }

@@ -97,7 +97,7 @@ func (e *Engine) Rollback(ctx context.Context, id string) (Result, error) {
 	return x.settleReturn(ctx, nil), nil
 }
 
-// tookBack refuses to go back one step further than was asked for: the run that was interrupted has just been put back.
+// tookBack refuses to go back one step further than was asked for: the run that was interrupted has just been rolled back.
 func (e *Engine) tookBack(recovered Result, standing []*past) error {
 	refusal := fault.New(fault.Refused, "rollback-recovered", "run %s had been interrupted, and ended just now: %s; nothing else is rolled back", recovered.Run, recovered.Status)
 	if len(standing) == 0 {

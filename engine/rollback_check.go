@@ -88,7 +88,7 @@ func (x *execution) asLeft(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		own, err := touched(f, run.Run)
+		own, err := touchedBy(f, run.Run)
 		if err != nil {
 			return x.history.at(f.node, f.rounds, err)
 		}
@@ -109,20 +109,14 @@ func (x *execution) asLeft(ctx context.Context) error {
 	return nil
 }
 
-// touched lists what the frame changed: what its type tells, or else the paths of its effects.
-func touched(f *frame, run *step.Run) ([]string, error) {
+// touchedBy lists what the frame changed: what its type tells, or else the paths of its effects.
+func touchedBy(f *frame, run *step.Run) ([]string, error) {
 	if toucher, ok := f.node.action.stepType.(step.ToucherType); ok {
 		if paths, known, err := toucher.Touches(run, f.arguments, f.memo); known || err != nil {
 			return paths, err
 		}
 	}
-	var own []string
-	for _, effect := range f.node.action.stepType.About().Effects {
-		if path, ok := f.arguments[effect.Argument].(string); ok && effect.Kind.OnPath() {
-			own = append(own, path)
-		}
-	}
-	return own, nil
+	return effectPaths(f.node.action.stepType, f.arguments), nil
 }
 
 // home finds out whether the way back leads over a reboot: the run rebooted the machine, and that has not left the new system

@@ -11,7 +11,7 @@ import (
 	"github.com/gwe-project/gwe/engine/fault"
 )
 
-// TestRollbackOfAnInterruptedRun: who asks for a rollback while a run is interrupted gets that one put back, and not the commit
+// TestRollbackOfAnInterruptedRun: who asks for a rollback while a run is interrupted gets that one rolled back, and not the commit
 // before it too.
 func TestRollbackOfAnInterruptedRun(t *testing.T) {
 	b := newBench(t)

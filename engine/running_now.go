@@ -123,7 +123,7 @@ func (x *execution) diedBefore(n *node) bool {
 	return failure != nil && failure.Code == "run-died" && !x.history.settled[n.path()]
 }
 
-// mayFail reports whether the run goes on where the step fails: then it is no check of the run's health.
+// mayFail reports whether the run continues where the step fails: then the step is not a check of the run's health.
 func (n *node) mayFail() bool {
 	for at := n; at != nil; at = at.parent {
 		if at.step.AllowFailure || at.action.group != nil && len(at.action.group.rescue) > 0 {
@@ -133,7 +133,7 @@ func (n *node) mayFail() bool {
 	return false
 }
 
-// isRead reports whether an expression of the recipe reads the step's outputs: then it finds something out, and is no check.
+// isRead reports whether an expression of the recipe reads the step's outputs: then it finds something out, and is not a check.
 func (n *node) isRead() bool {
 	return n.id() != "" && regexp.MustCompile(`\bsteps\s*\.\s*`+regexp.QuoteMeta(n.id())+`\b`).Match(n.recipe.Source)
 }

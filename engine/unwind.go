@@ -55,7 +55,7 @@ func (x *execution) unwind(ctx context.Context) error {
 }
 
 // undoFrame closes a frame: it is put back, what did that is durable, and only then the journal says so. Where that failed since
-// nothing can be put back now, the frame stays open, and the error says why. It is frame number of so many, from 1.
+// nothing can be undone now, the frame stays open, and the error says why. It is frame number of so many, from 1.
 func (x *execution) undoFrame(ctx context.Context, f *frame, failure errorRecord, parent *tasklog.Task, number, of int) error {
 	x = x.back()
 	if f.part == partFinally {

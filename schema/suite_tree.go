@@ -23,7 +23,7 @@ const (
 	PlacedSignature PlacedKind = "signature"
 	// PlacedKeyring is a folder with the public halves of throw-away keys.
 	PlacedKeyring PlacedKind = "keyring"
-	// PlacedMount is a folder on which a file system is mounted.
+	// PlacedMount is a directory on which a file system is mounted.
 	PlacedMount PlacedKind = "mount"
 	// PlacedAbsent means that nothing is there.
 	PlacedAbsent PlacedKind = "absent"

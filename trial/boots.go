@@ -49,7 +49,7 @@ func Clock() host.Moment {
 func postpone(skipped time.Duration) {
 	now := readBoot()
 	now.Later += skipped
-	_ = now.write() // what nobody can write, the pauses alone pass
+	_ = now.write() // where it cannot be written, the pauses alone pass
 }
 
 // returns is how often a machine boots beyond what the test says, where something went wrong: the way back of a run may lead

@@ -49,7 +49,7 @@ func (t disturbedType) UndoEarly(ctx context.Context, run *step.Run, arguments m
 	return false, t.Type.Undo(ctx, run, arguments, memo)
 }
 
-// Releases tells whether the type gives something up when a run ends.
+// Releases reports whether the type gives something up when a run ends.
 func (t disturbedType) Releases() bool {
 	releaser, ok := t.Type.(interface{ Releases() bool })
 	return ok && releaser.Releases()

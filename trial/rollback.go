@@ -42,7 +42,7 @@ func (r *report) rollBack(ctx context.Context, script string, global []string) e
 	return err
 }
 
-// meanwhile runs the script, and tells what it did.
+// meanwhile runs the script, and reports what it did.
 func (r *report) meanwhile(ctx context.Context, script string) (*later, error) {
 	before, err := snapshot(r.pass)
 	if err != nil {
@@ -68,7 +68,7 @@ func (r *report) meanwhile(ctx context.Context, script string) (*later, error) {
 	return did, nil
 }
 
-// lost tells what the machine had made or changed since the commit and the rollback deleted: it must be where it was, or in a directory that gwe
+// lost reports what the machine had made or changed since the commit and the rollback deleted: it must be where it was, or in a directory that gwe
 // moved it to.
 func lost(r *report) []string {
 	if r.Later == nil {
@@ -84,7 +84,7 @@ func lost(r *report) []string {
 	return findings
 }
 
-// holds tells whether a path is as the script left it.
+// holds reports whether a path is as the script left it.
 func (l *later) holds(at string, is tree) bool {
 	_, there := is[at]
 	if l.Removed[at] {
@@ -103,7 +103,7 @@ func movedAside(one entry, is tree) bool {
 	return false
 }
 
-// keptAside tells whether a path lies in a directory of gwe's that holds what came after a commit: .NAME.kept-RUN.
+// keptAside reports whether a path lies in a directory of gwe's that holds what came after a commit: .NAME.kept-RUN.
 func keptAside(at string) bool {
 	for ; at != "/" && at != "."; at = path.Dir(at) {
 		if name := path.Base(at); strings.HasPrefix(name, ".") && strings.Contains(name, ".kept-") {

@@ -160,7 +160,7 @@ func (s *Suite) inputs(one *schema.Case) []schema.Binding {
 }
 
 // fixture is the file's, and the case's over it: what a case puts at a path takes the place of all that the file has there
-// and below; around what is below, a folder or a mount point stands.
+// and below; around what is below, a directory or a mount point stands.
 func (s *Suite) fixture(one *schema.Case) []*schema.Placed {
 	shared := slices.DeleteFunc(slices.Clone(s.Setup.Fixture), func(shared *schema.Placed) bool {
 		return slices.ContainsFunc(one.Fixture, func(own *schema.Placed) bool {

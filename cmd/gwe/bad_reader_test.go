@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"os/exec"
+	"os/signal"
 	"strings"
 	"syscall"
 	"testing"
@@ -105,6 +106,10 @@ func TestTerminalGone(t *testing.T) {
 	var out bytes.Buffer
 	command := d.command("run", d.recipe("slow.yaml", slow), "-i", "dir="+d.root)
 	command.Stdout, command.Stderr = &out, &out
+	// Under nohup this process ignores SIGHUP, and gwe would too: what is caught here has its default there.
+	caught := make(chan os.Signal, 1)
+	signal.Notify(caught, syscall.SIGHUP)
+	defer signal.Stop(caught)
 	check(t, command.Start())
 	waitFor(t, d.root+"/begun")
 	for range 3 {

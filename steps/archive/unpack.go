@@ -190,7 +190,7 @@ func (unpack) Inspect(_ context.Context, run *step.Run, arguments unpackArgument
 	return j.inspect(run)
 }
 
-// Touches is the release alone: others in the folder are not this step's.
+// Touches is the release alone: others in the directory are not this step's.
 func (unpack) Touches(run *step.Run, arguments unpackArguments, _ memo) ([]string, error) {
 	noted, known, err := notedIdentity(run.Folder)
 	if err != nil || !known {

@@ -252,7 +252,7 @@ func (p placement) keptAt(kept fs.FileInfo) string {
 	return "; what was there before is kept as " + p.Old
 }
 
-// inspect tells whether what was there before is kept. What is at the path now may be anything: if it is not what was put there, it moves
+// inspect reports whether what was there before is kept. What is at the path now may be anything: if it is not what was put there, it moves
 // aside.
 func (p placement) inspect(run *step.Run, verb string) error {
 	if p.New == "" {
@@ -269,7 +269,7 @@ func (p placement) inspect(run *step.Run, verb string) error {
 	return made.Unmounted(run.Machine, p.Path)
 }
 
-// inspectMoved tells besides whether what was placed is still there: it must go back.
+// inspectMoved reports besides whether what was placed is still there: it must go back.
 func (p placement) inspectMoved(run *step.Run, verb string) error {
 	if p.New == "" {
 		return nil

@@ -252,7 +252,7 @@ func TestUndoMissesWhatWasKept(t *testing.T) {
 	}
 }
 
-// TestInspectNeedsWhatWasThere: a rollback goes on where somebody has changed the file, and not where what was there before is gone.
+// TestInspectNeedsWhatWasThere: a rollback continues where the file was changed, and not where what was there before is gone.
 func TestInspectNeedsWhatWasThere(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "file")
 	must(t, os.WriteFile(path, []byte("old"), 0o600))

@@ -96,7 +96,7 @@ func (g *Gateway) decided(kind string) bool {
 	return false
 }
 
-// acted tells whether a step of the type came as far as its frame, in the newest run.
+// acted reports whether a step of the type came as far as its frame, in the newest run.
 func (g *Gateway) acted(stepType string) bool {
 	g.Helper()
 	runs := g.runs()
@@ -246,15 +246,15 @@ func (g *Gateway) Picture() Picture {
 			}
 			name, err := filepath.Rel(g.Root, path)
 			g.Check(err)
-			made[keptName.ReplaceAllString(name, ".kept")] = g.describe(path, name, first)
+			made[KeptName.ReplaceAllString(name, ".kept")] = g.describe(path, name, first)
 			return nil
 		}))
 	}
 	return made
 }
 
-// keptName is the end of the name of a directory to which a rollback moved what came later; it is of one run alone.
-var keptName = regexp.MustCompile(`\.kept-[0-9]{8}-[0-9]{6}\.[0-9]{3}`)
+// KeptName is the end of the name of a directory to which a rollback moved what came later; it is of one run alone.
+var KeptName = regexp.MustCompile(`\.kept-[0-9]{8}-[0-9]{6}\.[0-9]{3}`)
 
 func (g *Gateway) describe(path, name string, first map[uint64]string) string {
 	g.Helper()
@@ -262,7 +262,7 @@ func (g *Gateway) describe(path, name string, first map[uint64]string) string {
 	g.Check(err)
 	stat := info.Sys().(*syscall.Stat_t)
 	line := fmt.Sprintf("%v %d:%d", info.Mode(), stat.Uid, stat.Gid)
-	if name != "opt" && name != "bin" && !(info.IsDir() && keptName.MatchString(name)) { // where names come and go
+	if name != "opt" && name != "bin" && !(info.IsDir() && KeptName.MatchString(name)) { // where names come and go
 		line += info.ModTime().UTC().Format(" 2006-01-02T15:04:05.000000000")
 	}
 	switch {
@@ -270,7 +270,7 @@ func (g *Gateway) describe(path, name string, first map[uint64]string) string {
 		content, err := os.ReadFile(path)
 		g.Check(err)
 		if first[stat.Ino] == "" {
-			first[stat.Ino] = keptName.ReplaceAllString(name, ".kept")
+			first[stat.Ino] = KeptName.ReplaceAllString(name, ".kept")
 		}
 		line += fmt.Sprintf(" %.6x, the same file as %s", sha256.Sum256(content), first[stat.Ino])
 	case info.Mode()&fs.ModeSymlink != 0:

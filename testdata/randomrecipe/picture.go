@@ -7,19 +7,17 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/gwe-project/gwe/testdata/gateway"
 )
 
 // picture is all that a recipe may change, one line a thing: each name with its kind, mode, owner, time, content, extended
 // attributes, and which other names are the same file; and the marks. Hidden names of gwe's are left out: settled speaks of them.
 type picture map[string]string
-
-// keptName is the end of the name of a directory to which a rollback moved what came later; it is of one run alone.
-var keptName = regexp.MustCompile(`\.kept-[0-9]{8}-[0-9]{6}\.[0-9]{3}`)
 
 func (s *site) picture() picture {
 	made := picture{}
@@ -39,7 +37,7 @@ func (s *site) picture() picture {
 				}
 				return nil
 			}
-			name = keptName.ReplaceAllString(name, ".kept")
+			name = gateway.KeptName.ReplaceAllString(name, ".kept")
 			made[name] = s.describe(path, name, first)
 			return nil
 		}))

@@ -26,7 +26,7 @@ type Layout struct {
 	// Own are paths, from the new root, that the test itself makes: nothing of the real machine is shown there, and the
 	// folders around them can be written.
 	Own []string `json:"own"`
-	// Mounts are paths, from the new root, of the test's own folders on which something is mounted: each folder on itself.
+	// Mounts are paths, from the new root, of the test's own directories on which something is mounted: each on itself.
 	Mounts []string `json:"mounts,omitempty"`
 	// Outside is the mount namespace of the real machine, as Outside gives it.
 	Outside string `json:"outside"`
@@ -61,7 +61,7 @@ func Enter(layout Layout) error {
 		made.folder(at, 0o755)
 		made.bind(folder, at)
 	}
-	slices.Sort(layout.Mounts) // a folder before what is mounted in it
+	slices.Sort(layout.Mounts) // a directory before what is mounted in it
 	for _, at := range layout.Mounts {
 		made.folder(at, 0o755)
 		made.mount("mount "+at, made.at(at), made.at(at), "", unix.MS_BIND, "")
