@@ -9,7 +9,7 @@
 //	engine.go                            the order of a run: lock, recover, inputs, checks of the plan, steps
 //	limits.go                            a run that could not be put back for want of open files is refused
 //	lock.go, state.go                    one run lock a state folder, a lock on each target; the files of a run
-//	plan.go                              do and undo side by side, without acting; the checks before a run
+//	plan.go, forecast.go                 do and undo side by side, without acting; the checks before a run
 //	perform.go, attempt.go, retry.go     when ⊃ retry ⊃ timeout ⊃ action ⊃ until; allow-failure
 //	compose.go, rescue.go                a group is put back before its rescue; its finally runs good or bad, perhaps twice
 //	parallel.go, for_each.go, use.go     branches side by side, rounds, and recipes of their own names, frozen with the run
@@ -29,7 +29,7 @@
 //	early.go                             what a recovery in front of the services leaves to the one behind them
 //	loop.go                              a recovery that takes the machine down again and again comes to an end
 //	recover.go, past.go, retention.go    what dead runs left: survivors ended, frames undone from the frozen recipe
-//	record.go, history.go, encoding.go   the journal is the only truth: live runs and recoveries read the same records
+//	record.go, history.go, history_frames.go, encoding.go   the journal is the only truth: live runs and recoveries read the same records
 //	plugins.go                           the plugins of a run: kept by their digests, found again by a recovery
 //	conceal.go                           no secret in an error, an output or the journal
 //	summary.go                           what a journal tells people
