@@ -59,13 +59,19 @@ func (x *execution) putOff(f *frame, done undoneRecord, rest putOffRecord) {
 	_ = x.append(recordPutOff, rest)
 }
 
-// todo lists the open frames that this recovery works on, in the order in which it does. An early one has done its part of those that wait.
-func (x *execution) todo() []*frame {
-	open := x.history.open()
+// todo lists the open frames that this recovery works on, in the order in which it does.
+func (x *execution) todo() []*frame { return x.history.todo(x.engine.Early) }
+
+// todo lists the open frames that a recovery works on, in the order in which it does. An early one has done its part of those
+// that wait.
+func (h *history) todo(early bool) []*frame {
+	open := h.open()
+	h.guard.Lock()
+	defer h.guard.Unlock()
 	if !slices.ContainsFunc(open, func(f *frame) bool { return !f.told }) {
 		return nil // nothing older is left to undo
 	}
-	if x.engine.Early {
+	if early {
 		return slices.DeleteFunc(open, func(f *frame) bool { return f.rest != nil || f.owesLast })
 	}
 	var now, last []*frame
