@@ -42,8 +42,9 @@ func (s State) wreckOf(id string, why error) wreck {
 		return w
 	}
 	saved, err := journal.Salvage(w.folder.journal())
+	w.ended = err == nil && saved.ToEnd && slices.Contains(closings, saved.Records[len(saved.Records)-1].Kind)
+	w.ended = w.ended || s.passed(id) && w.folder.loggedEnd()
 	if err != nil || len(saved.Records) == 0 {
-		w.ended = s.passed(id) && w.folder.loggedEnd()
 		return w
 	}
 	w.rest = &past{folder: w.folder, records: saved.Records, kinds: map[string]bool{}}
@@ -53,7 +54,6 @@ func (s State) wreckOf(id string, why error) wreck {
 			_ = into(record.Data, func(r beginRecord) error { w.rest.begin = r; return nil })
 		}
 	}
-	w.ended = saved.ToEnd && slices.Contains(closings, saved.Records[len(saved.Records)-1].Kind)
 	return w
 }
 

@@ -34,15 +34,20 @@
 // writes in whatever order it likes, whole records behind a lost one): Read passes over it, and Open puts NULs there.
 // (It is not cut off before Close: truncating a file gives the space behind it back, and on a full disk that space is what
 // unwinding needs.) Or it holds a valid record that was written when the first missing one was durable already, or one
-// that cannot stand there. Then what had been safe is gone or changed: that is the fault journal-damaged, which names
+// that cannot stand there. Or its first line is complete, without a gap of zeros, and yet invalid: a torn line has zeros, or the end of the
+// file, where something is missing. Then what had been safe is gone or changed: that is the fault journal-damaged, which names
 // the record and the byte, and nothing is touched.
+//
+// This holds for the last record too, on a file system that shows zeros or the file's end where data did not reach the disk, as
+// ext4, XFS, Btrfs, F2FS and overlayfs on these do. If a power cut leaves other bytes there (FAT, or a worn flash without a
+// checksum), gwe takes that for damage.
 //
 // # Durability
 //
 // Append returns after fdatasync. Note only keeps the order: its record becomes durable with the next Append, or on Close.
 //
-// A write that found no space leaves a torn line that the next one goes over, so that the chain stays whole and a later,
-// possibly shorter, record may go in. After any other failed write, and after a failed sync, the journal refuses all
+// A write that found no space leaves a torn line. It is overwritten with zeros, durably, before the next record goes over it, so that the
+// chain stays whole, a later, possibly shorter, record may go in, and no torn line is ever a mixture of two. After any other failed write, and after a failed sync, the journal refuses all
 // further records with the same error: a sync is never tried again, for the kernel may have dropped what it could not
 // write.
 //

@@ -167,7 +167,8 @@ func (u *Unsure) Error() string { return u.Err.Error() }
 // Unwrap gives the fault.
 func (u *Unsure) Unwrap() error { return u.Err }
 
-// write puts a line right behind the last whole record, over what may be torn there.
+// write puts a line right behind the last whole record. Under it are zeros, or the file ends there: so a reader can tell a torn line
+// from a changed one.
 func (j *Journal) write(text []byte) error {
 	if j.file.Gone() {
 		j.broken = gone(j.path)
@@ -176,12 +177,22 @@ func (j *Journal) write(text []byte) error {
 	if err := j.space.ensure(j.file, j.size+int64(len(text))); err != nil {
 		return full(j.path, err)
 	}
-	_, err := j.file.WriteAt(text, j.size)
+	if err := j.clear(); err != nil {
+		if outOfSpace(err) {
+			return full(j.path, err)
+		}
+		j.broken = unwritable(j.path, err)
+		return j.broken
+	}
+	count, err := j.file.WriteAt(text, j.size)
 	if err == nil {
 		return nil
 	}
 	if outOfSpace(err) {
-		return full(j.path, err) // what went in of the line is torn, and the next line goes over it
+		if count > 0 { // what went in of the line is torn, and is cleared before another line goes over it
+			j.tail.stale = j.size
+		}
+		return full(j.path, err)
 	}
 	j.broken = unwritable(j.path, err)
 	return j.broken

@@ -57,8 +57,12 @@ func parse(path string, content []byte) (records []Record, last chain, length in
 	if later, found := contradiction(content[length:], last.number+1); found {
 		return nil, start(), 0, fault.New(fault.Errored, "journal-damaged",
 			"the journal %s is damaged at record %d, byte %d: record %d behind it is whole", path, last.number+1, length, later).
-			WithHint("the storage or somebody changed what was already safe on disk, so gwe will not guess what was done: " +
-				"read the run's log (gwe log RUN), put the machine right by hand, and move the run's folder away")
+			WithHint("%s", damageHint)
+	}
+	if length < len(content) && !torn(content[length:]) {
+		return nil, start(), 0, fault.New(fault.Errored, "journal-damaged",
+			"the journal %s is damaged at record %d, byte %d: the line is complete, and its checksum is wrong", path, last.number+1, length).
+			WithHint("%s", damageHint)
 	}
 	if len(records) == 0 {
 		return nil, start(), 0, fault.New(fault.Errored, "journal-empty",
@@ -66,6 +70,10 @@ func parse(path string, content []byte) (records []Record, last chain, length in
 	}
 	return records, last, length, nil
 }
+
+// damageHint is what an operator can do about a damaged journal.
+const damageHint = "the storage or another program changed what was already safe on disk, so gwe will not guess what was done: " +
+	"read the run's log (gwe log RUN), put the machine right by hand, and move the run's folder away"
 
 // firstLine gives all up to and with the first newline; the whole text if there is none.
 func firstLine(content []byte) []byte {
