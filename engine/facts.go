@@ -235,7 +235,7 @@ func (r factReader) output(ctx context.Context, f *fact, argv []string, names ma
 	}
 	var written beginning
 	result, err := process.Run(ctx, process.Command{
-		Arguments: argv, Folder: "/", Environment: r.environment, Timeout: limit, Stdout: &written,
+		Arguments: argv, Folder: "/", Environment: r.environment, Timeout: limit, Stdout: &written, Filter: r.log.Filter,
 		Output: func(stream, line string) {
 			if stream == "stderr" {
 				r.log.Output(line)

@@ -138,7 +138,7 @@ func (x *execution) askSuccessor(ctx context.Context, record handedOverRecord, t
 	var said []string
 	result, err := process.Run(ctx, process.Command{
 		Arguments: x.engine.takeOver(record.Program, TakeOverCheck, x.folder.id()), Timeout: record.Within,
-		Environment: os.Environ(), Stdout: &answer, OutputLimit: 4 << 10,
+		Environment: os.Environ(), Stdout: &answer, OutputLimit: 4 << 10, Filter: task.Filter,
 		Output: func(stream, line string) {
 			if stream == "stderr" {
 				said = append(said, strings.TrimPrefix(line, "gwe: "))

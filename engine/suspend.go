@@ -140,6 +140,7 @@ func (x *execution) askForReboot(ctx context.Context, record suspendedRecord, ta
 		Arguments: record.Command, Folder: "/", Timeout: rebootPatience, KeepDaemons: true,
 		Environment: append(process.BaseEnvironment(), "GWE_RUN_ID="+x.folder.id()),
 		Output:      func(_, line string) { task.Output(line) },
+		Filter:      task.Filter,
 	})
 	if f := fault.As(err); f != nil && f.Code == "process-timeout" || err == nil && result.Signal != 0 {
 		return nil

@@ -103,6 +103,7 @@ func (c conversation) hold(ctx context.Context) (event, error) {
 				c.log.Output(line)
 			}
 		},
+		Filter:  c.log.Filter,
 		Started: c.started,
 	}
 	if _, bounded := ctx.Deadline(); !bounded || c.timeout == quickTimeout {

@@ -41,6 +41,9 @@ type Command struct {
 	// Output takes the lines of both streams, "stdout" and "stderr", without their ends ("\n", "\r\n" or "\r"); the bytes of a
 	// line are as the program wrote them, valid UTF-8 or not. It is called from one goroutine at a time.
 	Output func(stream, line string)
+	// Filter, where it is not nil, makes a writer that passes a stream on to another one, without secrets say, before it is cut into
+	// lines for Output; it is closed at the end of the stream. Stdout and Stderr take what the program wrote.
+	Filter func(to io.Writer) io.WriteCloser
 	// OutputLimit is how much of each stream reaches Output from its beginning, in bytes as a log writes them; 0 is DefaultOutputLimit.
 	OutputLimit int64
 	// Stdout and Stderr take all bytes of a stream, whatever OutputLimit says. They are written to from one goroutine each.

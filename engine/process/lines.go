@@ -3,7 +3,6 @@ package process
 import (
 	"bytes"
 	"fmt"
-	"io"
 	"math"
 	"sync"
 	"unicode/utf8"
@@ -24,8 +23,6 @@ const (
 type lines struct {
 	name  string
 	limit int64
-	// copy takes every byte; it may be nil.
-	copy io.Writer
 	// mutex is shared with the other stream, so that output is called from one goroutine at a time.
 	mutex  *sync.Mutex
 	output func(stream, line string)
@@ -39,9 +36,6 @@ type lines struct {
 }
 
 func (l *lines) Write(chunk []byte) (int, error) {
-	if l.copy != nil {
-		_, _ = l.copy.Write(chunk)
-	}
 	if l.output == nil {
 		return len(chunk), nil
 	}

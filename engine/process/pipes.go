@@ -75,29 +75,42 @@ func (p *pipes) serve(command Command) {
 	}
 	var mutex sync.Mutex
 	for at, name := range []string{"stdout", "stderr"} {
-		sink := &lines{name: name, limit: command.OutputLimit, copy: command.Stdout, mutex: &mutex, output: command.Output}
+		sink := &lines{name: name, limit: command.OutputLimit, mutex: &mutex, output: command.Output}
+		stream := tee{to: sink, copy: command.Stdout, heard: &p.heard}
 		if at == 1 {
-			sink.copy = command.Stderr
+			stream.copy = command.Stderr
+		}
+		if command.Filter != nil && command.Output != nil {
+			filter := command.Filter(sink)
+			stream.to, stream.filter = filter, filter
 		}
 		p.reading.Go(func() {
 			defer p.output[at].Close()
-			drain(p.output[at], heard{sink, &p.heard})
+			drain(p.output[at], stream)
+			if stream.filter != nil {
+				_ = stream.filter.Close()
+			}
 			sink.end()
 		})
 	}
 }
 
-// heard notes that something was written.
-type heard struct {
-	io.Writer
-	any *atomic.Bool
+// tee takes all that a program writes to a stream.
+type tee struct {
+	to     io.Writer
+	filter io.Closer // nil where nothing is filtered
+	copy   io.Writer // nil where nobody wants it as it was written
+	heard  *atomic.Bool
 }
 
-func (h heard) Write(text []byte) (int, error) {
+func (t tee) Write(text []byte) (int, error) {
 	if len(text) > 0 {
-		h.any.Store(true)
+		t.heard.Store(true)
 	}
-	return h.Writer.Write(text)
+	if t.copy != nil {
+		_, _ = t.copy.Write(text)
+	}
+	return t.to.Write(text)
 }
 
 // finish waits for the last lines and closes gwe's ends. A daemon that still holds its end cannot delay it.

@@ -1,8 +1,6 @@
 package tasklog
 
 import (
-	"cmp"
-	"slices"
 	"strings"
 	"sync"
 )
@@ -10,20 +8,32 @@ import (
 // Masked stands for a secret in every event.
 const Masked = "***"
 
-// maskedLength is how many bytes a secret, or a line of one, has at least to be masked. Shorter ones would turn ordinary
-// words and numbers into stars, and tell by that what they are.
-const maskedLength = 6
+const (
+	// maskedLength is how many bytes a secret, or a line of one, has at least to be masked. Shorter ones would turn ordinary
+	// words and numbers into stars, and tell by that what they are.
+	maskedLength = 6
+	// pieceLength is how many bytes are looked for at once: a longer secret is masked in pieces.
+	pieceLength = 512
+	// formsLength is how many bytes a secret has at most whose encoded forms are masked too.
+	formsLength = 16 << 10
+	// maskLimit is how many bytes are looked for in all. Each costs about 21 bytes of memory.
+	maskLimit = 4 << 20
+)
 
-// Mask is a sink that takes secrets out of what passes through. A secret of several lines is masked line by line.
+// Mask is a sink that takes secrets out of what passes through, in every form that Forms lists. A secret of several lines is masked as a
+// whole and line by line. Where there is more to look for than it can hold, it masks every text whole.
 type Mask struct {
 	sink    Sink
 	mutex   sync.Mutex
-	secrets []string
+	secrets map[string]bool
+	length  int
+	// linked finds the secrets; nil where some were added since.
+	linked *matcher
 }
 
 // NewMask passes events on to sink.
 func NewMask(sink Sink, secrets ...string) *Mask {
-	mask := &Mask{sink: sink}
+	mask := &Mask{sink: sink, secrets: map[string]bool{}}
 	mask.Add(secrets...)
 	return mask
 }
@@ -33,31 +43,92 @@ func (m *Mask) Add(secrets ...string) {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
 	for _, secret := range secrets {
+		m.add(secret)
+		if !strings.Contains(secret, "\n") {
+			continue
+		}
 		for line := range strings.SplitSeq(secret, "\n") {
-			// Events hold cleaned text, so the secret is looked for as it would stand there.
-			line = clean(strings.TrimSuffix(line, "\r"))
-			if len(line) >= maskedLength && !slices.Contains(m.secrets, line) {
-				m.secrets = append(m.secrets, line)
-			}
+			m.add(line)
 		}
 	}
-	// A secret that holds another one goes first, or its rest would stay.
-	slices.SortStableFunc(m.secrets, func(a, b string) int { return cmp.Compare(len(b), len(a)) })
+}
+
+func (m *Mask) add(secret string) {
+	if secret = strings.TrimSpace(secret); len(secret) < maskedLength {
+		return
+	}
+	forms := []string{secret}
+	if len(secret) <= formsLength {
+		forms = append(forms, Forms(secret)...)
+	}
+	for _, form := range forms {
+		m.piece(lineEnds.Replace(form))
+		m.piece(clean(lineEnds.Replace(form))) // as it stands in an event
+	}
+}
+
+var lineEnds = strings.NewReplacer("\r", "", "\n", "")
+
+// piece adds a text that is looked for, in pieces where it is long: the last one has the length of the others.
+func (m *Mask) piece(text string) {
+	if len(text) < maskedLength || m.length > maskLimit {
+		return
+	}
+	for from := 0; from < len(text); from += pieceLength {
+		one := text[max(0, min(from, len(text)-pieceLength)):min(from+pieceLength, len(text))]
+		if !m.secrets[one] {
+			m.secrets[one] = true
+			m.length += len(one)
+			m.linked = nil
+		}
+	}
+}
+
+// texts is the matcher of all that is masked now.
+func (m *Mask) texts() *matcher {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	if m.linked == nil {
+		texts := make([]string, 0, len(m.secrets))
+		for one := range m.secrets {
+			texts = append(texts, one)
+		}
+		m.linked = newMatcher(texts)
+	}
+	return m.linked
+}
+
+func (m *Mask) full() bool {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	return m.length > maskLimit
 }
 
 // Handle passes the event on without secrets.
 func (m *Mask) Handle(event Event) {
 	event.Name, event.Text = m.Text(event.Name), m.Text(event.Text)
-	event.Error, event.Hint = m.Text(event.Error), m.Text(event.Hint)
+	event.Error, event.Hint, event.Item = m.Text(event.Error), m.Text(event.Hint), m.Text(event.Item)
 	m.sink.Handle(event)
 }
 
 // Text gives a text without secrets: for what goes elsewhere than to the log, a final error say.
 func (m *Mask) Text(text string) string {
-	m.mutex.Lock()
-	defer m.mutex.Unlock()
-	for _, secret := range m.secrets {
-		text = strings.ReplaceAll(text, secret, Masked)
+	found := m.texts()
+	switch {
+	case text == "" || found.empty():
+		return text
+	case m.full():
+		return Masked
 	}
-	return text
+	s := stream{matcher: found}
+	for i := range len(text) {
+		s.take(heldByte{is: text[i]})
+	}
+	for _, one := range s.held {
+		s.emit(one)
+	}
+	return string(s.out)
 }
+
+// Holds reports whether a secret stands in a text.
+func (m *Mask) Holds(text string) bool { return m.Text(text) != text }

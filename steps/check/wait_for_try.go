@@ -52,6 +52,7 @@ func (a waitForArguments) run(ctx context.Context, run *step.Run) error {
 		Folder:      "/",
 		Environment: append(process.BaseEnvironment(), run.Environment...),
 		Started:     run.Started,
+		Filter:      run.Log.Filter,
 		Output: func(_, line string) {
 			if strings.TrimSpace(line) != "" {
 				last = line

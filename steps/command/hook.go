@@ -194,6 +194,7 @@ func (a hookArguments) command(run *step.Run) (command process.Command, there bo
 		Environment: variables,
 		KeepDaemons: true,
 		Output:      func(_, line string) { run.Log.Output(line) },
+		Filter:      run.Log.Filter,
 		Started:     run.Started,
 	}, true, nil
 }

@@ -118,6 +118,8 @@ func (a runArguments) carryOut(ctx context.Context, run *step.Run, adapt func(*p
 		return runOutputs{}, err
 	}
 	stdout, stderr := capture{limit: a.kept()}, capture{limit: a.kept()}
+	// What is kept is cut too, so secrets go before.
+	out, said := run.Log.Filter(&stdout), run.Log.Filter(&stderr)
 	command := process.Command{
 		Arguments:   a.Argv,
 		Folder:      cmp.Or(string(a.Dir), "/"),
@@ -125,8 +127,9 @@ func (a runArguments) carryOut(ctx context.Context, run *step.Run, adapt func(*p
 		Accept:      a.OKCodes,
 		KeepDaemons: true,
 		Output:      func(_, line string) { run.Log.Output(line) },
-		Stdout:      &stdout,
-		Stderr:      &stderr,
+		Filter:      run.Log.Filter,
+		Stdout:      out,
+		Stderr:      said,
 		Started:     run.Started,
 	}
 	if a.Script != "" {
@@ -141,6 +144,7 @@ func (a runArguments) carryOut(ctx context.Context, run *step.Run, adapt func(*p
 	name := cmp.Or(command.Name, command.Arguments[0])
 	adapt(&command)
 	result, err := process.Run(ctx, command)
+	_, _ = out.Close(), said.Close()
 	if err == nil {
 		err = result.Check(name, a.OKCodes...)
 	}

@@ -102,6 +102,7 @@ func (a rollbackArguments) process(run *step.Run, memo rollbackMemo, command []s
 		Folder:      memo.Running,
 		Environment: append(variables, run.Environment...),
 		Output:      func(_, line string) { run.Log.Output(line) },
+		Filter:      run.Log.Filter,
 		Started:     run.Started,
 	}, nil
 }

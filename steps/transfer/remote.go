@@ -157,7 +157,7 @@ func (a arguments) start(ctx context.Context, run *step.Run, argv []string) (sta
 	}
 	said, reason := statistics{}, ""
 	result, err := process.Run(ctx, process.Command{
-		Arguments: argv, Environment: environment, Started: run.Started,
+		Arguments: argv, Environment: environment, Started: run.Started, Filter: run.Log.Filter,
 		Output: func(stream, line string) {
 			said.hear(line, run)
 			if stream == "stderr" {

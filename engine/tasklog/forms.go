@@ -1,0 +1,72 @@
+package tasklog
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"html"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode/utf16"
+)
+
+// Forms lists how programs write a text: in JSON and other quotes, in a URL, in XML, for a shell, in base64 wherever it begins there, and
+// in hexadecimal. Forms that are the text itself, or hold it whole, are left out where that is known.
+func Forms(text string) []string {
+	forms := []string{
+		strings.Trim(strconv.Quote(text), `"`), strings.Trim(strconv.QuoteToASCII(text), `"`),
+		strings.ReplaceAll(text, `'`, `'\''`), strings.ReplaceAll(text, `'`, `'"'"'`), strings.ReplaceAll(text, `'`, `\'`),
+		html.EscapeString(text), entities.Replace(text),
+		hex.EncodeToString([]byte(text)), strings.ToUpper(hex.EncodeToString([]byte(text))),
+	}
+	for _, quoted := range []string{inJSON(text, false), inJSON(text, true)} {
+		ascii := outsideASCII.ReplaceAllStringFunc(quoted, inUTF16)
+		forms = append(forms, quoted, strings.ReplaceAll(quoted, "/", `\/`), ascii, strings.ReplaceAll(ascii, "/", `\/`))
+	}
+	query := url.QueryEscape(text)
+	spaced := strings.ReplaceAll(query, "+", "%20")
+	for _, escaped := range []string{query, spaced, url.PathEscape(text), inURL.Replace(spaced), strings.ReplaceAll(spaced, "%2F", "/")} {
+		forms = append(forms, escaped, percents.ReplaceAllStringFunc(escaped, strings.ToLower))
+	}
+	forms = append(forms, base64.StdEncoding.EncodeToString([]byte(text)), base64.RawStdEncoding.EncodeToString([]byte(text)),
+		base64.URLEncoding.EncodeToString([]byte(text)), base64.RawURLEncoding.EncodeToString([]byte(text)))
+	// In the middle of a longer text it begins at one of three places, and the characters that it shares with its neighbours are unknown.
+	for skip := range 3 {
+		if whole := (len(text) - skip) / 3 * 3; whole > 0 {
+			inner := []byte(text[skip : skip+whole])
+			forms = append(forms, base64.RawStdEncoding.EncodeToString(inner), base64.RawURLEncoding.EncodeToString(inner))
+		}
+	}
+	return forms
+}
+
+var (
+	outsideASCII = regexp.MustCompile(`[^\x00-\x7f]`)
+	percents     = regexp.MustCompile(`%[0-9A-F]{2}`)
+	// entities are the other names of what html.EscapeString writes as numbers.
+	entities = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;", "'", "&apos;")
+	// inURL are the characters that encodeURIComponent leaves as they are.
+	inURL = strings.NewReplacer("%21", "!", "%27", "'", "%28", "(", "%29", ")", "%2A", "*")
+)
+
+// inUTF16 writes a character as programs do that put nothing but ASCII into JSON.
+func inUTF16(character string) string {
+	escaped := ""
+	for _, unit := range utf16.Encode([]rune(character)) {
+		escaped += fmt.Sprintf(`\u%04x`, unit)
+	}
+	return escaped
+}
+
+// inJSON is a text between the quotes of JSON.
+func inJSON(text string, forHTML bool) string {
+	var quoted bytes.Buffer
+	encoder := json.NewEncoder(&quoted)
+	encoder.SetEscapeHTML(forHTML)
+	_ = encoder.Encode(text) // a string has a form in JSON always
+	return strings.Trim(strings.TrimSpace(quoted.String()), `"`)
+}
