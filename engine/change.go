@@ -36,6 +36,7 @@ func (x *execution) change(ctx context.Context, n *node, r rounds, names map[str
 	if err != nil {
 		return err
 	}
+	run.Parents = step.NewParents()
 	intent := intentRecord{Frame: number, Step: n.path(), Rounds: r, ID: n.id(), shownRecord: x.shown(n, r)}
 	if err := x.intend(ctx, n, run.Run, intent, arguments, secret, limit); err != nil {
 		return err
@@ -88,11 +89,22 @@ func (x *execution) prepare(ctx context.Context, n *node, run *step.Run, record 
 		return record, err
 	}
 	record.Targets = targetsOfEffects(paths, x.history.begin.Targets)
+	if err := foreseeParents(run, paths); err != nil {
+		return record, err
+	}
 	record.Before = x.before(stepType, n.withoutSecrets(arguments))
 	if record.Memo, err = x.capture(ctx, n, run, arguments, limit); err != nil {
 		return record, err
 	}
 	if record.Leases, err = stepType.Leases(arguments, record.Memo); err != nil {
+		return record, err
+	}
+	if err := foreseeParents(run, record.Leases); err != nil {
+		return record, err
+	}
+	run.Parents.Act()
+	record.Parents = run.Parents.Noted()
+	if err := x.meets(siteOf(&frame{node: n, rounds: record.Rounds}, paths, record.Parents)); err != nil {
 		return record, err
 	}
 	record.Secret = secret
@@ -184,10 +196,12 @@ func (x *execution) once(ctx context.Context, n *node, r rounds, names map[strin
 	if err != nil {
 		return nil, err
 	}
+	run.Parents = step.NewParents()
 	memo, err := x.capture(ctx, n, run.Run, arguments, limit)
 	if err != nil {
 		return nil, err
 	}
+	run.Parents.Act()
 	stepType := n.action.stepType
 	attempts := trial{
 		node: n, names: names, task: task, timeout: limit,

@@ -58,7 +58,7 @@ func (x *execution) standing(ctx context.Context, task *tasklog.Task) error {
 		if f.undone || f.owesLast || f.part != "" {
 			continue
 		}
-		run, err := x.environment(f.node, f.rounds, placeOf(f.number), false, task)
+		run, err := x.environmentOf(f, false, task)
 		if err != nil {
 			return err
 		}

@@ -230,8 +230,10 @@ failsafe:
             undo: [{note: {file: D/notes, line: undo first again}}]
       - note: {file: D/notes, line: second}
         undo: [{note: {file: D/notes, line: undo second}}]
+        allow: { parallel-conflict: one branch at a time }
       - note: {file: D/notes, line: third, fail: true}
         undo: [{note: {file: D/notes, line: undo third}}]
+        allow: { parallel-conflict: one branch at a time }
     limit: 1
 `, engine.StatusRestored, "", "first\nfirst again\nsecond\nthird\nundo third\nundo second\nundo first again\nundo first\n",
 		},

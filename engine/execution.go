@@ -62,6 +62,8 @@ type work struct {
 	insisted atomic.Bool
 	// looked are the paths of which the journal has what was there before the run.
 	looked map[string]bool
+	// sites are where the steps of this process acted.
+	sites []site
 	// gaveUp is why nothing behind the commit is given up now: that takes the machine down.
 	gaveUp error
 }

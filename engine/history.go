@@ -10,6 +10,7 @@ import (
 	"github.com/gwe-project/gwe/engine/host"
 	"github.com/gwe-project/gwe/engine/journal"
 	"github.com/gwe-project/gwe/engine/regular"
+	"github.com/gwe-project/gwe/engine/step"
 )
 
 // history is what the journal tells of a run. A live run and a recovery both work on it, and it changes by records alone:
@@ -79,6 +80,8 @@ type frame struct {
 	leases    []string
 	// targets are where its effects are, as far as those of the run do not tell it.
 	targets []targetRecord
+	// parents are the directories that hold what it changed; nil where none was noted.
+	parents []step.Parent
 	// done means that the step ended well; undone that it is put back.
 	done, undone bool
 	// broken means that its undo failed and the machine may not be as before; leftover that something of ours lies about.
@@ -275,7 +278,7 @@ func (h *history) applyIntent(r intentRecord) error {
 			}
 		}
 	}
-	h.add(&frame{number: r.Frame, node: n, rounds: r.Rounds, arguments: arguments, memo: r.Memo, leases: r.Leases, targets: r.Targets})
+	h.add(&frame{number: r.Frame, node: n, rounds: r.Rounds, arguments: arguments, memo: r.Memo, leases: r.Leases, targets: r.Targets, parents: r.Parents})
 	return nil
 }
 

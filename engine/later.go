@@ -78,7 +78,7 @@ func (x *execution) foresee(ctx context.Context) ([]step.Later, error) {
 		if f.part != "" || f.owesLast {
 			continue
 		}
-		run, err := x.environment(f.node, f.rounds, placeOf(f.number), true, nil)
+		run, err := x.environmentOf(f, true, nil)
 		if err != nil {
 			return nil, err
 		}

@@ -145,7 +145,7 @@ func (x *execution) releaseFrame(ctx context.Context, f *frame, task *tasklog.Ta
 	if f.part != "" || f.owesLast {
 		return nil // it keeps nothing
 	}
-	run, err := x.environment(f.node, f.rounds, placeOf(f.number), false, task)
+	run, err := x.environmentOf(f, false, task)
 	if err == nil {
 		err = f.node.action.stepType.Release(ctx, run.Run, f.arguments, f.memo)
 	}

@@ -3,6 +3,8 @@ package engine
 import (
 	"encoding/json"
 	"time"
+
+	"github.com/gwe-project/gwe/engine/step"
 )
 
 // The kinds of journal records. Together they tell all that recovery needs; the frozen recipe tells the rest.
@@ -124,6 +126,8 @@ type intentRecord struct {
 	Leases    []string                   `json:"leases,omitempty"`
 	// Targets are where its effects are, as far as the begin record does not tell it.
 	Targets []targetRecord `json:"targets,omitempty"`
+	// Parents are the directories that hold what the step changes. Journals of older gwes have none.
+	Parents []step.Parent `json:"parents,omitempty"`
 	// Before is what was there before the step, of paths that no earlier step of the run had changed.
 	Before []beforeRecord `json:"before,omitempty"`
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/openat"
 	"github.com/gwe-project/gwe/engine/step"
 )
 
@@ -241,8 +242,25 @@ func (row *PlannedStep) touch(about step.About, arguments map[string]any) {
 	}
 }
 
+// reachable refuses a path that leads through a link by which a less trusted user could lead gwe elsewhere. Directories that are missing are
+// made by a step, or missed by it.
+func reachable(machine step.Machine, path string) error {
+	if _, local := machine.(step.Mounter); !local || filepath.Clean(path) == "/" || !filepath.IsAbs(path) {
+		return nil
+	}
+	dir, _, err := openat.OpenParent(path)
+	dir.Close()
+	if fault.As(err) == nil {
+		return nil // the step itself tells
+	}
+	return step.Stands(err, filepath.Dir(path))
+}
+
 // writable reports why nothing can be written at a path as its file system is mounted, or by this user in the directory that would hold it.
 func writable(machine step.Machine, path string) error {
+	if err := reachable(machine, path); err != nil {
+		return err
+	}
 	folder, info, err := nearest(machine, path)
 	if err != nil {
 		return nil // the step itself tells

@@ -84,7 +84,7 @@ func (x *execution) asLeft(ctx context.Context) error {
 			continue
 		}
 		stepType := f.node.action.stepType
-		run, err := x.environment(f.node, f.rounds, placeOf(f.number), true, nil)
+		run, err := x.environmentOf(f, true, nil)
 		if err != nil {
 			return err
 		}
@@ -98,7 +98,12 @@ func (x *execution) asLeft(ctx context.Context) error {
 		}
 		later = append(later, own...)
 		run.AfterCommit, run.Obscured = true, obscured
-		err = stepType.Verify(ctx, run.Run, f.arguments, f.memo)
+		if !covered && !obscured {
+			err = f.lostParent()
+		}
+		if err == nil {
+			err = stepType.Verify(ctx, run.Run, f.arguments, f.memo)
+		}
 		if inspector, ok := stepType.(step.InspectorType); ok && err == nil && !covered {
 			err = inspector.Inspect(ctx, run.Run, f.arguments, f.memo)
 		}

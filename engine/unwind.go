@@ -72,13 +72,13 @@ func (x *execution) undoFrame(ctx context.Context, f *frame, failure errorRecord
 		_ = x.note(kind, undoneRecord{Frame: f.number})
 		return nil
 	}
-	if why := cmp.Or(x.lacks(f, fault.Errored), outOfReach(f.targets, fault.Errored)); why != nil {
+	if why := cmp.Or(x.lacks(f, fault.Errored), outOfReach(f.targets, fault.Errored), f.lostParent()); why != nil {
 		return why
 	}
 	task := x.beginCounted(parent, "undo", "Undo: "+x.titleOfFrame(f), f.node, f.rounds, number, of)
 	errs, rest := x.putBack(ctx, f, failure, task)
 	if len(errs) > 0 {
-		if why := cmp.Or(x.outOfReach(), outOfReach(f.targets, fault.Errored)); why != nil {
+		if why := cmp.Or(x.outOfReach(), outOfReach(f.targets, fault.Errored), parentChanged(errs)); why != nil {
 			task.Fail(first(errs))
 			return why
 		}
@@ -149,7 +149,7 @@ func (x *execution) undoOwn(ctx context.Context, f *frame, where place, task *ta
 			}
 		}()
 	}
-	run, err := x.environment(f.node, f.rounds, placeOf(f.number), true, task)
+	run, err := x.environmentOf(f, true, task)
 	if err != nil {
 		return false, err
 	}

@@ -21,17 +21,25 @@ type Dir struct {
 
 // Open opens the directory at an absolute path. Links are followed by the rule of this package.
 func Open(path string) (*Dir, error) {
+	dir, _, err := open(path, false)
+	return dir, err
+}
+
+// Trace is Open, and lists the links that it followed, each by its own path without links.
+func Trace(path string) (dir *Dir, links []string, err error) { return open(path, true) }
+
+func open(path string, trace bool) (dir *Dir, links []string, err error) {
 	if !filepath.IsAbs(path) {
-		return nil, &fs.PathError{Op: "open", Path: path, Err: fs.ErrInvalid}
+		return nil, nil, &fs.PathError{Op: "open", Path: path, Err: fs.ErrInvalid}
 	}
 	handle, err := openStraight(path)
 	if errors.Is(err, unix.ELOOP) || unsupported(err) {
-		handle, err = walkFromRoot(path)
+		handle, links, err = walkFromRoot(path, trace)
 	}
 	if err != nil {
-		return nil, wrong("open", path, err)
+		return nil, nil, wrong("open", path, err)
 	}
-	return &Dir{handle: handle, path: path}, nil
+	return &Dir{handle: handle, path: path}, links, nil
 }
 
 // OpenParent opens the directory that holds an absolute path, and gives the path's name in it. "/" has none.
@@ -101,6 +109,13 @@ func (d *Dir) Real() (string, error) {
 func (d *Dir) Identity() (Identity, error) {
 	found, err := identityOf(d.handle, d.handle)
 	return found, wrong("statx", d.path, err)
+}
+
+// Mounted reports whether a file system is mounted on the directory; false where the kernel does not tell (before Linux 5.8).
+func (d *Dir) Mounted() bool {
+	var status unix.Statx_t
+	err := repeat(func() error { return unix.Statx(d.handle, "", unix.AT_EMPTY_PATH, unix.STATX_TYPE, &status) })
+	return err == nil && status.Attributes&unix.STATX_ATTR_MOUNT_ROOT != 0
 }
 
 // Close frees the descriptor. It may be called on nil, and twice.

@@ -62,7 +62,7 @@ func eachWay(t *testing.T, test func(t *testing.T, open func(string) (*Dir, erro
 	t.Run("openat2", func(t *testing.T) { test(t, Open) })
 	t.Run("walk", func(t *testing.T) {
 		test(t, func(path string) (*Dir, error) {
-			handle, err := walkFromRoot(path)
+			handle, _, err := walkFromRoot(path, true)
 			if err != nil {
 				return nil, err
 			}

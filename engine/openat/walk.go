@@ -2,6 +2,7 @@ package openat
 
 import (
 	"errors"
+	"path/filepath"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -14,6 +15,9 @@ const mostLinks = 40
 type walk struct {
 	links int
 	trust trust
+	// trace is set where the links are listed in passed.
+	trace  bool
+	passed []string
 }
 
 // spot is an open directory on the way. path is for people.
@@ -24,14 +28,14 @@ type spot struct {
 
 func (s spot) close() { _ = unix.Close(s.handle) }
 
-func walkFromRoot(path string) (int, error) {
-	w := &walk{trust: ours()}
+func walkFromRoot(path string, trace bool) (handle int, passed []string, err error) {
+	w := &walk{trust: ours(), trace: trace}
 	root, err := w.root()
 	if err != nil {
-		return -1, err
+		return -1, nil, err
 	}
 	found, err := w.follow(root, path)
-	return found.handle, err
+	return found.handle, w.passed, err
 }
 
 func (w *walk) root() (spot, error) {
@@ -89,6 +93,13 @@ func (w *walk) through(at, link spot) (spot, error) {
 	target, err := readlink(link.handle, "")
 	if err != nil {
 		return spot{}, wrong("readlink", link.path, err)
+	}
+	if w.trace {
+		real, err := (&Dir{handle: at.handle, path: at.path}).Real()
+		if err != nil {
+			return spot{}, err
+		}
+		w.passed = append(w.passed, filepath.Join(real, filepath.Base(link.path)))
 	}
 	from, err := w.start(at, target)
 	if err != nil {

@@ -40,6 +40,9 @@ type Run struct {
 	// Folder is the frame's own folder in the run's state, 0700, for saved contents; it lives until the undo can no longer be
 	// asked for. It exists, and what Prepare writes there is made durable before Do.
 	Folder string
+	// Parents are the directories that hold what the step changes: Dir notes and checks them. If it is nil, Dir goes by the rule of package
+	// openat alone.
+	Parents *Parents
 	// Leased reports whether an undo, of this run or of an earlier one, still needs the path, something below it, or what it lies in.
 	// A symbolic link at the path is the link, not what it leads to.
 	Leased func(path string) bool

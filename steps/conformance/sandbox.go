@@ -25,6 +25,7 @@ type sandbox struct {
 	mark      string
 	arguments map[string]any
 	memo      json.RawMessage
+	parents   []step.Parent
 	// before is the tree as it was arranged.
 	before tree
 }
@@ -58,17 +59,20 @@ func prepared(t T, c Case) *sandbox {
 // prepare takes the memo through JSON, as the journal does.
 func (s *sandbox) prepare() {
 	s.t.Helper()
-	memo, err := s.c.Type.Prepare(s.t.Context(), s.run(nil), s.arguments)
+	run := s.run(nil)
+	run.Parents = step.NewParents()
+	memo, err := s.c.Type.Prepare(s.t.Context(), run, s.arguments)
 	if err != nil {
 		s.t.Fatalf("prepare: %v", err)
 	}
+	s.parents = run.Parents.Noted()
 	s.memo = throughJSON(s.t, memo)
 }
 
 // run is what the engine would hand over; what happens in it ticks the moments, where there are some.
 func (s *sandbox) run(at *moments) *step.Run {
 	run := &step.Run{
-		ID: "20260102T030405Z-abcdef", Step: "tried", Machine: step.Local{}, Folder: s.folder,
+		ID: "20260102T030405Z-abcdef", Step: "tried", Machine: step.Local{}, Folder: s.folder, Parents: step.KnownParents(s.parents),
 		Leased:      func(string) bool { return false },
 		Kept:        func(string) {},
 		Covered:     func(string) bool { return false },

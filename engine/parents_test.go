@@ -1,0 +1,125 @@
+package engine_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/gwe-project/gwe/engine"
+	"github.com/gwe-project/gwe/engine/fault"
+)
+
+// stranger is a user who is neither root nor the one that runs the tests.
+const stranger = 65534
+
+// linked makes r1, r2, current -> r1 and via -> current.
+func linked(t *testing.T) *bench {
+	t.Helper()
+	b := newBench(t)
+	for _, name := range []string{"r1/below", "r2/below"} {
+		if err := os.MkdirAll(filepath.Join(b.folder, name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.link("r1", "current")
+	b.link("current", "via")
+	return b
+}
+
+func (b *bench) link(text, name string) {
+	b.Helper()
+	path := filepath.Join(b.folder, name)
+	_ = os.Remove(path)
+	if err := os.Symlink(text, path); err != nil {
+		b.Fatal(err)
+	}
+}
+
+func hasCode(err error, code string) bool {
+	for found := fault.As(err); found != nil; found = fault.As(errors.Unwrap(found)) {
+		if found.Code == code {
+			return true
+		}
+	}
+	return false
+}
+
+// Two branches that change one file by different paths, or one of them a link in the other's way, are refused before the second acts.
+// Validation cannot see that: the links are those of the machine.
+func TestBranchesThatMeet(t *testing.T) {
+	for name, second := range map[string]string{
+		"one file by two links":      "D/via/conf",
+		"a link in the other's way":  "D/current",
+		"a link further up the way":  "D/via",
+		"the other lies in this one": "D/r1",
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := linked(t)
+			result := b.run(`steps:
+  - parallel:
+      - note: {file: D/via/conf, line: one}
+        undo: none
+      - note: {file: ` + second + `, line: two}
+        undo: none
+    limit: 1
+`)
+			if !hasCode(result.Err, "paths-meet") {
+				t.Errorf("%v", result.Err)
+			}
+		})
+	}
+	t.Run("neighbours do not meet", func(t *testing.T) {
+		b := linked(t)
+		b.wantStatus(b.run(`steps:
+  - parallel:
+      - note: {file: D/via/one, line: one}
+        undo: none
+      - note: {file: D/current/two, line: two}
+        undo: none
+`), engine.StatusDone, 0)
+	})
+}
+
+// A rollback by hand finds that the directory of a step is another one by now, before it touches anything.
+func TestRollbackThroughAChangedLink(t *testing.T) {
+	b := linked(t)
+	b.wantStatus(b.run("steps:\n  - put: {path: D/via/conf, text: new}\n"), engine.StatusDone, 0)
+	b.link("r2", "current")
+	if _, err := b.engine.Rollback(context.Background(), ""); !hasCode(err, "parent-changed") {
+		t.Fatalf("%v", err)
+	}
+	b.wantFile("r1/conf", "new")
+	b.link("r1", "current")
+	if _, err := b.engine.Rollback(context.Background(), ""); err != nil {
+		t.Fatal(err)
+	}
+	b.wantFile("r1/conf", "-")
+}
+
+// A link by which a less trusted user could lead gwe elsewhere is refused before the first step acts.
+func TestUnsafeLinkIsRefusedBeforeTheRun(t *testing.T) {
+	b := linked(t)
+	if err := os.Chmod(b.folder, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	theirs := filepath.Join(b.folder, "theirs")
+	if err := errors.Join(os.Mkdir(theirs, 0o755), os.Symlink("../r1", theirs+"/link"), os.Chown(theirs, stranger, stranger)); err != nil {
+		t.Fatal(err)
+	}
+	program := b.load("steps:\n  - put: {path: D/first, text: new}\n  - put: {path: D/theirs/link/conf, text: new}\n")
+	plan, err := b.engine.Plan(context.Background(), program, nil)
+	if err != nil || len(plan.Refusals) != 1 || plan.Refusals[0].Code != "unsafe-link" {
+		t.Errorf("%v %+v", err, plan.Refusals)
+	}
+	result, err := b.engine.Run(context.Background(), program, nil)
+	if err == nil {
+		err = result.Err
+	}
+	if !hasCode(err, "unsafe-link") {
+		t.Errorf("%v", err)
+	}
+	b.wantFile("first", "-")
+	b.wantFile("r1/conf", "-")
+}
