@@ -71,7 +71,7 @@ func (x *execution) contents(ctx, inner context.Context, n *node, r rounds, task
 	if owed == nil || err != nil && stopped(err) == nil {
 		return outputs, err // finally runs when the steps are put back
 	}
-	if late := x.settleFinally(ctx, owed, errorRecord{}, task); late != nil {
+	if _, late := x.settleFinally(ctx, owed, errorRecord{}, task); late != nil {
 		return outputs, late
 	}
 	return outputs, err
@@ -112,27 +112,31 @@ func (x *execution) enterPart(n *node, r rounds, p part) (*frame, error) {
 }
 
 // settleFinally runs the finally of a group, which closes it. It makes no frames, and may run again after a crash. What
-// goes wrong there is told beside the first error, or fails a group that was good.
-func (x *execution) settleFinally(ctx context.Context, f *frame, failure errorRecord, parent *tasklog.Task) error {
+// goes wrong there is told beside the first error, or fails a group that was good. why is set where a step could not begin for want of a
+// resource: then the frame stays open, and finally runs again.
+func (x *execution) settleFinally(ctx context.Context, f *frame, failure errorRecord, parent *tasklog.Task) (why, err error) {
 	x = x.back()
 	ctx = context.WithoutCancel(ctx)
 	task := x.begin(parent, "finally", "Finally", f.node, f.rounds)
 	errs, rest := x.auxiliaries(ctx, f.node.finally(), f, placeOfUndo(f.number), failure, task)
 	record := undoneRecord{Frame: f.number}
+	why = exhausted(starvedProcess(errs...))
 	for i, err := range errs {
 		errs[i] = x.withoutSecrets(err)
 		if failure.Code != "" {
 			record.Errors = append(record.Errors, x.recordOf(err))
 		}
 	}
-	if len(rest) > 0 {
+	switch {
+	case why != nil:
+	case len(rest) > 0:
 		x.putOff(f, record, putOffRecord{Steps: rest})
-	} else {
+	default:
 		_ = x.note(recordUndone, record)
 	}
-	err := errors.Join(errs...)
+	err = errors.Join(errs...)
 	end(task, err)
-	return err
+	return why, err
 }
 
 // settleOwed runs what groups owe that a stop ended in their middle, and a crash before they came to it.
@@ -140,7 +144,8 @@ func (x *execution) settleOwed(ctx context.Context) error {
 	var errs []error
 	for _, f := range x.history.open() {
 		if f.part == partFinally {
-			errs = append(errs, x.settleFinally(ctx, f, errorRecord{}, x.task))
+			_, err := x.settleFinally(ctx, f, errorRecord{}, x.task)
+			errs = append(errs, err)
 		}
 	}
 	return errors.Join(errs...)

@@ -20,6 +20,9 @@ func (e *Engine) Confirm(ctx context.Context, id string) (Result, error) {
 		return Result{}, err
 	}
 	h, err := e.waitingHistory(p)
+	if err == nil {
+		err = roomToAct()
+	}
 	if err != nil {
 		return Result{}, err
 	}
@@ -53,6 +56,9 @@ func (e *Engine) CancelSuspended(ctx context.Context, id string) (Result, error)
 	if p.suspended().Cause == causeReturn {
 		return Result{}, fault.New(fault.Refused, "cancel-put-back", "run %s is put back already, and waits for %s", p.folder.id(), p.suspended().awaited()).
 			WithHint("`gwe recover` ends it after the boot")
+	}
+	if err := roomToAct(); err != nil {
+		return Result{}, err
 	}
 	if err := e.tell(p, recordCancelled); err != nil {
 		return Result{}, err

@@ -137,7 +137,7 @@ func (x *execution) leavesRest(ctx context.Context) bool {
 		return left
 	}
 	if x.history.broken() && len(x.program.failsafe) > 0 {
-		_ = x.epilogue(ctx, recordFailsafe, placeFailsafe, "Failsafe", x.program.failsafe)
+		_, _ = x.epilogue(ctx, recordFailsafe, placeFailsafe, "Failsafe", x.program.failsafe)
 		return true
 	}
 	return left || x.finallyNeedsServices()

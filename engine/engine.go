@@ -64,7 +64,7 @@ func (e *Engine) Run(ctx context.Context, program *Program, given Inputs) (Resul
 	if err := noneSuspended(settled); err != nil {
 		return Result{}, err
 	}
-	if err := roomForFiles(); err != nil {
+	if err := roomToAct(); err != nil {
 		return Result{}, err
 	}
 	begin, names, err := e.begin(program, given)
@@ -170,7 +170,7 @@ func (e *Engine) create(ctx context.Context, program *Program, begin beginRecord
 		return nil, err
 	}
 	x = e.execution(program, folder, written, "run", program.title())
-	x.reserve = written.ReserveMore
+	x.reserved = reserveFor(program)
 	x.history = newHistory(program, folder)
 	x.history.know(begin, names)
 	x.mask.Add(secretsIn(x.history.inputs)...)
@@ -254,14 +254,4 @@ func (x *execution) close() {
 		_ = x.log.Close()
 		x.log = nil
 	}
-}
-
-// reservedOutputs is how many bytes of outputs a step of an undo, of failsafe or of finally has in the journal at most.
-const reservedOutputs = 2 << 10
-
-// reserveFor is the space in bytes that the way back may need in the journal: an undone record for each frame, a record
-// for each step of an undo, and the end.
-func reserveFor(program *Program) int64 {
-	const perStep, fixed = 8 << 10, 64 << 10
-	return fixed + int64(len(program.byPath))*perStep
 }

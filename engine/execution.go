@@ -32,8 +32,6 @@ type work struct {
 	program *Program
 	folder  runFolder
 	history *history
-	// reserve keeps more bytes of the journal free for the way back; nil where the way back has begun.
-	reserve func(bytes int64) error
 	// task is the run's own; steps are tasks below it.
 	task *tasklog.Task
 	mask *tasklog.Mask
@@ -49,6 +47,8 @@ type work struct {
 	// writing lies around the journal, so that the history takes records in the journal's order; it guards all below.
 	writing sync.Mutex
 	journal journal.Writer
+	// reserved is how many bytes of the journal are kept free for the way back.
+	reserved int64
 	// number is the last frame's that was given out.
 	number int
 	// unwritten is why not all records of the way back are in the journal; nil while they are. lost means that one never will be.

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -72,11 +73,17 @@ func (x *execution) finish(ctx context.Context, failure error) Result {
 	}
 	saved := false
 	if h.broken() && len(x.program.failsafe) > 0 {
-		errs := x.epilogue(ctx, recordFailsafe, placeFailsafe, "Failsafe", x.program.failsafe)
+		errs, why := x.epilogue(ctx, recordFailsafe, placeFailsafe, "Failsafe", x.program.failsafe)
+		if why != nil {
+			return x.hold(why)
+		}
 		saved = len(errs) == 0
 		result.Others = append(result.Others, errs...)
 	}
-	finally := x.epilogue(ctx, recordFinally, placeFinally, "Finally", x.program.finally)
+	finally, why := x.epilogue(ctx, recordFinally, placeFinally, "Finally", x.program.finally)
+	if why != nil && h.failure != nil {
+		return x.hold(why)
+	}
 	result.Others = append(result.Others, finally...)
 	result.Status = x.status(saved, len(finally) == 0)
 	if h.failure == nil {
@@ -126,10 +133,11 @@ func (h *history) unrecorded() Status {
 	return StatusBroken
 }
 
-// epilogue runs the steps of failsafe or finally, each one whatever became of the one before.
-func (x *execution) epilogue(ctx context.Context, kind string, where place, title string, nodes []*node) []error {
+// epilogue runs the steps of failsafe or finally, each one whatever became of the one before. why is set where a step met a lack of resources:
+// the failsafe then has not been tried, and of finally a step could not begin.
+func (x *execution) epilogue(ctx context.Context, kind string, where place, title string, nodes []*node) (errs []error, why error) {
 	if len(nodes) == 0 {
-		return nil
+		return nil, nil
 	}
 	x.backward = true // nothing that fails from here on may stop the rest
 	_ = x.note(kind, struct{}{})
@@ -138,14 +146,19 @@ func (x *execution) epilogue(ctx context.Context, kind string, where place, titl
 	if x.history.failure != nil {
 		failure = *x.history.failure
 	}
-	var errs []error
+	lacking := starvedProcess
+	if kind == recordFailsafe {
+		lacking = starved
+	}
 	for _, n := range nodes {
-		if err := x.auxiliary(ctx, n, nil, where, failure, false, task); err != nil && !errors.Is(err, errWaits) {
+		err := x.auxiliary(ctx, n, nil, where, failure, false, task)
+		if err != nil && !errors.Is(err, errWaits) {
+			why = cmp.Or(why, exhausted(lacking(err)))
 			errs = append(errs, x.withoutSecrets(err))
 		}
 	}
 	end(task, errors.Join(errs...))
-	return errs
+	return errs, why
 }
 
 // outputs evaluates the recipe's outputs. The new version is in place by now, so an error does not undo it.
@@ -172,13 +185,23 @@ func (x *execution) end(ctx context.Context, result *Result) {
 		// The next recovery finds a run without an end, and needs all that is kept.
 		result.Status = x.history.unrecorded()
 		result.Others = append(result.Others, err)
-	} else if x.forgetUnfinished(result.Status); !x.history.needed() && result.Status != StatusBroken {
-		if err := x.folder.dropKept(); err != nil {
-			x.task.Warn("what the run kept for its undo could not be removed: " + err.Error())
-		}
+	} else {
+		x.ended(result)
 	}
 	result.Now = x.noteWatches(ctx)
 	x.farewell(result)
+}
+
+// ended drops what only an unfinished run needs.
+func (x *execution) ended(result *Result) {
+	_ = x.journal.Release()
+	x.forgetUnfinished(result.Status)
+	if x.history.needed() || result.Status == StatusBroken {
+		return
+	}
+	if err := x.folder.dropKept(); err != nil {
+		x.task.Warn("what the run kept for its undo could not be removed: " + err.Error())
+	}
 }
 
 // lastRecord writes how the run ended: all of it, or, where that is more than the journal takes, the status and the first

@@ -129,6 +129,9 @@ func (put) Undo(ctx context.Context, run *step.Run, a putArguments, memo putMemo
 			return err
 		}
 	}
+	if err := lacks(string(a.Path)); err != nil {
+		return err
+	}
 	if _, err := os.Stat(string(a.Path) + ".released"); err == nil {
 		return fault.New(fault.Failed, "put-released", "what undo needs was given up")
 	}
@@ -216,6 +219,9 @@ func (note) Prepare(context.Context, *step.Run, noteArguments) (step.Nothing, er
 }
 
 func (note) Do(ctx context.Context, _ *step.Run, a noteArguments, _ step.Nothing) (step.Nothing, error) {
+	if err := lacks(string(a.File)); err != nil {
+		return step.Nothing{}, err
+	}
 	if err := addLine(string(a.File), a.Line); err != nil {
 		return step.Nothing{}, err
 	}
@@ -227,6 +233,15 @@ func (note) Do(ctx context.Context, _ *step.Run, a noteArguments, _ step.Nothing
 		return step.Nothing{}, fault.New(fault.Failed, "note-failed", "no more ink")
 	}
 	return step.Nothing{}, nil
+}
+
+// lacks is the lack of the resource that a file beside the path names.
+func lacks(path string) error {
+	name, err := os.ReadFile(path + ".lacks")
+	if err != nil {
+		return nil
+	}
+	return durable.Explain(&fs.PathError{Op: "open", Path: path, Err: lacking[string(name)]}, "cannot do it")
 }
 
 func addLine(path, line string) error {

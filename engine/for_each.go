@@ -59,15 +59,6 @@ func (x *execution) allRounds(ctx context.Context, n *node, r rounds, names map[
 	return x.note(recordEnded, resultRecord{Step: n.path(), Rounds: r, ID: n.id(), shownRecord: x.shown(n, r)})
 }
 
-// reserveRounds makes sure that the way back of all rounds has its place in the journal: when the journal was made, one round
-// was counted. A record of an undo takes less than 1 KiB, but for what it may give back.
-func (x *execution) reserveRounds(n *node, rounds int) error {
-	if x.reserve == nil || rounds <= 1 {
-		return nil
-	}
-	return x.reserve(int64(rounds-1) * int64(n.size) << 10)
-}
-
 // around are the names where the step stands, outside of its own rounds.
 func (x *execution) around(n *node, r rounds) map[string]any {
 	outside := *n

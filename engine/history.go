@@ -62,6 +62,8 @@ type history struct {
 	// closing is true where what the steps behind the commit kept may be gone.
 	closing bool
 	looked  host.Moment
+	// stalled is the last word of a recovery that could not do all.
+	stalled heldRecord
 	// undoErrors are all errors of undos, in the order in which they came.
 	undoErrors []errorRecord
 	// processes are the children that were started, in order.
@@ -193,6 +195,8 @@ func (h *history) apply(kind string, data json.RawMessage) error {
 		return into(data, h.applyRecovery)
 	case recordPutOff:
 		return into(data, h.applyPutOff)
+	case recordHeld:
+		return into(data, func(r heldRecord) error { h.stalled = r; return nil })
 	case recordServices:
 		h.awaiting = true
 	case recordClosing:

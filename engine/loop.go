@@ -15,8 +15,8 @@ import (
 // the same place is rare; one that an undo takes down does it every time, and would boot for ever.
 const boundedBoots = 10
 
-// progress are the records by which a recovery gets on.
-var progress = []string{recordUndone, recordButLast, recordPutOff, recordServices, recordSuspended, recordResumed, recordStranded, recordClosing, recordCommitted}
+// progress are the records by which a recovery gets on, or by which it says that it cannot: it did not die then.
+var progress = []string{recordUndone, recordButLast, recordPutOff, recordHeld, recordServices, recordSuspended, recordResumed, recordStranded, recordClosing, recordCommitted}
 
 // deaths counts the boots in a row, before this one, in which a recovery of the run began and got nowhere. The boot that turned the
 // run back is the first one of the way back: those before it died of what they asked the machine.

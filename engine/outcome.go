@@ -66,6 +66,8 @@ type Result struct {
 	// Err is the first error; Others are the errors of the unwinding, the failsafe and finally, in order.
 	Err    error
 	Others []error
+	// unfinished is set where the run has not ended, and does not wait: a recovery is pending.
+	unfinished bool
 }
 
 // ExitCode gives the exit code that the result stands for.

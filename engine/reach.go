@@ -201,7 +201,12 @@ func (p *past) outOfReach() error {
 // hold ends this process's part of a run that cannot be put back now, or not to its end. What was not undone is not tried, and so
 // nothing is lost.
 func (x *execution) hold(why error) Result {
+	x.backward = true
+	if held := (heldRecord{x.engine.now().Boot, x.recordOf(why)}); held.Boot != x.history.stalled.Boot || held.Error.Code != x.history.stalled.Error.Code {
+		_ = x.append(recordHeld, held)
+	}
 	missing := x.catchUp(context.Background())
+	_ = x.reserveAgain() // as far as there is space: the next recovery has as much to write
 	x.task.Warn("not everything was put back yet: recovery is pending")
 	x.task.Fail(why)
 	x.folder.noteFailure(x.withoutSecrets(why))

@@ -22,6 +22,7 @@ const (
 	recordCommitted = "committed"       // the point of no return
 	recordStopped   = "stopped"         // a stop step ended the forward path
 	recordRecovery  = "recovery"        // another process took the run over
+	recordHeld      = "held"            // what is left to do cannot be done now, and why; the next recovery tries
 	recordServices  = "services"        // what is left to do needs services, and waits for them
 	recordFailsafe  = "failsafe"        // the failsafe begins
 	recordFinally   = "finally"         // finally begins
@@ -58,7 +59,7 @@ const recordHeader = "journal"
 var recordKinds = []string{
 	recordHeader, recordBegin, recordSkipped, recordIntent, recordProcess, recordResult, recordUnwind, recordUndoStep,
 	recordUndone, recordButLast, recordCommitted, recordStopped, recordRecovery, recordFailsafe, recordFinally, recordClosing, recordEnd,
-	recordCleaned, recordReleasing, recordReleased, recordRollback, recordPutOff, recordServices,
+	recordCleaned, recordReleasing, recordReleased, recordRollback, recordPutOff, recordHeld, recordServices,
 	recordSuspended, recordWaited, recordConfirmed, recordCancelled, recordResumed, recordStranded, recordHandedOver, recordTakenOver,
 	recordItems, recordBranches, recordUsed, recordEntered, recordEnded, recordPutBack, recordRescue, recordMishap,
 }
@@ -221,6 +222,12 @@ type troubleRecord struct {
 	Step   string      `json:"step"`
 	Rounds rounds      `json:"rounds,omitempty"`
 	Error  errorRecord `json:"error"`
+}
+
+// heldRecord says why a recovery of this boot could not go on.
+type heldRecord struct {
+	Boot  string      `json:"boot"`
+	Error errorRecord `json:"error"`
 }
 
 // undoneRecord closes a frame.

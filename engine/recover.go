@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -76,6 +77,9 @@ func (e *Engine) settleRun(ctx context.Context, id string, earlier []*past, held
 	p, err := e.State.peek(id)
 	switch {
 	case err != nil:
+		if _, lacks := fault.Scarce(err); lacks {
+			return nil, nil, cmp.Or(roomToAct(), err)
+		}
 		w := e.State.wreckOf(id, err)
 		if w.blocks() {
 			return nil, nil, w.fault()
@@ -112,6 +116,7 @@ func (e *Engine) settleRun(ctx context.Context, id string, earlier []*past, held
 		if p, err = e.State.peek(id); err == nil && p != nil && p.end() != nil {
 			p.folder.forgetFailure()
 		}
+		result.unfinished = err == nil && p != nil && p.end() == nil && result.Status != StatusSuspended
 		return p, &result, err
 	}
 	if len(p.leftovers()) > 0 {
@@ -152,7 +157,7 @@ func (e *Engine) recover(ctx context.Context, p *past, earlier []*past) (Result,
 	if err := targets.paths(p.begin.Locks); err != nil {
 		return Result{}, err
 	}
-	if err := errors.Join(p.outOfReach(), e.lacksFirst(p)); err != nil {
+	if err := errors.Join(roomToAct(), p.outOfReach(), e.lacksFirst(p)); err != nil {
 		return Result{}, err
 	}
 	died := fault.New(fault.Interrupted, "run-died", "gwe died in the middle of run %s", p.folder.id())
@@ -168,8 +173,11 @@ func (e *Engine) recoverLocked(ctx context.Context, p *past, earlier []*past, ta
 	defer x.close()
 	x.earlier, x.locks, x.backward = earlier, targets, true
 	x.noteUnfinished()
+	x.useReserve()
 	boot := e.now().Boot
-	_ = x.append(recordRecovery, recoveryRecord{os.Getpid(), boot, e.now().Since, e.Version})
+	if x.history.stalled.Boot != boot { // else the journal knows it, and a timer that tries every minute must not eat its reserve
+		_ = x.append(recordRecovery, recoveryRecord{os.Getpid(), boot, e.now().Since, e.Version})
+	}
 	if err := x.endSurvivors(ctx); err != nil {
 		x.task.Fail(err)
 		return Result{}, err

@@ -46,7 +46,7 @@ func (e *Engine) standsInTheWay(begin beginRecord) (found []error) {
 	} else {
 		found = e.earlierRuns()
 	}
-	add(roomForFiles())
+	add(roomToAct())
 	for _, path := range lockedPaths(begin.Locks) {
 		// One process holds the lock of the state and those of its targets: it is named once.
 		if busy := folderBusy(path); busy != nil && !named(found, busy.PID) {

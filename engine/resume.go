@@ -34,6 +34,9 @@ func (e *Engine) resume(ctx context.Context, p *past, earlier []*past, held *loc
 			v.decision, v.failure = turnBack, err // or it would stay in between for good
 		}
 	}
+	if err := roomToAct(); err != nil {
+		return Result{}, err
+	}
 	targets := &locks{around: held}
 	defer targets.release()
 	if err := targets.paths(p.begin.Locks); err != nil {
@@ -143,11 +146,6 @@ func (x *execution) takeUp(s *suspension, v verdict, task *tasklog.Task) error {
 	}
 	task.Done(map[cause]string{causeReboot: "rebooted", causeConfirm: "confirmed"}[s.Cause])
 	return nil
-}
-
-// reserveAgain keeps the space for the way back that the process before kept.
-func (x *execution) reserveAgain() error {
-	return x.journal.Reserve(reserveFor(x.program))
 }
 
 // waitAgain asks for one more reboot.

@@ -52,6 +52,9 @@ func (e *Engine) Rollback(ctx context.Context, id string) (Result, error) {
 	}
 	seen, err := e.wayBack(p, standing)
 	if err == nil {
+		err = roomToAct()
+	}
+	if err == nil {
 		err = seen.asLeft(ctx)
 	}
 	if err == nil {
@@ -87,6 +90,7 @@ func (e *Engine) Rollback(ctx context.Context, id string) (Result, error) {
 			// The next recovery may find the record, and goes on with the rollback then. Nothing is touched before.
 			return x.unsure(err), nil
 		}
+		_ = x.journal.Release()
 		x.task.Fail(err)
 		return Result{}, e.State.notBegun(err)
 	}
@@ -110,6 +114,9 @@ func (e *Engine) tookBack(recovered Result, standing []*past) error {
 // back is the reboot that it has to take back, or nil.
 func (x *execution) rollBack(back *suspendedRecord) error {
 	why := fault.New(fault.Interrupted, "rolled-back", "run %s is rolled back", x.folder.id())
+	if err := x.reserveAgain(); err != nil {
+		return err
+	}
 	if err := x.append(recordRollback, unwindRecord{Error: x.recordOf(why), Back: back}); err != nil {
 		return err
 	}

@@ -49,6 +49,9 @@ func (e *Engine) PlanRollback(ctx context.Context, id string) (RollbackPlan, err
 	}
 	x, err := e.wayBack(p, standing)
 	if err == nil {
+		err = roomToAct()
+	}
+	if err == nil {
 		err = x.asLeft(ctx)
 	}
 	if err == nil {

@@ -113,6 +113,9 @@ func (x *execution) wait(ctx context.Context, record suspendedRecord, task *task
 	}
 	record.Boot, record.Since = now.Boot, now.Since
 	process.Release(x.markOfRun())
+	if err := x.reserveForWait(); err != nil {
+		return err // whatever fills the disk while it waits could keep it from its way back
+	}
 	if err := x.append(recordSuspended, record); err != nil {
 		var unsure *journal.Unsure
 		if errors.As(err, &unsure) {

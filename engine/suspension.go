@@ -159,10 +159,13 @@ func (p *past) suspension() *suspension {
 	return waits
 }
 
-// noneSuspended refuses a run while another one waits: what it did is neither kept nor put back yet, and the machine may go
-// down at any moment.
+// noneSuspended refuses a run while another one waits, or could not be put back to its end: what it did is neither kept nor put back yet, and
+// the machine may go down at any moment.
 func noneSuspended(settled []Result) error {
 	for _, result := range settled {
+		if result.unfinished {
+			return &Unsettled{Run: result.Run, Err: result.Err}
+		}
 		if result.Status == StatusSuspended {
 			return fault.New(fault.Refused, "run-suspended", "run %s is suspended: it waits for %s", result.Run, result.Waits).
 				WithHint("`gwe recover` goes on with it when its time has come, `gwe confirm` confirms one that waits for that, `gwe cancel` puts it back")

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"slices"
@@ -136,7 +137,7 @@ func (x *execution) undoFrameLast(ctx context.Context, f *frame, failure errorRe
 	task := x.begin(parent, "undo", "Undo, last: "+x.titleOfFrame(f), f.node, f.rounds)
 	errs, rest := x.runLast(ctx, f, failure, task)
 	if len(errs) > 0 {
-		if why := x.outOfReach(); why != nil {
+		if why := cmp.Or(x.outOfReach(), exhausted(starved(errs...))); why != nil {
 			task.Fail(first(errs))
 			return why
 		}
@@ -183,7 +184,7 @@ func (h *history) oweAgain(f *frame) {
 func (x *execution) runLast(ctx context.Context, f *frame, failure errorRecord, task *tasklog.Task) (errs []error, rest bool) {
 	where := placeOfLast(f.number)
 	errs, waiting := x.auxiliaries(ctx, f.node.undoLast, f, where, failure, task)
-	if _, own := f.owesOwn(); own {
+	if _, own := f.owesOwn(); own && starved(errs...) == nil {
 		waits, err := x.undoOwn(ctx, f, where, task)
 		if err != nil && x.postpones(f) {
 			x.sayPutOff(err, task)

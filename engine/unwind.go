@@ -25,13 +25,6 @@ func (x *execution) turnBack(failure error) {
 	x.history.failure = &record
 }
 
-// useReserve lets the journal have the space that was kept for the way back.
-func (x *execution) useReserve() {
-	if err := x.journal.UseReserve(); err != nil {
-		x.task.Warn("the space that was reserved in the journal cannot be used: " + err.Error())
-	}
-}
-
 // unwind puts back every open frame, newest first, and then what they owe last. It runs to the end whatever happens: the context carries no
 // cancellation, each frame has its own time-out, and the failure of one does not stop the next. Its error is why the rest is
 // left to a later recovery.
@@ -59,8 +52,8 @@ func (x *execution) unwind(ctx context.Context) error {
 func (x *execution) undoFrame(ctx context.Context, f *frame, failure errorRecord, parent *tasklog.Task, number, of int) error {
 	x = x.back()
 	if f.part == partFinally {
-		_ = x.settleFinally(ctx, f, failure, parent) // it is told beside the first error
-		return nil
+		why, _ := x.settleFinally(ctx, f, failure, parent) // its failure is told beside the first error
+		return why
 	}
 	inPlace, last := f.owes()
 	kind := recordUndone
@@ -78,7 +71,7 @@ func (x *execution) undoFrame(ctx context.Context, f *frame, failure errorRecord
 	task := x.beginCounted(parent, "undo", "Undo: "+x.titleOfFrame(f), f.node, f.rounds, number, of)
 	errs, rest := x.putBack(ctx, f, failure, task)
 	if len(errs) > 0 {
-		if why := cmp.Or(x.outOfReach(), outOfReach(f.targets, fault.Errored), parentChanged(errs)); why != nil {
+		if why := cmp.Or(x.outOfReach(), outOfReach(f.targets, fault.Errored), parentChanged(errs), exhausted(starved(errs...))); why != nil {
 			task.Fail(first(errs))
 			return why
 		}
@@ -106,7 +99,7 @@ func (x *execution) putBack(ctx context.Context, f *frame, failure errorRecord, 
 	ctx = context.WithoutCancel(ctx)
 	where := placeOfUndo(f.number)
 	errs, rest.Steps = x.auxiliaries(ctx, f.node.undo, f, where, failure, task)
-	if own, _ := f.owesOwn(); !own || f.rest != nil && !f.rest.Own {
+	if own, _ := f.owesOwn(); !own || f.rest != nil && !f.rest.Own || starved(errs...) != nil {
 		return errs, rest
 	}
 	waits, err := x.undoOwn(ctx, f, where, task)
@@ -121,7 +114,8 @@ func (x *execution) putBack(ctx context.Context, f *frame, failure errorRecord, 
 	return errs, rest
 }
 
-// auxiliaries carries out the steps of a frame's undo, undo-last or finally, and names those that wait for services.
+// auxiliaries carries out the steps of a frame's undo, undo-last or finally, and names those that wait for services. None is tried after
+// one that met a lack of resources, since all of them are tried again.
 func (x *execution) auxiliaries(ctx context.Context, nodes []*node, f *frame, where place, failure errorRecord, task *tasklog.Task) (errs []error, rest []string) {
 	for _, n := range nodes {
 		if f.rest != nil && !slices.Contains(f.rest.Steps, n.path()) {
@@ -133,6 +127,9 @@ func (x *execution) auxiliaries(ctx context.Context, nodes []*node, f *frame, wh
 			rest = append(rest, n.path())
 		case err != nil:
 			errs = append(errs, err)
+		}
+		if starvedProcess(err) != nil || f.part != partFinally && starved(err) != nil {
+			break
 		}
 	}
 	return errs, rest
@@ -236,7 +233,7 @@ func (x *execution) auxiliary(ctx context.Context, n *node, r rounds, where plac
 		task.Done("")
 		return errWaits
 	}
-	if n.step.AllowFailure {
+	if n.step.AllowFailure && starvedProcess(err) == nil {
 		task.Forgive(err)
 		return nil
 	}

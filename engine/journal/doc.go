@@ -70,4 +70,7 @@
 // it; if that cannot be, the record fails with journal-full before a byte of it is written. UseReserve ends this: from
 // then on records go into the reserve. On a file system without fallocate a ballast file beside the journal, named
 // Ballast, takes the space, and UseReserve removes it.
+//
+// Close leaves the reserve, so it outlives a suspension, a reboot and a recovery that could not do all: whatever fills the disk
+// meanwhile, the next process finds it. Release gives it back when the run has ended.
 package journal

@@ -26,7 +26,9 @@ type Writer interface {
 	// Reserve keeps that many bytes of the disk for later records, and UseReserve gives them to these.
 	Reserve(bytes int64) error
 	UseReserve() error
-	// Close makes all notes durable. It may be called twice.
+	// Release gives the reserve back: the run has ended.
+	Release() error
+	// Close makes all notes durable, and leaves the reserve for who opens the journal next. It may be called twice.
 	Close() error
 }
 
@@ -77,8 +79,8 @@ func (j *Journal) begin(version string, reserve int64) error {
 }
 
 // Open opens the journal of an earlier process to go on with it, and gives its records. A torn remainder becomes NULs
-// that the next records go over. It has the faults of Read. What was reserved is free to use, as after UseReserve; a run that goes forward again calls
-// Reserve.
+// that the next records go over. It has the faults of Read. Records may go into what was reserved, as after UseReserve, and leave the rest of it; a
+// run that goes forward again calls Reserve.
 func Open(path string) (*Journal, []Record, error) {
 	file, err := regular.Open(path, os.O_RDWR, 0)
 	if err != nil {
@@ -105,9 +107,7 @@ func adopt(file *os.File, path string) ([]Record, *Journal, error) {
 	if err := opened.adopt(int64(len(content))); err != nil {
 		return nil, nil, unwritable(path, err)
 	}
-	if err := opened.space.adopt(path); err != nil {
-		return nil, nil, unwritable(path, err)
-	}
+	opened.space.adopt(path)
 	return records, opened, nil
 }
 
@@ -185,6 +185,9 @@ func (j *Journal) write(text []byte) error {
 		return j.broken
 	}
 	count, err := j.file.WriteAt(text, j.size)
+	for j.space.reserve == 0 && outOfSpace(err) && j.space.yield() {
+		count, err = j.file.WriteAt(text, j.size)
+	}
 	if err == nil {
 		return nil
 	}
@@ -207,7 +210,7 @@ func (j *Journal) sync() error {
 	return nil
 }
 
-// Close makes all records durable that the journal has, cuts what is torn, and gives back what was reserved. A file in which
+// Close makes all records durable that the journal has, and puts NULs over what is torn. What was reserved stays reserved; see Release. A file in which
 // a record may be that failed, and of which nobody said what becomes of it, stays as it is.
 func (j *Journal) Close() error {
 	j.mutex.Lock()
@@ -223,7 +226,9 @@ func (j *Journal) Close() error {
 		err = j.mend()
 	}
 	if j.broken == nil {
-		_ = j.space.release(j.file, j.size)
+		if end, err := j.file.Size(); err == nil {
+			_ = blank(j.file, j.size, end)
+		}
 	}
 	_ = j.file.Close()
 	j.file = nil

@@ -136,7 +136,7 @@ func TestTornAtEveryByte(t *testing.T) {
 			if records, err = Read(path); err != nil || len(records) != count+1 {
 				t.Fatalf("%d bytes and %q, gone on with: %d records of %d, %v", length, tail, len(records), count+1, err)
 			}
-			if err := journal.Close(); err != nil {
+			if err := errors.Join(journal.Release(), journal.Close()); err != nil {
 				t.Fatal(err)
 			}
 			if text, err := os.ReadFile(path); err != nil || bytes.Count(text, []byte("\n")) != count+1 || text[len(text)-1] != '\n' {

@@ -1,7 +1,9 @@
 package journal
 
 import (
+	"crypto/rand"
 	"errors"
+	"io"
 	"io/fs"
 	"math"
 	"os"
@@ -13,6 +15,9 @@ import (
 
 // Ballast, added to the journal's path, names the file that holds the reserve where the file system has no fallocate.
 const Ballast = ".reserve"
+
+// portion is how much of the ballast makes room for a record on a full disk.
+const portion = 16 << 10
 
 // chunk is how far ahead space is allocated, so that most records need no call for it.
 const chunk = 64 << 10
@@ -32,7 +37,13 @@ func (j *Journal) Reserve(bytes int64) error {
 	j.mutex.Lock()
 	defer j.mutex.Unlock()
 	j.space.reserve = bytes
+	if j.file == nil {
+		return j.broken
+	}
 	err := j.space.ensure(j.file, j.size)
+	if j.space.ballast != "" {
+		err = j.space.fillBallast(j.space.ballast, bytes)
+	}
 	if errors.Is(err, syscall.EOPNOTSUPP) || errors.Is(err, syscall.ENOSYS) {
 		err = j.space.fillBallast(j.path+Ballast, bytes)
 	}
@@ -42,12 +53,19 @@ func (j *Journal) Reserve(bytes int64) error {
 	return nil
 }
 
-// ReserveMore adds to what stays free for unwinding: there is more to undo than was known when the journal was made.
-func (j *Journal) ReserveMore(bytes int64) error {
+// Release gives back what is reserved: the run has ended. Close does not, so a run that waits, or that a later recovery goes on with,
+// keeps its space whatever fills the disk meanwhile.
+func (j *Journal) Release() error {
 	j.mutex.Lock()
-	reserve := j.space.reserve + bytes
-	j.mutex.Unlock()
-	return j.Reserve(reserve)
+	defer j.mutex.Unlock()
+	if j.file == nil || j.broken != nil {
+		return j.broken
+	}
+	j.space.reserve = 0
+	if err := j.space.release(j.file, j.size); err != nil {
+		return unwritable(j.path, err)
+	}
+	return nil
 }
 
 // UseReserve lets records go into the reserve: unwinding has begun.
@@ -96,24 +114,37 @@ func largestFile() int64 {
 	return int64(limit.Cur)
 }
 
-// adopt finds the ballast that an earlier process left, and removes it: an opened journal may use its reserve.
-func (s *space) adopt(path string) error {
-	s.ballast = path + Ballast
-	return s.dropBallast()
+// adopt finds the ballast that an earlier process left. It stays until its space is needed.
+func (s *space) adopt(path string) {
+	if _, err := os.Lstat(path + Ballast); err == nil {
+		s.ballast = path + Ballast
+	}
 }
 
-// fillBallast writes real bytes: a file with a hole would reserve nothing.
+// fillBallast writes real bytes: a file with a hole would reserve nothing, nor would zeros where the file system compresses. What an
+// earlier process wrote there stays.
 func (s *space) fillBallast(path string, bytes int64) error {
 	s.ballast = path
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC|syscall.O_NOFOLLOW, 0o600)
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND|syscall.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return err
 	}
 	defer file.Close()
+	before, err := file.Seek(0, io.SeekEnd)
+	if err != nil {
+		return err
+	}
+	if before >= bytes {
+		return nil
+	}
 	block := make([]byte, chunk)
-	for left := bytes; left > 0; left -= int64(len(block)) {
+	for left := bytes - before; left > 0; left -= int64(len(block)) {
+		_, _ = rand.Read(block)
 		if _, err := file.Write(block[:min(left, int64(len(block)))]); err != nil {
-			_ = s.dropBallast()
+			_ = file.Truncate(before)
+			if before == 0 {
+				_ = s.dropBallast()
+			}
 			return err
 		}
 	}
@@ -121,6 +152,18 @@ func (s *space) fillBallast(path string, bytes int64) error {
 		return err
 	}
 	return syncFolder(filepath.Dir(path))
+}
+
+// yield makes room out of the ballast for one more record, and reports whether there was some.
+func (s *space) yield() bool {
+	if s.ballast == "" {
+		return false
+	}
+	status, err := os.Lstat(s.ballast)
+	if err != nil || status.Size() <= portion {
+		return s.dropBallast() == nil && err == nil
+	}
+	return os.Truncate(s.ballast, status.Size()-portion) == nil
 }
 
 func (s *space) dropBallast() error {

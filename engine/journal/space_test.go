@@ -100,18 +100,61 @@ func TestTheReserveGrows(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer journal.Close()
-	if err := journal.ReserveMore(512 << 10); err != nil {
+	if err := journal.Reserve(576 << 10); err != nil {
 		t.Fatal(err)
 	}
 	if taken := allocatedBytes(t, path); taken < 576<<10 {
 		t.Errorf("%d bytes are reserved", taken)
 	}
-	if err := journal.ReserveMore(1 << 30); code(err) != "journal-full" {
+	if err := journal.Reserve(1 << 30); code(err) != "journal-full" {
 		t.Errorf("more than there is: %v", err)
 	}
 }
 
-func TestCloseGivesTheReserveBack(t *testing.T) {
+// A run that waits closes its journal, and whatever fills the disk then, the reserve is there for whoever opens it next: again and again, and after a
+// power cut. The end of the run gives it back.
+func TestTheReserveOutlivesClose(t *testing.T) {
+	const reserve = 128 << 10
+	disk := durabletest.NewDisk(t, 4)
+	path := filepath.Join(disk.Folder, "journal")
+	journal, err := Create(path, "1.2.3", reserve)
+	if err == nil {
+		err = errors.Join(journal.Append("suspended", nil), journal.Close())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	disk.Fill()
+	for range 3 {
+		if journal, _, err = Open(path); err == nil {
+			err = errors.Join(journal.Append("waited", nil), journal.Close())
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		disk.Cut()
+	}
+	if journal, _, err = Open(path); err != nil {
+		t.Fatal(err)
+	}
+	if kept := allocatedBytes(t, path) - journal.size; kept < reserve-4096 {
+		t.Errorf("%d bytes of the reserve are left", kept)
+	}
+	if err := journal.Reserve(reserve / 2); err != nil {
+		t.Errorf("what is there already cannot be reserved again: %v", err)
+	}
+	if count, err := fillJournal(journal); code(err) != "journal-full" || count < reserve/2600 {
+		t.Errorf("%d records in front of half the reserve, %v", count, err)
+	}
+	if err := errors.Join(journal.UseReserve(), journal.Append("end", nil), journal.Release(), journal.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if taken := allocatedBytes(t, path); taken > journal.size+4096 {
+		t.Errorf("%d bytes are still taken", taken)
+	}
+}
+
+func TestReleaseGivesTheReserveBack(t *testing.T) {
 	path := filepath.Join(durabletest.NewDisk(t, 4).Folder, "journal")
 	journal, err := Create(path, "1.2.3", 512<<10)
 	if err != nil {
@@ -120,7 +163,7 @@ func TestCloseGivesTheReserveBack(t *testing.T) {
 	if taken := allocatedBytes(t, path); taken < 512<<10 {
 		t.Errorf("%d bytes are reserved", taken)
 	}
-	if err := journal.Close(); err != nil {
+	if err := errors.Join(journal.Release(), journal.Close()); err != nil {
 		t.Fatal(err)
 	}
 	if taken := allocatedBytes(t, path); taken > 4096 {
@@ -153,6 +196,7 @@ func TestBallast(t *testing.T) {
 	if err := journal.space.fillBallast(path+Ballast, 128<<10); err != nil {
 		t.Fatal(err)
 	}
+	journal.space.reserve = 128 << 10
 	disk.Fill()
 	forward, err := fillJournal(journal)
 	if code(err) != "journal-full" {
@@ -172,16 +216,54 @@ func TestBallast(t *testing.T) {
 	}
 }
 
-func TestOpenRemovesTheBallast(t *testing.T) {
-	path := sample(t, 1)
-	if err := os.WriteFile(path+Ballast, []byte("x"), 0o600); err != nil {
-		t.Fatal(err)
+// The ballast outlives Close and Open too, and yields only what a record needs.
+func TestTheBallastOutlivesClose(t *testing.T) {
+	const reserve = 128 << 10
+	disk := durabletest.NewDisk(t, 4)
+	path := filepath.Join(disk.Folder, "journal")
+	journal, err := Create(path, "1.2.3", 0)
+	if err == nil {
+		err = errors.Join(journal.space.fillBallast(path+Ballast, reserve), journal.Close())
 	}
-	journal, _, err := Open(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer journal.Close()
+	ballast := func() int64 {
+		status, err := os.Stat(path + Ballast)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return status.Size()
+	}
+	if left := ballast(); left != reserve {
+		t.Errorf("%d bytes of the ballast are left", left)
+	}
+	disk.Fill()
+	if journal, _, err = Open(path); err == nil {
+		err = errors.Join(journal.Append("waited", strings.Repeat("x", 5000)), journal.Close())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if left := ballast(); left < reserve-2*portion {
+		t.Errorf("%d bytes of the ballast are left after a record", left)
+	}
+	disk.Cut()
+	if journal, _, err = Open(path); err != nil {
+		t.Fatal(err)
+	}
+	if err := journal.Reserve(reserve / 2); err != nil {
+		t.Error(err)
+	}
+	if err := journal.UseReserve(); err != nil {
+		t.Error(err)
+	}
+	if count, err := fillJournal(journal); code(err) != "journal-full" || count < reserve/2600 {
+		t.Errorf("%d records in the reserve, %v", count, err)
+	}
+	if err := journal.Close(); err != nil {
+		t.Error(err)
+	}
 	if _, err := os.Stat(path + Ballast); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the ballast is still there: %v", err)
 	}

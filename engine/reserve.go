@@ -1,0 +1,69 @@
+package engine
+
+// The journal has its space for the way back from the first record on. It keeps it over a suspension, a reboot and a recovery that cannot do
+// all, since whatever fills the disk meanwhile may be what the way back is for. The end of the run gives it back.
+
+// reservedOutputs is how many bytes of outputs a step of an undo, of failsafe or of finally has in the journal at most.
+const reservedOutputs = 2 << 10
+
+// reservedWait is the space in bytes that the records of a wait may take: of each boot, of each sixteenth of its time, and of its end.
+const reservedWait = 32 << 10
+
+// reserveFor is the space in bytes that the way back may need in the journal: an undone record for each frame, a record
+// for each step of an undo, and the end.
+func reserveFor(program *Program) int64 {
+	const perStep, fixed = 8 << 10, 64 << 10
+	return fixed + int64(len(program.byPath))*perStep
+}
+
+// reserveRounds makes sure that the way back of all rounds has its place in the journal: when the journal was made, one round
+// was counted.
+func (x *execution) reserveRounds(n *node, rounds int) error {
+	if x.backward || rounds <= 1 {
+		return nil
+	}
+	x.writing.Lock()
+	defer x.writing.Unlock()
+	x.reserved += n.sizeOfRounds(rounds)
+	return x.journal.Reserve(x.reserved)
+}
+
+// sizeOfRounds is what the way back of all rounds but the first may take in the journal. A record of an undo takes less than 1 KiB, but for
+// what it may give back.
+func (n *node) sizeOfRounds(rounds int) int64 { return int64(rounds-1) * int64(n.size) << 10 }
+
+// reserveAgain keeps the space for the way back that the process before kept.
+func (x *execution) reserveAgain() error {
+	x.writing.Lock()
+	defer x.writing.Unlock()
+	return x.journal.Reserve(x.sizeOfReserve())
+}
+
+// sizeOfReserve is how many bytes the way back may need, by what the run has begun.
+func (x *execution) sizeOfReserve() int64 {
+	begun := reserveFor(x.program)
+	for one, rounds := range x.history.lengths {
+		if rounds > 1 {
+			begun += one.node.sizeOfRounds(rounds)
+		}
+	}
+	x.reserved = max(x.reserved, begun)
+	return x.reserved
+}
+
+// reserveForWait keeps the space of a wait besides.
+func (x *execution) reserveForWait() error {
+	if x.backward {
+		return nil
+	}
+	x.writing.Lock()
+	defer x.writing.Unlock()
+	return x.journal.Reserve(x.sizeOfReserve() + reservedWait)
+}
+
+// useReserve lets the journal have the space that was kept for the way back.
+func (x *execution) useReserve() {
+	if err := x.journal.UseReserve(); err != nil {
+		x.task.Warn("the space that was reserved in the journal cannot be used: " + err.Error())
+	}
+}

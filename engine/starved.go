@@ -1,0 +1,53 @@
+package engine
+
+import (
+	"errors"
+
+	"github.com/gwe-project/gwe/engine/durable"
+	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/step"
+)
+
+// An undo that met a lack of resources says nothing of what it would have come to. It is not spent: its frame stays open, nothing older is
+// tried, and the next recovery goes on there.
+
+// starved finds the error of an undo that met a lack of resources. A leftover is none, since each recovery tries that again, nor is
+// a sync: a second one would report a success that never was.
+func starved(errs ...error) error {
+	for _, err := range errs {
+		if _, lacks := fault.Scarce(err); lacks && !step.IsLeftover(err) && !durable.IsSync(err) {
+			return err
+		}
+	}
+	return nil
+}
+
+// starvedProcess is starved, but for a lack of space: finally and what may fail do without what they would have written, and a full
+// disk that no operator looks after must not keep a run from its end.
+func starvedProcess(errs ...error) error {
+	for _, err := range errs {
+		if lack, _ := fault.Scarce(err); !lack.Storage && starved(err) != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// exhausted is why the rest of a rollback is left to the next recovery; nil stays nil.
+func exhausted(err error) error {
+	lack, lacks := fault.Scarce(err)
+	if !lacks {
+		return nil
+	}
+	cause := err
+	var located *StepError
+	if errors.As(err, &located) {
+		cause = located.Err
+	}
+	why := fault.New(fault.Errored, "resources-exhausted", "cannot undo now: %s", lack.Lack).WithCause(cause).
+		WithHint("%s; then `gwe recover` goes on", lack.Cure)
+	if located == nil {
+		return why
+	}
+	return &StepError{Step: located.Step, Err: why, label: located.label}
+}
