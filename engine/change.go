@@ -24,6 +24,9 @@ import (
 //  5. only then the result is journaled.
 func (x *execution) change(ctx context.Context, n *node, r rounds, names map[string]any, task *tasklog.Task) error {
 	arguments, secret, err := x.arguments(n, names)
+	if err == nil {
+		err = n.checkReaders(arguments)
+	}
 	if err != nil {
 		return err
 	}

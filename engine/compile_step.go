@@ -83,6 +83,7 @@ func (c *compiler) leaf(n *node, leaf schema.Leaf, scope expression.Scope) {
 			n.action.arguments = append(n.action.arguments, namedValue{field.Name, c.value(entry.Value, field.Type, inner), field.Type})
 		}
 	}
+	n.hideSecrets()
 }
 
 func (c *compiler) retry(retry *schema.Retry, n *node, scope expression.Scope) *retryPolicy {

@@ -59,7 +59,7 @@ func (x *execution) conceal(v any) any {
 	case map[string]any:
 		members := make(map[string]any, len(v))
 		for name, member := range v {
-			members[name] = x.conceal(member)
+			members[x.mask.Text(name)] = x.conceal(member)
 		}
 		return members
 	}

@@ -31,7 +31,7 @@
 //	recover.go, past.go, retention.go    what dead runs left: survivors ended, frames undone from the frozen recipe
 //	record.go, history.go, history_frames.go, encoding.go   the journal is the only truth: live runs and recoveries read the same records
 //	plugins.go                           the plugins of a run: kept by their digests, found again by a recovery
-//	conceal.go                           no secret in an error, an output or the journal
+//	conceal.go, secrets.go, secret_mode.go   no secret, and nothing computed from one, in an error, an output or the journal
 //	summary.go                           what a journal tells people
 //
 // It may import schema and the rooms below it (step, expression, host, journal, tasklog, durable, process, value, fault), and

@@ -85,6 +85,7 @@ func (e *Engine) Run(ctx context.Context, program *Program, given Inputs) (Resul
 	defer x.close()
 	x.earlier, x.locks = earlier, locks
 	x.warnOfUnresolved()
+	x.warnOfShortSecrets()
 	x.warnOfStrangers()
 	return x.run(ctx), nil
 }
@@ -139,7 +140,7 @@ func (e *Engine) begin(program *Program, given Inputs) (beginRecord, map[string]
 // know takes over what is known before the run exists.
 func (h *history) know(begin beginRecord, names map[string]any) {
 	h.begin = begin
-	h.inputs, h.host = names["inputs"].(map[string]any), names["host"].(map[string]any)
+	h.inputs, h.host = h.secrets.watch(names["inputs"].(map[string]any)), names["host"].(map[string]any)
 }
 
 // create makes the run's folder, its frozen recipe and its journal. From the begin record on the run exists.
@@ -169,11 +170,10 @@ func (e *Engine) create(ctx context.Context, program *Program, begin beginRecord
 	if err != nil {
 		return nil, err
 	}
-	x = e.execution(program, folder, written, "run", program.title())
+	h := newHistory(program, folder)
+	h.know(begin, names)
+	x = e.execution(h, written, "run", program.title())
 	x.reserved = reserveFor(program)
-	x.history = newHistory(program, folder)
-	x.history.know(begin, names)
-	x.mask.Add(secretsIn(x.history.inputs)...)
 	err = x.readFacts(ctx, &begin)
 	if err == nil {
 		begin.Vars, err = x.variableRecord()
@@ -228,14 +228,15 @@ func variableInvalid(name string, err error) error {
 }
 
 // execution puts this process's work on a run together: its journal, and its log with a task of its own.
-func (e *Engine) execution(program *Program, folder runFolder, written *journal.Journal, kind, title string) *execution {
-	x := &execution{work: &work{engine: e, program: program, folder: folder, journal: e.watched(written)}}
+func (e *Engine) execution(h *history, written *journal.Journal, kind, title string) *execution {
+	x := &execution{work: &work{engine: e, program: h.program, folder: h.folder, journal: e.watched(written), history: h, mask: h.secrets.mask}}
 	sinks := tasklog.Fanout{e.Sink}
-	if file, err := tasklog.OpenFile(folder.nextLog()); err == nil {
+	if file, err := tasklog.OpenFile(h.folder.nextLog()); err == nil {
 		x.log = file
 		sinks = append(sinks, file)
 	}
-	x.mask = tasklog.NewMask(sinks)
+	h.secrets.kept = true
+	x.mask.SendTo(sinks)
 	x.task = tasklog.Begin(x.mask, kind, title)
 	return x
 }

@@ -113,6 +113,9 @@ func (f *forecast) leaf(ctx context.Context, n *node, row *PlannedStep) {
 		err = step.Stands(notAsBefore(effectPaths(n.action.stepType, arguments), f.standing))
 	}
 	if err == nil {
+		err = step.Stands(n.checkReaders(arguments))
+	}
+	if err == nil {
 		var planned step.Plan
 		planned, err = n.action.stepType.Plan(ctx, f.machine, arguments)
 		row.Do, row.Nothing, row.Space = planned.Do, planned.Nothing, planned.Space

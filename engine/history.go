@@ -18,6 +18,7 @@ import (
 type history struct {
 	program *Program
 	folder  runFolder
+	secrets *secrets
 
 	begin  beginRecord
 	inputs map[string]any
@@ -112,6 +113,7 @@ type instance struct {
 
 func newHistory(program *Program, folder runFolder) *history {
 	return &history{
+		secrets: newSecrets(folder),
 		program: program, folder: folder, committed: -1, settled: map[string]bool{}, byNumber: map[int]*frame{},
 		scenes: map[sceneKey]*scene{}, lengths: map[instance]int{}, rescues: map[instance]errorRecord{},
 	}
@@ -223,9 +225,11 @@ func into[R any](data json.RawMessage, take func(R) error) error {
 func (h *history) applyBegin(data json.RawMessage) error {
 	return into(data, func(r beginRecord) (err error) {
 		h.begin = r
-		if h.inputs, err = h.decodeInputs(r); err != nil {
+		inputs, err := h.decodeInputs(r)
+		if err != nil {
 			return err
 		}
+		h.inputs = h.secrets.watch(inputs)
 		if h.host, err = decodeObject(host.Type(), r.Host); err != nil {
 			return err
 		}

@@ -68,7 +68,7 @@ func (h *history) applyUsed(r usedRecord) error {
 		}
 	}
 	within := h.fresh(u.area, r.Rounds)
-	within.inputs = inputs
+	within.inputs = h.secrets.watch(inputs)
 	within.vars, err = decodeNamed(u.variables, r.Vars)
 	return err
 }

@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -20,6 +21,9 @@ type Given struct {
 	Folder string
 	// Open is true where the value came in the clear: by -i NAME=VALUE. A secret may not.
 	Open bool
+	// Variable is the environment variable that it came from, or "". Where it is a secret, the variable goes from this process's
+	// environment, so that no other gwe is started with it.
+	Variable string
 }
 
 // Inputs are a recipe's inputs by name.
@@ -51,6 +55,9 @@ func (p *Program) Resolve(given Inputs) (map[string]any, error) {
 			continue
 		}
 		v, err := one.resolve(input)
+		if one.Variable != "" && input.Type.HoldsSecret() {
+			_ = os.Unsetenv(one.Variable)
+		}
 		if err == nil {
 			err = input.Check(v)
 		} else {

@@ -112,7 +112,7 @@ func (e *Engine) release(ctx context.Context, p *past, mine *locks) error {
 	if err != nil {
 		return err
 	}
-	x := &execution{work: &work{engine: e, program: program, folder: p.folder, journal: written, history: history}}
+	x := &execution{work: &work{engine: e, program: program, folder: p.folder, journal: written, history: history, mask: history.secrets.mask}}
 	held, keeping := history.held(), false
 	for _, f := range held {
 		keeping = keeping || f.part == "" && releases(f.node.action.stepType)

@@ -250,9 +250,8 @@ func (e *Engine) open(p *past, kind, title string) (*execution, error) {
 		_ = written.Close()
 		return nil, err
 	}
-	x := e.execution(program, p.folder, written, kind, title)
-	x.history, x.recovers = history, kind == "recover"
+	x := e.execution(history, written, kind, title)
+	x.recovers = kind == "recover"
 	x.number = history.last()
-	x.mask.Add(secretsIn(history.inputs)...)
 	return x, nil
 }

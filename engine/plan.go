@@ -117,7 +117,7 @@ func (e *Engine) Plan(ctx context.Context, program *Program, given Inputs) (Plan
 	begin.Run = "(the run's id)"
 	h := newHistory(program, e.State.run(begin.Run))
 	h.know(begin, names)
-	x := &execution{work: &work{engine: e, program: program, folder: h.folder, history: h}}
+	x := &execution{work: &work{engine: e, program: program, folder: h.folder, history: h, mask: h.secrets.mask}}
 	_, x.earlier, _ = e.State.survey() // a state that cannot be read is no matter of a plan
 	if err := notAsBefore(lockedPaths(begin.Locks), x.earlier); err != nil {
 		against = append(against, err)
@@ -142,7 +142,6 @@ func (e *Engine) Plan(ctx context.Context, program *Program, given Inputs) (Plan
 			plan.Reads, plan.Writes = plan.Reads+row.Reads, plan.Writes+row.Writes
 		}
 	}
-	x.mask = tasklog.NewMask(nil, secretsIn(h.inputs)...)
 	for _, read := range plan.Facts {
 		if read.Err != nil {
 			against = append(against, read.Err)
@@ -162,8 +161,12 @@ func (e *Engine) Plan(ctx context.Context, program *Program, given Inputs) (Plan
 // plannedMachine is the machine as a plan sees it: with what undos need.
 type plannedMachine struct {
 	step.Machine
-	leased func(path string) bool
+	leased  func(path string) bool
+	secrets step.Secrets
 }
+
+// Secrets implements step.Confidant.
+func (m plannedMachine) Secrets() step.Secrets { return m.secrets }
 
 // Leased implements step.Retainer.
 func (m plannedMachine) Leased(path string) bool { return m.leased(path) }
@@ -198,9 +201,8 @@ func (x *execution) foreseeVariables() error {
 
 // plan goes through the steps with what is known before the run.
 func (x *execution) plan(ctx context.Context) []PlannedStep {
-	forecast := &forecast{names: x.history.own(), machine: plannedMachine{x.engine.Machine, x.stillLeased}, standing: x.earlier, steps: &foreseen{outputs: map[string]any{}}}
+	forecast := &forecast{names: x.history.own(), machine: plannedMachine{x.engine.Machine, x.stillLeased, x.history.secrets}, standing: x.earlier, steps: &foreseen{outputs: map[string]any{}}}
 	forecast.names["steps"] = forecast.steps.outputs
-	mask := tasklog.NewMask(nil, secretsIn(x.history.inputs)...)
 	var rows []PlannedStep
 	for _, section := range []struct {
 		name  string
@@ -213,7 +215,7 @@ func (x *execution) plan(ctx context.Context) []PlannedStep {
 				if section.name != "steps" {
 					row.Undo, row.UndoLast = nil, nil // it makes no frame
 				}
-				row.conceal(mask)
+				row.conceal(x.mask)
 				rows = append(rows, row)
 			}
 			if over {

@@ -148,7 +148,7 @@ func (e *Engine) lacksFirst(p *past) error {
 	if err != nil {
 		return err
 	}
-	x := &execution{work: &work{engine: e, program: program, folder: p.folder, history: h}}
+	x := &execution{work: &work{engine: e, program: program, folder: p.folder, history: h, mask: h.secrets.mask}}
 	if open := x.todo(); len(open) > 0 && (h.failure != nil || !h.complete()) {
 		return x.lacks(open[0], fault.Errored)
 	}

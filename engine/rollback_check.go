@@ -5,7 +5,6 @@ import (
 
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/step"
-	"github.com/gwe-project/gwe/engine/tasklog"
 )
 
 // wayBack looks at what journals tell that could stand in the way of a rollback, and gives the run as that would find it once
@@ -30,7 +29,7 @@ func (e *Engine) wayBack(p *past, standing []*past) (*execution, error) {
 	if err != nil {
 		return nil, err
 	}
-	x := &execution{work: &work{engine: e, program: program, folder: p.folder, history: h, mask: tasklog.NewMask(nil, secretsIn(h.inputs)...)}}
+	x := &execution{work: &work{engine: e, program: program, folder: p.folder, history: h, mask: h.secrets.mask}}
 	for _, f := range h.held() {
 		if f.irreversible() {
 			return nil, x.history.at(f.node, f.rounds, fault.New(fault.Refused, "rollback-irreversible", "run %s cannot be undone: nothing undoes what %q did", id, x.titleOfFrame(f)).

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/gwe-project/gwe/engine"
 	"github.com/gwe-project/gwe/engine/fault"
 )
@@ -137,5 +139,44 @@ func TestNoPlanTellsASecret(t *testing.T) {
 	plan, err := b.engine.Plan(context.Background(), program, engine.Inputs{"token": {Value: theSecret}})
 	if err != nil || len(plan.Steps) != 1 || !strings.HasSuffix(plan.Steps[0].Do[0], "/a***") {
 		t.Errorf("planned %+v, %v", plan.Steps, err)
+	}
+}
+
+// While a process of gwe knows a secret, no core file is made of it, and no other process of its user reads its memory.
+func TestSecretsComeIntoNoCoreFile(t *testing.T) {
+	check := func(want int) {
+		t.Helper()
+		if got, err := unix.PrctlRetInt(unix.PR_GET_DUMPABLE, 0, 0, 0, 0); err != nil || got != want {
+			t.Errorf("dumpable is %d, %v; want %d", got, err, want)
+		}
+	}
+	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 1, 0, 0, 0); err != nil {
+		t.Fatal(err)
+	}
+	b := newBench(t)
+	b.wantStatus(b.run("steps:\n  - put: {path: D/a}\n"), engine.StatusDone, 0)
+	check(1)
+	b.wantStatus(b.runSecret("steps:\n  - put: {path: D/b, token: \"${{ inputs.token }}\"}\n"), engine.StatusDone, 0)
+	check(0)
+}
+
+func TestAShortSecretIsNamed(t *testing.T) {
+	b := newBench(t)
+	result := b.runWith(context.Background(), withToken+"steps:\n  - put: {path: D/a, token: \"${{ inputs.token }}\"}\n", engine.Inputs{"token": {Value: "12345"}})
+	b.wantStatus(result, engine.StatusDone, 0)
+	if !strings.Contains(b.events.text(), "the input token is too short to be masked") {
+		t.Errorf("nothing is said: %s", b.events.text())
+	}
+}
+
+// A secret that came by a variable is in the environment of nothing that gwe starts later.
+func TestASecretLeavesTheEnvironment(t *testing.T) {
+	t.Setenv("GWE_TEST_TOKEN", theSecret)
+	t.Setenv("GWE_TEST_PLAIN", "x")
+	b := newBench(t)
+	program := b.load(withToken + "  plain: {type: string, default: a}\nsteps:\n  - put: {path: D/a, token: \"${{ inputs.token }}\"}\n  - put: {path: \"D/${{ inputs.plain }}\"}\n")
+	_, err := program.Resolve(engine.Inputs{"token": {Value: theSecret, Variable: "GWE_TEST_TOKEN"}, "plain": {Value: "x", Variable: "GWE_TEST_PLAIN"}})
+	if err != nil || os.Getenv("GWE_TEST_TOKEN") != "" || os.Getenv("GWE_TEST_PLAIN") != "x" {
+		t.Errorf("%v, %q, %q", err, os.Getenv("GWE_TEST_TOKEN"), os.Getenv("GWE_TEST_PLAIN"))
 	}
 }

@@ -21,6 +21,7 @@ import (
 
 	"github.com/gwe-project/gwe/engine/journal"
 	"github.com/gwe-project/gwe/engine/regular"
+	"github.com/gwe-project/gwe/engine/tasklog"
 )
 
 const (
@@ -59,7 +60,7 @@ type bundle struct {
 	name    string
 	archive *tar.Writer
 	leftOut []string
-	secrets []string
+	secrets *tasklog.Mask
 }
 
 // SupportBundle writes what can be told of a run, or of all runs where id is "", as a tar.gz in a directory of that name. No lock is
@@ -70,9 +71,9 @@ func (e *Engine) SupportBundle(ctx context.Context, id, name string, to io.Write
 		return err
 	}
 	compressed := gzip.NewWriter(to)
-	b := &bundle{engine: e, name: name, archive: tar.NewWriter(compressed)}
+	b := &bundle{engine: e, name: name, archive: tar.NewWriter(compressed), secrets: tasklog.NewMask(nil)}
 	for _, one := range ids {
-		b.secrets = append(b.secrets, e.State.run(one).secretLines()...)
+		b.secrets.Add(e.State.run(one).secretTexts()...)
 	}
 	b.text("README.txt", fmt.Appendf(nil, bundleReadme, time.Now().UTC().Format(time.RFC3339), e.Version, name))
 	seen, err := e.Overview(ctx)
@@ -185,12 +186,7 @@ func (b *bundle) text(name string, text []byte) {
 }
 
 // masked is a text without secrets.
-func (b *bundle) masked(text []byte) []byte {
-	for _, secret := range b.secrets {
-		text = bytes.ReplaceAll(text, []byte(secret), []byte("***"))
-	}
-	return text
-}
+func (b *bundle) masked(text []byte) []byte { return []byte(b.secrets.Text(string(text))) }
 
 // run adds the files of a run but its secrets and what it saved.
 func (b *bundle) run(folder runFolder) {

@@ -22,7 +22,6 @@ func (x *execution) use(ctx context.Context, n *node, r rounds, task *tasklog.Ta
 		return nil, err
 	}
 	within := x.history.scene(u.area, r)
-	x.mask.Add(secretsIn(within.inputs)...)
 	if u.timeout != nil {
 		limit, err := seconds(u.timeout, x.history.seen(within, false))
 		if err != nil {

@@ -70,6 +70,7 @@ func (c *checker) call(node *ast.CallNode) term {
 	}
 	made.t, _ = matched.match(types)
 	made.absent = matched.absent
+	secret := made.secret
 	made.eval = func(e *evaluation) any {
 		values := make([]any, 0, len(terms))
 		for _, argument := range terms {
@@ -78,6 +79,9 @@ func (c *checker) call(node *ast.CallNode) term {
 		e.spendOn(values...)
 		result := known.call(e, values)
 		e.spendOn(result)
+		if secret && e.computed != nil {
+			tell(e.computed, result, values...)
+		}
 		return result
 	}
 	if made.constant && !slices.ContainsFunc(arguments, func(argument ast.Node) bool { return !isLiteral(argument) }) {

@@ -178,7 +178,7 @@ func (c *checker) peek(raw term) term {
 	used.eval = func(e *evaluation) any {
 		v := inner(e)
 		e.spendOn(v)
-		return open(v)
+		return e.open(v)
 	}
 	return used
 }

@@ -213,6 +213,9 @@ func (c *checker) finish(l loop, made *term) bool {
 				sum = add(e, sum, result)
 				return true
 			})
+			if made.secret && e.computed != nil {
+				tell(e.computed, sum)
+			}
 			return sum
 		}
 		return wants(isNumber(body.t), "a number")

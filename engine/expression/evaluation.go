@@ -21,6 +21,8 @@ type evaluation struct {
 	// slots hold let's variables and the elements of closures.
 	slots []any
 	left  int
+	// computed is told what is made of secrets, once one was opened; nil where nobody wants to know.
+	computed func(text string)
 }
 
 // failure carries an error up to guarded; it never leaves the package.
@@ -73,21 +75,24 @@ func withhold(err error) error {
 	return fault.New(fault.Failed, code, "the expression failed; why is not shown, because it touches a secret")
 }
 
-// open gives a value with its secrets as plain text.
-func open(v any) any {
+// open gives a value with its secrets as plain text, and finds out who wants to know what becomes of them.
+func (e *evaluation) open(v any) any {
 	switch typed := v.(type) {
 	case value.Secret:
+		if told := typed.Computed(); told != nil {
+			e.computed = told
+		}
 		return typed.Reveal()
 	case []any:
 		list := make([]any, 0, len(typed))
 		for _, element := range typed {
-			list = append(list, open(element))
+			list = append(list, e.open(element))
 		}
 		return list
 	case map[string]any:
 		values := make(map[string]any, len(typed))
 		for key, element := range typed {
-			values[key] = open(element)
+			values[key] = e.open(element)
 		}
 		return values
 	}

@@ -287,12 +287,16 @@ func (c *checker) slice(node *ast.SliceNode) term {
 	if isText(t) {
 		t = of(value.KindString)
 	}
+	secret := base.secret || from.secret || to.secret
 	return term{
-		node: node, t: t, secret: base.secret || from.secret || to.secret, constant: base.constant && from.constant && to.constant,
+		node: node, t: t, secret: secret, constant: base.constant && from.constant && to.constant,
 		eval: func(e *evaluation) any {
 			whole, first, last := base.eval(e), from.eval(e).(int), to.eval(e).(int)
 			if text, ok := whole.(string); ok {
 				first, last = bounds(first, last, len(text))
+				if secret && e.computed != nil {
+					tell(e.computed, text[first:last], text)
+				}
 				return text[first:last]
 			}
 			list := whole.([]any)

@@ -42,12 +42,17 @@ func (c *checker) binary(node *ast.BinaryNode) term {
 		return invalid(node)
 	}
 	made.t = t
+	secret := made.secret
 	made.eval = func(e *evaluation) any {
 		a, b := left.eval(e), right.eval(e)
 		if node.Operator != "in" {
 			e.spendOn(a, b)
 		}
-		return calculate(e, a, b)
+		result := calculate(e, a, b)
+		if secret && e.computed != nil {
+			tell(e.computed, result, a, b)
+		}
+		return result
 	}
 	c.proveByFallback(node, left, right, &made)
 	c.proveByBool(node, left, right, &made)

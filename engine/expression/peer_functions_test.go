@@ -253,7 +253,7 @@ func called(function any, arguments []any) (result any, err error) {
 func TestTemplateFunctionsAreTheirPeers(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
 	compared := 0
-	for _, name := range slices.Sorted(maps.Keys(TemplateFunctions())) {
+	for _, name := range slices.Sorted(maps.Keys(TemplateFunctions(nil, nil))) {
 		known := functions[name]
 		for _, group := range []map[string]function{sprigOrder, templateFunctions} {
 			if own, ok := group[name]; ok {
@@ -272,7 +272,7 @@ func TestTemplateFunctionsAreTheirPeers(t *testing.T) {
 					values[variable] = argument
 					source += " ." + variable
 				}
-				got, err := executed(source+" }}", TemplateFunctions(), values)
+				got, err := executed(source+" }}", TemplateFunctions(nil, nil), values)
 				want, peerErr := executed(source+" }}", sprig.TxtFuncMap(), values)
 				compared++
 				if (err == nil) != (peerErr == nil) || err == nil && got != strings.ReplaceAll(want, "<no value>", "") {

@@ -1,6 +1,8 @@
 package expression
 
 import (
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/gwe-project/gwe/engine/value"
@@ -164,4 +166,25 @@ func resolve(text string, bound map[string]value.Type) value.Type {
 func inside(text, outer string) (string, bool) {
 	inner, ok := strings.CutPrefix(text, outer+"<")
 	return strings.TrimSuffix(inner, ">"), ok
+}
+
+// Signatures are those of all functions that an expression may call, but for Closures, in the order of their names: "join(list<string>, string?) string".
+func Signatures() []string { return signaturesOf(functions) }
+
+// TemplateSignatures are the signatures of the functions that only templates have, or that have another order of arguments there.
+func TemplateSignatures() []string {
+	all := maps.Clone(templateFunctions)
+	maps.Copy(all, sprigOrder)
+	return signaturesOf(all)
+}
+
+// Closures are the functions whose last argument is evaluated for each element of a list.
+func Closures() []string { return slices.Clone(closureNames) }
+
+func signaturesOf(functions map[string]function) []string {
+	var all []string
+	for _, name := range slices.Sorted(maps.Keys(functions)) {
+		all = append(all, functions[name].signatures...)
+	}
+	return all
 }

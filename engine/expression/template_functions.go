@@ -18,8 +18,10 @@ import (
 // until say, is here, for a template has none.
 //
 // Arguments are canonical values (see value.Type).
-func TemplateFunctions() template.FuncMap {
-	run := &evaluation{left: budget}
+//
+// holds reports whether a secret stands in a text, and computed is told what is made of such texts, so that it can be masked too; both may be nil.
+func TemplateFunctions(holds func(text string) bool, computed func(text string)) template.FuncMap {
+	run := &rendering{evaluation: &evaluation{left: budget}, holds: holds, told: computed, secret: map[string]bool{}}
 	made := template.FuncMap{}
 	for name, known := range functions {
 		if _, sprigs := sprigMap()[name]; sprigs {
@@ -30,6 +32,9 @@ func TemplateFunctions() template.FuncMap {
 		for name, known := range group {
 			made[name] = forTemplate(run, name, known)
 		}
+	}
+	if holds != nil {
+		run.watchBuiltins(made)
 	}
 	return made
 }
@@ -44,7 +49,7 @@ func LeftOut(name string) (reason string, left bool) {
 }
 
 // forTemplate makes a function that text/template can call: what does not fit is an error, and so is a panic.
-func forTemplate(run *evaluation, name string, known function) any {
+func forTemplate(run *rendering, name string, known function) any {
 	return func(arguments ...any) (any, error) {
 		for i, argument := range arguments {
 			arguments[i] = canonical(argument)
@@ -55,10 +60,13 @@ func forTemplate(run *evaluation, name string, known function) any {
 		}
 		result, err := guarded(func(*evaluation) any {
 			run.spendOn(prepared...)
-			result := known.call(run, prepared)
+			result := known.call(run.evaluation, prepared)
 			run.spendOn(result)
 			return result
 		}, nil, 0)
+		if err == nil && name != "kindOf" {
+			run.watch(result, arguments...)
+		}
 		if result == nil && err == nil {
 			// An absent value, the first of an empty list say, is empty: text/template would write "<no value>".
 			return "", nil

@@ -47,7 +47,7 @@ func TestTemplateFunctionsAreSprigs(t *testing.T) {
 		if err != nil {
 			t.Fatalf("sprig: %s: %v", text, err)
 		}
-		got, err := rendered(text, TemplateFunctions())
+		got, err := rendered(text, TemplateFunctions(nil, nil))
 		if err != nil || got != want {
 			t.Errorf("%s\n got %s\nwant %s\n(%v)", text, got, want, err)
 		}
@@ -81,7 +81,7 @@ func TestTemplateFunctionsRefuse(t *testing.T) {
 		`{{ fail "no site" }}`:                            "no site",
 		`{{ fromJson "{" }}`:                              "not JSON",
 	} {
-		out, err := rendered(text, TemplateFunctions())
+		out, err := rendered(text, TemplateFunctions(nil, nil))
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %q, %v; want %q", text, clipped(out), err, want)
 		}
@@ -95,7 +95,7 @@ func clipped(text string) string { return text[:min(len(text), 80)] }
 
 // TestTemplateFunctionsAreAllowed: nothing of sprig's is there that expressions refuse for what it does.
 func TestTemplateFunctionsAreAllowed(t *testing.T) {
-	made := TemplateFunctions()
+	made := TemplateFunctions(nil, nil)
 	for name := range made {
 		if reason, left := LeftOut(name); left {
 			t.Errorf("%s is there, and is left out: %s", name, reason)

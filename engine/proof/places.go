@@ -41,22 +41,18 @@ func (c *checker) exposure(s *schema.Step) {
 	if !ok || !hasArgument(leaf, "mode") || leaf.Type == nil || len(c.changes(leaf, step.Writes)) == 0 && len(effects(leaf)) == 0 {
 		return
 	}
-	mode, given := literal(leaf, "mode"), false
-	if _, given = leaf.Arguments.Get("mode"); given && mode == "" {
-		return // only the run knows it
+	mode := literal(leaf, "mode")
+	if mode == "" {
+		return // a secret gets 0600, or only the run knows it
 	}
 	others := othersOf(mode)
 	if others&2 != 0 {
 		c.warn(s, spanOf(leaf, "mode"), WorldWritable, fmt.Sprintf("mode %s lets every user of the machine write here", mode), "leave the last digit at 5, 4 or 0")
 	}
-	if given && others&4 == 0 || !c.holdsSecret(leaf) {
+	if others&4 == 0 || !c.holdsSecret(leaf) {
 		return
 	}
-	said := "mode " + mode
-	if !given {
-		said = "without a mode, a new file has 0644, and it"
-	}
-	c.report(s, spanOf(leaf, "mode"), SecretReadable, said+" lets every user of the machine read the secret", `write mode: "0600", or "0640" with an owner`)
+	c.report(s, spanOf(leaf, "mode"), SecretReadable, "mode "+mode+" lets every user of the machine read the secret", `write mode: "0600", or "0640" with an owner; or leave it out, for 0600`)
 }
 
 var (
@@ -110,17 +106,20 @@ func (c *checker) readsSecret(text string) bool {
 
 // secretNames are the names by which expressions read secrets: inputs, and variables that are made of them.
 func (c *checker) secretNames() {
-	add := func(name string) {
-		c.secrets = append(c.secrets, regexp.MustCompile(`\b`+regexp.QuoteMeta(name)+`\b`))
+	add := func(object, name string) {
+		c.secrets = append(c.secrets, regexp.MustCompile(`\b`+object+`\s*(\??\.\s*|\[\s*["'])`+regexp.QuoteMeta(name)+`\b`))
 	}
 	for _, input := range c.recipe.Inputs {
 		if input.Type.HoldsSecret() {
-			add("inputs." + input.Name.Text)
+			add("inputs", input.Name.Text)
 		}
+	}
+	if len(c.secrets) > 0 {
+		c.secrets = append(c.secrets, regexp.MustCompile(`\$\{\{.*\binputs\s*([^\s.?\[\w].*)?\}\}`)) // all of them at once
 	}
 	for _, variable := range c.recipe.Vars {
 		if slices.ContainsFunc(texts(variable.Value), func(one schema.Scalar) bool { return c.readsSecret(one.Text) }) {
-			add("vars." + variable.Name.Text)
+			add("vars", variable.Name.Text)
 		}
 	}
 }

@@ -37,6 +37,8 @@ type Run struct {
 	Machine Machine
 	// Log is the step's task: lines and progress go there.
 	Log *tasklog.Task
+	// Secrets knows the secrets of the run; nil where it has none.
+	Secrets Secrets
 	// Folder is the frame's own folder in the run's state, 0700, for saved contents; it lives until the undo can no longer be
 	// asked for. It exists, and what Prepare writes there is made durable before Do.
 	Folder string
@@ -65,6 +67,27 @@ type Machine interface {
 	Space(path string) (free int64, err error)
 	// LookPath finds a program as exec would.
 	LookPath(name string) (string, error)
+}
+
+// Secrets knows the secrets of a run. It may be used by several goroutines.
+type Secrets interface {
+	// Holds reports whether a secret stands in a text, as it is or in a form that is masked too.
+	Holds(text string) bool
+	// Computed adds what a step made of a secret: from now on it is masked in the log, in errors and in the journal.
+	Computed(text string)
+}
+
+// Confidant is a Machine that also knows, for a plan, the secrets of the planned run.
+type Confidant interface {
+	Secrets() Secrets
+}
+
+// SecretsOf are the secrets that a machine knows; nil where it knows of none.
+func SecretsOf(machine Machine) Secrets {
+	if knowing, ok := machine.(Confidant); ok {
+		return knowing.Secrets()
+	}
+	return nil
 }
 
 // Retainer is a Machine that also knows, for a plan, what the undos of earlier runs need, whichever these runs may be that the

@@ -25,7 +25,7 @@ func Forms(text string) []string {
 	}
 	for _, quoted := range []string{inJSON(text, false), inJSON(text, true)} {
 		ascii := outsideASCII.ReplaceAllStringFunc(quoted, inUTF16)
-		forms = append(forms, quoted, strings.ReplaceAll(quoted, "/", `\/`), ascii, strings.ReplaceAll(ascii, "/", `\/`))
+		forms = append(forms, quoted, inJSON(quoted, false), strings.ReplaceAll(quoted, "/", `\/`), ascii, strings.ReplaceAll(ascii, "/", `\/`))
 	}
 	query := url.QueryEscape(text)
 	spaced := strings.ReplaceAll(query, "+", "%20")

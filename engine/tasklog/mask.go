@@ -23,12 +23,12 @@ const (
 // Mask is a sink that takes secrets out of what passes through, in every form that Forms lists. A secret of several lines is masked as a
 // whole and line by line. Where there is more to look for than it can hold, it masks every text whole.
 type Mask struct {
-	sink    Sink
 	mutex   sync.Mutex
+	sink    Sink
 	secrets map[string]bool
 	length  int
-	// linked finds the secrets; nil where some were added since.
-	linked *matcher
+	// linked finds the secrets; nil where some were added since older, which finds those of before.
+	linked, older *matcher
 }
 
 // NewMask passes events on to sink.
@@ -38,19 +38,44 @@ func NewMask(sink Sink, secrets ...string) *Mask {
 	return mask
 }
 
+// SendTo passes events on to another sink from now on.
+func (m *Mask) SendTo(sink Sink) {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	m.sink = sink
+}
+
 // Add takes further secrets out from now on. It may be called while events pass.
 func (m *Mask) Add(secrets ...string) {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
 	for _, secret := range secrets {
-		m.add(secret)
-		if !strings.Contains(secret, "\n") {
-			continue
-		}
+		m.addWithLines(secret)
+	}
+}
+
+func (m *Mask) addWithLines(secret string) {
+	m.add(secret)
+	if strings.Contains(secret, "\n") {
 		for line := range strings.SplitSeq(secret, "\n") {
 			m.add(line)
 		}
 	}
+}
+
+// AddComputed takes out what was made of a secret, too. It reports whether that was necessary: false is for what is masked already, as a
+// form of the secret, and for what is too short.
+func (m *Mask) AddComputed(text string) bool {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	trimmed := strings.TrimSpace(text)
+	// The matcher may be an older one: to link it anew for each of many texts would take long.
+	if len(trimmed) < maskedLength || m.older != nil && masked(m.older, trimmed) == Masked {
+		return false
+	}
+	before := len(m.secrets)
+	m.addWithLines(text)
+	return len(m.secrets) > before
 }
 
 func (m *Mask) add(secret string) {
@@ -94,6 +119,7 @@ func (m *Mask) texts() *matcher {
 			texts = append(texts, one)
 		}
 		m.linked = newMatcher(texts)
+		m.older = m.linked
 	}
 	return m.linked
 }
@@ -108,7 +134,10 @@ func (m *Mask) full() bool {
 func (m *Mask) Handle(event Event) {
 	event.Name, event.Text = m.Text(event.Name), m.Text(event.Text)
 	event.Error, event.Hint, event.Item = m.Text(event.Error), m.Text(event.Hint), m.Text(event.Item)
-	m.sink.Handle(event)
+	m.mutex.Lock()
+	sink := m.sink
+	m.mutex.Unlock()
+	sink.Handle(event)
 }
 
 // Text gives a text without secrets: for what goes elsewhere than to the log, a final error say.
@@ -120,6 +149,10 @@ func (m *Mask) Text(text string) string {
 	case m.full():
 		return Masked
 	}
+	return masked(found, text)
+}
+
+func masked(found *matcher, text string) string {
 	s := stream{matcher: found}
 	for i := range len(text) {
 		s.take(heldByte{is: text[i]})

@@ -34,6 +34,7 @@ var goTypes = map[reflect.Type]Kind{
 //	present:"found"   on a pointer: the boolean sibling that promises that it is there
 //	literal:"true"    an argument that may not contain ${{ }}
 //	secrets:"true"    an argument that may be made of secrets, though its type is not secret
+//	readers:"mode"    the argument with the mode of the file that a secret in this one comes to stand in
 //	pattern:"..."     the regular expression that a literal text matches as a whole
 //	min:"1" max:"9"   the bounds of a literal number
 //	with:"http"       the argument without which this one says nothing
@@ -77,6 +78,9 @@ func objectOf(structure reflect.Type, outer []reflect.Type) (Type, error) {
 		if _, ok := object.Field(field.With); field.With != "" && !ok {
 			return Type{}, structFault("%s: the tag with of %q names no field", structure, field.Name)
 		}
+		if _, ok := object.Field(field.Readers); field.Readers != "" && !ok {
+			return Type{}, structFault("%s: the tag readers of %q names no field", structure, field.Name)
+		}
 		if field.PresentWhen == "" {
 			continue
 		}
@@ -96,6 +100,7 @@ func fieldOf(member reflect.StructField, outer []reflect.Type) (Field, error) {
 		PresentWhen: member.Tag.Get("present"),
 		Literal:     member.Tag.Get("literal") == "true",
 		Secrets:     member.Tag.Get("secrets") == "true",
+		Readers:     member.Tag.Get("readers"),
 		Pattern:     member.Tag.Get("pattern"),
 		Min:         member.Tag.Get("min"),
 		Max:         member.Tag.Get("max"),

@@ -12,10 +12,28 @@ const Redacted = "***"
 
 // Secret is text that nobody may read by accident: fmt, log/slog, JSON and text marshalling all show Redacted. The text lies
 // behind a pointer, so that a struct with a Secret in an unexported field does not print it either.
-type Secret struct{ text *string }
+type Secret struct {
+	text *string
+	// computed is told of what is made of it; it may be nil. Pointers to structs and functions fmt would print.
+	computed *func(text string)
+}
 
 // NewSecret wraps a text.
 func NewSecret(text string) Secret { return Secret{text: &text} }
+
+// Watched is the secret with a function that is told each text that an expression computes from it, so that it can be masked too. The
+// function may be called from several goroutines.
+func (s Secret) Watched(computed func(text string)) Secret {
+	return Secret{text: s.text, computed: &computed}
+}
+
+// Computed returns the function that Watched was given; nil is none.
+func (s Secret) Computed() func(text string) {
+	if s.computed == nil {
+		return nil
+	}
+	return *s.computed
+}
 
 // Reveal gives the text. Call it where the secret is used, never where it is shown.
 func (s Secret) Reveal() string {

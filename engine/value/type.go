@@ -60,6 +60,8 @@ type Field struct {
 	// Secrets marks an argument that is not of type secret and yet may be made of secrets: env, headers, stdin, content.
 	// The Go value is then plain text, and whoever journals or logs it must mask it.
 	Secrets bool
+	// Readers names the argument with the mode that what is made of this one gets: it says who can read the secrets in it. "" is none.
+	Readers string
 }
 
 // Of gives the type of a kind that has no parts.

@@ -105,9 +105,11 @@ func meaning() []Rule {
 		},
 		{
 			ID: "secret-readable", Summary: "every user of the machine can read a secret",
-			Why:   "A new file has mode 0644 where the step names none.",
-			Wrong: recipe("inputs:\n  token: { type: secret, required: true }\nsteps:\n  - write: { path: /etc/app.token, content: \"${{ inputs.token }}\" }"),
-			Right: recipe("inputs:\n  token: { type: secret, required: true }\nsteps:\n  - write: { path: /etc/app.token, content: \"${{ inputs.token }}\", mode: \"0600\" }"),
+			Why: "The last digit of the mode says what every user of the machine may do with the file. Leave the mode out, and a file with a secret in it " +
+				"gets 0600; name a group by owner and 0640 for a program that runs as another user. Where every user shall read it, say why: " +
+				"allow: { secret-readable: REASON }.",
+			Wrong: recipe("inputs:\n  token: { type: secret, required: true }\nsteps:\n  - write: { path: /etc/app.token, content: \"${{ inputs.token }}\", mode: \"0644\" }"),
+			Right: recipe("inputs:\n  token: { type: secret, required: true }\nsteps:\n  - write: { path: /etc/app.token, content: \"${{ inputs.token }}\" }"),
 		},
 		{
 			ID: "world-writable", Warning: true, Summary: "every user of the machine may write here",

@@ -63,16 +63,16 @@ type rendering struct{}
 type templateArguments struct {
 	From   value.Path     `name:"from" required:"true" help:"the template"`
 	To     value.Path     `name:"to" required:"true" help:"the file to write"`
-	Values map[string]any `name:"values" secrets:"true" help:"what the template can read, by name"`
-	Mode   string         `name:"mode" pattern:"[0-7]{3,4}" help:"octal digits in quotes; where it is left out, the old file's, or 0644"`
+	Values map[string]any `name:"values" secrets:"true" readers:"mode" help:"what the template can read, by name"`
+	Mode   string         `name:"mode" pattern:"[0-7]{3,4}" help:"octal digits in quotes; where it is left out, 0600 for values with a secret, else the old file's, or 0644"`
 	Owner  string         `name:"owner" pattern:"[^:]+:[^:]+" help:"user:group by name or number; where it is left out, the old file's, or the one gwe runs as"`
 }
 
 // templateMemo is what the undo needs.
 type templateMemo struct{ placement }
 
-func (a templateArguments) resolve(ctx context.Context, machine step.Machine) (want wanted, info fs.FileInfo, err error) {
-	content, err := a.render(ctx, machine)
+func (a templateArguments) resolve(ctx context.Context, machine step.Machine, secrets step.Secrets) (want wanted, info fs.FileInfo, err error) {
+	content, err := a.render(ctx, machine, secrets)
 	if err != nil {
 		return want, nil, err
 	}
@@ -82,8 +82,8 @@ func (a templateArguments) resolve(ctx context.Context, machine step.Machine) (w
 // undefined finds the name in text/template's words for a function that is not there.
 var undefined = regexp.MustCompile(`function "(\w+)" not defined`)
 
-// render gives the text. What an error shows of a secret, the engine masks.
-func (a templateArguments) render(ctx context.Context, machine step.Machine) ([]byte, error) {
+// render gives the text. What an error shows of a secret, or of what the template makes of one, the engine masks.
+func (a templateArguments) render(ctx context.Context, machine step.Machine, secrets step.Secrets) ([]byte, error) {
 	path, err := absolute(a.From)
 	if err != nil {
 		return nil, err
@@ -92,7 +92,17 @@ func (a templateArguments) render(ctx context.Context, machine step.Machine) ([]
 	if err != nil {
 		return nil, err
 	}
-	parsed, err := template.New(filepath.Base(path)).Option("missingkey=error").Funcs(expression.TemplateFunctions()).Parse(string(text))
+	functions := expression.TemplateFunctions(nil, nil)
+	if secrets != nil {
+		var computed []string
+		functions = expression.TemplateFunctions(secrets.Holds, func(text string) { computed = append(computed, text) })
+		defer func() {
+			for _, text := range computed {
+				secrets.Computed(text)
+			}
+		}()
+	}
+	parsed, err := template.New(filepath.Base(path)).Option("missingkey=error").Funcs(functions).Parse(string(text))
 	if err != nil {
 		broken := fault.New(fault.Failed, "template-invalid", "%s is no proper template", path).WithCause(err)
 		if found := undefined.FindStringSubmatch(err.Error()); found != nil {
@@ -186,7 +196,7 @@ func (b *bounded) Write(part []byte) (int, error) {
 }
 
 func (rendering) Plan(ctx context.Context, machine step.Machine, arguments templateArguments) (step.Plan, error) {
-	want, info, err := arguments.resolve(ctx, machine)
+	want, info, err := arguments.resolve(ctx, machine, step.SecretsOf(machine))
 	if err != nil {
 		return step.Plan{}, missing(err, arguments.From)
 	}
@@ -194,7 +204,7 @@ func (rendering) Plan(ctx context.Context, machine step.Machine, arguments templ
 }
 
 func (rendering) Prepare(ctx context.Context, run *step.Run, arguments templateArguments) (templateMemo, error) {
-	want, info, err := arguments.resolve(ctx, run.Machine)
+	want, info, err := arguments.resolve(ctx, run.Machine, run.Secrets)
 	if err != nil || want.satisfied(run.Machine, info) {
 		return templateMemo{}, err
 	}
@@ -205,7 +215,7 @@ func (rendering) Do(ctx context.Context, run *step.Run, arguments templateArgume
 	if err := ctx.Err(); err != nil || memo.New == "" {
 		return changed{}, err
 	}
-	want, _, err := arguments.resolve(ctx, run.Machine)
+	want, _, err := arguments.resolve(ctx, run.Machine, run.Secrets)
 	if err != nil {
 		return changed{}, err
 	}

@@ -39,8 +39,8 @@ type write struct{}
 // writeArguments are what a recipe gives.
 type writeArguments struct {
 	Path    value.Path `name:"path" required:"true" help:"the file"`
-	Content string     `name:"content" required:"true" secrets:"true" help:"all of its content"`
-	Mode    string     `name:"mode" pattern:"[0-7]{3,4}" help:"octal digits in quotes; where it is left out, the old file's, or 0644"`
+	Content string     `name:"content" required:"true" secrets:"true" readers:"mode" help:"all of its content"`
+	Mode    string     `name:"mode" pattern:"[0-7]{3,4}" help:"octal digits in quotes; where it is left out, 0600 for a content with a secret, else the old file's, or 0644"`
 	Owner   string     `name:"owner" pattern:"[^:]+:[^:]+" help:"user:group by name or number; where it is left out, the old file's, or the one gwe runs as"`
 }
 

@@ -52,7 +52,11 @@ func (f *inputFlags) read(console *console) (engine.Inputs, error) {
 		if err != nil {
 			return nil, err
 		}
-		given[name] = engine.Given{Value: value, Folder: folder, Open: open}
+		variable := ""
+		if after, indirectly := strings.CutPrefix(text, "env:"); indirectly {
+			variable = after
+		}
+		given[name] = engine.Given{Value: value, Folder: folder, Open: open, Variable: variable}
 	}
 	return given, nil
 }
