@@ -9,9 +9,42 @@ import (
 	"testing"
 
 	"github.com/gwe-project/gwe/engine/durable"
+	"github.com/gwe-project/gwe/engine/openat"
 )
 
 func TestDiscardTakesWhatIsHeldFast(t *testing.T) {
+	for name, discard := range map[string]func(path string) error{
+		"Discard": durable.Discard,
+		"ClearIn": func(path string) error {
+			dir, name, err := openat.OpenParent(path)
+			if err != nil {
+				return err
+			}
+			defer dir.Close()
+			return durable.ClearIn(dir, name)
+		},
+		"EmptyIn": func(path string) error {
+			dir, name, err := openat.OpenParent(path)
+			if err != nil {
+				return err
+			}
+			defer dir.Close()
+			entry, err := dir.Entry(name)
+			if errors.Is(err, fs.ErrNotExist) {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			defer entry.Close()
+			return errors.Join(durable.EmptyIn(entry), dir.Remove(name))
+		},
+	} {
+		t.Run(name, func(t *testing.T) { takesWhatIsHeldFast(t, discard) })
+	}
+}
+
+func takesWhatIsHeldFast(t *testing.T, discard func(path string) error) {
 	dir := t.TempDir()
 	trash := filepath.Join(dir, "trash")
 	held := filepath.Join(trash, "a", "held")
@@ -33,7 +66,7 @@ func TestDiscardTakesWhatIsHeldFast(t *testing.T) {
 		t.Fatal("nothing holds the tree: the test tests nothing")
 	}
 	for range 2 {
-		if err := durable.Discard(trash); err != nil {
+		if err := discard(trash); err != nil {
 			t.Fatal(err)
 		}
 	}
