@@ -16,5 +16,5 @@
 // An undo removes the file of its own step and no other, so it may come in any order and any number of times. A file that
 // cannot be read or understood counts as absent, and is named.
 //
-// It may import engine/step, engine/durable and engine/fault.
+// It may import engine/step, engine/openat, engine/durable and engine/fault.
 package order

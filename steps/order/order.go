@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
 	"math"
@@ -13,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/gwe-project/gwe/engine/durable"
+	"github.com/gwe-project/gwe/engine/openat"
 	"github.com/gwe-project/gwe/engine/step"
 )
 
@@ -138,6 +140,31 @@ func readFile(machine step.Machine, path string, entry fs.DirEntry) ([]line, boo
 	text, err := machine.ReadFile(path)
 	if err != nil {
 		return nil, errors.Is(err, fs.ErrNotExist)
+	}
+	return parse(string(text))
+}
+
+// readIn returns the lines of each file of a record that is open. Files that cannot be understood count as absent.
+func readIn(folder *openat.Dir) (map[string][]line, error) {
+	names, err := folder.Names()
+	files := map[string][]line{}
+	for _, name := range names {
+		if lines, ok := readOne(folder, name); ok {
+			files[name] = lines
+		}
+	}
+	return files, err
+}
+
+func readOne(folder *openat.Dir, name string) ([]line, bool) {
+	file, err := folder.Open(name)
+	if err != nil {
+		return nil, errors.Is(err, fs.ErrNotExist)
+	}
+	defer file.Close()
+	text, err := io.ReadAll(io.LimitReader(file, largest+1))
+	if err != nil || len(text) > largest {
+		return nil, false
 	}
 	return parse(string(text))
 }

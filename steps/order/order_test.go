@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gwe-project/gwe/engine/openat"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/steps/order"
 )
@@ -203,8 +204,11 @@ func TestForget(t *testing.T) {
 	}
 	check(t, at(dir, "leave").Leave("a", ""))
 	check(t, os.Remove(filepath.Join(dir, "a")))
-	order.Forget(dir, []string{"a", "b"})
-	order.Forget(dir, []string{"a"})
+	opened, err := openat.Open(dir)
+	check(t, err)
+	defer opened.Close()
+	order.Forget(opened, []string{"a", "b"})
+	order.Forget(opened, []string{"a"})
 	entries, err := os.ReadDir(filepath.Join(dir, order.Folder))
 	check(t, err)
 	if len(entries) != 2 {

@@ -10,8 +10,11 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/openat"
 	"github.com/gwe-project/gwe/engine/step"
 )
 
@@ -25,9 +28,12 @@ type Record struct {
 	Mark bool `json:"mark,omitempty"`
 	// Modified is the time of the record's directory, which an undo gives back.
 	Modified time.Time `json:"modified,omitzero"`
+	// Parents tells which directory Dir was.
+	Parents []step.Parent `json:"parents,omitempty"`
 }
 
-// In returns the part of a step of that run in the record of dir, whether or not there is a record yet.
+// In returns the part of a step of that run in the record of dir, whether or not there is a record yet. It is for Prepare: from then on the
+// record is that of the directory which dir is now, wherever the links of its path lead to later.
 func In(run *step.Run, dir string) Record {
 	name := strings.ReplaceAll(run.ID+"-"+run.Step, "/", "-")
 	if len(name) > 200 {
@@ -35,6 +41,11 @@ func In(run *step.Run, dir string) Record {
 		name = hex.EncodeToString(sum[:])
 	}
 	record := Record{Dir: dir, Name: name}
+	parents := step.NewParents()
+	if opened, _, err := (&step.Run{Parents: parents}).Dir(filepath.Join(dir, Folder)); err == nil {
+		opened.Close()
+		record.Parents = parents.Noted()
+	}
 	info, err := run.Machine.Lstat(filepath.Join(dir, Folder))
 	if err == nil {
 		record.Modified = info.ModTime()
@@ -101,25 +112,33 @@ func (r Record) Begin() error {
 	if r.Dir == "" || !r.Mark {
 		return nil
 	}
-	folder, err := r.open()
+	dir, err := r.open()
 	if err != nil {
-		return err
+		return r.explain(err)
 	}
-	return folder.Close()
+	defer dir.Close()
+	folder, err := begin(dir)
+	folder.Close()
+	return r.explain(err)
 }
 
 func (r Record) write(lines ...line) error {
 	if r.Dir == "" {
 		return nil
 	}
-	folder, err := r.open()
+	dir, err := r.open()
 	if err != nil {
-		return err
+		return r.explain(err)
+	}
+	defer dir.Close()
+	folder, err := begin(dir)
+	if err != nil {
+		return r.explain(err)
 	}
 	defer folder.Close()
-	others, err := r.others(lines)
+	others, err := r.others(dir, folder, lines)
 	if err != nil {
-		return err
+		return r.explain(err)
 	}
 	var text strings.Builder
 	for _, one := range append(others.found, lines...) {
@@ -130,7 +149,7 @@ func (r Record) write(lines ...line) error {
 	if err := folder.Remove(r.Name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return r.explain(err)
 	}
-	file, err := folder.OpenFile(r.Name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	file, err := folder.Create(r.Name, 0o644)
 	if err != nil {
 		return r.explain(err)
 	}
@@ -139,12 +158,11 @@ func (r Record) write(lines ...line) error {
 }
 
 // others are what the other files say: the last number, and a line for each release without a record.
-func (r Record) others(lines []line) (others struct {
+func (r Record) others(dir, folder *openat.Dir, lines []line) (others struct {
 	last  int
 	found []line
 }, err error) {
-	machine := step.Local{}
-	_, files, err := read(machine, r.Dir)
+	files, err := readIn(folder)
 	if err != nil {
 		return others, err
 	}
@@ -160,39 +178,71 @@ func (r Record) others(lines []line) (others struct {
 			}
 		}
 	}
-	releases, err := machine.ReadDir(r.Dir)
-	for _, one := range releases {
-		if one.IsDir() && !strings.HasPrefix(one.Name(), ".") && !known[one.Name()] {
-			others.found = append(others.found, line{kind: found, release: one.Name()})
+	releases, err := dir.Names()
+	for _, name := range releases {
+		if strings.HasPrefix(name, ".") || known[name] {
+			continue
+		}
+		if status, err := dir.Stat(name); err == nil && status.Mode&unix.S_IFMT == unix.S_IFDIR {
+			others.found = append(others.found, line{kind: found, release: name})
 		}
 	}
-	return others, r.explain(err)
+	return others, err
 }
 
-// open opens the record, and makes it where it is missing. A link that leads out of the directory is refused.
-func (r Record) open() (*os.Root, error) {
-	dir, err := os.OpenRoot(r.Dir)
-	if err != nil {
-		return nil, r.explain(err)
+// open opens the directory that holds the releases, which must be the one that it was.
+func (r Record) open() (*openat.Dir, error) {
+	run := step.Run{}
+	if len(r.Parents) > 0 {
+		run.Parents = step.KnownParents(r.Parents)
 	}
-	defer dir.Close()
-	err = dir.Mkdir(Folder, 0o755)
-	if err == nil {
-		err = dir.Chmod(Folder, 0o755) // whatever the umask
-	}
+	dir, _, err := run.Dir(filepath.Join(r.Dir, Folder))
+	return dir, err
+}
+
+// begin opens the record in a directory, and makes it where it is missing. A link is refused.
+func begin(dir *openat.Dir) (*openat.Dir, error) {
+	const mode = 0o755 // whatever the umask
+	err := dir.Mkdir(Folder, mode)
 	if err != nil && !errors.Is(err, fs.ErrExist) {
-		return nil, r.explain(err)
+		return nil, err
 	}
-	folder, err := dir.OpenRoot(Folder)
-	return folder, r.explain(err)
+	fresh := err == nil
+	folder, err := dir.Sub(Folder)
+	if err != nil || !fresh {
+		return folder, err
+	}
+	if err := readable(folder, mode); err != nil {
+		folder.Close()
+		return nil, err
+	}
+	return folder, nil
 }
 
-// Undo removes what the step recorded. It may be called any number of times.
+// readable lets all read the record that was made. What another user has put in its place meanwhile is not ours to change.
+func readable(folder *openat.Dir, mode uint32) error {
+	self, err := folder.Self()
+	if err != nil {
+		return err
+	}
+	defer self.Close()
+	status, err := self.Stat()
+	if err != nil || status.Mode&0o777 == mode || int(status.Uid) != os.Geteuid() {
+		return err
+	}
+	if names, err := folder.Names(); err != nil || len(names) > 0 {
+		return err
+	}
+	return self.Chmod(mode)
+}
+
+// Undo removes what the step recorded. It may be called any number of times. Where the directory is another one by now it has the fault
+// parent-changed, and nothing is removed.
 func (r Record) Undo() error {
 	if r.Dir == "" {
 		return nil
 	}
-	dir, err := os.OpenRoot(r.Dir)
+	dir, err := r.open()
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -200,45 +250,82 @@ func (r Record) Undo() error {
 		return r.explain(err)
 	}
 	defer dir.Close()
-	err = dir.Remove(filepath.Join(Folder, r.Name))
+	folder, err := dir.Sub(Folder)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return r.explain(err)
+	}
+	defer folder.Close()
+	err = folder.Remove(r.Name)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return r.explain(err)
 	}
 	if r.Mark && dir.Remove(Folder) == nil { // what another step recorded since keeps it
-		return durable.SyncFolder(r.Dir)
+		return dir.Sync()
 	}
 	if err != nil {
 		return nil // it had recorded nothing, or that is gone already
 	}
 	if !r.Modified.IsZero() {
-		if err := dir.Chtimes(Folder, time.Time{}, r.Modified); err != nil {
+		if err := r.backdate(folder); err != nil {
 			return r.explain(err)
 		}
 	}
-	return durable.SyncFolder(filepath.Join(r.Dir, Folder))
+	return r.explain(folder.Sync())
+}
+
+// Sync makes what was recorded durable, unless it lies on the file system of a directory that was synced already.
+func (r Record) Sync(synced *openat.Dir) error {
+	if r.Dir == "" {
+		return nil
+	}
+	dir, err := r.open()
+	if err != nil {
+		return r.explain(err)
+	}
+	defer dir.Close()
+	here, err := dir.Identity()
+	if there, lost := synced.Identity(); err == nil && lost == nil && here.Device == there.Device {
+		return nil
+	}
+	return r.explain(errors.Join(err, dir.SyncFileSystem()))
+}
+
+// backdate gives the record the time that it had.
+func (r Record) backdate(folder *openat.Dir) error {
+	self, err := folder.Self()
+	if err != nil {
+		return err
+	}
+	defer self.Close()
+	return self.Utimes(unix.Timespec{Nsec: unix.UTIME_OMIT}, unix.NsecToTimespec(r.Modified.UnixNano()))
 }
 
 // Forget removes the records of releases that are not in dir any more. It is best effort: what stays is only never read.
-func Forget(dir string, releases []string) {
-	machine := step.Local{}
+func Forget(dir *openat.Dir, releases []string) {
 	gone := map[string]bool{}
 	for _, name := range releases {
-		_, err := machine.Lstat(filepath.Join(dir, name))
+		_, err := dir.Stat(name)
 		gone[name] = errors.Is(err, fs.ErrNotExist)
 	}
-	_, files, err := read(machine, dir)
-	root, failed := os.OpenRoot(dir)
-	if err != nil || failed != nil {
+	folder, err := dir.Sub(Folder)
+	if err != nil {
 		return
 	}
-	defer root.Close()
+	defer folder.Close()
+	files, err := readIn(folder)
+	if err != nil {
+		return
+	}
 	for name, lines := range files {
 		needed := false
 		for _, one := range lines {
 			needed = needed || one.kind != found && !gone[one.release]
 		}
 		if !needed {
-			_ = root.Remove(filepath.Join(Folder, name))
+			_ = folder.Remove(name)
 		}
 	}
 }
