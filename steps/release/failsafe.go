@@ -2,6 +2,7 @@ package release
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"path/filepath"
@@ -77,7 +78,18 @@ func (failsafe) Plan(_ context.Context, machine step.Machine, arguments failsafe
 
 func (failsafe) Prepare(_ context.Context, run *step.Run, arguments failsafeArguments) (failsafeMemo, error) {
 	memo, _, err := adoptable(run.Machine, arguments)
-	return memo, err
+	if err != nil || memo.Link == "" {
+		return memo, err
+	}
+	at, err := memo.open(run)
+	if err != nil {
+		return memo, err
+	}
+	defer at.Close()
+	if how, err := at.state(); err != nil || how != unbegun {
+		return memo, errors.Join(err, memo.changed())
+	}
+	return memo, nil
 }
 
 // Leases is the adopted folder: undo gives it its old name.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"syscall"
 
@@ -12,6 +11,7 @@ import (
 
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/openat"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/value"
 )
@@ -33,20 +33,25 @@ func (failsafe) Do(ctx context.Context, run *step.Run, arguments failsafeArgumen
 		return failsafeOutputs{Path: value.Path(path)}, err
 	}
 	outputs := failsafeOutputs{Path: value.Path(memo.Failsafe), Adopted: true}
-	if at, err := memo.at(run.Machine); err != nil || at == adopted {
+	at, err := memo.open(run)
+	if err != nil {
 		return outputs, err
-	} else if at != unbegun {
+	}
+	defer at.Close()
+	if how, err := at.state(); err != nil || how == adopted {
+		return outputs, err
+	} else if how != unbegun {
 		return outputs, memo.changed()
 	}
-	if err := os.Symlink(failsafeName, memo.Failsafe); err != nil {
+	if err := at.Symlink(failsafeName, at.failsafe); err != nil {
 		return outputs, durable.Explain(err, "cannot make the link %s", memo.Failsafe)
 	}
 	if err := ctx.Err(); err != nil {
 		return outputs, err
 	}
-	err := exchange(memo.Link, memo.Failsafe)
+	err = at.swap(adopted)
 	if errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.ENOSYS) {
-		err = adoptInTwo(memo)
+		err = at.adoptInTwo()
 	}
 	if errors.Is(err, syscall.EBUSY) {
 		return outputs, mounted(memo.Link).WithCause(err)
@@ -54,18 +59,58 @@ func (failsafe) Do(ctx context.Context, run *step.Run, arguments failsafeArgumen
 	return outputs, err
 }
 
+// adoption is the open directory that holds the folder and the failsafe.
+type adoption struct {
+	*openat.Dir
+	memo           failsafeMemo
+	link, failsafe string
+}
+
+func (m failsafeMemo) open(run *step.Run) (adoption, error) {
+	dir, name, err := run.Dir(m.Link)
+	return adoption{dir, m, name, filepath.Base(m.Failsafe)}, durable.Explain(err, "cannot look at %s", m.Link)
+}
+
+// swap lets the two names change places in one moment, durably. If that does not lead to the state that is wanted, because somebody changed
+// what was at the names, they change places again.
+func (a adoption) swap(wanted progress) error {
+	if err := a.Exchange(a.link, a.Dir, a.failsafe); err != nil {
+		return durable.Explain(err, "cannot exchange %s and %s", a.memo.Link, a.memo.Failsafe)
+	}
+	if how, err := a.state(); err != nil || how != wanted {
+		return errors.Join(a.memo.changed(), err, a.Exchange(a.link, a.Dir, a.failsafe))
+	}
+	return durable.Explain(a.Sync(), "cannot sync %s", a.Path())
+}
+
 // adoptInTwo is for file systems that cannot exchange two names.
-func adoptInTwo(memo failsafeMemo) error {
-	if err := remove(memo.Failsafe); err != nil {
+func (a adoption) adoptInTwo() error {
+	if err := a.remove(a.failsafe); err != nil {
 		return err
 	}
-	if err := durable.RenameNoReplace(memo.Link, memo.Failsafe); err != nil {
+	if err := a.rename(a.link, a.failsafe); err != nil {
 		return err
 	}
-	if err := os.Symlink(failsafeName, memo.Link); err != nil {
-		return durable.Explain(err, "cannot make the link %s", memo.Link)
+	if err := a.Symlink(failsafeName, a.link); err != nil {
+		return durable.Explain(err, "cannot make the link %s", a.memo.Link)
 	}
-	return durable.SyncFolder(filepath.Dir(memo.Link))
+	return durable.Explain(a.Sync(), "cannot sync %s", a.Path())
+}
+
+func (a adoption) remove(name string) error {
+	err := a.Remove(name)
+	if err == nil {
+		err = a.Sync()
+	}
+	return durable.Explain(err, "cannot remove %s", a.Join(name))
+}
+
+func (a adoption) rename(name, other string) error {
+	err := a.RenameNoReplace(name, a.Dir, other)
+	if err == nil {
+		err = a.Sync()
+	}
+	return durable.Explain(err, "cannot rename %s to %s", a.Join(name), a.Join(other))
 }
 
 // Undo goes the same way back.
@@ -73,29 +118,34 @@ func (failsafe) Undo(_ context.Context, run *step.Run, _ failsafeArguments, memo
 	if memo.Link == "" {
 		return nil
 	}
-	at, err := memo.at(run.Machine)
+	at, err := memo.open(run)
 	if err != nil {
 		return err
 	}
-	switch at {
+	defer at.Close()
+	how, err := at.state()
+	if err != nil {
+		return err
+	}
+	switch how {
 	case unbegun:
 		return nil
 	case begun:
-		return remove(memo.Failsafe)
+		return at.remove(at.failsafe)
 	case between:
-		return durable.RenameNoReplace(memo.Failsafe, memo.Link)
+		return at.rename(at.failsafe, at.link)
 	case adopted:
-		err := exchange(memo.Link, memo.Failsafe)
+		err := at.swap(begun)
 		if errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.ENOSYS) {
-			if err := remove(memo.Link); err != nil {
+			if err := at.remove(at.link); err != nil {
 				return err
 			}
-			return durable.RenameNoReplace(memo.Failsafe, memo.Link)
+			return at.rename(at.failsafe, at.link)
 		}
 		if err != nil {
 			return err
 		}
-		return remove(memo.Failsafe)
+		return at.remove(at.failsafe)
 	}
 	return memo.changed()
 }
@@ -105,7 +155,12 @@ func (failsafe) Inspect(_ context.Context, run *step.Run, _ failsafeArguments, m
 	if memo.Link == "" {
 		return nil
 	}
-	if at, err := memo.at(run.Machine); err != nil || at == adopted {
+	at, err := memo.open(run)
+	if err != nil {
+		return err
+	}
+	defer at.Close()
+	if how, err := at.state(); err != nil || how == adopted {
 		return err
 	}
 	return memo.changed()
@@ -115,28 +170,28 @@ func (failsafe) Inspect(_ context.Context, run *step.Run, _ failsafeArguments, m
 // durable when it returns.
 func (failsafe) Sync(context.Context, *step.Run, failsafeArguments, failsafeMemo) error { return nil }
 
-// adoption is how far an adoption came.
-type adoption int
+// progress is how far an adoption came.
+type progress int
 
 const (
-	elsewhere adoption = iota // somebody else changed something
+	elsewhere progress = iota // somebody else changed something
 	unbegun
 	begun
 	between
 	adopted
 )
 
-// at looks how far it came.
-func (m failsafeMemo) at(machine step.Machine) (adoption, error) {
-	now, err := m.is(machine, m.Link)
+// state looks how far it came.
+func (a adoption) state() (progress, error) {
+	now, err := a.is(a.link)
 	if err != nil {
 		return elsewhere, err
 	}
-	golden, err := m.is(machine, m.Failsafe)
+	golden, err := a.is(a.failsafe)
 	if err != nil {
 		return elsewhere, err
 	}
-	return map[[2]presence]adoption{
+	return map[[2]presence]progress{
 		{itself, absent}: unbegun,
 		{itself, ours}:   begun,
 		{absent, itself}: between,
@@ -155,18 +210,17 @@ const (
 	ours
 )
 
-func (m failsafeMemo) is(machine step.Machine, path string) (presence, error) {
-	info, err := lookAt(machine, path)
+func (a adoption) is(name string) (presence, error) {
+	status, err := lookIn(a.Dir, name)
 	switch {
 	case err != nil:
 		return foreign, err
-	case info == nil:
+	case status == nil:
 		return absent, nil
-	}
-	if status, ok := info.Sys().(*syscall.Stat_t); ok && info.IsDir() && status.Ino == m.Inode {
+	case status.Mode&unix.S_IFMT == unix.S_IFDIR && status.Ino == a.memo.Inode:
 		return itself, nil
 	}
-	if text, err := machine.ReadLink(path); err == nil && text == failsafeName {
+	if text, err := a.Readlink(name); err == nil && text == failsafeName {
 		return ours, nil
 	}
 	return foreign, nil
@@ -177,15 +231,6 @@ func (m failsafeMemo) changed() error {
 		WithHint("see what is there, and put it right by hand: ls -l %s", filepath.Dir(m.Link))
 }
 
-// exchange lets two names in one folder change places in one moment, and makes that durable.
-func exchange(one, other string) error {
-	err := durable.Repeat(func() error { return unix.Renameat2(unix.AT_FDCWD, one, unix.AT_FDCWD, other, unix.RENAME_EXCHANGE) })
-	if err != nil {
-		return durable.Explain(&os.LinkError{Op: "exchange", Old: one, New: other, Err: err}, "cannot exchange %s and %s", one, other)
-	}
-	return durable.SyncFolder(filepath.Dir(one))
-}
-
 // lookAt tells what is at a path; nil where nothing is.
 func lookAt(machine step.Machine, path string) (fs.FileInfo, error) {
 	info, err := machine.Lstat(path)
@@ -193,4 +238,13 @@ func lookAt(machine step.Machine, path string) (fs.FileInfo, error) {
 		return nil, nil
 	}
 	return info, durable.Explain(err, "cannot look at %s", path)
+}
+
+// lookIn tells what has a name in an open directory; nil where nothing has it.
+func lookIn(dir *openat.Dir, name string) (*unix.Stat_t, error) {
+	status, err := dir.Stat(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return &status, durable.Explain(err, "cannot look at %s", dir.Join(name))
 }

@@ -2,9 +2,9 @@ package release
 
 import (
 	"fmt"
-	"io/fs"
 	"path/filepath"
 
+	"github.com/gwe-project/gwe/engine/openat"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/steps/order"
 )
@@ -22,11 +22,11 @@ type leaving struct {
 // A release counts as left for an older one by the record alone. Two releases that the record cannot tell apart stay as they
 // are: their age would be a clock's word.
 func leavingOf(machine step.Machine, link, to, as string) (leaving, error) {
-	next, found := releaseAt(machine, to)
+	next, found := releaseAt(to)
 	if !found {
 		return leaving{}, nil
 	}
-	running, leaves := releaseAt(machine, link)
+	running, leaves := releaseAt(link)
 	result := leaving{dir: filepath.Dir(next)}
 	if leaves {
 		result.dir = filepath.Dir(running)
@@ -35,8 +35,8 @@ func leavingOf(machine step.Machine, link, to, as string) (leaving, error) {
 	if err != nil {
 		return leaving{}, err
 	}
-	beside, err := filepath.EvalSymlinks(filepath.Dir(link))
-	if err != nil {
+	beside, found := directoryAt(filepath.Dir(link))
+	if !found {
 		return leaving{}, nil // the switch itself says why
 	}
 	if !known.Marked && result.dir != beside && filepath.Dir(result.dir) != beside {
@@ -58,14 +58,21 @@ func leavingOf(machine step.Machine, link, to, as string) (leaving, error) {
 	return result, nil
 }
 
-// releaseAt returns the directory that a path leads to, without symbolic links.
-func releaseAt(machine step.Machine, path string) (string, bool) {
-	real, err := filepath.EvalSymlinks(path)
-	if err != nil || real == "/" {
+// releaseAt returns the directory that a path leads to, without symbolic links. Where another user could have led it there, it is none: no
+// record is kept of what that user chose.
+func releaseAt(path string) (string, bool) {
+	real, found := directoryAt(path)
+	return real, found && real != "/"
+}
+
+func directoryAt(path string) (string, bool) {
+	dir, err := openat.Open(path)
+	if err != nil {
 		return "", false
 	}
-	info, err := machine.Lstat(real)
-	return real, err == nil && info.Mode()&fs.ModeType == fs.ModeDir
+	defer dir.Close()
+	real, err := dir.Real()
+	return real, err == nil
 }
 
 // lines are for the plan.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/openat"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/value"
 )
@@ -34,6 +35,27 @@ func readLink(machine step.Machine, link, code string) (text string, found bool,
 	}
 	text, err = machine.ReadLink(link)
 	return text, true, durable.Explain(err, "cannot read the link %s", link)
+}
+
+// readLinkIn is readLink for a name in an open directory, of which nobody else can change the path meanwhile.
+func readLinkIn(dir *openat.Dir, name, code string) (text string, found bool, err error) {
+	entry, err := dir.Entry(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", false, nil
+	}
+	if err != nil {
+		return "", false, durable.Explain(err, "cannot look at %s", dir.Join(name))
+	}
+	defer entry.Close()
+	info, err := entry.Info()
+	if err != nil {
+		return "", false, durable.Explain(err, "cannot look at %s", dir.Join(name))
+	}
+	if info.Mode()&fs.ModeSymlink == 0 {
+		return "", false, notALink(dir.Join(name), info, code)
+	}
+	text, err = entry.Readlink()
+	return text, true, durable.Explain(err, "cannot read the link %s", dir.Join(name))
 }
 
 func notALink(link string, info fs.FileInfo, code string) error {

@@ -53,6 +53,8 @@ type linkTreeArguments struct {
 type linkTreeMemo struct {
 	Changes   int `json:"changes"`
 	Unchanged int `json:"unchanged"`
+	// Into is the directory that gets the links, without links; "" in journals of older gwes.
+	Into string `json:"into,omitempty"`
 }
 
 type linkTreeOutputs struct {
@@ -74,10 +76,11 @@ func (linkTree) Plan(ctx context.Context, machine step.Machine, arguments linkTr
 		}
 	}
 	found := map[changeKind]*tally{makeFolder: {}, makeLink: {}, replaceByLink: {}, removeStale: {}}
-	unchanged, err := survey(ctx, machine, arguments, func(one change) error {
+	s := surveyor{ctx: ctx, machine: machine, found: func(one change) error {
 		found[one.Kind].add(one.Path)
 		return nil
-	})
+	}}
+	unchanged, err := s.survey(arguments)
 	if err != nil {
 		return step.Plan{}, err
 	}
@@ -135,6 +138,13 @@ func (linkTree) Prepare(ctx context.Context, run *step.Run, arguments linkTreeAr
 	if err != nil {
 		return linkTreeMemo{}, err
 	}
-	unchanged, err := survey(ctx, run.Machine, arguments, list.add)
-	return linkTreeMemo{Changes: list.count, Unchanged: unchanged}, cmp.Or(err, list.close())
+	s := surveyor{ctx: ctx, machine: run.Machine, found: list.add}
+	unchanged, err := s.survey(arguments)
+	memo := linkTreeMemo{Changes: list.count, Unchanged: unchanged, Into: s.realInto}
+	if err := cmp.Or(err, list.close()); err != nil {
+		return memo, err
+	}
+	into, err := memo.open(run)
+	into.Close()
+	return memo, err
 }

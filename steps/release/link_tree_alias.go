@@ -58,7 +58,7 @@ func (s *surveyor) findAliasesIn(place string, in origin) error {
 
 // follow notes where the link in the place of a tree's folder leads; now is nil where that is nowhere to go on.
 func (s *surveyor) follow(link string, wants origin) (real string, now fs.FileInfo, err error) {
-	real, err = filepath.EvalSymlinks(link)
+	real, err = withoutLinks(link)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 		return "", nil, nil // in the way: see compareFolder
 	}

@@ -28,6 +28,8 @@ type change struct {
 	// are not kept: they may be others after a boot.
 	File uint64 `json:"file,omitempty"`
 	Old  uint64 `json:"old,omitempty"`
+	// In is the inode of the directory that holds the place; 0 where this step makes it, and in journals of older gwes.
+	In uint64 `json:"in,omitempty"`
 	// Hidden is the name beside the place where a link that replaces something is made, and where the old thing is kept from
 	// then on.
 	Hidden name `json:"hidden,omitempty"`

@@ -5,16 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/openat"
 	"github.com/gwe-project/gwe/engine/step"
 )
 
@@ -25,8 +24,13 @@ func (linkTree) Do(ctx context.Context, run *step.Run, _ linkTreeArguments, memo
 		return linkTreeOutputs{}, err
 	}
 	outputs, done := linkTreeOutputs{Unchanged: memo.Unchanged}, 0
-	err := memo.each(ctx, run.Folder, func(one change) error {
-		if err := one.do(run.Machine); err != nil {
+	in, err := memo.mirror(run)
+	if err != nil {
+		return outputs, err
+	}
+	defer in.close()
+	err = memo.each(ctx, run.Folder, func(one change) error {
+		if err := in.do(one); err != nil {
 			return err
 		}
 		switch one.Kind {
@@ -46,92 +50,171 @@ func (linkTree) Do(ctx context.Context, run *step.Run, _ linkTreeArguments, memo
 	return outputs, err
 }
 
-func (c change) do(machine step.Machine) error {
-	place, hidden := string(c.Path), string(c.Hidden)
-	switch c.Kind {
-	case makeFolder:
-		return c.mkdir()
-	case makeLink:
-		return c.make(machine)
-	}
-	now, err := lookAt(machine, place)
+func (p *mirror) do(one change) error {
+	at, err := p.of(one)
 	if err != nil {
 		return err
 	}
-	if now == nil && c.Old != 0 || now != nil && inodeOf(now) != c.Old {
-		if ours, err := c.isOurs(machine, now, place); err != nil || ours && c.Kind != removeStale {
-			return err // an attempt before this one came so far
-		}
-		return c.changed()
+	if at.dir == nil {
+		return durable.Explain(fs.ErrNotExist, "cannot open %s", filepath.Dir(string(one.Path)))
 	}
-	if c.Kind == removeStale {
-		return durable.MoveNoReplace(place, hidden)
+	switch one.Kind {
+	case makeFolder:
+		return p.mkdir(at)
+	case makeLink:
+		return p.make(at)
 	}
-	if err := c.link(hidden); err != nil {
+	now, err := at.now()
+	if err != nil {
 		return err
 	}
-	err = durable.Repeat(func() error { return unix.Renameat2(unix.AT_FDCWD, hidden, unix.AT_FDCWD, place, unix.RENAME_EXCHANGE) })
-	if errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.ENOSYS) {
-		// Without an exchange there is a moment without the name, from which undo finds back.
-		if err := os.Remove(hidden); err != nil {
-			return durable.Explain(err, "cannot remove %s", hidden)
+	if now == nil && one.Old != 0 || now != nil && now.Ino != one.Old {
+		if ours, err := at.isOurs(now); err != nil || ours && one.Kind != removeStale {
+			return err // an attempt before this one came so far
 		}
-		if err := durable.MoveNoReplace(place, hidden); err != nil {
+		return one.changed()
+	}
+	if one.Kind == removeStale {
+		if err := at.rename(at.name, at.hidden); err != nil {
 			return err
 		}
-		return c.link(place)
+		return at.settled(func() error { return at.rename(at.hidden, at.name) })
 	}
-	return durable.Explain(err, "cannot replace %s", place)
+	if err := p.link(at, at.hidden); err != nil {
+		return err
+	}
+	err = at.dir.Exchange(at.hidden, at.dir, at.name)
+	if errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.ENOSYS) {
+		// Without an exchange there is a moment without the name, from which undo finds back.
+		if err := at.dir.Remove(at.hidden); err != nil {
+			return durable.Explain(err, "cannot remove %s", one.Hidden)
+		}
+		if err := at.rename(at.name, at.hidden); err != nil {
+			return err
+		}
+		return p.link(at, at.name)
+	}
+	if err != nil {
+		return durable.Explain(err, "cannot replace %s", one.Path)
+	}
+	return at.settled(func() error { return at.dir.Exchange(at.hidden, at.dir, at.name) })
+}
+
+// settled makes sure that what got the hidden name is what was looked at, and goes back if it is not.
+func (p place) settled(back func() error) error {
+	kept, err := p.kept()
+	if err == nil && (kept == nil || kept.Ino != p.Old) && !p.dir.Volatile() {
+		err = errors.Join(p.changed(), back())
+	}
+	return err
+}
+
+func (p place) rename(name, other string) error {
+	return durable.Explain(p.dir.RenameNoReplace(name, p.dir, other), "cannot rename %s to %s", p.dir.Join(name), p.dir.Join(other))
 }
 
 // mkdir makes a folder like the one in the tree.
-func (c change) mkdir() error {
-	place := string(c.Path)
-	info, err := os.Lstat(string(c.Source))
+func (p *mirror) mkdir(at place) error {
+	source, err := p.from(at.change)
 	if err != nil {
-		return durable.Explain(err, "cannot look at %s", c.Source)
+		return durable.Explain(err, "cannot look at %s", at.Source)
 	}
-	if err := os.Mkdir(place, 0o700); err != nil {
-		return durable.Explain(err, "cannot make the folder %s", place)
+	defer source.Close()
+	like, err := source.Stat()
+	if err != nil {
+		return durable.Explain(err, "cannot look at %s", at.Source)
 	}
-	status, ok := info.Sys().(*syscall.Stat_t)
-	if ok {
-		err = os.Lchown(place, int(status.Uid), int(status.Gid))
+	if err := at.dir.Mkdir(at.name, 0o700); err != nil {
+		return durable.Explain(err, "cannot make the folder %s", at.Path)
 	}
+	made, err := at.dir.Entry(at.name)
+	if err != nil {
+		return durable.Explain(err, "cannot look at %s", at.Path)
+	}
+	defer made.Close()
+	if err := isFresh(made); err != nil {
+		return at.changed()
+	}
+	err = made.Chown(int(like.Uid), int(like.Gid))
 	if errors.Is(err, fs.ErrPermission) {
 		err = nil // who is not root makes folders of its own
 	}
 	if err == nil {
-		err = os.Chmod(place, info.Mode()&(fs.ModePerm|fs.ModeSetuid|fs.ModeSetgid|fs.ModeSticky))
+		err = made.Chmod(like.Mode & 0o7777)
 	}
-	return durable.Explain(err, "cannot give the folder %s its owner and mode", place)
+	return durable.Explain(err, "cannot give the folder %s its owner and mode", at.Path)
 }
 
-// make makes the link where nothing is.
-func (c change) make(machine step.Machine) error {
-	err := c.link(string(c.Path))
-	if !errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	now, err := lookAt(machine, string(c.Path))
+// isFresh fails where a directory cannot be one that was made a moment ago: another user has put another one in its place.
+func isFresh(made *openat.Entry) error {
+	status, err := made.Stat()
 	if err != nil {
 		return err
 	}
-	if ours, err := c.isOurs(machine, now, string(c.Path)); err != nil || ours {
+	dir, err := made.Dir()
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	names, err := dir.Names()
+	if err == nil && (int(status.Uid) != os.Geteuid() || len(names) > 0) {
+		err = fs.ErrInvalid
+	}
+	return err
+}
+
+// make makes the link where nothing is.
+func (p *mirror) make(at place) error {
+	err := p.link(at, at.name)
+	if !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	now, err := at.now()
+	if err != nil {
+		return err
+	}
+	if ours, err := at.isOurs(now); err != nil || ours {
 		return err // an attempt before this one came so far
 	}
-	return c.changed()
+	return at.changed()
 }
 
-// link makes the new link at a path.
-func (c change) link(path string) error {
-	if c.Hard {
-		return durable.Explain(os.Link(string(c.Source), path), "cannot link %s to %s", path, c.Source)
+// link makes the new link under a name. A hard link is one of the very file that the step found in the tree.
+func (p *mirror) link(at place, name string) error {
+	if !at.Hard {
+		return durable.Explain(at.dir.Symlink(string(at.Source), name), "cannot link %s to %s", at.dir.Join(name), at.Source)
 	}
-	return durable.Explain(os.Symlink(string(c.Source), path), "cannot link %s to %s", path, c.Source)
+	source, err := p.from(at.change)
+	if err != nil {
+		return durable.Explain(err, "cannot link %s to %s", at.dir.Join(name), at.Source)
+	}
+	defer source.Close()
+	status, err := source.Stat()
+	if err == nil && status.Ino != at.File && !p.source.Volatile() {
+		return fault.New(fault.Failed, "link-tree-changed", "%s is not the file that the step found there: somebody else changed it", at.Source).
+			WithHint("see what else changes %s, then run again", filepath.Dir(string(at.Source)))
+	}
+	if err == nil {
+		err = source.LinkTo(at.dir, name)
+	}
+	return durable.Explain(err, "cannot link %s to %s", at.dir.Join(name), at.Source)
 }
 
-// isOurs tells whether what is at a path is the link that this change makes.
+// isOurs tells whether what has the name of the place is the link that this change makes.
+func (p place) isOurs(now *unix.Stat_t) (bool, error) {
+	switch {
+	case now == nil:
+		return false, nil
+	case p.Hard:
+		return now.Ino == p.File, nil
+	case now.Mode&unix.S_IFMT != unix.S_IFLNK:
+		return false, nil
+	}
+	text, err := p.dir.Readlink(p.name)
+	return text == string(p.Source), durable.Explain(err, "cannot read the link %s", p.Path)
+}
+
+// isOurs is that of a place, for a survey.
 func (c change) isOurs(machine step.Machine, now fs.FileInfo, path string) (bool, error) {
 	switch {
 	case now == nil:
@@ -147,114 +230,136 @@ func (c change) isOurs(machine step.Machine, now fs.FileInfo, path string) (bool
 
 // Undo goes the same way back, in the opposite order. What cannot be undone does not keep the rest from it.
 func (linkTree) Undo(ctx context.Context, run *step.Run, _ linkTreeArguments, memo linkTreeMemo) error {
-	var failures []error
-	err := memo.eachBackward(ctx, run.Folder, func(one change) error {
-		err := one.undo(run.Machine, run.Followed && !run.AfterCommit)
+	in, err := memo.mirror(run)
+	if err != nil {
+		return err
+	}
+	defer in.close()
+	var failures, moved []error
+	err = memo.eachBackward(ctx, run.Folder, func(one change) error {
+		at, err := in.of(one)
+		if err == nil {
+			err = at.undo(run.Followed && !run.AfterCommit)
+		}
 		if left := (*step.Leftover)(nil); run.AfterCommit && one.Kind == makeFolder && errors.As(err, &left) {
 			run.Log.Warn(fmt.Sprintf("%s stays: it has entries that came after the commit", one.Path))
 			err = nil
 		}
-		if err != nil {
+		switch {
+		case step.IsParentChanged(err):
+			moved = append(moved, err)
+		case err != nil:
 			failures = append(failures, err)
 		}
 		return nil
 	})
-	return errors.Join(append(failures, err)...)
+	const most = 3 // one directory that was moved has many places
+	return errors.Join(append(append(moved[:min(len(moved), most)], failures...), err)...)
 }
 
 // undo takes one change back. What a program of the run has put in the place of a link goes too where followed is true.
-func (c change) undo(machine step.Machine, followed bool) error {
-	place, hidden := string(c.Path), string(c.Hidden)
-	now, err := lookAt(machine, place)
+func (p place) undo(followed bool) error {
+	now, err := p.now()
 	if err != nil {
 		return err
 	}
-	if c.Kind == makeFolder {
-		return c.rmdir(now)
+	if p.Kind == makeFolder {
+		return p.rmdir(now)
 	}
-	ours, err := c.isOurs(machine, now, place)
+	ours, err := p.isOurs(now)
 	if err != nil {
 		return err
 	}
-	ours = ours || followed && now != nil && !now.IsDir()
-	if c.Kind == makeLink {
-		return c.takeAway(now, ours)
+	ours = ours || followed && now != nil && !isDir(now)
+	if p.Kind == makeLink {
+		return p.takeAway(now, ours)
 	}
-	kept, err := lookAt(machine, hidden)
+	kept, err := p.kept()
 	if err != nil {
 		return err
 	}
 	switch {
-	case kept != nil && inodeOf(kept) == c.Old:
+	case kept != nil && kept.Ino == p.Old:
 		switch {
 		case now == nil:
-			return durable.MoveNoReplace(hidden, place)
-		case ours && (c.Kind == replaceByLink || followed):
-			return durable.Explain(os.Rename(hidden, place), "cannot put %s back", place)
+			return p.rename(p.hidden, p.name)
+		case ours && (p.Kind == replaceByLink || followed):
+			return durable.Explain(p.dir.Rename(p.hidden, p.dir, p.name), "cannot put %s back", p.Path)
 		}
-		return c.changed()
+		return p.changed()
 	case kept != nil: // our own link, which did not get its place
-		if err := os.Remove(hidden); err != nil {
-			return &step.Leftover{Err: durable.Explain(err, "cannot remove %s", hidden)}
+		if err := p.dir.Remove(p.hidden); err != nil {
+			return &step.Leftover{Err: durable.Explain(err, "cannot remove %s", p.Hidden)}
 		}
 	}
-	if now == nil || inodeOf(now) != c.Old {
-		return c.changed()
+	if now == nil || now.Ino != p.Old {
+		return p.changed()
 	}
 	return nil
 }
 
 // Inspect refuses a rollback where somebody else has changed a place since.
 func (linkTree) Inspect(ctx context.Context, run *step.Run, _ linkTreeArguments, memo linkTreeMemo) error {
-	return memo.each(ctx, run.Folder, func(one change) error { return one.inspect(run.Machine) })
-}
-
-// inspect fails where undo would.
-func (c change) inspect(machine step.Machine) error {
-	if c.Kind == makeFolder {
-		return nil
-	}
-	now, err := lookAt(machine, string(c.Path))
+	in, err := memo.mirror(run)
 	if err != nil {
 		return err
 	}
-	ours, err := c.isOurs(machine, now, string(c.Path))
-	if err != nil {
-		return err
-	}
-	free := now == nil || ours && c.Kind != removeStale
-	if c.Kind != makeLink {
-		kept, err := lookAt(machine, string(c.Hidden))
+	defer in.close()
+	return memo.each(ctx, run.Folder, func(one change) error {
+		at, err := in.of(one)
 		if err != nil {
 			return err
 		}
-		free = free && kept != nil && inodeOf(kept) == c.Old
+		return at.inspect()
+	})
+}
+
+// inspect fails where undo would.
+func (p place) inspect() error {
+	if p.Kind == makeFolder {
+		return nil
+	}
+	now, err := p.now()
+	if err != nil {
+		return err
+	}
+	ours, err := p.isOurs(now)
+	if err != nil {
+		return err
+	}
+	free := now == nil || ours && p.Kind != removeStale
+	if p.Kind != makeLink {
+		kept, err := p.kept()
+		if err != nil {
+			return err
+		}
+		free = free && kept != nil && kept.Ino == p.Old
 	}
 	if !free {
-		return c.changed()
+		return p.changed()
 	}
 	return nil
 }
 
 // takeAway removes a link where nothing was before.
-func (c change) takeAway(now fs.FileInfo, ours bool) error {
+func (p place) takeAway(now *unix.Stat_t, ours bool) error {
 	switch {
 	case now == nil:
 		return nil
 	case ours:
-		return durable.Explain(os.Remove(string(c.Path)), "cannot remove %s", c.Path)
+		return durable.Explain(p.dir.Remove(p.name), "cannot remove %s", p.Path)
 	}
-	return c.changed()
+	return p.changed()
 }
 
 // rmdir removes a folder where none was before. Where somebody else has put something into it, it stays.
-func (c change) rmdir(now fs.FileInfo) error {
-	if now == nil || !now.IsDir() {
+func (p place) rmdir(now *unix.Stat_t) error {
+	if now == nil || !isDir(now) {
 		return nil
 	}
-	if err := os.Remove(string(c.Path)); err != nil {
-		return &step.Leftover{Err: fault.New(fault.Failed, "link-tree-folder-left", "the folder %s was made here and is not empty", c.Path).
-			WithHint("see what somebody else has put there: ls -lA %s", c.Path).WithCause(err)}
+	if err := p.dir.Remove(p.name); err != nil {
+		return &step.Leftover{Err: fault.New(fault.Failed, "link-tree-folder-left", "the folder %s was made here and is not empty", p.Path).
+			WithHint("see what somebody else has put there: ls -lA %s", p.Path).WithCause(err)}
 	}
 	return nil
 }
@@ -266,30 +371,47 @@ func (c change) changed() error {
 
 // Sync makes the changes durable with one syncfs of each file system that they touch.
 func (linkTree) Sync(ctx context.Context, run *step.Run, _ linkTreeArguments, memo linkTreeMemo) error {
-	folders, last := map[uint64]string{}, ""
-	err := memo.each(ctx, run.Folder, func(one change) error {
-		folder := filepath.Dir(string(one.Path))
-		if folder == last {
-			return nil
-		}
-		last = folder
-		device, err := deviceAt(run.Machine, folder)
-		folders[device] = folder
-		return err
-	})
+	in, err := memo.mirror(run)
 	if err != nil {
 		return err
 	}
-	return durable.SyncFileSystems(slices.Collect(maps.Values(folders))...)
+	defer in.close()
+	var last *openat.Dir
+	synced := map[uint64]bool{}
+	return memo.each(ctx, run.Folder, func(one change) error {
+		at, err := in.of(one)
+		if err != nil || at.dir == nil || at.dir == last {
+			return err
+		}
+		last = at.dir
+		now, err := at.dir.Identity()
+		if err == nil && !synced[now.Device] {
+			synced[now.Device] = true
+			err = at.dir.SyncFileSystem()
+		}
+		return durable.Explain(err, "cannot sync the file system of %s", at.dir.Path())
+	})
 }
 
 // Release removes what was replaced or removed, and kept until now.
 func (linkTree) Release(ctx context.Context, run *step.Run, _ linkTreeArguments, memo linkTreeMemo) error {
+	in, err := memo.mirror(run)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer in.close()
 	return memo.each(ctx, run.Folder, func(one change) error {
 		if one.Hidden == "" {
 			return nil
 		}
-		if err := os.Remove(string(one.Hidden)); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR) {
+		at, err := in.of(one)
+		if err != nil || at.dir == nil {
+			return err
+		}
+		if err := at.dir.Remove(at.hidden); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return durable.Explain(err, "cannot remove %s", one.Hidden)
 		}
 		return nil

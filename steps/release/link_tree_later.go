@@ -2,7 +2,8 @@ package release
 
 import (
 	"context"
-	"os"
+	"errors"
+	"io/fs"
 	"path/filepath"
 	"strings"
 
@@ -28,14 +29,21 @@ func (linkTree) Keeps(ctx context.Context, run *step.Run, arguments linkTreeArgu
 	if err != nil {
 		return step.Keeping{}, err
 	}
+	in, err := memo.mirror(run)
+	if errors.Is(err, fs.ErrNotExist) {
+		return keeping, nil
+	}
+	if err != nil {
+		return keeping, err
+	}
+	defer in.close()
 	stays := step.Later{Directory: into}
 	err = memo.each(ctx, run.Folder, func(one change) error {
 		if one.Kind != makeFolder {
 			return nil
 		}
-		entries, _ := os.ReadDir(string(one.Path)) // a directory that is gone leaves nothing
-		for _, entry := range entries {
-			path := filepath.Join(string(one.Path), entry.Name())
+		for _, entry := range in.names(one) {
+			path := filepath.Join(string(one.Path), entry)
 			if ours[path] || run.Covered(path) {
 				continue
 			}
@@ -48,4 +56,19 @@ func (linkTree) Keeps(ctx context.Context, run *step.Run, arguments linkTreeArgu
 		keeping.Later = []step.Later{stays}
 	}
 	return keeping, err
+}
+
+// names lists what is in a directory that was made. One that is gone, or is another one by now, leaves nothing.
+func (p *mirror) names(one change) []string {
+	at, err := p.of(one)
+	if err != nil || at.dir == nil {
+		return nil
+	}
+	made, err := at.dir.Sub(at.name)
+	if err != nil {
+		return nil
+	}
+	defer made.Close()
+	names, _ := made.Names()
+	return names
 }

@@ -45,7 +45,7 @@ func (s *surveyor) stale(place string, origins []origin, all []wanted) error {
 				return err
 			}
 			if stale {
-				if err := s.found(change{Kind: removeStale, Path: name(path), Old: inodeOf(info)}); err != nil {
+				if err := s.found(change{Kind: removeStale, In: s.in, Path: name(path), Old: inodeOf(info)}); err != nil {
 					return err
 				}
 				break

@@ -14,14 +14,15 @@ import (
 
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/openat"
 	"github.com/gwe-project/gwe/engine/step"
 )
 
 // survey compares the trees with the system and hands over each change that is wanted, a folder before what it holds. It only
 // reads. It goes from folder to folder of the system and keeps one at a time, so that its memory does not grow with the trees.
 // What is in the way is known when it returns, all of it.
-func survey(ctx context.Context, machine step.Machine, arguments linkTreeArguments, found func(change) error) (unchanged int, err error) {
-	s := surveyor{ctx: ctx, machine: machine, hard: arguments.Links == "hard", found: found}
+func (s *surveyor) survey(arguments linkTreeArguments) (unchanged int, err error) {
+	s.hard = arguments.Links == "hard"
 	if err := s.begin(arguments); err != nil {
 		return 0, err
 	}
@@ -55,7 +56,9 @@ type surveyor struct {
 	aliases   map[string]string
 	elsewhere map[string][]origin
 
+	// found takes a change, and in is the inode of the directory that holds its place.
 	found                func(change) error
+	in                   uint64
 	unchanged            int
 	conflicts, obstacles complaints
 }
@@ -85,7 +88,7 @@ func (s *surveyor) begin(arguments linkTreeArguments) (err error) {
 	if s.into, err = absolute(arguments.Into); err != nil {
 		return err
 	}
-	if s.realInto, err = filepath.EvalSymlinks(s.into); err != nil {
+	if s.realInto, err = withoutLinks(s.into); err != nil {
 		return durable.Explain(err, "there is no folder %s to link into", s.into)
 	}
 	for i, given := range slices.Concat(arguments.From, arguments.Previous) {
@@ -104,6 +107,16 @@ func (s *surveyor) begin(arguments linkTreeArguments) (err error) {
 	}
 	s.releases, err = absolute(*arguments.Releases)
 	return err
+}
+
+// withoutLinks is where a directory lies, if nobody else could have led gwe there.
+func withoutLinks(path string) (string, error) {
+	dir, err := openat.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer dir.Close()
+	return dir.Real()
 }
 
 // each calls visit for what is in a folder, some at a time, in no order.
@@ -161,6 +174,15 @@ func (s *surveyor) visit(place string, there bool, origins []origin) error {
 	all, err := s.gather(origins)
 	if err != nil {
 		return err
+	}
+	if s.in = 0; there {
+		info, err := lookAt(s.machine, place)
+		if err != nil {
+			return err
+		}
+		if info != nil {
+			s.in = inodeOf(info)
+		}
 	}
 	var device uint64
 	if s.hard {
@@ -267,7 +289,7 @@ func (s *surveyor) compareFolder(place string, there bool, wants origin) (isTher
 	case s.leadsIntoTree(place, place):
 		return true, false, nil
 	case now == nil:
-		return false, true, s.found(change{Kind: makeFolder, Path: name(place), Source: name(s.source(wants))})
+		return false, true, s.found(change{Kind: makeFolder, In: s.in, Path: name(place), Source: name(s.source(wants))})
 	case !now.IsDir():
 		s.obstacles.add("%s is not a folder, and %s is one", place, s.source(wants))
 		return true, false, nil
@@ -288,7 +310,7 @@ func (s *surveyor) leadsIntoTree(place, real string) bool {
 
 // compareFile finds out what is to be done at the place of a file.
 func (s *surveyor) compareFile(place string, there bool, device uint64, folder origin) error {
-	made := change{Kind: makeLink, Path: name(place), Source: name(filepath.Join(s.source(folder), filepath.Base(place))), Hard: s.hard}
+	made := change{Kind: makeLink, In: s.in, Path: name(place), Source: name(filepath.Join(s.source(folder), filepath.Base(place))), Hard: s.hard}
 	if s.hard {
 		info, err := s.machine.Lstat(string(made.Source))
 		if err != nil {

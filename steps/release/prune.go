@@ -13,6 +13,7 @@ import (
 
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/openat"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/value"
 	"github.com/gwe-project/gwe/steps/order"
@@ -69,6 +70,8 @@ type pruneMemo struct {
 type victim struct {
 	Name  string `json:"name"`
 	Trash string `json:"trash"`
+	// Identity tells which directory it is. Journals of older gwes do not have it.
+	Identity openat.Identity `json:"identity,omitzero"`
 }
 
 type pruneOutputs struct {
@@ -107,10 +110,31 @@ func (prune) Prepare(_ context.Context, run *step.Run, arguments pruneArguments)
 	for _, reason := range chosen.reasons {
 		run.Log.Info(reason)
 	}
-	for _, name := range chosen.removed {
-		memo.Victims = append(memo.Victims, victim{Name: name, Trash: durable.Prefix + "trash-" + rand.Text()})
+	if err != nil || len(chosen.removed) == 0 {
+		return memo, err
 	}
-	return memo, err
+	dir, err := memo.open(run)
+	if err != nil {
+		return memo, err
+	}
+	defer dir.Close()
+	for i, name := range chosen.removed {
+		one := victim{Name: name, Trash: durable.Prefix + "trash-" + rand.Text()}
+		if one.Identity, err = dir.IdentityOf(name); err != nil {
+			return memo, durable.Explain(err, "cannot look at %s", dir.Join(name))
+		}
+		if one.Identity.Inode != inodeOf(chosen.infos[i]) {
+			return memo, one.changed(memo.Dir)
+		}
+		memo.Victims = append(memo.Victims, one)
+	}
+	return memo, nil
+}
+
+// open opens the directory that holds the releases.
+func (m pruneMemo) open(run *step.Run) (*openat.Dir, error) {
+	dir, _, err := run.Dir(filepath.Join(m.Dir, order.Folder))
+	return dir, durable.Explain(err, "cannot look at %s", m.Dir)
 }
 
 func (prune) Do(ctx context.Context, run *step.Run, _ pruneArguments, memo pruneMemo) (pruneOutputs, error) {
@@ -121,56 +145,98 @@ func (prune) Do(ctx context.Context, run *step.Run, _ pruneArguments, memo prune
 	if len(memo.Victims) == 0 {
 		return outputs, nil
 	}
+	dir, err := memo.open(run)
+	if err != nil {
+		return outputs, err
+	}
+	defer dir.Close()
 	for i, one := range memo.Victims {
 		if err := ctx.Err(); err != nil {
 			return outputs, err
 		}
-		err := durable.MoveNoReplace(filepath.Join(memo.Dir, one.Name), filepath.Join(memo.Dir, one.Trash))
-		if err != nil {
+		if err := one.moveAway(dir); err != nil {
 			return outputs, err
 		}
 		run.Log.Info("removed " + one.Name)
 		run.Log.Progress(int64(i+1), int64(len(memo.Victims)), "releases")
 		outputs.Removed = append(outputs.Removed, one.Name)
 	}
-	return outputs, durable.SyncFolder(memo.Dir)
+	return outputs, durable.Explain(dir.Sync(), "cannot sync %s", dir.Path())
+}
+
+// moveAway gives the release its hidden name: the very one that was chosen, or none.
+func (v victim) moveAway(dir *openat.Dir) error {
+	if err := v.rename(dir, v.Name, v.Trash); err != nil {
+		return err
+	}
+	is, err := v.is(dir)
+	if err == nil && !is {
+		err = errors.Join(v.changed(dir.Path()), v.rename(dir, v.Trash, v.Name))
+	}
+	return err
+}
+
+func (v victim) rename(dir *openat.Dir, name, other string) error {
+	return durable.Explain(dir.RenameNoReplace(name, dir, other), "cannot rename %s to %s", dir.Join(name), dir.Join(other))
+}
+
+// is reports whether the hidden name is that of the release. Where the numbers of inodes do not stay, it is taken for it.
+func (v victim) is(dir *openat.Dir) (bool, error) {
+	now, err := dir.IdentityOf(v.Trash)
+	if err != nil {
+		return false, durable.Explain(err, "cannot look at %s", dir.Join(v.Trash))
+	}
+	return v.Identity == openat.Identity{} || now.Volatile || now.Is(v.Identity), nil
+}
+
+func (v victim) changed(dir string) error {
+	return fault.New(fault.Failed, "prune-changed", "the directory %s is not the release that was to be removed: somebody else changed it", filepath.Join(dir, v.Name)).
+		WithHint("see what else changes %s: ls -la %s", dir, dir)
 }
 
 func (prune) Undo(ctx context.Context, run *step.Run, _ pruneArguments, memo pruneMemo) error {
 	if len(memo.Victims) == 0 {
 		return nil
 	}
+	dir, err := memo.open(run)
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
 	var failures []error
 	for i, one := range slices.Backward(memo.Victims) {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := one.putBack(memo.Dir, filepath.Join(run.Folder, fmt.Sprintf("undone-%d", i))); err != nil {
+		if err := one.putBack(dir, filepath.Join(run.Folder, fmt.Sprintf("undone-%d", i))); err != nil {
 			failures = append(failures, err)
 		}
 	}
-	return errors.Join(append(failures, durable.SyncFolder(memo.Dir))...)
+	return errors.Join(append(failures, durable.Explain(dir.Sync(), "cannot sync %s", dir.Path()))...)
 }
 
 // putBack gives the release its name again. undone is a file that tells that it had it already.
-func (v victim) putBack(dir, undone string) error {
-	trash, name := filepath.Join(dir, v.Trash), filepath.Join(dir, v.Name)
-	if _, err := os.Lstat(trash); err == nil {
-		if err := durable.MoveNoReplace(trash, name); err != nil {
+func (v victim) putBack(dir *openat.Dir, undone string) error {
+	if trash, err := lookIn(dir, v.Trash); err != nil {
+		return err
+	} else if trash != nil {
+		if is, err := v.is(dir); err != nil || !is {
+			return errors.Join(err, v.gone(dir.Path()))
+		}
+		if err := v.rename(dir, v.Trash, v.Name); err != nil {
 			return err
 		}
 		// Where the undo comes again, an older one may have taken it away since. That this is known is a courtesy.
 		_ = os.WriteFile(undone, nil, 0o600)
 		return nil
-	} else if !errors.Is(err, fs.ErrNotExist) {
+	}
+	if now, err := lookIn(dir, v.Name); err != nil || now != nil {
 		return err
 	}
-	for _, path := range []string{name, undone} {
-		if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
+	if _, err := os.Lstat(undone); !errors.Is(err, fs.ErrNotExist) {
+		return err
 	}
-	return v.gone(dir)
+	return v.gone(dir.Path())
 }
 
 func (v victim) gone(dir string) error {
@@ -180,13 +246,24 @@ func (v victim) gone(dir string) error {
 
 // Inspect refuses a rollback where a release that was removed cannot come back.
 func (prune) Inspect(_ context.Context, run *step.Run, _ pruneArguments, memo pruneMemo) error {
+	if len(memo.Victims) == 0 {
+		return nil
+	}
+	dir, err := memo.open(run)
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
 	for _, one := range memo.Victims {
-		if _, err := run.Machine.Lstat(filepath.Join(memo.Dir, one.Trash)); errors.Is(err, fs.ErrNotExist) {
-			return one.gone(memo.Dir)
-		} else if err != nil {
+		if trash, err := lookIn(dir, one.Trash); err != nil {
 			return err
+		} else if trash == nil {
+			return one.gone(memo.Dir)
 		}
-		if _, err := run.Machine.Lstat(filepath.Join(memo.Dir, one.Name)); err == nil && !run.Obscured {
+		if is, err := one.is(dir); err != nil || !is {
+			return errors.Join(err, one.gone(memo.Dir))
+		}
+		if now, err := lookIn(dir, one.Name); err == nil && now != nil && !run.Obscured {
 			return fault.New(fault.Failed, "prune-changed", "the release %s was removed from %s, and one of that name is there again", one.Name, memo.Dir).
 				WithHint("give that another name, and the old one can come back")
 		}
@@ -211,19 +288,59 @@ func (prune) Leases(_ pruneArguments, memo pruneMemo) (paths []string) {
 }
 
 // Release deletes what was removed.
-func (prune) Release(ctx context.Context, _ *step.Run, _ pruneArguments, memo pruneMemo) error {
+func (prune) Release(ctx context.Context, run *step.Run, _ pruneArguments, memo pruneMemo) error {
+	if len(memo.Victims) == 0 {
+		return nil
+	}
+	dir, err := memo.open(run)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
 	var names []string
 	for _, one := range memo.Victims {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := durable.Discard(filepath.Join(memo.Dir, one.Trash)); err != nil {
+		if err := one.discard(dir); err != nil {
 			return err
 		}
 		names = append(names, one.Name)
 	}
-	order.Forget(memo.Dir, names)
+	order.Forget(dir, names)
 	return nil
+}
+
+// discard deletes the release, and nothing that has got its hidden name since.
+func (v victim) discard(dir *openat.Dir) error {
+	if err := durable.Unmounted(dir.Join(v.Trash)); err != nil {
+		return err
+	}
+	entry, err := dir.Entry(v.Trash)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return durable.Explain(err, "cannot look at %s", dir.Join(v.Trash))
+	}
+	defer entry.Close()
+	now, err := entry.Identity()
+	if err == nil && v.Identity != (openat.Identity{}) && !now.Volatile && !now.Is(v.Identity) {
+		err = v.gone(dir.Path())
+	}
+	if err != nil {
+		return durable.Explain(err, "cannot look at %s", dir.Join(v.Trash))
+	}
+	if err := durable.EmptyIn(entry); err != nil {
+		return err
+	}
+	if err := dir.Remove(v.Trash); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return durable.Explain(err, "cannot remove %s", dir.Join(v.Trash))
+	}
+	return durable.Explain(dir.Sync(), "cannot sync %s", dir.Path())
 }
 
 // Sync has nothing to do: every change above is durable when it returns.
@@ -233,6 +350,8 @@ func (prune) Sync(context.Context, *step.Run, pruneArguments, pruneMemo) error {
 type chosen struct {
 	dir                    string
 	removed, kept, reasons []string
+	// infos are those of removed.
+	infos []fs.FileInfo
 }
 
 // choose decides which releases go.
@@ -280,7 +399,7 @@ func choose(machine step.Machine, arguments pruneArguments, leased func(path str
 			why = append(why, "something is mounted on "+mounted)
 		}
 		if len(why) == 0 {
-			result.removed = append(result.removed, one.name)
+			result.removed, result.infos = append(result.removed, one.name), append(result.infos, one.info)
 			continue
 		}
 		result.kept = append(result.kept, one.name)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
-	"syscall"
 	"time"
 
 	"github.com/gwe-project/gwe/engine/durable"
@@ -119,17 +118,19 @@ func (swapLink) Prepare(_ context.Context, run *step.Run, arguments swapLinkArgu
 	if leaves.dir != "" {
 		memo.Order, memo.Leave, memo.Choose = order.In(run, leaves.dir), leaves.leave, leaves.choose
 	}
-	if memo.OldText, memo.Found, err = readLink(run.Machine, link, "swap-link-not-a-link"); err != nil || !memo.Found {
-		return memo, err
-	}
-	info, err := run.Machine.Lstat(link)
+	dir, name, err := run.Dir(link)
 	if err != nil {
 		return memo, durable.Explain(err, "cannot look at %s", link)
 	}
-	memo.Modified = info.ModTime()
-	if status, ok := info.Sys().(*syscall.Stat_t); ok {
-		memo.Owner, memo.Group = int(status.Uid), int(status.Gid)
+	defer dir.Close()
+	if memo.OldText, memo.Found, err = readLinkIn(dir, name, "swap-link-not-a-link"); err != nil || !memo.Found {
+		return memo, err
 	}
+	status, err := dir.Stat(name)
+	if err != nil {
+		return memo, durable.Explain(err, "cannot look at %s", link)
+	}
+	memo.Modified, memo.Owner, memo.Group = time.Unix(status.Mtim.Unix()), int(status.Uid), int(status.Gid)
 	// Where the old text is unclear, the link can be put back all the same, and there is nothing to keep.
 	memo.OldTarget, _ = targetOf(run.Machine, link, memo.OldText)
 	return memo, nil

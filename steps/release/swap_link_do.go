@@ -8,11 +8,13 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/openat"
 	"github.com/gwe-project/gwe/engine/step"
 )
 
@@ -21,7 +23,12 @@ func (swapLink) Do(ctx context.Context, run *step.Run, _ swapLinkArguments, memo
 	if err := ctx.Err(); err != nil {
 		return step.Nothing{}, err
 	}
-	text, found, err := readLink(run.Machine, memo.Link, "swap-link-not-a-link")
+	at, err := memo.open(run)
+	if err != nil {
+		return step.Nothing{}, err
+	}
+	defer at.Close()
+	text, found, err := readLinkIn(at.Dir, at.link, "swap-link-not-a-link")
 	switch {
 	case err != nil:
 		return step.Nothing{}, err
@@ -31,25 +38,69 @@ func (swapLink) Do(ctx context.Context, run *step.Run, _ swapLinkArguments, memo
 		return step.Nothing{}, changed(memo, text, found)
 	}
 	memo.record(run)
-	if err := makeTemporary(memo, memo.Text); err != nil {
+	if err := at.make(memo, memo.Text); err != nil {
 		return step.Nothing{}, err
 	}
 	if err := ctx.Err(); err != nil {
 		return step.Nothing{}, err
 	}
 	if !memo.Found {
-		return step.Nothing{}, durable.RenameNoReplace(memo.Temporary, memo.Link)
+		err = at.RenameNoReplace(at.temporary, at.Dir, at.link)
+		return step.Nothing{}, at.settled(err, "cannot give the link its name %s", memo.Link)
 	}
-	err = exchange(memo.Temporary, memo.Link)
+	return step.Nothing{}, at.exchange(memo)
+}
+
+// linkPlace is the open directory that holds the link, and the two names in it.
+type linkPlace struct {
+	*openat.Dir
+	link, temporary string
+}
+
+func (m swapLinkMemo) open(run *step.Run) (linkPlace, error) {
+	dir, name, err := run.Dir(m.Link)
+	return linkPlace{dir, name, filepath.Base(m.Temporary)}, durable.Explain(err, "cannot look at %s", m.Link)
+}
+
+// exchange gives the new link the place of the old one, which gets its hidden name: the very one that was looked at, or nothing is changed.
+func (p linkPlace) exchange(memo swapLinkMemo) error {
+	old, err := p.IdentityOf(p.link)
+	if err == nil {
+		err = p.Exchange(p.temporary, p.Dir, p.link)
+	}
 	if errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.ENOSYS) {
-		err = durable.Rename(memo.Temporary, memo.Link)
+		err = p.Rename(p.temporary, p.Dir, p.link)
+		return p.settled(err, "cannot replace %s", memo.Link)
 	}
-	return step.Nothing{}, err
+	if err != nil {
+		return durable.Explain(err, "cannot replace %s", memo.Link)
+	}
+	if kept, err := p.IdentityOf(p.temporary); err != nil || !kept.Is(old) {
+		back := p.Exchange(p.temporary, p.Dir, p.link)
+		return errors.Join(changed(memo, "something else", true), back)
+	}
+	return p.settled(nil, "")
+}
+
+// settled makes a change durable.
+func (p linkPlace) settled(err error, format string, arguments ...any) error {
+	if err == nil {
+		err, format, arguments = p.Sync(), "cannot sync %s", []any{p.Path()}
+	}
+	return durable.Explain(err, format, arguments...)
 }
 
 // Undo gives back the old link: the very one, which needs no space, or else one that is made like it.
 func (swapLink) Undo(_ context.Context, run *step.Run, _ swapLinkArguments, memo swapLinkMemo) error {
-	text, found, err := readLink(run.Machine, memo.Link, "swap-link-not-a-link")
+	at, err := memo.open(run)
+	if errors.Is(err, fs.ErrNotExist) && !memo.Found {
+		return memo.stray(memo.Order.Undo()) // the link is gone with its directory
+	}
+	if err != nil {
+		return err
+	}
+	defer at.Close()
+	text, found, err := readLinkIn(at.Dir, at.link, "swap-link-not-a-link")
 	switch {
 	case err != nil:
 		return err
@@ -57,18 +108,23 @@ func (swapLink) Undo(_ context.Context, run *step.Run, _ swapLinkArguments, memo
 	case found && text != memo.Text && !memo.ours(run, text):
 		return changed(memo, text, found)
 	case !memo.Found:
-		err = remove(memo.Link)
+		err = at.Remove(at.link)
+		err = at.settled(err, "cannot remove %s", memo.Link)
 	default:
-		err = putBack(memo)
+		err = at.putBack(memo)
 	}
 	if err != nil {
 		return err
 	}
-	// A temporary link that stays is a leftover: the link itself is as it was.
-	if stray := errors.Join(memo.Order.Undo(), removeTemporary(memo)); stray != nil {
-		return &step.Leftover{Err: stray}
+	return memo.stray(errors.Join(memo.Order.Undo(), at.removeTemporary()))
+}
+
+// stray is what lies about when the link itself is as it was. A record that could not be reached stays to be undone.
+func (swapLinkMemo) stray(err error) error {
+	if err == nil || step.IsParentChanged(err) {
+		return err
 	}
-	return nil
+	return &step.Leftover{Err: err}
 }
 
 // record says which release is left. A switch is too urgent to fail for that, on a full disk say.
@@ -91,16 +147,50 @@ func (m swapLinkMemo) record(run *step.Run) {
 	}
 }
 
-func putBack(memo swapLinkMemo) error {
-	if kept, err := os.Readlink(memo.Temporary); err != nil || kept != memo.OldText {
-		if err := makeTemporary(memo, memo.OldText); err != nil {
-			return err
+// putBack gives the old link its place.
+func (p linkPlace) putBack(memo swapLinkMemo) error {
+	err := p.restore(memo)
+	if err != nil && fault.As(err) == nil { // it is not there, or is not the old link
+		if err = p.make(memo, memo.OldText); err == nil {
+			err = p.restore(memo)
 		}
 	}
-	if err := restoreAttributes(memo); err != nil {
+	if err != nil {
+		return durable.Explain(err, "cannot give back the owner and the time of %s", memo.Link)
+	}
+	err = p.Rename(p.temporary, p.Dir, p.link)
+	return p.settled(err, "cannot point %s back", memo.Link)
+}
+
+// restore gives the link with the hidden name the owner and the time of the old one. What is not that link, or has another name too, which
+// may be somebody else's, it does not touch: fs.ErrInvalid.
+func (p linkPlace) restore(memo swapLinkMemo) error {
+	entry, err := p.Entry(p.temporary)
+	if err != nil {
 		return err
 	}
-	return durable.Rename(memo.Temporary, memo.Link)
+	defer entry.Close()
+	status, err := entry.Stat()
+	if err != nil {
+		return err
+	}
+	if text, err := entry.Readlink(); err != nil || text != memo.OldText {
+		return fs.ErrInvalid
+	}
+	if int(status.Uid) == memo.Owner && int(status.Gid) == memo.Group && time.Unix(status.Mtim.Unix()).Equal(memo.Modified) {
+		return nil
+	}
+	if status.Nlink != 1 {
+		return fs.ErrInvalid
+	}
+	err = entry.Chown(memo.Owner, memo.Group)
+	if errors.Is(err, fs.ErrPermission) {
+		err = nil // who is not root could not have changed another's link, and makes its own
+	}
+	if err == nil {
+		err = entry.Utimes(unix.Timespec{Nsec: unix.UTIME_OMIT}, unix.NsecToTimespec(memo.Modified.UnixNano()))
+	}
+	return durable.Explain(err, "cannot give back the owner and the time of %s", memo.Link)
 }
 
 // Sync has nothing to do: every change above is durable when it returns.
@@ -108,7 +198,7 @@ func (swapLink) Sync(context.Context, *step.Run, swapLinkArguments, swapLinkMemo
 
 // Inspect refuses a rollback where the link no longer points where Do put it, or has nowhere to go back to.
 func (swapLink) Inspect(_ context.Context, run *step.Run, _ swapLinkArguments, memo swapLinkMemo) error {
-	text, found, err := readLink(run.Machine, memo.Link, "swap-link-not-a-link")
+	text, found, err := memo.look(run)
 	switch {
 	case err != nil:
 		return err
@@ -121,6 +211,19 @@ func (swapLink) Inspect(_ context.Context, run *step.Run, _ swapLinkArguments, m
 		return fault.New(fault.Failed, "swap-link-no-target", "%s cannot point back at %s, which is not there", memo.Link, memo.OldTarget).WithCause(err)
 	}
 	return nil
+}
+
+// look reads the link as it is now.
+func (m swapLinkMemo) look(run *step.Run) (text string, found bool, err error) {
+	at, err := m.open(run)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", false, nil
+	}
+	if err != nil {
+		return "", false, err
+	}
+	defer at.Close()
+	return readLinkIn(at.Dir, at.link, "swap-link-not-a-link")
 }
 
 // ours reports whether a program of the run has pointed the link there: before the commit any other text is taken for its work, after it the
@@ -141,7 +244,7 @@ func (swapLink) Verify(_ context.Context, run *step.Run, _ swapLinkArguments, me
 	if !run.Followed || run.AfterCommit {
 		return nil
 	}
-	text, found, err := readLink(run.Machine, memo.Link, "swap-link-not-a-link")
+	text, found, err := memo.look(run)
 	if err != nil || !found || text == memo.Text {
 		return nil
 	}
@@ -160,8 +263,16 @@ func (swapLink) Leases(_ swapLinkArguments, memo swapLinkMemo) (paths []string) 
 }
 
 // Release gives up the old link.
-func (swapLink) Release(_ context.Context, _ *step.Run, _ swapLinkArguments, memo swapLinkMemo) error {
-	return removeTemporary(memo)
+func (swapLink) Release(_ context.Context, run *step.Run, _ swapLinkArguments, memo swapLinkMemo) error {
+	at, err := memo.open(run)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer at.Close()
+	return at.removeTemporary()
 }
 
 // changed is the error of a link that is neither as it was nor as we make it.
@@ -177,43 +288,25 @@ func changed(memo swapLinkMemo, text string, found bool) error {
 		WithHint("see what else changes %s; point it by hand where it belongs", memo.Link)
 }
 
-// makeTemporary makes a link beside the one that it will replace.
-func makeTemporary(memo swapLinkMemo, text string) error {
-	if err := removeTemporary(memo); err != nil {
+// make makes a link beside the one that it will replace.
+func (p linkPlace) make(memo swapLinkMemo, text string) error {
+	if err := p.removeTemporary(); err != nil {
 		return err
 	}
-	if err := os.Symlink(text, memo.Temporary); err != nil {
-		return durable.Explain(err, "cannot make a link in %s", filepath.Dir(memo.Link))
+	if err := p.Symlink(text, p.temporary); err != nil {
+		return durable.Explain(err, "cannot make a link in %s", p.Path())
 	}
 	if memo.Leave != "" || memo.Choose != "" { // what is recorded of the releases is durable with it
-		return durable.SyncFileSystems(filepath.Dir(memo.Link), memo.Order.Dir)
+		err := p.SyncFileSystem()
+		return errors.Join(durable.Explain(err, "cannot sync the file system of %s", p.Path()), memo.Order.Sync(p.Dir))
 	}
-	return durable.SyncFolder(filepath.Dir(memo.Link))
+	return p.settled(nil, "")
 }
 
-func removeTemporary(memo swapLinkMemo) error {
-	if _, err := os.Lstat(memo.Temporary); errors.Is(err, fs.ErrNotExist) {
+func (p linkPlace) removeTemporary() error {
+	err := p.Remove(p.temporary)
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	return remove(memo.Temporary)
-}
-
-func remove(link string) error {
-	if err := os.Remove(link); err != nil {
-		return durable.Explain(err, "cannot remove %s", link)
-	}
-	return durable.SyncFolder(filepath.Dir(link))
-}
-
-// restoreAttributes gives the temporary link the owner and the time of the old one.
-func restoreAttributes(memo swapLinkMemo) error {
-	err := os.Lchown(memo.Temporary, memo.Owner, memo.Group)
-	if errors.Is(err, fs.ErrPermission) {
-		err = nil // who is not root could not have changed another's link, and makes its own
-	}
-	if err == nil {
-		times := []unix.Timespec{{Nsec: unix.UTIME_OMIT}, unix.NsecToTimespec(memo.Modified.UnixNano())}
-		err = durable.Repeat(func() error { return unix.UtimesNanoAt(unix.AT_FDCWD, memo.Temporary, times, unix.AT_SYMLINK_NOFOLLOW) })
-	}
-	return durable.Explain(err, "cannot give back the owner and the time of %s", memo.Link)
+	return p.settled(err, "cannot remove %s", p.Join(p.temporary))
 }
