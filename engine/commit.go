@@ -46,7 +46,7 @@ func (x *execution) commitAs(ctx context.Context, record stepRecord, task *taskl
 	}
 	// A run that changed nothing commits nothing: one that stopped because all was well already takes away no way back.
 	if len(x.history.held()) > 0 {
-		x.earlier = x.engine.supersede(ctx, x.earlier, x.history.begin.Locks, x.locks, task)
+		x.earlier = x.engine.supersede(ctx, x.earlier, x.history.begin, x.locks, task)
 	}
 	return nil
 }

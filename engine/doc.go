@@ -8,7 +8,8 @@
 //	facts.go                             what a run finds out about the machine, once
 //	engine.go                            the order of a run: lock, recover, inputs, checks of the plan, steps
 //	limits.go                            a run that could not be put back for want of open files is refused
-//	lock.go, state.go                    one run lock a state folder, a lock on each target; the files of a run
+//	lock.go, state.go                    one run lock a state folder, a claim on each target; the files of a run
+//	elsewhere.go                         what the runs of other state directories owe, and what they committed on top
 //	plan.go, forecast.go                 do and undo side by side, without acting; the checks before a run
 //	perform.go, attempt.go, retry.go     when ⊃ retry ⊃ timeout ⊃ action ⊃ until; allow-failure
 //	compose.go, rescue.go                a group is put back before its rescue; its finally runs good or bad, perhaps twice
@@ -34,6 +35,6 @@
 //	conceal.go, secrets.go, secret_mode.go   no secret, and nothing computed from one, in an error, an output or the journal
 //	summary.go                           what a journal tells people
 //
-// It may import schema and the rooms below it (step, expression, host, journal, tasklog, durable, process, value, fault), and
+// It may import schema and the rooms below it (step, expression, host, journal, tasklog, durable, process, value, fault, claim), and
 // nothing of steps, cmd or bundle.
 package engine

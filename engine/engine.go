@@ -7,6 +7,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/gwe-project/gwe/engine/claim"
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/host"
 	"github.com/gwe-project/gwe/engine/journal"
@@ -37,6 +38,8 @@ type Engine struct {
 	Confine func() error
 	// VolatileState is set where the operator accepts a state directory that does not survive a power cut, beside targets that do.
 	VolatileState bool
+	// Place is where the gwes of this user meet; its zero value is the usual one.
+	Place claim.Place
 	// HandOver is how a run is handed over to another gwe.
 	HandOver HandOver
 	// Waits, where it is not nil, is told once why Confirm or CancelSuspended waits for a moment: a recovery may be looking at the run.
@@ -74,7 +77,10 @@ func (e *Engine) Run(ctx context.Context, program *Program, given Inputs) (Resul
 	if err := notAsBefore(lockedPaths(begin.Locks), earlier); err != nil {
 		return Result{}, err
 	}
-	if err := locks.paths(begin.Locks); err != nil {
+	if err := e.claimPaths(locks, "", lockedPaths(begin.Locks)); err != nil {
+		return Result{}, err
+	}
+	if err := e.settledElsewhere(locks, &begin, earlier); err != nil {
 		return Result{}, err
 	}
 	begin.Targets = targetsOf(begin.Locks, begin.mounts)
@@ -84,9 +90,11 @@ func (e *Engine) Run(ctx context.Context, program *Program, given Inputs) (Resul
 	}
 	defer x.close()
 	x.earlier, x.locks = earlier, locks
+	locks.name(x.folder.id())
 	x.warnOfUnresolved()
 	x.warnOfShortSecrets()
 	x.warnOfStrangers()
+	x.warnOfForgotten(begin.forgotten)
 	return x.run(ctx), nil
 }
 
@@ -180,6 +188,9 @@ func (e *Engine) create(ctx context.Context, program *Program, begin beginRecord
 	}
 	if err == nil {
 		err = begin.fits()
+	}
+	if err == nil {
+		err = e.recordRun(begin)
 	}
 	if err == nil {
 		err = x.append(recordBegin, begin)

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/gwe-project/gwe/engine/claim"
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/journal"
 	"github.com/gwe-project/gwe/engine/process"
@@ -39,6 +40,9 @@ type work struct {
 	log *tasklog.File
 	// earlier are the runs whose undo may still be asked for by hand.
 	earlier []*past
+	// leasesElsewhere are what undos of other state directories need, once lookElsewhere has looked.
+	lookElsewhere   sync.Once
+	leasesElsewhere []string
 	// began is when this process began to work on the way forward, since the boot.
 	began time.Duration
 	// locks are what this process holds for the run.
@@ -198,6 +202,9 @@ func (x *execution) variables(n *node, r rounds, where place, recovering bool) [
 		"GWE_STEP=" + n.name(r),
 		"GWE_RECOVERING=" + flag,
 		x.mark(where),
+	}
+	if place := os.Getenv(claim.Variable); place != "" {
+		own = append(own, claim.Variable+"="+place) // gwe that a step starts has to meet this one
 	}
 	return append(own, x.earlyVariables()...)
 }

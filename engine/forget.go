@@ -47,7 +47,7 @@ func (e *Engine) Forget(ctx context.Context, id string) error {
 	}
 	if p != nil && p.end() != nil {
 		if later := p.later(); len(later) > 0 {
-			return forgetLater(p, later, locks)
+			return e.forgetLater(p, later, locks)
 		}
 	}
 	return e.notStanding(p, chosen)

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gwe-project/gwe/engine/claim"
 	"github.com/gwe-project/gwe/engine/durable"
 )
 
@@ -70,11 +71,8 @@ type HiddenName struct {
 // LookAtTarget looks at the lock of a directory and at its hidden names. It changes nothing.
 func (s State) LookAtTarget(path string) Target {
 	seen := Target{Path: path, Hidden: []HiddenName{}}
-	if held := durable.FolderHolder(path); held != nil {
-		seen.PID, seen.Run = held.PID, held.Run
-		if held.RunFolder != "" {
-			seen.State = filepath.Dir(filepath.Dir(held.RunFolder))
-		}
+	if held := claim.Usual(os.Getenv).Look(claim.Holder{}, claim.Resolve(path)); held != nil {
+		seen.PID, seen.Run, seen.State = held.PID, held.Run, stateOf(held.RunFolder)
 	}
 	for _, name := range hiddenNames(path) {
 		run := runInName.FindString(filepath.Base(name))

@@ -45,10 +45,10 @@ func present(paths []string) []string {
 }
 
 // forgetLater removes what a manual rollback of the run moved aside.
-func forgetLater(p *past, paths []string, mine *locks) error {
-	own := &locks{folders: slices.Clone(mine.folders)}
+func (e *Engine) forgetLater(p *past, paths []string, mine *locks) error {
+	own := &locks{around: mine}
 	defer own.release()
-	if err := own.paths(p.begin.Locks); err != nil {
+	if err := e.claimPaths(own, p.folder.id(), p.begin.worksOn()); err != nil {
 		return err
 	}
 	for _, path := range paths {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gwe-project/gwe/engine/claim"
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/journal"
 	"github.com/gwe-project/gwe/engine/tasklog"
@@ -22,7 +23,7 @@ func leasesOf(earlier []*past) []string {
 
 // leased reports whether an undo, of this run or of an earlier one, needs the path, something below it, or what it lies in.
 func (x *execution) leased(path string) bool {
-	return anyNeeds(leasesOf(x.earlier), path) || anyNeeds(x.history.leases(), path)
+	return anyNeeds(leasesOf(x.earlier), path) || anyNeeds(x.history.leases(), path) || anyNeeds(x.elsewhere(), path)
 }
 
 // leases are what the frames need that can still be undone.
@@ -65,16 +66,16 @@ func real(path string) string {
 	return path
 }
 
-// supersede gives up what the undos of standing runs kept that share a lock's name with a later commit: nobody can ask for
+// supersede gives up what the undos of standing runs kept that share a lock with a later commit: nobody can ask for
 // them any more. It gives back the runs that stand on. What cannot be given up now, because a signal came or another gwe
 // works on that target, stands on too, and the next run or recovery tries again.
-func (e *Engine) supersede(ctx context.Context, standing []*past, names []string, held *locks, task *tasklog.Task) []*past {
+func (e *Engine) supersede(ctx context.Context, standing []*past, begin beginRecord, held *locks, task *tasklog.Task) []*past {
 	var on []*past
 	for _, p := range standing {
 		if !p.standing() {
 			continue
 		}
-		if !sharesLock(p.begin.Locks, names) {
+		if !sharesLock(p.begin.names(), begin.names()) {
 			on = append(on, p)
 			continue
 		}
@@ -86,16 +87,20 @@ func (e *Engine) supersede(ctx context.Context, standing []*past, names []string
 	return on
 }
 
+// sharesLock reports whether a lock is in both: by its name, or as a directory that both lock, by whatever path.
 func sharesLock(a, b []string) bool {
-	return slices.ContainsFunc(a, func(name string) bool { return slices.Contains(b, name) })
+	if slices.ContainsFunc(a, func(name string) bool { return slices.Contains(b, name) }) {
+		return true
+	}
+	return claim.AnySame(claim.Resolve(a...), claim.Resolve(b...))
 }
 
 // release gives up what the undo of a past run kept, under that run's own locks; from then on it does not stand. Every
 // part of it may happen twice.
 func (e *Engine) release(ctx context.Context, p *past, mine *locks) error {
-	own := &locks{folders: slices.Clone(mine.folders)}
+	own := &locks{around: mine}
 	defer own.release()
-	if err := own.paths(p.begin.Locks); err != nil {
+	if err := e.claimPaths(own, p.folder.id(), p.begin.worksOn()); err != nil {
 		return err
 	}
 	program, err := e.program(p)

@@ -5,9 +5,9 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
 
+	"github.com/gwe-project/gwe/engine/claim"
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/value"
@@ -15,9 +15,10 @@ import (
 
 // locks are what one process holds while it works on a state folder. They end with the process, however it dies.
 type locks struct {
+	// held are the lock of the state directory and, from an older gwe that handed a run over, those of its targets.
 	held []*durable.Lock
-	// folders are those that are locked, links followed: a second lock on one would wait for the first.
-	folders []string
+	// claim is on the directories that the run works on; nil where there are none.
+	claim *claim.Claim
 	// around are those that were taken before, for another reason.
 	around *locks
 }
@@ -68,61 +69,45 @@ func (e *Engine) lockSoon(ctx context.Context) (*locks, error) {
 	}
 }
 
-// paths locks every name that is a path on that folder itself, so that two state folders cannot work on one target at once. A
-// folder that does not exist yet is locked at its nearest parent that does; when the run has made it, who locks it finds that.
-func (l *locks) paths(names []string) error {
-	for _, path := range lockedPaths(names) {
-		name := path
-		for {
-			status, err := os.Stat(path)
-			if err == nil && status.IsDir() {
-				break
-			}
-			if path == filepath.Dir(path) {
-				return stateUnusable(path, err)
-			}
-			path = filepath.Dir(path)
-		}
-		if real, err := filepath.EvalSymlinks(path); err == nil {
-			path = real
-		}
-		if slices.Contains(l.folders, path) {
-			continue
-		}
-		held, err := durable.AcquireFolder(path)
-		if err != nil {
-			return explainBusy(err)
-		}
-		l.held, l.folders = append(l.held, held), append(l.folders, path)
-		if busy := lockedAbove(name, path); busy != nil {
-			return explainBusy(busy)
-		}
+// claimPaths claims every directory that a run works on, with all that lies in it, so that two state directories cannot work on one at once.
+// What is claimed already, here or around, does not matter.
+func (e *Engine) claimPaths(l *locks, run string, paths []string) error {
+	extents := claim.Resolve(paths...)
+	if len(extents) == 0 {
+		return nil
 	}
-	return nil
+	var err error
+	if l.claim == nil {
+		l.claim, err = e.place().Take(e.claimant(run), extents, l.claims()...)
+	} else {
+		err = l.claim.Add(extents, l.claims()...)
+	}
+	return explainBusy(err)
 }
 
-// lockedAbove finds who holds the lock on a folder above since the name that is locked on this folder, or one that it lies in, was not
-// there when he took it. Who locks the folder above itself is no matter of ours: a lock is on one folder, not on what is below.
-func lockedAbove(name, folder string) *durable.BusyError {
-	for folder != "/" {
-		folder = filepath.Dir(folder)
-		busy := durable.FolderHolder(folder)
-		if busy == nil || busy.PID == os.Getpid() || busy.RunFolder == "" {
-			continue
-		}
-		other, err := State{filepath.Dir(filepath.Dir(busy.RunFolder))}.peek(busy.Run)
-		if err != nil || other == nil {
-			continue
-		}
-		made := slices.DeleteFunc(lockedPaths(other.begin.Locks), func(lock string) bool { return real(lock) == folder })
-		if anyOverlaps(name, made) {
-			return busy
-		}
+// place is where this user's gwes meet.
+func (e *Engine) place() claim.Place {
+	if e.Place != (claim.Place{}) {
+		return e.Place
 	}
-	return nil
+	return claim.Usual(os.Getenv)
+}
+
+// claimant is this process as a claim names it.
+func (e *Engine) claimant(run string) claim.Holder {
+	return claim.Holder{State: e.State.Folder, Run: run, Inside: os.Getenv("GWE_RUN_ID")}
+}
+
+// claims are those that this process has around these locks.
+func (l *locks) claims() (mine []*claim.Claim) {
+	for around := l.around; around != nil; around = around.around {
+		mine = append(mine, around.claim)
+	}
+	return mine
 }
 
 func (l *locks) release() {
+	l.claim.Release()
 	for _, held := range l.held {
 		held.Release()
 	}
@@ -163,18 +148,21 @@ func explainBusy(err error) error {
 	}
 	if inside := os.Getenv("GWE_RUN_ID"); inside != "" && inside == busy.Run {
 		return fault.New(fault.Refused, "lock-own-run", "this gwe was started by run %s, which holds %s and waits for it", inside, busy.Path).
-			WithHint("a hook cannot start a run on the same state or target: make it a step of the recipe")
+			WithHint("a hook cannot start a run on the same state or target: make it a step of the recipe, or lock a directory below the target")
 	}
 	return err
 }
 
-// name writes into the state's lock which run it is held for: a gwe that hands a run over has its journal open no more.
+// name writes into the locks which run they are held for: a gwe that hands a run over has its journal open no more.
 func (l *locks) name(run string) {
+	if l.claim != nil {
+		l.claim.Name(run)
+	}
 	if l.around != nil {
 		l.around.name(run)
 		return
 	}
-	if info, err := lockInfo(run); err == nil {
+	if info, err := lockInfo(run); err == nil && len(l.held) > 0 {
 		l.held[0].Describe(info)
 	}
 }
@@ -187,6 +175,9 @@ func (l *locks) files() []*os.File {
 	}
 	for _, held := range l.held {
 		files = append(files, held.File())
+	}
+	if l.claim != nil {
+		files = append(files, l.claim.File())
 	}
 	return files
 }

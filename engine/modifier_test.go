@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/gwe-project/gwe/engine"
-	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
 )
 
@@ -123,12 +122,9 @@ func TestInputsAreCheckedAllAtOnce(t *testing.T) {
 
 func TestLocksNameTheirHolder(t *testing.T) {
 	b := newBench(t)
-	held, err := durable.AcquireFolder(b.folder)
-	if err != nil {
-		t.Fatal(err)
-	}
+	held := claimed(t, b.folder)
 	defer held.Release()
-	_, err = b.engine.Run(context.Background(), b.load("lock: [D/]\nsteps:\n  - put: {path: D/a}\n"), nil)
+	_, err := b.engine.Run(context.Background(), b.load("lock: [D/]\nsteps:\n  - put: {path: D/a}\n"), nil)
 	if err == nil || fault.ClassOf(err) != fault.Refused || !strings.Contains(err.Error(), "process") {
 		t.Errorf("a locked target: %v", err)
 	}

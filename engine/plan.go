@@ -178,8 +178,8 @@ func (m plannedMachine) Mount(path string) (step.Mount, error) {
 
 // stillLeased reports whether an undo needs the path that is kept also when the planned run commits.
 func (x *execution) stillLeased(path string) bool {
-	beside := slices.DeleteFunc(slices.Clone(x.earlier), func(p *past) bool { return sharesLock(p.begin.Locks, x.history.begin.Locks) })
-	return anyNeeds(leasesOf(beside), path)
+	beside := slices.DeleteFunc(slices.Clone(x.earlier), func(p *past) bool { return sharesLock(p.begin.names(), x.history.begin.names()) })
+	return anyNeeds(leasesOf(beside), path) || anyNeeds(x.elsewhere(), path)
 }
 
 // foreseeVariables evaluates the vars that can be known before the run; the others stay unknown.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"github.com/gwe-project/gwe/engine/claim"
 	"github.com/gwe-project/gwe/engine/step"
 )
 
@@ -66,15 +67,20 @@ var recordKinds = []string{
 
 // beginRecord opens a journal.
 type beginRecord struct {
-	Run     string                     `json:"run"`
-	Recipe  string                     `json:"recipe"`
-	File    string                     `json:"file"`
-	Digest  string                     `json:"sha256"`
-	Version string                     `json:"gwe"`
-	PID     int                        `json:"pid"`
-	Boot    string                     `json:"boot,omitempty"`
-	Mark    string                     `json:"mark"` // the children's: another state folder may have a run of this name
-	Locks   []string                   `json:"locks,omitempty"`
+	Run     string   `json:"run"`
+	Recipe  string   `json:"recipe"`
+	File    string   `json:"file"`
+	Digest  string   `json:"sha256"`
+	Version string   `json:"gwe"`
+	PID     int      `json:"pid"`
+	Boot    string   `json:"boot,omitempty"`
+	Mark    string   `json:"mark"` // the children's: another state folder may have a run of this name
+	Locks   []string `json:"locks,omitempty"`
+	// Places are the directories that the locks named when the run began, with all links followed.
+	Places []string `json:"places,omitempty"`
+	// Order is greater than that of every run of another state directory that had begun on one of these directories before; 0 in journals
+	// of older gwes.
+	Order   int                        `json:"order,omitempty"`
 	Targets []targetRecord             `json:"targets,omitempty"`
 	Inputs  map[string]json.RawMessage `json:"inputs,omitempty"`
 	Secrets []string                   `json:"secrets,omitempty"`
@@ -86,6 +92,8 @@ type beginRecord struct {
 
 	// mounts are the mount points that the recipe asks for at or above the path of a lock; Targets keep them.
 	mounts map[string][]string
+	// forgotten are the state directories that were removed while a run of theirs on these directories had not ended.
+	forgotten []claim.Known
 }
 
 // useRecord names a recipe that the run's recipe uses, and the copy that lies beside the journal.

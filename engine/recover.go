@@ -62,12 +62,12 @@ func (e *Engine) settle(ctx context.Context, held *locks) (standing []*past, res
 		}
 		stood = append(stood, p)
 		// gwe may have died between a commit and the release of what it supersedes.
-		standing = append(e.supersede(ctx, standing, p.begin.Locks, &locks{}, nil), p)
+		standing = append(e.supersede(ctx, standing, p.begin, &locks{}, nil), p)
 	}
 	for _, p := range stood {
 		spare = p.addSpare(spare)
 	}
-	e.retire(ids, spare)
+	e.retire(ids, spare, standing)
 	return standing, results, errors.Join(failures...)
 }
 
@@ -154,7 +154,7 @@ func (u *Unsettled) Unwrap() error { return u.Err }
 func (e *Engine) recover(ctx context.Context, p *past, earlier []*past) (Result, error) {
 	targets := &locks{}
 	defer targets.release()
-	if err := targets.paths(p.begin.Locks); err != nil {
+	if err := e.claimPaths(targets, p.folder.id(), p.begin.worksOn()); err != nil {
 		return Result{}, err
 	}
 	if err := errors.Join(roomToAct(), p.outOfReach(), e.lacksFirst(p)); err != nil {
@@ -271,7 +271,7 @@ func (x *execution) cleanFrame(ctx context.Context, f *frame) (rest bool, err er
 func (e *Engine) clean(ctx context.Context, p *past) error {
 	targets := &locks{}
 	defer targets.release()
-	if err := targets.paths(p.begin.Locks); err != nil {
+	if err := e.claimPaths(targets, p.folder.id(), p.begin.worksOn()); err != nil {
 		return nil
 	}
 	x, err := e.open(p, "recover", "Clean up what run "+p.folder.id()+" left")

@@ -47,11 +47,14 @@ func (e *Engine) standsInTheWay(begin beginRecord) (found []error) {
 		found = e.earlierRuns()
 	}
 	add(roomToAct())
-	for _, path := range lockedPaths(begin.Locks) {
-		// One process holds the lock of the state and those of its targets: it is named once.
-		if busy := folderBusy(path); busy != nil && !named(found, busy.PID) {
-			add(explainBusy(busy))
-		}
+	extents := begin.extents()
+	busy := e.place().Look(e.claimant(""), extents)
+	// One process holds the lock of the state and the claim on its targets: it is named once.
+	if busy != nil && !named(found, busy.PID) {
+		add(explainBusy(busy))
+	}
+	if busy == nil {
+		add(e.owedElsewhere(extents))
 	}
 	return found
 }
@@ -89,22 +92,6 @@ func named(found []error, pid int) bool {
 		var busy *durable.BusyError
 		return errors.As(err, &busy) && busy.PID == pid
 	})
-}
-
-// folderBusy finds the process that holds the lock on a directory, or on its nearest parent that exists.
-func folderBusy(path string) *durable.BusyError {
-	name := path
-	for {
-		if status, err := os.Stat(path); err == nil && status.IsDir() || path == filepath.Dir(path) {
-			break
-		}
-		path = filepath.Dir(path)
-	}
-	path = real(path)
-	if busy := durable.FolderHolder(path); busy != nil {
-		return busy
-	}
-	return lockedAbove(name, path)
 }
 
 // usable reports why the state directory could not be made or written to.

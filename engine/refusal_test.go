@@ -95,10 +95,7 @@ func TestThePlanSaysNo(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			busy, err := durable.AcquireFolder(filepath.Join(b.folder, "busy"))
-			if err != nil {
-				t.Fatal(err)
-			}
+			busy := claimed(t, filepath.Join(b.folder, "busy"))
 			defer busy.Release()
 			if got := strings.Join(b.refusals(test.recipe), " "); got != test.want {
 				t.Errorf("it says %q, want %q", got, test.want)

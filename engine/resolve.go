@@ -106,7 +106,7 @@ func recoverable(failures error, id string) error {
 			continue
 		}
 		found := fault.As(unsettled.Err)
-		passing := []string{"lock-busy", "target-unreachable", "target-not-mounted", "target-read-only"}
+		passing := []string{"lock-busy", "lock-directory-unsafe", "lock-directory-unusable", "target-unreachable", "target-not-mounted", "target-read-only"}
 		if found != nil && slices.Contains(passing, found.Code) {
 			return fault.New(fault.Refused, "resolve-recoverable", "run %s is not lost: it can be recovered", id).WithCause(unsettled.Err).WithHint("%s", found.Hint)
 		}

@@ -39,7 +39,7 @@ func (e *Engine) resume(ctx context.Context, p *past, earlier []*past, held *loc
 	}
 	targets := &locks{around: held}
 	defer targets.release()
-	if err := targets.paths(p.begin.Locks); err != nil {
+	if err := e.claimPaths(targets, p.folder.id(), p.begin.worksOn()); err != nil {
 		return Result{}, err
 	}
 	x, err := e.open(p, "resume", fmt.Sprintf("Resume run %s of %s", p.folder.id(), p.begin.Recipe))

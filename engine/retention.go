@@ -20,10 +20,11 @@ func (p *past) addSpare(spare []string) []string {
 }
 
 // retire removes the oldest runs that nobody needs. It is best effort; what it cannot remove is tried again.
-func (e *Engine) retire(ids, spare []string) {
+// One that keeps a run which stands from being rolled back is needed for that.
+func (e *Engine) retire(ids, spare []string, standing []*past) {
 	old := ids[:max(0, len(ids)-keptRuns)]
 	for _, id := range spare {
-		if _, is := slices.BinarySearch(old, id); is {
+		if _, is := slices.BinarySearch(old, id); is && !e.covers(id, standing) {
 			_ = os.RemoveAll(string(e.State.run(id)))
 		}
 	}

@@ -44,10 +44,10 @@ func (e *Engine) Rollback(ctx context.Context, id string) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	if err := locks.paths(p.begin.Locks); err != nil {
+	if err := e.claimPaths(locks, p.folder.id(), p.begin.worksOn()); err != nil {
 		return Result{}, err
 	}
-	if err := e.rollbackReaches(p); err != nil {
+	if err := errors.Join(e.rollbackReaches(p), e.owedElsewhere(p.begin.extents())); err != nil {
 		return Result{}, err
 	}
 	seen, err := e.wayBack(p, standing)
@@ -196,7 +196,7 @@ func (e *Engine) superseding(p *past) string {
 		if id <= p.folder.id() {
 			continue
 		}
-		if later, err := e.State.peek(id); err == nil && later != nil && later.has(recordCommitted) && sharesLock(later.begin.Locks, p.begin.Locks) && later.changed() {
+		if later, err := e.State.peek(id); err == nil && later != nil && later.has(recordCommitted) && sharesLock(later.begin.names(), p.begin.names()) && later.changed() {
 			return id
 		}
 	}

@@ -15,11 +15,8 @@ func (e *Engine) wayBack(p *past, standing []*past) (*execution, error) {
 		return nil, fault.New(fault.Refused, "rollback-broken", "an undo of run %s failed: the machine is not as a run left it", id).
 			WithHint("`gwe show %s` tells which one; put that right by hand", id)
 	}
-	for _, later := range standing {
-		if later.folder.id() > id && sharesLock(later.begin.Locks, p.begin.Locks) {
-			return nil, fault.New(fault.Refused, "rollback-covered", "run %s was committed on top of run %s", later.folder.id(), id).
-				WithHint("roll that one back first")
-		}
+	if err := e.covered(p, standing); err != nil {
+		return nil, err
 	}
 	program, err := e.program(p)
 	if err != nil {

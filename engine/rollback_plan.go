@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 
@@ -44,7 +45,7 @@ func (e *Engine) PlanRollback(ctx context.Context, id string) (RollbackPlan, err
 	if err != nil {
 		return RollbackPlan{}, err
 	}
-	if err := e.rollbackReaches(p); err != nil {
+	if err := errors.Join(e.rollbackReaches(p), e.owedElsewhere(p.begin.extents())); err != nil {
 		return RollbackPlan{}, err
 	}
 	x, err := e.wayBack(p, standing)

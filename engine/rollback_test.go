@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"github.com/gwe-project/gwe/engine"
-	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/journal"
 	"github.com/gwe-project/gwe/engine/tasklog"
@@ -197,10 +196,7 @@ func TestAFailedRollbackStartsTheFailsafe(t *testing.T) {
 func TestRollbackTakesTheLocks(t *testing.T) {
 	b := newBench(t)
 	b.wantStatus(b.run("lock: [D/]\nsteps:\n  - put: {path: D/a}\n"), engine.StatusDone, 0)
-	held, err := durable.AcquireFolder(b.folder)
-	if err != nil {
-		t.Fatal(err)
-	}
+	held := claimed(t, b.folder)
 	if _, err := b.engine.Rollback(context.Background(), ""); fault.As(err) == nil || fault.As(err).Code != "lock-busy" {
 		t.Errorf("a locked target: %v", err)
 	}

@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	"github.com/gwe-project/gwe/engine"
-	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/journal"
 )
@@ -100,10 +99,7 @@ func TestARecordOfANewerGweIsNotPassedOver(t *testing.T) {
 func TestRecoveryTakesTheLocksOfTheDeadRun(t *testing.T) {
 	b := newBench(t)
 	b.pending("lock: [D/]\n")
-	held, err := durable.AcquireFolder(b.folder)
-	if err != nil {
-		t.Fatal(err)
-	}
+	held := claimed(t, b.folder)
 	if _, err := b.engine.Recover(context.Background()); err == nil || fault.ClassOf(err) != fault.Refused {
 		t.Errorf("a locked target: %v", err)
 	}
@@ -133,10 +129,7 @@ func TestCleaningUpTakesTheLocksToo(t *testing.T) {
 	b.run("lock: [D/]\nsteps:\n  - put: {path: D/a, fail: [leftover]}\n  - put: {path: D/b, fail: [do]}\n")
 	b.write("a.heal", "")
 	b.write("a", "theirs")
-	held, err := durable.AcquireFolder(b.folder)
-	if err != nil {
-		t.Fatal(err)
-	}
+	held := claimed(t, b.folder)
 	if _, err := b.engine.Recover(context.Background()); err != nil {
 		t.Fatal(err)
 	}

@@ -96,7 +96,7 @@ func (s State) survey() (summaries []Summary, standing []*past, err error) {
 
 func (p *past) summary() Summary {
 	summary := Summary{
-		Run: p.folder.id(), Recipe: p.begin.Recipe, Status: StatusPending, Standing: p.standing(), locks: p.begin.Locks,
+		Run: p.folder.id(), Recipe: p.begin.Recipe, Status: StatusPending, Standing: p.standing(), locks: p.begin.names(),
 		Started: p.records[0].Time, Latest: p.records[len(p.records)-1].Time,
 		forward: p.has(recordCommitted) && !p.has(recordRollback),
 	}

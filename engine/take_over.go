@@ -48,7 +48,7 @@ func (e *Engine) CanTakeOver(run string) (HandOverAnswer, error) {
 // TakeOver goes on with a run that another gwe hands over. inherited are the locks that it holds, that of the state folder
 // first; taken is called when the journal says that the run is this one's.
 func (e *Engine) TakeOver(ctx context.Context, run string, inherited []*os.File, taken func() error) (Result, *Program, error) {
-	held, err := e.inherit(inherited)
+	held, err := e.inherit(run, inherited)
 	if err != nil {
 		return Result{}, nil, err
 	}
@@ -58,6 +58,11 @@ func (e *Engine) TakeOver(ctx context.Context, run string, inherited []*os.File,
 	}
 	if p == nil || p.records[len(p.records)-1].Kind != recordHandedOver {
 		return Result{}, nil, notHandedOver(run)
+	}
+	if held.claim == nil { // an older gwe holds the directories themselves
+		if err := e.claimPaths(held, run, p.begin.worksOn()); err != nil {
+			return Result{}, nil, err
+		}
 	}
 	x, err := e.open(p, "take-over", fmt.Sprintf("Go on with run %s of %s, by gwe %s", run, p.begin.Recipe, e.Version))
 	if err != nil {
@@ -99,7 +104,7 @@ func notHandedOver(run string) error {
 }
 
 // inherit takes over the locks of the gwe that started this one. They are its too, so they end with the last of both.
-func (e *Engine) inherit(files []*os.File) (*locks, error) {
+func (e *Engine) inherit(run string, files []*os.File) (*locks, error) {
 	if len(files) == 0 {
 		return nil, notHandedOver("")
 	}
@@ -111,7 +116,12 @@ func (e *Engine) inherit(files []*os.File) (*locks, error) {
 			if path, err = os.Readlink(fmt.Sprintf("/proc/self/fd/%d", file.Fd())); err != nil {
 				return nil, err
 			}
-			held.folders = append(held.folders, path)
+			if held.claim, err = e.place().Inherit(file, path, e.claimant(run)); err != nil {
+				return nil, err
+			}
+			if held.claim != nil {
+				continue
+			}
 		}
 		lock, err := durable.Inherit(file, path)
 		if err != nil {

@@ -56,6 +56,7 @@ func (x *execution) noteUnfinished() {
 		return
 	}
 	begin, state := x.history.begin, x.engine.State
+	_ = x.engine.recordRun(begin)
 	notes := slices.DeleteFunc(state.readUnfinished(), func(one unfinishedRecord) bool { return one.Run == begin.Run })
 	state.writeUnfinished(append(notes, unfinishedRecord{
 		Run: x.folder.id(), Recipe: begin.Recipe, Locks: begin.Locks, Began: time.Now().UTC(), Process: self,
@@ -64,11 +65,12 @@ func (x *execution) noteUnfinished() {
 
 // forgetUnfinished drops the note of a run that has ended. A commit settles what lost runs with the same lock left, too.
 func (x *execution) forgetUnfinished(status Status) {
+	x.engine.place().End(x.engine.State.Folder, x.folder.id())
 	committed := status == StatusDone || status == StatusCommitted
 	state := x.engine.State
 	notes := state.readUnfinished()
 	left := slices.DeleteFunc(slices.Clone(notes), func(one unfinishedRecord) bool {
-		return one.Run == x.folder.id() || committed && state.isLost(one) && sharesLock(one.Locks, x.history.begin.Locks)
+		return one.Run == x.folder.id() || committed && state.isLost(one) && sharesLock(one.Locks, x.history.begin.names())
 	})
 	if len(left) < len(notes) {
 		state.writeUnfinished(left)

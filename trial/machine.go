@@ -138,6 +138,7 @@ func broken(err error) report {
 // The machine's own places.
 const (
 	stateFolder = "/var/lib/gwe"
+	locksFolder = "/run/gwe"
 	inputsFile  = scratch.Folder + "/inputs.yaml"
 	faultFile   = scratch.Folder + "/fault"
 	eventsFile  = scratch.Folder + "/events"

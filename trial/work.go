@@ -41,9 +41,9 @@ func Work(ctx context.Context, in io.Reader, out io.Writer) error {
 	return tell(out, r)
 }
 
-// passed are the paths that no tree is compared at or below: what belongs to the real machine, and gwe's state.
+// passed are the paths that no tree is compared at or below: what belongs to the real machine, and gwe's state and locks.
 func passed(foreign []string) map[string]bool {
-	pass := map[string]bool{stateFolder: true}
+	pass := map[string]bool{stateFolder: true, locksFolder: true}
 	for _, path := range foreign {
 		pass[path] = true
 	}

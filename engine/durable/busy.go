@@ -19,6 +19,8 @@ import (
 // BusyError tells that another holds the lock. It is also a fault: refused, lock-busy.
 type BusyError struct {
 	Path string
+	// Held is the path by which the holder knows what it holds; "" where that is Path.
+	Held string
 	// PID is the holder's, 0 where it cannot be known: in another pid namespace, say.
 	PID int
 	// Run is the id of the holder's run, "" where it cannot be known.
@@ -40,6 +42,9 @@ func (b *BusyError) Error() string {
 	}
 	if b.Run != "" {
 		holder += ", run " + b.Run
+	}
+	if b.Held != "" {
+		return fmt.Sprintf("%s is locked by %s, which holds %s", b.Path, holder, b.Held)
 	}
 	return fmt.Sprintf("%s is locked by %s", b.Path, holder)
 }
@@ -79,18 +84,32 @@ func busy(path string, file *os.File) *BusyError {
 			found.PID, found.Run = named.PID, named.Run
 		}
 	}
-	holder := holderOf(file)
-	if holder != 0 && holder != found.PID {
+	if holder := holderOf(file); holder != 0 && holder != found.PID {
 		// The content is that of an earlier holder, who died with the lock in hand.
 		found.PID, found.Run, found.Info = holder, "", ""
 	}
-	if found.PID != 0 {
-		found.RunFolder = runOf(found.PID)
-	}
-	if found.Run == "" && found.RunFolder != "" {
-		found.Run = filepath.Base(found.RunFolder)
-	}
+	found.addRun()
 	return found
+}
+
+// BusyOn tells who holds the lock on an open file that was never another's: its content names the process and its run.
+func BusyOn(path string, file *os.File, pid int, run string) *BusyError {
+	found := &BusyError{Path: path, PID: pid, Run: run}
+	if holder := holderOf(file); holder != 0 && holder != pid && (pid == 0 || isDead(pid)) {
+		// Else the lock was inherited by the process that the content names: the kernel goes on to name the one that took it.
+		found.PID = holder
+	}
+	found.addRun()
+	return found
+}
+
+func (b *BusyError) addRun() {
+	if b.PID != 0 {
+		b.RunFolder = runOf(b.PID)
+	}
+	if b.Run == "" && b.RunFolder != "" {
+		b.Run = filepath.Base(b.RunFolder)
+	}
 }
 
 // holderOf asks /proc/locks, whose lines read "1: FLOCK  ADVISORY  WRITE 1234 fe:00:5678 0 EOF": pid, then device and
@@ -112,7 +131,7 @@ func holderOf(file *os.File) int {
 	lines := bufio.NewScanner(table)
 	for lines.Scan() {
 		fields := strings.Fields(lines.Text())
-		if len(fields) < 8 || fields[1] != "FLOCK" || fields[3] != "WRITE" {
+		if len(fields) < 8 || fields[1] != "FLOCK" {
 			continue
 		}
 		pid, err := strconv.Atoi(fields[4])

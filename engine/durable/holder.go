@@ -4,23 +4,9 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"syscall"
 
 	"github.com/gwe-project/gwe/engine/regular"
 )
-
-// FolderHolder tells who holds the lock on a folder, as Holder does; nil also where that cannot be known.
-func FolderHolder(path string) *BusyError {
-	file, err := os.OpenFile(path, syscall.O_DIRECTORY, 0)
-	if err != nil {
-		return nil
-	}
-	defer file.Close()
-	if holderOf(file) == 0 {
-		return nil
-	}
-	return busy(path, file)
-}
 
 // Holder tells who holds the lock file at path, and never touches the lock: who takes it at this moment is not disturbed. It
 // is nil where nobody does, or where the holder cannot be seen from this pid namespace.

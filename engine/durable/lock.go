@@ -33,6 +33,9 @@ func Acquire(path, info string) (*Lock, error) {
 		return nil, err
 	}
 	lock.named = true
+	if status, err := lock.file.Stat(); err == nil && status.Mode().Perm()&0o077 != 0 {
+		_ = lock.file.Chmod(0o600) // whoever may open it may hold it
+	}
 	lock.Describe(info)
 	return lock, nil
 }
@@ -59,21 +62,16 @@ func Inherit(file *os.File, path string) (*Lock, error) {
 	if err != nil {
 		return nil, Explain(err, "cannot lock %s", path)
 	}
-	if !os.SameFile(mine, there) || flock(file) != nil {
+	if !os.SameFile(mine, there) || Flock(file) != nil {
 		return nil, busy(path, file)
 	}
 	return &Lock{file: file}, nil
 }
 
-// AcquireFolder takes the lock on a folder that must exist. Nothing is written into it.
-func AcquireFolder(path string) (*Lock, error) {
-	return acquire(path, func() (*os.File, error) { return os.OpenFile(path, syscall.O_DIRECTORY, 0) })
-}
-
-// inheritance is how long a lock may outlive its holder. Who is killed between fork and exec leaves a child that has all its
+// Inheritance is how long a lock may outlive its holder. Who is killed between fork and exec leaves a child that has all its
 // files open until its own exec: a moment, but a recovery right after a kill -9 would be refused in it. The kernel names no
 // holder where that is dead and reaped.
-const inheritance = 2 * time.Second
+const Inheritance = 2 * time.Second
 
 // acquire opens (close-on-exec, as os.OpenFile always does) and locks. If somebody put another file at path between the
 // two, it starts again: the lock must be on what others will find there.
@@ -84,11 +82,11 @@ func acquire(path string, open func() (*os.File, error)) (*Lock, error) {
 		if err != nil {
 			return nil, Explain(err, "cannot lock %s", path)
 		}
-		if err := flock(file); err != nil {
-			// Where the kernel names nobody, the content of a lock file is what an earlier holder wrote, and may name anyone.
-			found, unknown := busy(path, file), holderOf(file) <= 0
+		if err := Flock(file); err != nil {
+			found := busy(path, file)
+			ended := Ended(file, found)
 			file.Close()
-			if errors.Is(err, syscall.EWOULDBLOCK) && (unknown || isDead(found.PID)) && time.Since(begun) < inheritance {
+			if errors.Is(err, syscall.EWOULDBLOCK) && ended && time.Since(begun) < Inheritance {
 				time.Sleep(5 * time.Millisecond)
 				continue
 			}
@@ -111,7 +109,15 @@ func acquire(path string, open func() (*os.File, error)) (*Lock, error) {
 	}
 }
 
-func flock(file *os.File) error {
+// Ended reports whether the process that holds a busy lock has ended: a child of it may have the file open a moment longer. Where
+// the kernel names nobody, the content of a lock file is what an earlier holder wrote, and may name anyone.
+func Ended(file *os.File, found *BusyError) bool { return holderOf(file) <= 0 || isDead(found.PID) }
+
+// Held reports whether a process that can be seen from here holds the lock on an open file. It never touches the lock.
+func Held(file *os.File) bool { return holderOf(file) != 0 }
+
+// Flock takes the lock on an open file, without waiting.
+func Flock(file *os.File) error {
 	for {
 		err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 		if !errors.Is(err, syscall.EINTR) {

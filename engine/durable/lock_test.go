@@ -32,7 +32,7 @@ func hold(path string) {
 			os.Exit(1)
 		}
 	}
-	lock, err := take(path, fmt.Sprintf(`{"pid":%d,"run":"20260301-1"}`, os.Getpid()))
+	lock, err := Acquire(path, fmt.Sprintf(`{"pid":%d,"run":"20260301-1"}`, os.Getpid()))
 	if err != nil {
 		fmt.Println(err)
 		os.Exit(1)
@@ -41,14 +41,6 @@ func hold(path string) {
 	_, _ = os.Stdin.Read(make([]byte, 1))
 	lock.Release()
 	os.Exit(0)
-}
-
-// take takes the lock on a folder, or on a lock file.
-func take(path, info string) (*Lock, error) {
-	if status, err := os.Stat(path); err == nil && status.IsDir() {
-		return AcquireFolder(path)
-	}
-	return Acquire(path, info)
 }
 
 // holder starts another process that holds the lock; killed ends it as a crash would.
@@ -147,28 +139,34 @@ func TestLockFileWithAStaleName(t *testing.T) {
 	}
 }
 
-func TestFolderLockFindsItsHolder(t *testing.T) {
+// A lock file without a word is told by the journal that its holder has open.
+func TestLockFindsTheRunOfItsHolder(t *testing.T) {
 	folder := t.TempDir()
-	target := filepath.Join(folder, "target")
 	journal := write(t, filepath.Join(folder, "state", "runs", "20260301-7", "journal"), "")
-	if err := errors.Join(os.Mkdir(target, 0o755), os.Symlink("target", filepath.Join(folder, "link"))); err != nil {
+	path := write(t, filepath.Join(folder, "lock"), "")
+	pid, _ := holder(t, path, journal)
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	pid, killed := holder(t, target, journal)
-	for _, path := range []string{target, filepath.Join(folder, "link")} {
-		_, err := take(path, "mine")
-		if found := busyOf(t, err); found.PID != pid || found.Run != "20260301-7" || found.Info != "" {
-			t.Errorf("got %+v, want pid %d", found, pid)
-		}
+	_, err := Acquire(path, "mine")
+	if found := busyOf(t, err); found.PID != pid || found.Run != "20260301-7" || found.Info != "" {
+		t.Errorf("got %+v, want pid %d", found, pid)
 	}
-	killed()
-	lock, err := AcquireFolder(target)
+}
+
+// TestLockClosesItselfToOthers: whoever may open a lock file may hold it.
+func TestLockClosesItselfToOthers(t *testing.T) {
+	path := write(t, filepath.Join(t.TempDir(), "lock"), "")
+	if err := os.Chmod(path, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	lock, err := Acquire(path, "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	lock.Release()
-	if found := names(t, target); found != "" {
-		t.Errorf("written into the folder: %s", found)
+	defer lock.Release()
+	if status, err := os.Stat(path); err != nil || status.Mode() != 0o600 {
+		t.Errorf("mode %v, %v", status.Mode(), err)
 	}
 }
 
@@ -203,15 +201,9 @@ func TestHolderOfAnotherFileSystem(t *testing.T) {
 
 func TestLocksThatCannotBe(t *testing.T) {
 	folder := t.TempDir()
-	file := write(t, filepath.Join(folder, "file"), "")
+	_ = write(t, filepath.Join(folder, "file"), "")
 	if err := os.Symlink("file", filepath.Join(folder, "link")); err != nil {
 		t.Fatal(err)
-	}
-	if _, err := AcquireFolder(filepath.Join(folder, "none")); code(err) != "not-found" {
-		t.Errorf("a folder that is not there: %v", err)
-	}
-	if _, err := AcquireFolder(file); !errors.Is(err, syscall.ENOTDIR) {
-		t.Errorf("a file as a folder: %v", err)
 	}
 	if err := syscall.Mkfifo(filepath.Join(folder, "fifo"), 0o600); err != nil {
 		t.Fatal(err)
@@ -236,13 +228,13 @@ func TestLockOutlivesItsHolderForAMoment(t *testing.T) {
 	if err := os.WriteFile(file, []byte(`{"pid":1}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, path := range []string{file, t.TempDir()} {
+	for _, path := range []string{file} {
 		// flock takes the lock in its own name and ends; sleep has the open file a while longer.
 		inherited := exec.Command("/bin/sh", "-c", `exec 9<"$0"; flock 9; sleep 0.3 &`, path)
 		if err := inherited.Run(); err != nil {
 			t.Fatal(err)
 		}
-		lock, err := take(path, "{}")
+		lock, err := Acquire(path, "{}")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -41,7 +41,7 @@ func MountedAt(machine Looker, path string, folder fs.FileInfo) (string, error) 
 		if len(fields) < 5 {
 			continue
 		}
-		point := unescape(fields[4])
+		point := Unescape(fields[4])
 		for above := point; above != "/" && above != "."; above = filepath.Dir(above) {
 			if filepath.Base(above) != filepath.Base(path) {
 				continue
@@ -58,8 +58,8 @@ func MountedAt(machine Looker, path string, folder fs.FileInfo) (string, error) 
 	return "", nil
 }
 
-// unescape gives a name of the table as it is: blanks, tabs, newlines and backslashes are three octal digits there.
-func unescape(name string) string {
+// Unescape gives a name of the table as it is: blanks, tabs, newlines and backslashes are three octal digits there.
+func Unescape(name string) string {
 	var plain strings.Builder
 	for i := 0; i < len(name); i++ {
 		if name[i] == '\\' && i+3 < len(name) {
@@ -115,7 +115,7 @@ func OverlayUpper(directory string) string {
 		}
 		for option := range strings.SplitSeq(fields[end+3], ",") {
 			if upper, found := strings.CutPrefix(option, "upperdir="); found {
-				return unescape(upper)
+				return Unescape(upper)
 			}
 		}
 	}

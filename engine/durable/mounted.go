@@ -98,7 +98,7 @@ func isMountPoint(path string) (bool, error) {
 		return false, err
 	}
 	for line := range strings.Lines(string(table)) {
-		if fields := strings.Fields(line); len(fields) > 4 && unescape(fields[4]) == path {
+		if fields := strings.Fields(line); len(fields) > 4 && Unescape(fields[4]) == path {
 			return true, nil
 		}
 	}

@@ -22,8 +22,8 @@ func (c *checker) locks() {
 	}
 }
 
-// lockUncovered: a recipe that locks paths locks all that it changes; else a second run on another state folder may work on
-// the same place.
+// lockUncovered: a recipe that locks paths locks all that it changes; else a second run on another state directory may work on
+// the same place. A lock covers what lies below it.
 func (c *checker) lockUncovered(s *schema.Step) {
 	leaf, ok := s.Action.(schema.Leaf)
 	if !ok || leaf.Type == nil || len(c.locked) == 0 {

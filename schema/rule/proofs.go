@@ -44,7 +44,8 @@ func proofs() []Rule {
 		},
 		{
 			ID: "lock-uncovered", Summary: "a step changes a path that no lock of the recipe covers",
-			Why:   "Two runs could change it at the same time. Add the path, or a folder above it, to lock.",
+			Why: "A lock covers its directory and all that lies in it, by whatever path. What no lock covers, two runs can change at the same time, what a dead run of another " +
+				"state directory owes there is not known, and a rollback by hand can take a later run's work along. Add the path, or a directory above it, to lock.",
 			Wrong: recipe("lock: /opt/app\nsteps:\n  - write: { path: /etc/app.conf, content: a }"),
 			Right: recipe("lock: [/opt/app, /etc/app.conf]\nsteps:\n  - write: { path: /etc/app.conf, content: a }"),
 		},

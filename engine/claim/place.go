@@ -1,0 +1,157 @@
+package claim
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/gwe-project/gwe/engine/fault"
+)
+
+// Place is where the gwes of one user meet.
+type Place struct {
+	// Live is the directory of the claims of running processes. Each gwe of the user must find the same.
+	Live string
+	// Kept is the directory of the records of state directories, which should outlive a reboot.
+	Kept string
+	// Spare takes the records where Kept cannot be written; "" where there is nothing else.
+	Spare string
+}
+
+// Variable names the environment variable that says where the place is, for a device where the usual one cannot be written.
+const Variable = "GWE_LOCK_DIR"
+
+// Usual is the place of this process's user: for root /run/gwe/locks and /var/lib/gwe/targets; for another user, and for a root without
+// rights on the machine, directories below XDG_STATE_HOME or HOME, or below /var/tmp where these cannot be written.
+func Usual(environment func(string) string) Place {
+	if chosen := environment(Variable); chosen != "" {
+		return Place{Live: filepath.Join(chosen, "locks"), Kept: filepath.Join(chosen, "targets")}
+	}
+	if os.Geteuid() == 0 && (writable("/run/gwe/locks") || !confined()) {
+		return Place{Live: "/run/gwe/locks", Kept: "/var/lib/gwe/targets", Spare: "/run/gwe/targets"}
+	}
+	return usualOfUser(os.Geteuid(), environment)
+}
+
+func usualOfUser(user int, environment func(string) string) Place {
+	var own []string
+	if chosen := environment("XDG_STATE_HOME"); filepath.IsAbs(chosen) {
+		own = append(own, filepath.Join(chosen, "gwe"))
+	}
+	if home := environment("HOME"); filepath.IsAbs(home) {
+		own = append(own, filepath.Join(home, ".local", "state", "gwe"))
+	}
+	for _, folder := range own {
+		if writable(folder) && safe(folder) == nil {
+			return Place{Live: filepath.Join(folder, "locks"), Kept: filepath.Join(folder, "targets")}
+		}
+	}
+	folder := "/var/tmp"
+	if !writable(folder) {
+		folder = os.TempDir()
+	}
+	folder = filepath.Join(folder, "gwe-"+strconv.Itoa(user))
+	return Place{Live: filepath.Join(folder, "locks"), Kept: filepath.Join(folder, "targets")}
+}
+
+// confined reports whether root is root in a user namespace only: whoever made that may be an ordinary user.
+func confined() bool {
+	status, err := os.Stat("/")
+	return err == nil && owner(status) != 0
+}
+
+// writable reports whether a directory can be written, or made. It makes nothing.
+func writable(path string) bool {
+	for {
+		err := unix.Faccessat(unix.AT_FDCWD, path, unix.W_OK|unix.X_OK, unix.AT_EACCESS)
+		if err == nil || !errors.Is(err, fs.ErrNotExist) || path == filepath.Dir(path) {
+			return err == nil
+		}
+		path = filepath.Dir(path)
+	}
+}
+
+// open makes the directory where it is missing, and refuses one that a less trusted user could write.
+func open(directory string) error {
+	if err := safe(directory); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(directory), 0o755); err != nil {
+		return unusable(directory, err)
+	}
+	if err := os.Mkdir(directory, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return unusable(directory, err)
+	}
+	return safe(directory) // as it is now: another process may have made it
+}
+
+// safe refuses a directory that a user other than root and this one could write, put another in the place of, or make.
+func safe(directory string) error { return safeWith(directory, mostLinks) }
+
+func safeWith(directory string, links int) error {
+	if !filepath.IsAbs(directory) {
+		return unusable(directory, errors.New("it is not an absolute path"))
+	}
+	for at := directory; ; at = filepath.Dir(at) {
+		status, err := os.Lstat(at)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+		case err != nil:
+			return unusable(directory, err)
+		case !trusted(owner(status)):
+			return foreign(directory, at, "belongs to user "+strconv.Itoa(int(owner(status))), "give it to this user: chown "+strconv.Itoa(os.Geteuid())+" "+at)
+		case status.Mode()&fs.ModeSymlink != 0:
+			target, err := os.Readlink(at)
+			if err != nil || links == 0 {
+				return unusable(directory, errors.Join(err, syscall.ELOOP))
+			}
+			if !filepath.IsAbs(target) {
+				target = filepath.Join(filepath.Dir(at), target)
+			}
+			if err := safeWith(target, links-1); err != nil {
+				return err
+			}
+		case !status.IsDir():
+			return unusable(directory, &fs.PathError{Op: "open", Path: at, Err: syscall.ENOTDIR})
+		case othersWrite(status) && (at == directory || status.Mode()&fs.ModeSticky == 0):
+			return foreign(directory, at, "can be written by other users", "let no other user write it: chmod go-w "+at)
+		}
+		if at == filepath.Dir(at) {
+			return nil
+		}
+	}
+}
+
+// othersWrite reports whether the mode lets other users write. The group of root, and the user's own, hold nobody else.
+func othersWrite(status fs.FileInfo) bool {
+	group := int(status.Sys().(*syscall.Stat_t).Gid)
+	return status.Mode()&0o002 != 0 || status.Mode()&0o020 != 0 && group != 0 && (os.Geteuid() == 0 || group != os.Getegid())
+}
+
+func owner(status fs.FileInfo) uint32 { return status.Sys().(*syscall.Stat_t).Uid }
+
+// trusted reports whether a user could do as this process does anyway: root, the user itself, or the owner of "/", which in a user
+// namespace is root outside.
+func trusted(user uint32) bool {
+	if user == 0 || int(user) == os.Geteuid() {
+		return true
+	}
+	root, err := os.Stat("/")
+	return err == nil && user == owner(root)
+}
+
+func foreign(directory, at, what, cure string) error {
+	return fault.New(fault.Refused, "lock-directory-unsafe", "cannot lock in %s: %s %s", directory, at, what).
+		WithHint("%s; or name a directory that only this user can write with %s, the same for every gwe of this user", cure, Variable)
+}
+
+func unusable(directory string, cause error) error {
+	return fault.New(fault.Refused, "lock-directory-unusable", "cannot use the directory of locks %s", directory).WithCause(cause).
+		WithHint("let gwe write there (in a systemd unit: ReadWritePaths=%s), or name a directory that only this user can write with %s, the same for every gwe of this user",
+			filepath.Dir(directory), Variable)
+}

@@ -1,0 +1,108 @@
+package claim
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/gwe-project/gwe/engine/fault"
+)
+
+// TestUnsafePlaces: a directory of locks that a less trusted user owns, can write or can replace is refused, with a cure.
+func TestUnsafePlaces(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root: it gives directories away")
+	}
+	for _, test := range []struct {
+		name  string
+		build func(folder string) error
+		want  string
+		hint  string
+	}{
+		{"made anew", func(string) error { return nil }, "", ""},
+		{"there already", func(folder string) error { return os.MkdirAll(folder+"/gwe/locks", 0o700) }, "", ""},
+		{"readable by all", func(folder string) error { return os.MkdirAll(folder+"/gwe/locks", 0o755) }, "", ""},
+		{"in a sticky directory", func(folder string) error { return os.Chmod(folder, 0o777|os.ModeSticky) }, "", ""},
+		{"by a link of root's", func(folder string) error {
+			return errors.Join(os.Mkdir(folder+"/real", 0o755), os.Symlink("real", folder+"/gwe"))
+		}, "", ""},
+		{"of another user", func(folder string) error {
+			return errors.Join(os.MkdirAll(folder+"/gwe/locks", 0o700), os.Chown(folder+"/gwe/locks", 65534, 65534))
+		}, "lock-directory-unsafe", "chown 0"},
+		{"below one of another user", func(folder string) error {
+			return errors.Join(os.MkdirAll(folder+"/gwe/locks", 0o700), os.Chown(folder+"/gwe", 65534, 65534))
+		}, "lock-directory-unsafe", "/gwe"},
+		{"writable by all", func(folder string) error {
+			return errors.Join(os.MkdirAll(folder+"/gwe/locks", 0o700), os.Chmod(folder+"/gwe/locks", 0o777))
+		}, "lock-directory-unsafe", "chmod go-w"},
+		{"sticky itself", func(folder string) error {
+			return errors.Join(os.MkdirAll(folder+"/gwe/locks", 0o700), os.Chmod(folder+"/gwe/locks", 0o777|os.ModeSticky))
+		}, "lock-directory-unsafe", "chmod go-w"},
+		{"writable by a group", func(folder string) error {
+			return errors.Join(os.MkdirAll(folder+"/gwe/locks", 0o700), os.Chown(folder+"/gwe", 0, 65534), os.Chmod(folder+"/gwe", 0o775))
+		}, "lock-directory-unsafe", "chmod go-w"},
+		{"by a link of another user", func(folder string) error {
+			return errors.Join(os.Chmod(folder, 0o777|os.ModeSticky), os.Mkdir(folder+"/real", 0o755), os.Symlink("real", folder+"/gwe"),
+				os.Lchown(folder+"/gwe", 65534, 65534))
+		}, "lock-directory-unsafe", "chown"},
+		{"by a link into what another user can write", func(folder string) error {
+			return errors.Join(os.MkdirAll(folder+"/theirs/real", 0o755), os.Chown(folder+"/theirs", 65534, 65534), os.Symlink("theirs/real", folder+"/gwe"))
+		}, "lock-directory-unsafe", "chown"},
+		{"a file", func(folder string) error { return os.WriteFile(folder+"/gwe", nil, 0o644) }, "lock-directory-unusable", Variable},
+	} {
+		folder := private(t)
+		if err := test.build(folder); err != nil {
+			t.Fatal(err)
+		}
+		held, err := placeIn(folder).Take(Holder{}, Resolve(folder))
+		if code(err) != test.want {
+			t.Errorf("%s: %v", test.name, err)
+		}
+		if err != nil && (fault.ClassOf(err) != fault.Refused || !strings.Contains(fault.As(err).Hint, test.hint) || !strings.Contains(fault.As(err).Hint, Variable)) {
+			t.Errorf("%s: it is %s, and the hint is %q", test.name, fault.ClassOf(err), fault.As(err).Hint)
+		}
+		held.Release()
+		if place := placeIn(folder); test.want != "" && place.Look(Holder{}, Resolve(folder)) != nil {
+			t.Errorf("%s: a look tells of somebody", test.name)
+		}
+	}
+}
+
+// TestUsualPlaces: all gwes of a user find the same place.
+func TestUsualPlaces(t *testing.T) {
+	home := private(t)
+	environment := func(pairs ...string) func(string) string {
+		return func(name string) string {
+			for i := 0; i < len(pairs); i += 2 {
+				if pairs[i] == name {
+					return pairs[i+1]
+				}
+			}
+			return ""
+		}
+	}
+	if got := Usual(environment(Variable, home, "HOME", "/root")); got != (Place{Live: home + "/locks", Kept: home + "/targets"}) {
+		t.Errorf("chosen: %+v", got)
+	}
+	if os.Geteuid() == 0 {
+		if got := Usual(environment("HOME", home, "XDG_STATE_HOME", home)); got.Live != "/run/gwe/locks" || got.Kept != "/var/lib/gwe/targets" {
+			t.Errorf("root: %+v", got)
+		}
+	}
+	for _, test := range []struct {
+		pairs []string
+		want  string
+	}{
+		{[]string{"HOME", home}, filepath.Join(home, ".local/state/gwe/locks")},
+		{[]string{"HOME", home, "XDG_STATE_HOME", home + "/state"}, filepath.Join(home, "state/gwe/locks")},
+		{[]string{"HOME", "/dev/null"}, "/var/tmp/gwe-65534/locks"},
+		{[]string{"HOME", "relative"}, "/var/tmp/gwe-65534/locks"},
+		{nil, "/var/tmp/gwe-65534/locks"},
+	} {
+		if got := usualOfUser(65534, environment(test.pairs...)); got.Live != test.want || filepath.Dir(got.Kept) != filepath.Dir(got.Live) {
+			t.Errorf("%v: %+v", test.pairs, got)
+		}
+	}
+}

@@ -1,0 +1,131 @@
+package claim
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+func state(t *testing.T, folder string) string {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Join(folder, "runs"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return folder
+}
+
+func only(t *testing.T, place Place) Known {
+	t.Helper()
+	all := place.States()
+	if len(all) != 1 {
+		t.Fatalf("%d are recorded: %+v", len(all), all)
+	}
+	return all[0]
+}
+
+func TestRecordsOfStates(t *testing.T) {
+	folder := private(t)
+	place, here := placeIn(folder), state(t, filepath.Join(folder, "state"))
+	if err := os.Symlink("state", folder+"/link"); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(place.Record(here, []string{"/a"}), place.Record(folder+"/link", []string{"/b", "/a"}), place.Begin(here, "20260301-1"), place.Begin(here, "20260301-1")); err != nil {
+		t.Fatal(err)
+	}
+	if got := only(t, place); got.State != here || !slices.Equal(got.Targets, []string{"/a", "/b"}) || !slices.Equal(got.Unfinished, []string{"20260301-1"}) || got.Look() != There {
+		t.Errorf("%+v, %v", got, got.Look())
+	}
+	place.Tidy(place.States())
+	place.End(folder+"/link", "20260301-1")
+	if got := only(t, place); len(got.Unfinished) != 0 {
+		t.Errorf("%+v", got)
+	}
+	// It goes: nothing is known to be owed.
+	if err := os.RemoveAll(here); err != nil {
+		t.Fatal(err)
+	}
+	if got := only(t, place).Look(); got != Gone {
+		t.Errorf("it is %v", got)
+	}
+	place.Tidy(place.States())
+	if all := place.States(); len(all) != 0 {
+		t.Errorf("it stays: %+v", all)
+	}
+}
+
+// TestRecordsOfLostStates: while what a lost state directory owed an undo on is there, its record stays.
+func TestRecordsOfLostStates(t *testing.T) {
+	folder := private(t)
+	place, here, target := placeIn(folder), state(t, filepath.Join(folder, "state")), filepath.Join(folder, "T")
+	if err := errors.Join(os.Mkdir(target, 0o755), place.Record(here, []string{target}), place.Begin(here, "20260301-1"), os.RemoveAll(here)); err != nil {
+		t.Fatal(err)
+	}
+	place.Tidy(place.States())
+	only(t, place)
+	if err := os.Remove(target); err != nil {
+		t.Fatal(err)
+	}
+	place.Tidy(place.States())
+	if all := place.States(); len(all) != 0 {
+		t.Errorf("it stays: %+v", all)
+	}
+}
+
+// TestRecordsOfStatesThatAreAway: not mounted is not gone.
+func TestRecordsOfStatesThatAreAway(t *testing.T) {
+	folder := private(t)
+	place, stick := placeIn(folder), filepath.Join(folder, "stick")
+	mounted(t, "tmpfs", stick, "tmpfs", 0)
+	here := state(t, filepath.Join(stick, "gwe"))
+	if err := errors.Join(place.Record(here, []string{"/a"}), unix.Unmount(stick, 0)); err != nil {
+		t.Fatal(err)
+	}
+	place.Tidy(place.States())
+	if got := only(t, place).Look(); got != Away {
+		t.Errorf("it is %v", got)
+	}
+}
+
+// TestRecordsOfAForeignState: what another user makes in the place of a state directory tells nothing.
+func TestRecordsOfAForeignState(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root: it gives a directory away")
+	}
+	folder := private(t)
+	place, here := placeIn(folder), state(t, filepath.Join(folder, "state"))
+	if err := errors.Join(place.Record(here, []string{"/a"}), os.Chown(here, 65534, 65534)); err != nil {
+		t.Fatal(err)
+	}
+	if got := only(t, place).Look(); got != Gone {
+		t.Errorf("it is %v", got)
+	}
+}
+
+// TestRecordsWithoutTheUsualPlace: on a read-only /var they last until the reboot.
+func TestRecordsWithoutTheUsualPlace(t *testing.T) {
+	folder := private(t)
+	place, here := placeIn(folder), state(t, filepath.Join(folder, "state"))
+	mounted(t, "tmpfs", folder+"/gwe", "tmpfs", unix.MS_RDONLY)
+	if err := errors.Join(place.Record(here, []string{"/a"}), place.Begin(here, "20260301-1")); err != nil {
+		t.Fatal(err)
+	}
+	if got := only(t, place); !slices.Equal(got.Targets, []string{"/a"}) || len(got.Unfinished) != 1 {
+		t.Errorf("%+v", got)
+	}
+	if _, err := place.Take(Holder{}, Resolve("/a")); code(err) != "lock-directory-unusable" {
+		t.Errorf("a claim: %v", err)
+	}
+	if err := unix.Mount("", folder+"/gwe", "", unix.MS_REMOUNT, ""); err != nil {
+		t.Fatal(err)
+	}
+	if err := place.Record(here, []string{"/b"}); err != nil {
+		t.Fatal(err)
+	}
+	if got := only(t, place); !slices.Equal(got.Targets, []string{"/a", "/b"}) {
+		t.Errorf("%+v", got)
+	}
+}
