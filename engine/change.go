@@ -61,7 +61,11 @@ func (x *execution) change(ctx context.Context, n *node, r rounds, names map[str
 	if err := x.sync(ctx, f, run); err != nil {
 		return explain(ctx, err)
 	}
-	return x.result(n, r, number, outputs)
+	saved, err := listSaved(run.Folder)
+	if err != nil {
+		return stateUnusable(x.engine.State.Folder, err)
+	}
+	return x.result(n, r, number, outputs, saved)
 }
 
 // intend is steps 1 and 2. After an error there is no frame, and the folder of what prepare saved is gone.
@@ -114,7 +118,11 @@ func (x *execution) prepare(ctx context.Context, n *node, run *step.Run, record 
 	if record.Arguments, err = encodeObject(stepType.Arguments(), n.withoutSecrets(arguments)); err != nil {
 		return record, err
 	}
-	if saved, err := os.ReadDir(run.Folder); err != nil || len(saved) > 0 {
+	record.UndoData = stepType.About().UndoVersion()
+	if record.Saved, err = listSaved(run.Folder); err != nil {
+		return record, stateUnusable(x.engine.State.Folder, err)
+	}
+	if len(record.Saved) > 0 {
 		return record, durable.SyncFileSystems(run.Folder)
 	}
 	return record, nil
@@ -178,7 +186,7 @@ func (x *execution) read(ctx context.Context, n *node, r rounds, names map[strin
 	if err != nil {
 		return err
 	}
-	return x.result(n, r, 0, outputs)
+	return x.result(n, r, 0, outputs, nil)
 }
 
 // once carries out a step that makes no frame: one that reads, and the steps of undo, failsafe and finally.
@@ -230,12 +238,12 @@ func (x *execution) once(ctx context.Context, n *node, r rounds, names map[strin
 
 // result journals a good end. The record becomes durable with the next intent or the commit: if it is lost before, the
 // step counts as interrupted, which is safe.
-func (x *execution) result(n *node, r rounds, frame int, outputs map[string]any) error {
+func (x *execution) result(n *node, r rounds, frame int, outputs map[string]any, saved []savedFile) error {
 	encoded, err := encodeObject(n.outputs(), x.concealed(outputs))
 	if err != nil {
 		return outputsInvalid(err)
 	}
-	return x.note(recordResult, resultRecord{Frame: frame, Step: n.path(), Rounds: r, ID: n.id(), shownRecord: x.shown(n, r), Outputs: encoded})
+	return x.note(recordResult, resultRecord{Frame: frame, Step: n.path(), Rounds: r, ID: n.id(), shownRecord: x.shown(n, r), Outputs: encoded, Saved: saved})
 }
 
 // sync makes the effects of a frame durable: by the type's own means, or with one syncfs of each file system that its
@@ -267,7 +275,8 @@ func (x *execution) touched(f *frame, run *errand) []string {
 				paths = append(paths, path)
 			}
 		}
-		paths = append(append(paths, "/"), lockedPaths(x.history.begin.Locks)...)
+		// What a program saved for the undo is durable before the journal has its digest.
+		paths = append(append(paths, "/", run.Folder), lockedPaths(x.history.begin.Locks)...)
 	}
 	return paths
 }

@@ -35,7 +35,11 @@ func (x *execution) commitAs(ctx context.Context, record stepRecord, task *taskl
 	if err := x.standing(ctx, task); err != nil {
 		return err
 	}
-	if err := x.append(recordCommitted, record); err != nil {
+	saved, err := x.settledSaved()
+	if err != nil {
+		return err
+	}
+	if err := x.append(recordCommitted, committedRecord{record, saved}); err != nil {
 		var unsure *journal.Unsure
 		if errors.As(err, &unsure) {
 			// A recovery may find the record, and then must find the new version. If it does not, it puts the old one back.
@@ -57,6 +61,9 @@ func (x *execution) standing(ctx context.Context, task *tasklog.Task) error {
 	for _, f := range x.history.frames {
 		if f.undone || f.owesLast || f.part != "" {
 			continue
+		}
+		if err := x.intact(f); err != nil {
+			return err
 		}
 		run, err := x.environmentOf(f, false, task)
 		if err != nil {

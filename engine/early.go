@@ -46,6 +46,7 @@ func (h *history) applyRecovery(r recoveryRecord) error {
 	if h.looked.Boot != r.Boot {
 		h.looked = host.Moment{Boot: r.Boot, Since: r.Since}
 	}
+	h.version = r.Version
 	return nil
 }
 

@@ -141,6 +141,7 @@ func (e *Engine) begin(program *Program, given Inputs) (beginRecord, map[string]
 	if err := mountedInputs(program.Recipe.Inputs, inputs); err != nil {
 		return beginRecord{}, nil, err
 	}
+	record.UndoData = program.undoVersions()
 	record.mounts, err = program.mounted(early)
 	return record, names, err
 }

@@ -3,9 +3,11 @@ package engine
 import (
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"sync"
 	"time"
 
+	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/host"
 	"github.com/gwe-project/gwe/engine/journal"
@@ -20,11 +22,13 @@ type history struct {
 	folder  runFolder
 	secrets *secrets
 
-	begin  beginRecord
-	inputs map[string]any
-	host   map[string]any
-	facts  map[string]any
-	vars   map[string]any
+	begin beginRecord
+	// version is that of the gwe that took the run over last; "" where none did.
+	version string
+	inputs  map[string]any
+	host    map[string]any
+	facts   map[string]any
+	vars    map[string]any
 	// frames are in the order of their making. Frame numbers start at 1; one that was given out may have no frame.
 	frames   []*frame
 	byNumber map[int]*frame
@@ -80,7 +84,12 @@ type frame struct {
 	part      part
 	arguments map[string]any
 	memo      json.RawMessage
-	leases    []string
+	// version is that of the undo data; 0 is from before there were versions. saved are the files that belong to it, and begun means that an
+	// undo may have changed these.
+	version int
+	saved   []savedFile
+	begun   bool
+	leases  []string
 	// targets are where its effects are, as far as those of the run do not tell it.
 	targets []targetRecord
 	// parents are the directories that hold what it changed; nil where none was noted.
@@ -165,10 +174,26 @@ func (h *history) apply(kind string, data json.RawMessage) error {
 	case recordButLast:
 		return into(data, h.applyUndoneButLast)
 	case recordCommitted:
-		return into(data, func(r stepRecord) error {
+		return into(data, func(r committedRecord) error {
 			h.settled[r.Step], h.committed = true, len(h.frames)
+			for number, saved := range r.Saved {
+				if f := h.frame(number); f != nil {
+					f.saved = saved
+				}
+			}
 			return nil
 		})
+	case recordPutBack:
+		return into(data, func(r putBackRecord) error {
+			for _, number := range r.Frames {
+				if f := h.frame(number); f != nil {
+					f.begun = true
+				}
+			}
+			return nil
+		})
+	case recordChecked:
+		h.beginUndo(h.frames)
 	case recordStopped:
 		return into(data, func(r stepRecord) error { h.settled[r.Step], h.stopped = true, &r; return nil })
 	case recordCleaned:
@@ -188,7 +213,7 @@ func (h *history) apply(kind string, data json.RawMessage) error {
 	case recordHandedOver:
 		return into(data, func(r handedOverRecord) error { h.worked = r.Worked; return nil })
 	case recordTakenOver:
-		return into(data, func(r takenOverRecord) error { h.settled[r.Step] = true; return nil })
+		return into(data, func(r takenOverRecord) error { h.settled[r.Step], h.version = true, r.Version; return nil })
 	case recordStranded:
 		return into(data, h.applyStranded)
 	case recordReleased:
@@ -248,7 +273,7 @@ func (h *history) decodeInputs(r beginRecord) (map[string]any, error) {
 		name := input.Name.Text
 		raw, ok := r.Inputs[name]
 		if input.Type.HoldsSecret() {
-			kept, err := regular.Read(h.folder.secret(name))
+			kept, err := readSecret(h.folder.secret(name))
 			if err != nil {
 				return nil, err
 			}
@@ -264,6 +289,22 @@ func (h *history) decodeInputs(r beginRecord) (map[string]any, error) {
 		inputs[name] = v
 	}
 	return inputs, nil
+}
+
+// readSecret reads the value of a secret input. A gwe from before undo data had digests wrote it without one.
+func readSecret(path string) ([]byte, error) {
+	sealed, err := durable.ReadSealed(path)
+	if err == nil {
+		if sealed == nil {
+			return nil, &fs.PathError{Op: "open", Path: path, Err: fs.ErrNotExist}
+		}
+		return sealed, nil
+	}
+	plain, unread := regular.Read(path)
+	if unread == nil && json.Valid(plain) {
+		return plain, nil
+	}
+	return nil, err
 }
 
 func (h *history) applyIntent(r intentRecord) error {
@@ -286,7 +327,8 @@ func (h *history) applyIntent(r intentRecord) error {
 			}
 		}
 	}
-	h.add(&frame{number: r.Frame, node: n, rounds: r.Rounds, arguments: arguments, memo: r.Memo, leases: r.Leases, targets: r.Targets, parents: r.Parents})
+	h.add(&frame{number: r.Frame, node: n, rounds: r.Rounds, arguments: arguments, memo: r.Memo, version: r.UndoData, saved: r.Saved,
+		leases: r.Leases, targets: r.Targets, parents: r.Parents})
 	return nil
 }
 
@@ -339,7 +381,7 @@ func (h *history) applyResult(r resultRecord) error {
 	}
 	h.keep(n, r.Rounds, outputs)
 	if f := h.frame(r.Frame); f != nil {
-		f.done = true
+		f.done, f.saved = true, r.Saved
 	}
 	h.settle(n, r.Rounds)
 	return nil

@@ -123,6 +123,9 @@ func (e *Engine) release(ctx context.Context, p *past, mine *locks) error {
 		keeping = keeping || f.part == "" && releases(f.node.action.stepType)
 	}
 	if keeping && !p.has(recordReleasing) {
+		if err := x.allIntact(held); err != nil {
+			return err
+		}
 		// Half of what an undo needs is no way back. Nobody can ask for it from here on, and who dies here is followed by a
 		// recovery that goes on.
 		if err := x.append(recordReleasing, struct{}{}); err != nil {
@@ -150,7 +153,11 @@ func (x *execution) releaseFrame(ctx context.Context, f *frame, task *tasklog.Ta
 	if f.part != "" || f.owesLast {
 		return nil // it keeps nothing
 	}
-	run, err := x.environmentOf(f, false, task)
+	err := x.understood(f)
+	var run *errand
+	if err == nil {
+		run, err = x.environmentOf(f, false, task)
+	}
 	if err == nil {
 		err = f.node.action.stepType.Release(ctx, run.Run, f.arguments, f.memo)
 	}
@@ -171,6 +178,7 @@ func (x *execution) releaseTail(ctx context.Context) {
 		return
 	}
 	var err error
+	closed := x.history.closing
 	switch {
 	case x.gaveUp != nil:
 		err = x.gaveUp
@@ -184,6 +192,9 @@ func (x *execution) releaseTail(ctx context.Context) {
 	}
 	for _, f := range tail {
 		failure := err
+		if failure == nil && !closed {
+			failure = x.intact(f)
+		}
 		if failure == nil {
 			failure = x.releaseFrame(ctx, f, x.task)
 		}

@@ -183,7 +183,15 @@ func (x *execution) putBackFrames(ctx context.Context, n *node, r rounds, before
 		return false, nil
 	}
 	record := x.recordOf(failure)
-	if err := x.append(recordPutBack, troubleRecord{Step: n.path(), Rounds: r, Error: record}); err != nil {
+	if why := x.allIntact(open); why != nil {
+		task.Warn(why.Error())
+		return false, nil
+	}
+	begun := putBackRecord{troubleRecord: troubleRecord{Step: n.path(), Rounds: r, Error: record}}
+	for _, f := range open {
+		begun.Frames = append(begun.Frames, f.number)
+	}
+	if err := x.append(recordPutBack, begun); err != nil {
 		return false, err
 	}
 	if why := x.undoFrames(context.WithoutCancel(ctx), open, record, task); why != nil {

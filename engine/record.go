@@ -18,6 +18,7 @@ const (
 	recordUnwind    = "unwind"          // the run turns back, and why
 	recordUndoStep  = "undo-step"       // one step of a recipe's undo ended, or of failsafe or finally
 	recordPutOff    = "put-off"         // a frame is put back as far as that needs no service; that is durable
+	recordChecked   = "checked"         // what the undos need was found intact, after it was not when the run turned back
 	recordUndone    = "undone"          // a frame is put back; its effects are durable
 	recordButLast   = "undone-but-last" // the same, but for what its undo owes when everything older is undone
 	recordCommitted = "committed"       // the point of no return
@@ -59,7 +60,7 @@ const recordHeader = "journal"
 // recordKinds are all of them. A journal with another is of a newer gwe: what it says must not be passed over.
 var recordKinds = []string{
 	recordHeader, recordBegin, recordSkipped, recordIntent, recordProcess, recordResult, recordUnwind, recordUndoStep,
-	recordUndone, recordButLast, recordCommitted, recordStopped, recordRecovery, recordFailsafe, recordFinally, recordClosing, recordEnd,
+	recordChecked, recordUndone, recordButLast, recordCommitted, recordStopped, recordRecovery, recordFailsafe, recordFinally, recordClosing, recordEnd,
 	recordCleaned, recordReleasing, recordReleased, recordRollback, recordPutOff, recordHeld, recordServices,
 	recordSuspended, recordWaited, recordConfirmed, recordCancelled, recordResumed, recordStranded, recordHandedOver, recordTakenOver,
 	recordItems, recordBranches, recordUsed, recordEntered, recordEnded, recordPutBack, recordRescue, recordMishap,
@@ -89,6 +90,8 @@ type beginRecord struct {
 	Vars    map[string]json.RawMessage `json:"vars,omitempty"`
 	Plugins []pluginRecord             `json:"plugins,omitempty"`
 	Uses    []useRecord                `json:"uses,omitempty"`
+	// UndoData are the versions of undo data that the gwe which began the run reads, by step type; types of version 1 are left out.
+	UndoData map[string]int `json:"undo-data,omitempty"`
 
 	// mounts are the mount points that the recipe asks for at or above the path of a lock; Targets keep them.
 	mounts map[string][]string
@@ -132,7 +135,11 @@ type intentRecord struct {
 	Arguments map[string]json.RawMessage `json:"arguments,omitempty"`
 	Secret    bool                       `json:"arguments-kept,omitempty"`
 	Memo      json.RawMessage            `json:"memo"`
-	Leases    []string                   `json:"leases,omitempty"`
+	// UndoData is the version of the memo and of the files that the step saves; 0 in records from before there were versions. Saved are the
+	// files that prepare saved.
+	UndoData int         `json:"undo-data,omitempty"`
+	Saved    []savedFile `json:"saved,omitempty"`
+	Leases   []string    `json:"leases,omitempty"`
 	// Targets are where its effects are, as far as the begin record does not tell it.
 	Targets []targetRecord `json:"targets,omitempty"`
 	// Parents are the directories that hold what the step changes. Journals of older gwes have none.
@@ -157,6 +164,15 @@ type resultRecord struct {
 	ID     string `json:"id,omitempty"`
 	shownRecord
 	Outputs map[string]json.RawMessage `json:"outputs,omitempty"`
+	// Saved are all files that the step saved for its undo.
+	Saved []savedFile `json:"saved,omitempty"`
+}
+
+// committedRecord is the point of no return.
+type committedRecord struct {
+	stepRecord
+	// Saved are the files of frames that were changed when these were asked whether they stand, by frame.
+	Saved map[int][]savedFile `json:"saved,omitempty"`
 }
 
 // recoveryRecord says who took a run over.
@@ -190,6 +206,15 @@ type unwindRecord struct {
 	Back *suspendedRecord `json:"back,omitempty"`
 	// Left means that the machine left the new system by itself, so that no reboot has to be taken back.
 	Left bool `json:"left,omitempty"`
+	// Checked means that all that the undos need was found intact, so that these may change it from here on.
+	Checked bool `json:"checked,omitempty"`
+}
+
+// putBackRecord turns a part of the run back.
+type putBackRecord struct {
+	troubleRecord
+	// Frames are those that are undone. What they saved was found intact.
+	Frames []int `json:"frames,omitempty"`
 }
 
 // itemsRecord begins a for-each. Keys are those of a map, in their order; absent for a list.

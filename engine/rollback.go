@@ -117,7 +117,7 @@ func (x *execution) rollBack(back *suspendedRecord) error {
 	if err := x.reserveAgain(); err != nil {
 		return err
 	}
-	if err := x.append(recordRollback, unwindRecord{Error: x.recordOf(why), Back: back}); err != nil {
+	if err := x.append(recordRollback, unwindRecord{Error: x.recordOf(why), Back: back, Checked: true}); err != nil {
 		return err
 	}
 	x.backward = true
@@ -135,6 +135,9 @@ func (h *history) applyRollback(r unwindRecord) error {
 		f.givenUp = f.part == "" && !f.owesLast && releases(f.node.action.stepType)
 	}
 	h.failure, h.committed, h.rollback, h.undoErrors, h.rebooted = &r.Error, -1, true, nil, r.Back
+	if r.Checked {
+		h.beginUndo(h.frames)
+	}
 	return nil
 }
 

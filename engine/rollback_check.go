@@ -70,6 +70,9 @@ func (f *frame) irreversible() bool {
 // asLeft asks the frames, newest first, whether the machine is as the run left it. What a later step of the same run
 // changed again cannot be judged before that is put back.
 func (x *execution) asLeft(ctx context.Context) error {
+	if err := x.allIntact(x.history.open()); err != nil {
+		return err
+	}
 	later, obscured := x.changedByFinally()
 	for _, f := range x.history.open() {
 		if f.owesLast {

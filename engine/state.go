@@ -229,7 +229,7 @@ func (r runFolder) keepInputs(program *Program, inputs map[string]any, begin *be
 		if err != nil {
 			return err
 		}
-		if err := durable.WriteFile(r.secret(name), raw, 0o600); err != nil {
+		if err := durable.WriteSealed(r.secret(name), raw); err != nil {
 			return err
 		}
 		begin.Secrets = append(begin.Secrets, name)

@@ -5,7 +5,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/gwe-project/gwe/engine/regular"
 )
 
 // secretTexts are the values of the run's secret inputs, and what was computed from them, as far as they are kept.
@@ -13,7 +12,7 @@ func (r runFolder) secretTexts() []string {
 	entries, _ := os.ReadDir(filepath.Join(string(r), "secrets"))
 	texts := r.computedSecrets()
 	for _, entry := range entries {
-		text, err := regular.Read(r.secret(entry.Name()))
+		text, err := readSecret(r.secret(entry.Name()))
 		var v any
 		if entry.Name() == computedName || err != nil || json.Unmarshal(text, &v) != nil {
 			continue

@@ -114,6 +114,9 @@ func (h *history) applyUnwind(r unwindRecord) error {
 		h.rebooted = r.Back
 	}
 	h.failure, h.suspension = &r.Error, nil
+	if r.Checked {
+		h.beginUndo(h.frames)
+	}
 	return nil
 }
 

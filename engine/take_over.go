@@ -36,7 +36,12 @@ func (e *Engine) CanTakeOver(run string) (HandOverAnswer, error) {
 	if err != nil {
 		return HandOverAnswer{}, err
 	}
-	if _, err := readHistory(program, p.folder, p.records); err != nil {
+	h, err := readHistory(program, p.folder, p.records)
+	if err != nil {
+		return HandOverAnswer{}, err
+	}
+	x := &execution{work: &work{engine: e, program: program, folder: p.folder, history: h}}
+	if err := x.canBoth(); err != nil {
 		return HandOverAnswer{}, err
 	}
 	if err := program.lacking(run, program.steps); err != nil {

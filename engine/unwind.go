@@ -21,7 +21,8 @@ func (x *execution) turnBack(failure error) {
 	x.backward = true
 	x.useReserve()
 	record := x.recordOf(failure)
-	_ = x.append(recordUnwind, unwindRecord{Error: record, Back: x.history.arrived, Left: x.history.left})
+	checked := x.allIntact(x.history.open()) == nil // where it is not, unwind says so
+	_ = x.append(recordUnwind, unwindRecord{Error: record, Back: x.history.arrived, Left: x.history.left, Checked: checked})
 	x.history.failure = &record
 }
 
@@ -32,6 +33,12 @@ func (x *execution) unwind(ctx context.Context) error {
 	open := x.todo()
 	if len(open) == 0 {
 		return nil
+	}
+	if slices.ContainsFunc(open, func(f *frame) bool { return !f.begun }) {
+		if why := x.allIntact(open); why != nil {
+			return why
+		}
+		_ = x.append(recordChecked, struct{}{})
 	}
 	task := x.task.Begin("undo", "Put back what was done")
 	if why := x.undoFrames(ctx, open, *x.history.failure, task); why != nil {

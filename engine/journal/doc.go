@@ -3,7 +3,10 @@
 // It is a leaf: it imports engine/fault and engine/regular, and nothing else of ours. It knows nothing of what the records mean, but for the
 // first. Secrets never get here; that is the duty of those who append.
 //
-// # Format 1
+// # Formats 1 and 2
+//
+// Both look the same. A journal of format 2 has, with each frame, the version of its undo data and the digests of its files; a gwe that
+// knows format 1 alone would neither look at these nor know newer undo data, so it must refuse such a journal.
 //
 // A journal is one file of lines. Each line is a JSON object, ends with "\n", and has these members in this order,
 // without blanks between them:
@@ -21,7 +24,7 @@
 //     It therefore covers previous too: each record seals all before it. What follows those bytes is always 78 bytes
 //     long, the line's end included, so no JSON need be put into a canonical form to check it: head -c -78 | sha256sum.
 //
-// Record 1 has the kind "journal" and the data {"format":1,"gwe":"1.2.3"}; the gwe that began the journal may be left out. A
+// Record 1 has the kind "journal" and the data {"format":2,"gwe":"1.2.3"}; the gwe that began the journal may be left out. A
 // reader refuses a format above its own by name: this record looks the same in all formats. What kinds of records there are
 // belongs to the format too. A journal is written to its end in the format in which it began, whoever goes on with it, so that the
 // gwe that began a run can always finish it.

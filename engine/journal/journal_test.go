@@ -57,7 +57,7 @@ func TestRecordsComeBack(t *testing.T) {
 	for _, record := range records {
 		fmt.Fprintf(&got, "%d %s %s\n", record.Number, record.Kind, record.Data)
 	}
-	want := `1 journal {"format":1,"gwe":"1.2.3"}
+	want := `1 journal {"format":2,"gwe":"1.2.3"}
 2 intent {"step":"steps[0]","text":"ä <&> \u2028 \" {\"number\":7,"}
 3 intent {"step":"steps[1]","text":"ä <&> \u2028 \" {\"number\":7,"}
 4 note null
@@ -286,7 +286,7 @@ func TestRecordsLostOutOfOrder(t *testing.T) {
 }
 
 func TestForeignAndNewerFiles(t *testing.T) {
-	newer, _, err := start().encode(t0, headerKind, header{Format: 2})
+	newer, _, err := start().encode(t0, headerKind, header{Format: Format + 1})
 	if err != nil {
 		t.Fatal(err)
 	}

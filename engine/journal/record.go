@@ -12,7 +12,7 @@ import (
 )
 
 // Format is the version of the format that this package writes, and the newest that it reads.
-const Format = 1
+const Format = 2
 
 // MaximumRecord is the most bytes that one record's line may have.
 const MaximumRecord = 1 << 20

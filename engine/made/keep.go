@@ -82,7 +82,7 @@ func asideOf(run *step.Run, place string) *Aside { return &Aside{run: run, place
 
 // noted reads which directory an undo before this one chose, and tells of it where it came so far.
 func (a *Aside) noted() error {
-	text, err := durable.ReadNote(filepath.Join(a.run.Folder, asideNote))
+	text, err := durable.ReadChecked(filepath.Join(a.run.Folder, asideNote))
 	if err != nil || len(text) == 0 {
 		return err
 	}
@@ -108,7 +108,7 @@ func (a *Aside) choose() error {
 	if err != nil {
 		return err
 	}
-	if err := durable.WriteNote(filepath.Join(a.run.Folder, asideNote), []byte(path)); err != nil {
+	if err := durable.WriteChecked(filepath.Join(a.run.Folder, asideNote), []byte(path)); err != nil {
 		return err
 	}
 	a.path = path

@@ -36,6 +36,7 @@ type described struct {
 	Undo       string      `json:"undo,omitempty"`
 	Repeatable bool        `json:"repeatable,omitempty"`
 	Fresh      bool        `json:"fresh,omitempty"`
+	UndoData   int         `json:"undo-data,omitempty"`
 	Scalar     string      `json:"scalar,omitempty"`
 	Choices    []choice    `json:"choices,omitempty"`
 	Also       []Operation `json:"also,omitempty"`
@@ -104,7 +105,7 @@ func ReadDescription(typeName string, text []byte) (Description, error) {
 	}
 	d := Description{
 		about: step.About{
-			Name: read.Type, Summary: read.Summary, Doc: read.Doc, Example: read.Example, Repeatable: read.Repeatable,
+			Name: read.Type, Summary: read.Summary, Doc: read.Doc, Example: read.Example, Repeatable: read.Repeatable, UndoData: read.UndoData,
 			Undo: read.Undo, Scalar: read.Scalar, Fresh: read.Fresh,
 		},
 		also: read.Also, outputs: value.Object(),
@@ -261,7 +262,7 @@ func (d Description) With(digest string) (Description, error) {
 func (d Description) marshal() ([]byte, error) {
 	written := described{
 		Protocol: Protocol, Type: d.about.Name, Summary: d.about.Summary, Doc: d.about.Doc, Example: d.about.Example,
-		Undo: d.about.Undo, Repeatable: d.about.Repeatable, Fresh: d.about.Fresh, Scalar: d.about.Scalar, Also: d.also,
+		Undo: d.about.Undo, Repeatable: d.about.Repeatable, Fresh: d.about.Fresh, UndoData: d.about.UndoData, Scalar: d.about.Scalar, Also: d.also,
 		Arguments: objectSchema(d.arguments, false),
 	}
 	if outputs := objectSchema(d.outputs, true); len(d.outputs.Fields) > 0 {

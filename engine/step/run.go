@@ -8,6 +8,10 @@ import (
 	"github.com/gwe-project/gwe/engine/tasklog"
 )
 
+// Settled is what the names of those files in Run.Folder end in that Verify writes. The journal has no digest of them: gwe may die before
+// the commit, or a power cut take them away. They check themselves, and the undo can do without them.
+const Settled = "-settled"
+
 // Run is what the engine hands to prepare, do and undo.
 type Run struct {
 	// ID is the run's id; Step names the step in it, fit for a file name: its id or its path ("steps[3]"), with what tells it
@@ -41,6 +45,10 @@ type Run struct {
 	Secrets Secrets
 	// Folder is the frame's own folder in the run's state, 0700, for saved contents; it lives until the undo can no longer be
 	// asked for. It exists, and what Prepare writes there is made durable before Do.
+	//
+	// The journal has the length and SHA-256 of each file that is there after Prepare and, once Do has ended, of all files. The engine
+	// checks them before an undo begins. What Do writes and acts on before it ends must check itself (durable.WriteNote does), and be
+	// durable before Do acts on it. Verify writes only new files whose names end in Settled.
 	Folder string
 	// Parents are the directories that hold what the step changes: Dir notes and checks them. If it is nil, Dir goes by the rule of package
 	// openat alone.

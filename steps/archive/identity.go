@@ -42,7 +42,7 @@ func noteIdentity(frame, folder, name string, record order.Record) error {
 	if err != nil {
 		return fault.New(fault.Errored, "release-record", "cannot note the new release").WithCause(err)
 	}
-	if err := durable.WriteNote(filepath.Join(frame, identityName), text); err != nil {
+	if err := durable.WriteChecked(filepath.Join(frame, identityName), text); err != nil {
 		return err
 	}
 	if err := record.Install(name); err != nil {
@@ -53,7 +53,7 @@ func noteIdentity(frame, folder, name string, record order.Record) error {
 
 // notedIdentity reads it; known is false where no release has ever got as far as its name.
 func notedIdentity(frame string) (noted identity, known bool, err error) {
-	text, err := durable.ReadNote(filepath.Join(frame, identityName))
+	text, err := durable.ReadChecked(filepath.Join(frame, identityName))
 	if err != nil || len(text) == 0 {
 		return identity{}, false, err
 	}

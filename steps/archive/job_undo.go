@@ -42,8 +42,8 @@ func (j job) undo(ctx context.Context, run *step.Run, m memo) error {
 		return &step.Leftover{Err: err}
 	}
 	if !away {
-		if err := os.Remove(filepath.Join(run.Folder, identityName)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return &step.Leftover{Err: explain(err, "cannot forget the release")}
+		if err := durable.RemoveChecked(filepath.Join(run.Folder, identityName)); err != nil {
+			return &step.Leftover{Err: err}
 		}
 	}
 	if m.Created {

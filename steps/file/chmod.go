@@ -64,8 +64,12 @@ type chmodOutputs struct {
 	Changed int `name:"changed" help:"how many entries were not as wanted already"`
 }
 
-// beforeName is the file in Run.Folder that lists the entries as they were.
-const beforeName = "before"
+// beforeName is the file in Run.Folder that lists the entries as they were. settledBefore is the same list as Verify found it: with the
+// inodes of the files that programs of the run have put in their places.
+const (
+	beforeName    = "before"
+	settledBefore = beforeName + step.Settled
+)
 
 // capability is the extended attribute that a change of owner takes away.
 const capability = "security.capability"
@@ -74,6 +78,8 @@ const capability = "security.capability"
 type formerly struct {
 	Name  []byte `json:"name"`
 	Inode uint64 `json:"inode"`
+	// Device is for a gwe from before there were versions of undo data: it looks for the entry on that device.
+	Device uint64 `json:"device,omitempty"`
 	// Kind tells it where the number of the inode is Volatile. The device is no part of it: after a reboot it may have another number.
 	Kind       uint32 `json:"kind,omitempty"`
 	Volatile   bool   `json:"volatile,omitempty"`
@@ -143,7 +149,7 @@ func (w wantedPermissions) each(ctx context.Context, machine step.Machine, recur
 			}
 			one := formerly{Name: []byte(name), permissions: before}
 			if status, ok := info.Sys().(*syscall.Stat_t); ok {
-				one.Inode, one.Kind, one.Volatile = status.Ino, status.Mode&syscall.S_IFMT, changing
+				one.Device, one.Inode, one.Kind, one.Volatile = uint64(status.Dev), status.Ino, status.Mode&syscall.S_IFMT, changing
 			}
 			if err := visit(one); err != nil {
 				return err
@@ -303,7 +309,7 @@ func (chmod) Verify(ctx context.Context, run *step.Run, _ chmodArguments, memo c
 	if err != nil || !replaced {
 		return err
 	}
-	return durable.WriteFile(filepath.Join(run.Folder, beforeName), lines.Bytes(), 0o600)
+	return durable.WriteSealed(filepath.Join(run.Folder, settledBefore), lines.Bytes())
 }
 
 // each reads the list of entries. The root is the folder of the path, and no link leads out of it.
@@ -313,18 +319,27 @@ func (m chmodMemo) each(run *step.Run, visit func(root *os.Root, one formerly) e
 		return durable.Explain(err, "cannot open the folder of %s", m.Path)
 	}
 	defer root.Close()
-	file, err := os.Open(filepath.Join(run.Folder, beforeName))
+	settled, err := durable.ReadSealed(filepath.Join(run.Folder, settledBefore))
 	if err != nil {
-		return durable.Explain(err, "cannot read how %s was", m.Path)
+		return err
 	}
-	defer file.Close()
-	lines := json.NewDecoder(bufio.NewReader(file))
-	for {
+	var list io.Reader = bytes.NewReader(settled)
+	if settled == nil {
+		file, err := os.Open(filepath.Join(run.Folder, beforeName))
+		if err != nil {
+			return durable.Explain(err, "cannot read how %s was", m.Path)
+		}
+		defer file.Close()
+		list = bufio.NewReader(file)
+	}
+	lines := json.NewDecoder(list)
+	lines.DisallowUnknownFields()
+	for count := 0; ; count++ {
 		var one formerly
-		if err := lines.Decode(&one); errors.Is(err, io.EOF) {
+		if err := lines.Decode(&one); errors.Is(err, io.EOF) && count == m.Count {
 			return nil
 		} else if err != nil {
-			return fault.New(fault.Errored, "chmod-list-unreadable", "the list of how %s was cannot be read", m.Path).WithCause(err)
+			return fault.New(fault.Errored, "chmod-list-unreadable", "the list of how %s was cannot be read after %d of %d entries", m.Path, count, m.Count).WithCause(err)
 		}
 		if err := visit(root, one); err != nil {
 			return err

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 
@@ -12,11 +11,15 @@ import (
 
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/step"
 )
 
 // noteName is the file in Run.Folder that holds the identity of the new file from before it takes its place: undo takes
 // that file away and no other.
 const noteName = "written"
+
+// settledNote is the file that holds the identity of what is in its place at the commit, where a program of the run has replaced the file.
+const settledNote = noteName + step.Settled
 
 // identity tells a file from every other one: numbers of inodes are used again, but not within one moment.
 type identity struct {
@@ -80,16 +83,16 @@ func note(folder, fresh string) error {
 	if err != nil {
 		return err
 	}
-	return durable.WriteNote(filepath.Join(folder, noteName), text)
+	return durable.WriteChecked(filepath.Join(folder, noteName), text)
 }
 
-// renote notes another file in the place of the one that is noted, durably: a kill leaves the one note or the other.
+// renote notes, for Verify, another file in the place of the one that is noted, durably.
 func renote(folder, path string) error {
 	text, err := noteOf(path)
 	if err != nil {
 		return err
 	}
-	return durable.WriteFile(filepath.Join(folder, noteName), text, 0o600)
+	return durable.WriteSealed(filepath.Join(folder, settledNote), text)
 }
 
 func noteOf(path string) ([]byte, error) {
@@ -102,7 +105,10 @@ func noteOf(path string) ([]byte, error) {
 
 // noted reads the note; known is false where there is none, and the new file was never ready to take the place.
 func noted(folder string) (found identity, known bool, err error) {
-	text, err := durable.ReadNote(filepath.Join(folder, noteName))
+	text, err := durable.ReadSealed(filepath.Join(folder, settledNote))
+	if err == nil && text == nil {
+		text, err = durable.ReadChecked(filepath.Join(folder, noteName))
+	}
 	if err != nil || len(text) == 0 {
 		return identity{}, false, err
 	}
@@ -127,9 +133,10 @@ func isNoted(folder, path string) (bool, error) {
 
 // forget takes the note away: from now on the number may be another file's.
 func forget(folder string) error {
-	err := os.Remove(filepath.Join(folder, noteName))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+	for _, name := range []string{settledNote, noteName} {
+		if err := durable.RemoveChecked(filepath.Join(folder, name)); err != nil {
+			return err
+		}
 	}
-	return durable.Explain(err, "cannot forget the new file")
+	return nil
 }

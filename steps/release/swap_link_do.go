@@ -232,12 +232,15 @@ func (m swapLinkMemo) ours(run *step.Run, text string) bool {
 	if !run.AfterCommit {
 		return run.Followed
 	}
-	left, err := os.ReadFile(filepath.Join(run.Folder, leftName))
+	left, err := durable.ReadSealed(filepath.Join(run.Folder, leftName))
+	if err == nil && left == nil { // a gwe from before there were versions of undo data
+		left, err = os.ReadFile(filepath.Join(run.Folder, "left"))
+	}
 	return err == nil && string(left) == text
 }
 
 // leftName is the file in Run.Folder that holds the text with which the run left the link, if that is not the one of Do.
-const leftName = "left"
+const leftName = "left" + step.Settled
 
 // Verify refuses nothing. It notes where a program of the run has pointed the link, for a rollback.
 func (swapLink) Verify(_ context.Context, run *step.Run, _ swapLinkArguments, memo swapLinkMemo) error {
@@ -248,7 +251,7 @@ func (swapLink) Verify(_ context.Context, run *step.Run, _ swapLinkArguments, me
 	if err != nil || !found || text == memo.Text {
 		return nil
 	}
-	return durable.WriteFile(filepath.Join(run.Folder, leftName), []byte(text), 0o600)
+	return durable.WriteSealed(filepath.Join(run.Folder, leftName), []byte(text))
 }
 
 // Leases are the old target, which the undo points the link back to, and the old link.

@@ -4,11 +4,8 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"net/url"
-	"os"
 	"path/filepath"
 	"slices"
 
@@ -74,7 +71,7 @@ func touch(run *step.Run, groups []string) error {
 	if err != nil {
 		return err
 	}
-	return durable.WriteNote(filepath.Join(run.Folder, touchedName), text)
+	return durable.WriteChecked(filepath.Join(run.Folder, touchedName), text)
 }
 
 // touchAtOnce is touch, durable.
@@ -87,7 +84,7 @@ func touchAtOnce(run *step.Run, groups []string) error {
 
 // touched gives the groups that Do may have touched; none where it did not come that far, or was undone.
 func touched(run *step.Run) ([]string, error) {
-	text, err := durable.ReadNote(filepath.Join(run.Folder, touchedName))
+	text, err := durable.ReadChecked(filepath.Join(run.Folder, touchedName))
 	if err != nil || len(text) == 0 {
 		return nil, err
 	}
@@ -98,9 +95,8 @@ func touched(run *step.Run) ([]string, error) {
 
 // untouch takes the note away once all is put back.
 func untouch(run *step.Run) error {
-	err := os.Remove(filepath.Join(run.Folder, touchedName))
-	if err == nil || errors.Is(err, fs.ErrNotExist) {
-		return nil
+	if err := durable.RemoveChecked(filepath.Join(run.Folder, touchedName)); err != nil {
+		return &step.Leftover{Err: err}
 	}
-	return &step.Leftover{Err: durable.Explain(err, "cannot forget which groups were touched")}
+	return nil
 }

@@ -2,6 +2,7 @@ package transfer
 
 import (
 	"bufio"
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -52,8 +53,7 @@ type change struct {
 
 const (
 	manifestName = "manifest"
-	// seal begins the last line, which holds the SHA-256 of all lines before. A manifest without it was never durable, and
-	// nothing was done by it.
+	// seal begins the last line, which holds the SHA-256 of all lines before.
 	sealWord = "sealed\t"
 )
 
@@ -70,8 +70,7 @@ func newManifest(folder string) (*manifest, error) {
 	if err != nil {
 		return nil, explain(err, "cannot write the list of changes")
 	}
-	sum := sha256.New()
-	return &manifest{file: file, sum: sum, buffer: bufio.NewWriterSize(io.MultiWriter(file, sum), 32<<10)}, nil
+	return &manifest{file: file, sum: sha256.New(), buffer: bufio.NewWriterSize(file, 32<<10)}, nil
 }
 
 func (m *manifest) write(one change) error {
@@ -82,22 +81,23 @@ func (m *manifest) write(one change) error {
 	} else {
 		fields = append(fields, one.staged, strconv.FormatUint(one.fresh, 10), strconv.FormatUint(one.old, 10))
 	}
-	_, err := m.buffer.WriteString(strings.Join(fields, "\t") + "\n")
+	line := strings.Join(fields, "\t") + "\n"
+	_, _ = m.sum.Write([]byte(line)) // never fails
+	_, err := m.buffer.WriteString(line)
 	return explain(err, "cannot write the list of changes")
 }
 
 // seal ends the manifest. From here on, undo puts back what it lists; the caller makes it durable before he touches the target.
 func (m *manifest) seal() error {
-	err := m.buffer.Flush()
-	if err == nil {
-		_, err = fmt.Fprintf(m.file, "%s%x\n", sealWord, m.sum.Sum(nil))
-	}
-	return explain(err, "cannot write the list of changes")
+	_, err := fmt.Fprintf(m.buffer, "%s%x\n", sealWord, m.sum.Sum(nil))
+	return explain(errors.Join(err, m.buffer.Flush()), "cannot write the list of changes")
 }
 
 func (m *manifest) close() { _ = m.file.Close() }
 
-// sealed tells whether a frame has a whole manifest: whether anything in its target may have been touched.
+// sealed reports whether a frame has a whole manifest: whether anything in its target may have been touched. A manifest that was not durable
+// yet is torn where a power cut came: it ends early, or has NULs. One that is complete and does not fit its seal is the fault
+// rsync-manifest-damaged.
 func sealed(folder string) (bool, error) {
 	file, err := os.Open(filepath.Join(folder, manifestName))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -107,20 +107,77 @@ func sealed(folder string) (bool, error) {
 		return false, explain(err, "cannot read the list of changes")
 	}
 	defer file.Close()
-	sum, reader := sha256.New(), bufio.NewReaderSize(file, 32<<10)
-	for {
-		line, err := reader.ReadString('\n')
-		if given, last := strings.CutPrefix(line, sealWord); last && err == nil {
-			return given == fmt.Sprintf("%x\n", sum.Sum(nil)), nil
-		}
-		if err == io.EOF {
-			return false, nil
-		}
-		if err != nil {
-			return false, explain(err, "cannot read the list of changes")
-		}
-		_, _ = sum.Write([]byte(line)) // never fails
+	status, err := file.Stat()
+	if err != nil {
+		return false, explain(err, "cannot read the list of changes")
 	}
+	lines := max(status.Size()-sealLength, 0)
+	sum, gaps := sha256.New(), &gapCounter{}
+	if _, err := io.Copy(io.MultiWriter(sum, gaps), io.NewSectionReader(file, 0, lines)); err != nil {
+		return false, explain(err, "cannot read the list of changes")
+	}
+	last := make([]byte, status.Size()-lines)
+	if _, err := file.ReadAt(last, lines); err != nil && err != io.EOF {
+		return false, explain(err, "cannot read the list of changes")
+	}
+	wanted := fmt.Appendf(nil, "%s%x\n", sealWord, sum.Sum(nil))
+	_, _ = gaps.Write(last) // never fails
+	switch {
+	case bytes.Equal(last, wanted):
+		return true, nil
+	case gaps.longest > 1:
+		return false, nil
+	case looksSealed(last, wanted) || gaps.longest == 1:
+		return false, manifestDamaged("its checksum is wrong")
+	case len(last) == 0 || last[len(last)-1] != '\n':
+		return false, nil
+	}
+	// A gwe from before there were seals gave the file its name when it was whole.
+	for _, err := range unsealed(file) {
+		if err != nil {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// sealLength is the length of the last line.
+const sealLength = int64(len(sealWord) + 2*sha256.Size + 1)
+
+// looksSealed reports whether these bytes are a seal, the right one with a few bytes changed or one of other lines.
+func looksSealed(last, wanted []byte) bool {
+	if len(last) != len(wanted) {
+		return false
+	}
+	differ := 0
+	for i := range last {
+		if last[i] != wanted[i] {
+			differ++
+		}
+	}
+	form := bytes.HasPrefix(last, []byte(sealWord)) && bytes.HasSuffix(last, []byte("\n"))
+	return form || differ <= 8
+}
+
+// gapCounter finds the longest run of NULs: no line has one.
+type gapCounter struct{ longest, now int }
+
+// Write implements io.Writer.
+func (g *gapCounter) Write(text []byte) (int, error) {
+	for _, one := range text {
+		if one != 0 {
+			g.now = 0
+			continue
+		}
+		g.now++
+		g.longest = max(g.longest, g.now)
+	}
+	return len(text), nil
+}
+
+func manifestDamaged(format string, arguments ...any) *fault.Fault {
+	return fault.New(fault.Errored, "rsync-manifest-damaged", "the list of changes is damaged: "+format, arguments...).
+		WithHint("the storage or another program changed it: put right by hand what the step did, then close the run with `gwe resolve`")
 }
 
 // unseal forgets the manifest for good.
@@ -131,7 +188,7 @@ func unseal(folder string) error {
 	return durable.SyncFolder(folder)
 }
 
-// changes reads a sealed manifest.
+// changes reads a whole manifest.
 func changes(folder string) iter.Seq2[change, error] {
 	return func(yield func(change, error) bool) {
 		file, err := os.Open(filepath.Join(folder, manifestName))
@@ -140,10 +197,21 @@ func changes(folder string) iter.Seq2[change, error] {
 			return
 		}
 		defer file.Close()
+		for one, err := range unsealed(file) {
+			if !yield(one, err) {
+				return
+			}
+		}
+	}
+}
+
+// unsealed reads the lines of a manifest up to its seal, if it has one.
+func unsealed(file io.Reader) iter.Seq2[change, error] {
+	return func(yield func(change, error) bool) {
 		reader := bufio.NewReaderSize(file, 32<<10)
 		for {
 			line, err := reader.ReadString('\n')
-			if err == nil && strings.HasPrefix(line, sealWord) {
+			if err == nil && strings.HasPrefix(line, sealWord) || err == io.EOF && line == "" {
 				return
 			}
 			if err != nil {
@@ -160,7 +228,7 @@ func changes(folder string) iter.Seq2[change, error] {
 
 func parseChange(line string) (one change, err error) {
 	broken := func(cause error) (change, error) {
-		return change{}, fault.New(fault.Errored, "rsync-manifest-damaged", "the list of changes is damaged at %q", line).WithCause(cause)
+		return change{}, manifestDamaged("line %q", line).WithCause(cause)
 	}
 	fields := strings.Split(line, "\t")
 	if len(fields) < 5 {

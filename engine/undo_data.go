@@ -1,0 +1,249 @@
+package engine
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/step"
+)
+
+// savedFile is one entry of a frame's directory: what a step saved there for its undo, as the journal has it.
+type savedFile struct {
+	// Name is relative to the directory.
+	Name string `json:"name"`
+	// Kind is "" for a regular file, "directory", "link", "other", or "listing" for all entries of a directory that has very many.
+	Kind string `json:"kind,omitempty"`
+	// Size is the length of a file in bytes.
+	Size int64 `json:"size,omitempty"`
+	// SHA256 is that of a file's content, of a link's text, or of the entries of a listing as JSON.
+	SHA256 string `json:"sha256,omitempty"`
+}
+
+const (
+	savedDirectory = "directory"
+	savedLink      = "link"
+	savedOther     = "other"
+	savedListing   = "listing"
+)
+
+// mostSaved is how many entries of a frame's directory a record names one by one: a record has a largest size.
+const mostSaved = 256
+
+// listSaved lists what lies in a frame's directory; none where that is not there. What Verify wrote is left out (step.Settled).
+func listSaved(directory string) ([]savedFile, error) {
+	root, err := os.OpenRoot(directory)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	var all []savedFile
+	err = fs.WalkDir(root.FS(), ".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || name == "." || strings.HasSuffix(name, step.Settled) {
+			return err
+		}
+		one, err := savedAt(root, name, entry)
+		all = append(all, one)
+		return err
+	})
+	if err != nil || len(all) <= mostSaved {
+		return all, err
+	}
+	text, err := json.Marshal(all)
+	return []savedFile{{Kind: savedListing, Size: int64(len(all)), SHA256: digest(text)}}, err
+}
+
+func savedAt(root *os.Root, name string, entry fs.DirEntry) (savedFile, error) {
+	one := savedFile{Name: name}
+	switch entry.Type() {
+	case 0:
+	case fs.ModeDir:
+		one.Kind = savedDirectory
+		return one, nil
+	case fs.ModeSymlink:
+		one.Kind = savedLink
+		text, err := root.Readlink(name)
+		one.SHA256 = digest([]byte(text))
+		return one, err
+	default:
+		one.Kind = savedOther
+		return one, nil
+	}
+	file, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOFOLLOW, 0)
+	if err != nil {
+		return one, err
+	}
+	defer file.Close()
+	sum := sha256.New()
+	one.Size, err = io.Copy(sum, file)
+	one.SHA256 = hex.EncodeToString(sum.Sum(nil))
+	return one, err
+}
+
+// intact makes sure that this gwe can use what the frame saved for its undo: it knows the version of that data, and the files are as the
+// journal has them. It looks before anything uses the data, and only then: an undo that has begun takes files away, and adds some.
+func (x *execution) intact(f *frame) error {
+	if f.part != "" || f.undone {
+		return nil
+	}
+	if err := x.understood(f); err != nil {
+		return err
+	}
+	if f.version == 0 || f.begun {
+		return nil // a gwe before there were digests wrote it, or an undo before this one has looked
+	}
+	directory := x.folder.place(placeOf(f.number))
+	now, err := listSaved(directory)
+	if err != nil {
+		return x.history.at(f.node, f.rounds, fault.New(fault.Errored, "undo-data-unreadable", "cannot read what the step saved for its undo in %s", directory).
+			WithCause(err).WithHint("the storage of the state directory may be failing: see the kernel's log; then run `gwe recover` again"))
+	}
+	if name, what := different(f.saved, now, f.done); what != "" {
+		return x.history.at(f.node, f.rounds, fault.New(fault.Errored, "undo-data-damaged", "%s %s: the undo is not tried", filepath.Join(directory, name), what).
+			WithHint("the storage or another program changed it: put the file back from a backup, or put right by hand what the step did and close the run: "+
+				"`gwe resolve %s --reason TEXT`", x.folder.id()))
+	}
+	return nil
+}
+
+// different finds an entry that is not as the journal has it, and says what is wrong with it. Where the step did not end well, more files may
+// be there than at its intent: what it wrote since checks itself.
+func different(recorded, now []savedFile, whole bool) (name, what string) {
+	found := map[string]savedFile{}
+	for _, one := range now {
+		found[one.Name] = one
+	}
+	for _, one := range recorded {
+		is, there := found[one.Name]
+		delete(found, one.Name)
+		switch {
+		case one == is:
+		case one.Kind == savedListing || there && is.Kind == savedListing:
+			return "", "does not hold the files that the journal has a digest of"
+		case !there:
+			return one.Name, "is missing"
+		default:
+			return one.Name, "was changed: it has not the length and SHA-256 that the journal has"
+		}
+	}
+	if !whole {
+		return "", ""
+	}
+	for _, one := range now {
+		if _, unknown := found[one.Name]; unknown {
+			return one.Name, "is not known to the journal"
+		}
+	}
+	return "", ""
+}
+
+// allIntact makes sure of several frames, and names the first that cannot be undone.
+func (x *execution) allIntact(frames []*frame) error {
+	for _, f := range frames {
+		if err := x.intact(f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// understood makes sure that this gwe knows the version of the frame's undo data.
+func (x *execution) understood(f *frame) error {
+	stepType := f.node.action.stepType.About()
+	if f.version <= stepType.UndoVersion() {
+		return nil
+	}
+	return x.history.at(f.node, f.rounds, fault.New(fault.Errored, "undo-data-version",
+		"the undo data of the step has version %d, and this gwe reads up to version %d of %s", f.version, stepType.UndoVersion(), stepType.Name).
+		WithHint("run `gwe recover` of the gwe that wrote it (%s), or of a newer one", x.history.writer()))
+}
+
+// undoVersions are the versions of undo data that this gwe writes, by step type; those of version 1 are left out.
+func (p *Program) undoVersions() map[string]int {
+	var versions map[string]int
+	for _, n := range p.byPath {
+		if n.action.stepType == nil || n.action.stepType.About().UndoVersion() == 1 {
+			continue
+		}
+		if versions == nil {
+			versions = map[string]int{}
+		}
+		versions[n.action.stepType.About().Name] = n.action.stepType.About().UndoVersion()
+	}
+	return versions
+}
+
+// canBoth makes sure, before a run changes hands, that either side could undo all of it: this gwe what was done so far, and the one that began
+// the run what this one would add.
+func (x *execution) canBoth() error {
+	for _, f := range x.history.frames {
+		if f.part != "" || f.undone {
+			continue
+		}
+		if err := x.understood(f); err != nil {
+			return err
+		}
+	}
+	for _, n := range x.program.byPath {
+		if n.action.stepType == nil || !n.changes() {
+			continue
+		}
+		about := n.action.stepType.About()
+		if mine, theirs := about.UndoVersion(), max(x.history.begin.UndoData[about.Name], 1); mine > theirs {
+			return fault.New(fault.Refused, "undo-data-version",
+				"gwe %s, which began the run, reads undo data of %s up to version %d, and this gwe writes version %d: it could not roll the run back",
+				x.history.begin.Version, about.Name, theirs, mine).
+				WithHint("install this gwe with a recipe that has no step of type %s after the `hand-over`, and run that one with the new gwe", about.Name)
+		}
+	}
+	return nil
+}
+
+// writer is the version of the newest gwe that is known to have worked on the run.
+func (h *history) writer() string {
+	if h.version != "" {
+		return h.version
+	}
+	return h.begin.Version
+}
+
+// begin notes that undos of these frames begin: what they saved need not be as it was any more.
+func (h *history) beginUndo(frames []*frame) {
+	h.guard.Lock()
+	defer h.guard.Unlock()
+	for _, f := range frames {
+		f.begun = true
+	}
+}
+
+// settledSaved lists what Verify changed in the directories of the frames, by frame: nil where it changed nothing. A step type of gwe's own
+// writes new files only, see step.Settled.
+func (x *execution) settledSaved() (changed map[int][]savedFile, err error) {
+	for _, f := range x.history.frames {
+		if f.undone || f.part != "" || f.version == 0 {
+			continue
+		}
+		now, err := listSaved(x.folder.place(placeOf(f.number)))
+		if err != nil {
+			return nil, fault.New(fault.Errored, "undo-data-unreadable", "cannot read what the steps saved for their undo").WithCause(err)
+		}
+		if _, what := different(f.saved, now, true); what != "" {
+			if changed == nil {
+				changed = map[int][]savedFile{}
+			}
+			changed[f.number] = now
+		}
+	}
+	return changed, nil
+}
