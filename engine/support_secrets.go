@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
-
 )
 
 // secretTexts are the values of the run's secret inputs, and what was computed from them, as far as they are kept.

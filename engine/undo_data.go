@@ -7,8 +7,10 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -195,8 +197,10 @@ func (x *execution) canBoth() error {
 			return err
 		}
 	}
-	for _, n := range x.program.byPath {
-		if n.action.stepType == nil || !n.changes() {
+	for _, path := range slices.Sorted(maps.Keys(x.program.byPath)) {
+		n := x.program.byPath[path]
+		ahead := func(top *node) bool { return !x.history.settled[top.path()] && n.within(top) }
+		if n.action.stepType == nil || !n.changes() || !slices.ContainsFunc(x.program.steps, ahead) {
 			continue
 		}
 		about := n.action.stepType.About()

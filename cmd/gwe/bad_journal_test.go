@@ -76,8 +76,8 @@ func TestDamagedJournals(t *testing.T) {
 		"emptied":        {func([]byte) []byte { return nil }, 5, []string{"by hand"}},
 		"another file":   {func([]byte) []byte { return []byte("dear diary\n") }, 5, []string{"by hand"}},
 		"a newer format": {func(text []byte) []byte {
-			return bytes.Replace(text, []byte(`"format":1`), []byte(`"format":2`), 1)
-		}, 5, []string{"has format 2", "or a newer one"}},
+			return bytes.Replace(text, []byte(`"format":2`), []byte(`"format":3`), 1)
+		}, 5, []string{"has format 3", "or a newer one"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d, journal := interrupted(t)

@@ -45,8 +45,9 @@ func buildVersions(t *testing.T) versions {
 	built := versions{t.TempDir()}
 	mortal := built.overlay(t, root, "cmd/gwe/main.go", "Release: release}", "Release: release, Journals: recipetest.Mortal}",
 		`"github.com/gwe-project/gwe/steps"`, `"github.com/gwe-project/gwe/steps"`+"\n"+`"github.com/gwe-project/gwe/steps/steptest/recipetest"`)
-	newer := built.overlay(t, root, "engine/journal/record.go", "const Format = 1", "const Format = 2")
-	for version, overlay := range map[string]string{"1": mortal, "2": mortal, "3": newer} {
+	newer := built.overlay(t, root, "engine/journal/record.go", "const Format = 2", "const Format = 3")
+	undo := built.overlay(t, root, "engine/step/about.go", "max(a.UndoData, 1)", "max(a.UndoData, 2)")
+	for version, overlay := range map[string]string{"1": mortal, "2": mortal, "3": newer, "4": undo} {
 		build := exec.Command("go", "build", "-trimpath", "-overlay", overlay, "-ldflags", "-X main.release="+version+".0.0", "-o", built.gwe(version), "./cmd/gwe")
 		build.Dir = root
 		if said, err := build.CombinedOutput(); err != nil {
@@ -281,7 +282,19 @@ func TestHandOver(t *testing.T) {
 	t.Run("a gwe that reads older journals only", func(t *testing.T) {
 		t.Parallel()
 		m := built.machine(t, "3")
-		m.run(nil, m.update(m.gwe("1"))...).said(t, 3, "has format 2, and this gwe reads up to format 1", "hand-over-refused")
+		m.run(nil, m.update(m.gwe("1"))...).said(t, 3, "has format 3, and this gwe reads up to format 2", "hand-over-refused")
+		m.is(false)
+	})
+	t.Run("a gwe that writes undo data which the old one does not know", func(t *testing.T) {
+		t.Parallel()
+		m := built.machine(t, "1")
+		m.run(nil, m.update(m.gwe("4"))...).said(t, 3, "reads undo data of copy up to version 1, and this gwe writes version 2", "hand-over-refused")
+		m.is(false)
+	})
+	t.Run("a gwe that does not know the undo data of the old one", func(t *testing.T) {
+		t.Parallel()
+		m := built.machine(t, "4")
+		m.run(nil, m.update(m.gwe("1"))...).said(t, 3, "has version 2, and this gwe reads up to version 1", "hand-over-refused")
 		m.is(false)
 	})
 	t.Run("the new gwe is killed", func(t *testing.T) {
@@ -418,7 +431,7 @@ func TestHandOver(t *testing.T) {
 		after, err := os.ReadFile(journals[0])
 		check(t, err)
 		begun, _, _ := bytes.Cut(before, []byte("\x00"))
-		if !bytes.HasPrefix(after, begun) || !bytes.Contains(begun, []byte(`"format":1`)) || bytes.Contains(after, []byte(`"format":2`)) {
+		if !bytes.HasPrefix(after, begun) || !bytes.Contains(begun, []byte(`"format":2`)) || bytes.Contains(after, []byte(`"format":3`)) {
 			t.Errorf("the journal does not go on as it began:\n%s", after)
 		}
 		m.is(false)
@@ -442,10 +455,10 @@ func TestHandOver(t *testing.T) {
 			command.Path = m.gwe("1")
 			return m.wait(command)
 		}
-		older("recover").said(t, 5, "has format 2, and this gwe reads up to format 1", "gwe 3.0.0")
-		older(m.update(m.gwe("2"))...).said(t, 5, "has format 2, and this gwe reads up to format 1", "gwe 3.0.0")
-		older("rollback").said(t, 5, "has format 2")
-		older("status").said(t, 5, "has format 2")
+		older("recover").said(t, 5, "has format 3, and this gwe reads up to format 2", "gwe 3.0.0")
+		older(m.update(m.gwe("2"))...).said(t, 5, "has format 3, and this gwe reads up to format 2", "gwe 3.0.0")
+		older("rollback").said(t, 5, "has format 3")
+		older("status").said(t, 5, "has format 3")
 		after, err := os.ReadFile(path)
 		check(t, err)
 		if !bytes.Equal(before, after) {

@@ -38,7 +38,7 @@
 // (It is not cut off before Close: truncating a file gives the space behind it back, and on a full disk that space is what
 // unwinding needs.) Or it holds a valid record that was written when the first missing one was durable already, or one
 // that cannot stand there. Or its first line is complete, without a gap of zeros, and yet invalid: a torn line has zeros, or the end of the
-// file, where something is missing. Then what had been safe is gone or changed: that is the fault journal-damaged, which names
+// file, where something is missing. (Text that does not look like a record is passed over, as a torn line is.) Then what had been safe is gone or changed: that is the fault journal-damaged, which names
 // the record and the byte, and nothing is touched.
 //
 // This holds for the last record too, on a file system that shows zeros or the file's end where data did not reach the disk, as

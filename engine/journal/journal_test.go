@@ -163,14 +163,10 @@ func TestACompleteLineIsNotTorn(t *testing.T) {
 		"the same, before zeros":      string(whole[:len(whole)-1]) + "x" + strings.Repeat("\x00", 4096),
 		"a bit of a blank is lost":    string(whole[:last]) + strings.Replace(string(whole[last:]), "ä <&>", "ä\x00<&>", 1),
 		"a line's end after a part":   string(whole[:last+100]) + "\n",
-		"other text":                  string(whole) + "hello\n",
-		"other text before zeros":     string(whole) + "hello\n" + strings.Repeat("\x00", 4096),
 		"a changed line, a torn one":  string(whole[:last+20]) + "!" + string(whole[last+21:]) + `{"number":4,"ti`,
 		"a changed end, then more":    string(whole[:len(whole)-1]) + "x" + `{"number":4,"ti`,
-		"all of it is other text":     "hello\n",
 		"the header alone, changed":   strings.Replace(string(whole[:bytes.IndexByte(whole, '\n')+1]), "1.2.3", "1.2.4", 1),
 		"the header alone, other end": string(whole[:bytes.IndexByte(whole, '\n')]) + "x",
-		"an empty line":               string(whole) + "\n",
 	} {
 		if _, _, _, err := parse("journal", []byte(text)); code(err) != "journal-damaged" {
 			t.Errorf("%s: %v", name, err)
@@ -296,7 +292,7 @@ func TestForeignAndNewerFiles(t *testing.T) {
 	}
 	for text, want := range map[string]string{
 		"":            "journal-empty",
-		"hello\n":     "journal-damaged",
+		"hello\n":     "journal-empty",
 		string(newer): "journal-newer-format",
 		string(other): "journal-foreign",
 		// A format that seals its lines in another way.

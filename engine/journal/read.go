@@ -59,7 +59,7 @@ func parse(path string, content []byte) (records []Record, last chain, length in
 			"the journal %s is damaged at record %d, byte %d: record %d behind it is whole", path, last.number+1, length, later).
 			WithHint("%s", damageHint)
 	}
-	if length < len(content) && !torn(content[length:]) {
+	if length < len(content) && !torn(content[length:], last.number+1) {
 		return nil, start(), 0, fault.New(fault.Errored, "journal-damaged",
 			"the journal %s is damaged at record %d, byte %d: the line is complete, and its checksum is wrong", path, last.number+1, length).
 			WithHint("%s", damageHint)

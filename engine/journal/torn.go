@@ -1,13 +1,17 @@
 package journal
 
-import "bytes"
+import (
+	"bytes"
+	"fmt"
+)
 
-// torn reports whether a power cut can have left these bytes where the next record should begin.
+// torn reports whether a power cut can have left these bytes where the record of that number should begin.
 //
 // Under a record that is being written lie zeros, or the file ends: no other bytes are ever there (see Durability). So of each part of
 // that line either the new bytes are there, or zeros are, or the file ends before it. A line that is complete up to its end, without such
-// a gap, was written whole: if it is not valid, it was changed since. The same holds where one bit makes it valid.
-func torn(remainder []byte) bool {
+// a gap, was written whole: if it is not valid, it was changed since. The same holds where one bit makes it valid. A line that has neither
+// the beginning nor the end of a record is none: whatever left it there changed no record.
+func torn(remainder []byte, number int) bool {
 	text := firstLine(remainder)
 	gap := bytes.IndexByte(text, 0)
 	switch {
@@ -16,9 +20,29 @@ func torn(remainder []byte) bool {
 	case gap > 0:
 		return !closedOtherwise(text[:gap]) && !flipped(text, gap)
 	case bytes.HasSuffix(text, []byte("\n")):
-		return false
+		return !recordLike(text, number)
 	}
 	return !closedOtherwise(text)
+}
+
+// recordLike reports whether a line begins or ends as a record does, but for a byte or two.
+func recordLike(text []byte, number int) bool {
+	begins := fmt.Appendf(nil, `{"number":%d,"time":"`, number)
+	if size := min(len(begins), len(text)-1); size > 2 && differing(begins[:size], text[:size]) <= 2 {
+		return true
+	}
+	end := len(text) - tailLength
+	return end >= 0 && differing([]byte(sumMember), text[end:end+len(sumMember)]) <= 2
+}
+
+// differing counts the bytes in which two texts of one length differ.
+func differing(a, b []byte) (count int) {
+	for i := range a {
+		if a[i] != b[i] {
+			count++
+		}
+	}
+	return count
 }
 
 // closedOtherwise reports whether the text holds a whole record, but for the newline at its end: another byte is in its place.
