@@ -49,16 +49,23 @@ func (d *daemon) spare(programs []program) error {
 	return nil
 }
 
+// pid is that of supervisord.
+func (d *daemon) pid(ctx context.Context) (int, error) {
+	answer, err := d.call(ctx, "ask for supervisord's pid", "getPID")
+	pid, _ := answer.(int)
+	return pid, err
+}
+
 // spareDaemon refuses to restart the supervisord under which gwe itself runs.
 func (d *daemon) spareDaemon(ctx context.Context) error {
 	if !d.local {
 		return nil
 	}
-	answer, err := d.call(ctx, "ask for supervisord's pid", "getPID")
+	pid, err := d.pid(ctx)
 	if err != nil {
 		return err
 	}
-	if pid, _ := answer.(int); pid > 1 && ancestors()[pid] {
+	if pid > 1 && ancestors()[pid] {
 		return fault.New(fault.Refused, "supervisor-own-daemon", "gwe itself runs under this supervisord (pid %d), and would end with it", pid).
 			WithHint("start gwe outside of it, or restart single programs; action: update needs no restart of supervisord")
 	}

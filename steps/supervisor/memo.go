@@ -19,6 +19,10 @@ type picture struct {
 	Programs []program `json:"programs,omitempty"`
 	// Pending is what the files differed in already: a later difference is the doing of the run.
 	Pending report `json:"pending,omitzero"`
+	// Daemon is the pid of supervisord, and Known are all groups that it knew: where another process answers at the undo, it has read what
+	// the run wrote meanwhile.
+	Daemon int      `json:"daemon,omitempty"`
+	Known  []string `json:"known,omitempty"`
 	// Kept are the groups that an earlier frame of the same run puts back.
 	Kept []string `json:"kept,omitempty"`
 	// Keeps are the leases by which later frames know that this one puts the groups back.
@@ -39,7 +43,10 @@ func (d *daemon) take(ctx context.Context, run *step.Run, groups []string) (pict
 	if len(groups) == 0 {
 		groups = slices.Concat(groupNames(all), pending.Added)
 	}
-	taken := picture{Programs: inGroups(all, groups), Pending: pending.only(groups)}
+	taken := picture{Programs: inGroups(all, groups), Pending: pending.only(groups), Known: groupNames(all)}
+	if taken.Daemon, err = d.pid(ctx); err != nil {
+		return picture{}, err
+	}
 	for _, group := range groups {
 		if run.Leased(d.mark(run, group)) {
 			taken.Kept = append(taken.Kept, group)

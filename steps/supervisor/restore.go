@@ -63,10 +63,42 @@ func (r restoration) restore(ctx context.Context) error {
 			failures = append(failures, err)
 		}
 	}
+	if err == nil {
+		failures = append(failures, r.others(ctx, now, differences))
+	}
 	if err := r.states(ctx, now); err != nil {
 		failures = append(failures, err)
 	}
 	return errors.Join(failures...)
+}
+
+// others sees to groups that the step did not touch, where supervisord was started anew since: it has read the files of the run then, and
+// started programs of which the files are undone by now. A group that was not there before, and that no file names any more, goes; one
+// of which the file is another one now gets that; one that was there and is named again comes back.
+func (r restoration) others(ctx context.Context, now []program, differences report) error {
+	pid, err := r.pid(ctx)
+	if err != nil || r.before.Daemon == 0 || pid == r.before.Daemon {
+		return err
+	}
+	mine := func(group string) bool { return slices.Contains(r.groups, group) || r.kept(group) }
+	was := func(group string) bool { return slices.Contains(r.before.Known, group) }
+	var wanted report
+	for _, group := range differences.Removed {
+		if !mine(group) && !was(group) && slices.Contains(groupNames(now), group) {
+			wanted.Removed = append(wanted.Removed, group)
+		}
+	}
+	for _, group := range differences.Changed {
+		if !mine(group) && was(group) {
+			wanted.Changed = append(wanted.Changed, group)
+		}
+	}
+	for _, group := range differences.Added {
+		if !mine(group) && was(group) {
+			wanted.Added = append(wanted.Added, group)
+		}
+	}
+	return r.apply(ctx, r.log, wanted)
 }
 
 // givenBack lists the groups that an earlier frame of the run puts back in the same undo. One that still leases a group is not undone now.
