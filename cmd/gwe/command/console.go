@@ -31,6 +31,8 @@ type console struct {
 	global  globalFlags
 	// live lets plugins plan for themselves: only a run executes them.
 	live bool
+	// forgiving lets a command do without a directory of plugins that is missing: most runs need none of it.
+	forgiving bool
 	// known is the catalog, once it was put together.
 	known step.Catalog
 	// disturb, where it is not nil, changes the catalog: on the scratch machine of a test.

@@ -33,9 +33,14 @@ func (c *console) pluginFolders() ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		if status, err := os.Stat(folder); err != nil {
+		status, err := os.Stat(folder)
+		switch {
+		case err != nil && c.forgiving:
+			fmt.Fprintf(c.stderr, "gwe: warning: --plugin-dir: %v: runs that need a plugin of it stay as they are\n", err)
+			continue
+		case err != nil:
 			return nil, usagef("--plugin-dir: %v", err)
-		} else if !status.IsDir() {
+		case !status.IsDir():
 			return nil, usagef("--plugin-dir %s is no folder", given)
 		}
 		all = append(all, folder)

@@ -19,6 +19,8 @@ Run it at boot. It ends the surviving processes of a dead run, puts back what wa
 the recipe, so neither the recipe nor the package is needed any more), and removes leftovers. With nothing to do it does
 nothing. ` + "`gwe run`" + ` does the same first.
 
+A directory of --plugin-dir that is missing keeps it only from runs that need a plugin of that directory.
+
 With --early it is for a unit in front of the services: it puts back all that needs none of them, and leaves the rest, and
 runs that wait, to a second gwe recover behind them. Until that has come, the run is suspended.
 
@@ -37,6 +39,7 @@ example:
 				if len(operands) > 0 {
 					return usagef("gwe recover takes no operands")
 				}
+				console.forgiving = true
 				machine, shown, err := console.engine()
 				if err != nil {
 					return err
