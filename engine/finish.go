@@ -86,6 +86,7 @@ func (x *execution) finish(ctx context.Context, failure error) Result {
 	}
 	result.Others = append(result.Others, finally...)
 	result.Status = x.status(saved, len(finally) == 0)
+	x.unrecorded(&result)
 	if h.failure == nil {
 		x.outputs(&result)
 		if h.stopped != nil {

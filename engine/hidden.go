@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/gwe-project/gwe/engine/claim"
 	"github.com/gwe-project/gwe/engine/durable"
@@ -16,11 +17,17 @@ var runInName = regexp.MustCompile(`[0-9]{8}-[0-9]{6}\.[0-9]{3}`)
 
 // hiddenNames lists what steps keep under hidden names in a directory, for an undo or until they are done.
 func hiddenNames(directory string) []string {
-	entries, _ := os.ReadDir(directory)
+	opened, err := os.OpenFile(directory, os.O_RDONLY|syscall.O_DIRECTORY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil
+	}
+	defer opened.Close()
+	entries, _ := opened.Readdirnames(-1)
+	slices.Sort(entries)
 	var names []string
 	for _, entry := range entries {
-		if strings.HasPrefix(entry.Name(), durable.Prefix) && runInName.MatchString(entry.Name()) {
-			names = append(names, filepath.Join(directory, entry.Name()))
+		if strings.HasPrefix(entry, durable.Prefix) && runInName.MatchString(entry) {
+			names = append(names, filepath.Join(directory, entry))
 		}
 	}
 	return names

@@ -1,0 +1,121 @@
+package engine
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/gwe-project/gwe/engine/fault"
+)
+
+// unrecorded looks, before anybody is told that all was rolled back, for what this run left and its journal knows nothing of: then records were
+// lost, and what they told was not undone. It costs the reading of a few directories.
+func (x *execution) unrecorded(result *Result) {
+	switch result.Status {
+	case StatusRestored, StatusRolledBack, StatusRefused:
+	default:
+		return
+	}
+	if x.history.anyFrame(func(f *frame) bool { return f.leftover || f.broken }) {
+		return // something of the run lies there, and is known
+	}
+	found := append(x.unknownSaved(), x.unknownHidden()...)
+	if len(found) == 0 {
+		return
+	}
+	more := ""
+	if len(found) > mostNamed {
+		more = ", and " + strconv.Itoa(len(found)-mostNamed) + " more"
+		found = found[:mostNamed]
+	}
+	result.Status = StatusBroken
+	result.Others = append(result.Others, fault.New(fault.Errored, "records-lost",
+		"%s%s: run %s left this, and its journal knows nothing of it: records were lost, and what they told was not undone",
+		strings.Join(found, ", "), more, x.folder.id()).
+		WithHint("compare what lies there with what is in its place, put that right by hand, then close the run: `gwe resolve %s --reason TEXT`", x.folder.id()))
+}
+
+// mostNamed is how many paths an error names.
+const mostNamed = 5
+
+// unknownSaved lists the directories in which steps saved something for their undo and of which the journal has no intent. Each branch may
+// have been about to write one when gwe died: nothing was done then.
+func (x *execution) unknownSaved() []string {
+	entries, err := os.ReadDir(x.folder.frames())
+	if err != nil {
+		return nil
+	}
+	var unknown []string
+	for _, entry := range entries {
+		number, err := strconv.Atoi(entry.Name())
+		if err == nil && x.history.frame(number) == nil {
+			unknown = append(unknown, x.folder.place(placeOf(number)))
+		}
+	}
+	if len(unknown) <= max(1, x.program.strands) {
+		return nil
+	}
+	return unknown
+}
+
+// unknownHidden lists the hidden names of this run beside what its steps change, recorded or not: once all is undone there are none.
+func (x *execution) unknownHidden() []string {
+	var kept, found []string
+	for _, f := range x.history.frames {
+		kept = append(kept, f.kept...)
+	}
+	for _, directory := range x.worksIn() {
+		for _, path := range hiddenNames(directory) {
+			if runInName.FindString(filepath.Base(path)) == x.folder.id() && !slices.Contains(kept, path) && !slices.Contains(found, path) {
+				found = append(found, path)
+			}
+		}
+	}
+	return found
+}
+
+// worksIn lists the directories in which steps of the run may have made hidden names: the locks, the paths of the effects, and the
+// directories that these are in.
+func (x *execution) worksIn() []string {
+	paths := lockedPaths(x.history.begin.Locks)
+	for _, f := range x.history.frames {
+		if f.part == "" {
+			paths = append(append(paths, effectPaths(f.node.action.stepType, f.arguments)...), f.leases...)
+		}
+	}
+	for _, n := range x.program.byPath {
+		if n.action.stepType != nil && n.changes() && !n.inRounds() {
+			paths = append(paths, x.foreseenPaths(n)...)
+		}
+	}
+	var directories []string
+	for _, path := range paths {
+		directories = append(directories, filepath.Clean(path), filepath.Dir(path))
+	}
+	slices.Sort(directories)
+	return slices.Compact(directories)
+}
+
+// foreseenPaths are the paths of a step's effects, as far as what the journal has tells them.
+func (x *execution) foreseenPaths(n *node) []string {
+	names := x.history.names(n, nil, false)
+	values := map[string]any{}
+	for _, argument := range n.action.arguments {
+		if v, err := argument.value.evaluate(names); err == nil {
+			values[argument.name] = v
+		}
+	}
+	return effectPaths(n.action.stepType, values)
+}
+
+// inRounds reports whether the step is one of a for-each, or in one.
+func (n *node) inRounds() bool {
+	for at := n; at != nil; at = at.parent {
+		if at.items != nil {
+			return true
+		}
+	}
+	return false
+}
