@@ -163,7 +163,11 @@ type plannedMachine struct {
 	step.Machine
 	leased  func(path string) bool
 	secrets step.Secrets
+	locks   []string
 }
+
+// Writable implements step.Bounded.
+func (m plannedMachine) Writable() []string { return m.locks }
 
 // Secrets implements step.Confidant.
 func (m plannedMachine) Secrets() step.Secrets { return m.secrets }
@@ -201,7 +205,7 @@ func (x *execution) foreseeVariables() error {
 
 // plan goes through the steps with what is known before the run.
 func (x *execution) plan(ctx context.Context) []PlannedStep {
-	forecast := &forecast{names: x.history.own(), machine: plannedMachine{x.engine.Machine, x.stillLeased, x.history.secrets}, standing: x.earlier, steps: &foreseen{outputs: map[string]any{}}}
+	forecast := &forecast{names: x.history.own(), machine: plannedMachine{x.engine.Machine, x.stillLeased, x.history.secrets, lockedPaths(x.history.begin.Locks)}, standing: x.earlier, steps: &foreseen{outputs: map[string]any{}}}
 	forecast.names["steps"] = forecast.steps.outputs
 	var rows []PlannedStep
 	for _, section := range []struct {

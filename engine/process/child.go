@@ -40,7 +40,7 @@ func Start(command Command, files []*os.File) (*Child, error) {
 		}
 	}
 	begun := time.Now()
-	running, err := launch(path, command, files, "", func() {})
+	running, err := launch(path, command, files, "", func() error { return nil })
 	if err != nil {
 		return nil, explainStart(path, command, err)
 	}

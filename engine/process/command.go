@@ -38,6 +38,12 @@ type Command struct {
 	Accept []int
 	// KeepDaemons lets live on what a well-ended program left behind.
 	KeepDaemons bool
+	// As is the user that the program runs as; nil is gwe's own. Only root may choose another one.
+	As *Account
+	// NoNewPrivileges keeps the program and all that it starts from gaining rights by setuid programs and file capabilities.
+	NoNewPrivileges bool
+	// Confine bounds what the program can change; nil is nothing. It includes NoNewPrivileges.
+	Confine *Confinement
 	// Output takes the lines of both streams, "stdout" and "stderr", without their ends ("\n", "\r\n" or "\r"); the bytes of a
 	// line are as the program wrote them, valid UTF-8 or not. It is called from one goroutine at a time.
 	Output func(stream, line string)
@@ -98,7 +104,10 @@ func Run(ctx context.Context, command Command) (Result, error) {
 	}
 	begun := time.Now()
 	group := settle(command.Environment, own)
-	running, err := launch(path, command, pipes.child[:], group, setUmask)
+	running, err := launch(path, command, pipes.child[:], group, func() error {
+		setUmask()
+		return command.limit()
+	})
 	pipes.closeChildEnds()
 	if err != nil {
 		group.remove()

@@ -131,6 +131,9 @@ func examineLoader(path string, file *os.File) error {
 // explainStart says why a program could not be started.
 func explainStart(path string, command Command, cause error) error {
 	path = command.onDisk(path)
+	if f := fault.As(cause); f != nil {
+		return f
+	}
 	switch {
 	case errors.Is(cause, syscall.E2BIG):
 		return fault.New(fault.Failed, "process-arguments-too-long",

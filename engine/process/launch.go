@@ -21,7 +21,7 @@ type running struct {
 
 // launch starts the program from a thread of its own, which lives as long as the program: see the package's doc. prepare is done
 // on that thread before.
-func launch(path string, command Command, files []*os.File, group cgroup, prepare func()) (running, error) {
+func launch(path string, command Command, files []*os.File, group cgroup, prepare func() error) (running, error) {
 	type start struct {
 		process *os.Process
 		err     error
@@ -33,8 +33,11 @@ func launch(path string, command Command, files []*os.File, group cgroup, prepar
 		defer close(exited)
 		// Never unlocked: the thread, with the umask it no longer shares, ends with this goroutine.
 		runtime.LockOSThread()
-		prepare()
-		process, err := fork(path, command, files, group)
+		var process *os.Process
+		err := prepare()
+		if err == nil {
+			process, err = fork(path, command, files, group)
+		}
 		started <- start{process, err}
 		if err == nil {
 			*code = waitForExit(process.Pid)
@@ -66,6 +69,9 @@ func fork(path string, command Command, files []*os.File, group cgroup) (*os.Pro
 		Env:   command.Environment,
 		Files: files,
 		Sys:   &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL},
+	}
+	if command.As != nil {
+		attributes.Sys.Credential = &syscall.Credential{Uid: command.As.UID, Gid: command.As.GID, Groups: command.As.Groups}
 	}
 	if group != "" {
 		folder, err := unix.Open(string(group), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)

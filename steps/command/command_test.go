@@ -74,6 +74,39 @@ func TestRunConforms(t *testing.T) {
 			}
 		}})
 	})
+	t.Run("as another user", func(t *testing.T) {
+		steptest.Run(t, steptest.Suite{Type: Run(), Arrange: func(t testing.TB, root string) map[string]any {
+			for _, open := range []string{root, filepath.Dir(root), filepath.Dir(filepath.Dir(root))} {
+				if err := os.Chmod(open, 0o777); err != nil {
+					t.Fatal(err)
+				}
+			}
+			return map[string]any{"argv": []any{"touch", "made"}, "dir": root, "user": "65534", "group": "65534", "no-new-privileges": true}
+		}})
+	})
+}
+
+// TestTheDirectoryOfAConfinedProgramGoes: with the program, or with the undo where gwe was killed.
+func TestTheDirectoryOfAConfinedProgramGoes(t *testing.T) {
+	run := &step.Run{ID: "test-" + filepath.Base(t.TempDir()), Step: strings.ReplaceAll(t.Name(), "/", "-")}
+	left := func() []string {
+		found, _ := filepath.Glob(filepath.Join(temporary, temporaryName(run)+"*"))
+		return found
+	}
+	command := process.Command{}
+	done, err := rights{bounded: true}.apply(run, &command)
+	if err != nil || len(left()) != 1 || !command.NoNewPrivileges || command.Confine == nil {
+		t.Fatalf("%v, %v, %+v", err, left(), command)
+	}
+	if done(); len(left()) != 0 {
+		t.Errorf("left: %v", left())
+	}
+	if _, err := (rights{bounded: true}).apply(run, &command); err != nil || len(left()) != 1 {
+		t.Fatalf("%v, %v", err, left())
+	}
+	if err := (rights{bounded: true}).clear(run); err != nil || len(left()) != 0 {
+		t.Errorf("%v, left: %v", err, left())
+	}
 }
 
 // log collects what a step writes to its task.

@@ -9,10 +9,10 @@ import (
 	"github.com/gwe-project/gwe/engine/process"
 )
 
-// environment is what a program gets: the fixed base, the recipe's variables over it, and gwe's own over both, for
-// recovery knows its processes by them.
-func environment(given map[string]string, own []string) ([]string, error) {
-	variables := process.BaseEnvironment()
+// environment is what a program gets: the fixed base, those of the user that it runs as, the recipe's variables over them, and gwe's own over
+// all, for recovery knows its processes by them.
+func environment(given map[string]string, user, own []string) ([]string, error) {
+	variables := append(process.BaseEnvironment(), user...)
 	for _, name := range slices.Sorted(maps.Keys(given)) {
 		if name == "" || strings.ContainsAny(name, "=\x00") || strings.ContainsRune(given[name], 0) {
 			return nil, fault.New(fault.Refused, "variable-invalid", "%q cannot be an environment variable", name).

@@ -48,7 +48,7 @@ wherever that went: SIGTERM, five seconds later SIGKILL. After a good end the da
 their pipe to the log is closed; after any other end they are ended too.
 
 gwe cannot know what a script did, so this step has no undo of its own: write one with undo. A script that was interrupted
-may be run again, and so may its undo, so both must bear that.`
+may be run again, and so may its undo, so both must bear that.` + rightsDoc
 
 // hookArguments are what a recipe gives.
 type hookArguments struct {
@@ -59,6 +59,10 @@ type hookArguments struct {
 	Missing    string            `name:"missing" enum:"error,ok" default:"error" help:"whether dir itself may be missing; then the script is passed over"`
 	Optional   bool              `name:"optional" default:"true" help:"a release without the script is passed over"`
 	Recovering bool              `name:"recovering" help:"the script is told that the machine is being put back, also where this run goes forward"`
+	User       string            `name:"user" help:"user that it runs as, by name or number; gwe's own where not given"`
+	Group      string            `name:"group" help:"group that it runs as, by name or number; the user's own where not given"`
+	NoNew      bool              `name:"no-new-privileges" help:"it and what it starts gain no rights by setuid programs"`
+	Confine    bool              `name:"confine" help:"the kernel lets it change only what the recipe's locks cover, what earlier steps changed, and its TMPDIR"`
 	Services   bool              `name:"needs-services" help:"in an undo, failsafe or finally: it needs services, so a recovery at boot does it behind them"`
 }
 
@@ -76,7 +80,11 @@ func (hook) Plan(_ context.Context, machine step.Machine, arguments hookArgument
 	if err != nil {
 		return step.Plan{}, err
 	}
-	line := "run " + quoted(append([]string{path}, arguments.Args...))
+	rights, err := arguments.rights().plan(machine)
+	if err != nil {
+		return step.Plan{}, err
+	}
+	line := "run " + quoted(append([]string{path}, arguments.Args...)) + rights
 	info, err := machine.Stat(path)
 	switch {
 	case err == nil && info.Mode().IsRegular() && info.Mode()&0o111 == 0:
@@ -126,6 +134,9 @@ func cannotStart(machine step.Machine, path, script string) error {
 
 // Prepare refuses early what could not run.
 func (hook) Prepare(_ context.Context, run *step.Run, arguments hookArguments) (step.Nothing, error) {
+	if err := arguments.rights().check(); err != nil {
+		return step.Nothing{}, err
+	}
 	_, _, err := arguments.command(run)
 	return step.Nothing{}, err
 }
@@ -143,6 +154,11 @@ func (hook) Do(ctx context.Context, run *step.Run, arguments hookArguments, _ st
 		run.Log.Info(fmt.Sprintf("there is no %s in %s", arguments.Script, arguments.Dir))
 		return hookOutputs{}, nil
 	}
+	done, err := arguments.rights().apply(run, &command)
+	if err != nil {
+		return hookOutputs{}, err
+	}
+	defer done()
 	result, err := process.Run(ctx, command)
 	if err == nil {
 		err = result.Check(command.Arguments[0])
@@ -150,8 +166,10 @@ func (hook) Do(ctx context.Context, run *step.Run, arguments hookArguments, _ st
 	return hookOutputs{Ran: true, ExitCode: result.ExitCode}, err
 }
 
-// Undo has nothing to go by: what a script did, only its author can undo.
-func (hook) Undo(context.Context, *step.Run, hookArguments, step.Nothing) error { return nil }
+// Undo removes what a dead gwe left of its own: what a script did, only its author can undo.
+func (hook) Undo(_ context.Context, run *step.Run, arguments hookArguments, _ step.Nothing) error {
+	return arguments.rights().clear(run)
+}
 
 // NeedsServices implements step.ServiceUser.
 func (hook) NeedsServices(arguments hookArguments) bool { return arguments.Services }
@@ -178,7 +196,11 @@ func (a hookArguments) command(run *step.Run) (command process.Command, there bo
 	if there, err = a.isThere(path); err != nil || !there {
 		return process.Command{}, false, err
 	}
-	variables, err := environment(a.Env, run.Environment)
+	account, user, err := a.rights().account()
+	if err != nil {
+		return process.Command{}, false, err
+	}
+	variables, err := environment(a.Env, user, run.Environment)
 	if err != nil {
 		return process.Command{}, false, err
 	}
@@ -192,6 +214,7 @@ func (a hookArguments) command(run *step.Run) (command process.Command, there bo
 		Arguments:   append([]string{path}, a.Args...),
 		Folder:      string(a.Dir),
 		Environment: variables,
+		As:          account,
 		KeepDaemons: true,
 		Output:      func(_, line string) { run.Log.Output(line) },
 		Filter:      run.Log.Filter,
@@ -232,4 +255,8 @@ func (a hookArguments) isThere(path string) (bool, error) {
 func missing(path string) error {
 	return fault.New(fault.Failed, "hook-missing", "there is no script %s", path).
 		WithHint("make sure that the release brings it, or leave optional at true").AsPermanent()
+}
+
+func (a hookArguments) rights() rights {
+	return rights{user: a.User, group: a.Group, noPrivileges: a.NoNew, bounded: a.Confine}
 }

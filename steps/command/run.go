@@ -41,7 +41,7 @@ character. truncated tells whether that was not all.
 
 The log has the first MiB of each stream and its last 64 KiB, counted as the log writes them; what is between is counted in a line of its own.
 
-gwe cannot know what a program did, so this step has no undo of its own: write one with undo.`
+gwe cannot know what a program did, so this step has no undo of its own: write one with undo.` + rightsDoc
 
 // maximumOutput bounds max-output: outputs are journaled, and a record of the journal is bounded.
 const maximumOutput = 256 << 10
@@ -55,6 +55,10 @@ type runArguments struct {
 	Stdin     string            `name:"stdin" secrets:"true" help:"what the program reads from its standard input"`
 	OKCodes   []int             `name:"ok-codes" help:"exit codes of success; 0 alone where not given"`
 	MaxOutput value.Size        `name:"max-output" default:"64KiB" help:"how much of stdout and of stderr is kept as output, 256KiB at most"`
+	User      string            `name:"user" help:"user that it runs as, by name or number; gwe's own where not given"`
+	Group     string            `name:"group" help:"group that it runs as, by name or number; the user's own where not given"`
+	NoNew     bool              `name:"no-new-privileges" help:"it and what it starts gain no rights by setuid programs"`
+	Confine   bool              `name:"confine" help:"the kernel lets it change only what the recipe's locks cover, what earlier steps changed, and its TMPDIR"`
 	Services  bool              `name:"needs-services" help:"in an undo, failsafe or finally: it needs services, so a recovery at boot does it behind them"`
 }
 
@@ -73,14 +77,18 @@ func (run) Plan(_ context.Context, machine step.Machine, arguments runArguments)
 	if err := arguments.check(); err != nil {
 		return step.Plan{}, err
 	}
+	rights, err := arguments.rights().plan(machine)
+	if err != nil {
+		return step.Plan{}, err
+	}
 	if len(arguments.Argv) > 0 {
-		planned, program := step.Plan{Do: []string{"run " + quoted(arguments.Argv)}}, arguments.Argv[0]
+		planned, program := step.Plan{Do: []string{"run " + quoted(arguments.Argv) + rights}}, arguments.Argv[0]
 		if filepath.IsAbs(program) {
 			if err := cannotStart(machine, program, program); err != nil {
 				return planned, err
 			}
 		}
-		variables, err := environment(arguments.Env, nil)
+		variables, err := environment(arguments.Env, nil, nil)
 		if err != nil {
 			return step.Plan{}, err
 		}
@@ -95,12 +103,15 @@ func (run) Plan(_ context.Context, machine step.Machine, arguments runArguments)
 	if more := len(lines) - 1; more > 0 {
 		shown += fmt.Sprintf(" and %d more lines", more)
 	}
-	return step.Plan{Do: []string{shown}}, nil
+	return step.Plan{Do: []string{shown + rights}}, nil
 }
 
 // Prepare refuses early what could not run.
 func (run) Prepare(_ context.Context, _ *step.Run, arguments runArguments) (step.Nothing, error) {
-	return step.Nothing{}, arguments.check()
+	if err := arguments.check(); err != nil {
+		return step.Nothing{}, err
+	}
+	return step.Nothing{}, arguments.rights().check()
 }
 
 // Do runs the program to its end.
@@ -113,7 +124,11 @@ func (a runArguments) carryOut(ctx context.Context, run *step.Run, adapt func(*p
 	if err := a.check(); err != nil {
 		return runOutputs{}, err
 	}
-	variables, err := environment(a.Env, run.Environment)
+	account, user, err := a.rights().account()
+	if err != nil {
+		return runOutputs{}, err
+	}
+	variables, err := environment(a.Env, user, run.Environment)
 	if err != nil {
 		return runOutputs{}, err
 	}
@@ -124,6 +139,7 @@ func (a runArguments) carryOut(ctx context.Context, run *step.Run, adapt func(*p
 		Arguments:   a.Argv,
 		Folder:      cmp.Or(string(a.Dir), "/"),
 		Environment: variables,
+		As:          account,
 		Accept:      a.OKCodes,
 		KeepDaemons: true,
 		Output:      func(_, line string) { run.Log.Output(line) },
@@ -143,6 +159,11 @@ func (a runArguments) carryOut(ctx context.Context, run *step.Run, adapt func(*p
 	}
 	name := cmp.Or(command.Name, command.Arguments[0])
 	adapt(&command)
+	done, err := a.rights().apply(run, &command)
+	if err != nil {
+		return runOutputs{}, err
+	}
+	defer done()
 	result, err := process.Run(ctx, command)
 	_, _ = out.Close(), said.Close()
 	if err == nil {
@@ -157,8 +178,10 @@ func (a runArguments) carryOut(ctx context.Context, run *step.Run, adapt func(*p
 	}, err
 }
 
-// Undo has nothing to go by: what a program did, only the recipe's author can undo.
-func (run) Undo(context.Context, *step.Run, runArguments, step.Nothing) error { return nil }
+// Undo removes what a dead gwe left of its own: what a program did, only the recipe's author can undo.
+func (run) Undo(_ context.Context, run *step.Run, arguments runArguments, _ step.Nothing) error {
+	return arguments.rights().clear(run)
+}
 
 // NeedsServices implements step.ServiceUser.
 func (run) NeedsServices(arguments runArguments) bool { return arguments.Services }
@@ -184,4 +207,8 @@ func (a runArguments) check() error {
 		}
 	}
 	return nil
+}
+
+func (a runArguments) rights() rights {
+	return rights{user: a.User, group: a.Group, noPrivileges: a.NoNew, bounded: a.Confine}
 }

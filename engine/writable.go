@@ -1,0 +1,26 @@
+package engine
+
+import (
+	"io/fs"
+	"os"
+	"slices"
+)
+
+// writable are the files and directories that the run works on: what its locks cover, and what its steps have changed so far.
+func (x *execution) writable() []string {
+	x.writing.Lock()
+	defer x.writing.Unlock()
+	paths := slices.Clone(lockedPaths(x.history.begin.Locks))
+	for _, f := range x.history.frames {
+		if f.part == "" {
+			for _, path := range effectPaths(f.node.action.stepType, f.arguments) {
+				// A link was changed, not what it leads to.
+				if info, err := os.Lstat(path); err == nil && info.Mode()&fs.ModeSymlink == 0 {
+					paths = append(paths, path)
+				}
+			}
+		}
+	}
+	slices.Sort(paths)
+	return slices.Compact(paths)
+}
