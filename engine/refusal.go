@@ -48,6 +48,9 @@ func (e *Engine) standsInTheWay(begin beginRecord) (found []error) {
 	}
 	add(roomToAct())
 	extents := begin.extents()
+	if len(extents) > 0 {
+		add(e.place().Check())
+	}
 	busy := e.place().Look(e.claimant(""), extents)
 	// One process holds the lock of the state and the claim on its targets: it is named once.
 	if busy != nil && !named(found, busy.PID) {

@@ -122,6 +122,32 @@ func TestARecoveryWaitsForNoStranger(t *testing.T) {
 	d.gwe("rollback").said(t, 0)
 }
 
+// TestLocksThatCannotBe: where gwe cannot lock safely, a plan and a run are refused, with what to do.
+func TestLocksThatCannotBe(t *testing.T) {
+	d := newDevice(t)
+	check(t, os.Mkdir(d.root+"/theirs", 0o755))
+	check(t, os.WriteFile(d.root+"/file", nil, 0o644))
+	d.giveAway(d.root + "/theirs")
+	recipe := d.changing("next", d.target, d.target+"/next")
+	for place, words := range map[string][]string{
+		d.root + "/theirs": {"cannot lock in " + d.root + "/theirs/locks", "belongs to user 65534", "chown 0 "},
+		"relative":         {"is not an absolute path", "give GWE_LOCK_DIR as a path from the root"},
+		d.root + "/file":   {"cannot use the directory of locks " + d.root + "/file/locks", "not a directory", "GWE_LOCK_DIR"},
+	} {
+		for _, verb := range []string{"plan", "run"} {
+			command := d.command(verb, recipe)
+			command.Env = append(command.Env, "GWE_LOCK_DIR="+place)
+			d.end(command).said(t, 6, words...)
+		}
+	}
+	command := d.command("run", recipe)
+	command.Env = append(command.Env, "GWE_LOCK_DIR="+d.root+"/own")
+	d.end(command).said(t, 0)
+	if _, err := os.Stat(d.root + "/own/targets"); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestWhatADeadRunElsewhereOwes: what a dead run of another state directory still owes is known before anything runs.
 func TestWhatADeadRunElsewhereOwes(t *testing.T) {
 	d := newDevice(t)

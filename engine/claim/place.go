@@ -66,14 +66,30 @@ func confined() bool {
 }
 
 // writable reports whether a directory can be written, or made. It makes nothing.
-func writable(path string) bool {
+func writable(path string) bool { return access(path) == nil }
+
+func access(path string) error {
 	for {
 		err := unix.Faccessat(unix.AT_FDCWD, path, unix.W_OK|unix.X_OK, unix.AT_EACCESS)
-		if err == nil || !errors.Is(err, fs.ErrNotExist) || path == filepath.Dir(path) {
-			return err == nil
+		if err == nil {
+			return nil
+		}
+		if !errors.Is(err, fs.ErrNotExist) || path == filepath.Dir(path) {
+			return &fs.PathError{Op: "access", Path: path, Err: err}
 		}
 		path = filepath.Dir(path)
 	}
+}
+
+// Check refuses a place where nothing could be claimed. It makes nothing.
+func (p Place) Check() error {
+	if err := safe(p.Live); err != nil {
+		return err
+	}
+	if err := access(p.Live); err != nil {
+		return unusable(p.Live, err)
+	}
+	return nil
 }
 
 // open makes the directory where it is missing, and refuses one that a less trusted user could write.
@@ -95,7 +111,8 @@ func safe(directory string) error { return safeWith(directory, mostLinks) }
 
 func safeWith(directory string, links int) error {
 	if !filepath.IsAbs(directory) {
-		return unusable(directory, errors.New("it is not an absolute path"))
+		return fault.New(fault.Refused, "lock-directory-unusable", "cannot use the directory of locks %s: it is not an absolute path", directory).
+			WithHint("give %s as a path from the root, the same for every gwe of this user", Variable)
 	}
 	for at := directory; ; at = filepath.Dir(at) {
 		status, err := os.Lstat(at)

@@ -56,6 +56,9 @@ func TestUnsafePlaces(t *testing.T) {
 		if err := test.build(folder); err != nil {
 			t.Fatal(err)
 		}
+		if err := placeIn(folder).Check(); code(err) != test.want {
+			t.Errorf("%s, for a plan: %v", test.name, err)
+		}
 		held, err := placeIn(folder).Take(Holder{}, Resolve(folder))
 		if code(err) != test.want {
 			t.Errorf("%s: %v", test.name, err)
