@@ -79,7 +79,7 @@ func lockKeyring(folder string) (unlock func(), err error) {
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return nil, unwritable.WithCause(err)
 	}
-	opened, err := os.Open(folder)
+	opened, err := os.OpenFile(folder, os.O_RDONLY|syscall.O_DIRECTORY, 0)
 	if err != nil {
 		return nil, unwritable.WithCause(err)
 	}
@@ -222,7 +222,7 @@ func (m *importing) write() ([]Key, error) {
 		return nil, err
 	}
 	for _, path := range m.order {
-		if present, err := os.ReadFile(path); err == nil && bytes.Equal(present, files[path]) {
+		if present, err := readKeyFile(path, "key"); err == nil && bytes.Equal(present, files[path]) {
 			continue
 		}
 		if err := durable.WriteFile(path, files[path], 0o644); err != nil {

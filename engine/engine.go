@@ -40,6 +40,8 @@ type Engine struct {
 	VolatileState bool
 	// Place is where the gwes of this user meet; its zero value is the usual one.
 	Place claim.Place
+	// Untrusted is set where the operator accepts a state directory and programs of facts that a less trusted user can change.
+	Untrusted bool
 	// HandOver is how a run is handed over to another gwe.
 	HandOver HandOver
 	// Waits, where it is not nil, is told once why Confirm or CancelSuspended waits for a moment: a recovery may be looking at the run.

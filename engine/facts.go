@@ -66,11 +66,13 @@ func (f Fact) MarshalJSON() ([]byte, error) {
 	return json.Marshal(told)
 }
 
-// Limits of a fact: how many bytes its text has at most, how much of it the log shows, and how long a program may take that says nothing else.
+// Limits of a fact: how many bytes its text has at most, how much of it the log shows, how long a program may take that says nothing else, and
+// how long a file may.
 const (
 	shownRunes  = 200
 	factLength  = 64 << 10
 	factTimeout = time.Minute
+	fileTimeout = 5 * time.Second
 )
 
 // HostFacts are the facts of the machine that every recipe reads as host.NAME, and their type.
@@ -85,7 +87,7 @@ func (e *Engine) Facts(ctx context.Context, program *Program, given Inputs) ([]F
 	if err != nil {
 		return nil, err
 	}
-	reader := factReader{machine: e.Machine, programs: true, environment: process.BaseEnvironment()}
+	reader := factReader{machine: e.Machine, programs: true, untrusted: e.Untrusted, environment: process.BaseEnvironment()}
 	return reader.all(ctx, program, names), nil
 }
 
@@ -106,7 +108,7 @@ func (x *execution) readFacts(ctx context.Context, begin *beginRecord) (err erro
 		return stateUnusable(x.engine.State.Folder, err)
 	}
 	reader := factReader{
-		machine: x.engine.Machine, programs: true, log: task,
+		machine: x.engine.Machine, programs: true, untrusted: x.engine.Untrusted, log: task,
 		environment: append(process.BaseEnvironment(), "GWE_RUN_ID="+x.folder.id(), "GWE_RECOVERING=0", x.mark(placeFacts)),
 	}
 	values := map[string]any{}
@@ -139,6 +141,8 @@ type factReader struct {
 	programs    bool
 	environment []string
 	log         *tasklog.Task
+	// untrusted is set where root may run programs that a less trusted user can change.
+	untrusted bool
 }
 
 func (r factReader) all(ctx context.Context, program *Program, names map[string]any) []Fact {
@@ -164,7 +168,7 @@ func (r factReader) read(ctx context.Context, f *fact, names map[string]any) Fac
 		var path any
 		if path, err = f.file.evaluate(names); err == nil {
 			read.Source = "file " + value.Text(path)
-			text, err = r.content(value.Text(path))
+			text, err = r.content(ctx, value.Text(path))
 		}
 	default:
 		var argv any
@@ -200,12 +204,17 @@ func (f *fact) parse(text string) (any, error) {
 }
 
 // content reads a small file.
-func (r factReader) content(path string) (string, error) {
-	file, err := r.machine.Open(path)
+func (r factReader) content(ctx context.Context, path string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, fileTimeout)
+	defer cancel()
+	file, err := step.Within(ctx, r.machine).Open(path)
 	if err != nil {
 		return "", err
 	}
 	defer file.Close()
+	if info, err := file.Stat(); err == nil && !info.Mode().IsRegular() {
+		return "", fault.New(fault.Failed, "fact-not-a-file", "%s is not a file", path)
+	}
 	content, err := io.ReadAll(io.LimitReader(file, factLength+1))
 	if err != nil {
 		return "", err
@@ -232,6 +241,11 @@ func (r factReader) output(ctx context.Context, f *fact, argv []string, names ma
 			return "", err
 		}
 		limit = given.(value.Duration).Std()
+	}
+	if !r.untrusted {
+		if err := trustedProgram(f.declared.Name.Text, argv[0], r.environment); err != nil {
+			return "", err
+		}
 	}
 	var written beginning
 	result, err := process.Run(ctx, process.Command{
@@ -278,6 +292,9 @@ func lacking(err error) bool {
 
 func unavailable(name string, optional bool, err error) error {
 	if fault.ClassOf(err) == fault.Interrupted {
+		return err
+	}
+	if f := fault.As(err); f != nil && f.Code == "fact-program-untrusted" {
 		return err
 	}
 	refusal := fault.New(fault.Refused, "fact-unavailable", "the fact %s cannot be read", name).WithCause(err)

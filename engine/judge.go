@@ -217,7 +217,7 @@ func (j *judgement) present(ctx context.Context, asked *condition) (map[string]a
 	names["host"] = machine
 	facts := map[string]any{}
 	reader := factReader{
-		machine: j.engine.Machine, programs: true,
+		machine: j.engine.Machine, programs: true, untrusted: j.engine.Untrusted,
 		environment: append(process.BaseEnvironment(), "GWE_RUN_ID="+j.history.begin.Run, "GWE_RECOVERING=0"),
 	}
 	for _, f := range j.history.program.facts {

@@ -1,10 +1,9 @@
 package engine
 
 import (
+	"context"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"path/filepath"
 
 	"github.com/gwe-project/gwe/engine/regular"
@@ -38,13 +37,8 @@ func (f Files) Find(from, name string) (string, []byte, error) {
 	if !filepath.IsAbs(file) {
 		file = filepath.Join(filepath.Dir(from), file)
 	}
-	opened, err := os.Open(file)
-	if err != nil {
-		return file, nil, err
-	}
-	defer opened.Close()
-	// What is longer than any recipe is refused as such.
-	source, err := io.ReadAll(io.LimitReader(opened, schema.MaxBytes+1))
+	// A byte more than a recipe may have is enough to refuse a file of any size.
+	source, err := regular.ReadHead(context.Background(), file, schema.MaxBytes+1)
 	return file, source, err
 }
 

@@ -25,10 +25,16 @@ type locks struct {
 
 // lock takes the state folder's one run lock. It never waits.
 func (e *Engine) lock() (*locks, error) {
+	if err := e.trusted(); err != nil {
+		return nil, err
+	}
 	if err := e.State.refuseBundle(); err != nil {
 		return nil, err
 	}
 	if err := e.State.prepare(); err != nil {
+		return nil, err
+	}
+	if err := e.trusted(); err != nil { // another user may have been quicker to make it
 		return nil, err
 	}
 	info, err := lockInfo("")

@@ -18,6 +18,9 @@ import (
 //
 // The results are of the runs that were finished now, oldest first.
 func (e *Engine) Recover(ctx context.Context) ([]Result, error) {
+	if err := e.trusted(); err != nil {
+		return nil, err
+	}
 	if entries, err := os.ReadDir(e.State.runs()); errors.Is(err, os.ErrNotExist) || err == nil && len(entries) == 0 {
 		return nil, e.State.refuseOrphan() // and no lock is made, for which a full disk has no room
 	}

@@ -43,6 +43,8 @@ func (e *Engine) standsInTheWay(begin beginRecord) (found []error) {
 	}
 	if err := e.State.usable(); err != nil {
 		add(err)
+	} else if err := e.trusted(); err != nil {
+		add(err)
 	} else {
 		found = e.earlierRuns()
 	}

@@ -18,7 +18,7 @@ func SyncFile(path string) error { return syncPath(path, 0) }
 func SyncFolder(path string) error { return syncPath(path, syscall.O_DIRECTORY) }
 
 func syncPath(path string, flags int) error {
-	file, err := os.OpenFile(path, os.O_RDONLY|flags, 0)
+	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK|flags, 0) // a FIFO would keep it waiting
 	if err != nil {
 		return Explain(err, "cannot sync %s", path)
 	}
@@ -77,7 +77,7 @@ func anchorsOf(path string) ([]string, error) {
 }
 
 func syncFileSystem(anchor string, synced map[uint64]bool) error {
-	file, err := os.Open(anchor)
+	file, err := os.OpenFile(anchor, os.O_RDONLY|syscall.O_NONBLOCK, 0) // what stands there may have changed
 	if err != nil {
 		return err
 	}

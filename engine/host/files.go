@@ -1,8 +1,8 @@
 package host
 
 import (
+	"context"
 	"io"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -10,6 +10,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/gwe-project/gwe/engine/regular"
 	"github.com/gwe-project/gwe/engine/value"
 )
 
@@ -22,7 +23,7 @@ const largest = 64 << 10
 // text reads a small file, without blanks, line ends and the NUL of the device tree around it; "" where it cannot be read
 // or is no text.
 func (t tree) text(path string) string {
-	file, err := os.Open(filepath.Join(string(t), path))
+	file, err := regular.OpenForeign(context.Background(), filepath.Join(string(t), path))
 	if err != nil {
 		return ""
 	}

@@ -1,11 +1,14 @@
 package host
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/gwe-project/gwe/engine/regular"
 )
 
 // Recovery is something on the machine that runs `gwe recover`, or would.
@@ -241,7 +244,7 @@ func (s *recoverySearch) running(names ...string) bool {
 
 // raw reads a file of /proc as it is.
 func (t tree) raw(path string) string {
-	content, err := os.ReadFile(filepath.Join(string(t), path))
+	content, err := regular.ReadForeign(context.Background(), filepath.Join(string(t), path), 4<<20)
 	if err != nil {
 		return ""
 	}

@@ -11,6 +11,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/gwe-project/gwe/engine/regular"
 )
 
 // Ballast, added to the journal's path, names the file that holds the reserve where the file system has no fallocate.
@@ -125,7 +127,7 @@ func (s *space) adopt(path string) {
 // earlier process wrote there stays.
 func (s *space) fillBallast(path string, bytes int64) error {
 	s.ballast = path
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND|syscall.O_NOFOLLOW, 0o600)
+	file, err := regular.Open(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
 		return err
 	}

@@ -12,7 +12,7 @@
 //	type.go         a plugin as a step.Type; call.go carries one operation out, answer.go reads what comes back
 //	serve.go        the other side: a step.Type as a plugin
 //
-// It imports step, value, process, durable, tasklog and fault, and is imported by the engine, the command line, and the main
+// It imports step, value, process, durable, tasklog, trust and fault, and is imported by the engine, the command line, and the main
 // of every plugin that is written in Go.
 //
 // It promises:

@@ -1,20 +1,21 @@
 package plugin
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
-	"strings"
 	"sync"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/regular"
+	"github.com/gwe-project/gwe/engine/trust"
 )
 
 // file is a plugin's executable. It remembers its digest as long as the file is not touched.
@@ -25,6 +26,9 @@ type file struct {
 	digest string
 }
 
+// largestExecutable is the largest that a plugin is: a sparse file of any size would be read without end.
+const largestExecutable = 1 << 30
+
 // identity tells a file from another, and from itself once it was written.
 type identity struct {
 	device, inode    uint64
@@ -34,7 +38,7 @@ type identity struct {
 
 // sum is the SHA-256 of the executable, in hexadecimal.
 func (f *file) sum() (string, error) {
-	opened, err := os.OpenFile(f.path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a FIFO would keep it waiting
+	opened, err := regular.OpenForeign(context.Background(), f.path)
 	if err != nil {
 		return "", missing(f.path, err)
 	}
@@ -43,8 +47,8 @@ func (f *file) sum() (string, error) {
 	if err != nil {
 		return "", missing(f.path, err)
 	}
-	if !info.Mode().IsRegular() {
-		return "", missing(f.path, errors.New("it is no regular file"))
+	if info.Size() > largestExecutable {
+		return "", missing(f.path, regular.TooLarge(f.path, largestExecutable))
 	}
 	now := identityOf(info)
 	f.mutex.Lock()
@@ -82,59 +86,22 @@ func mayExecute(path string) error {
 	return nil
 }
 
-// trusted is nil where root may run the file: it and every folder above it, links followed, are root's, and nobody else
-// may write them. Who is not root runs what it may execute anyway.
+// trusted is nil where root may run the file: no less trusted user can change it or a directory on its path. A user who is not root runs
+// what that user may execute anyway.
 func trusted(path string) error {
 	if os.Geteuid() != 0 {
 		return nil
 	}
-	links := 0
-	rest := strings.Split(strings.TrimPrefix(path, "/"), "/")
-	at := "/"
-	if err := ownedByRoot(at); err != nil {
-		return err
+	if _, err := os.Stat(path); err != nil {
+		return missing(path, err)
 	}
-	for len(rest) > 0 {
-		next := filepath.Join(at, rest[0])
-		rest = rest[1:]
-		info, err := os.Lstat(next)
-		if err != nil {
-			return missing(path, err)
-		}
-		if info.Mode()&fs.ModeSymlink == 0 {
-			if err := ownedByRoot(next); err != nil {
-				return err
-			}
-			at = next
-			continue
-		}
-		if links++; links > 40 {
-			return missing(path, syscall.ELOOP)
-		}
-		target, err := os.Readlink(next)
-		if err != nil {
-			return missing(path, err)
-		}
-		if !filepath.IsAbs(target) {
-			target = filepath.Join(at, target)
-		}
-		at, rest = "/", append(strings.Split(strings.TrimPrefix(filepath.Clean(target), "/"), "/"), rest...)
-	}
-	return nil
-}
-
-// ownedByRoot refuses what somebody else than root could replace. In a folder with the sticky bit, as /tmp, nobody can
-// replace what is root's.
-func ownedByRoot(path string) error {
-	info, err := os.Lstat(path)
+	weak, err := trust.Find(path)
 	if err != nil {
 		return missing(path, err)
 	}
-	owner := info.Sys().(*syscall.Stat_t).Uid
-	open := info.Mode().Perm()&0o022 != 0 && !(info.IsDir() && info.Mode()&fs.ModeSticky != 0)
-	if owner == 0 && !open {
+	if weak == nil {
 		return nil
 	}
-	return fault.New(fault.Refused, "plugin-unsafe", "root runs no plugin that others may replace, and %s is of user %d with mode %04o", path, owner, info.Mode().Perm()).
-		WithHint("chown root %s && chmod go-w %s", path, path)
+	return fault.New(fault.Refused, "plugin-unsafe", "root runs no plugin that other users can change, and %v: %s", weak, path).
+		WithHint("%s", weak.Cure())
 }

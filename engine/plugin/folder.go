@@ -1,6 +1,7 @@
 package plugin
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"os"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/regular"
 )
 
 // Prefix is how the name of every plugin begins; the step type follows.
@@ -104,14 +106,7 @@ func Open(path string, live bool) (*Type, error) {
 
 // readBounded reads a file that may not be larger than a description.
 func readBounded(path string) ([]byte, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() || info.Size() > maximumDescription {
-		return nil, errors.New("it is no regular file of at most 1 MiB")
-	}
-	return os.ReadFile(path)
+	return regular.ReadForeign(context.Background(), path, maximumDescription)
 }
 
 // again says of a description that does not serve how to get another.

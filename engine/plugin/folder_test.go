@@ -1,6 +1,7 @@
 package plugin_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -112,13 +113,17 @@ func TestUnsafe(t *testing.T) {
 		return func() error { return os.Chmod(path, mode) }
 	}
 	chown := func(path string, user int) func() error { return func() error { return os.Chown(path, user, -1) } }
+	regroup := func(path string, group int, mode os.FileMode) func() error {
+		return func() error { return errors.Join(os.Chown(path, -1, group), os.Chmod(path, mode)) }
+	}
 	for name, test := range map[string]struct{ spoil, restore func() error }{
 		"file for all":        {chmod(path, 0o757), chmod(path, 0o755)},
-		"file for its group":  {chmod(path, 0o775), chmod(path, 0o755)},
+		"file for its group":  {regroup(path, 1, 0o775), regroup(path, 0, 0o755)},
+		"safe: root's group":  {chmod(path, 0o775), chmod(path, 0o755)},
 		"file of another":     {chown(path, 1), chown(path, 0)},
 		"folder for all":      {chmod(folder, 0o777), chmod(folder, 0o755)},
 		"folder of another":   {chown(folder, 1), chown(folder, 0)},
-		"parent for a group":  {chmod(base, 0o775), chmod(base, 0o755)},
+		"parent for a group":  {regroup(base, 1, 0o775), regroup(base, 0, 0o755)},
 		"nothing wrong":       {func() error { return nil }, func() error { return nil }},
 		"sticky, as /tmp is":  {chmod(base, 0o777|os.ModeSticky), chmod(base, 0o755)},
 		"writable by itself":  {chmod(path, 0o700), chmod(path, 0o755)},
@@ -127,7 +132,7 @@ func TestUnsafe(t *testing.T) {
 		if err := test.spoil(); err != nil {
 			t.Fatal(err)
 		}
-		safe := strings.HasPrefix(name, "nothing") || strings.HasPrefix(name, "sticky") || strings.HasPrefix(name, "writable") || strings.HasPrefix(name, "link")
+		safe := strings.HasPrefix(name, "nothing") || strings.HasPrefix(name, "safe") || strings.HasPrefix(name, "sticky") || strings.HasPrefix(name, "writable") || strings.HasPrefix(name, "link")
 		for _, one := range []*plugin.Type{opened, through} {
 			_, err := one.Do(t.Context(), running(t, &recorded{}), nil, []byte(`{}`))
 			if f := fault.As(err); safe && err != nil || !safe && (f == nil || f.Code != "plugin-unsafe" || f.Hint == "") {

@@ -2,6 +2,7 @@ package process
 
 import (
 	"bytes"
+	"context"
 	"debug/elf"
 	"errors"
 	"io"
@@ -14,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/regular"
 )
 
 // Examine tells, without running it, what keeps a program or script from being executed: it is missing, is no file, has no
@@ -56,7 +58,7 @@ func notExecutable(path string) error {
 // examineInterpreter sees to a script's #! line and to a program's dynamic loader. Other formats are left to the kernel:
 // it may know more of them (binfmt_misc).
 func examineInterpreter(path string, environment []string) error {
-	file, err := os.Open(path)
+	file, err := regular.OpenForeign(context.Background(), path)
 	if err != nil {
 		return nil // executable but not readable: nothing can be told in advance
 	}
@@ -106,7 +108,7 @@ func lack(err error) string {
 
 // examineLoader sees whether the dynamic loader that an ELF program names is there: it is not where the program was
 // built for another C library.
-func examineLoader(path string, file *os.File) error {
+func examineLoader(path string, file io.ReaderAt) error {
 	program, err := elf.NewFile(file)
 	if err != nil {
 		return nil
@@ -154,7 +156,7 @@ func explainStart(path string, command Command, cause error) error {
 
 // wrongFormat tells a script without its first line from a program for another machine.
 func wrongFormat(path string, cause error) error {
-	if file, err := os.Open(path); err == nil {
+	if file, err := regular.OpenForeign(context.Background(), path); err == nil {
 		defer file.Close()
 		if program, err := elf.NewFile(file); err == nil {
 			return fault.New(fault.Failed, "process-wrong-format", "cannot run %s: it is a program for another machine (%s)", path, program.Machine).

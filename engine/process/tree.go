@@ -2,6 +2,7 @@ package process
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"os"
 	"slices"
@@ -9,6 +10,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/gwe-project/gwe/engine/regular"
 )
 
 // tree is a program and all that comes from it.
@@ -99,7 +102,7 @@ func (s status) kernelThread() bool {
 
 // marked tells whether the environment that the process was started with has one of these entries.
 func marked(pid int, marks ...string) bool {
-	environment, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/environ")
+	environment, err := regular.ReadForeign(context.Background(), "/proc/"+strconv.Itoa(pid)+"/environ", 8<<20) // more than ARG_MAX lets it have
 	if err != nil {
 		return false
 	}

@@ -35,22 +35,25 @@ func (t typed[A, M, O]) Plan(ctx context.Context, machine Machine, arguments map
 	if err != nil {
 		return Plan{}, err
 	}
-	return t.action.Plan(ctx, machine, typedArguments)
+	plan, err := t.action.Plan(ctx, Within(ctx, machine), typedArguments)
+	return plan, interrupted(ctx, err)
 }
 
 func (t typed[A, M, O]) Prepare(ctx context.Context, run *Run, arguments map[string]any) (json.RawMessage, error) {
+	run.within(ctx)
 	typedArguments, err := bind[A](arguments)
 	if err != nil {
 		return nil, err
 	}
 	memo, err := t.action.Prepare(ctx, run, typedArguments)
 	if err != nil {
-		return nil, err
+		return nil, interrupted(ctx, err)
 	}
 	return json.Marshal(memo)
 }
 
 func (t typed[A, M, O]) Do(ctx context.Context, run *Run, arguments map[string]any, memo json.RawMessage) (map[string]any, error) {
+	run.within(ctx)
 	typedArguments, typedMemo, err := t.both(arguments, memo)
 	if err != nil {
 		return nil, err
@@ -61,18 +64,20 @@ func (t typed[A, M, O]) Do(ctx context.Context, run *Run, arguments map[string]a
 	if err == nil {
 		err = unbindErr
 	}
-	return values, err
+	return values, interrupted(ctx, err)
 }
 
 func (t typed[A, M, O]) Undo(ctx context.Context, run *Run, arguments map[string]any, memo json.RawMessage) error {
+	run.within(ctx)
 	typedArguments, typedMemo, err := t.both(arguments, memo)
 	if err != nil {
 		return err
 	}
-	return t.action.Undo(ctx, run, typedArguments, typedMemo)
+	return interrupted(ctx, t.action.Undo(ctx, run, typedArguments, typedMemo))
 }
 
 func (t typed[A, M, O]) Sync(ctx context.Context, run *Run, arguments map[string]any, memo json.RawMessage) (bool, error) {
+	run.within(ctx)
 	syncer, ok := t.action.(Syncer[A, M])
 	if !ok {
 		return false, nil
@@ -97,6 +102,7 @@ func (t typed[A, M, O]) Leases(arguments map[string]any, memo json.RawMessage) (
 }
 
 func (t typed[A, M, O]) Release(ctx context.Context, run *Run, arguments map[string]any, memo json.RawMessage) error {
+	run.within(ctx)
 	releaser, ok := t.action.(Releaser[A, M])
 	if !ok {
 		return nil
@@ -105,10 +111,11 @@ func (t typed[A, M, O]) Release(ctx context.Context, run *Run, arguments map[str
 	if err != nil {
 		return err
 	}
-	return releaser.Release(ctx, run, typedArguments, typedMemo)
+	return interrupted(ctx, releaser.Release(ctx, run, typedArguments, typedMemo))
 }
 
 func (t typed[A, M, O]) Verify(ctx context.Context, run *Run, arguments map[string]any, memo json.RawMessage) error {
+	run.within(ctx)
 	verifier, ok := t.action.(Verifier[A, M])
 	if !ok {
 		return nil
@@ -117,11 +124,12 @@ func (t typed[A, M, O]) Verify(ctx context.Context, run *Run, arguments map[stri
 	if err != nil {
 		return err
 	}
-	return verifier.Verify(ctx, run, typedArguments, typedMemo)
+	return interrupted(ctx, verifier.Verify(ctx, run, typedArguments, typedMemo))
 }
 
 // Inspect implements InspectorType.
 func (t typed[A, M, O]) Inspect(ctx context.Context, run *Run, arguments map[string]any, memo json.RawMessage) error {
+	run.within(ctx)
 	inspector, ok := t.action.(Inspector[A, M])
 	if !ok {
 		return nil
@@ -130,7 +138,7 @@ func (t typed[A, M, O]) Inspect(ctx context.Context, run *Run, arguments map[str
 	if err != nil {
 		return err
 	}
-	return inspector.Inspect(ctx, run, typedArguments, typedMemo)
+	return interrupted(ctx, inspector.Inspect(ctx, run, typedArguments, typedMemo))
 }
 
 // Touches implements ToucherType.
@@ -149,6 +157,7 @@ func (t typed[A, M, O]) Touches(run *Run, arguments map[string]any, memo json.Ra
 
 // Keeps implements KeeperType.
 func (t typed[A, M, O]) Keeps(ctx context.Context, run *Run, arguments map[string]any, memo json.RawMessage) (Keeping, error) {
+	run.within(ctx)
 	keeper, ok := t.action.(Keeper[A, M])
 	if !ok {
 		return Keeping{}, nil
@@ -172,6 +181,7 @@ func (t typed[A, M, O]) NeedsServices(arguments map[string]any) (bool, error) {
 
 // UndoEarly implements EarlyType.
 func (t typed[A, M, O]) UndoEarly(ctx context.Context, run *Run, arguments map[string]any, memo json.RawMessage) (rest bool, err error) {
+	run.within(ctx)
 	early, ok := t.action.(EarlyUndoer[A, M])
 	if !ok {
 		return false, t.Undo(ctx, run, arguments, memo)
@@ -180,7 +190,8 @@ func (t typed[A, M, O]) UndoEarly(ctx context.Context, run *Run, arguments map[s
 	if err != nil {
 		return false, err
 	}
-	return early.UndoEarly(ctx, run, typedArguments, typedMemo)
+	rest, err = early.UndoEarly(ctx, run, typedArguments, typedMemo)
+	return rest, interrupted(ctx, err)
 }
 
 // OwesLast implements Type.
@@ -196,6 +207,7 @@ func (t typed[A, M, O]) OwesLast(arguments map[string]any, memo json.RawMessage)
 
 // UndoLast implements Type.
 func (t typed[A, M, O]) UndoLast(ctx context.Context, run *Run, arguments map[string]any, memo json.RawMessage) error {
+	run.within(ctx)
 	later, ok := t.action.(LastUndoer[A, M])
 	if !ok {
 		return t.Undo(ctx, run, arguments, memo)
@@ -204,7 +216,7 @@ func (t typed[A, M, O]) UndoLast(ctx context.Context, run *Run, arguments map[st
 	if err != nil {
 		return err
 	}
-	return later.UndoLast(ctx, run, typedArguments, typedMemo)
+	return interrupted(ctx, later.UndoLast(ctx, run, typedArguments, typedMemo))
 }
 
 // Releases tells whether the action is a Releaser, and Verifies whether it is a Verifier.
@@ -229,6 +241,26 @@ func (t typed[A, M, O]) both(arguments map[string]any, memo json.RawMessage) (A,
 			"the memo of step type %s cannot be read", t.about.Name).WithCause(err)
 	}
 	return typedArguments, typedMemo, nil
+}
+
+// interrupted is the error of a call whose context was cancelled while it read the machine: that, and not what the step type took it for.
+func interrupted(ctx context.Context, err error) error {
+	if ctx.Err() == nil {
+		return err
+	}
+	for found := fault.As(err); found != nil; found = fault.As(found.Unwrap()) {
+		if found.Class == fault.Interrupted {
+			return found
+		}
+	}
+	return err
+}
+
+// within lets what the step reads end with the context of the call.
+func (r *Run) within(ctx context.Context) {
+	if r != nil && r.Machine != nil {
+		r.Machine = Within(ctx, r.Machine)
+	}
 }
 
 func bind[A any](arguments map[string]any) (A, error) {

@@ -64,6 +64,7 @@ func (t typed[A, M, O]) Checks() bool {
 
 // Report implements ReporterType.
 func (t typed[A, M, O]) Report(ctx context.Context, machine Machine, arguments map[string]any) []Report {
+	machine = Within(ctx, machine)
 	reporter, ok := t.action.(Reporter[A])
 	if !ok {
 		return nil

@@ -2,8 +2,6 @@ package step
 
 import (
 	"io/fs"
-	"os"
-	"os/exec"
 
 	"github.com/gwe-project/gwe/engine/tasklog"
 )
@@ -112,14 +110,3 @@ type Retainer interface {
 	// Leased reports whether such an undo needs the path or something below it.
 	Leased(path string) bool
 }
-
-// Local is the machine that gwe runs on.
-type Local struct{}
-
-func (Local) Lstat(path string) (fs.FileInfo, error)     { return os.Lstat(path) }
-func (Local) Stat(path string) (fs.FileInfo, error)      { return os.Stat(path) }
-func (Local) ReadLink(path string) (string, error)       { return os.Readlink(path) }
-func (Local) ReadDir(path string) ([]fs.DirEntry, error) { return os.ReadDir(path) }
-func (Local) ReadFile(path string) ([]byte, error)       { return os.ReadFile(path) }
-func (Local) Open(path string) (fs.File, error)          { return os.Open(path) }
-func (Local) LookPath(name string) (string, error)       { return exec.LookPath(name) }

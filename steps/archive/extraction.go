@@ -103,7 +103,7 @@ func extractFrom(ctx context.Context, source entries, folder string, wanted opti
 	if err != nil {
 		return summary{}, nil, fault.New(fault.Errored, "clock", "this machine's clock is beyond its range").WithCause(err)
 	}
-	parent, err := os.Open(filepath.Dir(folder))
+	parent, err := os.OpenFile(filepath.Dir(folder), os.O_RDONLY|unix.O_DIRECTORY, 0)
 	if err != nil {
 		return summary{}, nil, explain(err, "cannot open the target folder")
 	}

@@ -184,6 +184,10 @@ func (checksum) Do(ctx context.Context, run *step.Run, arguments checksumArgumen
 	for {
 		n, err := io.CopyN(sum, file, 4<<20)
 		read += n
+		if grows := max(info.Size(), step.LargestFile); read > grows {
+			return checksumOutputs{}, fault.New(fault.Failed, "checksum-file-grows", "cannot take the checksum of %s: it grows while it is read", arguments.Path).
+				WithHint("stop what writes it in a step before, or copy the file first")
+		}
 		run.Log.Progress(read, info.Size(), "bytes")
 		if errors.Is(err, io.EOF) {
 			break

@@ -218,6 +218,13 @@ func (d *duplication) regular(ctx context.Context, from, to place, path string, 
 	}
 	source := os.NewFile(uintptr(handle), from.name)
 	defer source.Close()
+	var opened unix.Stat_t
+	if err := unix.Fstat(int(source.Fd()), &opened); err != nil {
+		return from.wrong("stat", err)
+	}
+	if inodeOf(opened) != inodeOf(status) || opened.Mode&unix.S_IFMT != unix.S_IFREG { // a FIFO, say, that took its place
+		return changing(from)
+	}
 	handle, err = openAt(to.folder, to.name, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
 	if err != nil {
 		return to.wrong("open", err)
@@ -227,7 +234,12 @@ func (d *duplication) regular(ctx context.Context, from, to place, path string, 
 	if status.Blocks*512 < status.Size {
 		err = d.sparse(ctx, source, target, status.Size)
 	} else {
-		err = d.stretch(ctx, source, target, 1<<62)
+		// One that grows is not followed to an end that it may not have. What /proc has tells no size.
+		length := status.Size
+		if length == 0 {
+			length = step.LargestFile
+		}
+		err = d.stretch(ctx, source, target, length)
 	}
 	if err != nil {
 		return err
@@ -241,10 +253,14 @@ func (d *duplication) regular(ctx context.Context, from, to place, path string, 
 		return from.wrong("stat", err)
 	}
 	if inodeOf(after) != inodeOf(status) || after.Size != status.Size || after.Mtim != status.Mtim {
-		return fault.New(fault.Failed, "copy-changing", "%s changed while it was being copied", from.name).
-			WithHint("stop what writes it in a step before")
+		return changing(from)
 	}
 	return target.Close()
+}
+
+func changing(from place) error {
+	return fault.New(fault.Failed, "copy-changing", "%s changed while it was being copied", from.name).
+		WithHint("stop what writes it in a step before")
 }
 
 // sparse copies the data between the holes.

@@ -3,7 +3,6 @@ package release
 import (
 	"cmp"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -68,7 +67,7 @@ func madeAt(machine step.Machine, path string, info fs.FileInfo) (time.Time, err
 		return time.Time{}, durable.Explain(err, "cannot open %s", path)
 	}
 	defer opened.Close()
-	if file, ok := opened.(*os.File); ok {
+	if file, ok := opened.(interface{ Fd() uintptr }); ok {
 		var status unix.Statx_t
 		err := unix.Statx(int(file.Fd()), "", unix.AT_EMPTY_PATH, unix.STATX_BTIME, &status)
 		if err == nil && status.Mask&unix.STATX_BTIME != 0 {

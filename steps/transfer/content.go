@@ -149,12 +149,16 @@ func sameContent(ctx context.Context, buffers *[2][]byte, folder int, name strin
 		folder int
 		name   string
 	}{{folder, name}, {other, otherName}} {
-		handle, err := openAt(place.folder, place.name, unix.O_RDONLY, 0)
+		handle, err := openAt(place.folder, place.name, unix.O_RDONLY|unix.O_NONBLOCK, 0)
 		if err != nil {
 			return false, err
 		}
 		files[i] = os.NewFile(uintptr(handle), place.name)
 		defer files[i].Close()
+		// It was a file when the folder was listed. A FIFO that took its place would keep the reader waiting.
+		if info, err := files[i].Stat(); err != nil || !info.Mode().IsRegular() {
+			return false, err
+		}
 	}
 	if buffers[0] == nil {
 		*buffers = [2][]byte{make([]byte, 128<<10), make([]byte, 128<<10)}

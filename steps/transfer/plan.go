@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 
@@ -60,7 +61,7 @@ func (a arguments) refuseEmpty(folder string) error {
 	if a.Empty == "ok" {
 		return nil
 	}
-	opened, err := os.Open(folder)
+	opened, err := os.OpenFile(folder, os.O_RDONLY|syscall.O_DIRECTORY, 0)
 	if err != nil {
 		return nil // that it cannot be read, its reader says
 	}

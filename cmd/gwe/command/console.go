@@ -16,6 +16,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/gwe-project/gwe/engine"
+	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/tasklog"
 )
@@ -33,6 +34,10 @@ type console struct {
 	live bool
 	// forgiving lets a command do without a directory of plugins that is missing: most runs need none of it.
 	forgiving bool
+	// acts is set where the recipe that is read will be run: then root reads none that a less trusted user can change.
+	acts bool
+	// distrust is the refusal of such a recipe; where nothing is run, it is for the plan alone.
+	distrust *fault.Fault
 	// known is the catalog, once it was put together.
 	known step.Catalog
 	// disturb, where it is not nil, changes the catalog: on the scratch machine of a test.
@@ -170,6 +175,7 @@ func (c *console) engine() (*engine.Engine, *view, error) {
 		HandOver: c.handOver(),
 
 		VolatileState: c.environment("GWE_VOLATILE_STATE") == "accept",
+		Untrusted:     c.acceptsUntrusted(),
 	}, shown, nil
 }
 

@@ -58,11 +58,12 @@ example:
 }
 
 func factsOf(ctx context.Context, console *console, operands []string, inputs inputFlags) ([]engine.Fact, error) {
+	console.acts = true // the programs of the recipe's facts run
 	program, err := loadRecipe(console, operands)
 	if err != nil {
 		return nil, err
 	}
-	given, err := inputs.read(console)
+	given, err := inputs.read(ctx, console)
 	if err != nil {
 		return nil, err
 	}

@@ -1,12 +1,15 @@
 package command
 
 import (
+	"context"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/gwe-project/gwe/engine/regular"
 )
 
 // recipeFiles puts the recipes below a folder in the folder's place; every other operand stays. A folder without a recipe is
@@ -77,7 +80,7 @@ func isRecipe(path string) (bool, error) {
 	if err != nil || !info.Mode().IsRegular() {
 		return false, nil // a link to nowhere is no recipe
 	}
-	file, err := os.Open(path)
+	file, err := regular.OpenForeign(context.Background(), path)
 	if err != nil {
 		return false, err
 	}

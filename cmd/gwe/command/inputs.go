@@ -1,8 +1,8 @@
 package command
 
 import (
+	"context"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/gwe-project/gwe/engine"
+	"github.com/gwe-project/gwe/engine/regular"
 	"github.com/gwe-project/gwe/engine/value"
 	"github.com/gwe-project/gwe/schema"
 )
@@ -27,10 +28,10 @@ func (f *inputFlags) declare(flags *pflag.FlagSet) {
 }
 
 // read gives the inputs. A secret may come from a file, a variable or a descriptor only: a command line is public.
-func (f *inputFlags) read(console *console) (engine.Inputs, error) {
+func (f *inputFlags) read(ctx context.Context, console *console) (engine.Inputs, error) {
 	given := engine.Inputs{}
 	if f.file != "" {
-		if err := readInputs(f.file, given); err != nil {
+		if err := readInputs(ctx, f.file, given); err != nil {
 			return nil, err
 		}
 	}
@@ -48,7 +49,7 @@ func (f *inputFlags) read(console *console) (engine.Inputs, error) {
 			return nil, usagef("the input %s is given twice: leave one -i %s=... out", name, name)
 		}
 		seen[name] = true
-		value, open, err := indirect(console, name, text)
+		value, open, err := indirect(ctx, console, name, text)
 		if err != nil {
 			return nil, err
 		}
@@ -62,12 +63,12 @@ func (f *inputFlags) read(console *console) (engine.Inputs, error) {
 }
 
 // indirect follows @FILE, env: and fd:. One line end at the end of what is read does not count.
-func indirect(console *console, name, text string) (value string, open bool, err error) {
+func indirect(ctx context.Context, console *console, name, text string) (value string, open bool, err error) {
 	switch {
 	case strings.HasPrefix(text, "@@"):
 		return text[1:], true, nil
 	case strings.HasPrefix(text, "@"):
-		content, err := readInput(text[1:])
+		content, err := readInput(ctx, text[1:])
 		if err != nil {
 			return "", false, usagef("input %s: %v (a value that begins with @ is written @@)", name, err)
 		}
@@ -88,7 +89,8 @@ func indirect(console *console, name, text string) (value string, open bool, err
 			return "", false, usagef("input %s: there is no descriptor %d", name, number)
 		}
 		defer stream.Close()
-		content, err := bounded(stream, text)
+		content, err := readAtMost(stream, schema.MaxBytes+1)
+		content, err = bounded(content, err, text)
 		if err != nil {
 			return "", false, usagef("input %s: %v", name, err)
 		}
@@ -98,18 +100,13 @@ func indirect(console *console, name, text string) (value string, open bool, err
 }
 
 // readInput reads a file that holds an input, or all of them.
-func readInput(file string) ([]byte, error) {
-	opened, err := os.Open(file)
-	if err != nil {
-		return nil, err
-	}
-	defer opened.Close()
-	return bounded(opened, file)
+func readInput(ctx context.Context, file string) ([]byte, error) {
+	content, err := regular.ReadHead(ctx, file, schema.MaxBytes+1)
+	return bounded(content, err, file)
 }
 
-// bounded reads a stream to its end. Inputs are kept with the run: what is longer than a recipe is refused.
-func bounded(stream io.Reader, name string) ([]byte, error) {
-	content, err := readAtMost(stream, schema.MaxBytes+1)
+// bounded refuses what is longer than a recipe: inputs are kept with the run.
+func bounded(content []byte, err error, name string) ([]byte, error) {
 	if err == nil && len(content) > schema.MaxBytes {
 		err = fmt.Errorf("%s holds more than %d bytes, which is the most that an input has: hand over the path of a file", name, schema.MaxBytes)
 	}
@@ -121,8 +118,8 @@ func oneLineEndLess(content []byte) string {
 }
 
 // readInputs reads --inputs. Each value is read by the type of its input. Paths in it are relative to the file that says them.
-func readInputs(file string, given engine.Inputs) error {
-	content, err := readInput(file)
+func readInputs(ctx context.Context, file string, given engine.Inputs) error {
+	content, err := readInput(ctx, file)
 	if err != nil {
 		return usagef("the inputs cannot be read: %v", err)
 	}

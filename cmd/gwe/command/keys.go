@@ -58,7 +58,7 @@ example:
 
 func newKey(ctx context.Context, console *console, name, email string, options bundle.NewKeyOptions, passphrase passphraseFlags) error {
 	var err error
-	if options.Passphrase, err = passphrase.given(); err != nil {
+	if options.Passphrase, err = passphrase.given(ctx); err != nil {
 		return err
 	}
 	if options.Passphrase.IsZero() && canAsk(console) {

@@ -54,7 +54,7 @@ example:
 
 func pack(ctx context.Context, console *console, options bundle.PackOptions, passphrase passphraseFlags) error {
 	var err error
-	if options.Passphrase, err = passphrase.given(); err != nil {
+	if options.Passphrase, err = passphrase.given(ctx); err != nil {
 		return err
 	}
 	if options.Passphrase.IsZero() && options.SigningKey != "" && canAsk(console) {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"os"
 	"strings"
 
@@ -12,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/regular"
 	"github.com/gwe-project/gwe/engine/value"
 )
 
@@ -28,29 +28,36 @@ func (f *passphraseFlags) declare(flags *pflag.FlagSet) {
 }
 
 // given reads the passphrase from where the flags say; the zero secret is none.
-func (f *passphraseFlags) given() (value.Secret, error) {
-	var stream *os.File
-	var err error
+func (f *passphraseFlags) given(ctx context.Context) (value.Secret, error) {
 	switch {
 	case f.file != "" && f.descriptor >= 0:
 		return value.Secret{}, usagef("give --passphrase-file or --passphrase-fd, not both")
 	case f.file != "":
-		if stream, err = os.Open(f.file); err != nil {
+		content, err := regular.ReadHead(ctx, f.file, passphraseLength)
+		if err != nil {
 			return value.Secret{}, usagef("the passphrase cannot be read: %v", err)
 		}
+		return firstLine(content, f.file)
 	case f.descriptor >= 0:
-		stream = os.NewFile(uintptr(f.descriptor), fmt.Sprintf("descriptor %d", f.descriptor))
-	default:
-		return value.Secret{}, nil
+		stream := os.NewFile(uintptr(f.descriptor), fmt.Sprintf("descriptor %d", f.descriptor))
+		defer stream.Close()
+		content, err := readAtMost(stream, passphraseLength)
+		if err != nil {
+			return value.Secret{}, usagef("the passphrase cannot be read: %v", err)
+		}
+		return firstLine(content, stream.Name())
 	}
-	defer stream.Close()
-	content, err := io.ReadAll(io.LimitReader(stream, 64<<10))
-	if err != nil {
-		return value.Secret{}, usagef("the passphrase cannot be read: %v", err)
-	}
+	return value.Secret{}, nil
+}
+
+// passphraseLength is how many bytes of a file with a passphrase are read.
+const passphraseLength = 64 << 10
+
+// firstLine is the passphrase in a file of that name.
+func firstLine(content []byte, name string) (value.Secret, error) {
 	line, _, _ := strings.Cut(string(content), "\n")
 	if line = strings.TrimSuffix(line, "\r"); line == "" {
-		return value.Secret{}, usagef("the passphrase in %s is empty", stream.Name())
+		return value.Secret{}, usagef("the passphrase in %s is empty", name)
 	}
 	return value.NewSecret(line), nil
 }

@@ -37,7 +37,7 @@ example:
 				if err != nil {
 					return err
 				}
-				given, err := inputs.read(console)
+				given, err := inputs.read(ctx, console)
 				if err != nil {
 					return err
 				}
@@ -66,6 +66,7 @@ func showPlan(ctx context.Context, console *console, program *engine.Program, gi
 	if err != nil {
 		return err
 	}
+	console.distrusted(&plan)
 	if console.global.output == "json" {
 		err = writeJSON(console.stdout, plan)
 	} else {

@@ -1,13 +1,14 @@
 package command
 
 import (
+	"context"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/gwe-project/gwe/engine"
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/regular"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/recipes"
 	"github.com/gwe-project/gwe/schema"
@@ -28,13 +29,11 @@ func readRecipe(console *console, operand string) (file string, source []byte, e
 		}
 		return "recipes/" + operand + ".yaml", source, nil
 	}
-	opened, err := os.Open(operand)
-	if err != nil {
-		return "", nil, usagef("the recipe cannot be read: %v", err)
+	if err := console.trusts(operand); err != nil {
+		return "", nil, err
 	}
-	defer opened.Close()
 	// A byte more than a recipe may have is enough to refuse a file of any size.
-	source, err = readAtMost(opened, schema.MaxBytes+1)
+	source, err = regular.ReadHead(context.Background(), operand, schema.MaxBytes+1)
 	if err != nil {
 		return "", nil, usagef("the recipe cannot be read: %v", err)
 	}
@@ -64,8 +63,11 @@ func loadRecipe(console *console, operands []string) (*engine.Program, error) {
 		return nil, err
 	}
 	library := newLibrary()
-	library.sources[file] = source
+	library.sources[file], library.trusts = source, console.trusts
 	program, diagnostics := engine.LoadFrom(library, file, source, catalog)
+	if console.acts && console.distrust != nil { // of a recipe that it uses
+		return nil, console.distrust
+	}
 	if len(diagnostics) > 0 {
 		if err := diagnostics.Render(console.stderr, library.source); err != nil {
 			return nil, err
@@ -81,6 +83,8 @@ func loadRecipe(console *console, operands []string) (*engine.Program, error) {
 type library struct {
 	engine.Files
 	sources map[string][]byte
+	// trusts, where it is not nil, refuses a file before anything of it is used.
+	trusts func(file string) error
 }
 
 func newLibrary() library {
@@ -91,12 +95,15 @@ func newLibrary() library {
 		}
 		return source, nil
 	}
-	return library{engine.Files{Shipped: shipped}, map[string][]byte{}}
+	return library{Files: engine.Files{Shipped: shipped}, sources: map[string][]byte{}}
 }
 
 // Find implements engine.Library.
 func (l library) Find(from, name string) (string, []byte, error) {
 	file, source, err := l.Files.Find(from, name)
+	if err == nil && l.trusts != nil && !schema.Shipped(name) {
+		err = l.trusts(file)
+	}
 	if err == nil {
 		l.sources[file] = source
 	}

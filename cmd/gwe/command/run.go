@@ -35,12 +35,12 @@ example:
 			inputs.declare(flags)
 			dry := flags.Bool("dry-run", false, "only show the plan, as `gwe plan` does")
 			return func(ctx context.Context, console *console, operands []string) error {
-				console.live = !*dry
+				console.live, console.acts = !*dry, !*dry
 				program, err := loadRecipe(console, operands)
 				if err != nil {
 					return err
 				}
-				given, err := inputs.read(console)
+				given, err := inputs.read(ctx, console)
 				if err != nil {
 					return err
 				}

@@ -14,6 +14,8 @@ import (
 
 	"github.com/gwe-project/gwe/engine"
 	"github.com/gwe-project/gwe/engine/plugin"
+	"github.com/gwe-project/gwe/engine/regular"
+	"github.com/gwe-project/gwe/schema"
 	"github.com/gwe-project/gwe/steps/conformance"
 )
 
@@ -62,7 +64,7 @@ example:
 }
 
 func checkPlugin(ctx context.Context, console *console, path, file string) error {
-	text, err := os.ReadFile(file)
+	text, err := regular.ReadForeign(ctx, file, schema.MaxBytes)
 	if err != nil {
 		return usagef("the cases cannot be read: %v\nsee `gwe steps check --help` for their form", err)
 	}
@@ -75,7 +77,7 @@ func checkPlugin(ctx context.Context, console *console, path, file string) error
 		return err
 	}
 	broken := 0
-	if beside, err := os.ReadFile(path + ".json"); !errors.Is(err, fs.ErrNotExist) && !bytes.Equal(beside, description.Text()) {
+	if beside, err := regular.ReadForeign(ctx, path+".json", schema.MaxBytes); !errors.Is(err, fs.ErrNotExist) && !bytes.Equal(beside, description.Text()) {
 		fmt.Fprintf(console.stdout, "FAILED  the description beside it\n          it is not of this executable: run `gwe steps describe %s`\n", path)
 		broken++
 	}

@@ -1,11 +1,12 @@
 package command
 
 import (
+	"context"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 
+	"github.com/gwe-project/gwe/engine/regular"
 	"github.com/gwe-project/gwe/recipes"
 	"github.com/gwe-project/gwe/schema"
 	"github.com/gwe-project/gwe/trial"
@@ -40,7 +41,7 @@ func showCauses(console *console, all []trial.Result) error {
 
 // sourceOf reads the file of a diagnostic, a shipped recipe too; nil where it cannot.
 func sourceOf(file string) []byte {
-	if text, err := os.ReadFile(file); err == nil {
+	if text, err := regular.ReadForeign(context.Background(), file, schema.MaxBytes); err == nil {
 		return text
 	}
 	text, _ := recipes.Read(strings.TrimSuffix(file, ".yaml"))

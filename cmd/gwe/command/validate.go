@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/gwe-project/gwe/engine"
 	"github.com/gwe-project/gwe/engine/proof"
+	"github.com/gwe-project/gwe/engine/regular"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/schema"
 	"github.com/gwe-project/gwe/trial"
@@ -110,7 +110,7 @@ func testedSteps(file string) func(id string) bool {
 		beside, _ := filepath.Glob(filepath.Join(filepath.Dir(file), "*"+trial.Suffix))
 		named := regexp.MustCompile(`-at:\s*["']?` + regexp.QuoteMeta(id) + `\b`)
 		return slices.ContainsFunc(beside, func(tests string) bool {
-			text, err := os.ReadFile(tests)
+			text, err := regular.ReadForeign(context.Background(), tests, schema.MaxBytes)
 			return err == nil && named.Match(text)
 		})
 	}

@@ -56,7 +56,7 @@ example:
 
 func verify(ctx context.Context, console *console, path string, policy bundle.Policy, passphrase passphraseFlags) error {
 	var err error
-	if policy.Passphrase, err = passphrase.given(); err != nil {
+	if policy.Passphrase, err = passphrase.given(ctx); err != nil {
 		return err
 	}
 	if policy.Passphrase.IsZero() && policy.DecryptKey != "" && canAsk(console) {

@@ -1,0 +1,62 @@
+package step
+
+import (
+	"context"
+	"io/fs"
+	"os"
+	"os/exec"
+
+	"github.com/gwe-project/gwe/engine/regular"
+)
+
+// LargestFile is how many bytes Local.ReadFile reads at most. What may be larger is opened, and read piece by piece.
+const LargestFile = 64 << 20
+
+// Local is the machine that gwe runs on. Whatever others put in the place of a file, and whatever file system it lies on, no call keeps gwe
+// waiting for longer than regular.Patience, or than the context of Within. Open gives regular files and directories only.
+type Local struct{ ctx context.Context }
+
+// Within is the machine for work within the context: a Local reads no longer than that, another machine is given as it is.
+func Within(ctx context.Context, machine Machine) Machine {
+	if _, local := machine.(Local); local {
+		return Local{ctx}
+	}
+	return machine
+}
+
+func (l Local) context() context.Context {
+	if l.ctx == nil {
+		return context.Background()
+	}
+	return l.ctx
+}
+
+func (l Local) Lstat(path string) (fs.FileInfo, error) {
+	return regular.Await(l.context(), path, func() (fs.FileInfo, error) { return os.Lstat(path) }, nil)
+}
+
+func (l Local) Stat(path string) (fs.FileInfo, error) {
+	return regular.Await(l.context(), path, func() (fs.FileInfo, error) { return os.Stat(path) }, nil)
+}
+
+func (l Local) ReadLink(path string) (string, error) {
+	return regular.Await(l.context(), path, func() (string, error) { return os.Readlink(path) }, nil)
+}
+
+func (l Local) ReadDir(path string) ([]fs.DirEntry, error) {
+	return regular.Await(l.context(), path, func() ([]fs.DirEntry, error) { return os.ReadDir(path) }, nil)
+}
+
+func (l Local) ReadFile(path string) ([]byte, error) {
+	return regular.ReadForeign(l.context(), path, LargestFile)
+}
+
+func (l Local) Open(path string) (fs.File, error) {
+	opened, err := regular.OpenAny(l.context(), path)
+	if err != nil {
+		return nil, err
+	}
+	return opened, nil
+}
+
+func (l Local) LookPath(name string) (string, error) { return exec.LookPath(name) }
