@@ -23,6 +23,10 @@ bench *arguments:
 kills count="1000":
     GWE_KILLS={{ count }} go test -count 1 -timeout 60m -v -run TestKilledAtAnyMoment ./cmd/gwe
 
+# flip a bit of each byte of every file of a killed and of a committed run: old, new, or an error that names the file
+flips:
+    GWE_FLIPS=all go test -count 1 -timeout 24h -v -run TestABitOfARun ./cmd/gwe
+
 # power cuts under a running update, by the thousand; Ctrl-C stops, the same command goes on
 powercut cuts="10000":
     go run ./scripts/powercut --cuts {{ cuts }} --writes -1 --reorders {{ cuts }} --results powercut.jsonl
