@@ -1,7 +1,7 @@
 // Package durable changes files so that a power cut leaves either the old or the new, and holds locks that the death of
 // their holder frees.
 //
-// It is a leaf: it imports engine/fault and engine/regular, and nothing else of ours.
+// It is a leaf: it imports engine/fault, engine/openat and engine/regular, and nothing else of ours.
 //
 // What it promises:
 //

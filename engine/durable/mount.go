@@ -84,6 +84,10 @@ func Unmounted(path string) error {
 	if err != nil || mounted == "" {
 		return err
 	}
+	return mountedWithin(path, mounted)
+}
+
+func mountedWithin(path, mounted string) error {
 	return fault.New(fault.Failed, "mounted-within", "%s cannot be removed: something is mounted on %s", path, mounted).
 		WithHint("umount %s, then `gwe recover` removes it", mounted)
 }

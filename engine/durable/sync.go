@@ -32,7 +32,10 @@ func syncPath(path string, flags int) error {
 //
 // Since Linux 5.8 syncfs tells of write errors that nobody was told of yet, even when they happened before the call.
 func SyncFileSystems(paths ...string) error {
-	synced := map[uint64]bool{}
+	return syncPaths(paths, map[uint64]bool{})
+}
+
+func syncPaths(paths []string, synced map[uint64]bool) error {
 	for _, path := range paths {
 		anchors, err := anchorsOf(path)
 		if err != nil {
@@ -82,16 +85,20 @@ func syncFileSystem(anchor string, synced map[uint64]bool) error {
 		return err
 	}
 	defer file.Close()
+	return syncOpen(file, synced)
+}
+
+func syncOpen(file *os.File, synced map[uint64]bool) error {
 	var status unix.Stat_t
 	if err := unix.Fstat(int(file.Fd()), &status); err != nil {
-		return &fs.PathError{Op: "stat", Path: anchor, Err: err}
+		return &fs.PathError{Op: "stat", Path: file.Name(), Err: err}
 	}
 	device := uint64(status.Dev) // 32 bits wide on some machines
 	if synced[device] {
 		return nil
 	}
 	if err := Repeat(func() error { return unix.Syncfs(int(file.Fd())) }); err != nil {
-		return &fs.PathError{Op: "syncfs", Path: anchor, Err: err}
+		return &fs.PathError{Op: "syncfs", Path: file.Name(), Err: err}
 	}
 	synced[device] = true
 	return nil

@@ -2,7 +2,6 @@ package made
 
 import (
 	"context"
-	"path/filepath"
 
 	"golang.org/x/sys/unix"
 
@@ -15,12 +14,12 @@ const smallest = 1 << 20
 // Changed reports whether the file that Record listed at another name was changed since, in content, mode or owner. What cannot be
 // looked at counts as changed.
 func Changed(run *step.Run, path string) bool {
-	parent, err := openParent(path)
+	dir, name, err := run.Dir(path)
 	if err != nil {
 		return true
 	}
-	defer unix.Close(parent)
-	name := filepath.Base(path)
+	defer dir.Close()
+	parent := dir.Descriptor()
 	status, err := statAt(parent, name)
 	if err != nil || status == nil {
 		return true

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/gwe-project/gwe/engine/openat"
 	"github.com/gwe-project/gwe/engine/step"
 )
 
@@ -32,7 +33,7 @@ func KeepsGroup(ctx context.Context, run *step.Run, path, group string, moves bo
 		return keeping, err
 	}
 	if moves {
-		if found.To, err = freeBeside(path, run.ID); err != nil {
+		if found.To, err = Beside(run, path); err != nil {
 			return keeping, err
 		}
 	} else {
@@ -59,7 +60,15 @@ func Add(to *step.Later, way string, found step.Later) {
 }
 
 // Beside names the directory to which what came after the commit would move.
-func Beside(run *step.Run, place string) (string, error) { return freeBeside(place, run.ID) }
+func Beside(run *step.Run, place string) (string, error) {
+	dir, name, err := run.Dir(place)
+	if err != nil {
+		return "", explain(err, "cannot look beside %s", place)
+	}
+	defer dir.Close()
+	name, err = freeIn(dir, name, run.ID)
+	return filepath.Join(filepath.Dir(place), name), err
+}
 
 // Forecast reads a list to foresee what is left of its groups.
 type Forecast struct {
@@ -89,22 +98,23 @@ func (f *Forecast) Close() { f.reader.close() }
 // of it would go.
 func (f *Forecast) Group(ctx context.Context, path, group string) (found step.Later, err error) {
 	found.Directory, found.Entries = path, []string{}
-	parent, err := openParent(path)
+	dir, name, err := f.run.Dir(path)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR) {
 		return found, nil
 	}
 	if err != nil {
 		return found, explain(err, "cannot open the directory of %s", path)
 	}
-	defer unix.Close(parent)
+	defer dir.Close()
+	parent := dir.Descriptor()
 	s := &sighting{Forecast: f, path: path, group: group, found: &found, volatile: volatileAt(parent)}
-	at := &descent{parent: parent, name: filepath.Base(path)}
+	at := &descent{parent: parent, name: name}
 	defer at.leave(-1)
 	if there, err := statAt(parent, at.name); err != nil || there == nil {
 		return found, explain(err, "cannot look at %s", path)
 	}
 	if !s.knows("") {
-		s.whole()
+		s.whole(dir, name)
 		return found, nil
 	}
 	return found, f.reader.group(ctx, group, func(e entry) error { return s.entry(at, e) })
@@ -124,12 +134,17 @@ func (s *sighting) knows(path string) bool {
 }
 
 // whole counts all that is at the path: nothing of it is known.
-func (s *sighting) whole() {
-	entries, _ := os.ReadDir(s.path) // a file stands for itself
-	for _, one := range entries {
-		s.add(one.Name(), one.IsDir())
+func (s *sighting) whole(parent *openat.Dir, name string) {
+	var names []string
+	if dir, err := parent.Sub(name); err == nil { // a file stands for itself
+		defer dir.Close()
+		names, _ = dir.Names()
+		for _, one := range names {
+			status, err := dir.Stat(one)
+			s.add(one, err == nil && status.Mode&unix.S_IFMT == unix.S_IFDIR)
+		}
 	}
-	if len(entries) == 0 {
+	if len(names) == 0 {
 		s.add(".", false)
 	}
 }

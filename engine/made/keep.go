@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -13,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/gwe-project/gwe/engine/durable"
+	"github.com/gwe-project/gwe/engine/openat"
 	"github.com/gwe-project/gwe/engine/step"
 )
 
@@ -25,27 +25,28 @@ func Discard(ctx context.Context, run *step.Run, hidden, place string) error {
 // DiscardGroup is Discard for one group of the list.
 func DiscardGroup(ctx context.Context, run *step.Run, hidden, place, group string) error {
 	if !run.AfterCommit {
-		return durable.Discard(hidden)
+		return discard(run, hidden)
 	}
 	aside := asideOf(run, place)
 	if err := aside.noted(); err != nil {
 		return err
 	}
-	parent, err := openParent(hidden)
+	dir, name, err := run.Dir(hidden)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
 		return explain(err, "cannot open the directory of %s", hidden)
 	}
-	defer unix.Close(parent)
-	there, err := statAt(parent, filepath.Base(hidden))
+	defer dir.Close()
+	parent := dir.Descriptor()
+	there, err := statAt(parent, name)
 	if err != nil || there == nil {
 		return explain(err, "cannot look at %s", hidden)
 	}
 	list := Open(run)
 	defer list.Close()
-	left, err := list.Remove(ctx, parent, filepath.Base(hidden), group)
+	left, err := list.Remove(ctx, parent, name, group)
 	if err != nil {
 		return explain(err, "cannot remove %s", hidden)
 	}
@@ -59,7 +60,20 @@ func DiscardGroup(ctx context.Context, run *step.Run, hidden, place, group strin
 			return err
 		}
 	}
-	return durable.SyncFileSystems(filepath.Dir(hidden))
+	return durable.SyncFileSystemsAt([]*openat.Dir{dir})
+}
+
+// discard is durable.Discard in the directory of the step.
+func discard(run *step.Run, path string) error {
+	dir, name, err := run.Dir(path)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR) {
+		return nil
+	}
+	if err != nil {
+		return explain(err, "cannot open the directory of %s", path)
+	}
+	defer dir.Close()
+	return durable.DiscardAt(dir, name)
 }
 
 // Aside is the directory beside a place to which what came after the commit moves.
@@ -87,7 +101,12 @@ func (a *Aside) noted() error {
 		return err
 	}
 	a.path = string(text)
-	if _, err := os.Lstat(a.path); err == nil {
+	dir, name, err := a.run.Dir(a.path)
+	if err != nil {
+		return nil // who moves something there tells
+	}
+	defer dir.Close()
+	if _, err := dir.Stat(name); err == nil {
 		a.tell()
 	}
 	return nil
@@ -104,7 +123,7 @@ func (a *Aside) choose() error {
 	if a.path != "" {
 		return nil
 	}
-	path, err := freeBeside(a.place, a.run.ID)
+	path, err := Beside(a.run, a.place)
 	if err != nil {
 		return err
 	}
@@ -115,9 +134,9 @@ func (a *Aside) choose() error {
 	return durable.SyncFileSystems(a.run.Folder)
 }
 
-// freeBeside names the directory. A name that starts with a dot is no release, and no configuration to be read.
-func freeBeside(place, run string) (string, error) {
-	base := strings.TrimLeft(filepath.Base(place), ".")
+// freeIn names the directory. A name that starts with a dot is no release, and no configuration to be read.
+func freeIn(dir *openat.Dir, place, run string) (string, error) {
+	base := strings.TrimLeft(place, ".")
 	const longest = 180 // a name has at most 255 bytes
 	base = base[:min(len(base), longest)]
 	for number := 1; ; number++ {
@@ -125,11 +144,10 @@ func freeBeside(place, run string) (string, error) {
 		if number > 1 {
 			name += fmt.Sprintf("-%d", number)
 		}
-		path := filepath.Join(filepath.Dir(place), name)
-		if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
-			return path, nil
+		if _, err := dir.Stat(name); errors.Is(err, fs.ErrNotExist) {
+			return name, nil
 		} else if err != nil {
-			return "", explain(err, "cannot look at %s", path)
+			return "", explain(err, "cannot look at %s", dir.Join(name))
 		}
 	}
 }
@@ -139,7 +157,17 @@ func (a *Aside) whole(hidden string) error {
 	if err := a.choose(); err != nil {
 		return err
 	}
-	err := durable.MoveAway(hidden, a.path)
+	from, name, err := a.run.Dir(hidden)
+	if err != nil {
+		return explain(err, "cannot open the directory of %s", hidden)
+	}
+	defer from.Close()
+	to, other, err := a.run.Dir(a.path)
+	if err != nil {
+		return explain(err, "cannot open the directory of %s", a.path)
+	}
+	defer to.Close()
+	err = durable.MoveAwayAt(from, name, to, other)
 	if errors.Is(err, fs.ErrExist) {
 		// An undo before this one has used the name for another part.
 		return a.Move(hidden, filepath.Base(a.place))
@@ -148,28 +176,65 @@ func (a *Aside) whole(hidden string) error {
 		return err
 	}
 	a.say()
-	return durable.SyncFolder(filepath.Dir(a.path))
+	return durable.SyncDir(to)
 }
 
 // Move moves an entry into the directory, under a path in it. The caller makes it durable.
 func (a *Aside) Move(from, way string) error {
+	dir, name, err := a.run.Dir(from)
+	if err != nil {
+		return explain(err, "cannot open the directory of %s", from)
+	}
+	defer dir.Close()
+	return a.MoveFrom(dir, name, way)
+}
+
+// MoveFrom is Move for a name in an open directory.
+func (a *Aside) MoveFrom(from *openat.Dir, name, way string) error {
 	if err := a.choose(); err != nil {
 		return err
 	}
-	to := filepath.Join(a.path, way)
-	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
-		return explain(err, "cannot make the directory %s", filepath.Dir(to))
+	to, err := a.enter(filepath.Dir(way))
+	if err != nil {
+		return err
 	}
+	defer to.Close()
+	other := filepath.Base(way)
 	for number := 1; ; number++ {
-		err := durable.MoveAway(from, to)
+		err := durable.MoveAwayAt(from, name, to, other)
 		if !errors.Is(err, fs.ErrExist) && !errors.Is(err, syscall.ENOTEMPTY) {
 			if err == nil {
 				a.say()
 			}
 			return err
 		}
-		to = fmt.Sprintf("%s-%d", filepath.Join(a.path, way), number)
+		other = fmt.Sprintf("%s-%d", filepath.Base(way), number)
 	}
+}
+
+// enter opens a directory below the one beside the place, and makes what is missing.
+func (a *Aside) enter(way string) (*openat.Dir, error) {
+	at, name, err := a.run.Dir(a.path)
+	if err != nil {
+		return nil, explain(err, "cannot open the directory of %s", a.path)
+	}
+	names := append([]string{name}, strings.Split(filepath.Clean(way), "/")...)
+	for _, name := range names {
+		if name == "." {
+			continue
+		}
+		if err := at.Mkdir(name, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+			at.Close()
+			return nil, explain(err, "cannot make the directory %s", at.Join(name))
+		}
+		below, err := at.Sub(name)
+		at.Close()
+		if err != nil {
+			return nil, explain(err, "cannot open the directory %s", filepath.Join(a.path, way))
+		}
+		at = below
+	}
+	return at, nil
 }
 
 func (a *Aside) say() {
@@ -181,24 +246,25 @@ func (a *Aside) say() {
 // Sweep removes what is at path for an undo after the commit, where the directory may stay: only what the step recorded goes, and the
 // rest stays where it is; left reports that, and the log says so.
 func Sweep(ctx context.Context, run *step.Run, path string) (left bool, err error) {
-	parent, err := openParent(path)
+	dir, name, err := run.Dir(path)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR) {
 		return false, nil
 	}
 	if err != nil {
 		return false, explain(err, "cannot open the directory of %s", path)
 	}
-	defer unix.Close(parent)
+	defer dir.Close()
+	parent := dir.Descriptor()
 	list := Open(run)
 	defer list.Close()
-	left, err = list.Remove(ctx, parent, filepath.Base(path), "")
+	left, err = list.Remove(ctx, parent, name, "")
 	if err != nil {
 		return left, explain(err, "cannot remove %s", path)
 	}
 	if left {
 		run.Log.Warn(path + " stays: it has entries that came or were changed after the commit")
 	}
-	return left, durable.SyncFileSystems(filepath.Dir(path))
+	return left, durable.SyncFileSystemsAt([]*openat.Dir{dir})
 }
 
 // List removes group after group, in the order in which they were written.

@@ -10,7 +10,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/step"
 )
 
@@ -22,19 +21,20 @@ const (
 
 // Record lists what is at path, and all below it. The caller makes the list durable before path gets its place.
 func Record(ctx context.Context, run *step.Run, path string) error {
-	parent, err := openParent(path)
+	dir, name, err := run.Dir(path)
 	if err != nil {
 		return explain(err, "cannot record %s", path)
 	}
-	defer unix.Close(parent)
-	if err := recordSum(run.Folder, parent, filepath.Base(path)); err != nil {
+	defer dir.Close()
+	parent := dir.Descriptor()
+	if err := recordSum(run.Folder, parent, name); err != nil {
 		return explain(err, "cannot record %s", path)
 	}
 	list, err := Create(run.Folder)
 	if err != nil {
 		return err
 	}
-	if err := list.Tree(ctx, parent, filepath.Base(path), ""); err != nil {
+	if err := list.Tree(ctx, parent, name, ""); err != nil {
 		list.drop()
 		return err
 	}
@@ -208,16 +208,4 @@ func join(path, name string) string {
 		return name
 	}
 	return path + "/" + name
-}
-
-// openParent opens the directory of a path.
-func openParent(path string) (handle int, err error) {
-	err = durable.Repeat(func() error {
-		handle, err = unix.Open(filepath.Dir(path), unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-		return err
-	})
-	if err != nil {
-		return -1, &os.PathError{Op: "open", Path: filepath.Dir(path), Err: err}
-	}
-	return handle, nil
 }

@@ -341,7 +341,7 @@ func TestAsideNames(t *testing.T) {
 	if want := []string{taken + "-2"}; !slices.Equal(r.kept, want) {
 		t.Errorf("kept %v, want %v", r.kept, want)
 	}
-	if path, err := freeBeside("/tmp/"+strings.Repeat("é", 127), r.run.ID); err != nil || len(filepath.Base(path)) > 255 {
+	if path, err := Beside(r.run, "/tmp/"+strings.Repeat("é", 127)); err != nil || len(filepath.Base(path)) > 255 {
 		t.Errorf("%s: %v", path, err)
 	}
 }

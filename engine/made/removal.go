@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/gwe-project/gwe/engine/durable"
+	"github.com/gwe-project/gwe/engine/openat"
 )
 
 // removal takes away the entries of one group, below one root.
@@ -91,7 +92,7 @@ func (w *removal) enter(e entry, folder int, name string, device uint64, status 
 	}
 	one := opened{path: e.Path, name: name, device: uint64(status.Dev)}
 	handle, err := openAt(folder, name, unix.O_RDONLY|unix.O_DIRECTORY)
-	if errors.Is(err, unix.EACCES) && unix.Fchmodat(folder, name, status.Mode&0o7777|0o700, 0) == nil {
+	if errors.Is(err, unix.EACCES) && allow(folder, name, e, w.volatile) == nil {
 		one.mode = status.Mode & 0o7777
 		handle, err = openAt(folder, name, unix.O_RDONLY|unix.O_DIRECTORY)
 	}
@@ -101,6 +102,20 @@ func (w *removal) enter(e entry, folder int, name string, device uint64, status 
 	one.handle = handle
 	w.stack = append(w.stack, one)
 	return nil
+}
+
+// allow lets a directory of ours be entered, of a user's own.
+func allow(folder int, name string, e entry, volatile bool) error {
+	found, err := openat.Borrow(folder, "").Entry(name)
+	if err != nil {
+		return err
+	}
+	defer found.Close()
+	status, err := found.Stat()
+	if err != nil || !e.same(&status, volatile) {
+		return errors.Join(err, unix.EACCES)
+	}
+	return found.Chmod(status.Mode&0o7777 | 0o700)
 }
 
 // leaveTo leaves the open directories but for the first ones, and removes those that are empty.

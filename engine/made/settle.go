@@ -36,7 +36,7 @@ func SettleAs(ctx context.Context, run *step.Run, at func(group string) string) 
 	}
 	for list.peek() != nil {
 		group := list.ahead.Group
-		if err := settled.settle(ctx, list, group, at(group)); err != nil {
+		if err := settled.settle(ctx, run, list, group, at(group)); err != nil {
 			settled.drop()
 			return explain(err, "cannot look at what the step made")
 		}
@@ -45,16 +45,21 @@ func SettleAs(ctx context.Context, run *step.Run, at func(group string) string) 
 }
 
 // settle copies a group, with the attributes that its entries have by now.
-func (w *Writer) settle(ctx context.Context, list *reader, group, path string) error {
-	parent, err := openParent(path)
-	if path == "" || errors.Is(err, os.ErrNotExist) || errors.Is(err, unix.ENOTDIR) {
-		return list.group(ctx, group, func(e entry) error { return w.encoder.add(e) })
+func (w *Writer) settle(ctx context.Context, run *step.Run, list *reader, group, path string) error {
+	asItWas := func() error { return list.group(ctx, group, func(e entry) error { return w.encoder.add(e) }) }
+	if path == "" {
+		return asItWas()
+	}
+	dir, name, err := run.Dir(path)
+	if errors.Is(err, os.ErrNotExist) || errors.Is(err, unix.ENOTDIR) || step.IsParentChanged(err) {
+		return asItWas()
 	}
 	if err != nil {
 		return err
 	}
-	defer unix.Close(parent)
-	at := &descent{parent: parent, name: filepath.Base(path)}
+	defer dir.Close()
+	parent := dir.Descriptor()
+	at := &descent{parent: parent, name: name}
 	defer at.leave(-1)
 	volatile := volatileAt(parent)
 	return list.group(ctx, group, func(e entry) error {

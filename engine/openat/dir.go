@@ -42,6 +42,9 @@ func open(path string, trace bool) (dir *Dir, links []string, err error) {
 	return &Dir{handle: handle, path: path}, links, nil
 }
 
+// Borrow is a directory that is open already, and that its opener closes. path is for people.
+func Borrow(handle int, path string) *Dir { return &Dir{handle: handle, path: path} }
+
 // OpenParent opens the directory that holds an absolute path, and gives the path's name in it. "/" has none.
 func OpenParent(path string) (dir *Dir, name string, err error) {
 	path = filepath.Clean(path)
@@ -109,6 +112,12 @@ func (d *Dir) Real() (string, error) {
 func (d *Dir) Identity() (Identity, error) {
 	found, err := identityOf(d.handle, d.handle)
 	return found, wrong("statx", d.path, err)
+}
+
+// Same reports whether both are one directory.
+func (d *Dir) Same(other *Dir) bool {
+	var here, there unix.Stat_t
+	return unix.Fstat(d.handle, &here) == nil && unix.Fstat(other.handle, &there) == nil && here.Dev == there.Dev && here.Ino == there.Ino
 }
 
 // Mounted reports whether a file system is mounted on the directory; false where the kernel does not tell (before Linux 5.8).

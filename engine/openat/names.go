@@ -177,7 +177,7 @@ func (d *Dir) two(operation, name string, to *Dir, other string, call func() err
 
 // Names lists the names in the directory, sorted.
 func (d *Dir) Names() ([]string, error) {
-	listing, err := d.listing()
+	listing, err := d.Read()
 	if err != nil {
 		return nil, err
 	}
@@ -189,7 +189,7 @@ func (d *Dir) Names() ([]string, error) {
 
 // EachName calls visit for the names in the directory, some at a time, in no order. Names may go meanwhile.
 func (d *Dir) EachName(visit func(name string) error) error {
-	listing, err := d.listing()
+	listing, err := d.Read()
 	if err != nil {
 		return err
 	}
@@ -210,8 +210,8 @@ func (d *Dir) EachName(visit func(name string) error) error {
 	}
 }
 
-// listing opens the directory for reading.
-func (d *Dir) listing() (*os.File, error) {
+// Read opens the directory for reading and syncing.
+func (d *Dir) Read() (*os.File, error) {
 	handle, err := openat(d.handle, ".", unix.O_RDONLY|unix.O_DIRECTORY, 0)
 	if err != nil {
 		return nil, wrong("open", d.path, err)
@@ -221,7 +221,7 @@ func (d *Dir) listing() (*os.File, error) {
 
 // Sync makes the names in the directory durable.
 func (d *Dir) Sync() error {
-	listing, err := d.listing()
+	listing, err := d.Read()
 	if err != nil {
 		return err
 	}

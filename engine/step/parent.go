@@ -148,20 +148,22 @@ func (p *Parents) check(folder string, dir *openat.Dir, links []string, err erro
 		return dir, nil
 	}
 	dir.Close()
-	if err != nil && !gone(err) && (fault.As(err) == nil || fault.As(err).Code != "unsafe-link") {
+	if err != nil && !gone(err) && !errors.Is(err, unix.ENOTDIR) && !IsParentChanged(err) {
 		return nil, err
 	}
 	if p.stage == after {
-		if found, lost := was.find(); lost == nil {
+		found, lost := was.find()
+		if lost == nil {
 			return found, nil
-		} else if gone(err) && gone(lost) {
+		}
+		if gone(err) && gone(lost) {
 			return nil, err
 		}
 	}
 	return nil, was.changed(now, err)
 }
 
-func gone(err error) bool { return errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR) }
+func gone(err error) bool { return errors.Is(err, fs.ErrNotExist) }
 
 // find opens the directory where it was, whatever the links of its path lead to by now.
 func (p Parent) find() (*openat.Dir, error) {
@@ -194,6 +196,10 @@ func look(folder string, dir *openat.Dir) (now Parent, err error) {
 func (p Parent) changed(now Parent, err error) error {
 	is := "another directory is there now"
 	switch {
+	case errors.Is(err, unix.ENOTDIR):
+		is = "something else is there now"
+	case IsParentChanged(err):
+		is = "its path leads elsewhere now"
 	case err != nil:
 		is = "it is not there any more"
 	case now.Real != p.Real:
@@ -227,6 +233,9 @@ func (p *Parents) Changed() error {
 		dir, err := openat.Open(one.Path)
 		if gone(err) {
 			continue
+		}
+		if errors.Is(err, unix.ENOTDIR) {
+			return one.changed(Parent{}, err)
 		}
 		if err != nil {
 			return err

@@ -1,0 +1,171 @@
+package durable
+
+import (
+	"errors"
+	"io/fs"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/gwe-project/gwe/engine/openat"
+)
+
+// RenameAt moves a name to another one, replaces a file or a symbolic link there, and syncs both directories.
+func RenameAt(from *openat.Dir, name string, to *openat.Dir, other string) error {
+	if err := from.Rename(name, to, other); err != nil {
+		return Explain(err, "cannot rename %s to %s", from.Join(name), to.Join(other))
+	}
+	return syncBoth(from, to)
+}
+
+// RenameNoReplaceAt moves a name to another one only if nothing has that, and syncs both directories. errors.Is(err, fs.ErrExist) tells that
+// the name was taken.
+func RenameNoReplaceAt(from *openat.Dir, name string, to *openat.Dir, other string) error {
+	if err := MoveNoReplaceAt(from, name, to, other); err != nil {
+		return err
+	}
+	return syncBoth(from, to)
+}
+
+// MoveNoReplaceAt is RenameNoReplaceAt without the sync: for one of several changes that are made durable together.
+func MoveNoReplaceAt(from *openat.Dir, name string, to *openat.Dir, other string) error {
+	return Explain(from.RenameNoReplace(name, to, other), "cannot rename %s to %s", from.Join(name), to.Join(other))
+}
+
+// MoveAwayAt is MoveNoReplaceAt for what is ours to throw away: immutable and append-only marks do not hold it.
+func MoveAwayAt(from *openat.Dir, name string, to *openat.Dir, other string) error {
+	err := MoveNoReplaceAt(from, name, to, other)
+	if !errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	unmarkAt(from, name)
+	return MoveNoReplaceAt(from, name, to, other)
+}
+
+// RemoveAt removes a file or a symbolic link, and syncs the directory. It is no error if nothing is there.
+func RemoveAt(dir *openat.Dir, name string) error {
+	err := dir.Remove(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return Explain(err, "cannot remove %s", dir.Join(name))
+	}
+	return SyncDir(dir)
+}
+
+// DiscardAt is Discard of a name in an open directory.
+func DiscardAt(dir *openat.Dir, name string) error {
+	if _, err := dir.Stat(name); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err := ClearAt(dir, name); err != nil {
+		return err
+	}
+	return SyncDir(dir)
+}
+
+// ClearAt is DiscardAt without the sync.
+func ClearAt(dir *openat.Dir, name string) error {
+	if err := unmountedAt(dir, name); err != nil {
+		return err
+	}
+	err := dir.RemoveAll(name)
+	if errors.Is(err, fs.ErrPermission) {
+		if err := loosenAt(dir, name); err != nil {
+			return Explain(err, "cannot remove %s", dir.Join(name))
+		}
+		err = dir.RemoveAll(name)
+	}
+	return Explain(err, "cannot remove %s", dir.Join(name))
+}
+
+// loosenAt takes away what keeps entries from being removed. What it cannot change, the removal will tell.
+func loosenAt(dir *openat.Dir, name string) error {
+	entry, err := dir.Entry(name)
+	if err != nil {
+		return err
+	}
+	defer entry.Close()
+	status, err := entry.Stat()
+	if err != nil {
+		return err
+	}
+	kind := status.Mode & unix.S_IFMT
+	if kind != unix.S_IFDIR && kind != unix.S_IFREG {
+		return nil
+	}
+	unmarkAt(dir, name)
+	if kind != unix.S_IFDIR {
+		return nil
+	}
+	// Where the mode cannot be changed, the removal says why.
+	_ = entry.Chmod(status.Mode&0o7777 | 0o700)
+	below, err := entry.Dir()
+	if err != nil {
+		return err
+	}
+	defer below.Close()
+	return below.EachName(func(name string) error { return loosenAt(below, name) })
+}
+
+// unmarkAt takes the immutable and the append-only mark away from a file or a directory.
+func unmarkAt(dir *openat.Dir, name string) {
+	if file, err := dir.Open(name); err == nil {
+		Unmark(int(file.Fd()))
+		file.Close()
+	} else if below, err := dir.Sub(name); err == nil {
+		if file, err := below.Read(); err == nil {
+			Unmark(int(file.Fd()))
+			file.Close()
+		}
+		below.Close()
+	}
+}
+
+// SyncDir makes the names in a directory durable.
+func SyncDir(dir *openat.Dir) error { return Explain(dir.Sync(), "cannot sync %s", dir.Path()) }
+
+func syncBoth(from, to *openat.Dir) error {
+	if to.Same(from) {
+		return SyncDir(to)
+	}
+	return SyncFileSystemsAt([]*openat.Dir{to, from})
+}
+
+// SyncFileSystemsAt is SyncFileSystems for open directories, and for paths of gwe's own.
+func SyncFileSystemsAt(dirs []*openat.Dir, paths ...string) error {
+	synced := map[uint64]bool{}
+	for _, dir := range dirs {
+		file, err := dir.Read()
+		if err == nil {
+			err = syncOpen(file, synced)
+			file.Close()
+		}
+		if err != nil {
+			return Explain(err, "cannot sync the file system of %s", dir.Path())
+		}
+	}
+	return syncPaths(paths, synced)
+}
+
+// MountedIn gives a mount point at a name in a directory, or below it; "" where there is none.
+func MountedIn(dir *openat.Dir, name string) (string, error) {
+	info, err := dir.Lstat(name)
+	if err != nil || !info.IsDir() {
+		return "", nil // who acts on it tells
+	}
+	real, err := dir.Real()
+	if err != nil {
+		return "", Explain(err, "cannot tell what is mounted below %s", dir.Join(name))
+	}
+	return MountedAt(local{}, filepath.Join(real, name), info)
+}
+
+func unmountedAt(dir *openat.Dir, name string) error {
+	mounted, err := MountedIn(dir, name)
+	if err != nil || mounted == "" {
+		return err
+	}
+	return mountedWithin(dir.Join(name), mounted)
+}
