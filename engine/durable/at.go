@@ -54,34 +54,43 @@ func RemoveAt(dir *openat.Dir, name string) error {
 	return SyncDir(dir)
 }
 
+// Known reports whether an open directory is the one that may be removed.
+type Known func(*openat.Dir) (bool, error)
+
 // DiscardAt is Discard of a name in an open directory.
-func DiscardAt(dir *openat.Dir, name string) error {
+func DiscardAt(dir *openat.Dir, name string) error { return DiscardKnown(dir, name, nil) }
+
+// DiscardKnown is DiscardAt for a directory that must be a certain one: where another has its name by then, the error is ESTALE, and nothing
+// of it is removed. known may be nil.
+func DiscardKnown(dir *openat.Dir, name string, known Known) error {
 	if _, err := dir.Stat(name); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	if err := ClearAt(dir, name); err != nil {
+	if err := clearKnown(dir, name, known); err != nil {
 		return err
 	}
 	return SyncDir(dir)
 }
 
 // ClearAt is DiscardAt without the sync.
-func ClearAt(dir *openat.Dir, name string) error {
-	if err := unmountedAt(dir, name); err != nil {
+func ClearAt(dir *openat.Dir, name string) error { return clearKnown(dir, name, nil) }
+
+func clearKnown(dir *openat.Dir, name string, known Known) error {
+	if err := UnmountedAt(dir, name); err != nil {
 		return err
 	}
-	err := dir.RemoveAll(name)
+	err := dir.RemoveKnown(name, known)
 	if errors.Is(err, fs.ErrPermission) {
-		if err := loosenAt(dir, name); err != nil {
+		if err := loosenAt(dir, name, known); err != nil {
 			return Explain(err, "cannot remove %s", dir.Join(name))
 		}
-		err = dir.RemoveAll(name)
+		err = dir.RemoveKnown(name, known)
 	}
 	return Explain(err, "cannot remove %s", dir.Join(name))
 }
 
 // loosenAt takes away what keeps entries from being removed. What it cannot change, the removal will tell.
-func loosenAt(dir *openat.Dir, name string) error {
+func loosenAt(dir *openat.Dir, name string, known Known) error {
 	entry, err := dir.Entry(name)
 	if err != nil {
 		return err
@@ -95,6 +104,11 @@ func loosenAt(dir *openat.Dir, name string) error {
 	if kind != unix.S_IFDIR && kind != unix.S_IFREG {
 		return nil
 	}
+	if kind == unix.S_IFDIR && known != nil {
+		if is, err := known(openat.Borrow(entry.Descriptor(), dir.Join(name))); err != nil || !is {
+			return err // the removal says that it is another one
+		}
+	}
 	unmarkAt(dir, name)
 	if kind != unix.S_IFDIR {
 		return nil
@@ -106,7 +120,7 @@ func loosenAt(dir *openat.Dir, name string) error {
 		return err
 	}
 	defer below.Close()
-	return below.EachName(func(name string) error { return loosenAt(below, name) })
+	return below.EachName(func(name string) error { return loosenAt(below, name, nil) })
 }
 
 // unmarkAt takes the immutable and the append-only mark away from a file or a directory.
@@ -162,7 +176,8 @@ func MountedIn(dir *openat.Dir, name string) (string, error) {
 	return MountedAt(local{}, filepath.Join(real, name), info)
 }
 
-func unmountedAt(dir *openat.Dir, name string) error {
+// UnmountedAt is Unmounted for a name in an open directory.
+func UnmountedAt(dir *openat.Dir, name string) error {
 	mounted, err := MountedIn(dir, name)
 	if err != nil || mounted == "" {
 		return err

@@ -28,7 +28,15 @@ func KeepsGroup(ctx context.Context, run *step.Run, path, group string, moves bo
 	keeping := step.Keeping{Made: []string{path}}
 	foreseen := Foresee(run)
 	defer foreseen.Close()
-	found, err := foreseen.Group(ctx, path, group)
+	dir, name, err := run.Dir(path)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR) {
+		return keeping, nil
+	}
+	if err != nil {
+		return keeping, explain(err, "cannot open the directory of %s", path)
+	}
+	defer dir.Close()
+	found, err := foreseen.Group(ctx, dir.Descriptor(), name, path, group)
 	if err != nil || len(found.Entries) == 0 {
 		return keeping, err
 	}
@@ -94,19 +102,10 @@ func Foresee(run *step.Run) *Forecast {
 // Close closes the list.
 func (f *Forecast) Close() { f.reader.close() }
 
-// Group tells what would be left at path of a group; groups come in the order in which they were written. Entries are none where all
-// of it would go.
-func (f *Forecast) Group(ctx context.Context, path, group string) (found step.Later, err error) {
+// Group tells what would be left of a group at a name in an open directory; path is where that is, for people. Groups come in the order
+// in which they were written. Entries are none where all of it would go.
+func (f *Forecast) Group(ctx context.Context, parent int, name, path, group string) (found step.Later, err error) {
 	found.Directory, found.Entries = path, []string{}
-	dir, name, err := f.run.Dir(path)
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR) {
-		return found, nil
-	}
-	if err != nil {
-		return found, explain(err, "cannot open the directory of %s", path)
-	}
-	defer dir.Close()
-	parent := dir.Descriptor()
 	s := &sighting{Forecast: f, path: path, group: group, found: &found, volatile: volatileAt(parent)}
 	at := &descent{parent: parent, name: name}
 	defer at.leave(-1)
@@ -114,7 +113,7 @@ func (f *Forecast) Group(ctx context.Context, path, group string) (found step.La
 		return found, explain(err, "cannot look at %s", path)
 	}
 	if !s.knows("") {
-		s.whole(dir, name)
+		s.whole(openat.Borrow(parent, filepath.Dir(path)), name)
 		return found, nil
 	}
 	return found, f.reader.group(ctx, group, func(e entry) error { return s.entry(at, e) })

@@ -24,56 +24,49 @@ func Discard(ctx context.Context, run *step.Run, hidden, place string) error {
 
 // DiscardGroup is Discard for one group of the list.
 func DiscardGroup(ctx context.Context, run *step.Run, hidden, place, group string) error {
-	if !run.AfterCommit {
-		return discard(run, hidden)
-	}
-	aside := asideOf(run, place)
-	if err := aside.noted(); err != nil {
-		return err
-	}
 	dir, name, err := run.Dir(hidden)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR) {
+		return asideOf(run, place).noted()
 	}
 	if err != nil {
 		return explain(err, "cannot open the directory of %s", hidden)
 	}
 	defer dir.Close()
+	return DiscardIn(ctx, run, dir, name, place, group, nil)
+}
+
+// DiscardIn is DiscardGroup for a name in an open directory. Before the commit no directory goes but the one that known reports, which may
+// be nil; after it the list tells.
+func DiscardIn(ctx context.Context, run *step.Run, dir *openat.Dir, name, place, group string, known durable.Known) error {
+	if !run.AfterCommit {
+		return durable.DiscardKnown(dir, name, known)
+	}
+	aside := asideOf(run, place)
+	if err := aside.noted(); err != nil {
+		return err
+	}
 	parent := dir.Descriptor()
 	there, err := statAt(parent, name)
 	if err != nil || there == nil {
-		return explain(err, "cannot look at %s", hidden)
+		return explain(err, "cannot look at %s", dir.Join(name))
 	}
 	list := Open(run)
 	defer list.Close()
 	left, err := list.Remove(ctx, parent, name, group)
 	if err != nil {
-		return explain(err, "cannot remove %s", hidden)
+		return explain(err, "cannot remove %s", dir.Join(name))
 	}
 	if left {
 		if there.Mode&unix.S_IFMT == unix.S_IFDIR {
-			err = aside.whole(hidden)
+			err = aside.whole(dir, name)
 		} else {
-			err = aside.Move(hidden, filepath.Base(place))
+			err = aside.MoveFrom(dir, name, filepath.Base(place))
 		}
 		if err != nil {
 			return err
 		}
 	}
 	return durable.SyncFileSystemsAt([]*openat.Dir{dir})
-}
-
-// discard is durable.Discard in the directory of the step.
-func discard(run *step.Run, path string) error {
-	dir, name, err := run.Dir(path)
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR) {
-		return nil
-	}
-	if err != nil {
-		return explain(err, "cannot open the directory of %s", path)
-	}
-	defer dir.Close()
-	return durable.DiscardAt(dir, name)
 }
 
 // Aside is the directory beside a place to which what came after the commit moves.
@@ -153,15 +146,10 @@ func freeIn(dir *openat.Dir, place, run string) (string, error) {
 }
 
 // whole renames a directory, which becomes the one beside the place.
-func (a *Aside) whole(hidden string) error {
+func (a *Aside) whole(from *openat.Dir, name string) error {
 	if err := a.choose(); err != nil {
 		return err
 	}
-	from, name, err := a.run.Dir(hidden)
-	if err != nil {
-		return explain(err, "cannot open the directory of %s", hidden)
-	}
-	defer from.Close()
 	to, other, err := a.run.Dir(a.path)
 	if err != nil {
 		return explain(err, "cannot open the directory of %s", a.path)
@@ -170,7 +158,7 @@ func (a *Aside) whole(hidden string) error {
 	err = durable.MoveAwayAt(from, name, to, other)
 	if errors.Is(err, fs.ErrExist) {
 		// An undo before this one has used the name for another part.
-		return a.Move(hidden, filepath.Base(a.place))
+		return a.MoveFrom(from, name, filepath.Base(a.place))
 	}
 	if err != nil {
 		return err

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/gwe-project/gwe/engine/openat"
 	"github.com/gwe-project/gwe/engine/step"
 )
 
@@ -26,9 +27,14 @@ func Record(ctx context.Context, run *step.Run, path string) error {
 		return explain(err, "cannot record %s", path)
 	}
 	defer dir.Close()
+	return RecordIn(ctx, run, dir, name)
+}
+
+// RecordIn is Record for a name in an open directory.
+func RecordIn(ctx context.Context, run *step.Run, dir *openat.Dir, name string) error {
 	parent := dir.Descriptor()
 	if err := recordSum(run.Folder, parent, name); err != nil {
-		return explain(err, "cannot record %s", path)
+		return explain(err, "cannot record %s", dir.Join(name))
 	}
 	list, err := Create(run.Folder)
 	if err != nil {

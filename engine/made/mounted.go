@@ -6,6 +6,7 @@ import (
 
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/openat"
 	"github.com/gwe-project/gwe/engine/step"
 )
 
@@ -19,6 +20,16 @@ func Unmounted(machine step.Machine, path string) error {
 		return explain(err, "cannot look at %s", path)
 	}
 	mounted, err := durable.MountedAt(machine, path, info)
+	return mountedWithin(path, mounted, err)
+}
+
+// UnmountedIn is Unmounted for a name in an open directory.
+func UnmountedIn(dir *openat.Dir, name string) error {
+	mounted, err := durable.MountedIn(dir, name)
+	return mountedWithin(dir.Join(name), mounted, err)
+}
+
+func mountedWithin(path, mounted string, err error) error {
 	if err != nil || mounted == "" {
 		return err
 	}

@@ -99,6 +99,10 @@ func (w *removal) enter(e entry, folder int, name string, device uint64, status 
 	if err != nil {
 		return err
 	}
+	if is, err := statAt(handle, "."); err != nil || is == nil || is.Dev != status.Dev || is.Ino != status.Ino {
+		_ = unix.Close(handle)
+		return err // another one has taken its name meanwhile, which is not ours
+	}
 	one.handle = handle
 	w.stack = append(w.stack, one)
 	return nil

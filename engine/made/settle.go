@@ -16,11 +16,23 @@ import (
 //
 // The result is not made durable: where a power cut takes it away, more is kept by a later rollback, and nothing is lost.
 func Settle(ctx context.Context, run *step.Run, path string) error {
-	return SettleAs(ctx, run, func(string) string { return path })
+	dir, name, err := run.Dir(path)
+	if errors.Is(err, os.ErrNotExist) || errors.Is(err, unix.ENOTDIR) || step.IsParentChanged(err) {
+		return SettleAs(ctx, run, func(string) (int, string) { return Nowhere, "" })
+	}
+	if err != nil {
+		return explain(err, "cannot look at what the step made")
+	}
+	defer dir.Close()
+	return SettleAs(ctx, run, func(string) (int, string) { return dir.Descriptor(), name })
 }
 
-// SettleAs is Settle for a list of several groups; at gives where each one is, "" for one that is nowhere.
-func SettleAs(ctx context.Context, run *step.Run, at func(group string) string) error {
+// Nowhere is what the argument at of SettleAs returns for a group that is not there.
+const Nowhere = -1
+
+// SettleAs is Settle for a list of several groups; at gives the open directory and the name of each one, or Nowhere. It keeps the
+// directory open until it is called again.
+func SettleAs(ctx context.Context, run *step.Run, at func(group string) (parent int, name string)) error {
 	if run.AfterCommit {
 		return nil
 	}
@@ -36,7 +48,8 @@ func SettleAs(ctx context.Context, run *step.Run, at func(group string) string) 
 	}
 	for list.peek() != nil {
 		group := list.ahead.Group
-		if err := settled.settle(ctx, run, list, group, at(group)); err != nil {
+		parent, name := at(group)
+		if err := settled.settle(ctx, list, group, parent, name); err != nil {
 			settled.drop()
 			return explain(err, "cannot look at what the step made")
 		}
@@ -45,20 +58,10 @@ func SettleAs(ctx context.Context, run *step.Run, at func(group string) string) 
 }
 
 // settle copies a group, with the attributes that its entries have by now.
-func (w *Writer) settle(ctx context.Context, run *step.Run, list *reader, group, path string) error {
-	asItWas := func() error { return list.group(ctx, group, func(e entry) error { return w.encoder.add(e) }) }
-	if path == "" {
-		return asItWas()
+func (w *Writer) settle(ctx context.Context, list *reader, group string, parent int, name string) error {
+	if parent == Nowhere {
+		return list.group(ctx, group, func(e entry) error { return w.encoder.add(e) })
 	}
-	dir, name, err := run.Dir(path)
-	if errors.Is(err, os.ErrNotExist) || errors.Is(err, unix.ENOTDIR) || step.IsParentChanged(err) {
-		return asItWas()
-	}
-	if err != nil {
-		return err
-	}
-	defer dir.Close()
-	parent := dir.Descriptor()
 	at := &descent{parent: parent, name: name}
 	defer at.leave(-1)
 	volatile := volatileAt(parent)

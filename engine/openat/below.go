@@ -48,7 +48,7 @@ func (d *Dir) descend(relative string) (int, error) {
 
 // SyncFileSystem makes durable all that was written on the directory's file system.
 func (d *Dir) SyncFileSystem() error {
-	listing, err := d.listing()
+	listing, err := d.Read()
 	if err != nil {
 		return err
 	}

@@ -115,6 +115,9 @@ func (e *Entry) Dir() (*Dir, error) {
 	return &Dir{handle: handle, path: e.Path()}, nil
 }
 
+// Descriptor is for calls that this package does not have. It is opened with O_PATH, and is closed by Close.
+func (e *Entry) Descriptor() int { return e.handle }
+
 // Close frees the descriptor. It may be called on nil, and twice.
 func (e *Entry) Close() {
 	if e != nil && e.handle >= 0 {

@@ -13,7 +13,11 @@ func isEnd(err error) bool { return errors.Is(err, io.EOF) }
 
 // RemoveAll removes what has a name, and all below it. It is no error if nothing has it. Links are removed, never followed. A mount point
 // is not entered, and stays with what it lies in: the error is EBUSY.
-func (d *Dir) RemoveAll(name string) error {
+func (d *Dir) RemoveAll(name string) error { return d.RemoveKnown(name, nil) }
+
+// RemoveKnown is RemoveAll for a directory that must be a certain one: known is asked about it once it is open, so nothing that takes its
+// name meanwhile is emptied. If it is another one the error is ESTALE. An empty directory, and what is no directory, goes without a question.
+func (d *Dir) RemoveKnown(name string, known func(*Dir) (bool, error)) error {
 	if err := single(name); err != nil {
 		return d.wrong("remove", name, err)
 	}
@@ -24,7 +28,7 @@ func (d *Dir) RemoveAll(name string) error {
 	case !errors.Is(err, unix.ENOTEMPTY) && !errors.Is(err, unix.EEXIST):
 		return d.wrong("remove", name, err)
 	}
-	r := removal{top: d}
+	r := removal{top: d, known: known}
 	defer r.close()
 	return r.tree(name)
 }
@@ -32,6 +36,8 @@ func (d *Dir) RemoveAll(name string) error {
 // removal goes down a tree with one open directory, and up by "..", which must be the one from where it came.
 type removal struct {
 	top *Dir
+	// known may be nil.
+	known func(*Dir) (bool, error)
 	// handle is the present directory; way are the names down to it, and above what is above each of these.
 	handle int
 	way    []string
@@ -52,6 +58,15 @@ func (r *removal) close() {
 func (r *removal) tree(name string) error {
 	if err := r.down(name); err != nil {
 		return err
+	}
+	if r.known != nil {
+		is, err := r.known(&Dir{handle: r.handle, path: r.top.Join(name)})
+		if err == nil && !is {
+			err = unix.ESTALE
+		}
+		if err != nil {
+			return r.top.wrong("remove", name, err)
+		}
 	}
 	for len(r.way) > 0 {
 		deeper, err := r.empty()

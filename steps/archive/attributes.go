@@ -1,6 +1,8 @@
 package archive
 
 import (
+	"errors"
+	"fmt"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -46,10 +48,10 @@ func attributesFrom(status *unix.Stat_t) attributes {
 	return attributes{mode: status.Mode & 0o7777, uid: int(status.Uid), gid: int(status.Gid), modified: status.Mtim}
 }
 
-// apply gives the open file, which is named base in folder, its attributes. The owner comes first, because changing it
+// apply gives the open file, which is called base in messages, its attributes. The owner comes first, because changing it
 // takes the setuid bit and the capabilities away; the mode comes after the extended attributes, because it may forbid
 // them; the time comes last.
-func (a attributes) apply(handle, folder int, base string, owners bool) error {
+func (a attributes) apply(handle int, base string, owners bool) error {
 	if owners {
 		if err := durable.Repeat(func() error { return unix.Fchown(handle, a.uid, a.gid) }); err != nil {
 			return &os.PathError{Op: "chown", Path: base, Err: err}
@@ -61,10 +63,23 @@ func (a attributes) apply(handle, folder int, base string, owners bool) error {
 	if err := durable.Repeat(func() error { return unix.Fchmod(handle, a.mode) }); err != nil {
 		return &os.PathError{Op: "chmod", Path: base, Err: err}
 	}
-	return a.setTime(folder, base)
+	times := []unix.Timespec{{Nsec: unix.UTIME_OMIT}, a.modified}
+	if err := durable.Repeat(func() error { return utimes(handle, times) }); err != nil {
+		return &os.PathError{Op: "utimensat", Path: base, Err: err}
+	}
+	return nil
 }
 
-// setTime sets the modification time alone, also that of a symbolic link.
+// utimes sets the times of an open file.
+func utimes(handle int, times []unix.Timespec) error {
+	err := unix.UtimesNanoAt(handle, "", times, unix.AT_EMPTY_PATH)
+	if errors.Is(err, unix.EINVAL) { // before Linux 5.8
+		err = unix.UtimesNanoAt(unix.AT_FDCWD, fmt.Sprintf("/proc/self/fd/%d", handle), times, 0)
+	}
+	return err
+}
+
+// setTime sets the modification time alone, of a symbolic link in the private staging folder.
 func (a attributes) setTime(folder int, base string) error {
 	times := []unix.Timespec{{Nsec: unix.UTIME_OMIT}, a.modified}
 	if err := durable.Repeat(func() error { return unix.UtimesNanoAt(folder, base, times, unix.AT_SYMLINK_NOFOLLOW) }); err != nil {

@@ -28,7 +28,7 @@ type cursor struct {
 	open []folder
 	// enter opens the folder name in the one that handle stands for; leave is called before a folder is closed.
 	enter func(handle int, name string) (folder, error)
-	leave func(above int, left folder) error
+	leave func(left folder) error
 }
 
 // at moves the cursor to a folder and gives its handle.
@@ -63,7 +63,7 @@ func (c *cursor) up(depth int) error {
 	for len(c.open) > depth {
 		last := c.open[len(c.open)-1]
 		c.open = c.open[:len(c.open)-1]
-		err := c.leave(c.here(), last)
+		err := c.leave(last)
 		_ = unix.Close(last.handle)
 		if err != nil {
 			return err
@@ -80,8 +80,8 @@ func (c *cursor) drop() {
 	c.open = nil
 }
 
-// openat opens a name without following a symbolic link.
-func openat(handle int, name string, flags int, mode uint32) (int, error) {
+// openIn opens a name without following a symbolic link.
+func openIn(handle int, name string, flags int, mode uint32) (int, error) {
 	for {
 		opened, err := unix.Openat(handle, name, flags|unix.O_NOFOLLOW|unix.O_CLOEXEC, mode)
 		if errors.Is(err, unix.EINTR) {
@@ -99,24 +99,24 @@ func reader(root int) *cursor {
 	return &cursor{
 		root: root,
 		enter: func(handle int, name string) (folder, error) {
-			opened, err := openat(handle, name, unix.O_PATH|unix.O_DIRECTORY, 0)
+			opened, err := openIn(handle, name, unix.O_PATH|unix.O_DIRECTORY, 0)
 			return folder{name: name, handle: opened}, err
 		},
-		leave: func(int, folder) error { return nil },
+		leave: func(folder) error { return nil },
 	}
 }
 
 // writer is a cursor over the tree that the extraction fills. It makes the folders that the archive does not list, and
 // gives each folder its attributes when nothing more is being put into it.
 func (x *extraction) writer(root int) *cursor {
-	return &cursor{root: root, enter: x.enterFolder, leave: func(above int, left folder) error {
-		return left.final.apply(left.handle, above, left.name, x.owners)
+	return &cursor{root: root, enter: x.enterFolder, leave: func(left folder) error {
+		return left.final.apply(left.handle, left.name, x.owners)
 	}}
 }
 
 // enterFolder opens a folder of the new tree. One that was left before keeps the attributes it got then.
 func (x *extraction) enterFolder(handle int, name string) (folder, error) {
-	opened, err := openat(handle, name, unix.O_RDONLY|unix.O_DIRECTORY, 0)
+	opened, err := openIn(handle, name, unix.O_RDONLY|unix.O_DIRECTORY, 0)
 	if errors.Is(err, unix.ENOENT) {
 		if err := durable.Repeat(func() error { return unix.Mkdirat(handle, name, 0o700) }); err != nil {
 			return folder{}, &os.PathError{Op: "mkdir", Path: name, Err: err}
@@ -144,7 +144,7 @@ func (x *extraction) enterFolder(handle int, name string) (folder, error) {
 // freshFolder opens a folder that was just made because an entry lies in it, and remembers that the archive has not listed
 // it so far.
 func (x *extraction) freshFolder(handle int, name string) (folder, error) {
-	opened, err := openat(handle, name, unix.O_RDONLY|unix.O_DIRECTORY, 0)
+	opened, err := openIn(handle, name, unix.O_RDONLY|unix.O_DIRECTORY, 0)
 	if err != nil {
 		return folder{}, err
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -14,6 +13,7 @@ import (
 	"github.com/gwe-project/gwe/bundle"
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/openat"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/value"
 )
@@ -193,14 +193,19 @@ func (e extractStep) Prepare(ctx context.Context, run *step.Run, arguments extra
 		return memo{}, err
 	}
 	to := filepath.Join(j.folder, j.name)
-	found, err := identityOf(to)
+	dir, err := j.into(run, m)
+	if err != nil {
+		return memo{}, explain(err, "cannot open %s", j.folder)
+	}
+	defer dir.Close()
+	found, err := identityAt(dir.Descriptor(), j.name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return m, nil
 	}
 	if err != nil {
 		return memo{}, explain(err, "cannot look at %s", to)
 	}
-	if isMount(to) {
+	if isMount(dir, j.name) {
 		return memo{}, fault.New(fault.Refused, "target-exists", "%s is a mount point, which cannot be replaced by a new folder", to).
 			WithHint("extract to a new folder in it")
 	}
@@ -208,9 +213,9 @@ func (e extractStep) Prepare(ctx context.Context, run *step.Run, arguments extra
 	return m, nil
 }
 
-func isMount(path string) bool {
+func isMount(dir *openat.Dir, name string) bool {
 	var status unix.Statx_t
-	err := unix.Statx(unix.AT_FDCWD, path, unix.AT_SYMLINK_NOFOLLOW, unix.STATX_TYPE, &status)
+	err := unix.Statx(dir.Descriptor(), name, unix.AT_SYMLINK_NOFOLLOW, unix.STATX_TYPE, &status)
 	return err == nil && status.Attributes&unix.STATX_ATTR_MOUNT_ROOT != 0
 }
 
@@ -277,21 +282,21 @@ func (extractStep) Undo(ctx context.Context, run *step.Run, arguments extractArg
 }
 
 // Inspect refuses a rollback while something is mounted in the folder.
-func (extractStep) Inspect(_ context.Context, run *step.Run, arguments extractArguments, _ memo) error {
+func (extractStep) Inspect(_ context.Context, run *step.Run, arguments extractArguments, m memo) error {
 	j, err := arguments.job()
 	if err != nil {
 		return err
 	}
-	return j.inspect(run)
+	return j.inspect(run, m)
 }
 
 // Keeps foresees what a manual rollback would move aside.
-func (extractStep) Keeps(ctx context.Context, run *step.Run, arguments extractArguments, _ memo) (step.Keeping, error) {
+func (extractStep) Keeps(ctx context.Context, run *step.Run, arguments extractArguments, m memo) (step.Keeping, error) {
 	j, err := arguments.job()
 	if err != nil {
 		return step.Keeping{}, err
 	}
-	return j.keeps(ctx, run)
+	return j.keeps(ctx, run, m)
 }
 
 // Verify makes sure, just before the commit, that no file shared with that of link-dest was written to in place.
@@ -312,12 +317,20 @@ func (extractStep) Release(ctx context.Context, run *step.Run, arguments extract
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	staging := filepath.Join(j.folder, m.Staging)
-	if found, err := identityOf(staging); err != nil || !found.sameFolder(*m.Empty) {
+	dir, err := j.into(run, m)
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	if err := os.Remove(staging); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return explain(err, "cannot remove the empty folder %s", staging)
+	if err != nil {
+		return explain(err, "cannot open %s", j.folder)
 	}
-	return durable.SyncFolder(j.folder)
+	defer dir.Close()
+	if found, err := identityAt(dir.Descriptor(), m.Staging); err != nil || !found.sameFolder(*m.Empty) {
+		return nil
+	}
+	err = durable.Repeat(func() error { return unix.Unlinkat(dir.Descriptor(), m.Staging, unix.AT_REMOVEDIR) })
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return explain(err, "cannot remove the empty folder %s", dir.Join(m.Staging))
+	}
+	return durable.SyncDir(dir)
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -91,36 +90,21 @@ type entries interface {
 	next() (*tar.Header, io.Reader, error)
 }
 
-// extract unpacks a tar stream into an empty folder.
-func extract(ctx context.Context, source io.Reader, folder string, wanted options) (summary, patterns, error) {
-	return extractFrom(ctx, entriesOfTar(source, wanted.limit), folder, wanted)
-}
-
-// extractFrom unpacks an archive into an empty folder. That folder gets the attributes of the folder that the archive has
-// for it. With errLateCopies it gives the patterns to begin again with.
-func extractFrom(ctx context.Context, source entries, folder string, wanted options) (summary, patterns, error) {
+// extractTree unpacks an archive into an empty folder, which is open for reading, and private; target is what it lies in, for people. The
+// folder gets the attributes of the folder that the archive has for it. With errLateCopies it gives the patterns to begin again with.
+func extractTree(ctx context.Context, source entries, folder int, target string, wanted options) (summary, patterns, error) {
 	began, err := unix.TimeToTimespec(time.Now())
 	if err != nil {
 		return summary{}, nil, fault.New(fault.Errored, "clock", "this machine's clock is beyond its range").WithCause(err)
 	}
-	parent, err := os.OpenFile(filepath.Dir(folder), os.O_RDONLY|unix.O_DIRECTORY, 0)
-	if err != nil {
-		return summary{}, nil, explain(err, "cannot open the target folder")
-	}
-	defer parent.Close()
-	handle, err := openat(int(parent.Fd()), filepath.Base(folder), unix.O_RDONLY|unix.O_DIRECTORY, 0)
-	if err != nil {
-		return summary{}, nil, explain(err, "cannot open the staging folder")
-	}
-	defer unix.Close(handle)
 	x := &extraction{
-		options: wanted, target: parent.Name(),
+		options: wanted, target: target,
 		owners: os.Geteuid() == 0, uid: os.Geteuid(), gid: os.Getegid(), began: began,
 		unlisted: map[uint64]struct{}{},
 		buffer:   make([]byte, blockSize), other: make([]byte, blockSize),
 	}
 	x.root = x.implied()
-	x.into = x.writer(handle)
+	x.into = x.writer(folder)
 	defer x.into.drop()
 	if wanted.beside >= 0 {
 		x.old = reader(wanted.beside)
@@ -135,7 +119,7 @@ func extractFrom(ctx context.Context, source entries, folder string, wanted opti
 	if err := x.leadInside(folder); err != nil {
 		return x.summary, nil, err
 	}
-	err = x.root.apply(handle, int(parent.Fd()), filepath.Base(folder), x.owners)
+	err = x.root.apply(folder, target, x.owners)
 	return x.summary, nil, explain(err, "cannot finish the folder")
 }
 

@@ -63,7 +63,7 @@ func (x *extraction) count(size int64) error {
 
 // write makes a new file with that content.
 func (x *extraction) write(ctx context.Context, e entry, wanted attributes, above int, content io.Reader) error {
-	handle, err := openat(above, e.base(), unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL, 0o600)
+	handle, err := openIn(above, e.base(), unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL, 0o600)
 	if err != nil {
 		return x.entryError(e, err)
 	}
@@ -73,7 +73,7 @@ func (x *extraction) write(ctx context.Context, e entry, wanted attributes, abov
 		_ = unix.SyncFileRange(handle, 0, 0, unix.SYNC_FILE_RANGE_WRITE)
 	}
 	if err == nil {
-		err = wanted.apply(handle, above, e.base(), x.owners)
+		err = wanted.apply(handle, e.base(), x.owners)
 	}
 	if closed := unix.Close(handle); err == nil && closed != nil {
 		err = &os.PathError{Op: "close", Path: e.path(), Err: closed}

@@ -9,6 +9,8 @@ import (
 
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/openat"
+	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/steps/order"
 )
 
@@ -30,50 +32,75 @@ func (i identity) sameFolder(other identity) bool {
 // identityName is the file in the frame's folder that holds it.
 const identityName = "release.json"
 
-// noteIdentity writes down which folder is about to get that name, and its place in the order of the releases, and makes both durable
-// together with what is in the folder: one syncfs where all are on one file system.
-func noteIdentity(frame, folder, name string, record order.Record) error {
-	found, err := identityOf(folder)
-	if err != nil {
-		return explain(err, "cannot look at %s", folder)
-	}
-	found.Name = name
-	text, err := json.Marshal(found)
+// writeIdentity writes down which folder the step has made, under the name that it is about to get; "" as long as that is not known.
+func writeIdentity(frame string, made identity) error {
+	text, err := json.Marshal(made)
 	if err != nil {
 		return fault.New(fault.Errored, "release-record", "cannot note the new release").WithCause(err)
 	}
-	if err := durable.WriteChecked(filepath.Join(frame, identityName), text); err != nil {
+	path := filepath.Join(frame, identityName)
+	if err := durable.RemoveChecked(path); err != nil { // a kill must not leave the new text with the old digest
+		return err
+	}
+	return durable.WriteChecked(path, text)
+}
+
+// noteIdentity writes down which folder is about to get that name, and its place in the order of the releases, and makes both durable
+// together with what is in the folder: one syncfs where all are on one file system.
+func noteIdentity(run *step.Run, dir *openat.Dir, folder, name string, record order.Record) error {
+	found, err := identityAt(dir.Descriptor(), folder)
+	if err != nil {
+		return explain(err, "cannot look at %s", dir.Join(folder))
+	}
+	noted, err := readIdentity(run.Folder)
+	if err != nil {
+		return err
+	}
+	if !found.sameFolder(noted) {
+		return replaced(dir.Join(folder))
+	}
+	found.Name = name
+	if err := writeIdentity(run.Folder, found); err != nil {
 		return err
 	}
 	if err := record.Install(name); err != nil {
 		return err
 	}
-	return durable.SyncFileSystems(folder, frame)
+	return durable.SyncFileSystemsAt([]*openat.Dir{dir}, run.Folder)
 }
 
 // notedIdentity reads it; known is false where no release has ever got as far as its name.
 func notedIdentity(frame string) (noted identity, known bool, err error) {
-	text, err := durable.ReadChecked(filepath.Join(frame, identityName))
-	if err != nil || len(text) == 0 {
-		return identity{}, false, err
-	}
-	if err := json.Unmarshal(text, &noted); err != nil {
-		return identity{}, false, fault.New(fault.Errored, "release-record", "the note of the new release cannot be read").WithCause(err)
-	}
-	return noted, true, nil
+	noted, err = readIdentity(frame)
+	return noted, noted.Name != "", err
 }
 
-// identityOf looks at a folder, not through a symbolic link. File systems that know no time of birth have it as zero.
-func identityOf(folder string) (identity, error) {
+// readIdentity reads which folder the step has made; it is zero where there is none.
+func readIdentity(frame string) (noted identity, err error) {
+	text, err := durable.ReadChecked(filepath.Join(frame, identityName))
+	if err != nil || len(text) == 0 {
+		return identity{}, err
+	}
+	if err := json.Unmarshal(text, &noted); err != nil {
+		return identity{}, fault.New(fault.Errored, "release-record", "the note of the new release cannot be read").WithCause(err)
+	}
+	return noted, nil
+}
+
+// identityAt looks at a folder in an open one, not through a symbolic link; "" is the open one itself. File systems that know no time of
+// birth have it as zero.
+func identityAt(dir int, name string) (identity, error) {
 	var status unix.Statx_t
-	err := unix.Statx(unix.AT_FDCWD, folder, unix.AT_SYMLINK_NOFOLLOW, unix.STATX_INO|unix.STATX_BTIME|unix.STATX_TYPE, &status)
+	err := durable.Repeat(func() error {
+		return unix.Statx(dir, name, unix.AT_SYMLINK_NOFOLLOW|unix.AT_EMPTY_PATH, unix.STATX_INO|unix.STATX_BTIME|unix.STATX_TYPE, &status)
+	})
 	if err != nil {
-		return identity{}, &os.PathError{Op: "statx", Path: folder, Err: err}
+		return identity{}, &os.PathError{Op: "statx", Path: name, Err: err}
 	}
 	if status.Mode&unix.S_IFMT != unix.S_IFDIR {
-		return identity{}, &os.PathError{Op: "statx", Path: folder, Err: unix.ENOTDIR}
+		return identity{}, &os.PathError{Op: "statx", Path: name, Err: unix.ENOTDIR}
 	}
-	found := identity{Name: filepath.Base(folder), Inode: status.Ino}
+	found := identity{Name: name, Inode: status.Ino}
 	if status.Mask&unix.STATX_BTIME != 0 {
 		found.BirthSeconds, found.BirthNanos = status.Btime.Sec, status.Btime.Nsec
 	}

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -15,6 +14,7 @@ import (
 
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/openat"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/value"
 	"github.com/gwe-project/gwe/steps/order"
@@ -86,7 +86,12 @@ func (j job) prepare(ctx context.Context, run *step.Run) (memo, error) {
 	}
 	nearest := existing(run.Machine, j.folder)
 	m.Created = nearest != j.folder
-	if err := unix.Access(nearest, unix.W_OK|unix.X_OK); err != nil {
+	dir, _, err := run.Dir(filepath.Join(nearest, m.Staging)) // this notes which directory it is
+	if err != nil {
+		return memo{}, explain(err, "cannot open %s", nearest)
+	}
+	defer dir.Close()
+	if err := unix.Faccessat(dir.Descriptor(), ".", unix.W_OK|unix.X_OK, 0); err != nil {
 		return memo{}, fault.New(fault.Refused, "target-not-writable", "nothing can be written into %s", nearest).
 			WithHint("run gwe as a user who may write there; see that its file system is mounted writable, and with lsattr -d that the folder is not immutable").WithCause(err)
 	}
@@ -192,20 +197,22 @@ func (j job) beside() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	resolved, err := filepath.EvalSymlinks(path)
-	if errors.Is(err, fs.ErrNotExist) {
+	dir, err := openat.Open(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return "", nil
-	}
-	if err != nil {
+	case errors.Is(err, unix.ENOTDIR):
+		return "", fault.New(fault.Refused, "link-dest", "link-dest %s is no folder", path).WithCause(err).
+			WithHint("it is the running release, or a link to it")
+	case fault.As(err) != nil:
+		return "", err
+	case err != nil:
 		return "", fault.New(fault.Refused, "link-dest", "link-dest %s cannot be resolved", path).WithCause(err).
 			WithHint("see where it leads with namei -l, and point it to the running release")
 	}
-	info, err := os.Stat(resolved)
-	if err != nil || !info.IsDir() {
-		return "", fault.New(fault.Refused, "link-dest", "link-dest %s is no folder", resolved).WithCause(err).
-			WithHint("it is the running release, or a link to it")
-	}
-	return resolved, nil
+	defer dir.Close()
+	resolved, err := dir.Real()
+	return resolved, explain(err, "cannot tell where link-dest %s leads", path)
 }
 
 func absolute(path value.Path) (string, error) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
@@ -12,6 +11,7 @@ import (
 	"github.com/gwe-project/gwe/bundle"
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/made"
+	"github.com/gwe-project/gwe/engine/openat"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/tasklog"
 	"github.com/gwe-project/gwe/engine/value"
@@ -22,12 +22,21 @@ const sharedName = "linked"
 
 // make extracts the archive into the staging folder and gives it its name, once all of it is on the disk.
 func (j job) make(ctx context.Context, run *step.Run, m memo, source *bundle.Pinned) (unpacked, error) {
-	staging := filepath.Join(j.folder, m.Staging)
-	filled, err := j.fillStaging(ctx, run, m, source, staging)
+	if m.Created {
+		if err := j.makeInto(run); err != nil {
+			return unpacked{}, explain(err, "cannot make the directory %s", j.folder)
+		}
+	}
+	dir, err := j.into(run, m)
+	if err != nil {
+		return unpacked{}, explain(err, "cannot open the target folder %s", j.folder)
+	}
+	defer dir.Close()
+	filled, err := j.fillStaging(ctx, run, m, source, dir)
 	if err != nil {
 		return unpacked{}, err
 	}
-	if err := made.Record(ctx, run, staging); err != nil {
+	if err := made.RecordIn(ctx, run, dir, m.Staging); err != nil {
 		return unpacked{}, err
 	}
 	if err := ctx.Err(); err != nil {
@@ -36,19 +45,19 @@ func (j job) make(ctx context.Context, run *step.Run, m memo, source *bundle.Pin
 	name := j.name
 	switch {
 	case name == "":
-		name, err = giveName(run.Folder, staging, filled.top, m.Order)
+		name, err = giveName(run, dir, m.Staging, filled.top, m.Order)
 	case m.Empty != nil:
-		err = exchange(run.Folder, staging, name, *m.Empty, m.Order)
+		err = exchange(run, dir, m.Staging, name, *m.Empty, m.Order)
 	default:
-		err = giveFixedName(run.Folder, staging, name, m.Order)
+		err = giveFixedName(run, dir, m.Staging, name, m.Order)
 	}
 	return unpacked{summary: filled, path: filepath.Join(j.folder, name)}, err
 }
 
 // fillStaging is the second pass, into the staging folder.
-func (j job) fillStaging(ctx context.Context, run *step.Run, m memo, source *bundle.Pinned, staging string) (summary, error) {
+func (j job) fillStaging(ctx context.Context, run *step.Run, m memo, source *bundle.Pinned, dir *openat.Dir) (summary, error) {
 	task := run.Log.Begin("task", "Extract into "+j.folder)
-	filled, err := j.fill(ctx, run, task, m, source, staging)
+	filled, err := j.fill(ctx, run, task, m, source, dir)
 	if err != nil {
 		task.Fail(err)
 		return filled, err
@@ -60,62 +69,42 @@ func (j job) fillStaging(ctx context.Context, run *step.Run, m memo, source *bun
 	return filled, nil
 }
 
-func (j job) fill(ctx context.Context, run *step.Run, task *tasklog.Task, m memo, source *bundle.Pinned, staging string) (summary, error) {
+func (j job) fill(ctx context.Context, run *step.Run, task *tasklog.Task, m memo, source *bundle.Pinned, dir *openat.Dir) (summary, error) {
 	copies, selected, err := j.patterns()
 	if err != nil {
 		return summary{}, err
-	}
-	if m.Created {
-		if err := makeFolder(j.folder); err != nil {
-			return summary{}, explain(err, "cannot make the directory %s", j.folder)
-		}
 	}
 	wanted := options{
 		selection: selected, oneTop: j.name == "", copies: copies, anyLinks: j.links == "any",
 		limit: limitOf(j.maxSize, source.Size()), beside: -1, here: progress(task, source),
 	}
-	if wanted.beside, err = openBeside(task, m, j.folder); err != nil {
+	beside, err := openBeside(task, m, dir)
+	if err != nil {
 		return summary{}, err
 	}
-	if wanted.beside >= 0 {
-		defer unix.Close(wanted.beside)
+	defer beside.Close()
+	if beside != nil {
+		wanted.beside = beside.Descriptor()
 	}
-	filled, found, err := stream(ctx, run, source, staging, wanted)
+	filled, found, err := stream(ctx, run, source, dir, m.Staging, wanted)
 	if errors.Is(err, errLateCopies) {
 		task.Info(fmt.Sprintf("begin again: %s came after files that were linked already", copyList))
-		if err := durable.RemoveAll(staging); err != nil {
+		if err := durable.DiscardKnown(dir, m.Staging, isStaged(run)); err != nil {
 			return filled, err
 		}
 		wanted.copies = found
-		filled, _, err = stream(ctx, run, source, staging, wanted)
+		filled, _, err = stream(ctx, run, source, dir, m.Staging, wanted)
 	}
 	return filled, err
 }
 
-// makeFolder makes the directory that holds the releases, with the mode 0755 whatever the umask; the setgid bit of the one above
-// goes down to it. One that is there already stays as it is.
-func makeFolder(path string) error {
-	if err := os.Mkdir(path, 0o700); err != nil {
-		if errors.Is(err, os.ErrExist) {
-			return nil
-		}
-		return err
-	}
-	var status unix.Stat_t
-	if err := unix.Lstat(path, &status); err != nil {
-		return &os.PathError{Op: "stat", Path: path, Err: err}
-	}
-	if err := durable.Repeat(func() error { return unix.Chmod(path, 0o755|status.Mode&unix.S_ISGID) }); err != nil {
-		return &os.PathError{Op: "chmod", Path: path, Err: err}
-	}
-	return nil
-}
-
 // stream runs the second pass once.
-func stream(ctx context.Context, run *step.Run, source *bundle.Pinned, staging string, wanted options) (filled summary, found patterns, err error) {
-	if err := os.Mkdir(staging, 0o700); err != nil {
-		return summary{}, nil, explain(err, "cannot make a folder in %s", filepath.Dir(staging))
+func stream(ctx context.Context, run *step.Run, source *bundle.Pinned, dir *openat.Dir, name string, wanted options) (filled summary, found patterns, err error) {
+	staging, err := makeStaging(run, dir, name)
+	if err != nil {
+		return summary{}, nil, err
 	}
+	defer staging.Close()
 	if wanted.beside >= 0 {
 		if wanted.shares, err = newSharedList(filepath.Join(run.Folder, sharedName)); err != nil {
 			return summary{}, nil, err
@@ -131,7 +120,7 @@ func stream(ctx context.Context, run *step.Run, source *bundle.Pinned, staging s
 		return summary{}, nil, err
 	}
 	defer done()
-	if filled, found, err = extractFrom(ctx, archive, staging, wanted); err != nil {
+	if filled, found, err = extractTree(ctx, archive, int(staging.Fd()), dir.Path(), wanted); err != nil {
 		return filled, found, err
 	}
 	if wanted.shares != nil {
@@ -169,29 +158,29 @@ func open(ctx context.Context, source *bundle.Pinned, wanted options) (archive e
 	return entriesOfTar(plain, wanted.limit), func() { _, _ = plain.Close(), content.Close() }, nil
 }
 
-// openBeside opens the running release, where files can be linked from it: on the same file system. -1 is none.
-func openBeside(task *tasklog.Task, m memo, into string) (int, error) {
+// openBeside opens the running release, where files can be linked from it: on the same file system. nil is none.
+func openBeside(task *tasklog.Task, m memo, into *openat.Dir) (*openat.Dir, error) {
 	if m.Beside == "" {
-		return -1, nil
+		return nil, nil
 	}
-	handle, err := openat(unix.AT_FDCWD, m.Beside, unix.O_PATH|unix.O_DIRECTORY, 0)
+	beside, err := openat.Open(m.Beside)
 	if errors.Is(err, unix.ENOENT) {
-		return -1, nil
+		return nil, nil
 	}
 	if err != nil {
-		return -1, explain(err, "cannot open the running release %s", m.Beside)
+		return nil, explain(err, "cannot open the running release %s", m.Beside)
 	}
 	var here, there unix.Stat_t
-	err = errors.Join(unix.Fstat(handle, &there), unix.Stat(into, &here))
+	err = errors.Join(unix.Fstat(beside.Descriptor(), &there), unix.Fstat(into.Descriptor(), &here))
 	if err == nil && here.Dev == there.Dev {
-		return handle, nil
+		return beside, nil
 	}
-	_ = unix.Close(handle)
+	beside.Close()
 	if err != nil {
-		return -1, explain(err, "cannot compare the file systems of %s and %s", into, m.Beside)
+		return nil, explain(err, "cannot compare the file systems of %s and %s", into.Path(), m.Beside)
 	}
 	task.Info(fmt.Sprintf("%s lies on another file system: all files are copied", m.Beside))
-	return -1, nil
+	return nil, nil
 }
 
 // limitOf is the most bytes that an archive of that size may unpack to.

@@ -59,7 +59,7 @@ func TestLeftOut(t *testing.T) {
 
 	// The kernel's no has a code of its own.
 	refused := attributes{extended: []extended{{"system.no-such", []byte("x")}}}
-	handle, err := openat(unix.AT_FDCWD, filepath.Join(folder, "a"), unix.O_RDONLY, 0)
+	handle, err := openIn(unix.AT_FDCWD, filepath.Join(folder, "a"), unix.O_RDONLY, 0)
 	check(t, err)
 	defer unix.Close(handle)
 	if err := explain(refused.setExtended(handle, "a"), "cannot extract"); err == nil || !strings.Contains(err.Error(), "system.no-such") {

@@ -3,6 +3,7 @@ package archive
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -84,11 +85,11 @@ func (x *extraction) checkTarget(e entry) error {
 
 // leadInside looks at the doubtful links in the finished tree. os.Root follows a link as the kernel would, and stops
 // where it leaves the root. A link to nothing is no harm.
-func (x *extraction) leadInside(folder string) error {
+func (x *extraction) leadInside(folder int) error {
 	if len(x.doubtful) == 0 {
 		return nil
 	}
-	root, err := os.OpenRoot(folder)
+	root, err := os.OpenRoot(fmt.Sprintf("/proc/self/fd/%d", folder))
 	if err != nil {
 		return explain(err, "cannot look at the release's links")
 	}
@@ -170,7 +171,7 @@ func (x *extraction) linkError(e entry, err error) error {
 
 // copyFile makes the entry a file of its own, with the content and the attributes of a file of the new tree.
 func (x *extraction) copyFile(ctx context.Context, e entry, from int, base string, above int) error {
-	handle, err := openat(from, base, unix.O_RDONLY|unix.O_NONBLOCK, 0)
+	handle, err := openIn(from, base, unix.O_RDONLY|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return x.linkError(e, err)
 	}

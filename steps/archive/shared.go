@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/openat"
 )
 
 // shared is a file that the new release has in common with the one that ran when it was unpacked, as it was when the two
@@ -59,8 +60,8 @@ func (l *sharedList) finish() error {
 func (l *sharedList) close() { _ = l.file.Close() }
 
 // changedFiles tells which of the files that a list names were written in place since they were linked, in the release
-// at folder. Files that were replaced are not among them: those harm no other release.
-func changedFiles(ctx context.Context, list, folder string, found func(path string)) error {
+// that has a name in an open folder. Files that were replaced are not among them: those harm no other release.
+func changedFiles(ctx context.Context, list string, dir *openat.Dir, name string, found func(path string)) error {
 	file, err := os.Open(list)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
@@ -69,9 +70,9 @@ func changedFiles(ctx context.Context, list, folder string, found func(path stri
 		return explain(err, "cannot read the list of linked files")
 	}
 	defer file.Close()
-	root, err := openat(unix.AT_FDCWD, folder, unix.O_PATH|unix.O_DIRECTORY, 0)
+	root, err := openIn(dir.Descriptor(), name, unix.O_PATH|unix.O_DIRECTORY, 0)
 	if err != nil {
-		return explain(err, "cannot open the release %s", folder)
+		return explain(err, "cannot open the release %s", dir.Join(name))
 	}
 	defer unix.Close(root)
 	walk := reader(root)
@@ -117,7 +118,7 @@ func (s shared) changed(ctx context.Context, walk *cursor) (bool, error) {
 	if now.Ctim == s.Changed {
 		return false, nil
 	}
-	handle, err := openat(folder, parts[last], unix.O_RDONLY|unix.O_NONBLOCK, 0)
+	handle, err := openIn(folder, parts[last], unix.O_RDONLY|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return false, explain(err, "cannot read the linked file %q", s.Path)
 	}

@@ -36,7 +36,7 @@ func (x *extraction) twinOf(e entry, wanted attributes) *twin {
 	if unix.Fstatat(folder, e.base(), &t.status, unix.AT_SYMLINK_NOFOLLOW) != nil || !wanted.fits(&t.status, e.Size) {
 		return nil
 	}
-	if t.handle, err = openat(folder, e.base(), unix.O_RDONLY|unix.O_NONBLOCK, 0); err != nil {
+	if t.handle, err = openIn(folder, e.base(), unix.O_RDONLY|unix.O_NONBLOCK, 0); err != nil {
 		return nil
 	}
 	// The name may stand for another file by now; what counts is the one that is open.

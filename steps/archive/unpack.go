@@ -182,12 +182,12 @@ func (unpack) Undo(ctx context.Context, run *step.Run, arguments unpackArguments
 }
 
 // Inspect refuses a rollback while something is mounted in the release.
-func (unpack) Inspect(_ context.Context, run *step.Run, arguments unpackArguments, _ memo) error {
+func (unpack) Inspect(_ context.Context, run *step.Run, arguments unpackArguments, m memo) error {
 	j, err := arguments.job()
 	if err != nil {
 		return err
 	}
-	return j.inspect(run)
+	return j.inspect(run, m)
 }
 
 // Touches is the release alone: others in the directory are not this step's.
@@ -201,12 +201,12 @@ func (unpack) Touches(run *step.Run, arguments unpackArguments, _ memo) ([]strin
 }
 
 // Keeps foresees what a manual rollback would move aside.
-func (unpack) Keeps(ctx context.Context, run *step.Run, arguments unpackArguments, _ memo) (step.Keeping, error) {
+func (unpack) Keeps(ctx context.Context, run *step.Run, arguments unpackArguments, m memo) (step.Keeping, error) {
 	j, err := arguments.job()
 	if err != nil {
 		return step.Keeping{}, err
 	}
-	return j.keeps(ctx, run)
+	return j.keeps(ctx, run, m)
 }
 
 // Verify makes sure, just before the commit, that no file shared with the running release was written to in place.

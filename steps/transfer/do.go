@@ -4,14 +4,12 @@ import (
 	"context"
 	"errors"
 	"io/fs"
-	"os"
 	"path/filepath"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/made"
+	"github.com/gwe-project/gwe/engine/openat"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/value"
 	"github.com/gwe-project/gwe/steps/order"
@@ -26,7 +24,7 @@ func (rsync) Prepare(ctx context.Context, run *step.Run, a arguments) (memo, err
 		return memo{}, err
 	}
 	if !isRemote(a.Source) {
-		if err := a.refuseEmpty(a.Source); err != nil {
+		if err := a.refuseEmptyAt(a.Source); err != nil {
 			return memo{}, err
 		}
 	}
@@ -42,6 +40,12 @@ func (rsync) Prepare(ctx context.Context, run *step.Run, a arguments) (memo, err
 	if err != nil {
 		return memo{}, err
 	}
+	m := memo{Target: target, Existed: existed}
+	s, err := openSite(run, m) // this notes which folders they are
+	if err != nil {
+		return memo{}, explain(err, "cannot open the target %s", a.Target)
+	}
+	defer s.close()
 	if !isRemote(a.Source) {
 		if err := apart(a.Source, target); err != nil {
 			return memo{}, err
@@ -56,9 +60,8 @@ func (rsync) Prepare(ctx context.Context, run *step.Run, a arguments) (memo, err
 			dangling[links[i]] = text
 		}
 	}
-	return memo{
-		Target: target, Existed: existed, Hidden: hiddenFor(target, existed, run), Dangling: dangling, Order: order.Beside(run, target, links...),
-	}, nil
+	m.Hidden, m.Dangling, m.Order = s.hiddenFor(run), dangling, order.Beside(run, target, links...)
+	return m, nil
 }
 
 // Do stages what is new, makes it and the list of changes durable, and only then touches the target.
@@ -72,18 +75,23 @@ func (rsync) Do(ctx context.Context, run *step.Run, a arguments, m memo) (output
 	if done, err := sealed(run.Folder); err != nil || done {
 		return outputs{}, fault.New(fault.Errored, "rsync-not-undone", "an attempt before was not undone").WithCause(err)
 	}
+	s, err := openSite(run, m)
+	if err != nil {
+		return outputs{}, explain(err, "cannot open the target %s", m.Target)
+	}
+	defer s.close()
 	// Of an attempt before, an undo may have left it.
-	if err := m.discard(); err != nil {
+	if err := s.discard(); err != nil {
 		return outputs{}, err
 	}
-	found, err := a.prepare(ctx, run, m)
+	found, err := a.prepare(ctx, run, s)
 	if err == nil && found.nothing() {
-		err = m.installAgain(run)
+		err = s.installAgain()
 	}
 	if err != nil || found.nothing() {
 		return outputs{Path: value.Path(a.Target)}, err
 	}
-	if err := carryOut(ctx, run, m); err != nil {
+	if err := carryOut(ctx, s); err != nil {
 		return outputs{}, err
 	}
 	return outputs{
@@ -95,12 +103,13 @@ func (rsync) Do(ctx context.Context, run *step.Run, a arguments, m memo) (output
 const fetched = "fetched"
 
 // prepare stages the new entries, and seals the manifest where there is anything to change. Both are durable when it returns.
-func (a arguments) prepare(ctx context.Context, run *step.Run, m memo) (tally, error) {
+func (a arguments) prepare(ctx context.Context, run *step.Run, at *site) (tally, error) {
+	m := at.m
 	rules, err := a.check()
 	if err != nil {
 		return tally{}, err
 	}
-	staged := &staging{path: m.Hidden, handle: none, target: none, take: isRemote(a.Source), copier: copier{ctx: ctx}}
+	staged := &staging{site: at, handle: none, target: none, take: isRemote(a.Source), copier: copier{ctx: ctx}}
 	defer staged.close()
 	if staged.manifest, err = newManifest(run.Folder); err != nil {
 		return tally{}, err
@@ -124,28 +133,32 @@ func (a arguments) prepare(ctx context.Context, run *step.Run, m memo) (tally, e
 		if err := staged.open(); err != nil {
 			return tally{}, err
 		}
-		source = filepath.Join(m.Hidden, fetched)
-		if err := a.fetch(ctx, run, m, source); err != nil {
+		if err := a.fetch(ctx, run, staged); err != nil {
 			return tally{}, err
 		}
 	}
-	if err := a.refuseEmpty(source); err != nil {
+	opened, err := staged.openSource(source)
+	if err != nil {
+		return tally{}, err
+	}
+	defer closeAll(opened)
+	if err := a.refuseEmpty(opened); err != nil {
 		return tally{}, err
 	}
 	s := &survey{ctx: ctx, log: run.Log, filter: rules, remove: a.Delete, checksum: a.Checksum, staging: staged, groups: links}
 	if run.Leased != nil {
 		s.leased = func(way string) bool { return run.Leased(m.Target + "/" + way) }
 	}
-	if err := s.trees(source, m.Target, m.Existed, a.LinkDest); err != nil {
+	if err := s.trees(source, opened, at, a.LinkDest); err != nil {
 		return tally{}, err
 	}
 	if staged.take {
-		if err := durable.Clear(source); err != nil {
+		if err := durable.ClearAt(staged.dir, fetched); err != nil {
 			return tally{}, err
 		}
 	}
 	if s.tally.nothing() {
-		return tally{}, m.discard()
+		return tally{}, at.discard()
 	}
 	if err := staged.shared.seal(); err != nil {
 		return tally{}, err
@@ -159,19 +172,20 @@ func (a arguments) prepare(ctx context.Context, run *step.Run, m memo) (tally, e
 	if err := m.Order.Install(filepath.Base(m.Target)); err != nil {
 		return tally{}, err
 	}
-	ready := []string{run.Folder}
+	var ready []*openat.Dir
 	if staged.handle != none {
-		ready = []string{m.Hidden, run.Folder}
+		ready = append(ready, staged.dir)
 	}
 	if m.Order.Dir != "" {
-		ready = append(ready, m.Order.Dir)
+		ready = append(ready, at.above)
 	}
-	return s.tally, durable.SyncFileSystems(ready...)
+	return s.tally, durable.SyncFileSystemsAt(ready, run.Folder)
 }
 
 // installAgain records an installation that had nothing to change, where that says something new: the release was bad, or has no
 // place in the order.
-func (m memo) installAgain(run *step.Run) error {
+func (s *site) installAgain() error {
+	run, m := s.run, s.m
 	if m.Order.Dir == "" {
 		return nil
 	}
@@ -183,13 +197,14 @@ func (m memo) installAgain(run *step.Run) error {
 	if err := m.Order.Install(name); err != nil {
 		return err
 	}
-	return durable.SyncFileSystems(m.Order.Dir)
+	return durable.SyncFileSystemsAt([]*openat.Dir{s.above})
 }
 
 // carryOut makes the changes of the manifest: first the renames, then the attributes of folders, whose times the renames
 // have changed.
-func carryOut(ctx context.Context, run *step.Run, m memo) error {
-	mover, err := newMover(m.Target, m.Hidden)
+func carryOut(ctx context.Context, s *site) error {
+	run, m := s.run, s.m
+	mover, err := newMover(s)
 	if err != nil {
 		return explain(err, "cannot open the target %s", m.Target)
 	}
@@ -214,7 +229,7 @@ func carryOut(ctx context.Context, run *step.Run, m memo) error {
 		return nil
 	}
 	// The one thing that was in it is the target now.
-	return explain(os.Remove(m.Hidden), "cannot remove the hidden folder %s", m.Hidden)
+	return explain(s.removeHidden(), "cannot remove the hidden folder %s", m.Hidden)
 }
 
 // Sync makes the renames durable; what they moved is already.
@@ -223,7 +238,12 @@ func (rsync) Sync(_ context.Context, run *step.Run, _ arguments, m memo) error {
 	if err != nil || !done {
 		return err
 	}
-	return durable.SyncFileSystems(m.Target)
+	s, err := openSite(run, m)
+	if err != nil {
+		return explain(err, "cannot open the target %s", m.Target)
+	}
+	defer s.close()
+	return s.sync()
 }
 
 // Verify makes sure, just before the commit, that no file shared with a folder of link-dest was written to in place.
@@ -231,10 +251,15 @@ func (rsync) Verify(ctx context.Context, run *step.Run, _ arguments, m memo) err
 	if m.Target == "" {
 		return nil
 	}
-	if err := settleMade(ctx, run, m); err != nil {
+	s, err := openSite(run, m)
+	if err != nil {
+		return explain(err, "cannot open the target %s", m.Target)
+	}
+	defer s.close()
+	if err := settleMade(ctx, s); err != nil {
 		return err
 	}
-	return verifyShared(ctx, run.Log, run.Folder, m.Target)
+	return verifyShared(ctx, s)
 }
 
 // Leases is what was kept. The target is not among it: a mirror is filled again and again, and later runs delete from it.
@@ -246,26 +271,20 @@ func (rsync) Leases(_ arguments, m memo) []string {
 }
 
 // Release gives up what was kept.
-func (rsync) Release(ctx context.Context, _ *step.Run, _ arguments, m memo) error {
+func (rsync) Release(ctx context.Context, run *step.Run, _ arguments, m memo) error {
 	if m.Target == "" {
 		return nil
 	}
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return m.discard()
-}
-
-// discard removes the hidden folder. Where that lies in the target, the target keeps its time.
-func (m memo) discard() error {
-	info, err := os.Lstat(m.Target)
-	_, there := os.Lstat(m.Hidden)
-	if err != nil || there != nil || filepath.Dir(m.Hidden) != m.Target {
-		return durable.Discard(m.Hidden)
+	s, err := openSite(run, m)
+	if isAbsent(err) {
+		return nil
 	}
-	if err := durable.Discard(m.Hidden); err != nil {
-		return err
+	if err != nil {
+		return explain(err, "cannot open the target %s", m.Target)
 	}
-	times := []unix.Timespec{{Nsec: unix.UTIME_OMIT}, unix.NsecToTimespec(info.ModTime().UnixNano())}
-	return explain(durable.Repeat(func() error { return unix.UtimesNanoAt(unix.AT_FDCWD, m.Target, times, unix.AT_SYMLINK_NOFOLLOW) }), "cannot set the time of %s", m.Target)
+	defer s.close()
+	return s.discard()
 }

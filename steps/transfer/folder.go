@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/gwe-project/gwe/engine/durable"
+	"github.com/gwe-project/gwe/engine/openat"
 )
 
 // none stands for a folder that is not there, in place of a descriptor.
@@ -44,16 +45,14 @@ func openIfThere(parent int, name string) (int, error) {
 	return handle, err
 }
 
-// openRoot opens the folder that a path leads to, following links.
+// openRoot opens the folder that a path leads to, following links by the rule of package openat.
 func openRoot(path string) (handle int, err error) {
-	err = durable.Repeat(func() error {
-		handle, err = unix.Open(path, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-		return err
-	})
+	dir, err := openat.Open(path)
 	if err != nil {
-		return none, &fs.PathError{Op: "open", Path: path, Err: err}
+		return none, err
 	}
-	return handle, nil
+	defer dir.Close()
+	return openFolder(dir.Descriptor(), ".")
 }
 
 // openWay opens the folder at a path below another, component by component: no link on the way is followed, and no length

@@ -42,19 +42,28 @@ func recordMade(ctx context.Context, run *step.Run, hidden int) error {
 }
 
 // settleMade is made.Settle for all places.
-func settleMade(ctx context.Context, run *step.Run, m memo) error {
+func settleMade(ctx context.Context, s *site) error {
+	run := s.run
 	if done, err := sealed(run.Folder); err != nil || !done {
 		return err
 	}
+	at, err := newMover(s)
+	if err != nil {
+		return explain(err, "cannot open the target %s", s.m.Target)
+	}
+	defer at.close()
 	next, stop := iter.Pull2(changes(run.Folder))
 	defer stop()
-	return made.SettleAs(ctx, run, func(group string) string {
+	return made.SettleAs(ctx, run, func(group string) (int, string) {
 		for one, err, more := next(); more && err == nil; one, err, more = next() {
 			if one.makes() && one.groupOf() == group {
-				return filepath.Join(m.Target, one.way)
+				if folder, name, err := at.place(one.way); err == nil {
+					return folder, name
+				}
+				return made.Nowhere, ""
 			}
 		}
-		return ""
+		return made.Nowhere, ""
 	})
 }
 
@@ -63,7 +72,6 @@ type keeper struct {
 	*mover
 	list  *made.List
 	aside *made.Aside
-	m     memo
 	// stays counts what stays in its place; first is one of them.
 	stays int
 	first string
@@ -103,7 +111,7 @@ func (k *keeper) back(ctx context.Context, one change) error {
 	if !left {
 		return nil
 	}
-	return k.aside.Move(filepath.Join(k.m.Hidden, one.staged), one.way)
+	return k.aside.MoveFrom(k.kept, one.staged, one.way)
 }
 
 func (k *keeper) tell(log *tasklog.Task) {
@@ -118,7 +126,15 @@ func (rsync) Inspect(_ context.Context, run *step.Run, _ arguments, m memo) erro
 	if m.Target == "" || m.Existed {
 		return nil
 	}
-	return made.Unmounted(run.Machine, m.Target)
+	s, err := openSite(run, m)
+	if isAbsent(err) {
+		return nil
+	}
+	if err != nil {
+		return explain(err, "cannot open the target %s", m.Target)
+	}
+	defer s.close()
+	return made.UnmountedIn(s.above, s.base)
 }
 
 // Keeps foresees what would stay or move aside.
@@ -130,6 +146,16 @@ func (rsync) Keeps(ctx context.Context, run *step.Run, _ arguments, m memo) (ste
 	if !m.Existed {
 		return made.Keeps(ctx, run, m.Target, true)
 	}
+	s, err := openSite(run, m)
+	if err != nil {
+		return step.Keeping{}, explain(err, "cannot open the target %s", m.Target)
+	}
+	defer s.close()
+	at, err := newMover(s)
+	if err != nil {
+		return step.Keeping{}, explain(err, "cannot open the target %s", m.Target)
+	}
+	defer at.close()
 	foreseen := made.Foresee(run)
 	defer foreseen.Close()
 	stays, moves := step.Later{Directory: m.Target}, step.Later{Directory: m.Target}
@@ -139,12 +165,14 @@ func (rsync) Keeps(ctx context.Context, run *step.Run, _ arguments, m memo) (ste
 			return keeping, err
 		}
 		path := filepath.Join(m.Target, one.way)
-		var found step.Later
-		switch one.verb {
-		case add, swap:
-			found, err = foreseen.Group(ctx, path, one.groupOf())
-		case remove:
-			if _, absent := os.Lstat(path); absent == nil {
+		found := step.Later{Directory: path}
+		folder, name, absent := at.place(one.way)
+		switch {
+		case absent != nil:
+		case one.makes():
+			found, err = foreseen.Group(ctx, folder, name, path, one.groupOf())
+		case one.verb == remove:
+			if there, err := statAt(folder, name); err == nil && there != nil {
 				found.Entries = []string{"."}
 			}
 		}

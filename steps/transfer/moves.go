@@ -4,50 +4,55 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/openat"
 )
 
 // mover carries the changes of a manifest out, or puts them back.
 type mover struct {
-	// above is the folder that the target lies in, base the target's name there.
-	above int
-	base  string
-	// target and hidden are none where they are not there.
+	*site
+	// target and hidden are open for reading, and none where they are not there.
 	target, hidden int
+	// kept is hidden for renames out of it; nil where it is not there.
+	kept *openat.Dir
 	// parent is the folder at way, kept open: neighbours come one after the other.
 	way    string
 	parent int
 }
 
-func newMover(target, hidden string) (*mover, error) {
-	m := &mover{base: filepath.Base(target), target: none, hidden: none, parent: none}
-	var err error
-	if m.above, err = openRoot(filepath.Dir(target)); err != nil {
-		return nil, err
+func newMover(s *site) (m *mover, err error) {
+	m = &mover{site: s, target: none, hidden: none, parent: none}
+	if s.target != nil {
+		m.target, err = openFolder(s.target.Descriptor(), ".")
 	}
-	if m.target, err = openIfThere(m.above, m.base); err != nil {
-		m.close()
-		return nil, err
+	if err == nil {
+		m.kept, err = s.openHidden()
 	}
-	if m.hidden, err = openRoot(hidden); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err == nil && m.kept != nil {
+		m.hidden, err = openFolder(m.kept.Descriptor(), ".")
+	}
+	if err != nil {
 		m.close()
 		return nil, err
 	}
 	return m, nil
 }
 
-func (m *mover) close() { closeAll(m.above, m.target, m.hidden, m.parent) }
+// close leaves the site open.
+func (m *mover) close() {
+	m.kept.Close()
+	closeAll(m.target, m.hidden, m.parent)
+}
 
 // place gives the folder of a path in the target, and the name in it; fs.ErrNotExist where there is no such folder.
 func (m *mover) place(way string) (folder int, name string, err error) {
 	if way == "" {
-		return m.above, m.base, nil
+		return m.above.Descriptor(), m.base, nil
 	}
 	parent, name := cutLast(way)
 	if m.parent != none && m.way == parent {
@@ -60,6 +65,15 @@ func (m *mover) place(way string) (folder int, name string, err error) {
 	}
 	m.parent, err = openWay(m.target, parent)
 	return m.parent, name, err
+}
+
+// look gives the status of a path in the target, through no link; nil where nothing is.
+func (m *mover) look(way string) (*unix.Stat_t, error) {
+	folder, name, err := m.place(way)
+	if err != nil {
+		return nil, err
+	}
+	return statAt(folder, name)
 }
 
 // forward carries one change out.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/openat"
 	"github.com/gwe-project/gwe/engine/step"
 )
 
@@ -25,37 +26,47 @@ func absolute(argument, path string) (string, error) {
 
 // resolve gives the target without symbolic links, and whether it is there already. Only its last name may be missing.
 func resolve(target string) (path string, exists bool, err error) {
-	path, err = filepath.EvalSymlinks(target)
+	dir, err := openat.Open(target)
 	if err == nil {
-		info, err := os.Stat(path)
-		if err != nil {
-			return "", false, explain(err, "cannot look at the target %s", target)
-		}
-		if !info.IsDir() {
-			return "", false, fault.New(fault.Refused, "rsync-not-a-folder", "the target %s is no folder", target).
-				WithHint("name the folder that is to have what the source has")
-		}
-		return path, true, nil
+		defer dir.Close()
+		path, err = dir.Real()
+		return path, true, explain(err, "cannot look at the target %s", target)
 	}
-	if _, dangling := os.Lstat(target); dangling == nil || !errors.Is(err, fs.ErrNotExist) {
-		return "", false, explain(err, "cannot look at the target %s", target)
-	}
-	parent, err := filepath.EvalSymlinks(filepath.Dir(target))
-	if err != nil {
+	above, name, failed := openat.OpenParent(target)
+	if failed != nil {
+		if fault.As(failed) != nil {
+			return "", false, failed
+		}
 		return "", false, fault.New(fault.Failed, "rsync-no-parent", "there is no folder %s for the target", filepath.Dir(target)).
-			WithHint("make it in a step before this one").WithCause(err)
+			WithHint("make it in a step before this one").WithCause(failed)
 	}
-	return filepath.Join(parent, filepath.Base(target)), false, nil
+	defer above.Close()
+	status, missing := above.Stat(name)
+	switch {
+	case errors.Is(missing, fs.ErrNotExist):
+		parent, err := above.Real()
+		return filepath.Join(parent, name), false, explain(err, "cannot look at the target %s", target)
+	case errors.Is(err, unix.ENOTDIR) && missing == nil && status.Mode&unix.S_IFMT != unix.S_IFLNK, leadsToFile(target, err):
+		return "", false, fault.New(fault.Refused, "rsync-not-a-folder", "the target %s is no folder", target).
+			WithHint("name the folder that is to have what the source has")
+	}
+	return "", false, explain(err, "cannot look at the target %s", target)
+}
+
+// leadsToFile reports that a target that could not be opened is a link to what is no folder.
+func leadsToFile(target string, err error) bool {
+	info, missing := os.Stat(target)
+	return fault.As(err) == nil && missing == nil && !info.IsDir()
 }
 
 // hiddenFor names the hidden folder of a step: beside the target, or in it where it is the root of a file system, for no
 // rename leads out of that.
-func hiddenFor(target string, exists bool, run *step.Run) string {
+func (s *site) hiddenFor(run *step.Run) string {
 	name := durable.Prefix + "rsync-" + run.ID + "-" + strings.ReplaceAll(run.Step, "/", "-")
-	if exists && mountOf(unix.AT_FDCWD, target) != mountOf(unix.AT_FDCWD, filepath.Dir(target)) {
-		return filepath.Join(target, name)
+	if s.m.Existed && s.target != nil && mountOf(s.target.Descriptor(), "") != mountOf(s.above.Descriptor(), "") {
+		return filepath.Join(s.m.Target, name)
 	}
-	return filepath.Join(filepath.Dir(target), name)
+	return filepath.Join(filepath.Dir(s.m.Target), name)
 }
 
 // mounted tells mounts apart: by number, and where the kernel gives none, by device.

@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 
@@ -56,21 +55,32 @@ func (a arguments) requireMounts() error {
 	return nil
 }
 
-// refuseEmpty refuses a source with nothing in it. folder is where it is on this machine.
-func (a arguments) refuseEmpty(folder string) error {
-	if a.Empty == "ok" {
+// refuseEmpty refuses a source with nothing in it; folder is where it is on this machine, open.
+func (a arguments) refuseEmpty(folder int) error {
+	if a.Empty == "ok" || folder == none {
 		return nil
 	}
-	opened, err := os.OpenFile(folder, os.O_RDONLY|syscall.O_DIRECTORY, 0)
+	again, err := openFolder(folder, ".")
 	if err != nil {
 		return nil // that it cannot be read, its reader says
 	}
+	opened := os.NewFile(uintptr(again), a.Source)
 	defer opened.Close()
 	if _, err := opened.ReadDir(1); !errors.Is(err, io.EOF) {
 		return nil
 	}
 	return fault.New(fault.Refused, "rsync-source-empty", "the source %s is empty", a.Source).
 		WithHint("see that what should be there is mounted (findmnt --target %s), and name its mount point in `mounted`; if an empty source is right, write empty: ok", a.Source)
+}
+
+// refuseEmptyAt is refuseEmpty for a path.
+func (a arguments) refuseEmptyAt(path string) error {
+	folder, err := openRoot(path)
+	if err != nil {
+		return nil // that it cannot be read, its reader says
+	}
+	defer closeAll(folder)
+	return a.refuseEmpty(folder)
 }
 
 // Plan compares the trees where both are on this machine; it touches no other machine.
@@ -91,7 +101,12 @@ func (rsync) Plan(ctx context.Context, machine step.Machine, a arguments) (step.
 			Undo: []string{"put " + a.Target + " back as it was"},
 		}, nil
 	}
-	if err := a.refuseEmpty(a.Source); err != nil {
+	source, err := openRoot(a.Source)
+	if err = noSource(a.Source, err); err != nil {
+		return step.Plan{}, err
+	}
+	defer closeAll(source)
+	if err := a.refuseEmpty(source); err != nil {
 		return step.Plan{}, step.Stands(err, a.Source)
 	}
 	target, existed, err := resolve(a.Target)
@@ -109,7 +124,15 @@ func (rsync) Plan(ctx context.Context, machine step.Machine, a arguments) (step.
 		return step.Plan{}, err
 	}
 	s := &survey{ctx: ctx, filter: rules, remove: a.Delete, checksum: a.Checksum, groups: links}
-	if err := s.trees(a.Source, target, existed, a.LinkDest); err != nil {
+	at, err := openSite(&step.Run{}, memo{Target: target, Existed: existed})
+	if isAbsent(err) && !existed {
+		at, err = &site{m: memo{Target: target}}, nil // what it will lie in is not there yet
+	}
+	if err != nil {
+		return step.Plan{}, explain(err, "cannot open the target %s", target)
+	}
+	defer at.close()
+	if err := s.trees(a.Source, source, at, a.LinkDest); err != nil {
 		return step.Plan{}, err
 	}
 	return a.planOf(s.tally, target, existed), nil
@@ -161,13 +184,22 @@ func existing(path string) string {
 	}
 }
 
-// trees surveys two whole trees.
-func (s *survey) trees(source, target string, existed bool, linkDest []value.Path) error {
+// noSource explains why the source cannot be opened.
+func noSource(source string, err error) error {
+	if err == nil || fault.As(err) != nil {
+		return err
+	}
+	found := fault.New(fault.Failed, "rsync-no-source", "the source %s cannot be read", source).WithCause(err)
+	return found.WithHint("it must be a folder that is there when the step runs")
+}
+
+// trees surveys two whole trees. from is the source, open.
+func (s *survey) trees(source string, from int, at *site, linkDest []value.Path) error {
 	l := level{source: none, target: none}
+	target := at.m.Target
 	var err error
-	if l.source, err = openRoot(source); err != nil {
-		found := fault.New(fault.Failed, "rsync-no-source", "the source %s cannot be read", source).WithCause(err)
-		return found.WithHint("it must be a folder that is there when the step runs")
+	if l.source, err = openFolder(from, "."); err != nil {
+		return noSource(source, err)
 	}
 	defer func() { l.leave() }()
 	for _, one := range linkDest {
@@ -180,8 +212,11 @@ func (s *survey) trees(source, target string, existed bool, linkDest []value.Pat
 		}
 		l.links = append(l.links, folder)
 	}
-	if existed {
-		if l.target, err = openRoot(target); err != nil {
+	if at.m.Existed {
+		if at.target == nil {
+			return explain(&fs.PathError{Op: "open", Path: target, Err: fs.ErrNotExist}, "cannot open the target %s", target)
+		}
+		if l.target, err = openFolder(at.target.Descriptor(), "."); err != nil {
 			return explain(err, "cannot open the target %s", target)
 		}
 		if s.staging != nil {
@@ -195,7 +230,12 @@ func (s *survey) trees(source, target string, existed bool, linkDest []value.Pat
 		return explain(s.both(l, "."), "cannot compare %s with %s", source, target)
 	}
 	var status unix.Stat_t
-	if err := unix.Stat(existing(target), &status); err != nil {
+	if at.above == nil {
+		err = unix.Stat(existing(target), &status)
+	} else {
+		err = unix.Fstat(at.above.Descriptor(), &status)
+	}
+	if err != nil {
 		return explain(err, "cannot look at the folder of the target %s", target)
 	}
 	s.device = uint64(status.Dev)

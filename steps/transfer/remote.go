@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"regexp"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/openat"
 	"github.com/gwe-project/gwe/engine/process"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/value"
@@ -121,18 +123,31 @@ func (a arguments) shell() string {
 
 // fetch copies the source into a hidden folder. What the target or link-dest has already becomes links there, and is not
 // transferred.
-func (a arguments) fetch(ctx context.Context, run *step.Run, m memo, into string) error {
+//
+// The program gets no path of ours to resolve: it starts in the hidden folder, and the others are descriptors of this process.
+func (a arguments) fetch(ctx context.Context, run *step.Run, staged *staging) error {
 	argv := a.options()
-	if m.Existed {
-		argv = append(argv, "--link-dest="+m.Target)
+	if staged.site.target != nil {
+		argv = append(argv, "--link-dest="+lent(staged.site.target))
 	}
 	for _, folder := range a.LinkDest {
-		if _, err := os.Stat(string(folder)); err == nil {
-			argv = append(argv, "--link-dest="+string(folder))
+		dir, err := openat.Open(string(folder))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
 		}
+		if err != nil {
+			return explain(err, "cannot open %s of link-dest", folder)
+		}
+		defer dir.Close()
+		argv = append(argv, "--link-dest="+lent(dir))
 	}
-	_, err := a.start(ctx, run, append(argv, "--", contents(a.Source), into+"/"))
+	_, err := a.start(ctx, run, staged.dir, append(argv, "--", contents(a.Source), fetched+"/"))
 	return err
+}
+
+// lent is a path to an open directory for a program that this process starts.
+func lent(dir *openat.Dir) string {
+	return fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), dir.Descriptor())
 }
 
 // push fills a target on another machine.
@@ -145,19 +160,25 @@ func (a arguments) push(ctx context.Context, run *step.Run) (outputs, error) {
 		argv = append(argv, "--link-dest="+string(folder))
 	}
 	run.Log.Info(a.Target + " is on another machine: this cannot be undone")
-	said, err := a.start(ctx, run, append(argv, "--", contents(a.Source), contents(a.Target)))
+	source, err := openat.Open(a.Source)
+	if err := noSource(a.Source, err); err != nil {
+		return outputs{}, err
+	}
+	defer source.Close()
+	said, err := a.start(ctx, run, source, append(argv, "--", "./", contents(a.Target)))
 	return said.outputs(a.Target), err
 }
 
-// start runs the program, whose lines and progress go to the log.
-func (a arguments) start(ctx context.Context, run *step.Run, argv []string) (statistics, error) {
+// start runs the program in an open folder. Its lines and progress go to the log.
+func (a arguments) start(ctx context.Context, run *step.Run, in *openat.Dir, argv []string) (statistics, error) {
 	environment := append(process.BaseEnvironment(), run.Environment...)
 	if !a.Password.IsZero() {
 		environment = append(environment, "RSYNC_PASSWORD="+a.Password.Reveal())
 	}
 	said, reason := statistics{}, ""
 	result, err := process.Run(ctx, process.Command{
-		Arguments: argv, Environment: environment, Started: run.Started, Filter: run.Log.Filter,
+		Arguments: argv, Folder: fmt.Sprintf("/proc/self/fd/%d", in.Descriptor()), Environment: environment,
+		Started: run.Started, Filter: run.Log.Filter,
 		Output: func(stream, line string) {
 			said.hear(line, run)
 			if stream == "stderr" {

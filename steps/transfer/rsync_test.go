@@ -273,11 +273,14 @@ func TestTargetChangesMeanwhile(t *testing.T) {
 	var err error
 	f.memo, err = rsync{}.Prepare(t.Context(), f.run, a)
 	check(t, err)
-	_, err = a.prepare(t.Context(), f.run, f.memo)
+	s, err := openSite(f.run, f.memo)
+	check(t, err)
+	defer s.close()
+	_, err = a.prepare(t.Context(), f.run, s)
 	check(t, err)
 	check(t, os.WriteFile(base+"/target/x", []byte("theirs"), 0o644))
 	check(t, os.Rename(base+"/target/x", base+"/target/lib/app"))
-	if err := carryOut(t.Context(), f.run, f.memo); code(err) != "rsync-target-changed" {
+	if err := carryOut(t.Context(), s); code(err) != "rsync-target-changed" {
 		t.Error(err)
 	}
 	f.undo()

@@ -14,7 +14,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/gwe-project/gwe/engine/fault"
-	"github.com/gwe-project/gwe/engine/tasklog"
 )
 
 // shared lists the files that are one with those of link-dest, as they were: what is written to them in place changes
@@ -59,8 +58,8 @@ func state(status *unix.Stat_t) string {
 }
 
 // verifyShared fails where a shared file of the target was written to in place.
-func verifyShared(ctx context.Context, log *tasklog.Task, folder, target string) error {
-	file, err := os.Open(filepath.Join(folder, sharedName))
+func verifyShared(ctx context.Context, s *site) error {
+	file, err := os.Open(filepath.Join(s.run.Folder, sharedName))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -68,6 +67,14 @@ func verifyShared(ctx context.Context, log *tasklog.Task, folder, target string)
 		return explain(err, "cannot read the list of shared files")
 	}
 	defer file.Close()
+	if s.target == nil {
+		return nil // all of it was removed: the other tree keeps its files
+	}
+	at, err := newMover(s)
+	if err != nil {
+		return explain(err, "cannot open the target %s", s.m.Target)
+	}
+	defer at.close()
 	changed, count := "", 0
 	lines := bufio.NewScanner(file)
 	lines.Buffer(nil, 1<<20)
@@ -80,19 +87,19 @@ func verifyShared(ctx context.Context, log *tasklog.Task, folder, target string)
 		if err != nil {
 			return explain(err, "cannot read the list of shared files")
 		}
-		var status unix.Stat_t
-		if unix.Lstat(target+"/"+way, &status) != nil {
+		status, err := at.look(way)
+		if err != nil || status == nil {
 			continue // removed or replaced: the other tree keeps its file
 		}
 		inode, _, _ := strings.Cut(was, " ")
-		if is := state(&status); is == was || !strings.HasPrefix(is, inode+" ") {
+		if is := state(status); is == was || !strings.HasPrefix(is, inode+" ") {
 			continue
 		}
 		if count++; count == 1 {
 			changed = way
 		}
 		if count <= mostTold {
-			log.Warn(fmt.Sprintf("%q was written to in place: it has changed in link-dest too", way))
+			s.run.Log.Warn(fmt.Sprintf("%q was written to in place: it has changed in link-dest too", way))
 		}
 	}
 	if err := lines.Err(); err != nil || count == 0 {

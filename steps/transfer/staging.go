@@ -1,7 +1,6 @@
 package transfer
 
 import (
-	"errors"
 	"os"
 	"strconv"
 	"strings"
@@ -11,12 +10,14 @@ import (
 
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/made"
+	"github.com/gwe-project/gwe/engine/openat"
 )
 
 // staging is the hidden folder in which new entries are made, and to which old ones move. It is made with the first entry.
 type staging struct {
-	path string
-	// handle is none until the folder is made.
+	site *site
+	// dir is nil and handle none until the folder is made.
+	dir      *openat.Dir
 	handle   int
 	manifest *manifest
 	shared   *shared
@@ -52,20 +53,36 @@ func (s *staging) open() error {
 	if s.handle != none {
 		return nil
 	}
-	if err := os.Mkdir(s.path, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
-		return explain(err, "cannot make the hidden folder %s", s.path)
+	path := s.site.m.Hidden
+	var err error
+	if s.dir, err = s.site.makeHidden(); err != nil {
+		return explain(err, "cannot make the hidden folder %s", path)
+	}
+	if s.handle, err = openFolder(s.dir.Descriptor(), "."); err != nil {
+		return explain(err, "cannot open the hidden folder %s", path)
 	}
 	for _, name := range []string{"system.posix_acl_default", "system.posix_acl_access"} {
-		if err := unix.Lremovexattr(s.path, name); err != nil && err != syscall.ENODATA && err != syscall.ENOTSUP {
-			return explain(err, "cannot prepare the hidden folder %s", s.path)
+		if err := unix.Fremovexattr(s.handle, name); err != nil && err != syscall.ENODATA && err != syscall.ENOTSUP {
+			return explain(err, "cannot prepare the hidden folder %s", path)
 		}
 	}
-	var err error
-	s.handle, err = openRoot(s.path)
-	return explain(err, "cannot open the hidden folder %s", s.path)
+	return nil
 }
 
-func (s *staging) close() { closeAll(s.handle) }
+func (s *staging) close() {
+	s.dir.Close()
+	closeAll(s.handle)
+}
+
+// openSource opens the source: the folder at a path, or what was fetched.
+func (s *staging) openSource(path string) (handle int, err error) {
+	if s.take {
+		handle, err = openFolder(s.handle, fetched)
+	} else {
+		handle, err = openRoot(path)
+	}
+	return handle, noSource(path, err)
+}
 
 // newcomer is the place of an entry that is being staged; path is that in the hidden folder.
 type newcomer struct {

@@ -5,10 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
@@ -31,18 +28,26 @@ func (rsync) Undo(ctx context.Context, run *step.Run, a arguments, m memo) error
 	if err != nil {
 		return err
 	}
-	if err := a.inUse(m); touched && err != nil {
+	if err := a.inUse(run, m); touched && err != nil {
 		return err
 	}
-	if touched && m.away() {
+	s, err := openSite(run, m)
+	if isAbsent(err) && (!touched || !m.Existed) {
+		return m.Order.Undo() // what it lay in is gone
+	}
+	if err != nil {
+		return explain(err, "cannot open the target %s", m.Target)
+	}
+	defer s.close()
+	if touched && s.away() {
 		return m.Order.Undo()
 	}
 	if touched {
-		if err := putBack(ctx, run, m, aside); err != nil {
+		if err := putBack(ctx, s, aside); err != nil {
 			return err
 		}
 		// The kept entries are in their places for good before anything that tells of them goes.
-		if err := durable.SyncFileSystems(m.Target); err != nil {
+		if err := s.sync(); err != nil {
 			return err
 		}
 		if err := unseal(run.Folder); err != nil {
@@ -53,9 +58,10 @@ func (rsync) Undo(ctx context.Context, run *step.Run, a arguments, m memo) error
 		return err
 	}
 	if !m.Existed {
-		err = made.Discard(ctx, run, m.Hidden, m.Target)
+		dir, name := s.hidden()
+		err = made.DiscardIn(ctx, run, dir, name, m.Target, "", s.known)
 	} else {
-		err = m.discard()
+		err = s.discard()
 	}
 	if err := errors.Join(m.Order.Undo(), err); err != nil {
 		return &step.Leftover{Err: err}
@@ -65,20 +71,24 @@ func (rsync) Undo(ctx context.Context, run *step.Run, a arguments, m memo) error
 
 // away tells whether a new target is at neither of its names. A later step may have moved it, and could not be undone yet: when this
 // undo comes again, it will know it.
-func (m memo) away() bool {
-	_, target := os.Lstat(m.Target)
-	_, hidden := os.Lstat(m.Hidden)
-	return !m.Existed && errors.Is(target, fs.ErrNotExist) && errors.Is(hidden, fs.ErrNotExist)
+func (s *site) away() bool {
+	if s.m.Existed {
+		return false
+	}
+	_, target := s.above.Stat(s.base)
+	dir, name := s.hidden()
+	_, hidden := dir.Stat(name)
+	return errors.Is(target, fs.ErrNotExist) && errors.Is(hidden, fs.ErrNotExist)
 }
 
 // inUse keeps a new target that a link of link-dest leads to: the step that pointed it there could not be undone, and a
 // release that may be faulty is better than none. A link that led to its name before, when nothing was there, does so again.
-func (a arguments) inUse(m memo) error {
+func (a arguments) inUse(run *step.Run, m memo) error {
 	if m.Existed {
 		return nil
 	}
 	for _, link := range a.LinkDest {
-		if text, err := os.Readlink(string(link)); err == nil && text == m.Dangling[string(link)] {
+		if text, err := run.Machine.ReadLink(string(link)); err == nil && text == m.Dangling[string(link)] {
 			continue
 		}
 		if real, err := filepath.EvalSymlinks(string(link)); err == nil && within(real, m.Target) {
@@ -91,8 +101,9 @@ func (a arguments) inUse(m memo) error {
 
 // takeAway gives a new target the name of the hidden folder, which Do has removed: a full disk would not take another one.
 // errors.Is(err, fs.ErrExist) tells that it is still there.
-func (m memo) takeAway(run *step.Run) error {
-	there, err := statAt(unix.AT_FDCWD, m.Target)
+func (s *site) takeAway() error {
+	run, m := s.run, s.m
+	there, err := statAt(s.above.Descriptor(), s.base)
 	if err != nil || there == nil {
 		return err
 	}
@@ -104,32 +115,40 @@ func (m memo) takeAway(run *step.Run) error {
 			run.Log.Warn(fmt.Sprintf("%s was replaced after the step, and is put back all the same", m.Target))
 		}
 	}
-	err = durable.MoveAway(m.Target, m.Hidden)
-	if mounted := durable.Unmounted(m.Target); err != nil && mounted != nil {
+	if s.target != nil {
+		if err := s.noteOurs(s.target); err != nil {
+			return explain(err, "cannot note the folder %s", m.Target)
+		}
+	}
+	dir, name := s.hidden()
+	err = durable.MoveAwayAt(s.above, s.base, dir, name)
+	if mounted := durable.UnmountedAt(s.above, s.base); err != nil && mounted != nil {
 		return &step.Leftover{Err: mounted}
 	}
 	return err
 }
 
 // putBack goes on after an error: what can be put back is.
-func putBack(ctx context.Context, run *step.Run, m memo, aside *made.Aside) error {
+func putBack(ctx context.Context, s *site, aside *made.Aside) error {
+	run, m := s.run, s.m
 	if !m.Existed {
-		if err := m.takeAway(run); !errors.Is(err, fs.ErrExist) {
+		if err := s.takeAway(); !errors.Is(err, fs.ErrExist) {
 			return err
 		}
 	}
-	missing := os.Mkdir(m.Hidden, 0o700)
-	if errors.Is(missing, fs.ErrExist) {
-		missing = nil
+	hidden, missing := s.makeHidden()
+	hidden.Close()
+	if missing != nil && step.IsParentChanged(missing) {
+		return missing
 	}
-	mover, err := newMover(m.Target, m.Hidden)
+	mover, err := newMover(s)
 	if err != nil {
 		return explain(err, "cannot open the target %s", m.Target)
 	}
 	defer mover.close()
 	var keeping *keeper
 	if run.AfterCommit {
-		keeping = &keeper{mover: mover, list: made.Open(run), aside: aside, m: m}
+		keeping = &keeper{mover: mover, list: made.Open(run), aside: aside}
 		defer keeping.list.Close()
 	}
 	var failures []error

@@ -1,0 +1,23 @@
+package archive
+
+import (
+	"context"
+	"io"
+	"os"
+	"path/filepath"
+)
+
+// extract unpacks a tar stream into an empty folder.
+func extract(ctx context.Context, source io.Reader, folder string, wanted options) (summary, patterns, error) {
+	return extractFrom(ctx, entriesOfTar(source, wanted.limit), folder, wanted)
+}
+
+// extractFrom unpacks an archive into an empty folder.
+func extractFrom(ctx context.Context, source entries, folder string, wanted options) (summary, patterns, error) {
+	handle, err := os.Open(folder)
+	if err != nil {
+		return summary{}, nil, err
+	}
+	defer handle.Close()
+	return extractTree(ctx, source, int(handle.Fd()), filepath.Dir(folder), wanted)
+}
