@@ -22,6 +22,11 @@ func Start(command Command, files []*os.File) (*Child, error) {
 	if err := command.check(); err != nil {
 		return nil, err
 	}
+	dir, err := command.enter()
+	if err != nil {
+		return nil, err
+	}
+	defer dir.Close()
 	mark := MarkVariable + "=" + rand.Text()
 	command.Environment = merged(append(slices.Clone(command.Environment), mark))
 	path, err := command.program()
@@ -40,7 +45,7 @@ func Start(command Command, files []*os.File) (*Child, error) {
 		}
 	}
 	begun := time.Now()
-	running, err := launch(path, command, files, "", func() error { return nil })
+	running, err := launch(path, command, dir, files, "", func() error { return nil })
 	if err != nil {
 		return nil, explainStart(path, command, err)
 	}

@@ -6,13 +6,14 @@ import (
 	"crypto/rand"
 	"errors"
 	"io"
-	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
 	"time"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/openat"
 )
 
 // Command is a program to run.
@@ -22,8 +23,10 @@ type Command struct {
 	// Arguments are the program and its arguments. A program without a slash is looked for in the PATH of Environment; one
 	// with a slash, where it is relative, is relative to Folder.
 	Arguments []string
-	// Folder is where the program runs; "" is gwe's own working folder.
+	// Folder is where the program runs; "" is gwe's own working folder. It is opened once, by the rule of package openat for links.
 	Folder string
+	// In is the directory at Folder where the caller has opened it, to be sure which one it is; nil else.
+	In *openat.Dir
 	// Environment is complete: nothing is inherited. Of two entries with one name the later counts.
 	Environment []string
 	// Input is what the program reads from its standard input; nil is nothing. Its Read must not block for ever: Run waits
@@ -83,6 +86,11 @@ func Run(ctx context.Context, command Command) (Result, error) {
 	if err := command.check(); err != nil {
 		return Result{}, err
 	}
+	dir, err := command.enter()
+	if err != nil {
+		return Result{}, err
+	}
+	defer dir.Close()
 	if command.Timeout > 0 {
 		limited, cancel := context.WithTimeout(ctx, command.Timeout)
 		defer cancel()
@@ -104,7 +112,7 @@ func Run(ctx context.Context, command Command) (Result, error) {
 	}
 	begun := time.Now()
 	group := settle(command.Environment, own)
-	running, err := launch(path, command, pipes.child[:], group, func() error {
+	running, err := launch(path, command, dir, pipes.child[:], group, func() error {
 		setUmask()
 		return command.limit()
 	})
@@ -163,15 +171,28 @@ func (c Command) check() error {
 				"an argument, a variable or the folder of %s contains a NUL byte, which no program can be given", c.name()).AsPermanent()
 		}
 	}
-	if c.Folder == "" {
-		return nil
-	}
-	if status, err := os.Stat(c.Folder); err != nil {
-		return fault.New(fault.Failed, "process-folder-missing", "cannot run %s in folder %s", c.name(), c.Folder).WithCause(err)
-	} else if !status.IsDir() {
-		return fault.New(fault.Failed, "process-folder-missing", "cannot run %s in %s: it is not a folder", c.name(), c.Folder)
-	}
 	return nil
+}
+
+// enter opens the directory in which the program runs; nil is that of gwe. The caller closes it.
+func (c Command) enter() (dir *openat.Dir, err error) {
+	switch {
+	case c.In != nil:
+		return c.In.Below(".")
+	case c.Folder == "":
+		return nil, nil
+	}
+	folder, err := filepath.Abs(c.Folder)
+	if err == nil {
+		dir, err = openat.Open(folder)
+	}
+	switch {
+	case err == nil || fault.As(err) != nil:
+		return dir, err
+	case errors.Is(err, syscall.ENOTDIR):
+		return nil, fault.New(fault.Failed, "process-folder-missing", "cannot run %s in %s: it is not a folder", c.name(), c.Folder)
+	}
+	return nil, fault.New(fault.Failed, "process-folder-missing", "cannot run %s in folder %s", c.name(), c.Folder).WithCause(err)
 }
 
 func (c Command) name() string { return cmp.Or(c.Name, c.Arguments[0]) }

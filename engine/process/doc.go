@@ -1,6 +1,6 @@
 // Package process runs programs, and ends them with all that they started.
 //
-// It is a leaf: it imports engine/fault and engine/regular, and nothing else of ours.
+// It is a leaf: it imports engine/fault, engine/openat and engine/regular, and nothing else of ours.
 //
 // # What a program gets
 //

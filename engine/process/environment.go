@@ -108,6 +108,11 @@ func (c Command) Examine() error {
 	if err := c.check(); err != nil {
 		return err
 	}
+	dir, err := c.enter()
+	if err != nil {
+		return err
+	}
+	dir.Close()
 	path, err := c.program()
 	if err != nil {
 		return err

@@ -5,10 +5,13 @@ import (
 	"errors"
 	"os"
 	"runtime"
+	"strconv"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/gwe-project/gwe/engine/openat"
 )
 
 // running is a program that was started.
@@ -21,7 +24,7 @@ type running struct {
 
 // launch starts the program from a thread of its own, which lives as long as the program: see the package's doc. prepare is done
 // on that thread before.
-func launch(path string, command Command, files []*os.File, group cgroup, prepare func() error) (running, error) {
+func launch(path string, command Command, dir *openat.Dir, files []*os.File, group cgroup, prepare func() error) (running, error) {
 	type start struct {
 		process *os.Process
 		err     error
@@ -34,9 +37,10 @@ func launch(path string, command Command, files []*os.File, group cgroup, prepar
 		// Never unlocked: the thread, with the umask it no longer shares, ends with this goroutine.
 		runtime.LockOSThread()
 		var process *os.Process
+		folder := workingDirectory(dir)
 		err := prepare()
 		if err == nil {
-			process, err = fork(path, command, files, group)
+			process, err = fork(path, command, folder, files, group)
 		}
 		started <- start{process, err}
 		if err == nil {
@@ -58,14 +62,23 @@ func setUmask() {
 	unix.Umask(0o022)
 }
 
+// workingDirectory makes an open directory that of this thread, which the program inherits. Where a sandbox forbids unshare, it is the path by
+// which the child finds its copy of the descriptor.
+func workingDirectory(dir *openat.Dir) (path string) {
+	if dir == nil || unix.Unshare(unix.CLONE_FS) == nil && unix.Fchdir(dir.Descriptor()) == nil {
+		return ""
+	}
+	return "/proc/self/fd/" + strconv.Itoa(dir.Descriptor())
+}
+
 // fork starts the program in its control group, so that no moment is left in which it could start something outside.
 // Where the kernel (before 5.7) or a sandbox does not do that, it is started without. ETXTBSY is tried again for a moment: a
 // thread that forked while the program's file was being written gives it to its child, which holds it until its own exec. So
 // is a program that never began: until it has a session of its own, a child hears what is sent to gwe's process group, a
 // Ctrl-C say, and dies of it; an undo must not fail of that.
-func fork(path string, command Command, files []*os.File, group cgroup) (*os.Process, error) {
+func fork(path string, command Command, folder string, files []*os.File, group cgroup) (*os.Process, error) {
 	attributes := &os.ProcAttr{
-		Dir:   command.Folder,
+		Dir:   folder,
 		Env:   command.Environment,
 		Files: files,
 		Sys:   &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL},

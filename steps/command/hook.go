@@ -7,8 +7,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/openat"
 	"github.com/gwe-project/gwe/engine/process"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/value"
@@ -137,7 +139,8 @@ func (hook) Prepare(_ context.Context, run *step.Run, arguments hookArguments) (
 	if err := arguments.rights().check(); err != nil {
 		return step.Nothing{}, err
 	}
-	_, _, err := arguments.command(run)
+	command, _, err := arguments.command(run)
+	command.In.Close()
 	return step.Nothing{}, err
 }
 
@@ -150,6 +153,7 @@ func (hook) Do(ctx context.Context, run *step.Run, arguments hookArguments, _ st
 	if err != nil {
 		return hookOutputs{}, err
 	}
+	defer command.In.Close()
 	if !there {
 		run.Log.Info(fmt.Sprintf("there is no %s in %s", arguments.Script, arguments.Dir))
 		return hookOutputs{}, nil
@@ -187,13 +191,28 @@ func (a hookArguments) path() (string, error) {
 	return filepath.Join(folder, a.Script), nil
 }
 
-// command is the script ready to run; there is false for an optional one that is missing.
+// command is the script ready to run, in its open directory, which the caller closes; there is false for an optional one that is missing.
 func (a hookArguments) command(run *step.Run) (command process.Command, there bool, err error) {
 	path, err := a.path()
 	if err != nil {
 		return process.Command{}, false, err
 	}
-	if there, err = a.isThere(path); err != nil || !there {
+	dir, err := within(run, strings.TrimSuffix(path, filepath.Clean(a.Script)))
+	if errors.Is(err, fs.ErrNotExist) && a.Missing == "ok" {
+		return process.Command{}, false, nil
+	}
+	if err != nil && fault.As(err) == nil {
+		err = fault.New(fault.Failed, "hook-folder-missing", "there is no directory %s to run %s in", a.Dir, a.Script).WithCause(err)
+	}
+	if err != nil {
+		return process.Command{}, false, err
+	}
+	defer func() {
+		if command.In == nil {
+			dir.Close()
+		}
+	}()
+	if there, err = a.isThere(dir, path); err != nil || !there {
 		return process.Command{}, false, err
 	}
 	account, user, err := a.rights().account()
@@ -213,6 +232,7 @@ func (a hookArguments) command(run *step.Run) (command process.Command, there bo
 	return process.Command{
 		Arguments:   append([]string{path}, a.Args...),
 		Folder:      string(a.Dir),
+		In:          dir,
 		Environment: variables,
 		As:          account,
 		KeepDaemons: true,
@@ -223,11 +243,8 @@ func (a hookArguments) command(run *step.Run) (command process.Command, there bo
 }
 
 // isThere looks for the script without leaving dir, links included.
-func (a hookArguments) isThere(path string) (bool, error) {
-	root, err := os.OpenRoot(string(a.Dir))
-	if errors.Is(err, fs.ErrNotExist) && a.Missing == "ok" {
-		return false, nil
-	}
+func (a hookArguments) isThere(dir *openat.Dir, path string) (bool, error) {
+	root, err := os.OpenRoot(fmt.Sprintf("/proc/self/fd/%d", dir.Descriptor()))
 	if err != nil {
 		return false, fault.New(fault.Failed, "hook-folder-missing", "there is no directory %s to run %s in", a.Dir, a.Script).WithCause(err)
 	}

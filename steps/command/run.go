@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/openat"
 	"github.com/gwe-project/gwe/engine/process"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/value"
@@ -107,11 +108,28 @@ func (run) Plan(_ context.Context, machine step.Machine, arguments runArguments)
 }
 
 // Prepare refuses early what could not run.
-func (run) Prepare(_ context.Context, _ *step.Run, arguments runArguments) (step.Nothing, error) {
-	if err := arguments.check(); err != nil {
+func (run) Prepare(_ context.Context, run *step.Run, arguments runArguments) (step.Nothing, error) {
+	if err := cmp.Or(arguments.check(), arguments.rights().check()); err != nil {
 		return step.Nothing{}, err
 	}
-	return step.Nothing{}, arguments.rights().check()
+	dir, err := within(run, arguments.directory())
+	dir.Close()
+	if fault.As(err) == nil {
+		err = nil // Do says it
+	}
+	return step.Nothing{}, err
+}
+
+func (a runArguments) directory() string { return cmp.Or(string(a.Dir), "/") }
+
+// within opens the directory in which a program is to run: in Prepare by its path, and then the same one.
+func within(run *step.Run, path string) (*openat.Dir, error) {
+	whole, err := filepath.Abs(path)
+	if err != nil {
+		return nil, err
+	}
+	dir, _, err := run.Dir(filepath.Join(whole, "x"))
+	return dir, err
 }
 
 // Do runs the program to its end.
@@ -132,12 +150,18 @@ func (a runArguments) carryOut(ctx context.Context, run *step.Run, adapt func(*p
 	if err != nil {
 		return runOutputs{}, err
 	}
+	dir, err := within(run, a.directory())
+	if fault.As(err) != nil {
+		return runOutputs{}, err
+	}
+	defer dir.Close() // if there is none, the program cannot be started, which says why
 	stdout, stderr := capture{limit: a.kept()}, capture{limit: a.kept()}
 	// What is kept is cut too, so secrets go before.
 	out, said := run.Log.Filter(&stdout), run.Log.Filter(&stderr)
 	command := process.Command{
 		Arguments:   a.Argv,
-		Folder:      cmp.Or(string(a.Dir), "/"),
+		Folder:      a.directory(),
+		In:          dir,
 		Environment: variables,
 		As:          account,
 		Accept:      a.OKCodes,

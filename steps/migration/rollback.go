@@ -8,7 +8,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/openat"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/value"
 )
@@ -128,6 +130,11 @@ func (rollback) Prepare(_ context.Context, run *step.Run, arguments rollbackArgu
 		return rollbackMemo{}, err
 	}
 	memo, err := arguments.memo(run.Machine)
+	if err == nil && len(memo.Ways) > 0 {
+		var dir *openat.Dir
+		dir, err = memo.open(run)
+		dir.Close()
+	}
 	for _, one := range memo.Ways {
 		if err == nil {
 			err = arguments.examine(run, memo, one)
@@ -222,8 +229,12 @@ func (a rollbackArguments) memo(machine step.Machine) (rollbackMemo, error) {
 	if len(memo.Ways) == 0 {
 		return rollbackMemo{}, nil
 	}
-	var err error
-	memo.Running, err = filepath.EvalSymlinks(string(a.Running))
+	dir, err := openat.Open(string(a.Running))
+	if err != nil {
+		return memo, durable.Explain(err, "cannot open the release %s", a.Running)
+	}
+	defer dir.Close()
+	memo.Running, err = dir.Real()
 	return memo, err
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/openat"
 	"github.com/gwe-project/gwe/engine/process"
 	"github.com/gwe-project/gwe/engine/step"
 )
@@ -71,6 +72,11 @@ func (a rollbackArguments) carryOut(ctx context.Context, run *step.Run, memo rol
 	if err != nil {
 		return err
 	}
+	prepared.In, err = memo.open(run)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) { // that it is not there is told when the program is to run
+		return err
+	}
+	defer prepared.In.Close()
 	result, err := process.Run(ctx, prepared)
 	if err != nil {
 		return err
@@ -78,10 +84,16 @@ func (a rollbackArguments) carryOut(ctx context.Context, run *step.Run, memo rol
 	return result.Check(command[0])
 }
 
+// open opens the release that ran: the directory that it was when the step began.
+func (m rollbackMemo) open(run *step.Run) (*openat.Dir, error) {
+	dir, _, err := run.Dir(filepath.Join(m.Running, "x"))
+	return dir, durable.Explain(err, "cannot open the release %s", m.Running)
+}
+
 // stuck adds to the failure of the way up what a person has to do, who is needed now.
 func stuck(err error, memo rollbackMemo, command []string) error {
 	found := fault.As(err)
-	if found == nil {
+	if found == nil || step.IsParentChanged(err) {
 		return err
 	}
 	return found.WithHint("the database is between two releases, and the tool's last lines in the log say why. Put right what its last migration has left "+
