@@ -75,33 +75,26 @@ func (a confArguments) open() (*daemon, error) {
 	return connection{server: a.Server, username: a.Username, password: a.Password, limit: a.RPCTimeout, attempts: a.Attempts}.open()
 }
 
-// resolve gives the file that is wanted and its content, and whether it is so already.
-func (a confArguments) resolve(machine step.Machine) (path string, content []byte, satisfied, exists bool, err error) {
+// wanted gives the file that is wanted and its content.
+func (a confArguments) wanted(machine step.Machine) (path string, content []byte, err error) {
 	if err := checkApp(a.App); err != nil {
-		return "", nil, false, false, err
+		return "", nil, err
 	}
 	path = filepath.Join(string(a.Into), a.App+".conf")
 	if folder, err := machine.Stat(string(a.Into)); err != nil || !folder.IsDir() {
-		return path, nil, false, false, fault.New(fault.Failed, "supervisor-conf-no-folder", "there is no folder %s for the file", a.Into).
+		return path, nil, fault.New(fault.Failed, "supervisor-conf-no-folder", "there is no folder %s for the file", a.Into).
 			WithHint("is supervisord installed? its supervisord.conf names the folder in [include]").WithCause(err)
-	}
-	info, err := lstat(machine, path)
-	if err != nil {
-		return path, nil, false, false, err
-	}
-	if info != nil && !info.Mode().IsRegular() {
-		return path, nil, false, true, fault.New(fault.Refused, "supervisor-conf-not-a-file", "%s is not a regular file", path).
-			WithHint("remove what is there in a step before")
 	}
 	options, err := a.read(machine)
 	if err != nil {
-		return path, nil, false, info != nil, err
+		return path, nil, err
 	}
-	content = render(a.App, options)
-	if info != nil {
-		satisfied, err = has(machine, path, digestOf(content))
-	}
-	return path, content, satisfied, info != nil, err
+	return path, render(a.App, options), nil
+}
+
+func notAFile(path string) error {
+	return fault.New(fault.Refused, "supervisor-conf-not-a-file", "%s is not a regular file", path).
+		WithHint("remove what is there in a step before")
 }
 
 func (a confArguments) read(machine step.Machine) ([]option, error) {
@@ -136,7 +129,18 @@ func (conf) Plan(_ context.Context, machine step.Machine, arguments confArgument
 	if _, err := arguments.open(); err != nil {
 		return step.Plan{}, err
 	}
-	path, content, satisfied, exists, err := arguments.resolve(machine)
+	path, content, err := arguments.wanted(machine)
+	if err != nil {
+		return step.Plan{}, err
+	}
+	info, err := lstat(machine, path)
+	if err == nil && info != nil && !info.Mode().IsRegular() {
+		err = notAFile(path)
+	}
+	exists, satisfied := info != nil, false
+	if err == nil && exists {
+		satisfied, err = has(machine, path, digestOf(content))
+	}
 	if err != nil {
 		return step.Plan{}, err
 	}
@@ -162,11 +166,27 @@ func (conf) Prepare(ctx context.Context, run *step.Run, arguments confArguments)
 	if err != nil {
 		return confMemo{}, err
 	}
-	path, content, satisfied, exists, err := arguments.resolve(run.Machine)
-	if err != nil || satisfied {
-		return confMemo{File: placement{Path: path}}, err
+	path, content, err := arguments.wanted(run.Machine)
+	if err != nil {
+		return confMemo{}, err
 	}
 	memo := confMemo{File: placement{Path: path, New: hidden(path, run, "new"), Digest: digestOf(content)}}
+	at, err := memo.File.open(run)
+	if err != nil {
+		return confMemo{}, err
+	}
+	defer at.dir.Close()
+	now, err := at.look(at.name)
+	if err == nil && now != nil && !regular(now) {
+		err = notAFile(path)
+	}
+	if err != nil {
+		return confMemo{}, err
+	}
+	exists := now != nil
+	if satisfied, err := at.is(memo.File.Digest); err != nil || satisfied {
+		return confMemo{File: placement{Path: path}}, err
+	}
 	if exists {
 		memo.File.Old = hidden(path, run, "old")
 	}
@@ -197,7 +217,7 @@ func (conf) Do(ctx context.Context, run *step.Run, arguments confArguments, memo
 	if err := ctx.Err(); err != nil || memo.File.New == "" {
 		return outputs, err
 	}
-	_, content, _, _, err := arguments.resolve(run.Machine)
+	_, content, err := arguments.wanted(run.Machine)
 	if err != nil {
 		return outputs, err
 	}
@@ -211,14 +231,19 @@ func (conf) Do(ctx context.Context, run *step.Run, arguments confArguments, memo
 	if err := ctx.Err(); err != nil {
 		return outputs, err
 	}
-	return outputs, memo.File.place(run, content)
+	at, err := memo.File.open(run)
+	if err != nil {
+		return outputs, err
+	}
+	defer at.dir.Close()
+	return outputs, at.place(run, content)
 }
 
 // Sync has nothing left to do: the note, content and names were made durable in their order.
 func (conf) Sync(context.Context, *step.Run, confArguments, confMemo) error { return nil }
 
 func (conf) Undo(ctx context.Context, run *step.Run, arguments confArguments, memo confMemo) error {
-	if err := memo.File.takeBack(run.Machine); err != nil {
+	if err := memo.File.takeBack(run); err != nil {
 		return err
 	}
 	if !memo.Reached {
@@ -244,7 +269,7 @@ func (conf) UndoEarly(_ context.Context, run *step.Run, _ confArguments, memo co
 	if err != nil {
 		return false, err
 	}
-	if err := memo.File.takeBack(run.Machine); err != nil {
+	if err := memo.File.takeBack(run); err != nil {
 		return false, err
 	}
 	if len(groups) > 0 && memo.Reached {
@@ -255,7 +280,7 @@ func (conf) UndoEarly(_ context.Context, run *step.Run, _ confArguments, memo co
 
 // Inspect refuses a rollback where somebody changed the file since.
 func (conf) Inspect(_ context.Context, run *step.Run, _ confArguments, memo confMemo) error {
-	return memo.File.inspect(run.Machine)
+	return memo.File.inspect(run)
 }
 
 func (conf) Leases(_ confArguments, memo confMemo) []string {
@@ -266,6 +291,6 @@ func (conf) Leases(_ confArguments, memo confMemo) []string {
 	return leases
 }
 
-func (conf) Release(_ context.Context, _ *step.Run, _ confArguments, memo confMemo) error {
-	return removeFile(memo.File.Old)
+func (conf) Release(_ context.Context, run *step.Run, _ confArguments, memo confMemo) error {
+	return memo.File.release(run)
 }

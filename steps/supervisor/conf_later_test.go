@@ -20,15 +20,19 @@ func TestAnEditedFileRefusesARollback(t *testing.T) {
 				p.Old = filepath.Join(root, ".old")
 				must(t, os.WriteFile(p.Path, []byte(before), 0o644))
 			}
-			must(t, p.place(&step.Run{Folder: t.TempDir()}, []byte("new")))
-			must(t, p.inspect(step.Local{}))
+			run := &step.Run{Folder: t.TempDir()}
+			at, err := p.open(run)
+			must(t, err)
+			defer at.dir.Close()
+			must(t, at.place(run, []byte("new")))
+			must(t, p.inspect(run))
 			must(t, os.WriteFile(p.Path, []byte("edited"), 0o644))
-			if found := fault.As(p.inspect(step.Local{})); found == nil || found.Code != "supervisor-conf-changed" {
+			if found := fault.As(p.inspect(run)); found == nil || found.Code != "supervisor-conf-changed" {
 				t.Errorf("inspect: %v", found)
 			}
 			must(t, os.Rename(p.Path, p.Path+".changed"))
-			must(t, p.inspect(step.Local{}))
-			must(t, p.takeBack(step.Local{}))
+			must(t, p.inspect(run))
+			must(t, p.takeBack(run))
 			content, _ := os.ReadFile(p.Path)
 			if string(content) != before {
 				t.Errorf("the file holds %q, want %q", content, before)

@@ -4,13 +4,17 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"syscall"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/openat"
 	"github.com/gwe-project/gwe/engine/step"
 )
 
@@ -45,40 +49,121 @@ func has(machine step.Machine, path, digest string) (bool, error) {
 	return err == nil && digestOf(content) == digest, durable.Explain(err, "cannot read %s", path)
 }
 
+// placing is the open directory of a placement, and the names in it; "" is none.
+type placing struct {
+	placement
+	dir                 *openat.Dir
+	name, fresh, former string
+}
+
+// open opens the directory that holds the file.
+func (p placement) open(run *step.Run) (placing, error) {
+	dir, name, err := run.Dir(p.Path)
+	base := func(path string) string {
+		if path == "" {
+			return ""
+		}
+		return filepath.Base(path)
+	}
+	return placing{p, dir, name, base(p.New), base(p.Old)}, durable.Explain(err, "cannot look at %s", p.Path)
+}
+
+// look tells what has a name; nil where nothing has it.
+func (p placing) look(name string) (*unix.Stat_t, error) {
+	if name == "" {
+		return nil, nil
+	}
+	status, err := p.dir.Stat(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return &status, durable.Explain(err, "cannot look at %s", p.dir.Join(name))
+}
+
+func regular(status *unix.Stat_t) bool {
+	return status != nil && status.Mode&unix.S_IFMT == unix.S_IFREG
+}
+
+func same(one, other *unix.Stat_t) bool { return one.Dev == other.Dev && one.Ino == other.Ino }
+
+// largestPlaced is more than what is made of the largest supervisor.conf.
+const largestPlaced = 8 * largestConf
+
+// is tells whether the file at the path has the digest. What is no regular file has none.
+func (p placing) is(digest string) (bool, error) {
+	now, err := p.look(p.name)
+	if err != nil || !regular(now) || now.Size > largestPlaced {
+		return false, err
+	}
+	file, err := p.dir.Open(p.name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, durable.Explain(err, "cannot read %s", p.Path)
+	}
+	defer file.Close()
+	content, err := io.ReadAll(io.LimitReader(file, largestPlaced))
+	return err == nil && digestOf(content) == digest, durable.Explain(err, "cannot read %s", p.Path)
+}
+
 // place puts the content at the path, durable, and keeps the old file under its hidden name. All of it, and what was written
 // down in the frame's folder, is durable before the path changes.
-func (p placement) place(run *step.Run, content []byte) error {
+func (p placing) place(run *step.Run, content []byte) error {
 	if err := p.create(content); err != nil {
 		return durable.Explain(err, "cannot write %s", p.Path)
 	}
-	if p.Old != "" {
-		if err := os.Link(p.Path, p.Old); err != nil {
+	if p.former != "" {
+		if err := p.dir.Link(p.name, p.dir, p.former); err != nil {
 			return durable.Explain(err, "cannot keep the old %s", p.Path)
 		}
 	}
-	if err := durable.SyncFileSystems(p.New, run.Folder); err != nil {
+	if err := p.syncWith(run.Folder); err != nil {
 		return err
 	}
-	if p.Old == "" {
-		return durable.RenameNoReplace(p.New, p.Path)
+	if p.former == "" {
+		return p.settled(p.dir.RenameNoReplace(p.fresh, p.dir, p.name))
 	}
-	return durable.Rename(p.New, p.Path)
+	return p.settled(p.dir.Rename(p.fresh, p.dir, p.name))
+}
+
+// syncWith makes durable what was written in the directory, and in a folder of gwe's: with one syncfs where they are on one file system.
+func (p placing) syncWith(folder string) error {
+	frame, err := openat.Open(folder)
+	if err != nil {
+		return durable.Explain(err, "cannot open %s", folder)
+	}
+	defer frame.Close()
+	one, err := p.dir.Identity()
+	other, failed := frame.Identity()
+	if err = errors.Join(err, failed, p.dir.SyncFileSystem()); err == nil && one.Device != other.Device {
+		err = frame.SyncFileSystem()
+	}
+	return durable.Explain(err, "cannot sync the file system of %s", p.Path)
+}
+
+// settled makes a rename durable.
+func (p placing) settled(err error) error {
+	if err == nil {
+		err = p.dir.Sync()
+	}
+	return durable.Explain(err, "cannot give %s its place", p.Path)
 }
 
 // create makes the new file under its hidden name, with the old one's owner and mode.
-func (p placement) create(content []byte) error {
+func (p placing) create(content []byte) error {
 	mode, uid, gid := fs.FileMode(0o644), os.Geteuid(), os.Getegid()
-	if p.Old != "" {
-		info, err := os.Lstat(p.Path)
+	if p.former != "" {
+		old, err := p.dir.Stat(p.name)
 		if err != nil {
 			return err
 		}
-		mode = info.Mode().Perm()
-		if status, ok := info.Sys().(*syscall.Stat_t); ok {
-			uid, gid = int(status.Uid), int(status.Gid)
+		if !regular(&old) {
+			return p.changed()
 		}
+		mode, uid, gid = fs.FileMode(old.Mode&0o777), int(old.Uid), int(old.Gid)
 	}
-	file, err := os.OpenFile(p.New, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	file, err := p.dir.Create(p.fresh, 0o600)
 	if err != nil {
 		return err
 	}
@@ -94,84 +179,114 @@ func (p placement) create(content []byte) error {
 
 // takeBack puts the old file, or nothing, in the place of the new one. While the new file has its hidden name it never took
 // the place, and what is there is not ours.
-func (p placement) takeBack(machine step.Machine) error {
+func (p placement) takeBack(run *step.Run) error {
 	if p.New == "" {
 		return nil
 	}
-	fresh, err := lstat(machine, p.New)
+	at, err := p.open(run)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // its directory is gone, and all that was in it
+	}
 	if err != nil {
 		return err
 	}
-	now, err := lstat(machine, p.Path)
+	defer at.dir.Close()
+	return at.takeBack()
+}
+
+func (p placing) takeBack() error {
+	fresh, err := p.look(p.fresh)
+	if err != nil {
+		return err
+	}
+	now, err := p.look(p.name)
 	if err != nil {
 		return err
 	}
 	if fresh != nil {
-		if now != nil && os.SameFile(fresh, now) {
+		if now != nil && same(fresh, now) {
 			// Where a rename cannot refuse a taken name, the new file has both names for a moment.
-			err = removeFile(p.Path)
+			err = p.remove(p.name)
 		}
-		return errors.Join(err, removeFile(p.Old), removeFile(p.New))
+		return errors.Join(err, p.remove(p.former), p.remove(p.fresh))
 	}
-	var kept fs.FileInfo
-	if p.Old != "" {
-		if kept, err = lstat(machine, p.Old); err != nil || kept == nil {
-			return err
-		}
+	kept, err := p.look(p.former)
+	if err != nil || kept == nil && p.former != "" {
+		return err
 	}
-	ours := false
-	if now != nil && now.Mode().IsRegular() {
-		if ours, err = has(machine, p.Path, p.Digest); err != nil {
-			return err
-		}
+	ours, err := p.is(p.Digest)
+	if err != nil {
+		return err
 	}
 	switch {
-	case kept != nil && now != nil && os.SameFile(kept, now):
-		return removeFile(p.Old) // both names are the old file's
+	case kept != nil && now != nil && same(kept, now):
+		return p.remove(p.former) // both names are the old file's
 	case kept != nil && (now == nil || ours):
-		return durable.Rename(p.Old, p.Path)
+		return p.settled(p.dir.Rename(p.former, p.dir, p.name))
 	case kept == nil && ours:
-		return removeFile(p.Path)
+		return p.remove(p.name)
 	case kept == nil:
 		return nil // nothing was done, or it was undone already
 	}
+	return p.changed()
+}
+
+func (p placing) changed() error {
 	return fault.New(fault.Failed, "supervisor-conf-changed", "%s is neither the file that was there nor the one that was written", p.Path).
 		WithHint("see what else writes it, and put there by hand what belongs there; the old file is %s", p.Old)
 }
 
 // inspect refuses a rollback where the file was changed since: its undo would fail, or leave it.
-func (p placement) inspect(machine step.Machine) error {
+func (p placement) inspect(run *step.Run) error {
 	if p.New == "" {
 		return nil
 	}
-	now, err := lstat(machine, p.Path)
+	at, err := p.open(run)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer at.dir.Close()
+	now, err := at.look(at.name)
 	if err != nil || now == nil {
 		return err
 	}
-	ours := false
-	if now.Mode().IsRegular() {
-		if ours, err = has(machine, p.Path, p.Digest); err != nil {
-			return err
-		}
-	}
-	if ours {
-		return nil
+	if ours, err := at.is(p.Digest); err != nil || ours {
+		return err
 	}
 	return fault.New(fault.Failed, "supervisor-conf-changed", "%s is no longer the file that was written", p.Path).
 		WithHint("see what was changed in it, and move it away: mv %s %s.changed", p.Path, p.Path)
 }
 
-// removeFile removes a file durably; it is no error if nothing is there, or no name is given.
-func removeFile(path string) error {
-	if path == "" {
+// release removes the old file, which no undo needs any more.
+func (p placement) release(run *step.Run) error {
+	if p.Old == "" {
 		return nil
 	}
-	err := os.Remove(path)
+	at, err := p.open(run)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
-		return durable.Explain(err, "cannot remove %s", path)
+		return err
 	}
-	return durable.SyncFolder(filepath.Dir(path))
+	defer at.dir.Close()
+	return at.remove(at.former)
+}
+
+// remove removes a file durably; it is no error if nothing is there, or no name is given.
+func (p placing) remove(name string) error {
+	if name == "" {
+		return nil
+	}
+	err := p.dir.Remove(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err == nil {
+		err = p.dir.Sync()
+	}
+	return durable.Explain(err, "cannot remove %s", p.dir.Join(name))
 }
