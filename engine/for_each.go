@@ -124,7 +124,8 @@ func (x *execution) titleOfFrame(f *frame) string {
 	if len(f.rounds) == 0 || f.node.titledByItem() {
 		return title
 	}
-	return title + " (" + itemText(names) + ")"
+	// In a used recipe the names have no item: the rounds are those around it.
+	return title + " (" + x.history.itemsAround(f.node, f.rounds) + ")"
 }
 
 // itemText is the item of a round for people: of a map its key.

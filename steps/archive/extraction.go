@@ -234,6 +234,9 @@ func (x *extraction) place(header *tar.Header) (e entry, inside bool, err error)
 	if len(e.parts) == 0 && !isFolder {
 		return e, false, refuse(header, "archive-name", "strip leaves nothing of its name")
 	}
+	if err := checkOwn(e); err != nil {
+		return e, false, err
+	}
 	return e, true, nil
 }
 

@@ -128,6 +128,7 @@ var refused = map[string]struct {
 	"a link only":            {"archive-top-level", []item{symlink("fw", "x")}},
 	"named current":          {"archive-top-level", []item{{name: "current/"}}},
 	"named failsafe":         {"archive-top-level", []item{{name: "./failsafe/"}}},
+	"named like ours below":  {"archive-own-name", []item{file("fw/lib/.gwe-old-x")}},
 	"named like ours":        {"archive-top-level", []item{{name: ".gwe-x/"}}},
 	"name with a newline":    {"archive-top-level", []item{{name: "fw\nx/"}}},
 	"name not UTF-8":         {"archive-top-level", []item{{name: "fw\xff/", header: func(h *tar.Header) { h.Format = tar.FormatGNU }}}},

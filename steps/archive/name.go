@@ -94,6 +94,17 @@ func checkTop(header *tar.Header, top string) error {
 	return nil
 }
 
+// checkOwn refuses an entry with a name of gwe's own: copy and rsync leave such names alone, so a copy of the tree would lack it without a word.
+func checkOwn(e entry) error {
+	for _, part := range e.parts {
+		if strings.HasPrefix(part, durable.Prefix) {
+			return refuse(e.Header, "archive-own-name", "names that start with %q are gwe's own", durable.Prefix).
+				WithHint("give it another name, or leave it out, and pack again")
+		}
+	}
+	return nil
+}
+
 // refuse makes the fault for an entry that is not extracted.
 func refuse(header *tar.Header, code, format string, arguments ...any) *fault.Fault {
 	name := header.Name

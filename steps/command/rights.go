@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/process"
@@ -194,7 +195,7 @@ func temporaryName(run *step.Run) string { return "gwe-" + run.ID + "-" + run.St
 
 // give makes a directory that of another user.
 func give(path string, account process.Account) error {
-	folder, err := os.Open(path)
+	folder, err := os.OpenFile(path, os.O_RDONLY|syscall.O_DIRECTORY, 0)
 	if err != nil {
 		return err
 	}
