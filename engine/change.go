@@ -200,7 +200,7 @@ func (x *execution) once(ctx context.Context, n *node, r rounds, names map[strin
 		return nil, err
 	}
 	// What an earlier step of the same place kept is of no use any more, nor what a dead process left.
-	if err := os.RemoveAll(x.folder.place(where)); err != nil {
+	if err := emptyDirectory(x.folder.place(where)); err != nil {
 		return nil, stateUnusable(x.engine.State.Folder, err)
 	}
 	run, err := x.environment(n, r, where, recovering, task)

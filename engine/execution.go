@@ -1,9 +1,13 @@
 package engine
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
+	"path/filepath"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -170,6 +174,18 @@ func (x *execution) makeRoom(where place) error {
 		return stateUnusable(x.engine.State.Folder, err)
 	}
 	return nil
+}
+
+// emptyDirectory removes what is in a directory of the state. The directory itself stays: on a full disk another program could take its block.
+func emptyDirectory(path string) error {
+	entries, err := os.ReadDir(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	for _, entry := range entries {
+		err = cmp.Or(err, os.RemoveAll(filepath.Join(path, entry.Name())))
+	}
+	return err
 }
 
 // errand is what a step type gets to work with, and what it did with it.

@@ -123,6 +123,9 @@ func outOfReach(begun []targetRecord, class fault.Class) error {
 	}
 	for _, target := range begun {
 		now, err := locate(target.Path)
+		if why := exhausted(err); why != nil {
+			return why
+		}
 		if err != nil {
 			return fault.New(class, "target-unreachable", "the file system of %s does not answer, so nothing can be put back yet", target.Path).WithCause(err).
 				WithHint("the storage may be failing: see the kernel's log; when it is mounted again, %s", next)

@@ -116,7 +116,7 @@ func (e *Engine) settleRun(ctx context.Context, id string, earlier []*past, held
 		if err != nil {
 			return nil, nil, err
 		}
-		if p, err = e.State.peek(id); err == nil && p != nil && p.end() != nil {
+		if p, err = e.State.peek(id); err == nil && p != nil && (p.end() != nil || result.Status == StatusSuspended) {
 			p.folder.forgetFailure()
 		}
 		result.unfinished = err == nil && p != nil && p.end() == nil && result.Status != StatusSuspended

@@ -41,3 +41,17 @@ func (r runFolder) recoveryFailure() *recoveryFailure {
 	}
 	return &read
 }
+
+// stalled is the same, as the journal has it in its last record; nil where that is another one. Without a file to spare, or on a full disk, it is the
+// only word.
+func (p *past) stalled() *recoveryFailure {
+	last := p.records[len(p.records)-1]
+	if last.Kind != recordHeld {
+		return nil
+	}
+	read := recoveryFailure{At: last.Time}
+	if into(last.Data, func(r heldRecord) error { read.errorRecord = r.Error; return nil }) != nil {
+		return nil
+	}
+	return &read
+}

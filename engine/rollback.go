@@ -47,13 +47,10 @@ func (e *Engine) Rollback(ctx context.Context, id string) (Result, error) {
 	if err := e.claimPaths(locks, p.folder.id(), p.begin.worksOn()); err != nil {
 		return Result{}, err
 	}
-	if err := errors.Join(e.rollbackReaches(p), e.owedElsewhere(p.begin.extents())); err != nil {
+	if err := errors.Join(roomToAct(), e.rollbackReaches(p), e.owedElsewhere(p.begin.extents())); err != nil {
 		return Result{}, err
 	}
 	seen, err := e.wayBack(p, standing)
-	if err == nil {
-		err = roomToAct()
-	}
 	if err == nil {
 		err = seen.asLeft(ctx)
 	}

@@ -45,13 +45,10 @@ func (e *Engine) PlanRollback(ctx context.Context, id string) (RollbackPlan, err
 	if err != nil {
 		return RollbackPlan{}, err
 	}
-	if err := errors.Join(e.rollbackReaches(p), e.owedElsewhere(p.begin.extents())); err != nil {
+	if err := errors.Join(roomToAct(), e.rollbackReaches(p), e.owedElsewhere(p.begin.extents())); err != nil {
 		return RollbackPlan{}, err
 	}
 	x, err := e.wayBack(p, standing)
-	if err == nil {
-		err = roomToAct()
-	}
 	if err == nil {
 		err = x.asLeft(ctx)
 	}

@@ -11,11 +11,11 @@ import (
 // An undo that met a lack of resources says nothing of what it would have come to. It is not spent: its frame stays open, nothing older is
 // tried, and the next recovery goes on there.
 
-// starved finds the error of an undo that met a lack of resources. A leftover is none, since each recovery tries that again, nor is
+// starved finds the error of an undo that met a lack of resources. A leftover for want of space is none, since each recovery tries that again, nor is
 // a sync: a second one would report a success that never was.
 func starved(errs ...error) error {
 	for _, err := range errs {
-		if _, lacks := fault.Scarce(err); lacks && !step.IsLeftover(err) && !durable.IsSync(err) {
+		if lack, lacks := fault.Scarce(err); lacks && !(lack.Storage && step.IsLeftover(err)) && !durable.IsSync(err) {
 			return err
 		}
 	}

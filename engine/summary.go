@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"time"
@@ -110,7 +111,7 @@ func (p *past) summary() Summary {
 	if end == nil || end.Status == StatusBroken {
 		summary.Resolved = p.folder.resolution()
 	}
-	if failed := p.folder.recoveryFailure(); end == nil && failed != nil {
+	if failed := cmp.Or(p.folder.recoveryFailure(), p.stalled()); end == nil && failed != nil {
 		summary.RecoveryFailed = failed.At
 		summary.say(failed.err())
 	}

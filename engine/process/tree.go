@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/regular"
 )
 
@@ -50,26 +51,39 @@ func (t tree) members(known map[int]uint64) ([]status, error) {
 	}
 	var found []status
 	for _, candidate := range all {
-		if candidate.alive() && !spared[candidate.pid] && (inside[candidate.pid] || t.has(candidate, all, known)) {
+		if !candidate.alive() || spared[candidate.pid] {
+			continue
+		}
+		belongs, err := inside[candidate.pid], error(nil)
+		if !belongs {
+			belongs, err = t.has(candidate, all, known)
+		}
+		if err != nil {
+			return nil, err
+		}
+		if belongs {
 			found = append(found, candidate)
 		}
 	}
 	return found, nil
 }
 
-func (t tree) has(candidate status, all map[int]status, known map[int]uint64) bool {
+func (t tree) has(candidate status, all map[int]status, known map[int]uint64) (bool, error) {
 	if t.root != 0 && (candidate.group == t.root || candidate.session == t.root) {
-		return true
+		return true, nil
 	}
 	if t.wasLed(candidate.group, candidate, all) || t.wasLed(candidate.session, candidate, all) {
-		return true
+		return true, nil
 	}
 	for parent := range lineage(candidate.pid, all) {
 		if t.root != 0 && parent == t.root || known[parent] != 0 && known[parent] == all[parent].start {
-			return true
+			return true, nil
 		}
 	}
-	return candidate.start >= t.since && !candidate.kernelThread() && marked(candidate.pid, t.marks...)
+	if candidate.start < t.since || candidate.kernelThread() {
+		return false, nil
+	}
+	return marked(candidate.pid, t.marks...)
 }
 
 // wasLed tells whether the candidate is in the group or session of that number since one of t.led began it. The kernel
@@ -100,13 +114,17 @@ func (s status) kernelThread() bool {
 	return s.flags&kernelThread != 0
 }
 
-// marked tells whether the environment that the process was started with has one of these entries.
-func marked(pid int, marks ...string) bool {
+// marked reports whether the environment that the process was started with has one of these entries. Its error is a lack of resources; what
+// has ended, or is another user's, has none.
+func marked(pid int, marks ...string) (bool, error) {
 	environment, err := regular.ReadForeign(context.Background(), "/proc/"+strconv.Itoa(pid)+"/environ", 8<<20) // more than ARG_MAX lets it have
 	if err != nil {
-		return false
+		if _, lacks := fault.Scarce(err); lacks {
+			return false, err
+		}
+		return false, nil
 	}
-	return slices.ContainsFunc(bytes.Split(environment, []byte{0}), func(entry []byte) bool { return slices.Contains(marks, string(entry)) })
+	return slices.ContainsFunc(bytes.Split(environment, []byte{0}), func(entry []byte) bool { return slices.Contains(marks, string(entry)) }), nil
 }
 
 // processes reads /proc once.
@@ -126,7 +144,11 @@ func processes() (map[int]status, error) {
 		if err != nil {
 			continue
 		}
-		if status, err := readStatus(pid); err == nil { // else it ended meanwhile
+		status, err := readStatus(pid)
+		if _, lacks := fault.Scarce(err); lacks {
+			return nil, err // it may live
+		}
+		if err == nil { // else it ended meanwhile
 			found[pid] = status
 		}
 	}

@@ -113,7 +113,7 @@ func TestDaemonsLiveOnAfterAGoodEnd(t *testing.T) {
 			}
 			for pid, status := range all {
 				line, _ := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/cmdline")
-				if status.alive() && marked(pid, run) && bytes.Contains(line, []byte("from the daemon")) {
+				if ours, _ := marked(pid, run); status.alive() && ours && bytes.Contains(line, []byte("from the daemon")) {
 					living++
 				}
 			}

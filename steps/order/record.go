@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -262,8 +263,13 @@ func (r Record) Undo() error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return r.explain(err)
 	}
-	if r.Mark && dir.Remove(Folder) == nil { // what another step recorded since keeps it
-		return dir.Sync()
+	if r.Mark {
+		switch kept := dir.Remove(Folder); {
+		case kept == nil:
+			return dir.Sync()
+		case !errors.Is(kept, syscall.ENOTEMPTY) && !errors.Is(kept, fs.ErrExist) && !errors.Is(kept, fs.ErrNotExist): // what another step recorded since keeps it
+			return r.explain(kept)
+		}
 	}
 	if err != nil {
 		return nil // it had recorded nothing, or that is gone already

@@ -88,6 +88,10 @@ func statusText(seen engine.Overview) string {
 				fmt.Fprintf(&text, ", of which %s are left", one.Left)
 			}
 			fmt.Fprintln(&text)
+			if !one.RecoveryFailed.IsZero() {
+				fmt.Fprintf(&text, "          its recovery failed at %s: %s\n", clock(one.RecoveryFailed), one.Error)
+				advise(&text, one.Hint)
+			}
 			advise(&text, one.Next)
 			continue
 		}
