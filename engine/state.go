@@ -67,8 +67,11 @@ func stateUnusable(folder string, err error) error {
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
 		return refusal.WithHint("make room on its file system, or choose another folder with --state-dir or GWE_STATE_DIR")
 	}
-	if errors.Is(err, syscall.EFBIG) {
-		return refusal.WithHint("raise the limit on the size of files: ulimit -f unlimited, or LimitFSIZE= in the unit")
+	if errors.Is(err, syscall.EROFS) {
+		return refusal.WithHint("mount its file system writable (the kernel's log may say why it is not), or choose another folder with --state-dir or GWE_STATE_DIR")
+	}
+	if lack, lacks := fault.Scarce(err); lacks {
+		return refusal.WithHint("%s", lack.Cure)
 	}
 	return refusal.WithHint("choose one that this user may write, with --state-dir or GWE_STATE_DIR")
 }
