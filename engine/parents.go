@@ -40,6 +40,14 @@ func (f *frame) lostParent() error {
 	return parents.Changed()
 }
 
+// unreachable is for a look before a rollback: it reports a directory of the frame in which the undo could not work.
+func (f *frame) unreachable() error {
+	if err := f.lostParent(); err != nil || f.parents == nil {
+		return err
+	}
+	return f.parentsAfter().Unreachable()
+}
+
 // foreseeParents notes the directories of paths for step types that do not do so themselves.
 func foreseeParents(run *step.Run, paths []string) error {
 	for _, path := range paths {

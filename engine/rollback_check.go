@@ -98,7 +98,7 @@ func (x *execution) asLeft(ctx context.Context) error {
 		later = append(later, own...)
 		run.AfterCommit, run.Obscured = true, obscured
 		if !covered && !obscured {
-			err = f.lostParent()
+			err = f.unreachable()
 		}
 		if err == nil {
 			err = stepType.Verify(ctx, run.Run, f.arguments, f.memo)

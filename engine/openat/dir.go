@@ -110,7 +110,7 @@ func (d *Dir) Real() (string, error) {
 
 // Identity tells the directory from every other.
 func (d *Dir) Identity() (Identity, error) {
-	found, err := identityOf(d.handle, d.handle)
+	found, err := identityOf(d.handle)
 	return found, wrong("statx", d.path, err)
 }
 

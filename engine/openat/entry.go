@@ -38,6 +38,9 @@ func (d *Dir) Self() (*Entry, error) {
 	return &Entry{handle: handle, dir: d}, nil
 }
 
+// Opened is a file or directory that is open already, and that its opener closes. path is for people.
+func Opened(handle int, path string) *Entry { return &Entry{handle: handle, dir: &Dir{path: path}} }
+
 // Path is where the entry was found, for people.
 func (e *Entry) Path() string { return e.dir.Join(e.name) }
 
@@ -62,7 +65,7 @@ func (e *Entry) Info() (fs.FileInfo, error) {
 
 // Identity tells the entry from every other.
 func (e *Entry) Identity() (Identity, error) {
-	found, err := identityOf(e.handle, e.dir.handle)
+	found, err := identityOf(e.handle)
 	return found, e.wrong("statx", err)
 }
 

@@ -33,8 +33,8 @@ func (i Identity) Is(other Identity) bool {
 	return i.Volatile && other.Volatile && (born || alike)
 }
 
-// identityOf looks at an open file; dir is a directory on the same file system.
-func identityOf(handle, dir int) (Identity, error) {
+// identityOf looks at an open file.
+func identityOf(handle int) (Identity, error) {
 	var status unix.Statx_t
 	err := repeat(func() error {
 		return unix.Statx(handle, "", unix.AT_EMPTY_PATH|unix.AT_SYMLINK_NOFOLLOW, unix.STATX_BASIC_STATS|unix.STATX_BTIME, &status)
@@ -50,17 +50,17 @@ func identityOf(handle, dir int) (Identity, error) {
 	if found.Kind != unix.S_IFDIR {
 		found.Size = status.Size
 	}
-	found.Volatile = volatile(dir)
+	found.Volatile = volatile(handle)
 	return found, nil
 }
 
 // exfat is EXFAT_SUPER_MAGIC of linux/magic.h.
 const exfat = 0x2011bab0
 
-// volatile reports whether an open directory is on a file system whose inode numbers do not stay.
-func volatile(dir int) bool {
+// volatile reports whether an open file is on a file system whose inode numbers do not stay.
+func volatile(handle int) bool {
 	var system unix.Statfs_t
-	err := repeat(func() error { return unix.Fstatfs(dir, &system) })
+	err := repeat(func() error { return unix.Fstatfs(handle, &system) })
 	return err == nil && slices.Contains([]int64{unix.MSDOS_SUPER_MAGIC, exfat, unix.OVERLAYFS_SUPER_MAGIC}, int64(system.Type))
 }
 

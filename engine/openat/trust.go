@@ -50,6 +50,38 @@ func (t trust) transition(at, link spot, dir, status unix.Stat_t, target string,
 	return unsafe(at, link, dir, status, target, reached)
 }
 
+// Untrusted reports whether a user less trusted than this process can put things into the directory. owner is its owner then, and -1 where
+// that one is trusted.
+func (d *Dir) Untrusted() (is bool, owner int, err error) {
+	var status unix.Stat_t
+	if err := unix.Fstat(d.handle, &status); err != nil {
+		return true, -1, wrong("stat", d.path, err)
+	}
+	t := ours()
+	if t.user(status.Uid) {
+		return t.writable(d.handle, status), -1, nil
+	}
+	return true, int(status.Uid), nil
+}
+
+// Planted reports whether a file in the directory may be there because a less trusted user linked it: a regular file with further names, that
+// is not that user's own. To change its mode or owner, or to hand out its content, would do so at its other names.
+func (d *Dir) Planted(status unix.Stat_t) (bool, error) {
+	if status.Mode&unix.S_IFMT != unix.S_IFREG || status.Nlink < 2 {
+		return false, nil
+	}
+	untrusted, owner, err := d.Untrusted()
+	return untrusted && int(status.Uid) != owner, err
+}
+
+// UnsafeHardLink is the refusal of such a file.
+func (d *Dir) UnsafeHardLink(name string, status unix.Stat_t) error {
+	path := d.Join(name)
+	return fault.New(fault.Refused, "unsafe-hard-link",
+		"cannot use %s: it has %d names, belongs to %d, and users other than root can link files into %s", path, status.Nlink, status.Uid, d.path).
+		WithHint("find its other names (find / -xdev -inum %d), and make it a file of its own: cp -a %s %s.new && mv %s.new %s", status.Ino, path, path, path, path)
+}
+
 func unsafe(at, link spot, dir, status unix.Stat_t, target string, reached unix.Stat_t) error {
 	whole := target
 	if !filepath.IsAbs(target) {

@@ -117,6 +117,99 @@ func (w *walk) through(at, link spot) (spot, error) {
 	return found, nil
 }
 
+// Follow finds what an absolute path leads to, links at its end followed too, by the rule of this package: a name in an open directory, which
+// is no link as far as anybody looked. What it stands for may be of any kind.
+func Follow(path string) (dir *Dir, name string, err error) {
+	dir, name, err = OpenParent(path)
+	if err != nil {
+		return nil, "", err
+	}
+	w := &walk{trust: ours()}
+	at, name, err := w.last(spot{dir.handle, dir.path}, name)
+	if err != nil {
+		return nil, "", err
+	}
+	return &Dir{handle: at.handle, path: at.path}, name, nil
+}
+
+// last follows the links at the end of a path, and closes the directory from which it starts.
+func (w *walk) last(at spot, name string) (spot, string, error) {
+	path := filepath.Join(at.path, name)
+	handle, err := openat(at.handle, name, unix.O_PATH|unix.O_NOFOLLOW, 0)
+	var status unix.Stat_t
+	if err == nil {
+		defer unix.Close(handle)
+		err = unix.Fstat(handle, &status)
+	}
+	if err == nil && status.Mode&unix.S_IFMT != unix.S_IFLNK {
+		return at, name, nil
+	}
+	defer at.close()
+	if err != nil {
+		return spot{}, "", wrong("open", path, err)
+	}
+	return w.throughLast(at, spot{handle, path}, status)
+}
+
+// throughLast goes where a link leads to, which need not be a directory.
+func (w *walk) throughLast(at, link spot, status unix.Stat_t) (spot, string, error) {
+	var dir unix.Stat_t
+	if err := unix.Fstat(at.handle, &dir); err != nil {
+		return spot{}, "", wrong("stat", at.path, err)
+	}
+	if w.links++; w.links > mostLinks || magic(at.handle, dir) {
+		return spot{}, "", wrong("open", link.path, unix.ELOOP)
+	}
+	target, err := readlink(link.handle, "")
+	if err != nil {
+		return spot{}, "", wrong("readlink", link.path, err)
+	}
+	from, err := w.start(at, target)
+	if err != nil {
+		return spot{}, "", err
+	}
+	way, name := filepath.Split(target)
+	if name == "" || name == "." || name == ".." {
+		way = target
+	}
+	found, err := w.follow(from, way)
+	if err != nil {
+		return spot{}, "", err
+	}
+	if way == target {
+		found, name, err = above(found)
+	} else {
+		found, name, err = w.last(found, name)
+	}
+	if err != nil {
+		return spot{}, "", err
+	}
+	handle, err := openat(found.handle, name, unix.O_PATH|unix.O_NOFOLLOW, 0)
+	if err == nil {
+		err = w.trust.transition(at, link, dir, status, target, spot{handle, link.path})
+		_ = unix.Close(handle)
+	}
+	if err != nil {
+		found.close()
+		return spot{}, "", wrong("open", link.path, err)
+	}
+	return found, name, nil
+}
+
+// above names an open directory in the one that holds it.
+func above(found spot) (spot, string, error) {
+	defer found.close()
+	real, err := (&Dir{handle: found.handle, path: found.path}).Real()
+	if err != nil {
+		return spot{}, "", err
+	}
+	dir, name, err := OpenParent(real)
+	if err != nil {
+		return spot{}, "", err
+	}
+	return spot{dir.handle, dir.path}, name, nil
+}
+
 // start is from where the text of a link is read.
 func (w *walk) start(at spot, target string) (spot, error) {
 	if strings.HasPrefix(target, "/") {

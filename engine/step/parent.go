@@ -223,6 +223,18 @@ func IsParentChanged(err error) bool {
 	return false
 }
 
+// Unreachable reports the first directory that Run.Dir would refuse.
+func (p *Parents) Unreachable() error {
+	for _, one := range p.Noted() {
+		dir, _, err := p.open(filepath.Join(one.Path, "any"), one.Foreseen)
+		dir.Close()
+		if IsParentChanged(err) {
+			return err
+		}
+	}
+	return nil
+}
+
 // Changed reports the first directory that is not at its path any more, for step types that do not ask by Run.Dir: what they do, they do by
 // path. One that is gone is left to them.
 func (p *Parents) Changed() error {

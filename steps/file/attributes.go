@@ -1,18 +1,16 @@
 package file
 
 import (
-	"bytes"
 	"errors"
-	"strings"
 
 	"golang.org/x/sys/unix"
 
-	"github.com/gwe-project/gwe/engine/durable"
+	"github.com/gwe-project/gwe/engine/openat"
 )
 
 // attributes gives the copy owner, extended attributes (ACLs and capabilities are among them), mode and time, in this order: a change
 // of owner takes setuid and capabilities away, an ACL changes the mode, and all of them need the permission to write.
-func (d *duplication) attributes(from, to place, status unix.Stat_t) error {
+func (d *duplication) attributes(from, to *openat.Entry, status unix.Stat_t) error {
 	uid, gid := int(status.Uid), int(status.Gid)
 	if d.uid >= 0 {
 		uid = d.uid
@@ -20,10 +18,9 @@ func (d *duplication) attributes(from, to place, status unix.Stat_t) error {
 	if d.gid >= 0 {
 		gid = d.gid
 	}
-	err := durable.Repeat(func() error { return unix.Fchownat(to.folder, to.name, uid, gid, unix.AT_SYMLINK_NOFOLLOW) })
 	asked := d.uid >= 0 || d.gid >= 0
-	if err != nil && (!errors.Is(err, unix.EPERM) || asked && !d.lax || d.root && !d.lax) {
-		return to.wrong("chown", err)
+	if err := to.Chown(uid, gid); err != nil && (!errors.Is(err, unix.EPERM) || asked && !d.lax || d.root && !d.lax) {
+		return err
 	}
 	if err := d.extended(from, to); err != nil {
 		return err
@@ -33,28 +30,26 @@ func (d *duplication) attributes(from, to place, status unix.Stat_t) error {
 		if d.mode != nil {
 			mode = d.mode.apply(mode, status.Mode&unix.S_IFMT == unix.S_IFDIR)
 		}
-		// The name is ours alone and no link, so nothing else can be meant.
-		if err := durable.Repeat(func() error { return unix.Fchmodat(to.folder, to.name, mode, 0) }); err != nil && !(d.lax && errors.Is(err, unix.EPERM)) {
-			return to.wrong("chmod", err)
+		if err := to.Chmod(mode); err != nil && !(d.lax && errors.Is(err, unix.EPERM)) {
+			return err
 		}
 	}
-	times := []unix.Timespec{{Nsec: unix.UTIME_OMIT}, status.Mtim}
-	return to.wrong("utimensat", durable.Repeat(func() error { return unix.UtimesNanoAt(to.folder, to.name, times, unix.AT_SYMLINK_NOFOLLOW) }))
+	return to.Utimes(unix.Timespec{Nsec: unix.UTIME_OMIT}, status.Mtim)
 }
 
 // extended copies the extended attributes. Where the target's file system has none, they are lost as with cp.
-func (d *duplication) extended(from, to place) error {
-	found, err := attributesOf(from.inside())
+func (d *duplication) extended(from, to *openat.Entry) error {
+	found, err := attributesOf(from)
 	if err != nil {
-		return from.wrong("listxattr", err)
+		return err
 	}
 	for _, one := range found {
-		err := durable.Repeat(func() error { return unix.Lsetxattr(to.inside(), one.name, one.value, 0) })
+		err := to.Setxattr(one.name, one.value)
 		if errors.Is(err, unix.ENOTSUP) || errors.Is(err, unix.EPERM) && !d.root {
 			continue
 		}
 		if err != nil {
-			return to.wrong("setxattr "+one.name, err)
+			return err
 		}
 	}
 	return nil
@@ -65,21 +60,15 @@ type attribute struct {
 	value []byte
 }
 
-// attributesOf reads the extended attributes of what is at the path; a link is not followed.
-func attributesOf(path string) ([]attribute, error) {
-	names, err := grown(func(buffer []byte) (int, error) { return unix.Llistxattr(path, buffer) })
-	if errors.Is(err, unix.ENOTSUP) {
-		return nil, nil
-	}
+// attributesOf reads the extended attributes of an entry.
+func attributesOf(entry *openat.Entry) ([]attribute, error) {
+	names, err := entry.Listxattr()
 	if err != nil {
 		return nil, err
 	}
 	var all []attribute
-	for name := range strings.SplitSeq(strings.TrimSuffix(string(names), "\x00"), "\x00") {
-		if name == "" {
-			continue
-		}
-		value, err := grown(func(buffer []byte) (int, error) { return unix.Lgetxattr(path, name, buffer) })
+	for _, name := range names {
+		value, err := entry.Getxattr(name)
 		if errors.Is(err, unix.ENODATA) {
 			continue // it went meanwhile
 		}
@@ -91,29 +80,29 @@ func attributesOf(path string) ([]attribute, error) {
 	return all, nil
 }
 
-// grown calls read with a buffer that is large enough.
-func grown(read func([]byte) (int, error)) ([]byte, error) {
-	for size := 1 << 10; ; size *= 4 {
-		buffer := make([]byte, size)
-		length, err := read(buffer)
-		if errors.Is(err, unix.ERANGE) && size < 1<<20 {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		return bytes.Clone(buffer[:length]), nil
+// attributesAt reads the extended attributes of what is at a path; a link is not followed.
+func attributesAt(path string) ([]attribute, error) {
+	dir, name, err := openat.OpenParent(path)
+	if err != nil {
+		return nil, err
 	}
+	defer dir.Close()
+	entry, err := dir.Entry(name)
+	if err != nil {
+		return nil, err
+	}
+	defer entry.Close()
+	return attributesOf(entry)
 }
 
 // sameAttributes tells whether two paths have the same extended attributes, in whatever order. What cannot be read is
 // not the same.
 func sameAttributes(a, b string) bool {
-	ours, err := attributesOf(a)
+	ours, err := attributesAt(a)
 	if err != nil {
 		return false
 	}
-	theirs, err := attributesOf(b)
+	theirs, err := attributesAt(b)
 	if err != nil || len(ours) != len(theirs) {
 		return false
 	}

@@ -7,17 +7,17 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/openat"
+	"github.com/gwe-project/gwe/engine/regular"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/value"
 )
@@ -74,19 +74,6 @@ const (
 // capability is the extended attribute that a change of owner takes away.
 const capability = "security.capability"
 
-// formerly is one entry that changes, as it was. Name is below the folder of the path; JSON carries it as base64, for it may hold any byte.
-type formerly struct {
-	Name  []byte `json:"name"`
-	Inode uint64 `json:"inode"`
-	// Device is for a gwe from before there were versions of undo data: it looks for the entry on that device.
-	Device uint64 `json:"device,omitempty"`
-	// Kind tells it where the number of the inode is Volatile. The device is no part of it: after a reboot it may have another number.
-	Kind       uint32 `json:"kind,omitempty"`
-	Volatile   bool   `json:"volatile,omitempty"`
-	Capability []byte `json:"capability,omitempty"`
-	permissions
-}
-
 // wantedPermissions is what is to be changed how.
 type wantedPermissions struct {
 	path string
@@ -120,10 +107,11 @@ func (a chmodArguments) resolve(machine step.Machine) (want wantedPermissions, e
 }
 
 // after gives the permissions that an entry is to have which has those.
-func (w wantedPermissions) after(before permissions, kind fs.FileMode) permissions {
+func (w wantedPermissions) after(before permissions, mode uint32) permissions {
 	after := before
-	if w.mode != nil && kind&fs.ModeSymlink == 0 {
-		after.Mode = w.mode.apply(before.Mode, kind.IsDir())
+	kind := mode & unix.S_IFMT
+	if w.mode != nil && kind != unix.S_IFLNK {
+		after.Mode = w.mode.apply(before.Mode, kind == unix.S_IFDIR)
 	}
 	if w.uid >= 0 {
 		after.UID, after.GID = w.uid, w.gid
@@ -131,62 +119,18 @@ func (w wantedPermissions) after(before permissions, kind fs.FileMode) permissio
 	return after
 }
 
-// each visits the entries that are to change.
-func (w wantedPermissions) each(ctx context.Context, machine step.Machine, recursive bool, visit func(formerly) error) (count int, err error) {
-	base := filepath.Dir(w.path)
-	changing := volatile(base)
-	var look func(path string, info fs.FileInfo) error
-	look = func(path string, info fs.FileInfo) error {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		count++
-		before := permissionsOf(info)
-		if w.after(before, info.Mode()) != before {
-			name, err := filepath.Rel(base, path)
-			if err != nil {
-				return err
-			}
-			one := formerly{Name: []byte(name), permissions: before}
-			if status, ok := info.Sys().(*syscall.Stat_t); ok {
-				one.Device, one.Inode, one.Kind, one.Volatile = uint64(status.Dev), status.Ino, status.Mode&syscall.S_IFMT, changing
-			}
-			if err := visit(one); err != nil {
-				return err
-			}
-		}
-		if !recursive || !info.IsDir() {
-			return nil
-		}
-		entries, err := machine.ReadDir(path)
-		if err != nil {
-			return durable.Explain(err, "cannot read the folder %s", path)
-		}
-		for _, entry := range entries {
-			below := filepath.Join(path, entry.Name())
-			info, err := lstat(machine, below)
-			if err != nil {
-				return err
-			}
-			if info == nil {
-				continue // it went meanwhile
-			}
-			if err := look(below, info); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	return count, look(w.path, w.info)
-}
-
 func (chmod) Plan(ctx context.Context, machine step.Machine, arguments chmodArguments) (step.Plan, error) {
 	want, err := arguments.resolve(machine)
 	if err != nil {
 		return step.Plan{}, err
 	}
+	base, _, err := openat.OpenParent(want.path)
+	if err != nil {
+		return step.Plan{}, durable.Explain(err, "cannot open the folder of %s", want.path)
+	}
+	defer base.Close()
 	changing := 0
-	count, err := want.each(ctx, machine, arguments.Recursive, func(formerly) error { changing++; return nil })
+	count, err := want.each(ctx, base, arguments.Recursive, func(formerly, *openat.Entry) error { changing++; return nil })
 	if err != nil {
 		return step.Plan{}, err
 	}
@@ -211,25 +155,29 @@ func (chmod) Plan(ctx context.Context, machine step.Machine, arguments chmodArgu
 }
 
 func (chmod) Prepare(ctx context.Context, run *step.Run, arguments chmodArguments) (chmodMemo, error) {
-	want, err := arguments.resolve(run.Machine)
+	want, err := arguments.resolve(looking(run))
 	if err != nil {
 		return chmodMemo{}, err
 	}
 	memo := chmodMemo{Path: want.path}
-	file, err := os.OpenFile(filepath.Join(run.Folder, beforeName), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	base, _, err := run.Dir(want.path)
+	if err != nil {
+		return memo, durable.Explain(err, "cannot open the folder of %s", want.path)
+	}
+	defer base.Close()
+	file, err := regular.Open(filepath.Join(run.Folder, beforeName), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return memo, durable.Explain(err, "cannot write down how %s was", want.path)
 	}
 	defer file.Close()
 	written := bufio.NewWriter(file)
 	lines := json.NewEncoder(written)
-	_, err = want.each(ctx, run.Machine, arguments.Recursive, func(one formerly) error {
+	_, err = want.each(ctx, base, arguments.Recursive, func(one formerly, entry *openat.Entry) error {
 		memo.Count++
 		if want.uid >= 0 {
 			// Where there is none, or none can be read, none can be lost.
-			buffer := make([]byte, 64)
-			if length, err := unix.Lgetxattr(filepath.Join(filepath.Dir(want.path), string(one.Name)), capability, buffer); err == nil {
-				one.Capability = buffer[:length]
+			if value, err := entry.Getxattr(capability); err == nil {
+				one.Capability = value
 			}
 		}
 		return lines.Encode(one)
@@ -252,15 +200,16 @@ func (chmod) Do(ctx context.Context, run *step.Run, arguments chmodArguments, me
 	if want.overrides, err = overridden(arguments.Mode, arguments.Owner); err != nil {
 		return chmodOutputs{}, err
 	}
-	err = memo.each(run, func(root *os.Root, one formerly) error {
+	err = memo.each(run, func(dir *openat.Dir, name string, one formerly) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		info, err := one.find(root, false)
-		if err != nil || info == nil {
+		entry, status, err := one.find(dir, name, false)
+		if err != nil || entry == nil {
 			return err
 		}
-		return give(root, string(one.Name), info, want.after(one.permissions, info.Mode()))
+		defer entry.Close()
+		return want.after(one.permissions, status.Mode).give(entry)
 	})
 	return chmodOutputs{Changed: memo.Count}, err
 }
@@ -270,14 +219,17 @@ func (chmod) Undo(_ context.Context, run *step.Run, _ chmodArguments, memo chmod
 	if memo.Count == 0 {
 		return nil
 	}
-	if _, err := os.Lstat(filepath.Dir(memo.Path)); errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+	base, _, err := run.Dir(memo.Path)
+	base.Close()
+	if errors.Is(err, fs.ErrNotExist) && !step.IsParentChanged(err) {
 		return nil // with the folder that they were in, all entries went
 	}
 	var failures []error
-	err := memo.each(run, func(root *os.Root, one formerly) error {
-		info, err := one.find(root, run.Followed && !run.AfterCommit)
-		if err == nil && info != nil {
-			err = one.giveBack(root, info)
+	err = memo.each(run, func(dir *openat.Dir, name string, one formerly) error {
+		entry, _, err := one.find(dir, name, run.Followed && !run.AfterCommit)
+		if err == nil && entry != nil {
+			err = one.giveBack(entry)
+			entry.Close()
 		}
 		if err != nil && len(failures) < 10 {
 			failures = append(failures, err)
@@ -294,14 +246,18 @@ func (chmod) Verify(ctx context.Context, run *step.Run, _ chmodArguments, memo c
 	}
 	var lines bytes.Buffer
 	encoder, replaced := json.NewEncoder(&lines), false
-	err := memo.each(run, func(root *os.Root, one formerly) error {
-		info, err := one.find(root, true)
+	err := memo.each(run, func(dir *openat.Dir, name string, one formerly) error {
+		entry, status, err := one.find(dir, name, true)
 		if err != nil {
 			return err
 		}
-		if info != nil {
-			if status, ok := info.Sys().(*syscall.Stat_t); ok && status.Ino != one.Inode {
+		if entry != nil {
+			entry.Close()
+			if status.Ino != one.Inode {
 				one.Inode, replaced = status.Ino, true
+			}
+			if one.Modified != 0 {
+				one.Size, one.Modified = status.Size, status.Mtim.Nano()
 			}
 		}
 		return errors.Join(ctx.Err(), encoder.Encode(one))
@@ -310,82 +266,4 @@ func (chmod) Verify(ctx context.Context, run *step.Run, _ chmodArguments, memo c
 		return err
 	}
 	return durable.WriteSealed(filepath.Join(run.Folder, settledBefore), lines.Bytes())
-}
-
-// each reads the list of entries. The root is the folder of the path, and no link leads out of it.
-func (m chmodMemo) each(run *step.Run, visit func(root *os.Root, one formerly) error) error {
-	root, err := os.OpenRoot(filepath.Dir(m.Path))
-	if err != nil {
-		return durable.Explain(err, "cannot open the folder of %s", m.Path)
-	}
-	defer root.Close()
-	settled, err := durable.ReadSealed(filepath.Join(run.Folder, settledBefore))
-	if err != nil {
-		return err
-	}
-	var list io.Reader = bytes.NewReader(settled)
-	if settled == nil {
-		file, err := os.Open(filepath.Join(run.Folder, beforeName))
-		if err != nil {
-			return durable.Explain(err, "cannot read how %s was", m.Path)
-		}
-		defer file.Close()
-		list = bufio.NewReader(file)
-	}
-	lines := json.NewDecoder(list)
-	lines.DisallowUnknownFields()
-	for count := 0; ; count++ {
-		var one formerly
-		if err := lines.Decode(&one); errors.Is(err, io.EOF) && count == m.Count {
-			return nil
-		} else if err != nil {
-			return fault.New(fault.Errored, "chmod-list-unreadable", "the list of how %s was cannot be read after %d of %d entries", m.Path, count, m.Count).WithCause(err)
-		}
-		if err := visit(root, one); err != nil {
-			return err
-		}
-	}
-}
-
-// find gives the entry where it is still the same file, or where replaced is true another one of its kind; nil where it is not.
-func (f formerly) find(root *os.Root, replaced bool) (fs.FileInfo, error) {
-	info, err := root.Lstat(string(f.Name))
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, durable.Explain(err, "cannot look at %s", f.Name)
-	}
-	status, ok := info.Sys().(*syscall.Stat_t)
-	if ok && (status.Ino == f.Inode || (f.Volatile || replaced) && status.Mode&syscall.S_IFMT == f.Kind) {
-		return info, nil
-	}
-	return nil, nil
-}
-
-func (f formerly) giveBack(root *os.Root, info fs.FileInfo) error {
-	if err := give(root, string(f.Name), info, f.permissions); err != nil || f.Capability == nil {
-		return err
-	}
-	file, err := root.OpenFile(string(f.Name), os.O_RDONLY|syscall.O_NONBLOCK, 0)
-	if err != nil {
-		return durable.Explain(err, "cannot give %s its capabilities back", f.Name)
-	}
-	defer file.Close()
-	return durable.Explain(unix.Fsetxattr(int(file.Fd()), capability, f.Capability, 0), "cannot give %s its capabilities back", f.Name)
-}
-
-// give sets the owner and then the mode, for a change of owner takes setuid away.
-func give(root *os.Root, name string, info fs.FileInfo, wanted permissions) error {
-	now := permissionsOf(info)
-	owned := now.UID == wanted.UID && now.GID == wanted.GID
-	if !owned {
-		if err := root.Lchown(name, wanted.UID, wanted.GID); err != nil {
-			return durable.Explain(err, "cannot change the owner of %s", name)
-		}
-	}
-	if info.Mode()&fs.ModeSymlink != 0 || owned && now.Mode == wanted.Mode {
-		return nil
-	}
-	return durable.Explain(root.Chmod(name, fileMode(wanted.Mode)), "cannot change the mode of %s", name)
 }

@@ -9,7 +9,9 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/openat"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/value"
 )
@@ -73,7 +75,7 @@ type wantedCopy struct {
 }
 
 func (a copyArguments) resolve(machine step.Machine, leased func(string) bool) (want wantedCopy, err error) {
-	if want.from, want.source, err = sourceOf(machine, "copy", a.From); err != nil {
+	if want.from, want.source, err = sourceOf("copy", a.From); err != nil {
 		return want, err
 	}
 	if want.to, err = absolute(a.To); err != nil {
@@ -95,7 +97,7 @@ func (a copyArguments) resolve(machine step.Machine, leased func(string) bool) (
 	if err := apart(machine, "copy", want.from, want.to, want.source, want.found); err != nil || want.found == nil {
 		return want, err
 	}
-	if alike(machine, want.from, want.to, want.overrides) {
+	if alike(plain(machine), want.from, want.to, want.overrides) {
 		want.satisfied = true
 		return want, nil
 	}
@@ -103,20 +105,69 @@ func (a copyArguments) resolve(machine step.Machine, leased func(string) bool) (
 }
 
 // sourceOf gives the real path and the kind of what is to be copied: a link at the path itself is followed.
-func sourceOf(machine step.Machine, verb string, from value.Path) (string, fs.FileInfo, error) {
+func sourceOf(verb string, from value.Path) (string, fs.FileInfo, error) {
 	path, err := absolute(from)
 	if err != nil {
 		return "", nil, err
 	}
-	real, err := filepath.EvalSymlinks(path)
+	source, err := follow(path)
+	if step.IsParentChanged(err) {
+		return "", nil, err
+	}
 	if err == nil {
+		defer source.close()
 		var info fs.FileInfo
-		if info, err = machine.Lstat(real); err == nil {
-			return real, info, nil
+		if info, err = source.lstat(); err == nil && info != nil {
+			return source.path, info, nil
 		}
 	}
 	return "", nil, fault.New(fault.Failed, verb+"-missing", "there is nothing at %s", path).
 		WithHint("see what is there: ls -l %s", filepath.Dir(path)).WithCause(err)
+}
+
+// follow finds what is at a path, links at its end followed.
+func follow(path string) (spot, error) {
+	dir, name, err := openat.Follow(path)
+	if err != nil {
+		return spot{}, err
+	}
+	found := spot{dir, name, path}
+	real, err := dir.Real()
+	if err == nil {
+		found.path = filepath.Join(real, name)
+		err = found.unplanted()
+	}
+	if err != nil {
+		dir.Close()
+	}
+	return found, err
+}
+
+// unplanted refuses a file that another user may have linked there for gwe to hand out.
+func (s spot) unplanted() error {
+	status, err := s.dir.Stat(s.name)
+	if err != nil {
+		return err
+	}
+	planted, err := s.dir.Planted(status)
+	if err == nil && planted {
+		err = s.dir.UnsafeHardLink(s.name, status)
+	}
+	return err
+}
+
+// duplicate makes the copy under its hidden name.
+func (w wantedCopy) duplicate(ctx context.Context, run *step.Run, from, hidden string) error {
+	path, err := absolute(value.Path(from))
+	if err != nil {
+		return err
+	}
+	source, err := follow(path)
+	if err != nil {
+		return durable.Explain(err, "cannot copy %s", path)
+	}
+	defer source.close()
+	return duplicateForUndo(ctx, run, source, hidden, w.overrides)
 }
 
 // overridden reads mode and owner.
@@ -204,11 +255,15 @@ func (copying) Plan(_ context.Context, machine step.Machine, arguments copyArgum
 }
 
 func (copying) Prepare(_ context.Context, run *step.Run, arguments copyArguments) (copyMemo, error) {
-	want, err := arguments.resolve(run.Machine, run.Leased)
+	want, err := arguments.resolve(looking(run), run.Leased)
 	if err != nil || want.satisfied {
 		return copyMemo{}, err
 	}
-	memo := copyMemo{placementAt(want.to, run, want.found)}
+	placed, err := placementAt(want.to, run, want.found)
+	if err != nil {
+		return copyMemo{}, err
+	}
+	memo := copyMemo{placed}
 	if want.source.IsDir() {
 		memo.placement = memo.among(run)
 	}
@@ -219,11 +274,11 @@ func (copying) Do(ctx context.Context, run *step.Run, arguments copyArguments, m
 	if err := ctx.Err(); err != nil || memo.New == "" {
 		return changed{}, err
 	}
-	want, err := arguments.resolve(run.Machine, run.Leased)
+	want, err := arguments.resolve(looking(run), run.Leased)
 	if err != nil {
 		return changed{}, err
 	}
-	if err := duplicateForUndo(ctx, run, want.from, memo.New, want.overrides); err != nil {
+	if err := want.duplicate(ctx, run, string(arguments.From), memo.New); err != nil {
 		return changed{}, err
 	}
 	return changed{Changed: true}, memo.put(ctx, run, true)
@@ -253,8 +308,8 @@ func (copying) Verify(ctx context.Context, run *step.Run, _ copyArguments, memo 
 
 func (copying) Leases(_ copyArguments, memo copyMemo) []string { return memo.leases() }
 
-func (copying) Release(_ context.Context, _ *step.Run, _ copyArguments, memo copyMemo) error {
-	return memo.release()
+func (copying) Release(_ context.Context, run *step.Run, _ copyArguments, memo copyMemo) error {
+	return memo.release(run)
 }
 
 // measure gives the bytes and the number of entries of a tree, as far as they can be seen.

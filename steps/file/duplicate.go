@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -15,6 +14,7 @@ import (
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/made"
+	"github.com/gwe-project/gwe/engine/openat"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/tasklog"
 )
@@ -28,6 +28,9 @@ type overrides struct {
 
 // asItIs changes nothing.
 var asItIs = overrides{uid: -1, gid: -1}
+
+// exfat is EXFAT_SUPER_MAGIC of linux/magic.h.
+const exfat = 0x2011bab0
 
 // chunk is how much is copied between two looks at the context.
 const chunk = 4 << 20
@@ -54,44 +57,39 @@ type copied struct {
 	inode
 }
 
-// duplicate copies what is at from (a symbolic link is copied itself) to a name that does not exist yet, with content, mode,
+// duplicateAt copies what is at from (a symbolic link is copied itself) to a name that does not exist yet, with content, mode,
 // owner, modification time, extended attributes, holes, and the hard links within it. Its result is not synced. Cut
 // short, it leaves a part.
-func duplicate(ctx context.Context, from, to string, change overrides, log *tasklog.Task) error {
-	return duplicateWith(ctx, from, to, change, log, nil)
-}
-
-// duplicateForUndo is duplicate, and notes digests of small files for a rollback.
-func duplicateForUndo(ctx context.Context, run *step.Run, from, to string, change overrides) error {
-	sums, err := made.CreateSums(run.Folder)
-	if err != nil {
-		return err
-	}
-	err = duplicateWith(ctx, from, to, change, run.Log, sums)
-	return errors.Join(err, sums.Close())
-}
-
-func duplicateWith(ctx context.Context, from, to string, change overrides, log *tasklog.Task, sums *made.Sums) error {
-	source, err := openFolder(unix.AT_FDCWD, filepath.Dir(from))
-	if err != nil {
-		return durable.Explain(err, "cannot copy %s", from)
-	}
-	defer unix.Close(source)
-	target, err := openFolder(unix.AT_FDCWD, filepath.Dir(to))
-	if err != nil {
-		return durable.Explain(err, "cannot copy to %s", to)
-	}
-	defer unix.Close(target)
+func duplicateAt(ctx context.Context, from, to spot, change overrides, log *tasklog.Task, sums *made.Sums) error {
+	source, target := from.dir.Descriptor(), to.dir.Descriptor()
 	d := duplication{overrides: change, root: os.Geteuid() == 0, links: map[inode]copied{}, top: target, log: log, sums: sums}
 	var system unix.Statfs_t
 	if err := unix.Fstatfs(target, &system); err == nil {
 		d.lax = int64(system.Type) == unix.MSDOS_SUPER_MAGIC || int64(system.Type) == exfat
 	}
-	err = d.entry(ctx, place{source, filepath.Base(from)}, place{target, filepath.Base(to)}, filepath.Base(to))
+	err := d.entry(ctx, place{source, from.name}, place{target, to.name}, to.name)
 	if fault.As(err) == nil && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
-		err = durable.Explain(err, "cannot copy %s to %s", from, to)
+		err = durable.Explain(err, "cannot copy %s to %s", from.path, to.path)
 	}
 	return err
+}
+
+// duplicateForUndo is duplicateAt to a path of the step, and notes digests of small files for a rollback.
+func duplicateForUndo(ctx context.Context, run *step.Run, from spot, hidden string, change overrides) error {
+	to, err := at(run, hidden)
+	if err != nil {
+		return err
+	}
+	defer to.close()
+	if _, err := to.open(); err != nil {
+		return err
+	}
+	sums, err := made.CreateSums(run.Folder)
+	if err != nil {
+		return err
+	}
+	err = duplicateAt(ctx, from, to, change, run.Log, sums)
+	return errors.Join(err, sums.Close())
 }
 
 // place is a name in an open folder.
@@ -130,14 +128,16 @@ func (d *duplication) entry(ctx context.Context, from, to place, path string) er
 	case unix.S_IFREG:
 		err = d.regular(ctx, from, to, path, status)
 	case unix.S_IFLNK:
-		err = symlinkLike(from, to)
+		if err = symlinkLike(from, to); err == nil {
+			err = d.special(from, to, status)
+		}
 	default:
 		err = to.wrong("mknod", durable.Repeat(func() error { return unix.Mknodat(to.folder, to.name, kind|0o600, int(status.Rdev)) }))
+		if err == nil {
+			err = d.special(from, to, status)
+		}
 	}
-	if err != nil {
-		return err
-	}
-	if err := d.attributes(from, to, status); err != nil || status.Nlink < 2 {
+	if err != nil || status.Nlink < 2 {
 		return err
 	}
 	var made unix.Stat_t
@@ -190,6 +190,9 @@ func (d *duplication) tree(ctx context.Context, from, to place, path string, sta
 		return to.wrong("open", err)
 	}
 	defer unix.Close(target)
+	if err := ownFresh(target, to.name); err != nil {
+		return err
+	}
 	for {
 		entries, err := listing.ReadDir(512)
 		for _, entry := range entries {
@@ -202,12 +205,51 @@ func (d *duplication) tree(ctx context.Context, from, to place, path string, sta
 			}
 		}
 		if errors.Is(err, io.EOF) {
-			return d.attributes(from, to, status)
+			return d.attributes(openat.Opened(source, from.name), openat.Opened(target, to.name), status)
 		}
 		if err != nil {
 			return err
 		}
 	}
+}
+
+// ownFresh refuses a directory that is not the one that was made just now: another user may have put one of root's in its place. Nobody can
+// put anything into ours.
+func ownFresh(handle int, name string) error {
+	dir := openat.Borrow(handle, name)
+	var status unix.Stat_t
+	err := unix.Fstat(handle, &status)
+	names, listing := dir.Names()
+	if err = errors.Join(err, listing); err != nil {
+		return err
+	}
+	if int(status.Uid) != os.Geteuid() || len(names) > 0 {
+		return fault.New(fault.Failed, "parent-changed", "cannot use the directory %s that was made: another one is in its place", name).
+			WithHint("see what else works there, and who may write there")
+	}
+	return nil
+}
+
+// special gives a link, a device or a FIFO its attributes.
+func (d *duplication) special(from, to place, status unix.Stat_t) error {
+	source, err := openat.Borrow(from.folder, "").Entry(from.name)
+	if err != nil {
+		return err
+	}
+	defer source.Close()
+	target, err := openat.Borrow(to.folder, "").Entry(to.name)
+	if err != nil {
+		return err
+	}
+	defer target.Close()
+	made, err := target.Stat()
+	if err != nil {
+		return err
+	}
+	if made.Mode&unix.S_IFMT != status.Mode&unix.S_IFMT || made.Nlink > 1 || d.root && made.Uid != 0 {
+		return fault.New(fault.Failed, "copy-changing", "%s was replaced while it was being copied", to.name).WithHint("see what else writes there")
+	}
+	return d.attributes(source, target, status)
 }
 
 // regular copies a file's content. Where the file systems can share blocks, they do.
@@ -254,6 +296,9 @@ func (d *duplication) regular(ctx context.Context, from, to place, path string, 
 	}
 	if inodeOf(after) != inodeOf(status) || after.Size != status.Size || after.Mtim != status.Mtim {
 		return changing(from)
+	}
+	if err := d.attributes(openat.Opened(int(source.Fd()), from.name), openat.Opened(int(target.Fd()), to.name), status); err != nil {
+		return err
 	}
 	return target.Close()
 }
@@ -319,13 +364,9 @@ func symlinkLike(from, to place) error {
 	return to.wrong("symlink", durable.Repeat(func() error { return unix.Symlinkat(string(text[:length]), to.folder, to.name) }))
 }
 
-// openFolder opens a folder; a link at its name is followed only where the path is whole.
+// openFolder opens a folder, not through a link.
 func openFolder(folder int, name string) (int, error) {
-	flags := unix.O_RDONLY | unix.O_DIRECTORY | unix.O_CLOEXEC
-	if folder != unix.AT_FDCWD {
-		flags |= unix.O_NOFOLLOW
-	}
-	return openAt(folder, name, flags, 0)
+	return openAt(folder, name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0)
 }
 
 // openAt opens a name in a folder, however often a signal interrupts that.
@@ -336,6 +377,3 @@ func openAt(folder int, name string, flags int, mode uint32) (handle int, err er
 	})
 	return handle, err
 }
-
-// inside names the place for calls that know no folders' descriptors; no link is followed on the way.
-func (p place) inside() string { return filepath.Join("/proc/self/fd", strconv.Itoa(p.folder), p.name) }

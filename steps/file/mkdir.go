@@ -3,7 +3,6 @@ package file
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -16,6 +15,7 @@ import (
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/made"
+	"github.com/gwe-project/gwe/engine/openat"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/value"
 )
@@ -140,14 +140,18 @@ func (mkdir) Plan(_ context.Context, machine step.Machine, arguments mkdirArgume
 }
 
 func (mkdir) Prepare(_ context.Context, run *step.Run, arguments mkdirArguments) (mkdirMemo, error) {
-	want, err := arguments.resolve(run.Machine)
+	want, err := arguments.resolve(looking(run))
 	if err != nil {
 		return mkdirMemo{}, err
 	}
 	if want.found == nil {
-		return mkdirMemo{placement: placementAt(want.top, run, nil).among(run)}, nil
+		placed, err := placementAt(want.top, run, nil)
+		return mkdirMemo{placement: placed.among(run)}, err
 	}
-	before := permissionsOf(want.found)
+	before, err := permissionsIn(run, want.path)
+	if err != nil {
+		return mkdirMemo{}, err
+	}
 	if want.after(before) == before {
 		return mkdirMemo{}, nil
 	}
@@ -158,7 +162,7 @@ func (mkdir) Do(ctx context.Context, run *step.Run, arguments mkdirArguments, me
 	if err := ctx.Err(); err != nil || memo.Path == "" {
 		return changed{}, err
 	}
-	want, err := arguments.resolve(run.Machine)
+	want, err := arguments.resolve(looking(run))
 	if err != nil {
 		return changed{}, err
 	}
@@ -166,47 +170,77 @@ func (mkdir) Do(ctx context.Context, run *step.Run, arguments mkdirArguments, me
 		if want.found == nil {
 			return changed{}, fault.New(fault.Failed, "mkdir-gone", "%s is gone", want.path).WithHint("see what else removes it")
 		}
-		return changed{Changed: true}, want.after(*memo.Found).give(want.path)
+		return changed{Changed: true}, giveIn(run, want.path, want.after(*memo.Found))
 	}
 	if want.top != memo.Path {
 		return changed{}, fault.New(fault.Failed, "already-exists", "%s was made by somebody else meanwhile", cmp.Or(want.top, want.path)).
 			WithHint("run again")
 	}
-	if err := want.make(memo.New); err != nil {
+	if err := want.make(run, memo.New); err != nil {
 		return changed{}, err
 	}
 	return changed{Changed: true}, memo.put(ctx, run, false)
 }
 
 // make makes the folders under the hidden name of the topmost one.
-func (w wantedFolder) make(hidden string) error {
-	at := hidden
-	names := strings.Split(w.below, "/")
-	if w.below == "" {
-		names = nil
+func (w wantedFolder) make(run *step.Run, hidden string) error {
+	at, name, err := run.Dir(hidden)
+	if err != nil {
+		return durable.Explain(err, "cannot make the folder %s", w.path)
 	}
-	for i := 0; ; i++ {
-		if err := os.Mkdir(at, 0o700); err != nil {
-			return durable.Explain(err, "cannot make the folder %s", w.path)
-		}
-		info, err := os.Lstat(at)
+	names := []string{name}
+	if w.below != "" {
+		names = append(names, strings.Split(w.below, "/")...)
+	}
+	for i, name := range names {
+		below, err := w.one(at, name, i == len(names)-1)
+		at.Close()
 		if err != nil {
 			return durable.Explain(err, "cannot make the folder %s", w.path)
 		}
-		// The group of a setgid folder goes down to what is made in it.
-		permissions := permissionsOf(info)
-		permissions.Mode = 0o755 | permissions.Mode&0o2000
-		if i == len(names) {
-			permissions = w.after(permissions)
-		}
-		if err := permissions.give(at); err != nil {
-			return err
-		}
-		if i == len(names) {
-			return nil
-		}
-		at = filepath.Join(at, names[i])
+		at = below
 	}
+	at.Close()
+	return nil
+}
+
+// one makes one folder, and opens it.
+func (w wantedFolder) one(at *openat.Dir, name string, last bool) (*openat.Dir, error) {
+	if err := at.Mkdir(name, 0o700); err != nil {
+		return nil, err
+	}
+	made, err := at.Sub(name)
+	if err != nil {
+		return nil, err
+	}
+	err = ownFresh(made.Descriptor(), made.Path())
+	var self *openat.Entry
+	if err == nil {
+		self, err = made.Self()
+		defer self.Close()
+	}
+	if err == nil {
+		err = w.fit(self, last)
+	}
+	if err != nil {
+		made.Close()
+		return nil, err
+	}
+	return made, nil
+}
+
+// fit gives a folder that was made its mode and owner. The group of a setgid folder goes down to what is made in it.
+func (w wantedFolder) fit(made *openat.Entry, last bool) error {
+	status, err := made.Stat()
+	if err != nil {
+		return err
+	}
+	wanted := permissionsIs(status)
+	wanted.Mode = 0o755 | wanted.Mode&0o2000
+	if last {
+		wanted = w.after(wanted)
+	}
+	return wanted.give(made)
 }
 
 func (mkdir) Undo(ctx context.Context, run *step.Run, _ mkdirArguments, memo mkdirMemo) error {
@@ -216,14 +250,11 @@ func (mkdir) Undo(ctx context.Context, run *step.Run, _ mkdirArguments, memo mkd
 	if memo.Found == nil {
 		return memo.undo(ctx, run, "mkdir", nil)
 	}
-	info, err := run.Machine.Stat(memo.Path)
-	if err != nil {
-		return durable.Explain(err, "cannot look at %s", memo.Path)
+	now, err := permissionsIn(run, memo.Path)
+	if err != nil || now == *memo.Found {
+		return err
 	}
-	if permissionsOf(info) == *memo.Found {
-		return nil
-	}
-	return memo.Found.give(memo.Path)
+	return giveIn(run, memo.Path, *memo.Found)
 }
 
 // sweep removes the directories that were made and are empty by now. What came into them since stays, and they with it.
@@ -231,8 +262,11 @@ func (m mkdirMemo) sweep(ctx context.Context, run *step.Run) error {
 	if m.New == "" {
 		return nil
 	}
-	if ours, err := isNoted(run.Folder, m.Path); err != nil || !ours {
-		return errors.Join(err, m.Order.Undo())
+	if ours, err := m.isOurs(run); err != nil || !ours {
+		if err != nil {
+			return err
+		}
+		return m.Order.Undo()
 	}
 	left, err := made.Sweep(ctx, run, m.Path)
 	if err != nil || left {
@@ -244,23 +278,75 @@ func (m mkdirMemo) sweep(ctx context.Context, run *step.Run) error {
 	return nil
 }
 
+// isOurs tells whether what is at the path is the folder that was made.
+func (m mkdirMemo) isOurs(run *step.Run) (bool, error) {
+	here, err := at(run, m.Path)
+	if err != nil {
+		return false, err
+	}
+	defer here.close()
+	return isNoted(run.Folder, here)
+}
+
 // Keeps foresees what would stay.
 func (mkdir) Keeps(ctx context.Context, run *step.Run, _ mkdirArguments, memo mkdirMemo) (step.Keeping, error) {
 	if memo.Found != nil || memo.New == "" {
 		return step.Keeping{}, nil
 	}
-	if ours, err := isNoted(run.Folder, memo.Path); err != nil || !ours {
+	if ours, err := memo.isOurs(run); err != nil || !ours {
 		return step.Keeping{}, err
 	}
 	return made.Keeps(ctx, run, memo.Path, false)
 }
 
 // Sync is for a folder that has got another mode or owner: a new one was made durable with its name.
-func (mkdir) Sync(_ context.Context, _ *step.Run, _ mkdirArguments, memo mkdirMemo) error {
+func (mkdir) Sync(_ context.Context, run *step.Run, _ mkdirArguments, memo mkdirMemo) error {
 	if memo.Found == nil {
 		return nil
 	}
-	return durable.SyncFileSystems(memo.Path)
+	dir, err := inside(run, memo.Path)
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	return durable.SyncFileSystemsAt([]*openat.Dir{dir})
+}
+
+// inside opens a folder, which may be reached by a link at its path: the step notes which one it is, as that of what lies in it.
+func inside(run *step.Run, path string) (*openat.Dir, error) {
+	dir, _, err := run.Dir(filepath.Join(path, durable.Prefix))
+	return dir, durable.Explain(err, "cannot open the folder %s", path)
+}
+
+// permissionsIn are those of a folder.
+func permissionsIn(run *step.Run, path string) (permissions, error) {
+	dir, err := inside(run, path)
+	if err != nil {
+		return permissions{}, err
+	}
+	defer dir.Close()
+	self, err := dir.Self()
+	if err != nil {
+		return permissions{}, err
+	}
+	defer self.Close()
+	status, err := self.Stat()
+	return permissionsIs(status), err
+}
+
+// giveIn gives a folder its mode and owner.
+func giveIn(run *step.Run, path string, wanted permissions) error {
+	dir, err := inside(run, path)
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	self, err := dir.Self()
+	if err != nil {
+		return err
+	}
+	defer self.Close()
+	return wanted.give(self)
 }
 
 // permissions are what chmod and chown change.
@@ -284,16 +370,25 @@ func permissionsOf(info fs.FileInfo) permissions {
 	return permissions{status.Mode & 0o7777, int(status.Uid), int(status.Gid)}
 }
 
-// give sets the owner and then the mode, for a change of owner takes setuid away.
-func (p permissions) give(path string) error {
-	info, err := os.Stat(path)
+func permissionsIs(status unix.Stat_t) permissions {
+	return permissions{status.Mode & 0o7777, int(status.Uid), int(status.Gid)}
+}
+
+// give sets the owner and then the mode, for a change of owner takes setuid away. Of a link only the owner is set.
+func (p permissions) give(entry *openat.Entry) error {
+	status, err := entry.Stat()
 	if err != nil {
-		return unwritable(path, err)
+		return unwritable(entry.Path(), err)
 	}
-	if now := permissionsOf(info); now.UID != p.UID || now.GID != p.GID {
-		if err := os.Chown(path, p.UID, p.GID); err != nil {
-			return durable.Explain(err, "cannot change the owner of %s", path)
+	now := permissionsIs(status)
+	owned := now.UID == p.UID && now.GID == p.GID
+	if !owned {
+		if err := entry.Chown(p.UID, p.GID); err != nil {
+			return durable.Explain(err, "cannot change the owner of %s", entry.Path())
 		}
 	}
-	return durable.Explain(durable.Repeat(func() error { return unix.Chmod(path, p.Mode) }), "cannot change the mode of %s", path)
+	if status.Mode&unix.S_IFMT == unix.S_IFLNK || owned && now.Mode == p.Mode {
+		return nil
+	}
+	return durable.Explain(entry.Chmod(p.Mode), "cannot change the mode of %s", entry.Path())
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/made"
+	"github.com/gwe-project/gwe/engine/openat"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/value"
 )
@@ -58,12 +59,12 @@ type moveMemo struct {
 	// Trash is the hidden name of what was moved, where it was copied to another file system.
 	Trash string `json:"trash"`
 	// Source is what is moved.
-	Source identity `json:"source"`
+	Source openat.Identity `json:"source"`
 }
 
 // renaming is the placement where a rename is enough.
 func (m moveMemo) renaming() placement {
-	return placement{Path: m.Path, New: m.From, Old: m.Old, Order: m.Order, moved: true}
+	return placement{Path: m.Path, New: m.From, Old: m.Old, Was: m.Was, Order: m.Order, moved: true}
 }
 
 // wantedMove is what is to be moved where.
@@ -134,16 +135,25 @@ func (move) Plan(_ context.Context, machine step.Machine, arguments moveArgument
 }
 
 func (move) Prepare(_ context.Context, run *step.Run, arguments moveArguments) (moveMemo, error) {
-	want, err := arguments.resolve(run.Machine, run.Leased)
+	want, err := arguments.resolve(looking(run), run.Leased)
 	if err != nil {
 		return moveMemo{}, err
 	}
-	source, err := identityAt(want.from)
+	here, err := at(run, want.from)
+	if err != nil {
+		return moveMemo{}, err
+	}
+	defer here.close()
+	source, err := here.identity()
+	if err != nil {
+		return moveMemo{}, err
+	}
+	placed, err := placementAt(want.to, run, want.found)
 	if err != nil {
 		return moveMemo{}, err
 	}
 	memo := moveMemo{
-		placement: placementAt(want.to, run, want.found),
+		placement: placed,
 		From:      want.from, Trash: beside(want.from, run, "trash"), Source: source,
 	}
 	if want.source.IsDir() {
@@ -156,7 +166,7 @@ func (move) Do(ctx context.Context, run *step.Run, arguments moveArguments, memo
 	if err := ctx.Err(); err != nil {
 		return step.Nothing{}, err
 	}
-	want, err := arguments.resolve(run.Machine, run.Leased)
+	want, err := arguments.resolve(looking(run), run.Leased)
 	if err != nil {
 		return step.Nothing{}, err
 	}
@@ -165,11 +175,11 @@ func (move) Do(ctx context.Context, run *step.Run, arguments moveArguments, memo
 			return step.Nothing{}, err
 		}
 		// What was kept of the old one goes back, and all begins again with a copy.
-		if err := memo.renaming().takeBack(run, "move", memo.From, nil); err != nil {
+		if err := memo.goBack(run); err != nil {
 			return step.Nothing{}, err
 		}
 	}
-	if err := duplicateForUndo(ctx, run, memo.From, memo.New, asItIs); err != nil {
+	if err := memo.duplicate(ctx, run); err != nil {
 		return step.Nothing{}, err
 	}
 	if err := memo.put(ctx, run, true); err != nil {
@@ -178,7 +188,34 @@ func (move) Do(ctx context.Context, run *step.Run, arguments moveArguments, memo
 	if err := ctx.Err(); err != nil {
 		return step.Nothing{}, err
 	}
-	return step.Nothing{}, durable.RenameNoReplace(memo.From, memo.Trash)
+	return step.Nothing{}, renamePath(run, memo.From, memo.Trash)
+}
+
+// goBack gives what was renamed its old name, and its place to what was replaced.
+func (m moveMemo) goBack(run *step.Run) error {
+	renamed := m.renaming()
+	open, err := renamed.open(run)
+	if err != nil {
+		return err
+	}
+	defer open.close()
+	return renamed.takeBack(run, open, "move", true, nil)
+}
+
+// duplicate copies to another file system.
+func (m moveMemo) duplicate(ctx context.Context, run *step.Run) error {
+	from, err := at(run, m.From)
+	if err != nil {
+		return err
+	}
+	defer from.close()
+	if _, err := from.open(); err != nil {
+		return err
+	}
+	if err := from.unplanted(); err != nil {
+		return durable.Explain(err, "cannot copy %s", m.From)
+	}
+	return duplicateForUndo(ctx, run, from, m.New, asItIs)
 }
 
 // Sync has nothing left to do: the copy and the renames were made durable in their order.
@@ -186,7 +223,7 @@ func (move) Sync(context.Context, *step.Run, moveArguments, moveMemo) error { re
 
 // Undo first gives what was moved its old name back, from wherever it is, and then its place to what was replaced.
 func (move) Undo(ctx context.Context, run *step.Run, _ moveArguments, memo moveMemo) (err error) {
-	kept, err := lstat(run.Machine, memo.Trash)
+	kept, err := lookAt(run, memo.Trash)
 	if err != nil {
 		return err
 	}
@@ -194,25 +231,25 @@ func (move) Undo(ctx context.Context, run *step.Run, _ moveArguments, memo moveM
 		return err
 	}
 	defer func() { err = errors.Join(err, discardCleared(ctx, run, memo.From)) }()
-	if kept != nil || memo.blocked() {
+	if kept != nil || memo.blocked(run) {
 		if err := clearWay(run, "move", memo.From); err != nil {
 			return err
 		}
 	}
 	if kept != nil {
-		if err := durable.RenameNoReplace(memo.Trash, memo.From); err != nil {
+		if err := renamePath(run, memo.Trash, memo.From); err != nil {
 			return err
 		}
 	}
-	there, err := lstat(run.Machine, memo.From)
+	there, err := lookAt(run, memo.From)
 	if err != nil {
 		return err
 	}
 	if there == nil {
-		if err := memo.renaming().takeBack(run, "move", memo.From, nil); err != nil {
+		if err := memo.goBack(run); err != nil {
 			return err
 		}
-		if there, err = lstat(run.Machine, memo.From); err != nil {
+		if there, err = lookAt(run, memo.From); err != nil {
 			return err
 		}
 		_, placed, err := noted(run.Folder)
@@ -238,7 +275,7 @@ func (move) Undo(ctx context.Context, run *step.Run, _ moveArguments, memo moveM
 
 // Inspect refuses a rollback where what was moved is not at its new place any more, or cannot go back to its old one.
 func (move) Inspect(_ context.Context, run *step.Run, _ moveArguments, memo moveMemo) error {
-	there, err := lstat(run.Machine, memo.From)
+	there, err := lookAt(run, memo.From)
 	if err != nil {
 		return err
 	}
@@ -247,7 +284,12 @@ func (move) Inspect(_ context.Context, run *step.Run, _ moveArguments, memo move
 			WithHint("move that away, then roll back again")
 	}
 	if there != nil {
-		if err := movable(run.Machine, nil, "move", memo.From, there); err != nil {
+		here, err := at(run, memo.From)
+		if err != nil {
+			return err
+		}
+		defer here.close()
+		if err := stays(here, "move", there); err != nil {
 			return err
 		}
 	}
@@ -255,19 +297,25 @@ func (move) Inspect(_ context.Context, run *step.Run, _ moveArguments, memo move
 }
 
 // blocked tells whether what was moved is at its new place still, and something else at its old one.
-func (m moveMemo) blocked() bool {
-	now, err := identityAt(m.Path)
-	if err != nil || !now.is(m.Source) {
-		return false
+func (m moveMemo) blocked(run *step.Run) bool {
+	is := func(path string) (same, there bool) {
+		here, err := at(run, path)
+		if err != nil {
+			return false, false
+		}
+		defer here.close()
+		found, err := here.identity()
+		return err == nil && found.Is(m.Source), err == nil
 	}
-	there, err := identityAt(m.From)
-	return err == nil && !there.is(m.Source)
+	moved, _ := is(m.Path)
+	back, there := is(m.From)
+	return moved && there && !back
 }
 
 // Keeps foresees what would move aside: what was moved within a file system goes back with all that is in it, and of a copy on
 // another one, what came or was changed after the commit does. So does what came to the old place.
 func (move) Keeps(ctx context.Context, run *step.Run, _ moveArguments, memo moveMemo) (step.Keeping, error) {
-	kept, err := lstat(run.Machine, memo.Trash)
+	kept, err := lookAt(run, memo.Trash)
 	if err != nil {
 		return step.Keeping{}, err
 	}
@@ -292,6 +340,6 @@ func (move) Verify(ctx context.Context, run *step.Run, _ moveArguments, memo mov
 
 func (move) Leases(_ moveArguments, memo moveMemo) []string { return append(memo.leases(), memo.Trash) }
 
-func (move) Release(_ context.Context, _ *step.Run, _ moveArguments, memo moveMemo) error {
-	return errors.Join(memo.release(), durable.Discard(memo.Trash))
+func (move) Release(_ context.Context, run *step.Run, _ moveArguments, memo moveMemo) error {
+	return errors.Join(memo.release(run), discardPath(run, memo.Trash))
 }

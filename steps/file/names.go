@@ -32,8 +32,11 @@ func missing(err error, from value.Path) error {
 // lstat tells what is at path; nil where nothing is.
 func lstat(machine step.Machine, path string) (fs.FileInfo, error) {
 	info, err := machine.Lstat(path)
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+	if (errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)) && !step.IsParentChanged(err) {
 		return nil, nil
+	}
+	if err != nil && step.IsParentChanged(err) {
+		return nil, err
 	}
 	if err != nil {
 		return nil, fault.New(fault.Failed, "path-unreadable", "%s cannot be looked at", path).WithCause(err)

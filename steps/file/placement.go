@@ -1,11 +1,9 @@
 package file
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"io/fs"
-	"os"
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
@@ -13,6 +11,7 @@ import (
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/made"
+	"github.com/gwe-project/gwe/engine/openat"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/steps/order"
 )
@@ -24,6 +23,8 @@ type placement struct {
 	New string `json:"new"`
 	// Old is the hidden name of what was there from then on; "" where nothing was.
 	Old string `json:"old,omitempty"`
+	// Was tells what was there before from every other file; nil where nothing was, and in journals of older gwes.
+	Was *openat.Identity `json:"was,omitempty"`
 	// Order records the place of a new directory among the releases that it lies beside, where it does.
 	Order order.Record `json:"order,omitzero"`
 	// moved means that New is what was there before under another name, and is not recorded: an undo gives that name back.
@@ -31,12 +32,18 @@ type placement struct {
 }
 
 // placementAt chooses the names; info is what is at the path now, nil where nothing is.
-func placementAt(path string, run *step.Run, info fs.FileInfo) placement {
+func placementAt(path string, run *step.Run, info fs.FileInfo) (placement, error) {
 	chosen := placement{Path: path, New: beside(path, run, "new")}
-	if info != nil {
-		chosen.Old = beside(path, run, "old")
+	here, err := at(run, path)
+	if err != nil || info == nil {
+		here.close()
+		return chosen, err
 	}
-	return chosen
+	defer here.close()
+	chosen.Old = beside(path, run, "old")
+	was, err := here.identity()
+	chosen.Was = &was
+	return chosen, err
 }
 
 // among is the placement of a directory: where it comes to lie beside releases, it gets a place in their order.
@@ -63,6 +70,36 @@ func destination(machine step.Machine, verb, path string) (fs.FileInfo, error) {
 	return nil, nil
 }
 
+// stays refuses to move away a folder on which something is mounted.
+func stays(here spot, verb string, info fs.FileInfo) error {
+	if !info.IsDir() || here.dir == nil {
+		return nil
+	}
+	mounted, err := durable.MountedIn(here.dir, here.name)
+	if err == nil && mounted != "" {
+		err = mountPoint(verb, mounted, here.path)
+	}
+	return err
+}
+
+func mountPoint(verb, mounted, path string) error {
+	return fault.New(fault.Refused, verb+"-mount-point", "something is mounted on %s, so %s must stay where it is", mounted, path).
+		WithHint("unmount it first: umount %s", mounted)
+}
+
+// unmounted is for an Inspect: it refuses a rollback that would move a directory in which something is mounted.
+func unmounted(here spot) error {
+	if here.dir == nil {
+		return nil
+	}
+	mounted, err := durable.MountedIn(here.dir, here.name)
+	if err != nil || mounted == "" {
+		return err
+	}
+	return fault.New(fault.Failed, "mounted-within", "cannot move %s: something is mounted on %s", here.path, mounted).
+		WithHint("unmount it, then roll back again: umount %s", mounted)
+}
+
 // movable refuses what must not be moved out of its place: something is mounted on it, or an undo needs it.
 func movable(machine step.Machine, leased func(string) bool, verb, path string, info fs.FileInfo) error {
 	if info.IsDir() {
@@ -71,8 +108,7 @@ func movable(machine step.Machine, leased func(string) bool, verb, path string, 
 			return err
 		}
 		if mounted != "" {
-			return fault.New(fault.Refused, verb+"-mount-point", "something is mounted on %s, so %s must stay where it is", mounted, path).
-				WithHint("unmount it first: umount %s", mounted)
+			return mountPoint(verb, mounted, path)
 		}
 	}
 	if leased != nil && leased(path) {
@@ -82,13 +118,43 @@ func movable(machine step.Machine, leased func(string) bool, verb, path string, 
 	return nil
 }
 
+// places are the spots of a placement, open.
+type places struct{ fresh, now, kept spot }
+
+// open opens the directories of a placement; the new file of a move lies in another one.
+func (p placement) open(run *step.Run) (places, error) {
+	var open places
+	var err error
+	if open.now, err = at(run, p.Path); err != nil {
+		return open, err
+	}
+	if filepath.Dir(p.New) == filepath.Dir(p.Path) {
+		open.fresh = open.now.beside(p.New, filepath.Base(p.New))
+	} else if open.fresh, err = at(run, p.New); err != nil {
+		open.now.close()
+		return open, err
+	}
+	open.kept = open.now.beside(p.Old, filepath.Base(p.Old))
+	return open, nil
+}
+
+func (o places) close() {
+	o.now.close()
+	o.fresh.close()
+}
+
 // put gives what has the hidden name its place. Where neither side is a folder it takes the place of the old one at once:
 // at every moment the path is the one or the other. A folder cannot be replaced so; for a moment nothing is at the path.
 //
 // It syncs twice: before the place changes, what was noted and kept, and the new content where there is some, without which
 // a power cut could leave an empty file under the name; and behind that the names.
 func (p placement) put(ctx context.Context, run *step.Run, content bool) error {
-	if err := note(run.Folder, p.New); err != nil {
+	open, err := p.open(run)
+	if err != nil {
+		return err
+	}
+	defer open.close()
+	if err := note(run.Folder, open.fresh); err != nil {
 		return err
 	}
 	if !p.moved {
@@ -99,47 +165,54 @@ func (p placement) put(ctx context.Context, run *step.Run, content bool) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	folders := false
-	if p.Old != "" {
-		fresh, err := os.Lstat(p.New)
-		if err != nil {
-			return unwritable(p.Path, err)
-		}
-		old, err := os.Lstat(p.Path)
-		if err != nil {
-			return unwritable(p.Path, err)
-		}
-		if folders = fresh.IsDir() || old.IsDir(); !folders {
-			if err := p.keep(run); err != nil {
-				return unwritable(p.Path, err)
-			}
-		}
+	folders, err := p.secure(run, open)
+	if err != nil {
+		return unwritable(p.Path, err)
 	}
 	if err := p.Order.Install(filepath.Base(p.Path)); err != nil {
 		return err
 	}
-	ready := []string{run.Folder}
+	var ready []*openat.Dir
 	if content || p.Old != "" || p.Order.Dir != "" {
-		ready = []string{filepath.Dir(p.New), filepath.Dir(p.Path), run.Folder}
+		ready = []*openat.Dir{open.fresh.dir, open.now.dir}
 	}
-	if err := durable.SyncFileSystems(ready...); err != nil {
+	if err := durable.SyncFileSystemsAt(ready, run.Folder); err != nil {
 		return err
 	}
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	if p.Old != "" && !folders {
-		return durable.Rename(p.New, p.Path)
+		return rename(open.fresh, open.now, true)
 	}
 	if folders {
-		if err := durable.MoveNoReplace(p.Path, p.Old); err != nil {
+		if err := moveTo(open.now, open.kept); err != nil {
 			return err
 		}
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 	}
-	return durable.RenameNoReplace(p.New, p.Path)
+	return rename(open.fresh, open.now, false)
+}
+
+// secure keeps the old file where there is one. folders tells that one of the two is a folder: then the old one is kept by its rename.
+func (p placement) secure(run *step.Run, open places) (folders bool, err error) {
+	if p.Old == "" {
+		return false, nil
+	}
+	fresh, err := open.fresh.dir.Lstat(open.fresh.name)
+	if err != nil {
+		return false, err
+	}
+	old, err := open.now.dir.Lstat(open.now.name)
+	if err != nil {
+		return false, err
+	}
+	if fresh.IsDir() || old.IsDir() {
+		return true, nil
+	}
+	return false, keep(run, open)
 }
 
 // undo takes away what put has placed and gives the old one its place back, whatever was done of it. What somebody else
@@ -152,96 +225,31 @@ func (p placement) undo(ctx context.Context, run *step.Run, verb string, same fu
 	if _, err := made.AsideOf(run, p.Path); err != nil {
 		return err
 	}
-	before, err := p.look(run.Machine)
+	open, err := p.open(run)
 	if err != nil {
 		return err
 	}
-	if err := p.takeBack(run, verb, "", same); err != nil {
+	defer open.close()
+	before, err := p.look(open)
+	if err != nil {
+		return err
+	}
+	if err := p.takeBack(run, open, verb, false, same); err != nil {
 		return err
 	}
 	if before == (state{}) {
 		// A later step may have moved it away, and could not be undone yet: when this undo comes again, it will know it.
 		return p.Order.Undo()
 	}
+	// What is at the path is as before: from here on nothing asks for the note.
+	forgotten := forget(run.Folder)
 	if err := made.Discard(ctx, run, p.New, p.Path); err != nil {
-		return errors.Join(&step.Leftover{Err: err}, durable.SyncFolder(filepath.Dir(p.New)))
+		return errors.Join(&step.Leftover{Err: err}, durable.SyncDir(open.fresh.dir))
 	}
-	if err := p.Order.Undo(); err != nil {
-		return &step.Leftover{Err: err}
-	}
-	// From here on nothing asks for the note.
-	if err := forget(run.Folder); err != nil {
+	if err := errors.Join(p.Order.Undo(), forgotten); err != nil {
 		return &step.Leftover{Err: err}
 	}
 	return nil
-}
-
-// takeBack is undo without the tidying up: what is ours at the path is renamed to aside, or where that is "" may be lost. A new
-// folder that took nothing's place has its hidden name then, and is made durable with its removal.
-func (p placement) takeBack(run *step.Run, verb, aside string, same func(fs.FileInfo) bool) error {
-	found, err := p.look(run.Machine)
-	if err != nil {
-		return err
-	}
-	fresh, now, kept := found.fresh, found.now, found.kept
-	note, placed, err := noted(run.Folder)
-	if err != nil {
-		return err
-	}
-	switch {
-	case kept != nil && now != nil && os.SameFile(kept, now),
-		kept != nil && now != nil && fresh != nil && !fresh.IsDir() && !kept.IsDir() && !run.AfterCommit:
-		return removeFile(p.Old) // the kept one is a second name or a copy: the path was not touched
-	case kept == nil && now == nil && fresh == nil && p.Old != "" && placed:
-		return fault.New(fault.Failed, verb+"-kept-gone", "%s is gone, which was at %s before", p.Old, p.Path).
-			WithHint("see what removed it, and put there by hand what belongs there")
-	case kept == nil && (now == nil || fresh != nil):
-		return nil // nothing was done, or it was undone already
-	}
-	ours := false
-	if now != nil && fresh == nil && placed {
-		if ours, err = isNoted(run.Folder, p.Path); err != nil {
-			return err
-		}
-		// Where there was an old one and nothing is kept, it still has its place, or again.
-		ours = ours || same != nil && (p.Old == "" || kept != nil) && same(now)
-		if !ours && run.Followed && !run.AfterCommit && (p.Old == "" || kept != nil) && (!now.IsDir() || note.Kind == unix.S_IFDIR) {
-			ours = true
-			run.Log.Info(p.Path + " is something else by now: it goes, as what programs of the run change in place does")
-		}
-		if !ours && run.AfterCommit && aside == "" {
-			if kept == nil && p.Old == "" {
-				run.Log.Warn(p.Path + " stays: it came after the commit, in the place of what was put there")
-				return nil
-			}
-			ours = kept != nil // it moves aside
-		}
-	}
-	lost := aside == "" && now != nil && !now.IsDir() && !(run.AfterCommit && made.Changed(run, p.Path))
-	switch {
-	case ours && kept == nil && lost:
-		return removeFile(p.Path)
-	case ours && kept != nil && lost && !kept.IsDir():
-		return durable.Rename(p.Old, p.Path)
-	case ours:
-		if err := movable(run.Machine, nil, verb, p.Path, now); err != nil {
-			return err
-		}
-		away := durable.MoveNoReplace
-		if aside != "" {
-			away = durable.RenameNoReplace
-		}
-		if err := away(p.Path, cmp.Or(aside, p.New)); err != nil {
-			return err
-		}
-	case now != nil && (kept != nil || p.Old == "" && placed):
-		return fault.New(fault.Failed, verb+"-changed", "%s is neither what was there nor what was put there", p.Path).
-			WithHint("see what else writes %s, and put there by hand what belongs there%s", p.Path, p.keptAt(kept))
-	}
-	if kept == nil {
-		return nil
-	}
-	return durable.RenameNoReplace(p.Old, p.Path)
 }
 
 // keptAt says for people where that is which was there before.
@@ -258,7 +266,12 @@ func (p placement) inspect(run *step.Run, verb string) error {
 	if p.New == "" {
 		return nil
 	}
-	found, err := p.look(run.Machine)
+	open, err := p.open(run)
+	if err != nil {
+		return err
+	}
+	defer open.close()
+	found, err := p.look(open)
 	if err != nil {
 		return err
 	}
@@ -266,7 +279,7 @@ func (p placement) inspect(run *step.Run, verb string) error {
 		return fault.New(fault.Failed, verb+"-kept-gone", "%s is gone, which was at %s before", p.Old, p.Path).
 			WithHint("see what removed it, and put it back there by hand")
 	}
-	return made.Unmounted(run.Machine, p.Path)
+	return unmounted(open.now)
 }
 
 // inspectMoved reports besides whether what was placed is still there: it must go back.
@@ -274,8 +287,13 @@ func (p placement) inspectMoved(run *step.Run, verb string) error {
 	if p.New == "" {
 		return nil
 	}
-	ours, err := isNoted(run.Folder, p.Path)
-	there, missing := lstat(run.Machine, p.Path)
+	now, err := at(run, p.Path)
+	if err != nil {
+		return err
+	}
+	defer now.close()
+	ours, err := isNoted(run.Folder, now)
+	there, missing := now.lstat()
 	switch {
 	case missing != nil:
 		return missing
@@ -294,7 +312,12 @@ const cleared = "cleared"
 // clearWay takes what is at the path of something that must come back to a hidden name: what a program of the run has put there, or what
 // came there after the commit. Before the commit, what came there otherwise stays, and the undo fails.
 func clearWay(run *step.Run, verb, path string) error {
-	there, err := lstat(run.Machine, path)
+	here, err := at(run, path)
+	if err != nil {
+		return err
+	}
+	defer here.close()
+	there, err := here.lstat()
 	if err != nil || there == nil {
 		return err
 	}
@@ -302,10 +325,11 @@ func clearWay(run *step.Run, verb, path string) error {
 		return fault.New(fault.Failed, verb+"-changed", "something else is at %s by now", path).
 			WithHint("move it away, then run: gwe recover")
 	}
-	if err := movable(run.Machine, nil, verb, path, there); err != nil {
+	if err := stays(here, verb, there); err != nil {
 		return err
 	}
-	return durable.MoveNoReplace(path, beside(path, run, cleared))
+	hidden := beside(path, run, cleared)
+	return moveTo(here, here.beside(hidden, filepath.Base(hidden)))
 }
 
 // discardCleared removes what clearWay took away, or moves it aside if it came after the commit.
@@ -319,14 +343,14 @@ func discardCleared(ctx context.Context, run *step.Run, path string) error {
 // state is what is at the three names; nil where nothing is.
 type state struct{ fresh, now, kept fs.FileInfo }
 
-func (p placement) look(machine step.Machine) (found state, err error) {
-	if found.fresh, err = lstat(machine, p.New); err != nil {
+func (p placement) look(open places) (found state, err error) {
+	if found.fresh, err = open.fresh.lstat(); err != nil {
 		return found, err
 	}
-	if found.now, err = lstat(machine, p.Path); err != nil || p.Old == "" {
+	if found.now, err = open.now.lstat(); err != nil || p.Old == "" {
 		return found, err
 	}
-	found.kept, err = lstat(machine, p.Old)
+	found.kept, err = open.kept.lstat()
 	return found, err
 }
 
@@ -336,7 +360,7 @@ func (p placement) settle(ctx context.Context, run *step.Run) error {
 		return nil
 	}
 	if run.Followed && !run.AfterCommit {
-		if err := p.takeOver(ctx, run); err != nil {
+		if err := p.takeOver(ctx, run); err != nil && !step.IsParentChanged(err) {
 			return err
 		}
 	}
@@ -350,17 +374,22 @@ func (p placement) takeOver(ctx context.Context, run *step.Run) error {
 	if err != nil || !known || placed.Kind == unix.S_IFDIR {
 		return err
 	}
-	info, err := lstat(run.Machine, p.Path)
+	now, err := at(run, p.Path)
+	if err != nil {
+		return err
+	}
+	defer now.close()
+	info, err := now.lstat()
 	if err != nil || info == nil || info.IsDir() {
 		return err
 	}
-	if ours, err := isNoted(run.Folder, p.Path); err != nil || ours && !made.Changed(run, p.Path) {
+	if ours, err := isNoted(run.Folder, now); err != nil || ours && !made.Changed(run, p.Path) {
 		return err
 	}
 	if err := made.Record(ctx, run, p.Path); err != nil {
 		return err
 	}
-	return renote(run.Folder, p.Path)
+	return renote(run.Folder, now)
 }
 
 // keeps foresees what would move aside.
@@ -368,11 +397,16 @@ func (p placement) keeps(ctx context.Context, run *step.Run) (step.Keeping, erro
 	if p.New == "" {
 		return step.Keeping{}, nil
 	}
-	there, err := lstat(run.Machine, p.Path)
+	now, err := at(run, p.Path)
+	if err != nil {
+		return step.Keeping{}, err
+	}
+	defer now.close()
+	there, err := now.lstat()
 	if err != nil || there == nil {
 		return step.Keeping{Made: []string{p.Path}}, err
 	}
-	if ours, err := isNoted(run.Folder, p.Path); err != nil || !ours && p.Old == "" {
+	if ours, err := isNoted(run.Folder, now); err != nil || !ours && p.Old == "" {
 		return step.Keeping{}, err // what took its place stays
 	}
 	return made.Keeps(ctx, run, p.Path, true)
@@ -387,9 +421,9 @@ func (p placement) leases() []string {
 }
 
 // release gives up what was kept.
-func (p placement) release() error {
+func (p placement) release(run *step.Run) error {
 	if p.Old == "" {
 		return nil
 	}
-	return durable.Discard(p.Old)
+	return discardPath(run, p.Old)
 }

@@ -91,7 +91,7 @@ func (remove) Plan(_ context.Context, machine step.Machine, arguments removeArgu
 }
 
 func (remove) Prepare(_ context.Context, run *step.Run, arguments removeArguments) (removeMemo, error) {
-	path, info, err := arguments.find(run.Machine)
+	path, info, err := arguments.find(looking(run))
 	if err != nil || info == nil {
 		return removeMemo{}, err
 	}
@@ -102,11 +102,11 @@ func (remove) Prepare(_ context.Context, run *step.Run, arguments removeArgument
 	return removeMemo{Path: path, Trash: beside(path, run, "trash")}, nil
 }
 
-func (remove) Do(ctx context.Context, _ *step.Run, arguments removeArguments, memo removeMemo) (removeOutputs, error) {
+func (remove) Do(ctx context.Context, run *step.Run, arguments removeArguments, memo removeMemo) (removeOutputs, error) {
 	if err := ctx.Err(); err != nil || memo.Trash == "" {
 		return removeOutputs{}, err
 	}
-	if err := durable.RenameNoReplace(memo.Path, memo.Trash); err != nil {
+	if err := renamePath(run, memo.Path, memo.Trash); err != nil {
 		return removeOutputs{}, err
 	}
 	return removeOutputs{Removed: true}, nil
@@ -121,7 +121,7 @@ func (remove) Undo(ctx context.Context, run *step.Run, _ removeArguments, memo r
 	if memo.Trash == "" {
 		return nil
 	}
-	kept, err := lstat(run.Machine, memo.Trash)
+	kept, err := lookAt(run, memo.Trash)
 	if err != nil {
 		return err
 	}
@@ -133,7 +133,7 @@ func (remove) Undo(ctx context.Context, run *step.Run, _ removeArguments, memo r
 		if err := clearWay(run, "remove", memo.Path); err != nil {
 			return err
 		}
-		if err := durable.RenameNoReplace(memo.Trash, memo.Path); err != nil {
+		if err := renamePath(run, memo.Trash, memo.Path); err != nil {
 			return err
 		}
 	}
@@ -142,10 +142,10 @@ func (remove) Undo(ctx context.Context, run *step.Run, _ removeArguments, memo r
 	}
 	if kept != nil {
 		// Where the undo comes again, an older one may have taken it away since. That this is known is a courtesy.
-		_ = os.WriteFile(undone, nil, 0o600)
+		_ = durable.WriteNote(undone, nil)
 		return nil
 	}
-	there, err := lstat(run.Machine, memo.Path)
+	there, err := lookAt(run, memo.Path)
 	if err != nil || there != nil {
 		return err
 	}
@@ -165,11 +165,11 @@ func (remove) Inspect(_ context.Context, run *step.Run, _ removeArguments, memo 
 	if memo.Trash == "" {
 		return nil
 	}
-	kept, err := lstat(run.Machine, memo.Trash)
+	kept, err := lookAt(run, memo.Trash)
 	if err != nil {
 		return err
 	}
-	there, err := lstat(run.Machine, memo.Path)
+	there, err := lookAt(run, memo.Path)
 	switch {
 	case err != nil:
 		return err
@@ -179,7 +179,12 @@ func (remove) Inspect(_ context.Context, run *step.Run, _ removeArguments, memo 
 		return fault.New(fault.Failed, "remove-changed", "%s was removed, and something is there again", memo.Path).
 			WithHint("move that away, and what was removed can come back")
 	case there != nil:
-		return movable(run.Machine, nil, "remove", memo.Path, there)
+		here, err := at(run, memo.Path)
+		if err != nil {
+			return err
+		}
+		defer here.close()
+		return stays(here, "remove", there)
 	}
 	return nil
 }
@@ -199,9 +204,9 @@ func (remove) Leases(_ removeArguments, memo removeMemo) []string {
 	return []string{memo.Trash}
 }
 
-func (remove) Release(_ context.Context, _ *step.Run, _ removeArguments, memo removeMemo) error {
+func (remove) Release(_ context.Context, run *step.Run, _ removeArguments, memo removeMemo) error {
 	if memo.Trash == "" {
 		return nil
 	}
-	return durable.Discard(memo.Trash)
+	return discardPath(run, memo.Trash)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
-	"os"
 	"strings"
 
 	"github.com/gwe-project/gwe/engine/durable"
@@ -84,21 +83,27 @@ func (symlink) Plan(_ context.Context, machine step.Machine, arguments symlinkAr
 }
 
 func (symlink) Prepare(_ context.Context, run *step.Run, arguments symlinkArguments) (symlinkMemo, error) {
-	link, found, nothing, err := arguments.resolve(run.Machine)
+	link, found, nothing, err := arguments.resolve(looking(run))
 	if err != nil || nothing {
 		return symlinkMemo{}, err
 	}
-	return symlinkMemo{placementAt(link, run, found)}, nil
+	placed, err := placementAt(link, run, found)
+	return symlinkMemo{placed}, err
 }
 
 func (symlink) Do(ctx context.Context, run *step.Run, arguments symlinkArguments, memo symlinkMemo) (changed, error) {
 	if err := ctx.Err(); err != nil || memo.New == "" {
 		return changed{}, err
 	}
-	if _, _, _, err := arguments.resolve(run.Machine); err != nil {
+	if _, _, _, err := arguments.resolve(looking(run)); err != nil {
 		return changed{}, err
 	}
-	if err := os.Symlink(arguments.To, memo.New); err != nil {
+	dir, name, err := run.Dir(memo.New)
+	if err != nil {
+		return changed{}, durable.Explain(err, "cannot make the link %s", memo.Path)
+	}
+	defer dir.Close()
+	if err := dir.Symlink(arguments.To, name); err != nil {
 		return changed{}, durable.Explain(err, "cannot make the link %s", memo.Path)
 	}
 	return changed{Changed: true}, memo.put(ctx, run, false)
@@ -128,6 +133,6 @@ func (symlink) Verify(ctx context.Context, run *step.Run, _ symlinkArguments, me
 
 func (symlink) Leases(_ symlinkArguments, memo symlinkMemo) []string { return memo.leases() }
 
-func (symlink) Release(_ context.Context, _ *step.Run, _ symlinkArguments, memo symlinkMemo) error {
-	return memo.release()
+func (symlink) Release(_ context.Context, run *step.Run, _ symlinkArguments, memo symlinkMemo) error {
+	return memo.release(run)
 }

@@ -72,7 +72,7 @@ type templateArguments struct {
 type templateMemo struct{ placement }
 
 func (a templateArguments) resolve(ctx context.Context, machine step.Machine, secrets step.Secrets) (want wanted, info fs.FileInfo, err error) {
-	content, err := a.render(ctx, machine, secrets)
+	content, err := a.render(ctx, secrets)
 	if err != nil {
 		return want, nil, err
 	}
@@ -83,12 +83,12 @@ func (a templateArguments) resolve(ctx context.Context, machine step.Machine, se
 var undefined = regexp.MustCompile(`function "(\w+)" not defined`)
 
 // render gives the text. What an error shows of a secret, or of what the template makes of one, the engine masks.
-func (a templateArguments) render(ctx context.Context, machine step.Machine, secrets step.Secrets) ([]byte, error) {
+func (a templateArguments) render(ctx context.Context, secrets step.Secrets) ([]byte, error) {
 	path, err := absolute(a.From)
 	if err != nil {
 		return nil, err
 	}
-	text, err := readTemplate(machine, path)
+	text, err := readTemplate(path)
 	if err != nil {
 		return nil, err
 	}
@@ -127,16 +127,20 @@ func (a templateArguments) render(ctx context.Context, machine step.Machine, sec
 	return out.text.Bytes(), nil
 }
 
-func readTemplate(machine step.Machine, path string) ([]byte, error) {
-	info, err := machine.Stat(path)
+func readTemplate(path string) ([]byte, error) {
+	source, err := follow(path)
+	if step.IsParentChanged(err) {
+		return nil, err
+	}
 	if err != nil {
 		return nil, fault.New(fault.Failed, "template-missing", "there is no template at %s", path).
 			WithHint("see what is there: ls -l %s", filepath.Dir(path)).WithCause(err)
 	}
-	if !info.Mode().IsRegular() {
-		return nil, fault.New(fault.Refused, "template-not-a-file", "the template %s is not a regular file", path).WithHint("name a file")
+	defer source.close()
+	if info, err := source.lstat(); err != nil || info == nil || !info.Mode().IsRegular() {
+		return nil, fault.New(fault.Refused, "template-not-a-file", "the template %s is not a regular file", path).WithHint("name a file").WithCause(err)
 	}
-	file, err := machine.Open(path)
+	file, err := source.dir.Open(source.name)
 	if err != nil {
 		return nil, durable.Explain(err, "cannot read the template %s", path)
 	}
@@ -204,26 +208,28 @@ func (rendering) Plan(ctx context.Context, machine step.Machine, arguments templ
 }
 
 func (rendering) Prepare(ctx context.Context, run *step.Run, arguments templateArguments) (templateMemo, error) {
-	want, info, err := arguments.resolve(ctx, run.Machine, run.Secrets)
-	if err != nil || want.satisfied(run.Machine, info) {
+	machine := looking(run)
+	want, info, err := arguments.resolve(ctx, machine, run.Secrets)
+	if err != nil || want.satisfied(machine, info) {
 		return templateMemo{}, err
 	}
-	return templateMemo{placementAt(want.path, run, info)}, nil
+	placed, err := placementAt(want.path, run, info)
+	return templateMemo{placed}, err
 }
 
 func (rendering) Do(ctx context.Context, run *step.Run, arguments templateArguments, memo templateMemo) (changed, error) {
 	if err := ctx.Err(); err != nil || memo.New == "" {
 		return changed{}, err
 	}
-	want, _, err := arguments.resolve(ctx, run.Machine, run.Secrets)
+	want, _, err := arguments.resolve(ctx, looking(run), run.Secrets)
 	if err != nil {
 		return changed{}, err
 	}
-	if err := os.WriteFile(filepath.Join(run.Folder, renderedName), want.content, 0o600); err != nil {
-		return changed{}, durable.Explain(err, "cannot keep what was rendered")
+	if err := durable.WriteNote(filepath.Join(run.Folder, renderedName), want.content); err != nil {
+		return changed{}, err
 	}
-	if err := want.create(memo.New); err != nil {
-		return changed{}, unwritable(want.path, err)
+	if err := want.create(run, memo.New); err != nil {
+		return changed{}, err
 	}
 	return changed{Changed: true}, memo.put(ctx, run, true)
 }
@@ -234,7 +240,7 @@ func (rendering) Sync(context.Context, *step.Run, templateArguments, templateMem
 func (rendering) Undo(ctx context.Context, run *step.Run, _ templateArguments, memo templateMemo) error {
 	return memo.undo(ctx, run, "template", func(now fs.FileInfo) bool {
 		content, err := os.ReadFile(filepath.Join(run.Folder, renderedName))
-		return err == nil && holdsContent(run.Machine, memo.Path, now, content)
+		return err == nil && holdsContent(looking(run), memo.Path, now, content)
 	})
 }
 
@@ -255,6 +261,6 @@ func (rendering) Verify(ctx context.Context, run *step.Run, _ templateArguments,
 
 func (rendering) Leases(_ templateArguments, memo templateMemo) []string { return memo.leases() }
 
-func (rendering) Release(_ context.Context, _ *step.Run, _ templateArguments, memo templateMemo) error {
-	return memo.release()
+func (rendering) Release(_ context.Context, run *step.Run, _ templateArguments, memo templateMemo) error {
+	return memo.release(run)
 }

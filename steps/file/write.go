@@ -3,13 +3,11 @@ package file
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 
-	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/value"
@@ -129,43 +127,50 @@ func (w wanted) plan(machine step.Machine, info fs.FileInfo) step.Plan {
 }
 
 func (write) Prepare(_ context.Context, run *step.Run, arguments writeArguments) (writeMemo, error) {
-	want, info, err := arguments.resolve(run.Machine)
-	if err != nil || want.satisfied(run.Machine, info) {
+	machine := looking(run)
+	want, info, err := arguments.resolve(machine)
+	if err != nil || want.satisfied(machine, info) {
 		return writeMemo{}, err
 	}
-	return writeMemo{placementAt(want.path, run, info)}, nil
+	placed, err := placementAt(want.path, run, info)
+	return writeMemo{placed}, err
 }
 
 func (write) Do(ctx context.Context, run *step.Run, arguments writeArguments, memo writeMemo) (writeOutputs, error) {
 	if err := ctx.Err(); err != nil || memo.New == "" {
 		return writeOutputs{}, err
 	}
-	want, _, err := arguments.resolve(run.Machine)
+	want, _, err := arguments.resolve(looking(run))
 	if err != nil {
 		return writeOutputs{}, err
 	}
-	if err := want.create(memo.New); err != nil {
-		return writeOutputs{}, unwritable(want.path, err)
+	if err := want.create(run, memo.New); err != nil {
+		return writeOutputs{}, err
 	}
 	return writeOutputs{Changed: true}, memo.put(ctx, run, true)
 }
 
 // create makes the new file under its hidden name.
-func (w wanted) create(path string) error {
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+func (w wanted) create(run *step.Run, path string) error {
+	dir, name, err := run.Dir(path)
 	if err != nil {
-		return err
+		return unwritable(w.path, err)
+	}
+	defer dir.Close()
+	file, err := dir.Create(name, 0o600)
+	if err != nil {
+		return unwritable(w.path, err)
 	}
 	defer file.Close()
-	if _, err := file.Write(w.content); err != nil {
-		return err
+	_, err = file.Write(w.content)
+	if err == nil {
+		err = file.Chown(w.uid, w.gid)
 	}
-	if err := file.Chown(w.uid, w.gid); err != nil {
-		return err
+	if err == nil { // a change of owner clears setuid, so the mode comes last
+		err = file.Chmod(w.mode)
 	}
-	// A change of owner clears setuid, so the mode comes last.
-	if err := file.Chmod(w.mode); err != nil {
-		return err
+	if err != nil {
+		return unwritable(w.path, err)
 	}
 	return nil
 }
@@ -175,7 +180,7 @@ func (write) Sync(context.Context, *step.Run, writeArguments, writeMemo) error {
 
 func (write) Undo(ctx context.Context, run *step.Run, arguments writeArguments, memo writeMemo) error {
 	return memo.undo(ctx, run, "write", func(now fs.FileInfo) bool {
-		return holdsContent(run.Machine, memo.Path, now, []byte(arguments.Content))
+		return holdsContent(looking(run), memo.Path, now, []byte(arguments.Content))
 	})
 }
 
@@ -206,22 +211,13 @@ func (write) Verify(ctx context.Context, run *step.Run, _ writeArguments, memo w
 
 func (write) Leases(_ writeArguments, memo writeMemo) []string { return memo.leases() }
 
-func (write) Release(_ context.Context, _ *step.Run, _ writeArguments, memo writeMemo) error {
-	return memo.release()
-}
-
-// removeFile removes a file durably; it is no error if nothing is there.
-func removeFile(path string) error {
-	err := os.Remove(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return unwritable(path, err)
-	}
-	return durable.SyncFolder(filepath.Dir(path))
+func (write) Release(_ context.Context, run *step.Run, _ writeArguments, memo writeMemo) error {
+	return memo.release(run)
 }
 
 func unwritable(path string, err error) error {
+	if step.IsParentChanged(err) {
+		return err
+	}
 	return fault.New(fault.Failed, "file-unwritable", "%s cannot be written", path).WithCause(err)
 }
