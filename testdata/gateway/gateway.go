@@ -3,6 +3,7 @@ package gateway
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -214,12 +215,19 @@ func (g *Gateway) Save() {
 	g.copyAll(g.Root, g.Path("saved"))
 }
 
-// Restore gives the machine back as it was saved, its service too.
+// Restore gives the machine back as it was saved, its service too. Its directories stay the ones that they are: undos know them.
 func (g *Gateway) Restore() {
 	g.Helper()
 	g.KillAll()
-	for _, folder := range append([]string{".gwe-unfinished-state"}, kept...) { // the note of a run that did not end, too
-		g.Check(os.RemoveAll(g.Path(folder)))
+	g.Check(os.RemoveAll(g.Path(".gwe-unfinished-state"))) // the note of a run that did not end
+	for _, folder := range kept {
+		entries, err := os.ReadDir(g.Path(folder))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			g.Fatal(err)
+		}
+		for _, entry := range entries {
+			g.Check(os.RemoveAll(g.Path(folder, entry.Name())))
+		}
 	}
 	g.copyAll(g.Path("saved"), g.Root)
 	if runs, err := os.ReadFile(g.Path("marks/runs")); err == nil {
@@ -235,7 +243,7 @@ func (g *Gateway) Restore() {
 func (g *Gateway) copyAll(from, to string) {
 	g.Helper()
 	for _, folder := range kept {
-		g.Check(os.Mkdir(filepath.Join(to, folder), 0o755))
+		g.Check(os.MkdirAll(filepath.Join(to, folder), 0o755))
 		entries, err := os.ReadDir(filepath.Join(from, folder))
 		g.Check(err)
 		for _, entry := range slices.Backward(entries) {
