@@ -106,6 +106,9 @@ func (x *execution) intact(f *frame) error {
 		return nil // a gwe before there were digests wrote it, or an undo before this one has looked
 	}
 	directory := x.folder.place(placeOf(f.number))
+	if _, err := os.Lstat(directory); f.here && errors.Is(err, fs.ErrNotExist) {
+		return nil // removed while the run went on: undoOwn does what it can, and says so
+	}
 	now, err := listSaved(directory)
 	if err != nil {
 		return x.history.at(f.node, f.rounds, fault.New(fault.Errored, "undo-data-unreadable", "cannot read what the step saved for its undo in %s", directory).

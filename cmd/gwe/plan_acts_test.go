@@ -112,8 +112,8 @@ const watchedCalls = "execve,execveat,fork,vfork,clone,clone3,open,openat,openat
 // innocent are those of them that gwe may make: files opened for reading, threads, questions to the kernel by netlink and
 // to a daemon by its socket.
 var innocent = []*regexp.Regexp{
-	regexp.MustCompile(`^openat\(.*O_RDONLY`),
-	regexp.MustCompile(`^openat\(.*O_PATH`),
+	regexp.MustCompile(`^openat2?\(.*O_RDONLY`),
+	regexp.MustCompile(`^openat2?\(.*O_PATH`),
 	regexp.MustCompile(`^clone3?\(.*CLONE_THREAD`),
 	regexp.MustCompile(`^bind\(.*AF_NETLINK`),
 	regexp.MustCompile(`^connect\(.*supervisor\.sock`),
