@@ -213,20 +213,24 @@ func (w wantedFolder) one(at *openat.Dir, name string, last bool) (*openat.Dir, 
 	if err != nil {
 		return nil, err
 	}
-	err = ownFresh(made.Descriptor(), made.Path())
-	var self *openat.Entry
-	if err == nil {
-		self, err = made.Self()
-		defer self.Close()
-	}
-	if err == nil {
-		err = w.fit(self, last)
-	}
-	if err != nil {
+	if err := w.fitFresh(made, last); err != nil {
 		made.Close()
 		return nil, err
 	}
 	return made, nil
+}
+
+// fitFresh is fit for a directory that must be the one that was made just now.
+func (w wantedFolder) fitFresh(made *openat.Dir, last bool) error {
+	if err := ownFresh(made.Descriptor(), made.Path()); err != nil {
+		return err
+	}
+	self, err := made.Self()
+	if err != nil {
+		return err
+	}
+	defer self.Close()
+	return w.fit(self, last)
 }
 
 // fit gives a folder that was made its mode and owner. The group of a setgid folder goes down to what is made in it.

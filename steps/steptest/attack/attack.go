@@ -79,7 +79,7 @@ func swapForLink(t testing.TB, path, to string) func() {
 }
 
 func plantHardLink(t testing.TB, path, to string) func() {
-	secret := filepath.Join(filepath.Dir(to), "secret")
+	var secret string
 	for at := filepath.Dir(to); ; at = filepath.Dir(at) {
 		if secret = filepath.Join(at, "secret"); exists(secret) || at == "/" {
 			break
