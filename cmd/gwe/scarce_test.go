@@ -23,9 +23,9 @@ type scarce struct {
 	before map[string]string
 }
 
-// TestScarce: whatever a recovery, a rollback, a confirmation or a program of an undo lacks, and at whatever moment, nothing is spent: with enough of it the
+// TestScarceResources: whatever a recovery, a rollback, a confirmation or a program of an undo lacks, and at whatever moment, nothing is spent: with enough of it the
 // next recovery ends with the old version.
-func TestScarce(t *testing.T) {
+func TestScarceResources(t *testing.T) {
 	t.Parallel()
 	if _, err := exec.LookPath("prlimit"); err != nil {
 		t.Fatal("prlimit is missing; on Debian: apt-get install util-linux")
