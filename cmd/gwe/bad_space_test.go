@@ -51,7 +51,7 @@ func fullState(t *testing.T, recipe string) (d *device, command []string) {
 	t.Helper()
 	d = newDevice(t)
 	d.volatile = "accept"
-	d.mount(d.state, "size=1m", 0)
+	d.mount(d.state, "size=1m,mode=0755", 0)
 	check(t, os.WriteFile(d.root+"/large", []byte(strings.Repeat("large ", 8000)), 0o644))
 	return d, []string{"run", d.recipe("filling.yaml", recipe), "-i", "dir=" + d.target, "-i", "state=" + d.state, "-i", "large=@" + d.root + "/large"}
 }
@@ -128,7 +128,7 @@ func TestJournalFailsBackward(t *testing.T) {
 func TestFullStateUpdate(t *testing.T) {
 	d := newDevice(t)
 	d.volatile = "accept"
-	d.mount(d.state, "size=1m", 0)
+	d.mount(d.state, "size=1m,mode=0755", 0)
 	script := "#!/bin/sh\ncat /dev/zero > " + d.state + "/filler\necho filled\nexit 0\n"
 	asked := d.update(d.packItems("fw-2", withHook("fw-2", script, 0)...))
 	if asked.code != 0 && asked.code != 3 {
@@ -152,7 +152,7 @@ func TestUnwritableState(t *testing.T) {
 	d.update(path).said(t, 6, d.state, "--state-dir")
 	d.gwe("runs").said(t, 6, d.state)
 	d.state = filepath.Join(d.root, "read-only")
-	d.mount(d.state, "", 1) // MS_RDONLY
+	d.mount(d.state, "mode=0755", 1) // MS_RDONLY
 	d.update(path).said(t, 6, d.state, "--state-dir")
 	d.gwe("recover").said(t, 0)
 	d.gwe("runs").said(t, 0, "no runs")

@@ -285,7 +285,7 @@ func TestAccepted(t *testing.T) {
 			*h = tar.Header{Typeflag: tar.TypeXGlobalHeader, Name: "g", PAXRecords: map[string]string{"comment": "x"}}
 		}}, file("fw/a")},
 		"long names":              {file("fw/" + strings.Repeat(strings.Repeat("x", 200)+"/", 10) + strings.Repeat("y", 255))},
-		"name of a release later": {file("fw/current"), {name: "fw/failsafe/"}, file("fw/.gwe-x")},
+		"name of a release later": {file("fw/current"), {name: "fw/failsafe/"}, file("fw/.gwex")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			wanted := lax()

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"strings"
 	"syscall"
 
 	"github.com/gwe-project/gwe/engine/durable"
@@ -182,6 +183,9 @@ func (d descriptors) ReadLink(path string) (string, error) {
 }
 
 func (d descriptors) ReadFile(path string) ([]byte, error) {
+	if strings.HasPrefix(path, "/proc/") { // what the kernel tells, as of mounts: no directory that the step works in
+		return d.Machine.ReadFile(path)
+	}
 	file, err := d.Open(path)
 	if err != nil {
 		return nil, err
