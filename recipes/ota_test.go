@@ -76,6 +76,7 @@ func TestMemoryIsBounded(t *testing.T) {
 		}
 		d.gwe(0, "pack", release, "--key", d.folder+"/vendor.key", "--to", d.folder)
 		d.update(0, n)
+		t.Logf("peak %d: %d", n, d.peak)
 		if d.peak == 0 || d.peak > 32<<10 {
 			t.Errorf("update %d took %d KiB of memory, want at most 32 MiB", n, d.peak)
 		}

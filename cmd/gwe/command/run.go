@@ -58,6 +58,7 @@ func carryOut(ctx context.Context, console *console, program *engine.Program, gi
 	if err != nil {
 		return err
 	}
+	releaseStartup()
 	result, err := machine.Run(ctx, program, given)
 	return tellResult(console, shown, program, result, err)
 }
