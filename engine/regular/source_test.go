@@ -29,7 +29,7 @@ const (
 var exceptions = map[string]string{
 	"engine/durable/busy.go": kernel, "engine/durable/mount.go": kernel, "engine/durable/mounted.go": kernel, "engine/trust/user.go": kernel,
 	"engine/claim/mounts.go": kernel, "engine/process/cgroup.go": kernel, "engine/process/child.go": kernel, "engine/process/identity.go": kernel, "engine/process/pipes.go": kernel,
-	"engine/process/room.go": kernel, "engine/process/tree.go": kernel, "engine/support.go": kernel, "steps/supervisor/ancestor.go": kernel,
+	"engine/process/room.go": kernel, "engine/process/tree.go": kernel, "engine/support.go": kernel, "cmd/gwe/command/memory.go": kernel, "steps/supervisor/ancestor.go": kernel,
 
 	"engine/facts.go": state, "engine/secrets.go": state, "engine/made/list.go": state, "engine/made/sums.go": state, "engine/tasklog/file.go": state, "engine/engine.go": state,
 	"steps/archive/shared.go": state, "steps/file/chmod.go": state, "steps/file/remove.go": state, "steps/file/template.go": state,
