@@ -173,13 +173,15 @@ func (k Known) Look() Visible {
 	return Gone
 }
 
-// Tidy drops the records of state directories that are gone, where nothing is known to be owed, or what it was owed on is gone too.
+// Tidy drops the records of state directories that are gone, where nothing is known to be owed, or what it was owed on is gone too. One
+// that was on a file system whose mount point is gone may come back: it is dropped only if both are so.
 func (p Place) Tidy(states []Known) {
 	for _, known := range states {
-		if _, err := os.Lstat(known.State); err == nil || known.Look() != Gone {
+		if exists(known.State) {
 			continue
 		}
-		if len(known.Unfinished) == 0 || !slices.ContainsFunc(known.Targets, exists) {
+		owed, targeted := len(known.Unfinished) > 0, slices.ContainsFunc(known.Targets, exists)
+		if known.Look() == Gone && !(owed && targeted) || !exists(known.Mount) && !owed && !targeted {
 			p.Drop(known)
 		}
 	}

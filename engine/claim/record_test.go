@@ -88,6 +88,16 @@ func TestRecordsOfStatesThatAreAway(t *testing.T) {
 	if got := only(t, place).Look(); got != Away {
 		t.Errorf("it is %v", got)
 	}
+	// A mount point that goes with its mount may come again, and what a run owes with it.
+	if err := errors.Join(place.Begin(here, "20260301-1"), os.Remove(stick)); err != nil {
+		t.Fatal(err)
+	}
+	place.Tidy(place.States())
+	place.End(here, only(t, place).Unfinished[0])
+	place.Tidy(place.States())
+	if all := place.States(); len(all) != 0 {
+		t.Errorf("it stays: %+v", all)
+	}
 }
 
 // TestRecordsOfAForeignState: what another user makes in the place of a state directory tells nothing.
