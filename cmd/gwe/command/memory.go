@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// releaseStartup gives back what only the start needed: the heap of compiling, and the pages of the program itself that no code asks for any
+// releaseStartup gives back what only the start needed: the heap of compiling, and the pages of the program's code that nobody asks for any
 // more. A page that is asked for again comes from the page cache. So an update of any size stays within 32 MiB.
 func releaseStartup() {
 	debug.FreeOSMemory()
@@ -23,8 +23,8 @@ func releaseStartup() {
 	}
 	for line := range strings.Lines(string(table)) {
 		fields := strings.Fields(line)
-		if len(fields) < 6 || fields[5] != program || fields[1][1] == 'w' {
-			continue // what can be written holds more than the file does
+		if len(fields) < 6 || fields[5] != program || fields[1] != "r-xp" {
+			continue // only code is as it is in the file: a linker may have written to all else
 		}
 		from, to, _ := strings.Cut(fields[0], "-")
 		begin, failed := strconv.ParseUint(from, 16, 64)
