@@ -38,6 +38,9 @@ func (p Parent) is(now Parent) bool {
 	if p.Volatile != now.Volatile || p.Mounted != now.Mounted && p.Volatile {
 		return false
 	}
+	if p.Mounted && now.Mounted && p.Real == now.Real {
+		return true // /run and its like are new after each boot
+	}
 	if p.Born != 0 && now.Born != 0 && !p.Volatile {
 		return p.Inode == now.Inode && p.Born == now.Born
 	}
