@@ -14,6 +14,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/step"
 )
@@ -102,7 +103,7 @@ func (x *execution) intact(f *frame) error {
 	if err := x.understood(f); err != nil {
 		return err
 	}
-	if f.version == 0 || f.begun {
+	if f.version == 0 || f.begun || x.folder.undosBegun() {
 		return nil // a gwe before there were digests wrote it, or an undo before this one has looked
 	}
 	directory := x.folder.place(placeOf(f.number))
@@ -120,6 +121,23 @@ func (x *execution) intact(f *frame) error {
 				"`gwe resolve %s --reason TEXT`", x.folder.id()))
 	}
 	return nil
+}
+
+// begunNote is the name of an empty file in a run's directory. It stands for the record that the undos begin (unwind, rollback, checked)
+// where the journal could not be written.
+const begunNote = "undos-begun"
+
+// noteUndosBegun does what it can: without the note, the next recovery takes what undos did to their data for damage.
+func (r runFolder) noteUndosBegun() {
+	if durable.WriteNote(filepath.Join(string(r), begunNote), nil) == nil {
+		_ = durable.SyncFolder(string(r))
+	}
+}
+
+// undosBegun reports whether undos of the run had begun while its journal could not be written.
+func (r runFolder) undosBegun() bool {
+	_, err := os.Lstat(filepath.Join(string(r), begunNote))
+	return err == nil
 }
 
 // different finds an entry that is not as the journal has it, and says what is wrong with it. Where the step did not end well, more files may

@@ -40,6 +40,9 @@ func (x *execution) unwind(ctx context.Context) error {
 		}
 		_ = x.append(recordChecked, struct{}{})
 	}
+	if x.unwritten != nil {
+		x.folder.noteUndosBegun()
+	}
 	task := x.task.Begin("undo", "Put back what was done")
 	if why := x.undoFrames(ctx, open, *x.history.failure, task); why != nil {
 		task.Fail(why)

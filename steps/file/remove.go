@@ -125,8 +125,7 @@ func (remove) Undo(ctx context.Context, run *step.Run, _ removeArguments, memo r
 	if err != nil {
 		return err
 	}
-	// The journal may not have come to know that this undo began, so the note must be none that it has to know (step.Settled).
-	undone := filepath.Join(run.Folder, "undone"+step.Settled)
+	undone := filepath.Join(run.Folder, "undone")
 	if _, err := made.AsideOf(run, memo.Path); err != nil {
 		return err
 	}
