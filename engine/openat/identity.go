@@ -59,10 +59,18 @@ const exfat = 0x2011bab0
 
 // volatile reports whether an open file is on a file system whose inode numbers do not stay.
 func volatile(handle int) bool {
+	return isOn(handle, unix.MSDOS_SUPER_MAGIC, exfat, unix.OVERLAYFS_SUPER_MAGIC)
+}
+
+// isOn reports whether an open file is on a file system of one of these types.
+func isOn(handle int, types ...int64) bool {
 	var system unix.Statfs_t
 	err := repeat(func() error { return unix.Fstatfs(handle, &system) })
-	return err == nil && slices.Contains([]int64{unix.MSDOS_SUPER_MAGIC, exfat, unix.OVERLAYFS_SUPER_MAGIC}, int64(system.Type))
+	return err == nil && slices.Contains(types, int64(system.Type))
 }
+
+// InMemory reports whether the directory is on a file system that ends with the boot: tmpfs, ramfs.
+func (d *Dir) InMemory() bool { return isOn(d.handle, unix.TMPFS_MAGIC, unix.RAMFS_MAGIC) }
 
 // Volatile reports whether the directory is on a file system whose inode numbers do not stay: overlayfs, vfat, exfat.
 func (d *Dir) Volatile() bool { return volatile(d.handle) }

@@ -1,7 +1,7 @@
 // Package step is the contract that a step type fulfils: typed arguments, outputs and memo, declared effects, and the
 // four parts plan, prepare, do and undo.
 //
-// It imports the leaves only (value, fault, tasklog, regular, durable) and knows neither the engine nor any step type. A step type is
+// It imports the leaves only (value, fault, tasklog, regular, durable, host, openat) and knows neither the engine nor any step type. A step type is
 // written as a Go struct that implements Action, and becomes a Type by New; the casts between a recipe's dynamic values
 // and the typed structs happen in New, once.
 //

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/host"
 	"github.com/gwe-project/gwe/engine/openat"
 )
 
@@ -23,6 +24,8 @@ type Parent struct {
 	openat.Identity
 	// Mounted means that a file system was mounted there.
 	Mounted bool `json:"mounted,omitempty"`
+	// Boot is the boot of the machine in which a directory was seen that lives in memory (tmpfs, ramfs): after each boot it is a new one.
+	Boot string `json:"boot,omitempty"`
 	// Links are the symbolic links on the way, each by its own path without links.
 	Links []string `json:"links,omitempty"`
 	// Foreseen means that the engine noted it for the step type, which may not ask for its directories by Run.Dir.
@@ -38,8 +41,8 @@ func (p Parent) is(now Parent) bool {
 	if p.Volatile != now.Volatile || p.Mounted != now.Mounted && p.Volatile {
 		return false
 	}
-	if p.Mounted && now.Mounted && p.Real == now.Real {
-		return true // /run and its like are new after each boot
+	if p.Boot != "" && now.Boot != "" && p.Boot != now.Boot {
+		return p.Real == now.Real && p.Mounted == now.Mounted // /run and its like: what was in it went with the boot
 	}
 	if p.Born != 0 && now.Born != 0 && !p.Volatile {
 		return p.Inode == now.Inode && p.Born == now.Born
@@ -191,6 +194,9 @@ func look(folder string, dir *openat.Dir) (now Parent, err error) {
 		return now, err
 	}
 	now.Mounted = dir.Mounted()
+	if dir.InMemory() {
+		now.Boot = host.BootID()
+	}
 	now.Real, err = dir.Real()
 	return now, err
 }
