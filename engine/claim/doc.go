@@ -9,5 +9,5 @@
 // Beside the claims, the records of state directories outlive the process and the reboot: which directories the runs of a state
 // directory work on, and which of these runs have not ended.
 //
-// It may import durable, fault, process and regular.
+// It may import durable, fault, process, regular and trust.
 package claim

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/trust"
 )
 
 // Place is where the gwes of one user meet.
@@ -62,7 +63,7 @@ func usualOfUser(user int, environment func(string) string) Place {
 // confined reports whether root is root in a user namespace only: whoever made that may be an ordinary user.
 func confined() bool {
 	status, err := os.Stat("/")
-	return err == nil && owner(status) != 0
+	return err == nil && status.Sys().(*syscall.Stat_t).Uid != 0
 }
 
 // writable reports whether a directory can be written, or made. It makes nothing.
@@ -107,64 +108,30 @@ func open(directory string) error {
 }
 
 // safe refuses a directory that a user other than root and this one could write, put another in the place of, or make.
-func safe(directory string) error { return safeWith(directory, mostLinks) }
-
-func safeWith(directory string, links int) error {
+func safe(directory string) error {
 	if !filepath.IsAbs(directory) {
 		return fault.New(fault.Refused, "lock-directory-unusable", "cannot use the directory of locks %s: it is not an absolute path", directory).
 			WithHint("give %s as a path from the root, the same for every gwe of this user", Variable)
 	}
-	for at := directory; ; at = filepath.Dir(at) {
-		status, err := os.Lstat(at)
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-		case err != nil:
-			return unusable(directory, err)
-		case !trusted(owner(status)):
-			return foreign(directory, at, "belongs to user "+strconv.Itoa(int(owner(status))), "give it to this user: chown "+strconv.Itoa(os.Geteuid())+" "+at)
-		case status.Mode()&fs.ModeSymlink != 0:
-			target, err := os.Readlink(at)
-			if err != nil || links == 0 {
-				return unusable(directory, errors.Join(err, syscall.ELOOP))
-			}
-			if !filepath.IsAbs(target) {
-				target = filepath.Join(filepath.Dir(at), target)
-			}
-			if err := safeWith(target, links-1); err != nil {
-				return err
-			}
-		case !status.IsDir():
-			return unusable(directory, &fs.PathError{Op: "open", Path: at, Err: syscall.ENOTDIR})
-		case othersWrite(status) && (at == directory || status.Mode()&fs.ModeSticky == 0):
-			return foreign(directory, at, "can be written by other users", "let no other user write it: chmod go-w "+at)
-		}
-		if at == filepath.Dir(at) {
-			return nil
-		}
+	weak, err := trust.Find(directory)
+	if err != nil {
+		return unusable(directory, err)
 	}
-}
-
-// othersWrite reports whether the mode lets other users write. The group of root, and the user's own, hold nobody else.
-func othersWrite(status fs.FileInfo) bool {
-	group := int(status.Sys().(*syscall.Stat_t).Gid)
-	return status.Mode()&0o002 != 0 || status.Mode()&0o020 != 0 && group != 0 && (os.Geteuid() == 0 || group != os.Getegid())
-}
-
-func owner(status fs.FileInfo) uint32 { return status.Sys().(*syscall.Stat_t).Uid }
-
-// trusted reports whether a user could do as this process does anyway: root, the user itself, or the owner of "/", which in a user
-// namespace is root outside.
-func trusted(user uint32) bool {
-	if user == 0 || int(user) == os.Geteuid() {
-		return true
+	if weak != nil {
+		return fault.New(fault.Refused, "lock-directory-unsafe", "cannot lock in %s: %s", directory, weak).
+			WithHint("run: %s; or name a directory that only this user can write with %s, the same for every gwe of this user", weak.Cure(), Variable)
 	}
-	root, err := os.Stat("/")
-	return err == nil && user == owner(root)
-}
-
-func foreign(directory, at, what, cure string) error {
-	return fault.New(fault.Refused, "lock-directory-unsafe", "cannot lock in %s: %s %s", directory, at, what).
-		WithHint("%s; or name a directory that only this user can write with %s, the same for every gwe of this user", cure, Variable)
+	status, err := os.Stat(directory)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err == nil && !status.IsDir():
+		err = &fs.PathError{Op: "open", Path: directory, Err: syscall.ENOTDIR}
+	}
+	if err != nil {
+		return unusable(directory, err)
+	}
+	return nil
 }
 
 func unusable(directory string, cause error) error {

@@ -30,7 +30,7 @@ func TestUnsafePlaces(t *testing.T) {
 		}, "", ""},
 		{"of another user", func(folder string) error {
 			return errors.Join(os.MkdirAll(folder+"/gwe/locks", 0o700), os.Chown(folder+"/gwe/locks", 65534, 65534))
-		}, "lock-directory-unsafe", "chown 0"},
+		}, "lock-directory-unsafe", "chown root: "},
 		{"below one of another user", func(folder string) error {
 			return errors.Join(os.MkdirAll(folder+"/gwe/locks", 0o700), os.Chown(folder+"/gwe", 65534, 65534))
 		}, "lock-directory-unsafe", "/gwe"},
