@@ -48,11 +48,12 @@ func (s spot) lstat() (fs.FileInfo, error) {
 }
 
 // identity tells what is there from every other file. errors.Is(err, fs.ErrNotExist) where nothing is.
-func (s spot) identity() (openat.Identity, error) {
-	if s.dir == nil {
-		return openat.Identity{}, &fs.PathError{Op: "open", Path: s.path, Err: fs.ErrNotExist}
+func (s spot) identity() (found openat.Identity, err error) {
+	if s.dir != nil {
+		found, err = s.dir.IdentityOf(s.name)
+	} else {
+		err = &fs.PathError{Op: "open", Path: s.path, Err: fs.ErrNotExist}
 	}
-	found, err := s.dir.IdentityOf(s.name)
 	return found, durable.Explain(err, "cannot look at %s", s.path)
 }
 
