@@ -21,6 +21,7 @@ import (
 
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/step"
+	"github.com/gwe-project/gwe/engine/tasklog"
 )
 
 // Stranger is the user who owns the directory; root runs the tests.
@@ -134,10 +135,14 @@ func (c Case) arrange(t testing.TB) *scene {
 	}))
 	s.run = &step.Run{
 		ID: "r", Step: "s", Machine: step.Local{}, Folder: t.TempDir(), Parents: step.NewParents(),
-		Leased: func(string) bool { return false }, Kept: func(string) {}, Covered: func(string) bool { return false }, Started: func(int) {},
+		Log: tasklog.Begin(silent{}, "step", "attacked"), Leased: func(string) bool { return false }, Kept: func(string) {}, Covered: func(string) bool { return false }, Started: func(int) {},
 	}
 	return s
 }
+
+type silent struct{}
+
+func (silent) Handle(tasklog.Event) {}
 
 // prepare takes the memo, as the engine does; a round of a race may fail here.
 func (s *scene) prepare() (err error) {

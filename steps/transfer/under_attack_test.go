@@ -1,0 +1,44 @@
+package transfer_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/gwe-project/gwe/steps/steptest/attack"
+	"github.com/gwe-project/gwe/steps/transfer"
+)
+
+// put makes files that hold their names.
+func put(t testing.TB, root string, names ...string) {
+	t.Helper()
+	for _, name := range names {
+		path := filepath.Join(root, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(name), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestRsyncUnderAttack: into a directory that is new, and into one that is there.
+func TestRsyncUnderAttack(t *testing.T) {
+	for name, there := range map[string][]string{"new": {"sub/other"}, "there": {"sub/target/same", "sub/target/gone/old", "sub/target/deep/b"}} {
+		leaves := []string{"sub/target"}
+		if name == "there" {
+			leaves = append(leaves, "sub/target/deep", "sub/target/deep/b", "sub/target/gone")
+		}
+		t.Run(name, func(t *testing.T) {
+			attack.Run(t, attack.Case{
+				Type: transfer.Rsync(), Parents: []string{".", "sub"}, Leaves: leaves,
+				Arrange: func(t testing.TB, work, root string) map[string]any {
+					put(t, root, "source/same", "source/deep/b", "source/deep/c")
+					put(t, work, there...)
+					return map[string]any{"source": root + "/source/", "target": work + "/sub/target", "delete": true, "empty": "refused"}
+				},
+			})
+		})
+	}
+}
