@@ -130,7 +130,7 @@ func TestLocksThatCannotBe(t *testing.T) {
 	d.giveAway(d.root + "/theirs")
 	recipe := d.changing("next", d.target, d.target+"/next")
 	for place, words := range map[string][]string{
-		d.root + "/theirs": {"cannot lock in " + d.root + "/theirs/locks", "belongs to user 65534", "chown 0 "},
+		d.root + "/theirs": {"cannot lock in " + d.root + "/theirs/locks", "user 65534 owns " + d.root + "/theirs", "chown root: "},
 		"relative":         {"is not an absolute path", "give GWE_LOCK_DIR as a path from the root"},
 		d.root + "/file":   {"cannot use the directory of locks " + d.root + "/file/locks", "not a directory", "GWE_LOCK_DIR"},
 	} {
