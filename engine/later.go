@@ -10,6 +10,7 @@ import (
 
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/openat"
 	"github.com/gwe-project/gwe/engine/step"
 )
 
@@ -52,12 +53,25 @@ func (e *Engine) forgetLater(p *past, paths []string, mine *locks) error {
 		return err
 	}
 	for _, path := range paths {
-		if err := durable.Discard(path); err != nil {
+		if err := discard(path); err != nil {
 			return fault.New(fault.Failed, "forget-incomplete", "cannot remove %s, which came after the commit of run %s", path, p.folder.id()).
 				WithCause(err).WithHint("run `gwe forget %s` again", p.folder.id())
 		}
 	}
 	return nil
+}
+
+// discard removes what is at a path, by the rule of links of package openat.
+func discard(path string) error {
+	dir, name, err := openat.OpenParent(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	return durable.DiscardAt(dir, name)
 }
 
 // foresee tells what a manual rollback of a run would leave because it came after the commit, and refuses one that would take it from a

@@ -57,7 +57,9 @@ func RemoveAt(dir *openat.Dir, name string) error {
 // Known reports whether an open directory is the one that may be removed.
 type Known func(*openat.Dir) (bool, error)
 
-// DiscardAt is Discard of a name in an open directory.
+// DiscardAt removes what has a name in an open directory, with everything below it, and syncs the directory. It is for what is ours to throw
+// away: what directories without write permission and immutable or append-only marks (chattr +i, +a) hold on to goes too. No link is
+// followed; where something is mounted at the name or below it, nothing is removed. It is no error if nothing has the name.
 func DiscardAt(dir *openat.Dir, name string) error { return DiscardKnown(dir, name, nil) }
 
 // DiscardKnown is DiscardAt for a directory that must be a certain one: where another has its name by then, the error is ESTALE, and nothing
@@ -100,27 +102,13 @@ func loosenAt(dir *openat.Dir, name string, known Known) error {
 	if err != nil {
 		return err
 	}
-	kind := status.Mode & unix.S_IFMT
-	if kind != unix.S_IFDIR && kind != unix.S_IFREG {
-		return nil
-	}
-	if kind == unix.S_IFDIR && known != nil {
+	if status.Mode&unix.S_IFMT == unix.S_IFDIR && known != nil {
 		if is, err := known(openat.Borrow(entry.Descriptor(), dir.Join(name))); err != nil || !is {
 			return err // the removal says that it is another one
 		}
 	}
-	unmarkAt(dir, name)
-	if kind != unix.S_IFDIR {
-		return nil
-	}
-	// Where the mode cannot be changed, the removal says why.
-	_ = entry.Chmod(status.Mode&0o7777 | 0o700)
-	below, err := entry.Dir()
-	if err != nil {
-		return err
-	}
-	defer below.Close()
-	return below.EachName(func(name string) error { return loosenAt(below, name, nil) })
+	loosenEntry(entry)
+	return nil
 }
 
 // unmarkAt takes the immutable and the append-only mark away from a file or a directory.
@@ -176,7 +164,7 @@ func MountedIn(dir *openat.Dir, name string) (string, error) {
 	return MountedAt(local{}, filepath.Join(real, name), info)
 }
 
-// UnmountedAt is Unmounted for a name in an open directory.
+// UnmountedAt refuses a removal that would go through a mount: what is mounted there is not ours to throw away.
 func UnmountedAt(dir *openat.Dir, name string) error {
 	mounted, err := MountedIn(dir, name)
 	if err != nil || mounted == "" {

@@ -7,7 +7,7 @@
 //
 //   - WriteFile and Rename have happened for good when they return: file and folder are synced. A power cut before that
 //     leaves the old state, and at most a temporary file whose name starts with Prefix.
-//   - MoveNoReplace, Clear and WriteNote sync nothing: they are for changes that are made durable together.
+//   - MoveNoReplaceAt, ClearAt and WriteNote sync nothing: they are for changes that are made durable together.
 //   - SyncFileSystems makes everything under some paths durable with one syncfs a file system. Never is a file synced
 //     one by one: on slow flash that is the difference between seconds and minutes.
 //   - A sync that failed is never tried again. The kernel may have dropped the pages it could not write, so a second

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -12,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/openat"
 )
 
 func code(err error) string {
@@ -158,32 +160,27 @@ func TestSync(t *testing.T) {
 func TestRename(t *testing.T) {
 	folder := t.TempDir()
 	old, taken := write(t, filepath.Join(folder, "a", "old"), "old"), write(t, filepath.Join(folder, "b", "new"), "new")
-	for name, rename := range map[string]func(old, new string) error{
-		"renameat2": RenameNoReplace,
-		"claim":     func(old, new string) error { return Explain(claim(old, new), "cannot rename") },
-	} {
-		t.Run(name, func(t *testing.T) {
-			if err := rename(old, taken); !errors.Is(err, fs.ErrExist) || code(err) != "already-exists" {
-				t.Errorf("over a file: %v", err)
-			}
-			if err := rename(filepath.Dir(old), filepath.Dir(taken)); !errors.Is(err, fs.ErrExist) {
-				t.Errorf("over a folder: %v", err)
-			}
-			free := filepath.Join(folder, "b", "free")
-			if err := errors.Join(rename(old, free), rename(free, old)); err != nil {
-				t.Errorf("a file: %v", err)
-			}
-			if err := errors.Join(rename(filepath.Dir(old), free), rename(free, filepath.Dir(old))); err != nil {
-				t.Errorf("a folder: %v", err)
-			}
-			if err := rename(filepath.Join(folder, "none"), free); !errors.Is(err, fs.ErrNotExist) {
-				t.Errorf("nothing: %v", err)
-			}
-			if found := names(t, folder) + "; " + names(t, filepath.Dir(old)) + "; " + names(t, filepath.Dir(taken)); found != "a b; old; new" {
-				t.Errorf("afterwards: %s", found)
-			}
-		})
-	}
+	t.Run("no replace", func(t *testing.T) {
+		if err := renameNoReplace(old, taken); !errors.Is(err, fs.ErrExist) || code(err) != "already-exists" {
+			t.Errorf("over a file: %v", err)
+		}
+		if err := renameNoReplace(filepath.Dir(old), filepath.Dir(taken)); !errors.Is(err, fs.ErrExist) {
+			t.Errorf("over a folder: %v", err)
+		}
+		free := filepath.Join(folder, "b", "free")
+		if err := errors.Join(renameNoReplace(old, free), renameNoReplace(free, old)); err != nil {
+			t.Errorf("a file: %v", err)
+		}
+		if err := errors.Join(renameNoReplace(filepath.Dir(old), free), renameNoReplace(free, filepath.Dir(old))); err != nil {
+			t.Errorf("a folder: %v", err)
+		}
+		if err := renameNoReplace(filepath.Join(folder, "none"), free); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("nothing: %v", err)
+		}
+		if found := names(t, folder) + "; " + names(t, filepath.Dir(old)) + "; " + names(t, filepath.Dir(taken)); found != "a b; old; new" {
+			t.Errorf("afterwards: %s", found)
+		}
+	})
 	if err := Rename(old, taken); err != nil {
 		t.Fatal(err)
 	}
@@ -192,7 +189,32 @@ func TestRename(t *testing.T) {
 	}
 }
 
-func TestRemoveAll(t *testing.T) {
+// renameNoReplace is RenameNoReplaceAt by path.
+func renameNoReplace(old, new string) error {
+	from, name, err := openat.OpenParent(old)
+	if err != nil {
+		return err
+	}
+	defer from.Close()
+	to, other, err := openat.OpenParent(new)
+	if err != nil {
+		return err
+	}
+	defer to.Close()
+	return RenameNoReplaceAt(from, name, to, other)
+}
+
+// discard is DiscardAt by path.
+func discard(path string) error {
+	dir, name, err := openat.OpenParent(path)
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	return DiscardAt(dir, name)
+}
+
+func TestDiscard(t *testing.T) {
 	folder := t.TempDir()
 	kept := write(t, filepath.Join(folder, "kept", "file"), "x")
 	tree := filepath.Join(folder, "tree")
@@ -201,17 +223,46 @@ func TestRemoveAll(t *testing.T) {
 	if err := errors.Join(os.Symlink(filepath.Dir(kept), filepath.Join(tree, "out")), os.Symlink("kept", link)); err != nil {
 		t.Fatal(err)
 	}
-	for _, path := range []string{tree, link, tree, filepath.Join(kept, "below"), filepath.Join(folder, "none", "at", "all")} {
-		if err := RemoveAll(path); err != nil {
+	for _, path := range []string{tree, link, tree} {
+		if err := discard(path); err != nil {
 			t.Errorf("%s: %v", path, err)
 		}
 	}
 	if names(t, folder) != "kept" || names(t, filepath.Dir(kept)) != "file" {
 		t.Errorf("left: %s; %s", names(t, folder), names(t, filepath.Dir(kept)))
 	}
-	for _, path := range []string{"", "/", ".", "//"} {
-		if err := RemoveAll(path); !errors.Is(err, fs.ErrInvalid) {
-			t.Errorf("%q: %v", path, err)
+}
+
+func TestDiscardTakesWhatIsHeldFast(t *testing.T) {
+	dir := t.TempDir()
+	trash := filepath.Join(dir, "trash")
+	held := filepath.Join(trash, "a", "held")
+	outside := filepath.Join(dir, "outside")
+	for _, err := range []error{
+		os.MkdirAll(filepath.Join(trash, "a", "b"), 0o755),
+		os.WriteFile(held, []byte("x"), 0o400),
+		os.WriteFile(outside, []byte("x"), 0o400),
+		os.Symlink(outside, filepath.Join(trash, "link")),
+		exec.Command("mkfifo", filepath.Join(trash, "fifo")).Run(),
+		os.Chmod(filepath.Join(trash, "a"), 0o500),
+		exec.Command("chattr", "+i", held).Run(),
+	} {
+		if err != nil {
+			t.Fatal(err)
 		}
+	}
+	if err := os.RemoveAll(trash); err == nil {
+		t.Fatal("nothing holds the tree: the test tests nothing")
+	}
+	for range 2 {
+		if err := discard(trash); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := os.Lstat(trash); !errors.Is(err, fs.ErrNotExist) {
+		t.Error("it is still there")
+	}
+	if _, err := os.Lstat(outside); err != nil {
+		t.Error(err)
 	}
 }

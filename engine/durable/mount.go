@@ -74,19 +74,6 @@ func Unescape(name string) string {
 	return plain.String()
 }
 
-// Unmounted refuses a removal that would go through a mount: what is mounted there is nobody's to throw away.
-func Unmounted(path string) error {
-	info, err := os.Lstat(path)
-	if err != nil || !info.IsDir() {
-		return nil // the removal tells
-	}
-	mounted, err := MountedAt(local{}, path, info)
-	if err != nil || mounted == "" {
-		return err
-	}
-	return mountedWithin(path, mounted)
-}
-
 func mountedWithin(path, mounted string) error {
 	return fault.New(fault.Failed, "mounted-within", "%s cannot be removed: something is mounted on %s", path, mounted).
 		WithHint("umount %s, then `gwe recover` removes it", mounted)

@@ -52,10 +52,10 @@ func TestPowerCuts(t *testing.T) {
 	do(Rename(file, filepath.Join(folder, "moved")))
 	reads(filepath.Join(folder, "moved"), content)
 	gone(file)
-	do(RenameNoReplace(filepath.Join(folder, "moved"), file))
+	do(renameNoReplace(filepath.Join(folder, "moved"), file))
 	reads(file, content)
 	gone(filepath.Join(folder, "moved"))
-	do(RemoveAll(folder))
+	do(discard(folder))
 	gone(folder)
 
 	if err := errors.Join(os.MkdirAll(filepath.Join(folder, "deep"), 0o755), os.Symlink("deep", filepath.Join(folder, "link"))); err != nil {

@@ -16,7 +16,7 @@ import (
 	"github.com/gwe-project/gwe/engine/step"
 )
 
-// Discard removes what is at hidden, which had its place at the path place, for an undo. Before the commit it is durable.Discard.
+// Discard removes what is at hidden, which had its place at the path place, for an undo. Before the commit it is durable.DiscardAt.
 // After it only what the step recorded goes; what is left moves to a directory beside place, and keeps its paths there.
 func Discard(ctx context.Context, run *step.Run, hidden, place string) error {
 	return DiscardGroup(ctx, run, hidden, place, "")

@@ -64,7 +64,10 @@ func (rollback) Undo(ctx context.Context, run *step.Run, arguments rollbackArgum
 			return stuck(err, memo, arguments.forward(one))
 		}
 	}
-	return durable.RemoveAll(begun)
+	if err := os.Remove(begun); err != nil {
+		return durable.Explain(err, "cannot remove %s", begun)
+	}
+	return durable.SyncFolder(run.Folder)
 }
 
 func (a rollbackArguments) carryOut(ctx context.Context, run *step.Run, memo rollbackMemo, command []string) error {

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
@@ -180,13 +181,18 @@ func (v victim) rename(dir *openat.Dir, name, other string) error {
 	return durable.Explain(dir.RenameNoReplace(name, dir, other), "cannot rename %s to %s", dir.Join(name), dir.Join(other))
 }
 
-// is reports whether the hidden name is that of the release. Where the numbers of inodes do not stay, it is taken for it.
+// is reports whether the hidden name is that of the release.
 func (v victim) is(dir *openat.Dir) (bool, error) {
 	now, err := dir.IdentityOf(v.Trash)
 	if err != nil {
 		return false, durable.Explain(err, "cannot look at %s", dir.Join(v.Trash))
 	}
-	return v.Identity == openat.Identity{} || now.Volatile || now.Is(v.Identity), nil
+	return v.known(now), nil
+}
+
+// known reports whether the identity is that of the release. Where inodes do not stay, and in memos of older gwes, the name must do.
+func (v victim) known(now openat.Identity) bool {
+	return v.Identity == openat.Identity{} || now.Volatile || now.Is(v.Identity)
 }
 
 func (v victim) changed(dir string) error {
@@ -316,31 +322,21 @@ func (prune) Release(ctx context.Context, run *step.Run, _ pruneArguments, memo 
 
 // discard deletes the release, and nothing that has got its hidden name since.
 func (v victim) discard(dir *openat.Dir) error {
-	if err := durable.Unmounted(dir.Join(v.Trash)); err != nil {
-		return err
-	}
-	entry, err := dir.Entry(v.Trash)
+	is, err := v.is(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	if err != nil {
-		return durable.Explain(err, "cannot look at %s", dir.Join(v.Trash))
+	if err == nil && is {
+		err = durable.DiscardKnown(dir, v.Trash, func(found *openat.Dir) (bool, error) {
+			now, err := found.Identity()
+			return v.known(now), err
+		})
+		is = !errors.Is(err, syscall.ESTALE)
 	}
-	defer entry.Close()
-	now, err := entry.Identity()
-	if err == nil && v.Identity != (openat.Identity{}) && !now.Volatile && !now.Is(v.Identity) {
-		err = v.gone(dir.Path())
+	if !is && (err == nil || errors.Is(err, syscall.ESTALE)) {
+		return v.gone(dir.Path())
 	}
-	if err != nil {
-		return durable.Explain(err, "cannot look at %s", dir.Join(v.Trash))
-	}
-	if err := durable.EmptyIn(entry); err != nil {
-		return err
-	}
-	if err := dir.Remove(v.Trash); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return durable.Explain(err, "cannot remove %s", dir.Join(v.Trash))
-	}
-	return durable.Explain(dir.Sync(), "cannot sync %s", dir.Path())
+	return err
 }
 
 // Sync has nothing to do: every change above is durable when it returns.
