@@ -10,7 +10,11 @@ import (
 	"syscall"
 
 	"github.com/gwe-project/gwe/engine/step"
+	"github.com/gwe-project/gwe/steps/duplicate"
 )
+
+// inode is a file on this machine.
+type inode struct{ device, number uint64 }
 
 // comparison tells whether one tree is already the copy of another that duplicate would make.
 type comparison struct {
@@ -42,13 +46,13 @@ func (c *comparison) same(from, to string) bool {
 	}
 	switch {
 	case was.IsDir():
-		return sameAttributes(from, to) && c.sameEntries(from, to)
+		return duplicate.SameAttributes(from, to) && c.sameEntries(from, to)
 	case was.Mode()&fs.ModeSymlink != 0:
-		return sameAttributes(from, to) && c.sameTarget(from, to)
+		return duplicate.SameAttributes(from, to) && c.sameTarget(from, to)
 	case was.Mode().IsRegular():
-		return was.Size() == is.Size() && sameAttributes(from, to) && c.sameContent(from, to)
+		return was.Size() == is.Size() && duplicate.SameAttributes(from, to) && c.sameContent(from, to)
 	}
-	return source.Rdev == target.Rdev && sameAttributes(from, to)
+	return source.Rdev == target.Rdev && duplicate.SameAttributes(from, to)
 }
 
 func (c *comparison) sameStatus(source, target *syscall.Stat_t, info fs.FileInfo) bool {

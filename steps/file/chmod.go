@@ -20,6 +20,7 @@ import (
 	"github.com/gwe-project/gwe/engine/regular"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/value"
+	"github.com/gwe-project/gwe/steps/placement"
 )
 
 // Chmod is the step type chmod.
@@ -82,7 +83,7 @@ type wantedPermissions struct {
 }
 
 func (a chmodArguments) resolve(machine step.Machine) (want wantedPermissions, err error) {
-	if want.path, err = absolute(a.Path); err != nil {
+	if want.path, err = placement.Absolute(a.Path); err != nil {
 		return want, err
 	}
 	if a.Mode == "" && a.Owner == "" {
@@ -91,7 +92,7 @@ func (a chmodArguments) resolve(machine step.Machine) (want wantedPermissions, e
 	if want.overrides, err = overridden(a.Mode, a.Owner); err != nil {
 		return want, err
 	}
-	if want.info, err = lstat(machine, want.path); err != nil {
+	if want.info, err = placement.Lstat(machine, want.path); err != nil {
 		return want, err
 	}
 	switch {
@@ -155,7 +156,7 @@ func (chmod) Plan(ctx context.Context, machine step.Machine, arguments chmodArgu
 }
 
 func (chmod) Prepare(ctx context.Context, run *step.Run, arguments chmodArguments) (chmodMemo, error) {
-	want, err := arguments.resolve(looking(run))
+	want, err := arguments.resolve(placement.Looking(run))
 	if err != nil {
 		return chmodMemo{}, err
 	}

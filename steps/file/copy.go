@@ -14,6 +14,7 @@ import (
 	"github.com/gwe-project/gwe/engine/openat"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/value"
+	"github.com/gwe-project/gwe/steps/placement"
 )
 
 // Copy is the step type copy.
@@ -25,7 +26,7 @@ func Copy() step.Type {
 		Example: "copy: { from: /opt/firmware/current/etc/app.conf, to: /etc/app.conf, mode: \"0640\", owner: \"root:app\" }\n",
 		Effects: []step.Effect{{Kind: step.Writes, Argument: "to"}},
 		Undo:    "puts the old file or folder back, or removes the copy",
-	}, copying{})
+	}, copying{placement.Action[copyArguments, copyMemo]{Verb: "copy"}})
 }
 
 const copyDoc = `The copy keeps content, mode, owner, modification time, extended attributes (ACLs are among them) and holes, as cp -a
@@ -44,7 +45,9 @@ Undo puts the old file or folder itself back, or removes the copy where there wa
 there since is left alone, and the undo fails. What came into the copy after the commit or was changed since, a rollback by hand moves to
 .NAME.kept-RUN beside it. The undo does not need what was copied.`
 
-type copying struct{}
+type copying struct {
+	placement.Action[copyArguments, copyMemo]
+}
 
 // copyArguments are what a recipe gives.
 type copyArguments struct {
@@ -56,7 +59,7 @@ type copyArguments struct {
 }
 
 // copyMemo is what the undo needs.
-type copyMemo struct{ placement }
+type copyMemo struct{ placement.Placement }
 
 // changed is the output of the types that put something in a place.
 type changed struct {
@@ -78,7 +81,7 @@ func (a copyArguments) resolve(machine step.Machine, leased func(string) bool) (
 	if want.from, want.source, err = sourceOf("copy", a.From); err != nil {
 		return want, err
 	}
-	if want.to, err = absolute(a.To); err != nil {
+	if want.to, err = placement.Absolute(a.To); err != nil {
 		return want, err
 	}
 	if want.overrides, err = overridden(a.Mode, a.Owner); err != nil {
@@ -91,13 +94,13 @@ func (a copyArguments) resolve(machine step.Machine, leased func(string) bool) (
 		return want, fault.New(fault.Refused, "copy-to-a-folder", "%s ends with a slash, and to is the copy's own name", a.To).
 			WithHint("write to: %s", filepath.Join(want.to, filepath.Base(string(a.From))))
 	}
-	if want.found, err = destination(machine, "copy", want.to); err != nil {
+	if want.found, err = placement.Destination(machine, "copy", want.to); err != nil {
 		return want, err
 	}
 	if err := apart(machine, "copy", want.from, want.to, want.source, want.found); err != nil || want.found == nil {
 		return want, err
 	}
-	if alike(plain(machine), want.from, want.to, want.overrides) {
+	if alike(placement.Plain(machine), want.from, want.to, want.overrides) {
 		want.satisfied = true
 		return want, nil
 	}
@@ -106,7 +109,7 @@ func (a copyArguments) resolve(machine step.Machine, leased func(string) bool) (
 
 // sourceOf gives the real path and the kind of what is to be copied: a link at the path itself is followed.
 func sourceOf(verb string, from value.Path) (string, fs.FileInfo, error) {
-	path, err := absolute(from)
+	path, err := placement.Absolute(from)
 	if err != nil {
 		return "", nil, err
 	}
@@ -115,10 +118,10 @@ func sourceOf(verb string, from value.Path) (string, fs.FileInfo, error) {
 		return "", nil, err
 	}
 	if err == nil {
-		defer source.close()
+		defer source.Close()
 		var info fs.FileInfo
-		if info, err = source.lstat(); err == nil && info != nil {
-			return source.path, info, nil
+		if info, err = source.Lstat(); err == nil && info != nil {
+			return source.Path, info, nil
 		}
 	}
 	return "", nil, fault.New(fault.Failed, verb+"-missing", "there is nothing at %s", path).
@@ -126,16 +129,16 @@ func sourceOf(verb string, from value.Path) (string, fs.FileInfo, error) {
 }
 
 // follow finds what is at a path, links at its end followed.
-func follow(path string) (spot, error) {
+func follow(path string) (placement.Location, error) {
 	dir, name, err := openat.Follow(path)
 	if err != nil {
-		return spot{}, err
+		return placement.Location{}, err
 	}
-	found := spot{dir, name, path}
+	found := placement.Location{Dir: dir, Name: name, Path: path}
 	real, err := dir.Real()
 	if err == nil {
-		found.path = filepath.Join(real, name)
-		err = found.unplanted()
+		found.Path = filepath.Join(real, name)
+		err = unplanted(found)
 	}
 	if err != nil {
 		dir.Close()
@@ -144,21 +147,21 @@ func follow(path string) (spot, error) {
 }
 
 // unplanted refuses a file that another user may have linked there for gwe to hand out.
-func (s spot) unplanted() error {
-	status, err := s.dir.Stat(s.name)
+func unplanted(found placement.Location) error {
+	status, err := found.Dir.Stat(found.Name)
 	if err != nil {
 		return err
 	}
-	planted, err := s.dir.Planted(status)
+	planted, err := found.Dir.Planted(status)
 	if err == nil && planted {
-		err = s.dir.UnsafeHardLink(s.name, status)
+		err = found.Dir.UnsafeHardLink(found.Name, status)
 	}
 	return err
 }
 
 // duplicate makes the copy under its hidden name.
 func (w wantedCopy) duplicate(ctx context.Context, run *step.Run, from, hidden string) error {
-	path, err := absolute(value.Path(from))
+	path, err := placement.Absolute(value.Path(from))
 	if err != nil {
 		return err
 	}
@@ -166,7 +169,7 @@ func (w wantedCopy) duplicate(ctx context.Context, run *step.Run, from, hidden s
 	if err != nil {
 		return durable.Explain(err, "cannot copy %s", path)
 	}
-	defer source.close()
+	defer source.Close()
 	return duplicateForUndo(ctx, run, source, hidden, w.overrides)
 }
 
@@ -224,7 +227,7 @@ func replaceable(machine step.Machine, leased func(string) bool, verb, to, name 
 		return fault.New(fault.Refused, verb+"-would-replace", "%s %s", to, what).WithHint("%s", hint)
 	}
 	if found.IsDir() {
-		return movable(machine, leased, verb, to, found)
+		return placement.Movable(machine, leased, verb, to, found)
 	}
 	return nil
 }
@@ -255,17 +258,17 @@ func (copying) Plan(_ context.Context, machine step.Machine, arguments copyArgum
 }
 
 func (copying) Prepare(_ context.Context, run *step.Run, arguments copyArguments) (copyMemo, error) {
-	want, err := arguments.resolve(looking(run), run.Leased)
+	want, err := arguments.resolve(placement.Looking(run), run.Leased)
 	if err != nil || want.satisfied {
 		return copyMemo{}, err
 	}
-	placed, err := placementAt(want.to, run, want.found)
+	placed, err := placement.New(want.to, run, want.found)
 	if err != nil {
 		return copyMemo{}, err
 	}
 	memo := copyMemo{placed}
 	if want.source.IsDir() {
-		memo.placement = memo.among(run)
+		memo.Placement = memo.Among(run)
 	}
 	return memo, nil
 }
@@ -274,42 +277,14 @@ func (copying) Do(ctx context.Context, run *step.Run, arguments copyArguments, m
 	if err := ctx.Err(); err != nil || memo.New == "" {
 		return changed{}, err
 	}
-	want, err := arguments.resolve(looking(run), run.Leased)
+	want, err := arguments.resolve(placement.Looking(run), run.Leased)
 	if err != nil {
 		return changed{}, err
 	}
 	if err := want.duplicate(ctx, run, string(arguments.From), memo.New); err != nil {
 		return changed{}, err
 	}
-	return changed{Changed: true}, memo.put(ctx, run, true)
-}
-
-// Sync has nothing left to do: the copy and the renames were made durable in their order.
-func (copying) Sync(context.Context, *step.Run, copyArguments, copyMemo) error { return nil }
-
-func (copying) Undo(ctx context.Context, run *step.Run, _ copyArguments, memo copyMemo) error {
-	return memo.undo(ctx, run, "copy", nil)
-}
-
-// Inspect refuses a rollback where what was there before is gone.
-func (copying) Inspect(_ context.Context, run *step.Run, _ copyArguments, memo copyMemo) error {
-	return memo.inspect(run, "copy")
-}
-
-// Keeps foresees what a manual rollback would move aside: it was changed after the commit.
-func (copying) Keeps(ctx context.Context, run *step.Run, _ copyArguments, memo copyMemo) (step.Keeping, error) {
-	return memo.keeps(ctx, run)
-}
-
-// Verify refuses nothing: see made.Settle.
-func (copying) Verify(ctx context.Context, run *step.Run, _ copyArguments, memo copyMemo) error {
-	return memo.settle(ctx, run)
-}
-
-func (copying) Leases(_ copyArguments, memo copyMemo) []string { return memo.leases() }
-
-func (copying) Release(_ context.Context, run *step.Run, _ copyArguments, memo copyMemo) error {
-	return memo.release(run)
+	return changed{Changed: true}, memo.Put(ctx, run, true)
 }
 
 // measure gives the bytes and the number of entries of a tree, as far as they can be seen.

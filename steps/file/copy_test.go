@@ -124,7 +124,7 @@ func TestCopyConforms(t *testing.T) {
 			Idle: true,
 			Arrange: func(t testing.TB, root string) map[string]any {
 				from := source(t, root)
-				must(t, duplicate(t.Context(), from, root+"/copy", asItIs, nil))
+				must(t, copyPath(t.Context(), from, root+"/copy", asItIs, nil))
 				return map[string]any{"from": from, "to": root + "/copy"}
 			},
 		},
@@ -158,7 +158,7 @@ func sameForest(t testing.TB, a, b string) {
 func TestCopyIsCps(t *testing.T) {
 	root := t.TempDir()
 	forest(t, root+"/source")
-	must(t, duplicate(t.Context(), root+"/source", root+"/ours", asItIs, nil))
+	must(t, copyPath(t.Context(), root+"/source", root+"/ours", asItIs, nil))
 	if out, err := exec.Command("cp", "-a", root+"/source", root+"/theirs").CombinedOutput(); err != nil {
 		t.Fatalf("cp: %s", out)
 	}
@@ -192,13 +192,13 @@ func TestAlikeSeesAll(t *testing.T) {
 		"hard link": func(root string) {
 			keepTime(root+"/sub", func() {
 				must(t, os.Remove(root+"/sub/other-name"))
-				must(t, duplicate(t.Context(), root+"/file", root+"/sub/other-name", asItIs, nil))
+				must(t, copyPath(t.Context(), root+"/file", root+"/sub/other-name", asItIs, nil))
 			})
 		},
 	} {
 		root := t.TempDir()
 		forest(t, root+"/a")
-		must(t, duplicate(t.Context(), root+"/a", root+"/b", asItIs, nil))
+		must(t, copyPath(t.Context(), root+"/a", root+"/b", asItIs, nil))
 		if !alike(step.Local{}, root+"/a", root+"/b", asItIs) {
 			t.Fatalf("%s: not alike to begin with", name)
 		}
@@ -247,7 +247,7 @@ func TestCopyUndoLeavesWhatOthersDid(t *testing.T) {
 // TestCopySeesAChangingSource: a file that grows while it is copied is not taken for whole.
 func TestCopySeesAChangingSource(t *testing.T) {
 	root := t.TempDir()
-	must(t, os.WriteFile(root+"/from", make([]byte, 3*chunk), 0o600))
+	must(t, os.WriteFile(root+"/from", make([]byte, 3*(4<<20)), 0o600))
 	grown := false
 	ctx := &watched{Context: t.Context(), asked: func(times int) {
 		if times == 3 && !grown {
@@ -259,7 +259,7 @@ func TestCopySeesAChangingSource(t *testing.T) {
 			must(t, file.Close())
 		}
 	}}
-	err := duplicate(ctx, root+"/from", root+"/to", asItIs, nil)
+	err := copyPath(ctx, root+"/from", root+"/to", asItIs, nil)
 	if found := fault.As(err); found == nil || found.Code != "copy-changing" {
 		t.Errorf("%v (grown: %v)", err, grown)
 	}

@@ -5,10 +5,11 @@ import (
 
 	"github.com/gwe-project/gwe/engine/openat"
 	"github.com/gwe-project/gwe/engine/tasklog"
+	"github.com/gwe-project/gwe/steps/duplicate"
 )
 
-// duplicate is duplicateAt for two paths.
-func duplicate(ctx context.Context, from, to string, change overrides, log *tasklog.Task) error {
+// copyPath is duplicate.Entry for two paths.
+func copyPath(ctx context.Context, from, to string, change overrides, log *tasklog.Task) error {
 	source, name, err := openat.OpenParent(from)
 	if err != nil {
 		return err
@@ -19,5 +20,5 @@ func duplicate(ctx context.Context, from, to string, change overrides, log *task
 		return err
 	}
 	defer target.Close()
-	return duplicateAt(ctx, spot{source, name, from}, spot{target, other, to}, change, log, nil)
+	return duplicate.Entry(ctx, source, name, target, other, change.changes(), log, nil)
 }

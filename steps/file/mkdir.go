@@ -18,6 +18,8 @@ import (
 	"github.com/gwe-project/gwe/engine/openat"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/value"
+	"github.com/gwe-project/gwe/steps/duplicate"
+	"github.com/gwe-project/gwe/steps/placement"
 )
 
 // Mkdir is the step type mkdir.
@@ -55,7 +57,7 @@ type mkdirArguments struct {
 
 // mkdirMemo is what the undo needs: of the topmost folder that is made, or of an old one that changes.
 type mkdirMemo struct {
-	placement
+	placement.Placement
 	Found *permissions `json:"found,omitempty"`
 }
 
@@ -70,14 +72,14 @@ type wantedFolder struct {
 }
 
 func (a mkdirArguments) resolve(machine step.Machine) (want wantedFolder, err error) {
-	if want.path, err = absolute(a.Path); err != nil {
+	if want.path, err = placement.Absolute(a.Path); err != nil {
 		return want, err
 	}
 	if want.overrides, err = overridden(a.Mode, a.Owner); err != nil {
 		return want, err
 	}
 	for at := want.path; ; at = filepath.Dir(at) {
-		info, err := lstat(machine, at)
+		info, err := placement.Lstat(machine, at)
 		if err != nil {
 			return want, err
 		}
@@ -140,13 +142,13 @@ func (mkdir) Plan(_ context.Context, machine step.Machine, arguments mkdirArgume
 }
 
 func (mkdir) Prepare(_ context.Context, run *step.Run, arguments mkdirArguments) (mkdirMemo, error) {
-	want, err := arguments.resolve(looking(run))
+	want, err := arguments.resolve(placement.Looking(run))
 	if err != nil {
 		return mkdirMemo{}, err
 	}
 	if want.found == nil {
-		placed, err := placementAt(want.top, run, nil)
-		return mkdirMemo{placement: placed.among(run)}, err
+		placed, err := placement.New(want.top, run, nil)
+		return mkdirMemo{Placement: placed.Among(run)}, err
 	}
 	before, err := permissionsIn(run, want.path)
 	if err != nil {
@@ -155,14 +157,14 @@ func (mkdir) Prepare(_ context.Context, run *step.Run, arguments mkdirArguments)
 	if want.after(before) == before {
 		return mkdirMemo{}, nil
 	}
-	return mkdirMemo{placement: placement{Path: want.path}, Found: &before}, nil
+	return mkdirMemo{Placement: placement.Placement{Path: want.path}, Found: &before}, nil
 }
 
 func (mkdir) Do(ctx context.Context, run *step.Run, arguments mkdirArguments, memo mkdirMemo) (changed, error) {
 	if err := ctx.Err(); err != nil || memo.Path == "" {
 		return changed{}, err
 	}
-	want, err := arguments.resolve(looking(run))
+	want, err := arguments.resolve(placement.Looking(run))
 	if err != nil {
 		return changed{}, err
 	}
@@ -179,7 +181,7 @@ func (mkdir) Do(ctx context.Context, run *step.Run, arguments mkdirArguments, me
 	if err := want.make(run, memo.New); err != nil {
 		return changed{}, err
 	}
-	return changed{Changed: true}, memo.put(ctx, run, false)
+	return changed{Changed: true}, memo.Put(ctx, run, false)
 }
 
 // make makes the folders under the hidden name of the topmost one.
@@ -222,7 +224,7 @@ func (w wantedFolder) one(at *openat.Dir, name string, last bool) (*openat.Dir, 
 
 // fitFresh is fit for a directory that must be the one that was made just now.
 func (w wantedFolder) fitFresh(made *openat.Dir, last bool) error {
-	if err := ownFresh(made.Descriptor(), made.Path()); err != nil {
+	if err := duplicate.Fresh(made.Descriptor(), made.Path()); err != nil {
 		return err
 	}
 	self, err := made.Self()
@@ -252,7 +254,7 @@ func (mkdir) Undo(ctx context.Context, run *step.Run, _ mkdirArguments, memo mkd
 		return memo.sweep(ctx, run)
 	}
 	if memo.Found == nil {
-		return memo.undo(ctx, run, "mkdir", nil)
+		return memo.Undo(ctx, run, "mkdir", nil)
 	}
 	now, err := permissionsIn(run, memo.Path)
 	if err != nil || now == *memo.Found {
@@ -284,12 +286,12 @@ func (m mkdirMemo) sweep(ctx context.Context, run *step.Run) error {
 
 // isOurs tells whether what is at the path is the folder that was made.
 func (m mkdirMemo) isOurs(run *step.Run) (bool, error) {
-	here, err := at(run, m.Path)
+	here, err := placement.At(run, m.Path)
 	if err != nil {
 		return false, err
 	}
-	defer here.close()
-	return isNoted(run.Folder, here)
+	defer here.Close()
+	return placement.IsNoted(run.Folder, here)
 }
 
 // Keeps foresees what would stay.
@@ -382,7 +384,7 @@ func permissionsIs(status unix.Stat_t) permissions {
 func (p permissions) give(entry *openat.Entry) error {
 	status, err := entry.Stat()
 	if err != nil {
-		return unwritable(entry.Path(), err)
+		return placement.Unwritable(entry.Path(), err)
 	}
 	now := permissionsIs(status)
 	owned := now.UID == p.UID && now.GID == p.GID

@@ -16,6 +16,7 @@ import (
 	"github.com/gwe-project/gwe/engine/openat"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/value"
+	"github.com/gwe-project/gwe/steps/placement"
 )
 
 // Move is the step type move.
@@ -54,17 +55,12 @@ type moveArguments struct {
 
 // moveMemo is what the undo needs.
 type moveMemo struct {
-	placement
+	placement.Placement
 	From string `json:"from"`
 	// Trash is the hidden name of what was moved, where it was copied to another file system.
 	Trash string `json:"trash"`
 	// Source is what is moved.
 	Source openat.Identity `json:"source"`
-}
-
-// renaming is the placement where a rename is enough.
-func (m moveMemo) renaming() placement {
-	return placement{Path: m.Path, New: m.From, Old: m.Old, Was: m.Was, Order: m.Order, moved: true}
 }
 
 // wantedMove is what is to be moved where.
@@ -74,29 +70,29 @@ type wantedMove struct {
 }
 
 func (a moveArguments) resolve(machine step.Machine, leased func(string) bool) (want wantedMove, err error) {
-	if want.from, err = absolute(a.From); err != nil {
+	if want.from, err = placement.Absolute(a.From); err != nil {
 		return want, err
 	}
-	if want.to, err = absolute(a.To); err != nil {
+	if want.to, err = placement.Absolute(a.To); err != nil {
 		return want, err
 	}
 	if want.from == "/" {
 		return want, fault.New(fault.Refused, "move-root", "the root of the file system cannot be moved").WithHint("name a path below it")
 	}
-	if want.source, err = lstat(machine, want.from); err != nil {
+	if want.source, err = placement.Lstat(machine, want.from); err != nil {
 		return want, err
 	}
 	if want.source == nil {
 		return want, fault.New(fault.Failed, "move-missing", "there is nothing at %s", want.from).
 			WithHint("see what is there: ls -l %s", filepath.Dir(want.from))
 	}
-	if want.found, err = destination(machine, "move", want.to); err != nil {
+	if want.found, err = placement.Destination(machine, "move", want.to); err != nil {
 		return want, err
 	}
 	if err := apart(machine, "move", want.from, want.to, want.source, want.found); err != nil {
 		return want, err
 	}
-	if err := movable(machine, leased, "move", want.from, want.source); err != nil || want.found == nil {
+	if err := placement.Movable(machine, leased, "move", want.from, want.source); err != nil || want.found == nil {
 		return want, err
 	}
 	return want, replaceable(machine, leased, "move", want.to, filepath.Base(want.from), want.source, want.found, a.Replace)
@@ -135,29 +131,29 @@ func (move) Plan(_ context.Context, machine step.Machine, arguments moveArgument
 }
 
 func (move) Prepare(_ context.Context, run *step.Run, arguments moveArguments) (moveMemo, error) {
-	want, err := arguments.resolve(looking(run), run.Leased)
+	want, err := arguments.resolve(placement.Looking(run), run.Leased)
 	if err != nil {
 		return moveMemo{}, err
 	}
-	here, err := at(run, want.from)
+	here, err := placement.At(run, want.from)
 	if err != nil {
 		return moveMemo{}, err
 	}
-	defer here.close()
-	source, err := here.identity()
+	defer here.Close()
+	source, err := here.Identity()
 	if err != nil {
 		return moveMemo{}, err
 	}
-	placed, err := placementAt(want.to, run, want.found)
+	placed, err := placement.New(want.to, run, want.found)
 	if err != nil {
 		return moveMemo{}, err
 	}
 	memo := moveMemo{
-		placement: placed,
-		From:      want.from, Trash: beside(want.from, run, "trash"), Source: source,
+		Placement: placed,
+		From:      want.from, Trash: placement.Hidden(want.from, run, "trash"), Source: source,
 	}
 	if want.source.IsDir() {
-		memo.placement = memo.among(run)
+		memo.Placement = memo.Among(run)
 	}
 	return memo, nil
 }
@@ -166,53 +162,42 @@ func (move) Do(ctx context.Context, run *step.Run, arguments moveArguments, memo
 	if err := ctx.Err(); err != nil {
 		return step.Nothing{}, err
 	}
-	want, err := arguments.resolve(looking(run), run.Leased)
+	want, err := arguments.resolve(placement.Looking(run), run.Leased)
 	if err != nil {
 		return step.Nothing{}, err
 	}
 	if !want.crosses(run.Machine) {
-		if err = memo.renaming().put(ctx, run, false); !errors.Is(err, unix.EXDEV) {
+		if err = memo.Moving(memo.From).Put(ctx, run, false); !errors.Is(err, unix.EXDEV) {
 			return step.Nothing{}, err
 		}
 		// What was kept of the old one goes back, and all begins again with a copy.
-		if err := memo.goBack(run); err != nil {
+		if err := memo.Moving(memo.From).GoBack(run, "move"); err != nil {
 			return step.Nothing{}, err
 		}
 	}
 	if err := memo.duplicate(ctx, run); err != nil {
 		return step.Nothing{}, err
 	}
-	if err := memo.put(ctx, run, true); err != nil {
+	if err := memo.Put(ctx, run, true); err != nil {
 		return step.Nothing{}, err
 	}
 	if err := ctx.Err(); err != nil {
 		return step.Nothing{}, err
 	}
-	return step.Nothing{}, renamePath(run, memo.From, memo.Trash)
-}
-
-// goBack gives what was renamed its old name, and its place to what was replaced.
-func (m moveMemo) goBack(run *step.Run) error {
-	renamed := m.renaming()
-	open, err := renamed.open(run)
-	if err != nil {
-		return err
-	}
-	defer open.close()
-	return renamed.takeBack(run, open, "move", true, nil)
+	return step.Nothing{}, placement.RenamePath(run, memo.From, memo.Trash)
 }
 
 // duplicate copies to another file system.
 func (m moveMemo) duplicate(ctx context.Context, run *step.Run) error {
-	from, err := at(run, m.From)
+	from, err := placement.At(run, m.From)
 	if err != nil {
 		return err
 	}
-	defer from.close()
-	if _, err := from.open(); err != nil {
+	defer from.Close()
+	if _, err := from.Directory(); err != nil {
 		return err
 	}
-	if err := from.unplanted(); err != nil {
+	if err := unplanted(from); err != nil {
 		return durable.Explain(err, "cannot copy %s", m.From)
 	}
 	return duplicateForUndo(ctx, run, from, m.New, asItIs)
@@ -223,36 +208,36 @@ func (move) Sync(context.Context, *step.Run, moveArguments, moveMemo) error { re
 
 // Undo first gives what was moved its old name back, from wherever it is, and then its place to what was replaced.
 func (move) Undo(ctx context.Context, run *step.Run, _ moveArguments, memo moveMemo) (err error) {
-	kept, err := lookAt(run, memo.Trash)
+	kept, err := placement.LookAt(run, memo.Trash)
 	if err != nil {
 		return err
 	}
 	if _, err := made.AsideOf(run, memo.From); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, discardCleared(ctx, run, memo.From)) }()
+	defer func() { err = errors.Join(err, placement.DiscardCleared(ctx, run, memo.From)) }()
 	if kept != nil || memo.blocked(run) {
-		if err := clearWay(run, "move", memo.From); err != nil {
+		if err := placement.ClearWay(run, "move", memo.From); err != nil {
 			return err
 		}
 	}
 	if kept != nil {
-		if err := renamePath(run, memo.Trash, memo.From); err != nil {
+		if err := placement.RenamePath(run, memo.Trash, memo.From); err != nil {
 			return err
 		}
 	}
-	there, err := lookAt(run, memo.From)
+	there, err := placement.LookAt(run, memo.From)
 	if err != nil {
 		return err
 	}
 	if there == nil {
-		if err := memo.goBack(run); err != nil {
+		if err := memo.Moving(memo.From).GoBack(run, "move"); err != nil {
 			return err
 		}
-		if there, err = lookAt(run, memo.From); err != nil {
+		if there, err = placement.LookAt(run, memo.From); err != nil {
 			return err
 		}
-		_, placed, err := noted(run.Folder)
+		_, placed, err := placement.Noted(run.Folder)
 		if err != nil {
 			return err
 		}
@@ -261,13 +246,13 @@ func (move) Undo(ctx context.Context, run *step.Run, _ moveArguments, memo moveM
 				WithHint("see what removed it, and put it back by hand")
 		}
 	}
-	if err := memo.undo(ctx, run, "move", nil); err != nil || there == nil {
+	if err := memo.Undo(ctx, run, "move", nil); err != nil || there == nil {
 		return err
 	}
 	if err := memo.Order.Undo(); err != nil {
 		return &step.Leftover{Err: err}
 	}
-	if err := forget(run.Folder); err != nil { // it is back, and nothing asks for the note any more
+	if err := placement.Forget(run.Folder); err != nil { // it is back, and nothing asks for the note any more
 		return &step.Leftover{Err: err}
 	}
 	return nil
@@ -275,7 +260,7 @@ func (move) Undo(ctx context.Context, run *step.Run, _ moveArguments, memo moveM
 
 // Inspect refuses a rollback where what was moved is not at its new place any more, or cannot go back to its old one.
 func (move) Inspect(_ context.Context, run *step.Run, _ moveArguments, memo moveMemo) error {
-	there, err := lookAt(run, memo.From)
+	there, err := placement.LookAt(run, memo.From)
 	if err != nil {
 		return err
 	}
@@ -284,27 +269,27 @@ func (move) Inspect(_ context.Context, run *step.Run, _ moveArguments, memo move
 			WithHint("move that away, then roll back again")
 	}
 	if there != nil {
-		here, err := at(run, memo.From)
+		here, err := placement.At(run, memo.From)
 		if err != nil {
 			return err
 		}
-		defer here.close()
-		if err := stays(here, "move", there); err != nil {
+		defer here.Close()
+		if err := placement.Stays(here, "move", there); err != nil {
 			return err
 		}
 	}
-	return memo.inspectMoved(run, "move")
+	return memo.InspectMoved(run, "move")
 }
 
 // blocked tells whether what was moved is at its new place still, and something else at its old one.
 func (m moveMemo) blocked(run *step.Run) bool {
 	is := func(path string) (same, there bool) {
-		here, err := at(run, path)
+		here, err := placement.At(run, path)
 		if err != nil {
 			return false, false
 		}
-		defer here.close()
-		found, err := here.identity()
+		defer here.Close()
+		found, err := here.Identity()
 		return err == nil && found.Is(m.Source), err == nil
 	}
 	moved, _ := is(m.Path)
@@ -315,31 +300,31 @@ func (m moveMemo) blocked(run *step.Run) bool {
 // Keeps foresees what would move aside: what was moved within a file system goes back with all that is in it, and of a copy on
 // another one, what came or was changed after the commit does. So does what came to the old place.
 func (move) Keeps(ctx context.Context, run *step.Run, _ moveArguments, memo moveMemo) (step.Keeping, error) {
-	kept, err := lookAt(run, memo.Trash)
+	kept, err := placement.LookAt(run, memo.Trash)
 	if err != nil {
 		return step.Keeping{}, err
 	}
 	keeping := step.Keeping{Made: []string{memo.Path}}
 	if kept != nil {
-		if keeping, err = memo.keeps(ctx, run); err != nil {
+		if keeping, err = memo.Keeps(ctx, run); err != nil {
 			return keeping, err
 		}
 	}
 	if run.Covered(memo.From) {
 		return keeping, nil
 	}
-	cleared, err := made.KeepsGroup(ctx, run, memo.From, cleared, true)
+	cleared, err := made.KeepsGroup(ctx, run, memo.From, placement.Cleared, true)
 	keeping.Later = append(keeping.Later, cleared.Later...)
 	return keeping, err
 }
 
 // Verify refuses nothing: see made.Settle.
 func (move) Verify(ctx context.Context, run *step.Run, _ moveArguments, memo moveMemo) error {
-	return memo.settle(ctx, run)
+	return memo.Settle(ctx, run)
 }
 
-func (move) Leases(_ moveArguments, memo moveMemo) []string { return append(memo.leases(), memo.Trash) }
+func (move) Leases(_ moveArguments, memo moveMemo) []string { return append(memo.Leases(), memo.Trash) }
 
 func (move) Release(_ context.Context, run *step.Run, _ moveArguments, memo moveMemo) error {
-	return errors.Join(memo.release(run), discardPath(run, memo.Trash))
+	return errors.Join(memo.Release(run), placement.DiscardPath(run, memo.Trash))
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/gwe-project/gwe/engine/made"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/value"
+	"github.com/gwe-project/gwe/steps/placement"
 )
 
 // Remove is the step type remove.
@@ -55,13 +56,13 @@ type removeOutputs struct {
 
 // find looks at the path and refuses what must not go. It gives no info where nothing is there and that is fine.
 func (a removeArguments) find(machine step.Machine) (path string, info fs.FileInfo, err error) {
-	if path, err = absolute(a.Path); err != nil {
+	if path, err = placement.Absolute(a.Path); err != nil {
 		return "", nil, err
 	}
 	if path == "/" {
 		return "", nil, fault.New(fault.Refused, "remove-root", "the root of the file system cannot be removed")
 	}
-	if info, err = lstat(machine, path); err != nil {
+	if info, err = placement.Lstat(machine, path); err != nil {
 		return "", nil, err
 	}
 	if info == nil && a.Missing != "ok" {
@@ -91,7 +92,7 @@ func (remove) Plan(_ context.Context, machine step.Machine, arguments removeArgu
 }
 
 func (remove) Prepare(_ context.Context, run *step.Run, arguments removeArguments) (removeMemo, error) {
-	path, info, err := arguments.find(looking(run))
+	path, info, err := arguments.find(placement.Looking(run))
 	if err != nil || info == nil {
 		return removeMemo{}, err
 	}
@@ -99,14 +100,14 @@ func (remove) Prepare(_ context.Context, run *step.Run, arguments removeArgument
 		return removeMemo{}, fault.New(fault.Refused, "path-leased", "%s is still needed to undo a run", path).
 			WithHint("`gwe runs` marks the runs whose undo is kept; it is given up by the next commit with the same lock, or by `gwe forget`")
 	}
-	return removeMemo{Path: path, Trash: beside(path, run, "trash")}, nil
+	return removeMemo{Path: path, Trash: placement.Hidden(path, run, "trash")}, nil
 }
 
 func (remove) Do(ctx context.Context, run *step.Run, arguments removeArguments, memo removeMemo) (removeOutputs, error) {
 	if err := ctx.Err(); err != nil || memo.Trash == "" {
 		return removeOutputs{}, err
 	}
-	if err := renamePath(run, memo.Path, memo.Trash); err != nil {
+	if err := placement.RenamePath(run, memo.Path, memo.Trash); err != nil {
 		return removeOutputs{}, err
 	}
 	return removeOutputs{Removed: true}, nil
@@ -121,7 +122,7 @@ func (remove) Undo(ctx context.Context, run *step.Run, _ removeArguments, memo r
 	if memo.Trash == "" {
 		return nil
 	}
-	kept, err := lookAt(run, memo.Trash)
+	kept, err := placement.LookAt(run, memo.Trash)
 	if err != nil {
 		return err
 	}
@@ -130,14 +131,14 @@ func (remove) Undo(ctx context.Context, run *step.Run, _ removeArguments, memo r
 		return err
 	}
 	if kept != nil {
-		if err := clearWay(run, "remove", memo.Path); err != nil {
+		if err := placement.ClearWay(run, "remove", memo.Path); err != nil {
 			return err
 		}
-		if err := renamePath(run, memo.Trash, memo.Path); err != nil {
+		if err := placement.RenamePath(run, memo.Trash, memo.Path); err != nil {
 			return err
 		}
 	}
-	if err := discardCleared(ctx, run, memo.Path); err != nil {
+	if err := placement.DiscardCleared(ctx, run, memo.Path); err != nil {
 		return err
 	}
 	if kept != nil {
@@ -145,7 +146,7 @@ func (remove) Undo(ctx context.Context, run *step.Run, _ removeArguments, memo r
 		_ = durable.WriteNote(undone, nil)
 		return nil
 	}
-	there, err := lookAt(run, memo.Path)
+	there, err := placement.LookAt(run, memo.Path)
 	if err != nil || there != nil {
 		return err
 	}
@@ -165,11 +166,11 @@ func (remove) Inspect(_ context.Context, run *step.Run, _ removeArguments, memo 
 	if memo.Trash == "" {
 		return nil
 	}
-	kept, err := lookAt(run, memo.Trash)
+	kept, err := placement.LookAt(run, memo.Trash)
 	if err != nil {
 		return err
 	}
-	there, err := lookAt(run, memo.Path)
+	there, err := placement.LookAt(run, memo.Path)
 	switch {
 	case err != nil:
 		return err
@@ -179,12 +180,12 @@ func (remove) Inspect(_ context.Context, run *step.Run, _ removeArguments, memo 
 		return fault.New(fault.Failed, "remove-changed", "%s was removed, and something is there again", memo.Path).
 			WithHint("move that away, and what was removed can come back")
 	case there != nil:
-		here, err := at(run, memo.Path)
+		here, err := placement.At(run, memo.Path)
 		if err != nil {
 			return err
 		}
-		defer here.close()
-		return stays(here, "remove", there)
+		defer here.Close()
+		return placement.Stays(here, "remove", there)
 	}
 	return nil
 }
@@ -194,7 +195,7 @@ func (remove) Keeps(ctx context.Context, run *step.Run, _ removeArguments, memo 
 	if memo.Trash == "" || run.Covered(memo.Path) {
 		return step.Keeping{Made: []string{memo.Path}}, nil
 	}
-	return made.KeepsGroup(ctx, run, memo.Path, cleared, true)
+	return made.KeepsGroup(ctx, run, memo.Path, placement.Cleared, true)
 }
 
 func (remove) Leases(_ removeArguments, memo removeMemo) []string {
@@ -208,5 +209,5 @@ func (remove) Release(_ context.Context, run *step.Run, _ removeArguments, memo 
 	if memo.Trash == "" {
 		return nil
 	}
-	return discardPath(run, memo.Trash)
+	return placement.DiscardPath(run, memo.Trash)
 }

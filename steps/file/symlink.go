@@ -10,6 +10,7 @@ import (
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/value"
+	"github.com/gwe-project/gwe/steps/placement"
 )
 
 // Symlink is the step type symlink.
@@ -28,10 +29,12 @@ undo fails.`,
 		Example: "symlink: { link: /usr/local/bin/firmware, to: /opt/firmware/current/bin/firmware }\n",
 		Effects: []step.Effect{{Kind: step.Writes, Argument: "link"}},
 		Undo:    "puts the old link back, or removes the new one",
-	}, symlink{})
+	}, symlink{placement.Action[symlinkArguments, symlinkMemo]{Verb: "symlink"}})
 }
 
-type symlink struct{}
+type symlink struct {
+	placement.Action[symlinkArguments, symlinkMemo]
+}
 
 // symlinkArguments are what a recipe gives.
 type symlinkArguments struct {
@@ -40,18 +43,18 @@ type symlinkArguments struct {
 }
 
 // symlinkMemo is what the undo needs.
-type symlinkMemo struct{ placement }
+type symlinkMemo struct{ placement.Placement }
 
 // resolve gives the link's path and the old link, nil where there is none. nothing tells that it holds the text already.
 func (a symlinkArguments) resolve(machine step.Machine) (link string, found fs.FileInfo, nothing bool, err error) {
-	if link, err = absolute(a.Link); err != nil {
+	if link, err = placement.Absolute(a.Link); err != nil {
 		return "", nil, false, err
 	}
 	if a.To == "" || strings.ContainsRune(a.To, 0) {
 		return "", nil, false, fault.New(fault.Refused, "symlink-no-target", "a symbolic link holds a path, and %q is none", a.To).
 			WithHint("write to: /the/path, or one from the folder of the link")
 	}
-	if found, err = destination(machine, "symlink", link); err != nil || found == nil {
+	if found, err = placement.Destination(machine, "symlink", link); err != nil || found == nil {
 		return link, nil, false, err
 	}
 	if found.Mode()&fs.ModeSymlink == 0 {
@@ -83,11 +86,11 @@ func (symlink) Plan(_ context.Context, machine step.Machine, arguments symlinkAr
 }
 
 func (symlink) Prepare(_ context.Context, run *step.Run, arguments symlinkArguments) (symlinkMemo, error) {
-	link, found, nothing, err := arguments.resolve(looking(run))
+	link, found, nothing, err := arguments.resolve(placement.Looking(run))
 	if err != nil || nothing {
 		return symlinkMemo{}, err
 	}
-	placed, err := placementAt(link, run, found)
+	placed, err := placement.New(link, run, found)
 	return symlinkMemo{placed}, err
 }
 
@@ -95,7 +98,7 @@ func (symlink) Do(ctx context.Context, run *step.Run, arguments symlinkArguments
 	if err := ctx.Err(); err != nil || memo.New == "" {
 		return changed{}, err
 	}
-	if _, _, _, err := arguments.resolve(looking(run)); err != nil {
+	if _, _, _, err := arguments.resolve(placement.Looking(run)); err != nil {
 		return changed{}, err
 	}
 	dir, name, err := run.Dir(memo.New)
@@ -106,33 +109,5 @@ func (symlink) Do(ctx context.Context, run *step.Run, arguments symlinkArguments
 	if err := dir.Symlink(arguments.To, name); err != nil {
 		return changed{}, durable.Explain(err, "cannot make the link %s", memo.Path)
 	}
-	return changed{Changed: true}, memo.put(ctx, run, false)
-}
-
-// Sync has nothing left to do: the rename was durable.
-func (symlink) Sync(context.Context, *step.Run, symlinkArguments, symlinkMemo) error { return nil }
-
-func (symlink) Undo(ctx context.Context, run *step.Run, _ symlinkArguments, memo symlinkMemo) error {
-	return memo.undo(ctx, run, "symlink", nil)
-}
-
-// Inspect refuses a rollback where what was there before is gone.
-func (symlink) Inspect(_ context.Context, run *step.Run, _ symlinkArguments, memo symlinkMemo) error {
-	return memo.inspect(run, "symlink")
-}
-
-// Keeps foresees what a manual rollback would move aside: it was changed after the commit.
-func (symlink) Keeps(ctx context.Context, run *step.Run, _ symlinkArguments, memo symlinkMemo) (step.Keeping, error) {
-	return memo.keeps(ctx, run)
-}
-
-// Verify refuses nothing: see made.Settle.
-func (symlink) Verify(ctx context.Context, run *step.Run, _ symlinkArguments, memo symlinkMemo) error {
-	return memo.settle(ctx, run)
-}
-
-func (symlink) Leases(_ symlinkArguments, memo symlinkMemo) []string { return memo.leases() }
-
-func (symlink) Release(_ context.Context, run *step.Run, _ symlinkArguments, memo symlinkMemo) error {
-	return memo.release(run)
+	return changed{Changed: true}, memo.Put(ctx, run, false)
 }

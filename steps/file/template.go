@@ -17,6 +17,7 @@ import (
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/value"
+	"github.com/gwe-project/gwe/steps/placement"
 )
 
 // Template is the step type template.
@@ -33,7 +34,7 @@ func Template() step.Type {
 `,
 		Effects: []step.Effect{{Kind: step.Writes, Argument: "to"}},
 		Undo:    "puts the old file back, or removes the new one",
-	}, rendering{})
+	}, rendering{placement.Action[templateArguments, templateMemo]{Verb: "template"}})
 }
 
 const templateDoc = `The file at from is a template of Go (text/template), as Helm's users know them: {{ .host }} is a value, {{ range .ports }} goes
@@ -57,7 +58,9 @@ const (
 	renderedName = "rendered"
 )
 
-type rendering struct{}
+type rendering struct {
+	placement.Action[templateArguments, templateMemo]
+}
 
 // templateArguments are what a recipe gives.
 type templateArguments struct {
@@ -69,7 +72,7 @@ type templateArguments struct {
 }
 
 // templateMemo is what the undo needs.
-type templateMemo struct{ placement }
+type templateMemo struct{ placement.Placement }
 
 func (a templateArguments) resolve(ctx context.Context, machine step.Machine, secrets step.Secrets) (want wanted, info fs.FileInfo, err error) {
 	content, err := a.render(ctx, secrets)
@@ -84,7 +87,7 @@ var undefined = regexp.MustCompile(`function "(\w+)" not defined`)
 
 // render gives the text. What an error shows of a secret, or of what the template makes of one, the engine masks.
 func (a templateArguments) render(ctx context.Context, secrets step.Secrets) ([]byte, error) {
-	path, err := absolute(a.From)
+	path, err := placement.Absolute(a.From)
 	if err != nil {
 		return nil, err
 	}
@@ -136,11 +139,11 @@ func readTemplate(path string) ([]byte, error) {
 		return nil, fault.New(fault.Failed, "template-missing", "there is no template at %s", path).
 			WithHint("see what is there: ls -l %s", filepath.Dir(path)).WithCause(err)
 	}
-	defer source.close()
-	if info, err := source.lstat(); err != nil || info == nil || !info.Mode().IsRegular() {
+	defer source.Close()
+	if info, err := source.Lstat(); err != nil || info == nil || !info.Mode().IsRegular() {
 		return nil, fault.New(fault.Refused, "template-not-a-file", "the template %s is not a regular file", path).WithHint("name a file").WithCause(err)
 	}
-	file, err := source.dir.Open(source.name)
+	file, err := source.Dir.Open(source.Name)
 	if err != nil {
 		return nil, durable.Explain(err, "cannot read the template %s", path)
 	}
@@ -208,12 +211,12 @@ func (rendering) Plan(ctx context.Context, machine step.Machine, arguments templ
 }
 
 func (rendering) Prepare(ctx context.Context, run *step.Run, arguments templateArguments) (templateMemo, error) {
-	machine := looking(run)
+	machine := placement.Looking(run)
 	want, info, err := arguments.resolve(ctx, machine, run.Secrets)
 	if err != nil || want.satisfied(machine, info) {
 		return templateMemo{}, err
 	}
-	placed, err := placementAt(want.path, run, info)
+	placed, err := placement.New(want.path, run, info)
 	return templateMemo{placed}, err
 }
 
@@ -221,7 +224,7 @@ func (rendering) Do(ctx context.Context, run *step.Run, arguments templateArgume
 	if err := ctx.Err(); err != nil || memo.New == "" {
 		return changed{}, err
 	}
-	want, _, err := arguments.resolve(ctx, looking(run), run.Secrets)
+	want, _, err := arguments.resolve(ctx, placement.Looking(run), run.Secrets)
 	if err != nil {
 		return changed{}, err
 	}
@@ -231,36 +234,12 @@ func (rendering) Do(ctx context.Context, run *step.Run, arguments templateArgume
 	if err := want.create(run, memo.New); err != nil {
 		return changed{}, err
 	}
-	return changed{Changed: true}, memo.put(ctx, run, true)
+	return changed{Changed: true}, memo.Put(ctx, run, true)
 }
-
-// Sync has nothing left to do: content, links and rename were made durable in their order.
-func (rendering) Sync(context.Context, *step.Run, templateArguments, templateMemo) error { return nil }
 
 func (rendering) Undo(ctx context.Context, run *step.Run, _ templateArguments, memo templateMemo) error {
-	return memo.undo(ctx, run, "template", func(now fs.FileInfo) bool {
+	return memo.Undo(ctx, run, "template", func(now fs.FileInfo) bool {
 		content, err := os.ReadFile(filepath.Join(run.Folder, renderedName))
-		return err == nil && holdsContent(looking(run), memo.Path, now, content)
+		return err == nil && holdsContent(placement.Looking(run), memo.Path, now, content)
 	})
-}
-
-// Inspect refuses a rollback where what was there before is gone.
-func (rendering) Inspect(_ context.Context, run *step.Run, _ templateArguments, memo templateMemo) error {
-	return memo.inspect(run, "template")
-}
-
-// Keeps foresees what a manual rollback would move aside: it was changed after the commit.
-func (rendering) Keeps(ctx context.Context, run *step.Run, _ templateArguments, memo templateMemo) (step.Keeping, error) {
-	return memo.keeps(ctx, run)
-}
-
-// Verify refuses nothing: see made.Settle.
-func (rendering) Verify(ctx context.Context, run *step.Run, _ templateArguments, memo templateMemo) error {
-	return memo.settle(ctx, run)
-}
-
-func (rendering) Leases(_ templateArguments, memo templateMemo) []string { return memo.leases() }
-
-func (rendering) Release(_ context.Context, run *step.Run, _ templateArguments, memo templateMemo) error {
-	return memo.release(run)
 }

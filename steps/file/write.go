@@ -11,6 +11,7 @@ import (
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/value"
+	"github.com/gwe-project/gwe/steps/placement"
 )
 
 // Write is the step type write.
@@ -29,10 +30,12 @@ else has put there since is left alone, and the undo fails; what a program of th
 		Example: "write:\n  path: /etc/firmware/site.conf\n  content: |\n    site = ${{ host.name }}\n  mode: \"0640\"\n",
 		Effects: []step.Effect{{Kind: step.Writes, Argument: "path"}},
 		Undo:    "puts the old file back, or removes the new one",
-	}, write{})
+	}, write{placement.Action[writeArguments, writeMemo]{Verb: "write"}})
 }
 
-type write struct{}
+type write struct {
+	placement.Action[writeArguments, writeMemo]
+}
 
 // writeArguments are what a recipe gives.
 type writeArguments struct {
@@ -43,7 +46,7 @@ type writeArguments struct {
 }
 
 // writeMemo is what the undo needs.
-type writeMemo struct{ placement }
+type writeMemo struct{ placement.Placement }
 
 // writeOutputs are what later steps may read.
 type writeOutputs struct {
@@ -66,10 +69,10 @@ func (a writeArguments) resolve(machine step.Machine) (want wanted, info fs.File
 // resolve is shared by the types that write one file; verb starts the codes of its refusals.
 func resolve(machine step.Machine, verb string, path value.Path, mode, owner string, content []byte) (want wanted, info fs.FileInfo, err error) {
 	want = wanted{content: content, mode: 0o644, uid: os.Geteuid(), gid: os.Getegid()}
-	if want.path, err = absolute(path); err != nil {
+	if want.path, err = placement.Absolute(path); err != nil {
 		return want, nil, err
 	}
-	if info, err = destination(machine, verb, want.path); err != nil {
+	if info, err = placement.Destination(machine, verb, want.path); err != nil {
 		return want, nil, err
 	}
 	if info != nil {
@@ -127,12 +130,12 @@ func (w wanted) plan(machine step.Machine, info fs.FileInfo) step.Plan {
 }
 
 func (write) Prepare(_ context.Context, run *step.Run, arguments writeArguments) (writeMemo, error) {
-	machine := looking(run)
+	machine := placement.Looking(run)
 	want, info, err := arguments.resolve(machine)
 	if err != nil || want.satisfied(machine, info) {
 		return writeMemo{}, err
 	}
-	placed, err := placementAt(want.path, run, info)
+	placed, err := placement.New(want.path, run, info)
 	return writeMemo{placed}, err
 }
 
@@ -140,26 +143,26 @@ func (write) Do(ctx context.Context, run *step.Run, arguments writeArguments, me
 	if err := ctx.Err(); err != nil || memo.New == "" {
 		return writeOutputs{}, err
 	}
-	want, _, err := arguments.resolve(looking(run))
+	want, _, err := arguments.resolve(placement.Looking(run))
 	if err != nil {
 		return writeOutputs{}, err
 	}
 	if err := want.create(run, memo.New); err != nil {
 		return writeOutputs{}, err
 	}
-	return writeOutputs{Changed: true}, memo.put(ctx, run, true)
+	return writeOutputs{Changed: true}, memo.Put(ctx, run, true)
 }
 
 // create makes the new file under its hidden name.
 func (w wanted) create(run *step.Run, path string) error {
 	dir, name, err := run.Dir(path)
 	if err != nil {
-		return unwritable(w.path, err)
+		return placement.Unwritable(w.path, err)
 	}
 	defer dir.Close()
 	file, err := dir.Create(name, 0o600)
 	if err != nil {
-		return unwritable(w.path, err)
+		return placement.Unwritable(w.path, err)
 	}
 	defer file.Close()
 	_, err = file.Write(w.content)
@@ -170,17 +173,14 @@ func (w wanted) create(run *step.Run, path string) error {
 		err = file.Chmod(w.mode)
 	}
 	if err != nil {
-		return unwritable(w.path, err)
+		return placement.Unwritable(w.path, err)
 	}
 	return nil
 }
 
-// Sync has nothing left to do: content, links and rename were made durable in their order.
-func (write) Sync(context.Context, *step.Run, writeArguments, writeMemo) error { return nil }
-
 func (write) Undo(ctx context.Context, run *step.Run, arguments writeArguments, memo writeMemo) error {
-	return memo.undo(ctx, run, "write", func(now fs.FileInfo) bool {
-		return holdsContent(looking(run), memo.Path, now, []byte(arguments.Content))
+	return memo.Undo(ctx, run, "write", func(now fs.FileInfo) bool {
+		return holdsContent(placement.Looking(run), memo.Path, now, []byte(arguments.Content))
 	})
 }
 
@@ -192,32 +192,4 @@ func holdsContent(machine step.Machine, path string, info fs.FileInfo, content [
 	}
 	found, err := machine.ReadFile(path)
 	return err == nil && bytes.Equal(found, content)
-}
-
-// Inspect refuses a rollback where what was there before is gone.
-func (write) Inspect(_ context.Context, run *step.Run, _ writeArguments, memo writeMemo) error {
-	return memo.inspect(run, "write")
-}
-
-// Keeps foresees what a manual rollback would move aside: it was changed after the commit.
-func (write) Keeps(ctx context.Context, run *step.Run, _ writeArguments, memo writeMemo) (step.Keeping, error) {
-	return memo.keeps(ctx, run)
-}
-
-// Verify refuses nothing: see made.Settle.
-func (write) Verify(ctx context.Context, run *step.Run, _ writeArguments, memo writeMemo) error {
-	return memo.settle(ctx, run)
-}
-
-func (write) Leases(_ writeArguments, memo writeMemo) []string { return memo.leases() }
-
-func (write) Release(_ context.Context, run *step.Run, _ writeArguments, memo writeMemo) error {
-	return memo.release(run)
-}
-
-func unwritable(path string, err error) error {
-	if step.IsParentChanged(err) {
-		return err
-	}
-	return fault.New(fault.Failed, "file-unwritable", "%s cannot be written", path).WithCause(err)
 }

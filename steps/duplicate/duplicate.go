@@ -1,4 +1,4 @@
-package file
+package duplicate
 
 import (
 	"context"
@@ -19,15 +19,16 @@ import (
 	"github.com/gwe-project/gwe/engine/tasklog"
 )
 
-// overrides are what a copy has otherwise than its source.
-type overrides struct {
-	// mode is nil where modes stay; uid and gid are -1 where owners stay.
-	mode     *modeChange
-	uid, gid int
+// Changes are what a copy has otherwise than its source.
+type Changes struct {
+	// Mode gives the permissions of what had the old ones; nil where they stay.
+	Mode func(old uint32, directory bool) uint32
+	// UID and GID are -1 where owners stay.
+	UID, GID int
 }
 
-// asItIs changes nothing.
-var asItIs = overrides{uid: -1, gid: -1}
+// AsItIs changes nothing.
+func AsItIs() Changes { return Changes{UID: -1, GID: -1} }
 
 // exfat is EXFAT_SUPER_MAGIC of linux/magic.h.
 const exfat = 0x2011bab0
@@ -38,7 +39,7 @@ const chunk = 4 << 20
 // duplication is one copy of a file or a tree. Every name is taken relative to its folder's descriptor and no link is
 // followed, so nothing is read or written elsewhere even where somebody changes the source while it is copied.
 type duplication struct {
-	overrides
+	Changes
 	// root tells whether owners can be set; lax, whether the target's file system knows no owners and modes (vfat).
 	root, lax bool
 	// links maps a file with several names to the first name of its copy, from the folder top.
@@ -57,40 +58,25 @@ type copied struct {
 	inode
 }
 
-// duplicateAt copies what is at from (a symbolic link is copied itself) to a name that does not exist yet, with content, mode,
-// owner, modification time, extended attributes, holes, and the hard links within it. Its result is not synced. Cut
-// short, it leaves a part.
-func duplicateAt(ctx context.Context, from, to spot, change overrides, log *tasklog.Task, sums *made.Sums) error {
-	source, target := from.dir.Descriptor(), to.dir.Descriptor()
-	d := duplication{overrides: change, root: os.Geteuid() == 0, links: map[inode]copied{}, top: target, log: log, sums: sums}
+// Entry copies what has a name in a directory (a symbolic link is copied itself) to a name in another one that does not exist yet, with
+// content, mode, owner, modification time, extended attributes, holes, and the hard links within it. Its result is not synced. Cut short, it
+// leaves a part. log and sums may be nil; sums gets the digests of small files.
+func Entry(ctx context.Context, from *openat.Dir, name string, to *openat.Dir, other string, change Changes, log *tasklog.Task, sums *made.Sums) error {
+	source, target := from.Descriptor(), to.Descriptor()
+	d := duplication{Changes: change, root: os.Geteuid() == 0, links: map[inode]copied{}, top: target, log: log, sums: sums}
 	var system unix.Statfs_t
 	if err := unix.Fstatfs(target, &system); err == nil {
 		d.lax = int64(system.Type) == unix.MSDOS_SUPER_MAGIC || int64(system.Type) == exfat
 	}
-	err := d.entry(ctx, place{source, from.name}, place{target, to.name}, to.name)
+	err := d.entry(ctx, place{source, name}, place{target, other}, other)
 	if fault.As(err) == nil && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
-		err = durable.Explain(err, "cannot copy %s to %s", from.path, to.path)
+		err = durable.Explain(err, "cannot copy %s to %s", from.Join(name), to.Join(other))
 	}
 	return err
 }
 
-// duplicateForUndo is duplicateAt to a path of the step, and notes digests of small files for a rollback.
-func duplicateForUndo(ctx context.Context, run *step.Run, from spot, hidden string, change overrides) error {
-	to, err := at(run, hidden)
-	if err != nil {
-		return err
-	}
-	defer to.close()
-	if _, err := to.open(); err != nil {
-		return err
-	}
-	sums, err := made.CreateSums(run.Folder)
-	if err != nil {
-		return err
-	}
-	err = duplicateAt(ctx, from, to, change, run.Log, sums)
-	return errors.Join(err, sums.Close())
-}
+// ours reports whether a name is a hidden one of gwe's, of this run or of another: a copy of what an undo needs would stay for ever.
+func ours(name string) bool { return strings.HasPrefix(name, durable.Prefix) }
 
 // place is a name in an open folder.
 type place struct {
@@ -190,13 +176,13 @@ func (d *duplication) tree(ctx context.Context, from, to place, path string, sta
 		return to.wrong("open", err)
 	}
 	defer unix.Close(target)
-	if err := ownFresh(target, to.name); err != nil {
+	if err := Fresh(target, to.name); err != nil {
 		return err
 	}
 	for {
 		entries, err := listing.ReadDir(512)
 		for _, entry := range entries {
-			if isOurs(entry.Name()) {
+			if ours(entry.Name()) {
 				continue
 			}
 			below := filepath.Join(path, entry.Name())
@@ -213,9 +199,9 @@ func (d *duplication) tree(ctx context.Context, from, to place, path string, sta
 	}
 }
 
-// ownFresh refuses a directory that is not the one that was made just now: another user may have put one of root's in its place. Nobody can
+// Fresh refuses an open directory that is not the one that was made just now: another user may have put one of root's in its place. No other user can
 // put anything into ours.
-func ownFresh(handle int, name string) error {
+func Fresh(handle int, name string) error {
 	dir := openat.Borrow(handle, name)
 	var status unix.Stat_t
 	err := unix.Fstat(handle, &status)

@@ -1,16 +1,88 @@
-package file
+package placement
 
 import (
+	"context"
+	"errors"
 	"io/fs"
 	"os"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/made"
 	"github.com/gwe-project/gwe/engine/openat"
 	"github.com/gwe-project/gwe/engine/step"
 )
+
+// Undo takes away what Put has placed and gives the old one its place back, whatever was done of it. What another user
+// has put there since is left alone, and the undo fails. After the commit, what came into a directory or was changed since moves
+// aside. same knows what was placed again by other means than its identity; it may be nil. The codes of its errors begin with verb.
+func (p Placement) Undo(ctx context.Context, run *step.Run, verb string, same func(fs.FileInfo) bool) error {
+	if p.New == "" {
+		return nil
+	}
+	if _, err := made.AsideOf(run, p.Path); err != nil {
+		return err
+	}
+	open, err := p.open(run)
+	if err != nil {
+		return err
+	}
+	defer open.close()
+	before, err := p.look(open)
+	if err != nil {
+		return err
+	}
+	if err := p.takeBack(run, open, verb, false, same); err != nil {
+		return err
+	}
+	if before == (state{}) {
+		// A later step may have moved it away, and could not be undone yet: when this undo comes again, it will know it.
+		return p.Order.Undo()
+	}
+	// What is at the path is as before: from here on nothing asks for the note.
+	forgotten := Forget(run.Folder)
+	if err := made.Discard(ctx, run, p.New, p.Path); err != nil {
+		return errors.Join(&step.Leftover{Err: err}, durable.SyncDir(open.fresh.Dir))
+	}
+	if err := errors.Join(p.Order.Undo(), forgotten); err != nil {
+		return &step.Leftover{Err: err}
+	}
+	return nil
+}
+
+// GoBack is Undo of a Moving placement alone: what was moved gets its name again, and what was there its place.
+func (p Placement) GoBack(run *step.Run, verb string) error {
+	open, err := p.open(run)
+	if err != nil {
+		return err
+	}
+	defer open.close()
+	return p.takeBack(run, open, verb, true, nil)
+}
+
+// keptAt says for people where that is which was there before.
+func (p Placement) keptAt(kept fs.FileInfo) string {
+	if kept == nil {
+		return ""
+	}
+	return "; what was there before is kept as " + p.Old
+}
+
+// state is what is at the three names; nil where nothing is.
+type state struct{ fresh, now, kept fs.FileInfo }
+
+func (p Placement) look(open places) (found state, err error) {
+	if found.fresh, err = open.fresh.Lstat(); err != nil {
+		return found, err
+	}
+	if found.now, err = open.now.Lstat(); err != nil || p.Old == "" {
+		return found, err
+	}
+	found.kept, err = open.kept.Lstat()
+	return found, err
+}
 
 // taking is one look of an undo at a placement, and what follows of it.
 //
@@ -27,7 +99,7 @@ import (
 //	-       other     -         yes     the same                            changed; kept-gone if there was an old one
 //	any     -         there     any     placed, and it was taken away       the old one takes its place
 type taking struct {
-	placement
+	Placement
 	places
 	state
 	run  *step.Run
@@ -37,21 +109,21 @@ type taking struct {
 	placed bool
 }
 
-// takeBack is undo without the tidying up: what is ours at the path gets its new name again, or where stay is false may be lost. A new
+// takeBack is Undo without the tidying up: what is ours at the path gets its new name again, or where stay is false may be lost. A new
 // folder that took nothing's place has its hidden name then, and is made durable with its removal.
-func (p placement) takeBack(run *step.Run, open places, verb string, stay bool, same func(fs.FileInfo) bool) error {
+func (p Placement) takeBack(run *step.Run, open places, verb string, stay bool, same func(fs.FileInfo) bool) error {
 	found, err := p.look(open)
 	if err != nil {
 		return err
 	}
-	t := taking{placement: p, places: open, state: found, run: run, verb: verb}
-	if t.note, t.placed, err = noted(run.Folder); err != nil {
+	t := taking{Placement: p, places: open, state: found, run: run, verb: verb}
+	if t.note, t.placed, err = Noted(run.Folder); err != nil {
 		return err
 	}
 	fresh, now, kept := found.fresh, found.now, found.kept
 	switch {
 	case t.untouched():
-		return open.kept.remove()
+		return open.kept.Remove()
 	case kept == nil && now == nil && fresh == nil && p.Old != "" && t.placed:
 		return t.keptGone()
 	case kept == nil && (now == nil || fresh != nil):
@@ -91,7 +163,7 @@ func (t taking) ours(same func(fs.FileInfo) bool) (bool, error) {
 	if now == nil || t.state.fresh != nil || !t.placed {
 		return false, nil
 	}
-	if ours, err := isNoted(t.run.Folder, t.places.now); err != nil || ours {
+	if ours, err := IsNoted(t.run.Folder, t.places.now); err != nil || ours {
 		return ours, err
 	}
 	if t.Old != "" && t.state.kept == nil {
@@ -118,7 +190,7 @@ func (t taking) withoutKept(ours bool) error {
 	if t.Was == nil {
 		return nil // of an older gwe, which did not note it
 	}
-	now, err := t.places.now.identity()
+	now, err := t.places.now.Identity()
 	if err != nil || now.Is(*t.Was) {
 		return err
 	}
@@ -131,18 +203,18 @@ func (t taking) giveBack(ours, stay bool) error {
 	lost := !stay && now != nil && !now.IsDir() && !(t.run.AfterCommit && made.Changed(t.run, t.Path))
 	switch {
 	case ours && kept == nil && lost:
-		return t.places.now.remove()
+		return t.places.now.Remove()
 	case ours && kept != nil && lost && !kept.IsDir():
-		return rename(t.places.kept, t.places.now, true)
+		return Rename(t.places.kept, t.places.now, true)
 	case ours:
-		if err := stays(t.places.now, t.verb, now); err != nil {
+		if err := Stays(t.places.now, t.verb, now); err != nil {
 			return err
 		}
 		if stay {
-			if err := rename(t.places.now, t.places.fresh, false); err != nil {
+			if err := Rename(t.places.now, t.places.fresh, false); err != nil {
 				return err
 			}
-		} else if err := moveTo(t.places.now, t.places.fresh); err != nil {
+		} else if err := Move(t.places.now, t.places.fresh); err != nil {
 			return err
 		}
 	case now != nil && (kept != nil || t.Old == "" && t.placed):
@@ -152,7 +224,7 @@ func (t taking) giveBack(ours, stay bool) error {
 	if kept == nil {
 		return nil
 	}
-	return rename(t.places.kept, t.places.now, false)
+	return Rename(t.places.kept, t.places.now, false)
 }
 
 func (t taking) keptGone() error {

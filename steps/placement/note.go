@@ -1,4 +1,4 @@
-package file
+package placement
 
 import (
 	"encoding/json"
@@ -20,7 +20,7 @@ const noteName = "written"
 const settledNote = noteName + step.Settled
 
 // note writes down which file will take the place. The caller makes it durable before that.
-func note(folder string, fresh spot) error {
+func note(folder string, fresh Location) error {
 	text, err := noteOf(fresh)
 	if err != nil {
 		return err
@@ -29,7 +29,7 @@ func note(folder string, fresh spot) error {
 }
 
 // renote notes, for Verify, another file in the place of the one that is noted, durably.
-func renote(folder string, now spot) error {
+func renote(folder string, now Location) error {
 	text, err := noteOf(now)
 	if err != nil {
 		return err
@@ -37,16 +37,16 @@ func renote(folder string, now spot) error {
 	return durable.WriteSealed(filepath.Join(folder, settledNote), text)
 }
 
-func noteOf(here spot) ([]byte, error) {
-	found, err := here.identity()
+func noteOf(here Location) ([]byte, error) {
+	found, err := here.Identity()
 	if err != nil {
 		return nil, err
 	}
 	return json.Marshal(found)
 }
 
-// noted reads the note; known is false where there is none, and the new file was never ready to take the place.
-func noted(folder string) (found openat.Identity, known bool, err error) {
+// Noted reads the note; known is false where there is none, and the new file was never ready to take the place.
+func Noted(folder string) (found openat.Identity, known bool, err error) {
 	text, err := durable.ReadSealed(filepath.Join(folder, settledNote))
 	if err == nil && text == nil {
 		text, err = durable.ReadChecked(filepath.Join(folder, noteName))
@@ -60,21 +60,21 @@ func noted(folder string) (found openat.Identity, known bool, err error) {
 	return found, true, nil
 }
 
-// isNoted tells whether what is there is the file of the note.
-func isNoted(folder string, here spot) (bool, error) {
-	placed, known, err := noted(folder)
+// IsNoted reports whether what is there is the file of the note.
+func IsNoted(folder string, here Location) (bool, error) {
+	placed, known, err := Noted(folder)
 	if err != nil || !known {
 		return false, err
 	}
-	now, err := here.identity()
+	now, err := here.Identity()
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
 	return err == nil && now.Is(placed), err
 }
 
-// forget takes the note away: from now on the number may be another file's.
-func forget(folder string) error {
+// Forget takes the note away: from now on the number may be another file's.
+func Forget(folder string) error {
 	for _, name := range []string{settledNote, noteName} {
 		if err := durable.RemoveChecked(filepath.Join(folder, name)); err != nil {
 			return err

@@ -1,4 +1,4 @@
-package file
+package duplicate
 
 import (
 	"errors"
@@ -12,13 +12,13 @@ import (
 // of owner takes setuid and capabilities away, an ACL changes the mode, and all of them need the permission to write.
 func (d *duplication) attributes(from, to *openat.Entry, status unix.Stat_t) error {
 	uid, gid := int(status.Uid), int(status.Gid)
-	if d.uid >= 0 {
-		uid = d.uid
+	if d.UID >= 0 {
+		uid = d.UID
 	}
-	if d.gid >= 0 {
-		gid = d.gid
+	if d.GID >= 0 {
+		gid = d.GID
 	}
-	asked := d.uid >= 0 || d.gid >= 0
+	asked := d.UID >= 0 || d.GID >= 0
 	if err := to.Chown(uid, gid); err != nil && (!errors.Is(err, unix.EPERM) || asked && !d.lax || d.root && !d.lax) {
 		return err
 	}
@@ -27,8 +27,8 @@ func (d *duplication) attributes(from, to *openat.Entry, status unix.Stat_t) err
 	}
 	if status.Mode&unix.S_IFMT != unix.S_IFLNK {
 		mode := status.Mode & 0o7777
-		if d.mode != nil {
-			mode = d.mode.apply(mode, status.Mode&unix.S_IFMT == unix.S_IFDIR)
+		if d.Mode != nil {
+			mode = d.Mode(mode, status.Mode&unix.S_IFMT == unix.S_IFDIR)
 		}
 		if err := to.Chmod(mode); err != nil && !(d.lax && errors.Is(err, unix.EPERM)) {
 			return err
@@ -95,9 +95,9 @@ func attributesAt(path string) ([]attribute, error) {
 	return attributesOf(entry)
 }
 
-// sameAttributes tells whether two paths have the same extended attributes, in whatever order. What cannot be read is
+// SameAttributes tells whether two paths have the same extended attributes, in whatever order. What cannot be read is
 // not the same.
-func sameAttributes(a, b string) bool {
+func SameAttributes(a, b string) bool {
 	ours, err := attributesAt(a)
 	if err != nil {
 		return false

@@ -1,0 +1,152 @@
+package placement
+
+import (
+	"context"
+	"io/fs"
+	"path/filepath"
+
+	"github.com/gwe-project/gwe/engine/durable"
+	"github.com/gwe-project/gwe/engine/made"
+	"github.com/gwe-project/gwe/engine/openat"
+	"github.com/gwe-project/gwe/engine/step"
+	"github.com/gwe-project/gwe/steps/order"
+)
+
+// Placement puts something new at a path and takes it away again. It is part of a memo, and encoding/json carries it.
+type Placement struct {
+	Path string `json:"path"`
+	// New is the hidden name of what is new until it takes its place; "" where the machine is as wanted already.
+	New string `json:"new"`
+	// Old is the hidden name of what was there from then on; "" where nothing was.
+	Old string `json:"old,omitempty"`
+	// Was tells what was there before from every other file; nil where nothing was, and in journals of older gwes.
+	Was *openat.Identity `json:"was,omitempty"`
+	// Order records the place of a new directory among the releases that it lies beside, where it does.
+	Order order.Record `json:"order,omitzero"`
+	// moved means that New is what was there before under another name, and is not recorded: an undo gives that name back.
+	moved bool
+}
+
+// Moving is the placement of what has the path from, by renaming it: an undo gives it that name again.
+func (p Placement) Moving(from string) Placement {
+	p.New, p.moved = from, true
+	return p
+}
+
+// New chooses the names; info is what is at the path now, nil where nothing is.
+func New(path string, run *step.Run, info fs.FileInfo) (Placement, error) {
+	chosen := Placement{Path: path, New: Hidden(path, run, "new")}
+	here, err := At(run, path)
+	if err != nil || info == nil {
+		here.Close()
+		return chosen, err
+	}
+	defer here.Close()
+	chosen.Old = Hidden(path, run, "old")
+	was, err := here.Identity()
+	chosen.Was = &was
+	return chosen, err
+}
+
+// Among is the placement of a directory: where it comes to lie beside releases, it gets a place in their order.
+func (p Placement) Among(run *step.Run) Placement {
+	p.Order = order.Beside(run, p.Path)
+	return p
+}
+
+// places are the spots of a placement, open.
+type places struct{ fresh, now, kept Location }
+
+// open opens the directories of a placement; the new file of a move lies in another one.
+func (p Placement) open(run *step.Run) (places, error) {
+	var open places
+	var err error
+	if open.now, err = At(run, p.Path); err != nil {
+		return open, err
+	}
+	if filepath.Dir(p.New) == filepath.Dir(p.Path) {
+		open.fresh = open.now.Beside(p.New)
+	} else if open.fresh, err = At(run, p.New); err != nil {
+		open.now.Close()
+		return open, err
+	}
+	open.kept = open.now.Beside(p.Old)
+	return open, nil
+}
+
+func (o places) close() {
+	o.now.Close()
+	o.fresh.Close()
+}
+
+// Put gives what has the hidden name its place. Where neither side is a folder it takes the place of the old one at once:
+// at every moment the path is the one or the other. A folder cannot be replaced so; for a moment nothing is at the path.
+//
+// It syncs twice: before the place changes, what was noted and kept, and the new content where there is some, without which
+// a power cut could leave an empty file under the name; and after that the names. content tells that there is some.
+func (p Placement) Put(ctx context.Context, run *step.Run, content bool) error {
+	open, err := p.open(run)
+	if err != nil {
+		return err
+	}
+	defer open.close()
+	if err := note(run.Folder, open.fresh); err != nil {
+		return err
+	}
+	if !p.moved {
+		if err := made.Record(ctx, run, p.New); err != nil {
+			return err
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	folders, err := p.secure(run, open)
+	if err != nil {
+		return Unwritable(p.Path, err)
+	}
+	if err := p.Order.Install(filepath.Base(p.Path)); err != nil {
+		return err
+	}
+	var ready []*openat.Dir
+	if content || p.Old != "" || p.Order.Dir != "" {
+		ready = []*openat.Dir{open.fresh.Dir, open.now.Dir}
+	}
+	if err := durable.SyncFileSystemsAt(ready, run.Folder); err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if p.Old != "" && !folders {
+		return Rename(open.fresh, open.now, true)
+	}
+	if folders {
+		if err := Move(open.now, open.kept); err != nil {
+			return err
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+	}
+	return Rename(open.fresh, open.now, false)
+}
+
+// secure keeps the old file where there is one. folders tells that one of the two is a folder: then the old one is kept by its rename.
+func (p Placement) secure(run *step.Run, open places) (folders bool, err error) {
+	if p.Old == "" {
+		return false, nil
+	}
+	fresh, err := open.fresh.Dir.Lstat(open.fresh.Name)
+	if err != nil {
+		return false, err
+	}
+	old, err := open.now.Dir.Lstat(open.now.Name)
+	if err != nil {
+		return false, err
+	}
+	if fresh.IsDir() || old.IsDir() {
+		return true, nil
+	}
+	return false, keep(run, open)
+}
