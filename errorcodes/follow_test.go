@@ -43,7 +43,11 @@ func (s *source) codes(t *testing.T) []errorcodes.Code {
 					found[name] = entry
 				}
 				s.note(entry, made)
-				entry.Types = append(entry.Types, types[made.place.in]...)
+				reaching := types[made.place.in]
+				if _, composed := one.code.(*ast.BinaryExpr); composed {
+					reaching = named(reaching, name)
+				}
+				entry.Types = append(entry.Types, reaching...)
 			}
 		}
 	}
@@ -69,6 +73,18 @@ func (s *source) codes(t *testing.T) []errorcodes.Code {
 		all = append(all, *entry)
 	}
 	return all
+}
+
+// named are the step types that can have a code that is composed: where it begins with the name of one of them, that one alone.
+func named(stepTypes []string, code string) []string {
+	for _, one := range stepTypes {
+		if strings.HasPrefix(code, one+"-") && !slices.ContainsFunc(stepTypes, func(other string) bool {
+			return len(other) > len(one) && strings.HasPrefix(code, other+"-")
+		}) {
+			return []string{one}
+		}
+	}
+	return stepTypes
 }
 
 // note adds what a fault says.
@@ -262,7 +278,7 @@ func (s *source) carried(part ast.Expr, at call, depth int) bool {
 // givenTexts are the texts that a variable or field is ever given, parameters included.
 func (s *source) givenTexts(object types.Object, depth int) []string {
 	var all []string
-	for _, one := range s.given[object] {
+	for _, one := range s.given[origin(object)] {
 		all = append(all, s.text(one.expression, call{nil, one.info, one.in}, depth+1)...)
 	}
 	variable, ok := object.(*types.Var)

@@ -123,13 +123,21 @@ func (s *source) gives(left ast.Expr, value place) {
 			object = value.info.Uses[left]
 		}
 		if object != nil {
-			s.given[object] = append(s.given[object], value)
+			s.given[origin(object)] = append(s.given[origin(object)], value)
 		}
 	case *ast.SelectorExpr:
 		if object := value.info.Uses[left.Sel]; object != nil {
-			s.given[object] = append(s.given[object], value)
+			s.given[origin(object)] = append(s.given[origin(object)], value)
 		}
 	}
+}
+
+// origin is the variable or field of the generic type or function, for one of an instance.
+func origin(object types.Object) types.Object {
+	if variable, ok := object.(*types.Var); ok {
+		return variable.Origin()
+	}
+	return object
 }
 
 func (s *source) call(node *ast.CallExpr, info *types.Info, in *types.Func) {
@@ -170,7 +178,7 @@ func (s *source) composite(node *ast.CompositeLit, info *types.Info, in *types.F
 		}
 		if field != nil {
 			fields[field.Name()] = value
-			s.given[field] = append(s.given[field], place{value, info, in})
+			s.given[field.Origin()] = append(s.given[field.Origin()], place{value, info, in})
 			row[field] = value
 		}
 	}

@@ -20,8 +20,11 @@ func (s *source) stepTypes(t *testing.T) map[*types.Func][]string {
 			}
 			made++
 			seen := map[*types.Func]bool{}
-			for i := range action.NumMethods() {
-				s.walk(action.Method(i), seen)
+			methods := types.NewMethodSet(action) // promoted ones are among them
+			for i := range methods.Len() {
+				if method, ok := methods.At(i).Obj().(*types.Func); ok {
+					s.walk(method.Origin(), seen)
+				}
 			}
 			for function := range seen {
 				reached[function] = append(reached[function], name)

@@ -39,7 +39,7 @@ var exceptions = map[string]string{
 	"engine/durable/durabletest": harness, "steps/conformance": harness, "steps/steptest": harness,
 
 	"engine/made/entry.go": flags, "engine/openat/dir.go": flags, "engine/openat/below.go": flags, "engine/openat/remove_all.go": flags, "steps/archive/cursor.go": flags,
-	"steps/file/duplicate.go": flags, "steps/transfer/folder.go": flags,
+	"steps/duplicate/duplicate.go": flags, "steps/transfer/folder.go": flags,
 
 	"cmd/gwe/command/passphrase.go": named, "cmd/gwe/command/test.go": named,
 }

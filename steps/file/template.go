@@ -231,7 +231,7 @@ func (rendering) Do(ctx context.Context, run *step.Run, arguments templateArgume
 	if err := durable.WriteNote(filepath.Join(run.Folder, renderedName), want.content); err != nil {
 		return changed{}, err
 	}
-	if err := want.create(run, memo.New); err != nil {
+	if err := memo.Write(run, want.content, want.mode, want.uid, want.gid); err != nil {
 		return changed{}, err
 	}
 	return changed{Changed: true}, memo.Put(ctx, run, true)

@@ -147,35 +147,10 @@ func (write) Do(ctx context.Context, run *step.Run, arguments writeArguments, me
 	if err != nil {
 		return writeOutputs{}, err
 	}
-	if err := want.create(run, memo.New); err != nil {
+	if err := memo.Write(run, want.content, want.mode, want.uid, want.gid); err != nil {
 		return writeOutputs{}, err
 	}
 	return writeOutputs{Changed: true}, memo.Put(ctx, run, true)
-}
-
-// create makes the new file under its hidden name.
-func (w wanted) create(run *step.Run, path string) error {
-	dir, name, err := run.Dir(path)
-	if err != nil {
-		return placement.Unwritable(w.path, err)
-	}
-	defer dir.Close()
-	file, err := dir.Create(name, 0o600)
-	if err != nil {
-		return placement.Unwritable(w.path, err)
-	}
-	defer file.Close()
-	_, err = file.Write(w.content)
-	if err == nil {
-		err = file.Chown(w.uid, w.gid)
-	}
-	if err == nil { // a change of owner clears setuid, so the mode comes last
-		err = file.Chmod(w.mode)
-	}
-	if err != nil {
-		return placement.Unwritable(w.path, err)
-	}
-	return nil
 }
 
 func (write) Undo(ctx context.Context, run *step.Run, arguments writeArguments, memo writeMemo) error {

@@ -19,8 +19,8 @@ const noteName = "written"
 // settledNote is the file that holds the identity of what is in its place at the commit, where a program of the run has replaced the file.
 const settledNote = noteName + step.Settled
 
-// note writes down which file will take the place. The caller makes it durable before that.
-func note(folder string, fresh Location) error {
+// Note writes down which file will take the place. The caller makes it durable before that.
+func Note(folder string, fresh Location) error {
 	text, err := noteOf(fresh)
 	if err != nil {
 		return err

@@ -79,6 +79,31 @@ func (o places) close() {
 	o.fresh.Close()
 }
 
+// Write makes a new file under its hidden name.
+func (p Placement) Write(run *step.Run, content []byte, mode fs.FileMode, uid, gid int) error {
+	dir, name, err := run.Dir(p.New)
+	if err != nil {
+		return Unwritable(p.Path, err)
+	}
+	defer dir.Close()
+	file, err := dir.Create(name, 0o600)
+	if err != nil {
+		return Unwritable(p.Path, err)
+	}
+	defer file.Close()
+	_, err = file.Write(content)
+	if err == nil {
+		err = file.Chown(uid, gid)
+	}
+	if err == nil { // a change of owner clears setuid, so the mode comes last
+		err = file.Chmod(mode)
+	}
+	if err != nil {
+		return Unwritable(p.Path, err)
+	}
+	return nil
+}
+
 // Put gives what has the hidden name its place. Where neither side is a folder it takes the place of the old one at once:
 // at every moment the path is the one or the other. A folder cannot be replaced so; for a moment nothing is at the path.
 //
@@ -90,7 +115,7 @@ func (p Placement) Put(ctx context.Context, run *step.Run, content bool) error {
 		return err
 	}
 	defer open.close()
-	if err := note(run.Folder, open.fresh); err != nil {
+	if err := Note(run.Folder, open.fresh); err != nil {
 		return err
 	}
 	if !p.moved {

@@ -1,10 +1,12 @@
 package supervisor
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"path/filepath"
 	"slices"
 
@@ -12,6 +14,7 @@ import (
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/value"
+	"github.com/gwe-project/gwe/steps/placement"
 )
 
 // Conf is the step type supervisor-conf.
@@ -55,7 +58,7 @@ type confArguments struct {
 
 // confMemo is what the undo needs.
 type confMemo struct {
-	File placement `json:"file"`
+	File confFile `json:"file"`
 	// Reached tells that there was a daemon, which had what Before shows.
 	Reached bool    `json:"reached"`
 	Before  picture `json:"before,omitzero"`
@@ -133,13 +136,13 @@ func (conf) Plan(_ context.Context, machine step.Machine, arguments confArgument
 	if err != nil {
 		return step.Plan{}, err
 	}
-	info, err := lstat(machine, path)
+	info, err := placement.Lstat(machine, path)
 	if err == nil && info != nil && !info.Mode().IsRegular() {
 		err = notAFile(path)
 	}
 	exists, satisfied := info != nil, false
 	if err == nil && exists {
-		satisfied, err = has(machine, path, digestOf(content))
+		satisfied, err = has(machine, path, content)
 	}
 	if err != nil {
 		return step.Plan{}, err
@@ -170,25 +173,20 @@ func (conf) Prepare(ctx context.Context, run *step.Run, arguments confArguments)
 	if err != nil {
 		return confMemo{}, err
 	}
-	memo := confMemo{File: placement{Path: path, New: hidden(path, run, "new"), Digest: digestOf(content)}}
-	at, err := memo.File.open(run)
-	if err != nil {
-		return confMemo{}, err
-	}
-	defer at.dir.Close()
-	now, err := at.look(at.name)
-	if err == nil && now != nil && !regular(now) {
+	looking := placement.Looking(run)
+	info, err := placement.Lstat(looking, path)
+	if err == nil && info != nil && !info.Mode().IsRegular() {
 		err = notAFile(path)
 	}
 	if err != nil {
 		return confMemo{}, err
 	}
-	exists := now != nil
-	if satisfied, err := at.is(memo.File.Digest); err != nil || satisfied {
-		return confMemo{File: placement{Path: path}}, err
+	memo := confMemo{File: confFile{Digest: digestOf(content)}}
+	if satisfied, err := has(looking, path, content); err != nil || satisfied {
+		return confMemo{File: confFile{Placement: placement.Placement{Path: path}}}, err
 	}
-	if exists {
-		memo.File.Old = hidden(path, run, "old")
+	if memo.File.Placement, err = placement.New(path, run, info); err != nil {
+		return confMemo{}, err
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -207,9 +205,13 @@ func (conf) Prepare(ctx context.Context, run *step.Run, arguments confArguments)
 	return memo, nil
 }
 
-// hidden makes a name beside path that nothing else has: the run, and the step within it, are in it.
-func hidden(path string, run *step.Run, purpose string) string {
-	return filepath.Join(filepath.Dir(path), durable.Prefix+purpose+"-"+run.ID+"-"+run.Step)
+// has reports whether the file at path has that content.
+func has(machine step.Machine, path string, content []byte) (bool, error) {
+	found, err := machine.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil && bytes.Equal(found, content), durable.Explain(err, "cannot read %s", path)
 }
 
 func (conf) Do(ctx context.Context, run *step.Run, arguments confArguments, memo confMemo) (confOutputs, error) {
@@ -231,19 +233,14 @@ func (conf) Do(ctx context.Context, run *step.Run, arguments confArguments, memo
 	if err := ctx.Err(); err != nil {
 		return outputs, err
 	}
-	at, err := memo.File.open(run)
-	if err != nil {
-		return outputs, err
-	}
-	defer at.dir.Close()
-	return outputs, at.place(run, content)
+	return outputs, memo.File.place(ctx, run, content)
 }
 
 // Sync has nothing left to do: the note, content and names were made durable in their order.
 func (conf) Sync(context.Context, *step.Run, confArguments, confMemo) error { return nil }
 
 func (conf) Undo(ctx context.Context, run *step.Run, arguments confArguments, memo confMemo) error {
-	if err := memo.File.takeBack(run); err != nil {
+	if err := memo.File.undo(ctx, run); err != nil {
 		return err
 	}
 	if !memo.Reached {
@@ -264,12 +261,12 @@ func (conf) UndoLast(ctx context.Context, run *step.Run, arguments confArguments
 }
 
 // UndoEarly puts the file back: supervisord reads it when it starts. Undo sees then that the program is in its old state.
-func (conf) UndoEarly(_ context.Context, run *step.Run, _ confArguments, memo confMemo) (rest bool, err error) {
+func (conf) UndoEarly(ctx context.Context, run *step.Run, _ confArguments, memo confMemo) (rest bool, err error) {
 	groups, err := touched(run)
 	if err != nil {
 		return false, err
 	}
-	if err := memo.File.takeBack(run); err != nil {
+	if err := memo.File.undo(ctx, run); err != nil {
 		return false, err
 	}
 	if len(groups) > 0 && memo.Reached {
@@ -284,13 +281,9 @@ func (conf) Inspect(_ context.Context, run *step.Run, _ confArguments, memo conf
 }
 
 func (conf) Leases(_ confArguments, memo confMemo) []string {
-	leases := slices.Clone(memo.Before.Keeps)
-	if memo.File.Old != "" {
-		leases = append(leases, memo.File.Old)
-	}
-	return leases
+	return append(slices.Clone(memo.Before.Keeps), memo.File.Leases()...)
 }
 
 func (conf) Release(_ context.Context, run *step.Run, _ confArguments, memo confMemo) error {
-	return memo.File.release(run)
+	return memo.File.Release(run)
 }
