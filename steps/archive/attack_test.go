@@ -5,10 +5,34 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/tasklog"
+	"github.com/gwe-project/gwe/steps/steptest/attack"
 )
+
+// TestUnpackUnderAttack unpacks beside the running release, whose files it links; package and keyring are the stranger's too.
+func TestUnpackUnderAttack(t *testing.T) {
+	attack.Run(t, attack.Case{
+		Type: Unpack(), Parents: []string{".", "opt"}, Leaves: []string{"opt/fw-2", "opt/fw-2/deep", "opt/fw-1/deep/f", "opt/current", "opt/.gwe-releases", "packages/fw-2.tar.zst.gpg", "packages/keys"},
+		Arrange: func(t testing.TB, work, _ string) map[string]any {
+			for name, content := range map[string]string{"deep/f": "content of fw-2/deep/f", "other": "old"} {
+				path := filepath.Join(work, "opt/fw-1", name)
+				check(t, os.MkdirAll(filepath.Dir(path), 0o755))
+				check(t, os.WriteFile(path, []byte(content), 0o644))
+				check(t, os.Chtimes(path, time.Unix(1_000_000_000, 0), time.Unix(1_000_000_000, 0)))
+			}
+			check(t, os.Symlink("fw-1", filepath.Join(work, "opt/current")))
+			keyringAt(t, filepath.Join(work, "packages/keys"))
+			packageAt(t, filepath.Join(work, "packages/fw-2.tar.zst.gpg"), archiveOf(t, item{name: "fw-2/"}, item{name: "fw-2/deep/"}, file("fw-2/deep/f"), file("fw-2/deep/g"), file("fw-2/h")))
+			return attack.Arguments(t, Unpack(), map[string]any{
+				"package": filepath.Join(work, "packages/fw-2.tar.zst.gpg"), "keyring": filepath.Join(work, "packages/keys"),
+				"into": filepath.Join(work, "opt"), "link-dest": filepath.Join(work, "opt/current"),
+			})
+		},
+	})
+}
 
 // TestExtractUnderAttack: neither a link in the place of the directory above, nor a directory of root's under the name of the release, leads a part
 // of the step elsewhere.

@@ -5,7 +5,6 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/gwe-project/gwe/engine/value"
 	"github.com/gwe-project/gwe/steps/migration"
 	"github.com/gwe-project/gwe/steps/steptest/attack"
 )
@@ -19,11 +18,7 @@ func TestRollbackUnderAttack(t *testing.T) {
 			if err := os.Chmod(filepath.Join(work, "db"), 0o755); err != nil {
 				t.Fatal(err)
 			}
-			whole, err := value.Convert(migration.Rollback().Arguments(), arguments)
-			if err != nil {
-				t.Fatal(err)
-			}
-			return whole.(map[string]any)
+			return attack.Arguments(t, migration.Rollback(), arguments)
 		},
 	})
 }

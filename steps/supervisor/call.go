@@ -75,7 +75,7 @@ func (d *daemon) once(ctx context.Context, what, method string, arguments ...any
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	case fault.As(err) != nil:
-		return nil, err
+		return nil, fault.As(err) // without the words of net/http
 	case err != nil:
 		return nil, d.unreachable(what, err)
 	}

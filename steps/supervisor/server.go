@@ -79,7 +79,7 @@ func (c connection) open() (*daemon, error) {
 		}
 		socket := address.Path
 		transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, "unix", socket)
+			return dialSocket(ctx, socket)
 		}
 		d.endpoint, d.local = "http://localhost/RPC2", true
 	case "http", "https":

@@ -41,4 +41,13 @@ func TestRsyncUnderAttack(t *testing.T) {
 			})
 		})
 	}
+	t.Run("of theirs", func(t *testing.T) {
+		attack.Run(t, attack.Case{
+			Type: transfer.Rsync(), Leaves: []string{"from/source", "from/source/deep", "from/source/deep/b", "from/older", "from/older/same"},
+			Arrange: func(t testing.TB, work, root string) map[string]any {
+				put(t, work, "from/source/same", "from/source/deep/b", "from/older/same")
+				return attack.Arguments(t, transfer.Rsync(), map[string]any{"source": work + "/from/source", "target": root + "/target", "link-dest": []any{work + "/from/older"}})
+			},
+		})
+	})
 }

@@ -6,22 +6,17 @@
 package attack
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 
-	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/step"
-	"github.com/gwe-project/gwe/engine/tasklog"
+	"github.com/gwe-project/gwe/engine/value"
 )
 
 // Stranger is the user who owns the directory; root runs the tests.
@@ -37,29 +32,56 @@ type Case struct {
 	Parents []string
 	// Leaves are what it acts on, below work. Hidden names of gwe's beside them are tried too.
 	Leaves []string
-	// Looks means that the step has nothing to undo or to release.
+	// Looks means that the step has nothing to undo or to release: both must do nothing then, whatever was swapped.
 	Looks bool
 	// Remakes means that the undo makes files anew, as root's: owners are not compared then.
 	Remakes bool
 }
 
-// Run tries every attack on do, undo and release, and swaps without a pause while the step works.
+// Moments are the parts of a step that are attacked, one row each of the table in docs/security.md.
+func Moments() []string { return []string{"do", "undo", "release"} }
+
+// The columns of that table.
+const (
+	ParentSwapped = "parent swapped"
+	LeafSwapped   = "leaf swapped"
+	HardLink      = "hard link planted"
+	FIFO          = "FIFO"
+	MountOver     = "mount over"
+)
+
+// Columns lists them.
+func Columns() []string { return []string{ParentSwapped, LeafSwapped, HardLink, FIFO, MountOver} }
+
+// kinds are the ways of each column to attack a path.
+var kinds = []struct {
+	column, name string
+	parent       bool
+	attack       attack
+}{
+	{ParentSwapped, ParentSwapped, true, swapForLink}, {MountOver, MountOver, true, mountOver},
+	{LeafSwapped, LeafSwapped, false, swapForLink}, {LeafSwapped, LeafSwapped + " for a secret", false, swapForSecret},
+	{HardLink, HardLink, false, plantHardLink}, {FIFO, FIFO, false, plantFIFO},
+}
+
+// Run tries every attack on do, undo and release, and swaps without a pause while the step works. An attack that meets nothing at any of its
+// paths fails the test: no cell of the table stands for it then.
 func Run(t *testing.T, c Case) {
 	if os.Geteuid() != 0 {
-		t.Skip("only root has somebody to be attacked by")
+		t.Skip("only root can be attacked by a less trusted user")
 	}
-	moments := []string{"do", "undo", "release"}
-	if c.Looks {
-		moments = moments[:1]
-	}
-	for _, when := range moments {
-		for _, parent := range c.Parents {
-			t.Run(when+"/parent swapped/"+parent, func(t *testing.T) { c.try(t, when, parent, swapForLink, true) })
-			t.Run(when+"/mount over/"+parent, func(t *testing.T) { c.try(t, when, parent, mountOver, true) })
-		}
-		for _, leaf := range append(slices.Clone(c.Leaves), hidden) {
-			for name, attack := range map[string]attack{"leaf swapped": swapForLink, "hard link planted": plantHardLink, "FIFO": plantFIFO} {
-				t.Run(when+"/"+name+"/"+leaf, func(t *testing.T) { c.try(t, when, leaf, attack, false) })
+	for _, when := range Moments() {
+		for _, kind := range kinds {
+			paths := c.Parents
+			if !kind.parent {
+				paths = append(slices.Clone(c.Leaves), hidden)
+			}
+			attacked := 0
+			for _, path := range paths {
+				t.Run(when+"/"+kind.name+"/"+path, func(t *testing.T) { attacked += c.try(t, when, path, kind.attack, kind.parent) })
+			}
+			if attacked == 0 && !t.Failed() && (len(c.Parents) > 0 && kind.parent || len(c.Leaves) > 0 && !kind.parent) {
+				t.Errorf("%s, %s: nothing is there to attack", when, kind.name)
 			}
 		}
 	}
@@ -71,104 +93,16 @@ func Run(t *testing.T, c Case) {
 // hidden stands for each name of gwe's that is there by then.
 const hidden = "hidden names"
 
-// attack changes what is at path; to is what the victim has in its place. back takes that away again.
-type attack func(t testing.TB, path, to string) (back func())
-
-func swapForLink(t testing.TB, path, to string) func() {
-	must(t, os.Rename(path, path+".away"), os.Symlink(to, path), os.Lchown(path, Stranger, Stranger))
-	return func() { _ = os.Remove(path); _ = os.Rename(path+".away", path) }
-}
-
-func plantHardLink(t testing.TB, path, to string) func() {
-	var secret string
-	for at := filepath.Dir(to); ; at = filepath.Dir(at) {
-		if secret = filepath.Join(at, "secret"); exists(secret) || at == "/" {
-			break
-		}
-	}
-	must(t, os.Rename(path, path+".away"), os.Link(secret, path))
-	return func() { _ = os.Remove(path); _ = os.Rename(path+".away", path) }
-}
-
-func plantFIFO(t testing.TB, path, _ string) func() {
-	must(t, os.Rename(path, path+".away"), unix.Mkfifo(path, 0o666), os.Chown(path, Stranger, Stranger))
-	return func() { _ = os.Remove(path); _ = os.Rename(path+".away", path) }
-}
-
-func mountOver(t testing.TB, path, to string) func() {
-	must(t, unix.Mount(to, path, "", unix.MS_BIND, ""))
-	unmounted := false
-	back := func() {
-		if !unmounted {
-			unmounted = true
-			must(t, unix.Unmount(path, unix.MNT_DETACH))
-		}
-	}
-	t.Cleanup(back)
-	return back
-}
-
-// scene is a step before its attack.
-type scene struct {
-	Case
-	t            testing.TB
-	work, victim string
-	run          *step.Run
-	arguments    map[string]any
-	memo         json.RawMessage
-	before       string
-}
-
-func (c Case) arrange(t testing.TB) *scene {
+// Arguments fills in the defaults of a type, for Arrange.
+func Arguments(t testing.TB, of step.Type, given map[string]any) map[string]any {
 	t.Helper()
-	base := t.TempDir()
-	s := &scene{Case: c, t: t, work: filepath.Join(base, "area", "work"), victim: filepath.Join(base, "victim")}
-	for _, path := range []string{filepath.Join(base, "ours"), s.work, s.victim, filepath.Join(base, "theirs")} {
-		must(t, os.MkdirAll(path, 0o755))
-	}
-	c.Arrange(t, s.victim, filepath.Join(base, "theirs"))
-	must(t, os.WriteFile(filepath.Join(s.victim, "secret"), []byte("secret"), 0o600), os.Chmod(s.victim, 0o700))
-	s.before = state(t, s.victim)
-	s.arguments = c.Arrange(t, s.work, filepath.Join(base, "ours"))
-	must(t, filepath.WalkDir(filepath.Dir(s.work), func(path string, _ fs.DirEntry, err error) error {
-		return errors.Join(err, os.Lchown(path, Stranger, Stranger))
-	}))
-	s.run = &step.Run{
-		ID: "r", Step: "s", Machine: step.Local{}, Folder: t.TempDir(), Parents: step.NewParents(),
-		Log: tasklog.Begin(silent{}, "step", "attacked"), Leased: func(string) bool { return false }, Kept: func(string) {}, Covered: func(string) bool { return false }, Started: func(int) {},
-	}
-	return s
+	whole, err := value.Convert(of.Arguments(), given)
+	must(t, err)
+	return whole.(map[string]any)
 }
 
-type silent struct{}
-
-func (silent) Handle(tasklog.Event) {}
-
-// prepare takes the memo, as the engine does; a round of a race may fail here.
-func (s *scene) prepare() (err error) {
-	s.memo, err = s.Type.Prepare(s.t.Context(), s.run, s.arguments)
-	s.run.Parents.Act()
-	return err
-}
-
-func (s *scene) do() error {
-	_, err := s.Type.Do(s.t.Context(), s.run, s.arguments, s.memo)
-	return err
-}
-
-// later is what a process after the step knows.
-func (s *scene) later() *step.Run {
-	run := *s.run
-	run.Parents = step.KnownParents(s.run.Parents.Noted())
-	return &run
-}
-
-func (s *scene) undo() error { return s.Type.Undo(s.t.Context(), s.later(), s.arguments, s.memo) }
-func (s *scene) release() error {
-	return s.Type.Release(s.t.Context(), s.later(), s.arguments, s.memo)
-}
-
-func (c Case) try(t *testing.T, when, path string, attack attack, parent bool) {
+// try returns how many paths it has attacked.
+func (c Case) try(t *testing.T, when, path string, attack attack, parent bool) (attacked int) {
 	s := c.arrange(t)
 	original := state(t, s.work)
 	if err := s.prepare(); err != nil {
@@ -187,16 +121,20 @@ func (c Case) try(t *testing.T, when, path string, attack attack, parent bool) {
 	}
 	for _, target := range targets {
 		at := filepath.Join(s.work, target)
-		if !exists(at) {
-			continue // the step has taken it away
+		if !exists(filepath.Dir(at)) || parent && !exists(at) {
+			continue // the step makes it later, or has taken it away
 		}
 		back := attack(t, at, filepath.Join(s.victim, target))
+		attacked++
 		err := s.within(act)
 		s.intact()
+		if c.Looks && when != "do" && err != nil {
+			t.Errorf("there is nothing to %s, and it failed: %v", when, err)
+		}
 		_ = s.within(s.undo)
 		s.intact()
 		back()
-		if when != "undo" || !parent {
+		if when != "undo" || !parent || c.Looks {
 			continue
 		}
 		// An undo that could not reach its directory stays to be done.
@@ -215,6 +153,7 @@ func (c Case) try(t *testing.T, when, path string, attack attack, parent bool) {
 			t.Errorf("it is\n%s\nand was\n%s", now, original)
 		}
 	}
+	return attacked
 }
 
 // hiddenNames are those of gwe's, below work.
@@ -258,69 +197,5 @@ func (c Case) race(t *testing.T, path string) {
 		close(stop)
 		<-stopped
 		s.intact()
-	}
-}
-
-// within fails where a call takes long, or ends with what is no fault.
-func (s *scene) within(act func() error) error {
-	s.t.Helper()
-	const most = 30 * time.Second
-	ended := make(chan error, 1)
-	go func() { ended <- act() }()
-	select {
-	case err := <-ended:
-		if found := fault.As(err); err != nil && (found == nil || found.Code == "") {
-			s.t.Errorf("an error without a code: %v", err)
-		}
-		return err
-	case <-time.After(most):
-		s.t.Fatal("it hangs")
-		return nil
-	}
-}
-
-// intact fails where the victim is not what it was.
-func (s *scene) intact() {
-	s.t.Helper()
-	if now := state(s.t, s.victim); now != s.before {
-		s.t.Fatalf("the victim is\n%s\nand was\n%s", now, s.before)
-	}
-}
-
-// state describes all that is in a directory.
-func state(t testing.TB, root string) string {
-	t.Helper()
-	var all strings.Builder
-	must(t, filepath.WalkDir(root, func(path string, _ fs.DirEntry, err error) error {
-		var status unix.Stat_t
-		if err = errors.Join(err, unix.Lstat(path, &status)); err != nil {
-			return err
-		}
-		content := ""
-		switch status.Mode & unix.S_IFMT {
-		case unix.S_IFREG:
-			text, failed := os.ReadFile(path)
-			content, err = string(text), failed
-		case unix.S_IFLNK:
-			content, err = os.Readlink(path)
-		}
-		relative, _ := filepath.Rel(root, path)
-		fmt.Fprintf(&all, "%s %o %d:%d %q\n", relative, status.Mode, status.Uid, status.Gid, content)
-		return err
-	}))
-	return all.String()
-}
-
-func exists(path string) bool {
-	_, err := os.Lstat(path)
-	return err == nil
-}
-
-func must(t testing.TB, errs ...error) {
-	t.Helper()
-	for _, err := range errs {
-		if err != nil {
-			t.Fatal(err)
-		}
 	}
 }
