@@ -107,7 +107,11 @@ func (x *execution) asLeft(ctx context.Context) error {
 			err = inspector.Inspect(ctx, run.Run, f.arguments, f.memo)
 		}
 		if err != nil {
-			return x.history.at(f.node, f.rounds, fault.New(fault.Refused, "rollback-changed", "the machine is not as run %s left it", x.folder.id()).WithCause(explain(ctx, err)))
+			changed := fault.New(fault.Refused, "rollback-changed", "the machine is not as run %s left it", x.folder.id()).WithCause(explain(ctx, err))
+			if why := fault.As(err); why != nil && why.Hint != "" {
+				changed = changed.WithHint("%s", why.Hint) // it says how the machine becomes so again
+			}
+			return x.history.at(f.node, f.rounds, changed)
 		}
 	}
 	return nil
