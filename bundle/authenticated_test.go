@@ -141,7 +141,7 @@ func TestLargerThanTwoGiB(t *testing.T) {
 		t.Fatal(err)
 	}
 	home.must(t, nil, "-u", home.keys["ed"], "--digest-algo", "SHA256", "--detach-sign", path)
-	opened, err := Open(path)
+	opened, err := Open(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,6 +15,7 @@ import (
 	"sync/atomic"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/regular"
 )
 
 // blockSize is the unit of the digests: small, for several blocks are in memory at once.
@@ -122,10 +123,12 @@ func (p *Package) readBlock(ctx context.Context, index int64, buffer []byte) (in
 		return 0, io.EOF
 	}
 	want := min(blockSize, p.size-start)
-	length, err := p.file.ReadAt(buffer[:want], start)
+	length, err := p.file.Within(ctx).ReadAt(buffer[:want], start)
 	switch {
 	case int64(length) == want:
 		return length, nil
+	case fault.As(err) != nil: // it does not answer
+		return 0, err
 	case errors.Is(err, io.EOF):
 		return 0, p.changed("it became shorter")
 	default:
@@ -135,7 +138,10 @@ func (p *Package) readBlock(ctx context.Context, index int64, buffer []byte) (in
 
 // sameSize makes sure that the file did not change its size since it was opened.
 func (p *Package) sameSize() error {
-	info, err := p.file.Stat()
+	info, err := p.file.Now()
+	if fault.As(err) != nil {
+		return err
+	}
 	if err != nil {
 		return fault.New(fault.Errored, "package-unreadable", "cannot read %s", p.path).WithCause(err)
 	}
@@ -170,26 +176,25 @@ func (r *rawReader) trouble() error {
 	return r.fault
 }
 
-// openRegular opens a regular file for reading and never blocks on a pipe or a device.
-func openRegular(path, code string) (*os.File, int64, error) {
-	file, err := os.OpenFile(path, os.O_RDONLY|nonBlocking, 0)
-	if errors.Is(err, os.ErrNotExist) {
+// openRegular opens a regular file for reading. It waits neither for a pipe or a device nor for a file system that does not answer, beyond the
+// context and regular.Patience.
+func openRegular(ctx context.Context, path, code string) (*regular.Foreign, int64, error) {
+	file, err := regular.OpenForeign(ctx, path)
+	if err == nil {
+		info, err := file.Stat()
+		return file, info.Size(), err
+	}
+	found := fault.As(err)
+	switch {
+	case found != nil && found.Code == "not-a-regular-file":
+		return nil, 0, fault.New(fault.Refused, code+"-not-a-file", "%s is not a regular file", path).
+			WithHint("name the file itself; what comes through a pipe has to be stored first")
+	case found != nil:
+		return nil, 0, err
+	case errors.Is(err, os.ErrNotExist):
 		return nil, 0, fault.New(fault.Refused, code+"-missing", "there is no file %s", path).
 			WithHint("see that the path is right, and that what it lies on is mounted")
 	}
-	if err != nil {
-		return nil, 0, fault.New(fault.Refused, code+"-unreadable", "cannot open %s", path).WithCause(err).
-			WithHint("let the user who runs gwe read it")
-	}
-	info, err := file.Stat()
-	if err != nil {
-		file.Close()
-		return nil, 0, fault.New(fault.Refused, code+"-unreadable", "cannot read %s", path).WithCause(err)
-	}
-	if !info.Mode().IsRegular() {
-		file.Close()
-		return nil, 0, fault.New(fault.Refused, code+"-not-a-file", "%s is not a regular file", path).
-			WithHint("name the file itself; what comes through a pipe has to be stored first")
-	}
-	return file, info.Size(), nil
+	return nil, 0, fault.New(fault.Refused, code+"-unreadable", "cannot open %s", path).WithCause(err).
+		WithHint("let the user who runs gwe read it")
 }

@@ -3,29 +3,33 @@ package bundle
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 
 	openpgp "github.com/ProtonMail/go-crypto/openpgp/v2"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/regular"
 )
 
 // signatureBeside gives the detached signature beside the package, "" where there is none.
-func (p *Package) signatureBeside() string {
+func (p *Package) signatureBeside(ctx context.Context) string {
 	for _, suffix := range []string{".sig", ".asc"} {
-		if _, err := os.Stat(p.path + suffix); err == nil {
-			return p.path + suffix
+		path := p.path + suffix
+		if _, err := regular.Await(ctx, path, func() (fs.FileInfo, error) { return os.Stat(path) }, nil); err == nil {
+			return path
 		}
 	}
 	return ""
 }
 
 // readSignatures reads a detached signature file, armoured or binary, and refuses anything else in it.
-func readSignatures(path string) ([]*candidate, error) {
-	file, size, err := openRegular(path, "signature")
+func readSignatures(ctx context.Context, path string) ([]*candidate, error) {
+	file, size, err := openRegular(ctx, path, "signature")
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package bundle
 
 import (
 	"bytes"
+	"context"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -14,6 +15,8 @@ import (
 
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
 	openpgp "github.com/ProtonMail/go-crypto/openpgp/v2"
+
+	"github.com/gwe-project/gwe/engine/regular"
 )
 
 // Keyring is a folder of trusted public keys.
@@ -52,17 +55,26 @@ type Files interface {
 	ReadFile(path string) ([]byte, error)
 }
 
-type localFiles struct{}
+// localFiles are read within a context.
+type localFiles struct{ ctx context.Context }
 
-func (localFiles) ReadDir(path string) ([]fs.DirEntry, error) { return os.ReadDir(path) }
-func (localFiles) Stat(path string) (fs.FileInfo, error)      { return os.Stat(path) }
-func (localFiles) ReadFile(path string) ([]byte, error)       { return readKeyFile(path, "key") }
+func (l localFiles) ReadDir(path string) ([]fs.DirEntry, error) {
+	return regular.Await(l.ctx, path, func() ([]fs.DirEntry, error) { return os.ReadDir(path) }, nil)
+}
+
+func (l localFiles) Stat(path string) (fs.FileInfo, error) {
+	return regular.Await(l.ctx, path, func() (fs.FileInfo, error) { return os.Stat(path) }, nil)
+}
+
+func (l localFiles) ReadFile(path string) ([]byte, error) { return readKeyFileIn(l.ctx, path, "key") }
 
 // LoadKeyring reads the public keys of a folder: *.asc and *.gpg, armoured or binary, and a GnuPG home's pubring.kbx and
 // pubring.gpg. Other files are left alone, and so are secret keys (secring.gpg). A file that cannot be read takes nothing
 // from the others; Warnings names it. Copies of one key count as one, with all that any of them knows. A keyring without a
 // readable key is an error, because it could verify nothing.
-func LoadKeyring(folder string) (*Keyring, error) { return LoadKeyringFrom(localFiles{}, folder) }
+func LoadKeyring(folder string) (*Keyring, error) {
+	return LoadKeyringFrom(localFiles{context.Background()}, folder)
+}
 
 // LoadKeyringFrom is LoadKeyring on another machine's files.
 func LoadKeyringFrom(files Files, folder string) (*Keyring, error) {
@@ -83,7 +95,9 @@ func LoadKeyringFrom(files Files, folder string) (*Keyring, error) {
 }
 
 // ReadKeyring is LoadKeyring for a keyring that may be empty.
-func ReadKeyring(folder string) (*Keyring, error) { return readKeyring(localFiles{}, folder) }
+func ReadKeyring(folder string) (*Keyring, error) {
+	return readKeyring(localFiles{context.Background()}, folder)
+}
 
 func readKeyring(files Files, folder string) (*Keyring, error) {
 	ring := &Keyring{folder: folder}

@@ -100,16 +100,16 @@ func TestRevokedCopy(t *testing.T) {
 
 func TestOpenRefuses(t *testing.T) {
 	folder := t.TempDir()
-	_, err := Open(folder)
+	_, err := Open(t.Context(), folder)
 	wantCode(t, err, "package-not-a-file")
-	_, err = Open(filepath.Join(folder, "none"))
+	_, err = Open(t.Context(), filepath.Join(folder, "none"))
 	wantCode(t, err, "package-missing")
 	pipe := filepath.Join(folder, "pipe")
 	if err := makePipe(pipe); err != nil {
 		t.Fatal(err)
 	}
-	_, err = Open(pipe)
+	_, err = Open(t.Context(), pipe)
 	wantCode(t, err, "package-not-a-file")
-	_, err = Open(os.DevNull)
+	_, err = Open(t.Context(), os.DevNull)
 	wantCode(t, err, "package-not-a-file")
 }

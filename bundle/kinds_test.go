@@ -211,7 +211,7 @@ func TestTextAboveAMessage(t *testing.T) {
 		content := append([]byte("# How to\n"), message[:len(message)/2]...)
 		write(t, path, content, 0o644)
 		write(t, path+".sig", home.must(t, content, "--detach-sign", "-u", home.keys["ed"]), 0o644)
-		opened, err := Open(path)
+		opened, err := Open(t.Context(), path)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,10 +1,12 @@
 package bundle
 
 import (
-	"os"
+	"context"
 	"path/filepath"
 	"strings"
 	"syscall"
+
+	"github.com/gwe-project/gwe/engine/regular"
 )
 
 // nonBlocking keeps open(2) from waiting for the other end of a named pipe.
@@ -13,16 +15,17 @@ const nonBlocking = syscall.O_NONBLOCK
 // Package is an opened package file. All reading goes through one descriptor, so that a file put in its place meanwhile
 // changes nothing.
 type Package struct {
-	file *os.File
+	file *regular.Foreign
 	path string
 	size int64
 	// buffers are those of the one reader that there is at a time.
 	buffers [][]byte
 }
 
-// Open opens a package. It refuses what is not a regular file.
-func Open(path string) (*Package, error) {
-	file, size, err := openRegular(path, "package")
+// Open opens a package. It refuses what is not a regular file. It waits no longer than the context lasts, nor than regular.Patience, for a file
+// system that does not answer; reading has the context that it is given.
+func Open(ctx context.Context, path string) (*Package, error) {
+	file, size, err := openRegular(ctx, path, "package")
 	if err != nil {
 		return nil, err
 	}

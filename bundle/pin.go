@@ -77,6 +77,9 @@ func (p *Package) pinned(known *digests) (*Pinned, error) {
 func (p *Package) start() ([]byte, error) {
 	start := make([]byte, min(p.size, sniffed))
 	n, err := p.file.ReadAt(start, 0)
+	if fault.As(err) != nil {
+		return nil, err
+	}
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, fault.New(fault.Errored, "package-unreadable", "cannot read %s", p.path).WithCause(err)
 	}

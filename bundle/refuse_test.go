@@ -250,7 +250,7 @@ func TestChangedBetweenThePasses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			write(t, path, original, 0o644)
-			opened, err := Open(path)
+			opened, err := Open(t.Context(), path)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -274,7 +274,7 @@ func TestChangedBetweenThePasses(t *testing.T) {
 	}
 	t.Run("grown while it was verified", func(t *testing.T) {
 		write(t, path, original, 0o644)
-		opened, err := Open(path)
+		opened, err := Open(t.Context(), path)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -285,7 +285,7 @@ func TestChangedBetweenThePasses(t *testing.T) {
 	})
 	t.Run("replaced by a rename", func(t *testing.T) {
 		write(t, path, original, 0o644)
-		opened, err := Open(path)
+		opened, err := Open(t.Context(), path)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -303,7 +303,7 @@ func TestChangedBetweenThePasses(t *testing.T) {
 func TestInterrupted(t *testing.T) {
 	home := gpg(t)
 	path := signed(t, compress(t, Gzip, sample(t, 3<<20)), "-u", home.keys["ed"], "--sign")
-	opened, err := Open(path)
+	opened, err := Open(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)
 	}

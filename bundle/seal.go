@@ -2,6 +2,7 @@ package bundle
 
 import (
 	"bytes"
+	"context"
 	"crypto"
 	"errors"
 	"io"
@@ -118,7 +119,7 @@ func Sign(file, signature, key string, passphrase value.Secret) error {
 	if err != nil {
 		return err
 	}
-	content, _, err := openRegular(file, "package")
+	content, _, err := openRegular(context.Background(), file, "package")
 	if err != nil {
 		return err
 	}

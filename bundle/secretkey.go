@@ -1,6 +1,7 @@
 package bundle
 
 import (
+	"context"
 	"errors"
 	"io"
 	"io/fs"
@@ -18,7 +19,12 @@ const keyFileMaximum = 16 << 20
 // readSecretKeys reads an exported secret key, armoured or binary, and unlocks it. The file must be closed to everybody
 // but its owner. purpose starts the fault codes: "package-decrypt" or "signing".
 func readSecretKeys(path string, passphrase value.Secret, purpose string) (openpgp.EntityList, error) {
-	content, mode, err := readKeyFileMode(path, purpose+"-key")
+	return readSecretKeysIn(context.Background(), path, passphrase, purpose)
+}
+
+// readSecretKeysIn is readSecretKeys within a context.
+func readSecretKeysIn(ctx context.Context, path string, passphrase value.Secret, purpose string) (openpgp.EntityList, error) {
+	content, mode, err := readKeyFileMode(ctx, path, purpose+"-key")
 	if err != nil {
 		return nil, err
 	}
@@ -49,13 +55,17 @@ func readSecretKeys(path string, passphrase value.Secret, purpose string) (openp
 }
 
 func readKeyFile(path, code string) ([]byte, error) {
-	content, _, err := readKeyFileMode(path, code)
+	return readKeyFileIn(context.Background(), path, code)
+}
+
+func readKeyFileIn(ctx context.Context, path, code string) ([]byte, error) {
+	content, _, err := readKeyFileMode(ctx, path, code)
 	return content, err
 }
 
 // readKeyFileMode reads a file with keys, and its mode.
-func readKeyFileMode(path, code string) ([]byte, fs.FileMode, error) {
-	file, size, err := openRegular(path, code)
+func readKeyFileMode(ctx context.Context, path, code string) ([]byte, fs.FileMode, error) {
+	file, size, err := openRegular(ctx, path, code)
 	if err != nil {
 		return nil, 0, err
 	}

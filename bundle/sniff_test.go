@@ -107,7 +107,7 @@ func TestNotAnArchive(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "archive")
 			write(t, path, []byte(one.content), 0o600)
-			opened, err := Open(path)
+			opened, err := Open(t.Context(), path)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -154,7 +154,7 @@ func TestPrefixedZipCures(t *testing.T) {
 		"zip -qA archive.zip": "zip --junk-sfx FILE",
 	} {
 		shell("rm -f *; echo content >content; zip -qj plain.zip content; { echo '#!/bin/sh'; echo exit; cat plain.zip; } >archive.zip; " + adapt)
-		opened, err := Open(archive)
+		opened, err := Open(t.Context(), archive)
 		if err != nil {
 			t.Fatal(err)
 		}

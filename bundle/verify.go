@@ -93,7 +93,7 @@ type pass struct {
 // Verify reads the whole package and decides whether the policy accepts its signature. progress, which may be nil, is told
 // how many bytes of the file were read, of how many.
 func (p *Package) Verify(ctx context.Context, policy Policy, progress func(current, total int64)) (*Verified, error) {
-	ring, err := LoadKeyring(policy.Keyring)
+	ring, err := LoadKeyringFrom(localFiles{ctx}, policy.Keyring)
 	if err != nil {
 		return nil, err
 	}
@@ -108,7 +108,7 @@ func (p *Package) Verify(ctx context.Context, policy Policy, progress func(curre
 		return nil, err
 	}
 	if policy.DecryptKey != "" {
-		if first.secrets, err = readSecretKeys(policy.DecryptKey, policy.Passphrase, "package-decrypt"); err != nil {
+		if first.secrets, err = readSecretKeysIn(ctx, policy.DecryptKey, policy.Passphrase, "package-decrypt"); err != nil {
 			return nil, err
 		}
 	}
@@ -120,7 +120,7 @@ func (p *Package) Verify(ctx context.Context, policy Policy, progress func(curre
 		known.whole = sha256.New()
 	}
 	first.raw = p.raw(ctx, known, true)
-	signer, err := first.run(policy.Signature)
+	signer, err := first.run(ctx, policy.Signature)
 	first.raw.Close()
 	if err == nil {
 		err = p.sameSize()
@@ -136,7 +136,7 @@ func (p *Package) Verify(ctx context.Context, policy Policy, progress func(curre
 
 // run tells by the first bytes which of the three forms the package has: inline signature, detached signature over a
 // compressed tar, or (only where the policy names the signature file) detached signature over an OpenPGP message.
-func (f *pass) run(signaturePath string) (signer Signer, err error) {
+func (f *pass) run(ctx context.Context, signaturePath string) (signer Signer, err error) {
 	defer fault.Contain(openPGP, &err)
 	var raw io.Reader = f.raw
 	if f.progress != nil {
@@ -148,20 +148,20 @@ func (f *pass) run(signaturePath string) (signer Signer, err error) {
 		return Signer{}, truncated(err)
 	}
 	f.framing = framingOf(start)
-	if armourStart(start) > 0 && (signaturePath != "" || f.source.signatureBeside() != "") {
+	if armourStart(start) > 0 && (signaturePath != "" || f.source.signatureBeside(ctx) != "") {
 		// A text that has an armour in it, and a signature of its own.
 		f.framing = framingNone
 	}
 	isMessage := f.framing != framingNone
 	if signaturePath == "" && !isMessage {
-		if signaturePath = f.source.signatureBeside(); signaturePath == "" {
+		if signaturePath = f.source.signatureBeside(ctx); signaturePath == "" {
 			return Signer{}, f.source.unsigned(start)
 		}
 	}
 	if signaturePath == "" {
 		return f.inline(reader)
 	}
-	signatures, err := readSignatures(signaturePath)
+	signatures, err := readSignatures(ctx, signaturePath)
 	if err != nil {
 		return Signer{}, err
 	}

@@ -60,7 +60,7 @@ func compress(t testing.TB, kind Compression, content []byte) []byte {
 // open verifies a package and gives what is in its archive.
 func open(t testing.TB, path string, policy Policy) ([]byte, *Verified, error) {
 	t.Helper()
-	opened, err := Open(path)
+	opened, err := Open(t.Context(), path)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -75,6 +75,20 @@ func (f *Foreign) Fd() uintptr { return f.file.Fd() }
 // Stat is what the file was when it was opened.
 func (f *Foreign) Stat() (fs.FileInfo, error) { return f.info, nil }
 
+// Now is what the file is by now.
+func (f *Foreign) Now() (fs.FileInfo, error) {
+	if f.lost != nil {
+		return nil, f.lost
+	}
+	return Await(f.ctx, f.path, f.file.Stat, nil)
+}
+
+// Within has the calls from here on end with another context.
+func (f *Foreign) Within(ctx context.Context) *Foreign {
+	f.ctx = ctx
+	return f
+}
+
 // Read implements io.Reader. A read that does not come back within Patience, or before the context ends, is the error of Await.
 func (f *Foreign) Read(into []byte) (int, error) {
 	return f.read(into, f.file.Read)

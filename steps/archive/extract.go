@@ -229,7 +229,7 @@ func (extractStep) Do(ctx context.Context, run *step.Run, arguments extractArgum
 	if err := ctx.Err(); err != nil {
 		return extractOutputs{}, err
 	}
-	opened, err := bundle.Open(j.source)
+	opened, err := bundle.Open(ctx, j.source)
 	if err != nil {
 		return extractOutputs{}, err
 	}

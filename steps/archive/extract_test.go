@@ -27,7 +27,7 @@ func voucherFor(t testing.TB, archive string) string {
 	defer content.Close()
 	signature := filepath.Join(t.TempDir(), "archive.sig")
 	signedBeside(t, signature, content)
-	opened, err := bundle.Open(archive)
+	opened, err := bundle.Open(t.Context(), archive)
 	check(t, err)
 	defer opened.Close()
 	verified, err := opened.Verify(t.Context(), bundle.Policy{Keyring: keyring, Signature: signature, Digest: true}, nil)
@@ -126,7 +126,7 @@ func TestOnlyWhatWasVerified(t *testing.T) {
 
 			// Between the passes: the second reads it from a file that is another by then.
 			check(t, os.WriteFile(archive, content, 0o644))
-			opened, err := bundle.Open(archive)
+			opened, err := bundle.Open(t.Context(), archive)
 			check(t, err)
 			defer opened.Close()
 			voucher, _ := bundle.ParseVoucher(arguments["verified"].(string))

@@ -61,7 +61,7 @@ func FuzzZip(f *testing.F) {
 
 // extractFile extracts a file that nobody vouches for, without the rest of a step.
 func extractFile(path, staging string, wanted options) error {
-	opened, err := bundle.Open(path)
+	opened, err := bundle.Open(context.Background(), path)
 	if err != nil {
 		return err
 	}

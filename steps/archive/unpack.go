@@ -133,7 +133,7 @@ func (unpack) Do(ctx context.Context, run *step.Run, arguments unpackArguments, 
 	if err := ctx.Err(); err != nil {
 		return unpackOutputs{}, err
 	}
-	opened, err := bundle.Open(j.source)
+	opened, err := bundle.Open(ctx, j.source)
 	if err != nil {
 		return unpackOutputs{}, err
 	}

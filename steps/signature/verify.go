@@ -124,7 +124,7 @@ func (verify) Prepare(ctx context.Context, run *step.Run, arguments verifyArgume
 
 // Do reads the package.
 func (verify) Do(ctx context.Context, run *step.Run, arguments verifyArguments, _ step.Nothing) (verifyOutputs, error) {
-	opened, err := bundle.Open(string(arguments.Package))
+	opened, err := bundle.Open(ctx, string(arguments.Package))
 	if err != nil {
 		return verifyOutputs{}, err
 	}

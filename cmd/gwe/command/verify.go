@@ -67,7 +67,7 @@ func verify(ctx context.Context, console *console, path string, policy bundle.Po
 			}
 		}
 	}
-	opened, err := bundle.Open(path)
+	opened, err := bundle.Open(ctx, path)
 	if err != nil {
 		return err
 	}
