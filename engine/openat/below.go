@@ -1,12 +1,13 @@
 package openat
 
 import (
+	"errors"
 	"strings"
 
 	"golang.org/x/sys/unix"
 )
 
-// Below opens a directory below this one. No link on the way is followed; "." is the directory itself.
+// Below opens a directory below this one, however deep. No link on the way is followed; "." is the directory itself.
 func (d *Dir) Below(relative string) (*Dir, error) {
 	const flags = unix.O_PATH | unix.O_DIRECTORY | unix.O_NOFOLLOW | unix.O_CLOEXEC
 	handle := -1
@@ -14,7 +15,7 @@ func (d *Dir) Below(relative string) (*Dir, error) {
 		handle, err = unix.Openat2(d.handle, relative, &unix.OpenHow{Flags: flags, Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_SYMLINKS})
 		return err
 	})
-	if unsupported(err) {
+	if unsupported(err) || errors.Is(err, unix.ENAMETOOLONG) {
 		handle, err = d.descend(relative)
 	}
 	if err != nil {

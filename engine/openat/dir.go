@@ -19,7 +19,7 @@ type Dir struct {
 	path   string
 }
 
-// Open opens the directory at an absolute path. Links are followed by the rule of this package.
+// Open opens the directory at an absolute path, which may be longer than PATH_MAX. Links are followed by the rule of this package.
 func Open(path string) (*Dir, error) {
 	dir, _, err := open(path, false)
 	return dir, err
@@ -33,7 +33,7 @@ func open(path string, trace bool) (dir *Dir, links []string, err error) {
 		return nil, nil, &fs.PathError{Op: "open", Path: path, Err: fs.ErrInvalid}
 	}
 	handle, err := openStraight(path)
-	if errors.Is(err, unix.ELOOP) || unsupported(err) {
+	if errors.Is(err, unix.ELOOP) || errors.Is(err, unix.ENAMETOOLONG) || unsupported(err) {
 		handle, links, err = walkFromRoot(path, trace)
 	}
 	if err != nil {

@@ -2,9 +2,11 @@ package step
 
 import (
 	"context"
+	"errors"
 	"io/fs"
 	"os"
 	"os/exec"
+	"syscall"
 
 	"github.com/gwe-project/gwe/engine/regular"
 )
@@ -32,7 +34,13 @@ func (l Local) context() context.Context {
 }
 
 func (l Local) Lstat(path string) (fs.FileInfo, error) {
-	return regular.Await(l.context(), path, func() (fs.FileInfo, error) { return os.Lstat(path) }, nil)
+	return regular.Await(l.context(), path, func() (fs.FileInfo, error) {
+		info, err := os.Lstat(path)
+		if errors.Is(err, syscall.ENAMETOOLONG) {
+			return longLstat(path)
+		}
+		return info, err
+	}, nil)
 }
 
 func (l Local) Stat(path string) (fs.FileInfo, error) {
@@ -40,11 +48,23 @@ func (l Local) Stat(path string) (fs.FileInfo, error) {
 }
 
 func (l Local) ReadLink(path string) (string, error) {
-	return regular.Await(l.context(), path, func() (string, error) { return os.Readlink(path) }, nil)
+	return regular.Await(l.context(), path, func() (string, error) {
+		text, err := os.Readlink(path)
+		if errors.Is(err, syscall.ENAMETOOLONG) {
+			return longReadLink(path)
+		}
+		return text, err
+	}, nil)
 }
 
 func (l Local) ReadDir(path string) ([]fs.DirEntry, error) {
-	return regular.Await(l.context(), path, func() ([]fs.DirEntry, error) { return os.ReadDir(path) }, nil)
+	return regular.Await(l.context(), path, func() ([]fs.DirEntry, error) {
+		entries, err := os.ReadDir(path)
+		if errors.Is(err, syscall.ENAMETOOLONG) {
+			return longReadDir(path)
+		}
+		return entries, err
+	}, nil)
 }
 
 func (l Local) ReadFile(path string) ([]byte, error) {
@@ -53,6 +73,9 @@ func (l Local) ReadFile(path string) ([]byte, error) {
 
 func (l Local) Open(path string) (fs.File, error) {
 	opened, err := regular.OpenAny(l.context(), path)
+	if errors.Is(err, syscall.ENAMETOOLONG) {
+		return regular.Await(l.context(), path, func() (fs.File, error) { return longOpen(path) }, func(file fs.File) { _ = file.Close() })
+	}
 	if err != nil {
 		return nil, err
 	}

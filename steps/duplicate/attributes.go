@@ -80,29 +80,14 @@ func attributesOf(entry *openat.Entry) ([]attribute, error) {
 	return all, nil
 }
 
-// attributesAt reads the extended attributes of what is at a path; a link is not followed.
-func attributesAt(path string) ([]attribute, error) {
-	dir, name, err := openat.OpenParent(path)
-	if err != nil {
-		return nil, err
-	}
-	defer dir.Close()
-	entry, err := dir.Entry(name)
-	if err != nil {
-		return nil, err
-	}
-	defer entry.Close()
-	return attributesOf(entry)
-}
-
-// SameAttributes tells whether two paths have the same extended attributes, in whatever order. What cannot be read is
+// SameAttributes reports whether two entries have the same extended attributes, in whatever order. What cannot be read is
 // not the same.
-func SameAttributes(a, b string) bool {
-	ours, err := attributesAt(a)
+func SameAttributes(a, b *openat.Entry) bool {
+	ours, err := attributesOf(a)
 	if err != nil {
 		return false
 	}
-	theirs, err := attributesAt(b)
+	theirs, err := attributesOf(b)
 	if err != nil || len(ours) != len(theirs) {
 		return false
 	}

@@ -3,6 +3,7 @@ package duplicate
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -49,6 +50,9 @@ type duplication struct {
 	bytes int64
 	// sums takes the digests of small files; it may be nil.
 	sums *made.Sums
+	// passed counts the names of gwe's own that were left out; firstPassed is one of them.
+	passed      int
+	firstPassed string
 }
 
 type inode struct{ device, number uint64 }
@@ -69,14 +73,15 @@ func Entry(ctx context.Context, from *openat.Dir, name string, to *openat.Dir, o
 		d.lax = int64(system.Type) == unix.MSDOS_SUPER_MAGIC || int64(system.Type) == exfat
 	}
 	err := d.entry(ctx, place{source, name}, place{target, other}, other)
+	if d.passed > 0 {
+		_, first, _ := strings.Cut(d.firstPassed, "/")
+		log.Info(fmt.Sprintf("not copied: %s in %s, and %d more names of gwe's own", first, from.Join(name), d.passed-1))
+	}
 	if fault.As(err) == nil && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
 		err = durable.Explain(err, "cannot copy %s to %s", from.Join(name), to.Join(other))
 	}
 	return err
 }
-
-// ours reports whether a name is a hidden one of gwe's, of this run or of another: a copy of what an undo needs would stay for ever.
-func ours(name string) bool { return strings.HasPrefix(name, durable.Prefix) }
 
 // place is a name in an open folder.
 type place struct {
@@ -142,7 +147,12 @@ func (d *duplication) linked(to place, status unix.Stat_t) (bool, error) {
 	if !known {
 		return false, nil
 	}
-	err := durable.Repeat(func() error { return unix.Linkat(d.top, first.path, to.folder, to.name, 0) })
+	above, err := openat.Borrow(d.top, "").Below(filepath.Dir(first.path)) // its path may be longer than PATH_MAX
+	if err != nil {
+		return false, to.wrong("link", err)
+	}
+	defer above.Close()
+	err = durable.Repeat(func() error { return unix.Linkat(above.Descriptor(), filepath.Base(first.path), to.folder, to.name, 0) })
 	if errors.Is(err, unix.EMLINK) || errors.Is(err, unix.EPERM) {
 		return false, nil // the file system has no more links, or none: a copy then
 	}
@@ -182,10 +192,13 @@ func (d *duplication) tree(ctx context.Context, from, to place, path string, sta
 	for {
 		entries, err := listing.ReadDir(512)
 		for _, entry := range entries {
-			if ours(entry.Name()) {
+			below := filepath.Join(path, entry.Name())
+			if durable.IsOwn(entry.Name()) { // a copy of what an undo needs would stay for ever
+				if d.passed++; d.passed == 1 {
+					d.firstPassed = below
+				}
 				continue
 			}
-			below := filepath.Join(path, entry.Name())
 			if err := d.entry(ctx, place{source, entry.Name()}, place{target, entry.Name()}, below); err != nil {
 				return err
 			}

@@ -3,12 +3,14 @@ package file
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
-	"io/fs"
-	"path/filepath"
 	"slices"
-	"syscall"
 
+	"golang.org/x/sys/unix"
+
+	"github.com/gwe-project/gwe/engine/durable"
+	"github.com/gwe-project/gwe/engine/openat"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/steps/duplicate"
 )
@@ -16,7 +18,10 @@ import (
 // inode is a file on this machine.
 type inode struct{ device, number uint64 }
 
-// comparison tells whether one tree is already the copy of another that duplicate would make.
+func inodeOf(status unix.Stat_t) inode { return inode{uint64(status.Dev), status.Ino} }
+
+// comparison tells whether one tree is already the copy of another that duplicate would make. It goes down by descriptors: a tree may be deeper
+// than any path.
 type comparison struct {
 	overrides
 	machine step.Machine
@@ -27,35 +32,49 @@ type comparison struct {
 // alike compares what is at two paths: kinds, content, modes, owners, times, extended attributes and hard links. What cannot be
 // read is not alike.
 func alike(machine step.Machine, from, to string, change overrides) bool {
-	return (&comparison{change, machine, map[inode]inode{}}).same(from, to)
-}
-
-func (c *comparison) same(from, to string) bool {
-	was, err := c.machine.Lstat(from)
+	source, name, err := openat.OpenParent(from)
 	if err != nil {
 		return false
 	}
-	is, err := c.machine.Lstat(to)
+	defer source.Close()
+	target, other, err := openat.OpenParent(to)
 	if err != nil {
 		return false
 	}
-	source, sourceKnown := was.Sys().(*syscall.Stat_t)
-	target, targetKnown := is.Sys().(*syscall.Stat_t)
-	if !sourceKnown || !targetKnown || was.Mode().Type() != is.Mode().Type() || !c.sameStatus(source, target, was) {
-		return false
-	}
-	switch {
-	case was.IsDir():
-		return duplicate.SameAttributes(from, to) && c.sameEntries(from, to)
-	case was.Mode()&fs.ModeSymlink != 0:
-		return duplicate.SameAttributes(from, to) && c.sameTarget(from, to)
-	case was.Mode().IsRegular():
-		return was.Size() == is.Size() && duplicate.SameAttributes(from, to) && c.sameContent(from, to)
-	}
-	return source.Rdev == target.Rdev && duplicate.SameAttributes(from, to)
+	defer target.Close()
+	return (&comparison{change, machine, map[inode]inode{}}).same(source, name, target, other)
 }
 
-func (c *comparison) sameStatus(source, target *syscall.Stat_t, info fs.FileInfo) bool {
+func (c *comparison) same(from *openat.Dir, name string, to *openat.Dir, other string) bool {
+	was, err := from.Entry(name)
+	if err != nil {
+		return false
+	}
+	defer was.Close()
+	is, err := to.Entry(other)
+	if err != nil {
+		return false
+	}
+	defer is.Close()
+	source, sourceErr := was.Stat()
+	target, targetErr := is.Stat()
+	if sourceErr != nil || targetErr != nil || source.Mode&unix.S_IFMT != target.Mode&unix.S_IFMT || !c.sameStatus(source, target) || !duplicate.SameAttributes(was, is) {
+		return false
+	}
+	switch source.Mode & unix.S_IFMT {
+	case unix.S_IFDIR:
+		return c.sameEntries(was, is)
+	case unix.S_IFLNK:
+		ours, err := from.Readlink(name)
+		theirs, otherErr := to.Readlink(other)
+		return err == nil && otherErr == nil && ours == theirs
+	case unix.S_IFREG:
+		return source.Size == target.Size && c.sameContent(was, is)
+	}
+	return source.Rdev == target.Rdev
+}
+
+func (c *comparison) sameStatus(source, target unix.Stat_t) bool {
 	uid, gid, mode := source.Uid, source.Gid, source.Mode&0o7777
 	if c.uid >= 0 {
 		uid = uint32(c.uid)
@@ -63,56 +82,56 @@ func (c *comparison) sameStatus(source, target *syscall.Stat_t, info fs.FileInfo
 	if c.gid >= 0 {
 		gid = uint32(c.gid)
 	}
-	if c.mode != nil && info.Mode()&fs.ModeSymlink == 0 {
-		mode = c.mode.apply(mode, info.IsDir())
+	kind := source.Mode & unix.S_IFMT
+	if c.mode != nil && kind != unix.S_IFLNK {
+		mode = c.mode.apply(mode, kind == unix.S_IFDIR)
 	}
 	if uid != target.Uid || gid != target.Gid || mode != target.Mode&0o7777 || source.Mtim != target.Mtim {
 		return false
 	}
-	if info.IsDir() || source.Nlink < 2 {
+	if kind == unix.S_IFDIR || source.Nlink < 2 {
 		return true
 	}
-	ours, theirs := inode{uint64(source.Dev), source.Ino}, inode{uint64(target.Dev), target.Ino}
+	ours, theirs := inodeOf(source), inodeOf(target)
 	twin, known := c.twins[ours]
 	c.twins[ours] = theirs
 	return !known || twin == theirs
 }
 
-func (c *comparison) sameEntries(from, to string) bool {
-	ours, err := c.machine.ReadDir(from)
-	if err != nil {
-		return false
-	}
-	theirs, err := c.machine.ReadDir(to)
-	ours = slices.DeleteFunc(ours, func(entry fs.DirEntry) bool { return isOurs(entry.Name()) })
-	theirs = slices.DeleteFunc(theirs, func(entry fs.DirEntry) bool { return isOurs(entry.Name()) })
-	if err != nil || len(ours) != len(theirs) {
-		return false
-	}
-	for i, entry := range ours {
-		if theirs[i].Name() != entry.Name() || !c.same(filepath.Join(from, entry.Name()), filepath.Join(to, entry.Name())) {
-			return false
-		}
-	}
-	return true
-}
-
-func (c *comparison) sameTarget(from, to string) bool {
-	ours, err := c.machine.ReadLink(from)
-	if err != nil {
-		return false
-	}
-	theirs, err := c.machine.ReadLink(to)
-	return err == nil && ours == theirs
-}
-
-func (c *comparison) sameContent(from, to string) bool {
-	source, err := c.machine.Open(from)
+// sameEntries closes both entries.
+func (c *comparison) sameEntries(from, to *openat.Entry) bool {
+	source, err := from.Dir()
 	if err != nil {
 		return false
 	}
 	defer source.Close()
-	target, err := c.machine.Open(to)
+	target, err := to.Dir()
+	if err != nil {
+		return false
+	}
+	defer target.Close()
+	from.Close()
+	to.Close()
+	ours, err := source.Names()
+	if err != nil {
+		return false
+	}
+	theirs, err := target.Names()
+	ours, theirs = slices.DeleteFunc(ours, durable.IsOwn), slices.DeleteFunc(theirs, durable.IsOwn)
+	if err != nil || !slices.Equal(ours, theirs) {
+		return false
+	}
+	return !slices.ContainsFunc(ours, func(name string) bool { return !c.same(source, name, target, name) })
+}
+
+// sameContent reads by the machine, which waits for no file system that does not answer.
+func (c *comparison) sameContent(from, to *openat.Entry) bool {
+	source, err := c.machine.Open(fmt.Sprintf("/proc/self/fd/%d", from.Descriptor()))
+	if err != nil {
+		return false
+	}
+	defer source.Close()
+	target, err := c.machine.Open(fmt.Sprintf("/proc/self/fd/%d", to.Descriptor()))
 	if err != nil {
 		return false
 	}

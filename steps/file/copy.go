@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
@@ -31,8 +30,9 @@ func Copy() step.Type {
 
 const copyDoc = `The copy keeps content, mode, owner, modification time, extended attributes (ACLs are among them) and holes, as cp -a
 does; in a folder also symbolic links as they are, hard links among its own files, devices and FIFOs. mode and owner change that. A
-symbolic link at from itself is followed. Names below it that start with .gwe- are gwe's own and left out. What is already as
-wanted, times included, is left alone.
+symbolic link at from itself is followed. What is already as wanted, times included, is left
+alone. Not copied, and named in the log, are names that gwe itself gave: those that start with .gwe- and hold the id of a run, and
+.gwe-releases.
 
 to is the name of the copy, not the folder to put it in. It is made under a hidden name beside to, made durable, and renamed:
 a reader sees the old file or the new one, never a part, and other hard links of the old file keep the old content.
@@ -285,34 +285,4 @@ func (copying) Do(ctx context.Context, run *step.Run, arguments copyArguments, m
 		return changed{}, err
 	}
 	return changed{Changed: true}, memo.Put(ctx, run, true)
-}
-
-// measure gives the bytes and the number of entries of a tree, as far as they can be seen.
-func measure(machine step.Machine, path string, info fs.FileInfo) (size int64, count int) {
-	seen := map[inode]bool{}
-	var visit func(path string, info fs.FileInfo)
-	visit = func(path string, info fs.FileInfo) {
-		count++
-		if status, ok := info.Sys().(*syscall.Stat_t); ok && info.Mode().IsRegular() {
-			number := inode{uint64(status.Dev), status.Ino}
-			if status.Nlink < 2 || !seen[number] {
-				size += min(info.Size(), status.Blocks*512)
-			}
-			if status.Nlink > 1 {
-				seen[number] = true
-			}
-		}
-		if !info.IsDir() {
-			return
-		}
-		// What cannot be read now is told when it is copied.
-		entries, _ := machine.ReadDir(path)
-		for _, entry := range entries {
-			if below, err := entry.Info(); err == nil {
-				visit(filepath.Join(path, entry.Name()), below)
-			}
-		}
-	}
-	visit(path, info)
-	return size, count
 }
