@@ -37,7 +37,11 @@ Refused are a symbolic link at the path, neither mode nor owner, and a number wi
 its folders any more.
 
 Undo gives every entry that was changed its own mode, owner and capabilities back. Entries that came, went or were replaced
-since are left alone.`,
+since are left alone.
+
+An overlayfs without an index (its default) makes a file of a lower layer that has several names, and whose mode or owner changes, a file of its
+own: names of it that are not below the path keep the old mode. The log says so. Undo links the names below the path again; those that are
+elsewhere it cannot.`,
 		Example: "chmod: { path: /var/lib/firmware, mode: \"u=rwX,g=rX,o=\", owner: \"firmware:firmware\", recursive: true }\n",
 		Effects: []step.Effect{{Kind: step.Writes, Argument: "path"}},
 		Undo:    "gives each entry its own mode and owner back",
@@ -201,6 +205,7 @@ func (chmod) Do(ctx context.Context, run *step.Run, arguments chmodArguments, me
 	if want.overrides, err = overridden(arguments.Mode, arguments.Owner); err != nil {
 		return chmodOutputs{}, err
 	}
+	split := splits{}
 	err = memo.each(run, func(dir *openat.Dir, name string, one formerly) error {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -210,8 +215,12 @@ func (chmod) Do(ctx context.Context, run *step.Run, arguments chmodArguments, me
 			return err
 		}
 		defer entry.Close()
-		return want.after(one.permissions, status.Mode).give(entry)
+		if err := want.after(one.permissions, status.Mode).give(entry); err != nil {
+			return err
+		}
+		return split.look(entry, status)
 	})
+	split.tell(run.Log, memo.Path)
 	return chmodOutputs{Changed: memo.Count}, err
 }
 
@@ -226,9 +235,11 @@ func (chmod) Undo(_ context.Context, run *step.Run, _ chmodArguments, memo chmod
 		return nil // with the folder that they were in, all entries went
 	}
 	var failures []error
+	links := splitLinks{}
 	err = memo.each(run, func(dir *openat.Dir, name string, one formerly) error {
-		entry, _, err := one.find(dir, name, run.Followed && !run.AfterCommit)
+		entry, status, err := one.find(dir, name, run.Followed && !run.AfterCommit)
 		if err == nil && entry != nil {
+			links.add(one, status)
 			err = one.giveBack(entry)
 			entry.Close()
 		}
@@ -237,6 +248,9 @@ func (chmod) Undo(_ context.Context, run *step.Run, _ chmodArguments, memo chmod
 		}
 		return nil
 	})
+	if len(failures) == 0 && err == nil {
+		err = links.join(run, memo.Path)
+	}
 	return errors.Join(append(failures, err)...)
 }
 
@@ -254,7 +268,7 @@ func (chmod) Verify(ctx context.Context, run *step.Run, _ chmodArguments, memo c
 		}
 		if entry != nil {
 			entry.Close()
-			if status.Ino != one.Inode {
+			if status.Ino != one.Inode && !one.copiedUp(status) {
 				one.Inode, replaced = status.Ino, true
 			}
 			if one.Modified != 0 {
