@@ -272,5 +272,17 @@ func (l *List) Remove(ctx context.Context, parent int, name, group string) (left
 	return l.reader.remove(ctx, l.sums, parent, name, group)
 }
 
+// IsRoot reports whether what has this status is the root of a group, as far as its kind, size and modification time tell: for file systems whose
+// inode numbers do not stay. Groups are asked about in the order in which they were written.
+func (l *List) IsRoot(ctx context.Context, status *unix.Stat_t, group string) (is bool, err error) {
+	err = l.reader.group(ctx, group, func(e entry) error {
+		if e.Path == "" {
+			is = e.same(status, true) && (e.kind() == unix.S_IFDIR || e.untouched(status))
+		}
+		return nil
+	})
+	return is, err
+}
+
 // Close closes the list.
 func (l *List) Close() { l.reader.close() }

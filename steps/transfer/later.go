@@ -95,7 +95,7 @@ func (k *keeper) back(ctx context.Context, one change) error {
 		}
 		return err
 	}
-	if _, err := k.mover.back(one); err != nil {
+	if _, err := k.mover.back(ctx, one); err != nil {
 		return err
 	}
 	aside, err := statAt(k.hidden, one.staged)

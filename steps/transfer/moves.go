@@ -1,15 +1,18 @@
 package transfer
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/made"
 	"github.com/gwe-project/gwe/engine/openat"
 )
 
@@ -23,10 +26,13 @@ type mover struct {
 	// parent is the folder at way, kept open: neighbours come one after the other.
 	way    string
 	parent int
+	// volatile is set where inode numbers do not stay; list is what the step made then, for an undo before the commit.
+	volatile bool
+	list     *made.List
 }
 
 func newMover(s *site) (m *mover, err error) {
-	m = &mover{site: s, target: none, hidden: none, parent: none}
+	m = &mover{site: s, target: none, hidden: none, parent: none, volatile: s.above.Volatile()}
 	if s.target != nil {
 		m.target, err = openFolder(s.target.Descriptor(), ".")
 	}
@@ -47,6 +53,9 @@ func newMover(s *site) (m *mover, err error) {
 func (m *mover) close() {
 	m.kept.Close()
 	closeAll(m.target, m.hidden, m.parent)
+	if m.list != nil {
+		m.list.Close()
+	}
 }
 
 // place gives the folder of a path in the target, and the name in it; fs.ErrNotExist where there is no such folder.
@@ -154,9 +163,32 @@ func (m *mover) dress(way string, wanted attributes) error {
 	return wanted.give(folder, ".", unix.S_IFDIR, now.extended)
 }
 
+// isFresh reports whether what is somewhere is the new entry of a change. Where inode numbers do not stay, the list of what the step made tells.
+func (m *mover) isFresh(ctx context.Context, one change, there *unix.Stat_t) (bool, error) {
+	if there.Ino == one.fresh || !m.volatile || !one.makes() || m.run.AfterCommit {
+		return there.Ino == one.fresh, nil
+	}
+	if m.list == nil {
+		m.list = made.Open(m.run)
+	}
+	return m.list.IsRoot(ctx, there, one.groupOf())
+}
+
+// makesWay reports whether what is in the place of a change may be taken away for its undo: what the step put there, what programs of the run
+// made of that, and after the commit anything, which is kept aside. foreign is what the step did not put there.
+func (m *mover) makesWay(ctx context.Context, one change, there *unix.Stat_t) (foreign bool, err error) {
+	fresh, err := m.isFresh(ctx, one, there)
+	if err != nil || fresh || m.run.AfterCommit || m.run.Followed {
+		return !fresh, err
+	}
+	path := filepath.Join(m.m.Target, one.way)
+	return true, fault.New(fault.Failed, "rsync-changed", "%s is neither what was there nor what was put there", path).
+		WithHint("see what else writes there, move it away, then run: gwe recover")
+}
+
 // back puts one change back, whether or not it was carried out, and whether or not it was put back already. It tells
 // whether something that gwe did not put there had to make way.
-func (m *mover) back(one change) (foreign bool, err error) {
+func (m *mover) back(ctx context.Context, one change) (foreign bool, err error) {
 	if one.verb == dress {
 		return false, m.dress(one.way, one.before)
 	}
@@ -179,7 +211,10 @@ func (m *mover) back(one change) (foreign bool, err error) {
 		if staged != nil || there == nil {
 			return false, nil
 		}
-		return there.Ino != one.fresh, rename(folder, name, m.hidden, one.staged, unix.RENAME_NOREPLACE)
+		if foreign, err = m.makesWay(ctx, one, there); err != nil {
+			return foreign, err
+		}
+		return foreign, rename(folder, name, m.hidden, one.staged, unix.RENAME_NOREPLACE)
 	}
 	switch {
 	case staged != nil && staged.Ino != one.old:
@@ -192,5 +227,8 @@ func (m *mover) back(one change) (foreign bool, err error) {
 	case there == nil:
 		return false, rename(m.hidden, one.staged, folder, name, unix.RENAME_NOREPLACE)
 	}
-	return there.Ino != one.fresh, rename(m.hidden, one.staged, folder, name, unix.RENAME_EXCHANGE)
+	if foreign, err = m.makesWay(ctx, one, there); err != nil {
+		return foreign, err
+	}
+	return foreign, rename(m.hidden, one.staged, folder, name, unix.RENAME_EXCHANGE)
 }

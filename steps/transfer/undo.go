@@ -101,17 +101,26 @@ func (a arguments) inUse(run *step.Run, m memo) error {
 
 // takeAway gives a new target the name of the hidden folder, which Do has removed: a full disk would not take another one.
 // errors.Is(err, fs.ErrExist) tells that it is still there.
-func (s *site) takeAway() error {
+func (s *site) takeAway(ctx context.Context) error {
 	run, m := s.run, s.m
 	there, err := statAt(s.above.Descriptor(), s.base)
 	if err != nil || there == nil {
 		return err
 	}
+	look := &mover{site: s, target: none, hidden: none, parent: none, volatile: s.above.Volatile()}
+	defer look.close()
 	for one, err := range changes(run.Folder) {
 		if err != nil {
 			return err
 		}
-		if one.way == "" && one.verb == add && one.fresh != there.Ino {
+		if one.way != "" || one.verb != add {
+			continue
+		}
+		foreign, err := look.makesWay(ctx, one, there)
+		if err != nil {
+			return err
+		}
+		if foreign {
 			run.Log.Warn(fmt.Sprintf("%s was replaced after the step, and is put back all the same", m.Target))
 		}
 	}
@@ -132,7 +141,7 @@ func (s *site) takeAway() error {
 func putBack(ctx context.Context, s *site, aside *made.Aside) error {
 	run, m := s.run, s.m
 	if !m.Existed {
-		if err := s.takeAway(); !errors.Is(err, fs.ErrExist) {
+		if err := s.takeAway(ctx); !errors.Is(err, fs.ErrExist) {
 			return err
 		}
 	}
@@ -171,7 +180,7 @@ func putBack(ctx context.Context, s *site, aside *made.Aside) error {
 			if keeping != nil && !dressing {
 				err = keeping.back(ctx, one)
 			} else {
-				foreign, err = mover.back(one)
+				foreign, err = mover.back(ctx, one)
 			}
 			if err != nil && len(failures) < mostTold {
 				failures = append(failures, explain(err, "cannot put %q back in %s", one.way, m.Target))
