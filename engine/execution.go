@@ -47,6 +47,8 @@ type work struct {
 	// leasesElsewhere are what undos of other state directories need, once lookElsewhere has looked.
 	lookElsewhere   sync.Once
 	leasesElsewhere []string
+	// abandoned is what frames after the commit kept, and what gwe leaves for good.
+	abandoned []abandonedRecord
 	// began is when this process began to work on the way forward, since the boot.
 	began time.Duration
 	// locks are what this process holds for the run.

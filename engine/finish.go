@@ -208,7 +208,7 @@ func (x *execution) ended(result *Result) {
 // lastRecord writes how the run ended: all of it, or, where that is more than the journal takes, the status and the first
 // error alone. Without it a run is never over.
 func (x *execution) lastRecord(ctx context.Context, result *Result) error {
-	brief := endRecord{Status: result.Status, Stopped: result.Stopped, Leftovers: x.history.leftovers(), At: time.Now().UTC()}
+	brief := endRecord{Status: result.Status, Stopped: result.Stopped, Leftovers: x.history.leftovers(), Abandoned: x.abandoned, At: time.Now().UTC()}
 	if result.Err != nil {
 		failure := x.recordOf(result.Err)
 		brief.Error = &failure

@@ -39,7 +39,12 @@ func (e *Engine) Forget(ctx context.Context, id string) error {
 				}
 			}
 		}
-		return e.State.forgotten(p, e.release(ctx, p, locks))
+		abandoned, err := e.release(ctx, p, locks)
+		if err == nil && len(abandoned) > 0 {
+			return fault.New(fault.Failed, "forget-incomplete", "run %s can no longer be rolled back, but %s could not be removed: %s", chosen, abandoned[0].Path, abandoned[0].Why).
+				WithHint("gwe does not try again: see where it is now, and remove it by hand; `gwe show %s` names all that stays", chosen)
+		}
+		return e.State.forgotten(p, err)
 	}
 	p, err := e.State.peek(chosen)
 	if err != nil {

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -79,7 +80,11 @@ func (e *Engine) supersede(ctx context.Context, standing []*past, begin beginRec
 			on = append(on, p)
 			continue
 		}
-		if err := e.release(ctx, p, held); err != nil {
+		abandoned, err := e.release(ctx, p, held)
+		for _, one := range abandoned {
+			task.Warn(one.warning())
+		}
+		if err != nil {
 			on = append(on, p)
 			task.Warn("what run " + p.folder.id() + " kept for its undo could not be given up: " + err.Error())
 		}
@@ -96,26 +101,26 @@ func sharesLock(a, b []string) bool {
 }
 
 // release gives up what the undo of a past run kept, under that run's own locks; from then on it does not stand. Every
-// part of it may happen twice.
-func (e *Engine) release(ctx context.Context, p *past, mine *locks) error {
+// part of it may happen twice. What lies in a directory that is another one by now is abandoned: the journal says so, and it is not tried again.
+func (e *Engine) release(ctx context.Context, p *past, mine *locks) ([]abandonedRecord, error) {
 	own := &locks{around: mine}
 	defer own.release()
 	if err := e.claimPaths(own, p.folder.id(), p.begin.worksOn()); err != nil {
-		return err
+		return nil, err
 	}
 	program, err := e.program(p)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	opened, records, err := journal.Open(p.folder.journal())
 	if err != nil {
-		return err
+		return nil, err
 	}
 	written := e.watched(opened)
 	defer written.Close()
 	history, err := readHistory(program, p.folder, records)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	x := &execution{work: &work{engine: e, program: program, folder: p.folder, journal: written, history: history, mask: history.secrets.mask}}
 	held, keeping := history.held(), false
@@ -124,28 +129,47 @@ func (e *Engine) release(ctx context.Context, p *past, mine *locks) error {
 	}
 	if keeping && !p.has(recordReleasing) {
 		if err := x.allIntact(held); err != nil {
-			return err
+			return nil, err
 		}
 		// Half of what an undo needs is no way back. Nobody can ask for it from here on, and who dies here is followed by a
 		// recovery that goes on.
 		if err := x.append(recordReleasing, struct{}{}); err != nil {
-			return err
+			return nil, err
 		}
 		p.tell(recordReleasing)
 	}
-	for _, f := range held {
-		if err := x.releaseFrame(ctx, f, nil); err != nil {
-			return err
-		}
+	abandoned, err := x.releaseAll(ctx, held)
+	if err != nil {
+		return nil, err
 	}
-	if err := x.append(recordReleased, struct{}{}); err != nil {
-		return err
+	if err := x.append(recordReleased, releasedRecord{abandoned}); err != nil {
+		return abandoned, err
 	}
 	p.tell(recordReleased)
 	if history.needed() {
-		return nil
+		return abandoned, nil
 	}
-	return p.folder.dropKept()
+	return abandoned, p.folder.dropKept()
+}
+
+// releaseAll gives up what frames kept outside the run's folder. One that fails keeps no other one from it.
+func (x *execution) releaseAll(ctx context.Context, frames []*frame) (abandoned []abandonedRecord, err error) {
+	var failures []error
+	for _, f := range frames {
+		if err := ctx.Err(); err != nil {
+			return abandoned, errors.Join(append(failures, err)...)
+		}
+		err := x.releaseFrame(ctx, f, nil)
+		if err == nil {
+			continue
+		}
+		if left := x.abandon(f, err); left != nil {
+			abandoned = append(abandoned, left...)
+			continue
+		}
+		failures = append(failures, err)
+	}
+	return abandoned, errors.Join(failures...)
 }
 
 // releaseFrame gives up what a frame kept outside the run's folder.
@@ -197,6 +221,13 @@ func (x *execution) releaseTail(ctx context.Context) {
 		}
 		if failure == nil {
 			failure = x.releaseFrame(ctx, f, x.task)
+		}
+		if left := x.abandon(f, failure); left != nil {
+			for _, one := range left {
+				x.task.Warn(one.warning())
+			}
+			x.abandoned = append(x.abandoned, left...)
+			continue
 		}
 		if failure != nil {
 			f.leftover = true // the next recovery tries again

@@ -271,6 +271,8 @@ type undoneRecord struct {
 	Broken   bool          `json:"broken,omitempty"`
 	// Kept are the directories to which a manual undo moved what came after the commit.
 	Kept []string `json:"kept,omitempty"`
+	// Abandoned is what a recordCleaned leaves for good.
+	Abandoned []abandonedRecord `json:"abandoned,omitempty"`
 	// Told is set in a recordButLast after the last part ran, too, where older changes stand that may be undone later.
 	Told bool `json:"told,omitempty"`
 }
@@ -291,5 +293,6 @@ type endRecord struct {
 	Outputs   map[string]json.RawMessage `json:"outputs,omitempty"`
 	Stopped   string                     `json:"stopped,omitempty"`
 	Leftovers []int                      `json:"leftovers,omitempty"`
+	Abandoned []abandonedRecord          `json:"abandoned,omitempty"`
 	At        time.Time                  `json:"at"`
 }

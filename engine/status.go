@@ -25,6 +25,8 @@ type Overview struct {
 	Broken []Summary `json:"broken"`
 	// Lost are runs that had begun, and whose journal was deleted before they had ended.
 	Lost []Summary `json:"lost"`
+	// Abandoned is what runs kept for their undo and what gwe could not remove when no undo needed it any more.
+	Abandoned []Abandoned `json:"abandoned,omitempty"`
 	// Last is the newest run that ended, or an older one that was rolled back by hand since; absent where none has.
 	Last *Summary `json:"last,omitempty"`
 	// Targets are the directories that were asked for, by --target.
@@ -90,6 +92,7 @@ func (e *Engine) Overview(ctx context.Context) (Overview, error) {
 		return seen, err
 	}
 	for i, one := range list {
+		seen.Abandoned = append(seen.Abandoned, one.abandoned...)
 		switch {
 		case held != nil && one.Run == held.Run:
 			seen.Running.Recipe = one.Recipe

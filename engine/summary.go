@@ -59,6 +59,8 @@ type Summary struct {
 	locks []string
 	// waits is what a suspended run waits for.
 	waits *suspension
+	// abandoned is what it kept and what could not be removed.
+	abandoned []Abandoned
 	// forward is true for a pending run that only needs to be finished: it had come to its commit.
 	forward bool
 }
@@ -99,7 +101,7 @@ func (p *past) summary() Summary {
 	summary := Summary{
 		Run: p.folder.id(), Recipe: p.begin.Recipe, Status: StatusPending, Standing: p.standing(), locks: p.begin.names(),
 		Started: p.records[0].Time, Latest: p.records[len(p.records)-1].Time,
-		forward: p.has(recordCommitted) && !p.has(recordRollback),
+		forward: p.has(recordCommitted) && !p.has(recordRollback), abandoned: p.abandoned(),
 	}
 	if waits := p.suspension(); waits != nil {
 		summary.Status, summary.Waits, summary.waits = StatusSuspended, waits.awaited(), waits
@@ -174,6 +176,8 @@ type Detail struct {
 	Leases []Lease `json:"leases,omitempty"`
 	// Kept are the directories to which a manual rollback moved what came after the commit.
 	Kept []Lease `json:"kept,omitempty"`
+	// Abandoned is what the run kept for its undo and what gwe could not remove when no undo needed it any more.
+	Abandoned []Abandoned `json:"abandoned,omitempty"`
 	// frames are the places of the steps in Steps by the numbers of their frames.
 	frames map[int]int
 }
@@ -275,7 +279,7 @@ func (p *past) detail() Detail {
 	if d.Standing {
 		d.Leases = p.leaseSizes()
 	}
-	d.Kept = sized(p.later())
+	d.Kept, d.Abandoned = sized(p.later()), p.abandoned()
 	return d
 }
 

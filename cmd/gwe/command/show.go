@@ -143,6 +143,12 @@ func showDetail(out io.Writer, d engine.Detail) error {
 			return err
 		}
 	}
+	if len(d.Abandoned) > 0 {
+		fmt.Fprintln(out, "\nnot removed: no undo needs it, and gwe does not try again")
+		for _, one := range d.Abandoned {
+			fmt.Fprintf(out, "  %s\n    %s\n", one.Path, one.Why)
+		}
+	}
 	if d.Standing {
 		fmt.Fprintf(out, "\nkept for its undo\n")
 		table = tabwriter.NewWriter(out, 2, 0, 2, ' ', 0)

@@ -143,6 +143,10 @@ func statusText(seen engine.Overview) string {
 	} else {
 		fmt.Fprintln(&text, "last      no run has ended yet")
 	}
+	for _, one := range seen.Abandoned {
+		fmt.Fprintf(&text, "stays     %s, kept by run %s and not needed any more\n", one.Path, one.Run)
+		advise(&text, fmt.Sprintf("gwe could not remove it, and does not try again (`gwe show %s` says why): see where it is now, and remove it by hand", one.Run))
+	}
 	title := "now"
 	for _, line := range nowLines(seen.Now) {
 		fmt.Fprintf(&text, "%-9s %s\n", title, line)
