@@ -147,6 +147,14 @@ func releases(stepType step.Type) bool {
 // chooseRollback finds the run; without an id it is the newest one that stands.
 func (e *Engine) chooseRollback(standing []*past, id string) (*past, error) {
 	if id == "" {
+		w := e.damagedLast(standing)
+		if w != nil && w.newer() {
+			return nil, w.why
+		}
+		if w != nil {
+			return nil, e.others(standing, nil, fault.New(fault.Refused, "rollback-damaged", "cannot roll back the newest run, %s: %v", w.folder.id(), w.why).
+				WithHint("`gwe show %[1]s` tells what can still be read of it; put right by hand what it did, then set it aside: `gwe resolve %[1]s --reason TEXT`", w.folder.id()))
+		}
 		if len(standing) == 0 {
 			return nil, fault.New(fault.Refused, "rollback-none", "no run in %s can be rolled back", e.State.Folder).
 				WithHint("what an undo needs is kept from a commit to the next one with the same lock, or to `gwe forget`")
@@ -167,6 +175,39 @@ func (e *Engine) chooseRollback(standing []*past, id string) (*past, error) {
 		return nil, e.State.wreckOf(chosen, err).fault()
 	}
 	return nil, e.others(standing, nil, e.notStanding(p, chosen))
+}
+
+// damagedLast is the newest run whose journal is damaged, if it began after all runs that can be rolled back, and may have committed; nil
+// where there is none. A rollback that names no run means that one.
+func (e *Engine) damagedLast(standing []*past) *wreck {
+	newest := ""
+	if len(standing) > 0 {
+		newest = standing[len(standing)-1].folder.id()
+	}
+	ids, _ := e.State.Runs()
+	for _, id := range slices.Backward(ids) {
+		if id <= newest {
+			return nil
+		}
+		_, err := e.State.peek(id)
+		if err == nil {
+			continue
+		}
+		w := e.State.wreckOf(id, err)
+		if w.resolved == nil && !w.endedWithout() {
+			return &w
+		}
+	}
+	return nil
+}
+
+// endedWithout reports whether it is known that the run ended without a change that a rollback would undo.
+func (w wreck) endedWithout() bool {
+	if !w.ended || w.rest == nil {
+		return false
+	}
+	end := w.rest.end()
+	return end != nil && (end.Status == StatusRefused || end.Status == StatusRestored || end.Status == StatusRolledBack)
 }
 
 // notStanding says why nothing is kept that could undo the run.
