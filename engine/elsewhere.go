@@ -2,6 +2,8 @@ package engine
 
 import (
 	"cmp"
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -51,9 +53,9 @@ func (e *Engine) elsewhere(extents []claim.Extent) (found []neighbour) {
 }
 
 func (e *Engine) among(states []claim.Known, extents []claim.Extent) (found []neighbour) {
-	own := real(e.State.Folder)
+	own, resolver := real(e.State.Folder), claim.NewResolver()
 	for _, known := range states {
-		if known.State == own || sameDirectory(known.State, own) || !claim.AnyOverlaps(claim.Resolve(known.Targets...), extents) {
+		if known.State == own || !claim.AnyOverlaps(resolver.Resolve(known.Targets...), extents) || sameDirectory(known.State, own) {
 			continue
 		}
 		found = append(found, look(known, extents))
@@ -272,6 +274,28 @@ func (e *Engine) recordRun(begin beginRecord) error {
 		return err
 	}
 	return e.place().Begin(e.State.Folder, begin.Run)
+}
+
+// tidyNotes takes away the notes that runs of this state directory had begun which have ended since: gwe may have died before it did so. One
+// stays while the run may owe anything.
+func (e *Engine) tidyNotes() {
+	for _, run := range e.place().Unfinished(e.State.Folder) {
+		if e.State.owesNothing(run) {
+			e.place().End(e.State.Folder, run)
+		}
+	}
+}
+
+// owesNothing reports whether a run is known to have ended, or to have been closed by an operator, or was removed after that.
+func (s State) owesNothing(id string) bool {
+	if !runNames.MatchString(id) {
+		return false
+	}
+	if _, err := os.Lstat(string(s.run(id))); errors.Is(err, fs.ErrNotExist) {
+		return !slices.ContainsFunc(s.readUnfinished(), func(one unfinishedRecord) bool { return one.Run == id })
+	}
+	p, err := s.peek(id)
+	return s.run(id).resolution() != nil || err == nil && p != nil && p.end() != nil
 }
 
 // stateOf is the state directory that a run's directory lies in; "" for none.

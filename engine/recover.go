@@ -71,6 +71,7 @@ func (e *Engine) settle(ctx context.Context, held *locks) (standing []*past, res
 		spare = p.addSpare(spare)
 	}
 	e.retire(ids, spare, standing)
+	e.tidyNotes()
 	return standing, results, errors.Join(failures...)
 }
 
@@ -132,7 +133,7 @@ func (e *Engine) settleRun(ctx context.Context, id string, earlier []*past, held
 	}
 	if p.releasing() {
 		// As with leftovers, that it does not succeed is no reason to refuse the next run.
-		_ = e.bounded(p, func() error { return e.release(ctx, p, &locks{}) })
+		_ = e.bounded(p, func() error { _, err := e.release(ctx, p, &locks{}); return err })
 	}
 	if !p.needed() && p.folder.keeps() { // gwe may have died behind the last record
 		return p, nil, p.folder.dropKept()
@@ -296,13 +297,18 @@ func (e *Engine) clean(ctx context.Context, p *past) error {
 			err = x.releaseFrame(context.WithoutCancel(ctx), f, x.task)
 		}
 		process.Release(x.markOfRun())
-		if err != nil {
+		abandoned := x.abandon(f, err)
+		if err != nil && (abandoned == nil || f.undone || f.told) {
 			failures = append(failures, x.history.at(f.node, f.rounds, err))
-		}
-		if err != nil || rest {
 			continue
 		}
-		_ = x.append(recordCleaned, undoneRecord{Frame: number, Kept: f.kept})
+		if rest {
+			continue
+		}
+		for _, one := range abandoned {
+			x.task.Warn(one.warning())
+		}
+		_ = x.append(recordCleaned, undoneRecord{Frame: number, Kept: f.kept, Abandoned: abandoned})
 	}
 	if err := errors.Join(failures...); err != nil {
 		x.task.Warn("not all could be cleaned up yet: " + err.Error())

@@ -41,13 +41,31 @@ type Identity struct {
 
 // Resolve finds the extents of absolute paths as they are now. What cannot be told about one, for want of /proc or of the right to
 // look, is left out of it.
-func Resolve(paths ...string) []Extent {
-	mounts := mountTable()
+func Resolve(paths ...string) []Extent { return NewResolver().Resolve(paths...) }
+
+// Resolver finds the extents of many paths with one look at the table of mounts, and each path once. It is for one goroutine, and for one moment.
+type Resolver struct {
+	mounts []mount
+	known  map[string]Extent
+}
+
+// NewResolver looks at the table of mounts.
+func NewResolver() *Resolver { return &Resolver{mountTable(), map[string]Extent{}} }
+
+// Resolve is the function Resolve.
+func (r *Resolver) Resolve(paths ...string) []Extent {
 	var found []Extent
 	for _, path := range paths {
-		if filepath.IsAbs(path) {
-			found = append(found, resolve(filepath.Clean(path), mounts))
+		if !filepath.IsAbs(path) {
+			continue
 		}
+		path = filepath.Clean(path)
+		extent, known := r.known[path]
+		if !known {
+			extent = resolve(path, r.mounts)
+			r.known[path] = extent
+		}
+		found = append(found, extent)
 	}
 	return found
 }

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -118,10 +119,7 @@ func (p Place) keep(write func(directory string) error) (err error) {
 func (p Place) States() []Known {
 	var all []Known
 	unfinished := map[string][]string{}
-	for _, directory := range []string{p.Kept, p.Spare} {
-		if directory == "" || safe(directory) != nil {
-			continue
-		}
+	for _, directory := range p.safeDirectories() {
 		entries, _ := os.ReadDir(directory)
 		for _, entry := range entries {
 			name, what, _ := strings.Cut(entry.Name(), ".")
@@ -174,10 +172,12 @@ func (k Known) Look() Visible {
 }
 
 // Tidy drops the records of state directories that are gone, where nothing is known to be owed, or what it was owed on is gone too. One
-// that was on a file system whose mount point is gone may come back: it is dropped only if both are so.
+// that was on a file system whose mount point is gone may come back: it is dropped only if both are so. Notes of runs of which no record tells the
+// state directory go too: nothing can be learned from them.
 func (p Place) Tidy(states []Known) {
+	p.sweep()
 	for _, known := range states {
-		if exists(known.State) {
+		if exists(filepath.Join(known.State, "runs")) {
 			continue
 		}
 		owed, targeted := len(known.Unfinished) > 0, slices.ContainsFunc(known.Targets, exists)
@@ -185,6 +185,63 @@ func (p Place) Tidy(states []Known) {
 			p.Drop(known)
 		}
 	}
+}
+
+// sweep removes the notes of runs without a record.
+func (p Place) sweep() {
+	recorded := map[string]bool{}
+	var orphans []string
+	for _, directory := range p.safeDirectories() {
+		entries, _ := os.ReadDir(directory)
+		for _, entry := range entries {
+			switch name, what, _ := strings.Cut(entry.Name(), "."); {
+			case what == "json":
+				recorded[name] = true
+			case keys.MatchString(name) && what != "":
+				orphans = append(orphans, filepath.Join(directory, entry.Name()))
+			}
+		}
+	}
+	for _, path := range orphans {
+		name, _, _ := strings.Cut(filepath.Base(path), ".")
+		if !recorded[name] && !p.recorded(name) { // one may have come since: a record is made before the notes of its runs
+			_ = os.Remove(path)
+		}
+	}
+}
+
+// recorded reports whether there is a record of that key, readable or not.
+func (p Place) recorded(key string) bool {
+	for _, directory := range []string{p.Kept, p.Spare} {
+		if directory != "" && exists(filepath.Join(directory, key+".json")) {
+			return true
+		}
+	}
+	return false
+}
+
+// safeDirectories are those of the records that no less trusted user can write.
+func (p Place) safeDirectories() (safely []string) {
+	for _, directory := range []string{p.Kept, p.Spare} {
+		if directory != "" && safe(directory) == nil {
+			safely = append(safely, directory)
+		}
+	}
+	return safely
+}
+
+// Unfinished lists the runs of a state directory that are noted as not ended.
+func (p Place) Unfinished(state string) (runs []string) {
+	prefix := key(follow(filepath.Clean(state))) + "."
+	for _, directory := range p.safeDirectories() {
+		entries, _ := os.ReadDir(directory)
+		for _, entry := range entries {
+			if run, is := strings.CutPrefix(entry.Name(), prefix); is && run != "json" && !slices.Contains(runs, run) {
+				runs = append(runs, run)
+			}
+		}
+	}
+	return runs
 }
 
 func exists(path string) bool {
@@ -215,6 +272,9 @@ func readKnown(path string) (known Known, err error) {
 	known.File = path
 	return known, err
 }
+
+// keys is the form of a key.
+var keys = regexp.MustCompile(`^[0-9a-f]{24}$`)
 
 // key is a state directory in the name of a file.
 func key(state string) string {

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -137,5 +138,42 @@ func TestRecordsWithoutTheUsualPlace(t *testing.T) {
 	}
 	if got := only(t, place); !slices.Equal(got.Targets, []string{"/a", "/b"}) {
 		t.Errorf("%+v", got)
+	}
+}
+
+// TestOrphanedNotes: the note of a run without a record of its state directory goes. One with a record stays, readable or not.
+func TestOrphanedNotes(t *testing.T) {
+	folder := private(t)
+	place, here := placeIn(folder), state(t, filepath.Join(folder, "state"))
+	if err := errors.Join(place.Record(here, []string{"/a"}), place.Begin(here, "20260301-1")); err != nil {
+		t.Fatal(err)
+	}
+	orphan, damaged := strings.Repeat("ab", 12), strings.Repeat("cd", 12)
+	for name, text := range map[string]string{orphan + ".20260301-2": "", damaged + ".json": "{", damaged + ".20260301-3": "", "note.txt": ""} {
+		if err := os.WriteFile(filepath.Join(place.Kept, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	place.Tidy(place.States())
+	for name, stays := range map[string]bool{orphan + ".20260301-2": false, damaged + ".json": true, damaged + ".20260301-3": true, "note.txt": true, key(here) + ".20260301-1": true} {
+		if _, err := os.Lstat(filepath.Join(place.Kept, name)); (err == nil) != stays {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if got := place.Unfinished(here); !slices.Equal(got, []string{"20260301-1"}) {
+		t.Errorf("%v", got)
+	}
+}
+
+// TestRecordsOfEmptiedStates: a state directory of which all was removed but its name owes nothing.
+func TestRecordsOfEmptiedStates(t *testing.T) {
+	folder := private(t)
+	place, here := placeIn(folder), state(t, filepath.Join(folder, "state"))
+	if err := errors.Join(place.Record(here, []string{"/a"}), os.RemoveAll(filepath.Join(here, "runs"))); err != nil {
+		t.Fatal(err)
+	}
+	place.Tidy(place.States())
+	if all := place.States(); len(all) != 0 {
+		t.Errorf("it stays: %+v", all)
 	}
 }
