@@ -237,8 +237,11 @@ func TestPackExcludes(t *testing.T) {
 func TestPackRefuses(t *testing.T) {
 	home := gpg(t)
 	folder := firmware(t)
-	special := filepath.Join(t.TempDir(), "special")
-	for _, err := range []error{os.Mkdir(special, 0o755), makePipe(filepath.Join(special, "pipe"))} {
+	special, own := filepath.Join(t.TempDir(), "special"), filepath.Join(t.TempDir(), "own")
+	for _, err := range []error{
+		os.Mkdir(special, 0o755), makePipe(filepath.Join(special, "pipe")),
+		os.MkdirAll(filepath.Join(own, "lib"), 0o755), os.WriteFile(filepath.Join(own, "lib", ".gwe-settings"), nil, 0o600),
+	} {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -264,6 +267,7 @@ func TestPackRefuses(t *testing.T) {
 		"a path as name":     {PackOptions{Folder: folder, Name: "a/b", SigningKey: key}, "pack-name"},
 		"hidden":             {PackOptions{Folder: folder, Name: ".x", SigningKey: key}, "pack-name"},
 		"a pipe":             {PackOptions{Folder: special, SigningKey: key}, "pack-special-file"},
+		"a name of gwe's":    {PackOptions{Folder: own, SigningKey: key}, "pack-own-name"},
 		"bad pattern":        {PackOptions{Folder: folder, Exclude: []string{"["}, SigningKey: key}, "pack-pattern"},
 		"xz":                 {PackOptions{Folder: folder, Compression: "xz", SigningKey: key}, "pack-compression"},
 		"level":              {PackOptions{Folder: folder, Compression: Gzip, Level: 10, SigningKey: key}, "pack-compression"},

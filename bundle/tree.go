@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
 )
 
@@ -40,8 +41,11 @@ const complaintsMaximum = 10
 
 // survey sums up the sizes and refuses what no package can hold.
 func (t *tree) survey() error {
-	var refused []string
+	var refused, own []string
 	err := t.walk(func(name string, info fs.FileInfo) error {
+		if strings.HasPrefix(path.Base(name), durable.Prefix) {
+			own = append(own, name)
+		}
 		switch info.Mode().Type() {
 		case 0:
 			t.total += info.Size()
@@ -51,15 +55,26 @@ func (t *tree) survey() error {
 		}
 		return nil
 	})
-	if err != nil || len(refused) == 0 {
+	switch {
+	case err != nil:
 		return err
+	case len(own) > 0:
+		return refuse("pack-own-name", "%s holds names that start with %q, which are gwe's own and which no device would unpack: %s", t.folder, durable.Prefix, some(own)).
+			WithHint("leave them out with --exclude '%s*', or give them other names", durable.Prefix)
+	case len(refused) > 0:
+		return refuse("pack-special-file", "%s holds what a package cannot: %s", t.folder, some(refused)).
+			WithHint("remove it, or leave it out with --exclude; programs make sockets and pipes anew when they start")
 	}
-	shown := strings.Join(refused[:min(len(refused), complaintsMaximum)], ", ")
-	if len(refused) > complaintsMaximum {
+	return nil
+}
+
+// some names the first ones.
+func some(names []string) string {
+	shown := strings.Join(names[:min(len(names), complaintsMaximum)], ", ")
+	if len(names) > complaintsMaximum {
 		shown += ", ..."
 	}
-	return refuse("pack-special-file", "%s holds what a package cannot: %s", t.folder, shown).
-		WithHint("remove it, or leave it out with --exclude; programs make sockets and pipes anew when they start")
+	return shown
 }
 
 func kindOf(mode fs.FileMode) string {

@@ -10,6 +10,7 @@ import (
 	"github.com/gwe-project/gwe/engine/openat"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/tasklog"
+	"github.com/gwe-project/gwe/steps/placement"
 )
 
 // Overlayfs copies a file to its upper layer when its mode or owner changes. Without an index, each name of a file with several ones gets a copy
@@ -109,7 +110,7 @@ func rejoin(run *step.Run, base *openat.Dir, first, other string) error {
 	if err != nil {
 		return err
 	}
-	hidden := filepath.Base(beside(other, run, "link"))
+	hidden := filepath.Base(placement.Hidden(other, run, "link"))
 	if err := durable.RemoveAt(to, hidden); err != nil {
 		return err
 	}

@@ -265,11 +265,12 @@ func TestCopySeesAChangingSource(t *testing.T) {
 	}
 }
 
-// TestCopyLeavesOutWhatIsOurs: what an earlier step keeps beside a file for its undo is not copied with the folder.
+// TestCopyLeavesOutWhatIsOurs: what an earlier step keeps beside a file for its undo is not copied with the folder, and the log says so. What
+// only starts like it is.
 func TestCopyLeavesOutWhatIsOurs(t *testing.T) {
 	root := t.TempDir()
 	must(t, os.Mkdir(root+"/from", 0o755))
-	for _, name := range []string{"file", ".gwe-old-run-steps[0]", ".gwe"} {
+	for _, name := range []string{"file", ".gwe-old-20260131-093015.120-steps[0]", ".gwe", ".gwe-settings"} {
 		must(t, os.WriteFile(root+"/from/"+name, nil, 0o600))
 	}
 	arguments := map[string]any{"from": root + "/from", "to": root + "/to"}
@@ -284,7 +285,7 @@ func TestCopyLeavesOutWhatIsOurs(t *testing.T) {
 		}
 		entries, err := os.ReadDir(root + "/to")
 		must(t, err)
-		if len(entries) != 2 || entries[0].Name() != ".gwe" || entries[1].Name() != "file" {
+		if len(entries) != 3 || entries[0].Name() != ".gwe" || entries[1].Name() != ".gwe-settings" || entries[2].Name() != "file" {
 			t.Errorf("the copy holds %v", entries)
 		}
 	}

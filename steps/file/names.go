@@ -3,14 +3,10 @@ package file
 import (
 	"strings"
 
-	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/value"
 )
-
-// isOurs tells whether a name is a hidden one of gwe's, of this run or of another: a copy of what an undo needs would stay for ever.
-func isOurs(name string) bool { return strings.HasPrefix(name, durable.Prefix) }
 
 // missing marks an error of Plan that only a step changes which puts something there.
 func missing(err error, from value.Path) error {

@@ -152,6 +152,7 @@ func (a arguments) prepare(ctx context.Context, run *step.Run, at *site) (tally,
 	if err := s.trees(source, opened, at, a.LinkDest); err != nil {
 		return tally{}, err
 	}
+	s.tellPassed()
 	if staged.take {
 		if err := durable.ClearAt(staged.dir, fetched); err != nil {
 			return tally{}, err

@@ -59,9 +59,9 @@ func parseRule(text string) (rule, error) {
 	return one, nil
 }
 
-// excludes tells of a path below the root of the tree. gwe's own hidden names are never copied nor deleted.
+// excludes reports whether a path below the root of the tree is left alone. gwe's own hidden names are never copied nor deleted.
 func (f filter) excludes(way string, folder bool) bool {
-	if _, name := cutLast(way); strings.HasPrefix(name, durable.Prefix) {
+	if _, name := cutLast(way); durable.IsOwn(name) {
 		return true
 	}
 	for _, one := range f {

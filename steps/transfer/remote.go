@@ -92,7 +92,10 @@ func (a arguments) checkVersion(said string) error {
 // options are those of both directions. Times are compared to the nanosecond, as between local folders.
 func (a arguments) options() []string {
 	options := []string{
-		"rsync", "-aHAXS", "--secluded-args", "--modify-window=-1", "--info=progress2,stats2", "--outbuf=L", "--exclude=" + durable.Prefix + "*",
+		"rsync", "-aHAXS", "--secluded-args", "--modify-window=-1", "--info=progress2,stats2", "--outbuf=L",
+	}
+	for _, pattern := range durable.OwnPatterns() {
+		options = append(options, "--exclude="+pattern)
 	}
 	if isSSH(a.Source) || isSSH(a.Target) {
 		options = append(options, "--rsh="+a.shell())

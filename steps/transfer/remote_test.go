@@ -195,7 +195,7 @@ func TestPlaces(t *testing.T) {
 func TestOptions(t *testing.T) {
 	a := arguments{NumericIDs: true, Checksum: true, Include: []string{"-x", "a b"}, Exclude: []string{"$(id)"}}
 	got := a.options()
-	for _, one := range []string{"-aHAXS", "--numeric-ids", "--checksum", "--include=-x", "--include=a b", "--exclude=$(id)", "--exclude=.gwe-*"} {
+	for _, one := range []string{"-aHAXS", "--numeric-ids", "--checksum", "--include=-x", "--include=a b", "--exclude=$(id)", "--exclude=.gwe-releases"} {
 		if !slices.Contains(got, one) {
 			t.Errorf("no %s in %q", one, got)
 		}

@@ -27,7 +27,8 @@ other hard links of the old one keep what they have. What the target alone has s
 include and exclude hold patterns as rsync's own: a / at the beginning ties a pattern to the top of the tree, one at the end means folders
 only; * and ? match no slash, ** does, dir/*** is a folder and all in it. The includes are looked at first, then the excludes; the first
 that matches counts, and nothing below an excluded folder is looked at. What is excluded is neither copied nor deleted.
-Names that start with .gwe- are gwe's own and are excluded always.
+Always excluded, and named in the log, are names that gwe itself gave: those that start with .gwe- and hold the id of a run, and
+.gwe-releases.
 
 A file that the target lacks becomes a hard link to an equal one in the first folder of link-dest that has one. If such a file is written
 to in place before the commit, the run fails, for both trees have changed then.
@@ -40,8 +41,8 @@ ssh-config names. A host whose key is not known is refused.
 
 Nothing in the target is touched before all that is new lies beside it, on the disk. Then names are exchanged, one rename each, and what
 was replaced or deleted stays in the hidden folder until the next commit, so that undo gives exactly the old tree, after a power
-cut too. Both need room on the target's file system at once. A file that somebody else has put in the place of a new one since is
-removed by the undo as well, and named in the log.
+cut too. Both need room on the target's file system at once. What something else than the run's own programs has put in the place of a new
+entry since is left alone, and the undo fails; what programs of the run put there goes, and the log names it.
 
 After the commit the undo (gwe rollback) deletes nothing of others. What came into a new directory since or was changed in it stays there,
 if the target was there before the step. What stands in the place of something that must come back, and all that came into a new

@@ -155,18 +155,21 @@ func TestSymbolicLinks(t *testing.T) {
 	}
 	a.Source, a.Target, a.Delete = base+"/to source/", base+"/to target/", true
 	a.Exclude = []string{".gwe"}
-	check(t, os.WriteFile(base+"/target/.gwe-note", nil, 0o600))
-	check(t, os.WriteFile(base+"/source/.gwe-other", nil, 0o600))
+	const ours, other = ".gwe-old-20260131-093015.120-note", ".gwe-old-20260131-093015.120-other"
+	check(t, os.WriteFile(base+"/target/"+ours, nil, 0o600))
+	check(t, os.WriteFile(base+"/source/"+other, nil, 0o600))
+	check(t, os.WriteFile(base+"/source/.gwe-settings", nil, 0o600)) // not of gwe's own: copied
+	check(t, os.WriteFile(base+"/target/.gwe-stale", nil, 0o600))    // and deleted
 	f := newFrame(t, a)
 	f.do()
 	f.release()
 	want, got := snapshot(t, base+"/source"), snapshot(t, base+"/target")
-	if got[".gwe-note"] == "" || got[".gwe-other"] != "" {
+	if got[ours] == "" || got[other] != "" {
 		t.Error("hidden names of gwe were copied or deleted")
 	}
 	for _, tree := range []map[string]string{want, got} {
-		delete(tree, ".gwe-note")
-		delete(tree, ".gwe-other")
+		delete(tree, ours)
+		delete(tree, other)
 		delete(tree, "etc/app.conf") // same size, same time: left alone without checksum
 	}
 	differ(t, "done", want, got)

@@ -172,7 +172,7 @@ func (s *survey) createFolder(l level, name string, from *unix.Stat_t, into newc
 		if err != nil {
 			return err
 		}
-		if status == nil || s.excludes(below(next.way, child), isFolder(status)) {
+		if status == nil || s.leavesOut(below(next.way, child), isFolder(status)) {
 			continue
 		}
 		place := newcomer{folder, child, below(into.path, child)}

@@ -2,9 +2,11 @@ package transfer
 
 import (
 	"context"
+	"fmt"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/tasklog"
 )
@@ -26,6 +28,9 @@ type survey struct {
 	staging *staging
 	groups  *groups
 	tally   tally
+	// passed counts the names of gwe's own in the source that were left out; firstPassed is one of them.
+	passed      int
+	firstPassed string
 	// buffers are for comparing contents.
 	buffers [2][]byte
 }
@@ -151,7 +156,7 @@ func (s *survey) merge(l level) (touched bool, err error) {
 			if from, err = statAt(l.source, name); err != nil {
 				return touched, err
 			}
-			if from != nil && s.excludes(below(l.way, name), isFolder(from)) {
+			if from != nil && s.leavesOut(below(l.way, name), isFolder(from)) {
 				from = nil
 			}
 		}
@@ -166,6 +171,23 @@ func (s *survey) merge(l level) (touched bool, err error) {
 			return touched, err
 		}
 		touched = touched || changed
+	}
+}
+
+// leavesOut is excludes for what the source has, and notes names of gwe's own.
+func (s *survey) leavesOut(way string, folder bool) bool {
+	if _, name := cutLast(way); durable.IsOwn(name) {
+		if s.passed++; s.passed == 1 {
+			s.firstPassed = way
+		}
+	}
+	return s.excludes(way, folder)
+}
+
+// tellPassed says in the log what was left out.
+func (s *survey) tellPassed() {
+	if s.passed > 0 {
+		s.log.Info(fmt.Sprintf("not copied: %q in the source, and %d more names of gwe's own", s.firstPassed, s.passed-1))
 	}
 }
 
