@@ -85,8 +85,9 @@ type frame struct {
 	arguments map[string]any
 	memo      json.RawMessage
 	// version is that of the undo data; 0 is from before there were versions. saved are the files that belong to it, and begun means that an
-	// undo may have changed these.
+	// undo may have changed these. writer is the version of the gwe that wrote them.
 	version int
+	writer  string
 	saved   []savedFile
 	begun   bool
 	leases  []string
@@ -327,7 +328,7 @@ func (h *history) applyIntent(r intentRecord) error {
 			}
 		}
 	}
-	h.add(&frame{number: r.Frame, node: n, rounds: r.Rounds, arguments: arguments, memo: r.Memo, version: r.UndoData, saved: r.Saved,
+	h.add(&frame{number: r.Frame, node: n, rounds: r.Rounds, arguments: arguments, memo: r.Memo, version: r.UndoData, writer: h.writer(), saved: r.Saved,
 		leases: r.Leases, targets: r.Targets, parents: r.Parents})
 	return nil
 }

@@ -189,7 +189,7 @@ func (x *execution) understood(f *frame) error {
 	}
 	return x.history.at(f.node, f.rounds, fault.New(fault.Errored, "undo-data-version",
 		"the undo data of the step has version %d, and this gwe reads up to version %d of %s", f.version, stepType.UndoVersion(), stepType.Name).
-		WithHint("run `gwe recover` of the gwe that wrote it (%s), or of a newer one", x.history.writer()))
+		WithHint("run `gwe recover` of the gwe that wrote it (%s), or of a newer one", f.writer))
 }
 
 // undoVersions are the versions of undo data that this gwe writes, by step type; those of version 1 are left out.
@@ -235,7 +235,7 @@ func (x *execution) canBoth() error {
 	return nil
 }
 
-// writer is the version of the newest gwe that is known to have worked on the run.
+// writer is the version of the gwe that worked on the run last: the one that began it, took it over, or recovered it.
 func (h *history) writer() string {
 	if h.version != "" {
 		return h.version

@@ -123,20 +123,23 @@ steps:
   - put: {path: D/other}
   - commit: there
 `)
+	b.engine.Version = "1.0"
 	b.killBeforeCommit(program)
-	b.engine.Catalog = current
-	results, err := b.engine.Recover(context.Background())
-	if err != nil || len(results) != 1 || results[0].Status != engine.StatusBroken {
-		t.Fatalf("%+v, %v", results, err)
-	}
-	if found := fault.As(results[0].Err); found.Code != "undo-data-version" || !strings.Contains(found.Hint, "gwe that wrote it") {
-		t.Errorf("%v", results[0].Err)
+	b.engine.Catalog, b.engine.Version = current, "0.9"
+	for range 2 { // the first recovery writes down which gwe it was
+		results, err := b.engine.Recover(context.Background())
+		if err != nil || len(results) != 1 || results[0].Status != engine.StatusBroken {
+			t.Fatalf("%+v, %v", results, err)
+		}
+		if found := fault.As(results[0].Err); found.Code != "undo-data-version" || !strings.Contains(found.Hint, "gwe that wrote it (1.0)") {
+			t.Errorf("%v: %s", results[0].Err, found.Hint)
+		}
 	}
 	if _, err := os.Stat(filepath.Join(b.folder, "file")); err != nil {
 		t.Error("it was undone")
 	}
 	b.engine.Catalog = step.Catalog{newer{find(t, current, "put")}}
-	if results, err = b.engine.Recover(context.Background()); err != nil || len(results) != 1 || results[0].Status != engine.StatusRestored {
+	if results, err := b.engine.Recover(context.Background()); err != nil || len(results) != 1 || results[0].Status != engine.StatusRestored {
 		t.Errorf("%+v, %v", results, err)
 	}
 }
