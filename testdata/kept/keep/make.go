@@ -1,0 +1,204 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"github.com/gwe-project/gwe/testdata/crash/trace"
+	"github.com/gwe-project/gwe/testdata/kept"
+)
+
+type maker struct {
+	scratch, gwe string
+	tracer       *trace.Tracer
+}
+
+// make makes the runs of a step type on a new disk, lets today's gwe undo them on a copy of it, and keeps the disk.
+func (m maker) make(ctx context.Context, run kept.Run) error {
+	sample, err := kept.SampleOf(run.Type)
+	if err != nil {
+		return err
+	}
+	run.Recipe, run.Daemon, run.Ways = sample.Recipe(), sample.Daemon, map[kept.Way]string{}
+	var moments moments
+	if err := m.disk("dry", run.Type, func() (err error) {
+		moments, err = m.moments(ctx, sample)
+		return err
+	}); err != nil {
+		return err
+	}
+	run.Ways[kept.Done] = moments.done
+	if moments.within != "" {
+		run.Ways[kept.Within], run.Ways[kept.Committed] = moments.within, ""
+	}
+	if err := m.disk("disk", run.Type, func() error {
+		for _, way := range run.Order() {
+			if err := m.carryOut(ctx, sample, way, &run); err != nil {
+				return fmt.Errorf("%s: %w", way, err)
+			}
+		}
+		return nil
+	}); err != nil {
+		return err
+	}
+	if err := m.tryAll(ctx, run); err != nil {
+		return err
+	}
+	return run.Write(runs, m.image("disk"))
+}
+
+func (m maker) image(name string) string { return filepath.Join(m.scratch, name) }
+
+// sizeOfDisk is enough for what three journals reserve.
+const sizeOfDisk = 16 << 20
+
+// disk makes an empty disk and mounts it while do works there. What was removed from it leaves nothing behind.
+func (m maker) disk(name, stepType string, do func() error) (err error) {
+	image := m.image(name)
+	if err := errors.Join(os.RemoveAll(image), os.WriteFile(image, nil, 0o600), os.Truncate(image, sizeOfDisk)); err != nil {
+		return err
+	}
+	const same = "00000000-0000-4000-8000-000000000000"
+	if err := command("mkfs.ext4", "-q", "-F", "-b", "1024", "-I", "256", "-N", "512", "-m", "0", "-O", "^has_journal,^resize_inode", "-U", same,
+		"-E", "lazy_itable_init=0,hash_seed="+same, image); err != nil {
+		return err
+	}
+	unmount, err := kept.Mount(image, stepType)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, unmount()) }()
+	top := filepath.Dir(kept.At("", stepType, kept.Done).Path(""))
+	if err := os.Remove(filepath.Join(top, "lost+found")); err != nil {
+		return err
+	}
+	if err := do(); err != nil {
+		return err
+	}
+	return command("fstrim", top)
+}
+
+// carryOut makes one run: it is killed at its moment, or goes to its end.
+func (m maker) carryOut(ctx context.Context, sample kept.Sample, way kept.Way, run *kept.Run) error {
+	s := kept.At(m.gwe, sample.Type, way)
+	point := run.Ways[way]
+	came := point == ""
+	status, said, err := m.traced(ctx, sample, s, func(old string) { run.Old = old }, func(p trace.Point) trace.Action {
+		if p.String() == point {
+			came = true
+			return trace.KillBefore()
+		}
+		return trace.GoOn()
+	})
+	switch killed := status.Signaled() && status.Signal() == syscall.SIGKILL; {
+	case err != nil:
+		return err
+	case !came:
+		return fmt.Errorf("it did not come to %s", point)
+	case killed != (point != ""), !killed && status.ExitStatus() != 0:
+		return fmt.Errorf("it ended with %d\n%s", status, said)
+	}
+	if err := s.Rewrite(invent); err != nil {
+		return err
+	}
+	return errors.Join(os.RemoveAll(s.Path("shared")), os.Remove(s.Path("recipe.yaml")))
+}
+
+// traced arranges a site and runs the recipe there.
+func (m maker) traced(ctx context.Context, sample kept.Sample, s kept.Site, tell func(old string), decide func(trace.Point) trace.Action) (status trace.Status, said string, err error) {
+	if err := sample.Make(s); err != nil {
+		return status, "", err
+	}
+	old, err := kept.Picture(s.Path("root"))
+	if err != nil {
+		return status, "", err
+	}
+	tell(old)
+	if err := os.WriteFile(s.Path("recipe.yaml"), []byte(s.Expand(sample.Recipe())), 0o644); err != nil {
+		return status, "", err
+	}
+	end, err := s.Supervise(ctx, sample.Daemon)
+	if err != nil {
+		return status, "", err
+	}
+	defer end()
+	if sample.Daemon != "" {
+		if err := s.Control(sample.Daemon, "start", "app"); err != nil {
+			return status, "", err
+		}
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return status, "", err
+	}
+	output, err := os.Create(filepath.Join(m.scratch, "output"))
+	if err != nil {
+		return status, "", err
+	}
+	defer output.Close()
+	status, err = m.tracer.Run(trace.Program{
+		Arguments: s.Command("run", s.Path("recipe.yaml")), Environment: s.Environment(), Output: output, Root: s.Path(""), Launcher: []string{self, "launch"},
+	}, decide)
+	if err != nil {
+		return status, "", err
+	}
+	text, err := os.ReadFile(output.Name())
+	return status, string(text), err
+}
+
+// tryAll lets today's gwe undo each of the runs.
+func (m maker) tryAll(ctx context.Context, run kept.Run) (err error) {
+	if err := command("cp", "--sparse=always", m.image("disk"), m.image("tried")); err != nil {
+		return err
+	}
+	unmount, err := kept.Mount(m.image("tried"), run.Type)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, unmount()) }()
+	for _, way := range run.Order() {
+		if said, err := run.Undo(ctx, m.gwe, way); err != nil {
+			return fmt.Errorf("today's gwe does not undo the run %s: %w\n%s", way, err, said)
+		}
+	}
+	return nil
+}
+
+// invent replaces what a record tells of the machine.
+func invent(data []byte) []byte {
+	var members map[string]json.RawMessage
+	if json.Unmarshal(data, &members) != nil {
+		return data
+	}
+	changed := false
+	for name, value := range map[string]string{
+		"boot": `"00000000-0000-4000-8000-000000000000"`,
+		"host": `{"architecture":"amd64","kernel":"6.1.0","memory":"1048576KiB","name":"gateway","os":"linux"}`,
+	} {
+		if members[name] != nil {
+			members[name], changed = json.RawMessage(value), true
+		}
+	}
+	if !changed {
+		return data
+	}
+	text, err := json.Marshal(members)
+	if err != nil {
+		return data
+	}
+	return text
+}
+
+func command(arguments ...string) error {
+	if output, err := exec.Command(arguments[0], arguments[1:]...).CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w: %s", strings.Join(arguments, " "), err, output)
+	}
+	return nil
+}
