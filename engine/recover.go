@@ -26,7 +26,7 @@ func (e *Engine) Recover(ctx context.Context) ([]Result, error) {
 	}
 	locks, err := e.lock()
 	if err != nil {
-		return nil, err
+		return nil, e.State.unwritable(err)
 	}
 	defer locks.release()
 	_, results, err := e.settle(ctx, locks)

@@ -16,6 +16,8 @@ import (
 type Overview struct {
 	// Running is the process that works on the state; absent where there is none.
 	Running *Activity `json:"running,omitempty"`
+	// State is why the state directory cannot be written now; absent where it can. No run begins or is recovered then.
+	State *Warning `json:"state,omitempty"`
 	// Pending are runs that died, or wait: `gwe recover` goes on with them.
 	Pending []Summary `json:"pending"`
 	// Damaged are runs whose journal cannot be read, and that no operator has resolved. One that may still owe an undo blocks all others.
@@ -118,6 +120,8 @@ func (e *Engine) Overview(ctx context.Context) (Overview, error) {
 	}
 	if seen.Running != nil {
 		seen.Running.Next = seen.Running.next()
+	} else {
+		seen.State = e.State.trouble(len(seen.Pending) > 0)
 	}
 	seen.Broken = broken(list)
 	for i, one := range seen.Broken {
@@ -241,7 +245,7 @@ func (o *openTasks) Handle(event tasklog.Event) {
 func (o Overview) ExitCode() int {
 	needs := func(one Summary) bool { return one.Blocks || !one.RecoveryFailed.IsZero() }
 	switch {
-	case len(o.Broken) > 0, len(o.Lost) > 0, o.Running != nil && o.Running.Lost, slices.ContainsFunc(o.Damaged, needs), slices.ContainsFunc(o.Pending, needs):
+	case o.State != nil && len(o.Pending) > 0, len(o.Broken) > 0, len(o.Lost) > 0, o.Running != nil && o.Running.Lost, slices.ContainsFunc(o.Damaged, needs), slices.ContainsFunc(o.Pending, needs):
 		return ExitBroken
 	case o.Running != nil || len(o.Pending) > 0:
 		return ExitWaiting

@@ -12,9 +12,11 @@ import (
 
 // Warning is something that a run cannot promise on this machine. It refuses nothing.
 type Warning struct {
+	// Code is its stable code: `gwe explain CODE` explains it.
 	Code string `json:"code"`
-	// Text says what, and Hint what to do about it.
+	// Text says what it is.
 	Text string `json:"text"`
+	// Hint says what to do about it.
 	Hint string `json:"hint,omitempty"`
 }
 

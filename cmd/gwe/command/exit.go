@@ -22,7 +22,7 @@ func usagef(format string, arguments ...any) error {
 // unsettled are the codes of what keeps gwe from finishing an earlier run: a person has to look first.
 var unsettled = []string{
 	"run-lost", "journal-damaged", "journal-foreign", "journal-unreadable", "journal-newer-format", "journal-newer-record", "not-a-regular-file", "run-not-a-folder",
-	"frozen-recipe-missing", "frozen-recipe-changed", "frozen-recipe-invalid", "undo-data-damaged", "undo-data-unreadable", "undo-data-version",
+	"frozen-recipe-missing", "frozen-recipe-changed", "frozen-recipe-invalid", "undo-data-damaged", "undo-data-unreadable", "undo-data-version", "recovery-unwritable",
 }
 
 // exitCode is what the process ends with. Runs bring their own codes by errSilent; see docs/exit-codes.md.

@@ -24,8 +24,8 @@ Where the state directory was deleted, runs that had not ended are told by a not
 process holds its lock, and which runs left hidden names in it.
 
 The exit code is 0 when nothing goes on and nothing waits; 75 when a run goes on, or one waits for ` + "`gwe recover`" + `; 5 when the machine
-needs an operator: a run ended so, and neither ` + "`gwe resolve`" + ` closed it nor a later one with the same lock committed; a recovery failed; or the
-journal of a run is damaged that may still owe an undo.
+needs an operator: a run ended so, and neither ` + "`gwe resolve`" + ` closed it nor a later one with the same lock committed; a recovery failed, or
+cannot begin since the state directory cannot be written; or the journal of a run is damaged that may still owe an undo.
 
 example:
   gwe status
@@ -80,6 +80,10 @@ func statusText(seen engine.Overview) string {
 			fmt.Fprintf(&text, "          %s: %s, since %s\n", one.Type, one.Name, clock(one.Since))
 		}
 		advise(&text, doing.Next)
+	}
+	if seen.State != nil {
+		fmt.Fprintf(&text, "state     %s\n", seen.State.Text)
+		advise(&text, seen.State.Hint)
 	}
 	for _, one := range seen.Pending {
 		if one.Waits != "" {
