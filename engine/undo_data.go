@@ -89,9 +89,20 @@ func savedAt(root *os.Root, name string, entry fs.DirEntry) (savedFile, error) {
 	}
 	defer file.Close()
 	sum := sha256.New()
-	one.Size, err = io.Copy(sum, file)
+	// Most are notes of some bytes: a buffer of io.Copy's own would be all that such a step allocates.
+	buffer := make([]byte, readAtOnce(file))
+	one.Size, err = io.CopyBuffer(sum, struct{ io.Reader }{file}, buffer)
 	one.SHA256 = hex.EncodeToString(sum.Sum(nil))
 	return one, err
+}
+
+// readAtOnce is enough for the file and its end, 64 KiB at most.
+func readAtOnce(file *os.File) int64 {
+	const most = 64 << 10
+	if info, err := file.Stat(); err == nil {
+		return min(info.Size()+1, most)
+	}
+	return most
 }
 
 // intact makes sure that this gwe can use what the frame saved for its undo: it knows the version of that data, and the files are as the

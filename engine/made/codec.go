@@ -39,7 +39,7 @@ type encoder struct {
 }
 
 func newEncoder(file *os.File) *encoder {
-	return &encoder{file: file, buffer: bufio.NewWriterSize(file, 64<<10), sum: crc32.New(castagnoli)}
+	return &encoder{file: file, buffer: bufio.NewWriterSize(file, buffered), sum: crc32.New(castagnoli)}
 }
 
 func (e *encoder) add(one entry) error {
@@ -87,7 +87,8 @@ func whole(file *os.File) bool {
 		return false
 	}
 	sum := crc32.New(castagnoli)
-	if _, err := io.Copy(sum, io.NewSectionReader(file, 0, info.Size()-endSize)); err != nil {
+	text := io.NewSectionReader(file, 0, info.Size()-endSize)
+	if _, err := io.CopyBuffer(sum, struct{ io.Reader }{text}, make([]byte, min(info.Size(), buffered))); err != nil {
 		return false
 	}
 	end := make([]byte, endSize)

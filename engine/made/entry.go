@@ -93,10 +93,11 @@ func sumOf(folder int, name string) (uint32, error) {
 	}
 	file := os.NewFile(uintptr(handle), name)
 	defer file.Close()
-	if info, err := file.Stat(); err != nil || !info.Mode().IsRegular() {
+	info, err := file.Stat()
+	if err != nil || !info.Mode().IsRegular() {
 		return 0, errors.Join(err, os.ErrInvalid)
 	}
-	sum, buffer := uint32(0), make([]byte, 64<<10)
+	sum, buffer := uint32(0), make([]byte, min(info.Size()+1, 64<<10))
 	for {
 		n, err := file.Read(buffer)
 		sum = crc32.Update(sum, castagnoli, buffer[:n])

@@ -18,6 +18,8 @@ const (
 	// listName is the file in the frame's folder that holds the entries; settledName the one of the commit.
 	listName    = "made"
 	settledName = "made-settled"
+	// buffered is how much of a list is written or read at once: most lists have one entry.
+	buffered = 8 << 10
 )
 
 // Record lists what is at path, and all below it. The caller makes the list durable before path gets its place.
@@ -151,7 +153,7 @@ func (r *reader) rewind() {
 		return
 	}
 	_, _ = r.file.Seek(0, io.SeekStart)
-	r.decoder, r.ahead = &decoder{buffer: bufio.NewReaderSize(r.file, 64<<10)}, nil
+	r.decoder, r.ahead = &decoder{buffer: bufio.NewReaderSize(r.file, buffered)}, nil
 }
 
 func (r *reader) close() {

@@ -33,7 +33,7 @@ func CreateSums(folder string) (*Sums, error) {
 	if err != nil {
 		return nil, explain(err, "cannot record digests")
 	}
-	return &Sums{file: file, buffer: bufio.NewWriterSize(file, 32<<10)}, nil
+	return &Sums{file: file, buffer: bufio.NewWriterSize(file, buffered)}, nil
 }
 
 // Add takes the CRC-32C of a file's content; path is relative to the root of its group.
@@ -123,7 +123,7 @@ func (s *sums) load() {
 		return
 	}
 	defer file.Close()
-	buffer := bufio.NewReaderSize(file, 32<<10)
+	buffer := bufio.NewReaderSize(file, buffered)
 	for {
 		var record [sumSize]byte
 		if _, err := io.ReadFull(buffer, record[:]); err != nil {

@@ -35,14 +35,20 @@ func (i Identity) Is(other Identity) bool {
 
 // identityOf looks at an open file.
 func identityOf(handle int) (Identity, error) {
+	found, _, _, err := look(handle)
+	return found, err
+}
+
+// look is identityOf that also gives the attributes of statx, and the type of the file system: two calls for all that.
+func look(handle int) (found Identity, attributes uint64, system int64, err error) {
 	var status unix.Statx_t
-	err := repeat(func() error {
+	err = repeat(func() error {
 		return unix.Statx(handle, "", unix.AT_EMPTY_PATH|unix.AT_SYMLINK_NOFOLLOW, unix.STATX_BASIC_STATS|unix.STATX_BTIME, &status)
 	})
 	if err != nil {
-		return Identity{}, err
+		return Identity{}, 0, 0, err
 	}
-	found := Identity{Device: unix.Mkdev(status.Dev_major, status.Dev_minor), Inode: status.Ino}
+	found = Identity{Device: unix.Mkdev(status.Dev_major, status.Dev_minor), Inode: status.Ino}
 	if status.Mask&unix.STATX_BTIME != 0 {
 		found.Born = status.Btime.Sec*1e9 + int64(status.Btime.Nsec)
 	}
@@ -50,27 +56,39 @@ func identityOf(handle int) (Identity, error) {
 	if found.Kind != unix.S_IFDIR {
 		found.Size = status.Size
 	}
-	found.Volatile = volatile(handle)
-	return found, nil
+	system = systemOf(handle)
+	found.Volatile = slices.Contains(volatileSystems(), system)
+	return found, status.Attributes, system, nil
+}
+
+// Look tells of a directory what Identity, Mounted and InMemory tell, in fewer calls.
+func (d *Dir) Look() (found Identity, mounted, inMemory bool, err error) {
+	found, attributes, system, err := look(d.handle)
+	return found, attributes&unix.STATX_ATTR_MOUNT_ROOT != 0, slices.Contains(memorySystems(), system), wrong("statx", d.path, err)
 }
 
 // exfat is EXFAT_SUPER_MAGIC of linux/magic.h.
 const exfat = 0x2011bab0
 
-// volatile reports whether an open file is on a file system whose inode numbers do not stay.
-func volatile(handle int) bool {
-	return isOn(handle, unix.MSDOS_SUPER_MAGIC, exfat, unix.OVERLAYFS_SUPER_MAGIC)
+// volatileSystems are the types of file systems whose inode numbers do not stay.
+func volatileSystems() []int64 {
+	return []int64{unix.MSDOS_SUPER_MAGIC, exfat, unix.OVERLAYFS_SUPER_MAGIC}
 }
 
-// isOn reports whether an open file is on a file system of one of these types.
-func isOn(handle int, types ...int64) bool {
+// memorySystems are those that end with the boot.
+func memorySystems() []int64 { return []int64{unix.TMPFS_MAGIC, unix.RAMFS_MAGIC} }
+
+// systemOf is the type of the file system that an open file is on; 0 where the kernel does not tell.
+func systemOf(handle int) int64 {
 	var system unix.Statfs_t
-	err := repeat(func() error { return unix.Fstatfs(handle, &system) })
-	return err == nil && slices.Contains(types, int64(system.Type))
+	if err := repeat(func() error { return unix.Fstatfs(handle, &system) }); err != nil {
+		return 0
+	}
+	return int64(system.Type)
 }
 
 // InMemory reports whether the directory is on a file system that ends with the boot: tmpfs, ramfs.
-func (d *Dir) InMemory() bool { return isOn(d.handle, unix.TMPFS_MAGIC, unix.RAMFS_MAGIC) }
+func (d *Dir) InMemory() bool { return slices.Contains(memorySystems(), systemOf(d.handle)) }
 
 // Volatile reports whether the directory is on a file system whose inode numbers do not stay: overlayfs, vfat, exfat.
-func (d *Dir) Volatile() bool { return volatile(d.handle) }
+func (d *Dir) Volatile() bool { return slices.Contains(volatileSystems(), systemOf(d.handle)) }

@@ -134,6 +134,9 @@ func (p *Parents) check(folder string, dir *openat.Dir, links []string, err erro
 	if err != nil && (at < 0 || p.stage == noting) {
 		return nil, err
 	}
+	if err == nil && at < 0 && p.stage != noting {
+		return dir, nil // the step did not note it: there is nothing to compare
+	}
 	var now Parent
 	if err == nil {
 		if now, err = look(folder, dir); err != nil {
@@ -190,11 +193,11 @@ func (p Parent) find() (*openat.Dir, error) {
 
 func look(folder string, dir *openat.Dir) (now Parent, err error) {
 	now.Path = folder
-	if now.Identity, err = dir.Identity(); err != nil {
+	var inMemory bool
+	if now.Identity, now.Mounted, inMemory, err = dir.Look(); err != nil {
 		return now, err
 	}
-	now.Mounted = dir.Mounted()
-	if dir.InMemory() {
+	if inMemory {
 		now.Boot = host.BootID()
 	}
 	now.Real, err = dir.Real()

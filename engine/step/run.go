@@ -54,9 +54,9 @@ type Run struct {
 	// Leased reports whether an undo, of this run or of an earlier one, still needs the path, something below it, or what it lies in.
 	// A symbolic link at the path is the link, not what it leads to.
 	Leased func(path string) bool
-	// Writable are the files and directories that the run works on: those that its locks cover, and those that its steps have changed. A
+	// Writable tells the files and directories that the run works on: those that its locks cover, and those that its steps have changed. A
 	// program that is confined may change these.
-	Writable []string
+	Writable func() []string
 	// Started is told of every process right after its start, so that recovery can end what a dead run left behind.
 	Started func(pid int)
 	// Environment holds the variables that every child process gets: GWE_RUN_ID, GWE_STEP, GWE_RECOVERING, GWE_AFTER_COMMIT,

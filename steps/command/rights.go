@@ -184,7 +184,7 @@ func (r rights) apply(run *step.Run, command *process.Command) (done func(), err
 		}
 	}
 	command.Environment = append(command.Environment, "TMPDIR="+own)
-	command.Confine = &process.Confinement{Writable: append([]string{own}, run.Writable...)}
+	command.Confine = &process.Confinement{Writable: append([]string{own}, run.Writable()...)}
 	return done, nil
 }
 
