@@ -5,6 +5,9 @@
 // worked, and today's gwe recovers or rolls back: the tree must be the old one. A step type that only reads has one run, killed before the
 // commit.
 //
+// Runs of one recipe with many constructs are kept as "constructs", for each format of the journal: some were killed while they went forward,
+// while they were rolled back and in a manual rollback, one has committed, and one waits for a confirmation.
+//
 // What is kept is a disk and not a list of files, because gwe knows directories and files by their inodes and times of birth. No
 // program can give a new file an old time of birth, so a journal that was copied to another disk would have to be changed to be
 // recovered. A disk that is mounted again is what a device sees after a power cut. Only two things in it are invented: what journals

@@ -3,6 +3,7 @@ package kept
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -21,9 +22,24 @@ const (
 	Within    Way = "within"    // killed in the middle of the step
 	Done      Way = "done"      // killed after the step, before the commit
 	Committed Way = "committed" // ended well
+	// Of Constructs alone:
+	Unwinding Way = "unwinding" // failed, and killed while it was rolled back
+	Suspended Way = "suspended" // waits for a confirmation
+	Rollback  Way = "rollback"  // committed, and killed in a manual rollback
 )
 
-// Run is what is kept of a step type and a version of its undo data.
+// undo is the command by which such a run is undone.
+func (w Way) undo() string {
+	switch w {
+	case Committed:
+		return "rollback"
+	case Suspended:
+		return "cancel"
+	}
+	return "recover"
+}
+
+// Run is what is kept of a step type and a version of its undo data, or of Constructs and a format of the journal.
 type Run struct {
 	Type    string `json:"-"`
 	Version int    `json:"-"`
@@ -51,7 +67,7 @@ func (r Run) Write(directory, image string) error {
 		return err
 	}
 	text := txtar.Format(&txtar.Archive{
-		Comment: fmt.Appendf(nil, "Runs of %s with version %d of its undo data. Never make them again: see go doc ./testdata/kept.\n", r.Type, r.Version),
+		Comment: fmt.Appendf(nil, "Runs of %s, version %d. Never make them again: see go doc ./testdata/kept.\n", r.Type, r.Version),
 		Files: []txtar.File{
 			{Name: "runs.json", Data: settings.Bytes()}, {Name: "recipe.yaml", Data: []byte(r.Recipe)}, {Name: oldTree, Data: []byte(r.Old)},
 		},
@@ -60,7 +76,7 @@ func (r Run) Write(directory, image string) error {
 	if err := command("zstd", "-q", "-f", "-19", image, "-o", name+".ext4.zst"); err != nil {
 		return err
 	}
-	return os.WriteFile(name+".txtar", text, 0o644)
+	return errors.Join(os.Chmod(name+".ext4.zst", 0o644), os.WriteFile(name+".txtar", text, 0o644))
 }
 
 // ReadAll reads the texts of all runs in a directory.
@@ -116,7 +132,7 @@ func (r Run) Acts() bool {
 
 // Order lists the ways of the run.
 func (r Run) Order() []Way {
-	all := []Way{Within, Done, Committed}
+	all := []Way{Within, Done, Committed, Unwinding, Suspended, Rollback}
 	return slices.DeleteFunc(all, func(way Way) bool { _, kept := r.Ways[way]; return !kept })
 }
 

@@ -31,6 +31,9 @@ type Sample struct {
 
 // Recipe is the whole recipe, with ROOT and SHARED in it.
 func (s Sample) Recipe() string {
+	if s.Type == Constructs {
+		return constructs
+	}
 	return "gwe: 1\nname: kept\nlock: [ROOT]\nsteps:\n  - " + s.Step + "\n  - commit: the new tree is in place\n"
 }
 
@@ -55,7 +58,7 @@ func (t *Tree) write(content string, names ...string) {
 	}
 }
 
-// Make makes the old tree of a site and its inputs. All that lies in it has one time.
+// Make makes the recipe of a site, its old tree and its inputs. All that lies in the tree has one time.
 func (s Sample) Make(site Site) error {
 	tree := Tree{root: site.Path("root"), shared: site.Path("shared")}
 	tree.check(os.MkdirAll(tree.root, 0o755))
@@ -66,6 +69,9 @@ func (s Sample) Make(site Site) error {
 	at, err := time.Parse(time.RFC3339, then)
 	tree.check(err)
 	changed := unix.NsecToTimespec(at.UnixNano())
+	if tree.check(os.WriteFile(site.Path("recipe.yaml"), []byte(site.Expand(s.Recipe())), 0o644)); s.Type == Constructs {
+		tree.check(os.WriteFile(site.Path("used.yaml"), []byte(used), 0o644))
+	}
 	tree.check(filepath.WalkDir(tree.root, func(path string, _ fs.DirEntry, err error) error {
 		return cmp.Or(err, unix.UtimesNanoAt(unix.AT_FDCWD, path, []unix.Timespec{changed, changed}, unix.AT_SYMLINK_NOFOLLOW))
 	}))
@@ -155,8 +161,11 @@ var Samples = []Sample{
 		Arrange: func(t *Tree) { t.write(fmt.Sprintf(supervised, t.root), "supervisord.conf") }},
 }
 
-// SampleOf is the sample of a step type.
+// SampleOf is the sample of a step type, or Constructs.
 func SampleOf(name string) (Sample, error) {
+	if name == Constructs {
+		return ofConstructs(), nil
+	}
 	for _, one := range Samples {
 		if one.Type == name {
 			return one, nil

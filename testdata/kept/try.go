@@ -21,10 +21,7 @@ func (r Run) Undo(ctx context.Context, program string, way Way) (said string, er
 		return "", err
 	}
 	defer end()
-	command := "recover"
-	if way == Committed {
-		command = "rollback"
-	}
+	command := way.undo()
 	code, said, err := s.Gwe(command)
 	if err != nil || code != 0 {
 		return said, errors.Join(err, fmt.Errorf("gwe %s ended with %d", command, code))
@@ -69,10 +66,7 @@ func (r Run) RefuseLater(ctx context.Context, program string, way Way) (said str
 	if err := s.setVersion(later); err != nil {
 		return "", err
 	}
-	command := "recover"
-	if way == Committed {
-		command = "rollback"
-	}
+	command := way.undo()
 	for range 2 {
 		code, more, err := s.Gwe(command)
 		said += more

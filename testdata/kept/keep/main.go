@@ -12,6 +12,7 @@ import (
 	"slices"
 	"syscall"
 
+	"github.com/gwe-project/gwe/engine/journal"
 	"github.com/gwe-project/gwe/steps"
 	"github.com/gwe-project/gwe/testdata/crash/trace"
 	"github.com/gwe-project/gwe/testdata/kept"
@@ -77,14 +78,16 @@ func keep(ctx context.Context, types []string) (err error) {
 	if err := build.Run(); err != nil {
 		return err
 	}
+	wanted := []kept.Run{{Type: kept.Constructs, Version: journal.Format}}
 	for _, one := range steps.Catalog() {
-		about := one.About()
-		run := kept.Run{Type: about.Name, Version: about.UndoVersion()}
-		if _, err := os.Stat(filepath.Join(runs, run.Name()+".txtar")); err == nil || len(types) > 0 && !slices.Contains(types, about.Name) {
+		wanted = append(wanted, kept.Run{Type: one.About().Name, Version: one.About().UndoVersion()})
+	}
+	for _, run := range wanted {
+		if _, err := os.Stat(filepath.Join(runs, run.Name()+".txtar")); err == nil || len(types) > 0 && !slices.Contains(types, run.Type) {
 			continue
 		}
 		if err := m.make(ctx, run); err != nil {
-			return fmt.Errorf("%s: %w", about.Name, err)
+			return fmt.Errorf("%s: %w", run.Type, err)
 		}
 		fmt.Println(run.Name())
 	}

@@ -26,17 +26,12 @@ func (m maker) make(ctx context.Context, run kept.Run) error {
 	if err != nil {
 		return err
 	}
-	run.Recipe, run.Daemon, run.Ways = sample.Recipe(), sample.Daemon, map[kept.Way]string{}
-	var moments moments
+	run.Recipe, run.Daemon = sample.Recipe(), sample.Daemon
 	if err := m.disk("dry", run.Type, func() (err error) {
-		moments, err = m.moments(ctx, sample)
+		run.Ways, err = m.choose(ctx, sample)
 		return err
 	}); err != nil {
 		return err
-	}
-	run.Ways[kept.Done] = moments.done
-	if moments.within != "" {
-		run.Ways[kept.Within], run.Ways[kept.Committed] = moments.within, ""
 	}
 	if err := m.disk("disk", run.Type, func() error {
 		for _, way := range run.Order() {
@@ -66,7 +61,7 @@ func (m maker) disk(name, stepType string, do func() error) (err error) {
 		return err
 	}
 	const same = "00000000-0000-4000-8000-000000000000"
-	if err := command("mkfs.ext4", "-q", "-F", "-b", "1024", "-I", "256", "-N", "512", "-m", "0", "-O", "^has_journal,^resize_inode", "-U", same,
+	if err := command("mkfs.ext4", "-q", "-F", "-b", "1024", "-I", "256", "-N", "2048", "-m", "0", "-O", "^has_journal,^resize_inode", "-U", same,
 		"-E", "lazy_itable_init=0,hash_seed="+same, image); err != nil {
 		return err
 	}
@@ -86,71 +81,92 @@ func (m maker) disk(name, stepType string, do func() error) (err error) {
 }
 
 // carryOut makes one run: it is killed at its moment, or goes to its end.
-func (m maker) carryOut(ctx context.Context, sample kept.Sample, way kept.Way, run *kept.Run) error {
-	s := kept.At(m.gwe, sample.Type, way)
+func (m maker) carryOut(ctx context.Context, sample kept.Sample, way kept.Way, run *kept.Run) (err error) {
 	point := run.Ways[way]
 	came := point == ""
-	status, said, err := m.traced(ctx, sample, s, func(old string) { run.Old = old }, func(p trace.Point) trace.Action {
-		if p.String() == point {
+	run.Old, err = m.traced(ctx, sample, way, func(p trace.Point) trace.Action {
+		if point != "" && p.String() == point {
 			came = true
 			return trace.KillBefore()
 		}
 		return trace.GoOn()
 	})
-	switch killed := status.Signaled() && status.Signal() == syscall.SIGKILL; {
-	case err != nil:
+	if err != nil && !(came && point != "" && errors.Is(err, errKilled)) {
 		return err
-	case !came:
-		return fmt.Errorf("it did not come to %s", point)
-	case killed != (point != ""), !killed && status.ExitStatus() != 0:
-		return fmt.Errorf("it ended with %d\n%s", status, said)
 	}
+	if !came || err == nil && point != "" {
+		return fmt.Errorf("it was not killed at %s", point)
+	}
+	s := kept.At(m.gwe, sample.Type, way)
 	if err := s.Rewrite(invent); err != nil {
 		return err
 	}
-	return errors.Join(os.RemoveAll(s.Path("shared")), os.Remove(s.Path("recipe.yaml")))
+	return errors.Join(os.RemoveAll(s.Path("shared")), os.Remove(s.Path("recipe.yaml")), os.RemoveAll(s.Path("used.yaml")))
 }
 
-// traced arranges a site and runs the recipe there.
-func (m maker) traced(ctx context.Context, sample kept.Sample, s kept.Site, tell func(old string), decide func(trace.Point) trace.Action) (status trace.Status, said string, err error) {
+// errKilled says that gwe was killed.
+var errKilled = errors.New("gwe was killed")
+
+// ends are the exit codes of the commands that are traced, if nothing kills them.
+var ends = map[kept.Way]int{kept.Unwinding: 3, kept.Suspended: 75}
+
+// traced arranges a site and has gwe carry out what makes a run of a way.
+func (m maker) traced(ctx context.Context, sample kept.Sample, way kept.Way, decide func(trace.Point) trace.Action) (old string, err error) {
+	s := kept.At(m.gwe, sample.Type, way)
 	if err := sample.Make(s); err != nil {
-		return status, "", err
+		return "", err
 	}
-	old, err := kept.Picture(s.Path("root"))
-	if err != nil {
-		return status, "", err
-	}
-	tell(old)
-	if err := os.WriteFile(s.Path("recipe.yaml"), []byte(s.Expand(sample.Recipe())), 0o644); err != nil {
-		return status, "", err
+	if old, err = kept.Picture(s.Path("root")); err != nil {
+		return "", err
 	}
 	end, err := s.Supervise(ctx, sample.Daemon)
 	if err != nil {
-		return status, "", err
+		return "", err
 	}
 	defer end()
 	if sample.Daemon != "" {
 		if err := s.Control(sample.Daemon, "start", "app"); err != nil {
-			return status, "", err
+			return "", err
 		}
 	}
+	words := []string{"run", s.Path("recipe.yaml")}
+	if sample.Type == kept.Constructs {
+		words = append(words, "-i", "token=@"+s.Path("shared/token"), "-i", fmt.Sprintf("fail=%v", way == kept.Unwinding), "-i", fmt.Sprintf("wait=%v", way == kept.Suspended))
+	}
+	if way == kept.Rollback {
+		if code, said, err := s.Gwe(words...); err != nil || code != 0 {
+			return "", errors.Join(err, fmt.Errorf("the run ended with %d\n%s", code, said))
+		}
+		words = []string{"rollback"}
+	}
+	return old, m.trace(s, words, ends[way], decide)
+}
+
+// trace runs a gwe at a site. It must end with an exit code, or be killed: that is errKilled.
+func (m maker) trace(s kept.Site, words []string, want int, decide func(trace.Point) trace.Action) error {
 	self, err := os.Executable()
 	if err != nil {
-		return status, "", err
+		return err
 	}
 	output, err := os.Create(filepath.Join(m.scratch, "output"))
 	if err != nil {
-		return status, "", err
+		return err
 	}
 	defer output.Close()
-	status, err = m.tracer.Run(trace.Program{
-		Arguments: s.Command("run", s.Path("recipe.yaml")), Environment: s.Environment(), Output: output, Root: s.Path(""), Launcher: []string{self, "launch"},
+	status, err := m.tracer.Run(trace.Program{
+		Arguments: s.Command(words...), Environment: s.Environment(), Output: output, Root: s.Path(""), Launcher: []string{self, "launch"},
 	}, decide)
 	if err != nil {
-		return status, "", err
+		return err
 	}
-	text, err := os.ReadFile(output.Name())
-	return status, string(text), err
+	if status.Signaled() && status.Signal() == syscall.SIGKILL {
+		return errKilled
+	}
+	if status.ExitStatus() != want {
+		text, _ := os.ReadFile(output.Name())
+		return fmt.Errorf("it ended with %d, not with %d\n%s", status.ExitStatus(), want, text)
+	}
+	return nil
 }
 
 // tryAll lets today's gwe undo each of the runs.
