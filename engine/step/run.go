@@ -55,7 +55,7 @@ type Run struct {
 	// A symbolic link at the path is the link, not what it leads to.
 	Leased func(path string) bool
 	// Writable tells the files and directories that the run works on: those that its locks cover, and those that its steps have changed. A
-	// program that is confined may change these.
+	// program that is confined may change these. It may be nil.
 	Writable func() []string
 	// Started is told of every process right after its start, so that recovery can end what a dead run left behind.
 	Started func(pid int)

@@ -184,7 +184,11 @@ func (r rights) apply(run *step.Run, command *process.Command) (done func(), err
 		}
 	}
 	command.Environment = append(command.Environment, "TMPDIR="+own)
-	command.Confine = &process.Confinement{Writable: append([]string{own}, run.Writable()...)}
+	writable := []string{own}
+	if run.Writable != nil {
+		writable = append(writable, run.Writable()...)
+	}
+	command.Confine = &process.Confinement{Writable: writable}
 	return done, nil
 }
 
