@@ -27,6 +27,10 @@ kills count="1000":
 flips:
     GWE_FLIPS=all go test -count 1 -timeout 24h -v -run TestABitOfARun ./cmd/gwe
 
+# a user without rights swaps names under a running gwe, many times for each recipe and file system
+swaps count="1000":
+    GWE_SWAPS={{ count }} go test -count 1 -timeout 24h -v -run TestASwappingUser ./cmd/gwe
+
 # power cuts under a running update, by the thousand; Ctrl-C stops, the same command goes on
 powercut cuts="10000":
     go run ./scripts/powercut --cuts {{ cuts }} --writes -1 --reorders {{ cuts }} --results powercut.jsonl

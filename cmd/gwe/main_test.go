@@ -20,7 +20,7 @@ import (
 
 // TestMain makes the test binary the gwe of all scripts.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"gwe": mainOfTests, "careless-gwe": mainOfCareless})
+	testscript.Main(m, map[string]func(){"gwe": mainOfTests, "careless-gwe": mainOfCareless, "attacker": mainOfAttacker})
 }
 
 // mainOfTests is main, but for journals that can kill the process, or ask it to stop, at a record of a test's choice. The
