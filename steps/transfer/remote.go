@@ -180,7 +180,7 @@ func (a arguments) start(ctx context.Context, run *step.Run, in *openat.Dir, arg
 	}
 	said, reason := statistics{}, ""
 	result, err := process.Run(ctx, process.Command{
-		Arguments: argv, Folder: fmt.Sprintf("/proc/self/fd/%d", in.Descriptor()), Environment: environment,
+		Arguments: argv, Folder: in.Path(), In: in, Environment: environment,
 		Started: run.Started, Filter: run.Log.Filter,
 		Output: func(stream, line string) {
 			said.hear(line, run)

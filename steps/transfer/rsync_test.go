@@ -240,6 +240,7 @@ func TestOthersMeanwhile(t *testing.T) {
 	check(t, os.WriteFile(target+"/gone too", []byte("again"), 0o600))  // made again
 	check(t, os.WriteFile(target+"/lib/a/cache", []byte("new"), 0o600)) // made in a new folder
 	check(t, os.RemoveAll(target+"/new\nline\xff"))                     // a new one removed
+	f.run.Followed = true                                               // by programs of the run
 	for range 2 {
 		f.undo()
 		differ(t, "undo", before, snapshot(t, target))
