@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/gwe-project/gwe/engine/openat"
 )
 
 // firmware makes a small tree with everything that a package can hold.
@@ -234,6 +236,33 @@ func TestPackExcludes(t *testing.T) {
 	}
 }
 
+// nested makes a tree of that many directories, one in the other.
+func nested(t *testing.T, levels, length int) string {
+	t.Helper()
+	folder := filepath.Join(t.TempDir(), "release")
+	if err := os.Mkdir(folder, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	dir, err := openat.Open(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range levels {
+		name := strings.Repeat("d", length)
+		if err := dir.Mkdir(name, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		below, err := dir.Sub(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		dir.Close()
+		dir = below
+	}
+	dir.Close()
+	return folder
+}
+
 func TestPackRefuses(t *testing.T) {
 	home := gpg(t)
 	folder := firmware(t)
@@ -268,6 +297,8 @@ func TestPackRefuses(t *testing.T) {
 		"hidden":             {PackOptions{Folder: folder, Name: ".x", SigningKey: key}, "pack-name"},
 		"a pipe":             {PackOptions{Folder: special, SigningKey: key}, "pack-special-file"},
 		"a name of gwe's":    {PackOptions{Folder: own, SigningKey: key}, "pack-own-name"},
+		"a long path":        {PackOptions{Folder: nested(t, 30, 180), SigningKey: key}, "pack-too-deep"},
+		"a deep path":        {PackOptions{Folder: nested(t, 201, 1), SigningKey: key}, "pack-too-deep"},
 		"bad pattern":        {PackOptions{Folder: folder, Exclude: []string{"["}, SigningKey: key}, "pack-pattern"},
 		"xz":                 {PackOptions{Folder: folder, Compression: "xz", SigningKey: key}, "pack-compression"},
 		"level":              {PackOptions{Folder: folder, Compression: Gzip, Level: 10, SigningKey: key}, "pack-compression"},

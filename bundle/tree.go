@@ -36,15 +36,25 @@ type tree struct {
 
 type identity struct{ device, inode uint64 }
 
+// longestPath and deepest are what a device unpacks at most: bytes of a path, with the name of the release, and names in it.
+const (
+	longestPath = 4095
+	deepest     = 200
+)
+
 // complaintsMaximum is how many entries that cannot be packed are named.
 const complaintsMaximum = 10
 
 // survey sums up the sizes and refuses what no package can hold.
 func (t *tree) survey() error {
 	var refused, own []string
+	deep := ""
 	err := t.walk(func(name string, info fs.FileInfo) error {
 		if strings.HasPrefix(path.Base(name), durable.Prefix) {
 			own = append(own, name)
+		}
+		if whole := path.Join(t.name, name); deep == "" && (len(whole) > longestPath || strings.Count(whole, "/") >= deepest) {
+			deep = name
 		}
 		switch info.Mode().Type() {
 		case 0:
@@ -61,6 +71,9 @@ func (t *tree) survey() error {
 	case len(own) > 0:
 		return refuse("pack-own-name", "%s holds names that start with %q, which are gwe's own and which no device would unpack: %s", t.folder, durable.Prefix, some(own)).
 			WithHint("leave them out with --exclude '%s*', or give them other names", durable.Prefix)
+	case deep != "":
+		return refuse("pack-too-deep", "%s holds a path that no device would unpack, of %d bytes and %d names: %.200s", t.folder, len(path.Join(t.name, deep)), strings.Count(deep, "/")+2, deep).
+			WithHint("at most %d bytes and %d names are unpacked: make the tree less deep, or leave that out with --exclude", longestPath, deepest)
 	case len(refused) > 0:
 		return refuse("pack-special-file", "%s holds what a package cannot: %s", t.folder, some(refused)).
 			WithHint("remove it, or leave it out with --exclude; programs make sockets and pipes anew when they start")
