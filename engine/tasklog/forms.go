@@ -20,17 +20,23 @@ func Forms(text string) []string {
 	forms := []string{
 		strings.Trim(strconv.Quote(text), `"`), strings.Trim(strconv.QuoteToASCII(text), `"`),
 		strings.ReplaceAll(text, `'`, `'\''`), strings.ReplaceAll(text, `'`, `'"'"'`), strings.ReplaceAll(text, `'`, `\'`),
-		html.EscapeString(text), entities.Replace(text),
+		html.EscapeString(text), entities.Replace(text), inPythonXML.Replace(text),
 		hex.EncodeToString([]byte(text)), strings.ToUpper(hex.EncodeToString([]byte(text))),
+	}
+	if len(text) <= separatedLength {
+		forms = append(forms, separated(text)...)
 	}
 	for _, quoted := range []string{inJSON(text, false), inJSON(text, true)} {
 		ascii := outsideASCII.ReplaceAllStringFunc(quoted, inUTF16)
-		forms = append(forms, quoted, inJSON(quoted, false), strings.ReplaceAll(quoted, "/", `\/`), ascii, strings.ReplaceAll(ascii, "/", `\/`))
+		for _, once := range []string{quoted, strings.ReplaceAll(quoted, "/", `\/`), ascii, strings.ReplaceAll(ascii, "/", `\/`)} {
+			forms = append(forms, once, inJSON(once, false))
+		}
 	}
 	query := url.QueryEscape(text)
 	spaced := strings.ReplaceAll(query, "+", "%20")
 	for _, escaped := range []string{query, spaced, url.PathEscape(text), inURL.Replace(spaced), strings.ReplaceAll(spaced, "%2F", "/")} {
-		forms = append(forms, escaped, percents.ReplaceAllStringFunc(escaped, strings.ToLower))
+		forms = append(forms, escaped, percents.ReplaceAllStringFunc(escaped, strings.ToLower),
+			url.QueryEscape(escaped)) // an address in the query of another one
 	}
 	forms = append(forms, base64.StdEncoding.EncodeToString([]byte(text)), base64.RawStdEncoding.EncodeToString([]byte(text)),
 		base64.URLEncoding.EncodeToString([]byte(text)), base64.RawURLEncoding.EncodeToString([]byte(text)))
@@ -52,6 +58,51 @@ var (
 	// inURL are the characters that encodeURIComponent leaves as they are.
 	inURL = strings.NewReplacer("%21", "!", "%27", "'", "%28", "(", "%29", ")", "%2A", "*")
 )
+
+// inPythonXML are the names that Python's html.escape gives.
+var inPythonXML = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;", "'", "&#x27;")
+
+// separatedLength is how many bytes a text has at most that is looked for with separators too: these forms are long.
+const separatedLength = 1 << 10
+
+// separated lists a text's bytes in hexadecimal with something between them, as od, openssl and debuggers write them, and the bytes outside ASCII
+// alone, as Python writes bytes.
+func separated(text string) []string {
+	var forms []string
+	for _, one := range []struct{ format, between string }{
+		{"%02x", " "}, {"%02x", ":"}, {"%02x", "-"}, {`\x%02x`, ""}, {"0x%02x", ", "}, {"0x%02x", " "}, {"%02X", " "}, {"%02X", ":"}, {"%02X", "-"},
+	} {
+		bytes := make([]string, len(text))
+		for i := range len(text) {
+			bytes[i] = fmt.Sprintf(one.format, text[i])
+		}
+		forms = append(forms, strings.Join(bytes, one.between))
+	}
+	python := ""
+	for i := range len(text) {
+		switch b := text[i]; {
+		case b == '\\':
+			python += `\\`
+		case b < ' ' || b > '~':
+			python += pythonByte(b)
+		default:
+			python += string(rune(b))
+		}
+	}
+	return append(forms, python, strings.ReplaceAll(python, "'", `\'`))
+}
+
+func pythonByte(b byte) string {
+	switch b {
+	case '\t':
+		return `\t`
+	case '\n':
+		return `\n`
+	case '\r':
+		return `\r`
+	}
+	return fmt.Sprintf(`\x%02x`, b)
+}
 
 // inUTF16 writes a character as programs do that put nothing but ASCII into JSON.
 func inUTF16(character string) string {

@@ -76,8 +76,12 @@ func TestFilterForms(t *testing.T) {
 		"query": url.QueryEscape(secret), "path": url.PathEscape(secret), "component": "pa%22ss%2Fw%C3%B6rd%20%26%20%3Cmore%3E%20it's%2B100%25",
 		"lower": strings.ToLower(url.QueryEscape(secret)), "shell": `'pa"ss/wörd & <more> it'\''s+100%'`,
 		"hex": hex.EncodeToString([]byte(secret)), "HEX": fmt.Sprintf("%X", secret), "Go": fmt.Sprintf("%q", secret), "XML": "pa&quot;ss/wörd &amp; &lt;more&gt; it&apos;s+100%",
+		"ASCII twice": `"\"pa\\\"ss/w\\u00f6rd & <more> it's+100%\""`, "PHP twice": `"\"pa\\\"ss\\/w\\u00f6rd & <more> it's+100%\""`,
+		"Python bytes": `b'pa"ss/w\xc3\xb6rd & <more> it\'s+100%'`, "Python XML": "pa&quot;ss/wörd &amp; &lt;more&gt; it&#x27;s+100%",
+		"od": fmt.Sprintf("% x", secret), "openssl": strings.ReplaceAll(fmt.Sprintf("% X", secret), " ", ":"), "escapes": `\x` + strings.ReplaceAll(fmt.Sprintf("% x", secret), " ", `\x`),
+		"C": strings.ReplaceAll(fmt.Sprintf("% #x", secret), " ", ", "), "address in an address": url.QueryEscape("https://a.example/?t=" + url.QueryEscape(secret)),
 	} {
-		if got := filtered(t, mask, "<"+text+">\n", 5); !strings.Contains(got, "***") || strings.Contains(got, "ss") || strings.Contains(got, "7373") {
+		if got := filtered(t, mask, "<"+text+">\n", 5); !strings.Contains(got, "***") || strings.Contains(got, "ss") || strings.Contains(got, "7373") || strings.Contains(got, "73 73") {
 			t.Errorf("%s: %q", name, got)
 		}
 	}
