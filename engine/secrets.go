@@ -78,7 +78,7 @@ func (s *secrets) keep(text string) {
 	if err != nil {
 		return
 	}
-	file, err := os.OpenFile(s.folder.secret(computedName), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	file, err := regular.Open(s.folder.secret(computedName), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
 		return // the secrets are gone: nothing of the run needs them any more
 	}

@@ -1,7 +1,7 @@
 // Package made holds what step types share about the entries that they make: it records them, one by one, and its removals
 // after the commit take away those and no others.
 //
-// It may import engine/step, engine/durable, engine/openat and engine/fault.
+// It may import engine/step, engine/durable, engine/openat, engine/regular and engine/fault.
 //
 // A step type calls Record, or a Writer, when what it makes is complete under a hidden name, and before it gets its place; Settle
 // in its Verify, just before the commit; and in its Undo Discard where the directory may not stay, Sweep where it may. Before

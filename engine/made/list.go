@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/gwe-project/gwe/engine/openat"
+	"github.com/gwe-project/gwe/engine/regular"
 	"github.com/gwe-project/gwe/engine/step"
 )
 
@@ -64,7 +65,7 @@ func Create(folder string) (*Writer, error) {
 }
 
 func create(path string) (*Writer, error) {
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	file, err := regular.Open(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return nil, explain(err, "cannot record what the step makes")
 	}
@@ -135,7 +136,7 @@ func open(folder string) *reader {
 
 // openList opens a list; nil where it is damaged.
 func openList(path string) *reader {
-	file, err := os.Open(path)
+	file, err := regular.Open(path, os.O_RDONLY, 0)
 	if err != nil {
 		return nil
 	}

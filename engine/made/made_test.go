@@ -2,6 +2,7 @@ package made
 
 import (
 	"context"
+	"errors"
 	"net"
 	"os"
 	"path/filepath"
@@ -280,6 +281,7 @@ func TestDamagedList(t *testing.T) {
 			_, err = file.WriteAt(make([]byte, 64), 32)
 			return err
 		},
+		"FIFO": func(path string) error { return errors.Join(os.Remove(path), unix.Mkfifo(path, 0o600)) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRelease(t)

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/gwe-project/gwe/engine/durable"
+	"github.com/gwe-project/gwe/engine/regular"
 )
 
 // sumsName is the file in the frame's folder that holds the digests.
@@ -29,7 +30,7 @@ type Sums struct {
 
 // CreateSums begins the digests of a frame; older ones are forgotten.
 func CreateSums(folder string) (*Sums, error) {
-	file, err := os.OpenFile(filepath.Join(folder, sumsName), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	file, err := regular.Open(filepath.Join(folder, sumsName), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return nil, explain(err, "cannot record digests")
 	}
@@ -118,7 +119,7 @@ func (s *sums) match(group, path string, folder int, name string) (same, recorde
 
 func (s *sums) load() {
 	s.read = true
-	file, err := os.Open(filepath.Join(s.folder, sumsName))
+	file, err := regular.Open(filepath.Join(s.folder, sumsName), os.O_RDONLY, 0)
 	if err != nil {
 		return
 	}

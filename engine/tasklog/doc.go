@@ -2,7 +2,7 @@
 // (started, line, progress, ended) to a Sink; renderers (tree, plain, JSON lines) are sinks, and so is the full log kept
 // with each run.
 //
-// It is a leaf: it imports engine/fault and nothing else of ours. It promises
+// It is a leaf: it imports engine/fault, engine/regular and nothing else of ours. It promises
 //
 //   - that a line is never mixed with another task's within the line, and that lines of tasks that run side by side are told
 //     apart by a label;

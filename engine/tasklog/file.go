@@ -6,6 +6,8 @@ import (
 	"io"
 	"os"
 	"time"
+
+	"github.com/gwe-project/gwe/engine/regular"
 )
 
 // OutputLimit is how many bytes of the file may be lines of programs; see File.
@@ -37,7 +39,7 @@ const filePause = time.Second
 // OpenFile opens the log at path for more events, mode 0600, and makes it where it is missing. A line that a crash cut
 // off stays a line of its own.
 func OpenFile(path string) (*File, error) {
-	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
+	file, err := regular.Open(path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
 		return nil, err
 	}

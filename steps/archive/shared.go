@@ -14,6 +14,7 @@ import (
 
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/openat"
+	"github.com/gwe-project/gwe/engine/regular"
 )
 
 // shared is a file that the new release has in common with the one that ran when it was unpacked, as it was when the two
@@ -39,7 +40,7 @@ type sharedList struct {
 
 // newSharedList begins a list; an older one at that path is forgotten.
 func newSharedList(path string) (*sharedList, error) {
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	file, err := regular.Open(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return nil, explain(err, "cannot record the linked files")
 	}
@@ -62,7 +63,7 @@ func (l *sharedList) close() { _ = l.file.Close() }
 // changedFiles tells which of the files that a list names were written in place since they were linked, in the release
 // that has a name in an open folder. Files that were replaced are not among them: those harm no other release.
 func changedFiles(ctx context.Context, list string, dir *openat.Dir, name string, found func(path string)) error {
-	file, err := os.Open(list)
+	file, err := regular.Open(list, os.O_RDONLY, 0)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
 	}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"regexp"
 	"text/template"
@@ -15,6 +14,7 @@ import (
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/expression"
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/regular"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/value"
 	"github.com/gwe-project/gwe/steps/placement"
@@ -239,7 +239,7 @@ func (rendering) Do(ctx context.Context, run *step.Run, arguments templateArgume
 
 func (rendering) Undo(ctx context.Context, run *step.Run, _ templateArguments, memo templateMemo) error {
 	return memo.Undo(ctx, run, "template", func(now fs.FileInfo) bool {
-		content, err := os.ReadFile(filepath.Join(run.Folder, renderedName))
+		content, err := regular.Read(filepath.Join(run.Folder, renderedName))
 		return err == nil && holdsContent(placement.Looking(run), memo.Path, now, content)
 	})
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/regular"
 	"github.com/gwe-project/gwe/engine/step"
 )
 
@@ -30,7 +31,7 @@ type listWriter struct {
 }
 
 func newListWriter(run *step.Run) (*listWriter, error) {
-	file, err := os.OpenFile(filepath.Join(run.Folder, listName), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	file, err := regular.Open(filepath.Join(run.Folder, listName), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return nil, unwritten(err)
 	}
@@ -76,7 +77,7 @@ func (m linkTreeMemo) read(ctx context.Context, folder string, lines func(*os.Fi
 	if m.Changes == 0 {
 		return nil
 	}
-	file, err := os.Open(filepath.Join(folder, listName))
+	file, err := regular.Open(filepath.Join(folder, listName), os.O_RDONLY, 0)
 	if err != nil {
 		return durable.Explain(err, "cannot read what was linked")
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/openat"
+	"github.com/gwe-project/gwe/engine/regular"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/value"
 	"github.com/gwe-project/gwe/steps/order"
@@ -233,7 +234,9 @@ func (v victim) putBack(dir *openat.Dir, undone string) error {
 			return err
 		}
 		// Where the undo comes again, an older one may have taken it away since. That this is known is a courtesy.
-		_ = os.WriteFile(undone, nil, 0o600)
+		if file, err := regular.Open(undone, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600); err == nil {
+			_ = file.Close()
+		}
 		return nil
 	}
 	if now, err := lookIn(dir, v.Name); err != nil || now != nil {

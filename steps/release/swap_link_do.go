@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"syscall"
 	"time"
@@ -15,6 +14,7 @@ import (
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/openat"
+	"github.com/gwe-project/gwe/engine/regular"
 	"github.com/gwe-project/gwe/engine/step"
 )
 
@@ -234,7 +234,7 @@ func (m swapLinkMemo) ours(run *step.Run, text string) bool {
 	}
 	left, err := durable.ReadSealed(filepath.Join(run.Folder, leftName))
 	if err == nil && left == nil { // a gwe from before there were versions of undo data
-		left, err = os.ReadFile(filepath.Join(run.Folder, "left"))
+		left, err = regular.Read(filepath.Join(run.Folder, "left"))
 	}
 	return err == nil && string(left) == text
 }

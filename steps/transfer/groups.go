@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/gwe-project/gwe/engine/regular"
 )
 
 // groups remembers where the first name of each file with several names has gone, so that the others become links of
@@ -36,7 +38,7 @@ func newGroups(folder string) (*groups, error) {
 		return g, nil
 	}
 	var err error
-	g.file, err = os.OpenFile(filepath.Join(folder, groupsName), os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
+	g.file, err = regular.Open(filepath.Join(folder, groupsName), os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
 	return g, explain(err, "cannot write the list of links")
 }
 

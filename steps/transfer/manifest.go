@@ -21,6 +21,7 @@ import (
 
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/regular"
 )
 
 // verb is what one change does.
@@ -66,7 +67,7 @@ type manifest struct {
 }
 
 func newManifest(folder string) (*manifest, error) {
-	file, err := os.OpenFile(filepath.Join(folder, manifestName), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	file, err := regular.Open(filepath.Join(folder, manifestName), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return nil, explain(err, "cannot write the list of changes")
 	}
@@ -99,7 +100,7 @@ func (m *manifest) close() { _ = m.file.Close() }
 // yet is torn where a power cut came: it ends early, or has NULs. One that is complete and does not fit its seal is the fault
 // rsync-manifest-damaged.
 func sealed(folder string) (bool, error) {
-	file, err := os.Open(filepath.Join(folder, manifestName))
+	file, err := regular.Open(filepath.Join(folder, manifestName), os.O_RDONLY, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
@@ -191,7 +192,7 @@ func unseal(folder string) error {
 // changes reads a whole manifest.
 func changes(folder string) iter.Seq2[change, error] {
 	return func(yield func(change, error) bool) {
-		file, err := os.Open(filepath.Join(folder, manifestName))
+		file, err := regular.Open(filepath.Join(folder, manifestName), os.O_RDONLY, 0)
 		if err != nil {
 			yield(change{}, explain(err, "cannot read the list of changes"))
 			return

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/regular"
 )
 
 // shared lists the files that are one with those of link-dest, as they were: what is written to them in place changes
@@ -30,7 +31,7 @@ const (
 )
 
 func newShared(folder string) (*shared, error) {
-	file, err := os.OpenFile(filepath.Join(folder, sharedName), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	file, err := regular.Open(filepath.Join(folder, sharedName), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return nil, explain(err, "cannot write the list of shared files")
 	}
@@ -59,7 +60,7 @@ func state(status *unix.Stat_t) string {
 
 // verifyShared fails where a shared file of the target was written to in place.
 func verifyShared(ctx context.Context, s *site) error {
-	file, err := os.Open(filepath.Join(s.run.Folder, sharedName))
+	file, err := regular.Open(filepath.Join(s.run.Folder, sharedName), os.O_RDONLY, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
