@@ -28,6 +28,7 @@ import (
 //	watch    it only counts
 //	parent   it swaps PARENT... for links to the same names of the victim, and soon back
 //	stay     the same, once, until SIGTERM
+//	moved    it swaps PARENT... for new directories, or for each other, and soon back
 //	leaf     it swaps names in the directories for links, hard links, FIFOs and directories, and soon back
 func mainOfAttacker() {
 	numbers := make([]int, 2)
@@ -83,6 +84,8 @@ type swapper struct {
 type swap struct {
 	path, away string
 	planted    uint64
+	// mutual means that away is another name of the recipe's, which stands for this one.
+	mutual bool
 	// until is the number of the event, and the time, at which it goes back.
 	until int
 	late  time.Time
@@ -138,6 +141,13 @@ func (a *swapper) act(dir, name string) {
 	case "parent", "stay":
 		path := a.parents[a.random.IntN(len(a.parents))]
 		a.swap(path, a.link(a.of(path)))
+	case "moved":
+		path, other := a.parents[a.random.IntN(len(a.parents))], a.parents[a.random.IntN(len(a.parents))]
+		if a.random.IntN(2) == 0 {
+			a.swap(path, func(at string) error { return os.Mkdir(at, 0o755) })
+		} else {
+			a.exchange(path, other)
+		}
 	case "leaf":
 		if name == "" || a.random.IntN(4) == 0 {
 			if names, _ := os.ReadDir(dir); len(names) > 0 {
@@ -170,7 +180,7 @@ func (a *swapper) link(to string) func(string) error {
 
 // swap takes a name away and puts another thing there. A directory of root's does not go elsewhere, but may be renamed where it is.
 func (a *swapper) swap(path string, plant func(at string) error) {
-	if slices.ContainsFunc(a.swapped, func(one swap) bool { return one.path == path || strings.HasPrefix(path, one.path+"/") }) {
+	if a.taken(path) {
 		return
 	}
 	a.number++
@@ -197,10 +207,35 @@ func (a *swapper) swap(path string, plant func(at string) error) {
 		}
 		away = beside
 	}
-	a.swaps++
-	longest := 4 * time.Millisecond
-	a.swapped = append(a.swapped, swap{path, away, planted.Ino, a.events + 1 + a.random.IntN(12), time.Now().Add(time.Duration(a.random.Int64N(int64(longest))))})
+	a.swappedFor(path, away, planted.Ino, false)
 }
+
+func (a *swapper) swappedFor(path, away string, planted uint64, mutual bool) {
+	const longest = 4 * time.Millisecond
+	a.swaps++
+	late := time.Now().Add(time.Duration(a.random.Int64N(int64(longest))))
+	a.swapped = append(a.swapped, swap{path, away, planted, mutual, a.events + 1 + a.random.IntN(12), late})
+}
+
+// exchange lets two directories stand for each other.
+func (a *swapper) exchange(path, other string) {
+	if within(path, other) || within(other, path) || a.taken(path) || a.taken(other) {
+		return
+	}
+	var planted unix.Stat_t
+	if unix.Lstat(other, &planted) == nil && unix.Renameat2(unix.AT_FDCWD, path, unix.AT_FDCWD, other, unix.RENAME_EXCHANGE) == nil {
+		a.swappedFor(path, other, planted.Ino, true)
+	}
+}
+
+// taken reports whether a path lies in what is swapped at present, or the other way round: it could not be brought back.
+func (a *swapper) taken(path string) bool {
+	return slices.ContainsFunc(a.swapped, func(one swap) bool {
+		return within(path, one.path) || within(one.path, path) || one.mutual && (within(path, one.away) || within(one.away, path))
+	})
+}
+
+func within(path, dir string) bool { return strings.HasPrefix(path+"/", dir+"/") }
 
 // back ends a swap, unless gwe has put something in the place of what was planted.
 func (a *swapper) back(i int) {
@@ -216,7 +251,13 @@ func (a *swapper) back(i int) {
 			return
 		}
 		if unix.Renameat2(unix.AT_FDCWD, one.path, unix.AT_FDCWD, one.away, unix.RENAME_EXCHANGE) == nil {
-			_ = os.RemoveAll(one.away)
+			if !one.mutual && os.RemoveAll(one.away) != nil {
+				a.lost++ // gwe put something into what was planted
+			}
+			return
+		}
+		if one.mutual {
+			a.lost++
 			return
 		}
 		_ = os.RemoveAll(one.path)
