@@ -107,6 +107,9 @@ func (x *execution) foresee(ctx context.Context) ([]step.Later, error) {
 			continue
 		}
 		found, err := keeper.Keeps(ctx, run.Run, f.arguments, f.memo)
+		if step.IsParentChanged(err) {
+			return nil, x.notAsLeft(ctx, f, err)
+		}
 		if err != nil {
 			return nil, x.history.at(f.node, f.rounds, explain(ctx, err))
 		}

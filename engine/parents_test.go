@@ -2,13 +2,18 @@ package engine_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/gwe-project/gwe/engine"
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/step"
 )
 
 // stranger is a user who is neither root nor the one that runs the tests.
@@ -33,6 +38,13 @@ func (b *bench) link(text, name string) {
 	path := filepath.Join(b.folder, name)
 	_ = os.Remove(path)
 	if err := os.Symlink(text, path); err != nil {
+		b.Fatal(err)
+	}
+}
+
+func (b *bench) must(errs ...error) {
+	b.Helper()
+	if err := errors.Join(errs...); err != nil {
 		b.Fatal(err)
 	}
 }
@@ -96,6 +108,48 @@ func TestRollbackThroughAChangedLink(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.wantFile("r1/conf", "-")
+}
+
+// movedMeanwhile is a step type whose directory is swapped while the rollback looks at what would stay, after it has looked at all else.
+type movedMeanwhile struct {
+	step.Type
+	swap func()
+}
+
+func (m movedMeanwhile) Keeps(_ context.Context, run *step.Run, arguments map[string]any, _ json.RawMessage) (step.Keeping, error) {
+	m.swap()
+	dir, _, err := run.Dir(fmt.Sprint(arguments["path"]))
+	dir.Close()
+	return step.Keeping{}, err
+}
+
+// A directory that is swapped in the midst of the look before a rollback is a refusal like any other: nothing was undone.
+func TestRollbackWhoseDirectoryIsSwappedMeanwhile(t *testing.T) {
+	b := linked(t)
+	catalog, swaps := slices.Clone(b.engine.Catalog), false
+	for i, kind := range catalog {
+		if kind.About().Name == "put" {
+			catalog[i] = movedMeanwhile{kind, func() {
+				if swaps {
+					b.must(os.Rename(b.folder+"/r1", b.folder+"/away"), os.Mkdir(b.folder+"/r1", 0o755))
+				}
+			}}
+		}
+	}
+	b.engine.Catalog = catalog
+	b.wantStatus(b.run("steps:\n  - put: {path: D/via/conf, text: new}\n"), engine.StatusDone, 0)
+	swaps = true
+	for name, look := range map[string]func() error{
+		"plan":     func() error { _, err := b.engine.PlanRollback(context.Background(), ""); return err },
+		"rollback": func() error { _, err := b.engine.Rollback(context.Background(), ""); return err },
+	} {
+		err := look()
+		b.must(os.Remove(b.folder+"/r1"), os.Rename(b.folder+"/away", b.folder+"/r1"))
+		if found := fault.As(err); !hasCode(err, "parent-changed") || found.Class != fault.Refused || !strings.Contains(found.Hint, "move the directory back") {
+			t.Errorf("%s: %#v", name, found)
+		}
+	}
+	b.wantFile("r1/conf", "new")
 }
 
 // A link by which a less trusted user could lead gwe elsewhere is refused before the first step acts.

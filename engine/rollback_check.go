@@ -89,7 +89,7 @@ func (x *execution) asLeft(ctx context.Context) error {
 		}
 		own, err := touchedBy(f, run.Run)
 		if err != nil {
-			return x.history.at(f.node, f.rounds, err)
+			return x.notAsLeft(ctx, f, err)
 		}
 		covered := false
 		for _, path := range own {
@@ -107,14 +107,19 @@ func (x *execution) asLeft(ctx context.Context) error {
 			err = inspector.Inspect(ctx, run.Run, f.arguments, f.memo)
 		}
 		if err != nil {
-			changed := fault.New(fault.Refused, "rollback-changed", "the machine is not as run %s left it", x.folder.id()).WithCause(explain(ctx, err))
-			if why := fault.As(err); why != nil && why.Hint != "" {
-				changed = changed.WithHint("%s", why.Hint) // it says how the machine becomes so again
-			}
-			return x.history.at(f.node, f.rounds, changed)
+			return x.notAsLeft(ctx, f, err)
 		}
 	}
 	return nil
+}
+
+// notAsLeft refuses the rollback because of what a frame found, also if that is only what it could not look at: nothing was done yet.
+func (x *execution) notAsLeft(ctx context.Context, f *frame, err error) error {
+	changed := fault.New(fault.Refused, "rollback-changed", "the machine is not as run %s left it", x.folder.id()).WithCause(explain(ctx, err))
+	if why := fault.As(err); why != nil && why.Hint != "" {
+		changed = changed.WithHint("%s", why.Hint) // it says how the machine becomes so again
+	}
+	return x.history.at(f.node, f.rounds, changed)
 }
 
 // touchedBy lists what the frame changed: what its type tells, or else the paths of its effects.

@@ -52,26 +52,54 @@ func TestAParentThatChanged(t *testing.T) {
 			d.clean()
 		})
 	}
-	t.Run("rollback", func(t *testing.T) {
-		d := newDevice(t)
-		dir := d.root + "/dir"
-		check(t, os.MkdirAll(dir+"/theirs", 0o755))
-		check(t, os.WriteFile(dir+"/theirs/file", []byte("old"), 0o644))
-		d.giveAway(dir)
-		d.gwe("run", d.recipe("r.yaml", strings.ReplaceAll(begin+"  - commit: it is in place\n", "DIR", dir))).said(t, 0)
-		check(t, os.Rename(dir+"/theirs", dir+"/away"))
-		check(t, os.Mkdir(dir+"/theirs", 0o755))
-		d.gwe("rollback").said(t, 6, "cannot work in "+dir+"/theirs", "move the directory back to "+dir+"/theirs")
-		if d.content(dir+"/away/file") != "new" {
-			t.Error("a refused rollback has begun")
+	for name, last := range map[string]string{
+		"write": "write: { path: DIR/theirs/third, content: new }", "remove": "remove: DIR/theirs/gone", "chmod": "chmod: { path: DIR/theirs/file, mode: \"0600\" }",
+		"copy": "copy: { from: DIR/source, to: DIR/theirs/copy }", "mkdir": "mkdir: DIR/theirs/made", "move": "move: { from: DIR/theirs/gone, to: DIR/theirs/moved }",
+		"symlink": "symlink: { link: DIR/theirs/link, to: file }", "rsync": "rsync: { source: DIR/source, target: DIR/theirs/synced }",
+		"swap-link": "swap-link: { link: DIR/theirs/current, to: DIR/source }",
+	} {
+		const undone = "\n  - run: { argv: [/bin/true] }\n    undo:\n      - run: { argv: [/bin/echo, back] }" // a program might have put the directory back
+		for how, c := range map[string]struct {
+			plant func(path, other string) error
+			after string
+		}{
+			"another directory":                    {func(path, _ string) error { return os.Mkdir(path, 0o755) }, ""},
+			"a link":                               {func(path, other string) error { return os.Symlink(other, path) }, ""},
+			"a link and a program is to undo":      {func(path, other string) error { return os.Symlink(other, path) }, undone},
+			"a directory and a program is to undo": {func(path, _ string) error { return os.Mkdir(path, 0o755) }, undone},
+		} {
+			t.Run("rollback "+name+" "+how, func(t *testing.T) {
+				d := newDevice(t)
+				dir := d.root + "/dir"
+				for _, path := range []string{dir + "/theirs", dir + "/source", dir + "/victim"} {
+					check(t, os.MkdirAll(path, 0o755))
+					check(t, os.WriteFile(path+"/file", []byte("old"), 0o644))
+					check(t, os.WriteFile(path+"/gone", []byte("old"), 0o644))
+				}
+				check(t, os.Chown(dir, nobody, nobody))
+				d.giveAway(dir + "/theirs")
+				d.gwe("run", d.recipe("r.yaml", strings.ReplaceAll(begin+"  - "+last+c.after+"\n  - commit: it is in place\n", "DIR", dir))).said(t, 0)
+				check(t, os.Rename(dir+"/theirs", dir+"/away"))
+				check(t, c.plant(dir+"/theirs", "victim"))
+				check(t, os.Lchown(dir+"/theirs", nobody, nobody))
+				refused := d.gwe("rollback")
+				again, code := "rollback", 6
+				if c.after != "" && refused.code == 5 { // it had to begin to find out
+					again, code = "recover", 5
+				}
+				refused.said(t, code, "cannot work in "+dir+"/theirs", "move the directory back to "+dir+"/theirs")
+				if d.content(dir+"/away/first") != "new" {
+					t.Error("something was undone elsewhere")
+				}
+				check(t, os.Remove(dir+"/theirs"))
+				check(t, os.Rename(dir+"/away", dir+"/theirs"))
+				d.gwe(again).said(t, 0)
+				if text := d.content(dir+"/theirs/file") + " " + d.content(dir+"/theirs/first"); text != "old -" {
+					t.Errorf("the files are %s", text)
+				}
+			})
 		}
-		check(t, os.Remove(dir+"/theirs"))
-		check(t, os.Rename(dir+"/away", dir+"/theirs"))
-		d.gwe("rollback").said(t, 0)
-		if text := d.content(dir+"/theirs/file") + " " + d.content(dir+"/theirs/first"); text != "old -" {
-			t.Errorf("the files are %s", text)
-		}
-	})
+	}
 	t.Run("rollback in the middle", func(t *testing.T) {
 		d := newDevice(t)
 		dir := d.root + "/dir"
