@@ -272,16 +272,24 @@ func (l *List) Remove(ctx context.Context, parent int, name, group string) (left
 	return l.reader.remove(ctx, l.sums, parent, name, group)
 }
 
-// IsRoot reports whether what has this status is the root of a group, as far as its kind, size and modification time tell: for file systems whose
-// inode numbers do not stay. Groups are asked about in the order in which they were written.
-func (l *List) IsRoot(ctx context.Context, status *unix.Stat_t, group string) (is bool, err error) {
+// Root finds the root of a group, and reports of a status whether it is that root, as far as kind, size and modification time tell: for file
+// systems whose inode numbers do not stay. Groups are asked for in the order in which they were written, each once.
+func (l *List) Root(ctx context.Context, group string) (is func(*unix.Stat_t) bool, err error) {
+	is = func(*unix.Stat_t) bool { return false }
 	err = l.reader.group(ctx, group, func(e entry) error {
 		if e.Path == "" {
-			is = e.same(status, true) && (e.kind() == unix.S_IFDIR || e.untouched(status))
+			is = func(status *unix.Stat_t) bool {
+				return e.same(status, true) && (e.kind() == unix.S_IFDIR || e.untouched(status))
+			}
 		}
 		return nil
 	})
 	return is, err
+}
+
+// Same reports whether a file has the content of the root of a group, and whether its digest was recorded.
+func (l *List) Same(group string, folder int, name string) (same, recorded bool) {
+	return l.sums.match(group, "", folder, name)
 }
 
 // Close closes the list.

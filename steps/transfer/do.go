@@ -3,6 +3,7 @@ package transfer
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"path/filepath"
 
@@ -225,6 +226,10 @@ func carryOut(ctx context.Context, s *site) error {
 				return err
 			}
 		}
+	}
+	if mover.split > 0 {
+		run.Log.Warn(fmt.Sprintf("%q in %s had several names, and %d more such files: the overlay file system made the old one a file of its own, and no undo links it again",
+			mover.firstSplit, m.Target, mover.split-1))
 	}
 	if m.Existed {
 		return nil

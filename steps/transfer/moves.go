@@ -26,9 +26,14 @@ type mover struct {
 	// parent is the folder at way, kept open: neighbours come one after the other.
 	way    string
 	parent int
-	// volatile is set where inode numbers do not stay; list is what the step made then, for an undo before the commit.
+	// volatile is set where inode numbers do not stay; list is what the step made then, and root the group of it that was asked for last.
 	volatile bool
 	list     *made.List
+	group    string
+	root     func(*unix.Stat_t) bool
+	// split counts files that lost their other names when they moved; firstSplit is one of them.
+	split      int
+	firstSplit string
 }
 
 func newMover(s *site) (m *mover, err error) {
@@ -91,6 +96,15 @@ func (m *mover) forward(one change) error {
 	if err != nil {
 		return explain(err, "cannot open the folder of %q in the target", one.way)
 	}
+	var before *unix.Stat_t
+	if m.volatile && (one.verb == swap || one.verb == remove) {
+		if before, err = statAt(folder, name); err == nil && (before == nil || before.Ino != one.old) {
+			err = changedMeanwhile(one)
+		}
+		if err != nil {
+			return explain(err, "cannot look at %q in the target", one.way)
+		}
+	}
 	switch one.verb {
 	case add:
 		err = rename(m.hidden, one.staged, folder, name, unix.RENAME_NOREPLACE)
@@ -108,21 +122,36 @@ func (m *mover) forward(one change) error {
 	if err != nil || one.verb == add {
 		return explain(err, "cannot change %q in the target", one.way)
 	}
-	return m.seeOld(one, folder, name)
+	return m.seeOld(one, before, folder, name)
+}
+
+func changedMeanwhile(one change) *fault.Fault {
+	return fault.New(fault.Failed, "rsync-target-changed", "%q in the target was replaced while the step ran", one.way).
+		WithHint("stop what writes there, and run again")
 }
 
 // seeOld makes sure that what was moved away is what the survey saw, and puts it back at once where it is not.
-func (m *mover) seeOld(one change, folder int, name string) error {
+//
+// Where inode numbers do not stay, before is what was there just before. On an overlayfs a file of a lower layer with several names gets another
+// number, and loses the other names, when it is moved.
+func (m *mover) seeOld(one change, before *unix.Stat_t, folder int, name string) error {
 	moved, err := statAt(m.hidden, one.staged)
 	if err != nil || moved != nil && moved.Ino == one.old {
 		return err
+	}
+	if moved != nil && before != nil && kindOf(moved) == kindOf(before) && moved.Size == before.Size && moved.Mtim == before.Mtim {
+		if before.Nlink > 1 && moved.Nlink == 1 {
+			if m.split++; m.split == 1 {
+				m.firstSplit = one.way
+			}
+		}
+		return nil
 	}
 	flags := uint(unix.RENAME_NOREPLACE)
 	if one.verb == swap {
 		flags = unix.RENAME_EXCHANGE
 	}
-	found := fault.New(fault.Failed, "rsync-target-changed", "%q in the target was replaced while the step ran", one.way).
-		WithHint("stop what writes there, and run again")
+	found := changedMeanwhile(one)
 	if err := rename(m.hidden, one.staged, folder, name, flags); err != nil {
 		return found.WithCause(err)
 	}
@@ -164,14 +193,70 @@ func (m *mover) dress(way string, wanted attributes) error {
 }
 
 // isFresh reports whether what is somewhere is the new entry of a change. Where inode numbers do not stay, the list of what the step made tells.
-func (m *mover) isFresh(ctx context.Context, one change, there *unix.Stat_t) (bool, error) {
-	if there.Ino == one.fresh || !m.volatile || !one.makes() || m.run.AfterCommit {
+func (m *mover) isFresh(ctx context.Context, one change, there *unix.Stat_t) (is bool, err error) {
+	if there.Ino == one.fresh || !m.volatile || !one.makes() {
 		return there.Ino == one.fresh, nil
 	}
 	if m.list == nil {
 		m.list = made.Open(m.run)
 	}
-	return m.list.IsRoot(ctx, there, one.groupOf())
+	if group := one.groupOf(); m.root == nil || m.group != group {
+		m.group = group
+		if m.root, err = m.list.Root(ctx, group); err != nil {
+			return false, err
+		}
+	}
+	return m.root(there), nil
+}
+
+// resembles reports the same by the list alone, and by the digest of a small file.
+func (m *mover) resembles(ctx context.Context, one change, there *unix.Stat_t, folder int, name string) (bool, error) {
+	is, err := m.isFresh(ctx, one, there)
+	if err != nil || !is || !isRegular(there) || m.list == nil {
+		return is, err
+	}
+	same, recorded := m.list.Same(one.groupOf(), folder, name)
+	return same || !recorded, nil
+}
+
+// keeps reports whether the staged entry of a swap or a removal is the old one. Where inode numbers do not stay, as of a file of a lower layer
+// that was moved, it is the old one if it is not the new one.
+func (m *mover) keeps(ctx context.Context, one change, staged, there *unix.Stat_t, folder int, name string) (bool, error) {
+	switch {
+	case !m.volatile:
+		return staged.Ino == one.old, nil
+	case one.verb == remove: // nothing else ever gets there
+		return true, nil
+	case staged.Ino == one.fresh:
+		return false, nil
+	case there != nil && there.Ino == one.fresh, staged.Ino == one.old:
+		return true, nil
+	}
+	fresh, err := m.resembles(ctx, one, staged, m.hidden, one.staged)
+	if err != nil || !fresh || there == nil {
+		return !fresh, err
+	}
+	other, err := m.resembles(ctx, one, there, folder, name)
+	if err == nil && other {
+		err = fault.New(fault.Failed, "rsync-unclear", "cannot tell the old %q from the new one: both have the same size, time and content", one.way).
+			WithHint("compare %s with %s, and leave the right one in its place; then close the run with `gwe resolve`",
+				filepath.Join(m.m.Hidden, one.staged), filepath.Join(m.m.Target, one.way))
+	}
+	return false, err
+}
+
+// stands reports whether what is in the target is the old entry of a change of which nothing is staged.
+func (m *mover) stands(ctx context.Context, one change, there *unix.Stat_t, folder int, name string) (bool, error) {
+	switch {
+	case there.Ino == one.old || !m.volatile:
+		return there.Ino == one.old, nil
+	case one.verb == remove:
+		return true, nil
+	case there.Ino == one.fresh:
+		return false, nil
+	}
+	fresh, err := m.resembles(ctx, one, there, folder, name)
+	return err == nil && !fresh, err
 }
 
 // makesWay reports whether what is in the place of a change may be taken away for its undo: what the step put there, what programs of the run
@@ -216,10 +301,18 @@ func (m *mover) back(ctx context.Context, one change) (foreign bool, err error) 
 		}
 		return foreign, rename(folder, name, m.hidden, one.staged, unix.RENAME_NOREPLACE)
 	}
+	kept, still := false, false
+	if staged != nil {
+		kept, err = m.keeps(ctx, one, staged, there, folder, name)
+	} else if there != nil {
+		still, err = m.stands(ctx, one, there, folder, name)
+	}
 	switch {
-	case staged != nil && staged.Ino != one.old:
+	case err != nil:
+		return false, err
+	case staged != nil && !kept:
 		return false, nil // a swap that was not done, or anything that was put back
-	case staged == nil && there != nil && there.Ino == one.old:
+	case still:
 		return false, nil
 	case staged == nil:
 		return false, fault.New(fault.Failed, "rsync-kept-gone", "what was at %q in the target was kept, but is gone", one.way).
