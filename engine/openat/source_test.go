@@ -30,7 +30,7 @@ var byPath = map[string]string{
 	"engine/execution.go": state, "engine/loop.go": state, "engine/recover.go": state, "engine/facts.go": state, "engine/plugins.go": state, "engine/retention.go": state,
 	"engine/state.go": state, "engine/change.go": state, "engine/engine.go": state,
 
-	"engine/durable/checked.go": folder, "engine/made/list.go": folder, "steps/release/prune.go": folder, "steps/migration/rollback_do.go": folder,
+	"engine/durable/checked.go": folder, "engine/made/list.go": folder, "steps/migration/rollback_do.go": folder,
 	"steps/transfer/groups.go": folder, "steps/transfer/manifest.go": folder,
 
 	"engine/claim/claim.go": locks, "engine/claim/place.go": locks, "engine/claim/record.go": locks,

@@ -1,8 +1,12 @@
 package release_test
 
 import (
+	"io/fs"
+	"strings"
 	"testing"
 
+	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/steps/release"
 	"github.com/gwe-project/gwe/steps/steptest/attack"
 )
@@ -77,4 +81,33 @@ func TestLookingUnderAttack(t *testing.T) {
 			return map[string]any{"path": work + "/current", "missing": "error"}
 		},
 	})
+}
+
+// astray is a machine on which a user swaps a directory for another one while it is looked at.
+type astray struct {
+	step.Local
+	from, to string
+}
+
+func (a astray) Lstat(path string) (fs.FileInfo, error) {
+	return a.Local.Lstat(strings.Replace(path, a.from, a.to, 1))
+}
+
+// TestLinkTreeSurveyLedAstray: what the survey saw in another tree begins nothing, for its undo would never find its places.
+func TestLinkTreeSurveyLedAstray(t *testing.T) {
+	root := t.TempDir()
+	build(t, root, map[string]string{
+		"new/etc/app/a": "a", "into/etc/app/a": "old", "deep/etc/app/a": "another's", "empty/etc/app/other": "x", "gone/etc/x": "x", "none/x": "x",
+	})
+	for _, other := range []string{"into", "deep", "empty", "gone", "none"} {
+		arguments := attack.Arguments(t, release.LinkTree(), map[string]any{"from": []any{root + "/new"}, "into": root + "/into"})
+		run := &step.Run{
+			ID: "r", Step: "s", Machine: astray{from: root + "/into/etc/app", to: root + "/" + other + "/etc/app"}, Folder: t.TempDir(), Parents: step.NewParents(),
+			Leased: func(string) bool { return false },
+		}
+		_, err := release.LinkTree().Prepare(t.Context(), run, arguments)
+		if found := fault.As(err); (err == nil) != (other == "into") || err != nil && (found == nil || found.Code != "parent-changed" && found.Code != "link-tree-changed") {
+			t.Errorf("led to %s: %v", other, err)
+		}
+	}
 }

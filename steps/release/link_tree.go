@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"path/filepath"
 	"strings"
 
 	"github.com/gwe-project/gwe/engine/fault"
@@ -144,7 +145,34 @@ func (linkTree) Prepare(ctx context.Context, run *step.Run, arguments linkTreeAr
 	if err := cmp.Or(err, list.close()); err != nil {
 		return memo, err
 	}
-	into, err := memo.open(run)
+	return memo, memo.confirm(ctx, run)
+}
+
+// confirm looks at each place once more, as Do opens it. The survey goes by paths: a user who swaps a directory meanwhile makes it note the inodes of
+// another tree, in which neither Do nor Undo would ever find its places again.
+func (m linkTreeMemo) confirm(ctx context.Context, run *step.Run) error {
+	into, err := m.open(run)
 	into.Close()
-	return memo, err
+	if err != nil {
+		return err
+	}
+	in, err := m.mirror(run)
+	if err != nil {
+		return err
+	}
+	defer in.close()
+	return m.each(ctx, run.Folder, func(one change) error {
+		at, err := in.of(one)
+		if err != nil {
+			return err
+		}
+		if at.dir == nil && one.In != 0 {
+			return otherFolder(filepath.Dir(string(one.Path)), "it is not there any more")
+		}
+		now, err := at.now()
+		if err == nil && (now == nil) != (one.Old == 0) || now != nil && now.Ino != one.Old {
+			err = one.changed()
+		}
+		return err
+	})
 }
