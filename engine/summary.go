@@ -127,6 +127,9 @@ func (p *past) summary() Summary {
 		} else if len(end.Others) > 0 {
 			summary.say(end.Others[0].err())
 		}
+		if lost := end.lostRecords(); lost != nil && end.Error != nil {
+			summary.Error += "; " + lost.Error()
+		}
 	}
 	return summary
 }

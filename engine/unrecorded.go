@@ -30,11 +30,23 @@ func (x *execution) unrecorded(result *Result) {
 		more = ", and " + strconv.Itoa(len(found)-mostNamed) + " more"
 		found = found[:mostNamed]
 	}
-	result.Status = StatusBroken
-	result.Others = append(result.Others, fault.New(fault.Errored, "records-lost",
+	lost := fault.New(fault.Errored, "records-lost",
 		"%s%s: run %s left this, and its journal knows nothing of it: records were lost, and what they told was not undone",
 		strings.Join(found, ", "), more, x.folder.id()).
-		WithHint("compare what lies there with what is in its place, put that right by hand, then close the run: `gwe resolve %s --reason TEXT`", x.folder.id()))
+		WithHint("compare what lies there with what is in its place, put that right by hand, then close the run: `gwe resolve %s --reason TEXT`", x.folder.id())
+	result.Status = StatusBroken
+	result.Others = append(result.Others, lost)
+	x.task.Begin("undo", "Look for changes that the journal does not know").Fail(lost)
+}
+
+// lostRecords is the error of unrecorded among those of a run that has ended; nil where there is none.
+func (r endRecord) lostRecords() error {
+	for _, other := range r.Others {
+		if other.Code == "records-lost" {
+			return other.err()
+		}
+	}
+	return nil
 }
 
 // mostNamed is how many paths an error names.

@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/gwe-project/gwe/engine"
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/tasklog"
 )
 
 // TestWhatTheJournalDoesNotKnow: what a run left without a record is named, and nobody is told that all was rolled back.
@@ -54,6 +56,8 @@ steps:
 			for _, path := range left {
 				must(t, os.Mkdir(path, 0o700))
 			}
+			told := &recorder{}
+			b.engine.Sink = told
 			results, err := b.engine.Recover(context.Background())
 			if err != nil || len(results) != 1 {
 				t.Fatalf("%+v, %v", results, err)
@@ -74,7 +78,17 @@ steps:
 			if len(results[0].Others) != 1 || fault.As(results[0].Others[0]).Code != "records-lost" {
 				t.Fatalf("%v", results[0].Others)
 			}
+			overview, err := b.engine.Overview(context.Background())
+			if err != nil || len(overview.Broken) != 1 {
+				t.Fatalf("%+v, %v", overview, err)
+			}
 			for _, path := range left {
+				if !strings.Contains(overview.Broken[0].Error, path) {
+					t.Errorf("the status does not name %s: %s", path, overview.Broken[0].Error)
+				}
+				if !slices.ContainsFunc(told.events, func(event tasklog.Event) bool { return strings.Contains(event.Error, path) && event.Hint != "" }) {
+					t.Errorf("the log does not name %s", path)
+				}
 				if !strings.Contains(results[0].Others[0].Error(), path) {
 					t.Errorf("%s is not named: %v", path, results[0].Others[0])
 				}
