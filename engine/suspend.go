@@ -184,6 +184,9 @@ func (x *execution) rest(waits *suspending) Result {
 func (x *execution) unsure(err error) Result {
 	x.task.Warn("the journal cannot be written: recovery is pending")
 	x.task.Fail(err)
+	if x.recovers {
+		x.folder.noteFailure(x.withoutSecrets(err))
+	}
 	return Result{Run: x.folder.id(), Status: StatusPending, Err: x.withoutSecrets(err)}
 }
 

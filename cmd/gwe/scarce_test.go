@@ -132,6 +132,20 @@ func TestScarceResources(t *testing.T) {
 		s.wants(0, "rollback")
 		s.wantOld(0)
 	})
+	t.Run("a journal that cannot be written once the deadline has passed", func(t *testing.T) {
+		t.Parallel()
+		s := place(t, "unwritable")
+		s.recipe("  - confirm: { within: 1s }\n")
+		s.wants(75, "run", s.root+"/r.yaml")
+		time.Sleep(1100 * time.Millisecond)
+		s.limit = []string{"--fsize=4096"}
+		s.wants(5, "recover")
+		s.limit = nil
+		s.wants(5, "status")
+		s.wants(0, "recover")
+		s.wants(0, "status")
+		s.wantOld(0)
+	})
 	for name, wait := range map[string]string{"confirmation": "confirm: { within: 5s }", "reboot": "reboot: { command: ['true'], within: 5s }"} {
 		t.Run("a full disk on probation: "+name, func(t *testing.T) {
 			t.Parallel()

@@ -58,8 +58,10 @@ example:
 					case engine.StatusSuspended:
 						code = max(code, engine.ExitWaiting)
 					case engine.StatusFailsafe:
-						code = engine.ExitFailsafe
-					case engine.StatusBroken:
+						if code != engine.ExitBroken {
+							code = engine.ExitFailsafe
+						}
+					case engine.StatusBroken, engine.StatusPending: // its journal could not be written
 						code = engine.ExitBroken
 					}
 				}
