@@ -107,3 +107,22 @@ func TestConfineWithoutLandlock(t *testing.T) {
 		}
 	}
 }
+
+// A program with fewer rights gets no descriptor that gwe itself was started with.
+func TestRightsKeepDescriptors(t *testing.T) {
+	for name, command := range map[string]Command{
+		"user": {As: &Account{UID: 65534, GID: 65534}}, "no-new-privileges": {NoNewPrivileges: true}, "confine": {Confine: &Confinement{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			secret, err := unix.Open("/etc/shadow", unix.O_RDONLY, 0) // as one that a shell passes on: without O_CLOEXEC
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer unix.Close(secret)
+			got := ran(t, "ls -l /proc/$$/fd", command)
+			if !strings.Contains(got, "pipe:") || strings.Contains(got, "/etc/shadow") {
+				t.Errorf("the program has the descriptors %s", got)
+			}
+		})
+	}
+}

@@ -86,6 +86,9 @@ func fork(path string, command Command, folder string, files []*os.File, group c
 	if command.As != nil {
 		attributes.Sys.Credential = &syscall.Credential{Uid: command.As.UID, Gid: command.As.GID, Groups: command.As.Groups}
 	}
+	if command.As != nil || command.NoNewPrivileges || command.Confine != nil {
+		keepInherited()
+	}
 	if group != "" {
 		folder, err := unix.Open(string(group), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 		if err == nil {
