@@ -37,6 +37,7 @@ type Line struct {
 // would tell a script that nothing ran.
 func (l Line) Main() {
 	debug.SetTraceback("crash")
+	dropPrivileges()
 	shared := &screen{stderr: os.Stderr}
 	ctx, stop := untilSignal(context.Background(), shared)
 	code := execute(ctx, &console{
