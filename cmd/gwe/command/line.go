@@ -18,6 +18,7 @@ import (
 	"github.com/gwe-project/gwe/engine/journal"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/value"
+	"github.com/gwe-project/gwe/trial"
 )
 
 // Line is a command line of gwe with its step types.
@@ -37,7 +38,9 @@ type Line struct {
 // would tell a script that nothing ran.
 func (l Line) Main() {
 	debug.SetTraceback("crash")
-	dropPrivileges()
+	if !slices.Contains(os.Args, trial.InsideCommand) { // which makes a machine of its own, and its network
+		dropPrivileges()
+	}
 	shared := &screen{stderr: os.Stderr}
 	ctx, stop := untilSignal(context.Background(), shared)
 	code := execute(ctx, &console{
