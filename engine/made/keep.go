@@ -111,7 +111,7 @@ func (a *Aside) tell() {
 	}
 }
 
-// choose takes the first free name, and writes it down for good.
+// choose takes the first free name, and writes it down.
 func (a *Aside) choose() error {
 	if a.path != "" {
 		return nil
@@ -124,7 +124,12 @@ func (a *Aside) choose() error {
 		return err
 	}
 	a.path = path
-	return durable.SyncFileSystems(a.run.Folder)
+	// If the name is lost by a power cut, an undo after this one takes the next free name. That is no reason to leave the entries where
+	// nobody looks for them.
+	if err := durable.SyncFileSystems(a.run.Folder); err != nil {
+		a.run.Log.Warn("cannot note for good that " + path + " is made: " + err.Error())
+	}
+	return nil
 }
 
 // freeIn names the directory. A name that starts with a dot is no release, and no configuration to be read.
