@@ -91,7 +91,7 @@ var mutations = []mutation{
 	},
 	{
 		name: "what a rollback keeps is told once, and not again after a kill",
-		file: "engine/made/keep.go", from: "if _, err := os.Lstat(a.path); err == nil {", to: "if false {",
+		file: "engine/made/keep.go", from: "if _, err := dir.Stat(name); err == nil {", to: "if false {",
 		tests: []string{"-run=TestDiscardAgain", "./engine/made"},
 	},
 	{

@@ -98,3 +98,14 @@ func (m mutation) wantFailure(t *testing.T, root, overlay string) {
 		t.Fatalf("it was not found: %v\n%s", err, said)
 	}
 }
+
+// TestMutationsFit: each mutation finds the line that it breaks, those that only a long campaign tries too.
+func TestMutationsFit(t *testing.T) {
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range mutations {
+		t.Run(m.name, func(t *testing.T) { m.lay(t, root) })
+	}
+}
