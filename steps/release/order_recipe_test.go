@@ -27,6 +27,9 @@ func restored(t *testing.T, dir string) {
 		t.Fatal(err)
 	}
 	for _, entry := range slices.Backward(entries) {
+		if strings.HasPrefix(entry.Name(), ".gwe-old-") {
+			continue // what an undo keeps: in another directory it is of no use, and the next commit says so
+		}
 		if output, err := exec.Command("cp", "-a", filepath.Join(dir, entry.Name()), fresh).CombinedOutput(); err != nil {
 			t.Fatalf("%v: %s", err, output)
 		}
