@@ -50,7 +50,8 @@ func (x *execution) commitAs(ctx context.Context, record stepRecord, task *taskl
 	}
 	// A run that changed nothing commits nothing: one that stopped because all was well already takes away no way back.
 	if len(x.history.held()) > 0 {
-		x.earlier = x.engine.supersede(ctx, x.earlier, x.history.begin, x.locks, task)
+		// The run has committed, and takes over from those before: a signal that comes now does not leave two of them standing.
+		x.earlier = x.engine.supersede(context.WithoutCancel(ctx), x.earlier, x.history.begin, x.locks, task)
 	}
 	return nil
 }

@@ -68,8 +68,8 @@ func real(path string) string {
 }
 
 // supersede gives up what the undos of standing runs kept that share a lock with a later commit: nobody can ask for
-// them any more. It gives back the runs that stand on. What cannot be given up now, because a signal came or another gwe
-// works on that target, stands on too, and the next run or recovery tries again.
+// them any more. It gives back the runs that stand on. What cannot be given up now, because another gwe
+// works on that target say, stands on too, and the next run or recovery tries again.
 func (e *Engine) supersede(ctx context.Context, standing []*past, begin beginRecord, held *locks, task *tasklog.Task) []*past {
 	var on []*past
 	for _, p := range standing {
