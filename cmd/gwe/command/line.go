@@ -18,7 +18,6 @@ import (
 	"github.com/gwe-project/gwe/engine/journal"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/value"
-	"github.com/gwe-project/gwe/trial"
 )
 
 // Line is a command line of gwe with its step types.
@@ -38,9 +37,6 @@ type Line struct {
 // would tell a script that nothing ran.
 func (l Line) Main() {
 	debug.SetTraceback("crash")
-	if !slices.Contains(os.Args, trial.InsideCommand) { // which makes a machine of its own, and its network
-		dropPrivileges()
-	}
 	shared := &screen{stderr: os.Stderr}
 	ctx, stop := untilSignal(context.Background(), shared)
 	code := execute(ctx, &console{
