@@ -47,21 +47,21 @@ func mount(image, folder string) error {
 	return run("mount", "-o", "loop", image, folder)
 }
 
-// unmount ends whatever process of the machine is still there, and waits until it is gone. One that is seen once only may be another
-// worker's: until it executes its program, a child has all files open that its parent has.
+// unmount ends whatever process of the machine is still there, and waits until it is gone. One that is seen for less than half a second may be
+// another worker's: until it executes its program, which may take its time on a busy machine, a child has all files open that its parent has.
 func unmount(folder string) (err error) {
-	var before []int
-	for range 200 {
+	seen := map[int]int{}
+	for range 500 {
 		if err = unix.Unmount(folder, 0); !errors.Is(err, unix.EBUSY) {
 			return err
 		}
 		users := usersOf(folder)
-		for _, pid := range users {
-			if slices.Contains(before, pid) {
+		slices.Sort(users)
+		for _, pid := range slices.Compact(users) {
+			if seen[pid]++; seen[pid] > 50 {
 				_ = unix.Kill(pid, unix.SIGKILL)
 			}
 		}
-		before = users
 		time.Sleep(10 * time.Millisecond)
 	}
 	return fmt.Errorf("unmounting %s: %w", folder, err)
