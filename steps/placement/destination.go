@@ -9,7 +9,7 @@ import (
 	"github.com/gwe-project/gwe/engine/step"
 )
 
-// Destination looks at what is at the path, nil where nothing is, and makes sure that there is a folder to put it in.
+// Destination looks at what is at the path, nil where nothing is, and makes sure that there is a directory to put it in.
 func Destination(machine step.Machine, verb, path string) (fs.FileInfo, error) {
 	if path == "/" {
 		return nil, fault.New(fault.Refused, verb+"-root", "nothing can take the place of the root of the file system").
@@ -45,7 +45,7 @@ func Movable(machine step.Machine, leased func(string) bool, verb, path string, 
 	return nil
 }
 
-// Stays refuses to move away a folder on which something is mounted.
+// Stays refuses to move away a directory on which something is mounted.
 func Stays(here Location, verb string, info fs.FileInfo) error {
 	if !info.IsDir() || here.Dir == nil {
 		return nil

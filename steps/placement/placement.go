@@ -54,7 +54,7 @@ func (p Placement) Among(run *step.Run) Placement {
 	return p
 }
 
-// places are the spots of a placement, open.
+// places are the locations of a placement, open.
 type places struct{ fresh, now, kept Location }
 
 // open opens the directories of a placement; the new file of a move lies in another one.
@@ -104,8 +104,8 @@ func (p Placement) Write(run *step.Run, content []byte, mode fs.FileMode, uid, g
 	return nil
 }
 
-// Put gives what has the hidden name its place. Where neither side is a folder it takes the place of the old one at once:
-// at every moment the path is the one or the other. A folder cannot be replaced so; for a moment nothing is at the path.
+// Put gives what has the hidden name its place. Where neither side is a directory it takes the place of the old one at once:
+// at every moment the path is the one or the other. A directory cannot be replaced so; for a moment nothing is at the path.
 //
 // It syncs twice: before the place changes, what was noted and kept, and the new content where there is some, without which
 // a power cut could leave an empty file under the name; and after that the names. content tells that there is some.
@@ -157,7 +157,7 @@ func (p Placement) Put(ctx context.Context, run *step.Run, content bool) error {
 	return Rename(open.fresh, open.now, false)
 }
 
-// secure keeps the old file where there is one. folders tells that one of the two is a folder: then the old one is kept by its rename.
+// secure keeps the old file where there is one. folders reports that one of the two is a directory: then the old one is kept by its rename.
 func (p Placement) secure(run *step.Run, open places) (folders bool, err error) {
 	if p.Old == "" {
 		return false, nil

@@ -110,7 +110,7 @@ type taking struct {
 }
 
 // takeBack is Undo without the tidying up: what is ours at the path gets its new name again, or where stay is false may be lost. A new
-// folder that took nothing's place has its hidden name then, and is made durable with its removal.
+// directory that took nothing's place has its hidden name then, and is made durable with its removal.
 func (p Placement) takeBack(run *step.Run, open places, verb string, stay bool, same func(fs.FileInfo) bool) error {
 	found, err := p.look(open)
 	if err != nil {
