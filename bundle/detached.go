@@ -39,7 +39,7 @@ func readSignatures(ctx context.Context, path string) ([]*candidate, error) {
 	}
 	content, err := io.ReadAll(io.LimitReader(file, signaturesMaximum*smallPacketMaximum))
 	if err != nil {
-		return nil, refuse("signature-unreadable", "cannot read %s", path).WithCause(err)
+		return nil, unreadable("signature-unreadable", path, err)
 	}
 	signatures, err := parseSignatures(content)
 	if err != nil {

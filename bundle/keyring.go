@@ -16,6 +16,7 @@ import (
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
 	openpgp "github.com/ProtonMail/go-crypto/openpgp/v2"
 
+	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/regular"
 )
 
@@ -99,12 +100,18 @@ func ReadKeyring(folder string) (*Keyring, error) {
 	return readKeyring(localFiles{context.Background()}, folder)
 }
 
+// interrupted reports whether a read ended because its run was told to stop, which says nothing about the file.
+func interrupted(err error) bool { return err != nil && fault.ClassOf(err) == fault.Interrupted }
+
 func readKeyring(files Files, folder string) (*Keyring, error) {
 	ring := &Keyring{folder: folder}
 	entries, err := files.ReadDir(folder)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, refuse("keyring-missing", "there is no keyring %s", folder).
 			WithHint("make the folder and put the trusted public keys there: gwe keys import KEY.asc --keyring %s", folder)
+	}
+	if interrupted(err) {
+		return nil, err
 	}
 	if err != nil {
 		return nil, refuse("keyring-unreadable", "cannot read the keyring %s", folder).WithCause(err).
@@ -120,6 +127,9 @@ func readKeyring(files Files, folder string) (*Keyring, error) {
 		var found keyPackets
 		if err == nil {
 			found, err = splitKeyFile(path, content)
+		}
+		if interrupted(err) {
+			return nil, err
 		}
 		if err != nil {
 			ring.unreadable(path, cutShort(err))

@@ -72,14 +72,14 @@ func readKeyFileMode(ctx context.Context, path, code string) ([]byte, fs.FileMod
 	defer file.Close()
 	info, err := file.Stat()
 	if err != nil {
-		return nil, 0, refuse(code+"-unreadable", "cannot read %s", path).WithCause(err)
+		return nil, 0, unreadable(code+"-unreadable", path, err)
 	}
 	if size > keyFileMaximum {
 		return nil, 0, refuse(code+"-unreadable", "%s is too large to be a key", path)
 	}
 	content, err := io.ReadAll(io.LimitReader(file, keyFileMaximum))
 	if err != nil {
-		return nil, 0, refuse(code+"-unreadable", "cannot read %s", path).WithCause(err)
+		return nil, 0, unreadable(code+"-unreadable", path, err)
 	}
 	return content, info.Mode(), nil
 }

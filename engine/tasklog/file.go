@@ -43,6 +43,10 @@ func OpenFile(path string) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
+	return newFile(file)
+}
+
+func newFile(file *os.File) (*File, error) {
 	f := &File{file: file, buffer: bufio.NewWriterSize(file, 64<<10)}
 	f.lines = NewJSON(f.buffer)
 	size, err := file.Seek(0, io.SeekEnd)

@@ -220,7 +220,11 @@ func TestRenderersRememberAnErrorAndGoOn(t *testing.T) {
 			t.Errorf("%s: Close gives %v", name, err)
 		}
 	}
-	file, err := tasklog.OpenFile("/dev/full")
+	device, err := os.OpenFile("/dev/full", os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := tasklog.NewFile(device)
 	if err != nil {
 		t.Fatal(err)
 	}
