@@ -32,8 +32,8 @@ type releasedRecord struct {
 
 // abandon says what stays of a frame because its directory really changed; nil where the error is another one, or the file system of the
 // directory is only not mounted now, so that a later try may succeed.
-func (x *execution) abandon(f *frame, err error) []abandonedRecord {
-	if !step.IsParentChanged(err) || outOfReach(x.history.begin.Targets, fault.Errored) != nil || outOfReach(f.targets, fault.Errored) != nil {
+func (x *runner) abandon(f *frame, err error) []abandonedRecord {
+	if !step.IsParentChanged(err) || outOfReach(x.state.begin.Targets, fault.Errored) != nil || outOfReach(f.targets, fault.Errored) != nil {
 		return nil
 	}
 	var paths []string
@@ -61,7 +61,7 @@ func (a abandonedRecord) warning() string {
 }
 
 // abandoned lists what the run kept and could not remove.
-func (p *past) abandoned() (all []Abandoned) {
+func (p *storedRun) abandoned() (all []Abandoned) {
 	add := func(records []abandonedRecord) error {
 		for _, one := range records {
 			all = append(all, Abandoned{Run: p.folder.id(), Path: one.Path, Why: one.Why})

@@ -64,7 +64,7 @@ type Difference struct {
 }
 
 // before looks at the paths that a step is about to change. Only the first look at a path in a run counts.
-func (x *execution) before(stepType step.Type, arguments map[string]any) []beforeRecord {
+func (x *runner) before(stepType step.Type, arguments map[string]any) []beforeRecord {
 	var seen []beforeRecord
 	for _, effect := range stepType.About().Effects {
 		path, ok := arguments[effect.Argument].(string)
@@ -79,7 +79,7 @@ func (x *execution) before(stepType step.Type, arguments map[string]any) []befor
 }
 
 // firstLook reports whether no step of this process has looked at the path yet.
-func (x *execution) firstLook(path string) bool {
+func (x *runner) firstLook(path string) bool {
 	x.writing.Lock()
 	defer x.writing.Unlock()
 	if x.looked[path] {
@@ -159,7 +159,7 @@ func entriesOf(path string) (names []string, count int, err error) {
 }
 
 // differences compares the machine with what the run found before it changed it, in the order of the run.
-func (p *past) differences() []Difference {
+func (p *storedRun) differences() []Difference {
 	found := []Difference{}
 	known := map[string]bool{}
 	var earlier []beforeRecord

@@ -47,12 +47,12 @@ func (r beginRecord) fits() error {
 }
 
 // foreseeSize is the same for a plan, with what it knows of the values.
-func (x *execution) foreseeSize(begin beginRecord) error {
+func (x *runner) foreseeSize(begin beginRecord) error {
 	var err error
-	if begin.Inputs, err = shownInputs(x.program, x.history.inputs); err != nil {
+	if begin.Inputs, err = shownInputs(x.program, x.state.inputs); err != nil {
 		return nil
 	}
-	begin.Facts, _ = encodeObject(factsType(x.program), x.history.facts)
+	begin.Facts, _ = encodeObject(factsType(x.program), x.state.facts)
 	begin.Vars, _ = x.variableRecord()
 	return begin.fits()
 }

@@ -11,7 +11,7 @@ import (
 
 // commit is the point of no return. Every step that can is asked once more whether what it did still stands; then the
 // record is durable; then what undos of earlier runs kept is given up.
-func (x *execution) commit(ctx context.Context, n *node, names map[string]any, task *tasklog.Task) error {
+func (x *runner) commit(ctx context.Context, n *node, names map[string]any, task *tasklog.Task) error {
 	said, err := n.action.commit.evaluate(names)
 	if err != nil {
 		return err
@@ -24,15 +24,15 @@ func (x *execution) commit(ctx context.Context, n *node, names map[string]any, t
 }
 
 // commitSilently is the commit of a recipe that has no commit step of its own, or that stopped before it.
-func (x *execution) commitSilently(ctx context.Context) error {
-	if x.history.committed >= 0 {
+func (x *runner) commitSilently(ctx context.Context) error {
+	if x.state.committed >= 0 {
 		return nil
 	}
 	return x.commitAs(ctx, stepRecord{}, x.task)
 }
 
-func (x *execution) commitAs(ctx context.Context, record stepRecord, task *tasklog.Task) error {
-	if err := x.standing(ctx, task); err != nil {
+func (x *runner) commitAs(ctx context.Context, record stepRecord, task *tasklog.Task) error {
+	if err := x.verifyFrames(ctx, task); err != nil {
 		return err
 	}
 	saved, err := x.settledSaved()
@@ -44,22 +44,22 @@ func (x *execution) commitAs(ctx context.Context, record stepRecord, task *taskl
 		if errors.As(err, &unsure) {
 			// A recovery may find the record, and then must find the new version. If it does not, it puts the old one back.
 			x.journal.Keep()
-			x.history.committed = len(x.history.frames)
+			x.state.committed = len(x.state.frames)
 		}
 		return err
 	}
 	// A run that changed nothing commits nothing: one that stopped because all was well already takes away no way back.
-	if len(x.history.held()) > 0 {
+	if len(x.state.held()) > 0 {
 		// The run has committed, and takes over from those before: a signal that comes now does not leave two of them standing.
-		x.earlier = x.engine.supersede(context.WithoutCancel(ctx), x.earlier, x.history.begin, x.locks, task)
+		x.earlier = x.engine.supersede(context.WithoutCancel(ctx), x.earlier, x.state.begin, x.locks, task)
 	}
 	return nil
 }
 
 // standing asks the frames whether what they did still stands.
-func (x *execution) standing(ctx context.Context, task *tasklog.Task) error {
-	followed := x.history.followed()
-	for _, f := range x.history.frames {
+func (x *runner) verifyFrames(ctx context.Context, task *tasklog.Task) error {
+	followed := x.state.followed()
+	for _, f := range x.state.frames {
 		if f.undone || f.owesLast || f.part != "" {
 			continue
 		}
@@ -72,7 +72,7 @@ func (x *execution) standing(ctx context.Context, task *tasklog.Task) error {
 		}
 		run.Followed = followed[f.number]
 		if err := f.node.action.stepType.Verify(ctx, run.Run, f.arguments, f.memo); err != nil {
-			return x.history.at(f.node, f.rounds, explain(ctx, err))
+			return x.state.at(f.node, f.rounds, explain(ctx, err))
 		}
 	}
 	return nil

@@ -29,7 +29,7 @@ func load(library Library, file string, source []byte, catalog step.Catalog, pro
 	if recipe == nil {
 		return nil, diagnostics.Sorted()
 	}
-	root := &area{}
+	root := &staticScope{}
 	c := &compiler{
 		compilation: &compilation{
 			catalog: catalog, library: library, proofs: proofs, read: map[string]*readRecipe{},
@@ -76,7 +76,7 @@ type compiler struct {
 	// prefix is the path of the use by which the recipe came in, with a slash; area is that of its steps, and files are
 	// those of the recipes around it and its own.
 	prefix string
-	area   *area
+	area   *staticScope
 	files  []string
 	// stopAt is how many outputs were visible at the first stop; -1 where there is none.
 	stopAt int
@@ -89,7 +89,7 @@ func (c *compiler) compile() {
 	c.program.variables = c.variables()
 	c.locks()
 	c.program.timeout = c.setting(c.recipe.Timeout, durationType, c.base)
-	v := view{base: c.base}
+	v := visibleNames{base: c.base}
 
 	behind := v
 	c.program.steps, behind = c.sequence(c.recipe.Steps, v, spot{area: c.area})
@@ -99,7 +99,7 @@ func (c *compiler) compile() {
 }
 
 // outputs compiles the recipe's outputs: what stands behind a possible stop may be absent.
-func (c *compiler) outputs(behind view) []namedValue {
+func (c *compiler) outputs(behind visibleNames) []namedValue {
 	scope := behind.doubt(c.stopAt).scope()
 	var outputs []namedValue
 	for _, output := range c.recipe.Outputs {
@@ -126,13 +126,13 @@ func (c *compiler) variables() []namedValue {
 // spot is where a step stands in the program.
 type spot struct {
 	parent  *node
-	area    *area
+	area    *staticScope
 	rescues *node
 	branch  int
 }
 
 // sequence compiles steps in order: each one may read those above it.
-func (c *compiler) sequence(steps []*schema.Step, v view, at spot) ([]*node, view) {
+func (c *compiler) sequence(steps []*schema.Step, v visibleNames, at spot) ([]*node, visibleNames) {
 	var nodes []*node
 	for _, s := range steps {
 		var n *node
@@ -151,7 +151,7 @@ func count(nodes []*node) {
 }
 
 // step compiles one step of a sequence. It gives what is visible behind the step.
-func (c *compiler) step(s *schema.Step, v view, at spot, timeout *schema.Setting) (*node, view) {
+func (c *compiler) step(s *schema.Step, v visibleNames, at spot, timeout *schema.Setting) (*node, visibleNames) {
 	n := &node{step: s, recipe: c.recipe, at: c.prefix + s.Path, parent: at.parent, branch: at.branch, rescues: at.rescues, in: at.area, own: at.area}
 	if n.parent != nil {
 		n.depth = n.parent.depth + 1
@@ -177,7 +177,7 @@ func (c *compiler) step(s *schema.Step, v view, at spot, timeout *schema.Setting
 		left = append(left, value.Field{Name: n.id(), Type: n.outputs()})
 	}
 	if n.items != nil {
-		n.own.leave(left)
+		n.own.noteReads(left)
 	}
 	for i := range left {
 		left[i] = n.visible(left[i], s.When != nil || s.AllowFailure)
@@ -186,7 +186,7 @@ func (c *compiler) step(s *schema.Step, v view, at spot, timeout *schema.Setting
 }
 
 // leave notes what is read of an area from outside of it.
-func (a *area) leave(left []value.Field) {
+func (a *staticScope) noteReads(left []value.Field) {
 	if a.lefts == nil {
 		a.lefts = map[string]bool{}
 	}
@@ -214,7 +214,7 @@ func (n *node) visible(left value.Field, optional bool) value.Field {
 }
 
 // undo compiles what the author adds to a step's undo, in its place and last. It runs when nobody knows how far the step itself came.
-func (c *compiler) undo(n *node, inner, behind view) {
+func (c *compiler) undo(n *node, inner, behind visibleNames) {
 	if len(n.step.Undo)+len(n.step.UndoLast) == 0 {
 		return
 	}
@@ -229,7 +229,7 @@ func (c *compiler) undo(n *node, inner, behind view) {
 	}
 }
 
-func (c *compiler) undoSteps(n *node, steps []*schema.Step, v view) (nodes []*node, behind view) {
+func (c *compiler) undoSteps(n *node, steps []*schema.Step, v visibleNames) (nodes []*node, behind visibleNames) {
 	for _, s := range steps {
 		var undo *node
 		undo, v = c.step(s, v, spot{parent: n, area: n.own, rescues: n.rescues}, c.recipe.Defaults.UndoTimeout)
@@ -242,7 +242,7 @@ func (c *compiler) undoSteps(n *node, steps []*schema.Step, v view) (nodes []*no
 }
 
 // epilogue compiles failsafe and finally, which run when nobody knows how far the run came.
-func (c *compiler) epilogue(steps []*schema.Step, v view, at spot) []*node {
+func (c *compiler) epilogue(steps []*schema.Step, v visibleNames, at spot) []*node {
 	if len(steps) == 0 {
 		return nil
 	}

@@ -20,11 +20,11 @@ func (i *items) typeOf(number int, keys []string) value.Type {
 }
 
 // forEach compiles what a step is carried out for, and gives what is visible in each round.
-func (c *compiler) forEach(n *node, v view) view {
+func (c *compiler) forEach(n *node, v visibleNames) visibleNames {
 	before := len(c.diagnostics)
 	compiled, of := c.inferred(n.step.ForEach, v.scope())
 	n.items = &items{value: compiled, of: of, element: anyType}
-	n.own = &area{parent: n.in, owner: n, loops: n.in.loops + 1}
+	n.own = &staticScope{parent: n.in, owner: n, loops: n.in.loops + 1}
 	index := intType
 	switch of.Kind {
 	case value.KindList:

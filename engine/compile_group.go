@@ -9,16 +9,16 @@ import (
 
 // group compiles a group: its steps see those above and each other, and steps behind see them. Where there is a rescue,
 // nobody knows behind the group how far its steps came.
-func (c *compiler) group(n *node, action schema.Group, v view) view {
+func (c *compiler) group(n *node, action schema.Group, v visibleNames) visibleNames {
 	n.action.group = &group{}
 	g, at := n.action.group, spot{parent: n, area: n.own, rescues: n.rescues}
-	var behind view
+	var behind visibleNames
 	g.steps, behind = c.sequence(action.Steps, v, at)
 	behind.base = v.base
 	if len(action.Rescue) > 0 {
 		unsure := behind.doubtful().with("error", errorType())
 		at.rescues = n
-		var rescued view
+		var rescued visibleNames
 		g.rescue, rescued = c.sequence(action.Rescue, unsure, at)
 		left := slices.Clone(rescued.above[len(unsure.above):])
 		number := len(v.above)
@@ -30,14 +30,14 @@ func (c *compiler) group(n *node, action schema.Group, v view) view {
 }
 
 // parallel compiles branches: each sees what is above the parallel, and steps behind it see all of them.
-func (c *compiler) parallel(n *node, action schema.Parallel, v view) view {
+func (c *compiler) parallel(n *node, action schema.Parallel, v visibleNames) visibleNames {
 	n.action.parallel = &parallel{limit: c.setting(action.Limit, intType, v.scope())}
 	var left []value.Field
 	for i, s := range action.Branches {
-		branch := &area{parent: n.own, loops: n.own.loops}
+		branch := &staticScope{parent: n.own, loops: n.own.loops}
 		made, behind := c.step(s, v, spot{parent: n, area: branch, rescues: n.rescues, branch: i}, c.recipe.Defaults.Timeout)
 		branch.owner = made
-		branch.leave(behind.above[len(v.above):])
+		branch.noteReads(behind.above[len(v.above):])
 		c.program.strands++
 		made.strand = c.program.strands
 		n.action.parallel.branches = append(n.action.parallel.branches, made)

@@ -8,7 +8,7 @@ import (
 
 // modifiers compiles what stands beside the action, and its own for-each and guard: inner is what is visible at the
 // action, and behind what is visible at its end.
-func (c *compiler) modifiers(n *node, inner, behind view, timeout *schema.Setting) {
+func (c *compiler) modifiers(n *node, inner, behind visibleNames, timeout *schema.Setting) {
 	s, scope, defaults := n.step, inner.scope(), c.recipe.Defaults
 	if s.Name != nil {
 		n.title = c.scalar(*s.Name, textType, scope)
@@ -39,7 +39,7 @@ func own(setting, fallback *schema.Setting) *schema.Setting {
 }
 
 // action compiles what the step does. It gives what is visible at its end.
-func (c *compiler) action(n *node, v view) view {
+func (c *compiler) action(n *node, v visibleNames) visibleNames {
 	switch action := n.step.Action.(type) {
 	case schema.Leaf:
 		c.leaf(n, action, v.scope())

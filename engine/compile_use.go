@@ -29,7 +29,7 @@ type readRecipe struct {
 // hands in. What has no meaning there is passed over: its triggers; its commit, for the run commits as a whole; its lock and
 // its failsafe, which the recipe that is started must have then.
 func (c *compiler) use(n *node, action schema.Use, scope expression.Scope) {
-	n.action.used = &used{area: &area{parent: n.own, owner: n, loops: n.own.loops}}
+	n.action.used = &used{area: &staticScope{parent: n.own, owner: n, loops: n.own.loops}}
 	if action.Recipe.Text == "" {
 		return
 	}
@@ -49,7 +49,7 @@ func (c *compiler) use(n *node, action schema.Use, scope expression.Scope) {
 	before := len(c.diagnostics)
 	u.variables = inner.variables()
 	u.timeout = inner.setting(recipe.Timeout, durationType, inner.base)
-	v := view{base: inner.base}
+	v := visibleNames{base: inner.base}
 	behind := v
 	at := spot{parent: n, area: u.area}
 	u.steps, behind = inner.sequence(recipe.Steps, v, at)

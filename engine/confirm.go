@@ -31,11 +31,11 @@ func (e *Engine) Confirm(ctx context.Context, id string) (Result, error) {
 		return Result{}, interruption(err)
 	}
 	if decision == waitOn {
-		if err := e.tell(p, recordConfirmed); err != nil {
+		if err := e.recordDecision(p, recordConfirmed); err != nil {
 			return Result{}, err
 		}
 	}
-	return e.settleOne(ctx, p, locks)
+	return e.recoverOne(ctx, p, locks)
 }
 
 // CancelSuspended puts a suspended run back; id "" is the one that waits. It refuses one that is being put back already.
@@ -60,14 +60,14 @@ func (e *Engine) CancelSuspended(ctx context.Context, id string) (Result, error)
 	if err := roomToAct(); err != nil {
 		return Result{}, err
 	}
-	if err := e.tell(p, recordCancelled); err != nil {
+	if err := e.recordDecision(p, recordCancelled); err != nil {
 		return Result{}, err
 	}
-	return e.settleOne(ctx, p, locks)
+	return e.recoverOne(ctx, p, locks)
 }
 
 // waiting finds a suspended run; id "" is any.
-func (s State) waiting(id string) (*past, error) {
+func (s State) waiting(id string) (*storedRun, error) {
 	ids, err := s.Runs()
 	if err != nil {
 		return nil, err
@@ -76,16 +76,16 @@ func (s State) waiting(id string) (*past, error) {
 		if id != "" && one != id {
 			continue
 		}
-		if p, err := s.peek(one); err == nil && p != nil && p.end() == nil && !p.closed() && (p.suspended() != nil || p.awaitsServices()) {
+		if p, err := s.peek(one); err == nil && p != nil && p.end() == nil && !p.closedByOperator() && (p.suspended() != nil || p.awaitsServices()) {
 			return p, nil
 		}
 	}
 	return nil, fault.New(fault.Refused, "cancel-nothing", "no run goes on in %s", s.Folder).WithHint("`gwe status` tells what is going on")
 }
 
-// settleOne settles all runs and gives the result of one.
-func (e *Engine) settleOne(ctx context.Context, p *past, locks *locks) (Result, error) {
-	_, results, err := e.settle(ctx, locks)
+// recoverOne settles all runs and gives the result of one.
+func (e *Engine) recoverOne(ctx context.Context, p *storedRun, locks *locks) (Result, error) {
+	_, results, err := e.recoverAll(ctx, locks)
 	for _, result := range results {
 		if result.Run == p.folder.id() {
 			return result, err
@@ -94,8 +94,8 @@ func (e *Engine) settleOne(ctx context.Context, p *past, locks *locks) (Result, 
 	return Result{}, err
 }
 
-// tell makes somebody's word about a suspended run durable; what follows is for this process, or for the next one.
-func (e *Engine) tell(p *past, kind string) error {
+// recordDecision makes somebody's word about a suspended run durable; what follows is for this process, or for the next one.
+func (e *Engine) recordDecision(p *storedRun, kind string) error {
 	opened, _, err := journal.Open(p.folder.journal())
 	if err != nil {
 		return err
@@ -106,7 +106,7 @@ func (e *Engine) tell(p *past, kind string) error {
 }
 
 // unconfirmed finds the run that waits to be confirmed.
-func (e *Engine) unconfirmed(id string) (*past, error) {
+func (e *Engine) unconfirmed(id string) (*storedRun, error) {
 	if id != "" {
 		if _, err := e.State.choose(id); err != nil {
 			return nil, err

@@ -62,7 +62,7 @@ func (e *Engine) Run(ctx context.Context, program *Program, given Inputs) (Resul
 		return Result{}, err
 	}
 	defer locks.release()
-	earlier, settled, err := e.settle(ctx, locks)
+	earlier, settled, err := e.recoverAll(ctx, locks)
 	if err != nil {
 		return Result{}, err
 	}
@@ -101,7 +101,7 @@ func (e *Engine) Run(ctx context.Context, program *Program, given Inputs) (Resul
 }
 
 // run takes the run from its first step to its end.
-func (x *execution) run(ctx context.Context) Result {
+func (x *runner) run(ctx context.Context) Result {
 	bounded, cancel, err := x.bounded(ctx)
 	defer cancel()
 	if err == nil {
@@ -110,7 +110,7 @@ func (x *execution) run(ctx context.Context) Result {
 	if err == nil {
 		err = x.list(bounded, x.program.steps, nil, x.task)
 	}
-	return x.passOn(ctx, bounded, err)
+	return x.endForward(ctx, bounded, err)
 }
 
 // begin works out what the begin record says, with everything that does not need the run's folder; and the names that
@@ -148,14 +148,14 @@ func (e *Engine) begin(program *Program, given Inputs) (beginRecord, map[string]
 	return record, names, err
 }
 
-// know takes over what is known before the run exists.
-func (h *history) know(begin beginRecord, names map[string]any) {
+// setInputs takes over what is known before the run exists.
+func (h *runState) setInputs(begin beginRecord, names map[string]any) {
 	h.begin = begin
 	h.inputs, h.host = h.secrets.watch(names["inputs"].(map[string]any)), names["host"].(map[string]any)
 }
 
 // create makes the run's folder, its frozen recipe and its journal. From the begin record on the run exists.
-func (e *Engine) create(ctx context.Context, program *Program, begin beginRecord, names map[string]any) (x *execution, err error) {
+func (e *Engine) create(ctx context.Context, program *Program, begin beginRecord, names map[string]any) (x *runner, err error) {
 	id, err := e.State.newRun(time.Now())
 	if err != nil {
 		return nil, err
@@ -182,7 +182,7 @@ func (e *Engine) create(ctx context.Context, program *Program, begin beginRecord
 		return nil, err
 	}
 	h := newHistory(program, folder)
-	h.know(begin, names)
+	h.setInputs(begin, names)
 	x = e.execution(h, written, "run", program.title())
 	x.reserved = reserveFor(program)
 	err = x.readFacts(ctx, &begin)
@@ -215,8 +215,8 @@ func (e *Engine) create(ctx context.Context, program *Program, begin beginRecord
 }
 
 // variableRecord is the journal's form of the vars.
-func (x *execution) variableRecord() (map[string]json.RawMessage, error) {
-	values, err := evaluateVariables(x.program.variables, x.history.own())
+func (x *runner) variableRecord() (map[string]json.RawMessage, error) {
+	values, err := evaluateVariables(x.program.variables, x.state.own())
 	if err != nil {
 		return nil, err
 	}
@@ -242,8 +242,8 @@ func variableInvalid(name string, err error) error {
 }
 
 // execution puts this process's work on a run together: its journal, and its log with a task of its own.
-func (e *Engine) execution(h *history, written *journal.Journal, kind, title string) *execution {
-	x := &execution{work: &work{engine: e, program: h.program, folder: h.folder, journal: e.watched(written), history: h, mask: h.secrets.mask}}
+func (e *Engine) execution(h *runState, written *journal.Journal, kind, title string) *runner {
+	x := &runner{work: &work{engine: e, program: h.program, folder: h.folder, journal: e.watched(written), state: h, mask: h.secrets.mask}}
 	sinks := tasklog.Fanout{e.Sink}
 	if file, err := tasklog.OpenFile(h.folder.nextLog()); err == nil {
 		x.log = file
@@ -263,7 +263,7 @@ func (e *Engine) watched(written journal.Writer) journal.Writer {
 	return e.Journals(written)
 }
 
-func (x *execution) close() {
+func (x *runner) close() {
 	_ = x.journal.Close()
 	if x.log != nil {
 		_ = x.log.Close()

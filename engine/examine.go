@@ -143,7 +143,7 @@ func (s State) needless() error {
 }
 
 // findingOf reads what is left from the records of a run; p is nil where nothing could be read.
-func (e *Engine) findingOf(told Summary, p *past) Finding {
+func (e *Engine) findingOf(told Summary, p *storedRun) Finding {
 	found := Finding{
 		Summary: told, FailedUndos: []Unrestored{}, Owed: []Unrestored{}, Different: []Difference{}, Unseen: []StepName{}, Kept: []string{},
 	}
@@ -181,7 +181,7 @@ type unrestoredFrame struct {
 
 // unrestored lists the frames that were not undone, or not well, in the order of their making. Those of a run that committed count
 // only where it was rolled back.
-func (p *past) unrestored() []unrestoredFrame {
+func (p *storedRun) unrestored() []unrestoredFrame {
 	var frames []unrestoredFrame
 	committed, gone := 0, map[int]bool{}
 	for _, record := range p.records {

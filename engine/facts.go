@@ -92,7 +92,7 @@ func (e *Engine) Facts(ctx context.Context, program *Program, given Inputs) ([]F
 }
 
 // readFacts reads the facts of a run that begins, and adds them to what its first record says.
-func (x *execution) readFacts(ctx context.Context, begin *beginRecord) (err error) {
+func (x *runner) readFacts(ctx context.Context, begin *beginRecord) (err error) {
 	if len(x.program.facts) == 0 {
 		return nil
 	}
@@ -112,7 +112,7 @@ func (x *execution) readFacts(ctx context.Context, begin *beginRecord) (err erro
 		environment: append(process.BaseEnvironment(), "GWE_RUN_ID="+x.folder.id(), "GWE_RECOVERING=0", x.mark(placeFacts)),
 	}
 	values := map[string]any{}
-	for _, read := range reader.all(ctx, x.program, x.history.own()) {
+	for _, read := range reader.all(ctx, x.program, x.state.own()) {
 		if read.Err != nil {
 			return read.Err
 		}
@@ -120,7 +120,7 @@ func (x *execution) readFacts(ctx context.Context, begin *beginRecord) (err erro
 			task.Info(read.Name + ": " + limited(value.Text(read.Value), shownRunes))
 		}
 	}
-	x.history.facts = values
+	x.state.facts = values
 	begin.Facts, err = encodeObject(factsType(x.program), values)
 	return err
 }

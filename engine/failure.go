@@ -22,7 +22,7 @@ func (e *StepError) Error() string { return fmt.Sprintf("%s: %v", e.Step, e.Err)
 func (e *StepError) Unwrap() error { return e.Err }
 
 // at wraps an error in its step, in these rounds of the for-each around it, once.
-func (h *history) at(n *node, r rounds, err error) error {
+func (h *runState) at(n *node, r rounds, err error) error {
 	var known *StepError
 	if err == nil || errors.As(err, &known) {
 		return err

@@ -11,24 +11,24 @@ import (
 	"github.com/gwe-project/gwe/engine/process"
 )
 
-// passOn ends the forward path, or lets another gwe go on with it: on the context of who asked, for that one has the run's time-out
+// endForward ends the forward path, or lets another gwe go on with it: on the context of who asked, for that one has the run's time-out
 // around its own work. bounded is the context of the forward path.
-func (x *execution) passOn(ctx, bounded context.Context, err error) Result {
-	if departs := departing(err); departs != nil {
-		return x.depart(ctx, departs.to)
+func (x *runner) endForward(ctx, bounded context.Context, err error) Result {
+	if departs := handingOff(err); departs != nil {
+		return x.awaitSuccessor(ctx, departs.to)
 	}
 	return x.conclude(bounded, err)
 }
 
 // conclude turns the end of the forward path into the end of the run. From here on nothing can be cancelled.
-func (x *execution) conclude(ctx context.Context, err error) Result {
+func (x *runner) conclude(ctx context.Context, err error) Result {
 	if waits := suspended(err); waits != nil {
-		return x.rest(waits)
+		return x.exitSuspended(waits)
 	}
 	if stopped(err) != nil {
 		err = nil
 	}
-	if err == nil && ctx.Err() != nil && x.history.committed < 0 {
+	if err == nil && ctx.Err() != nil && x.state.committed < 0 {
 		// Who asked for an end before the commit gets it, even when that came during the last step.
 		err = interruption(context.Cause(ctx))
 	}
@@ -41,29 +41,29 @@ func (x *execution) conclude(ctx context.Context, err error) Result {
 	ctx = context.WithoutCancel(ctx)
 	if err != nil {
 		// Without the record that it turned back, a recovery goes on behind a wait, and commits what did all its steps.
-		waited, done := x.history.suspension != nil, x.history.committed < 0 && x.history.complete()
-		x.turnBack(err)
-		if (waited || done) && x.catchUp(ctx) != nil {
-			result := x.unsure(err)
+		waited, done := x.state.suspension != nil, x.state.committed < 0 && x.state.complete()
+		x.beginRollback(err)
+		if (waited || done) && x.awaitJournal(ctx) != nil {
+			result := x.exitUncertain(err)
 			if !waited {
 				result.Status = StatusBroken
 			}
 			return result
 		}
 		if why := x.outOfReach(); why != nil {
-			return x.hold(why)
+			return x.suspendRollback(why)
 		}
 		if why := x.unwind(ctx); why != nil {
-			return x.hold(why)
+			return x.suspendRollback(why)
 		}
 	}
-	return x.settleReturn(ctx, err)
+	return x.finishAfterReboot(ctx, err)
 }
 
 // finish runs failsafe where it is called for, and finally; then the run's last record is written. failure is the first
 // error; nil where the run is good, or where it lies in the journal only.
-func (x *execution) finish(ctx context.Context, failure error) Result {
-	h := x.history
+func (x *runner) finish(ctx context.Context, failure error) Result {
+	h := x.state
 	result := Result{Run: x.folder.id(), Err: x.withoutSecrets(failure)}
 	if h.failure != nil && result.Err == nil && !h.rollback {
 		result.Err = h.failure.err()
@@ -75,14 +75,14 @@ func (x *execution) finish(ctx context.Context, failure error) Result {
 	if h.broken() && len(x.program.failsafe) > 0 {
 		errs, why := x.epilogue(ctx, recordFailsafe, placeFailsafe, "Failsafe", x.program.failsafe)
 		if why != nil {
-			return x.hold(why)
+			return x.suspendRollback(why)
 		}
 		saved = len(errs) == 0
 		result.Others = append(result.Others, errs...)
 	}
 	finally, why := x.epilogue(ctx, recordFinally, placeFinally, "Finally", x.program.finally)
 	if why != nil && h.failure != nil {
-		return x.hold(why)
+		return x.suspendRollback(why)
 	}
 	result.Others = append(result.Others, finally...)
 	result.Status = x.status(saved, len(finally) == 0)
@@ -101,13 +101,13 @@ func (x *execution) finish(ctx context.Context, failure error) Result {
 }
 
 // broken tells whether something before the commit could not be put back. It alone calls for the failsafe.
-func (h *history) broken() bool {
+func (h *runState) broken() bool {
 	return h.failure != nil && h.committed < 0 && (h.stranded != nil || h.anyFrame(func(f *frame) bool { return f.broken }))
 }
 
 // status is how the run ends, as far as that is known before its last record is written.
-func (x *execution) status(saved, finallyGood bool) Status {
-	h := x.history
+func (x *runner) status(saved, finallyGood bool) Status {
+	h := x.state
 	switch {
 	case h.failure == nil && finallyGood:
 		return StatusDone
@@ -127,7 +127,7 @@ func (x *execution) status(saved, finallyGood bool) Status {
 
 // unrecorded is the status of a run whose journal could not be written while it ended: nothing may claim that all is
 // well, for the next recovery will not know what this process knows.
-func (h *history) unrecorded() Status {
+func (h *runState) unrecorded() Status {
 	if h.failure == nil {
 		return StatusCommitted
 	}
@@ -136,7 +136,7 @@ func (h *history) unrecorded() Status {
 
 // epilogue runs the steps of failsafe or finally, each one whatever became of the one before. why is set where a step met a lack of resources:
 // the failsafe then has not been tried, and of finally a step could not begin.
-func (x *execution) epilogue(ctx context.Context, kind string, where place, title string, nodes []*node) (errs []error, why error) {
+func (x *runner) epilogue(ctx context.Context, kind string, where place, title string, nodes []*node) (errs []error, why error) {
 	if len(nodes) == 0 {
 		return nil, nil
 	}
@@ -144,8 +144,8 @@ func (x *execution) epilogue(ctx context.Context, kind string, where place, titl
 	_ = x.note(kind, struct{}{})
 	task := x.task.Begin(string(where), title)
 	var failure errorRecord
-	if x.history.failure != nil {
-		failure = *x.history.failure
+	if x.state.failure != nil {
+		failure = *x.state.failure
 	}
 	lacking := starvedProcess
 	if kind == recordFailsafe {
@@ -163,8 +163,8 @@ func (x *execution) epilogue(ctx context.Context, kind string, where place, titl
 }
 
 // outputs evaluates the recipe's outputs. The new version is in place by now, so an error does not undo it.
-func (x *execution) outputs(result *Result) {
-	values, err := evaluateAll(x.program.outputs, x.history.own())
+func (x *runner) outputs(result *Result) {
+	values, err := evaluateAll(x.program.outputs, x.state.own())
 	if err != nil {
 		result.Others = append(result.Others, fault.New(fault.Failed, "output-failed", "an output of the recipe cannot be evaluated").WithCause(x.withoutSecrets(err)))
 		result.Status = StatusCommitted
@@ -174,30 +174,30 @@ func (x *execution) outputs(result *Result) {
 }
 
 // end gives up what nobody can ask for any more, writes the run's last record, and closes its task.
-func (x *execution) end(ctx context.Context, result *Result) {
+func (x *runner) end(ctx context.Context, result *Result) {
 	x.backward = true
 	x.releaseTail(ctx)
 	process.Release(x.markOfRun()) // before the last record: nobody looks after an ended run
-	if err := x.catchUp(ctx); err != nil {
-		result.Status = x.history.unrecorded()
+	if err := x.awaitJournal(ctx); err != nil {
+		result.Status = x.state.unrecorded()
 		result.Others = append(result.Others, err)
 	}
 	if err := x.lastRecord(ctx, result); err != nil {
 		// The next recovery finds a run without an end, and needs all that is kept.
-		result.Status = x.history.unrecorded()
+		result.Status = x.state.unrecorded()
 		result.Others = append(result.Others, err)
 	} else {
 		x.ended(result)
 	}
 	result.Now = x.noteWatches(ctx)
-	x.farewell(result)
+	x.logResult(result)
 }
 
 // ended drops what only an unfinished run needs.
-func (x *execution) ended(result *Result) {
+func (x *runner) ended(result *Result) {
 	_ = x.journal.Release()
 	x.forgetUnfinished(result.Status)
-	if x.history.needed() || result.Status == StatusBroken {
+	if x.state.needed() || result.Status == StatusBroken {
 		return
 	}
 	if err := x.folder.dropKept(); err != nil {
@@ -207,8 +207,8 @@ func (x *execution) ended(result *Result) {
 
 // lastRecord writes how the run ended: all of it, or, where that is more than the journal takes, the status and the first
 // error alone. Without it a run is never over.
-func (x *execution) lastRecord(ctx context.Context, result *Result) error {
-	brief := endRecord{Status: result.Status, Stopped: result.Stopped, Leftovers: x.history.leftovers(), Abandoned: x.abandoned, At: time.Now().UTC()}
+func (x *runner) lastRecord(ctx context.Context, result *Result) error {
+	brief := endRecord{Status: result.Status, Stopped: result.Stopped, Leftovers: x.state.leftovers(), Abandoned: x.abandoned, At: time.Now().UTC()}
 	if result.Err != nil {
 		failure := x.recordOf(result.Err)
 		brief.Error = &failure
@@ -225,18 +225,18 @@ func (x *execution) lastRecord(ctx context.Context, result *Result) error {
 	if err == nil {
 		return nil
 	}
-	x.keep(err)
-	return x.catchUp(ctx)
+	x.holdRecord(err)
+	return x.awaitJournal(ctx)
 }
 
 // needed tells whether what the run kept is needed on: by an undo by hand, by the next try to clean up, or by the person
 // who must put right what an undo could not.
-func (h *history) needed() bool {
+func (h *runState) needed() bool {
 	return len(h.held()) > 0 || h.anyFrame(func(f *frame) bool { return f.leftover || f.broken })
 }
 
 // leftovers lists the frames whose undo left something of ours.
-func (h *history) leftovers() []int {
+func (h *runState) leftovers() []int {
 	var left []int
 	for _, f := range h.frames {
 		if f.leftover && !f.broken {
@@ -246,8 +246,8 @@ func (h *history) leftovers() []int {
 	return left
 }
 
-// farewell closes the run's task with what people want to know first.
-func (x *execution) farewell(result *Result) {
+// logResult closes the run's task with what people want to know first.
+func (x *runner) logResult(result *Result) {
 	if result.Status == StatusDone || result.Status == StatusRolledBack {
 		x.task.Done(result.Stopped)
 		return

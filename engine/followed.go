@@ -4,7 +4,7 @@ import "path/filepath"
 
 // followed are the frames after which a program of the run started, if no later step that stands changed the same path: what is there now
 // instead of what the step put there may be that program's work.
-func (h *history) followed() map[int]bool {
+func (h *runState) followed() map[int]bool {
 	h.guard.Lock()
 	defer h.guard.Unlock()
 	found, later := map[int]bool{}, paths{}
@@ -23,7 +23,7 @@ func (h *history) followed() map[int]bool {
 }
 
 // isFollowed reports the same of one frame.
-func (h *history) isFollowed(f *frame) bool {
+func (h *runState) isFollowed(f *frame) bool {
 	h.guard.Lock()
 	defer h.guard.Unlock()
 	if f.number >= h.lastProgram {

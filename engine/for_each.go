@@ -14,7 +14,7 @@ import (
 
 // forEach carries out a step for each item, one round after the other. What it goes over is journaled before the first
 // round.
-func (x *execution) forEach(ctx context.Context, n *node, r rounds, parent *tasklog.Task) error {
+func (x *runner) forEach(ctx context.Context, n *node, r rounds, parent *tasklog.Task) error {
 	around := x.around(n, r)
 	task := x.beginStep(parent, "for-each", x.titleOfAll(n, around), n, r)
 	err := x.allRounds(ctx, n, r, around, task)
@@ -26,12 +26,12 @@ func (x *execution) forEach(ctx context.Context, n *node, r rounds, parent *task
 		task.Done(stop.text)
 		return err
 	}
-	err = x.history.at(n, r, err)
+	err = x.state.at(n, r, err)
 	task.Fail(err)
 	return err
 }
 
-func (x *execution) allRounds(ctx context.Context, n *node, r rounds, names map[string]any, task *tasklog.Task) error {
+func (x *runner) allRounds(ctx context.Context, n *node, r rounds, names map[string]any, task *tasklog.Task) error {
 	record, err := n.items.evaluate(names)
 	if err != nil {
 		return fault.New(fault.Failed, "for-each-invalid", "what it goes over cannot be evaluated").WithCause(err)
@@ -48,7 +48,7 @@ func (x *execution) allRounds(ctx context.Context, n *node, r rounds, names map[
 			return interruption(context.Cause(ctx))
 		}
 		inner := r.next(i)
-		title := x.titleOfRound(n, x.history.names(n, inner, false), i, len(record.Items))
+		title := x.titleOfRound(n, x.state.names(n, inner, false), i, len(record.Items))
 		if err := x.carryOut(ctx, n, inner, x.beginCounted(task, "round", title, n, inner, i+1, len(record.Items))); err != nil {
 			return err
 		}
@@ -60,10 +60,10 @@ func (x *execution) allRounds(ctx context.Context, n *node, r rounds, names map[
 }
 
 // around are the names where the step stands, outside of its own rounds.
-func (x *execution) around(n *node, r rounds) map[string]any {
+func (x *runner) around(n *node, r rounds) map[string]any {
 	outside := *n
 	outside.own = n.in
-	return x.history.names(&outside, r, false)
+	return x.state.names(&outside, r, false)
 }
 
 // evaluate gives the items: of a map those of its keys, in their order.
@@ -102,7 +102,7 @@ func (i *items) evaluate(names map[string]any) (itemsRecord, error) {
 }
 
 // titleOfAll is the title of the whole: the step's name, unless that is made of the item.
-func (x *execution) titleOfAll(n *node, names map[string]any) string {
+func (x *runner) titleOfAll(n *node, names map[string]any) string {
 	if n.title == nil || n.titledByItem() {
 		return n.describe()
 	}
@@ -110,7 +110,7 @@ func (x *execution) titleOfAll(n *node, names map[string]any) string {
 }
 
 // titleOfRound is the step's name, where the item is in it, or else the item.
-func (x *execution) titleOfRound(n *node, names map[string]any, number, count int) string {
+func (x *runner) titleOfRound(n *node, names map[string]any, number, count int) string {
 	if n.titledByItem() {
 		return x.title(n, names)
 	}
@@ -118,14 +118,14 @@ func (x *execution) titleOfRound(n *node, names map[string]any, number, count in
 }
 
 // titleOfFrame is the title of what a frame's step did, with the item where it did that in rounds.
-func (x *execution) titleOfFrame(f *frame) string {
-	names := x.history.names(f.node, f.rounds, true)
+func (x *runner) titleOfFrame(f *frame) string {
+	names := x.state.names(f.node, f.rounds, true)
 	title := x.title(f.node, names)
 	if len(f.rounds) == 0 || f.node.titledByItem() {
 		return title
 	}
 	// In a used recipe the names have no item: the rounds are those around it.
-	return title + " (" + x.history.itemsAround(f.node, f.rounds) + ")"
+	return title + " (" + x.state.itemsAround(f.node, f.rounds) + ")"
 }
 
 // itemText is the item of a round for people: of a map its key.

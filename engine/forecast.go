@@ -17,10 +17,10 @@ import (
 type forecast struct {
 	// names are those that expressions read; its steps are the outputs of steps.
 	names   map[string]any
-	steps   *foreseen
+	steps   *plannedOutputs
 	machine step.Machine
 	// standing are the runs whose undo is kept.
-	standing []*past
+	standing []*storedRun
 	// items are those of the rounds around, outermost first; within names the used recipes around.
 	items, within []string
 	// unsettled is set in rounds over what a step gives, and in a used recipe whose inputs do.

@@ -16,7 +16,7 @@ func (e *Engine) Forget(ctx context.Context, id string) error {
 		return err
 	}
 	defer locks.release()
-	standing, settled, err := e.settle(ctx, locks)
+	standing, settled, err := e.recoverAll(ctx, locks)
 	if err == nil {
 		err = noneSuspended(settled) // it may have to go back to what is kept
 	}
@@ -59,7 +59,7 @@ func (e *Engine) Forget(ctx context.Context, id string) error {
 }
 
 // forgotten says what became of it where not all of it could be done: from the first record on there is no way back.
-func (s State) forgotten(p *past, err error) error {
+func (s State) forgotten(p *storedRun, err error) error {
 	var unsure *journal.Unsure
 	id := p.folder.id()
 	switch {
@@ -67,7 +67,7 @@ func (s State) forgotten(p *past, err error) error {
 		return nil
 	case errors.As(err, &unsure):
 		return fault.New(fault.Errored, "forget-pending", "the journal of run %s cannot be written: whether its undo is given up is for the next recovery to tell", id).WithCause(err)
-	case !p.standing():
+	case !p.canRollBack():
 		return fault.New(fault.Failed, "forget-incomplete", "run %s can no longer be rolled back, but not all that its undo kept could be removed", id).WithCause(err).
 			WithHint("`gwe recover` tries again")
 	}

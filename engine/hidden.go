@@ -35,8 +35,8 @@ func hiddenNames(directory string) []string {
 
 // warnOfStrangers says at the start of a run which hidden names on its targets are of runs that this state directory does not know: of
 // another one, or of one that was deleted.
-func (x *execution) warnOfStrangers() {
-	for _, target := range lockedPaths(x.history.begin.Locks) {
+func (x *runner) warnOfStrangers() {
+	for _, target := range lockedPaths(x.state.begin.Locks) {
 		var runs []string
 		for _, path := range hiddenNames(target) {
 			run := runInName.FindString(filepath.Base(path))

@@ -19,14 +19,14 @@ import (
 // frame, and they stay until `gwe forget`.
 
 // keep is told of such a directory. An undo that runs again tells of the same one again.
-func (f *frame) keep(path string) {
+func (f *frame) noteKept(path string) {
 	if !slices.Contains(f.kept, path) {
 		f.kept = append(f.kept, path)
 	}
 }
 
 // keptLater lists these directories of all frames, as far as they are there.
-func (h *history) keptLater() []string {
+func (h *runState) keptLater() []string {
 	h.guard.Lock()
 	defer h.guard.Unlock()
 	var paths []string
@@ -46,7 +46,7 @@ func present(paths []string) []string {
 }
 
 // forgetLater removes what a manual rollback of the run moved aside.
-func (e *Engine) forgetLater(p *past, paths []string, mine *locks) error {
+func (e *Engine) forgetLater(p *storedRun, paths []string, mine *locks) error {
 	own := &locks{around: mine}
 	defer own.release()
 	if err := e.claimPaths(own, p.folder.id(), p.begin.worksOn()); err != nil {
@@ -76,7 +76,7 @@ func discard(path string) error {
 
 // foresee tells what a manual rollback of a run would leave because it came after the commit, and refuses one that would take it from a
 // later run.
-func (e *Engine) foresee(ctx context.Context, x *execution, p *past, standing []*past) ([]step.Later, error) {
+func (e *Engine) foresee(ctx context.Context, x *runner, p *storedRun, standing []*storedRun) ([]step.Later, error) {
 	later, err := x.foresee(ctx)
 	if err != nil {
 		return nil, err
@@ -85,10 +85,10 @@ func (e *Engine) foresee(ctx context.Context, x *execution, p *past, standing []
 }
 
 // foresee asks the frames, newest first, what their undos would leave.
-func (x *execution) foresee(ctx context.Context) ([]step.Later, error) {
+func (x *runner) foresee(ctx context.Context) ([]step.Later, error) {
 	later := []step.Later{}
 	var taken []string
-	for _, f := range x.history.open() {
+	for _, f := range x.state.open() {
 		if f.part != "" || f.owesLast {
 			continue
 		}
@@ -111,7 +111,7 @@ func (x *execution) foresee(ctx context.Context) ([]step.Later, error) {
 			return nil, x.notAsLeft(ctx, f, err)
 		}
 		if err != nil {
-			return nil, x.history.at(f.node, f.rounds, explain(ctx, err))
+			return nil, x.state.at(f.node, f.rounds, explain(ctx, err))
 		}
 		if found.Made == nil && found.Later == nil {
 			found.Made = pathsOf(f)
@@ -123,7 +123,7 @@ func (x *execution) foresee(ctx context.Context) ([]step.Later, error) {
 
 // apartFrom refuses a rollback that would move what a later run has changed, and could still put back: its undo would not find that
 // again.
-func (e *Engine) apartFrom(p *past, standing []*past, later []step.Later) error {
+func (e *Engine) apartFrom(p *storedRun, standing []*storedRun, later []step.Later) error {
 	moves := slices.DeleteFunc(slices.Clone(later), func(one step.Later) bool { return one.To == "" })
 	if len(moves) == 0 {
 		return nil

@@ -14,7 +14,7 @@ import (
 )
 
 // leasesOf lists what the undos of earlier runs need.
-func leasesOf(earlier []*past) []string {
+func leasesOf(earlier []*storedRun) []string {
 	var paths []string
 	for _, p := range earlier {
 		paths = append(paths, p.leases()...)
@@ -23,12 +23,12 @@ func leasesOf(earlier []*past) []string {
 }
 
 // leased reports whether an undo, of this run or of an earlier one, needs the path, something below it, or what it lies in.
-func (x *execution) leased(path string) bool {
-	return anyNeeds(leasesOf(x.earlier), path) || anyNeeds(x.history.leases(), path) || anyNeeds(x.elsewhere(), path)
+func (x *runner) leased(path string) bool {
+	return anyNeeds(leasesOf(x.earlier), path) || anyNeeds(x.state.leases(), path) || anyNeeds(x.elsewhere(), path)
 }
 
 // leases are what the frames need that can still be undone.
-func (h *history) leases() []string {
+func (h *runState) leases() []string {
 	h.guard.Lock()
 	defer h.guard.Unlock()
 	var paths []string
@@ -70,10 +70,10 @@ func real(path string) string {
 // supersede gives up what the undos of standing runs kept that share a lock with a later commit: nobody can ask for
 // them any more. It gives back the runs that stand on. What cannot be given up now, because another gwe
 // works on that target say, stands on too, and the next run or recovery tries again.
-func (e *Engine) supersede(ctx context.Context, standing []*past, begin beginRecord, held *locks, task *tasklog.Task) []*past {
-	var on []*past
+func (e *Engine) supersede(ctx context.Context, standing []*storedRun, begin beginRecord, held *locks, task *tasklog.Task) []*storedRun {
+	var on []*storedRun
 	for _, p := range standing {
-		if !p.standing() {
+		if !p.canRollBack() {
 			continue
 		}
 		if !sharesLock(p.begin.names(), begin.names()) {
@@ -102,7 +102,7 @@ func sharesLock(a, b []string) bool {
 
 // release gives up what the undo of a past run kept, under that run's own locks; from then on it does not stand. Every
 // part of it may happen twice. What lies in a directory that is another one by now is abandoned: the journal says so, and it is not tried again.
-func (e *Engine) release(ctx context.Context, p *past, mine *locks) ([]abandonedRecord, error) {
+func (e *Engine) release(ctx context.Context, p *storedRun, mine *locks) ([]abandonedRecord, error) {
 	own := &locks{around: mine}
 	defer own.release()
 	if err := e.claimPaths(own, p.folder.id(), p.begin.worksOn()); err != nil {
@@ -122,7 +122,7 @@ func (e *Engine) release(ctx context.Context, p *past, mine *locks) ([]abandoned
 	if err != nil {
 		return nil, err
 	}
-	x := &execution{work: &work{engine: e, program: program, folder: p.folder, journal: written, history: history, mask: history.secrets.mask}}
+	x := &runner{work: &work{engine: e, program: program, folder: p.folder, journal: written, state: history, mask: history.secrets.mask}}
 	held, keeping := history.held(), false
 	for _, f := range held {
 		keeping = keeping || f.part == "" && releases(f.node.action.stepType)
@@ -136,7 +136,7 @@ func (e *Engine) release(ctx context.Context, p *past, mine *locks) ([]abandoned
 		if err := x.append(recordReleasing, struct{}{}); err != nil {
 			return nil, err
 		}
-		p.tell(recordReleasing)
+		p.appendMarker(recordReleasing)
 	}
 	abandoned, err := x.releaseAll(ctx, held)
 	if err != nil {
@@ -145,7 +145,7 @@ func (e *Engine) release(ctx context.Context, p *past, mine *locks) ([]abandoned
 	if err := x.append(recordReleased, releasedRecord{abandoned}); err != nil {
 		return abandoned, err
 	}
-	p.tell(recordReleased)
+	p.appendMarker(recordReleased)
 	if history.needed() {
 		return abandoned, nil
 	}
@@ -153,7 +153,7 @@ func (e *Engine) release(ctx context.Context, p *past, mine *locks) ([]abandoned
 }
 
 // releaseAll gives up what frames kept outside the run's folder. One that fails keeps no other one from it.
-func (x *execution) releaseAll(ctx context.Context, frames []*frame) (abandoned []abandonedRecord, err error) {
+func (x *runner) releaseAll(ctx context.Context, frames []*frame) (abandoned []abandonedRecord, err error) {
 	var failures []error
 	for _, f := range frames {
 		if err := ctx.Err(); err != nil {
@@ -173,12 +173,12 @@ func (x *execution) releaseAll(ctx context.Context, frames []*frame) (abandoned 
 }
 
 // releaseFrame gives up what a frame kept outside the run's folder.
-func (x *execution) releaseFrame(ctx context.Context, f *frame, task *tasklog.Task) error {
+func (x *runner) releaseFrame(ctx context.Context, f *frame, task *tasklog.Task) error {
 	if f.part != "" || f.owesLast {
 		return nil // it keeps nothing
 	}
 	err := x.understood(f)
-	var run *errand
+	var run *stepRun
 	if err == nil {
 		run, err = x.environmentOf(f, false, task)
 	}
@@ -188,27 +188,27 @@ func (x *execution) releaseFrame(ctx context.Context, f *frame, task *tasklog.Ta
 	if err == nil {
 		return nil
 	}
-	return x.history.at(f.node, f.rounds, fault.New(fault.Failed, "release-failed", "what it kept for its undo could not be removed").WithCause(err))
+	return x.state.at(f.node, f.rounds, fault.New(fault.Failed, "release-failed", "what it kept for its undo could not be removed").WithCause(err))
 }
 
 // releaseTail gives up what the frames behind the commit kept: when the run has ended, nobody can ask for their undo. That
 // these steps ended well is made durable before, or recovery might undo what can no longer be undone.
-func (x *execution) releaseTail(ctx context.Context) {
-	if x.history.committed < 0 {
+func (x *runner) releaseTail(ctx context.Context) {
+	if x.state.committed < 0 {
 		return
 	}
-	tail := x.history.open()
+	tail := x.state.open()
 	if len(tail) == 0 {
 		return
 	}
 	var err error
-	closed := x.history.closing
+	closed := x.state.closing
 	switch {
 	case x.gaveUp != nil:
 		err = x.gaveUp
 		x.folder.giveUp(x.engine.now().Boot) // or each recovery would try it as a leftover
 		x.task.Warn("what is kept still is not given up before " + x.folder.downs() + " is removed")
-	case !x.history.closing: // once: a recovery that dies here again and again gets nowhere
+	case !x.state.closing: // once: a recovery that dies here again and again gets nowhere
 		err = x.append(recordClosing, struct{}{})
 	}
 	if err == nil {

@@ -16,7 +16,7 @@ type Lease struct {
 }
 
 // leaseSizes measures what is kept for the undo of a run: each lease, and what its steps saved in the run's own folder.
-func (p *past) leaseSizes() []Lease { return sized(append(p.leases(), p.folder.frames())) }
+func (p *storedRun) leaseSizes() []Lease { return sized(append(p.leases(), p.folder.frames())) }
 
 func sized(paths []string) (measured []Lease) {
 	for _, path := range paths {

@@ -6,11 +6,11 @@ import (
 
 // names are the values that the expressions of a step read at this point of the run, in these rounds of the for-each
 // around it.
-func (h *history) names(n *node, r rounds, recovering bool) map[string]any {
+func (h *runState) names(n *node, r rounds, recovering bool) map[string]any {
 	within := h.scene(n.own, r)
 	names := h.seen(within, recovering)
 	if n.last {
-		names["steps"] = lateScene{within}
+		names["steps"] = lateInstance{within}
 	}
 	if n.rescues != nil {
 		h.guard.Lock()
@@ -22,9 +22,9 @@ func (h *history) names(n *node, r rounds, recovering bool) map[string]any {
 }
 
 // own are the values that the expressions of the recipe itself read: its vars, its outputs.
-func (h *history) own() map[string]any { return h.seen(h.scene(h.program.root, nil), false) }
+func (h *runState) own() map[string]any { return h.seen(h.scene(h.program.root, nil), false) }
 
-func (h *history) seen(s *scene, recovering bool) map[string]any {
+func (h *runState) seen(s *scopeInstance, recovering bool) map[string]any {
 	inputs, vars := h.inputs, h.vars
 	if s.recipe != nil {
 		inputs, vars = s.recipe.inputs, s.recipe.vars

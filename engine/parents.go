@@ -15,7 +15,7 @@ import (
 // time of the undo. Prepare notes them, the intent has them, and step.Run.Dir hands out no others. See step.Parents.
 
 // environmentOf is what the step type of a frame gets to work with after its Do.
-func (x *execution) environmentOf(f *frame, recovering bool, task *tasklog.Task) (*errand, error) {
+func (x *runner) environmentOf(f *frame, recovering bool, task *tasklog.Task) (*stepRun, error) {
 	run, err := x.environment(f.node, f.rounds, placeOf(f.number), recovering, task)
 	if err == nil {
 		run.Parents = f.parentsAfter()
@@ -105,7 +105,7 @@ func siteOf(f *frame, paths []string, parents []step.Parent) site {
 
 // meets refuses a step that would change what a step of another branch of the same parallel changes, by whatever path, or a link that the
 // other's path leads through: the undo of one would undo the other's work. It takes the step's place, too.
-func (x *execution) meets(own site) error {
+func (x *runner) meets(own site) error {
 	if len(own.paths) == 0 || slices.ContainsFunc(own.frame.node.step.Allow, func(one schema.Allowance) bool { return one.Rule.Text == proof.ParallelConflict }) {
 		return nil
 	}

@@ -108,7 +108,7 @@ func (e *Engine) Plan(ctx context.Context, program *Program, given Inputs) (Plan
 	if err != nil {
 		return Plan{}, err
 	}
-	against := e.standsInTheWay(begin) // a confined process does not see whose locks these are
+	against := e.preconditions(begin) // a confined process does not see whose locks these are
 	if e.Confine != nil {
 		if err := e.Confine(); err != nil {
 			return Plan{}, err
@@ -116,8 +116,8 @@ func (e *Engine) Plan(ctx context.Context, program *Program, given Inputs) (Plan
 	}
 	begin.Run = "(the run's id)"
 	h := newHistory(program, e.State.run(begin.Run))
-	h.know(begin, names)
-	x := &execution{work: &work{engine: e, program: program, folder: h.folder, history: h, mask: h.secrets.mask}}
+	h.setInputs(begin, names)
+	x := &runner{work: &work{engine: e, program: program, folder: h.folder, state: h, mask: h.secrets.mask}}
 	_, x.earlier, _ = e.State.survey() // a state that cannot be read is no matter of a plan
 	if err := notAsBefore(lockedPaths(begin.Locks), x.earlier); err != nil {
 		against = append(against, err)
@@ -181,15 +181,15 @@ func (m plannedMachine) Mount(path string) (step.Mount, error) {
 }
 
 // stillLeased reports whether an undo needs the path that is kept also when the planned run commits.
-func (x *execution) stillLeased(path string) bool {
-	beside := slices.DeleteFunc(slices.Clone(x.earlier), func(p *past) bool { return sharesLock(p.begin.names(), x.history.begin.names()) })
+func (x *runner) stillLeased(path string) bool {
+	beside := slices.DeleteFunc(slices.Clone(x.earlier), func(p *storedRun) bool { return sharesLock(p.begin.names(), x.state.begin.names()) })
 	return anyNeeds(leasesOf(beside), path) || anyNeeds(x.elsewhere(), path)
 }
 
 // foreseeVariables evaluates the vars that can be known before the run; the others stay unknown.
-func (x *execution) foreseeVariables() error {
-	x.history.vars = map[string]any{}
-	names := x.history.own()
+func (x *runner) foreseeVariables() error {
+	x.state.vars = map[string]any{}
+	names := x.state.own()
 	for _, variable := range x.program.variables {
 		if len((&forecast{names: names}).missing(variable.value.references())) > 0 {
 			continue
@@ -198,14 +198,14 @@ func (x *execution) foreseeVariables() error {
 		if err != nil {
 			return variableInvalid(variable.name, err)
 		}
-		x.history.vars[variable.name] = v
+		x.state.vars[variable.name] = v
 	}
 	return nil
 }
 
 // plan goes through the steps with what is known before the run.
-func (x *execution) plan(ctx context.Context) []PlannedStep {
-	forecast := &forecast{names: x.history.own(), machine: plannedMachine{x.engine.Machine, x.stillLeased, x.history.secrets, lockedPaths(x.history.begin.Locks)}, standing: x.earlier, steps: &foreseen{outputs: map[string]any{}}}
+func (x *runner) plan(ctx context.Context) []PlannedStep {
+	forecast := &forecast{names: x.state.own(), machine: plannedMachine{x.engine.Machine, x.stillLeased, x.state.secrets, lockedPaths(x.state.begin.Locks)}, standing: x.earlier, steps: &plannedOutputs{outputs: map[string]any{}}}
 	forecast.names["steps"] = forecast.steps.outputs
 	var rows []PlannedStep
 	for _, section := range []struct {

@@ -36,19 +36,19 @@ func (f *forecast) step(ctx context.Context, n *node) (rows []PlannedStep, over 
 	rows = append(rows, head)
 	unsettled := readsSteps(n.items.value.references())
 	if !known {
-		round, leave := f.inside()
+		round, leave := f.nested()
 		round.unsettled = round.unsettled || unsettled
 		inner, _ := round.once(ctx, n)
 		leave()
-		f.lose(n)
-		return append(rows, deeper(inner, "round")...), false
+		f.markUnknown(n)
+		return append(rows, nestedRows(inner, "round")...), false
 	}
 	for i, raw := range record.Items {
 		if i == plannedRounds {
 			rows = append(rows, PlannedStep{Path: n.path(), Name: fmt.Sprintf("and %d rounds more", len(record.Items)-i), Type: "for-each", Guard: WillRun, Depth: 1, Role: "round"})
 			break
 		}
-		round, leave := f.inside()
+		round, leave := f.nested()
 		round.unsettled = round.unsettled || unsettled
 		round.names["index"] = i
 		if len(record.Keys) > 0 {
@@ -63,12 +63,12 @@ func (f *forecast) step(ctx context.Context, n *node) (rows []PlannedStep, over 
 		if !n.titledByItem() {
 			inner[0].Name = fmt.Sprintf("%d of %d: %s", i+1, len(record.Items), itemText(round.names))
 		}
-		rows = append(rows, deeper(inner, "round")...)
+		rows = append(rows, nestedRows(inner, "round")...)
 		if stops {
 			return rows, true
 		}
 	}
-	f.lose(n)
+	f.markUnknown(n)
 	return rows, false
 }
 
@@ -100,7 +100,7 @@ func (f *forecast) once(ctx context.Context, n *node) (rows []PlannedStep, over 
 		}
 	}
 	if row.Guard != WillRun {
-		f.lose(n)
+		f.markUnknown(n)
 	}
 	return append(rows, inner...), over && row.Guard == WillRun
 }
@@ -123,18 +123,18 @@ func (f *forecast) group(ctx context.Context, n *node) (rows []PlannedStep, over
 	g := n.action.group
 	inner, over := f.list(ctx, g.steps)
 	if len(g.rescue) > 0 {
-		f.lose(n)
+		f.markUnknown(n)
 		for i := range inner {
 			inner[i].forgiven = true
 		}
 	}
-	rows = deeper(inner, "")
-	rescue := f.aside(ctx, g.rescue, "rescue")
+	rows = nestedRows(inner, "")
+	rescue := f.planApart(ctx, g.rescue, "rescue")
 	for i := range rescue {
 		rescue[i].Guard, rescue[i].forgiven = OnFailure, true
 	}
 	rows = append(rows, rescue...)
-	return append(rows, f.aside(ctx, g.finally, "finally")...), over
+	return append(rows, f.planApart(ctx, g.finally, "finally")...), over
 }
 
 func (f *forecast) parallel(ctx context.Context, n *node, row *PlannedStep) (rows []PlannedStep) {
@@ -145,9 +145,9 @@ func (f *forecast) parallel(ctx context.Context, n *node, row *PlannedStep) (row
 	}
 	left := map[string]any{}
 	for _, branch := range p.branches {
-		inner, leave := f.inside()
+		inner, leave := f.nested()
 		more, _ := inner.step(ctx, branch)
-		rows = append(rows, deeper(more, "branch")...)
+		rows = append(rows, nestedRows(more, "branch")...)
 		for _, one := range branch.in.left {
 			if v, known := inner.steps.outputs[one.id]; known {
 				left[one.id] = v
@@ -187,7 +187,7 @@ func (f *forecast) use(ctx context.Context, n *node, row *PlannedStep) []Planned
 	unsettled := f.unsettled || slices.ContainsFunc(u.with, func(given namedValue) bool { return readsSteps(given.value.references()) })
 	outputs := map[string]any{}
 	within := append(slices.Clone(f.within), f.named(n).short())
-	inner := &forecast{machine: f.machine, unsettled: unsettled, items: f.items, within: within, steps: &foreseen{outputs: outputs}, names: map[string]any{
+	inner := &forecast{machine: f.machine, unsettled: unsettled, items: f.items, within: within, steps: &plannedOutputs{outputs: outputs}, names: map[string]any{
 		"inputs": inputs, "vars": vars, "host": f.names["host"], "run": f.names["run"], "steps": outputs,
 	}}
 	for _, variable := range u.variables {
@@ -198,25 +198,25 @@ func (f *forecast) use(ctx context.Context, n *node, row *PlannedStep) []Planned
 		}
 	}
 	rows, _ := inner.list(ctx, u.steps)
-	rows = deeper(rows, "")
-	return append(rows, inner.aside(ctx, u.finally, "finally")...)
+	rows = nestedRows(rows, "")
+	return append(rows, inner.planApart(ctx, u.finally, "finally")...)
 }
 
-// aside plans what no later step relies on.
-func (f *forecast) aside(ctx context.Context, nodes []*node, role string) []PlannedStep {
+// planApart plans what no later step relies on.
+func (f *forecast) planApart(ctx context.Context, nodes []*node, role string) []PlannedStep {
 	if len(nodes) == 0 {
 		return nil
 	}
-	inner, leave := f.inside()
+	inner, leave := f.nested()
 	defer leave()
 	rows, _ := inner.list(ctx, nodes)
-	return deeper(rows, role)
+	return nestedRows(rows, role)
 }
 
-// inside is the forecast of a part whose outputs are not seen from outside yet. It holds until the part is left.
-func (f *forecast) inside() (inner *forecast, leave func()) {
+// nested is the forecast of a part whose outputs are not seen from outside yet. It holds until the part is left.
+func (f *forecast) nested() (inner *forecast, leave func()) {
 	changes := len(f.steps.former)
-	return &forecast{names: maps.Clone(f.names), steps: f.steps, machine: f.machine, items: f.items, within: f.within, unsettled: f.unsettled}, func() { f.steps.back(changes) }
+	return &forecast{names: maps.Clone(f.names), steps: f.steps, machine: f.machine, items: f.items, within: f.within, unsettled: f.unsettled}, func() { f.steps.revert(changes) }
 }
 
 // skip notes that what a step leaves will be absent; lose that nobody knows yet what it leaves.
@@ -226,9 +226,9 @@ func (f *forecast) skip(n *node) {
 	}
 }
 
-func (f *forecast) lose(n *node) {
+func (f *forecast) markUnknown(n *node) {
 	for _, id := range n.ids(nil) {
-		f.steps.lose(id)
+		f.steps.markUnknown(id)
 	}
 }
 
@@ -250,8 +250,8 @@ func (n *node) ids(known []string) []string {
 	return known
 }
 
-// deeper puts rows below a head, of which the first ones have a role there.
-func deeper(rows []PlannedStep, role string) []PlannedStep {
+// nestedRows puts rows below a head, of which the first ones have a role there.
+func nestedRows(rows []PlannedStep, role string) []PlannedStep {
 	for i := range rows {
 		if rows[i].Depth == 0 && rows[i].Role == "" {
 			rows[i].Role = role

@@ -62,7 +62,7 @@ func (r runFolder) freezePlugins(program *Program, begin *beginRecord) error {
 }
 
 // catalogOf is what a past run's frozen recipe is compiled with: the very plugins that it began with, and gwe's own types.
-func (e *Engine) catalogOf(p *past) (step.Catalog, error) {
+func (e *Engine) catalogOf(p *storedRun) (step.Catalog, error) {
 	var catalog step.Catalog
 	for _, record := range p.begin.Plugins {
 		frozen, err := e.frozenPlugin(p, record)
@@ -76,7 +76,7 @@ func (e *Engine) catalogOf(p *past) (step.Catalog, error) {
 
 // frozenPlugin finds a plugin where the run had it, or else, by its digest, where plugins are looked for now. One that is
 // nowhere is told where it is needed: what is undone before may bring it back.
-func (e *Engine) frozenPlugin(p *past, record pluginRecord) (*plugin.Type, error) {
+func (e *Engine) frozenPlugin(p *storedRun, record pluginRecord) (*plugin.Type, error) {
 	text, err := regular.Read(p.folder.plugin(record.Type))
 	if err == nil && digest(text) != record.Description {
 		err = fault.New(fault.Errored, "frozen-plugin-changed", "its SHA-256 is not %s", record.Description)
@@ -101,9 +101,9 @@ func (e *Engine) frozenPlugin(p *past, record pluginRecord) (*plugin.Type, error
 	return frozen, nil
 }
 
-// lacks tells that the undo of a frame cannot be asked for now: it is a plugin's, or a step of it is, and that is gone or is
+// missingPlugin tells that the undo of a frame cannot be asked for now: it is a plugin's, or a step of it is, and that is gone or is
 // another one. An undo that was tried is over, so it is not tried then.
-func (x *execution) lacks(f *frame, class fault.Class) error {
+func (x *runner) missingPlugin(f *frame, class fault.Class) error {
 	for _, n := range slices.Concat([]*node{f.node}, f.node.undo, f.node.undoLast) {
 		if used, ok := n.action.stepType.(*plugin.Type); ok {
 			if absent := used.Ready(); absent != nil {
@@ -135,8 +135,8 @@ func pluginGone(run string, used *plugin.Type, class fault.Class, absent error) 
 		WithCause(absent).WithHint("put the plugin of SHA-256 %s back at %s, or name the folder that has it with --plugin-dir", used.Digest(), used.Path())
 }
 
-// lacksFirst tells whether a recovery of a dead run could not even begin to put it back.
-func (e *Engine) lacksFirst(p *past) error {
+// missingPluginFirst tells whether a recovery of a dead run could not even begin to put it back.
+func (e *Engine) missingPluginFirst(p *storedRun) error {
 	if len(p.begin.Plugins) == 0 {
 		return nil
 	}
@@ -148,9 +148,9 @@ func (e *Engine) lacksFirst(p *past) error {
 	if err != nil {
 		return err
 	}
-	x := &execution{work: &work{engine: e, program: program, folder: p.folder, history: h, mask: h.secrets.mask}}
-	if open := x.todo(); len(open) > 0 && (h.failure != nil || !h.complete()) {
-		return x.lacks(open[0], fault.Errored)
+	x := &runner{work: &work{engine: e, program: program, folder: p.folder, state: h, mask: h.secrets.mask}}
+	if open := x.framesToUndo(); len(open) > 0 && (h.failure != nil || !h.complete()) {
+		return x.missingPlugin(open[0], fault.Errored)
 	}
 	return nil
 }

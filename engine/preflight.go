@@ -15,9 +15,9 @@ import (
 
 // preflight checks the plan before anything is touched: the journal must outlive a power cut, the first step with effects must be able to
 // act, and what all steps need must fit on each file system.
-func (x *execution) preflight(ctx context.Context) error {
+func (x *runner) preflight(ctx context.Context) error {
 	rows := x.plan(ctx)
-	if err := x.engine.volatileState(changedBy(x.history.begin, rows)); err != nil {
+	if err := x.engine.volatileState(changedBy(x.state.begin, rows)); err != nil {
 		return err
 	}
 	if found := append(x.refusals(rows), tooLittle(x.spaceFor(rows))...); len(found) > 0 {
@@ -62,7 +62,7 @@ type PlannedSpace struct {
 }
 
 // spaceFor adds up by file system what the steps need that will surely run, in the order of the steps.
-func (x *execution) spaceFor(rows []PlannedStep) []PlannedSpace {
+func (x *runner) spaceFor(rows []PlannedStep) []PlannedSpace {
 	var all []PlannedSpace
 	place := map[uint64]int{}
 	for _, row := range rows {

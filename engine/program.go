@@ -30,7 +30,7 @@ type Program struct {
 	// byPath finds the node of a journal's record.
 	byPath map[string]*node
 	// root is the area of the recipe's own steps.
-	root *area
+	root *staticScope
 	// uses are the recipes that it uses, and theirs, each once.
 	uses []usedFile
 	// strands is how many branches all its parallels have.
@@ -77,7 +77,7 @@ type node struct {
 	// rescues is the group in whose rescue it stands; nil elsewhere.
 	rescues *node
 	// in is the area where it stands; own is the area of what it does: one of each round, where there is a for-each.
-	in, own *area
+	in, own *staticScope
 
 	items       *items
 	title       dynamic
@@ -117,7 +117,7 @@ type parallel struct {
 // used is another recipe, compiled where it is used: its steps have their own names.
 type used struct {
 	recipe    *schema.Recipe
-	area      *area
+	area      *staticScope
 	with      []namedValue
 	variables []namedValue
 	timeout   dynamic

@@ -29,14 +29,14 @@ func (e *Engine) Recover(ctx context.Context) ([]Result, error) {
 		return nil, e.State.unwritable(err)
 	}
 	defer locks.release()
-	_, results, err := e.settle(ctx, locks)
+	_, results, err := e.recoverAll(ctx, locks)
 	return results, err
 }
 
-// settle brings every run of the state to its end. It gives back the runs whose undo may still be asked for. A run that
+// recoverAll brings every run of the state to its end. It gives back the runs whose undo may still be asked for. A run that
 // cannot be settled (a damaged journal, say) does not keep the others from it; all such errors come together. held are the
 // locks of this process: a run that it hands over takes them along.
-func (e *Engine) settle(ctx context.Context, held *locks) (standing []*past, results []Result, err error) {
+func (e *Engine) recoverAll(ctx context.Context, held *locks) (standing []*storedRun, results []Result, err error) {
 	e.State.dropUnfinished()
 	ids, err := e.State.Runs()
 	if err != nil {
@@ -44,9 +44,9 @@ func (e *Engine) settle(ctx context.Context, held *locks) (standing []*past, res
 	}
 	var failures []error
 	var spare []string // those that nobody needs
-	var stood []*past
+	var stood []*storedRun
 	for _, id := range ids {
-		p, result, err := e.settleRun(ctx, id, standing, held)
+		p, result, err := e.recoverRun(ctx, id, standing, held)
 		if err != nil {
 			if now, damaged := e.State.peek(id); damaged == nil && now != nil {
 				now.folder.noteFailure(err)
@@ -59,7 +59,7 @@ func (e *Engine) settle(ctx context.Context, held *locks) (standing []*past, res
 		if p == nil || err != nil {
 			continue
 		}
-		if !p.standing() {
+		if !p.canRollBack() {
 			spare = p.addSpare(spare)
 			continue
 		}
@@ -70,14 +70,14 @@ func (e *Engine) settle(ctx context.Context, held *locks) (standing []*past, res
 	for _, p := range stood {
 		spare = p.addSpare(spare)
 	}
-	e.retire(ids, spare, standing)
-	e.tidyNotes()
+	e.removeOldRuns(ids, spare, standing)
+	e.removeEndedNotes()
 	return standing, results, errors.Join(failures...)
 }
 
-// settleRun brings one run to its end. earlier are the runs before it whose undo may still be asked for. It is nil for a
+// recoverRun brings one run to its end. earlier are the runs before it whose undo may still be asked for. It is nil for a
 // run that never began; the result is nil where it had ended.
-func (e *Engine) settleRun(ctx context.Context, id string, earlier []*past, held *locks) (*past, *Result, error) {
+func (e *Engine) recoverRun(ctx context.Context, id string, earlier []*storedRun, held *locks) (*storedRun, *Result, error) {
 	p, err := e.State.peek(id)
 	switch {
 	case err != nil:
@@ -98,7 +98,7 @@ func (e *Engine) settleRun(ctx context.Context, id string, earlier []*past, held
 			return nil, nil, err
 		}
 		return nil, nil, os.RemoveAll(string(e.State.run(id)))
-	case p.closed():
+	case p.closedByOperator():
 		return p, nil, nil
 	case p.end() == nil:
 		waits := p.suspended()
@@ -155,13 +155,13 @@ func (u *Unsettled) Error() string {
 func (u *Unsettled) Unwrap() error { return u.Err }
 
 // recover takes one dead run to its end.
-func (e *Engine) recover(ctx context.Context, p *past, earlier []*past) (Result, error) {
+func (e *Engine) recover(ctx context.Context, p *storedRun, earlier []*storedRun) (Result, error) {
 	targets := &locks{}
 	defer targets.release()
 	if err := e.claimPaths(targets, p.folder.id(), p.begin.worksOn()); err != nil {
 		return Result{}, err
 	}
-	if err := errors.Join(roomToAct(), p.outOfReach(), e.lacksFirst(p)); err != nil {
+	if err := errors.Join(roomToAct(), p.outOfReach(), e.missingPluginFirst(p)); err != nil {
 		return Result{}, err
 	}
 	died := fault.New(fault.Interrupted, "run-died", "gwe died in the middle of run %s", p.folder.id())
@@ -169,7 +169,7 @@ func (e *Engine) recover(ctx context.Context, p *past, earlier []*past) (Result,
 }
 
 // recoverLocked does so under locks that are held. died is why the run turns back, where its journal does not say so yet.
-func (e *Engine) recoverLocked(ctx context.Context, p *past, earlier []*past, targets *locks, died error) (Result, error) {
+func (e *Engine) recoverLocked(ctx context.Context, p *storedRun, earlier []*storedRun, targets *locks, died error) (Result, error) {
 	x, err := e.open(p, "recover", fmt.Sprintf("Recover run %s of %s", p.folder.id(), p.begin.Recipe))
 	if err != nil {
 		return Result{}, err
@@ -179,7 +179,7 @@ func (e *Engine) recoverLocked(ctx context.Context, p *past, earlier []*past, ta
 	x.noteUnfinished()
 	x.useReserve()
 	boot := e.now().Boot
-	if x.history.stalled.Boot != boot { // else the journal knows it, and a timer that tries every minute must not eat its reserve
+	if x.state.stalled.Boot != boot { // else the journal knows it, and a timer that tries every minute must not eat its reserve
 		_ = x.append(recordRecovery, recoveryRecord{os.Getpid(), boot, e.now().Since, e.Version})
 	}
 	if err := x.endSurvivors(ctx); err != nil {
@@ -187,20 +187,20 @@ func (e *Engine) recoverLocked(ctx context.Context, p *past, earlier []*past, ta
 		return Result{}, err
 	}
 	ctx = context.WithoutCancel(ctx)
-	complete := x.history.failure == nil && x.history.complete()
+	complete := x.state.failure == nil && x.state.complete()
 	lost := deaths(p.records, boot)
-	if x.history.failure == nil && !complete {
+	if x.state.failure == nil && !complete {
 		if lost < boundedBoots {
-			x.strayed(ctx, boot)
+			x.bootedIntoNewSystem(ctx, boot)
 		}
-		x.turnBack(died)
+		x.beginRollback(died)
 		lost = 0 // none of them came to an undo: what took the machine down is not asked any more
 	}
-	if result, over := x.escape(ctx, lost); over {
+	if result, over := x.breakBootLoop(ctx, lost); over {
 		return result, nil
 	}
-	if complete && x.closesLate() {
-		return x.restForServices(), nil
+	if complete && x.defersFinally() {
+		return x.exitDeferred(), nil
 	}
 	if complete {
 		// All effects were done and durable; only the words for it are missing.
@@ -208,23 +208,23 @@ func (e *Engine) recoverLocked(ctx context.Context, p *past, earlier []*past, ta
 		return x.conclude(ctx, nil), nil
 	}
 	if why := x.unwind(ctx); why != nil {
-		return x.hold(why), nil
+		return x.suspendRollback(why), nil
 	}
-	if x.leavesRest(ctx) {
-		return x.restForServices(), nil
+	if x.hasDeferred(ctx) {
+		return x.exitDeferred(), nil
 	}
-	return x.settleReturn(ctx, nil), nil
+	return x.finishAfterReboot(ctx, nil), nil
 }
 
 // endSurvivors ends what the dead run's open frames, undos, failsafe and finally started and what is still alive, wherever
 // it went in the process tree: where the machine has control groups, also what hides. Daemons that a finished step left
 // behind on purpose live on.
-func (x *execution) endSurvivors(ctx context.Context) error {
+func (x *runner) endSurvivors(ctx context.Context) error {
 	places := []place{placeFailsafe, placeFinally}
 	for strand := range x.program.strands + 1 {
 		places = append(places, placeOfRead(strand))
 	}
-	for _, f := range x.history.frames {
+	for _, f := range x.state.frames {
 		if f.undone || f.told {
 			continue
 		}
@@ -243,7 +243,7 @@ func (x *execution) endSurvivors(ctx context.Context) error {
 		wanted[one] = true
 	}
 	var begun []process.Identity
-	for _, child := range x.history.processes {
+	for _, child := range x.state.processes {
 		if wanted[child.Place] {
 			begun = append(begun, process.Identity{PID: child.PID, Start: child.Start, BootID: child.Boot})
 		}
@@ -259,7 +259,7 @@ func (x *execution) endSurvivors(ctx context.Context) error {
 }
 
 // cleanFrame calls the undo of a frame again that left something of ours behind.
-func (x *execution) cleanFrame(ctx context.Context, f *frame) (rest bool, err error) {
+func (x *runner) cleanFrame(ctx context.Context, f *frame) (rest bool, err error) {
 	inPlace, last := f.owesOwn()
 	if inPlace {
 		rest, err = x.undoOwn(ctx, f, placeOfUndo(f.number), x.task)
@@ -272,7 +272,7 @@ func (x *execution) cleanFrame(ctx context.Context, f *frame) (rest bool, err er
 
 // clean tries the undo of the frames again that left something of ours behind. That it does not succeed, or that another gwe
 // works on the target now, is no reason to refuse the next run: the machine is as it should be.
-func (e *Engine) clean(ctx context.Context, p *past) error {
+func (e *Engine) clean(ctx context.Context, p *storedRun) error {
 	targets := &locks{}
 	defer targets.release()
 	if err := e.claimPaths(targets, p.folder.id(), p.begin.worksOn()); err != nil {
@@ -286,7 +286,7 @@ func (e *Engine) clean(ctx context.Context, p *past) error {
 	x.backward = true
 	var failures []error
 	for _, number := range p.leftovers() {
-		f := x.history.frame(number)
+		f := x.state.frame(number)
 		if f == nil {
 			continue
 		}
@@ -299,7 +299,7 @@ func (e *Engine) clean(ctx context.Context, p *past) error {
 		process.Release(x.markOfRun())
 		abandoned := x.abandon(f, err)
 		if err != nil && (abandoned == nil || f.undone || f.told) {
-			failures = append(failures, x.history.at(f.node, f.rounds, err))
+			failures = append(failures, x.state.at(f.node, f.rounds, err))
 			continue
 		}
 		if rest {

@@ -42,9 +42,9 @@ func (r runFolder) recoveryFailure() *recoveryFailure {
 	return &read
 }
 
-// stalled is the same, as the journal has it in its last record; nil where that is another one. Without a file to spare, or on a full disk, it is the
+// lastFailure is the same, as the journal has it in its last record; nil where that is another one. Without a file to spare, or on a full disk, it is the
 // only word.
-func (p *past) stalled() *recoveryFailure {
+func (p *storedRun) lastFailure() *recoveryFailure {
 	last := p.records[len(p.records)-1]
 	if last.Kind != recordHeld {
 		return nil

@@ -28,14 +28,14 @@ type Refusal struct {
 }
 
 // refusalOf is the plan's form of an error.
-func (x *execution) refusalOf(err error, begins bool) Refusal {
+func (x *runner) refusalOf(err error, begins bool) Refusal {
 	record := x.recordOf(err)
 	return Refusal{Step: record.Where, Code: record.Code, Error: record.Message, Hint: record.Hint, Begins: begins}
 }
 
-// standsInTheWay lists what would refuse a run before its steps are looked at: in the order in which a run meets it. It takes no lock,
+// preconditions lists what would refuse a run before its steps are looked at: in the order in which a run meets it. It takes no lock,
 // and changes nothing.
-func (e *Engine) standsInTheWay(begin beginRecord) (found []error) {
+func (e *Engine) preconditions(begin beginRecord) (found []error) {
 	add := func(err error) {
 		if err != nil {
 			found = append(found, err)
@@ -156,7 +156,7 @@ func changedBy(begin beginRecord, rows []PlannedStep) []string {
 
 // refusals lists the errors of the rows that the run would meet for sure, the first one first: an error of a step that is reached before
 // anything is changed, or one that no earlier step can change.
-func (x *execution) refusals(rows []PlannedStep) (found []error) {
+func (x *runner) refusals(rows []PlannedStep) (found []error) {
 	var before earlier
 	for _, row := range rows {
 		if row.Section != "steps" || row.Guard == WillSkip {
@@ -177,7 +177,7 @@ func (x *execution) refusals(rows []PlannedStep) (found []error) {
 
 // failures lists what makes the run fail for sure when it comes to a step: conditions of the recipe's inputs and of the machine's facts,
 // which do not change in a run, and those that are known before anything is changed.
-func (x *execution) failures(rows []PlannedStep) (found []Refusal) {
+func (x *runner) failures(rows []PlannedStep) (found []Refusal) {
 	var before earlier
 	for _, row := range rows {
 		if row.Section != "steps" || row.Guard == WillSkip {

@@ -9,11 +9,11 @@ import (
 // rescue takes over where a group failed: the group is put back first, and only if all of it could be, its rescue runs;
 // then the group counts as done. What is told to stop, or can no longer be journaled, is not rescued. It gives the
 // failure that goes on: the first one, also where the rescue failed too.
-func (x *execution) rescue(ctx context.Context, n *node, r rounds, before int, failure error, task *tasklog.Task) error {
-	if len(n.action.group.rescue) == 0 || stopped(failure) != nil || ctx.Err() != nil || x.stuck() {
+func (x *runner) rescue(ctx context.Context, n *node, r rounds, before int, failure error, task *tasklog.Task) error {
+	if len(n.action.group.rescue) == 0 || stopped(failure) != nil || ctx.Err() != nil || x.journalFailed() {
 		return failure
 	}
-	open := x.history.openSince(before, n, r)
+	open := x.state.openSince(before, n, r)
 	for i, f := range open {
 		if f.node == n && f.part == partFinally {
 			open = append(open[:i:i], open[i+1:]...) // it comes behind the rescue

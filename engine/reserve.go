@@ -18,7 +18,7 @@ func reserveFor(program *Program) int64 {
 
 // reserveRounds makes sure that the way back of all rounds has its place in the journal: when the journal was made, one round
 // was counted.
-func (x *execution) reserveRounds(n *node, rounds int) error {
+func (x *runner) reserveRounds(n *node, rounds int) error {
 	if x.backward || rounds <= 1 {
 		return nil
 	}
@@ -33,16 +33,16 @@ func (x *execution) reserveRounds(n *node, rounds int) error {
 func (n *node) sizeOfRounds(rounds int) int64 { return int64(rounds-1) * int64(n.size) << 10 }
 
 // reserveAgain keeps the space for the way back that the process before kept.
-func (x *execution) reserveAgain() error {
+func (x *runner) reserveAgain() error {
 	x.writing.Lock()
 	defer x.writing.Unlock()
 	return x.journal.Reserve(x.sizeOfReserve())
 }
 
 // sizeOfReserve is how many bytes the way back may need, by what the run has begun.
-func (x *execution) sizeOfReserve() int64 {
+func (x *runner) sizeOfReserve() int64 {
 	begun := reserveFor(x.program)
-	for one, rounds := range x.history.lengths {
+	for one, rounds := range x.state.lengths {
 		if rounds > 1 {
 			begun += one.node.sizeOfRounds(rounds)
 		}
@@ -52,7 +52,7 @@ func (x *execution) sizeOfReserve() int64 {
 }
 
 // reserveForWait keeps the space of a wait besides.
-func (x *execution) reserveForWait() error {
+func (x *runner) reserveForWait() error {
 	if x.backward {
 		return nil
 	}
@@ -62,7 +62,7 @@ func (x *execution) reserveForWait() error {
 }
 
 // useReserve lets the journal have the space that was kept for the way back.
-func (x *execution) useReserve() {
+func (x *runner) useReserve() {
 	if err := x.journal.UseReserve(); err != nil {
 		x.task.Warn("the space that was reserved in the journal cannot be used: " + err.Error())
 	}

@@ -61,7 +61,7 @@ func (e *Engine) Resolve(ctx context.Context, id, reason string) (Finding, error
 		return Finding{}, err
 	}
 	defer locks.release()
-	_, settled, failure := e.settle(ctx, locks)
+	_, settled, failure := e.recoverAll(ctx, locks)
 	found, err := e.Examine(id)
 	if err != nil {
 		for _, result := range settled {
@@ -100,7 +100,7 @@ func (e *Engine) Resolve(ctx context.Context, id, reason string) (Finding, error
 
 // recoverable finds the reason why the run could not be recovered, if that is one that passes.
 func recoverable(failures error, id string) error {
-	for _, err := range unjoined(failures) {
+	for _, err := range flattened(failures) {
 		var unsettled *Unsettled
 		if !errors.As(err, &unsettled) || unsettled.Run != id {
 			continue
@@ -114,7 +114,7 @@ func recoverable(failures error, id string) error {
 	return nil
 }
 
-func unjoined(err error) []error {
+func flattened(err error) []error {
 	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		return joined.Unwrap()
 	}
@@ -146,7 +146,7 @@ func operator() string {
 }
 
 // warnOfUnresolved says at the start of a run which earlier ones an operator has still to look at.
-func (x *execution) warnOfUnresolved() {
+func (x *runner) warnOfUnresolved() {
 	left, err := x.engine.State.Unresolved()
 	if err != nil {
 		return // what cannot be listed is told by the recovery before

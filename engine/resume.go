@@ -13,7 +13,7 @@ import (
 
 // resume looks at a suspended run: it is left alone, goes on, or is put back. What ran before is read from the journal:
 // reboot and confirm stand among the recipe's own steps, so all before them is over, and nothing behind them is begun.
-func (e *Engine) resume(ctx context.Context, p *past, earlier []*past, held *locks) (Result, error) {
+func (e *Engine) resume(ctx context.Context, p *storedRun, earlier []*storedRun, held *locks) (Result, error) {
 	h, err := e.waitingHistory(p)
 	if err != nil {
 		return Result{}, err
@@ -23,7 +23,7 @@ func (e *Engine) resume(ctx context.Context, p *past, earlier []*past, held *loc
 	e.countBoot(p, h)
 	v := e.judge(ctx, h)
 	if v.decision == waitOn {
-		return e.leave(p, h, v)
+		return e.keepWaiting(p, h, v)
 	}
 	if v.decision == goOn && h.suspension.Cause != causeReturn {
 		behind := slices.Index(h.program.steps, h.program.byPath[h.suspension.Step]) + 1
@@ -54,11 +54,11 @@ func (e *Engine) resume(ctx context.Context, p *past, earlier []*past, held *loc
 	if h.suspension.Cause == causeReturn {
 		return x.returned(ctx, v), nil
 	}
-	return x.proceed(ctx, v), nil
+	return x.resumeForward(ctx, v), nil
 }
 
 // waitingHistory rebuilds a suspended run from its journal, and leaves that alone.
-func (e *Engine) waitingHistory(p *past) (*history, error) {
+func (e *Engine) waitingHistory(p *storedRun) (*runState, error) {
 	program, err := e.program(p)
 	if err != nil {
 		return nil, err
@@ -75,22 +75,22 @@ func (e *Engine) waitingHistory(p *past) (*history, error) {
 
 // countBoot tells the journal of a new boot before anything is asked of the machine. A question that takes it down would be asked
 // in boot after boot, without end. A journal that cannot be written keeps no run from its deadline.
-func (e *Engine) countBoot(p *past, h *history) {
+func (e *Engine) countBoot(p *storedRun, h *runState) {
 	if next := h.suspension.after(e.now()); next.Boot != h.suspension.waited.Boot && e.noteWait(p, next) == nil {
 		h.suspension.waited = next
 	}
 }
 
 // leave lets a run wait on. The journal is told how far it came, so that no boot begins the wait anew.
-func (e *Engine) leave(p *past, h *history, v verdict) (Result, error) {
+func (e *Engine) keepWaiting(p *storedRun, h *runState, v verdict) (Result, error) {
 	result := Result{Run: p.folder.id(), Status: StatusSuspended, Waits: h.suspension.awaited()}
-	if !h.suspension.worthNoting(v.waited) {
+	if !h.suspension.worthJournaling(v.waited) {
 		return result, nil
 	}
 	return result, e.noteWait(p, v.waited)
 }
 
-func (e *Engine) noteWait(p *past, waited waitedRecord) error {
+func (e *Engine) noteWait(p *storedRun, waited waitedRecord) error {
 	opened, _, err := journal.Open(p.folder.journal())
 	if err != nil {
 		return err
@@ -100,13 +100,13 @@ func (e *Engine) noteWait(p *past, waited waitedRecord) error {
 	return written.Append(recordWaited, waited)
 }
 
-// proceed takes the run up again at the step where it waited.
-func (x *execution) proceed(ctx context.Context, v verdict) Result {
-	s := x.history.suspension
+// resumeForward takes the run up again at the step where it waited.
+func (x *runner) resumeForward(ctx context.Context, v verdict) Result {
+	s := x.state.suspension
 	if v.arrived && s.Cause == causeReboot {
-		x.history.arrived = &s.suspendedRecord
+		x.state.arrived = &s.suspendedRecord
 	}
-	x.history.left = v.left
+	x.state.left = v.left
 	n := x.program.byPath[s.Step]
 	asked := ctx
 	ctx, cancel, err := x.bounded(ctx)
@@ -114,30 +114,30 @@ func (x *execution) proceed(ctx context.Context, v verdict) Result {
 	if err != nil {
 		return x.conclude(ctx, err)
 	}
-	task := x.beginStep(x.task, "step", x.title(n, x.history.names(n, nil, false)), n, nil)
+	task := x.beginStep(x.task, "step", x.title(n, x.state.names(n, nil, false)), n, nil)
 	switch v.decision {
 	case askAgain:
 		err = x.waitAgain(ctx, v, task)
 	case turnBack:
 		err = v.failure
 	default:
-		err = x.takeUp(s, v, task)
+		err = x.journalResume(s, v, task)
 	}
 	if err != nil {
 		if waits := suspended(err); waits != nil {
 			task.Done(waits.Error())
 			return x.conclude(ctx, waits)
 		}
-		err = x.history.at(n, nil, err)
+		err = x.state.at(n, nil, err)
 		task.Fail(err)
 		return x.conclude(ctx, err)
 	}
 	behind := slices.Index(x.program.steps, n) + 1
-	return x.passOn(asked, ctx, x.list(ctx, x.program.steps[behind:], nil, x.task))
+	return x.endForward(asked, ctx, x.list(ctx, x.program.steps[behind:], nil, x.task))
 }
 
-// takeUp journals that the wait is over. The way back has its space again before anything else is done.
-func (x *execution) takeUp(s *suspension, v verdict, task *tasklog.Task) error {
+// journalResume journals that the wait is over. The way back has its space again before anything else is done.
+func (x *runner) journalResume(s *suspension, v verdict, task *tasklog.Task) error {
 	if err := x.reserveAgain(); err != nil {
 		return err
 	}
@@ -149,17 +149,17 @@ func (x *execution) takeUp(s *suspension, v verdict, task *tasklog.Task) error {
 }
 
 // waitAgain asks for one more reboot.
-func (x *execution) waitAgain(ctx context.Context, v verdict, task *tasklog.Task) error {
-	next := x.history.suspension.suspendedRecord
+func (x *runner) waitAgain(ctx context.Context, v verdict, task *tasklog.Task) error {
+	next := x.state.suspension.suspendedRecord
 	next.Attempt++
 	task.Warn(fmt.Sprintf("%v; attempt %d of %d", v.failure, next.Attempt, next.Attempts))
 	return x.wait(ctx, next, task)
 }
 
-// settleReturn ends a run that is put back, by way of a reboot into the system of before where one is owed.
-func (x *execution) settleReturn(ctx context.Context, failure error) Result {
-	back, owed := x.history.owed()
-	if !owed || x.catchUp(ctx) != nil {
+// finishAfterReboot ends a run that is put back, by way of a reboot into the system of before where one is owed.
+func (x *runner) finishAfterReboot(ctx context.Context, failure error) Result {
+	back, owed := x.state.owedReboot()
+	if !owed || x.awaitJournal(ctx) != nil {
 		return x.finish(ctx, failure)
 	}
 	task := x.task.Begin("reboot", "Reboot into the system of before")
@@ -167,7 +167,7 @@ func (x *execution) settleReturn(ctx context.Context, failure error) Result {
 }
 
 // returned takes a run to its end that was put back and waited for the reboot into the system of before.
-func (x *execution) returned(ctx context.Context, v verdict) Result {
+func (x *runner) returned(ctx context.Context, v verdict) Result {
 	x.backward = true
 	task := x.task.Begin("reboot", "Reboot into the system of before")
 	switch v.decision {
@@ -176,26 +176,26 @@ func (x *execution) returned(ctx context.Context, v verdict) Result {
 	case turnBack:
 		return x.awaitReturn(ctx, v.failure, task, nil)
 	}
-	_ = x.append(recordResumed, resumedRecord{Step: x.history.suspension.Step, Boot: v.waited.Boot, PID: os.Getpid()})
+	_ = x.append(recordResumed, resumedRecord{Step: x.state.suspension.Step, Boot: v.waited.Boot, PID: os.Getpid()})
 	task.Done("rebooted")
 	return x.finish(context.WithoutCancel(ctx), nil)
 }
 
 // awaitReturn rests where the reboot was asked for, and says so where it did not come.
-func (x *execution) awaitReturn(ctx context.Context, err error, task *tasklog.Task, failure error) Result {
+func (x *runner) awaitReturn(ctx context.Context, err error, task *tasklog.Task, failure error) Result {
 	if waits := suspended(err); waits != nil {
 		task.Done(waits.Error())
-		return x.rest(waits)
+		return x.exitSuspended(waits)
 	}
 	stranded := fault.New(fault.Failed, "return-missing", "all is put back, but the machine does not run the system of before").WithCause(err).
 		WithHint("boot that by hand")
 	task.Fail(stranded)
-	_ = x.append(recordStranded, troubleRecord{Step: x.history.stepOfReturn(), Error: x.recordOf(stranded)})
+	_ = x.append(recordStranded, troubleRecord{Step: x.state.stepOfReturn(), Error: x.recordOf(stranded)})
 	return x.finish(context.WithoutCancel(ctx), failure)
 }
 
 // stepOfReturn is the step whose reboot is to be taken back.
-func (h *history) stepOfReturn() string {
+func (h *runState) stepOfReturn() string {
 	if h.suspension != nil {
 		return h.suspension.Step
 	}

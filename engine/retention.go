@@ -9,22 +9,22 @@ import (
 const keptRuns = 20
 
 // addSpare adds the run to those that nobody needs: it ended, left nothing, and nobody can ask for its undo.
-func (p *past) addSpare(spare []string) []string {
-	if p.closed() {
+func (p *storedRun) addSpare(spare []string) []string {
+	if p.closedByOperator() {
 		return append(spare, p.folder.id())
 	}
-	if p.end() == nil || p.standing() || p.releasing() || len(p.leftovers()) > 0 || len(p.later()) > 0 {
+	if p.end() == nil || p.canRollBack() || p.releasing() || len(p.leftovers()) > 0 || len(p.later()) > 0 {
 		return spare
 	}
 	return append(spare, p.folder.id())
 }
 
-// retire removes the oldest runs that nobody needs. It is best effort; what it cannot remove is tried again.
+// removeOldRuns removes the oldest runs that nobody needs. It is best effort; what it cannot remove is tried again.
 // One that keeps a run which stands from being rolled back is needed for that.
-func (e *Engine) retire(ids, spare []string, standing []*past) {
+func (e *Engine) removeOldRuns(ids, spare []string, standing []*storedRun) {
 	old := ids[:max(0, len(ids)-keptRuns)]
 	for _, id := range spare {
-		if _, is := slices.BinarySearch(old, id); is && !e.covers(id, standing) {
+		if _, is := slices.BinarySearch(old, id); is && !e.keepsFromRollback(id, standing) {
 			_ = os.RemoveAll(string(e.State.run(id)))
 		}
 	}

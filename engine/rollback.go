@@ -22,7 +22,7 @@ func (e *Engine) Rollback(ctx context.Context, id string) (Result, error) {
 		return Result{}, err
 	}
 	defer locks.release()
-	standing, settled, err := e.settle(ctx, locks)
+	standing, settled, err := e.recoverAll(ctx, locks)
 	if err != nil {
 		return Result{}, err
 	}
@@ -37,7 +37,7 @@ func (e *Engine) Rollback(ctx context.Context, id string) (Result, error) {
 	}
 	for _, result := range settled {
 		if id == "" && (result.Status == StatusRestored || result.Status == StatusFailsafe || result.Status == StatusBroken) {
-			return Result{}, e.tookBack(result, standing)
+			return Result{}, e.refuseSecondRollback(result, standing)
 		}
 	}
 	p, err := e.chooseRollback(standing, id)
@@ -52,7 +52,7 @@ func (e *Engine) Rollback(ctx context.Context, id string) (Result, error) {
 	}
 	seen, err := e.wayBack(p, standing)
 	if err == nil {
-		err = seen.asLeft(ctx)
+		err = seen.inspectFrames(ctx)
 	}
 	if err == nil {
 		err = seen.foreseeUndo(ctx)
@@ -61,10 +61,10 @@ func (e *Engine) Rollback(ctx context.Context, id string) (Result, error) {
 		_, err = e.foresee(ctx, seen, p, standing)
 	}
 	if err == nil {
-		err = seen.home(ctx)
+		err = seen.checkRebootBack(ctx)
 	}
 	if err != nil {
-		return Result{}, e.others(standing, p, err)
+		return Result{}, e.withAlternatives(standing, p, err)
 	}
 	if err := context.Cause(ctx); err != nil {
 		return Result{}, interruption(err)
@@ -75,17 +75,17 @@ func (e *Engine) Rollback(ctx context.Context, id string) (Result, error) {
 	}
 	defer x.close()
 	x.locks = locks
-	x.earlier = slices.DeleteFunc(slices.Clone(standing), func(other *past) bool { return other == p })
+	x.earlier = slices.DeleteFunc(slices.Clone(standing), func(other *storedRun) bool { return other == p })
 	x.warnOfUnresolved()
-	for _, name := range seen.staying() {
+	for _, name := range seen.notRolledBack() {
 		x.task.Warn("this stays as it is: " + name)
 	}
 	x.noteUnfinished()
-	if err := x.rollBack(seen.history.rebooted); err != nil {
+	if err := x.rollBack(seen.state.rebooted); err != nil {
 		var unsure *journal.Unsure
 		if errors.As(err, &unsure) {
 			// The next recovery may find the record, and goes on with the rollback then. Nothing is touched before.
-			return x.unsure(err), nil
+			return x.exitUncertain(err), nil
 		}
 		_ = x.journal.Release()
 		x.task.Fail(err)
@@ -93,13 +93,13 @@ func (e *Engine) Rollback(ctx context.Context, id string) (Result, error) {
 	}
 	ctx = context.WithoutCancel(ctx)
 	if why := x.unwind(ctx); why != nil {
-		return x.hold(why), nil
+		return x.suspendRollback(why), nil
 	}
-	return x.settleReturn(ctx, nil), nil
+	return x.finishAfterReboot(ctx, nil), nil
 }
 
-// tookBack refuses to go back one step further than was asked for: the run that was interrupted has just been rolled back.
-func (e *Engine) tookBack(recovered Result, standing []*past) error {
+// refuseSecondRollback refuses to go back one step further than was asked for: the run that was interrupted has just been rolled back.
+func (e *Engine) refuseSecondRollback(recovered Result, standing []*storedRun) error {
 	refusal := fault.New(fault.Refused, "rollback-recovered", "run %s had been interrupted, and ended just now: %s; nothing else is rolled back", recovered.Run, recovered.Status)
 	if len(standing) == 0 {
 		return refusal.WithHint("see what runs now: gwe status")
@@ -109,7 +109,7 @@ func (e *Engine) tookBack(recovered Result, standing []*past) error {
 
 // rollBack journals that the run is put back by hand. From here on that is finished, in this process or in another.
 // back is the reboot that it has to take back, or nil.
-func (x *execution) rollBack(back *suspendedRecord) error {
+func (x *runner) rollBack(back *suspendedRecord) error {
 	why := fault.New(fault.Interrupted, "rolled-back", "run %s is rolled back", x.folder.id())
 	if err := x.reserveAgain(); err != nil {
 		return err
@@ -124,7 +124,7 @@ func (x *execution) rollBack(back *suspendedRecord) error {
 
 // applyRollback takes the commit back: all frames can be undone again, but for those behind it whose types gave up what
 // that would need when the run ended.
-func (h *history) applyRollback(r unwindRecord) error {
+func (h *runState) applyRollback(r unwindRecord) error {
 	if h.committed < 0 {
 		return fmt.Errorf("the run has not committed")
 	}
@@ -145,14 +145,14 @@ func releases(stepType step.Type) bool {
 }
 
 // chooseRollback finds the run; without an id it is the newest one that stands.
-func (e *Engine) chooseRollback(standing []*past, id string) (*past, error) {
+func (e *Engine) chooseRollback(standing []*storedRun, id string) (*storedRun, error) {
 	if id == "" {
 		w := e.damagedLast(standing)
 		if w != nil && w.newer() {
 			return nil, w.why
 		}
 		if w != nil {
-			return nil, e.others(standing, nil, fault.New(fault.Refused, "rollback-damaged", "cannot roll back the newest run, %s: %v", w.folder.id(), w.why).
+			return nil, e.withAlternatives(standing, nil, fault.New(fault.Refused, "rollback-damaged", "cannot roll back the newest run, %s: %v", w.folder.id(), w.why).
 				WithHint("`gwe show %[1]s` tells what can still be read of it; put right by hand what it did, then set it aside: `gwe resolve %[1]s --reason TEXT`", w.folder.id()))
 		}
 		if len(standing) == 0 {
@@ -174,12 +174,12 @@ func (e *Engine) chooseRollback(standing []*past, id string) (*past, error) {
 	if err != nil {
 		return nil, e.State.wreckOf(chosen, err).fault()
 	}
-	return nil, e.others(standing, nil, e.notStanding(p, chosen))
+	return nil, e.withAlternatives(standing, nil, e.notStanding(p, chosen))
 }
 
 // damagedLast is the newest run whose journal is damaged, if it began after all runs that can be rolled back, and may have committed; nil
 // where there is none. A rollback that names no run means that one.
-func (e *Engine) damagedLast(standing []*past) *wreck {
+func (e *Engine) damagedLast(standing []*storedRun) *damagedRun {
 	newest := ""
 	if len(standing) > 0 {
 		newest = standing[len(standing)-1].folder.id()
@@ -202,7 +202,7 @@ func (e *Engine) damagedLast(standing []*past) *wreck {
 }
 
 // endedWithout reports whether it is known that the run ended without a change that a rollback would undo.
-func (w wreck) endedWithout() bool {
+func (w damagedRun) endedWithout() bool {
 	if !w.ended || w.rest == nil {
 		return false
 	}
@@ -211,7 +211,7 @@ func (w wreck) endedWithout() bool {
 }
 
 // notStanding says why nothing is kept that could undo the run.
-func (e *Engine) notStanding(p *past, id string) error {
+func (e *Engine) notStanding(p *storedRun, id string) error {
 	switch {
 	case p == nil:
 		return fault.New(fault.Refused, "rollback-nothing", "run %s never began", id)
@@ -224,14 +224,14 @@ func (e *Engine) notStanding(p *past, id string) error {
 	case !p.has(recordReleasing) && !p.has(recordReleased):
 		return fault.New(fault.Refused, "rollback-nothing", "run %s changed nothing that could be put back", id)
 	}
-	if later := e.superseding(p); later != "" {
+	if later := e.supersededBy(p); later != "" {
 		return fault.New(fault.Refused, "rollback-released", "run %s was committed on top of run %s, and what the undo of that needed was given up then", later, id)
 	}
 	return fault.New(fault.Refused, "rollback-released", "what the undo of run %s needed was given up by `gwe forget`", id)
 }
 
-// superseding is the first run that committed changes later under one of the run's lock names; "" where there is none.
-func (e *Engine) superseding(p *past) string {
+// supersededBy is the first run that committed changes later under one of the run's lock names; "" where there is none.
+func (e *Engine) supersededBy(p *storedRun) string {
 	ids, _ := e.State.Runs()
 	for _, id := range ids {
 		if id <= p.folder.id() {
@@ -254,7 +254,7 @@ func (e *Engine) Rollbackable() ([]string, error) {
 	return e.passing(standing, nil), nil
 }
 
-func (e *Engine) passing(standing []*past, but *past) []string {
+func (e *Engine) passing(standing []*storedRun, but *storedRun) []string {
 	able := []string{}
 	for _, p := range standing {
 		if p == but {
@@ -267,8 +267,8 @@ func (e *Engine) passing(standing []*past, but *past) []string {
 	return able
 }
 
-// others adds to a refusal which runs can be rolled back instead.
-func (e *Engine) others(standing []*past, but *past, err error) error {
+// withAlternatives adds to a refusal which runs can be rolled back instead.
+func (e *Engine) withAlternatives(standing []*storedRun, but *storedRun, err error) error {
 	refusal := fault.As(err)
 	if refusal == nil || refusal.Class != fault.Refused {
 		return err

@@ -9,9 +9,9 @@ import (
 
 // wayBack looks at what journals tell that could stand in the way of a rollback, and gives the run as that would find it once
 // it has begun. It only reads, and does not look at the machine: asLeft does. The error says why it cannot be.
-func (e *Engine) wayBack(p *past, standing []*past) (*execution, error) {
+func (e *Engine) wayBack(p *storedRun, standing []*storedRun) (*runner, error) {
 	id := p.folder.id()
-	if p.scarred() {
+	if p.undoFailed() {
 		return nil, fault.New(fault.Refused, "rollback-broken", "an undo of run %s failed: the machine is not as a run left it", id).
 			WithHint("`gwe show %s` tells which one; put that right by hand", id)
 	}
@@ -26,10 +26,10 @@ func (e *Engine) wayBack(p *past, standing []*past) (*execution, error) {
 	if err != nil {
 		return nil, err
 	}
-	x := &execution{work: &work{engine: e, program: program, folder: p.folder, history: h, mask: h.secrets.mask}}
+	x := &runner{work: &work{engine: e, program: program, folder: p.folder, state: h, mask: h.secrets.mask}}
 	for _, f := range h.held() {
 		if f.irreversible() {
-			return nil, x.history.at(f.node, f.rounds, fault.New(fault.Refused, "rollback-irreversible", "run %s cannot be undone: nothing undoes what %q did", id, x.titleOfFrame(f)).
+			return nil, x.state.at(f.node, f.rounds, fault.New(fault.Refused, "rollback-irreversible", "run %s cannot be undone: nothing undoes what %q did", id, x.titleOfFrame(f)).
 				WithHint("put back by hand what the step did"))
 		}
 	}
@@ -37,7 +37,7 @@ func (e *Engine) wayBack(p *past, standing []*past) (*execution, error) {
 		return nil, err
 	}
 	for _, f := range h.open() {
-		if why := x.lacks(f, fault.Refused); why != nil {
+		if why := x.missingPlugin(f, fault.Refused); why != nil {
 			return nil, why
 		}
 	}
@@ -46,7 +46,7 @@ func (e *Engine) wayBack(p *past, standing []*past) (*execution, error) {
 
 // rollbackReaches refuses a rollback while a file system that the run worked on is not there, or takes nothing. After a reboot of the run
 // its file systems may be others.
-func (e *Engine) rollbackReaches(p *past) error {
+func (e *Engine) rollbackReaches(p *storedRun) error {
 	if p.has(recordSuspended) {
 		return nil
 	}
@@ -67,14 +67,14 @@ func (f *frame) irreversible() bool {
 	return true
 }
 
-// asLeft asks the frames, newest first, whether the machine is as the run left it. What a later step of the same run
+// inspectFrames asks the frames, newest first, whether the machine is as the run left it. What a later step of the same run
 // changed again cannot be judged before that is put back.
-func (x *execution) asLeft(ctx context.Context) error {
-	if err := x.allIntact(x.history.open()); err != nil {
+func (x *runner) inspectFrames(ctx context.Context) error {
+	if err := x.allIntact(x.state.open()); err != nil {
 		return err
 	}
 	later, obscured := x.changedByFinally()
-	for _, f := range x.history.open() {
+	for _, f := range x.state.open() {
 		if f.owesLast {
 			continue // all else of it is undone
 		}
@@ -114,12 +114,12 @@ func (x *execution) asLeft(ctx context.Context) error {
 }
 
 // notAsLeft refuses the rollback because of what a frame found, also if that is only what it could not look at: nothing was done yet.
-func (x *execution) notAsLeft(ctx context.Context, f *frame, err error) error {
+func (x *runner) notAsLeft(ctx context.Context, f *frame, err error) error {
 	changed := fault.New(fault.Refused, "rollback-changed", "the machine is not as run %s left it", x.folder.id()).WithCause(explain(ctx, err))
 	if why := fault.As(err); why != nil && why.Hint != "" {
 		changed = changed.WithHint("%s", why.Hint) // it says how the machine becomes so again
 	}
-	return x.history.at(f.node, f.rounds, changed)
+	return x.state.at(f.node, f.rounds, changed)
 }
 
 // touchedBy lists what the frame changed: what its type tells, or else the paths of its effects.
@@ -132,32 +132,32 @@ func touchedBy(f *frame, run *step.Run) ([]string, error) {
 	return effectPaths(f.node.action.stepType, f.arguments), nil
 }
 
-// home finds out whether the way back leads over a reboot: the run rebooted the machine, and that has not left the new system
+// checkRebootBack finds out whether the way back leads over a reboot: the run rebooted the machine, and that has not left the new system
 // since.
-func (x *execution) home(ctx context.Context) error {
-	if x.history.rebooted == nil {
+func (x *runner) checkRebootBack(ctx context.Context) error {
+	if x.state.rebooted == nil {
 		return nil
 	}
-	left, err := x.engine.left(ctx, x.history)
+	left, err := x.engine.left(ctx, x.state)
 	if err != nil {
 		return fault.New(fault.Refused, "rollback-where", "whether the machine still runs the system that run %s rebooted it into cannot be told", x.folder.id()).WithCause(err)
 	}
 	if left {
-		x.history.rebooted = nil
+		x.state.rebooted = nil
 	}
 	return nil
 }
 
-// staying names the steps behind the commit that a rollback does not put back: what their undo needs went when the run
+// notRolledBack names the steps behind the commit that a rollback does not put back: what their undo needs went when the run
 // ended, or there is none.
-func (x *execution) staying() []string {
+func (x *runner) notRolledBack() []string {
 	stays := []string{}
-	for _, f := range x.history.open() {
+	for _, f := range x.state.open() {
 		if f.part == "" && f.irreversible() {
 			stays = append(stays, x.titleOfFrame(f))
 		}
 	}
-	for _, f := range x.history.frames {
+	for _, f := range x.state.frames {
 		if f.givenUp && !f.undone {
 			stays = append(stays, x.titleOfFrame(f))
 		}

@@ -11,7 +11,7 @@ import (
 
 // changedByFinally lists what the finally of the run and of its groups has changed, though it makes no frames: a file that the run needed
 // for itself, and that is gone by now. programs reports whether a program ran there, which may have changed anything.
-func (x *execution) changedByFinally() (changed []string, programs bool) {
+func (x *runner) changedByFinally() (changed []string, programs bool) {
 	add := func(nodes []*node, r rounds) {
 		for _, n := range nodes {
 			found, program := x.finallyChanges(n, r)
@@ -19,7 +19,7 @@ func (x *execution) changedByFinally() (changed []string, programs bool) {
 		}
 	}
 	add(x.program.finally, nil)
-	for _, f := range x.history.frames {
+	for _, f := range x.state.frames {
 		if f.part == partFinally {
 			add(f.node.finally(), f.rounds)
 		}
@@ -27,11 +27,11 @@ func (x *execution) changedByFinally() (changed []string, programs bool) {
 	return changed, programs
 }
 
-func (x *execution) finallyChanges(n *node, r rounds) (changed []string, program bool) {
+func (x *runner) finallyChanges(n *node, r rounds) (changed []string, program bool) {
 	if n.action.stepType == nil {
 		return nil, false
 	}
-	names := with(x.history.names(n, r, true), "error", map[string]any{})
+	names := with(x.state.names(n, r, true), "error", map[string]any{})
 	if n.when != nil {
 		if answer, err := n.when.Evaluate(names); err == nil && answer == false {
 			return nil, false

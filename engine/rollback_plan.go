@@ -50,7 +50,7 @@ func (e *Engine) PlanRollback(ctx context.Context, id string) (RollbackPlan, err
 	}
 	x, err := e.wayBack(p, standing)
 	if err == nil {
-		err = x.asLeft(ctx)
+		err = x.inspectFrames(ctx)
 	}
 	if err == nil {
 		err = x.foreseeUndo(ctx)
@@ -60,10 +60,10 @@ func (e *Engine) PlanRollback(ctx context.Context, id string) (RollbackPlan, err
 		later, err = e.foresee(ctx, x, p, standing)
 	}
 	if err != nil {
-		return RollbackPlan{}, e.others(standing, p, err)
+		return RollbackPlan{}, e.withAlternatives(standing, p, err)
 	}
-	plan := RollbackPlan{Run: p.folder.id(), Recipe: p.begin.Recipe, Undone: []PlannedUndo{}, Stays: x.staying(), Later: later}
-	for _, f := range x.history.open() {
+	plan := RollbackPlan{Run: p.folder.id(), Recipe: p.begin.Recipe, Undone: []PlannedUndo{}, Stays: x.notRolledBack(), Later: later}
+	for _, f := range x.state.open() {
 		if f.part == partFinally || f.owesLast || f.part == "" && f.irreversible() {
 			continue
 		}
@@ -72,9 +72,9 @@ func (e *Engine) PlanRollback(ctx context.Context, id string) (RollbackPlan, err
 		}
 	}
 	plan.Undone = append(plan.Undone, x.plannedLast(ctx)...)
-	if x.history.rebooted != nil {
-		plan.Reboot = "reboots the machine, where it has not left the new system: " + strings.Join(x.history.rebooted.Command, " ")
-		if len(x.history.rebooted.Command) == 0 {
+	if x.state.rebooted != nil {
+		plan.Reboot = "reboots the machine, where it has not left the new system: " + strings.Join(x.state.rebooted.Command, " ")
+		if len(x.state.rebooted.Command) == 0 {
 			plan.Reboot = "waits for a reboot by others, where the machine has not left the new system"
 		}
 	}
@@ -82,7 +82,7 @@ func (e *Engine) PlanRollback(ctx context.Context, id string) (RollbackPlan, err
 }
 
 // undoLines says how a frame is undone in its place: first what the recipe says, then what the type does.
-func (x *execution) undoLines(ctx context.Context, f *frame) []string {
+func (x *runner) undoLines(ctx context.Context, f *frame) []string {
 	lines := x.linesOf(ctx, f.node.undo, f)
 	if own, _ := f.owesOwn(); own {
 		lines = append(lines, f.node.action.stepType.About().Undo)
@@ -91,10 +91,10 @@ func (x *execution) undoLines(ctx context.Context, f *frame) []string {
 }
 
 // plannedLast are the parts of the undos that run last, in their order.
-func (x *execution) plannedLast(ctx context.Context) []PlannedUndo {
+func (x *runner) plannedLast(ctx context.Context) []PlannedUndo {
 	var planned []PlannedUndo
 	newest := map[string]int{}
-	for _, f := range oldestFirst(x.history.open()) {
+	for _, f := range oldestFirst(x.state.open()) {
 		lines := x.linesOf(ctx, f.node.undoLast, f)
 		if _, own := f.owesOwn(); own {
 			lines = append(lines, f.node.action.stepType.About().Undo)
@@ -102,7 +102,7 @@ func (x *execution) plannedLast(ctx context.Context) []PlannedUndo {
 		if _, last := f.owes(); !last || len(lines) == 0 {
 			continue
 		}
-		if key := x.sameLast(f); key != "" {
+		if key := x.undoLastKey(f); key != "" {
 			if same, there := newest[key]; there {
 				planned[same].Undo = nil
 			}
@@ -113,7 +113,7 @@ func (x *execution) plannedLast(ctx context.Context) []PlannedUndo {
 	return slices.DeleteFunc(planned, func(one PlannedUndo) bool { return len(one.Undo) == 0 })
 }
 
-func (x *execution) plannedUndo(f *frame, lines []string, last bool) PlannedUndo {
+func (x *runner) plannedUndo(f *frame, lines []string, last bool) PlannedUndo {
 	undone := PlannedUndo{StepName: x.named(f.node, f.rounds), Undo: lines, Last: last}
 	undone.Name = x.mask.Text(x.titleOfFrame(f))
 	return undone

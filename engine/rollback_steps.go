@@ -10,14 +10,14 @@ import (
 
 // linesOf says what the steps of an undo would do: what each is called, and what its type plans as the machine is now. What stands in its
 // way now may be gone when its turn comes.
-func (x *execution) linesOf(ctx context.Context, nodes []*node, f *frame) []string {
+func (x *runner) linesOf(ctx context.Context, nodes []*node, f *frame) []string {
 	var lines []string
 	for _, inner := range nodes {
 		arguments, runs := x.undoArguments(inner, f)
 		if !runs {
 			continue
 		}
-		line := x.title(inner, x.history.names(inner, f.rounds, true))
+		line := x.title(inner, x.state.names(inner, f.rounds, true))
 		var planned step.Plan
 		var err error
 		if arguments != nil {
@@ -40,8 +40,8 @@ func (x *execution) linesOf(ctx context.Context, nodes []*node, f *frame) []stri
 }
 
 // undoArguments are those of a step of an undo, nil where only the undo will know them; runs is false where its guard says no.
-func (x *execution) undoArguments(n *node, f *frame) (arguments map[string]any, runs bool) {
-	names := with(x.history.names(n, f.rounds, true), "error", map[string]any{})
+func (x *runner) undoArguments(n *node, f *frame) (arguments map[string]any, runs bool) {
+	names := with(x.state.names(n, f.rounds, true), "error", map[string]any{})
 	if n.when != nil {
 		// A guard that reads what only the undo will know is decided then.
 		if answer, err := n.when.Evaluate(names); err == nil && answer == false {
@@ -57,7 +57,7 @@ func (x *execution) undoArguments(n *node, f *frame) (arguments map[string]any, 
 
 // foreseeUndo refuses a rollback in which a step of an undo would fail for sure: what it needs is not there, and nothing that is undone
 // before it can bring that.
-func (x *execution) foreseeUndo(ctx context.Context) error {
+func (x *runner) foreseeUndo(ctx context.Context) error {
 	var before earlier
 	look := func(nodes []*node, f *frame) error {
 		for _, n := range nodes {
@@ -72,7 +72,7 @@ func (x *execution) foreseeUndo(ctx context.Context) error {
 			if n.when == nil && !n.step.AllowFailure && n.step.Retry == nil {
 				_, err := n.action.stepType.Plan(ctx, x.engine.Machine, arguments)
 				if step.AsStanding(err) != nil && before.leaves(err) {
-					return x.history.at(f.node, f.rounds, fault.New(fault.Refused, "rollback-undo-fails", "cannot roll back run %s: a step of the undo would fail", x.folder.id()).
+					return x.state.at(f.node, f.rounds, fault.New(fault.Refused, "rollback-undo-fails", "cannot roll back run %s: a step of the undo would fail", x.folder.id()).
 						WithCause(explain(ctx, err)).WithHint("put what it needs in place"))
 				}
 			}
@@ -81,7 +81,7 @@ func (x *execution) foreseeUndo(ctx context.Context) error {
 		}
 		return nil
 	}
-	open := x.history.open()
+	open := x.state.open()
 	for _, f := range open {
 		if f.owesLast || f.part == partFinally {
 			continue

@@ -36,7 +36,7 @@ func (r runFolder) reports() string { return filepath.Join(string(r), "reports.j
 
 // watches lists the steps of the recipe that can tell what runs, in its order. A step that acted is asked with the arguments that it
 // acted with; one that did not come to that, with those that can be evaluated.
-func (x *execution) watches() []watchRecord {
+func (x *runner) watches() []watchRecord {
 	watched := []watchRecord{}
 	changed := false
 	x.eachLeaf(x.program.steps, func(n *node) {
@@ -48,7 +48,7 @@ func (x *execution) watches() []watchRecord {
 			return
 		}
 		acted := false
-		for _, f := range x.history.frames {
+		for _, f := range x.state.frames {
 			if f.node == n && f.part == "" {
 				acted = true
 				watched = x.addWatch(watched, n, f.rounds, f.arguments, check)
@@ -57,7 +57,7 @@ func (x *execution) watches() []watchRecord {
 		if acted {
 			return
 		}
-		names := x.history.names(n, nil, false)
+		names := x.state.names(n, nil, false)
 		if n.when != nil {
 			if answer, err := n.when.Evaluate(names); err == nil && answer == false {
 				return
@@ -75,7 +75,7 @@ func (x *execution) watches() []watchRecord {
 }
 
 // addWatch adds a step. A check is left out where an argument of it is secret, or not known: its answer would be another one.
-func (x *execution) addWatch(watched []watchRecord, n *node, r rounds, arguments map[string]any, check bool) []watchRecord {
+func (x *runner) addWatch(watched []watchRecord, n *node, r rounds, arguments map[string]any, check bool) []watchRecord {
 	told := n.withoutSecrets(arguments)
 	encoded, err := encodeObject(n.action.stepType.Arguments(), told)
 	if err != nil {
@@ -118,9 +118,9 @@ func checked(arguments map[string]any) string {
 
 // diedBefore reports whether gwe died before the step had ended, of a run that a recovery brought to its end: what a program did to gwe, or to the
 // machine, it is not asked to do again.
-func (x *execution) diedBefore(n *node) bool {
-	failure := x.history.failure
-	return failure != nil && failure.Code == "run-died" && !x.history.settled[n.path()]
+func (x *runner) diedBefore(n *node) bool {
+	failure := x.state.failure
+	return failure != nil && failure.Code == "run-died" && !x.state.settled[n.path()]
 }
 
 // mayFail reports whether the run continues where the step fails: then the step is not a check of the run's health.
@@ -139,7 +139,7 @@ func (n *node) isRead() bool {
 }
 
 // eachLeaf goes over the steps of the way forward.
-func (x *execution) eachLeaf(nodes []*node, visit func(*node)) {
+func (x *runner) eachLeaf(nodes []*node, visit func(*node)) {
 	for _, n := range nodes {
 		switch {
 		case n.action.stepType != nil:
@@ -155,7 +155,7 @@ func (x *execution) eachLeaf(nodes []*node, visit func(*node)) {
 }
 
 // noteWatches keeps how `gwe status` finds out what runs, and asks now. Early in a boot nothing is asked: services are not there.
-func (x *execution) noteWatches(ctx context.Context) []step.Report {
+func (x *runner) noteWatches(ctx context.Context) []step.Report {
 	watched := x.watches()
 	if text, err := json.Marshal(watched); err == nil && len(watched) > 0 {
 		_ = durable.WriteNote(x.folder.reports(), append(text, '\n'))
@@ -167,7 +167,7 @@ func (x *execution) noteWatches(ctx context.Context) []step.Report {
 	told := x.engine.report(ctx, watched)
 	// What an undo restarts just now is not ill.
 	waited := slices.DeleteFunc(watched, func(one watchRecord) bool { return one.Check != "" }) // no program is run again for that
-	for begun := time.Now(); x.history.toldLast() && time.Since(begun) < settling; {
+	for begun := time.Now(); x.state.ranUndoLast() && time.Since(begun) < settling; {
 		again := x.engine.report(ctx, waited)
 		for _, one := range again {
 			for i := range told {
@@ -176,7 +176,7 @@ func (x *execution) noteWatches(ctx context.Context) []step.Report {
 				}
 			}
 		}
-		if !ailing(again) {
+		if !anyFailed(again) {
 			break
 		}
 		time.Sleep(askLate)
@@ -184,13 +184,13 @@ func (x *execution) noteWatches(ctx context.Context) []step.Report {
 	return told
 }
 
-// ailing reports whether a check does not hold.
-func ailing(told []step.Report) bool {
+// anyFailed reports whether a check does not hold.
+func anyFailed(told []step.Report) bool {
 	return slices.ContainsFunc(told, func(one step.Report) bool { return one.Kind == step.ReportHealth && !one.Good })
 }
 
-// toldLast reports whether programs were told that a change was undone, in this run or in its rollback.
-func (h *history) toldLast() bool {
+// ranUndoLast reports whether programs were told that a change was undone, in this run or in its rollback.
+func (h *runState) ranUndoLast() bool {
 	h.guard.Lock()
 	defer h.guard.Unlock()
 	return h.failure != nil && !h.broken() && h.anyFrame(func(f *frame) bool {

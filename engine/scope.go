@@ -11,11 +11,11 @@ import (
 	"github.com/gwe-project/gwe/schema"
 )
 
-// view is what the expressions of a step may read: base without steps, and the outputs of the steps above.
+// visibleNames is what the expressions of a step may read: base without steps, and the outputs of the steps above.
 //
 // Views share the list of outputs, so that a recipe of many steps costs no more than its steps: a view is only extended
 // a second time when the first extension is no longer used.
-type view struct {
+type visibleNames struct {
 	base  expression.Scope
 	above []value.Field
 	// unsure is the same with every output optional; nil where above is so already.
@@ -23,7 +23,7 @@ type view struct {
 }
 
 // add extends the view.
-func (v view) add(left ...value.Field) view {
+func (v visibleNames) add(left ...value.Field) visibleNames {
 	v.above = append(v.above, left...)
 	if len(v.unsure) == len(v.above)-len(left) {
 		for _, one := range left {
@@ -35,18 +35,18 @@ func (v view) add(left ...value.Field) view {
 }
 
 // scope is the view as an expression reads it.
-func (v view) scope() expression.Scope {
+func (v visibleNames) scope() expression.Scope {
 	return v.base.With("steps", value.Type{Kind: value.KindObject, Fields: v.above[:len(v.above):len(v.above)]})
 }
 
 // with adds a name.
-func (v view) with(name string, t value.Type) view {
+func (v visibleNames) with(name string, t value.Type) visibleNames {
 	v.base = v.base.With(name, t)
 	return v
 }
 
 // given is the view of what runs only where the guard is true.
-func (v view) given(guard *expression.Expression) view {
+func (v visibleNames) given(guard *expression.Expression) visibleNames {
 	if guard != nil {
 		v.base = v.base.Given(guard)
 	}
@@ -54,7 +54,7 @@ func (v view) given(guard *expression.Expression) view {
 }
 
 // doubtful is the view in which every output may be absent: nobody knows how far the steps came.
-func (v view) doubtful() view {
+func (v visibleNames) doubtful() visibleNames {
 	if len(v.unsure) != len(v.above) {
 		v.above = slices.Clone(v.above)
 		return v.doubt(0)
@@ -64,7 +64,7 @@ func (v view) doubtful() view {
 }
 
 // doubt makes outputs optional, from one number on, which must be this view's own. -1 is none.
-func (v view) doubt(number int) view {
+func (v visibleNames) doubt(number int) visibleNames {
 	for i := number; i >= 0 && i < len(v.above); i++ {
 		v.above[i].Optional = true
 	}
@@ -78,12 +78,12 @@ func earlyScope(recipe *schema.Recipe) expression.Scope {
 		inputs.Fields = append(inputs.Fields, value.Field{Name: input.Name.Text, Type: input.Type, Help: input.Help})
 	}
 	return expression.NewScope().With("inputs", inputs).With("host", host.Type()).
-		Explaining(func(path []string) string { return whyNot(recipe, path) }).
-		Sparing(func(path []string) bool { return spoilt(recipe, path) })
+		Explaining(func(path []string) string { return whyUnreadable(recipe, path) }).
+		Sparing(func(path []string) bool { return declaredWrongly(recipe, path) })
 }
 
-// spoilt reports whether the name is declared with a mistake that was said, or belongs to such a group or step.
-func spoilt(recipe *schema.Recipe, path []string) bool {
+// declaredWrongly reports whether the name is declared with a mistake that was said, or belongs to such a group or step.
+func declaredWrongly(recipe *schema.Recipe, path []string) bool {
 	if len(path) > 1 {
 		return recipe.Spoilt[path[0]+"."+path[1]]
 	}
@@ -98,8 +98,8 @@ func spoilt(recipe *schema.Recipe, path []string) bool {
 	return false
 }
 
-// whyNot says why an expression cannot read a name that the recipe has elsewhere; "" where it has none.
-func whyNot(recipe *schema.Recipe, path []string) string {
+// whyUnreadable says why an expression cannot read a name that the recipe has elsewhere; "" where it has none.
+func whyUnreadable(recipe *schema.Recipe, path []string) string {
 	if len(path) == 2 && path[0] == "steps" {
 		if id, ok := recipe.IDs[path[1]]; ok {
 			return fmt.Sprintf("the step %q is on line %d: an expression reads only steps that have run before it; until and retry.when read result", path[1], id.Line)

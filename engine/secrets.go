@@ -108,9 +108,9 @@ func (r runFolder) computedSecrets() []string {
 }
 
 // warnOfShortSecrets names the secret inputs that are not masked, because they cannot be told from ordinary words.
-func (x *execution) warnOfShortSecrets() {
+func (x *runner) warnOfShortSecrets() {
 	for _, input := range x.program.Recipe.Inputs {
-		for _, secret := range secretsIn(x.history.inputs[input.Name.Text]) {
+		for _, secret := range secretsIn(x.state.inputs[input.Name.Text]) {
 			if secret != "" && x.mask.Text(secret) == secret {
 				x.task.Warn("the input " + input.Name.Text + " is too short to be masked: where a program prints it, the log shows it")
 				break

@@ -110,7 +110,7 @@ func (s StepName) short() string {
 }
 
 // named names the step in these rounds. A name that cannot be evaluated, or not yet, is shown as its source.
-func (h *history) named(n *node, r rounds) StepName {
+func (h *runState) named(n *node, r rounds) StepName {
 	named := StepName{ID: n.id(), Type: n.keyword(), Item: h.itemsAround(n, r), Path: n.path(), At: n.position()}
 	if n.title != nil {
 		named.Name = n.title.source()
@@ -129,7 +129,7 @@ func (h *history) named(n *node, r rounds) StepName {
 const nameRunes = 120
 
 // namesAt are what the expressions of the step read in these rounds: outside of its own for-each where they end there.
-func (h *history) namesAt(n *node, r rounds) map[string]any {
+func (h *runState) namesAt(n *node, r rounds) map[string]any {
 	if len(r) < n.own.loops {
 		outside := *n
 		outside.own = n.in
@@ -139,7 +139,7 @@ func (h *history) namesAt(n *node, r rounds) map[string]any {
 }
 
 // itemsAround names the items of the rounds, outermost first.
-func (h *history) itemsAround(n *node, r rounds) string {
+func (h *runState) itemsAround(n *node, r rounds) string {
 	var items []string
 	for at := n.own; at != nil; at = at.parent {
 		if at.owner == nil || at.owner.items == nil || at.owner.own != at || len(r) < at.loops {
@@ -153,20 +153,20 @@ func (h *history) itemsAround(n *node, r rounds) string {
 }
 
 // named names the step without showing a secret.
-func (x *execution) named(n *node, r rounds) StepName { return x.masked(x.history.named(n, r)) }
+func (x *runner) named(n *node, r rounds) StepName { return x.masked(x.state.named(n, r)) }
 
 // shown is what a record of the step holds for lists.
-func (x *execution) shown(n *node, r rounds) shownRecord {
+func (x *runner) shown(n *node, r rounds) shownRecord {
 	named := x.named(n, r)
 	return shownRecord{Name: named.Name, Type: named.Type, Item: named.Item}
 }
 
 // recordOfStep is the record of a step that made no frame, or of a part of one.
-func (x *execution) recordOfStep(n *node, r rounds, text string) stepRecord {
+func (x *runner) recordOfStep(n *node, r rounds, text string) stepRecord {
 	return stepRecord{Step: n.path(), Rounds: r, ID: n.id(), shownRecord: x.shown(n, r), Text: text}
 }
 
-func (x *execution) masked(s StepName) StepName {
+func (x *runner) masked(s StepName) StepName {
 	s.Name, s.Item = x.mask.Text(s.Name), x.mask.Text(s.Item)
 	within := make([]string, len(s.Within))
 	for i := range within {
@@ -179,17 +179,17 @@ func (x *execution) masked(s StepName) StepName {
 }
 
 // begin opens a task of a step, in these rounds, below another.
-func (x *execution) begin(parent *tasklog.Task, kind, title string, n *node, r rounds) *tasklog.Task {
+func (x *runner) begin(parent *tasklog.Task, kind, title string, n *node, r rounds) *tasklog.Task {
 	return x.beginCounted(parent, kind, title, n, r, 0, 0)
 }
 
 // beginStep opens the task of a step, with its place in its list.
-func (x *execution) beginStep(parent *tasklog.Task, kind, title string, n *node, r rounds) *tasklog.Task {
+func (x *runner) beginStep(parent *tasklog.Task, kind, title string, n *node, r rounds) *tasklog.Task {
 	return x.beginCounted(parent, kind, title, n, r, n.number, n.siblings)
 }
 
-func (x *execution) beginCounted(parent *tasklog.Task, kind, title string, n *node, r rounds, number, of int) *tasklog.Task {
-	named := x.history.named(n, r)
+func (x *runner) beginCounted(parent *tasklog.Task, kind, title string, n *node, r rounds, number, of int) *tasklog.Task {
+	named := x.state.named(n, r)
 	return parent.BeginStep(kind, title, tasklog.Step{
 		ID: named.ID, Path: named.Path, Action: named.Type, Item: named.Item, Number: number, Of: of,
 		MayFail: n.step.AllowFailure && (kind == "round" || n.items == nil && kind == n.kind()),

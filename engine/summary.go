@@ -75,7 +75,7 @@ func (s State) List() ([]Summary, error) {
 }
 
 // survey reads all journals: it lists the runs, and those of them whose undo is kept, oldest first.
-func (s State) survey() (summaries []Summary, standing []*past, err error) {
+func (s State) survey() (summaries []Summary, standing []*storedRun, err error) {
 	ids, err := s.Runs()
 	if err != nil {
 		return nil, nil, err
@@ -89,7 +89,7 @@ func (s State) survey() (summaries []Summary, standing []*past, err error) {
 			summaries = append(summaries, s.wreckOf(id, err).summary().advised())
 		case p != nil:
 			summaries = append(summaries, p.summary().heldBy(held).advised())
-			if p.end() != nil && p.standing() {
+			if p.end() != nil && p.canRollBack() {
 				standing = append(standing, p)
 			}
 		}
@@ -97,9 +97,9 @@ func (s State) survey() (summaries []Summary, standing []*past, err error) {
 	return summaries, standing, nil
 }
 
-func (p *past) summary() Summary {
+func (p *storedRun) summary() Summary {
 	summary := Summary{
-		Run: p.folder.id(), Recipe: p.begin.Recipe, Status: StatusPending, Standing: p.standing(), locks: p.begin.names(),
+		Run: p.folder.id(), Recipe: p.begin.Recipe, Status: StatusPending, Standing: p.canRollBack(), locks: p.begin.names(),
 		Started: p.records[0].Time, Latest: p.records[len(p.records)-1].Time,
 		forward: p.has(recordCommitted) && !p.has(recordRollback), abandoned: p.abandoned(),
 	}
@@ -113,7 +113,7 @@ func (p *past) summary() Summary {
 	if end == nil || end.Status == StatusBroken {
 		summary.Resolved = p.folder.resolution()
 	}
-	if failed := cmp.Or(p.folder.recoveryFailure(), p.stalled()); end == nil && failed != nil {
+	if failed := cmp.Or(p.folder.recoveryFailure(), p.lastFailure()); end == nil && failed != nil {
 		summary.RecoveryFailed = failed.At
 		summary.say(failed.err())
 	}
@@ -271,7 +271,7 @@ func (s State) Show(id string) (Detail, error) {
 	return told, nil
 }
 
-func (p *past) detail() Detail {
+func (p *storedRun) detail() Detail {
 	d := Detail{
 		Summary: p.summary(), File: p.begin.File, Digest: p.begin.Digest, Version: p.begin.Version,
 		Steps: []StepDetail{}, frames: map[int]int{}, Locks: p.begin.Locks, Inputs: p.begin.Inputs, Secrets: p.begin.Secrets,

@@ -48,7 +48,7 @@ func (e *Engine) now() host.Moment {
 }
 
 // suspend begins to wait at a reboot or a confirm.
-func (x *execution) suspend(ctx context.Context, n *node, names map[string]any, task *tasklog.Task) error {
+func (x *runner) suspend(ctx context.Context, n *node, names map[string]any, task *tasklog.Task) error {
 	record, err := n.action.waiting.evaluate(names)
 	if err != nil {
 		return err
@@ -105,7 +105,7 @@ func (w *waiting) evaluate(names map[string]any) (suspendedRecord, error) {
 }
 
 // wait journals what is awaited, and only then asks for the reboot. Its error is *suspending where all went well.
-func (x *execution) wait(ctx context.Context, record suspendedRecord, task *tasklog.Task) error {
+func (x *runner) wait(ctx context.Context, record suspendedRecord, task *tasklog.Task) error {
 	now := x.engine.now()
 	if now.Boot == "" {
 		return fault.New(fault.Refused, "boot-unknown", "the kernel does not tell this boot from another: /proc/sys/kernel/random/boot_id cannot be read").
@@ -120,7 +120,7 @@ func (x *execution) wait(ctx context.Context, record suspendedRecord, task *task
 		var unsure *journal.Unsure
 		if errors.As(err, &unsure) {
 			x.journal.Keep()
-			x.history.applySuspended(record) // a recovery may find the record: see conclude
+			x.state.applySuspended(record) // a recovery may find the record: see conclude
 		}
 		return err
 	}
@@ -135,7 +135,7 @@ func (x *execution) wait(ctx context.Context, record suspendedRecord, task *task
 
 // askForReboot runs the program that reboots the machine. Whether the machine does so is told by the next boot, so a
 // program that is still at it, or that went down with the machine, has asked.
-func (x *execution) askForReboot(ctx context.Context, record suspendedRecord, task *tasklog.Task) error {
+func (x *runner) askForReboot(ctx context.Context, record suspendedRecord, task *tasklog.Task) error {
 	if len(record.Command) == 0 {
 		return nil
 	}
@@ -169,19 +169,19 @@ func (r suspendedRecord) awaited() string {
 	return fmt.Sprintf("the reboot, within %s", value.DurationOf(r.Within))
 }
 
-// rest ends this process's part of a suspended run. Nothing is held and nothing runs: finally comes with the end.
-func (x *execution) rest(waits *suspending) Result {
+// exitSuspended ends this process's part of a suspended run. Nothing is held and nothing runs: finally comes with the end.
+func (x *runner) exitSuspended(waits *suspending) Result {
 	result := Result{Run: x.folder.id(), Status: StatusSuspended, Waits: waits.text}
-	if x.history.failure != nil {
-		result.Err = x.history.failure.err()
+	if x.state.failure != nil {
+		result.Err = x.state.failure.err()
 	}
 	x.task.Done(waits.Error())
 	return result
 }
 
-// unsure ends this process's part of a run whose journal failed at a suspension, at the commit, or at the beginning of a rollback. The next
+// exitUncertain ends this process's part of a run whose journal failed at a suspension, at the commit, or at the beginning of a rollback. The next
 // recovery may find the record of it, or may not, so nothing is put back: it finds a machine that fits both.
-func (x *execution) unsure(err error) Result {
+func (x *runner) exitUncertain(err error) Result {
 	x.task.Warn("the journal cannot be written: recovery is pending")
 	x.task.Fail(err)
 	if x.recovers {
@@ -190,9 +190,9 @@ func (x *execution) unsure(err error) Result {
 	return Result{Run: x.folder.id(), Status: StatusPending, Err: x.withoutSecrets(err)}
 }
 
-// owed gives the reboot that leads back into the system of before: the machine rebooted in the middle of a run that all
+// owedReboot gives the reboot that leads back into the system of before: the machine rebooted in the middle of a run that all
 // put back since. Where something could not be put back nobody knows what would boot, so the machine stays reachable.
-func (h *history) owed() (suspendedRecord, bool) {
+func (h *runState) owedReboot() (suspendedRecord, bool) {
 	if h.rebooted == nil || h.failure == nil || h.committed >= 0 || h.broken() {
 		return suspendedRecord{}, false
 	}

@@ -67,31 +67,31 @@ func (s *suspension) after(now host.Moment) waitedRecord {
 	return next
 }
 
-// worthNoting tells whether the journal should know it. A machine that looks often does not fill its disk with that.
-func (s *suspension) worthNoting(next waitedRecord) bool {
+// worthJournaling tells whether the journal should know it. A machine that looks often does not fill its disk with that.
+func (s *suspension) worthJournaling(next waitedRecord) bool {
 	return next.Boot != s.waited.Boot || (next.True == nil) != (s.waited.True == nil) || next.Spent-s.waited.Spent >= s.Within/16
 }
 
-func (h *history) applySuspended(r suspendedRecord) error {
+func (h *runState) applySuspended(r suspendedRecord) error {
 	h.worked = r.Worked
 	h.suspension = &suspension{suspendedRecord: r, waited: waitedRecord{Boot: r.Boot, Since: r.Since}}
 	return nil
 }
 
-func (h *history) applyWaited(r waitedRecord) error {
+func (h *runState) applyWaited(r waitedRecord) error {
 	if h.suspension != nil {
 		h.suspension.waited = r
 	}
 	return nil
 }
 
-func (h *history) applyConfirmed() {
+func (h *runState) applyConfirmed() {
 	if h.suspension != nil {
 		h.suspension.confirmed = true
 	}
 }
 
-func (h *history) applyResumed(r resumedRecord) error {
+func (h *runState) applyResumed(r resumedRecord) error {
 	if h.suspension == nil {
 		return nil
 	}
@@ -106,7 +106,7 @@ func (h *history) applyResumed(r resumedRecord) error {
 }
 
 // applyUnwind turns the run back, and ends its wait. A reboot that led where it should has to be taken back.
-func (h *history) applyUnwind(r unwindRecord) error {
+func (h *runState) applyUnwind(r unwindRecord) error {
 	if r.Frame != 0 {
 		return nil
 	}
@@ -121,14 +121,14 @@ func (h *history) applyUnwind(r unwindRecord) error {
 }
 
 // applyStranded notes that all is put back, and that the machine did not go back into the system of before.
-func (h *history) applyStranded(r troubleRecord) error {
+func (h *runState) applyStranded(r troubleRecord) error {
 	h.stranded, h.suspension, h.rebooted = &r.Error, nil, nil
 	h.undoErrors = append(h.undoErrors, r.Error)
 	return nil
 }
 
 // suspended is what the run waits for; nil where it does not wait.
-func (p *past) suspended() *suspendedRecord {
+func (p *storedRun) suspended() *suspendedRecord {
 	if waits := p.suspension(); waits != nil {
 		return &waits.suspendedRecord
 	}
@@ -139,7 +139,7 @@ func (p *past) suspended() *suspendedRecord {
 func (s *suspension) left(now host.Moment) time.Duration { return max(0, s.Within-s.after(now).Spent) }
 
 // suspension is that with how far the wait came.
-func (p *past) suspension() *suspension {
+func (p *storedRun) suspension() *suspension {
 	var waits *suspension
 	for _, record := range p.records {
 		switch record.Kind {

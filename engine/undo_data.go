@@ -107,7 +107,7 @@ func readAtOnce(file *os.File) int64 {
 
 // intact makes sure that this gwe can use what the frame saved for its undo: it knows the version of that data, and the files are as the
 // journal has them. It looks before anything uses the data, and only then: an undo that has begun takes files away, and adds some.
-func (x *execution) intact(f *frame) error {
+func (x *runner) intact(f *frame) error {
 	if f.part != "" || f.undone {
 		return nil
 	}
@@ -123,11 +123,11 @@ func (x *execution) intact(f *frame) error {
 	}
 	now, err := listSaved(directory)
 	if err != nil {
-		return x.history.at(f.node, f.rounds, fault.New(fault.Errored, "undo-data-unreadable", "cannot read what the step saved for its undo in %s", directory).
+		return x.state.at(f.node, f.rounds, fault.New(fault.Errored, "undo-data-unreadable", "cannot read what the step saved for its undo in %s", directory).
 			WithCause(err).WithHint("the storage of the state directory may be failing: see the kernel's log; then run `gwe recover` again"))
 	}
 	if name, what := different(f.saved, now, f.done); what != "" {
-		return x.history.at(f.node, f.rounds, fault.New(fault.Errored, "undo-data-damaged", "%s %s: the undo is not tried", filepath.Join(directory, name), what).
+		return x.state.at(f.node, f.rounds, fault.New(fault.Errored, "undo-data-damaged", "%s %s: the undo is not tried", filepath.Join(directory, name), what).
 			WithHint("the storage or another program changed it: put the file back from a backup, or put right by hand what the step did and close the run: "+
 				"`gwe resolve %s --reason TEXT`", x.folder.id()))
 	}
@@ -183,7 +183,7 @@ func different(recorded, now []savedFile, whole bool) (name, what string) {
 }
 
 // allIntact makes sure of several frames, and names the first that cannot be undone.
-func (x *execution) allIntact(frames []*frame) error {
+func (x *runner) allIntact(frames []*frame) error {
 	for _, f := range frames {
 		if err := x.intact(f); err != nil {
 			return err
@@ -193,12 +193,12 @@ func (x *execution) allIntact(frames []*frame) error {
 }
 
 // understood makes sure that this gwe knows the version of the frame's undo data.
-func (x *execution) understood(f *frame) error {
+func (x *runner) understood(f *frame) error {
 	stepType := f.node.action.stepType.About()
 	if f.version <= stepType.UndoVersion() {
 		return nil
 	}
-	return x.history.at(f.node, f.rounds, fault.New(fault.Errored, "undo-data-version",
+	return x.state.at(f.node, f.rounds, fault.New(fault.Errored, "undo-data-version",
 		"the undo data of the step has version %d, and this gwe reads up to version %d of %s", f.version, stepType.UndoVersion(), stepType.Name).
 		WithHint("run `gwe recover` of the gwe that wrote it (%s), or of a newer one", f.writer))
 }
@@ -220,8 +220,8 @@ func (p *Program) undoVersions() map[string]int {
 
 // canBoth makes sure, before a run changes hands, that either side could undo all of it: this gwe what was done so far, and the one that began
 // the run what this one would add.
-func (x *execution) canBoth() error {
-	for _, f := range x.history.frames {
+func (x *runner) canBoth() error {
+	for _, f := range x.state.frames {
 		if f.part != "" || f.undone {
 			continue
 		}
@@ -231,15 +231,15 @@ func (x *execution) canBoth() error {
 	}
 	for _, path := range slices.Sorted(maps.Keys(x.program.byPath)) {
 		n := x.program.byPath[path]
-		ahead := func(top *node) bool { return !x.history.settled[top.path()] && n.within(top) }
+		ahead := func(top *node) bool { return !x.state.settled[top.path()] && n.within(top) }
 		if n.action.stepType == nil || !n.changes() || !slices.ContainsFunc(x.program.steps, ahead) {
 			continue
 		}
 		about := n.action.stepType.About()
-		if mine, theirs := about.UndoVersion(), max(x.history.begin.UndoData[about.Name], 1); mine > theirs {
+		if mine, theirs := about.UndoVersion(), max(x.state.begin.UndoData[about.Name], 1); mine > theirs {
 			return fault.New(fault.Refused, "undo-data-version",
 				"gwe %s, which began the run, reads undo data of %s up to version %d, and this gwe writes version %d: it could not roll the run back",
-				x.history.begin.Version, about.Name, theirs, mine).
+				x.state.begin.Version, about.Name, theirs, mine).
 				WithHint("install this gwe with a recipe that has no step of type %s after the `hand-over`, and run that one with the new gwe", about.Name)
 		}
 	}
@@ -247,7 +247,7 @@ func (x *execution) canBoth() error {
 }
 
 // writer is the version of the gwe that worked on the run last: the one that began it, took it over, or recovered it.
-func (h *history) writer() string {
+func (h *runState) writer() string {
 	if h.version != "" {
 		return h.version
 	}
@@ -255,7 +255,7 @@ func (h *history) writer() string {
 }
 
 // begin notes that undos of these frames begin: what they saved need not be as it was any more.
-func (h *history) beginUndo(frames []*frame) {
+func (h *runState) beginUndo(frames []*frame) {
 	h.guard.Lock()
 	defer h.guard.Unlock()
 	for _, f := range frames {
@@ -265,8 +265,8 @@ func (h *history) beginUndo(frames []*frame) {
 
 // settledSaved lists what Verify changed in the directories of the frames, by frame: nil where it changed nothing. A step type of gwe's own
 // writes new files only, see step.Settled.
-func (x *execution) settledSaved() (changed map[int][]savedFile, err error) {
-	for _, f := range x.history.frames {
+func (x *runner) settledSaved() (changed map[int][]savedFile, err error) {
+	for _, f := range x.state.frames {
 		if f.undone || f.part != "" || f.version == 0 {
 			continue
 		}

@@ -43,7 +43,7 @@ func (f *frame) owesOwn() (inPlace, last bool) {
 }
 
 // undoFrames undoes the open frames of a rollback context. Its error is why the rest is left to a later recovery.
-func (x *execution) undoFrames(ctx context.Context, open []*frame, failure errorRecord, task *tasklog.Task) error {
+func (x *runner) undoFrames(ctx context.Context, open []*frame, failure errorRecord, task *tasklog.Task) error {
 	inPlace := slices.DeleteFunc(slices.Clone(open), func(f *frame) bool { return f.owesLast })
 	for i, f := range inPlace {
 		if why := x.undoFrame(ctx, f, failure, task, i+1, len(inPlace)); why != nil {
@@ -57,22 +57,22 @@ func (x *execution) undoFrames(ctx context.Context, open []*frame, failure error
 }
 
 // undoFramesLast runs what the frames owe last. Of several frames that owe the same steps only the newest runs them.
-func (x *execution) undoFramesLast(ctx context.Context, open []*frame, failure errorRecord, task *tasklog.Task) error {
+func (x *runner) undoFramesLast(ctx context.Context, open []*frame, failure errorRecord, task *tasklog.Task) error {
 	owing := slices.DeleteFunc(slices.Clone(open), func(f *frame) bool { return f.undone || f.told || !f.owesLast })
 	slices.SortStableFunc(owing, func(a, b *frame) int { return order(b, a) }) // whichever part of them an earlier recovery has done
 	again := map[string]int{}
 	keys := make([]string, len(owing))
 	for i, f := range owing {
-		if keys[i] = x.sameLast(f); keys[i] != "" {
+		if keys[i] = x.undoLastKey(f); keys[i] != "" {
 			again[keys[i]] = i
 		}
 	}
 	for i, f := range owing {
 		if newest, ok := again[keys[i]]; ok && newest > i {
-			_ = x.back().note(recordUndone, f.soFar())
+			_ = x.asRollback().note(recordUndone, f.progress())
 			continue
 		}
-		if why := x.back().undoFrameLast(ctx, f, failure, task); why != nil {
+		if why := x.asRollback().undoFrameLast(ctx, f, failure, task); why != nil {
 			return why
 		}
 	}
@@ -85,8 +85,8 @@ func oldestFirst(frames []*frame) []*frame {
 	return frames
 }
 
-// sameLast is equal for frames that owe the same steps with the same arguments; "" for one that is like no other.
-func (x *execution) sameLast(f *frame) string {
+// undoLastKey is equal for frames that owe the same steps with the same arguments; "" for one that is like no other.
+func (x *runner) undoLastKey(f *frame) string {
 	if _, own := f.owesOwn(); own {
 		return ""
 	}
@@ -96,7 +96,7 @@ func (x *execution) sameLast(f *frame) string {
 	}
 	var calls []call
 	for _, n := range f.node.undoLast {
-		names := with(x.history.names(n, f.rounds, true), "error", map[string]any{})
+		names := with(x.state.names(n, f.rounds, true), "error", map[string]any{})
 		if n.when != nil {
 			answer, err := n.when.Evaluate(names)
 			if err != nil {
@@ -123,14 +123,14 @@ func (x *execution) sameLast(f *frame) string {
 	return string(key)
 }
 
-// soFar is the record of a frame with what the parts of its undo that are over came to.
-func (f *frame) soFar() undoneRecord {
+// progress is the record of a frame with what the parts of its undo that are over came to.
+func (f *frame) progress() undoneRecord {
 	return undoneRecord{Frame: f.number, Leftover: f.leftover, Broken: f.broken, Kept: f.kept}
 }
 
 // undoFrameLast runs what one frame owes last, and closes the frame.
-func (x *execution) undoFrameLast(ctx context.Context, f *frame, failure errorRecord, parent *tasklog.Task) error {
-	if why := x.lacks(f, fault.Errored); why != nil {
+func (x *runner) undoFrameLast(ctx context.Context, f *frame, failure errorRecord, parent *tasklog.Task) error {
+	if why := x.missingPlugin(f, fault.Errored); why != nil {
 		return why
 	}
 	ctx = context.WithoutCancel(ctx)
@@ -146,10 +146,10 @@ func (x *execution) undoFrameLast(ctx context.Context, f *frame, failure errorRe
 		task.Done("")
 		return nil // it is tried again by the next recovery
 	}
-	record := f.soFar()
+	record := f.progress()
 	x.judgeUndo(&record, errs)
 	kind := recordUndone
-	if x.history.othersStand(f) {
+	if x.state.olderUndoPending(f) {
 		kind, record.Told = recordButLast, true
 	}
 	_ = x.append(kind, record)
@@ -157,8 +157,8 @@ func (x *execution) undoFrameLast(ctx context.Context, f *frame, failure errorRe
 	return nil
 }
 
-// othersStand reports whether the undo of another frame may come later, with something to do in its place.
-func (h *history) othersStand(f *frame) bool {
+// olderUndoPending reports whether the undo of another frame may come later, with something to do in its place.
+func (h *runState) olderUndoPending(f *frame) bool {
 	h.guard.Lock()
 	defer h.guard.Unlock()
 	return h.anyFrame(func(other *frame) bool {
@@ -170,8 +170,8 @@ func (h *history) othersStand(f *frame) bool {
 	})
 }
 
-// oweAgain takes in that a frame is undone in its place: whoever was told before took up what that changed, too.
-func (h *history) oweAgain(f *frame) {
+// reopenUndoLast takes in that a frame is undone in its place: whoever was told before took up what that changed, too.
+func (h *runState) reopenUndoLast(f *frame) {
 	if inPlace, _ := f.owes(); !inPlace || f.owesLast {
 		return
 	}
@@ -181,17 +181,17 @@ func (h *history) oweAgain(f *frame) {
 }
 
 // runLast carries out what a frame owes last: the recipe's steps, then the type's own part. rest reports that it is put off.
-func (x *execution) runLast(ctx context.Context, f *frame, failure errorRecord, task *tasklog.Task) (errs []error, rest bool) {
+func (x *runner) runLast(ctx context.Context, f *frame, failure errorRecord, task *tasklog.Task) (errs []error, rest bool) {
 	where := placeOfLast(f.number)
 	errs, waiting := x.auxiliaries(ctx, f.node.undoLast, f, where, failure, task)
 	if _, own := f.owesOwn(); own && starved(errs...) == nil {
 		waits, err := x.undoOwn(ctx, f, where, task)
 		if err != nil && x.postpones(f) {
-			x.sayPutOff(err, task)
+			x.logDeferred(err, task)
 			waits, err = true, nil
 		}
 		if err != nil {
-			errs = append(errs, x.history.at(f.node, f.rounds, err))
+			errs = append(errs, x.state.at(f.node, f.rounds, err))
 		}
 		rest = waits
 	}
@@ -199,7 +199,7 @@ func (x *execution) runLast(ctx context.Context, f *frame, failure errorRecord, 
 }
 
 // judgeUndo adds to a frame's record what the errors of an undo mean.
-func (x *execution) judgeUndo(record *undoneRecord, errs []error) {
+func (x *runner) judgeUndo(record *undoneRecord, errs []error) {
 	for _, err := range errs {
 		if step.IsLeftover(err) {
 			record.Leftover = true
@@ -211,18 +211,18 @@ func (x *execution) judgeUndo(record *undoneRecord, errs []error) {
 }
 
 // applyUndoneButLast takes in that the first part of a frame's undo is over.
-func (h *history) applyUndoneButLast(r undoneRecord) error {
+func (h *runState) applyUndoneButLast(r undoneRecord) error {
 	f, err := h.frameOf(r.Frame)
 	if err != nil {
 		return err
 	}
 	h.guard.Lock()
-	h.oweAgain(f)
+	h.reopenUndoLast(f)
 	f.owesLast, f.told, f.rest, f.leftover, f.broken, f.kept = true, r.Told, nil, r.Leftover, r.Broken, r.Kept
 	h.guard.Unlock()
 	h.undoErrors = append(h.undoErrors, r.Errors...)
 	if r.Told {
-		h.leave(f)
+		h.skipUndone(f)
 	}
 	return nil
 }

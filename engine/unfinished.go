@@ -50,12 +50,12 @@ func (s State) writeUnfinished(notes []unfinishedRecord) {
 }
 
 // noteUnfinished notes that this process works on the run.
-func (x *execution) noteUnfinished() {
+func (x *runner) noteUnfinished() {
 	self, err := process.Identify(os.Getpid())
 	if err != nil {
 		return
 	}
-	begin, state := x.history.begin, x.engine.State
+	begin, state := x.state.begin, x.engine.State
 	_ = x.engine.recordRun(begin)
 	notes := slices.DeleteFunc(state.readUnfinished(), func(one unfinishedRecord) bool { return one.Run == begin.Run })
 	state.writeUnfinished(append(notes, unfinishedRecord{
@@ -64,13 +64,13 @@ func (x *execution) noteUnfinished() {
 }
 
 // forgetUnfinished drops the note of a run that has ended. A commit settles what lost runs with the same lock left, too.
-func (x *execution) forgetUnfinished(status Status) {
+func (x *runner) forgetUnfinished(status Status) {
 	x.engine.place().End(x.engine.State.Folder, x.folder.id())
 	committed := status == StatusDone || status == StatusCommitted
 	state := x.engine.State
 	notes := state.readUnfinished()
 	left := slices.DeleteFunc(slices.Clone(notes), func(one unfinishedRecord) bool {
-		return one.Run == x.folder.id() || committed && state.isLost(one) && sharesLock(one.Locks, x.history.begin.names())
+		return one.Run == x.folder.id() || committed && state.isLost(one) && sharesLock(one.Locks, x.state.begin.names())
 	})
 	if len(left) < len(notes) {
 		state.writeUnfinished(left)

@@ -12,13 +12,13 @@ import (
 
 // unrecorded looks, before anybody is told that all was rolled back, for what this run left and its journal knows nothing of: then records were
 // lost, and what they told was not undone. It costs the reading of a few directories.
-func (x *execution) unrecorded(result *Result) {
+func (x *runner) unrecorded(result *Result) {
 	switch result.Status {
 	case StatusRestored, StatusRolledBack, StatusRefused:
 	default:
 		return
 	}
-	if x.history.anyFrame(func(f *frame) bool { return f.leftover || f.broken }) {
+	if x.state.anyFrame(func(f *frame) bool { return f.leftover || f.broken }) {
 		return // something of the run lies there, and is known
 	}
 	found := append(x.unknownSaved(), x.unknownHidden()...)
@@ -54,7 +54,7 @@ const mostNamed = 5
 
 // unknownSaved lists the directories in which steps saved something for their undo and of which the journal has no intent. Each branch may
 // have been about to write one when gwe died: nothing was done then.
-func (x *execution) unknownSaved() []string {
+func (x *runner) unknownSaved() []string {
 	entries, err := os.ReadDir(x.folder.frames())
 	if err != nil {
 		return nil
@@ -62,7 +62,7 @@ func (x *execution) unknownSaved() []string {
 	var unknown []string
 	for _, entry := range entries {
 		number, err := strconv.Atoi(entry.Name())
-		if err == nil && x.history.frame(number) == nil {
+		if err == nil && x.state.frame(number) == nil {
 			unknown = append(unknown, x.folder.place(placeOf(number)))
 		}
 	}
@@ -73,9 +73,9 @@ func (x *execution) unknownSaved() []string {
 }
 
 // unknownHidden lists the hidden names of this run beside what its steps change, recorded or not: once all is undone there are none.
-func (x *execution) unknownHidden() []string {
+func (x *runner) unknownHidden() []string {
 	var kept, found []string
-	for _, f := range x.history.frames {
+	for _, f := range x.state.frames {
 		kept = append(kept, f.kept...)
 	}
 	for _, directory := range x.worksIn() {
@@ -90,9 +90,9 @@ func (x *execution) unknownHidden() []string {
 
 // worksIn lists the directories in which steps of the run may have made hidden names: the locks, the paths of the effects, and the
 // directories that these are in.
-func (x *execution) worksIn() []string {
-	paths := lockedPaths(x.history.begin.Locks)
-	for _, f := range x.history.frames {
+func (x *runner) worksIn() []string {
+	paths := lockedPaths(x.state.begin.Locks)
+	for _, f := range x.state.frames {
 		if f.part == "" {
 			paths = append(append(paths, effectPaths(f.node.action.stepType, f.arguments)...), f.leases...)
 		}
@@ -111,8 +111,8 @@ func (x *execution) worksIn() []string {
 }
 
 // foreseenPaths are the paths of a step's effects, as far as what the journal has tells them.
-func (x *execution) foreseenPaths(n *node) []string {
-	names := x.history.names(n, nil, false)
+func (x *runner) foreseenPaths(n *node) []string {
+	names := x.state.names(n, nil, false)
 	values := map[string]any{}
 	for _, argument := range n.action.arguments {
 		if v, err := argument.value.evaluate(names); err == nil {

@@ -84,7 +84,7 @@ func (e *Engine) recoveries() []host.Recovery {
 }
 
 // warnings lists what the rows ask for and nothing on this machine does: each once.
-func (x *execution) warnings(rows []PlannedStep) (all []Warning) {
+func (x *runner) warnings(rows []PlannedStep) (all []Warning) {
 	seen := map[cause]bool{}
 	for _, row := range rows {
 		n := x.program.byPath[row.Path]
@@ -101,7 +101,7 @@ func (x *execution) warnings(rows []PlannedStep) (all []Warning) {
 
 // undoWarnings lists the steps whose undo runs a program that is not there, and that no step above it brings as far as gwe knows. A program
 // that runs before may bring it all the same, so this refuses nothing.
-func (x *execution) undoWarnings(rows []PlannedStep) (all []Warning) {
+func (x *runner) undoWarnings(rows []PlannedStep) (all []Warning) {
 	var before earlier
 	for _, row := range rows {
 		if row.Section != "steps" || row.Guard == WillSkip {

@@ -15,22 +15,22 @@ import (
 	"github.com/gwe-project/gwe/engine/value"
 )
 
-// turnBack journals that the run turns back, and why. From here on nothing goes forward again, in this process or in
+// beginRollback journals that the run turns back, and why. From here on nothing goes forward again, in this process or in
 // another.
-func (x *execution) turnBack(failure error) {
+func (x *runner) beginRollback(failure error) {
 	x.backward = true
 	x.useReserve()
 	record := x.recordOf(failure)
-	checked := x.allIntact(x.history.open()) == nil // where it is not, unwind says so
-	_ = x.append(recordUnwind, unwindRecord{Error: record, Back: x.history.arrived, Left: x.history.left, Checked: checked})
-	x.history.failure = &record
+	checked := x.allIntact(x.state.open()) == nil // where it is not, unwind says so
+	_ = x.append(recordUnwind, unwindRecord{Error: record, Back: x.state.arrived, Left: x.state.left, Checked: checked})
+	x.state.failure = &record
 }
 
 // unwind puts back every open frame, newest first, and then what they owe last. It runs to the end whatever happens: the context carries no
 // cancellation, each frame has its own time-out, and the failure of one does not stop the next. Its error is why the rest is
 // left to a later recovery.
-func (x *execution) unwind(ctx context.Context) error {
-	open := x.todo()
+func (x *runner) unwind(ctx context.Context) error {
+	open := x.framesToUndo()
 	if len(open) == 0 {
 		return nil
 	}
@@ -44,7 +44,7 @@ func (x *execution) unwind(ctx context.Context) error {
 		x.folder.noteUndosBegun()
 	}
 	task := x.task.Begin("undo", "Put back what was done")
-	if why := x.undoFrames(ctx, open, *x.history.failure, task); why != nil {
+	if why := x.undoFrames(ctx, open, *x.state.failure, task); why != nil {
 		task.Fail(why)
 		return why
 	}
@@ -59,8 +59,8 @@ func (x *execution) unwind(ctx context.Context) error {
 
 // undoFrame closes a frame: it is put back, what did that is durable, and only then the journal says so. Where that failed since
 // nothing can be undone now, the frame stays open, and the error says why. It is frame number of so many, from 1.
-func (x *execution) undoFrame(ctx context.Context, f *frame, failure errorRecord, parent *tasklog.Task, number, of int) error {
-	x = x.back()
+func (x *runner) undoFrame(ctx context.Context, f *frame, failure errorRecord, parent *tasklog.Task, number, of int) error {
+	x = x.asRollback()
 	if f.part == partFinally {
 		why, _ := x.settleFinally(ctx, f, failure, parent) // its failure is told beside the first error
 		return why
@@ -75,7 +75,7 @@ func (x *execution) undoFrame(ctx context.Context, f *frame, failure errorRecord
 		_ = x.note(kind, undoneRecord{Frame: f.number})
 		return nil
 	}
-	if why := cmp.Or(x.lacks(f, fault.Errored), outOfReach(f.targets, fault.Errored), f.lostParent()); why != nil {
+	if why := cmp.Or(x.missingPlugin(f, fault.Errored), outOfReach(f.targets, fault.Errored), f.lostParent()); why != nil {
 		return why
 	}
 	task := x.beginCounted(parent, "undo", "Undo: "+x.titleOfFrame(f), f.node, f.rounds, number, of)
@@ -105,7 +105,7 @@ func (x *execution) undoFrame(ctx context.Context, f *frame, failure errorRecord
 // putBack undoes what a frame did: first what the recipe says, then the step type's own undo, each within a time-out of
 // its own, and whatever became of the one before. All errors are kept. Of a frame of which a part was put off only that is
 // left; rest is what waits for services, still or now.
-func (x *execution) putBack(ctx context.Context, f *frame, failure errorRecord, task *tasklog.Task) (errs []error, rest putOffRecord) {
+func (x *runner) putBack(ctx context.Context, f *frame, failure errorRecord, task *tasklog.Task) (errs []error, rest putOffRecord) {
 	ctx = context.WithoutCancel(ctx)
 	where := placeOfUndo(f.number)
 	errs, rest.Steps = x.auxiliaries(ctx, f.node.undo, f, where, failure, task)
@@ -114,19 +114,19 @@ func (x *execution) putBack(ctx context.Context, f *frame, failure errorRecord, 
 	}
 	waits, err := x.undoOwn(ctx, f, where, task)
 	if err != nil && x.postpones(f) && (f.rest != nil || f.node.runs()) {
-		x.sayPutOff(err, task)
+		x.logDeferred(err, task)
 		waits, err = true, nil
 	}
 	rest.Own = waits
 	if err != nil {
-		errs = append(errs, x.history.at(f.node, f.rounds, err))
+		errs = append(errs, x.state.at(f.node, f.rounds, err))
 	}
 	return errs, rest
 }
 
 // auxiliaries carries out the steps of a frame's undo, undo-last or finally, and names those that wait for services. None is tried after
 // one that met a lack of resources, since all of them are tried again.
-func (x *execution) auxiliaries(ctx context.Context, nodes []*node, f *frame, where place, failure errorRecord, task *tasklog.Task) (errs []error, rest []string) {
+func (x *runner) auxiliaries(ctx context.Context, nodes []*node, f *frame, where place, failure errorRecord, task *tasklog.Task) (errs []error, rest []string) {
 	for _, n := range nodes {
 		if f.rest != nil && !slices.Contains(f.rest.Steps, n.path()) {
 			continue // it was done early
@@ -147,7 +147,7 @@ func (x *execution) auxiliaries(ctx context.Context, nodes []*node, f *frame, wh
 
 // undoOwn is the part of the step type's own undo that belongs to the place, made durable; rest tells that a part of it waits for services. Where what the step saved is
 // gone, the undo does what it can, and says that nothing was left to do: that is nobody's word.
-func (x *execution) undoOwn(ctx context.Context, f *frame, where place, task *tasklog.Task) (rest bool, err error) {
+func (x *runner) undoOwn(ctx context.Context, f *frame, where place, task *tasklog.Task) (rest bool, err error) {
 	_, gone := os.Lstat(x.folder.place(placeOf(f.number)))
 	if f.lost = f.lost || f.here && errors.Is(gone, fs.ErrNotExist); f.lost {
 		defer func() {
@@ -162,13 +162,13 @@ func (x *execution) undoOwn(ctx context.Context, f *frame, where place, task *ta
 	}
 	// The folder is the frame's. What the undo starts is the undo's, though: if gwe dies, recovery ends it before it undoes
 	// again, while the daemons of a frame that was done live on.
-	run.AfterCommit, run.Kept = x.history.rollback, f.keep
-	run.Followed = x.history.isFollowed(f)
-	run.Again = where == placeOfLast(f.number) && x.history.othersStand(f)
+	run.AfterCommit, run.Kept = x.state.rollback, f.noteKept
+	run.Followed = x.state.isFollowed(f)
+	run.Again = where == placeOfLast(f.number) && x.state.olderUndoPending(f)
 	x.watch(run, where)
 	run.Environment = x.variables(f.node, f.rounds, where, true)
-	names := x.history.names(f.node, f.rounds, true)
-	rest, err = insist(ctx, x, x.postpones(f), task, func() (bool, error) { return x.undoWithin(ctx, f, where == placeOfLast(f.number), run, names) })
+	names := x.state.names(f.node, f.rounds, true)
+	rest, err = retryOnce(ctx, x, x.postpones(f), task, func() (bool, error) { return x.undoWithin(ctx, f, where == placeOfLast(f.number), run, names) })
 	if err != nil {
 		return rest, err
 	}
@@ -182,7 +182,7 @@ func savedGone(folder string) error {
 
 // undoWithin calls a step type's undo, or the early part of it, or what it owes last, on a context that no cancellation reaches, within the time-out
 // of an undo.
-func (x *execution) undoWithin(ctx context.Context, f *frame, last bool, run *errand, names map[string]any) (rest bool, err error) {
+func (x *runner) undoWithin(ctx context.Context, f *frame, last bool, run *stepRun, names map[string]any) (rest bool, err error) {
 	limit := f.node.undoLimit(names)
 	run.Log.Limit("undo-timeout", limit)
 	ctx, cancel := pace.WithTimeout(context.WithoutCancel(ctx), limit,
@@ -211,10 +211,10 @@ func first(errs []error) error {
 
 // auxiliary carries out a step of an undo, of failsafe or of finally. It makes no frame, and may run again after a crash. Its
 // error is errWaits where it needs services that are not there yet; also, where it may be put off, if it fails for any reason.
-func (x *execution) auxiliary(ctx context.Context, n *node, r rounds, where place, failure errorRecord, postpone bool, parent *tasklog.Task) error {
+func (x *runner) auxiliary(ctx context.Context, n *node, r rounds, where place, failure errorRecord, postpone bool, parent *tasklog.Task) error {
 	// Finally is part of the way back only where there is one.
 	recovering := failure.Code != ""
-	names := with(x.history.names(n, r, recovering), "error", map[string]any{})
+	names := with(x.state.names(n, r, recovering), "error", map[string]any{})
 	if failure.Code != "" {
 		names = with(names, "error", errorValues(failure))
 	}
@@ -229,7 +229,7 @@ func (x *execution) auxiliary(ctx context.Context, n *node, r rounds, where plac
 	}
 	var outputs map[string]any
 	if err == nil {
-		outputs, err = insist(ctx, x, postpone, task, func() (map[string]any, error) {
+		outputs, err = retryOnce(ctx, x, postpone, task, func() (map[string]any, error) {
 			return x.once(ctx, n, r, names, where, recovering, task)
 		})
 	}
@@ -237,9 +237,9 @@ func (x *execution) auxiliary(ctx context.Context, n *node, r rounds, where plac
 		task.Done("")
 		return x.noteAuxiliary(n, r, outputs)
 	}
-	err = x.history.at(n, r, err)
+	err = x.state.at(n, r, err)
 	if postpone {
-		x.sayPutOff(err, task)
+		x.logDeferred(err, task)
 		task.Done("")
 		return errWaits
 	}
@@ -253,7 +253,7 @@ func (x *execution) auxiliary(ctx context.Context, n *node, r rounds, where plac
 
 // noteAuxiliary journals the end of such a step. Later steps of the same list read its outputs. After a crash the list runs
 // again from its start, so the journal need not hold what is large: the space of the way back is for what it must hold.
-func (x *execution) noteAuxiliary(n *node, r rounds, outputs map[string]any) error {
+func (x *runner) noteAuxiliary(n *node, r rounds, outputs map[string]any) error {
 	encoded, err := encodeObject(n.outputs(), x.concealed(outputs))
 	if err != nil {
 		return err
@@ -271,6 +271,6 @@ func (x *execution) noteAuxiliary(n *node, r rounds, outputs map[string]any) err
 	if err := x.note(recordUndoStep, resultRecord{Step: n.path(), Rounds: r, ID: n.id(), shownRecord: x.shown(n, r), Outputs: encoded}); err != nil {
 		return err
 	}
-	x.history.keep(n, r, outputs)
+	x.state.setOutputs(n, r, outputs)
 	return nil
 }

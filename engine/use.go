@@ -12,18 +12,18 @@ import (
 )
 
 // use carries out another recipe's steps, with inputs and vars of its own. A stop in it ends it well, and nothing else.
-func (x *execution) use(ctx context.Context, n *node, r rounds, task *tasklog.Task) (map[string]any, error) {
+func (x *runner) use(ctx context.Context, n *node, r rounds, task *tasklog.Task) (map[string]any, error) {
 	u := n.action.used
-	record, err := x.handIn(n, r)
+	record, err := x.bindInputs(n, r)
 	if err != nil {
 		return nil, err
 	}
 	if err := x.note(recordUsed, record); err != nil {
 		return nil, err
 	}
-	within := x.history.scene(u.area, r)
+	within := x.state.scene(u.area, r)
 	if u.timeout != nil {
-		limit, err := seconds(u.timeout, x.history.seen(within, false))
+		limit, err := seconds(u.timeout, x.state.seen(within, false))
 		if err != nil {
 			return nil, err
 		}
@@ -40,18 +40,18 @@ func (x *execution) use(ctx context.Context, n *node, r rounds, task *tasklog.Ta
 		}
 		task.Info("it stopped: " + stop.text)
 	}
-	outputs, err := evaluateAll(u.outputs, x.history.seen(within, false))
+	outputs, err := evaluateAll(u.outputs, x.state.seen(within, false))
 	if err != nil {
 		return nil, fault.New(fault.Failed, "output-failed", "an output of the recipe %s cannot be evaluated", u.recipe.Name.Text).WithCause(err)
 	}
 	return outputs, nil
 }
 
-// handIn evaluates what a recipe is used with, checks it as if it were given to a run, and evaluates its vars.
-func (x *execution) handIn(n *node, r rounds) (usedRecord, error) {
+// bindInputs evaluates what a recipe is used with, checks it as if it were given to a run, and evaluates its vars.
+func (x *runner) bindInputs(n *node, r rounds) (usedRecord, error) {
 	u := n.action.used
 	record := usedRecord{Step: n.path(), Rounds: r, Inputs: map[string]json.RawMessage{}}
-	names := x.history.names(n, r, false)
+	names := x.state.names(n, r, false)
 	given, err := evaluateAll(u.with, names)
 	if err != nil {
 		return record, inputOfUse(u, err)

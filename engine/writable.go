@@ -7,11 +7,11 @@ import (
 )
 
 // writable are the files and directories that the run works on: what its locks cover, and what its steps have changed so far.
-func (x *execution) writable() []string {
+func (x *runner) writable() []string {
 	x.writing.Lock()
 	defer x.writing.Unlock()
-	paths := slices.Clone(lockedPaths(x.history.begin.Locks))
-	for _, f := range x.history.frames {
+	paths := slices.Clone(lockedPaths(x.state.begin.Locks))
+	for _, f := range x.state.frames {
 		if f.part == "" {
 			for _, path := range effectPaths(f.node.action.stepType, f.arguments) {
 				// A link was changed, not what it leads to.

@@ -32,7 +32,7 @@ var mutations = []mutation{
 	},
 	{
 		name: "the oldest frame is undone first",
-		file: "engine/order.go", from: "byNumber := cmp.Compare(b.number, a.number)", to: "byNumber := cmp.Compare(a.number, b.number)",
+		file: "engine/undo_order.go", from: "byNumber := cmp.Compare(b.number, a.number)", to: "byNumber := cmp.Compare(a.number, b.number)",
 		campaign: []string{"--change=failing", "--how=kill-before"},
 	},
 	{
@@ -44,17 +44,17 @@ var mutations = []mutation{
 	},
 	{
 		name: "what a later commit supersedes is not given up",
-		file: "engine/commit.go", from: "if len(x.history.held()) > 0 {", to: "if false {",
+		file: "engine/commit.go", from: "if len(x.state.held()) > 0 {", to: "if false {",
 		campaign: []string{"--change=update", "--how=EINTR"},
 	},
 	{
 		name: "a commit in doubt is taken back",
-		file: "engine/commit.go", from: "x.history.committed = len(x.history.frames)", to: "",
+		file: "engine/commit.go", from: "x.state.committed = len(x.state.frames)", to: "",
 		campaign: []string{"--change=install", "--how=EIO", "--at=journal"},
 	},
 	{
 		name: "an undo that the system refused is not tried once more",
-		file: "engine/insist.go", from: "if err == nil || postpone || !refusedBySystem(err) {", to: "if true || !refusedBySystem(err) {",
+		file: "engine/retry_once.go", from: "if err == nil || postpone || !refusedBySystem(err) {", to: "if true || !refusedBySystem(err) {",
 		campaign: []string{"--change=failing", "--how=EIO", "--at=rename"},
 	},
 	{
@@ -65,7 +65,7 @@ var mutations = []mutation{
 	},
 	{
 		name: "a hand-over that nobody can end says that all was put back",
-		file: "engine/hand_over.go", from: "result = Result{Run: run, Status: StatusBroken, Err:", to: "result = Result{Run: run, Status: StatusRestored, Err:",
+		file: "engine/handoff_send.go", from: "result = Result{Run: run, Status: StatusBroken, Err:", to: "result = Result{Run: run, Status: StatusRestored, Err:",
 		campaign: []string{"--change=self-update", "--how=EIO-on"},
 	},
 	{
@@ -96,7 +96,7 @@ var mutations = []mutation{
 	},
 	{
 		name: "nobody looks whether the machine came back",
-		file: "engine/comeback.go", from: "if !expect.tellsApart(start) {", to: "if true || !expect.tellsApart(start) {",
+		file: "engine/rollback_reboot.go", from: "if !expect.tellsApart(start) {", to: "if true || !expect.tellsApart(start) {",
 		tests: []string{"-run=TestTheReturnIsJudged", "./engine"},
 	},
 	{
@@ -118,7 +118,7 @@ var mutations = []mutation{
 	},
 	{
 		name: "a journal that failed for a moment is given up",
-		file: "engine/unwritten.go", from: "if x.journal.Mend() != nil {", to: "if true {",
+		file: "engine/journal_retry.go", from: "if x.journal.Mend() != nil {", to: "if true {",
 		campaign: []string{"--change=failing", "--how=EIO", "--at=journal"},
 	},
 	{
@@ -161,7 +161,7 @@ var mutations = []mutation{
 	},
 	{
 		name: "a service that stays down counts as progress of a recovery",
-		file: "engine/early.go", from: "if f.rest != nil && f.rest.Own == rest.Own && slices.Equal(f.rest.Steps, rest.Steps) {", to: "if false {",
+		file: "engine/early_boot.go", from: "if f.rest != nil && f.rest.Own == rest.Own && slices.Equal(f.rest.Steps, rest.Steps) {", to: "if false {",
 		tests: []string{"-run=TestALoopBehindAServiceThatIsDown", "./engine"},
 	},
 	{
@@ -206,7 +206,7 @@ var mutations = []mutation{
 	},
 	{
 		name: "an undo does not ask whether the file system of an effect is mounted",
-		file: "engine/change.go", from: "record.Targets = targetsOfEffects(paths, x.history.begin.Targets)", to: "",
+		file: "engine/mutate.go", from: "record.Targets = targetsOfEffects(paths, x.state.begin.Targets)", to: "",
 		tests: []string{"-run", "TestUndoWithoutALockWaitsForTheMount", "./cmd/gwe"},
 	},
 	{
@@ -237,7 +237,7 @@ var mutations = []mutation{
 	},
 	{
 		name: "what was undone alone is not told of the undo of older changes",
-		file: "engine/undo_last.go", from: "if x.history.othersStand(f) {", to: "if false {",
+		file: "engine/undo_last.go", from: "if x.state.olderUndoPending(f) {", to: "if false {",
 		campaign: []string{"--change=failing restart", "--how=EINTR"},
 	},
 	{

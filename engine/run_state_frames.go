@@ -6,14 +6,14 @@ import (
 )
 
 // frame finds a frame by its number; nil for 0.
-func (h *history) frame(number int) *frame {
+func (h *runState) frame(number int) *frame {
 	h.guard.Lock()
 	defer h.guard.Unlock()
 	return h.byNumber[number]
 }
 
 // frameOf finds the frame of a record.
-func (h *history) frameOf(number int) (*frame, error) {
+func (h *runState) frameOf(number int) (*frame, error) {
 	f := h.frame(number)
 	if f == nil {
 		return nil, fmt.Errorf("there is no frame %d", number)
@@ -22,7 +22,7 @@ func (h *history) frameOf(number int) (*frame, error) {
 }
 
 // last is the highest number of a frame.
-func (h *history) last() int {
+func (h *runState) last() int {
 	last := 0
 	for _, f := range h.frames {
 		last = max(last, f.number)
@@ -31,14 +31,14 @@ func (h *history) last() int {
 }
 
 // anyFrame tells whether a frame is so.
-func (h *history) anyFrame(is func(*frame) bool) bool { return slices.ContainsFunc(h.frames, is) }
+func (h *runState) anyFrame(is func(*frame) bool) bool { return slices.ContainsFunc(h.frames, is) }
 
 // open lists the frames that a failure now would put back, in the order in which that is done.
-func (h *history) open() []*frame { return h.openSince(0, nil, nil) }
+func (h *runState) open() []*frame { return h.openSince(0, nil, nil) }
 
 // openSince lists those that were made behind the frame of that number, and lie within the node's step in these rounds; of
 // a nil node, all of them.
-func (h *history) openSince(number int, n *node, r rounds) []*frame {
+func (h *runState) openSince(number int, n *node, r rounds) []*frame {
 	h.guard.Lock()
 	defer h.guard.Unlock()
 	var open []*frame
@@ -58,14 +58,14 @@ func (f *frame) in(n *node, r rounds) bool {
 }
 
 // brokenSince tells whether one of the frames behind that number, within the node's step in these rounds, could not be put back.
-func (h *history) brokenSince(number int, n *node, r rounds) bool {
+func (h *runState) brokenSince(number int, n *node, r rounds) bool {
 	h.guard.Lock()
 	defer h.guard.Unlock()
 	return h.anyFrame(func(f *frame) bool { return f.number > number && f.broken && f.in(n, r) })
 }
 
 // held lists the frames whose undo may still be asked for by hand: those before the commit of a run that stands.
-func (h *history) held() []*frame {
+func (h *runState) held() []*frame {
 	if h.released || h.committed < 0 {
 		return nil
 	}
@@ -79,7 +79,7 @@ func (h *history) held() []*frame {
 }
 
 // complete tells whether the forward path came to its end.
-func (h *history) complete() bool {
+func (h *runState) complete() bool {
 	if h.stopped != nil {
 		return true
 	}

@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-func (h *history) applyItems(r itemsRecord) error {
+func (h *runState) applyItems(r itemsRecord) error {
 	n, err := h.find(r.Step)
 	if err != nil {
 		return err
@@ -28,7 +28,7 @@ func (h *history) applyItems(r itemsRecord) error {
 	return nil
 }
 
-func (h *history) applyBranches(r stepRecord) error {
+func (h *runState) applyBranches(r stepRecord) error {
 	n, err := h.find(r.Step)
 	if err != nil {
 		return err
@@ -42,7 +42,7 @@ func (h *history) applyBranches(r stepRecord) error {
 	return nil
 }
 
-func (h *history) applyUsed(r usedRecord) error {
+func (h *runState) applyUsed(r usedRecord) error {
 	n, err := h.find(r.Step)
 	if err != nil {
 		return err
@@ -73,7 +73,7 @@ func (h *history) applyUsed(r usedRecord) error {
 	return err
 }
 
-func (h *history) applyEntered(r enteredRecord) error {
+func (h *runState) applyEntered(r enteredRecord) error {
 	n, err := h.find(r.Step)
 	if err != nil {
 		return err
@@ -83,14 +83,14 @@ func (h *history) applyEntered(r enteredRecord) error {
 }
 
 // applyEnded makes visible around it what a for-each, a parallel or a use left.
-func (h *history) applyEnded(r resultRecord) error {
+func (h *runState) applyEnded(r resultRecord) error {
 	n, err := h.find(r.Step)
 	if err != nil {
 		return err
 	}
 	switch {
 	case n.items != nil && len(r.Rounds) == n.in.loops:
-		h.gather(n, r.Rounds)
+		h.collectRounds(n, r.Rounds)
 	case n.action.parallel != nil:
 		around := h.scene(n.own, r.Rounds)
 		for _, branch := range n.action.parallel.branches {
@@ -104,14 +104,14 @@ func (h *history) applyEnded(r resultRecord) error {
 		if err != nil {
 			return err
 		}
-		h.keep(n, r.Rounds, outputs)
+		h.setOutputs(n, r.Rounds, outputs)
 	}
 	h.settle(n, r.Rounds)
 	return nil
 }
 
-// gather makes lists of what the rounds of a for-each left: null where a round left nothing, or no list.
-func (h *history) gather(n *node, r rounds) {
+// collectRounds makes lists of what the rounds of a for-each left: null where a round left nothing, or no list.
+func (h *runState) collectRounds(n *node, r rounds) {
 	around := h.scene(n.in, r)
 	count := h.lengths[instance{n, r.key()}]
 	for _, left := range n.own.left {
@@ -126,7 +126,7 @@ func (h *history) gather(n *node, r rounds) {
 	}
 }
 
-func (h *history) applyRescue(r troubleRecord) error {
+func (h *runState) applyRescue(r troubleRecord) error {
 	n, err := h.find(r.Step)
 	if err != nil {
 		return err

@@ -10,15 +10,15 @@ import (
 
 // compose carries out what is made of other steps: a group, a parallel, or a recipe that is used. Each attempt is put back
 // before the next one.
-func (x *execution) compose(ctx context.Context, n *node, r rounds, names map[string]any, task *tasklog.Task) error {
+func (x *runner) compose(ctx context.Context, n *node, r rounds, names map[string]any, task *tasklog.Task) error {
 	limit, err := n.limit(names)
 	if err != nil {
 		return err
 	}
 	before, stop := 0, error(nil)
-	outputs, err := trial{
+	outputs, err := attemptLoop{
 		node: n, names: names, task: task, timeout: limit,
-		now: func() map[string]any { return x.history.names(n, r, false) },
+		now: func() map[string]any { return x.state.names(n, r, false) },
 		do: func(inner context.Context, task *tasklog.Task) (map[string]any, error) {
 			before = x.lastFrame()
 			outputs, err := x.contents(ctx, inner, n, r, task)
@@ -29,7 +29,7 @@ func (x *execution) compose(ctx context.Context, n *node, r rounds, names map[st
 		},
 		between: func(ctx context.Context, failure error) error {
 			undo := task.Begin("undo", "Undo the attempt")
-			whole, err := x.putBackFrames(ctx, n, r, before, x.history.openSince(before, n, r), failure, undo)
+			whole, err := x.putBackFrames(ctx, n, r, before, x.state.openSince(before, n, r), failure, undo)
 			if err == nil && !whole {
 				err = fault.New(fault.Failed, "undo-failed", "not everything could be put back")
 			}
@@ -52,7 +52,7 @@ func (x *execution) compose(ctx context.Context, n *node, r rounds, names map[st
 
 // contents is one attempt: what the node owes is noted, its steps run within the time of the attempt, and a rescue and
 // finally behind them within the time of what is around.
-func (x *execution) contents(ctx, inner context.Context, n *node, r rounds, task *tasklog.Task) (outputs map[string]any, err error) {
+func (x *runner) contents(ctx, inner context.Context, n *node, r rounds, task *tasklog.Task) (outputs map[string]any, err error) {
 	before := x.lastFrame()
 	owed, err := x.enter(n, r)
 	if err != nil {
@@ -79,7 +79,7 @@ func (x *execution) contents(ctx, inner context.Context, n *node, r rounds, task
 
 // enter makes frames of what a group has beside its steps: its own undo, which goes before theirs, and its finally, which
 // is owed from here on and comes behind.
-func (x *execution) enter(n *node, r rounds) (owed *frame, err error) {
+func (x *runner) enter(n *node, r rounds) (owed *frame, err error) {
 	if len(n.finally()) > 0 {
 		if owed, err = x.enterPart(n, r, partFinally); err != nil {
 			return nil, err
@@ -96,7 +96,7 @@ func (x *execution) enter(n *node, r rounds) (owed *frame, err error) {
 	return owed, err
 }
 
-func (x *execution) enterPart(n *node, r rounds, p part) (*frame, error) {
+func (x *runner) enterPart(n *node, r rounds, p part) (*frame, error) {
 	number := x.nextFrame()
 	where := placeOfUndo(number)
 	if p == partLast {
@@ -108,14 +108,14 @@ func (x *execution) enterPart(n *node, r rounds, p part) (*frame, error) {
 	if err := x.note(recordEntered, enteredRecord{Frame: number, Step: n.path(), Rounds: r, Part: p}); err != nil {
 		return nil, err
 	}
-	return x.history.frame(number), nil
+	return x.state.frame(number), nil
 }
 
 // settleFinally runs the finally of a group, which closes it. It makes no frames, and may run again after a crash. What
 // goes wrong there is told beside the first error, or fails a group that was good. why is set where a step could not begin for want of a
 // resource: then the frame stays open, and finally runs again.
-func (x *execution) settleFinally(ctx context.Context, f *frame, failure errorRecord, parent *tasklog.Task) (why, err error) {
-	x = x.back()
+func (x *runner) settleFinally(ctx context.Context, f *frame, failure errorRecord, parent *tasklog.Task) (why, err error) {
+	x = x.asRollback()
 	ctx = context.WithoutCancel(ctx)
 	task := x.begin(parent, "finally", "Finally", f.node, f.rounds)
 	errs, rest := x.auxiliaries(ctx, f.node.finally(), f, placeOfUndo(f.number), failure, task)
@@ -140,9 +140,9 @@ func (x *execution) settleFinally(ctx context.Context, f *frame, failure errorRe
 }
 
 // settleOwed runs what groups owe that a stop ended in their middle, and a crash before they came to it.
-func (x *execution) settleOwed(ctx context.Context) error {
+func (x *runner) settleOwed(ctx context.Context) error {
 	var errs []error
-	for _, f := range x.history.open() {
+	for _, f := range x.state.open() {
 		if f.part == partFinally {
 			_, err := x.settleFinally(ctx, f, errorRecord{}, x.task)
 			errs = append(errs, err)

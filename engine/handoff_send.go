@@ -75,14 +75,14 @@ type handedOverRecord struct {
 
 func (r handedOverRecord) to() string { return fmt.Sprintf("gwe %s, %s", r.Version, r.Program) }
 
-// departure ends this process's own work on the run.
-type departure struct{ to handedOverRecord }
+// handoff ends this process's own work on the run.
+type handoff struct{ to handedOverRecord }
 
-func (l *departure) Error() string { return "handing over to " + l.to.to() }
+func (l *handoff) Error() string { return "handing over to " + l.to.to() }
 
-// departing tells whether an error is a change of hands.
-func departing(err error) *departure {
-	var departs *departure
+// handingOff tells whether an error is a change of hands.
+func handingOff(err error) *handoff {
+	var departs *handoff
 	if errors.As(err, &departs) {
 		return departs
 	}
@@ -91,7 +91,7 @@ func departing(err error) *departure {
 
 // handOver asks the other gwe whether it can go on with the run, and journals that it is to. Its error is *departure where
 // all went well.
-func (x *execution) handOver(ctx context.Context, n *node, names map[string]any, task *tasklog.Task) error {
+func (x *runner) handOver(ctx context.Context, n *node, names map[string]any, task *tasklog.Task) error {
 	record := handedOverRecord{Step: n.path(), ID: n.id(), shownRecord: x.shown(n, nil), Within: usualTakeOver}
 	program, err := n.action.handOver.program.evaluate(names)
 	if err != nil {
@@ -116,11 +116,11 @@ func (x *execution) handOver(ctx context.Context, n *node, names map[string]any,
 	if err := x.append(recordHandedOver, record); err != nil {
 		return err
 	}
-	return &departure{record}
+	return &handoff{record}
 }
 
 // pretend goes on in this process.
-func (x *execution) pretend(record handedOverRecord) error {
+func (x *runner) pretend(record handedOverRecord) error {
 	if err := unix.Access(record.Program, unix.X_OK); err != nil {
 		return fault.New(fault.Failed, "hand-over-refused", "%s cannot go on with the run", record.Program).WithCause(err)
 	}
@@ -133,7 +133,7 @@ func (x *execution) pretend(record handedOverRecord) error {
 }
 
 // askSuccessor lets the other gwe read the journal and the frozen recipe, and gives its version. It changes nothing.
-func (x *execution) askSuccessor(ctx context.Context, record handedOverRecord, task *tasklog.Task) (string, error) {
+func (x *runner) askSuccessor(ctx context.Context, record handedOverRecord, task *tasklog.Task) (string, error) {
 	var answer strings.Builder
 	var said []string
 	result, err := process.Run(ctx, process.Command{
@@ -172,14 +172,14 @@ func (e *Engine) takeOver(program string, arguments ...string) []string {
 	return append(line, arguments...)
 }
 
-// depart ends this process's own work on the run, and waits for the other gwe to end it. That one may die at once, hang, or
+// awaitSuccessor ends this process's own work on the run, and waits for the other gwe to end it. That one may die at once, hang, or
 // fall in the middle of the run: then this one is still there, with the locks, and puts all back.
-func (x *execution) depart(ctx context.Context, to handedOverRecord) Result {
+func (x *runner) awaitSuccessor(ctx context.Context, to handedOverRecord) Result {
 	x.task.Done("handing over to " + to.to())
 	x.close()
 	e, run := x.engine, x.folder.id()
 	x.locks.name(run)
-	failure := e.succeed(ctx, run, to, x.locks)
+	failure := e.startSuccessor(ctx, run, to, x.locks)
 	p, err := e.State.peek(run)
 	if err != nil {
 		return Result{Run: run, Status: StatusBroken, Handed: true, Err: &Unsettled{Run: run, Err: err}}
@@ -193,7 +193,7 @@ func (x *execution) depart(ctx context.Context, to handedOverRecord) Result {
 	if cause := context.Cause(ctx); cause != nil {
 		failure = interruption(cause)
 	}
-	failure = x.history.at(x.program.byPath[to.Step], nil, failure)
+	failure = x.state.at(x.program.byPath[to.Step], nil, failure)
 	result, err := e.recoverLocked(context.WithoutCancel(ctx), p, e.standingBefore(run), x.locks, failure)
 	if err != nil {
 		result = Result{Run: run, Status: StatusBroken, Err: &Unsettled{Run: run, Err: err}}
@@ -204,8 +204,8 @@ func (x *execution) depart(ctx context.Context, to handedOverRecord) Result {
 	return result
 }
 
-// succeed starts the other gwe and waits for its end. Its error says why it did not take the run over: then it is dead.
-func (e *Engine) succeed(ctx context.Context, run string, to handedOverRecord, held *locks) error {
+// startSuccessor starts the other gwe and waits for its end. Its error says why it did not take the run over: then it is dead.
+func (e *Engine) startSuccessor(ctx context.Context, run string, to handedOverRecord, held *locks) error {
 	failed := fault.New(fault.Failed, "hand-over-failed", "%s did not take the run over", to.Program)
 	ours, theirs, err := os.Pipe()
 	if err != nil {

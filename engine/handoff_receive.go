@@ -40,7 +40,7 @@ func (e *Engine) CanTakeOver(run string) (HandOverAnswer, error) {
 	if err != nil {
 		return HandOverAnswer{}, err
 	}
-	x := &execution{work: &work{engine: e, program: program, folder: p.folder, history: h}}
+	x := &runner{work: &work{engine: e, program: program, folder: p.folder, state: h}}
 	if err := x.canBoth(); err != nil {
 		return HandOverAnswer{}, err
 	}
@@ -53,7 +53,7 @@ func (e *Engine) CanTakeOver(run string) (HandOverAnswer, error) {
 // TakeOver goes on with a run that another gwe hands over. inherited are the locks that it holds, that of the state folder
 // first; taken is called when the journal says that the run is this one's.
 func (e *Engine) TakeOver(ctx context.Context, run string, inherited []*os.File, taken func() error) (Result, *Program, error) {
-	held, err := e.inherit(run, inherited)
+	held, err := e.inheritLocks(run, inherited)
 	if err != nil {
 		return Result{}, nil, err
 	}
@@ -80,7 +80,7 @@ func (e *Engine) TakeOver(ctx context.Context, run string, inherited []*os.File,
 	if err := into(p.records[len(p.records)-1].Data, func(r handedOverRecord) error { to = r; return nil }); err != nil {
 		return Result{}, nil, err
 	}
-	n, err := x.history.find(to.Step)
+	n, err := x.state.find(to.Step)
 	if err == nil {
 		err = x.reserveAgain()
 	}
@@ -100,7 +100,7 @@ func (e *Engine) TakeOver(ctx context.Context, run string, inherited []*os.File,
 		behind := slices.Index(x.program.steps, n) + 1
 		err = x.list(bounded, x.program.steps[behind:], nil, x.task)
 	}
-	return x.passOn(ctx, bounded, err), x.program, nil
+	return x.endForward(ctx, bounded, err), x.program, nil
 }
 
 func notHandedOver(run string) error {
@@ -108,8 +108,8 @@ func notHandedOver(run string) error {
 		WithHint("only a gwe that hands a run over starts this; `gwe recover` finishes what is left")
 }
 
-// inherit takes over the locks of the gwe that started this one. They are its too, so they end with the last of both.
-func (e *Engine) inherit(run string, files []*os.File) (*locks, error) {
+// inheritLocks takes over the locks of the gwe that started this one. They are its too, so they end with the last of both.
+func (e *Engine) inheritLocks(run string, files []*os.File) (*locks, error) {
 	if len(files) == 0 {
 		return nil, notHandedOver("")
 	}
@@ -138,14 +138,14 @@ func (e *Engine) inherit(run string, files []*os.File) (*locks, error) {
 }
 
 // standingBefore are the runs before this one whose undo may still be asked for. All of them had ended when it began.
-func (e *Engine) standingBefore(run string) []*past {
-	var standing []*past
+func (e *Engine) standingBefore(run string) []*storedRun {
+	var standing []*storedRun
 	ids, _ := e.State.Runs()
 	for _, id := range ids {
 		if id >= run {
 			break
 		}
-		if p, err := e.State.peek(id); err == nil && p != nil && p.standing() {
+		if p, err := e.State.peek(id); err == nil && p != nil && p.canRollBack() {
 			standing = append(standing, p)
 		}
 	}
@@ -153,7 +153,7 @@ func (e *Engine) standingBefore(run string) []*past {
 }
 
 // result is what the journal tells of a run that ended, or waits.
-func (p *past) result() Result {
+func (p *storedRun) result() Result {
 	result := Result{Run: p.folder.id(), Handed: true}
 	if waits := p.suspended(); waits != nil {
 		result.Status, result.Waits = StatusSuspended, waits.awaited()

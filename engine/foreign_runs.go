@@ -13,14 +13,14 @@ import (
 	"github.com/gwe-project/gwe/engine/fault"
 )
 
-// neighbour is another state directory of this user whose runs work on the same directories, on some below them, or above.
-type neighbour struct {
+// foreignRun is another state directory of this user whose runs work on the same directories, on some below them, or above.
+type foreignRun struct {
 	known claim.Known
 	state State
 	// runs are those of its runs that do.
-	runs []*past
+	runs []*storedRun
 	// damaged are those whose journals cannot be read, and that may owe an undo there.
-	damaged []wreck
+	damaged []damagedRun
 	// away is true where its file system is not mounted, or cannot be read: what its runs did is not known.
 	away bool
 	// gone is true where the state directory was removed.
@@ -45,14 +45,14 @@ func (b beginRecord) names() []string { return append(slices.Clone(b.Locks), b.P
 func (b beginRecord) extents() []claim.Extent { return claim.Resolve(b.worksOn()...) }
 
 // elsewhere finds the other state directories whose runs work on the extents. It changes nothing.
-func (e *Engine) elsewhere(extents []claim.Extent) (found []neighbour) {
+func (e *Engine) elsewhere(extents []claim.Extent) (found []foreignRun) {
 	if len(extents) == 0 || e.State.bundled() != nil {
 		return nil
 	}
 	return e.among(e.place().States(), extents)
 }
 
-func (e *Engine) among(states []claim.Known, extents []claim.Extent) (found []neighbour) {
+func (e *Engine) among(states []claim.Known, extents []claim.Extent) (found []foreignRun) {
 	own, resolver := real(e.State.Folder), claim.NewResolver()
 	for _, known := range states {
 		if known.State == own || !claim.AnyOverlaps(resolver.Resolve(known.Targets...), extents) || sameDirectory(known.State, own) {
@@ -70,8 +70,8 @@ func sameDirectory(a, b string) bool {
 }
 
 // look reads the journals of another state directory.
-func look(known claim.Known, extents []claim.Extent) neighbour {
-	n := neighbour{known: known, state: State{known.State}}
+func look(known claim.Known, extents []claim.Extent) foreignRun {
+	n := foreignRun{known: known, state: State{known.State}}
 	switch known.Look() {
 	case claim.Away:
 		n.away = true
@@ -99,9 +99,9 @@ func look(known claim.Known, extents []claim.Extent) neighbour {
 
 // owed refuses to work where a run of the other state directory has not ended: what its undo would restore would be changed, or what is
 // done now would be taken away by it. A run whose step started this gwe is none of that.
-func (n neighbour) owed() error {
+func (n foreignRun) refuseUnfinished() error {
 	for _, p := range n.runs {
-		if id := p.folder.id(); p.end() == nil && !p.closed() && id != os.Getenv("GWE_RUN_ID") {
+		if id := p.folder.id(); p.end() == nil && !p.closedByOperator() && id != os.Getenv("GWE_RUN_ID") {
 			return n.unfinished(p)
 		}
 	}
@@ -119,7 +119,7 @@ func (n neighbour) owed() error {
 }
 
 // unfinished says what to do about a run that has not ended.
-func (n neighbour) unfinished(p *past) error {
+func (n foreignRun) unfinished(p *storedRun) error {
 	run, on := p.folder.id()+" of "+p.begin.Recipe, listed(p.begin.Locks)
 	held, _ := n.state.Holder()
 	switch waits := p.suspended(); {
@@ -136,7 +136,7 @@ func (n neighbour) unfinished(p *past) error {
 
 // settledElsewhere refuses a run while one of another state directory has not ended on the directories that this one has claimed. It records
 // that the runs of this state directory work there, and puts the run in order with those of the others.
-func (e *Engine) settledElsewhere(held *locks, begin *beginRecord, earlier []*past) error {
+func (e *Engine) settledElsewhere(held *locks, begin *beginRecord, earlier []*storedRun) error {
 	if held.claim == nil {
 		return nil
 	}
@@ -151,7 +151,7 @@ func (e *Engine) settledElsewhere(held *locks, begin *beginRecord, earlier []*pa
 	}
 	states := e.place().States()
 	for _, n := range e.among(states, extents) {
-		if err := n.owed(); err != nil {
+		if err := n.refuseUnfinished(); err != nil {
 			return err
 		}
 		for _, p := range n.runs {
@@ -170,7 +170,7 @@ func (e *Engine) settledElsewhere(held *locks, begin *beginRecord, earlier []*pa
 }
 
 // warnOfForgotten names the runs that had begun on the targets and whose state directory was removed.
-func (x *execution) warnOfForgotten(forgotten []claim.Known) {
+func (x *runner) warnOfForgotten(forgotten []claim.Known) {
 	for _, known := range forgotten {
 		x.task.Warn("run " + strings.Join(known.Unfinished, ", ") + " of the state directory " + known.State + " had begun on " + listed(known.Targets) +
 			", and that directory was removed: what the run changed cannot be undone by gwe")
@@ -179,19 +179,19 @@ func (x *execution) warnOfForgotten(forgotten []claim.Known) {
 
 // isBefore reports whether a run of another state directory began after this one. Its order says so; the clock only where an older gwe
 // noted none.
-func (p *past) isBefore(other *past) bool {
+func (p *storedRun) isBefore(other *storedRun) bool {
 	if p.begin.Order > 0 && other.begin.Order > 0 {
 		return other.begin.Order > p.begin.Order
 	}
 	return other.folder.id() > p.folder.id()
 }
 
-// stays reports whether what the run committed is in place, for all that its journal tells.
-func (p *past) stays() bool { return p.changed() && !p.has(recordRollback) }
+// isInPlace reports whether what the run committed is in place, for all that its journal tells.
+func (p *storedRun) isInPlace() bool { return p.changed() && !p.has(recordRollback) }
 
 // covered refuses the rollback of a run on whose directories, below or above them, a later run has committed changes: the undo would take
 // those along.
-func (e *Engine) covered(p *past, standing []*past) error {
+func (e *Engine) covered(p *storedRun, standing []*storedRun) error {
 	id, extents := p.folder.id(), p.begin.extents()
 	for _, later := range standing {
 		if later.folder.id() > id && (sharesLock(later.begin.names(), p.begin.names()) || claim.AnyOverlaps(later.begin.extents(), extents)) {
@@ -205,15 +205,15 @@ func (e *Engine) covered(p *past, standing []*past) error {
 	ids, _ := e.State.Runs()
 	for _, other := range ids[min(len(ids), slices.Index(ids, id)+1):] {
 		later, err := e.State.peek(other)
-		if err == nil && later != nil && later.stays() && claim.AnyOverlaps(later.begin.extents(), extents) {
+		if err == nil && later != nil && later.isInPlace() && claim.AnyOverlaps(later.begin.extents(), extents) {
 			return coveredForGood(id, other)
 		}
 	}
 	for _, n := range e.elsewhere(extents) {
 		for _, later := range n.runs {
 			switch {
-			case !later.stays() || !p.isBefore(later):
-			case later.standing():
+			case !later.isInPlace() || !p.isBefore(later):
+			case later.canRollBack():
 				return fault.New(fault.Refused, "rollback-covered", "run %s of the state directory %s was committed on top of run %s", later.folder.id(), n.state.Folder, id).
 					WithHint("roll that one back first: `gwe rollback %s --state-dir %s`", later.folder.id(), n.state.Folder)
 			default:
@@ -229,10 +229,10 @@ func coveredForGood(id, later string) error {
 		WithHint("install a version on top, with `gwe run`")
 }
 
-// covers reports whether a run committed changes where an older one did that stands: it keeps that from being rolled back.
-func (e *Engine) covers(id string, standing []*past) bool {
+// keepsFromRollback reports whether a run committed changes where an older one did that stands: it keeps that from being rolled back.
+func (e *Engine) keepsFromRollback(id string, standing []*storedRun) bool {
 	p, err := e.State.peek(id)
-	return err == nil && p != nil && p.stays() && slices.ContainsFunc(standing, func(older *past) bool {
+	return err == nil && p != nil && p.isInPlace() && slices.ContainsFunc(standing, func(older *storedRun) bool {
 		return older.folder.id() < id && claim.AnyOverlaps(older.begin.extents(), p.begin.extents())
 	})
 }
@@ -241,7 +241,7 @@ func (e *Engine) covers(id string, standing []*past) bool {
 func (e *Engine) leasedElsewhere(extents []claim.Extent) (paths []string) {
 	for _, n := range e.elsewhere(extents) {
 		for _, p := range n.runs {
-			if p.standing() {
+			if p.canRollBack() {
 				paths = append(paths, p.leases()...)
 			}
 		}
@@ -250,15 +250,15 @@ func (e *Engine) leasedElsewhere(extents []claim.Extent) (paths []string) {
 }
 
 // elsewhere are the same for this run, found out once: another state directory begins nothing here while it works.
-func (x *execution) elsewhere() []string {
-	x.lookElsewhere.Do(func() { x.leasesElsewhere = x.engine.leasedElsewhere(x.history.begin.extents()) })
+func (x *runner) elsewhere() []string {
+	x.lookElsewhere.Do(func() { x.leasesElsewhere = x.engine.leasedElsewhere(x.state.begin.extents()) })
 	return x.leasesElsewhere
 }
 
 // owedElsewhere refuses to work on the extents while a run of another state directory has not ended there.
 func (e *Engine) owedElsewhere(extents []claim.Extent) error {
 	for _, n := range e.elsewhere(extents) {
-		if err := n.owed(); err != nil {
+		if err := n.refuseUnfinished(); err != nil {
 			return err
 		}
 	}
@@ -276,9 +276,9 @@ func (e *Engine) recordRun(begin beginRecord) error {
 	return e.place().Begin(e.State.Folder, begin.Run)
 }
 
-// tidyNotes takes away the notes that runs of this state directory had begun which have ended since: gwe may have died before it did so. One
+// removeEndedNotes takes away the notes that runs of this state directory had begun which have ended since: gwe may have died before it did so. One
 // stays while the run may owe anything.
-func (e *Engine) tidyNotes() {
+func (e *Engine) removeEndedNotes() {
 	for _, run := range e.place().Unfinished(e.State.Folder) {
 		if e.State.owesNothing(run) {
 			e.place().End(e.State.Folder, run)

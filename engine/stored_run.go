@@ -11,8 +11,8 @@ import (
 	"github.com/gwe-project/gwe/engine/regular"
 )
 
-// past is a run that another process began.
-type past struct {
+// storedRun is a run that another process began.
+type storedRun struct {
 	folder  runFolder
 	begin   beginRecord
 	records []journal.Record
@@ -23,7 +23,7 @@ type past struct {
 
 // peek reads a run's journal without touching it. It is nil for a run that never began: gwe died between making the
 // folder and the first record, and nothing was done.
-func (s State) peek(id string) (*past, error) {
+func (s State) peek(id string) (*storedRun, error) {
 	folder := s.run(id)
 	if err := folder.check(); err != nil {
 		return nil, err
@@ -35,7 +35,7 @@ func (s State) peek(id string) (*past, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &past{folder: folder, records: records, kinds: map[string]bool{}}
+	p := &storedRun{folder: folder, records: records, kinds: map[string]bool{}}
 	began := false
 	for _, record := range records {
 		if !slices.Contains(recordKinds, record.Kind) {
@@ -63,7 +63,7 @@ func (s State) peek(id string) (*past, error) {
 }
 
 // version is that of the newest gwe that is known to have worked on the run.
-func (p *past) version() string {
+func (p *storedRun) version() string {
 	version := p.begin.Version
 	for _, record := range p.records {
 		if record.Kind == recordRecovery || record.Kind == recordTakenOver {
@@ -74,30 +74,30 @@ func (p *past) version() string {
 }
 
 // has tells whether the journal holds a record of the kind.
-func (p *past) has(kind string) bool { return p.kinds[kind] }
+func (p *storedRun) has(kind string) bool { return p.kinds[kind] }
 
-// tell adds a record that this process has just written.
-func (p *past) tell(kind string) {
+// appendMarker adds a record that this process has just written.
+func (p *storedRun) appendMarker(kind string) {
 	p.records = append(p.records, journal.Record{Kind: kind})
 	p.kinds[kind] = true
 }
 
-// standing tells whether the run's undo may still be asked for by hand: it committed something, and no later commit took
+// canRollBack tells whether the run's undo may still be asked for by hand: it committed something, and no later commit took
 // its lease.
-func (p *past) standing() bool {
+func (p *storedRun) canRollBack() bool {
 	return p.changed() && !p.has(recordReleasing) && !p.has(recordReleased) && !p.has(recordRollback)
 }
 
 // releasing tells whether somebody died, or failed, while what its undo needs was given up.
-func (p *past) releasing() bool { return p.has(recordReleasing) && !p.has(recordReleased) }
+func (p *storedRun) releasing() bool { return p.has(recordReleasing) && !p.has(recordReleased) }
 
 // changed tells whether the run committed something.
-func (p *past) changed() bool { return len(p.held()) > 0 }
+func (p *storedRun) changed() bool { return len(p.held()) > 0 }
 
 // held lists the frames before the commit that were not undone. What comes behind the commit does not change them.
-func (p *past) held() []intentRecord { return p.kept }
+func (p *storedRun) held() []intentRecord { return p.kept }
 
-func (p *past) heldBefore() []intentRecord {
+func (p *storedRun) heldBefore() []intentRecord {
 	if !p.has(recordCommitted) {
 		return nil
 	}
@@ -118,13 +118,13 @@ func (p *past) heldBefore() []intentRecord {
 	return held
 }
 
-// needed tells whether what an ended run kept is needed on, as history.needed does of a live one.
-func (p *past) needed() bool {
-	return p.standing() || p.releasing() || len(p.leftovers()) > 0 || p.scarred()
+// needed tells whether what an ended run kept is needed on, as runState.needed does of a live one.
+func (p *storedRun) needed() bool {
+	return p.canRollBack() || p.releasing() || len(p.leftovers()) > 0 || p.undoFailed()
 }
 
-// scarred tells whether an undo failed, and a person may need what it could not put back.
-func (p *past) scarred() bool {
+// undoFailed tells whether an undo failed, and a person may need what it could not put back.
+func (p *storedRun) undoFailed() bool {
 	end := p.end()
 	scarred := end != nil && end.Status == StatusBroken
 	for _, record := range p.records {
@@ -136,7 +136,7 @@ func (p *past) scarred() bool {
 }
 
 // end is the run's last word; nil where it has none.
-func (p *past) end() *endRecord {
+func (p *storedRun) end() *endRecord {
 	var end *endRecord
 	for _, record := range p.records {
 		if record.Kind == recordRollback {
@@ -149,11 +149,11 @@ func (p *past) end() *endRecord {
 	return end
 }
 
-// closed reports whether an operator closed the run before it ended.
-func (p *past) closed() bool { return p.end() == nil && p.folder.resolution() != nil }
+// closedByOperator reports whether an operator closed the run before it ended.
+func (p *storedRun) closedByOperator() bool { return p.end() == nil && p.folder.resolution() != nil }
 
 // awaitsServices tells whether an early recovery has done what needs no service, and the rest waits for them.
-func (p *past) awaitsServices() bool {
+func (p *storedRun) awaitsServices() bool {
 	awaits := false
 	for _, record := range p.records {
 		switch record.Kind {
@@ -167,7 +167,7 @@ func (p *past) awaitsServices() bool {
 }
 
 // leftovers lists the frames that an earlier undo could not clean up, and that no recovery has cleaned since.
-func (p *past) leftovers() []int {
+func (p *storedRun) leftovers() []int {
 	end := p.end()
 	if end == nil {
 		return nil
@@ -188,7 +188,7 @@ func (p *past) leftovers() []int {
 }
 
 // leases are the paths that the run's undo needs.
-func (p *past) leases() []string {
+func (p *storedRun) leases() []string {
 	var paths []string
 	for _, intent := range p.held() {
 		paths = append(paths, intent.Leases...)
@@ -198,7 +198,7 @@ func (p *past) leases() []string {
 
 // later lists the directories to which a manual rollback of the run moved what came after the commit, as far as they are there.
 // One that cannot be looked at now counts: its file system may not be mounted.
-func (p *past) later() []string {
+func (p *storedRun) later() []string {
 	if !p.has(recordRollback) {
 		return nil
 	}
@@ -213,7 +213,7 @@ func (p *past) later() []string {
 }
 
 // program compiles the frozen copy: recovery never looks at the recipe that the run was started with.
-func (e *Engine) program(p *past) (*Program, error) {
+func (e *Engine) program(p *storedRun) (*Program, error) {
 	source, err := regular.Read(p.folder.recipe())
 	if err != nil {
 		return nil, fault.New(fault.Errored, "frozen-recipe-missing", "the frozen recipe of run %s cannot be read", p.folder.id()).WithCause(err).
@@ -236,7 +236,7 @@ func (e *Engine) program(p *past) (*Program, error) {
 }
 
 // open takes a past run over: its journal opened for writing, its history rebuilt, its log a file of its own.
-func (e *Engine) open(p *past, kind, title string) (*execution, error) {
+func (e *Engine) open(p *storedRun, kind, title string) (*runner, error) {
 	program, err := e.program(p)
 	if err != nil {
 		return nil, err

@@ -144,7 +144,7 @@ func outOfReach(begun []targetRecord, class fault.Class) error {
 
 // notAsBefore refuses to work on paths whose file system is not mounted, as an earlier run that can still be rolled back knows: what
 // stands there now would be taken for a first installation, on another file system.
-func notAsBefore(paths []string, standing []*past) error {
+func notAsBefore(paths []string, standing []*storedRun) error {
 	for _, p := range standing {
 		for _, target := range p.targets(func(string) bool { return false }) {
 			if target.Begins == "" || !slices.ContainsFunc(paths, func(path string) bool { return liesIn(path, target.Begins) }) {
@@ -165,7 +165,7 @@ func notAsBefore(paths []string, standing []*past) error {
 
 // targets are what a past run worked on and may have to put back: what its locks name, and what its steps changed, newest first. They
 // end with the newest step of a type that ends tells: what its undo does may mount what the older ones need.
-func (p *past) targets(ends func(stepType string) bool) []targetRecord {
+func (p *storedRun) targets(ends func(stepType string) bool) []targetRecord {
 	targets := slices.Clone(p.begin.Targets)
 	undone := map[int]bool{}
 	for _, record := range slices.Backward(p.records) {
@@ -194,28 +194,28 @@ func (e *Engine) runsPrograms(stepType string) bool {
 }
 
 // outOfReach is that of a dead run with something to put back. A run that reboots the machine may come back to other mounts.
-func (p *past) outOfReach() error {
+func (p *storedRun) outOfReach() error {
 	if !p.has(recordIntent) || p.has(recordSuspended) {
 		return nil
 	}
 	return outOfReach(p.begin.Targets, fault.Errored)
 }
 
-// hold ends this process's part of a run that cannot be put back now, or not to its end. What was not undone is not tried, and so
+// suspendRollback ends this process's part of a run that cannot be put back now, or not to its end. What was not undone is not tried, and so
 // nothing is lost.
-func (x *execution) hold(why error) Result {
+func (x *runner) suspendRollback(why error) Result {
 	x.backward = true
-	if held := (heldRecord{x.engine.now().Boot, x.recordOf(why)}); held.Boot != x.history.stalled.Boot || held.Error.Code != x.history.stalled.Error.Code {
+	if held := (heldRecord{x.engine.now().Boot, x.recordOf(why)}); held.Boot != x.state.stalled.Boot || held.Error.Code != x.state.stalled.Error.Code {
 		_ = x.append(recordHeld, held)
 	}
-	missing := x.catchUp(context.Background())
+	missing := x.awaitJournal(context.Background())
 	_ = x.reserveAgain() // as far as there is space: the next recovery has as much to write
 	x.task.Warn("not everything was put back yet: recovery is pending")
 	x.task.Fail(why)
 	x.folder.noteFailure(x.withoutSecrets(why))
 	result := Result{Run: x.folder.id(), Status: StatusBroken, Err: x.withoutSecrets(why)}
-	if x.history.failure != nil {
-		result.Others = []error{x.history.failure.err()}
+	if x.state.failure != nil {
+		result.Others = []error{x.state.failure.err()}
 	}
 	if missing != nil {
 		result.Others = append(result.Others, missing)
@@ -224,9 +224,9 @@ func (x *execution) hold(why error) Result {
 }
 
 // outOfReach is that of a run that lives and turns back.
-func (x *execution) outOfReach() error {
-	if x.history.suspension != nil || x.history.rebooted != nil || len(x.todo()) == 0 {
+func (x *runner) outOfReach() error {
+	if x.state.suspension != nil || x.state.rebooted != nil || len(x.framesToUndo()) == 0 {
 		return nil
 	}
-	return outOfReach(x.history.begin.Targets, fault.Errored)
+	return outOfReach(x.state.begin.Targets, fault.Errored)
 }

@@ -11,20 +11,20 @@ import (
 	"github.com/gwe-project/gwe/engine/tasklog"
 )
 
-// insistRest is the pause before what was refused on the way back is tried once more: a bus that resets takes about that long.
-const insistRest = time.Second
+// retryPause is the pause before what was refused on the way back is tried once more: a bus that resets takes about that long.
+const retryPause = time.Second
 
-// insist carries out a part of the way back, and once more where the system refused one of its calls: disks have moments, and a
+// retryOnce carries out a part of the way back, and once more where the system refused one of its calls: disks have moments, and a
 // person may be far away. Every undo may run twice. What a program answers is its answer; who wants it asked again writes
 // retry. Where that did not help, the rest of the way back does not wait for it. What is put off is tried again anyway.
-func insist[T any](ctx context.Context, x *execution, postpone bool, task *tasklog.Task, try func() (T, error)) (T, error) {
+func retryOnce[T any](ctx context.Context, x *runner, postpone bool, task *tasklog.Task, try func() (T, error)) (T, error) {
 	done, err := try()
 	if err == nil || postpone || !refusedBySystem(err) {
 		return done, err
 	}
 	task.Warn("it is tried once more: " + x.withoutSecrets(err).Error())
 	if !x.insisted.Load() {
-		_ = sleep(context.WithoutCancel(ctx), insistRest)
+		_ = sleep(context.WithoutCancel(ctx), retryPause)
 	}
 	if done, err = try(); err != nil {
 		x.insisted.Store(true)

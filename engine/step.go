@@ -27,10 +27,10 @@ func stopped(err error) *stopping {
 }
 
 // list carries out steps in order, up to the first that fails.
-func (x *execution) list(ctx context.Context, nodes []*node, r rounds, parent *tasklog.Task) error {
+func (x *runner) list(ctx context.Context, nodes []*node, r rounds, parent *tasklog.Task) error {
 	for _, n := range nodes {
 		if ctx.Err() != nil {
-			return x.history.at(n, r, interruption(context.Cause(ctx)))
+			return x.state.at(n, r, interruption(context.Cause(ctx)))
 		}
 		if err := x.step(ctx, n, r, parent); err != nil {
 			return err
@@ -40,17 +40,17 @@ func (x *execution) list(ctx context.Context, nodes []*node, r rounds, parent *t
 }
 
 // step carries out one step, once or in rounds.
-func (x *execution) step(ctx context.Context, n *node, r rounds, parent *tasklog.Task) error {
+func (x *runner) step(ctx context.Context, n *node, r rounds, parent *tasklog.Task) error {
 	if n.items != nil {
 		return x.forEach(ctx, n, r, parent)
 	}
-	return x.carryOut(ctx, n, r, x.beginStep(parent, n.kind(), x.title(n, x.history.names(n, r, false)), n, r))
+	return x.carryOut(ctx, n, r, x.beginStep(parent, n.kind(), x.title(n, x.state.names(n, r, false)), n, r))
 }
 
 // carryOut carries out one step once: for what it does see perform. A step that was allowed to fail, and did, is put back
 // and does not fail the run.
-func (x *execution) carryOut(ctx context.Context, n *node, r rounds, task *tasklog.Task) error {
-	names := x.history.names(n, r, false)
+func (x *runner) carryOut(ctx context.Context, n *node, r rounds, task *tasklog.Task) error {
+	names := x.state.names(n, r, false)
 	proceed, err := x.guarded(n, names, task)
 	if err == nil && !proceed {
 		return x.note(recordSkipped, x.recordOfStep(n, r, ""))
@@ -75,12 +75,12 @@ func (x *execution) carryOut(ctx context.Context, n *node, r rounds, task *taskl
 		task.Done(waits.Error())
 		return err
 	}
-	if departs := departing(err); departs != nil {
+	if departs := handingOff(err); departs != nil {
 		task.Done(departs.Error())
 		return err
 	}
-	err = x.history.at(n, r, err)
-	if n.step.AllowFailure && ctx.Err() == nil && !x.stuck() {
+	err = x.state.at(n, r, err)
+	if n.step.AllowFailure && ctx.Err() == nil && !x.journalFailed() {
 		return x.giveUp(ctx, n, r, before, task, err)
 	}
 	task.Fail(err)
@@ -91,7 +91,7 @@ func (x *execution) carryOut(ctx context.Context, n *node, r rounds, task *taskl
 const guardFalse = "when is false: "
 
 // guarded evaluates the step's guard.
-func (x *execution) guarded(n *node, names map[string]any, task *tasklog.Task) (bool, error) {
+func (x *runner) guarded(n *node, names map[string]any, task *tasklog.Task) (bool, error) {
 	if n.when == nil {
 		return true, nil
 	}
@@ -115,7 +115,7 @@ func oneLine(source string) string {
 }
 
 // perform is the step itself: the commit, a stop, a wait, a change of hands, a leaf, or what is made of steps.
-func (x *execution) perform(ctx context.Context, n *node, r rounds, names map[string]any, task *tasklog.Task) error {
+func (x *runner) perform(ctx context.Context, n *node, r rounds, names map[string]any, task *tasklog.Task) error {
 	switch {
 	case n.action.commit != nil:
 		return x.commit(ctx, n, names, task)
@@ -134,7 +134,7 @@ func (x *execution) perform(ctx context.Context, n *node, r rounds, names map[st
 }
 
 // stop ends the run, or the recipe that is used: then only that ends here, and the run goes on.
-func (x *execution) stop(n *node, r rounds, names map[string]any) error {
+func (x *runner) stop(n *node, r rounds, names map[string]any) error {
 	said, err := n.action.stop.evaluate(names)
 	if err != nil {
 		return err
@@ -152,8 +152,8 @@ func (x *execution) stop(n *node, r rounds, names map[string]any) error {
 
 // giveUp puts back what a step that was allowed to fail did: all behind the frame before it. If that goes wrong, the run
 // fails after all.
-func (x *execution) giveUp(ctx context.Context, n *node, r rounds, before int, task *tasklog.Task, failure error) error {
-	open := x.history.openSince(before, n, r)
+func (x *runner) giveUp(ctx context.Context, n *node, r rounds, before int, task *tasklog.Task, failure error) error {
+	open := x.state.openSince(before, n, r)
 	whole, err := x.putBackFrames(ctx, n, r, before, open, failure, task)
 	if err == nil && whole {
 		task.Forgive(failure)
@@ -174,9 +174,9 @@ func (x *execution) giveUp(ctx context.Context, n *node, r rounds, before int, t
 // putBackFrames unwinds a part of the run while the run itself may go on: after allow-failure, between the attempts of a
 // group, before a rescue. open are its open frames behind the frame before. It tells whether all of it could be put back; what a
 // part of it could not put back earlier counts too.
-func (x *execution) putBackFrames(ctx context.Context, n *node, r rounds, before int, open []*frame, failure error, task *tasklog.Task) (whole bool, err error) {
+func (x *runner) putBackFrames(ctx context.Context, n *node, r rounds, before int, open []*frame, failure error, task *tasklog.Task) (whole bool, err error) {
 	if len(open) == 0 {
-		return !x.history.brokenSince(before, n, r), nil
+		return !x.state.brokenSince(before, n, r), nil
 	}
 	if why := x.outOfReach(); why != nil {
 		task.Warn(why.Error())
@@ -198,11 +198,11 @@ func (x *execution) putBackFrames(ctx context.Context, n *node, r rounds, before
 		task.Warn(why.Error())
 		return false, nil
 	}
-	return !x.history.brokenSince(before, n, r), nil
+	return !x.state.brokenSince(before, n, r), nil
 }
 
 // lastFrame is the number of the newest frame that was given out.
-func (x *execution) lastFrame() int {
+func (x *runner) lastFrame() int {
 	x.writing.Lock()
 	defer x.writing.Unlock()
 	return x.number
@@ -222,7 +222,7 @@ func (n *node) kind() string {
 }
 
 // title is the step's name for people, or what it does where it has none.
-func (x *execution) title(n *node, names map[string]any) string {
+func (x *runner) title(n *node, names map[string]any) string {
 	if n.title != nil {
 		if title, err := n.title.evaluate(names); err == nil {
 			return value.Text(title)

@@ -43,7 +43,7 @@ func deaths(records []journal.Record, boot string) int {
 
 // bounded does what is left to do of a run that has ended, unless the machine went down in it in boundedBoots boots in a row. These are
 // noted in a file, a line a boot, which is gone again when the work has ended, well or not.
-func (e *Engine) bounded(p *past, work func() error) error {
+func (e *Engine) bounded(p *storedRun, work func() error) error {
 	boot, path := e.now().Boot, p.folder.downs()
 	text, _ := durable.ReadNote(path)
 	downs := strings.Fields(string(text))
@@ -70,7 +70,7 @@ func (r runFolder) giveUp(boot string) {
 }
 
 // sayGivenUp tells it once, in the run's log.
-func (e *Engine) sayGivenUp(p *past) error {
+func (e *Engine) sayGivenUp(p *storedRun) error {
 	x, err := e.open(p, "recover", "Clean up what run "+p.folder.id()+" left")
 	if err != nil {
 		return err
@@ -81,9 +81,9 @@ func (e *Engine) sayGivenUp(p *past) error {
 	return nil
 }
 
-// escape gives up what takes the machine down again and again: the undo that is next, and the recovery goes on; or, where
+// breakBootLoop gives up what takes the machine down again and again: the undo that is next, and the recovery goes on; or, where
 // all undos are over, failsafe and finally. over tells that the run has ended thereby.
-func (x *execution) escape(ctx context.Context, died int) (result Result, over bool) {
+func (x *runner) breakBootLoop(ctx context.Context, died int) (result Result, over bool) {
 	if died < boundedBoots {
 		return Result{}, false
 	}
@@ -91,8 +91,8 @@ func (x *execution) escape(ctx context.Context, died int) (result Result, over b
 		WithHint("put right by hand what it was about, then reboot")
 	record := x.recordOf(err)
 	x.task.Warn(err.Error())
-	if open := x.todo(); x.history.failure != nil && len(open) > 0 {
-		located := x.recordOf(x.history.at(open[0].node, open[0].rounds, err))
+	if open := x.framesToUndo(); x.state.failure != nil && len(open) > 0 {
+		located := x.recordOf(x.state.at(open[0].node, open[0].rounds, err))
 		kind := recordUndone
 		if _, last := open[0].owes(); last && !open[0].owesLast {
 			kind = recordButLast
@@ -100,7 +100,7 @@ func (x *execution) escape(ctx context.Context, died int) (result Result, over b
 		_ = x.append(kind, undoneRecord{Frame: open[0].number, Errors: []errorRecord{located}, Broken: true})
 		return Result{}, false
 	}
-	h := x.history
+	h := x.state
 	result = Result{Run: x.folder.id(), Status: h.unrecorded()}
 	if h.failure != nil {
 		result.Err = h.failure.err()

@@ -15,9 +15,9 @@ import (
 	"github.com/gwe-project/gwe/engine/step"
 )
 
-// history is what the journal tells of a run. A live run and a recovery both work on it, and it changes by records alone:
+// runState is what the journal tells of a run. A live run and a recovery both work on it, and it changes by records alone:
 // what is not in the journal did not happen.
-type history struct {
+type runState struct {
 	program *Program
 	folder  runFolder
 	secrets *secrets
@@ -38,7 +38,7 @@ type history struct {
 	settled map[string]bool
 	// guard lies around frames and scenes: branches work on them side by side.
 	guard  sync.Mutex
-	scenes map[sceneKey]*scene
+	scenes map[scopeKey]*scopeInstance
 	// lengths are how many rounds each for-each has; rescues are what the rescue of each group was called for.
 	lengths map[instance]int
 	rescues map[instance]errorRecord
@@ -121,16 +121,16 @@ type instance struct {
 	rounds string
 }
 
-func newHistory(program *Program, folder runFolder) *history {
-	return &history{
+func newHistory(program *Program, folder runFolder) *runState {
+	return &runState{
 		secrets: newSecrets(folder),
 		program: program, folder: folder, committed: -1, settled: map[string]bool{}, byNumber: map[int]*frame{},
-		scenes: map[sceneKey]*scene{}, lengths: map[instance]int{}, rescues: map[instance]errorRecord{},
+		scenes: map[scopeKey]*scopeInstance{}, lengths: map[instance]int{}, rescues: map[instance]errorRecord{},
 	}
 }
 
 // readHistory rebuilds a run from its journal.
-func readHistory(program *Program, folder runFolder, records []journal.Record) (*history, error) {
+func readHistory(program *Program, folder runFolder, records []journal.Record) (*runState, error) {
 	h := newHistory(program, folder)
 	for _, record := range records {
 		if err := h.apply(record.Kind, record.Data); err != nil {
@@ -142,7 +142,7 @@ func readHistory(program *Program, folder runFolder, records []journal.Record) (
 }
 
 // apply takes one record in.
-func (h *history) apply(kind string, data json.RawMessage) error {
+func (h *runState) apply(kind string, data json.RawMessage) error {
 	switch kind {
 	case recordBegin:
 		return h.applyBegin(data)
@@ -248,7 +248,7 @@ func into[R any](data json.RawMessage, take func(R) error) error {
 	return take(record)
 }
 
-func (h *history) applyBegin(data json.RawMessage) error {
+func (h *runState) applyBegin(data json.RawMessage) error {
 	return into(data, func(r beginRecord) (err error) {
 		h.begin = r
 		inputs, err := h.decodeInputs(r)
@@ -268,7 +268,7 @@ func (h *history) applyBegin(data json.RawMessage) error {
 }
 
 // decodeInputs reads inputs back; the values of secret ones lie in files of their own.
-func (h *history) decodeInputs(r beginRecord) (map[string]any, error) {
+func (h *runState) decodeInputs(r beginRecord) (map[string]any, error) {
 	inputs := map[string]any{}
 	for _, input := range h.program.Recipe.Inputs {
 		name := input.Name.Text
@@ -308,7 +308,7 @@ func readSecret(path string) ([]byte, error) {
 	return nil, err
 }
 
-func (h *history) applyIntent(r intentRecord) error {
+func (h *runState) applyIntent(r intentRecord) error {
 	n := h.program.byPath[r.Step]
 	if n == nil || n.action.stepType == nil || n.action.stepType.About().Name != r.Type {
 		return fmt.Errorf("the frozen recipe has no step %s of type %s", r.Step, r.Type)
@@ -333,7 +333,7 @@ func (h *history) applyIntent(r intentRecord) error {
 	return nil
 }
 
-func (h *history) add(f *frame) {
+func (h *runState) add(f *frame) {
 	h.guard.Lock()
 	defer h.guard.Unlock()
 	h.frames = append(h.frames, f)
@@ -344,7 +344,7 @@ func (h *history) add(f *frame) {
 }
 
 // find gives the node of a record.
-func (h *history) find(path string) (*node, error) {
+func (h *runState) find(path string) (*node, error) {
 	n := h.program.byPath[path]
 	if n == nil {
 		return nil, fmt.Errorf("the frozen recipe has no step %s", path)
@@ -352,7 +352,7 @@ func (h *history) find(path string) (*node, error) {
 	return n, nil
 }
 
-func (h *history) applySkipped(r stepRecord) error {
+func (h *runState) applySkipped(r stepRecord) error {
 	n, err := h.find(r.Step)
 	if err != nil {
 		return err
@@ -365,13 +365,13 @@ func (h *history) applySkipped(r stepRecord) error {
 }
 
 // settle notes that one of the recipe's own steps is over, all rounds of it.
-func (h *history) settle(n *node, r rounds) {
+func (h *runState) settle(n *node, r rounds) {
 	if n.parent == nil && len(r) == 0 {
 		h.settled[n.path()] = true
 	}
 }
 
-func (h *history) applyResult(r resultRecord) error {
+func (h *runState) applyResult(r resultRecord) error {
 	n, err := h.find(r.Step)
 	if err != nil {
 		return err
@@ -380,7 +380,7 @@ func (h *history) applyResult(r resultRecord) error {
 	if err != nil {
 		return err
 	}
-	h.keep(n, r.Rounds, outputs)
+	h.setOutputs(n, r.Rounds, outputs)
 	if f := h.frame(r.Frame); f != nil {
 		f.done, f.saved = true, r.Saved
 	}
@@ -388,41 +388,41 @@ func (h *history) applyResult(r resultRecord) error {
 	return nil
 }
 
-// keep makes outputs visible.
-func (h *history) keep(n *node, r rounds, outputs map[string]any) {
+// setOutputs makes outputs visible.
+func (h *runState) setOutputs(n *node, r rounds, outputs map[string]any) {
 	if id := n.id(); id != "" {
 		h.scene(n.own, r).set(id, outputs)
 	}
 }
 
-func (h *history) applyUndone(r undoneRecord) error {
+func (h *runState) applyUndone(r undoneRecord) error {
 	f, err := h.frameOf(r.Frame)
 	if err != nil {
 		return err
 	}
 	h.guard.Lock()
-	h.oweAgain(f)
+	h.reopenUndoLast(f)
 	f.undone, f.leftover, f.broken, f.kept = true, r.Leftover, r.Broken, r.Kept
 	h.guard.Unlock()
 	h.undoErrors = append(h.undoErrors, r.Errors...)
-	h.leave(f)
+	h.skipUndone(f)
 	return nil
 }
 
-// leave takes in that the run goes on without the step of an undone frame: it was allowed to fail, and its outputs are gone.
-func (h *history) leave(f *frame) {
+// skipUndone takes in that the run goes on without the step of an undone frame: it was allowed to fail, and its outputs are gone.
+func (h *runState) skipUndone(f *frame) {
 	if f.part != "" {
 		return
 	}
-	h.vanish(f)
+	h.dropOutputs(f)
 	h.settle(f.node, f.rounds)
 }
 
-// vanish takes away what a frame that is put back had left, here and where it became visible since.
-func (h *history) vanish(f *frame) {
+// dropOutputs takes away what a frame that is put back had left, here and where it became visible since.
+func (h *runState) dropOutputs(f *frame) {
 	id := f.node.id()
 	for at := f.node.own; at != nil && id != ""; at = at.parent {
-		h.scene(at, f.rounds).takeAway(id)
+		h.scene(at, f.rounds).remove(id)
 		if at.used() {
 			id = at.owner.id() // what the recipe gave back that used it
 		}
@@ -430,7 +430,7 @@ func (h *history) vanish(f *frame) {
 }
 
 // applyEnd takes over what could not be given up when the run ended.
-func (h *history) applyEnd(r endRecord) error {
+func (h *runState) applyEnd(r endRecord) error {
 	for _, number := range r.Leftovers {
 		if f := h.frame(number); f != nil {
 			f.leftover = true
@@ -439,7 +439,7 @@ func (h *history) applyEnd(r endRecord) error {
 	return nil
 }
 
-func (h *history) applyCleaned(r undoneRecord) error {
+func (h *runState) applyCleaned(r undoneRecord) error {
 	f, err := h.frameOf(r.Frame)
 	if err != nil {
 		return err

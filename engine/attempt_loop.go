@@ -15,8 +15,8 @@ import (
 // defaultTimeout bounds an attempt of a step that runs a program, and every undo, where the recipe sets no time-out; see undoLimit.
 const defaultTimeout = 10 * time.Minute
 
-// trial is one step's action with what its modifiers need: retry ⊃ timeout ⊃ action ⊃ until.
-type trial struct {
+// attemptLoop is one step's action with what its modifiers need: retry ⊃ timeout ⊃ action ⊃ until.
+type attemptLoop struct {
 	node  *node
 	names map[string]any
 	task  *tasklog.Task
@@ -30,7 +30,7 @@ type trial struct {
 }
 
 // run makes attempts until one is good or the retry policy gives up, and returns the last error.
-func (t trial) run(ctx context.Context) (map[string]any, error) {
+func (t attemptLoop) run(ctx context.Context) (map[string]any, error) {
 	policy, err := t.node.retry.evaluate(t.names)
 	if err != nil {
 		return nil, err
@@ -79,7 +79,7 @@ func (t trial) run(ctx context.Context) (map[string]any, error) {
 }
 
 // attempt acts once, within the time-out, and then asks until.
-func (t trial) attempt(ctx context.Context, task *tasklog.Task) (map[string]any, error) {
+func (t attemptLoop) attempt(ctx context.Context, task *tasklog.Task) (map[string]any, error) {
 	task.Limit("timeout", t.timeout)
 	inner, cancel := withLimit(ctx, t.timeout)
 	defer cancel()
@@ -173,22 +173,22 @@ func seconds(d dynamic, names map[string]any) (time.Duration, error) {
 
 // bounded puts the recipe's own time-out around the forward path. What processes before this one worked on the run counts, and the
 // time in which it waited does not.
-func (x *execution) bounded(ctx context.Context) (context.Context, context.CancelFunc, error) {
+func (x *runner) bounded(ctx context.Context) (context.Context, context.CancelFunc, error) {
 	x.began = x.engine.now().Since
 	if x.program.timeout == nil {
 		return ctx, func() {}, nil
 	}
-	limit, err := seconds(x.program.timeout, x.history.own())
+	limit, err := seconds(x.program.timeout, x.state.own())
 	if err != nil {
 		return ctx, func() {}, err
 	}
-	x.task.Limit("timeout", limit-x.history.worked)
-	bounded, cancel := pace.WithTimeout(ctx, limit-x.history.worked,
+	x.task.Limit("timeout", limit-x.state.worked)
+	bounded, cancel := pace.WithTimeout(ctx, limit-x.state.worked,
 		fault.New(fault.Failed, "run-timeout", "the run took longer than its timeout of %s", value.DurationOf(limit)))
 	return bounded, cancel, nil
 }
 
 // worked is how long all processes have worked on the way forward of the run until now.
-func (x *execution) worked() time.Duration {
-	return x.history.worked + x.engine.now().Since - x.began
+func (x *runner) worked() time.Duration {
+	return x.state.worked + x.engine.now().Since - x.began
 }

@@ -7,7 +7,7 @@ import (
 )
 
 // withoutSecrets is the error for those who started the run. It stays as it is unless a secret shows in it.
-func (x *execution) withoutSecrets(err error) error {
+func (x *runner) withoutSecrets(err error) error {
 	if err == nil {
 		return nil
 	}
@@ -22,7 +22,7 @@ func (x *execution) withoutSecrets(err error) error {
 }
 
 // recordOf is the journal's form of an error, without secrets.
-func (x *execution) recordOf(err error) errorRecord {
+func (x *runner) recordOf(err error) errorRecord {
 	record := recordOf(err)
 	record.Message, record.Hint = shortened(x.mask.Text(record.Message)), shortened(x.mask.Text(record.Hint))
 	if record.Where != nil {
@@ -42,11 +42,11 @@ func shortened(text string) string {
 }
 
 // concealed is outputs without secrets: a program may have printed one.
-func (x *execution) concealed(outputs map[string]any) map[string]any {
+func (x *runner) concealed(outputs map[string]any) map[string]any {
 	return x.conceal(outputs).(map[string]any)
 }
 
-func (x *execution) conceal(v any) any {
+func (x *runner) conceal(v any) any {
 	switch v := v.(type) {
 	case string:
 		return x.mask.Text(v)

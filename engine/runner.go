@@ -21,9 +21,9 @@ import (
 	"github.com/gwe-project/gwe/engine/tasklog"
 )
 
-// execution is one process's work on one run: forward, back, or the end of what a crash left. Each branch of a parallel
+// runner is one process's work on one run: forward, back, or the end of what a crash left. Each branch of a parallel
 // has one of its own; what they share is work.
-type execution struct {
+type runner struct {
 	*work
 	// backward is true while something is put back: then the work goes on even where the journal cannot be written.
 	backward bool
@@ -36,14 +36,14 @@ type work struct {
 	engine  *Engine
 	program *Program
 	folder  runFolder
-	history *history
+	state   *runState
 	// task is the run's own; steps are tasks below it.
 	task *tasklog.Task
 	mask *tasklog.Mask
 	// log is the run's full log; nil where it could not be made, which fails no run.
 	log *tasklog.File
 	// earlier are the runs whose undo may still be asked for by hand.
-	earlier []*past
+	earlier []*storedRun
 	// leasesElsewhere are what undos of other state directories need, once lookElsewhere has looked.
 	lookElsewhere   sync.Once
 	leasesElsewhere []string
@@ -79,24 +79,24 @@ type work struct {
 }
 
 // back is the execution on the way back.
-func (x *execution) back() *execution {
-	return &execution{work: x.work, backward: true, strand: x.strand}
+func (x *runner) asRollback() *runner {
+	return &runner{work: x.work, backward: true, strand: x.strand}
 }
 
 // branch is the execution of a branch of a parallel.
-func (x *execution) branch(n *node) *execution {
-	return &execution{work: x.work, backward: x.backward, strand: n.strand}
+func (x *runner) branch(n *node) *runner {
+	return &runner{work: x.work, backward: x.backward, strand: n.strand}
 }
 
-// stuck tells whether the journal failed on the way forward.
-func (x *execution) stuck() bool {
+// journalFailed tells whether the journal failed on the way forward.
+func (x *runner) journalFailed() bool {
 	x.writing.Lock()
 	defer x.writing.Unlock()
 	return x.halted
 }
 
 // nextFrame gives out the number of a frame.
-func (x *execution) nextFrame() int {
+func (x *runner) nextFrame() int {
 	x.writing.Lock()
 	defer x.writing.Unlock()
 	x.number++
@@ -104,17 +104,17 @@ func (x *execution) nextFrame() int {
 }
 
 // append makes a record durable, and only then part of the history.
-func (x *execution) append(kind string, record any) error {
+func (x *runner) append(kind string, record any) error {
 	return x.write(kind, record, journal.Writer.Append)
 }
 
 // note writes a record in order, durable with the next append: for what may be lost without harm, because recovery then
 // undoes or repeats it.
-func (x *execution) note(kind string, record any) error {
+func (x *runner) note(kind string, record any) error {
 	return x.write(kind, record, journal.Writer.Note)
 }
 
-func (x *execution) write(kind string, record any, write func(journal.Writer, string, any) error) error {
+func (x *runner) write(kind string, record any, write func(journal.Writer, string, any) error) error {
 	data, err := encodeRecord(record)
 	if err != nil {
 		return err
@@ -122,16 +122,16 @@ func (x *execution) write(kind string, record any, write func(journal.Writer, st
 	x.writing.Lock()
 	defer x.writing.Unlock()
 	if !x.backward && x.unwritten != nil {
-		x.mend() // nothing goes forward on a journal that does not tell all
+		x.repairJournal() // nothing goes forward on a journal that does not tell all
 	}
 	if err := write(x.journal, kind, data); err != nil {
 		if !x.backward {
 			x.halted = true
 			return err
 		}
-		x.keep(err)
+		x.holdRecord(err)
 	}
-	return x.history.apply(kind, data)
+	return x.state.apply(kind, data)
 }
 
 // withoutSecrets leaves out the arguments that touch a secret.
@@ -147,18 +147,18 @@ func (n *node) withoutSecrets(arguments map[string]any) map[string]any {
 
 // environment is what a step type gets to work with, in a place of the run: its frame, the undo of its frame, failsafe
 // or finally. recovering is true on the way back. The folder is made here; one of a dead attempt may be there already.
-func (x *execution) environment(n *node, r rounds, where place, recovering bool, task *tasklog.Task) (*errand, error) {
+func (x *runner) environment(n *node, r rounds, where place, recovering bool, task *tasklog.Task) (*stepRun, error) {
 	if err := x.makeRoom(where); err != nil {
 		return nil, err
 	}
-	made := &errand{}
+	made := &stepRun{}
 	made.Run = &step.Run{
 		ID:          x.folder.id(),
 		Step:        n.name(r),
 		Recovering:  recovering,
 		Machine:     x.engine.Machine,
 		Log:         task,
-		Secrets:     x.history.secrets,
+		Secrets:     x.state.secrets,
 		Writable:    x.writable,
 		Folder:      x.folder.place(where),
 		Leased:      x.leased,
@@ -171,7 +171,7 @@ func (x *execution) environment(n *node, r rounds, where place, recovering bool,
 }
 
 // makeRoom makes the folder in which steps of the way back will work. When they come, the file system may have no room for it.
-func (x *execution) makeRoom(where place) error {
+func (x *runner) makeRoom(where place) error {
 	if err := os.MkdirAll(x.folder.place(where), 0o700); err != nil {
 		return stateUnusable(x.engine.State.Folder, err)
 	}
@@ -190,15 +190,15 @@ func emptyDirectory(path string) error {
 	return err
 }
 
-// errand is what a step type gets to work with, and what it did with it.
-type errand struct {
+// stepRun is what a step type gets to work with, and what it did with it.
+type stepRun struct {
 	*step.Run
 	// launched is true once it has started a program: what may have changed is then anybody's guess.
 	launched atomic.Bool
 }
 
 // watch makes the children of an errand known as those of a place.
-func (x *execution) watch(run *errand, where place) {
+func (x *runner) watch(run *stepRun, where place) {
 	run.Started = func(pid int) {
 		run.launched.Store(true)
 		x.started(where, pid)
@@ -206,13 +206,13 @@ func (x *execution) watch(run *errand, where place) {
 }
 
 // variables are what every child process of a step finds in its environment.
-func (x *execution) variables(n *node, r rounds, where place, recovering bool) []string {
+func (x *runner) variables(n *node, r rounds, where place, recovering bool) []string {
 	flag := "0"
 	if recovering {
 		flag = "1"
 	}
 	after := "0"
-	if recovering && x.history.rollback {
+	if recovering && x.state.rollback {
 		after = "1"
 	}
 	own := []string{
@@ -229,7 +229,7 @@ func (x *execution) variables(n *node, r rounds, where place, recovering bool) [
 }
 
 // started journals a child. A lost record does no harm after a power cut, for the child is gone with the machine.
-func (x *execution) started(where place, pid int) {
+func (x *runner) started(where place, pid int) {
 	identity, err := process.Identify(pid)
 	if err != nil {
 		return // it has ended already
@@ -261,15 +261,15 @@ func placeOfUndo(frame int) place { return placeOf(frame) + "-undo" }
 func placeOfLast(frame int) place { return placeOf(frame) + "-undo-last" }
 
 // mark is the variable by which recovery knows the children of a place, wherever they went in the process tree.
-func (x *execution) mark(where place) string {
+func (x *runner) mark(where place) string {
 	return process.PlaceVariable + "=" + x.markOfRun() + "/" + string(where)
 }
 
 // markOfRun is what all marks of the run begin with; a run of another state folder may have the same id.
-func (x *execution) markOfRun() string { return x.folder.id() + "-" + x.history.begin.Mark }
+func (x *runner) markOfRun() string { return x.folder.id() + "-" + x.state.begin.Mark }
 
 // arguments evaluates the arguments of a leaf.
-func (x *execution) arguments(n *node, names map[string]any) (values map[string]any, secret bool, err error) {
+func (x *runner) arguments(n *node, names map[string]any) (values map[string]any, secret bool, err error) {
 	values, err = evaluateAll(n.action.arguments, names)
 	if err != nil {
 		return nil, false, fault.New(fault.Failed, "argument-invalid", "an argument of %s cannot be used", n.action.stepType.About().Name).WithCause(err)

@@ -33,7 +33,7 @@ type verdict struct {
 
 // judge decides about a suspended run. It reads the machine's boot, the time since then and, where an expression asks for
 // them, the host and the facts as they are now; never the clock on the wall.
-func (e *Engine) judge(ctx context.Context, h *history) verdict {
+func (e *Engine) judge(ctx context.Context, h *runState) verdict {
 	s := h.suspension
 	j := judgement{engine: e, history: h, suspension: s, node: h.program.byPath[s.Step], verdict: verdict{waited: s.after(e.now())}}
 	switch {
@@ -42,7 +42,7 @@ func (e *Engine) judge(ctx context.Context, h *history) verdict {
 	case s.Cause == causeConfirm:
 		j.confirm(ctx)
 	case s.Cause == causeReturn:
-		j.comeback(ctx, j.node.action.waiting.expect)
+		j.checkReturn(ctx, j.node.action.waiting.expect)
 	default:
 		j.reboot(ctx, j.node.action.waiting.expect, j.node.action.waiting.await)
 	}
@@ -60,7 +60,7 @@ func (e *Engine) judge(ctx context.Context, h *history) verdict {
 type judgement struct {
 	verdict
 	engine     *Engine
-	history    *history
+	history    *runState
 	suspension *suspension
 	node       *node
 }
@@ -99,9 +99,9 @@ func (j *judgement) notYet(asked *condition, err error) {
 	s := j.suspension
 	switch {
 	case j.late():
-		j.back("reboot-not-ready", "the machine rebooted, and %s did not come about within %s", asked.source, value.DurationOf(s.Within))
+		j.rollBack("reboot-not-ready", "the machine rebooted, and %s did not come about within %s", asked.source, value.DurationOf(s.Within))
 	case j.waited.Boots >= s.Boots:
-		j.back("reboot-loop", "the machine booted %d times, and %s did not come about", j.waited.Boots, asked.source)
+		j.rollBack("reboot-loop", "the machine booted %d times, and %s did not come about", j.waited.Boots, asked.source)
 	}
 	j.because(err)
 }
@@ -110,7 +110,7 @@ func (j *judgement) notYet(asked *condition, err error) {
 // about, so it is asked no more. Into which system it boots nobody knows; the way back leads over a reboot.
 func (j *judgement) looped() {
 	j.arrived = true
-	j.back("reboot-loop", "the machine booted %d times while the run waited for %s, and nobody could tell how it stands", j.waited.Boots, j.suspension.awaited())
+	j.rollBack("reboot-loop", "the machine booted %d times while the run waited for %s, and nobody could tell how it stands", j.waited.Boots, j.suspension.awaited())
 }
 
 // booted tells whether the machine has rebooted since the wait began, and gives up on one that does not.
@@ -154,9 +154,9 @@ func (j *judgement) confirm(ctx context.Context) {
 	}
 	switch {
 	case j.waited.Spent >= s.Within:
-		j.back("unconfirmed", "nobody confirmed it within %s", value.DurationOf(s.Within))
+		j.rollBack("unconfirmed", "nobody confirmed it within %s", value.DurationOf(s.Within))
 	case j.waited.Boots >= s.Boots:
-		j.back("unconfirmed", "the machine booted %d times, and nobody confirmed it", j.waited.Boots)
+		j.rollBack("unconfirmed", "the machine booted %d times, and nobody confirmed it", j.waited.Boots)
 	}
 	j.because(doubt)
 }
@@ -170,20 +170,20 @@ func (j *judgement) fellBack(ctx context.Context) (bool, error) {
 	left, err := j.engine.left(ctx, j.history)
 	if left && err == nil {
 		j.left = true
-		j.back("reboot-fell-back", "the machine booted once more, and came back in another system: not %s", j.history.expected().source)
+		j.rollBack("reboot-fell-back", "the machine booted once more, and came back in another system: not %s", j.history.expected().source)
 	}
 	return j.left, err
 }
 
 // failed is a reboot that did not do what it was for: it is asked for again where attempts are left.
 func (j *judgement) failed(code, format string, arguments ...any) {
-	j.back(code, format, arguments...)
+	j.rollBack(code, format, arguments...)
 	if j.suspension.Attempt < j.suspension.Attempts {
 		j.decision = askAgain
 	}
 }
 
-func (j *judgement) back(code, format string, arguments ...any) {
+func (j *judgement) rollBack(code, format string, arguments ...any) {
 	j.decision, j.failure = turnBack, fault.New(fault.Failed, code, format, arguments...)
 }
 
@@ -241,10 +241,10 @@ func reads(asked *condition, fact string) bool {
 	})
 }
 
-// strayed finds out whether a run that died before its reboot finds itself in the new system: the power failed after a step
+// bootedIntoNewSystem finds out whether a run that died before its reboot finds itself in the new system: the power failed after a step
 // had chosen that. Then the way back leads over a reboot as it does behind the step. Only expect can tell.
-func (x *execution) strayed(ctx context.Context, boot string) {
-	h := x.history
+func (x *runner) bootedIntoNewSystem(ctx context.Context, boot string) {
+	h := x.state
 	if h.rebooted != nil || h.committed >= 0 || h.begin.Boot == "" || h.begin.Boot == boot {
 		return
 	}

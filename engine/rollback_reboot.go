@@ -20,10 +20,10 @@ func (c *condition) tellsApart(start map[string]any) bool {
 	return err == nil && held == false
 }
 
-// comeback judges the reboot into the system of before. Where expect tells the systems apart, the machine is there when
+// checkReturn judges the reboot into the system of before. Where expect tells the systems apart, the machine is there when
 // expect does not hold, and when all that expect reads of the host and the facts is as at the start of the run. What is not so
 // yet may still come about; that expect holds means the new system.
-func (j *judgement) comeback(ctx context.Context, expect *condition) {
+func (j *judgement) checkReturn(ctx context.Context, expect *condition) {
 	if !j.booted() {
 		return
 	}
@@ -50,7 +50,7 @@ func (j *judgement) comeback(ctx context.Context, expect *condition) {
 	case j.late():
 		j.failed("return-elsewhere", "the machine rebooted, and within %s it was not in the system of before%s", value.DurationOf(s.Within), changed)
 	case j.waited.Boots >= s.Boots:
-		j.back("return-elsewhere", "the machine booted %d times, and was not in the system of before%s", j.waited.Boots, changed)
+		j.rollBack("return-elsewhere", "the machine booted %d times, and was not in the system of before%s", j.waited.Boots, changed)
 	}
 	j.because(err)
 }
@@ -88,7 +88,7 @@ func at(names map[string]any, path []string) any {
 
 // left tells whether a machine that a run brought into a new system runs another one by now. An error means that nobody can
 // tell.
-func (e *Engine) left(ctx context.Context, h *history) (bool, error) {
+func (e *Engine) left(ctx context.Context, h *runState) (bool, error) {
 	n := h.program.byPath[h.rebooted.Step]
 	if n == nil || n.action.waiting == nil {
 		return false, fault.New(fault.Errored, "journal-unreadable", "run %s rebooted at a step that its frozen recipe does not have", h.begin.Run)
@@ -103,6 +103,6 @@ func (e *Engine) left(ctx context.Context, h *history) (bool, error) {
 }
 
 // expected is what tells the system into which the run rebooted the machine; nil where the recipe does not say.
-func (h *history) expected() *condition {
+func (h *runState) expected() *condition {
 	return h.program.byPath[h.rebooted.Step].action.waiting.expect
 }

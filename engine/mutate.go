@@ -22,7 +22,7 @@ import (
 //  3. do acts, in one or more attempts;
 //  4. its effects are made durable;
 //  5. only then the result is journaled.
-func (x *execution) change(ctx context.Context, n *node, r rounds, names map[string]any, task *tasklog.Task) error {
+func (x *runner) change(ctx context.Context, n *node, r rounds, names map[string]any, task *tasklog.Task) error {
 	arguments, secret, err := x.arguments(n, names)
 	if err == nil {
 		err = n.checkReaders(arguments)
@@ -44,9 +44,9 @@ func (x *execution) change(ctx context.Context, n *node, r rounds, names map[str
 	if err := x.intend(ctx, n, run.Run, intent, arguments, secret, limit); err != nil {
 		return err
 	}
-	f := x.history.frame(number)
+	f := x.state.frame(number)
 	f.here = true
-	outputs, err := trial{
+	outputs, err := attemptLoop{
 		node: n, names: names, task: task, timeout: limit,
 		do: func(ctx context.Context, task *tasklog.Task) (map[string]any, error) {
 			run.Log = task
@@ -69,7 +69,7 @@ func (x *execution) change(ctx context.Context, n *node, r rounds, names map[str
 }
 
 // intend is steps 1 and 2. After an error there is no frame, and the folder of what prepare saved is gone.
-func (x *execution) intend(ctx context.Context, n *node, run *step.Run, record intentRecord, arguments map[string]any, secret bool, limit time.Duration) error {
+func (x *runner) intend(ctx context.Context, n *node, run *step.Run, record intentRecord, arguments map[string]any, secret bool, limit time.Duration) error {
 	record, err := x.prepare(ctx, n, run, record, arguments, secret, limit)
 	if err == nil && len(n.undo) > 0 {
 		err = x.makeRoom(placeOfUndo(record.Frame))
@@ -88,14 +88,14 @@ func (x *execution) intend(ctx context.Context, n *node, run *step.Run, record i
 	return err
 }
 
-func (x *execution) prepare(ctx context.Context, n *node, run *step.Run, record intentRecord, arguments map[string]any, secret bool, limit time.Duration) (intentRecord, error) {
+func (x *runner) prepare(ctx context.Context, n *node, run *step.Run, record intentRecord, arguments map[string]any, secret bool, limit time.Duration) (intentRecord, error) {
 	stepType := n.action.stepType
 	var err error
 	paths := effectPaths(stepType, arguments)
 	if err := notAsBefore(paths, x.earlier); err != nil {
 		return record, err
 	}
-	record.Targets = targetsOfEffects(paths, x.history.begin.Targets)
+	record.Targets = targetsOfEffects(paths, x.state.begin.Targets)
 	if err := foreseeParents(run, paths); err != nil {
 		return record, err
 	}
@@ -129,7 +129,7 @@ func (x *execution) prepare(ctx context.Context, n *node, run *step.Run, record 
 }
 
 // capture is the step type's prepare: once a step, before the first attempt, within the time-out of one.
-func (x *execution) capture(ctx context.Context, n *node, run *step.Run, arguments map[string]any, limit time.Duration) (json.RawMessage, error) {
+func (x *runner) capture(ctx context.Context, n *node, run *step.Run, arguments map[string]any, limit time.Duration) (json.RawMessage, error) {
 	run.Log.Limit("timeout", limit)
 	ctx, cancel := withLimit(ctx, limit)
 	defer cancel()
@@ -142,13 +142,13 @@ func (x *execution) capture(ctx context.Context, n *node, run *step.Run, argumen
 
 // between undoes a failed attempt before the next one, unless repeating is safe. A leftover does not matter: the next undo
 // of the same frame meets it again.
-func (x *execution) between(f *frame, task *tasklog.Task) func(context.Context, error) error {
+func (x *runner) between(f *frame, task *tasklog.Task) func(context.Context, error) error {
 	if f.node.repeatable() {
 		return nil
 	}
 	return func(ctx context.Context, failure error) error {
 		undo := task.Begin("undo", "Undo the attempt")
-		errs := x.back().undoAttempt(ctx, f, x.recordOf(failure), undo)
+		errs := x.asRollback().undoAttempt(ctx, f, x.recordOf(failure), undo)
 		errs = slices.DeleteFunc(errs, step.IsLeftover)
 		end(undo, first(errs))
 		return errors.Join(errs...)
@@ -156,7 +156,7 @@ func (x *execution) between(f *frame, task *tasklog.Task) func(context.Context, 
 }
 
 // undoWhole calls both parts of a step type's undo, one behind the other.
-func (x *execution) undoWhole(ctx context.Context, f *frame, run *errand, names map[string]any) error {
+func (x *runner) undoWhole(ctx context.Context, f *frame, run *stepRun, names map[string]any) error {
 	inPlace, last := f.owesOwn()
 	if inPlace {
 		if _, err := x.undoWithin(ctx, f, false, run, names); err != nil {
@@ -171,7 +171,7 @@ func (x *execution) undoWhole(ctx context.Context, f *frame, run *errand, names 
 }
 
 // undoAttempt undoes a frame that stays open: the next attempt is about to be made.
-func (x *execution) undoAttempt(ctx context.Context, f *frame, failure errorRecord, task *tasklog.Task) []error {
+func (x *runner) undoAttempt(ctx context.Context, f *frame, failure errorRecord, task *tasklog.Task) []error {
 	errs, _ := x.putBack(ctx, f, failure, task)
 	if _, last := f.owes(); last {
 		late, _ := x.runLast(context.WithoutCancel(ctx), f, failure, task)
@@ -181,7 +181,7 @@ func (x *execution) undoAttempt(ctx context.Context, f *frame, failure errorReco
 }
 
 // read carries out a step that only reads. It makes no frame.
-func (x *execution) read(ctx context.Context, n *node, r rounds, names map[string]any, task *tasklog.Task) error {
+func (x *runner) read(ctx context.Context, n *node, r rounds, names map[string]any, task *tasklog.Task) error {
 	outputs, err := x.once(ctx, n, r, names, placeOfRead(x.strand), false, task)
 	if err != nil {
 		return err
@@ -190,7 +190,7 @@ func (x *execution) read(ctx context.Context, n *node, r rounds, names map[strin
 }
 
 // once carries out a step that makes no frame: one that reads, and the steps of undo, failsafe and finally.
-func (x *execution) once(ctx context.Context, n *node, r rounds, names map[string]any, where place, recovering bool, task *tasklog.Task) (map[string]any, error) {
+func (x *runner) once(ctx context.Context, n *node, r rounds, names map[string]any, where place, recovering bool, task *tasklog.Task) (map[string]any, error) {
 	arguments, _, err := x.arguments(n, names)
 	if err != nil {
 		return nil, err
@@ -214,7 +214,7 @@ func (x *execution) once(ctx context.Context, n *node, r rounds, names map[strin
 	}
 	run.Parents.Act()
 	stepType := n.action.stepType
-	attempts := trial{
+	attempts := attemptLoop{
 		node: n, names: names, task: task, timeout: limit,
 		do: func(ctx context.Context, task *tasklog.Task) (map[string]any, error) {
 			run.Log = task
@@ -238,7 +238,7 @@ func (x *execution) once(ctx context.Context, n *node, r rounds, names map[strin
 
 // result journals a good end. The record becomes durable with the next intent or the commit: if it is lost before, the
 // step counts as interrupted, which is safe.
-func (x *execution) result(n *node, r rounds, frame int, outputs map[string]any, saved []savedFile) error {
+func (x *runner) result(n *node, r rounds, frame int, outputs map[string]any, saved []savedFile) error {
 	encoded, err := encodeObject(n.outputs(), x.concealed(outputs))
 	if err != nil {
 		return outputsInvalid(err)
@@ -249,7 +249,7 @@ func (x *execution) result(n *node, r rounds, frame int, outputs map[string]any,
 // sync makes the effects of a frame durable: by the type's own means, or with one syncfs of each file system that its
 // declared effects touch. Where a program was started, these are the root file system, and those of its path arguments and
 // of the run's locks.
-func (x *execution) sync(ctx context.Context, f *frame, run *errand) error {
+func (x *runner) sync(ctx context.Context, f *frame, run *stepRun) error {
 	handled, err := f.node.action.stepType.Sync(ctx, run.Run, f.arguments, f.memo)
 	if handled || err != nil {
 		return err
@@ -267,7 +267,7 @@ func effectPaths(stepType step.Type, arguments map[string]any) (paths []string) 
 	return paths
 }
 
-func (x *execution) touched(f *frame, run *errand) []string {
+func (x *runner) touched(f *frame, run *stepRun) []string {
 	paths := effectPaths(f.node.action.stepType, f.arguments)
 	if f.node.runs() && run.launched.Load() {
 		for _, field := range f.node.action.stepType.Arguments().Fields {
@@ -276,7 +276,7 @@ func (x *execution) touched(f *frame, run *errand) []string {
 			}
 		}
 		// What a program saved for the undo is durable before the journal has its digest.
-		paths = append(append(paths, "/", run.Folder), lockedPaths(x.history.begin.Locks)...)
+		paths = append(append(paths, "/", run.Folder), lockedPaths(x.state.begin.Locks)...)
 	}
 	return paths
 }

@@ -11,13 +11,13 @@ import (
 	"github.com/gwe-project/gwe/engine/tasklog"
 )
 
-// wreck is a run whose journal cannot be read.
-type wreck struct {
+// damagedRun is a run whose journal cannot be read.
+type damagedRun struct {
 	folder runFolder
 	// why is what peek said.
 	why error
 	// rest is what could be salvaged, without what a damaged record held; nil if that is nothing.
-	rest *past
+	rest *storedRun
 	// ended reports whether the run is known to have ended. Then it owes no undo, and only its own rollback is lost.
 	ended bool
 	// noted are its locks, where no journal tells them but the note beside the state directory.
@@ -30,8 +30,8 @@ type wreck struct {
 var closings = []string{recordEnd, recordCleaned, recordReleasing, recordReleased}
 
 // wreckOf finds out what can still be known of a run that peek could not read.
-func (s State) wreckOf(id string, why error) wreck {
-	w := wreck{folder: s.run(id), why: why}
+func (s State) wreckOf(id string, why error) damagedRun {
+	w := damagedRun{folder: s.run(id), why: why}
 	w.resolved = w.folder.resolution()
 	for _, one := range s.readUnfinished() {
 		if one.Run == id {
@@ -47,7 +47,7 @@ func (s State) wreckOf(id string, why error) wreck {
 	if err != nil || len(saved.Records) == 0 {
 		return w
 	}
-	w.rest = &past{folder: w.folder, records: saved.Records, kinds: map[string]bool{}}
+	w.rest = &storedRun{folder: w.folder, records: saved.Records, kinds: map[string]bool{}}
 	for _, record := range saved.Records {
 		w.rest.kinds[record.Kind] = true
 		if record.Kind == recordBegin {
@@ -58,16 +58,16 @@ func (s State) wreckOf(id string, why error) wreck {
 }
 
 // newer reports whether a newer gwe wrote the journal. That is no damage: that gwe reads it.
-func (w wreck) newer() bool {
+func (w damagedRun) newer() bool {
 	found := fault.As(w.why)
 	return found != nil && strings.HasPrefix(found.Code, "journal-newer-")
 }
 
 // blocks reports whether the run may still owe an undo, so that no other run may begin before an operator has looked.
-func (w wreck) blocks() bool { return !w.ended && w.resolved == nil }
+func (w damagedRun) blocks() bool { return !w.ended && w.resolved == nil }
 
 // targets are the locks of the run as far as they could be salvaged.
-func (w wreck) targets() []string {
+func (w damagedRun) targets() []string {
 	if w.rest == nil {
 		return w.noted
 	}
@@ -83,7 +83,7 @@ func listed(locks []string) string {
 }
 
 // fault says what is wrong with the run, and what to do about it.
-func (w wreck) fault() error {
+func (w damagedRun) fault() error {
 	found := fault.As(w.why)
 	if found == nil || w.newer() {
 		return w.why
@@ -105,7 +105,7 @@ func (w wreck) fault() error {
 }
 
 // summary is what a list of runs tells of it.
-func (w wreck) summary() Summary {
+func (w damagedRun) summary() Summary {
 	told := Summary{Run: w.folder.id()}
 	if w.rest != nil {
 		told = w.rest.summary()
@@ -120,7 +120,7 @@ func (w wreck) summary() Summary {
 }
 
 // detail is what can still be read of the run, and why that is not all.
-func (w wreck) detail() (Detail, error) {
+func (w damagedRun) detail() (Detail, error) {
 	told := Detail{Steps: []StepDetail{}}
 	if w.rest != nil {
 		told = w.rest.detail()

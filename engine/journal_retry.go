@@ -16,7 +16,7 @@ const (
 )
 
 // keep holds a record in memory that could not be written, and mends the journal.
-func (x *execution) keep(err error) {
+func (x *runner) holdRecord(err error) {
 	if !x.journal.Keep() {
 		x.lost = true
 	}
@@ -24,11 +24,11 @@ func (x *execution) keep(err error) {
 		x.unwritten = err
 		x.task.Warn("the journal cannot be written: " + err.Error() + "; going on without it")
 	}
-	x.mend()
+	x.repairJournal()
 }
 
-// mend writes what is missing in the journal, and tells whether that could be done.
-func (x *execution) mend() bool {
+// repairJournal writes what is missing in the journal, and tells whether that could be done.
+func (x *runner) repairJournal() bool {
 	if x.journal.Mend() != nil {
 		return false
 	}
@@ -39,10 +39,10 @@ func (x *execution) mend() bool {
 	return true
 }
 
-// catchUp gives the journal time before the run ends, or rests, without it. Its error says that something is missing.
-func (x *execution) catchUp(ctx context.Context) error {
+// awaitJournal gives the journal time before the run ends, or rests, without it. Its error says that something is missing.
+func (x *runner) awaitJournal(ctx context.Context) error {
 	for n, rest := 0, firstRest; n < mendings && x.unwritten != nil; n, rest = n+1, 2*rest {
-		if x.mend() {
+		if x.repairJournal() {
 			break
 		}
 		_ = sleep(context.WithoutCancel(ctx), rest)

@@ -30,7 +30,7 @@ var errWaits = errors.New("it waits for the services")
 // empty tells whether nothing is left to do.
 func (r putOffRecord) empty() bool { return len(r.Steps) == 0 && !r.Own }
 
-func (h *history) applyPutOff(r putOffRecord) error {
+func (h *runState) applyPutOff(r putOffRecord) error {
 	f, err := h.frameOf(r.Frame)
 	if err != nil {
 		return err
@@ -42,7 +42,7 @@ func (h *history) applyPutOff(r putOffRecord) error {
 	return nil
 }
 
-func (h *history) applyRecovery(r recoveryRecord) error {
+func (h *runState) applyRecovery(r recoveryRecord) error {
 	if h.looked.Boot != r.Boot {
 		h.looked = host.Moment{Boot: r.Boot, Since: r.Since}
 	}
@@ -52,7 +52,7 @@ func (h *history) applyRecovery(r recoveryRecord) error {
 
 // putOff closes a frame as far as its undo needs no service. Where a second try came no further the journal is not told: it
 // tells of progress.
-func (x *execution) putOff(f *frame, done undoneRecord, rest putOffRecord) {
+func (x *runner) putOff(f *frame, done undoneRecord, rest putOffRecord) {
 	if f.rest != nil && f.rest.Own == rest.Own && slices.Equal(f.rest.Steps, rest.Steps) {
 		return
 	}
@@ -60,12 +60,12 @@ func (x *execution) putOff(f *frame, done undoneRecord, rest putOffRecord) {
 	_ = x.append(recordPutOff, rest)
 }
 
-// todo lists the open frames that this recovery works on, in the order in which it does.
-func (x *execution) todo() []*frame { return x.history.todo(x.engine.Early) }
+// framesToUndo lists the open frames that this recovery works on, in the order in which it does.
+func (x *runner) framesToUndo() []*frame { return x.state.framesToUndo(x.engine.Early) }
 
-// todo lists the open frames that a recovery works on, in the order in which it does. An early one has done its part of those
+// framesToUndo lists the open frames that a recovery works on, in the order in which it does. An early one has done its part of those
 // that wait.
-func (h *history) todo(early bool) []*frame {
+func (h *runState) framesToUndo(early bool) []*frame {
 	open := h.open()
 	h.guard.Lock()
 	defer h.guard.Unlock()
@@ -88,22 +88,22 @@ func (h *history) todo(early bool) []*frame {
 
 // postpones tells whether what fails in the undo of a frame is put off: early in a boot nobody knows whether a missing service
 // is the reason, and behind that the services may still be coming up.
-func (x *execution) postpones(f *frame) bool {
-	return x.engine.Early || (f.rest != nil || f.owesLast && x.history.awaiting) && x.patient()
+func (x *runner) postpones(f *frame) bool {
+	return x.engine.Early || (f.rest != nil || f.owesLast && x.state.awaiting) && x.servicesMayStart()
 }
 
-// patient tells whether services may still be coming up.
-func (x *execution) patient() bool {
-	now, looked := x.engine.now(), x.history.looked
+// servicesMayStart tells whether services may still be coming up.
+func (x *runner) servicesMayStart() bool {
+	now, looked := x.engine.now(), x.state.looked
 	return now.Boot == looked.Boot && now.Since-looked.Since < servicesPatience
 }
 
-func (x *execution) sayPutOff(err error, task *tasklog.Task) {
+func (x *runner) logDeferred(err error, task *tasklog.Task) {
 	task.Warn("it is tried again when the services are there: " + x.withoutSecrets(err).Error())
 }
 
 // needsServices tells whether a step says that it needs services. Arguments that cannot be evaluated say so elsewhere.
-func (x *execution) needsServices(n *node, names map[string]any) bool {
+func (x *runner) needsServices(n *node, names map[string]any) bool {
 	user, ok := n.action.stepType.(step.EarlyType)
 	if !ok {
 		return false
@@ -117,46 +117,46 @@ func (x *execution) needsServices(n *node, names map[string]any) bool {
 }
 
 // finallyNeedsServices tells whether a step of the recipe's finally does.
-func (x *execution) finallyNeedsServices() bool {
+func (x *runner) finallyNeedsServices() bool {
 	return slices.ContainsFunc(x.program.finally, func(n *node) bool {
-		return x.needsServices(n, with(x.history.names(n, nil, x.history.failure != nil), "error", map[string]any{}))
+		return x.needsServices(n, with(x.state.names(n, nil, x.state.failure != nil), "error", map[string]any{}))
 	})
 }
 
-// closesLate tells whether an early recovery leaves a run alone that did all its steps: only its finally is to come.
-func (x *execution) closesLate() bool {
+// defersFinally tells whether an early recovery leaves a run alone that did all its steps: only its finally is to come.
+func (x *runner) defersFinally() bool {
 	owed := func(f *frame) bool { return f.part == partFinally }
-	return x.engine.Early && (len(x.program.finally) > 0 || slices.ContainsFunc(x.history.open(), owed))
+	return x.engine.Early && (len(x.program.finally) > 0 || slices.ContainsFunc(x.state.open(), owed))
 }
 
-// leavesRest tells, when the undos are over, whether something is left that waits for services. Where not all could be put
+// hasDeferred tells, when the undos are over, whether something is left that waits for services. Where not all could be put
 // back, the services must not start on that: an early recovery puts the failsafe in place, and leaves it to the later one to
 // do so again with the services there, and to judge.
-func (x *execution) leavesRest(ctx context.Context) bool {
-	left := slices.ContainsFunc(x.history.open(), func(f *frame) bool { return !f.told })
+func (x *runner) hasDeferred(ctx context.Context) bool {
+	left := slices.ContainsFunc(x.state.open(), func(f *frame) bool { return !f.told })
 	if !x.engine.Early {
 		return left
 	}
-	if x.history.broken() && len(x.program.failsafe) > 0 {
+	if x.state.broken() && len(x.program.failsafe) > 0 {
 		_, _ = x.epilogue(ctx, recordFailsafe, placeFailsafe, "Failsafe", x.program.failsafe)
 		return true
 	}
 	return left || x.finallyNeedsServices()
 }
 
-// restForServices ends this process's part of a run of which a rest waits for services.
-func (x *execution) restForServices() Result {
+// exitDeferred ends this process's part of a run of which a rest waits for services.
+func (x *runner) exitDeferred() Result {
 	process.Release(x.markOfRun())
-	if !x.history.awaiting {
+	if !x.state.awaiting {
 		_ = x.append(recordServices, struct{}{})
 	}
-	return x.rest(&suspending{servicesAwaited})
+	return x.exitSuspended(&suspending{servicesAwaited})
 }
 
 // earlyVariables tell the programs of a step that the services are not there, and wait for them: systemctl would start nothing
 // before they have ended. So by the second variable, which is systemd's own, it leaves start, stop, restart and reload
 // alone.
-func (x *execution) earlyVariables() []string {
+func (x *runner) earlyVariables() []string {
 	if !x.engine.Early {
 		return []string{"GWE_EARLY=0"}
 	}

@@ -1,8 +1,8 @@
 package engine
 
-// foreseen are the outputs that a plan knows, by id: nil where it knows that they will be absent. What a plan foresees within a round or a
+// plannedOutputs are the outputs that a plan knows, by id: nil where it knows that they will be absent. What a plan foresees within a round or a
 // branch is taken back behind it.
-type foreseen struct {
+type plannedOutputs struct {
 	outputs map[string]any
 	former  []formerly
 }
@@ -14,24 +14,24 @@ type formerly struct {
 	known   bool
 }
 
-func (f *foreseen) set(id string, outputs any) {
+func (f *plannedOutputs) set(id string, outputs any) {
 	f.change(id)
 	f.outputs[id] = outputs
 }
 
-// lose notes that nobody knows yet what a step leaves.
-func (f *foreseen) lose(id string) {
+// markUnknown notes that nobody knows yet what a step leaves.
+func (f *plannedOutputs) markUnknown(id string) {
 	f.change(id)
 	delete(f.outputs, id)
 }
 
-func (f *foreseen) change(id string) {
+func (f *plannedOutputs) change(id string) {
 	outputs, known := f.outputs[id]
 	f.former = append(f.former, formerly{id, outputs, known})
 }
 
 // back takes back all but the first changes.
-func (f *foreseen) back(changes int) {
+func (f *plannedOutputs) revert(changes int) {
 	for len(f.former) > changes {
 		last := f.former[len(f.former)-1]
 		f.former = f.former[:len(f.former)-1]

@@ -6,11 +6,11 @@ import (
 	"strings"
 )
 
-// area is a part of a program whose steps see each other's outputs by their ids, and those of the areas around it: the
+// staticScope is a part of a program whose steps see each other's outputs by their ids, and those of the areas around it: the
 // recipe itself, one round of a for-each, one branch of a parallel. The recipe of a use is an area too, and sees nothing
 // of what is around it. When an area ends well, what its steps left becomes visible around it.
-type area struct {
-	parent *area
+type staticScope struct {
+	parent *staticScope
 	// owner is the for-each, the branch or the use; nil for the recipe itself.
 	owner *node
 	// loops is how many for-each are around it: so many numbers of rounds tell one scene of it from another.
@@ -26,13 +26,13 @@ type leaving struct {
 	list bool
 }
 
-// scene is one area in a run. Only the goroutine that works in it writes to it.
-type scene struct {
-	area *area
+// scopeInstance is one area in a run. Only the goroutine that works in it writes to it.
+type scopeInstance struct {
+	area *staticScope
 	// around is the scene whose outputs are seen here too; nil for the recipe itself, and for one that is used.
-	around *scene
+	around *scopeInstance
 	// recipe is the scene of the used recipe that it belongs to, which has the inputs and vars; nil is the run's own recipe.
-	recipe       *scene
+	recipe       *scopeInstance
 	inputs, vars map[string]any
 	// item and index are those of the round, where there is one.
 	looped      bool
@@ -42,11 +42,11 @@ type scene struct {
 	// gone are those that were undone since: what runs last in an undo reads them still.
 	gone map[string]any
 	// within are the scenes that lie in this one.
-	within []sceneKey
+	within []scopeKey
 }
 
 // set keeps what a step left; nil takes it away, where it is there.
-func (s *scene) set(id string, outputs any) {
+func (s *scopeInstance) set(id string, outputs any) {
 	switch {
 	case outputs != nil:
 		if s.steps == nil {
@@ -58,8 +58,8 @@ func (s *scene) set(id string, outputs any) {
 	}
 }
 
-// takeAway takes away what a step left that is undone.
-func (s *scene) takeAway(id string) {
+// remove takes away what a step left that is undone.
+func (s *scopeInstance) remove(id string) {
 	if outputs := s.steps[id]; outputs != nil {
 		if s.gone == nil {
 			s.gone = map[string]any{}
@@ -69,12 +69,12 @@ func (s *scene) takeAway(id string) {
 	s.set(id, nil)
 }
 
-// lateScene is a scene as the steps of undo-last see it: with what was undone before they run.
-type lateScene struct{ *scene }
+// lateInstance is a scene as the steps of undo-last see it: with what was undone before they run.
+type lateInstance struct{ *scopeInstance }
 
 // Member gives what a step left, undone or not.
-func (l lateScene) Member(id string) any {
-	for s := l.scene; s != nil; s = s.around {
+func (l lateInstance) Member(id string) any {
+	for s := l.scopeInstance; s != nil; s = s.around {
 		if outputs := s.steps[id]; outputs != nil {
 			return outputs
 		}
@@ -86,9 +86,9 @@ func (l lateScene) Member(id string) any {
 }
 
 // All gives all that Member does.
-func (l lateScene) All() map[string]any {
+func (l lateInstance) All() map[string]any {
 	all := map[string]any{}
-	for at := l.scene; at != nil; at = at.around {
+	for at := l.scopeInstance; at != nil; at = at.around {
 		for _, left := range []map[string]any{at.steps, at.gone} {
 			for id := range left {
 				if outputs := l.Member(id); outputs != nil {
@@ -102,7 +102,7 @@ func (l lateScene) All() map[string]any {
 
 // Member gives what a step left, as expressions see it here: what steps of this area left under the id hides what lies around it,
 // where a for-each has a list under the same id once it has ended.
-func (s *scene) Member(id string) any {
+func (s *scopeInstance) Member(id string) any {
 	for ; s != nil; s = s.around {
 		if outputs := s.steps[id]; outputs != nil || s.area.lefts[id] {
 			return outputs
@@ -112,7 +112,7 @@ func (s *scene) Member(id string) any {
 }
 
 // All gives all that Member does.
-func (s *scene) All() map[string]any {
+func (s *scopeInstance) All() map[string]any {
 	all := map[string]any{}
 	for at := s; at != nil; at = at.around {
 		for id := range at.steps {
@@ -128,7 +128,7 @@ func (s *scene) All() map[string]any {
 type rounds []int
 
 // in cuts the rounds to those around an area.
-func (r rounds) in(a *area) rounds { return r[:min(a.loops, len(r))] }
+func (r rounds) in(a *staticScope) rounds { return r[:min(a.loops, len(r))] }
 
 // next are the rounds of one round more, inside these.
 func (r rounds) next(number int) rounds { return append(slices.Clone(r), number) }
@@ -145,33 +145,33 @@ func (r rounds) key() string {
 	return text.String()
 }
 
-// sceneKey tells one scene of an area from another.
-type sceneKey struct {
-	area   *area
+// scopeKey tells one scene of an area from another.
+type scopeKey struct {
+	area   *staticScope
 	rounds string
 }
 
 // scene gives the scene of an area in these rounds, and makes it where nothing has happened there yet.
-func (h *history) scene(a *area, r rounds) *scene {
+func (h *runState) scene(a *staticScope, r rounds) *scopeInstance {
 	h.guard.Lock()
 	defer h.guard.Unlock()
 	return h.sceneOf(a, r)
 }
 
-func (h *history) sceneOf(a *area, r rounds) *scene {
+func (h *runState) sceneOf(a *staticScope, r rounds) *scopeInstance {
 	r = r.in(a)
-	key := sceneKey{a, r.key()}
+	key := scopeKey{a, r.key()}
 	if known := h.scenes[key]; known != nil {
 		return known
 	}
-	made := &scene{area: a}
+	made := &scopeInstance{area: a}
 	if a.parent != nil {
 		outer := h.sceneOf(a.parent, r)
 		outer.within = append(outer.within, key)
 		if a.used() {
 			made.recipe = made
 		} else {
-			*made = scene{area: a, around: outer, recipe: outer.recipe, looped: outer.looped, item: outer.item, index: outer.index}
+			*made = scopeInstance{area: a, around: outer, recipe: outer.recipe, looped: outer.looped, item: outer.item, index: outer.index}
 		}
 	}
 	h.scenes[key] = made
@@ -179,19 +179,19 @@ func (h *history) sceneOf(a *area, r rounds) *scene {
 }
 
 // used tells whether the area is a recipe that is used.
-func (a *area) used() bool {
+func (a *staticScope) used() bool {
 	return a.owner != nil && a.owner.action.used != nil && a.owner.action.used.area == a
 }
 
 // fresh makes a scene anew: an earlier attempt may have left things in it.
-func (h *history) fresh(a *area, r rounds) *scene {
+func (h *runState) fresh(a *staticScope, r rounds) *scopeInstance {
 	h.guard.Lock()
 	defer h.guard.Unlock()
-	h.drop(sceneKey{a, r.in(a).key()})
+	h.drop(scopeKey{a, r.in(a).key()})
 	return h.sceneOf(a, r)
 }
 
-func (h *history) drop(key sceneKey) {
+func (h *runState) drop(key scopeKey) {
 	gone := h.scenes[key]
 	if gone == nil {
 		return
