@@ -70,7 +70,7 @@ fuzz package target time="1m":
 
 # write docs/steps, the list of error codes and the JSON Schema anew, from the source
 docs:
-    go test ./errorcodes ./schema ./schema/output -run 'Codes|Published|Source' -update
+    go test ./engine/errorcodes ./schema ./schema/output -run 'Codes|Published|Source' -update
     go test ./steps ./steps/reference -update
 
 # write the golden files again; look at the difference

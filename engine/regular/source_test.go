@@ -33,7 +33,7 @@ var exceptions = map[string]string{
 
 	"engine/facts.go": state,
 
-	"engine/durable/durabletest": harness, "steps/conformance": harness, "steps/steptest": harness,
+	"cmd/gwe/trial": harness, "engine/durable/durabletest": harness, "steps/conformance": harness, "steps/steptest": harness,
 
 	"engine/made/entry.go": flags, "engine/openat/dir.go": flags, "engine/openat/below.go": flags, "engine/openat/remove_all.go": flags, "steps/archive/cursor.go": flags,
 	"steps/duplicate/duplicate.go": flags, "steps/transfer/folder.go": flags,

@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/gwe-project/gwe/engine/errorcodes"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/value"
-	"github.com/gwe-project/gwe/errorcodes"
 )
 
 // Page is the page of a step type in docs/steps, as Markdown.

@@ -8,9 +8,9 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/gwe-project/gwe/engine/errorcodes"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/value"
-	"github.com/gwe-project/gwe/errorcodes"
 	"github.com/gwe-project/gwe/steps/reference"
 )
 

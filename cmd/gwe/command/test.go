@@ -16,8 +16,8 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/gwe-project/gwe/cmd/gwe/trial"
 	"github.com/gwe-project/gwe/engine"
-	"github.com/gwe-project/gwe/trial"
 )
 
 func testCommand() command {

@@ -6,10 +6,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gwe-project/gwe/cmd/gwe/trial"
 	"github.com/gwe-project/gwe/engine/regular"
 	"github.com/gwe-project/gwe/recipes"
 	"github.com/gwe-project/gwe/schema"
-	"github.com/gwe-project/gwe/trial"
 )
 
 const (

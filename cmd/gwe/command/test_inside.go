@@ -5,7 +5,7 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"github.com/gwe-project/gwe/trial"
+	"github.com/gwe-project/gwe/cmd/gwe/trial"
 )
 
 // testInsideCommand is what `gwe test` starts of itself on a scratch machine. Nobody types it, and outside of one it

@@ -6,10 +6,10 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/gwe-project/gwe/cmd/gwe/trial"
 	"github.com/gwe-project/gwe/engine"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/schema"
-	"github.com/gwe-project/gwe/trial"
 )
 
 // invalidRecipe is the error of a file of tests whose recipe is not valid: the recipe's own diagnostics say why.

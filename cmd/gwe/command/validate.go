@@ -11,12 +11,12 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/gwe-project/gwe/cmd/gwe/trial"
 	"github.com/gwe-project/gwe/engine"
 	"github.com/gwe-project/gwe/engine/proof"
 	"github.com/gwe-project/gwe/engine/regular"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/schema"
-	"github.com/gwe-project/gwe/trial"
 )
 
 func validateCommand() command {

@@ -2,6 +2,6 @@
 // CODE` shows one, `gwe steps TYPE` and docs/steps those that a step type can give.
 //
 // The list, codes.json, is made of the source itself: the test of this package follows every call of fault.New through the
-// program, and fails where the list says otherwise (go test ./errorcodes -update writes it anew). It imports nothing of
+// program, and fails where the list says otherwise (go test ./engine/errorcodes -update writes it anew). It imports nothing of
 // ours.
 package errorcodes

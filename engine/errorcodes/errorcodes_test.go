@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/gwe-project/gwe/errorcodes"
+	"github.com/gwe-project/gwe/engine/errorcodes"
 )
 
 var update = flag.Bool("update", false, "write codes.json anew")
@@ -38,7 +38,7 @@ func TestCodesAreOfTheSource(t *testing.T) {
 		return
 	}
 	if difference := cmp.Diff(found, errorcodes.All()); difference != "" {
-		t.Errorf("codes.json is not as the source (go test ./errorcodes -update writes it anew):\n%s", difference)
+		t.Errorf("codes.json is not as the source (go test ./engine/errorcodes -update writes it anew):\n%s", difference)
 	}
 }
 

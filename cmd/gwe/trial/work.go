@@ -18,10 +18,10 @@ import (
 	"syscall"
 
 	"github.com/gwe-project/gwe/bundle"
+	"github.com/gwe-project/gwe/cmd/gwe/trial/scratch"
 	"github.com/gwe-project/gwe/engine"
 	"github.com/gwe-project/gwe/engine/process"
 	"github.com/gwe-project/gwe/engine/tasklog"
-	"github.com/gwe-project/gwe/trial/scratch"
 )
 
 // Work is the role that does one test on its machine: the job comes from in, and the report goes to out.

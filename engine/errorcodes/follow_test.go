@@ -12,7 +12,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/gwe-project/gwe/errorcodes"
+	"github.com/gwe-project/gwe/engine/errorcodes"
 )
 
 // mostCases is how many messages of one code are listed: a full disk is met in many places.

@@ -3,8 +3,8 @@ package trial
 import (
 	"encoding/json"
 
+	"github.com/gwe-project/gwe/cmd/gwe/trial/scratch"
 	"github.com/gwe-project/gwe/schema"
-	"github.com/gwe-project/gwe/trial/scratch"
 )
 
 // job is what one scratch machine is made for.

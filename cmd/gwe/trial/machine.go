@@ -12,10 +12,10 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/gwe-project/gwe/cmd/gwe/trial/scratch"
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/process"
 	"github.com/gwe-project/gwe/schema"
-	"github.com/gwe-project/gwe/trial/scratch"
 )
 
 // InsideCommand is the command by which this program starts itself for a test; its first operand is a role. Nobody types

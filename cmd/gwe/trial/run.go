@@ -12,9 +12,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/gwe-project/gwe/cmd/gwe/trial/scratch"
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/schema"
-	"github.com/gwe-project/gwe/trial/scratch"
 )
 
 // Runner runs files of tests.

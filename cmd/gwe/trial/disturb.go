@@ -9,10 +9,10 @@ import (
 	"sync"
 	"syscall"
 
+	"github.com/gwe-project/gwe/cmd/gwe/trial/scratch"
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/pace"
 	"github.com/gwe-project/gwe/engine/step"
-	"github.com/gwe-project/gwe/trial/scratch"
 )
 
 // Disturbance is what stands between the engine, its step types and its journals on a scratch machine: it writes down what

@@ -55,7 +55,7 @@ func read(t *testing.T) *source {
 	t.Helper()
 	loaded, err := packages.Load(&packages.Config{
 		Mode: packages.NeedName | packages.NeedFiles | packages.NeedSyntax | packages.NeedTypes | packages.NeedTypesInfo | packages.NeedImports | packages.NeedDeps,
-		Dir:  "..",
+		Dir:  "../..",
 	}, "./...")
 	if err != nil {
 		t.Fatal(err)
