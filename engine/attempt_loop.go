@@ -54,7 +54,7 @@ func (t attemptLoop) run(ctx context.Context) (map[string]any, error) {
 		if err == nil || number >= policy.attempts || ctx.Err() != nil {
 			return outputs, err
 		}
-		again, undecided := t.node.retry.again(err, t.node.composed(), outputs, t.names)
+		again, undecided := t.node.retry.again(err, t.node.composed() != nil, outputs, t.names)
 		if undecided != nil {
 			t.task.Warn("it is not attempted again, because retry.when cannot be decided: " + undecided.Error())
 		}

@@ -58,16 +58,7 @@ func (x *runner) contents(ctx, inner context.Context, n *node, r rounds, task *t
 	if err != nil {
 		return nil, err
 	}
-	switch {
-	case n.action.group != nil:
-		if err = x.list(inner, n.action.group.steps, r, task); err != nil {
-			err = x.rescue(ctx, n, r, before, explain(inner, err), task)
-		}
-	case n.action.parallel != nil:
-		err = x.parallel(inner, n, r, task)
-	default:
-		outputs, err = x.use(inner, n, r, task)
-	}
+	outputs, err = n.composed().contents(ctx, inner, x, n, r, before, task)
 	if owed == nil || err != nil && stopped(err) == nil {
 		return outputs, err // finally runs when the steps are put back
 	}

@@ -12,7 +12,7 @@ import (
 // commit is the point of no return. Every step that can is asked once more whether what it did still stands; then the
 // record is durable; then what undos of earlier runs kept is given up.
 func (x *runner) commit(ctx context.Context, n *node, names map[string]any, task *tasklog.Task) error {
-	said, err := n.action.commit.evaluate(names)
+	said, err := as[*commitStep](n).text.evaluate(names)
 	if err != nil {
 		return err
 	}
@@ -71,7 +71,7 @@ func (x *runner) verifyFrames(ctx context.Context, task *tasklog.Task) error {
 			return err
 		}
 		run.Followed = followed[f.number]
-		if err := f.node.action.stepType.Verify(ctx, run.Run, f.arguments, f.memo); err != nil {
+		if err := f.node.leaf().stepType.Verify(ctx, run.Run, f.arguments, f.memo); err != nil {
 			return x.state.at(f.node, f.rounds, explain(ctx, err))
 		}
 	}

@@ -152,7 +152,7 @@ func count(nodes []*node) {
 
 // step compiles one step of a sequence. It gives what is visible behind the step.
 func (c *compiler) step(s *schema.Step, v visibleNames, at spot, timeout *schema.Setting) (*node, visibleNames) {
-	n := &node{step: s, recipe: c.recipe, at: c.prefix + s.Path, parent: at.parent, branch: at.branch, rescues: at.rescues, in: at.area, own: at.area}
+	n := &node{construct: unknown{}, step: s, recipe: c.recipe, at: c.prefix + s.Path, parent: at.parent, branch: at.branch, rescues: at.rescues, in: at.area, own: at.area}
 	if n.parent != nil {
 		n.depth = n.parent.depth + 1
 	}
@@ -198,7 +198,7 @@ func (a *staticScope) noteReads(left []value.Field) {
 
 // leaves tells whether the node leaves outputs of its own. One whose action is wrong leaves none, and still has its name.
 func (n *node) leaves() bool {
-	return n.action.stepType != nil || n.action.used != nil || n.step.Action == nil
+	return n.leaf() != nil || as[*used](n) != nil || n.step.Action == nil
 }
 
 // visible is an output of the node, or of a step within it, as steps behind the node see it.

@@ -10,8 +10,8 @@ import (
 // group compiles a group: its steps see those above and each other, and steps behind see them. Where there is a rescue,
 // nobody knows behind the group how far its steps came.
 func (c *compiler) group(n *node, action schema.Group, v visibleNames) visibleNames {
-	n.action.group = &group{}
-	g, at := n.action.group, spot{parent: n, area: n.own, rescues: n.rescues}
+	g, at := &group{}, spot{parent: n, area: n.own, rescues: n.rescues}
+	n.construct = g
 	var behind visibleNames
 	g.steps, behind = c.sequence(action.Steps, v, at)
 	behind.base = v.base
@@ -31,7 +31,8 @@ func (c *compiler) group(n *node, action schema.Group, v visibleNames) visibleNa
 
 // parallel compiles branches: each sees what is above the parallel, and steps behind it see all of them.
 func (c *compiler) parallel(n *node, action schema.Parallel, v visibleNames) visibleNames {
-	n.action.parallel = &parallel{limit: c.setting(action.Limit, intType, v.scope())}
+	p := &parallel{limit: c.setting(action.Limit, intType, v.scope())}
+	n.construct = p
 	var left []value.Field
 	for i, s := range action.Branches {
 		branch := &staticScope{parent: n.own, loops: n.own.loops}
@@ -40,7 +41,7 @@ func (c *compiler) parallel(n *node, action schema.Parallel, v visibleNames) vis
 		branch.noteReads(behind.above[len(v.above):])
 		c.program.strands++
 		made.strand = c.program.strands
-		n.action.parallel.branches = append(n.action.parallel.branches, made)
+		p.branches = append(p.branches, made)
 		left = append(left, behind.above[len(v.above):]...)
 	}
 	return v.add(left...)

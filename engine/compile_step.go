@@ -13,7 +13,7 @@ func (c *compiler) modifiers(n *node, inner, behind visibleNames, timeout *schem
 	if s.Name != nil {
 		n.title = c.scalar(*s.Name, textType, scope)
 	}
-	if n.composed() {
+	if n.composed() != nil {
 		timeout, defaults.Retry = nil, nil // the steps within have them
 	}
 	n.timeout = c.setting(own(s.Timeout, timeout), durationType, scope)
@@ -56,9 +56,9 @@ func (c *compiler) action(n *node, v visibleNames) visibleNames {
 	case schema.HandOver:
 		c.handOver(n, action, v.scope())
 	case schema.Commit:
-		n.action.commit = c.scalar(action.Text, textType, v.scope())
+		n.construct = &commitStep{text: c.scalar(action.Text, textType, v.scope())}
 	case schema.Stop:
-		n.action.stop = c.scalar(action.Text, textType, v.scope())
+		n.construct = &stopStep{text: c.scalar(action.Text, textType, v.scope())}
 		if c.stopAt < 0 {
 			c.stopAt = len(v.above)
 		}
@@ -66,13 +66,14 @@ func (c *compiler) action(n *node, v visibleNames) visibleNames {
 	return v
 }
 
-func (c *compiler) leaf(n *node, leaf schema.Leaf, scope expression.Scope) {
-	if leaf.Type == nil {
+func (c *compiler) leaf(n *node, given schema.Leaf, scope expression.Scope) {
+	if given.Type == nil {
 		return
 	}
-	n.action.stepType = leaf.Type
-	for _, entry := range leaf.Arguments.Entries {
-		for _, field := range leaf.Type.Arguments().Fields {
+	made := &leaf{stepType: given.Type}
+	n.construct = made
+	for _, entry := range given.Arguments.Entries {
+		for _, field := range given.Type.Arguments().Fields {
 			if field.Name != entry.Key.Text {
 				continue
 			}
@@ -80,7 +81,7 @@ func (c *compiler) leaf(n *node, leaf schema.Leaf, scope expression.Scope) {
 			if field.Secrets || field.Type.Kind == value.KindSecret {
 				inner = scope.AllowSecrets()
 			}
-			n.action.arguments = append(n.action.arguments, namedValue{field.Name, c.value(entry.Value, field.Type, inner), field.Type})
+			made.arguments = append(made.arguments, namedValue{field.Name, c.value(entry.Value, field.Type, inner), field.Type})
 		}
 	}
 	n.hideSecrets()

@@ -8,6 +8,7 @@ import (
 
 // waiting is a reboot or a confirm, compiled: where the run is suspended.
 type waiting struct {
+	single
 	cause cause
 	// within is the time that the run waits; attempts and boots are nil where the usual number holds, hold where await need
 	// be true only once, and command where the usual program reboots the machine.
@@ -42,12 +43,12 @@ func (c *compiler) reboot(n *node, action schema.Reboot, scope expression.Scope)
 	if action.Command != nil {
 		w.command = c.value(*action.Command, value.ListOf(textType), scope)
 	}
-	n.action.waiting = w
+	n.construct = w
 }
 
 func (c *compiler) confirm(n *node, action schema.Confirm, scope expression.Scope) {
 	c.startedHere(action.Key)
-	n.action.waiting = &waiting{
+	n.construct = &waiting{
 		cause: causeConfirm, within: c.setting(action.Within, durationType, scope), boots: c.setting(action.Boots, intType, scope),
 		hold: c.setting(action.For, durationType, scope), await: c.condition(action.Until, scope),
 	}

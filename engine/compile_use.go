@@ -29,7 +29,7 @@ type readRecipe struct {
 // hands in. What has no meaning there is passed over: its triggers; its commit, for the run commits as a whole; its lock and
 // its failsafe, which the recipe that is started must have then.
 func (c *compiler) use(n *node, action schema.Use, scope expression.Scope) {
-	n.action.used = &used{area: &staticScope{parent: n.own, owner: n, loops: n.own.loops}}
+	n.construct = &used{area: &staticScope{parent: n.own, owner: n, loops: n.own.loops}}
 	if action.Recipe.Text == "" {
 		return
 	}
@@ -37,7 +37,7 @@ func (c *compiler) use(n *node, action schema.Use, scope expression.Scope) {
 	if known == nil {
 		return
 	}
-	u, recipe := n.action.used, known.recipe
+	u, recipe := as[*used](n), known.recipe
 	u.recipe = recipe
 	u.with = c.with(action, recipe, scope)
 	c.unowned(action, recipe)
@@ -54,7 +54,7 @@ func (c *compiler) use(n *node, action schema.Use, scope expression.Scope) {
 	at := spot{parent: n, area: u.area}
 	u.steps, behind = inner.sequence(recipe.Steps, v, at)
 	u.finally = inner.epilogue(recipe.Finally, behind.with("error", maybe(errorType())), at)
-	u.outputs = inner.outputs(behind)
+	u.results = inner.outputs(behind)
 	if !known.seen && len(c.diagnostics) == before {
 		for _, prove := range c.proofs {
 			c.reportErrors(prove(recipe))

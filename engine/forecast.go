@@ -34,18 +34,7 @@ func (f *forecast) row(ctx context.Context, n *node) PlannedStep {
 	}
 	row.Item = row.named.Item
 	f.guard(n, &row)
-	switch {
-	case n.action.commit != nil:
-		row.Commit, row.Do = true, []string{"commit: " + f.text(n.action.commit)}
-	case n.action.stop != nil:
-		row.Do = []string{"stop: " + f.text(n.action.stop)}
-	case n.action.waiting != nil:
-		row.Suspends, row.Do = true, f.waits(n.action.waiting)
-	case n.action.handOver != nil:
-		row.Do = []string{"hands the run over to " + f.text(n.action.handOver.program) + ", which goes on with the steps below"}
-	case n.action.stepType != nil:
-		f.leaf(ctx, n, &row)
-	}
+	n.construct.plan(ctx, f, n, &row)
 	// The recipe's own undo runs before the type's, so it stands first.
 	undo, failing := f.undoSteps(ctx, n.undo)
 	last, failingLast := f.undoSteps(ctx, n.undoLast)
@@ -95,9 +84,9 @@ func (f *forecast) leaf(ctx context.Context, n *node, row *PlannedStep) {
 	if row.Guard == WillSkip {
 		return
 	}
-	about := n.action.stepType.About()
+	about := n.leaf().stepType.About()
 	var missing []string
-	for _, argument := range n.action.arguments {
+	for _, argument := range n.leaf().arguments {
 		row.settled = row.settled && !readsSteps(argument.value.references())
 		missing = append(missing, f.missing(argument.value.references())...)
 	}
@@ -108,16 +97,16 @@ func (f *forecast) leaf(ctx context.Context, n *node, row *PlannedStep) {
 		row.plannedUndo(about, ownUndo(about), nil)
 		return
 	}
-	arguments, err := evaluateAll(n.action.arguments, f.names)
+	arguments, err := evaluateAll(n.leaf().arguments, f.names)
 	if err == nil {
-		err = step.Stands(notAsBefore(effectPaths(n.action.stepType, arguments), f.standing))
+		err = step.Stands(notAsBefore(effectPaths(n.leaf().stepType, arguments), f.standing))
 	}
 	if err == nil {
 		err = step.Stands(n.checkReaders(arguments))
 	}
 	if err == nil {
 		var planned step.Plan
-		planned, err = n.action.stepType.Plan(ctx, f.machine, arguments)
+		planned, err = n.leaf().stepType.Plan(ctx, f.machine, arguments)
 		row.Do, row.Nothing, row.Space = planned.Do, planned.Nothing, planned.Space
 		row.plannedUndo(about, planned.Undo, planned.UndoLast)
 		row.Reads, row.Writes, row.fails = planned.Reads, planned.Writes, planned.Fails
@@ -170,8 +159,8 @@ func ownUndo(about step.About) []string {
 
 // arguments shows the arguments, those that are not known as their source.
 func (f *forecast) arguments(n *node) string {
-	parts := make([]string, len(n.action.arguments))
-	for i, argument := range n.action.arguments {
+	parts := make([]string, len(n.leaf().arguments))
+	for i, argument := range n.leaf().arguments {
 		parts[i] = argument.name + "=" + f.text(argument.value)
 	}
 	return strings.Join(parts, " ")

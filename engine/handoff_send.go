@@ -52,14 +52,25 @@ type HandOverAnswer struct {
 const usualTakeOver = time.Minute
 
 // handOver is a hand-over, compiled; within is nil where the usual time holds.
-type handOver struct{ program, within dynamic }
+type handOver struct {
+	single
+	program, within dynamic
+}
+
+func (h *handOver) perform(ctx context.Context, x *runner, n *node, _ rounds, names map[string]any, task *tasklog.Task) error {
+	return x.handOver(ctx, n, names, task)
+}
+
+func (h *handOver) plan(_ context.Context, f *forecast, _ *node, row *PlannedStep) {
+	row.Do = []string{"hands the run over to " + f.text(h.program) + ", which goes on with the steps below"}
+}
 
 func (c *compiler) handOver(n *node, action schema.HandOver, scope expression.Scope) {
 	c.startedHere(action.Key)
 	if action.Program == nil {
 		return
 	}
-	n.action.handOver = &handOver{c.value(*action.Program, value.Of(value.KindPath), scope), c.setting(action.Within, durationType, scope)}
+	n.construct = &handOver{program: c.value(*action.Program, value.Of(value.KindPath), scope), within: c.setting(action.Within, durationType, scope)}
 }
 
 // handedOverRecord says who is to go on with the run. Until that one says that it does, the run is still this one's.
@@ -93,13 +104,13 @@ func handingOff(err error) *handoff {
 // all went well.
 func (x *runner) handOver(ctx context.Context, n *node, names map[string]any, task *tasklog.Task) error {
 	record := handedOverRecord{Step: n.path(), ID: n.id(), shownRecord: x.shown(n, nil), Within: usualTakeOver}
-	program, err := n.action.handOver.program.evaluate(names)
+	program, err := as[*handOver](n).program.evaluate(names)
 	if err != nil {
 		return err
 	}
 	record.Program = program.(string)
-	if n.action.handOver.within != nil {
-		if record.Within, err = seconds(n.action.handOver.within, names); err != nil {
+	if as[*handOver](n).within != nil {
+		if record.Within, err = seconds(as[*handOver](n).within, names); err != nil {
 			return err
 		}
 	}

@@ -11,9 +11,9 @@ import (
 // parallel carries out branches side by side. The first failure ends the others, which are interrupted; when every one
 // has ended, that failure goes on, and what is put back then is put back branch by branch.
 func (x *runner) parallel(ctx context.Context, n *node, r rounds, task *tasklog.Task) error {
-	branches := n.action.parallel.branches
+	branches := as[*parallel](n).branches
 	limit := len(branches)
-	if d := n.action.parallel.limit; d != nil {
+	if d := as[*parallel](n).limit; d != nil {
 		v, err := d.evaluate(x.state.names(n, r, false))
 		if err != nil {
 			return fault.New(fault.Failed, "limit-invalid", "the limit cannot be used").WithCause(err)

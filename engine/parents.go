@@ -157,5 +157,5 @@ func sideBySide(a, b *frame) bool {
 		left, right = left.parent, right.parent
 	}
 	around := left.parent
-	return left != right && around != nil && around.action.parallel != nil && left.branch != right.branch && sameRound(a, b, around)
+	return left != right && around != nil && as[*parallel](around) != nil && left.branch != right.branch && sameRound(a, b, around)
 }

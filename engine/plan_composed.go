@@ -82,14 +82,10 @@ func (f *forecast) once(ctx context.Context, n *node) (rows []PlannedStep, over 
 		return rows, false
 	}
 	var inner []PlannedStep
-	switch {
-	case n.action.group != nil:
-		inner, over = f.group(ctx, n)
-	case n.action.parallel != nil:
-		inner = f.parallel(ctx, n, &rows[0])
-	case n.action.used != nil:
-		inner = f.use(ctx, n, &rows[0])
-	case n.action.stop != nil:
+	if made := n.composed(); made != nil {
+		inner, over = made.planContents(ctx, f, n, &rows[0])
+	}
+	if as[*stopStep](n) != nil {
 		return rows, row.Guard == WillRun && n.user() == nil
 	}
 	for i := range inner {
@@ -112,7 +108,7 @@ func (f *forecast) list(ctx context.Context, nodes []*node) (rows []PlannedStep,
 		if stops {
 			return rows, true
 		}
-		if n.action.stop != nil && more[0].Guard == WillRun {
+		if as[*stopStep](n) != nil && more[0].Guard == WillRun {
 			break // the recipe that is used ends there
 		}
 	}
@@ -120,7 +116,7 @@ func (f *forecast) list(ctx context.Context, nodes []*node) (rows []PlannedStep,
 }
 
 func (f *forecast) group(ctx context.Context, n *node) (rows []PlannedStep, over bool) {
-	g := n.action.group
+	g := as[*group](n)
 	inner, over := f.list(ctx, g.steps)
 	if len(g.rescue) > 0 {
 		f.markUnknown(n)
@@ -138,7 +134,7 @@ func (f *forecast) group(ctx context.Context, n *node) (rows []PlannedStep, over
 }
 
 func (f *forecast) parallel(ctx context.Context, n *node, row *PlannedStep) (rows []PlannedStep) {
-	p := n.action.parallel
+	p := as[*parallel](n)
 	row.Do = []string{fmt.Sprintf("%d branches side by side", len(p.branches))}
 	if p.limit != nil {
 		row.Do[0] += ", at most " + f.text(p.limit) + " at one time"
@@ -163,7 +159,7 @@ func (f *forecast) parallel(ctx context.Context, n *node, row *PlannedStep) (row
 
 // use plans another recipe, with the inputs that are known.
 func (f *forecast) use(ctx context.Context, n *node, row *PlannedStep) []PlannedStep {
-	u := n.action.used
+	u := as[*used](n)
 	if u.recipe == nil {
 		return nil
 	}
@@ -238,11 +234,8 @@ func (n *node) ids(known []string) []string {
 		known = append(known, n.id())
 	}
 	var within []*node
-	switch {
-	case n.action.group != nil:
-		within = append(append(within, n.action.group.steps...), n.action.group.rescue...)
-	case n.action.parallel != nil:
-		within = n.action.parallel.branches
+	if made := n.composed(); made != nil {
+		_, within = made.inner()
 	}
 	for _, inner := range within {
 		known = inner.ids(known)

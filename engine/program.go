@@ -88,56 +88,17 @@ type node struct {
 	undo        []*node
 	undoLast    []*node
 	// last is true where it stands in an undo-last.
-	last   bool
-	action action
+	last      bool
+	construct construct
 }
 
-// action is what the node does: exactly one of a leaf's step type, a group, a parallel, a use, a reboot or confirm, a hand-over, the commit, or a stop.
-type action struct {
-	stepType  step.Type
-	arguments []namedValue
-	group     *group
-	parallel  *parallel
-	used      *used
-	waiting   *waiting
-	handOver  *handOver
-	commit    dynamic
-	stop      dynamic
-}
-
-// group is the steps of a rollback context.
-type group struct{ steps, rescue, finally []*node }
-
-// parallel is branches that run side by side; limit is nil where all of them may.
-type parallel struct {
-	branches []*node
-	limit    dynamic
-}
-
-// used is another recipe, compiled where it is used: its steps have their own names.
-type used struct {
-	recipe    *schema.Recipe
-	area      *staticScope
-	with      []namedValue
-	variables []namedValue
-	timeout   dynamic
-	steps     []*node
-	finally   []*node
-	outputs   []namedValue
-}
-
-// composed tells whether the node is made of other steps.
-func (n *node) composed() bool {
-	return n.action.group != nil || n.action.parallel != nil || n.action.used != nil
-}
+// composed is the node's construct if it is made of other steps, else nil.
+func (n *node) composed() composition { return as[composition](n) }
 
 // finally is what runs at the node's end, good or bad.
 func (n *node) finally() []*node {
-	switch {
-	case n.action.group != nil:
-		return n.action.group.finally
-	case n.action.used != nil:
-		return n.action.used.finally
+	if made := n.composed(); made != nil {
+		return made.last()
 	}
 	return nil
 }
@@ -194,15 +155,15 @@ func (n *node) within(other *node) bool {
 // changes tells whether the node's step type declares effects, and the recipe does not say that the step has none. A step that only
 // reads makes no frame.
 func (n *node) changes() bool {
-	return n.action.stepType != nil && len(n.action.stepType.About().Effects) > 0 && n.step.EffectsNone == nil
+	return n.leaf() != nil && len(n.leaf().stepType.About().Effects) > 0 && n.step.EffectsNone == nil
 }
 
 // runs tells whether the node runs a program.
 func (n *node) runs() bool {
-	if n.action.stepType == nil {
+	if n.leaf() == nil {
 		return false
 	}
-	for _, effect := range n.action.stepType.About().Effects {
+	for _, effect := range n.leaf().stepType.About().Effects {
 		if effect.Kind == step.Runs {
 			return true
 		}
@@ -212,22 +173,14 @@ func (n *node) runs() bool {
 
 // opaque reports whether the node may change what gwe cannot see: it runs a program, or is of a type without an undo of its own.
 func (n *node) opaque() bool {
-	return n.runs() || n.action.stepType != nil && n.action.stepType.About().Opaque()
+	return n.runs() || n.leaf() != nil && n.leaf().stepType.About().Opaque()
 }
 
 // repeatable tells whether a failed attempt may be followed by another without an undo between them: the type says so, or
 // it runs a program, and the author who writes retry vouches for it.
 func (n *node) repeatable() bool {
-	return n.action.stepType != nil && (n.runs() || n.action.stepType.About().Repeatable)
+	return n.leaf() != nil && (n.runs() || n.leaf().stepType.About().Repeatable)
 }
 
 // outputs is the object type of what the node leaves in steps.<id>.
-func (n *node) outputs() value.Type {
-	switch {
-	case n.action.stepType != nil:
-		return n.action.stepType.Outputs()
-	case n.action.used != nil:
-		return objectOf(n.action.used.outputs)
-	}
-	return value.Type{Kind: value.KindObject}
-}
+func (n *node) outputs() value.Type { return n.construct.outputs() }

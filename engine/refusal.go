@@ -167,7 +167,7 @@ func (x *runner) refusals(rows []PlannedStep) (found []error) {
 		if row.err != nil && row.Guard == WillRun && !row.forgiven && before.leaves(row.err) {
 			found = append(found, &StepError{Step: row.named, Err: declined(row.err), label: n.label()})
 		}
-		if n.action.stop != nil || n.action.handOver != nil {
+		if as[*stopStep](n) != nil || as[*handOver](n) != nil {
 			break // there may be nothing behind it
 		}
 		before.add(row, n)
@@ -187,7 +187,7 @@ func (x *runner) failures(rows []PlannedStep) (found []Refusal) {
 		if row.fails != nil && row.Guard == WillRun && !row.forgiven && (row.settled || before.nothing()) {
 			found = append(found, x.refusalOf(&StepError{Step: row.named, Err: row.fails, label: n.label()}, !before.nothing()))
 		}
-		if n.action.stop != nil || n.action.handOver != nil {
+		if as[*stopStep](n) != nil || as[*handOver](n) != nil {
 			break
 		}
 		before.add(row, n)
@@ -206,7 +206,7 @@ func (e *earlier) nothing() bool { return !e.anything && len(e.paths) == 0 }
 
 func (e *earlier) add(row PlannedStep, n *node) {
 	e.paths = append(e.paths, row.touches...)
-	e.anything = e.anything || n.action.waiting != nil || row.Changes && (n.runs() || row.touchesAny)
+	e.anything = e.anything || as[*waiting](n) != nil || row.Changes && (n.runs() || row.touchesAny)
 }
 
 // leaves reports whether nothing above can have changed what the error is about.

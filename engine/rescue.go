@@ -10,7 +10,7 @@ import (
 // then the group counts as done. What is told to stop, or can no longer be journaled, is not rescued. It gives the
 // failure that goes on: the first one, also where the rescue failed too.
 func (x *runner) rescue(ctx context.Context, n *node, r rounds, before int, failure error, task *tasklog.Task) error {
-	if len(n.action.group.rescue) == 0 || stopped(failure) != nil || ctx.Err() != nil || x.journalFailed() {
+	if len(as[*group](n).rescue) == 0 || stopped(failure) != nil || ctx.Err() != nil || x.journalFailed() {
 		return failure
 	}
 	open := x.state.openSince(before, n, r)
@@ -30,7 +30,7 @@ func (x *runner) rescue(ctx context.Context, n *node, r rounds, before int, fail
 	}
 	rescue := x.begin(task, "rescue", "Rescue", n, r)
 	rescue.Info("because of: " + record.Message)
-	err = x.list(ctx, n.action.group.rescue, r, rescue)
+	err = x.list(ctx, as[*group](n).rescue, r, rescue)
 	if err == nil || stopped(err) != nil {
 		rescue.Done("")
 		return err

@@ -67,7 +67,7 @@ func (e *Engine) waitingHistory(p *storedRun) (*runState, error) {
 	if err != nil {
 		return nil, err
 	}
-	if n := program.byPath[p.suspended().Step]; h.suspension == nil || n == nil || n.action.waiting == nil {
+	if n := program.byPath[p.suspended().Step]; h.suspension == nil || n == nil || as[*waiting](n) == nil {
 		return nil, fault.New(fault.Errored, "journal-unreadable", "run %s waits for a step that its frozen recipe does not have", p.folder.id())
 	}
 	return h, nil

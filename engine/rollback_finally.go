@@ -28,7 +28,7 @@ func (x *runner) changedByFinally() (changed []string, programs bool) {
 }
 
 func (x *runner) finallyChanges(n *node, r rounds) (changed []string, program bool) {
-	if n.action.stepType == nil {
+	if n.leaf() == nil {
 		return nil, false
 	}
 	names := with(x.state.names(n, r, true), "error", map[string]any{})
@@ -41,7 +41,7 @@ func (x *runner) finallyChanges(n *node, r rounds) (changed []string, program bo
 	if err != nil {
 		return nil, false
 	}
-	for _, effect := range n.action.stepType.About().Effects {
+	for _, effect := range n.leaf().stepType.About().Effects {
 		path, ok := arguments[effect.Argument].(string)
 		if !ok || !effect.Kind.OnPath() || !filepath.IsAbs(path) {
 			continue

@@ -90,7 +90,7 @@ func at(names map[string]any, path []string) any {
 // tell.
 func (e *Engine) left(ctx context.Context, h *runState) (bool, error) {
 	n := h.program.byPath[h.rebooted.Step]
-	if n == nil || n.action.waiting == nil {
+	if n == nil || as[*waiting](n) == nil {
 		return false, fault.New(fault.Errored, "journal-unreadable", "run %s rebooted at a step that its frozen recipe does not have", h.begin.Run)
 	}
 	expect := h.expected()
@@ -104,5 +104,5 @@ func (e *Engine) left(ctx context.Context, h *runState) (bool, error) {
 
 // expected is what tells the system into which the run rebooted the machine; nil where the recipe does not say.
 func (h *runState) expected() *condition {
-	return h.program.byPath[h.rebooted.Step].action.waiting.expect
+	return as[*waiting](h.program.byPath[h.rebooted.Step]).expect
 }

@@ -33,10 +33,10 @@ func (h *runState) applyBranches(r stepRecord) error {
 	if err != nil {
 		return err
 	}
-	if n.action.parallel == nil {
+	if as[*parallel](n) == nil {
 		return fmt.Errorf("the step %s has no branches", r.Step)
 	}
-	for _, branch := range n.action.parallel.branches {
+	for _, branch := range as[*parallel](n).branches {
 		h.fresh(branch.in, r.Rounds)
 	}
 	return nil
@@ -47,7 +47,7 @@ func (h *runState) applyUsed(r usedRecord) error {
 	if err != nil {
 		return err
 	}
-	u := n.action.used
+	u := as[*used](n)
 	if u == nil {
 		return fmt.Errorf("the step %s uses no recipe", r.Step)
 	}
@@ -91,15 +91,15 @@ func (h *runState) applyEnded(r resultRecord) error {
 	switch {
 	case n.items != nil && len(r.Rounds) == n.in.loops:
 		h.collectRounds(n, r.Rounds)
-	case n.action.parallel != nil:
+	case as[*parallel](n) != nil:
 		around := h.scene(n.own, r.Rounds)
-		for _, branch := range n.action.parallel.branches {
+		for _, branch := range as[*parallel](n).branches {
 			within := h.scene(branch.in, r.Rounds)
 			for _, left := range branch.in.left {
 				around.set(left.id, within.steps[left.id])
 			}
 		}
-	case n.action.used != nil:
+	case as[*used](n) != nil:
 		outputs, err := decodeObject(n.outputs(), r.Outputs)
 		if err != nil {
 			return err

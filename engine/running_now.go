@@ -41,9 +41,9 @@ func (x *runner) watches() []watchRecord {
 	changed := false
 	x.eachLeaf(x.program.steps, func(n *node) {
 		changed = changed || n.changes()
-		reporter, ok := n.action.stepType.(step.ReporterType)
+		reporter, ok := n.leaf().stepType.(step.ReporterType)
 		check := ok && changed && reporter.Checks() && n.step.EffectsNone != nil && !n.isRead() && !n.mayFail() && !x.diedBefore(n)
-		looks := ok && len(n.action.stepType.About().Effects) == 0
+		looks := ok && len(n.leaf().stepType.About().Effects) == 0
 		if !ok || !check && !reporter.Reports() || looks && n.mayFail() {
 			return
 		}
@@ -64,7 +64,7 @@ func (x *runner) watches() []watchRecord {
 			}
 		}
 		arguments := map[string]any{}
-		for _, argument := range n.action.arguments {
+		for _, argument := range n.leaf().arguments {
 			if v, err := argument.value.evaluate(names); err == nil {
 				arguments[argument.name] = v
 			}
@@ -77,13 +77,13 @@ func (x *runner) watches() []watchRecord {
 // addWatch adds a step. A check is left out where an argument of it is secret, or not known: its answer would be another one.
 func (x *runner) addWatch(watched []watchRecord, n *node, r rounds, arguments map[string]any, check bool) []watchRecord {
 	told := n.withoutSecrets(arguments)
-	encoded, err := encodeObject(n.action.stepType.Arguments(), told)
+	encoded, err := encodeObject(n.leaf().stepType.Arguments(), told)
 	if err != nil {
 		return watched
 	}
-	one := watchRecord{Type: n.action.stepType.About().Name, Arguments: encoded}
+	one := watchRecord{Type: n.leaf().stepType.About().Name, Arguments: encoded}
 	if check {
-		for _, argument := range n.action.arguments {
+		for _, argument := range n.leaf().arguments {
 			if _, known := told[argument.name]; !known {
 				return watched
 			}
@@ -126,7 +126,7 @@ func (x *runner) diedBefore(n *node) bool {
 // mayFail reports whether the run continues where the step fails: then the step is not a check of the run's health.
 func (n *node) mayFail() bool {
 	for at := n; at != nil; at = at.parent {
-		if at.step.AllowFailure || at.action.group != nil && len(at.action.group.rescue) > 0 {
+		if at.step.AllowFailure || as[*group](at) != nil && len(as[*group](at).rescue) > 0 {
 			return true
 		}
 	}
@@ -141,15 +141,11 @@ func (n *node) isRead() bool {
 // eachLeaf goes over the steps of the way forward.
 func (x *runner) eachLeaf(nodes []*node, visit func(*node)) {
 	for _, n := range nodes {
-		switch {
-		case n.action.stepType != nil:
+		if n.leaf() != nil {
 			visit(n)
-		case n.action.group != nil:
-			x.eachLeaf(n.action.group.steps, visit)
-		case n.action.parallel != nil:
-			x.eachLeaf(n.action.parallel.branches, visit)
-		case n.action.used != nil:
-			x.eachLeaf(n.action.used.steps, visit)
+		} else if made := n.composed(); made != nil {
+			steps, _ := made.inner()
+			x.eachLeaf(steps, visit)
 		}
 	}
 }

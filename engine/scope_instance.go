@@ -180,7 +180,7 @@ func (h *runState) sceneOf(a *staticScope, r rounds) *scopeInstance {
 
 // used tells whether the area is a recipe that is used.
 func (a *staticScope) used() bool {
-	return a.owner != nil && a.owner.action.used != nil && a.owner.action.used.area == a
+	return a.owner != nil && as[*used](a.owner) != nil && as[*used](a.owner).area == a
 }
 
 // fresh makes a scene anew: an earlier attempt may have left things in it.

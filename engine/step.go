@@ -44,10 +44,10 @@ func (x *runner) step(ctx context.Context, n *node, r rounds, parent *tasklog.Ta
 	if n.items != nil {
 		return x.forEach(ctx, n, r, parent)
 	}
-	return x.carryOut(ctx, n, r, x.beginStep(parent, n.kind(), x.title(n, x.state.names(n, r, false)), n, r))
+	return x.carryOut(ctx, n, r, x.beginStep(parent, n.construct.kind(), x.title(n, x.state.names(n, r, false)), n, r))
 }
 
-// carryOut carries out one step once: for what it does see perform. A step that was allowed to fail, and did, is put back
+// carryOut carries out one step once: for what it does see construct. A step that was allowed to fail, and did, is put back
 // and does not fail the run.
 func (x *runner) carryOut(ctx context.Context, n *node, r rounds, task *tasklog.Task) error {
 	names := x.state.names(n, r, false)
@@ -55,13 +55,13 @@ func (x *runner) carryOut(ctx context.Context, n *node, r rounds, task *tasklog.
 	if err == nil && !proceed {
 		return x.note(recordSkipped, x.recordOfStep(n, r, ""))
 	}
-	if err == nil && n.action.commit != nil && n.user() != nil {
+	if err == nil && as[*commitStep](n) != nil && n.user() != nil {
 		task.Skip("the run that uses this recipe commits")
 		return x.note(recordSkipped, x.recordOfStep(n, r, ""))
 	}
 	before := x.lastFrame()
 	if err == nil {
-		err = x.perform(ctx, n, r, names, task)
+		err = n.construct.perform(ctx, x, n, r, names, task)
 	}
 	if err == nil {
 		task.Done("")
@@ -114,28 +114,9 @@ func oneLine(source string) string {
 	return strings.Join(lines, " ")
 }
 
-// perform is the step itself: the commit, a stop, a wait, a change of hands, a leaf, or what is made of steps.
-func (x *runner) perform(ctx context.Context, n *node, r rounds, names map[string]any, task *tasklog.Task) error {
-	switch {
-	case n.action.commit != nil:
-		return x.commit(ctx, n, names, task)
-	case n.action.stop != nil:
-		return x.stop(n, r, names)
-	case n.action.waiting != nil:
-		return x.suspend(ctx, n, names, task)
-	case n.action.handOver != nil:
-		return x.handOver(ctx, n, names, task)
-	case n.composed():
-		return x.compose(ctx, n, r, names, task)
-	case n.changes():
-		return x.change(ctx, n, r, names, task)
-	}
-	return x.read(ctx, n, r, names, task)
-}
-
 // stop ends the run, or the recipe that is used: then only that ends here, and the run goes on.
 func (x *runner) stop(n *node, r rounds, names map[string]any) error {
-	said, err := n.action.stop.evaluate(names)
+	said, err := as[*stopStep](n).text.evaluate(names)
 	if err != nil {
 		return err
 	}
@@ -165,7 +146,7 @@ func (x *runner) giveUp(ctx context.Context, n *node, r rounds, before int, task
 		return err
 	case !whole:
 		return failure
-	case len(open) > 0 && !n.composed():
+	case len(open) > 0 && n.composed() == nil:
 		return nil // its frame says it already
 	}
 	return x.note(recordSkipped, x.recordOfStep(n, r, x.recordOf(failure).Message))
@@ -206,19 +187,6 @@ func (x *runner) lastFrame() int {
 	x.writing.Lock()
 	defer x.writing.Unlock()
 	return x.number
-}
-
-// kind is what the log calls the node's task.
-func (n *node) kind() string {
-	switch {
-	case n.action.group != nil:
-		return "group"
-	case n.action.parallel != nil:
-		return "parallel"
-	case n.action.used != nil:
-		return "use"
-	}
-	return "step"
 }
 
 // title is the step's name for people, or what it does where it has none.

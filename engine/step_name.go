@@ -192,14 +192,14 @@ func (x *runner) beginCounted(parent *tasklog.Task, kind, title string, n *node,
 	named := x.state.named(n, r)
 	return parent.BeginStep(kind, title, tasklog.Step{
 		ID: named.ID, Path: named.Path, Action: named.Type, Item: named.Item, Number: number, Of: of,
-		MayFail: n.step.AllowFailure && (kind == "round" || n.items == nil && kind == n.kind()),
+		MayFail: n.step.AllowFailure && (kind == "round" || n.items == nil && kind == n.construct.kind()),
 	})
 }
 
 // keyword is what the recipe says that the step does; a group's is called so.
 func (n *node) keyword() string {
 	switch {
-	case n.action.group != nil:
+	case as[*group](n) != nil:
 		return "group"
 	case n.step.Action == nil:
 		return ""

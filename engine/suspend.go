@@ -49,7 +49,7 @@ func (e *Engine) now() host.Moment {
 
 // suspend begins to wait at a reboot or a confirm.
 func (x *runner) suspend(ctx context.Context, n *node, names map[string]any, task *tasklog.Task) error {
-	record, err := n.action.waiting.evaluate(names)
+	record, err := as[*waiting](n).evaluate(names)
 	if err != nil {
 		return err
 	}
@@ -199,4 +199,12 @@ func (h *runState) owedReboot() (suspendedRecord, bool) {
 	back := *h.rebooted
 	back.Cause, back.Attempt, back.ID = causeReturn, 1, ""
 	return back, true
+}
+
+func (w *waiting) perform(ctx context.Context, x *runner, n *node, _ rounds, names map[string]any, task *tasklog.Task) error {
+	return x.suspend(ctx, n, names, task)
+}
+
+func (w *waiting) plan(_ context.Context, f *forecast, _ *node, row *PlannedStep) {
+	row.Suspends, row.Do = true, f.waits(w)
 }

@@ -42,9 +42,9 @@ func (e *Engine) judge(ctx context.Context, h *runState) verdict {
 	case s.Cause == causeConfirm:
 		j.confirm(ctx)
 	case s.Cause == causeReturn:
-		j.checkReturn(ctx, j.node.action.waiting.expect)
+		j.checkReturn(ctx, as[*waiting](j.node).expect)
 	default:
-		j.reboot(ctx, j.node.action.waiting.expect, j.node.action.waiting.await)
+		j.reboot(ctx, as[*waiting](j.node).expect, as[*waiting](j.node).await)
 	}
 	if ctx.Err() != nil {
 		// Who is told to stop decides nothing: what was asked was cut short, and says so little of the machine as of the run.
@@ -134,7 +134,7 @@ func (j *judgement) confirm(ctx context.Context) {
 		j.decision = goOn
 		return
 	}
-	until := j.node.action.waiting.await
+	until := as[*waiting](j.node).await
 	if until != nil {
 		holds := false
 		if doubt == nil {
@@ -249,7 +249,7 @@ func (x *runner) bootedIntoNewSystem(ctx context.Context, boot string) {
 		return
 	}
 	for _, n := range x.program.steps {
-		w := n.action.waiting
+		w := as[*waiting](n)
 		if w == nil || w.expect == nil || h.settled[n.path()] {
 			continue
 		}

@@ -31,7 +31,7 @@ func order(a, b *frame) int {
 		left, right = left.parent, right.parent
 	}
 	around := left.parent
-	if around == nil || around.action.parallel == nil || left.branch == right.branch || !sameRound(a, b, around) {
+	if around == nil || as[*parallel](around) == nil || left.branch == right.branch || !sameRound(a, b, around) {
 		return byNumber
 	}
 	return cmp.Compare(right.branch, left.branch)

@@ -88,11 +88,11 @@ func (x *runner) warnings(rows []PlannedStep) (all []Warning) {
 	seen := map[cause]bool{}
 	for _, row := range rows {
 		n := x.program.byPath[row.Path]
-		if n == nil || n.action.waiting == nil || row.Guard == WillSkip || seen[n.action.waiting.cause] {
+		if n == nil || as[*waiting](n) == nil || row.Guard == WillSkip || seen[as[*waiting](n).cause] {
 			continue
 		}
-		seen[n.action.waiting.cause] = true
-		if why := x.engine.unwatched(n.action.waiting.cause); why != nil {
+		seen[as[*waiting](n).cause] = true
+		if why := x.engine.unwatched(as[*waiting](n).cause); why != nil {
 			all = append(all, warningOf(why))
 		}
 	}

@@ -13,7 +13,7 @@ import (
 
 // use carries out another recipe's steps, with inputs and vars of its own. A stop in it ends it well, and nothing else.
 func (x *runner) use(ctx context.Context, n *node, r rounds, task *tasklog.Task) (map[string]any, error) {
-	u := n.action.used
+	u := as[*used](n)
 	record, err := x.bindInputs(n, r)
 	if err != nil {
 		return nil, err
@@ -40,7 +40,7 @@ func (x *runner) use(ctx context.Context, n *node, r rounds, task *tasklog.Task)
 		}
 		task.Info("it stopped: " + stop.text)
 	}
-	outputs, err := evaluateAll(u.outputs, x.state.seen(within, false))
+	outputs, err := evaluateAll(u.results, x.state.seen(within, false))
 	if err != nil {
 		return nil, fault.New(fault.Failed, "output-failed", "an output of the recipe %s cannot be evaluated", u.recipe.Name.Text).WithCause(err)
 	}
@@ -49,7 +49,7 @@ func (x *runner) use(ctx context.Context, n *node, r rounds, task *tasklog.Task)
 
 // bindInputs evaluates what a recipe is used with, checks it as if it were given to a run, and evaluates its vars.
 func (x *runner) bindInputs(n *node, r rounds) (usedRecord, error) {
-	u := n.action.used
+	u := as[*used](n)
 	record := usedRecord{Step: n.path(), Rounds: r, Inputs: map[string]json.RawMessage{}}
 	names := x.state.names(n, r, false)
 	given, err := evaluateAll(u.with, names)

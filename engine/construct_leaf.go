@@ -1,0 +1,30 @@
+package engine
+
+import (
+	"context"
+
+	"github.com/gwe-project/gwe/engine/step"
+	"github.com/gwe-project/gwe/engine/tasklog"
+	"github.com/gwe-project/gwe/engine/value"
+)
+
+// leaf is a step of a step type.
+type leaf struct {
+	single
+	stepType  step.Type
+	arguments []namedValue
+}
+
+// leaf is the node's construct if it is a step of a step type, else nil. Every frame that is no part of a group has one.
+func (n *node) leaf() *leaf { return as[*leaf](n) }
+
+func (l *leaf) perform(ctx context.Context, x *runner, n *node, r rounds, names map[string]any, task *tasklog.Task) error {
+	if n.changes() {
+		return x.change(ctx, n, r, names, task)
+	}
+	return x.read(ctx, n, r, names, task)
+}
+
+func (l *leaf) plan(ctx context.Context, f *forecast, n *node, row *PlannedStep) { f.leaf(ctx, n, row) }
+
+func (l *leaf) outputs() value.Type { return l.stepType.Outputs() }
