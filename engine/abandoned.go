@@ -46,7 +46,7 @@ func (x *runner) abandon(f *frame, err error) []abandonedRecord {
 		paths = f.leases
 	}
 	if len(paths) == 0 {
-		paths = effectPaths(f.node.leaf().stepType, f.arguments)
+		paths = effectPaths(f.node.stepType(), f.arguments)
 	}
 	var all []abandonedRecord
 	for _, path := range paths {

@@ -71,7 +71,7 @@ func (x *runner) verifyFrames(ctx context.Context, task *tasklog.Task) error {
 			return err
 		}
 		run.Followed = followed[f.number]
-		if err := f.node.leaf().stepType.Verify(ctx, run.Run, f.arguments, f.memo); err != nil {
+		if err := f.node.stepType().Verify(ctx, run.Run, f.arguments, f.memo); err != nil {
 			return x.state.at(f.node, f.rounds, explain(ctx, err))
 		}
 	}

@@ -18,6 +18,22 @@ type leaf struct {
 // leaf is the node's construct if it is a step of a step type, else nil. Every frame that is no part of a group has one.
 func (n *node) leaf() *leaf { return as[*leaf](n) }
 
+// stepType is the step type of a leaf, else nil.
+func (n *node) stepType() step.Type {
+	if made := n.leaf(); made != nil {
+		return made.stepType
+	}
+	return nil
+}
+
+// arguments are those of a leaf, else none.
+func (n *node) arguments() []namedValue {
+	if made := n.leaf(); made != nil {
+		return made.arguments
+	}
+	return nil
+}
+
 func (l *leaf) perform(ctx context.Context, x *runner, n *node, r rounds, names map[string]any, task *tasklog.Task) error {
 	if n.changes() {
 		return x.change(ctx, n, r, names, task)

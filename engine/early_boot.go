@@ -104,7 +104,7 @@ func (x *runner) logDeferred(err error, task *tasklog.Task) {
 
 // needsServices tells whether a step says that it needs services. Arguments that cannot be evaluated say so elsewhere.
 func (x *runner) needsServices(n *node, names map[string]any) bool {
-	user, ok := n.leaf().stepType.(step.EarlyType)
+	user, ok := n.stepType().(step.EarlyType)
 	if !ok {
 		return false
 	}

@@ -13,7 +13,7 @@ func (h *runState) followed() map[int]bool {
 		if f.undone || f.part != "" {
 			continue
 		}
-		own := effectPaths(f.node.leaf().stepType, f.arguments)
+		own := effectPaths(f.node.stepType(), f.arguments)
 		if f.number < h.lastProgram && !later.overlap(own) {
 			found[f.number] = true
 		}
@@ -32,10 +32,10 @@ func (h *runState) isFollowed(f *frame) bool {
 	later := paths{}
 	for i := len(h.frames) - 1; i >= 0 && h.frames[i] != f; i-- {
 		if other := h.frames[i]; !other.undone && other.part == "" && other.number > f.number {
-			later.add(effectPaths(other.node.leaf().stepType, other.arguments))
+			later.add(effectPaths(other.node.stepType(), other.arguments))
 		}
 	}
-	return !later.overlap(effectPaths(f.node.leaf().stepType, f.arguments))
+	return !later.overlap(effectPaths(f.node.stepType(), f.arguments))
 }
 
 // paths is a set of paths: true is one of them, false is a directory above one.

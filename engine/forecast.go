@@ -84,9 +84,9 @@ func (f *forecast) leaf(ctx context.Context, n *node, row *PlannedStep) {
 	if row.Guard == WillSkip {
 		return
 	}
-	about := n.leaf().stepType.About()
+	about := n.stepType().About()
 	var missing []string
-	for _, argument := range n.leaf().arguments {
+	for _, argument := range n.arguments() {
 		row.settled = row.settled && !readsSteps(argument.value.references())
 		missing = append(missing, f.missing(argument.value.references())...)
 	}
@@ -97,16 +97,16 @@ func (f *forecast) leaf(ctx context.Context, n *node, row *PlannedStep) {
 		row.plannedUndo(about, ownUndo(about), nil)
 		return
 	}
-	arguments, err := evaluateAll(n.leaf().arguments, f.names)
+	arguments, err := evaluateAll(n.arguments(), f.names)
 	if err == nil {
-		err = step.Stands(notAsBefore(effectPaths(n.leaf().stepType, arguments), f.standing))
+		err = step.Stands(notAsBefore(effectPaths(n.stepType(), arguments), f.standing))
 	}
 	if err == nil {
 		err = step.Stands(n.checkReaders(arguments))
 	}
 	if err == nil {
 		var planned step.Plan
-		planned, err = n.leaf().stepType.Plan(ctx, f.machine, arguments)
+		planned, err = n.stepType().Plan(ctx, f.machine, arguments)
 		row.Do, row.Nothing, row.Space = planned.Do, planned.Nothing, planned.Space
 		row.plannedUndo(about, planned.Undo, planned.UndoLast)
 		row.Reads, row.Writes, row.fails = planned.Reads, planned.Writes, planned.Fails
@@ -159,8 +159,8 @@ func ownUndo(about step.About) []string {
 
 // arguments shows the arguments, those that are not known as their source.
 func (f *forecast) arguments(n *node) string {
-	parts := make([]string, len(n.leaf().arguments))
-	for i, argument := range n.leaf().arguments {
+	parts := make([]string, len(n.arguments()))
+	for i, argument := range n.arguments() {
 		parts[i] = argument.name + "=" + f.text(argument.value)
 	}
 	return strings.Join(parts, " ")

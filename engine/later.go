@@ -100,7 +100,7 @@ func (x *runner) foresee(ctx context.Context) ([]step.Later, error) {
 		run.Covered = func(path string) bool {
 			return slices.ContainsFunc(taken, func(made string) bool { return path == made || strings.HasPrefix(path, made+"/") })
 		}
-		stepType := f.node.leaf().stepType
+		stepType := f.node.stepType()
 		keeper, ok := stepType.(step.KeeperType)
 		if !ok {
 			taken = append(taken, pathsOf(f)...)
@@ -155,7 +155,7 @@ func (e *Engine) apartFrom(p *storedRun, standing []*storedRun, later []step.Lat
 
 // pathsOf lists what the frame's declared effects touch.
 func pathsOf(f *frame) (paths []string) {
-	for _, effect := range f.node.leaf().stepType.About().Effects {
+	for _, effect := range f.node.stepType().About().Effects {
 		if path, ok := f.arguments[effect.Argument].(string); ok && effect.Kind == step.Writes && path != "/" {
 			paths = append(paths, path)
 		}

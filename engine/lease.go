@@ -125,7 +125,7 @@ func (e *Engine) release(ctx context.Context, p *storedRun, mine *locks) ([]aban
 	x := &runner{work: &work{engine: e, program: program, folder: p.folder, journal: written, state: history, mask: history.secrets.mask}}
 	held, keeping := history.held(), false
 	for _, f := range held {
-		keeping = keeping || f.part == "" && releases(f.node.leaf().stepType)
+		keeping = keeping || f.part == "" && releases(f.node.stepType())
 	}
 	if keeping && !p.has(recordReleasing) {
 		if err := x.allIntact(held); err != nil {
@@ -183,7 +183,7 @@ func (x *runner) releaseFrame(ctx context.Context, f *frame, task *tasklog.Task)
 		run, err = x.environmentOf(f, false, task)
 	}
 	if err == nil {
-		err = f.node.leaf().stepType.Release(ctx, run.Run, f.arguments, f.memo)
+		err = f.node.stepType().Release(ctx, run.Run, f.arguments, f.memo)
 	}
 	if err == nil {
 		return nil

@@ -50,7 +50,7 @@ func (x *runner) change(ctx context.Context, n *node, r rounds, names map[string
 		node: n, names: names, task: task, timeout: limit,
 		do: func(ctx context.Context, task *tasklog.Task) (map[string]any, error) {
 			run.Log = task
-			return n.leaf().stepType.Do(ctx, run.Run, arguments, f.memo)
+			return n.stepType().Do(ctx, run.Run, arguments, f.memo)
 		},
 		between: x.between(f, task),
 	}.run(ctx)
@@ -89,7 +89,7 @@ func (x *runner) intend(ctx context.Context, n *node, run *step.Run, record inte
 }
 
 func (x *runner) prepare(ctx context.Context, n *node, run *step.Run, record intentRecord, arguments map[string]any, secret bool, limit time.Duration) (intentRecord, error) {
-	stepType := n.leaf().stepType
+	stepType := n.stepType()
 	var err error
 	paths := effectPaths(stepType, arguments)
 	if err := notAsBefore(paths, x.earlier); err != nil {
@@ -133,7 +133,7 @@ func (x *runner) capture(ctx context.Context, n *node, run *step.Run, arguments 
 	run.Log.Limit("timeout", limit)
 	ctx, cancel := withLimit(ctx, limit)
 	defer cancel()
-	memo, err := n.leaf().stepType.Prepare(ctx, run, arguments)
+	memo, err := n.stepType().Prepare(ctx, run, arguments)
 	if err != nil {
 		return nil, explain(ctx, err)
 	}
@@ -213,7 +213,7 @@ func (x *runner) once(ctx context.Context, n *node, r rounds, names map[string]a
 		return nil, err
 	}
 	run.Parents.Act()
-	stepType := n.leaf().stepType
+	stepType := n.stepType()
 	attempts := attemptLoop{
 		node: n, names: names, task: task, timeout: limit,
 		do: func(ctx context.Context, task *tasklog.Task) (map[string]any, error) {
@@ -250,7 +250,7 @@ func (x *runner) result(n *node, r rounds, frame int, outputs map[string]any, sa
 // declared effects touch. Where a program was started, these are the root file system, and those of its path arguments and
 // of the run's locks.
 func (x *runner) sync(ctx context.Context, f *frame, run *stepRun) error {
-	handled, err := f.node.leaf().stepType.Sync(ctx, run.Run, f.arguments, f.memo)
+	handled, err := f.node.stepType().Sync(ctx, run.Run, f.arguments, f.memo)
 	if handled || err != nil {
 		return err
 	}
@@ -268,9 +268,9 @@ func effectPaths(stepType step.Type, arguments map[string]any) (paths []string) 
 }
 
 func (x *runner) touched(f *frame, run *stepRun) []string {
-	paths := effectPaths(f.node.leaf().stepType, f.arguments)
+	paths := effectPaths(f.node.stepType(), f.arguments)
 	if f.node.runs() && run.launched.Load() {
-		for _, field := range f.node.leaf().stepType.Arguments().Fields {
+		for _, field := range f.node.stepType().Arguments().Fields {
 			if path, ok := f.arguments[field.Name].(string); ok && field.Type.Kind == value.KindPath {
 				paths = append(paths, path)
 			}

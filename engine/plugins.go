@@ -26,7 +26,7 @@ type pluginRecord struct {
 func (p *Program) plugins() []*plugin.Type {
 	var found []*plugin.Type
 	for _, n := range p.byPath {
-		if used, ok := n.leaf().stepType.(*plugin.Type); ok && !slices.Contains(found, used) {
+		if used, ok := n.stepType().(*plugin.Type); ok && !slices.Contains(found, used) {
 			found = append(found, used)
 		}
 	}
@@ -105,7 +105,7 @@ func (e *Engine) frozenPlugin(p *storedRun, record pluginRecord) (*plugin.Type, 
 // another one. An undo that was tried is over, so it is not tried then.
 func (x *runner) missingPlugin(f *frame, class fault.Class) error {
 	for _, n := range slices.Concat([]*node{f.node}, f.node.undo, f.node.undoLast) {
-		if used, ok := n.leaf().stepType.(*plugin.Type); ok {
+		if used, ok := n.stepType().(*plugin.Type); ok {
 			if absent := used.Ready(); absent != nil {
 				return pluginGone(x.folder.id(), used, class, absent)
 			}
@@ -122,7 +122,7 @@ func (p *Program) lacking(run string, among []*node) error {
 			continue
 		}
 		for _, n := range p.byPath {
-			if n.leaf().stepType == step.Type(used) && slices.ContainsFunc(among, n.within) {
+			if n.stepType() == step.Type(used) && slices.ContainsFunc(among, n.within) {
 				return pluginGone(run, used, fault.Errored, absent)
 			}
 		}

@@ -155,7 +155,7 @@ func (n *node) within(other *node) bool {
 // changes tells whether the node's step type declares effects, and the recipe does not say that the step has none. A step that only
 // reads makes no frame.
 func (n *node) changes() bool {
-	return n.leaf() != nil && len(n.leaf().stepType.About().Effects) > 0 && n.step.EffectsNone == nil
+	return n.leaf() != nil && len(n.stepType().About().Effects) > 0 && n.step.EffectsNone == nil
 }
 
 // runs tells whether the node runs a program.
@@ -163,7 +163,7 @@ func (n *node) runs() bool {
 	if n.leaf() == nil {
 		return false
 	}
-	for _, effect := range n.leaf().stepType.About().Effects {
+	for _, effect := range n.stepType().About().Effects {
 		if effect.Kind == step.Runs {
 			return true
 		}
@@ -173,13 +173,13 @@ func (n *node) runs() bool {
 
 // opaque reports whether the node may change what gwe cannot see: it runs a program, or is of a type without an undo of its own.
 func (n *node) opaque() bool {
-	return n.runs() || n.leaf() != nil && n.leaf().stepType.About().Opaque()
+	return n.runs() || n.leaf() != nil && n.stepType().About().Opaque()
 }
 
 // repeatable tells whether a failed attempt may be followed by another without an undo between them: the type says so, or
 // it runs a program, and the author who writes retry vouches for it.
 func (n *node) repeatable() bool {
-	return n.leaf() != nil && (n.runs() || n.leaf().stepType.About().Repeatable)
+	return n.leaf() != nil && (n.runs() || n.stepType().About().Repeatable)
 }
 
 // outputs is the object type of what the node leaves in steps.<id>.

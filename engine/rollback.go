@@ -129,7 +129,7 @@ func (h *runState) applyRollback(r unwindRecord) error {
 		return fmt.Errorf("the run has not committed")
 	}
 	for _, f := range h.frames[h.committed:] {
-		f.givenUp = f.part == "" && !f.owesLast && releases(f.node.leaf().stepType)
+		f.givenUp = f.part == "" && !f.owesLast && releases(f.node.stepType())
 	}
 	h.failure, h.committed, h.rollback, h.undoErrors, h.rebooted = &r.Error, -1, true, nil, r.Back
 	if r.Checked {

@@ -56,7 +56,7 @@ func (e *Engine) rollbackReaches(p *storedRun) error {
 // irreversible tells whether nothing would be done to put the frame back: no undo of its type's, none in the recipe, and
 // none of a group around it.
 func (f *frame) irreversible() bool {
-	if f.part != "" || f.node.leaf().stepType.About().Undo != "" {
+	if f.part != "" || f.node.stepType().About().Undo != "" {
 		return false
 	}
 	for n := f.node; n != nil; n = n.parent {
@@ -82,7 +82,7 @@ func (x *runner) inspectFrames(ctx context.Context) error {
 		if f.part != "" {
 			continue
 		}
-		stepType := f.node.leaf().stepType
+		stepType := f.node.stepType()
 		run, err := x.environmentOf(f, true, nil)
 		if err != nil {
 			return err
@@ -124,12 +124,12 @@ func (x *runner) notAsLeft(ctx context.Context, f *frame, err error) error {
 
 // touchedBy lists what the frame changed: what its type tells, or else the paths of its effects.
 func touchedBy(f *frame, run *step.Run) ([]string, error) {
-	if toucher, ok := f.node.leaf().stepType.(step.ToucherType); ok {
+	if toucher, ok := f.node.stepType().(step.ToucherType); ok {
 		if paths, known, err := toucher.Touches(run, f.arguments, f.memo); known || err != nil {
 			return paths, err
 		}
 	}
-	return effectPaths(f.node.leaf().stepType, f.arguments), nil
+	return effectPaths(f.node.stepType(), f.arguments), nil
 }
 
 // checkRebootBack finds out whether the way back leads over a reboot: the run rebooted the machine, and that has not left the new system

@@ -41,7 +41,7 @@ func (x *runner) finallyChanges(n *node, r rounds) (changed []string, program bo
 	if err != nil {
 		return nil, false
 	}
-	for _, effect := range n.leaf().stepType.About().Effects {
+	for _, effect := range n.stepType().About().Effects {
 		path, ok := arguments[effect.Argument].(string)
 		if !ok || !effect.Kind.OnPath() || !filepath.IsAbs(path) {
 			continue

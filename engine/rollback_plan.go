@@ -85,7 +85,7 @@ func (e *Engine) PlanRollback(ctx context.Context, id string) (RollbackPlan, err
 func (x *runner) undoLines(ctx context.Context, f *frame) []string {
 	lines := x.linesOf(ctx, f.node.undo, f)
 	if own, _ := f.owesOwn(); own {
-		lines = append(lines, f.node.leaf().stepType.About().Undo)
+		lines = append(lines, f.node.stepType().About().Undo)
 	}
 	return lines
 }
@@ -97,7 +97,7 @@ func (x *runner) plannedLast(ctx context.Context) []PlannedUndo {
 	for _, f := range oldestFirst(x.state.open()) {
 		lines := x.linesOf(ctx, f.node.undoLast, f)
 		if _, own := f.owesOwn(); own {
-			lines = append(lines, f.node.leaf().stepType.About().Undo)
+			lines = append(lines, f.node.stepType().About().Undo)
 		}
 		if _, last := f.owes(); !last || len(lines) == 0 {
 			continue

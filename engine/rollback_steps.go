@@ -21,7 +21,7 @@ func (x *runner) linesOf(ctx context.Context, nodes []*node, f *frame) []string 
 		var planned step.Plan
 		var err error
 		if arguments != nil {
-			planned, err = inner.leaf().stepType.Plan(ctx, x.engine.Machine, arguments)
+			planned, err = inner.stepType().Plan(ctx, x.engine.Machine, arguments)
 		}
 		what := strings.Join(planned.Do, "; ")
 		if err != nil {
@@ -70,13 +70,13 @@ func (x *runner) foreseeUndo(ctx context.Context) error {
 				continue
 			}
 			if n.when == nil && !n.step.AllowFailure && n.step.Retry == nil {
-				_, err := n.leaf().stepType.Plan(ctx, x.engine.Machine, arguments)
+				_, err := n.stepType().Plan(ctx, x.engine.Machine, arguments)
 				if step.AsStanding(err) != nil && before.leaves(err) {
 					return x.state.at(f.node, f.rounds, fault.New(fault.Refused, "rollback-undo-fails", "cannot roll back run %s: a step of the undo would fail", x.folder.id()).
 						WithCause(explain(ctx, err)).WithHint("put what it needs in place"))
 				}
 			}
-			before.paths = append(before.paths, effectPaths(n.leaf().stepType, arguments)...)
+			before.paths = append(before.paths, effectPaths(n.stepType(), arguments)...)
 			before.anything = before.anything || n.opaque()
 		}
 		return nil
@@ -90,7 +90,7 @@ func (x *runner) foreseeUndo(ctx context.Context) error {
 			return err
 		}
 		if own, _ := f.owesOwn(); own {
-			before.paths = append(before.paths, effectPaths(f.node.leaf().stepType, f.arguments)...)
+			before.paths = append(before.paths, effectPaths(f.node.stepType(), f.arguments)...)
 			before.anything = before.anything || f.node.runs()
 		}
 	}

@@ -310,16 +310,16 @@ func readSecret(path string) ([]byte, error) {
 
 func (h *runState) applyIntent(r intentRecord) error {
 	n := h.program.byPath[r.Step]
-	if n == nil || n.leaf() == nil || n.leaf().stepType.About().Name != r.Type {
+	if n == nil || n.leaf() == nil || n.stepType().About().Name != r.Type {
 		return fmt.Errorf("the frozen recipe has no step %s of type %s", r.Step, r.Type)
 	}
-	arguments, err := decodeObject(n.leaf().stepType.Arguments(), r.Arguments)
+	arguments, err := decodeObject(n.stepType().Arguments(), r.Arguments)
 	if err != nil {
 		return err
 	}
 	if r.Secret {
 		names := h.names(n, r.Rounds, false)
-		for _, argument := range n.leaf().arguments {
+		for _, argument := range n.arguments() {
 			if !argument.value.secret() {
 				continue
 			}

@@ -137,7 +137,7 @@ func (x *runner) write(kind string, record any, write func(journal.Writer, strin
 // withoutSecrets leaves out the arguments that touch a secret.
 func (n *node) withoutSecrets(arguments map[string]any) map[string]any {
 	rest := maps.Clone(arguments)
-	for _, argument := range n.leaf().arguments {
+	for _, argument := range n.arguments() {
 		if argument.value.secret() {
 			delete(rest, argument.name)
 		}
@@ -270,11 +270,11 @@ func (x *runner) markOfRun() string { return x.folder.id() + "-" + x.state.begin
 
 // arguments evaluates the arguments of a leaf.
 func (x *runner) arguments(n *node, names map[string]any) (values map[string]any, secret bool, err error) {
-	values, err = evaluateAll(n.leaf().arguments, names)
+	values, err = evaluateAll(n.arguments(), names)
 	if err != nil {
-		return nil, false, fault.New(fault.Failed, "argument-invalid", "an argument of %s cannot be used", n.leaf().stepType.About().Name).WithCause(err)
+		return nil, false, fault.New(fault.Failed, "argument-invalid", "an argument of %s cannot be used", n.stepType().About().Name).WithCause(err)
 	}
-	for _, argument := range n.leaf().arguments {
+	for _, argument := range n.arguments() {
 		secret = secret || argument.value.secret()
 		if err := checkPath(argument, values[argument.name]); err != nil {
 			return nil, false, err

@@ -41,9 +41,9 @@ func (x *runner) watches() []watchRecord {
 	changed := false
 	x.eachLeaf(x.program.steps, func(n *node) {
 		changed = changed || n.changes()
-		reporter, ok := n.leaf().stepType.(step.ReporterType)
+		reporter, ok := n.stepType().(step.ReporterType)
 		check := ok && changed && reporter.Checks() && n.step.EffectsNone != nil && !n.isRead() && !n.mayFail() && !x.diedBefore(n)
-		looks := ok && len(n.leaf().stepType.About().Effects) == 0
+		looks := ok && len(n.stepType().About().Effects) == 0
 		if !ok || !check && !reporter.Reports() || looks && n.mayFail() {
 			return
 		}
@@ -64,7 +64,7 @@ func (x *runner) watches() []watchRecord {
 			}
 		}
 		arguments := map[string]any{}
-		for _, argument := range n.leaf().arguments {
+		for _, argument := range n.arguments() {
 			if v, err := argument.value.evaluate(names); err == nil {
 				arguments[argument.name] = v
 			}
@@ -77,13 +77,13 @@ func (x *runner) watches() []watchRecord {
 // addWatch adds a step. A check is left out where an argument of it is secret, or not known: its answer would be another one.
 func (x *runner) addWatch(watched []watchRecord, n *node, r rounds, arguments map[string]any, check bool) []watchRecord {
 	told := n.withoutSecrets(arguments)
-	encoded, err := encodeObject(n.leaf().stepType.Arguments(), told)
+	encoded, err := encodeObject(n.stepType().Arguments(), told)
 	if err != nil {
 		return watched
 	}
-	one := watchRecord{Type: n.leaf().stepType.About().Name, Arguments: encoded}
+	one := watchRecord{Type: n.stepType().About().Name, Arguments: encoded}
 	if check {
-		for _, argument := range n.leaf().arguments {
+		for _, argument := range n.arguments() {
 			if _, known := told[argument.name]; !known {
 				return watched
 			}

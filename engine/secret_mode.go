@@ -16,19 +16,20 @@ func (n *node) hideSecrets() {
 	if readers == "" {
 		return
 	}
-	for _, argument := range n.leaf().arguments {
+	for _, argument := range n.arguments() {
 		if argument.name == readers {
 			return
 		}
 	}
-	field, _ := n.leaf().stepType.Arguments().Field(readers)
-	n.leaf().arguments = append(n.leaf().arguments, namedValue{readers, constant{secretMode, secretMode}, field.Type})
+	field, _ := n.stepType().Arguments().Field(readers)
+	made := n.leaf()
+	made.arguments = append(made.arguments, namedValue{readers, constant{secretMode, secretMode}, field.Type})
 }
 
 // readers names the argument that says who can read a secret that the step writes; "" where it writes none.
 func (n *node) readers() string {
-	for _, argument := range n.leaf().arguments {
-		field, _ := n.leaf().stepType.Arguments().Field(argument.name)
+	for _, argument := range n.arguments() {
+		field, _ := n.stepType().Arguments().Field(argument.name)
 		if field.Readers != "" && argument.value != nil && argument.value.secret() {
 			return field.Readers
 		}

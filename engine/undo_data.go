@@ -194,7 +194,7 @@ func (x *runner) allIntact(frames []*frame) error {
 
 // understood makes sure that this gwe knows the version of the frame's undo data.
 func (x *runner) understood(f *frame) error {
-	stepType := f.node.leaf().stepType.About()
+	stepType := f.node.stepType().About()
 	if f.version <= stepType.UndoVersion() {
 		return nil
 	}
@@ -207,13 +207,13 @@ func (x *runner) understood(f *frame) error {
 func (p *Program) undoVersions() map[string]int {
 	var versions map[string]int
 	for _, n := range p.byPath {
-		if n.leaf() == nil || n.leaf().stepType.About().UndoVersion() == 1 {
+		if n.leaf() == nil || n.stepType().About().UndoVersion() == 1 {
 			continue
 		}
 		if versions == nil {
 			versions = map[string]int{}
 		}
-		versions[n.leaf().stepType.About().Name] = n.leaf().stepType.About().UndoVersion()
+		versions[n.stepType().About().Name] = n.stepType().About().UndoVersion()
 	}
 	return versions
 }
@@ -235,7 +235,7 @@ func (x *runner) canBoth() error {
 		if n.leaf() == nil || !n.changes() || !slices.ContainsFunc(x.program.steps, ahead) {
 			continue
 		}
-		about := n.leaf().stepType.About()
+		about := n.stepType().About()
 		if mine, theirs := about.UndoVersion(), max(x.state.begin.UndoData[about.Name], 1); mine > theirs {
 			return fault.New(fault.Refused, "undo-data-version",
 				"gwe %s, which began the run, reads undo data of %s up to version %d, and this gwe writes version %d: it could not roll the run back",

@@ -32,10 +32,10 @@ func (f *frame) owes() (inPlace, last bool) {
 
 // owesOwn reports which parts the undo of the frame's step type has.
 func (f *frame) owesOwn() (inPlace, last bool) {
-	if f.part != "" || f.node.leaf().stepType.About().Undo == "" {
+	if f.part != "" || f.node.stepType().About().Undo == "" {
 		return false, false
 	}
-	inPlace, last, err := f.node.leaf().stepType.OwesLast(f.arguments, f.memo)
+	inPlace, last, err := f.node.stepType().OwesLast(f.arguments, f.memo)
 	if err != nil {
 		return true, false // its undo says what is wrong
 	}
@@ -110,7 +110,7 @@ func (x *runner) undoLastKey(f *frame) string {
 		if err != nil {
 			return ""
 		}
-		one := call{n.leaf().stepType.About().Name, map[string]string{}}
+		one := call{n.stepType().About().Name, map[string]string{}}
 		for name, argument := range arguments {
 			one.Arguments[name] = value.Text(argument)
 		}

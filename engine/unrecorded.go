@@ -94,7 +94,7 @@ func (x *runner) worksIn() []string {
 	paths := lockedPaths(x.state.begin.Locks)
 	for _, f := range x.state.frames {
 		if f.part == "" {
-			paths = append(append(paths, effectPaths(f.node.leaf().stepType, f.arguments)...), f.leases...)
+			paths = append(append(paths, effectPaths(f.node.stepType(), f.arguments)...), f.leases...)
 		}
 	}
 	for _, n := range x.program.byPath {
@@ -114,12 +114,12 @@ func (x *runner) worksIn() []string {
 func (x *runner) foreseenPaths(n *node) []string {
 	names := x.state.names(n, nil, false)
 	values := map[string]any{}
-	for _, argument := range n.leaf().arguments {
+	for _, argument := range n.arguments() {
 		if v, err := argument.value.evaluate(names); err == nil {
 			values[argument.name] = v
 		}
 	}
-	return effectPaths(n.leaf().stepType, values)
+	return effectPaths(n.stepType(), values)
 }
 
 // inRounds reports whether the step is one of a for-each, or in one.

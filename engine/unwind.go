@@ -190,11 +190,11 @@ func (x *runner) undoWithin(ctx context.Context, f *frame, last bool, run *stepR
 			WithHint("raise defaults.undo-timeout if it needs more"))
 	defer cancel()
 	if last {
-		err = f.node.leaf().stepType.UndoLast(ctx, run.Run, f.arguments, f.memo)
-	} else if early, ok := f.node.leaf().stepType.(step.EarlyType); ok && x.engine.Early {
+		err = f.node.stepType().UndoLast(ctx, run.Run, f.arguments, f.memo)
+	} else if early, ok := f.node.stepType().(step.EarlyType); ok && x.engine.Early {
 		rest, err = early.UndoEarly(ctx, run.Run, f.arguments, f.memo)
 	} else {
-		err = f.node.leaf().stepType.Undo(ctx, run.Run, f.arguments, f.memo)
+		err = f.node.stepType().Undo(ctx, run.Run, f.arguments, f.memo)
 	}
 	if err != nil {
 		return rest, explain(ctx, err)

@@ -13,7 +13,7 @@ func (x *runner) writable() []string {
 	paths := slices.Clone(lockedPaths(x.state.begin.Locks))
 	for _, f := range x.state.frames {
 		if f.part == "" {
-			for _, path := range effectPaths(f.node.leaf().stepType, f.arguments) {
+			for _, path := range effectPaths(f.node.stepType(), f.arguments) {
 				// A link was changed, not what it leads to.
 				if info, err := os.Lstat(path); err == nil && info.Mode()&fs.ModeSymlink == 0 {
 					paths = append(paths, path)

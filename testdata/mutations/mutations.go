@@ -25,8 +25,8 @@ type mutation struct {
 var mutations = []mutation{
 	{
 		name: "an undo is skipped",
-		file: "engine/unwind.go", from: "if early, ok := f.node.action.stepType.(step.EarlyType); ok && x.engine.Early {",
-		to:       "if f.node.action.stepType.About().Name == \"swap-link\" {\n\t\treturn false, nil\n\t}\n\tif early, ok := f.node.action.stepType.(step.EarlyType); ok && x.engine.Early {",
+		file: "engine/unwind.go", from: "if early, ok := f.node.stepType().(step.EarlyType); ok && x.engine.Early {",
+		to:       "if f.node.stepType().About().Name == \"swap-link\" {\n\t\treturn false, nil\n\t}\n\tif early, ok := f.node.stepType().(step.EarlyType); ok && x.engine.Early {",
 		campaign: []string{"--change=failing", "--how=EINTR"},
 		brief:    true,
 	},
