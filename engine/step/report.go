@@ -1,10 +1,6 @@
 package step
 
-import (
-	"context"
-
-	"github.com/gwe-project/gwe/engine/value"
-)
+import "context"
 
 // Report is what runs on the machine, as far as one step can tell.
 type Report struct {
@@ -48,43 +44,4 @@ type ReporterType interface {
 	Checks() bool
 	Report(ctx context.Context, machine Machine, arguments map[string]any) []Report
 	Check(ctx context.Context, run *Run, arguments map[string]any) []Report
-}
-
-// Reports implements ReporterType.
-func (t typed[A, M, O]) Reports() bool {
-	_, ok := t.action.(Reporter[A])
-	return ok
-}
-
-// Checks implements ReporterType.
-func (t typed[A, M, O]) Checks() bool {
-	_, ok := t.action.(Checker[A])
-	return ok
-}
-
-// Report implements ReporterType.
-func (t typed[A, M, O]) Report(ctx context.Context, machine Machine, arguments map[string]any) []Report {
-	machine = Within(ctx, machine)
-	reporter, ok := t.action.(Reporter[A])
-	if !ok {
-		return nil
-	}
-	var typedArguments A
-	if value.PartlyIntoStruct(arguments, &typedArguments) != nil {
-		return nil
-	}
-	return reporter.Report(ctx, machine, typedArguments)
-}
-
-// Check implements ReporterType.
-func (t typed[A, M, O]) Check(ctx context.Context, run *Run, arguments map[string]any) []Report {
-	checker, ok := t.action.(Checker[A])
-	if !ok {
-		return nil
-	}
-	typedArguments, err := bind[A](arguments)
-	if err != nil {
-		return nil
-	}
-	return checker.Check(ctx, run, typedArguments)
 }
