@@ -3,7 +3,6 @@ package process
 import (
 	"bytes"
 	"context"
-	"debug/elf"
 	"errors"
 	"io"
 	"io/fs"
@@ -109,23 +108,17 @@ func lack(err error) string {
 // examineLoader sees whether the dynamic loader that an ELF program names is there: it is not where the program was
 // built for another C library.
 func examineLoader(path string, file io.ReaderAt) error {
-	program, err := elf.NewFile(file)
+	program, err := readELF(file)
 	if err != nil {
 		return nil
 	}
-	for _, segment := range program.Progs {
-		if segment.Type != elf.PT_INTERP || segment.Filesz > 4096 {
-			continue
-		}
-		name, err := io.ReadAll(segment.Open())
-		if err != nil {
-			return nil
-		}
-		loader := strings.TrimRight(string(name), "\x00")
-		if err := executable(loader); err != nil {
-			return fault.New(fault.Failed, "process-interpreter-missing", "cannot run %s: its dynamic loader %s %s", path, loader, lack(err)).
-				WithHint("it was built for another C library or machine: take the build for this one").WithCause(err).AsPermanent()
-		}
+	loader := program.loader()
+	if loader == "" {
+		return nil
+	}
+	if err := executable(loader); err != nil {
+		return fault.New(fault.Failed, "process-interpreter-missing", "cannot run %s: its dynamic loader %s %s", path, loader, lack(err)).
+			WithHint("it was built for another C library or machine: take the build for this one").WithCause(err).AsPermanent()
 	}
 	return nil
 }
@@ -158,8 +151,8 @@ func explainStart(path string, command Command, cause error) error {
 func wrongFormat(path string, cause error) error {
 	if file, err := regular.OpenForeign(context.Background(), path); err == nil {
 		defer file.Close()
-		if program, err := elf.NewFile(file); err == nil {
-			return fault.New(fault.Failed, "process-wrong-format", "cannot run %s: it is a program for another machine (%s)", path, program.Machine).
+		if program, err := readELF(file); err == nil {
+			return fault.New(fault.Failed, "process-wrong-format", "cannot run %s: it is a program for another machine (%s)", path, program.machine).
 				WithHint("take the build for this machine").WithCause(cause).AsPermanent()
 		}
 	}

@@ -4,13 +4,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"log/slog"
 )
 
 // Redacted is what a secret shows as.
 const Redacted = "***"
 
-// Secret is text that nobody may read by accident: fmt, log/slog, JSON and text marshalling all show Redacted. The text lies
+// Secret is text that nobody may read by accident: fmt, log/slog, JSON and text marshalling all show Redacted. log/slog marshals it, or
+// formats it: a LogValue would take the whole package into every program. The text lies
 // behind a pointer, so that a struct with a Secret in an unexported field does not print it either.
 type Secret struct {
 	text *string
@@ -59,9 +59,6 @@ func (s Secret) GoString() string { return Redacted }
 
 // Format redacts, whatever the verb.
 func (s Secret) Format(state fmt.State, _ rune) { _, _ = io.WriteString(state, Redacted) }
-
-// LogValue redacts.
-func (s Secret) LogValue() slog.Value { return slog.StringValue(Redacted) }
 
 // MarshalJSON redacts.
 func (s Secret) MarshalJSON() ([]byte, error) { return json.Marshal(Redacted) }

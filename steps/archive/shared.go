@@ -3,7 +3,6 @@ package archive
 import (
 	"bufio"
 	"context"
-	"encoding/gob"
 	"errors"
 	"hash/crc32"
 	"io"
@@ -33,9 +32,9 @@ type shared struct {
 
 // sharedList writes the shared files down, in the frame's folder: there may be more of them than fit in memory.
 type sharedList struct {
-	file    *os.File
-	buffer  *bufio.Writer
-	encoder *gob.Encoder
+	file   *os.File
+	buffer *bufio.Writer
+	record []byte
 }
 
 // newSharedList begins a list; an older one at that path is forgotten.
@@ -44,12 +43,15 @@ func newSharedList(path string) (*sharedList, error) {
 	if err != nil {
 		return nil, explain(err, "cannot record the linked files")
 	}
-	buffer := bufio.NewWriterSize(file, 64<<10)
-	return &sharedList{file: file, buffer: buffer, encoder: gob.NewEncoder(buffer)}, nil
+	list := &sharedList{file: file, buffer: bufio.NewWriterSize(file, 64<<10)}
+	_ = list.buffer.WriteByte(sharedFormat) // the buffer is empty: there is nothing that could fail
+	return list, nil
 }
 
 func (l *sharedList) add(s shared) error {
-	return explain(l.encoder.Encode(s), "cannot record the linked files")
+	l.record = s.append(l.record[:0])
+	_, err := l.buffer.Write(l.record)
+	return explain(err, "cannot record the linked files")
 }
 
 // finish writes the list to its end. It becomes durable before the folder gets its name: a run that is suspended looks at it
@@ -78,15 +80,16 @@ func changedFiles(ctx context.Context, list string, dir *openat.Dir, name string
 	defer unix.Close(root)
 	walk := reader(root)
 	defer walk.drop()
-	decoder := gob.NewDecoder(bufio.NewReaderSize(file, 64<<10))
+	entries := readShared(bufio.NewReaderSize(file, 64<<10))
 	for {
-		var one shared
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := decoder.Decode(&one); errors.Is(err, io.EOF) {
+		one, err := entries()
+		if errors.Is(err, io.EOF) {
 			return nil
-		} else if err != nil {
+		}
+		if err != nil {
 			return fault.New(fault.Errored, "file-system", "the list of linked files is damaged").WithCause(err)
 		}
 		changed, err := one.changed(ctx, walk)
