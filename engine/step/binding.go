@@ -44,6 +44,7 @@ type caller interface {
 // given are the dynamic values of a call.
 type given struct {
 	about     string
+	object    value.Type // of the arguments
 	machine   Machine
 	arguments map[string]any
 	memo      json.RawMessage
@@ -54,7 +55,7 @@ func (g given) into(m method, arguments, memo any) error {
 	if m == methodReport {
 		return value.PartlyIntoStruct(g.arguments, arguments)
 	}
-	if err := value.IntoStruct(g.arguments, arguments); err != nil || m < methodDo {
+	if err := g.object.IntoStruct(g.arguments, arguments); err != nil || m < methodDo {
 		return err
 	}
 	if err := json.Unmarshal(g.memo, memo); err != nil {

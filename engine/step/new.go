@@ -50,7 +50,7 @@ func (t typed) Do(ctx context.Context, run *Run, arguments map[string]any, memo 
 		return nil, interrupted(ctx, err)
 	}
 	// A failed step may still have outputs worth a look: retry.when and until read them.
-	values, unbindErr := value.FromStruct(outputs)
+	values, unbindErr := t.outputs.FromStruct(outputs)
 	if err == nil {
 		err = unbindErr
 	}
@@ -73,7 +73,7 @@ func ask[R any](ctx context.Context, t typed, m method, run *Run, from given) (r
 	if !t.has[m] {
 		return result, nil
 	}
-	from.about = t.about.Name
+	from.about, from.object = t.about.Name, t.arguments
 	answer, err := t.action.call(ctx, m, run, from)
 	if answer != nil {
 		result = answer.(R)

@@ -27,11 +27,16 @@ func bind(values map[string]any, destination any, partly bool) error {
 			object.Fields[i].Required, object.Fields[i].Optional = false, true
 		}
 	}
-	converted, err := Convert(object, values)
+	return object.IntoStruct(values, destination)
+}
+
+// IntoStruct is the function of that name for a struct of which ObjectOf gave this type: to make the type anew takes longer than all else.
+func (t Type) IntoStruct(values map[string]any, destination any) error {
+	converted, err := Convert(t, values)
 	if err != nil {
 		return err
 	}
-	assign(pointer.Elem(), converted)
+	assign(reflect.ValueOf(destination).Elem(), converted)
 	return nil
 }
 
@@ -82,8 +87,15 @@ func FromStruct(v any) (map[string]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	values := make(map[string]any, len(object.Fields))
-	for i, field := range object.Fields {
+	return object.read(structure)
+}
+
+// FromStruct is the function of that name for a struct of which ObjectOf gave this type.
+func (t Type) FromStruct(v any) (map[string]any, error) { return t.read(reflect.ValueOf(v)) }
+
+func (t Type) read(structure reflect.Value) (map[string]any, error) {
+	values := make(map[string]any, len(t.Fields))
+	for i, field := range t.Fields {
 		plain, err := canonical(structure.Field(i), field.Type)
 		if err != nil {
 			return nil, inside(field.Name, err)
@@ -125,7 +137,7 @@ func canonical(source reflect.Value, t Type) (any, error) {
 		}
 		return values, nil
 	case t.Kind == KindObject:
-		return FromStruct(source.Interface())
+		return t.read(source)
 	case t.Kind == KindPath || t.Kind == KindURL:
 		return source.String(), nil
 	}
