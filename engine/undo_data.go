@@ -5,14 +5,14 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"io"
 	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
@@ -43,23 +43,14 @@ const mostSaved = 256
 
 // listSaved lists what lies in a frame's directory; none where that is not there. What Verify wrote is left out (step.Settled).
 func listSaved(directory string) ([]savedFile, error) {
-	root, err := os.OpenRoot(directory)
+	handle, err := unix.Open(directory, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, err
+		return nil, &fs.PathError{Op: "open", Path: directory, Err: err}
 	}
-	defer root.Close()
-	var all []savedFile
-	err = fs.WalkDir(root.FS(), ".", func(name string, entry fs.DirEntry, err error) error {
-		if err != nil || name == "." || strings.HasSuffix(name, step.Settled) {
-			return err
-		}
-		one, err := savedAt(root, name, entry)
-		all = append(all, one)
-		return err
-	})
+	all, err := listSavedIn(os.NewFile(uintptr(handle), directory), "", nil)
 	if err != nil || len(all) <= mostSaved {
 		return all, err
 	}
@@ -67,42 +58,83 @@ func listSaved(directory string) ([]savedFile, error) {
 	return []savedFile{{Kind: savedListing, Size: int64(len(all)), SHA256: digest(text)}}, err
 }
 
-func savedAt(root *os.Root, name string, entry fs.DirEntry) (savedFile, error) {
-	one := savedFile{Name: name}
+// listSavedIn adds the entries of an open directory, which it closes, by name. Each step lists its directory twice, so nothing is looked at by
+// more calls than it takes.
+func listSavedIn(directory *os.File, above string, all []savedFile) ([]savedFile, error) {
+	defer directory.Close()
+	entries, err := directory.ReadDir(-1)
+	if err != nil {
+		return all, err
+	}
+	slices.SortFunc(entries, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
+	for _, entry := range entries {
+		if strings.HasSuffix(entry.Name(), step.Settled) {
+			continue
+		}
+		one, err := savedAt(int(directory.Fd()), entry)
+		one.Name = above + one.Name
+		all = append(all, one)
+		if err == nil && one.Kind == savedDirectory {
+			var below int
+			below, err = unix.Openat(int(directory.Fd()), entry.Name(), unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+			if err == nil {
+				all, err = listSavedIn(os.NewFile(uintptr(below), filepath.Join(directory.Name(), entry.Name())), one.Name+"/", all)
+			}
+		}
+		if err != nil {
+			return all, &fs.PathError{Op: "read", Path: filepath.Join(directory.Name(), entry.Name()), Err: err}
+		}
+	}
+	return all, nil
+}
+
+func savedAt(directory int, entry fs.DirEntry) (one savedFile, err error) {
+	one.Name = entry.Name()
 	switch entry.Type() {
 	case 0:
+		one.Size, one.SHA256, err = sumOfSaved(directory, one.Name)
 	case fs.ModeDir:
 		one.Kind = savedDirectory
-		return one, nil
 	case fs.ModeSymlink:
 		one.Kind = savedLink
-		text, err := root.Readlink(name)
-		one.SHA256 = digest([]byte(text))
-		return one, err
+		text := make([]byte, unix.PathMax)
+		length, lost := unix.Readlinkat(directory, one.Name, text)
+		one.SHA256, err = digest(text[:max(length, 0)]), lost
 	default:
 		one.Kind = savedOther
-		return one, nil
 	}
-	file, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOFOLLOW, 0)
-	if err != nil {
-		return one, err
-	}
-	defer file.Close()
-	sum := sha256.New()
-	// Most are notes of some bytes: a buffer of io.Copy's own would be all that such a step allocates.
-	buffer := make([]byte, readAtOnce(file))
-	one.Size, err = io.CopyBuffer(sum, struct{ io.Reader }{file}, buffer)
-	one.SHA256 = hex.EncodeToString(sum.Sum(nil))
 	return one, err
 }
 
-// readAtOnce is enough for the file and its end, 64 KiB at most.
-func readAtOnce(file *os.File) int64 {
-	const most = 64 << 10
-	if info, err := file.Stat(); err == nil {
-		return min(info.Size()+1, most)
+// sumOfSaved reads a regular file in an open directory.
+func sumOfSaved(directory int, name string) (size int64, sum string, err error) {
+	handle, err := unix.Openat(directory, name, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return 0, "", err
 	}
-	return most
+	defer unix.Close(handle)
+	var status unix.Stat_t
+	if err := unix.Fstat(handle, &status); err != nil {
+		return 0, "", err
+	}
+	const most = 64 << 10
+	buffer := make([]byte, min(max(status.Size, 0)+1, most)) // most are notes of some bytes: one call reads such a file and its end
+	hash := sha256.New()
+	for {
+		var count int
+		err := durable.Repeat(func() (err error) {
+			count, err = unix.Read(handle, buffer)
+			return err
+		})
+		if err != nil {
+			return size, "", err
+		}
+		_, _ = hash.Write(buffer[:count]) // never fails
+		size += int64(count)
+		if count < len(buffer) {
+			return size, hex.EncodeToString(hash.Sum(nil)), nil
+		}
+	}
 }
 
 // intact makes sure that this gwe can use what the frame saved for its undo: it knows the version of that data, and the files are as the
