@@ -172,7 +172,12 @@ func (x *runner) environment(n *node, r rounds, where place, recovering bool, ta
 
 // makeRoom makes the folder in which steps of the way back will work. When they come, the file system may have no room for it.
 func (x *runner) makeRoom(where place) error {
-	if err := os.MkdirAll(x.folder.place(where), 0o700); err != nil {
+	place := x.folder.place(where)
+	err := os.Mkdir(place, 0o700)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrExist) {
+		err = os.MkdirAll(place, 0o700)
+	}
+	if err != nil {
 		return stateUnusable(x.engine.State.Folder, err)
 	}
 	return nil

@@ -139,14 +139,14 @@ func syncBoth(from, to *openat.Dir) error {
 func SyncFileSystemsAt(dirs []*openat.Dir, paths ...string) error {
 	synced := map[uint64]bool{}
 	for _, dir := range dirs {
-		file, err := dir.Read()
-		if err == nil {
-			err = syncOpen(file, synced)
-			file.Close()
+		device, err := dir.Device()
+		if err == nil && !synced[device] {
+			err = dir.SyncFileSystem()
 		}
 		if err != nil {
 			return Explain(err, "cannot sync the file system of %s", dir.Path())
 		}
+		synced[device] = true
 	}
 	return syncPaths(paths, synced)
 }

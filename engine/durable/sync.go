@@ -37,6 +37,9 @@ func SyncFileSystems(paths ...string) error {
 
 func syncPaths(paths []string, synced map[uint64]bool) error {
 	for _, path := range paths {
+		if there, err := os.Lstat(path); err == nil && (there.IsDir() || there.Mode().IsRegular()) && synced[deviceOf(there)] {
+			continue
+		}
 		anchors, err := anchorsOf(path)
 		if err != nil {
 			return Explain(err, "cannot sync the file system of %s", path)
@@ -48,6 +51,14 @@ func syncPaths(paths []string, synced map[uint64]bool) error {
 		}
 	}
 	return nil
+}
+
+// deviceOf is the number of the file system that a file is on; 0 where the system does not tell.
+func deviceOf(info fs.FileInfo) uint64 {
+	if status, ok := info.Sys().(*syscall.Stat_t); ok {
+		return uint64(status.Dev) // 32 bits wide on some machines
+	}
+	return 0
 }
 
 // anchorsOf names existing folders and regular files that lie on the path's file systems and can be opened without

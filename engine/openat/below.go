@@ -48,11 +48,4 @@ func (d *Dir) descend(relative string) (int, error) {
 }
 
 // SyncFileSystem makes durable all that was written on the directory's file system.
-func (d *Dir) SyncFileSystem() error {
-	listing, err := d.Read()
-	if err != nil {
-		return err
-	}
-	defer listing.Close()
-	return wrong("syncfs", d.path, repeat(func() error { return unix.Syncfs(int(listing.Fd())) }))
-}
+func (d *Dir) SyncFileSystem() error { return d.reading("syncfs", unix.Syncfs) }

@@ -117,7 +117,7 @@ func (d *Dir) Identity() (Identity, error) {
 // Same reports whether both are one directory.
 func (d *Dir) Same(other *Dir) bool {
 	var here, there unix.Stat_t
-	return unix.Fstat(d.handle, &here) == nil && unix.Fstat(other.handle, &there) == nil && here.Dev == there.Dev && here.Ino == there.Ino
+	return d == other || unix.Fstat(d.handle, &here) == nil && unix.Fstat(other.handle, &there) == nil && here.Dev == there.Dev && here.Ino == there.Ino
 }
 
 // Mounted reports whether a file system is mounted on the directory; false where the kernel does not tell (before Linux 5.8).

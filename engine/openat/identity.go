@@ -61,6 +61,16 @@ func look(handle int) (found Identity, attributes uint64, system int64, err erro
 	return found, status.Attributes, system, nil
 }
 
+// Surely reports by one call whether the directory is the one with that identity. false says nothing: another look has to tell.
+func (d *Dir) Surely(known Identity) bool {
+	var status unix.Statx_t
+	err := repeat(func() error {
+		return unix.Statx(d.handle, "", unix.AT_EMPTY_PATH, unix.STATX_INO|unix.STATX_BTIME, &status)
+	})
+	return err == nil && !known.Volatile && status.Mask&unix.STATX_BTIME != 0 && known.Born == status.Btime.Sec*1e9+int64(status.Btime.Nsec) &&
+		known.Inode == status.Ino && known.Device == unix.Mkdev(status.Dev_major, status.Dev_minor)
+}
+
 // Look tells of a directory what Identity, Mounted and InMemory tell, in fewer calls.
 func (d *Dir) Look() (found Identity, mounted, inMemory bool, err error) {
 	found, attributes, system, err := look(d.handle)

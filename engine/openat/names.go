@@ -210,6 +210,23 @@ func (d *Dir) EachName(visit func(name string) error) error {
 	}
 }
 
+// reading calls with a descriptor of the directory that is open for reading.
+func (d *Dir) reading(operation string, call func(handle int) error) error {
+	handle, err := openat(d.handle, ".", unix.O_RDONLY|unix.O_DIRECTORY, 0)
+	if err != nil {
+		return wrong("open", d.path, err)
+	}
+	defer unix.Close(handle)
+	return wrong(operation, d.path, repeat(func() error { return call(handle) }))
+}
+
+// Device is the number of the file system that the directory is on.
+func (d *Dir) Device() (uint64, error) {
+	var status unix.Stat_t
+	err := repeat(func() error { return unix.Fstat(d.handle, &status) })
+	return uint64(status.Dev), wrong("stat", d.path, err) // 32 bits wide on some machines
+}
+
 // Read opens the directory for reading and syncing.
 func (d *Dir) Read() (*os.File, error) {
 	handle, err := openat(d.handle, ".", unix.O_RDONLY|unix.O_DIRECTORY, 0)
@@ -220,11 +237,4 @@ func (d *Dir) Read() (*os.File, error) {
 }
 
 // Sync makes the names in the directory durable.
-func (d *Dir) Sync() error {
-	listing, err := d.Read()
-	if err != nil {
-		return err
-	}
-	defer listing.Close()
-	return listing.Sync()
-}
+func (d *Dir) Sync() error { return d.reading("sync", unix.Fsync) }

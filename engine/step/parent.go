@@ -137,6 +137,10 @@ func (p *Parents) check(folder string, dir *openat.Dir, links []string, err erro
 	if err == nil && at < 0 && p.stage != noting {
 		return dir, nil // the step did not note it: there is nothing to compare
 	}
+	if err == nil && at >= 0 && p.surely(p.known[at], dir) {
+		p.known[at].Foreseen = p.known[at].Foreseen && foreseen
+		return dir, nil
+	}
 	var now Parent
 	if err == nil {
 		if now, err = look(folder, dir); err != nil {
@@ -170,6 +174,12 @@ func (p *Parents) check(folder string, dir *openat.Dir, links []string, err erro
 		}
 	}
 	return nil, was.changed(now, err)
+}
+
+// surely reports by one call that a directory is the one that was noted. A step opens its directory some times, and most steps have one: see is
+// for what has to be known if it is false.
+func (p *Parents) surely(was Parent, dir *openat.Dir) bool {
+	return (was.Boot == "" || p.stage != after) && dir.Surely(was.Identity)
 }
 
 func gone(err error) bool { return errors.Is(err, fs.ErrNotExist) }

@@ -16,7 +16,7 @@ func Destination(machine step.Machine, verb, path string) (fs.FileInfo, error) {
 			WithHint("name a path below it")
 	}
 	info, err := Lstat(machine, path)
-	if err != nil || info != nil {
+	if looking, is := machine.(*descriptors); err != nil || info != nil || is && looking.opened == filepath.Dir(path) {
 		return info, err
 	}
 	folder, err := machine.Stat(filepath.Dir(path))

@@ -119,7 +119,11 @@ func (p Placement) Put(ctx context.Context, run *step.Run, content bool) error {
 		return err
 	}
 	if !p.moved {
-		if err := made.Record(ctx, run, p.New); err != nil {
+		fresh, err := open.fresh.Directory()
+		if err != nil {
+			return err
+		}
+		if err := made.RecordIn(ctx, run, fresh, open.fresh.Name); err != nil {
 			return err
 		}
 	}
@@ -135,7 +139,10 @@ func (p Placement) Put(ctx context.Context, run *step.Run, content bool) error {
 	}
 	var ready []*openat.Dir
 	if content || p.Old != "" || p.Order.Dir != "" {
-		ready = []*openat.Dir{open.fresh.Dir, open.now.Dir}
+		ready = []*openat.Dir{open.fresh.Dir}
+		if open.now.Dir != open.fresh.Dir {
+			ready = append(ready, open.now.Dir)
+		}
 	}
 	if err := durable.SyncFileSystemsAt(ready, run.Folder); err != nil {
 		return err
