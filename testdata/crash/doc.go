@@ -8,7 +8,8 @@
 //	kill-before POINT   SIGKILL before the call is made
 //	kill-after POINT    SIGKILL when it has been made
 //	kill-first-before POINT, kill-first-after POINT
-//	                    where POINT is one of the gwe that a run was handed over to: SIGKILL for the one that began the run
+//	                    where POINT is one of the gwe that a run was handed over to: SIGKILL for the one that began the run,
+//	                    with which the other one must die
 //	kill-each POINT     SIGKILL for that gwe, and then for the one that began the run, while it puts all back
 //	EIO POINT           the call is not made and returns EIO; so do ENOSPC, EDQUOT, EROFS and EINTR
 //	EIO-on POINT        as EIO, and so does every later call of this process that may: the disk is gone for good

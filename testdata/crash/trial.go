@@ -49,6 +49,9 @@ func (s *site) traced(decide func(trace.Point) trace.Action, before int, argumen
 		Before: before,
 	}, decide)
 	s.Check(err)
+	if status.Outlived {
+		s.Error("the gwe that the run was handed over to lives on after the one that began the run was killed")
+	}
 	return s.End(status.WaitStatus, output), status.Followed
 }
 

@@ -64,6 +64,8 @@ type Program struct {
 type Status struct {
 	syscall.WaitStatus
 	Followed int
+	// Outlived reports that the program was killed and another one, which was followed too, ended later by itself.
+	Outlived bool
 }
 
 // Tracer runs programs, one at a time, from a thread of its own: ptrace knows threads, and only the one that started a
@@ -111,8 +113,9 @@ type tracing struct {
 	// killing is the thread whose call is the last of victim, the process that is killed then.
 	killing, victim int
 	killed          bool
-	// held is a child that has stopped for good, unless it outlives the victim.
-	held int
+	// held is the thread at whose call the victim is killed. If it outlives the victim, it is continued then.
+	held     int
+	outlived bool
 }
 
 func run(program Program, decide func(Point) Action) (Status, error) {
@@ -135,7 +138,7 @@ func run(program Program, decide func(Point) Action) (Status, error) {
 		followed: map[int]int{}, next: program.Before + 1,
 	}
 	status, err := t.follow()
-	return Status{status, t.next - 1}, err
+	return Status{status, t.next - 1, t.outlived}, err
 }
 
 const options = unix.PTRACE_O_TRACECLONE | unix.PTRACE_O_TRACEFORK | unix.PTRACE_O_TRACEVFORK | unix.PTRACE_O_TRACEEXEC |
@@ -162,6 +165,9 @@ func (t *tracing) follow() (result syscall.WaitStatus, err error) {
 		case err != nil:
 			return result, err
 		case status.Exited(), status.Signaled():
+			if t.killed && t.victim == t.main && pid != t.main && t.followed[pid] != 0 && status.Exited() {
+				t.outlived = true
+			}
 			if delete(t.followed, pid); pid == t.main {
 				result = status
 			}
@@ -191,6 +197,7 @@ func (t *tracing) stopped(pid int, status syscall.WaitStatus) error {
 		return unix.PtraceCont(pid, 0)
 	case signal == syscall.SIGTRAP|0x80: // the end of the last call
 		if pid == t.killing {
+			t.held = pid
 			return t.kill()
 		}
 		return unix.PtraceCont(pid, 0)
