@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/gwe-project/gwe/cmd/gwe/trial"
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/host"
 	"github.com/gwe-project/gwe/engine/journal"
@@ -37,6 +38,9 @@ type Line struct {
 // would tell a script that nothing ran.
 func (l Line) Main() {
 	debug.SetTraceback("crash")
+	if len(os.Args) < 2 || os.Args[1] != trial.InsideCommand { // which makes a machine of its own, and its network
+		dropPrivileges()
+	}
 	shared := &screen{stderr: os.Stderr}
 	ctx, stop := untilSignal(context.Background(), shared)
 	code := execute(ctx, &console{
