@@ -112,12 +112,17 @@ func FileSystemRoot(path string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	for real != "/" {
-		begins, err := BeginsFileSystem(real)
-		if err != nil || begins {
-			return real, err
+	var here, above unix.Stat_t
+	if err := unix.Lstat(real, &here); err != nil {
+		return "", &fs.PathError{Op: "lstat", Path: real, Err: err}
+	}
+	for ; real != "/"; real, here = filepath.Dir(real), above {
+		if err := unix.Lstat(filepath.Dir(real), &above); err != nil {
+			return "", &fs.PathError{Op: "lstat", Path: filepath.Dir(real), Err: err}
 		}
-		real = filepath.Dir(real)
+		if here.Dev != above.Dev {
+			return real, nil
+		}
 	}
 	return "", nil
 }

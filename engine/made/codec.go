@@ -31,15 +31,14 @@ var errDamaged = errors.New("the list of what the step made is damaged")
 
 // encoder writes entries.
 type encoder struct {
-	file   *os.File
-	buffer *bufio.Writer
+	buffer pending
 	sum    hash.Hash32
 	group  *string
 	record []byte
 }
 
 func newEncoder(file *os.File) *encoder {
-	return &encoder{file: file, buffer: bufio.NewWriterSize(file, buffered), sum: crc32.New(castagnoli)}
+	return &encoder{buffer: pending{file: file}, sum: crc32.New(castagnoli)}
 }
 
 func (e *encoder) add(one entry) error {
@@ -64,13 +63,34 @@ func (e *encoder) add(one entry) error {
 		e.record = binary.AppendUvarint(e.record, number)
 	}
 	_, _ = e.sum.Write(e.record) // never fails
-	_, err := e.buffer.Write(e.record)
-	return err
+	return e.buffer.write(e.record)
 }
 
 func (e *encoder) end() error {
-	_, err := e.buffer.Write(binary.LittleEndian.AppendUint32([]byte{recordEnd}, e.sum.Sum32()))
-	return errors.Join(err, e.buffer.Flush())
+	err := e.buffer.write(binary.LittleEndian.AppendUint32([]byte{recordEnd}, e.sum.Sum32()))
+	return errors.Join(err, e.buffer.flush())
+}
+
+// pending is what is still to be written to a file: it grows with that, for most files get some bytes.
+type pending struct {
+	file *os.File
+	text []byte
+}
+
+func (p *pending) write(text []byte) error {
+	if p.text = append(p.text, text...); len(p.text) < buffered {
+		return nil
+	}
+	return p.flush()
+}
+
+func (p *pending) flush() error {
+	if len(p.text) == 0 {
+		return nil
+	}
+	_, err := p.file.Write(p.text)
+	p.text = p.text[:0]
+	return err
 }
 
 func appendText(to []byte, text string) []byte {

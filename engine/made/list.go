@@ -58,10 +58,18 @@ type Writer struct {
 
 // Create begins a list in the frame's folder; an older one is forgotten.
 func Create(folder string) (*Writer, error) {
-	if err := os.Remove(filepath.Join(folder, settledName)); err != nil && !errors.Is(err, os.ErrNotExist) {
+	if err := forget(filepath.Join(folder, settledName)); err != nil {
 		return nil, explain(err, "cannot record what the step makes")
 	}
 	return create(filepath.Join(folder, listName))
+}
+
+// forget removes a list, which need not be there.
+func forget(path string) error {
+	if err := unix.Unlink(path); err != nil && !errors.Is(err, unix.ENOENT) {
+		return &os.PathError{Op: "remove", Path: path, Err: err}
+	}
+	return nil
 }
 
 func create(path string) (*Writer, error) {
@@ -154,7 +162,15 @@ func (r *reader) rewind() {
 		return
 	}
 	_, _ = r.file.Seek(0, io.SeekStart)
-	r.decoder, r.ahead = &decoder{buffer: bufio.NewReaderSize(r.file, buffered)}, nil
+	r.decoder, r.ahead = &decoder{buffer: bufio.NewReaderSize(r.file, readAtOnce(r.file))}, nil
+}
+
+// readAtOnce is how much of a file is read at once.
+func readAtOnce(file *os.File) int {
+	if info, err := file.Stat(); err == nil && info.Size() < buffered {
+		return int(info.Size())
+	}
+	return buffered
 }
 
 func (r *reader) close() {

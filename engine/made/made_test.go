@@ -378,3 +378,63 @@ func TestDiscardOfAFile(t *testing.T) {
 		})
 	}
 }
+
+// A list of one file is written again at the commit only if that says something new; whatever is changed after it is seen all the same.
+func TestSettleOfAFile(t *testing.T) {
+	settled := func(r *release) bool {
+		_, err := os.Lstat(filepath.Join(r.run.Folder, settledName))
+		return err == nil
+	}
+	for name, row := range map[string]struct {
+		before, after func(path string) error
+		writes, kept  bool
+	}{
+		"as it was":                {},
+		"a mode before the commit": {before: func(path string) error { return os.Chmod(path, 0o600) }, writes: true},
+		"a mode after it":          {after: func(path string) error { return os.Chmod(path, 0o600) }, kept: true},
+		"a content after it, with the size and the time of before": {after: func(path string) error {
+			return errors.Join(os.WriteFile(path, []byte("b"), 0o644), os.Chtimes(path, old, old))
+		}, kept: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRelease(t)
+			r.run.AfterCommit = false
+			path := filepath.Join(r.base, "app.conf")
+			check(t, os.WriteFile(path+".new", []byte("a"), 0o644))
+			check(t, os.Chtimes(path+".new", old, old))
+			check(t, Record(t.Context(), r.run, path+".new"))
+			check(t, os.Rename(path+".new", path))
+			if row.before != nil {
+				check(t, row.before(path))
+			}
+			for range 2 {
+				check(t, Settle(t.Context(), r.run, path))
+				if settled(r) != row.writes {
+					t.Errorf("a list of the commit: %v", !row.writes)
+				}
+			}
+			r.run.AfterCommit = true
+			if row.after != nil {
+				check(t, row.after(path))
+			}
+			check(t, Discard(t.Context(), r.run, path, path))
+			if row.kept != (len(r.kept) == 1) {
+				t.Errorf("kept %v", r.kept)
+			}
+		})
+	}
+	t.Run("a mode that was taken back before the commit", func(t *testing.T) {
+		r := newRelease(t)
+		r.run.AfterCommit = false
+		path := filepath.Join(r.base, "app.conf")
+		check(t, os.WriteFile(path, []byte("a"), 0o644))
+		check(t, Record(t.Context(), r.run, path))
+		for _, mode := range []os.FileMode{0o600, 0o644} {
+			check(t, os.Chmod(path, mode))
+			check(t, Settle(t.Context(), r.run, path))
+			if settled(r) != (mode == 0o600) {
+				t.Errorf("%o: a list of the commit: %v", mode, settled(r))
+			}
+		}
+	})
+}

@@ -42,6 +42,9 @@ func SettleAs(ctx context.Context, run *step.Run, at func(group string) (parent 
 		return nil
 	}
 	defer list.close()
+	if list.stands(run.Folder, at) {
+		return explain(forget(filepath.Join(run.Folder, settledName)), "cannot look at what the step made")
+	}
 	settled, err := create(filepath.Join(run.Folder, settledName))
 	if err != nil {
 		return err
@@ -55,6 +58,32 @@ func SettleAs(ctx context.Context, run *step.Run, at func(group string) (parent 
 		}
 	}
 	return settled.Close()
+}
+
+// stands reports whether the list has one entry, of which a settled one would say nothing new: mode and owner are as they were recorded, and
+// where its change time counts, the digest of its content tells the same.
+func (r *reader) stands(folder string, at func(group string) (parent int, name string)) bool {
+	if r.peek() == nil {
+		return false
+	}
+	one := *r.ahead
+	r.ahead = nil
+	alone := r.peek() == nil
+	r.rewind()
+	if !alone || one.Path != "" {
+		return false
+	}
+	if one.kind() == unix.S_IFREG {
+		if _, recorded := (&sums{folder: folder}).of(one.Group, one.Path); !recorded {
+			return false
+		}
+	}
+	parent, name := at(one.Group)
+	if parent == Nowhere {
+		return true
+	}
+	status, err := statAt(parent, name)
+	return err == nil && (status == nil || attributes{status.Mode, status.Uid, status.Gid} == one.attributes())
 }
 
 // settle copies a group, with the attributes that its entries have by now.

@@ -23,10 +23,7 @@ const sumsName = "made-sums"
 
 // Sums writes digests of files down while these are written. It is optional: where a file's times tell nothing, because a link to
 // it was made and removed since, say, its digest shows that the content is what it was.
-type Sums struct {
-	file   *os.File
-	buffer *bufio.Writer
-}
+type Sums struct{ buffer pending }
 
 // CreateSums begins the digests of a frame; older ones are forgotten.
 func CreateSums(folder string) (*Sums, error) {
@@ -34,7 +31,7 @@ func CreateSums(folder string) (*Sums, error) {
 	if err != nil {
 		return nil, explain(err, "cannot record digests")
 	}
-	return &Sums{file: file, buffer: bufio.NewWriterSize(file, buffered)}, nil
+	return &Sums{pending{file: file}}, nil
 }
 
 // Add takes the CRC-32C of a file's content; path is relative to the root of its group.
@@ -45,8 +42,7 @@ func (s *Sums) Add(group, path string, sum uint32) error {
 	var record [sumSize]byte
 	binary.LittleEndian.PutUint64(record[:], hashOf(group, path))
 	binary.LittleEndian.PutUint32(record[8:], sum)
-	_, err := s.buffer.Write(record[:])
-	return explain(err, "cannot record digests")
+	return explain(s.buffer.write(record[:]), "cannot record digests")
 }
 
 // Close ends the digests. It does not make them durable.
@@ -54,7 +50,7 @@ func (s *Sums) Close() error {
 	if s == nil {
 		return nil
 	}
-	return explain(errors.Join(s.buffer.Flush(), s.file.Close()), "cannot record digests")
+	return explain(errors.Join(s.buffer.flush(), s.buffer.file.Close()), "cannot record digests")
 }
 
 // Small is up to which size AddSmall reads a file once more.
@@ -106,15 +102,24 @@ type digest struct {
 
 // match reports whether a file has the content that was recorded for a path, and whether any was.
 func (s *sums) match(group, path string, folder int, name string) (same, recorded bool) {
+	was, recorded := s.of(group, path)
+	if !recorded {
+		return false, false
+	}
+	sum, err := sumOf(folder, name)
+	return err == nil && sum == was, true
+}
+
+// of gives the digest that was recorded for a path.
+func (s *sums) of(group, path string) (sum uint32, recorded bool) {
 	if !s.read {
 		s.load()
 	}
 	at, found := slices.BinarySearchFunc(s.known, hashOf(group, path), func(one digest, path uint64) int { return cmp.Compare(one.path, path) })
 	if !found {
-		return false, false
+		return 0, false
 	}
-	sum, err := sumOf(folder, name)
-	return err == nil && sum == s.known[at].sum, true
+	return s.known[at].sum, true
 }
 
 func (s *sums) load() {
@@ -124,7 +129,7 @@ func (s *sums) load() {
 		return
 	}
 	defer file.Close()
-	buffer := bufio.NewReaderSize(file, buffered)
+	buffer := bufio.NewReaderSize(file, readAtOnce(file))
 	for {
 		var record [sumSize]byte
 		if _, err := io.ReadFull(buffer, record[:]); err != nil {
