@@ -66,9 +66,12 @@ type line struct {
 
 // encode makes the line of the next record and the chain after it.
 func (c chain) encode(now time.Time, kind string, data any) ([]byte, chain, error) {
-	content, err := compact(data)
-	if err != nil {
-		return nil, c, fault.New(fault.Errored, "journal-data", "cannot journal a record of kind %q", kind).WithCause(err)
+	content, is := data.(json.RawMessage) // the line is compacted with it, and refused if it is not JSON
+	if !is {
+		var err error
+		if content, err = compact(data); err != nil {
+			return nil, c, fault.New(fault.Errored, "journal-data", "cannot journal a record of kind %q", kind).WithCause(err)
+		}
 	}
 	encoded, err := compact(line{Number: c.number + 1, Time: now.UTC(), Kind: kind, Data: content, Synced: c.synced, Previous: c.sum})
 	if err != nil {
