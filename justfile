@@ -53,15 +53,15 @@ model:
 
 # kill gwe at every system call, or let the call fail; stops and goes on: just crash --change update --how EIO
 crash *arguments:
-    go run ./testdata/crash campaign {{ arguments }}
+    go run ./scripts/crash campaign {{ arguments }}
 
 # kills, errors, full disks and signals on recipes made at random; stops and goes on: just randomrecipe --from 1 --seeds 500
 randomrecipe *arguments:
-    go run ./testdata/randomrecipe campaign {{ arguments }}
+    go run ./scripts/randomrecipe campaign {{ arguments }}
 
 # break gwe on purpose, each time in another way: the campaigns and the tests must find it
 mutations:
-    GWE_MUTATIONS=all go test -count 1 -timeout 60m -v ./testdata/mutations
+    GWE_MUTATIONS=all go test -count 1 -timeout 60m -v ./scripts/mutations
 
 # one fuzz target for a while: just fuzz ./engine/journal FuzzRead 10m. Unbounded, each new input is minimized for a minute, in which
 # nothing else is tried.

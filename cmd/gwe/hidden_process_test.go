@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/gwe-project/gwe/engine/process"
-	"github.com/gwe-project/gwe/testdata/gateway"
+	"github.com/gwe-project/gwe/scripts/gateway"
 )
 
 // hide starts a child that leaves all by which it could be known, and then does what it is told.

@@ -11,7 +11,7 @@ import (
 )
 
 // TestUndoDataIsKept: of each version of the undo data of each step type there are runs that every later gwe must undo, and of each format of
-// the journal since 2 some with all constructs. The test of package testdata/kept undoes them.
+// the journal since 2 some with all constructs. The test of package scripts/kept undoes them.
 func TestUndoDataIsKept(t *testing.T) {
 	for _, one := range steps.Catalog() {
 		for version := 1; version <= one.About().UndoVersion(); version++ {
@@ -26,14 +26,14 @@ func TestUndoDataIsKept(t *testing.T) {
 func wantKept(t *testing.T, name string, version, today int) {
 	t.Helper()
 	for _, ending := range []string{"txtar", "ext4.zst"} {
-		file := filepath.Join("..", "..", "testdata", "kept", "runs", fmt.Sprintf("%s.%d.%s", name, version, ending))
+		file := filepath.Join("..", "..", "testdata", "kept", fmt.Sprintf("%s.%d.%s", name, version, ending))
 		_, err := os.Stat(file)
 		switch {
 		case err != nil && version < today:
 			t.Errorf("no run of %s, version %d, is kept, and today's gwe cannot make one: restore %s from the history of the project: %v",
 				name, version, file, err)
 		case err != nil:
-			t.Errorf("no run of %s, version %d, is kept: make one with `go run ./testdata/kept/keep %s`, as root: %v", name, version, name, err)
+			t.Errorf("no run of %s, version %d, is kept: make one with `go run ./scripts/kept/keep %s`, as root: %v", name, version, name, err)
 		}
 	}
 }

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/gwe-project/gwe/testdata/gateway"
+	"github.com/gwe-project/gwe/scripts/gateway"
 )
 
 // TestRecipeEditedMeanwhile: a run goes by the recipe as it was when it began, and so does its recovery.

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/gwe-project/gwe/engine/process"
-	"github.com/gwe-project/gwe/testdata/gateway"
+	"github.com/gwe-project/gwe/scripts/gateway"
 )
 
 // writer goes on writing into the release, and makes it again where it was removed.

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gwe-project/gwe/testdata/gateway"
+	"github.com/gwe-project/gwe/scripts/gateway"
 )
 
 // TestKilledAtAnyMoment kills gwe after random times, in the middle of whatever it does, and its recovery in half of the cases.

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/gwe-project/gwe/testdata/gateway"
+	"github.com/gwe-project/gwe/scripts/gateway"
 )
 
 // TestKilledInRecovery kills gwe in an update, kills the recovery before and behind every record that it writes, and

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/gwe-project/gwe/testdata/gateway"
+	"github.com/gwe-project/gwe/scripts/gateway"
 )
 
 // TestStoppedAtEveryRecord sends SIGTERM to gwe behind every record. It puts everything back itself, unless the new

@@ -22,7 +22,7 @@ type About struct {
 	// type with effects, that it has no undo of its own (then recipes write one).
 	Undo string
 	// UndoData is the version of what Prepare and Do save for the undo: the memo and the files in Run.Folder; 0 counts as 1. Raise it
-	// whenever an older gwe could not undo by the new form. Undo must read all versions up to it, or fail. Package testdata/kept keeps
+	// whenever an older gwe could not undo by the new form. Undo must read all versions up to it, or fail. Package scripts/kept keeps
 	// runs of each version of gwe's own types.
 	UndoData int
 	// Scalar names the argument that a scalar in place of the mapping stands for ("path" of remove, say); "" is none.

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/gwe-project/gwe/engine/journal"
-	"github.com/gwe-project/gwe/testdata/gateway"
+	"github.com/gwe-project/gwe/scripts/gateway"
 )
 
 // bench is a machine just before a change, as an image that each trial begins with.

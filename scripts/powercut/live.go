@@ -14,8 +14,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/gwe-project/gwe/engine/durable"
+	"github.com/gwe-project/gwe/scripts/gateway"
 	"github.com/gwe-project/gwe/scripts/machine/boot"
-	"github.com/gwe-project/gwe/testdata/gateway"
 )
 
 // life is what the disk of a whole machine tells about it: where it was made and must be mounted again, because state

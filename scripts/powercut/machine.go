@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/gwe-project/gwe/testdata/gateway"
+	"github.com/gwe-project/gwe/scripts/gateway"
 )
 
 // machine is a whole one: Debian's kernel in QEMU without KVM, whose power goes while it goes from change to change. One disk

@@ -16,7 +16,7 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"github.com/gwe-project/gwe/testdata/gateway"
+	"github.com/gwe-project/gwe/scripts/gateway"
 )
 
 // settings are what the command line says.

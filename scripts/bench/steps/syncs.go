@@ -7,7 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 
-	"github.com/gwe-project/gwe/testdata/syncs"
+	"github.com/gwe-project/gwe/scripts/syncs"
 )
 
 // size prints how large the program is, as it is built and without what only a debugger reads.
