@@ -39,7 +39,7 @@ func (t typed) Touches(run *Run, arguments map[string]any, memo json.RawMessage)
 	if !t.has[methodTouches] {
 		return nil, false, nil
 	}
-	answer, err := t.action.call(context.Background(), methodTouches, run, given{about: t.about.Name, arguments: arguments, memo: memo})
+	answer, err := t.invoke(context.Background(), methodTouches, run, given{arguments: arguments, memo: memo})
 	paths, _ = answer.([]string)
 	return paths, true, err
 }

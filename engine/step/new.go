@@ -73,12 +73,17 @@ func ask[R any](ctx context.Context, t typed, m method, run *Run, from given) (r
 	if !t.has[m] {
 		return result, nil
 	}
-	from.about, from.object = t.about.Name, t.arguments
-	answer, err := t.action.call(ctx, m, run, from)
+	answer, err := t.invoke(ctx, m, run, from)
 	if answer != nil {
 		result = answer.(R)
 	}
 	return result, err
+}
+
+// invoke calls a method that the action has.
+func (t typed) invoke(ctx context.Context, m method, run *Run, from given) (any, error) {
+	from.about, from.object = t.about.Name, t.arguments
+	return t.action.call(ctx, m, run, from)
 }
 
 // interrupted is the error of a call whose context was cancelled while it read the machine: that, and not what the step type took it for.
