@@ -113,12 +113,8 @@ func sumOfSaved(directory int, name string) (size int64, sum string, err error) 
 		return 0, "", err
 	}
 	defer unix.Close(handle)
-	var status unix.Stat_t
-	if err := unix.Fstat(handle, &status); err != nil {
-		return 0, "", err
-	}
-	const most = 64 << 10
-	buffer := make([]byte, min(max(status.Size, 0)+1, most)) // most are notes of some bytes: one call reads such a file and its end
+	const note, most = 512, 64 << 10 // most are notes: one call reads such a file and its end
+	buffer := make([]byte, note)
 	hash := sha256.New()
 	for {
 		var count int
@@ -133,6 +129,9 @@ func sumOfSaved(directory int, name string) (size int64, sum string, err error) 
 		size += int64(count)
 		if count < len(buffer) {
 			return size, hex.EncodeToString(hash.Sum(nil)), nil
+		}
+		if len(buffer) == note {
+			buffer = make([]byte, most)
 		}
 	}
 }

@@ -13,12 +13,7 @@ import (
 // WriteNote writes a file of less than a page down for a later process, for its owner alone. The caller makes it durable, together
 // with all else that has to be before he acts on it.
 func WriteNote(path string, text []byte) error {
-	file, err := regular.Open(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err == nil {
-		_, err = file.Write(text)
-		err = errors.Join(err, file.Close())
-	}
-	return Explain(err, "cannot write %s", path)
+	return Explain(regular.Write(path, text, 0o600), "cannot write %s", path)
 }
 
 // ReadNote reads a note; it is empty where there is none. What a power cut leaves of one that was not durable yet, nothing or

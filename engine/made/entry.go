@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"hash/crc32"
-	"io"
 	"os"
 	"slices"
 
@@ -91,21 +90,23 @@ func sumOf(folder int, name string) (uint32, error) {
 	if err != nil {
 		return 0, err
 	}
-	file := os.NewFile(uintptr(handle), name)
-	defer file.Close()
-	info, err := file.Stat()
-	if err != nil || !info.Mode().IsRegular() {
+	defer unix.Close(handle)
+	var status unix.Stat_t
+	if err := unix.Fstat(handle, &status); err != nil || status.Mode&unix.S_IFMT != unix.S_IFREG {
 		return 0, errors.Join(err, os.ErrInvalid)
 	}
-	sum, buffer := uint32(0), make([]byte, min(info.Size()+1, 64<<10))
+	sum, buffer := uint32(0), make([]byte, min(status.Size+1, 64<<10))
 	for {
-		n, err := file.Read(buffer)
-		sum = crc32.Update(sum, castagnoli, buffer[:n])
-		if errors.Is(err, io.EOF) {
-			return sum, nil
-		}
+		var count int
+		err := durable.Repeat(func() (err error) {
+			count, err = unix.Read(handle, buffer)
+			return err
+		})
 		if err != nil {
-			return 0, err
+			return 0, &os.PathError{Op: "read", Path: name, Err: err}
+		}
+		if sum = crc32.Update(sum, castagnoli, buffer[:count]); count == 0 || status.Size < int64(len(buffer)) && count < len(buffer) {
+			return sum, nil
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package regular
 
 import (
+	"errors"
 	"io"
 	"io/fs"
 	"os"
@@ -14,10 +15,7 @@ import (
 func Open(path string, flags int, mode fs.FileMode) (*os.File, error) {
 	file, err := os.OpenFile(path, flags|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, mode)
 	if err != nil {
-		if there, lost := os.Lstat(path); lost == nil && !there.Mode().IsRegular() {
-			return nil, refuse(path, there.Mode())
-		}
-		return nil, err
+		return nil, unopened(path, err)
 	}
 	opened, err := file.Stat()
 	if err == nil && !opened.Mode().IsRegular() {
@@ -28,6 +26,51 @@ func Open(path string, flags int, mode fs.FileMode) (*os.File, error) {
 		return nil, err
 	}
 	return file, nil
+}
+
+// Write is os.WriteFile for a regular file, without what package os does for files that can be waited for: steps write notes by the hundred.
+func Write(path string, text []byte, mode fs.FileMode) error {
+	var handle int
+	err := repeat(func() (err error) {
+		handle, err = syscall.Open(path, syscall.O_WRONLY|syscall.O_CREAT|syscall.O_TRUNC|syscall.O_NOFOLLOW|syscall.O_NONBLOCK|syscall.O_CLOEXEC, uint32(mode.Perm()))
+		return err
+	})
+	if err != nil {
+		return unopened(path, &fs.PathError{Op: "open", Path: path, Err: err})
+	}
+	var status syscall.Stat_t
+	if err = syscall.Fstat(handle, &status); err == nil && status.Mode&syscall.S_IFMT != syscall.S_IFREG {
+		_ = syscall.Close(handle)
+		return unopened(path, &fs.PathError{Op: "open", Path: path, Err: syscall.EINVAL})
+	}
+	for err == nil && len(text) > 0 {
+		err = repeat(func() error {
+			count, err := syscall.Write(handle, text)
+			text = text[max(count, 0):]
+			return err
+		})
+	}
+	if err = errors.Join(err, syscall.Close(handle)); err != nil {
+		return &fs.PathError{Op: "write", Path: path, Err: err}
+	}
+	return nil
+}
+
+// unopened is the error of a file that could not be opened: what stands in its place, if that is why.
+func unopened(path string, err error) error {
+	if there, lost := os.Lstat(path); lost == nil && !there.Mode().IsRegular() {
+		return refuse(path, there.Mode())
+	}
+	return err
+}
+
+// repeat calls again what a signal cut short.
+func repeat(call func() error) error {
+	for {
+		if err := call(); err != syscall.EINTR {
+			return err
+		}
+	}
 }
 
 // Read is os.ReadFile for a regular file.

@@ -37,6 +37,28 @@ func TestOpen(t *testing.T) {
 			}
 		}
 	}
+	reader, err := os.OpenFile(here("a FIFO"), os.O_RDONLY|syscall.O_NONBLOCK, 0) // the FIFO can be opened for writing then
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reader.Close()
+	for _, name := range []string{"a socket", "a folder", "a FIFO", "a symbolic link"} {
+		err := Write(here(name), []byte("new"), 0o600)
+		if f := fault.As(err); f == nil || f.Code != "not-a-regular-file" || f.Message != here(name)+" is "+name+", where gwe makes a regular file" {
+			t.Errorf("%s is written: %v", name, err)
+		}
+	}
+	for _, text := range []string{"a long text", "short", ""} {
+		if err := Write(here("written"), []byte(text), 0o600); err != nil {
+			t.Error(err)
+		}
+		if found, err := Read(here("written")); err != nil || string(found) != text {
+			t.Errorf("%q, %v", found, err)
+		}
+	}
+	if err := Write(here("none/written"), nil, 0o600); !errors.Is(err, fs.ErrNotExist) {
+		t.Error(err)
+	}
 	if text, err := Read(here("file")); err != nil || string(text) != "text" {
 		t.Errorf("%q, %v", text, err)
 	}

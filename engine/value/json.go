@@ -34,6 +34,13 @@ func ToJSON(t Type, v any) (json.RawMessage, error) {
 // FromJSON reads what ToJSON wrote. Members that an object type does not have are left out, and members that are missing
 // are absent: an older or newer gwe may have written the journal.
 func FromJSON(t Type, raw json.RawMessage) (any, error) {
+	if len(raw) > 0 && raw[0] == '"' { // most are
+		var text string
+		if err := json.Unmarshal(raw, &text); err != nil {
+			return nil, valueFault("the value is not JSON").WithCause(err)
+		}
+		return fromJSON(t, text)
+	}
 	decoder := json.NewDecoder(bytes.NewReader(raw))
 	decoder.UseNumber()
 	var decoded any
