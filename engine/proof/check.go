@@ -76,8 +76,6 @@ type checker struct {
 	// acts are the steps of the way forward, in order; secrets are the names of what is secret.
 	acts    []*act
 	secrets []*regexp.Regexp
-	// found are the paths of the acts; see touched.
-	found map[*act]*touched
 	// readIDs are the ids of the steps whose outputs are read; nil until they are asked for.
 	readIDs map[string]bool
 	// locked are the paths that the recipe's locks cover; nil where it has none that can be compared.

@@ -109,7 +109,7 @@ func (c *checker) madeBefore(number int, at path) *act {
 		if earlier.step.ID != nil && strings.HasPrefix(string(at), "${{steps."+earlier.step.ID.Text+".") {
 			return earlier
 		}
-		for _, made := range c.changes(earlier.leaf, step.Writes) {
+		for _, made := range c.touched(earlier).writes {
 			if made.covers(at) && hasArgument(earlier.leaf, "link-dest") {
 				return earlier
 			}
@@ -127,7 +127,7 @@ func (c *checker) readBefore(number int, at path) *act {
 		if earlier.leaf.Type == nil || earlier.looks() || hasArgument(earlier.leaf, "keyring") {
 			continue
 		}
-		if slices.Contains(c.reads(earlier.leaf), at) {
+		if slices.Contains(c.touched(earlier).reads, at) {
 			return earlier
 		}
 	}

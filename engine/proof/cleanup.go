@@ -47,17 +47,17 @@ func (c *checker) neededBy(removed path) *act {
 		if a.leaf.Type == nil {
 			continue
 		}
-		for _, link := range c.changes(a.leaf, step.Swaps) {
-			if removed.covers(link) || slices.ContainsFunc(c.reads(a.leaf), removed.covers) {
+		for _, link := range c.touched(a).swaps {
+			if removed.covers(link) || slices.ContainsFunc(c.touched(a).reads, removed.covers) {
 				return a
 			}
 		}
 		if scratch.MatchString(string(removed)) {
 			continue
 		}
-		for _, made := range c.changes(a.leaf, step.Writes) {
+		for _, made := range c.touched(a).writes {
 			inUse := func(later *act) bool {
-				return later.leaf.Type != nil && slices.ContainsFunc(c.reads(later.leaf), made.covers)
+				return later.leaf.Type != nil && slices.ContainsFunc(c.touched(later).reads, made.covers)
 			}
 			if removed.covers(made) && a.leaf.Type.About().Undo != "" && !slices.ContainsFunc(c.acts[i+1:], inUse) {
 				return a
@@ -79,7 +79,7 @@ func (c *checker) failsafeRemoved() {
 				if a.leaf.Type == nil || hasArgument(a.leaf, "protect") && !c.prunes(a.leaf, needed) {
 					continue
 				}
-				for _, removed := range c.changes(a.leaf, step.Removes) {
+				for _, removed := range c.touched(a).removes {
 					if removed.covers(needed) {
 						c.report(a.step, a.leaf.Key.Span, FailsafeRemoved, fmt.Sprintf("%s may remove %s, which the failsafe on line %d needs", a.leaf.Key.Text, shown(needed), leaf.Key.Line),
 							"leave it there: the failsafe of this run, and of the next ones, leads to it")
@@ -132,7 +132,7 @@ func (c *checker) protectNothing() {
 		if !given || !hasArgument(a.leaf, "protect") {
 			continue
 		}
-		for _, dir := range c.changes(a.leaf, step.Removes) {
+		for _, dir := range c.touched(a).removes {
 			for _, name := range texts(node) {
 				if name.Dynamic || strings.Contains(name.Text, "/") {
 					continue

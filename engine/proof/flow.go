@@ -19,6 +19,8 @@ type act struct {
 	around []*schema.Step
 	// committed is true after the point of no return, and rescuing inside a rescue.
 	committed, rescuing bool
+	// found is what touched has found; nil until it is asked for.
+	found *touched
 }
 
 // flow lists the steps that act on the way forward, those of groups and branches in their place.
@@ -54,23 +56,23 @@ const mostActs = 300
 // touched are the paths that one step has to do with.
 type touched struct {
 	writes, swaps, removes, reads []path
+	// takesUp is what takes up a new release: see refresh. runs means that the step runs a program, and whole that it writes all of a file.
+	takesUp     string
+	runs, whole bool
 }
 
-// touched are the paths of a step, found once.
+// touched is what the checks ask of a step once for each other step, found once.
 func (c *checker) touched(a *act) *touched {
-	if c.found == nil {
-		c.found = map[*act]*touched{}
-	}
-	found := c.found[a]
-	if found == nil {
-		found = &touched{}
+	if a.found == nil {
+		a.found = &touched{}
 		if a.leaf.Type != nil {
-			found.writes, found.swaps, found.removes = c.changes(a.leaf, step.Writes), c.changes(a.leaf, step.Swaps), c.changes(a.leaf, step.Removes)
-			found.reads = c.reads(a.leaf)
+			a.found.writes, a.found.swaps, a.found.removes = c.changes(a.leaf, step.Writes), c.changes(a.leaf, step.Swaps), c.changes(a.leaf, step.Removes)
+			a.found.reads, a.found.takesUp = c.reads(a.leaf), refresh(a.leaf)
+			a.found.runs = slices.ContainsFunc(effects(a.leaf), func(e step.Effect) bool { return e.Kind == step.Runs })
+			a.found.whole = hasArgument(a.leaf, "content", "path") || hasArgument(a.leaf, "values", "to")
 		}
-		c.found[a] = found
 	}
-	return found
+	return a.found
 }
 
 // meets reports whether one of the paths covers the other one, or lies in it.

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/schema"
 )
 
@@ -44,7 +43,7 @@ func (c *checker) checkNothing(number int, a *act) {
 	case hasArgument(a.leaf, "file", "state", "within") && literal(a.leaf, "state") != "absent":
 		waited := c.path(literal(a.leaf, "file"))
 		for _, earlier := range c.acts[:number] {
-			if waited != "" && slices.Contains(c.changes(earlier.leaf, step.Writes), waited) && !earlier.guarded() {
+			if waited != "" && slices.Contains(c.touched(earlier).writes, waited) && !earlier.guarded() {
 				c.warn(a.step, a.leaf.Key.Span, CheckNothing, fmt.Sprintf("%s on line %d makes %s itself: there is nothing to wait for", earlier.leaf.Key.Text, earlier.leaf.Key.Line, shown(waited)),
 					"wait for what the program makes")
 				return

@@ -130,7 +130,7 @@ func (c *checker) sharedFile() {
 		if !hasArgument(a.leaf, "mode", "recursive") || a.committed {
 			continue
 		}
-		for _, changed := range c.changes(a.leaf, step.Writes) {
+		for _, changed := range c.touched(a).writes {
 			for _, earlier := range c.acts {
 				if earlier == a || earlier.leaf.Type == nil || earlier.step.ID == nil || !hasArgument(earlier.leaf, "link-dest") {
 					continue

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/schema"
 )
 
@@ -76,7 +75,7 @@ func (c *checker) switchedLater(number int, at path) *act {
 
 // oldReleaseChanged: before the switch, what lies below the link is the old release, to which a rollback returns.
 func (c *checker) oldReleaseChanged(number int, a *act) {
-	for _, written := range c.changes(a.leaf, step.Writes) {
+	for _, written := range c.touched(a).writes {
 		if later := c.switchedLater(number, written); later != nil {
 			c.warn(a.step, a.leaf.Key.Span, OldReleaseChanged, fmt.Sprintf("before the switch of line %d, %s lies in the old release: the new one does not get it", later.leaf.Key.Line, shown(written)),
 				"write into the new release's own directory, or below the switch")
@@ -87,7 +86,7 @@ func (c *checker) oldReleaseChanged(number int, a *act) {
 
 // linkTaken: a link does not take the name of what was just made.
 func (c *checker) linkTaken(number int, a *act) {
-	for _, link := range c.changes(a.leaf, step.Swaps) {
+	for _, link := range c.touched(a).swaps {
 		for _, earlier := range c.acts[:number] {
 			if earlier.leaf.Type == nil || hasArgument(earlier.leaf, "link") || earlier.guarded() {
 				continue
@@ -103,12 +102,12 @@ func (c *checker) linkTaken(number int, a *act) {
 
 // usedEarly: what only a later step makes cannot be used.
 func (c *checker) usedEarly(number int, a *act) {
-	if a.step.When != nil || len(c.changes(a.leaf, step.Swaps)) > 0 {
+	if a.step.When != nil || len(c.touched(a).swaps) > 0 {
 		return // switch-early says that
 	}
-	reads := c.reads(a.leaf)
+	reads := c.touched(a).reads
 	if hasArgument(a.leaf, "mode", "recursive") {
-		reads = append(reads, c.changes(a.leaf, step.Writes)...)
+		reads = slices.Concat(reads, c.touched(a).writes)
 	}
 	for _, read := range reads {
 		made := func(one *act) bool {
@@ -123,7 +122,7 @@ func (c *checker) usedEarly(number int, a *act) {
 			if later.leaf.Type == nil || !hasArgument(later.leaf, "archive", "to") {
 				continue
 			}
-			for _, fresh := range c.changes(later.leaf, step.Writes) {
+			for _, fresh := range c.touched(later).writes {
 				if fresh.covers(read) && !a.missingOK() {
 					c.report(a.step, a.leaf.Key.Span, UsedEarly, fmt.Sprintf("%s is what %s on line %d makes only later", shown(read), later.leaf.Key.Text, later.leaf.Key.Line), "move this step below it")
 					return
@@ -140,14 +139,14 @@ func (a *act) missingOK() bool {
 
 // linkToRelease: a link from the system into a release leads through the link that is switched, or the next update leaves it behind.
 func (c *checker) linkToRelease(a *act) {
-	if !hasArgument(a.leaf, "link", "to") || len(c.changes(a.leaf, step.Swaps)) > 0 {
+	if !hasArgument(a.leaf, "link", "to") || len(c.touched(a).swaps) > 0 {
 		return
 	}
 	to := c.path(textOfArgument(a.leaf, "to"))
 	for _, switched := range c.acts {
 		for _, link := range c.touched(switched).swaps {
 			release := c.path(textOfArgument(switched.leaf, "to"))
-			if release.covers(to) && release != to && !release.covers(link) && !slices.ContainsFunc(c.changes(a.leaf, step.Writes), release.covers) {
+			if release.covers(to) && release != to && !release.covers(link) && !slices.ContainsFunc(c.touched(a).writes, release.covers) {
 				through := string(link) + strings.TrimPrefix(string(to), string(release))
 				c.warn(a.step, spanOf(a.leaf, "to"), LinkToRelease, fmt.Sprintf("this link leads into one release: the next update leaves it there, and %s leads elsewhere", shown(link)),
 					"write to: "+shown(path(through)))
@@ -166,22 +165,19 @@ func textOfArgument(leaf schema.Leaf, name string) string {
 
 // writtenTwice: a file that is written whole twice has what the last step wrote.
 func (c *checker) writtenTwice(number int, a *act) {
-	whole := func(one *act) bool {
-		return hasArgument(one.leaf, "content", "path") || hasArgument(one.leaf, "values", "to")
-	}
-	if !whole(a) || a.guarded() || a.rescuing {
+	if !c.touched(a).whole || a.guarded() || a.rescuing {
 		return
 	}
-	for _, written := range c.changes(a.leaf, step.Writes) {
+	for _, written := range c.touched(a).writes {
 		if !written.fixed() {
 			continue
 		}
 		for i := number - 1; i >= 0; i-- {
 			earlier := c.acts[i]
-			if earlier.leaf.Type == nil || !whole(earlier) {
+			if !c.touched(earlier).whole {
 				break // something may have used it
 			}
-			if whole(earlier) && !earlier.guarded() && !inBranches(a) && slices.Equal(earlier.around, a.around) && slices.Contains(c.touched(earlier).writes, written) {
+			if slices.Contains(c.touched(earlier).writes, written) && !earlier.guarded() && !inBranches(a) && slices.Equal(earlier.around, a.around) {
 				c.warn(a.step, a.leaf.Key.Span, WrittenTwice, fmt.Sprintf("line %d has written %s, and nothing has used it: only this one stays", earlier.leaf.Key.Line, shown(written)),
 					"take one of them out, or write one text with the lines of both")
 				return
@@ -204,11 +200,11 @@ var volatile = regexp.MustCompile(`^/(?:tmp|run|var/run|var/tmp|dev/shm)/`)
 
 // volatileTarget: what a link leads to is there after the next boot.
 func (c *checker) volatileTarget(a *act) {
-	if len(c.changes(a.leaf, step.Swaps)) == 0 {
+	if len(c.touched(a).swaps) == 0 {
 		return
 	}
-	for _, to := range c.reads(a.leaf) {
-		if volatile.MatchString(string(to)) && !slices.ContainsFunc(c.changes(a.leaf, step.Swaps), func(link path) bool { return volatile.MatchString(string(link)) }) {
+	for _, to := range c.touched(a).reads {
+		if volatile.MatchString(string(to)) && !slices.ContainsFunc(c.touched(a).swaps, func(link path) bool { return volatile.MatchString(string(link)) }) {
 			c.report(a.step, spanOf(a.leaf, "to"), VolatileTarget, fmt.Sprintf("%s is gone after the next boot, and the link leads to nothing", shown(to)), "install the release on a file system that stays")
 		}
 	}
@@ -216,7 +212,7 @@ func (c *checker) volatileTarget(a *act) {
 
 // cronLine: cron passes over files whose names hold a dot, and over a last line without an end.
 func (c *checker) cronLine(a *act) {
-	for _, written := range c.changes(a.leaf, step.Writes) {
+	for _, written := range c.touched(a).writes {
 		name, found := strings.CutPrefix(string(written), "/etc/cron.d/")
 		if !found || hasArgument(a.leaf, "recursive") {
 			continue

@@ -129,12 +129,12 @@ func (c *checker) prunesParent(a *act) {
 	if !hasArgument(a.leaf, "dir", "keep") {
 		return
 	}
-	for _, dir := range c.changes(a.leaf, step.Removes) {
+	for _, dir := range c.touched(a).removes {
 		for _, maker := range c.acts {
 			if maker.leaf.Type == nil || maker == a || !hasArgument(maker.leaf, "into", "keyring") {
 				continue
 			}
-			for _, into := range c.changes(maker.leaf, step.Writes) {
+			for _, into := range c.touched(maker).writes {
 				if dir.covers(into) && dir != into {
 					c.report(a.step, spanOf(a.leaf, "dir"), PrunesParent, fmt.Sprintf("the releases lie in %s: seen from %s that is one old directory, which may be removed", shown(into), shown(dir)),
 						"write dir: "+shown(into))

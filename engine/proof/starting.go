@@ -80,7 +80,7 @@ func (c *checker) restartAfterCommit(number int, a *act) {
 	if !a.committed || a.leaf.Type == nil || a.step.EffectsNone != nil || a.step.AllowFailure || refresh(a.leaf) == "" {
 		return
 	}
-	switched := slices.IndexFunc(c.acts[:number], func(one *act) bool { return !one.committed && len(c.changes(one.leaf, step.Swaps)) > 0 })
+	switched := slices.IndexFunc(c.acts[:number], func(one *act) bool { return !one.committed && len(c.touched(one).swaps) > 0 })
 	if switched < 0 {
 		return
 	}
@@ -122,7 +122,7 @@ func (c *checker) confirmEarly(number int, a *act) {
 		return
 	}
 	for _, later := range c.acts[number+1:] {
-		if later.leaf.Type != nil && !later.committed && len(c.changes(later.leaf, step.Swaps)) > 0 {
+		if later.leaf.Type != nil && !later.committed && len(c.touched(later).swaps) > 0 {
 			c.warn(a.step, confirm.Key.Span, ConfirmEarly, fmt.Sprintf("the switch of line %d comes after this confirm: who confirms has not seen the new version", later.leaf.Key.Line), "move it below the switch, and below the restart")
 			return
 		}
@@ -131,7 +131,7 @@ func (c *checker) confirmEarly(number int, a *act) {
 
 // switchForgiven: where the switch may fail and the run goes on, the commit says of the old version that the new one is in place.
 func (c *checker) switchForgiven(number int, a *act) {
-	if a.leaf.Type == nil || a.committed || a.rescuing || a.guarded() || len(c.changes(a.leaf, step.Swaps)) == 0 {
+	if a.leaf.Type == nil || a.committed || a.rescuing || a.guarded() || len(c.touched(a).swaps) == 0 {
 		return
 	}
 	why := ""
@@ -197,7 +197,7 @@ func (c *checker) failsafeNew() {
 		}
 		links := c.changes(leaf, step.Swaps)
 		for _, a := range c.acts {
-			if a.leaf.Type == nil || !slices.ContainsFunc(c.changes(a.leaf, step.Swaps), func(link path) bool { return slices.Contains(links, link) }) {
+			if a.leaf.Type == nil || !slices.ContainsFunc(c.touched(a).swaps, func(link path) bool { return slices.Contains(links, link) }) {
 				continue
 			}
 			if to := c.path(textOfArgument(leaf, "to")); to != "" && to == c.path(textOfArgument(a.leaf, "to")) {

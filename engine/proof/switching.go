@@ -5,14 +5,13 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/schema"
 )
 
 // switching: the order in which a release is made, switched to, taken up and looked at.
 func (c *checker) switching() {
 	for i, a := range c.acts {
-		links := c.changes(a.leaf, step.Swaps)
+		links := c.touched(a).swaps
 		if len(links) == 0 {
 			continue
 		}
@@ -25,7 +24,7 @@ func (c *checker) switching() {
 
 // switchEarly: a link leads to what is there already.
 func (c *checker) switchEarly(number int, a *act, links []path) {
-	for _, to := range c.reads(a.leaf) {
+	for _, to := range c.touched(a).reads {
 		for _, link := range links {
 			if link.covers(to) {
 				c.report(a.step, a.leaf.Key.Span, SwitchEarly, fmt.Sprintf("the link %s would lead to itself", shown(link)), "name the release's own directory")
@@ -47,12 +46,12 @@ func (c *checker) switchEarly(number int, a *act, links []path) {
 
 // makesIt reports whether the step makes what is at the path, or a part of it.
 func (c *checker) makesIt(a *act, at path) bool {
-	return slices.ContainsFunc(c.changes(a.leaf, step.Writes), func(made path) bool { return made == at || at.covers(made) })
+	return slices.ContainsFunc(c.touched(a).writes, func(made path) bool { return made == at || at.covers(made) })
 }
 
 // switchAfterCommit: what is switched after the commit is the new version, and its failure rolls back nothing before it.
 func (c *checker) switchAfterCommit(a *act) {
-	first := func(one *act) bool { return !one.committed && len(c.changes(one.leaf, step.Swaps)) > 0 }
+	first := func(one *act) bool { return !one.committed && len(c.touched(one).swaps) > 0 }
 	if a.committed && !a.step.AllowFailure && !slices.ContainsFunc(c.acts, first) {
 		c.report(a.step, a.leaf.Key.Span, SwitchAfterCommit, "the switch stands after the commit: where it fails, the run says that the new version is in place, and the old one runs",
 			"move the commit below it, and below what checks the new version")
@@ -62,10 +61,10 @@ func (c *checker) switchAfterCommit(a *act) {
 // readAfterSwitch: a link that is read after the switch says where the new release is, and an undo that wants the old one gets that.
 func (c *checker) readAfterSwitch(number int, links []path) {
 	for _, later := range c.acts[number+1:] {
-		if later.leaf.Type == nil || !later.looks() || later.step.ID == nil || later.committed {
+		if later.leaf.Type == nil || later.step.ID == nil || later.committed || !later.looks() {
 			continue
 		}
-		if !slices.ContainsFunc(c.reads(later.leaf), func(read path) bool { return slices.Contains(links, read) }) || !c.readInUndo(later.step.ID.Text) {
+		if !slices.ContainsFunc(c.touched(later).reads, func(read path) bool { return slices.Contains(links, read) }) || !c.readInUndo(later.step.ID.Text) {
 			continue
 		}
 		c.report(later.step, later.leaf.Key.Span, ReadAfterSwitch, "the link is read after the switch: the undo that reads it gets the new release, not the old one",
@@ -131,17 +130,16 @@ func (c *checker) restartEarly(number int, a *act) {
 		return
 	}
 	takesUp := func(one *act) bool {
-		return one.leaf.Type != nil && one.step.EffectsNone == nil && refresh(one.leaf) != ""
+		return one.leaf.Type != nil && one.step.EffectsNone == nil && c.touched(one).takesUp != ""
 	}
 	unknown := func(one *act) bool {
-		return one.leaf.Type != nil && one.step.EffectsNone == nil && !takesUp(one) &&
-			slices.ContainsFunc(effects(one.leaf), func(e step.Effect) bool { return e.Kind == step.Runs })
+		return one.leaf.Type != nil && one.step.EffectsNone == nil && !takesUp(one) && c.touched(one).runs
 	}
 	after := slices.IndexFunc(c.acts[number+1:], takesUp)
 	before := slices.IndexFunc(c.acts[:number], takesUp)
 	if after < 0 && before >= 0 && !slices.ContainsFunc(c.acts[number+1:], unknown) {
 		early := c.acts[before]
-		c.warn(early.step, early.leaf.Key.Span, RestartEarly, fmt.Sprintf("%q runs before the switch of line %d, and nothing takes up the new release after that", refresh(early.leaf), a.leaf.Key.Line),
+		c.warn(early.step, early.leaf.Key.Span, RestartEarly, fmt.Sprintf("%q runs before the switch of line %d, and nothing takes up the new release after that", c.touched(early).takesUp, a.leaf.Key.Line),
 			"move it below the switch")
 	}
 	if after < 0 {
