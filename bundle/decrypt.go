@@ -131,8 +131,8 @@ func newFeedbackReader(body io.Reader, s *session, checked bool) (*feedbackReade
 		return nil, err
 	}
 	f := &feedbackReader{in: body, buffer: make([]byte, copyBuffer+detectionSize)}
-	//lint:ignore SA1019 cipher feedback mode is what the format prescribes; the SHA-1 and the signature authenticate it.
-	f.stream = cipher.NewCFBDecrypter(block, make([]byte, aes.BlockSize))
+	// Cipher feedback mode is what the format prescribes; the SHA-1 and the signature authenticate it.
+	f.stream = cipher.NewCFBDecrypter(block, make([]byte, aes.BlockSize)) //nolint:staticcheck // deprecated, but the format has no other
 	prefix := f.buffer[:aes.BlockSize+2]
 	if _, err := io.ReadFull(body, prefix); err != nil {
 		return nil, truncated(err)

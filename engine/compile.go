@@ -91,8 +91,8 @@ func (c *compiler) compile() {
 	c.program.timeout = c.setting(c.recipe.Timeout, durationType, c.base)
 	v := visibleNames{base: c.base}
 
-	behind := v
-	c.program.steps, behind = c.sequence(c.recipe.Steps, v, spot{area: c.area})
+	sequence, behind := c.sequence(c.recipe.Steps, v, spot{area: c.area})
+	c.program.steps = sequence
 	c.program.failsafe = c.epilogue(c.recipe.Failsafe, behind.with("error", errorType()), spot{area: c.area})
 	c.program.finally = c.epilogue(c.recipe.Finally, behind.with("error", maybe(errorType())), spot{area: c.area})
 	c.program.outputs = c.outputs(behind)

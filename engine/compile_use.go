@@ -50,9 +50,9 @@ func (c *compiler) use(n *node, action schema.Use, scope expression.Scope) {
 	u.variables = inner.variables()
 	u.timeout = inner.setting(recipe.Timeout, durationType, inner.base)
 	v := visibleNames{base: inner.base}
-	behind := v
 	at := spot{parent: n, area: u.area}
-	u.steps, behind = inner.sequence(recipe.Steps, v, at)
+	sequence, behind := inner.sequence(recipe.Steps, v, at)
+	u.steps = sequence
 	u.finally = inner.epilogue(recipe.Finally, behind.with("error", maybe(errorType())), at)
 	u.results = inner.outputs(behind)
 	if !known.seen && len(c.diagnostics) == before {

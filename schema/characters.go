@@ -20,25 +20,7 @@ func (p *parser) characters() bool {
 	}
 	for at := 0; at < len(content); {
 		character, size := utf8.DecodeRune(content[at:])
-		message, hint := "", "remove it, or write it as an escape in double quotes"
-		switch {
-		case character == utf8.RuneError && size == 1:
-			message, hint = fmt.Sprintf("the byte %#02x is not UTF-8", content[at]), "save the file as UTF-8"
-		case character == '\r' && !bytes.HasPrefix(content[at:], []byte("\r\n")):
-			message, hint = "a carriage return without a line feed", "end lines as Linux does, with a line feed alone"
-		case character < ' ' && character != '\t' && character != '\n' && character != '\r', character == 0x7f, character >= 0x80 && character < 0xa0:
-			message = fmt.Sprintf("the control character %U", character)
-		case character == '\u2028' || character == '\u2029':
-			message = fmt.Sprintf("the line separator %U, which editors do not show as a line end", character)
-		case character >= '\u202a' && character <= '\u202e' || character >= '\u2066' && character <= '\u2069':
-			message = fmt.Sprintf("the character %U changes the order in which the text is shown", character)
-		case isBlank(character) && betweenKeys(content[:at]):
-			message, hint = fmt.Sprintf("the character %U looks like a blank, and YAML takes it for text", character), "write a plain blank"
-		case (character == '–' || character == '—' || character == '−') && betweenKeys(content[:at]) && bytes.HasPrefix(content[at+size:], []byte(" ")):
-			message, hint = fmt.Sprintf("the character %U is no dash for YAML", character), "write -, the minus of the keyboard"
-		case character == '\ufeff', character == '\ufffe', character == '\uffff':
-			message = fmt.Sprintf("the character %U is not text", character)
-		}
+		message, hint := oddCharacter(content, at, character, size)
 		if message != "" {
 			p.fail(p.source.span(at, at+size), "character", message, hint)
 			if len(p.diagnostics) >= 10 {
@@ -48,6 +30,30 @@ func (p *parser) characters() bool {
 		at += size
 	}
 	return len(p.diagnostics) == 0
+}
+
+// oddCharacter says what is wrong with a character, and what to do; "" is nothing.
+func oddCharacter(content []byte, at int, character rune, size int) (message, hint string) {
+	hint = "remove it, or write it as an escape in double quotes"
+	switch {
+	case character == utf8.RuneError && size == 1:
+		message, hint = fmt.Sprintf("the byte %#02x is not UTF-8", content[at]), "save the file as UTF-8"
+	case character == '\r' && !bytes.HasPrefix(content[at:], []byte("\r\n")):
+		message, hint = "a carriage return without a line feed", "end lines as Linux does, with a line feed alone"
+	case character < ' ' && character != '\t' && character != '\n' && character != '\r', character == 0x7f, character >= 0x80 && character < 0xa0:
+		message = fmt.Sprintf("the control character %U", character)
+	case character == '\u2028' || character == '\u2029':
+		message = fmt.Sprintf("the line separator %U, which editors do not show as a line end", character)
+	case character >= '\u202a' && character <= '\u202e' || character >= '\u2066' && character <= '\u2069':
+		message = fmt.Sprintf("the character %U changes the order in which the text is shown", character)
+	case isBlank(character) && betweenKeys(content[:at]):
+		message, hint = fmt.Sprintf("the character %U looks like a blank, and YAML takes it for text", character), "write a plain blank"
+	case (character == '–' || character == '—' || character == '−') && betweenKeys(content[:at]) && bytes.HasPrefix(content[at+size:], []byte(" ")):
+		message, hint = fmt.Sprintf("the character %U is no dash for YAML", character), "write -, the minus of the keyboard"
+	case character == '\ufeff', character == '\ufffe', character == '\uffff':
+		message = fmt.Sprintf("the character %U is not text", character)
+	}
+	return message, hint
 }
 
 // isBlank tells the characters that an editor shows as a blank, or not at all.

@@ -114,6 +114,8 @@ func spreadRange(text string) string {
 
 // Convert gives a literal's canonical value of that type. Its error is a *fault.Fault that says what was expected, what was
 // found and what to write.
+//
+//nolint:gocyclo // one case for each type, with what its author meant
 func (s Scalar) Convert(t value.Type) (any, error) {
 	switch t.Kind {
 	case value.KindString, value.KindPath, value.KindURL, value.KindVersion, value.KindSecret:

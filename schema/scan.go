@@ -311,6 +311,8 @@ func (s *scanner) braces(value string) {
 }
 
 // flow scans a collection in brackets, over as many lines as it takes.
+//
+//nolint:gocyclo // one case for each character that means something in a collection
 func (s *scanner) flow() {
 	// open are the places of the brackets around, colons how many keys each has since its last comma.
 	open, colons := []int{}, []int{}

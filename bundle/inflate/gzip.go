@@ -77,22 +77,9 @@ const (
 func (r *Reader) head() error {
 	d := r.decoder
 	if r.members > 0 {
-		// Tapes and partitions are filled up with zeros behind the last member, as gzip itself has it.
-		for first, padded := byte(0), false; ; padded = true {
-			var err error
-			if first, err = d.octet(); errors.Is(err, io.ErrUnexpectedEOF) {
-				return io.EOF
-			} else if err != nil {
-				return err
-			}
-			if first != 0 && padded {
-				return ErrDamaged
-			}
-			if first != 0 {
-				break
-			}
+		if err := r.padding(); err != nil {
+			return err
 		}
-		d.at--
 	}
 	var fixed [10]byte
 	digest := uint32(0)
@@ -100,6 +87,14 @@ func (r *Reader) head() error {
 		octet, err := d.octet()
 		digest = crc32.Update(digest, crc32.IEEETable, []byte{octet})
 		return octet, err
+	}
+	short := func() (int, error) {
+		low, err := next()
+		if err != nil {
+			return 0, err
+		}
+		high, err := next()
+		return int(high)<<8 | int(low), err
 	}
 	skip := func(count int) error {
 		for range count {
@@ -120,15 +115,11 @@ func (r *Reader) head() error {
 		return ErrDamaged
 	}
 	if flags&withExtra != 0 {
-		low, err := next()
+		count, err := short()
 		if err != nil {
 			return err
 		}
-		high, err := next()
-		if err != nil {
-			return err
-		}
-		if err := skip(int(high)<<8 | int(low)); err != nil {
+		if err := skip(count); err != nil {
 			return err
 		}
 	}
@@ -145,19 +136,35 @@ func (r *Reader) head() error {
 	}
 	if flags&withHeadSum != 0 {
 		want := digest & 0xffff
-		low, err := next()
+		sum, err := short()
 		if err != nil {
 			return err
 		}
-		high, err := next()
-		if err != nil {
-			return err
-		}
-		if uint32(high)<<8|uint32(low) != want {
+		if sum != int(want) {
 			return ErrDamaged
 		}
 	}
 	return nil
+}
+
+// padding goes past the zeros after a member, with which tapes and partitions are filled up, as gzip itself has it.
+func (r *Reader) padding() error {
+	for padded := false; ; padded = true {
+		first, err := r.decoder.octet()
+		if errors.Is(err, io.ErrUnexpectedEOF) {
+			return io.EOF
+		}
+		if err != nil {
+			return err
+		}
+		if first != 0 && padded {
+			return ErrDamaged
+		}
+		if first != 0 {
+			r.decoder.at--
+			return nil
+		}
+	}
 }
 
 // tail compares the checksum and the size with those at the end of the member.

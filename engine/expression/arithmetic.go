@@ -7,6 +7,8 @@ import (
 )
 
 // arithmetic gives what + - * / % ** do with two types; nil where they do nothing.
+//
+//nolint:gocyclo // a table of operators and types, one case each
 func arithmetic(operator string, l, r value.Type) (value.Type, calculation) {
 	switch {
 	case operator == "+" && isText(l) && isText(r):

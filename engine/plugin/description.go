@@ -194,6 +194,19 @@ func (d Description) check(typeName string) error {
 			return schemaFault("also lists %q", also).WithHint("it lists release and verify, where the plugin serves them")
 		}
 	}
+	if err := d.checkEffects(); err != nil {
+		return err
+	}
+	if err := d.checkChoices(); err != nil {
+		return err
+	}
+	if err := checkNames(d.arguments, "argument", kebab); err != nil {
+		return err
+	}
+	return checkNames(d.outputs, "output", snake)
+}
+
+func (d Description) checkEffects() error {
 	for _, one := range d.about.Effects {
 		if !slices.Contains([]step.EffectKind{step.Writes, step.Removes, step.Swaps, step.Runs, step.Refreshes}, one.Kind) {
 			return schemaFault("there is no effect %q", one.Kind).WithHint("writes, removes, swaps, runs and refreshes are the effects")
@@ -205,6 +218,11 @@ func (d Description) check(typeName string) error {
 			return schemaFault("the effect %s names the argument %q, which is not described", one.Kind, one.Argument)
 		}
 	}
+	return nil
+}
+
+// checkChoices sees to the arguments that scalar and choices name.
+func (d Description) checkChoices() error {
 	if _, known := d.arguments.Field(d.about.Scalar); d.about.Scalar != "" && !known {
 		return schemaFault("scalar names the argument %q, which is not described", d.about.Scalar)
 	}
@@ -218,10 +236,7 @@ func (d Description) check(typeName string) error {
 			return schemaFault("choices names the argument %q, which is not described", one.If)
 		}
 	}
-	if err := checkNames(d.arguments, "argument", kebab); err != nil {
-		return err
-	}
-	return checkNames(d.outputs, "output", snake)
+	return nil
 }
 
 func checkNames(object value.Type, what string, form *regexp.Regexp) error {

@@ -127,6 +127,8 @@ func (p *Parents) open(path string, foreseen bool) (*openat.Dir, string, error) 
 }
 
 // check compares a directory that was opened, or the error of that, with what is known of the path.
+//
+//nolint:gocyclo // each case is what was noted and what is there now; their order is what keeps it safe
 func (p *Parents) check(folder string, dir *openat.Dir, links []string, err error, foreseen bool) (*openat.Dir, error) {
 	p.guard.Lock()
 	defer p.guard.Unlock()

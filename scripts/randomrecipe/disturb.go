@@ -11,6 +11,8 @@ import (
 )
 
 // disturb runs the recipe once, disturbed; reached is false where nothing happened.
+//
+//nolint:gocyclo // one case for each kind of disturbance
 func (s *site) disturb(e examined, d disturbance, random *rand.Rand) (run ended, reached bool) {
 	if command, _ := d.behind(); command != "" {
 		return s.disturbBehind(e, d, random)

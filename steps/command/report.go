@@ -96,19 +96,9 @@ func servicesOf(command, verbs []string) []service {
 	if len(command) < 2 {
 		return nil
 	}
-	words, own := []string{}, []string{}
-	for _, word := range command[1:] {
-		word = strings.Trim(word, `"'`)
-		switch {
-		case word == "--user" || word == "--system":
-			own = append(own, word)
-		case strings.ContainsAny(word, "$`*?<>\\"):
-			return nil
-		case strings.HasPrefix(word, "-H"), strings.HasPrefix(word, "-M"), strings.HasPrefix(word, "--host"), strings.HasPrefix(word, "--machine"), strings.HasPrefix(word, "--root"):
-			return nil // another machine's
-		case !strings.HasPrefix(word, "-"):
-			words = append(words, word)
-		}
+	words, own, known := serviceWords(command)
+	if !known {
+		return nil
 	}
 	program := filepath.Base(command[0])
 	var found []service
@@ -123,6 +113,25 @@ func servicesOf(command, verbs []string) []service {
 		found = append(found, service{program, []string{command[0], "status"}})
 	}
 	return found
+}
+
+// serviceWords are the words of a command besides its flags, and the flags that asking for a state needs too. They are not known if the
+// shell would expand one, or if another machine is meant.
+func serviceWords(command []string) (words, own []string, known bool) {
+	for _, word := range command[1:] {
+		word = strings.Trim(word, `"'`)
+		switch {
+		case word == "--user" || word == "--system":
+			own = append(own, word)
+		case strings.ContainsAny(word, "$`*?<>\\"):
+			return nil, nil, false
+		case strings.HasPrefix(word, "-H"), strings.HasPrefix(word, "-M"), strings.HasPrefix(word, "--host"), strings.HasPrefix(word, "--machine"), strings.HasPrefix(word, "--root"):
+			return nil, nil, false // another machine's
+		case !strings.HasPrefix(word, "-"):
+			words = append(words, word)
+		}
+	}
+	return words, own, true
 }
 
 func statesOf(ctx context.Context, services []service) []step.Report {

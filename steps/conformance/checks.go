@@ -247,7 +247,7 @@ func checkStoppedUndo(t T, c Case) {
 		s := prepared(t, c)
 		s.do()
 		found := snapshot(t, s.root)
-		s.stopped(moment, turnBack(s))
+		_, _ = s.stopped(moment, turnBack(s)) // interrupted, or done before
 		s.undo()
 		s.restored(found, worked(s.before, found))
 		if t.Failed() {
@@ -293,7 +293,7 @@ func checkStoppedRelease(t T, c Case) {
 		s := prepared(t, c)
 		s.do()
 		after := snapshot(t, s.root)
-		s.stopped(moment, giveUp(s))
+		_, _ = s.stopped(moment, giveUp(s)) // interrupted, or done before
 		s.release()
 		s.released(after)
 	}

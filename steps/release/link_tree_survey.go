@@ -230,7 +230,6 @@ func (s *surveyor) visit(place string, there bool, origins []origin) error {
 			return err
 		}
 	}
-	all = nil
 	for _, one := range folders {
 		if err := s.visit(filepath.Join(place, one.name), one.there, one.origins); err != nil {
 			return err

@@ -91,6 +91,8 @@ func star(pattern, text string) outcome {
 }
 
 // class matches one byte with the [...] at the beginning of the pattern, and gives the pattern from its ] on.
+//
+//nolint:gocyclo // the cases of the wildmatch of rsync, in its order
 func class(pattern string, char byte) (rest string, result outcome) {
 	at := 1
 	byteAt := func(i int) byte {
@@ -158,6 +160,8 @@ func class(pattern string, char byte) (rest string, result outcome) {
 }
 
 // inClass is a class of POSIX in the C locale.
+//
+//nolint:gocyclo // one case for each class
 func inClass(name string, c byte) (belongs, known bool) {
 	lower, upper, digit := 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9'
 	graph := 0x20 < c && c < 0x7f

@@ -80,6 +80,31 @@ func tellFinding(console *console, found engine.Finding) error {
 	return err
 }
 
+// owedText tells what was not undone.
+func owedText(text *strings.Builder, found engine.Finding) {
+	if len(found.FailedUndos) > 0 {
+		fmt.Fprintln(text, "undos that failed:")
+	}
+	for _, one := range found.FailedUndos {
+		fmt.Fprintf(text, "  %s: %s\n", titled(one.StepName), one.Error)
+		if one.Hint != "" {
+			fmt.Fprintf(text, "    = %s\n", one.Hint)
+		}
+	}
+	if len(found.Owed) > 0 {
+		fmt.Fprintln(text, "not undone, in the order of the undo:")
+	}
+	for _, one := range found.Owed {
+		fmt.Fprintf(text, "  %s\n", titled(one.StepName))
+	}
+	switch {
+	case found.Status == engine.StatusDamaged && len(found.Owed) > 0:
+		fmt.Fprintln(text, "  and whatever the damaged part of the journal held: the log tells all steps")
+	case found.Status == engine.StatusDamaged && found.Blocks:
+		fmt.Fprintln(text, "which steps were not undone is not known any more")
+	}
+}
+
 func findingText(found engine.Finding) string {
 	var text strings.Builder
 	of := ""
@@ -93,27 +118,7 @@ func findingText(found engine.Finding) string {
 	if found.Status == engine.StatusPending && found.Hint != "" {
 		fmt.Fprintf(&text, "    = %s\n    = then `gwe recover` tries again\n", found.Hint)
 	}
-	if len(found.FailedUndos) > 0 {
-		fmt.Fprintln(&text, "undos that failed:")
-	}
-	for _, one := range found.FailedUndos {
-		fmt.Fprintf(&text, "  %s: %s\n", titled(one.StepName), one.Error)
-		if one.Hint != "" {
-			fmt.Fprintf(&text, "    = %s\n", one.Hint)
-		}
-	}
-	if len(found.Owed) > 0 {
-		fmt.Fprintln(&text, "not undone, in the order of the undo:")
-	}
-	for _, one := range found.Owed {
-		fmt.Fprintf(&text, "  %s\n", titled(one.StepName))
-	}
-	switch {
-	case found.Status == engine.StatusDamaged && len(found.Owed) > 0:
-		fmt.Fprintln(&text, "  and whatever the damaged part of the journal held: the log tells all steps")
-	case found.Status == engine.StatusDamaged && found.Blocks:
-		fmt.Fprintln(&text, "which steps were not undone is not known any more")
-	}
+	owedText(&text, found)
 	if found.Status == engine.StatusDamaged && !found.Blocks && found.Resolved == nil {
 		fmt.Fprintf(&text, "next: nothing is owed, so nothing is to be put right: `gwe resolve %s --reason TEXT` sets it aside\n", found.Run)
 		return text.String()

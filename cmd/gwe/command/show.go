@@ -71,49 +71,11 @@ func oneRun(console *console, operands []string) (engine.State, string, error) {
 }
 
 func showDetail(out io.Writer, d engine.Detail) error {
-	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(table, "run\t%s\n", d.Run)
-	status := string(d.Status)
-	if d.Was != "" {
-		status += ", had ended: " + string(d.Was)
-	}
-	fmt.Fprintf(table, "status\t%s\n", status)
-	if d.Resolved != nil {
-		fmt.Fprintf(table, "resolved\t%s, by %s: %s\n", clock(d.Resolved.At), d.Resolved.By, d.Resolved.Reason)
-	}
-	if d.Waits != "" {
-		fmt.Fprintf(table, "waits for\t%s\n", d.Waits)
-	}
-	if d.Next != "" {
-		fmt.Fprintf(table, "next\t%s\n", d.Next)
-	}
-	fmt.Fprintf(table, "recipe\t%s (%s, sha256 %.12s)\n", d.Recipe, d.File, d.Digest)
-	if !d.Started.IsZero() {
-		fmt.Fprintf(table, "began\t%s, by gwe %s\n", clock(d.Started), d.Version)
-	}
-	switch {
-	case d.Started.IsZero(): // the record that says it is damaged
-	case d.Ended.IsZero() && d.Resolved == nil:
-		fmt.Fprintf(table, "journal\tlast written %s\n", clock(d.Latest))
-	case d.Status == engine.StatusRolledBack:
-		fmt.Fprintf(table, "rolled back\t%s\n", clock(d.Ended))
-	default:
-		fmt.Fprintf(table, "took\t%s\n", lastWord(d.Summary).Sub(d.Started).Round(time.Millisecond))
-	}
-	for _, lock := range d.Locks {
-		fmt.Fprintf(table, "lock\t%s\n", lock)
-	}
-	for _, name := range slices.Sorted(maps.Keys(d.Inputs)) {
-		fmt.Fprintf(table, "input\t%s = %s\n", name, d.Inputs[name])
-	}
-	for _, name := range d.Secrets {
-		fmt.Fprintf(table, "input\t%s = ***\n", name)
-	}
-	if err := table.Flush(); err != nil {
+	if err := showHead(out, d); err != nil {
 		return err
 	}
 	fmt.Fprintln(out, "\nsteps")
-	table = tabwriter.NewWriter(out, 2, 0, 2, ' ', 0)
+	table := tabwriter.NewWriter(out, 2, 0, 2, ' ', 0)
 	for _, one := range d.Steps {
 		more := strings.TrimSpace(outputsLine(one.Outputs) + " " + one.Text)
 		if one.Error != "" {
@@ -158,6 +120,49 @@ func showDetail(out io.Writer, d engine.Detail) error {
 		return table.Flush()
 	}
 	return nil
+}
+
+// showHead shows the run itself.
+func showHead(out io.Writer, d engine.Detail) error {
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(table, "run\t%s\n", d.Run)
+	status := string(d.Status)
+	if d.Was != "" {
+		status += ", had ended: " + string(d.Was)
+	}
+	fmt.Fprintf(table, "status\t%s\n", status)
+	if d.Resolved != nil {
+		fmt.Fprintf(table, "resolved\t%s, by %s: %s\n", clock(d.Resolved.At), d.Resolved.By, d.Resolved.Reason)
+	}
+	if d.Waits != "" {
+		fmt.Fprintf(table, "waits for\t%s\n", d.Waits)
+	}
+	if d.Next != "" {
+		fmt.Fprintf(table, "next\t%s\n", d.Next)
+	}
+	fmt.Fprintf(table, "recipe\t%s (%s, sha256 %.12s)\n", d.Recipe, d.File, d.Digest)
+	if !d.Started.IsZero() {
+		fmt.Fprintf(table, "began\t%s, by gwe %s\n", clock(d.Started), d.Version)
+	}
+	switch {
+	case d.Started.IsZero(): // the record that says it is damaged
+	case d.Ended.IsZero() && d.Resolved == nil:
+		fmt.Fprintf(table, "journal\tlast written %s\n", clock(d.Latest))
+	case d.Status == engine.StatusRolledBack:
+		fmt.Fprintf(table, "rolled back\t%s\n", clock(d.Ended))
+	default:
+		fmt.Fprintf(table, "took\t%s\n", lastWord(d.Summary).Sub(d.Started).Round(time.Millisecond))
+	}
+	for _, lock := range d.Locks {
+		fmt.Fprintf(table, "lock\t%s\n", lock)
+	}
+	for _, name := range slices.Sorted(maps.Keys(d.Inputs)) {
+		fmt.Fprintf(table, "input\t%s = %s\n", name, d.Inputs[name])
+	}
+	for _, name := range d.Secrets {
+		fmt.Fprintf(table, "input\t%s = ***\n", name)
+	}
+	return table.Flush()
 }
 
 func outputsLine(outputs map[string]json.RawMessage) string {

@@ -64,6 +64,35 @@ example:
 	}
 }
 
+// pendingText tells of a run that is not over.
+func pendingText(text *strings.Builder, one engine.Summary) {
+	if one.Waits != "" {
+		fmt.Fprintf(text, "suspended run %s of %s, begun %s: waits for %s", one.Run, one.Recipe, clock(one.Started), one.Waits)
+		if one.Left != "" {
+			fmt.Fprintf(text, ", of which %s are left", one.Left)
+		}
+		fmt.Fprintln(text)
+		if !one.RecoveryFailed.IsZero() {
+			fmt.Fprintf(text, "          its recovery failed at %s: %s\n", clock(one.RecoveryFailed), one.Error)
+			advise(text, one.Hint)
+		}
+		advise(text, one.Next)
+		return
+	}
+	if !one.RecoveryFailed.IsZero() {
+		fmt.Fprintf(text, "pending   run %s of %s, begun %s: its recovery failed at %s: %s\n", one.Run, one.Recipe, clock(one.Started), clock(one.RecoveryFailed), one.Error)
+		advise(text, one.Hint)
+		advise(text, one.Next)
+		return
+	}
+	fmt.Fprintf(text, "pending   run %s of %s, begun %s: interrupted", one.Run, one.Recipe, clock(one.Started))
+	if one.In != "" {
+		fmt.Fprintf(text, " in %s", one.In)
+	}
+	fmt.Fprintln(text)
+	advise(text, one.Next)
+}
+
 func statusText(seen engine.Overview) string {
 	var text strings.Builder
 	if doing := seen.Running; doing == nil {
@@ -86,31 +115,7 @@ func statusText(seen engine.Overview) string {
 		advise(&text, seen.State.Hint)
 	}
 	for _, one := range seen.Pending {
-		if one.Waits != "" {
-			fmt.Fprintf(&text, "suspended run %s of %s, begun %s: waits for %s", one.Run, one.Recipe, clock(one.Started), one.Waits)
-			if one.Left != "" {
-				fmt.Fprintf(&text, ", of which %s are left", one.Left)
-			}
-			fmt.Fprintln(&text)
-			if !one.RecoveryFailed.IsZero() {
-				fmt.Fprintf(&text, "          its recovery failed at %s: %s\n", clock(one.RecoveryFailed), one.Error)
-				advise(&text, one.Hint)
-			}
-			advise(&text, one.Next)
-			continue
-		}
-		if !one.RecoveryFailed.IsZero() {
-			fmt.Fprintf(&text, "pending   run %s of %s, begun %s: its recovery failed at %s: %s\n", one.Run, one.Recipe, clock(one.Started), clock(one.RecoveryFailed), one.Error)
-			advise(&text, one.Hint)
-			advise(&text, one.Next)
-			continue
-		}
-		fmt.Fprintf(&text, "pending   run %s of %s, begun %s: interrupted", one.Run, one.Recipe, clock(one.Started))
-		if one.In != "" {
-			fmt.Fprintf(&text, " in %s", one.In)
-		}
-		fmt.Fprintln(&text)
-		advise(&text, one.Next)
+		pendingText(&text, one)
 	}
 	for _, one := range seen.Damaged {
 		of := ""
