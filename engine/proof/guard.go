@@ -2,6 +2,7 @@ package proof
 
 import (
 	"fmt"
+	"math"
 	"regexp"
 	"slices"
 	"strconv"
@@ -133,6 +134,9 @@ func (c *checker) domain(name, guard string) []any {
 	return nil
 }
 
+// far stands for the bound of an input that has none. A guard can calculate with it, also where an int has 32 bits.
+const far = min(1<<40, math.MaxInt/4)
+
 // integers are the values around the input's bounds and around each number that the guard names.
 func integers(input *schema.Input, guard string) []any {
 	low, bounded := input.Min.(int)
@@ -141,15 +145,15 @@ func integers(input *schema.Input, guard string) []any {
 		return nil
 	}
 	if !bounded {
-		low = -1 << 40
+		low = -far
 	}
 	if !capped {
-		high = 1 << 40
+		high = far
 	}
 	found := map[int]bool{}
 	add := func(around int) {
-		for one := around - 2; one <= around+2; one++ {
-			if one >= low && one <= high {
+		for by := -2; by <= 2; by++ { // at the end of the integers, the sum wraps around
+			if one := around + by; one >= low && one <= high {
 				found[one] = true
 			}
 		}

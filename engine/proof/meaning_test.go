@@ -1,6 +1,10 @@
 package proof_test
 
-import "testing"
+import (
+	"fmt"
+	"math"
+	"testing"
+)
 
 // TestMeaning: recipes that are well formed and wrong in meaning, and their neighbours that are right.
 func TestMeaning(t *testing.T) {
@@ -192,6 +196,12 @@ steps:
   - when: run.recovering
     read-link: /f
 `, "guard-decided:7 guard-decided:9 guard-decided:15 guard-decided:17"},
+		"a guard at the end of the integers": {fmt.Sprintf(`inputs:
+  edge: { type: int, default: %d, min: 0, max: %[1]d }
+steps:
+  - when: inputs.edge == %[1]d
+    read-link: /a
+`, math.MaxInt-2), ""},
 		"a group of values is never nil": {`steps:
   - write: { path: /etc/a, content: a }
 finally:
