@@ -25,7 +25,7 @@ var (
 		"", "a", "b", "äöü", "a b", " a ", "A,b,,c", ",", "日本語", "e\u0301x", "12", "-1.5", "1.2.3", "a\nb", "aBcDef", "foo_bar-baz qux", "%", "$1", "(", ".", "aaa",
 		"/a/../b.c", "\xff", strings.Repeat("x", 50),
 	}
-	edgeInts   = []any{0, 1, -1, 2, 3, 5, 100, -7, math.MaxInt, math.MinInt, 1 << 33}
+	edgeInts   = []any{0, 1, -1, 2, 3, 5, 100, -7, math.MaxInt, math.MinInt, math.MaxInt>>30 + 1}
 	edgeFloats = []any{0.0, 1.0, -1.0, 0.1, 0.2, 1.5, 2.5, -2.5, -0.5, 1e308, 5e-324, 1e21, 123456789.125, 0.3}
 	edgeLists  = []any{
 		[]any{}, []any{1}, []any{3, 1, 2}, []any{1, 1, -2}, []any{"b", "a", "b"}, []any{"", "x"}, []any{"äö", "日本"}, []any{0.1, 0.2, -3.5}, []any{"a"}, []any{true, false},

@@ -1,3 +1,5 @@
+//go:build amd64 || arm64
+
 // Command powercut cuts the power under gwe and asks the oracle whether the machine is old or new. It runs as root, on file
 // systems of its own in files.
 //
@@ -16,4 +18,6 @@
 // oracle finds a violation is kept, and --disk boots it again.
 //
 // Results go to a file that a later call adds to: a campaign stops with Ctrl-C, and goes on.
+//
+// It is built for 64 bits only, as go-fuse, its FUSE library, does not compile for 32.
 package main

@@ -176,7 +176,7 @@ func setTime(t testing.TB, path string, random *rand.Rand, simple plain) {
 	t.Helper()
 	stamp := unix.NsecToTimespec(random.Int64N(2e18) - 2e17) // before 1970 too
 	if simple {
-		stamp = unix.Timespec{Sec: random.Int64N(2e9)}
+		stamp = unix.NsecToTimespec(random.Int64N(2e9) * 1e9)
 	}
 	check(t, unix.UtimesNanoAt(unix.AT_FDCWD, path, []unix.Timespec{stamp, stamp}, unix.AT_SYMLINK_NOFOLLOW))
 }

@@ -50,7 +50,7 @@ func forest(t testing.TB, path string) {
 	at := int64(1_000_000_000)
 	must(t, filepath.WalkDir(path, func(name string, _ os.DirEntry, err error) error {
 		at++
-		times := []unix.Timespec{{Sec: at, Nsec: 1}, {Sec: at, Nsec: at % 999_999_937}}
+		times := []unix.Timespec{unix.NsecToTimespec(at*1e9 + 1), unix.NsecToTimespec(at*1e9 + at%999_999_937)}
 		must(t, unix.UtimesNanoAt(unix.AT_FDCWD, name, times, unix.AT_SYMLINK_NOFOLLOW))
 		return err
 	}))

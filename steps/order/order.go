@@ -43,8 +43,8 @@ type line struct {
 // String is the line as it is written. The name is quoted as in Go, since it may hold anything but a slash and NUL.
 func (l line) String() string { return fmt.Sprintf("%d %s %q\n", l.number, kinds[l.kind], l.release) }
 
-// highest is the greatest number that counts, so that a damaged file cannot end the counting.
-const highest = 1 << 40
+// highest is the greatest number that counts, so that a damaged file cannot end the counting. It fits into an int of 32 bits, too.
+const highest = min(1<<40, math.MaxInt/2)
 
 func parseLine(text string) (line, bool) {
 	fields := strings.SplitN(text, " ", 3)

@@ -38,7 +38,7 @@ func unusual(t testing.TB, root string) {
 		check(t, unix.Chmod(at(name), mode))
 	}
 	for name, time := range map[string]unix.Timespec{
-		"early": {Sec: -86400, Nsec: 999_999_999}, "link": {Sec: -1, Nsec: 1}, "open": {Sec: 0}, "closed": {Sec: -2_000_000_000, Nsec: 5}, "setuid": {Sec: 4_200_000_000, Nsec: 7},
+		"early": {Sec: -86400, Nsec: 999_999_999}, "link": {Sec: -1, Nsec: 1}, "open": {Sec: 0}, "closed": {Sec: -2_000_000_000, Nsec: 5}, "setuid": unix.NsecToTimespec(4_200_000_000*1e9 + 7),
 	} {
 		check(t, unix.UtimesNanoAt(unix.AT_FDCWD, at(name), []unix.Timespec{time, time}, unix.AT_SYMLINK_NOFOLLOW))
 	}

@@ -100,7 +100,8 @@ func setClock(boots int) error {
 	if at == 0 {
 		return nil
 	}
-	return unix.Settimeofday(&unix.Timeval{Sec: at})
+	now := unix.NsecToTimeval(at * 1e9)
+	return unix.Settimeofday(&now)
 }
 
 func read(path string) string {
