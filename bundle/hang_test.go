@@ -3,29 +3,27 @@ package bundle
 import (
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/gwe-project/gwe/engine/need"
 	"github.com/gwe-project/gwe/engine/value"
 )
 
 // hanging mounts a file system that answers nothing: a FUSE program that never says a word, as a server that is gone.
 func hanging(t *testing.T) string {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("needs root: it mounts")
-	}
+	need.Root(t, "it mounts")
 	device := filepath.Join(t.TempDir(), "fuse")
 	if err := unix.Mknod(device, unix.S_IFCHR|0o600, int(unix.Mkdev(10, 229))); err != nil {
-		t.Skipf("needs the device of FUSE: %v", err)
+		need.Missing(t, need.FUSE, "its device cannot be made: "+err.Error())
 	}
 	handle, err := unix.Open(device, unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if err != nil {
-		t.Skipf("needs FUSE: %v", err)
+		need.Missing(t, need.FUSE, "its device cannot be opened: "+err.Error())
 	}
 	point := t.TempDir()
 	if err := unix.Mount("silent", point, "fuse", 0, fmt.Sprintf("fd=%d,rootmode=40000,user_id=0,group_id=0", handle)); err != nil {

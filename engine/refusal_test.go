@@ -15,6 +15,7 @@ import (
 	"github.com/gwe-project/gwe/engine"
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/need"
 	"github.com/gwe-project/gwe/engine/step"
 )
 
@@ -134,9 +135,7 @@ func TestThePlanSeesTheState(t *testing.T) {
 	b.write("file", "")
 	b.engine.State.Folder = filepath.Join(b.folder, "file", "state")
 	want(b, "state-unusable")
-	if os.Geteuid() != 0 {
-		return
-	}
+	need.Root(t, "it mounts a state directory in memory")
 	b = newBench(t)
 	b.engine.State.Folder = filepath.Join(b.mount("tmpfs", "small", ""), "state")
 	want(b, "state-volatile")
@@ -149,9 +148,7 @@ func TestThePlanSeesTheState(t *testing.T) {
 // TestVolatileBelowAnOverlay: what is written to an overlay lies in its upper directory. Where the targets are as volatile as the state,
 // a power cut takes both.
 func TestVolatileBelowAnOverlay(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("only root mounts")
-	}
+	need.Root(t, "it mounts")
 	b := newBench(t)
 	memory := b.mount("tmpfs", "memory", "")
 	for _, name := range []string{"memory/upper", "memory/work", "lower"} {

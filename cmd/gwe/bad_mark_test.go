@@ -1,12 +1,15 @@
 package main_test
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/gwe-project/gwe/engine/need"
 )
 
 // TestImmutable: a target of which nothing could be changed needs no person, and a release that a script has protected goes
@@ -29,7 +32,7 @@ func TestImmutable(t *testing.T) {
 				t.Fatalf("%v: %s", err, said)
 			}
 			if said, err := exec.Command("chattr", "+i", d.root+"/target/old").CombinedOutput(); err != nil {
-				t.Skipf("%v: %s", err, said)
+				need.Missing(t, need.Chattr, fmt.Sprintf("%v: %s", err, said))
 			}
 			t.Cleanup(func() { _ = exec.Command("chattr", "-R", "-i", d.root+"/target").Run() })
 			recipe := "gwe: 1\nname: immutable\nsteps:\n  - " + strings.ReplaceAll(recipe, "ROOT", d.root) +

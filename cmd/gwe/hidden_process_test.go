@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gwe-project/gwe/engine/need"
 	"github.com/gwe-project/gwe/engine/process"
 	"github.com/gwe-project/gwe/scripts/gateway"
 )
@@ -52,7 +53,7 @@ steps:
 // itself is killed.
 func TestHiddenProcesses(t *testing.T) {
 	if process.Cgroup() == "" {
-		t.Skip("this machine lets gwe make no control group, in which alone such processes are found")
+		need.Missing(t, need.Cgroups, "only there can gwe find such processes")
 	}
 	for name, kill := range map[string]string{"out of time": "", "killed": "last", "killed at a fact": "asked"} {
 		t.Run(name, func(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gwe-project/gwe/engine/need"
 	"github.com/gwe-project/gwe/engine/process"
 	"github.com/gwe-project/gwe/scripts/gateway"
 )
@@ -31,7 +32,7 @@ func TestKilledWithAGrandchild(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			if name == "nothing is left" && process.Cgroup() == "" {
-				t.Skip("this machine lets gwe make no control group, in which alone such a process is found")
+				need.Missing(t, need.Cgroups, "only there can gwe find such a process")
 			}
 			release := "app-" + strings.ReplaceAll(name, " ", "-")
 			vendor.PackMore(t, release, map[string]string{c.hook: gateway.StopService +

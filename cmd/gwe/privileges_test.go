@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/gwe-project/gwe/engine/need"
 )
 
 // asOnADevice builds gwe without cgo: only such a gwe drops capabilities.
@@ -112,8 +114,8 @@ func TestProgramsDieWithGwe(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if name == "user" && os.Geteuid() != 0 {
-				t.Skip("only root can start a program as another user")
+			if name == "user" {
+				need.Root(t, "it starts a program as another user")
 			}
 			d := newDevice(t)
 			script := `"echo began $$ $PPID; exec sleep 600"`

@@ -1,17 +1,16 @@
 package main_test
 
 import (
-	"os"
 	"syscall"
 	"testing"
+
+	"github.com/gwe-project/gwe/engine/need"
 )
 
 // TestReadOnlyState: where the state directory became read-only, recover and status name the run that waits, say why, and what to do.
 func TestReadOnlyState(t *testing.T) {
 	t.Parallel()
-	if os.Geteuid() != 0 {
-		t.Skip("needs root: it mounts")
-	}
+	need.Root(t, "it mounts")
 	d := newDevice(t)
 	d.gwe("run", d.dying("died", d.target, d.target+"/file")) // it is killed
 	run := newest(d.state)

@@ -19,15 +19,14 @@ import (
 	"time"
 
 	"github.com/gwe-project/gwe/engine/durable/durabletest"
+	"github.com/gwe-project/gwe/engine/need"
 )
 
 // TestASwappingUser runs gwe in directories of a user without rights, whose process watches them by inotify and swaps names at each event, by
 // itself: nothing of root's changes but what the recipe says, and what gwe says of the machine is so. GWE_SWAPS says how many attacks
 // each recipe gets on each file system; `just swaps` makes it many.
 func TestASwappingUser(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("only root can be attacked by a user without rights")
-	}
+	need.Root(t, "a user without rights attacks it")
 	attacks, seed := len(swapPhases), uint64(1)
 	if text := os.Getenv("GWE_SWAPS"); text != "" {
 		number, err := strconv.Atoi(text)

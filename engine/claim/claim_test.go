@@ -17,6 +17,7 @@ import (
 
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/need"
 )
 
 // holdVariable makes this test binary claim a directory and hold the claim until its input ends.
@@ -264,9 +265,7 @@ func TestClaimIsInherited(t *testing.T) {
 
 // TestStrangersHoldNoClaim: another user can neither open what gwe locks, nor put something in its place.
 func TestStrangersHoldNoClaim(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("needs root: it works as another user")
-	}
+	need.Root(t, "it works as another user")
 	folder := private(t)
 	place := placeIn(folder)
 	held, err := place.Take(Holder{}, Resolve(folder+"/T"))

@@ -8,13 +8,12 @@ import (
 	"testing"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/need"
 )
 
 // TestUnsafePlaces: a directory of locks that a less trusted user owns, can write or can replace is refused, with a cure.
 func TestUnsafePlaces(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("needs root: it gives directories away")
-	}
+	need.Root(t, "it gives directories away")
 	for _, test := range []struct {
 		name  string
 		build func(folder string) error

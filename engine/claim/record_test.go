@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/gwe-project/gwe/engine/need"
 )
 
 func state(t *testing.T, folder string) string {
@@ -103,9 +105,7 @@ func TestRecordsOfStatesThatAreAway(t *testing.T) {
 
 // TestRecordsOfAForeignState: what another user makes in the place of a state directory tells nothing.
 func TestRecordsOfAForeignState(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("needs root: it gives a directory away")
-	}
+	need.Root(t, "it gives a directory away")
 	folder := private(t)
 	place, here := placeIn(folder), state(t, filepath.Join(folder, "state"))
 	if err := errors.Join(place.Record(here, []string{"/a"}), os.Chown(here, 65534, 65534)); err != nil {

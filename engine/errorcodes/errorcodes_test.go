@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/gwe-project/gwe/engine/errorcodes"
+	"github.com/gwe-project/gwe/engine/need"
 )
 
 var update = flag.Bool("update", false, "write codes.json anew")
@@ -17,7 +18,7 @@ var update = flag.Bool("update", false, "write codes.json anew")
 // TestCodesAreOfTheSource: the list has just the codes that the program can give, with what it says.
 func TestCodesAreOfTheSource(t *testing.T) {
 	if testing.Short() {
-		t.Skip("reads the whole program, which takes seconds")
+		need.Missing(t, need.Time, "it reads the whole program, which takes seconds")
 	}
 	source := read(t)
 	found := source.codes(t)

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/need"
 	"github.com/gwe-project/gwe/engine/plugin"
 )
 
@@ -94,9 +95,7 @@ func TestStale(t *testing.T) {
 
 // Root runs nothing that somebody else could have put there.
 func TestUnsafe(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Fatal("these tests run as root")
-	}
+	need.Root(t, "it gives files to another user")
 	base := t.TempDir()
 	folder := filepath.Join(base, "steps")
 	if err := os.Mkdir(folder, 0o755); err != nil {

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/need"
 	"github.com/gwe-project/gwe/engine/plugin"
 	"github.com/gwe-project/gwe/engine/process"
 	"github.com/gwe-project/gwe/engine/step"
@@ -376,7 +377,7 @@ func TestHangs(t *testing.T) {
 func TestHidingChild(t *testing.T) {
 	t.Parallel()
 	if process.Cgroup() == "" {
-		t.Skip("this machine lets gwe make no control group, in which alone such a child is found")
+		need.Missing(t, need.Cgroups, "only there can gwe find such a child")
 	}
 	liar := describe(t, install(t, "liar"))
 	ctx, cancel := context.WithCancel(t.Context())

@@ -15,6 +15,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/gwe-project/gwe/engine/need"
 )
 
 // fixture is a run whose programs live in control groups. None may be left at the end of its test.
@@ -28,7 +30,7 @@ type fixture struct {
 func grouped(t *testing.T, word string) fixture {
 	t.Helper()
 	if Cgroup() == "" {
-		t.Skip("this machine lets gwe make no control group")
+		need.Missing(t, need.Cgroups, "it makes control groups")
 	}
 	f := fixture{T: t, run: fmt.Sprintf("%s-%d", t.Name(), os.Getpid()), word: word + "33." + strconv.Itoa(os.Getpid())}
 	t.Cleanup(func() {

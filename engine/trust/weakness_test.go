@@ -7,15 +7,15 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/gwe-project/gwe/engine/need"
 )
 
 const stranger = 65534
 
 // Whatever a less trusted user could change on a path is found and named, and what only looks so is not.
 func TestFind(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Fatal("these tests run as root")
-	}
+	need.Root(t, "it gives files to another user")
 	for name, test := range map[string]struct {
 		spoil func(base string) error
 		want  string // the component at fault, below the base; "" is none

@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"testing"
 
+	"github.com/gwe-project/gwe/engine/need"
 	"github.com/gwe-project/gwe/scripts/kept"
 )
 
@@ -19,9 +20,7 @@ const mostBytes = 300_000
 // TestKeptRuns lets today's gwe undo the runs of each version of the undo data of each step type: the old tree is there again, and nothing is
 // left to do. A gwe that does not know the version changes nothing, and takes nothing from the one that does.
 func TestKeptRuns(t *testing.T) {
-	if os.Getuid() != 0 {
-		t.Skip("only root can mount the disks of the kept runs")
-	}
+	need.Root(t, "it mounts the disks of the kept runs")
 	gwe := filepath.Join(t.TempDir(), "gwe")
 	if output, err := exec.Command("go", "build", "-o", gwe, "github.com/gwe-project/gwe/cmd/gwe").CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, output)

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/gwe-project/gwe/engine/need"
 )
 
 // TestEachMutationIsFound breaks gwe in one way after the other.
@@ -18,7 +20,7 @@ func TestEachMutationIsFound(t *testing.T) {
 	}
 	which := os.Getenv("GWE_MUTATIONS")
 	if which == "" {
-		t.Skip("each mutation takes a build and a campaign: GWE_MUTATIONS=some tries a few, GWE_MUTATIONS=all every one")
+		need.Missing(t, need.Setting, "each mutation takes a build and a campaign: GWE_MUTATIONS=some tries a few, GWE_MUTATIONS=all every one")
 	}
 	tried := 0
 	for _, m := range mutations {

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/gwe-project/gwe/engine/need"
 )
 
 // fillings are how a disk becomes full behind a step, below FILL: without an inode, and without a block.
@@ -18,9 +20,7 @@ var fillings = map[string]string{
 
 // TestPutBackOnAFullDisk: what a step has done is put back also where the disk became full behind it.
 func TestPutBackOnAFullDisk(t *testing.T) {
-	if os.Getuid() != 0 {
-		t.Skip("only root can mount a small disk")
-	}
+	need.Root(t, "it mounts a small disk")
 	scratch, err := os.MkdirTemp("", "gwefull") // the name of a socket is short
 	if err != nil {
 		t.Fatal(err)

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gwe-project/gwe/engine/need"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/tasklog"
 	"github.com/gwe-project/gwe/steps/steptest/attack"
@@ -37,9 +38,7 @@ func TestUnpackUnderAttack(t *testing.T) {
 // TestExtractUnderAttack: neither a link in the place of the directory above, nor a directory of root's under the name of the release, leads a part
 // of the step elsewhere.
 func TestExtractUnderAttack(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("another user needs root")
-	}
+	need.Root(t, "it works as another user")
 	for _, when := range []string{"do", "undo", "leaf"} {
 		base := t.TempDir()
 		theirs, victim := filepath.Join(base, "theirs"), filepath.Join(base, "victim")

@@ -9,15 +9,14 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/need"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/steps/command"
 )
 
 // TestNoExecIsKnownBefore: a plan knows that nothing can be started from a file system that is mounted noexec.
 func TestNoExecIsKnownBefore(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("only root mounts")
-	}
+	need.Root(t, "it mounts")
 	mounted := filepath.Join(t.TempDir(), "mounted")
 	if err := os.Mkdir(mounted, 0o755); err != nil {
 		t.Fatal(err)

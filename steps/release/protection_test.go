@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/gwe-project/gwe/engine/need"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/steps/release"
 )
@@ -41,9 +42,7 @@ func TestPruneKeepsWhatIsInUse(t *testing.T) {
 		}
 	}
 	privileged := func(t *testing.T) {
-		if os.Getuid() != 0 {
-			t.Skip("only root can mount and change its root directory")
-		}
+		need.Root(t, "it mounts, and changes its root directory")
 	}
 	for name, c := range map[string]struct {
 		use func(t *testing.T, base, dir string)

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/need"
 	"github.com/gwe-project/gwe/steps/steptest/attack"
 	"github.com/gwe-project/gwe/steps/supervisor"
 )
@@ -77,9 +78,7 @@ func TestSupervisorUnderAttack(t *testing.T) {
 
 // TestSocketOfAnother: a user who owns the directory of a socket leads gwe to no daemon of root's, by a link in the place of the socket or of the directory.
 func TestSocketOfAnother(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("only root can be attacked by a less trusted user")
-	}
+	need.Root(t, "a less trusted user attacks it")
 	for name, link := range map[string][2]string{"the socket": {"../../ours/sock", "sub/sock"}, "its directory": {"../ours", "sub"}, "nothing": {"", ""}} {
 		base := t.TempDir()
 		theirs, ours := filepath.Join(base, "theirs"), filepath.Join(base, "ours")

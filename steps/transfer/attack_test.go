@@ -5,15 +5,14 @@ import (
 	"os"
 	"testing"
 
+	"github.com/gwe-project/gwe/engine/need"
 	"github.com/gwe-project/gwe/engine/step"
 )
 
 // attacked is an rsync of a new release into a directory of uid 65534, with a directory of root's outside.
 func attacked(t *testing.T, existed bool) (f *frame, base string) {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("another user needs root")
-	}
+	need.Root(t, "it works as another user")
 	base = t.TempDir()
 	plant(t, base+"/source", map[string]string{"a": "new", "d/b": "new"})
 	plant(t, base+"/victim", map[string]string{"target/a": "victim", "target/keep/x": "victim"})

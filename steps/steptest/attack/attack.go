@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/gwe-project/gwe/engine/need"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/value"
 )
@@ -67,9 +68,7 @@ var kinds = []struct {
 // Run tries every attack on do, undo and release, and swaps without a pause while the step works. An attack that meets nothing at any of its
 // paths fails the test: no cell of the table stands for it then.
 func Run(t *testing.T, c Case) {
-	if os.Geteuid() != 0 {
-		t.Skip("only root can be attacked by a less trusted user")
-	}
+	need.Root(t, "a less trusted user attacks it")
 	for _, when := range Moments() {
 		for _, kind := range kinds {
 			paths := c.Parents
