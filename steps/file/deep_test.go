@@ -47,6 +47,7 @@ func TestDeeperThanAnyPath(t *testing.T) {
 						must(t, os.Mkdir(root+tree, 0o755))
 						steptest.DeepTree(t, root+tree)
 					}
+					must(t, os.WriteFile(root+"/old/before", nil, 0o644)) // the trees may be alike to the nanosecond
 					before := steptest.DeepSnapshot(t, root) + steptest.DeepSnapshot(t, elsewhere)
 					arguments := c.arguments(root)
 					run := runOf(t)
