@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/gwe-project/gwe/engine/need"
 )
 
 // mounted mounts something on a new directory until the end of the test.
@@ -20,6 +22,7 @@ func mounted(t *testing.T, source, at, kind string, flags uintptr) {
 
 // TestExtents: which directories are one, by whatever path, and which lie in others.
 func TestExtents(t *testing.T) {
+	need.Root(t, "it mounts")
 	w := t.TempDir()
 	at := func(path string) string { return filepath.Join(w, path) }
 	for _, path := range []string{"T/sub/deep", "T/subway", "other"} {

@@ -80,6 +80,7 @@ func TestRecordsOfLostStates(t *testing.T) {
 
 // TestRecordsOfStatesThatAreAway: not mounted is not gone.
 func TestRecordsOfStatesThatAreAway(t *testing.T) {
+	need.Root(t, "it mounts")
 	folder := private(t)
 	place, stick := placeIn(folder), filepath.Join(folder, "stick")
 	mounted(t, "tmpfs", stick, "tmpfs", 0)
@@ -118,6 +119,7 @@ func TestRecordsOfAForeignState(t *testing.T) {
 
 // TestRecordsWithoutTheUsualPlace: on a read-only /var they last until the reboot.
 func TestRecordsWithoutTheUsualPlace(t *testing.T) {
+	need.Root(t, "it mounts")
 	folder := private(t)
 	place, here := placeIn(folder), state(t, filepath.Join(folder, "state"))
 	mounted(t, "tmpfs", folder+"/gwe", "tmpfs", unix.MS_RDONLY)

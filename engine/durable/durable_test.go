@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/need"
 	"github.com/gwe-project/gwe/engine/openat"
 )
 
@@ -85,6 +86,7 @@ func TestWriteFile(t *testing.T) {
 }
 
 func TestWriteFileThatFailsLeavesTheOldOne(t *testing.T) {
+	need.Root(t, "it mounts")
 	full := mountSmall(t, 0)
 	path := write(t, filepath.Join(full, "file"), "old")
 	readOnly := mountSmall(t, unix.MS_RDONLY)
@@ -115,6 +117,7 @@ func TestWriteFileThatFailsLeavesTheOldOne(t *testing.T) {
 }
 
 func TestSync(t *testing.T) {
+	need.Root(t, "it mounts")
 	folder, other := t.TempDir(), mountSmall(t, 0)
 	file := write(t, filepath.Join(folder, "file"), "x")
 	if err := errors.Join(SyncFile(file), SyncFolder(folder)); err != nil {
@@ -234,6 +237,7 @@ func TestDiscard(t *testing.T) {
 }
 
 func TestDiscardTakesWhatIsHeldFast(t *testing.T) {
+	need.Root(t, "it makes files immutable")
 	dir := t.TempDir()
 	trash := filepath.Join(dir, "trash")
 	held := filepath.Join(trash, "a", "held")

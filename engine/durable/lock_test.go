@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/need"
 )
 
 // holdVariable makes this test binary take a lock and hold it until its input ends.
@@ -172,6 +173,7 @@ func TestLockClosesItselfToOthers(t *testing.T) {
 
 // A lock on another file system, on a file of the same inode number, is not taken for one here.
 func TestHolderOfAnotherFileSystem(t *testing.T) {
+	need.Root(t, "it mounts")
 	var inodes [2]uint64
 	var paths [2]string
 	for n := range paths {
@@ -263,6 +265,7 @@ func TestChildrenDoNotInheritTheLock(t *testing.T) {
 
 // The lock holds on a full disk too: there it is only without a name.
 func TestLockOnAFullDisk(t *testing.T) {
+	need.Root(t, "it mounts")
 	folder := mountSmall(t, 0)
 	path := write(t, filepath.Join(folder, "lock"), "")
 	if err := os.WriteFile(filepath.Join(folder, "filler"), make([]byte, 1<<20), 0o600); !errors.Is(err, syscall.ENOSPC) {

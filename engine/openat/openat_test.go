@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/need"
 )
 
 // stranger is a user who is neither root nor the one that runs the tests.
@@ -117,6 +118,7 @@ func TestOpenErrors(t *testing.T) {
 
 // Where a less trusted user could have chosen where a link leads to, it may only lead to what is theirs.
 func TestUnsafeLinks(t *testing.T) {
+	need.Root(t, "it gives files to another user")
 	for name, c := range map[string]struct {
 		entries []string
 		mode    fs.FileMode // of the directory d
@@ -164,6 +166,7 @@ func TestUnsafeLinks(t *testing.T) {
 }
 
 func TestGroupsThatCanWrite(t *testing.T) {
+	need.Root(t, "it gives files to another user")
 	for _, gid := range []int{0, stranger} {
 		base := tree(t, "etc/", "d/", "d/link -> ../etc")
 		check(t, os.Chown(filepath.Join(base, "d"), 0, gid))
@@ -178,6 +181,7 @@ func TestGroupsThatCanWrite(t *testing.T) {
 
 // An access control list may let a user write whom the mode does not show.
 func TestAccessControlLists(t *testing.T) {
+	need.Root(t, "it gives files of root an access list for others")
 	base := tree(t, "etc/", "d/", "d/link -> ../etc")
 	list := "\x02\x00\x00\x00"
 	for _, e := range []struct {
@@ -194,6 +198,7 @@ func TestAccessControlLists(t *testing.T) {
 
 // What was opened stays what it was, whatever its name leads to by then; no method follows a link at its name.
 func TestNothingIsFollowed(t *testing.T) {
+	need.Root(t, "it sets an attribute of the namespace trusted")
 	base := tree(t, "etc/", "etc/shadow", "d/")
 	dir := opened(t, base+"/d")
 	check(t, os.Rename(base+"/d", base+"/away"))

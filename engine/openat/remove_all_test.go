@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/gwe-project/gwe/engine/need"
 )
 
 func TestRemoveAll(t *testing.T) {
@@ -59,6 +61,7 @@ func TestRemoveAllOfADeepTree(t *testing.T) {
 
 // What is mounted within stays, also where it is the same file system.
 func TestRemoveAllEntersNoMount(t *testing.T) {
+	need.Root(t, "it mounts")
 	base := tree(t, "kept/", "kept/file", "d/", "d/t/", "d/t/sub/", "d/t/sub/on/")
 	on := filepath.Join(base, "d/t/sub/on")
 	check(t, unix.Mount(base+"/kept", on, "", unix.MS_BIND, ""))

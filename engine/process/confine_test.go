@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/need"
 )
 
 // ran is what a script prints, with the rights of a command.
@@ -28,6 +29,7 @@ func ran(t *testing.T, script string, rights Command) string {
 }
 
 func TestRights(t *testing.T) {
+	need.Root(t, "it drops rights of root")
 	const show = `echo $(id -u) $(id -g) $(id -G); grep -o 'NoNewPrivs:.*' /proc/self/status`
 	if got := ran(t, show, Command{As: &Account{UID: 65534, GID: 65533, Groups: []uint32{7}}}); got != "65534 65533 65533 7\nNoNewPrivs:\t0\n" {
 		t.Errorf("another user: %q", got)
@@ -81,6 +83,7 @@ try write /dev/null; try grep -q out out/a; try mount -t tmpfs x in`, rights)
 
 // A kernel that cannot confine is a refusal, and no program starts.
 func TestConfineWithoutLandlock(t *testing.T) {
+	need.Root(t, "it drops rights of root")
 	found := make(chan error, 2)
 	go func() {
 		runtime.LockOSThread() // never unlocked: the filter goes with the thread
@@ -110,6 +113,7 @@ func TestConfineWithoutLandlock(t *testing.T) {
 
 // A program with fewer rights gets no descriptor that gwe itself was started with.
 func TestRightsKeepDescriptors(t *testing.T) {
+	need.Root(t, "it drops rights of root")
 	for name, command := range map[string]Command{
 		"user": {As: &Account{UID: 65534, GID: 65534}}, "no-new-privileges": {NoNewPrivileges: true}, "confine": {Confine: &Confinement{}},
 	} {

@@ -11,9 +11,11 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/need"
 )
 
 func TestProgramsThatCannotStart(t *testing.T) {
+	need.Root(t, "it mounts")
 	folder, noexec := t.TempDir(), t.TempDir()
 	if err := unix.Mount("tmpfs", noexec, "tmpfs", unix.MS_NOEXEC, "size=64k"); err != nil {
 		t.Fatalf("these tests run as root: %v", err)

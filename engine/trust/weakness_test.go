@@ -152,6 +152,7 @@ func TestUnmapped(t *testing.T) {
 
 // A user's own is safe for that user, and so is what the user's own group may write.
 func TestUser(t *testing.T) {
+	need.Root(t, "it gives files to another user")
 	us := user{uid: 1000, gid: 1000, nobody: -1}
 	path := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(path, nil, 0o664); err != nil {

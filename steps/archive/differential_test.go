@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gwe-project/gwe/engine/need"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/tasklog"
 )
@@ -34,6 +35,7 @@ func (ignore) Handle(tasklog.Event) {}
 // TestAgainstTar compares what extract and unpack make with what GNU tar extracts from the same archives, in each of its
 // formats and each program's compression, whatever the archive is named.
 func TestAgainstTar(t *testing.T) {
+	need.Root(t, "it makes device nodes")
 	for seed, how := range []struct {
 		format, packed, compressor string
 		simple                     plain
@@ -110,6 +112,7 @@ func TestAgainstTar(t *testing.T) {
 // nor extended attributes, and whole seconds only. What unzip makes of the same archive is the same too, but for names that
 // it changes and the times of links, which it leaves.
 func TestAgainstZip(t *testing.T) {
+	need.Root(t, "it makes device nodes")
 	for _, options := range []string{"-rqy", "-rqy0"} {
 		t.Run(options, func(t *testing.T) {
 			base := t.TempDir()

@@ -12,6 +12,7 @@ import (
 
 	"github.com/gwe-project/gwe/bundle"
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/need"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/tasklog"
 	"github.com/gwe-project/gwe/steps/steptest"
@@ -149,6 +150,7 @@ func TestOnlyWhatWasVerified(t *testing.T) {
 
 // TestExtractRefuses: what is refused before anything is done, by the plan already.
 func TestExtractRefuses(t *testing.T) {
+	need.Root(t, "it mounts")
 	base := t.TempDir()
 	archive, taken, full := filepath.Join(base, "archive"), filepath.Join(base, "taken"), filepath.Join(base, "full")
 	check(t, os.WriteFile(archive, archiveOf(t, file("app/a")), 0o644))

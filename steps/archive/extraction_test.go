@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/need"
 )
 
 // lax are options under which only what is never allowed is refused.
@@ -231,6 +232,7 @@ func notInForm(form, name, code string, items []item) bool {
 }
 
 func TestRefused(t *testing.T) {
+	need.Root(t, "only root is refused an owner that it cannot set")
 	for form, how := range forms {
 		for name, one := range refused {
 			if notInForm(form, name, one.code, one.items) {
@@ -261,6 +263,7 @@ func TestRefused(t *testing.T) {
 
 // TestAccepted: what looks odd but is good.
 func TestAccepted(t *testing.T) {
+	need.Root(t, "it reads directories without permissions")
 	for name, items := range map[string][]item{
 		"dots and slashes":                {{name: "./"}, {name: "./fw/"}, file("./fw//a"), file("fw/./b")},
 		"no folders listed":               {file("fw/x/y/z"), file("fw/x/a")},

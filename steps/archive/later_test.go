@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/need"
 	"github.com/gwe-project/gwe/engine/step"
 )
 
@@ -40,6 +41,7 @@ func (b *bench) rollBack(happens func()) (foreseen, kept []string) {
 // TestAReleaseInUse: data that came into a release after the commit, and files of it that were edited, move aside; what hooks did to
 // modes and owners before the commit does not count, and a later release that linked to its files neither.
 func TestAReleaseInUse(t *testing.T) {
+	need.Root(t, "it gives files to another user")
 	b := benchFor(t, item{name: "fw-1/"}, file("fw-1/same"), file("fw-1/other"))
 	b.install()
 	b.pack(item{name: "fw-2/"}, item{name: "fw-2/etc/"}, file("fw-2/etc/app.conf"), file("fw-2/etc/default"), file("fw-2/bin/app"), symlink("fw-2/link", "bin/app"))
@@ -97,6 +99,7 @@ func TestAReleaseThatWasNotUsed(t *testing.T) {
 
 // TestAReleaseWithAMount: a rollback is refused before anything moves.
 func TestAReleaseWithAMount(t *testing.T) {
+	need.Root(t, "it mounts")
 	b := benchFor(t, item{name: "fw-1/"}, item{name: "fw-1/data/"}, file("fw-1/a"))
 	_, err := b.try(t.Context())
 	check(t, err)

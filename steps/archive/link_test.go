@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/need"
 )
 
 // linked tells whether two names are one file.
@@ -29,6 +30,7 @@ func linked(t testing.TB, one, other string) bool {
 // TestLinks: a file is linked only when content, mode, owner and times are the same, and has the package's content in any
 // case.
 func TestLinks(t *testing.T) {
+	need.Root(t, "it gives files to another user")
 	large := strings.Repeat("0123456789abcdef", 50_000) // several blocks
 	late := large[:len(large)-1] + "!"
 	with := func(change func(*tar.Header)) func(*tar.Header) { return change }
@@ -74,6 +76,7 @@ func TestLinks(t *testing.T) {
 
 // TestLinksNowhere: without a running release, or with one on another file system, all is copied.
 func TestLinksNowhere(t *testing.T) {
+	need.Root(t, "it mounts")
 	b := benchFor(t, file("one/f"))
 	check(t, os.Symlink("nowhere", b.path("current")))
 	if outputs := b.install(); outputs.Linked != 0 {
@@ -191,6 +194,7 @@ func TestTooManyLinks(t *testing.T) {
 
 // TestVerify: what was written to in place between the unpacking and the commit is found; what was replaced is no harm.
 func TestVerify(t *testing.T) {
+	need.Root(t, "it gives files to another user")
 	overwrite := func(path, text string, keepTime bool) func(b *bench) {
 		return func(b *bench) {
 			info, err := os.Stat(b.path(path))

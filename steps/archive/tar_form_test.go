@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/need"
 )
 
 // rawHeader is a header block as it is written; the checksum comes last.
@@ -280,6 +281,7 @@ func oddArchive(random *rand.Rand) []byte {
 // TestWrittenByPrograms: what the programs write is taken, in each of their forms, and is the same tree for all: with a label, as
 // part of a series of backups, with global records of git, padded by a tape.
 func TestWrittenByPrograms(t *testing.T) {
+	need.Root(t, "it makes device nodes")
 	base := t.TempDir()
 	tree := filepath.Join(base, "tree")
 	randomTree(t, filepath.Join(tree, "fw"), rand.New(rand.NewPCG(3, 1)), true)

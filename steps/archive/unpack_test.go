@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/need"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/value"
 	"github.com/gwe-project/gwe/steps/order"
@@ -172,6 +173,7 @@ func (c *countdown) Err() error {
 
 // TestFullDisk: a file system without room, in bytes or in inodes, ends in a clear fault, and undo frees it again.
 func TestFullDisk(t *testing.T) {
+	need.Root(t, "it mounts")
 	many := []item{}
 	for i := range 400 {
 		many = append(many, item{name: fmt.Sprintf("fw/%d", i)})
@@ -200,6 +202,7 @@ func TestFullDisk(t *testing.T) {
 
 // TestReadOnly: it is refused before anything is done.
 func TestReadOnly(t *testing.T) {
+	need.Root(t, "it mounts")
 	b := benchFor(t, file("fw/a"))
 	check(t, unix.Mount("tmpfs", b.target, "tmpfs", unix.MS_RDONLY, ""))
 	t.Cleanup(func() { check(t, unix.Unmount(b.target, unix.MNT_DETACH)) })

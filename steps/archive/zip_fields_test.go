@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/need"
 )
 
 // zipEntry is an entry as it is written, with other fields in its local header than in the directory.
@@ -117,6 +118,7 @@ func TestZipNames(t *testing.T) {
 // TestZipOwnersAndModes: owners in each of the forms, in the directory or in the local header, and modes by the attributes of DOS, are
 // those that unzip restores.
 func TestZipOwnersAndModes(t *testing.T) {
+	need.Root(t, "it gives files to another user")
 	const times = "\x00\xca\x9a\x3b\x00\xca\x9a\x3b"
 	regular := uint32(unix.S_IFREG|0o640) << 16
 	entries := []zipEntry{

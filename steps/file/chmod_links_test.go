@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gwe-project/gwe/engine/need"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/tasklog"
 )
@@ -53,6 +54,7 @@ func inodeAt(t *testing.T, path string) (number, names uint64) {
 // TestChmodLinksAgain: on an overlayfs without an index, chmod makes of each name of a file of the lower layer a file of its own. The log says so,
 // and undo links the names again that are in the tree.
 func TestChmodLinksAgain(t *testing.T) {
+	need.Root(t, "it mounts")
 	long := time.Unix(1_600_000_000, 0)
 	for _, end := range []string{"undo", "rollback", "another name was changed"} {
 		t.Run(end, func(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/need"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/steps/steptest"
 )
@@ -57,6 +58,7 @@ func forest(t testing.TB, path string) {
 }
 
 func TestCopyConforms(t *testing.T) {
+	need.Root(t, "it gives files to another user")
 	source := func(t testing.TB, root string) string {
 		forest(t, root+"/source")
 		return root + "/source"
@@ -156,6 +158,7 @@ func sameForest(t testing.TB, a, b string) {
 
 // TestCopyIsCps: the real cp -a makes the same of the same tree.
 func TestCopyIsCps(t *testing.T) {
+	need.Root(t, "it gives files to another user")
 	root := t.TempDir()
 	forest(t, root+"/source")
 	must(t, copyPath(t.Context(), root+"/source", root+"/ours", asItIs, nil))
@@ -170,6 +173,7 @@ func TestCopyIsCps(t *testing.T) {
 
 // TestAlikeSeesAll changes one thing at a time.
 func TestAlikeSeesAll(t *testing.T) {
+	need.Root(t, "it gives files to another user")
 	keepTime := func(path string, change func()) {
 		info, err := os.Lstat(path)
 		must(t, err)
@@ -221,6 +225,7 @@ func redo(t *testing.T, path string) {
 
 // TestCopyUndoLeavesWhatOthersDid: what somebody else put in the place is neither removed nor overwritten.
 func TestCopyUndoLeavesWhatOthersDid(t *testing.T) {
+	need.Root(t, "it gives files to another user")
 	for _, before := range []bool{false, true} {
 		root := t.TempDir()
 		forest(t, root+"/source")

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/gwe-project/gwe/engine/need"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/steps/steptest/randomtree"
 )
@@ -15,6 +16,7 @@ import (
 // TestCopyLikeTheRealCp copies random trees with the step and with cp -a, and wants the same of both, entry by entry and with
 // the counts of links; then the next tree takes the place of the copy, and the undo brings the old one back.
 func TestCopyLikeTheRealCp(t *testing.T) {
+	need.Root(t, "it gives files to another user")
 	for seed := range uint64(12) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			root := t.TempDir()

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/need"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/steps/steptest"
 )
@@ -34,6 +35,7 @@ func must(t testing.TB, err error) {
 }
 
 func TestWriteConforms(t *testing.T) {
+	need.Root(t, "it gives files to another user")
 	cases := map[string]steptest.Suite{
 		"new file": {
 			Type: Write(),

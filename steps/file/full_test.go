@@ -7,11 +7,13 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/need"
 	"github.com/gwe-project/gwe/engine/step"
 )
 
 // TestFullDisk: what does not fit is told as that, and undo leaves nothing.
 func TestFullDisk(t *testing.T) {
+	need.Root(t, "it mounts")
 	root := t.TempDir()
 	point := root + "/full"
 	must(t, os.Mkdir(point, 0o755))

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gwe-project/gwe/engine/need"
 	"github.com/gwe-project/gwe/engine/step"
 )
 
@@ -62,6 +63,7 @@ func gone(t *testing.T, path string) {
 
 // TestFilesChangedAfterTheCommit: a file that was edited, or got another mode, moves aside, and what was there before is back.
 func TestFilesChangedAfterTheCommit(t *testing.T) {
+	need.Root(t, "it gives files to another user")
 	for name, c := range map[string]struct {
 		tried  step.Type
 		change func(path string) error
@@ -143,6 +145,7 @@ func TestMkdirAfterTheCommit(t *testing.T) {
 // TestMoveAfterTheCommit: data that came into a directory since goes back with it, or, where it is a copy on another file system, moves
 // aside.
 func TestMoveAfterTheCommit(t *testing.T) {
+	need.Root(t, "it mounts")
 	root := t.TempDir()
 	must(t, os.Mkdir(root+"/from", 0o755))
 	must(t, os.WriteFile(root+"/from/state", []byte("before"), 0o600))

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/need"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/steps/steptest"
 )
@@ -29,6 +30,7 @@ func elsewhere(t testing.TB, root, kind string) string {
 }
 
 func TestMoveConforms(t *testing.T) {
+	need.Root(t, "it gives files to another user")
 	cases := map[string]steptest.Suite{
 		"file": {
 			Arrange: func(t testing.TB, root string) map[string]any {
@@ -107,6 +109,7 @@ func TestMoveConforms(t *testing.T) {
 
 // TestMoveUndoSparesWhatOthersMade: what stands at the old place since is not overwritten, and what was moved is not lost.
 func TestMoveUndoSparesWhatOthersMade(t *testing.T) {
+	need.Root(t, "it mounts")
 	for _, kind := range []string{"", "tmpfs"} {
 		root := t.TempDir()
 		to := root
@@ -138,6 +141,7 @@ func TestMoveUndoSparesWhatOthersMade(t *testing.T) {
 
 // TestPlacementRefusals: what must not be done is refused before anything is touched.
 func TestPlacementRefusals(t *testing.T) {
+	need.Root(t, "it gives files to another user")
 	root := t.TempDir()
 	forest(t, root+"/forest")
 	must(t, os.WriteFile(root+"/file", []byte("x"), 0o600))

@@ -6,12 +6,14 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/gwe-project/gwe/engine/need"
 	"github.com/gwe-project/gwe/engine/step"
 )
 
 // TestOverlay: on overlayfs a file of a lower layer becomes another inode, with another time of birth, when it is renamed or
 // changed. It is known again all the same.
 func TestOverlay(t *testing.T) {
+	need.Root(t, "it mounts")
 	root := t.TempDir()
 	for _, name := range []string{"low", "high", "all"} {
 		must(t, os.Mkdir(filepath.Join(root, name), 0o755))

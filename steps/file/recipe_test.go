@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/need"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/steps"
 	"github.com/gwe-project/gwe/steps/check"
@@ -56,6 +57,7 @@ func shell(t testing.TB, dir, script string) string {
 
 // TestRecipe sets a site up with all of the small steps, fails at the end, and is killed at every record.
 func TestRecipe(t *testing.T) {
+	need.Root(t, "it gives files to another user")
 	const recipe = "testdata/site.yaml"
 	bench, root := recipetest.New(t, catalog()), t.TempDir()
 	arrange := func() {

@@ -11,12 +11,14 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/need"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/value"
 	"github.com/gwe-project/gwe/steps/steptest"
 )
 
 func TestMkdirConforms(t *testing.T) {
+	need.Root(t, "it gives files to another user")
 	folder := func(t testing.TB, root string) string {
 		must(t, os.Mkdir(root+"/folder", 0o700))
 		must(t, os.Chmod(root+"/folder", 0o750|os.ModeSetgid))
@@ -78,6 +80,7 @@ func TestMkdirConforms(t *testing.T) {
 
 // TestMkdirUndoSparesWhatIsMounted: what somebody mounted in the new folder is not emptied.
 func TestMkdirUndoSparesWhatIsMounted(t *testing.T) {
+	need.Root(t, "it mounts")
 	root := t.TempDir()
 	run, arguments := runOf(t), map[string]any{"path": root + "/a/b", "parents": true}
 	memo, err := Mkdir().Prepare(t.Context(), run, arguments)
@@ -98,6 +101,7 @@ func TestMkdirUndoSparesWhatIsMounted(t *testing.T) {
 }
 
 func TestSymlinkConforms(t *testing.T) {
+	need.Root(t, "it gives files to another user")
 	link := func(t testing.TB, root, text string) string {
 		must(t, os.Symlink(text, root+"/link"))
 		must(t, os.Lchown(root+"/link", 12, 34))
@@ -134,6 +138,7 @@ func TestSymlinkConforms(t *testing.T) {
 }
 
 func TestChmodConforms(t *testing.T) {
+	need.Root(t, "it gives files to another user")
 	withCapability := func(t testing.TB, root string) string {
 		forest(t, root+"/forest")
 		// cap_net_raw+ep, version 2
@@ -218,6 +223,7 @@ wait = {{ .wait }} of {{ .space | quote }}
 `
 
 func TestTemplateConforms(t *testing.T) {
+	need.Root(t, "it gives files to another user")
 	site := func(t testing.TB, root string) map[string]any {
 		must(t, os.WriteFile(root+"/site.tmpl", []byte(siteTemplate), 0o600))
 		wait, err := value.ParseDuration("90s")

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/need"
 	"github.com/gwe-project/gwe/engine/step"
 )
 
@@ -139,6 +140,7 @@ func TestUndoFindsARelativePathAgain(t *testing.T) {
 
 // TestRemoveSparesWhatIsMounted: on the folder, below it, of the same file system, and where the path goes by a link.
 func TestRemoveSparesWhatIsMounted(t *testing.T) {
+	need.Root(t, "it mounts")
 	root := t.TempDir()
 	folder, mounted := filepath.Join(root, "folder"), filepath.Join(root, "folder", "be low")
 	must(t, os.MkdirAll(mounted, 0o755))

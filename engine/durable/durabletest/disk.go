@@ -1,6 +1,6 @@
 // Package durabletest gives tests a real file system whose power can be cut, and that can be full.
 //
-// It imports nothing of ours, and is imported by tests only. They run as root, and need mkfs.ext4 (e2fsprogs).
+// It imports engine/need of ours, and is imported by tests only. They run as root, and need mkfs.ext4 (e2fsprogs).
 package durabletest
 
 import (
@@ -14,6 +14,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/gwe-project/gwe/engine/need"
 )
 
 // Disk is an ext4 file system of its own in a file.
@@ -28,6 +30,7 @@ type Disk struct {
 // NewDisk makes and mounts a file system of that many MiB, 4 at least; the end of the test unmounts it.
 func NewDisk(t testing.TB, mebibytes int64) *Disk {
 	t.Helper()
+	need.Root(t, "it mounts a disk")
 	base := t.TempDir()
 	disk := &Disk{t: t, image: filepath.Join(base, "image"), Folder: filepath.Join(base, "disk")}
 	if err := errors.Join(os.Mkdir(disk.Folder, 0o755), os.WriteFile(disk.image, nil, 0o600), os.Truncate(disk.image, mebibytes<<20)); err != nil {
