@@ -60,23 +60,11 @@ func (a abandonedRecord) warning() string {
 	return "not removed, and not tried again: " + a.Path + ", which no undo needs any more: " + a.Why + "; see where it is now, and remove it by hand"
 }
 
-// abandoned lists what the run kept and could not remove.
-func (p *storedRun) abandoned() (all []Abandoned) {
-	add := func(records []abandonedRecord) error {
-		for _, one := range records {
-			all = append(all, Abandoned{Run: p.folder.id(), Path: one.Path, Why: one.Why})
-		}
-		return nil
-	}
-	for _, record := range p.records {
-		switch record.Kind {
-		case recordReleased:
-			_ = into(record.Data, func(r releasedRecord) error { return add(r.Abandoned) })
-		case recordCleaned:
-			_ = into(record.Data, func(r undoneRecord) error { return add(r.Abandoned) })
-		case recordEnd:
-			_ = into(record.Data, func(r endRecord) error { return add(r.Abandoned) })
-		}
+// left lists what the run kept and could not remove.
+func (p *storedRun) left() []Abandoned {
+	var all []Abandoned
+	for _, one := range p.abandoned {
+		all = append(all, Abandoned{Run: p.folder.id(), Path: one.Path, Why: one.Why})
 	}
 	return all
 }

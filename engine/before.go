@@ -163,29 +163,23 @@ func (p *storedRun) differences() []Difference {
 	found := []Difference{}
 	known := map[string]bool{}
 	var earlier []beforeRecord
-	for _, record := range p.records {
-		if record.Kind != recordIntent {
-			continue
-		}
-		_ = into(record.Data, func(r intentRecord) error {
-			for _, was := range r.Before {
-				if known[was.Path] {
-					continue
-				}
-				known[was.Path] = true
-				was.withEarlier(earlier)
-				earlier = append(earlier, was)
-				is, err := lookAt(was.Path)
-				if err != nil {
-					found = append(found, Difference{Path: was.Path, Was: was.kind(), Is: "unknown: " + err.Error()})
-					continue
-				}
-				if one, differs := was.differs(is); differs {
-					found = append(found, one)
-				}
+	for _, f := range p.frames {
+		for _, was := range f.before {
+			if known[was.Path] {
+				continue
 			}
-			return nil
-		})
+			known[was.Path] = true
+			was.withEarlier(earlier)
+			earlier = append(earlier, was)
+			is, err := lookAt(was.Path)
+			if err != nil {
+				found = append(found, Difference{Path: was.Path, Was: was.kind(), Is: "unknown: " + err.Error()})
+				continue
+			}
+			if one, differs := was.differs(is); differs {
+				found = append(found, one)
+			}
+		}
 	}
 	return found
 }

@@ -8,7 +8,6 @@ import (
 
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
-	"github.com/gwe-project/gwe/engine/journal"
 )
 
 // boundedBoots is how many boots in a row a recovery may die in without getting on. A machine whose power fails that often at
@@ -18,27 +17,28 @@ const boundedBoots = 10
 // progress are the records by which a recovery gets on, or by which it says that it cannot: it did not die then.
 var progress = []string{recordUndone, recordButLast, recordPutOff, recordHeld, recordServices, recordSuspended, recordResumed, recordStranded, recordClosing, recordCommitted}
 
-// deaths counts the boots in a row, before this one, in which a recovery of the run began and got nowhere. The boot that turned the
-// run back is the first one of the way back: those before it died of what they asked the machine.
-func deaths(records []journal.Record, boot string) int {
-	var boots []string
-	last := boot
-	for _, record := range records {
-		switch {
-		case record.Kind == recordRecovery:
-			_ = into(record.Data, func(r recoveryRecord) error {
-				if last = r.Boot; r.Boot != boot && !slices.Contains(boots, r.Boot) {
-					boots = append(boots, r.Boot)
-				}
-				return nil
-			})
-		case record.Kind == recordUnwind && last != boot:
-			boots = []string{last}
-		case record.Kind == recordUnwind, slices.Contains(progress, record.Kind):
-			boots = nil
+// countBoot counts the boots in which a recovery of the run began and got nowhere. The boot that turned the run back is the first one of the
+// rollback: those before it died of what they asked the machine.
+func (h *recorded) countBoot(kind string, decoded any) {
+	switch {
+	case kind == recordRecovery:
+		if h.lastBoot = decoded.(recoveryRecord).Boot; !slices.Contains(h.boots, h.lastBoot) {
+			h.boots = append(h.boots, h.lastBoot)
 		}
+	case kind == recordUnwind && h.lastBoot != "":
+		h.boots = []string{h.lastBoot}
+	case kind == recordUnwind, slices.Contains(progress, kind):
+		h.boots = nil
 	}
-	return len(boots)
+}
+
+// deaths counts the boots in a row, before this one, in which a recovery of the run began and got nowhere.
+func (h *recorded) deaths(boot string) int {
+	died := len(h.boots)
+	if slices.Contains(h.boots, boot) {
+		died--
+	}
+	return died
 }
 
 // bounded does what is left to do of a run that has ended, unless the machine went down in it in boundedBoots boots in a row. These are

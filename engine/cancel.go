@@ -91,7 +91,7 @@ func (s State) notRunning(id string) error {
 	if err != nil || p == nil {
 		return refusal
 	}
-	if p.end() == nil {
+	if p.ended == nil {
 		return refusal.WithHint("its process died: `gwe recover` brings it to its end")
 	}
 	return refusal.WithHint("it has ended: %s", p.summary().Status)

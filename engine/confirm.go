@@ -49,12 +49,12 @@ func (e *Engine) CancelSuspended(ctx context.Context, id string) (Result, error)
 	if err != nil {
 		return Result{}, err
 	}
-	if p.awaitsServices() {
+	if p.awaiting {
 		return Result{}, fault.New(fault.Refused, "cancel-put-back", "run %s is on its way to its end already, and waits for %s", p.folder.id(), servicesAwaited).
 			WithHint("`gwe recover` ends it when they are there")
 	}
-	if p.suspended().Cause == causeReturn {
-		return Result{}, fault.New(fault.Refused, "cancel-put-back", "run %s is put back already, and waits for %s", p.folder.id(), p.suspended().awaited()).
+	if p.suspension.Cause == causeReturn {
+		return Result{}, fault.New(fault.Refused, "cancel-put-back", "run %s is put back already, and waits for %s", p.folder.id(), p.suspension.awaited()).
 			WithHint("`gwe recover` ends it after the boot")
 	}
 	if err := roomToAct(); err != nil {
@@ -76,7 +76,7 @@ func (s State) waiting(id string) (*storedRun, error) {
 		if id != "" && one != id {
 			continue
 		}
-		if p, err := s.peek(one); err == nil && p != nil && p.end() == nil && !p.closedByOperator() && (p.suspended() != nil || p.awaitsServices()) {
+		if p, err := s.peek(one); err == nil && p != nil && p.ended == nil && !p.closedByOperator() && (p.suspension != nil || p.awaiting) {
 			return p, nil
 		}
 	}
@@ -124,10 +124,10 @@ func (e *Engine) unconfirmed(id string) (*storedRun, error) {
 		if err != nil && id != "" {
 			return nil, err
 		}
-		if p == nil || p.suspended() == nil {
+		if p == nil || p.suspension == nil {
 			continue
 		}
-		if waits := p.suspended(); waits.Cause == causeConfirm {
+		if waits := p.suspension; waits.Cause == causeConfirm {
 			return p, nil
 		} else if id != "" {
 			return nil, fault.New(fault.Refused, "not-to-confirm", "run %s waits for %s, not for a confirmation", id, waits.awaited()).

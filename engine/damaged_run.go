@@ -47,14 +47,31 @@ func (s State) wreckOf(id string, why error) damagedRun {
 	if err != nil || len(saved.Records) == 0 {
 		return w
 	}
-	w.rest = &storedRun{folder: w.folder, records: saved.Records, kinds: map[string]bool{}}
-	for _, record := range saved.Records {
-		w.rest.kinds[record.Kind] = true
-		if record.Kind == recordBegin {
-			_ = into(record.Data, func(r beginRecord) error { w.rest.begin = r; return nil })
-		}
-	}
+	w.rest = &storedRun{recorded: salvaged(saved.Records), folder: w.folder, records: saved.Records}
 	return w
+}
+
+// salvaged folds the records that a damaged journal still has. What does not fit in with the others is passed over, but for the result of a
+// step whose intent is gone: the step has acted.
+func salvaged(records []journal.Record) *recorded {
+	h := newRecorded()
+	h.began = true
+	h.steps = newStepList()
+	for _, record := range records {
+		decoded, err := decodeRecord(record.Kind, record.Data)
+		if err != nil {
+			continue
+		}
+		if begin, ok := decoded.(beginRecord); ok {
+			h.begin = begin
+			continue
+		}
+		if r, ok := decoded.(resultRecord); ok && record.Kind == recordResult && r.Frame != 0 && h.frame(r.Frame) == nil {
+			_ = h.add(&frame{number: r.Frame, step: r.Step, id: r.ID, shown: r.shownRecord, rounds: r.Rounds})
+		}
+		_ = h.take(record.Kind, decoded)
+	}
+	return h
 }
 
 // newer reports whether a newer gwe wrote the journal. That is no damage: that gwe reads it.

@@ -30,10 +30,11 @@
 //	early_boot.go                        what a recovery in front of the services leaves to the one behind them
 //	boot_loop.go                         a recovery that takes the machine down again and again comes to an end
 //	recover.go, stored_run.go, retention.go what dead runs left: survivors ended, frames undone from the frozen recipe
-//	record.go, run_state.go, run_state_frames.go, encoding.go the journal is the only truth: live runs and recoveries read the same records
+//	record.go, recorded.go, recorded_*.go   the one fold of the journal; records that cannot follow on each other are refused
+//	run_state.go, run_state_frames.go, encoding.go the fold bound to the recipe, for live runs and recoveries
 //	plugins.go                           the plugins of a run: kept by their digests, found again by a recovery
 //	redact.go, secrets.go, secret_mode.go   no secret, and nothing computed from one, in an error, an output or the journal
-//	summary.go                           what a journal tells people
+//	summary.go, step_list.go             what a journal says to the operator
 //
 // It may import schema and the rooms below it (step, expression, host, journal, tasklog, durable, process, value, fault, claim), and
 // nothing of steps, cmd or bundle.

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/gwe-project/gwe/engine/host"
 	"github.com/gwe-project/gwe/engine/process"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/tasklog"
@@ -29,26 +28,6 @@ var errWaits = errors.New("it waits for the services")
 
 // empty tells whether nothing is left to do.
 func (r putOffRecord) empty() bool { return len(r.Steps) == 0 && !r.Own }
-
-func (h *runState) applyPutOff(r putOffRecord) error {
-	f, err := h.frameOf(r.Frame)
-	if err != nil {
-		return err
-	}
-	h.guard.Lock()
-	defer h.guard.Unlock()
-	f.rest, f.leftover, f.broken, f.kept = &r, r.Leftover, r.Broken, r.Kept
-	h.undoErrors = append(h.undoErrors, r.Errors...)
-	return nil
-}
-
-func (h *runState) applyRecovery(r recoveryRecord) error {
-	if h.looked.Boot != r.Boot {
-		h.looked = host.Moment{Boot: r.Boot, Since: r.Since}
-	}
-	h.version = r.Version
-	return nil
-}
 
 // putOff closes a frame as far as its undo needs no service. Where a second try came no further the journal is not told: it
 // tells of progress.

@@ -181,7 +181,7 @@ func (e *Engine) create(ctx context.Context, program *Program, begin beginRecord
 	if err != nil {
 		return nil, err
 	}
-	h := newHistory(program, folder)
+	h := newRunState(program, folder)
 	h.setInputs(begin, names)
 	x = e.execution(h, written, "run", program.title())
 	x.reserved = reserveFor(program)

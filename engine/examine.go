@@ -153,7 +153,7 @@ func (e *Engine) findingOf(told Summary, p *storedRun) Finding {
 	found.Different = p.differences()
 	frames := p.unrestored()
 	for _, one := range slices.Backward(frames) {
-		if (one.broken != nil || p.end() == nil) && !e.visible(one.name.Type) {
+		if (one.broken != nil || p.ended == nil) && !e.visible(one.name.Type) {
 			found.Unseen = append(found.Unseen, one.name.StepName)
 		}
 		switch {
@@ -161,7 +161,7 @@ func (e *Engine) findingOf(told Summary, p *storedRun) Finding {
 			failed := one.name
 			failed.Error, failed.Code, failed.Hint = one.broken.Message, one.broken.Code, one.broken.Hint
 			found.FailedUndos = append(found.FailedUndos, failed)
-		case p.end() == nil:
+		case p.ended == nil:
 			found.Owed = append(found.Owed, one.name)
 		default:
 			continue
@@ -180,49 +180,23 @@ type unrestoredFrame struct {
 }
 
 // unrestored lists the frames that were not undone, or not well, in the order of their making. Those of a run that committed count
-// only where it was rolled back.
+// only if it was rolled back.
 func (p *storedRun) unrestored() []unrestoredFrame {
 	var frames []unrestoredFrame
-	committed, gone := 0, map[int]bool{}
-	for _, record := range p.records {
-		switch record.Kind {
-		case recordIntent:
-			_ = into(record.Data, func(r intentRecord) error {
-				one := unrestoredFrame{number: r.Frame, name: Unrestored{StepName: r.named(r.Step, r.ID)}, kept: slices.Clone(r.Leases)}
-				if saved := p.folder.place(placeOf(r.Frame)); holdsAny(saved) {
-					one.kept = append(one.kept, saved)
-				}
-				frames = append(frames, one)
-				return nil
-			})
-		case recordResult:
-			_ = into(record.Data, func(r resultRecord) error {
-				known := slices.ContainsFunc(frames, func(one unrestoredFrame) bool { return one.number == r.Frame })
-				if r.Frame > 0 && !known && !gone[r.Frame] { // its intent was the record that is damaged
-					frames = append(frames, unrestoredFrame{number: r.Frame, name: Unrestored{StepName: r.named(r.Step, r.ID)}})
-				}
-				return nil
-			})
-		case recordUndone, recordButLast:
-			_ = into(record.Data, func(r undoneRecord) error {
-				gone[r.Frame] = true
-				at := slices.IndexFunc(frames, func(one unrestoredFrame) bool { return one.number == r.Frame })
-				switch {
-				case at < 0:
-				case r.Broken && len(r.Errors) > 0:
-					frames[at].broken = &r.Errors[0]
-				case !r.Broken && (record.Kind == recordUndone || r.Told):
-					frames = slices.Delete(frames, at, at+1)
-				}
-				return nil
-			})
-		case recordCommitted:
-			committed = len(frames)
-		case recordRollback:
-			committed = 0
+	for _, f := range p.frames[max(p.committed, 0):] {
+		if f.part != "" || !f.broken && (f.undone || f.told) {
+			continue
 		}
+		one := unrestoredFrame{number: f.number, name: Unrestored{StepName: f.shown.named(f.step, f.id)}, kept: slices.Clone(f.leases)}
+		if saved := p.folder.place(placeOf(f.number)); holdsAny(saved) {
+			one.kept = append(one.kept, saved)
+		}
+		if f.broken && len(f.undoErrors) > 0 {
+			one.broken = &f.undoErrors[0]
+		}
+		frames = append(frames, one)
 	}
-	return frames[min(committed, len(frames)):]
+	return frames
 }
 
 // holdsAny reports whether a directory has entries.

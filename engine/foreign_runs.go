@@ -101,7 +101,7 @@ func look(known claim.Known, extents []claim.Extent) foreignRun {
 // done now would be taken away by it. A run whose step started this gwe is none of that.
 func (n foreignRun) refuseUnfinished() error {
 	for _, p := range n.runs {
-		if id := p.folder.id(); p.end() == nil && !p.closedByOperator() && id != os.Getenv("GWE_RUN_ID") {
+		if id := p.folder.id(); p.ended == nil && !p.closedByOperator() && id != os.Getenv("GWE_RUN_ID") {
 			return n.unfinished(p)
 		}
 	}
@@ -122,7 +122,7 @@ func (n foreignRun) refuseUnfinished() error {
 func (n foreignRun) unfinished(p *storedRun) error {
 	run, on := p.folder.id()+" of "+p.begin.Recipe, listed(p.begin.Locks)
 	held, _ := n.state.Holder()
-	switch waits := p.suspended(); {
+	switch waits := p.suspension; {
 	case held != nil && held.Run == p.folder.id():
 		return fault.New(fault.Refused, "target-owed", "process %d works on run %s in the state directory %s, which locks %s", held.PID, run, n.state.Folder, on).
 			WithHint("wait until it has ended: `gwe status --state-dir %s` says what it does", n.state.Folder)
@@ -187,7 +187,7 @@ func (p *storedRun) isBefore(other *storedRun) bool {
 }
 
 // isInPlace reports whether what the run committed is in place, for all that its journal tells.
-func (p *storedRun) isInPlace() bool { return p.changed() && !p.has(recordRollback) }
+func (p *storedRun) isInPlace() bool { return p.changed() && !p.rollback }
 
 // covered refuses the rollback of a run on whose directories, below or above them, a later run has committed changes: the undo would take
 // those along.
@@ -295,7 +295,7 @@ func (s State) owesNothing(id string) bool {
 		return !slices.ContainsFunc(s.readUnfinished(), func(one unfinishedRecord) bool { return one.Run == id })
 	}
 	p, err := s.peek(id)
-	return s.run(id).resolution() != nil || err == nil && p != nil && p.end() != nil
+	return s.run(id).resolution() != nil || err == nil && p != nil && p.ended != nil
 }
 
 // stateOf is the state directory that a run's directory lies in; "" for none.

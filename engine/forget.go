@@ -50,7 +50,7 @@ func (e *Engine) Forget(ctx context.Context, id string) error {
 	if err != nil {
 		return e.State.wreckOf(chosen, err).fault()
 	}
-	if p != nil && p.end() != nil {
+	if p != nil && p.ended != nil {
 		if later := p.later(); len(later) > 0 {
 			return e.forgetLater(p, later, locks)
 		}

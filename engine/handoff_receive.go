@@ -36,7 +36,7 @@ func (e *Engine) CanTakeOver(run string) (HandOverAnswer, error) {
 	if err != nil {
 		return HandOverAnswer{}, err
 	}
-	h, err := readHistory(program, p.folder, p.records)
+	h, err := replay(program, p.folder, p.records)
 	if err != nil {
 		return HandOverAnswer{}, err
 	}
@@ -61,7 +61,7 @@ func (e *Engine) TakeOver(ctx context.Context, run string, inherited []*os.File,
 	if err != nil {
 		return Result{}, nil, err
 	}
-	if p == nil || p.records[len(p.records)-1].Kind != recordHandedOver {
+	if p == nil || p.handed == nil {
 		return Result{}, nil, notHandedOver(run)
 	}
 	if held.claim == nil { // an older gwe holds the directories themselves
@@ -76,10 +76,7 @@ func (e *Engine) TakeOver(ctx context.Context, run string, inherited []*os.File,
 	defer x.close()
 	x.earlier, x.locks = e.standingBefore(run), held
 	x.noteUnfinished()
-	var to handedOverRecord
-	if err := into(p.records[len(p.records)-1].Data, func(r handedOverRecord) error { to = r; return nil }); err != nil {
-		return Result{}, nil, err
-	}
+	to := *p.handed
 	n, err := x.state.find(to.Step)
 	if err == nil {
 		err = x.reserveAgain()
@@ -155,11 +152,11 @@ func (e *Engine) standingBefore(run string) []*storedRun {
 // result is what the journal tells of a run that ended, or waits.
 func (p *storedRun) result() Result {
 	result := Result{Run: p.folder.id(), Handed: true}
-	if waits := p.suspended(); waits != nil {
+	if waits := p.suspension; waits != nil {
 		result.Status, result.Waits = StatusSuspended, waits.awaited()
 		return result
 	}
-	end := p.end()
+	end := p.ended
 	result.Status, result.Stopped = end.Status, end.Stopped
 	if end.Error != nil {
 		result.Err = end.Error.err()

@@ -195,7 +195,7 @@ func (x *runner) awaitSuccessor(ctx context.Context, to handedOverRecord) Result
 	if err != nil {
 		return Result{Run: run, Status: StatusBroken, Handed: true, Err: &Unsettled{Run: run, Err: err}}
 	}
-	if p.end() != nil || p.suspended() != nil {
+	if p.ended != nil || p.suspension != nil {
 		return p.result()
 	}
 	if failure == nil {
@@ -208,7 +208,7 @@ func (x *runner) awaitSuccessor(ctx context.Context, to handedOverRecord) Result
 	result, err := e.recoverLocked(context.WithoutCancel(ctx), p, e.standingBefore(run), x.locks, failure)
 	if err != nil {
 		result = Result{Run: run, Status: StatusBroken, Err: &Unsettled{Run: run, Err: err}}
-		if p.has(recordCommitted) {
+		if p.committed >= 0 {
 			result.Status = StatusCommitted
 		}
 	}

@@ -134,7 +134,7 @@ func (e *Engine) apartFrom(p *storedRun, standing []*storedRun, later []step.Lat
 		}
 		paths := other.leases()
 		if program, err := e.program(other); err == nil { // what it says of itself is for its own rollback
-			if h, err := readHistory(program, other.folder, other.records); err == nil {
+			if h, err := replay(program, other.folder, other.records); err == nil {
 				for _, f := range h.held() {
 					paths = append(paths, pathsOf(f)...)
 				}

@@ -118,7 +118,7 @@ func (e *Engine) release(ctx context.Context, p *storedRun, mine *locks) ([]aban
 	}
 	written := e.watched(opened)
 	defer written.Close()
-	history, err := readHistory(program, p.folder, records)
+	history, err := replay(program, p.folder, records)
 	if err != nil {
 		return nil, err
 	}
@@ -127,7 +127,7 @@ func (e *Engine) release(ctx context.Context, p *storedRun, mine *locks) ([]aban
 	for _, f := range held {
 		keeping = keeping || f.part == "" && releases(f.node.stepType())
 	}
-	if keeping && !p.has(recordReleasing) {
+	if keeping && !p.releasing {
 		if err := x.allIntact(held); err != nil {
 			return nil, err
 		}
@@ -136,7 +136,7 @@ func (e *Engine) release(ctx context.Context, p *storedRun, mine *locks) ([]aban
 		if err := x.append(recordReleasing, struct{}{}); err != nil {
 			return nil, err
 		}
-		p.appendMarker(recordReleasing)
+		_ = p.take(recordReleasing, nil)
 	}
 	abandoned, err := x.releaseAll(ctx, held)
 	if err != nil {
@@ -145,7 +145,7 @@ func (e *Engine) release(ctx context.Context, p *storedRun, mine *locks) ([]aban
 	if err := x.append(recordReleased, releasedRecord{abandoned}); err != nil {
 		return abandoned, err
 	}
-	p.appendMarker(recordReleased)
+	_ = p.take(recordReleased, releasedRecord{abandoned})
 	if history.needed() {
 		return abandoned, nil
 	}

@@ -115,7 +115,7 @@ func (e *Engine) Plan(ctx context.Context, program *Program, given Inputs) (Plan
 		}
 	}
 	begin.Run = "(the run's id)"
-	h := newHistory(program, e.State.run(begin.Run))
+	h := newRunState(program, e.State.run(begin.Run))
 	h.setInputs(begin, names)
 	x := &runner{work: &work{engine: e, program: program, folder: h.folder, state: h, mask: h.secrets.mask}}
 	_, x.earlier, _ = e.State.survey() // a state that cannot be read is no matter of a plan

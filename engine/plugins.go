@@ -144,7 +144,7 @@ func (e *Engine) missingPluginFirst(p *storedRun) error {
 	if err != nil {
 		return err
 	}
-	h, err := readHistory(program, p.folder, p.records)
+	h, err := replay(program, p.folder, p.records)
 	if err != nil {
 		return err
 	}

@@ -100,12 +100,12 @@ func (e *Engine) recoverRun(ctx context.Context, id string, earlier []*storedRun
 		return nil, nil, os.RemoveAll(string(e.State.run(id)))
 	case p.closedByOperator():
 		return p, nil, nil
-	case p.end() == nil:
-		waits := p.suspended()
+	case p.ended == nil:
+		waits := p.suspension
 		if waits != nil && e.Early {
 			return p, &Result{Run: id, Status: StatusSuspended, Waits: waits.awaited()}, nil
 		}
-		if p.awaitsServices() && e.Early {
+		if p.awaiting && e.Early {
 			return p, &Result{Run: id, Status: StatusSuspended, Waits: servicesAwaited}, nil
 		}
 		var result Result
@@ -117,10 +117,10 @@ func (e *Engine) recoverRun(ctx context.Context, id string, earlier []*storedRun
 		if err != nil {
 			return nil, nil, err
 		}
-		if p, err = e.State.peek(id); err == nil && p != nil && (p.end() != nil || result.Status == StatusSuspended) {
+		if p, err = e.State.peek(id); err == nil && p != nil && (p.ended != nil || result.Status == StatusSuspended) {
 			p.folder.forgetFailure()
 		}
-		result.unfinished = err == nil && p != nil && p.end() == nil && result.Status != StatusSuspended
+		result.unfinished = err == nil && p != nil && p.ended == nil && result.Status != StatusSuspended
 		return p, &result, err
 	}
 	if len(p.leftovers()) > 0 {
@@ -131,7 +131,7 @@ func (e *Engine) recoverRun(ctx context.Context, id string, earlier []*storedRun
 			return nil, nil, err
 		}
 	}
-	if p.releasing() {
+	if p.halfReleased() {
 		// As with leftovers, that it does not succeed is no reason to refuse the next run.
 		_ = e.bounded(p, func() error { _, err := e.release(ctx, p, &locks{}); return err })
 	}
@@ -188,7 +188,7 @@ func (e *Engine) recoverLocked(ctx context.Context, p *storedRun, earlier []*sto
 	}
 	ctx = context.WithoutCancel(ctx)
 	complete := x.state.failure == nil && x.state.complete()
-	lost := deaths(p.records, boot)
+	lost := p.deaths(boot)
 	if x.state.failure == nil && !complete {
 		if lost < boundedBoots {
 			x.bootedIntoNewSystem(ctx, boot)

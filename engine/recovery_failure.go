@@ -45,13 +45,8 @@ func (r runFolder) recoveryFailure() *recoveryFailure {
 // lastFailure is the same, as the journal has it in its last record; nil where that is another one. Without a file to spare, or on a full disk, it is the
 // only word.
 func (p *storedRun) lastFailure() *recoveryFailure {
-	last := p.records[len(p.records)-1]
-	if last.Kind != recordHeld {
+	if p.lastHeld == nil {
 		return nil
 	}
-	read := recoveryFailure{At: last.Time}
-	if into(last.Data, func(r heldRecord) error { read.errorRecord = r.Error; return nil }) != nil {
-		return nil
-	}
-	return &read
+	return &recoveryFailure{At: p.records[len(p.records)-1].Time, errorRecord: p.lastHeld.Error}
 }

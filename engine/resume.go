@@ -63,11 +63,11 @@ func (e *Engine) waitingHistory(p *storedRun) (*runState, error) {
 	if err != nil {
 		return nil, err
 	}
-	h, err := readHistory(program, p.folder, p.records)
+	h, err := replay(program, p.folder, p.records)
 	if err != nil {
 		return nil, err
 	}
-	if n := program.byPath[p.suspended().Step]; h.suspension == nil || n == nil || as[*waiting](n) == nil {
+	if n := program.byPath[p.suspension.Step]; h.suspension == nil || n == nil || as[*waiting](n) == nil {
 		return nil, fault.New(fault.Errored, "journal-unreadable", "run %s waits for a step that its frozen recipe does not have", p.folder.id())
 	}
 	return h, nil

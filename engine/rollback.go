@@ -28,7 +28,7 @@ func (e *Engine) Rollback(ctx context.Context, id string) (Result, error) {
 	}
 	for _, result := range settled {
 		// It had begun and died, and was finished right now: that is what is asked for.
-		if p, err := e.State.peek(result.Run); err == nil && p != nil && p.has(recordRollback) && (id == "" || id == result.Run) {
+		if p, err := e.State.peek(result.Run); err == nil && p != nil && p.rollback && (id == "" || id == result.Run) {
 			return result, nil
 		}
 	}
@@ -122,20 +122,15 @@ func (x *runner) rollBack(back *suspendedRecord) error {
 	return nil
 }
 
-// applyRollback takes the commit back: all frames can be undone again, but for those behind it whose types gave up what
-// that would need when the run ended.
-func (h *runState) applyRollback(r unwindRecord) error {
+// giveUpAfterCommit notes before a rollback which frames after the commit cannot be undone: their types gave up what that would need when
+// the run ended.
+func (h *runState) giveUpAfterCommit() {
 	if h.committed < 0 {
-		return fmt.Errorf("the run has not committed")
+		return
 	}
 	for _, f := range h.frames[h.committed:] {
 		f.givenUp = f.part == "" && !f.owesLast && releases(f.node.stepType())
 	}
-	h.failure, h.committed, h.rollback, h.undoErrors, h.rebooted = &r.Error, -1, true, nil, r.Back
-	if r.Checked {
-		h.beginUndo(h.frames)
-	}
-	return nil
 }
 
 // releases tells whether a type keeps something for its undo outside the run's folder.
@@ -206,7 +201,7 @@ func (w damagedRun) endedWithout() bool {
 	if !w.ended || w.rest == nil {
 		return false
 	}
-	end := w.rest.end()
+	end := w.rest.ended
 	return end != nil && (end.Status == StatusRefused || end.Status == StatusRestored || end.Status == StatusRolledBack)
 }
 
@@ -215,13 +210,13 @@ func (e *Engine) notStanding(p *storedRun, id string) error {
 	switch {
 	case p == nil:
 		return fault.New(fault.Refused, "rollback-nothing", "run %s never began", id)
-	case p.end() == nil:
+	case p.ended == nil:
 		return fault.New(fault.Refused, "rollback-pending", "run %s has not ended", id)
-	case p.has(recordRollback):
+	case p.rollback:
 		return fault.New(fault.Refused, "rollback-nothing", "run %s was rolled back already", id)
-	case !p.has(recordCommitted):
+	case p.committed < 0:
 		return fault.New(fault.Refused, "rollback-nothing", "run %s did not come to its commit: nothing of it is in place", id)
-	case !p.has(recordReleasing) && !p.has(recordReleased):
+	case !p.releasing && !p.released:
 		return fault.New(fault.Refused, "rollback-nothing", "run %s changed nothing that could be put back", id)
 	}
 	if later := e.supersededBy(p); later != "" {
@@ -237,7 +232,7 @@ func (e *Engine) supersededBy(p *storedRun) string {
 		if id <= p.folder.id() {
 			continue
 		}
-		if later, err := e.State.peek(id); err == nil && later != nil && later.has(recordCommitted) && sharesLock(later.begin.names(), p.begin.names()) && later.changed() {
+		if later, err := e.State.peek(id); err == nil && later != nil && sharesLock(later.begin.names(), p.begin.names()) && later.changed() {
 			return id
 		}
 	}

@@ -11,7 +11,7 @@ import (
 // it has begun. It only reads, and does not look at the machine: asLeft does. The error says why it cannot be.
 func (e *Engine) wayBack(p *storedRun, standing []*storedRun) (*runner, error) {
 	id := p.folder.id()
-	if p.undoFailed() {
+	if p.undoFailed {
 		return nil, fault.New(fault.Refused, "rollback-broken", "an undo of run %s failed: the machine is not as a run left it", id).
 			WithHint("`gwe show %s` tells which one; put that right by hand", id)
 	}
@@ -22,7 +22,7 @@ func (e *Engine) wayBack(p *storedRun, standing []*storedRun) (*runner, error) {
 	if err != nil {
 		return nil, err
 	}
-	h, err := readHistory(program, p.folder, p.records)
+	h, err := replay(program, p.folder, p.records)
 	if err != nil {
 		return nil, err
 	}
@@ -33,9 +33,8 @@ func (e *Engine) wayBack(p *storedRun, standing []*storedRun) (*runner, error) {
 				WithHint("put back by hand what the step did"))
 		}
 	}
-	if err := h.applyRollback(unwindRecord{Back: h.rebooted}); err != nil {
-		return nil, err
-	}
+	h.giveUpAfterCommit()
+	h.takeRollback(unwindRecord{Back: h.rebooted})
 	for _, f := range h.open() {
 		if why := x.missingPlugin(f, fault.Refused); why != nil {
 			return nil, why
@@ -47,7 +46,7 @@ func (e *Engine) wayBack(p *storedRun, standing []*storedRun) (*runner, error) {
 // rollbackReaches refuses a rollback while a file system that the run worked on is not there, or takes nothing. After a reboot of the run
 // its file systems may be others.
 func (e *Engine) rollbackReaches(p *storedRun) error {
-	if p.has(recordSuspended) {
+	if p.waited {
 		return nil
 	}
 	return outOfReach(p.targets(e.runsPrograms), fault.Refused)

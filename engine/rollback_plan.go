@@ -34,7 +34,7 @@ type PlannedUndo struct {
 
 // PlanRollback tells what Rollback would do, and refuses where that would. It changes nothing and takes no lock.
 func (e *Engine) PlanRollback(ctx context.Context, id string) (RollbackPlan, error) {
-	if p, err := e.State.waiting(""); err == nil && p.suspended() != nil {
+	if p, err := e.State.waiting(""); err == nil && p.suspension != nil {
 		return RollbackPlan{}, noneSuspended([]Result{{Run: p.folder.id(), Status: StatusSuspended, Waits: p.summary().Waits}})
 	}
 	_, standing, err := e.State.survey()

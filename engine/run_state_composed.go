@@ -1,11 +1,10 @@
 package engine
 
 import (
-	"encoding/json"
 	"fmt"
 )
 
-func (h *runState) applyItems(r itemsRecord) error {
+func (h *runState) bindItems(r itemsRecord) error {
 	n, err := h.find(r.Step)
 	if err != nil {
 		return err
@@ -28,7 +27,7 @@ func (h *runState) applyItems(r itemsRecord) error {
 	return nil
 }
 
-func (h *runState) applyBranches(r stepRecord) error {
+func (h *runState) bindBranches(r stepRecord) error {
 	n, err := h.find(r.Step)
 	if err != nil {
 		return err
@@ -42,7 +41,7 @@ func (h *runState) applyBranches(r stepRecord) error {
 	return nil
 }
 
-func (h *runState) applyUsed(r usedRecord) error {
+func (h *runState) bindUsed(r usedRecord) error {
 	n, err := h.find(r.Step)
 	if err != nil {
 		return err
@@ -73,17 +72,17 @@ func (h *runState) applyUsed(r usedRecord) error {
 	return err
 }
 
-func (h *runState) applyEntered(r enteredRecord) error {
+func (h *runState) bindEntered(r enteredRecord) error {
 	n, err := h.find(r.Step)
 	if err != nil {
 		return err
 	}
-	h.add(&frame{number: r.Frame, node: n, rounds: r.Rounds, part: r.Part, owesLast: r.Part == partLast, memo: json.RawMessage("null")})
+	h.bindFrame(r.Frame, n, nil)
 	return nil
 }
 
-// applyEnded makes visible around it what a for-each, a parallel or a use left.
-func (h *runState) applyEnded(r resultRecord) error {
+// bindEnded makes visible around it what a for-each, a parallel or a use left.
+func (h *runState) bindEnded(r resultRecord) error {
 	n, err := h.find(r.Step)
 	if err != nil {
 		return err
@@ -126,7 +125,7 @@ func (h *runState) collectRounds(n *node, r rounds) {
 	}
 }
 
-func (h *runState) applyRescue(r troubleRecord) error {
+func (h *runState) bindRescue(r troubleRecord) error {
 	n, err := h.find(r.Step)
 	if err != nil {
 		return err

@@ -1,37 +1,6 @@
 package engine
 
-import (
-	"fmt"
-	"slices"
-)
-
-// frame finds a frame by its number; nil for 0.
-func (h *runState) frame(number int) *frame {
-	h.guard.Lock()
-	defer h.guard.Unlock()
-	return h.byNumber[number]
-}
-
-// frameOf finds the frame of a record.
-func (h *runState) frameOf(number int) (*frame, error) {
-	f := h.frame(number)
-	if f == nil {
-		return nil, fmt.Errorf("there is no frame %d", number)
-	}
-	return f, nil
-}
-
-// last is the highest number of a frame.
-func (h *runState) last() int {
-	last := 0
-	for _, f := range h.frames {
-		last = max(last, f.number)
-	}
-	return last
-}
-
-// anyFrame tells whether a frame is so.
-func (h *runState) anyFrame(is func(*frame) bool) bool { return slices.ContainsFunc(h.frames, is) }
+import "slices"
 
 // open lists the frames that a failure now would put back, in the order in which that is done.
 func (h *runState) open() []*frame { return h.openSince(0, nil, nil) }

@@ -221,3 +221,8 @@ func limited(text string, most int) string {
 func outputsInvalid(err error) error {
 	return fault.New(fault.Errored, "outputs-invalid", "the step's outputs cannot be journaled").WithCause(err)
 }
+
+// named is the step's name as the journal has it.
+func (r shownRecord) named(path, id string) StepName {
+	return StepName{Name: r.Name, ID: id, Type: r.Type, Item: r.Item, Path: path}
+}

@@ -11,19 +11,19 @@ import (
 	"github.com/gwe-project/gwe/engine/regular"
 )
 
-// storedRun is a run that another process began.
+// storedRun is a run that another process began, as its journal says it.
 type storedRun struct {
+	*recorded
 	folder  runFolder
-	begin   beginRecord
 	records []journal.Record
-	// kinds are those of its records, and kept are the frames that held lists: each run is asked again for each later one.
-	kinds map[string]bool
-	kept  []intentRecord
 }
 
 // peek reads a run's journal without touching it. It is nil for a run that never began: gwe died between making the
-// folder and the first record, and nothing was done.
-func (s State) peek(id string) (*storedRun, error) {
+// directory and the first record, and nothing was done.
+func (s State) peek(id string) (*storedRun, error) { return s.peekWith(id, newRecorded()) }
+
+// peekWith is peek into a fold of the caller's.
+func (s State) peekWith(id string, into *recorded) (*storedRun, error) {
 	folder := s.run(id)
 	if err := folder.check(); err != nil {
 		return nil, err
@@ -35,23 +35,17 @@ func (s State) peek(id string) (*storedRun, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &storedRun{folder: folder, records: records, kinds: map[string]bool{}}
-	began := false
+	p := &storedRun{recorded: into, folder: folder, records: records}
 	for _, record := range records {
 		if !slices.Contains(recordKinds, record.Kind) {
 			return nil, fault.New(fault.Refused, "journal-newer-record", "the journal %s has a record of the kind %q, which this gwe does not know",
-				folder.journal(), record.Kind).WithHint("use the gwe that wrote it (%s), or a newer one", p.version())
+				folder.journal(), record.Kind).WithHint("use the gwe that wrote it (%s), or a newer one", p.writer())
 		}
-		p.kinds[record.Kind] = true
-		if record.Kind == recordBegin {
-			began = true
-			if err := into(record.Data, func(r beginRecord) error { p.begin = r; return nil }); err != nil {
-				return nil, fault.New(fault.Errored, "journal-unreadable", "the journal %s cannot be understood", folder.journal()).WithCause(err)
-			}
+		if err := p.apply(record.Kind, record.Data); err != nil {
+			return nil, notUnderstood(folder, record, err)
 		}
 	}
-	if began {
-		p.kept = p.heldBefore()
+	if p.began {
 		return p, nil
 	}
 	if frames, _ := os.ReadDir(folder.frames()); len(frames) > 0 || folder.resolution() != nil {
@@ -62,136 +56,31 @@ func (s State) peek(id string) (*storedRun, error) {
 	return nil, nil
 }
 
-// version is that of the newest gwe that is known to have worked on the run.
-func (p *storedRun) version() string {
-	version := p.begin.Version
-	for _, record := range p.records {
-		if record.Kind == recordRecovery || record.Kind == recordTakenOver {
-			_ = into(record.Data, func(r recoveryRecord) error { version = r.Version; return nil })
-		}
-	}
-	return version
-}
-
-// has tells whether the journal holds a record of the kind.
-func (p *storedRun) has(kind string) bool { return p.kinds[kind] }
-
-// appendMarker adds a record that this process has just written.
-func (p *storedRun) appendMarker(kind string) {
-	p.records = append(p.records, journal.Record{Kind: kind})
-	p.kinds[kind] = true
-}
-
-// canRollBack tells whether the run's undo may still be asked for by hand: it committed something, and no later commit took
-// its lease.
+// canRollBack reports whether the run's undo may still be asked for by hand: it committed something, and no later commit ended
+// its retention.
 func (p *storedRun) canRollBack() bool {
-	return p.changed() && !p.has(recordReleasing) && !p.has(recordReleased) && !p.has(recordRollback)
+	return p.changed() && !p.releasing && !p.released && !p.rollback
 }
 
-// releasing tells whether somebody died, or failed, while what its undo needs was given up.
-func (p *storedRun) releasing() bool { return p.has(recordReleasing) && !p.has(recordReleased) }
+// halfReleased reports whether a process died, or failed, while what its undo needs was given up.
+func (p *storedRun) halfReleased() bool { return p.releasing && !p.released }
 
-// changed tells whether the run committed something.
-func (p *storedRun) changed() bool { return len(p.held()) > 0 }
+// changed reports whether the run committed something.
+func (p *storedRun) changed() bool { return len(p.kept) > 0 }
 
-// held lists the frames before the commit that were not undone. What comes behind the commit does not change them.
-func (p *storedRun) held() []intentRecord { return p.kept }
-
-func (p *storedRun) heldBefore() []intentRecord {
-	if !p.has(recordCommitted) {
-		return nil
-	}
-	var held []intentRecord
-	for _, record := range p.records {
-		switch record.Kind {
-		case recordIntent:
-			_ = into(record.Data, func(r intentRecord) error { held = append(held, r); return nil })
-		case recordUndone, recordButLast:
-			_ = into(record.Data, func(r undoneRecord) error {
-				held = slices.DeleteFunc(held, func(intent intentRecord) bool { return intent.Frame == r.Frame })
-				return nil
-			})
-		case recordCommitted:
-			return held
-		}
-	}
-	return held
-}
-
-// needed tells whether what an ended run kept is needed on, as runState.needed does of a live one.
+// needed reports whether what an ended run kept is needed on, as runState.needed does of a live one.
 func (p *storedRun) needed() bool {
-	return p.canRollBack() || p.releasing() || len(p.leftovers()) > 0 || p.undoFailed()
-}
-
-// undoFailed tells whether an undo failed, and a person may need what it could not put back.
-func (p *storedRun) undoFailed() bool {
-	end := p.end()
-	scarred := end != nil && end.Status == StatusBroken
-	for _, record := range p.records {
-		if record.Kind == recordUndone || record.Kind == recordButLast {
-			_ = into(record.Data, func(r undoneRecord) error { scarred = scarred || r.Broken; return nil })
-		}
-	}
-	return scarred
-}
-
-// end is the run's last word; nil where it has none.
-func (p *storedRun) end() *endRecord {
-	var end *endRecord
-	for _, record := range p.records {
-		if record.Kind == recordRollback {
-			end = nil // it ends once more
-		}
-		if record.Kind == recordEnd {
-			_ = into(record.Data, func(r endRecord) error { end = &r; return nil })
-		}
-	}
-	return end
+	return p.canRollBack() || p.halfReleased() || len(p.leftovers()) > 0 || p.undoFailed
 }
 
 // closedByOperator reports whether an operator closed the run before it ended.
-func (p *storedRun) closedByOperator() bool { return p.end() == nil && p.folder.resolution() != nil }
-
-// awaitsServices tells whether an early recovery has done what needs no service, and the rest waits for them.
-func (p *storedRun) awaitsServices() bool {
-	awaits := false
-	for _, record := range p.records {
-		switch record.Kind {
-		case recordServices:
-			awaits = true
-		case recordEnd, recordRollback:
-			awaits = false
-		}
-	}
-	return awaits
-}
-
-// leftovers lists the frames that an earlier undo could not clean up, and that no recovery has cleaned since.
-func (p *storedRun) leftovers() []int {
-	end := p.end()
-	if end == nil {
-		return nil
-	}
-	cleaned := map[int]bool{}
-	for _, record := range p.records {
-		if record.Kind == recordCleaned {
-			_ = into(record.Data, func(r undoneRecord) error { cleaned[r.Frame] = true; return nil })
-		}
-	}
-	var left []int
-	for _, frame := range end.Leftovers {
-		if !cleaned[frame] {
-			left = append(left, frame)
-		}
-	}
-	return left
-}
+func (p *storedRun) closedByOperator() bool { return p.ended == nil && p.folder.resolution() != nil }
 
 // leases are the paths that the run's undo needs.
 func (p *storedRun) leases() []string {
 	var paths []string
-	for _, intent := range p.held() {
-		paths = append(paths, intent.Leases...)
+	for _, f := range p.kept {
+		paths = append(paths, f.leases...)
 	}
 	return paths
 }
@@ -199,17 +88,10 @@ func (p *storedRun) leases() []string {
 // later lists the directories to which a manual rollback of the run moved what came after the commit, as far as they are there.
 // One that cannot be looked at now counts: its file system may not be mounted.
 func (p *storedRun) later() []string {
-	if !p.has(recordRollback) {
+	if !p.rollback {
 		return nil
 	}
-	var paths []string
-	for _, record := range p.records {
-		switch record.Kind {
-		case recordUndone, recordButLast, recordPutOff, recordCleaned:
-			_ = into(record.Data, func(r undoneRecord) error { paths = append(paths, r.Kept...); return nil })
-		}
-	}
-	return present(paths)
+	return present(p.aside)
 }
 
 // program compiles the frozen copy: recovery never looks at the recipe that the run was started with.
@@ -245,13 +127,13 @@ func (e *Engine) open(p *storedRun, kind, title string) (*runner, error) {
 	if err != nil {
 		return nil, err
 	}
-	history, err := readHistory(program, p.folder, records)
+	history, err := replay(program, p.folder, records)
 	if err != nil {
 		_ = written.Close()
 		return nil, err
 	}
 	x := e.execution(history, written, kind, title)
 	x.recovers = kind == "recover"
-	x.number = history.last()
+	x.number = history.lastFrame()
 	return x, nil
 }

@@ -89,7 +89,7 @@ func (s State) survey() (summaries []Summary, standing []*storedRun, err error) 
 			summaries = append(summaries, s.wreckOf(id, err).summary().advised())
 		case p != nil:
 			summaries = append(summaries, p.summary().heldBy(held).advised())
-			if p.end() != nil && p.canRollBack() {
+			if p.ended != nil && p.canRollBack() {
 				standing = append(standing, p)
 			}
 		}
@@ -101,15 +101,15 @@ func (p *storedRun) summary() Summary {
 	summary := Summary{
 		Run: p.folder.id(), Recipe: p.begin.Recipe, Status: StatusPending, Standing: p.canRollBack(), locks: p.begin.names(),
 		Started: p.records[0].Time, Latest: p.records[len(p.records)-1].Time,
-		forward: p.has(recordCommitted) && !p.has(recordRollback), abandoned: p.abandoned(),
+		forward: p.committed >= 0, abandoned: p.left(),
 	}
-	if waits := p.suspension(); waits != nil {
+	if waits := p.suspension; waits != nil {
 		summary.Status, summary.Waits, summary.waits = StatusSuspended, waits.awaited(), waits
 	}
-	if p.awaitsServices() {
+	if p.awaiting {
 		summary.Status, summary.Waits = StatusSuspended, servicesAwaited
 	}
-	end := p.end()
+	end := p.ended
 	if end == nil || end.Status == StatusBroken {
 		summary.Resolved = p.folder.resolution()
 	}
@@ -181,8 +181,6 @@ type Detail struct {
 	Kept []Lease `json:"kept,omitempty"`
 	// Abandoned is what the run kept for its undo and what gwe could not remove when no undo needed it any more.
 	Abandoned []Abandoned `json:"abandoned,omitempty"`
-	// frames are the places of the steps in Steps by the numbers of their frames.
-	frames map[int]int
 }
 
 // StepDetail is one step of a run, in the order in which the journal came to it.
@@ -255,7 +253,7 @@ func (s State) Show(id string) (Detail, error) {
 	if err != nil {
 		return Detail{}, err
 	}
-	p, err := s.peek(chosen)
+	p, err := s.peekWith(chosen, listing())
 	if err != nil {
 		return s.wreckOf(chosen, err).detail()
 	}
@@ -274,148 +272,18 @@ func (s State) Show(id string) (Detail, error) {
 func (p *storedRun) detail() Detail {
 	d := Detail{
 		Summary: p.summary(), File: p.begin.File, Digest: p.begin.Digest, Version: p.begin.Version,
-		Steps: []StepDetail{}, frames: map[int]int{}, Locks: p.begin.Locks, Inputs: p.begin.Inputs, Secrets: p.begin.Secrets,
+		Steps: p.steps.all, Outputs: p.steps.outputs, Locks: p.begin.Locks, Inputs: p.begin.Inputs, Secrets: p.begin.Secrets,
 	}
-	for _, record := range p.records {
-		d.take(record.Kind, record.Data)
+	for _, other := range p.steps.others {
+		if text := other.err().Error(); text != d.Error {
+			d.Errors = append(d.Errors, text)
+		}
 	}
 	if d.Standing {
 		d.Leases = p.leaseSizes()
 	}
-	d.Kept, d.Abandoned = sized(p.later()), p.abandoned()
+	d.Kept, d.Abandoned = sized(p.later()), p.left()
 	return d
-}
-
-// take adds one record. Records that say nothing to people are passed over.
-func (d *Detail) take(kind string, data json.RawMessage) {
-	switch kind {
-	case recordIntent:
-		_ = into(data, func(r intentRecord) error {
-			d.Steps = append(d.Steps, StepDetail{StepName: r.named(r.Step, r.ID), Rounds: r.Rounds, State: StepBegun})
-			d.frames[r.Frame] = len(d.Steps) - 1
-			return nil
-		})
-	case recordResult, recordUndoStep:
-		_ = into(data, func(r resultRecord) error {
-			one := d.frame(r.Frame)
-			if one == nil {
-				d.Steps = append(d.Steps, StepDetail{StepName: r.named(r.Step, r.ID), Rounds: r.Rounds})
-				one = &d.Steps[len(d.Steps)-1]
-			}
-			one.State, one.Outputs = StepDone, r.Outputs
-			return nil
-		})
-	case recordSkipped, recordCommitted, recordStopped:
-		_ = into(data, func(r stepRecord) error {
-			if r.Step == "" {
-				r.Type = "commit" // the silent one, behind the last step
-			}
-			one := StepDetail{StepName: r.named(r.Step, r.ID), Rounds: r.Rounds, State: StepState(kind), Text: r.Text}
-			if kind == recordSkipped && one.Type != "stop" && r.Text != "" {
-				one.State, one.Error, one.Text = StepAllowed, r.Text, ""
-			}
-			d.Steps = append(d.Steps, one)
-			return nil
-		})
-	case recordSuspended:
-		_ = into(data, func(r suspendedRecord) error {
-			waits := StepDetail{StepName: r.named(r.Step, r.ID), State: StepSuspended, Text: r.awaited()}
-			if last := len(d.Steps) - 1; last >= 0 && d.Steps[last].State == StepSuspended { // one more attempt
-				d.Steps[last] = waits
-				return nil
-			}
-			d.Steps = append(d.Steps, waits)
-			return nil
-		})
-	case recordResumed:
-		if last := len(d.Steps) - 1; last >= 0 {
-			d.Steps[last].State, d.Steps[last].Text = StepResumed, ""
-		}
-	case recordPutBack:
-		_ = into(data, func(r troubleRecord) error { d.failedIn(&r.Error); return nil })
-	case recordUnwind, recordStranded:
-		_ = into(data, func(r unwindRecord) error { d.failedIn(&r.Error); return nil })
-		for i := range d.Steps {
-			if d.Steps[i].State == StepSuspended {
-				d.Steps[i].State = StepGivenUp
-			}
-		}
-	case recordPutOff:
-		_ = into(data, func(r putOffRecord) error {
-			if one := d.frame(r.Frame); one != nil {
-				one.State = StepPutOff
-			}
-			return nil
-		})
-	case recordHandedOver:
-		_ = into(data, func(r handedOverRecord) error {
-			d.Steps = append(d.Steps, StepDetail{StepName: r.named(r.Step, r.ID), State: StepBegun, Text: r.to()})
-			return nil
-		})
-	case recordTakenOver:
-		if last := len(d.Steps) - 1; last >= 0 {
-			d.Steps[last].State = StepDone
-		}
-	case recordUndone:
-		_ = into(data, func(r undoneRecord) error { return d.undone(r, StepUndone) })
-	case recordButLast:
-		_ = into(data, func(r undoneRecord) error {
-			if r.Told {
-				return d.undone(r, StepUndone)
-			}
-			return d.undone(r, StepUndoneFirst)
-		})
-	case recordEnd:
-		_ = into(data, func(r endRecord) error {
-			d.Outputs = r.Outputs
-			d.failedIn(r.Error)
-			for _, other := range r.Others {
-				if text := other.err().Error(); text != d.Error {
-					d.Errors = append(d.Errors, text)
-				}
-			}
-			return nil
-		})
-	}
-}
-
-// named is the step's name as the journal has it.
-func (r shownRecord) named(path, id string) StepName {
-	return StepName{Name: r.Name, ID: id, Type: r.Type, Item: r.Item, Path: path}
-}
-
-// failedIn says why a step failed, and adds one that made no frame.
-func (d *Detail) failedIn(why *errorRecord) {
-	if why == nil || why.Where == nil {
-		return
-	}
-	at := len(d.Steps) - 1 // the newest: it may have been attempted before
-	for at >= 0 && (d.Steps[at].Path != why.Where.Path || d.Steps[at].Item != why.Where.Item) {
-		at--
-	}
-	if at < 0 {
-		d.Steps, at = append(d.Steps, StepDetail{StepName: *why.Where, State: StepFailed}), len(d.Steps)
-	}
-	if d.Steps[at].Error == "" {
-		d.Steps[at].Error = why.Message
-	}
-}
-
-func (d *Detail) undone(r undoneRecord, state StepState) error {
-	if one := d.frame(r.Frame); one != nil && one.State != StepUndoFailed {
-		one.State = state
-		if len(r.Errors) > 0 {
-			one.State, one.Error = StepUndoFailed, r.Errors[0].Message
-		}
-	}
-	return nil
-}
-
-func (d *Detail) frame(number int) *StepDetail {
-	if at, known := d.frames[number]; known {
-		return &d.Steps[at]
-	}
-	return nil
 }
 
 // Logs lists the log files of a run, in order. It does not need the journal: where that is damaged, the log is what people

@@ -74,16 +74,11 @@ func (s State) rootsOf(id string) []string {
 		return roots
 	}
 	roots = append(roots, lockedPaths(p.begin.Locks)...)
-	for _, record := range p.records {
-		if record.Kind == recordIntent {
-			_ = into(record.Data, func(r intentRecord) error {
-				for _, seen := range r.Before {
-					roots = append(roots, seen.Path)
-				}
-				roots = append(roots, r.Leases...)
-				return nil
-			})
+	for _, f := range p.frames {
+		for _, seen := range f.before {
+			roots = append(roots, seen.Path)
 		}
+		roots = append(roots, f.leases...)
 	}
 	return slices.DeleteFunc(roots, func(path string) bool { _, err := os.Lstat(path); return err != nil || path == "/" })
 }

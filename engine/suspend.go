@@ -120,7 +120,7 @@ func (x *runner) wait(ctx context.Context, record suspendedRecord, task *tasklog
 		var unsure *journal.Unsure
 		if errors.As(err, &unsure) {
 			x.journal.Keep()
-			_ = x.state.applySuspended(record) // it has no error; a recovery may find the record: see conclude
+			x.state.takeSuspended(record) // a recovery may find the record: see conclude
 		}
 		return err
 	}

@@ -167,22 +167,14 @@ func notAsBefore(paths []string, standing []*storedRun) error {
 // end with the newest step of a type that ends tells: what its undo does may mount what the older ones need.
 func (p *storedRun) targets(ends func(stepType string) bool) []targetRecord {
 	targets := slices.Clone(p.begin.Targets)
-	undone := map[int]bool{}
-	for _, record := range slices.Backward(p.records) {
-		switch record.Kind {
-		case recordUndone:
-			_ = into(record.Data, func(r undoneRecord) error { undone[r.Frame] = len(r.Errors) == 0; return nil })
-		case recordIntent:
-			var intent intentRecord
-			_ = into(record.Data, func(r intentRecord) error { intent = r; return nil })
-			if undone[intent.Frame] {
-				continue
-			}
-			if ends(intent.Type) {
-				return targets
-			}
-			targets = append(targets, intent.Targets...)
+	for _, f := range slices.Backward(p.frames) {
+		if f.part != "" || f.undone && len(f.undoErrors) == 0 {
+			continue
 		}
+		if ends(f.shown.Type) {
+			return targets
+		}
+		targets = append(targets, f.targets...)
 	}
 	return targets
 }
@@ -195,7 +187,7 @@ func (e *Engine) runsPrograms(stepType string) bool {
 
 // outOfReach is that of a dead run with something to put back. A run that reboots the machine may come back to other mounts.
 func (p *storedRun) outOfReach() error {
-	if !p.has(recordIntent) || p.has(recordSuspended) {
+	if len(p.frames) == 0 || p.waited {
 		return nil
 	}
 	return outOfReach(p.begin.Targets, fault.Errored)

@@ -277,23 +277,6 @@ func (x *runner) canBoth() error {
 	return nil
 }
 
-// writer is the version of the gwe that worked on the run last: the one that began it, took it over, or recovered it.
-func (h *runState) writer() string {
-	if h.version != "" {
-		return h.version
-	}
-	return h.begin.Version
-}
-
-// begin notes that undos of these frames begin: what they saved need not be as it was any more.
-func (h *runState) beginUndo(frames []*frame) {
-	h.guard.Lock()
-	defer h.guard.Unlock()
-	for _, f := range frames {
-		f.begun = true
-	}
-}
-
 // settledSaved lists what Verify changed in the directories of the frames, by frame: nil where it changed nothing. A step type of gwe's own
 // writes new files only, see step.Settled.
 func (x *runner) settledSaved() (changed map[int][]savedFile, err error) {

@@ -172,6 +172,8 @@ func (h *runState) olderUndoPending(f *frame) bool {
 
 // reopenUndoLast takes in that a frame is undone in its place: whoever was told before took up what that changed, too.
 func (h *runState) reopenUndoLast(f *frame) {
+	h.guard.Lock()
+	defer h.guard.Unlock()
 	if inPlace, _ := f.owes(); !inPlace || f.owesLast {
 		return
 	}
@@ -208,21 +210,4 @@ func (x *runner) judgeUndo(record *undoneRecord, errs []error) {
 		}
 		record.Errors = append(record.Errors, x.recordOf(err))
 	}
-}
-
-// applyUndoneButLast takes in that the first part of a frame's undo is over.
-func (h *runState) applyUndoneButLast(r undoneRecord) error {
-	f, err := h.frameOf(r.Frame)
-	if err != nil {
-		return err
-	}
-	h.guard.Lock()
-	h.reopenUndoLast(f)
-	f.owesLast, f.told, f.rest, f.leftover, f.broken, f.kept = true, r.Told, nil, r.Leftover, r.Broken, r.Kept
-	h.guard.Unlock()
-	h.undoErrors = append(h.undoErrors, r.Errors...)
-	if r.Told {
-		h.skipUndone(f)
-	}
-	return nil
 }

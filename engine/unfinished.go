@@ -82,7 +82,7 @@ func (s State) dropUnfinished() {
 	notes := s.readUnfinished()
 	left := slices.DeleteFunc(slices.Clone(notes), func(one unfinishedRecord) bool {
 		p, err := s.peek(one.Run)
-		return s.run(one.Run).resolution() != nil || err == nil && p != nil && p.end() != nil
+		return s.run(one.Run).resolution() != nil || err == nil && p != nil && p.ended != nil
 	})
 	if len(left) < len(notes) {
 		s.writeUnfinished(left)

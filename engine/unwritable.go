@@ -16,7 +16,7 @@ func (s State) unwritable(err error) error {
 	ids, _ := s.Runs()
 	for _, id := range ids {
 		p, lost := s.peek(id)
-		if lost != nil || p == nil || p.end() != nil || p.closedByOperator() {
+		if lost != nil || p == nil || p.ended != nil || p.closedByOperator() {
 			continue
 		}
 		return fault.New(fault.Refused, "recovery-unwritable", "cannot recover run %s of %s, which has not ended: %v", id, p.begin.Recipe, err).
