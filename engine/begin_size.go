@@ -45,31 +45,3 @@ func (r beginRecord) fits() error {
 		value.SizeOf(int64(len(text))), value.SizeOf(mostOfBegin), strings.Join(largest, ", ")).
 		WithHint("keep large values in files, and give their paths")
 }
-
-// foreseeSize is the same for a plan, with what it knows of the values.
-func (x *runner) foreseeSize(begin beginRecord) error {
-	var err error
-	if begin.Inputs, err = shownInputs(x.program, x.state.inputs); err != nil {
-		return nil
-	}
-	begin.Facts, _ = encodeObject(factsType(x.program), x.state.facts)
-	begin.Vars, _ = x.variableRecord()
-	return begin.fits()
-}
-
-// shownInputs are the inputs that hold no secret, as the journal has them.
-func shownInputs(program *Program, inputs map[string]any) (map[string]json.RawMessage, error) {
-	shown := map[string]json.RawMessage{}
-	for _, input := range program.Recipe.Inputs {
-		v, ok := inputs[input.Name.Text]
-		if !ok || input.Type.HoldsSecret() {
-			continue
-		}
-		raw, err := value.ToJSON(input.Type, v)
-		if err != nil {
-			return nil, err
-		}
-		shown[input.Name.Text] = raw
-	}
-	return shown, nil
-}

@@ -67,7 +67,7 @@ func salvaged(records []journal.Record) *recorded {
 			continue
 		}
 		if r, ok := decoded.(resultRecord); ok && record.Kind == recordResult && r.Frame != 0 && h.frame(r.Frame) == nil {
-			_ = h.add(&frame{number: r.Frame, step: r.Step, id: r.ID, shown: r.shownRecord, rounds: r.Rounds})
+			_ = h.add(&recordedFrame{number: r.Frame, step: r.Step, id: r.ID, shown: r.shownRecord, rounds: r.Rounds})
 		}
 		_ = h.take(record.Kind, decoded)
 	}

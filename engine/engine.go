@@ -168,13 +168,13 @@ func (e *Engine) create(ctx context.Context, program *Program, begin beginRecord
 		}
 	}()
 	begin.Run = id
-	if begin.Uses, err = folder.freeze(program); err != nil {
+	if begin.Uses, err = program.freeze(folder); err != nil {
 		return nil, err
 	}
-	if err := folder.freezePlugins(program, &begin); err != nil {
+	if err := program.freezePlugins(folder, &begin); err != nil {
 		return nil, err
 	}
-	if err := folder.keepInputs(program, names["inputs"].(map[string]any), &begin); err != nil {
+	if err := program.keepInputs(folder, names["inputs"].(map[string]any), &begin); err != nil {
 		return nil, err
 	}
 	written, err := journal.Create(folder.journal(), e.Version, reserveFor(program))

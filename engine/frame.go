@@ -6,19 +6,17 @@ import (
 	"github.com/gwe-project/gwe/engine/step"
 )
 
-// frame is one effect that may have to be undone.
-type frame struct {
+// recordedFrame is one effect that may have to be undone, as its records say it.
+type recordedFrame struct {
 	number int
-	// step, id and shown name its step; node is that step, once the journal is bound to its recipe.
+	// step, id and shown name its step.
 	step   string
 	id     string
 	shown  shownRecord
-	node   *node
 	rounds rounds
 	// part is set for a frame of a group, parallel or use; "" for one of a leaf.
-	part      part
-	arguments map[string]any
-	memo      json.RawMessage
+	part part
+	memo json.RawMessage
 	// version is that of the undo data; 0 is from before there were versions. saved are the files that belong to it, and begun means that an
 	// undo may have changed these. writer is the version of the gwe that wrote them.
 	version int

@@ -111,7 +111,7 @@ func (x *runner) prepare(ctx context.Context, n *node, run *step.Run, record int
 	}
 	run.Parents.Act()
 	record.Parents = run.Parents.Noted()
-	if err := x.meets(siteOf(&frame{node: n, rounds: record.Rounds}, paths, record.Parents)); err != nil {
+	if err := x.meets(siteOf(&frame{recordedFrame: &recordedFrame{rounds: record.Rounds}, node: n}, paths, record.Parents)); err != nil {
 		return record, err
 	}
 	record.Secret = secret
@@ -221,7 +221,7 @@ func (x *runner) once(ctx context.Context, n *node, r rounds, names map[string]a
 			return stepType.Do(ctx, run.Run, arguments, memo)
 		},
 	}
-	f := &frame{node: n, arguments: arguments, memo: memo}
+	f := &frame{recordedFrame: &recordedFrame{memo: memo}, node: n, arguments: arguments}
 	if n.changes() && !n.repeatable() {
 		attempts.between = func(ctx context.Context, _ error) error { return x.undoWhole(ctx, f, run, names) }
 	}

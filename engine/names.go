@@ -14,7 +14,7 @@ func (h *runState) names(n *node, r rounds, recovering bool) map[string]any {
 	}
 	if n.rescues != nil {
 		h.guard.Lock()
-		failure := h.rescues[instance{n.rescues, r.in(n.rescues.own).key()}]
+		failure := h.rescues[instance{n.rescues, r.in(n.rescues.own.loops).key()}]
 		h.guard.Unlock()
 		names["error"] = errorValues(failure)
 	}

@@ -40,8 +40,8 @@ func (r runFolder) plugin(name string) string {
 }
 
 // freezePlugins keeps the descriptions of the plugins that the program uses, and refuses one that could not act.
-func (r runFolder) freezePlugins(program *Program, begin *beginRecord) error {
-	for _, used := range program.plugins() {
+func (p *Program) freezePlugins(r runFolder, begin *beginRecord) error {
+	for _, used := range p.plugins() {
 		if err := used.Ready(); err != nil {
 			return err
 		}

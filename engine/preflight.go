@@ -103,3 +103,14 @@ func nearest(machine step.Machine, path string) (string, fs.FileInfo, error) {
 	}
 	return path, info, err
 }
+
+// foreseeSize refuses a plan whose run would not fit into its first record, as far as the plan knows the values.
+func (x *runner) foreseeSize(begin beginRecord) error {
+	var err error
+	if begin.Inputs, err = x.program.shownInputs(x.state.inputs); err != nil {
+		return nil
+	}
+	begin.Facts, _ = encodeObject(factsType(x.program), x.state.facts)
+	begin.Vars, _ = x.variableRecord()
+	return begin.fits()
+}

@@ -126,7 +126,7 @@ func (n *node) label() string {
 // of the use that it came by, and with the numbers of the rounds around it, from 1: "inner.fetch-2".
 func (n *node) name(r rounds) string {
 	name := strings.ReplaceAll(n.label(), "/", ".")
-	for _, number := range r.in(n.own) {
+	for _, number := range r.in(n.own.loops) {
 		name += fmt.Sprintf("-%d", number+1)
 	}
 	return name

@@ -23,12 +23,12 @@ type recorded struct {
 	// guard lies around frames: branches work on them side by side.
 	guard sync.Mutex
 	// frames are in the order of their making. Frame numbers start at 1; one that was given out may have no frame.
-	frames   []*frame
-	byNumber map[int]*frame
+	frames   []*recordedFrame
+	byNumber map[int]*recordedFrame
 	// committed is how many frames there were at the commit; -1 before it, and once a rollback has begun.
 	committed int
 	// kept are the frames of steps that the commit kept; a rollback changes nothing in it.
-	kept    []*frame
+	kept    []*recordedFrame
 	stopped *stepRecord
 	// failure is why the run turned back; nil while it goes forward.
 	failure *errorRecord
@@ -76,7 +76,7 @@ type recorded struct {
 	steps *stepList
 }
 
-func newRecorded() *recorded { return &recorded{committed: -1, byNumber: map[int]*frame{}} }
+func newRecorded() *recorded { return &recorded{committed: -1, byNumber: map[int]*recordedFrame{}} }
 
 // apply decodes one record and takes it in.
 func (h *recorded) apply(kind string, data json.RawMessage) error {
@@ -103,17 +103,17 @@ func (h *recorded) take(kind string, decoded any) error {
 	case intentRecord:
 		return h.takeIntent(r)
 	case enteredRecord:
-		return h.add(&frame{number: r.Frame, step: r.Step, rounds: r.Rounds, part: r.Part, owesLast: r.Part == partLast, memo: json.RawMessage("null")})
+		return h.add(&recordedFrame{number: r.Frame, step: r.Step, rounds: r.Rounds, part: r.Part, owesLast: r.Part == partLast, memo: json.RawMessage("null")})
 	case resultRecord:
 		if kind == recordResult && r.Frame != 0 {
-			return h.ofFrame(r.Frame, func(f *frame) { f.done, f.saved = true, r.Saved })
+			return h.ofFrame(r.Frame, func(f *recordedFrame) { f.done, f.saved = true, r.Saved })
 		}
 	case undoneRecord:
 		return h.takeUndone(kind, r)
 	case putOffRecord:
 		return h.takePutOff(r)
 	case putBackRecord:
-		h.beginUndo(slices.DeleteFunc(h.numbered(r.Frames), func(f *frame) bool { return f == nil }))
+		h.beginUndo(slices.DeleteFunc(h.numbered(r.Frames), func(f *recordedFrame) bool { return f == nil }))
 	case committedRecord:
 		h.takeCommitted(r)
 	case stepRecord:
@@ -177,11 +177,11 @@ func (h *recorded) takeMarker(kind string) {
 }
 
 func (h *recorded) takeIntent(r intentRecord) error {
-	return h.add(&frame{number: r.Frame, step: r.Step, id: r.ID, shown: r.shownRecord, rounds: r.Rounds, memo: r.Memo, version: r.UndoData,
+	return h.add(&recordedFrame{number: r.Frame, step: r.Step, id: r.ID, shown: r.shownRecord, rounds: r.Rounds, memo: r.Memo, version: r.UndoData,
 		writer: h.writer(), saved: r.Saved, leases: r.Leases, targets: r.Targets, parents: r.Parents, before: r.Before})
 }
 
-func (h *recorded) add(f *frame) error {
+func (h *recorded) add(f *recordedFrame) error {
 	h.guard.Lock()
 	defer h.guard.Unlock()
 	if h.byNumber[f.number] != nil {
@@ -197,11 +197,11 @@ func (h *recorded) takeUndone(kind string, r undoneRecord) error {
 	h.abandoned = append(h.abandoned, r.Abandoned...)
 	h.aside = append(h.aside, r.Kept...)
 	if kind == recordCleaned {
-		return h.ofFrame(r.Frame, func(f *frame) { f.leftover = false })
+		return h.ofFrame(r.Frame, func(f *recordedFrame) { f.leftover = false })
 	}
 	h.undoErrors = append(h.undoErrors, r.Errors...)
 	h.undoFailed = h.undoFailed || r.Broken
-	return h.ofFrame(r.Frame, func(f *frame) {
+	return h.ofFrame(r.Frame, func(f *recordedFrame) {
 		f.leftover, f.broken, f.kept, f.undoErrors = r.Leftover, r.Broken, r.Kept, r.Errors
 		if kind == recordButLast {
 			f.owesLast, f.told, f.rest = true, r.Told, nil
@@ -214,7 +214,7 @@ func (h *recorded) takeUndone(kind string, r undoneRecord) error {
 func (h *recorded) takePutOff(r putOffRecord) error {
 	h.undoErrors = append(h.undoErrors, r.Errors...)
 	h.aside = append(h.aside, r.Kept...)
-	return h.ofFrame(r.Frame, func(f *frame) { f.rest, f.leftover, f.broken, f.kept = &r, r.Leftover, r.Broken, r.Kept })
+	return h.ofFrame(r.Frame, func(f *recordedFrame) { f.rest, f.leftover, f.broken, f.kept = &r, r.Leftover, r.Broken, r.Kept })
 }
 
 func (h *recorded) takeCommitted(r committedRecord) {

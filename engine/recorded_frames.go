@@ -6,14 +6,14 @@ import (
 )
 
 // frame finds a frame by its number; nil for 0.
-func (h *recorded) frame(number int) *frame {
+func (h *recorded) frame(number int) *recordedFrame {
 	h.guard.Lock()
 	defer h.guard.Unlock()
 	return h.byNumber[number]
 }
 
 // ofFrame changes the frame of a record.
-func (h *recorded) ofFrame(number int, change func(*frame)) error {
+func (h *recorded) ofFrame(number int, change func(*recordedFrame)) error {
 	h.guard.Lock()
 	defer h.guard.Unlock()
 	f := h.byNumber[number]
@@ -25,8 +25,8 @@ func (h *recorded) ofFrame(number int, change func(*frame)) error {
 }
 
 // numbered are the frames of these numbers; nil for one that there is not.
-func (h *recorded) numbered(numbers []int) []*frame {
-	found := make([]*frame, len(numbers))
+func (h *recorded) numbered(numbers []int) []*recordedFrame {
+	found := make([]*recordedFrame, len(numbers))
 	for i, number := range numbers {
 		found[i] = h.frame(number)
 	}
@@ -42,11 +42,8 @@ func (h *recorded) lastFrame() int {
 	return last
 }
 
-// anyFrame reports whether a frame is so.
-func (h *recorded) anyFrame(is func(*frame) bool) bool { return slices.ContainsFunc(h.frames, is) }
-
 // beginUndo notes that undos of these frames begin: what they saved need not be as it was any more.
-func (h *recorded) beginUndo(frames []*frame) {
+func (h *recorded) beginUndo(frames []*recordedFrame) {
 	h.guard.Lock()
 	defer h.guard.Unlock()
 	for _, f := range frames {
@@ -54,8 +51,8 @@ func (h *recorded) beginUndo(frames []*frame) {
 	}
 }
 
-// leftovers lists the frames that an earlier undo could not clean up, and that no recovery has cleaned since.
-func (h *recorded) leftovers() []int {
+// notCleaned lists the frames that an earlier undo could not clean up, and that no recovery has cleaned since.
+func (h *recorded) notCleaned() []int {
 	if h.ended == nil {
 		return nil
 	}

@@ -123,7 +123,7 @@ func (e *Engine) recoverRun(ctx context.Context, id string, earlier []*storedRun
 		result.unfinished = err == nil && p != nil && p.ended == nil && result.Status != StatusSuspended
 		return p, &result, err
 	}
-	if len(p.leftovers()) > 0 {
+	if len(p.notCleaned()) > 0 {
 		if err := e.bounded(p, func() error { return e.clean(ctx, p) }); err != nil {
 			return nil, nil, err
 		}
@@ -285,7 +285,7 @@ func (e *Engine) clean(ctx context.Context, p *storedRun) error {
 	defer x.close()
 	x.backward = true
 	var failures []error
-	for _, number := range p.leftovers() {
+	for _, number := range p.notCleaned() {
 		f := x.state.frame(number)
 		if f == nil {
 			continue

@@ -13,7 +13,7 @@ func (p *storedRun) addSpare(spare []string) []string {
 	if p.closedByOperator() {
 		return append(spare, p.folder.id())
 	}
-	if p.ended == nil || p.canRollBack() || p.halfReleased() || len(p.leftovers()) > 0 || len(p.later()) > 0 {
+	if p.ended == nil || p.canRollBack() || p.halfReleased() || len(p.notCleaned()) > 0 || len(p.later()) > 0 {
 		return spare
 	}
 	return append(spare, p.folder.id())

@@ -20,10 +20,13 @@ type runState struct {
 	folder  runFolder
 	secrets *secrets
 
-	inputs map[string]any
-	host   map[string]any
-	facts  map[string]any
-	vars   map[string]any
+	// frames are those of the journal with their nodes, in the same order.
+	frames   []*frame
+	byNumber map[int]*frame
+	inputs   map[string]any
+	host     map[string]any
+	facts    map[string]any
+	vars     map[string]any
 	// lastProgram is the newest frame that may have changed what gwe cannot see; 0 where there is none.
 	lastProgram int
 	// settled are the paths of the recipe's own steps that are over: they ended well, were skipped, or were given up.
@@ -38,6 +41,14 @@ type runState struct {
 	left    bool
 }
 
+// frame is one effect that may have to be undone, bound to its step.
+type frame struct {
+	*recordedFrame
+	node *node
+	// arguments are those of the step; none for the frame of a group, parallel or use.
+	arguments map[string]any
+}
+
 // instance is a step in the rounds around it.
 type instance struct {
 	node   *node
@@ -46,7 +57,7 @@ type instance struct {
 
 func newRunState(program *Program, folder runFolder) *runState {
 	return &runState{recorded: newRecorded(), program: program, folder: folder, secrets: newSecrets(folder), settled: map[string]bool{},
-		scenes: map[scopeKey]*scopeInstance{}, lengths: map[instance]int{}, rescues: map[instance]errorRecord{},
+		byNumber: map[int]*frame{}, scenes: map[scopeKey]*scopeInstance{}, lengths: map[instance]int{}, rescues: map[instance]errorRecord{},
 	}
 }
 
@@ -216,8 +227,8 @@ func (h *runState) bindIntent(r intentRecord) error {
 func (h *runState) bindFrame(number int, n *node, arguments map[string]any) {
 	h.guard.Lock()
 	defer h.guard.Unlock()
-	f := h.byNumber[number]
-	f.node, f.arguments = n, arguments
+	f := &frame{recordedFrame: h.recorded.byNumber[number], node: n, arguments: arguments}
+	h.frames, h.byNumber[number] = append(h.frames, f), f
 	if f.part == "" && n.opaque() {
 		h.lastProgram = max(h.lastProgram, number)
 	}

@@ -2,6 +2,16 @@ package engine
 
 import "slices"
 
+// frame finds a frame by its number; nil for 0.
+func (h *runState) frame(number int) *frame {
+	h.guard.Lock()
+	defer h.guard.Unlock()
+	return h.byNumber[number]
+}
+
+// anyFrame reports whether a frame is so.
+func (h *runState) anyFrame(is func(*frame) bool) bool { return slices.ContainsFunc(h.frames, is) }
+
 // open lists the frames that a failure now would put back, in the order in which that is done.
 func (h *runState) open() []*frame { return h.openSince(0, nil, nil) }
 
@@ -23,7 +33,7 @@ func (h *runState) openSince(number int, n *node, r rounds) []*frame {
 
 // in tells whether the frame lies within the node's step in these rounds; within a nil node all do.
 func (f *frame) in(n *node, r rounds) bool {
-	return n == nil || f.node.within(n) && slices.Equal(f.rounds.in(n.own), r)
+	return n == nil || f.node.within(n) && slices.Equal(f.rounds.in(n.own.loops), r)
 }
 
 // brokenSince tells whether one of the frames behind that number, within the node's step in these rounds, could not be put back.

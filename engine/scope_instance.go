@@ -127,8 +127,8 @@ func (s *scopeInstance) All() map[string]any {
 // rounds are the numbers of the rounds of all for-each around a step, outermost first, from 0.
 type rounds []int
 
-// in cuts the rounds to those around an area.
-func (r rounds) in(a *staticScope) rounds { return r[:min(a.loops, len(r))] }
+// in cuts the rounds to the outermost ones, as many as there are for-each around a step.
+func (r rounds) in(loops int) rounds { return r[:min(loops, len(r))] }
 
 // next are the rounds of one round more, inside these.
 func (r rounds) next(number int) rounds { return append(slices.Clone(r), number) }
@@ -159,7 +159,7 @@ func (h *runState) scene(a *staticScope, r rounds) *scopeInstance {
 }
 
 func (h *runState) sceneOf(a *staticScope, r rounds) *scopeInstance {
-	r = r.in(a)
+	r = r.in(a.loops)
 	key := scopeKey{a, r.key()}
 	if known := h.scenes[key]; known != nil {
 		return known
@@ -187,7 +187,7 @@ func (a *staticScope) used() bool {
 func (h *runState) fresh(a *staticScope, r rounds) *scopeInstance {
 	h.guard.Lock()
 	defer h.guard.Unlock()
-	h.drop(scopeKey{a, r.in(a).key()})
+	h.drop(scopeKey{a, r.in(a.loops).key()})
 	return h.sceneOf(a, r)
 }
 

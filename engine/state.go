@@ -15,7 +15,6 @@ import (
 
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
-	"github.com/gwe-project/gwe/engine/value"
 )
 
 // State is the folder where gwe keeps its runs:
@@ -192,52 +191,6 @@ func (r runFolder) listLogs() ([]string, error) {
 
 func (r runFolder) used(digest string) string {
 	return filepath.Join(string(r), "uses", digest+".yaml")
-}
-
-// freeze keeps the recipe as it is now, and those that it uses: recovery runs these copies, whatever becomes of the files.
-func (r runFolder) freeze(program *Program) ([]useRecord, error) {
-	var uses []useRecord
-	for _, use := range program.uses {
-		record := useRecord{From: use.from, Name: use.name, File: use.file, Digest: digest(use.source)}
-		if slices.Contains(uses, record) {
-			continue
-		}
-		if len(uses) == 0 {
-			if err := os.Mkdir(filepath.Join(string(r), "uses"), 0o700); err != nil {
-				return nil, err
-			}
-		}
-		if err := durable.WriteFile(r.used(record.Digest), use.source, 0o600); err != nil {
-			return nil, err
-		}
-		uses = append(uses, record)
-	}
-	return uses, durable.WriteFile(r.recipe(), program.Recipe.Source, 0o600)
-}
-
-// keepInputs puts inputs into the begin record, and secret ones into files that only the owner reads.
-func (r runFolder) keepInputs(program *Program, inputs map[string]any, begin *beginRecord) error {
-	shown, err := shownInputs(program, inputs)
-	if err != nil {
-		return err
-	}
-	begin.Inputs = shown
-	for _, input := range program.Recipe.Inputs {
-		name := input.Name.Text
-		v, ok := inputs[name]
-		if !ok || !input.Type.HoldsSecret() {
-			continue
-		}
-		raw, err := value.ToJSON(value.Opened(input.Type), value.Revealed(v))
-		if err != nil {
-			return err
-		}
-		if err := durable.WriteSealed(r.secret(name), raw); err != nil {
-			return err
-		}
-		begin.Secrets = append(begin.Secrets, name)
-	}
-	return nil
 }
 
 // keeps tells whether dropKept has something to do.

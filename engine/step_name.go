@@ -120,7 +120,7 @@ func (h *runState) named(n *node, r rounds) StepName {
 		named.Name = limited(strings.Join(strings.Fields(named.Name), " "), nameRunes)
 	}
 	for user := n.user(); user != nil; user = user.user() {
-		named.Within = append([]string{h.named(user, r.in(user.own)).short()}, named.Within...)
+		named.Within = append([]string{h.named(user, r.in(user.own.loops)).short()}, named.Within...)
 	}
 	return named
 }

@@ -70,7 +70,7 @@ func (p *storedRun) changed() bool { return len(p.kept) > 0 }
 
 // needed reports whether what an ended run kept is needed on, as runState.needed does of a live one.
 func (p *storedRun) needed() bool {
-	return p.canRollBack() || p.halfReleased() || len(p.leftovers()) > 0 || p.undoFailed
+	return p.canRollBack() || p.halfReleased() || len(p.notCleaned()) > 0 || p.undoFailed
 }
 
 // closedByOperator reports whether an operator closed the run before it ended.

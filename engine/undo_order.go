@@ -49,7 +49,7 @@ func outer(around, inner *frame) int {
 }
 
 func sameRound(a, b *frame, n *node) bool {
-	return slices.Equal(a.rounds.in(n.own), b.rounds.in(n.own))
+	return slices.Equal(a.rounds.in(n.own.loops), b.rounds.in(n.own.loops))
 }
 
 // rank is the place of a part of a group: undo first, and finally last.
