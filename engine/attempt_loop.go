@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/pace"
 	"github.com/gwe-project/gwe/engine/tasklog"
 	"github.com/gwe-project/gwe/engine/value"
@@ -72,7 +73,7 @@ func (t attemptLoop) run(ctx context.Context) (map[string]any, error) {
 		}
 		wait := policy.pause(number)
 		t.task.Info(fmt.Sprintf("attempt %d of %d failed; the next one starts in %s", number, policy.attempts, wait.Round(time.Millisecond)))
-		if interrupted := sleep(ctx, wait); interrupted != nil {
+		if interrupted := runstate.Sleep(ctx, wait); interrupted != nil {
 			return outputs, interrupted
 		}
 	}
@@ -124,7 +125,7 @@ func explain(ctx context.Context, err error) error {
 	if ctx.Err() == nil || !late && fault.ClassOf(err) != fault.Interrupted {
 		return err
 	}
-	return interruption(context.Cause(ctx))
+	return runstate.Interruption(context.Cause(ctx))
 }
 
 // end closes a task by an error.
@@ -182,13 +183,13 @@ func (x *runner) bounded(ctx context.Context) (context.Context, context.CancelFu
 	if err != nil {
 		return ctx, func() {}, err
 	}
-	x.task.Limit("timeout", limit-x.state.worked)
-	bounded, cancel := pace.WithTimeout(ctx, limit-x.state.worked,
+	x.task.Limit("timeout", limit-x.state.Worked)
+	bounded, cancel := pace.WithTimeout(ctx, limit-x.state.Worked,
 		fault.New(fault.Failed, "run-timeout", "the run took longer than its timeout of %s", value.DurationOf(limit)))
 	return bounded, cancel, nil
 }
 
 // worked is how long all processes have worked on the way forward of the run until now.
 func (x *runner) worked() time.Duration {
-	return x.state.worked + x.engine.now().Since - x.began
+	return x.state.Worked + x.engine.now().Since - x.began
 }

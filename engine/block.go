@@ -5,12 +5,13 @@ import (
 	"errors"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/tasklog"
 )
 
 // compose carries out what is made of other steps: a group, a parallel, or a recipe that is used. Each attempt is put back
 // before the next one.
-func (x *runner) compose(ctx context.Context, n *node, r rounds, names map[string]any, task *tasklog.Task) error {
+func (x *runner) compose(ctx context.Context, n *node, r runstate.Rounds, names map[string]any, task *tasklog.Task) error {
 	limit, err := n.limit(names)
 	if err != nil {
 		return err
@@ -47,12 +48,12 @@ func (x *runner) compose(ctx context.Context, n *node, r rounds, names map[strin
 	if err != nil {
 		return outputsInvalid(err)
 	}
-	return x.note(recordEnded, resultRecord{Step: n.path(), Rounds: r, ID: n.id(), shownRecord: x.shown(n, r), Outputs: encoded})
+	return x.note(runstate.RecordEnded, runstate.ResultRecord{Step: n.path(), Rounds: r, ID: n.id(), ShownRecord: x.shown(n, r), Outputs: encoded})
 }
 
 // contents is one attempt: what the node owes is noted, its steps run within the time of the attempt, and a rescue and
 // finally behind them within the time of what is around.
-func (x *runner) contents(ctx, inner context.Context, n *node, r rounds, task *tasklog.Task) (outputs map[string]any, err error) {
+func (x *runner) contents(ctx, inner context.Context, n *node, r runstate.Rounds, task *tasklog.Task) (outputs map[string]any, err error) {
 	before := x.lastFrame()
 	owed, err := x.enter(n, r)
 	if err != nil {
@@ -62,7 +63,7 @@ func (x *runner) contents(ctx, inner context.Context, n *node, r rounds, task *t
 	if owed == nil || err != nil && stopped(err) == nil {
 		return outputs, err // finally runs when the steps are put back
 	}
-	if _, late := x.settleFinally(ctx, owed, errorRecord{}, task); late != nil {
+	if _, late := x.settleFinally(ctx, owed, runstate.ErrorRecord{}, task); late != nil {
 		return outputs, late
 	}
 	return outputs, err
@@ -70,33 +71,33 @@ func (x *runner) contents(ctx, inner context.Context, n *node, r rounds, task *t
 
 // enter makes frames of what a group has beside its steps: its own undo, which goes before theirs, and its finally, which
 // is owed from here on and comes behind.
-func (x *runner) enter(n *node, r rounds) (owed *frame, err error) {
+func (x *runner) enter(n *node, r runstate.Rounds) (owed *frame, err error) {
 	if len(n.finally()) > 0 {
-		if owed, err = x.enterPart(n, r, partFinally); err != nil {
+		if owed, err = x.enterPart(n, r, runstate.PartFinally); err != nil {
 			return nil, err
 		}
 	}
 	if len(n.undoLast) > 0 {
-		if _, err = x.enterPart(n, r, partLast); err != nil {
+		if _, err = x.enterPart(n, r, runstate.PartLast); err != nil {
 			return nil, err
 		}
 	}
 	if len(n.undo) > 0 {
-		_, err = x.enterPart(n, r, partUndo)
+		_, err = x.enterPart(n, r, runstate.PartUndo)
 	}
 	return owed, err
 }
 
-func (x *runner) enterPart(n *node, r rounds, p part) (*frame, error) {
+func (x *runner) enterPart(n *node, r runstate.Rounds, p runstate.Part) (*frame, error) {
 	number := x.nextFrame()
 	where := placeOfUndo(number)
-	if p == partLast {
-		where = placeOfLast(number)
+	if p == runstate.PartLast {
+		where = runstate.PlaceOfLast(number)
 	}
 	if err := x.makeRoom(where); err != nil {
 		return nil, err
 	}
-	if err := x.note(recordEntered, enteredRecord{Frame: number, Step: n.path(), Rounds: r, Part: p}); err != nil {
+	if err := x.note(runstate.RecordEntered, runstate.EnteredRecord{Frame: number, Step: n.path(), Rounds: r, Part: p}); err != nil {
 		return nil, err
 	}
 	return x.state.frame(number), nil
@@ -105,13 +106,13 @@ func (x *runner) enterPart(n *node, r rounds, p part) (*frame, error) {
 // settleFinally runs the finally of a group, which closes it. It makes no frames, and may run again after a crash. What
 // goes wrong there is told beside the first error, or fails a group that was good. why is set where a step could not begin for want of a
 // resource: then the frame stays open, and finally runs again.
-func (x *runner) settleFinally(ctx context.Context, f *frame, failure errorRecord, parent *tasklog.Task) (why, err error) {
+func (x *runner) settleFinally(ctx context.Context, f *frame, failure runstate.ErrorRecord, parent *tasklog.Task) (why, err error) {
 	x = x.asRollback()
 	ctx = context.WithoutCancel(ctx)
-	task := x.begin(parent, "finally", "Finally", f.node, f.rounds)
-	errs, rest := x.auxiliaries(ctx, f.node.finally(), f, placeOfUndo(f.number), failure, task)
-	record := undoneRecord{Frame: f.number}
-	why = exhausted(starvedProcess(errs...))
+	task := x.begin(parent, "finally", "Finally", f.node, f.Rounds)
+	errs, rest := x.auxiliaries(ctx, f.node.finally(), f, placeOfUndo(f.Number), failure, task)
+	record := runstate.UndoneRecord{Frame: f.Number}
+	why = runstate.Exhausted(starvedProcess(errs...))
 	for i, err := range errs {
 		errs[i] = x.withoutSecrets(err)
 		if failure.Code != "" {
@@ -121,9 +122,9 @@ func (x *runner) settleFinally(ctx context.Context, f *frame, failure errorRecor
 	switch {
 	case why != nil:
 	case len(rest) > 0:
-		x.putOff(f, record, putOffRecord{Steps: rest})
+		x.putOff(f, record, runstate.PutOffRecord{Steps: rest})
 	default:
-		_ = x.note(recordUndone, record)
+		_ = x.note(runstate.RecordUndone, record)
 	}
 	err = errors.Join(errs...)
 	end(task, err)
@@ -134,8 +135,8 @@ func (x *runner) settleFinally(ctx context.Context, f *frame, failure errorRecor
 func (x *runner) settleOwed(ctx context.Context) error {
 	var errs []error
 	for _, f := range x.state.open() {
-		if f.part == partFinally {
-			_, err := x.settleFinally(ctx, f, errorRecord{}, x.task)
+		if f.Part == runstate.PartFinally {
+			_, err := x.settleFinally(ctx, f, runstate.ErrorRecord{}, x.task)
 			errs = append(errs, err)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/journal"
 	"github.com/gwe-project/gwe/engine/tasklog"
 	"github.com/gwe-project/gwe/engine/value"
@@ -25,13 +26,13 @@ func (x *runner) commit(ctx context.Context, n *node, names map[string]any, task
 
 // commitSilently is the commit of a recipe that has no commit step of its own, or that stopped before it.
 func (x *runner) commitSilently(ctx context.Context) error {
-	if x.state.committed >= 0 {
+	if x.state.Committed >= 0 {
 		return nil
 	}
-	return x.commitAs(ctx, stepRecord{}, x.task)
+	return x.commitAs(ctx, runstate.StepRecord{}, x.task)
 }
 
-func (x *runner) commitAs(ctx context.Context, record stepRecord, task *tasklog.Task) error {
+func (x *runner) commitAs(ctx context.Context, record runstate.StepRecord, task *tasklog.Task) error {
 	if err := x.verifyFrames(ctx, task); err != nil {
 		return err
 	}
@@ -39,19 +40,19 @@ func (x *runner) commitAs(ctx context.Context, record stepRecord, task *tasklog.
 	if err != nil {
 		return err
 	}
-	if err := x.append(recordCommitted, committedRecord{record, saved}); err != nil {
+	if err := x.append(runstate.RecordCommitted, runstate.CommittedRecord{StepRecord: record, Saved: saved}); err != nil {
 		var unsure *journal.Unsure
 		if errors.As(err, &unsure) {
 			// A recovery may find the record, and then must find the new version. If it does not, it puts the old one back.
 			x.journal.Keep()
-			x.state.committed = len(x.state.frames)
+			x.state.Committed = len(x.state.frames)
 		}
 		return err
 	}
 	// A run that changed nothing commits nothing: one that stopped because all was well already takes away no way back.
 	if len(x.state.held()) > 0 {
 		// The run has committed, and takes over from those before: a signal that comes now does not leave two of them standing.
-		x.earlier = x.engine.supersede(context.WithoutCancel(ctx), x.earlier, x.state.begin, x.locks, task)
+		x.earlier = x.engine.supersede(context.WithoutCancel(ctx), x.earlier, x.state.Begin, x.locks, task)
 	}
 	return nil
 }
@@ -60,7 +61,7 @@ func (x *runner) commitAs(ctx context.Context, record stepRecord, task *tasklog.
 func (x *runner) verifyFrames(ctx context.Context, task *tasklog.Task) error {
 	followed := x.state.followed()
 	for _, f := range x.state.frames {
-		if f.undone || f.owesLast || f.part != "" {
+		if f.Undone || f.OwesLast || f.Part != "" {
 			continue
 		}
 		if err := x.intact(f); err != nil {
@@ -70,9 +71,9 @@ func (x *runner) verifyFrames(ctx context.Context, task *tasklog.Task) error {
 		if err != nil {
 			return err
 		}
-		run.Followed = followed[f.number]
-		if err := f.node.stepType().Verify(ctx, run.Run, f.arguments, f.memo); err != nil {
-			return x.state.at(f.node, f.rounds, explain(ctx, err))
+		run.Followed = followed[f.Number]
+		if err := f.node.stepType().Verify(ctx, run.Run, f.arguments, f.Memo); err != nil {
+			return x.state.at(f.node, f.Rounds, explain(ctx, err))
 		}
 	}
 	return nil

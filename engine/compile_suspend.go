@@ -2,6 +2,7 @@ package engine
 
 import (
 	"github.com/gwe-project/gwe/engine/expression"
+	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/value"
 	"github.com/gwe-project/gwe/schema"
 )
@@ -9,7 +10,7 @@ import (
 // waiting is a reboot or a confirm, compiled: where the run is suspended.
 type waiting struct {
 	single
-	cause cause
+	cause runstate.Cause
 	// within is the time that the run waits; attempts and boots are nil where the usual number holds, hold where await need
 	// be true only once, and command where the usual program reboots the machine.
 	within, attempts, boots, hold, command dynamic
@@ -24,20 +25,10 @@ type condition struct {
 	source string
 }
 
-// cause is why a run is suspended.
-type cause string
-
-const (
-	causeReboot  cause = "reboot"
-	causeConfirm cause = "confirm"
-	// causeReturn is the reboot into the system of before, once all is put back.
-	causeReturn cause = "return"
-)
-
 func (c *compiler) reboot(n *node, action schema.Reboot, scope expression.Scope) {
 	c.startedHere(action.Key)
 	w := &waiting{
-		cause: causeReboot, within: c.setting(action.Within, durationType, scope), attempts: c.setting(action.Attempts, intType, scope),
+		cause: runstate.CauseReboot, within: c.setting(action.Within, durationType, scope), attempts: c.setting(action.Attempts, intType, scope),
 		expect: c.condition(action.Expect, scope), await: c.condition(action.Await, scope),
 	}
 	if action.Command != nil {
@@ -49,7 +40,7 @@ func (c *compiler) reboot(n *node, action schema.Reboot, scope expression.Scope)
 func (c *compiler) confirm(n *node, action schema.Confirm, scope expression.Scope) {
 	c.startedHere(action.Key)
 	n.construct = &waiting{
-		cause: causeConfirm, within: c.setting(action.Within, durationType, scope), boots: c.setting(action.Boots, intType, scope),
+		cause: runstate.CauseConfirm, within: c.setting(action.Within, durationType, scope), boots: c.setting(action.Boots, intType, scope),
 		hold: c.setting(action.For, durationType, scope), await: c.condition(action.Until, scope),
 	}
 }

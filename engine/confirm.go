@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/journal"
 )
 
@@ -28,10 +29,10 @@ func (e *Engine) Confirm(ctx context.Context, id string) (Result, error) {
 	}
 	decision := e.judge(ctx, h).decision
 	if err := context.Cause(ctx); err != nil {
-		return Result{}, interruption(err)
+		return Result{}, runstate.Interruption(err)
 	}
 	if decision == waitOn {
-		if err := e.recordDecision(p, recordConfirmed); err != nil {
+		if err := e.recordDecision(p, runstate.RecordConfirmed); err != nil {
 			return Result{}, err
 		}
 	}
@@ -45,49 +46,32 @@ func (e *Engine) CancelSuspended(ctx context.Context, id string) (Result, error)
 		return Result{}, err
 	}
 	defer locks.release()
-	p, err := e.State.waiting(id)
+	p, err := runstate.Waiting(e.State, id)
 	if err != nil {
 		return Result{}, err
 	}
-	if p.awaiting {
-		return Result{}, fault.New(fault.Refused, "cancel-put-back", "run %s is on its way to its end already, and waits for %s", p.folder.id(), servicesAwaited).
+	if p.Awaiting {
+		return Result{}, fault.New(fault.Refused, "cancel-put-back", "run %s is on its way to its end already, and waits for %s", p.Folder.ID(), runstate.ServicesAwaited).
 			WithHint("`gwe recover` ends it when they are there")
 	}
-	if p.suspension.Cause == causeReturn {
-		return Result{}, fault.New(fault.Refused, "cancel-put-back", "run %s is put back already, and waits for %s", p.folder.id(), p.suspension.awaited()).
+	if p.Suspension.Cause == runstate.CauseReturn {
+		return Result{}, fault.New(fault.Refused, "cancel-put-back", "run %s is put back already, and waits for %s", p.Folder.ID(), p.Suspension.Awaited()).
 			WithHint("`gwe recover` ends it after the boot")
 	}
 	if err := roomToAct(); err != nil {
 		return Result{}, err
 	}
-	if err := e.recordDecision(p, recordCancelled); err != nil {
+	if err := e.recordDecision(p, runstate.RecordCancelled); err != nil {
 		return Result{}, err
 	}
 	return e.recoverOne(ctx, p, locks)
 }
 
-// waiting finds a suspended run; id "" is any.
-func (s State) waiting(id string) (*storedRun, error) {
-	ids, err := s.Runs()
-	if err != nil {
-		return nil, err
-	}
-	for _, one := range ids {
-		if id != "" && one != id {
-			continue
-		}
-		if p, err := s.peek(one); err == nil && p != nil && p.ended == nil && !p.closedByOperator() && (p.suspension != nil || p.awaiting) {
-			return p, nil
-		}
-	}
-	return nil, fault.New(fault.Refused, "cancel-nothing", "no run goes on in %s", s.Folder).WithHint("`gwe status` tells what is going on")
-}
-
 // recoverOne settles all runs and gives the result of one.
-func (e *Engine) recoverOne(ctx context.Context, p *storedRun, locks *locks) (Result, error) {
+func (e *Engine) recoverOne(ctx context.Context, p *runstate.StoredRun, locks *locks) (Result, error) {
 	_, results, err := e.recoverAll(ctx, locks)
 	for _, result := range results {
-		if result.Run == p.folder.id() {
+		if result.Run == p.Folder.ID() {
 			return result, err
 		}
 	}
@@ -95,8 +79,8 @@ func (e *Engine) recoverOne(ctx context.Context, p *storedRun, locks *locks) (Re
 }
 
 // recordDecision makes somebody's word about a suspended run durable; what follows is for this process, or for the next one.
-func (e *Engine) recordDecision(p *storedRun, kind string) error {
-	opened, _, err := journal.Open(p.folder.journal())
+func (e *Engine) recordDecision(p *runstate.StoredRun, kind string) error {
+	opened, _, err := journal.Open(p.Folder.Journal())
 	if err != nil {
 		return err
 	}
@@ -106,9 +90,9 @@ func (e *Engine) recordDecision(p *storedRun, kind string) error {
 }
 
 // unconfirmed finds the run that waits to be confirmed.
-func (e *Engine) unconfirmed(id string) (*storedRun, error) {
+func (e *Engine) unconfirmed(id string) (*runstate.StoredRun, error) {
 	if id != "" {
-		if _, err := e.State.choose(id); err != nil {
+		if _, err := runstate.Choose(e.State, id); err != nil {
 			return nil, err
 		}
 	}
@@ -120,17 +104,17 @@ func (e *Engine) unconfirmed(id string) (*storedRun, error) {
 		if id != "" && one != id {
 			continue
 		}
-		p, err := e.State.peek(one)
+		p, err := runstate.Peek(e.State, one)
 		if err != nil && id != "" {
 			return nil, err
 		}
-		if p == nil || p.suspension == nil {
+		if p == nil || p.Suspension == nil {
 			continue
 		}
-		if waits := p.suspension; waits.Cause == causeConfirm {
+		if waits := p.Suspension; waits.Cause == runstate.CauseConfirm {
 			return p, nil
 		} else if id != "" {
-			return nil, fault.New(fault.Refused, "not-to-confirm", "run %s waits for %s, not for a confirmation", id, waits.awaited()).
+			return nil, fault.New(fault.Refused, "not-to-confirm", "run %s waits for %s, not for a confirmation", id, waits.Awaited()).
 				WithHint("`gwe recover` goes on with it after the boot")
 		}
 	}

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 
+	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/tasklog"
 	"github.com/gwe-project/gwe/engine/value"
 )
@@ -12,7 +13,7 @@ type construct interface {
 	// kind is what the log calls the node's task.
 	kind() string
 	// perform carries the node out once.
-	perform(ctx context.Context, x *runner, n *node, r rounds, names map[string]any, task *tasklog.Task) error
+	perform(ctx context.Context, x *runner, n *node, r runstate.Rounds, names map[string]any, task *tasklog.Task) error
 	// plan says in the node's row what it would do.
 	plan(ctx context.Context, f *forecast, n *node, row *PlannedStep)
 	// outputs is the object type of what the node leaves in steps.<id>.
@@ -23,7 +24,7 @@ type construct interface {
 type composition interface {
 	construct
 	// contents is one attempt, which began behind the frame before: its steps run within the time of inner, and a rescue within that of ctx.
-	contents(ctx, inner context.Context, x *runner, n *node, r rounds, before int, task *tasklog.Task) (map[string]any, error)
+	contents(ctx, inner context.Context, x *runner, n *node, r runstate.Rounds, before int, task *tasklog.Task) (map[string]any, error)
 	// planContents plans its steps; over is true where the run ends in them.
 	planContents(ctx context.Context, f *forecast, n *node, row *PlannedStep) (rows []PlannedStep, over bool)
 	// inner are the steps that it carries out where all goes well; seen are those whose ids can be read behind it.
@@ -49,6 +50,6 @@ func (single) plan(context.Context, *forecast, *node, *PlannedStep) {}
 // unknown is a step whose action the compiler has refused: nothing runs it.
 type unknown struct{ single }
 
-func (unknown) perform(context.Context, *runner, *node, rounds, map[string]any, *tasklog.Task) error {
+func (unknown) perform(context.Context, *runner, *node, runstate.Rounds, map[string]any, *tasklog.Task) error {
 	return nil
 }

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 
+	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/tasklog"
 )
 
@@ -12,7 +13,7 @@ type commitStep struct {
 	text dynamic
 }
 
-func (c *commitStep) perform(ctx context.Context, x *runner, n *node, _ rounds, names map[string]any, task *tasklog.Task) error {
+func (c *commitStep) perform(ctx context.Context, x *runner, n *node, _ runstate.Rounds, names map[string]any, task *tasklog.Task) error {
 	return x.commit(ctx, n, names, task)
 }
 
@@ -26,7 +27,7 @@ type stopStep struct {
 	text dynamic
 }
 
-func (s *stopStep) perform(_ context.Context, x *runner, n *node, r rounds, names map[string]any, _ *tasklog.Task) error {
+func (s *stopStep) perform(_ context.Context, x *runner, n *node, r runstate.Rounds, names map[string]any, _ *tasklog.Task) error {
 	return x.stop(n, r, names)
 }
 

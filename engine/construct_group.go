@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/tasklog"
 )
 
@@ -15,11 +16,11 @@ type group struct {
 
 func (g *group) kind() string { return "group" }
 
-func (g *group) perform(ctx context.Context, x *runner, n *node, r rounds, names map[string]any, task *tasklog.Task) error {
+func (g *group) perform(ctx context.Context, x *runner, n *node, r runstate.Rounds, names map[string]any, task *tasklog.Task) error {
 	return x.compose(ctx, n, r, names, task)
 }
 
-func (g *group) contents(ctx, inner context.Context, x *runner, n *node, r rounds, before int, task *tasklog.Task) (map[string]any, error) {
+func (g *group) contents(ctx, inner context.Context, x *runner, n *node, r runstate.Rounds, before int, task *tasklog.Task) (map[string]any, error) {
 	err := x.list(inner, g.steps, r, task)
 	if err != nil {
 		err = x.rescue(ctx, n, r, before, explain(inner, err), task)

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 
+	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/tasklog"
 	"github.com/gwe-project/gwe/engine/value"
@@ -34,7 +35,7 @@ func (n *node) arguments() []namedValue {
 	return nil
 }
 
-func (l *leaf) perform(ctx context.Context, x *runner, n *node, r rounds, names map[string]any, task *tasklog.Task) error {
+func (l *leaf) perform(ctx context.Context, x *runner, n *node, r runstate.Rounds, names map[string]any, task *tasklog.Task) error {
 	if n.changes() {
 		return x.change(ctx, n, r, names, task)
 	}

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 
+	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/tasklog"
 )
 
@@ -15,11 +16,11 @@ type parallel struct {
 
 func (p *parallel) kind() string { return "parallel" }
 
-func (p *parallel) perform(ctx context.Context, x *runner, n *node, r rounds, names map[string]any, task *tasklog.Task) error {
+func (p *parallel) perform(ctx context.Context, x *runner, n *node, r runstate.Rounds, names map[string]any, task *tasklog.Task) error {
 	return x.compose(ctx, n, r, names, task)
 }
 
-func (p *parallel) contents(_, inner context.Context, x *runner, n *node, r rounds, _ int, task *tasklog.Task) (map[string]any, error) {
+func (p *parallel) contents(_, inner context.Context, x *runner, n *node, r runstate.Rounds, _ int, task *tasklog.Task) (map[string]any, error) {
 	return nil, x.parallel(inner, n, r, task)
 }
 

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 
+	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/tasklog"
 	"github.com/gwe-project/gwe/engine/value"
 	"github.com/gwe-project/gwe/schema"
@@ -23,11 +24,11 @@ type used struct {
 
 func (u *used) kind() string { return "use" }
 
-func (u *used) perform(ctx context.Context, x *runner, n *node, r rounds, names map[string]any, task *tasklog.Task) error {
+func (u *used) perform(ctx context.Context, x *runner, n *node, r runstate.Rounds, names map[string]any, task *tasklog.Task) error {
 	return x.compose(ctx, n, r, names, task)
 }
 
-func (u *used) contents(_, inner context.Context, x *runner, n *node, r rounds, _ int, task *tasklog.Task) (map[string]any, error) {
+func (u *used) contents(_, inner context.Context, x *runner, n *node, r runstate.Rounds, _ int, task *tasklog.Task) (map[string]any, error) {
 	return x.use(inner, n, r, task)
 }
 

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/process"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/tasklog"
@@ -20,23 +21,17 @@ import (
 // within it is put off once more.
 const servicesPatience = 5 * time.Minute
 
-// servicesAwaited says for people what such a run waits for.
-const servicesAwaited = "the services that its undo needs"
-
 // errWaits is the end of a step that was put off.
 var errWaits = errors.New("it waits for the services")
 
-// empty tells whether nothing is left to do.
-func (r putOffRecord) empty() bool { return len(r.Steps) == 0 && !r.Own }
-
 // putOff closes a frame as far as its undo needs no service. Where a second try came no further the journal is not told: it
 // tells of progress.
-func (x *runner) putOff(f *frame, done undoneRecord, rest putOffRecord) {
-	if f.rest != nil && f.rest.Own == rest.Own && slices.Equal(f.rest.Steps, rest.Steps) {
+func (x *runner) putOff(f *frame, done runstate.UndoneRecord, rest runstate.PutOffRecord) {
+	if f.Rest != nil && f.Rest.Own == rest.Own && slices.Equal(f.Rest.Steps, rest.Steps) {
 		return
 	}
-	rest.undoneRecord = done
-	_ = x.append(recordPutOff, rest)
+	rest.UndoneRecord = done
+	_ = x.append(runstate.RecordPutOff, rest)
 }
 
 // framesToUndo lists the open frames that this recovery works on, in the order in which it does.
@@ -46,17 +41,17 @@ func (x *runner) framesToUndo() []*frame { return x.state.framesToUndo(x.engine.
 // that wait.
 func (h *runState) framesToUndo(early bool) []*frame {
 	open := h.open()
-	h.guard.Lock()
-	defer h.guard.Unlock()
-	if !slices.ContainsFunc(open, func(f *frame) bool { return !f.told }) {
+	h.Guard.Lock()
+	defer h.Guard.Unlock()
+	if !slices.ContainsFunc(open, func(f *frame) bool { return !f.Told }) {
 		return nil // nothing older is left to undo
 	}
 	if early {
-		return slices.DeleteFunc(open, func(f *frame) bool { return f.rest != nil || f.owesLast })
+		return slices.DeleteFunc(open, func(f *frame) bool { return f.Rest != nil || f.OwesLast })
 	}
 	var now, last []*frame
 	for _, f := range open {
-		if f.owesLast {
+		if f.OwesLast {
 			last = append(last, f)
 		} else {
 			now = append(now, f)
@@ -68,12 +63,12 @@ func (h *runState) framesToUndo(early bool) []*frame {
 // postpones tells whether what fails in the undo of a frame is put off: early in a boot nobody knows whether a missing service
 // is the reason, and behind that the services may still be coming up.
 func (x *runner) postpones(f *frame) bool {
-	return x.engine.Early || (f.rest != nil || f.owesLast && x.state.awaiting) && x.servicesMayStart()
+	return x.engine.Early || (f.Rest != nil || f.OwesLast && x.state.Awaiting) && x.servicesMayStart()
 }
 
 // servicesMayStart tells whether services may still be coming up.
 func (x *runner) servicesMayStart() bool {
-	now, looked := x.engine.now(), x.state.looked
+	now, looked := x.engine.now(), x.state.Looked
 	return now.Boot == looked.Boot && now.Since-looked.Since < servicesPatience
 }
 
@@ -98,13 +93,13 @@ func (x *runner) needsServices(n *node, names map[string]any) bool {
 // finallyNeedsServices tells whether a step of the recipe's finally does.
 func (x *runner) finallyNeedsServices() bool {
 	return slices.ContainsFunc(x.program.finally, func(n *node) bool {
-		return x.needsServices(n, with(x.state.names(n, nil, x.state.failure != nil), "error", map[string]any{}))
+		return x.needsServices(n, with(x.state.names(n, nil, x.state.Failure != nil), "error", map[string]any{}))
 	})
 }
 
 // defersFinally tells whether an early recovery leaves a run alone that did all its steps: only its finally is to come.
 func (x *runner) defersFinally() bool {
-	owed := func(f *frame) bool { return f.part == partFinally }
+	owed := func(f *frame) bool { return f.Part == runstate.PartFinally }
 	return x.engine.Early && (len(x.program.finally) > 0 || slices.ContainsFunc(x.state.open(), owed))
 }
 
@@ -112,12 +107,12 @@ func (x *runner) defersFinally() bool {
 // back, the services must not start on that: an early recovery puts the failsafe in place, and leaves it to the later one to
 // do so again with the services there, and to judge.
 func (x *runner) hasDeferred(ctx context.Context) bool {
-	left := slices.ContainsFunc(x.state.open(), func(f *frame) bool { return !f.told })
+	left := slices.ContainsFunc(x.state.open(), func(f *frame) bool { return !f.Told })
 	if !x.engine.Early {
 		return left
 	}
 	if x.state.broken() && len(x.program.failsafe) > 0 {
-		_, _ = x.epilogue(ctx, recordFailsafe, placeFailsafe, "Failsafe", x.program.failsafe)
+		_, _ = x.epilogue(ctx, runstate.RecordFailsafe, placeFailsafe, "Failsafe", x.program.failsafe)
 		return true
 	}
 	return left || x.finallyNeedsServices()
@@ -126,10 +121,10 @@ func (x *runner) hasDeferred(ctx context.Context) bool {
 // exitDeferred ends this process's part of a run of which a rest waits for services.
 func (x *runner) exitDeferred() Result {
 	process.Release(x.markOfRun())
-	if !x.state.awaiting {
-		_ = x.append(recordServices, struct{}{})
+	if !x.state.Awaiting {
+		_ = x.append(runstate.RecordServices, struct{}{})
 	}
-	return x.exitSuspended(&suspending{servicesAwaited})
+	return x.exitSuspended(&suspending{runstate.ServicesAwaited})
 }
 
 // earlyVariables tell the programs of a step that the services are not there, and wait for them: systemctl would start nothing

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 
@@ -41,18 +40,6 @@ func decodeObject(object value.Type, raw map[string]json.RawMessage) (map[string
 		values[field.Name] = v
 	}
 	return values, nil
-}
-
-// encodeRecord is a record's data as the journal has it. Without the escapes that HTML needs, which make six bytes of one: what counts how much
-// fits into a record, counts so.
-func encodeRecord(record any) (json.RawMessage, error) {
-	var text bytes.Buffer
-	encoder := json.NewEncoder(&text)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(record); err != nil {
-		return nil, err
-	}
-	return bytes.TrimSuffix(text.Bytes(), []byte("\n")), nil
 }
 
 func decodeValue(t value.Type, raw json.RawMessage) (any, error) {

@@ -10,6 +10,7 @@ import (
 	"github.com/gwe-project/gwe/engine/claim"
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/host"
+	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/journal"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/tasklog"
@@ -66,7 +67,7 @@ func (e *Engine) Run(ctx context.Context, program *Program, given Inputs) (Resul
 	if err != nil {
 		return Result{}, err
 	}
-	if err := noneSuspended(settled); err != nil {
+	if err := runstate.NoneSuspended(settled); err != nil {
 		return Result{}, err
 	}
 	if err := roomToAct(); err != nil {
@@ -76,27 +77,27 @@ func (e *Engine) Run(ctx context.Context, program *Program, given Inputs) (Resul
 	if err != nil {
 		return Result{}, err
 	}
-	if err := notAsBefore(lockedPaths(begin.Locks), earlier); err != nil {
+	if err := runstate.NotAsBefore(runstate.LockedPaths(begin.Locks), earlier); err != nil {
 		return Result{}, err
 	}
-	if err := e.claimPaths(locks, "", lockedPaths(begin.Locks)); err != nil {
+	if err := e.claimPaths(locks, "", runstate.LockedPaths(begin.Locks)); err != nil {
 		return Result{}, err
 	}
 	if err := e.settledElsewhere(locks, &begin, earlier); err != nil {
 		return Result{}, err
 	}
-	begin.Targets = targetsOf(begin.Locks, begin.mounts)
+	begin.Targets = runstate.TargetsOf(begin.Locks, begin.Mounts)
 	x, err := e.create(ctx, program, begin, names)
 	if err != nil {
 		return Result{}, err
 	}
 	defer x.close()
 	x.earlier, x.locks = earlier, locks
-	locks.name(x.folder.id())
+	locks.name(x.folder.ID())
 	x.warnOfUnresolved()
 	x.warnOfShortSecrets()
 	x.warnOfStrangers()
-	x.warnOfForgotten(begin.forgotten)
+	x.warnOfForgotten(begin.Forgotten)
 	return x.run(ctx), nil
 }
 
@@ -115,56 +116,56 @@ func (x *runner) run(ctx context.Context) Result {
 
 // begin works out what the begin record says, with everything that does not need the run's folder; and the names that
 // expressions can read already.
-func (e *Engine) begin(program *Program, given Inputs) (beginRecord, map[string]any, error) {
+func (e *Engine) begin(program *Program, given Inputs) (runstate.BeginRecord, map[string]any, error) {
 	inputs, err := program.Resolve(given)
 	if err != nil {
-		return beginRecord{}, nil, err
+		return runstate.BeginRecord{}, nil, err
 	}
-	record := beginRecord{
-		Recipe: program.Name(), File: program.Recipe.File, Digest: digest(program.Recipe.Source),
+	record := runstate.BeginRecord{
+		Recipe: program.Name(), File: program.Recipe.File, Digest: runstate.Digest(program.Recipe.Source),
 		Version: e.Version, PID: os.Getpid(), Boot: e.now().Boot, Mark: rand.Text(),
 	}
 	machine, machineType, err := HostFacts()
 	if err != nil {
-		return beginRecord{}, nil, err
+		return runstate.BeginRecord{}, nil, err
 	}
 	if record.Host, err = encodeObject(machineType, machine); err != nil {
-		return beginRecord{}, nil, err
+		return runstate.BeginRecord{}, nil, err
 	}
 	names := map[string]any{"inputs": inputs, "host": machine}
 	variables, err := evaluateVariables(program.early, names)
 	if err != nil {
-		return beginRecord{}, nil, err
+		return runstate.BeginRecord{}, nil, err
 	}
 	early := with(names, "vars", variables)
 	if record.Locks, err = program.lockNames(early); err != nil {
-		return beginRecord{}, nil, err
+		return runstate.BeginRecord{}, nil, err
 	}
 	if err := mountedInputs(program.Recipe.Inputs, inputs); err != nil {
-		return beginRecord{}, nil, err
+		return runstate.BeginRecord{}, nil, err
 	}
 	record.UndoData = program.undoVersions()
-	record.mounts, err = program.mounted(early)
+	record.Mounts, err = program.mounted(early)
 	return record, names, err
 }
 
 // setInputs takes over what is known before the run exists.
-func (h *runState) setInputs(begin beginRecord, names map[string]any) {
-	h.begin = begin
+func (h *runState) setInputs(begin runstate.BeginRecord, names map[string]any) {
+	h.Begin = begin
 	h.inputs, h.host = h.secrets.watch(names["inputs"].(map[string]any)), names["host"].(map[string]any)
 }
 
 // create makes the run's folder, its frozen recipe and its journal. From the begin record on the run exists.
-func (e *Engine) create(ctx context.Context, program *Program, begin beginRecord, names map[string]any) (x *runner, err error) {
-	id, err := e.State.newRun(time.Now())
+func (e *Engine) create(ctx context.Context, program *Program, begin runstate.BeginRecord, names map[string]any) (x *runner, err error) {
+	id, err := runstate.NewRun(e.State, time.Now())
 	if err != nil {
 		return nil, err
 	}
-	folder := e.State.run(id)
+	folder := runstate.DirectoryOf(e.State, id)
 	defer func() {
 		if err != nil {
 			_ = os.RemoveAll(string(folder))
-			err = e.State.notBegun(err)
+			err = runstate.NotBegun(e.State, err)
 		}
 	}()
 	begin.Run = id
@@ -177,7 +178,7 @@ func (e *Engine) create(ctx context.Context, program *Program, begin beginRecord
 	if err := program.keepInputs(folder, names["inputs"].(map[string]any), &begin); err != nil {
 		return nil, err
 	}
-	written, err := journal.Create(folder.journal(), e.Version, reserveFor(program))
+	written, err := journal.Create(folder.Journal(), e.Version, reserveFor(program))
 	if err != nil {
 		return nil, err
 	}
@@ -190,13 +191,13 @@ func (e *Engine) create(ctx context.Context, program *Program, begin beginRecord
 		begin.Vars, err = x.variableRecord()
 	}
 	if err == nil {
-		err = begin.fits()
+		err = begin.Fits()
 	}
 	if err == nil {
 		err = e.recordRun(begin)
 	}
 	if err == nil {
-		err = x.append(recordBegin, begin)
+		err = x.append(runstate.RecordBegin, begin)
 	}
 	if err == nil && len(program.failsafe) > 0 {
 		err = x.makeRoom(placeFailsafe)
@@ -209,7 +210,7 @@ func (e *Engine) create(ctx context.Context, program *Program, begin beginRecord
 		x.close()
 		return nil, err
 	}
-	_ = os.Remove(folder.mark())
+	_ = os.Remove(folder.Mark())
 	x.noteUnfinished()
 	return x, nil
 }
@@ -245,7 +246,7 @@ func variableInvalid(name string, err error) error {
 func (e *Engine) execution(h *runState, written *journal.Journal, kind, title string) *runner {
 	x := &runner{work: &work{engine: e, program: h.program, folder: h.folder, journal: e.watched(written), state: h, mask: h.secrets.mask}}
 	sinks := tasklog.Fanout{e.Sink}
-	if file, err := tasklog.OpenFile(h.folder.nextLog()); err == nil {
+	if file, err := tasklog.OpenFile(h.folder.NextLog()); err == nil {
 		x.log = file
 		sinks = append(sinks, file)
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/host"
+	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/process"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/tasklog"
@@ -92,7 +93,7 @@ func (e *Engine) Facts(ctx context.Context, program *Program, given Inputs) ([]F
 }
 
 // readFacts reads the facts of a run that begins, and adds them to what its first record says.
-func (x *runner) readFacts(ctx context.Context, begin *beginRecord) (err error) {
+func (x *runner) readFacts(ctx context.Context, begin *runstate.BeginRecord) (err error) {
 	if len(x.program.facts) == 0 {
 		return nil
 	}
@@ -104,12 +105,12 @@ func (x *runner) readFacts(ctx context.Context, begin *beginRecord) (err error) 
 			task.Done("")
 		}
 	}()
-	if err := os.WriteFile(x.folder.mark(), []byte(x.mark(placeFacts)), 0o600); err != nil {
-		return stateUnusable(x.engine.State.Folder, err)
+	if err := os.WriteFile(x.folder.Mark(), []byte(x.mark(placeFacts)), 0o600); err != nil {
+		return runstate.StateUnusable(x.engine.State.Folder, err)
 	}
 	reader := factReader{
 		machine: x.engine.Machine, programs: true, untrusted: x.engine.Untrusted, log: task,
-		environment: append(process.BaseEnvironment(), "GWE_RUN_ID="+x.folder.id(), "GWE_RECOVERING=0", x.mark(placeFacts)),
+		environment: append(process.BaseEnvironment(), "GWE_RUN_ID="+x.folder.ID(), "GWE_RECOVERING=0", x.mark(placeFacts)),
 	}
 	values := map[string]any{}
 	for _, read := range reader.all(ctx, x.program, x.state.own()) {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/journal"
 	"github.com/gwe-project/gwe/engine/process"
 )
@@ -28,9 +29,9 @@ func (x *runner) conclude(ctx context.Context, err error) Result {
 	if stopped(err) != nil {
 		err = nil
 	}
-	if err == nil && ctx.Err() != nil && x.state.committed < 0 {
+	if err == nil && ctx.Err() != nil && x.state.Committed < 0 {
 		// Who asked for an end before the commit gets it, even when that came during the last step.
-		err = interruption(context.Cause(ctx))
+		err = runstate.Interruption(context.Cause(ctx))
 	}
 	if err == nil {
 		err = x.settleOwed(ctx)
@@ -41,12 +42,12 @@ func (x *runner) conclude(ctx context.Context, err error) Result {
 	ctx = context.WithoutCancel(ctx)
 	if err != nil {
 		// Without the record that it turned back, a recovery goes on behind a wait, and commits what did all its steps.
-		waited, done := x.state.suspension != nil, x.state.committed < 0 && x.state.complete()
+		waited, done := x.state.Suspension != nil, x.state.Committed < 0 && x.state.complete()
 		x.beginRollback(err)
 		if (waited || done) && x.awaitJournal(ctx) != nil {
 			result := x.exitUncertain(err)
 			if !waited {
-				result.Status = StatusBroken
+				result.Status = runstate.StatusBroken
 			}
 			return result
 		}
@@ -64,36 +65,36 @@ func (x *runner) conclude(ctx context.Context, err error) Result {
 // error; nil where the run is good, or where it lies in the journal only.
 func (x *runner) finish(ctx context.Context, failure error) Result {
 	h := x.state
-	result := Result{Run: x.folder.id(), Err: x.withoutSecrets(failure)}
-	if h.failure != nil && result.Err == nil && !h.rollback {
-		result.Err = h.failure.err()
+	result := Result{Run: x.folder.ID(), Err: x.withoutSecrets(failure)}
+	if h.Failure != nil && result.Err == nil && !h.Rollback {
+		result.Err = h.Failure.Err()
 	}
-	for _, record := range h.undoErrors {
-		result.Others = append(result.Others, record.err())
+	for _, record := range h.UndoErrors {
+		result.Others = append(result.Others, record.Err())
 	}
 	saved := false
 	if h.broken() && len(x.program.failsafe) > 0 {
-		errs, why := x.epilogue(ctx, recordFailsafe, placeFailsafe, "Failsafe", x.program.failsafe)
+		errs, why := x.epilogue(ctx, runstate.RecordFailsafe, placeFailsafe, "Failsafe", x.program.failsafe)
 		if why != nil {
 			return x.suspendRollback(why)
 		}
 		saved = len(errs) == 0
 		result.Others = append(result.Others, errs...)
 	}
-	finally, why := x.epilogue(ctx, recordFinally, placeFinally, "Finally", x.program.finally)
-	if why != nil && h.failure != nil {
+	finally, why := x.epilogue(ctx, runstate.RecordFinally, placeFinally, "Finally", x.program.finally)
+	if why != nil && h.Failure != nil {
 		return x.suspendRollback(why)
 	}
 	result.Others = append(result.Others, finally...)
 	result.Status = x.status(saved, len(finally) == 0)
 	x.unrecorded(&result)
-	if h.failure == nil {
+	if h.Failure == nil {
 		x.outputs(&result)
-		if h.stopped != nil {
-			result.Stopped = h.stopped.Text
+		if h.Stopped != nil {
+			result.Stopped = h.Stopped.Text
 		}
 	}
-	if h.rollback {
+	if h.Rollback {
 		result.Kept = h.keptLater()
 	}
 	x.end(ctx, &result)
@@ -102,59 +103,59 @@ func (x *runner) finish(ctx context.Context, failure error) Result {
 
 // broken tells whether something before the commit could not be put back. It alone calls for the failsafe.
 func (h *runState) broken() bool {
-	return h.failure != nil && h.committed < 0 && (h.stranded != nil || h.anyFrame(func(f *frame) bool { return f.broken }))
+	return h.Failure != nil && h.Committed < 0 && (h.Stranded != nil || h.anyFrame(func(f *frame) bool { return f.Broken }))
 }
 
 // status is how the run ends, as far as that is known before its last record is written.
 func (x *runner) status(saved, finallyGood bool) Status {
 	h := x.state
 	switch {
-	case h.failure == nil && finallyGood:
-		return StatusDone
-	case h.failure == nil || h.committed >= 0:
-		return StatusCommitted
+	case h.Failure == nil && finallyGood:
+		return runstate.StatusDone
+	case h.Failure == nil || h.Committed >= 0:
+		return runstate.StatusCommitted
 	case h.broken() && saved:
-		return StatusFailsafe
+		return runstate.StatusFailsafe
 	case h.broken():
-		return StatusBroken
-	case h.rollback:
-		return StatusRolledBack
-	case fault.Class(h.failure.Class) == fault.Refused && !h.anyFrame(func(f *frame) bool { return f.done }):
-		return StatusRefused
+		return runstate.StatusBroken
+	case h.Rollback:
+		return runstate.StatusRolledBack
+	case fault.Class(h.Failure.Class) == fault.Refused && !h.anyFrame(func(f *frame) bool { return f.Done }):
+		return runstate.StatusRefused
 	}
-	return StatusRestored
+	return runstate.StatusRestored
 }
 
 // unrecorded is the status of a run whose journal could not be written while it ended: nothing may claim that all is
 // well, for the next recovery will not know what this process knows.
 func (h *runState) unrecorded() Status {
-	if h.failure == nil {
-		return StatusCommitted
+	if h.Failure == nil {
+		return runstate.StatusCommitted
 	}
-	return StatusBroken
+	return runstate.StatusBroken
 }
 
 // epilogue runs the steps of failsafe or finally, each one whatever became of the one before. why is set where a step met a lack of resources:
 // the failsafe then has not been tried, and of finally a step could not begin.
-func (x *runner) epilogue(ctx context.Context, kind string, where place, title string, nodes []*node) (errs []error, why error) {
+func (x *runner) epilogue(ctx context.Context, kind string, where runstate.Place, title string, nodes []*node) (errs []error, why error) {
 	if len(nodes) == 0 {
 		return nil, nil
 	}
 	x.backward = true // nothing that fails from here on may stop the rest
 	_ = x.note(kind, struct{}{})
 	task := x.task.Begin(string(where), title)
-	var failure errorRecord
-	if x.state.failure != nil {
-		failure = *x.state.failure
+	var failure runstate.ErrorRecord
+	if x.state.Failure != nil {
+		failure = *x.state.Failure
 	}
 	lacking := starvedProcess
-	if kind == recordFailsafe {
+	if kind == runstate.RecordFailsafe {
 		lacking = starved
 	}
 	for _, n := range nodes {
 		err := x.auxiliary(ctx, n, nil, where, failure, false, task)
 		if err != nil && !errors.Is(err, errWaits) {
-			why = cmp.Or(why, exhausted(lacking(err)))
+			why = cmp.Or(why, runstate.Exhausted(lacking(err)))
 			errs = append(errs, x.withoutSecrets(err))
 		}
 	}
@@ -167,7 +168,7 @@ func (x *runner) outputs(result *Result) {
 	values, err := evaluateAll(x.program.outputs, x.state.own())
 	if err != nil {
 		result.Others = append(result.Others, fault.New(fault.Failed, "output-failed", "an output of the recipe cannot be evaluated").WithCause(x.withoutSecrets(err)))
-		result.Status = StatusCommitted
+		result.Status = runstate.StatusCommitted
 		return
 	}
 	result.Outputs = values
@@ -197,10 +198,10 @@ func (x *runner) end(ctx context.Context, result *Result) {
 func (x *runner) ended(result *Result) {
 	_ = x.journal.Release()
 	x.forgetUnfinished(result.Status)
-	if x.state.needed() || result.Status == StatusBroken {
+	if x.state.needed() || result.Status == runstate.StatusBroken {
 		return
 	}
-	if err := x.folder.dropKept(); err != nil {
+	if err := x.folder.DropKept(); err != nil {
 		x.task.Warn("what the run kept for its undo could not be removed: " + err.Error())
 	}
 }
@@ -208,7 +209,7 @@ func (x *runner) ended(result *Result) {
 // lastRecord writes how the run ended: all of it, or, where that is more than the journal takes, the status and the first
 // error alone. Without it a run is never over.
 func (x *runner) lastRecord(ctx context.Context, result *Result) error {
-	brief := endRecord{Status: result.Status, Stopped: result.Stopped, Leftovers: x.state.leftovers(), Abandoned: x.abandoned, At: time.Now().UTC()}
+	brief := runstate.EndRecord{Status: result.Status, Stopped: result.Stopped, Leftovers: x.state.leftovers(), Abandoned: x.abandoned, At: time.Now().UTC()}
 	if result.Err != nil {
 		failure := x.recordOf(result.Err)
 		brief.Error = &failure
@@ -218,9 +219,9 @@ func (x *runner) lastRecord(ctx context.Context, result *Result) error {
 		whole.Others = append(whole.Others, x.recordOf(other))
 	}
 	whole.Outputs, _ = encodeNamed(x.program.outputs, result.Outputs)
-	err := x.journal.Append(recordEnd, whole)
+	err := x.journal.Append(runstate.RecordEnd, whole)
 	if unsure := (*journal.Unsure)(nil); err != nil && !errors.As(err, &unsure) {
-		err = x.journal.Append(recordEnd, brief)
+		err = x.journal.Append(runstate.RecordEnd, brief)
 	}
 	if err == nil {
 		return nil
@@ -232,15 +233,15 @@ func (x *runner) lastRecord(ctx context.Context, result *Result) error {
 // needed tells whether what the run kept is needed on: by an undo by hand, by the next try to clean up, or by the person
 // who must put right what an undo could not.
 func (h *runState) needed() bool {
-	return len(h.held()) > 0 || h.anyFrame(func(f *frame) bool { return f.leftover || f.broken })
+	return len(h.held()) > 0 || h.anyFrame(func(f *frame) bool { return f.Leftover || f.Broken })
 }
 
 // leftovers lists the frames whose undo left something of ours.
 func (h *runState) leftovers() []int {
 	var left []int
 	for _, f := range h.frames {
-		if f.leftover && !f.broken {
-			left = append(left, f.number)
+		if f.Leftover && !f.Broken {
+			left = append(left, f.Number)
 		}
 	}
 	return left
@@ -248,19 +249,19 @@ func (h *runState) leftovers() []int {
 
 // logResult closes the run's task with what people want to know first.
 func (x *runner) logResult(result *Result) {
-	if result.Status == StatusDone || result.Status == StatusRolledBack {
+	if result.Status == runstate.StatusDone || result.Status == runstate.StatusRolledBack {
 		x.task.Done(result.Stopped)
 		return
 	}
 	said := map[Status]string{
-		StatusCommitted: "the new version is in place, but a later step failed",
-		StatusRefused:   "refused; nothing was changed",
-		StatusRestored:  "failed; everything was put back",
-		StatusFailsafe:  "failed; not everything could be put back; the failsafe is in place",
-		StatusBroken:    "failed; not everything could be put back; the machine needs a person",
+		runstate.StatusCommitted: "the new version is in place, but a later step failed",
+		runstate.StatusRefused:   "refused; nothing was changed",
+		runstate.StatusRestored:  "failed; everything was put back",
+		runstate.StatusFailsafe:  "failed; not everything could be put back; the failsafe is in place",
+		runstate.StatusBroken:    "failed; not everything could be put back; the machine needs a person",
 	}[result.Status]
 	first := result.Err
-	if x.recovers && result.Status == StatusRestored {
+	if x.recovers && result.Status == runstate.StatusRestored {
 		// The run failed; this process did what it was for.
 		x.task.Done("everything was put back" + becauseOf(first))
 		return

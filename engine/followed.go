@@ -5,17 +5,17 @@ import "path/filepath"
 // followed are the frames after which a program of the run started, if no later step that stands changed the same path: what is there now
 // instead of what the step put there may be that program's work.
 func (h *runState) followed() map[int]bool {
-	h.guard.Lock()
-	defer h.guard.Unlock()
+	h.Guard.Lock()
+	defer h.Guard.Unlock()
 	found, later := map[int]bool{}, paths{}
 	for i := len(h.frames) - 1; i >= 0; i-- {
 		f := h.frames[i]
-		if f.undone || f.part != "" {
+		if f.Undone || f.Part != "" {
 			continue
 		}
 		own := effectPaths(f.node.stepType(), f.arguments)
-		if f.number < h.lastProgram && !later.overlap(own) {
-			found[f.number] = true
+		if f.Number < h.lastProgram && !later.overlap(own) {
+			found[f.Number] = true
 		}
 		later.add(own)
 	}
@@ -24,14 +24,14 @@ func (h *runState) followed() map[int]bool {
 
 // isFollowed reports the same of one frame.
 func (h *runState) isFollowed(f *frame) bool {
-	h.guard.Lock()
-	defer h.guard.Unlock()
-	if f.number >= h.lastProgram {
+	h.Guard.Lock()
+	defer h.Guard.Unlock()
+	if f.Number >= h.lastProgram {
 		return false
 	}
 	later := paths{}
 	for i := len(h.frames) - 1; i >= 0 && h.frames[i] != f; i-- {
-		if other := h.frames[i]; !other.undone && other.part == "" && other.number > f.number {
+		if other := h.frames[i]; !other.Undone && other.Part == "" && other.Number > f.Number {
 			later.add(effectPaths(other.node.stepType(), other.arguments))
 		}
 	}

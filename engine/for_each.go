@@ -8,13 +8,14 @@ import (
 
 	"github.com/gwe-project/gwe/engine/expression"
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/tasklog"
 	"github.com/gwe-project/gwe/engine/value"
 )
 
 // forEach carries out a step for each item, one round after the other. What it goes over is journaled before the first
 // round.
-func (x *runner) forEach(ctx context.Context, n *node, r rounds, parent *tasklog.Task) error {
+func (x *runner) forEach(ctx context.Context, n *node, r runstate.Rounds, parent *tasklog.Task) error {
 	around := x.around(n, r)
 	task := x.beginStep(parent, "for-each", x.titleOfAll(n, around), n, r)
 	err := x.allRounds(ctx, n, r, around, task)
@@ -31,7 +32,7 @@ func (x *runner) forEach(ctx context.Context, n *node, r rounds, parent *tasklog
 	return err
 }
 
-func (x *runner) allRounds(ctx context.Context, n *node, r rounds, names map[string]any, task *tasklog.Task) error {
+func (x *runner) allRounds(ctx context.Context, n *node, r runstate.Rounds, names map[string]any, task *tasklog.Task) error {
 	record, err := n.items.evaluate(names)
 	if err != nil {
 		return fault.New(fault.Failed, "for-each-invalid", "what it goes over cannot be evaluated").WithCause(err)
@@ -40,14 +41,14 @@ func (x *runner) allRounds(ctx context.Context, n *node, r rounds, names map[str
 	if err := x.reserveRounds(n, len(record.Items)); err != nil {
 		return err
 	}
-	if err := x.note(recordItems, record); err != nil {
+	if err := x.note(runstate.RecordItems, record); err != nil {
 		return err
 	}
 	for i := range record.Items {
 		if ctx.Err() != nil {
-			return interruption(context.Cause(ctx))
+			return runstate.Interruption(context.Cause(ctx))
 		}
-		inner := r.next(i)
+		inner := r.Next(i)
 		title := x.titleOfRound(n, x.state.names(n, inner, false), i, len(record.Items))
 		if err := x.carryOut(ctx, n, inner, x.beginCounted(task, "round", title, n, inner, i+1, len(record.Items))); err != nil {
 			return err
@@ -56,23 +57,23 @@ func (x *runner) allRounds(ctx context.Context, n *node, r rounds, names map[str
 	if len(record.Items) == 0 {
 		task.Info("there is nothing to go over")
 	}
-	return x.note(recordEnded, resultRecord{Step: n.path(), Rounds: r, ID: n.id(), shownRecord: x.shown(n, r)})
+	return x.note(runstate.RecordEnded, runstate.ResultRecord{Step: n.path(), Rounds: r, ID: n.id(), ShownRecord: x.shown(n, r)})
 }
 
 // around are the names where the step stands, outside of its own rounds.
-func (x *runner) around(n *node, r rounds) map[string]any {
+func (x *runner) around(n *node, r runstate.Rounds) map[string]any {
 	outside := *n
 	outside.own = n.in
 	return x.state.names(&outside, r, false)
 }
 
 // evaluate gives the items: of a map those of its keys, in their order.
-func (i *items) evaluate(names map[string]any) (itemsRecord, error) {
+func (i *items) evaluate(names map[string]any) (runstate.ItemsRecord, error) {
 	v, err := i.value.evaluate(names)
 	if err != nil {
-		return itemsRecord{}, err
+		return runstate.ItemsRecord{}, err
 	}
-	record := itemsRecord{Items: []json.RawMessage{}}
+	record := runstate.ItemsRecord{Items: []json.RawMessage{}}
 	add := func(number int, item any) error {
 		raw, err := value.ToJSON(i.typeOf(number, record.Keys), item)
 		record.Items = append(record.Items, raw)
@@ -119,13 +120,13 @@ func (x *runner) titleOfRound(n *node, names map[string]any, number, count int) 
 
 // titleOfFrame is the title of what a frame's step did, with the item where it did that in rounds.
 func (x *runner) titleOfFrame(f *frame) string {
-	names := x.state.names(f.node, f.rounds, true)
+	names := x.state.names(f.node, f.Rounds, true)
 	title := x.title(f.node, names)
-	if len(f.rounds) == 0 || f.node.titledByItem() {
+	if len(f.Rounds) == 0 || f.node.titledByItem() {
 		return title
 	}
 	// In a used recipe the names have no item: the rounds are those around it.
-	return title + " (" + x.state.itemsAround(f.node, f.rounds) + ")"
+	return title + " (" + x.state.itemsAround(f.node, f.Rounds) + ")"
 }
 
 // itemText is the item of a round for people: of a map its key.

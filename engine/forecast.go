@@ -9,6 +9,7 @@ import (
 
 	"github.com/gwe-project/gwe/engine/expression"
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/value"
 )
@@ -20,7 +21,7 @@ type forecast struct {
 	steps   *plannedOutputs
 	machine step.Machine
 	// standing are the runs whose undo is kept.
-	standing []*storedRun
+	standing []*runstate.StoredRun
 	// items are those of the rounds around, outermost first; within names the used recipes around.
 	items, within []string
 	// unsettled is set in rounds over what a step gives, and in a used recipe whose inputs do.
@@ -99,7 +100,7 @@ func (f *forecast) leaf(ctx context.Context, n *node, row *PlannedStep) {
 	}
 	arguments, err := evaluateAll(n.arguments(), f.names)
 	if err == nil {
-		err = step.Stands(notAsBefore(effectPaths(n.stepType(), arguments), f.standing))
+		err = step.Stands(runstate.NotAsBefore(effectPaths(n.stepType(), arguments), f.standing))
 	}
 	if err == nil {
 		err = step.Stands(n.checkReaders(arguments))

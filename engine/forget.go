@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/journal"
 )
 
@@ -18,24 +19,24 @@ func (e *Engine) Forget(ctx context.Context, id string) error {
 	defer locks.release()
 	standing, settled, err := e.recoverAll(ctx, locks)
 	if err == nil {
-		err = noneSuspended(settled) // it may have to go back to what is kept
+		err = runstate.NoneSuspended(settled) // it may have to go back to what is kept
 	}
 	if err != nil {
 		return err
 	}
-	chosen, err := e.State.choose(id)
+	chosen, err := runstate.Choose(e.State, id)
 	if err != nil {
 		return err
 	}
 	for i, p := range standing {
-		if p.folder.id() != chosen {
+		if p.Folder.ID() != chosen {
 			continue
 		}
 		for _, later := range standing[i+1:] {
-			for _, lease := range later.leases() {
-				if anyOverlaps(lease, p.leases()) {
-					return fault.New(fault.Refused, "forget-needed", "the undo of run %s still needs %s, which run %s keeps", later.folder.id(), lease, chosen).
-						WithHint("`gwe forget %s` first", later.folder.id())
+			for _, lease := range later.Leases() {
+				if anyOverlaps(lease, p.Leases()) {
+					return fault.New(fault.Refused, "forget-needed", "the undo of run %s still needs %s, which run %s keeps", later.Folder.ID(), lease, chosen).
+						WithHint("`gwe forget %s` first", later.Folder.ID())
 				}
 			}
 		}
@@ -44,14 +45,14 @@ func (e *Engine) Forget(ctx context.Context, id string) error {
 			return fault.New(fault.Failed, "forget-incomplete", "run %s can no longer be rolled back, but %s could not be removed: %s", chosen, abandoned[0].Path, abandoned[0].Why).
 				WithHint("gwe does not try again: see where it is now, and remove it by hand; `gwe show %s` names all that stays", chosen)
 		}
-		return e.State.forgotten(p, err)
+		return forgotten(e.State, p, err)
 	}
-	p, err := e.State.peek(chosen)
+	p, err := runstate.Peek(e.State, chosen)
 	if err != nil {
-		return e.State.wreckOf(chosen, err).fault()
+		return runstate.DamagedRunOf(e.State, chosen, err).Fault()
 	}
-	if p != nil && p.ended != nil {
-		if later := p.later(); len(later) > 0 {
+	if p != nil && p.Ended != nil {
+		if later := p.Later(); len(later) > 0 {
 			return e.forgetLater(p, later, locks)
 		}
 	}
@@ -59,17 +60,17 @@ func (e *Engine) Forget(ctx context.Context, id string) error {
 }
 
 // forgotten says what became of it where not all of it could be done: from the first record on there is no way back.
-func (s State) forgotten(p *storedRun, err error) error {
+func forgotten(s State, p *runstate.StoredRun, err error) error {
 	var unsure *journal.Unsure
-	id := p.folder.id()
+	id := p.Folder.ID()
 	switch {
 	case err == nil:
 		return nil
 	case errors.As(err, &unsure):
 		return fault.New(fault.Errored, "forget-pending", "the journal of run %s cannot be written: whether its undo is given up is for the next recovery to tell", id).WithCause(err)
-	case !p.canRollBack():
+	case !p.CanRollBack():
 		return fault.New(fault.Failed, "forget-incomplete", "run %s can no longer be rolled back, but not all that its undo kept could be removed", id).WithCause(err).
 			WithHint("`gwe recover` tries again")
 	}
-	return s.notBegun(err)
+	return runstate.NotBegun(s, err)
 }

@@ -7,14 +7,15 @@ import (
 	"slices"
 
 	"github.com/gwe-project/gwe/engine/durable"
+	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/value"
 )
 
 // freeze keeps the recipe as it is now, and those that it uses: recovery runs these copies, whatever becomes of the files.
-func (p *Program) freeze(r runFolder) ([]useRecord, error) {
-	var uses []useRecord
+func (p *Program) freeze(r runstate.RunDirectory) ([]runstate.UseRecord, error) {
+	var uses []runstate.UseRecord
 	for _, use := range p.uses {
-		record := useRecord{From: use.from, Name: use.name, File: use.file, Digest: digest(use.source)}
+		record := runstate.UseRecord{From: use.from, Name: use.name, File: use.file, Digest: runstate.Digest(use.source)}
 		if slices.Contains(uses, record) {
 			continue
 		}
@@ -23,16 +24,16 @@ func (p *Program) freeze(r runFolder) ([]useRecord, error) {
 				return nil, err
 			}
 		}
-		if err := durable.WriteFile(r.used(record.Digest), use.source, 0o600); err != nil {
+		if err := durable.WriteFile(r.Used(record.Digest), use.source, 0o600); err != nil {
 			return nil, err
 		}
 		uses = append(uses, record)
 	}
-	return uses, durable.WriteFile(r.recipe(), p.Recipe.Source, 0o600)
+	return uses, durable.WriteFile(r.Recipe(), p.Recipe.Source, 0o600)
 }
 
 // keepInputs puts inputs into the begin record, and secret ones into files that only the owner reads.
-func (p *Program) keepInputs(r runFolder, inputs map[string]any, begin *beginRecord) error {
+func (p *Program) keepInputs(r runstate.RunDirectory, inputs map[string]any, begin *runstate.BeginRecord) error {
 	shown, err := p.shownInputs(inputs)
 	if err != nil {
 		return err
@@ -48,7 +49,7 @@ func (p *Program) keepInputs(r runFolder, inputs map[string]any, begin *beginRec
 		if err != nil {
 			return err
 		}
-		if err := durable.WriteSealed(r.secret(name), raw); err != nil {
+		if err := durable.WriteSealed(r.Secret(name), raw); err != nil {
 			return err
 		}
 		begin.Secrets = append(begin.Secrets, name)

@@ -8,24 +8,17 @@ import (
 
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/journal"
 )
-
-// takenOverRecord says that another gwe goes on with the run. The step is over with it.
-type takenOverRecord struct {
-	Step    string `json:"step"`
-	PID     int    `json:"pid"`
-	Boot    string `json:"boot"`
-	Version string `json:"gwe"`
-}
 
 // CanTakeOver tells whether this gwe can go on with a run of another one: it reads the journal and the frozen recipe, and
 // changes nothing.
 func (e *Engine) CanTakeOver(run string) (HandOverAnswer, error) {
-	if _, err := e.State.choose(run); err != nil {
+	if _, err := runstate.Choose(e.State, run); err != nil {
 		return HandOverAnswer{}, err
 	}
-	p, err := e.State.peek(run)
+	p, err := runstate.Peek(e.State, run)
 	if err != nil {
 		return HandOverAnswer{}, err
 	}
@@ -36,11 +29,11 @@ func (e *Engine) CanTakeOver(run string) (HandOverAnswer, error) {
 	if err != nil {
 		return HandOverAnswer{}, err
 	}
-	h, err := replay(program, p.folder, p.records)
+	h, err := replay(program, p.Folder, p.Records)
 	if err != nil {
 		return HandOverAnswer{}, err
 	}
-	x := &runner{work: &work{engine: e, program: program, folder: p.folder, state: h}}
+	x := &runner{work: &work{engine: e, program: program, folder: p.Folder, state: h}}
 	if err := x.canBoth(); err != nil {
 		return HandOverAnswer{}, err
 	}
@@ -57,32 +50,32 @@ func (e *Engine) TakeOver(ctx context.Context, run string, inherited []*os.File,
 	if err != nil {
 		return Result{}, nil, err
 	}
-	p, err := e.State.peek(run)
+	p, err := runstate.Peek(e.State, run)
 	if err != nil {
 		return Result{}, nil, err
 	}
-	if p == nil || p.handed == nil {
+	if p == nil || p.Handed == nil {
 		return Result{}, nil, notHandedOver(run)
 	}
 	if held.claim == nil { // an older gwe holds the directories themselves
-		if err := e.claimPaths(held, run, p.begin.worksOn()); err != nil {
+		if err := e.claimPaths(held, run, p.Begin.WorksOn()); err != nil {
 			return Result{}, nil, err
 		}
 	}
-	x, err := e.open(p, "take-over", fmt.Sprintf("Go on with run %s of %s, by gwe %s", run, p.begin.Recipe, e.Version))
+	x, err := e.open(p, "take-over", fmt.Sprintf("Go on with run %s of %s, by gwe %s", run, p.Begin.Recipe, e.Version))
 	if err != nil {
 		return Result{}, nil, err
 	}
 	defer x.close()
 	x.earlier, x.locks = e.standingBefore(run), held
 	x.noteUnfinished()
-	to := *p.handed
+	to := *p.Handed
 	n, err := x.state.find(to.Step)
 	if err == nil {
 		err = x.reserveAgain()
 	}
 	if err == nil {
-		err = x.append(recordTakenOver, takenOverRecord{Step: to.Step, PID: os.Getpid(), Boot: e.now().Boot, Version: e.Version})
+		err = x.append(runstate.RecordTakenOver, runstate.TakenOverRecord{Step: to.Step, PID: os.Getpid(), Boot: e.now().Boot, Version: e.Version})
 	}
 	if err == nil {
 		err = taken()
@@ -112,7 +105,7 @@ func (e *Engine) inheritLocks(run string, files []*os.File) (*locks, error) {
 	}
 	held := &locks{}
 	for i, file := range files {
-		path := e.State.lock()
+		path := runstate.LockFile(e.State)
 		if i > 0 {
 			var err error
 			if path, err = os.Readlink(fmt.Sprintf("/proc/self/fd/%d", file.Fd())); err != nil {
@@ -135,34 +128,16 @@ func (e *Engine) inheritLocks(run string, files []*os.File) (*locks, error) {
 }
 
 // standingBefore are the runs before this one whose undo may still be asked for. All of them had ended when it began.
-func (e *Engine) standingBefore(run string) []*storedRun {
-	var standing []*storedRun
+func (e *Engine) standingBefore(run string) []*runstate.StoredRun {
+	var standing []*runstate.StoredRun
 	ids, _ := e.State.Runs()
 	for _, id := range ids {
 		if id >= run {
 			break
 		}
-		if p, err := e.State.peek(id); err == nil && p != nil && p.canRollBack() {
+		if p, err := runstate.Peek(e.State, id); err == nil && p != nil && p.CanRollBack() {
 			standing = append(standing, p)
 		}
 	}
 	return standing
-}
-
-// result is what the journal tells of a run that ended, or waits.
-func (p *storedRun) result() Result {
-	result := Result{Run: p.folder.id(), Handed: true}
-	if waits := p.suspension; waits != nil {
-		result.Status, result.Waits = StatusSuspended, waits.awaited()
-		return result
-	}
-	end := p.ended
-	result.Status, result.Stopped = end.Status, end.Stopped
-	if end.Error != nil {
-		result.Err = end.Error.err()
-	}
-	for _, other := range end.Others {
-		result.Others = append(result.Others, other.err())
-	}
-	return result
 }

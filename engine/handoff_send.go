@@ -15,6 +15,7 @@ import (
 
 	"github.com/gwe-project/gwe/engine/expression"
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/process"
 	"github.com/gwe-project/gwe/engine/tasklog"
 	"github.com/gwe-project/gwe/engine/value"
@@ -57,7 +58,7 @@ type handOver struct {
 	program, within dynamic
 }
 
-func (h *handOver) perform(ctx context.Context, x *runner, n *node, _ rounds, names map[string]any, task *tasklog.Task) error {
+func (h *handOver) perform(ctx context.Context, x *runner, n *node, _ runstate.Rounds, names map[string]any, task *tasklog.Task) error {
 	return x.handOver(ctx, n, names, task)
 }
 
@@ -73,23 +74,10 @@ func (c *compiler) handOver(n *node, action schema.HandOver, scope expression.Sc
 	n.construct = &handOver{program: c.value(*action.Program, value.Of(value.KindPath), scope), within: c.setting(action.Within, durationType, scope)}
 }
 
-// handedOverRecord says who is to go on with the run. Until that one says that it does, the run is still this one's.
-type handedOverRecord struct {
-	Step string `json:"step"`
-	ID   string `json:"id,omitempty"`
-	shownRecord
-	Program string        `json:"program"`
-	Version string        `json:"gwe"`
-	Within  time.Duration `json:"within"`
-	Worked  time.Duration `json:"worked,omitempty"`
-}
-
-func (r handedOverRecord) to() string { return fmt.Sprintf("gwe %s, %s", r.Version, r.Program) }
-
 // handoff ends this process's own work on the run.
-type handoff struct{ to handedOverRecord }
+type handoff struct{ to runstate.HandedOverRecord }
 
-func (l *handoff) Error() string { return "handing over to " + l.to.to() }
+func (l *handoff) Error() string { return "handing over to " + l.to.To() }
 
 // handingOff tells whether an error is a change of hands.
 func handingOff(err error) *handoff {
@@ -103,7 +91,7 @@ func handingOff(err error) *handoff {
 // handOver asks the other gwe whether it can go on with the run, and journals that it is to. Its error is *departure where
 // all went well.
 func (x *runner) handOver(ctx context.Context, n *node, names map[string]any, task *tasklog.Task) error {
-	record := handedOverRecord{Step: n.path(), ID: n.id(), shownRecord: x.shown(n, nil), Within: usualTakeOver}
+	record := runstate.HandedOverRecord{Step: n.path(), ID: n.id(), ShownRecord: x.shown(n, nil), Within: usualTakeOver}
 	program, err := as[*handOver](n).program.evaluate(names)
 	if err != nil {
 		return err
@@ -124,31 +112,31 @@ func (x *runner) handOver(ctx context.Context, n *node, names map[string]any, ta
 		return err
 	}
 	record.Worked = x.worked()
-	if err := x.append(recordHandedOver, record); err != nil {
+	if err := x.append(runstate.RecordHandedOver, record); err != nil {
 		return err
 	}
 	return &handoff{record}
 }
 
 // pretend goes on in this process.
-func (x *runner) pretend(record handedOverRecord) error {
+func (x *runner) pretend(record runstate.HandedOverRecord) error {
 	if err := unix.Access(record.Program, unix.X_OK); err != nil {
 		return fault.New(fault.Failed, "hand-over-refused", "%s cannot go on with the run", record.Program).WithCause(err)
 	}
 	record.Version, record.Worked = x.engine.Version, x.worked()
-	if err := x.append(recordHandedOver, record); err != nil {
+	if err := x.append(runstate.RecordHandedOver, record); err != nil {
 		return err
 	}
 	x.began = x.engine.now().Since
-	return x.append(recordTakenOver, takenOverRecord{Step: record.Step, PID: os.Getpid(), Boot: x.engine.now().Boot, Version: x.engine.Version})
+	return x.append(runstate.RecordTakenOver, runstate.TakenOverRecord{Step: record.Step, PID: os.Getpid(), Boot: x.engine.now().Boot, Version: x.engine.Version})
 }
 
 // askSuccessor lets the other gwe read the journal and the frozen recipe, and gives its version. It changes nothing.
-func (x *runner) askSuccessor(ctx context.Context, record handedOverRecord, task *tasklog.Task) (string, error) {
+func (x *runner) askSuccessor(ctx context.Context, record runstate.HandedOverRecord, task *tasklog.Task) (string, error) {
 	var answer strings.Builder
 	var said []string
 	result, err := process.Run(ctx, process.Command{
-		Arguments: x.engine.takeOver(record.Program, TakeOverCheck, x.folder.id()), Timeout: record.Within,
+		Arguments: x.engine.takeOver(record.Program, TakeOverCheck, x.folder.ID()), Timeout: record.Within,
 		Environment: os.Environ(), Stdout: &answer, OutputLimit: 4 << 10, Filter: task.Filter,
 		Output: func(stream, line string) {
 			if stream == "stderr" {
@@ -168,7 +156,7 @@ func (x *runner) askSuccessor(ctx context.Context, record handedOverRecord, task
 		return can.Version, nil
 	}
 	if ctx.Err() != nil {
-		return "", interruption(context.Cause(ctx))
+		return "", runstate.Interruption(context.Cause(ctx))
 	}
 	if len(said) > 0 {
 		err = fmt.Errorf("%s (%w)", said[0], err)
@@ -185,38 +173,38 @@ func (e *Engine) takeOver(program string, arguments ...string) []string {
 
 // awaitSuccessor ends this process's own work on the run, and waits for the other gwe to end it. That one may die at once, hang, or
 // fall in the middle of the run: then this one is still there, with the locks, and puts all back.
-func (x *runner) awaitSuccessor(ctx context.Context, to handedOverRecord) Result {
-	x.task.Done("handing over to " + to.to())
+func (x *runner) awaitSuccessor(ctx context.Context, to runstate.HandedOverRecord) Result {
+	x.task.Done("handing over to " + to.To())
 	x.close()
-	e, run := x.engine, x.folder.id()
+	e, run := x.engine, x.folder.ID()
 	x.locks.name(run)
 	failure := e.startSuccessor(ctx, run, to, x.locks)
-	p, err := e.State.peek(run)
+	p, err := runstate.Peek(e.State, run)
 	if err != nil {
-		return Result{Run: run, Status: StatusBroken, Handed: true, Err: &Unsettled{Run: run, Err: err}}
+		return Result{Run: run, Status: runstate.StatusBroken, Handed: true, Err: &Unsettled{Run: run, Err: err}}
 	}
-	if p.ended != nil || p.suspension != nil {
-		return p.result()
+	if p.Ended != nil || p.Suspension != nil {
+		return p.Result()
 	}
 	if failure == nil {
 		failure = fault.New(fault.Interrupted, "run-died", "gwe %s, which went on with run %s, died in the middle of it", to.Version, run)
 	}
 	if cause := context.Cause(ctx); cause != nil {
-		failure = interruption(cause)
+		failure = runstate.Interruption(cause)
 	}
 	failure = x.state.at(x.program.byPath[to.Step], nil, failure)
 	result, err := e.recoverLocked(context.WithoutCancel(ctx), p, e.standingBefore(run), x.locks, failure)
 	if err != nil {
-		result = Result{Run: run, Status: StatusBroken, Err: &Unsettled{Run: run, Err: err}}
-		if p.committed >= 0 {
-			result.Status = StatusCommitted
+		result = Result{Run: run, Status: runstate.StatusBroken, Err: &Unsettled{Run: run, Err: err}}
+		if p.Committed >= 0 {
+			result.Status = runstate.StatusCommitted
 		}
 	}
 	return result
 }
 
 // startSuccessor starts the other gwe and waits for its end. Its error says why it did not take the run over: then it is dead.
-func (e *Engine) startSuccessor(ctx context.Context, run string, to handedOverRecord, held *locks) error {
+func (e *Engine) startSuccessor(ctx context.Context, run string, to runstate.HandedOverRecord, held *locks) error {
 	failed := fault.New(fault.Failed, "hand-over-failed", "%s did not take the run over", to.Program)
 	ours, theirs, err := os.Pipe()
 	if err != nil {

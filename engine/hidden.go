@@ -3,44 +3,20 @@ package engine
 import (
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
-	"syscall"
 
-	"github.com/gwe-project/gwe/engine/claim"
-	"github.com/gwe-project/gwe/engine/durable"
+	"github.com/gwe-project/gwe/engine/internal/runstate"
 )
-
-// runInName finds the run's id in a hidden name: .gwe-old-20260131-093015.120-current.
-var runInName = regexp.MustCompile(`[0-9]{8}-[0-9]{6}\.[0-9]{3}`)
-
-// hiddenNames lists what steps keep under hidden names in a directory, for an undo or until they are done.
-func hiddenNames(directory string) []string {
-	opened, err := os.OpenFile(directory, os.O_RDONLY|syscall.O_DIRECTORY|syscall.O_NONBLOCK, 0)
-	if err != nil {
-		return nil
-	}
-	defer opened.Close()
-	entries, _ := opened.Readdirnames(-1)
-	slices.Sort(entries)
-	var names []string
-	for _, entry := range entries {
-		if strings.HasPrefix(entry, durable.Prefix) && runInName.MatchString(entry) {
-			names = append(names, filepath.Join(directory, entry))
-		}
-	}
-	return names
-}
 
 // warnOfStrangers says at the start of a run which hidden names on its targets are of runs that this state directory does not know: of
 // another one, or of one that was deleted.
 func (x *runner) warnOfStrangers() {
-	for _, target := range lockedPaths(x.state.begin.Locks) {
+	for _, target := range runstate.LockedPaths(x.state.Begin.Locks) {
 		var runs []string
-		for _, path := range hiddenNames(target) {
-			run := runInName.FindString(filepath.Base(path))
-			if _, err := os.Lstat(string(x.engine.State.run(run))); os.IsNotExist(err) && !slices.Contains(runs, run) {
+		for _, path := range runstate.HiddenNames(target) {
+			run := runstate.RunInName.FindString(filepath.Base(path))
+			if _, err := os.Lstat(string(runstate.DirectoryOf(x.engine.State, run))); os.IsNotExist(err) && !slices.Contains(runs, run) {
 				runs = append(runs, run)
 			}
 		}
@@ -49,42 +25,4 @@ func (x *runner) warnOfStrangers() {
 				" does not know: another state directory does, or it was deleted; `gwe status --target " + target + "` shows them")
 		}
 	}
-}
-
-// Target is what a directory that recipes work on tells by itself, whatever the state directory knows.
-type Target struct {
-	// Path is the directory.
-	Path string `json:"path"`
-	// PID is the process that holds its lock; absent where none does.
-	PID int `json:"pid,omitempty"`
-	// Run is the id of the run of that process; absent where it is not known.
-	Run string `json:"run,omitempty"`
-	// State is the state directory of that run; absent where it is not known.
-	State string `json:"state,omitempty"`
-	// Hidden are the names under which runs keep something there for an undo, or left it.
-	Hidden []HiddenName `json:"hidden"`
-}
-
-// HiddenName is a name that begins with .gwe- and the run that it belongs to.
-type HiddenName struct {
-	// Path is the hidden name.
-	Path string `json:"path"`
-	// Run is the id of the run that it belongs to.
-	Run string `json:"run"`
-	// Known is true where the state directory has that run.
-	Known bool `json:"known"`
-}
-
-// LookAtTarget looks at the lock of a directory and at its hidden names. It changes nothing.
-func (s State) LookAtTarget(path string) Target {
-	seen := Target{Path: path, Hidden: []HiddenName{}}
-	if held := claim.Usual(os.Getenv).Look(claim.Holder{}, claim.Resolve(path)); held != nil {
-		seen.PID, seen.Run, seen.State = held.PID, held.Run, stateOf(held.RunFolder)
-	}
-	for _, name := range hiddenNames(path) {
-		run := runInName.FindString(filepath.Base(name))
-		_, err := os.Lstat(string(s.run(run)))
-		seen.Hidden = append(seen.Hidden, HiddenName{Path: name, Run: run, Known: err == nil})
-	}
-	return seen
 }

@@ -3,6 +3,8 @@ package engine
 import (
 	"context"
 	"time"
+
+	"github.com/gwe-project/gwe/engine/internal/runstate"
 )
 
 // On the way back nothing is more important than to go on. A record that cannot be written is kept in memory, and the journal
@@ -45,7 +47,7 @@ func (x *runner) awaitJournal(ctx context.Context) error {
 		if x.repairJournal() {
 			break
 		}
-		_ = sleep(context.WithoutCancel(ctx), rest)
+		_ = runstate.Sleep(context.WithoutCancel(ctx), rest)
 	}
 	return x.unwritten
 }

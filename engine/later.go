@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"io/fs"
-	"os"
 	"slices"
 	"strings"
 
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/openat"
 	"github.com/gwe-project/gwe/engine/step"
 )
@@ -20,42 +20,33 @@ import (
 
 // keep is told of such a directory. An undo that runs again tells of the same one again.
 func (f *frame) noteKept(path string) {
-	if !slices.Contains(f.kept, path) {
-		f.kept = append(f.kept, path)
+	if !slices.Contains(f.Kept, path) {
+		f.Kept = append(f.Kept, path)
 	}
 }
 
 // keptLater lists these directories of all frames, as far as they are there.
 func (h *runState) keptLater() []string {
-	h.guard.Lock()
-	defer h.guard.Unlock()
+	h.Guard.Lock()
+	defer h.Guard.Unlock()
 	var paths []string
 	for _, f := range h.frames {
-		paths = append(paths, f.kept...)
+		paths = append(paths, f.Kept...)
 	}
-	return present(paths)
-}
-
-// present leaves out what is not there: the operator, or the undo of an older step, may have moved it.
-func present(paths []string) []string {
-	slices.Sort(paths)
-	return slices.DeleteFunc(slices.Compact(paths), func(path string) bool {
-		_, err := os.Lstat(path)
-		return errors.Is(err, fs.ErrNotExist)
-	})
+	return runstate.Present(paths)
 }
 
 // forgetLater removes what a manual rollback of the run moved aside.
-func (e *Engine) forgetLater(p *storedRun, paths []string, mine *locks) error {
+func (e *Engine) forgetLater(p *runstate.StoredRun, paths []string, mine *locks) error {
 	own := &locks{around: mine}
 	defer own.release()
-	if err := e.claimPaths(own, p.folder.id(), p.begin.worksOn()); err != nil {
+	if err := e.claimPaths(own, p.Folder.ID(), p.Begin.WorksOn()); err != nil {
 		return err
 	}
 	for _, path := range paths {
 		if err := discard(path); err != nil {
-			return fault.New(fault.Failed, "forget-incomplete", "cannot remove %s, which came after the commit of run %s", path, p.folder.id()).
-				WithCause(err).WithHint("run `gwe forget %s` again", p.folder.id())
+			return fault.New(fault.Failed, "forget-incomplete", "cannot remove %s, which came after the commit of run %s", path, p.Folder.ID()).
+				WithCause(err).WithHint("run `gwe forget %s` again", p.Folder.ID())
 		}
 	}
 	return nil
@@ -76,7 +67,7 @@ func discard(path string) error {
 
 // foresee tells what a manual rollback of a run would leave because it came after the commit, and refuses one that would take it from a
 // later run.
-func (e *Engine) foresee(ctx context.Context, x *runner, p *storedRun, standing []*storedRun) ([]step.Later, error) {
+func (e *Engine) foresee(ctx context.Context, x *runner, p *runstate.StoredRun, standing []*runstate.StoredRun) ([]step.Later, error) {
 	later, err := x.foresee(ctx)
 	if err != nil {
 		return nil, err
@@ -89,7 +80,7 @@ func (x *runner) foresee(ctx context.Context) ([]step.Later, error) {
 	later := []step.Later{}
 	var taken []string
 	for _, f := range x.state.open() {
-		if f.part != "" || f.owesLast {
+		if f.Part != "" || f.OwesLast {
 			continue
 		}
 		run, err := x.environmentOf(f, true, nil)
@@ -106,12 +97,12 @@ func (x *runner) foresee(ctx context.Context) ([]step.Later, error) {
 			taken = append(taken, pathsOf(f)...)
 			continue
 		}
-		found, err := keeper.Keeps(ctx, run.Run, f.arguments, f.memo)
+		found, err := keeper.Keeps(ctx, run.Run, f.arguments, f.Memo)
 		if step.IsParentChanged(err) {
 			return nil, x.notAsLeft(ctx, f, err)
 		}
 		if err != nil {
-			return nil, x.state.at(f.node, f.rounds, explain(ctx, err))
+			return nil, x.state.at(f.node, f.Rounds, explain(ctx, err))
 		}
 		if found.Made == nil && found.Later == nil {
 			found.Made = pathsOf(f)
@@ -123,18 +114,18 @@ func (x *runner) foresee(ctx context.Context) ([]step.Later, error) {
 
 // apartFrom refuses a rollback that would move what a later run has changed, and could still put back: its undo would not find that
 // again.
-func (e *Engine) apartFrom(p *storedRun, standing []*storedRun, later []step.Later) error {
+func (e *Engine) apartFrom(p *runstate.StoredRun, standing []*runstate.StoredRun, later []step.Later) error {
 	moves := slices.DeleteFunc(slices.Clone(later), func(one step.Later) bool { return one.To == "" })
 	if len(moves) == 0 {
 		return nil
 	}
 	for _, other := range standing {
-		if other.folder.id() <= p.folder.id() {
+		if other.Folder.ID() <= p.Folder.ID() {
 			continue
 		}
-		paths := other.leases()
+		paths := other.Leases()
 		if program, err := e.program(other); err == nil { // what it says of itself is for its own rollback
-			if h, err := replay(program, other.folder, other.records); err == nil {
+			if h, err := replay(program, other.Folder, other.Records); err == nil {
 				for _, f := range h.held() {
 					paths = append(paths, pathsOf(f)...)
 				}
@@ -144,8 +135,8 @@ func (e *Engine) apartFrom(p *storedRun, standing []*storedRun, later []step.Lat
 			for _, path := range paths {
 				if path == one.Directory || strings.HasPrefix(path, one.Directory+"/") {
 					return fault.New(fault.Refused, "rollback-covered", "run %s changed %s, which the rollback of run %s would move with %s",
-						other.folder.id(), path, p.folder.id(), one.Directory).
-						WithHint("roll that one back first, or run `gwe forget %s`", other.folder.id())
+						other.Folder.ID(), path, p.Folder.ID(), one.Directory).
+						WithHint("roll that one back first, or run `gwe forget %s`", other.Folder.ID())
 				}
 			}
 		}

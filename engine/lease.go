@@ -4,37 +4,35 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
-	"slices"
-	"strings"
 
-	"github.com/gwe-project/gwe/engine/claim"
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/journal"
 	"github.com/gwe-project/gwe/engine/tasklog"
 )
 
 // leasesOf lists what the undos of earlier runs need.
-func leasesOf(earlier []*storedRun) []string {
+func leasesOf(earlier []*runstate.StoredRun) []string {
 	var paths []string
 	for _, p := range earlier {
-		paths = append(paths, p.leases()...)
+		paths = append(paths, p.Leases()...)
 	}
 	return paths
 }
 
 // leased reports whether an undo, of this run or of an earlier one, needs the path, something below it, or what it lies in.
 func (x *runner) leased(path string) bool {
-	return anyNeeds(leasesOf(x.earlier), path) || anyNeeds(x.state.leases(), path) || anyNeeds(x.elsewhere(), path)
+	return runstate.AnyNeeds(leasesOf(x.earlier), path) || runstate.AnyNeeds(x.state.leases(), path) || runstate.AnyNeeds(x.elsewhere(), path)
 }
 
 // leases are what the frames need that can still be undone.
 func (h *runState) leases() []string {
-	h.guard.Lock()
-	defer h.guard.Unlock()
+	h.Guard.Lock()
+	defer h.Guard.Unlock()
 	var paths []string
 	for _, f := range h.frames {
-		if !f.undone && !f.owesLast {
-			paths = append(paths, f.leases...)
+		if !f.Undone && !f.OwesLast {
+			paths = append(paths, f.Leases...)
 		}
 	}
 	return paths
@@ -43,20 +41,11 @@ func (h *runState) leases() []string {
 // anyOverlaps reports whether a directory lies in one of others, or one of them in it, where links lead to directories.
 func anyOverlaps(path string, others []string) bool {
 	for _, other := range others {
-		if overlaps(path, other) || overlaps(real(path), real(other)) {
+		if runstate.Overlaps(path, other) || runstate.Overlaps(real(path), real(other)) {
 			return true
 		}
 	}
 	return false
-}
-
-// overlaps reports whether two paths are one, or one lies in the other.
-func overlaps(a, b string) bool { return liesIn(a, b) || liesIn(b, a) }
-
-// liesIn reports whether a path is a directory's, or lies in it. All absolute paths lie in "/".
-func liesIn(path, directory string) bool {
-	path, directory = filepath.Clean(path), filepath.Clean(directory)
-	return path == directory || strings.HasPrefix(path, strings.TrimSuffix(directory, "/")+"/")
 }
 
 // real follows symbolic links where it can.
@@ -70,90 +59,82 @@ func real(path string) string {
 // supersede gives up what the undos of standing runs kept that share a lock with a later commit: nobody can ask for
 // them any more. It gives back the runs that stand on. What cannot be given up now, because another gwe
 // works on that target say, stands on too, and the next run or recovery tries again.
-func (e *Engine) supersede(ctx context.Context, standing []*storedRun, begin beginRecord, held *locks, task *tasklog.Task) []*storedRun {
-	var on []*storedRun
+func (e *Engine) supersede(ctx context.Context, standing []*runstate.StoredRun, begin runstate.BeginRecord, held *locks, task *tasklog.Task) []*runstate.StoredRun {
+	var on []*runstate.StoredRun
 	for _, p := range standing {
-		if !p.canRollBack() {
+		if !p.CanRollBack() {
 			continue
 		}
-		if !sharesLock(p.begin.names(), begin.names()) {
+		if !runstate.SharesLock(p.Begin.Names(), begin.Names()) {
 			on = append(on, p)
 			continue
 		}
 		abandoned, err := e.release(ctx, p, held)
 		for _, one := range abandoned {
-			task.Warn(one.warning())
+			task.Warn(one.Warning())
 		}
 		if err != nil {
 			on = append(on, p)
-			task.Warn("what run " + p.folder.id() + " kept for its undo could not be given up: " + err.Error())
+			task.Warn("what run " + p.Folder.ID() + " kept for its undo could not be given up: " + err.Error())
 		}
 	}
 	return on
 }
 
-// sharesLock reports whether a lock is in both: by its name, or as a directory that both lock, by whatever path.
-func sharesLock(a, b []string) bool {
-	if slices.ContainsFunc(a, func(name string) bool { return slices.Contains(b, name) }) {
-		return true
-	}
-	return claim.AnySame(claim.Resolve(a...), claim.Resolve(b...))
-}
-
 // release gives up what the undo of a past run kept, under that run's own locks; from then on it does not stand. Every
 // part of it may happen twice. What lies in a directory that is another one by now is abandoned: the journal says so, and it is not tried again.
-func (e *Engine) release(ctx context.Context, p *storedRun, mine *locks) ([]abandonedRecord, error) {
+func (e *Engine) release(ctx context.Context, p *runstate.StoredRun, mine *locks) ([]runstate.AbandonedRecord, error) {
 	own := &locks{around: mine}
 	defer own.release()
-	if err := e.claimPaths(own, p.folder.id(), p.begin.worksOn()); err != nil {
+	if err := e.claimPaths(own, p.Folder.ID(), p.Begin.WorksOn()); err != nil {
 		return nil, err
 	}
 	program, err := e.program(p)
 	if err != nil {
 		return nil, err
 	}
-	opened, records, err := journal.Open(p.folder.journal())
+	opened, records, err := journal.Open(p.Folder.Journal())
 	if err != nil {
 		return nil, err
 	}
 	written := e.watched(opened)
 	defer written.Close()
-	history, err := replay(program, p.folder, records)
+	history, err := replay(program, p.Folder, records)
 	if err != nil {
 		return nil, err
 	}
-	x := &runner{work: &work{engine: e, program: program, folder: p.folder, journal: written, state: history, mask: history.secrets.mask}}
+	x := &runner{work: &work{engine: e, program: program, folder: p.Folder, journal: written, state: history, mask: history.secrets.mask}}
 	held, keeping := history.held(), false
 	for _, f := range held {
-		keeping = keeping || f.part == "" && releases(f.node.stepType())
+		keeping = keeping || f.Part == "" && releases(f.node.stepType())
 	}
-	if keeping && !p.releasing {
+	if keeping && !p.Releasing {
 		if err := x.allIntact(held); err != nil {
 			return nil, err
 		}
 		// Half of what an undo needs is no way back. Nobody can ask for it from here on, and who dies here is followed by a
 		// recovery that goes on.
-		if err := x.append(recordReleasing, struct{}{}); err != nil {
+		if err := x.append(runstate.RecordReleasing, struct{}{}); err != nil {
 			return nil, err
 		}
-		_ = p.take(recordReleasing, nil)
+		_ = p.Take(runstate.RecordReleasing, nil)
 	}
 	abandoned, err := x.releaseAll(ctx, held)
 	if err != nil {
 		return nil, err
 	}
-	if err := x.append(recordReleased, releasedRecord{abandoned}); err != nil {
+	if err := x.append(runstate.RecordReleased, runstate.ReleasedRecord{Abandoned: abandoned}); err != nil {
 		return abandoned, err
 	}
-	_ = p.take(recordReleased, releasedRecord{abandoned})
+	_ = p.Take(runstate.RecordReleased, runstate.ReleasedRecord{Abandoned: abandoned})
 	if history.needed() {
 		return abandoned, nil
 	}
-	return abandoned, p.folder.dropKept()
+	return abandoned, p.Folder.DropKept()
 }
 
 // releaseAll gives up what frames kept outside the run's folder. One that fails keeps no other one from it.
-func (x *runner) releaseAll(ctx context.Context, frames []*frame) (abandoned []abandonedRecord, err error) {
+func (x *runner) releaseAll(ctx context.Context, frames []*frame) (abandoned []runstate.AbandonedRecord, err error) {
 	var failures []error
 	for _, f := range frames {
 		if err := ctx.Err(); err != nil {
@@ -174,7 +155,7 @@ func (x *runner) releaseAll(ctx context.Context, frames []*frame) (abandoned []a
 
 // releaseFrame gives up what a frame kept outside the run's folder.
 func (x *runner) releaseFrame(ctx context.Context, f *frame, task *tasklog.Task) error {
-	if f.part != "" || f.owesLast {
+	if f.Part != "" || f.OwesLast {
 		return nil // it keeps nothing
 	}
 	err := x.understood(f)
@@ -183,18 +164,18 @@ func (x *runner) releaseFrame(ctx context.Context, f *frame, task *tasklog.Task)
 		run, err = x.environmentOf(f, false, task)
 	}
 	if err == nil {
-		err = f.node.stepType().Release(ctx, run.Run, f.arguments, f.memo)
+		err = f.node.stepType().Release(ctx, run.Run, f.arguments, f.Memo)
 	}
 	if err == nil {
 		return nil
 	}
-	return x.state.at(f.node, f.rounds, fault.New(fault.Failed, "release-failed", "what it kept for its undo could not be removed").WithCause(err))
+	return x.state.at(f.node, f.Rounds, fault.New(fault.Failed, "release-failed", "what it kept for its undo could not be removed").WithCause(err))
 }
 
 // releaseTail gives up what the frames behind the commit kept: when the run has ended, nobody can ask for their undo. That
 // these steps ended well is made durable before, or recovery might undo what can no longer be undone.
 func (x *runner) releaseTail(ctx context.Context) {
-	if x.state.committed < 0 {
+	if x.state.Committed < 0 {
 		return
 	}
 	tail := x.state.open()
@@ -202,14 +183,14 @@ func (x *runner) releaseTail(ctx context.Context) {
 		return
 	}
 	var err error
-	closed := x.state.closing
+	closed := x.state.Closing
 	switch {
 	case x.gaveUp != nil:
 		err = x.gaveUp
-		x.folder.giveUp(x.engine.now().Boot) // or each recovery would try it as a leftover
-		x.task.Warn("what is kept still is not given up before " + x.folder.downs() + " is removed")
-	case !x.state.closing: // once: a recovery that dies here again and again gets nowhere
-		err = x.append(recordClosing, struct{}{})
+		x.folder.GiveUp(x.engine.now().Boot) // or each recovery would try it as a leftover
+		x.task.Warn("what is kept still is not given up before " + x.folder.Downs() + " is removed")
+	case !x.state.Closing: // once: a recovery that dies here again and again gets nowhere
+		err = x.append(runstate.RecordClosing, struct{}{})
 	}
 	if err == nil {
 		err = x.unwritten
@@ -224,13 +205,13 @@ func (x *runner) releaseTail(ctx context.Context) {
 		}
 		if left := x.abandon(f, failure); left != nil {
 			for _, one := range left {
-				x.task.Warn(one.warning())
+				x.task.Warn(one.Warning())
 			}
 			x.abandoned = append(x.abandoned, left...)
 			continue
 		}
 		if failure != nil {
-			f.leftover = true // the next recovery tries again
+			f.Leftover = true // the next recovery tries again
 			x.task.Warn(failure.Error())
 		}
 	}

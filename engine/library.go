@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 
+	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/regular"
 	"github.com/gwe-project/gwe/schema"
 )
@@ -50,8 +51,8 @@ type usedFile struct {
 
 // frozen is the library of a recovery: the copies that lie beside the run's journal, whatever became of the files.
 type frozen struct {
-	folder runFolder
-	uses   []useRecord
+	folder runstate.RunDirectory
+	uses   []runstate.UseRecord
 }
 
 // Find implements Library.
@@ -60,9 +61,9 @@ func (f frozen) Find(from, name string) (string, []byte, error) {
 		if use.From != from || use.Name != name {
 			continue
 		}
-		source, err := regular.Read(f.folder.used(use.Digest))
-		if err == nil && digest(source) != use.Digest {
-			err = fmt.Errorf("%s is not the copy that the run began with: put the one of SHA-256 %s back", f.folder.used(use.Digest), use.Digest)
+		source, err := regular.Read(f.folder.Used(use.Digest))
+		if err == nil && runstate.Digest(source) != use.Digest {
+			err = fmt.Errorf("%s is not the copy that the run began with: put the one of SHA-256 %s back", f.folder.Used(use.Digest), use.Digest)
 		}
 		return use.File, source, err
 	}

@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/gwe-project/gwe/engine/claim"
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/value"
 )
 
@@ -28,24 +28,24 @@ func (e *Engine) lock() (*locks, error) {
 	if err := e.trusted(); err != nil {
 		return nil, err
 	}
-	if err := e.State.refuseBundle(); err != nil {
+	if err := runstate.RefuseBundle(e.State); err != nil {
 		return nil, err
 	}
-	if err := e.State.prepare(); err != nil {
+	if err := runstate.Prepare(e.State); err != nil {
 		return nil, err
 	}
 	if err := e.trusted(); err != nil { // another user may have been quicker to make it
 		return nil, err
 	}
-	info, err := lockInfo("")
+	info, err := runstate.LockInfo("")
 	if err != nil {
 		return nil, err
 	}
-	held, err := durable.Acquire(e.State.lock(), info)
+	held, err := durable.Acquire(runstate.LockFile(e.State), info)
 	if err != nil {
-		return nil, e.State.notBegun(explainBusy(err))
+		return nil, runstate.NotBegun(e.State, explainBusy(err))
 	}
-	if err := e.State.refuseOrphan(); err != nil {
+	if err := runstate.RefuseOrphan(e.State); err != nil {
 		held.Release()
 		return nil, err
 	}
@@ -69,8 +69,8 @@ func (e *Engine) lockSoon(ctx context.Context) (*locks, error) {
 			said = true
 			e.Waits(err)
 		}
-		if sleep(ctx, 50*time.Millisecond) != nil {
-			return nil, interruption(context.Cause(ctx))
+		if runstate.Sleep(ctx, 50*time.Millisecond) != nil {
+			return nil, runstate.Interruption(context.Cause(ctx))
 		}
 	}
 }
@@ -119,17 +119,6 @@ func (l *locks) release() {
 	}
 }
 
-// lockedPaths are the lock names that are paths.
-func lockedPaths(names []string) []string {
-	var paths []string
-	for _, name := range names {
-		if filepath.IsAbs(name) {
-			paths = append(paths, filepath.Clean(name))
-		}
-	}
-	return paths
-}
-
 // lockNames evaluates the recipe's locks. A recipe without one has its own name: its runs are one line of commits.
 func (p *Program) lockNames(names map[string]any) ([]string, error) {
 	if len(p.locks) == 0 {
@@ -168,7 +157,7 @@ func (l *locks) name(run string) {
 		l.around.name(run)
 		return
 	}
-	if info, err := lockInfo(run); err == nil && len(l.held) > 0 {
+	if info, err := runstate.LockInfo(run); err == nil && len(l.held) > 0 {
 		l.held[0].Describe(info)
 	}
 }

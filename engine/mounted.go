@@ -7,6 +7,7 @@ import (
 
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/schema"
 )
 
@@ -36,7 +37,7 @@ func mountedInput(input *schema.Input, given any) error {
 	if err := durable.RequireMount(what, input.Mounted); err != nil {
 		return err
 	}
-	if !liesIn(path, input.Mounted) && !liesIn(real(path), real(input.Mounted)) {
+	if !runstate.LiesIn(path, input.Mounted) && !runstate.LiesIn(real(path), real(input.Mounted)) {
 		return fault.New(fault.Refused, "not-mounted", "cannot use %s: %s does not lie on the mount point %s", what, path, input.Mounted).
 			WithHint("give a path on what is mounted there")
 	}
@@ -62,7 +63,7 @@ func (p *Program) mounted(names map[string]any) (map[string][]string, error) {
 			return nil, err
 		}
 		for _, point := range points {
-			if point = real(point); liesIn(real(path), point) && !slices.Contains(kept[path], point) {
+			if point = real(point); runstate.LiesIn(real(path), point) && !slices.Contains(kept[path], point) {
 				kept[path] = append(kept[path], point)
 			}
 		}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/gwe-project/gwe/engine/durable"
+	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/tasklog"
 	"github.com/gwe-project/gwe/engine/value"
@@ -22,7 +23,7 @@ import (
 //  3. do acts, in one or more attempts;
 //  4. its effects are made durable;
 //  5. only then the result is journaled.
-func (x *runner) change(ctx context.Context, n *node, r rounds, names map[string]any, task *tasklog.Task) error {
+func (x *runner) change(ctx context.Context, n *node, r runstate.Rounds, names map[string]any, task *tasklog.Task) error {
 	arguments, secret, err := x.arguments(n, names)
 	if err == nil {
 		err = n.checkReaders(arguments)
@@ -35,22 +36,22 @@ func (x *runner) change(ctx context.Context, n *node, r rounds, names map[string
 		return err
 	}
 	number := x.nextFrame()
-	run, err := x.environment(n, r, placeOf(number), false, task)
+	run, err := x.environment(n, r, runstate.PlaceOf(number), false, task)
 	if err != nil {
 		return err
 	}
 	run.Parents = step.NewParents()
-	intent := intentRecord{Frame: number, Step: n.path(), Rounds: r, ID: n.id(), shownRecord: x.shown(n, r)}
+	intent := runstate.IntentRecord{Frame: number, Step: n.path(), Rounds: r, ID: n.id(), ShownRecord: x.shown(n, r)}
 	if err := x.intend(ctx, n, run.Run, intent, arguments, secret, limit); err != nil {
 		return err
 	}
 	f := x.state.frame(number)
-	f.here = true
+	f.Here = true
 	outputs, err := attemptLoop{
 		node: n, names: names, task: task, timeout: limit,
 		do: func(ctx context.Context, task *tasklog.Task) (map[string]any, error) {
 			run.Log = task
-			return n.stepType().Do(ctx, run.Run, arguments, f.memo)
+			return n.stepType().Do(ctx, run.Run, arguments, f.Memo)
 		},
 		between: x.between(f, task),
 	}.run(ctx)
@@ -63,39 +64,39 @@ func (x *runner) change(ctx context.Context, n *node, r rounds, names map[string
 	}
 	saved, err := listSaved(run.Folder)
 	if err != nil {
-		return stateUnusable(x.engine.State.Folder, err)
+		return runstate.StateUnusable(x.engine.State.Folder, err)
 	}
 	return x.result(n, r, number, outputs, saved)
 }
 
 // intend is steps 1 and 2. After an error there is no frame, and the folder of what prepare saved is gone.
-func (x *runner) intend(ctx context.Context, n *node, run *step.Run, record intentRecord, arguments map[string]any, secret bool, limit time.Duration) error {
+func (x *runner) intend(ctx context.Context, n *node, run *step.Run, record runstate.IntentRecord, arguments map[string]any, secret bool, limit time.Duration) error {
 	record, err := x.prepare(ctx, n, run, record, arguments, secret, limit)
 	if err == nil && len(n.undo) > 0 {
 		err = x.makeRoom(placeOfUndo(record.Frame))
 	}
 	if err == nil && len(n.undoLast) > 0 {
-		err = x.makeRoom(placeOfLast(record.Frame))
+		err = x.makeRoom(runstate.PlaceOfLast(record.Frame))
 	}
 	if err == nil {
-		err = x.append(recordIntent, record)
+		err = x.append(runstate.RecordIntent, record)
 	}
 	if err != nil {
 		_ = os.RemoveAll(run.Folder)
-		_ = os.RemoveAll(x.folder.place(placeOfUndo(record.Frame)))
-		_ = os.RemoveAll(x.folder.place(placeOfLast(record.Frame)))
+		_ = os.RemoveAll(x.folder.Place(placeOfUndo(record.Frame)))
+		_ = os.RemoveAll(x.folder.Place(runstate.PlaceOfLast(record.Frame)))
 	}
 	return err
 }
 
-func (x *runner) prepare(ctx context.Context, n *node, run *step.Run, record intentRecord, arguments map[string]any, secret bool, limit time.Duration) (intentRecord, error) {
+func (x *runner) prepare(ctx context.Context, n *node, run *step.Run, record runstate.IntentRecord, arguments map[string]any, secret bool, limit time.Duration) (runstate.IntentRecord, error) {
 	stepType := n.stepType()
 	var err error
 	paths := effectPaths(stepType, arguments)
-	if err := notAsBefore(paths, x.earlier); err != nil {
+	if err := runstate.NotAsBefore(paths, x.earlier); err != nil {
 		return record, err
 	}
-	record.Targets = targetsOfEffects(paths, x.state.begin.Targets)
+	record.Targets = runstate.TargetsOfEffects(paths, x.state.Begin.Targets)
 	if err := foreseeParents(run, paths); err != nil {
 		return record, err
 	}
@@ -111,7 +112,7 @@ func (x *runner) prepare(ctx context.Context, n *node, run *step.Run, record int
 	}
 	run.Parents.Act()
 	record.Parents = run.Parents.Noted()
-	if err := x.meets(siteOf(&frame{recordedFrame: &recordedFrame{rounds: record.Rounds}, node: n}, paths, record.Parents)); err != nil {
+	if err := x.meets(siteOf(&frame{Frame: &runstate.Frame{Rounds: record.Rounds}, node: n}, paths, record.Parents)); err != nil {
 		return record, err
 	}
 	record.Secret = secret
@@ -120,7 +121,7 @@ func (x *runner) prepare(ctx context.Context, n *node, run *step.Run, record int
 	}
 	record.UndoData = stepType.About().UndoVersion()
 	if record.Saved, err = listSaved(run.Folder); err != nil {
-		return record, stateUnusable(x.engine.State.Folder, err)
+		return record, runstate.StateUnusable(x.engine.State.Folder, err)
 	}
 	if len(record.Saved) > 0 {
 		return record, durable.SyncFileSystems(run.Folder)
@@ -171,7 +172,7 @@ func (x *runner) undoWhole(ctx context.Context, f *frame, run *stepRun, names ma
 }
 
 // undoAttempt undoes a frame that stays open: the next attempt is about to be made.
-func (x *runner) undoAttempt(ctx context.Context, f *frame, failure errorRecord, task *tasklog.Task) []error {
+func (x *runner) undoAttempt(ctx context.Context, f *frame, failure runstate.ErrorRecord, task *tasklog.Task) []error {
 	errs, _ := x.putBack(ctx, f, failure, task)
 	if _, last := f.owes(); last {
 		late, _ := x.runLast(context.WithoutCancel(ctx), f, failure, task)
@@ -181,7 +182,7 @@ func (x *runner) undoAttempt(ctx context.Context, f *frame, failure errorRecord,
 }
 
 // read carries out a step that only reads. It makes no frame.
-func (x *runner) read(ctx context.Context, n *node, r rounds, names map[string]any, task *tasklog.Task) error {
+func (x *runner) read(ctx context.Context, n *node, r runstate.Rounds, names map[string]any, task *tasklog.Task) error {
 	outputs, err := x.once(ctx, n, r, names, placeOfRead(x.strand), false, task)
 	if err != nil {
 		return err
@@ -190,7 +191,7 @@ func (x *runner) read(ctx context.Context, n *node, r rounds, names map[string]a
 }
 
 // once carries out a step that makes no frame: one that reads, and the steps of undo, failsafe and finally.
-func (x *runner) once(ctx context.Context, n *node, r rounds, names map[string]any, where place, recovering bool, task *tasklog.Task) (map[string]any, error) {
+func (x *runner) once(ctx context.Context, n *node, r runstate.Rounds, names map[string]any, where runstate.Place, recovering bool, task *tasklog.Task) (map[string]any, error) {
 	arguments, _, err := x.arguments(n, names)
 	if err != nil {
 		return nil, err
@@ -200,8 +201,8 @@ func (x *runner) once(ctx context.Context, n *node, r rounds, names map[string]a
 		return nil, err
 	}
 	// What an earlier step of the same place kept is of no use any more, nor what a dead process left.
-	if err := emptyDirectory(x.folder.place(where)); err != nil {
-		return nil, stateUnusable(x.engine.State.Folder, err)
+	if err := emptyDirectory(x.folder.Place(where)); err != nil {
+		return nil, runstate.StateUnusable(x.engine.State.Folder, err)
 	}
 	run, err := x.environment(n, r, where, recovering, task)
 	if err != nil {
@@ -221,7 +222,7 @@ func (x *runner) once(ctx context.Context, n *node, r rounds, names map[string]a
 			return stepType.Do(ctx, run.Run, arguments, memo)
 		},
 	}
-	f := &frame{recordedFrame: &recordedFrame{memo: memo}, node: n, arguments: arguments}
+	f := &frame{Frame: &runstate.Frame{Memo: memo}, node: n, arguments: arguments}
 	if n.changes() && !n.repeatable() {
 		attempts.between = func(ctx context.Context, _ error) error { return x.undoWhole(ctx, f, run, names) }
 	}
@@ -238,19 +239,19 @@ func (x *runner) once(ctx context.Context, n *node, r rounds, names map[string]a
 
 // result journals a good end. The record becomes durable with the next intent or the commit: if it is lost before, the
 // step counts as interrupted, which is safe.
-func (x *runner) result(n *node, r rounds, frame int, outputs map[string]any, saved []savedFile) error {
+func (x *runner) result(n *node, r runstate.Rounds, frame int, outputs map[string]any, saved []runstate.SavedFile) error {
 	encoded, err := encodeObject(n.outputs(), x.concealed(outputs))
 	if err != nil {
 		return outputsInvalid(err)
 	}
-	return x.note(recordResult, resultRecord{Frame: frame, Step: n.path(), Rounds: r, ID: n.id(), shownRecord: x.shown(n, r), Outputs: encoded, Saved: saved})
+	return x.note(runstate.RecordResult, runstate.ResultRecord{Frame: frame, Step: n.path(), Rounds: r, ID: n.id(), ShownRecord: x.shown(n, r), Outputs: encoded, Saved: saved})
 }
 
 // sync makes the effects of a frame durable: by the type's own means, or with one syncfs of each file system that its
 // declared effects touch. Where a program was started, these are the root file system, and those of its path arguments and
 // of the run's locks.
 func (x *runner) sync(ctx context.Context, f *frame, run *stepRun) error {
-	handled, err := f.node.stepType().Sync(ctx, run.Run, f.arguments, f.memo)
+	handled, err := f.node.stepType().Sync(ctx, run.Run, f.arguments, f.Memo)
 	if handled || err != nil {
 		return err
 	}
@@ -276,7 +277,7 @@ func (x *runner) touched(f *frame, run *stepRun) []string {
 			}
 		}
 		// What a program saved for the undo is durable before the journal has its digest.
-		paths = append(append(paths, "/", run.Folder), lockedPaths(x.state.begin.Locks)...)
+		paths = append(append(paths, "/", run.Folder), runstate.LockedPaths(x.state.Begin.Locks)...)
 	}
 	return paths
 }

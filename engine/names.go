@@ -2,21 +2,23 @@ package engine
 
 import (
 	"maps"
+
+	"github.com/gwe-project/gwe/engine/internal/runstate"
 )
 
 // names are the values that the expressions of a step read at this point of the run, in these rounds of the for-each
 // around it.
-func (h *runState) names(n *node, r rounds, recovering bool) map[string]any {
+func (h *runState) names(n *node, r runstate.Rounds, recovering bool) map[string]any {
 	within := h.scene(n.own, r)
 	names := h.seen(within, recovering)
 	if n.last {
 		names["steps"] = lateInstance{within}
 	}
 	if n.rescues != nil {
-		h.guard.Lock()
-		failure := h.rescues[instance{n.rescues, r.in(n.rescues.own.loops).key()}]
-		h.guard.Unlock()
-		names["error"] = errorValues(failure)
+		h.Guard.Lock()
+		failure := h.rescues[instance{n.rescues, r.In(n.rescues.own.loops).Key()}]
+		h.Guard.Unlock()
+		names["error"] = runstate.ErrorValues(failure)
 	}
 	return names
 }
@@ -35,7 +37,7 @@ func (h *runState) seen(s *scopeInstance, recovering bool) map[string]any {
 		"host":   h.host,
 		"facts":  h.facts,
 		"run": map[string]any{
-			"id": h.begin.Run, "recipe": h.begin.Recipe, "dir": string(h.folder), "recovering": recovering,
+			"id": h.Begin.Run, "recipe": h.Begin.Recipe, "dir": string(h.folder), "recovering": recovering,
 		},
 		"steps": s,
 	}

@@ -5,12 +5,13 @@ import (
 	"sync"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/tasklog"
 )
 
 // parallel carries out branches side by side. The first failure ends the others, which are interrupted; when every one
 // has ended, that failure goes on, and what is put back then is put back branch by branch.
-func (x *runner) parallel(ctx context.Context, n *node, r rounds, task *tasklog.Task) error {
+func (x *runner) parallel(ctx context.Context, n *node, r runstate.Rounds, task *tasklog.Task) error {
 	branches := as[*parallel](n).branches
 	limit := len(branches)
 	if d := as[*parallel](n).limit; d != nil {
@@ -22,7 +23,7 @@ func (x *runner) parallel(ctx context.Context, n *node, r rounds, task *tasklog.
 			return fault.New(fault.Failed, "limit-invalid", "the limit is %d, and at least one branch must run", limit)
 		}
 	}
-	if err := x.note(recordBranches, x.recordOfStep(n, r, "")); err != nil {
+	if err := x.note(runstate.RecordBranches, x.recordOfStep(n, r, "")); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -69,7 +70,7 @@ func (x *runner) parallel(ctx context.Context, n *node, r rounds, task *tasklog.
 		panic(crash)
 	}
 	if failure == nil && ctx.Err() != nil {
-		failure = interruption(context.Cause(ctx))
+		failure = runstate.Interruption(context.Cause(ctx))
 	}
 	return failure
 }

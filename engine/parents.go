@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/proof"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/tasklog"
@@ -16,7 +17,7 @@ import (
 
 // environmentOf is what the step type of a frame gets to work with after its Do.
 func (x *runner) environmentOf(f *frame, recovering bool, task *tasklog.Task) (*stepRun, error) {
-	run, err := x.environment(f.node, f.rounds, placeOf(f.number), recovering, task)
+	run, err := x.environment(f.node, f.Rounds, runstate.PlaceOf(f.Number), recovering, task)
 	if err == nil {
 		run.Parents = f.parentsAfter()
 	}
@@ -25,10 +26,10 @@ func (x *runner) environmentOf(f *frame, recovering bool, task *tasklog.Task) (*
 
 // parentsAfter are the directories of the frame; nil in a journal of an older gwe, which noted none.
 func (f *frame) parentsAfter() *step.Parents {
-	if f.parents == nil {
+	if f.Parents == nil {
 		return nil
 	}
-	return step.KnownParents(f.parents)
+	return step.KnownParents(f.Parents)
 }
 
 // lostParent tells which directory of a frame is another one by now, where the step type would not notice.
@@ -42,7 +43,7 @@ func (f *frame) lostParent() error {
 
 // unreachable is for a look before a rollback: it reports a directory of the frame in which the undo could not work.
 func (f *frame) unreachable() error {
-	if err := f.lostParent(); err != nil || f.parents == nil {
+	if err := f.lostParent(); err != nil || f.Parents == nil {
 		return err
 	}
 	return f.parentsAfter().Unreachable()
@@ -117,7 +118,7 @@ func (x *runner) meets(own site) error {
 		}
 		if mine, theirs, meet := own.meets(other); meet {
 			return fault.New(fault.Refused, "paths-meet", "cannot change %s: %s, which another branch of the same parallel changes as %s, is the same or lies in its way",
-				mine, x.named(other.frame.node, other.frame.rounds), theirs).
+				mine, x.named(other.frame.node, other.frame.Rounds), theirs).
 				WithHint("put both steps into one branch, one after the other")
 		}
 	}
@@ -128,7 +129,7 @@ func (x *runner) meets(own site) error {
 func (s site) meets(other site) (mine, theirs string, meet bool) {
 	for _, a := range s.paths {
 		for _, b := range other.paths {
-			if a.device == b.device && a.inode == b.inode && a.name == b.name || overlaps(a.real, b.real) {
+			if a.device == b.device && a.inode == b.inode && a.name == b.name || runstate.Overlaps(a.real, b.real) {
 				return a.given, b.given, true
 			}
 		}

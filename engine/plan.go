@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/tasklog"
 )
@@ -97,9 +98,9 @@ type Plan struct {
 // ExitCode is what gwe plan ends with.
 func (p Plan) ExitCode() int {
 	if len(p.Refusals) > 0 {
-		return ExitRefused
+		return runstate.ExitRefused
 	}
-	return ExitDone
+	return runstate.ExitDone
 }
 
 // Plan says what a run would do, without doing it: it takes no lock, writes nothing and runs nothing.
@@ -115,11 +116,11 @@ func (e *Engine) Plan(ctx context.Context, program *Program, given Inputs) (Plan
 		}
 	}
 	begin.Run = "(the run's id)"
-	h := newRunState(program, e.State.run(begin.Run))
+	h := newRunState(program, runstate.DirectoryOf(e.State, begin.Run))
 	h.setInputs(begin, names)
 	x := &runner{work: &work{engine: e, program: program, folder: h.folder, state: h, mask: h.secrets.mask}}
-	_, x.earlier, _ = e.State.survey() // a state that cannot be read is no matter of a plan
-	if err := notAsBefore(lockedPaths(begin.Locks), x.earlier); err != nil {
+	_, x.earlier, _ = runstate.Survey(e.State) // a state that cannot be read is no matter of a plan
+	if err := runstate.NotAsBefore(runstate.LockedPaths(begin.Locks), x.earlier); err != nil {
 		against = append(against, err)
 	}
 	plan := Plan{Recipe: program.Name(), Facts: factReader{machine: e.Machine}.all(ctx, program, names)}
@@ -182,8 +183,8 @@ func (m plannedMachine) Mount(path string) (step.Mount, error) {
 
 // stillLeased reports whether an undo needs the path that is kept also when the planned run commits.
 func (x *runner) stillLeased(path string) bool {
-	beside := slices.DeleteFunc(slices.Clone(x.earlier), func(p *storedRun) bool { return sharesLock(p.begin.names(), x.state.begin.names()) })
-	return anyNeeds(leasesOf(beside), path) || anyNeeds(x.elsewhere(), path)
+	beside := slices.DeleteFunc(slices.Clone(x.earlier), func(p *runstate.StoredRun) bool { return runstate.SharesLock(p.Begin.Names(), x.state.Begin.Names()) })
+	return runstate.AnyNeeds(leasesOf(beside), path) || runstate.AnyNeeds(x.elsewhere(), path)
 }
 
 // foreseeVariables evaluates the vars that can be known before the run; the others stay unknown.
@@ -205,7 +206,7 @@ func (x *runner) foreseeVariables() error {
 
 // plan goes through the steps with what is known before the run.
 func (x *runner) plan(ctx context.Context) []PlannedStep {
-	forecast := &forecast{names: x.state.own(), machine: plannedMachine{x.engine.Machine, x.stillLeased, x.state.secrets, lockedPaths(x.state.begin.Locks)}, standing: x.earlier, steps: &plannedOutputs{outputs: map[string]any{}}}
+	forecast := &forecast{names: x.state.own(), machine: plannedMachine{x.engine.Machine, x.stillLeased, x.state.secrets, runstate.LockedPaths(x.state.Begin.Locks)}, standing: x.earlier, steps: &plannedOutputs{outputs: map[string]any{}}}
 	forecast.names["steps"] = forecast.steps.outputs
 	var rows []PlannedStep
 	for _, section := range []struct {

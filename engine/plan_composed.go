@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+
+	"github.com/gwe-project/gwe/engine/internal/runstate"
 )
 
 // plannedRounds is how many rounds of a for-each a plan shows.
@@ -15,7 +17,7 @@ func (f *forecast) step(ctx context.Context, n *node) (rows []PlannedStep, over 
 	if n.items == nil {
 		return f.once(ctx, n)
 	}
-	record, err := itemsRecord{}, error(nil)
+	record, err := runstate.ItemsRecord{}, error(nil)
 	known := len(f.missing(n.items.value.references())) == 0
 	if known {
 		record, err = n.items.evaluate(f.names)
@@ -182,7 +184,7 @@ func (f *forecast) use(ctx context.Context, n *node, row *PlannedStep) []Planned
 	}
 	unsettled := f.unsettled || slices.ContainsFunc(u.with, func(given namedValue) bool { return readsSteps(given.value.references()) })
 	outputs := map[string]any{}
-	within := append(slices.Clone(f.within), f.named(n).short())
+	within := append(slices.Clone(f.within), runstate.ShortName(f.named(n)))
 	inner := &forecast{machine: f.machine, unsettled: unsettled, items: f.items, within: within, steps: &plannedOutputs{outputs: outputs}, names: map[string]any{
 		"inputs": inputs, "vars": vars, "host": f.names["host"], "run": f.names["run"], "steps": outputs,
 	}}

@@ -1,10 +1,14 @@
 package engine
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/gwe-project/gwe/engine/internal/runstate"
+)
 
 // waits says where a run waits, for what, and for how long.
 func (f *forecast) waits(w *waiting) []string {
-	if w.cause == causeConfirm {
+	if w.cause == runstate.CauseConfirm {
 		lines := []string{"waits for `gwe confirm`, within " + f.text(w.within)}
 		if w.await != nil {
 			line := "or until " + w.await.source

@@ -8,19 +8,11 @@ import (
 
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/plugin"
 	"github.com/gwe-project/gwe/engine/regular"
 	"github.com/gwe-project/gwe/engine/step"
 )
-
-// pluginRecord says in the begin record which plugin a run uses: where it was, and the SHA-256 of the executable and of
-// the description that the run's folder keeps.
-type pluginRecord struct {
-	Type        string `json:"type"`
-	Path        string `json:"path"`
-	SHA256      string `json:"sha256"`
-	Description string `json:"description-sha256"`
-}
 
 // plugins lists the plugins of which the program has steps, by name.
 func (p *Program) plugins() []*plugin.Type {
@@ -34,13 +26,8 @@ func (p *Program) plugins() []*plugin.Type {
 	return found
 }
 
-func (r runFolder) plugins() string { return filepath.Join(string(r), "plugins") }
-func (r runFolder) plugin(name string) string {
-	return filepath.Join(r.plugins(), name+".json")
-}
-
 // freezePlugins keeps the descriptions of the plugins that the program uses, and refuses one that could not act.
-func (p *Program) freezePlugins(r runFolder, begin *beginRecord) error {
+func (p *Program) freezePlugins(r runstate.RunDirectory, begin *runstate.BeginRecord) error {
 	for _, used := range p.plugins() {
 		if err := used.Ready(); err != nil {
 			return err
@@ -49,22 +36,22 @@ func (p *Program) freezePlugins(r runFolder, begin *beginRecord) error {
 		if err != nil {
 			return err
 		}
-		if err := os.MkdirAll(r.plugins(), 0o700); err != nil {
+		if err := os.MkdirAll(r.Plugins(), 0o700); err != nil {
 			return err
 		}
 		name, text := used.About().Name, used.Description().Text()
-		if err := durable.WriteFile(r.plugin(name), text, 0o600); err != nil {
+		if err := durable.WriteFile(r.Plugin(name), text, 0o600); err != nil {
 			return err
 		}
-		begin.Plugins = append(begin.Plugins, pluginRecord{Type: name, Path: path, SHA256: used.Digest(), Description: digest(text)})
+		begin.Plugins = append(begin.Plugins, runstate.PluginRecord{Type: name, Path: path, SHA256: used.Digest(), Description: runstate.Digest(text)})
 	}
 	return nil
 }
 
 // catalogOf is what a past run's frozen recipe is compiled with: the very plugins that it began with, and gwe's own types.
-func (e *Engine) catalogOf(p *storedRun) (step.Catalog, error) {
+func (e *Engine) catalogOf(p *runstate.StoredRun) (step.Catalog, error) {
 	var catalog step.Catalog
-	for _, record := range p.begin.Plugins {
+	for _, record := range p.Begin.Plugins {
 		frozen, err := e.frozenPlugin(p, record)
 		if err != nil {
 			return nil, err
@@ -76,9 +63,9 @@ func (e *Engine) catalogOf(p *storedRun) (step.Catalog, error) {
 
 // frozenPlugin finds a plugin where the run had it, or else, by its digest, where plugins are looked for now. One that is
 // nowhere is told where it is needed: what is undone before may bring it back.
-func (e *Engine) frozenPlugin(p *storedRun, record pluginRecord) (*plugin.Type, error) {
-	text, err := regular.Read(p.folder.plugin(record.Type))
-	if err == nil && digest(text) != record.Description {
+func (e *Engine) frozenPlugin(p *runstate.StoredRun, record runstate.PluginRecord) (*plugin.Type, error) {
+	text, err := regular.Read(p.Folder.Plugin(record.Type))
+	if err == nil && runstate.Digest(text) != record.Description {
 		err = fault.New(fault.Errored, "frozen-plugin-changed", "its SHA-256 is not %s", record.Description)
 	}
 	var description plugin.Description
@@ -87,7 +74,7 @@ func (e *Engine) frozenPlugin(p *storedRun, record pluginRecord) (*plugin.Type, 
 	}
 	if err != nil {
 		return nil, fault.New(fault.Errored, "frozen-plugin-unreadable", "the description of the plugin %s that run %s keeps cannot be used",
-			record.Type, p.folder.id()).WithCause(err)
+			record.Type, p.Folder.ID()).WithCause(err)
 	}
 	frozen := plugin.New(description, record.Path, false)
 	if frozen.Ready() == nil {
@@ -107,7 +94,7 @@ func (x *runner) missingPlugin(f *frame, class fault.Class) error {
 	for _, n := range slices.Concat([]*node{f.node}, f.node.undo, f.node.undoLast) {
 		if used, ok := n.stepType().(*plugin.Type); ok {
 			if absent := used.Ready(); absent != nil {
-				return pluginGone(x.folder.id(), used, class, absent)
+				return pluginGone(x.folder.ID(), used, class, absent)
 			}
 		}
 	}
@@ -136,20 +123,20 @@ func pluginGone(run string, used *plugin.Type, class fault.Class, absent error) 
 }
 
 // missingPluginFirst tells whether a recovery of a dead run could not even begin to put it back.
-func (e *Engine) missingPluginFirst(p *storedRun) error {
-	if len(p.begin.Plugins) == 0 {
+func (e *Engine) missingPluginFirst(p *runstate.StoredRun) error {
+	if len(p.Begin.Plugins) == 0 {
 		return nil
 	}
 	program, err := e.program(p)
 	if err != nil {
 		return err
 	}
-	h, err := replay(program, p.folder, p.records)
+	h, err := replay(program, p.Folder, p.Records)
 	if err != nil {
 		return err
 	}
-	x := &runner{work: &work{engine: e, program: program, folder: p.folder, state: h, mask: h.secrets.mask}}
-	if open := x.framesToUndo(); len(open) > 0 && (h.failure != nil || !h.complete()) {
+	x := &runner{work: &work{engine: e, program: program, folder: p.Folder, state: h, mask: h.secrets.mask}}
+	if open := x.framesToUndo(); len(open) > 0 && (h.Failure != nil || !h.complete()) {
 		return x.missingPlugin(open[0], fault.Errored)
 	}
 	return nil

@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/step"
 )
 
@@ -17,7 +18,7 @@ import (
 // act, and what all steps need must fit on each file system.
 func (x *runner) preflight(ctx context.Context) error {
 	rows := x.plan(ctx)
-	if err := x.engine.volatileState(changedBy(x.state.begin, rows)); err != nil {
+	if err := x.engine.volatileState(changedBy(x.state.Begin, rows)); err != nil {
 		return err
 	}
 	if found := append(x.refusals(rows), tooLittle(x.spaceFor(rows))...); len(found) > 0 {
@@ -105,12 +106,12 @@ func nearest(machine step.Machine, path string) (string, fs.FileInfo, error) {
 }
 
 // foreseeSize refuses a plan whose run would not fit into its first record, as far as the plan knows the values.
-func (x *runner) foreseeSize(begin beginRecord) error {
+func (x *runner) foreseeSize(begin runstate.BeginRecord) error {
 	var err error
 	if begin.Inputs, err = x.program.shownInputs(x.state.inputs); err != nil {
 		return nil
 	}
 	begin.Facts, _ = encodeObject(factsType(x.program), x.state.facts)
 	begin.Vars, _ = x.variableRecord()
-	return begin.fits()
+	return begin.Fits()
 }

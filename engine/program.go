@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/gwe-project/gwe/engine/expression"
+	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/value"
 	"github.com/gwe-project/gwe/schema"
@@ -124,9 +125,9 @@ func (n *node) label() string {
 
 // name tells the step from every other one of the run, for names of files and for programs: its id or path, behind that
 // of the use that it came by, and with the numbers of the rounds around it, from 1: "inner.fetch-2".
-func (n *node) name(r rounds) string {
+func (n *node) name(r runstate.Rounds) string {
 	name := strings.ReplaceAll(n.label(), "/", ".")
-	for _, number := range r.in(n.own.loops) {
+	for _, number := range r.In(n.own.loops) {
 		name += fmt.Sprintf("-%d", number+1)
 	}
 	return name

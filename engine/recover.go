@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/process"
 	"github.com/gwe-project/gwe/engine/regular"
 )
@@ -21,12 +22,12 @@ func (e *Engine) Recover(ctx context.Context) ([]Result, error) {
 	if err := e.trusted(); err != nil {
 		return nil, err
 	}
-	if entries, err := os.ReadDir(e.State.runs()); errors.Is(err, os.ErrNotExist) || err == nil && len(entries) == 0 {
-		return nil, e.State.refuseOrphan() // and no lock is made, for which a full disk has no room
+	if entries, err := os.ReadDir(runstate.RunsDirectory(e.State)); errors.Is(err, os.ErrNotExist) || err == nil && len(entries) == 0 {
+		return nil, runstate.RefuseOrphan(e.State) // and no lock is made, for which a full disk has no room
 	}
 	locks, err := e.lock()
 	if err != nil {
-		return nil, e.State.unwritable(err)
+		return nil, runstate.Unwritable(e.State, err)
 	}
 	defer locks.release()
 	_, results, err := e.recoverAll(ctx, locks)
@@ -36,20 +37,20 @@ func (e *Engine) Recover(ctx context.Context) ([]Result, error) {
 // recoverAll brings every run of the state to its end. It gives back the runs whose undo may still be asked for. A run that
 // cannot be settled (a damaged journal, say) does not keep the others from it; all such errors come together. held are the
 // locks of this process: a run that it hands over takes them along.
-func (e *Engine) recoverAll(ctx context.Context, held *locks) (standing []*storedRun, results []Result, err error) {
-	e.State.dropUnfinished()
+func (e *Engine) recoverAll(ctx context.Context, held *locks) (standing []*runstate.StoredRun, results []Result, err error) {
+	runstate.DropUnfinished(e.State)
 	ids, err := e.State.Runs()
 	if err != nil {
 		return nil, nil, err
 	}
 	var failures []error
 	var spare []string // those that nobody needs
-	var stood []*storedRun
+	var stood []*runstate.StoredRun
 	for _, id := range ids {
 		p, result, err := e.recoverRun(ctx, id, standing, held)
 		if err != nil {
-			if now, damaged := e.State.peek(id); damaged == nil && now != nil {
-				now.folder.noteFailure(err)
+			if now, damaged := runstate.Peek(e.State, id); damaged == nil && now != nil {
+				now.Folder.NoteFailure(err)
 			}
 			failures = append(failures, &Unsettled{Run: id, Err: err})
 		}
@@ -59,16 +60,16 @@ func (e *Engine) recoverAll(ctx context.Context, held *locks) (standing []*store
 		if p == nil || err != nil {
 			continue
 		}
-		if !p.canRollBack() {
-			spare = p.addSpare(spare)
+		if !p.CanRollBack() {
+			spare = p.AddSpare(spare)
 			continue
 		}
 		stood = append(stood, p)
 		// gwe may have died between a commit and the release of what it supersedes.
-		standing = append(e.supersede(ctx, standing, p.begin, &locks{}, nil), p)
+		standing = append(e.supersede(ctx, standing, p.Begin, &locks{}, nil), p)
 	}
 	for _, p := range stood {
-		spare = p.addSpare(spare)
+		spare = p.AddSpare(spare)
 	}
 	e.removeOldRuns(ids, spare, standing)
 	e.removeEndedNotes()
@@ -77,36 +78,36 @@ func (e *Engine) recoverAll(ctx context.Context, held *locks) (standing []*store
 
 // recoverRun brings one run to its end. earlier are the runs before it whose undo may still be asked for. It is nil for a
 // run that never began; the result is nil where it had ended.
-func (e *Engine) recoverRun(ctx context.Context, id string, earlier []*storedRun, held *locks) (*storedRun, *Result, error) {
-	p, err := e.State.peek(id)
+func (e *Engine) recoverRun(ctx context.Context, id string, earlier []*runstate.StoredRun, held *locks) (*runstate.StoredRun, *Result, error) {
+	p, err := runstate.Peek(e.State, id)
 	switch {
 	case err != nil:
 		if _, lacks := fault.Scarce(err); lacks {
 			return nil, nil, cmp.Or(roomToAct(), err)
 		}
-		w := e.State.wreckOf(id, err)
-		if w.blocks() {
-			return nil, nil, w.fault()
+		w := runstate.DamagedRunOf(e.State, id, err)
+		if w.Blocks() {
+			return nil, nil, w.Fault()
 		}
 		return nil, nil, nil
 	case p == nil:
-		mark, err := regular.Read(e.State.run(id).mark())
+		mark, err := regular.Read(runstate.DirectoryOf(e.State, id).Mark())
 		if _, value, _ := strings.Cut(string(mark), "="); err == nil && value != "" { // it has begun to read facts; one that is torn has not
 			_, err = process.KillLeft(ctx, nil, string(mark))
 		}
 		if err != nil && !errors.Is(err, os.ErrNotExist) {
 			return nil, nil, err
 		}
-		return nil, nil, os.RemoveAll(string(e.State.run(id)))
-	case p.closedByOperator():
+		return nil, nil, os.RemoveAll(string(runstate.DirectoryOf(e.State, id)))
+	case p.ClosedByOperator():
 		return p, nil, nil
-	case p.ended == nil:
-		waits := p.suspension
+	case p.Ended == nil:
+		waits := p.Suspension
 		if waits != nil && e.Early {
-			return p, &Result{Run: id, Status: StatusSuspended, Waits: waits.awaited()}, nil
+			return p, &Result{Run: id, Status: runstate.StatusSuspended, Waits: waits.Awaited()}, nil
 		}
-		if p.awaiting && e.Early {
-			return p, &Result{Run: id, Status: StatusSuspended, Waits: servicesAwaited}, nil
+		if p.Awaiting && e.Early {
+			return p, &Result{Run: id, Status: runstate.StatusSuspended, Waits: runstate.ServicesAwaited}, nil
 		}
 		var result Result
 		if waits != nil {
@@ -117,60 +118,47 @@ func (e *Engine) recoverRun(ctx context.Context, id string, earlier []*storedRun
 		if err != nil {
 			return nil, nil, err
 		}
-		if p, err = e.State.peek(id); err == nil && p != nil && (p.ended != nil || result.Status == StatusSuspended) {
-			p.folder.forgetFailure()
+		if p, err = runstate.Peek(e.State, id); err == nil && p != nil && (p.Ended != nil || result.Status == runstate.StatusSuspended) {
+			p.Folder.ForgetFailure()
 		}
-		result.unfinished = err == nil && p != nil && p.ended == nil && result.Status != StatusSuspended
+		result.Unfinished = err == nil && p != nil && p.Ended == nil && result.Status != runstate.StatusSuspended
 		return p, &result, err
 	}
-	if len(p.notCleaned()) > 0 {
+	if len(p.NotCleaned()) > 0 {
 		if err := e.bounded(p, func() error { return e.clean(ctx, p) }); err != nil {
 			return nil, nil, err
 		}
-		if p, err = e.State.peek(id); err != nil {
+		if p, err = runstate.Peek(e.State, id); err != nil {
 			return nil, nil, err
 		}
 	}
-	if p.halfReleased() {
+	if p.HalfReleased() {
 		// As with leftovers, that it does not succeed is no reason to refuse the next run.
 		_ = e.bounded(p, func() error { _, err := e.release(ctx, p, &locks{}); return err })
 	}
-	if !p.needed() && p.folder.keeps() { // gwe may have died behind the last record
-		return p, nil, p.folder.dropKept()
+	if !p.Needed() && p.Folder.Keeps() { // gwe may have died behind the last record
+		return p, nil, p.Folder.DropKept()
 	}
 	return p, nil, nil
 }
 
-// Unsettled is a run that could not be brought to its end: what it left is there still.
-type Unsettled struct {
-	Run string
-	Err error
-}
-
-func (u *Unsettled) Error() string {
-	return fmt.Sprintf("run %s cannot be recovered: %v", u.Run, u.Err)
-}
-
-// Unwrap gives the reason.
-func (u *Unsettled) Unwrap() error { return u.Err }
-
 // recover takes one dead run to its end.
-func (e *Engine) recover(ctx context.Context, p *storedRun, earlier []*storedRun) (Result, error) {
+func (e *Engine) recover(ctx context.Context, p *runstate.StoredRun, earlier []*runstate.StoredRun) (Result, error) {
 	targets := &locks{}
 	defer targets.release()
-	if err := e.claimPaths(targets, p.folder.id(), p.begin.worksOn()); err != nil {
+	if err := e.claimPaths(targets, p.Folder.ID(), p.Begin.WorksOn()); err != nil {
 		return Result{}, err
 	}
-	if err := errors.Join(roomToAct(), p.outOfReach(), e.missingPluginFirst(p)); err != nil {
+	if err := errors.Join(roomToAct(), p.OutOfReach(), e.missingPluginFirst(p)); err != nil {
 		return Result{}, err
 	}
-	died := fault.New(fault.Interrupted, "run-died", "gwe died in the middle of run %s", p.folder.id())
+	died := fault.New(fault.Interrupted, "run-died", "gwe died in the middle of run %s", p.Folder.ID())
 	return e.recoverLocked(ctx, p, earlier, targets, died)
 }
 
 // recoverLocked does so under locks that are held. died is why the run turns back, where its journal does not say so yet.
-func (e *Engine) recoverLocked(ctx context.Context, p *storedRun, earlier []*storedRun, targets *locks, died error) (Result, error) {
-	x, err := e.open(p, "recover", fmt.Sprintf("Recover run %s of %s", p.folder.id(), p.begin.Recipe))
+func (e *Engine) recoverLocked(ctx context.Context, p *runstate.StoredRun, earlier []*runstate.StoredRun, targets *locks, died error) (Result, error) {
+	x, err := e.open(p, "recover", fmt.Sprintf("Recover run %s of %s", p.Folder.ID(), p.Begin.Recipe))
 	if err != nil {
 		return Result{}, err
 	}
@@ -179,18 +167,18 @@ func (e *Engine) recoverLocked(ctx context.Context, p *storedRun, earlier []*sto
 	x.noteUnfinished()
 	x.useReserve()
 	boot := e.now().Boot
-	if x.state.stalled.Boot != boot { // else the journal knows it, and a timer that tries every minute must not eat its reserve
-		_ = x.append(recordRecovery, recoveryRecord{os.Getpid(), boot, e.now().Since, e.Version})
+	if x.state.Stalled.Boot != boot { // else the journal knows it, and a timer that tries every minute must not eat its reserve
+		_ = x.append(runstate.RecordRecovery, runstate.RecoveryRecord{PID: os.Getpid(), Boot: boot, Since: e.now().Since, Version: e.Version})
 	}
 	if err := x.endSurvivors(ctx); err != nil {
 		x.task.Fail(err)
 		return Result{}, err
 	}
 	ctx = context.WithoutCancel(ctx)
-	complete := x.state.failure == nil && x.state.complete()
-	lost := p.deaths(boot)
-	if x.state.failure == nil && !complete {
-		if lost < boundedBoots {
+	complete := x.state.Failure == nil && x.state.complete()
+	lost := p.Deaths(boot)
+	if x.state.Failure == nil && !complete {
+		if lost < runstate.BoundedBoots {
 			x.bootedIntoNewSystem(ctx, boot)
 		}
 		x.beginRollback(died)
@@ -220,30 +208,30 @@ func (e *Engine) recoverLocked(ctx context.Context, p *storedRun, earlier []*sto
 // it went in the process tree: where the machine has control groups, also what hides. Daemons that a finished step left
 // behind on purpose live on.
 func (x *runner) endSurvivors(ctx context.Context) error {
-	places := []place{placeFailsafe, placeFinally}
+	places := []runstate.Place{placeFailsafe, placeFinally}
 	for strand := range x.program.strands + 1 {
 		places = append(places, placeOfRead(strand))
 	}
 	for _, f := range x.state.frames {
-		if f.undone || f.told {
+		if f.Undone || f.Told {
 			continue
 		}
-		if !f.done && f.part == "" {
-			places = append(places, placeOf(f.number))
+		if !f.Done && f.Part == "" {
+			places = append(places, runstate.PlaceOf(f.Number))
 		}
-		if !f.owesLast {
-			places = append(places, placeOfUndo(f.number))
+		if !f.OwesLast {
+			places = append(places, placeOfUndo(f.Number))
 		}
-		places = append(places, placeOfLast(f.number))
+		places = append(places, runstate.PlaceOfLast(f.Number))
 	}
 	var marks []string
-	wanted := map[place]bool{}
+	wanted := map[runstate.Place]bool{}
 	for _, one := range places {
 		marks = append(marks, x.mark(one))
 		wanted[one] = true
 	}
 	var begun []process.Identity
-	for _, child := range x.state.processes {
+	for _, child := range x.state.Processes {
 		if wanted[child.Place] {
 			begun = append(begun, process.Identity{PID: child.PID, Start: child.Start, BootID: child.Boot})
 		}
@@ -262,53 +250,53 @@ func (x *runner) endSurvivors(ctx context.Context) error {
 func (x *runner) cleanFrame(ctx context.Context, f *frame) (rest bool, err error) {
 	inPlace, last := f.owesOwn()
 	if inPlace {
-		rest, err = x.undoOwn(ctx, f, placeOfUndo(f.number), x.task)
+		rest, err = x.undoOwn(ctx, f, placeOfUndo(f.Number), x.task)
 	}
-	if err != nil || rest || !last || f.told {
+	if err != nil || rest || !last || f.Told {
 		return rest, err
 	}
-	return x.undoOwn(ctx, f, placeOfLast(f.number), x.task)
+	return x.undoOwn(ctx, f, runstate.PlaceOfLast(f.Number), x.task)
 }
 
 // clean tries the undo of the frames again that left something of ours behind. That it does not succeed, or that another gwe
 // works on the target now, is no reason to refuse the next run: the machine is as it should be.
-func (e *Engine) clean(ctx context.Context, p *storedRun) error {
+func (e *Engine) clean(ctx context.Context, p *runstate.StoredRun) error {
 	targets := &locks{}
 	defer targets.release()
-	if err := e.claimPaths(targets, p.folder.id(), p.begin.worksOn()); err != nil {
+	if err := e.claimPaths(targets, p.Folder.ID(), p.Begin.WorksOn()); err != nil {
 		return nil
 	}
-	x, err := e.open(p, "recover", "Clean up what run "+p.folder.id()+" left")
+	x, err := e.open(p, "recover", "Clean up what run "+p.Folder.ID()+" left")
 	if err != nil {
 		return nil
 	}
 	defer x.close()
 	x.backward = true
 	var failures []error
-	for _, number := range p.notCleaned() {
+	for _, number := range p.NotCleaned() {
 		f := x.state.frame(number)
 		if f == nil {
 			continue
 		}
 		rest, err := false, error(nil)
-		if f.undone || f.told {
+		if f.Undone || f.Told {
 			rest, err = x.cleanFrame(context.WithoutCancel(ctx), f)
 		} else { // it stood behind the commit, and its undo was given up
 			err = x.releaseFrame(context.WithoutCancel(ctx), f, x.task)
 		}
 		process.Release(x.markOfRun())
 		abandoned := x.abandon(f, err)
-		if err != nil && (abandoned == nil || f.undone || f.told) {
-			failures = append(failures, x.state.at(f.node, f.rounds, err))
+		if err != nil && (abandoned == nil || f.Undone || f.Told) {
+			failures = append(failures, x.state.at(f.node, f.Rounds, err))
 			continue
 		}
 		if rest {
 			continue
 		}
 		for _, one := range abandoned {
-			x.task.Warn(one.warning())
+			x.task.Warn(one.Warning())
 		}
-		_ = x.append(recordCleaned, undoneRecord{Frame: number, Kept: f.kept, Abandoned: abandoned})
+		_ = x.append(runstate.RecordCleaned, runstate.UndoneRecord{Frame: number, Kept: f.Kept, Abandoned: abandoned})
 	}
 	if err := errors.Join(failures...); err != nil {
 		x.task.Warn("not all could be cleaned up yet: " + err.Error())

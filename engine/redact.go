@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/internal/runstate"
 )
 
 // withoutSecrets is the error for those who started the run. It stays as it is unless a secret shows in it.
@@ -18,12 +19,12 @@ func (x *runner) withoutSecrets(err error) error {
 	if x.mask.Text(text) == text {
 		return err
 	}
-	return x.recordOf(err).err()
+	return x.recordOf(err).Err()
 }
 
-// recordOf is the journal's form of an error, without secrets.
-func (x *runner) recordOf(err error) errorRecord {
-	record := recordOf(err)
+// RecordOf is the journal's form of an error, without secrets.
+func (x *runner) recordOf(err error) runstate.ErrorRecord {
+	record := runstate.RecordOf(err)
 	record.Message, record.Hint = shortened(x.mask.Text(record.Message)), shortened(x.mask.Text(record.Hint))
 	if record.Where != nil {
 		where := x.masked(*record.Where)

@@ -3,7 +3,6 @@ package engine
 import (
 	"errors"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 
@@ -11,6 +10,7 @@ import (
 
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/openat"
 	"github.com/gwe-project/gwe/engine/step"
 )
@@ -35,13 +35,13 @@ func (x *runner) refusalOf(err error, begins bool) Refusal {
 
 // preconditions lists what would refuse a run before its steps are looked at: in the order in which a run meets it. It takes no lock,
 // and changes nothing.
-func (e *Engine) preconditions(begin beginRecord) (found []error) {
+func (e *Engine) preconditions(begin runstate.BeginRecord) (found []error) {
 	add := func(err error) {
 		if err != nil {
 			found = append(found, err)
 		}
 	}
-	if err := e.State.usable(); err != nil {
+	if err := runstate.Usable(e.State); err != nil {
 		add(err)
 	} else if err := e.trusted(); err != nil {
 		add(err)
@@ -49,7 +49,7 @@ func (e *Engine) preconditions(begin beginRecord) (found []error) {
 		found = e.earlierRuns()
 	}
 	add(roomToAct())
-	extents := begin.extents()
+	extents := begin.Extents()
 	if len(extents) > 0 {
 		add(e.place().Check())
 	}
@@ -66,25 +66,25 @@ func (e *Engine) preconditions(begin beginRecord) (found []error) {
 
 // earlierRuns lists what keeps the state from a new run: one in progress or suspended, and journals that cannot be read.
 func (e *Engine) earlierRuns() (found []error) {
-	holder, err := durable.Holder(e.State.lock())
+	holder, err := durable.Holder(runstate.LockFile(e.State))
 	switch {
 	case err != nil:
 		return []error{err}
 	case holder != nil:
 		return []error{explainBusy(holder)}
 	}
-	list, _, err := e.State.survey()
+	list, _, err := runstate.Survey(e.State)
 	if err != nil {
 		return []error{err}
 	}
 	for _, run := range list {
 		switch run.Status {
-		case StatusSuspended:
-			found = append(found, noneSuspended([]Result{{Run: run.Run, Status: run.Status, Waits: run.Waits}}))
-		case StatusDamaged:
+		case runstate.StatusSuspended:
+			found = append(found, runstate.NoneSuspended([]Result{{Run: run.Run, Status: run.Status, Waits: run.Waits}}))
+		case runstate.StatusDamaged:
 			// One that had ended only loses its own rollback.
-			if _, err := e.State.peek(run.Run); err != nil && run.Blocks {
-				found = append(found, &Unsettled{Run: run.Run, Err: e.State.wreckOf(run.Run, err).fault()})
+			if _, err := runstate.Peek(e.State, run.Run); err != nil && run.Blocks {
+				found = append(found, &Unsettled{Run: run.Run, Err: runstate.DamagedRunOf(e.State, run.Run, err).Fault()})
 			}
 		}
 	}
@@ -97,25 +97,6 @@ func named(found []error, pid int) bool {
 		var busy *durable.BusyError
 		return errors.As(err, &busy) && busy.PID == pid
 	})
-}
-
-// usable reports why the state directory could not be made or written to.
-func (s State) usable() error {
-	path := s.runs()
-	for {
-		info, err := os.Stat(path)
-		if err == nil && !info.IsDir() {
-			return stateUnusable(s.Folder, &fs.PathError{Op: "mkdir", Path: path, Err: unix.ENOTDIR})
-		}
-		if err == nil || path == filepath.Dir(path) || !errors.Is(err, fs.ErrNotExist) {
-			break
-		}
-		path = filepath.Dir(path)
-	}
-	if err := unix.Faccessat(unix.AT_FDCWD, path, unix.W_OK|unix.X_OK, unix.AT_EACCESS); err != nil {
-		return stateUnusable(s.Folder, &fs.PathError{Op: "access", Path: path, Err: err})
-	}
-	return nil
 }
 
 // volatileState refuses a run whose journal would not survive a power cut while what it changes does: the machine would stay in
@@ -144,8 +125,8 @@ func (e *Engine) volatileState(paths []string) error {
 }
 
 // changedBy lists the paths that the rows surely or perhaps change, and those of the locks.
-func changedBy(begin beginRecord, rows []PlannedStep) []string {
-	paths := lockedPaths(begin.Locks)
+func changedBy(begin runstate.BeginRecord, rows []PlannedStep) []string {
+	paths := runstate.LockedPaths(begin.Locks)
 	for _, row := range rows {
 		if row.Section == "steps" && row.Guard != WillSkip {
 			paths = append(paths, row.touches...)
@@ -165,7 +146,7 @@ func (x *runner) refusals(rows []PlannedStep) (found []error) {
 		n := x.program.byPath[row.Path]
 		// A later attempt may find what this one does not.
 		if row.err != nil && row.Guard == WillRun && !row.forgiven && before.leaves(row.err) {
-			found = append(found, &StepError{Step: row.named, Err: declined(row.err), label: n.label()})
+			found = append(found, &StepError{Step: row.named, Err: declined(row.err), Label: n.label()})
 		}
 		if as[*stopStep](n) != nil || as[*handOver](n) != nil {
 			break // there may be nothing behind it
@@ -185,7 +166,7 @@ func (x *runner) failures(rows []PlannedStep) (found []Refusal) {
 		}
 		n := x.program.byPath[row.Path]
 		if row.fails != nil && row.Guard == WillRun && !row.forgiven && (row.settled || before.nothing()) {
-			found = append(found, x.refusalOf(&StepError{Step: row.named, Err: row.fails, label: n.label()}, !before.nothing()))
+			found = append(found, x.refusalOf(&StepError{Step: row.named, Err: row.fails, Label: n.label()}, !before.nothing()))
 		}
 		if as[*stopStep](n) != nil || as[*handOver](n) != nil {
 			break

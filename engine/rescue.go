@@ -3,19 +3,20 @@ package engine
 import (
 	"context"
 
+	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/tasklog"
 )
 
 // rescue takes over where a group failed: the group is put back first, and only if all of it could be, its rescue runs;
 // then the group counts as done. What is told to stop, or can no longer be journaled, is not rescued. It gives the
 // failure that goes on: the first one, also where the rescue failed too.
-func (x *runner) rescue(ctx context.Context, n *node, r rounds, before int, failure error, task *tasklog.Task) error {
+func (x *runner) rescue(ctx context.Context, n *node, r runstate.Rounds, before int, failure error, task *tasklog.Task) error {
 	if len(as[*group](n).rescue) == 0 || stopped(failure) != nil || ctx.Err() != nil || x.journalFailed() {
 		return failure
 	}
 	open := x.state.openSince(before, n, r)
 	for i, f := range open {
-		if f.node == n && f.part == partFinally {
+		if f.node == n && f.Part == runstate.PartFinally {
 			open = append(open[:i:i], open[i+1:]...) // it comes behind the rescue
 			break
 		}
@@ -25,7 +26,7 @@ func (x *runner) rescue(ctx context.Context, n *node, r rounds, before int, fail
 		return failure
 	}
 	record := x.recordOf(failure)
-	if err := x.note(recordRescue, troubleRecord{Step: n.path(), Rounds: r, Error: record}); err != nil {
+	if err := x.note(runstate.RecordRescue, runstate.TroubleRecord{Step: n.path(), Rounds: r, Error: record}); err != nil {
 		return failure
 	}
 	rescue := x.begin(task, "rescue", "Rescue", n, r)
@@ -36,6 +37,6 @@ func (x *runner) rescue(ctx context.Context, n *node, r rounds, before int, fail
 		return err
 	}
 	rescue.Fail(err)
-	_ = x.note(recordMishap, troubleRecord{Step: n.path(), Rounds: r, Error: x.recordOf(err)})
+	_ = x.note(runstate.RecordMishap, runstate.TroubleRecord{Step: n.path(), Rounds: r, Error: x.recordOf(err)})
 	return failure
 }

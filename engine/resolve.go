@@ -6,7 +6,6 @@ import (
 	"errors"
 	"os"
 	"os/user"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,36 +13,8 @@ import (
 
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
-	"github.com/gwe-project/gwe/engine/regular"
+	"github.com/gwe-project/gwe/engine/internal/runstate"
 )
-
-// Resolution is how an operator closed a run that gwe could not bring to its end. It lies in a file beside the journal: the journal
-// may be what is damaged.
-type Resolution struct {
-	// At is when.
-	At time.Time `json:"at"`
-	// Reason is what the operator gave as the reason.
-	Reason string `json:"reason"`
-	// By is the name of the user, or the number where it has none.
-	By string `json:"by"`
-	// Version is the release of gwe that closed it.
-	Version string `json:"gwe"`
-}
-
-func (r runFolder) resolved() string { return filepath.Join(string(r), "resolved.json") }
-
-// resolution reads how the run was closed by an operator; nil where none did. What cannot be read closes nothing.
-func (r runFolder) resolution() *Resolution {
-	if r.check() != nil {
-		return nil
-	}
-	text, err := regular.Read(r.resolved())
-	var read Resolution
-	if err != nil || json.Unmarshal(text, &read) != nil {
-		return nil
-	}
-	return &read
-}
 
 // Resolve closes a run that gwe could not bring to its end, with the operator's reason: one that ended with exit code 5, one whose
 // recovery fails, or one whose journal is damaged. From then on it blocks no other run and is no reason for exit code 5 any more; what
@@ -65,7 +36,7 @@ func (e *Engine) Resolve(ctx context.Context, id, reason string) (Finding, error
 	found, err := e.Examine(id)
 	if err != nil {
 		for _, result := range settled {
-			if result.Run == id && result.Status != StatusSuspended {
+			if result.Run == id && result.Status != runstate.StatusSuspended {
 				return Finding{}, fault.New(fault.Refused, "resolve-recovered", "run %s was recovered just now: %s", id, result.Status)
 			}
 		}
@@ -74,26 +45,26 @@ func (e *Engine) Resolve(ctx context.Context, id, reason string) (Finding, error
 	if err := recoverable(failure, found.Run); err != nil {
 		return found, err
 	}
-	folder := e.State.run(found.Run)
-	isLost := found.Status == StatusLost
+	folder := runstate.DirectoryOf(e.State, found.Run)
+	isLost := found.Status == runstate.StatusLost
 	found.Blocks, found.Resolved = false, &Resolution{At: time.Now().UTC(), Reason: reason, By: operator(), Version: e.Version}
 	text, err := json.Marshal(found.Resolved)
 	switch {
 	case err != nil:
 		return found, err
 	case isLost:
-		return found, e.State.resolveLost(found.Run, append(text, '\n'))
-	case folder.check() != nil:
-		return found, e.State.setAside(folder)
+		return found, runstate.ResolveLost(e.State, found.Run, append(text, '\n'))
+	case folder.Check() != nil:
+		return found, runstate.SetAside(e.State, folder)
 	}
-	if err := durable.WriteFile(folder.resolved(), append(text, '\n'), 0o600); err != nil {
-		return found, e.State.notBegun(err)
+	if err := durable.WriteFile(folder.Resolved(), append(text, '\n'), 0o600); err != nil {
+		return found, runstate.NotBegun(e.State, err)
 	}
 	if err := durable.SyncFolder(string(folder)); err != nil {
 		return found, err
 	}
-	e.State.dropUnfinished()
-	err = folder.dropKept()
+	runstate.DropUnfinished(e.State)
+	err = folder.DropKept()
 	found.Kept = slices.DeleteFunc(found.Kept, func(path string) bool { _, gone := os.Lstat(path); return gone != nil })
 	return found, err
 }
@@ -121,22 +92,6 @@ func flattened(err error) []error {
 	return []error{err}
 }
 
-// setAside moves away what stands in the place of a run's directory: nothing can be written into it.
-func (s State) setAside(folder runFolder) error {
-	aside := filepath.Join(s.Folder, "set-aside")
-	err := os.MkdirAll(aside, 0o700)
-	if err == nil {
-		err = os.Rename(string(folder), filepath.Join(aside, folder.id()))
-	}
-	if err == nil {
-		err = errors.Join(durable.SyncFolder(s.runs()), durable.SyncFolder(aside))
-	}
-	if err != nil {
-		return s.notBegun(err)
-	}
-	return nil
-}
-
 // operator is who calls gwe.
 func operator() string {
 	if who, err := user.Current(); err == nil && who.Username != "" {
@@ -154,10 +109,10 @@ func (x *runner) warnOfUnresolved() {
 	for _, one := range left {
 		what := "ended with exit code 5: the machine may not be as it was before it"
 		switch one.Status {
-		case StatusDamaged:
+		case runstate.StatusDamaged:
 			what = "has a damaged journal"
-		case StatusLost:
-			what = "of " + one.Recipe + " had begun and its journal was deleted: what it changed on " + listed(one.Targets) + " was never undone"
+		case runstate.StatusLost:
+			what = "of " + one.Recipe + " had begun and its journal was deleted: what it changed on " + runstate.Listed(one.Targets) + " was never undone"
 		}
 		x.task.Warn("run " + one.Run + " " + what + "; `gwe resolve " + one.Run + "` says what is different and closes it")
 	}

@@ -7,28 +7,29 @@ import (
 	"slices"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/journal"
 	"github.com/gwe-project/gwe/engine/tasklog"
 )
 
 // resume looks at a suspended run: it is left alone, goes on, or is put back. What ran before is read from the journal:
 // reboot and confirm stand among the recipe's own steps, so all before them is over, and nothing behind them is begun.
-func (e *Engine) resume(ctx context.Context, p *storedRun, earlier []*storedRun, held *locks) (Result, error) {
+func (e *Engine) resume(ctx context.Context, p *runstate.StoredRun, earlier []*runstate.StoredRun, held *locks) (Result, error) {
 	h, err := e.waitingHistory(p)
 	if err != nil {
 		return Result{}, err
 	}
-	held.name(p.folder.id())
+	held.name(p.Folder.ID())
 	defer held.name("")
 	e.countBoot(p, h)
 	v := e.judge(ctx, h)
 	if v.decision == waitOn {
 		return e.keepWaiting(p, h, v)
 	}
-	if v.decision == goOn && h.suspension.Cause != causeReturn {
-		behind := slices.Index(h.program.steps, h.program.byPath[h.suspension.Step]) + 1
-		if err := h.program.lacking(p.folder.id(), h.program.steps[behind:]); err != nil {
-			if h.suspension.left(e.now()) > 0 {
+	if v.decision == goOn && h.Suspension.Cause != runstate.CauseReturn {
+		behind := slices.Index(h.program.steps, h.program.byPath[h.Suspension.Step]) + 1
+		if err := h.program.lacking(p.Folder.ID(), h.program.steps[behind:]); err != nil {
+			if h.Suspension.Left(e.now()) > 0 {
 				return Result{}, err
 			}
 			v.decision, v.failure = turnBack, err // or it would stay in between for good
@@ -39,72 +40,72 @@ func (e *Engine) resume(ctx context.Context, p *storedRun, earlier []*storedRun,
 	}
 	targets := &locks{around: held}
 	defer targets.release()
-	if err := e.claimPaths(targets, p.folder.id(), p.begin.worksOn()); err != nil {
+	if err := e.claimPaths(targets, p.Folder.ID(), p.Begin.WorksOn()); err != nil {
 		return Result{}, err
 	}
-	x, err := e.open(p, "resume", fmt.Sprintf("Resume run %s of %s", p.folder.id(), p.begin.Recipe))
+	x, err := e.open(p, "resume", fmt.Sprintf("Resume run %s of %s", p.Folder.ID(), p.Begin.Recipe))
 	if err != nil {
 		return Result{}, err
 	}
 	defer x.close()
 	x.earlier, x.locks = earlier, targets
 	// A run that an operator confirmed goes on as one that was just begun, and ends so.
-	x.recovers = v.decision != goOn || !h.suspension.confirmed
+	x.recovers = v.decision != goOn || !h.Suspension.Confirmed
 	x.noteUnfinished()
-	if h.suspension.Cause == causeReturn {
+	if h.Suspension.Cause == runstate.CauseReturn {
 		return x.returned(ctx, v), nil
 	}
 	return x.resumeForward(ctx, v), nil
 }
 
 // waitingHistory rebuilds a suspended run from its journal, and leaves that alone.
-func (e *Engine) waitingHistory(p *storedRun) (*runState, error) {
+func (e *Engine) waitingHistory(p *runstate.StoredRun) (*runState, error) {
 	program, err := e.program(p)
 	if err != nil {
 		return nil, err
 	}
-	h, err := replay(program, p.folder, p.records)
+	h, err := replay(program, p.Folder, p.Records)
 	if err != nil {
 		return nil, err
 	}
-	if n := program.byPath[p.suspension.Step]; h.suspension == nil || n == nil || as[*waiting](n) == nil {
-		return nil, fault.New(fault.Errored, "journal-unreadable", "run %s waits for a step that its frozen recipe does not have", p.folder.id())
+	if n := program.byPath[p.Suspension.Step]; h.Suspension == nil || n == nil || as[*waiting](n) == nil {
+		return nil, fault.New(fault.Errored, "journal-unreadable", "run %s waits for a step that its frozen recipe does not have", p.Folder.ID())
 	}
 	return h, nil
 }
 
 // countBoot tells the journal of a new boot before anything is asked of the machine. A question that takes it down would be asked
 // in boot after boot, without end. A journal that cannot be written keeps no run from its deadline.
-func (e *Engine) countBoot(p *storedRun, h *runState) {
-	if next := h.suspension.after(e.now()); next.Boot != h.suspension.waited.Boot && e.noteWait(p, next) == nil {
-		h.suspension.waited = next
+func (e *Engine) countBoot(p *runstate.StoredRun, h *runState) {
+	if next := h.Suspension.After(e.now()); next.Boot != h.Suspension.Waited.Boot && e.noteWait(p, next) == nil {
+		h.Suspension.Waited = next
 	}
 }
 
 // leave lets a run wait on. The journal is told how far it came, so that no boot begins the wait anew.
-func (e *Engine) keepWaiting(p *storedRun, h *runState, v verdict) (Result, error) {
-	result := Result{Run: p.folder.id(), Status: StatusSuspended, Waits: h.suspension.awaited()}
-	if !h.suspension.worthJournaling(v.waited) {
+func (e *Engine) keepWaiting(p *runstate.StoredRun, h *runState, v verdict) (Result, error) {
+	result := Result{Run: p.Folder.ID(), Status: runstate.StatusSuspended, Waits: h.Suspension.Awaited()}
+	if !h.Suspension.WorthJournaling(v.waited) {
 		return result, nil
 	}
 	return result, e.noteWait(p, v.waited)
 }
 
-func (e *Engine) noteWait(p *storedRun, waited waitedRecord) error {
-	opened, _, err := journal.Open(p.folder.journal())
+func (e *Engine) noteWait(p *runstate.StoredRun, waited runstate.WaitedRecord) error {
+	opened, _, err := journal.Open(p.Folder.Journal())
 	if err != nil {
 		return err
 	}
 	written := e.watched(opened)
 	defer written.Close()
-	return written.Append(recordWaited, waited)
+	return written.Append(runstate.RecordWaited, waited)
 }
 
 // resumeForward takes the run up again at the step where it waited.
 func (x *runner) resumeForward(ctx context.Context, v verdict) Result {
-	s := x.state.suspension
-	if v.arrived && s.Cause == causeReboot {
-		x.state.arrived = &s.suspendedRecord
+	s := x.state.Suspension
+	if v.arrived && s.Cause == runstate.CauseReboot {
+		x.state.arrived = &s.SuspendedRecord
 	}
 	x.state.left = v.left
 	n := x.program.byPath[s.Step]
@@ -137,20 +138,20 @@ func (x *runner) resumeForward(ctx context.Context, v verdict) Result {
 }
 
 // journalResume journals that the wait is over. The way back has its space again before anything else is done.
-func (x *runner) journalResume(s *suspension, v verdict, task *tasklog.Task) error {
+func (x *runner) journalResume(s *runstate.Suspension, v verdict, task *tasklog.Task) error {
 	if err := x.reserveAgain(); err != nil {
 		return err
 	}
-	if err := x.append(recordResumed, resumedRecord{Step: s.Step, Boot: v.waited.Boot, PID: os.Getpid()}); err != nil {
+	if err := x.append(runstate.RecordResumed, runstate.ResumedRecord{Step: s.Step, Boot: v.waited.Boot, PID: os.Getpid()}); err != nil {
 		return err
 	}
-	task.Done(map[cause]string{causeReboot: "rebooted", causeConfirm: "confirmed"}[s.Cause])
+	task.Done(map[runstate.Cause]string{runstate.CauseReboot: "rebooted", runstate.CauseConfirm: "confirmed"}[s.Cause])
 	return nil
 }
 
 // waitAgain asks for one more reboot.
 func (x *runner) waitAgain(ctx context.Context, v verdict, task *tasklog.Task) error {
-	next := x.state.suspension.suspendedRecord
+	next := x.state.Suspension.SuspendedRecord
 	next.Attempt++
 	task.Warn(fmt.Sprintf("%v; attempt %d of %d", v.failure, next.Attempt, next.Attempts))
 	return x.wait(ctx, next, task)
@@ -176,7 +177,7 @@ func (x *runner) returned(ctx context.Context, v verdict) Result {
 	case turnBack:
 		return x.awaitReturn(ctx, v.failure, task, nil)
 	}
-	_ = x.append(recordResumed, resumedRecord{Step: x.state.suspension.Step, Boot: v.waited.Boot, PID: os.Getpid()})
+	_ = x.append(runstate.RecordResumed, runstate.ResumedRecord{Step: x.state.Suspension.Step, Boot: v.waited.Boot, PID: os.Getpid()})
 	task.Done("rebooted")
 	return x.finish(context.WithoutCancel(ctx), nil)
 }
@@ -190,14 +191,14 @@ func (x *runner) awaitReturn(ctx context.Context, err error, task *tasklog.Task,
 	stranded := fault.New(fault.Failed, "return-missing", "all is put back, but the machine does not run the system of before").WithCause(err).
 		WithHint("boot that by hand")
 	task.Fail(stranded)
-	_ = x.append(recordStranded, troubleRecord{Step: x.state.stepOfReturn(), Error: x.recordOf(stranded)})
+	_ = x.append(runstate.RecordStranded, runstate.TroubleRecord{Step: x.state.stepOfReturn(), Error: x.recordOf(stranded)})
 	return x.finish(context.WithoutCancel(ctx), failure)
 }
 
 // stepOfReturn is the step whose reboot is to be taken back.
 func (h *runState) stepOfReturn() string {
-	if h.suspension != nil {
-		return h.suspension.Step
+	if h.Suspension != nil {
+		return h.Suspension.Step
 	}
-	return h.rebooted.Step
+	return h.Rebooted.Step
 }

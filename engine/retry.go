@@ -1,14 +1,13 @@
 package engine
 
 import (
-	"context"
 	"math"
 	"math/rand/v2"
 	"time"
 
 	"github.com/gwe-project/gwe/engine/expression"
 	"github.com/gwe-project/gwe/engine/fault"
-	"github.com/gwe-project/gwe/engine/pace"
+	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/value"
 )
 
@@ -79,19 +78,10 @@ func (r *retryPolicy) again(err error, composed bool, result map[string]any, nam
 	if result == nil {
 		result = map[string]any{}
 	}
-	inner := with(with(names, "error", errorValues(recordOf(err))), "result", result)
+	inner := with(with(names, "error", runstate.ErrorValues(runstate.RecordOf(err))), "result", result)
 	answer, evaluated := r.when.Evaluate(inner)
 	if evaluated != nil {
 		return false, evaluated
 	}
 	return answer.(bool), nil
-}
-
-// sleep waits, unless the context ends before.
-func sleep(ctx context.Context, wait time.Duration) error {
-	// With no wait both may have come: who was told to stop does not begin again.
-	if pace.Sleep(ctx, wait) != nil {
-		return interruption(context.Cause(ctx))
-	}
-	return nil
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/tasklog"
 )
 
@@ -24,7 +25,7 @@ func retryOnce[T any](ctx context.Context, x *runner, postpone bool, task *taskl
 	}
 	task.Warn("it is tried once more: " + x.withoutSecrets(err).Error())
 	if !x.insisted.Load() {
-		_ = sleep(context.WithoutCancel(ctx), retryPause)
+		_ = runstate.Sleep(context.WithoutCancel(ctx), retryPause)
 	}
 	if done, err = try(); err != nil {
 		x.insisted.Store(true)

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/journal"
 	"github.com/gwe-project/gwe/engine/step"
 )
@@ -28,15 +29,15 @@ func (e *Engine) Rollback(ctx context.Context, id string) (Result, error) {
 	}
 	for _, result := range settled {
 		// It had begun and died, and was finished right now: that is what is asked for.
-		if p, err := e.State.peek(result.Run); err == nil && p != nil && p.rollback && (id == "" || id == result.Run) {
+		if p, err := runstate.Peek(e.State, result.Run); err == nil && p != nil && p.Rollback && (id == "" || id == result.Run) {
 			return result, nil
 		}
 	}
-	if err := noneSuspended(settled); err != nil {
+	if err := runstate.NoneSuspended(settled); err != nil {
 		return Result{}, err
 	}
 	for _, result := range settled {
-		if id == "" && (result.Status == StatusRestored || result.Status == StatusFailsafe || result.Status == StatusBroken) {
+		if id == "" && (result.Status == runstate.StatusRestored || result.Status == runstate.StatusFailsafe || result.Status == runstate.StatusBroken) {
 			return Result{}, e.refuseSecondRollback(result, standing)
 		}
 	}
@@ -44,10 +45,10 @@ func (e *Engine) Rollback(ctx context.Context, id string) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	if err := e.claimPaths(locks, p.folder.id(), p.begin.worksOn()); err != nil {
+	if err := e.claimPaths(locks, p.Folder.ID(), p.Begin.WorksOn()); err != nil {
 		return Result{}, err
 	}
-	if err := errors.Join(roomToAct(), e.rollbackReaches(p), e.owedElsewhere(p.begin.extents())); err != nil {
+	if err := errors.Join(roomToAct(), e.rollbackReaches(p), e.owedElsewhere(p.Begin.Extents())); err != nil {
 		return Result{}, err
 	}
 	seen, err := e.wayBack(p, standing)
@@ -67,21 +68,21 @@ func (e *Engine) Rollback(ctx context.Context, id string) (Result, error) {
 		return Result{}, e.withAlternatives(standing, p, err)
 	}
 	if err := context.Cause(ctx); err != nil {
-		return Result{}, interruption(err)
+		return Result{}, runstate.Interruption(err)
 	}
-	x, err := e.open(p, "rollback", fmt.Sprintf("Roll back run %s of %s", p.folder.id(), p.begin.Recipe))
+	x, err := e.open(p, "rollback", fmt.Sprintf("Roll back run %s of %s", p.Folder.ID(), p.Begin.Recipe))
 	if err != nil {
 		return Result{}, err
 	}
 	defer x.close()
 	x.locks = locks
-	x.earlier = slices.DeleteFunc(slices.Clone(standing), func(other *storedRun) bool { return other == p })
+	x.earlier = slices.DeleteFunc(slices.Clone(standing), func(other *runstate.StoredRun) bool { return other == p })
 	x.warnOfUnresolved()
 	for _, name := range seen.notRolledBack() {
 		x.task.Warn("this stays as it is: " + name)
 	}
 	x.noteUnfinished()
-	if err := x.rollBack(seen.state.rebooted); err != nil {
+	if err := x.rollBack(seen.state.Rebooted); err != nil {
 		var unsure *journal.Unsure
 		if errors.As(err, &unsure) {
 			// The next recovery may find the record, and goes on with the rollback then. Nothing is touched before.
@@ -89,7 +90,7 @@ func (e *Engine) Rollback(ctx context.Context, id string) (Result, error) {
 		}
 		_ = x.journal.Release()
 		x.task.Fail(err)
-		return Result{}, e.State.notBegun(err)
+		return Result{}, runstate.NotBegun(e.State, err)
 	}
 	ctx = context.WithoutCancel(ctx)
 	if why := x.unwind(ctx); why != nil {
@@ -99,22 +100,22 @@ func (e *Engine) Rollback(ctx context.Context, id string) (Result, error) {
 }
 
 // refuseSecondRollback refuses to go back one step further than was asked for: the run that was interrupted has just been rolled back.
-func (e *Engine) refuseSecondRollback(recovered Result, standing []*storedRun) error {
+func (e *Engine) refuseSecondRollback(recovered Result, standing []*runstate.StoredRun) error {
 	refusal := fault.New(fault.Refused, "rollback-recovered", "run %s had been interrupted, and ended just now: %s; nothing else is rolled back", recovered.Run, recovered.Status)
 	if len(standing) == 0 {
 		return refusal.WithHint("see what runs now: gwe status")
 	}
-	return refusal.WithHint("see what runs now: gwe status; to go back further: gwe rollback %s", standing[len(standing)-1].folder.id())
+	return refusal.WithHint("see what runs now: gwe status; to go back further: gwe rollback %s", standing[len(standing)-1].Folder.ID())
 }
 
 // rollBack journals that the run is put back by hand. From here on that is finished, in this process or in another.
 // back is the reboot that it has to take back, or nil.
-func (x *runner) rollBack(back *suspendedRecord) error {
-	why := fault.New(fault.Interrupted, "rolled-back", "run %s is rolled back", x.folder.id())
+func (x *runner) rollBack(back *runstate.SuspendedRecord) error {
+	why := fault.New(fault.Interrupted, "rolled-back", "run %s is rolled back", x.folder.ID())
 	if err := x.reserveAgain(); err != nil {
 		return err
 	}
-	if err := x.append(recordRollback, unwindRecord{Error: x.recordOf(why), Back: back, Checked: true}); err != nil {
+	if err := x.append(runstate.RecordRollback, runstate.UnwindRecord{Error: x.recordOf(why), Back: back, Checked: true}); err != nil {
 		return err
 	}
 	x.backward = true
@@ -125,11 +126,11 @@ func (x *runner) rollBack(back *suspendedRecord) error {
 // giveUpAfterCommit notes before a rollback which frames after the commit cannot be undone: their types gave up what that would need when
 // the run ended.
 func (h *runState) giveUpAfterCommit() {
-	if h.committed < 0 {
+	if h.Committed < 0 {
 		return
 	}
-	for _, f := range h.frames[h.committed:] {
-		f.givenUp = f.part == "" && !f.owesLast && releases(f.node.stepType())
+	for _, f := range h.frames[h.Committed:] {
+		f.GivenUp = f.Part == "" && !f.OwesLast && releases(f.node.stepType())
 	}
 }
 
@@ -140,15 +141,15 @@ func releases(stepType step.Type) bool {
 }
 
 // chooseRollback finds the run; without an id it is the newest one that stands.
-func (e *Engine) chooseRollback(standing []*storedRun, id string) (*storedRun, error) {
+func (e *Engine) chooseRollback(standing []*runstate.StoredRun, id string) (*runstate.StoredRun, error) {
 	if id == "" {
 		w := e.damagedLast(standing)
-		if w != nil && w.newer() {
-			return nil, w.why
+		if w != nil && w.Newer() {
+			return nil, w.Why
 		}
 		if w != nil {
-			return nil, e.withAlternatives(standing, nil, fault.New(fault.Refused, "rollback-damaged", "cannot roll back the newest run, %s: %v", w.folder.id(), w.why).
-				WithHint("`gwe show %[1]s` tells what can still be read of it; put right by hand what it did, then set it aside: `gwe resolve %[1]s --reason TEXT`", w.folder.id()))
+			return nil, e.withAlternatives(standing, nil, fault.New(fault.Refused, "rollback-damaged", "cannot roll back the newest run, %s: %v", w.Folder.ID(), w.Why).
+				WithHint("`gwe show %[1]s` tells what can still be read of it; put right by hand what it did, then set it aside: `gwe resolve %[1]s --reason TEXT`", w.Folder.ID()))
 		}
 		if len(standing) == 0 {
 			return nil, fault.New(fault.Refused, "rollback-none", "no run in %s can be rolled back", e.State.Folder).
@@ -156,67 +157,58 @@ func (e *Engine) chooseRollback(standing []*storedRun, id string) (*storedRun, e
 		}
 		return standing[len(standing)-1], nil
 	}
-	chosen, err := e.State.choose(id)
+	chosen, err := runstate.Choose(e.State, id)
 	if err != nil {
 		return nil, err
 	}
 	for _, p := range standing {
-		if p.folder.id() == chosen {
+		if p.Folder.ID() == chosen {
 			return p, nil
 		}
 	}
-	p, err := e.State.peek(chosen)
+	p, err := runstate.Peek(e.State, chosen)
 	if err != nil {
-		return nil, e.State.wreckOf(chosen, err).fault()
+		return nil, runstate.DamagedRunOf(e.State, chosen, err).Fault()
 	}
 	return nil, e.withAlternatives(standing, nil, e.notStanding(p, chosen))
 }
 
 // damagedLast is the newest run whose journal is damaged, if it began after all runs that can be rolled back, and may have committed; nil
 // where there is none. A rollback that names no run means that one.
-func (e *Engine) damagedLast(standing []*storedRun) *damagedRun {
+func (e *Engine) damagedLast(standing []*runstate.StoredRun) *runstate.DamagedRun {
 	newest := ""
 	if len(standing) > 0 {
-		newest = standing[len(standing)-1].folder.id()
+		newest = standing[len(standing)-1].Folder.ID()
 	}
 	ids, _ := e.State.Runs()
 	for _, id := range slices.Backward(ids) {
 		if id <= newest {
 			return nil
 		}
-		_, err := e.State.peek(id)
+		_, err := runstate.Peek(e.State, id)
 		if err == nil {
 			continue
 		}
-		w := e.State.wreckOf(id, err)
-		if w.resolved == nil && !w.endedWithout() {
+		w := runstate.DamagedRunOf(e.State, id, err)
+		if w.Resolved == nil && !w.EndedWithout() {
 			return &w
 		}
 	}
 	return nil
 }
 
-// endedWithout reports whether it is known that the run ended without a change that a rollback would undo.
-func (w damagedRun) endedWithout() bool {
-	if !w.ended || w.rest == nil {
-		return false
-	}
-	end := w.rest.ended
-	return end != nil && (end.Status == StatusRefused || end.Status == StatusRestored || end.Status == StatusRolledBack)
-}
-
 // notStanding says why nothing is kept that could undo the run.
-func (e *Engine) notStanding(p *storedRun, id string) error {
+func (e *Engine) notStanding(p *runstate.StoredRun, id string) error {
 	switch {
 	case p == nil:
 		return fault.New(fault.Refused, "rollback-nothing", "run %s never began", id)
-	case p.ended == nil:
+	case p.Ended == nil:
 		return fault.New(fault.Refused, "rollback-pending", "run %s has not ended", id)
-	case p.rollback:
+	case p.Rollback:
 		return fault.New(fault.Refused, "rollback-nothing", "run %s was rolled back already", id)
-	case p.committed < 0:
+	case p.Committed < 0:
 		return fault.New(fault.Refused, "rollback-nothing", "run %s did not come to its commit: nothing of it is in place", id)
-	case !p.releasing && !p.released:
+	case !p.Releasing && !p.Released:
 		return fault.New(fault.Refused, "rollback-nothing", "run %s changed nothing that could be put back", id)
 	}
 	if later := e.supersededBy(p); later != "" {
@@ -226,13 +218,13 @@ func (e *Engine) notStanding(p *storedRun, id string) error {
 }
 
 // supersededBy is the first run that committed changes later under one of the run's lock names; "" where there is none.
-func (e *Engine) supersededBy(p *storedRun) string {
+func (e *Engine) supersededBy(p *runstate.StoredRun) string {
 	ids, _ := e.State.Runs()
 	for _, id := range ids {
-		if id <= p.folder.id() {
+		if id <= p.Folder.ID() {
 			continue
 		}
-		if later, err := e.State.peek(id); err == nil && later != nil && sharesLock(later.begin.names(), p.begin.names()) && later.changed() {
+		if later, err := runstate.Peek(e.State, id); err == nil && later != nil && runstate.SharesLock(later.Begin.Names(), p.Begin.Names()) && later.Changed() {
 			return id
 		}
 	}
@@ -242,28 +234,28 @@ func (e *Engine) supersededBy(p *storedRun) string {
 // Rollbackable lists the runs that can be rolled back by what their journals tell, oldest first. Whether the machine is as they left it
 // it does not ask: PlanRollback does. It changes nothing and needs no lock.
 func (e *Engine) Rollbackable() ([]string, error) {
-	_, standing, err := e.State.survey()
+	_, standing, err := runstate.Survey(e.State)
 	if err != nil {
 		return nil, err
 	}
 	return e.passing(standing, nil), nil
 }
 
-func (e *Engine) passing(standing []*storedRun, but *storedRun) []string {
+func (e *Engine) passing(standing []*runstate.StoredRun, but *runstate.StoredRun) []string {
 	able := []string{}
 	for _, p := range standing {
 		if p == but {
 			continue
 		}
 		if _, err := e.wayBack(p, standing); err == nil {
-			able = append(able, p.folder.id())
+			able = append(able, p.Folder.ID())
 		}
 	}
 	return able
 }
 
 // withAlternatives adds to a refusal which runs can be rolled back instead.
-func (e *Engine) withAlternatives(standing []*storedRun, but *storedRun, err error) error {
+func (e *Engine) withAlternatives(standing []*runstate.StoredRun, but *runstate.StoredRun, err error) error {
 	refusal := fault.As(err)
 	if refusal == nil || refusal.Class != fault.Refused {
 		return err

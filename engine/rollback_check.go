@@ -4,14 +4,15 @@ import (
 	"context"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/step"
 )
 
 // wayBack looks at what journals tell that could stand in the way of a rollback, and gives the run as that would find it once
 // it has begun. It only reads, and does not look at the machine: asLeft does. The error says why it cannot be.
-func (e *Engine) wayBack(p *storedRun, standing []*storedRun) (*runner, error) {
-	id := p.folder.id()
-	if p.undoFailed {
+func (e *Engine) wayBack(p *runstate.StoredRun, standing []*runstate.StoredRun) (*runner, error) {
+	id := p.Folder.ID()
+	if p.UndoFailed {
 		return nil, fault.New(fault.Refused, "rollback-broken", "an undo of run %s failed: the machine is not as a run left it", id).
 			WithHint("`gwe show %s` tells which one; put that right by hand", id)
 	}
@@ -22,19 +23,19 @@ func (e *Engine) wayBack(p *storedRun, standing []*storedRun) (*runner, error) {
 	if err != nil {
 		return nil, err
 	}
-	h, err := replay(program, p.folder, p.records)
+	h, err := replay(program, p.Folder, p.Records)
 	if err != nil {
 		return nil, err
 	}
-	x := &runner{work: &work{engine: e, program: program, folder: p.folder, state: h, mask: h.secrets.mask}}
+	x := &runner{work: &work{engine: e, program: program, folder: p.Folder, state: h, mask: h.secrets.mask}}
 	for _, f := range h.held() {
 		if f.irreversible() {
-			return nil, x.state.at(f.node, f.rounds, fault.New(fault.Refused, "rollback-irreversible", "run %s cannot be undone: nothing undoes what %q did", id, x.titleOfFrame(f)).
+			return nil, x.state.at(f.node, f.Rounds, fault.New(fault.Refused, "rollback-irreversible", "run %s cannot be undone: nothing undoes what %q did", id, x.titleOfFrame(f)).
 				WithHint("put back by hand what the step did"))
 		}
 	}
 	h.giveUpAfterCommit()
-	h.takeRollback(unwindRecord{Back: h.rebooted})
+	h.TakeRollback(runstate.UnwindRecord{Back: h.Rebooted})
 	for _, f := range h.open() {
 		if why := x.missingPlugin(f, fault.Refused); why != nil {
 			return nil, why
@@ -45,17 +46,17 @@ func (e *Engine) wayBack(p *storedRun, standing []*storedRun) (*runner, error) {
 
 // rollbackReaches refuses a rollback while a file system that the run worked on is not there, or takes nothing. After a reboot of the run
 // its file systems may be others.
-func (e *Engine) rollbackReaches(p *storedRun) error {
-	if p.waited {
+func (e *Engine) rollbackReaches(p *runstate.StoredRun) error {
+	if p.Waited {
 		return nil
 	}
-	return outOfReach(p.targets(e.runsPrograms), fault.Refused)
+	return runstate.OutOfReach(p.Targets(e.runsPrograms), fault.Refused)
 }
 
 // irreversible tells whether nothing would be done to put the frame back: no undo of its type's, none in the recipe, and
 // none of a group around it.
 func (f *frame) irreversible() bool {
-	if f.part != "" || f.node.stepType().About().Undo != "" {
+	if f.Part != "" || f.node.stepType().About().Undo != "" {
 		return false
 	}
 	for n := f.node; n != nil; n = n.parent {
@@ -74,11 +75,11 @@ func (x *runner) inspectFrames(ctx context.Context) error {
 	}
 	later, obscured := x.changedByFinally()
 	for _, f := range x.state.open() {
-		if f.owesLast {
+		if f.OwesLast {
 			continue // all else of it is undone
 		}
-		obscured = obscured || len(f.node.undo)+len(f.node.undoLast) > 0 || f.part == "" && f.node.runs() && !f.irreversible()
-		if f.part != "" {
+		obscured = obscured || len(f.node.undo)+len(f.node.undoLast) > 0 || f.Part == "" && f.node.runs() && !f.irreversible()
+		if f.Part != "" {
 			continue
 		}
 		stepType := f.node.stepType()
@@ -100,10 +101,10 @@ func (x *runner) inspectFrames(ctx context.Context) error {
 			err = f.unreachable()
 		}
 		if err == nil {
-			err = stepType.Verify(ctx, run.Run, f.arguments, f.memo)
+			err = stepType.Verify(ctx, run.Run, f.arguments, f.Memo)
 		}
 		if inspector, ok := stepType.(step.InspectorType); ok && err == nil && !covered {
-			err = inspector.Inspect(ctx, run.Run, f.arguments, f.memo)
+			err = inspector.Inspect(ctx, run.Run, f.arguments, f.Memo)
 		}
 		if err != nil {
 			return x.notAsLeft(ctx, f, err)
@@ -114,17 +115,17 @@ func (x *runner) inspectFrames(ctx context.Context) error {
 
 // notAsLeft refuses the rollback because of what a frame found, also if that is only what it could not look at: nothing was done yet.
 func (x *runner) notAsLeft(ctx context.Context, f *frame, err error) error {
-	changed := fault.New(fault.Refused, "rollback-changed", "the machine is not as run %s left it", x.folder.id()).WithCause(explain(ctx, err))
+	changed := fault.New(fault.Refused, "rollback-changed", "the machine is not as run %s left it", x.folder.ID()).WithCause(explain(ctx, err))
 	if why := fault.As(err); why != nil && why.Hint != "" {
 		changed = changed.WithHint("%s", why.Hint) // it says how the machine becomes so again
 	}
-	return x.state.at(f.node, f.rounds, changed)
+	return x.state.at(f.node, f.Rounds, changed)
 }
 
 // touchedBy lists what the frame changed: what its type tells, or else the paths of its effects.
 func touchedBy(f *frame, run *step.Run) ([]string, error) {
 	if toucher, ok := f.node.stepType().(step.ToucherType); ok {
-		if paths, known, err := toucher.Touches(run, f.arguments, f.memo); known || err != nil {
+		if paths, known, err := toucher.Touches(run, f.arguments, f.Memo); known || err != nil {
 			return paths, err
 		}
 	}
@@ -134,15 +135,15 @@ func touchedBy(f *frame, run *step.Run) ([]string, error) {
 // checkRebootBack finds out whether the way back leads over a reboot: the run rebooted the machine, and that has not left the new system
 // since.
 func (x *runner) checkRebootBack(ctx context.Context) error {
-	if x.state.rebooted == nil {
+	if x.state.Rebooted == nil {
 		return nil
 	}
 	left, err := x.engine.left(ctx, x.state)
 	if err != nil {
-		return fault.New(fault.Refused, "rollback-where", "whether the machine still runs the system that run %s rebooted it into cannot be told", x.folder.id()).WithCause(err)
+		return fault.New(fault.Refused, "rollback-where", "whether the machine still runs the system that run %s rebooted it into cannot be told", x.folder.ID()).WithCause(err)
 	}
 	if left {
-		x.state.rebooted = nil
+		x.state.Rebooted = nil
 	}
 	return nil
 }
@@ -152,12 +153,12 @@ func (x *runner) checkRebootBack(ctx context.Context) error {
 func (x *runner) notRolledBack() []string {
 	stays := []string{}
 	for _, f := range x.state.open() {
-		if f.part == "" && f.irreversible() {
+		if f.Part == "" && f.irreversible() {
 			stays = append(stays, x.titleOfFrame(f))
 		}
 	}
 	for _, f := range x.state.frames {
-		if f.givenUp && !f.undone {
+		if f.GivenUp && !f.Undone {
 			stays = append(stays, x.titleOfFrame(f))
 		}
 	}

@@ -6,13 +6,14 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/step"
 )
 
 // changedByFinally lists what the finally of the run and of its groups has changed, though it makes no frames: a file that the run needed
 // for itself, and that is gone by now. programs reports whether a program ran there, which may have changed anything.
 func (x *runner) changedByFinally() (changed []string, programs bool) {
-	add := func(nodes []*node, r rounds) {
+	add := func(nodes []*node, r runstate.Rounds) {
 		for _, n := range nodes {
 			found, program := x.finallyChanges(n, r)
 			changed, programs = append(changed, found...), programs || program
@@ -20,14 +21,14 @@ func (x *runner) changedByFinally() (changed []string, programs bool) {
 	}
 	add(x.program.finally, nil)
 	for _, f := range x.state.frames {
-		if f.part == partFinally {
-			add(f.node.finally(), f.rounds)
+		if f.Part == runstate.PartFinally {
+			add(f.node.finally(), f.Rounds)
 		}
 	}
 	return changed, programs
 }
 
-func (x *runner) finallyChanges(n *node, r rounds) (changed []string, program bool) {
+func (x *runner) finallyChanges(n *node, r runstate.Rounds) (changed []string, program bool) {
 	if n.leaf() == nil {
 		return nil, false
 	}

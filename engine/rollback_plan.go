@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/step"
 )
 
@@ -34,10 +35,10 @@ type PlannedUndo struct {
 
 // PlanRollback tells what Rollback would do, and refuses where that would. It changes nothing and takes no lock.
 func (e *Engine) PlanRollback(ctx context.Context, id string) (RollbackPlan, error) {
-	if p, err := e.State.waiting(""); err == nil && p.suspension != nil {
-		return RollbackPlan{}, noneSuspended([]Result{{Run: p.folder.id(), Status: StatusSuspended, Waits: p.summary().Waits}})
+	if p, err := runstate.Waiting(e.State, ""); err == nil && p.Suspension != nil {
+		return RollbackPlan{}, runstate.NoneSuspended([]Result{{Run: p.Folder.ID(), Status: runstate.StatusSuspended, Waits: p.Summary().Waits}})
 	}
-	_, standing, err := e.State.survey()
+	_, standing, err := runstate.Survey(e.State)
 	if err != nil {
 		return RollbackPlan{}, err
 	}
@@ -45,7 +46,7 @@ func (e *Engine) PlanRollback(ctx context.Context, id string) (RollbackPlan, err
 	if err != nil {
 		return RollbackPlan{}, err
 	}
-	if err := errors.Join(roomToAct(), e.rollbackReaches(p), e.owedElsewhere(p.begin.extents())); err != nil {
+	if err := errors.Join(roomToAct(), e.rollbackReaches(p), e.owedElsewhere(p.Begin.Extents())); err != nil {
 		return RollbackPlan{}, err
 	}
 	x, err := e.wayBack(p, standing)
@@ -62,9 +63,9 @@ func (e *Engine) PlanRollback(ctx context.Context, id string) (RollbackPlan, err
 	if err != nil {
 		return RollbackPlan{}, e.withAlternatives(standing, p, err)
 	}
-	plan := RollbackPlan{Run: p.folder.id(), Recipe: p.begin.Recipe, Undone: []PlannedUndo{}, Stays: x.notRolledBack(), Later: later}
+	plan := RollbackPlan{Run: p.Folder.ID(), Recipe: p.Begin.Recipe, Undone: []PlannedUndo{}, Stays: x.notRolledBack(), Later: later}
 	for _, f := range x.state.open() {
-		if f.part == partFinally || f.owesLast || f.part == "" && f.irreversible() {
+		if f.Part == runstate.PartFinally || f.OwesLast || f.Part == "" && f.irreversible() {
 			continue
 		}
 		if lines := x.undoLines(ctx, f); len(lines) > 0 {
@@ -72,9 +73,9 @@ func (e *Engine) PlanRollback(ctx context.Context, id string) (RollbackPlan, err
 		}
 	}
 	plan.Undone = append(plan.Undone, x.plannedLast(ctx)...)
-	if x.state.rebooted != nil {
-		plan.Reboot = "reboots the machine, where it has not left the new system: " + strings.Join(x.state.rebooted.Command, " ")
-		if len(x.state.rebooted.Command) == 0 {
+	if x.state.Rebooted != nil {
+		plan.Reboot = "reboots the machine, where it has not left the new system: " + strings.Join(x.state.Rebooted.Command, " ")
+		if len(x.state.Rebooted.Command) == 0 {
 			plan.Reboot = "waits for a reboot by others, where the machine has not left the new system"
 		}
 	}
@@ -114,7 +115,7 @@ func (x *runner) plannedLast(ctx context.Context) []PlannedUndo {
 }
 
 func (x *runner) plannedUndo(f *frame, lines []string, last bool) PlannedUndo {
-	undone := PlannedUndo{StepName: x.named(f.node, f.rounds), Undo: lines, Last: last}
+	undone := PlannedUndo{StepName: x.named(f.node, f.Rounds), Undo: lines, Last: last}
 	undone.Name = x.mask.Text(x.titleOfFrame(f))
 	return undone
 }

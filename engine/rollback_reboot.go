@@ -89,9 +89,9 @@ func at(names map[string]any, path []string) any {
 // left tells whether a machine that a run brought into a new system runs another one by now. An error means that nobody can
 // tell.
 func (e *Engine) left(ctx context.Context, h *runState) (bool, error) {
-	n := h.program.byPath[h.rebooted.Step]
+	n := h.program.byPath[h.Rebooted.Step]
 	if n == nil || as[*waiting](n) == nil {
-		return false, fault.New(fault.Errored, "journal-unreadable", "run %s rebooted at a step that its frozen recipe does not have", h.begin.Run)
+		return false, fault.New(fault.Errored, "journal-unreadable", "run %s rebooted at a step that its frozen recipe does not have", h.Begin.Run)
 	}
 	expect := h.expected()
 	if !expect.tellsApart(h.names(n, nil, false)) {
@@ -104,5 +104,5 @@ func (e *Engine) left(ctx context.Context, h *runState) (bool, error) {
 
 // expected is what tells the system into which the run rebooted the machine; nil where the recipe does not say.
 func (h *runState) expected() *condition {
-	return as[*waiting](h.program.byPath[h.rebooted.Step]).expect
+	return as[*waiting](h.program.byPath[h.Rebooted.Step]).expect
 }

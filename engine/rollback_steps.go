@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/step"
 )
 
@@ -17,7 +18,7 @@ func (x *runner) linesOf(ctx context.Context, nodes []*node, f *frame) []string 
 		if !runs {
 			continue
 		}
-		line := x.title(inner, x.state.names(inner, f.rounds, true))
+		line := x.title(inner, x.state.names(inner, f.Rounds, true))
 		var planned step.Plan
 		var err error
 		if arguments != nil {
@@ -41,7 +42,7 @@ func (x *runner) linesOf(ctx context.Context, nodes []*node, f *frame) []string 
 
 // undoArguments are those of a step of an undo, nil where only the undo will know them; runs is false where its guard says no.
 func (x *runner) undoArguments(n *node, f *frame) (arguments map[string]any, runs bool) {
-	names := with(x.state.names(n, f.rounds, true), "error", map[string]any{})
+	names := with(x.state.names(n, f.Rounds, true), "error", map[string]any{})
 	if n.when != nil {
 		// A guard that reads what only the undo will know is decided then.
 		if answer, err := n.when.Evaluate(names); err == nil && answer == false {
@@ -72,7 +73,7 @@ func (x *runner) foreseeUndo(ctx context.Context) error {
 			if n.when == nil && !n.step.AllowFailure && n.step.Retry == nil {
 				_, err := n.stepType().Plan(ctx, x.engine.Machine, arguments)
 				if step.AsStanding(err) != nil && before.leaves(err) {
-					return x.state.at(f.node, f.rounds, fault.New(fault.Refused, "rollback-undo-fails", "cannot roll back run %s: a step of the undo would fail", x.folder.id()).
+					return x.state.at(f.node, f.Rounds, fault.New(fault.Refused, "rollback-undo-fails", "cannot roll back run %s: a step of the undo would fail", x.folder.ID()).
 						WithCause(explain(ctx, err)).WithHint("put what it needs in place"))
 				}
 			}
@@ -83,7 +84,7 @@ func (x *runner) foreseeUndo(ctx context.Context) error {
 	}
 	open := x.state.open()
 	for _, f := range open {
-		if f.owesLast || f.part == partFinally {
+		if f.OwesLast || f.Part == runstate.PartFinally {
 			continue
 		}
 		if err := look(f.node.undo, f); err != nil {

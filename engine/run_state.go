@@ -3,21 +3,18 @@ package engine
 import (
 	"encoding/json"
 	"fmt"
-	"io/fs"
 
-	"github.com/gwe-project/gwe/engine/durable"
-	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/host"
+	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/journal"
-	"github.com/gwe-project/gwe/engine/regular"
 )
 
 // runState is what the journal tells of a run, bound to its recipe: the nodes of its frames, the values that its steps left. A live run
 // and a recovery both work on it, and it changes by records alone: what is not in the journal did not happen.
 type runState struct {
-	*recorded
+	*runstate.Recorded
 	program *Program
-	folder  runFolder
+	folder  runstate.RunDirectory
 	secrets *secrets
 
 	// frames are those of the journal with their nodes, in the same order.
@@ -34,16 +31,16 @@ type runState struct {
 	scenes  map[scopeKey]*scopeInstance
 	// lengths are how many rounds each for-each has; rescues are what the rescue of each group was called for.
 	lengths map[instance]int
-	rescues map[instance]errorRecord
+	rescues map[instance]runstate.ErrorRecord
 	// arrived is a reboot that led into the new system, where the run turns back before the journal says so; left means that the machine
 	// has left it since.
-	arrived *suspendedRecord
+	arrived *runstate.SuspendedRecord
 	left    bool
 }
 
 // frame is one effect that may have to be undone, bound to its step.
 type frame struct {
-	*recordedFrame
+	*runstate.Frame
 	node *node
 	// arguments are those of the step; none for the frame of a group, parallel or use.
 	arguments map[string]any
@@ -55,44 +52,38 @@ type instance struct {
 	rounds string
 }
 
-func newRunState(program *Program, folder runFolder) *runState {
-	return &runState{recorded: newRecorded(), program: program, folder: folder, secrets: newSecrets(folder), settled: map[string]bool{},
-		byNumber: map[int]*frame{}, scenes: map[scopeKey]*scopeInstance{}, lengths: map[instance]int{}, rescues: map[instance]errorRecord{},
+func newRunState(program *Program, folder runstate.RunDirectory) *runState {
+	return &runState{Recorded: runstate.NewRecorded(), program: program, folder: folder, secrets: newSecrets(folder), settled: map[string]bool{},
+		byNumber: map[int]*frame{}, scenes: map[scopeKey]*scopeInstance{}, lengths: map[instance]int{}, rescues: map[instance]runstate.ErrorRecord{},
 	}
 }
 
 // replay rebuilds a run from its journal.
-func replay(program *Program, folder runFolder, records []journal.Record) (*runState, error) {
+func replay(program *Program, folder runstate.RunDirectory, records []journal.Record) (*runState, error) {
 	h := newRunState(program, folder)
 	for _, record := range records {
 		if err := h.apply(record.Kind, record.Data); err != nil {
-			return nil, notUnderstood(folder, record, err)
+			return nil, runstate.NotUnderstood(folder, record, err)
 		}
 	}
 	return h, nil
 }
 
-// notUnderstood is the error of a record that does not fit in with those before it.
-func notUnderstood(folder runFolder, record journal.Record, err error) error {
-	return fault.New(fault.Errored, "journal-unreadable", "record %d (%s) of %s cannot be understood",
-		record.Number, record.Kind, folder.journal()).WithCause(err)
-}
-
 // apply takes one record in, and binds what it says to the recipe.
 func (h *runState) apply(kind string, data json.RawMessage) error {
-	decoded, err := decodeRecord(kind, data)
+	decoded, err := runstate.DecodeRecord(kind, data)
 	if err != nil {
 		return err
 	}
-	if undone, ok := decoded.(undoneRecord); ok && kind != recordCleaned {
+	if undone, ok := decoded.(runstate.UndoneRecord); ok && kind != runstate.RecordCleaned {
 		if f := h.frame(undone.Frame); f != nil {
 			h.reopenUndoLast(f)
 		}
 	}
-	if kind == recordRollback {
+	if kind == runstate.RecordRollback {
 		h.giveUpAfterCommit()
 	}
-	if err := h.take(kind, decoded); err != nil {
+	if err := h.Take(kind, decoded); err != nil {
 		return err
 	}
 	return h.bind(kind, decoded)
@@ -101,48 +92,48 @@ func (h *runState) apply(kind string, data json.RawMessage) error {
 // bind takes in what a record says about the recipe's steps and their values.
 func (h *runState) bind(kind string, decoded any) error {
 	switch r := decoded.(type) {
-	case beginRecord:
+	case runstate.BeginRecord:
 		return h.bindBegin(r)
-	case intentRecord:
+	case runstate.IntentRecord:
 		return h.bindIntent(r)
-	case enteredRecord:
+	case runstate.EnteredRecord:
 		return h.bindEntered(r)
-	case resultRecord:
-		if kind == recordEnded {
+	case runstate.ResultRecord:
+		if kind == runstate.RecordEnded {
 			return h.bindEnded(r)
 		}
 		return h.bindResult(r)
-	case stepRecord:
+	case runstate.StepRecord:
 		switch kind {
-		case recordSkipped:
+		case runstate.RecordSkipped:
 			return h.bindSkipped(r)
-		case recordBranches:
+		case runstate.RecordBranches:
 			return h.bindBranches(r)
 		}
 		h.settled[r.Step] = true // stopped
-	case committedRecord:
+	case runstate.CommittedRecord:
 		h.settled[r.Step] = true
-	case resumedRecord:
+	case runstate.ResumedRecord:
 		h.settled[r.Step] = true
-	case takenOverRecord:
+	case runstate.TakenOverRecord:
 		h.settled[r.Step] = true
-	case undoneRecord:
-		if kind == recordUndone || kind == recordButLast && r.Told {
+	case runstate.UndoneRecord:
+		if kind == runstate.RecordUndone || kind == runstate.RecordButLast && r.Told {
 			h.skipUndone(h.frame(r.Frame))
 		}
-	case itemsRecord:
+	case runstate.ItemsRecord:
 		return h.bindItems(r)
-	case usedRecord:
+	case runstate.UsedRecord:
 		return h.bindUsed(r)
-	case troubleRecord:
-		if kind == recordRescue {
+	case runstate.TroubleRecord:
+		if kind == runstate.RecordRescue {
 			return h.bindRescue(r)
 		}
 	}
 	return nil
 }
 
-func (h *runState) bindBegin(r beginRecord) error {
+func (h *runState) bindBegin(r runstate.BeginRecord) error {
 	inputs, err := h.decodeInputs(r)
 	if err != nil {
 		return err
@@ -159,13 +150,13 @@ func (h *runState) bindBegin(r beginRecord) error {
 }
 
 // decodeInputs reads inputs back; the values of secret ones lie in files of their own.
-func (h *runState) decodeInputs(r beginRecord) (map[string]any, error) {
+func (h *runState) decodeInputs(r runstate.BeginRecord) (map[string]any, error) {
 	inputs := map[string]any{}
 	for _, input := range h.program.Recipe.Inputs {
 		name := input.Name.Text
 		raw, ok := r.Inputs[name]
 		if input.Type.HoldsSecret() {
-			kept, err := readSecret(h.folder.secret(name))
+			kept, err := runstate.ReadSecret(h.folder.Secret(name))
 			if err != nil {
 				return nil, err
 			}
@@ -183,23 +174,7 @@ func (h *runState) decodeInputs(r beginRecord) (map[string]any, error) {
 	return inputs, nil
 }
 
-// readSecret reads the value of a secret input. A gwe from before undo data had digests wrote it without one.
-func readSecret(path string) ([]byte, error) {
-	sealed, err := durable.ReadSealed(path)
-	if err == nil {
-		if sealed == nil {
-			return nil, &fs.PathError{Op: "open", Path: path, Err: fs.ErrNotExist}
-		}
-		return sealed, nil
-	}
-	plain, unread := regular.Read(path)
-	if unread == nil && json.Valid(plain) {
-		return plain, nil
-	}
-	return nil, err
-}
-
-func (h *runState) bindIntent(r intentRecord) error {
+func (h *runState) bindIntent(r runstate.IntentRecord) error {
 	n := h.program.byPath[r.Step]
 	if n == nil || n.leaf() == nil || n.stepType().About().Name != r.Type {
 		return fmt.Errorf("the frozen recipe has no step %s of type %s", r.Step, r.Type)
@@ -225,11 +200,11 @@ func (h *runState) bindIntent(r intentRecord) error {
 
 // bindFrame gives a frame its node and the arguments of its step.
 func (h *runState) bindFrame(number int, n *node, arguments map[string]any) {
-	h.guard.Lock()
-	defer h.guard.Unlock()
-	f := &frame{recordedFrame: h.recorded.byNumber[number], node: n, arguments: arguments}
+	h.Guard.Lock()
+	defer h.Guard.Unlock()
+	f := &frame{Frame: h.Recorded.ByNumber[number], node: n, arguments: arguments}
 	h.frames, h.byNumber[number] = append(h.frames, f), f
-	if f.part == "" && n.opaque() {
+	if f.Part == "" && n.opaque() {
 		h.lastProgram = max(h.lastProgram, number)
 	}
 }
@@ -243,7 +218,7 @@ func (h *runState) find(path string) (*node, error) {
 	return n, nil
 }
 
-func (h *runState) bindSkipped(r stepRecord) error {
+func (h *runState) bindSkipped(r runstate.StepRecord) error {
 	n, err := h.find(r.Step)
 	if err != nil {
 		return err
@@ -256,13 +231,13 @@ func (h *runState) bindSkipped(r stepRecord) error {
 }
 
 // settle notes that one of the recipe's own steps is over, all rounds of it.
-func (h *runState) settle(n *node, r rounds) {
+func (h *runState) settle(n *node, r runstate.Rounds) {
 	if n.parent == nil && len(r) == 0 {
 		h.settled[n.path()] = true
 	}
 }
 
-func (h *runState) bindResult(r resultRecord) error {
+func (h *runState) bindResult(r runstate.ResultRecord) error {
 	n, err := h.find(r.Step)
 	if err != nil {
 		return err
@@ -277,7 +252,7 @@ func (h *runState) bindResult(r resultRecord) error {
 }
 
 // setOutputs makes outputs visible.
-func (h *runState) setOutputs(n *node, r rounds, outputs map[string]any) {
+func (h *runState) setOutputs(n *node, r runstate.Rounds, outputs map[string]any) {
 	if id := n.id(); id != "" {
 		h.scene(n.own, r).set(id, outputs)
 	}
@@ -285,18 +260,18 @@ func (h *runState) setOutputs(n *node, r rounds, outputs map[string]any) {
 
 // skipUndone takes in that the run goes on without the step of an undone frame: it was allowed to fail, and its outputs are gone.
 func (h *runState) skipUndone(f *frame) {
-	if f.part != "" {
+	if f.Part != "" {
 		return
 	}
 	h.dropOutputs(f)
-	h.settle(f.node, f.rounds)
+	h.settle(f.node, f.Rounds)
 }
 
 // dropOutputs takes away what a frame that is put back had left, here and where it became visible since.
 func (h *runState) dropOutputs(f *frame) {
 	id := f.node.id()
 	for at := f.node.own; at != nil && id != ""; at = at.parent {
-		h.scene(at, f.rounds).remove(id)
+		h.scene(at, f.Rounds).remove(id)
 		if at.used() {
 			id = at.owner.id() // what the recipe gave back that used it
 		}

@@ -2,9 +2,11 @@ package engine
 
 import (
 	"fmt"
+
+	"github.com/gwe-project/gwe/engine/internal/runstate"
 )
 
-func (h *runState) bindItems(r itemsRecord) error {
+func (h *runState) bindItems(r runstate.ItemsRecord) error {
 	n, err := h.find(r.Step)
 	if err != nil {
 		return err
@@ -17,17 +19,17 @@ func (h *runState) bindItems(r itemsRecord) error {
 		if err != nil {
 			return err
 		}
-		round := h.fresh(n.own, r.Rounds.next(i))
+		round := h.fresh(n.own, r.Rounds.Next(i))
 		round.looped, round.item, round.index = true, item, i
 		if len(r.Keys) > 0 {
 			round.index = r.Keys[i]
 		}
 	}
-	h.lengths[instance{n, r.Rounds.key()}] = len(r.Items)
+	h.lengths[instance{n, r.Rounds.Key()}] = len(r.Items)
 	return nil
 }
 
-func (h *runState) bindBranches(r stepRecord) error {
+func (h *runState) bindBranches(r runstate.StepRecord) error {
 	n, err := h.find(r.Step)
 	if err != nil {
 		return err
@@ -41,7 +43,7 @@ func (h *runState) bindBranches(r stepRecord) error {
 	return nil
 }
 
-func (h *runState) bindUsed(r usedRecord) error {
+func (h *runState) bindUsed(r runstate.UsedRecord) error {
 	n, err := h.find(r.Step)
 	if err != nil {
 		return err
@@ -72,7 +74,7 @@ func (h *runState) bindUsed(r usedRecord) error {
 	return err
 }
 
-func (h *runState) bindEntered(r enteredRecord) error {
+func (h *runState) bindEntered(r runstate.EnteredRecord) error {
 	n, err := h.find(r.Step)
 	if err != nil {
 		return err
@@ -82,7 +84,7 @@ func (h *runState) bindEntered(r enteredRecord) error {
 }
 
 // bindEnded makes visible around it what a for-each, a parallel or a use left.
-func (h *runState) bindEnded(r resultRecord) error {
+func (h *runState) bindEnded(r runstate.ResultRecord) error {
 	n, err := h.find(r.Step)
 	if err != nil {
 		return err
@@ -110,13 +112,13 @@ func (h *runState) bindEnded(r resultRecord) error {
 }
 
 // collectRounds makes lists of what the rounds of a for-each left: null where a round left nothing, or no list.
-func (h *runState) collectRounds(n *node, r rounds) {
+func (h *runState) collectRounds(n *node, r runstate.Rounds) {
 	around := h.scene(n.in, r)
-	count := h.lengths[instance{n, r.key()}]
+	count := h.lengths[instance{n, r.Key()}]
 	for _, left := range n.own.left {
 		list := make([]any, count)
 		for i := range list {
-			list[i] = h.scene(n.own, r.next(i)).steps[left.id]
+			list[i] = h.scene(n.own, r.Next(i)).steps[left.id]
 			if list[i] == nil && left.list {
 				list[i] = []any{}
 			}
@@ -125,13 +127,13 @@ func (h *runState) collectRounds(n *node, r rounds) {
 	}
 }
 
-func (h *runState) bindRescue(r troubleRecord) error {
+func (h *runState) bindRescue(r runstate.TroubleRecord) error {
 	n, err := h.find(r.Step)
 	if err != nil {
 		return err
 	}
-	h.guard.Lock()
-	defer h.guard.Unlock()
-	h.rescues[instance{n, r.Rounds.key()}] = r.Error
+	h.Guard.Lock()
+	defer h.Guard.Unlock()
+	h.rescues[instance{n, r.Rounds.Key()}] = r.Error
 	return nil
 }

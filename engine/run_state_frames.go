@@ -1,11 +1,15 @@
 package engine
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/gwe-project/gwe/engine/internal/runstate"
+)
 
 // frame finds a frame by its number; nil for 0.
 func (h *runState) frame(number int) *frame {
-	h.guard.Lock()
-	defer h.guard.Unlock()
+	h.Guard.Lock()
+	defer h.Guard.Unlock()
 	return h.byNumber[number]
 }
 
@@ -17,13 +21,13 @@ func (h *runState) open() []*frame { return h.openSince(0, nil, nil) }
 
 // openSince lists those that were made behind the frame of that number, and lie within the node's step in these rounds; of
 // a nil node, all of them.
-func (h *runState) openSince(number int, n *node, r rounds) []*frame {
-	h.guard.Lock()
-	defer h.guard.Unlock()
+func (h *runState) openSince(number int, n *node, r runstate.Rounds) []*frame {
+	h.Guard.Lock()
+	defer h.Guard.Unlock()
 	var open []*frame
-	for i := len(h.frames) - 1; i >= max(h.committed, 0); i-- {
+	for i := len(h.frames) - 1; i >= max(h.Committed, 0); i-- {
 		f := h.frames[i]
-		if f.number > number && !f.undone && !f.givenUp && f.in(n, r) {
+		if f.Number > number && !f.Undone && !f.GivenUp && f.in(n, r) {
 			open = append(open, f)
 		}
 	}
@@ -32,25 +36,25 @@ func (h *runState) openSince(number int, n *node, r rounds) []*frame {
 }
 
 // in tells whether the frame lies within the node's step in these rounds; within a nil node all do.
-func (f *frame) in(n *node, r rounds) bool {
-	return n == nil || f.node.within(n) && slices.Equal(f.rounds.in(n.own.loops), r)
+func (f *frame) in(n *node, r runstate.Rounds) bool {
+	return n == nil || f.node.within(n) && slices.Equal(f.Rounds.In(n.own.loops), r)
 }
 
 // brokenSince tells whether one of the frames behind that number, within the node's step in these rounds, could not be put back.
-func (h *runState) brokenSince(number int, n *node, r rounds) bool {
-	h.guard.Lock()
-	defer h.guard.Unlock()
-	return h.anyFrame(func(f *frame) bool { return f.number > number && f.broken && f.in(n, r) })
+func (h *runState) brokenSince(number int, n *node, r runstate.Rounds) bool {
+	h.Guard.Lock()
+	defer h.Guard.Unlock()
+	return h.anyFrame(func(f *frame) bool { return f.Number > number && f.Broken && f.in(n, r) })
 }
 
 // held lists the frames whose undo may still be asked for by hand: those before the commit of a run that stands.
 func (h *runState) held() []*frame {
-	if h.released || h.committed < 0 {
+	if h.Released || h.Committed < 0 {
 		return nil
 	}
 	var held []*frame
-	for _, f := range h.frames[:h.committed] {
-		if !f.undone {
+	for _, f := range h.frames[:h.Committed] {
+		if !f.Undone {
 			held = append(held, f)
 		}
 	}
@@ -59,7 +63,7 @@ func (h *runState) held() []*frame {
 
 // complete tells whether the forward path came to its end.
 func (h *runState) complete() bool {
-	if h.stopped != nil {
+	if h.Stopped != nil {
 		return true
 	}
 	for _, n := range h.program.steps {

@@ -8,13 +8,13 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/gwe-project/gwe/engine/claim"
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/journal"
 	"github.com/gwe-project/gwe/engine/process"
 	"github.com/gwe-project/gwe/engine/step"
@@ -35,7 +35,7 @@ type runner struct {
 type work struct {
 	engine  *Engine
 	program *Program
-	folder  runFolder
+	folder  runstate.RunDirectory
 	state   *runState
 	// task is the run's own; steps are tasks below it.
 	task *tasklog.Task
@@ -43,12 +43,12 @@ type work struct {
 	// log is the run's full log; nil where it could not be made, which fails no run.
 	log *tasklog.File
 	// earlier are the runs whose undo may still be asked for by hand.
-	earlier []*storedRun
+	earlier []*runstate.StoredRun
 	// leasesElsewhere are what undos of other state directories need, once lookElsewhere has looked.
 	lookElsewhere   sync.Once
 	leasesElsewhere []string
 	// abandoned is what frames after the commit kept, and what gwe leaves for good.
-	abandoned []abandonedRecord
+	abandoned []runstate.AbandonedRecord
 	// began is when this process began to work on the way forward, since the boot.
 	began time.Duration
 	// locks are what this process holds for the run.
@@ -115,7 +115,7 @@ func (x *runner) note(kind string, record any) error {
 }
 
 func (x *runner) write(kind string, record any, write func(journal.Writer, string, any) error) error {
-	data, err := encodeRecord(record)
+	data, err := runstate.EncodeRecord(record)
 	if err != nil {
 		return err
 	}
@@ -147,20 +147,20 @@ func (n *node) withoutSecrets(arguments map[string]any) map[string]any {
 
 // environment is what a step type gets to work with, in a place of the run: its frame, the undo of its frame, failsafe
 // or finally. recovering is true on the way back. The folder is made here; one of a dead attempt may be there already.
-func (x *runner) environment(n *node, r rounds, where place, recovering bool, task *tasklog.Task) (*stepRun, error) {
+func (x *runner) environment(n *node, r runstate.Rounds, where runstate.Place, recovering bool, task *tasklog.Task) (*stepRun, error) {
 	if err := x.makeRoom(where); err != nil {
 		return nil, err
 	}
 	made := &stepRun{}
 	made.Run = &step.Run{
-		ID:          x.folder.id(),
+		ID:          x.folder.ID(),
 		Step:        n.name(r),
 		Recovering:  recovering,
 		Machine:     x.engine.Machine,
 		Log:         task,
 		Secrets:     x.state.secrets,
 		Writable:    x.writable,
-		Folder:      x.folder.place(where),
+		Folder:      x.folder.Place(where),
 		Leased:      x.leased,
 		Kept:        func(string) {},
 		Covered:     func(string) bool { return false },
@@ -171,14 +171,14 @@ func (x *runner) environment(n *node, r rounds, where place, recovering bool, ta
 }
 
 // makeRoom makes the folder in which steps of the way back will work. When they come, the file system may have no room for it.
-func (x *runner) makeRoom(where place) error {
-	place := x.folder.place(where)
-	err := os.Mkdir(place, 0o700)
+func (x *runner) makeRoom(where runstate.Place) error {
+	directory := x.folder.Place(where)
+	err := os.Mkdir(directory, 0o700)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrExist) {
-		err = os.MkdirAll(place, 0o700)
+		err = os.MkdirAll(directory, 0o700)
 	}
 	if err != nil {
-		return stateUnusable(x.engine.State.Folder, err)
+		return runstate.StateUnusable(x.engine.State.Folder, err)
 	}
 	return nil
 }
@@ -203,7 +203,7 @@ type stepRun struct {
 }
 
 // watch makes the children of an errand known as those of a place.
-func (x *runner) watch(run *stepRun, where place) {
+func (x *runner) watch(run *stepRun, where runstate.Place) {
 	run.Started = func(pid int) {
 		run.launched.Store(true)
 		x.started(where, pid)
@@ -211,18 +211,18 @@ func (x *runner) watch(run *stepRun, where place) {
 }
 
 // variables are what every child process of a step finds in its environment.
-func (x *runner) variables(n *node, r rounds, where place, recovering bool) []string {
+func (x *runner) variables(n *node, r runstate.Rounds, where runstate.Place, recovering bool) []string {
 	flag := "0"
 	if recovering {
 		flag = "1"
 	}
 	after := "0"
-	if recovering && x.state.rollback {
+	if recovering && x.state.Rollback {
 		after = "1"
 	}
 	own := []string{
 		"GWE_AFTER_COMMIT=" + after,
-		"GWE_RUN_ID=" + x.folder.id(),
+		"GWE_RUN_ID=" + x.folder.ID(),
 		"GWE_STEP=" + n.name(r),
 		"GWE_RECOVERING=" + flag,
 		x.mark(where),
@@ -234,44 +234,38 @@ func (x *runner) variables(n *node, r rounds, where place, recovering bool) []st
 }
 
 // started journals a child. A lost record does no harm after a power cut, for the child is gone with the machine.
-func (x *runner) started(where place, pid int) {
+func (x *runner) started(where runstate.Place, pid int) {
 	identity, err := process.Identify(pid)
 	if err != nil {
 		return // it has ended already
 	}
-	_ = x.note(recordProcess, processRecord{Place: where, PID: identity.PID, Start: identity.Start, Boot: identity.BootID})
+	_ = x.note(runstate.RecordProcess, runstate.ProcessRecord{Place: where, PID: identity.PID, Start: identity.Start, Boot: identity.BootID})
 }
 
-// place says to what part of a run a child process or a kept file belongs: "3" is frame 3, "3-undo" its undo, "3-undo-last" what that owes last, "facts",
-// "failsafe" and "finally" are themselves.
-type place string
-
 const (
-	placeRead     place = "read"
-	placeFacts    place = "facts"
-	placeFailsafe place = "failsafe"
-	placeFinally  place = "finally"
+	placeRead     runstate.Place = "read"
+	placeFacts    runstate.Place = "facts"
+	placeFailsafe runstate.Place = "failsafe"
+	placeFinally  runstate.Place = "finally"
 )
 
 // placeOfRead is where the reading steps of a branch work: one a branch, for they run side by side.
-func placeOfRead(strand int) place {
+func placeOfRead(strand int) runstate.Place {
 	if strand == 0 {
 		return placeRead
 	}
-	return place(fmt.Sprintf("%s-%d", placeRead, strand))
+	return runstate.Place(fmt.Sprintf("%s-%d", placeRead, strand))
 }
 
-func placeOf(frame int) place     { return place(strconv.Itoa(frame)) }
-func placeOfUndo(frame int) place { return placeOf(frame) + "-undo" }
-func placeOfLast(frame int) place { return placeOf(frame) + "-undo-last" }
+func placeOfUndo(frame int) runstate.Place { return runstate.PlaceOf(frame) + "-undo" }
 
 // mark is the variable by which recovery knows the children of a place, wherever they went in the process tree.
-func (x *runner) mark(where place) string {
+func (x *runner) mark(where runstate.Place) string {
 	return process.PlaceVariable + "=" + x.markOfRun() + "/" + string(where)
 }
 
 // markOfRun is what all marks of the run begin with; a run of another state folder may have the same id.
-func (x *runner) markOfRun() string { return x.folder.id() + "-" + x.state.begin.Mark }
+func (x *runner) markOfRun() string { return x.folder.ID() + "-" + x.state.Begin.Mark }
 
 // arguments evaluates the arguments of a leaf.
 func (x *runner) arguments(n *node, names map[string]any) (values map[string]any, secret bool, err error) {

@@ -3,13 +3,13 @@ package engine
 import (
 	"context"
 	"encoding/json"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/gwe-project/gwe/engine/durable"
+	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/value"
 )
@@ -32,8 +32,6 @@ type watchRecord struct {
 	Check string `json:"check,omitempty"`
 }
 
-func (r runFolder) reports() string { return filepath.Join(string(r), "reports.json") }
-
 // watches lists the steps of the recipe that can tell what runs, in its order. A step that acted is asked with the arguments that it
 // acted with; one that did not come to that, with those that can be evaluated.
 func (x *runner) watches() []watchRecord {
@@ -49,9 +47,9 @@ func (x *runner) watches() []watchRecord {
 		}
 		acted := false
 		for _, f := range x.state.frames {
-			if f.node == n && f.part == "" {
+			if f.node == n && f.Part == "" {
 				acted = true
-				watched = x.addWatch(watched, n, f.rounds, f.arguments, check)
+				watched = x.addWatch(watched, n, f.Rounds, f.arguments, check)
 			}
 		}
 		if acted {
@@ -75,7 +73,7 @@ func (x *runner) watches() []watchRecord {
 }
 
 // addWatch adds a step. A check is left out where an argument of it is secret, or not known: its answer would be another one.
-func (x *runner) addWatch(watched []watchRecord, n *node, r rounds, arguments map[string]any, check bool) []watchRecord {
+func (x *runner) addWatch(watched []watchRecord, n *node, r runstate.Rounds, arguments map[string]any, check bool) []watchRecord {
 	told := n.withoutSecrets(arguments)
 	encoded, err := encodeObject(n.stepType().Arguments(), told)
 	if err != nil {
@@ -119,7 +117,7 @@ func checked(arguments map[string]any) string {
 // diedBefore reports whether gwe died before the step had ended, of a run that a recovery brought to its end: what a program did to gwe, or to the
 // machine, it is not asked to do again.
 func (x *runner) diedBefore(n *node) bool {
-	failure := x.state.failure
+	failure := x.state.Failure
 	return failure != nil && failure.Code == "run-died" && !x.state.settled[n.path()]
 }
 
@@ -154,7 +152,7 @@ func (x *runner) eachLeaf(nodes []*node, visit func(*node)) {
 func (x *runner) noteWatches(ctx context.Context) []step.Report {
 	watched := x.watches()
 	if text, err := json.Marshal(watched); err == nil && len(watched) > 0 {
-		_ = durable.WriteNote(x.folder.reports(), append(text, '\n'))
+		_ = durable.WriteNote(x.folder.Reports(), append(text, '\n'))
 	}
 	if x.engine.Early {
 		return nil
@@ -187,11 +185,11 @@ func anyFailed(told []step.Report) bool {
 
 // ranUndoLast reports whether programs were told that a change was undone, in this run or in its rollback.
 func (h *runState) ranUndoLast() bool {
-	h.guard.Lock()
-	defer h.guard.Unlock()
-	return h.failure != nil && !h.broken() && h.anyFrame(func(f *frame) bool {
+	h.Guard.Lock()
+	defer h.Guard.Unlock()
+	return h.Failure != nil && !h.broken() && h.anyFrame(func(f *frame) bool {
 		_, last := f.owes()
-		return f.undone && last
+		return f.Undone && last
 	})
 }
 
@@ -240,18 +238,18 @@ const otherTargets = 8
 // reportNow asks what runs by the newest run that has ended and can tell; none where no recipe says it. Of runs with other locks, the
 // newest that stands is asked as well, but not for its checks: what an older recipe waited for may be of no matter any more.
 func (e *Engine) reportNow(ctx context.Context, list []Summary) []step.Report {
-	if e.State.bundled() != nil {
+	if runstate.BundledState(e.State) != nil {
 		return nil // nothing of another machine runs here
 	}
 	var watched []watchRecord
 	var asked []Summary
 	for _, one := range slices.Backward(list) {
-		stands := one.Status == StatusDone || one.Status == StatusCommitted
-		known := slices.ContainsFunc(asked, func(newer Summary) bool { return sharesLock(newer.locks, one.locks) })
+		stands := one.Status == runstate.StatusDone || one.Status == runstate.StatusCommitted
+		known := slices.ContainsFunc(asked, func(newer Summary) bool { return runstate.SharesLock(newer.Locks, one.Locks) })
 		if len(asked) > 0 && !stands || known || len(asked) > otherTargets {
 			continue
 		}
-		text, err := durable.ReadNote(e.State.run(one.Run).reports())
+		text, err := durable.ReadNote(runstate.DirectoryOf(e.State, one.Run).Reports())
 		var noted []watchRecord
 		if err != nil || len(text) == 0 || json.Unmarshal(text, &noted) != nil {
 			continue

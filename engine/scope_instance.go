@@ -1,10 +1,6 @@
 package engine
 
-import (
-	"slices"
-	"strconv"
-	"strings"
-)
+import "github.com/gwe-project/gwe/engine/internal/runstate"
 
 // staticScope is a part of a program whose steps see each other's outputs by their ids, and those of the areas around it: the
 // recipe itself, one round of a for-each, one branch of a parallel. The recipe of a use is an area too, and sees nothing
@@ -124,27 +120,6 @@ func (s *scopeInstance) All() map[string]any {
 	return all
 }
 
-// rounds are the numbers of the rounds of all for-each around a step, outermost first, from 0.
-type rounds []int
-
-// in cuts the rounds to the outermost ones, as many as there are for-each around a step.
-func (r rounds) in(loops int) rounds { return r[:min(loops, len(r))] }
-
-// next are the rounds of one round more, inside these.
-func (r rounds) next(number int) rounds { return append(slices.Clone(r), number) }
-
-func (r rounds) key() string {
-	if len(r) == 0 {
-		return ""
-	}
-	var text strings.Builder
-	for _, number := range r {
-		text.WriteString(strconv.Itoa(number))
-		text.WriteByte('.')
-	}
-	return text.String()
-}
-
 // scopeKey tells one scene of an area from another.
 type scopeKey struct {
 	area   *staticScope
@@ -152,15 +127,15 @@ type scopeKey struct {
 }
 
 // scene gives the scene of an area in these rounds, and makes it where nothing has happened there yet.
-func (h *runState) scene(a *staticScope, r rounds) *scopeInstance {
-	h.guard.Lock()
-	defer h.guard.Unlock()
+func (h *runState) scene(a *staticScope, r runstate.Rounds) *scopeInstance {
+	h.Guard.Lock()
+	defer h.Guard.Unlock()
 	return h.sceneOf(a, r)
 }
 
-func (h *runState) sceneOf(a *staticScope, r rounds) *scopeInstance {
-	r = r.in(a.loops)
-	key := scopeKey{a, r.key()}
+func (h *runState) sceneOf(a *staticScope, r runstate.Rounds) *scopeInstance {
+	r = r.In(a.loops)
+	key := scopeKey{a, r.Key()}
 	if known := h.scenes[key]; known != nil {
 		return known
 	}
@@ -184,10 +159,10 @@ func (a *staticScope) used() bool {
 }
 
 // fresh makes a scene anew: an earlier attempt may have left things in it.
-func (h *runState) fresh(a *staticScope, r rounds) *scopeInstance {
-	h.guard.Lock()
-	defer h.guard.Unlock()
-	h.drop(scopeKey{a, r.in(a.loops).key()})
+func (h *runState) fresh(a *staticScope, r runstate.Rounds) *scopeInstance {
+	h.Guard.Lock()
+	defer h.Guard.Unlock()
+	h.drop(scopeKey{a, r.In(a.loops).Key()})
 	return h.sceneOf(a, r)
 }
 

@@ -1,12 +1,11 @@
 package engine
 
 import (
-	"bufio"
 	"encoding/json"
 	"os"
-	"strings"
 	"sync"
 
+	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/process"
 	"github.com/gwe-project/gwe/engine/regular"
 	"github.com/gwe-project/gwe/engine/tasklog"
@@ -17,16 +16,16 @@ import (
 // implements step.Secrets.
 type secrets struct {
 	mask   *tasklog.Mask
-	folder runFolder
+	folder runstate.RunDirectory
 	// kept is true where this process works on the run: what is computed is kept beside the secrets, for the process that may finish it.
 	kept  bool
 	mutex sync.Mutex
 }
 
 // newSecrets knows what earlier processes of the run computed.
-func newSecrets(folder runFolder) *secrets {
+func newSecrets(folder runstate.RunDirectory) *secrets {
 	s := &secrets{mask: tasklog.NewMask(nil), folder: folder}
-	s.mask.Add(folder.computedSecrets()...)
+	s.mask.Add(folder.ComputedSecrets()...)
 	return s
 }
 
@@ -78,33 +77,12 @@ func (s *secrets) keep(text string) {
 	if err != nil {
 		return
 	}
-	file, err := regular.Open(s.folder.secret(computedName), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	file, err := regular.Open(s.folder.Secret(runstate.ComputedName), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
 		return // the secrets are gone: nothing of the run needs them any more
 	}
 	_, _ = file.Write(append(line, '\n'))
 	_ = file.Close()
-}
-
-// computedName is no name of an input.
-const computedName = "computed.jsonl"
-
-// computedSecrets are the texts that the run computed from its secrets so far. A line that a crash cut off is left out.
-func (r runFolder) computedSecrets() []string {
-	text, err := regular.Read(r.secret(computedName))
-	if err != nil {
-		return nil
-	}
-	var all []string
-	lines := bufio.NewScanner(strings.NewReader(string(text)))
-	lines.Buffer(nil, len(text)+1)
-	for lines.Scan() {
-		var one []byte
-		if json.Unmarshal(lines.Bytes(), &one) == nil {
-			all = append(all, string(one))
-		}
-	}
-	return all
 }
 
 // warnOfShortSecrets names the secret inputs that are not masked, because they cannot be told from ordinary words.

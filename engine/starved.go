@@ -1,8 +1,6 @@
 package engine
 
 import (
-	"errors"
-
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/step"
@@ -31,23 +29,4 @@ func starvedProcess(errs ...error) error {
 		}
 	}
 	return nil
-}
-
-// exhausted is why the rest of a rollback is left to the next recovery; nil stays nil.
-func exhausted(err error) error {
-	lack, lacks := fault.Scarce(err)
-	if !lacks {
-		return nil
-	}
-	cause := err
-	var located *StepError
-	if errors.As(err, &located) {
-		cause = located.Err
-	}
-	why := fault.New(fault.Errored, "resources-exhausted", "cannot undo now: %s", lack.Lack).WithCause(cause).
-		WithHint("%s; then `gwe recover` goes on", lack.Cure)
-	if located == nil {
-		return why
-	}
-	return &StepError{Step: located.Step, Err: why, label: located.label}
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/tasklog"
 	"github.com/gwe-project/gwe/engine/value"
 )
@@ -27,10 +28,10 @@ func stopped(err error) *stopping {
 }
 
 // list carries out steps in order, up to the first that fails.
-func (x *runner) list(ctx context.Context, nodes []*node, r rounds, parent *tasklog.Task) error {
+func (x *runner) list(ctx context.Context, nodes []*node, r runstate.Rounds, parent *tasklog.Task) error {
 	for _, n := range nodes {
 		if ctx.Err() != nil {
-			return x.state.at(n, r, interruption(context.Cause(ctx)))
+			return x.state.at(n, r, runstate.Interruption(context.Cause(ctx)))
 		}
 		if err := x.step(ctx, n, r, parent); err != nil {
 			return err
@@ -40,7 +41,7 @@ func (x *runner) list(ctx context.Context, nodes []*node, r rounds, parent *task
 }
 
 // step carries out one step, once or in rounds.
-func (x *runner) step(ctx context.Context, n *node, r rounds, parent *tasklog.Task) error {
+func (x *runner) step(ctx context.Context, n *node, r runstate.Rounds, parent *tasklog.Task) error {
 	if n.items != nil {
 		return x.forEach(ctx, n, r, parent)
 	}
@@ -49,15 +50,15 @@ func (x *runner) step(ctx context.Context, n *node, r rounds, parent *tasklog.Ta
 
 // carryOut carries out one step once: for what it does see construct. A step that was allowed to fail, and did, is put back
 // and does not fail the run.
-func (x *runner) carryOut(ctx context.Context, n *node, r rounds, task *tasklog.Task) error {
+func (x *runner) carryOut(ctx context.Context, n *node, r runstate.Rounds, task *tasklog.Task) error {
 	names := x.state.names(n, r, false)
 	proceed, err := x.guarded(n, names, task)
 	if err == nil && !proceed {
-		return x.note(recordSkipped, x.recordOfStep(n, r, ""))
+		return x.note(runstate.RecordSkipped, x.recordOfStep(n, r, ""))
 	}
 	if err == nil && as[*commitStep](n) != nil && n.user() != nil {
 		task.Skip("the run that uses this recipe commits")
-		return x.note(recordSkipped, x.recordOfStep(n, r, ""))
+		return x.note(runstate.RecordSkipped, x.recordOfStep(n, r, ""))
 	}
 	before := x.lastFrame()
 	if err == nil {
@@ -115,15 +116,15 @@ func oneLine(source string) string {
 }
 
 // stop ends the run, or the recipe that is used: then only that ends here, and the run goes on.
-func (x *runner) stop(n *node, r rounds, names map[string]any) error {
+func (x *runner) stop(n *node, r runstate.Rounds, names map[string]any) error {
 	said, err := as[*stopStep](n).text.evaluate(names)
 	if err != nil {
 		return err
 	}
 	record := x.recordOfStep(n, r, said.(string))
-	kind := recordStopped
+	kind := runstate.RecordStopped
 	if n.user() != nil {
-		kind = recordSkipped
+		kind = runstate.RecordSkipped
 	}
 	if err := x.note(kind, record); err != nil {
 		return err
@@ -133,7 +134,7 @@ func (x *runner) stop(n *node, r rounds, names map[string]any) error {
 
 // giveUp puts back what a step that was allowed to fail did: all behind the frame before it. If that goes wrong, the run
 // fails after all.
-func (x *runner) giveUp(ctx context.Context, n *node, r rounds, before int, task *tasklog.Task, failure error) error {
+func (x *runner) giveUp(ctx context.Context, n *node, r runstate.Rounds, before int, task *tasklog.Task, failure error) error {
 	open := x.state.openSince(before, n, r)
 	whole, err := x.putBackFrames(ctx, n, r, before, open, failure, task)
 	if err == nil && whole {
@@ -149,13 +150,13 @@ func (x *runner) giveUp(ctx context.Context, n *node, r rounds, before int, task
 	case len(open) > 0 && n.composed() == nil:
 		return nil // its frame says it already
 	}
-	return x.note(recordSkipped, x.recordOfStep(n, r, x.recordOf(failure).Message))
+	return x.note(runstate.RecordSkipped, x.recordOfStep(n, r, x.recordOf(failure).Message))
 }
 
 // putBackFrames unwinds a part of the run while the run itself may go on: after allow-failure, between the attempts of a
 // group, before a rescue. open are its open frames behind the frame before. It tells whether all of it could be put back; what a
 // part of it could not put back earlier counts too.
-func (x *runner) putBackFrames(ctx context.Context, n *node, r rounds, before int, open []*frame, failure error, task *tasklog.Task) (whole bool, err error) {
+func (x *runner) putBackFrames(ctx context.Context, n *node, r runstate.Rounds, before int, open []*frame, failure error, task *tasklog.Task) (whole bool, err error) {
 	if len(open) == 0 {
 		return !x.state.brokenSince(before, n, r), nil
 	}
@@ -168,11 +169,11 @@ func (x *runner) putBackFrames(ctx context.Context, n *node, r rounds, before in
 		task.Warn(why.Error())
 		return false, nil
 	}
-	begun := putBackRecord{troubleRecord: troubleRecord{Step: n.path(), Rounds: r, Error: record}}
+	begun := runstate.PutBackRecord{TroubleRecord: runstate.TroubleRecord{Step: n.path(), Rounds: r, Error: record}}
 	for _, f := range open {
-		begun.Frames = append(begun.Frames, f.number)
+		begun.Frames = append(begun.Frames, f.Number)
 	}
-	if err := x.append(recordPutBack, begun); err != nil {
+	if err := x.append(runstate.RecordPutBack, begun); err != nil {
 		return false, err
 	}
 	if why := x.undoFrames(context.WithoutCancel(ctx), open, record, task); why != nil {

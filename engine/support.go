@@ -19,6 +19,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/journal"
 	"github.com/gwe-project/gwe/engine/regular"
 	"github.com/gwe-project/gwe/engine/tasklog"
@@ -66,18 +67,18 @@ type bundle struct {
 // SupportBundle writes what can be told of a run, or of all runs where id is "", as a tar.gz in a directory of that name. No lock is
 // taken and nothing is changed. What cannot be read is named in the archive, and fails nothing.
 func (e *Engine) SupportBundle(ctx context.Context, id, name string, to io.Writer) error {
-	ids, lost, err := e.State.bundledRuns(id)
+	ids, lost, err := runstate.BundledRuns(e.State, id)
 	if err != nil {
 		return err
 	}
 	compressed := gzip.NewWriter(to)
 	b := &bundle{engine: e, name: name, archive: tar.NewWriter(compressed), secrets: tasklog.NewMask(nil)}
 	for _, one := range ids {
-		b.secrets.Add(e.State.run(one).secretTexts()...)
+		b.secrets.Add(runstate.DirectoryOf(e.State, one).SecretTexts()...)
 	}
 	b.text("README.txt", fmt.Appendf(nil, bundleReadme, time.Now().UTC().Format(time.RFC3339), e.Version, name))
 	seen, err := e.Overview(ctx)
-	for _, root := range e.State.lockedBy(ids, lost) {
+	for _, root := range runstate.LockedBy(e.State, ids, lost) {
 		seen.Targets = append(seen.Targets, e.State.LookAtTarget(root))
 	}
 	if b.note("status.json", err) {
@@ -91,12 +92,12 @@ func (e *Engine) SupportBundle(ctx context.Context, id, name string, to io.Write
 		}
 	}
 	b.json("version.json", e.versions())
-	b.json("state/"+bundleMark, e.State.asBundled())
+	b.json("state/"+runstate.BundleMark, runstate.AsBundled(e.State))
 	for _, one := range ids {
-		b.run(e.State.run(one))
+		b.run(runstate.DirectoryOf(e.State, one))
 	}
-	if note, err := regular.Read(e.State.unfinished()); err == nil {
-		b.text(filepath.Base(State{"state"}.unfinished()), note)
+	if note, err := regular.Read(runstate.Unfinished(e.State)); err == nil {
+		b.text(filepath.Base(runstate.Unfinished(State{Folder: "state"})), note)
 	}
 	if mounts, err := os.ReadFile("/proc/self/mountinfo"); b.note("mounts.txt", err) {
 		b.text("mounts.txt", mounts)
@@ -116,41 +117,6 @@ func (e *Engine) versions() map[string]string {
 		told["kernel"] = unix.ByteSliceToString(system.Release[:]) + " " + unix.ByteSliceToString(system.Version[:])
 	}
 	return told
-}
-
-// bundledRuns are the runs that go into a bundle: the one of that id, or all; and those of them that are lost.
-func (s State) bundledRuns(id string) (ids []string, lost []unfinishedRecord, err error) {
-	for _, one := range s.lost() {
-		if id == "" || id == one.Run {
-			lost = append(lost, one)
-		}
-	}
-	if id != "" && len(lost) > 0 {
-		return nil, lost, nil
-	}
-	if id != "" {
-		id, err = s.choose(id)
-		return []string{id}, nil, err
-	}
-	ids, err = s.Runs()
-	return ids, lost, err
-}
-
-// lockedBy are the directories that the runs locked, each once.
-func (s State) lockedBy(ids []string, lost []unfinishedRecord) []string {
-	var paths []string
-	for _, id := range ids {
-		if p, err := s.peek(id); err == nil && p != nil {
-			paths = append(paths, lockedPaths(p.begin.Locks)...)
-		} else if err != nil {
-			paths = append(paths, lockedPaths(s.wreckOf(id, err).targets())...)
-		}
-	}
-	for _, one := range lost {
-		paths = append(paths, lockedPaths(one.Locks)...)
-	}
-	slices.Sort(paths)
-	return slices.Compact(paths)
 }
 
 // note keeps why something is not in the bundle, and reports whether it is.
@@ -189,9 +155,9 @@ func (b *bundle) text(name string, text []byte) {
 func (b *bundle) masked(text []byte) []byte { return []byte(b.secrets.Text(string(text))) }
 
 // run adds the files of a run but its secrets and what it saved.
-func (b *bundle) run(folder runFolder) {
-	where := "state/runs/" + folder.id() + "/"
-	if !b.note(where, folder.check()) {
+func (b *bundle) run(folder runstate.RunDirectory) {
+	where := "state/runs/" + folder.ID() + "/"
+	if !b.note(where, folder.Check()) {
 		return
 	}
 	err := filepath.WalkDir(string(folder), func(path string, entry fs.DirEntry, err error) error {

@@ -3,15 +3,14 @@ package engine
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/host"
+	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/journal"
 	"github.com/gwe-project/gwe/engine/process"
 	"github.com/gwe-project/gwe/engine/tasklog"
-	"github.com/gwe-project/gwe/engine/value"
 )
 
 const (
@@ -54,7 +53,7 @@ func (x *runner) suspend(ctx context.Context, n *node, names map[string]any, tas
 		return err
 	}
 	record.Step, record.ID, record.Attempt, record.Worked = n.path(), n.id(), 1, x.worked()
-	record.shownRecord = x.shown(n, nil)
+	record.ShownRecord = x.shown(n, nil)
 	if why := x.engine.unwatched(record.Cause); why != nil {
 		task.Warn(why.Error())
 	}
@@ -62,8 +61,8 @@ func (x *runner) suspend(ctx context.Context, n *node, names map[string]any, tas
 }
 
 // evaluate works out all that need not be asked again.
-func (w *waiting) evaluate(names map[string]any) (suspendedRecord, error) {
-	record := suspendedRecord{Cause: w.cause, Attempts: 1, Boots: usualBoots}
+func (w *waiting) evaluate(names map[string]any) (runstate.SuspendedRecord, error) {
+	record := runstate.SuspendedRecord{Cause: w.cause, Attempts: 1, Boots: usualBoots}
 	for _, setting := range []struct {
 		from dynamic
 		into *time.Duration
@@ -90,7 +89,7 @@ func (w *waiting) evaluate(names map[string]any) (suspendedRecord, error) {
 		}
 		*setting.into = max(1, count.(int))
 	}
-	if w.cause != causeReboot {
+	if w.cause != runstate.CauseReboot {
 		return record, nil
 	}
 	record.Command = usualReboot
@@ -105,7 +104,7 @@ func (w *waiting) evaluate(names map[string]any) (suspendedRecord, error) {
 }
 
 // wait journals what is awaited, and only then asks for the reboot. Its error is *suspending where all went well.
-func (x *runner) wait(ctx context.Context, record suspendedRecord, task *tasklog.Task) error {
+func (x *runner) wait(ctx context.Context, record runstate.SuspendedRecord, task *tasklog.Task) error {
 	now := x.engine.now()
 	if now.Boot == "" {
 		return fault.New(fault.Refused, "boot-unknown", "the kernel does not tell this boot from another: /proc/sys/kernel/random/boot_id cannot be read").
@@ -116,11 +115,11 @@ func (x *runner) wait(ctx context.Context, record suspendedRecord, task *tasklog
 	if err := x.reserveForWait(); err != nil {
 		return err // whatever fills the disk while it waits could keep it from its way back
 	}
-	if err := x.append(recordSuspended, record); err != nil {
+	if err := x.append(runstate.RecordSuspended, record); err != nil {
 		var unsure *journal.Unsure
 		if errors.As(err, &unsure) {
 			x.journal.Keep()
-			x.state.takeSuspended(record) // a recovery may find the record: see conclude
+			x.state.TakeSuspended(record) // a recovery may find the record: see conclude
 		}
 		return err
 	}
@@ -130,18 +129,18 @@ func (x *runner) wait(ctx context.Context, record suspendedRecord, task *tasklog
 	if err := x.askForReboot(ctx, record, task); err != nil {
 		return err
 	}
-	return &suspending{record.awaited()}
+	return &suspending{record.Awaited()}
 }
 
 // askForReboot runs the program that reboots the machine. Whether the machine does so is told by the next boot, so a
 // program that is still at it, or that went down with the machine, has asked.
-func (x *runner) askForReboot(ctx context.Context, record suspendedRecord, task *tasklog.Task) error {
+func (x *runner) askForReboot(ctx context.Context, record runstate.SuspendedRecord, task *tasklog.Task) error {
 	if len(record.Command) == 0 {
 		return nil
 	}
 	result, err := process.Run(context.WithoutCancel(ctx), process.Command{
 		Arguments: record.Command, Folder: "/", Timeout: rebootPatience, KeepDaemons: true,
-		Environment: append(process.BaseEnvironment(), "GWE_RUN_ID="+x.folder.id()),
+		Environment: append(process.BaseEnvironment(), "GWE_RUN_ID="+x.folder.ID()),
 		Output:      func(_, line string) { task.Output(line) },
 		Filter:      task.Filter,
 	})
@@ -158,22 +157,11 @@ func (x *runner) askForReboot(ctx context.Context, record suspendedRecord, task 
 		WithHint("name the program that reboots this machine: reboot: {command: [reboot], ...}")
 }
 
-// awaited says for people what the run waits for.
-func (r suspendedRecord) awaited() string {
-	switch r.Cause {
-	case causeConfirm:
-		return fmt.Sprintf("a confirmation, within %s", value.DurationOf(r.Within))
-	case causeReturn:
-		return fmt.Sprintf("the reboot into the system of before, within %s", value.DurationOf(r.Within))
-	}
-	return fmt.Sprintf("the reboot, within %s", value.DurationOf(r.Within))
-}
-
 // exitSuspended ends this process's part of a suspended run. Nothing is held and nothing runs: finally comes with the end.
 func (x *runner) exitSuspended(waits *suspending) Result {
-	result := Result{Run: x.folder.id(), Status: StatusSuspended, Waits: waits.text}
-	if x.state.failure != nil {
-		result.Err = x.state.failure.err()
+	result := Result{Run: x.folder.ID(), Status: runstate.StatusSuspended, Waits: waits.text}
+	if x.state.Failure != nil {
+		result.Err = x.state.Failure.Err()
 	}
 	x.task.Done(waits.Error())
 	return result
@@ -185,23 +173,23 @@ func (x *runner) exitUncertain(err error) Result {
 	x.task.Warn("the journal cannot be written: recovery is pending")
 	x.task.Fail(err)
 	if x.recovers {
-		x.folder.noteFailure(x.withoutSecrets(err))
+		x.folder.NoteFailure(x.withoutSecrets(err))
 	}
-	return Result{Run: x.folder.id(), Status: StatusPending, Err: x.withoutSecrets(err)}
+	return Result{Run: x.folder.ID(), Status: runstate.StatusPending, Err: x.withoutSecrets(err)}
 }
 
 // owedReboot gives the reboot that leads back into the system of before: the machine rebooted in the middle of a run that all
 // put back since. Where something could not be put back nobody knows what would boot, so the machine stays reachable.
-func (h *runState) owedReboot() (suspendedRecord, bool) {
-	if h.rebooted == nil || h.failure == nil || h.committed >= 0 || h.broken() {
-		return suspendedRecord{}, false
+func (h *runState) owedReboot() (runstate.SuspendedRecord, bool) {
+	if h.Rebooted == nil || h.Failure == nil || h.Committed >= 0 || h.broken() {
+		return runstate.SuspendedRecord{}, false
 	}
-	back := *h.rebooted
-	back.Cause, back.Attempt, back.ID = causeReturn, 1, ""
+	back := *h.Rebooted
+	back.Cause, back.Attempt, back.ID = runstate.CauseReturn, 1, ""
 	return back, true
 }
 
-func (w *waiting) perform(ctx context.Context, x *runner, n *node, _ rounds, names map[string]any, task *tasklog.Task) error {
+func (w *waiting) perform(ctx context.Context, x *runner, n *node, _ runstate.Rounds, names map[string]any, task *tasklog.Task) error {
 	return x.suspend(ctx, n, names, task)
 }
 

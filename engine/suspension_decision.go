@@ -6,6 +6,7 @@ import (
 
 	"github.com/gwe-project/gwe/engine/expression"
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/process"
 	"github.com/gwe-project/gwe/engine/value"
 )
@@ -24,7 +25,7 @@ const (
 type verdict struct {
 	decision decision
 	failure  error
-	waited   waitedRecord
+	waited   runstate.WaitedRecord
 	// arrived means that the machine rebooted into the system that was wanted.
 	arrived bool
 	// left means that it has left that system since.
@@ -34,25 +35,25 @@ type verdict struct {
 // judge decides about a suspended run. It reads the machine's boot, the time since then and, where an expression asks for
 // them, the host and the facts as they are now; never the clock on the wall.
 func (e *Engine) judge(ctx context.Context, h *runState) verdict {
-	s := h.suspension
-	j := judgement{engine: e, history: h, suspension: s, node: h.program.byPath[s.Step], verdict: verdict{waited: s.after(e.now())}}
+	s := h.Suspension
+	j := judgement{engine: e, history: h, suspension: s, node: h.program.byPath[s.Step], verdict: verdict{waited: s.After(e.now())}}
 	switch {
 	case j.waited.Boots > s.Boots:
 		j.looped()
-	case s.Cause == causeConfirm:
+	case s.Cause == runstate.CauseConfirm:
 		j.confirm(ctx)
-	case s.Cause == causeReturn:
+	case s.Cause == runstate.CauseReturn:
 		j.checkReturn(ctx, as[*waiting](j.node).expect)
 	default:
 		j.reboot(ctx, as[*waiting](j.node).expect, as[*waiting](j.node).await)
 	}
 	if ctx.Err() != nil {
 		// Who is told to stop decides nothing: what was asked was cut short, and says so little of the machine as of the run.
-		return verdict{waited: s.after(e.now())}
+		return verdict{waited: s.After(e.now())}
 	}
-	if s.cancelled && s.Cause != causeReturn {
+	if s.Cancelled && s.Cause != runstate.CauseReturn {
 		j.decision = turnBack
-		j.failure = fault.New(fault.Interrupted, "cancelled", "the run was cancelled while it waited for %s", s.awaited())
+		j.failure = fault.New(fault.Interrupted, "cancelled", "the run was cancelled while it waited for %s", s.Awaited())
 	}
 	return j.verdict
 }
@@ -61,7 +62,7 @@ type judgement struct {
 	verdict
 	engine     *Engine
 	history    *runState
-	suspension *suspension
+	suspension *runstate.Suspension
 	node       *node
 }
 
@@ -85,7 +86,7 @@ func (j *judgement) reboot(ctx context.Context, expect, await *condition) {
 		}
 	}
 	j.arrived = true
-	if await != nil && !s.cancelled {
+	if await != nil && !s.Cancelled {
 		if holds, err := j.asks(ctx, await); !holds {
 			j.notYet(await, err)
 			return
@@ -110,7 +111,7 @@ func (j *judgement) notYet(asked *condition, err error) {
 // about, so it is asked no more. Into which system it boots nobody knows; the way back leads over a reboot.
 func (j *judgement) looped() {
 	j.arrived = true
-	j.rollBack("reboot-loop", "the machine booted %d times while the run waited for %s, and nobody could tell how it stands", j.waited.Boots, j.suspension.awaited())
+	j.rollBack("reboot-loop", "the machine booted %d times while the run waited for %s, and nobody could tell how it stands", j.waited.Boots, j.suspension.Awaited())
 }
 
 // booted tells whether the machine has rebooted since the wait began, and gives up on one that does not.
@@ -128,9 +129,9 @@ func (j *judgement) confirm(ctx context.Context) {
 	s := j.suspension
 	left, doubt := j.fellBack(ctx)
 	switch {
-	case left, s.cancelled:
+	case left, s.Cancelled:
 		return
-	case s.confirmed:
+	case s.Confirmed:
 		j.decision = goOn
 		return
 	}
@@ -164,7 +165,7 @@ func (j *judgement) confirm(ctx context.Context) {
 // fellBack tells whether the machine left the new system since the run rebooted it there: a boot loader gave that up, say. What
 // is healthy then is the old one. An error means that nobody can tell; a person who confirms the run is believed all the same.
 func (j *judgement) fellBack(ctx context.Context) (bool, error) {
-	if j.history.rebooted == nil || j.waited.Boots == 0 {
+	if j.history.Rebooted == nil || j.waited.Boots == 0 {
 		return false, nil
 	}
 	left, err := j.engine.left(ctx, j.history)
@@ -218,7 +219,7 @@ func (j *judgement) present(ctx context.Context, asked *condition) (map[string]a
 	facts := map[string]any{}
 	reader := factReader{
 		machine: j.engine.Machine, programs: true, untrusted: j.engine.Untrusted,
-		environment: append(process.BaseEnvironment(), "GWE_RUN_ID="+j.history.begin.Run, "GWE_RECOVERING=0"),
+		environment: append(process.BaseEnvironment(), "GWE_RUN_ID="+j.history.Begin.Run, "GWE_RECOVERING=0"),
 	}
 	for _, f := range j.history.program.facts {
 		if !reads(asked, f.declared.Name.Text) {
@@ -245,7 +246,7 @@ func reads(asked *condition, fact string) bool {
 // had chosen that. Then the way back leads over a reboot as it does behind the step. Only expect can tell.
 func (x *runner) bootedIntoNewSystem(ctx context.Context, boot string) {
 	h := x.state
-	if h.rebooted != nil || h.committed >= 0 || h.begin.Boot == "" || h.begin.Boot == boot {
+	if h.Rebooted != nil || h.Committed >= 0 || h.Begin.Boot == "" || h.Begin.Boot == boot {
 		return
 	}
 	for _, n := range x.program.steps {

@@ -1,183 +1,13 @@
 package engine
 
 import (
-	"cmp"
 	"context"
-	"errors"
-	"io/fs"
-	"path/filepath"
 	"slices"
-	"syscall"
 
-	"golang.org/x/sys/unix"
-
-	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/step"
 )
-
-// targetRecord is where a path that the run works on was when the run came to it. Where its file system is not mounted, or was
-// made read-only since, no undo can succeed; and an undo that was tried and failed is over.
-type targetRecord struct {
-	Path string `json:"path"`
-	// Apart tells that it was on another file system than the root.
-	Apart bool `json:"apart,omitempty"`
-	// Writable tells that its file system was mounted for writing.
-	Writable bool `json:"writable,omitempty"`
-	// Begins is the directory with which its file system begins; "" where it is not apart, and in journals of older gwes.
-	Begins string `json:"begins,omitempty"`
-	// Mounts are the mount points at or above the path that the recipe asks for.
-	Mounts []string `json:"mounts,omitempty"`
-}
-
-// targetsOf looks where the paths of locks are now. mounts are the mount points that the recipe asks for, by lock.
-func targetsOf(names []string, mounts map[string][]string) []targetRecord {
-	var targets []targetRecord
-	for _, path := range lockedPaths(names) {
-		if now, err := locate(path); err == nil && (now.Apart || now.Writable) {
-			now.Mounts = mounts[path]
-			targets = append(targets, now)
-		}
-	}
-	return targets
-}
-
-// targetsOfEffects looks where the paths are that a step is about to change. What a target of the run tells already is left out.
-func targetsOfEffects(paths []string, begun []targetRecord) []targetRecord {
-	var targets []targetRecord
-	for _, path := range paths {
-		now, _, err := lookAround(path)
-		known := func(one targetRecord) bool {
-			return liesIn(path, one.Path) && one.Begins == now.Begins && one.Apart == now.Apart && one.Writable == now.Writable
-		}
-		if err == nil && (now.Apart || now.Writable) && !slices.ContainsFunc(begun, known) {
-			targets = append(targets, now)
-		}
-	}
-	return targets
-}
-
-// lookAround finds the file system that has the path, or has its nearest parent that exists: a directory of it is at.
-func lookAround(path string) (found targetRecord, at string, err error) {
-	found.Path = path
-	var status, root unix.Stat_t
-	for {
-		err := unix.Stat(path, &status)
-		if err == nil {
-			break
-		}
-		if path == "/" || !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR) {
-			return found, "", err
-		}
-		path = filepath.Dir(path)
-	}
-	var system unix.Statfs_t
-	if err := errors.Join(unix.Stat("/", &root), unix.Statfs(path, &system)); err != nil {
-		return found, "", err
-	}
-	found.Apart, found.Writable = status.Dev != root.Dev, system.Flags&unix.ST_RDONLY == 0
-	if found.Apart {
-		if found.Begins, err = durable.FileSystemRoot(path); err != nil {
-			return found, "", err
-		}
-	}
-	if status.Mode&unix.S_IFMT != unix.S_IFDIR {
-		path = filepath.Dir(path)
-	}
-	return found, path, nil
-}
-
-// locate is lookAround of a file system that answers: one that was shut down, or whose disk is gone, does not.
-func locate(path string) (targetRecord, error) {
-	found, at, err := lookAround(path)
-	if err != nil {
-		return found, err
-	}
-	return found, durable.SyncFolder(at)
-}
-
-// gone returns the directory on which the target's file system was, or has to be, mounted and is not; "" where it is there.
-func (t targetRecord) gone(now targetRecord) string {
-	if t.Apart && !now.Apart {
-		return cmp.Or(t.Begins, t.Path)
-	}
-	if t.Begins != "" {
-		if begins, err := durable.BeginsFileSystem(t.Begins); err == nil && !begins || errors.Is(err, fs.ErrNotExist) {
-			return t.Begins
-		}
-	}
-	for _, point := range t.Mounts {
-		if durable.RequireMount(t.Path, point) != nil {
-			return point
-		}
-	}
-	return ""
-}
-
-// outOfReach tells why nothing can be put back now: a file system that the run worked on is not there, or takes nothing.
-// Then nothing is tried either, and a later recovery does it all.
-func outOfReach(begun []targetRecord, class fault.Class) error {
-	next := "`gwe recover` goes on"
-	if class == fault.Refused {
-		next = "roll back again"
-	}
-	for _, target := range begun {
-		now, err := locate(target.Path)
-		if why := exhausted(err); why != nil {
-			return why
-		}
-		if err != nil {
-			return fault.New(class, "target-unreachable", "the file system of %s does not answer, so nothing can be put back yet", target.Path).WithCause(err).
-				WithHint("the storage may be failing: see the kernel's log; when it is mounted again, %s", next)
-		}
-		if point := target.gone(now); point != "" {
-			return fault.New(class, "target-not-mounted", "the file system of %s is not mounted on %s, so nothing can be put back yet", target.Path, point).
-				WithHint("mount it, then %s; at boot, let the unit wait for it: RequiresMountsFor=%s", next, target.Path)
-		}
-		if target.Writable && !now.Writable {
-			return fault.New(class, "target-read-only", "the file system of %s became read-only, so nothing can be put back yet", target.Path).
-				WithHint("see the kernel's log why; mount -o remount,rw, then %s", next)
-		}
-	}
-	return nil
-}
-
-// notAsBefore refuses to work on paths whose file system is not mounted, as an earlier run that can still be rolled back knows: what
-// stands there now would be taken for a first installation, on another file system.
-func notAsBefore(paths []string, standing []*storedRun) error {
-	for _, p := range standing {
-		for _, target := range p.targets(func(string) bool { return false }) {
-			if target.Begins == "" || !slices.ContainsFunc(paths, func(path string) bool { return liesIn(path, target.Begins) }) {
-				continue
-			}
-			now, _, err := lookAround(target.Path)
-			if err != nil {
-				continue // the run itself says why
-			}
-			if point := target.gone(now); point != "" {
-				return fault.New(fault.Refused, "target-not-mounted", "the file system of %s is not mounted on %s, where run %s worked on it", target.Path, point, p.folder.id()).
-					WithHint("mount it, then run again: mount %s; if %s is to be on another file system from now on, run `gwe forget %s` first", point, target.Path, p.folder.id())
-			}
-		}
-	}
-	return nil
-}
-
-// targets are what a past run worked on and may have to put back: what its locks name, and what its steps changed, newest first. They
-// end with the newest step of a type that ends tells: what its undo does may mount what the older ones need.
-func (p *storedRun) targets(ends func(stepType string) bool) []targetRecord {
-	targets := slices.Clone(p.begin.Targets)
-	for _, f := range slices.Backward(p.frames) {
-		if f.part != "" || f.undone && len(f.undoErrors) == 0 {
-			continue
-		}
-		if ends(f.shown.Type) {
-			return targets
-		}
-		targets = append(targets, f.targets...)
-	}
-	return targets
-}
 
 // runsPrograms reports whether steps of that type run a program, as far as the catalog knows it.
 func (e *Engine) runsPrograms(stepType string) bool {
@@ -185,29 +15,21 @@ func (e *Engine) runsPrograms(stepType string) bool {
 	return !known || slices.ContainsFunc(found.About().Effects, func(effect step.Effect) bool { return effect.Kind == step.Runs })
 }
 
-// outOfReach is that of a dead run with something to put back. A run that reboots the machine may come back to other mounts.
-func (p *storedRun) outOfReach() error {
-	if len(p.frames) == 0 || p.waited {
-		return nil
-	}
-	return outOfReach(p.begin.Targets, fault.Errored)
-}
-
 // suspendRollback ends this process's part of a run that cannot be put back now, or not to its end. What was not undone is not tried, and so
 // nothing is lost.
 func (x *runner) suspendRollback(why error) Result {
 	x.backward = true
-	if held := (heldRecord{x.engine.now().Boot, x.recordOf(why)}); held.Boot != x.state.stalled.Boot || held.Error.Code != x.state.stalled.Error.Code {
-		_ = x.append(recordHeld, held)
+	if held := (runstate.HeldRecord{Boot: x.engine.now().Boot, Error: x.recordOf(why)}); held.Boot != x.state.Stalled.Boot || held.Error.Code != x.state.Stalled.Error.Code {
+		_ = x.append(runstate.RecordHeld, held)
 	}
 	missing := x.awaitJournal(context.Background())
 	_ = x.reserveAgain() // as far as there is space: the next recovery has as much to write
 	x.task.Warn("not everything was put back yet: recovery is pending")
 	x.task.Fail(why)
-	x.folder.noteFailure(x.withoutSecrets(why))
-	result := Result{Run: x.folder.id(), Status: StatusBroken, Err: x.withoutSecrets(why)}
-	if x.state.failure != nil {
-		result.Others = []error{x.state.failure.err()}
+	x.folder.NoteFailure(x.withoutSecrets(why))
+	result := Result{Run: x.folder.ID(), Status: runstate.StatusBroken, Err: x.withoutSecrets(why)}
+	if x.state.Failure != nil {
+		result.Others = []error{x.state.Failure.Err()}
 	}
 	if missing != nil {
 		result.Others = append(result.Others, missing)
@@ -215,10 +37,10 @@ func (x *runner) suspendRollback(why error) Result {
 	return result
 }
 
-// outOfReach is that of a run that lives and turns back.
+// OutOfReach is that of a run that lives and turns back.
 func (x *runner) outOfReach() error {
-	if x.state.suspension != nil || x.state.rebooted != nil || len(x.framesToUndo()) == 0 {
+	if x.state.Suspension != nil || x.state.Rebooted != nil || len(x.framesToUndo()) == 0 {
 		return nil
 	}
-	return outOfReach(x.state.begin.Targets, fault.Errored)
+	return runstate.OutOfReach(x.state.Begin.Targets, fault.Errored)
 }

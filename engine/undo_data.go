@@ -12,24 +12,12 @@ import (
 	"slices"
 	"strings"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/step"
+	"golang.org/x/sys/unix"
 )
-
-// savedFile is one entry of a frame's directory: what a step saved there for its undo, as the journal has it.
-type savedFile struct {
-	// Name is relative to the directory.
-	Name string `json:"name"`
-	// Kind is "" for a regular file, "directory", "link", "other", or "listing" for all entries of a directory that has very many.
-	Kind string `json:"kind,omitempty"`
-	// Size is the length of a file in bytes.
-	Size int64 `json:"size,omitempty"`
-	// SHA256 is that of a file's content, of a link's text, or of the entries of a listing as JSON.
-	SHA256 string `json:"sha256,omitempty"`
-}
 
 const (
 	savedDirectory = "directory"
@@ -42,7 +30,7 @@ const (
 const mostSaved = 256
 
 // listSaved lists what lies in a frame's directory; none where that is not there. What Verify wrote is left out (step.Settled).
-func listSaved(directory string) ([]savedFile, error) {
+func listSaved(directory string) ([]runstate.SavedFile, error) {
 	handle, err := unix.Open(directory, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -55,12 +43,12 @@ func listSaved(directory string) ([]savedFile, error) {
 		return all, err
 	}
 	text, err := json.Marshal(all)
-	return []savedFile{{Kind: savedListing, Size: int64(len(all)), SHA256: digest(text)}}, err
+	return []runstate.SavedFile{{Kind: savedListing, Size: int64(len(all)), SHA256: runstate.Digest(text)}}, err
 }
 
 // listSavedIn adds the entries of an open directory, which it closes, by name. Each step lists its directory twice, so nothing is looked at by
 // more calls than it takes.
-func listSavedIn(directory *os.File, above string, all []savedFile) ([]savedFile, error) {
+func listSavedIn(directory *os.File, above string, all []runstate.SavedFile) ([]runstate.SavedFile, error) {
 	defer directory.Close()
 	entries, err := directory.ReadDir(-1)
 	if err != nil {
@@ -88,7 +76,7 @@ func listSavedIn(directory *os.File, above string, all []savedFile) ([]savedFile
 	return all, nil
 }
 
-func savedAt(directory int, entry fs.DirEntry) (one savedFile, err error) {
+func savedAt(directory int, entry fs.DirEntry) (one runstate.SavedFile, err error) {
 	one.Name = entry.Name()
 	switch entry.Type() {
 	case 0:
@@ -99,7 +87,7 @@ func savedAt(directory int, entry fs.DirEntry) (one savedFile, err error) {
 		one.Kind = savedLink
 		text := make([]byte, unix.PathMax)
 		length, lost := unix.Readlinkat(directory, one.Name, text)
-		one.SHA256, err = digest(text[:max(length, 0)]), lost
+		one.SHA256, err = runstate.Digest(text[:max(length, 0)]), lost
 	default:
 		one.Kind = savedOther
 	}
@@ -139,53 +127,36 @@ func sumOfSaved(directory int, name string) (size int64, sum string, err error) 
 // intact makes sure that this gwe can use what the frame saved for its undo: it knows the version of that data, and the files are as the
 // journal has them. It looks before anything uses the data, and only then: an undo that has begun takes files away, and adds some.
 func (x *runner) intact(f *frame) error {
-	if f.part != "" || f.undone {
+	if f.Part != "" || f.Undone {
 		return nil
 	}
 	if err := x.understood(f); err != nil {
 		return err
 	}
-	if f.version == 0 || f.begun || x.folder.undosBegun() {
+	if f.Version == 0 || f.Begun || x.folder.UndosBegun() {
 		return nil // a gwe before there were digests wrote it, or an undo before this one has looked
 	}
-	directory := x.folder.place(placeOf(f.number))
-	if _, err := os.Lstat(directory); f.here && errors.Is(err, fs.ErrNotExist) {
+	directory := x.folder.Place(runstate.PlaceOf(f.Number))
+	if _, err := os.Lstat(directory); f.Here && errors.Is(err, fs.ErrNotExist) {
 		return nil // removed while the run went on: undoOwn does what it can, and says so
 	}
 	now, err := listSaved(directory)
 	if err != nil {
-		return x.state.at(f.node, f.rounds, fault.New(fault.Errored, "undo-data-unreadable", "cannot read what the step saved for its undo in %s", directory).
+		return x.state.at(f.node, f.Rounds, fault.New(fault.Errored, "undo-data-unreadable", "cannot read what the step saved for its undo in %s", directory).
 			WithCause(err).WithHint("the storage of the state directory may be failing: see the kernel's log; then run `gwe recover` again"))
 	}
-	if name, what := different(f.saved, now, f.done); what != "" {
-		return x.state.at(f.node, f.rounds, fault.New(fault.Errored, "undo-data-damaged", "%s %s: the undo is not tried", filepath.Join(directory, name), what).
+	if name, what := different(f.Saved, now, f.Done); what != "" {
+		return x.state.at(f.node, f.Rounds, fault.New(fault.Errored, "undo-data-damaged", "%s %s: the undo is not tried", filepath.Join(directory, name), what).
 			WithHint("the storage or another program changed it: put the file back from a backup, or put right by hand what the step did and close the run: "+
-				"`gwe resolve %s --reason TEXT`", x.folder.id()))
+				"`gwe resolve %s --reason TEXT`", x.folder.ID()))
 	}
 	return nil
 }
 
-// begunNote is the name of an empty file in a run's directory. It stands for the record that the undos begin (unwind, rollback, checked)
-// where the journal could not be written.
-const begunNote = "undos-begun"
-
-// noteUndosBegun does what it can: without the note, the next recovery takes what undos did to their data for damage.
-func (r runFolder) noteUndosBegun() {
-	if durable.WriteNote(filepath.Join(string(r), begunNote), nil) == nil {
-		_ = durable.SyncFolder(string(r))
-	}
-}
-
-// undosBegun reports whether undos of the run had begun while its journal could not be written.
-func (r runFolder) undosBegun() bool {
-	_, err := os.Lstat(filepath.Join(string(r), begunNote))
-	return err == nil
-}
-
 // different finds an entry that is not as the journal has it, and says what is wrong with it. Where the step did not end well, more files may
 // be there than at its intent: what it wrote since checks itself.
-func different(recorded, now []savedFile, whole bool) (name, what string) {
-	found := map[string]savedFile{}
+func different(recorded, now []runstate.SavedFile, whole bool) (name, what string) {
+	found := map[string]runstate.SavedFile{}
 	for _, one := range now {
 		found[one.Name] = one
 	}
@@ -226,12 +197,12 @@ func (x *runner) allIntact(frames []*frame) error {
 // understood makes sure that this gwe knows the version of the frame's undo data.
 func (x *runner) understood(f *frame) error {
 	stepType := f.node.stepType().About()
-	if f.version <= stepType.UndoVersion() {
+	if f.Version <= stepType.UndoVersion() {
 		return nil
 	}
-	return x.state.at(f.node, f.rounds, fault.New(fault.Errored, "undo-data-version",
-		"the undo data of the step has version %d, and this gwe reads up to version %d of %s", f.version, stepType.UndoVersion(), stepType.Name).
-		WithHint("run `gwe recover` of the gwe that wrote it (%s), or of a newer one", f.writer))
+	return x.state.at(f.node, f.Rounds, fault.New(fault.Errored, "undo-data-version",
+		"the undo data of the step has version %d, and this gwe reads up to version %d of %s", f.Version, stepType.UndoVersion(), stepType.Name).
+		WithHint("run `gwe recover` of the gwe that wrote it (%s), or of a newer one", f.Writer))
 }
 
 // undoVersions are the versions of undo data that this gwe writes, by step type; those of version 1 are left out.
@@ -253,7 +224,7 @@ func (p *Program) undoVersions() map[string]int {
 // the run what this one would add.
 func (x *runner) canBoth() error {
 	for _, f := range x.state.frames {
-		if f.part != "" || f.undone {
+		if f.Part != "" || f.Undone {
 			continue
 		}
 		if err := x.understood(f); err != nil {
@@ -267,10 +238,10 @@ func (x *runner) canBoth() error {
 			continue
 		}
 		about := n.stepType().About()
-		if mine, theirs := about.UndoVersion(), max(x.state.begin.UndoData[about.Name], 1); mine > theirs {
+		if mine, theirs := about.UndoVersion(), max(x.state.Begin.UndoData[about.Name], 1); mine > theirs {
 			return fault.New(fault.Refused, "undo-data-version",
 				"gwe %s, which began the run, reads undo data of %s up to version %d, and this gwe writes version %d: it could not roll the run back",
-				x.state.begin.Version, about.Name, theirs, mine).
+				x.state.Begin.Version, about.Name, theirs, mine).
 				WithHint("install this gwe with a recipe that has no step of type %s after the `hand-over`, and run that one with the new gwe", about.Name)
 		}
 	}
@@ -279,20 +250,20 @@ func (x *runner) canBoth() error {
 
 // settledSaved lists what Verify changed in the directories of the frames, by frame: nil where it changed nothing. A step type of gwe's own
 // writes new files only, see step.Settled.
-func (x *runner) settledSaved() (changed map[int][]savedFile, err error) {
+func (x *runner) settledSaved() (changed map[int][]runstate.SavedFile, err error) {
 	for _, f := range x.state.frames {
-		if f.undone || f.part != "" || f.version == 0 {
+		if f.Undone || f.Part != "" || f.Version == 0 {
 			continue
 		}
-		now, err := listSaved(x.folder.place(placeOf(f.number)))
+		now, err := listSaved(x.folder.Place(runstate.PlaceOf(f.Number)))
 		if err != nil {
 			return nil, fault.New(fault.Errored, "undo-data-unreadable", "cannot read what the steps saved for their undo").WithCause(err)
 		}
-		if _, what := different(f.saved, now, true); what != "" {
+		if _, what := different(f.Saved, now, true); what != "" {
 			if changed == nil {
-				changed = map[int][]savedFile{}
+				changed = map[int][]runstate.SavedFile{}
 			}
-			changed[f.number] = now
+			changed[f.Number] = now
 		}
 	}
 	return changed, nil

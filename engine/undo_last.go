@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/tasklog"
 	"github.com/gwe-project/gwe/engine/value"
@@ -22,8 +23,8 @@ import (
 
 // owes reports which parts the undo of a frame has.
 func (f *frame) owes() (inPlace, last bool) {
-	if f.part != "" {
-		return f.part != partLast, f.part == partLast
+	if f.Part != "" {
+		return f.Part != runstate.PartLast, f.Part == runstate.PartLast
 	}
 	inPlace, last = len(f.node.undo) > 0, len(f.node.undoLast) > 0
 	ownInPlace, ownLast := f.owesOwn()
@@ -32,10 +33,10 @@ func (f *frame) owes() (inPlace, last bool) {
 
 // owesOwn reports which parts the undo of the frame's step type has.
 func (f *frame) owesOwn() (inPlace, last bool) {
-	if f.part != "" || f.node.stepType().About().Undo == "" {
+	if f.Part != "" || f.node.stepType().About().Undo == "" {
 		return false, false
 	}
-	inPlace, last, err := f.node.stepType().OwesLast(f.arguments, f.memo)
+	inPlace, last, err := f.node.stepType().OwesLast(f.arguments, f.Memo)
 	if err != nil {
 		return true, false // its undo says what is wrong
 	}
@@ -43,22 +44,22 @@ func (f *frame) owesOwn() (inPlace, last bool) {
 }
 
 // undoFrames undoes the open frames of a rollback context. Its error is why the rest is left to a later recovery.
-func (x *runner) undoFrames(ctx context.Context, open []*frame, failure errorRecord, task *tasklog.Task) error {
-	inPlace := slices.DeleteFunc(slices.Clone(open), func(f *frame) bool { return f.owesLast })
+func (x *runner) undoFrames(ctx context.Context, open []*frame, failure runstate.ErrorRecord, task *tasklog.Task) error {
+	inPlace := slices.DeleteFunc(slices.Clone(open), func(f *frame) bool { return f.OwesLast })
 	for i, f := range inPlace {
 		if why := x.undoFrame(ctx, f, failure, task, i+1, len(inPlace)); why != nil {
 			return why
 		}
 	}
-	if x.engine.Early || slices.ContainsFunc(open, func(f *frame) bool { return !f.undone && !f.owesLast }) {
+	if x.engine.Early || slices.ContainsFunc(open, func(f *frame) bool { return !f.Undone && !f.OwesLast }) {
 		return nil // the programs start when this recovery has ended, or an older frame still waits for them
 	}
 	return x.undoFramesLast(ctx, open, failure, task)
 }
 
 // undoFramesLast runs what the frames owe last. Of several frames that owe the same steps only the newest runs them.
-func (x *runner) undoFramesLast(ctx context.Context, open []*frame, failure errorRecord, task *tasklog.Task) error {
-	owing := slices.DeleteFunc(slices.Clone(open), func(f *frame) bool { return f.undone || f.told || !f.owesLast })
+func (x *runner) undoFramesLast(ctx context.Context, open []*frame, failure runstate.ErrorRecord, task *tasklog.Task) error {
+	owing := slices.DeleteFunc(slices.Clone(open), func(f *frame) bool { return f.Undone || f.Told || !f.OwesLast })
 	slices.SortStableFunc(owing, func(a, b *frame) int { return order(b, a) }) // whichever part of them an earlier recovery has done
 	again := map[string]int{}
 	keys := make([]string, len(owing))
@@ -69,7 +70,7 @@ func (x *runner) undoFramesLast(ctx context.Context, open []*frame, failure erro
 	}
 	for i, f := range owing {
 		if newest, ok := again[keys[i]]; ok && newest > i {
-			_ = x.asRollback().note(recordUndone, f.progress())
+			_ = x.asRollback().note(runstate.RecordUndone, f.progress())
 			continue
 		}
 		if why := x.asRollback().undoFrameLast(ctx, f, failure, task); why != nil {
@@ -96,7 +97,7 @@ func (x *runner) undoLastKey(f *frame) string {
 	}
 	var calls []call
 	for _, n := range f.node.undoLast {
-		names := with(x.state.names(n, f.rounds, true), "error", map[string]any{})
+		names := with(x.state.names(n, f.Rounds, true), "error", map[string]any{})
 		if n.when != nil {
 			answer, err := n.when.Evaluate(names)
 			if err != nil {
@@ -124,20 +125,20 @@ func (x *runner) undoLastKey(f *frame) string {
 }
 
 // progress is the record of a frame with what the parts of its undo that are over came to.
-func (f *frame) progress() undoneRecord {
-	return undoneRecord{Frame: f.number, Leftover: f.leftover, Broken: f.broken, Kept: f.kept}
+func (f *frame) progress() runstate.UndoneRecord {
+	return runstate.UndoneRecord{Frame: f.Number, Leftover: f.Leftover, Broken: f.Broken, Kept: f.Kept}
 }
 
 // undoFrameLast runs what one frame owes last, and closes the frame.
-func (x *runner) undoFrameLast(ctx context.Context, f *frame, failure errorRecord, parent *tasklog.Task) error {
+func (x *runner) undoFrameLast(ctx context.Context, f *frame, failure runstate.ErrorRecord, parent *tasklog.Task) error {
 	if why := x.missingPlugin(f, fault.Errored); why != nil {
 		return why
 	}
 	ctx = context.WithoutCancel(ctx)
-	task := x.begin(parent, "undo", "Undo, last: "+x.titleOfFrame(f), f.node, f.rounds)
+	task := x.begin(parent, "undo", "Undo, last: "+x.titleOfFrame(f), f.node, f.Rounds)
 	errs, rest := x.runLast(ctx, f, failure, task)
 	if len(errs) > 0 {
-		if why := cmp.Or(x.outOfReach(), exhausted(starved(errs...))); why != nil {
+		if why := cmp.Or(x.outOfReach(), runstate.Exhausted(starved(errs...))); why != nil {
 			task.Fail(first(errs))
 			return why
 		}
@@ -148,9 +149,9 @@ func (x *runner) undoFrameLast(ctx context.Context, f *frame, failure errorRecor
 	}
 	record := f.progress()
 	x.judgeUndo(&record, errs)
-	kind := recordUndone
+	kind := runstate.RecordUndone
 	if x.state.olderUndoPending(f) {
-		kind, record.Told = recordButLast, true
+		kind, record.Told = runstate.RecordButLast, true
 	}
 	_ = x.append(kind, record)
 	end(task, first(errs))
@@ -159,10 +160,10 @@ func (x *runner) undoFrameLast(ctx context.Context, f *frame, failure errorRecor
 
 // olderUndoPending reports whether the undo of another frame may come later, with something to do in its place.
 func (h *runState) olderUndoPending(f *frame) bool {
-	h.guard.Lock()
-	defer h.guard.Unlock()
+	h.Guard.Lock()
+	defer h.Guard.Unlock()
 	return h.anyFrame(func(other *frame) bool {
-		if other == f || other.undone || other.owesLast || other.givenUp || other.part == partFinally {
+		if other == f || other.Undone || other.OwesLast || other.GivenUp || other.Part == runstate.PartFinally {
 			return false
 		}
 		inPlace, _ := other.owes()
@@ -172,19 +173,19 @@ func (h *runState) olderUndoPending(f *frame) bool {
 
 // reopenUndoLast takes in that a frame is undone in its place: whoever was told before took up what that changed, too.
 func (h *runState) reopenUndoLast(f *frame) {
-	h.guard.Lock()
-	defer h.guard.Unlock()
-	if inPlace, _ := f.owes(); !inPlace || f.owesLast {
+	h.Guard.Lock()
+	defer h.Guard.Unlock()
+	if inPlace, _ := f.owes(); !inPlace || f.OwesLast {
 		return
 	}
 	for _, other := range h.frames {
-		other.told = false
+		other.Told = false
 	}
 }
 
 // runLast carries out what a frame owes last: the recipe's steps, then the type's own part. rest reports that it is put off.
-func (x *runner) runLast(ctx context.Context, f *frame, failure errorRecord, task *tasklog.Task) (errs []error, rest bool) {
-	where := placeOfLast(f.number)
+func (x *runner) runLast(ctx context.Context, f *frame, failure runstate.ErrorRecord, task *tasklog.Task) (errs []error, rest bool) {
+	where := runstate.PlaceOfLast(f.Number)
 	errs, waiting := x.auxiliaries(ctx, f.node.undoLast, f, where, failure, task)
 	if _, own := f.owesOwn(); own && starved(errs...) == nil {
 		waits, err := x.undoOwn(ctx, f, where, task)
@@ -193,7 +194,7 @@ func (x *runner) runLast(ctx context.Context, f *frame, failure errorRecord, tas
 			waits, err = true, nil
 		}
 		if err != nil {
-			errs = append(errs, x.state.at(f.node, f.rounds, err))
+			errs = append(errs, x.state.at(f.node, f.Rounds, err))
 		}
 		rest = waits
 	}
@@ -201,7 +202,7 @@ func (x *runner) runLast(ctx context.Context, f *frame, failure errorRecord, tas
 }
 
 // judgeUndo adds to a frame's record what the errors of an undo mean.
-func (x *runner) judgeUndo(record *undoneRecord, errs []error) {
+func (x *runner) judgeUndo(record *runstate.UndoneRecord, errs []error) {
 	for _, err := range errs {
 		if step.IsLeftover(err) {
 			record.Leftover = true

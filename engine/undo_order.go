@@ -3,13 +3,15 @@ package engine
 import (
 	"cmp"
 	"slices"
+
+	"github.com/gwe-project/gwe/engine/internal/runstate"
 )
 
 // order tells which of two frames is put back first: the newer one. Of two branches of a parallel it is the one that was
 // declared later, whatever their steps did when. The undo that a group has itself comes before those of its steps, and
 // its finally behind them.
 func order(a, b *frame) int {
-	byNumber := cmp.Compare(b.number, a.number)
+	byNumber := cmp.Compare(b.Number, a.Number)
 	left, right := a.node, b.node
 	for left.depth > right.depth {
 		if left = left.parent; left == right {
@@ -22,8 +24,8 @@ func order(a, b *frame) int {
 		}
 	}
 	if left == right {
-		if a.part != b.part && slices.Equal(a.rounds, b.rounds) {
-			return cmp.Compare(rank(a.part), rank(b.part))
+		if a.Part != b.Part && slices.Equal(a.Rounds, b.Rounds) {
+			return cmp.Compare(rank(a.Part), rank(b.Part))
 		}
 		return byNumber
 	}
@@ -40,19 +42,19 @@ func order(a, b *frame) int {
 // outer compares the frame inner with one of the group around it.
 func outer(around, inner *frame) int {
 	if !sameRound(around, inner, around.node) {
-		return cmp.Compare(around.number, inner.number)
+		return cmp.Compare(around.Number, inner.Number)
 	}
-	if around.part == partFinally {
+	if around.Part == runstate.PartFinally {
 		return -1
 	}
 	return 1
 }
 
 func sameRound(a, b *frame, n *node) bool {
-	return slices.Equal(a.rounds.in(n.own.loops), b.rounds.in(n.own.loops))
+	return slices.Equal(a.Rounds.In(n.own.loops), b.Rounds.In(n.own.loops))
 }
 
 // rank is the place of a part of a group: undo first, and finally last.
-func rank(p part) int {
-	return slices.Index([]part{partUndo, partLast, partFinally}, p)
+func rank(p runstate.Part) int {
+	return slices.Index([]runstate.Part{runstate.PartUndo, runstate.PartLast, runstate.PartFinally}, p)
 }

@@ -8,17 +8,18 @@ import (
 	"strings"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/internal/runstate"
 )
 
 // unrecorded looks, before anybody is told that all was rolled back, for what this run left and its journal knows nothing of: then records were
 // lost, and what they told was not undone. It costs the reading of a few directories.
 func (x *runner) unrecorded(result *Result) {
 	switch result.Status {
-	case StatusRestored, StatusRolledBack, StatusRefused:
+	case runstate.StatusRestored, runstate.StatusRolledBack, runstate.StatusRefused:
 	default:
 		return
 	}
-	if x.state.anyFrame(func(f *frame) bool { return f.leftover || f.broken }) {
+	if x.state.anyFrame(func(f *frame) bool { return f.Leftover || f.Broken }) {
 		return // something of the run lies there, and is known
 	}
 	found := append(x.unknownSaved(), x.unknownHidden()...)
@@ -32,21 +33,11 @@ func (x *runner) unrecorded(result *Result) {
 	}
 	lost := fault.New(fault.Errored, "records-lost",
 		"%s%s: run %s left this, and its journal knows nothing of it: records were lost, and what they told was not undone",
-		strings.Join(found, ", "), more, x.folder.id()).
-		WithHint("compare what lies there with what is in its place, put that right by hand, then close the run: `gwe resolve %s --reason TEXT`", x.folder.id())
-	result.Status = StatusBroken
+		strings.Join(found, ", "), more, x.folder.ID()).
+		WithHint("compare what lies there with what is in its place, put that right by hand, then close the run: `gwe resolve %s --reason TEXT`", x.folder.ID())
+	result.Status = runstate.StatusBroken
 	result.Others = append(result.Others, lost)
 	x.task.Begin("undo", "Look for changes that the journal does not know").Fail(lost)
-}
-
-// lostRecords is the error of unrecorded among those of a run that has ended; nil where there is none.
-func (r endRecord) lostRecords() error {
-	for _, other := range r.Others {
-		if other.Code == "records-lost" {
-			return other.err()
-		}
-	}
-	return nil
 }
 
 // mostNamed is how many paths an error names.
@@ -55,7 +46,7 @@ const mostNamed = 5
 // unknownSaved lists the directories in which steps saved something for their undo and of which the journal has no intent. Each branch may
 // have been about to write one when gwe died: nothing was done then.
 func (x *runner) unknownSaved() []string {
-	entries, err := os.ReadDir(x.folder.frames())
+	entries, err := os.ReadDir(x.folder.Frames())
 	if err != nil {
 		return nil
 	}
@@ -63,7 +54,7 @@ func (x *runner) unknownSaved() []string {
 	for _, entry := range entries {
 		number, err := strconv.Atoi(entry.Name())
 		if err == nil && x.state.frame(number) == nil {
-			unknown = append(unknown, x.folder.place(placeOf(number)))
+			unknown = append(unknown, x.folder.Place(runstate.PlaceOf(number)))
 		}
 	}
 	if len(unknown) <= max(1, x.program.strands) {
@@ -76,11 +67,11 @@ func (x *runner) unknownSaved() []string {
 func (x *runner) unknownHidden() []string {
 	var kept, found []string
 	for _, f := range x.state.frames {
-		kept = append(kept, f.kept...)
+		kept = append(kept, f.Kept...)
 	}
 	for _, directory := range x.worksIn() {
-		for _, path := range hiddenNames(directory) {
-			if runInName.FindString(filepath.Base(path)) == x.folder.id() && !slices.Contains(kept, path) && !slices.Contains(found, path) {
+		for _, path := range runstate.HiddenNames(directory) {
+			if runstate.RunInName.FindString(filepath.Base(path)) == x.folder.ID() && !slices.Contains(kept, path) && !slices.Contains(found, path) {
 				found = append(found, path)
 			}
 		}
@@ -91,10 +82,10 @@ func (x *runner) unknownHidden() []string {
 // worksIn lists the directories in which steps of the run may have made hidden names: the locks, the paths of the effects, and the
 // directories that these are in.
 func (x *runner) worksIn() []string {
-	paths := lockedPaths(x.state.begin.Locks)
+	paths := runstate.LockedPaths(x.state.Begin.Locks)
 	for _, f := range x.state.frames {
-		if f.part == "" {
-			paths = append(append(paths, effectPaths(f.node.stepType(), f.arguments)...), f.leases...)
+		if f.Part == "" {
+			paths = append(append(paths, effectPaths(f.node.stepType(), f.arguments)...), f.Leases...)
 		}
 	}
 	for _, n := range x.program.byPath {

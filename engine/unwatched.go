@@ -8,23 +8,14 @@ import (
 
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/host"
+	"github.com/gwe-project/gwe/engine/internal/runstate"
 )
-
-// Warning is something that a run cannot promise on this machine. It refuses nothing.
-type Warning struct {
-	// Code is its stable code: `gwe explain CODE` explains it.
-	Code string `json:"code"`
-	// Text says what it is.
-	Text string `json:"text"`
-	// Hint says what to do about it.
-	Hint string `json:"hint,omitempty"`
-}
 
 // interruptedRuns warns that a run now first recovers others: what is planned is planned for the machine as it is in between.
 func (e *Engine) interruptedRuns() (warnings []Warning) {
 	list, _ := e.State.List()
 	for _, one := range list {
-		if one.Status != StatusPending || one.Resolved != nil {
+		if one.Status != runstate.StatusPending || one.Resolved != nil {
 			continue
 		}
 		told := Warning{Code: "run-interrupted", Text: "run " + one.Run + " of " + one.Recipe + " was interrupted, and a run now recovers it first: then the machine is not as it was planned for here",
@@ -38,11 +29,9 @@ func (e *Engine) interruptedRuns() (warnings []Warning) {
 	return warnings
 }
 
-func warningOf(f *fault.Fault) Warning { return Warning{Code: f.Code, Text: f.Error(), Hint: f.Hint} }
-
 // unwatched reports that nothing on this machine goes on with a run that waits; nil where something does. A confirm needs a look at its
 // deadline again and again, a reboot one look behind the boot.
-func (e *Engine) unwatched(wait cause) *fault.Fault {
+func (e *Engine) unwatched(wait runstate.Cause) *fault.Fault {
 	var idle []string
 	for _, found := range e.recoveries() {
 		switch {
@@ -50,7 +39,7 @@ func (e *Engine) unwatched(wait cause) *fault.Fault {
 			idle = append(idle, found.Source+" looks at another state directory, "+found.State)
 		case found.Idle != "":
 			idle = append(idle, found.Source+" does, but "+found.Idle)
-		case !found.Periodic && wait == causeConfirm:
+		case !found.Periodic && wait == runstate.CauseConfirm:
 			idle = append(idle, found.Source+" does, but only once a boot")
 		default:
 			return nil
@@ -60,7 +49,7 @@ func (e *Engine) unwatched(wait cause) *fault.Fault {
 	if len(idle) > 0 {
 		found = " (" + strings.Join(idle, "; ") + ")"
 	}
-	if wait == causeConfirm {
+	if wait == runstate.CauseConfirm {
 		return fault.New(fault.Failed, "deadline-unwatched", "nothing on this machine runs `gwe recover` again and again%s: a run that is not confirmed in time is not rolled back", found).
 			WithHint("%s", installTimer)
 	}
@@ -85,7 +74,7 @@ func (e *Engine) recoveries() []host.Recovery {
 
 // warnings lists what the rows ask for and nothing on this machine does: each once.
 func (x *runner) warnings(rows []PlannedStep) (all []Warning) {
-	seen := map[cause]bool{}
+	seen := map[runstate.Cause]bool{}
 	for _, row := range rows {
 		n := x.program.byPath[row.Path]
 		if n == nil || as[*waiting](n) == nil || row.Guard == WillSkip || seen[as[*waiting](n).cause] {
@@ -93,7 +82,7 @@ func (x *runner) warnings(rows []PlannedStep) (all []Warning) {
 		}
 		seen[as[*waiting](n).cause] = true
 		if why := x.engine.unwatched(as[*waiting](n).cause); why != nil {
-			all = append(all, warningOf(why))
+			all = append(all, runstate.WarningOf(why))
 		}
 	}
 	return append(all, x.undoWarnings(rows)...)
@@ -109,7 +98,7 @@ func (x *runner) undoWarnings(rows []PlannedStep) (all []Warning) {
 		}
 		before.paths = append(before.paths, row.touches...)
 		if row.undoErr != nil && before.leaves(row.undoErr) {
-			all = append(all, warningOf(fault.New(fault.Failed, "undo-would-fail", "the undo of %s would fail, as things stand: %v", row.named, row.undoErr).
+			all = append(all, runstate.WarningOf(fault.New(fault.Failed, "undo-would-fail", "the undo of %s would fail, as things stand: %v", row.named, row.undoErr).
 				WithHint("install what it runs before the update, or name another program")))
 		}
 	}

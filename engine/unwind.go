@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/pace"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/tasklog"
@@ -22,8 +23,8 @@ func (x *runner) beginRollback(failure error) {
 	x.useReserve()
 	record := x.recordOf(failure)
 	checked := x.allIntact(x.state.open()) == nil // where it is not, unwind says so
-	_ = x.append(recordUnwind, unwindRecord{Error: record, Back: x.state.arrived, Left: x.state.left, Checked: checked})
-	x.state.failure = &record
+	_ = x.append(runstate.RecordUnwind, runstate.UnwindRecord{Error: record, Back: x.state.arrived, Left: x.state.left, Checked: checked})
+	x.state.Failure = &record
 }
 
 // unwind puts back every open frame, newest first, and then what they owe last. It runs to the end whatever happens: the context carries no
@@ -34,23 +35,23 @@ func (x *runner) unwind(ctx context.Context) error {
 	if len(open) == 0 {
 		return nil
 	}
-	if slices.ContainsFunc(open, func(f *frame) bool { return !f.begun }) {
+	if slices.ContainsFunc(open, func(f *frame) bool { return !f.Begun }) {
 		if why := x.allIntact(open); why != nil {
 			return why
 		}
-		_ = x.append(recordChecked, struct{}{})
+		_ = x.append(runstate.RecordChecked, struct{}{})
 	}
 	if x.unwritten != nil {
-		x.folder.noteUndosBegun()
+		x.folder.NoteUndosBegun()
 	}
 	task := x.task.Begin("undo", "Put back what was done")
-	if why := x.undoFrames(ctx, open, *x.state.failure, task); why != nil {
+	if why := x.undoFrames(ctx, open, *x.state.Failure, task); why != nil {
 		task.Fail(why)
 		return why
 	}
-	if slices.ContainsFunc(open, func(f *frame) bool { return f.broken }) {
+	if slices.ContainsFunc(open, func(f *frame) bool { return f.Broken }) {
 		task.Fail(fault.New(fault.Failed, "undo-failed", "not everything could be put back").
-			WithHint("`gwe resolve %[1]s` says which undo failed and what is different; put that right by hand, then close the run: `gwe resolve %[1]s --reason TEXT`", x.folder.id()))
+			WithHint("`gwe resolve %[1]s` says which undo failed and what is different; put that right by hand, then close the run: `gwe resolve %[1]s --reason TEXT`", x.folder.ID()))
 		return nil
 	}
 	task.Done("")
@@ -59,39 +60,39 @@ func (x *runner) unwind(ctx context.Context) error {
 
 // undoFrame closes a frame: it is put back, what did that is durable, and only then the journal says so. Where that failed since
 // nothing can be undone now, the frame stays open, and the error says why. It is frame number of so many, from 1.
-func (x *runner) undoFrame(ctx context.Context, f *frame, failure errorRecord, parent *tasklog.Task, number, of int) error {
+func (x *runner) undoFrame(ctx context.Context, f *frame, failure runstate.ErrorRecord, parent *tasklog.Task, number, of int) error {
 	x = x.asRollback()
-	if f.part == partFinally {
+	if f.Part == runstate.PartFinally {
 		why, _ := x.settleFinally(ctx, f, failure, parent) // its failure is told beside the first error
 		return why
 	}
 	inPlace, last := f.owes()
-	kind := recordUndone
+	kind := runstate.RecordUndone
 	if last {
-		kind = recordButLast
+		kind = runstate.RecordButLast
 	}
 	if !inPlace {
 		// A program ran, and nothing undoes that here: there is nothing to do, and nothing to tell.
-		_ = x.note(kind, undoneRecord{Frame: f.number})
+		_ = x.note(kind, runstate.UndoneRecord{Frame: f.Number})
 		return nil
 	}
-	if why := cmp.Or(x.missingPlugin(f, fault.Errored), outOfReach(f.targets, fault.Errored), f.lostParent()); why != nil {
+	if why := cmp.Or(x.missingPlugin(f, fault.Errored), runstate.OutOfReach(f.Targets, fault.Errored), f.lostParent()); why != nil {
 		return why
 	}
-	task := x.beginCounted(parent, "undo", "Undo: "+x.titleOfFrame(f), f.node, f.rounds, number, of)
+	task := x.beginCounted(parent, "undo", "Undo: "+x.titleOfFrame(f), f.node, f.Rounds, number, of)
 	errs, rest := x.putBack(ctx, f, failure, task)
 	if len(errs) > 0 {
-		if why := cmp.Or(x.outOfReach(), outOfReach(f.targets, fault.Errored), parentChanged(errs), exhausted(starved(errs...))); why != nil {
+		if why := cmp.Or(x.outOfReach(), runstate.OutOfReach(f.Targets, fault.Errored), parentChanged(errs), runstate.Exhausted(starved(errs...))); why != nil {
 			task.Fail(first(errs))
 			return why
 		}
 	}
-	record := undoneRecord{Frame: f.number, Kept: f.kept}
-	if f.rest != nil {
-		record.Leftover, record.Broken = f.rest.Leftover, f.rest.Broken
+	record := runstate.UndoneRecord{Frame: f.Number, Kept: f.Kept}
+	if f.Rest != nil {
+		record.Leftover, record.Broken = f.Rest.Leftover, f.Rest.Broken
 	}
 	x.judgeUndo(&record, errs)
-	if !rest.empty() {
+	if !rest.Empty() {
 		x.putOff(f, record, rest)
 		end(task, first(errs))
 		return nil
@@ -105,40 +106,40 @@ func (x *runner) undoFrame(ctx context.Context, f *frame, failure errorRecord, p
 // putBack undoes what a frame did: first what the recipe says, then the step type's own undo, each within a time-out of
 // its own, and whatever became of the one before. All errors are kept. Of a frame of which a part was put off only that is
 // left; rest is what waits for services, still or now.
-func (x *runner) putBack(ctx context.Context, f *frame, failure errorRecord, task *tasklog.Task) (errs []error, rest putOffRecord) {
+func (x *runner) putBack(ctx context.Context, f *frame, failure runstate.ErrorRecord, task *tasklog.Task) (errs []error, rest runstate.PutOffRecord) {
 	ctx = context.WithoutCancel(ctx)
-	where := placeOfUndo(f.number)
+	where := placeOfUndo(f.Number)
 	errs, rest.Steps = x.auxiliaries(ctx, f.node.undo, f, where, failure, task)
-	if own, _ := f.owesOwn(); !own || f.rest != nil && !f.rest.Own || starved(errs...) != nil {
+	if own, _ := f.owesOwn(); !own || f.Rest != nil && !f.Rest.Own || starved(errs...) != nil {
 		return errs, rest
 	}
 	waits, err := x.undoOwn(ctx, f, where, task)
-	if err != nil && x.postpones(f) && (f.rest != nil || f.node.runs()) {
+	if err != nil && x.postpones(f) && (f.Rest != nil || f.node.runs()) {
 		x.logDeferred(err, task)
 		waits, err = true, nil
 	}
 	rest.Own = waits
 	if err != nil {
-		errs = append(errs, x.state.at(f.node, f.rounds, err))
+		errs = append(errs, x.state.at(f.node, f.Rounds, err))
 	}
 	return errs, rest
 }
 
 // auxiliaries carries out the steps of a frame's undo, undo-last or finally, and names those that wait for services. None is tried after
 // one that met a lack of resources, since all of them are tried again.
-func (x *runner) auxiliaries(ctx context.Context, nodes []*node, f *frame, where place, failure errorRecord, task *tasklog.Task) (errs []error, rest []string) {
+func (x *runner) auxiliaries(ctx context.Context, nodes []*node, f *frame, where runstate.Place, failure runstate.ErrorRecord, task *tasklog.Task) (errs []error, rest []string) {
 	for _, n := range nodes {
-		if f.rest != nil && !slices.Contains(f.rest.Steps, n.path()) {
+		if f.Rest != nil && !slices.Contains(f.Rest.Steps, n.path()) {
 			continue // it was done early
 		}
-		err := x.auxiliary(ctx, n, f.rounds, where, failure, x.postpones(f), task)
+		err := x.auxiliary(ctx, n, f.Rounds, where, failure, x.postpones(f), task)
 		switch {
 		case errors.Is(err, errWaits):
 			rest = append(rest, n.path())
 		case err != nil:
 			errs = append(errs, err)
 		}
-		if starvedProcess(err) != nil || f.part != partFinally && starved(err) != nil {
+		if starvedProcess(err) != nil || f.Part != runstate.PartFinally && starved(err) != nil {
 			break
 		}
 	}
@@ -147,12 +148,12 @@ func (x *runner) auxiliaries(ctx context.Context, nodes []*node, f *frame, where
 
 // undoOwn is the part of the step type's own undo that belongs to the place, made durable; rest tells that a part of it waits for services. Where what the step saved is
 // gone, the undo does what it can, and says that nothing was left to do: that is nobody's word.
-func (x *runner) undoOwn(ctx context.Context, f *frame, where place, task *tasklog.Task) (rest bool, err error) {
-	_, gone := os.Lstat(x.folder.place(placeOf(f.number)))
-	if f.lost = f.lost || f.here && errors.Is(gone, fs.ErrNotExist); f.lost {
+func (x *runner) undoOwn(ctx context.Context, f *frame, where runstate.Place, task *tasklog.Task) (rest bool, err error) {
+	_, gone := os.Lstat(x.folder.Place(runstate.PlaceOf(f.Number)))
+	if f.Lost = f.Lost || f.Here && errors.Is(gone, fs.ErrNotExist); f.Lost {
 		defer func() {
 			if err == nil {
-				err = savedGone(x.folder.place(placeOf(f.number)))
+				err = savedGone(x.folder.Place(runstate.PlaceOf(f.Number)))
 			}
 		}()
 	}
@@ -162,13 +163,13 @@ func (x *runner) undoOwn(ctx context.Context, f *frame, where place, task *taskl
 	}
 	// The folder is the frame's. What the undo starts is the undo's, though: if gwe dies, recovery ends it before it undoes
 	// again, while the daemons of a frame that was done live on.
-	run.AfterCommit, run.Kept = x.state.rollback, f.noteKept
+	run.AfterCommit, run.Kept = x.state.Rollback, f.noteKept
 	run.Followed = x.state.isFollowed(f)
-	run.Again = where == placeOfLast(f.number) && x.state.olderUndoPending(f)
+	run.Again = where == runstate.PlaceOfLast(f.Number) && x.state.olderUndoPending(f)
 	x.watch(run, where)
-	run.Environment = x.variables(f.node, f.rounds, where, true)
-	names := x.state.names(f.node, f.rounds, true)
-	rest, err = retryOnce(ctx, x, x.postpones(f), task, func() (bool, error) { return x.undoWithin(ctx, f, where == placeOfLast(f.number), run, names) })
+	run.Environment = x.variables(f.node, f.Rounds, where, true)
+	names := x.state.names(f.node, f.Rounds, true)
+	rest, err = retryOnce(ctx, x, x.postpones(f), task, func() (bool, error) { return x.undoWithin(ctx, f, where == runstate.PlaceOfLast(f.Number), run, names) })
 	if err != nil {
 		return rest, err
 	}
@@ -190,11 +191,11 @@ func (x *runner) undoWithin(ctx context.Context, f *frame, last bool, run *stepR
 			WithHint("raise defaults.undo-timeout if it needs more"))
 	defer cancel()
 	if last {
-		err = f.node.stepType().UndoLast(ctx, run.Run, f.arguments, f.memo)
+		err = f.node.stepType().UndoLast(ctx, run.Run, f.arguments, f.Memo)
 	} else if early, ok := f.node.stepType().(step.EarlyType); ok && x.engine.Early {
-		rest, err = early.UndoEarly(ctx, run.Run, f.arguments, f.memo)
+		rest, err = early.UndoEarly(ctx, run.Run, f.arguments, f.Memo)
 	} else {
-		err = f.node.stepType().Undo(ctx, run.Run, f.arguments, f.memo)
+		err = f.node.stepType().Undo(ctx, run.Run, f.arguments, f.Memo)
 	}
 	if err != nil {
 		return rest, explain(ctx, err)
@@ -211,12 +212,12 @@ func first(errs []error) error {
 
 // auxiliary carries out a step of an undo, of failsafe or of finally. It makes no frame, and may run again after a crash. Its
 // error is errWaits where it needs services that are not there yet; also, where it may be put off, if it fails for any reason.
-func (x *runner) auxiliary(ctx context.Context, n *node, r rounds, where place, failure errorRecord, postpone bool, parent *tasklog.Task) error {
+func (x *runner) auxiliary(ctx context.Context, n *node, r runstate.Rounds, where runstate.Place, failure runstate.ErrorRecord, postpone bool, parent *tasklog.Task) error {
 	// Finally is part of the way back only where there is one.
 	recovering := failure.Code != ""
 	names := with(x.state.names(n, r, recovering), "error", map[string]any{})
 	if failure.Code != "" {
-		names = with(names, "error", errorValues(failure))
+		names = with(names, "error", runstate.ErrorValues(failure))
 	}
 	task := x.beginStep(parent, "step", x.title(n, names), n, r)
 	proceed, err := x.guarded(n, names, task)
@@ -253,7 +254,7 @@ func (x *runner) auxiliary(ctx context.Context, n *node, r rounds, where place, 
 
 // noteAuxiliary journals the end of such a step. Later steps of the same list read its outputs. After a crash the list runs
 // again from its start, so the journal need not hold what is large: the space of the way back is for what it must hold.
-func (x *runner) noteAuxiliary(n *node, r rounds, outputs map[string]any) error {
+func (x *runner) noteAuxiliary(n *node, r runstate.Rounds, outputs map[string]any) error {
 	encoded, err := encodeObject(n.outputs(), x.concealed(outputs))
 	if err != nil {
 		return err
@@ -268,7 +269,7 @@ func (x *runner) noteAuxiliary(n *node, r rounds, outputs map[string]any) error 
 	if size > reservedOutputs {
 		encoded = nil
 	}
-	if err := x.note(recordUndoStep, resultRecord{Step: n.path(), Rounds: r, ID: n.id(), shownRecord: x.shown(n, r), Outputs: encoded}); err != nil {
+	if err := x.note(runstate.RecordUndoStep, runstate.ResultRecord{Step: n.path(), Rounds: r, ID: n.id(), ShownRecord: x.shown(n, r), Outputs: encoded}); err != nil {
 		return err
 	}
 	x.state.setOutputs(n, r, outputs)

@@ -6,19 +6,20 @@ import (
 	"path/filepath"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/pace"
 	"github.com/gwe-project/gwe/engine/tasklog"
 	"github.com/gwe-project/gwe/engine/value"
 )
 
 // use carries out another recipe's steps, with inputs and vars of its own. A stop in it ends it well, and nothing else.
-func (x *runner) use(ctx context.Context, n *node, r rounds, task *tasklog.Task) (map[string]any, error) {
+func (x *runner) use(ctx context.Context, n *node, r runstate.Rounds, task *tasklog.Task) (map[string]any, error) {
 	u := as[*used](n)
 	record, err := x.bindInputs(n, r)
 	if err != nil {
 		return nil, err
 	}
-	if err := x.note(recordUsed, record); err != nil {
+	if err := x.note(runstate.RecordUsed, record); err != nil {
 		return nil, err
 	}
 	within := x.state.scene(u.area, r)
@@ -48,9 +49,9 @@ func (x *runner) use(ctx context.Context, n *node, r rounds, task *tasklog.Task)
 }
 
 // bindInputs evaluates what a recipe is used with, checks it as if it were given to a run, and evaluates its vars.
-func (x *runner) bindInputs(n *node, r rounds) (usedRecord, error) {
+func (x *runner) bindInputs(n *node, r runstate.Rounds) (runstate.UsedRecord, error) {
 	u := as[*used](n)
-	record := usedRecord{Step: n.path(), Rounds: r, Inputs: map[string]json.RawMessage{}}
+	record := runstate.UsedRecord{Step: n.path(), Rounds: r, Inputs: map[string]json.RawMessage{}}
 	names := x.state.names(n, r, false)
 	given, err := evaluateAll(u.with, names)
 	if err != nil {

@@ -4,15 +4,17 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+
+	"github.com/gwe-project/gwe/engine/internal/runstate"
 )
 
 // writable are the files and directories that the run works on: what its locks cover, and what its steps have changed so far.
 func (x *runner) writable() []string {
 	x.writing.Lock()
 	defer x.writing.Unlock()
-	paths := slices.Clone(lockedPaths(x.state.begin.Locks))
+	paths := slices.Clone(runstate.LockedPaths(x.state.Begin.Locks))
 	for _, f := range x.state.frames {
-		if f.part == "" {
+		if f.Part == "" {
 			for _, path := range effectPaths(f.node.stepType(), f.arguments) {
 				// A link was changed, not what it leads to.
 				if info, err := os.Lstat(path); err == nil && info.Mode()&fs.ModeSymlink == 0 {

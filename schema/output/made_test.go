@@ -92,7 +92,7 @@ func (m *maker) of(t reflect.Type) object {
 // named refers to a definition, which is made once.
 func (m *maker) named(t reflect.Type, make func() object) object {
 	name := t.Name()
-	if room := path.Base(t.PkgPath()); room != "engine" {
+	if room := path.Base(t.PkgPath()); room != "engine" && room != "runstate" {
 		name = room + "." + name
 	}
 	if _, known := m.definitions[name]; !known {

@@ -32,13 +32,13 @@ var mutations = []mutation{
 	},
 	{
 		name: "the oldest frame is undone first",
-		file: "engine/undo_order.go", from: "byNumber := cmp.Compare(b.number, a.number)", to: "byNumber := cmp.Compare(a.number, b.number)",
+		file: "engine/undo_order.go", from: "byNumber := cmp.Compare(b.Number, a.Number)", to: "byNumber := cmp.Compare(a.Number, b.Number)",
 		campaign: []string{"--change=failing", "--how=kill-before"},
 	},
 	{
 		name: "two journal writes are swapped: a frame is undone before it is",
 		file: "engine/unwind.go", from: "errs, rest := x.putBack(ctx, f, failure, task)",
-		to:       "_ = x.append(recordUndone, undoneRecord{Frame: f.number})\n\terrs, rest := x.putBack(ctx, f, failure, task)",
+		to:       "_ = x.append(runstate.RecordUndone, runstate.UndoneRecord{Frame: f.Number})\n\terrs, rest := x.putBack(ctx, f, failure, task)",
 		campaign: []string{"--change=failing", "--how=kill-before"},
 		brief:    true,
 	},
@@ -49,7 +49,7 @@ var mutations = []mutation{
 	},
 	{
 		name: "a commit in doubt is taken back",
-		file: "engine/commit.go", from: "x.state.committed = len(x.state.frames)", to: "",
+		file: "engine/commit.go", from: "x.state.Committed = len(x.state.frames)", to: "",
 		campaign: []string{"--change=install", "--how=EIO", "--at=journal"},
 	},
 	{
@@ -65,7 +65,7 @@ var mutations = []mutation{
 	},
 	{
 		name: "a hand-over that nobody can end says that all was put back",
-		file: "engine/handoff_send.go", from: "result = Result{Run: run, Status: StatusBroken, Err:", to: "result = Result{Run: run, Status: StatusRestored, Err:",
+		file: "engine/handoff_send.go", from: "result = Result{Run: run, Status: runstate.StatusBroken, Err:", to: "result = Result{Run: run, Status: StatusRestored, Err:",
 		campaign: []string{"--change=self-update", "--how=EIO-on"},
 	},
 	{
@@ -75,7 +75,7 @@ var mutations = []mutation{
 	},
 	{
 		name: "half of what an undo needs is a way back",
-		file: "engine/lease.go", from: "if keeping && !p.has(recordReleasing) {", to: "if false && keeping && !p.has(recordReleasing) {",
+		file: "engine/lease.go", from: "if keeping && !p.Releasing {", to: "if false && keeping && !p.Releasing {",
 		tests: []string{"-run=TestKillAtEveryRecordOfAForget", "./engine"},
 	},
 	{
@@ -101,7 +101,7 @@ var mutations = []mutation{
 	},
 	{
 		name: "what could not be given up is forgotten",
-		file: "engine/lease.go", from: "f.leftover = true // the next recovery tries again", to: "",
+		file: "engine/lease.go", from: "f.Leftover = true // the next recovery tries again", to: "",
 		campaign: []string{"--change=update", "--how=ENOSPC"},
 	},
 	{
@@ -161,7 +161,7 @@ var mutations = []mutation{
 	},
 	{
 		name: "a service that stays down counts as progress of a recovery",
-		file: "engine/early_boot.go", from: "if f.rest != nil && f.rest.Own == rest.Own && slices.Equal(f.rest.Steps, rest.Steps) {", to: "if false {",
+		file: "engine/early_boot.go", from: "if f.Rest != nil && f.Rest.Own == rest.Own && slices.Equal(f.Rest.Steps, rest.Steps) {", to: "if false {",
 		tests: []string{"-run=TestALoopBehindAServiceThatIsDown", "./engine"},
 	},
 	{
@@ -206,7 +206,7 @@ var mutations = []mutation{
 	},
 	{
 		name: "an undo does not ask whether the file system of an effect is mounted",
-		file: "engine/mutate.go", from: "record.Targets = targetsOfEffects(paths, x.state.begin.Targets)", to: "",
+		file: "engine/mutate.go", from: "record.Targets = runstate.TargetsOfEffects(paths, x.state.Begin.Targets)", to: "",
 		tests: []string{"-run", "TestUndoWithoutALockWaitsForTheMount", "./cmd/gwe"},
 	},
 	{
@@ -217,12 +217,12 @@ var mutations = []mutation{
 	},
 	{
 		name: "what an undo owes last runs in its place, before older frames are undone",
-		file: "engine/unwind.go", from: "if last {\n\t\tkind = recordButLast", to: "if last {\n\t\t_, _ = x.runLast(ctx, f, failure, parent)\n\t}\n\tif false {\n\t\tkind = recordButLast",
+		file: "engine/unwind.go", from: "if last {\n\t\tkind = runstate.RecordButLast", to: "if last {\n\t\t_, _ = x.runLast(ctx, f, failure, parent)\n\t}\n\tif false {\n\t\tkind = runstate.RecordButLast",
 		campaign: []string{"--change=failing restart", "--how=EINTR"},
 	},
 	{
 		name: "the journal calls a frame undone that still owes its last part",
-		file: "engine/unwind.go", from: "if last {\n\t\tkind = recordButLast", to: "if f.owesLast = last; false {\n\t\tkind = recordButLast",
+		file: "engine/unwind.go", from: "if last {\n\t\tkind = runstate.RecordButLast", to: "if f.OwesLast = last; false {\n\t\tkind = runstate.RecordButLast",
 		campaign: []string{"--change=failing restart", "--how=kill-before"},
 	},
 	{
@@ -247,7 +247,7 @@ var mutations = []mutation{
 	},
 	{
 		name: "what an undo owes last runs too early, and gwe test finds it",
-		file: "engine/unwind.go", from: "if last {\n\t\tkind = recordButLast", to: "if last {\n\t\t_, _ = x.runLast(ctx, f, failure, parent)\n\t}\n\tif false {\n\t\tkind = recordButLast",
+		file: "engine/unwind.go", from: "if last {\n\t\tkind = runstate.RecordButLast", to: "if last {\n\t\t_, _ = x.runLast(ctx, f, failure, parent)\n\t}\n\tif false {\n\t\tkind = runstate.RecordButLast",
 		tests: []string{"-run=TestScripts/test$", "./cmd/gwe"},
 	},
 }

@@ -1,0 +1,153 @@
+package runstate
+
+import (
+	"cmp"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/gwe-project/gwe/engine/claim"
+	"github.com/gwe-project/gwe/engine/fault"
+)
+
+// ForeignRun is another state directory of this user whose runs work on the same directories, on some below them, or above.
+type ForeignRun struct {
+	Known claim.Known
+	State State
+	// Runs are those of its runs that do.
+	Runs []*StoredRun
+	// damaged are those whose journals cannot be read, and that may owe an undo there.
+	damaged []DamagedRun
+	// away is true where its file system is not mounted, or cannot be read: what its runs did is not known.
+	away bool
+	// Gone is true where the state directory was removed.
+	Gone bool
+}
+
+// WorksOn are the paths of the directories that the run locked, and where these led when it began.
+func (b BeginRecord) WorksOn() []string {
+	paths := LockedPaths(b.Locks)
+	for _, place := range b.Places {
+		if !slices.Contains(paths, place) {
+			paths = append(paths, place)
+		}
+	}
+	return paths
+}
+
+// Names are the names of the run's locks, and the paths to which these led when it began.
+func (b BeginRecord) Names() []string { return append(slices.Clone(b.Locks), b.Places...) }
+
+// Extents are the directories that the run works on, as they are found now.
+func (b BeginRecord) Extents() []claim.Extent { return claim.Resolve(b.WorksOn()...) }
+
+func SameDirectory(a, b string) bool {
+	one, err := os.Stat(a)
+	other, failure := os.Stat(b)
+	return err == nil && failure == nil && os.SameFile(one, other)
+}
+
+// Look reads the journals of another state directory.
+func Look(known claim.Known, extents []claim.Extent) ForeignRun {
+	n := ForeignRun{Known: known, State: State{known.State}}
+	switch known.Look() {
+	case claim.Away:
+		n.away = true
+		return n
+	case claim.Gone:
+		n.Gone = true
+		return n
+	}
+	ids, err := n.State.Runs()
+	n.away = err != nil
+	for _, id := range ids {
+		p, err := Peek(n.State, id)
+		switch {
+		case err != nil:
+			w := DamagedRunOf(n.State, id, err)
+			if targets := claim.Resolve(w.targets()...); w.Blocks() && (len(targets) == 0 || claim.AnyOverlaps(targets, extents)) {
+				n.damaged = append(n.damaged, w)
+			}
+		case p != nil && claim.AnyOverlaps(p.Begin.Extents(), extents):
+			n.Runs = append(n.Runs, p)
+		}
+	}
+	return n
+}
+
+// owed refuses to work where a run of the other state directory has not ended: what its undo would restore would be changed, or what is
+// done now would be taken away by it. A run whose step started this gwe is none of that.
+func (n ForeignRun) RefuseUnfinished() error {
+	for _, p := range n.Runs {
+		if id := p.Folder.ID(); p.Ended == nil && !p.ClosedByOperator() && id != os.Getenv("GWE_RUN_ID") {
+			return n.unfinished(p)
+		}
+	}
+	for _, w := range n.damaged {
+		return fault.New(fault.Refused, "target-owed", "run %s in the state directory %s may owe an undo on %s, and its journal is damaged", w.Folder.ID(), n.State.Folder, Listed(w.targets())).
+			WithHint("`gwe status --state-dir %s` says what it may owe; put that right, then `gwe resolve %s --state-dir %[1]s --reason TEXT`", n.State.Folder, w.Folder.ID())
+	}
+	if n.away && len(n.Known.Unfinished) > 0 {
+		return fault.New(fault.Refused, "target-owed", "run %s in the state directory %s has not ended, and its file system is not mounted on %s, or cannot be read: what it owes on %s is not known",
+			n.Known.Unfinished[0], n.State.Folder, cmp.Or(n.Known.Mount, "/"), Listed(n.Known.Targets)).
+			WithHint("mount it, then `gwe recover --state-dir %s`; if it is lost for good, put right by hand what the run left, then remove its record: rm %s*",
+				n.State.Folder, strings.TrimSuffix(n.Known.File, "json"))
+	}
+	return nil
+}
+
+// unfinished says what to do about a run that has not ended.
+func (n ForeignRun) unfinished(p *StoredRun) error {
+	run, on := p.Folder.ID()+" of "+p.Begin.Recipe, Listed(p.Begin.Locks)
+	held, _ := n.State.Holder()
+	switch waits := p.Suspension; {
+	case held != nil && held.Run == p.Folder.ID():
+		return fault.New(fault.Refused, "target-owed", "process %d works on run %s in the state directory %s, which locks %s", held.PID, run, n.State.Folder, on).
+			WithHint("wait until it has ended: `gwe status --state-dir %s` says what it does", n.State.Folder)
+	case waits != nil:
+		return fault.New(fault.Refused, "target-owed", "run %s in the state directory %s has not ended, and may owe an undo on %s: it waits for %s", run, n.State.Folder, on, waits.Awaited()).
+			WithHint("end it first: `gwe confirm --state-dir %s`, or `gwe cancel --state-dir %[1]s`", n.State.Folder)
+	}
+	return fault.New(fault.Refused, "target-owed", "run %s in the state directory %s has not ended, and may owe an undo on %s", run, n.State.Folder, on).
+		WithHint("finish it first: `gwe recover --state-dir %s`", n.State.Folder)
+}
+
+// IsBefore reports whether a run of another state directory began after this one. Its order says so; the clock only where an older gwe
+// noted none.
+func (p *StoredRun) IsBefore(other *StoredRun) bool {
+	if p.Begin.Order > 0 && other.Begin.Order > 0 {
+		return other.Begin.Order > p.Begin.Order
+	}
+	return other.Folder.ID() > p.Folder.ID()
+}
+
+// IsInPlace reports whether what the run committed is in place, for all that its journal tells.
+func (p *StoredRun) IsInPlace() bool { return p.Changed() && !p.Rollback }
+
+func CoveredForGood(id, later string) error {
+	return fault.New(fault.Refused, "rollback-covered", "run %s was committed on top of run %s, and what its own rollback needed was given up", later, id).
+		WithHint("install a version on top, with `gwe run`")
+}
+
+// OwesNothing reports whether a run is known to have ended, or to have been closed by an operator, or was removed after that.
+func OwesNothing(s State, id string) bool {
+	if !runNames.MatchString(id) {
+		return false
+	}
+	if _, err := os.Lstat(string(DirectoryOf(s, id))); errors.Is(err, fs.ErrNotExist) {
+		return !slices.ContainsFunc(ReadUnfinished(s), func(one UnfinishedRecord) bool { return one.Run == id })
+	}
+	p, err := Peek(s, id)
+	return DirectoryOf(s, id).resolution() != nil || err == nil && p != nil && p.Ended != nil
+}
+
+// stateOf is the state directory that a run's directory lies in; "" for none.
+func stateOf(runFolder string) string {
+	if runFolder == "" {
+		return ""
+	}
+	return filepath.Dir(filepath.Dir(runFolder))
+}
