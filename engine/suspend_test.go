@@ -324,8 +324,8 @@ func TestALongWaitDoesNotFillTheJournal(t *testing.T) {
 		m.after(time.Minute).wantRecovered(engine.StatusSuspended)
 	}
 	content, err := os.ReadFile(m.glob("runs/*/journal")[0])
-	if waits := strings.Count(string(content), `"waited"`); err != nil || waits > 16 {
-		t.Errorf("%d records of one wait (%v)", waits, err)
+	if waits := strings.Count(string(content), `"waited"`); err != nil || waits < 8 || waits > 16 {
+		t.Errorf("%d records of one wait (%v); a record for each sixteenth of it is due", waits, err)
 	}
 	if logs := m.glob("runs/*/log/*"); len(logs) != 1 {
 		t.Errorf("looking made logs: %v", logs)
