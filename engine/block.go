@@ -9,9 +9,9 @@ import (
 	"github.com/gwe-project/gwe/engine/tasklog"
 )
 
-// compose carries out what is made of other steps: a group, a parallel, or a recipe that is used. Each attempt is put back
+// Compose carries out what is made of other steps: a group, a parallel, or a recipe that is used. Each attempt is put back
 // before the next one.
-func (x *runner) compose(ctx context.Context, n *node, r runstate.Rounds, names map[string]any, task *tasklog.Task) error {
+func (x *runner) Compose(ctx context.Context, n *node, r runstate.Rounds, names map[string]any, task *tasklog.Task) error {
 	limit, err := n.limit(names)
 	if err != nil {
 		return err

@@ -10,9 +10,9 @@ import (
 	"github.com/gwe-project/gwe/engine/value"
 )
 
-// commit is the point of no return. Every step that can is asked once more whether what it did still stands; then the
+// Commit is the point of no return. Every step that can is asked once more whether what it did still stands; then the
 // record is durable; then what undos of earlier runs kept is given up.
-func (x *runner) commit(ctx context.Context, n *node, names map[string]any, task *tasklog.Task) error {
+func (x *runner) Commit(ctx context.Context, n *node, names map[string]any, task *tasklog.Task) error {
 	said, err := as[*commitStep](n).text.evaluate(names)
 	if err != nil {
 		return err

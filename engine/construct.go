@@ -13,9 +13,9 @@ type construct interface {
 	// kind is what the log calls the node's task.
 	kind() string
 	// perform carries the node out once.
-	perform(ctx context.Context, x *runner, n *node, r runstate.Rounds, names map[string]any, task *tasklog.Task) error
+	perform(ctx context.Context, x performer, n *node, r runstate.Rounds, names map[string]any, task *tasklog.Task) error
 	// plan says in the node's row what it would do.
-	plan(ctx context.Context, f *forecast, n *node, row *PlannedStep)
+	plan(ctx context.Context, f planner, n *node, row *PlannedStep)
 	// outputs is the object type of what the node leaves in steps.<id>.
 	outputs() value.Type
 }
@@ -24,13 +24,52 @@ type construct interface {
 type composition interface {
 	construct
 	// contents is one attempt, which began behind the frame before: its steps run within the time of inner, and a rescue within that of ctx.
-	contents(ctx, inner context.Context, x *runner, n *node, r runstate.Rounds, before int, task *tasklog.Task) (map[string]any, error)
+	contents(ctx, inner context.Context, x performer, n *node, r runstate.Rounds, before int, task *tasklog.Task) (map[string]any, error)
 	// planContents plans its steps; over is true where the run ends in them.
-	planContents(ctx context.Context, f *forecast, n *node, row *PlannedStep) (rows []PlannedStep, over bool)
+	planContents(ctx context.Context, f planner, n *node, row *PlannedStep) (rows []PlannedStep, over bool)
 	// inner are the steps that it carries out where all goes well; seen are those whose ids can be read behind it.
 	inner() (steps, seen []*node)
 	// last is what runs at the node's end, good or bad.
 	last() []*node
+}
+
+// performer carries nodes out: it is what a construct asks of a run.
+type performer interface {
+	// List carries out steps in their order.
+	List(ctx context.Context, nodes []*node, r runstate.Rounds, parent *tasklog.Task) error
+	// Compose carries out a composition: its contents, what it owes at its end, and the outputs that become visible around it.
+	Compose(ctx context.Context, n *node, r runstate.Rounds, names map[string]any, task *tasklog.Task) error
+	// Parallel carries out branches side by side.
+	Parallel(ctx context.Context, n *node, r runstate.Rounds, task *tasklog.Task) error
+	// Use carries out the steps of a used recipe, and evaluates its outputs.
+	Use(ctx context.Context, n *node, r runstate.Rounds, task *tasklog.Task) (map[string]any, error)
+	// Rescue undoes what a group did since the frame before, and carries out its rescue.
+	Rescue(ctx context.Context, n *node, r runstate.Rounds, before int, failure error, task *tasklog.Task) error
+	// Change carries out a step that has an effect, and Read one that has none.
+	Change(ctx context.Context, n *node, r runstate.Rounds, names map[string]any, task *tasklog.Task) error
+	Read(ctx context.Context, n *node, r runstate.Rounds, names map[string]any, task *tasklog.Task) error
+	// Commit makes what was done final.
+	Commit(ctx context.Context, n *node, names map[string]any, task *tasklog.Task) error
+	// Stop ends the recipe well.
+	Stop(n *node, r runstate.Rounds, names map[string]any) error
+	// Suspend ends this process's part of the run: it goes on after a reboot or a confirmation.
+	Suspend(ctx context.Context, n *node, names map[string]any, task *tasklog.Task) error
+	// HandOver hands the run over to another gwe.
+	HandOver(ctx context.Context, n *node, names map[string]any, task *tasklog.Task) error
+}
+
+// planner says what nodes would do: it is what a construct asks of a plan.
+type planner interface {
+	// Text is the value of a text as far as the plan knows it.
+	Text(d dynamic) string
+	// Leaf plans a step of a step type.
+	Leaf(ctx context.Context, n *node, row *PlannedStep)
+	// Group, Parallel and Use plan the steps of a composition; over reports whether the run ends in them.
+	Group(ctx context.Context, n *node) (rows []PlannedStep, over bool)
+	Parallel(ctx context.Context, n *node, row *PlannedStep) []PlannedStep
+	Use(ctx context.Context, n *node, row *PlannedStep) []PlannedStep
+	// Waits says what a step waits for.
+	Waits(w *waiting) []string
 }
 
 // as gives the node's construct if it is of that type, else nil.
@@ -45,11 +84,11 @@ type single struct{}
 func (single) kind() string        { return "step" }
 func (single) outputs() value.Type { return value.Type{Kind: value.KindObject} }
 
-func (single) plan(context.Context, *forecast, *node, *PlannedStep) {}
+func (single) plan(context.Context, planner, *node, *PlannedStep) {}
 
 // unknown is a step whose action the compiler has refused: nothing runs it.
 type unknown struct{ single }
 
-func (unknown) perform(context.Context, *runner, *node, runstate.Rounds, map[string]any, *tasklog.Task) error {
+func (unknown) perform(context.Context, performer, *node, runstate.Rounds, map[string]any, *tasklog.Task) error {
 	return nil
 }

@@ -13,12 +13,12 @@ type commitStep struct {
 	text dynamic
 }
 
-func (c *commitStep) perform(ctx context.Context, x *runner, n *node, _ runstate.Rounds, names map[string]any, task *tasklog.Task) error {
-	return x.commit(ctx, n, names, task)
+func (c *commitStep) perform(ctx context.Context, x performer, n *node, _ runstate.Rounds, names map[string]any, task *tasklog.Task) error {
+	return x.Commit(ctx, n, names, task)
 }
 
-func (c *commitStep) plan(_ context.Context, f *forecast, _ *node, row *PlannedStep) {
-	row.Commit, row.Do = true, []string{"commit: " + f.text(c.text)}
+func (c *commitStep) plan(_ context.Context, f planner, _ *node, row *PlannedStep) {
+	row.Commit, row.Do = true, []string{"commit: " + f.Text(c.text)}
 }
 
 // stopStep ends the run well, or the recipe that is used.
@@ -27,10 +27,10 @@ type stopStep struct {
 	text dynamic
 }
 
-func (s *stopStep) perform(_ context.Context, x *runner, n *node, r runstate.Rounds, names map[string]any, _ *tasklog.Task) error {
-	return x.stop(n, r, names)
+func (s *stopStep) perform(_ context.Context, x performer, n *node, r runstate.Rounds, names map[string]any, _ *tasklog.Task) error {
+	return x.Stop(n, r, names)
 }
 
-func (s *stopStep) plan(_ context.Context, f *forecast, _ *node, row *PlannedStep) {
-	row.Do = []string{"stop: " + f.text(s.text)}
+func (s *stopStep) plan(_ context.Context, f planner, _ *node, row *PlannedStep) {
+	row.Do = []string{"stop: " + f.Text(s.text)}
 }

@@ -16,20 +16,20 @@ type group struct {
 
 func (g *group) kind() string { return "group" }
 
-func (g *group) perform(ctx context.Context, x *runner, n *node, r runstate.Rounds, names map[string]any, task *tasklog.Task) error {
-	return x.compose(ctx, n, r, names, task)
+func (g *group) perform(ctx context.Context, x performer, n *node, r runstate.Rounds, names map[string]any, task *tasklog.Task) error {
+	return x.Compose(ctx, n, r, names, task)
 }
 
-func (g *group) contents(ctx, inner context.Context, x *runner, n *node, r runstate.Rounds, before int, task *tasklog.Task) (map[string]any, error) {
-	err := x.list(inner, g.steps, r, task)
+func (g *group) contents(ctx, inner context.Context, x performer, n *node, r runstate.Rounds, before int, task *tasklog.Task) (map[string]any, error) {
+	err := x.List(inner, g.steps, r, task)
 	if err != nil {
-		err = x.rescue(ctx, n, r, before, explain(inner, err), task)
+		err = x.Rescue(ctx, n, r, before, explain(inner, err), task)
 	}
 	return nil, err
 }
 
-func (g *group) planContents(ctx context.Context, f *forecast, n *node, _ *PlannedStep) ([]PlannedStep, bool) {
-	return f.group(ctx, n)
+func (g *group) planContents(ctx context.Context, f planner, n *node, _ *PlannedStep) ([]PlannedStep, bool) {
+	return f.Group(ctx, n)
 }
 
 func (g *group) inner() (steps, seen []*node) {

@@ -35,13 +35,13 @@ func (n *node) arguments() []namedValue {
 	return nil
 }
 
-func (l *leaf) perform(ctx context.Context, x *runner, n *node, r runstate.Rounds, names map[string]any, task *tasklog.Task) error {
+func (l *leaf) perform(ctx context.Context, x performer, n *node, r runstate.Rounds, names map[string]any, task *tasklog.Task) error {
 	if n.changes() {
-		return x.change(ctx, n, r, names, task)
+		return x.Change(ctx, n, r, names, task)
 	}
-	return x.read(ctx, n, r, names, task)
+	return x.Read(ctx, n, r, names, task)
 }
 
-func (l *leaf) plan(ctx context.Context, f *forecast, n *node, row *PlannedStep) { f.leaf(ctx, n, row) }
+func (l *leaf) plan(ctx context.Context, f planner, n *node, row *PlannedStep) { f.Leaf(ctx, n, row) }
 
 func (l *leaf) outputs() value.Type { return l.stepType.Outputs() }

@@ -16,16 +16,16 @@ type parallel struct {
 
 func (p *parallel) kind() string { return "parallel" }
 
-func (p *parallel) perform(ctx context.Context, x *runner, n *node, r runstate.Rounds, names map[string]any, task *tasklog.Task) error {
-	return x.compose(ctx, n, r, names, task)
+func (p *parallel) perform(ctx context.Context, x performer, n *node, r runstate.Rounds, names map[string]any, task *tasklog.Task) error {
+	return x.Compose(ctx, n, r, names, task)
 }
 
-func (p *parallel) contents(_, inner context.Context, x *runner, n *node, r runstate.Rounds, _ int, task *tasklog.Task) (map[string]any, error) {
-	return nil, x.parallel(inner, n, r, task)
+func (p *parallel) contents(_, inner context.Context, x performer, n *node, r runstate.Rounds, _ int, task *tasklog.Task) (map[string]any, error) {
+	return nil, x.Parallel(inner, n, r, task)
 }
 
-func (p *parallel) planContents(ctx context.Context, f *forecast, n *node, row *PlannedStep) ([]PlannedStep, bool) {
-	return f.parallel(ctx, n, row), false
+func (p *parallel) planContents(ctx context.Context, f planner, n *node, row *PlannedStep) ([]PlannedStep, bool) {
+	return f.Parallel(ctx, n, row), false
 }
 
 func (p *parallel) inner() (steps, seen []*node) { return p.branches, p.branches }

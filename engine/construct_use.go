@@ -24,16 +24,16 @@ type used struct {
 
 func (u *used) kind() string { return "use" }
 
-func (u *used) perform(ctx context.Context, x *runner, n *node, r runstate.Rounds, names map[string]any, task *tasklog.Task) error {
-	return x.compose(ctx, n, r, names, task)
+func (u *used) perform(ctx context.Context, x performer, n *node, r runstate.Rounds, names map[string]any, task *tasklog.Task) error {
+	return x.Compose(ctx, n, r, names, task)
 }
 
-func (u *used) contents(_, inner context.Context, x *runner, n *node, r runstate.Rounds, _ int, task *tasklog.Task) (map[string]any, error) {
-	return x.use(inner, n, r, task)
+func (u *used) contents(_, inner context.Context, x performer, n *node, r runstate.Rounds, _ int, task *tasklog.Task) (map[string]any, error) {
+	return x.Use(inner, n, r, task)
 }
 
-func (u *used) planContents(ctx context.Context, f *forecast, n *node, row *PlannedStep) ([]PlannedStep, bool) {
-	return f.use(ctx, n, row), false
+func (u *used) planContents(ctx context.Context, f planner, n *node, row *PlannedStep) ([]PlannedStep, bool) {
+	return f.Use(ctx, n, row), false
 }
 
 func (u *used) inner() (steps, seen []*node) { return u.steps, nil }

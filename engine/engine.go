@@ -109,7 +109,7 @@ func (x *runner) run(ctx context.Context) Result {
 		err = x.preflight(bounded)
 	}
 	if err == nil {
-		err = x.list(bounded, x.program.steps, nil, x.task)
+		err = x.List(bounded, x.program.steps, nil, x.task)
 	}
 	return x.endForward(ctx, bounded, err)
 }

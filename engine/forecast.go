@@ -80,8 +80,8 @@ func (f *forecast) guard(n *node, row *PlannedStep) {
 	}
 }
 
-// leaf asks the step type, where all its arguments are known; otherwise it shows their sources.
-func (f *forecast) leaf(ctx context.Context, n *node, row *PlannedStep) {
+// Leaf asks the step type, where all its arguments are known; otherwise it shows their sources.
+func (f *forecast) Leaf(ctx context.Context, n *node, row *PlannedStep) {
 	if row.Guard == WillSkip {
 		return
 	}
@@ -162,7 +162,7 @@ func ownUndo(about step.About) []string {
 func (f *forecast) arguments(n *node) string {
 	parts := make([]string, len(n.arguments()))
 	for i, argument := range n.arguments() {
-		parts[i] = argument.name + "=" + f.text(argument.value)
+		parts[i] = argument.name + "=" + f.Text(argument.value)
 	}
 	return strings.Join(parts, " ")
 }
@@ -171,7 +171,7 @@ func (f *forecast) arguments(n *node) string {
 func (f *forecast) named(n *node) StepName {
 	named := StepName{ID: n.id(), Type: n.keyword(), Item: limited(strings.Join(f.items, ", "), nameRunes), Within: f.within, Path: n.path(), At: n.position()}
 	if n.title != nil {
-		named.Name = limited(strings.Join(strings.Fields(f.text(n.title)), " "), nameRunes)
+		named.Name = limited(strings.Join(strings.Fields(f.Text(n.title)), " "), nameRunes)
 	}
 	return named
 }
@@ -180,11 +180,11 @@ func (f *forecast) title(n *node) string {
 	if n.title == nil {
 		return n.describe()
 	}
-	return f.text(n.title)
+	return f.Text(n.title)
 }
 
-// text is the value where it is known, and its source where it is not. A secret is never shown.
-func (f *forecast) text(d dynamic) string {
+// Text is the value where it is known, and its source where it is not. A secret is never shown.
+func (f *forecast) Text(d dynamic) string {
 	if d.secret() {
 		return "***"
 	}

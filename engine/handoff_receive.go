@@ -88,7 +88,7 @@ func (e *Engine) TakeOver(ctx context.Context, run string, inherited []*os.File,
 	defer cancel()
 	if err == nil {
 		behind := slices.Index(x.program.steps, n) + 1
-		err = x.list(bounded, x.program.steps[behind:], nil, x.task)
+		err = x.List(bounded, x.program.steps[behind:], nil, x.task)
 	}
 	return x.endForward(ctx, bounded, err), x.program, nil
 }

@@ -58,12 +58,12 @@ type handOver struct {
 	program, within dynamic
 }
 
-func (h *handOver) perform(ctx context.Context, x *runner, n *node, _ runstate.Rounds, names map[string]any, task *tasklog.Task) error {
-	return x.handOver(ctx, n, names, task)
+func (h *handOver) perform(ctx context.Context, x performer, n *node, _ runstate.Rounds, names map[string]any, task *tasklog.Task) error {
+	return x.HandOver(ctx, n, names, task)
 }
 
-func (h *handOver) plan(_ context.Context, f *forecast, _ *node, row *PlannedStep) {
-	row.Do = []string{"hands the run over to " + f.text(h.program) + ", which goes on with the steps below"}
+func (h *handOver) plan(_ context.Context, f planner, _ *node, row *PlannedStep) {
+	row.Do = []string{"hands the run over to " + f.Text(h.program) + ", which goes on with the steps below"}
 }
 
 func (c *compiler) handOver(n *node, action schema.HandOver, scope expression.Scope) {
@@ -88,9 +88,9 @@ func handingOff(err error) *handoff {
 	return nil
 }
 
-// handOver asks the other gwe whether it can go on with the run, and journals that it is to. Its error is *departure where
+// HandOver asks the other gwe whether it can go on with the run, and journals that it is to. Its error is *departure where
 // all went well.
-func (x *runner) handOver(ctx context.Context, n *node, names map[string]any, task *tasklog.Task) error {
+func (x *runner) HandOver(ctx context.Context, n *node, names map[string]any, task *tasklog.Task) error {
 	record := runstate.HandedOverRecord{Step: n.path(), ID: n.id(), ShownRecord: x.shown(n, nil), Within: usualTakeOver}
 	program, err := as[*handOver](n).program.evaluate(names)
 	if err != nil {

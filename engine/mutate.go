@@ -16,14 +16,14 @@ import (
 	"github.com/gwe-project/gwe/engine/value"
 )
 
-// change carries out a step that has effects, in the order that makes it safe:
+// Change carries out a step that has effects, in the order that makes it safe:
 //
 //  1. prepare captures the memo, and what it saved is made durable;
 //  2. memo and intent are durable in the journal: from here on the frame exists;
 //  3. do acts, in one or more attempts;
 //  4. its effects are made durable;
 //  5. only then the result is journaled.
-func (x *runner) change(ctx context.Context, n *node, r runstate.Rounds, names map[string]any, task *tasklog.Task) error {
+func (x *runner) Change(ctx context.Context, n *node, r runstate.Rounds, names map[string]any, task *tasklog.Task) error {
 	arguments, secret, err := x.arguments(n, names)
 	if err == nil {
 		err = n.checkReaders(arguments)
@@ -181,8 +181,8 @@ func (x *runner) undoAttempt(ctx context.Context, f *frame, failure runstate.Err
 	return errs
 }
 
-// read carries out a step that only reads. It makes no frame.
-func (x *runner) read(ctx context.Context, n *node, r runstate.Rounds, names map[string]any, task *tasklog.Task) error {
+// Read carries out a step that only reads. It makes no frame.
+func (x *runner) Read(ctx context.Context, n *node, r runstate.Rounds, names map[string]any, task *tasklog.Task) error {
 	outputs, err := x.once(ctx, n, r, names, placeOfRead(x.strand), false, task)
 	if err != nil {
 		return err

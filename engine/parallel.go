@@ -9,9 +9,9 @@ import (
 	"github.com/gwe-project/gwe/engine/tasklog"
 )
 
-// parallel carries out branches side by side. The first failure ends the others, which are interrupted; when every one
+// Parallel carries out branches side by side. The first failure ends the others, which are interrupted; when every one
 // has ended, that failure goes on, and what is put back then is put back branch by branch.
-func (x *runner) parallel(ctx context.Context, n *node, r runstate.Rounds, task *tasklog.Task) error {
+func (x *runner) Parallel(ctx context.Context, n *node, r runstate.Rounds, task *tasklog.Task) error {
 	branches := as[*parallel](n).branches
 	limit := len(branches)
 	if d := as[*parallel](n).limit; d != nil {

@@ -70,7 +70,7 @@ type PlannedStep struct {
 	err, fails error
 	// undoErr is why a program that its undo runs could not be started as things stand.
 	undoErr error
-	named   StepName
+	named   runstate.StepName
 	// settled rows do not depend on what an earlier step gives.
 	settled bool
 	// touches are the paths that it changes, and touchesAny is set where one of them is not known yet.

@@ -117,7 +117,7 @@ func (f *forecast) list(ctx context.Context, nodes []*node) (rows []PlannedStep,
 	return rows, false
 }
 
-func (f *forecast) group(ctx context.Context, n *node) (rows []PlannedStep, over bool) {
+func (f *forecast) Group(ctx context.Context, n *node) (rows []PlannedStep, over bool) {
 	g := as[*group](n)
 	inner, over := f.list(ctx, g.steps)
 	if len(g.rescue) > 0 {
@@ -135,11 +135,11 @@ func (f *forecast) group(ctx context.Context, n *node) (rows []PlannedStep, over
 	return append(rows, f.planApart(ctx, g.finally, "finally")...), over
 }
 
-func (f *forecast) parallel(ctx context.Context, n *node, row *PlannedStep) (rows []PlannedStep) {
+func (f *forecast) Parallel(ctx context.Context, n *node, row *PlannedStep) (rows []PlannedStep) {
 	p := as[*parallel](n)
 	row.Do = []string{fmt.Sprintf("%d branches side by side", len(p.branches))}
 	if p.limit != nil {
-		row.Do[0] += ", at most " + f.text(p.limit) + " at one time"
+		row.Do[0] += ", at most " + f.Text(p.limit) + " at one time"
 	}
 	left := map[string]any{}
 	for _, branch := range p.branches {
@@ -159,8 +159,8 @@ func (f *forecast) parallel(ctx context.Context, n *node, row *PlannedStep) (row
 	return rows
 }
 
-// use plans another recipe, with the inputs that are known.
-func (f *forecast) use(ctx context.Context, n *node, row *PlannedStep) []PlannedStep {
+// Use plans another recipe, with the inputs that are known.
+func (f *forecast) Use(ctx context.Context, n *node, row *PlannedStep) []PlannedStep {
 	u := as[*used](n)
 	if u.recipe == nil {
 		return nil

@@ -6,24 +6,24 @@ import (
 	"github.com/gwe-project/gwe/engine/internal/runstate"
 )
 
-// waits says where a run waits, for what, and for how long.
-func (f *forecast) waits(w *waiting) []string {
+// Waits says where a run waits, for what, and for how long.
+func (f *forecast) Waits(w *waiting) []string {
 	if w.cause == runstate.CauseConfirm {
-		lines := []string{"waits for `gwe confirm`, within " + f.text(w.within)}
+		lines := []string{"waits for `gwe confirm`, within " + f.Text(w.within)}
 		if w.await != nil {
 			line := "or until " + w.await.source
 			if w.hold != nil {
-				line += " holds for " + f.text(w.hold)
+				line += " holds for " + f.Text(w.hold)
 			}
 			lines = append(lines, line)
 		}
 		return lines
 	}
-	lines := []string{"reboots the machine: " + strings.Join(usualReboot, " "), "waits for it, within " + f.text(w.within)}
+	lines := []string{"reboots the machine: " + strings.Join(usualReboot, " "), "waits for it, within " + f.Text(w.within)}
 	if w.command != nil {
-		lines[0] = "reboots the machine: " + f.text(w.command)
+		lines[0] = "reboots the machine: " + f.Text(w.command)
 		if list, ok := w.command.(list); ok && len(list) == 0 {
-			lines = []string{"waits for a reboot by others, within " + f.text(w.within)}
+			lines = []string{"waits for a reboot by others, within " + f.Text(w.within)}
 		}
 	}
 	if w.expect != nil {

@@ -7,10 +7,10 @@ import (
 	"github.com/gwe-project/gwe/engine/tasklog"
 )
 
-// rescue takes over where a group failed: the group is put back first, and only if all of it could be, its rescue runs;
+// Rescue takes over where a group failed: the group is put back first, and only if all of it could be, its rescue runs;
 // then the group counts as done. What is told to stop, or can no longer be journaled, is not rescued. It gives the
 // failure that goes on: the first one, also where the rescue failed too.
-func (x *runner) rescue(ctx context.Context, n *node, r runstate.Rounds, before int, failure error, task *tasklog.Task) error {
+func (x *runner) Rescue(ctx context.Context, n *node, r runstate.Rounds, before int, failure error, task *tasklog.Task) error {
 	if len(as[*group](n).rescue) == 0 || stopped(failure) != nil || ctx.Err() != nil || x.journalFailed() {
 		return failure
 	}
@@ -31,7 +31,7 @@ func (x *runner) rescue(ctx context.Context, n *node, r runstate.Rounds, before 
 	}
 	rescue := x.begin(task, "rescue", "Rescue", n, r)
 	rescue.Info("because of: " + record.Message)
-	err = x.list(ctx, as[*group](n).rescue, r, rescue)
+	err = x.List(ctx, as[*group](n).rescue, r, rescue)
 	if err == nil || stopped(err) != nil {
 		rescue.Done("")
 		return err

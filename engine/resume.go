@@ -134,7 +134,7 @@ func (x *runner) resumeForward(ctx context.Context, v verdict) Result {
 		return x.conclude(ctx, err)
 	}
 	behind := slices.Index(x.program.steps, n) + 1
-	return x.endForward(asked, ctx, x.list(ctx, x.program.steps[behind:], nil, x.task))
+	return x.endForward(asked, ctx, x.List(ctx, x.program.steps[behind:], nil, x.task))
 }
 
 // journalResume journals that the wait is over. The way back has its space again before anything else is done.

@@ -27,8 +27,8 @@ func stopped(err error) *stopping {
 	return nil
 }
 
-// list carries out steps in order, up to the first that fails.
-func (x *runner) list(ctx context.Context, nodes []*node, r runstate.Rounds, parent *tasklog.Task) error {
+// List carries out steps in order, up to the first that fails.
+func (x *runner) List(ctx context.Context, nodes []*node, r runstate.Rounds, parent *tasklog.Task) error {
 	for _, n := range nodes {
 		if ctx.Err() != nil {
 			return x.state.at(n, r, runstate.Interruption(context.Cause(ctx)))
@@ -115,8 +115,8 @@ func oneLine(source string) string {
 	return strings.Join(lines, " ")
 }
 
-// stop ends the run, or the recipe that is used: then only that ends here, and the run goes on.
-func (x *runner) stop(n *node, r runstate.Rounds, names map[string]any) error {
+// Stop ends the run, or the recipe that is used: then only that ends here, and the run goes on.
+func (x *runner) Stop(n *node, r runstate.Rounds, names map[string]any) error {
 	said, err := as[*stopStep](n).text.evaluate(names)
 	if err != nil {
 		return err

@@ -13,13 +13,12 @@ import (
 	"github.com/gwe-project/gwe/engine/tasklog"
 )
 
-const (
-	// usualBoots is how many boots a suspended run outlives where the recipe says nothing: a machine that boots over and over
-	// comes to an end.
-	usualBoots = 10
-	// rebootPatience is how long the program may take that asks for a reboot. After that it counts as asked for.
-	rebootPatience = time.Minute
-)
+// usualBoots is how many boots a suspended run outlives where the recipe says nothing: a machine that boots over and over
+// comes to an end.
+const usualBoots = 10
+
+// rebootPatience is how long the program may take that asks for a reboot. After that it counts as asked for.
+const rebootPatience = time.Minute
 
 // usualReboot is the program that reboots the machine where the recipe names none.
 var usualReboot = []string{"systemctl", "reboot"}
@@ -46,8 +45,8 @@ func (e *Engine) now() host.Moment {
 	return e.Clock()
 }
 
-// suspend begins to wait at a reboot or a confirm.
-func (x *runner) suspend(ctx context.Context, n *node, names map[string]any, task *tasklog.Task) error {
+// Suspend begins to wait at a reboot or a confirm.
+func (x *runner) Suspend(ctx context.Context, n *node, names map[string]any, task *tasklog.Task) error {
 	record, err := as[*waiting](n).evaluate(names)
 	if err != nil {
 		return err
@@ -189,10 +188,10 @@ func (h *runState) owedReboot() (runstate.SuspendedRecord, bool) {
 	return back, true
 }
 
-func (w *waiting) perform(ctx context.Context, x *runner, n *node, _ runstate.Rounds, names map[string]any, task *tasklog.Task) error {
-	return x.suspend(ctx, n, names, task)
+func (w *waiting) perform(ctx context.Context, x performer, n *node, _ runstate.Rounds, names map[string]any, task *tasklog.Task) error {
+	return x.Suspend(ctx, n, names, task)
 }
 
-func (w *waiting) plan(_ context.Context, f *forecast, _ *node, row *PlannedStep) {
-	row.Suspends, row.Do = true, f.waits(w)
+func (w *waiting) plan(_ context.Context, f planner, _ *node, row *PlannedStep) {
+	row.Suspends, row.Do = true, f.Waits(w)
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/gwe-project/gwe/engine/value"
 )
 
-// use carries out another recipe's steps, with inputs and vars of its own. A stop in it ends it well, and nothing else.
-func (x *runner) use(ctx context.Context, n *node, r runstate.Rounds, task *tasklog.Task) (map[string]any, error) {
+// Use carries out another recipe's steps, with inputs and vars of its own. A stop in it ends it well, and nothing else.
+func (x *runner) Use(ctx context.Context, n *node, r runstate.Rounds, task *tasklog.Task) (map[string]any, error) {
 	u := as[*used](n)
 	record, err := x.bindInputs(n, r)
 	if err != nil {
@@ -34,7 +34,7 @@ func (x *runner) use(ctx context.Context, n *node, r runstate.Rounds, task *task
 		defer cancel()
 		ctx = bounded
 	}
-	if err := x.list(ctx, u.steps, r, task); err != nil {
+	if err := x.List(ctx, u.steps, r, task); err != nil {
 		stop := stopped(err)
 		if stop == nil {
 			return nil, explain(ctx, err)
