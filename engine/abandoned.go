@@ -25,7 +25,7 @@ func (x *runner) abandon(f *frame, err error) []runstate.AbandonedRecord {
 		paths = f.Leases
 	}
 	if len(paths) == 0 {
-		paths = effectPaths(f.node.stepType(), f.arguments)
+		paths = effectPaths(f.node.StepType(), f.arguments)
 	}
 	var all []runstate.AbandonedRecord
 	for _, path := range paths {

@@ -2,23 +2,20 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/internal/program"
 	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/pace"
 	"github.com/gwe-project/gwe/engine/tasklog"
 	"github.com/gwe-project/gwe/engine/value"
 )
 
-// defaultTimeout bounds an attempt of a step that runs a program, and every undo, where the recipe sets no time-out; see undoLimit.
-const defaultTimeout = 10 * time.Minute
-
 // attemptLoop is one step's action with what its modifiers need: retry ⊃ timeout ⊃ action ⊃ until.
 type attemptLoop struct {
-	node  *node
+	node  *program.Node
 	names map[string]any
 	task  *tasklog.Task
 	// now gives the names at the end of an attempt, where they change by it; nil where they do not.
@@ -32,35 +29,35 @@ type attemptLoop struct {
 
 // run makes attempts until one is good or the retry policy gives up, and returns the last error.
 func (t attemptLoop) run(ctx context.Context) (map[string]any, error) {
-	policy, err := t.node.retry.evaluate(t.names)
+	policy, err := t.node.Retry.Evaluate(t.names)
 	if err != nil {
 		return nil, err
 	}
-	if policy.total > 0 {
+	if policy.Total > 0 {
 		var cancel context.CancelFunc
-		t.task.Limit("total", policy.total)
-		ctx, cancel = pace.WithTimeout(ctx, policy.total,
-			fault.New(fault.Failed, "retry-total", "all attempts together took longer than %s", policy.total))
+		t.task.Limit("total", policy.Total)
+		ctx, cancel = pace.WithTimeout(ctx, policy.Total,
+			fault.New(fault.Failed, "retry-total", "all attempts together took longer than %s", policy.Total))
 		defer cancel()
 	}
 	for number := 1; ; number++ {
 		task := t.task
-		if policy.attempts > 1 {
-			task = t.task.BeginCounted("attempt", fmt.Sprintf("Attempt %d of %d", number, policy.attempts), number, policy.attempts)
+		if policy.Attempts > 1 {
+			task = t.task.BeginCounted("attempt", fmt.Sprintf("Attempt %d of %d", number, policy.Attempts), number, policy.Attempts)
 		}
 		outputs, err := t.attempt(ctx, task)
-		if policy.attempts > 1 {
+		if policy.Attempts > 1 {
 			end(task, err)
 		}
-		if err == nil || number >= policy.attempts || ctx.Err() != nil {
+		if err == nil || number >= policy.Attempts || ctx.Err() != nil {
 			return outputs, err
 		}
-		again, undecided := t.node.retry.again(err, t.node.composed() != nil, outputs, t.names)
+		again, undecided := t.node.Retry.Again(err, t.node.Composed() != nil, outputs, t.names)
 		if undecided != nil {
 			t.task.Warn("it is not attempted again, because retry.when cannot be decided: " + undecided.Error())
 		}
 		if !again {
-			if undecided == nil && t.node.retry.when == nil && fault.IsPermanent(err) {
+			if undecided == nil && t.node.Retry.When == nil && fault.IsPermanent(err) {
 				t.task.Info("it is not attempted again: another attempt would end the same way")
 			}
 			return outputs, err
@@ -71,8 +68,8 @@ func (t attemptLoop) run(ctx context.Context) (map[string]any, error) {
 					"%v; it is not attempted again, because the attempt could not be undone", err).WithCause(restore)
 			}
 		}
-		wait := policy.pause(number)
-		t.task.Info(fmt.Sprintf("attempt %d of %d failed; the next one starts in %s", number, policy.attempts, wait.Round(time.Millisecond)))
+		wait := policy.Pause(number)
+		t.task.Info(fmt.Sprintf("attempt %d of %d failed; the next one starts in %s", number, policy.Attempts, wait.Round(time.Millisecond)))
 		if interrupted := runstate.Sleep(ctx, wait); interrupted != nil {
 			return outputs, interrupted
 		}
@@ -86,9 +83,9 @@ func (t attemptLoop) attempt(ctx context.Context, task *tasklog.Task) (map[strin
 	defer cancel()
 	outputs, err := t.do(inner, task)
 	if err != nil {
-		return outputs, explain(inner, err)
+		return outputs, program.Explain(inner, err)
 	}
-	if t.node.until == nil {
+	if t.node.Until == nil {
 		return outputs, nil
 	}
 	names := t.names
@@ -98,12 +95,12 @@ func (t attemptLoop) attempt(ctx context.Context, task *tasklog.Task) (map[strin
 	if outputs == nil {
 		outputs = map[string]any{}
 	}
-	answer, err := t.node.until.Evaluate(with(names, "result", outputs))
+	answer, err := t.node.Until.Evaluate(program.With(names, "result", outputs))
 	if err != nil {
 		return outputs, fault.New(fault.Failed, "until-failed", "until cannot be decided").WithCause(err)
 	}
 	if !answer.(bool) {
-		return outputs, fault.New(fault.Failed, "until-false", "it ended, but this does not hold: %s", t.node.step.Until.Text)
+		return outputs, fault.New(fault.Failed, "until-false", "it ended, but this does not hold: %s", t.node.Step.Until.Text)
 	}
 	return outputs, nil
 }
@@ -118,16 +115,6 @@ func withLimit(ctx context.Context, limit time.Duration) (context.Context, conte
 			WithHint("give the step a longer timeout, or find out what it waits for"))
 }
 
-// explain gives an error of a step whose context ended the reason for which it ended: a time-out, a signal. An error that
-// has a reason of its own keeps it.
-func explain(ctx context.Context, err error) error {
-	late := fault.As(err) == nil && errors.Is(err, context.DeadlineExceeded)
-	if ctx.Err() == nil || !late && fault.ClassOf(err) != fault.Interrupted {
-		return err
-	}
-	return runstate.Interruption(context.Cause(ctx))
-}
-
 // end closes a task by an error.
 func end(task *tasklog.Task, err error) {
 	if err != nil {
@@ -137,49 +124,14 @@ func end(task *tasklog.Task, err error) {
 	task.Done("")
 }
 
-// limit is the time-out of each attempt.
-func (n *node) limit(names map[string]any) (time.Duration, error) {
-	if n.timeout == nil {
-		if n.runs() {
-			return defaultTimeout, nil
-		}
-		return 0, nil
-	}
-	return seconds(n.timeout, names)
-}
-
-// undoLimit is the time-out of the undo of one frame. Where the recipe does not say, a step that may take long may take as long to
-// undo.
-func (n *node) undoLimit(names map[string]any) time.Duration {
-	if n.undoTimeout != nil {
-		if limit, err := seconds(n.undoTimeout, names); err == nil {
-			return limit
-		}
-	}
-	if n.timeout != nil {
-		if limit, err := seconds(n.timeout, names); err == nil {
-			return max(limit, defaultTimeout)
-		}
-	}
-	return defaultTimeout
-}
-
-func seconds(d dynamic, names map[string]any) (time.Duration, error) {
-	v, err := d.evaluate(names)
-	if err != nil {
-		return 0, fault.New(fault.Failed, "timeout-invalid", "the timeout cannot be used").WithCause(err)
-	}
-	return v.(value.Duration).Std(), nil
-}
-
 // bounded puts the recipe's own time-out around the forward path. What processes before this one worked on the run counts, and the
 // time in which it waited does not.
 func (x *runner) bounded(ctx context.Context) (context.Context, context.CancelFunc, error) {
 	x.began = x.engine.now().Since
-	if x.program.timeout == nil {
+	if x.program.Timeout == nil {
 		return ctx, func() {}, nil
 	}
-	limit, err := seconds(x.program.timeout, x.state.own())
+	limit, err := program.Seconds(x.program.Timeout, x.state.own())
 	if err != nil {
 		return ctx, func() {}, err
 	}

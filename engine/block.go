@@ -5,14 +5,15 @@ import (
 	"errors"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/internal/program"
 	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/tasklog"
 )
 
 // Compose carries out what is made of other steps: a group, a parallel, or a recipe that is used. Each attempt is put back
 // before the next one.
-func (x *runner) Compose(ctx context.Context, n *node, r runstate.Rounds, names map[string]any, task *tasklog.Task) error {
-	limit, err := n.limit(names)
+func (x *runner) Compose(ctx context.Context, n *program.Node, r runstate.Rounds, names map[string]any, task *tasklog.Task) error {
+	limit, err := n.Limit(names)
 	if err != nil {
 		return err
 	}
@@ -44,22 +45,22 @@ func (x *runner) Compose(ctx context.Context, n *node, r runstate.Rounds, names 
 	if stop != nil {
 		return stop
 	}
-	encoded, err := encodeObject(n.outputs(), x.concealed(outputs))
+	encoded, err := program.EncodeObject(n.Outputs(), x.concealed(outputs))
 	if err != nil {
 		return outputsInvalid(err)
 	}
-	return x.note(runstate.RecordEnded, runstate.ResultRecord{Step: n.path(), Rounds: r, ID: n.id(), ShownRecord: x.shown(n, r), Outputs: encoded})
+	return x.note(runstate.RecordEnded, runstate.ResultRecord{Step: n.Path(), Rounds: r, ID: n.ID(), ShownRecord: x.shown(n, r), Outputs: encoded})
 }
 
 // contents is one attempt: what the node owes is noted, its steps run within the time of the attempt, and a rescue and
 // finally behind them within the time of what is around.
-func (x *runner) contents(ctx, inner context.Context, n *node, r runstate.Rounds, task *tasklog.Task) (outputs map[string]any, err error) {
+func (x *runner) contents(ctx, inner context.Context, n *program.Node, r runstate.Rounds, task *tasklog.Task) (outputs map[string]any, err error) {
 	before := x.lastFrame()
 	owed, err := x.enter(n, r)
 	if err != nil {
 		return nil, err
 	}
-	outputs, err = n.composed().contents(ctx, inner, x, n, r, before, task)
+	outputs, err = n.Composed().Contents(ctx, inner, x, n, r, before, task)
 	if owed == nil || err != nil && stopped(err) == nil {
 		return outputs, err // finally runs when the steps are put back
 	}
@@ -71,24 +72,24 @@ func (x *runner) contents(ctx, inner context.Context, n *node, r runstate.Rounds
 
 // enter makes frames of what a group has beside its steps: its own undo, which goes before theirs, and its finally, which
 // is owed from here on and comes behind.
-func (x *runner) enter(n *node, r runstate.Rounds) (owed *frame, err error) {
-	if len(n.finally()) > 0 {
+func (x *runner) enter(n *program.Node, r runstate.Rounds) (owed *frame, err error) {
+	if len(n.Finally()) > 0 {
 		if owed, err = x.enterPart(n, r, runstate.PartFinally); err != nil {
 			return nil, err
 		}
 	}
-	if len(n.undoLast) > 0 {
+	if len(n.UndoLast) > 0 {
 		if _, err = x.enterPart(n, r, runstate.PartLast); err != nil {
 			return nil, err
 		}
 	}
-	if len(n.undo) > 0 {
+	if len(n.Undo) > 0 {
 		_, err = x.enterPart(n, r, runstate.PartUndo)
 	}
 	return owed, err
 }
 
-func (x *runner) enterPart(n *node, r runstate.Rounds, p runstate.Part) (*frame, error) {
+func (x *runner) enterPart(n *program.Node, r runstate.Rounds, p runstate.Part) (*frame, error) {
 	number := x.nextFrame()
 	where := placeOfUndo(number)
 	if p == runstate.PartLast {
@@ -97,7 +98,7 @@ func (x *runner) enterPart(n *node, r runstate.Rounds, p runstate.Part) (*frame,
 	if err := x.makeRoom(where); err != nil {
 		return nil, err
 	}
-	if err := x.note(runstate.RecordEntered, runstate.EnteredRecord{Frame: number, Step: n.path(), Rounds: r, Part: p}); err != nil {
+	if err := x.note(runstate.RecordEntered, runstate.EnteredRecord{Frame: number, Step: n.Path(), Rounds: r, Part: p}); err != nil {
 		return nil, err
 	}
 	return x.state.frame(number), nil
@@ -110,7 +111,7 @@ func (x *runner) settleFinally(ctx context.Context, f *frame, failure runstate.E
 	x = x.asRollback()
 	ctx = context.WithoutCancel(ctx)
 	task := x.begin(parent, "finally", "Finally", f.node, f.Rounds)
-	errs, rest := x.auxiliaries(ctx, f.node.finally(), f, placeOfUndo(f.Number), failure, task)
+	errs, rest := x.auxiliaries(ctx, f.node.Finally(), f, placeOfUndo(f.Number), failure, task)
 	record := runstate.UndoneRecord{Frame: f.Number}
 	why = runstate.Exhausted(starvedProcess(errs...))
 	for i, err := range errs {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/gwe-project/gwe/engine/internal/program"
 	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/journal"
 	"github.com/gwe-project/gwe/engine/tasklog"
@@ -12,8 +13,8 @@ import (
 
 // Commit is the point of no return. Every step that can is asked once more whether what it did still stands; then the
 // record is durable; then what undos of earlier runs kept is given up.
-func (x *runner) Commit(ctx context.Context, n *node, names map[string]any, task *tasklog.Task) error {
-	said, err := as[*commitStep](n).text.evaluate(names)
+func (x *runner) Commit(ctx context.Context, n *program.Node, names map[string]any, task *tasklog.Task) error {
+	said, err := program.As[*program.CommitStep](n).Text.Evaluate(names)
 	if err != nil {
 		return err
 	}
@@ -72,8 +73,8 @@ func (x *runner) verifyFrames(ctx context.Context, task *tasklog.Task) error {
 			return err
 		}
 		run.Followed = followed[f.Number]
-		if err := f.node.stepType().Verify(ctx, run.Run, f.arguments, f.Memo); err != nil {
-			return x.state.at(f.node, f.Rounds, explain(ctx, err))
+		if err := f.node.StepType().Verify(ctx, run.Run, f.arguments, f.Memo); err != nil {
+			return x.state.at(f.node, f.Rounds, program.Explain(ctx, err))
 		}
 	}
 	return nil

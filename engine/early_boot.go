@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/gwe-project/gwe/engine/internal/program"
 	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/process"
 	"github.com/gwe-project/gwe/engine/step"
@@ -77,8 +78,8 @@ func (x *runner) logDeferred(err error, task *tasklog.Task) {
 }
 
 // needsServices tells whether a step says that it needs services. Arguments that cannot be evaluated say so elsewhere.
-func (x *runner) needsServices(n *node, names map[string]any) bool {
-	user, ok := n.stepType().(step.EarlyType)
+func (x *runner) needsServices(n *program.Node, names map[string]any) bool {
+	user, ok := n.StepType().(step.EarlyType)
 	if !ok {
 		return false
 	}
@@ -92,15 +93,15 @@ func (x *runner) needsServices(n *node, names map[string]any) bool {
 
 // finallyNeedsServices tells whether a step of the recipe's finally does.
 func (x *runner) finallyNeedsServices() bool {
-	return slices.ContainsFunc(x.program.finally, func(n *node) bool {
-		return x.needsServices(n, with(x.state.names(n, nil, x.state.Failure != nil), "error", map[string]any{}))
+	return slices.ContainsFunc(x.program.Finally, func(n *program.Node) bool {
+		return x.needsServices(n, program.With(x.state.names(n, nil, x.state.Failure != nil), "error", map[string]any{}))
 	})
 }
 
 // defersFinally tells whether an early recovery leaves a run alone that did all its steps: only its finally is to come.
 func (x *runner) defersFinally() bool {
 	owed := func(f *frame) bool { return f.Part == runstate.PartFinally }
-	return x.engine.Early && (len(x.program.finally) > 0 || slices.ContainsFunc(x.state.open(), owed))
+	return x.engine.Early && (len(x.program.Finally) > 0 || slices.ContainsFunc(x.state.open(), owed))
 }
 
 // hasDeferred tells, when the undos are over, whether something is left that waits for services. Where not all could be put
@@ -111,8 +112,8 @@ func (x *runner) hasDeferred(ctx context.Context) bool {
 	if !x.engine.Early {
 		return left
 	}
-	if x.state.broken() && len(x.program.failsafe) > 0 {
-		_, _ = x.epilogue(ctx, runstate.RecordFailsafe, placeFailsafe, "Failsafe", x.program.failsafe)
+	if x.state.broken() && len(x.program.Failsafe) > 0 {
+		_, _ = x.epilogue(ctx, runstate.RecordFailsafe, placeFailsafe, "Failsafe", x.program.Failsafe)
 		return true
 	}
 	return left || x.finallyNeedsServices()

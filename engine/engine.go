@@ -10,6 +10,7 @@ import (
 	"github.com/gwe-project/gwe/engine/claim"
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/host"
+	"github.com/gwe-project/gwe/engine/internal/program"
 	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/journal"
 	"github.com/gwe-project/gwe/engine/step"
@@ -57,7 +58,7 @@ type Engine struct {
 //
 // The result tells how the run ended, and holds the first error. Errors before the run exists (a busy lock, an invalid
 // input) come as the error, with an empty result.
-func (e *Engine) Run(ctx context.Context, program *Program, given Inputs) (Result, error) {
+func (e *Engine) Run(ctx context.Context, compiled *Program, given Inputs) (Result, error) {
 	locks, err := e.lock()
 	if err != nil {
 		return Result{}, err
@@ -73,7 +74,7 @@ func (e *Engine) Run(ctx context.Context, program *Program, given Inputs) (Resul
 	if err := roomToAct(); err != nil {
 		return Result{}, err
 	}
-	begin, names, err := e.begin(program, given)
+	begin, names, err := e.begin(compiled, given)
 	if err != nil {
 		return Result{}, err
 	}
@@ -87,7 +88,7 @@ func (e *Engine) Run(ctx context.Context, program *Program, given Inputs) (Resul
 		return Result{}, err
 	}
 	begin.Targets = runstate.TargetsOf(begin.Locks, begin.Mounts)
-	x, err := e.create(ctx, program, begin, names)
+	x, err := e.create(ctx, compiled, begin, names)
 	if err != nil {
 		return Result{}, err
 	}
@@ -109,43 +110,43 @@ func (x *runner) run(ctx context.Context) Result {
 		err = x.preflight(bounded)
 	}
 	if err == nil {
-		err = x.List(bounded, x.program.steps, nil, x.task)
+		err = x.List(bounded, x.program.Steps, nil, x.task)
 	}
 	return x.endForward(ctx, bounded, err)
 }
 
 // begin works out what the begin record says, with everything that does not need the run's folder; and the names that
 // expressions can read already.
-func (e *Engine) begin(program *Program, given Inputs) (runstate.BeginRecord, map[string]any, error) {
-	inputs, err := program.Resolve(given)
+func (e *Engine) begin(compiled *Program, given Inputs) (runstate.BeginRecord, map[string]any, error) {
+	inputs, err := compiled.Resolve(given)
 	if err != nil {
 		return runstate.BeginRecord{}, nil, err
 	}
 	record := runstate.BeginRecord{
-		Recipe: program.Name(), File: program.Recipe.File, Digest: runstate.Digest(program.Recipe.Source),
+		Recipe: compiled.Name(), File: compiled.Recipe.File, Digest: runstate.Digest(compiled.Recipe.Source),
 		Version: e.Version, PID: os.Getpid(), Boot: e.now().Boot, Mark: rand.Text(),
 	}
 	machine, machineType, err := HostFacts()
 	if err != nil {
 		return runstate.BeginRecord{}, nil, err
 	}
-	if record.Host, err = encodeObject(machineType, machine); err != nil {
+	if record.Host, err = program.EncodeObject(machineType, machine); err != nil {
 		return runstate.BeginRecord{}, nil, err
 	}
 	names := map[string]any{"inputs": inputs, "host": machine}
-	variables, err := evaluateVariables(program.early, names)
+	variables, err := evaluateVariables(compiled.Early, names)
 	if err != nil {
 		return runstate.BeginRecord{}, nil, err
 	}
-	early := with(names, "vars", variables)
-	if record.Locks, err = program.lockNames(early); err != nil {
+	early := program.With(names, "vars", variables)
+	if record.Locks, err = program.LockNames(compiled, early); err != nil {
 		return runstate.BeginRecord{}, nil, err
 	}
-	if err := mountedInputs(program.Recipe.Inputs, inputs); err != nil {
+	if err := mountedInputs(compiled.Recipe.Inputs, inputs); err != nil {
 		return runstate.BeginRecord{}, nil, err
 	}
-	record.UndoData = program.undoVersions()
-	record.Mounts, err = program.mounted(early)
+	record.UndoData = program.UndoVersions(compiled)
+	record.Mounts, err = program.Mounted(compiled, early)
 	return record, names, err
 }
 
@@ -156,7 +157,7 @@ func (h *runState) setInputs(begin runstate.BeginRecord, names map[string]any) {
 }
 
 // create makes the run's folder, its frozen recipe and its journal. From the begin record on the run exists.
-func (e *Engine) create(ctx context.Context, program *Program, begin runstate.BeginRecord, names map[string]any) (x *runner, err error) {
+func (e *Engine) create(ctx context.Context, compiled *Program, begin runstate.BeginRecord, names map[string]any) (x *runner, err error) {
 	id, err := runstate.NewRun(e.State, time.Now())
 	if err != nil {
 		return nil, err
@@ -169,23 +170,23 @@ func (e *Engine) create(ctx context.Context, program *Program, begin runstate.Be
 		}
 	}()
 	begin.Run = id
-	if begin.Uses, err = program.freeze(folder); err != nil {
+	if begin.Uses, err = program.Freeze(compiled, folder); err != nil {
 		return nil, err
 	}
-	if err := program.freezePlugins(folder, &begin); err != nil {
+	if err := program.FreezePlugins(compiled, folder, &begin); err != nil {
 		return nil, err
 	}
-	if err := program.keepInputs(folder, names["inputs"].(map[string]any), &begin); err != nil {
+	if err := program.KeepInputs(compiled, folder, names["inputs"].(map[string]any), &begin); err != nil {
 		return nil, err
 	}
-	written, err := journal.Create(folder.Journal(), e.Version, reserveFor(program))
+	written, err := journal.Create(folder.Journal(), e.Version, reserveFor(compiled))
 	if err != nil {
 		return nil, err
 	}
-	h := newRunState(program, folder)
+	h := newRunState(compiled, folder)
 	h.setInputs(begin, names)
-	x = e.execution(h, written, "run", program.title())
-	x.reserved = reserveFor(program)
+	x = e.execution(h, written, "run", program.Title(compiled))
+	x.reserved = reserveFor(compiled)
 	err = x.readFacts(ctx, &begin)
 	if err == nil {
 		begin.Vars, err = x.variableRecord()
@@ -199,10 +200,10 @@ func (e *Engine) create(ctx context.Context, program *Program, begin runstate.Be
 	if err == nil {
 		err = x.append(runstate.RecordBegin, begin)
 	}
-	if err == nil && len(program.failsafe) > 0 {
+	if err == nil && len(compiled.Failsafe) > 0 {
 		err = x.makeRoom(placeFailsafe)
 	}
-	if err == nil && len(program.finally) > 0 {
+	if err == nil && len(compiled.Finally) > 0 {
 		err = x.makeRoom(placeFinally)
 	}
 	if err != nil {
@@ -217,23 +218,23 @@ func (e *Engine) create(ctx context.Context, program *Program, begin runstate.Be
 
 // variableRecord is the journal's form of the vars.
 func (x *runner) variableRecord() (map[string]json.RawMessage, error) {
-	values, err := evaluateVariables(x.program.variables, x.state.own())
+	values, err := evaluateVariables(x.program.Variables, x.state.own())
 	if err != nil {
 		return nil, err
 	}
-	return encodeNamed(x.program.variables, values)
+	return program.EncodeNamed(x.program.Variables, values)
 }
 
 // evaluateVariables evaluates vars, each of which may read those above it.
-func evaluateVariables(variables []namedValue, names map[string]any) (map[string]any, error) {
+func evaluateVariables(variables []program.NamedValue, names map[string]any) (map[string]any, error) {
 	values := map[string]any{}
-	names = with(names, "vars", values)
+	names = program.With(names, "vars", values)
 	for _, variable := range variables {
-		v, err := variable.value.evaluate(names)
+		v, err := variable.Value.Evaluate(names)
 		if err != nil {
-			return nil, variableInvalid(variable.name, err)
+			return nil, variableInvalid(variable.Name, err)
 		}
-		values[variable.name] = v
+		values[variable.Name] = v
 	}
 	return values, nil
 }

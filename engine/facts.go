@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -15,20 +14,13 @@ import (
 
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/host"
+	"github.com/gwe-project/gwe/engine/internal/program"
 	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/process"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/tasklog"
 	"github.com/gwe-project/gwe/engine/value"
-	"github.com/gwe-project/gwe/schema"
 )
-
-// fact is one of a recipe's facts, compiled: one of run, file and free is not nil.
-type fact struct {
-	declared        *schema.Fact
-	run, file, free dynamic
-	timeout         dynamic
-}
 
 // Fact is what became of one of a recipe's facts.
 type Fact struct {
@@ -83,18 +75,18 @@ func HostFacts() (map[string]any, value.Type, error) {
 }
 
 // Facts reads a recipe's facts as a run would, running its programs, and nothing else.
-func (e *Engine) Facts(ctx context.Context, program *Program, given Inputs) ([]Fact, error) {
-	_, names, err := e.begin(program, given)
+func (e *Engine) Facts(ctx context.Context, compiled *Program, given Inputs) ([]Fact, error) {
+	_, names, err := e.begin(compiled, given)
 	if err != nil {
 		return nil, err
 	}
 	reader := factReader{machine: e.Machine, programs: true, untrusted: e.Untrusted, environment: process.BaseEnvironment()}
-	return reader.all(ctx, program, names), nil
+	return reader.all(ctx, compiled, names), nil
 }
 
 // readFacts reads the facts of a run that begins, and adds them to what its first record says.
 func (x *runner) readFacts(ctx context.Context, begin *runstate.BeginRecord) (err error) {
-	if len(x.program.facts) == 0 {
+	if len(x.program.Facts) == 0 {
 		return nil
 	}
 	task := x.task.Begin("facts", "Read the facts")
@@ -122,15 +114,15 @@ func (x *runner) readFacts(ctx context.Context, begin *runstate.BeginRecord) (er
 		}
 	}
 	x.state.facts = values
-	begin.Facts, err = encodeObject(factsType(x.program), values)
+	begin.Facts, err = program.EncodeObject(factsType(x.program), values)
 	return err
 }
 
 // factsType is the object type of the name facts.
-func factsType(program *Program) value.Type {
+func factsType(compiled *Program) value.Type {
 	object := value.Type{Kind: value.KindObject}
-	for _, f := range program.facts {
-		object.Fields = append(object.Fields, value.Field{Name: f.declared.Name.Text, Type: f.declared.Type, Optional: f.declared.Optional})
+	for _, f := range compiled.Facts {
+		object.Fields = append(object.Fields, value.Field{Name: f.Declared.Name.Text, Type: f.Declared.Type, Optional: f.Declared.Optional})
 	}
 	return object
 }
@@ -146,35 +138,35 @@ type factReader struct {
 	untrusted bool
 }
 
-func (r factReader) all(ctx context.Context, program *Program, names map[string]any) []Fact {
-	facts := make([]Fact, 0, len(program.facts))
-	for _, f := range program.facts {
+func (r factReader) all(ctx context.Context, compiled *Program, names map[string]any) []Fact {
+	facts := make([]Fact, 0, len(compiled.Facts))
+	for _, f := range compiled.Facts {
 		facts = append(facts, r.read(ctx, f, names))
 	}
 	return facts
 }
 
-func (r factReader) read(ctx context.Context, f *fact, names map[string]any) Fact {
-	read := Fact{Name: f.declared.Name.Text, Type: f.declared.Type, Asked: true}
+func (r factReader) read(ctx context.Context, f *program.Fact, names map[string]any) Fact {
+	read := Fact{Name: f.Declared.Name.Text, Type: f.Declared.Type, Asked: true}
 	var text string
 	var err error
 	switch {
-	case f.free != nil:
+	case f.Free != nil:
 		var path any
-		if path, err = f.free.evaluate(names); err == nil {
+		if path, err = f.Free.Evaluate(names); err == nil {
 			read.Source = "free " + value.Text(path)
 			read.Value, err = r.space(value.Text(path))
 		}
-	case f.file != nil:
+	case f.File != nil:
 		var path any
-		if path, err = f.file.evaluate(names); err == nil {
+		if path, err = f.File.Evaluate(names); err == nil {
 			read.Source = "file " + value.Text(path)
 			text, err = r.content(ctx, value.Text(path))
 		}
 	default:
 		var argv any
-		if argv, err = f.run.evaluate(names); err == nil {
-			arguments := texts(argv)
+		if argv, err = f.Run.Evaluate(names); err == nil {
+			arguments := program.Texts(argv)
 			read.Source = "run " + strings.Join(arguments, " ")
 			if read.Asked = r.programs; !r.programs {
 				return read
@@ -183,25 +175,15 @@ func (r factReader) read(ctx context.Context, f *fact, names map[string]any) Fac
 		}
 	}
 	if err != nil {
-		if !f.declared.Optional || !lacking(err) {
-			read.Err = unavailable(read.Name, f.declared.Optional, err)
+		if !f.Declared.Optional || !lacking(err) {
+			read.Err = unavailable(read.Name, f.Declared.Optional, err)
 		}
 		return read
 	}
-	if f.free == nil && (text != "" || !f.declared.Optional) {
-		read.Value, read.Err = f.parse(text)
+	if f.Free == nil && (text != "" || !f.Declared.Optional) {
+		read.Value, read.Err = f.Parse(text)
 	}
 	return read
-}
-
-// parse makes the fact's value of its text.
-func (f *fact) parse(text string) (any, error) {
-	v, err := value.Parse(f.declared.Type, text)
-	if err != nil {
-		return nil, fault.New(fault.Refused, "fact-invalid", "the fact %s is not what the recipe says", f.declared.Name.Text).WithCause(err).
-			WithHint("give it the type that it has; a string takes any text")
-	}
-	return v, nil
 }
 
 // content reads a small file.
@@ -234,17 +216,17 @@ func (r factReader) space(path string) (any, error) {
 }
 
 // output runs a program to its end and gives what it wrote.
-func (r factReader) output(ctx context.Context, f *fact, argv []string, names map[string]any) (string, error) {
+func (r factReader) output(ctx context.Context, f *program.Fact, argv []string, names map[string]any) (string, error) {
 	limit := factTimeout
-	if f.timeout != nil {
-		given, err := f.timeout.evaluate(names)
+	if f.Timeout != nil {
+		given, err := f.Timeout.Evaluate(names)
 		if err != nil {
 			return "", err
 		}
 		limit = given.(value.Duration).Std()
 	}
 	if !r.untrusted {
-		if err := trustedProgram(f.declared.Name.Text, argv[0], r.environment); err != nil {
+		if err := trustedProgram(f.Declared.Name.Text, argv[0], r.environment); err != nil {
 			return "", err
 		}
 	}
@@ -303,13 +285,4 @@ func unavailable(name string, optional bool, err error) error {
 		return refusal.WithHint("where a machine may lack it, write optional: true, and say what then: facts.%s ?? ...", name)
 	}
 	return refusal
-}
-
-// texts are the elements of a list<string>.
-func texts(list any) []string {
-	var all []string
-	for _, one := range list.([]any) {
-		all = append(all, fmt.Sprint(one))
-	}
-	return all
 }

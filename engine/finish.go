@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/internal/program"
 	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/journal"
 	"github.com/gwe-project/gwe/engine/process"
@@ -73,15 +74,15 @@ func (x *runner) finish(ctx context.Context, failure error) Result {
 		result.Others = append(result.Others, record.Err())
 	}
 	saved := false
-	if h.broken() && len(x.program.failsafe) > 0 {
-		errs, why := x.epilogue(ctx, runstate.RecordFailsafe, placeFailsafe, "Failsafe", x.program.failsafe)
+	if h.broken() && len(x.program.Failsafe) > 0 {
+		errs, why := x.epilogue(ctx, runstate.RecordFailsafe, placeFailsafe, "Failsafe", x.program.Failsafe)
 		if why != nil {
 			return x.suspendRollback(why)
 		}
 		saved = len(errs) == 0
 		result.Others = append(result.Others, errs...)
 	}
-	finally, why := x.epilogue(ctx, runstate.RecordFinally, placeFinally, "Finally", x.program.finally)
+	finally, why := x.epilogue(ctx, runstate.RecordFinally, placeFinally, "Finally", x.program.Finally)
 	if why != nil && h.Failure != nil {
 		return x.suspendRollback(why)
 	}
@@ -137,7 +138,7 @@ func (h *runState) unrecorded() Status {
 
 // epilogue runs the steps of failsafe or finally, each one whatever became of the one before. why is set where a step met a lack of resources:
 // the failsafe then has not been tried, and of finally a step could not begin.
-func (x *runner) epilogue(ctx context.Context, kind string, where runstate.Place, title string, nodes []*node) (errs []error, why error) {
+func (x *runner) epilogue(ctx context.Context, kind string, where runstate.Place, title string, nodes []*program.Node) (errs []error, why error) {
 	if len(nodes) == 0 {
 		return nil, nil
 	}
@@ -165,7 +166,7 @@ func (x *runner) epilogue(ctx context.Context, kind string, where runstate.Place
 
 // outputs evaluates the recipe's outputs. The new version is in place by now, so an error does not undo it.
 func (x *runner) outputs(result *Result) {
-	values, err := evaluateAll(x.program.outputs, x.state.own())
+	values, err := program.EvaluateAll(x.program.Outputs, x.state.own())
 	if err != nil {
 		result.Others = append(result.Others, fault.New(fault.Failed, "output-failed", "an output of the recipe cannot be evaluated").WithCause(x.withoutSecrets(err)))
 		result.Status = runstate.StatusCommitted
@@ -218,7 +219,7 @@ func (x *runner) lastRecord(ctx context.Context, result *Result) error {
 	for _, other := range result.Others {
 		whole.Others = append(whole.Others, x.recordOf(other))
 	}
-	whole.Outputs, _ = encodeNamed(x.program.outputs, result.Outputs)
+	whole.Outputs, _ = program.EncodeNamed(x.program.Outputs, result.Outputs)
 	err := x.journal.Append(runstate.RecordEnd, whole)
 	if unsure := (*journal.Unsure)(nil); err != nil && !errors.As(err, &unsure) {
 		err = x.journal.Append(runstate.RecordEnd, brief)

@@ -13,7 +13,7 @@ func (h *runState) followed() map[int]bool {
 		if f.Undone || f.Part != "" {
 			continue
 		}
-		own := effectPaths(f.node.stepType(), f.arguments)
+		own := effectPaths(f.node.StepType(), f.arguments)
 		if f.Number < h.lastProgram && !later.overlap(own) {
 			found[f.Number] = true
 		}
@@ -32,10 +32,10 @@ func (h *runState) isFollowed(f *frame) bool {
 	later := paths{}
 	for i := len(h.frames) - 1; i >= 0 && h.frames[i] != f; i-- {
 		if other := h.frames[i]; !other.Undone && other.Part == "" && other.Number > f.Number {
-			later.add(effectPaths(other.node.stepType(), other.arguments))
+			later.add(effectPaths(other.node.StepType(), other.arguments))
 		}
 	}
-	return !later.overlap(effectPaths(f.node.stepType(), f.arguments))
+	return !later.overlap(effectPaths(f.node.StepType(), f.arguments))
 }
 
 // paths is a set of paths: true is one of them, false is a directory above one.

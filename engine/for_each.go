@@ -2,12 +2,10 @@ package engine
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"slices"
 
-	"github.com/gwe-project/gwe/engine/expression"
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/internal/program"
 	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/tasklog"
 	"github.com/gwe-project/gwe/engine/value"
@@ -15,7 +13,7 @@ import (
 
 // forEach carries out a step for each item, one round after the other. What it goes over is journaled before the first
 // round.
-func (x *runner) forEach(ctx context.Context, n *node, r runstate.Rounds, parent *tasklog.Task) error {
+func (x *runner) forEach(ctx context.Context, n *program.Node, r runstate.Rounds, parent *tasklog.Task) error {
 	around := x.around(n, r)
 	task := x.beginStep(parent, "for-each", x.titleOfAll(n, around), n, r)
 	err := x.allRounds(ctx, n, r, around, task)
@@ -32,12 +30,12 @@ func (x *runner) forEach(ctx context.Context, n *node, r runstate.Rounds, parent
 	return err
 }
 
-func (x *runner) allRounds(ctx context.Context, n *node, r runstate.Rounds, names map[string]any, task *tasklog.Task) error {
-	record, err := n.items.evaluate(names)
+func (x *runner) allRounds(ctx context.Context, n *program.Node, r runstate.Rounds, names map[string]any, task *tasklog.Task) error {
+	record, err := n.Items.Evaluate(names)
 	if err != nil {
 		return fault.New(fault.Failed, "for-each-invalid", "what it goes over cannot be evaluated").WithCause(err)
 	}
-	record.Step, record.Rounds = n.path(), r
+	record.Step, record.Rounds = n.Path(), r
 	if err := x.reserveRounds(n, len(record.Items)); err != nil {
 		return err
 	}
@@ -57,62 +55,27 @@ func (x *runner) allRounds(ctx context.Context, n *node, r runstate.Rounds, name
 	if len(record.Items) == 0 {
 		task.Info("there is nothing to go over")
 	}
-	return x.note(runstate.RecordEnded, runstate.ResultRecord{Step: n.path(), Rounds: r, ID: n.id(), ShownRecord: x.shown(n, r)})
+	return x.note(runstate.RecordEnded, runstate.ResultRecord{Step: n.Path(), Rounds: r, ID: n.ID(), ShownRecord: x.shown(n, r)})
 }
 
 // around are the names where the step stands, outside of its own rounds.
-func (x *runner) around(n *node, r runstate.Rounds) map[string]any {
+func (x *runner) around(n *program.Node, r runstate.Rounds) map[string]any {
 	outside := *n
-	outside.own = n.in
+	outside.Own = n.In
 	return x.state.names(&outside, r, false)
 }
 
-// evaluate gives the items: of a map those of its keys, in their order.
-func (i *items) evaluate(names map[string]any) (runstate.ItemsRecord, error) {
-	v, err := i.value.evaluate(names)
-	if err != nil {
-		return runstate.ItemsRecord{}, err
-	}
-	record := runstate.ItemsRecord{Items: []json.RawMessage{}}
-	add := func(number int, item any) error {
-		raw, err := value.ToJSON(i.typeOf(number, record.Keys), item)
-		record.Items = append(record.Items, raw)
-		return err
-	}
-	switch v := v.(type) {
-	case []any:
-		for number, item := range v {
-			if err := add(number, item); err != nil {
-				return record, err
-			}
-		}
-	case map[string]any:
-		for key := range v {
-			record.Keys = append(record.Keys, key)
-		}
-		slices.Sort(record.Keys)
-		for number, key := range record.Keys {
-			if err := add(number, v[key]); err != nil {
-				return record, err
-			}
-		}
-	default:
-		return record, fault.New(fault.Failed, "for-each-invalid", "it is neither a list nor a map")
-	}
-	return record, nil
-}
-
 // titleOfAll is the title of the whole: the step's name, unless that is made of the item.
-func (x *runner) titleOfAll(n *node, names map[string]any) string {
-	if n.title == nil || n.titledByItem() {
-		return n.describe()
+func (x *runner) titleOfAll(n *program.Node, names map[string]any) string {
+	if n.Title == nil || n.TitledByItem() {
+		return n.Describe()
 	}
 	return x.title(n, names)
 }
 
 // titleOfRound is the step's name, where the item is in it, or else the item.
-func (x *runner) titleOfRound(n *node, names map[string]any, number, count int) string {
-	if n.titledByItem() {
+func (x *runner) titleOfRound(n *program.Node, names map[string]any, number, count int) string {
+	if n.TitledByItem() {
 		return x.title(n, names)
 	}
 	return fmt.Sprintf("%d of %d: %s", number+1, count, itemText(names))
@@ -122,7 +85,7 @@ func (x *runner) titleOfRound(n *node, names map[string]any, number, count int) 
 func (x *runner) titleOfFrame(f *frame) string {
 	names := x.state.names(f.node, f.Rounds, true)
 	title := x.title(f.node, names)
-	if len(f.Rounds) == 0 || f.node.titledByItem() {
+	if len(f.Rounds) == 0 || f.node.TitledByItem() {
 		return title
 	}
 	// In a used recipe the names have no item: the rounds are those around it.
@@ -139,11 +102,4 @@ func itemText(names map[string]any) string {
 		item = string(characters[:60]) + "..."
 	}
 	return item
-}
-
-// titledByItem tells whether the step's name tells one round from another.
-func (n *node) titledByItem() bool {
-	return n.title != nil && slices.ContainsFunc(n.title.references(), func(r expression.Reference) bool {
-		return r.Path[0] == "item" || r.Path[0] == "index"
-	})
 }

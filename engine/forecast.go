@@ -9,6 +9,7 @@ import (
 
 	"github.com/gwe-project/gwe/engine/expression"
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/internal/program"
 	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/value"
@@ -28,31 +29,31 @@ type forecast struct {
 	unsettled bool
 }
 
-func (f *forecast) row(ctx context.Context, n *node) PlannedStep {
-	row := PlannedStep{Path: n.path(), ID: n.id(), Name: f.title(n), Guard: WillRun, Changes: n.changes(), named: f.named(n), settled: !f.unsettled}
-	if n.step.Action != nil {
-		row.Type = n.step.Action.Keyword().Text
+func (f *forecast) row(ctx context.Context, n *program.Node) PlannedStep {
+	row := PlannedStep{Path: n.Path(), ID: n.ID(), Name: f.title(n), Guard: program.WillRun, Changes: n.Changes(), Named: f.named(n), Settled: !f.unsettled}
+	if n.Step.Action != nil {
+		row.Type = n.Step.Action.Keyword().Text
 	}
-	row.Item = row.named.Item
+	row.Item = row.Named.Item
 	f.guard(n, &row)
-	n.construct.plan(ctx, f, n, &row)
+	n.Construct.Plan(ctx, f, n, &row)
 	// The recipe's own undo runs before the type's, so it stands first.
-	undo, failing := f.undoSteps(ctx, n.undo)
-	last, failingLast := f.undoSteps(ctx, n.undoLast)
+	undo, failing := f.undoSteps(ctx, n.Undo)
+	last, failingLast := f.undoSteps(ctx, n.UndoLast)
 	row.Undo, row.UndoLast = append(undo, row.Undo...), append(last, row.UndoLast...)
-	row.undoErr = cmp.Or(failing, failingLast)
+	row.UndoErr = cmp.Or(failing, failingLast)
 	return row
 }
 
 // undoSteps are the lines of the steps of an undo.
-func (f *forecast) undoSteps(ctx context.Context, nodes []*node) (lines []string, failing error) {
+func (f *forecast) undoSteps(ctx context.Context, nodes []*program.Node) (lines []string, failing error) {
 	for _, inner := range nodes {
 		planned := f.row(ctx, inner)
-		if why := fault.As(planned.err); why != nil && strings.HasPrefix(why.Code, "process-") && step.AsStanding(planned.err) != nil && planned.Guard == WillRun {
-			failing = cmp.Or(failing, planned.err)
+		if why := fault.As(planned.Err); why != nil && strings.HasPrefix(why.Code, "process-") && step.AsStanding(planned.Err) != nil && planned.Guard == program.WillRun {
+			failing = cmp.Or(failing, planned.Err)
 		}
 		for _, line := range planned.Do {
-			if planned.Guard != WillRun {
+			if planned.Guard != program.WillRun {
 				line += " (when " + planned.When + ")"
 			}
 			lines = append(lines, line)
@@ -61,78 +62,70 @@ func (f *forecast) undoSteps(ctx context.Context, nodes []*node) (lines []string
 	return lines, failing
 }
 
-func (f *forecast) guard(n *node, row *PlannedStep) {
-	if n.when == nil {
+func (f *forecast) guard(n *program.Node, row *PlannedStep) {
+	if n.When == nil {
 		return
 	}
-	row.When = oneLine(n.step.When.Text)
-	row.settled = row.settled && !readsSteps(n.when.References())
-	if missing := f.missing(n.when.References()); len(missing) > 0 {
-		row.Guard, row.Waits = Depends, missing
+	row.When = oneLine(n.Step.When.Text)
+	row.Settled = row.Settled && !readsSteps(n.When.References())
+	if missing := f.missing(n.When.References()); len(missing) > 0 {
+		row.Guard, row.Waits = program.Depends, missing
 		return
 	}
-	answer, err := n.when.Evaluate(f.names)
+	answer, err := n.When.Evaluate(f.names)
 	switch {
 	case err != nil:
-		row.Guard, row.Problem = Depends, err.Error()
+		row.Guard, row.Problem = program.Depends, err.Error()
 	case !answer.(bool):
-		row.Guard = WillSkip
+		row.Guard = program.WillSkip
 	}
 }
 
 // Leaf asks the step type, where all its arguments are known; otherwise it shows their sources.
-func (f *forecast) Leaf(ctx context.Context, n *node, row *PlannedStep) {
-	if row.Guard == WillSkip {
+func (f *forecast) Leaf(ctx context.Context, n *program.Node, row *PlannedStep) {
+	if row.Guard == program.WillSkip {
 		return
 	}
-	about := n.stepType().About()
+	about := n.StepType().About()
 	var missing []string
-	for _, argument := range n.arguments() {
-		row.settled = row.settled && !readsSteps(argument.value.references())
-		missing = append(missing, f.missing(argument.value.references())...)
+	for _, argument := range n.Arguments() {
+		row.Settled = row.Settled && !readsSteps(argument.Value.References())
+		missing = append(missing, f.missing(argument.Value.References())...)
 	}
 	if len(missing) > 0 {
-		row.touchesAny = len(about.Effects) > 0
+		row.TouchesAny = len(about.Effects) > 0
 		row.Needs = merge(nil, missing)
 		row.Do = []string{about.Name + " " + f.arguments(n)}
-		row.plannedUndo(about, ownUndo(about), nil)
+		program.PlannedUndo(row, about, ownUndo(about), nil)
 		return
 	}
-	arguments, err := evaluateAll(n.arguments(), f.names)
+	arguments, err := program.EvaluateAll(n.Arguments(), f.names)
 	if err == nil {
-		err = step.Stands(runstate.NotAsBefore(effectPaths(n.stepType(), arguments), f.standing))
+		err = step.Stands(runstate.NotAsBefore(effectPaths(n.StepType(), arguments), f.standing))
 	}
 	if err == nil {
-		err = step.Stands(n.checkReaders(arguments))
+		err = step.Stands(n.CheckReaders(arguments))
 	}
 	if err == nil {
 		var planned step.Plan
-		planned, err = n.stepType().Plan(ctx, f.machine, arguments)
+		planned, err = n.StepType().Plan(ctx, f.machine, arguments)
 		row.Do, row.Nothing, row.Space = planned.Do, planned.Nothing, planned.Space
-		row.plannedUndo(about, planned.Undo, planned.UndoLast)
-		row.Reads, row.Writes, row.fails = planned.Reads, planned.Writes, planned.Fails
-		if row.touch(about, arguments); err == nil && !planned.Nothing {
-			err = f.writable(row.touches)
+		program.PlannedUndo(row, about, planned.Undo, planned.UndoLast)
+		row.Reads, row.Writes, row.Fails = planned.Reads, planned.Writes, planned.Fails
+		if program.Touch(row, about, arguments); err == nil && !planned.Nothing {
+			err = f.writable(row.Touches)
 		}
-		if planned.Outputs != nil && n.id() != "" && row.Guard == WillRun {
-			f.steps.set(n.id(), planned.Outputs)
+		if planned.Outputs != nil && n.ID() != "" && row.Guard == program.WillRun {
+			f.steps.set(n.ID(), planned.Outputs)
 		}
 	}
 	if err != nil {
-		row.err, row.Problem = err, err.Error()
+		row.Err, row.Problem = err, err.Error()
 		if len(row.Do) == 0 {
 			row.Do = []string{about.Name + " " + f.arguments(n)}
-			row.plannedUndo(about, ownUndo(about), nil)
+			program.PlannedUndo(row, about, ownUndo(about), nil)
 		}
 	}
-}
-
-// plannedUndo takes over how the type undoes the step: where it refreshes, and does not tell its two parts apart, all of it runs last.
-func (p *PlannedStep) plannedUndo(about step.About, undo, last []string) {
-	if about.Refreshes() && len(last) == 0 {
-		undo, last = nil, undo
-	}
-	p.Undo, p.UndoLast = undo, last
 }
 
 // writable reports the first of the paths at which nothing can be written.
@@ -159,41 +152,41 @@ func ownUndo(about step.About) []string {
 }
 
 // arguments shows the arguments, those that are not known as their source.
-func (f *forecast) arguments(n *node) string {
-	parts := make([]string, len(n.arguments()))
-	for i, argument := range n.arguments() {
-		parts[i] = argument.name + "=" + f.Text(argument.value)
+func (f *forecast) arguments(n *program.Node) string {
+	parts := make([]string, len(n.Arguments()))
+	for i, argument := range n.Arguments() {
+		parts[i] = argument.Name + "=" + f.Text(argument.Value)
 	}
 	return strings.Join(parts, " ")
 }
 
 // named names the step for errors.
-func (f *forecast) named(n *node) StepName {
-	named := StepName{ID: n.id(), Type: n.keyword(), Item: limited(strings.Join(f.items, ", "), nameRunes), Within: f.within, Path: n.path(), At: n.position()}
-	if n.title != nil {
-		named.Name = limited(strings.Join(strings.Fields(f.Text(n.title)), " "), nameRunes)
+func (f *forecast) named(n *program.Node) StepName {
+	named := StepName{ID: n.ID(), Type: n.Keyword(), Item: limited(strings.Join(f.items, ", "), nameRunes), Within: f.within, Path: n.Path(), At: n.Position()}
+	if n.Title != nil {
+		named.Name = limited(strings.Join(strings.Fields(f.Text(n.Title)), " "), nameRunes)
 	}
 	return named
 }
 
-func (f *forecast) title(n *node) string {
-	if n.title == nil {
-		return n.describe()
+func (f *forecast) title(n *program.Node) string {
+	if n.Title == nil {
+		return n.Describe()
 	}
-	return f.Text(n.title)
+	return f.Text(n.Title)
 }
 
 // Text is the value where it is known, and its source where it is not. A secret is never shown.
-func (f *forecast) Text(d dynamic) string {
-	if d.secret() {
+func (f *forecast) Text(d program.Dynamic) string {
+	if d.Secret() {
 		return "***"
 	}
-	if len(f.missing(d.references())) == 0 {
-		if v, err := d.evaluate(f.names); err == nil {
+	if len(f.missing(d.References())) == 0 {
+		if v, err := d.Evaluate(f.names); err == nil {
 			return value.Text(v)
 		}
 	}
-	return d.source()
+	return d.Source()
 }
 
 // missing lists what is read and not known yet.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/gwe-project/gwe/engine/claim"
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/internal/program"
 	"github.com/gwe-project/gwe/engine/internal/runstate"
 )
 
@@ -18,7 +19,7 @@ func (e *Engine) elsewhere(extents []claim.Extent) (found []runstate.ForeignRun)
 }
 
 func (e *Engine) among(states []claim.Known, extents []claim.Extent) (found []runstate.ForeignRun) {
-	own, resolver := real(e.State.Folder), claim.NewResolver()
+	own, resolver := program.Real(e.State.Folder), claim.NewResolver()
 	for _, known := range states {
 		if known.State == own || !claim.AnyOverlaps(resolver.Resolve(known.Targets...), extents) || runstate.SameDirectory(known.State, own) {
 			continue

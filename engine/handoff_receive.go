@@ -8,6 +8,7 @@ import (
 
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/internal/program"
 	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/journal"
 )
@@ -25,19 +26,19 @@ func (e *Engine) CanTakeOver(run string) (HandOverAnswer, error) {
 	if p == nil {
 		return HandOverAnswer{}, notHandedOver(run)
 	}
-	program, err := e.program(p)
+	compiled, err := e.program(p)
 	if err != nil {
 		return HandOverAnswer{}, err
 	}
-	h, err := replay(program, p.Folder, p.Records)
+	h, err := replay(compiled, p.Folder, p.Records)
 	if err != nil {
 		return HandOverAnswer{}, err
 	}
-	x := &runner{work: &work{engine: e, program: program, folder: p.Folder, state: h}}
+	x := &runner{work: &work{engine: e, program: compiled, folder: p.Folder, state: h}}
 	if err := x.canBoth(); err != nil {
 		return HandOverAnswer{}, err
 	}
-	if err := program.lacking(run, program.steps); err != nil {
+	if err := program.Lacking(compiled, run, compiled.Steps); err != nil {
 		return HandOverAnswer{}, err
 	}
 	return HandOverAnswer{Version: e.Version, Journal: journal.Format}, nil
@@ -87,8 +88,8 @@ func (e *Engine) TakeOver(ctx context.Context, run string, inherited []*os.File,
 	bounded, cancel, err := x.bounded(ctx)
 	defer cancel()
 	if err == nil {
-		behind := slices.Index(x.program.steps, n) + 1
-		err = x.List(bounded, x.program.steps[behind:], nil, x.task)
+		behind := slices.Index(x.program.Steps, n) + 1
+		err = x.List(bounded, x.program.Steps[behind:], nil, x.task)
 	}
 	return x.endForward(ctx, bounded, err), x.program, nil
 }

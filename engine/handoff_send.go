@@ -13,13 +13,12 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/gwe-project/gwe/engine/expression"
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/internal/program"
 	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/process"
 	"github.com/gwe-project/gwe/engine/tasklog"
 	"github.com/gwe-project/gwe/engine/value"
-	"github.com/gwe-project/gwe/schema"
 )
 
 // HandOver is how a run is handed over to another gwe. Its zero value does: the other one says nothing then.
@@ -52,28 +51,6 @@ type HandOverAnswer struct {
 // usualTakeOver is how long the other gwe may take where the recipe says nothing.
 const usualTakeOver = time.Minute
 
-// handOver is a hand-over, compiled; within is nil where the usual time holds.
-type handOver struct {
-	single
-	program, within dynamic
-}
-
-func (h *handOver) perform(ctx context.Context, x performer, n *node, _ runstate.Rounds, names map[string]any, task *tasklog.Task) error {
-	return x.HandOver(ctx, n, names, task)
-}
-
-func (h *handOver) plan(_ context.Context, f planner, _ *node, row *PlannedStep) {
-	row.Do = []string{"hands the run over to " + f.Text(h.program) + ", which goes on with the steps below"}
-}
-
-func (c *compiler) handOver(n *node, action schema.HandOver, scope expression.Scope) {
-	c.startedHere(action.Key)
-	if action.Program == nil {
-		return
-	}
-	n.construct = &handOver{program: c.value(*action.Program, value.Of(value.KindPath), scope), within: c.setting(action.Within, durationType, scope)}
-}
-
 // handoff ends this process's own work on the run.
 type handoff struct{ to runstate.HandedOverRecord }
 
@@ -90,15 +67,15 @@ func handingOff(err error) *handoff {
 
 // HandOver asks the other gwe whether it can go on with the run, and journals that it is to. Its error is *departure where
 // all went well.
-func (x *runner) HandOver(ctx context.Context, n *node, names map[string]any, task *tasklog.Task) error {
-	record := runstate.HandedOverRecord{Step: n.path(), ID: n.id(), ShownRecord: x.shown(n, nil), Within: usualTakeOver}
-	program, err := as[*handOver](n).program.evaluate(names)
+func (x *runner) HandOver(ctx context.Context, n *program.Node, names map[string]any, task *tasklog.Task) error {
+	record := runstate.HandedOverRecord{Step: n.Path(), ID: n.ID(), ShownRecord: x.shown(n, nil), Within: usualTakeOver}
+	compiled, err := program.As[*program.HandOver](n).Program.Evaluate(names)
 	if err != nil {
 		return err
 	}
-	record.Program = program.(string)
-	if as[*handOver](n).within != nil {
-		if record.Within, err = seconds(as[*handOver](n).within, names); err != nil {
+	record.Program = compiled.(string)
+	if program.As[*program.HandOver](n).Within != nil {
+		if record.Within, err = program.Seconds(program.As[*program.HandOver](n).Within, names); err != nil {
 			return err
 		}
 	}
@@ -166,8 +143,8 @@ func (x *runner) askSuccessor(ctx context.Context, record runstate.HandedOverRec
 }
 
 // takeOver is the command line of the other gwe.
-func (e *Engine) takeOver(program string, arguments ...string) []string {
-	line := append([]string{program, TakeOverCommand, "--state-dir", e.State.Folder}, e.HandOver.Flags...)
+func (e *Engine) takeOver(compiled string, arguments ...string) []string {
+	line := append([]string{compiled, TakeOverCommand, "--state-dir", e.State.Folder}, e.HandOver.Flags...)
 	return append(line, arguments...)
 }
 
@@ -192,7 +169,7 @@ func (x *runner) awaitSuccessor(ctx context.Context, to runstate.HandedOverRecor
 	if cause := context.Cause(ctx); cause != nil {
 		failure = runstate.Interruption(cause)
 	}
-	failure = x.state.at(x.program.byPath[to.Step], nil, failure)
+	failure = x.state.at(x.program.ByPath[to.Step], nil, failure)
 	result, err := e.recoverLocked(context.WithoutCancel(ctx), p, e.standingBefore(run), x.locks, failure)
 	if err != nil {
 		result = Result{Run: run, Status: runstate.StatusBroken, Err: &Unsettled{Run: run, Err: err}}

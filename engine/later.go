@@ -9,6 +9,7 @@ import (
 
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/internal/program"
 	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/openat"
 	"github.com/gwe-project/gwe/engine/step"
@@ -91,7 +92,7 @@ func (x *runner) foresee(ctx context.Context) ([]step.Later, error) {
 		run.Covered = func(path string) bool {
 			return slices.ContainsFunc(taken, func(made string) bool { return path == made || strings.HasPrefix(path, made+"/") })
 		}
-		stepType := f.node.stepType()
+		stepType := f.node.StepType()
 		keeper, ok := stepType.(step.KeeperType)
 		if !ok {
 			taken = append(taken, pathsOf(f)...)
@@ -102,7 +103,7 @@ func (x *runner) foresee(ctx context.Context) ([]step.Later, error) {
 			return nil, x.notAsLeft(ctx, f, err)
 		}
 		if err != nil {
-			return nil, x.state.at(f.node, f.Rounds, explain(ctx, err))
+			return nil, x.state.at(f.node, f.Rounds, program.Explain(ctx, err))
 		}
 		if found.Made == nil && found.Later == nil {
 			found.Made = pathsOf(f)
@@ -124,8 +125,8 @@ func (e *Engine) apartFrom(p *runstate.StoredRun, standing []*runstate.StoredRun
 			continue
 		}
 		paths := other.Leases()
-		if program, err := e.program(other); err == nil { // what it says of itself is for its own rollback
-			if h, err := replay(program, other.Folder, other.Records); err == nil {
+		if compiled, err := e.program(other); err == nil { // what it says of itself is for its own rollback
+			if h, err := replay(compiled, other.Folder, other.Records); err == nil {
 				for _, f := range h.held() {
 					paths = append(paths, pathsOf(f)...)
 				}
@@ -146,7 +147,7 @@ func (e *Engine) apartFrom(p *runstate.StoredRun, standing []*runstate.StoredRun
 
 // pathsOf lists what the frame's declared effects touch.
 func pathsOf(f *frame) (paths []string) {
-	for _, effect := range f.node.stepType().About().Effects {
+	for _, effect := range f.node.StepType().About().Effects {
 		if path, ok := f.arguments[effect.Argument].(string); ok && effect.Kind == step.Writes && path != "/" {
 			paths = append(paths, path)
 		}

@@ -3,9 +3,9 @@ package engine
 import (
 	"context"
 	"errors"
-	"path/filepath"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/internal/program"
 	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/journal"
 	"github.com/gwe-project/gwe/engine/tasklog"
@@ -41,19 +41,11 @@ func (h *runState) leases() []string {
 // anyOverlaps reports whether a directory lies in one of others, or one of them in it, where links lead to directories.
 func anyOverlaps(path string, others []string) bool {
 	for _, other := range others {
-		if runstate.Overlaps(path, other) || runstate.Overlaps(real(path), real(other)) {
+		if runstate.Overlaps(path, other) || runstate.Overlaps(program.Real(path), program.Real(other)) {
 			return true
 		}
 	}
 	return false
-}
-
-// real follows symbolic links where it can.
-func real(path string) string {
-	if resolved, err := filepath.EvalSymlinks(path); err == nil {
-		return resolved
-	}
-	return path
 }
 
 // supersede gives up what the undos of standing runs kept that share a lock with a later commit: nobody can ask for
@@ -89,7 +81,7 @@ func (e *Engine) release(ctx context.Context, p *runstate.StoredRun, mine *locks
 	if err := e.claimPaths(own, p.Folder.ID(), p.Begin.WorksOn()); err != nil {
 		return nil, err
 	}
-	program, err := e.program(p)
+	compiled, err := e.program(p)
 	if err != nil {
 		return nil, err
 	}
@@ -99,14 +91,14 @@ func (e *Engine) release(ctx context.Context, p *runstate.StoredRun, mine *locks
 	}
 	written := e.watched(opened)
 	defer written.Close()
-	history, err := replay(program, p.Folder, records)
+	history, err := replay(compiled, p.Folder, records)
 	if err != nil {
 		return nil, err
 	}
-	x := &runner{work: &work{engine: e, program: program, folder: p.Folder, journal: written, state: history, mask: history.secrets.mask}}
+	x := &runner{work: &work{engine: e, program: compiled, folder: p.Folder, journal: written, state: history, mask: history.secrets.mask}}
 	held, keeping := history.held(), false
 	for _, f := range held {
-		keeping = keeping || f.Part == "" && releases(f.node.stepType())
+		keeping = keeping || f.Part == "" && releases(f.node.StepType())
 	}
 	if keeping && !p.Releasing {
 		if err := x.allIntact(held); err != nil {
@@ -164,7 +156,7 @@ func (x *runner) releaseFrame(ctx context.Context, f *frame, task *tasklog.Task)
 		run, err = x.environmentOf(f, false, task)
 	}
 	if err == nil {
-		err = f.node.stepType().Release(ctx, run.Run, f.arguments, f.Memo)
+		err = f.node.StepType().Release(ctx, run.Run, f.arguments, f.Memo)
 	}
 	if err == nil {
 		return nil

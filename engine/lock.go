@@ -10,7 +10,6 @@ import (
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/internal/runstate"
-	"github.com/gwe-project/gwe/engine/value"
 )
 
 // locks are what one process holds while it works on a state folder. They end with the process, however it dies.
@@ -117,22 +116,6 @@ func (l *locks) release() {
 	for _, held := range l.held {
 		held.Release()
 	}
-}
-
-// lockNames evaluates the recipe's locks. A recipe without one has its own name: its runs are one line of commits.
-func (p *Program) lockNames(names map[string]any) ([]string, error) {
-	if len(p.locks) == 0 {
-		return []string{"recipe " + p.Name()}, nil
-	}
-	var evaluated []string
-	for _, lock := range p.locks {
-		name, err := lock.evaluate(names)
-		if err != nil {
-			return nil, fault.New(fault.Refused, "lock-invalid", "the name of a lock cannot be evaluated").WithCause(err)
-		}
-		evaluated = append(evaluated, value.Text(name))
-	}
-	return evaluated, nil
 }
 
 // explainBusy adds what a hook that calls gwe on its own state should know.

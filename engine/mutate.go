@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/gwe-project/gwe/engine/durable"
+	"github.com/gwe-project/gwe/engine/internal/program"
 	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/tasklog"
@@ -23,15 +24,15 @@ import (
 //  3. do acts, in one or more attempts;
 //  4. its effects are made durable;
 //  5. only then the result is journaled.
-func (x *runner) Change(ctx context.Context, n *node, r runstate.Rounds, names map[string]any, task *tasklog.Task) error {
+func (x *runner) Change(ctx context.Context, n *program.Node, r runstate.Rounds, names map[string]any, task *tasklog.Task) error {
 	arguments, secret, err := x.arguments(n, names)
 	if err == nil {
-		err = n.checkReaders(arguments)
+		err = n.CheckReaders(arguments)
 	}
 	if err != nil {
 		return err
 	}
-	limit, err := n.limit(names)
+	limit, err := n.Limit(names)
 	if err != nil {
 		return err
 	}
@@ -41,7 +42,7 @@ func (x *runner) Change(ctx context.Context, n *node, r runstate.Rounds, names m
 		return err
 	}
 	run.Parents = step.NewParents()
-	intent := runstate.IntentRecord{Frame: number, Step: n.path(), Rounds: r, ID: n.id(), ShownRecord: x.shown(n, r)}
+	intent := runstate.IntentRecord{Frame: number, Step: n.Path(), Rounds: r, ID: n.ID(), ShownRecord: x.shown(n, r)}
 	if err := x.intend(ctx, n, run.Run, intent, arguments, secret, limit); err != nil {
 		return err
 	}
@@ -51,7 +52,7 @@ func (x *runner) Change(ctx context.Context, n *node, r runstate.Rounds, names m
 		node: n, names: names, task: task, timeout: limit,
 		do: func(ctx context.Context, task *tasklog.Task) (map[string]any, error) {
 			run.Log = task
-			return n.stepType().Do(ctx, run.Run, arguments, f.Memo)
+			return n.StepType().Do(ctx, run.Run, arguments, f.Memo)
 		},
 		between: x.between(f, task),
 	}.run(ctx)
@@ -60,7 +61,7 @@ func (x *runner) Change(ctx context.Context, n *node, r runstate.Rounds, names m
 	}
 	// A sync that failed is never tried again, so it is no part of an attempt.
 	if err := x.sync(ctx, f, run); err != nil {
-		return explain(ctx, err)
+		return program.Explain(ctx, err)
 	}
 	saved, err := listSaved(run.Folder)
 	if err != nil {
@@ -70,12 +71,12 @@ func (x *runner) Change(ctx context.Context, n *node, r runstate.Rounds, names m
 }
 
 // intend is steps 1 and 2. After an error there is no frame, and the folder of what prepare saved is gone.
-func (x *runner) intend(ctx context.Context, n *node, run *step.Run, record runstate.IntentRecord, arguments map[string]any, secret bool, limit time.Duration) error {
+func (x *runner) intend(ctx context.Context, n *program.Node, run *step.Run, record runstate.IntentRecord, arguments map[string]any, secret bool, limit time.Duration) error {
 	record, err := x.prepare(ctx, n, run, record, arguments, secret, limit)
-	if err == nil && len(n.undo) > 0 {
+	if err == nil && len(n.Undo) > 0 {
 		err = x.makeRoom(placeOfUndo(record.Frame))
 	}
-	if err == nil && len(n.undoLast) > 0 {
+	if err == nil && len(n.UndoLast) > 0 {
 		err = x.makeRoom(runstate.PlaceOfLast(record.Frame))
 	}
 	if err == nil {
@@ -89,8 +90,8 @@ func (x *runner) intend(ctx context.Context, n *node, run *step.Run, record runs
 	return err
 }
 
-func (x *runner) prepare(ctx context.Context, n *node, run *step.Run, record runstate.IntentRecord, arguments map[string]any, secret bool, limit time.Duration) (runstate.IntentRecord, error) {
-	stepType := n.stepType()
+func (x *runner) prepare(ctx context.Context, n *program.Node, run *step.Run, record runstate.IntentRecord, arguments map[string]any, secret bool, limit time.Duration) (runstate.IntentRecord, error) {
+	stepType := n.StepType()
 	var err error
 	paths := effectPaths(stepType, arguments)
 	if err := runstate.NotAsBefore(paths, x.earlier); err != nil {
@@ -100,7 +101,7 @@ func (x *runner) prepare(ctx context.Context, n *node, run *step.Run, record run
 	if err := foreseeParents(run, paths); err != nil {
 		return record, err
 	}
-	record.Before = x.before(stepType, n.withoutSecrets(arguments))
+	record.Before = x.before(stepType, n.WithoutSecrets(arguments))
 	if record.Memo, err = x.capture(ctx, n, run, arguments, limit); err != nil {
 		return record, err
 	}
@@ -116,7 +117,7 @@ func (x *runner) prepare(ctx context.Context, n *node, run *step.Run, record run
 		return record, err
 	}
 	record.Secret = secret
-	if record.Arguments, err = encodeObject(stepType.Arguments(), n.withoutSecrets(arguments)); err != nil {
+	if record.Arguments, err = program.EncodeObject(stepType.Arguments(), n.WithoutSecrets(arguments)); err != nil {
 		return record, err
 	}
 	record.UndoData = stepType.About().UndoVersion()
@@ -130,13 +131,13 @@ func (x *runner) prepare(ctx context.Context, n *node, run *step.Run, record run
 }
 
 // capture is the step type's prepare: once a step, before the first attempt, within the time-out of one.
-func (x *runner) capture(ctx context.Context, n *node, run *step.Run, arguments map[string]any, limit time.Duration) (json.RawMessage, error) {
+func (x *runner) capture(ctx context.Context, n *program.Node, run *step.Run, arguments map[string]any, limit time.Duration) (json.RawMessage, error) {
 	run.Log.Limit("timeout", limit)
 	ctx, cancel := withLimit(ctx, limit)
 	defer cancel()
-	memo, err := n.stepType().Prepare(ctx, run, arguments)
+	memo, err := n.StepType().Prepare(ctx, run, arguments)
 	if err != nil {
-		return nil, explain(ctx, err)
+		return nil, program.Explain(ctx, err)
 	}
 	return memo, nil
 }
@@ -144,7 +145,7 @@ func (x *runner) capture(ctx context.Context, n *node, run *step.Run, arguments 
 // between undoes a failed attempt before the next one, unless repeating is safe. A leftover does not matter: the next undo
 // of the same frame meets it again.
 func (x *runner) between(f *frame, task *tasklog.Task) func(context.Context, error) error {
-	if f.node.repeatable() {
+	if f.node.Repeatable() {
 		return nil
 	}
 	return func(ctx context.Context, failure error) error {
@@ -182,7 +183,7 @@ func (x *runner) undoAttempt(ctx context.Context, f *frame, failure runstate.Err
 }
 
 // Read carries out a step that only reads. It makes no frame.
-func (x *runner) Read(ctx context.Context, n *node, r runstate.Rounds, names map[string]any, task *tasklog.Task) error {
+func (x *runner) Read(ctx context.Context, n *program.Node, r runstate.Rounds, names map[string]any, task *tasklog.Task) error {
 	outputs, err := x.once(ctx, n, r, names, placeOfRead(x.strand), false, task)
 	if err != nil {
 		return err
@@ -191,12 +192,12 @@ func (x *runner) Read(ctx context.Context, n *node, r runstate.Rounds, names map
 }
 
 // once carries out a step that makes no frame: one that reads, and the steps of undo, failsafe and finally.
-func (x *runner) once(ctx context.Context, n *node, r runstate.Rounds, names map[string]any, where runstate.Place, recovering bool, task *tasklog.Task) (map[string]any, error) {
+func (x *runner) once(ctx context.Context, n *program.Node, r runstate.Rounds, names map[string]any, where runstate.Place, recovering bool, task *tasklog.Task) (map[string]any, error) {
 	arguments, _, err := x.arguments(n, names)
 	if err != nil {
 		return nil, err
 	}
-	limit, err := n.limit(names)
+	limit, err := n.Limit(names)
 	if err != nil {
 		return nil, err
 	}
@@ -214,7 +215,7 @@ func (x *runner) once(ctx context.Context, n *node, r runstate.Rounds, names map
 		return nil, err
 	}
 	run.Parents.Act()
-	stepType := n.stepType()
+	stepType := n.StepType()
 	attempts := attemptLoop{
 		node: n, names: names, task: task, timeout: limit,
 		do: func(ctx context.Context, task *tasklog.Task) (map[string]any, error) {
@@ -223,11 +224,11 @@ func (x *runner) once(ctx context.Context, n *node, r runstate.Rounds, names map
 		},
 	}
 	f := &frame{Frame: &runstate.Frame{Memo: memo}, node: n, arguments: arguments}
-	if n.changes() && !n.repeatable() {
+	if n.Changes() && !n.Repeatable() {
 		attempts.between = func(ctx context.Context, _ error) error { return x.undoWhole(ctx, f, run, names) }
 	}
 	outputs, err := attempts.run(ctx)
-	if err == nil && n.changes() {
+	if err == nil && n.Changes() {
 		err = x.sync(ctx, f, run)
 	}
 	if err == nil {
@@ -239,19 +240,19 @@ func (x *runner) once(ctx context.Context, n *node, r runstate.Rounds, names map
 
 // result journals a good end. The record becomes durable with the next intent or the commit: if it is lost before, the
 // step counts as interrupted, which is safe.
-func (x *runner) result(n *node, r runstate.Rounds, frame int, outputs map[string]any, saved []runstate.SavedFile) error {
-	encoded, err := encodeObject(n.outputs(), x.concealed(outputs))
+func (x *runner) result(n *program.Node, r runstate.Rounds, frame int, outputs map[string]any, saved []runstate.SavedFile) error {
+	encoded, err := program.EncodeObject(n.Outputs(), x.concealed(outputs))
 	if err != nil {
 		return outputsInvalid(err)
 	}
-	return x.note(runstate.RecordResult, runstate.ResultRecord{Frame: frame, Step: n.path(), Rounds: r, ID: n.id(), ShownRecord: x.shown(n, r), Outputs: encoded, Saved: saved})
+	return x.note(runstate.RecordResult, runstate.ResultRecord{Frame: frame, Step: n.Path(), Rounds: r, ID: n.ID(), ShownRecord: x.shown(n, r), Outputs: encoded, Saved: saved})
 }
 
 // sync makes the effects of a frame durable: by the type's own means, or with one syncfs of each file system that its
 // declared effects touch. Where a program was started, these are the root file system, and those of its path arguments and
 // of the run's locks.
 func (x *runner) sync(ctx context.Context, f *frame, run *stepRun) error {
-	handled, err := f.node.stepType().Sync(ctx, run.Run, f.arguments, f.Memo)
+	handled, err := f.node.StepType().Sync(ctx, run.Run, f.arguments, f.Memo)
 	if handled || err != nil {
 		return err
 	}
@@ -269,9 +270,9 @@ func effectPaths(stepType step.Type, arguments map[string]any) (paths []string) 
 }
 
 func (x *runner) touched(f *frame, run *stepRun) []string {
-	paths := effectPaths(f.node.stepType(), f.arguments)
-	if f.node.runs() && run.launched.Load() {
-		for _, field := range f.node.stepType().Arguments().Fields {
+	paths := effectPaths(f.node.StepType(), f.arguments)
+	if f.node.Runs() && run.launched.Load() {
+		for _, field := range f.node.StepType().Arguments().Fields {
 			if path, ok := f.arguments[field.Name].(string); ok && field.Type.Kind == value.KindPath {
 				paths = append(paths, path)
 			}

@@ -1,22 +1,21 @@
 package engine
 
 import (
-	"maps"
-
+	"github.com/gwe-project/gwe/engine/internal/program"
 	"github.com/gwe-project/gwe/engine/internal/runstate"
 )
 
 // names are the values that the expressions of a step read at this point of the run, in these rounds of the for-each
 // around it.
-func (h *runState) names(n *node, r runstate.Rounds, recovering bool) map[string]any {
-	within := h.scene(n.own, r)
+func (h *runState) names(n *program.Node, r runstate.Rounds, recovering bool) map[string]any {
+	within := h.scene(n.Own, r)
 	names := h.seen(within, recovering)
-	if n.last {
+	if n.Last {
 		names["steps"] = lateInstance{within}
 	}
-	if n.rescues != nil {
+	if n.Rescues != nil {
 		h.Guard.Lock()
-		failure := h.rescues[instance{n.rescues, r.In(n.rescues.own.loops).Key()}]
+		failure := h.rescues[instance{n.Rescues, r.In(n.Rescues.Own.Loops).Key()}]
 		h.Guard.Unlock()
 		names["error"] = runstate.ErrorValues(failure)
 	}
@@ -24,7 +23,7 @@ func (h *runState) names(n *node, r runstate.Rounds, recovering bool) map[string
 }
 
 // own are the values that the expressions of the recipe itself read: its vars, its outputs.
-func (h *runState) own() map[string]any { return h.seen(h.scene(h.program.root, nil), false) }
+func (h *runState) own() map[string]any { return h.seen(h.scene(h.program.Root, nil), false) }
 
 func (h *runState) seen(s *scopeInstance, recovering bool) map[string]any {
 	inputs, vars := h.inputs, h.vars
@@ -45,11 +44,4 @@ func (h *runState) seen(s *scopeInstance, recovering bool) map[string]any {
 		names["item"], names["index"] = s.item, s.index
 	}
 	return names
-}
-
-// with adds one name.
-func with(names map[string]any, name string, v any) map[string]any {
-	more := maps.Clone(names)
-	more[name] = v
-	return more
 }

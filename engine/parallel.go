@@ -5,17 +5,18 @@ import (
 	"sync"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/internal/program"
 	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/tasklog"
 )
 
 // Parallel carries out branches side by side. The first failure ends the others, which are interrupted; when every one
 // has ended, that failure goes on, and what is put back then is put back branch by branch.
-func (x *runner) Parallel(ctx context.Context, n *node, r runstate.Rounds, task *tasklog.Task) error {
-	branches := as[*parallel](n).branches
+func (x *runner) Parallel(ctx context.Context, n *program.Node, r runstate.Rounds, task *tasklog.Task) error {
+	branches := program.As[*program.Parallel](n).Branches
 	limit := len(branches)
-	if d := as[*parallel](n).limit; d != nil {
-		v, err := d.evaluate(x.state.names(n, r, false))
+	if d := program.As[*program.Parallel](n).Limit; d != nil {
+		v, err := d.Evaluate(x.state.names(n, r, false))
 		if err != nil {
 			return fault.New(fault.Failed, "limit-invalid", "the limit cannot be used").WithCause(err)
 		}
@@ -35,7 +36,7 @@ func (x *runner) Parallel(ctx context.Context, n *node, r runstate.Rounds, task 
 		crash   any
 	)
 	slots := make(chan struct{}, limit)
-	carryOut := func(branch *node) {
+	carryOut := func(branch *program.Node) {
 		defer running.Done()
 		defer func() { <-slots }()
 		defer func() {

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/internal/program"
 	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/proof"
 	"github.com/gwe-project/gwe/engine/step"
@@ -107,7 +108,7 @@ func siteOf(f *frame, paths []string, parents []step.Parent) site {
 // meets refuses a step that would change what a step of another branch of the same parallel changes, by whatever path, or a link that the
 // other's path leads through: the undo of one would undo the other's work. It takes the step's place, too.
 func (x *runner) meets(own site) error {
-	if len(own.paths) == 0 || slices.ContainsFunc(own.frame.node.step.Allow, func(one schema.Allowance) bool { return one.Rule.Text == proof.ParallelConflict }) {
+	if len(own.paths) == 0 || slices.ContainsFunc(own.frame.node.Step.Allow, func(one schema.Allowance) bool { return one.Rule.Text == proof.ParallelConflict }) {
 		return nil
 	}
 	x.writing.Lock()
@@ -148,15 +149,15 @@ func (s site) meets(other site) (mine, theirs string, meet bool) {
 // sideBySide reports whether two frames are of two branches of one parallel.
 func sideBySide(a, b *frame) bool {
 	left, right := a.node, b.node
-	for left.depth > right.depth {
-		left = left.parent
+	for left.Depth > right.Depth {
+		left = left.Parent
 	}
-	for right.depth > left.depth {
-		right = right.parent
+	for right.Depth > left.Depth {
+		right = right.Parent
 	}
-	for left != right && left.parent != right.parent {
-		left, right = left.parent, right.parent
+	for left != right && left.Parent != right.Parent {
+		left, right = left.Parent, right.Parent
 	}
-	around := left.parent
-	return left != right && around != nil && as[*parallel](around) != nil && left.branch != right.branch && sameRound(a, b, around)
+	around := left.Parent
+	return left != right && around != nil && program.As[*program.Parallel](around) != nil && left.Branch != right.Branch && sameRound(a, b, around)
 }

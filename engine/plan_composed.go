@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/gwe-project/gwe/engine/internal/program"
 	"github.com/gwe-project/gwe/engine/internal/runstate"
 )
 
@@ -13,17 +14,17 @@ import (
 const plannedRounds = 50
 
 // step plans a step with all that it is made of. over tells that a stop ends the run there.
-func (f *forecast) step(ctx context.Context, n *node) (rows []PlannedStep, over bool) {
-	if n.items == nil {
+func (f *forecast) step(ctx context.Context, n *program.Node) (rows []PlannedStep, over bool) {
+	if n.Items == nil {
 		return f.once(ctx, n)
 	}
 	record, err := runstate.ItemsRecord{}, error(nil)
-	known := len(f.missing(n.items.value.references())) == 0
+	known := len(f.missing(n.Items.Value.References())) == 0
 	if known {
-		record, err = n.items.evaluate(f.names)
+		record, err = n.Items.Evaluate(f.names)
 	}
-	head := PlannedStep{Path: n.path(), ID: n.id(), Name: n.describe(), Type: "for-each", Guard: WillRun}
-	if n.title != nil && !n.titledByItem() {
+	head := PlannedStep{Path: n.Path(), ID: n.ID(), Name: n.Describe(), Type: "for-each", Guard: program.WillRun}
+	if n.Title != nil && !n.TitledByItem() {
 		head.Name = f.title(n)
 	}
 	switch {
@@ -32,11 +33,11 @@ func (f *forecast) step(ctx context.Context, n *node) (rows []PlannedStep, over 
 	case known:
 		head.Do = []string{fmt.Sprintf("%d rounds", len(record.Items))}
 	default:
-		head.Needs = f.missing(n.items.value.references())
-		head.Do = []string{"a round for each of " + n.items.value.source()}
+		head.Needs = f.missing(n.Items.Value.References())
+		head.Do = []string{"a round for each of " + n.Items.Value.Source()}
 	}
 	rows = append(rows, head)
-	unsettled := readsSteps(n.items.value.references())
+	unsettled := readsSteps(n.Items.Value.References())
 	if !known {
 		round, leave := f.nested()
 		round.unsettled = round.unsettled || unsettled
@@ -47,7 +48,7 @@ func (f *forecast) step(ctx context.Context, n *node) (rows []PlannedStep, over 
 	}
 	for i, raw := range record.Items {
 		if i == plannedRounds {
-			rows = append(rows, PlannedStep{Path: n.path(), Name: fmt.Sprintf("and %d rounds more", len(record.Items)-i), Type: "for-each", Guard: WillRun, Depth: 1, Role: "round"})
+			rows = append(rows, PlannedStep{Path: n.Path(), Name: fmt.Sprintf("and %d rounds more", len(record.Items)-i), Type: "for-each", Guard: program.WillRun, Depth: 1, Role: "round"})
 			break
 		}
 		round, leave := f.nested()
@@ -56,13 +57,13 @@ func (f *forecast) step(ctx context.Context, n *node) (rows []PlannedStep, over 
 		if len(record.Keys) > 0 {
 			round.names["index"] = record.Keys[i]
 		}
-		if item, err := decodeValue(n.items.typeOf(i, record.Keys), raw); err == nil {
+		if item, err := program.DecodeValue(n.Items.TypeOf(i, record.Keys), raw); err == nil {
 			round.names["item"] = item
 		}
 		round.items = append(slices.Clone(f.items), itemText(round.names))
 		inner, stops := round.once(ctx, n)
 		leave()
-		if !n.titledByItem() {
+		if !n.TitledByItem() {
 			inner[0].Name = fmt.Sprintf("%d of %d: %s", i+1, len(record.Items), itemText(round.names))
 		}
 		rows = append(rows, nestedRows(inner, "round")...)
@@ -75,80 +76,80 @@ func (f *forecast) step(ctx context.Context, n *node) (rows []PlannedStep, over 
 }
 
 // once plans a step in one round.
-func (f *forecast) once(ctx context.Context, n *node) (rows []PlannedStep, over bool) {
+func (f *forecast) once(ctx context.Context, n *program.Node) (rows []PlannedStep, over bool) {
 	row := f.row(ctx, n)
-	row.forgiven = n.step.AllowFailure || n.step.Retry != nil
+	row.Forgiven = n.Step.AllowFailure || n.Step.Retry != nil
 	rows = []PlannedStep{row}
-	if row.Guard == WillSkip {
+	if row.Guard == program.WillSkip {
 		f.skip(n)
 		return rows, false
 	}
 	var inner []PlannedStep
-	if made := n.composed(); made != nil {
-		inner, over = made.planContents(ctx, f, n, &rows[0])
+	if made := n.Composed(); made != nil {
+		inner, over = made.PlanContents(ctx, f, n, &rows[0])
 	}
-	if as[*stopStep](n) != nil {
-		return rows, row.Guard == WillRun && n.user() == nil
+	if program.As[*program.StopStep](n) != nil {
+		return rows, row.Guard == program.WillRun && n.User() == nil
 	}
 	for i := range inner {
-		inner[i].forgiven = inner[i].forgiven || row.forgiven
-		inner[i].settled = inner[i].settled && row.settled
-		if row.Guard == Depends && inner[i].Guard == WillRun {
-			inner[i].Guard, inner[i].When, inner[i].Waits = Depends, row.When, row.Waits
+		inner[i].Forgiven = inner[i].Forgiven || row.Forgiven
+		inner[i].Settled = inner[i].Settled && row.Settled
+		if row.Guard == program.Depends && inner[i].Guard == program.WillRun {
+			inner[i].Guard, inner[i].When, inner[i].Waits = program.Depends, row.When, row.Waits
 		}
 	}
-	if row.Guard != WillRun {
+	if row.Guard != program.WillRun {
 		f.markUnknown(n)
 	}
-	return append(rows, inner...), over && row.Guard == WillRun
+	return append(rows, inner...), over && row.Guard == program.WillRun
 }
 
-func (f *forecast) list(ctx context.Context, nodes []*node) (rows []PlannedStep, over bool) {
+func (f *forecast) list(ctx context.Context, nodes []*program.Node) (rows []PlannedStep, over bool) {
 	for _, n := range nodes {
 		more, stops := f.step(ctx, n)
 		rows = append(rows, more...)
 		if stops {
 			return rows, true
 		}
-		if as[*stopStep](n) != nil && more[0].Guard == WillRun {
+		if program.As[*program.StopStep](n) != nil && more[0].Guard == program.WillRun {
 			break // the recipe that is used ends there
 		}
 	}
 	return rows, false
 }
 
-func (f *forecast) Group(ctx context.Context, n *node) (rows []PlannedStep, over bool) {
-	g := as[*group](n)
-	inner, over := f.list(ctx, g.steps)
-	if len(g.rescue) > 0 {
+func (f *forecast) Group(ctx context.Context, n *program.Node) (rows []PlannedStep, over bool) {
+	g := program.As[*program.Group](n)
+	inner, over := f.list(ctx, g.Steps)
+	if len(g.Rescue) > 0 {
 		f.markUnknown(n)
 		for i := range inner {
-			inner[i].forgiven = true
+			inner[i].Forgiven = true
 		}
 	}
 	rows = nestedRows(inner, "")
-	rescue := f.planApart(ctx, g.rescue, "rescue")
+	rescue := f.planApart(ctx, g.Rescue, "rescue")
 	for i := range rescue {
-		rescue[i].Guard, rescue[i].forgiven = OnFailure, true
+		rescue[i].Guard, rescue[i].Forgiven = program.OnFailure, true
 	}
 	rows = append(rows, rescue...)
-	return append(rows, f.planApart(ctx, g.finally, "finally")...), over
+	return append(rows, f.planApart(ctx, g.Finally, "finally")...), over
 }
 
-func (f *forecast) Parallel(ctx context.Context, n *node, row *PlannedStep) (rows []PlannedStep) {
-	p := as[*parallel](n)
-	row.Do = []string{fmt.Sprintf("%d branches side by side", len(p.branches))}
-	if p.limit != nil {
-		row.Do[0] += ", at most " + f.Text(p.limit) + " at one time"
+func (f *forecast) Parallel(ctx context.Context, n *program.Node, row *PlannedStep) (rows []PlannedStep) {
+	p := program.As[*program.Parallel](n)
+	row.Do = []string{fmt.Sprintf("%d branches side by side", len(p.Branches))}
+	if p.Limit != nil {
+		row.Do[0] += ", at most " + f.Text(p.Limit) + " at one time"
 	}
 	left := map[string]any{}
-	for _, branch := range p.branches {
+	for _, branch := range p.Branches {
 		inner, leave := f.nested()
 		more, _ := inner.step(ctx, branch)
 		rows = append(rows, nestedRows(more, "branch")...)
-		for _, one := range branch.in.left {
-			if v, known := inner.steps.outputs[one.id]; known {
-				left[one.id] = v
+		for _, one := range branch.In.Left {
+			if v, known := inner.steps.outputs[one.Id]; known {
+				left[one.Id] = v
 			}
 		}
 		leave()
@@ -160,48 +161,48 @@ func (f *forecast) Parallel(ctx context.Context, n *node, row *PlannedStep) (row
 }
 
 // Use plans another recipe, with the inputs that are known.
-func (f *forecast) Use(ctx context.Context, n *node, row *PlannedStep) []PlannedStep {
-	u := as[*used](n)
-	if u.recipe == nil {
+func (f *forecast) Use(ctx context.Context, n *program.Node, row *PlannedStep) []PlannedStep {
+	u := program.As[*program.Used](n)
+	if u.Recipe == nil {
 		return nil
 	}
-	row.Do = []string{"the recipe " + u.recipe.Name.Text}
+	row.Do = []string{"the recipe " + u.Recipe.Name.Text}
 	inputs, vars := map[string]any{}, map[string]any{}
-	for _, input := range u.recipe.Inputs {
+	for _, input := range u.Recipe.Inputs {
 		if input.Default != nil {
 			inputs[input.Name.Text] = input.Default
 		}
 	}
-	for _, given := range u.with {
-		delete(inputs, given.name)
-		if len(f.missing(given.value.references())) == 0 {
-			if v, err := given.value.evaluate(f.names); err == nil {
-				inputs[given.name] = v
+	for _, given := range u.With {
+		delete(inputs, given.Name)
+		if len(f.missing(given.Value.References())) == 0 {
+			if v, err := given.Value.Evaluate(f.names); err == nil {
+				inputs[given.Name] = v
 			} else {
 				row.Problem = err.Error()
 			}
 		}
 	}
-	unsettled := f.unsettled || slices.ContainsFunc(u.with, func(given namedValue) bool { return readsSteps(given.value.references()) })
+	unsettled := f.unsettled || slices.ContainsFunc(u.With, func(given program.NamedValue) bool { return readsSteps(given.Value.References()) })
 	outputs := map[string]any{}
 	within := append(slices.Clone(f.within), runstate.ShortName(f.named(n)))
 	inner := &forecast{machine: f.machine, unsettled: unsettled, items: f.items, within: within, steps: &plannedOutputs{outputs: outputs}, names: map[string]any{
 		"inputs": inputs, "vars": vars, "host": f.names["host"], "run": f.names["run"], "steps": outputs,
 	}}
-	for _, variable := range u.variables {
-		if len(inner.missing(variable.value.references())) == 0 {
-			if v, err := variable.value.evaluate(inner.names); err == nil {
-				vars[variable.name] = v
+	for _, variable := range u.Variables {
+		if len(inner.missing(variable.Value.References())) == 0 {
+			if v, err := variable.Value.Evaluate(inner.names); err == nil {
+				vars[variable.Name] = v
 			}
 		}
 	}
-	rows, _ := inner.list(ctx, u.steps)
+	rows, _ := inner.list(ctx, u.Steps)
 	rows = nestedRows(rows, "")
-	return append(rows, inner.planApart(ctx, u.finally, "finally")...)
+	return append(rows, inner.planApart(ctx, u.Finally, "finally")...)
 }
 
 // planApart plans what no later step relies on.
-func (f *forecast) planApart(ctx context.Context, nodes []*node, role string) []PlannedStep {
+func (f *forecast) planApart(ctx context.Context, nodes []*program.Node, role string) []PlannedStep {
 	if len(nodes) == 0 {
 		return nil
 	}
@@ -218,31 +219,16 @@ func (f *forecast) nested() (inner *forecast, leave func()) {
 }
 
 // skip notes that what a step leaves will be absent; lose that nobody knows yet what it leaves.
-func (f *forecast) skip(n *node) {
-	for _, id := range n.ids(nil) {
+func (f *forecast) skip(n *program.Node) {
+	for _, id := range n.IDs(nil) {
 		f.steps.set(id, nil)
 	}
 }
 
-func (f *forecast) markUnknown(n *node) {
-	for _, id := range n.ids(nil) {
+func (f *forecast) markUnknown(n *program.Node) {
+	for _, id := range n.IDs(nil) {
 		f.steps.markUnknown(id)
 	}
-}
-
-// ids lists the ids by which the node, and what is within it, is read.
-func (n *node) ids(known []string) []string {
-	if n.leaves() && n.id() != "" {
-		known = append(known, n.id())
-	}
-	var within []*node
-	if made := n.composed(); made != nil {
-		_, within = made.inner()
-	}
-	for _, inner := range within {
-		known = inner.ids(known)
-	}
-	return known
 }
 
 // nestedRows puts rows below a head, of which the first ones have a role there.

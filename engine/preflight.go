@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/internal/program"
 	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/step"
 )
@@ -67,7 +68,7 @@ func (x *runner) spaceFor(rows []PlannedStep) []PlannedSpace {
 	var all []PlannedSpace
 	place := map[uint64]int{}
 	for _, row := range rows {
-		if row.Section != "steps" || row.Guard != WillRun {
+		if row.Section != "steps" || row.Guard != program.WillRun {
 			continue
 		}
 		for _, path := range slices.Sorted(maps.Keys(row.Space)) {
@@ -108,10 +109,10 @@ func nearest(machine step.Machine, path string) (string, fs.FileInfo, error) {
 // foreseeSize refuses a plan whose run would not fit into its first record, as far as the plan knows the values.
 func (x *runner) foreseeSize(begin runstate.BeginRecord) error {
 	var err error
-	if begin.Inputs, err = x.program.shownInputs(x.state.inputs); err != nil {
+	if begin.Inputs, err = program.ShownInputs(x.program, x.state.inputs); err != nil {
 		return nil
 	}
-	begin.Facts, _ = encodeObject(factsType(x.program), x.state.facts)
+	begin.Facts, _ = program.EncodeObject(factsType(x.program), x.state.facts)
 	begin.Vars, _ = x.variableRecord()
 	return begin.Fits()
 }

@@ -209,7 +209,7 @@ func (e *Engine) recoverLocked(ctx context.Context, p *runstate.StoredRun, earli
 // behind on purpose live on.
 func (x *runner) endSurvivors(ctx context.Context) error {
 	places := []runstate.Place{placeFailsafe, placeFinally}
-	for strand := range x.program.strands + 1 {
+	for strand := range x.program.Strands + 1 {
 		places = append(places, placeOfRead(strand))
 	}
 	for _, f := range x.state.frames {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/internal/program"
 	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/openat"
 	"github.com/gwe-project/gwe/engine/step"
@@ -128,8 +129,8 @@ func (e *Engine) volatileState(paths []string) error {
 func changedBy(begin runstate.BeginRecord, rows []PlannedStep) []string {
 	paths := runstate.LockedPaths(begin.Locks)
 	for _, row := range rows {
-		if row.Section == "steps" && row.Guard != WillSkip {
-			paths = append(paths, row.touches...)
+		if row.Section == "steps" && row.Guard != program.WillSkip {
+			paths = append(paths, row.Touches...)
 		}
 	}
 	return paths
@@ -140,15 +141,15 @@ func changedBy(begin runstate.BeginRecord, rows []PlannedStep) []string {
 func (x *runner) refusals(rows []PlannedStep) (found []error) {
 	var before earlier
 	for _, row := range rows {
-		if row.Section != "steps" || row.Guard == WillSkip {
+		if row.Section != "steps" || row.Guard == program.WillSkip {
 			continue
 		}
-		n := x.program.byPath[row.Path]
+		n := x.program.ByPath[row.Path]
 		// A later attempt may find what this one does not.
-		if row.err != nil && row.Guard == WillRun && !row.forgiven && before.leaves(row.err) {
-			found = append(found, &StepError{Step: row.named, Err: declined(row.err), Label: n.label()})
+		if row.Err != nil && row.Guard == program.WillRun && !row.Forgiven && before.leaves(row.Err) {
+			found = append(found, &StepError{Step: row.Named, Err: declined(row.Err), Label: n.Label()})
 		}
-		if as[*stopStep](n) != nil || as[*handOver](n) != nil {
+		if program.As[*program.StopStep](n) != nil || program.As[*program.HandOver](n) != nil {
 			break // there may be nothing behind it
 		}
 		before.add(row, n)
@@ -161,14 +162,14 @@ func (x *runner) refusals(rows []PlannedStep) (found []error) {
 func (x *runner) failures(rows []PlannedStep) (found []Refusal) {
 	var before earlier
 	for _, row := range rows {
-		if row.Section != "steps" || row.Guard == WillSkip {
+		if row.Section != "steps" || row.Guard == program.WillSkip {
 			continue
 		}
-		n := x.program.byPath[row.Path]
-		if row.fails != nil && row.Guard == WillRun && !row.forgiven && (row.settled || before.nothing()) {
-			found = append(found, x.refusalOf(&StepError{Step: row.named, Err: row.fails, Label: n.label()}, !before.nothing()))
+		n := x.program.ByPath[row.Path]
+		if row.Fails != nil && row.Guard == program.WillRun && !row.Forgiven && (row.Settled || before.nothing()) {
+			found = append(found, x.refusalOf(&StepError{Step: row.Named, Err: row.Fails, Label: n.Label()}, !before.nothing()))
 		}
-		if as[*stopStep](n) != nil || as[*handOver](n) != nil {
+		if program.As[*program.StopStep](n) != nil || program.As[*program.HandOver](n) != nil {
 			break
 		}
 		before.add(row, n)
@@ -185,9 +186,9 @@ type earlier struct {
 
 func (e *earlier) nothing() bool { return !e.anything && len(e.paths) == 0 }
 
-func (e *earlier) add(row PlannedStep, n *node) {
-	e.paths = append(e.paths, row.touches...)
-	e.anything = e.anything || as[*waiting](n) != nil || row.Changes && (n.runs() || row.touchesAny)
+func (e *earlier) add(row PlannedStep, n *program.Node) {
+	e.paths = append(e.paths, row.Touches...)
+	e.anything = e.anything || program.As[*program.Waiting](n) != nil || row.Changes && (n.Runs() || row.TouchesAny)
 }
 
 // leaves reports whether nothing above can have changed what the error is about.
@@ -197,22 +198,6 @@ func (e *earlier) leaves(err error) bool {
 	}
 	standing := step.AsStanding(err)
 	return standing != nil && !e.anything && !slices.ContainsFunc(standing.Paths, func(path string) bool { return anyOverlaps(path, e.paths) })
-}
-
-// touch works out which paths a leaf changes: those of its declared effects whose arguments are known.
-func (row *PlannedStep) touch(about step.About, arguments map[string]any) {
-	for _, effect := range about.Effects {
-		if !effect.Kind.OnPath() {
-			continue
-		}
-		path, known := arguments[effect.Argument].(string)
-		switch {
-		case known && path != "":
-			row.touches = append(row.touches, path)
-		case !effect.Conditional:
-			row.touchesAny = true
-		}
-	}
 }
 
 // reachable refuses a path that leads through a link by which a less trusted user could lead gwe elsewhere. Directories that are missing are

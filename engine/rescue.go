@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 
+	"github.com/gwe-project/gwe/engine/internal/program"
 	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/tasklog"
 )
@@ -10,8 +11,8 @@ import (
 // Rescue takes over where a group failed: the group is put back first, and only if all of it could be, its rescue runs;
 // then the group counts as done. What is told to stop, or can no longer be journaled, is not rescued. It gives the
 // failure that goes on: the first one, also where the rescue failed too.
-func (x *runner) Rescue(ctx context.Context, n *node, r runstate.Rounds, before int, failure error, task *tasklog.Task) error {
-	if len(as[*group](n).rescue) == 0 || stopped(failure) != nil || ctx.Err() != nil || x.journalFailed() {
+func (x *runner) Rescue(ctx context.Context, n *program.Node, r runstate.Rounds, before int, failure error, task *tasklog.Task) error {
+	if len(program.As[*program.Group](n).Rescue) == 0 || stopped(failure) != nil || ctx.Err() != nil || x.journalFailed() {
 		return failure
 	}
 	open := x.state.openSince(before, n, r)
@@ -26,17 +27,17 @@ func (x *runner) Rescue(ctx context.Context, n *node, r runstate.Rounds, before 
 		return failure
 	}
 	record := x.recordOf(failure)
-	if err := x.note(runstate.RecordRescue, runstate.TroubleRecord{Step: n.path(), Rounds: r, Error: record}); err != nil {
+	if err := x.note(runstate.RecordRescue, runstate.TroubleRecord{Step: n.Path(), Rounds: r, Error: record}); err != nil {
 		return failure
 	}
 	rescue := x.begin(task, "rescue", "Rescue", n, r)
 	rescue.Info("because of: " + record.Message)
-	err = x.List(ctx, as[*group](n).rescue, r, rescue)
+	err = x.List(ctx, program.As[*program.Group](n).Rescue, r, rescue)
 	if err == nil || stopped(err) != nil {
 		rescue.Done("")
 		return err
 	}
 	rescue.Fail(err)
-	_ = x.note(runstate.RecordMishap, runstate.TroubleRecord{Step: n.path(), Rounds: r, Error: x.recordOf(err)})
+	_ = x.note(runstate.RecordMishap, runstate.TroubleRecord{Step: n.Path(), Rounds: r, Error: x.recordOf(err)})
 	return failure
 }

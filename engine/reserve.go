@@ -1,5 +1,7 @@
 package engine
 
+import "github.com/gwe-project/gwe/engine/internal/program"
+
 // The journal has its space for the way back from the first record on. It keeps it over a suspension, a reboot and a recovery that cannot do
 // all, since whatever fills the disk meanwhile may be what the way back is for. The end of the run gives it back.
 
@@ -11,26 +13,22 @@ const reservedWait = 32 << 10
 
 // reserveFor is the space in bytes that the way back may need in the journal: an undone record for each frame, a record
 // for each step of an undo, and the end.
-func reserveFor(program *Program) int64 {
+func reserveFor(compiled *Program) int64 {
 	const perStep, fixed = 8 << 10, 64 << 10
-	return fixed + int64(len(program.byPath))*perStep
+	return fixed + int64(len(compiled.ByPath))*perStep
 }
 
 // reserveRounds makes sure that the way back of all rounds has its place in the journal: when the journal was made, one round
 // was counted.
-func (x *runner) reserveRounds(n *node, rounds int) error {
+func (x *runner) reserveRounds(n *program.Node, rounds int) error {
 	if x.backward || rounds <= 1 {
 		return nil
 	}
 	x.writing.Lock()
 	defer x.writing.Unlock()
-	x.reserved += n.sizeOfRounds(rounds)
+	x.reserved += n.SizeOfRounds(rounds)
 	return x.journal.Reserve(x.reserved)
 }
-
-// sizeOfRounds is what the way back of all rounds but the first may take in the journal. A record of an undo takes less than 1 KiB, but for
-// what it may give back.
-func (n *node) sizeOfRounds(rounds int) int64 { return int64(rounds-1) * int64(n.size) << 10 }
 
 // reserveAgain keeps the space for the way back that the process before kept.
 func (x *runner) reserveAgain() error {
@@ -44,7 +42,7 @@ func (x *runner) sizeOfReserve() int64 {
 	begun := reserveFor(x.program)
 	for one, rounds := range x.state.lengths {
 		if rounds > 1 {
-			begun += one.node.sizeOfRounds(rounds)
+			begun += one.node.SizeOfRounds(rounds)
 		}
 	}
 	x.reserved = max(x.reserved, begun)

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/internal/program"
 	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/journal"
 	"github.com/gwe-project/gwe/engine/tasklog"
@@ -27,8 +28,8 @@ func (e *Engine) resume(ctx context.Context, p *runstate.StoredRun, earlier []*r
 		return e.keepWaiting(p, h, v)
 	}
 	if v.decision == goOn && h.Suspension.Cause != runstate.CauseReturn {
-		behind := slices.Index(h.program.steps, h.program.byPath[h.Suspension.Step]) + 1
-		if err := h.program.lacking(p.Folder.ID(), h.program.steps[behind:]); err != nil {
+		behind := slices.Index(h.program.Steps, h.program.ByPath[h.Suspension.Step]) + 1
+		if err := program.Lacking(h.program, p.Folder.ID(), h.program.Steps[behind:]); err != nil {
 			if h.Suspension.Left(e.now()) > 0 {
 				return Result{}, err
 			}
@@ -60,15 +61,15 @@ func (e *Engine) resume(ctx context.Context, p *runstate.StoredRun, earlier []*r
 
 // waitingHistory rebuilds a suspended run from its journal, and leaves that alone.
 func (e *Engine) waitingHistory(p *runstate.StoredRun) (*runState, error) {
-	program, err := e.program(p)
+	compiled, err := e.program(p)
 	if err != nil {
 		return nil, err
 	}
-	h, err := replay(program, p.Folder, p.Records)
+	h, err := replay(compiled, p.Folder, p.Records)
 	if err != nil {
 		return nil, err
 	}
-	if n := program.byPath[p.Suspension.Step]; h.Suspension == nil || n == nil || as[*waiting](n) == nil {
+	if n := compiled.ByPath[p.Suspension.Step]; h.Suspension == nil || n == nil || program.As[*program.Waiting](n) == nil {
 		return nil, fault.New(fault.Errored, "journal-unreadable", "run %s waits for a step that its frozen recipe does not have", p.Folder.ID())
 	}
 	return h, nil
@@ -108,7 +109,7 @@ func (x *runner) resumeForward(ctx context.Context, v verdict) Result {
 		x.state.arrived = &s.SuspendedRecord
 	}
 	x.state.left = v.left
-	n := x.program.byPath[s.Step]
+	n := x.program.ByPath[s.Step]
 	asked := ctx
 	ctx, cancel, err := x.bounded(ctx)
 	defer cancel()
@@ -133,8 +134,8 @@ func (x *runner) resumeForward(ctx context.Context, v verdict) Result {
 		task.Fail(err)
 		return x.conclude(ctx, err)
 	}
-	behind := slices.Index(x.program.steps, n) + 1
-	return x.endForward(asked, ctx, x.List(ctx, x.program.steps[behind:], nil, x.task))
+	behind := slices.Index(x.program.Steps, n) + 1
+	return x.endForward(asked, ctx, x.List(ctx, x.program.Steps[behind:], nil, x.task))
 }
 
 // journalResume journals that the wait is over. The way back has its space again before anything else is done.

@@ -130,7 +130,7 @@ func (h *runState) giveUpAfterCommit() {
 		return
 	}
 	for _, f := range h.frames[h.Committed:] {
-		f.GivenUp = f.Part == "" && !f.OwesLast && releases(f.node.stepType())
+		f.GivenUp = f.Part == "" && !f.OwesLast && releases(f.node.StepType())
 	}
 }
 

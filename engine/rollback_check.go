@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/internal/program"
 	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/step"
 )
@@ -19,15 +20,15 @@ func (e *Engine) wayBack(p *runstate.StoredRun, standing []*runstate.StoredRun) 
 	if err := e.covered(p, standing); err != nil {
 		return nil, err
 	}
-	program, err := e.program(p)
+	compiled, err := e.program(p)
 	if err != nil {
 		return nil, err
 	}
-	h, err := replay(program, p.Folder, p.Records)
+	h, err := replay(compiled, p.Folder, p.Records)
 	if err != nil {
 		return nil, err
 	}
-	x := &runner{work: &work{engine: e, program: program, folder: p.Folder, state: h, mask: h.secrets.mask}}
+	x := &runner{work: &work{engine: e, program: compiled, folder: p.Folder, state: h, mask: h.secrets.mask}}
 	for _, f := range h.held() {
 		if f.irreversible() {
 			return nil, x.state.at(f.node, f.Rounds, fault.New(fault.Refused, "rollback-irreversible", "run %s cannot be undone: nothing undoes what %q did", id, x.titleOfFrame(f)).
@@ -56,11 +57,11 @@ func (e *Engine) rollbackReaches(p *runstate.StoredRun) error {
 // irreversible tells whether nothing would be done to put the frame back: no undo of its type's, none in the recipe, and
 // none of a group around it.
 func (f *frame) irreversible() bool {
-	if f.Part != "" || f.node.stepType().About().Undo != "" {
+	if f.Part != "" || f.node.StepType().About().Undo != "" {
 		return false
 	}
-	for n := f.node; n != nil; n = n.parent {
-		if len(n.undo)+len(n.undoLast) > 0 {
+	for n := f.node; n != nil; n = n.Parent {
+		if len(n.Undo)+len(n.UndoLast) > 0 {
 			return false
 		}
 	}
@@ -78,11 +79,11 @@ func (x *runner) inspectFrames(ctx context.Context) error {
 		if f.OwesLast {
 			continue // all else of it is undone
 		}
-		obscured = obscured || len(f.node.undo)+len(f.node.undoLast) > 0 || f.Part == "" && f.node.runs() && !f.irreversible()
+		obscured = obscured || len(f.node.Undo)+len(f.node.UndoLast) > 0 || f.Part == "" && f.node.Runs() && !f.irreversible()
 		if f.Part != "" {
 			continue
 		}
-		stepType := f.node.stepType()
+		stepType := f.node.StepType()
 		run, err := x.environmentOf(f, true, nil)
 		if err != nil {
 			return err
@@ -115,7 +116,7 @@ func (x *runner) inspectFrames(ctx context.Context) error {
 
 // notAsLeft refuses the rollback because of what a frame found, also if that is only what it could not look at: nothing was done yet.
 func (x *runner) notAsLeft(ctx context.Context, f *frame, err error) error {
-	changed := fault.New(fault.Refused, "rollback-changed", "the machine is not as run %s left it", x.folder.ID()).WithCause(explain(ctx, err))
+	changed := fault.New(fault.Refused, "rollback-changed", "the machine is not as run %s left it", x.folder.ID()).WithCause(program.Explain(ctx, err))
 	if why := fault.As(err); why != nil && why.Hint != "" {
 		changed = changed.WithHint("%s", why.Hint) // it says how the machine becomes so again
 	}
@@ -124,12 +125,12 @@ func (x *runner) notAsLeft(ctx context.Context, f *frame, err error) error {
 
 // touchedBy lists what the frame changed: what its type tells, or else the paths of its effects.
 func touchedBy(f *frame, run *step.Run) ([]string, error) {
-	if toucher, ok := f.node.stepType().(step.ToucherType); ok {
+	if toucher, ok := f.node.StepType().(step.ToucherType); ok {
 		if paths, known, err := toucher.Touches(run, f.arguments, f.Memo); known || err != nil {
 			return paths, err
 		}
 	}
-	return effectPaths(f.node.stepType(), f.arguments), nil
+	return effectPaths(f.node.StepType(), f.arguments), nil
 }
 
 // checkRebootBack finds out whether the way back leads over a reboot: the run rebooted the machine, and that has not left the new system

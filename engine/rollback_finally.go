@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/gwe-project/gwe/engine/internal/program"
 	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/step"
 )
@@ -13,28 +14,28 @@ import (
 // changedByFinally lists what the finally of the run and of its groups has changed, though it makes no frames: a file that the run needed
 // for itself, and that is gone by now. programs reports whether a program ran there, which may have changed anything.
 func (x *runner) changedByFinally() (changed []string, programs bool) {
-	add := func(nodes []*node, r runstate.Rounds) {
+	add := func(nodes []*program.Node, r runstate.Rounds) {
 		for _, n := range nodes {
-			found, program := x.finallyChanges(n, r)
-			changed, programs = append(changed, found...), programs || program
+			found, compiled := x.finallyChanges(n, r)
+			changed, programs = append(changed, found...), programs || compiled
 		}
 	}
-	add(x.program.finally, nil)
+	add(x.program.Finally, nil)
 	for _, f := range x.state.frames {
 		if f.Part == runstate.PartFinally {
-			add(f.node.finally(), f.Rounds)
+			add(f.node.Finally(), f.Rounds)
 		}
 	}
 	return changed, programs
 }
 
-func (x *runner) finallyChanges(n *node, r runstate.Rounds) (changed []string, program bool) {
-	if n.leaf() == nil {
+func (x *runner) finallyChanges(n *program.Node, r runstate.Rounds) (changed []string, compiled bool) {
+	if n.Leaf() == nil {
 		return nil, false
 	}
-	names := with(x.state.names(n, r, true), "error", map[string]any{})
-	if n.when != nil {
-		if answer, err := n.when.Evaluate(names); err == nil && answer == false {
+	names := program.With(x.state.names(n, r, true), "error", map[string]any{})
+	if n.When != nil {
+		if answer, err := n.When.Evaluate(names); err == nil && answer == false {
 			return nil, false
 		}
 	}
@@ -42,7 +43,7 @@ func (x *runner) finallyChanges(n *node, r runstate.Rounds) (changed []string, p
 	if err != nil {
 		return nil, false
 	}
-	for _, effect := range n.stepType().About().Effects {
+	for _, effect := range n.StepType().About().Effects {
 		path, ok := arguments[effect.Argument].(string)
 		if !ok || !effect.Kind.OnPath() || !filepath.IsAbs(path) {
 			continue
@@ -53,5 +54,5 @@ func (x *runner) finallyChanges(n *node, r runstate.Rounds) (changed []string, p
 		}
 		changed = append(changed, path)
 	}
-	return slices.Compact(changed), n.opaque()
+	return slices.Compact(changed), n.Opaque()
 }

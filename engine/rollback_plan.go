@@ -84,9 +84,9 @@ func (e *Engine) PlanRollback(ctx context.Context, id string) (RollbackPlan, err
 
 // undoLines says how a frame is undone in its place: first what the recipe says, then what the type does.
 func (x *runner) undoLines(ctx context.Context, f *frame) []string {
-	lines := x.linesOf(ctx, f.node.undo, f)
+	lines := x.linesOf(ctx, f.node.Undo, f)
 	if own, _ := f.owesOwn(); own {
-		lines = append(lines, f.node.stepType().About().Undo)
+		lines = append(lines, f.node.StepType().About().Undo)
 	}
 	return lines
 }
@@ -96,9 +96,9 @@ func (x *runner) plannedLast(ctx context.Context) []PlannedUndo {
 	var planned []PlannedUndo
 	newest := map[string]int{}
 	for _, f := range oldestFirst(x.state.open()) {
-		lines := x.linesOf(ctx, f.node.undoLast, f)
+		lines := x.linesOf(ctx, f.node.UndoLast, f)
 		if _, own := f.owesOwn(); own {
-			lines = append(lines, f.node.stepType().About().Undo)
+			lines = append(lines, f.node.StepType().About().Undo)
 		}
 		if _, last := f.owes(); !last || len(lines) == 0 {
 			continue

@@ -5,13 +5,14 @@ import (
 	"strings"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/internal/program"
 	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/step"
 )
 
 // linesOf says what the steps of an undo would do: what each is called, and what its type plans as the machine is now. What stands in its
 // way now may be gone when its turn comes.
-func (x *runner) linesOf(ctx context.Context, nodes []*node, f *frame) []string {
+func (x *runner) linesOf(ctx context.Context, nodes []*program.Node, f *frame) []string {
 	var lines []string
 	for _, inner := range nodes {
 		arguments, runs := x.undoArguments(inner, f)
@@ -22,15 +23,15 @@ func (x *runner) linesOf(ctx context.Context, nodes []*node, f *frame) []string 
 		var planned step.Plan
 		var err error
 		if arguments != nil {
-			planned, err = inner.stepType().Plan(ctx, x.engine.Machine, arguments)
+			planned, err = inner.StepType().Plan(ctx, x.engine.Machine, arguments)
 		}
 		what := strings.Join(planned.Do, "; ")
 		if err != nil {
-			what = "as things stand: " + explain(ctx, err).Error()
+			what = "as things stand: " + program.Explain(ctx, err).Error()
 		}
 		switch {
 		case what == "":
-		case inner.title == nil && err == nil:
+		case inner.Title == nil && err == nil:
 			line = what
 		default:
 			line += ": " + what
@@ -41,11 +42,11 @@ func (x *runner) linesOf(ctx context.Context, nodes []*node, f *frame) []string 
 }
 
 // undoArguments are those of a step of an undo, nil where only the undo will know them; runs is false where its guard says no.
-func (x *runner) undoArguments(n *node, f *frame) (arguments map[string]any, runs bool) {
-	names := with(x.state.names(n, f.Rounds, true), "error", map[string]any{})
-	if n.when != nil {
+func (x *runner) undoArguments(n *program.Node, f *frame) (arguments map[string]any, runs bool) {
+	names := program.With(x.state.names(n, f.Rounds, true), "error", map[string]any{})
+	if n.When != nil {
 		// A guard that reads what only the undo will know is decided then.
-		if answer, err := n.when.Evaluate(names); err == nil && answer == false {
+		if answer, err := n.When.Evaluate(names); err == nil && answer == false {
 			return nil, false
 		}
 	}
@@ -60,7 +61,7 @@ func (x *runner) undoArguments(n *node, f *frame) (arguments map[string]any, run
 // before it can bring that.
 func (x *runner) foreseeUndo(ctx context.Context) error {
 	var before earlier
-	look := func(nodes []*node, f *frame) error {
+	look := func(nodes []*program.Node, f *frame) error {
 		for _, n := range nodes {
 			arguments, runs := x.undoArguments(n, f)
 			if !runs {
@@ -70,15 +71,15 @@ func (x *runner) foreseeUndo(ctx context.Context) error {
 				before.anything = true
 				continue
 			}
-			if n.when == nil && !n.step.AllowFailure && n.step.Retry == nil {
-				_, err := n.stepType().Plan(ctx, x.engine.Machine, arguments)
+			if n.When == nil && !n.Step.AllowFailure && n.Step.Retry == nil {
+				_, err := n.StepType().Plan(ctx, x.engine.Machine, arguments)
 				if step.AsStanding(err) != nil && before.leaves(err) {
 					return x.state.at(f.node, f.Rounds, fault.New(fault.Refused, "rollback-undo-fails", "cannot roll back run %s: a step of the undo would fail", x.folder.ID()).
-						WithCause(explain(ctx, err)).WithHint("put what it needs in place"))
+						WithCause(program.Explain(ctx, err)).WithHint("put what it needs in place"))
 				}
 			}
-			before.paths = append(before.paths, effectPaths(n.stepType(), arguments)...)
-			before.anything = before.anything || n.opaque()
+			before.paths = append(before.paths, effectPaths(n.StepType(), arguments)...)
+			before.anything = before.anything || n.Opaque()
 		}
 		return nil
 	}
@@ -87,17 +88,17 @@ func (x *runner) foreseeUndo(ctx context.Context) error {
 		if f.OwesLast || f.Part == runstate.PartFinally {
 			continue
 		}
-		if err := look(f.node.undo, f); err != nil {
+		if err := look(f.node.Undo, f); err != nil {
 			return err
 		}
 		if own, _ := f.owesOwn(); own {
-			before.paths = append(before.paths, effectPaths(f.node.stepType(), f.arguments)...)
-			before.anything = before.anything || f.node.runs()
+			before.paths = append(before.paths, effectPaths(f.node.StepType(), f.arguments)...)
+			before.anything = before.anything || f.node.Runs()
 		}
 	}
 	for _, f := range oldestFirst(open) {
 		if _, last := f.owes(); last {
-			if err := look(f.node.undoLast, f); err != nil {
+			if err := look(f.node.UndoLast, f); err != nil {
 				return err
 			}
 		}

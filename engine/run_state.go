@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/gwe-project/gwe/engine/host"
+	"github.com/gwe-project/gwe/engine/internal/program"
 	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/journal"
 )
@@ -41,26 +42,26 @@ type runState struct {
 // frame is one effect that may have to be undone, bound to its step.
 type frame struct {
 	*runstate.Frame
-	node *node
+	node *program.Node
 	// arguments are those of the step; none for the frame of a group, parallel or use.
 	arguments map[string]any
 }
 
 // instance is a step in the rounds around it.
 type instance struct {
-	node   *node
+	node   *program.Node
 	rounds string
 }
 
-func newRunState(program *Program, folder runstate.RunDirectory) *runState {
-	return &runState{Recorded: runstate.NewRecorded(), program: program, folder: folder, secrets: newSecrets(folder), settled: map[string]bool{},
+func newRunState(compiled *Program, folder runstate.RunDirectory) *runState {
+	return &runState{Recorded: runstate.NewRecorded(), program: compiled, folder: folder, secrets: newSecrets(folder), settled: map[string]bool{},
 		byNumber: map[int]*frame{}, scenes: map[scopeKey]*scopeInstance{}, lengths: map[instance]int{}, rescues: map[instance]runstate.ErrorRecord{},
 	}
 }
 
 // replay rebuilds a run from its journal.
-func replay(program *Program, folder runstate.RunDirectory, records []journal.Record) (*runState, error) {
-	h := newRunState(program, folder)
+func replay(compiled *Program, folder runstate.RunDirectory, records []journal.Record) (*runState, error) {
+	h := newRunState(compiled, folder)
 	for _, record := range records {
 		if err := h.apply(record.Kind, record.Data); err != nil {
 			return nil, runstate.NotUnderstood(folder, record, err)
@@ -139,13 +140,13 @@ func (h *runState) bindBegin(r runstate.BeginRecord) error {
 		return err
 	}
 	h.inputs = h.secrets.watch(inputs)
-	if h.host, err = decodeObject(host.Type(), r.Host); err != nil {
+	if h.host, err = program.DecodeObject(host.Type(), r.Host); err != nil {
 		return err
 	}
-	if h.facts, err = decodeObject(factsType(h.program), r.Facts); err != nil {
+	if h.facts, err = program.DecodeObject(factsType(h.program), r.Facts); err != nil {
 		return err
 	}
-	h.vars, err = decodeNamed(h.program.variables, r.Vars)
+	h.vars, err = program.DecodeNamed(h.program.Variables, r.Vars)
 	return err
 }
 
@@ -165,7 +166,7 @@ func (h *runState) decodeInputs(r runstate.BeginRecord) (map[string]any, error) 
 		if !ok {
 			continue
 		}
-		v, err := decodeValue(input.Type, raw)
+		v, err := program.DecodeValue(input.Type, raw)
 		if err != nil {
 			return nil, fmt.Errorf("input %s: %w", name, err)
 		}
@@ -175,22 +176,22 @@ func (h *runState) decodeInputs(r runstate.BeginRecord) (map[string]any, error) 
 }
 
 func (h *runState) bindIntent(r runstate.IntentRecord) error {
-	n := h.program.byPath[r.Step]
-	if n == nil || n.leaf() == nil || n.stepType().About().Name != r.Type {
+	n := h.program.ByPath[r.Step]
+	if n == nil || n.Leaf() == nil || n.StepType().About().Name != r.Type {
 		return fmt.Errorf("the frozen recipe has no step %s of type %s", r.Step, r.Type)
 	}
-	arguments, err := decodeObject(n.stepType().Arguments(), r.Arguments)
+	arguments, err := program.DecodeObject(n.StepType().Arguments(), r.Arguments)
 	if err != nil {
 		return err
 	}
 	if r.Secret {
 		names := h.names(n, r.Rounds, false)
-		for _, argument := range n.arguments() {
-			if !argument.value.secret() {
+		for _, argument := range n.Arguments() {
+			if !argument.Value.Secret() {
 				continue
 			}
-			if arguments[argument.name], err = argument.value.evaluate(names); err != nil {
-				return fmt.Errorf("%s: %w", argument.name, err)
+			if arguments[argument.Name], err = argument.Value.Evaluate(names); err != nil {
+				return fmt.Errorf("%s: %w", argument.Name, err)
 			}
 		}
 	}
@@ -199,19 +200,19 @@ func (h *runState) bindIntent(r runstate.IntentRecord) error {
 }
 
 // bindFrame gives a frame its node and the arguments of its step.
-func (h *runState) bindFrame(number int, n *node, arguments map[string]any) {
+func (h *runState) bindFrame(number int, n *program.Node, arguments map[string]any) {
 	h.Guard.Lock()
 	defer h.Guard.Unlock()
 	f := &frame{Frame: h.Recorded.ByNumber[number], node: n, arguments: arguments}
 	h.frames, h.byNumber[number] = append(h.frames, f), f
-	if f.Part == "" && n.opaque() {
+	if f.Part == "" && n.Opaque() {
 		h.lastProgram = max(h.lastProgram, number)
 	}
 }
 
 // find gives the node of a record.
-func (h *runState) find(path string) (*node, error) {
-	n := h.program.byPath[path]
+func (h *runState) find(path string) (*program.Node, error) {
+	n := h.program.ByPath[path]
 	if n == nil {
 		return nil, fmt.Errorf("the frozen recipe has no step %s", path)
 	}
@@ -224,16 +225,16 @@ func (h *runState) bindSkipped(r runstate.StepRecord) error {
 		return err
 	}
 	h.settle(n, r.Rounds)
-	if id := n.id(); id != "" {
-		h.scene(n.own, r.Rounds).set(id, nil)
+	if id := n.ID(); id != "" {
+		h.scene(n.Own, r.Rounds).set(id, nil)
 	}
 	return nil
 }
 
 // settle notes that one of the recipe's own steps is over, all rounds of it.
-func (h *runState) settle(n *node, r runstate.Rounds) {
-	if n.parent == nil && len(r) == 0 {
-		h.settled[n.path()] = true
+func (h *runState) settle(n *program.Node, r runstate.Rounds) {
+	if n.Parent == nil && len(r) == 0 {
+		h.settled[n.Path()] = true
 	}
 }
 
@@ -242,7 +243,7 @@ func (h *runState) bindResult(r runstate.ResultRecord) error {
 	if err != nil {
 		return err
 	}
-	outputs, err := decodeObject(n.outputs(), r.Outputs)
+	outputs, err := program.DecodeObject(n.Outputs(), r.Outputs)
 	if err != nil {
 		return err
 	}
@@ -252,9 +253,9 @@ func (h *runState) bindResult(r runstate.ResultRecord) error {
 }
 
 // setOutputs makes outputs visible.
-func (h *runState) setOutputs(n *node, r runstate.Rounds, outputs map[string]any) {
-	if id := n.id(); id != "" {
-		h.scene(n.own, r).set(id, outputs)
+func (h *runState) setOutputs(n *program.Node, r runstate.Rounds, outputs map[string]any) {
+	if id := n.ID(); id != "" {
+		h.scene(n.Own, r).set(id, outputs)
 	}
 }
 
@@ -269,11 +270,11 @@ func (h *runState) skipUndone(f *frame) {
 
 // dropOutputs takes away what a frame that is put back had left, here and where it became visible since.
 func (h *runState) dropOutputs(f *frame) {
-	id := f.node.id()
-	for at := f.node.own; at != nil && id != ""; at = at.parent {
+	id := f.node.ID()
+	for at := f.node.Own; at != nil && id != ""; at = at.Parent {
 		h.scene(at, f.Rounds).remove(id)
-		if at.used() {
-			id = at.owner.id() // what the recipe gave back that used it
+		if at.Used() {
+			id = at.Owner.ID() // what the recipe gave back that used it
 		}
 	}
 }

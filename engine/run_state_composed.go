@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 
+	"github.com/gwe-project/gwe/engine/internal/program"
 	"github.com/gwe-project/gwe/engine/internal/runstate"
 )
 
@@ -11,15 +12,15 @@ func (h *runState) bindItems(r runstate.ItemsRecord) error {
 	if err != nil {
 		return err
 	}
-	if n.items == nil || len(r.Keys) > 0 && len(r.Keys) != len(r.Items) {
+	if n.Items == nil || len(r.Keys) > 0 && len(r.Keys) != len(r.Items) {
 		return fmt.Errorf("the step %s has no such items", r.Step)
 	}
 	for i, raw := range r.Items {
-		item, err := decodeValue(n.items.typeOf(i, r.Keys), raw)
+		item, err := program.DecodeValue(n.Items.TypeOf(i, r.Keys), raw)
 		if err != nil {
 			return err
 		}
-		round := h.fresh(n.own, r.Rounds.Next(i))
+		round := h.fresh(n.Own, r.Rounds.Next(i))
 		round.looped, round.item, round.index = true, item, i
 		if len(r.Keys) > 0 {
 			round.index = r.Keys[i]
@@ -34,11 +35,11 @@ func (h *runState) bindBranches(r runstate.StepRecord) error {
 	if err != nil {
 		return err
 	}
-	if as[*parallel](n) == nil {
+	if program.As[*program.Parallel](n) == nil {
 		return fmt.Errorf("the step %s has no branches", r.Step)
 	}
-	for _, branch := range as[*parallel](n).branches {
-		h.fresh(branch.in, r.Rounds)
+	for _, branch := range program.As[*program.Parallel](n).Branches {
+		h.fresh(branch.In, r.Rounds)
 	}
 	return nil
 }
@@ -48,29 +49,29 @@ func (h *runState) bindUsed(r runstate.UsedRecord) error {
 	if err != nil {
 		return err
 	}
-	u := as[*used](n)
+	u := program.As[*program.Used](n)
 	if u == nil {
 		return fmt.Errorf("the step %s uses no recipe", r.Step)
 	}
 	inputs := map[string]any{}
-	for _, input := range u.recipe.Inputs {
+	for _, input := range u.Recipe.Inputs {
 		if raw, ok := r.Inputs[input.Name.Text]; ok {
-			if inputs[input.Name.Text], err = decodeValue(input.Type, raw); err != nil {
+			if inputs[input.Name.Text], err = program.DecodeValue(input.Type, raw); err != nil {
 				return err
 			}
 		}
 	}
 	names := h.names(n, r.Rounds, false)
-	for _, given := range u.with {
-		if given.typ.HoldsSecret() {
-			if inputs[given.name], err = given.value.evaluate(names); err != nil {
+	for _, given := range u.With {
+		if given.Typ.HoldsSecret() {
+			if inputs[given.Name], err = given.Value.Evaluate(names); err != nil {
 				return err
 			}
 		}
 	}
-	within := h.fresh(u.area, r.Rounds)
+	within := h.fresh(u.Area, r.Rounds)
 	within.inputs = h.secrets.watch(inputs)
-	within.vars, err = decodeNamed(u.variables, r.Vars)
+	within.vars, err = program.DecodeNamed(u.Variables, r.Vars)
 	return err
 }
 
@@ -90,18 +91,18 @@ func (h *runState) bindEnded(r runstate.ResultRecord) error {
 		return err
 	}
 	switch {
-	case n.items != nil && len(r.Rounds) == n.in.loops:
+	case n.Items != nil && len(r.Rounds) == n.In.Loops:
 		h.collectRounds(n, r.Rounds)
-	case as[*parallel](n) != nil:
-		around := h.scene(n.own, r.Rounds)
-		for _, branch := range as[*parallel](n).branches {
-			within := h.scene(branch.in, r.Rounds)
-			for _, left := range branch.in.left {
-				around.set(left.id, within.steps[left.id])
+	case program.As[*program.Parallel](n) != nil:
+		around := h.scene(n.Own, r.Rounds)
+		for _, branch := range program.As[*program.Parallel](n).Branches {
+			within := h.scene(branch.In, r.Rounds)
+			for _, left := range branch.In.Left {
+				around.set(left.Id, within.steps[left.Id])
 			}
 		}
-	case as[*used](n) != nil:
-		outputs, err := decodeObject(n.outputs(), r.Outputs)
+	case program.As[*program.Used](n) != nil:
+		outputs, err := program.DecodeObject(n.Outputs(), r.Outputs)
 		if err != nil {
 			return err
 		}
@@ -112,18 +113,18 @@ func (h *runState) bindEnded(r runstate.ResultRecord) error {
 }
 
 // collectRounds makes lists of what the rounds of a for-each left: null where a round left nothing, or no list.
-func (h *runState) collectRounds(n *node, r runstate.Rounds) {
-	around := h.scene(n.in, r)
+func (h *runState) collectRounds(n *program.Node, r runstate.Rounds) {
+	around := h.scene(n.In, r)
 	count := h.lengths[instance{n, r.Key()}]
-	for _, left := range n.own.left {
+	for _, left := range n.Own.Left {
 		list := make([]any, count)
 		for i := range list {
-			list[i] = h.scene(n.own, r.Next(i)).steps[left.id]
-			if list[i] == nil && left.list {
+			list[i] = h.scene(n.Own, r.Next(i)).steps[left.Id]
+			if list[i] == nil && left.List {
 				list[i] = []any{}
 			}
 		}
-		around.set(left.id, list)
+		around.set(left.Id, list)
 	}
 }
 

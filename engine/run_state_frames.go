@@ -3,6 +3,7 @@ package engine
 import (
 	"slices"
 
+	"github.com/gwe-project/gwe/engine/internal/program"
 	"github.com/gwe-project/gwe/engine/internal/runstate"
 )
 
@@ -21,7 +22,7 @@ func (h *runState) open() []*frame { return h.openSince(0, nil, nil) }
 
 // openSince lists those that were made behind the frame of that number, and lie within the node's step in these rounds; of
 // a nil node, all of them.
-func (h *runState) openSince(number int, n *node, r runstate.Rounds) []*frame {
+func (h *runState) openSince(number int, n *program.Node, r runstate.Rounds) []*frame {
 	h.Guard.Lock()
 	defer h.Guard.Unlock()
 	var open []*frame
@@ -36,12 +37,12 @@ func (h *runState) openSince(number int, n *node, r runstate.Rounds) []*frame {
 }
 
 // in tells whether the frame lies within the node's step in these rounds; within a nil node all do.
-func (f *frame) in(n *node, r runstate.Rounds) bool {
-	return n == nil || f.node.within(n) && slices.Equal(f.Rounds.In(n.own.loops), r)
+func (f *frame) in(n *program.Node, r runstate.Rounds) bool {
+	return n == nil || f.node.Within(n) && slices.Equal(f.Rounds.In(n.Own.Loops), r)
 }
 
 // brokenSince tells whether one of the frames behind that number, within the node's step in these rounds, could not be put back.
-func (h *runState) brokenSince(number int, n *node, r runstate.Rounds) bool {
+func (h *runState) brokenSince(number int, n *program.Node, r runstate.Rounds) bool {
 	h.Guard.Lock()
 	defer h.Guard.Unlock()
 	return h.anyFrame(func(f *frame) bool { return f.Number > number && f.Broken && f.in(n, r) })
@@ -66,8 +67,8 @@ func (h *runState) complete() bool {
 	if h.Stopped != nil {
 		return true
 	}
-	for _, n := range h.program.steps {
-		if !h.settled[n.path()] {
+	for _, n := range h.program.Steps {
+		if !h.settled[n.Path()] {
 			return false
 		}
 	}

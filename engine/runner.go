@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
 	"sync"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/gwe-project/gwe/engine/claim"
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/internal/program"
 	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/journal"
 	"github.com/gwe-project/gwe/engine/process"
@@ -84,8 +84,8 @@ func (x *runner) asRollback() *runner {
 }
 
 // branch is the execution of a branch of a parallel.
-func (x *runner) branch(n *node) *runner {
-	return &runner{work: x.work, backward: x.backward, strand: n.strand}
+func (x *runner) branch(n *program.Node) *runner {
+	return &runner{work: x.work, backward: x.backward, strand: n.Strand}
 }
 
 // journalFailed tells whether the journal failed on the way forward.
@@ -134,27 +134,16 @@ func (x *runner) write(kind string, record any, write func(journal.Writer, strin
 	return x.state.apply(kind, data)
 }
 
-// withoutSecrets leaves out the arguments that touch a secret.
-func (n *node) withoutSecrets(arguments map[string]any) map[string]any {
-	rest := maps.Clone(arguments)
-	for _, argument := range n.arguments() {
-		if argument.value.secret() {
-			delete(rest, argument.name)
-		}
-	}
-	return rest
-}
-
 // environment is what a step type gets to work with, in a place of the run: its frame, the undo of its frame, failsafe
 // or finally. recovering is true on the way back. The folder is made here; one of a dead attempt may be there already.
-func (x *runner) environment(n *node, r runstate.Rounds, where runstate.Place, recovering bool, task *tasklog.Task) (*stepRun, error) {
+func (x *runner) environment(n *program.Node, r runstate.Rounds, where runstate.Place, recovering bool, task *tasklog.Task) (*stepRun, error) {
 	if err := x.makeRoom(where); err != nil {
 		return nil, err
 	}
 	made := &stepRun{}
 	made.Run = &step.Run{
 		ID:          x.folder.ID(),
-		Step:        n.name(r),
+		Step:        n.Name(r),
 		Recovering:  recovering,
 		Machine:     x.engine.Machine,
 		Log:         task,
@@ -211,7 +200,7 @@ func (x *runner) watch(run *stepRun, where runstate.Place) {
 }
 
 // variables are what every child process of a step finds in its environment.
-func (x *runner) variables(n *node, r runstate.Rounds, where runstate.Place, recovering bool) []string {
+func (x *runner) variables(n *program.Node, r runstate.Rounds, where runstate.Place, recovering bool) []string {
 	flag := "0"
 	if recovering {
 		flag = "1"
@@ -223,7 +212,7 @@ func (x *runner) variables(n *node, r runstate.Rounds, where runstate.Place, rec
 	own := []string{
 		"GWE_AFTER_COMMIT=" + after,
 		"GWE_RUN_ID=" + x.folder.ID(),
-		"GWE_STEP=" + n.name(r),
+		"GWE_STEP=" + n.Name(r),
 		"GWE_RECOVERING=" + flag,
 		x.mark(where),
 	}
@@ -268,14 +257,14 @@ func (x *runner) mark(where runstate.Place) string {
 func (x *runner) markOfRun() string { return x.folder.ID() + "-" + x.state.Begin.Mark }
 
 // arguments evaluates the arguments of a leaf.
-func (x *runner) arguments(n *node, names map[string]any) (values map[string]any, secret bool, err error) {
-	values, err = evaluateAll(n.arguments(), names)
+func (x *runner) arguments(n *program.Node, names map[string]any) (values map[string]any, secret bool, err error) {
+	values, err = program.EvaluateAll(n.Arguments(), names)
 	if err != nil {
-		return nil, false, fault.New(fault.Failed, "argument-invalid", "an argument of %s cannot be used", n.stepType().About().Name).WithCause(err)
+		return nil, false, fault.New(fault.Failed, "argument-invalid", "an argument of %s cannot be used", n.StepType().About().Name).WithCause(err)
 	}
-	for _, argument := range n.arguments() {
-		secret = secret || argument.value.secret()
-		if err := checkPath(argument, values[argument.name]); err != nil {
+	for _, argument := range n.Arguments() {
+		secret = secret || argument.Value.Secret()
+		if err := checkPath(argument, values[argument.Name]); err != nil {
 			return nil, false, err
 		}
 	}

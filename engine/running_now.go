@@ -3,12 +3,12 @@ package engine
 import (
 	"context"
 	"encoding/json"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/gwe-project/gwe/engine/durable"
+	"github.com/gwe-project/gwe/engine/internal/program"
 	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/value"
@@ -37,12 +37,12 @@ type watchRecord struct {
 func (x *runner) watches() []watchRecord {
 	watched := []watchRecord{}
 	changed := false
-	x.eachLeaf(x.program.steps, func(n *node) {
-		changed = changed || n.changes()
-		reporter, ok := n.stepType().(step.ReporterType)
-		check := ok && changed && reporter.Checks() && n.step.EffectsNone != nil && !n.isRead() && !n.mayFail() && !x.diedBefore(n)
-		looks := ok && len(n.stepType().About().Effects) == 0
-		if !ok || !check && !reporter.Reports() || looks && n.mayFail() {
+	x.eachLeaf(x.program.Steps, func(n *program.Node) {
+		changed = changed || n.Changes()
+		reporter, ok := n.StepType().(step.ReporterType)
+		check := ok && changed && reporter.Checks() && n.Step.EffectsNone != nil && !n.IsRead() && !n.MayFail() && !x.diedBefore(n)
+		looks := ok && len(n.StepType().About().Effects) == 0
+		if !ok || !check && !reporter.Reports() || looks && n.MayFail() {
 			return
 		}
 		acted := false
@@ -56,15 +56,15 @@ func (x *runner) watches() []watchRecord {
 			return
 		}
 		names := x.state.names(n, nil, false)
-		if n.when != nil {
-			if answer, err := n.when.Evaluate(names); err == nil && answer == false {
+		if n.When != nil {
+			if answer, err := n.When.Evaluate(names); err == nil && answer == false {
 				return
 			}
 		}
 		arguments := map[string]any{}
-		for _, argument := range n.arguments() {
-			if v, err := argument.value.evaluate(names); err == nil {
-				arguments[argument.name] = v
+		for _, argument := range n.Arguments() {
+			if v, err := argument.Value.Evaluate(names); err == nil {
+				arguments[argument.Name] = v
 			}
 		}
 		watched = x.addWatch(watched, n, nil, arguments, check)
@@ -73,16 +73,16 @@ func (x *runner) watches() []watchRecord {
 }
 
 // addWatch adds a step. A check is left out where an argument of it is secret, or not known: its answer would be another one.
-func (x *runner) addWatch(watched []watchRecord, n *node, r runstate.Rounds, arguments map[string]any, check bool) []watchRecord {
-	told := n.withoutSecrets(arguments)
-	encoded, err := encodeObject(n.stepType().Arguments(), told)
+func (x *runner) addWatch(watched []watchRecord, n *program.Node, r runstate.Rounds, arguments map[string]any, check bool) []watchRecord {
+	told := n.WithoutSecrets(arguments)
+	encoded, err := program.EncodeObject(n.StepType().Arguments(), told)
 	if err != nil {
 		return watched
 	}
-	one := watchRecord{Type: n.stepType().About().Name, Arguments: encoded}
+	one := watchRecord{Type: n.StepType().About().Name, Arguments: encoded}
 	if check {
-		for _, argument := range n.arguments() {
-			if _, known := told[argument.name]; !known {
+		for _, argument := range n.Arguments() {
+			if _, known := told[argument.Name]; !known {
 				return watched
 			}
 		}
@@ -116,33 +116,18 @@ func checked(arguments map[string]any) string {
 
 // diedBefore reports whether gwe died before the step had ended, of a run that a recovery brought to its end: what a program did to gwe, or to the
 // machine, it is not asked to do again.
-func (x *runner) diedBefore(n *node) bool {
+func (x *runner) diedBefore(n *program.Node) bool {
 	failure := x.state.Failure
-	return failure != nil && failure.Code == "run-died" && !x.state.settled[n.path()]
-}
-
-// mayFail reports whether the run continues where the step fails: then the step is not a check of the run's health.
-func (n *node) mayFail() bool {
-	for at := n; at != nil; at = at.parent {
-		if at.step.AllowFailure || as[*group](at) != nil && len(as[*group](at).rescue) > 0 {
-			return true
-		}
-	}
-	return false
-}
-
-// isRead reports whether an expression of the recipe reads the step's outputs: then it finds something out, and is not a check.
-func (n *node) isRead() bool {
-	return n.id() != "" && regexp.MustCompile(`\bsteps\s*\.\s*`+regexp.QuoteMeta(n.id())+`\b`).Match(n.recipe.Source)
+	return failure != nil && failure.Code == "run-died" && !x.state.settled[n.Path()]
 }
 
 // eachLeaf goes over the steps of the way forward.
-func (x *runner) eachLeaf(nodes []*node, visit func(*node)) {
+func (x *runner) eachLeaf(nodes []*program.Node, visit func(*program.Node)) {
 	for _, n := range nodes {
-		if n.leaf() != nil {
+		if n.Leaf() != nil {
 			visit(n)
-		} else if made := n.composed(); made != nil {
-			steps, _ := made.inner()
+		} else if made := n.Composed(); made != nil {
+			steps, _ := made.Inner()
 			x.eachLeaf(steps, visit)
 		}
 	}
@@ -204,7 +189,7 @@ func (e *Engine) report(ctx context.Context, watched []watchRecord) []step.Repor
 			continue
 		}
 		reporter, ok := stepType.(step.ReporterType)
-		arguments, err := decodeObject(stepType.Arguments(), one.Arguments)
+		arguments, err := program.DecodeObject(stepType.Arguments(), one.Arguments)
 		if !ok || err != nil {
 			continue
 		}

@@ -1,30 +1,13 @@
 package engine
 
-import "github.com/gwe-project/gwe/engine/internal/runstate"
-
-// staticScope is a part of a program whose steps see each other's outputs by their ids, and those of the areas around it: the
-// recipe itself, one round of a for-each, one branch of a parallel. The recipe of a use is an area too, and sees nothing
-// of what is around it. When an area ends well, what its steps left becomes visible around it.
-type staticScope struct {
-	parent *staticScope
-	// owner is the for-each, the branch or the use; nil for the recipe itself.
-	owner *node
-	// loops is how many for-each are around it: so many numbers of rounds tell one scene of it from another.
-	loops int
-	// left are the ids by which its steps are read from outside, and lefts the same as a set.
-	left  []leaving
-	lefts map[string]bool
-}
-
-// leaving is the id of outputs that become visible around an area; list tells those of a for-each.
-type leaving struct {
-	id   string
-	list bool
-}
+import (
+	"github.com/gwe-project/gwe/engine/internal/program"
+	"github.com/gwe-project/gwe/engine/internal/runstate"
+)
 
 // scopeInstance is one area in a run. Only the goroutine that works in it writes to it.
 type scopeInstance struct {
-	area *staticScope
+	area *program.StaticScope
 	// around is the scene whose outputs are seen here too; nil for the recipe itself, and for one that is used.
 	around *scopeInstance
 	// recipe is the scene of the used recipe that it belongs to, which has the inputs and vars; nil is the run's own recipe.
@@ -74,7 +57,7 @@ func (l lateInstance) Member(id string) any {
 		if outputs := s.steps[id]; outputs != nil {
 			return outputs
 		}
-		if outputs := s.gone[id]; outputs != nil || s.area.lefts[id] {
+		if outputs := s.gone[id]; outputs != nil || s.area.Lefts[id] {
 			return outputs
 		}
 	}
@@ -100,7 +83,7 @@ func (l lateInstance) All() map[string]any {
 // where a for-each has a list under the same id once it has ended.
 func (s *scopeInstance) Member(id string) any {
 	for ; s != nil; s = s.around {
-		if outputs := s.steps[id]; outputs != nil || s.area.lefts[id] {
+		if outputs := s.steps[id]; outputs != nil || s.area.Lefts[id] {
 			return outputs
 		}
 	}
@@ -122,28 +105,28 @@ func (s *scopeInstance) All() map[string]any {
 
 // scopeKey tells one scene of an area from another.
 type scopeKey struct {
-	area   *staticScope
+	area   *program.StaticScope
 	rounds string
 }
 
 // scene gives the scene of an area in these rounds, and makes it where nothing has happened there yet.
-func (h *runState) scene(a *staticScope, r runstate.Rounds) *scopeInstance {
+func (h *runState) scene(a *program.StaticScope, r runstate.Rounds) *scopeInstance {
 	h.Guard.Lock()
 	defer h.Guard.Unlock()
 	return h.sceneOf(a, r)
 }
 
-func (h *runState) sceneOf(a *staticScope, r runstate.Rounds) *scopeInstance {
-	r = r.In(a.loops)
+func (h *runState) sceneOf(a *program.StaticScope, r runstate.Rounds) *scopeInstance {
+	r = r.In(a.Loops)
 	key := scopeKey{a, r.Key()}
 	if known := h.scenes[key]; known != nil {
 		return known
 	}
 	made := &scopeInstance{area: a}
-	if a.parent != nil {
-		outer := h.sceneOf(a.parent, r)
+	if a.Parent != nil {
+		outer := h.sceneOf(a.Parent, r)
 		outer.within = append(outer.within, key)
-		if a.used() {
+		if a.Used() {
 			made.recipe = made
 		} else {
 			*made = scopeInstance{area: a, around: outer, recipe: outer.recipe, looped: outer.looped, item: outer.item, index: outer.index}
@@ -153,16 +136,11 @@ func (h *runState) sceneOf(a *staticScope, r runstate.Rounds) *scopeInstance {
 	return made
 }
 
-// used tells whether the area is a recipe that is used.
-func (a *staticScope) used() bool {
-	return a.owner != nil && as[*used](a.owner) != nil && as[*used](a.owner).area == a
-}
-
 // fresh makes a scene anew: an earlier attempt may have left things in it.
-func (h *runState) fresh(a *staticScope, r runstate.Rounds) *scopeInstance {
+func (h *runState) fresh(a *program.StaticScope, r runstate.Rounds) *scopeInstance {
 	h.Guard.Lock()
 	defer h.Guard.Unlock()
-	h.drop(scopeKey{a, r.In(a.loops).Key()})
+	h.drop(scopeKey{a, r.In(a.Loops).Key()})
 	return h.sceneOf(a, r)
 }
 

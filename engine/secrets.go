@@ -5,6 +5,7 @@ import (
 	"os"
 	"sync"
 
+	"github.com/gwe-project/gwe/engine/internal/program"
 	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/process"
 	"github.com/gwe-project/gwe/engine/regular"
@@ -31,7 +32,7 @@ func newSecrets(folder runstate.RunDirectory) *secrets {
 
 // watch masks the secrets in a value, and returns it with secrets that tell what is computed from them.
 func (s *secrets) watch(inputs map[string]any) map[string]any {
-	found := secretsIn(inputs)
+	found := program.SecretsIn(inputs)
 	if len(found) > 0 {
 		_ = process.NoDump() // no kernel that gwe runs on refuses it
 	}
@@ -88,7 +89,7 @@ func (s *secrets) keep(text string) {
 // warnOfShortSecrets names the secret inputs that are not masked, because they cannot be told from ordinary words.
 func (x *runner) warnOfShortSecrets() {
 	for _, input := range x.program.Recipe.Inputs {
-		for _, secret := range secretsIn(x.state.inputs[input.Name.Text]) {
+		for _, secret := range program.SecretsIn(x.state.inputs[input.Name.Text]) {
 			if secret != "" && x.mask.Text(secret) == secret {
 				x.task.Warn("the input " + input.Name.Text + " is too short to be masked: where a program prints it, the log shows it")
 				break

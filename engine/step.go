@@ -3,11 +3,11 @@ package engine
 import (
 	"context"
 	"errors"
-	"fmt"
 	"path/filepath"
 	"strings"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/internal/program"
 	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/tasklog"
 	"github.com/gwe-project/gwe/engine/value"
@@ -28,7 +28,7 @@ func stopped(err error) *stopping {
 }
 
 // List carries out steps in order, up to the first that fails.
-func (x *runner) List(ctx context.Context, nodes []*node, r runstate.Rounds, parent *tasklog.Task) error {
+func (x *runner) List(ctx context.Context, nodes []*program.Node, r runstate.Rounds, parent *tasklog.Task) error {
 	for _, n := range nodes {
 		if ctx.Err() != nil {
 			return x.state.at(n, r, runstate.Interruption(context.Cause(ctx)))
@@ -41,28 +41,28 @@ func (x *runner) List(ctx context.Context, nodes []*node, r runstate.Rounds, par
 }
 
 // step carries out one step, once or in rounds.
-func (x *runner) step(ctx context.Context, n *node, r runstate.Rounds, parent *tasklog.Task) error {
-	if n.items != nil {
+func (x *runner) step(ctx context.Context, n *program.Node, r runstate.Rounds, parent *tasklog.Task) error {
+	if n.Items != nil {
 		return x.forEach(ctx, n, r, parent)
 	}
-	return x.carryOut(ctx, n, r, x.beginStep(parent, n.construct.kind(), x.title(n, x.state.names(n, r, false)), n, r))
+	return x.carryOut(ctx, n, r, x.beginStep(parent, n.Construct.Kind(), x.title(n, x.state.names(n, r, false)), n, r))
 }
 
 // carryOut carries out one step once: for what it does see construct. A step that was allowed to fail, and did, is put back
 // and does not fail the run.
-func (x *runner) carryOut(ctx context.Context, n *node, r runstate.Rounds, task *tasklog.Task) error {
+func (x *runner) carryOut(ctx context.Context, n *program.Node, r runstate.Rounds, task *tasklog.Task) error {
 	names := x.state.names(n, r, false)
 	proceed, err := x.guarded(n, names, task)
 	if err == nil && !proceed {
 		return x.note(runstate.RecordSkipped, x.recordOfStep(n, r, ""))
 	}
-	if err == nil && as[*commitStep](n) != nil && n.user() != nil {
+	if err == nil && program.As[*program.CommitStep](n) != nil && n.User() != nil {
 		task.Skip("the run that uses this recipe commits")
 		return x.note(runstate.RecordSkipped, x.recordOfStep(n, r, ""))
 	}
 	before := x.lastFrame()
 	if err == nil {
-		err = n.construct.perform(ctx, x, n, r, names, task)
+		err = n.Construct.Perform(ctx, x, n, r, names, task)
 	}
 	if err == nil {
 		task.Done("")
@@ -81,7 +81,7 @@ func (x *runner) carryOut(ctx context.Context, n *node, r runstate.Rounds, task 
 		return err
 	}
 	err = x.state.at(n, r, err)
-	if n.step.AllowFailure && ctx.Err() == nil && !x.journalFailed() {
+	if n.Step.AllowFailure && ctx.Err() == nil && !x.journalFailed() {
 		return x.giveUp(ctx, n, r, before, task, err)
 	}
 	task.Fail(err)
@@ -92,16 +92,16 @@ func (x *runner) carryOut(ctx context.Context, n *node, r runstate.Rounds, task 
 const guardFalse = "when is false: "
 
 // guarded evaluates the step's guard.
-func (x *runner) guarded(n *node, names map[string]any, task *tasklog.Task) (bool, error) {
-	if n.when == nil {
+func (x *runner) guarded(n *program.Node, names map[string]any, task *tasklog.Task) (bool, error) {
+	if n.When == nil {
 		return true, nil
 	}
-	answer, err := n.when.Evaluate(names)
+	answer, err := n.When.Evaluate(names)
 	if err != nil {
 		return false, fault.New(fault.Failed, "guard-failed", "the guard cannot be decided").WithCause(err)
 	}
 	if !answer.(bool) {
-		task.Skip(guardFalse + oneLine(n.step.When.Text))
+		task.Skip(guardFalse + oneLine(n.Step.When.Text))
 	}
 	return answer.(bool), nil
 }
@@ -116,14 +116,14 @@ func oneLine(source string) string {
 }
 
 // Stop ends the run, or the recipe that is used: then only that ends here, and the run goes on.
-func (x *runner) Stop(n *node, r runstate.Rounds, names map[string]any) error {
-	said, err := as[*stopStep](n).text.evaluate(names)
+func (x *runner) Stop(n *program.Node, r runstate.Rounds, names map[string]any) error {
+	said, err := program.As[*program.StopStep](n).Text.Evaluate(names)
 	if err != nil {
 		return err
 	}
 	record := x.recordOfStep(n, r, said.(string))
 	kind := runstate.RecordStopped
-	if n.user() != nil {
+	if n.User() != nil {
 		kind = runstate.RecordSkipped
 	}
 	if err := x.note(kind, record); err != nil {
@@ -134,7 +134,7 @@ func (x *runner) Stop(n *node, r runstate.Rounds, names map[string]any) error {
 
 // giveUp puts back what a step that was allowed to fail did: all behind the frame before it. If that goes wrong, the run
 // fails after all.
-func (x *runner) giveUp(ctx context.Context, n *node, r runstate.Rounds, before int, task *tasklog.Task, failure error) error {
+func (x *runner) giveUp(ctx context.Context, n *program.Node, r runstate.Rounds, before int, task *tasklog.Task, failure error) error {
 	open := x.state.openSince(before, n, r)
 	whole, err := x.putBackFrames(ctx, n, r, before, open, failure, task)
 	if err == nil && whole {
@@ -147,7 +147,7 @@ func (x *runner) giveUp(ctx context.Context, n *node, r runstate.Rounds, before 
 		return err
 	case !whole:
 		return failure
-	case len(open) > 0 && n.composed() == nil:
+	case len(open) > 0 && n.Composed() == nil:
 		return nil // its frame says it already
 	}
 	return x.note(runstate.RecordSkipped, x.recordOfStep(n, r, x.recordOf(failure).Message))
@@ -156,7 +156,7 @@ func (x *runner) giveUp(ctx context.Context, n *node, r runstate.Rounds, before 
 // putBackFrames unwinds a part of the run while the run itself may go on: after allow-failure, between the attempts of a
 // group, before a rescue. open are its open frames behind the frame before. It tells whether all of it could be put back; what a
 // part of it could not put back earlier counts too.
-func (x *runner) putBackFrames(ctx context.Context, n *node, r runstate.Rounds, before int, open []*frame, failure error, task *tasklog.Task) (whole bool, err error) {
+func (x *runner) putBackFrames(ctx context.Context, n *program.Node, r runstate.Rounds, before int, open []*frame, failure error, task *tasklog.Task) (whole bool, err error) {
 	if len(open) == 0 {
 		return !x.state.brokenSince(before, n, r), nil
 	}
@@ -169,7 +169,7 @@ func (x *runner) putBackFrames(ctx context.Context, n *node, r runstate.Rounds, 
 		task.Warn(why.Error())
 		return false, nil
 	}
-	begun := runstate.PutBackRecord{TroubleRecord: runstate.TroubleRecord{Step: n.path(), Rounds: r, Error: record}}
+	begun := runstate.PutBackRecord{TroubleRecord: runstate.TroubleRecord{Step: n.Path(), Rounds: r, Error: record}}
 	for _, f := range open {
 		begun.Frames = append(begun.Frames, f.Number)
 	}
@@ -191,33 +191,21 @@ func (x *runner) lastFrame() int {
 }
 
 // title is the step's name for people, or what it does where it has none.
-func (x *runner) title(n *node, names map[string]any) string {
-	if n.title != nil {
-		if title, err := n.title.evaluate(names); err == nil {
+func (x *runner) title(n *program.Node, names map[string]any) string {
+	if n.Title != nil {
+		if title, err := n.Title.Evaluate(names); err == nil {
 			return value.Text(title)
 		}
 	}
-	return n.describe()
-}
-
-// describe says what a step without a name is.
-func (n *node) describe() string {
-	keyword := ""
-	if n.step.Action != nil {
-		keyword = n.step.Action.Keyword().Text
-	}
-	if n.step.ID != nil {
-		return fmt.Sprintf("%s (%s)", n.id(), keyword)
-	}
-	return keyword
+	return n.Describe()
 }
 
 // checkPath refuses a relative path: a run may be recovered from anywhere.
-func checkPath(argument namedValue, v any) error {
+func checkPath(argument program.NamedValue, v any) error {
 	path, ok := v.(string)
-	if !ok || argument.typ.Kind != value.KindPath || filepath.IsAbs(path) {
+	if !ok || argument.Typ.Kind != value.KindPath || filepath.IsAbs(path) {
 		return nil
 	}
-	return fault.New(fault.Refused, "path-relative", "%s: %q is not an absolute path", argument.name, path).
+	return fault.New(fault.Refused, "path-relative", "%s: %q is not an absolute path", argument.Name, path).
 		WithHint("write the path from the root; ${{ inputs.NAME }} of type path is absolute always")
 }

@@ -4,23 +4,24 @@ import (
 	"strings"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/internal/program"
 	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/tasklog"
 	"github.com/gwe-project/gwe/engine/value"
 )
 
 // named names the step in these rounds. A name that cannot be evaluated, or not yet, is shown as its source.
-func (h *runState) named(n *node, r runstate.Rounds) StepName {
-	named := StepName{ID: n.id(), Type: n.keyword(), Item: h.itemsAround(n, r), Path: n.path(), At: n.position()}
-	if n.title != nil {
-		named.Name = n.title.source()
-		if name, err := n.title.evaluate(h.namesAt(n, r)); err == nil {
+func (h *runState) named(n *program.Node, r runstate.Rounds) StepName {
+	named := StepName{ID: n.ID(), Type: n.Keyword(), Item: h.itemsAround(n, r), Path: n.Path(), At: n.Position()}
+	if n.Title != nil {
+		named.Name = n.Title.Source()
+		if name, err := n.Title.Evaluate(h.namesAt(n, r)); err == nil {
 			named.Name = value.Text(name)
 		}
 		named.Name = limited(strings.Join(strings.Fields(named.Name), " "), nameRunes)
 	}
-	for user := n.user(); user != nil; user = user.user() {
-		named.Within = append([]string{runstate.ShortName(h.named(user, r.In(user.own.loops)))}, named.Within...)
+	for user := n.User(); user != nil; user = user.User() {
+		named.Within = append([]string{runstate.ShortName(h.named(user, r.In(user.Own.Loops)))}, named.Within...)
 	}
 	return named
 }
@@ -29,20 +30,20 @@ func (h *runState) named(n *node, r runstate.Rounds) StepName {
 const nameRunes = 120
 
 // namesAt are what the expressions of the step read in these rounds: outside of its own for-each where they end there.
-func (h *runState) namesAt(n *node, r runstate.Rounds) map[string]any {
-	if len(r) < n.own.loops {
+func (h *runState) namesAt(n *program.Node, r runstate.Rounds) map[string]any {
+	if len(r) < n.Own.Loops {
 		outside := *n
-		outside.own = n.in
+		outside.Own = n.In
 		n = &outside
 	}
 	return h.names(n, r, false)
 }
 
 // itemsAround names the items of the rounds, outermost first.
-func (h *runState) itemsAround(n *node, r runstate.Rounds) string {
+func (h *runState) itemsAround(n *program.Node, r runstate.Rounds) string {
 	var items []string
-	for at := n.own; at != nil; at = at.parent {
-		if at.owner == nil || at.owner.items == nil || at.owner.own != at || len(r) < at.loops {
+	for at := n.Own; at != nil; at = at.Parent {
+		if at.Owner == nil || at.Owner.Items == nil || at.Owner.Own != at || len(r) < at.Loops {
 			continue
 		}
 		if s := h.scene(at, r); s.looped {
@@ -53,17 +54,19 @@ func (h *runState) itemsAround(n *node, r runstate.Rounds) string {
 }
 
 // named names the step without showing a secret.
-func (x *runner) named(n *node, r runstate.Rounds) StepName { return x.masked(x.state.named(n, r)) }
+func (x *runner) named(n *program.Node, r runstate.Rounds) StepName {
+	return x.masked(x.state.named(n, r))
+}
 
 // shown is what a record of the step holds for lists.
-func (x *runner) shown(n *node, r runstate.Rounds) runstate.ShownRecord {
+func (x *runner) shown(n *program.Node, r runstate.Rounds) runstate.ShownRecord {
 	named := x.named(n, r)
 	return runstate.ShownRecord{Name: named.Name, Type: named.Type, Item: named.Item}
 }
 
 // recordOfStep is the record of a step that made no frame, or of a part of one.
-func (x *runner) recordOfStep(n *node, r runstate.Rounds, text string) runstate.StepRecord {
-	return runstate.StepRecord{Step: n.path(), Rounds: r, ID: n.id(), ShownRecord: x.shown(n, r), Text: text}
+func (x *runner) recordOfStep(n *program.Node, r runstate.Rounds, text string) runstate.StepRecord {
+	return runstate.StepRecord{Step: n.Path(), Rounds: r, ID: n.ID(), ShownRecord: x.shown(n, r), Text: text}
 }
 
 func (x *runner) masked(s StepName) StepName {
@@ -79,36 +82,22 @@ func (x *runner) masked(s StepName) StepName {
 }
 
 // begin opens a task of a step, in these rounds, below another.
-func (x *runner) begin(parent *tasklog.Task, kind, title string, n *node, r runstate.Rounds) *tasklog.Task {
+func (x *runner) begin(parent *tasklog.Task, kind, title string, n *program.Node, r runstate.Rounds) *tasklog.Task {
 	return x.beginCounted(parent, kind, title, n, r, 0, 0)
 }
 
 // beginStep opens the task of a step, with its place in its list.
-func (x *runner) beginStep(parent *tasklog.Task, kind, title string, n *node, r runstate.Rounds) *tasklog.Task {
-	return x.beginCounted(parent, kind, title, n, r, n.number, n.siblings)
+func (x *runner) beginStep(parent *tasklog.Task, kind, title string, n *program.Node, r runstate.Rounds) *tasklog.Task {
+	return x.beginCounted(parent, kind, title, n, r, n.Number, n.Siblings)
 }
 
-func (x *runner) beginCounted(parent *tasklog.Task, kind, title string, n *node, r runstate.Rounds, number, of int) *tasklog.Task {
+func (x *runner) beginCounted(parent *tasklog.Task, kind, title string, n *program.Node, r runstate.Rounds, number, of int) *tasklog.Task {
 	named := x.state.named(n, r)
 	return parent.BeginStep(kind, title, tasklog.Step{
 		ID: named.ID, Path: named.Path, Action: named.Type, Item: named.Item, Number: number, Of: of,
-		MayFail: n.step.AllowFailure && (kind == "round" || n.items == nil && kind == n.construct.kind()),
+		MayFail: n.Step.AllowFailure && (kind == "round" || n.Items == nil && kind == n.Construct.Kind()),
 	})
 }
-
-// keyword is what the recipe says that the step does; a group's is called so.
-func (n *node) keyword() string {
-	switch {
-	case as[*group](n) != nil:
-		return "group"
-	case n.step.Action == nil:
-		return ""
-	}
-	return n.step.Action.Keyword().Text
-}
-
-// position is where the step stands: file:line:column.
-func (n *node) position() string { return n.recipe.File + ":" + n.step.Position.String() }
 
 func limited(text string, most int) string {
 	if runes := []rune(text); len(runes) > most {

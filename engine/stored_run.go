@@ -2,6 +2,7 @@ package engine
 
 import (
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/internal/program"
 	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/journal"
 	"github.com/gwe-project/gwe/engine/regular"
@@ -22,17 +23,17 @@ func (e *Engine) program(p *runstate.StoredRun) (*Program, error) {
 	if err != nil {
 		return nil, err
 	}
-	program, diagnostics := load(frozen{p.Folder, p.Begin.Uses}, p.Begin.File, source, catalog)
-	if program == nil {
+	compiled, diagnostics := program.Compile(program.Frozen{Directory: p.Folder, Uses: p.Begin.Uses}, p.Begin.File, source, catalog)
+	if compiled == nil {
 		return nil, fault.New(fault.Errored, "frozen-recipe-invalid", "this gwe does not understand the frozen recipe of run %s: %s",
 			p.Folder.ID(), diagnostics[0].Message).WithHint("recover with gwe %s, which began the run", p.Begin.Version)
 	}
-	return program, nil
+	return compiled, nil
 }
 
 // open takes a past run over: its journal opened for writing, its history rebuilt, its log a file of its own.
 func (e *Engine) open(p *runstate.StoredRun, kind, title string) (*runner, error) {
-	program, err := e.program(p)
+	compiled, err := e.program(p)
 	if err != nil {
 		return nil, err
 	}
@@ -40,7 +41,7 @@ func (e *Engine) open(p *runstate.StoredRun, kind, title string) (*runner, error
 	if err != nil {
 		return nil, err
 	}
-	history, err := replay(program, p.Folder, records)
+	history, err := replay(compiled, p.Folder, records)
 	if err != nil {
 		_ = written.Close()
 		return nil, err

@@ -19,6 +19,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/gwe-project/gwe/engine/internal/program"
 	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/journal"
 	"github.com/gwe-project/gwe/engine/regular"
@@ -86,7 +87,7 @@ func (e *Engine) SupportBundle(ctx context.Context, id, name string, to io.Write
 	}
 	machine, machineType, err := HostFacts()
 	if b.note("facts.json", err) {
-		facts, err := encodeObject(machineType, machine)
+		facts, err := program.EncodeObject(machineType, machine)
 		if b.note("facts.json", err) {
 			b.json("facts.json", facts)
 		}

@@ -7,21 +7,15 @@ import (
 
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/host"
+	"github.com/gwe-project/gwe/engine/internal/program"
 	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/journal"
 	"github.com/gwe-project/gwe/engine/process"
 	"github.com/gwe-project/gwe/engine/tasklog"
 )
 
-// usualBoots is how many boots a suspended run outlives where the recipe says nothing: a machine that boots over and over
-// comes to an end.
-const usualBoots = 10
-
 // rebootPatience is how long the program may take that asks for a reboot. After that it counts as asked for.
 const rebootPatience = time.Minute
-
-// usualReboot is the program that reboots the machine where the recipe names none.
-var usualReboot = []string{"systemctl", "reboot"}
 
 // suspending ends this process's part of the run: what it waits for is durable.
 type suspending struct{ text string }
@@ -46,60 +40,17 @@ func (e *Engine) now() host.Moment {
 }
 
 // Suspend begins to wait at a reboot or a confirm.
-func (x *runner) Suspend(ctx context.Context, n *node, names map[string]any, task *tasklog.Task) error {
-	record, err := as[*waiting](n).evaluate(names)
+func (x *runner) Suspend(ctx context.Context, n *program.Node, names map[string]any, task *tasklog.Task) error {
+	record, err := program.As[*program.Waiting](n).Evaluate(names)
 	if err != nil {
 		return err
 	}
-	record.Step, record.ID, record.Attempt, record.Worked = n.path(), n.id(), 1, x.worked()
+	record.Step, record.ID, record.Attempt, record.Worked = n.Path(), n.ID(), 1, x.worked()
 	record.ShownRecord = x.shown(n, nil)
 	if why := x.engine.unwatched(record.Cause); why != nil {
 		task.Warn(why.Error())
 	}
 	return x.wait(ctx, record, task)
-}
-
-// evaluate works out all that need not be asked again.
-func (w *waiting) evaluate(names map[string]any) (runstate.SuspendedRecord, error) {
-	record := runstate.SuspendedRecord{Cause: w.cause, Attempts: 1, Boots: usualBoots}
-	for _, setting := range []struct {
-		from dynamic
-		into *time.Duration
-	}{{w.within, &record.Within}, {w.hold, &record.Hold}} {
-		if setting.from == nil {
-			continue
-		}
-		span, err := seconds(setting.from, names)
-		if err != nil {
-			return record, err
-		}
-		*setting.into = span
-	}
-	for _, setting := range []struct {
-		from dynamic
-		into *int
-	}{{w.attempts, &record.Attempts}, {w.boots, &record.Boots}} {
-		if setting.from == nil {
-			continue
-		}
-		count, err := setting.from.evaluate(names)
-		if err != nil {
-			return record, err
-		}
-		*setting.into = max(1, count.(int))
-	}
-	if w.cause != runstate.CauseReboot {
-		return record, nil
-	}
-	record.Command = usualReboot
-	if w.command != nil {
-		command, err := w.command.evaluate(names)
-		if err != nil {
-			return record, err
-		}
-		record.Command = texts(command)
-	}
-	return record, nil
 }
 
 // wait journals what is awaited, and only then asks for the reboot. Its error is *suspending where all went well.
@@ -186,12 +137,4 @@ func (h *runState) owedReboot() (runstate.SuspendedRecord, bool) {
 	back := *h.Rebooted
 	back.Cause, back.Attempt, back.ID = runstate.CauseReturn, 1, ""
 	return back, true
-}
-
-func (w *waiting) perform(ctx context.Context, x performer, n *node, _ runstate.Rounds, names map[string]any, task *tasklog.Task) error {
-	return x.Suspend(ctx, n, names, task)
-}
-
-func (w *waiting) plan(_ context.Context, f planner, _ *node, row *PlannedStep) {
-	row.Suspends, row.Do = true, f.Waits(w)
 }

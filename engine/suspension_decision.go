@@ -6,6 +6,7 @@ import (
 
 	"github.com/gwe-project/gwe/engine/expression"
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/internal/program"
 	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/process"
 	"github.com/gwe-project/gwe/engine/value"
@@ -36,16 +37,16 @@ type verdict struct {
 // them, the host and the facts as they are now; never the clock on the wall.
 func (e *Engine) judge(ctx context.Context, h *runState) verdict {
 	s := h.Suspension
-	j := judgement{engine: e, history: h, suspension: s, node: h.program.byPath[s.Step], verdict: verdict{waited: s.After(e.now())}}
+	j := judgement{engine: e, history: h, suspension: s, node: h.program.ByPath[s.Step], verdict: verdict{waited: s.After(e.now())}}
 	switch {
 	case j.waited.Boots > s.Boots:
 		j.looped()
 	case s.Cause == runstate.CauseConfirm:
 		j.confirm(ctx)
 	case s.Cause == runstate.CauseReturn:
-		j.checkReturn(ctx, as[*waiting](j.node).expect)
+		j.checkReturn(ctx, program.As[*program.Waiting](j.node).Expect)
 	default:
-		j.reboot(ctx, as[*waiting](j.node).expect, as[*waiting](j.node).await)
+		j.reboot(ctx, program.As[*program.Waiting](j.node).Expect, program.As[*program.Waiting](j.node).Await)
 	}
 	if ctx.Err() != nil {
 		// Who is told to stop decides nothing: what was asked was cut short, and says so little of the machine as of the run.
@@ -63,11 +64,11 @@ type judgement struct {
 	engine     *Engine
 	history    *runState
 	suspension *runstate.Suspension
-	node       *node
+	node       *program.Node
 }
 
 // reboot tells "did not reboot", "came back in another system", "is not ready in time" and "rebooted" apart.
-func (j *judgement) reboot(ctx context.Context, expect, await *condition) {
+func (j *judgement) reboot(ctx context.Context, expect, await *program.Condition) {
 	s := j.suspension
 	if !j.booted() {
 		return
@@ -81,7 +82,7 @@ func (j *judgement) reboot(ctx context.Context, expect, await *condition) {
 			return
 		}
 		if !holds {
-			j.failed("reboot-fell-back", "the machine rebooted, and came back in another system: not %s", expect.source)
+			j.failed("reboot-fell-back", "the machine rebooted, and came back in another system: not %s", expect.Source)
 			return
 		}
 	}
@@ -96,13 +97,13 @@ func (j *judgement) reboot(ctx context.Context, expect, await *condition) {
 }
 
 // notYet leaves alone a machine that has rebooted, and of which something is not so yet, or cannot be told: until the time is over.
-func (j *judgement) notYet(asked *condition, err error) {
+func (j *judgement) notYet(asked *program.Condition, err error) {
 	s := j.suspension
 	switch {
 	case j.late():
-		j.rollBack("reboot-not-ready", "the machine rebooted, and %s did not come about within %s", asked.source, value.DurationOf(s.Within))
+		j.rollBack("reboot-not-ready", "the machine rebooted, and %s did not come about within %s", asked.Source, value.DurationOf(s.Within))
 	case j.waited.Boots >= s.Boots:
-		j.rollBack("reboot-loop", "the machine booted %d times, and %s did not come about", j.waited.Boots, asked.source)
+		j.rollBack("reboot-loop", "the machine booted %d times, and %s did not come about", j.waited.Boots, asked.Source)
 	}
 	j.because(err)
 }
@@ -135,7 +136,7 @@ func (j *judgement) confirm(ctx context.Context) {
 		j.decision = goOn
 		return
 	}
-	until := as[*waiting](j.node).await
+	until := program.As[*program.Waiting](j.node).Await
 	if until != nil {
 		holds := false
 		if doubt == nil {
@@ -171,7 +172,7 @@ func (j *judgement) fellBack(ctx context.Context) (bool, error) {
 	left, err := j.engine.left(ctx, j.history)
 	if left && err == nil {
 		j.left = true
-		j.rollBack("reboot-fell-back", "the machine booted once more, and came back in another system: not %s", j.history.expected().source)
+		j.rollBack("reboot-fell-back", "the machine booted once more, and came back in another system: not %s", j.history.expected().Source)
 	}
 	return j.left, err
 }
@@ -196,7 +197,7 @@ func (j *judgement) because(err error) {
 }
 
 // asks evaluates a condition with the host and the facts as they are now. One that cannot be evaluated does not hold.
-func (j *judgement) asks(ctx context.Context, asked *condition) (bool, error) {
+func (j *judgement) asks(ctx context.Context, asked *program.Condition) (bool, error) {
 	names, err := j.present(ctx, asked)
 	if err != nil {
 		return false, err
@@ -209,7 +210,7 @@ func (j *judgement) asks(ctx context.Context, asked *condition) (bool, error) {
 }
 
 // present are the names that a condition reads, with the host and the facts as they are now.
-func (j *judgement) present(ctx context.Context, asked *condition) (map[string]any, error) {
+func (j *judgement) present(ctx context.Context, asked *program.Condition) (map[string]any, error) {
 	names := j.history.names(j.node, nil, false)
 	machine, _, err := HostFacts()
 	if err != nil {
@@ -221,8 +222,8 @@ func (j *judgement) present(ctx context.Context, asked *condition) (map[string]a
 		machine: j.engine.Machine, programs: true, untrusted: j.engine.Untrusted,
 		environment: append(process.BaseEnvironment(), "GWE_RUN_ID="+j.history.Begin.Run, "GWE_RECOVERING=0"),
 	}
-	for _, f := range j.history.program.facts {
-		if !reads(asked, f.declared.Name.Text) {
+	for _, f := range j.history.program.Facts {
+		if !reads(asked, f.Declared.Name.Text) {
 			continue
 		}
 		read := reader.read(ctx, f, names)
@@ -236,7 +237,7 @@ func (j *judgement) present(ctx context.Context, asked *condition) (map[string]a
 }
 
 // reads tells whether a condition reads a fact.
-func reads(asked *condition, fact string) bool {
+func reads(asked *program.Condition, fact string) bool {
 	return slices.ContainsFunc(asked.References(), func(read expression.Reference) bool {
 		return read.Path[0] == "facts" && (len(read.Path) == 1 || read.Path[1] == fact)
 	})
@@ -249,18 +250,18 @@ func (x *runner) bootedIntoNewSystem(ctx context.Context, boot string) {
 	if h.Rebooted != nil || h.Committed >= 0 || h.Begin.Boot == "" || h.Begin.Boot == boot {
 		return
 	}
-	for _, n := range x.program.steps {
-		w := as[*waiting](n)
-		if w == nil || w.expect == nil || h.settled[n.path()] {
+	for _, n := range x.program.Steps {
+		w := program.As[*program.Waiting](n)
+		if w == nil || w.Expect == nil || h.settled[n.Path()] {
 			continue
 		}
-		record, err := w.evaluate(h.names(n, nil, true))
+		record, err := w.Evaluate(h.names(n, nil, true))
 		if err != nil {
 			return // it reads what a later step would have found out
 		}
 		j := judgement{engine: x.engine, history: h, node: n}
-		if holds, _ := j.asks(ctx, w.expect); holds {
-			record.Step = n.path()
+		if holds, _ := j.asks(ctx, w.Expect); holds {
+			record.Step = n.Path()
 			h.arrived = &record
 		}
 		return

@@ -14,6 +14,7 @@ import (
 
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/internal/program"
 	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/step"
 	"golang.org/x/sys/unix"
@@ -196,28 +197,13 @@ func (x *runner) allIntact(frames []*frame) error {
 
 // understood makes sure that this gwe knows the version of the frame's undo data.
 func (x *runner) understood(f *frame) error {
-	stepType := f.node.stepType().About()
+	stepType := f.node.StepType().About()
 	if f.Version <= stepType.UndoVersion() {
 		return nil
 	}
 	return x.state.at(f.node, f.Rounds, fault.New(fault.Errored, "undo-data-version",
 		"the undo data of the step has version %d, and this gwe reads up to version %d of %s", f.Version, stepType.UndoVersion(), stepType.Name).
 		WithHint("run `gwe recover` of the gwe that wrote it (%s), or of a newer one", f.Writer))
-}
-
-// undoVersions are the versions of undo data that this gwe writes, by step type; those of version 1 are left out.
-func (p *Program) undoVersions() map[string]int {
-	var versions map[string]int
-	for _, n := range p.byPath {
-		if n.leaf() == nil || n.stepType().About().UndoVersion() == 1 {
-			continue
-		}
-		if versions == nil {
-			versions = map[string]int{}
-		}
-		versions[n.stepType().About().Name] = n.stepType().About().UndoVersion()
-	}
-	return versions
 }
 
 // canBoth makes sure, before a run changes hands, that either side could undo all of it: this gwe what was done so far, and the one that began
@@ -231,13 +217,13 @@ func (x *runner) canBoth() error {
 			return err
 		}
 	}
-	for _, path := range slices.Sorted(maps.Keys(x.program.byPath)) {
-		n := x.program.byPath[path]
-		ahead := func(top *node) bool { return !x.state.settled[top.path()] && n.within(top) }
-		if n.leaf() == nil || !n.changes() || !slices.ContainsFunc(x.program.steps, ahead) {
+	for _, path := range slices.Sorted(maps.Keys(x.program.ByPath)) {
+		n := x.program.ByPath[path]
+		ahead := func(top *program.Node) bool { return !x.state.settled[top.Path()] && n.Within(top) }
+		if n.Leaf() == nil || !n.Changes() || !slices.ContainsFunc(x.program.Steps, ahead) {
 			continue
 		}
-		about := n.stepType().About()
+		about := n.StepType().About()
 		if mine, theirs := about.UndoVersion(), max(x.state.Begin.UndoData[about.Name], 1); mine > theirs {
 			return fault.New(fault.Refused, "undo-data-version",
 				"gwe %s, which began the run, reads undo data of %s up to version %d, and this gwe writes version %d: it could not roll the run back",

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/internal/program"
 	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/tasklog"
@@ -26,17 +27,17 @@ func (f *frame) owes() (inPlace, last bool) {
 	if f.Part != "" {
 		return f.Part != runstate.PartLast, f.Part == runstate.PartLast
 	}
-	inPlace, last = len(f.node.undo) > 0, len(f.node.undoLast) > 0
+	inPlace, last = len(f.node.Undo) > 0, len(f.node.UndoLast) > 0
 	ownInPlace, ownLast := f.owesOwn()
 	return inPlace || ownInPlace, last || ownLast
 }
 
 // owesOwn reports which parts the undo of the frame's step type has.
 func (f *frame) owesOwn() (inPlace, last bool) {
-	if f.Part != "" || f.node.stepType().About().Undo == "" {
+	if f.Part != "" || f.node.StepType().About().Undo == "" {
 		return false, false
 	}
-	inPlace, last, err := f.node.stepType().OwesLast(f.arguments, f.Memo)
+	inPlace, last, err := f.node.StepType().OwesLast(f.arguments, f.Memo)
 	if err != nil {
 		return true, false // its undo says what is wrong
 	}
@@ -96,10 +97,10 @@ func (x *runner) undoLastKey(f *frame) string {
 		Arguments map[string]string
 	}
 	var calls []call
-	for _, n := range f.node.undoLast {
-		names := with(x.state.names(n, f.Rounds, true), "error", map[string]any{})
-		if n.when != nil {
-			answer, err := n.when.Evaluate(names)
+	for _, n := range f.node.UndoLast {
+		names := program.With(x.state.names(n, f.Rounds, true), "error", map[string]any{})
+		if n.When != nil {
+			answer, err := n.When.Evaluate(names)
 			if err != nil {
 				return ""
 			}
@@ -111,7 +112,7 @@ func (x *runner) undoLastKey(f *frame) string {
 		if err != nil {
 			return ""
 		}
-		one := call{n.stepType().About().Name, map[string]string{}}
+		one := call{n.StepType().About().Name, map[string]string{}}
 		for name, argument := range arguments {
 			one.Arguments[name] = value.Text(argument)
 		}
@@ -186,7 +187,7 @@ func (h *runState) reopenUndoLast(f *frame) {
 // runLast carries out what a frame owes last: the recipe's steps, then the type's own part. rest reports that it is put off.
 func (x *runner) runLast(ctx context.Context, f *frame, failure runstate.ErrorRecord, task *tasklog.Task) (errs []error, rest bool) {
 	where := runstate.PlaceOfLast(f.Number)
-	errs, waiting := x.auxiliaries(ctx, f.node.undoLast, f, where, failure, task)
+	errs, waiting := x.auxiliaries(ctx, f.node.UndoLast, f, where, failure, task)
 	if _, own := f.owesOwn(); own && starved(errs...) == nil {
 		waits, err := x.undoOwn(ctx, f, where, task)
 		if err != nil && x.postpones(f) {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 
+	"github.com/gwe-project/gwe/engine/internal/program"
 	"github.com/gwe-project/gwe/engine/internal/runstate"
 )
 
@@ -13,13 +14,13 @@ import (
 func order(a, b *frame) int {
 	byNumber := cmp.Compare(b.Number, a.Number)
 	left, right := a.node, b.node
-	for left.depth > right.depth {
-		if left = left.parent; left == right {
+	for left.Depth > right.Depth {
+		if left = left.Parent; left == right {
 			return outer(b, a)
 		}
 	}
-	for right.depth > left.depth {
-		if right = right.parent; right == left {
+	for right.Depth > left.Depth {
+		if right = right.Parent; right == left {
 			return -outer(a, b)
 		}
 	}
@@ -29,14 +30,14 @@ func order(a, b *frame) int {
 		}
 		return byNumber
 	}
-	for left.parent != right.parent {
-		left, right = left.parent, right.parent
+	for left.Parent != right.Parent {
+		left, right = left.Parent, right.Parent
 	}
-	around := left.parent
-	if around == nil || as[*parallel](around) == nil || left.branch == right.branch || !sameRound(a, b, around) {
+	around := left.Parent
+	if around == nil || program.As[*program.Parallel](around) == nil || left.Branch == right.Branch || !sameRound(a, b, around) {
 		return byNumber
 	}
-	return cmp.Compare(right.branch, left.branch)
+	return cmp.Compare(right.Branch, left.Branch)
 }
 
 // outer compares the frame inner with one of the group around it.
@@ -50,8 +51,8 @@ func outer(around, inner *frame) int {
 	return 1
 }
 
-func sameRound(a, b *frame, n *node) bool {
-	return slices.Equal(a.Rounds.In(n.own.loops), b.Rounds.In(n.own.loops))
+func sameRound(a, b *frame, n *program.Node) bool {
+	return slices.Equal(a.Rounds.In(n.Own.Loops), b.Rounds.In(n.Own.Loops))
 }
 
 // rank is the place of a part of a group: undo first, and finally last.

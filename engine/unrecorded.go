@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/internal/program"
 	"github.com/gwe-project/gwe/engine/internal/runstate"
 )
 
@@ -57,7 +58,7 @@ func (x *runner) unknownSaved() []string {
 			unknown = append(unknown, x.folder.Place(runstate.PlaceOf(number)))
 		}
 	}
-	if len(unknown) <= max(1, x.program.strands) {
+	if len(unknown) <= max(1, x.program.Strands) {
 		return nil
 	}
 	return unknown
@@ -85,11 +86,11 @@ func (x *runner) worksIn() []string {
 	paths := runstate.LockedPaths(x.state.Begin.Locks)
 	for _, f := range x.state.frames {
 		if f.Part == "" {
-			paths = append(append(paths, effectPaths(f.node.stepType(), f.arguments)...), f.Leases...)
+			paths = append(append(paths, effectPaths(f.node.StepType(), f.arguments)...), f.Leases...)
 		}
 	}
-	for _, n := range x.program.byPath {
-		if n.leaf() != nil && n.changes() && !n.inRounds() {
+	for _, n := range x.program.ByPath {
+		if n.Leaf() != nil && n.Changes() && !n.InRounds() {
 			paths = append(paths, x.foreseenPaths(n)...)
 		}
 	}
@@ -102,23 +103,13 @@ func (x *runner) worksIn() []string {
 }
 
 // foreseenPaths are the paths of a step's effects, as far as what the journal has tells them.
-func (x *runner) foreseenPaths(n *node) []string {
+func (x *runner) foreseenPaths(n *program.Node) []string {
 	names := x.state.names(n, nil, false)
 	values := map[string]any{}
-	for _, argument := range n.arguments() {
-		if v, err := argument.value.evaluate(names); err == nil {
-			values[argument.name] = v
+	for _, argument := range n.Arguments() {
+		if v, err := argument.Value.Evaluate(names); err == nil {
+			values[argument.Name] = v
 		}
 	}
-	return effectPaths(n.stepType(), values)
-}
-
-// inRounds reports whether the step is one of a for-each, or in one.
-func (n *node) inRounds() bool {
-	for at := n; at != nil; at = at.parent {
-		if at.items != nil {
-			return true
-		}
-	}
-	return false
+	return effectPaths(n.StepType(), values)
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/host"
+	"github.com/gwe-project/gwe/engine/internal/program"
 	"github.com/gwe-project/gwe/engine/internal/runstate"
 )
 
@@ -65,23 +66,23 @@ func (e *Engine) recoveries() []host.Recovery {
 	if e.Recoveries != nil {
 		return e.Recoveries()
 	}
-	program := "gwe"
+	compiled := "gwe"
 	if path, err := os.Executable(); err == nil {
-		program = filepath.Base(path)
+		compiled = filepath.Base(path)
 	}
-	return host.Recoveries("/", program)
+	return host.Recoveries("/", compiled)
 }
 
 // warnings lists what the rows ask for and nothing on this machine does: each once.
 func (x *runner) warnings(rows []PlannedStep) (all []Warning) {
 	seen := map[runstate.Cause]bool{}
 	for _, row := range rows {
-		n := x.program.byPath[row.Path]
-		if n == nil || as[*waiting](n) == nil || row.Guard == WillSkip || seen[as[*waiting](n).cause] {
+		n := x.program.ByPath[row.Path]
+		if n == nil || program.As[*program.Waiting](n) == nil || row.Guard == program.WillSkip || seen[program.As[*program.Waiting](n).Cause] {
 			continue
 		}
-		seen[as[*waiting](n).cause] = true
-		if why := x.engine.unwatched(as[*waiting](n).cause); why != nil {
+		seen[program.As[*program.Waiting](n).Cause] = true
+		if why := x.engine.unwatched(program.As[*program.Waiting](n).Cause); why != nil {
 			all = append(all, runstate.WarningOf(why))
 		}
 	}
@@ -93,12 +94,12 @@ func (x *runner) warnings(rows []PlannedStep) (all []Warning) {
 func (x *runner) undoWarnings(rows []PlannedStep) (all []Warning) {
 	var before earlier
 	for _, row := range rows {
-		if row.Section != "steps" || row.Guard == WillSkip {
+		if row.Section != "steps" || row.Guard == program.WillSkip {
 			continue
 		}
-		before.paths = append(before.paths, row.touches...)
-		if row.undoErr != nil && before.leaves(row.undoErr) {
-			all = append(all, runstate.WarningOf(fault.New(fault.Failed, "undo-would-fail", "the undo of %s would fail, as things stand: %v", row.named, row.undoErr).
+		before.paths = append(before.paths, row.Touches...)
+		if row.UndoErr != nil && before.leaves(row.UndoErr) {
+			all = append(all, runstate.WarningOf(fault.New(fault.Failed, "undo-would-fail", "the undo of %s would fail, as things stand: %v", row.Named, row.UndoErr).
 				WithHint("install what it runs before the update, or name another program")))
 		}
 	}

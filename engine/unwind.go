@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/internal/program"
 	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/pace"
 	"github.com/gwe-project/gwe/engine/step"
@@ -109,12 +110,12 @@ func (x *runner) undoFrame(ctx context.Context, f *frame, failure runstate.Error
 func (x *runner) putBack(ctx context.Context, f *frame, failure runstate.ErrorRecord, task *tasklog.Task) (errs []error, rest runstate.PutOffRecord) {
 	ctx = context.WithoutCancel(ctx)
 	where := placeOfUndo(f.Number)
-	errs, rest.Steps = x.auxiliaries(ctx, f.node.undo, f, where, failure, task)
+	errs, rest.Steps = x.auxiliaries(ctx, f.node.Undo, f, where, failure, task)
 	if own, _ := f.owesOwn(); !own || f.Rest != nil && !f.Rest.Own || starved(errs...) != nil {
 		return errs, rest
 	}
 	waits, err := x.undoOwn(ctx, f, where, task)
-	if err != nil && x.postpones(f) && (f.Rest != nil || f.node.runs()) {
+	if err != nil && x.postpones(f) && (f.Rest != nil || f.node.Runs()) {
 		x.logDeferred(err, task)
 		waits, err = true, nil
 	}
@@ -127,15 +128,15 @@ func (x *runner) putBack(ctx context.Context, f *frame, failure runstate.ErrorRe
 
 // auxiliaries carries out the steps of a frame's undo, undo-last or finally, and names those that wait for services. None is tried after
 // one that met a lack of resources, since all of them are tried again.
-func (x *runner) auxiliaries(ctx context.Context, nodes []*node, f *frame, where runstate.Place, failure runstate.ErrorRecord, task *tasklog.Task) (errs []error, rest []string) {
+func (x *runner) auxiliaries(ctx context.Context, nodes []*program.Node, f *frame, where runstate.Place, failure runstate.ErrorRecord, task *tasklog.Task) (errs []error, rest []string) {
 	for _, n := range nodes {
-		if f.Rest != nil && !slices.Contains(f.Rest.Steps, n.path()) {
+		if f.Rest != nil && !slices.Contains(f.Rest.Steps, n.Path()) {
 			continue // it was done early
 		}
 		err := x.auxiliary(ctx, n, f.Rounds, where, failure, x.postpones(f), task)
 		switch {
 		case errors.Is(err, errWaits):
-			rest = append(rest, n.path())
+			rest = append(rest, n.Path())
 		case err != nil:
 			errs = append(errs, err)
 		}
@@ -184,21 +185,21 @@ func savedGone(folder string) error {
 // undoWithin calls a step type's undo, or the early part of it, or what it owes last, on a context that no cancellation reaches, within the time-out
 // of an undo.
 func (x *runner) undoWithin(ctx context.Context, f *frame, last bool, run *stepRun, names map[string]any) (rest bool, err error) {
-	limit := f.node.undoLimit(names)
+	limit := f.node.UndoLimit(names)
 	run.Log.Limit("undo-timeout", limit)
 	ctx, cancel := pace.WithTimeout(context.WithoutCancel(ctx), limit,
 		fault.New(fault.Failed, "undo-timeout", "the undo took longer than %s", value.DurationOf(limit)).
 			WithHint("raise defaults.undo-timeout if it needs more"))
 	defer cancel()
 	if last {
-		err = f.node.stepType().UndoLast(ctx, run.Run, f.arguments, f.Memo)
-	} else if early, ok := f.node.stepType().(step.EarlyType); ok && x.engine.Early {
+		err = f.node.StepType().UndoLast(ctx, run.Run, f.arguments, f.Memo)
+	} else if early, ok := f.node.StepType().(step.EarlyType); ok && x.engine.Early {
 		rest, err = early.UndoEarly(ctx, run.Run, f.arguments, f.Memo)
 	} else {
-		err = f.node.stepType().Undo(ctx, run.Run, f.arguments, f.Memo)
+		err = f.node.StepType().Undo(ctx, run.Run, f.arguments, f.Memo)
 	}
 	if err != nil {
-		return rest, explain(ctx, err)
+		return rest, program.Explain(ctx, err)
 	}
 	return rest, nil
 }
@@ -212,12 +213,12 @@ func first(errs []error) error {
 
 // auxiliary carries out a step of an undo, of failsafe or of finally. It makes no frame, and may run again after a crash. Its
 // error is errWaits where it needs services that are not there yet; also, where it may be put off, if it fails for any reason.
-func (x *runner) auxiliary(ctx context.Context, n *node, r runstate.Rounds, where runstate.Place, failure runstate.ErrorRecord, postpone bool, parent *tasklog.Task) error {
+func (x *runner) auxiliary(ctx context.Context, n *program.Node, r runstate.Rounds, where runstate.Place, failure runstate.ErrorRecord, postpone bool, parent *tasklog.Task) error {
 	// Finally is part of the way back only where there is one.
 	recovering := failure.Code != ""
-	names := with(x.state.names(n, r, recovering), "error", map[string]any{})
+	names := program.With(x.state.names(n, r, recovering), "error", map[string]any{})
 	if failure.Code != "" {
-		names = with(names, "error", runstate.ErrorValues(failure))
+		names = program.With(names, "error", runstate.ErrorValues(failure))
 	}
 	task := x.beginStep(parent, "step", x.title(n, names), n, r)
 	proceed, err := x.guarded(n, names, task)
@@ -244,7 +245,7 @@ func (x *runner) auxiliary(ctx context.Context, n *node, r runstate.Rounds, wher
 		task.Done("")
 		return errWaits
 	}
-	if n.step.AllowFailure && starvedProcess(err) == nil {
+	if n.Step.AllowFailure && starvedProcess(err) == nil {
 		task.Forgive(err)
 		return nil
 	}
@@ -254,12 +255,12 @@ func (x *runner) auxiliary(ctx context.Context, n *node, r runstate.Rounds, wher
 
 // noteAuxiliary journals the end of such a step. Later steps of the same list read its outputs. After a crash the list runs
 // again from its start, so the journal need not hold what is large: the space of the way back is for what it must hold.
-func (x *runner) noteAuxiliary(n *node, r runstate.Rounds, outputs map[string]any) error {
-	encoded, err := encodeObject(n.outputs(), x.concealed(outputs))
+func (x *runner) noteAuxiliary(n *program.Node, r runstate.Rounds, outputs map[string]any) error {
+	encoded, err := program.EncodeObject(n.Outputs(), x.concealed(outputs))
 	if err != nil {
 		return err
 	}
-	if outputs, err = decodeObject(n.outputs(), encoded); err != nil {
+	if outputs, err = program.DecodeObject(n.Outputs(), encoded); err != nil {
 		return err
 	}
 	size := 0
@@ -269,7 +270,7 @@ func (x *runner) noteAuxiliary(n *node, r runstate.Rounds, outputs map[string]an
 	if size > reservedOutputs {
 		encoded = nil
 	}
-	if err := x.note(runstate.RecordUndoStep, runstate.ResultRecord{Step: n.path(), Rounds: r, ID: n.id(), ShownRecord: x.shown(n, r), Outputs: encoded}); err != nil {
+	if err := x.note(runstate.RecordUndoStep, runstate.ResultRecord{Step: n.Path(), Rounds: r, ID: n.ID(), ShownRecord: x.shown(n, r), Outputs: encoded}); err != nil {
 		return err
 	}
 	x.state.setOutputs(n, r, outputs)

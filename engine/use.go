@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/internal/program"
 	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/pace"
 	"github.com/gwe-project/gwe/engine/tasklog"
@@ -13,8 +14,8 @@ import (
 )
 
 // Use carries out another recipe's steps, with inputs and vars of its own. A stop in it ends it well, and nothing else.
-func (x *runner) Use(ctx context.Context, n *node, r runstate.Rounds, task *tasklog.Task) (map[string]any, error) {
-	u := as[*used](n)
+func (x *runner) Use(ctx context.Context, n *program.Node, r runstate.Rounds, task *tasklog.Task) (map[string]any, error) {
+	u := program.As[*program.Used](n)
 	record, err := x.bindInputs(n, r)
 	if err != nil {
 		return nil, err
@@ -22,47 +23,47 @@ func (x *runner) Use(ctx context.Context, n *node, r runstate.Rounds, task *task
 	if err := x.note(runstate.RecordUsed, record); err != nil {
 		return nil, err
 	}
-	within := x.state.scene(u.area, r)
-	if u.timeout != nil {
-		limit, err := seconds(u.timeout, x.state.seen(within, false))
+	within := x.state.scene(u.Area, r)
+	if u.Timeout != nil {
+		limit, err := program.Seconds(u.Timeout, x.state.seen(within, false))
 		if err != nil {
 			return nil, err
 		}
 		task.Limit("recipe-timeout", limit)
 		bounded, cancel := pace.WithTimeout(ctx, limit,
-			fault.New(fault.Failed, "recipe-timeout", "the recipe %s took longer than its timeout of %s", u.recipe.Name.Text, value.DurationOf(limit)))
+			fault.New(fault.Failed, "recipe-timeout", "the recipe %s took longer than its timeout of %s", u.Recipe.Name.Text, value.DurationOf(limit)))
 		defer cancel()
 		ctx = bounded
 	}
-	if err := x.List(ctx, u.steps, r, task); err != nil {
+	if err := x.List(ctx, u.Steps, r, task); err != nil {
 		stop := stopped(err)
 		if stop == nil {
-			return nil, explain(ctx, err)
+			return nil, program.Explain(ctx, err)
 		}
 		task.Info("it stopped: " + stop.text)
 	}
-	outputs, err := evaluateAll(u.results, x.state.seen(within, false))
+	outputs, err := program.EvaluateAll(u.Results, x.state.seen(within, false))
 	if err != nil {
-		return nil, fault.New(fault.Failed, "output-failed", "an output of the recipe %s cannot be evaluated", u.recipe.Name.Text).WithCause(err)
+		return nil, fault.New(fault.Failed, "output-failed", "an output of the recipe %s cannot be evaluated", u.Recipe.Name.Text).WithCause(err)
 	}
 	return outputs, nil
 }
 
 // bindInputs evaluates what a recipe is used with, checks it as if it were given to a run, and evaluates its vars.
-func (x *runner) bindInputs(n *node, r runstate.Rounds) (runstate.UsedRecord, error) {
-	u := as[*used](n)
-	record := runstate.UsedRecord{Step: n.path(), Rounds: r, Inputs: map[string]json.RawMessage{}}
+func (x *runner) bindInputs(n *program.Node, r runstate.Rounds) (runstate.UsedRecord, error) {
+	u := program.As[*program.Used](n)
+	record := runstate.UsedRecord{Step: n.Path(), Rounds: r, Inputs: map[string]json.RawMessage{}}
 	names := x.state.names(n, r, false)
-	given, err := evaluateAll(u.with, names)
+	given, err := program.EvaluateAll(u.With, names)
 	if err != nil {
 		return record, inputOfUse(u, err)
 	}
-	folder, err := filepath.Abs(filepath.Dir(u.recipe.File))
+	folder, err := filepath.Abs(filepath.Dir(u.Recipe.File))
 	if err != nil {
 		return record, err
 	}
 	inputs := map[string]any{}
-	for _, input := range u.recipe.Inputs {
+	for _, input := range u.Recipe.Inputs {
 		name := input.Name.Text
 		v, ok := given[name]
 		if !ok {
@@ -73,10 +74,10 @@ func (x *runner) bindInputs(n *node, r runstate.Rounds) (runstate.UsedRecord, er
 		} else if err := input.Check(v); err != nil {
 			return record, inputOfUse(u, err)
 		}
-		if err := mountedInput(input, absolute(input.Type, v, folder)); err != nil {
+		if err := mountedInput(input, program.Absolute(input.Type, v, folder)); err != nil {
 			return record, err
 		}
-		inputs[name] = absolute(input.Type, v, folder)
+		inputs[name] = program.Absolute(input.Type, v, folder)
 		if input.Type.HoldsSecret() {
 			continue
 		}
@@ -85,14 +86,14 @@ func (x *runner) bindInputs(n *node, r runstate.Rounds) (runstate.UsedRecord, er
 		}
 	}
 	own := map[string]any{"inputs": inputs, "host": names["host"], "run": names["run"]}
-	variables, err := evaluateVariables(u.variables, own)
+	variables, err := evaluateVariables(u.Variables, own)
 	if err != nil {
 		return record, err
 	}
-	record.Vars, err = encodeNamed(u.variables, variables)
+	record.Vars, err = program.EncodeNamed(u.Variables, variables)
 	return record, err
 }
 
-func inputOfUse(u *used, err error) error {
-	return fault.New(fault.Failed, "input-invalid", "an input of the recipe %s cannot be used", u.recipe.Name.Text).WithCause(err)
+func inputOfUse(u *program.Used, err error) error {
+	return fault.New(fault.Failed, "input-invalid", "an input of the recipe %s cannot be used", u.Recipe.Name.Text).WithCause(err)
 }

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -92,7 +93,7 @@ func (m *maker) of(t reflect.Type) object {
 // named refers to a definition, which is made once.
 func (m *maker) named(t reflect.Type, make func() object) object {
 	name := t.Name()
-	if room := path.Base(t.PkgPath()); room != "engine" && room != "runstate" {
+	if room := path.Base(t.PkgPath()); !slices.Contains([]string{"engine", "runstate", "program"}, room) {
 		name = room + "." + name
 	}
 	if _, known := m.definitions[name]; !known {

@@ -25,8 +25,8 @@ type mutation struct {
 var mutations = []mutation{
 	{
 		name: "an undo is skipped",
-		file: "engine/unwind.go", from: "if early, ok := f.node.stepType().(step.EarlyType); ok && x.engine.Early {",
-		to:       "if f.node.stepType().About().Name == \"swap-link\" {\n\t\treturn false, nil\n\t}\n\tif early, ok := f.node.stepType().(step.EarlyType); ok && x.engine.Early {",
+		file: "engine/unwind.go", from: "if early, ok := f.node.StepType().(step.EarlyType); ok && x.engine.Early {",
+		to:       "if f.node.StepType().About().Name == \"swap-link\" {\n\t\treturn false, nil\n\t}\n\tif early, ok := f.node.StepType().(step.EarlyType); ok && x.engine.Early {",
 		campaign: []string{"--change=failing", "--how=EINTR"},
 		brief:    true,
 	},
@@ -96,7 +96,7 @@ var mutations = []mutation{
 	},
 	{
 		name: "nobody looks whether the machine came back",
-		file: "engine/rollback_reboot.go", from: "if !expect.tellsApart(start) {", to: "if true || !expect.tellsApart(start) {",
+		file: "engine/rollback_reboot.go", from: "if !expect.TellsApart(start) {", to: "if true || !expect.TellsApart(start) {",
 		tests: []string{"-run=TestTheReturnIsJudged", "./engine"},
 	},
 	{
@@ -156,7 +156,7 @@ var mutations = []mutation{
 	},
 	{
 		name: "an early recovery forgets what it put off",
-		file: "engine/unwind.go", from: "rest = append(rest, n.path())", to: "_ = n.path()",
+		file: "engine/unwind.go", from: "rest = append(rest, n.Path())", to: "_ = n.Path()",
 		tests: []string{"-run=TestAnEarlyRecovery", "./engine"},
 	},
 	{

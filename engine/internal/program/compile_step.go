@@ -1,4 +1,4 @@
-package engine
+package program
 
 import (
 	"github.com/gwe-project/gwe/engine/expression"
@@ -8,25 +8,25 @@ import (
 
 // modifiers compiles what stands beside the action, and its own for-each and guard: inner is what is visible at the
 // action, and behind what is visible at its end.
-func (c *compiler) modifiers(n *node, inner, behind visibleNames, timeout *schema.Setting) {
-	s, scope, defaults := n.step, inner.scope(), c.recipe.Defaults
+func (c *compiler) modifiers(n *Node, inner, behind visibleNames, timeout *schema.Setting) {
+	s, scope, defaults := n.Step, inner.scope(), c.recipe.Defaults
 	if s.Name != nil {
-		n.title = c.scalar(*s.Name, textType, scope)
+		n.Title = c.scalar(*s.Name, textType, scope)
 	}
-	if n.composed() != nil {
+	if n.Composed() != nil {
 		timeout, defaults.Retry = nil, nil // the steps within have them
 	}
 	n.timeout = c.setting(own(s.Timeout, timeout), durationType, scope)
 	n.undoTimeout = c.setting(defaults.UndoTimeout, durationType, scope)
 	if s.Until != nil {
-		n.until = c.guard(*s.Until, behind.scope().With("result", n.outputs()))
+		n.Until = c.guard(*s.Until, behind.scope().With("result", n.Outputs()))
 	}
 	retry := s.Retry
 	if retry == nil {
 		retry = defaults.Retry
 	}
 	if retry != nil {
-		n.retry = c.retry(retry, n, scope)
+		n.Retry = c.retry(retry, n, scope)
 	}
 }
 
@@ -39,8 +39,8 @@ func own(setting, fallback *schema.Setting) *schema.Setting {
 }
 
 // action compiles what the step does. It gives what is visible at its end.
-func (c *compiler) action(n *node, v visibleNames) visibleNames {
-	switch action := n.step.Action.(type) {
+func (c *compiler) action(n *Node, v visibleNames) visibleNames {
+	switch action := n.Step.Action.(type) {
 	case schema.Leaf:
 		c.leaf(n, action, v.scope())
 	case schema.Group:
@@ -56,9 +56,9 @@ func (c *compiler) action(n *node, v visibleNames) visibleNames {
 	case schema.HandOver:
 		c.handOver(n, action, v.scope())
 	case schema.Commit:
-		n.construct = &commitStep{text: c.scalar(action.Text, textType, v.scope())}
+		n.Construct = &CommitStep{Text: c.scalar(action.Text, textType, v.scope())}
 	case schema.Stop:
-		n.construct = &stopStep{text: c.scalar(action.Text, textType, v.scope())}
+		n.Construct = &StopStep{Text: c.scalar(action.Text, textType, v.scope())}
 		if c.stopAt < 0 {
 			c.stopAt = len(v.above)
 		}
@@ -66,12 +66,12 @@ func (c *compiler) action(n *node, v visibleNames) visibleNames {
 	return v
 }
 
-func (c *compiler) leaf(n *node, given schema.Leaf, scope expression.Scope) {
+func (c *compiler) leaf(n *Node, given schema.Leaf, scope expression.Scope) {
 	if given.Type == nil {
 		return
 	}
-	made := &leaf{stepType: given.Type}
-	n.construct = made
+	made := &Leaf{stepType: given.Type}
+	n.Construct = made
 	for _, entry := range given.Arguments.Entries {
 		for _, field := range given.Type.Arguments().Fields {
 			if field.Name != entry.Key.Text {
@@ -81,13 +81,13 @@ func (c *compiler) leaf(n *node, given schema.Leaf, scope expression.Scope) {
 			if field.Secrets || field.Type.Kind == value.KindSecret {
 				inner = scope.AllowSecrets()
 			}
-			made.arguments = append(made.arguments, namedValue{field.Name, c.value(entry.Value, field.Type, inner), field.Type})
+			made.arguments = append(made.arguments, NamedValue{field.Name, c.value(entry.Value, field.Type, inner), field.Type})
 		}
 	}
 	n.hideSecrets()
 }
 
-func (c *compiler) retry(retry *schema.Retry, n *node, scope expression.Scope) *retryPolicy {
+func (c *compiler) retry(retry *schema.Retry, n *Node, scope expression.Scope) *retryPolicy {
 	policy := &retryPolicy{
 		attempts: c.setting(retry.Attempts, intType, scope),
 		delay:    c.setting(retry.Delay, durationType, scope),
@@ -97,7 +97,7 @@ func (c *compiler) retry(retry *schema.Retry, n *node, scope expression.Scope) *
 		total:    c.setting(retry.Total, durationType, scope),
 	}
 	if retry.When != nil {
-		policy.when = c.guard(*retry.When, scope.With("result", maybe(n.outputs())).With("error", errorType()))
+		policy.When = c.guard(*retry.When, scope.With("result", maybe(n.Outputs())).With("error", errorType()))
 	}
 	return policy
 }

@@ -1,4 +1,4 @@
-package engine
+package program
 
 import (
 	"fmt"
@@ -20,20 +20,20 @@ func Load(file string, source []byte, catalog step.Catalog) (*Program, schema.Di
 
 // LoadFrom is Load for a recipe that uses others: the library finds them.
 func LoadFrom(library Library, file string, source []byte, catalog step.Catalog) (*Program, schema.Diagnostics) {
-	return load(library, file, source, catalog, proof.Check)
+	return Compile(library, file, source, catalog, proof.Check)
 }
 
-// load compiles a recipe and asks for further proofs. Recovery asks for none: what ran must be put back.
-func load(library Library, file string, source []byte, catalog step.Catalog, proofs ...func(*schema.Recipe) schema.Diagnostics) (*Program, schema.Diagnostics) {
+// Compile compiles a recipe and asks for further proofs. Recovery asks for none: what ran must be put back.
+func Compile(library Library, file string, source []byte, catalog step.Catalog, proofs ...func(*schema.Recipe) schema.Diagnostics) (*Program, schema.Diagnostics) {
 	recipe, diagnostics := schema.Parse(file, source, catalog)
 	if recipe == nil {
 		return nil, diagnostics.Sorted()
 	}
-	root := &staticScope{}
+	root := &StaticScope{}
 	c := &compiler{
 		compilation: &compilation{
 			catalog: catalog, library: library, proofs: proofs, read: map[string]*readRecipe{},
-			program: &Program{Recipe: recipe, byPath: map[string]*node{}, root: root},
+			program: &Program{Recipe: recipe, ByPath: map[string]*Node{}, Root: root},
 		},
 		recipe: recipe, base: earlyScope(recipe), area: root, stopAt: -1, files: []string{file},
 	}
@@ -48,9 +48,9 @@ func load(library Library, file string, source []byte, catalog step.Catalog, pro
 	if diagnostics.HasErrors() {
 		return nil, diagnostics
 	}
-	for _, n := range c.program.byPath {
-		for at := n; at != nil; at = at.parent {
-			at.size += 1 + len(n.undo) + len(n.undoLast)
+	for _, n := range c.program.ByPath {
+		for at := n; at != nil; at = at.Parent {
+			at.size += 1 + len(n.Undo) + len(n.UndoLast)
 		}
 	}
 	return c.program, diagnostics
@@ -76,7 +76,7 @@ type compiler struct {
 	// prefix is the path of the use by which the recipe came in, with a slash; area is that of its steps, and files are
 	// those of the recipes around it and its own.
 	prefix string
-	area   *staticScope
+	area   *StaticScope
 	files  []string
 	// stopAt is how many outputs were visible at the first stop; -1 where there is none.
 	stopAt int
@@ -86,37 +86,37 @@ type compiler struct {
 
 func (c *compiler) compile() {
 	c.facts()
-	c.program.variables = c.variables()
+	c.program.Variables = c.variables()
 	c.locks()
-	c.program.timeout = c.setting(c.recipe.Timeout, durationType, c.base)
+	c.program.Timeout = c.setting(c.recipe.Timeout, durationType, c.base)
 	v := visibleNames{base: c.base}
 
 	sequence, behind := c.sequence(c.recipe.Steps, v, spot{area: c.area})
-	c.program.steps = sequence
-	c.program.failsafe = c.epilogue(c.recipe.Failsafe, behind.with("error", errorType()), spot{area: c.area})
-	c.program.finally = c.epilogue(c.recipe.Finally, behind.with("error", maybe(errorType())), spot{area: c.area})
-	c.program.outputs = c.outputs(behind)
+	c.program.Steps = sequence
+	c.program.Failsafe = c.epilogue(c.recipe.Failsafe, behind.with("error", errorType()), spot{area: c.area})
+	c.program.Finally = c.epilogue(c.recipe.Finally, behind.with("error", maybe(errorType())), spot{area: c.area})
+	c.program.Outputs = c.outputs(behind)
 }
 
 // outputs compiles the recipe's outputs: what stands behind a possible stop may be absent.
-func (c *compiler) outputs(behind visibleNames) []namedValue {
+func (c *compiler) outputs(behind visibleNames) []NamedValue {
 	scope := behind.doubt(c.stopAt).scope()
-	var outputs []namedValue
+	var outputs []NamedValue
 	for _, output := range c.recipe.Outputs {
 		compiled, typ := c.inferred(output.Value, scope)
-		outputs = append(outputs, namedValue{output.Name.Text, compiled, typ})
+		outputs = append(outputs, NamedValue{output.Name.Text, compiled, typ})
 	}
 	return outputs
 }
 
 // variables compiles vars from top to bottom: each one may read those above it. From here on the run is known too.
-func (c *compiler) variables() []namedValue {
+func (c *compiler) variables() []NamedValue {
 	c.base = c.base.With("run", runType())
 	object := value.Type{Kind: value.KindObject}
-	var variables []namedValue
+	var variables []NamedValue
 	for _, binding := range c.recipe.Vars {
 		compiled, typ := c.inferred(binding.Value, c.base)
-		variables = append(variables, namedValue{binding.Name.Text, compiled, typ})
+		variables = append(variables, NamedValue{binding.Name.Text, compiled, typ})
 		object.Fields = append(object.Fields, value.Field{Name: binding.Name.Text, Type: typ})
 		c.base = c.base.With("vars", object)
 	}
@@ -125,17 +125,17 @@ func (c *compiler) variables() []namedValue {
 
 // spot is where a step stands in the program.
 type spot struct {
-	parent  *node
-	area    *staticScope
-	rescues *node
+	parent  *Node
+	area    *StaticScope
+	rescues *Node
 	branch  int
 }
 
 // sequence compiles steps in order: each one may read those above it.
-func (c *compiler) sequence(steps []*schema.Step, v visibleNames, at spot) ([]*node, visibleNames) {
-	var nodes []*node
+func (c *compiler) sequence(steps []*schema.Step, v visibleNames, at spot) ([]*Node, visibleNames) {
+	var nodes []*Node
 	for _, s := range steps {
-		var n *node
+		var n *Node
 		n, v = c.step(s, v, at, c.recipe.Defaults.Timeout)
 		nodes = append(nodes, n)
 	}
@@ -144,40 +144,40 @@ func (c *compiler) sequence(steps []*schema.Step, v visibleNames, at spot) ([]*n
 }
 
 // count gives the steps of a list their numbers.
-func count(nodes []*node) {
+func count(nodes []*Node) {
 	for i, n := range nodes {
-		n.number, n.siblings = i+1, len(nodes)
+		n.Number, n.Siblings = i+1, len(nodes)
 	}
 }
 
 // step compiles one step of a sequence. It gives what is visible behind the step.
-func (c *compiler) step(s *schema.Step, v visibleNames, at spot, timeout *schema.Setting) (*node, visibleNames) {
-	n := &node{construct: unknown{}, step: s, recipe: c.recipe, at: c.prefix + s.Path, parent: at.parent, branch: at.branch, rescues: at.rescues, in: at.area, own: at.area}
-	if n.parent != nil {
-		n.depth = n.parent.depth + 1
+func (c *compiler) step(s *schema.Step, v visibleNames, at spot, timeout *schema.Setting) (*Node, visibleNames) {
+	n := &Node{Construct: unknown{}, Step: s, recipe: c.recipe, at: c.prefix + s.Path, Parent: at.parent, Branch: at.branch, Rescues: at.rescues, In: at.area, Own: at.area}
+	if n.Parent != nil {
+		n.Depth = n.Parent.Depth + 1
 	}
-	c.program.byPath[n.at] = n
+	c.program.ByPath[n.at] = n
 	stopBefore := c.stopAt
 	inner := v
 	if s.ForEach != nil {
 		inner = c.forEach(n, v)
 	}
 	if s.When != nil {
-		n.when = c.guard(*s.When, inner.scope())
-		inner = inner.given(n.when)
+		n.When = c.guard(*s.When, inner.scope())
+		inner = inner.given(n.When)
 	}
 	behind := c.action(n, inner)
 	c.modifiers(n, inner, behind, timeout)
 	left := slices.Clone(behind.above[len(inner.above):])
 	c.undo(n, inner, behind)
-	if stopBefore < 0 && c.stopAt >= 0 && n.items != nil {
+	if stopBefore < 0 && c.stopAt >= 0 && n.Items != nil {
 		c.stopAt = len(v.above) // the lists of such a for-each are never made
 	}
 	if n.leaves() && s.ID != nil {
-		left = append(left, value.Field{Name: n.id(), Type: n.outputs()})
+		left = append(left, value.Field{Name: n.ID(), Type: n.Outputs()})
 	}
-	if n.items != nil {
-		n.own.noteReads(left)
+	if n.Items != nil {
+		n.Own.noteReads(left)
 	}
 	for i := range left {
 		left[i] = n.visible(left[i], s.When != nil || s.AllowFailure)
@@ -186,24 +186,24 @@ func (c *compiler) step(s *schema.Step, v visibleNames, at spot, timeout *schema
 }
 
 // leave notes what is read of an area from outside of it.
-func (a *staticScope) noteReads(left []value.Field) {
-	if a.lefts == nil {
-		a.lefts = map[string]bool{}
+func (a *StaticScope) noteReads(left []value.Field) {
+	if a.Lefts == nil {
+		a.Lefts = map[string]bool{}
 	}
 	for _, one := range left {
-		a.left = append(a.left, leaving{one.Name, one.Type.Kind == value.KindList})
-		a.lefts[one.Name] = true
+		a.Left = append(a.Left, leaving{one.Name, one.Type.Kind == value.KindList})
+		a.Lefts[one.Name] = true
 	}
 }
 
 // leaves tells whether the node leaves outputs of its own. One whose action is wrong leaves none, and still has its name.
-func (n *node) leaves() bool {
-	return n.leaf() != nil || as[*used](n) != nil || n.step.Action == nil
+func (n *Node) leaves() bool {
+	return n.Leaf() != nil || As[*Used](n) != nil || n.Step.Action == nil
 }
 
 // visible is an output of the node, or of a step within it, as steps behind the node see it.
-func (n *node) visible(left value.Field, optional bool) value.Field {
-	if n.items == nil {
+func (n *Node) visible(left value.Field, optional bool) value.Field {
+	if n.Items == nil {
 		left.Optional = left.Optional || optional
 		return left
 	}
@@ -214,25 +214,25 @@ func (n *node) visible(left value.Field, optional bool) value.Field {
 }
 
 // undo compiles what the author adds to a step's undo, in its place and last. It runs when nobody knows how far the step itself came.
-func (c *compiler) undo(n *node, inner, behind visibleNames) {
-	if len(n.step.Undo)+len(n.step.UndoLast) == 0 {
+func (c *compiler) undo(n *Node, inner, behind visibleNames) {
+	if len(n.Step.Undo)+len(n.Step.UndoLast) == 0 {
 		return
 	}
 	v := behind.doubt(len(inner.above)).with("error", errorType())
-	if n.leaves() && n.step.ID != nil {
-		v = v.add(value.Field{Name: n.id(), Type: n.outputs(), Optional: true})
+	if n.leaves() && n.Step.ID != nil {
+		v = v.add(value.Field{Name: n.ID(), Type: n.Outputs(), Optional: true})
 	}
-	n.undo, v = c.undoSteps(n, n.step.Undo, v)
-	n.undoLast, _ = c.undoSteps(n, n.step.UndoLast, v)
-	for _, last := range n.undoLast {
-		last.last = true
+	n.Undo, v = c.undoSteps(n, n.Step.Undo, v)
+	n.UndoLast, _ = c.undoSteps(n, n.Step.UndoLast, v)
+	for _, last := range n.UndoLast {
+		last.Last = true
 	}
 }
 
-func (c *compiler) undoSteps(n *node, steps []*schema.Step, v visibleNames) (nodes []*node, behind visibleNames) {
+func (c *compiler) undoSteps(n *Node, steps []*schema.Step, v visibleNames) (nodes []*Node, behind visibleNames) {
 	for _, s := range steps {
-		var undo *node
-		undo, v = c.step(s, v, spot{parent: n, area: n.own, rescues: n.rescues}, c.recipe.Defaults.UndoTimeout)
+		var undo *Node
+		undo, v = c.step(s, v, spot{parent: n, area: n.Own, rescues: n.Rescues}, c.recipe.Defaults.UndoTimeout)
 		if undo.timeout == nil {
 			undo.timeout = constant{value: value.DurationOf(defaultTimeout)} // no undo waits for ever
 		}
@@ -242,7 +242,7 @@ func (c *compiler) undoSteps(n *node, steps []*schema.Step, v visibleNames) (nod
 }
 
 // epilogue compiles failsafe and finally, which run when nobody knows how far the run came.
-func (c *compiler) epilogue(steps []*schema.Step, v visibleNames, at spot) []*node {
+func (c *compiler) epilogue(steps []*schema.Step, v visibleNames, at spot) []*Node {
 	if len(steps) == 0 {
 		return nil
 	}

@@ -1,4 +1,4 @@
-package engine
+package program
 
 import (
 	"strconv"
@@ -11,34 +11,34 @@ import (
 const secretMode = "0600"
 
 // hideSecrets gives a step that writes a secret, and names no mode, one that only the owner of the file can read by.
-func (n *node) hideSecrets() {
+func (n *Node) hideSecrets() {
 	readers := n.readers()
 	if readers == "" {
 		return
 	}
-	for _, argument := range n.arguments() {
-		if argument.name == readers {
+	for _, argument := range n.Arguments() {
+		if argument.Name == readers {
 			return
 		}
 	}
-	field, _ := n.stepType().Arguments().Field(readers)
-	made := n.leaf()
-	made.arguments = append(made.arguments, namedValue{readers, constant{secretMode, secretMode}, field.Type})
+	field, _ := n.StepType().Arguments().Field(readers)
+	made := n.Leaf()
+	made.arguments = append(made.arguments, NamedValue{readers, constant{secretMode, secretMode}, field.Type})
 }
 
 // readers names the argument that says who can read a secret that the step writes; "" where it writes none.
-func (n *node) readers() string {
-	for _, argument := range n.arguments() {
-		field, _ := n.stepType().Arguments().Field(argument.name)
-		if field.Readers != "" && argument.value != nil && argument.value.secret() {
+func (n *Node) readers() string {
+	for _, argument := range n.Arguments() {
+		field, _ := n.StepType().Arguments().Field(argument.Name)
+		if field.Readers != "" && argument.Value != nil && argument.Value.Secret() {
 			return field.Readers
 		}
 	}
 	return ""
 }
 
-// checkReaders refuses a mode by which every user can read a secret. Where the recipe says it outright, validate has refused it.
-func (n *node) checkReaders(values map[string]any) error {
+// CheckReaders refuses a mode by which every user can read a secret. Where the recipe says it outright, validate has refused it.
+func (n *Node) CheckReaders(values map[string]any) error {
 	readers := n.readers()
 	if readers == "" {
 		return nil
@@ -48,7 +48,7 @@ func (n *node) checkReaders(values map[string]any) error {
 	if err != nil || bits&0o004 == 0 {
 		return nil // what is no mode, the step type refuses itself
 	}
-	for _, allowance := range n.step.Allow {
+	for _, allowance := range n.Step.Allow {
 		if allowance.Rule.Text == proof.SecretReadable {
 			return nil
 		}

@@ -1,4 +1,4 @@
-package engine
+package program
 
 import (
 	"context"
@@ -49,21 +49,21 @@ type usedFile struct {
 	source           []byte
 }
 
-// frozen is the library of a recovery: the copies that lie beside the run's journal, whatever became of the files.
-type frozen struct {
-	folder runstate.RunDirectory
-	uses   []runstate.UseRecord
+// Frozen is the library of a recovery: the copies that lie beside the run's journal, whatever became of the files.
+type Frozen struct {
+	Directory runstate.RunDirectory
+	Uses      []runstate.UseRecord
 }
 
 // Find implements Library.
-func (f frozen) Find(from, name string) (string, []byte, error) {
-	for _, use := range f.uses {
+func (f Frozen) Find(from, name string) (string, []byte, error) {
+	for _, use := range f.Uses {
 		if use.From != from || use.Name != name {
 			continue
 		}
-		source, err := regular.Read(f.folder.Used(use.Digest))
+		source, err := regular.Read(f.Directory.Used(use.Digest))
 		if err == nil && runstate.Digest(source) != use.Digest {
-			err = fmt.Errorf("%s is not the copy that the run began with: put the one of SHA-256 %s back", f.folder.Used(use.Digest), use.Digest)
+			err = fmt.Errorf("%s is not the copy that the run began with: put the one of SHA-256 %s back", f.Directory.Used(use.Digest), use.Digest)
 		}
 		return use.File, source, err
 	}

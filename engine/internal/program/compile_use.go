@@ -1,4 +1,4 @@
-package engine
+package program
 
 import (
 	"errors"
@@ -28,8 +28,8 @@ type readRecipe struct {
 // use compiles another recipe where it is used. It has its own names and ids, and of the recipe around it only what with
 // hands in. What has no meaning there is passed over: its triggers; its commit, for the run commits as a whole; its lock and
 // its failsafe, which the recipe that is started must have then.
-func (c *compiler) use(n *node, action schema.Use, scope expression.Scope) {
-	n.construct = &used{area: &staticScope{parent: n.own, owner: n, loops: n.own.loops}}
+func (c *compiler) use(n *Node, action schema.Use, scope expression.Scope) {
+	n.Construct = &Used{Area: &StaticScope{Parent: n.Own, Owner: n, Loops: n.Own.Loops}}
 	if action.Recipe.Text == "" {
 		return
 	}
@@ -37,24 +37,24 @@ func (c *compiler) use(n *node, action schema.Use, scope expression.Scope) {
 	if known == nil {
 		return
 	}
-	u, recipe := as[*used](n), known.recipe
-	u.recipe = recipe
-	u.with = c.with(action, recipe, scope)
+	u, recipe := As[*Used](n), known.recipe
+	u.Recipe = recipe
+	u.With = c.with(action, recipe, scope)
 	c.unowned(action, recipe)
 
 	inner := &compiler{
-		compilation: c.compilation, recipe: recipe, base: earlyScope(recipe), prefix: n.at + "/", area: u.area, stopAt: -1,
+		compilation: c.compilation, recipe: recipe, base: earlyScope(recipe), prefix: n.at + "/", area: u.Area, stopAt: -1,
 		files: append(slices.Clone(c.files), file), silent: known.seen,
 	}
 	before := len(c.diagnostics)
-	u.variables = inner.variables()
-	u.timeout = inner.setting(recipe.Timeout, durationType, inner.base)
+	u.Variables = inner.variables()
+	u.Timeout = inner.setting(recipe.Timeout, durationType, inner.base)
 	v := visibleNames{base: inner.base}
-	at := spot{parent: n, area: u.area}
+	at := spot{parent: n, area: u.Area}
 	sequence, behind := inner.sequence(recipe.Steps, v, at)
-	u.steps = sequence
-	u.finally = inner.epilogue(recipe.Finally, behind.with("error", maybe(errorType())), at)
-	u.results = inner.outputs(behind)
+	u.Steps = sequence
+	u.Finally = inner.epilogue(recipe.Finally, behind.with("error", maybe(errorType())), at)
+	u.Results = inner.outputs(behind)
 	if !known.seen && len(c.diagnostics) == before {
 		for _, prove := range c.proofs {
 			c.reportErrors(prove(recipe))
@@ -80,7 +80,7 @@ func (c *compiler) find(action schema.Use) (string, *readRecipe) {
 		c.fail(name.Span, "use-cycle", "take the steps that both need into a recipe of their own",
 			"recipes use each other in a circle: %s", strings.Join(append(slices.Clone(c.files), file), " -> "))
 		return "", nil
-	case len(c.program.uses) >= maxUses || len(c.program.byPath) > maxNodes:
+	case len(c.program.uses) >= maxUses || len(c.program.ByPath) > maxNodes:
 		c.fail(name.Span, "too-large", "use fewer recipes", "with all that it uses, the recipe has more than %d uses or %d steps", maxUses, maxNodes)
 		return "", nil
 	}
@@ -127,9 +127,9 @@ func reason(err error) string {
 }
 
 // with compiles what is handed in, by the types of the inputs.
-func (c *compiler) with(action schema.Use, recipe *schema.Recipe, scope expression.Scope) []namedValue {
+func (c *compiler) with(action schema.Use, recipe *schema.Recipe, scope expression.Scope) []NamedValue {
 	var names []string
-	var with []namedValue
+	var with []NamedValue
 	for _, input := range recipe.Inputs {
 		names = append(names, input.Name.Text)
 		given := slices.IndexFunc(action.With, func(b schema.Binding) bool { return b.Name.Text == input.Name.Text })
@@ -153,7 +153,7 @@ func (c *compiler) with(action schema.Use, recipe *schema.Recipe, scope expressi
 				c.fail(binding.Value.Where(), "use-input", "give it what the recipe "+action.Recipe.Text+" accepts", "%v", err)
 			}
 		}
-		with = append(with, namedValue{input.Name.Text, compiled, input.Type})
+		with = append(with, NamedValue{input.Name.Text, compiled, input.Type})
 	}
 	for _, binding := range action.With {
 		if slices.Contains(names, binding.Name.Text) {

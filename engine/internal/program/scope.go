@@ -1,4 +1,4 @@
-package engine
+package program
 
 import (
 	"fmt"
@@ -151,4 +151,29 @@ func maybe(object value.Type) value.Type {
 	}
 	object.Fields = fields
 	return object
+}
+
+// StaticScope is a part of a program whose steps see each other's outputs by their ids, and those of the areas around it: the
+// recipe itself, one round of a for-each, one branch of a parallel. The recipe of a use is an area too, and sees nothing
+// of what is around it. When an area ends well, what its steps left becomes visible around it.
+type StaticScope struct {
+	Parent *StaticScope
+	// Owner is the for-each, the branch or the use; nil for the recipe itself.
+	Owner *Node
+	// Loops is how many for-each are around it: so many numbers of rounds tell one scene of it from another.
+	Loops int
+	// Left are the ids by which its steps are read from outside, and lefts the same as a set.
+	Left  []leaving
+	Lefts map[string]bool
+}
+
+// leaving is the id of outputs that become visible around an area; list tells those of a for-each.
+type leaving struct {
+	Id   string
+	List bool
+}
+
+// Used tells whether the area is a recipe that is used.
+func (a *StaticScope) Used() bool {
+	return a.Owner != nil && As[*Used](a.Owner) != nil && As[*Used](a.Owner).Area == a
 }

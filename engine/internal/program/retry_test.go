@@ -1,4 +1,4 @@
-package engine
+package program
 
 import (
 	"testing"
@@ -19,7 +19,7 @@ func TestPause(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			for i, want := range test.want {
-				if got := test.policy.pause(i + 1); got != want {
+				if got := test.policy.Pause(i + 1); got != want {
 					t.Errorf("behind attempt %d: %v, want %v", i+1, got, want)
 				}
 			}
@@ -31,11 +31,11 @@ func TestJitterStaysBelowTheDelay(t *testing.T) {
 	policy := patience{delay: time.Second, factor: 1, jitter: 0.5}
 	var varied bool
 	for range 200 {
-		pause := policy.pause(1)
+		pause := policy.Pause(1)
 		if pause < time.Second/2 || pause > time.Second {
 			t.Fatalf("%v lies outside half a second and a second", pause)
 		}
-		varied = varied || pause != policy.pause(1)
+		varied = varied || pause != policy.Pause(1)
 	}
 	if !varied {
 		t.Error("jitter varies nothing")

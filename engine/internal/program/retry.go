@@ -1,4 +1,4 @@
-package engine
+package program
 
 import (
 	"math"
@@ -14,49 +14,49 @@ import (
 // retryPolicy is a step's retry, compiled. A nil member has its default: one attempt, no delay, factor 1, no cap, no
 // jitter, no bound on the total.
 type retryPolicy struct {
-	attempts, delay, factor, maxDelay, jitter, total dynamic
-	// when decides by result and error whether to go on; without it only failures of the world are attempted again, never
+	attempts, delay, factor, maxDelay, jitter, total Dynamic
+	// When decides by result and error whether to go on; without it only failures of the world are attempted again, never
 	// a refusal, a defect or an interruption, nor what a single step cannot do however often it tries.
-	when *expression.Expression
+	When *expression.Expression
 }
 
 // patience is a retry policy with its values known.
 type patience struct {
-	attempts        int
+	Attempts        int
 	delay, maxDelay time.Duration
 	factor, jitter  float64
-	total           time.Duration
+	Total           time.Duration
 }
 
-func (r *retryPolicy) evaluate(names map[string]any) (patience, error) {
-	p := patience{attempts: 1, factor: 1}
+func (r *retryPolicy) Evaluate(names map[string]any) (patience, error) {
+	p := patience{Attempts: 1, factor: 1}
 	if r == nil {
 		return p, nil
 	}
 	var failed error
-	set := func(d dynamic, assign func(v any)) {
+	set := func(d Dynamic, assign func(v any)) {
 		if d == nil || failed != nil {
 			return
 		}
-		v, err := d.evaluate(names)
+		v, err := d.Evaluate(names)
 		if err != nil {
 			failed = err
 			return
 		}
 		assign(v)
 	}
-	set(r.attempts, func(v any) { p.attempts = max(v.(int), 1) })
+	set(r.attempts, func(v any) { p.Attempts = max(v.(int), 1) })
 	set(r.delay, func(v any) { p.delay = v.(value.Duration).Std() })
 	set(r.maxDelay, func(v any) { p.maxDelay = v.(value.Duration).Std() })
-	set(r.total, func(v any) { p.total = v.(value.Duration).Std() })
+	set(r.total, func(v any) { p.Total = v.(value.Duration).Std() })
 	set(r.factor, func(v any) { p.factor = math.Max(v.(float64), 1) })
 	set(r.jitter, func(v any) { p.jitter = math.Min(math.Max(v.(float64), 0), 1) })
 	return p, failed
 }
 
-// pause is the wait behind attempt number n, counted from 1. Jitter takes away up to its share, so that the wait never
+// Pause is the wait behind attempt number n, counted from 1. Jitter takes away up to its share, so that the wait never
 // exceeds the cap.
-func (p patience) pause(n int) time.Duration {
+func (p patience) Pause(n int) time.Duration {
 	wait := float64(p.delay) * math.Pow(p.factor, float64(n-1))
 	if p.maxDelay > 0 {
 		wait = math.Min(wait, float64(p.maxDelay))
@@ -65,21 +65,21 @@ func (p patience) pause(n int) time.Duration {
 	return time.Duration(math.Min(wait, math.MaxInt64/2))
 }
 
-// again reports whether an attempt that ended so is made once more. One that is made of steps, composed, may do in its next attempt
+// Again reports whether an attempt that ended so is made once more. One that is made of steps, composed, may do in its next attempt
 // what a step in it lacked in this one.
-func (r *retryPolicy) again(err error, composed bool, result map[string]any, names map[string]any) (bool, error) {
+func (r *retryPolicy) Again(err error, composed bool, result map[string]any, names map[string]any) (bool, error) {
 	class := fault.ClassOf(err)
 	if class == fault.Interrupted {
 		return false, nil
 	}
-	if r.when == nil {
+	if r.When == nil {
 		return class == fault.Failed && (composed || !fault.IsPermanent(err)), nil
 	}
 	if result == nil {
 		result = map[string]any{}
 	}
-	inner := with(with(names, "error", runstate.ErrorValues(runstate.RecordOf(err))), "result", result)
-	answer, evaluated := r.when.Evaluate(inner)
+	inner := With(With(names, "error", runstate.ErrorValues(runstate.RecordOf(err))), "result", result)
+	answer, evaluated := r.When.Evaluate(inner)
 	if evaluated != nil {
 		return false, evaluated
 	}

@@ -1,4 +1,4 @@
-package engine
+package program
 
 import (
 	"slices"
@@ -12,16 +12,16 @@ import (
 func (c *compiler) facts() {
 	object := value.Type{Kind: value.KindObject}
 	for _, declared := range c.recipe.Facts {
-		f := &fact{declared: declared, timeout: c.setting(declared.Timeout, durationType, c.base)}
+		f := &Fact{Declared: declared, Timeout: c.setting(declared.Timeout, durationType, c.base)}
 		switch {
 		case declared.Run != nil:
-			f.run = c.value(declared.Run, value.ListOf(textType), c.base)
+			f.Run = c.value(declared.Run, value.ListOf(textType), c.base)
 		case declared.File != nil:
-			f.file = c.value(declared.File, value.Of(value.KindPath), c.base)
+			f.File = c.value(declared.File, value.Of(value.KindPath), c.base)
 		case declared.Free != nil:
-			f.free = c.value(declared.Free, value.Of(value.KindPath), c.base)
+			f.Free = c.value(declared.Free, value.Of(value.KindPath), c.base)
 		}
-		c.program.facts = append(c.program.facts, f)
+		c.program.Facts = append(c.program.Facts, f)
 		object.Fields = append(object.Fields, value.Field{
 			Name: declared.Name.Text, Type: declared.Type, Help: declared.Help, Optional: declared.Optional,
 		})
@@ -35,10 +35,10 @@ func (c *compiler) facts() {
 // the inputs, the host, and the variables that read no more than that.
 func (c *compiler) locks() {
 	object := value.Type{Kind: value.KindObject}
-	for _, variable := range c.program.variables {
-		if early(variable.value, object) {
-			c.program.early = append(c.program.early, variable)
-			object.Fields = append(object.Fields, value.Field{Name: variable.name, Type: variable.typ})
+	for _, variable := range c.program.Variables {
+		if early(variable.Value, object) {
+			c.program.Early = append(c.program.Early, variable)
+			object.Fields = append(object.Fields, value.Field{Name: variable.Name, Type: variable.Typ})
 		}
 	}
 	scope := earlyScope(c.recipe)
@@ -55,7 +55,7 @@ func (c *compiler) locks() {
 }
 
 // mountPoints compiles what must be mounted: a bool, a path, or a list of paths.
-func (c *compiler) mountPoints(node schema.Node, scope expression.Scope) dynamic {
+func (c *compiler) mountPoints(node schema.Node, scope expression.Scope) Dynamic {
 	compiled, found := c.inferred(node, scope)
 	text := func(t value.Type) bool { return t.Kind == value.KindString || t.Kind == value.KindPath }
 	list := found.Kind == value.KindList && (found.Elem == nil || text(*found.Elem) || len(found.Elem.Fields) == 0 && found.Elem.Kind == value.KindAny)
@@ -66,8 +66,8 @@ func (c *compiler) mountPoints(node schema.Node, scope expression.Scope) dynamic
 }
 
 // early tells whether a variable reads the inputs, the host and early variables alone.
-func early(variable dynamic, variables value.Type) bool {
-	return !slices.ContainsFunc(variable.references(), func(read expression.Reference) bool {
+func early(variable Dynamic, variables value.Type) bool {
+	return !slices.ContainsFunc(variable.References(), func(read expression.Reference) bool {
 		switch read.Path[0] {
 		case "inputs", "host":
 			return false

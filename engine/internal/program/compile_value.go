@@ -1,4 +1,4 @@
-package engine
+package program
 
 import (
 	"cmp"
@@ -20,7 +20,7 @@ var (
 )
 
 // value compiles a value of the recipe for a place that wants a type. Its literals were checked by the schema already.
-func (c *compiler) value(node schema.Node, want value.Type, scope expression.Scope) dynamic {
+func (c *compiler) value(node schema.Node, want value.Type, scope expression.Scope) Dynamic {
 	switch node := node.(type) {
 	case schema.Scalar:
 		if want.Kind == value.KindPath && node.Kind == schema.Text && !node.Dynamic && node.Text != "" && !filepath.IsAbs(node.Text) && !schema.ForShell(node.Text) {
@@ -32,7 +32,7 @@ func (c *compiler) value(node schema.Node, want value.Type, scope expression.Sco
 		if want.Elem != nil {
 			element = *want.Elem
 		}
-		values := make(list, len(node.Items))
+		values := make(List, len(node.Items))
 		for i, item := range node.Items {
 			values[i] = c.value(item, element, scope)
 		}
@@ -41,7 +41,7 @@ func (c *compiler) value(node schema.Node, want value.Type, scope expression.Sco
 		values := make(mapping, len(node.Entries))
 		for i, entry := range node.Entries {
 			inner := member(want, entry.Key.Text)
-			values[i] = namedValue{entry.Key.Text, c.value(entry.Value, inner, scope), inner}
+			values[i] = NamedValue{entry.Key.Text, c.value(entry.Value, inner, scope), inner}
 		}
 		return values
 	}
@@ -61,7 +61,7 @@ func member(of value.Type, name string) value.Type {
 	return anyType
 }
 
-func (c *compiler) scalar(scalar schema.Scalar, want value.Type, scope expression.Scope) dynamic {
+func (c *compiler) scalar(scalar schema.Scalar, want value.Type, scope expression.Scope) Dynamic {
 	if !strings.Contains(scalar.Text, "${{") {
 		// The schema has said already what is wrong with a literal.
 		literal, _ := scalar.Convert(literalWanted(scalar, want))
@@ -86,7 +86,7 @@ func literalWanted(scalar schema.Scalar, want value.Type) value.Type {
 }
 
 // setting compiles a timeout, a count, ...; nil where there is none.
-func (c *compiler) setting(setting *schema.Setting, want value.Type, scope expression.Scope) dynamic {
+func (c *compiler) setting(setting *schema.Setting, want value.Type, scope expression.Scope) Dynamic {
 	if setting == nil {
 		return nil
 	}
@@ -97,7 +97,7 @@ func (c *compiler) setting(setting *schema.Setting, want value.Type, scope expre
 }
 
 // inferred compiles a value of no declared type, a var or an output, and tells its type.
-func (c *compiler) inferred(node schema.Node, scope expression.Scope) (dynamic, value.Type) {
+func (c *compiler) inferred(node schema.Node, scope expression.Scope) (Dynamic, value.Type) {
 	switch node := node.(type) {
 	case schema.Scalar:
 		compiled := c.scalar(node, anyType, scope)
@@ -106,7 +106,7 @@ func (c *compiler) inferred(node schema.Node, scope expression.Scope) (dynamic, 
 		}
 		return compiled, literalType(node)
 	case schema.List:
-		values := make(list, len(node.Items))
+		values := make(List, len(node.Items))
 		element := anyType
 		for i, item := range node.Items {
 			var typ value.Type
@@ -123,7 +123,7 @@ func (c *compiler) inferred(node schema.Node, scope expression.Scope) (dynamic, 
 		object := value.Type{Kind: value.KindObject}
 		for i, entry := range node.Entries {
 			inner, typ := c.inferred(entry.Value, scope)
-			values[i] = namedValue{entry.Key.Text, inner, typ}
+			values[i] = NamedValue{entry.Key.Text, inner, typ}
 			object.Fields = append(object.Fields, value.Field{Name: entry.Key.Text, Type: typ})
 		}
 		return values, object

@@ -1,4 +1,4 @@
-package engine
+package program
 
 import (
 	"testing"
@@ -11,15 +11,15 @@ import (
 func TestUndoLimit(t *testing.T) {
 	hour, second := constant{value: value.DurationOf(time.Hour)}, constant{value: value.DurationOf(time.Second)}
 	for name, test := range map[string]struct {
-		node node
+		node Node
 		want time.Duration
 	}{
-		"nothing said":      {node{}, defaultTimeout},
-		"an impatient step": {node{timeout: second}, defaultTimeout},
-		"a patient step":    {node{timeout: hour}, time.Hour},
-		"undo-timeout":      {node{timeout: hour, undoTimeout: second}, time.Second},
+		"nothing said":      {Node{}, defaultTimeout},
+		"an impatient step": {Node{timeout: second}, defaultTimeout},
+		"a patient step":    {Node{timeout: hour}, time.Hour},
+		"undo-timeout":      {Node{timeout: hour, undoTimeout: second}, time.Second},
 	} {
-		if got := test.node.undoLimit(nil); got != test.want {
+		if got := test.node.UndoLimit(nil); got != test.want {
 			t.Errorf("%s: %s, want %s", name, got, test.want)
 		}
 	}

@@ -1,4 +1,4 @@
-package engine
+package program
 
 import (
 	"fmt"
@@ -50,7 +50,7 @@ func (p *Program) Resolve(given Inputs) (map[string]any, error) {
 			if input.Required {
 				problems = append(problems, fmt.Sprintf("input %s is required: -i %s=%s", name, name, strings.ToUpper(input.Type.String())))
 			} else if input.Default != nil {
-				values[name] = absolute(input.Type, input.Default, folder)
+				values[name] = Absolute(input.Type, input.Default, folder)
 			}
 			continue
 		}
@@ -110,11 +110,11 @@ func (g Given) resolve(input *schema.Input) (any, error) {
 		}
 		return nil, fmt.Errorf("%w; accepted is %s", err, input.Accepts())
 	}
-	return absolute(input.Type, v, g.Folder), nil
+	return Absolute(input.Type, v, g.Folder), nil
 }
 
-// absolute makes every path in a value absolute: the run may be recovered from anywhere.
-func absolute(t value.Type, v any, folder string) any {
+// Absolute makes every path in a value absolute: the run may be recovered from anywhere.
+func Absolute(t value.Type, v any, folder string) any {
 	switch v := v.(type) {
 	case string:
 		if t.Kind == value.KindPath && v != "" && !filepath.IsAbs(v) {
@@ -123,13 +123,13 @@ func absolute(t value.Type, v any, folder string) any {
 	case []any:
 		items := make([]any, len(v))
 		for i := range v {
-			items[i] = absolute(*t.Elem, v[i], folder)
+			items[i] = Absolute(*t.Elem, v[i], folder)
 		}
 		return items
 	case map[string]any:
 		members := make(map[string]any, len(v))
 		for name := range v {
-			members[name] = absolute(*t.Elem, v[name], folder)
+			members[name] = Absolute(*t.Elem, v[name], folder)
 		}
 		return members
 	}

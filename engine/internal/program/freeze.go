@@ -1,4 +1,4 @@
-package engine
+package program
 
 import (
 	"encoding/json"
@@ -11,8 +11,8 @@ import (
 	"github.com/gwe-project/gwe/engine/value"
 )
 
-// freeze keeps the recipe as it is now, and those that it uses: recovery runs these copies, whatever becomes of the files.
-func (p *Program) freeze(r runstate.RunDirectory) ([]runstate.UseRecord, error) {
+// Freeze keeps the recipe as it is now, and those that it uses: recovery runs these copies, whatever becomes of the files.
+func Freeze(p *Program, r runstate.RunDirectory) ([]runstate.UseRecord, error) {
 	var uses []runstate.UseRecord
 	for _, use := range p.uses {
 		record := runstate.UseRecord{From: use.from, Name: use.name, File: use.file, Digest: runstate.Digest(use.source)}
@@ -32,9 +32,9 @@ func (p *Program) freeze(r runstate.RunDirectory) ([]runstate.UseRecord, error) 
 	return uses, durable.WriteFile(r.Recipe(), p.Recipe.Source, 0o600)
 }
 
-// keepInputs puts inputs into the begin record, and secret ones into files that only the owner reads.
-func (p *Program) keepInputs(r runstate.RunDirectory, inputs map[string]any, begin *runstate.BeginRecord) error {
-	shown, err := p.shownInputs(inputs)
+// KeepInputs puts inputs into the begin record, and secret ones into files that only the owner reads.
+func KeepInputs(p *Program, r runstate.RunDirectory, inputs map[string]any, begin *runstate.BeginRecord) error {
+	shown, err := ShownInputs(p, inputs)
 	if err != nil {
 		return err
 	}
@@ -57,8 +57,8 @@ func (p *Program) keepInputs(r runstate.RunDirectory, inputs map[string]any, beg
 	return nil
 }
 
-// shownInputs are the inputs that hold no secret, as the journal has them.
-func (p *Program) shownInputs(inputs map[string]any) (map[string]json.RawMessage, error) {
+// ShownInputs are the inputs that hold no secret, as the journal has them.
+func ShownInputs(p *Program, inputs map[string]any) (map[string]json.RawMessage, error) {
 	shown := map[string]json.RawMessage{}
 	for _, input := range p.Recipe.Inputs {
 		v, ok := inputs[input.Name.Text]
@@ -72,4 +72,19 @@ func (p *Program) shownInputs(inputs map[string]any) (map[string]json.RawMessage
 		shown[input.Name.Text] = raw
 	}
 	return shown, nil
+}
+
+// UndoVersions are the versions of undo data that this gwe writes, by step type; those of version 1 are left out.
+func UndoVersions(p *Program) map[string]int {
+	var versions map[string]int
+	for _, n := range p.ByPath {
+		if n.Leaf() == nil || n.StepType().About().UndoVersion() == 1 {
+			continue
+		}
+		if versions == nil {
+			versions = map[string]int{}
+		}
+		versions[n.StepType().About().Name] = n.StepType().About().UndoVersion()
+	}
+	return versions
 }
