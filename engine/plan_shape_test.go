@@ -60,8 +60,9 @@ func members[T any]() []string {
 	var names []string
 	for _, field := range reflect.VisibleFields(reflect.TypeFor[T]()) {
 		if field.IsExported() {
-			name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
-			names = append(names, name)
+			if name, _, _ := strings.Cut(field.Tag.Get("json"), ","); name != "-" { // what is of the engine alone
+				names = append(names, name)
+			}
 		}
 	}
 	slices.Sort(names)
