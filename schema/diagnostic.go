@@ -2,6 +2,7 @@ package schema
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 )
 
@@ -28,6 +29,15 @@ type Diagnostic struct {
 	Message string `json:"message"`
 	// Hint says what to write instead; it may be empty.
 	Hint string `json:"hint,omitempty"`
+}
+
+// String is the diagnostic in one line: "recipe.yaml:3:5: error: unknown key "x" (unknown-key); write y".
+func (d Diagnostic) String() string {
+	text := fmt.Sprintf("%s:%s: %s: %s (%s)", visible(d.File), d.Position, d.Severity, visible(d.Message), d.Rule)
+	if d.Hint != "" {
+		text += "; " + visible(d.Hint)
+	}
+	return text
 }
 
 // Diagnostics are the problems of one or more recipes.

@@ -23,8 +23,8 @@ func main() {
 		fmt.Fprintln(os.Stderr, "usage: embed STATE RECIPE NAME=VALUE...")
 		os.Exit(engine.ExitUsage)
 	}
-	// A cancelled context puts the run back before Run returns.
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// A cancelled context rolls the run back before Run returns. `gwe cancel` sends engine.CancelSignal.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, engine.CancelSignal)
 	defer stop()
 	code, err := update(ctx, os.Args[1], os.Args[2], os.Args[3:])
 	if err != nil {
@@ -44,7 +44,7 @@ func update(ctx context.Context, state, recipe string, given []string) (code int
 	}
 	finished, err := agent.Recover(ctx)
 	if err != nil {
-		return engine.ExitErrored, err
+		return engine.ExitCode(err), err
 	}
 	for _, result := range finished {
 		fmt.Printf("an earlier run was finished: %s\n", result.Status)
@@ -69,7 +69,7 @@ func update(ctx context.Context, state, recipe string, given []string) (code int
 	}
 	result, err := agent.Run(ctx, program, inputs)
 	if err != nil { // the run never began
-		return engine.ExitRefused, err
+		return engine.ExitCode(err), err
 	}
 	fmt.Printf("the machine is %s\n", result.Status)
 	return result.ExitCode(), result.Err

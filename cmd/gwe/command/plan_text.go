@@ -262,7 +262,7 @@ func refusalText(refusals []engine.Refusal, warnings []engine.Warning, columns i
 	}
 	head := ""
 	for _, refusal := range refusals {
-		next := fmt.Sprintf("A run now would be refused, with exit code %d, and change nothing:", refusalExit(refusals))
+		next := fmt.Sprintf("A run now would be refused, with exit code %d, and change nothing:", engine.RefusalExitCode(refusals))
 		if refusal.Begins {
 			next = "A run would fail here, and be rolled back:"
 		}
@@ -281,14 +281,6 @@ func refusalText(refusals []engine.Refusal, warnings []engine.Warning, columns i
 		}
 	}
 	return t.text.String()
-}
-
-// refusalExit is what a run now would end with: an earlier run that cannot be brought to its end needs an operator.
-func refusalExit(refusals []engine.Refusal) int {
-	if slices.ContainsFunc(refusals, func(one engine.Refusal) bool { return slices.Contains(unsettled, one.Code) }) {
-		return engine.ExitBroken
-	}
-	return engine.ExitRefused
 }
 
 func at(lines []string, i int) string {
