@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -168,6 +169,9 @@ func (put) Undo(ctx context.Context, run *step.Run, a putArguments, memo putMemo
 		return err
 	}
 	if a.fails("leftover") {
+		if err := startOne(run); err != nil {
+			return err
+		}
 		if _, err := os.Stat(string(a.Path) + ".heal"); err != nil {
 			return &step.Leftover{Err: fault.New(fault.Failed, "put-leftover", "a crumb is left")}
 		}
@@ -181,7 +185,20 @@ func (put) Release(_ context.Context, run *step.Run, a putArguments, _ putMemo) 
 	if _, err := os.Stat(string(a.Path) + ".deadly"); err == nil {
 		panic(death{})
 	}
+	if err := startOne(run); err != nil {
+		return err
+	}
 	return os.WriteFile(string(a.Path)+".released", nil, 0o644)
+}
+
+// startOne starts a program and waits for it, as plugins and hooks do in an undo and a release.
+func startOne(run *step.Run) error {
+	program := exec.Command("true")
+	if err := program.Start(); err != nil {
+		return err
+	}
+	run.Started(program.Process.Pid)
+	return program.Wait()
 }
 
 func (put) Verify(_ context.Context, run *step.Run, a putArguments, _ putMemo) error {

@@ -124,6 +124,10 @@ func (x *runner) write(kind string, record any, write func(journal.Writer, strin
 	if !x.backward && x.unwritten != nil {
 		x.repairJournal() // nothing goes forward on a journal that does not tell all
 	}
+	if err := x.state.Follows(kind); err != nil {
+		return fault.New(fault.Errored, "journal-order", "cannot journal a record of kind %q here", kind).WithCause(err).
+			WithHint("this is a defect of gwe: report it with `gwe support-bundle`")
+	}
 	if err := write(x.journal, kind, data); err != nil {
 		if !x.backward {
 			x.halted = true

@@ -89,7 +89,7 @@ func (h *Recorded) apply(kind string, data json.RawMessage) error {
 
 // Take takes one decoded record in; see DecodeRecord.
 func (h *Recorded) Take(kind string, decoded any) error { //nolint:gocyclo // one case a type of record
-	if err := h.follows(kind); err != nil {
+	if err := h.Follows(kind); err != nil {
 		return err
 	}
 	h.Handed, h.lastHeld = nil, nil

@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// follows refuses a record that cannot come after those before it.
-func (h *Recorded) follows(kind string) error {
+// Follows refuses a record that cannot come after those before it.
+func (h *Recorded) Follows(kind string) error {
 	switch {
 	case kind == recordHeader:
 		return nil
@@ -14,7 +14,7 @@ func (h *Recorded) follows(kind string) error {
 		return fmt.Errorf("the run has begun before")
 	case kind != RecordBegin && !h.began:
 		return fmt.Errorf("the run has not begun")
-	case h.Ended != nil && !slices.Contains(afterEnd, kind):
+	case h.Ended != nil && slices.Contains(beforeEnd, kind):
 		return fmt.Errorf("the run has ended")
 	case h.Suspension == nil && slices.Contains(ofSuspension, kind):
 		return fmt.Errorf("the run is not suspended")
@@ -28,8 +28,12 @@ func (h *Recorded) follows(kind string) error {
 	return nil
 }
 
-// afterEnd are the kinds of records that may follow the end of a run.
-var afterEnd = []string{RecordCleaned, RecordReleasing, RecordReleased, RecordRollback}
+// beforeEnd are the kinds of records that say what a run does, so that none follows its end. What cleans up after it, and starts programs
+// for that, comes later.
+var beforeEnd = []string{
+	RecordIntent, RecordEntered, RecordResult, RecordCommitted, RecordStopped, RecordSuspended, RecordHandedOver, RecordTakenOver,
+	RecordUnwind, RecordPutOff, RecordUndone, RecordButLast, RecordEnd,
+}
 
 // ofSuspension are the kinds of records that need a run which is suspended.
 var ofSuspension = []string{RecordWaited, RecordConfirmed, RecordCancelled, RecordResumed}

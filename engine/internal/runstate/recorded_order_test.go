@@ -23,6 +23,7 @@ func TestRecordsThatCannotFollow(t *testing.T) {
 		"a rollback by hand":          {[]record{begin, intent, committed, end, {RecordRollback, `{}`}, {RecordUndone, `{"frame":1}`}, end}, ""},
 		"released after the end":      {[]record{begin, intent, committed, end, {RecordReleasing, `{}`}, {RecordReleased, `{}`}}, ""},
 		"a wait":                      {[]record{begin, suspended, {RecordWaited, `{}`}, {RecordConfirmed, `{}`}, {RecordResumed, `{}`}, end}, ""},
+		"programs that clean up":      {[]record{begin, intent, committed, end, {RecordProcess, `{"place":"1"}`}, {RecordCleaned, `{"frame":1}`}}, ""},
 		"undo without a begin":        {[]record{{RecordUndone, `{"frame":1}`}}, "has not begun"},
 		"two beginnings":              {[]record{begin, begin}, "has begun before"},
 		"two frames of a number":      {[]record{begin, intent, intent}, "two frames 1"},
