@@ -73,7 +73,11 @@ func Import(folder, file string) (Imported, error) {
 	return Imported{Keys: keys, Warnings: append(work.warnings, work.remaining()...)}, err
 }
 
-// lockKeyring makes the folder and waits for other imports into it: each reads what the one before has written.
+// importPatience is how long an import waits for another one into the same keyring. An import takes a moment; who holds the lock for longer
+// need not be gwe, since every user who can read the directory can lock it.
+const importPatience = 15 * time.Second
+
+// lockKeyring makes the directory and waits for other imports into it: each reads what the one before has written.
 func lockKeyring(folder string) (unlock func(), err error) {
 	unwritable := fault.New(fault.Failed, "key-unwritable", "cannot make the keyring %s", folder)
 	if err := os.MkdirAll(folder, 0o755); err != nil {
@@ -83,11 +87,26 @@ func lockKeyring(folder string) (unlock func(), err error) {
 	if err != nil {
 		return nil, unwritable.WithCause(err)
 	}
-	if err := syscall.Flock(int(opened.Fd()), syscall.LOCK_EX); err != nil {
-		opened.Close()
-		return nil, unwritable.WithCause(err)
+	err = lockWithin(opened, importPatience)
+	if err == nil {
+		return func() { opened.Close() }, nil
 	}
-	return func() { opened.Close() }, nil
+	opened.Close()
+	if errors.Is(err, syscall.EWOULDBLOCK) {
+		return nil, refuse("keyring-busy", "cannot import into the keyring %s: another process has locked it for %v", folder, importPatience).
+			WithHint("look who it is with `fuser %s`, and import again when it has ended", folder)
+	}
+	return nil, unwritable.WithCause(err)
+}
+
+// lockWithin takes the lock on an open file as soon as it is free.
+func lockWithin(file *os.File, patience time.Duration) error {
+	for begun := time.Now(); ; time.Sleep(20 * time.Millisecond) {
+		err := durable.Flock(file)
+		if !errors.Is(err, syscall.EWOULDBLOCK) || time.Since(begun) >= patience {
+			return err
+		}
+	}
 }
 
 // into joins what the file holds with a keyring.
