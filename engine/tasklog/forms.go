@@ -2,6 +2,7 @@ package tasklog
 
 import (
 	"bytes"
+	"encoding/base32"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
@@ -14,8 +15,8 @@ import (
 	"unicode/utf16"
 )
 
-// Forms lists how programs write a text: in JSON and other quotes, in a URL, in XML, for a shell, in base64 wherever it begins there, and
-// in hexadecimal. Forms that are the text itself, or hold it whole, are left out where that is known.
+// Forms lists how programs write a text: in JSON and other quotes, in a URL, in XML, for a shell, in base32, base64 and twice in base64
+// wherever it begins there, and in hexadecimal. Forms that are the text itself, or hold it whole, are left out where that is known.
 func Forms(text string) []string {
 	forms := []string{
 		strings.Trim(strconv.Quote(text), `"`), strings.Trim(strconv.QuoteToASCII(text), `"`),
@@ -40,14 +41,30 @@ func Forms(text string) []string {
 	}
 	forms = append(forms, base64.StdEncoding.EncodeToString([]byte(text)), base64.RawStdEncoding.EncodeToString([]byte(text)),
 		base64.URLEncoding.EncodeToString([]byte(text)), base64.RawURLEncoding.EncodeToString([]byte(text)))
-	// In the middle of a longer text it begins at one of three places, and the characters that it shares with its neighbours are unknown.
-	for skip := range 3 {
-		if whole := (len(text) - skip) / 3 * 3; whole > 0 {
-			inner := []byte(text[skip : skip+whole])
-			forms = append(forms, base64.RawStdEncoding.EncodeToString(inner), base64.RawURLEncoding.EncodeToString(inner))
+	for _, inner := range within(text, 3) {
+		once := base64.RawStdEncoding.EncodeToString([]byte(inner))
+		forms = append(forms, once, base64.RawURLEncoding.EncodeToString([]byte(inner)))
+		for _, again := range within(once, 3) {
+			forms = append(forms, base64.RawStdEncoding.EncodeToString([]byte(again)))
 		}
 	}
+	for _, inner := range within(text, 5) {
+		once := base32.StdEncoding.EncodeToString([]byte(inner))
+		forms = append(forms, once, strings.ToLower(once))
+	}
 	return forms
+}
+
+// within lists what of a text is encoded in whole groups of that many bytes: in the middle of a longer text it begins anywhere in a group,
+// and the characters that it shares with its neighbours are unknown.
+func within(text string, group int) []string {
+	var inner []string
+	for skip := range group {
+		if whole := (len(text) - skip) / group * group; whole > 0 {
+			inner = append(inner, text[skip:skip+whole])
+		}
+	}
+	return inner
 }
 
 var (

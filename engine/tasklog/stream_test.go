@@ -2,6 +2,7 @@ package tasklog_test
 
 import (
 	"bytes"
+	"encoding/base32"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
@@ -93,6 +94,18 @@ func TestFilterForms(t *testing.T) {
 			// Four characters stand for three bytes; those that are shared with the neighbours stay.
 			if left := len(strings.Replace(got, "***", "", 1)); !strings.Contains(got, "***") || left > 16 {
 				t.Errorf("base64 that begins behind %d bytes: %q", skip, got)
+			}
+		}
+	}
+	for skip := range 5 {
+		text := "wxyz"[:skip] + secret + "tail"
+		for name, encoded := range map[string]string{
+			"base32": base32.StdEncoding.EncodeToString([]byte(text)), "lower base32": strings.ToLower(base32.StdEncoding.EncodeToString([]byte(text))),
+			"base64 twice": base64.StdEncoding.EncodeToString([]byte(base64.StdEncoding.EncodeToString([]byte(text)))),
+		} {
+			// What is shared with the neighbours stays.
+			if got := filtered(t, mask, encoded+"\n", 3); !strings.Contains(got, "***") || len(strings.Replace(got, "***", "", 1)) > 32 {
+				t.Errorf("%s that begins behind %d bytes: %q", name, skip, got)
 			}
 		}
 	}
