@@ -165,12 +165,8 @@ func (x *runner) environment(n *program.Node, r runstate.Rounds, where runstate.
 
 // makeRoom makes the folder in which steps of the way back will work. When they come, the file system may have no room for it.
 func (x *runner) makeRoom(where runstate.Place) error {
-	directory := x.folder.Place(where)
-	err := os.Mkdir(directory, 0o700)
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrExist) {
-		err = os.MkdirAll(directory, 0o700)
-	}
-	if err != nil {
+	// MkdirAll looks first: an undo makes no call that may fail where the directory is there already, as it is since the way forward.
+	if err := os.MkdirAll(x.folder.Place(where), 0o700); err != nil {
 		return runstate.StateUnusable(x.engine.State.Folder, err)
 	}
 	return nil
