@@ -205,6 +205,7 @@ func (h *runState) bindFrame(number int, n *program.Node, arguments map[string]a
 	defer h.Guard.Unlock()
 	f := &frame{Frame: h.Recorded.ByNumber[number], node: n, arguments: arguments}
 	h.frames, h.byNumber[number] = append(h.frames, f), f
+	f.ForgetBefore()
 	if f.Part == "" && n.Opaque() {
 		h.lastProgram = max(h.lastProgram, number)
 	}

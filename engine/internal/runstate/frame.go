@@ -51,3 +51,6 @@ type Frame struct {
 	// Lost means that it was removed.
 	Lost bool
 }
+
+// ForgetBefore drops what was there before the step: only a look at a stored run compares it, and it would grow with a live one.
+func (f *Frame) ForgetBefore() { f.before = nil }
