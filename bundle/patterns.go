@@ -23,7 +23,7 @@ func ParsePattern(text string) (pattern Pattern, ok bool) {
 	return Pattern(text), true
 }
 
-// Match tells whether the pattern names this path, which is relative to the top of the tree.
+// Match reports whether the pattern names this path, which is relative to the top of the tree.
 func (p Pattern) Match(name string) bool {
 	subject := path.Base(name)
 	if strings.HasPrefix(string(p), "/") {
@@ -52,7 +52,7 @@ func parsePatterns(given []string) (patterns, error) {
 	return all, nil
 }
 
-// match tells whether a pattern names this path; the folders above it were looked at before.
+// match reports whether a pattern names this path; the folders above it were looked at before.
 func (p patterns) match(name string) bool {
 	return slices.ContainsFunc(p, func(pattern Pattern) bool { return pattern.Match(name) })
 }

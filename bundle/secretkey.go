@@ -192,7 +192,7 @@ func recipients(keys []*packet.EncryptedKey) string {
 	return "the key " + strings.Join(ids, ", ")
 }
 
-// KeyIsLocked tells whether a secret key file needs a passphrase.
+// KeyIsLocked reports whether a secret key file needs a passphrase.
 func KeyIsLocked(path string) (bool, error) {
 	_, err := readSecretKeys(path, value.Secret{}, "signing")
 	if found := fault.As(err); found != nil && found.Code == "signing-passphrase-missing" {

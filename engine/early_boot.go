@@ -61,13 +61,13 @@ func (h *runState) framesToUndo(early bool) []*frame {
 	return append(now, oldestFirst(last)...)
 }
 
-// postpones tells whether what fails in the undo of a frame is put off: early in a boot nobody knows whether a missing service
+// postpones reports whether what fails in the undo of a frame is put off: early in a boot nobody knows whether a missing service
 // is the reason, and behind that the services may still be coming up.
 func (x *runner) postpones(f *frame) bool {
 	return x.engine.Early || (f.Rest != nil || f.OwesLast && x.state.Awaiting) && x.servicesMayStart()
 }
 
-// servicesMayStart tells whether services may still be coming up.
+// servicesMayStart reports whether services may still be coming up.
 func (x *runner) servicesMayStart() bool {
 	now, looked := x.engine.now(), x.state.Looked
 	return now.Boot == looked.Boot && now.Since-looked.Since < servicesPatience
@@ -77,7 +77,7 @@ func (x *runner) logDeferred(err error, task *tasklog.Task) {
 	task.Warn("it is tried again when the services are there: " + x.withoutSecrets(err).Error())
 }
 
-// needsServices tells whether a step says that it needs services. Arguments that cannot be evaluated say so elsewhere.
+// needsServices reports whether a step says that it needs services. Arguments that cannot be evaluated say so elsewhere.
 func (x *runner) needsServices(n *program.Node, names map[string]any) bool {
 	user, ok := n.StepType().(step.EarlyType)
 	if !ok {
@@ -91,14 +91,14 @@ func (x *runner) needsServices(n *program.Node, names map[string]any) bool {
 	return err == nil && needs
 }
 
-// finallyNeedsServices tells whether a step of the recipe's finally does.
+// finallyNeedsServices reports whether a step of the recipe's finally does.
 func (x *runner) finallyNeedsServices() bool {
 	return slices.ContainsFunc(x.program.Finally, func(n *program.Node) bool {
 		return x.needsServices(n, program.With(x.state.names(n, nil, x.state.Failure != nil), "error", map[string]any{}))
 	})
 }
 
-// defersFinally tells whether an early recovery leaves a run alone that did all its steps: only its finally is to come.
+// defersFinally reports whether an early recovery leaves a run alone that did all its steps: only its finally is to come.
 func (x *runner) defersFinally() bool {
 	owed := func(f *frame) bool { return f.Part == runstate.PartFinally }
 	return x.engine.Early && (len(x.program.Finally) > 0 || slices.ContainsFunc(x.state.open(), owed))

@@ -130,7 +130,7 @@ func factsType(compiled *Program) value.Type {
 // factReader reads facts.
 type factReader struct {
 	machine step.Machine
-	// programs tells whether programs may be run, and environment what they get.
+	// programs reports whether programs may be run, and environment what they get.
 	programs    bool
 	environment []string
 	log         *tasklog.Task
@@ -267,7 +267,7 @@ func plain(content []byte) (string, error) {
 	return strings.Trim(string(content), " \t\r\n\x00"), nil
 }
 
-// lacking tells whether the machine just does not have the fact, which an optional one may.
+// lacking reports whether the machine just does not have the fact, which an optional one may.
 func lacking(err error) bool {
 	f := fault.As(err)
 	return errors.Is(err, fs.ErrNotExist) || f != nil && slices.Contains([]string{"process-not-found", "process-exit"}, f.Code)

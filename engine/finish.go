@@ -102,7 +102,7 @@ func (x *runner) finish(ctx context.Context, failure error) Result {
 	return result
 }
 
-// broken tells whether something before the commit could not be put back. It alone calls for the failsafe.
+// broken reports whether something before the commit could not be put back. It alone calls for the failsafe.
 func (h *runState) broken() bool {
 	return h.Failure != nil && h.Committed < 0 && (h.Stranded != nil || h.anyFrame(func(f *frame) bool { return f.Broken }))
 }
@@ -231,7 +231,7 @@ func (x *runner) lastRecord(ctx context.Context, result *Result) error {
 	return x.awaitJournal(ctx)
 }
 
-// needed tells whether what the run kept is needed on: by an undo by hand, by the next try to clean up, or by the person
+// needed reports whether what the run kept is needed on: by an undo by hand, by the next try to clean up, or by the person
 // who must put right what an undo could not.
 func (h *runState) needed() bool {
 	return len(h.held()) > 0 || h.anyFrame(func(f *frame) bool { return f.Leftover || f.Broken })

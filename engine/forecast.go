@@ -200,7 +200,7 @@ func (f *forecast) missing(references []expression.Reference) []string {
 	return missing
 }
 
-// known tells whether a path of names leads to a value, or to one that is known to be absent.
+// known reports whether a path of names leads to a value, or to one that is known to be absent.
 func known(names map[string]any, path []string) bool {
 	var at any = names
 	for _, name := range path {

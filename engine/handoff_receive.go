@@ -13,7 +13,7 @@ import (
 	"github.com/gwe-project/gwe/engine/journal"
 )
 
-// CanTakeOver tells whether this gwe can go on with a run of another one: it reads the journal and the frozen recipe, and
+// CanTakeOver reports whether this gwe can go on with a run of another one: it reads the journal and the frozen recipe, and
 // changes nothing.
 func (e *Engine) CanTakeOver(run string) (HandOverAnswer, error) {
 	if _, err := runstate.Choose(e.State, run); err != nil {

@@ -56,7 +56,7 @@ type handoff struct{ to runstate.HandedOverRecord }
 
 func (l *handoff) Error() string { return "handing over to " + l.to.To() }
 
-// handingOff tells whether an error is a change of hands.
+// handingOff reports whether an error is a change of hands.
 func handingOff(err error) *handoff {
 	var departs *handoff
 	if errors.As(err, &departs) {

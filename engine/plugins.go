@@ -64,7 +64,7 @@ func (x *runner) missingPlugin(f *frame, class fault.Class) error {
 	return nil
 }
 
-// missingPluginFirst tells whether a recovery of a dead run could not even begin to put it back.
+// missingPluginFirst reports whether a recovery of a dead run could not even begin to put it back.
 func (e *Engine) missingPluginFirst(p *runstate.StoredRun) error {
 	if len(p.Begin.Plugins) == 0 {
 		return nil

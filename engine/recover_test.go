@@ -79,7 +79,7 @@ func TestKillAtEveryRecordEndsOldOrNew(t *testing.T) {
 	}
 }
 
-// killOnce tells whether the moment came.
+// killOnce reports whether the moment came.
 func killOnce(t *testing.T, failing bool, when moment) (died bool) {
 	b := newBench(t)
 	b.write("a", "old")

@@ -33,7 +33,7 @@ func retryOnce[T any](ctx context.Context, x *runner, postpone bool, task *taskl
 	return done, err
 }
 
-// refusedBySystem tells whether a call failed that may be made again. That is not a sync: a second one would report a success
+// refusedBySystem reports whether a call failed that may be made again. That is not a sync: a second one would report a success
 // that never was. Nor is it the start of a program that does not exist.
 func refusedBySystem(err error) bool {
 	var number syscall.Errno

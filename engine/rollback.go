@@ -134,7 +134,7 @@ func (h *runState) giveUpAfterCommit() {
 	}
 }
 
-// releases tells whether a type keeps something for its undo outside the run's folder.
+// releases reports whether a type keeps something for its undo outside the run's folder.
 func releases(stepType step.Type) bool {
 	releaser, ok := stepType.(interface{ Releases() bool })
 	return ok && releaser.Releases()

@@ -54,7 +54,7 @@ func (e *Engine) rollbackReaches(p *runstate.StoredRun) error {
 	return runstate.OutOfReach(p.Targets(e.runsPrograms), fault.Refused)
 }
 
-// irreversible tells whether nothing would be done to put the frame back: no undo of its type's, none in the recipe, and
+// irreversible reports whether nothing would be done to put the frame back: no undo of its type's, none in the recipe, and
 // none of a group around it.
 func (f *frame) irreversible() bool {
 	if f.Part != "" || f.node.StepType().About().Undo != "" {

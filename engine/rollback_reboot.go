@@ -43,7 +43,7 @@ func (j *judgement) checkReturn(ctx context.Context, expect *program.Condition) 
 	j.because(err)
 }
 
-// left tells whether a machine that a run brought into a new system runs another one by now. An error means that nobody can
+// left reports whether a machine that a run brought into a new system runs another one by now. An error means that nobody can
 // tell.
 func (e *Engine) left(ctx context.Context, h *runState) (bool, error) {
 	n := h.program.ByPath[h.Rebooted.Step]

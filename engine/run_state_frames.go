@@ -36,12 +36,12 @@ func (h *runState) openSince(number int, n *program.Node, r runstate.Rounds) []*
 	return open
 }
 
-// in tells whether the frame lies within the node's step in these rounds; within a nil node all do.
+// in reports whether the frame lies within the node's step in these rounds; within a nil node all do.
 func (f *frame) in(n *program.Node, r runstate.Rounds) bool {
 	return n == nil || f.node.Within(n) && slices.Equal(f.Rounds.In(n.Own.Loops), r)
 }
 
-// brokenSince tells whether one of the frames behind that number, within the node's step in these rounds, could not be put back.
+// brokenSince reports whether one of the frames behind that number, within the node's step in these rounds, could not be put back.
 func (h *runState) brokenSince(number int, n *program.Node, r runstate.Rounds) bool {
 	h.Guard.Lock()
 	defer h.Guard.Unlock()
@@ -62,7 +62,7 @@ func (h *runState) held() []*frame {
 	return held
 }
 
-// complete tells whether the forward path came to its end.
+// complete reports whether the forward path came to its end.
 func (h *runState) complete() bool {
 	if h.Stopped != nil {
 		return true

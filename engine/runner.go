@@ -88,7 +88,7 @@ func (x *runner) branch(n *program.Node) *runner {
 	return &runner{work: x.work, backward: x.backward, strand: n.Strand}
 }
 
-// journalFailed tells whether the journal failed on the way forward.
+// journalFailed reports whether the journal failed on the way forward.
 func (x *runner) journalFailed() bool {
 	x.writing.Lock()
 	defer x.writing.Unlock()

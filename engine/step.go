@@ -18,7 +18,7 @@ type stopping struct{ text string }
 
 func (s *stopping) Error() string { return "stopped: " + s.text }
 
-// stopped tells whether an error is a stop.
+// stopped reports whether an error is a stop.
 func stopped(err error) *stopping {
 	var stop *stopping
 	if errors.As(err, &stop) {

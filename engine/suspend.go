@@ -22,7 +22,7 @@ type suspending struct{ text string }
 
 func (s *suspending) Error() string { return "suspended: waits for " + s.text }
 
-// suspended tells whether an error is a suspension.
+// suspended reports whether an error is a suspension.
 func suspended(err error) *suspending {
 	var waits *suspending
 	if errors.As(err, &waits) {

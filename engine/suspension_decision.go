@@ -115,7 +115,7 @@ func (j *judgement) looped() {
 	j.rollBack("reboot-loop", "the machine booted %d times while the run waited for %s, and nobody could tell how it stands", j.waited.Boots, j.suspension.Awaited())
 }
 
-// booted tells whether the machine has rebooted since the wait began, and gives up on one that does not.
+// booted reports whether the machine has rebooted since the wait began, and gives up on one that does not.
 func (j *judgement) booted() bool {
 	if j.waited.Boots == 0 && j.late() {
 		j.failed("reboot-missing", "the machine did not reboot within %s", value.DurationOf(j.suspension.Within))
@@ -125,7 +125,7 @@ func (j *judgement) booted() bool {
 
 func (j *judgement) late() bool { return j.waited.Spent >= j.suspension.Within }
 
-// confirm tells whether somebody or the condition confirmed the run.
+// confirm reports whether somebody or the condition confirmed the run.
 func (j *judgement) confirm(ctx context.Context) {
 	s := j.suspension
 	left, doubt := j.fellBack(ctx)
@@ -163,7 +163,7 @@ func (j *judgement) confirm(ctx context.Context) {
 	j.because(doubt)
 }
 
-// fellBack tells whether the machine left the new system since the run rebooted it there: a boot loader gave that up, say. What
+// fellBack reports whether the machine left the new system since the run rebooted it there: a boot loader gave that up, say. What
 // is healthy then is the old one. An error means that nobody can tell; a person who confirms the run is believed all the same.
 func (j *judgement) fellBack(ctx context.Context) (bool, error) {
 	if j.history.Rebooted == nil || j.waited.Boots == 0 {
@@ -236,7 +236,7 @@ func (j *judgement) present(ctx context.Context, asked *program.Condition) (map[
 	return names, nil
 }
 
-// reads tells whether a condition reads a fact.
+// reads reports whether a condition reads a fact.
 func reads(asked *program.Condition, fact string) bool {
 	return slices.ContainsFunc(asked.References(), func(read expression.Reference) bool {
 		return read.Path[0] == "facts" && (len(read.Path) == 1 || read.Path[1] == fact)

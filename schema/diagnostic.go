@@ -43,7 +43,7 @@ func (d Diagnostic) String() string {
 // Diagnostics are the problems of one or more recipes.
 type Diagnostics []Diagnostic
 
-// HasErrors tells whether one of them is an error.
+// HasErrors reports whether one of them is an error.
 func (d Diagnostics) HasErrors() bool {
 	return slices.ContainsFunc(d, func(one Diagnostic) bool { return one.Severity == Error })
 }

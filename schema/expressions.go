@@ -45,7 +45,7 @@ func (p *parser) swallowed(scalar Scalar, left string) bool {
 	return true
 }
 
-// balanced tells whether quotes and brackets are closed.
+// balanced reports whether quotes and brackets are closed.
 func balanced(text string) bool {
 	var open []byte
 	for i := 0; i < len(text); i++ {

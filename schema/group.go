@@ -101,7 +101,7 @@ func (p *parser) recipeReference(name Scalar) bool {
 	return false
 }
 
-// Shipped tells whether a reference to a recipe is the bare name of a shipped one, and not a file.
+// Shipped reports whether a reference to a recipe is the bare name of a shipped one, and not a file.
 func Shipped(reference string) bool {
 	return !strings.Contains(reference, "/") && !strings.HasSuffix(reference, ".yaml") && !strings.HasSuffix(reference, ".yml")
 }

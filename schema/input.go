@@ -33,7 +33,7 @@ type Input struct {
 // Anywhere is the Mounted of an input that must lie on a mount, whichever it is.
 const Anywhere = "anywhere"
 
-// Check tells whether a canonical value of the input's type is accepted. Its error is a *fault.Fault, and shows no secret.
+// Check reports whether a canonical value of the input's type is accepted. Its error is a *fault.Fault, and shows no secret.
 func (i *Input) Check(given any) error {
 	shown := quote(value.Text(given))
 	if _, secret := given.(value.Secret); secret {

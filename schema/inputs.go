@@ -147,7 +147,7 @@ func (p *parser) inputMounted(input *Input, node Node) {
 	}
 }
 
-// suits tells whether a key makes sense beside the type.
+// suits reports whether a key makes sense beside the type.
 func (p *parser) suits(key Scalar, t value.Type, kinds []value.Kind) bool {
 	if slices.Contains(kinds, t.Kind) {
 		return true

@@ -123,7 +123,7 @@ func (p *parser) choices(given Map, owner Scalar, stepType step.Type) {
 	}
 }
 
-// counts tells whether a choice is about these arguments: what an expression decides is left to the run.
+// counts reports whether a choice is about these arguments: what an expression decides is left to the run.
 func counts(choice step.Choice, given Map, fields value.Type) bool {
 	if choice.If == "" {
 		return true
@@ -185,7 +185,7 @@ func (p *parser) oddLiteral(scalar Scalar, field value.Field, what string) bool 
 	return true
 }
 
-// ForShell tells whether a path holds something that only a shell would replace, which Parse reports.
+// ForShell reports whether a path holds something that only a shell would replace, which Parse reports.
 func ForShell(path string) bool { return shellName.MatchString(path) }
 
 var (

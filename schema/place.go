@@ -13,10 +13,10 @@ const (
 	inFinally  place = "finally"
 )
 
-// undone tells whether steps there are undone when the run fails: they may say how, and be groups.
+// undone reports whether steps there are undone when the run fails: they may say how, and be groups.
 func (w place) undone() bool { return w == topLevel || w == inGroup || w == inBranch }
 
-// stops tells whether a stop may stand there.
+// stops reports whether a stop may stand there.
 func (w place) stops() bool { return w == topLevel || w == inGroup }
 
 // within is the place of the steps of a group that stands there.

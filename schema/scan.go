@@ -123,7 +123,7 @@ func (s *scanner) noKey(content string, dashes int) {
 	s.value(content, "-", s.levels[len(s.levels)-1].column)
 }
 
-// keyBelow tells whether the next line that says anything has a key, deeper than the column.
+// keyBelow reports whether the next line that says anything has a key, deeper than the column.
 func (s *scanner) keyBelow(column int) bool {
 	for line := s.source.position(s.at).Line + 1; line <= s.source.lines(); line++ {
 		text := string(s.source.line(line))

@@ -15,7 +15,7 @@ var (
 
 var bootCount = settingRule{of: value.Of(value.KindInt), min: 1, example: "3"}
 
-// suspends tells whether an action ends the process and goes on in another one.
+// suspends reports whether an action ends the process and goes on in another one.
 func suspends(key string) bool { return key == "reboot" || key == "confirm" || key == "hand-over" }
 
 // suspension reads reboot, confirm and hand-over.

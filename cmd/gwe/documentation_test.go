@@ -104,7 +104,7 @@ func console(t *testing.T, folder, content string) (done string, commands int) {
 	return done, commands
 }
 
-// alike tells whether an output is as the page says: ... stands for any lines.
+// alike reports whether an output is as the page says: ... stands for any lines.
 func alike(want, got string) bool {
 	pattern := regexp.QuoteMeta(plain(want))
 	pattern = strings.ReplaceAll(pattern, regexp.QuoteMeta("...\n"), `(.*\n)*`)

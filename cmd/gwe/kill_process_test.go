@@ -62,7 +62,7 @@ sleep 1000
 	}
 }
 
-// runsOn tells whether a process of the machine has a word in its command line.
+// runsOn reports whether a process of the machine has a word in its command line.
 func runsOn(g *gateway.Gateway, word string) bool {
 	for _, line := range g.Processes() {
 		if strings.Contains(line, word) {

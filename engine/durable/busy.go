@@ -152,7 +152,7 @@ func holderOf(file *os.File) int {
 	return 0
 }
 
-// hasOpen tells whether a process has the file open, as far as this one may see that.
+// hasOpen reports whether a process has the file open, as far as this one may see that.
 func hasOpen(pid int, file unix.Stat_t) bool {
 	folder := fmt.Sprintf("/proc/%d/fd", pid)
 	entries, _ := os.ReadDir(folder)
@@ -165,7 +165,7 @@ func hasOpen(pid int, file unix.Stat_t) bool {
 	return false
 }
 
-// isDead tells whether a process has ended, reaped or not.
+// isDead reports whether a process has ended, reaped or not.
 func isDead(pid int) bool {
 	if pid <= 0 {
 		return false

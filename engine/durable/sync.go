@@ -115,7 +115,7 @@ func syncOpen(file *os.File, synced map[uint64]bool) error {
 	return nil
 }
 
-// IsSync tells whether an error, or one of those that came together, is of a sync that failed.
+// IsSync reports whether an error, or one of those that came together, is of a sync that failed.
 func IsSync(err error) bool {
 	switch err := err.(type) {
 	case nil:

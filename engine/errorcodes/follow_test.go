@@ -204,7 +204,7 @@ func (s *source) substituted(part ast.Expr, info *types.Info, parameters *types.
 	return part
 }
 
-// mentions tells whether an expression is made of parameters.
+// mentions reports whether an expression is made of parameters.
 func mentions(part ast.Expr, info *types.Info, parameters *types.Tuple) bool {
 	found := false
 	if part == nil {
@@ -248,7 +248,7 @@ func (s *source) text(part ast.Expr, at call, depth int) []string {
 	return nil
 }
 
-// carried tells whether a code was taken from another error: that one is in the list already.
+// carried reports whether a code was taken from another error: that one is in the list already.
 func (s *source) carried(part ast.Expr, at call, depth int) bool {
 	switch part := ast.Unparen(part).(type) {
 	case *ast.SelectorExpr:

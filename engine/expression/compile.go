@@ -151,8 +151,8 @@ func (e *Expression) Type() value.Type {
 // References lists the names that the expression reads, in order, each once.
 func (e *Expression) References() []Reference { return slices.Clone(e.references) }
 
-// Secret tells whether the expression touches a secret: its value must be masked.
+// Secret reports whether the expression touches a secret: its value must be masked.
 func (e *Expression) Secret() bool { return e.term.secret }
 
-// Constant tells whether the expression reads no name, so that its value is known now.
+// Constant reports whether the expression reads no name, so that its value is known now.
 func (e *Expression) Constant() bool { return e.term.constant }

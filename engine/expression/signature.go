@@ -80,7 +80,7 @@ func (s signature) match(arguments []value.Type) (result value.Type, wrong int) 
 	return resolve(s.result, bound), -1
 }
 
-// accept tells whether an argument fits a parameter's type, and binds T and N.
+// accept reports whether an argument fits a parameter's type, and binds T and N.
 func accept(want string, have value.Type, bound map[string]value.Type) bool {
 	if inner, ok := inside(want, "list"); ok {
 		if have.Kind == kindNothing {

@@ -137,12 +137,12 @@ func (t *Template) References() []Reference {
 	return all
 }
 
-// Secret tells whether a part touches a secret: the value must be masked.
+// Secret reports whether a part touches a secret: the value must be masked.
 func (t *Template) Secret() bool {
 	return slices.ContainsFunc(t.parts, func(piece part) bool { return piece.expression != nil && piece.expression.Secret() })
 }
 
-// Constant tells whether the text reads no name, so that its value is known now.
+// Constant reports whether the text reads no name, so that its value is known now.
 func (t *Template) Constant() bool {
 	return !slices.ContainsFunc(t.parts, func(piece part) bool { return piece.expression != nil && !piece.expression.Constant() })
 }

@@ -121,7 +121,7 @@ func (s signature) take(arguments []any) ([]any, bool) {
 	return taken, true
 }
 
-// holds tells whether a value may stand where a signature says want.
+// holds reports whether a value may stand where a signature says want.
 func holds(want string, argument any) bool {
 	if inner, ok := inside(want, "list"); ok {
 		list, isList := argument.([]any)

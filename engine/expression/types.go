@@ -35,7 +35,7 @@ func elementOf(t value.Type) value.Type {
 	return *t.Elem
 }
 
-// fits tells whether a value of one type is accepted where another is wanted: text becomes what is read from text, an
+// fits reports whether a value of one type is accepted where another is wanted: text becomes what is read from text, an
 // int a float, a map literal a map. What is any fits only where any is wanted.
 func fits(have, want value.Type) bool {
 	switch {

@@ -20,7 +20,7 @@ type disk interface {
 	// Allocate makes sure of blocks from 0 up to end; what is there stays.
 	Allocate(end int64) error
 	Truncate(size int64) error
-	// Gone tells whether the file is not at its path any more.
+	// Gone reports whether the file is not at its path any more.
 	Gone() bool
 	Close() error
 }

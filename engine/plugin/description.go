@@ -138,7 +138,7 @@ func ReadDescription(typeName string, text []byte) (Description, error) {
 	return d, err
 }
 
-// deeper tells whether JSON is nested more than most deep. It looks at no more than brackets and strings.
+// deeper reports whether JSON is nested more than most deep. It looks at no more than brackets and strings.
 func deeper(text []byte, most int) bool {
 	depth, inText := 0, false
 	for i := 0; i < len(text); i++ {

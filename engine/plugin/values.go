@@ -79,7 +79,7 @@ func encode(t value.Type, values map[string]any) (json.RawMessage, error) {
 	return json.Marshal(members)
 }
 
-// betrays tells whether a secret of the arguments stands in a memo.
+// betrays reports whether a secret of the arguments stands in a memo.
 func betrays(memo json.RawMessage, arguments map[string]any) bool {
 	var decoded any
 	if len(memo) == 0 || json.Unmarshal(memo, &decoded) != nil {

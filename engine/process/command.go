@@ -204,7 +204,7 @@ func (c Command) grace() time.Duration {
 	return c.Grace
 }
 
-// accepts tells whether the exit code, -1 for a signal, is one of a good end.
+// accepts reports whether the exit code, -1 for a signal, is one of a good end.
 func (c Command) accepts(code int) bool {
 	if c.Accept == nil {
 		return code == 0

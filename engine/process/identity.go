@@ -31,7 +31,7 @@ func Identify(pid int) (Identity, error) {
 	return Identity{PID: pid, Start: status.start, BootID: boot}, nil
 }
 
-// Alive tells whether that very process still runs. One that ended but was not reaped does not.
+// Alive reports whether that very process still runs. One that ended but was not reaped does not.
 func (i Identity) Alive() bool {
 	boot, err := BootID()
 	if err != nil || boot != i.BootID {

@@ -117,7 +117,7 @@ func fork(path string, command Command, folder string, files []*os.File, group c
 
 var errNeverBegan = errors.New("a signal ended it before it began")
 
-// neverBegan tells whether a child died before it became the program. os.StartProcess does not: its pipe is closed by both. Some kernels
+// neverBegan reports whether a child died before it became the program. os.StartProcess does not: its pipe is closed by both. Some kernels
 // (6.1.192) close it early in execve, so a child that lives may be about to become the program.
 func neverBegan(look func() (status, error)) bool {
 	const forkedOnly = 0x40 // PF_FORKNOEXEC of linux/sched.h

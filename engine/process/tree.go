@@ -86,7 +86,7 @@ func (t tree) has(candidate status, all map[int]status, known map[int]uint64) (b
 	return marked(candidate.pid, t.marks...)
 }
 
-// wasLed tells whether the candidate is in the group or session of that number since one of t.led began it. The kernel
+// wasLed reports whether the candidate is in the group or session of that number since one of t.led began it. The kernel
 // gives no new process a number that still is one of a group or a session, so a leader with another start time means that
 // nothing of the old one was left.
 func (t tree) wasLed(number int, candidate status, all map[int]status) bool {
@@ -108,7 +108,7 @@ func lineage(pid int, all map[int]status) map[int]bool {
 	return seen
 }
 
-// kernelThread tells whether the kernel made it for itself: these are most of a small machine's processes, and read slowly.
+// kernelThread reports whether the kernel made it for itself: these are most of a small machine's processes, and read slowly.
 func (s status) kernelThread() bool {
 	const kernelThread = 0x00200000 // PF_KTHREAD of linux/sched.h
 	return s.flags&kernelThread != 0

@@ -15,7 +15,7 @@ type path string
 // longestPath bounds what variables made of variables grow to, in bytes: no path of Linux is longer.
 const longestPath = 4096
 
-// covers tells whether the other path is this one, or lies below it.
+// covers reports whether the other path is this one, or lies below it.
 func (p path) covers(other path) bool {
 	if p == "" || other == "" {
 		return false
@@ -74,7 +74,7 @@ func (c *checker) expanded(source string) string {
 	return "${{" + source + "}}"
 }
 
-// pathInput tells whether the expression is nothing but an input of type path, or a variable that starts with one.
+// pathInput reports whether the expression is nothing but an input of type path, or a variable that starts with one.
 func (c *checker) pathInput(source string) bool {
 	name, ok := strings.CutPrefix(source, "inputs.")
 	if !ok {
@@ -114,10 +114,10 @@ func (p path) andAbove() []path {
 	return all
 }
 
-// fixed tells whether the path is known before the run, but for the inputs.
+// fixed reports whether the path is known before the run, but for the inputs.
 func (p path) fixed() bool { return p != "" && !strings.Contains(string(p), "steps.") && !p.ofRound() }
 
-// ofRound tells whether the path is another one in each round of a for-each.
+// ofRound reports whether the path is another one in each round of a for-each.
 func (p path) ofRound() bool {
 	return strings.Contains(string(p), "item") || strings.Contains(string(p), "index")
 }

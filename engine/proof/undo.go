@@ -22,7 +22,7 @@ func (c *checker) undoMissing(s *schema.Step, leaf schema.Leaf) {
 	c.report(s, leaf.Key.Span, UndoMissing, fmt.Sprintf("nothing undoes what %s does here, and the run may still fail", leaf.Key.Text), hint)
 }
 
-// hasUndo tells whether the recipe itself says how the step is undone.
+// hasUndo reports whether the recipe itself says how the step is undone.
 func hasUndo(s *schema.Step) bool {
 	return len(s.Undo) > 0 || len(s.UndoLast) > 0 || s.UndoNone != nil
 }

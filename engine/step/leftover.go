@@ -15,7 +15,7 @@ func (l *Leftover) Error() string { return l.Err.Error() }
 // Unwrap gives what went wrong.
 func (l *Leftover) Unwrap() error { return l.Err }
 
-// IsLeftover tells whether the machine is as before in spite of an undo's error. Of errors that come together, each one
+// IsLeftover reports whether the machine is as before in spite of an undo's error. Of errors that come together, each one
 // must say so.
 func IsLeftover(err error) bool {
 	switch err := err.(type) {

@@ -26,7 +26,7 @@ const (
 	Interrupted Status = "interrupted"
 )
 
-// Good tells whether the status is one of success.
+// Good reports whether the status is one of success.
 func (s Status) Good() bool { return s == Done || s == Skipped }
 
 // Level is the weight of a line.

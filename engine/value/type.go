@@ -107,7 +107,7 @@ func (t Type) String() string {
 	}
 }
 
-// Equal tells whether two types hold the same values: help, defaults and the like do not count, the presence of fields
+// Equal reports whether two types hold the same values: help, defaults and the like do not count, the presence of fields
 // does.
 func (t Type) Equal(other Type) bool {
 	if t.Kind != other.Kind {
@@ -130,7 +130,7 @@ func (t Type) Equal(other Type) bool {
 	return true
 }
 
-// HoldsSecret tells whether values of the type are secret or may hold one.
+// HoldsSecret reports whether values of the type are secret or may hold one.
 func (t Type) HoldsSecret() bool {
 	switch t.Kind {
 	case KindSecret:

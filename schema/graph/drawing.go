@@ -29,7 +29,7 @@ type item struct {
 	arguments string
 	// conditions stand above the title: "for each a in ...", "if ...".
 	conditions []string
-	// changes tells whether the step may change the machine.
+	// changes reports whether the step may change the machine.
 	changes bool
 	// undo are the lines of how it is put back, in their order.
 	undo []string
@@ -75,7 +75,7 @@ func frameless(all []*item) []*item {
 	return all
 }
 
-// commits tells whether the recipe says where it commits.
+// commits reports whether the recipe says where it commits.
 func (d drawing) commits() bool {
 	for _, one := range d.sections[0].steps {
 		if one.kind == commit {

@@ -112,7 +112,7 @@ func (x *extraction) fill(ctx context.Context, e entry, handle int, content io.R
 	return nil
 }
 
-// isSparse tells whether the archive stores the file with holes, in GNU's own format or in PAX records.
+// isSparse reports whether the archive stores the file with holes, in GNU's own format or in PAX records.
 func isSparse(header *tar.Header) bool {
 	return header.Typeflag == tar.TypeGNUSparse || header.PAXRecords["GNU.sparse.major"] != "" ||
 		header.PAXRecords["GNU.sparse.size"] != ""
@@ -140,7 +140,7 @@ func writeAt(handle int, block []byte, at int64) error {
 	return nil
 }
 
-// zero tells whether a block is a hole.
+// zero reports whether a block is a hole.
 func zero(block []byte) bool {
 	for _, b := range block {
 		if b != 0 {

@@ -23,7 +23,7 @@ type identity struct {
 	BirthNanos   uint32 `json:"birth_nanos"`
 }
 
-// sameFolder tells whether two are one folder, whatever its name.
+// sameFolder reports whether two are one folder, whatever its name.
 func (i identity) sameFolder(other identity) bool {
 	i.Name = other.Name
 	return i == other

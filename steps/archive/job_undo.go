@@ -131,7 +131,7 @@ func (j job) keeps(ctx context.Context, run *step.Run, m memo) (step.Keeping, er
 	return made.Keeps(ctx, run, final, true)
 }
 
-// away tells whether our release is at neither of its names. A later step may have moved it, and could not be undone yet: when this
+// away reports whether our release is at neither of its names. A later step may have moved it, and could not be undone yet: when this
 // undo comes again, it will know it.
 func (j job) away(run *step.Run, m memo, dir *openat.Dir) (bool, error) {
 	noted, known, err := notedIdentity(run.Folder)

@@ -17,7 +17,7 @@ import (
 	"github.com/gwe-project/gwe/engine/need"
 )
 
-// linked tells whether two names are one file.
+// linked reports whether two names are one file.
 func linked(t testing.TB, one, other string) bool {
 	t.Helper()
 	first, err := os.Lstat(one)

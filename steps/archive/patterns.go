@@ -24,7 +24,7 @@ type selection struct {
 	include, exclude patterns
 }
 
-// selects tells whether a path of the tree is taken. The tree's own folder is.
+// selects reports whether a path of the tree is taken. The tree's own folder is.
 func (s selection) selects(parts []string) bool {
 	if len(parts) == 0 {
 		return true
@@ -63,7 +63,7 @@ func parseCopyList(text string) (patterns, error) {
 	return parsePatterns(list)
 }
 
-// match tells whether a pattern names the path or a folder above it.
+// match reports whether a pattern names the path or a folder above it.
 func (p patterns) match(parts []string) bool {
 	if len(p) == 0 {
 		return false

@@ -53,7 +53,7 @@ func (x *extraction) twinOf(e entry, wanted attributes) *twin {
 
 func (t *twin) close() { _ = unix.Close(t.handle) }
 
-// fits tells whether a file is regular and has these attributes, as far as the status shows them, and this size.
+// fits reports whether a file is regular and has these attributes, as far as the status shows them, and this size.
 func (a attributes) fits(status *unix.Stat_t, size int64) bool {
 	is := attributesFrom(status)
 	return status.Mode&unix.S_IFMT == unix.S_IFREG && status.Size == size &&

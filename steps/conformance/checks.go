@@ -315,7 +315,7 @@ func (s *sandbox) released(after tree) {
 	}
 }
 
-// acts tells whether the type declares effects, and may have them in this case.
+// acts reports whether the type declares effects, and may have them in this case.
 func acts(c Case) bool { return len(c.Type.About().Effects) > 0 && !c.Looks }
 
 func decode(raw json.RawMessage, into any) error {

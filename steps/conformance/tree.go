@@ -141,5 +141,5 @@ func (t tree) without(drop func(name string) bool) tree {
 	return kept
 }
 
-// ours tells whether the name is one that gwe made for itself.
+// ours reports whether the name is one that gwe made for itself.
 func ours(name string) bool { return strings.HasPrefix(filepath.Base(name), ".gwe-") }

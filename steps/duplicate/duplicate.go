@@ -41,7 +41,7 @@ const chunk = 4 << 20
 // followed, so nothing is read or written elsewhere even where somebody changes the source while it is copied.
 type duplication struct {
 	Changes
-	// root tells whether owners can be set; lax, whether the target's file system knows no owners and modes (vfat).
+	// root reports whether owners can be set; lax, whether the target's file system knows no owners and modes (vfat).
 	root, lax bool
 	// links maps a file with several names to the first name of its copy, from the folder top.
 	links map[inode]copied

@@ -20,7 +20,7 @@ type inode struct{ device, number uint64 }
 
 func inodeOf(status unix.Stat_t) inode { return inode{uint64(status.Dev), status.Ino} }
 
-// comparison tells whether one tree is already the copy of another that duplicate would make. It goes down by descriptors: a tree may be deeper
+// comparison reports whether one tree is already the copy of another that duplicate would make. It goes down by descriptors: a tree may be deeper
 // than any path.
 type comparison struct {
 	overrides

@@ -72,7 +72,7 @@ type wantedCopy struct {
 	source   fs.FileInfo
 	// found is what is at to; nil where nothing is.
 	found fs.FileInfo
-	// satisfied tells whether the copy is there already.
+	// satisfied reports whether the copy is there already.
 	satisfied bool
 	overrides
 }
@@ -202,7 +202,7 @@ func apart(machine step.Machine, verb, from, to string, source, found fs.FileInf
 	return nil
 }
 
-// within tells whether a folder is the other one or lies in it. It goes up by "..", as the kernel has it.
+// within reports whether a folder is the other one or lies in it. It goes up by "..", as the kernel has it.
 func within(machine step.Machine, folder string, other fs.FileInfo) bool {
 	var below fs.FileInfo
 	for {

@@ -284,7 +284,7 @@ func (m mkdirMemo) sweep(ctx context.Context, run *step.Run) error {
 	return nil
 }
 
-// isOurs tells whether what is at the path is the folder that was made.
+// isOurs reports whether what is at the path is the folder that was made.
 func (m mkdirMemo) isOurs(run *step.Run) (bool, error) {
 	here, err := placement.At(run, m.Path)
 	if err != nil {

@@ -67,7 +67,7 @@ func parseModeChange(text string) (*modeChange, error) {
 	return change, nil
 }
 
-// blind tells whether the mode would take from every folder the permission to enter it.
+// blind reports whether the mode would take from every folder the permission to enter it.
 func (c *modeChange) blind() bool { return c.clauses == nil && c.number&0o111 == 0 }
 
 // apply gives the new mode of what had the old one. As with chmod, a number takes no setuid and setgid bits from

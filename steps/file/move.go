@@ -98,7 +98,7 @@ func (a moveArguments) resolve(machine step.Machine, leased func(string) bool) (
 	return want, replaceable(machine, leased, "move", want.to, filepath.Base(want.from), want.source, want.found, a.Replace)
 }
 
-// crosses tells whether the new place is on another file system, as far as can be told beforehand.
+// crosses reports whether the new place is on another file system, as far as can be told beforehand.
 func (w wantedMove) crosses(machine step.Machine) bool {
 	folder, err := machine.Stat(filepath.Dir(w.to))
 	if err != nil {
@@ -281,7 +281,7 @@ func (move) Inspect(_ context.Context, run *step.Run, _ moveArguments, memo move
 	return memo.InspectMoved(run, "move")
 }
 
-// blocked tells whether what was moved is at its new place still, and something else at its old one.
+// blocked reports whether what was moved is at its new place still, and something else at its old one.
 func (m moveMemo) blocked(run *step.Run) bool {
 	is := func(path string) (same, there bool) {
 		here, err := placement.At(run, path)

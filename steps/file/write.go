@@ -96,7 +96,7 @@ func resolve(machine step.Machine, verb string, path value.Path, mode, owner str
 	return want, info, nil
 }
 
-// satisfied tells whether the file is as wanted already.
+// satisfied reports whether the file is as wanted already.
 func (w wanted) satisfied(machine step.Machine, info fs.FileInfo) bool {
 	if info == nil || info.Mode()&modeBits != w.mode {
 		return false
@@ -159,7 +159,7 @@ func (write) Undo(ctx context.Context, run *step.Run, arguments writeArguments, 
 	})
 }
 
-// holdsContent tells whether the file holds what was to be written: on file systems whose inode numbers do not outlive a
+// holdsContent reports whether the file holds what was to be written: on file systems whose inode numbers do not outlive a
 // mount (vfat), that is how it is known again.
 func holdsContent(machine step.Machine, path string, info fs.FileInfo, content []byte) bool {
 	if !info.Mode().IsRegular() || info.Size() != int64(len(content)) {

@@ -150,7 +150,7 @@ func about(what string, err error) error {
 	return &copied
 }
 
-// known tells whether the new release has all that the running one had.
+// known reports whether the new release has all that the running one had.
 func known(had, has []string) bool {
 	return !slices.ContainsFunc(had, func(name string) bool { return !slices.Contains(has, name) })
 }

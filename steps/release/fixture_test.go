@@ -59,7 +59,7 @@ func act(t testing.TB, tried step.Type, run *step.Run, arguments map[string]any)
 	return outputs, memo, err
 }
 
-// failsWith tells whether the error is a fault of that class and code, with a hint.
+// failsWith reports whether the error is a fault of that class and code, with a hint.
 func failsWith(t testing.TB, err error, class fault.Class, code string) {
 	t.Helper()
 	found := fault.As(err)

@@ -62,7 +62,7 @@ func TestLinkTreeLikeTheRealCp(t *testing.T) {
 	}
 }
 
-// refused tells whether the two trees cannot be in one place.
+// refused reports whether the two trees cannot be in one place.
 func refused(t *testing.T, given map[string]any) bool {
 	t.Helper()
 	converted, err := value.Convert(release.LinkTree().Arguments(), given)

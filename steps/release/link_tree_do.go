@@ -200,7 +200,7 @@ func (p *mirror) link(at place, name string) error {
 	return durable.Explain(err, "cannot link %s to %s", at.dir.Join(name), at.Source)
 }
 
-// isOurs tells whether what has the name of the place is the link that this change makes.
+// isOurs reports whether what has the name of the place is the link that this change makes.
 func (p place) isOurs(now *unix.Stat_t) (bool, error) {
 	switch {
 	case now == nil:

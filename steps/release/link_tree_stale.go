@@ -55,13 +55,13 @@ func (s *surveyor) stale(place string, origins []origin, all []wanted) error {
 	return nil
 }
 
-// isWanted tells whether a tree in from has something of that name.
+// isWanted reports whether a tree in from has something of that name.
 func (s *surveyor) isWanted(one string, origins []origin, all []wanted) bool {
 	at, found := slices.BinarySearchFunc(all, one, func(w wanted, name string) int { return strings.Compare(w.name, name) })
 	return found && !s.trees[origins[all[at].from].tree].previous
 }
 
-// isStale tells whether what is at a place was made for an older tree.
+// isStale reports whether what is at a place was made for an older tree.
 func (s *surveyor) isStale(place, relative string, info fs.FileInfo) (bool, error) {
 	for _, tree := range s.trees {
 		if !tree.previous {

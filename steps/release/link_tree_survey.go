@@ -402,7 +402,7 @@ func (s *surveyor) complaint() error {
 	return fault.New(fault.Refused, code, "%s", text).WithHint("%s", hint)
 }
 
-// within tells whether a path is a folder or below it; both are clean and absolute.
+// within reports whether a path is a folder or below it; both are clean and absolute.
 func within(path, folder string) bool {
 	return path == folder || folder == "/" || strings.HasPrefix(path, folder+"/")
 }

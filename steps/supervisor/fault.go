@@ -59,7 +59,7 @@ type answered struct{ fault *rpcFault }
 
 func (a *answered) Error() string { return "fault " + strings.SplitN(a.fault.text, ":", 2)[0] }
 
-// isFault tells whether the error is the fault of supervisord's with that code.
+// isFault reports whether the error is the fault of supervisord's with that code.
 func isFault(err error, code int) bool {
 	var told *answered
 	return errors.As(err, &told) && told.fault.code == code

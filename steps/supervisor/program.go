@@ -22,10 +22,10 @@ const (
 	fatal    state = 200
 )
 
-// up tells whether supervisord runs the program, or tries to.
+// up reports whether supervisord runs the program, or tries to.
 func (s state) up() bool { return s == starting || s == running || s == backoff }
 
-// down tells whether there is no process and none will come by itself.
+// down reports whether there is no process and none will come by itself.
 func (s state) down() bool { return s == stopped || s == exited || s == fatal }
 
 // program is one process that supervisord knows.

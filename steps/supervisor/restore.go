@@ -106,7 +106,7 @@ func (r restoration) givenBack(run *step.Run) []string {
 	return slices.DeleteFunc(slices.Clone(r.before.Kept), func(group string) bool { return run.Leased(r.mark(run, group)) })
 }
 
-// kept tells whether an earlier frame of the run puts the group back.
+// kept reports whether an earlier frame of the run puts the group back.
 func (r restoration) kept(group string) bool { return slices.Contains(r.before.Kept, group) }
 
 // group sees to it that the group is there or not, with the configuration that the files now give it.

@@ -121,7 +121,7 @@ func invalidServer(format string, arguments ...any) error {
 		WithHint("write unix:///var/run/supervisor.sock or http://HOST:PORT/RPC2")
 }
 
-// isLocal tells whether a host is surely this machine.
+// isLocal reports whether a host is surely this machine.
 func isLocal(host string) bool {
 	if host == "localhost" {
 		return true

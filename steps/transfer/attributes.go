@@ -16,7 +16,7 @@ type attributes struct {
 	extended []extended
 }
 
-// owners tells whether owners are kept: root alone may give files away.
+// owners reports whether owners are kept: root alone may give files away.
 func owners() bool { return os.Geteuid() == 0 }
 
 // attributesAt reads the attributes of name in folder, which status is about.
@@ -27,7 +27,7 @@ func attributesAt(folder int, name string, status *unix.Stat_t) (attributes, err
 	return found, err
 }
 
-// equal tells whether two entries of the same kind have the same attributes. The permission bits of links mean nothing.
+// equal reports whether two entries of the same kind have the same attributes. The permission bits of links mean nothing.
 func (a attributes) equal(b attributes, kind uint32) bool {
 	if a.modified != b.modified || owners() && (a.uid != b.uid || a.gid != b.gid) || kind != unix.S_IFLNK && a.mode != b.mode {
 		return false

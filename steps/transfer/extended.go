@@ -19,7 +19,7 @@ type extended struct {
 	value []byte
 }
 
-// carried tells whether an attribute of that name is copied. Of the system's own only the access control lists are; root
+// carried reports whether an attribute of that name is copied. Of the system's own only the access control lists are; root
 // alone may write other names than those of users.
 func carried(name string) bool {
 	switch {

@@ -277,7 +277,7 @@ func (s *survey) makeWay(l level, name string, to *unix.Stat_t) error {
 	return fault.New(fault.Failed, "rsync-in-the-way", "the target has a folder that is not empty at %q, where the source has none", way).WithHint("%s", hint)
 }
 
-// holds tells whether a folder of the target, or what is below it, has something that must stay, and counts the entries.
+// holds reports whether a folder of the target, or what is below it, has something that must stay, and counts the entries.
 func (s *survey) holds(parent int, way, name string, status *unix.Stat_t) (held bool, count int, err error) {
 	if err := s.ctx.Err(); err != nil {
 		return false, 0, err

@@ -69,7 +69,7 @@ func (rsync) Undo(ctx context.Context, run *step.Run, a arguments, m memo) error
 	return nil
 }
 
-// away tells whether a new target is at neither of its names. A later step may have moved it, and could not be undone yet: when this
+// away reports whether a new target is at neither of its names. A later step may have moved it, and could not be undone yet: when this
 // undo comes again, it will know it.
 func (s *site) away() bool {
 	if s.m.Existed {

@@ -13,7 +13,7 @@ const (
 	abortToStarStar
 )
 
-// wildmatch tells whether a pattern with *, **, ?, [...] and \ matches a whole text, as rsync's lib/wildmatch.c does:
+// wildmatch reports whether a pattern with *, **, ?, [...] and \ matches a whole text, as rsync's lib/wildmatch.c does:
 // * and ? match no slash, ** matches all.
 func wildmatch(pattern, text string) bool { return attempt(pattern, text) == match }
 

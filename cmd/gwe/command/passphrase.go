@@ -62,7 +62,7 @@ func firstLine(content []byte, name string) (value.Secret, error) {
 	return value.NewSecret(line), nil
 }
 
-// canAsk tells whether there is a person to ask. A terminal that standard input does not come from does not count: a job
+// canAsk reports whether there is a person to ask. A terminal that standard input does not come from does not count: a job
 // that was started from one must not wait for it.
 func canAsk(console *console) bool { return isTerminal(console.stdin) }
 

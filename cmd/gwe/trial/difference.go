@@ -37,7 +37,7 @@ func changed(path string, was, is tree) []string {
 	return compare(path, before, after)
 }
 
-// parentIsNew tells whether the folder of a path is in one tree and not in the other.
+// parentIsNew reports whether the folder of a path is in one tree and not in the other.
 func parentIsNew(path string, without, with tree) bool {
 	parent := path[:max(strings.LastIndexByte(path, '/'), 1)]
 	_, has := with[parent]
@@ -126,7 +126,7 @@ func (t tree) apart() tree {
 	return all
 }
 
-// below tells whether a path is a root or lies below it.
+// below reports whether a path is a root or lies below it.
 func below(path, root string) bool {
 	return path == root || strings.HasPrefix(path, root+"/")
 }

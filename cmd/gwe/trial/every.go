@@ -118,7 +118,7 @@ func differs(path string, was, is tree) []string {
 	return nil
 }
 
-// struckBehindCommit tells whether the fault came behind the commit.
+// struckBehindCommit reports whether the fault came behind the commit.
 func (r *report) struckBehindCommit() bool {
 	for _, one := range r.Events {
 		switch one.Kind {

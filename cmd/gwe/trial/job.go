@@ -95,7 +95,7 @@ const (
 	eventCall      = "call"
 )
 
-// came tells whether gwe came to an event of that kind.
+// came reports whether gwe came to an event of that kind.
 func (r *report) came(kind string) bool {
 	for _, one := range r.Events {
 		if one.Kind == kind {

@@ -63,7 +63,7 @@ func (o observedJournal) observe(kind string, data any, write func() error) erro
 	return d.err
 }
 
-// changes tells whether a step is about to change what a program may have taken up, which is something at a path; and whether nothing is
+// changes reports whether a step is about to change what a program may have taken up, which is something at a path; and whether nothing is
 // there yet. A new release that no step has named yet is nobody's.
 func (d *Disturbance) changes(name string, arguments map[string]json.RawMessage) (changes, fresh bool) {
 	found, ok := d.catalog.Find(name)

@@ -57,7 +57,7 @@ type Result struct {
 	at     schema.Span
 }
 
-// Passed tells whether all was as expected.
+// Passed reports whether all was as expected.
 func (r Result) Passed() bool { return len(r.Problems) == 0 }
 
 // Run runs the cases and shows each one's results when it has ended, in the order of the files. Its error means that the

@@ -129,7 +129,7 @@ func (s *Suite) check(one *schema.Case) schema.Diagnostics {
 	return found
 }
 
-// accepts tells whether an input takes a value.
+// accepts reports whether an input takes a value.
 func accepts(input *schema.Input, given any) error {
 	var v any
 	var err error

@@ -196,7 +196,7 @@ func (a *StaticScope) noteReads(left []value.Field) {
 	}
 }
 
-// leaves tells whether the node leaves outputs of its own. One whose action is wrong leaves none, and still has its name.
+// leaves reports whether the node leaves outputs of its own. One whose action is wrong leaves none, and still has its name.
 func (n *Node) leaves() bool {
 	return n.Leaf() != nil || As[*Used](n) != nil || n.Step.Action == nil
 }

@@ -65,7 +65,7 @@ func (c *compiler) mountPoints(node schema.Node, scope expression.Scope) Dynamic
 	return compiled
 }
 
-// early tells whether a variable reads the inputs, the host and early variables alone.
+// early reports whether a variable reads the inputs, the host and early variables alone.
 func early(variable Dynamic, variables value.Type) bool {
 	return !slices.ContainsFunc(variable.References(), func(read expression.Reference) bool {
 		switch read.Path[0] {

@@ -8,7 +8,7 @@ import (
 	"github.com/gwe-project/gwe/engine/value"
 )
 
-// TellsApart tells whether a condition tells the new system from the one that the run started in: it did not hold there. The run's
+// TellsApart reports whether a condition tells the new system from the one that the run started in: it did not hold there. The run's
 // names are those of its start.
 func (c *Condition) TellsApart(start map[string]any) bool {
 	if c == nil {

@@ -13,7 +13,7 @@ type Dynamic interface {
 	Evaluate(names map[string]any) (any, error)
 	// references lists what it reads.
 	References() []expression.Reference
-	// secret tells whether it touches a secret.
+	// secret reports whether it touches a secret.
 	Secret() bool
 	// source is the text to show where the value is not known yet.
 	Source() string

@@ -45,7 +45,7 @@ func (i *Items) Evaluate(names map[string]any) (runstate.ItemsRecord, error) {
 	return record, nil
 }
 
-// TitledByItem tells whether the step's name tells one round from another.
+// TitledByItem reports whether the step's name tells one round from another.
 func (n *Node) TitledByItem() bool {
 	return n.Title != nil && slices.ContainsFunc(n.Title.References(), func(r expression.Reference) bool {
 		return r.Path[0] == "item" || r.Path[0] == "index"

@@ -58,7 +58,7 @@ type PlannedStep struct {
 	Writes int64            `json:"writes,omitempty"`
 	Space  map[string]int64 `json:"space,omitempty"`
 
-	// Changes tells whether the type has effects at all; one that has, and no Undo, cannot be put back.
+	// Changes reports whether the type has effects at all; one that has, and no Undo, cannot be put back.
 	Changes bool `json:"changes,omitempty"`
 
 	// Forgiven steps may fail: what is around them goes on.

@@ -143,7 +143,7 @@ func (n *Node) User() *Node {
 	return nil
 }
 
-// Within tells whether the node is the other one, or a part of it.
+// Within reports whether the node is the other one, or a part of it.
 func (n *Node) Within(other *Node) bool {
 	for at := n; at != nil; at = at.Parent {
 		if at == other {
@@ -153,13 +153,13 @@ func (n *Node) Within(other *Node) bool {
 	return false
 }
 
-// Changes tells whether the node's step type declares effects, and the recipe does not say that the step has none. A step that only
+// Changes reports whether the node's step type declares effects, and the recipe does not say that the step has none. A step that only
 // reads makes no frame.
 func (n *Node) Changes() bool {
 	return n.Leaf() != nil && len(n.StepType().About().Effects) > 0 && n.Step.EffectsNone == nil
 }
 
-// Runs tells whether the node runs a program.
+// Runs reports whether the node runs a program.
 func (n *Node) Runs() bool {
 	if n.Leaf() == nil {
 		return false
@@ -177,7 +177,7 @@ func (n *Node) Opaque() bool {
 	return n.Runs() || n.Leaf() != nil && n.StepType().About().Opaque()
 }
 
-// Repeatable tells whether a failed attempt may be followed by another without an undo between them: the type says so, or
+// Repeatable reports whether a failed attempt may be followed by another without an undo between them: the type says so, or
 // it runs a program, and the author who writes retry vouches for it.
 func (n *Node) Repeatable() bool {
 	return n.Leaf() != nil && (n.Runs() || n.StepType().About().Repeatable)

@@ -173,7 +173,7 @@ type leaving struct {
 	List bool
 }
 
-// Used tells whether the area is a recipe that is used.
+// Used reports whether the area is a recipe that is used.
 func (a *StaticScope) Used() bool {
 	return a.Owner != nil && As[*Used](a.Owner) != nil && As[*Used](a.Owner).Area == a
 }

@@ -73,13 +73,13 @@ func (s State) nothingToCancel() error {
 	return fault.New(fault.Refused, "cancel-nothing", "no run goes on in %s", s.Folder).WithHint("`gwe status` tells what is going on")
 }
 
-// isWaiting tells whether the run, or without an id any run, is suspended.
+// isWaiting reports whether the run, or without an id any run, is suspended.
 func (s State) isWaiting(id string) bool {
 	_, err := Waiting(s, id)
 	return err == nil
 }
 
-// holds tells whether a process works on its run still.
+// holds reports whether a process works on its run still.
 func (s State) holds(held Holder) bool {
 	now, err := s.Holder()
 	return err == nil && now != nil && now.Identity == held.Identity && now.Run == held.Run

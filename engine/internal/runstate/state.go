@@ -202,7 +202,7 @@ func (r RunDirectory) Used(digest string) string {
 	return filepath.Join(string(r), "uses", digest+".yaml")
 }
 
-// Keeps tells whether dropKept has something to do.
+// Keeps reports whether dropKept has something to do.
 func (r RunDirectory) Keeps() bool {
 	_, secrets := os.Lstat(filepath.Join(string(r), "secrets"))
 	_, frames := os.Lstat(r.Frames())

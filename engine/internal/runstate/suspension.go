@@ -69,7 +69,7 @@ func (s *Suspension) After(now host.Moment) WaitedRecord {
 	return next
 }
 
-// WorthJournaling tells whether the journal should know it. A machine that looks often does not fill its disk with that.
+// WorthJournaling reports whether the journal should know it. A machine that looks often does not fill its disk with that.
 func (s *Suspension) WorthJournaling(next WaitedRecord) bool {
 	return next.Boot != s.Waited.Boot || (next.True == nil) != (s.Waited.True == nil) || next.Spent-s.Waited.Spent >= s.Within/16
 }
@@ -116,7 +116,7 @@ func (r SuspendedRecord) Awaited() string {
 // ServicesAwaited says for people what such a run waits for.
 const ServicesAwaited = "the services that its undo needs"
 
-// Empty tells whether nothing is left to do.
+// Empty reports whether nothing is left to do.
 func (r PutOffRecord) Empty() bool { return len(r.Steps) == 0 && !r.Own }
 
 // Waiting finds a suspended run; id "" is any.

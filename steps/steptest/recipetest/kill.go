@@ -133,7 +133,7 @@ func (b *Bench) recoverByProcess() {
 	}
 }
 
-// committing tells whether the run that begins meanwhile commits: its journal says so.
+// committing reports whether the run that begins meanwhile commits: its journal says so.
 func (b *Bench) committing(run func() (died bool)) (died, committed bool) {
 	b.Helper()
 	before := b.journals()
