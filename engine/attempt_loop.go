@@ -127,7 +127,7 @@ func end(task *tasklog.Task, err error) {
 // bounded puts the recipe's own time-out around the forward path. What processes before this one worked on the run counts, and the
 // time in which it waited does not.
 func (x *runner) bounded(ctx context.Context) (context.Context, context.CancelFunc, error) {
-	x.began = x.engine.now().Since
+	x.began = x.config.Now().Since
 	if x.program.Timeout == nil {
 		return ctx, func() {}, nil
 	}
@@ -143,5 +143,5 @@ func (x *runner) bounded(ctx context.Context) (context.Context, context.CancelFu
 
 // worked is how long all processes have worked on the way forward of the run until now.
 func (x *runner) worked() time.Duration {
-	return x.state.Worked + x.engine.now().Since - x.began
+	return x.state.Worked + x.config.Now().Since - x.began
 }

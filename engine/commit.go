@@ -53,7 +53,7 @@ func (x *runner) commitAs(ctx context.Context, record runstate.StepRecord, task 
 	// A run that changed nothing commits nothing: one that stopped because all was well already takes away no way back.
 	if len(x.state.held()) > 0 {
 		// The run has committed, and takes over from those before: a signal that comes now does not leave two of them standing.
-		x.earlier = x.engine.supersede(context.WithoutCancel(ctx), x.earlier, x.state.Begin, x.locks, task)
+		x.supersede(context.WithoutCancel(ctx), task)
 	}
 	return nil
 }

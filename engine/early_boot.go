@@ -36,7 +36,7 @@ func (x *runner) putOff(f *frame, done runstate.UndoneRecord, rest runstate.PutO
 }
 
 // framesToUndo lists the open frames that this recovery works on, in the order in which it does.
-func (x *runner) framesToUndo() []*frame { return x.state.framesToUndo(x.engine.Early) }
+func (x *runner) framesToUndo() []*frame { return x.state.framesToUndo(x.config.Early) }
 
 // framesToUndo lists the open frames that a recovery works on, in the order in which it does. An early one has done its part of those
 // that wait.
@@ -64,12 +64,12 @@ func (h *runState) framesToUndo(early bool) []*frame {
 // postpones reports whether what fails in the undo of a frame is put off: early in a boot nobody knows whether a missing service
 // is the reason, and behind that the services may still be coming up.
 func (x *runner) postpones(f *frame) bool {
-	return x.engine.Early || (f.Rest != nil || f.OwesLast && x.state.Awaiting) && x.servicesMayStart()
+	return x.config.Early || (f.Rest != nil || f.OwesLast && x.state.Awaiting) && x.servicesMayStart()
 }
 
 // servicesMayStart reports whether services may still be coming up.
 func (x *runner) servicesMayStart() bool {
-	now, looked := x.engine.now(), x.state.Looked
+	now, looked := x.config.Now(), x.state.Looked
 	return now.Boot == looked.Boot && now.Since-looked.Since < servicesPatience
 }
 
@@ -101,7 +101,7 @@ func (x *runner) finallyNeedsServices() bool {
 // defersFinally reports whether an early recovery leaves a run alone that did all its steps: only its finally is to come.
 func (x *runner) defersFinally() bool {
 	owed := func(f *frame) bool { return f.Part == runstate.PartFinally }
-	return x.engine.Early && (len(x.program.Finally) > 0 || slices.ContainsFunc(x.state.open(), owed))
+	return x.config.Early && (len(x.program.Finally) > 0 || slices.ContainsFunc(x.state.open(), owed))
 }
 
 // hasDeferred tells, when the undos are over, whether something is left that waits for services. Where not all could be put
@@ -109,7 +109,7 @@ func (x *runner) defersFinally() bool {
 // do so again with the services there, and to judge.
 func (x *runner) hasDeferred(ctx context.Context) bool {
 	left := slices.ContainsFunc(x.state.open(), func(f *frame) bool { return !f.Told })
-	if !x.engine.Early {
+	if !x.config.Early {
 		return left
 	}
 	if x.state.broken() && len(x.program.Failsafe) > 0 {
@@ -132,7 +132,7 @@ func (x *runner) exitDeferred() Result {
 // before they have ended. So by the second variable, which is systemd's own, it leaves start, stop, restart and reload
 // alone.
 func (x *runner) earlyVariables() []string {
-	if !x.engine.Early {
+	if !x.config.Early {
 		return []string{"GWE_EARLY=0"}
 	}
 	return []string{"GWE_EARLY=1", "SYSTEMD_OFFLINE=1"}

@@ -93,26 +93,26 @@ func (e *Engine) Run(ctx context.Context, compiled *Program, given Inputs) (Resu
 		return Result{}, err
 	}
 	defer x.close()
-	x.earlier, x.locks = earlier, locks
+	e.supersedes(x, earlier, locks)
 	locks.name(x.folder.ID())
 	x.warnOfUnresolved()
 	x.warnOfShortSecrets()
 	x.warnOfStrangers()
 	x.warnOfForgotten(begin.Forgotten)
-	return x.run(ctx), nil
+	return e.run(ctx, x, locks), nil
 }
 
 // run takes the run from its first step to its end.
-func (x *runner) run(ctx context.Context) Result {
+func (e *Engine) run(ctx context.Context, x *runner, held *locks) Result {
 	bounded, cancel, err := x.bounded(ctx)
 	defer cancel()
 	if err == nil {
-		err = x.preflight(bounded)
+		err = e.preflight(bounded, x)
 	}
 	if err == nil {
 		err = x.List(bounded, x.program.Steps, nil, x.task)
 	}
-	return x.endForward(ctx, bounded, err)
+	return e.endForward(ctx, bounded, x, held, err)
 }
 
 // begin works out what the begin record says, with everything that does not need the run's folder; and the names that
@@ -187,7 +187,7 @@ func (e *Engine) create(ctx context.Context, compiled *Program, begin runstate.B
 	h.setInputs(begin, names)
 	x = e.execution(h, written, "run", program.Title(compiled))
 	x.reserved = reserveFor(compiled)
-	err = x.readFacts(ctx, &begin)
+	err = e.readFacts(ctx, x, &begin)
 	if err == nil {
 		begin.Vars, err = x.variableRecord()
 	}
@@ -195,7 +195,7 @@ func (e *Engine) create(ctx context.Context, compiled *Program, begin runstate.B
 		err = begin.Fits()
 	}
 	if err == nil {
-		err = e.recordRun(begin)
+		err = runstate.Announce(e.State, e.place(), begin)
 	}
 	if err == nil {
 		err = x.append(runstate.RecordBegin, begin)
@@ -245,7 +245,7 @@ func variableInvalid(name string, err error) error {
 
 // execution puts this process's work on a run together: its journal, and its log with a task of its own.
 func (e *Engine) execution(h *runState, written *journal.Journal, kind, title string) *runner {
-	x := &runner{work: &work{engine: e, program: h.program, folder: h.folder, journal: e.watched(written), state: h, mask: h.secrets.mask}}
+	x := newRunner(e.config(), h, e.watched(written))
 	sinks := tasklog.Fanout{e.Sink}
 	if file, err := tasklog.OpenFile(h.folder.NextLog()); err == nil {
 		x.log = file

@@ -85,7 +85,7 @@ func (e *Engine) Facts(ctx context.Context, compiled *Program, given Inputs) ([]
 }
 
 // readFacts reads the facts of a run that begins, and adds them to what its first record says.
-func (x *runner) readFacts(ctx context.Context, begin *runstate.BeginRecord) (err error) {
+func (e *Engine) readFacts(ctx context.Context, x *runner, begin *runstate.BeginRecord) (err error) {
 	if len(x.program.Facts) == 0 {
 		return nil
 	}
@@ -98,10 +98,10 @@ func (x *runner) readFacts(ctx context.Context, begin *runstate.BeginRecord) (er
 		}
 	}()
 	if err := os.WriteFile(x.folder.Mark(), []byte(x.mark(placeFacts)), 0o600); err != nil {
-		return runstate.StateUnusable(x.engine.State.Folder, err)
+		return runstate.StateUnusable(e.State.Folder, err)
 	}
 	reader := factReader{
-		machine: x.engine.Machine, programs: true, untrusted: x.engine.Untrusted, log: task,
+		machine: e.Machine, programs: true, untrusted: e.Untrusted, log: task,
 		environment: append(process.BaseEnvironment(), "GWE_RUN_ID="+x.folder.ID(), "GWE_RECOVERING=0", x.mark(placeFacts)),
 	}
 	values := map[string]any{}

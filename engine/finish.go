@@ -13,15 +13,6 @@ import (
 	"github.com/gwe-project/gwe/engine/process"
 )
 
-// endForward ends the forward path, or lets another gwe go on with it: on the context of who asked, for that one has the run's time-out
-// around its own work. bounded is the context of the forward path.
-func (x *runner) endForward(ctx, bounded context.Context, err error) Result {
-	if departs := handingOff(err); departs != nil {
-		return x.awaitSuccessor(ctx, departs.to)
-	}
-	return x.conclude(bounded, err)
-}
-
 // conclude turns the end of the forward path into the end of the run. From here on nothing can be cancelled.
 func (x *runner) conclude(ctx context.Context, err error) Result {
 	if waits := suspended(err); waits != nil {

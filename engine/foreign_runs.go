@@ -6,28 +6,8 @@ import (
 
 	"github.com/gwe-project/gwe/engine/claim"
 	"github.com/gwe-project/gwe/engine/fault"
-	"github.com/gwe-project/gwe/engine/internal/program"
 	"github.com/gwe-project/gwe/engine/internal/runstate"
 )
-
-// elsewhere finds the other state directories whose runs work on the extents. It changes nothing.
-func (e *Engine) elsewhere(extents []claim.Extent) (found []runstate.ForeignRun) {
-	if len(extents) == 0 || runstate.BundledState(e.State) != nil {
-		return nil
-	}
-	return e.among(e.place().States(), extents)
-}
-
-func (e *Engine) among(states []claim.Known, extents []claim.Extent) (found []runstate.ForeignRun) {
-	own, resolver := program.Real(e.State.Folder), claim.NewResolver()
-	for _, known := range states {
-		if known.State == own || !claim.AnyOverlaps(resolver.Resolve(known.Targets...), extents) || runstate.SameDirectory(known.State, own) {
-			continue
-		}
-		found = append(found, runstate.Look(known, extents))
-	}
-	return found
-}
 
 // settledElsewhere refuses a run while one of another state directory has not ended on the directories that this one has claimed. It records
 // that the runs of this state directory work there, and puts the run in order with those of the others.
@@ -45,7 +25,7 @@ func (e *Engine) settledElsewhere(held *locks, begin *runstate.BeginRecord, earl
 		begin.Order = max(begin.Order, p.Begin.Order)
 	}
 	states := e.place().States()
-	for _, n := range e.among(states, extents) {
+	for _, n := range runstate.Among(e.State, states, extents) {
 		if err := n.RefuseUnfinished(); err != nil {
 			return err
 		}
@@ -92,7 +72,7 @@ func (e *Engine) covered(p *runstate.StoredRun, standing []*runstate.StoredRun) 
 			return runstate.CoveredForGood(id, other)
 		}
 	}
-	for _, n := range e.elsewhere(extents) {
+	for _, n := range runstate.Elsewhere(e.State, e.place(), extents) {
 		for _, later := range n.Runs {
 			switch {
 			case !later.IsInPlace() || !p.IsBefore(later):
@@ -115,43 +95,22 @@ func (e *Engine) keepsFromRollback(id string, standing []*runstate.StoredRun) bo
 	})
 }
 
-// leasedElsewhere are what the undos of other state directories' runs need.
-func (e *Engine) leasedElsewhere(extents []claim.Extent) (paths []string) {
-	for _, n := range e.elsewhere(extents) {
-		for _, p := range n.Runs {
-			if p.CanRollBack() {
-				paths = append(paths, p.Leases()...)
-			}
-		}
-	}
-	return paths
-}
-
 // elsewhere are the same for this run, found out once: another state directory begins nothing here while it works.
 func (x *runner) elsewhere() []string {
-	x.lookElsewhere.Do(func() { x.leasesElsewhere = x.engine.leasedElsewhere(x.state.Begin.Extents()) })
+	x.lookElsewhere.Do(func() {
+		x.leasesElsewhere = runstate.LeasedElsewhere(x.config.State, x.config.Place, x.state.Begin.Extents())
+	})
 	return x.leasesElsewhere
 }
 
 // owedElsewhere refuses to work on the extents while a run of another state directory has not ended there.
 func (e *Engine) owedElsewhere(extents []claim.Extent) error {
-	for _, n := range e.elsewhere(extents) {
+	for _, n := range runstate.Elsewhere(e.State, e.place(), extents) {
 		if err := n.RefuseUnfinished(); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// recordRun notes for other state directories that a run of this one has not ended. Without locks that are paths, nobody can meet it.
-func (e *Engine) recordRun(begin runstate.BeginRecord) error {
-	if len(runstate.LockedPaths(begin.Locks)) == 0 {
-		return nil
-	}
-	if err := e.place().Record(e.State.Folder, begin.WorksOn()); err != nil {
-		return err
-	}
-	return e.place().Begin(e.State.Folder, begin.Run)
 }
 
 // removeEndedNotes takes away the notes that runs of this state directory had begun which have ended since: gwe may have died before it did so. One

@@ -34,7 +34,7 @@ func (e *Engine) CanTakeOver(run string) (HandOverAnswer, error) {
 	if err != nil {
 		return HandOverAnswer{}, err
 	}
-	x := &runner{work: &work{engine: e, program: compiled, folder: p.Folder, state: h}}
+	x := newRunner(e.config(), h, nil)
 	if err := x.canBoth(); err != nil {
 		return HandOverAnswer{}, err
 	}
@@ -68,7 +68,7 @@ func (e *Engine) TakeOver(ctx context.Context, run string, inherited []*os.File,
 		return Result{}, nil, err
 	}
 	defer x.close()
-	x.earlier, x.locks = e.standingBefore(run), held
+	e.supersedes(x, e.standingBefore(run), held)
 	x.noteUnfinished()
 	to := *p.Handed
 	n, err := x.state.find(to.Step)
@@ -91,7 +91,7 @@ func (e *Engine) TakeOver(ctx context.Context, run string, inherited []*os.File,
 		behind := slices.Index(x.program.Steps, n) + 1
 		err = x.List(bounded, x.program.Steps[behind:], nil, x.task)
 	}
-	return x.endForward(ctx, bounded, err), x.program, nil
+	return e.endForward(ctx, bounded, x, held, err), x.program, nil
 }
 
 func notHandedOver(run string) error {

@@ -82,38 +82,33 @@ func (x *runner) HandOver(ctx context.Context, n *program.Node, names map[string
 	if !filepath.IsAbs(record.Program) {
 		return fault.New(fault.Refused, "path-relative", "program: %q is not an absolute path", record.Program)
 	}
-	if x.engine.HandOver.Pretend {
-		return x.pretend(record)
-	}
-	if record.Version, err = x.askSuccessor(ctx, record, task); err != nil {
+	if record.Version, err = x.config.AskSuccessor(ctx, x.folder.ID(), record, task); err != nil {
 		return err
 	}
 	record.Worked = x.worked()
 	if err := x.append(runstate.RecordHandedOver, record); err != nil {
 		return err
 	}
-	return &handoff{record}
+	if !x.config.Pretend {
+		return &handoff{record}
+	}
+	x.began = x.config.Now().Since
+	return x.append(runstate.RecordTakenOver, runstate.TakenOverRecord{Step: record.Step, PID: os.Getpid(), Boot: x.config.Now().Boot, Version: x.config.Version})
 }
 
-// pretend goes on in this process.
-func (x *runner) pretend(record runstate.HandedOverRecord) error {
-	if err := unix.Access(record.Program, unix.X_OK); err != nil {
-		return fault.New(fault.Failed, "hand-over-refused", "%s cannot go on with the run", record.Program).WithCause(err)
+// askSuccessor lets the other gwe read the journal and the frozen recipe, and gives its version. It changes nothing. Where the hand-over is
+// only pretended, it looks whether the program is there.
+func (e *Engine) askSuccessor(ctx context.Context, run string, record runstate.HandedOverRecord, task *tasklog.Task) (string, error) {
+	if e.HandOver.Pretend {
+		if err := unix.Access(record.Program, unix.X_OK); err != nil {
+			return "", fault.New(fault.Failed, "hand-over-refused", "%s cannot go on with the run", record.Program).WithCause(err)
+		}
+		return e.Version, nil
 	}
-	record.Version, record.Worked = x.engine.Version, x.worked()
-	if err := x.append(runstate.RecordHandedOver, record); err != nil {
-		return err
-	}
-	x.began = x.engine.now().Since
-	return x.append(runstate.RecordTakenOver, runstate.TakenOverRecord{Step: record.Step, PID: os.Getpid(), Boot: x.engine.now().Boot, Version: x.engine.Version})
-}
-
-// askSuccessor lets the other gwe read the journal and the frozen recipe, and gives its version. It changes nothing.
-func (x *runner) askSuccessor(ctx context.Context, record runstate.HandedOverRecord, task *tasklog.Task) (string, error) {
 	var answer strings.Builder
 	var said []string
 	result, err := process.Run(ctx, process.Command{
-		Arguments: x.engine.takeOver(record.Program, TakeOverCheck, x.folder.ID()), Timeout: record.Within,
+		Arguments: e.takeOver(record.Program, TakeOverCheck, run), Timeout: record.Within,
 		Environment: os.Environ(), Stdout: &answer, OutputLimit: 4 << 10, Filter: task.Filter,
 		Output: func(stream, line string) {
 			if stream == "stderr" {
@@ -148,14 +143,23 @@ func (e *Engine) takeOver(compiled string, arguments ...string) []string {
 	return append(line, arguments...)
 }
 
+// endForward ends the forward path, or lets another gwe go on with it: on the context of who asked, for that one has the run's time-out
+// around its own work. bounded is the context of the forward path.
+func (e *Engine) endForward(ctx, bounded context.Context, x *runner, held *locks, err error) Result {
+	if departs := handingOff(err); departs != nil {
+		return e.awaitSuccessor(ctx, x, held, departs.to)
+	}
+	return x.conclude(bounded, err)
+}
+
 // awaitSuccessor ends this process's own work on the run, and waits for the other gwe to end it. That one may die at once, hang, or
 // fall in the middle of the run: then this one is still there, with the locks, and puts all back.
-func (x *runner) awaitSuccessor(ctx context.Context, to runstate.HandedOverRecord) Result {
+func (e *Engine) awaitSuccessor(ctx context.Context, x *runner, held *locks, to runstate.HandedOverRecord) Result {
 	x.task.Done("handing over to " + to.To())
 	x.close()
-	e, run := x.engine, x.folder.ID()
-	x.locks.name(run)
-	failure := e.startSuccessor(ctx, run, to, x.locks)
+	run := x.folder.ID()
+	held.name(run)
+	failure := e.startSuccessor(ctx, run, to, held)
 	p, err := runstate.Peek(e.State, run)
 	if err != nil {
 		return Result{Run: run, Status: runstate.StatusBroken, Handed: true, Err: &Unsettled{Run: run, Err: err}}
@@ -170,7 +174,7 @@ func (x *runner) awaitSuccessor(ctx context.Context, to runstate.HandedOverRecor
 		failure = runstate.Interruption(cause)
 	}
 	failure = x.state.at(x.program.ByPath[to.Step], nil, failure)
-	result, err := e.recoverLocked(context.WithoutCancel(ctx), p, e.standingBefore(run), x.locks, failure)
+	result, err := e.recoverLocked(context.WithoutCancel(ctx), p, e.standingBefore(run), held, failure)
 	if err != nil {
 		result = Result{Run: run, Status: runstate.StatusBroken, Err: &Unsettled{Run: run, Err: err}}
 		if p.Committed >= 0 {

@@ -16,12 +16,12 @@ func (x *runner) warnOfStrangers() {
 		var runs []string
 		for _, path := range runstate.HiddenNames(target) {
 			run := runstate.RunInName.FindString(filepath.Base(path))
-			if _, err := os.Lstat(string(runstate.DirectoryOf(x.engine.State, run))); os.IsNotExist(err) && !slices.Contains(runs, run) {
+			if _, err := os.Lstat(string(runstate.DirectoryOf(x.config.State, run))); os.IsNotExist(err) && !slices.Contains(runs, run) {
 				runs = append(runs, run)
 			}
 		}
 		if len(runs) > 0 {
-			x.task.Warn(target + " has hidden names (.gwe-*) of run " + strings.Join(runs, ", ") + ", which " + x.engine.State.Folder +
+			x.task.Warn(target + " has hidden names (.gwe-*) of run " + strings.Join(runs, ", ") + ", which " + x.config.State.Folder +
 				" does not know: another state directory does, or it was deleted; `gwe status --target " + target + "` shows them")
 		}
 	}

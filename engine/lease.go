@@ -5,7 +5,6 @@ import (
 	"errors"
 
 	"github.com/gwe-project/gwe/engine/fault"
-	"github.com/gwe-project/gwe/engine/internal/program"
 	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/journal"
 	"github.com/gwe-project/gwe/engine/tasklog"
@@ -41,11 +40,20 @@ func (h *runState) leases() []string {
 // anyOverlaps reports whether a directory lies in one of others, or one of them in it, where links lead to directories.
 func anyOverlaps(path string, others []string) bool {
 	for _, other := range others {
-		if runstate.Overlaps(path, other) || runstate.Overlaps(program.Real(path), program.Real(other)) {
+		if runstate.Overlaps(path, other) || runstate.Overlaps(runstate.Real(path), runstate.Real(other)) {
 			return true
 		}
 	}
 	return false
+}
+
+// supersedes gives the run the earlier ones whose undo may still be asked for, and what it calls when it has committed changes. held are
+// the locks of this process.
+func (e *Engine) supersedes(x *runner, earlier []*runstate.StoredRun, held *locks) {
+	x.earlier = earlier
+	x.supersede = func(ctx context.Context, task *tasklog.Task) {
+		x.earlier = e.supersede(ctx, x.earlier, x.state.Begin, held, task)
+	}
 }
 
 // supersede gives up what the undos of standing runs kept that share a lock with a later commit: nobody can ask for
@@ -95,7 +103,7 @@ func (e *Engine) release(ctx context.Context, p *runstate.StoredRun, mine *locks
 	if err != nil {
 		return nil, err
 	}
-	x := &runner{work: &work{engine: e, program: compiled, folder: p.Folder, journal: written, state: history, mask: history.secrets.mask}}
+	x := newRunner(e.config(), history, written)
 	held, keeping := history.held(), false
 	for _, f := range held {
 		keeping = keeping || f.Part == "" && releases(f.node.StepType())
@@ -179,7 +187,7 @@ func (x *runner) releaseTail(ctx context.Context) {
 	switch {
 	case x.gaveUp != nil:
 		err = x.gaveUp
-		x.folder.GiveUp(x.engine.now().Boot) // or each recovery would try it as a leftover
+		x.folder.GiveUp(x.config.Now().Boot) // or each recovery would try it as a leftover
 		x.task.Warn("what is kept still is not given up before " + x.folder.Downs() + " is removed")
 	case !x.state.Closing: // once: a recovery that dies here again and again gets nowhere
 		err = x.append(runstate.RecordClosing, struct{}{})

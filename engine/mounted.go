@@ -3,7 +3,6 @@ package engine
 import (
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
-	"github.com/gwe-project/gwe/engine/internal/program"
 	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/schema"
 )
@@ -31,7 +30,7 @@ func mountedInput(input *schema.Input, given any) error {
 	if err := durable.RequireMount(what, input.Mounted); err != nil {
 		return err
 	}
-	if !runstate.LiesIn(path, input.Mounted) && !runstate.LiesIn(program.Real(path), program.Real(input.Mounted)) {
+	if !runstate.LiesIn(path, input.Mounted) && !runstate.LiesIn(runstate.Real(path), runstate.Real(input.Mounted)) {
 		return fault.New(fault.Refused, "not-mounted", "cannot use %s: %s does not lie on the mount point %s", what, path, input.Mounted).
 			WithHint("give a path on what is mounted there")
 	}

@@ -65,7 +65,7 @@ func (x *runner) Change(ctx context.Context, n *program.Node, r runstate.Rounds,
 	}
 	saved, err := listSaved(run.Folder)
 	if err != nil {
-		return runstate.StateUnusable(x.engine.State.Folder, err)
+		return runstate.StateUnusable(x.config.State.Folder, err)
 	}
 	return x.result(n, r, number, outputs, saved)
 }
@@ -122,7 +122,7 @@ func (x *runner) prepare(ctx context.Context, n *program.Node, run *step.Run, re
 	}
 	record.UndoData = stepType.About().UndoVersion()
 	if record.Saved, err = listSaved(run.Folder); err != nil {
-		return record, runstate.StateUnusable(x.engine.State.Folder, err)
+		return record, runstate.StateUnusable(x.config.State.Folder, err)
 	}
 	if len(record.Saved) > 0 {
 		return record, durable.SyncFileSystems(run.Folder)
@@ -203,7 +203,7 @@ func (x *runner) once(ctx context.Context, n *program.Node, r runstate.Rounds, n
 	}
 	// What an earlier step of the same place kept is of no use any more, nor what a dead process left.
 	if err := emptyDirectory(x.folder.Place(where)); err != nil {
-		return nil, runstate.StateUnusable(x.engine.State.Folder, err)
+		return nil, runstate.StateUnusable(x.config.State.Folder, err)
 	}
 	run, err := x.environment(n, r, where, recovering, task)
 	if err != nil {

@@ -49,7 +49,7 @@ func (e *Engine) Plan(ctx context.Context, compiled *Program, given Inputs) (Pla
 	begin.Run = "(the run's id)"
 	h := newRunState(compiled, runstate.DirectoryOf(e.State, begin.Run))
 	h.setInputs(begin, names)
-	x := &runner{work: &work{engine: e, program: compiled, folder: h.folder, state: h, mask: h.secrets.mask}}
+	x := newRunner(e.config(), h, nil)
 	_, x.earlier, _ = runstate.Survey(e.State) // a state that cannot be read is no matter of a plan
 	if err := runstate.NotAsBefore(runstate.LockedPaths(begin.Locks), x.earlier); err != nil {
 		against = append(against, err)
@@ -137,7 +137,7 @@ func (x *runner) foreseeVariables() error {
 
 // plan goes through the steps with what is known before the run.
 func (x *runner) plan(ctx context.Context) []PlannedStep {
-	forecast := &forecast{names: x.state.own(), machine: plannedMachine{x.engine.Machine, x.stillLeased, x.state.secrets, runstate.LockedPaths(x.state.Begin.Locks)}, standing: x.earlier, steps: &plannedOutputs{outputs: map[string]any{}}}
+	forecast := &forecast{names: x.state.own(), machine: plannedMachine{x.config.Machine, x.stillLeased, x.state.secrets, runstate.LockedPaths(x.state.Begin.Locks)}, standing: x.earlier, steps: &plannedOutputs{outputs: map[string]any{}}}
 	forecast.names["steps"] = forecast.steps.outputs
 	var rows []PlannedStep
 	for _, section := range []struct {

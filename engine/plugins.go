@@ -77,7 +77,7 @@ func (e *Engine) missingPluginFirst(p *runstate.StoredRun) error {
 	if err != nil {
 		return err
 	}
-	x := &runner{work: &work{engine: e, program: compiled, folder: p.Folder, state: h, mask: h.secrets.mask}}
+	x := newRunner(e.config(), h, nil)
 	if open := x.framesToUndo(); len(open) > 0 && (h.Failure != nil || !h.complete()) {
 		return x.missingPlugin(open[0], fault.Errored)
 	}

@@ -17,9 +17,9 @@ import (
 
 // preflight checks the plan before anything is touched: the journal must outlive a power cut, the first step with effects must be able to
 // act, and what all steps need must fit on each file system.
-func (x *runner) preflight(ctx context.Context) error {
+func (e *Engine) preflight(ctx context.Context, x *runner) error {
 	rows := x.plan(ctx)
-	if err := x.engine.volatileState(changedBy(x.state.Begin, rows)); err != nil {
+	if err := e.volatileState(changedBy(x.state.Begin, rows)); err != nil {
 		return err
 	}
 	if found := append(x.refusals(rows), tooLittle(x.spaceFor(rows))...); len(found) > 0 {
@@ -72,7 +72,7 @@ func (x *runner) spaceFor(rows []PlannedStep) []PlannedSpace {
 			continue
 		}
 		for _, path := range slices.Sorted(maps.Keys(row.Space)) {
-			folder, info, err := nearest(x.engine.Machine, path)
+			folder, info, err := nearest(x.config.Machine, path)
 			if err != nil {
 				continue // the step itself will say what is wrong with it
 			}
@@ -83,7 +83,7 @@ func (x *runner) spaceFor(rows []PlannedStep) []PlannedSpace {
 			device := uint64(status.Dev) // 32 bits wide on some machines
 			at, known := place[device]
 			if !known {
-				free, err := x.engine.Machine.Space(folder)
+				free, err := x.config.Machine.Space(folder)
 				if err != nil || free == step.SpaceUnknown {
 					continue // nothing to compare with
 				}

@@ -163,7 +163,8 @@ func (e *Engine) recoverLocked(ctx context.Context, p *runstate.StoredRun, earli
 		return Result{}, err
 	}
 	defer x.close()
-	x.earlier, x.locks, x.backward = earlier, targets, true
+	e.supersedes(x, earlier, targets)
+	x.backward = true
 	x.noteUnfinished()
 	x.useReserve()
 	boot := e.now().Boot
@@ -179,7 +180,7 @@ func (e *Engine) recoverLocked(ctx context.Context, p *runstate.StoredRun, earli
 	lost := p.Deaths(boot)
 	if x.state.Failure == nil && !complete {
 		if lost < runstate.BoundedBoots {
-			x.bootedIntoNewSystem(ctx, boot)
+			e.bootedIntoNewSystem(ctx, x.state, boot)
 		}
 		x.beginRollback(died)
 		lost = 0 // none of them came to an undo: what took the machine down is not asked any more

@@ -102,7 +102,7 @@ func operator() string {
 
 // warnOfUnresolved says at the start of a run which earlier ones an operator has still to look at.
 func (x *runner) warnOfUnresolved() {
-	left, err := x.engine.State.Unresolved()
+	left, err := x.config.State.Unresolved()
 	if err != nil {
 		return // what cannot be listed is told by the recovery before
 	}

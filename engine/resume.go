@@ -49,14 +49,14 @@ func (e *Engine) resume(ctx context.Context, p *runstate.StoredRun, earlier []*r
 		return Result{}, err
 	}
 	defer x.close()
-	x.earlier, x.locks = earlier, targets
+	e.supersedes(x, earlier, targets)
 	// A run that an operator confirmed goes on as one that was just begun, and ends so.
 	x.recovers = v.decision != goOn || !h.Suspension.Confirmed
 	x.noteUnfinished()
 	if h.Suspension.Cause == runstate.CauseReturn {
 		return x.returned(ctx, v), nil
 	}
-	return x.resumeForward(ctx, v), nil
+	return e.resumeForward(ctx, x, targets, v), nil
 }
 
 // waitingHistory rebuilds a suspended run from its journal, and leaves that alone.
@@ -103,7 +103,7 @@ func (e *Engine) noteWait(p *runstate.StoredRun, waited runstate.WaitedRecord) e
 }
 
 // resumeForward takes the run up again at the step where it waited.
-func (x *runner) resumeForward(ctx context.Context, v verdict) Result {
+func (e *Engine) resumeForward(ctx context.Context, x *runner, held *locks, v verdict) Result {
 	s := x.state.Suspension
 	if v.arrived && s.Cause == runstate.CauseReboot {
 		x.state.arrived = &s.SuspendedRecord
@@ -135,7 +135,7 @@ func (x *runner) resumeForward(ctx context.Context, v verdict) Result {
 		return x.conclude(ctx, err)
 	}
 	behind := slices.Index(x.program.Steps, n) + 1
-	return x.endForward(asked, ctx, x.List(ctx, x.program.Steps[behind:], nil, x.task))
+	return e.endForward(asked, ctx, x, held, x.List(ctx, x.program.Steps[behind:], nil, x.task))
 }
 
 // journalResume journals that the wait is over. The way back has its space again before anything else is done.

@@ -62,7 +62,7 @@ func (e *Engine) Rollback(ctx context.Context, id string) (Result, error) {
 		_, err = e.foresee(ctx, seen, p, standing)
 	}
 	if err == nil {
-		err = seen.checkRebootBack(ctx)
+		err = e.checkRebootBack(ctx, seen)
 	}
 	if err != nil {
 		return Result{}, e.withAlternatives(standing, p, err)
@@ -75,7 +75,6 @@ func (e *Engine) Rollback(ctx context.Context, id string) (Result, error) {
 		return Result{}, err
 	}
 	defer x.close()
-	x.locks = locks
 	x.earlier = slices.DeleteFunc(slices.Clone(standing), func(other *runstate.StoredRun) bool { return other == p })
 	x.warnOfUnresolved()
 	for _, name := range seen.notRolledBack() {

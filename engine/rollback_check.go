@@ -28,7 +28,7 @@ func (e *Engine) wayBack(p *runstate.StoredRun, standing []*runstate.StoredRun) 
 	if err != nil {
 		return nil, err
 	}
-	x := &runner{work: &work{engine: e, program: compiled, folder: p.Folder, state: h, mask: h.secrets.mask}}
+	x := newRunner(e.config(), h, nil)
 	for _, f := range h.held() {
 		if f.irreversible() {
 			return nil, x.state.at(f.node, f.Rounds, fault.New(fault.Refused, "rollback-irreversible", "run %s cannot be undone: nothing undoes what %q did", id, x.titleOfFrame(f)).
@@ -135,11 +135,11 @@ func touchedBy(f *frame, run *step.Run) ([]string, error) {
 
 // checkRebootBack finds out whether the way back leads over a reboot: the run rebooted the machine, and that has not left the new system
 // since.
-func (x *runner) checkRebootBack(ctx context.Context) error {
+func (e *Engine) checkRebootBack(ctx context.Context, x *runner) error {
 	if x.state.Rebooted == nil {
 		return nil
 	}
-	left, err := x.engine.left(ctx, x.state)
+	left, err := e.left(ctx, x.state)
 	if err != nil {
 		return fault.New(fault.Refused, "rollback-where", "whether the machine still runs the system that run %s rebooted it into cannot be told", x.folder.ID()).WithCause(err)
 	}

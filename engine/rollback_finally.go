@@ -49,7 +49,7 @@ func (x *runner) finallyChanges(n *program.Node, r runstate.Rounds) (changed []s
 			continue
 		}
 		// What is there all the same was put there since.
-		if _, err := x.engine.Machine.Lstat(path); effect.Kind == step.Removes && !errors.Is(err, fs.ErrNotExist) {
+		if _, err := x.config.Machine.Lstat(path); effect.Kind == step.Removes && !errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		changed = append(changed, path)

@@ -23,7 +23,7 @@ func (x *runner) linesOf(ctx context.Context, nodes []*program.Node, f *frame) [
 		var planned step.Plan
 		var err error
 		if arguments != nil {
-			planned, err = inner.StepType().Plan(ctx, x.engine.Machine, arguments)
+			planned, err = inner.StepType().Plan(ctx, x.config.Machine, arguments)
 		}
 		what := strings.Join(planned.Do, "; ")
 		if err != nil {
@@ -72,7 +72,7 @@ func (x *runner) foreseeUndo(ctx context.Context) error {
 				continue
 			}
 			if n.When == nil && !n.Step.AllowFailure && n.Step.Retry == nil {
-				_, err := n.StepType().Plan(ctx, x.engine.Machine, arguments)
+				_, err := n.StepType().Plan(ctx, x.config.Machine, arguments)
 				if step.AsStanding(err) != nil && before.leaves(err) {
 					return x.state.at(f.node, f.Rounds, fault.New(fault.Refused, "rollback-undo-fails", "cannot roll back run %s: a step of the undo would fail", x.folder.ID()).
 						WithCause(program.Explain(ctx, err)).WithHint("put what it needs in place"))

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -33,7 +34,7 @@ type runner struct {
 
 // work is what all branches of a run share.
 type work struct {
-	engine  *Engine
+	config  config
 	program *Program
 	folder  runstate.RunDirectory
 	state   *runState
@@ -51,8 +52,8 @@ type work struct {
 	abandoned []runstate.AbandonedRecord
 	// began is when this process began to work on the way forward, since the boot.
 	began time.Duration
-	// locks are what this process holds for the run.
-	locks *locks
+	// supersede releases, after a commit, what the undos of earlier runs kept whose rollback that ends; nil where the run cannot commit.
+	supersede func(ctx context.Context, task *tasklog.Task)
 
 	// writing lies around the journal, so that the history takes records in the journal's order; it guards all below.
 	writing sync.Mutex
@@ -76,6 +77,11 @@ type work struct {
 	sites []site
 	// gaveUp is why nothing behind the commit is given up now: that takes the machine down.
 	gaveUp error
+}
+
+// newRunner is a process's work on a run, without a journal of its own where it only looks at it.
+func newRunner(c config, h *runState, written journal.Writer) *runner {
+	return &runner{work: &work{config: c, program: h.program, folder: h.folder, journal: written, state: h, mask: h.secrets.mask}}
 }
 
 // back is the execution on the way back.
@@ -149,7 +155,7 @@ func (x *runner) environment(n *program.Node, r runstate.Rounds, where runstate.
 		ID:          x.folder.ID(),
 		Step:        n.Name(r),
 		Recovering:  recovering,
-		Machine:     x.engine.Machine,
+		Machine:     x.config.Machine,
 		Log:         task,
 		Secrets:     x.state.secrets,
 		Writable:    x.writable,
@@ -167,7 +173,7 @@ func (x *runner) environment(n *program.Node, r runstate.Rounds, where runstate.
 func (x *runner) makeRoom(where runstate.Place) error {
 	// MkdirAll looks first: an undo makes no call that may fail where the directory is there already, as it is since the way forward.
 	if err := os.MkdirAll(x.folder.Place(where), 0o700); err != nil {
-		return runstate.StateUnusable(x.engine.State.Folder, err)
+		return runstate.StateUnusable(x.config.State.Folder, err)
 	}
 	return nil
 }

@@ -139,15 +139,15 @@ func (x *runner) noteWatches(ctx context.Context) []step.Report {
 	if text, err := json.Marshal(watched); err == nil && len(watched) > 0 {
 		_ = durable.WriteNote(x.folder.Reports(), append(text, '\n'))
 	}
-	if x.engine.Early {
+	if x.config.Early {
 		return nil
 	}
 	ctx = context.WithoutCancel(ctx)
-	told := x.engine.report(ctx, watched)
+	told := x.config.report(ctx, watched)
 	// What an undo restarts just now is not ill.
 	waited := slices.DeleteFunc(watched, func(one watchRecord) bool { return one.Check != "" }) // no program is run again for that
 	for begun := time.Now(); x.state.ranUndoLast() && time.Since(begun) < settling; {
-		again := x.engine.report(ctx, waited)
+		again := x.config.report(ctx, waited)
 		for _, one := range again {
 			for i := range told {
 				if told[i].Kind == one.Kind && told[i].Name == one.Name {
@@ -179,12 +179,12 @@ func (h *runState) ranUndoLast() bool {
 }
 
 // report asks what runs. Of two answers about one thing the later counts.
-func (e *Engine) report(ctx context.Context, watched []watchRecord) []step.Report {
+func (c config) report(ctx context.Context, watched []watchRecord) []step.Report {
 	ctx, cancel := context.WithTimeout(ctx, allReports)
 	defer cancel()
 	var all []step.Report
 	for _, one := range watched {
-		stepType, ok := e.Catalog.Find(one.Type)
+		stepType, ok := c.Catalog.Find(one.Type)
 		if !ok {
 			continue
 		}
@@ -196,9 +196,9 @@ func (e *Engine) report(ctx context.Context, watched []watchRecord) []step.Repor
 		bounded, done := context.WithTimeout(ctx, oneReport)
 		var told []step.Report
 		if one.Check == "" {
-			told = reporter.Report(bounded, e.Machine, arguments)
+			told = reporter.Report(bounded, c.Machine, arguments)
 		} else {
-			told = reporter.Check(bounded, e.checkOf(one), arguments)
+			told = reporter.Check(bounded, c.checkOf(one), arguments)
 		}
 		done()
 		for _, report := range told {
@@ -210,9 +210,9 @@ func (e *Engine) report(ctx context.Context, watched []watchRecord) []step.Repor
 }
 
 // checkOf is what a check gets to work with. It belongs to no run.
-func (e *Engine) checkOf(one watchRecord) *step.Run {
+func (c config) checkOf(one watchRecord) *step.Run {
 	return &step.Run{
-		Step: one.Check, Machine: e.Machine, Started: func(int) {},
+		Step: one.Check, Machine: c.Machine, Started: func(int) {},
 		Environment: []string{"GWE_AFTER_COMMIT=0", "GWE_RUN_ID=", "GWE_STEP=" + one.Check, "GWE_RECOVERING=0", "GWE_EARLY=0"},
 	}
 }
@@ -244,7 +244,7 @@ func (e *Engine) reportNow(ctx context.Context, list []Summary) []step.Report {
 		}
 		asked, watched = append(asked, one), append(noted, watched...)
 	}
-	return e.report(ctx, watched)
+	return e.config().report(ctx, watched)
 }
 
 // onlyChecks reports whether the step tells of no release and no program.

@@ -47,7 +47,7 @@ func (x *runner) Suspend(ctx context.Context, n *program.Node, names map[string]
 	}
 	record.Step, record.ID, record.Attempt, record.Worked = n.Path(), n.ID(), 1, x.worked()
 	record.ShownRecord = x.shown(n, nil)
-	if why := x.engine.unwatched(record.Cause); why != nil {
+	if why := x.config.Unwatched(record.Cause); why != nil {
 		task.Warn(why.Error())
 	}
 	return x.wait(ctx, record, task)
@@ -55,7 +55,7 @@ func (x *runner) Suspend(ctx context.Context, n *program.Node, names map[string]
 
 // wait journals what is awaited, and only then asks for the reboot. Its error is *suspending where all went well.
 func (x *runner) wait(ctx context.Context, record runstate.SuspendedRecord, task *tasklog.Task) error {
-	now := x.engine.now()
+	now := x.config.Now()
 	if now.Boot == "" {
 		return fault.New(fault.Refused, "boot-unknown", "the kernel does not tell this boot from another: /proc/sys/kernel/random/boot_id cannot be read").
 			WithHint("run gwe where /proc is mounted")

@@ -245,12 +245,11 @@ func reads(asked *program.Condition, fact string) bool {
 
 // bootedIntoNewSystem finds out whether a run that died before its reboot finds itself in the new system: the power failed after a step
 // had chosen that. Then the way back leads over a reboot as it does behind the step. Only expect can tell.
-func (x *runner) bootedIntoNewSystem(ctx context.Context, boot string) {
-	h := x.state
+func (e *Engine) bootedIntoNewSystem(ctx context.Context, h *runState, boot string) {
 	if h.Rebooted != nil || h.Committed >= 0 || h.Begin.Boot == "" || h.Begin.Boot == boot {
 		return
 	}
-	for _, n := range x.program.Steps {
+	for _, n := range h.program.Steps {
 		w := program.As[*program.Waiting](n)
 		if w == nil || w.Expect == nil || h.settled[n.Path()] {
 			continue
@@ -259,7 +258,7 @@ func (x *runner) bootedIntoNewSystem(ctx context.Context, boot string) {
 		if err != nil {
 			return // it reads what a later step would have found out
 		}
-		j := judgement{engine: x.engine, history: h, node: n}
+		j := judgement{engine: e, history: h, node: n}
 		if holds, _ := j.asks(ctx, w.Expect); holds {
 			record.Step = n.Path()
 			h.arrived = &record

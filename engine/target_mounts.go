@@ -19,7 +19,7 @@ func (e *Engine) runsPrograms(stepType string) bool {
 // nothing is lost.
 func (x *runner) suspendRollback(why error) Result {
 	x.backward = true
-	if held := (runstate.HeldRecord{Boot: x.engine.now().Boot, Error: x.recordOf(why)}); held.Boot != x.state.Stalled.Boot || held.Error.Code != x.state.Stalled.Error.Code {
+	if held := (runstate.HeldRecord{Boot: x.config.Now().Boot, Error: x.recordOf(why)}); held.Boot != x.state.Stalled.Boot || held.Error.Code != x.state.Stalled.Error.Code {
 		_ = x.append(runstate.RecordHeld, held)
 	}
 	missing := x.awaitJournal(context.Background())

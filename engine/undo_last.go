@@ -52,7 +52,7 @@ func (x *runner) undoFrames(ctx context.Context, open []*frame, failure runstate
 			return why
 		}
 	}
-	if x.engine.Early || slices.ContainsFunc(open, func(f *frame) bool { return !f.Undone && !f.OwesLast }) {
+	if x.config.Early || slices.ContainsFunc(open, func(f *frame) bool { return !f.Undone && !f.OwesLast }) {
 		return nil // the programs start when this recovery has ended, or an older frame still waits for them
 	}
 	return x.undoFramesLast(ctx, open, failure, task)

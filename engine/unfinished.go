@@ -15,8 +15,8 @@ func (x *runner) noteUnfinished() {
 	if err != nil {
 		return
 	}
-	begin, state := x.state.Begin, x.engine.State
-	_ = x.engine.recordRun(begin)
+	begin, state := x.state.Begin, x.config.State
+	_ = runstate.Announce(state, x.config.Place, begin)
 	notes := slices.DeleteFunc(runstate.ReadUnfinished(state), func(one runstate.UnfinishedRecord) bool { return one.Run == begin.Run })
 	runstate.WriteUnfinished(state, append(notes, runstate.UnfinishedRecord{
 		Run: x.folder.ID(), Recipe: begin.Recipe, Locks: begin.Locks, Began: time.Now().UTC(), Process: self,
@@ -25,9 +25,9 @@ func (x *runner) noteUnfinished() {
 
 // forgetUnfinished drops the note of a run that has ended. A commit settles what lost runs with the same lock left, too.
 func (x *runner) forgetUnfinished(status Status) {
-	x.engine.place().End(x.engine.State.Folder, x.folder.ID())
+	x.config.Place.End(x.config.State.Folder, x.folder.ID())
 	committed := status == runstate.StatusDone || status == runstate.StatusCommitted
-	state := x.engine.State
+	state := x.config.State
 	notes := runstate.ReadUnfinished(state)
 	left := slices.DeleteFunc(slices.Clone(notes), func(one runstate.UnfinishedRecord) bool {
 		return one.Run == x.folder.ID() || committed && runstate.IsLost(state, one) && runstate.SharesLock(one.Locks, x.state.Begin.Names())

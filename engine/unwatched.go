@@ -82,7 +82,7 @@ func (x *runner) warnings(rows []PlannedStep) (all []Warning) {
 			continue
 		}
 		seen[program.As[*program.Waiting](n).Cause] = true
-		if why := x.engine.unwatched(program.As[*program.Waiting](n).Cause); why != nil {
+		if why := x.config.Unwatched(program.As[*program.Waiting](n).Cause); why != nil {
 			all = append(all, runstate.WarningOf(why))
 		}
 	}

@@ -193,7 +193,7 @@ func (x *runner) undoWithin(ctx context.Context, f *frame, last bool, run *stepR
 	defer cancel()
 	if last {
 		err = f.node.StepType().UndoLast(ctx, run.Run, f.arguments, f.Memo)
-	} else if early, ok := f.node.StepType().(step.EarlyType); ok && x.engine.Early {
+	} else if early, ok := f.node.StepType().(step.EarlyType); ok && x.config.Early {
 		rest, err = early.UndoEarly(ctx, run.Run, f.arguments, f.Memo)
 	} else {
 		err = f.node.StepType().Undo(ctx, run.Run, f.arguments, f.Memo)
@@ -225,7 +225,7 @@ func (x *runner) auxiliary(ctx context.Context, n *program.Node, r runstate.Roun
 	if err == nil && !proceed {
 		return nil
 	}
-	if err == nil && x.engine.Early && x.needsServices(n, names) {
+	if err == nil && x.config.Early && x.needsServices(n, names) {
 		task.Skip("it waits for the services")
 		return errWaits
 	}

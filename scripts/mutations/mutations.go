@@ -25,8 +25,8 @@ type mutation struct {
 var mutations = []mutation{
 	{
 		name: "an undo is skipped",
-		file: "engine/unwind.go", from: "if early, ok := f.node.StepType().(step.EarlyType); ok && x.engine.Early {",
-		to:       "if f.node.StepType().About().Name == \"swap-link\" {\n\t\treturn false, nil\n\t}\n\tif early, ok := f.node.StepType().(step.EarlyType); ok && x.engine.Early {",
+		file: "engine/unwind.go", from: "if early, ok := f.node.StepType().(step.EarlyType); ok && x.config.Early {",
+		to:       "if f.node.StepType().About().Name == \"swap-link\" {\n\t\treturn false, nil\n\t}\n\tif early, ok := f.node.StepType().(step.EarlyType); ok && x.config.Early {",
 		campaign: []string{"--change=failing", "--how=EINTR"},
 		brief:    true,
 	},
@@ -227,7 +227,7 @@ var mutations = []mutation{
 	},
 	{
 		name: "an early recovery runs what is owed last, without services",
-		file: "engine/undo_last.go", from: "if x.engine.Early || slices.ContainsFunc(open,", to: "if slices.ContainsFunc(open,",
+		file: "engine/undo_last.go", from: "if x.config.Early || slices.ContainsFunc(open,", to: "if slices.ContainsFunc(open,",
 		tests: []string{"-run=TestUndoLastWaitsForServices", "./engine"},
 	},
 	{

@@ -11,14 +11,6 @@ import (
 	"github.com/gwe-project/gwe/engine/value"
 )
 
-// Real follows symbolic links where it can.
-func Real(path string) string {
-	if resolved, err := filepath.EvalSymlinks(path); err == nil {
-		return resolved
-	}
-	return path
-}
-
 // LockNames evaluates the recipe's locks. A recipe without one has its own name: its runs are one line of commits.
 func LockNames(p *Program, names map[string]any) ([]string, error) {
 	if len(p.locks) == 0 {
@@ -57,7 +49,7 @@ func Mounted(p *Program, names map[string]any) (map[string][]string, error) {
 			return nil, err
 		}
 		for _, point := range points {
-			if point = Real(point); runstate.LiesIn(Real(path), point) && !slices.Contains(kept[path], point) {
+			if point = runstate.Real(point); runstate.LiesIn(runstate.Real(path), point) && !slices.Contains(kept[path], point) {
 				kept[path] = append(kept[path], point)
 			}
 		}

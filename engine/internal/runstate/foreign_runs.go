@@ -44,14 +44,34 @@ func (b BeginRecord) Names() []string { return append(slices.Clone(b.Locks), b.P
 // Extents are the directories that the run works on, as they are found now.
 func (b BeginRecord) Extents() []claim.Extent { return claim.Resolve(b.WorksOn()...) }
 
-func SameDirectory(a, b string) bool {
+func sameDirectory(a, b string) bool {
 	one, err := os.Stat(a)
 	other, failure := os.Stat(b)
 	return err == nil && failure == nil && os.SameFile(one, other)
 }
 
-// Look reads the journals of another state directory.
-func Look(known claim.Known, extents []claim.Extent) ForeignRun {
+// Elsewhere finds the other state directories of this user whose runs work on the extents. It changes nothing.
+func Elsewhere(s State, place claim.Place, extents []claim.Extent) []ForeignRun {
+	if len(extents) == 0 || BundledState(s) != nil {
+		return nil
+	}
+	return Among(s, place.States(), extents)
+}
+
+// Among finds the same among known ones.
+func Among(s State, states []claim.Known, extents []claim.Extent) (found []ForeignRun) {
+	own, resolver := Real(s.Folder), claim.NewResolver()
+	for _, known := range states {
+		if known.State == own || !claim.AnyOverlaps(resolver.Resolve(known.Targets...), extents) || sameDirectory(known.State, own) {
+			continue
+		}
+		found = append(found, look(known, extents))
+	}
+	return found
+}
+
+// look reads the journals of another state directory.
+func look(known claim.Known, extents []claim.Extent) ForeignRun {
 	n := ForeignRun{Known: known, State: State{known.State}}
 	switch known.Look() {
 	case claim.Away:
@@ -113,6 +133,29 @@ func (n ForeignRun) unfinished(p *StoredRun) error {
 	}
 	return fault.New(fault.Refused, "target-owed", "run %s in the state directory %s has not ended, and may owe an undo on %s", run, n.State.Folder, on).
 		WithHint("finish it first: `gwe recover --state-dir %s`", n.State.Folder)
+}
+
+// LeasedElsewhere are what the undos of other state directories' runs need.
+func LeasedElsewhere(s State, place claim.Place, extents []claim.Extent) (paths []string) {
+	for _, n := range Elsewhere(s, place, extents) {
+		for _, p := range n.Runs {
+			if p.CanRollBack() {
+				paths = append(paths, p.Leases()...)
+			}
+		}
+	}
+	return paths
+}
+
+// Announce notes for other state directories that a run of this one has not ended. Without locks that are paths, nobody can meet it.
+func Announce(s State, place claim.Place, begin BeginRecord) error {
+	if len(LockedPaths(begin.Locks)) == 0 {
+		return nil
+	}
+	if err := place.Record(s.Folder, begin.WorksOn()); err != nil {
+		return err
+	}
+	return place.Begin(s.Folder, begin.Run)
 }
 
 // IsBefore reports whether a run of another state directory began after this one. Its order says so; the clock only where an older gwe

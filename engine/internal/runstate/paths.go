@@ -47,3 +47,11 @@ func LockedPaths(names []string) []string {
 	}
 	return paths
 }
+
+// Real follows symbolic links where it can.
+func Real(path string) string {
+	if resolved, err := filepath.EvalSymlinks(path); err == nil {
+		return resolved
+	}
+	return path
+}
