@@ -29,6 +29,8 @@ const (
 	Cgroups   Thing = "cgroups"
 	FUSE      Thing = "fuse"
 	Landlock  Thing = "landlock"
+	// Program is a program that the reason names.
+	Program Thing = "program"
 	// Time is what -short takes from a test.
 	Time Thing = "time"
 	// Setting is an environment variable that the reason names.
@@ -48,6 +50,8 @@ func (t Thing) cure() string {
 		return "load the module fuse, and let root make and open its device"
 	case Landlock:
 		return "boot a kernel with CONFIG_SECURITY_LANDLOCK, and landlock in its list lsm="
+	case Program:
+		return "install it; scripts/test does"
 	case Time:
 		return "run without -short"
 	case Setting:

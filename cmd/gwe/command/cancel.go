@@ -14,6 +14,7 @@ func cancelCommand() command {
 	return command{
 		name:     "cancel",
 		operands: "[RUN]",
+		offers:   runOffers(canCancel),
 		summary:  "ask the run that goes on to stop and put everything back",
 		help: `
 It asks the process that holds the run lock, waits for the end of the run, and tells how it ended. Without RUN it is the run

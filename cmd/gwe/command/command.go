@@ -18,6 +18,8 @@ type command struct {
 	hidden bool
 	// help teaches: what the command promises, and an example.
 	help string
+	// offers completes an operand in a shell; nil offers nothing.
+	offers source
 	// setUp declares the flags and gives what carries the command out once they are parsed.
 	setUp func(flags *pflag.FlagSet) action
 	// teachMore adds to the help what the operands are about; nil adds nothing.
@@ -59,8 +61,10 @@ func commands() []command {
 		checkPluginCommand(),
 		explainCommand(),
 		schemaCommand(),
+		completionCommand(),
 		versionCommand(),
 		takeOverCommand(),
 		testInsideCommand(),
+		completeCommand(),
 	}
 }

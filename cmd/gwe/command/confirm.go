@@ -13,6 +13,7 @@ func confirmCommand() command {
 	return command{
 		name:     "confirm",
 		operands: "[RUN]",
+		offers:   runOffers(isSuspended),
 		summary:  "say that what a suspended run did is good, and go on with it",
 		help: `
 A recipe with a confirm step leaves a release on probation: the run ends with exit code 75 and waits. This ends the wait

@@ -62,8 +62,10 @@ type globalFlags struct {
 func (g *globalFlags) declare(flags *pflag.FlagSet) {
 	flags.StringVar(&g.state, "state-dir", g.state, "`folder` of runs and journals (default /var/lib/gwe for root, else $XDG_STATE_HOME/gwe)")
 	flags.StringVar(&g.output, "output", g.output, "how the log is shown: `tree`, plain or json (default tree on a terminal, else plain)")
+	accepts(flags, "output", "tree", "plain", "json")
 	flags.Var(&g.depth, "log-depth", "how many `levels` of tasks to show while all is well; 0 shows all (default 3 for tree, 0 for plain)")
 	flags.StringVar(&g.color, "color", g.color, "`when` to use colours: auto, always or never")
+	accepts(flags, "color", "auto", "always", "never")
 	flags.Var(&g.plugins, "plugin-dir", "`folder` of plugins, looked into before /usr/lib/gwe/steps and ~/.local/lib/gwe/steps; may be repeated")
 	flags.BoolVarP(&g.verbose, "verbose", "v", g.verbose, "show everything, as --log-depth 0 does")
 }

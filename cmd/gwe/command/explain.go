@@ -18,6 +18,7 @@ func explainCommand() command {
 	return command{
 		name:     "explain",
 		operands: "[CODE]",
+		offers:   first(codeOffers),
 		summary:  "explain a rule, an error code or the exit codes",
 		help: `
 CODE is the rule of a diagnostic (gwe validate --format json shows it), the code of an error, an exit code, or the word exit. Rules come

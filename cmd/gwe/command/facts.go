@@ -18,6 +18,7 @@ func factsCommand() command {
 	return command{
 		name:     "facts",
 		operands: "[RECIPE]",
+		offers:   first(recipeOffers),
 		summary:  "show what recipes find out about this machine",
 		help: `
 The names under host are there for every recipe: host.memory, say. With RECIPE, the facts that it declares are read too,

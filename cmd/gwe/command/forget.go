@@ -13,6 +13,7 @@ func forgetCommand() command {
 	return command{
 		name:     "forget",
 		operands: "RUN",
+		offers:   runOffers(keepsUndo),
 		summary:  "give up what the undo of a committed run keeps",
 		help: `
 A committed run keeps what its undo needs, so that ` + "`gwe rollback`" + ` can go back: old files, saved contents, secrets. ` + "`gwe show RUN`" + `

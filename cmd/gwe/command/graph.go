@@ -15,6 +15,7 @@ func graphCommand() command {
 	return command{
 		name:     "graph",
 		operands: "RECIPE",
+		offers:   first(recipeOffers),
 		summary:  "draw a recipe: its steps, how each is undone, and the line of the commit",
 		help: `
 From top to bottom is what a run does; beside each step stands how it is put back, in dashed red, and the arrows there lead
@@ -26,6 +27,7 @@ example:
   gwe graph ./mine.yaml --format mermaid`,
 		setUp: func(flags *pflag.FlagSet) action {
 			format := flags.String("format", "svg", "`form` of the drawing: svg, mermaid or dot")
+			accepts(flags, "format", "svg", "mermaid", "dot")
 			return func(_ context.Context, console *console, operands []string) error {
 				draw, known := map[string]func(io.Writer, *schema.Recipe) error{
 					"svg": graph.SVG, "mermaid": graph.Mermaid, "dot": graph.DOT,

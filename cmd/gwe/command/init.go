@@ -19,6 +19,7 @@ func initCommand() command {
 	return command{
 		name:     "init",
 		operands: "[FOLDER]",
+		offers:   first(anyDirectory),
 		summary:  "write a first recipe, its tests and a CI workflow",
 		help: `
 Into FOLDER, by default the working directory, go three files to begin with, with comments:

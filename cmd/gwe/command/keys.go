@@ -35,6 +35,7 @@ example:
 			var passphrase passphraseFlags
 			email := flags.String("email", "", "`address` in the key's user id")
 			algorithm := flags.String("algorithm", "ed25519", "`kind` of the key: ed25519, or rsa for tools that know nothing else")
+			accepts(flags, "algorithm", "ed25519", "rsa")
 			expires := flags.String("expires", "", "last `day` on which the key may sign, as 2030-12-31 (default: for ever)")
 			flags.StringVarP(&options.Folder, "to", "o", "", "`folder` for the two files (default the working directory)")
 			passphrase.declare(flags)
@@ -106,6 +107,7 @@ func keysImportCommand() command {
 	return command{
 		name:     "keys import",
 		operands: "FILE...",
+		offers:   anyFile,
 		summary:  "put public keys into a keyring",
 		help: `
 Each public key of the files is checked and stored as FINGERPRINT.asc, as it was written; the keyring is made where it is
@@ -147,6 +149,7 @@ func keysExportCommand() command {
 	return command{
 		name:     "keys export",
 		operands: "KEY",
+		offers:   first(keyOffers),
 		summary:  "print a public key of a keyring",
 		help: `
 KEY is a fingerprint, its end (8 digits or more), or a part of the user id, and must name one key. The armoured public key

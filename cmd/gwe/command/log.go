@@ -16,6 +16,7 @@ func logCommand() command {
 	return command{
 		name:     "log",
 		operands: "[RUN]",
+		offers:   runOffers(nil),
 		summary:  "show the full log of a run again",
 		help: `
 Every run keeps its full log beside its journal; this draws it again, with --output tree, plain or json. What recovery

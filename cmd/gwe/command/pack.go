@@ -14,6 +14,7 @@ func packCommand() command {
 	return command{
 		name:     "pack",
 		operands: "DIR",
+		offers:   first(anyDirectory),
 		summary:  "pack a folder into a signed package",
 		help: `
 The package is a tar of DIR with one top-level folder, compressed, in a signed OpenPGP message that GnuPG reads too. The
@@ -39,6 +40,7 @@ example:
 			flags.StringArrayVarP(&options.Exclude, "exclude", "x", nil, "`pattern` of what to leave out: a name, or a path from DIR; may be repeated")
 			flags.StringArrayVarP(&options.EncryptFor, "encrypt-for", "e", nil, "`file` with the public key of who can decrypt it; may be repeated")
 			compression := flags.String("compression", "zstd", "`form`: zstd, or gzip for old devices and old tools")
+			accepts(flags, "compression", "zstd", "gzip")
 			flags.BoolVar(&options.PlainFiles, "no-xattrs", false, "leave extended attributes out: capabilities, IMA signatures, those of users")
 			flags.IntVar(&options.Level, "level", 0, "compression `level`, 1 to 22 for zstd and 1 to 9 for gzip")
 			return func(ctx context.Context, console *console, operands []string) error {

@@ -15,6 +15,7 @@ func planCommand() command {
 	return command{
 		name:     "plan",
 		operands: "RECIPE",
+		offers:   first(recipeOffers),
 		summary:  "show what a run would do, and how each step would be undone",
 		help: `
 Nothing is changed and nothing is run: gwe only reads. Each step shows what it would do on this machine beside how that

@@ -89,6 +89,7 @@ func describePluginCommand() command {
 	return command{
 		name:     "steps describe",
 		operands: "PLUGIN...",
+		offers:   anyFile,
 		summary:  "ask plugins what they are, and keep the answer beside them",
 		help: `
 PLUGIN is an executable gwe-step-TYPE. It is asked to describe its arguments, outputs, effects and undo; the answer is

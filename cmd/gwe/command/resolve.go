@@ -15,6 +15,7 @@ func resolveCommand() command {
 	return command{
 		name:     "resolve",
 		operands: "[RUN]",
+		offers:   runOffers(nil),
 		summary:  "say what a run left that gwe could not bring to its end, and close it",
 		help: `
 For a run that ended with exit code 5, one whose recovery fails, and one whose journal is damaged. Without --reason it only looks: which undos failed or

@@ -17,6 +17,7 @@ func rollbackCommand() command {
 	return command{
 		name:     "rollback",
 		operands: "[RUN]",
+		offers:   runOffers(canRollBack),
 		summary:  "put a committed run back by hand",
 		help: `
 Undoes all steps of the run, newest first, as a failure would have done: each with the undo that the recipe gives it and that of

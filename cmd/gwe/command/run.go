@@ -15,6 +15,7 @@ func runCommand() command {
 	return command{
 		name:     "run",
 		operands: "RECIPE",
+		offers:   first(recipeOffers),
 		summary:  "carry a recipe out, or put everything back",
 		help: `
 RECIPE is a file, - for standard input, or the name of a shipped recipe ("ota"). Every step writes down how to undo

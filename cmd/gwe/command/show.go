@@ -22,6 +22,7 @@ func showCommand() command {
 	return command{
 		name:     "show",
 		operands: "[RUN]",
+		offers:   runOffers(nil),
 		summary:  "show what the journal tells of a run",
 		help: `
 Inputs, steps with their outputs, errors, and what is still kept for an undo, with its size on the disk. Without RUN it is

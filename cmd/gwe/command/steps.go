@@ -18,6 +18,7 @@ func stepsCommand() command {
 	return command{
 		name:     "steps",
 		operands: "[TYPE]",
+		offers:   first(stepOffers),
 		summary:  "list the step types, or explain one",
 		help: `
 Without TYPE it lists what a recipe may use. With TYPE it explains one: arguments with types and defaults, outputs, what

@@ -26,6 +26,7 @@ func checkPluginCommand() command {
 	return command{
 		name:     "steps check",
 		operands: "PLUGIN",
+		offers:   first(anyFile),
 		summary:  "hold a plugin to all that a step type promises",
 		help: `
 PLUGIN is an executable gwe-step-TYPE. It is asked to describe itself, and is then carried out for real on small trees in

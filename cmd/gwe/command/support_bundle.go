@@ -17,6 +17,7 @@ func supportBundleCommand() command {
 	return command{
 		name:     "support-bundle",
 		operands: "[RUN]",
+		offers:   runOffers(nil),
 		summary:  "write one file for the vendor: journals, logs, recipes, facts; no secrets",
 		help: `
 A tar.gz of mode 0600 with what gwe knows of RUN, or of all runs: journals, logs, frozen recipes, what gwe status says, facts of the machine, versions,

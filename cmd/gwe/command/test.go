@@ -24,6 +24,7 @@ func testCommand() command {
 	return command{
 		name:     "test",
 		operands: "FILE...",
+		offers:   testOffers,
 		summary:  "run the tests of recipes, on scratch machines",
 		help: `
 A file of tests, NAME.test.yaml, lies beside its recipe NAME.yaml. FILE is one, or a folder that is searched for them. Each

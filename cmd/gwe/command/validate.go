@@ -23,6 +23,7 @@ func validateCommand() command {
 	return command{
 		name:     "validate",
 		operands: "RECIPE...",
+		offers:   recipeOffers,
 		summary:  "check recipes without a device",
 		help: `
 Grammar, names, types, every expression and every argument are checked; nothing is run, and neither network, rights nor
@@ -38,6 +39,7 @@ example:
   gwe validate --format sarif recipes > gwe.sarif`,
 		setUp: func(flags *pflag.FlagSet) action {
 			format := flags.String("format", "text", "`form` of the diagnostics: text, json, github (annotations of a workflow) or sarif (2.1.0)")
+			accepts(flags, "format", "text", "json", "github", "sarif")
 			strict := flags.Bool("strict", false, "warnings make a recipe invalid too")
 			return func(_ context.Context, console *console, operands []string) error {
 				if !slices.Contains([]string{"text", "json", "github", "sarif"}, *format) {

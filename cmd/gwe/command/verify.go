@@ -19,6 +19,7 @@ func verifyCommand() command {
 	return command{
 		name:     "verify",
 		operands: "PACKAGE",
+		offers:   first(anyFile),
 		summary:  "tell whether a package's signature is to be trusted",
 		help: `
 The whole package is read, as an installation would read it, and nothing is unpacked. Trusted are the keys in the
@@ -39,6 +40,7 @@ example:
 			flags.StringVar(&policy.Signature, "signature", "", "`file` with a detached signature")
 			flags.StringVar(&policy.DecryptKey, "decrypt-key", "", "`file` with the secret key of an encrypted package")
 			clock := flags.String("clock", string(bundle.ClockTrusted), "whether this machine's clock decides that a key has expired: trusted or `untrusted`")
+			accepts(flags, "clock", "trusted", "untrusted")
 			passphrase.declare(flags)
 			return func(ctx context.Context, console *console, operands []string) error {
 				if len(operands) != 1 {
