@@ -6,32 +6,28 @@ import (
 	"strings"
 )
 
+// What `gwe --help` and gwe(1) say of gwe as a whole.
+const (
+	about = `A recipe is a YAML file: a list of typed steps, each with its undo. Either the new version runs in the end, or the old
+one does, also after a crash or a power cut, and the log says why.`
+
+	overviewExamples = `  gwe run ota -i package=firmware-2.tar.zst.gpg     install a signed package, or put everything back
+  gwe plan ota -i package=firmware-2.tar.zst.gpg    what that would do, and how it would be undone
+  gwe validate recipes/*.yaml                       check recipes without a device
+  gwe recover                                       finish what a crash left; run it at boot`
+)
+
 // overview is gwe --help.
 func overview(out io.Writer) {
-	fmt.Fprint(out, `gwe updates a Linux machine by a recipe, or puts it back.
-
-A recipe is a YAML file: a list of typed steps, each with its undo. Either the new version runs in the end, or the old
-one does, also after a crash or a power cut, and the log says why.
-
-usage: gwe COMMAND [flags] [operands]
-
-commands:
-`)
+	fmt.Fprintf(out, "gwe updates a Linux machine by a recipe, or puts it back.\n\n%s\n\nusage: gwe COMMAND [flags] [operands]\n\ncommands:\n", about)
 	for _, one := range commands() {
 		if one.hidden {
 			continue
 		}
 		fmt.Fprintf(out, "  %-13s %s\n", one.name, one.summary)
 	}
+	fmt.Fprintf(out, "\n`gwe COMMAND --help` teaches each one.\n\nexamples:\n%s\n", overviewExamples)
 	fmt.Fprint(out, `
-`+"`gwe COMMAND --help`"+` teaches each one.
-
-examples:
-  gwe run ota -i package=firmware-2.tar.zst.gpg     install a signed package, or put everything back
-  gwe plan ota -i package=firmware-2.tar.zst.gpg    what that would do, and how it would be undone
-  gwe validate recipes/*.yaml                       check recipes without a device
-  gwe recover                                       finish what a crash left; run it at boot
-
 exit codes:
   0 done   1 gwe broke   2 usage or invalid recipe   3 failed, all put back   4 failsafe in place
   5 needs a person   6 refused before any effect   7 in place, but not all is well   75 suspended   128+n signal n

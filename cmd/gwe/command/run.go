@@ -34,7 +34,7 @@ example:
 		setUp: func(flags *pflag.FlagSet) action {
 			var inputs inputFlags
 			inputs.declare(flags)
-			dry := flags.Bool("dry-run", false, "only show the plan, as `gwe plan` does")
+			dry := flags.Bool("dry-run", false, "only show the plan, as gwe plan does")
 			return func(ctx context.Context, console *console, operands []string) error {
 				console.live, console.acts = !*dry, !*dry
 				program, err := loadRecipe(console, operands)
