@@ -11,6 +11,10 @@ demo:
 build to="gwe":
     CGO_ENABLED=0 go build -trimpath -ldflags="-s -w" -o {{ to }} ./cmd/gwe
 
+# what a release consists of, below dist/: programs, packages, digests; --key FILE signs
+release version *flags:
+    scripts/release {{ flags }} {{ version }}
+
 # all that must hold before a change lands
 test suite="core":
     scripts/test {{ suite }}

@@ -66,7 +66,7 @@ func Pack(ctx context.Context, options PackOptions) (path string, err error) {
 	}
 	var seal *sealer
 	if !options.Unsigned {
-		if seal, err = newSealer(options); err != nil {
+		if seal, err = newSealer(SignOptions{Key: options.SigningKey, Passphrase: options.Passphrase}, options.EncryptFor); err != nil {
 			return "", err
 		}
 	}

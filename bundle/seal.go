@@ -24,12 +24,12 @@ type sealer struct {
 	config     *packet.Config
 }
 
-func newSealer(options PackOptions) (*sealer, error) {
-	if options.SigningKey == "" {
+func newSealer(signing SignOptions, recipients []string) (*sealer, error) {
+	if signing.Key == "" {
 		return nil, refuse("signing-key-wanted", "a package is always signed, and no signing key was given").
 			WithHint("make one with gwe keys new NAME, or export one with gpg --export-secret-keys, and name it with --key")
 	}
-	secrets, err := readSecretKeys(options.SigningKey, options.Passphrase, "signing")
+	secrets, err := readSecretKeys(signing.Key, signing.Passphrase, "signing")
 	if err != nil {
 		return nil, err
 	}
@@ -49,7 +49,15 @@ func newSealer(options PackOptions) (*sealer, error) {
 	if problem != nil {
 		return nil, problem
 	}
-	for _, path := range options.EncryptFor {
+	if !signing.SignedAt.IsZero() {
+		day := signing.SignedAt
+		if made := signingSince(s.signer, now); day.Before(made) {
+			day = made
+		}
+		s.config.Time = func() time.Time { return day }
+		s.config.NonDeterministicSignaturesViaNotation = packet.BoolPointer(false)
+	}
+	for _, path := range recipients {
 		recipient, err := readRecipient(path, now)
 		if err != nil {
 			return nil, err
@@ -57,6 +65,15 @@ func newSealer(options PackOptions) (*sealer, error) {
 		s.recipients = append(s.recipients, recipient)
 	}
 	return s, nil
+}
+
+// signingSince is when the key could first sign: before that day no device would accept a signature by it.
+func signingSince(entity *openpgp.Entity, now time.Time) time.Time {
+	since := entity.PrimaryKey.CreationTime
+	if key, ok := entity.SigningKey(now, nil); ok && key.PublicKey.CreationTime.After(since) {
+		since = key.PublicKey.CreationTime
+	}
+	return since
 }
 
 // canSign makes sure of what the device will make sure of.
@@ -112,10 +129,20 @@ func (s *sealer) open(w io.Writer) (sealed io.WriteCloser, err error) {
 	return sealed, err
 }
 
+// SignOptions says by which key to sign.
+type SignOptions struct {
+	// Key is a file with an exported secret key, mode 0600; Passphrase opens it where it is locked.
+	Key        string
+	Passphrase value.Secret
+	// SignedAt, if it is not zero, is the date of the signature, or the day on which the key was made if that is later. The same file then
+	// gets the same signature each time. Zero is now.
+	SignedAt time.Time
+}
+
 // Sign writes a detached signature over a file, armoured where the signature's name ends in .asc. It replaces a signature
-// that is there. key is a file with an exported secret key, mode 0600, which passphrase opens where it is locked.
-func Sign(file, signature, key string, passphrase value.Secret) error {
-	seal, err := newSealer(PackOptions{SigningKey: key, Passphrase: passphrase})
+// that is there. A key that cannot sign today is refused.
+func Sign(file, signature string, options SignOptions) error {
+	seal, err := newSealer(options, nil)
 	if err != nil {
 		return err
 	}

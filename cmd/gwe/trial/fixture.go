@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/gwe-project/gwe/bundle"
-	"github.com/gwe-project/gwe/engine/value"
 	"github.com/gwe-project/gwe/schema"
 )
 
@@ -76,7 +75,7 @@ func (w *workshop) place(ctx context.Context, root string, one *schema.Placed) e
 		if err != nil {
 			return err
 		}
-		return bundle.Sign(filepath.Join(root, one.Target), path, key.Secret, value.Secret{})
+		return bundle.Sign(filepath.Join(root, one.Target), path, bundle.SignOptions{Key: key.Secret})
 	case schema.PlacedKeyring:
 		return w.keyring(path, one.Keys)
 	}
