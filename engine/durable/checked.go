@@ -6,33 +6,52 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/regular"
 )
 
-// SumSuffix ends the name of the file beside a checked note that holds its length and SHA-256.
-const SumSuffix = ".sum"
+// sealedSuffix ends the name of a checked note's file, which has the note and its digest.
+const sealedSuffix = ".sealed"
 
-// WriteChecked is WriteNote with the note's digest beside it: an undo goes by the note, and the journal may have no digest of it yet. The
-// caller makes both durable, together with all else that has to be before it acts on the note.
-func WriteChecked(path string, text []byte) error {
-	if err := WriteNote(path, text); err != nil {
-		return err
-	}
-	return WriteNote(path+SumSuffix, sumOf(text))
-}
+// sumSuffix ends the name of the file beside a note that holds its length and SHA-256, as older gwes wrote them.
+const sumSuffix = ".sum"
+
+// WriteChecked is WriteNote with the note's digest behind it: an undo goes by the note, and the journal may have no digest of it yet. The
+// caller makes it durable, together with all else that has to be before it acts on the note.
+func WriteChecked(path string, text []byte) error { return WriteNote(path+sealedSuffix, seal(text)) }
 
 // ReadChecked reads such a note; it is nil where there is none. What a power cut leaves of one that was not durable yet counts as none,
-// for nothing has acted on it: the note or its digest is empty or has NULs, since a page is written as one. Anything else that does not fit the digest is the
-// fault note-damaged. A note without a digest is of a gwe that wrote none.
+// for nothing has acted on it: the file is empty or has NULs, since a page is written as one. Anything else that does not fit the digest is
+// the fault note-damaged.
 func ReadChecked(path string) ([]byte, error) {
+	whole, err := readNote(path + sealedSuffix)
+	if err != nil {
+		return nil, err
+	}
+	if whole == nil {
+		return readSummed(path)
+	}
+	text, sealed := unseal(whole)
+	if sealed {
+		return text, nil
+	}
+	one := func(whole []byte) bool { _, sealed := unseal(whole); return sealed }
+	if (len(whole) == 0 || bytes.IndexByte(whole, 0) >= 0) && !oneBit(whole, one) {
+		return nil, nil
+	}
+	return nil, damaged(path + sealedSuffix)
+}
+
+// readSummed reads a note of an older gwe: two files, or one that has no digest.
+func readSummed(path string) ([]byte, error) {
 	text, err := readNote(path)
 	if err != nil || text == nil {
 		return nil, err
 	}
-	sum, err := readNote(path + SumSuffix)
+	sum, err := readNote(path + sumSuffix)
 	switch {
 	case err != nil:
 		return nil, err
@@ -90,11 +109,14 @@ func damaged(path string) error {
 		WithHint("the storage or another program changed it: put right by hand what the step did, then close the run with `gwe resolve`")
 }
 
-// RemoveChecked takes a note away, and its digest after it. It is no error if there is none.
-func RemoveChecked(path string) error {
-	for _, path := range []string{path, path + SumSuffix} {
-		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return Explain(err, "cannot remove %s", path)
+// RemoveChecked takes a note away. It is no error if there is none.
+func RemoveChecked(path string) error { return RemoveNotes(path+sealedSuffix, path, path+sumSuffix) }
+
+// RemoveNotes removes files in a directory of the state. It is no error if one is not there.
+func RemoveNotes(paths ...string) error {
+	for _, path := range paths {
+		if err := unix.Unlink(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return Explain(&fs.PathError{Op: "remove", Path: path, Err: err}, "cannot remove %s", path)
 		}
 	}
 	return nil
@@ -103,20 +125,32 @@ func RemoveChecked(path string) error {
 // sealWord begins the last line of a sealed file.
 const sealWord = "\nsha256 "
 
-// WriteSealed is WriteFile, for its owner alone, with the SHA-256 of the text in a last line.
-func WriteSealed(path string, text []byte) error {
-	return WriteFile(path, fmt.Appendf(bytes.Clone(text), "%s%x\n", sealWord, sha256.Sum256(text)), 0o600)
+// seal adds the SHA-256 of a text to it, in a last line.
+func seal(text []byte) []byte {
+	return fmt.Appendf(bytes.Clone(text), "%s%x\n", sealWord, sha256.Sum256(text))
 }
+
+// unseal takes the last line off; sealed is false where it does not fit.
+func unseal(whole []byte) (text []byte, sealed bool) {
+	end := len(whole) - len(sealWord) - 2*sha256.Size - 1
+	if end < 0 || !bytes.Equal(seal(whole[:end]), whole) {
+		return nil, false
+	}
+	return whole[:end], true
+}
+
+// WriteSealed is WriteFile, for its owner alone, with the SHA-256 of the text in a last line.
+func WriteSealed(path string, text []byte) error { return WriteFile(path, seal(text), 0o600) }
 
 // ReadSealed reads what WriteSealed wrote; it is nil where nothing is there. Any change of it is the fault note-damaged.
 func ReadSealed(path string) ([]byte, error) {
-	text, err := readNote(path)
-	if err != nil || text == nil {
+	whole, err := readNote(path)
+	if err != nil || whole == nil {
 		return nil, err
 	}
-	end := len(text) - len(sealWord) - 2*sha256.Size - 1
-	if end < 0 || string(text[end:]) != fmt.Sprintf("%s%x\n", sealWord, sha256.Sum256(text[:end])) {
+	text, sealed := unseal(whole)
+	if !sealed {
 		return nil, damaged(path)
 	}
-	return text[:end], nil
+	return text, nil
 }

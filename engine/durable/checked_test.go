@@ -17,8 +17,7 @@ func TestCheckedNoteNamesEachFlippedBit(t *testing.T) {
 	if got, err := ReadChecked(path); err != nil || !bytes.Equal(got, text) {
 		t.Fatalf("%q, %v", got, err)
 	}
-	flipEach(t, path, func() error { _, err := ReadChecked(path); return err })
-	flipEach(t, path+SumSuffix, func() error { _, err := ReadChecked(path); return err })
+	flipEach(t, path+sealedSuffix, func() error { _, err := ReadChecked(path); return err })
 	if err := RemoveChecked(path); err != nil {
 		t.Fatal(err)
 	}
@@ -27,6 +26,28 @@ func TestCheckedNoteNamesEachFlippedBit(t *testing.T) {
 	}
 	if err := RemoveChecked(path); err != nil {
 		t.Error(err)
+	}
+}
+
+// The same of a note as an older gwe wrote it.
+func TestSummedNoteNamesEachFlippedBit(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "note")
+	text := []byte(`{"inode": 64, "path": "/a@b c"}`)
+	for path, text := range map[string][]byte{path: text, path + sumSuffix: sumOf(text)} {
+		if err := os.WriteFile(path, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, err := ReadChecked(path); err != nil || !bytes.Equal(got, text) {
+		t.Fatalf("%q, %v", got, err)
+	}
+	flipEach(t, path, func() error { _, err := ReadChecked(path); return err })
+	flipEach(t, path+sumSuffix, func() error { _, err := ReadChecked(path); return err })
+	if err := RemoveChecked(path); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := ReadChecked(path); err != nil || got != nil {
+		t.Errorf("%q, %v", got, err)
 	}
 }
 
@@ -69,9 +90,37 @@ func flipEach(t *testing.T, path string, read func() error) {
 
 func TestCheckedNoteThatEndsEarly(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "note")
+	whole := seal([]byte(`{"inode": 64}`))
+	for end := 1; end < len(whole); end++ {
+		if err := os.WriteFile(path+sealedSuffix, whole[:end], 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := ReadChecked(path); code(err) != "note-damaged" {
+			t.Errorf("%q, %v", got, err)
+		}
+	}
+}
+
+// What a power cut leaves of a note that was not durable counts as none.
+func TestCheckedNoteThatIsTorn(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "note")
+	whole := seal([]byte(`{"inode": 64}`))
+	zeros := make([]byte, len(whole))
+	for name, left := range map[string][]byte{"empty": nil, "zeros": zeros, "zeros from the middle": append(whole[:9:9], zeros[9:]...)} {
+		if err := os.WriteFile(path+sealedSuffix, left, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := ReadChecked(path); err != nil || got != nil {
+			t.Errorf("%s: %q, %v", name, got, err)
+		}
+	}
+}
+
+func TestSummedNoteThatEndsEarly(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "note")
 	text := []byte(`{"inode": 64}`)
 	for _, left := range [][2][]byte{{text[:5], sumOf(text)}, {text, sumOf(text)[:9]}, {[]byte("{"), sumOf(text)}} {
-		for i, path := range []string{path, path + SumSuffix} {
+		for i, path := range []string{path, path + sumSuffix} {
 			if err := os.WriteFile(path, left[i], 0o600); err != nil {
 				t.Fatal(err)
 			}
@@ -82,8 +131,8 @@ func TestCheckedNoteThatEndsEarly(t *testing.T) {
 	}
 }
 
-// What a power cut leaves of a note that was not durable counts as none; a note without a digest is an older gwe's.
-func TestCheckedNoteThatIsTorn(t *testing.T) {
+// A note of an older gwe has its digest beside it, or none.
+func TestSummedNoteThatIsTorn(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "note")
 	text := []byte(`{"inode": 64}`)
 	sum := sumOf(text)
@@ -102,9 +151,9 @@ func TestCheckedNoteThatIsTorn(t *testing.T) {
 		if err := os.WriteFile(path, left.text, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		_ = os.Remove(path + SumSuffix)
+		_ = os.Remove(path + sumSuffix)
 		if left.sum != nil {
-			if err := os.WriteFile(path+SumSuffix, left.sum, 0o600); err != nil {
+			if err := os.WriteFile(path+sumSuffix, left.sum, 0o600); err != nil {
 				t.Fatal(err)
 			}
 		}

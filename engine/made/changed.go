@@ -28,28 +28,22 @@ func Changed(run *step.Run, path string) bool {
 	defer list.Close()
 	err = list.reader.group(context.Background(), "", func(e entry) error {
 		known = known || e.Path == "" && e.kind() != unix.S_IFDIR &&
-			e.unchanged(status, volatileAt(parent), func() (same, recorded bool) { return list.sums.match("", "", parent, name) })
+			e.unchanged(status, volatileAt(parent), func() (same, recorded bool) { return list.sums.match(e, parent, name) })
 		return nil
 	})
 	return err != nil || !known
 }
 
-// recordSum notes the digest of a small file.
-func recordSum(folder string, parent int, name string) error {
-	status, err := statAt(parent, name)
-	if err != nil || status == nil || status.Mode&unix.S_IFMT != unix.S_IFREG || status.Size > smallest {
-		return err
+// aloneOf is the entry of a small file that stands alone, with its digest; is reports whether it is one.
+func aloneOf(parent int, name string, status *unix.Stat_t) (alone entry, is bool) {
+	if status.Mode&unix.S_IFMT != unix.S_IFREG || status.Size > smallest {
+		return alone, false
 	}
 	sum, err := sumOf(parent, name)
 	if err != nil {
-		return nil // a file without read permission, of a user's own
+		return alone, false // a file without read permission, of a user's own
 	}
-	sums, err := CreateSums(folder)
-	if err != nil {
-		return err
-	}
-	if err := sums.Add("", "", sum); err != nil {
-		return err
-	}
-	return sums.Close()
+	alone = entryOf("", "", status)
+	alone.Sum = &sum
+	return alone, true
 }

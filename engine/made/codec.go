@@ -21,10 +21,11 @@ const (
 	recordEnd   = 'z'
 )
 
-// The bits of an entry's last number; three further numbers follow where hasBefore is set.
+// The bits of an entry's last number; three further numbers follow where hasBefore is set, and then one where hasSum is.
 const (
 	isSettled = 1 << iota
 	hasBefore
+	hasSum
 )
 
 var errDamaged = errors.New("the list of what the step made is damaged")
@@ -37,8 +38,8 @@ type encoder struct {
 	record []byte
 }
 
-func newEncoder(file *os.File) *encoder {
-	return &encoder{buffer: pending{file: file}, sum: crc32.New(castagnoli)}
+func newEncoder(path string) *encoder {
+	return &encoder{buffer: pending{path: path}, sum: crc32.New(castagnoli)}
 }
 
 func (e *encoder) add(one entry) error {
@@ -59,6 +60,10 @@ func (e *encoder) add(one entry) error {
 		numbers[9] |= hasBefore
 		numbers = append(numbers, uint64(one.Before.Mode), uint64(one.Before.UID), uint64(one.Before.GID))
 	}
+	if one.Sum != nil {
+		numbers[9] |= hasSum
+		numbers = append(numbers, uint64(*one.Sum))
+	}
 	for _, number := range numbers {
 		e.record = binary.AppendUvarint(e.record, number)
 	}
@@ -68,29 +73,7 @@ func (e *encoder) add(one entry) error {
 
 func (e *encoder) end() error {
 	err := e.buffer.write(binary.LittleEndian.AppendUint32([]byte{recordEnd}, e.sum.Sum32()))
-	return errors.Join(err, e.buffer.flush())
-}
-
-// pending is what is still to be written to a file: it grows with that, for most files get some bytes.
-type pending struct {
-	file *os.File
-	text []byte
-}
-
-func (p *pending) write(text []byte) error {
-	if p.text = append(p.text, text...); len(p.text) < buffered {
-		return nil
-	}
-	return p.flush()
-}
-
-func (p *pending) flush() error {
-	if len(p.text) == 0 {
-		return nil
-	}
-	_, err := p.file.Write(p.text)
-	p.text = p.text[:0]
-	return err
+	return errors.Join(err, e.buffer.end())
 }
 
 func appendText(to []byte, text string) []byte {
@@ -158,16 +141,22 @@ func (d *decoder) entry() (one entry, err error) {
 	one.Inode, one.Size = numbers[3], int64(numbers[4])
 	one.Modified, one.Changed = moment{int64(numbers[5]), int64(numbers[6])}, moment{int64(numbers[7]), int64(numbers[8])}
 	one.Settled = numbers[9]&isSettled != 0
-	if numbers[9]&hasBefore == 0 {
-		return one, nil
+	if numbers[9]&hasBefore != 0 {
+		var before [3]uint64
+		for i := range before {
+			if before[i], err = binary.ReadUvarint(d.buffer); err != nil {
+				return one, errDamaged
+			}
+		}
+		one.Before = &attributes{uint32(before[0]), uint32(before[1]), uint32(before[2])}
 	}
-	var before [3]uint64
-	for i := range before {
-		if before[i], err = binary.ReadUvarint(d.buffer); err != nil {
+	if numbers[9]&hasSum != 0 {
+		sum, err := binary.ReadUvarint(d.buffer)
+		if err != nil {
 			return one, errDamaged
 		}
+		one.Sum = new(uint32(sum))
 	}
-	one.Before = &attributes{uint32(before[0]), uint32(before[1]), uint32(before[2])}
 	return one, nil
 }
 

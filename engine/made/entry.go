@@ -28,6 +28,8 @@ type entry struct {
 	Settled bool
 	// Before are mode and owner as the step gave them, where later steps of the run gave others: the undo of these gives them back.
 	Before *attributes
+	// Sum is the CRC-32C of the content of a file that stands alone. Those of the files in a tree are in Sums.
+	Sum *uint32
 }
 
 // attributes are mode and owner.

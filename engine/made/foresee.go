@@ -160,7 +160,7 @@ func (s *sighting) entry(at *descent, e entry) error {
 			_, name = cut(e.Path)
 			folder = at.stack[last].handle
 		}
-		if !e.unchanged(status, s.volatile, func() (same, recorded bool) { return s.sums.match(s.group, e.Path, folder, name) }) {
+		if !e.unchanged(status, s.volatile, func() (same, recorded bool) { return s.sums.match(e, folder, name) }) {
 			s.add(e.Path, false)
 		}
 		return nil

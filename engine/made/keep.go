@@ -294,7 +294,7 @@ func (l *List) Root(ctx context.Context, group string) (is func(*unix.Stat_t) bo
 
 // Same reports whether a file has the content of the root of a group, and whether its digest was recorded.
 func (l *List) Same(group string, folder int, name string) (same, recorded bool) {
-	return l.sums.match(group, "", folder, name)
+	return l.sums.match(entry{Group: group}, folder, name)
 }
 
 // Close closes the list.

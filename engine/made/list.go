@@ -36,33 +36,38 @@ func Record(ctx context.Context, run *step.Run, path string) error {
 // RecordIn is Record for a name in an open directory.
 func RecordIn(ctx context.Context, run *step.Run, dir *openat.Dir, name string) error {
 	parent := dir.Descriptor()
-	if err := recordSum(run.Folder, parent, name); err != nil {
+	status, err := statAt(parent, name)
+	if err != nil || status == nil {
 		return explain(err, "cannot record %s", dir.Join(name))
 	}
 	list, err := Create(run.Folder)
 	if err != nil {
 		return err
 	}
-	if err := list.Tree(ctx, parent, name, ""); err != nil {
+	if alone, is := aloneOf(parent, name, status); is {
+		err = list.encoder.add(alone)
+	} else {
+		err = list.tree(ctx, parent, name, "", "", status)
+	}
+	if err != nil {
 		list.drop()
-		return err
+		return explain(err, "cannot record %s", dir.Join(name))
 	}
 	return list.Close()
 }
 
 // Writer writes a list, tree after tree.
-type Writer struct {
-	file    *os.File
-	encoder *encoder
-}
+type Writer struct{ encoder *encoder }
 
-// Create begins a list in the frame's folder; an older one is forgotten.
+// Create begins a list in the frame's folder, which takes the place of an older one.
 func Create(folder string) (*Writer, error) {
 	if err := forget(filepath.Join(folder, settledName)); err != nil {
 		return nil, explain(err, "cannot record what the step makes")
 	}
-	return create(filepath.Join(folder, listName))
+	return create(filepath.Join(folder, listName)), nil
 }
+
+func create(path string) *Writer { return &Writer{newEncoder(path)} }
 
 // forget removes a list, which need not be there.
 func forget(path string) error {
@@ -70,14 +75,6 @@ func forget(path string) error {
 		return &os.PathError{Op: "remove", Path: path, Err: err}
 	}
 	return nil
-}
-
-func create(path string) (*Writer, error) {
-	file, err := regular.Open(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return nil, explain(err, "cannot record what the step makes")
-	}
-	return &Writer{file: file, encoder: newEncoder(file)}, nil
 }
 
 // Tree lists what has that name in an open directory, with all below it, as the next group. Groups are read in the order in which
@@ -120,10 +117,10 @@ func (w *Writer) tree(ctx context.Context, parent int, name, group, path string,
 
 // Close ends the list. It does not make it durable.
 func (w *Writer) Close() error {
-	return explain(errors.Join(w.encoder.end(), w.file.Close()), "cannot record what the step makes")
+	return explain(w.encoder.end(), "cannot record what the step makes")
 }
 
-func (w *Writer) drop() { _ = w.file.Close() }
+func (w *Writer) drop() { w.encoder.buffer.drop() }
 
 // reader reads a list. One that is not there, or damaged, has no entries.
 type reader struct {

@@ -60,7 +60,7 @@ func (w *removal) entry(e entry) error {
 	if e.kind() == unix.S_IFDIR {
 		return w.enter(e, folder, name, device, status)
 	}
-	if !e.unchanged(status, w.volatile, func() (same, recorded bool) { return w.sums.match(w.group, e.Path, folder, name) }) {
+	if !e.unchanged(status, w.volatile, func() (same, recorded bool) { return w.sums.match(e, folder, name) }) {
 		return nil
 	}
 	return w.unlink(folder, name, 0)

@@ -45,10 +45,7 @@ func SettleAs(ctx context.Context, run *step.Run, at func(group string) (parent 
 	if list.stands(run.Folder, at) {
 		return explain(forget(filepath.Join(run.Folder, settledName)), "cannot look at what the step made")
 	}
-	settled, err := create(filepath.Join(run.Folder, settledName))
-	if err != nil {
-		return err
-	}
+	settled := create(filepath.Join(run.Folder, settledName))
 	for list.peek() != nil {
 		group := list.ahead.Group
 		parent, name := at(group)
@@ -74,7 +71,7 @@ func (r *reader) stands(folder string, at func(group string) (parent int, name s
 		return false
 	}
 	if one.kind() == unix.S_IFREG {
-		if _, recorded := (&sums{folder: folder}).of(one.Group, one.Path); !recorded {
+		if _, recorded := (&sums{folder: folder}).of(one); !recorded {
 			return false
 		}
 	}

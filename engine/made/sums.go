@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"cmp"
 	"encoding/binary"
-	"errors"
 	"hash/crc32"
 	"hash/fnv"
 	"io"
@@ -25,13 +24,9 @@ const sumsName = "made-sums"
 // it was made and removed since, say, its digest shows that the content is what it was.
 type Sums struct{ buffer pending }
 
-// CreateSums begins the digests of a frame; older ones are forgotten.
-func CreateSums(folder string) (*Sums, error) {
-	file, err := regular.Open(filepath.Join(folder, sumsName), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return nil, explain(err, "cannot record digests")
-	}
-	return &Sums{pending{file: file}}, nil
+// CreateSums begins the digests of a frame, which take the place of older ones.
+func CreateSums(folder string) *Sums {
+	return &Sums{pending{path: filepath.Join(folder, sumsName)}}
 }
 
 // Add takes the CRC-32C of a file's content; path is relative to the root of its group.
@@ -50,7 +45,7 @@ func (s *Sums) Close() error {
 	if s == nil {
 		return nil
 	}
-	return explain(errors.Join(s.buffer.flush(), s.buffer.file.Close()), "cannot record digests")
+	return explain(s.buffer.end(), "cannot record digests")
 }
 
 // Small is up to which size AddSmall reads a file once more.
@@ -100,9 +95,9 @@ type digest struct {
 	sum  uint32
 }
 
-// match reports whether a file has the content that was recorded for a path, and whether any was.
-func (s *sums) match(group, path string, folder int, name string) (same, recorded bool) {
-	was, recorded := s.of(group, path)
+// match reports whether a file has the content that was recorded of an entry, and whether any was.
+func (s *sums) match(e entry, folder int, name string) (same, recorded bool) {
+	was, recorded := s.of(e)
 	if !recorded {
 		return false, false
 	}
@@ -110,12 +105,15 @@ func (s *sums) match(group, path string, folder int, name string) (same, recorde
 	return err == nil && sum == was, true
 }
 
-// of gives the digest that was recorded for a path.
-func (s *sums) of(group, path string) (sum uint32, recorded bool) {
+// of gives the digest that was recorded of an entry.
+func (s *sums) of(e entry) (sum uint32, recorded bool) {
+	if e.Sum != nil {
+		return *e.Sum, true
+	}
 	if !s.read {
 		s.load()
 	}
-	at, found := slices.BinarySearchFunc(s.known, hashOf(group, path), func(one digest, path uint64) int { return cmp.Compare(one.path, path) })
+	at, found := slices.BinarySearchFunc(s.known, hashOf(e.Group, e.Path), func(one digest, path uint64) int { return cmp.Compare(one.path, path) })
 	if !found {
 		return 0, false
 	}

@@ -145,7 +145,11 @@ func (p *Parents) check(folder string, dir *openat.Dir, links []string, err erro
 	}
 	var now Parent
 	if err == nil {
-		if now, err = look(folder, dir); err != nil {
+		real := ""
+		if len(links) == 0 {
+			real = folder
+		}
+		if now, err = look(folder, real, dir); err != nil {
 			dir.Close()
 			return nil, err
 		}
@@ -192,7 +196,7 @@ func (p Parent) find() (*openat.Dir, error) {
 	if err != nil {
 		return nil, err
 	}
-	now, err := look(p.Path, dir)
+	now, err := look(p.Path, "", dir)
 	if err == nil && !p.is(now) {
 		err = p.changed(now, nil)
 	}
@@ -203,8 +207,9 @@ func (p Parent) find() (*openat.Dir, error) {
 	return dir, nil
 }
 
-func look(folder string, dir *openat.Dir) (now Parent, err error) {
-	now.Path = folder
+// look tells what a directory is that was opened at a path; real is its path without links, "" where that is not known.
+func look(folder, real string, dir *openat.Dir) (now Parent, err error) {
+	now.Path, now.Real = folder, real
 	var inMemory bool
 	if now.Identity, now.Mounted, inMemory, err = dir.Look(); err != nil {
 		return now, err
@@ -212,7 +217,9 @@ func look(folder string, dir *openat.Dir) (now Parent, err error) {
 	if inMemory {
 		now.Boot = host.BootID()
 	}
-	now.Real, err = dir.Real()
+	if real == "" {
+		now.Real, err = dir.Real()
+	}
 	return now, err
 }
 
@@ -276,7 +283,7 @@ func (p *Parents) Changed() error {
 		if err != nil {
 			return err
 		}
-		now, err := look(one.Path, dir)
+		now, err := look(one.Path, "", dir)
 		dir.Close()
 		if err != nil {
 			return err

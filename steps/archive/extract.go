@@ -21,14 +21,15 @@ import (
 // Extract is the step type extract.
 func Extract() step.Type {
 	return step.New(step.About{
-		Name:    "extract",
-		Summary: "Extract a tar or zip archive to a new folder",
-		Doc:     extractDoc,
-		Example: "extract:\n  archive: /var/cache/app-2.tar.xz\n  unverified: allow\n  to: /opt/app/app-2\n  strip: 1\n  link-dest: /opt/app/current\n",
-		Fresh:   true,
-		Effects: []step.Effect{{Kind: step.Writes, Argument: "to"}},
-		Undo:    "removes the new folder",
-		Choices: []step.Choice{{Names: []string{"verified", "unverified"}}},
+		Name:     "extract",
+		Summary:  "Extract a tar or zip archive to a new folder",
+		Doc:      extractDoc,
+		Example:  "extract:\n  archive: /var/cache/app-2.tar.xz\n  unverified: allow\n  to: /opt/app/app-2\n  strip: 1\n  link-dest: /opt/app/current\n",
+		Fresh:    true,
+		Effects:  []step.Effect{{Kind: step.Writes, Argument: "to"}},
+		Undo:     "removes the new folder",
+		UndoData: 2, // its notes have their digests in them
+		Choices:  []step.Choice{{Names: []string{"verified", "unverified"}}},
 	}, extractStep{})
 }
 

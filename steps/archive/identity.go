@@ -38,11 +38,7 @@ func writeIdentity(frame string, made identity) error {
 	if err != nil {
 		return fault.New(fault.Errored, "release-record", "cannot note the new release").WithCause(err)
 	}
-	path := filepath.Join(frame, identityName)
-	if err := durable.RemoveChecked(path); err != nil { // a kill must not leave the new text with the old digest
-		return err
-	}
-	return durable.WriteChecked(path, text)
+	return durable.WriteChecked(filepath.Join(frame, identityName), text)
 }
 
 // noteIdentity writes down which folder is about to get that name, and its place in the order of the releases, and makes both durable

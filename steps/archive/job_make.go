@@ -111,9 +111,7 @@ func stream(ctx context.Context, run *step.Run, source *bundle.Pinned, dir *open
 		}
 		defer wanted.shares.close()
 	}
-	if wanted.sums, err = made.CreateSums(run.Folder); err != nil {
-		return summary{}, nil, err
-	}
+	wanted.sums = made.CreateSums(run.Folder)
 	defer wanted.sums.Close()
 	archive, done, err := open(ctx, source, wanted)
 	if err != nil {

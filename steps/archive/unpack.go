@@ -13,13 +13,14 @@ import (
 // Unpack is the step type unpack.
 func Unpack() step.Type {
 	return step.New(step.About{
-		Name:    "unpack",
-		Summary: "Verify a signed package and unpack it beside the running release",
-		Doc:     unpackDoc,
-		Example: "unpack:\n  package: /var/cache/firmware-2.tar.zst.gpg\n  keyring: /etc/gwe/keys\n  into: /opt/firmware\n  link-dest: /opt/firmware/current\n",
-		Fresh:   true,
-		Effects: []step.Effect{{Kind: step.Writes, Argument: "into"}},
-		Undo:    "removes the new release",
+		Name:     "unpack",
+		Summary:  "Verify a signed package and unpack it beside the running release",
+		Doc:      unpackDoc,
+		Example:  "unpack:\n  package: /var/cache/firmware-2.tar.zst.gpg\n  keyring: /etc/gwe/keys\n  into: /opt/firmware\n  link-dest: /opt/firmware/current\n",
+		Fresh:    true,
+		Effects:  []step.Effect{{Kind: step.Writes, Argument: "into"}},
+		Undo:     "removes the new release",
+		UndoData: 2, // its notes have their digests in them
 	}, unpack{})
 }
 

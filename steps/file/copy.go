@@ -19,12 +19,13 @@ import (
 // Copy is the step type copy.
 func Copy() step.Type {
 	return step.New(step.About{
-		Name:    "copy",
-		Summary: "Copy a file, or a folder with all that is in it",
-		Doc:     copyDoc,
-		Example: "copy: { from: /opt/firmware/current/etc/app.conf, to: /etc/app.conf, mode: \"0640\", owner: \"root:app\" }\n",
-		Effects: []step.Effect{{Kind: step.Writes, Argument: "to"}},
-		Undo:    "puts the old file or folder back, or removes the copy",
+		Name:     "copy",
+		Summary:  "Copy a file, or a folder with all that is in it",
+		Doc:      copyDoc,
+		Example:  "copy: { from: /opt/firmware/current/etc/app.conf, to: /etc/app.conf, mode: \"0640\", owner: \"root:app\" }\n",
+		Effects:  []step.Effect{{Kind: step.Writes, Argument: "to"}},
+		Undo:     "puts the old file or folder back, or removes the copy",
+		UndoData: placement.UndoData,
 	}, copying{placement.Action[copyArguments, copyMemo]{Verb: "copy"}})
 }
 

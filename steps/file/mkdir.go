@@ -37,11 +37,12 @@ Refused is a path where something else than a folder is.
 Undo removes the directories that were made, or gives an old one its mode and owner back. Before the commit all that is in them goes
 too; a directory on which something is mounted since is not removed, and the undo fails. After the commit (gwe rollback) only
 directories that are empty by then go: what came into the others stays, and they with it.`,
-		Example: "mkdir: { path: /var/lib/firmware/data, parents: true, mode: \"0750\", owner: \"firmware:firmware\" }\n",
-		Fresh:   true,
-		Effects: []step.Effect{{Kind: step.Writes, Argument: "path"}},
-		Undo:    "removes what was made, or gives an old folder its mode and owner back",
-		Scalar:  "path",
+		Example:  "mkdir: { path: /var/lib/firmware/data, parents: true, mode: \"0750\", owner: \"firmware:firmware\" }\n",
+		Fresh:    true,
+		Effects:  []step.Effect{{Kind: step.Writes, Argument: "path"}},
+		Undo:     "removes what was made, or gives an old folder its mode and owner back",
+		UndoData: placement.UndoData,
+		Scalar:   "path",
 	}, mkdir{})
 }
 

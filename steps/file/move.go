@@ -38,9 +38,10 @@ folder into itself.
 Undo puts the file or folder itself back, with what came into it, and what was replaced. What somebody else has put there since is left
 alone, and the undo fails. From another file system comes back what was moved there; what came into the copy after the commit or was changed
 since, a rollback by hand moves to .NAME.kept-RUN beside the copy.`,
-		Example: "move: { from: /var/lib/app/state.db, to: /srv/app/state.db }\n",
-		Effects: []step.Effect{{Kind: step.Removes, Argument: "from"}, {Kind: step.Writes, Argument: "to"}},
-		Undo:    "moves it back, and puts back what was replaced",
+		Example:  "move: { from: /var/lib/app/state.db, to: /srv/app/state.db }\n",
+		Effects:  []step.Effect{{Kind: step.Removes, Argument: "from"}, {Kind: step.Writes, Argument: "to"}},
+		Undo:     "moves it back, and puts back what was replaced",
+		UndoData: placement.UndoData,
 	}, move{})
 }
 

@@ -28,7 +28,7 @@ func (o overrides) changes() duplicate.Changes {
 	return changes
 }
 
-// duplicateForUndo copies to a path of the step, and notes digests of small files for a rollback.
+// duplicateForUndo copies to a path of the step. Of a tree it notes digests of small files for a rollback.
 func duplicateForUndo(ctx context.Context, run *step.Run, from placement.Location, hidden string, change overrides) error {
 	to, err := placement.At(run, hidden)
 	if err != nil {
@@ -38,9 +38,13 @@ func duplicateForUndo(ctx context.Context, run *step.Run, from placement.Locatio
 	if _, err := to.Directory(); err != nil {
 		return err
 	}
-	sums, err := made.CreateSums(run.Folder)
+	source, err := from.Lstat()
 	if err != nil {
 		return err
+	}
+	var sums *made.Sums
+	if source != nil && source.IsDir() {
+		sums = made.CreateSums(run.Folder)
 	}
 	err = duplicate.Entry(ctx, from.Dir, from.Name, to.Dir, to.Name, change.changes(), run.Log, sums)
 	return errors.Join(err, sums.Close())

@@ -26,9 +26,10 @@ Refused are a file and a folder in the link's place: remove or move them in a st
 
 Undo puts the old link itself back, or removes the new one. What somebody else has put there since is left alone, and the
 undo fails.`,
-		Example: "symlink: { link: /usr/local/bin/firmware, to: /opt/firmware/current/bin/firmware }\n",
-		Effects: []step.Effect{{Kind: step.Writes, Argument: "link"}},
-		Undo:    "puts the old link back, or removes the new one",
+		Example:  "symlink: { link: /usr/local/bin/firmware, to: /opt/firmware/current/bin/firmware }\n",
+		Effects:  []step.Effect{{Kind: step.Writes, Argument: "link"}},
+		Undo:     "puts the old link back, or removes the new one",
+		UndoData: placement.UndoData,
 	}, symlink{placement.Action[symlinkArguments, symlinkMemo]{Verb: "symlink"}})
 }
 

@@ -32,8 +32,9 @@ func Template() step.Type {
   values: { host: gateway-1, ports: [80, 443] }
   mode: "0640"
 `,
-		Effects: []step.Effect{{Kind: step.Writes, Argument: "to"}},
-		Undo:    "puts the old file back, or removes the new one",
+		Effects:  []step.Effect{{Kind: step.Writes, Argument: "to"}},
+		Undo:     "puts the old file back, or removes the new one",
+		UndoData: placement.UndoData,
 	}, rendering{placement.Action[templateArguments, templateMemo]{Verb: "template"}})
 }
 

@@ -27,9 +27,10 @@ Refused are a folder and a symbolic link at the path.
 
 Undo puts the old file itself back, with its times and links, or removes the file where there was none. A file that somebody
 else has put there since is left alone, and the undo fails; what a program of the run made of it before the commit, sed -i say, goes too.`,
-		Example: "write:\n  path: /etc/firmware/site.conf\n  content: |\n    site = ${{ host.name }}\n  mode: \"0640\"\n",
-		Effects: []step.Effect{{Kind: step.Writes, Argument: "path"}},
-		Undo:    "puts the old file back, or removes the new one",
+		Example:  "write:\n  path: /etc/firmware/site.conf\n  content: |\n    site = ${{ host.name }}\n  mode: \"0640\"\n",
+		Effects:  []step.Effect{{Kind: step.Writes, Argument: "path"}},
+		Undo:     "puts the old file back, or removes the new one",
+		UndoData: placement.UndoData,
 	}, write{placement.Action[writeArguments, writeMemo]{Verb: "write"}})
 }
 

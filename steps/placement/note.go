@@ -12,6 +12,10 @@ import (
 	"github.com/gwe-project/gwe/engine/step"
 )
 
+// UndoData is the version of what a Placement saves for its undo: a step type that embeds one has at least this step.About.UndoData. With 2
+// the note has its digest in it, and the digest of a lone file is in the list of what was made.
+const UndoData = 2
+
 // noteName is the file in Run.Folder that holds the identity of the new file from before it takes its place: undo takes
 // that file away and no other.
 const noteName = "written"
@@ -75,10 +79,8 @@ func IsNoted(folder string, here Location) (bool, error) {
 
 // Forget takes the note away: from now on the number may be another file's.
 func Forget(folder string) error {
-	for _, name := range []string{settledNote, noteName} {
-		if err := durable.RemoveChecked(filepath.Join(folder, name)); err != nil {
-			return err
-		}
+	if err := durable.RemoveNotes(filepath.Join(folder, settledNote)); err != nil {
+		return err
 	}
-	return nil
+	return durable.RemoveChecked(filepath.Join(folder, noteName))
 }

@@ -20,12 +20,13 @@ import (
 // Conf is the step type supervisor-conf.
 func Conf() step.Type {
 	return step.New(step.About{
-		Name:    "supervisor-conf",
-		Summary: "Make an app's supervisor.conf a program of supervisord",
-		Doc:     confDoc,
-		Example: "supervisor-conf: { app: counter, from: /opt/counter/supervisor.conf }\n",
-		Effects: []step.Effect{{Kind: step.Writes, Argument: "into"}},
-		Undo:    "puts the old file back, and the program to work that it describes",
+		Name:     "supervisor-conf",
+		Summary:  "Make an app's supervisor.conf a program of supervisord",
+		Doc:      confDoc,
+		Example:  "supervisor-conf: { app: counter, from: /opt/counter/supervisor.conf }\n",
+		Effects:  []step.Effect{{Kind: step.Writes, Argument: "into"}},
+		Undo:     "puts the old file back, and the program to work that it describes",
+		UndoData: placement.UndoData,
 	}, conf{})
 }
 

@@ -14,12 +14,13 @@ import (
 // Supervisor is the step type supervisor.
 func Supervisor() step.Type {
 	return step.New(step.About{
-		Name:    "supervisor",
-		Summary: "Control the programs that supervisord runs",
-		Doc:     supervisorDoc,
-		Example: "supervisor: { action: update, programs: [counter, \"workers:*\"] }\n",
-		Effects: []step.Effect{{Kind: step.Runs}, {Kind: step.Refreshes, If: "action", Is: []string{"update", "restart", "restart-daemon", "signal"}}},
-		Undo:    "puts groups and programs back to the states they had",
+		Name:     "supervisor",
+		Summary:  "Control the programs that supervisord runs",
+		Doc:      supervisorDoc,
+		Example:  "supervisor: { action: update, programs: [counter, \"workers:*\"] }\n",
+		Effects:  []step.Effect{{Kind: step.Runs}, {Kind: step.Refreshes, If: "action", Is: []string{"update", "restart", "restart-daemon", "signal"}}},
+		Undo:     "puts groups and programs back to the states they had",
+		UndoData: 2, // its notes have their digests in them
 		Choices: []step.Choice{
 			{Names: []string{"programs"}, If: "action", Is: []string{"start", "stop", "restart", "signal"}},
 			{Names: []string{"signal"}, If: "action", Is: []string{"signal"}},

@@ -120,9 +120,7 @@ func (a arguments) prepare(ctx context.Context, run *step.Run, at *site) (tally,
 		return tally{}, err
 	}
 	defer staged.shared.close()
-	if staged.sums, err = made.CreateSums(run.Folder); err != nil {
-		return tally{}, err
-	}
+	staged.sums = made.CreateSums(run.Folder)
 	defer staged.sums.Close()
 	links, err := newGroups(run.Folder)
 	if err != nil {

@@ -9,12 +9,13 @@ import (
 // Rsync is the step type rsync.
 func Rsync() step.Type {
 	return step.New(step.About{
-		Name:    "rsync",
-		Summary: "Make a folder's contents those of another, here or by rsync from another machine",
-		Doc:     rsyncDoc,
-		Example: "rsync:\n  source: /mnt/usb/firmware\n  target: /opt/firmware/firmware-2\n  link-dest: [/opt/firmware/current]\n  delete: true\n  exclude: [\"*.log\", /cache/]\n",
-		Effects: []step.Effect{{Kind: step.Writes, Argument: "target"}},
-		Undo:    "puts the target back as it was, entry by entry, or removes it where there was none; a target on another machine stays as it is",
+		Name:     "rsync",
+		Summary:  "Make a folder's contents those of another, here or by rsync from another machine",
+		Doc:      rsyncDoc,
+		Example:  "rsync:\n  source: /mnt/usb/firmware\n  target: /opt/firmware/firmware-2\n  link-dest: [/opt/firmware/current]\n  delete: true\n  exclude: [\"*.log\", /cache/]\n",
+		Effects:  []step.Effect{{Kind: step.Writes, Argument: "target"}},
+		Undo:     "puts the target back as it was, entry by entry, or removes it where there was none; a target on another machine stays as it is",
+		UndoData: 2, // its notes have their digests in them
 	}, rsync{})
 }
 

@@ -140,11 +140,7 @@ func (s *site) noteOurs(dir *openat.Dir) error {
 	if err != nil {
 		return err
 	}
-	path := filepath.Join(s.run.Folder, oursName)
-	if err := durable.RemoveChecked(path); err != nil { // a kill must not leave the new text with the old digest
-		return err
-	}
-	return durable.WriteChecked(path, text)
+	return durable.WriteChecked(filepath.Join(s.run.Folder, oursName), text)
 }
 
 func (s *site) noted() (known []openat.Identity, err error) {

@@ -21,10 +21,11 @@ func Type() step.Type {
 		Summary: "Switch a feature of the firmware on or off",
 		Doc: "A feature is on while the file of its name in dir holds the word. The directory must exist.\n\n" +
 			"The undo brings back the file that was there, or removes the one that was made.",
-		Example: "feature: { name: turbo, state: \"off\" }\n",
-		Effects: []step.Effect{{Kind: step.Writes, Argument: "dir"}},
-		Undo:    "the feature is switched back",
-		Scalar:  "name",
+		Example:  "feature: { name: turbo, state: \"off\" }\n",
+		Effects:  []step.Effect{{Kind: step.Writes, Argument: "dir"}},
+		Undo:     "the feature is switched back",
+		UndoData: placement.UndoData,
+		Scalar:   "name",
 	}, action{placement.Action[arguments, memo]{Verb: "feature"}})
 }
 
