@@ -5,6 +5,7 @@ import (
 
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/internal/program"
 	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/step"
 )
@@ -25,7 +26,7 @@ func (x *runner) abandon(f *frame, err error) []runstate.AbandonedRecord {
 		paths = f.Leases
 	}
 	if len(paths) == 0 {
-		paths = effectPaths(f.node.StepType(), f.arguments)
+		paths = program.EffectPaths(f.node.StepType(), f.arguments)
 	}
 	var all []runstate.AbandonedRecord
 	for _, path := range paths {

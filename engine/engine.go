@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/gwe-project/gwe/engine/claim"
-	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/host"
 	"github.com/gwe-project/gwe/engine/internal/program"
 	"github.com/gwe-project/gwe/engine/internal/runstate"
@@ -134,7 +133,7 @@ func (e *Engine) begin(compiled *Program, given Inputs) (runstate.BeginRecord, m
 		return runstate.BeginRecord{}, nil, err
 	}
 	names := map[string]any{"inputs": inputs, "host": machine}
-	variables, err := evaluateVariables(compiled.Early, names)
+	variables, err := program.EvaluateVariables(compiled.Early, names)
 	if err != nil {
 		return runstate.BeginRecord{}, nil, err
 	}
@@ -142,7 +141,7 @@ func (e *Engine) begin(compiled *Program, given Inputs) (runstate.BeginRecord, m
 	if record.Locks, err = program.LockNames(compiled, early); err != nil {
 		return runstate.BeginRecord{}, nil, err
 	}
-	if err := mountedInputs(compiled.Recipe.Inputs, inputs); err != nil {
+	if err := program.MountedInputs(compiled.Recipe.Inputs, inputs); err != nil {
 		return runstate.BeginRecord{}, nil, err
 	}
 	record.UndoData = program.UndoVersions(compiled)
@@ -218,29 +217,11 @@ func (e *Engine) create(ctx context.Context, compiled *Program, begin runstate.B
 
 // variableRecord is the journal's form of the vars.
 func (x *runner) variableRecord() (map[string]json.RawMessage, error) {
-	values, err := evaluateVariables(x.program.Variables, x.state.own())
+	values, err := program.EvaluateVariables(x.program.Variables, x.state.own())
 	if err != nil {
 		return nil, err
 	}
 	return program.EncodeNamed(x.program.Variables, values)
-}
-
-// evaluateVariables evaluates vars, each of which may read those above it.
-func evaluateVariables(variables []program.NamedValue, names map[string]any) (map[string]any, error) {
-	values := map[string]any{}
-	names = program.With(names, "vars", values)
-	for _, variable := range variables {
-		v, err := variable.Value.Evaluate(names)
-		if err != nil {
-			return nil, variableInvalid(variable.Name, err)
-		}
-		values[variable.Name] = v
-	}
-	return values, nil
-}
-
-func variableInvalid(name string, err error) error {
-	return fault.New(fault.Refused, "variable-invalid", "the variable %s cannot be evaluated", name).WithCause(err)
 }
 
 // execution puts this process's work on a run together: its journal, and its log with a task of its own.

@@ -110,21 +110,12 @@ func (e *Engine) readFacts(ctx context.Context, x *runner, begin *runstate.Begin
 			return read.Err
 		}
 		if values[read.Name] = read.Value; read.Value != nil {
-			task.Info(read.Name + ": " + limited(value.Text(read.Value), shownRunes))
+			task.Info(read.Name + ": " + runstate.Limited(value.Text(read.Value), shownRunes))
 		}
 	}
 	x.state.facts = values
-	begin.Facts, err = program.EncodeObject(factsType(x.program), values)
+	begin.Facts, err = program.EncodeObject(program.FactsType(x.program), values)
 	return err
-}
-
-// factsType is the object type of the name facts.
-func factsType(compiled *Program) value.Type {
-	object := value.Type{Kind: value.KindObject}
-	for _, f := range compiled.Facts {
-		object.Fields = append(object.Fields, value.Field{Name: f.Declared.Name.Text, Type: f.Declared.Type, Optional: f.Declared.Optional})
-	}
-	return object
 }
 
 // factReader reads facts.

@@ -1,6 +1,10 @@
 package engine
 
-import "path/filepath"
+import (
+	"path/filepath"
+
+	"github.com/gwe-project/gwe/engine/internal/program"
+)
 
 // followed are the frames after which a program of the run started, if no later step that stands changed the same path: what is there now
 // instead of what the step put there may be that program's work.
@@ -13,7 +17,7 @@ func (h *runState) followed() map[int]bool {
 		if f.Undone || f.Part != "" {
 			continue
 		}
-		own := effectPaths(f.node.StepType(), f.arguments)
+		own := program.EffectPaths(f.node.StepType(), f.arguments)
 		if f.Number < h.lastProgram && !later.overlap(own) {
 			found[f.Number] = true
 		}
@@ -32,10 +36,10 @@ func (h *runState) isFollowed(f *frame) bool {
 	later := paths{}
 	for i := len(h.frames) - 1; i >= 0 && h.frames[i] != f; i-- {
 		if other := h.frames[i]; !other.Undone && other.Part == "" && other.Number > f.Number {
-			later.add(effectPaths(other.node.StepType(), other.arguments))
+			later.add(program.EffectPaths(other.node.StepType(), other.arguments))
 		}
 	}
-	return !later.overlap(effectPaths(f.node.StepType(), f.arguments))
+	return !later.overlap(program.EffectPaths(f.node.StepType(), f.arguments))
 }
 
 // paths is a set of paths: true is one of them, false is a directory above one.

@@ -8,7 +8,6 @@ import (
 	"github.com/gwe-project/gwe/engine/internal/program"
 	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/tasklog"
-	"github.com/gwe-project/gwe/engine/value"
 )
 
 // forEach carries out a step for each item, one round after the other. What it goes over is journaled before the first
@@ -78,7 +77,7 @@ func (x *runner) titleOfRound(n *program.Node, names map[string]any, number, cou
 	if n.TitledByItem() {
 		return x.title(n, names)
 	}
-	return fmt.Sprintf("%d of %d: %s", number+1, count, itemText(names))
+	return fmt.Sprintf("%d of %d: %s", number+1, count, program.ItemText(names))
 }
 
 // titleOfFrame is the title of what a frame's step did, with the item where it did that in rounds.
@@ -90,16 +89,4 @@ func (x *runner) titleOfFrame(f *frame) string {
 	}
 	// In a used recipe the names have no item: the rounds are those around it.
 	return title + " (" + x.state.itemsAround(f.node, f.Rounds) + ")"
-}
-
-// itemText is the item of a round for people: of a map its key.
-func itemText(names map[string]any) string {
-	item, ok := names["index"].(string)
-	if !ok {
-		item = value.Text(names["item"])
-	}
-	if characters := []rune(item); len(characters) > 60 {
-		item = string(characters[:60]) + "..."
-	}
-	return item
 }

@@ -66,7 +66,7 @@ func (f *forecast) guard(n *program.Node, row *PlannedStep) {
 	if n.When == nil {
 		return
 	}
-	row.When = oneLine(n.Step.When.Text)
+	row.When = program.OneLine(n.Step.When.Text)
 	row.Settled = row.Settled && !readsSteps(n.When.References())
 	if missing := f.missing(n.When.References()); len(missing) > 0 {
 		row.Guard, row.Waits = program.Depends, missing
@@ -101,7 +101,7 @@ func (f *forecast) Leaf(ctx context.Context, n *program.Node, row *PlannedStep) 
 	}
 	arguments, err := program.EvaluateAll(n.Arguments(), f.names)
 	if err == nil {
-		err = step.Stands(runstate.NotAsBefore(effectPaths(n.StepType(), arguments), f.standing))
+		err = step.Stands(runstate.NotAsBefore(program.EffectPaths(n.StepType(), arguments), f.standing))
 	}
 	if err == nil {
 		err = step.Stands(n.CheckReaders(arguments))
@@ -162,9 +162,9 @@ func (f *forecast) arguments(n *program.Node) string {
 
 // named names the step for errors.
 func (f *forecast) named(n *program.Node) StepName {
-	named := StepName{ID: n.ID(), Type: n.Keyword(), Item: limited(strings.Join(f.items, ", "), nameRunes), Within: f.within, Path: n.Path(), At: n.Position()}
+	named := StepName{ID: n.ID(), Type: n.Keyword(), Item: runstate.Limited(strings.Join(f.items, ", "), runstate.NameRunes), Within: f.within, Path: n.Path(), At: n.Position()}
 	if n.Title != nil {
-		named.Name = limited(strings.Join(strings.Fields(f.Text(n.Title)), " "), nameRunes)
+		named.Name = runstate.Limited(strings.Join(strings.Fields(f.Text(n.Title)), " "), runstate.NameRunes)
 	}
 	return named
 }
@@ -193,15 +193,15 @@ func (f *forecast) Text(d program.Dynamic) string {
 func (f *forecast) missing(references []expression.Reference) []string {
 	var missing []string
 	for _, reference := range references {
-		if !known(f.names, reference.Path) {
+		if !isKnown(f.names, reference.Path) {
 			missing = merge(missing, []string{strings.Join(reference.Path, ".")})
 		}
 	}
 	return missing
 }
 
-// known reports whether a path of names leads to a value, or to one that is known to be absent.
-func known(names map[string]any, path []string) bool {
+// isKnown reports whether a path of names leads to a value, or to one that is known to be absent.
+func isKnown(names map[string]any, path []string) bool {
 	var at any = names
 	for _, name := range path {
 		members, ok := at.(map[string]any)

@@ -34,7 +34,7 @@ func (e *Engine) Forget(ctx context.Context, id string) error {
 		}
 		for _, later := range standing[i+1:] {
 			for _, lease := range later.Leases() {
-				if anyOverlaps(lease, p.Leases()) {
+				if runstate.AnyOverlaps(lease, p.Leases()) {
 					return fault.New(fault.Refused, "forget-needed", "the undo of run %s still needs %s, which run %s keeps", later.Folder.ID(), lease, chosen).
 						WithHint("`gwe forget %s` first", later.Folder.ID())
 				}

@@ -10,18 +10,9 @@ import (
 	"github.com/gwe-project/gwe/engine/tasklog"
 )
 
-// leasesOf lists what the undos of earlier runs need.
-func leasesOf(earlier []*runstate.StoredRun) []string {
-	var paths []string
-	for _, p := range earlier {
-		paths = append(paths, p.Leases()...)
-	}
-	return paths
-}
-
 // leased reports whether an undo, of this run or of an earlier one, needs the path, something below it, or what it lies in.
 func (x *runner) leased(path string) bool {
-	return runstate.AnyNeeds(leasesOf(x.earlier), path) || runstate.AnyNeeds(x.state.leases(), path) || runstate.AnyNeeds(x.elsewhere(), path)
+	return runstate.AnyNeeds(runstate.LeasesOf(x.earlier), path) || runstate.AnyNeeds(x.state.leases(), path) || runstate.AnyNeeds(x.elsewhere(), path)
 }
 
 // leases are what the frames need that can still be undone.
@@ -35,16 +26,6 @@ func (h *runState) leases() []string {
 		}
 	}
 	return paths
-}
-
-// anyOverlaps reports whether a directory lies in one of others, or one of them in it, where links lead to directories.
-func anyOverlaps(path string, others []string) bool {
-	for _, other := range others {
-		if runstate.Overlaps(path, other) || runstate.Overlaps(runstate.Real(path), runstate.Real(other)) {
-			return true
-		}
-	}
-	return false
 }
 
 // supersedes gives the run the earlier ones whose undo may still be asked for, and what it calls when it has committed changes. held are

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"os"
-	"path/filepath"
 	"slices"
 	"time"
 
@@ -93,7 +92,7 @@ func (x *runner) intend(ctx context.Context, n *program.Node, run *step.Run, rec
 func (x *runner) prepare(ctx context.Context, n *program.Node, run *step.Run, record runstate.IntentRecord, arguments map[string]any, secret bool, limit time.Duration) (runstate.IntentRecord, error) {
 	stepType := n.StepType()
 	var err error
-	paths := effectPaths(stepType, arguments)
+	paths := program.EffectPaths(stepType, arguments)
 	if err := runstate.NotAsBefore(paths, x.earlier); err != nil {
 		return record, err
 	}
@@ -259,18 +258,8 @@ func (x *runner) sync(ctx context.Context, f *frame, run *stepRun) error {
 	return durable.SyncFileSystems(x.touched(f, run)...)
 }
 
-// effectPaths are the paths of the declared effects. One that is not absolute is on another machine.
-func effectPaths(stepType step.Type, arguments map[string]any) (paths []string) {
-	for _, effect := range stepType.About().Effects {
-		if path, ok := arguments[effect.Argument].(string); ok && effect.Kind.OnPath() && filepath.IsAbs(path) {
-			paths = append(paths, path)
-		}
-	}
-	return paths
-}
-
 func (x *runner) touched(f *frame, run *stepRun) []string {
-	paths := effectPaths(f.node.StepType(), f.arguments)
+	paths := program.EffectPaths(f.node.StepType(), f.arguments)
 	if f.node.Runs() && run.launched.Load() {
 		for _, field := range f.node.StepType().Arguments().Fields {
 			if path, ok := f.arguments[field.Name].(string); ok && field.Type.Kind == value.KindPath {

@@ -61,14 +61,15 @@ func (e *Engine) Plan(ctx context.Context, compiled *Program, given Inputs) (Pla
 			h.facts[read.Name] = read.Value
 		}
 	}
-	if err := x.foreseeVariables(); err != nil {
+	if h.vars, err = e.knowledge(x).variables(); err != nil {
 		return Plan{}, err
 	}
 	if err := x.foreseeSize(begin); err != nil {
 		against = append(against, err)
 	}
-	plan.Steps = x.plan(ctx)
-	plan.Space = x.spaceFor(plan.Steps)
+	known := e.knowledge(x)
+	plan.Steps = known.steps(ctx)
+	plan.Space = known.space(plan.Steps)
 	for _, row := range plan.Steps {
 		if row.Section == "steps" && row.Guard == program.WillRun {
 			plan.Reads, plan.Writes = plan.Reads+row.Reads, plan.Writes+row.Writes
@@ -79,14 +80,14 @@ func (e *Engine) Plan(ctx context.Context, compiled *Program, given Inputs) (Pla
 			against = append(against, read.Err)
 		}
 	}
-	if err := e.volatileState(changedBy(begin, plan.Steps)); err != nil {
+	if err := e.lasting(begin, plan.Steps); err != nil {
 		against = append(against, err)
 	}
-	for _, err := range append(append(against, x.refusals(plan.Steps)...), tooLittle(plan.Space)...) {
-		plan.Refusals = append(plan.Refusals, x.refusalOf(err, false))
+	for _, err := range append(append(against, known.refusals(plan.Steps)...), tooLittle(plan.Space)...) {
+		plan.Refusals = append(plan.Refusals, known.refusalOf(err, false))
 	}
-	plan.Refusals = append(plan.Refusals, x.failures(plan.Steps)...)
-	plan.Warnings = append(e.interruptedRuns(), x.warnings(plan.Steps)...)
+	plan.Refusals = append(plan.Refusals, known.failures(plan.Steps)...)
+	plan.Warnings = append(e.interruptedRuns(), known.warnings(plan.Steps)...)
 	return plan, nil
 }
 
@@ -112,52 +113,16 @@ func (m plannedMachine) Mount(path string) (step.Mount, error) {
 	return step.MountOf(m.Machine, path), nil
 }
 
+// knowledge is what is known of a run before its first step.
+func (e *Engine) knowledge(x *runner) knowledge {
+	return knowledge{
+		program: x.program, names: x.state.own(), standing: x.earlier, mask: x.mask, unwatched: e.unwatched,
+		machine: plannedMachine{e.Machine, x.stillLeased, x.state.secrets, runstate.LockedPaths(x.state.Begin.Locks)},
+	}
+}
+
 // stillLeased reports whether an undo needs the path that is kept also when the planned run commits.
 func (x *runner) stillLeased(path string) bool {
 	beside := slices.DeleteFunc(slices.Clone(x.earlier), func(p *runstate.StoredRun) bool { return runstate.SharesLock(p.Begin.Names(), x.state.Begin.Names()) })
-	return runstate.AnyNeeds(leasesOf(beside), path) || runstate.AnyNeeds(x.elsewhere(), path)
-}
-
-// foreseeVariables evaluates the vars that can be known before the run; the others stay unknown.
-func (x *runner) foreseeVariables() error {
-	x.state.vars = map[string]any{}
-	names := x.state.own()
-	for _, variable := range x.program.Variables {
-		if len((&forecast{names: names}).missing(variable.Value.References())) > 0 {
-			continue
-		}
-		v, err := variable.Value.Evaluate(names)
-		if err != nil {
-			return variableInvalid(variable.Name, err)
-		}
-		x.state.vars[variable.Name] = v
-	}
-	return nil
-}
-
-// plan goes through the steps with what is known before the run.
-func (x *runner) plan(ctx context.Context) []PlannedStep {
-	forecast := &forecast{names: x.state.own(), machine: plannedMachine{x.config.Machine, x.stillLeased, x.state.secrets, runstate.LockedPaths(x.state.Begin.Locks)}, standing: x.earlier, steps: &plannedOutputs{outputs: map[string]any{}}}
-	forecast.names["steps"] = forecast.steps.outputs
-	var rows []PlannedStep
-	for _, section := range []struct {
-		name  string
-		nodes []*program.Node
-	}{{"steps", x.program.Steps}, {"failsafe", x.program.Failsafe}, {"finally", x.program.Finally}} {
-		for _, n := range section.nodes {
-			more, over := forecast.step(ctx, n)
-			for _, row := range more {
-				row.Section = section.name
-				if section.name != "steps" {
-					row.Undo, row.UndoLast = nil, nil // it makes no frame
-				}
-				program.Conceal(&row, x.mask)
-				rows = append(rows, row)
-			}
-			if over {
-				break // the rest of the section is skipped
-			}
-		}
-	}
-	return rows
+	return runstate.AnyNeeds(runstate.LeasesOf(beside), path) || runstate.AnyNeeds(x.elsewhere(), path)
 }

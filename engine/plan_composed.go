@@ -60,11 +60,11 @@ func (f *forecast) step(ctx context.Context, n *program.Node) (rows []PlannedSte
 		if item, err := program.DecodeValue(n.Items.TypeOf(i, record.Keys), raw); err == nil {
 			round.names["item"] = item
 		}
-		round.items = append(slices.Clone(f.items), itemText(round.names))
+		round.items = append(slices.Clone(f.items), program.ItemText(round.names))
 		inner, stops := round.once(ctx, n)
 		leave()
 		if !n.TitledByItem() {
-			inner[0].Name = fmt.Sprintf("%d of %d: %s", i+1, len(record.Items), itemText(round.names))
+			inner[0].Name = fmt.Sprintf("%d of %d: %s", i+1, len(record.Items), program.ItemText(round.names))
 		}
 		rows = append(rows, nestedRows(inner, "round")...)
 		if stops {

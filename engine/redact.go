@@ -1,8 +1,6 @@
 package engine
 
 import (
-	"strings"
-
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/internal/runstate"
 )
@@ -22,25 +20,8 @@ func (x *runner) withoutSecrets(err error) error {
 	return x.recordOf(err).Err()
 }
 
-// RecordOf is the journal's form of an error, without secrets.
-func (x *runner) recordOf(err error) runstate.ErrorRecord {
-	record := runstate.RecordOf(err)
-	record.Message, record.Hint = shortened(x.mask.Text(record.Message)), shortened(x.mask.Text(record.Hint))
-	if record.Where != nil {
-		where := x.masked(*record.Where)
-		record.Where = &where
-	}
-	return record
-}
-
-// shortened bounds what an error takes of the space that is reserved for the way back. The log has all of it.
-func shortened(text string) string {
-	const most = 1 << 10
-	if len(text) <= most {
-		return text
-	}
-	return strings.ToValidUTF8(text[:most], "") + " ..."
-}
+// recordOf is the journal's form of an error, without secrets.
+func (x *runner) recordOf(err error) runstate.ErrorRecord { return runstate.Redacted(err, x.mask) }
 
 // concealed is outputs without secrets: a program may have printed one.
 func (x *runner) concealed(outputs map[string]any) map[string]any {

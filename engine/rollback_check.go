@@ -94,7 +94,7 @@ func (x *runner) inspectFrames(ctx context.Context) error {
 		}
 		covered := false
 		for _, path := range own {
-			covered = covered || anyOverlaps(path, later)
+			covered = covered || runstate.AnyOverlaps(path, later)
 		}
 		later = append(later, own...)
 		run.AfterCommit, run.Obscured = true, obscured
@@ -130,7 +130,7 @@ func touchedBy(f *frame, run *step.Run) ([]string, error) {
 			return paths, err
 		}
 	}
-	return effectPaths(f.node.StepType(), f.arguments), nil
+	return program.EffectPaths(f.node.StepType(), f.arguments), nil
 }
 
 // checkRebootBack finds out whether the way back leads over a reboot: the run rebooted the machine, and that has not left the new system

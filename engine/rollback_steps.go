@@ -78,7 +78,7 @@ func (x *runner) foreseeUndo(ctx context.Context) error {
 						WithCause(program.Explain(ctx, err)).WithHint("put what it needs in place"))
 				}
 			}
-			before.paths = append(before.paths, effectPaths(n.StepType(), arguments)...)
+			before.paths = append(before.paths, program.EffectPaths(n.StepType(), arguments)...)
 			before.anything = before.anything || n.Opaque()
 		}
 		return nil
@@ -92,7 +92,7 @@ func (x *runner) foreseeUndo(ctx context.Context) error {
 			return err
 		}
 		if own, _ := f.owesOwn(); own {
-			before.paths = append(before.paths, effectPaths(f.node.StepType(), f.arguments)...)
+			before.paths = append(before.paths, program.EffectPaths(f.node.StepType(), f.arguments)...)
 			before.anything = before.anything || f.node.Runs()
 		}
 	}

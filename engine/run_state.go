@@ -143,7 +143,7 @@ func (h *runState) bindBegin(r runstate.BeginRecord) error {
 	if h.host, err = program.DecodeObject(host.Type(), r.Host); err != nil {
 		return err
 	}
-	if h.facts, err = program.DecodeObject(factsType(h.program), r.Facts); err != nil {
+	if h.facts, err = program.DecodeObject(program.FactsType(h.program), r.Facts); err != nil {
 		return err
 	}
 	h.vars, err = program.DecodeNamed(h.program.Variables, r.Vars)

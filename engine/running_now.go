@@ -103,11 +103,11 @@ func checked(arguments map[string]any) string {
 			for i, word := range what {
 				words[i] = value.Text(word)
 			}
-			return " " + limited(strings.Join(strings.Fields(strings.Join(words, " ")), " "), nameRunes)
+			return " " + runstate.Limited(strings.Join(strings.Fields(strings.Join(words, " ")), " "), runstate.NameRunes)
 		case string:
 			first, _, _ := strings.Cut(strings.TrimSpace(what), "\n")
 			if first != "" {
-				return " " + limited(strings.Join(strings.Fields(first), " "), nameRunes)
+				return " " + runstate.Limited(strings.Join(strings.Fields(first), " "), runstate.NameRunes)
 			}
 		}
 	}

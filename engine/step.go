@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
-	"strings"
 
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/internal/program"
@@ -101,18 +100,9 @@ func (x *runner) guarded(n *program.Node, names map[string]any, task *tasklog.Ta
 		return false, fault.New(fault.Failed, "guard-failed", "the guard cannot be decided").WithCause(err)
 	}
 	if !answer.(bool) {
-		task.Skip(guardFalse + oneLine(n.Step.When.Text))
+		task.Skip(guardFalse + program.OneLine(n.Step.When.Text))
 	}
 	return answer.(bool), nil
-}
-
-// oneLine is an expression that may have several lines, in one.
-func oneLine(source string) string {
-	lines := strings.Split(strings.TrimSpace(source), "\n")
-	for i, line := range lines {
-		lines[i] = strings.TrimSpace(line)
-	}
-	return strings.Join(lines, " ")
 }
 
 // Stop ends the run, or the recipe that is used: then only that ends here, and the run goes on.

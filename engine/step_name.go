@@ -18,16 +18,13 @@ func (h *runState) named(n *program.Node, r runstate.Rounds) StepName {
 		if name, err := n.Title.Evaluate(h.namesAt(n, r)); err == nil {
 			named.Name = value.Text(name)
 		}
-		named.Name = limited(strings.Join(strings.Fields(named.Name), " "), nameRunes)
+		named.Name = runstate.Limited(strings.Join(strings.Fields(named.Name), " "), runstate.NameRunes)
 	}
 	for user := n.User(); user != nil; user = user.User() {
 		named.Within = append([]string{runstate.ShortName(h.named(user, r.In(user.Own.Loops)))}, named.Within...)
 	}
 	return named
 }
-
-// nameRunes bounds what a name takes of a line, and of the journal's space that is reserved for the undos.
-const nameRunes = 120
 
 // namesAt are what the expressions of the step read in these rounds: outside of its own for-each where they end there.
 func (h *runState) namesAt(n *program.Node, r runstate.Rounds) map[string]any {
@@ -47,15 +44,15 @@ func (h *runState) itemsAround(n *program.Node, r runstate.Rounds) string {
 			continue
 		}
 		if s := h.scene(at, r); s.looped {
-			items = append([]string{itemText(map[string]any{"item": s.item, "index": s.index})}, items...)
+			items = append([]string{program.ItemText(map[string]any{"item": s.item, "index": s.index})}, items...)
 		}
 	}
-	return limited(strings.Join(items, ", "), nameRunes)
+	return runstate.Limited(strings.Join(items, ", "), runstate.NameRunes)
 }
 
 // named names the step without showing a secret.
 func (x *runner) named(n *program.Node, r runstate.Rounds) StepName {
-	return x.masked(x.state.named(n, r))
+	return runstate.RedactedName(x.state.named(n, r), x.mask)
 }
 
 // shown is what a record of the step holds for lists.
@@ -67,18 +64,6 @@ func (x *runner) shown(n *program.Node, r runstate.Rounds) runstate.ShownRecord 
 // recordOfStep is the record of a step that made no frame, or of a part of one.
 func (x *runner) recordOfStep(n *program.Node, r runstate.Rounds, text string) runstate.StepRecord {
 	return runstate.StepRecord{Step: n.Path(), Rounds: r, ID: n.ID(), ShownRecord: x.shown(n, r), Text: text}
-}
-
-func (x *runner) masked(s StepName) StepName {
-	s.Name, s.Item = x.mask.Text(s.Name), x.mask.Text(s.Item)
-	within := make([]string, len(s.Within))
-	for i := range within {
-		within[i] = x.mask.Text(s.Within[i])
-	}
-	if s.Within = nil; len(within) > 0 {
-		s.Within = within
-	}
-	return s
 }
 
 // begin opens a task of a step, in these rounds, below another.
@@ -97,13 +82,6 @@ func (x *runner) beginCounted(parent *tasklog.Task, kind, title string, n *progr
 		ID: named.ID, Path: named.Path, Action: named.Type, Item: named.Item, Number: number, Of: of,
 		MayFail: n.Step.AllowFailure && (kind == "round" || n.Items == nil && kind == n.Construct.Kind()),
 	})
-}
-
-func limited(text string, most int) string {
-	if runes := []rune(text); len(runes) > most {
-		return string(runes[:most]) + "..."
-	}
-	return text
 }
 
 // outputsInvalid is a defect of a step type: its outputs are not what it declares.

@@ -86,7 +86,7 @@ func (x *runner) worksIn() []string {
 	paths := runstate.LockedPaths(x.state.Begin.Locks)
 	for _, f := range x.state.frames {
 		if f.Part == "" {
-			paths = append(append(paths, effectPaths(f.node.StepType(), f.arguments)...), f.Leases...)
+			paths = append(append(paths, program.EffectPaths(f.node.StepType(), f.arguments)...), f.Leases...)
 		}
 	}
 	for _, n := range x.program.ByPath {
@@ -111,5 +111,5 @@ func (x *runner) foreseenPaths(n *program.Node) []string {
 			values[argument.Name] = v
 		}
 	}
-	return effectPaths(n.StepType(), values)
+	return program.EffectPaths(n.StepType(), values)
 }

@@ -74,7 +74,7 @@ func (x *runner) bindInputs(n *program.Node, r runstate.Rounds) (runstate.UsedRe
 		} else if err := input.Check(v); err != nil {
 			return record, inputOfUse(u, err)
 		}
-		if err := mountedInput(input, program.Absolute(input.Type, v, folder)); err != nil {
+		if err := program.MountedInput(input, program.Absolute(input.Type, v, folder)); err != nil {
 			return record, err
 		}
 		inputs[name] = program.Absolute(input.Type, v, folder)
@@ -86,7 +86,7 @@ func (x *runner) bindInputs(n *program.Node, r runstate.Rounds) (runstate.UsedRe
 		}
 	}
 	own := map[string]any{"inputs": inputs, "host": names["host"], "run": names["run"]}
-	variables, err := evaluateVariables(u.Variables, own)
+	variables, err := program.EvaluateVariables(u.Variables, own)
 	if err != nil {
 		return record, err
 	}

@@ -5,6 +5,7 @@ import (
 	"os"
 	"slices"
 
+	"github.com/gwe-project/gwe/engine/internal/program"
 	"github.com/gwe-project/gwe/engine/internal/runstate"
 )
 
@@ -15,7 +16,7 @@ func (x *runner) writable() []string {
 	paths := slices.Clone(runstate.LockedPaths(x.state.Begin.Locks))
 	for _, f := range x.state.frames {
 		if f.Part == "" {
-			for _, path := range effectPaths(f.node.StepType(), f.arguments) {
+			for _, path := range program.EffectPaths(f.node.StepType(), f.arguments) {
 				// A link was changed, not what it leads to.
 				if info, err := os.Lstat(path); err == nil && info.Mode()&fs.ModeSymlink == 0 {
 					paths = append(paths, path)

@@ -48,3 +48,12 @@ func at(names map[string]any, path []string) any {
 	}
 	return found
 }
+
+// OneLine is an expression that may have several lines, in one.
+func OneLine(source string) string {
+	lines := strings.Split(strings.TrimSpace(source), "\n")
+	for i, line := range lines {
+		lines[i] = strings.TrimSpace(line)
+	}
+	return strings.Join(lines, " ")
+}

@@ -33,3 +33,12 @@ func Texts(list any) []string {
 	}
 	return all
 }
+
+// FactsType is the object type of the name facts.
+func FactsType(compiled *Program) value.Type {
+	object := value.Type{Kind: value.KindObject}
+	for _, f := range compiled.Facts {
+		object.Fields = append(object.Fields, value.Field{Name: f.Declared.Name.Text, Type: f.Declared.Type, Optional: f.Declared.Optional})
+	}
+	return object
+}

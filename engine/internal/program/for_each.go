@@ -51,3 +51,15 @@ func (n *Node) TitledByItem() bool {
 		return r.Path[0] == "item" || r.Path[0] == "index"
 	})
 }
+
+// ItemText is the item of a round for people: of a map its key.
+func ItemText(names map[string]any) string {
+	item, ok := names["index"].(string)
+	if !ok {
+		item = value.Text(names["item"])
+	}
+	if characters := []rune(item); len(characters) > 60 {
+		item = string(characters[:60]) + "..."
+	}
+	return item
+}

@@ -69,3 +69,22 @@ func follow(path string, last bool) []string {
 func components(path string) []string {
 	return strings.FieldsFunc(path, func(r rune) bool { return r == '/' })
 }
+
+// LeasesOf lists what the undos of earlier runs need.
+func LeasesOf(earlier []*StoredRun) []string {
+	var paths []string
+	for _, p := range earlier {
+		paths = append(paths, p.Leases()...)
+	}
+	return paths
+}
+
+// AnyOverlaps reports whether a directory lies in one of others, or one of them in it, where links lead to directories.
+func AnyOverlaps(path string, others []string) bool {
+	for _, other := range others {
+		if Overlaps(path, other) || Overlaps(Real(path), Real(other)) {
+			return true
+		}
+	}
+	return false
+}

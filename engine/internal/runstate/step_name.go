@@ -109,3 +109,14 @@ func ShortName(s StepName) string {
 func (r ShownRecord) named(path, id string) StepName {
 	return StepName{Name: r.Name, ID: id, Type: r.Type, Item: r.Item, Path: path}
 }
+
+// NameRunes bounds what a name takes of a line, and of the journal's space that is reserved for the undos.
+const NameRunes = 120
+
+// Limited cuts a text behind so many characters.
+func Limited(text string, most int) string {
+	if runes := []rune(text); len(runes) > most {
+		return string(runes[:most]) + "..."
+	}
+	return text
+}

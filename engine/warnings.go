@@ -8,7 +8,6 @@ import (
 
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/host"
-	"github.com/gwe-project/gwe/engine/internal/program"
 	"github.com/gwe-project/gwe/engine/internal/runstate"
 )
 
@@ -71,37 +70,4 @@ func (e *Engine) recoveries() []host.Recovery {
 		compiled = filepath.Base(path)
 	}
 	return host.Recoveries("/", compiled)
-}
-
-// warnings lists what the rows ask for and nothing on this machine does: each once.
-func (x *runner) warnings(rows []PlannedStep) (all []Warning) {
-	seen := map[runstate.Cause]bool{}
-	for _, row := range rows {
-		n := x.program.ByPath[row.Path]
-		if n == nil || program.As[*program.Waiting](n) == nil || row.Guard == program.WillSkip || seen[program.As[*program.Waiting](n).Cause] {
-			continue
-		}
-		seen[program.As[*program.Waiting](n).Cause] = true
-		if why := x.config.Unwatched(program.As[*program.Waiting](n).Cause); why != nil {
-			all = append(all, runstate.WarningOf(why))
-		}
-	}
-	return append(all, x.undoWarnings(rows)...)
-}
-
-// undoWarnings lists the steps whose undo runs a program that is not there, and that no step above it brings as far as gwe knows. A program
-// that runs before may bring it all the same, so this refuses nothing.
-func (x *runner) undoWarnings(rows []PlannedStep) (all []Warning) {
-	var before earlier
-	for _, row := range rows {
-		if row.Section != "steps" || row.Guard == program.WillSkip {
-			continue
-		}
-		before.paths = append(before.paths, row.Touches...)
-		if row.UndoErr != nil && before.leaves(row.UndoErr) {
-			all = append(all, runstate.WarningOf(fault.New(fault.Failed, "undo-would-fail", "the undo of %s would fail, as things stand: %v", row.Named, row.UndoErr).
-				WithHint("install what it runs before the update, or name another program")))
-		}
-	}
-	return all
 }

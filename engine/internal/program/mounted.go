@@ -1,4 +1,4 @@
-package engine
+package program
 
 import (
 	"github.com/gwe-project/gwe/engine/durable"
@@ -7,18 +7,18 @@ import (
 	"github.com/gwe-project/gwe/schema"
 )
 
-// mountedInputs refuses inputs whose paths do not lie where they must be mounted.
-func mountedInputs(declared []*schema.Input, inputs map[string]any) error {
+// MountedInputs refuses inputs whose paths do not lie where they must be mounted.
+func MountedInputs(declared []*schema.Input, inputs map[string]any) error {
 	for _, input := range declared {
-		if err := mountedInput(input, inputs[input.Name.Text]); err != nil {
+		if err := MountedInput(input, inputs[input.Name.Text]); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// mountedInput refuses the path of an input that is given, and does not lie on the mount that the recipe asks for.
-func mountedInput(input *schema.Input, given any) error {
+// MountedInput refuses the path of an input that is given, and does not lie on the mount that the recipe asks for.
+func MountedInput(input *schema.Input, given any) error {
 	path, _ := given.(string)
 	if input.Mounted == "" || path == "" {
 		return nil
