@@ -48,7 +48,7 @@ func (e *Engine) sayGivenUp(p *runstate.StoredRun) error {
 
 // breakBootLoop gives up what takes the machine down again and again: the undo that is next, and the recovery goes on; or, where
 // all undos are over, failsafe and finally. over tells that the run has ended thereby.
-func (x *runner) breakBootLoop(ctx context.Context, died int) (result Result, over bool) {
+func breakBootLoop(ctx context.Context, x *runner, died int) (result Result, over bool) {
 	if died < runstate.BoundedBoots {
 		return Result{}, false
 	}

@@ -1,41 +1,19 @@
 package engine
 
-import (
-	"context"
-
-	"github.com/gwe-project/gwe/engine/claim"
-	"github.com/gwe-project/gwe/engine/fault"
-	"github.com/gwe-project/gwe/engine/host"
-	"github.com/gwe-project/gwe/engine/internal/runstate"
-	"github.com/gwe-project/gwe/engine/step"
-	"github.com/gwe-project/gwe/engine/tasklog"
-)
-
-// config is what a run has of the engine that carries it out.
-type config struct {
-	State   State
-	Catalog step.Catalog
-	Machine step.Machine
-	// Version is gwe's own, for the journal.
-	Version string
-	// Early is set early in a boot, before the services: what needs them is deferred.
-	Early bool
-	// Place is where the gwes of this user meet.
-	Place claim.Place
-	// Unwatched reports that nothing on this machine goes on with a run that waits; nil where something does.
-	Unwatched func(wait runstate.Cause) *fault.Fault
-	// Now is the moment of the machine.
-	Now func() host.Moment
-	// AskSuccessor asks another gwe whether it can go on with the run of that id, and returns its version. It changes nothing.
-	AskSuccessor func(ctx context.Context, run string, to runstate.HandedOverRecord, task *tasklog.Task) (version string, err error)
-	// Pretend is set where a hand-over only asks, and this process goes on with the run.
-	Pretend bool
-}
+import "github.com/gwe-project/gwe/engine/host"
 
 // config is what the engine's runs have of it.
 func (e *Engine) config() config {
 	return config{
-		State: e.State, Catalog: e.Catalog, Machine: e.Machine, Version: e.Version, Early: e.Early, Place: e.place(),
+		State: e.State, Catalog: e.Catalog, Machine: e.Machine, Sink: e.Sink, Version: e.Version, Early: e.Early, Place: e.place(),
 		Unwatched: e.unwatched, Now: e.now, AskSuccessor: e.askSuccessor, Pretend: e.HandOver.Pretend,
 	}
+}
+
+// now is the moment of the machine.
+func (e *Engine) now() host.Moment {
+	if e.Clock == nil {
+		return host.Now()
+	}
+	return e.Clock()
 }

@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"os"
 	"time"
 
@@ -94,10 +93,10 @@ func (e *Engine) Run(ctx context.Context, compiled *Program, given Inputs) (Resu
 	defer x.close()
 	e.supersedes(x, earlier, locks)
 	locks.name(x.folder.ID())
-	x.warnOfUnresolved()
-	x.warnOfShortSecrets()
-	x.warnOfStrangers()
-	x.warnOfForgotten(begin.Forgotten)
+	e.warnOfUnresolved(x)
+	warnOfShortSecrets(x)
+	e.warnOfStrangers(x)
+	warnOfForgotten(x, begin.Forgotten)
 	return e.run(ctx, x, locks), nil
 }
 
@@ -149,12 +148,6 @@ func (e *Engine) begin(compiled *Program, given Inputs) (runstate.BeginRecord, m
 	return record, names, err
 }
 
-// setInputs takes over what is known before the run exists.
-func (h *runState) setInputs(begin runstate.BeginRecord, names map[string]any) {
-	h.Begin = begin
-	h.inputs, h.host = h.secrets.watch(names["inputs"].(map[string]any)), names["host"].(map[string]any)
-}
-
 // create makes the run's folder, its frozen recipe and its journal. From the begin record on the run exists.
 func (e *Engine) create(ctx context.Context, compiled *Program, begin runstate.BeginRecord, names map[string]any) (x *runner, err error) {
 	id, err := runstate.NewRun(e.State, time.Now())
@@ -185,25 +178,9 @@ func (e *Engine) create(ctx context.Context, compiled *Program, begin runstate.B
 	h := newRunState(compiled, folder)
 	h.setInputs(begin, names)
 	x = e.execution(h, written, "run", program.Title(compiled))
-	x.reserved = reserveFor(compiled)
 	err = e.readFacts(ctx, x, &begin)
 	if err == nil {
-		begin.Vars, err = x.variableRecord()
-	}
-	if err == nil {
-		err = begin.Fits()
-	}
-	if err == nil {
-		err = runstate.Announce(e.State, e.place(), begin)
-	}
-	if err == nil {
-		err = x.append(runstate.RecordBegin, begin)
-	}
-	if err == nil && len(compiled.Failsafe) > 0 {
-		err = x.makeRoom(placeFailsafe)
-	}
-	if err == nil && len(compiled.Finally) > 0 {
-		err = x.makeRoom(placeFinally)
+		err = x.start(begin)
 	}
 	if err != nil {
 		x.task.Fail(err)
@@ -215,29 +192,6 @@ func (e *Engine) create(ctx context.Context, compiled *Program, begin runstate.B
 	return x, nil
 }
 
-// variableRecord is the journal's form of the vars.
-func (x *runner) variableRecord() (map[string]json.RawMessage, error) {
-	values, err := program.EvaluateVariables(x.program.Variables, x.state.own())
-	if err != nil {
-		return nil, err
-	}
-	return program.EncodeNamed(x.program.Variables, values)
-}
-
-// execution puts this process's work on a run together: its journal, and its log with a task of its own.
-func (e *Engine) execution(h *runState, written *journal.Journal, kind, title string) *runner {
-	x := newRunner(e.config(), h, e.watched(written))
-	sinks := tasklog.Fanout{e.Sink}
-	if file, err := tasklog.OpenFile(h.folder.NextLog()); err == nil {
-		x.log = file
-		sinks = append(sinks, file)
-	}
-	h.secrets.kept = true
-	x.mask.SendTo(sinks)
-	x.task = tasklog.Begin(x.mask, kind, title)
-	return x
-}
-
 // watched is a journal as the engine writes it.
 func (e *Engine) watched(written journal.Writer) journal.Writer {
 	if e.Journals == nil {
@@ -246,10 +200,19 @@ func (e *Engine) watched(written journal.Writer) journal.Writer {
 	return e.Journals(written)
 }
 
-func (x *runner) close() {
-	_ = x.journal.Close()
-	if x.log != nil {
-		_ = x.log.Close()
-		x.log = nil
+// execution puts this process's work on a run together: its journal, and its log with a task of its own.
+func (e *Engine) execution(h *runState, written *journal.Journal, kind, title string) *runner {
+	return beginRunner(e.config(), h, e.watched(written), kind, title)
+}
+
+// warnOfShortSecrets names the secret inputs that are not masked, because they cannot be told from ordinary words.
+func warnOfShortSecrets(x *runner) {
+	for _, input := range x.program.Recipe.Inputs {
+		for _, secret := range program.SecretsIn(x.state.inputs[input.Name.Text]) {
+			if secret != "" && x.mask.Text(secret) == secret {
+				x.task.Warn("the input " + input.Name.Text + " is too short to be masked: where a program prints it, the log shows it")
+				break
+			}
+		}
 	}
 }

@@ -45,7 +45,7 @@ func (e *Engine) settledElsewhere(held *locks, begin *runstate.BeginRecord, earl
 }
 
 // warnOfForgotten names the runs that had begun on the targets and whose state directory was removed.
-func (x *runner) warnOfForgotten(forgotten []claim.Known) {
+func warnOfForgotten(x *runner, forgotten []claim.Known) {
 	for _, known := range forgotten {
 		x.task.Warn("run " + strings.Join(known.Unfinished, ", ") + " of the state directory " + known.State + " had begun on " + runstate.Listed(known.Targets) +
 			", and that directory was removed: what the run changed cannot be undone by gwe")
@@ -93,14 +93,6 @@ func (e *Engine) keepsFromRollback(id string, standing []*runstate.StoredRun) bo
 	return err == nil && p != nil && p.IsInPlace() && slices.ContainsFunc(standing, func(older *runstate.StoredRun) bool {
 		return older.Folder.ID() < id && claim.AnyOverlaps(older.Begin.Extents(), p.Begin.Extents())
 	})
-}
-
-// elsewhere are the same for this run, found out once: another state directory begins nothing here while it works.
-func (x *runner) elsewhere() []string {
-	x.lookElsewhere.Do(func() {
-		x.leasesElsewhere = runstate.LeasedElsewhere(x.config.State, x.config.Place, x.state.Begin.Extents())
-	})
-	return x.leasesElsewhere
 }
 
 // owedElsewhere refuses to work on the extents while a run of another state directory has not ended there.

@@ -15,16 +15,16 @@ import (
 
 // CanTakeOver reports whether this gwe can go on with a run of another one: it reads the journal and the frozen recipe, and
 // changes nothing.
-func (e *Engine) CanTakeOver(run string) (HandOverAnswer, error) {
-	if _, err := runstate.Choose(e.State, run); err != nil {
+func (e *Engine) CanTakeOver(id string) (HandOverAnswer, error) {
+	if _, err := runstate.Choose(e.State, id); err != nil {
 		return HandOverAnswer{}, err
 	}
-	p, err := runstate.Peek(e.State, run)
+	p, err := runstate.Peek(e.State, id)
 	if err != nil {
 		return HandOverAnswer{}, err
 	}
 	if p == nil {
-		return HandOverAnswer{}, notHandedOver(run)
+		return HandOverAnswer{}, notHandedOver(id)
 	}
 	compiled, err := e.program(p)
 	if err != nil {
@@ -38,7 +38,7 @@ func (e *Engine) CanTakeOver(run string) (HandOverAnswer, error) {
 	if err := x.canBoth(); err != nil {
 		return HandOverAnswer{}, err
 	}
-	if err := program.Lacking(compiled, run, compiled.Steps); err != nil {
+	if err := program.Lacking(compiled, id, compiled.Steps); err != nil {
 		return HandOverAnswer{}, err
 	}
 	return HandOverAnswer{Version: e.Version, Journal: journal.Format}, nil

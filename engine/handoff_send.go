@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -14,7 +13,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/gwe-project/gwe/engine/fault"
-	"github.com/gwe-project/gwe/engine/internal/program"
 	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/process"
 	"github.com/gwe-project/gwe/engine/tasklog"
@@ -46,54 +44,6 @@ type HandOverAnswer struct {
 	Version string `json:"gwe"`
 	// Journal is the newest format of journals that it reads.
 	Journal int `json:"journal"`
-}
-
-// usualTakeOver is how long the other gwe may take where the recipe says nothing.
-const usualTakeOver = time.Minute
-
-// handoff ends this process's own work on the run.
-type handoff struct{ to runstate.HandedOverRecord }
-
-func (l *handoff) Error() string { return "handing over to " + l.to.To() }
-
-// handingOff reports whether an error is a change of hands.
-func handingOff(err error) *handoff {
-	var departs *handoff
-	if errors.As(err, &departs) {
-		return departs
-	}
-	return nil
-}
-
-// HandOver asks the other gwe whether it can go on with the run, and journals that it is to. Its error is *departure where
-// all went well.
-func (x *runner) HandOver(ctx context.Context, n *program.Node, names map[string]any, task *tasklog.Task) error {
-	record := runstate.HandedOverRecord{Step: n.Path(), ID: n.ID(), ShownRecord: x.shown(n, nil), Within: usualTakeOver}
-	compiled, err := program.As[*program.HandOver](n).Program.Evaluate(names)
-	if err != nil {
-		return err
-	}
-	record.Program = compiled.(string)
-	if program.As[*program.HandOver](n).Within != nil {
-		if record.Within, err = program.Seconds(program.As[*program.HandOver](n).Within, names); err != nil {
-			return err
-		}
-	}
-	if !filepath.IsAbs(record.Program) {
-		return fault.New(fault.Refused, "path-relative", "program: %q is not an absolute path", record.Program)
-	}
-	if record.Version, err = x.config.AskSuccessor(ctx, x.folder.ID(), record, task); err != nil {
-		return err
-	}
-	record.Worked = x.worked()
-	if err := x.append(runstate.RecordHandedOver, record); err != nil {
-		return err
-	}
-	if !x.config.Pretend {
-		return &handoff{record}
-	}
-	x.began = x.config.Now().Since
-	return x.append(runstate.RecordTakenOver, runstate.TakenOverRecord{Step: record.Step, PID: os.Getpid(), Boot: x.config.Now().Boot, Version: x.config.Version})
 }
 
 // askSuccessor lets the other gwe read the journal and the frozen recipe, and gives its version. It changes nothing. Where the hand-over is

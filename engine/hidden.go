@@ -11,17 +11,17 @@ import (
 
 // warnOfStrangers says at the start of a run which hidden names on its targets are of runs that this state directory does not know: of
 // another one, or of one that was deleted.
-func (x *runner) warnOfStrangers() {
+func (e *Engine) warnOfStrangers(x *runner) {
 	for _, target := range runstate.LockedPaths(x.state.Begin.Locks) {
 		var runs []string
 		for _, path := range runstate.HiddenNames(target) {
 			run := runstate.RunInName.FindString(filepath.Base(path))
-			if _, err := os.Lstat(string(runstate.DirectoryOf(x.config.State, run))); os.IsNotExist(err) && !slices.Contains(runs, run) {
+			if _, err := os.Lstat(string(runstate.DirectoryOf(e.State, run))); os.IsNotExist(err) && !slices.Contains(runs, run) {
 				runs = append(runs, run)
 			}
 		}
 		if len(runs) > 0 {
-			x.task.Warn(target + " has hidden names (.gwe-*) of run " + strings.Join(runs, ", ") + ", which " + x.config.State.Folder +
+			x.task.Warn(target + " has hidden names (.gwe-*) of run " + strings.Join(runs, ", ") + ", which " + e.State.Folder +
 				" does not know: another state directory does, or it was deleted; `gwe status --target " + target + "` shows them")
 		}
 	}

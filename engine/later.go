@@ -15,28 +15,6 @@ import (
 	"github.com/gwe-project/gwe/engine/step"
 )
 
-// A manual rollback deletes nothing that the run did not make. A step type moves such entries to a directory beside their own
-// where that one may not stay, and tells of it by Run.Kept. The journal names these directories in the record that closes the
-// frame, and they stay until `gwe forget`.
-
-// keep is told of such a directory. An undo that runs again tells of the same one again.
-func (f *frame) noteKept(path string) {
-	if !slices.Contains(f.Kept, path) {
-		f.Kept = append(f.Kept, path)
-	}
-}
-
-// keptLater lists these directories of all frames, as far as they are there.
-func (h *runState) keptLater() []string {
-	h.Guard.Lock()
-	defer h.Guard.Unlock()
-	var paths []string
-	for _, f := range h.frames {
-		paths = append(paths, f.Kept...)
-	}
-	return runstate.Present(paths)
-}
-
 // forgetLater removes what a manual rollback of the run moved aside.
 func (e *Engine) forgetLater(p *runstate.StoredRun, paths []string, mine *locks) error {
 	own := &locks{around: mine}
@@ -69,15 +47,15 @@ func discard(path string) error {
 // foresee tells what a manual rollback of a run would leave because it came after the commit, and refuses one that would take it from a
 // later run.
 func (e *Engine) foresee(ctx context.Context, x *runner, p *runstate.StoredRun, standing []*runstate.StoredRun) ([]step.Later, error) {
-	later, err := x.foresee(ctx)
+	later, err := foreseeLater(ctx, x)
 	if err != nil {
 		return nil, err
 	}
 	return later, e.apartFrom(p, standing, later)
 }
 
-// foresee asks the frames, newest first, what their undos would leave.
-func (x *runner) foresee(ctx context.Context) ([]step.Later, error) {
+// foreseeLater asks the frames, newest first, what their undos would leave.
+func foreseeLater(ctx context.Context, x *runner) ([]step.Later, error) {
 	later := []step.Later{}
 	var taken []string
 	for _, f := range x.state.open() {
@@ -100,7 +78,7 @@ func (x *runner) foresee(ctx context.Context) ([]step.Later, error) {
 		}
 		found, err := keeper.Keeps(ctx, run.Run, f.arguments, f.Memo)
 		if step.IsParentChanged(err) {
-			return nil, x.notAsLeft(ctx, f, err)
+			return nil, notAsLeft(ctx, x, f, err)
 		}
 		if err != nil {
 			return nil, x.state.at(f.node, f.Rounds, program.Explain(ctx, err))

@@ -6,7 +6,7 @@ import (
 
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/internal/runstate"
-	"github.com/gwe-project/gwe/engine/journal"
+	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/tasklog"
 )
 
@@ -26,92 +26,6 @@ func (h *runState) leases() []string {
 		}
 	}
 	return paths
-}
-
-// supersedes gives the run the earlier ones whose undo may still be asked for, and what it calls when it has committed changes. held are
-// the locks of this process.
-func (e *Engine) supersedes(x *runner, earlier []*runstate.StoredRun, held *locks) {
-	x.earlier = earlier
-	x.supersede = func(ctx context.Context, task *tasklog.Task) {
-		x.earlier = e.supersede(ctx, x.earlier, x.state.Begin, held, task)
-	}
-}
-
-// supersede gives up what the undos of standing runs kept that share a lock with a later commit: nobody can ask for
-// them any more. It gives back the runs that stand on. What cannot be given up now, because another gwe
-// works on that target say, stands on too, and the next run or recovery tries again.
-func (e *Engine) supersede(ctx context.Context, standing []*runstate.StoredRun, begin runstate.BeginRecord, held *locks, task *tasklog.Task) []*runstate.StoredRun {
-	var on []*runstate.StoredRun
-	for _, p := range standing {
-		if !p.CanRollBack() {
-			continue
-		}
-		if !runstate.SharesLock(p.Begin.Names(), begin.Names()) {
-			on = append(on, p)
-			continue
-		}
-		abandoned, err := e.release(ctx, p, held)
-		for _, one := range abandoned {
-			task.Warn(one.Warning())
-		}
-		if err != nil {
-			on = append(on, p)
-			task.Warn("what run " + p.Folder.ID() + " kept for its undo could not be given up: " + err.Error())
-		}
-	}
-	return on
-}
-
-// release gives up what the undo of a past run kept, under that run's own locks; from then on it does not stand. Every
-// part of it may happen twice. What lies in a directory that is another one by now is abandoned: the journal says so, and it is not tried again.
-func (e *Engine) release(ctx context.Context, p *runstate.StoredRun, mine *locks) ([]runstate.AbandonedRecord, error) {
-	own := &locks{around: mine}
-	defer own.release()
-	if err := e.claimPaths(own, p.Folder.ID(), p.Begin.WorksOn()); err != nil {
-		return nil, err
-	}
-	compiled, err := e.program(p)
-	if err != nil {
-		return nil, err
-	}
-	opened, records, err := journal.Open(p.Folder.Journal())
-	if err != nil {
-		return nil, err
-	}
-	written := e.watched(opened)
-	defer written.Close()
-	history, err := replay(compiled, p.Folder, records)
-	if err != nil {
-		return nil, err
-	}
-	x := newRunner(e.config(), history, written)
-	held, keeping := history.held(), false
-	for _, f := range held {
-		keeping = keeping || f.Part == "" && releases(f.node.StepType())
-	}
-	if keeping && !p.Releasing {
-		if err := x.allIntact(held); err != nil {
-			return nil, err
-		}
-		// Half of what an undo needs is no way back. Nobody can ask for it from here on, and who dies here is followed by a
-		// recovery that goes on.
-		if err := x.append(runstate.RecordReleasing, struct{}{}); err != nil {
-			return nil, err
-		}
-		_ = p.Take(runstate.RecordReleasing, nil)
-	}
-	abandoned, err := x.releaseAll(ctx, held)
-	if err != nil {
-		return nil, err
-	}
-	if err := x.append(runstate.RecordReleased, runstate.ReleasedRecord{Abandoned: abandoned}); err != nil {
-		return abandoned, err
-	}
-	_ = p.Take(runstate.RecordReleased, runstate.ReleasedRecord{Abandoned: abandoned})
-	if history.needed() {
-		return abandoned, nil
-	}
-	return abandoned, p.Folder.DropKept()
 }
 
 // releaseAll gives up what frames kept outside the run's folder. One that fails keeps no other one from it.
@@ -196,4 +110,29 @@ func (x *runner) releaseTail(ctx context.Context) {
 			x.task.Warn(failure.Error())
 		}
 	}
+}
+
+// elsewhere are the same for this run, found out once: another state directory begins nothing here while it works.
+func (x *runner) elsewhere() []string {
+	x.lookElsewhere.Do(func() {
+		x.leasesElsewhere = runstate.LeasedElsewhere(x.config.State, x.config.Place, x.state.Begin.Extents())
+	})
+	return x.leasesElsewhere
+}
+
+// giveUpAfterCommit notes before a rollback which frames after the commit cannot be undone: their types gave up what that would need when
+// the run ended.
+func (h *runState) giveUpAfterCommit() {
+	if h.Committed < 0 {
+		return
+	}
+	for _, f := range h.frames[h.Committed:] {
+		f.GivenUp = f.Part == "" && !f.OwesLast && releases(f.node.StepType())
+	}
+}
+
+// releases reports whether a type keeps something for its undo outside the run's folder.
+func releases(stepType step.Type) bool {
+	releaser, ok := stepType.(interface{ Releases() bool })
+	return ok && releaser.Releases()
 }

@@ -10,7 +10,7 @@ import (
 // preflight checks the plan before anything is touched: the journal must outlive a power cut, the first step with effects must be able to
 // act, and what all steps need must fit on each file system.
 func (e *Engine) preflight(ctx context.Context, x *runner) error {
-	known := e.knowledge(x)
+	known := e.known(x)
 	rows := known.steps(ctx)
 	if err := e.lasting(x.state.Begin, rows); err != nil {
 		return err
@@ -34,7 +34,7 @@ func (e *Engine) lasting(begin runstate.BeginRecord, rows []PlannedStep) error {
 }
 
 // foreseeSize refuses a plan whose run would not fit into its first record, as far as the plan knows the values.
-func (x *runner) foreseeSize(begin runstate.BeginRecord) error {
+func foreseeSize(x *runner, begin runstate.BeginRecord) error {
 	var err error
 	if begin.Inputs, err = program.ShownInputs(x.program, x.state.inputs); err != nil {
 		return nil

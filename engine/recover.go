@@ -185,7 +185,7 @@ func (e *Engine) recoverLocked(ctx context.Context, p *runstate.StoredRun, earli
 		x.beginRollback(died)
 		lost = 0 // none of them came to an undo: what took the machine down is not asked any more
 	}
-	if result, over := x.breakBootLoop(ctx, lost); over {
+	if result, over := breakBootLoop(ctx, x, lost); over {
 		return result, nil
 	}
 	if complete && x.defersFinally() {
@@ -203,60 +203,6 @@ func (e *Engine) recoverLocked(ctx context.Context, p *runstate.StoredRun, earli
 		return x.exitDeferred(), nil
 	}
 	return x.finishAfterReboot(ctx, nil), nil
-}
-
-// endSurvivors ends what the dead run's open frames, undos, failsafe and finally started and what is still alive, wherever
-// it went in the process tree: where the machine has control groups, also what hides. Daemons that a finished step left
-// behind on purpose live on.
-func (x *runner) endSurvivors(ctx context.Context) error {
-	places := []runstate.Place{placeFailsafe, placeFinally}
-	for strand := range x.program.Strands + 1 {
-		places = append(places, placeOfRead(strand))
-	}
-	for _, f := range x.state.frames {
-		if f.Undone || f.Told {
-			continue
-		}
-		if !f.Done && f.Part == "" {
-			places = append(places, runstate.PlaceOf(f.Number))
-		}
-		if !f.OwesLast {
-			places = append(places, placeOfUndo(f.Number))
-		}
-		places = append(places, runstate.PlaceOfLast(f.Number))
-	}
-	var marks []string
-	wanted := map[runstate.Place]bool{}
-	for _, one := range places {
-		marks = append(marks, x.mark(one))
-		wanted[one] = true
-	}
-	var begun []process.Identity
-	for _, child := range x.state.Processes {
-		if wanted[child.Place] {
-			begun = append(begun, process.Identity{PID: child.PID, Start: child.Start, BootID: child.Boot})
-		}
-	}
-	count, err := process.KillLeft(ctx, begun, marks...)
-	if err != nil {
-		return fault.New(fault.ClassOf(err), "survivors", "processes of the dead run cannot be ended").WithCause(err)
-	}
-	if count > 0 {
-		x.task.Info(fmt.Sprintf("ended %d processes that the dead run had left", count))
-	}
-	return nil
-}
-
-// cleanFrame calls the undo of a frame again that left something of ours behind.
-func (x *runner) cleanFrame(ctx context.Context, f *frame) (rest bool, err error) {
-	inPlace, last := f.owesOwn()
-	if inPlace {
-		rest, err = x.undoOwn(ctx, f, placeOfUndo(f.Number), x.task)
-	}
-	if err != nil || rest || !last || f.Told {
-		return rest, err
-	}
-	return x.undoOwn(ctx, f, runstate.PlaceOfLast(f.Number), x.task)
 }
 
 // clean tries the undo of the frames again that left something of ours behind. That it does not succeed, or that another gwe

@@ -101,8 +101,8 @@ func operator() string {
 }
 
 // warnOfUnresolved says at the start of a run which earlier ones an operator has still to look at.
-func (x *runner) warnOfUnresolved() {
-	left, err := x.config.State.Unresolved()
+func (e *Engine) warnOfUnresolved(x *runner) {
+	left, err := e.State.Unresolved()
 	if err != nil {
 		return // what cannot be listed is told by the recovery before
 	}

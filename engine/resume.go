@@ -54,7 +54,7 @@ func (e *Engine) resume(ctx context.Context, p *runstate.StoredRun, earlier []*r
 	x.recovers = v.decision != goOn || !h.Suspension.Confirmed
 	x.noteUnfinished()
 	if h.Suspension.Cause == runstate.CauseReturn {
-		return x.returned(ctx, v), nil
+		return endReturned(ctx, x, v), nil
 	}
 	return e.resumeForward(ctx, x, targets, v), nil
 }
@@ -119,11 +119,11 @@ func (e *Engine) resumeForward(ctx context.Context, x *runner, held *locks, v ve
 	task := x.beginStep(x.task, "step", x.title(n, x.state.names(n, nil, false)), n, nil)
 	switch v.decision {
 	case askAgain:
-		err = x.waitAgain(ctx, v, task)
+		err = waitAgain(ctx, x, v, task)
 	case turnBack:
 		err = v.failure
 	default:
-		err = x.journalResume(s, v, task)
+		err = journalResume(x, s, v, task)
 	}
 	if err != nil {
 		if waits := suspended(err); waits != nil {
@@ -139,7 +139,7 @@ func (e *Engine) resumeForward(ctx context.Context, x *runner, held *locks, v ve
 }
 
 // journalResume journals that the wait is over. The way back has its space again before anything else is done.
-func (x *runner) journalResume(s *runstate.Suspension, v verdict, task *tasklog.Task) error {
+func journalResume(x *runner, s *runstate.Suspension, v verdict, task *tasklog.Task) error {
 	if err := x.reserveAgain(); err != nil {
 		return err
 	}
@@ -151,55 +151,24 @@ func (x *runner) journalResume(s *runstate.Suspension, v verdict, task *tasklog.
 }
 
 // waitAgain asks for one more reboot.
-func (x *runner) waitAgain(ctx context.Context, v verdict, task *tasklog.Task) error {
+func waitAgain(ctx context.Context, x *runner, v verdict, task *tasklog.Task) error {
 	next := x.state.Suspension.SuspendedRecord
 	next.Attempt++
 	task.Warn(fmt.Sprintf("%v; attempt %d of %d", v.failure, next.Attempt, next.Attempts))
 	return x.wait(ctx, next, task)
 }
 
-// finishAfterReboot ends a run that is put back, by way of a reboot into the system of before where one is owed.
-func (x *runner) finishAfterReboot(ctx context.Context, failure error) Result {
-	back, owed := x.state.owedReboot()
-	if !owed || x.awaitJournal(ctx) != nil {
-		return x.finish(ctx, failure)
-	}
-	task := x.task.Begin("reboot", "Reboot into the system of before")
-	return x.awaitReturn(ctx, x.wait(ctx, back, task), task, failure)
-}
-
-// returned takes a run to its end that was put back and waited for the reboot into the system of before.
-func (x *runner) returned(ctx context.Context, v verdict) Result {
+// endReturned takes a run to its end that was put back and waited for the reboot into the system of before.
+func endReturned(ctx context.Context, x *runner, v verdict) Result {
 	x.backward = true
 	task := x.task.Begin("reboot", "Reboot into the system of before")
 	switch v.decision {
 	case askAgain:
-		return x.awaitReturn(ctx, x.waitAgain(ctx, v, task), task, nil)
+		return x.awaitReturn(ctx, waitAgain(ctx, x, v, task), task, nil)
 	case turnBack:
 		return x.awaitReturn(ctx, v.failure, task, nil)
 	}
 	_ = x.append(runstate.RecordResumed, runstate.ResumedRecord{Step: x.state.Suspension.Step, Boot: v.waited.Boot, PID: os.Getpid()})
 	task.Done("rebooted")
 	return x.finish(context.WithoutCancel(ctx), nil)
-}
-
-// awaitReturn rests where the reboot was asked for, and says so where it did not come.
-func (x *runner) awaitReturn(ctx context.Context, err error, task *tasklog.Task, failure error) Result {
-	if waits := suspended(err); waits != nil {
-		task.Done(waits.Error())
-		return x.exitSuspended(waits)
-	}
-	stranded := fault.New(fault.Failed, "return-missing", "all is put back, but the machine does not run the system of before").WithCause(err).
-		WithHint("boot that by hand")
-	task.Fail(stranded)
-	_ = x.append(runstate.RecordStranded, runstate.TroubleRecord{Step: x.state.stepOfReturn(), Error: x.recordOf(stranded)})
-	return x.finish(context.WithoutCancel(ctx), failure)
-}
-
-// stepOfReturn is the step whose reboot is to be taken back.
-func (h *runState) stepOfReturn() string {
-	if h.Suspension != nil {
-		return h.Suspension.Step
-	}
-	return h.Rebooted.Step
 }

@@ -10,7 +10,6 @@ import (
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/journal"
-	"github.com/gwe-project/gwe/engine/step"
 )
 
 // Rollback puts back a committed run of which all that its undo needs is still kept; without an id it is the newest such
@@ -53,10 +52,10 @@ func (e *Engine) Rollback(ctx context.Context, id string) (Result, error) {
 	}
 	seen, err := e.wayBack(p, standing)
 	if err == nil {
-		err = seen.inspectFrames(ctx)
+		err = inspectFrames(ctx, seen)
 	}
 	if err == nil {
-		err = seen.foreseeUndo(ctx)
+		err = foreseeUndo(ctx, seen)
 	}
 	if err == nil {
 		_, err = e.foresee(ctx, seen, p, standing)
@@ -76,12 +75,12 @@ func (e *Engine) Rollback(ctx context.Context, id string) (Result, error) {
 	}
 	defer x.close()
 	x.earlier = slices.DeleteFunc(slices.Clone(standing), func(other *runstate.StoredRun) bool { return other == p })
-	x.warnOfUnresolved()
-	for _, name := range seen.notRolledBack() {
+	e.warnOfUnresolved(x)
+	for _, name := range notRolledBack(seen) {
 		x.task.Warn("this stays as it is: " + name)
 	}
 	x.noteUnfinished()
-	if err := x.rollBack(seen.state.Rebooted); err != nil {
+	if err := beginManualRollback(x, seen.state.Rebooted); err != nil {
 		var unsure *journal.Unsure
 		if errors.As(err, &unsure) {
 			// The next recovery may find the record, and goes on with the rollback then. Nothing is touched before.
@@ -107,9 +106,9 @@ func (e *Engine) refuseSecondRollback(recovered Result, standing []*runstate.Sto
 	return refusal.WithHint("see what runs now: gwe status; to go back further: gwe rollback %s", standing[len(standing)-1].Folder.ID())
 }
 
-// rollBack journals that the run is put back by hand. From here on that is finished, in this process or in another.
+// beginManualRollback journals that the run is put back by hand. From here on that is finished, in this process or in another.
 // back is the reboot that it has to take back, or nil.
-func (x *runner) rollBack(back *runstate.SuspendedRecord) error {
+func beginManualRollback(x *runner, back *runstate.SuspendedRecord) error {
 	why := fault.New(fault.Interrupted, "rolled-back", "run %s is rolled back", x.folder.ID())
 	if err := x.reserveAgain(); err != nil {
 		return err
@@ -120,23 +119,6 @@ func (x *runner) rollBack(back *runstate.SuspendedRecord) error {
 	x.backward = true
 	x.useReserve()
 	return nil
-}
-
-// giveUpAfterCommit notes before a rollback which frames after the commit cannot be undone: their types gave up what that would need when
-// the run ended.
-func (h *runState) giveUpAfterCommit() {
-	if h.Committed < 0 {
-		return
-	}
-	for _, f := range h.frames[h.Committed:] {
-		f.GivenUp = f.Part == "" && !f.OwesLast && releases(f.node.StepType())
-	}
-}
-
-// releases reports whether a type keeps something for its undo outside the run's folder.
-func releases(stepType step.Type) bool {
-	releaser, ok := stepType.(interface{ Releases() bool })
-	return ok && releaser.Releases()
 }
 
 // chooseRollback finds the run; without an id it is the newest one that stands.

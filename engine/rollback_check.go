@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"slices"
 
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/internal/program"
@@ -30,7 +31,7 @@ func (e *Engine) wayBack(p *runstate.StoredRun, standing []*runstate.StoredRun) 
 	}
 	x := newRunner(e.config(), h, nil)
 	for _, f := range h.held() {
-		if f.irreversible() {
+		if irreversible(f) {
 			return nil, x.state.at(f.node, f.Rounds, fault.New(fault.Refused, "rollback-irreversible", "run %s cannot be undone: nothing undoes what %q did", id, x.titleOfFrame(f)).
 				WithHint("put back by hand what the step did"))
 		}
@@ -56,7 +57,7 @@ func (e *Engine) rollbackReaches(p *runstate.StoredRun) error {
 
 // irreversible reports whether nothing would be done to put the frame back: no undo of its type's, none in the recipe, and
 // none of a group around it.
-func (f *frame) irreversible() bool {
+func irreversible(f *frame) bool {
 	if f.Part != "" || f.node.StepType().About().Undo != "" {
 		return false
 	}
@@ -70,16 +71,16 @@ func (f *frame) irreversible() bool {
 
 // inspectFrames asks the frames, newest first, whether the machine is as the run left it. What a later step of the same run
 // changed again cannot be judged before that is put back.
-func (x *runner) inspectFrames(ctx context.Context) error {
+func inspectFrames(ctx context.Context, x *runner) error {
 	if err := x.allIntact(x.state.open()); err != nil {
 		return err
 	}
-	later, obscured := x.changedByFinally()
+	later, obscured := changedByFinally(x)
 	for _, f := range x.state.open() {
 		if f.OwesLast {
 			continue // all else of it is undone
 		}
-		obscured = obscured || len(f.node.Undo)+len(f.node.UndoLast) > 0 || f.Part == "" && f.node.Runs() && !f.irreversible()
+		obscured = obscured || len(f.node.Undo)+len(f.node.UndoLast) > 0 || f.Part == "" && f.node.Runs() && !irreversible(f)
 		if f.Part != "" {
 			continue
 		}
@@ -90,7 +91,7 @@ func (x *runner) inspectFrames(ctx context.Context) error {
 		}
 		own, err := touchedBy(f, run.Run)
 		if err != nil {
-			return x.notAsLeft(ctx, f, err)
+			return notAsLeft(ctx, x, f, err)
 		}
 		covered := false
 		for _, path := range own {
@@ -108,14 +109,14 @@ func (x *runner) inspectFrames(ctx context.Context) error {
 			err = inspector.Inspect(ctx, run.Run, f.arguments, f.Memo)
 		}
 		if err != nil {
-			return x.notAsLeft(ctx, f, err)
+			return notAsLeft(ctx, x, f, err)
 		}
 	}
 	return nil
 }
 
 // notAsLeft refuses the rollback because of what a frame found, also if that is only what it could not look at: nothing was done yet.
-func (x *runner) notAsLeft(ctx context.Context, f *frame, err error) error {
+func notAsLeft(ctx context.Context, x *runner, f *frame, err error) error {
 	changed := fault.New(fault.Refused, "rollback-changed", "the machine is not as run %s left it", x.folder.ID()).WithCause(program.Explain(ctx, err))
 	if why := fault.As(err); why != nil && why.Hint != "" {
 		changed = changed.WithHint("%s", why.Hint) // it says how the machine becomes so again
@@ -151,10 +152,10 @@ func (e *Engine) checkRebootBack(ctx context.Context, x *runner) error {
 
 // notRolledBack names the steps behind the commit that a rollback does not put back: what their undo needs went when the run
 // ended, or there is none.
-func (x *runner) notRolledBack() []string {
+func notRolledBack(x *runner) []string {
 	stays := []string{}
 	for _, f := range x.state.open() {
-		if f.Part == "" && f.irreversible() {
+		if f.Part == "" && irreversible(f) {
 			stays = append(stays, x.titleOfFrame(f))
 		}
 	}
@@ -164,4 +165,10 @@ func (x *runner) notRolledBack() []string {
 		}
 	}
 	return stays
+}
+
+// runsPrograms reports whether steps of that type run a program, as far as the catalog knows it.
+func (e *Engine) runsPrograms(stepType string) bool {
+	found, known := e.Catalog.Find(stepType)
+	return !known || slices.ContainsFunc(found.About().Effects, func(effect step.Effect) bool { return effect.Kind == step.Runs })
 }

@@ -13,10 +13,10 @@ import (
 
 // changedByFinally lists what the finally of the run and of its groups has changed, though it makes no frames: a file that the run needed
 // for itself, and that is gone by now. programs reports whether a program ran there, which may have changed anything.
-func (x *runner) changedByFinally() (changed []string, programs bool) {
+func changedByFinally(x *runner) (changed []string, programs bool) {
 	add := func(nodes []*program.Node, r runstate.Rounds) {
 		for _, n := range nodes {
-			found, compiled := x.finallyChanges(n, r)
+			found, compiled := finallyChanges(x, n, r)
 			changed, programs = append(changed, found...), programs || compiled
 		}
 	}
@@ -29,7 +29,7 @@ func (x *runner) changedByFinally() (changed []string, programs bool) {
 	return changed, programs
 }
 
-func (x *runner) finallyChanges(n *program.Node, r runstate.Rounds) (changed []string, compiled bool) {
+func finallyChanges(x *runner, n *program.Node, r runstate.Rounds) (changed []string, compiled bool) {
 	if n.Leaf() == nil {
 		return nil, false
 	}

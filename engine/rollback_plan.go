@@ -51,10 +51,10 @@ func (e *Engine) PlanRollback(ctx context.Context, id string) (RollbackPlan, err
 	}
 	x, err := e.wayBack(p, standing)
 	if err == nil {
-		err = x.inspectFrames(ctx)
+		err = inspectFrames(ctx, x)
 	}
 	if err == nil {
-		err = x.foreseeUndo(ctx)
+		err = foreseeUndo(ctx, x)
 	}
 	later := []step.Later{}
 	if err == nil {
@@ -63,16 +63,16 @@ func (e *Engine) PlanRollback(ctx context.Context, id string) (RollbackPlan, err
 	if err != nil {
 		return RollbackPlan{}, e.withAlternatives(standing, p, err)
 	}
-	plan := RollbackPlan{Run: p.Folder.ID(), Recipe: p.Begin.Recipe, Undone: []PlannedUndo{}, Stays: x.notRolledBack(), Later: later}
+	plan := RollbackPlan{Run: p.Folder.ID(), Recipe: p.Begin.Recipe, Undone: []PlannedUndo{}, Stays: notRolledBack(x), Later: later}
 	for _, f := range x.state.open() {
-		if f.Part == runstate.PartFinally || f.OwesLast || f.Part == "" && f.irreversible() {
+		if f.Part == runstate.PartFinally || f.OwesLast || f.Part == "" && irreversible(f) {
 			continue
 		}
-		if lines := x.undoLines(ctx, f); len(lines) > 0 {
-			plan.Undone = append(plan.Undone, x.plannedUndo(f, lines, false))
+		if lines := undoLines(ctx, x, f); len(lines) > 0 {
+			plan.Undone = append(plan.Undone, plannedUndo(x, f, lines, false))
 		}
 	}
-	plan.Undone = append(plan.Undone, x.plannedLast(ctx)...)
+	plan.Undone = append(plan.Undone, plannedLast(ctx, x)...)
 	if x.state.Rebooted != nil {
 		plan.Reboot = "reboots the machine, where it has not left the new system: " + strings.Join(x.state.Rebooted.Command, " ")
 		if len(x.state.Rebooted.Command) == 0 {
@@ -83,8 +83,8 @@ func (e *Engine) PlanRollback(ctx context.Context, id string) (RollbackPlan, err
 }
 
 // undoLines says how a frame is undone in its place: first what the recipe says, then what the type does.
-func (x *runner) undoLines(ctx context.Context, f *frame) []string {
-	lines := x.linesOf(ctx, f.node.Undo, f)
+func undoLines(ctx context.Context, x *runner, f *frame) []string {
+	lines := linesOf(ctx, x, f.node.Undo, f)
 	if own, _ := f.owesOwn(); own {
 		lines = append(lines, f.node.StepType().About().Undo)
 	}
@@ -92,11 +92,11 @@ func (x *runner) undoLines(ctx context.Context, f *frame) []string {
 }
 
 // plannedLast are the parts of the undos that run last, in their order.
-func (x *runner) plannedLast(ctx context.Context) []PlannedUndo {
+func plannedLast(ctx context.Context, x *runner) []PlannedUndo {
 	var planned []PlannedUndo
 	newest := map[string]int{}
 	for _, f := range oldestFirst(x.state.open()) {
-		lines := x.linesOf(ctx, f.node.UndoLast, f)
+		lines := linesOf(ctx, x, f.node.UndoLast, f)
 		if _, own := f.owesOwn(); own {
 			lines = append(lines, f.node.StepType().About().Undo)
 		}
@@ -109,12 +109,12 @@ func (x *runner) plannedLast(ctx context.Context) []PlannedUndo {
 			}
 			newest[key] = len(planned)
 		}
-		planned = append(planned, x.plannedUndo(f, lines, true))
+		planned = append(planned, plannedUndo(x, f, lines, true))
 	}
 	return slices.DeleteFunc(planned, func(one PlannedUndo) bool { return len(one.Undo) == 0 })
 }
 
-func (x *runner) plannedUndo(f *frame, lines []string, last bool) PlannedUndo {
+func plannedUndo(x *runner, f *frame, lines []string, last bool) PlannedUndo {
 	undone := PlannedUndo{StepName: x.named(f.node, f.Rounds), Undo: lines, Last: last}
 	undone.Name = x.mask.Text(x.titleOfFrame(f))
 	return undone

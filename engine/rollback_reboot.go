@@ -50,7 +50,7 @@ func (e *Engine) left(ctx context.Context, h *runState) (bool, error) {
 	if n == nil || program.As[*program.Waiting](n) == nil {
 		return false, fault.New(fault.Errored, "journal-unreadable", "run %s rebooted at a step that its frozen recipe does not have", h.Begin.Run)
 	}
-	expect := h.expected()
+	expect := expectedSystem(h)
 	if !expect.TellsApart(h.names(n, nil, false)) {
 		return false, nil
 	}
@@ -59,7 +59,7 @@ func (e *Engine) left(ctx context.Context, h *runState) (bool, error) {
 	return !holds, err
 }
 
-// expected is what tells the system into which the run rebooted the machine; nil where the recipe does not say.
-func (h *runState) expected() *program.Condition {
+// expectedSystem is what tells the system into which the run rebooted the machine; nil where the recipe does not say.
+func expectedSystem(h *runState) *program.Condition {
 	return program.As[*program.Waiting](h.program.ByPath[h.Rebooted.Step]).Expect
 }

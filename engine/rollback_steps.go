@@ -12,10 +12,10 @@ import (
 
 // linesOf says what the steps of an undo would do: what each is called, and what its type plans as the machine is now. What stands in its
 // way now may be gone when its turn comes.
-func (x *runner) linesOf(ctx context.Context, nodes []*program.Node, f *frame) []string {
+func linesOf(ctx context.Context, x *runner, nodes []*program.Node, f *frame) []string {
 	var lines []string
 	for _, inner := range nodes {
-		arguments, runs := x.undoArguments(inner, f)
+		arguments, runs := undoArguments(x, inner, f)
 		if !runs {
 			continue
 		}
@@ -42,7 +42,7 @@ func (x *runner) linesOf(ctx context.Context, nodes []*program.Node, f *frame) [
 }
 
 // undoArguments are those of a step of an undo, nil where only the undo will know them; runs is false where its guard says no.
-func (x *runner) undoArguments(n *program.Node, f *frame) (arguments map[string]any, runs bool) {
+func undoArguments(x *runner, n *program.Node, f *frame) (arguments map[string]any, runs bool) {
 	names := program.With(x.state.names(n, f.Rounds, true), "error", map[string]any{})
 	if n.When != nil {
 		// A guard that reads what only the undo will know is decided then.
@@ -59,11 +59,11 @@ func (x *runner) undoArguments(n *program.Node, f *frame) (arguments map[string]
 
 // foreseeUndo refuses a rollback in which a step of an undo would fail for sure: what it needs is not there, and nothing that is undone
 // before it can bring that.
-func (x *runner) foreseeUndo(ctx context.Context) error {
+func foreseeUndo(ctx context.Context, x *runner) error {
 	var before earlier
 	look := func(nodes []*program.Node, f *frame) error {
 		for _, n := range nodes {
-			arguments, runs := x.undoArguments(n, f)
+			arguments, runs := undoArguments(x, n, f)
 			if !runs {
 				continue
 			}

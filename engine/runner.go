@@ -84,7 +84,30 @@ func newRunner(c config, h *runState, written journal.Writer) *runner {
 	return &runner{work: &work{config: c, program: h.program, folder: h.folder, journal: written, state: h, mask: h.secrets.mask}}
 }
 
-// back is the execution on the way back.
+// beginRunner is a process's work on a run, with a log of its own and a task in it.
+func beginRunner(c config, h *runState, written journal.Writer, kind, title string) *runner {
+	x := newRunner(c, h, written)
+	sinks := tasklog.Fanout{c.Sink}
+	if file, err := tasklog.OpenFile(h.folder.NextLog()); err == nil {
+		x.log = file
+		sinks = append(sinks, file)
+	}
+	h.secrets.kept = true
+	x.mask.SendTo(sinks)
+	x.task = tasklog.Begin(x.mask, kind, title)
+	return x
+}
+
+// close ends the process's work on the run.
+func (x *runner) close() {
+	_ = x.journal.Close()
+	if x.log != nil {
+		_ = x.log.Close()
+		x.log = nil
+	}
+}
+
+// asRollback is the same work on the way back.
 func (x *runner) asRollback() *runner {
 	return &runner{work: x.work, backward: true, strand: x.strand}
 }

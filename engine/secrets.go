@@ -85,15 +85,3 @@ func (s *secrets) keep(text string) {
 	_, _ = file.Write(append(line, '\n'))
 	_ = file.Close()
 }
-
-// warnOfShortSecrets names the secret inputs that are not masked, because they cannot be told from ordinary words.
-func (x *runner) warnOfShortSecrets() {
-	for _, input := range x.program.Recipe.Inputs {
-		for _, secret := range program.SecretsIn(x.state.inputs[input.Name.Text]) {
-			if secret != "" && x.mask.Text(secret) == secret {
-				x.task.Warn("the input " + input.Name.Text + " is too short to be masked: where a program prints it, the log shows it")
-				break
-			}
-		}
-	}
-}

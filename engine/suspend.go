@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/gwe-project/gwe/engine/fault"
-	"github.com/gwe-project/gwe/engine/host"
 	"github.com/gwe-project/gwe/engine/internal/program"
 	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/journal"
@@ -29,14 +28,6 @@ func suspended(err error) *suspending {
 		return waits
 	}
 	return nil
-}
-
-// now is the moment of the machine.
-func (e *Engine) now() host.Moment {
-	if e.Clock == nil {
-		return host.Now()
-	}
-	return e.Clock()
 }
 
 // Suspend begins to wait at a reboot or a confirm.

@@ -172,7 +172,7 @@ func (j *judgement) fellBack(ctx context.Context) (bool, error) {
 	left, err := j.engine.left(ctx, j.history)
 	if left && err == nil {
 		j.left = true
-		j.rollBack("reboot-fell-back", "the machine booted once more, and came back in another system: not %s", j.history.expected().Source)
+		j.rollBack("reboot-fell-back", "the machine booted once more, and came back in another system: not %s", expectedSystem(j.history).Source)
 	}
 	return j.left, err
 }

@@ -2,18 +2,10 @@ package engine
 
 import (
 	"context"
-	"slices"
 
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/internal/runstate"
-	"github.com/gwe-project/gwe/engine/step"
 )
-
-// runsPrograms reports whether steps of that type run a program, as far as the catalog knows it.
-func (e *Engine) runsPrograms(stepType string) bool {
-	found, known := e.Catalog.Find(stepType)
-	return !known || slices.ContainsFunc(found.About().Effects, func(effect step.Effect) bool { return effect.Kind == step.Runs })
-}
 
 // suspendRollback ends this process's part of a run that cannot be put back now, or not to its end. What was not undone is not tried, and so
 // nothing is lost.
