@@ -8,6 +8,7 @@ import (
 
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/internal/run"
 	"github.com/gwe-project/gwe/engine/internal/runstate"
 )
 
@@ -40,40 +41,40 @@ func (e *Engine) sayGivenUp(p *runstate.StoredRun) error {
 	if err != nil {
 		return err
 	}
-	defer x.close()
-	x.task.Fail(fault.New(fault.Failed, "reboot-loop", "the machine went down here in %d boots in a row; it is given up, so that the machine stays reachable", runstate.BoundedBoots).
+	defer x.Close()
+	x.Task.Fail(fault.New(fault.Failed, "reboot-loop", "the machine went down here in %d boots in a row; it is given up, so that the machine stays reachable", runstate.BoundedBoots).
 		WithHint("put right by hand what it was about, then remove %s: the next recovery tries again", p.Folder.Downs()))
 	return nil
 }
 
 // breakBootLoop gives up what takes the machine down again and again: the undo that is next, and the recovery goes on; or, where
 // all undos are over, failsafe and finally. over tells that the run has ended thereby.
-func breakBootLoop(ctx context.Context, x *runner, died int) (result Result, over bool) {
+func breakBootLoop(ctx context.Context, x *run.Runner, died int) (result Result, over bool) {
 	if died < runstate.BoundedBoots {
 		return Result{}, false
 	}
 	err := fault.New(fault.Failed, "reboot-loop", "recovery died here in %d boots in a row; it is given up, so that the machine stays reachable", died).
 		WithHint("put right by hand what it was about, then reboot")
-	record := x.recordOf(err)
-	x.task.Warn(err.Error())
-	if open := x.framesToUndo(); x.state.Failure != nil && len(open) > 0 {
-		located := x.recordOf(x.state.at(open[0].node, open[0].Rounds, err))
+	record := x.RecordOf(err)
+	x.Task.Warn(err.Error())
+	if open := x.FramesToUndo(); x.State.Failure != nil && len(open) > 0 {
+		located := x.RecordOf(x.State.At(open[0].Node, open[0].Rounds, err))
 		kind := runstate.RecordUndone
-		if _, last := open[0].owes(); last && !open[0].OwesLast {
+		if _, last := open[0].Owes(); last && !open[0].OwesLast {
 			kind = runstate.RecordButLast
 		}
-		_ = x.append(kind, runstate.UndoneRecord{Frame: open[0].Number, Errors: []runstate.ErrorRecord{located}, Broken: true})
+		_ = x.Append(kind, runstate.UndoneRecord{Frame: open[0].Number, Errors: []runstate.ErrorRecord{located}, Broken: true})
 		return Result{}, false
 	}
-	h := x.state
-	result = Result{Run: x.folder.ID(), Status: h.unrecorded()}
+	h := x.State
+	result = Result{Run: x.Folder.ID(), Status: h.Unrecorded()}
 	if h.Failure != nil {
 		result.Err = h.Failure.Err()
 	}
 	for _, earlier := range append(h.UndoErrors, record) {
 		result.Others = append(result.Others, earlier.Err())
 	}
-	x.gaveUp = err
-	x.end(context.WithoutCancel(ctx), &result)
+	x.GaveUp = err
+	x.End(context.WithoutCancel(ctx), &result)
 	return result, true
 }

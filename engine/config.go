@@ -1,10 +1,13 @@
 package engine
 
-import "github.com/gwe-project/gwe/engine/host"
+import (
+	"github.com/gwe-project/gwe/engine/host"
+	"github.com/gwe-project/gwe/engine/internal/run"
+)
 
 // config is what the engine's runs have of it.
-func (e *Engine) config() config {
-	return config{
+func (e *Engine) config() run.Config {
+	return run.Config{
 		State: e.State, Catalog: e.Catalog, Machine: e.Machine, Sink: e.Sink, Version: e.Version, Early: e.Early, Place: e.place(),
 		Unwatched: e.unwatched, Now: e.now, AskSuccessor: e.askSuccessor, Pretend: e.HandOver.Pretend,
 	}

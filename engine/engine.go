@@ -9,6 +9,7 @@ import (
 	"github.com/gwe-project/gwe/engine/claim"
 	"github.com/gwe-project/gwe/engine/host"
 	"github.com/gwe-project/gwe/engine/internal/program"
+	"github.com/gwe-project/gwe/engine/internal/run"
 	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/journal"
 	"github.com/gwe-project/gwe/engine/step"
@@ -90,9 +91,9 @@ func (e *Engine) Run(ctx context.Context, compiled *Program, given Inputs) (Resu
 	if err != nil {
 		return Result{}, err
 	}
-	defer x.close()
+	defer x.Close()
 	e.supersedes(x, earlier, locks)
-	locks.name(x.folder.ID())
+	locks.name(x.Folder.ID())
 	e.warnOfUnresolved(x)
 	warnOfShortSecrets(x)
 	e.warnOfStrangers(x)
@@ -101,14 +102,14 @@ func (e *Engine) Run(ctx context.Context, compiled *Program, given Inputs) (Resu
 }
 
 // run takes the run from its first step to its end.
-func (e *Engine) run(ctx context.Context, x *runner, held *locks) Result {
-	bounded, cancel, err := x.bounded(ctx)
+func (e *Engine) run(ctx context.Context, x *run.Runner, held *locks) Result {
+	bounded, cancel, err := x.Bounded(ctx)
 	defer cancel()
 	if err == nil {
 		err = e.preflight(bounded, x)
 	}
 	if err == nil {
-		err = x.List(bounded, x.program.Steps, nil, x.task)
+		err = x.List(bounded, x.Program.Steps, nil, x.Task)
 	}
 	return e.endForward(ctx, bounded, x, held, err)
 }
@@ -149,7 +150,7 @@ func (e *Engine) begin(compiled *Program, given Inputs) (runstate.BeginRecord, m
 }
 
 // create makes the run's folder, its frozen recipe and its journal. From the begin record on the run exists.
-func (e *Engine) create(ctx context.Context, compiled *Program, begin runstate.BeginRecord, names map[string]any) (x *runner, err error) {
+func (e *Engine) create(ctx context.Context, compiled *Program, begin runstate.BeginRecord, names map[string]any) (x *run.Runner, err error) {
 	id, err := runstate.NewRun(e.State, time.Now())
 	if err != nil {
 		return nil, err
@@ -171,24 +172,24 @@ func (e *Engine) create(ctx context.Context, compiled *Program, begin runstate.B
 	if err := program.KeepInputs(compiled, folder, names["inputs"].(map[string]any), &begin); err != nil {
 		return nil, err
 	}
-	written, err := journal.Create(folder.Journal(), e.Version, reserveFor(compiled))
+	written, err := journal.Create(folder.Journal(), e.Version, run.ReserveFor(compiled))
 	if err != nil {
 		return nil, err
 	}
-	h := newRunState(compiled, folder)
-	h.setInputs(begin, names)
+	h := run.NewState(compiled, folder)
+	h.SetInputs(begin, names)
 	x = e.execution(h, written, "run", program.Title(compiled))
 	err = e.readFacts(ctx, x, &begin)
 	if err == nil {
-		err = x.start(begin)
+		err = x.Start(begin)
 	}
 	if err != nil {
-		x.task.Fail(err)
-		x.close()
+		x.Task.Fail(err)
+		x.Close()
 		return nil, err
 	}
 	_ = os.Remove(folder.Mark())
-	x.noteUnfinished()
+	x.NoteUnfinished()
 	return x, nil
 }
 
@@ -201,16 +202,16 @@ func (e *Engine) watched(written journal.Writer) journal.Writer {
 }
 
 // execution puts this process's work on a run together: its journal, and its log with a task of its own.
-func (e *Engine) execution(h *runState, written *journal.Journal, kind, title string) *runner {
-	return beginRunner(e.config(), h, e.watched(written), kind, title)
+func (e *Engine) execution(h *run.State, written *journal.Journal, kind, title string) *run.Runner {
+	return run.Begin(e.config(), h, e.watched(written), kind, title)
 }
 
 // warnOfShortSecrets names the secret inputs that are not masked, because they cannot be told from ordinary words.
-func warnOfShortSecrets(x *runner) {
-	for _, input := range x.program.Recipe.Inputs {
-		for _, secret := range program.SecretsIn(x.state.inputs[input.Name.Text]) {
-			if secret != "" && x.mask.Text(secret) == secret {
-				x.task.Warn("the input " + input.Name.Text + " is too short to be masked: where a program prints it, the log shows it")
+func warnOfShortSecrets(x *run.Runner) {
+	for _, input := range x.Program.Recipe.Inputs {
+		for _, secret := range program.SecretsIn(x.State.Inputs[input.Name.Text]) {
+			if secret != "" && x.Mask.Text(secret) == secret {
+				x.Task.Warn("the input " + input.Name.Text + " is too short to be masked: where a program prints it, the log shows it")
 				break
 			}
 		}

@@ -4,7 +4,9 @@ import (
 	"context"
 	"os"
 
+	"github.com/gwe-project/gwe/engine/internal/plan"
 	"github.com/gwe-project/gwe/engine/internal/program"
+	"github.com/gwe-project/gwe/engine/internal/run"
 	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/process"
 	"github.com/gwe-project/gwe/engine/value"
@@ -15,7 +17,7 @@ const shownRunes = 200
 
 // HostFacts are the facts of the machine that every recipe reads as host.NAME, and their type.
 func HostFacts() (map[string]any, value.Type, error) {
-	return hostFacts()
+	return plan.HostFacts()
 }
 
 // Facts reads a recipe's facts as a run would, running its programs, and nothing else.
@@ -24,16 +26,16 @@ func (e *Engine) Facts(ctx context.Context, compiled *Program, given Inputs) ([]
 	if err != nil {
 		return nil, err
 	}
-	reader := factReader{machine: e.Machine, programs: true, untrusted: e.Untrusted, environment: process.BaseEnvironment()}
-	return reader.all(ctx, compiled, names), nil
+	reader := plan.FactReader{Machine: e.Machine, Programs: true, Untrusted: e.Untrusted, Environment: process.BaseEnvironment()}
+	return reader.All(ctx, compiled, names), nil
 }
 
 // readFacts reads the facts of a run that begins, and adds them to what its first record says.
-func (e *Engine) readFacts(ctx context.Context, x *runner, begin *runstate.BeginRecord) (err error) {
-	if len(x.program.Facts) == 0 {
+func (e *Engine) readFacts(ctx context.Context, x *run.Runner, begin *runstate.BeginRecord) (err error) {
+	if len(x.Program.Facts) == 0 {
 		return nil
 	}
-	task := x.task.Begin("facts", "Read the facts")
+	task := x.Task.Begin("facts", "Read the facts")
 	defer func() {
 		if err != nil {
 			task.Fail(err)
@@ -41,15 +43,15 @@ func (e *Engine) readFacts(ctx context.Context, x *runner, begin *runstate.Begin
 			task.Done("")
 		}
 	}()
-	if err := os.WriteFile(x.folder.Mark(), []byte(x.mark(placeFacts)), 0o600); err != nil {
+	if err := os.WriteFile(x.Folder.Mark(), []byte(x.Mark(run.PlaceFacts)), 0o600); err != nil {
 		return runstate.StateUnusable(e.State.Folder, err)
 	}
-	reader := factReader{
-		machine: e.Machine, programs: true, untrusted: e.Untrusted, log: task,
-		environment: append(process.BaseEnvironment(), "GWE_RUN_ID="+x.folder.ID(), "GWE_RECOVERING=0", x.mark(placeFacts)),
+	reader := plan.FactReader{
+		Machine: e.Machine, Programs: true, Untrusted: e.Untrusted, Log: task,
+		Environment: append(process.BaseEnvironment(), "GWE_RUN_ID="+x.Folder.ID(), "GWE_RECOVERING=0", x.Mark(run.PlaceFacts)),
 	}
 	values := map[string]any{}
-	for _, read := range reader.all(ctx, x.program, x.state.own()) {
+	for _, read := range reader.All(ctx, x.Program, x.State.Own()) {
 		if read.Err != nil {
 			return read.Err
 		}
@@ -57,7 +59,7 @@ func (e *Engine) readFacts(ctx context.Context, x *runner, begin *runstate.Begin
 			task.Info(read.Name + ": " + runstate.Limited(value.Text(read.Value), shownRunes))
 		}
 	}
-	x.state.facts = values
-	begin.Facts, err = program.EncodeObject(program.FactsType(x.program), values)
+	x.State.Facts = values
+	begin.Facts, err = program.EncodeObject(program.FactsType(x.Program), values)
 	return err
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/gwe-project/gwe/engine/claim"
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/internal/run"
 	"github.com/gwe-project/gwe/engine/internal/runstate"
 )
 
@@ -45,9 +46,9 @@ func (e *Engine) settledElsewhere(held *locks, begin *runstate.BeginRecord, earl
 }
 
 // warnOfForgotten names the runs that had begun on the targets and whose state directory was removed.
-func warnOfForgotten(x *runner, forgotten []claim.Known) {
+func warnOfForgotten(x *run.Runner, forgotten []claim.Known) {
 	for _, known := range forgotten {
-		x.task.Warn("run " + strings.Join(known.Unfinished, ", ") + " of the state directory " + known.State + " had begun on " + runstate.Listed(known.Targets) +
+		x.Task.Warn("run " + strings.Join(known.Unfinished, ", ") + " of the state directory " + known.State + " had begun on " + runstate.Listed(known.Targets) +
 			", and that directory was removed: what the run changed cannot be undone by gwe")
 	}
 }

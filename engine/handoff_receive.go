@@ -9,6 +9,7 @@ import (
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/internal/program"
+	"github.com/gwe-project/gwe/engine/internal/run"
 	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/journal"
 )
@@ -30,12 +31,12 @@ func (e *Engine) CanTakeOver(id string) (HandOverAnswer, error) {
 	if err != nil {
 		return HandOverAnswer{}, err
 	}
-	h, err := replay(compiled, p.Folder, p.Records)
+	h, err := run.Replay(compiled, p.Folder, p.Records)
 	if err != nil {
 		return HandOverAnswer{}, err
 	}
-	x := newRunner(e.config(), h, nil)
-	if err := x.canBoth(); err != nil {
+	x := run.New(e.config(), h, nil)
+	if err := x.CanBoth(); err != nil {
 		return HandOverAnswer{}, err
 	}
 	if err := program.Lacking(compiled, id, compiled.Steps); err != nil {
@@ -67,31 +68,31 @@ func (e *Engine) TakeOver(ctx context.Context, run string, inherited []*os.File,
 	if err != nil {
 		return Result{}, nil, err
 	}
-	defer x.close()
+	defer x.Close()
 	e.supersedes(x, e.standingBefore(run), held)
-	x.noteUnfinished()
+	x.NoteUnfinished()
 	to := *p.Handed
-	n, err := x.state.find(to.Step)
+	n, err := x.State.Find(to.Step)
 	if err == nil {
-		err = x.reserveAgain()
+		err = x.ReserveAgain()
 	}
 	if err == nil {
-		err = x.append(runstate.RecordTakenOver, runstate.TakenOverRecord{Step: to.Step, PID: os.Getpid(), Boot: e.now().Boot, Version: e.Version})
+		err = x.Append(runstate.RecordTakenOver, runstate.TakenOverRecord{Step: to.Step, PID: os.Getpid(), Boot: e.now().Boot, Version: e.Version})
 	}
 	if err == nil {
 		err = taken()
 	}
 	if err != nil {
-		x.task.Fail(err)
+		x.Task.Fail(err)
 		return Result{}, nil, err // the gwe that began the run puts it back
 	}
-	bounded, cancel, err := x.bounded(ctx)
+	bounded, cancel, err := x.Bounded(ctx)
 	defer cancel()
 	if err == nil {
-		behind := slices.Index(x.program.Steps, n) + 1
-		err = x.List(bounded, x.program.Steps[behind:], nil, x.task)
+		behind := slices.Index(x.Program.Steps, n) + 1
+		err = x.List(bounded, x.Program.Steps[behind:], nil, x.Task)
 	}
-	return e.endForward(ctx, bounded, x, held, err), x.program, nil
+	return e.endForward(ctx, bounded, x, held, err), x.Program, nil
 }
 
 func notHandedOver(run string) error {

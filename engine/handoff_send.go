@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/internal/run"
 	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/process"
 	"github.com/gwe-project/gwe/engine/tasklog"
@@ -95,19 +96,19 @@ func (e *Engine) takeOver(compiled string, arguments ...string) []string {
 
 // endForward ends the forward path, or lets another gwe go on with it: on the context of who asked, for that one has the run's time-out
 // around its own work. bounded is the context of the forward path.
-func (e *Engine) endForward(ctx, bounded context.Context, x *runner, held *locks, err error) Result {
-	if departs := handingOff(err); departs != nil {
-		return e.awaitSuccessor(ctx, x, held, departs.to)
+func (e *Engine) endForward(ctx, bounded context.Context, x *run.Runner, held *locks, err error) Result {
+	if departs := run.HandingOff(err); departs != nil {
+		return e.awaitSuccessor(ctx, x, held, departs.To)
 	}
-	return x.conclude(bounded, err)
+	return x.Conclude(bounded, err)
 }
 
 // awaitSuccessor ends this process's own work on the run, and waits for the other gwe to end it. That one may die at once, hang, or
 // fall in the middle of the run: then this one is still there, with the locks, and puts all back.
-func (e *Engine) awaitSuccessor(ctx context.Context, x *runner, held *locks, to runstate.HandedOverRecord) Result {
-	x.task.Done("handing over to " + to.To())
-	x.close()
-	run := x.folder.ID()
+func (e *Engine) awaitSuccessor(ctx context.Context, x *run.Runner, held *locks, to runstate.HandedOverRecord) Result {
+	x.Task.Done("handing over to " + to.To())
+	x.Close()
+	run := x.Folder.ID()
 	held.name(run)
 	failure := e.startSuccessor(ctx, run, to, held)
 	p, err := runstate.Peek(e.State, run)
@@ -123,7 +124,7 @@ func (e *Engine) awaitSuccessor(ctx context.Context, x *runner, held *locks, to 
 	if cause := context.Cause(ctx); cause != nil {
 		failure = runstate.Interruption(cause)
 	}
-	failure = x.state.at(x.program.ByPath[to.Step], nil, failure)
+	failure = x.State.At(x.Program.ByPath[to.Step], nil, failure)
 	result, err := e.recoverLocked(context.WithoutCancel(ctx), p, e.standingBefore(run), held, failure)
 	if err != nil {
 		result = Result{Run: run, Status: runstate.StatusBroken, Err: &Unsettled{Run: run, Err: err}}

@@ -10,6 +10,7 @@ import (
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/internal/program"
+	"github.com/gwe-project/gwe/engine/internal/run"
 	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/openat"
 	"github.com/gwe-project/gwe/engine/step"
@@ -46,7 +47,7 @@ func discard(path string) error {
 
 // foresee tells what a manual rollback of a run would leave because it came after the commit, and refuses one that would take it from a
 // later run.
-func (e *Engine) foresee(ctx context.Context, x *runner, p *runstate.StoredRun, standing []*runstate.StoredRun) ([]step.Later, error) {
+func (e *Engine) foresee(ctx context.Context, x *run.Runner, p *runstate.StoredRun, standing []*runstate.StoredRun) ([]step.Later, error) {
 	later, err := foreseeLater(ctx, x)
 	if err != nil {
 		return nil, err
@@ -55,14 +56,14 @@ func (e *Engine) foresee(ctx context.Context, x *runner, p *runstate.StoredRun, 
 }
 
 // foreseeLater asks the frames, newest first, what their undos would leave.
-func foreseeLater(ctx context.Context, x *runner) ([]step.Later, error) {
+func foreseeLater(ctx context.Context, x *run.Runner) ([]step.Later, error) {
 	later := []step.Later{}
 	var taken []string
-	for _, f := range x.state.open() {
+	for _, f := range x.State.Open() {
 		if f.Part != "" || f.OwesLast {
 			continue
 		}
-		run, err := x.environmentOf(f, true, nil)
+		run, err := x.EnvironmentOf(f, true, nil)
 		if err != nil {
 			return nil, err
 		}
@@ -70,18 +71,18 @@ func foreseeLater(ctx context.Context, x *runner) ([]step.Later, error) {
 		run.Covered = func(path string) bool {
 			return slices.ContainsFunc(taken, func(made string) bool { return path == made || strings.HasPrefix(path, made+"/") })
 		}
-		stepType := f.node.StepType()
+		stepType := f.Node.StepType()
 		keeper, ok := stepType.(step.KeeperType)
 		if !ok {
 			taken = append(taken, pathsOf(f)...)
 			continue
 		}
-		found, err := keeper.Keeps(ctx, run.Run, f.arguments, f.Memo)
+		found, err := keeper.Keeps(ctx, run.Run, f.Arguments, f.Memo)
 		if step.IsParentChanged(err) {
 			return nil, notAsLeft(ctx, x, f, err)
 		}
 		if err != nil {
-			return nil, x.state.at(f.node, f.Rounds, program.Explain(ctx, err))
+			return nil, x.State.At(f.Node, f.Rounds, program.Explain(ctx, err))
 		}
 		if found.Made == nil && found.Later == nil {
 			found.Made = pathsOf(f)
@@ -104,8 +105,8 @@ func (e *Engine) apartFrom(p *runstate.StoredRun, standing []*runstate.StoredRun
 		}
 		paths := other.Leases()
 		if compiled, err := e.program(other); err == nil { // what it says of itself is for its own rollback
-			if h, err := replay(compiled, other.Folder, other.Records); err == nil {
-				for _, f := range h.held() {
+			if h, err := run.Replay(compiled, other.Folder, other.Records); err == nil {
+				for _, f := range h.Held() {
 					paths = append(paths, pathsOf(f)...)
 				}
 			}
@@ -124,9 +125,9 @@ func (e *Engine) apartFrom(p *runstate.StoredRun, standing []*runstate.StoredRun
 }
 
 // pathsOf lists what the frame's declared effects touch.
-func pathsOf(f *frame) (paths []string) {
-	for _, effect := range f.node.StepType().About().Effects {
-		if path, ok := f.arguments[effect.Argument].(string); ok && effect.Kind == step.Writes && path != "/" {
+func pathsOf(f *run.Frame) (paths []string) {
+	for _, effect := range f.Node.StepType().About().Effects {
+		if path, ok := f.Arguments[effect.Argument].(string); ok && effect.Kind == step.Writes && path != "/" {
 			paths = append(paths, path)
 		}
 	}

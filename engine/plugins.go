@@ -2,6 +2,7 @@ package engine
 
 import (
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/internal/run"
 	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/plugin"
 	"github.com/gwe-project/gwe/engine/regular"
@@ -57,13 +58,13 @@ func (e *Engine) missingPluginFirst(p *runstate.StoredRun) error {
 	if err != nil {
 		return err
 	}
-	h, err := replay(compiled, p.Folder, p.Records)
+	h, err := run.Replay(compiled, p.Folder, p.Records)
 	if err != nil {
 		return err
 	}
-	x := newRunner(e.config(), h, nil)
-	if open := x.framesToUndo(); len(open) > 0 && (h.Failure != nil || !h.complete()) {
-		return x.missingPlugin(open[0], fault.Errored)
+	x := run.New(e.config(), h, nil)
+	if open := x.FramesToUndo(); len(open) > 0 && (h.Failure != nil || !h.Complete()) {
+		return x.MissingPlugin(open[0], fault.Errored)
 	}
 	return nil
 }

@@ -162,47 +162,47 @@ func (e *Engine) recoverLocked(ctx context.Context, p *runstate.StoredRun, earli
 	if err != nil {
 		return Result{}, err
 	}
-	defer x.close()
+	defer x.Close()
 	e.supersedes(x, earlier, targets)
-	x.backward = true
-	x.noteUnfinished()
-	x.useReserve()
+	x.Backward = true
+	x.NoteUnfinished()
+	x.UseReserve()
 	boot := e.now().Boot
-	if x.state.Stalled.Boot != boot { // else the journal knows it, and a timer that tries every minute must not eat its reserve
-		_ = x.append(runstate.RecordRecovery, runstate.RecoveryRecord{PID: os.Getpid(), Boot: boot, Since: e.now().Since, Version: e.Version})
+	if x.State.Stalled.Boot != boot { // else the journal knows it, and a timer that tries every minute must not eat its reserve
+		_ = x.Append(runstate.RecordRecovery, runstate.RecoveryRecord{PID: os.Getpid(), Boot: boot, Since: e.now().Since, Version: e.Version})
 	}
-	if err := x.endSurvivors(ctx); err != nil {
-		x.task.Fail(err)
+	if err := x.EndSurvivors(ctx); err != nil {
+		x.Task.Fail(err)
 		return Result{}, err
 	}
 	ctx = context.WithoutCancel(ctx)
-	complete := x.state.Failure == nil && x.state.complete()
+	complete := x.State.Failure == nil && x.State.Complete()
 	lost := p.Deaths(boot)
-	if x.state.Failure == nil && !complete {
+	if x.State.Failure == nil && !complete {
 		if lost < runstate.BoundedBoots {
-			e.bootedIntoNewSystem(ctx, x.state, boot)
+			e.bootedIntoNewSystem(ctx, x.State, boot)
 		}
-		x.beginRollback(died)
+		x.BeginRollback(died)
 		lost = 0 // none of them came to an undo: what took the machine down is not asked any more
 	}
 	if result, over := breakBootLoop(ctx, x, lost); over {
 		return result, nil
 	}
-	if complete && x.defersFinally() {
-		return x.exitDeferred(), nil
+	if complete && x.DefersFinally() {
+		return x.ExitDeferred(), nil
 	}
 	if complete {
 		// All effects were done and durable; only the words for it are missing.
-		x.backward = false
-		return x.conclude(ctx, nil), nil
+		x.Backward = false
+		return x.Conclude(ctx, nil), nil
 	}
-	if why := x.unwind(ctx); why != nil {
-		return x.suspendRollback(why), nil
+	if why := x.Unwind(ctx); why != nil {
+		return x.SuspendRollback(why), nil
 	}
-	if x.hasDeferred(ctx) {
-		return x.exitDeferred(), nil
+	if x.HasDeferred(ctx) {
+		return x.ExitDeferred(), nil
 	}
-	return x.finishAfterReboot(ctx, nil), nil
+	return x.FinishAfterReboot(ctx, nil), nil
 }
 
 // clean tries the undo of the frames again that left something of ours behind. That it does not succeed, or that another gwe
@@ -217,37 +217,37 @@ func (e *Engine) clean(ctx context.Context, p *runstate.StoredRun) error {
 	if err != nil {
 		return nil
 	}
-	defer x.close()
-	x.backward = true
+	defer x.Close()
+	x.Backward = true
 	var failures []error
 	for _, number := range p.NotCleaned() {
-		f := x.state.frame(number)
+		f := x.State.Frame(number)
 		if f == nil {
 			continue
 		}
 		rest, err := false, error(nil)
 		if f.Undone || f.Told {
-			rest, err = x.cleanFrame(context.WithoutCancel(ctx), f)
+			rest, err = x.CleanFrame(context.WithoutCancel(ctx), f)
 		} else { // it stood behind the commit, and its undo was given up
-			err = x.releaseFrame(context.WithoutCancel(ctx), f, x.task)
+			err = x.ReleaseFrame(context.WithoutCancel(ctx), f, x.Task)
 		}
-		process.Release(x.markOfRun())
-		abandoned := x.abandon(f, err)
+		process.Release(x.MarkOfRun())
+		abandoned := x.Abandon(f, err)
 		if err != nil && (abandoned == nil || f.Undone || f.Told) {
-			failures = append(failures, x.state.at(f.node, f.Rounds, err))
+			failures = append(failures, x.State.At(f.Node, f.Rounds, err))
 			continue
 		}
 		if rest {
 			continue
 		}
 		for _, one := range abandoned {
-			x.task.Warn(one.Warning())
+			x.Task.Warn(one.Warning())
 		}
-		_ = x.append(runstate.RecordCleaned, runstate.UndoneRecord{Frame: number, Kept: f.Kept, Abandoned: abandoned})
+		_ = x.Append(runstate.RecordCleaned, runstate.UndoneRecord{Frame: number, Kept: f.Kept, Abandoned: abandoned})
 	}
 	if err := errors.Join(failures...); err != nil {
-		x.task.Warn("not all could be cleaned up yet: " + err.Error())
+		x.Task.Warn("not all could be cleaned up yet: " + err.Error())
 	}
-	x.task.Done("")
+	x.Task.Done("")
 	return nil
 }

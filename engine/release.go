@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 
+	"github.com/gwe-project/gwe/engine/internal/run"
 	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/journal"
 	"github.com/gwe-project/gwe/engine/tasklog"
@@ -10,10 +11,10 @@ import (
 
 // supersedes gives the run the earlier ones whose undo may still be asked for, and what it calls when it has committed changes. held are
 // the locks of this process.
-func (e *Engine) supersedes(x *runner, earlier []*runstate.StoredRun, held *locks) {
-	x.earlier = earlier
-	x.supersede = func(ctx context.Context, task *tasklog.Task) {
-		x.earlier = e.supersede(ctx, x.earlier, x.state.Begin, held, task)
+func (e *Engine) supersedes(x *run.Runner, earlier []*runstate.StoredRun, held *locks) {
+	x.Earlier = earlier
+	x.Supersede = func(ctx context.Context, task *tasklog.Task) {
+		x.Earlier = e.supersede(ctx, x.Earlier, x.State.Begin, held, task)
 	}
 }
 
@@ -60,35 +61,35 @@ func (e *Engine) release(ctx context.Context, p *runstate.StoredRun, mine *locks
 	}
 	written := e.watched(opened)
 	defer written.Close()
-	history, err := replay(compiled, p.Folder, records)
+	history, err := run.Replay(compiled, p.Folder, records)
 	if err != nil {
 		return nil, err
 	}
-	x := newRunner(e.config(), history, written)
-	held, keeping := history.held(), false
+	x := run.New(e.config(), history, written)
+	held, keeping := history.Held(), false
 	for _, f := range held {
-		keeping = keeping || f.Part == "" && releases(f.node.StepType())
+		keeping = keeping || f.Part == "" && run.Releases(f.Node.StepType())
 	}
 	if keeping && !p.Releasing {
-		if err := x.allIntact(held); err != nil {
+		if err := x.AllIntact(held); err != nil {
 			return nil, err
 		}
 		// Half of what an undo needs is no way back. Nobody can ask for it from here on, and who dies here is followed by a
 		// recovery that goes on.
-		if err := x.append(runstate.RecordReleasing, struct{}{}); err != nil {
+		if err := x.Append(runstate.RecordReleasing, struct{}{}); err != nil {
 			return nil, err
 		}
 		_ = p.Take(runstate.RecordReleasing, nil)
 	}
-	abandoned, err := x.releaseAll(ctx, held)
+	abandoned, err := x.ReleaseAll(ctx, held)
 	if err != nil {
 		return nil, err
 	}
-	if err := x.append(runstate.RecordReleased, runstate.ReleasedRecord{Abandoned: abandoned}); err != nil {
+	if err := x.Append(runstate.RecordReleased, runstate.ReleasedRecord{Abandoned: abandoned}); err != nil {
 		return abandoned, err
 	}
 	_ = p.Take(runstate.RecordReleased, runstate.ReleasedRecord{Abandoned: abandoned})
-	if history.needed() {
+	if history.Needed() {
 		return abandoned, nil
 	}
 	return abandoned, p.Folder.DropKept()

@@ -13,6 +13,7 @@ import (
 
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/internal/run"
 	"github.com/gwe-project/gwe/engine/internal/runstate"
 )
 
@@ -101,7 +102,7 @@ func operator() string {
 }
 
 // warnOfUnresolved says at the start of a run which earlier ones an operator has still to look at.
-func (e *Engine) warnOfUnresolved(x *runner) {
+func (e *Engine) warnOfUnresolved(x *run.Runner) {
 	left, err := e.State.Unresolved()
 	if err != nil {
 		return // what cannot be listed is told by the recovery before
@@ -114,6 +115,6 @@ func (e *Engine) warnOfUnresolved(x *runner) {
 		case runstate.StatusLost:
 			what = "of " + one.Recipe + " had begun and its journal was deleted: what it changed on " + runstate.Listed(one.Targets) + " was never undone"
 		}
-		x.task.Warn("run " + one.Run + " " + what + "; `gwe resolve " + one.Run + "` says what is different and closes it")
+		x.Task.Warn("run " + one.Run + " " + what + "; `gwe resolve " + one.Run + "` says what is different and closes it")
 	}
 }

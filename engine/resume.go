@@ -8,6 +8,7 @@ import (
 
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/internal/program"
+	"github.com/gwe-project/gwe/engine/internal/run"
 	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/journal"
 	"github.com/gwe-project/gwe/engine/tasklog"
@@ -28,8 +29,8 @@ func (e *Engine) resume(ctx context.Context, p *runstate.StoredRun, earlier []*r
 		return e.keepWaiting(p, h, v)
 	}
 	if v.decision == goOn && h.Suspension.Cause != runstate.CauseReturn {
-		behind := slices.Index(h.program.Steps, h.program.ByPath[h.Suspension.Step]) + 1
-		if err := program.Lacking(h.program, p.Folder.ID(), h.program.Steps[behind:]); err != nil {
+		behind := slices.Index(h.Program.Steps, h.Program.ByPath[h.Suspension.Step]) + 1
+		if err := program.Lacking(h.Program, p.Folder.ID(), h.Program.Steps[behind:]); err != nil {
 			if h.Suspension.Left(e.now()) > 0 {
 				return Result{}, err
 			}
@@ -48,11 +49,11 @@ func (e *Engine) resume(ctx context.Context, p *runstate.StoredRun, earlier []*r
 	if err != nil {
 		return Result{}, err
 	}
-	defer x.close()
+	defer x.Close()
 	e.supersedes(x, earlier, targets)
 	// A run that an operator confirmed goes on as one that was just begun, and ends so.
-	x.recovers = v.decision != goOn || !h.Suspension.Confirmed
-	x.noteUnfinished()
+	x.Recovers = v.decision != goOn || !h.Suspension.Confirmed
+	x.NoteUnfinished()
 	if h.Suspension.Cause == runstate.CauseReturn {
 		return endReturned(ctx, x, v), nil
 	}
@@ -60,12 +61,12 @@ func (e *Engine) resume(ctx context.Context, p *runstate.StoredRun, earlier []*r
 }
 
 // waitingHistory rebuilds a suspended run from its journal, and leaves that alone.
-func (e *Engine) waitingHistory(p *runstate.StoredRun) (*runState, error) {
+func (e *Engine) waitingHistory(p *runstate.StoredRun) (*run.State, error) {
 	compiled, err := e.program(p)
 	if err != nil {
 		return nil, err
 	}
-	h, err := replay(compiled, p.Folder, p.Records)
+	h, err := run.Replay(compiled, p.Folder, p.Records)
 	if err != nil {
 		return nil, err
 	}
@@ -77,14 +78,14 @@ func (e *Engine) waitingHistory(p *runstate.StoredRun) (*runState, error) {
 
 // countBoot tells the journal of a new boot before anything is asked of the machine. A question that takes it down would be asked
 // in boot after boot, without end. A journal that cannot be written keeps no run from its deadline.
-func (e *Engine) countBoot(p *runstate.StoredRun, h *runState) {
+func (e *Engine) countBoot(p *runstate.StoredRun, h *run.State) {
 	if next := h.Suspension.After(e.now()); next.Boot != h.Suspension.Waited.Boot && e.noteWait(p, next) == nil {
 		h.Suspension.Waited = next
 	}
 }
 
 // leave lets a run wait on. The journal is told how far it came, so that no boot begins the wait anew.
-func (e *Engine) keepWaiting(p *runstate.StoredRun, h *runState, v verdict) (Result, error) {
+func (e *Engine) keepWaiting(p *runstate.StoredRun, h *run.State, v verdict) (Result, error) {
 	result := Result{Run: p.Folder.ID(), Status: runstate.StatusSuspended, Waits: h.Suspension.Awaited()}
 	if !h.Suspension.WorthJournaling(v.waited) {
 		return result, nil
@@ -103,20 +104,20 @@ func (e *Engine) noteWait(p *runstate.StoredRun, waited runstate.WaitedRecord) e
 }
 
 // resumeForward takes the run up again at the step where it waited.
-func (e *Engine) resumeForward(ctx context.Context, x *runner, held *locks, v verdict) Result {
-	s := x.state.Suspension
+func (e *Engine) resumeForward(ctx context.Context, x *run.Runner, held *locks, v verdict) Result {
+	s := x.State.Suspension
 	if v.arrived && s.Cause == runstate.CauseReboot {
-		x.state.arrived = &s.SuspendedRecord
+		x.State.Arrived = &s.SuspendedRecord
 	}
-	x.state.left = v.left
-	n := x.program.ByPath[s.Step]
+	x.State.Left = v.left
+	n := x.Program.ByPath[s.Step]
 	asked := ctx
-	ctx, cancel, err := x.bounded(ctx)
+	ctx, cancel, err := x.Bounded(ctx)
 	defer cancel()
 	if err != nil {
-		return x.conclude(ctx, err)
+		return x.Conclude(ctx, err)
 	}
-	task := x.beginStep(x.task, "step", x.title(n, x.state.names(n, nil, false)), n, nil)
+	task := x.BeginStep(x.Task, "step", x.Title(n, x.State.Names(n, nil, false)), n, nil)
 	switch v.decision {
 	case askAgain:
 		err = waitAgain(ctx, x, v, task)
@@ -126,24 +127,24 @@ func (e *Engine) resumeForward(ctx context.Context, x *runner, held *locks, v ve
 		err = journalResume(x, s, v, task)
 	}
 	if err != nil {
-		if waits := suspended(err); waits != nil {
+		if waits := run.Suspended(err); waits != nil {
 			task.Done(waits.Error())
-			return x.conclude(ctx, waits)
+			return x.Conclude(ctx, waits)
 		}
-		err = x.state.at(n, nil, err)
+		err = x.State.At(n, nil, err)
 		task.Fail(err)
-		return x.conclude(ctx, err)
+		return x.Conclude(ctx, err)
 	}
-	behind := slices.Index(x.program.Steps, n) + 1
-	return e.endForward(asked, ctx, x, held, x.List(ctx, x.program.Steps[behind:], nil, x.task))
+	behind := slices.Index(x.Program.Steps, n) + 1
+	return e.endForward(asked, ctx, x, held, x.List(ctx, x.Program.Steps[behind:], nil, x.Task))
 }
 
 // journalResume journals that the wait is over. The way back has its space again before anything else is done.
-func journalResume(x *runner, s *runstate.Suspension, v verdict, task *tasklog.Task) error {
-	if err := x.reserveAgain(); err != nil {
+func journalResume(x *run.Runner, s *runstate.Suspension, v verdict, task *tasklog.Task) error {
+	if err := x.ReserveAgain(); err != nil {
 		return err
 	}
-	if err := x.append(runstate.RecordResumed, runstate.ResumedRecord{Step: s.Step, Boot: v.waited.Boot, PID: os.Getpid()}); err != nil {
+	if err := x.Append(runstate.RecordResumed, runstate.ResumedRecord{Step: s.Step, Boot: v.waited.Boot, PID: os.Getpid()}); err != nil {
 		return err
 	}
 	task.Done(map[runstate.Cause]string{runstate.CauseReboot: "rebooted", runstate.CauseConfirm: "confirmed"}[s.Cause])
@@ -151,24 +152,24 @@ func journalResume(x *runner, s *runstate.Suspension, v verdict, task *tasklog.T
 }
 
 // waitAgain asks for one more reboot.
-func waitAgain(ctx context.Context, x *runner, v verdict, task *tasklog.Task) error {
-	next := x.state.Suspension.SuspendedRecord
+func waitAgain(ctx context.Context, x *run.Runner, v verdict, task *tasklog.Task) error {
+	next := x.State.Suspension.SuspendedRecord
 	next.Attempt++
 	task.Warn(fmt.Sprintf("%v; attempt %d of %d", v.failure, next.Attempt, next.Attempts))
-	return x.wait(ctx, next, task)
+	return x.Wait(ctx, next, task)
 }
 
 // endReturned takes a run to its end that was put back and waited for the reboot into the system of before.
-func endReturned(ctx context.Context, x *runner, v verdict) Result {
-	x.backward = true
-	task := x.task.Begin("reboot", "Reboot into the system of before")
+func endReturned(ctx context.Context, x *run.Runner, v verdict) Result {
+	x.Backward = true
+	task := x.Task.Begin("reboot", "Reboot into the system of before")
 	switch v.decision {
 	case askAgain:
-		return x.awaitReturn(ctx, waitAgain(ctx, x, v, task), task, nil)
+		return x.AwaitReturn(ctx, waitAgain(ctx, x, v, task), task, nil)
 	case turnBack:
-		return x.awaitReturn(ctx, v.failure, task, nil)
+		return x.AwaitReturn(ctx, v.failure, task, nil)
 	}
-	_ = x.append(runstate.RecordResumed, runstate.ResumedRecord{Step: x.state.Suspension.Step, Boot: v.waited.Boot, PID: os.Getpid()})
+	_ = x.Append(runstate.RecordResumed, runstate.ResumedRecord{Step: x.State.Suspension.Step, Boot: v.waited.Boot, PID: os.Getpid()})
 	task.Done("rebooted")
-	return x.finish(context.WithoutCancel(ctx), nil)
+	return x.Finish(context.WithoutCancel(ctx), nil)
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/internal/run"
 	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/journal"
 )
@@ -73,28 +74,28 @@ func (e *Engine) Rollback(ctx context.Context, id string) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	defer x.close()
-	x.earlier = slices.DeleteFunc(slices.Clone(standing), func(other *runstate.StoredRun) bool { return other == p })
+	defer x.Close()
+	x.Earlier = slices.DeleteFunc(slices.Clone(standing), func(other *runstate.StoredRun) bool { return other == p })
 	e.warnOfUnresolved(x)
 	for _, name := range notRolledBack(seen) {
-		x.task.Warn("this stays as it is: " + name)
+		x.Task.Warn("this stays as it is: " + name)
 	}
-	x.noteUnfinished()
-	if err := beginManualRollback(x, seen.state.Rebooted); err != nil {
+	x.NoteUnfinished()
+	if err := beginManualRollback(x, seen.State.Rebooted); err != nil {
 		var unsure *journal.Unsure
 		if errors.As(err, &unsure) {
 			// The next recovery may find the record, and goes on with the rollback then. Nothing is touched before.
-			return x.exitUncertain(err), nil
+			return x.ExitUncertain(err), nil
 		}
-		_ = x.journal.Release()
-		x.task.Fail(err)
+		_ = x.Journal.Release()
+		x.Task.Fail(err)
 		return Result{}, runstate.NotBegun(e.State, err)
 	}
 	ctx = context.WithoutCancel(ctx)
-	if why := x.unwind(ctx); why != nil {
-		return x.suspendRollback(why), nil
+	if why := x.Unwind(ctx); why != nil {
+		return x.SuspendRollback(why), nil
 	}
-	return x.finishAfterReboot(ctx, nil), nil
+	return x.FinishAfterReboot(ctx, nil), nil
 }
 
 // refuseSecondRollback refuses to go back one step further than was asked for: the run that was interrupted has just been rolled back.
@@ -108,16 +109,16 @@ func (e *Engine) refuseSecondRollback(recovered Result, standing []*runstate.Sto
 
 // beginManualRollback journals that the run is put back by hand. From here on that is finished, in this process or in another.
 // back is the reboot that it has to take back, or nil.
-func beginManualRollback(x *runner, back *runstate.SuspendedRecord) error {
-	why := fault.New(fault.Interrupted, "rolled-back", "run %s is rolled back", x.folder.ID())
-	if err := x.reserveAgain(); err != nil {
+func beginManualRollback(x *run.Runner, back *runstate.SuspendedRecord) error {
+	why := fault.New(fault.Interrupted, "rolled-back", "run %s is rolled back", x.Folder.ID())
+	if err := x.ReserveAgain(); err != nil {
 		return err
 	}
-	if err := x.append(runstate.RecordRollback, runstate.UnwindRecord{Error: x.recordOf(why), Back: back, Checked: true}); err != nil {
+	if err := x.Append(runstate.RecordRollback, runstate.UnwindRecord{Error: x.RecordOf(why), Back: back, Checked: true}); err != nil {
 		return err
 	}
-	x.backward = true
-	x.useReserve()
+	x.Backward = true
+	x.UseReserve()
 	return nil
 }
 

@@ -6,13 +6,14 @@ import (
 
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/internal/program"
+	"github.com/gwe-project/gwe/engine/internal/run"
 	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/step"
 )
 
 // wayBack looks at what journals tell that could stand in the way of a rollback, and gives the run as that would find it once
 // it has begun. It only reads, and does not look at the machine: asLeft does. The error says why it cannot be.
-func (e *Engine) wayBack(p *runstate.StoredRun, standing []*runstate.StoredRun) (*runner, error) {
+func (e *Engine) wayBack(p *runstate.StoredRun, standing []*runstate.StoredRun) (*run.Runner, error) {
 	id := p.Folder.ID()
 	if p.UndoFailed {
 		return nil, fault.New(fault.Refused, "rollback-broken", "an undo of run %s failed: the machine is not as a run left it", id).
@@ -25,21 +26,21 @@ func (e *Engine) wayBack(p *runstate.StoredRun, standing []*runstate.StoredRun) 
 	if err != nil {
 		return nil, err
 	}
-	h, err := replay(compiled, p.Folder, p.Records)
+	h, err := run.Replay(compiled, p.Folder, p.Records)
 	if err != nil {
 		return nil, err
 	}
-	x := newRunner(e.config(), h, nil)
-	for _, f := range h.held() {
+	x := run.New(e.config(), h, nil)
+	for _, f := range h.Held() {
 		if irreversible(f) {
-			return nil, x.state.at(f.node, f.Rounds, fault.New(fault.Refused, "rollback-irreversible", "run %s cannot be undone: nothing undoes what %q did", id, x.titleOfFrame(f)).
+			return nil, x.State.At(f.Node, f.Rounds, fault.New(fault.Refused, "rollback-irreversible", "run %s cannot be undone: nothing undoes what %q did", id, x.TitleOfFrame(f)).
 				WithHint("put back by hand what the step did"))
 		}
 	}
-	h.giveUpAfterCommit()
+	h.GiveUpAfterCommit()
 	h.TakeRollback(runstate.UnwindRecord{Back: h.Rebooted})
-	for _, f := range h.open() {
-		if why := x.missingPlugin(f, fault.Refused); why != nil {
+	for _, f := range h.Open() {
+		if why := x.MissingPlugin(f, fault.Refused); why != nil {
 			return nil, why
 		}
 	}
@@ -57,11 +58,11 @@ func (e *Engine) rollbackReaches(p *runstate.StoredRun) error {
 
 // irreversible reports whether nothing would be done to put the frame back: no undo of its type's, none in the recipe, and
 // none of a group around it.
-func irreversible(f *frame) bool {
-	if f.Part != "" || f.node.StepType().About().Undo != "" {
+func irreversible(f *run.Frame) bool {
+	if f.Part != "" || f.Node.StepType().About().Undo != "" {
 		return false
 	}
-	for n := f.node; n != nil; n = n.Parent {
+	for n := f.Node; n != nil; n = n.Parent {
 		if len(n.Undo)+len(n.UndoLast) > 0 {
 			return false
 		}
@@ -71,21 +72,21 @@ func irreversible(f *frame) bool {
 
 // inspectFrames asks the frames, newest first, whether the machine is as the run left it. What a later step of the same run
 // changed again cannot be judged before that is put back.
-func inspectFrames(ctx context.Context, x *runner) error {
-	if err := x.allIntact(x.state.open()); err != nil {
+func inspectFrames(ctx context.Context, x *run.Runner) error {
+	if err := x.AllIntact(x.State.Open()); err != nil {
 		return err
 	}
 	later, obscured := changedByFinally(x)
-	for _, f := range x.state.open() {
+	for _, f := range x.State.Open() {
 		if f.OwesLast {
 			continue // all else of it is undone
 		}
-		obscured = obscured || len(f.node.Undo)+len(f.node.UndoLast) > 0 || f.Part == "" && f.node.Runs() && !irreversible(f)
+		obscured = obscured || len(f.Node.Undo)+len(f.Node.UndoLast) > 0 || f.Part == "" && f.Node.Runs() && !irreversible(f)
 		if f.Part != "" {
 			continue
 		}
-		stepType := f.node.StepType()
-		run, err := x.environmentOf(f, true, nil)
+		stepType := f.Node.StepType()
+		run, err := x.EnvironmentOf(f, true, nil)
 		if err != nil {
 			return err
 		}
@@ -100,13 +101,13 @@ func inspectFrames(ctx context.Context, x *runner) error {
 		later = append(later, own...)
 		run.AfterCommit, run.Obscured = true, obscured
 		if !covered && !obscured {
-			err = f.unreachable()
+			err = f.Unreachable()
 		}
 		if err == nil {
-			err = stepType.Verify(ctx, run.Run, f.arguments, f.Memo)
+			err = stepType.Verify(ctx, run.Run, f.Arguments, f.Memo)
 		}
 		if inspector, ok := stepType.(step.InspectorType); ok && err == nil && !covered {
-			err = inspector.Inspect(ctx, run.Run, f.arguments, f.Memo)
+			err = inspector.Inspect(ctx, run.Run, f.Arguments, f.Memo)
 		}
 		if err != nil {
 			return notAsLeft(ctx, x, f, err)
@@ -116,52 +117,52 @@ func inspectFrames(ctx context.Context, x *runner) error {
 }
 
 // notAsLeft refuses the rollback because of what a frame found, also if that is only what it could not look at: nothing was done yet.
-func notAsLeft(ctx context.Context, x *runner, f *frame, err error) error {
-	changed := fault.New(fault.Refused, "rollback-changed", "the machine is not as run %s left it", x.folder.ID()).WithCause(program.Explain(ctx, err))
+func notAsLeft(ctx context.Context, x *run.Runner, f *run.Frame, err error) error {
+	changed := fault.New(fault.Refused, "rollback-changed", "the machine is not as run %s left it", x.Folder.ID()).WithCause(program.Explain(ctx, err))
 	if why := fault.As(err); why != nil && why.Hint != "" {
 		changed = changed.WithHint("%s", why.Hint) // it says how the machine becomes so again
 	}
-	return x.state.at(f.node, f.Rounds, changed)
+	return x.State.At(f.Node, f.Rounds, changed)
 }
 
 // touchedBy lists what the frame changed: what its type tells, or else the paths of its effects.
-func touchedBy(f *frame, run *step.Run) ([]string, error) {
-	if toucher, ok := f.node.StepType().(step.ToucherType); ok {
-		if paths, known, err := toucher.Touches(run, f.arguments, f.Memo); known || err != nil {
+func touchedBy(f *run.Frame, run *step.Run) ([]string, error) {
+	if toucher, ok := f.Node.StepType().(step.ToucherType); ok {
+		if paths, known, err := toucher.Touches(run, f.Arguments, f.Memo); known || err != nil {
 			return paths, err
 		}
 	}
-	return program.EffectPaths(f.node.StepType(), f.arguments), nil
+	return program.EffectPaths(f.Node.StepType(), f.Arguments), nil
 }
 
 // checkRebootBack finds out whether the way back leads over a reboot: the run rebooted the machine, and that has not left the new system
 // since.
-func (e *Engine) checkRebootBack(ctx context.Context, x *runner) error {
-	if x.state.Rebooted == nil {
+func (e *Engine) checkRebootBack(ctx context.Context, x *run.Runner) error {
+	if x.State.Rebooted == nil {
 		return nil
 	}
-	left, err := e.left(ctx, x.state)
+	left, err := e.left(ctx, x.State)
 	if err != nil {
-		return fault.New(fault.Refused, "rollback-where", "whether the machine still runs the system that run %s rebooted it into cannot be told", x.folder.ID()).WithCause(err)
+		return fault.New(fault.Refused, "rollback-where", "whether the machine still runs the system that run %s rebooted it into cannot be told", x.Folder.ID()).WithCause(err)
 	}
 	if left {
-		x.state.Rebooted = nil
+		x.State.Rebooted = nil
 	}
 	return nil
 }
 
 // notRolledBack names the steps behind the commit that a rollback does not put back: what their undo needs went when the run
 // ended, or there is none.
-func notRolledBack(x *runner) []string {
+func notRolledBack(x *run.Runner) []string {
 	stays := []string{}
-	for _, f := range x.state.open() {
+	for _, f := range x.State.Open() {
 		if f.Part == "" && irreversible(f) {
-			stays = append(stays, x.titleOfFrame(f))
+			stays = append(stays, x.TitleOfFrame(f))
 		}
 	}
-	for _, f := range x.state.frames {
+	for _, f := range x.State.Frames {
 		if f.GivenUp && !f.Undone {
-			stays = append(stays, x.titleOfFrame(f))
+			stays = append(stays, x.TitleOfFrame(f))
 		}
 	}
 	return stays

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gwe-project/gwe/engine/internal/run"
 	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/step"
 )
@@ -64,7 +65,7 @@ func (e *Engine) PlanRollback(ctx context.Context, id string) (RollbackPlan, err
 		return RollbackPlan{}, e.withAlternatives(standing, p, err)
 	}
 	plan := RollbackPlan{Run: p.Folder.ID(), Recipe: p.Begin.Recipe, Undone: []PlannedUndo{}, Stays: notRolledBack(x), Later: later}
-	for _, f := range x.state.open() {
+	for _, f := range x.State.Open() {
 		if f.Part == runstate.PartFinally || f.OwesLast || f.Part == "" && irreversible(f) {
 			continue
 		}
@@ -73,9 +74,9 @@ func (e *Engine) PlanRollback(ctx context.Context, id string) (RollbackPlan, err
 		}
 	}
 	plan.Undone = append(plan.Undone, plannedLast(ctx, x)...)
-	if x.state.Rebooted != nil {
-		plan.Reboot = "reboots the machine, where it has not left the new system: " + strings.Join(x.state.Rebooted.Command, " ")
-		if len(x.state.Rebooted.Command) == 0 {
+	if x.State.Rebooted != nil {
+		plan.Reboot = "reboots the machine, where it has not left the new system: " + strings.Join(x.State.Rebooted.Command, " ")
+		if len(x.State.Rebooted.Command) == 0 {
 			plan.Reboot = "waits for a reboot by others, where the machine has not left the new system"
 		}
 	}
@@ -83,27 +84,27 @@ func (e *Engine) PlanRollback(ctx context.Context, id string) (RollbackPlan, err
 }
 
 // undoLines says how a frame is undone in its place: first what the recipe says, then what the type does.
-func undoLines(ctx context.Context, x *runner, f *frame) []string {
-	lines := linesOf(ctx, x, f.node.Undo, f)
-	if own, _ := f.owesOwn(); own {
-		lines = append(lines, f.node.StepType().About().Undo)
+func undoLines(ctx context.Context, x *run.Runner, f *run.Frame) []string {
+	lines := linesOf(ctx, x, f.Node.Undo, f)
+	if own, _ := f.OwesOwn(); own {
+		lines = append(lines, f.Node.StepType().About().Undo)
 	}
 	return lines
 }
 
 // plannedLast are the parts of the undos that run last, in their order.
-func plannedLast(ctx context.Context, x *runner) []PlannedUndo {
+func plannedLast(ctx context.Context, x *run.Runner) []PlannedUndo {
 	var planned []PlannedUndo
 	newest := map[string]int{}
-	for _, f := range oldestFirst(x.state.open()) {
-		lines := linesOf(ctx, x, f.node.UndoLast, f)
-		if _, own := f.owesOwn(); own {
-			lines = append(lines, f.node.StepType().About().Undo)
+	for _, f := range run.OldestFirst(x.State.Open()) {
+		lines := linesOf(ctx, x, f.Node.UndoLast, f)
+		if _, own := f.OwesOwn(); own {
+			lines = append(lines, f.Node.StepType().About().Undo)
 		}
-		if _, last := f.owes(); !last || len(lines) == 0 {
+		if _, last := f.Owes(); !last || len(lines) == 0 {
 			continue
 		}
-		if key := x.undoLastKey(f); key != "" {
+		if key := x.UndoLastKey(f); key != "" {
 			if same, there := newest[key]; there {
 				planned[same].Undo = nil
 			}
@@ -114,8 +115,8 @@ func plannedLast(ctx context.Context, x *runner) []PlannedUndo {
 	return slices.DeleteFunc(planned, func(one PlannedUndo) bool { return len(one.Undo) == 0 })
 }
 
-func plannedUndo(x *runner, f *frame, lines []string, last bool) PlannedUndo {
-	undone := PlannedUndo{StepName: x.named(f.node, f.Rounds), Undo: lines, Last: last}
-	undone.Name = x.mask.Text(x.titleOfFrame(f))
+func plannedUndo(x *run.Runner, f *run.Frame, lines []string, last bool) PlannedUndo {
+	undone := PlannedUndo{StepName: x.Named(f.Node, f.Rounds), Undo: lines, Last: last}
+	undone.Name = x.Mask.Text(x.TitleOfFrame(f))
 	return undone
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/internal/program"
+	"github.com/gwe-project/gwe/engine/internal/run"
 	"github.com/gwe-project/gwe/engine/value"
 )
 
@@ -16,7 +17,7 @@ func (j *judgement) checkReturn(ctx context.Context, expect *program.Condition) 
 		return
 	}
 	j.decision = goOn
-	start := j.history.names(j.node, nil, false)
+	start := j.history.Names(j.node, nil, false)
 	if !expect.TellsApart(start) {
 		return
 	}
@@ -45,13 +46,13 @@ func (j *judgement) checkReturn(ctx context.Context, expect *program.Condition) 
 
 // left reports whether a machine that a run brought into a new system runs another one by now. An error means that nobody can
 // tell.
-func (e *Engine) left(ctx context.Context, h *runState) (bool, error) {
-	n := h.program.ByPath[h.Rebooted.Step]
+func (e *Engine) left(ctx context.Context, h *run.State) (bool, error) {
+	n := h.Program.ByPath[h.Rebooted.Step]
 	if n == nil || program.As[*program.Waiting](n) == nil {
 		return false, fault.New(fault.Errored, "journal-unreadable", "run %s rebooted at a step that its frozen recipe does not have", h.Begin.Run)
 	}
 	expect := expectedSystem(h)
-	if !expect.TellsApart(h.names(n, nil, false)) {
+	if !expect.TellsApart(h.Names(n, nil, false)) {
 		return false, nil
 	}
 	j := judgement{engine: e, history: h, node: n}
@@ -60,6 +61,6 @@ func (e *Engine) left(ctx context.Context, h *runState) (bool, error) {
 }
 
 // expectedSystem is what tells the system into which the run rebooted the machine; nil where the recipe does not say.
-func expectedSystem(h *runState) *program.Condition {
-	return program.As[*program.Waiting](h.program.ByPath[h.Rebooted.Step]).Expect
+func expectedSystem(h *run.State) *program.Condition {
+	return program.As[*program.Waiting](h.Program.ByPath[h.Rebooted.Step]).Expect
 }

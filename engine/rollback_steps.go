@@ -5,25 +5,27 @@ import (
 	"strings"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/internal/plan"
 	"github.com/gwe-project/gwe/engine/internal/program"
+	"github.com/gwe-project/gwe/engine/internal/run"
 	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/step"
 )
 
 // linesOf says what the steps of an undo would do: what each is called, and what its type plans as the machine is now. What stands in its
 // way now may be gone when its turn comes.
-func linesOf(ctx context.Context, x *runner, nodes []*program.Node, f *frame) []string {
+func linesOf(ctx context.Context, x *run.Runner, nodes []*program.Node, f *run.Frame) []string {
 	var lines []string
 	for _, inner := range nodes {
 		arguments, runs := undoArguments(x, inner, f)
 		if !runs {
 			continue
 		}
-		line := x.title(inner, x.state.names(inner, f.Rounds, true))
+		line := x.Title(inner, x.State.Names(inner, f.Rounds, true))
 		var planned step.Plan
 		var err error
 		if arguments != nil {
-			planned, err = inner.StepType().Plan(ctx, x.config.Machine, arguments)
+			planned, err = inner.StepType().Plan(ctx, x.Config.Machine, arguments)
 		}
 		what := strings.Join(planned.Do, "; ")
 		if err != nil {
@@ -36,21 +38,21 @@ func linesOf(ctx context.Context, x *runner, nodes []*program.Node, f *frame) []
 		default:
 			line += ": " + what
 		}
-		lines = append(lines, x.mask.Text(line))
+		lines = append(lines, x.Mask.Text(line))
 	}
 	return lines
 }
 
 // undoArguments are those of a step of an undo, nil where only the undo will know them; runs is false where its guard says no.
-func undoArguments(x *runner, n *program.Node, f *frame) (arguments map[string]any, runs bool) {
-	names := program.With(x.state.names(n, f.Rounds, true), "error", map[string]any{})
+func undoArguments(x *run.Runner, n *program.Node, f *run.Frame) (arguments map[string]any, runs bool) {
+	names := program.With(x.State.Names(n, f.Rounds, true), "error", map[string]any{})
 	if n.When != nil {
 		// A guard that reads what only the undo will know is decided then.
 		if answer, err := n.When.Evaluate(names); err == nil && answer == false {
 			return nil, false
 		}
 	}
-	arguments, _, err := x.arguments(n, names)
+	arguments, _, err := x.Arguments(n, names)
 	if err != nil {
 		return nil, true
 	}
@@ -59,46 +61,46 @@ func undoArguments(x *runner, n *program.Node, f *frame) (arguments map[string]a
 
 // foreseeUndo refuses a rollback in which a step of an undo would fail for sure: what it needs is not there, and nothing that is undone
 // before it can bring that.
-func foreseeUndo(ctx context.Context, x *runner) error {
-	var before earlier
-	look := func(nodes []*program.Node, f *frame) error {
+func foreseeUndo(ctx context.Context, x *run.Runner) error {
+	var before plan.Earlier
+	look := func(nodes []*program.Node, f *run.Frame) error {
 		for _, n := range nodes {
 			arguments, runs := undoArguments(x, n, f)
 			if !runs {
 				continue
 			}
 			if arguments == nil {
-				before.anything = true
+				before.Anything = true
 				continue
 			}
 			if n.When == nil && !n.Step.AllowFailure && n.Step.Retry == nil {
-				_, err := n.StepType().Plan(ctx, x.config.Machine, arguments)
-				if step.AsStanding(err) != nil && before.leaves(err) {
-					return x.state.at(f.node, f.Rounds, fault.New(fault.Refused, "rollback-undo-fails", "cannot roll back run %s: a step of the undo would fail", x.folder.ID()).
+				_, err := n.StepType().Plan(ctx, x.Config.Machine, arguments)
+				if step.AsStanding(err) != nil && before.Leaves(err) {
+					return x.State.At(f.Node, f.Rounds, fault.New(fault.Refused, "rollback-undo-fails", "cannot roll back run %s: a step of the undo would fail", x.Folder.ID()).
 						WithCause(program.Explain(ctx, err)).WithHint("put what it needs in place"))
 				}
 			}
-			before.paths = append(before.paths, program.EffectPaths(n.StepType(), arguments)...)
-			before.anything = before.anything || n.Opaque()
+			before.Paths = append(before.Paths, program.EffectPaths(n.StepType(), arguments)...)
+			before.Anything = before.Anything || n.Opaque()
 		}
 		return nil
 	}
-	open := x.state.open()
+	open := x.State.Open()
 	for _, f := range open {
 		if f.OwesLast || f.Part == runstate.PartFinally {
 			continue
 		}
-		if err := look(f.node.Undo, f); err != nil {
+		if err := look(f.Node.Undo, f); err != nil {
 			return err
 		}
-		if own, _ := f.owesOwn(); own {
-			before.paths = append(before.paths, program.EffectPaths(f.node.StepType(), f.arguments)...)
-			before.anything = before.anything || f.node.Runs()
+		if own, _ := f.OwesOwn(); own {
+			before.Paths = append(before.Paths, program.EffectPaths(f.Node.StepType(), f.Arguments)...)
+			before.Anything = before.Anything || f.Node.Runs()
 		}
 	}
-	for _, f := range oldestFirst(open) {
-		if _, last := f.owes(); last {
-			if err := look(f.node.UndoLast, f); err != nil {
+	for _, f := range run.OldestFirst(open) {
+		if _, last := f.Owes(); last {
+			if err := look(f.Node.UndoLast, f); err != nil {
 				return err
 			}
 		}

@@ -22,7 +22,7 @@ import (
 // in the source.
 func TestRulesInSource(t *testing.T) {
 	used := map[string]token.Position{}
-	for _, folder := range []string{".", "internal/runstate", "internal/program", "expression", "proof", "../schema", "../cmd/gwe/trial"} {
+	for _, folder := range []string{".", "internal/runstate", "internal/program", "internal/plan", "internal/run", "expression", "proof", "../schema", "../cmd/gwe/trial"} {
 		files, err := filepath.Glob(filepath.Join(folder, "*.go"))
 		if err != nil {
 			t.Fatal(err)

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/gwe-project/gwe/engine/durable"
+	"github.com/gwe-project/gwe/engine/internal/run"
 	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/step"
 )
@@ -19,7 +20,7 @@ func (e *Engine) reportNow(ctx context.Context, list []Summary) []step.Report {
 	if runstate.BundledState(e.State) != nil {
 		return nil // nothing of another machine runs here
 	}
-	var watched []watchRecord
+	var watched []run.WatchRecord
 	var asked []Summary
 	for _, one := range slices.Backward(list) {
 		stands := one.Status == runstate.StatusDone || one.Status == runstate.StatusCommitted
@@ -28,20 +29,20 @@ func (e *Engine) reportNow(ctx context.Context, list []Summary) []step.Report {
 			continue
 		}
 		text, err := durable.ReadNote(runstate.DirectoryOf(e.State, one.Run).Reports())
-		var noted []watchRecord
+		var noted []run.WatchRecord
 		if err != nil || len(text) == 0 || json.Unmarshal(text, &noted) != nil {
 			continue
 		}
 		if len(asked) > 0 {
-			noted = slices.DeleteFunc(noted, func(one watchRecord) bool { return e.onlyChecks(one) })
+			noted = slices.DeleteFunc(noted, func(one run.WatchRecord) bool { return e.onlyChecks(one) })
 		}
 		asked, watched = append(asked, one), append(noted, watched...)
 	}
-	return e.config().report(ctx, watched)
+	return e.config().Report(ctx, watched)
 }
 
 // onlyChecks reports whether the step tells of no release and no program.
-func (e *Engine) onlyChecks(one watchRecord) bool {
+func (e *Engine) onlyChecks(one run.WatchRecord) bool {
 	stepType, ok := e.Catalog.Find(one.Type)
 	return one.Check != "" || ok && len(stepType.About().Effects) == 0
 }

@@ -3,6 +3,7 @@ package engine
 import (
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/internal/program"
+	"github.com/gwe-project/gwe/engine/internal/run"
 	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/journal"
 	"github.com/gwe-project/gwe/engine/regular"
@@ -32,7 +33,7 @@ func (e *Engine) program(p *runstate.StoredRun) (*Program, error) {
 }
 
 // open takes a past run over: its journal opened for writing, its history rebuilt, its log a file of its own.
-func (e *Engine) open(p *runstate.StoredRun, kind, title string) (*runner, error) {
+func (e *Engine) open(p *runstate.StoredRun, kind, title string) (*run.Runner, error) {
 	compiled, err := e.program(p)
 	if err != nil {
 		return nil, err
@@ -41,13 +42,13 @@ func (e *Engine) open(p *runstate.StoredRun, kind, title string) (*runner, error
 	if err != nil {
 		return nil, err
 	}
-	history, err := replay(compiled, p.Folder, records)
+	history, err := run.Replay(compiled, p.Folder, records)
 	if err != nil {
 		_ = written.Close()
 		return nil, err
 	}
 	x := e.execution(history, written, kind, title)
-	x.recovers = kind == "recover"
-	x.number = history.LastFrame()
+	x.Recovers = kind == "recover"
+	x.Number = history.LastFrame()
 	return x, nil
 }

@@ -6,7 +6,9 @@ import (
 
 	"github.com/gwe-project/gwe/engine/expression"
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/internal/plan"
 	"github.com/gwe-project/gwe/engine/internal/program"
+	"github.com/gwe-project/gwe/engine/internal/run"
 	"github.com/gwe-project/gwe/engine/internal/runstate"
 	"github.com/gwe-project/gwe/engine/process"
 	"github.com/gwe-project/gwe/engine/value"
@@ -35,9 +37,9 @@ type verdict struct {
 
 // judge decides about a suspended run. It reads the machine's boot, the time since then and, where an expression asks for
 // them, the host and the facts as they are now; never the clock on the wall.
-func (e *Engine) judge(ctx context.Context, h *runState) verdict {
+func (e *Engine) judge(ctx context.Context, h *run.State) verdict {
 	s := h.Suspension
-	j := judgement{engine: e, history: h, suspension: s, node: h.program.ByPath[s.Step], verdict: verdict{waited: s.After(e.now())}}
+	j := judgement{engine: e, history: h, suspension: s, node: h.Program.ByPath[s.Step], verdict: verdict{waited: s.After(e.now())}}
 	switch {
 	case j.waited.Boots > s.Boots:
 		j.looped()
@@ -62,7 +64,7 @@ func (e *Engine) judge(ctx context.Context, h *runState) verdict {
 type judgement struct {
 	verdict
 	engine     *Engine
-	history    *runState
+	history    *run.State
 	suspension *runstate.Suspension
 	node       *program.Node
 }
@@ -211,22 +213,22 @@ func (j *judgement) asks(ctx context.Context, asked *program.Condition) (bool, e
 
 // present are the names that a condition reads, with the host and the facts as they are now.
 func (j *judgement) present(ctx context.Context, asked *program.Condition) (map[string]any, error) {
-	names := j.history.names(j.node, nil, false)
+	names := j.history.Names(j.node, nil, false)
 	machine, _, err := HostFacts()
 	if err != nil {
 		return nil, err
 	}
 	names["host"] = machine
 	facts := map[string]any{}
-	reader := factReader{
-		machine: j.engine.Machine, programs: true, untrusted: j.engine.Untrusted,
-		environment: append(process.BaseEnvironment(), "GWE_RUN_ID="+j.history.Begin.Run, "GWE_RECOVERING=0"),
+	reader := plan.FactReader{
+		Machine: j.engine.Machine, Programs: true, Untrusted: j.engine.Untrusted,
+		Environment: append(process.BaseEnvironment(), "GWE_RUN_ID="+j.history.Begin.Run, "GWE_RECOVERING=0"),
 	}
-	for _, f := range j.history.program.Facts {
+	for _, f := range j.history.Program.Facts {
 		if !reads(asked, f.Declared.Name.Text) {
 			continue
 		}
-		read := reader.read(ctx, f, names)
+		read := reader.Read(ctx, f, names)
 		if read.Err != nil {
 			return nil, read.Err
 		}
@@ -245,23 +247,23 @@ func reads(asked *program.Condition, fact string) bool {
 
 // bootedIntoNewSystem finds out whether a run that died before its reboot finds itself in the new system: the power failed after a step
 // had chosen that. Then the way back leads over a reboot as it does behind the step. Only expect can tell.
-func (e *Engine) bootedIntoNewSystem(ctx context.Context, h *runState, boot string) {
+func (e *Engine) bootedIntoNewSystem(ctx context.Context, h *run.State, boot string) {
 	if h.Rebooted != nil || h.Committed >= 0 || h.Begin.Boot == "" || h.Begin.Boot == boot {
 		return
 	}
-	for _, n := range h.program.Steps {
+	for _, n := range h.Program.Steps {
 		w := program.As[*program.Waiting](n)
-		if w == nil || w.Expect == nil || h.settled[n.Path()] {
+		if w == nil || w.Expect == nil || h.Settled[n.Path()] {
 			continue
 		}
-		record, err := w.Evaluate(h.names(n, nil, true))
+		record, err := w.Evaluate(h.Names(n, nil, true))
 		if err != nil {
 			return // it reads what a later step would have found out
 		}
 		j := judgement{engine: e, history: h, node: n}
 		if holds, _ := j.asks(ctx, w.Expect); holds {
 			record.Step = n.Path()
-			h.arrived = &record
+			h.Arrived = &record
 		}
 		return
 	}

@@ -27,7 +27,7 @@ const (
 // byPath are the files of the source that may.
 var byPath = map[string]string{
 	"engine/internal/runstate/recovery_failure.go": state, "engine/internal/runstate/resolution.go": state, "engine/internal/runstate/state.go": state, "engine/internal/runstate/unfinished.go": state,
-	"engine/journal/journal.go": state, "engine/journal/space.go": state, "engine/internal/program/freeze.go": state, "engine/runner.go": state, "engine/boot_loop.go": state, "engine/recover.go": state, "engine/facts.go": state, "engine/internal/program/plugins.go": state, "engine/retention.go": state, "engine/mutate.go": state, "engine/engine.go": state,
+	"engine/journal/journal.go": state, "engine/journal/space.go": state, "engine/internal/program/freeze.go": state, "engine/internal/run/runner.go": state, "engine/boot_loop.go": state, "engine/recover.go": state, "engine/facts.go": state, "engine/internal/program/plugins.go": state, "engine/retention.go": state, "engine/internal/run/mutate.go": state, "engine/engine.go": state,
 
 	"engine/durable/checked.go": folder, "engine/made/list.go": folder, "steps/migration/rollback_do.go": folder,
 	"steps/transfer/groups.go": folder, "steps/transfer/manifest.go": folder,

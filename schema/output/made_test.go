@@ -93,7 +93,7 @@ func (m *maker) of(t reflect.Type) object {
 // named refers to a definition, which is made once.
 func (m *maker) named(t reflect.Type, make func() object) object {
 	name := t.Name()
-	if room := path.Base(t.PkgPath()); !slices.Contains([]string{"engine", "runstate", "program"}, room) {
+	if room := path.Base(t.PkgPath()); !slices.Contains([]string{"engine", "runstate", "program", "plan"}, room) {
 		name = room + "." + name
 	}
 	if _, known := m.definitions[name]; !known {

@@ -25,36 +25,36 @@ type mutation struct {
 var mutations = []mutation{
 	{
 		name: "an undo is skipped",
-		file: "engine/unwind.go", from: "if early, ok := f.node.StepType().(step.EarlyType); ok && x.config.Early {",
-		to:       "if f.node.StepType().About().Name == \"swap-link\" {\n\t\treturn false, nil\n\t}\n\tif early, ok := f.node.StepType().(step.EarlyType); ok && x.config.Early {",
+		file: "engine/internal/run/unwind.go", from: "if early, ok := f.Node.StepType().(step.EarlyType); ok && x.Config.Early {",
+		to:       "if f.Node.StepType().About().Name == \"swap-link\" {\n\t\treturn false, nil\n\t}\n\tif early, ok := f.Node.StepType().(step.EarlyType); ok && x.Config.Early {",
 		campaign: []string{"--change=failing", "--how=EINTR"},
 		brief:    true,
 	},
 	{
 		name: "the oldest frame is undone first",
-		file: "engine/undo_order.go", from: "byNumber := cmp.Compare(b.Number, a.Number)", to: "byNumber := cmp.Compare(a.Number, b.Number)",
+		file: "engine/internal/run/undo_order.go", from: "byNumber := cmp.Compare(b.Number, a.Number)", to: "byNumber := cmp.Compare(a.Number, b.Number)",
 		campaign: []string{"--change=failing", "--how=kill-before"},
 	},
 	{
 		name: "two journal writes are swapped: a frame is undone before it is",
-		file: "engine/unwind.go", from: "errs, rest := x.putBack(ctx, f, failure, task)",
-		to:       "_ = x.append(runstate.RecordUndone, runstate.UndoneRecord{Frame: f.Number})\n\terrs, rest := x.putBack(ctx, f, failure, task)",
+		file: "engine/internal/run/unwind.go", from: "errs, rest := x.putBack(ctx, f, failure, task)",
+		to:       "_ = x.Append(runstate.RecordUndone, runstate.UndoneRecord{Frame: f.Number})\n\terrs, rest := x.putBack(ctx, f, failure, task)",
 		campaign: []string{"--change=failing", "--how=kill-before"},
 		brief:    true,
 	},
 	{
 		name: "what a later commit supersedes is not given up",
-		file: "engine/commit.go", from: "if len(x.state.held()) > 0 {", to: "if false {",
+		file: "engine/internal/run/commit.go", from: "if len(x.State.Held()) > 0 {", to: "if false {",
 		campaign: []string{"--change=update", "--how=EINTR"},
 	},
 	{
 		name: "a commit in doubt is taken back",
-		file: "engine/commit.go", from: "x.state.Committed = len(x.state.frames)", to: "",
+		file: "engine/internal/run/commit.go", from: "x.State.Committed = len(x.State.Frames)", to: "",
 		campaign: []string{"--change=install", "--how=EIO", "--at=journal"},
 	},
 	{
 		name: "an undo that the system refused is not tried once more",
-		file: "engine/retry_once.go", from: "if err == nil || postpone || !refusedBySystem(err) {", to: "if true || !refusedBySystem(err) {",
+		file: "engine/internal/run/retry_once.go", from: "if err == nil || postpone || !refusedBySystem(err) {", to: "if true || !refusedBySystem(err) {",
 		campaign: []string{"--change=failing", "--how=EIO", "--at=rename"},
 	},
 	{
@@ -75,7 +75,7 @@ var mutations = []mutation{
 	},
 	{
 		name: "half of what an undo needs is a way back",
-		file: "engine/lease.go", from: "if keeping && !p.Releasing {", to: "if false && keeping && !p.Releasing {",
+		file: "engine/release.go", from: "if keeping && !p.Releasing {", to: "if false && keeping && !p.Releasing {",
 		tests: []string{"-run=TestKillAtEveryRecordOfAForget", "./engine"},
 	},
 	{
@@ -101,7 +101,7 @@ var mutations = []mutation{
 	},
 	{
 		name: "what could not be given up is forgotten",
-		file: "engine/lease.go", from: "f.Leftover = true // the next recovery tries again", to: "",
+		file: "engine/internal/run/lease.go", from: "f.Leftover = true // the next recovery tries again", to: "",
 		campaign: []string{"--change=update", "--how=ENOSPC"},
 	},
 	{
@@ -118,7 +118,7 @@ var mutations = []mutation{
 	},
 	{
 		name: "a journal that failed for a moment is given up",
-		file: "engine/journal_retry.go", from: "if x.journal.Mend() != nil {", to: "if true {",
+		file: "engine/internal/run/journal_retry.go", from: "if x.Journal.Mend() != nil {", to: "if true {",
 		campaign: []string{"--change=failing", "--how=EIO", "--at=journal"},
 	},
 	{
@@ -151,17 +151,17 @@ var mutations = []mutation{
 	},
 	{
 		name: "what a dead run started lives on",
-		file: "engine/recover.go", from: "count, err := process.KillLeft(ctx, begun, marks...)", to: "_, _ = begun, marks\n\tcount, err := process.KillLeft(ctx, nil)",
+		file: "engine/internal/run/survivors.go", from: "count, err := process.KillLeft(ctx, begun, marks...)", to: "_, _ = begun, marks\n\tcount, err := process.KillLeft(ctx, nil)",
 		tests: []string{"-run=TestKilledWithAGrandchild", "./cmd/gwe"},
 	},
 	{
 		name: "an early recovery forgets what it put off",
-		file: "engine/unwind.go", from: "rest = append(rest, n.Path())", to: "_ = n.Path()",
+		file: "engine/internal/run/unwind.go", from: "rest = append(rest, n.Path())", to: "_ = n.Path()",
 		tests: []string{"-run=TestAnEarlyRecovery", "./engine"},
 	},
 	{
 		name: "a service that stays down counts as progress of a recovery",
-		file: "engine/early_boot.go", from: "if f.Rest != nil && f.Rest.Own == rest.Own && slices.Equal(f.Rest.Steps, rest.Steps) {", to: "if false {",
+		file: "engine/internal/run/early_boot.go", from: "if f.Rest != nil && f.Rest.Own == rest.Own && slices.Equal(f.Rest.Steps, rest.Steps) {", to: "if false {",
 		tests: []string{"-run=TestALoopBehindAServiceThatIsDown", "./engine"},
 	},
 	{
@@ -206,48 +206,48 @@ var mutations = []mutation{
 	},
 	{
 		name: "an undo does not ask whether the file system of an effect is mounted",
-		file: "engine/mutate.go", from: "record.Targets = runstate.TargetsOfEffects(paths, x.state.Begin.Targets)", to: "",
+		file: "engine/internal/run/mutate.go", from: "record.Targets = runstate.TargetsOfEffects(paths, x.State.Begin.Targets)", to: "",
 		tests: []string{"-run", "TestUndoWithoutALockWaitsForTheMount", "./cmd/gwe"},
 	},
 	{
 		name: "what an undo owes last is dropped",
-		file: "engine/undo_last.go", from: "errs, rest := x.runLast(ctx, f, failure, task)", to: "var errs []error\n\trest := false",
+		file: "engine/internal/run/undo_last.go", from: "errs, rest := x.runLast(ctx, f, failure, task)", to: "var errs []error\n\trest := false",
 		campaign: []string{"--change=failing restart", "--how=EINTR"},
 		brief:    true,
 	},
 	{
 		name: "what an undo owes last runs in its place, before older frames are undone",
-		file: "engine/unwind.go", from: "if last {\n\t\tkind = runstate.RecordButLast", to: "if last {\n\t\t_, _ = x.runLast(ctx, f, failure, parent)\n\t}\n\tif false {\n\t\tkind = runstate.RecordButLast",
+		file: "engine/internal/run/unwind.go", from: "if last {\n\t\tkind = runstate.RecordButLast", to: "if last {\n\t\t_, _ = x.runLast(ctx, f, failure, parent)\n\t}\n\tif false {\n\t\tkind = runstate.RecordButLast",
 		campaign: []string{"--change=failing restart", "--how=EINTR"},
 	},
 	{
 		name: "the journal calls a frame undone that still owes its last part",
-		file: "engine/unwind.go", from: "if last {\n\t\tkind = runstate.RecordButLast", to: "if f.OwesLast = last; false {\n\t\tkind = runstate.RecordButLast",
+		file: "engine/internal/run/unwind.go", from: "if last {\n\t\tkind = runstate.RecordButLast", to: "if f.OwesLast = last; false {\n\t\tkind = runstate.RecordButLast",
 		campaign: []string{"--change=failing restart", "--how=kill-before"},
 	},
 	{
 		name: "an early recovery runs what is owed last, without services",
-		file: "engine/undo_last.go", from: "if x.config.Early || slices.ContainsFunc(open,", to: "if slices.ContainsFunc(open,",
+		file: "engine/internal/run/undo_last.go", from: "if x.Config.Early || slices.ContainsFunc(open,", to: "if slices.ContainsFunc(open,",
 		tests: []string{"-run=TestUndoLastWaitsForServices", "./engine"},
 	},
 	{
 		name: "lists of undo-last that differ are taken for equal",
-		file: "engine/undo_last.go", from: "key, err := json.Marshal(calls)", to: "key, err := json.Marshal(len(calls))",
+		file: "engine/internal/run/undo_last.go", from: "key, err := json.Marshal(calls)", to: "key, err := json.Marshal(len(calls))",
 		tests: []string{"-run=TestUndoLast$", "./engine"},
 	},
 	{
 		name: "what was undone alone is not told of the undo of older changes",
-		file: "engine/undo_last.go", from: "if x.state.olderUndoPending(f) {", to: "if false {",
+		file: "engine/internal/run/undo_last.go", from: "if x.State.olderUndoPending(f) {", to: "if false {",
 		campaign: []string{"--change=failing restart", "--how=EINTR"},
 	},
 	{
 		name: "what an undo owes last is dropped, and gwe test finds it",
-		file: "engine/undo_last.go", from: "errs, rest := x.runLast(ctx, f, failure, task)", to: "var errs []error\n\trest := false",
+		file: "engine/internal/run/undo_last.go", from: "errs, rest := x.runLast(ctx, f, failure, task)", to: "var errs []error\n\trest := false",
 		tests: []string{"-run=TestScripts/test$", "./cmd/gwe"},
 	},
 	{
 		name: "what an undo owes last runs too early, and gwe test finds it",
-		file: "engine/unwind.go", from: "if last {\n\t\tkind = runstate.RecordButLast", to: "if last {\n\t\t_, _ = x.runLast(ctx, f, failure, parent)\n\t}\n\tif false {\n\t\tkind = runstate.RecordButLast",
+		file: "engine/internal/run/unwind.go", from: "if last {\n\t\tkind = runstate.RecordButLast", to: "if last {\n\t\t_, _ = x.runLast(ctx, f, failure, parent)\n\t}\n\tif false {\n\t\tkind = runstate.RecordButLast",
 		tests: []string{"-run=TestScripts/test$", "./cmd/gwe"},
 	},
 }
