@@ -91,45 +91,64 @@ func (e *Engine) recoverRun(ctx context.Context, id string, earlier []*runstate.
 		}
 		return nil, nil, nil
 	case p == nil:
-		mark, err := regular.Read(runstate.DirectoryOf(e.State, id).Mark())
-		if _, value, _ := strings.Cut(string(mark), "="); err == nil && value != "" { // it has begun to read facts; one that is torn has not
-			_, err = process.KillLeft(ctx, nil, string(mark))
-		}
-		if err != nil && !errors.Is(err, os.ErrNotExist) {
-			return nil, nil, err
-		}
-		return nil, nil, os.RemoveAll(string(runstate.DirectoryOf(e.State, id)))
+		return nil, nil, removeUnbegun(ctx, runstate.DirectoryOf(e.State, id))
 	case p.ClosedByOperator():
 		return p, nil, nil
 	case p.Ended == nil:
-		waits := p.Suspension
-		if waits != nil && e.Early {
-			return p, &Result{Run: id, Status: runstate.StatusSuspended, Waits: waits.Awaited()}, nil
-		}
-		if p.Awaiting && e.Early {
-			return p, &Result{Run: id, Status: runstate.StatusSuspended, Waits: runstate.ServicesAwaited}, nil
-		}
-		var result Result
-		if waits != nil {
-			result, err = e.resume(ctx, p, earlier, held)
-		} else {
-			result, err = e.recover(ctx, p, earlier)
-		}
-		if err != nil {
-			return nil, nil, err
-		}
-		if p, err = runstate.Peek(e.State, id); err == nil && p != nil && (p.Ended != nil || result.Status == runstate.StatusSuspended) {
-			p.Folder.ForgetFailure()
-		}
-		result.Unfinished = err == nil && p != nil && p.Ended == nil && result.Status != runstate.StatusSuspended
-		return p, &result, err
+		return e.recoverUnended(ctx, p, earlier, held)
 	}
+	p, err = e.finishEnded(ctx, p)
+	return p, nil, err
+}
+
+// removeUnbegun removes the directory of a run that never began, and ends what its facts started.
+func removeUnbegun(ctx context.Context, directory runstate.RunDirectory) error {
+	mark, err := regular.Read(directory.Mark())
+	if _, value, _ := strings.Cut(string(mark), "="); err == nil && value != "" { // it has begun to read facts; one that is torn has not
+		_, err = process.KillLeft(ctx, nil, string(mark))
+	}
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return os.RemoveAll(string(directory))
+}
+
+// recoverUnended takes a run on that has no last record: one that waits, or that died. An early recovery leaves
+// those alone that wait.
+func (e *Engine) recoverUnended(ctx context.Context, p *runstate.StoredRun, earlier []*runstate.StoredRun, held *locks) (*runstate.StoredRun, *Result, error) {
+	id, waits := p.Folder.ID(), p.Suspension
+	if waits != nil && e.Early {
+		return p, &Result{Run: id, Status: runstate.StatusSuspended, Waits: waits.Awaited()}, nil
+	}
+	if p.Awaiting && e.Early {
+		return p, &Result{Run: id, Status: runstate.StatusSuspended, Waits: runstate.ServicesAwaited}, nil
+	}
+	var result Result
+	var err error
+	if waits != nil {
+		result, err = e.resume(ctx, p, earlier, held)
+	} else {
+		result, err = e.recover(ctx, p, earlier)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	if p, err = runstate.Peek(e.State, id); err == nil && p != nil && (p.Ended != nil || result.Status == runstate.StatusSuspended) {
+		p.Folder.ForgetFailure()
+	}
+	result.Unfinished = err == nil && p != nil && p.Ended == nil && result.Status != runstate.StatusSuspended
+	return p, &result, err
+}
+
+// finishEnded does what is left to do of a run that has ended: leftovers, and a release that gwe died in.
+func (e *Engine) finishEnded(ctx context.Context, p *runstate.StoredRun) (*runstate.StoredRun, error) {
 	if len(p.NotCleaned()) > 0 {
-		if err := e.bounded(p, func() error { return e.clean(ctx, p) }); err != nil {
-			return nil, nil, err
+		err := e.bounded(p, func() error { return e.clean(ctx, p) })
+		if err != nil {
+			return nil, err
 		}
-		if p, err = runstate.Peek(e.State, id); err != nil {
-			return nil, nil, err
+		if p, err = runstate.Peek(e.State, p.Folder.ID()); err != nil {
+			return nil, err
 		}
 	}
 	if p.HalfReleased() {
@@ -137,9 +156,9 @@ func (e *Engine) recoverRun(ctx context.Context, id string, earlier []*runstate.
 		_ = e.bounded(p, func() error { _, err := e.release(ctx, p, &locks{}); return err })
 	}
 	if !p.Needed() && p.Folder.Keeps() { // gwe may have died behind the last record
-		return p, nil, p.Folder.DropKept()
+		return p, p.Folder.DropKept()
 	}
-	return p, nil, nil
+	return p, nil
 }
 
 // recover takes one dead run to its end.

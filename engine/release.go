@@ -9,8 +9,8 @@ import (
 	"github.com/gwe-project/gwe/engine/tasklog"
 )
 
-// supersedes gives the run the earlier ones whose undo may still be asked for, and what it calls when it has committed changes. held are
-// the locks of this process.
+// supersedes sets which earlier runs may still be undone by hand, and what the run calls when it has committed
+// changes. held are the locks of this process.
 func (e *Engine) supersedes(x *run.Runner, earlier []*runstate.StoredRun, held *locks) {
 	x.Earlier = earlier
 	x.Supersede = func(ctx context.Context, task *tasklog.Task) {

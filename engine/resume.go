@@ -84,7 +84,7 @@ func (e *Engine) countBoot(p *runstate.StoredRun, h *run.State) {
 	}
 }
 
-// leave lets a run wait on. The journal is told how far it came, so that no boot begins the wait anew.
+// keepWaiting lets a run wait on. The journal is told how far it came, so that no boot begins the wait anew.
 func (e *Engine) keepWaiting(p *runstate.StoredRun, h *run.State, v verdict) (Result, error) {
 	result := Result{Run: p.Folder.ID(), Status: runstate.StatusSuspended, Waits: h.Suspension.Awaited()}
 	if !h.Suspension.WorthJournaling(v.waited) {

@@ -51,16 +51,7 @@ func (e *Engine) Rollback(ctx context.Context, id string) (Result, error) {
 	if err := errors.Join(roomToAct(), e.rollbackReaches(p), e.owedElsewhere(p.Begin.Extents())); err != nil {
 		return Result{}, err
 	}
-	seen, err := e.wayBack(p, standing)
-	if err == nil {
-		err = inspectFrames(ctx, seen)
-	}
-	if err == nil {
-		err = foreseeUndo(ctx, seen)
-	}
-	if err == nil {
-		_, err = e.foresee(ctx, seen, p, standing)
-	}
+	seen, _, err := e.examineRollback(ctx, p, standing)
 	if err == nil {
 		err = e.checkRebootBack(ctx, seen)
 	}
@@ -80,6 +71,11 @@ func (e *Engine) Rollback(ctx context.Context, id string) (Result, error) {
 	for _, name := range notRolledBack(seen) {
 		x.Task.Warn("this stays as it is: " + name)
 	}
+	return e.rollBack(ctx, x, seen)
+}
+
+// rollBack puts the run back that nothing stands in the way of, as seen is.
+func (e *Engine) rollBack(ctx context.Context, x, seen *run.Runner) (Result, error) {
 	x.NoteUnfinished()
 	if err := beginManualRollback(x, seen.State.Rebooted); err != nil {
 		var unsure *journal.Unsure

@@ -11,6 +11,23 @@ import (
 	"github.com/gwe-project/gwe/engine/step"
 )
 
+// examineRollback looks at everything that could stand in the way of a rollback: journals, frames, the machine.
+// It gives the run as a rollback would find it, and what that would leave since it came after the commit.
+func (e *Engine) examineRollback(ctx context.Context, p *runstate.StoredRun, standing []*runstate.StoredRun) (*run.Runner, []step.Later, error) {
+	x, err := e.wayBack(p, standing)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := inspectFrames(ctx, x); err != nil {
+		return nil, nil, err
+	}
+	if err := foreseeUndo(ctx, x); err != nil {
+		return nil, nil, err
+	}
+	later, err := e.foresee(ctx, x, p, standing)
+	return x, later, err
+}
+
 // wayBack looks at what journals tell that could stand in the way of a rollback, and gives the run as that would find it once
 // it has begun. It only reads, and does not look at the machine: asLeft does. The error says why it cannot be.
 func (e *Engine) wayBack(p *runstate.StoredRun, standing []*runstate.StoredRun) (*run.Runner, error) {

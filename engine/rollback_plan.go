@@ -50,17 +50,7 @@ func (e *Engine) PlanRollback(ctx context.Context, id string) (RollbackPlan, err
 	if err := errors.Join(roomToAct(), e.rollbackReaches(p), e.owedElsewhere(p.Begin.Extents())); err != nil {
 		return RollbackPlan{}, err
 	}
-	x, err := e.wayBack(p, standing)
-	if err == nil {
-		err = inspectFrames(ctx, x)
-	}
-	if err == nil {
-		err = foreseeUndo(ctx, x)
-	}
-	later := []step.Later{}
-	if err == nil {
-		later, err = e.foresee(ctx, x, p, standing)
-	}
+	x, later, err := e.examineRollback(ctx, p, standing)
 	if err != nil {
 		return RollbackPlan{}, e.withAlternatives(standing, p, err)
 	}

@@ -118,6 +118,7 @@ func (f *forecast) list(ctx context.Context, nodes []*program.Node) (rows []prog
 	return rows, false
 }
 
+// Group plans the steps of a group, its rescue and its finally.
 func (f *forecast) Group(ctx context.Context, n *program.Node) (rows []program.PlannedStep, over bool) {
 	g := program.As[*program.Group](n)
 	inner, over := f.list(ctx, g.Steps)
@@ -136,6 +137,7 @@ func (f *forecast) Group(ctx context.Context, n *program.Node) (rows []program.P
 	return append(rows, f.planApart(ctx, g.Finally, "finally")...), over
 }
 
+// Parallel plans the branches of a parallel.
 func (f *forecast) Parallel(ctx context.Context, n *program.Node, row *program.PlannedStep) (rows []program.PlannedStep) {
 	p := program.As[*program.Parallel](n)
 	row.Do = []string{fmt.Sprintf("%d branches side by side", len(p.Branches))}

@@ -66,7 +66,7 @@ const (
 	fileTimeout = 5 * time.Second
 )
 
-// FactReader reads facts.
+// FactReader reads facts, each as names say where it is found.
 type FactReader struct {
 	Machine step.Machine
 	// Programs reports whether programs may be run, and environment what they get.
@@ -77,6 +77,7 @@ type FactReader struct {
 	Untrusted bool
 }
 
+// All reads all facts of a program.
 func (r FactReader) All(ctx context.Context, compiled *program.Program, names map[string]any) []Fact {
 	facts := make([]Fact, 0, len(compiled.Facts))
 	for _, f := range compiled.Facts {
@@ -85,6 +86,7 @@ func (r FactReader) All(ctx context.Context, compiled *program.Program, names ma
 	return facts
 }
 
+// Read reads one fact. Err is why it could not be read.
 func (r FactReader) Read(ctx context.Context, f *program.Fact, names map[string]any) Fact {
 	read := Fact{Name: f.Declared.Name.Text, Type: f.Declared.Type, Asked: true}
 	var text string

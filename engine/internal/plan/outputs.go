@@ -30,7 +30,7 @@ func (f *plannedOutputs) change(id string) {
 	f.former = append(f.former, formerly{id, outputs, known})
 }
 
-// back takes back all but the first changes.
+// revert takes back all but the first changes.
 func (f *plannedOutputs) revert(changes int) {
 	for len(f.former) > changes {
 		last := f.former[len(f.former)-1]

@@ -58,7 +58,7 @@ func (x *Runner) commitAs(ctx context.Context, record runstate.StepRecord, task 
 	return nil
 }
 
-// standing asks the frames whether what they did still stands.
+// verifyFrames asks the frames whether what they did still stands.
 func (x *Runner) verifyFrames(ctx context.Context, task *tasklog.Task) error {
 	followed := x.State.followed()
 	for _, f := range x.State.Frames {

@@ -28,7 +28,8 @@ type Config struct {
 	Unwatched func(wait runstate.Cause) *fault.Fault
 	// Now is the moment of the machine.
 	Now func() host.Moment
-	// AskSuccessor asks another gwe whether it can go on with the run of that id, and returns its version. It changes nothing.
+	// AskSuccessor asks another gwe whether it can go on with the run of that id, and returns its version. It
+	// changes nothing.
 	AskSuccessor func(ctx context.Context, run string, to runstate.HandedOverRecord, task *tasklog.Task) (version string, err error)
 	// Pretend is set where a hand-over only asks, and this process goes on with the run.
 	Pretend bool

@@ -17,7 +17,7 @@ const (
 	firstRest = 50 * time.Millisecond
 )
 
-// keep holds a record in memory that could not be written, and mends the journal.
+// holdRecord keeps a record in memory that could not be written, and mends the journal.
 func (x *Runner) holdRecord(err error) {
 	if !x.Journal.Keep() {
 		x.lost = true

@@ -53,6 +53,7 @@ type instance struct {
 	rounds string
 }
 
+// NewState is a run of which no record has been taken in yet.
 func NewState(compiled *program.Program, folder runstate.RunDirectory) *State {
 	return &State{Recorded: runstate.NewRecorded(), Program: compiled, folder: folder, Secrets: newSecrets(folder), Settled: map[string]bool{},
 		byNumber: map[int]*Frame{}, scenes: map[scopeKey]*scopeInstance{}, lengths: map[instance]int{}, rescues: map[instance]runstate.ErrorRecord{},

@@ -29,7 +29,7 @@ func (x *Runner) SuspendRollback(why error) runstate.Result {
 	return result
 }
 
-// OutOfReach is that of a run that lives and turns back.
+// outOfReach reports why nothing can be undone now, of a run that lives and turns back: a file system is not there.
 func (x *Runner) outOfReach() error {
 	if x.State.Suspension != nil || x.State.Rebooted != nil || len(x.FramesToUndo()) == 0 {
 		return nil
