@@ -178,7 +178,7 @@ func (e *Engine) create(ctx context.Context, compiled *Program, begin runstate.B
 	}
 	h := run.NewState(compiled, folder)
 	h.SetInputs(begin, names)
-	x = e.execution(h, written, "run", program.Title(compiled))
+	x = e.beginRunner(h, written, "run", program.Title(compiled))
 	err = e.readFacts(ctx, x, &begin)
 	if err == nil {
 		err = x.Start(begin)
@@ -201,8 +201,8 @@ func (e *Engine) watched(written journal.Writer) journal.Writer {
 	return e.Journals(written)
 }
 
-// execution puts this process's work on a run together: its journal, and its log with a task of its own.
-func (e *Engine) execution(h *run.State, written *journal.Journal, kind, title string) *run.Runner {
+// beginRunner puts this process's work on a run together: its journal, and its log with a task of its own.
+func (e *Engine) beginRunner(h *run.State, written *journal.Journal, kind, title string) *run.Runner {
 	return run.Begin(e.config(), h, e.watched(written), kind, title)
 }
 

@@ -47,7 +47,7 @@ func (e *Engine) open(p *runstate.StoredRun, kind, title string) (*run.Runner, e
 		_ = written.Close()
 		return nil, err
 	}
-	x := e.execution(history, written, kind, title)
+	x := e.beginRunner(history, written, kind, title)
 	x.Recovers = kind == "recover"
 	x.Number = history.LastFrame()
 	return x, nil

@@ -35,7 +35,7 @@ func Compile(library Library, file string, source []byte, catalog step.Catalog, 
 			catalog: catalog, library: library, proofs: proofs, read: map[string]*readRecipe{},
 			program: &Program{Recipe: recipe, ByPath: map[string]*Node{}, Root: root},
 		},
-		recipe: recipe, base: earlyScope(recipe), area: root, stopAt: -1, files: []string{file},
+		recipe: recipe, base: earlyScope(recipe), static: root, stopAt: -1, files: []string{file},
 	}
 	c.compile()
 	diagnostics = append(diagnostics, c.diagnostics...)
@@ -73,10 +73,10 @@ type compiler struct {
 	recipe *schema.Recipe
 	// base is what every expression of the recipe may read, and grows until its first step.
 	base expression.Scope
-	// prefix is the path of the use by which the recipe came in, with a slash; area is that of its steps, and files are
+	// prefix is the path of the use by which the recipe came in, with a slash; static is the scope of its steps, and files are
 	// those of the recipes around it and its own.
 	prefix string
-	area   *StaticScope
+	static *StaticScope
 	files  []string
 	// stopAt is how many outputs were visible at the first stop; -1 where there is none.
 	stopAt int
@@ -91,10 +91,10 @@ func (c *compiler) compile() {
 	c.program.Timeout = c.setting(c.recipe.Timeout, durationType, c.base)
 	v := visibleNames{base: c.base}
 
-	sequence, behind := c.sequence(c.recipe.Steps, v, spot{area: c.area})
+	sequence, behind := c.sequence(c.recipe.Steps, v, spot{static: c.static})
 	c.program.Steps = sequence
-	c.program.Failsafe = c.epilogue(c.recipe.Failsafe, behind.with("error", errorType()), spot{area: c.area})
-	c.program.Finally = c.epilogue(c.recipe.Finally, behind.with("error", maybe(errorType())), spot{area: c.area})
+	c.program.Failsafe = c.epilogue(c.recipe.Failsafe, behind.with("error", errorType()), spot{static: c.static})
+	c.program.Finally = c.epilogue(c.recipe.Finally, behind.with("error", maybe(errorType())), spot{static: c.static})
 	c.program.Outputs = c.outputs(behind)
 }
 
@@ -126,7 +126,7 @@ func (c *compiler) variables() []NamedValue {
 // spot is where a step stands in the program.
 type spot struct {
 	parent  *Node
-	area    *StaticScope
+	static  *StaticScope
 	rescues *Node
 	branch  int
 }
@@ -152,7 +152,7 @@ func count(nodes []*Node) {
 
 // step compiles one step of a sequence. It gives what is visible behind the step.
 func (c *compiler) step(s *schema.Step, v visibleNames, at spot, timeout *schema.Setting) (*Node, visibleNames) {
-	n := &Node{Construct: unknown{}, Step: s, recipe: c.recipe, at: c.prefix + s.Path, Parent: at.parent, Branch: at.branch, Rescues: at.rescues, In: at.area, Own: at.area}
+	n := &Node{Construct: unknown{}, Step: s, recipe: c.recipe, at: c.prefix + s.Path, Parent: at.parent, Branch: at.branch, Rescues: at.rescues, In: at.static, Own: at.static}
 	if n.Parent != nil {
 		n.Depth = n.Parent.Depth + 1
 	}
@@ -185,7 +185,7 @@ func (c *compiler) step(s *schema.Step, v visibleNames, at spot, timeout *schema
 	return n, v.add(left...)
 }
 
-// leave notes what is read of an area from outside of it.
+// leave notes what is read of a scope from outside of it.
 func (a *StaticScope) noteReads(left []value.Field) {
 	if a.Lefts == nil {
 		a.Lefts = map[string]bool{}
@@ -232,7 +232,7 @@ func (c *compiler) undo(n *Node, inner, behind visibleNames) {
 func (c *compiler) undoSteps(n *Node, steps []*schema.Step, v visibleNames) (nodes []*Node, behind visibleNames) {
 	for _, s := range steps {
 		var undo *Node
-		undo, v = c.step(s, v, spot{parent: n, area: n.Own, rescues: n.Rescues}, c.recipe.Defaults.UndoTimeout)
+		undo, v = c.step(s, v, spot{parent: n, static: n.Own, rescues: n.Rescues}, c.recipe.Defaults.UndoTimeout)
 		if undo.timeout == nil {
 			undo.timeout = constant{value: value.DurationOf(defaultTimeout)} // no undo waits for ever
 		}

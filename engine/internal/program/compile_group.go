@@ -10,7 +10,7 @@ import (
 // group compiles a group: its steps see those above and each other, and steps behind see them. Where there is a rescue,
 // nobody knows behind the group how far its steps came.
 func (c *compiler) group(n *Node, action schema.Group, v visibleNames) visibleNames {
-	g, at := &Group{}, spot{parent: n, area: n.Own, rescues: n.Rescues}
+	g, at := &Group{}, spot{parent: n, static: n.Own, rescues: n.Rescues}
 	n.Construct = g
 	var behind visibleNames
 	g.Steps, behind = c.sequence(action.Steps, v, at)
@@ -36,7 +36,7 @@ func (c *compiler) parallel(n *Node, action schema.Parallel, v visibleNames) vis
 	var left []value.Field
 	for i, s := range action.Branches {
 		branch := &StaticScope{Parent: n.Own, Loops: n.Own.Loops}
-		made, behind := c.step(s, v, spot{parent: n, area: branch, rescues: n.Rescues, branch: i}, c.recipe.Defaults.Timeout)
+		made, behind := c.step(s, v, spot{parent: n, static: branch, rescues: n.Rescues, branch: i}, c.recipe.Defaults.Timeout)
 		branch.Owner = made
 		branch.noteReads(behind.above[len(v.above):])
 		c.program.Strands++

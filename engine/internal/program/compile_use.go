@@ -29,7 +29,7 @@ type readRecipe struct {
 // hands in. What has no meaning there is passed over: its triggers; its commit, for the run commits as a whole; its lock and
 // its failsafe, which the recipe that is started must have then.
 func (c *compiler) use(n *Node, action schema.Use, scope expression.Scope) {
-	n.Construct = &Used{Area: &StaticScope{Parent: n.Own, Owner: n, Loops: n.Own.Loops}}
+	n.Construct = &Used{Scope: &StaticScope{Parent: n.Own, Owner: n, Loops: n.Own.Loops}}
 	if action.Recipe.Text == "" {
 		return
 	}
@@ -43,14 +43,14 @@ func (c *compiler) use(n *Node, action schema.Use, scope expression.Scope) {
 	c.unowned(action, recipe)
 
 	inner := &compiler{
-		compilation: c.compilation, recipe: recipe, base: earlyScope(recipe), prefix: n.at + "/", area: u.Area, stopAt: -1,
+		compilation: c.compilation, recipe: recipe, base: earlyScope(recipe), prefix: n.at + "/", static: u.Scope, stopAt: -1,
 		files: append(slices.Clone(c.files), file), silent: known.seen,
 	}
 	before := len(c.diagnostics)
 	u.Variables = inner.variables()
 	u.Timeout = inner.setting(recipe.Timeout, durationType, inner.base)
 	v := visibleNames{base: inner.base}
-	at := spot{parent: n, area: u.Area}
+	at := spot{parent: n, static: u.Scope}
 	sequence, behind := inner.sequence(recipe.Steps, v, at)
 	u.Steps = sequence
 	u.Finally = inner.epilogue(recipe.Finally, behind.with("error", maybe(errorType())), at)

@@ -13,7 +13,7 @@ import (
 type Used struct {
 	single
 	Recipe    *schema.Recipe
-	Area      *StaticScope
+	Scope     *StaticScope
 	With      []NamedValue
 	Variables []NamedValue
 	Timeout   Dynamic

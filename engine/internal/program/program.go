@@ -30,7 +30,7 @@ type Program struct {
 
 	// ByPath finds the node of a journal's record.
 	ByPath map[string]*Node
-	// Root is the area of the recipe's own steps.
+	// Root is the scope of the recipe's own steps.
 	Root *StaticScope
 	// uses are the recipes that it uses, and theirs, each once.
 	uses []usedFile
@@ -77,7 +77,7 @@ type Node struct {
 	Strand int
 	// Rescues is the group in whose rescue it stands; nil elsewhere.
 	Rescues *Node
-	// In is the area where it stands; own is the area of what it does: one of each round, where there is a for-each.
+	// In is the scope where it stands; own is the scope of what it does: one of each round, where there is a for-each.
 	In, Own *StaticScope
 
 	Items       *Items

@@ -153,27 +153,27 @@ func maybe(object value.Type) value.Type {
 	return object
 }
 
-// StaticScope is a part of a program whose steps see each other's outputs by their ids, and those of the areas around it: the
-// recipe itself, one round of a for-each, one branch of a parallel. The recipe of a use is an area too, and sees nothing
-// of what is around it. When an area ends well, what its steps left becomes visible around it.
+// StaticScope is a part of a program whose steps see each other's outputs by their ids, and those of the scopes around it: the
+// recipe itself, one round of a for-each, one branch of a parallel. The recipe of a use is a scope too, and sees nothing
+// of what is around it. When a scope ends well, what its steps left becomes visible around it.
 type StaticScope struct {
 	Parent *StaticScope
 	// Owner is the for-each, the branch or the use; nil for the recipe itself.
 	Owner *Node
-	// Loops is how many for-each are around it: so many numbers of rounds tell one scene of it from another.
+	// Loops is how many for-each are around it: so many numbers of rounds tell one instance of it from another.
 	Loops int
 	// Left are the ids by which its steps are read from outside, and lefts the same as a set.
 	Left  []leaving
 	Lefts map[string]bool
 }
 
-// leaving is the id of outputs that become visible around an area; list tells those of a for-each.
+// leaving is the id of outputs that become visible around a scope; list tells those of a for-each.
 type leaving struct {
 	Id   string
 	List bool
 }
 
-// Used reports whether the area is a recipe that is used.
+// Used reports whether the scope is a recipe that is used.
 func (a *StaticScope) Used() bool {
-	return a.Owner != nil && As[*Used](a.Owner) != nil && As[*Used](a.Owner).Area == a
+	return a.Owner != nil && As[*Used](a.Owner) != nil && As[*Used](a.Owner).Scope == a
 }

@@ -8,7 +8,7 @@ import (
 // Names are the values that the expressions of a step read at this point of the run, in these rounds of the for-each
 // around it.
 func (h *State) Names(n *program.Node, r runstate.Rounds, recovering bool) map[string]any {
-	within := h.scene(n.Own, r)
+	within := h.scope(n.Own, r)
 	names := h.seen(within, recovering)
 	if n.Last {
 		names["steps"] = lateInstance{within}
@@ -23,7 +23,7 @@ func (h *State) Names(n *program.Node, r runstate.Rounds, recovering bool) map[s
 }
 
 // Own are the values that the expressions of the recipe itself read: its vars, its outputs.
-func (h *State) Own() map[string]any { return h.seen(h.scene(h.Program.Root, nil), false) }
+func (h *State) Own() map[string]any { return h.seen(h.scope(h.Program.Root, nil), false) }
 
 func (h *State) seen(s *scopeInstance, recovering bool) map[string]any {
 	inputs, vars := h.Inputs, h.Vars

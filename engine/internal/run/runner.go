@@ -112,7 +112,7 @@ func (x *Runner) asRollback() *Runner {
 	return &Runner{work: x.work, Backward: true, strand: x.strand}
 }
 
-// branch is the execution of a branch of a parallel.
+// branch is the work on a branch of a parallel.
 func (x *Runner) branch(n *program.Node) *Runner {
 	return &Runner{work: x.work, Backward: x.Backward, strand: n.Strand}
 }
@@ -220,7 +220,7 @@ type stepRun struct {
 	launched atomic.Bool
 }
 
-// watch makes the children of an errand known as those of a place.
+// watch makes the children of a step known as those of a place.
 func (x *Runner) watch(run *stepRun, where runstate.Place) {
 	run.Started = func(pid int) {
 		run.launched.Store(true)

@@ -5,22 +5,22 @@ import (
 	"github.com/gwe-project/gwe/engine/internal/runstate"
 )
 
-// scopeInstance is one area in a run. Only the goroutine that works in it writes to it.
+// scopeInstance is one scope of the recipe in a run: in a round, or for a use. Only the goroutine that works in it writes to it.
 type scopeInstance struct {
-	area *program.StaticScope
-	// around is the scene whose outputs are seen here too; nil for the recipe itself, and for one that is used.
+	static *program.StaticScope
+	// around is the scope whose outputs are seen here too; nil for the recipe itself, and for one that is used.
 	around *scopeInstance
-	// recipe is the scene of the used recipe that it belongs to, which has the inputs and vars; nil is the run's own recipe.
+	// recipe is the scope of the used recipe that it belongs to, which has the inputs and vars; nil is the run's own recipe.
 	recipe       *scopeInstance
 	inputs, vars map[string]any
 	// item and index are those of the round, where there is one.
 	looped      bool
 	item, index any
-	// steps are what the steps of the area itself left, by id.
+	// steps are what the steps of the scope itself left, by id.
 	steps map[string]any
 	// gone are those that were undone since: what runs last in an undo reads them still.
 	gone map[string]any
-	// within are the scenes that lie in this one.
+	// within are the scopes that lie in this one.
 	within []scopeKey
 }
 
@@ -48,7 +48,7 @@ func (s *scopeInstance) remove(id string) {
 	s.set(id, nil)
 }
 
-// lateInstance is a scene as the steps of undo-last see it: with what was undone before they run.
+// lateInstance is a scope as the steps of undo-last see it: with what was undone before they run.
 type lateInstance struct{ *scopeInstance }
 
 // Member gives what a step left, undone or not.
@@ -57,7 +57,7 @@ func (l lateInstance) Member(id string) any {
 		if outputs := s.steps[id]; outputs != nil {
 			return outputs
 		}
-		if outputs := s.gone[id]; outputs != nil || s.area.Lefts[id] {
+		if outputs := s.gone[id]; outputs != nil || s.static.Lefts[id] {
 			return outputs
 		}
 	}
@@ -79,11 +79,11 @@ func (l lateInstance) All() map[string]any {
 	return all
 }
 
-// Member gives what a step left, as expressions see it here: what steps of this area left under the id hides what lies around it,
+// Member gives what a step left, as expressions see it here: what steps of this scope left under the id hides what lies around it,
 // where a for-each has a list under the same id once it has ended.
 func (s *scopeInstance) Member(id string) any {
 	for ; s != nil; s = s.around {
-		if outputs := s.steps[id]; outputs != nil || s.area.Lefts[id] {
+		if outputs := s.steps[id]; outputs != nil || s.static.Lefts[id] {
 			return outputs
 		}
 	}
@@ -103,53 +103,53 @@ func (s *scopeInstance) All() map[string]any {
 	return all
 }
 
-// scopeKey tells one scene of an area from another.
+// scopeKey tells one instance of a scope from another.
 type scopeKey struct {
-	area   *program.StaticScope
+	static *program.StaticScope
 	rounds string
 }
 
-// scene gives the scene of an area in these rounds, and makes it where nothing has happened there yet.
-func (h *State) scene(a *program.StaticScope, r runstate.Rounds) *scopeInstance {
+// scope returns the instance of a scope in these rounds, and makes it where nothing has happened there yet.
+func (h *State) scope(a *program.StaticScope, r runstate.Rounds) *scopeInstance {
 	h.Guard.Lock()
 	defer h.Guard.Unlock()
-	return h.sceneOf(a, r)
+	return h.scopeOf(a, r)
 }
 
-func (h *State) sceneOf(a *program.StaticScope, r runstate.Rounds) *scopeInstance {
+func (h *State) scopeOf(a *program.StaticScope, r runstate.Rounds) *scopeInstance {
 	r = r.In(a.Loops)
 	key := scopeKey{a, r.Key()}
-	if known := h.scenes[key]; known != nil {
+	if known := h.scopes[key]; known != nil {
 		return known
 	}
-	made := &scopeInstance{area: a}
+	made := &scopeInstance{static: a}
 	if a.Parent != nil {
-		outer := h.sceneOf(a.Parent, r)
+		outer := h.scopeOf(a.Parent, r)
 		outer.within = append(outer.within, key)
 		if a.Used() {
 			made.recipe = made
 		} else {
-			*made = scopeInstance{area: a, around: outer, recipe: outer.recipe, looped: outer.looped, item: outer.item, index: outer.index}
+			*made = scopeInstance{static: a, around: outer, recipe: outer.recipe, looped: outer.looped, item: outer.item, index: outer.index}
 		}
 	}
-	h.scenes[key] = made
+	h.scopes[key] = made
 	return made
 }
 
-// fresh makes a scene anew: an earlier attempt may have left things in it.
+// fresh makes a scope anew: an earlier attempt may have left things in it.
 func (h *State) fresh(a *program.StaticScope, r runstate.Rounds) *scopeInstance {
 	h.Guard.Lock()
 	defer h.Guard.Unlock()
 	h.drop(scopeKey{a, r.In(a.Loops).Key()})
-	return h.sceneOf(a, r)
+	return h.scopeOf(a, r)
 }
 
 func (h *State) drop(key scopeKey) {
-	gone := h.scenes[key]
+	gone := h.scopes[key]
 	if gone == nil {
 		return
 	}
-	delete(h.scenes, key)
+	delete(h.scopes, key)
 	for _, inner := range gone.within {
 		h.drop(inner)
 	}

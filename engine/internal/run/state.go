@@ -29,7 +29,7 @@ type State struct {
 	lastProgram int
 	// Settled are the paths of the recipe's own steps that are over: they ended well, were skipped, or were given up.
 	Settled map[string]bool
-	scenes  map[scopeKey]*scopeInstance
+	scopes  map[scopeKey]*scopeInstance
 	// lengths are how many rounds each for-each has; rescues are what the rescue of each group was called for.
 	lengths map[instance]int
 	rescues map[instance]runstate.ErrorRecord
@@ -56,7 +56,7 @@ type instance struct {
 // NewState is a run of which no record has been taken in yet.
 func NewState(compiled *program.Program, folder runstate.RunDirectory) *State {
 	return &State{Recorded: runstate.NewRecorded(), Program: compiled, folder: folder, Secrets: newSecrets(folder), Settled: map[string]bool{},
-		byNumber: map[int]*Frame{}, scenes: map[scopeKey]*scopeInstance{}, lengths: map[instance]int{}, rescues: map[instance]runstate.ErrorRecord{},
+		byNumber: map[int]*Frame{}, scopes: map[scopeKey]*scopeInstance{}, lengths: map[instance]int{}, rescues: map[instance]runstate.ErrorRecord{},
 	}
 }
 
@@ -228,7 +228,7 @@ func (h *State) bindSkipped(r runstate.StepRecord) error {
 	}
 	h.settle(n, r.Rounds)
 	if id := n.ID(); id != "" {
-		h.scene(n.Own, r.Rounds).set(id, nil)
+		h.scope(n.Own, r.Rounds).set(id, nil)
 	}
 	return nil
 }
@@ -257,7 +257,7 @@ func (h *State) bindResult(r runstate.ResultRecord) error {
 // setOutputs makes outputs visible.
 func (h *State) setOutputs(n *program.Node, r runstate.Rounds, outputs map[string]any) {
 	if id := n.ID(); id != "" {
-		h.scene(n.Own, r).set(id, outputs)
+		h.scope(n.Own, r).set(id, outputs)
 	}
 }
 
@@ -274,7 +274,7 @@ func (h *State) skipUndone(f *Frame) {
 func (h *State) dropOutputs(f *Frame) {
 	id := f.Node.ID()
 	for at := f.Node.Own; at != nil && id != ""; at = at.Parent {
-		h.scene(at, f.Rounds).remove(id)
+		h.scope(at, f.Rounds).remove(id)
 		if at.Used() {
 			id = at.Owner.ID() // what the recipe gave back that used it
 		}

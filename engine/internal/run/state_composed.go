@@ -69,7 +69,7 @@ func (h *State) bindUsed(r runstate.UsedRecord) error {
 			}
 		}
 	}
-	within := h.fresh(u.Area, r.Rounds)
+	within := h.fresh(u.Scope, r.Rounds)
 	within.inputs = h.Secrets.watch(inputs)
 	within.vars, err = program.DecodeNamed(u.Variables, r.Vars)
 	return err
@@ -94,9 +94,9 @@ func (h *State) bindEnded(r runstate.ResultRecord) error {
 	case n.Items != nil && len(r.Rounds) == n.In.Loops:
 		h.collectRounds(n, r.Rounds)
 	case program.As[*program.Parallel](n) != nil:
-		around := h.scene(n.Own, r.Rounds)
+		around := h.scope(n.Own, r.Rounds)
 		for _, branch := range program.As[*program.Parallel](n).Branches {
-			within := h.scene(branch.In, r.Rounds)
+			within := h.scope(branch.In, r.Rounds)
 			for _, left := range branch.In.Left {
 				around.set(left.Id, within.steps[left.Id])
 			}
@@ -114,12 +114,12 @@ func (h *State) bindEnded(r runstate.ResultRecord) error {
 
 // collectRounds makes lists of what the rounds of a for-each left: null where a round left nothing, or no list.
 func (h *State) collectRounds(n *program.Node, r runstate.Rounds) {
-	around := h.scene(n.In, r)
+	around := h.scope(n.In, r)
 	count := h.lengths[instance{n, r.Key()}]
 	for _, left := range n.Own.Left {
 		list := make([]any, count)
 		for i := range list {
-			list[i] = h.scene(n.Own, r.Next(i)).steps[left.Id]
+			list[i] = h.scope(n.Own, r.Next(i)).steps[left.Id]
 			if list[i] == nil && left.List {
 				list[i] = []any{}
 			}

@@ -43,7 +43,7 @@ func (h *State) itemsAround(n *program.Node, r runstate.Rounds) string {
 		if at.Owner == nil || at.Owner.Items == nil || at.Owner.Own != at || len(r) < at.Loops {
 			continue
 		}
-		if s := h.scene(at, r); s.looped {
+		if s := h.scope(at, r); s.looped {
 			items = append([]string{program.ItemText(map[string]any{"item": s.item, "index": s.index})}, items...)
 		}
 	}

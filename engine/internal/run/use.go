@@ -23,7 +23,7 @@ func (x *Runner) Use(ctx context.Context, n *program.Node, r runstate.Rounds, ta
 	if err := x.note(runstate.RecordUsed, record); err != nil {
 		return nil, err
 	}
-	within := x.State.scene(u.Area, r)
+	within := x.State.scope(u.Scope, r)
 	if u.Timeout != nil {
 		limit, err := program.Seconds(u.Timeout, x.State.seen(within, false))
 		if err != nil {
