@@ -1,5 +1,5 @@
 // Command steps measures what a step costs that does nothing: in gwe, which makes it durable and undoable, in ansible-playbook
-// and in task, in one run on this machine. It measures besides how gwe's cost grows with the number of steps, and how long
+// and in task, in one run on this machine. It measures besides what a step of each type costs, of another gwe too, how gwe's cost grows with the number of steps, and how long
 // `gwe validate` takes, how long a recovery takes, how often a step of each type syncs, and how large the program is. It judges
 // nothing but the syncs: it prints medians and their ratios.
 package main
@@ -24,17 +24,20 @@ func main() {
 	rounds := pflag.Int("rounds", 5, "how often each is measured")
 	count := pflag.Int("steps", 30, "steps of the longer recipe that is compared")
 	most := pflag.Int("most", 10_000, "steps of gwe's longest recipe")
+	older := pflag.String("older", "", "another gwe that the steps of each type are compared with")
+	only := pflag.Bool("by-type", false, "measure nothing but the steps of each type")
 	pflag.Parse()
+	each := 200
 	if *short {
-		*rounds, *count, *most = 1, 3, 100
+		*rounds, *count, *most, each = 1, 3, 100, 3
 	}
-	if err := bench(*rounds, *count, *most); err != nil {
+	if err := bench(*rounds, *count, *most, each, *older, *only); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func bench(rounds, count, most int) (err error) {
+func bench(rounds, count, most, each int, older string, only bool) (err error) {
 	if _, err := exec.LookPath("ansible-playbook"); err != nil {
 		return errors.New("missing: ansible-playbook; on Debian: apt-get install ansible-core")
 	}
@@ -49,6 +52,9 @@ func bench(rounds, count, most int) (err error) {
 	if output, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("go build: %v\n%s", err, output)
 	}
+	if only {
+		return errors.Join(size(filepath.Join(scratch, "gwe")), byType(scratch, older, rounds, each))
+	}
 	install := exec.Command("go", "install", "github.com/go-task/task/v3/cmd/task@"+taskVersion)
 	install.Env = append(os.Environ(), "GOBIN="+scratch, "GOFLAGS=")
 	if output, err := install.CombinedOutput(); err != nil {
@@ -58,6 +64,9 @@ func bench(rounds, count, most int) (err error) {
 		return err
 	}
 	if err := compare(scratch, rounds, count); err != nil {
+		return err
+	}
+	if err := byType(scratch, older, rounds, each); err != nil {
 		return err
 	}
 	if err := countSyncs(scratch); err != nil {
