@@ -8,7 +8,6 @@ import (
 	"hash"
 	"hash/crc32"
 	"io"
-	"os"
 
 	"golang.org/x/sys/unix"
 )
@@ -84,18 +83,17 @@ func appendText(to []byte, text string) []byte {
 const endSize = 5
 
 // whole reports whether a list has its end, and no byte of it has changed.
-func whole(file *os.File) bool {
-	info, err := file.Stat()
-	if err != nil || info.Size() < endSize {
+func whole(list io.ReaderAt, size int64) bool {
+	if size < endSize {
 		return false
 	}
 	sum := crc32.New(castagnoli)
-	text := io.NewSectionReader(file, 0, info.Size()-endSize)
-	if _, err := io.CopyBuffer(sum, struct{ io.Reader }{text}, make([]byte, min(info.Size(), buffered))); err != nil {
+	text := io.NewSectionReader(list, 0, size-endSize)
+	if _, err := io.CopyBuffer(sum, struct{ io.Reader }{text}, make([]byte, min(size, buffered))); err != nil {
 		return false
 	}
 	end := make([]byte, endSize)
-	_, err = file.ReadAt(end, info.Size()-endSize)
+	_, err := list.ReadAt(end, size-endSize)
 	return err == nil && bytes.Equal(end, binary.LittleEndian.AppendUint32([]byte{recordEnd}, sum.Sum32()))
 }
 

@@ -2,6 +2,7 @@ package made
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -124,7 +125,10 @@ func (w *Writer) drop() { w.encoder.buffer.drop() }
 
 // reader reads a list. One that is not there, or damaged, has no entries.
 type reader struct {
+	// file is what stays open; nil where all of it was read.
 	file    *os.File
+	content io.ReaderAt
+	size    int64
 	decoder *decoder
 	ahead   *entry
 }
@@ -139,35 +143,33 @@ func open(folder string) *reader {
 	return &reader{}
 }
 
-// openList opens a list; nil where it is damaged.
+// openList opens a list; nil where it is damaged. One that is read at once is not kept open.
 func openList(path string) *reader {
 	file, err := regular.Open(path, os.O_RDONLY, 0)
 	if err != nil {
 		return nil
 	}
-	if !whole(file) {
-		_ = file.Close()
+	r := &reader{file: file, content: file}
+	if r.size, err = file.Seek(0, io.SeekEnd); err == nil && r.size <= buffered {
+		text := make([]byte, r.size)
+		_, err = file.ReadAt(text, 0)
+		r.content = bytes.NewReader(text)
+		r.close()
+		r.file = nil
+	}
+	if err != nil || !whole(r.content, r.size) {
+		r.close()
 		return nil
 	}
-	r := &reader{file: file}
 	r.rewind()
 	return r
 }
 
 func (r *reader) rewind() {
-	if r.file == nil {
+	if r.content == nil {
 		return
 	}
-	_, _ = r.file.Seek(0, io.SeekStart)
-	r.decoder, r.ahead = &decoder{buffer: bufio.NewReaderSize(r.file, readAtOnce(r.file))}, nil
-}
-
-// readAtOnce is how much of a file is read at once.
-func readAtOnce(file *os.File) int {
-	if info, err := file.Stat(); err == nil && info.Size() < buffered {
-		return int(info.Size())
-	}
-	return buffered
+	r.decoder, r.ahead = &decoder{buffer: bufio.NewReaderSize(io.NewSectionReader(r.content, 0, r.size), int(min(r.size, buffered)))}, nil
 }
 
 func (r *reader) close() {

@@ -127,7 +127,7 @@ func (s *sums) load() {
 		return
 	}
 	defer file.Close()
-	buffer := bufio.NewReaderSize(file, readAtOnce(file))
+	buffer := bufio.NewReaderSize(file, buffered)
 	for {
 		var record [sumSize]byte
 		if _, err := io.ReadFull(buffer, record[:]); err != nil {

@@ -308,7 +308,7 @@ func TestIdentityDamaged(t *testing.T) {
 	b := benchFor(t, file("fw/a"))
 	b.install()
 	check(t, os.Remove(b.path("current")))
-	check(t, os.WriteFile(filepath.Join(b.run.Folder, identityName), []byte("{"), 0o600))
+	check(t, os.WriteFile(filepath.Join(b.run.Folder, identityName+".sealed"), []byte("{"), 0o600))
 	var leftover *step.Leftover
 	if err := b.undo(); err == nil || errors.As(err, &leftover) {
 		t.Errorf("want a failed restore, got %v", err)
