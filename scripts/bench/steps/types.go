@@ -27,7 +27,12 @@ func directoryThere(tree string, number int) error {
 	if err := os.Mkdir(directory, 0o755); err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(directory, "a"), []byte("new\n"), 0o644)
+	for number := range 20 {
+		if err := os.WriteFile(filepath.Join(directory, fmt.Sprintf("file-%d", number)), []byte("new\n"), 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 var types = []typed{
@@ -43,7 +48,7 @@ var types = []typed{
 	{"mkdir", "mkdir: TREE/new-NUMBER", nil},
 	{"symlink", "symlink: { link: TREE/new-NUMBER, to: x }", nil},
 	{"swap-link", "swap-link: { link: TREE/new-NUMBER, to: TREE/directory-NUMBER }", directoryThere},
-	{"rsync", "rsync: { source: TREE/directory-NUMBER, target: TREE/new-NUMBER }", directoryThere},
+	{"rsync of twenty files", "rsync: { source: TREE/directory-NUMBER, target: TREE/new-NUMBER }", directoryThere},
 }
 
 // byType prints what a step of each type costs, time and the processor's: the difference between count steps and one. older is another gwe that the same is measured of, in turn; "" is none.
