@@ -1,7 +1,10 @@
 package ci_test
 
 import (
+	"crypto/sha256"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,6 +14,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"github.com/gwe-project/gwe/engine/need"
 	"github.com/gwe-project/gwe/examples/ci"
 )
 
@@ -139,41 +143,132 @@ func TestPreCommitHook(t *testing.T) {
 	}
 }
 
-// TestWorkflow runs the steps Validate and Test of the workflow as the runner would, with a right recipe and with a wrong one.
+// TestWorkflow runs the steps Install, Validate and Test of the workflow as the runner would, with a package from a local file server, a right
+// recipe and a wrong one. GWE_TEST_PACKAGE is the package of a release; without it one is made of the gwe of these tests.
 func TestWorkflow(t *testing.T) {
-	var workflow struct {
-		Jobs map[string]struct{ Steps []struct{ Name, Run string } }
+	w := newWorkflow(t)
+	if output, err := w.step("Install gwe"); err != nil || strings.Contains(output, "::warning::") {
+		t.Fatalf("%v\n%s", err, output)
 	}
-	if err := yaml.Unmarshal(ci.Workflow, &workflow); err != nil {
-		t.Fatal(err)
+	if found, err := w.run("bash", "-c", "command -v gwe"); err != nil || !strings.HasPrefix(found, w.folder) {
+		t.Fatalf("gwe is not that of the package: %v, %s", err, found)
 	}
-	steps := map[string]string{}
-	for _, step := range workflow.Jobs["recipes"].Steps {
-		steps[step.Name] = step.Run
-	}
-	s := newShop(t)
-	// Who runs the tests is root already, or stays who he is.
-	s.write("programs/sudo", "#!/bin/sh\nexec \"$@\"\n")
-	s.path = filepath.Join(s.folder, "programs") + ":" + s.path
-	runs := func(name string) (string, error) { return s.run("bash", "-e", "-o", "pipefail", "-c", steps[name]) }
-
-	s.write("recipes/right.yaml", right)
-	s.write("recipes/right.test.yaml", "gwe-test: 1\nfixture: { /opt/app/current: { link: /opt/app/1 } }\ncases:\n  - name: it reads\n    expect: { exit: 0 }\n")
+	w.write("recipes/right.yaml", right)
+	w.write("recipes/right.test.yaml", "gwe-test: 1\nfixture: { /opt/app/current: { link: /opt/app/1 } }\ncases:\n  - name: it reads\n    expect: { exit: 0 }\n")
 	for _, name := range []string{"Validate", "Test"} {
-		if output, err := runs(name); err != nil || steps[name] == "" {
+		if output, err := w.step(name); err != nil {
 			t.Fatalf("%s: %v\n%s", name, err, output)
 		}
 	}
-	if report, err := os.ReadFile(filepath.Join(s.folder, "gwe-tests.xml")); err != nil || !strings.Contains(string(report), `tests="1"`) {
+	if report, err := os.ReadFile(filepath.Join(w.folder, "gwe-tests.xml")); err != nil || !strings.Contains(string(report), `tests="1"`) {
 		t.Errorf("%v\n%s", err, report)
 	}
 
-	s.write("recipes/right.test.yaml", "gwe-test: 1\ncases:\n  - name: nothing is there to read\n    expect: { exit: 0 }\n")
-	if output, err := runs("Test"); err == nil || !strings.Contains(output, "nothing is there to read") {
+	w.write("recipes/right.test.yaml", "gwe-test: 1\ncases:\n  - name: nothing is there to read\n    expect: { exit: 0 }\n")
+	if output, err := w.step("Test"); err == nil || !strings.Contains(output, "nothing is there to read") {
 		t.Errorf("%v\n%s", err, output)
 	}
-	s.write("recipes/wrong.yaml", wrong)
-	if output, err := runs("Validate"); err == nil || !strings.Contains(output, "::error file=recipes/wrong.yaml,line=4,col=5") {
+	w.write("recipes/wrong.yaml", wrong)
+	if output, err := w.step("Validate"); err == nil || !strings.Contains(output, "::error file=recipes/wrong.yaml,line=4,col=5") {
 		t.Errorf("%v\n%s", err, output)
 	}
+}
+
+// TestWorkflowInstallsNothingElse: without an address, without a file there, and with another digest, the job fails and says why.
+func TestWorkflowInstallsNothingElse(t *testing.T) {
+	w := newWorkflow(t)
+	address, _, _ := strings.Cut(w.address, "#")
+	for _, one := range []struct {
+		address, said string
+		installed     bool
+	}{
+		{"", "::error::set the variable GWE_PACKAGE_URL", false},
+		{address + ".old", "404", false},
+		{address + "#sha256=" + strings.Repeat("0", 64), "FAILED", false},
+		{address, "::warning::", true},
+	} {
+		w.address = one.address
+		output, err := w.step("Install gwe")
+		if (err == nil) != one.installed || !strings.Contains(output, one.said) {
+			t.Errorf("%q: %v\n%s", one.address, err, output)
+		}
+	}
+}
+
+// workflow is a runner with the jobs of the workflow.
+type workflow struct {
+	*shop
+	steps   map[string]string
+	address string
+}
+
+func newWorkflow(t *testing.T) *workflow {
+	var read struct {
+		Jobs map[string]struct {
+			Env   map[string]string
+			Steps []struct{ Name, Run string }
+		}
+	}
+	if err := yaml.Unmarshal(ci.Workflow, &read); err != nil {
+		t.Fatal(err)
+	}
+	job := read.Jobs["recipes"]
+	if job.Env["GWE_PACKAGE_URL"] != "${{ vars.GWE_PACKAGE_URL }}" || len(job.Env) != 1 {
+		t.Fatalf("the package's address is not one variable: %v", job.Env)
+	}
+	w := &workflow{shop: newShop(t), steps: map[string]string{}}
+	for _, step := range job.Steps {
+		w.steps[step.Name] = step.Run
+	}
+	file := packageOfGwe(t)
+	content, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(http.FileServer(http.Dir(filepath.Dir(file))))
+	t.Cleanup(server.Close)
+	w.address = fmt.Sprintf("%s/%s#sha256=%x", server.URL, filepath.Base(file), sha256.Sum256(content))
+	// Who runs the tests is root already, or stays who he is.
+	w.write("programs/sudo", "#!/bin/sh\nexec \"$@\"\n")
+	w.path = filepath.Join(w.folder, "programs") + ":" + os.Getenv("PATH")
+	w.write("temp/path", "")
+	return w
+}
+
+// step carries out a step, with what earlier ones have put into PATH.
+func (w *workflow) step(name string) (string, error) {
+	w.t.Helper()
+	if w.steps[name] == "" {
+		w.t.Fatalf("the workflow has no step %q", name)
+	}
+	temp := filepath.Join(w.folder, "temp")
+	output, err := w.run("env", "GWE_PACKAGE_URL="+w.address, "RUNNER_TEMP="+temp, "GITHUB_PATH="+temp+"/path", "no_proxy=127.0.0.1",
+		"bash", "-e", "-o", "pipefail", "-c", w.steps[name])
+	added, failure := os.ReadFile(temp + "/path")
+	if failure != nil {
+		w.t.Fatal(failure)
+	}
+	for line := range strings.Lines(string(added)) {
+		w.path = strings.TrimSpace(line) + ":" + w.path
+	}
+	return output, err
+}
+
+// packageOfGwe is a package with a gwe in it.
+func packageOfGwe(t *testing.T) string {
+	t.Helper()
+	for _, program := range []string{"curl", "dpkg-deb"} {
+		if _, err := exec.LookPath(program); err != nil {
+			need.Missing(t, need.Program, program+" is not in PATH")
+		}
+	}
+	if made := os.Getenv("GWE_TEST_PACKAGE"); made != "" {
+		return made
+	}
+	s := newShop(t)
+	s.write("gwe/DEBIAN/control", "Package: gwe\nVersion: 1.0.0\nArchitecture: all\nMaintainer: a <a@example.org>\nDescription: gwe\n")
+	s.must("mkdir", "-p", "gwe/usr/bin")
+	s.must("cp", filepath.Join(goPath, "bin", "gwe"), "gwe/usr/bin/gwe")
+	s.must("dpkg-deb", "-Znone", "--root-owner-group", "--build", "gwe", "gwe_1.0.0_amd64.deb")
+	return filepath.Join(s.folder, "gwe_1.0.0_amd64.deb")
 }

@@ -28,6 +28,8 @@ Into FOLDER, by default the working directory, go three files to begin with, wit
   recipes/settings.test.yaml   its tests, with every step failing and killed in turn
   .github/workflows/gwe.yaml   a GitHub workflow that validates and tests recipes/
 
+The workflow installs gwe from the address in the repository's variable GWE_PACKAGE_URL.
+
 Nothing is ever written over: a file that is there already stays as it is, and the others are written.
 
 example:
@@ -78,6 +80,7 @@ next:
   gwe test %[2]s   run it on a scratch machine, with every step failing in turn
   gwe plan %[1]s -i speed=2   see what it would do here, and how that would be undone
 
+For CI, set the variable GWE_PACKAGE_URL of the repository to the address of gwe_VERSION_amd64.deb.
 Then make it yours: `+"`gwe steps`"+` lists the step types, and docs/writing-recipes.md leads on from here.
 `, filepath.Join(recipes, "settings.yaml"), recipes)
 	return err
