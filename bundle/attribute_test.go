@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/gwe-project/gwe/engine/need"
 )
 
 // capability is cap_net_bind_service+ep, as setcap writes it.
@@ -43,6 +45,7 @@ func attributesAt(t testing.TB, path string) map[string]string {
 // TestPackKeepsAttributes: GNU tar restores from a package what means the same on another machine, of files, directories and links;
 // what no package keeps is warned of, unless it is a label, or extended attributes are left out by request.
 func TestPackKeepsAttributes(t *testing.T) {
+	need.Root(t, "it sets attributes of the security and trusted kinds")
 	folder := firmware(t)
 	const ima = "\x03\x02\x04\x6e\x6d\xe2\xf3"
 	given := map[string]map[string]string{

@@ -19,6 +19,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/gwe-project/gwe/engine/need"
 	"github.com/gwe-project/gwe/engine/openat"
 )
 
@@ -40,7 +41,6 @@ func firmware(t testing.TB) string {
 		os.Symlink("bin/run", filepath.Join(folder, "link")),
 		os.Symlink("nowhere", filepath.Join(folder, "dangling")),
 		os.Chmod(filepath.Join(folder, "bin", "run"), 0o755|os.ModeSetuid),
-		os.Chown(filepath.Join(folder, "zero"), 1234567, 3000000),
 		os.Chtimes(filepath.Join(folder, "zero"), old, old),
 		os.Chtimes(filepath.Join(folder, "bin", "deep", "data"), old.Add(7), old.Add(123456789)),
 		os.MkdirAll(filepath.Join(folder, ".git", "objects"), 0o755),
@@ -51,6 +51,7 @@ func firmware(t testing.TB) string {
 			t.Fatal(err)
 		}
 	}
+	need.Owner(t, filepath.Join(folder, "zero"), 1234567, 3000000)
 	return folder
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/gwe-project/gwe/engine"
 	"github.com/gwe-project/gwe/engine/journal"
+	"github.com/gwe-project/gwe/engine/need"
 )
 
 // crowded lets no file and no folder be made any more on a file system once the run turns back.
@@ -34,6 +35,7 @@ func (c *crowded) Append(kind string, data any) error {
 
 // The way back needs no new file and no new folder in the state folder: what its steps work in was made on the way forward.
 func TestTheWayBackFindsRoom(t *testing.T) {
+	need.Root(t, "it mounts")
 	b := newBench(t)
 	folder := filepath.Join(b.folder, "crowded")
 	if err := os.Mkdir(folder, 0o755); err != nil {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/gwe-project/gwe/engine"
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/need"
 	"github.com/gwe-project/gwe/engine/step"
 )
 
@@ -154,6 +155,7 @@ func TestRollbackWhoseDirectoryIsSwappedMeanwhile(t *testing.T) {
 
 // A link by which a less trusted user could lead gwe elsewhere is refused before the first step acts.
 func TestUnsafeLinkIsRefusedBeforeTheRun(t *testing.T) {
+	need.Root(t, "it gives a directory to somebody else")
 	b := linked(t)
 	if err := os.Chmod(b.folder, 0o755); err != nil {
 		t.Fatal(err)

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/gwe-project/gwe/engine/need"
 )
 
 // TestHostileArchives: a package that the vendor signed, and that still must not be unpacked. Everything is put back.
@@ -155,12 +157,14 @@ func TestTargets(t *testing.T) {
 		},
 			6, []string{"mkdir -p"}},
 		"immutable": {func(t *testing.T, d *device) {
+			need.Root(t, "it sets an attribute of a file system")
 			if out, err := exec.Command("chattr", "+i", d.target).CombinedOutput(); err != nil {
 				t.Fatalf("chattr: %v %s", err, out)
 			}
 			t.Cleanup(func() { check(t, exec.Command("chattr", "-i", d.target).Run()) })
 		}, 6, []string{"lsattr"}},
 		"read-only": {func(t *testing.T, d *device) {
+			need.Root(t, "it mounts")
 			check(t, exec.Command("mount", "--bind", d.target, d.target).Run())
 			t.Cleanup(func() { check(t, exec.Command("umount", d.target).Run()) })
 			check(t, exec.Command("mount", "-o", "remount,bind,ro", d.target).Run())

@@ -22,6 +22,8 @@ import (
 
 	"github.com/ProtonMail/go-crypto/openpgp"
 	"github.com/klauspost/compress/zstd"
+
+	"github.com/gwe-project/gwe/engine/need"
 )
 
 // The tests in bad_*_test.go give gwe something bad, by the real command line, and look at four things: the exit code, what
@@ -444,6 +446,7 @@ func (d *device) recipe(name, text string) string {
 // mount puts a small file system at a path, until the end of the test.
 func (d *device) mount(path, options string, flags uintptr) {
 	d.Helper()
+	need.Root(d, "it mounts")
 	check(d, os.MkdirAll(path, 0o755))
 	check(d, syscall.Mount("tmpfs", path, "tmpfs", flags, options))
 	d.Cleanup(func() { _ = syscall.Unmount(path, syscall.MNT_DETACH) })

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/gwe-project/gwe/engine/need"
 )
 
 // onData is a recipe that works on a file system of its own. Its script says what becomes of that, or of gwe; then it fails.
@@ -44,6 +46,7 @@ func dataDevice(t *testing.T) (d *device, data, kept string, run func(script str
 
 func mount(t *testing.T, arguments ...string) {
 	t.Helper()
+	need.Root(t, "it mounts")
 	if said, err := exec.Command("mount", arguments...).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, said)
 	}
@@ -160,6 +163,7 @@ func TestMountedWithin(t *testing.T) {
 		"remove":         {`remove: { path: ROOT/target/old }`, ".gwe-*/within", true},
 	} {
 		t.Run(name, func(t *testing.T) {
+			need.Root(t, "its recipe mounts")
 			d := newDevice(t)
 			for _, folder := range []string{"data", "from/new/within", "target/old/within", "target/older/within"} {
 				check(t, os.MkdirAll(filepath.Join(d.root, folder), 0o755))

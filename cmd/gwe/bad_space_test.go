@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/gwe-project/gwe/engine/need"
 )
 
 // filling is a recipe whose second step fills the file system of the state folder. What is written after it has to be
@@ -107,6 +109,7 @@ steps:
 // TestJournalFailsBackward: where the journal cannot go on while the machine is put back, that goes on all the same, and a
 // person is told. When it can again, recovery ends well.
 func TestJournalFailsBackward(t *testing.T) {
+	need.Root(t, "it sets an attribute of a file system")
 	d := newDevice(t)
 	asBefore := d.holds()
 	defer func() { _ = exec.Command("chattr", "-R", "-i", d.state).Run() }()
@@ -144,7 +147,7 @@ func TestUnwritableState(t *testing.T) {
 	d := newDevice(t)
 	path := d.packItems("fw-2", release("fw-2")...)
 	asBefore := d.holds()
-	check(t, os.Chown(d.target, nobody, nobody))
+	need.Owner(t, d.target, nobody, nobody)
 	d.state = "/proc/no/such"
 	d.update(path).said(t, 6, "/proc/no/such", "--state-dir")
 	d.state = filepath.Join(d.root, "file")

@@ -5,6 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+
+	"github.com/gwe-project/gwe/engine/need"
 )
 
 // nobody is the user and the group that owns nothing.
@@ -13,6 +15,7 @@ const nobody = 65534
 // asNobody runs gwe as another user than root. Everyone may pass on the way to the device's folder.
 func (d *device) asNobody(arguments ...string) outcome {
 	d.Helper()
+	need.Root(d, "it runs gwe as somebody else")
 	folder := filepath.Join(d.root, "bin")
 	if _, err := os.Stat(folder); err != nil {
 		// The one of the scripts lies where only root gets.
@@ -35,6 +38,7 @@ func (d *device) asNobody(arguments ...string) outcome {
 // giveAway makes nobody the owner of a whole tree, or, for the device's folder, of that folder alone.
 func (d *device) giveAway(folders ...string) {
 	d.Helper()
+	need.Root(d, "it gives files to somebody else")
 	for _, folder := range folders {
 		if folder == d.root {
 			check(d, os.Chown(folder, nobody, nobody))

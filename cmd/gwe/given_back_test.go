@@ -76,8 +76,8 @@ func TestAParentThatChanged(t *testing.T) {
 					check(t, os.WriteFile(path+"/file", []byte("old"), 0o644))
 					check(t, os.WriteFile(path+"/gone", []byte("old"), 0o644))
 				}
-				check(t, os.Chown(dir, nobody, nobody))
 				d.giveAway(dir + "/theirs")
+				check(t, os.Chown(dir, nobody, nobody))
 				d.gwe("run", d.recipe("r.yaml", strings.ReplaceAll(begin+"  - "+last+c.after+"\n  - commit: it is in place\n", "DIR", dir))).said(t, 0)
 				check(t, os.Rename(dir+"/theirs", dir+"/away"))
 				check(t, c.plant(dir+"/theirs", "victim"))

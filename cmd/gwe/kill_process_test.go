@@ -20,6 +20,7 @@ const writer = `while :; do mkdir -p "$1/made" && echo more >>"$1/made/written";
 // TestKilledWithAGrandchild kills gwe while something that a hook started, and that does not die with gwe, goes on
 // writing. After recovery it is gone, and the machine is as it was.
 func TestKilledWithAGrandchild(t *testing.T) {
+	need.Root(t, "a gateway has files of several owners")
 	vendor := gateway.NewVendor(t)
 	for name, c := range map[string]struct{ hook, start string }{
 		"background":         {".post-install", `sh -c "$writer" writer "$1" &`},
@@ -87,6 +88,7 @@ func waitForFile(g *gateway.Gateway, name string) {
 // TestKilledBesideAnother: two state folders may have begun a run in the same millisecond, so that both have one name. What
 // recovers one leaves the processes of the other alone.
 func TestKilledBesideAnother(t *testing.T) {
+	need.Root(t, "a gateway has files of several owners")
 	vendor := gateway.NewVendor(t)
 	vendor.PackMore(t, "app-slow", map[string]string{".pre-install": gateway.StopService + `
 touch "$root/begun"

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gwe-project/gwe/engine/need"
 	"github.com/gwe-project/gwe/scripts/gateway"
 )
 
@@ -21,6 +22,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	need.Root(t, "a gateway has files of several owners")
 	vendor := gateway.NewVendor(t)
 	for seed, d := range gateway.Changes {
 		t.Run(d.Name, func(t *testing.T) {

@@ -4,12 +4,14 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/gwe-project/gwe/engine/need"
 	"github.com/gwe-project/gwe/scripts/gateway"
 )
 
 // TestKilledAtEveryRecord kills gwe before and behind every record of the journal. Before a record, what it tells of is
 // done; behind it, nothing that follows was begun.
 func TestKilledAtEveryRecord(t *testing.T) {
+	need.Root(t, "a gateway has files of several owners")
 	vendor := gateway.NewVendor(t)
 	for _, d := range gateway.Changes {
 		t.Run(d.Name, func(t *testing.T) {

@@ -6,12 +6,14 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/gwe-project/gwe/engine/need"
 	"github.com/gwe-project/gwe/scripts/gateway"
 )
 
 // TestKilledInRecovery kills gwe in an update, kills the recovery before and behind every record that it writes, and
 // recovers again.
 func TestKilledInRecovery(t *testing.T) {
+	need.Root(t, "a gateway has files of several owners")
 	vendor := gateway.NewVendor(t)
 	for _, c := range []struct {
 		name string

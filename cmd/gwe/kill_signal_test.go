@@ -5,12 +5,14 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/gwe-project/gwe/engine/need"
 	"github.com/gwe-project/gwe/scripts/gateway"
 )
 
 // TestStoppedAtEveryRecord sends SIGTERM to gwe behind every record. It puts everything back itself, unless the new
 // version is in place already, and no recovery is needed.
 func TestStoppedAtEveryRecord(t *testing.T) {
+	need.Root(t, "a gateway has files of several owners")
 	vendor := gateway.NewVendor(t)
 	for _, d := range gateway.Changes[1:3] {
 		t.Run(d.Name, func(t *testing.T) {
@@ -35,6 +37,7 @@ func TestStoppedAtEveryRecord(t *testing.T) {
 
 // TestStoppedTwice sends a second signal while things are put back: gwe ends at once, and recovery does the rest.
 func TestStoppedTwice(t *testing.T) {
+	need.Root(t, "a gateway has files of several owners")
 	vendor := gateway.NewVendor(t)
 	for _, between := range []int{1, 3} {
 		t.Run(fmt.Sprint(between), func(t *testing.T) {

@@ -14,6 +14,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/gwe-project/gwe/cmd/gwe/command"
+	"github.com/gwe-project/gwe/engine/need"
 	"github.com/gwe-project/gwe/steps"
 	"github.com/gwe-project/gwe/steps/steptest/recipetest"
 )
@@ -47,6 +48,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("GORACE", "atexit_sleep_ms=0") // the race detector would wait a second before each exit
 			return nil
 		},
+		Condition: condition,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits":       exits,
 			"wait-for":    waitFor,
@@ -54,6 +56,17 @@ func TestScripts(t *testing.T) {
 			"conforms":    conforms,
 		},
 	})
+}
+
+// condition answers [root]: whether root runs the tests. scripts/test must not leave out lines that need it.
+func condition(name string) (bool, error) {
+	switch {
+	case name != "root":
+		return false, fmt.Errorf("there is no condition %q; there is root", name)
+	case os.Geteuid() != 0 && need.Required(need.Superuser):
+		return false, errors.New("this script needs root: run the tests as root")
+	}
+	return os.Geteuid() == 0, nil
 }
 
 // exits CODE PROGRAM ARGUMENTS...: the program must end with just that code.

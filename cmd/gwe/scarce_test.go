@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/gwe-project/gwe/engine/durable/durabletest"
+	"github.com/gwe-project/gwe/engine/need"
 )
 
 // scarce is a tree that a recipe changes by many step types, and a gwe that works on it under limits of its own.
@@ -63,6 +64,7 @@ func TestScarceResources(t *testing.T) {
 				t.Parallel()
 				s := place(t, fmt.Sprint(one.limit, value))
 				if one.nobody { // of its own, since the limit counts all processes of a user
+					need.Root(t, "it runs gwe as somebody else")
 					s.user = uint32(61000 + value)
 				}
 				s.dies("")

@@ -8,6 +8,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/gwe-project/gwe/engine/need"
 )
 
 // working is a recipe that locks a directory, does something in it, and waits until the file go is there; then it ends with the code.
@@ -48,6 +50,7 @@ func (d *device) content(path string) string {
 // bind mounts a directory at another place until the end of the test.
 func (d *device) bind(from, at string) {
 	d.Helper()
+	need.Root(d, "it mounts")
 	check(d, syscall.Mount(from, at, "", syscall.MS_BIND, ""))
 	d.Cleanup(func() { _ = syscall.Unmount(at, syscall.MNT_DETACH) })
 }
@@ -93,6 +96,7 @@ func TestALockCoversWhatLiesBelow(t *testing.T) {
 
 // TestARecoveryWaitsForNoStranger: who may read a target may lock it, by flock or by fcntl, and keeps no run and no recovery from it.
 func TestARecoveryWaitsForNoStranger(t *testing.T) {
+	need.Root(t, "strangers hold its locks")
 	d := newDevice(t)
 	file := d.target + "/file"
 	check(t, os.WriteFile(file, []byte("old"), 0o644))

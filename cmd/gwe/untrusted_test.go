@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/gwe-project/gwe/engine/need"
 )
 
 // forged is a recipe whose run its user kills, so that an undo is left which would run as root.
@@ -53,6 +55,7 @@ func TestUntrustedState(t *testing.T) {
 // TestUntrustedRun: in a state directory of root's, one run's directory is another user's.
 func TestUntrustedRun(t *testing.T) {
 	t.Parallel()
+	need.Root(t, "what others can write is refused by root alone")
 	for name, spoil := range map[string]func(run string) (string, error){
 		"directory":     func(run string) (string, error) { return run, os.Chown(run, nobody, nobody) },
 		"writable":      func(run string) (string, error) { return run, os.Chmod(run, 0o777) },

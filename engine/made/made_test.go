@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/gwe-project/gwe/engine/need"
 	"github.com/gwe-project/gwe/engine/step"
 )
 
@@ -127,8 +128,11 @@ var since = map[string]struct {
 		r.write("etc/app.conf", "a=9")
 		check(r.T, os.Chtimes(r.at("etc/app.conf"), old, old))
 	}, []string{"etc/app.conf"}},
-	"another mode":  {func(r *release) { check(r.T, os.Chmod(r.at("bin/app"), 0o755)) }, []string{"bin/app"}},
-	"another owner": {func(r *release) { check(r.T, os.Chown(r.at("bin/app"), 7, 7)) }, []string{"bin/app"}},
+	"another mode": {func(r *release) { check(r.T, os.Chmod(r.at("bin/app"), 0o755)) }, []string{"bin/app"}},
+	"another owner": {func(r *release) {
+		need.Root(r.T, "it gives a file to somebody else")
+		check(r.T, os.Chown(r.at("bin/app"), 7, 7))
+	}, []string{"bin/app"}},
 	"a file in the place of a directory": {func(r *release) {
 		check(r.T, os.RemoveAll(r.at("etc/d")))
 		r.write("etc/d", "file")
@@ -244,7 +248,7 @@ func TestSettle(t *testing.T) {
 	r := newRelease(t)
 	r.run.AfterCommit = false
 	for _, way := range []string{"bin/app", "etc/app.conf", "etc", "."} {
-		check(t, os.Chown(r.at(way), 7, 8))
+		need.Owner(t, r.at(way), 7, 8)
 	}
 	check(t, os.Chmod(r.at("bin/app"), 0o4755))
 	r.write("etc/d/one", "2")

@@ -68,11 +68,33 @@ func Root(t testing.TB, reason string) {
 	}
 }
 
+// Owner gives a file to a user and a group, for a test to which the owner matters little. root alone can do so: for another
+// user the file stays their own, and the log says so, or the test fails if every test is required.
+func Owner(t testing.TB, path string, uid, gid int) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		said := fmt.Sprintf("%s stays its maker's: root alone can give files to others (%s)", path, Superuser.cure())
+		if Required(Superuser) {
+			t.Fatal(said)
+		}
+		t.Log(said)
+		return
+	}
+	if err := os.Lchown(path, uid, gid); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Required reports whether a test that lacks a thing fails.
+func Required(thing Thing) bool {
+	return os.Getenv(RequireAll) == "1" && !slices.Contains(strings.Fields(os.Getenv(LeftOut)), string(thing))
+}
+
 // Missing ends the test, as the machine lacks a thing: the test is skipped, or fails if every test is required.
 func Missing(t testing.TB, thing Thing, reason string) {
 	t.Helper()
 	said := fmt.Sprintf("needs %s: %s (%s)", thing, reason, thing.cure())
-	if os.Getenv(RequireAll) == "1" && !slices.Contains(strings.Fields(os.Getenv(LeftOut)), string(thing)) {
+	if Required(thing) {
 		t.Fatal(said)
 	}
 	t.Skip(said)

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/gwe-project/gwe/engine/need"
@@ -76,5 +77,26 @@ func TestNoOtherSkips(t *testing.T) {
 	})
 	if err != nil || seen < 200 {
 		t.Fatalf("%d files: %v", seen, err)
+	}
+}
+
+// TestOwner: a file is given away by root, and stays where it is for another user, unless every test is required.
+func TestOwner(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv(need.RequireAll, "")
+	need.Owner(t, path, 7, 8)
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []uint32{7, 8}
+	if os.Geteuid() != 0 {
+		want = []uint32{uint32(os.Geteuid()), uint32(os.Getegid())}
+	}
+	if found := info.Sys().(*syscall.Stat_t); found.Uid != want[0] || found.Gid != want[1] {
+		t.Errorf("it belongs to %d:%d, want %d", found.Uid, found.Gid, want)
 	}
 }

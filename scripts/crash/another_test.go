@@ -7,12 +7,14 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/gwe-project/gwe/engine/need"
 	"github.com/gwe-project/gwe/scripts/crash/trace"
 	"github.com/gwe-project/gwe/scripts/gateway"
 )
 
 // TestAnotherGweIsKilled kills the gwe that a run is handed over to, alone and with the one that began the run.
 func TestAnotherGweIsKilled(t *testing.T) {
+	need.Root(t, "the machine of the campaigns gives files to others")
 	base := t.TempDir()
 	settings := settings{program: filepath.Join(base, "gwe")}
 	if err := build(context.Background(), settings.program); err != nil {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/need"
 	"github.com/gwe-project/gwe/engine/process"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/tasklog"
@@ -75,6 +76,7 @@ func TestRunConforms(t *testing.T) {
 		}})
 	})
 	t.Run("as another user", func(t *testing.T) {
+		need.Root(t, "it runs a program as somebody else")
 		steptest.Run(t, steptest.Suite{Type: Run(), Arrange: func(t testing.TB, root string) map[string]any {
 			for _, open := range []string{root, filepath.Dir(root), filepath.Dir(filepath.Dir(root))} {
 				if err := os.Chmod(open, 0o777); err != nil {

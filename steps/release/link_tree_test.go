@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/need"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/value"
 	"github.com/gwe-project/gwe/steps/release"
@@ -58,9 +59,7 @@ func TestLinkTreeConforms(t *testing.T) {
 		"symbolic": {
 			Arrange: func(t testing.TB, root string) map[string]any {
 				arguments := linked(t, root, busy, map[string]any{"previous": []string{"old/root"}, "releases": "ROOT"})
-				if err := os.Chown(root+"/into/bin/tool", 7, 8); err != nil {
-					t.Fatal(err)
-				}
+				need.Owner(t, root+"/into/bin/tool", 7, 8)
 				if err := os.Link(root+"/into/bin/tool", root+"/into/bin/same"); err != nil {
 					t.Fatal(err)
 				}
@@ -234,6 +233,7 @@ func TestLinkTreeRefuses(t *testing.T) {
 
 // TestLinkTreeHardLinksNeedOneFileSystem: seen before anything is changed.
 func TestLinkTreeHardLinksNeedOneFileSystem(t *testing.T) {
+	need.Root(t, "it mounts")
 	root := t.TempDir()
 	arguments := linked(t, root, map[string]string{"new/root/a": "a", "new/root/sub/deep/f": "f", "into/sub": "/"}, map[string]any{"links": "hard"})
 	if err := syscall.Mount("tmpfs", root+"/into/sub", "tmpfs", 0, "size=1m"); err != nil {

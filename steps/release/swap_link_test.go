@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/need"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/steps/release"
 	"github.com/gwe-project/gwe/steps/steptest"
@@ -21,9 +22,7 @@ func swapOf(entries map[string]string) func(t testing.TB, root string) map[strin
 		build(t, root, map[string]string{"one/f": "1", "two/f": "2"})
 		build(t, root, entries)
 		if _, err := os.Lstat(filepath.Join(root, "current")); err == nil {
-			if err := os.Lchown(filepath.Join(root, "current"), 7, 8); err != nil {
-				t.Fatal(err)
-			}
+			need.Owner(t, filepath.Join(root, "current"), 7, 8)
 		}
 		return map[string]any{"link": filepath.Join(root, "current"), "to": filepath.Join(root, "two")}
 	}

@@ -1,6 +1,9 @@
 package steptest
 
 import (
+	"io/fs"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/gwe-project/gwe/engine/step"
@@ -35,7 +38,10 @@ func Run(t *testing.T, suite Suite) {
 func (s Suite) on(t testing.TB) conformance.Case {
 	c := conformance.Case{
 		Type: s.Type, Idle: s.Idle, Looks: s.Looks, Forget: s.Forget,
-		Arrange: func(_ conformance.T, root string) map[string]any { return s.Arrange(t, root) },
+		Arrange: func(_ conformance.T, root string) map[string]any {
+			t.Cleanup(func() { loosen(filepath.Dir(root)) })
+			return s.Arrange(t, root)
+		},
 	}
 	if s.AfterDo != nil {
 		c.AfterDo = func(_ conformance.T, root string, outputs map[string]any) { s.AfterDo(t, root, outputs) }
@@ -44,4 +50,14 @@ func (s Suite) on(t testing.TB) conformance.Case {
 		c.Elsewhere = undoElsewhere
 	}
 	return c
+}
+
+// loosen makes the directories of a tree writable, since an ordinary user cannot remove it otherwise. Where that fails, the removal says so.
+func loosen(root string) {
+	_ = filepath.WalkDir(root, func(path string, entry fs.DirEntry, _ error) error {
+		if entry != nil && entry.IsDir() {
+			_ = os.Chmod(path, 0o700)
+		}
+		return nil
+	})
 }

@@ -24,7 +24,7 @@ type gateway struct {
 func newGateway(t *testing.T, binary ...string) *gateway {
 	t.Helper()
 	g := &gateway{machine: newMachine(t, binary...), bench: recipetest.New(t, catalog()), options: "startsecs=1\n"}
-	g.write("new.conf", "[supervisord]\n"+serving(g.path("mark"), "new")+g.options)
+	g.write("new.conf", "[supervisord]\nstdout_logfile="+g.path("app.log")+"\n"+serving(g.path("mark"), "new")+g.options)
 	return g
 }
 
@@ -369,7 +369,7 @@ func TestBadConfiguration(t *testing.T) {
 	if _, again, _ := g.Now(); again["app"] != pids["app"] {
 		t.Error("the program was restarted")
 	}
-	g.write("new.conf", "[supervisord]\n"+serving(g.path("mark"), "new")+"\n[program:evil]\ncommand=/bin/sh\n")
+	g.write("new.conf", "[supervisord]\nstdout_logfile="+g.path("app.log")+"\n"+serving(g.path("mark"), "new")+"\n[program:evil]\ncommand=/bin/sh\n")
 	wantFault(t, g.bench.WantExit(6, reload, g.inputs()), "supervisor-conf-invalid", "line 5")
 	g.wantOld()
 }

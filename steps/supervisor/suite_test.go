@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gwe-project/gwe/engine/need"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/steps/steptest"
 	"github.com/gwe-project/gwe/steps/supervisor"
@@ -163,7 +164,7 @@ func TestConfConforms(t *testing.T) {
 					m.must(os.WriteFile(filepath.Join(root, "supervisor.conf"), []byte(app), 0o644))
 					if c.old != "" {
 						m.must(os.WriteFile(filepath.Join(into, "app.conf"), []byte(c.old), 0o640))
-						m.must(os.Chown(filepath.Join(into, "app.conf"), 12, 34))
+						need.Owner(t, filepath.Join(into, "app.conf"), 12, 34)
 					}
 					// supervisord reads the folder of the tree at hand.
 					_ = os.Remove(m.path("conf.d/tree"))

@@ -28,8 +28,12 @@ func daemon(t *testing.T, folder string) (url string) {
 	check(t, listener.Close())
 	secrets := base + "/secrets"
 	check(t, os.WriteFile(secrets, []byte("gwe:open sesame\n"), 0o600))
-	config := fmt.Sprintf("use chroot = no\nmunge symlinks = no\nuid = 0\ngid = 0\npid file = %s/pid\n[firmware]\npath = %s\nread only = no\nauth users = gwe\nsecrets file = %s\n",
-		base, folder, secrets)
+	identity := ""
+	if os.Geteuid() == 0 {
+		identity = "uid = 0\ngid = 0\n" // or it becomes nobody
+	}
+	config := fmt.Sprintf("use chroot = no\nmunge symlinks = no\n%spid file = %s/pid\n[firmware]\npath = %s\nread only = no\nauth users = gwe\nsecrets file = %s\n",
+		identity, base, folder, secrets)
 	check(t, os.WriteFile(base+"/conf", []byte(config), 0o600))
 	command := exec.Command("rsync", "--daemon", "--no-detach", "--config="+base+"/conf", "--address=127.0.0.1", fmt.Sprint("--port=", port))
 	check(t, command.Start())

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/need"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/value"
 )
@@ -102,6 +103,7 @@ func TestEmptySource(t *testing.T) {
 
 func mount(t testing.TB, path string) string {
 	t.Helper()
+	need.Root(t, "it mounts")
 	check(t, os.MkdirAll(path, 0o755))
 	check(t, unix.Mount("tmpfs", path, "tmpfs", 0, "size=4m"))
 	t.Cleanup(func() { check(t, unix.Unmount(path, unix.MNT_DETACH)) })

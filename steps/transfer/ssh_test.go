@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gwe-project/gwe/engine/need"
 	"github.com/gwe-project/gwe/steps/steptest/randomtree"
 
 	"github.com/gwe-project/gwe/engine/fault"
@@ -37,6 +38,7 @@ func newServer(t *testing.T) *server {
 	check(t, os.Mkdir(base, 0o700))
 	s := &server{config: value.Path(base + "/config"), known: base + "/known"}
 	s.left.Store(1 << 40)
+	need.Root(t, "it runs sshd")
 	for _, name := range []string{"host", "other", "user"} {
 		if said, err := exec.Command("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", base+"/"+name).CombinedOutput(); err != nil {
 			t.Fatalf("ssh-keygen: %v: %s", err, said)

@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/gwe-project/gwe/engine/need"
 	"github.com/gwe-project/gwe/steps/steptest"
 )
 
@@ -19,7 +20,7 @@ func release(t testing.TB, root string) {
 	check(t, unix.Mkfifo(root+"/lib/fifo", 0o640))
 	check(t, unix.Setxattr(root+"/etc", "user.note", []byte("a\x00b"), 0))
 	check(t, unix.Setxattr(root+"/etc/app.conf", "user.note", []byte("c"), 0))
-	check(t, os.Chown(root+"/etc/app.conf", 1000, 2000))
+	need.Owner(t, root+"/etc/app.conf", 1000, 2000)
 	check(t, os.Chmod(root+"/bin/app", 0o755|os.ModeSetuid))
 	for _, way := range []string{"lib/link", "lib/fifo", "lib", "etc", "bin", "."} {
 		at := unix.NsecToTimespec(old.UnixNano())

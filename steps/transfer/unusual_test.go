@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/gwe-project/gwe/engine/need"
 )
 
 // capability is what setcap cap_net_raw+ep writes (vfs_cap_data of linux/capability.h, version 2).
@@ -46,6 +48,7 @@ func unusual(t testing.TB, root string) {
 
 // TestUnusualTrees copies such a tree, updates and undoes, and wants what the source has and what rsync makes of it.
 func TestUnusualTrees(t *testing.T) {
+	need.Root(t, "its tree has devices, other owners, and entries without rights")
 	base := t.TempDir()
 	source, ours, theirs := base+"/source", base+"/ours", base+"/theirs"
 	unusual(t, source)

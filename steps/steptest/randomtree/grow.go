@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/gwe-project/gwe/engine/need"
 )
 
 // Grower makes random trees.
@@ -23,6 +25,8 @@ type Grower struct {
 
 // New makes a grower; the same seed grows the same tree.
 func New(t testing.TB, seed uint64) *Grower {
+	t.Helper()
+	need.Root(t, "its random trees have devices, other owners, and entries without rights")
 	return &Grower{TB: t, Rand: rand.New(rand.NewPCG(seed, 1))}
 }
 
