@@ -241,7 +241,7 @@ func (c *console) renderer(out io.Writer, live bool) *view {
 	switch output {
 	case "json":
 		sink := tasklog.NewJSON(out)
-		return &view{sink, sink.Close}
+		return &view{tasklog.NewThrottle(sink), sink.Close}
 	case "plain":
 		sink := tasklog.NewPlain(out, depth)
 		return &view{sink, sink.Close}

@@ -1,6 +1,8 @@
 package command
 
 import (
+	"cmp"
+	"context"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,6 +14,7 @@ import (
 	"github.com/gwe-project/gwe/cmd/gwe/trial"
 	"github.com/gwe-project/gwe/engine"
 	"github.com/gwe-project/gwe/engine/errorcodes"
+	"github.com/gwe-project/gwe/engine/regular"
 	"github.com/gwe-project/gwe/engine/value"
 	"github.com/gwe-project/gwe/recipes"
 	"github.com/gwe-project/gwe/schema"
@@ -100,7 +103,7 @@ func testOffers(_ *console, _ *typedLine, word string) offers {
 func filesBeside(word string, wanted func(path string) bool) offers {
 	const most = 2000 // directories with more would hold the terminal up
 	directory, start := filepath.Split(word)
-	opened, err := os.Open(max(directory, "./"))
+	opened, err := regular.OpenAny(context.Background(), cmp.Or(directory, "./"))
 	if err != nil {
 		return offers{}
 	}
