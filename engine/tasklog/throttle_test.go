@@ -18,7 +18,9 @@ func TestThrottle(t *testing.T) {
 	at := func(milliseconds int, task int, current int64) tasklog.Event {
 		return tasklog.Event{Kind: tasklog.Progress, Time: began.Add(time.Duration(milliseconds) * time.Millisecond), Task: task, Current: current, Total: 9, Unit: "bytes"}
 	}
-	other := func(kind tasklog.Kind, task int) tasklog.Event { return tasklog.Event{Kind: kind, Task: task, Time: began} }
+	other := func(kind tasklog.Kind, task int) tasklog.Event {
+		return tasklog.Event{Kind: kind, Task: task, Time: began}
+	}
 	for name, c := range map[string]struct{ in, want []tasklog.Event }{
 		"four a second": {
 			[]tasklog.Event{at(0, 1, 1), at(100, 1, 2), at(249, 1, 3), at(250, 1, 4), at(300, 1, 5), at(500, 1, 6)},

@@ -18,7 +18,6 @@ import (
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/internal/program"
 	"github.com/gwe-project/gwe/engine/internal/runstate"
-	"github.com/gwe-project/gwe/engine/plugin"
 	"github.com/gwe-project/gwe/engine/step"
 )
 
@@ -236,11 +235,11 @@ func (x *Runner) CanBoth() error {
 	return nil
 }
 
-// settledSaved lists what the Verify of plugins changed in the directories of their frames, by frame: nil where it changed nothing. A step
-// type in Go writes new files only, see step.Settled.
+// settledSaved lists what Verify changed in the directories of the frames, by frame: nil where it changed nothing. Most step types of gwe's
+// own write new files only, see step.Settled; what a program of the run has replaced is recorded anew.
 func (x *Runner) settledSaved() (changed map[int][]runstate.SavedFile, err error) {
 	for _, f := range x.State.Frames {
-		if _, foreign := f.Node.StepType().(*plugin.Type); !foreign || f.Undone || f.Part != "" || f.Version == 0 {
+		if f.Undone || f.Part != "" || f.Version == 0 {
 			continue
 		}
 		now, err := listSaved(x.Folder.Place(runstate.PlaceOf(f.Number)))
