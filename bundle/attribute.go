@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/xattr"
 )
 
 // PortableAttribute reports whether an extended attribute means the same on another machine: those of users, and of the trusted
@@ -33,13 +34,8 @@ func IsLabel(name string) bool {
 	return name == "security.selinux" || name == "security.apparmor" || strings.HasPrefix(name, "security.SMACK64")
 }
 
-const (
-	accessList  = "system.posix_acl_access"
-	defaultList = "system.posix_acl_default"
-)
-
 // IsAccessList reports whether an extended attribute is an access control list.
-func IsAccessList(name string) bool { return name == accessList || name == defaultList }
+func IsAccessList(name string) bool { return name == xattr.AccessList || name == xattr.DefaultList }
 
 // attributesMaximum is the most bytes of extended attributes that one entry may have: the reader of a tar takes 1 MiB of records.
 const attributesMaximum = 512 << 10
@@ -52,10 +48,7 @@ func (t *tree) attributes(header *tar.Header, name string, file *os.File) error 
 	if t.plain {
 		return nil
 	}
-	handle := int(file.Fd())
-	return t.attributesBy(header, name,
-		func(into []byte) (int, error) { return unix.Flistxattr(handle, into) },
-		func(attribute string, into []byte) (int, error) { return unix.Fgetxattr(handle, attribute, into) })
+	return t.attributesBy(header, name, xattr.Of(int(file.Fd())))
 }
 
 // attributesOfLink adds those of a symbolic link, which cannot be opened, by the directory that it lies in.
@@ -68,22 +61,16 @@ func (t *tree) attributesOfLink(header *tar.Header, name string) error {
 		return t.unreadable(name, err)
 	}
 	defer above.Close()
-	link := fmt.Sprintf("/proc/self/fd/%d/%s", above.Fd(), path.Base(name))
-	return t.attributesBy(header, name,
-		func(into []byte) (int, error) { return unix.Llistxattr(link, into) },
-		func(attribute string, into []byte) (int, error) { return unix.Lgetxattr(link, attribute, into) })
+	return t.attributesBy(header, name, xattr.At(int(above.Fd()), path.Base(name)))
 }
 
-func (t *tree) attributesBy(header *tar.Header, name string, list func([]byte) (int, error), get func(string, []byte) (int, error)) error {
-	names, err := grown(list)
-	if errors.Is(err, unix.ENOTSUP) || err == nil && len(names) == 0 {
-		return nil
-	}
+func (t *tree) attributesBy(header *tar.Header, name string, entry xattr.Place) error {
+	names, err := entry.Names()
 	if err != nil {
 		return t.attributeError(name, err)
 	}
 	total := 0
-	for attribute := range strings.SplitSeq(strings.TrimSuffix(string(names), "\x00"), "\x00") {
+	for _, attribute := range names {
 		if IsLabel(attribute) {
 			continue
 		}
@@ -91,7 +78,7 @@ func (t *tree) attributesBy(header *tar.Header, name string, list func([]byte) (
 			t.leaves("access control lists", name)
 			continue
 		}
-		value, err := grown(func(into []byte) (int, error) { return get(attribute, into) })
+		value, err := entry.Get(attribute)
 		if errors.Is(err, unix.ENODATA) {
 			return t.moved(name)
 		}
@@ -117,18 +104,6 @@ func (t *tree) attributesBy(header *tar.Header, name string, list func([]byte) (
 func (t *tree) attributeError(name string, err error) error {
 	return fault.New(fault.Failed, "pack-unreadable", "cannot read the extended attributes of %s", path.Join(t.folder, name)).WithCause(err).
 		WithHint("pack as a user who may read the whole directory, or with --no-xattrs")
-}
-
-// grown calls with a larger buffer until the answer fits.
-func grown(call func(into []byte) (int, error)) ([]byte, error) {
-	for size := 256; ; size *= 16 {
-		into := make([]byte, size)
-		n, err := call(into)
-		if errors.Is(err, unix.ERANGE) && size < attributesMaximum*2 {
-			continue
-		}
-		return into[:max(n, 0)], err
-	}
 }
 
 // left counts the entries of which one kind of attribute is not packed.

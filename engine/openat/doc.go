@@ -1,6 +1,6 @@
 // Package openat opens directories without being led astray, and hands out descriptors on which all else is done.
 //
-// It is a leaf: it may import engine/fault, and nothing else of ours.
+// It is a leaf: it may import engine/fault and engine/xattr, and nothing else of ours.
 //
 // A path is resolved once. From then on a directory is its descriptor, whatever its name leads to by then: each method of Dir takes one
 // name in that directory, and follows no link at it. So nothing that another user renames, links or mounts between two calls makes gwe act

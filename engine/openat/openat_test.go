@@ -224,11 +224,11 @@ func TestNothingIsFollowed(t *testing.T) {
 	if err := entry.Chmod(0o777); err == nil {
 		t.Log("this file system has modes of links")
 	}
-	check(t, entry.Setxattr("trusted.gwe", []byte("x")))
-	if names, err := entry.Listxattr(); err != nil || len(names) != 1 {
+	check(t, entry.Attributes().Set("trusted.gwe", []byte("x")))
+	if names, err := entry.Attributes().Names(); err != nil || len(names) != 1 {
 		t.Error(names, err)
 	}
-	check(t, entry.Removexattr("trusted.gwe"))
+	check(t, entry.Attributes().Remove("trusted.gwe"))
 	check(t, dir.Link("link", dir, "second"))
 	if info, err := dir.Lstat("second"); err != nil || info.Mode()&fs.ModeSymlink == 0 {
 		t.Error(info, err)

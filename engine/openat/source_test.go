@@ -36,7 +36,7 @@ var byPath = map[string]string{
 
 	"engine/process/cgroup.go": kernel, "steps/command/rights.go": temporary, "engine/durable/write.go": packages, "engine/durable/rename.go": packages,
 
-	"engine/openat/entry.go": descriptor, "engine/openat/extended.go": descriptor, "steps/archive/extended.go": descriptor, "steps/transfer/extended.go": descriptor,
+	"engine/openat/entry.go": descriptor, "engine/xattr/place.go": descriptor,
 }
 
 // changing are the functions of os, syscall and unix that change what a path leads to.

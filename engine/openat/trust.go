@@ -8,6 +8,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/gwe-project/gwe/engine/xattr"
+
 	"github.com/gwe-project/gwe/engine/fault"
 )
 
@@ -104,15 +106,14 @@ func (t trust) writable(handle int, dir unix.Stat_t) bool {
 		return false
 	}
 	// With an access control list these bits are its mask.
-	list := make([]byte, 4<<10)
-	length, err := unix.Getxattr(proc(handle), "system.posix_acl_access", list)
+	list, err := xattr.Through(handle).Get(xattr.AccessList)
 	if errors.Is(err, unix.ENODATA) || errors.Is(err, unix.EOPNOTSUPP) {
 		return !t.group(dir.Gid)
 	}
 	if err != nil {
 		return true
 	}
-	return t.listed(list[:length], dir.Gid)
+	return t.listed(list, dir.Gid)
 }
 
 // listed reads an access control list as the kernel gives it: a version, then a tag, permissions and an id each.

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/gwe-project/gwe/engine/durable"
+	"github.com/gwe-project/gwe/engine/xattr"
 )
 
 // attributes are what a file has beside its content.
@@ -15,7 +16,7 @@ type attributes struct {
 	mode     uint32 // the twelve permission bits
 	uid, gid int
 	modified unix.Timespec
-	extended []extended // sorted by name
+	extended []xattr.Attribute // sorted by name
 }
 
 // maxID is one more than the largest user or group: -1 means "leave it" to chown.
@@ -57,7 +58,7 @@ func (a attributes) apply(handle int, base string, owners bool) error {
 			return &os.PathError{Op: "chown", Path: base, Err: err}
 		}
 	}
-	if err := a.setExtended(handle, base); err != nil {
+	if err := a.setExtended(xattr.Of(handle), base); err != nil {
 		return err
 	}
 	if err := durable.Repeat(func() error { return unix.Fchmod(handle, a.mode) }); err != nil {

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/gwe-project/gwe/engine/need"
+	"github.com/gwe-project/gwe/engine/xattr"
 )
 
 // TestLeftOut: what an archive has and gwe does not restore is said, with the first file that it is missing from; a label of a
@@ -53,7 +54,7 @@ func TestLeftOut(t *testing.T) {
 	nobody := &extraction{}
 	header := &tar.Header{Name: "fw/a", PAXRecords: map[string]string{"SCHILY.xattr.security.capability": "x", "SCHILY.xattr.user.kept": "x"}}
 	nobody.countLeft(header)
-	if found := nobody.extendedIn(header); len(found) != 1 || found[0].name != "user.kept" {
+	if found := nobody.extendedIn(header); len(found) != 1 || found[0].Name != "user.kept" {
 		t.Errorf("nobody restores %v", found)
 	}
 	if len(nobody.left) != 1 || !strings.Contains(nobody.left[0].text(), "does not run as root") {
@@ -61,11 +62,11 @@ func TestLeftOut(t *testing.T) {
 	}
 
 	// The kernel's no has a code of its own.
-	refused := attributes{extended: []extended{{"system.no-such", []byte("x")}}}
+	refused := attributes{extended: []xattr.Attribute{{Name: "system.no-such", Value: []byte("x")}}}
 	handle, err := openIn(unix.AT_FDCWD, filepath.Join(folder, "a"), unix.O_RDONLY, 0)
 	check(t, err)
 	defer unix.Close(handle)
-	if err := explain(refused.setExtended(handle, "a"), "cannot extract"); err == nil || !strings.Contains(err.Error(), "system.no-such") {
+	if err := explain(refused.setExtended(xattr.Of(handle), "a"), "cannot extract"); err == nil || !strings.Contains(err.Error(), "system.no-such") {
 		t.Errorf("an attribute that the file system does not know: %v", err)
 	}
 }

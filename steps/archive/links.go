@@ -12,6 +12,7 @@ import (
 
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/xattr"
 )
 
 // mostDoubtful bounds the memory for the paths of links that are looked at again at the end, in bytes.
@@ -34,7 +35,7 @@ func (x *extraction) symlink(e entry, wanted attributes) error {
 			return x.entryError(e, &os.PathError{Op: "chown", Path: e.path(), Err: err})
 		}
 	}
-	if err := wanted.setExtendedOfLink(above, e.base()); err != nil {
+	if err := wanted.setExtended(xattr.At(above, e.base()), e.base()); err != nil {
 		return x.entryError(e, err)
 	}
 	return x.entryError(e, wanted.setTime(above, e.base()))

@@ -7,11 +7,11 @@ import (
 	"hash/crc32"
 	"io"
 	"os"
-	"slices"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/gwe-project/gwe/engine/durable"
+	"github.com/gwe-project/gwe/engine/xattr"
 )
 
 // twin is the running release's file of the same path, with the same size, mode, owner and times as the entry. Whether
@@ -44,7 +44,7 @@ func (x *extraction) twinOf(e entry, wanted attributes) *twin {
 		t.close()
 		return nil
 	}
-	if extended, err := x.extendedOf(t.handle); err != nil || !slices.EqualFunc(extended, wanted.extended, sameExtended) {
+	if extended, err := x.extendedOf(t.handle); err != nil || !xattr.Equal(extended, wanted.extended) {
 		t.close()
 		return nil
 	}

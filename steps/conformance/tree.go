@@ -11,7 +11,7 @@ import (
 	"strings"
 	"syscall"
 
-	"golang.org/x/sys/unix"
+	"github.com/gwe-project/gwe/engine/xattr"
 )
 
 // entry is all that the suite compares of one name.
@@ -94,27 +94,20 @@ func digest(path string) (string, error) {
 	return hex.EncodeToString(hash.Sum(nil)), nil
 }
 
-// attributes gives the extended attributes of path, in the order in which the kernel lists them.
+// attributes gives the extended attributes of path.
 func attributes(path string) (string, error) {
-	names := make([]byte, 64<<10)
-	size, err := unix.Llistxattr(path, names)
-	if err == unix.ENOTSUP {
-		return "", nil
-	}
+	above, err := os.Open(filepath.Dir(path))
 	if err != nil {
-		return "", &fs.PathError{Op: "llistxattr", Path: path, Err: err}
+		return "", err
+	}
+	defer above.Close()
+	all, err := xattr.At(int(above.Fd()), filepath.Base(path)).All(nil)
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", path, err)
 	}
 	var lines strings.Builder
-	value := make([]byte, 64<<10)
-	for name := range strings.SplitSeq(string(names[:size]), "\x00") {
-		if name == "" {
-			continue
-		}
-		length, err := unix.Lgetxattr(path, name, value)
-		if err != nil {
-			return "", &fs.PathError{Op: "lgetxattr " + name, Path: path, Err: err}
-		}
-		fmt.Fprintf(&lines, "%s=%x ", name, value[:length])
+	for _, one := range all {
+		fmt.Fprintf(&lines, "%s=%x ", one.Name, one.Value)
 	}
 	return lines.String(), nil
 }

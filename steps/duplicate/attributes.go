@@ -2,10 +2,12 @@ package duplicate
 
 import (
 	"errors"
+	"io/fs"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/gwe-project/gwe/engine/openat"
+	"github.com/gwe-project/gwe/engine/xattr"
 )
 
 // attributes gives the copy owner, extended attributes (ACLs and capabilities are among them), mode and time, in this order: a change
@@ -39,66 +41,29 @@ func (d *duplication) attributes(from, to *openat.Entry, status unix.Stat_t) err
 
 // extended copies the extended attributes. Where the target's file system has none, they are lost as with cp.
 func (d *duplication) extended(from, to *openat.Entry) error {
-	found, err := attributesOf(from)
+	found, err := from.Attributes().All(nil)
 	if err != nil {
 		return err
 	}
 	for _, one := range found {
-		err := to.Setxattr(one.name, one.value)
+		err := to.Attributes().Set(one.Name, one.Value)
 		if errors.Is(err, unix.ENOTSUP) || errors.Is(err, unix.EPERM) && !d.root {
 			continue
 		}
 		if err != nil {
-			return err
+			return &fs.PathError{Op: "setxattr " + one.Name, Path: to.Path(), Err: err}
 		}
 	}
 	return nil
 }
 
-type attribute struct {
-	name  string
-	value []byte
-}
-
-// attributesOf reads the extended attributes of an entry.
-func attributesOf(entry *openat.Entry) ([]attribute, error) {
-	names, err := entry.Listxattr()
-	if err != nil {
-		return nil, err
-	}
-	var all []attribute
-	for _, name := range names {
-		value, err := entry.Getxattr(name)
-		if errors.Is(err, unix.ENODATA) {
-			continue // it went meanwhile
-		}
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, attribute{name, value})
-	}
-	return all, nil
-}
-
 // SameAttributes reports whether two entries have the same extended attributes, in whatever order. What cannot be read is
 // not the same.
 func SameAttributes(a, b *openat.Entry) bool {
-	ours, err := attributesOf(a)
+	ours, err := a.Attributes().All(nil)
 	if err != nil {
 		return false
 	}
-	theirs, err := attributesOf(b)
-	if err != nil || len(ours) != len(theirs) {
-		return false
-	}
-	values := map[string]string{}
-	for _, one := range theirs {
-		values[one.name] = string(one.value)
-	}
-	for _, one := range ours {
-		if value, there := values[one.name]; !there || value != string(one.value) {
-			return false
-		}
-	}
-	return true
+	theirs, err := b.Attributes().All(nil)
+	return err == nil && xattr.Equal(ours, theirs)
 }

@@ -181,7 +181,7 @@ func (chmod) Prepare(ctx context.Context, run *step.Run, arguments chmodArgument
 		memo.Count++
 		if want.uid >= 0 {
 			// Where there is none, or none can be read, none can be lost.
-			if value, err := entry.Getxattr(capability); err == nil {
+			if value, err := entry.Attributes().Get(capability); err == nil {
 				one.Capability = value
 			}
 		}

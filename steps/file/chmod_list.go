@@ -227,5 +227,5 @@ func (f formerly) giveBack(entry *openat.Entry) error {
 	if err := f.permissions.give(entry); err != nil || f.Capability == nil {
 		return err
 	}
-	return durable.Explain(entry.Setxattr(capability, f.Capability), "cannot give %s its capabilities back", entry.Path())
+	return durable.Explain(entry.Attributes().Set(capability, f.Capability), "cannot give %s its capabilities back", entry.Path())
 }

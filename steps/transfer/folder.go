@@ -2,7 +2,6 @@ package transfer
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"strings"
 	"syscall"
@@ -107,11 +106,6 @@ func linkText(folder int, name string) (string, error) {
 			return string(buffer[:length]), nil
 		}
 	}
-}
-
-// handlePath is a path that means name in an open folder, for the calls that know no descriptors.
-func handlePath(folder int, name string) string {
-	return fmt.Sprintf("/proc/self/fd/%d/%s", folder, name)
 }
 
 // below joins a path inside a tree and a name; "" is the root.

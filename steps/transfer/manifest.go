@@ -22,6 +22,7 @@ import (
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/regular"
+	"github.com/gwe-project/gwe/engine/xattr"
 )
 
 // verb is what one change does.
@@ -266,7 +267,7 @@ const attributeFields = 3
 func (a attributes) fields() []string {
 	var all strings.Builder
 	for _, one := range a.extended {
-		fmt.Fprintf(&all, "%s=%s,", hex.EncodeToString([]byte(one.name)), hex.EncodeToString(one.value))
+		fmt.Fprintf(&all, "%s=%s,", hex.EncodeToString([]byte(one.Name)), hex.EncodeToString(one.Value))
 	}
 	return []string{fmt.Sprintf("%o:%d:%d", a.mode, a.uid, a.gid), fmt.Sprintf("%d:%d", a.modified.Sec, a.modified.Nsec), all.String()}
 }
@@ -292,7 +293,7 @@ func parseAttributes(fields []string) (found attributes, err error) {
 		if err := errors.Join(nameErr, contentErr); err != nil {
 			return found, err
 		}
-		found.extended = append(found.extended, extended{string(name), content})
+		found.extended = append(found.extended, xattr.Attribute{Name: string(name), Value: content})
 	}
 	return found, nil
 }

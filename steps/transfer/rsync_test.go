@@ -15,6 +15,7 @@ import (
 	"github.com/gwe-project/gwe/engine/need"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/value"
+	"github.com/gwe-project/gwe/engine/xattr"
 )
 
 // pair makes a source and an older target in a folder.
@@ -346,7 +347,7 @@ func TestPlans(t *testing.T) {
 }
 
 func FuzzManifest(f *testing.F) {
-	dressing := attributes{mode: 0o4755, uid: 1, gid: 2, modified: unix.NsecToTimespec(-5_000_000_001), extended: []extended{{"user.a", []byte{0, 255}}, {"user.b", nil}}}
+	dressing := attributes{mode: 0o4755, uid: 1, gid: 2, modified: unix.NsecToTimespec(-5_000_000_001), extended: []xattr.Attribute{{Name: "user.a", Value: []byte{0, 255}}, {Name: "user.b"}}}
 	folder := f.TempDir()
 	list, err := newManifest(folder)
 	check(f, err)

@@ -11,6 +11,7 @@ import (
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/made"
 	"github.com/gwe-project/gwe/engine/openat"
+	"github.com/gwe-project/gwe/engine/xattr"
 )
 
 // staging is the hidden folder in which new entries are made, and to which old ones move. It is made with the first entry.
@@ -61,8 +62,8 @@ func (s *staging) open() error {
 	if s.handle, err = openFolder(s.dir.Descriptor(), "."); err != nil {
 		return explain(err, "cannot open the hidden folder %s", path)
 	}
-	for _, name := range []string{"system.posix_acl_default", "system.posix_acl_access"} {
-		if err := unix.Fremovexattr(s.handle, name); err != nil && err != syscall.ENODATA && err != syscall.ENOTSUP {
+	for _, name := range []string{xattr.DefaultList, xattr.AccessList} {
+		if err := xattr.Of(s.handle).Remove(name); err != nil && err != syscall.ENODATA && err != syscall.ENOTSUP {
 			return explain(err, "cannot prepare the hidden folder %s", path)
 		}
 	}
