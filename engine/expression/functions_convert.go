@@ -11,7 +11,7 @@ import (
 var convertFunctions = map[string]function{
 	"int": {signatures: []string{"int(string) int", "int(float) int", "int(untyped) int"}, call: func(_ *evaluation, arguments []any) any {
 		if float, ok := arguments[0].(float64); ok {
-			if math.Abs(float) >= 1<<62 {
+			if math.Abs(float) >= min(1<<62, -float64(math.MinInt)) {
 				fail("%s is too big for an int", value.Text(float))
 			}
 			return int(float)
@@ -36,7 +36,13 @@ var convertFunctions = map[string]function{
 		}
 		return texts
 	}},
-	"bytes":   {signatures: []string{"bytes(size) int"}, call: func(_ *evaluation, arguments []any) any { return int(arguments[0].(value.Size).Bytes()) }},
+	"bytes": {signatures: []string{"bytes(size) int"}, call: func(_ *evaluation, arguments []any) any {
+		count := arguments[0].(value.Size).Bytes()
+		if int64(int(count)) != count { // on a 32-bit machine
+			fail("%d is too big for an int", count)
+		}
+		return int(count)
+	}},
 	"seconds": {signatures: []string{"seconds(duration) float"}, call: func(_ *evaluation, arguments []any) any { return arguments[0].(value.Duration).Std().Seconds() }},
 }
 

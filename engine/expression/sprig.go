@@ -74,11 +74,16 @@ var sprigLists = map[string]function{
 // sprigNumbers are sprig's arithmetic, on numbers only: sprig itself takes what is no number for 0. Its floats are counted in
 // decimals, so that 0.1 and 0.2 are 0.3; divf gives 16 places behind the point.
 var sprigNumbers = map[string]function{
-	"add1":  intFunction("add1(int) int", func(a, _ int) int { return addInts(a, 1) }),
-	"add":   intFunction("add(int, int...) int", addInts),
-	"sub":   intFunction("sub(int, int) int", subtractInts),
-	"mul":   intFunction("mul(int, int...) int", multiplyInts),
-	"div":   intFunction("div(int, int) int", func(a, b int) int { return a / divisor(b) }),
+	"add1": intFunction("add1(int) int", func(a, _ int) int { return addInts(a, 1) }),
+	"add":  intFunction("add(int, int...) int", addInts),
+	"sub":  intFunction("sub(int, int) int", subtractInts),
+	"mul":  intFunction("mul(int, int...) int", multiplyInts),
+	"div": intFunction("div(int, int) int", func(a, b int) int {
+		if a == math.MinInt && b == -1 {
+			fail("%d / %d is too big for an int", a, b)
+		}
+		return a / divisor(b)
+	}),
 	"mod":   intFunction("mod(int, int) int", func(a, b int) int { return a % divisor(b) }),
 	"add1f": decimalFunction("add1f", "add1f(float) float"),
 	"maxf":  {signatures: []string{"maxf(float, float...) float"}, last: true, call: extreme("maxf", 1)},

@@ -2,6 +2,7 @@ package expression
 
 import (
 	"fmt"
+	"math"
 	"reflect"
 	"slices"
 	"strings"
@@ -79,9 +80,13 @@ func forTemplate(run *rendering, name string, known function) any {
 func canonical(argument any) any {
 	switch reflected := reflect.ValueOf(argument); reflected.Kind() {
 	case reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
-		return int(reflected.Int())
+		if number := reflected.Int(); int64(int(number)) == number { // else a 32-bit machine has no int for it
+			return int(number)
+		}
 	case reflect.Uint8, reflect.Uint16, reflect.Uint32:
-		return int(reflected.Uint())
+		if number := reflected.Uint(); number <= math.MaxInt {
+			return int(number)
+		}
 	}
 	return argument
 }

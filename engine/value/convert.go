@@ -84,11 +84,13 @@ func convertScalar(t Type, v any, from trust) (any, error) {
 			return reflected.Bool(), nil
 		}
 	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
-		switch t.Kind {
-		case KindInt:
-			return int(reflected.Int()), nil
-		case KindFloat:
-			return float64(reflected.Int()), nil
+		switch number := reflected.Int(); {
+		case t.Kind == KindInt && int64(int(number)) != number: // on a 32-bit machine
+			return nil, valueFault("%d is too big for an int", number)
+		case t.Kind == KindInt:
+			return int(number), nil
+		case t.Kind == KindFloat:
+			return float64(number), nil
 		}
 	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
 		switch {

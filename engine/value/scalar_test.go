@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"math"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -130,5 +132,18 @@ func TestSecretNeverShows(t *testing.T) {
 	}
 	if _, err := FromJSON(Of(KindSecret), json.RawMessage(`"***"`)); err == nil {
 		t.Error("a redacted secret is taken for a secret")
+	}
+}
+
+// TestIntOfAnySize: an integer of any size of Go's is an int, or an error where this machine's ints have fewer bits.
+func TestIntOfAnySize(t *testing.T) {
+	for _, given := range []any{int8(-1), int64(math.MaxInt32), int64(3 << 30), int64(-3 << 30), uint32(math.MaxUint32), uint64(3 << 30)} {
+		got, err := Convert(Of(KindInt), given)
+		switch text := fmt.Sprint(given); {
+		case err != nil && (strconv.IntSize == 64 || !strings.Contains(err.Error(), text+" is too big for an int")):
+			t.Errorf("%s: %v", text, err)
+		case err == nil && fmt.Sprint(got) != text:
+			t.Errorf("%s is %v", text, got)
+		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"math"
 	"path/filepath"
 	"strings"
 
@@ -210,7 +211,7 @@ func (run) Undo(_ context.Context, run *step.Run, arguments runArguments, _ step
 // NeedsServices implements step.ServiceUser.
 func (run) NeedsServices(arguments runArguments) bool { return arguments.Services }
 
-func (a runArguments) kept() int { return int(a.MaxOutput.Bytes()) }
+func (a runArguments) kept() int { return int(min(a.MaxOutput.Bytes(), math.MaxInt)) }
 
 func (a runArguments) check() error {
 	switch {
