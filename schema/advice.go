@@ -235,7 +235,10 @@ func scalarHint(stepType step.Type, text string) string {
 	}
 	required := slices.DeleteFunc(slices.Clone(fields.Fields), func(field value.Field) bool { return !field.Required })
 	if len(required) == 1 && required[0].Type.Kind == value.KindBool {
-		return fmt.Sprintf("write %s: {%s: %s}", name, required[0].Name, quoted("${{ "+text+" }}"))
+		if !strings.HasPrefix(strings.TrimSpace(text), "${{") {
+			text = "${{ " + text + " }}"
+		}
+		return fmt.Sprintf("write %s: {%s: %s}", name, required[0].Name, quoted(text))
 	}
 	return shape(name, fields)
 }
