@@ -14,10 +14,10 @@ func forgetCommand() command {
 		name:     "forget",
 		operands: "RUN",
 		offers:   runOffers(keepsUndo),
-		summary:  "give up what the undo of a committed run keeps",
+		summary:  "discard what the undo of a committed run keeps",
 		help: `
 A committed run keeps what its undo needs, so that ` + "`gwe rollback`" + ` can go back: old files, saved contents, secrets. ` + "`gwe show RUN`" + `
-lists it with its size. The next commit of a run with the same lock gives it up; this does it now, and there is no way
+lists it with its size. The next commit of a run with the same lock discards it; this does it now, and there is no way
 back any more. It refuses where the undo of a later run still needs the same paths.
 
 Of a run that was rolled back, it removes what came or was changed after the commit and was moved aside; ` + "`gwe show RUN`" + ` lists that.

@@ -56,7 +56,7 @@ func showPlan(ctx context.Context, console *console, program *engine.Program, gi
 	machine.Confine = func() error {
 		kept, err := console.confine()
 		if err != nil {
-			return fault.New(fault.Errored, "plan-confine", "the right to write cannot be given up").WithCause(err)
+			return fault.New(fault.Errored, "plan-confine", "cannot drop the right to write").WithCause(err)
 		}
 		if console.global.verbose {
 			fmt.Fprintln(console.stderr, "gwe: "+kept)

@@ -24,8 +24,8 @@ Undoes all steps of the run, newest first, as a failure would have done: each wi
 its type. What that needs is kept from the commit on, until the next commit of a run with the same lock, or
 ` + "`gwe forget`" + `. Without RUN it is the newest such run; ` + "`gwe runs`" + ` marks them with a star.
 
-It refuses, and touches nothing, where the run cannot be undone: what it needs was given up, a later run was committed on top,
-a step has no undo, or the machine is not as the run left it. What a step behind the commit removed for good stays
+It refuses, and touches nothing, where the run cannot be undone: what it needs was discarded, a later run was committed on top,
+a step has no undo, or the machine is not as the run left it. What a step after the commit removed for good stays
 removed: that it stays is told first. Once it has begun it goes on to its end; after a crash ` + "`gwe recover`" + ` does.
 
 Nothing is deleted that the run did not make, or that was changed after the commit: it stays, or moves to a directory .NAME.kept-RUN beside
@@ -33,9 +33,9 @@ its own. The dry run lists it; ` + "`gwe forget RUN`" + ` removes the directory.
 
 A run that is interrupted is recovered first. Where that put it back, nothing more is rolled back unless RUN is named.
 
-A run that rebooted the machine leads back over a reboot too: the rollback is suspended until then, and ` + "`gwe recover`" + ` ends it.
+A run that rebooted the machine is rolled back over a reboot too: the rollback is suspended until then, and ` + "`gwe recover`" + ` ends it.
 
-The exit code is 0 when all is put back; 75 when only the reboot into the system of before is missing; 4 when an undo failed and the failsafe is in place; 5 when one failed and the machine
+The exit code is 0 when all is put back; 75 when only the reboot into the previous system is missing; 4 when an undo failed and the failsafe is in place; 5 when one failed and the machine
 needs a person; 6 when it refused.
 
 example:
@@ -97,7 +97,7 @@ func showRollback(ctx context.Context, console *console, run string) error {
 		}
 	}
 	if len(plan.Stays) > 0 {
-		fmt.Fprintln(&text, "what these did behind the commit stays:")
+		fmt.Fprintln(&text, "what these did after the commit stays:")
 		for _, name := range plan.Stays {
 			fmt.Fprintf(&text, "  %s\n", name)
 		}

@@ -21,7 +21,7 @@ func runsCommand() command {
 Oldest first. A run that is "pending" was interrupted and waits for ` + "`gwe recover`" + `; one that is "suspended" waits for a reboot or a
 confirmation; "in progress" is what a process works on now. The newest 20 runs are kept, and those whose undo is still kept besides. A star marks the runs
 that ` + "`gwe rollback`" + ` can undo; (*) those that keep what an undo needs and cannot be rolled back all the same, which
-` + "`gwe forget`" + ` gives up.
+` + "`gwe forget`" + ` discards.
 
 example:
   gwe runs`,
