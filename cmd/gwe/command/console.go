@@ -17,6 +17,7 @@ import (
 
 	"github.com/gwe-project/gwe/engine"
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/plugin"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/tasklog"
 )
@@ -40,6 +41,8 @@ type console struct {
 	distrust *fault.Fault
 	// known is the catalog, once it was put together.
 	known step.Catalog
+	// unusable are the plugins that the catalog lacks, until a command that may need them has said so.
+	unusable []plugin.Problem
 	// disturb, where it is not nil, changes the catalog: on the scratch machine of a test.
 	disturb func(step.Catalog) step.Catalog
 	// screen knows what draws on the terminal; nil where nothing else writes there.
@@ -165,6 +168,7 @@ func (c *console) engine() (*engine.Engine, *view, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	c.warnOfPlugins()
 	shown := c.view(c.stdout)
 	return &engine.Engine{
 		State:    engine.State{Folder: folder},

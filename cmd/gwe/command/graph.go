@@ -52,6 +52,9 @@ func parseRecipe(console *console, operands []string) (*schema.Recipe, error) {
 		return nil, err
 	}
 	recipe, diagnostics := schema.Parse(file, source, catalog)
+	if recipe == nil || diagnostics.HasErrors() {
+		console.warnOfPlugins()
+	}
 	if err := diagnostics.Sorted().Render(console.stderr, func(string) []byte { return source }); err != nil {
 		return nil, err
 	}

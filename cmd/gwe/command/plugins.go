@@ -52,8 +52,8 @@ func (c *console) pluginFolders() ([]string, error) {
 	return all, nil
 }
 
-// catalog is gwe's own step types and the plugins. A plugin that cannot be used is told of, and left out: it shall not
-// keep other recipes from running.
+// catalog is gwe's own step types and the plugins. A plugin that cannot be used is left out: it shall not keep other recipes from
+// running. A command that may need it calls warnOfPlugins.
 func (c *console) catalog() (step.Catalog, error) {
 	if c.known != nil {
 		return c.known, nil
@@ -76,13 +76,19 @@ func (c *console) catalog() (step.Catalog, error) {
 	if c.disturb != nil {
 		c.known = c.disturb(c.known)
 	}
-	for _, problem := range problems {
+	c.unusable = problems
+	return c.known, nil
+}
+
+// warnOfPlugins says once which plugins were left out of the catalog, and why.
+func (c *console) warnOfPlugins() {
+	for _, problem := range c.unusable {
 		fmt.Fprintf(c.stderr, "gwe: warning: left out: %v\n", problem.Err)
 		if f := fault.As(problem.Err); f != nil && f.Hint != "" {
 			fmt.Fprintln(c.stderr, "  = "+f.Hint)
 		}
 	}
-	return c.known, nil
+	c.unusable = nil
 }
 
 func describePluginCommand() command {

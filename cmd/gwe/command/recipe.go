@@ -68,6 +68,10 @@ func loadRecipe(console *console, operands []string) (*engine.Program, error) {
 	if console.acts && console.distrust != nil { // of a recipe that it uses
 		return nil, console.distrust
 	}
+	if program == nil {
+		console.warnOfPlugins()
+	}
+	console.unusable = nil // a valid recipe needs none of them
 	if len(diagnostics) > 0 {
 		if err := diagnostics.Render(console.stderr, library.source); err != nil {
 			return nil, err

@@ -75,5 +75,6 @@ func recipeSchema(console *console) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	console.warnOfPlugins()
 	return schema.Schema(catalog)
 }

@@ -33,6 +33,7 @@ example:
 				if err != nil {
 					return err
 				}
+				console.warnOfPlugins()
 				switch len(operands) {
 				case 0:
 					for _, one := range catalog {

@@ -56,6 +56,9 @@ func loadTests(console *console, files []string) ([]*trial.Suite, error) {
 		suites = append(suites, suite)
 		invalid = invalid || suite == nil
 	}
+	if invalid {
+		console.warnOfPlugins()
+	}
 	if err := all.Render(console.stderr, library.source); err != nil {
 		return nil, err
 	}

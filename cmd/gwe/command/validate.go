@@ -81,6 +81,9 @@ func validate(console *console, operands []string, format string, strict bool) e
 			invalid++
 		}
 	}
+	if invalid > 0 {
+		console.warnOfPlugins()
+	}
 	if err := showDiagnostics(console, all, library.sources, format); err != nil {
 		return err
 	}
