@@ -22,6 +22,7 @@ var avoided = []struct {
 	{regexp.MustCompile(`(?i)\b(system|gwe)\s+of\s+before\b`), "the previous system, the previous gwe"},
 	{regexp.MustCompile(`(?i)\b(take|takes|taken|taking|took)\s+(it\s+)?back\b`), "undo"},
 	{regexp.MustCompile(`(?i)\b(lead|leads|led|leading)\s+back\b`), "roll back"},
+	{regexp.MustCompile(`(?i)\bways?\s+back\b`), "rollback"},
 	{regexp.MustCompile(`(?i)\bbehind\s+the\s+commit\b`), "after the commit"},
 	{regexp.MustCompile(`(?i)\bwant\s+of\s+memory\b`), "the OOM killer"},
 }

@@ -17,8 +17,8 @@ func forgetCommand() command {
 		summary:  "discard what the undo of a committed run keeps",
 		help: `
 A committed run keeps what its undo needs, so that ` + "`gwe rollback`" + ` can go back: old files, saved contents, secrets. ` + "`gwe show RUN`" + `
-lists it with its size. The next commit of a run with the same lock discards it; this does it now, and there is no way
-back any more. It refuses where the undo of a later run still needs the same paths.
+lists it with its size. The next commit of a run with the same lock discards it. This does it
+now, and it cannot be undone. It refuses if the undo of a later run still needs the same paths.
 
 Of a run that was rolled back, it removes what came or was changed after the commit and was moved aside; ` + "`gwe show RUN`" + ` lists that.
 
