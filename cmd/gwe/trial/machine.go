@@ -13,6 +13,7 @@ import (
 	"syscall"
 
 	"github.com/gwe-project/gwe/cmd/gwe/trial/scratch"
+	"github.com/gwe-project/gwe/engine/claim"
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/process"
 	"github.com/gwe-project/gwe/schema"
@@ -105,7 +106,7 @@ func Machine(ctx context.Context, in io.Reader, out io.Writer) error {
 // no step sees; the names of places are the machine's own.
 func environment() []string {
 	return append(os.Environ(), "HOME=/root", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "TMPDIR=/tmp",
-		"TZ=UTC", "GWE_STATE_DIR="+stateFolder, "XDG_STATE_HOME=", "XDG_CONFIG_HOME=", "NO_COLOR=1")
+		"TZ=UTC", "GWE_STATE_DIR="+stateFolder, claim.Variable+"=", "XDG_STATE_HOME=", "XDG_CONFIG_HOME=", "NO_COLOR=1")
 }
 
 func tell(out io.Writer, r report) error { return json.NewEncoder(out).Encode(r) }
