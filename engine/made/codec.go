@@ -153,7 +153,8 @@ func (d *decoder) entry() (one entry, err error) {
 		if err != nil {
 			return one, errDamaged
 		}
-		one.Sum = new(uint32(sum))
+		narrow := uint32(sum)
+		one.Sum = &narrow
 	}
 	return one, nil
 }

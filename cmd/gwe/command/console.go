@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -150,15 +149,10 @@ func (c *console) stateFolder() (string, error) {
 	return filepath.Abs(chosen)
 }
 
-// heapGrowth is by how many percent the heap may grow before it is collected. What gwe keeps is small, so collecting it often
-// costs little, and a walk over 200,000 files stays within 32 MiB. There is no limit besides: a recipe that needs more than it,
-// one of 10,000 steps, would be collected without end.
-const heapGrowth = 30
-
 // engine is an engine on this console's state and log.
 func (c *console) engine() (*engine.Engine, *view, error) {
 	if c.environment("GOGC") == "" {
-		debug.SetGCPercent(heapGrowth)
+		new(collected).pace()
 	}
 	folder, err := c.stateFolder()
 	if err != nil {
