@@ -45,6 +45,8 @@ type Event struct {
 	Time time.Time `json:"time"`
 	// Kind is what it tells.
 	Kind Kind `json:"kind"`
+	// Run is the id of the run that the task is of. It is absent in the log that lies in the run's own directory.
+	Run string `json:"run,omitempty"`
 	// Task is the number of the task, unique within one file of the log: one process's work on a run. The run's own task is 1.
 	Task int `json:"task"`
 	// Parent is the number of the task around it; absent for the run's own.
@@ -53,7 +55,8 @@ type Event struct {
 	Name string `json:"name,omitempty"`
 	// Type says what the task is, on Started: run, step, attempt, undo, rescue, failsafe, finally, recover and so on.
 	Type string `json:"type,omitempty"`
-	// Step is the id of the step that the task belongs to, on Started; absent where that has none.
+	// Step is the id of the step that the task belongs to; absent where that has none. The log that lies in the run's own directory has it on
+	// Started alone.
 	Step string `json:"step,omitempty"`
 	// Action is the keyword of that step, on Started: "unpack", "group".
 	Action string `json:"action,omitempty"`

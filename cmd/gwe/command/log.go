@@ -43,7 +43,7 @@ example:
 					return err
 				}
 				for _, file := range files {
-					if err := replay(console, file); err != nil {
+					if err := replay(console, run, file); err != nil {
 						return err
 					}
 				}
@@ -53,7 +53,7 @@ example:
 	}
 }
 
-func replay(console *console, file string) error {
+func replay(console *console, run, file string) error {
 	log, err := regular.Open(file, os.O_RDONLY, 0)
 	if err != nil {
 		return err
@@ -63,7 +63,7 @@ func replay(console *console, file string) error {
 		console.global.output = "tree"
 	}
 	shown := console.replayed(console.stdout)
-	damaged, err := tasklog.Replay(log, shown)
+	damaged, err := tasklog.Replay(log, tasklog.OfRun(run, shown))
 	if closed := shown.close(); err == nil {
 		err = closed
 	}
@@ -84,7 +84,7 @@ func followLog(ctx context.Context, console *console, state engine.State, run st
 	}
 	defer log.Close()
 	shown := console.view(console.stdout)
-	_, err = tasklog.Replay(log, shown)
+	_, err = tasklog.Replay(log, tasklog.OfRun(run, shown))
 	if closed := shown.close(); err == nil {
 		err = closed
 	}

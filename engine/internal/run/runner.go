@@ -87,7 +87,7 @@ func New(c Config, h *State, written journal.Writer) *Runner {
 // Begin is a process's work on a run, with a log of its own and a task in it.
 func Begin(c Config, h *State, written journal.Writer, kind, title string) *Runner {
 	x := New(c, h, written)
-	sinks := tasklog.Fanout{c.Sink}
+	sinks := tasklog.Fanout{tasklog.OfRun(h.folder.ID(), c.Sink)}
 	if file, err := tasklog.OpenFile(h.folder.NextLog()); err == nil {
 		x.log = file
 		sinks = append(sinks, file)
