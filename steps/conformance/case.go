@@ -35,9 +35,18 @@ type Case struct {
 	Looks bool
 	// Forget names, relative to root, what Undo may not need: a package, say. It is deleted before the undo in another process.
 	Forget []string
+	// Untimed names, relative to root, files whose times an undo cannot bring back, each with the reason: "the kernel sets the times of files
+	// in sysfs". An exemption without a reason fails the check of the description.
+	Untimed map[string]string
 	// Elsewhere undoes a frame in another process. It is nil for a type whose parts all run in processes of their own:
 	// then its plan does so too.
 	Elsewhere func(t T, frame Frame) error
+}
+
+// exact is what a comparison of this case looks at.
+func (c Case) exact(exact exactness) exactness {
+	exact.untimed = c.Untimed
+	return exact
 }
 
 // Check is one promise of a step type.

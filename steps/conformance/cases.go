@@ -31,6 +31,7 @@ import (
 //	    idle: false        the machine is already as wanted
 //	    looks: false       with these arguments the type only looks
 //	    forget: []         what undo may not need
+//	    untimed: {}        files whose times undo cannot bring back: path, and the reason
 //
 // ${{ root }} stands for the folder in which the fixture is built: another one for each check.
 type Scenario struct {
@@ -40,6 +41,7 @@ type Scenario struct {
 	Idle      bool              `yaml:"idle"`
 	Looks     bool              `yaml:"looks"`
 	Forget    []string          `yaml:"forget"`
+	Untimed   map[string]string `yaml:"untimed"`
 }
 
 // placed is what the fixture has at a path: a text alone is the content of a file.
@@ -87,6 +89,12 @@ func ReadScenarios(text []byte) ([]Scenario, error) {
 		if one.Name == "" {
 			return nil, casesFault("a case has no name")
 		}
+		for path, reason := range one.Untimed {
+			if strings.TrimSpace(reason) == "" {
+				return nil, casesFault("case %q: %s is exempt without a reason", one.Name, path).
+					WithHint("write why undo cannot bring its times back: untimed: { %s: the kernel sets them }", path)
+			}
+		}
 		for path, there := range one.Fixture {
 			_, err := there.mode()
 			if !filepath.IsAbs(path) || filepath.Clean(path) != path || path == "/" || err != nil {
@@ -107,6 +115,12 @@ func (s Scenario) Of(tried step.Type) Case {
 	c := Case{Type: tried, Idle: s.Idle, Looks: s.Looks, Arrange: s.arrange}
 	for _, path := range s.Forget {
 		c.Forget = append(c.Forget, strings.TrimPrefix(path, "/"))
+	}
+	for path, reason := range s.Untimed {
+		if c.Untimed == nil {
+			c.Untimed = map[string]string{}
+		}
+		c.Untimed[strings.TrimPrefix(path, "/")] = reason
 	}
 	return c
 }

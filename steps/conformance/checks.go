@@ -310,7 +310,7 @@ func (s *sandbox) released(after tree) {
 	}
 	// A file that gwe had kept by a second name has one link fewer now.
 	exact := exactness{anyLinks: true, loose: worked(after, is)}
-	for _, finding := range difference(after.without(ours), is.without(ours), exact) {
+	for _, finding := range difference(after.without(ours), is.without(ours), s.c.exact(exact)) {
 		s.t.Errorf("after release: %s", finding)
 	}
 }

@@ -18,6 +18,8 @@ type exactness struct {
 	anyLinks bool
 	// loose are the directories whose own modification time may differ.
 	loose map[string]bool
+	// untimed are files whose times may differ, with the reasons: see Case.
+	untimed map[string]string
 }
 
 // finding is one way in which a name differs.
@@ -37,7 +39,8 @@ func difference(a, b tree, exact exactness) []finding {
 		case !after:
 			findings = append(findings, finding{name, "is gone"})
 		default:
-			for _, text := range compare(was, is, exact, exact.loose[name]) {
+			_, untimed := exact.untimed[name]
+			for _, text := range compare(was, is, exact, untimed, exact.loose[name]) {
 				findings = append(findings, finding{name, text})
 			}
 		}
@@ -45,7 +48,7 @@ func difference(a, b tree, exact exactness) []finding {
 	return findings
 }
 
-func compare(was, is entry, exact exactness, loose bool) []string {
+func compare(was, is entry, exact exactness, untimed, loose bool) []string {
 	var findings []string
 	differs := func(what string, was, is any) {
 		if was != is {
@@ -64,12 +67,14 @@ func compare(was, is entry, exact exactness, loose bool) []string {
 	if !exact.anyLinks && !directory {
 		differs("number of hard links", was.links, is.links)
 	}
-	if !exact.anyTimes && !(directory && loose) {
+	if !exact.anyTimes && !untimed && !(directory && loose) {
 		differs("modification time", clock(was.modified), clock(is.modified))
 	}
 	if exact.inodes {
 		differs("inode", was.inode, is.inode)
-		differs("change time", clock(was.changed), clock(is.changed))
+		if !untimed {
+			differs("change time", clock(was.changed), clock(is.changed))
+		}
 	}
 	return findings
 }

@@ -95,7 +95,7 @@ func (s *sandbox) keptLater(strangers map[string]string, kept []string, found tr
 	for name := range stays {
 		exact.loose[filepath.Dir(name)] = true
 	}
-	for _, finding := range difference(want, is.without(added), exact) {
+	for _, finding := range difference(want, is.without(added), s.c.exact(exact)) {
 		s.t.Errorf("after an undo after the commit: %s", finding)
 	}
 }

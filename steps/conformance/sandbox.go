@@ -135,7 +135,7 @@ func (s *sandbox) restored(found tree, loose map[string]bool) {
 // same fails the test where the tree is not want.
 func (s *sandbox) same(when string, want tree, exact exactness) {
 	s.t.Helper()
-	for _, finding := range difference(want, snapshot(s.t, s.root), exact) {
+	for _, finding := range difference(want, snapshot(s.t, s.root), s.c.exact(exact)) {
 		s.t.Errorf("%s: %s", when, finding)
 	}
 }

@@ -2,8 +2,10 @@ package steptest
 
 import (
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/gwe-project/gwe/engine/step"
@@ -22,6 +24,8 @@ type Suite struct {
 	// Idle, Looks and Forget are those of conformance.Case.
 	Idle, Looks bool
 	Forget      []string
+	// Untimed is that of conformance.Case; each is logged with its reason.
+	Untimed map[string]string
 	// Plugin says that each part of the type runs in a process of its own.
 	Plugin bool
 }
@@ -29,6 +33,9 @@ type Suite struct {
 // Run tries the type in every way that package conformance tells.
 func Run(t *testing.T, suite Suite) {
 	t.Helper()
+	for _, name := range slices.Sorted(maps.Keys(suite.Untimed)) {
+		t.Logf("exempt: undo need not bring back the times of %s: %s", name, suite.Untimed[name])
+	}
 	for _, check := range conformance.Checks() {
 		t.Run(check.Name, func(t *testing.T) { check.Run(t, suite.on(t)) })
 	}
@@ -37,7 +44,7 @@ func Run(t *testing.T, suite Suite) {
 // on is the suite as a case of the test.
 func (s Suite) on(t testing.TB) conformance.Case {
 	c := conformance.Case{
-		Type: s.Type, Idle: s.Idle, Looks: s.Looks, Forget: s.Forget,
+		Type: s.Type, Idle: s.Idle, Looks: s.Looks, Forget: s.Forget, Untimed: s.Untimed,
 		Arrange: func(_ conformance.T, root string) map[string]any {
 			t.Cleanup(func() { loosen(filepath.Dir(root)) })
 			return s.Arrange(t, root)

@@ -102,6 +102,36 @@ func TestBrokenTypes(t *testing.T) {
 	}
 }
 
+// TestUntimed: a type whose undo cannot bring back the time of a file passes with an exemption, which names that file and the reason, and
+// with no other.
+func TestUntimed(t *testing.T) {
+	t.Setenv("GWE_TRIAL_FLAW", "undo-time")
+	const check = "undo after do"
+	exempt := suiteOf(trialType("undo-time"))
+	reason := "the kernel sets it, as in sysfs"
+	exempt.Untimed = map[string]string{"dir/file": reason, "dir/sub/same": reason}
+	for _, check := range []string{check, "undo twice", "undo in another process", "about"} {
+		if findings := steptest.Findings(t, check, exempt); len(findings) > 0 {
+			t.Errorf("%s: %v", check, findings)
+		}
+	}
+	other := exempt
+	other.Untimed = map[string]string{"dir/sub": reason}
+	if findings := steptest.Findings(t, check, other); len(findings) == 0 {
+		t.Error("the exemption of another file lets it pass")
+	}
+	other.Untimed = map[string]string{"dir/file": " ", "dir/sub/same": reason}
+	if findings := steptest.Findings(t, "about", other); len(findings) == 0 {
+		t.Error("an exemption without a reason passes")
+	}
+	mode := suiteOf(trialType("undo-mode"))
+	mode.Untimed = exempt.Untimed
+	t.Setenv("GWE_TRIAL_FLAW", "undo-mode")
+	if findings := steptest.Findings(t, check, mode); len(findings) == 0 {
+		t.Error("an exemption from times lets another mode pass")
+	}
+}
+
 func TestWrongSuites(t *testing.T) {
 	idle := suiteOf(trialType(""))
 	idle.Idle = true

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -40,6 +42,7 @@ attribute and time. The cases, each a small tree and the arguments, stand in PLU
       arguments: { file: "${{ root }}/etc/app.ini", key: b, value: "2" }
       idle: false            true where the machine is already as wanted
       forget: []             paths that undo may not need
+      untimed: {}            files whose times undo cannot bring back, each with the reason; they are printed
 
 The exit code is 0 where all promises are kept, and 1 where one is not.
 
@@ -85,6 +88,9 @@ func checkPlugin(ctx context.Context, console *console, path, file string) error
 	tried, count := plugin.New(description, path, true), 0
 	for _, scenario := range scenarios {
 		fmt.Fprintf(console.stdout, "%s: %s\n", plugin.TypeName(path), scenario.Name)
+		for _, name := range slices.Sorted(maps.Keys(scenario.Untimed)) {
+			fmt.Fprintf(console.stdout, "  exempt  the times of %s: %s\n", name, scenario.Untimed[name])
+		}
 		for _, check := range conformance.Checks() {
 			findings := held(ctx, check, scenario.Of(tried))
 			if ctx.Err() != nil {
