@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// ahead runs a producer in a goroutine of its own, a few buffers ahead of its one reader. Close ends the goroutine and
-// waits for it; whoever makes an ahead closes it.
+// ahead runs a producer in a goroutine of its own, a few buffers ahead of its one reader. Close ends the
+// goroutine and waits for it; whoever makes an ahead closes it.
 type ahead struct {
 	full   chan filled
 	free   chan []byte
@@ -24,8 +24,8 @@ type filled struct {
 	err    error
 }
 
-// readAhead starts the producer: fill puts bytes into the buffer, tells how many, and ends with an error (io.EOF at the
-// end of all).
+// readAhead starts the producer: fill puts bytes into the buffer, tells how many, and ends with an error
+// (io.EOF at the end of all).
 func readAhead(buffers [][]byte, fill func(buffer []byte) (int, error)) *ahead {
 	a := &ahead{
 		full:  make(chan filled, len(buffers)),

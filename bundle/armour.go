@@ -16,8 +16,9 @@ var (
 	armourEnd   = []byte("-----END PGP ")
 )
 
-// armourStart gives the offset of the first line that opens an armour, or -1. Text may stand above it, as GnuPG allows; it
-// is passed over and counts for nothing. Anything else above it means that the file is not armoured.
+// armourStart gives the offset of the first line that opens an armour, or -1. Text may stand above it, as
+// GnuPG allows; it is passed over and counts for nothing. Anything else above it means that the file is not
+// armoured.
 func armourStart(content []byte) int {
 	for at := 0; at < len(content); {
 		line, rest, _ := bytes.Cut(content[at:], []byte("\n"))
@@ -53,8 +54,9 @@ type armourBlock struct {
 	body []byte
 }
 
-// armourBlocks gives the blocks of an armoured file in memory. Text above, between and below them is passed over. The last
-// line of a block may be missing, as GnuPG allows: whether the packets in it are whole, they tell by their lengths.
+// armourBlocks gives the blocks of an armoured file in memory. Text above, between and below them is passed
+// over. The last line of a block may be missing, as GnuPG allows: whether the packets in it are whole, they
+// tell by their lengths.
 func armourBlocks(content []byte) ([]armourBlock, error) {
 	var blocks []armourBlock
 	for {
@@ -80,7 +82,8 @@ func armourBlocks(content []byte) ([]armourBlock, error) {
 	}
 }
 
-// armourLength is how far the armour that starts here goes: to the end of its last line, or to where another one starts.
+// armourLength is how far the armour that starts here goes: to the end of its last line, or to where another
+// one starts.
 func armourLength(content []byte) int {
 	for at := 0; at < len(content); {
 		line, rest, _ := bytes.Cut(content[at:], []byte("\n"))
@@ -95,7 +98,8 @@ func armourLength(content []byte) int {
 	return len(content)
 }
 
-// dearmour removes the ASCII armour from a message; what follows the armour is checked by the function that it gives.
+// dearmour removes the ASCII armour from a message; what follows the armour is checked by the function that
+// it gives.
 func dearmour(r *bufio.Reader) (plain *bufio.Reader, after func() error, err error) {
 	defer fault.Contain(openPGP, &err)
 	if mark, _ := r.Peek(3); bytes.Equal(mark, []byte("\xef\xbb\xbf")) {

@@ -15,9 +15,10 @@ import (
 	"github.com/gwe-project/gwe/engine/xattr"
 )
 
-// PortableAttribute reports whether an extended attribute means the same on another machine: those of users, and of the trusted
-// and the security ones capabilities, IMA signatures and portable EVM signatures, say. Labels of SELinux, Smack and AppArmor are the
-// policy's of each machine, an EVM digest is made with its key, and those of overlayfs are the file system's own.
+// PortableAttribute reports whether an extended attribute means the same on another machine: those of users,
+// and of the trusted and the security ones capabilities, IMA signatures and portable EVM signatures, say.
+// Labels of SELinux, Smack and AppArmor are the policy's of each machine, an EVM digest is made with its key,
+// and those of overlayfs are the file system's own.
 func PortableAttribute(name string, value []byte) bool {
 	const portableSignature = 5 // EVM_XATTR_PORTABLE_DIGSIG
 	switch {
@@ -29,7 +30,8 @@ func PortableAttribute(name string, value []byte) bool {
 	return strings.HasPrefix(name, "user.") || strings.HasPrefix(name, "security.") || strings.HasPrefix(name, "trusted.")
 }
 
-// IsLabel reports whether an extended attribute is a label of a security policy, which every machine gives by itself.
+// IsLabel reports whether an extended attribute is a label of a security policy, which every machine gives by
+// itself.
 func IsLabel(name string) bool {
 	return name == "security.selinux" || name == "security.apparmor" || strings.HasPrefix(name, "security.SMACK64")
 }
@@ -37,10 +39,12 @@ func IsLabel(name string) bool {
 // IsAccessList reports whether an extended attribute is an access control list.
 func IsAccessList(name string) bool { return name == xattr.AccessList || name == xattr.DefaultList }
 
-// attributesMaximum is the most bytes of extended attributes that one entry may have: the reader of a tar takes 1 MiB of records.
+// attributesMaximum is the most bytes of extended attributes that one entry may have: the reader of a tar
+// takes 1 MiB of records.
 const attributesMaximum = 512 << 10
 
-// tarAttribute is how GNU tar --xattrs, star and bsdtar name an extended attribute in a record; "=" ends a record's name.
+// tarAttribute is how GNU tar --xattrs, star and bsdtar name an extended attribute in a record; "=" ends a
+// record's name.
 var tarAttribute = strings.NewReplacer("%", "%25", "=", "%3D")
 
 // attributes adds the extended attributes of an open file or directory to its header.

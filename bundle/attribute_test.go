@@ -42,8 +42,9 @@ func attributesAt(t testing.TB, path string) map[string]string {
 	return found
 }
 
-// TestPackKeepsAttributes: GNU tar restores from a package what means the same on another machine, of files, directories and links;
-// what no package keeps is warned of, unless it is a label, or extended attributes are left out by request.
+// TestPackKeepsAttributes: GNU tar restores from a package what means the same on another machine, of files,
+// directories and links; what no package keeps is warned of, unless it is a label, or extended attributes are
+// left out by request.
 func TestPackKeepsAttributes(t *testing.T) {
 	need.Root(t, "it sets attributes of the security and trusted kinds")
 	folder := firmware(t)

@@ -16,8 +16,8 @@ import (
 	"github.com/gwe-project/gwe/engine/value"
 )
 
-// gnupg24 encrypts as GnuPG 2.3 and later do for keys that they made themselves ("AEAD encrypted data", LibrePGP), which
-// the GnuPG of the test machine cannot write: AES-256 in OCB mode, in chunks.
+// gnupg24 encrypts as GnuPG 2.3 and later do for keys that they made themselves ("AEAD encrypted data",
+// LibrePGP), which the GnuPG of the test machine cannot write: AES-256 in OCB mode, in chunks.
 func gnupg24(t testing.TB, recipient *openpgp.Entity, inside []byte) []byte {
 	t.Helper()
 	const chunkSizeByte = 4
@@ -130,8 +130,8 @@ func TestAuthenticatedEncryption(t *testing.T) {
 	}
 }
 
-// TestLargerThanTwoGiB crosses the sizes at which 32-bit numbers break: a sparse file whose zeros a detached signature
-// covers. Its last byte changes between the passes.
+// TestLargerThanTwoGiB crosses the sizes at which 32-bit numbers break: a sparse file whose zeros a detached
+// signature covers. Its last byte changes between the passes.
 func TestLargerThanTwoGiB(t *testing.T) {
 	home := gpg(t)
 	path := filepath.Join(t.TempDir(), "large.tar")

@@ -21,9 +21,10 @@ import (
 // blockSize is the unit of the digests: small, for several blocks are in memory at once.
 const blockSize = 256 << 10
 
-// digests vouch, in the second pass, for what the first pass read. They are AES-GMAC (NIST SP 800-38D) under a random key
-// of this process, with the block's number as nonce: whoever can write to the file cannot know the key, and so cannot make
-// a block with the same digest. It is several times as fast as a plain hash would be, and hashing is what a pass costs.
+// digests vouch, in the second pass, for what the first pass read. They are AES-GMAC (NIST SP 800-38D) under
+// a random key of this process, with the block's number as nonce: whoever can write to the file cannot know
+// the key, and so cannot make a block with the same digest. It is several times as fast as a plain hash would
+// be, and hashing is what a pass costs.
 type digests struct {
 	mac    cipher.AEAD
 	blocks [][aes.BlockSize]byte
@@ -62,7 +63,8 @@ func (d *digests) keep(block []byte) {
 	}
 }
 
-// known makes sure that a block is as it was in the first pass. Where there was none, digests are nil, and any block is.
+// known makes sure that a block is as it was in the first pass. Where there was none, digests are nil, and
+// any block is.
 func (d *digests) known(index int64, block []byte) bool {
 	return d == nil || d.of(index, block) == d.blocks[index]
 }
@@ -75,8 +77,8 @@ func (d *digests) sum() string {
 	return hex.EncodeToString(d.whole.Sum(nil))
 }
 
-// rawReader reads a package's file block by block, in a goroutine of its own. In the first pass (record) it keeps the
-// digests, in the second it hands a block on only when its digest is the same again.
+// rawReader reads a package's file block by block, in a goroutine of its own. In the first pass (record) it
+// keeps the digests, in the second it hands a block on only when its digest is the same again.
 type rawReader struct {
 	*ahead
 	position atomic.Int64
@@ -113,7 +115,8 @@ func (p *Package) raw(ctx context.Context, known *digests, record bool) *rawRead
 	return r
 }
 
-// readBlock gives the block of that number, short only at the end of the file as it was opened; after that io.EOF.
+// readBlock gives the block of that number, short only at the end of the file as it was opened; after that
+// io.EOF.
 func (p *Package) readBlock(ctx context.Context, index int64, buffer []byte) (int, error) {
 	if ctx.Err() != nil {
 		return 0, fault.New(fault.Interrupted, "interrupted", "reading %s was interrupted", p.path).WithCause(context.Cause(ctx))
@@ -169,15 +172,16 @@ func (r *rawReader) keep(err error) {
 	}
 }
 
-// trouble gives the fault that the file itself caused, which explains any error of the layers above; nil is none.
+// trouble gives the fault that the file itself caused, which explains any error of the layers above; nil is
+// none.
 func (r *rawReader) trouble() error {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
 	return r.fault
 }
 
-// openRegular opens a regular file for reading. It waits neither for a pipe or a device nor for a file system that does not answer, beyond the
-// context and regular.Patience.
+// openRegular opens a regular file for reading. It waits neither for a pipe or a device nor for a file system
+// that does not answer, beyond the context and regular.Patience.
 func openRegular(ctx context.Context, path, code string) (*regular.Foreign, int64, error) {
 	file, err := regular.OpenForeign(ctx, path)
 	if err == nil {

@@ -12,8 +12,8 @@ import (
 	openpgp "github.com/ProtonMail/go-crypto/openpgp/v2"
 )
 
-// rawPacket is an OpenPGP packet as it was written. Keys are kept and joined in this form: what the library makes of a
-// packet and writes anew is not always what it was, and need not be readable.
+// rawPacket is an OpenPGP packet as it was written. Keys are kept and joined in this form: what the library
+// makes of a packet and writes anew is not always what it was, and need not be readable.
 type rawPacket struct {
 	kind tag
 	body []byte
@@ -21,8 +21,8 @@ type rawPacket struct {
 	whole []byte
 }
 
-// certificate is an OpenPGP key as its packets: the primary key first, then user ids and subkeys, each with the signatures
-// over it.
+// certificate is an OpenPGP key as its packets: the primary key first, then user ids and subkeys, each with
+// the signatures over it.
 type certificate struct {
 	parts []certificatePart
 }
@@ -60,8 +60,8 @@ func (k *keyPackets) append(more keyPackets) {
 	k.revocations = append(k.revocations, more.revocations...)
 }
 
-// splitPackets takes the packets of a file with keys apart. With an error it gives the keys before the damage; a key that
-// is itself cut short is not among them.
+// splitPackets takes the packets of a file with keys apart. With an error it gives the keys before the
+// damage; a key that is itself cut short is not among them.
 func splitPackets(content []byte) (keyPackets, error) {
 	var found keyPackets
 	reader := bytes.NewReader(content)
@@ -161,9 +161,9 @@ func (c certificate) isSecret() bool {
 	})
 }
 
-// merged joins two copies of one public key: it has every user id, subkey and signature that either has, as an import of
-// GnuPG has it. Nothing that a copy knows is lost by a copy that does not know it: a longer life, a new subkey, a
-// revocation.
+// merged joins two copies of one public key: it has every user id, subkey and signature that either has, as
+// an import of GnuPG has it. Nothing that a copy knows is lost by a copy that does not know it: a longer
+// life, a new subkey, a revocation.
 func (c certificate) merged(other certificate) certificate {
 	joined := certificate{}
 	parts := map[string]int{}
@@ -201,8 +201,8 @@ func (p rawPacket) parse() (packet.Packet, error) {
 	return parsed, err
 }
 
-// read is parse, and gives the packet without the bytes that the library left unread. Behind a packet with such bytes the
-// library would take them for the next packet.
+// read is parse, and gives the packet without the bytes that the library left unread. Behind a packet with
+// such bytes the library would take them for the next packet.
 func (p rawPacket) read() (parsed packet.Packet, used rawPacket, err error) {
 	source := bytes.NewReader(framed(p.kind, p.body))
 	err = contained(func() (err error) {
@@ -254,8 +254,8 @@ func (c certificate) primary() (*packet.PublicKey, error) {
 	return nil, errNoKey
 }
 
-// entity lets the library read the key. User ids, subkeys and signatures of kinds that it does not know, or that are
-// damaged, are left out, as GnuPG leaves them out: they must not make the rest useless.
+// entity lets the library read the key. User ids, subkeys and signatures of kinds that it does not know, or
+// that are damaged, are left out, as GnuPG leaves them out: they must not make the rest useless.
 func (c certificate) entity() (*openpgp.Entity, error) {
 	primary, err := c.primary()
 	if err != nil {

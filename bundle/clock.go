@@ -13,8 +13,8 @@ import (
 type Clock string
 
 const (
-	// ClockTrusted is the default. The clock decides whether a key has expired, but never makes a key bad that does not
-	// expire.
+	// ClockTrusted is the default. The clock decides whether a key has expired, but never makes a key bad
+	// that does not expire.
 	ClockTrusted Clock = "trusted"
 	// ClockUntrusted takes the signature's own date for the time. The clock decides nothing.
 	ClockUntrusted Clock = "untrusted"
@@ -37,8 +37,9 @@ func newClock(belief Clock) (clock, error) {
 	return clock{}, refuse("clock-invalid", "the clock cannot be %q", string(belief)).WithHint("write trusted or untrusted")
 }
 
-// at is the time at which a signature is judged. A signature proves that its date has come, for only the key's owner can
-// have made it: where the clock is behind, its date counts, as with gpgv. It is the machine's time without a signature.
+// at is the time at which a signature is judged. A signature proves that its date has come, for only the
+// key's owner can have made it: where the clock is behind, its date counts, as with gpgv. It is the machine's
+// time without a signature.
 func (c clock) at(signature *packet.Signature) time.Time {
 	if signature == nil || !c.untrusted && c.now.After(signature.CreationTime) {
 		return c.now
@@ -46,8 +47,9 @@ func (c clock) at(signature *packet.Signature) time.Time {
 	return signature.CreationTime
 }
 
-// permits decides whether the key is alive. A key that does not expire always is: whether it is dated after the clock shows
-// only that the clock is behind. Of a key that does, a clock that is older than the key itself cannot tell.
+// permits decides whether the key is alive. A key that does not expire always is: whether it is dated after
+// the clock shows only that the clock is behind. Of a key that does, a clock that is older than the key
+// itself cannot tell.
 func (c clock) permits(name string, life life, signature *packet.Signature) *fault.Fault {
 	switch {
 	case life.expires.IsZero():

@@ -10,15 +10,17 @@ import (
 	"github.com/gwe-project/gwe/engine/fault"
 )
 
-// TestClock verifies on machines whose clocks are wrong. The time is that of a synctest bubble, which starts at 2000-01-01,
-// as the clock of a device without a battery might. The real gpg, told the same time, is asked too: what it accepts, gwe
-// accepts, but for keys that have expired; and gwe accepts more only of keys that do not expire.
+// TestClock verifies on machines whose clocks are wrong. The time is that of a synctest bubble, which starts
+// at 2000-01-01, as the clock of a device without a battery might. The real gpg, told the same time, is asked
+// too: what it accepts, gwe accepts, but for keys that have expired; and gwe accepts more only of keys that
+// do not expire.
 func TestClock(t *testing.T) {
 	const year = 365 * 24 * time.Hour
 	epoch := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 	content := compress(t, Gzip, sample(t, 10))
 	for name, test := range map[string]struct {
-		// keyMade, signed and now are years from 2000 on; the key lives for so many years, 0 is for ever, and so does the signature.
+		// keyMade, signed and now are years from 2000 on; the key lives for so many years, 0 is for ever, and
+		// so does the signature.
 		keyMade, keyLives, signed, sigLives, now int
 		// selfSigned is when the key's owner signed its life; 0 is when it was made.
 		selfSigned int
@@ -109,7 +111,8 @@ func TestClockOfListing(t *testing.T) {
 	}
 }
 
-// TestRevocationNeedsNoClock: a revocation counts whatever its date and the clock are, and with an untrusted clock.
+// TestRevocationNeedsNoClock: a revocation counts whatever its date and the clock are, and with an untrusted
+// clock.
 func TestRevocationNeedsNoClock(t *testing.T) {
 	content := compress(t, Gzip, sample(t, 10))
 	day := time.Now().Add(-1000 * time.Hour)

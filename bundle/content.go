@@ -20,9 +20,9 @@ type Pinned struct {
 	position *atomic.Int64
 }
 
-// Content is the second pass: it gives the archive, decrypted and without its OpenPGP framing. Only blocks whose
-// digests are as in the first pass get through; a change is the fault package-changed. It may be called again when the
-// reader before was closed.
+// Content is the second pass: it gives the archive, decrypted and without its OpenPGP framing. Only blocks
+// whose digests are as in the first pass get through; a change is the fault package-changed. It may be called
+// again when the reader before was closed.
 func (p *Pinned) Content(ctx context.Context) (io.ReadCloser, error) {
 	if err := p.source.sameSize(); err != nil {
 		return nil, err
@@ -47,7 +47,8 @@ func (p *Pinned) Content(ctx context.Context) (io.ReadCloser, error) {
 	return c, nil
 }
 
-// Position is how many bytes of the file the present pass has read. It may be called while the content is read.
+// Position is how many bytes of the file the present pass has read. It may be called while the content is
+// read.
 func (p *Pinned) Position() int64 { return p.position.Load() }
 
 // Size is the file's length in bytes.

@@ -26,12 +26,14 @@ const (
 	Uncompressed Compression = "none"
 )
 
-// windowMaximum is the largest zstd window, and the largest xz dictionary, that is accepted: what `zstd --ultra -22` uses,
-// and twice what `xz -9` does. It is the most memory that a package can ask for; gwe pack writes windows of 4 MiB at most.
+// windowMaximum is the largest zstd window, and the largest xz dictionary, that is accepted: what `zstd
+// --ultra -22` uses, and twice what `xz -9` does. It is the most memory that a package can ask for; gwe pack
+// writes windows of 4 MiB at most.
 const windowMaximum = 128 << 20
 
-// Decompress tells the compression by the first bytes and gives the tar. Decompression runs in a goroutine of its own, a
-// few buffers ahead; Close ends it and leaves r open. A damaged stream is the fault archive-damaged.
+// Decompress tells the compression by the first bytes and gives the tar. Decompression runs in a goroutine of
+// its own, a few buffers ahead; Close ends it and leaves r open. A damaged stream is the fault
+// archive-damaged.
 func Decompress(r io.Reader) (io.ReadCloser, Compression, error) {
 	buffered := bufio.NewReaderSize(r, copyBuffer)
 	start, err := buffered.Peek(tarBlock)

@@ -35,8 +35,8 @@ func plainTar() []byte {
 	return append(start, bytes.Repeat([]byte("some content of a tar\n"), 100_000)...)
 }
 
-// TestDecompress: what each program writes is read, whatever its settings; two streams are one; and a stream that is cut,
-// changed or followed by something else is an error.
+// TestDecompress: what each program writes is read, whatever its settings; two streams are one; and a stream
+// that is cut, changed or followed by something else is an error.
 func TestDecompress(t *testing.T) {
 	text := plainTar()
 	for program, want := range map[string]Compression{
@@ -86,7 +86,8 @@ func decompressed(archive []byte) ([]byte, Compression, error) {
 	return got, kind, err
 }
 
-// TestLargeDictionary: a stream that would need more memory than a device may have is refused before it gets any.
+// TestLargeDictionary: a stream that would need more memory than a device may have is refused before it gets
+// any.
 func TestLargeDictionary(t *testing.T) {
 	stream := compressed(t, plainTar(), "xz -0")
 	const blockHeader, dictionary = 12, 12 + 4

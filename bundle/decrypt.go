@@ -24,8 +24,8 @@ type session struct {
 // unlocker finds the session key of a message among the encrypted ones.
 type unlocker func(keys []*packet.EncryptedKey) (*session, error)
 
-// openProtected opens a "symmetrically encrypted and integrity protected data" packet: version 1 is AES in cipher
-// feedback mode with a SHA-1 inside (RFC 9580, section 5.13.1), version 2 is authenticated (5.13.2).
+// openProtected opens a "symmetrically encrypted and integrity protected data" packet: version 1 is AES in
+// cipher feedback mode with a SHA-1 inside (RFC 9580, section 5.13.1), version 2 is authenticated (5.13.2).
 func (m *message) openProtected(body io.Reader, keys []*packet.EncryptedKey, unlock unlocker, checked bool) error {
 	var header [4]byte
 	if _, err := io.ReadFull(body, header[:1]); err != nil {
@@ -68,8 +68,8 @@ func (m *message) openProtected(body io.Reader, keys []*packet.EncryptedKey, unl
 	return unsupportedCipher(0)
 }
 
-// openAuthenticated opens the "AEAD encrypted data" packet that GnuPG 2.3 and later write for keys that it made itself.
-// The library reads its frame too.
+// openAuthenticated opens the "AEAD encrypted data" packet that GnuPG 2.3 and later write for keys that it
+// made itself. The library reads its frame too.
 func (m *message) openAuthenticated(keys []*packet.EncryptedKey, unlock unlocker) error {
 	parsed, err := packet.Read(m.inner)
 	if err != nil {
@@ -110,8 +110,8 @@ func unsupportedCipher(function packet.CipherFunction) *fault.Fault {
 
 const detectionSize = 1 + 1 + sha1.Size
 
-// feedbackReader decrypts a version 1 packet. Its last 22 bytes are the "modification detection code", a SHA-1 of all
-// before it, which never leaves this reader.
+// feedbackReader decrypts a version 1 packet. Its last 22 bytes are the "modification detection code", a
+// SHA-1 of all before it, which never leaves this reader.
 type feedbackReader struct {
 	in     io.Reader
 	stream cipher.Stream

@@ -49,8 +49,8 @@ func readSignatures(ctx context.Context, path string) ([]*candidate, error) {
 	return signatures, nil
 }
 
-// parseSignatures reads the content of a signature file. A signature of a kind that gwe does not know is a candidate with a
-// problem.
+// parseSignatures reads the content of a signature file. A signature of a kind that gwe does not know is a
+// candidate with a problem.
 func parseSignatures(content []byte) ([]*candidate, error) {
 	if isArmoured(content) {
 		blocks, err := armourBlocks(content)
@@ -99,7 +99,8 @@ func cutShort(err error) error {
 	return err
 }
 
-// anyKnown makes sure that a signature can be by a key of the keyring; else there is no need to read the package at all.
+// anyKnown makes sure that a signature can be by a key of the keyring; else there is no need to read the
+// package at all.
 func (f *pass) anyKnown(signatures []*candidate) error {
 	var problem *fault.Fault
 	for _, one := range signatures {

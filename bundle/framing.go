@@ -29,8 +29,8 @@ const (
 	smallPacketMaximum     = 64 << 10
 )
 
-// readHeader reads a packet's header and gives its body as a reader that ends with the packet. io.EOF means that there
-// is no further packet.
+// readHeader reads a packet's header and gives its body as a reader that ends with the packet. io.EOF means
+// that there is no further packet.
 func readHeader(r *bufio.Reader) (tag, io.Reader, error) {
 	first, err := r.ReadByte()
 	if err != nil {
@@ -114,8 +114,8 @@ func truncated(err error) error {
 	return err
 }
 
-// parseSmall reads a whole packet of bounded size and lets the library parse it. What the library does not know is an
-// UnsupportedError of it.
+// parseSmall reads a whole packet of bounded size and lets the library parse it. What the library does not
+// know is an UnsupportedError of it.
 func parseSmall(kind tag, body io.Reader) (packet.Packet, error) {
 	content, err := readSmall(kind, body)
 	if err != nil {

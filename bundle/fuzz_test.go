@@ -16,7 +16,8 @@ import (
 	openpgp "github.com/ProtonMail/go-crypto/openpgp/v2"
 )
 
-// FuzzMessage walks anything that may lie in a package file: it ends, with or without an error, in bounded memory.
+// FuzzMessage walks anything that may lie in a package file: it ends, with or without an error, in bounded
+// memory.
 func FuzzMessage(f *testing.F) {
 	home := gpg(f)
 	content := []byte("content")
@@ -74,8 +75,8 @@ func FuzzKeyring(f *testing.F) {
 	})
 }
 
-// FuzzImport imports anything into a keyring that has a key, and puts it beside that key by hand. The key stays readable, and
-// nothing that was known of it is lost. What an import would write can be read.
+// FuzzImport imports anything into a keyring that has a key, and puts it beside that key by hand. The key
+// stays readable, and nothing that was known of it is lost. What an import would write can be read.
 func FuzzImport(f *testing.F) {
 	day := time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
 	made := newHandmade(day)

@@ -12,8 +12,8 @@ import (
 	"testing"
 )
 
-// gpgHome is a GnuPG home of the real gpg, shared by the tests because making keys takes time. Its path is short: the
-// agent's socket lies in it.
+// gpgHome is a GnuPG home of the real gpg, shared by the tests because making keys takes time. Its path is
+// short: the agent's socket lies in it.
 type gpgHome struct {
 	folder string
 	// keys are fingerprints by user name.

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// handmade is an Ed25519 key whose packets a test writes byte by byte: what other programs write, and the library does not.
-// It is the same key in each process, as fuzzing wants it.
+// handmade is an Ed25519 key whose packets a test writes byte by byte: what other programs write, and the
+// library does not. It is the same key in each process, as fuzzing wants it.
 type handmade struct {
 	secret ed25519.PrivateKey
 	made   time.Time
@@ -61,7 +61,8 @@ func (h handmade) sign(kind byte, over, hashed []byte) []byte {
 	return append(append(body, mpi(signed[:32])...), mpi(signed[32:])...)
 }
 
-// subpacket gives one with a length of five octets, which the format allows and the library writes in another way.
+// subpacket gives one with a length of five octets, which the format allows and the library writes in another
+// way.
 func subpacket(kind byte, content ...byte) []byte {
 	return append(binary.BigEndian.AppendUint32([]byte{255}, uint32(len(content)+1)), append([]byte{kind}, content...)...)
 }
@@ -74,7 +75,8 @@ func (h handmade) hashedKey() []byte {
 	return append([]byte{0x99, byte(len(body) >> 8), byte(len(body))}, body...)
 }
 
-// certificate gives the public key with a self-signature of that day, which lets it live so long (0 is for ever).
+// certificate gives the public key with a self-signature of that day, which lets it live so long (0 is for
+// ever).
 func (h handmade) certificate(dated time.Time, lives time.Duration) []byte {
 	hashed := append(subpacket(2, seconds(dated.Unix())...), subpacket(27, 3)...)
 	if lives > 0 {

@@ -13,7 +13,8 @@ import (
 	"github.com/gwe-project/gwe/engine/value"
 )
 
-// hanging mounts a file system that answers nothing: a FUSE program that never says a word, as a server that is gone.
+// hanging mounts a file system that answers nothing: a FUSE program that never says a word, as a server that
+// is gone.
 func hanging(t *testing.T) string {
 	t.Helper()
 	need.Root(t, "it mounts")
@@ -38,7 +39,8 @@ func hanging(t *testing.T) string {
 	return point
 }
 
-// TestHangs: a package, a signature, a key or a keyring on a file system that does not answer keeps gwe no longer than it has time.
+// TestHangs: a package, a signature, a key or a keyring on a file system that does not answer keeps gwe no
+// longer than it has time.
 func TestHangs(t *testing.T) {
 	home := gpg(t)
 	point := hanging(t)

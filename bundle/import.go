@@ -32,11 +32,12 @@ func ImportKeys(folder, file string) ([]Key, error) {
 	return imported.Keys, err
 }
 
-// Import puts the public keys of a file into a keyring, each as <fingerprint>.asc, and makes the folder where it is missing.
-// A key that is there already is joined with the new copy, as GnuPG does it: nothing that either knows is lost, and a
-// revocation stays. The packets stay as they were written, and are read back before they are put in place, by what reads a
-// keyring; nothing is written unless all of them can be. A certificate of revocation without its key revokes the key that
-// is there. An expired or revoked key is imported too: so it is known why its signatures are refused.
+// Import puts the public keys of a file into a keyring, each as <fingerprint>.asc, and makes the folder where
+// it is missing. A key that is there already is joined with the new copy, as GnuPG does it: nothing that
+// either knows is lost, and a revocation stays. The packets stay as they were written, and are read back
+// before they are put in place, by what reads a keyring; nothing is written unless all of them can be. A
+// certificate of revocation without its key revokes the key that is there. An expired or revoked key is
+// imported too: so it is known why its signatures are refused.
 func Import(folder, file string) (Imported, error) {
 	content, err := readKeyFile(file, "key")
 	if err != nil {
@@ -73,11 +74,12 @@ func Import(folder, file string) (Imported, error) {
 	return Imported{Keys: keys, Warnings: append(work.warnings, work.remaining()...)}, err
 }
 
-// importPatience is how long an import waits for another one into the same keyring. An import takes a moment; who holds the lock for longer
-// need not be gwe, since every user who can read the directory can lock it.
+// importPatience is how long an import waits for another one into the same keyring. An import takes a moment;
+// who holds the lock for longer need not be gwe, since every user who can read the directory can lock it.
 const importPatience = 15 * time.Second
 
-// lockKeyring makes the directory and waits for other imports into it: each reads what the one before has written.
+// lockKeyring makes the directory and waits for other imports into it: each reads what the one before has
+// written.
 func lockKeyring(folder string) (unlock func(), err error) {
 	unwritable := fault.New(fault.Failed, "key-unwritable", "cannot make the keyring %s", folder)
 	if err := os.MkdirAll(folder, 0o755); err != nil {
@@ -251,7 +253,8 @@ func (m *importing) write() ([]Key, error) {
 	return keys, nil
 }
 
-// readBack lets the reader of keyrings read a file before it is one of the keyring. It gives the file's first key.
+// readBack lets the reader of keyrings read a file before it is one of the keyring. It gives the file's first
+// key.
 func readBack(path string, content []byte, want []certificate) (Key, error) {
 	ring, err := readKeyring(oneFile{filepath.Base(path), content}, filepath.Dir(path))
 	switch {

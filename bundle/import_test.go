@@ -29,7 +29,8 @@ func stored(t testing.TB, path string) []byte {
 	return blocks[0].body
 }
 
-// TestImportKeepsThePackets: what gpg and others wrote is kept byte for byte, and gpg reads what was stored and exported.
+// TestImportKeepsThePackets: what gpg and others wrote is kept byte for byte, and gpg reads what was stored
+// and exported.
 func TestImportKeepsThePackets(t *testing.T) {
 	home := gpg(t)
 	long := newHandmade(time.Now().Add(-time.Hour))
@@ -141,7 +142,8 @@ func TestKeyFiles(t *testing.T) {
 	}
 }
 
-// TestImportMerges imports an old and a new copy of a key in both orders, and compares with what the real gpg makes of it.
+// TestImportMerges imports an old and a new copy of a key in both orders, and compares with what the real gpg
+// makes of it.
 func TestImportMerges(t *testing.T) {
 	for name, change := range map[string]func(t *testing.T, home *gpgHome, key string){
 		"longer life": func(t *testing.T, home *gpgHome, key string) { home.must(t, nil, "--quick-set-expire", key, "5y") },
@@ -232,7 +234,8 @@ func TestImportMerges(t *testing.T) {
 	}
 }
 
-// keyLines are the lines of gpg's listing that tell of a key's life, its subkeys and user ids, in any order of the latter.
+// keyLines are the lines of gpg's listing that tell of a key's life, its subkeys and user ids, in any order
+// of the latter.
 func keyLines(listing string) string {
 	found := map[string]int{}
 	for line := range strings.SplitSeq(listing, "\n") {
@@ -258,7 +261,8 @@ func (g *gpgHome) revocation(t testing.TB, key string) []byte {
 	return bytes.ReplaceAll(certificate, []byte(":-----BEGIN"), []byte("-----BEGIN"))
 }
 
-// TestImportOfARevocation: a certificate of revocation revokes the key that is there, whatever file it stands in.
+// TestImportOfARevocation: a certificate of revocation revokes the key that is there, whatever file it stands
+// in.
 func TestImportOfARevocation(t *testing.T) {
 	home, err := newHome()
 	if err != nil {
@@ -320,8 +324,8 @@ func TestImportsAtOnce(t *testing.T) {
 	}
 }
 
-// TestBytesBehindAPacket: the library leaves bytes unread that follow what it knows of a packet, and took them for the next
-// packet. A revocation with such bytes made its key unreadable.
+// TestBytesBehindAPacket: the library leaves bytes unread that follow what it knows of a packet, and took
+// them for the next packet. A revocation with such bytes made its key unreadable.
 func TestBytesBehindAPacket(t *testing.T) {
 	made := newHandmade(time.Now().Add(-time.Hour))
 	plain := made.certificate(time.Now().Add(-time.Hour), 0)

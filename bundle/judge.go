@@ -125,8 +125,8 @@ func (s signingKey) judge(content hash.Hash, signature *packet.Signature, pins [
 	return nil
 }
 
-// pinnedBy compares with the end of the fingerprint of the primary key or of the signing subkey (of version 6 keys with
-// the start: that is where their key id is).
+// pinnedBy compares with the end of the fingerprint of the primary key or of the signing subkey (of version 6
+// keys with the start: that is where their key id is).
 func (s signingKey) pinnedBy(pin string) bool {
 	for _, key := range []*packet.PublicKey{s.entity.PrimaryKey, s.public} {
 		whole := fingerprintOf(key)
@@ -160,8 +160,8 @@ func usable(s signingKey, clock clock, signature *packet.Signature) *fault.Fault
 	return nil
 }
 
-// revoked believes every revocation that the key itself signed, whatever its date and reason: a clock that is wrong must
-// not make a revoked key good.
+// revoked believes every revocation that the key itself signed, whatever its date and reason: a clock that is
+// wrong must not make a revoked key good.
 func revoked(s signingKey) bool {
 	for _, revocation := range s.entity.Revocations {
 		if contained(func() error { return s.entity.PrimaryKey.VerifyRevocationSignature(revocation.Packet) }) == nil {

@@ -6,8 +6,9 @@ import (
 	"errors"
 )
 
-// The blobs of GnuPG's keybox (its source's kbx/keybox-blob.c describes them): a length of four bytes, a type of one, and
-// for keys the offset and the length of the key's OpenPGP packets at bytes 8 and 12. All numbers are big-endian.
+// The blobs of GnuPG's keybox (its source's kbx/keybox-blob.c describes them): a length of four bytes, a type
+// of one, and for keys the offset and the length of the key's OpenPGP packets at bytes 8 and 12. All numbers
+// are big-endian.
 const (
 	keyboxHeaderSize = 16
 	keyboxTypeKey    = 2

@@ -69,10 +69,10 @@ func (l localFiles) Stat(path string) (fs.FileInfo, error) {
 
 func (l localFiles) ReadFile(path string) ([]byte, error) { return readKeyFileIn(l.ctx, path, "key") }
 
-// LoadKeyring reads the public keys of a folder: *.asc and *.gpg, armoured or binary, and a GnuPG home's pubring.kbx and
-// pubring.gpg. Other files are left alone, and so are secret keys (secring.gpg). A file that cannot be read takes nothing
-// from the others; Warnings names it. Copies of one key count as one, with all that any of them knows. A keyring without a
-// readable key is an error, because it could verify nothing.
+// LoadKeyring reads the public keys of a folder: *.asc and *.gpg, armoured or binary, and a GnuPG home's
+// pubring.kbx and pubring.gpg. Other files are left alone, and so are secret keys (secring.gpg). A file that
+// cannot be read takes nothing from the others; Warnings names it. Copies of one key count as one, with all
+// that any of them knows. A keyring without a readable key is an error, because it could verify nothing.
 func LoadKeyring(folder string) (*Keyring, error) {
 	return LoadKeyringFrom(localFiles{context.Background()}, folder)
 }
@@ -100,7 +100,8 @@ func ReadKeyring(folder string) (*Keyring, error) {
 	return readKeyring(localFiles{context.Background()}, folder)
 }
 
-// interrupted reports whether a read ended because its run was told to stop, which says nothing about the file.
+// interrupted reports whether a read ended because its run was told to stop, which says nothing about the
+// file.
 func interrupted(err error) bool { return err != nil && fault.ClassOf(err) == fault.Interrupted }
 
 func readKeyring(files Files, folder string) (*Keyring, error) {
@@ -233,8 +234,8 @@ func isKeyFile(name string) bool {
 	return !strings.HasPrefix(name, ".") && (strings.HasSuffix(name, ".asc") || strings.HasSuffix(name, ".gpg"))
 }
 
-// splitKeyFile takes a file with keys apart: a keybox by its name, else binary packets, or one or more armoured blocks with
-// text around them. With an error it gives the keys that are not touched by it.
+// splitKeyFile takes a file with keys apart: a keybox by its name, else binary packets, or one or more
+// armoured blocks with text around them. With an error it gives the keys that are not touched by it.
 func splitKeyFile(path string, content []byte) (keyPackets, error) {
 	switch {
 	case filepath.Ext(path) == ".kbx":
@@ -266,7 +267,8 @@ func splitKeyFile(path string, content []byte) (keyPackets, error) {
 	return all, err
 }
 
-// parseKeys reads the keys of one file. Keys that cannot be read are left out; a file with nothing but these is an error.
+// parseKeys reads the keys of one file. Keys that cannot be read are left out; a file with nothing but these
+// is an error.
 func parseKeys(path string, content []byte) (openpgp.EntityList, error) {
 	found, err := splitKeyFile(path, content)
 	if err != nil {
@@ -313,8 +315,8 @@ type Key struct {
 	Created     time.Time `json:"created"`
 	// Expires is zero where the key does not.
 	Expires time.Time `json:"expires,omitzero"`
-	// State is "good", "expired", "revoked" or "unusable" today; it is "not yet valid" where the key expires and the clock is
-	// older than the key.
+	// State is "good", "expired", "revoked" or "unusable" today; it is "not yet valid" where the key expires
+	// and the clock is older than the key.
 	State string `json:"state"`
 	// File is where the key lies.
 	File string `json:"file"`

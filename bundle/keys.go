@@ -52,8 +52,8 @@ type KeyFiles struct {
 	Secret, Public string
 }
 
-// NewKey makes a key that can sign and be encrypted for, as <name>.key and <name>.asc, both armoured. It never writes over
-// a file. email may be "".
+// NewKey makes a key that can sign and be encrypted for, as <name>.key and <name>.asc, both armoured. It
+// never writes over a file. email may be "".
 func NewKey(name, email string, options NewKeyOptions) (KeyFiles, error) {
 	if err := checkUser(name, email); err != nil {
 		return KeyFiles{}, err
@@ -151,8 +151,9 @@ func createFile(path string, content []byte, mode fs.FileMode) error {
 	return durable.SyncFolder(filepath.Dir(path))
 }
 
-// ExportKey gives the armoured public key of a keyring that the selector names: the end of a fingerprint, or a part of
-// the user id. It must name one key. All copies of the key in the keyring are joined; their packets are as they were.
+// ExportKey gives the armoured public key of a keyring that the selector names: the end of a fingerprint, or
+// a part of the user id. It must name one key. All copies of the key in the keyring are joined; their packets
+// are as they were.
 func ExportKey(folder, selector string) ([]byte, error) {
 	ring, err := LoadKeyring(folder)
 	if err != nil {

@@ -15,8 +15,8 @@ import (
 	"github.com/gwe-project/gwe/engine/value"
 )
 
-// TestNamesWhatItDoesNotSupport: a message that is whole, but of a kind that gwe does not read, is not called damaged or for
-// somebody else; the message says what it is.
+// TestNamesWhatItDoesNotSupport: a message that is whole, but of a kind that gwe does not read, is not called
+// damaged or for somebody else; the message says what it is.
 func TestNamesWhatItDoesNotSupport(t *testing.T) {
 	home := gpg(t)
 	content := compress(t, Gzip, sample(t, 1000))
@@ -93,13 +93,15 @@ func TestNamesWhatItDoesNotSupport(t *testing.T) {
 	}
 }
 
-// version3 gives a signature as programs of the 1990s wrote it. It is a good one as far as anybody looks at it.
+// version3 gives a signature as programs of the 1990s wrote it. It is a good one as far as anybody looks at
+// it.
 func (h handmade) version3(hash, algorithm byte) []byte {
 	body := append([]byte{3, 5, 0, 0x60, 0, 0, 0}, h.id()...)
 	return framed(tagSignature, append(body, algorithm, hash, 1, 2, 0, 8, 0xff))
 }
 
-// damagedSessionKey changes the end of the first packet of a message, which is an encrypted session key for an RSA key.
+// damagedSessionKey changes the end of the first packet of a message, which is an encrypted session key for
+// an RSA key.
 func damagedSessionKey(message []byte) []byte {
 	changed := bytes.Clone(message)
 	length := int(binary.BigEndian.Uint16(message[1:]))
@@ -179,7 +181,8 @@ func TestPadding(t *testing.T) {
 	}
 }
 
-// TestTextAboveAMessage: text above an armour is passed over, and a text file with an armour in it is still a file.
+// TestTextAboveAMessage: text above an armour is passed over, and a text file with an armour in it is still a
+// file.
 func TestTextAboveAMessage(t *testing.T) {
 	home := gpg(t)
 	archive := sample(t, 1000)

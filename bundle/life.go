@@ -14,8 +14,8 @@ type life struct {
 	expires time.Time
 }
 
-// life gives the key's life by its newest valid self-signatures, whatever the clock says of their dates. It leaves
-// revocations to revoked.
+// life gives the key's life by its newest valid self-signatures, whatever the clock says of their dates. It
+// leaves revocations to revoked.
 func (s signingKey) life() (found life, err error) {
 	err = contained(func() error {
 		// No date: the library would pass over self-signatures that are dated after it.
@@ -62,7 +62,8 @@ func (l *life) end(at time.Time) {
 	}
 }
 
-// expiryOf is when something ends that lives for so many seconds; none and 0 are for ever, which is the zero time.
+// expiryOf is when something ends that lives for so many seconds; none and 0 are for ever, which is the zero
+// time.
 func expiryOf(created time.Time, seconds *uint32) time.Time {
 	if seconds == nil || *seconds == 0 {
 		return time.Time{}

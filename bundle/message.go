@@ -15,7 +15,8 @@ import (
 	"github.com/gwe-project/gwe/engine/fault"
 )
 
-// message is an OpenPGP message, opened as far as the start of its content. Both passes walk it by the same code.
+// message is an OpenPGP message, opened as far as the start of its content. Both passes walk it by the same
+// code.
 type message struct {
 	// signatures are announced before the content and follow it, outermost first.
 	signatures []*candidate
@@ -36,7 +37,8 @@ type layer struct {
 	rest io.Reader
 	// check tells, at the end, whether the layer was whole; nil where reading to its end has told already.
 	check func() error
-	// encrypted means that the layer is an encryption, padded that bytes after its compressed data are padding.
+	// encrypted means that the layer is an encryption, padded that bytes after its compressed data are
+	// padding.
 	encrypted, padded bool
 }
 
@@ -52,8 +54,8 @@ const (
 	literalNameMaximum = 255
 )
 
-// walk opens a message. unlock finds the session key among the encrypted ones; checked is false in the second pass, where
-// digests vouch for all and the encryption's own check would be work for nothing.
+// walk opens a message. unlock finds the session key among the encrypted ones; checked is false in the second
+// pass, where digests vouch for all and the encryption's own check would be work for nothing.
 func walk(r *bufio.Reader, unlock unlocker, checked bool) (opened *message, err error) {
 	defer fault.Contain(openPGP, &err)
 	m := &message{inner: r}
@@ -120,8 +122,8 @@ func (m *message) push(inside io.Reader, made layer) error {
 }
 
 func (m *message) openCompressed(body io.Reader) error {
-	// A buffered body can be read byte by byte: the decompressors take no byte more than they need, and junk behind the
-	// compressed data is found.
+	// A buffered body can be read byte by byte: the decompressors take no byte more than they need, and junk
+	// behind the compressed data is found.
 	buffered := bufio.NewReaderSize(body, copyBuffer)
 	algorithm, err := buffered.ReadByte()
 	if err != nil {
@@ -184,8 +186,8 @@ func (m *message) openLiteral(body io.Reader) error {
 	return nil
 }
 
-// finish reads what follows the content: the signatures, as many as were announced, and after them nothing at all, in no
-// layer, but padding inside an encryption, which is thrown away.
+// finish reads what follows the content: the signatures, as many as were announced, and after them nothing at
+// all, in no layer, but padding inside an encryption, which is thrown away.
 func (m *message) finish() (err error) {
 	defer fault.Contain(openPGP, &err)
 	for i := len(m.signatures) - 1; i >= 0; i-- {
@@ -227,8 +229,8 @@ func (m *message) finish() (err error) {
 	return nil
 }
 
-// atEndOf makes sure that a layer of packets has ended. In an encryption packets of padding may follow (RFC 9580, section
-// 10.3.4).
+// atEndOf makes sure that a layer of packets has ended. In an encryption packets of padding may follow (RFC
+// 9580, section 10.3.4).
 func atEndOf(r *bufio.Reader, encrypted bool) error {
 	for encrypted {
 		if start, _ := r.Peek(1); len(start) == 0 || start[0] != 0xc0|byte(tagPadding) {

@@ -5,9 +5,9 @@ import (
 	"encoding/binary"
 )
 
-// looksLikeMessage reports whether the file starts like an OpenPGP message, binary or armoured. A byte with its highest bit set says
-// little: PNG and lzop begin with one. So the packet that it would begin has to be one that a message begins with, of a version that
-// there is, and not longer than such packets are.
+// looksLikeMessage reports whether the file starts like an OpenPGP message, binary or armoured. A byte with
+// its highest bit set says little: PNG and lzop begin with one. So the packet that it would begin has to be
+// one that a message begins with, of a version that there is, and not longer than such packets are.
 func looksLikeMessage(start []byte) bool {
 	if isArmoured(start) {
 		return true
@@ -44,7 +44,8 @@ func looksLikeMessage(start []byte) bool {
 	return false
 }
 
-// firstPacket reads the head of a packet as far as it is there: its type, its length, where it is told, and what is there of its body.
+// firstPacket reads the head of a packet as far as it is there: its type, its length, where it is told, and
+// what is there of its body.
 func firstPacket(start []byte) (kind tag, length int64, body []byte, ok bool) {
 	if len(start) == 0 || start[0]&0x80 == 0 {
 		return 0, 0, nil, false

@@ -24,12 +24,13 @@ import (
 type PackOptions struct {
 	// Folder is the tree.
 	Folder string
-	// Output is the package's file, or a folder that receives it under its own name. "" is the working directory.
+	// Output is the package's file, or a folder that receives it under its own name. "" is the working
+	// directory.
 	Output string
 	// Name is the one top-level folder in the package; "" is the folder's own name.
 	Name string
-	// Exclude are patterns beside .git, .svn and .bzr, as a shell's: one without a slash is a name anywhere in the tree, one
-	// with a slash is a path from its top. What lies below an excluded folder is excluded.
+	// Exclude are patterns beside .git, .svn and .bzr, as a shell's: one without a slash is a name anywhere
+	// in the tree, one with a slash is a path from its top. What lies below an excluded folder is excluded.
 	Exclude []string
 	// Compression is Zstandard where it is "".
 	Compression Compression
@@ -38,27 +39,32 @@ type PackOptions struct {
 	// SigningKey is a file with an exported secret key, mode 0600; Passphrase opens it where it is locked.
 	SigningKey string
 	Passphrase value.Secret
-	// Unsigned writes the compressed tar alone, for a signature in a file of its own, which Sign makes. No key is wanted then.
+	// Unsigned writes the compressed tar alone, for a signature in a file of its own, which Sign makes. No
+	// key is wanted then.
 	Unsigned bool
-	// EncryptFor are files with public keys. Each of them can decrypt the package; none means that it is not encrypted.
+	// EncryptFor are files with public keys. Each of them can decrypt the package; none means that it is not
+	// encrypted.
 	EncryptFor []string
 	// Progress, which may be nil, is told how many bytes of the files are packed, of how many.
 	Progress func(current, total int64)
 	// PlainFiles leaves extended attributes out: capabilities, IMA signatures and those of users.
 	PlainFiles bool
-	// Warn, which may be nil, is told in one line each what of the tree no package keeps: access control lists, say.
+	// Warn, which may be nil, is told in one line each what of the tree no package keeps: access control
+	// lists, say.
 	Warn func(text string)
 }
 
-// packedWindow bounds what unpacking needs in memory: a device unpacks in less than 32 MiB, all of gwe included.
+// packedWindow bounds what unpacking needs in memory: a device unpacks in less than 32 MiB, all of gwe
+// included.
 const packedWindow = 4 << 20
 
-// Pack packs a tree into a signed package and gives the package's path. The package appears under its name when it is
-// complete and on the disk; nothing is left of one that failed. An older package of that name is replaced.
+// Pack packs a tree into a signed package and gives the package's path. The package appears under its name
+// when it is complete and on the disk; nothing is left of one that failed. An older package of that name is
+// replaced.
 //
-// The same tree gives the same tar, byte by byte: entries sorted by name, numeric owners without names, modes,
-// modification times to the nanosecond, links, the extended attributes that PortableAttribute reports, and nothing else of the
-// file system (no access control lists, no labels, no access times).
+// The same tree gives the same tar, byte by byte: entries sorted by name, numeric owners without names,
+// modes, modification times to the nanosecond, links, the extended attributes that PortableAttribute reports,
+// and nothing else of the file system (no access control lists, no labels, no access times).
 func Pack(ctx context.Context, options PackOptions) (path string, err error) {
 	folder, name, err := options.place()
 	if err != nil {
@@ -166,7 +172,8 @@ func (o PackOptions) compression() Compression {
 	return o.Compression
 }
 
-// place finds the folder and the name of the top-level folder, and checks what can be checked before anything is read.
+// place finds the folder and the name of the top-level folder, and checks what can be checked before anything
+// is read.
 func (o PackOptions) place() (folder, name string, err error) {
 	highest := 22
 	switch o.compression() {
@@ -195,7 +202,8 @@ func (o PackOptions) place() (folder, name string, err error) {
 	return folder, name, checkName(name)
 }
 
-// checkName refuses names of top-level folders that unpack would refuse, or that could not be used as a file's name.
+// checkName refuses names of top-level folders that unpack would refuse, or that could not be used as a
+// file's name.
 func checkName(name string) error {
 	hint := "give the release a name of its own, firmware-1.2.3 say (--name)"
 	switch {

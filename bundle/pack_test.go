@@ -71,7 +71,8 @@ func pack(t testing.TB, options PackOptions) string {
 	return path
 }
 
-// TestGnuPGReadsWhatIsPacked lets gpg verify and decrypt, and GNU tar unpack, and compares with what cp -a gives.
+// TestGnuPGReadsWhatIsPacked lets gpg verify and decrypt, and GNU tar unpack, and compares with what cp -a
+// gives.
 func TestGnuPGReadsWhatIsPacked(t *testing.T) {
 	home := gpg(t)
 	folder := firmware(t)

@@ -12,8 +12,8 @@ import (
 // nonBlocking keeps open(2) from waiting for the other end of a named pipe.
 const nonBlocking = syscall.O_NONBLOCK
 
-// Package is an opened package file. All reading goes through one descriptor, so that a file put in its place meanwhile
-// changes nothing.
+// Package is an opened package file. All reading goes through one descriptor, so that a file put in its place
+// meanwhile changes nothing.
 type Package struct {
 	file *regular.Foreign
 	path string
@@ -22,8 +22,8 @@ type Package struct {
 	buffers [][]byte
 }
 
-// Open opens a package. It refuses what is not a regular file. It waits no longer than the context lasts, nor than regular.Patience, for a file
-// system that does not answer; reading has the context that it is given.
+// Open opens a package. It refuses what is not a regular file. It waits no longer than the context lasts, nor
+// than regular.Patience, for a file system that does not answer; reading has the context that it is given.
 func Open(ctx context.Context, path string) (*Package, error) {
 	file, size, err := openRegular(ctx, path, "package")
 	if err != nil {

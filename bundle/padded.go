@@ -7,11 +7,12 @@ import (
 	"io"
 )
 
-// errContinuation is what compress/bzip2 says of anything but another stream after one whose checksum was right.
+// errContinuation is what compress/bzip2 says of anything but another stream after one whose checksum was
+// right.
 const errContinuation = bzip2.StructuralError("bad magic value in continuation file")
 
-// paddedBzip2 reads bzip2 streams that zeros may follow, as tapes and partitions are filled up: bzip2 and tar pass over them.
-// gzip and xz decoders do so by themselves.
+// paddedBzip2 reads bzip2 streams that zeros may follow, as tapes and partitions are filled up: bzip2 and tar
+// pass over them. gzip and xz decoders do so by themselves.
 type paddedBzip2 struct {
 	source  *lastTwo
 	decoder io.Reader

@@ -6,8 +6,9 @@ import (
 	"strings"
 )
 
-// Pattern names files of a tree as a shell does: *, ? and [a-z], none of which matches a slash. One without a slash names
-// files and folders of that name anywhere; one with a slash is a path from the top of the tree, and begins with one here.
+// Pattern names files of a tree as a shell does: *, ? and [a-z], none of which matches a slash. One without a
+// slash names files and folders of that name anywhere; one with a slash is a path from the top of the tree,
+// and begins with one here.
 type Pattern string
 
 // ParsePattern reads a pattern; ok is false where it is none.

@@ -12,8 +12,8 @@ import (
 	"github.com/gwe-project/gwe/engine/fault"
 )
 
-// Voucher is what a verification hands on to whoever reads the package later: whose signature was found good, and over
-// which content. Its text is openpgp:FINGERPRINT:sha256:DIGEST.
+// Voucher is what a verification hands on to whoever reads the package later: whose signature was found good,
+// and over which content. Its text is openpgp:FINGERPRINT:sha256:DIGEST.
 type Voucher struct {
 	// Signer is the fingerprint of the key, Digest the SHA-256 of the file as it was verified.
 	Signer, Digest string
@@ -24,8 +24,8 @@ func (v Voucher) String() string { return fmt.Sprintf("openpgp:%s:sha256:%s", v.
 
 var voucherText = regexp.MustCompile(`^openpgp:([0-9A-F]{16,64}):sha256:([0-9a-f]{64})$`)
 
-// ParseVoucher reads it; ok is false where the text is none. That a text is one proves nothing: it is worth what the recipe is
-// worth that hands it on.
+// ParseVoucher reads it; ok is false where the text is none. That a text is one proves nothing: it is worth
+// what the recipe is worth that hands it on.
 func ParseVoucher(text string) (voucher Voucher, ok bool) {
 	found := voucherText.FindStringSubmatch(text)
 	if found == nil {
@@ -34,8 +34,8 @@ func ParseVoucher(text string) (voucher Voucher, ok bool) {
 	return Voucher{Signer: found[1], Digest: found[2]}, true
 }
 
-// Pin is the first pass over a package that was verified before: it reads the whole file and makes sure that it is what the
-// voucher says. progress, which may be nil, is told how many bytes were read, of how many.
+// Pin is the first pass over a package that was verified before: it reads the whole file and makes sure that
+// it is what the voucher says. progress, which may be nil, is told how many bytes were read, of how many.
 func (p *Package) Pin(ctx context.Context, voucher Voucher, progress func(current, total int64)) (*Pinned, error) {
 	known, err := newDigests(p.size)
 	if err != nil {
@@ -62,7 +62,8 @@ func (p *Package) Pin(ctx context.Context, voucher Voucher, progress func(curren
 	return p.pinned(known)
 }
 
-// Unpinned gives the package as it is, without a first pass: nobody vouches for it, and whatever is read is taken.
+// Unpinned gives the package as it is, without a first pass: nobody vouches for it, and whatever is read is
+// taken.
 func (p *Package) Unpinned() (*Pinned, error) { return p.pinned(nil) }
 
 func (p *Package) pinned(known *digests) (*Pinned, error) {

@@ -19,8 +19,8 @@ func looksLikeZip(start []byte) bool {
 	return bytes.HasPrefix(start, []byte("PK\x03\x04")) || bytes.HasPrefix(start, []byte("PK\x05\x06"))
 }
 
-// Random is the second pass in any order, over the bytes of the file itself. As in Content, only blocks whose digests are
-// as in the first pass get through. It is for one reader at a time, and keeps one block.
+// Random is the second pass in any order, over the bytes of the file itself. As in Content, only blocks whose
+// digests are as in the first pass get through. It is for one reader at a time, and keeps one block.
 func (p *Pinned) Random(ctx context.Context) (io.ReaderAt, error) {
 	if err := p.source.sameSize(); err != nil {
 		return nil, err

@@ -11,8 +11,8 @@ func refuse(code, format string, arguments ...any) *fault.Fault {
 	return fault.New(fault.Refused, code, format, arguments...)
 }
 
-// unreadable gives the fault of a read: the read's own, as of a file system that does not answer or a run that was told to stop, or a
-// refusal with the code.
+// unreadable gives the fault of a read: the read's own, as of a file system that does not answer or a run
+// that was told to stop, or a refusal with the code.
 func unreadable(code, path string, err error) error {
 	if fault.As(err) != nil {
 		return err
@@ -20,8 +20,8 @@ func unreadable(code, path string, err error) error {
 	return refuse(code, "cannot read %s", path).WithCause(err)
 }
 
-// diagnose turns an error from the layers of a message into a fault. What the file itself did wrong comes first: the
-// layers above only stumbled over it.
+// diagnose turns an error from the layers of a message into a fault. What the file itself did wrong comes
+// first: the layers above only stumbled over it.
 func (p *Package) diagnose(raw *rawReader, err error) error {
 	if trouble := raw.trouble(); trouble != nil {
 		return trouble

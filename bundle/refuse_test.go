@@ -181,8 +181,8 @@ func TestDetachedSignatures(t *testing.T) {
 	})
 }
 
-// TestDamage cuts a package short and flips bits all over it. Whatever happens, it is refused, or (where the bit was one
-// that nobody signs, the date of the literal packet say) the content is what was signed.
+// TestDamage cuts a package short and flips bits all over it. Whatever happens, it is refused, or (where the
+// bit was one that nobody signs, the date of the literal packet say) the content is what was signed.
 func TestDamage(t *testing.T) {
 	home := gpg(t)
 	archive := sample(t, 30<<10)

@@ -17,7 +17,8 @@ import (
 	"github.com/gwe-project/gwe/engine/value"
 )
 
-// sealer signs a stream and, where there are recipients, encrypts it, so that every GnuPG since 2.1 can read it.
+// sealer signs a stream and, where there are recipients, encrypts it, so that every GnuPG since 2.1 can read
+// it.
 type sealer struct {
 	signer     *openpgp.Entity
 	recipients []*openpgp.Entity
@@ -134,13 +135,13 @@ type SignOptions struct {
 	// Key is a file with an exported secret key, mode 0600; Passphrase opens it where it is locked.
 	Key        string
 	Passphrase value.Secret
-	// SignedAt, if it is not zero, is the date of the signature, or the day on which the key was made if that is later. The same file then
-	// gets the same signature each time. Zero is now.
+	// SignedAt, if it is not zero, is the date of the signature, or the day on which the key was made if that
+	// is later. The same file then gets the same signature each time. Zero is now.
 	SignedAt time.Time
 }
 
-// Sign writes a detached signature over a file, armoured where the signature's name ends in .asc. It replaces a signature
-// that is there. A key that cannot sign today is refused.
+// Sign writes a detached signature over a file, armoured where the signature's name ends in .asc. It replaces
+// a signature that is there. A key that cannot sign today is refused.
 func Sign(file, signature string, options SignOptions) error {
 	seal, err := newSealer(options, nil)
 	if err != nil {

@@ -16,8 +16,8 @@ import (
 
 const keyFileMaximum = 16 << 20
 
-// readSecretKeys reads an exported secret key, armoured or binary, and unlocks it. The file must be closed to everybody
-// but its owner. purpose starts the fault codes: "package-decrypt" or "signing".
+// readSecretKeys reads an exported secret key, armoured or binary, and unlocks it. The file must be closed to
+// everybody but its owner. purpose starts the fault codes: "package-decrypt" or "signing".
 func readSecretKeys(path string, passphrase value.Secret, purpose string) (openpgp.EntityList, error) {
 	return readSecretKeysIn(context.Background(), path, passphrase, purpose)
 }
@@ -128,8 +128,8 @@ func secretKeysOf(entity *openpgp.Entity) func(yield func(*packet.PrivateKey) bo
 	}
 }
 
-// unlockWith gives the unlocker that tries the secret keys of a file. Expired and revoked keys still decrypt: they vouch
-// for nothing.
+// unlockWith gives the unlocker that tries the secret keys of a file. Expired and revoked keys still decrypt:
+// they vouch for nothing.
 func unlockWith(entities openpgp.EntityList) unlocker {
 	return func(keys []*packet.EncryptedKey) (*session, error) {
 		if len(entities) == 0 {

@@ -11,7 +11,8 @@ import (
 	"github.com/gwe-project/gwe/bundle"
 )
 
-// TestSignedAt: a signature with a date is the same each time, and good; one dated before its key is as old as the key.
+// TestSignedAt: a signature with a date is the same each time, and good; one dated before its key is as old
+// as the key.
 func TestSignedAt(t *testing.T) {
 	for _, algorithm := range []bundle.Algorithm{"ed25519", "rsa"} {
 		folder := t.TempDir()

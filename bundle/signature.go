@@ -80,7 +80,8 @@ func isUnsupported(err error) bool {
 // weakHashes are those that can be forged, by their number (RFC 9580, section 9.5).
 var weakHashes = map[byte]string{1: "MD5", 2: "SHA-1", 3: "RIPEMD-160", 5: "MD2", 6: "TIGER192"}
 
-// unsupportedSignature says why the library does not read a signature; version is 0 where it is not known yet.
+// unsupportedSignature says why the library does not read a signature; version is 0 where it is not known
+// yet.
 func unsupportedSignature(version, hashed, algorithm byte, cause error) *fault.Fault {
 	weak := weakHashes[hashed]
 	switch {

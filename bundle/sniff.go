@@ -27,7 +27,8 @@ var formats = []struct{ magic, name string }{
 	{"SQLite format 3\x00", "an SQLite database"},
 }
 
-// contentOf says what a file is whose first bytes are no archive's that gwe reads, and what to do; "" is unknown.
+// contentOf says what a file is whose first bytes are no archive's that gwe reads, and what to do; "" is
+// unknown.
 func contentOf(start []byte) (what, hint string) {
 	if len(start) == 0 {
 		return "an empty file", "fetch it again: nothing of it has arrived"
@@ -86,8 +87,8 @@ func notAnArchive(start []byte) *fault.Fault {
 	return refuse("package-not-an-archive", "it is not an archive that gwe reads: it is %s", what).WithHint("%s", hint)
 }
 
-// Diagnose says more of a content that Decompress has found to be no archive, where the file itself shows it: a zip with something
-// before it.
+// Diagnose says more of a content that Decompress has found to be no archive, where the file itself shows it:
+// a zip with something before it.
 func (p *Pinned) Diagnose(err error) error {
 	if found := fault.As(err); found == nil || found.Code != "package-not-an-archive" || p.framing != framingNone {
 		return err
@@ -98,7 +99,8 @@ func (p *Pinned) Diagnose(err error) error {
 	return err
 }
 
-// prefixedZip is the fault for a zip that begins later than the file; counted tells that its offsets count from there.
+// prefixedZip is the fault for a zip that begins later than the file; counted tells that its offsets count
+// from there.
 func prefixedZip(before int64, counted bool) *fault.Fault {
 	found := refuse("package-not-an-archive", "it is a zip archive with %d bytes before it: a self-extracting one, or one that was padded", before)
 	if counted {
@@ -141,7 +143,8 @@ func (p *Package) zipInside() *fault.Fault {
 	}
 }
 
-// firstHeader is where the archive begins, -1 where nothing shows it, whose offsets count from the start of the file: at its first local header.
+// firstHeader is where the archive begins, -1 where nothing shows it, whose offsets count from the start of
+// the file: at its first local header.
 func (p *Package) firstHeader(directory int64) int64 {
 	start := make([]byte, min(directory, 1<<20))
 	n, _ := p.file.ReadAt(start, 0)

@@ -12,8 +12,8 @@ import (
 	"github.com/gwe-project/gwe/engine/fault"
 )
 
-// TestFirstPackets: what GnuPG writes is known for a message by its first bytes, however few of them there are, and what else begins
-// with a byte above 127 is not.
+// TestFirstPackets: what GnuPG writes is known for a message by its first bytes, however few of them there
+// are, and what else begins with a byte above 127 is not.
 func TestFirstPackets(t *testing.T) {
 	home := gpg(t)
 	for _, arguments := range [][]string{
@@ -63,7 +63,8 @@ func TestFirstPackets(t *testing.T) {
 	}
 }
 
-// TestNotAnArchive: what comes in the place of an archive is named, with what to do, where it is extracted and where it is verified.
+// TestNotAnArchive: what comes in the place of an archive is named, with what to do, where it is extracted
+// and where it is verified.
 func TestNotAnArchive(t *testing.T) {
 	base := t.TempDir()
 	file := filepath.Join(base, "content")
@@ -136,7 +137,8 @@ func TestNotAnArchive(t *testing.T) {
 	}
 }
 
-// TestPrefixedZipCures: what is offered for a zip with something before it works, whether its offsets were adapted or not.
+// TestPrefixedZipCures: what is offered for a zip with something before it works, whether its offsets were
+// adapted or not.
 func TestPrefixedZipCures(t *testing.T) {
 	base := t.TempDir()
 	archive := filepath.Join(base, "archive.zip")

@@ -20,20 +20,20 @@ import (
 type Policy struct {
 	// Keyring is the folder of trusted public keys.
 	Keyring string
-	// SignedBy are the fingerprints of the accepted keys, whole or their last 16 digits or more; spaces are allowed. Empty
-	// accepts every key of the keyring.
+	// SignedBy are the fingerprints of the accepted keys, whole or their last 16 digits or more; spaces are
+	// allowed. Empty accepts every key of the keyring.
 	SignedBy []string
 	// DecryptKey is a file with an exported secret key, mode 0600, for encrypted packages; "" is none.
 	DecryptKey string
 	// Passphrase opens that key, where it is locked.
 	Passphrase value.Secret
-	// Signature is a file with a detached signature. "" expects the signature inside, or, where the package is no OpenPGP
-	// message, beside it as <package>.sig or <package>.asc.
+	// Signature is a file with a detached signature. "" expects the signature inside, or, where the package
+	// is no OpenPGP message, beside it as <package>.sig or <package>.asc.
 	Signature string
 	// Clock says whether this machine's clock decides that a key has expired; "" is ClockTrusted.
 	Clock Clock
-	// Warn, which may be nil, is told what a person should know though the package may be good: files of the keyring that
-	// cannot be read, a clock that is behind. It is called before Verify returns.
+	// Warn, which may be nil, is told what a person should know though the package may be good: files of the
+	// keyring that cannot be read, a clock that is behind. It is called before Verify returns.
 	Warn func(text string)
 	// Digest asks for Verified.Digest.
 	Digest bool
@@ -90,8 +90,8 @@ type pass struct {
 	framing  framing
 }
 
-// Verify reads the whole package and decides whether the policy accepts its signature. progress, which may be nil, is told
-// how many bytes of the file were read, of how many.
+// Verify reads the whole package and decides whether the policy accepts its signature. progress, which may be
+// nil, is told how many bytes of the file were read, of how many.
 func (p *Package) Verify(ctx context.Context, policy Policy, progress func(current, total int64)) (*Verified, error) {
 	ring, err := LoadKeyringFrom(localFiles{ctx}, policy.Keyring)
 	if err != nil {
@@ -134,8 +134,9 @@ func (p *Package) Verify(ctx context.Context, policy Policy, progress func(curre
 	}, nil
 }
 
-// run tells by the first bytes which of the three forms the package has: inline signature, detached signature over a
-// compressed tar, or (only where the policy names the signature file) detached signature over an OpenPGP message.
+// run tells by the first bytes which of the three forms the package has: inline signature, detached signature
+// over a compressed tar, or (only where the policy names the signature file) detached signature over an
+// OpenPGP message.
 func (f *pass) run(ctx context.Context, signaturePath string) (signer Signer, err error) {
 	defer fault.Contain(openPGP, &err)
 	var raw io.Reader = f.raw
@@ -217,7 +218,8 @@ func (f *pass) inline(reader *bufio.Reader) (Signer, error) {
 	return f.verdict(m.signatures)
 }
 
-// unwrap reads a message whose bytes a detached signature vouches for; what it holds may be signed again or not.
+// unwrap reads a message whose bytes a detached signature vouches for; what it holds may be signed again or
+// not.
 func (f *pass) unwrap(reader *bufio.Reader) error {
 	m, after, err := openFraming(reader, f.framing, unlockWith(f.secrets), true)
 	if err != nil {
@@ -233,8 +235,8 @@ func (f *pass) unwrap(reader *bufio.Reader) error {
 	return after()
 }
 
-// verdict accepts the first signature that is good; without one, the fault of a known key says more than that of a
-// stranger.
+// verdict accepts the first signature that is good; without one, the fault of a known key says more than that
+// of a stranger.
 func (f *pass) verdict(signatures []*candidate) (Signer, error) {
 	var worst *fault.Fault
 	for _, one := range signatures {

@@ -30,7 +30,8 @@ var avoided = []struct {
 // code is what a page quotes: blocks and spans.
 var code = regexp.MustCompile("(?ms)^```.*?^```$|`[^`\n]*`")
 
-// TestWords: README, the pages of docs and the texts of the commands say none of the words that the glossary rules out.
+// TestWords: README, the pages of docs and the texts of the commands say none of the words that the glossary
+// rules out.
 func TestWords(t *testing.T) {
 	pages, err := filepath.Glob("*.md")
 	if err != nil || len(pages) < 20 {

@@ -4,8 +4,8 @@ import "github.com/gwe-project/gwe/engine/internal/runstate"
 
 // What the journals of runs say is of the package runstate. These are its types that users of the engine see.
 type (
-	// Abandoned is something that a run kept for its undo, that no undo needs any more, and that gwe could not remove and does not try to remove
-	// again: the directory that it lay in is another one by now.
+	// Abandoned is something that a run kept for its undo, that no undo needs any more, and that gwe could
+	// not remove and does not try to remove again: the directory that it lay in is another one by now.
 	Abandoned = runstate.Abandoned
 	// Activity is what a process does now.
 	Activity = runstate.Activity
@@ -15,7 +15,8 @@ type (
 	Detail = runstate.Detail
 	// Difference is a path that is not as it was before the run.
 	Difference = runstate.Difference
-	// FollowedLog reads all logs of a run one after the other, and waits at the end while a process works on the run.
+	// FollowedLog reads all logs of a run one after the other, and waits at the end while a process works on
+	// the run.
 	FollowedLog = runstate.FollowedLog
 	// HiddenName is a name that begins with .gwe- and the run that it belongs to.
 	HiddenName = runstate.HiddenName
@@ -25,13 +26,13 @@ type (
 	Lease = runstate.Lease
 	// Overview is what goes on in a state folder now.
 	Overview = runstate.Overview
-	// Resolution is how an operator closed a run that gwe could not bring to its end. It lies in a file beside the journal: the journal
-	// may be what is damaged.
+	// Resolution is how an operator closed a run that gwe could not bring to its end. It lies in a file
+	// beside the journal: the journal may be what is damaged.
 	Resolution = runstate.Resolution
 	// Result is how a run ended.
 	Result = runstate.Result
-	// ResultLine is how a run ended, for programs: the last line of what `gwe run` and `gwe rollback` print, and one line for each run that
-	// `gwe recover`, `gwe confirm` or `gwe cancel` brought to its end.
+	// ResultLine is how a run ended, for programs: the last line of what `gwe run` and `gwe rollback` print,
+	// and one line for each run that `gwe recover`, `gwe confirm` or `gwe cancel` brought to its end.
 	ResultLine = runstate.ResultLine
 	// RunningTask is a task that has begun and not ended.
 	RunningTask = runstate.RunningTask
@@ -76,7 +77,8 @@ type (
 const (
 	// StatusDone is a run that ended well.
 	StatusDone = runstate.StatusDone
-	// StatusCommitted is a run whose new version is in place, though a step after the commit, or finally, failed.
+	// StatusCommitted is a run whose new version is in place, though a step after the commit, or finally,
+	// failed.
 	StatusCommitted = runstate.StatusCommitted
 	// StatusRefused is a run that was turned down before any effect.
 	StatusRefused = runstate.StatusRefused

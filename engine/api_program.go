@@ -8,8 +8,8 @@ import (
 
 // What a recipe means is of the package program. These are its types that users of the engine see.
 type (
-	// Program is a recipe that was checked whole: every expression is compiled and typed, every argument has its type. It is
-	// immutable, and one program may run many times.
+	// Program is a recipe that was checked whole: every expression is compiled and typed, every argument has
+	// its type. It is immutable, and one program may run many times.
 	Program = program.Program
 	// Library finds the recipes that others use.
 	Library = program.Library
@@ -37,9 +37,9 @@ const (
 	OnFailure = program.OnFailure
 )
 
-// Load parses and compiles a recipe: everything that can be known without a machine. The program is nil where the
-// diagnostics have errors. It needs no network, no rights and no state folder. Recipes that it uses are read from the
-// library; nil is the files beside it.
+// Load parses and compiles a recipe: everything that can be known without a machine. The program is nil where
+// the diagnostics have errors. It needs no network, no rights and no state folder. Recipes that it uses are
+// read from the library; nil is the files beside it.
 func Load(file string, source []byte, catalog step.Catalog) (*Program, schema.Diagnostics) {
 	return program.Load(file, source, catalog)
 }

@@ -12,8 +12,9 @@ import (
 	"github.com/gwe-project/gwe/engine/internal/runstate"
 )
 
-// bounded does what is left to do of a run that has ended, unless the machine went down in it in BoundedBoots boots in a row. These are
-// noted in a file, a line a boot, which is gone again when the work has ended, well or not.
+// bounded does what is left to do of a run that has ended, unless the machine went down in it in BoundedBoots
+// boots in a row. These are noted in a file, a line a boot, which is gone again when the work has ended, well
+// or not.
 func (e *Engine) bounded(p *runstate.StoredRun, work func() error) error {
 	boot, path := e.now().Boot, p.Folder.Downs()
 	text, _ := durable.ReadNote(path)
@@ -47,8 +48,8 @@ func (e *Engine) sayGivenUp(p *runstate.StoredRun) error {
 	return nil
 }
 
-// breakBootLoop gives up what takes the machine down again and again: the undo that is next, and the recovery goes on; or, where
-// all undos are over, failsafe and finally. over tells that the run has ended thereby.
+// breakBootLoop gives up what takes the machine down again and again: the undo that is next, and the recovery
+// goes on; or, where all undos are over, failsafe and finally. over tells that the run has ended thereby.
 func breakBootLoop(ctx context.Context, x *run.Runner, died int) (result Result, over bool) {
 	if died < runstate.BoundedBoots {
 		return Result{}, false

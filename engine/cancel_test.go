@@ -50,7 +50,8 @@ func TestCancelReachesAProgramWithTheEngineInside(t *testing.T) {
 	}
 }
 
-// The holder of the lock is never taken for another process that has its number now, nor overlooked where its name is missing.
+// The holder of the lock is never taken for another process that has its number now, nor overlooked where its
+// name is missing.
 func TestTheHolderOfTheLockIsThatVeryProcess(t *testing.T) {
 	b := newBench(t)
 	state := b.engine.State

@@ -11,8 +11,8 @@ import (
 	"github.com/gwe-project/gwe/engine/fault"
 )
 
-// TestComposed: what groups, parallels, for-each and used recipes do, each with how the run ends, what the files then
-// hold, and in which order notes were taken.
+// TestComposed: what groups, parallels, for-each and used recipes do, each with how the run ends, what the
+// files then hold, and in which order notes were taken.
 func TestComposed(t *testing.T) {
 	tests := []struct {
 		name, recipe string

@@ -8,8 +8,8 @@ import (
 	"github.com/gwe-project/gwe/engine/journal"
 )
 
-// Confirm says that what a suspended run did is good, and goes on with the run; id "" is the one that waits for it. Where
-// its time is over already, the run is put back instead: the result tells.
+// Confirm says that what a suspended run did is good, and goes on with the run; id "" is the one that waits
+// for it. Where its time is over already, the run is put back instead: the result tells.
 func (e *Engine) Confirm(ctx context.Context, id string) (Result, error) {
 	locks, err := e.lockSoon(ctx)
 	if err != nil {
@@ -39,7 +39,8 @@ func (e *Engine) Confirm(ctx context.Context, id string) (Result, error) {
 	return e.recoverOne(ctx, p, locks)
 }
 
-// CancelSuspended puts a suspended run back; id "" is the one that waits. It refuses one that is being put back already.
+// CancelSuspended puts a suspended run back; id "" is the one that waits. It refuses one that is being put
+// back already.
 func (e *Engine) CancelSuspended(ctx context.Context, id string) (Result, error) {
 	locks, err := e.lockSoon(ctx)
 	if err != nil {
@@ -78,7 +79,8 @@ func (e *Engine) recoverOne(ctx context.Context, p *runstate.StoredRun, locks *l
 	return Result{}, err
 }
 
-// recordDecision makes somebody's word about a suspended run durable; what follows is for this process, or for the next one.
+// recordDecision makes somebody's word about a suspended run durable; what follows is for this process, or
+// for the next one.
 func (e *Engine) recordDecision(p *runstate.StoredRun, kind string) error {
 	opened, _, err := journal.Open(p.Folder.Journal())
 	if err != nil {

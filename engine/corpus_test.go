@@ -14,8 +14,8 @@ import (
 
 var update = flag.Bool("update", false, "write the .out files again")
 
-// TestInvalidRecipes: each recipe in testdata/invalid gives just the diagnostics in its .out, as `gwe validate` shows
-// them, all at once.
+// TestInvalidRecipes: each recipe in testdata/invalid gives just the diagnostics in its .out, as `gwe
+// validate` shows them, all at once.
 func TestInvalidRecipes(t *testing.T) {
 	files, err := filepath.Glob("../testdata/invalid/*.yaml")
 	if err != nil || len(files) < 60 {

@@ -33,7 +33,8 @@ func (c *crowded) Append(kind string, data any) error {
 	return c.Writer.Append(kind, data)
 }
 
-// The way back needs no new file and no new folder in the state folder: what its steps work in was made on the way forward.
+// The way back needs no new file and no new folder in the state folder: what its steps work in was made on
+// the way forward.
 func TestTheWayBackFindsRoom(t *testing.T) {
 	need.Root(t, "it mounts")
 	b := newBench(t)

@@ -10,8 +10,8 @@ import (
 	"github.com/gwe-project/gwe/steps"
 )
 
-// TestCuresFollowed: what people write who come from other tools, and the same when the first hint was followed to the letter. The hint holds what
-// is written then, and that is valid under --strict.
+// TestCuresFollowed: what people write who come from other tools, and the same when the first hint was
+// followed to the letter. The hint holds what is written then, and that is valid under --strict.
 func TestCuresFollowed(t *testing.T) {
 	only := "\n    effects: none"
 	for wrong, right := range map[string]struct{ hint, steps string }{

@@ -14,7 +14,8 @@ import (
 	"github.com/gwe-project/gwe/engine/step"
 )
 
-// deadly is a machine that goes down when one of its files is read, while it is armed. Else meanwhile happens.
+// deadly is a machine that goes down when one of its files is read, while it is armed. Else meanwhile
+// happens.
 type deadly struct {
 	step.Machine
 	file      string
@@ -147,7 +148,8 @@ func TestAMachineThatLeavesTheNewSystemOnProbationIsPutBack(t *testing.T) {
 	}
 }
 
-// To give up what an undo needed can take the machine down too: it is a large folder, and the disk is bad. That is not tried for ever.
+// To give up what an undo needed can take the machine down too: it is a large folder, and the disk is bad.
+// That is not tried for ever.
 func TestAReleaseThatTakesTheMachineDownIsNotTriedForEver(t *testing.T) {
 	behind := "steps:\n  - put: {path: D/a, text: new}\n  - commit: in place\n  - put: {path: D/b, text: new}\n"
 	for name, begin := range map[string]func(*boots, *engine.Engine){

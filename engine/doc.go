@@ -1,9 +1,9 @@
-// Package engine runs recipes: it plans them, carries them out, undoes them, and finishes what a crash left. It
-// knows no step type by name.
+// Package engine runs recipes: it plans them, carries them out, undoes them, and finishes what a crash left.
+// It knows no step type by name.
 //
 // It is the public API, and what lies above one run. Below it, internal/program says what a recipe means,
-// internal/plan what a run would do, internal/run carries one run out, and internal/runstate is what is on disk
-// of runs.
+// internal/plan what a run would do, internal/run carries one run out, and internal/runstate is what is on
+// disk of runs.
 //
 // Where each promise is kept, in the order in which a run comes to it:
 //
@@ -28,6 +28,6 @@
 //	internal/runstate         the one fold of the journal; records that cannot follow are refused
 //	plugins.go                the plugins of a run: kept by their digests, found again by a recovery
 //
-// It may import schema and the rooms below it (step, expression, host, journal, tasklog, durable, process, value,
-// fault, claim), and nothing of steps, cmd or bundle.
+// It may import schema and the rooms below it (step, expression, host, journal, tasklog, durable, process,
+// value, fault, claim), and nothing of steps, cmd or bundle.
 package engine

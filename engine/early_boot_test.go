@@ -215,7 +215,8 @@ func (m *boots) wantEnd(lines ...string) {
 	}
 }
 
-// A step of an undo that does not say that it needs services, and fails without them, is tried again with them.
+// A step of an undo that does not say that it needs services, and fails without them, is tried again with
+// them.
 func TestWhatFailsEarlyIsTriedAgainWithTheServices(t *testing.T) {
 	m := down(t, `
 steps:
@@ -235,7 +236,8 @@ steps:
 	m.wantOrder("back a")
 }
 
-// Services do not start on what could not be put back: the failsafe is put in place before them, and again with them.
+// Services do not start on what could not be put back: the failsafe is put in place before them, and again
+// with them.
 func TestTheFailsafeComesBeforeTheServices(t *testing.T) {
 	m := down(t, `
 steps:
@@ -275,7 +277,8 @@ func TestAnEarlyRecoveryClosesWhatNeedsNoService(t *testing.T) {
 	m.wantSettled()
 }
 
-// What takes the machine down with its services up is given up after ten boots; the early recoveries between do not count.
+// What takes the machine down with its services up is given up after ten boots; the early recoveries between
+// do not count.
 func TestALoopBehindTheServicesIsBounded(t *testing.T) {
 	m := down(t, serving, 10)
 	m.wantEarly(engine.StatusSuspended)

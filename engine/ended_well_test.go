@@ -48,7 +48,8 @@ func TestARecoveryThatEndedWellIsNoError(t *testing.T) {
 	}
 }
 
-// TestAllowedFailuresAndSkips: a failure that is allowed is marked so, one whose undo failed is not; and a skip shows its guard as it is.
+// TestAllowedFailuresAndSkips: a failure that is allowed is marked so, one whose undo failed is not; and a
+// skip shows its guard as it is.
 func TestAllowedFailuresAndSkips(t *testing.T) {
 	b := newBench(t)
 	b.wantStatus(b.run("steps:\n  - {name: May fail, put: {path: D/a, fail: [do]}, allow-failure: true}\n  - {name: Not now, when: not (host.name != ''), put: {path: D/b}}\n"+
@@ -100,7 +101,8 @@ func (b *bench) last(kind string) tasklog.Event {
 	return ended
 }
 
-// TestAResumeThatRollsBackWellIsNoError: whoever resumes the run, and whatever it fails by; the line that ends it says why.
+// TestAResumeThatRollsBackWellIsNoError: whoever resumes the run, and whatever it fails by; the line that
+// ends it says why.
 func TestAResumeThatRollsBackWellIsNoError(t *testing.T) {
 	recoverNow := func(m *boots) { m.wantRecovered(engine.StatusRestored) }
 	for name, test := range map[string]struct {

@@ -30,33 +30,38 @@ type Engine struct {
 	Version string
 	// Journals, where it is not nil, stands between the engine and every journal that it writes.
 	Journals func(journal.Writer) journal.Writer
-	// Early is for a recovery early in a boot, in front of the services: it leaves to a later one what needs these, suspended
-	// runs too.
+	// Early is for a recovery early in a boot, in front of the services: it leaves to a later one what needs
+	// these, suspended runs too.
 	Early bool
-	// Recoveries, where it is not nil, finds what runs gwe recover on the machine; nil looks at its units, crontabs and processes.
+	// Recoveries, where it is not nil, finds what runs gwe recover on the machine; nil looks at its units,
+	// crontabs and processes.
 	Recoveries func() []host.Recovery
-	// Confine, where it is not nil, gives up the process's right to change anything: Plan calls it before it asks the first step type.
+	// Confine, where it is not nil, gives up the process's right to change anything: Plan calls it before it
+	// asks the first step type.
 	Confine func() error
-	// VolatileState is set where the operator accepts a state directory that does not survive a power cut, beside targets that do.
+	// VolatileState is set where the operator accepts a state directory that does not survive a power cut,
+	// beside targets that do.
 	VolatileState bool
 	// Place is where the gwes of this user meet; its zero value is the usual one.
 	Place claim.Place
-	// Untrusted is set where the operator accepts a state directory and programs of facts that a less trusted user can change.
+	// Untrusted is set where the operator accepts a state directory and programs of facts that a less trusted
+	// user can change.
 	Untrusted bool
 	// HandOver is how a run is handed over to another gwe.
 	HandOver HandOver
-	// Waits, where it is not nil, is told once why Confirm or CancelSuspended waits for a moment: a recovery may be looking at the run.
+	// Waits, where it is not nil, is told once why Confirm or CancelSuspended waits for a moment: a recovery
+	// may be looking at the run.
 	Waits func(busy error)
 	// Clock tells the boot and the time since then; nil is the machine's.
 	Clock func() host.Moment
 }
 
-// Run carries a program out, or puts everything back. It takes the locks, recovers what earlier runs left, checks the
-// inputs and the plan, and then runs the steps. When ctx is cancelled, the run is put back before Run returns; a cause
-// of type *Stopped gives the exit code of the signal.
+// Run carries a program out, or puts everything back. It takes the locks, recovers what earlier runs left,
+// checks the inputs and the plan, and then runs the steps. When ctx is cancelled, the run is put back before
+// Run returns; a cause of type *Stopped gives the exit code of the signal.
 //
-// The result tells how the run ended, and holds the first error. Errors before the run exists (a busy lock, an invalid
-// input) come as the error, with an empty result.
+// The result tells how the run ended, and holds the first error. Errors before the run exists (a busy lock,
+// an invalid input) come as the error, with an empty result.
 func (e *Engine) Run(ctx context.Context, compiled *Program, given Inputs) (Result, error) {
 	locks, err := e.lock()
 	if err != nil {
@@ -114,8 +119,8 @@ func (e *Engine) run(ctx context.Context, x *run.Runner, held *locks) Result {
 	return e.endForward(ctx, bounded, x, held, err)
 }
 
-// begin works out what the begin record says, with everything that does not need the run's folder; and the names that
-// expressions can read already.
+// begin works out what the begin record says, with everything that does not need the run's folder; and the
+// names that expressions can read already.
 func (e *Engine) begin(compiled *Program, given Inputs) (runstate.BeginRecord, map[string]any, error) {
 	inputs, err := compiled.Resolve(given)
 	if err != nil {
@@ -206,7 +211,8 @@ func (e *Engine) beginRunner(h *run.State, written *journal.Journal, kind, title
 	return run.Begin(e.config(), h, e.watched(written), kind, title)
 }
 
-// warnOfShortSecrets names the secret inputs that are not masked, because they cannot be told from ordinary words.
+// warnOfShortSecrets names the secret inputs that are not masked, because they cannot be told from ordinary
+// words.
 func warnOfShortSecrets(x *run.Runner) {
 	for _, input := range x.Program.Recipe.Inputs {
 		for _, secret := range program.SecretsIn(x.State.Inputs[input.Name.Text]) {

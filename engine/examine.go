@@ -15,8 +15,8 @@ type Finding struct {
 	FailedUndos []Unrestored `json:"failed_undos"`
 	// Owed are the steps that were not undone, in the order in which gwe undoes them.
 	Owed []Unrestored `json:"owed"`
-	// Different are the paths that are not as they were before the run, as far as gwe saw them then: those that its steps name, and
-	// the names in directories.
+	// Different are the paths that are not as they were before the run, as far as gwe saw them then: those
+	// that its steps name, and the names in directories.
 	Different []Difference `json:"different"`
 	// Unseen are the steps of which gwe cannot know what they changed: they ran a program.
 	Unseen []StepName `json:"unseen"`
@@ -24,10 +24,11 @@ type Finding struct {
 	Kept []string `json:"kept"`
 }
 
-// Examine looks at a run that needs an operator: it takes no lock and changes nothing. Without an id it is the only such run.
+// Examine looks at a run that needs an operator: it takes no lock and changes nothing. Without an id it is
+// the only such run.
 //
-// Its faults: run-unknown; resolve-needless, for a run that needs none; resolve-which, where several do and none is named; and that
-// of a journal of a newer gwe, which that one reads.
+// Its faults: run-unknown; resolve-needless, for a run that needs none; resolve-which, where several do and
+// none is named; and that of a journal of a newer gwe, which that one reads.
 func (e *Engine) Examine(id string) (Finding, error) {
 	if err := runstate.RefuseBundle(e.State); err != nil {
 		return Finding{}, err // it would compare another machine with this one

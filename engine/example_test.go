@@ -56,7 +56,8 @@ func newEngine(state string, log tasklog.Sink) *engine.Engine {
 	}
 }
 
-// Run carries a recipe out, or puts everything back. The result is a value; errors before the run exists come apart.
+// Run carries a recipe out, or rolls everything back. The result is a value; errors before the run exists
+// come apart.
 func ExampleEngine_Run() {
 	folder, _ := os.MkdirTemp("", "greet")
 	defer os.RemoveAll(folder)

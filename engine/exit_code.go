@@ -13,8 +13,8 @@ var unsettledCodes = []string{
 	"frozen-recipe-missing", "frozen-recipe-changed", "frozen-recipe-invalid", "undo-data-damaged", "undo-data-unreadable", "undo-data-version", "recovery-unwritable",
 }
 
-// ExitCode is the exit code of gwe for an error that a method of Engine returns instead of a result; see docs/exit-codes.md. It is ExitDone
-// for nil. A result has its own: Result.ExitCode.
+// ExitCode is the exit code of gwe for an error that a method of Engine returns instead of a result; see
+// docs/exit-codes.md. It is ExitDone for nil. A result has its own: Result.ExitCode.
 func ExitCode(err error) int {
 	var stopped *Stopped
 	var dead *Unsettled
@@ -36,7 +36,8 @@ func ExitCode(err error) int {
 	return ExitErrored
 }
 
-// RefusalExitCode is the exit code of a plan whose run would be refused: an earlier run that cannot be brought to its end needs an operator.
+// RefusalExitCode is the exit code of a plan whose run would be refused: an earlier run that cannot be
+// brought to its end needs an operator.
 func RefusalExitCode(refusals []Refusal) int {
 	if slices.ContainsFunc(refusals, func(one Refusal) bool { return slices.Contains(unsettledCodes, one.Code) }) {
 		return ExitBroken

@@ -23,16 +23,18 @@ import (
 	"github.com/gwe-project/gwe/engine/value"
 )
 
-// put is a step type that writes a file and takes it back: small enough to see through in every test of the engine.
+// put is a step type that writes a file and takes it back: small enough to see through in every test of the
+// engine.
 type put struct{}
 
 type putArguments struct {
 	Path value.Path `name:"path" required:"true" help:"file to write"`
 	Text string     `name:"text" default:"x" help:"its content"`
-	// Fail makes do, undo or verify fail, by name: "do", "undo", "leftover", "both", "verify", "refuse", "hang". "save" keeps
-	// the old content in the run's folder, where undo must find it.
+	// Fail makes do, undo or verify fail, by name: "do", "undo", "leftover", "both", "verify", "refuse",
+	// "hang". "save" keeps the old content in the run's folder, where undo must find it.
 	Fail []string `name:"fail" help:"what goes wrong"`
-	// Token is a secret; its length goes into the file PATH.token, and undo takes that away only if it still knows the token.
+	// Token is a secret; its length goes into the file PATH.token, and undo takes that away only if it still
+	// knows the token.
 	Token string `name:"token" secrets:"true" help:"a secret"`
 	Space int    `name:"space" default:"0" help:"bytes that it says it needs"`
 }

@@ -10,8 +10,9 @@ import (
 	"github.com/gwe-project/gwe/engine"
 )
 
-// TestAFlippedBitInAnEndedRun: wherever a bit of the journal of a run flips that had ended, in whatever way, no other run is kept
-// from beginning, from being recovered or from being rolled back, and the machine stays as it is.
+// TestAFlippedBitInAnEndedRun: wherever a bit of the journal of a run flips that had ended, in whatever way,
+// no other run is kept from beginning, from being recovered or from being rolled back, and the machine stays
+// as it is.
 func TestAFlippedBitInAnEndedRun(t *testing.T) {
 	for name, fail := range map[string]string{"committed": "", "restored": "do", "rolled back by hand": "", "after the commit": "late"} {
 		t.Run(name, func(t *testing.T) {
@@ -79,7 +80,8 @@ steps:
 	}
 }
 
-// eachFlip flips a bit of the run's journal, at a sample of all places, each time in a state directory as it is now.
+// eachFlip flips a bit of the run's journal, at a sample of all places, each time in a state directory as it
+// is now.
 func (b *bench) eachFlip(run string, try func(at int)) {
 	b.Helper()
 	whole := b.engine.State.Folder

@@ -10,8 +10,9 @@ import (
 	"github.com/gwe-project/gwe/engine/internal/runstate"
 )
 
-// settledElsewhere refuses a run while one of another state directory has not ended on the directories that this one has claimed. It records
-// that the runs of this state directory work there, and puts the run in order with those of the others.
+// settledElsewhere refuses a run while one of another state directory has not ended on the directories that
+// this one has claimed. It records that the runs of this state directory work there, and puts the run in
+// order with those of the others.
 func (e *Engine) settledElsewhere(held *locks, begin *runstate.BeginRecord, earlier []*runstate.StoredRun) error {
 	if held.claim == nil {
 		return nil
@@ -53,8 +54,8 @@ func warnOfForgotten(x *run.Runner, forgotten []claim.Known) {
 	}
 }
 
-// covered refuses the rollback of a run on whose directories, below or above them, a later run has committed changes: the undo would take
-// those along.
+// covered refuses the rollback of a run on whose directories, below or above them, a later run has committed
+// changes: the undo would take those along.
 func (e *Engine) covered(p *runstate.StoredRun, standing []*runstate.StoredRun) error {
 	id, extents := p.Folder.ID(), p.Begin.Extents()
 	for _, later := range standing {
@@ -88,7 +89,8 @@ func (e *Engine) covered(p *runstate.StoredRun, standing []*runstate.StoredRun) 
 	return nil
 }
 
-// keepsFromRollback reports whether a run committed changes where an older one did that stands: it keeps that from being rolled back.
+// keepsFromRollback reports whether a run committed changes where an older one did that stands: it keeps that
+// from being rolled back.
 func (e *Engine) keepsFromRollback(id string, standing []*runstate.StoredRun) bool {
 	p, err := runstate.Peek(e.State, id)
 	return err == nil && p != nil && p.IsInPlace() && slices.ContainsFunc(standing, func(older *runstate.StoredRun) bool {
@@ -106,8 +108,8 @@ func (e *Engine) owedElsewhere(extents []claim.Extent) error {
 	return nil
 }
 
-// removeEndedNotes takes away the notes that runs of this state directory had begun which have ended since: gwe may have died before it did so. One
-// stays while the run may owe anything.
+// removeEndedNotes takes away the notes that runs of this state directory had begun which have ended since:
+// gwe may have died before it did so. One stays while the run may owe anything.
 func (e *Engine) removeEndedNotes() {
 	for _, run := range e.place().Unfinished(e.State.Folder) {
 		if runstate.OwesNothing(e.State, run) {

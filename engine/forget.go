@@ -9,8 +9,9 @@ import (
 	"github.com/gwe-project/gwe/engine/journal"
 )
 
-// Forget gives up what the undo of a committed run kept, and with it the way back; of a run that was rolled back by hand it removes
-// what came after the commit and was moved aside. It refuses where nothing is kept, and where a later run still builds on what is: its undo needs the same paths.
+// Forget gives up what the undo of a committed run kept, and with it the way back; of a run that was rolled
+// back by hand it removes what came after the commit and was moved aside. It refuses where nothing is kept,
+// and where a later run still builds on what is: its undo needs the same paths.
 func (e *Engine) Forget(ctx context.Context, id string) error {
 	locks, err := e.lock()
 	if err != nil {
@@ -59,7 +60,8 @@ func (e *Engine) Forget(ctx context.Context, id string) error {
 	return e.notStanding(p, chosen)
 }
 
-// forgotten says what became of it where not all of it could be done: from the first record on there is no way back.
+// forgotten says what became of it where not all of it could be done: from the first record on there is no
+// way back.
 func forgotten(s State, p *runstate.StoredRun, err error) error {
 	var unsure *journal.Unsure
 	id := p.Folder.ID()

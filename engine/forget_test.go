@@ -12,7 +12,8 @@ import (
 // kept is a run whose steps keep something outside the run's folder, which Release gives up.
 const kept = "lock: [one]\nsteps:\n  - put: {path: D/a, text: new}\n  - put: {path: D/b, text: new}\n"
 
-// wantNoWayBack checks that nobody can ask any more for an undo of which a part may be gone, and that a recovery gives up the rest.
+// wantNoWayBack checks that nobody can ask any more for an undo of which a part may be gone, and that a
+// recovery gives up the rest.
 func (b *bench) wantNoWayBack(id string) {
 	b.Helper()
 	if able, err := b.engine.Rollbackable(); err != nil || len(able) > 0 {

@@ -14,8 +14,8 @@ import (
 	"github.com/gwe-project/gwe/engine/journal"
 )
 
-// CanTakeOver reports whether this gwe can go on with a run of another one: it reads the journal and the frozen recipe, and
-// changes nothing.
+// CanTakeOver reports whether this gwe can go on with a run of another one: it reads the journal and the
+// frozen recipe, and changes nothing.
 func (e *Engine) CanTakeOver(id string) (HandOverAnswer, error) {
 	if _, err := runstate.Choose(e.State, id); err != nil {
 		return HandOverAnswer{}, err
@@ -45,8 +45,8 @@ func (e *Engine) CanTakeOver(id string) (HandOverAnswer, error) {
 	return HandOverAnswer{Version: e.Version, Journal: journal.Format}, nil
 }
 
-// TakeOver goes on with a run that another gwe hands over. inherited are the locks that it holds, that of the state folder
-// first; taken is called when the journal says that the run is this one's.
+// TakeOver goes on with a run that another gwe hands over. inherited are the locks that it holds, that of the
+// state folder first; taken is called when the journal says that the run is this one's.
 func (e *Engine) TakeOver(ctx context.Context, run string, inherited []*os.File, taken func() error) (Result, *Program, error) {
 	held, err := e.inheritLocks(run, inherited)
 	if err != nil {
@@ -100,7 +100,8 @@ func notHandedOver(run string) error {
 		WithHint("only a gwe that hands a run over starts this; `gwe recover` finishes what is left")
 }
 
-// inheritLocks takes over the locks of the gwe that started this one. They are its too, so they end with the last of both.
+// inheritLocks takes over the locks of the gwe that started this one. They are its too, so they end with the
+// last of both.
 func (e *Engine) inheritLocks(run string, files []*os.File) (*locks, error) {
 	if len(files) == 0 {
 		return nil, notHandedOver("")
@@ -129,7 +130,8 @@ func (e *Engine) inheritLocks(run string, files []*os.File) (*locks, error) {
 	return held, nil
 }
 
-// standingBefore are the runs before this one whose undo may still be asked for. All of them had ended when it began.
+// standingBefore are the runs before this one whose undo may still be asked for. All of them had ended when
+// it began.
 func (e *Engine) standingBefore(run string) []*runstate.StoredRun {
 	var standing []*runstate.StoredRun
 	ids, _ := e.State.Runs()

@@ -30,10 +30,11 @@ type HandOver struct {
 	Pretend bool
 }
 
-// TakeOverCommand is what a gwe starts another one with, the run's id behind it and the flags before that. With TakeOverCheck
-// among them the other one only tells whether it can go on with the run, as a HandOverAnswer. Else it has a pipe as its
-// descriptor 3, into which it writes one byte when it has taken the run over, and behind it the run's locks, that of the
-// state folder first; TakeOverLocks says how many. Gwes of all versions keep to this.
+// TakeOverCommand is what a gwe starts another one with, the run's id behind it and the flags before that.
+// With TakeOverCheck among them the other one only tells whether it can go on with the run, as a
+// HandOverAnswer. Else it has a pipe as its descriptor 3, into which it writes one byte when it has taken the
+// run over, and behind it the run's locks, that of the state folder first; TakeOverLocks says how many. Gwes
+// of all versions keep to this.
 const (
 	TakeOverCommand = "take-over"
 	TakeOverCheck   = "--check"
@@ -47,8 +48,8 @@ type HandOverAnswer struct {
 	Journal int `json:"journal"`
 }
 
-// askSuccessor lets the other gwe read the journal and the frozen recipe, and gives its version. It changes nothing. Where the hand-over is
-// only pretended, it looks whether the program is there.
+// askSuccessor lets the other gwe read the journal and the frozen recipe, and gives its version. It changes
+// nothing. Where the hand-over is only pretended, it looks whether the program is there.
 func (e *Engine) askSuccessor(ctx context.Context, run string, record runstate.HandedOverRecord, task *tasklog.Task) (string, error) {
 	if e.HandOver.Pretend {
 		if err := unix.Access(record.Program, unix.X_OK); err != nil {
@@ -94,8 +95,8 @@ func (e *Engine) takeOver(compiled string, arguments ...string) []string {
 	return append(line, arguments...)
 }
 
-// endForward ends the forward path, or lets another gwe go on with it: on the context of who asked, for that one has the run's time-out
-// around its own work. bounded is the context of the forward path.
+// endForward ends the forward path, or lets another gwe go on with it: on the context of who asked, for that
+// one has the run's time-out around its own work. bounded is the context of the forward path.
 func (e *Engine) endForward(ctx, bounded context.Context, x *run.Runner, held *locks, err error) Result {
 	if departs := run.HandingOff(err); departs != nil {
 		return e.awaitSuccessor(ctx, x, held, departs.To)
@@ -103,8 +104,9 @@ func (e *Engine) endForward(ctx, bounded context.Context, x *run.Runner, held *l
 	return x.Conclude(bounded, err)
 }
 
-// awaitSuccessor ends this process's own work on the run, and waits for the other gwe to end it. That one may die at once, hang, or
-// fall in the middle of the run: then this one is still there, with the locks, and puts all back.
+// awaitSuccessor ends this process's own work on the run, and waits for the other gwe to end it. That one may
+// die at once, hang, or fall in the middle of the run: then this one is still there, with the locks, and puts
+// all back.
 func (e *Engine) awaitSuccessor(ctx context.Context, x *run.Runner, held *locks, to runstate.HandedOverRecord) Result {
 	x.Task.Done("handing over to " + to.To())
 	x.Close()
@@ -135,7 +137,8 @@ func (e *Engine) awaitSuccessor(ctx context.Context, x *run.Runner, held *locks,
 	return result
 }
 
-// startSuccessor starts the other gwe and waits for its end. Its error says why it did not take the run over: then it is dead.
+// startSuccessor starts the other gwe and waits for its end. Its error says why it did not take the run over:
+// then it is dead.
 func (e *Engine) startSuccessor(ctx context.Context, run string, to runstate.HandedOverRecord, held *locks) error {
 	failed := fault.New(fault.Failed, "hand-over-failed", "%s did not take the run over", to.Program)
 	ours, theirs, err := os.Pipe()

@@ -10,8 +10,8 @@ import (
 	"github.com/gwe-project/gwe/engine/internal/runstate"
 )
 
-// warnOfStrangers says at the start of a run which hidden names on its targets are of runs that this state directory does not know: of
-// another one, or of one that was deleted.
+// warnOfStrangers says at the start of a run which hidden names on its targets are of runs that this state
+// directory does not know: of another one, or of one that was deleted.
 func (e *Engine) warnOfStrangers(x *run.Runner) {
 	for _, target := range runstate.LockedPaths(x.State.Begin.Locks) {
 		var runs []string

@@ -22,9 +22,9 @@ func (b *bench) spoil(extra string, from, to int) (result engine.Result, records
 	return result, count, err
 }
 
-// The journal cannot be written any more from some record on, for ever. Going forward, the run stops and is put back;
-// going back, it goes on. It never says that all is well, and it is no reason for the failsafe. The next recovery comes
-// to the same end.
+// The journal cannot be written any more from some record on, for ever. Going forward, the run stops and is
+// put back; going back, it goes on. It never says that all is well, and it is no reason for the failsafe. The
+// next recovery comes to the same end.
 func TestTheJournalFailsForEver(t *testing.T) {
 	for _, extra := range []string{"", "  - put: {path: D/d, fail: [do]}\n"} {
 		for from := 2; ; from++ {
@@ -184,7 +184,8 @@ func (s torn) write(kind string, data any, write func(string, any) error) error 
 	return &journal.Unsure{Err: errSpoiled}
 }
 
-// A record was written, and its sync failed. The next recovery may find it: then the machine must be as the record says.
+// A record was written, and its sync failed. The next recovery may find it: then the machine must be as the
+// record says.
 func TestARecordThatMayBeDurable(t *testing.T) {
 	for at := 2; ; at++ {
 		b := newBench(t)

@@ -11,8 +11,8 @@ import (
 	"github.com/gwe-project/gwe/engine"
 )
 
-// kitchenSink uses every construct. What it changes lies in the folder files: old is empty but for a, and new has all.
-// fail is where it fails on purpose, or "".
+// kitchenSink uses every construct. What it changes lies in the folder files: old is empty but for a, and new
+// has all. fail is where it fails on purpose, or "".
 func kitchenSink(fail string) string {
 	at := func(name string) string {
 		if name == fail {
@@ -201,8 +201,8 @@ func TestKitchenSink(t *testing.T) {
 	}
 }
 
-// TestKitchenSinkKilled kills gwe at every record of a recipe that uses every construct, on its way forward and while it
-// fails, by a kill and by a power cut: recovery ends in one of two states.
+// TestKitchenSinkKilled kills gwe at every record of a recipe that uses every construct, on its way forward
+// and while it fails, by a kill and by a power cut: recovery ends in one of two states.
 func TestKitchenSinkKilled(t *testing.T) {
 	for _, test := range []struct {
 		fail string
@@ -242,8 +242,8 @@ func TestKitchenSinkRecoveryKilled(t *testing.T) {
 	}
 }
 
-// killSink kills the run at a moment, and with again the recovery at that record too. It tells whether the last of these
-// moments came.
+// killSink kills the run at a moment, and with again the recovery at that record too. It tells whether the
+// last of these moments came.
 func killSink(t *testing.T, fail string, when moment, again int) (died bool) {
 	t.Helper()
 	b := newBench(t)

@@ -45,8 +45,8 @@ func discard(path string) error {
 	return durable.DiscardAt(dir, name)
 }
 
-// foresee tells what a manual rollback of a run would leave because it came after the commit, and refuses one that would take it from a
-// later run.
+// foresee tells what a manual rollback of a run would leave because it came after the commit, and refuses one
+// that would take it from a later run.
 func (e *Engine) foresee(ctx context.Context, x *run.Runner, p *runstate.StoredRun, standing []*runstate.StoredRun) ([]step.Later, error) {
 	later, err := foreseeLater(ctx, x)
 	if err != nil {
@@ -92,8 +92,8 @@ func foreseeLater(ctx context.Context, x *run.Runner) ([]step.Later, error) {
 	return later, nil
 }
 
-// apartFrom refuses a rollback that would move what a later run has changed, and could still put back: its undo would not find that
-// again.
+// apartFrom refuses a rollback that would move what a later run has changed, and could still put back: its
+// undo would not find that again.
 func (e *Engine) apartFrom(p *runstate.StoredRun, standing []*runstate.StoredRun, later []step.Later) error {
 	moves := slices.DeleteFunc(slices.Clone(later), func(one step.Later) bool { return one.To == "" })
 	if len(moves) == 0 {

@@ -12,9 +12,11 @@ import (
 	"github.com/gwe-project/gwe/engine/internal/runstate"
 )
 
-// locks are what one process holds while it works on a state folder. They end with the process, however it dies.
+// locks are what one process holds while it works on a state folder. They end with the process, however it
+// dies.
 type locks struct {
-	// held are the lock of the state directory and, from an older gwe that handed a run over, those of its targets.
+	// held are the lock of the state directory and, from an older gwe that handed a run over, those of its
+	// targets.
 	held []*durable.Lock
 	// claim is on the directories that the run works on; nil where there are none.
 	claim *claim.Claim
@@ -54,8 +56,8 @@ func (e *Engine) lock() (*locks, error) {
 // glance is how long a look of gwe recover at a suspended run may keep a person waiting.
 const glance = 15 * time.Second
 
-// lockSoon waits a moment for the lock: a timer looks at suspended runs every minute, and whoever has something to say about one
-// must not meet that by chance.
+// lockSoon waits a moment for the lock: a timer looks at suspended runs every minute, and whoever has
+// something to say about one must not meet that by chance.
 func (e *Engine) lockSoon(ctx context.Context) (*locks, error) {
 	said := false
 	for begun := time.Now(); ; {
@@ -74,8 +76,8 @@ func (e *Engine) lockSoon(ctx context.Context) (*locks, error) {
 	}
 }
 
-// claimPaths claims every directory that a run works on, with all that lies in it, so that two state directories cannot work on one at once.
-// What is claimed already, here or around, does not matter.
+// claimPaths claims every directory that a run works on, with all that lies in it, so that two state
+// directories cannot work on one at once. What is claimed already, here or around, does not matter.
 func (e *Engine) claimPaths(l *locks, run string, paths []string) error {
 	extents := claim.Resolve(paths...)
 	if len(extents) == 0 {
@@ -131,7 +133,8 @@ func explainBusy(err error) error {
 	return err
 }
 
-// name writes into the locks which run they are held for: a gwe that hands a run over has its journal open no more.
+// name writes into the locks which run they are held for: a gwe that hands a run over has its journal open no
+// more.
 func (l *locks) name(run string) {
 	if l.claim != nil {
 		l.claim.Name(run)

@@ -11,8 +11,9 @@ import (
 	"github.com/gwe-project/gwe/steps"
 )
 
-// TestLoadOfMany: a recipe of ten times the steps takes ten times the memory to compile, also where steps read earlier ones,
-// stand in groups, or have an undo of their own. A list that is copied at each step would take a hundred times.
+// TestLoadOfMany: a recipe of ten times the steps takes ten times the memory to compile, also where steps
+// read earlier ones, stand in groups, or have an undo of their own. A list that is copied at each step would
+// take a hundred times.
 func TestLoadOfMany(t *testing.T) {
 	for name, step := range map[string]string{
 		"ids that are read": "  - id: s_%[1]d\n    read-link: /proc/self/exe\n  - assert: { that: \"${{ steps.s_%[1]d.found }}\", message: never }\n",
@@ -53,7 +54,8 @@ type quiet struct{}
 
 func (quiet) Handle(tasklog.Event) {}
 
-// TestRunOfMany: the same of a run and of its plan, where parts that see the outputs around them have outputs of their own.
+// TestRunOfMany: the same of a run and of its plan, where parts that see the outputs around them have outputs
+// of their own.
 func TestRunOfMany(t *testing.T) {
 	for name, step := range map[string]string{
 		"parallel": "  - parallel:\n      - id: a_%[1]d\n        assert: { that: true, message: never }\n      - id: b_%[1]d\n        read-link: /proc/self/exe\n",

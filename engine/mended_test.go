@@ -10,8 +10,8 @@ import (
 	"github.com/gwe-project/gwe/engine/journal"
 )
 
-// ailing is a journal on a disk that fails at one record, and for some calls from there on. It keeps and is mended as the real
-// one.
+// ailing is a journal on a disk that fails at one record, and for some calls from there on. It keeps and is
+// mended as the real one.
 type ailing struct {
 	journal.Writer
 	*testing.T
@@ -67,8 +67,8 @@ func (a *ailing) Mend() error {
 	return nil
 }
 
-// The journal cannot be written for a moment, at each record in turn. The run is put back, or stays in place, and says so: nobody
-// has to look, and nothing is left to a recovery.
+// The journal cannot be written for a moment, at each record in turn. The run is put back, or stays in place,
+// and says so: nobody has to look, and nothing is left to a recovery.
 func TestTheJournalIsTakenUpAgain(t *testing.T) {
 	for _, extra := range []string{"", "  - put: {path: D/d, fail: [do]}\n"} {
 		for _, calls := range []int{1, 2, 5} {
@@ -110,7 +110,8 @@ func TestTheJournalIsTakenUpAgain(t *testing.T) {
 	}
 }
 
-// wantWhole checks that nothing is missing in the only journal: whoever was not committed is undone, and it has an end.
+// wantWhole checks that nothing is missing in the only journal: whoever was not committed is undone, and it
+// has an end.
 func (b *bench) wantWhole() {
 	b.Helper()
 	records, err := journal.Read(b.glob("runs/*/journal")[0])

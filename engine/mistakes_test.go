@@ -12,8 +12,8 @@ import (
 	"github.com/gwe-project/gwe/steps"
 )
 
-// TestMistakes: each archive in testdata/mistakes holds what people get wrong who come from other tools, or type in a hurry,
-// one mistake a recipe, with what `gwe validate` says of it. Each is named with a cure.
+// TestMistakes: each archive in testdata/mistakes holds what people get wrong who come from other tools, or
+// type in a hurry, one mistake a recipe, with what `gwe validate` says of it. Each is named with a cure.
 func TestMistakes(t *testing.T) {
 	archives, err := filepath.Glob("../testdata/mistakes/*.txtar")
 	if err != nil || len(archives) < 10 {

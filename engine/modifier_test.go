@@ -73,7 +73,8 @@ func TestASignalPutsEverythingBack(t *testing.T) {
 func TestASecretIsNowhere(t *testing.T) {
 	b := newBench(t)
 	const secret = "correct-horse-battery"
-	// put's text takes no secrets, so a path that is allowed to is needed: the value arrives by an input and is refused.
+	// put's text takes no secrets, so a path that is allowed to is needed: the value arrives by an input and
+	// is refused.
 	_, diagnostics := engine.Load("secret.yaml", []byte("gwe: 1\nname: s\ninputs:\n  token: {type: secret, required: true}\nsteps:\n  - put: {path: /x, text: \"${{ inputs.token }}\"}\n"), b.engine.Catalog)
 	if !diagnostics.HasErrors() {
 		t.Error("a secret may be written where everyone reads it")
@@ -206,7 +207,8 @@ func TestARunThatNeverBeganIsSweptAway(t *testing.T) {
 	}
 }
 
-// What a step can never do is not attempted again, unless the recipe says so, or another step may do in between what it lacks.
+// What a step can never do is not attempted again, unless the recipe says so, or another step may do in
+// between what it lacks.
 func TestPermanentFailuresAreNotRetried(t *testing.T) {
 	for name, test := range map[string]struct {
 		recipe string

@@ -59,8 +59,8 @@ func hasCode(err error, code string) bool {
 	return false
 }
 
-// Two branches that change one file by different paths, or one of them a link in the other's way, are refused before the second acts.
-// Validation cannot see that: the links are those of the machine.
+// Two branches that change one file by different paths, or one of them a link in the other's way, are refused
+// before the second acts. Validation cannot see that: the links are those of the machine.
 func TestBranchesThatMeet(t *testing.T) {
 	for name, second := range map[string]string{
 		"one file by two links":      "D/via/conf",
@@ -111,7 +111,8 @@ func TestRollbackThroughAChangedLink(t *testing.T) {
 	b.wantFile("r1/conf", "-")
 }
 
-// movedMeanwhile is a step type whose directory is swapped while the rollback looks at what would stay, after it has looked at all else.
+// movedMeanwhile is a step type whose directory is swapped while the rollback looks at what would stay, after
+// it has looked at all else.
 type movedMeanwhile struct {
 	step.Type
 	swap func()
@@ -124,7 +125,8 @@ func (m movedMeanwhile) Keeps(_ context.Context, run *step.Run, arguments map[st
 	return step.Keeping{}, err
 }
 
-// A directory that is swapped in the midst of the look before a rollback is a refusal like any other: nothing was undone.
+// A directory that is swapped in the midst of the look before a rollback is a refusal like any other: nothing
+// was undone.
 func TestRollbackWhoseDirectoryIsSwappedMeanwhile(t *testing.T) {
 	b := linked(t)
 	catalog, swaps := slices.Clone(b.engine.Catalog), false

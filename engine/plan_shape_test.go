@@ -14,7 +14,8 @@ import (
 	"github.com/gwe-project/gwe/engine/value"
 )
 
-// TestThePlansShape: docs/plan.md tells of each member of a plan's JSON, and of no other. Programs rely on the names.
+// TestThePlansShape: docs/plan.md tells of each member of a plan's JSON, and of no other. Programs rely on
+// the names.
 func TestThePlansShape(t *testing.T) {
 	page, err := os.ReadFile("../docs/plan.md")
 	if err != nil {

@@ -9,7 +9,8 @@ import (
 	"github.com/gwe-project/gwe/engine/step"
 )
 
-// catalogOf is what a past run's frozen recipe is compiled with: the very plugins that it began with, and gwe's own types.
+// catalogOf is what a past run's frozen recipe is compiled with: the very plugins that it began with, and
+// gwe's own types.
 func (e *Engine) catalogOf(p *runstate.StoredRun) (step.Catalog, error) {
 	var catalog step.Catalog
 	for _, record := range p.Begin.Plugins {
@@ -22,8 +23,8 @@ func (e *Engine) catalogOf(p *runstate.StoredRun) (step.Catalog, error) {
 	return append(catalog, e.Catalog...), nil
 }
 
-// frozenPlugin finds a plugin where the run had it, or else, by its digest, where plugins are looked for now. One that is
-// nowhere is told where it is needed: what is undone before may bring it back.
+// frozenPlugin finds a plugin where the run had it, or else, by its digest, where plugins are looked for now.
+// One that is nowhere is told where it is needed: what is undone before may bring it back.
 func (e *Engine) frozenPlugin(p *runstate.StoredRun, record runstate.PluginRecord) (*plugin.Type, error) {
 	text, err := regular.Read(p.Folder.Plugin(record.Type))
 	if err == nil && runstate.Digest(text) != record.Description {

@@ -10,8 +10,8 @@ import (
 	"github.com/gwe-project/gwe/engine/durable/durabletest"
 )
 
-// The state lies on a disk of its own, which forgets all that was not synced; what steps did elsewhere stays. So whatever
-// recovery needs must have been durable before the step that needs it to be undone.
+// The state lies on a disk of its own, which forgets all that was not synced; what steps did elsewhere stays.
+// So whatever recovery needs must have been durable before the step that needs it to be undone.
 func TestThePowerFailsUnderTheState(t *testing.T) {
 	disk := durabletest.NewDisk(t, 16)
 	for record := 2; ; record++ { // record 1 is the beginning, before anything was done

@@ -9,8 +9,8 @@ import (
 	"github.com/gwe-project/gwe/engine/internal/runstate"
 )
 
-// preflight checks the plan before anything is touched: the journal must outlive a power cut, the first step with effects must be able to
-// act, and what all steps need must fit on each file system.
+// preflight checks the plan before anything is touched: the journal must outlive a power cut, the first step
+// with effects must be able to act, and what all steps need must fit on each file system.
 func (e *Engine) preflight(ctx context.Context, x *run.Runner) error {
 	known := e.known(x)
 	rows := known.Steps(ctx)
@@ -35,7 +35,8 @@ func (e *Engine) lasting(begin runstate.BeginRecord, rows []PlannedStep) error {
 	return plan.VolatileState(e.Machine, e.State.Folder, plan.ChangedBy(begin, rows))
 }
 
-// foreseeSize refuses a plan whose run would not fit into its first record, as far as the plan knows the values.
+// foreseeSize refuses a plan whose run would not fit into its first record, as far as the plan knows the
+// values.
 func foreseeSize(x *run.Runner, begin runstate.BeginRecord) error {
 	var err error
 	if begin.Inputs, err = program.ShownInputs(x.Program, x.State.Inputs); err != nil {

@@ -14,8 +14,9 @@ import (
 	"github.com/gwe-project/gwe/engine/regular"
 )
 
-// Recover finishes what dead runs left: it ends their surviving processes, puts back what was not committed, and cleans
-// up leftovers of earlier undos. It is called at boot, and Run does the same first. With nothing to do it is cheap.
+// Recover finishes what dead runs left: it ends their surviving processes, puts back what was not committed,
+// and cleans up leftovers of earlier undos. It is called at boot, and Run does the same first. With nothing
+// to do it is cheap.
 //
 // The results are of the runs that were finished now, oldest first.
 func (e *Engine) Recover(ctx context.Context) ([]Result, error) {
@@ -34,9 +35,9 @@ func (e *Engine) Recover(ctx context.Context) ([]Result, error) {
 	return results, err
 }
 
-// recoverAll brings every run of the state to its end. It gives back the runs whose undo may still be asked for. A run that
-// cannot be settled (a damaged journal, say) does not keep the others from it; all such errors come together. held are the
-// locks of this process: a run that it hands over takes them along.
+// recoverAll brings every run of the state to its end. It gives back the runs whose undo may still be asked
+// for. A run that cannot be settled (a damaged journal, say) does not keep the others from it; all such
+// errors come together. held are the locks of this process: a run that it hands over takes them along.
 func (e *Engine) recoverAll(ctx context.Context, held *locks) (standing []*runstate.StoredRun, results []Result, err error) {
 	runstate.DropUnfinished(e.State)
 	ids, err := e.State.Runs()
@@ -76,8 +77,8 @@ func (e *Engine) recoverAll(ctx context.Context, held *locks) (standing []*runst
 	return standing, results, errors.Join(failures...)
 }
 
-// recoverRun brings one run to its end. earlier are the runs before it whose undo may still be asked for. It is nil for a
-// run that never began; the result is nil where it had ended.
+// recoverRun brings one run to its end. earlier are the runs before it whose undo may still be asked for. It
+// is nil for a run that never began; the result is nil where it had ended.
 func (e *Engine) recoverRun(ctx context.Context, id string, earlier []*runstate.StoredRun, held *locks) (*runstate.StoredRun, *Result, error) {
 	p, err := runstate.Peek(e.State, id)
 	switch {
@@ -113,8 +114,8 @@ func removeUnbegun(ctx context.Context, directory runstate.RunDirectory) error {
 	return os.RemoveAll(string(directory))
 }
 
-// recoverUnended takes a run on that has no last record: one that waits, or that died. An early recovery leaves
-// those alone that wait.
+// recoverUnended takes a run on that has no last record: one that waits, or that died. An early recovery
+// leaves those alone that wait.
 func (e *Engine) recoverUnended(ctx context.Context, p *runstate.StoredRun, earlier []*runstate.StoredRun, held *locks) (*runstate.StoredRun, *Result, error) {
 	id, waits := p.Folder.ID(), p.Suspension
 	if waits != nil && e.Early {
@@ -175,7 +176,8 @@ func (e *Engine) recover(ctx context.Context, p *runstate.StoredRun, earlier []*
 	return e.recoverLocked(ctx, p, earlier, targets, died)
 }
 
-// recoverLocked does so under locks that are held. died is why the run turns back, where its journal does not say so yet.
+// recoverLocked does so under locks that are held. died is why the run turns back, where its journal does not
+// say so yet.
 func (e *Engine) recoverLocked(ctx context.Context, p *runstate.StoredRun, earlier []*runstate.StoredRun, targets *locks, died error) (Result, error) {
 	x, err := e.open(p, "recover", fmt.Sprintf("Recover run %s of %s", p.Folder.ID(), p.Begin.Recipe))
 	if err != nil {
@@ -224,8 +226,9 @@ func (e *Engine) recoverLocked(ctx context.Context, p *runstate.StoredRun, earli
 	return x.FinishAfterReboot(ctx, nil), nil
 }
 
-// clean tries the undo of the frames again that left something of ours behind. That it does not succeed, or that another gwe
-// works on the target now, is no reason to refuse the next run: the machine is as it should be.
+// clean tries the undo of the frames again that left something of ours behind. That it does not succeed, or
+// that another gwe works on the target now, is no reason to refuse the next run: the machine is as it should
+// be.
 func (e *Engine) clean(ctx context.Context, p *runstate.StoredRun) error {
 	targets := &locks{}
 	defer targets.release()

@@ -12,7 +12,8 @@ import (
 	"github.com/gwe-project/gwe/engine/journal"
 )
 
-// update changes three files, commits, and tidies up. Its undo leaves marks that may be doubled but not missing.
+// update changes three files, commits, and tidies up. Its undo leaves marks that may be doubled but not
+// missing.
 const updating = `
 steps:
   - put: {path: D/a, text: new}
@@ -209,7 +210,8 @@ func TestADamagedJournalIsNamedAndStopsTheNextRun(t *testing.T) {
 	}
 }
 
-// TestRecoveryOfNothing: where no run ever began, a recovery needs no lock, for which a full disk may have no room.
+// TestRecoveryOfNothing: where no run ever began, a recovery needs no lock, for which a full disk may have no
+// room.
 func TestRecoveryOfNothing(t *testing.T) {
 	b := newBench(t)
 	if err := os.MkdirAll(filepath.Join(b.engine.State.Folder, "runs"), 0o700); err != nil {

@@ -8,8 +8,8 @@ import (
 	"github.com/gwe-project/gwe/engine/internal/runstate"
 )
 
-// preconditions lists what would refuse a run before its steps are looked at: in the order in which a run meets it. It takes no lock,
-// and changes nothing.
+// preconditions lists what would refuse a run before its steps are looked at: in the order in which a run
+// meets it. It takes no lock, and changes nothing.
 func (e *Engine) preconditions(begin runstate.BeginRecord) (found []error) {
 	add := func(err error) {
 		if err != nil {
@@ -39,7 +39,8 @@ func (e *Engine) preconditions(begin runstate.BeginRecord) (found []error) {
 	return found
 }
 
-// earlierRuns lists what keeps the state from a new run: one in progress or suspended, and journals that cannot be read.
+// earlierRuns lists what keeps the state from a new run: one in progress or suspended, and journals that
+// cannot be read.
 func (e *Engine) earlierRuns() (found []error) {
 	holder, err := durable.Holder(runstate.LockFile(e.State))
 	switch {

@@ -34,7 +34,8 @@ func (p planned) Mount(path string) (step.Mount, error) {
 	return step.Mount{}, nil
 }
 
-// refusals plans a recipe, and gives the codes of what stands in its way, those of steps that would begin with a plus.
+// refusals plans a recipe, and gives the codes of what stands in its way, those of steps that would begin
+// with a plus.
 func (b *bench) refusals(recipe string) []string {
 	b.Helper()
 	plan, err := b.engine.Plan(context.Background(), b.load(recipe), nil)
@@ -108,7 +109,8 @@ func TestThePlanSaysNo(t *testing.T) {
 	}
 }
 
-// TestThePlanSeesTheState: a run in progress, a suspended one, a damaged journal, and a state directory that cannot be used.
+// TestThePlanSeesTheState: a run in progress, a suspended one, a damaged journal, and a state directory that
+// cannot be used.
 func TestThePlanSeesTheState(t *testing.T) {
 	const recipe = "steps: [{put: {path: D/a}}]\n"
 	want := func(b *bench, codes ...string) {
@@ -145,8 +147,8 @@ func TestThePlanSeesTheState(t *testing.T) {
 	b.wantStatus(b.run(recipe), engine.StatusDone, 0)
 }
 
-// TestVolatileBelowAnOverlay: what is written to an overlay lies in its upper directory. Where the targets are as volatile as the state,
-// a power cut takes both.
+// TestVolatileBelowAnOverlay: what is written to an overlay lies in its upper directory. Where the targets
+// are as volatile as the state, a power cut takes both.
 func TestVolatileBelowAnOverlay(t *testing.T) {
 	need.Root(t, "it mounts")
 	b := newBench(t)

@@ -9,8 +9,8 @@ import (
 	"github.com/gwe-project/gwe/engine/tasklog"
 )
 
-// supersedes sets which earlier runs may still be undone by hand, and what the run calls when it has committed
-// changes. held are the locks of this process.
+// supersedes sets which earlier runs may still be undone by hand, and what the run calls when it has
+// committed changes. held are the locks of this process.
 func (e *Engine) supersedes(x *run.Runner, earlier []*runstate.StoredRun, held *locks) {
 	x.Earlier = earlier
 	x.Supersede = func(ctx context.Context, task *tasklog.Task) {
@@ -18,9 +18,9 @@ func (e *Engine) supersedes(x *run.Runner, earlier []*runstate.StoredRun, held *
 	}
 }
 
-// supersede gives up what the undos of standing runs kept that share a lock with a later commit: nobody can ask for
-// them any more. It gives back the runs that stand on. What cannot be given up now, because another gwe
-// works on that target say, stands on too, and the next run or recovery tries again.
+// supersede gives up what the undos of standing runs kept that share a lock with a later commit: nobody can
+// ask for them any more. It gives back the runs that stand on. What cannot be given up now, because another
+// gwe works on that target say, stands on too, and the next run or recovery tries again.
 func (e *Engine) supersede(ctx context.Context, standing []*runstate.StoredRun, begin runstate.BeginRecord, held *locks, task *tasklog.Task) []*runstate.StoredRun {
 	var on []*runstate.StoredRun
 	for _, p := range standing {
@@ -43,8 +43,9 @@ func (e *Engine) supersede(ctx context.Context, standing []*runstate.StoredRun, 
 	return on
 }
 
-// release gives up what the undo of a past run kept, under that run's own locks; from then on it does not stand. Every
-// part of it may happen twice. What lies in a directory that is another one by now is abandoned: the journal says so, and it is not tried again.
+// release gives up what the undo of a past run kept, under that run's own locks; from then on it does not
+// stand. Every part of it may happen twice. What lies in a directory that is another one by now is abandoned:
+// the journal says so, and it is not tried again.
 func (e *Engine) release(ctx context.Context, p *runstate.StoredRun, mine *locks) ([]runstate.AbandonedRecord, error) {
 	own := &locks{around: mine}
 	defer own.release()
@@ -74,8 +75,8 @@ func (e *Engine) release(ctx context.Context, p *runstate.StoredRun, mine *locks
 		if err := x.AllIntact(held); err != nil {
 			return nil, err
 		}
-		// Half of what an undo needs is no way back. Nobody can ask for it from here on, and who dies here is followed by a
-		// recovery that goes on.
+		// Half of what an undo needs is no way back. Nobody can ask for it from here on, and who dies here is
+		// followed by a recovery that goes on.
 		if err := x.Append(runstate.RecordReleasing, struct{}{}); err != nil {
 			return nil, err
 		}

@@ -12,17 +12,18 @@ import (
 )
 
 const (
-	// openFiles is how many files gwe must be able to have open. The way back goes step by step and needs less; a run that cannot
-	// have so many would fail somewhere, and then in its undo too.
+	// openFiles is how many files gwe must be able to have open. The way back goes step by step and needs
+	// less; a run that cannot have so many would fail somewhere, and then in its undo too.
 	openFiles = 64
-	// freeFiles is how many of them must be free: gwe may inherit open files, and other programs may have all of the machine's.
+	// freeFiles is how many of them must be free: gwe may inherit open files, and other programs may have all
+	// of the machine's.
 	freeFiles = 40
 	// freeProcesses is how many processes and threads must be free, for gwe and a program that it starts.
 	freeProcesses = 12
 )
 
-// roomToAct refuses to begin, and to go on with, what could not be put back for want of open files or processes. Run, Recover, Rollback, Confirm
-// and CancelSuspended ask it before they change anything.
+// roomToAct refuses to begin, and to go on with, what could not be put back for want of open files or
+// processes. Run, Recover, Rollback, Confirm and CancelSuspended ask it before they change anything.
 func roomToAct() error { return cmp.Or(roomForFiles(), roomForProcesses()) }
 
 // roomForFiles looks at the limit, and whether the machine gives as many.

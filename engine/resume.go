@@ -14,8 +14,9 @@ import (
 	"github.com/gwe-project/gwe/engine/tasklog"
 )
 
-// resume looks at a suspended run: it is left alone, goes on, or is put back. What ran before is read from the journal:
-// reboot and confirm stand among the recipe's own steps, so all before them is over, and nothing behind them is begun.
+// resume looks at a suspended run: it is left alone, goes on, or is put back. What ran before is read from
+// the journal: reboot and confirm stand among the recipe's own steps, so all before them is over, and nothing
+// behind them is begun.
 func (e *Engine) resume(ctx context.Context, p *runstate.StoredRun, earlier []*runstate.StoredRun, held *locks) (Result, error) {
 	h, err := e.waitingHistory(p)
 	if err != nil {
@@ -76,8 +77,9 @@ func (e *Engine) waitingHistory(p *runstate.StoredRun) (*run.State, error) {
 	return h, nil
 }
 
-// countBoot tells the journal of a new boot before anything is asked of the machine. A question that takes it down would be asked
-// in boot after boot, without end. A journal that cannot be written keeps no run from its deadline.
+// countBoot tells the journal of a new boot before anything is asked of the machine. A question that takes it
+// down would be asked in boot after boot, without end. A journal that cannot be written keeps no run from its
+// deadline.
 func (e *Engine) countBoot(p *runstate.StoredRun, h *run.State) {
 	if next := h.Suspension.After(e.now()); next.Boot != h.Suspension.Waited.Boot && e.noteWait(p, next) == nil {
 		h.Suspension.Waited = next
@@ -139,7 +141,8 @@ func (e *Engine) resumeForward(ctx context.Context, x *run.Runner, held *locks, 
 	return e.endForward(asked, ctx, x, held, x.List(ctx, x.Program.Steps[behind:], nil, x.Task))
 }
 
-// journalResume journals that the wait is over. The way back has its space again before anything else is done.
+// journalResume journals that the wait is over. The way back has its space again before anything else is
+// done.
 func journalResume(x *run.Runner, s *runstate.Suspension, v verdict, task *tasklog.Task) error {
 	if err := x.ReserveAgain(); err != nil {
 		return err

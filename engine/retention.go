@@ -7,8 +7,8 @@ import (
 	"github.com/gwe-project/gwe/engine/internal/runstate"
 )
 
-// removeOldRuns removes the oldest runs that nobody needs. It is best effort; what it cannot remove is tried again.
-// One that keeps a run which stands from being rolled back is needed for that.
+// removeOldRuns removes the oldest runs that nobody needs. It is best effort; what it cannot remove is tried
+// again. One that keeps a run which stands from being rolled back is needed for that.
 func (e *Engine) removeOldRuns(ids, spare []string, standing []*runstate.StoredRun) {
 	old := ids[:max(0, len(ids)-runstate.KeptRuns)]
 	for _, id := range spare {

@@ -13,10 +13,11 @@ import (
 	"github.com/gwe-project/gwe/engine/journal"
 )
 
-// Rollback puts back a committed run of which all that its undo needs is still kept; without an id it is the newest such
-// run. It takes the locks and recovers what earlier runs left, as Run does, and then looks at everything that could stand
-// in its way: until it has said yes to itself nothing is touched, and the error, of class refused, is the reason and names the runs that
-// can be rolled back. From the first record on it cannot be cancelled; a recovery after a crash goes on with it.
+// Rollback puts back a committed run of which all that its undo needs is still kept; without an id it is the
+// newest such run. It takes the locks and recovers what earlier runs left, as Run does, and then looks at
+// everything that could stand in its way: until it has said yes to itself nothing is touched, and the error,
+// of class refused, is the reason and names the runs that can be rolled back. From the first record on it
+// cannot be cancelled; a recovery after a crash goes on with it.
 func (e *Engine) Rollback(ctx context.Context, id string) (Result, error) {
 	locks, err := e.lock()
 	if err != nil {
@@ -80,7 +81,8 @@ func (e *Engine) rollBack(ctx context.Context, x, seen *run.Runner) (Result, err
 	if err := beginManualRollback(x, seen.State.Rebooted); err != nil {
 		var unsure *journal.Unsure
 		if errors.As(err, &unsure) {
-			// The next recovery may find the record, and goes on with the rollback then. Nothing is touched before.
+			// The next recovery may find the record, and goes on with the rollback then. Nothing is touched
+			// before.
 			return x.ExitUncertain(err), nil
 		}
 		_ = x.Journal.Release()
@@ -94,7 +96,8 @@ func (e *Engine) rollBack(ctx context.Context, x, seen *run.Runner) (Result, err
 	return x.FinishAfterReboot(ctx, nil), nil
 }
 
-// refuseSecondRollback refuses to go back one step further than was asked for: the run that was interrupted has just been rolled back.
+// refuseSecondRollback refuses to go back one step further than was asked for: the run that was interrupted
+// has just been rolled back.
 func (e *Engine) refuseSecondRollback(recovered Result, standing []*runstate.StoredRun) error {
 	refusal := fault.New(fault.Refused, "rollback-recovered", "run %s had been interrupted, and ended just now: %s; nothing else is rolled back", recovered.Run, recovered.Status)
 	if len(standing) == 0 {
@@ -103,8 +106,8 @@ func (e *Engine) refuseSecondRollback(recovered Result, standing []*runstate.Sto
 	return refusal.WithHint("see what runs now: gwe status; to go back further: gwe rollback %s", standing[len(standing)-1].Folder.ID())
 }
 
-// beginManualRollback journals that the run is put back by hand. From here on that is finished, in this process or in another.
-// back is the reboot that it has to take back, or nil.
+// beginManualRollback journals that the run is put back by hand. From here on that is finished, in this
+// process or in another. back is the reboot that it has to take back, or nil.
 func beginManualRollback(x *run.Runner, back *runstate.SuspendedRecord) error {
 	why := fault.New(fault.Interrupted, "rolled-back", "run %s is rolled back", x.Folder.ID())
 	if err := x.ReserveAgain(); err != nil {
@@ -151,8 +154,8 @@ func (e *Engine) chooseRollback(standing []*runstate.StoredRun, id string) (*run
 	return nil, e.withAlternatives(standing, nil, e.notStanding(p, chosen))
 }
 
-// damagedLast is the newest run whose journal is damaged, if it began after all runs that can be rolled back, and may have committed; nil
-// where there is none. A rollback that names no run means that one.
+// damagedLast is the newest run whose journal is damaged, if it began after all runs that can be rolled back,
+// and may have committed; nil where there is none. A rollback that names no run means that one.
 func (e *Engine) damagedLast(standing []*runstate.StoredRun) *runstate.DamagedRun {
 	newest := ""
 	if len(standing) > 0 {
@@ -195,7 +198,8 @@ func (e *Engine) notStanding(p *runstate.StoredRun, id string) error {
 	return fault.New(fault.Refused, "rollback-released", "what the undo of run %s needed was given up by `gwe forget`", id)
 }
 
-// supersededBy is the first run that committed changes later under one of the run's lock names; "" where there is none.
+// supersededBy is the first run that committed changes later under one of the run's lock names; "" where
+// there is none.
 func (e *Engine) supersededBy(p *runstate.StoredRun) string {
 	ids, _ := e.State.Runs()
 	for _, id := range ids {
@@ -209,8 +213,8 @@ func (e *Engine) supersededBy(p *runstate.StoredRun) string {
 	return ""
 }
 
-// Rollbackable lists the runs that can be rolled back by what their journals tell, oldest first. Whether the machine is as they left it
-// it does not ask: PlanRollback does. It changes nothing and needs no lock.
+// Rollbackable lists the runs that can be rolled back by what their journals tell, oldest first. Whether the
+// machine is as they left it it does not ask: PlanRollback does. It changes nothing and needs no lock.
 func (e *Engine) Rollbackable() ([]string, error) {
 	_, standing, err := runstate.Survey(e.State)
 	if err != nil {

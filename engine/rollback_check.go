@@ -11,8 +11,9 @@ import (
 	"github.com/gwe-project/gwe/engine/step"
 )
 
-// examineRollback looks at everything that could stand in the way of a rollback: journals, frames, the machine.
-// It gives the run as a rollback would find it, and what that would leave since it came after the commit.
+// examineRollback looks at everything that could stand in the way of a rollback: journals, frames, the
+// machine. It gives the run as a rollback would find it, and what that would leave since it came after the
+// commit.
 func (e *Engine) examineRollback(ctx context.Context, p *runstate.StoredRun, standing []*runstate.StoredRun) (*run.Runner, []step.Later, error) {
 	x, err := e.wayBack(p, standing)
 	if err != nil {
@@ -28,8 +29,9 @@ func (e *Engine) examineRollback(ctx context.Context, p *runstate.StoredRun, sta
 	return x, later, err
 }
 
-// wayBack looks at what journals tell that could stand in the way of a rollback, and gives the run as that would find it once
-// it has begun. It only reads, and does not look at the machine: asLeft does. The error says why it cannot be.
+// wayBack looks at what journals tell that could stand in the way of a rollback, and gives the run as that
+// would find it once it has begun. It only reads, and does not look at the machine: asLeft does. The error
+// says why it cannot be.
 func (e *Engine) wayBack(p *runstate.StoredRun, standing []*runstate.StoredRun) (*run.Runner, error) {
 	id := p.Folder.ID()
 	if p.UndoFailed {
@@ -64,8 +66,8 @@ func (e *Engine) wayBack(p *runstate.StoredRun, standing []*runstate.StoredRun) 
 	return x, nil
 }
 
-// rollbackReaches refuses a rollback while a file system that the run worked on is not there, or takes nothing. After a reboot of the run
-// its file systems may be others.
+// rollbackReaches refuses a rollback while a file system that the run worked on is not there, or takes
+// nothing. After a reboot of the run its file systems may be others.
 func (e *Engine) rollbackReaches(p *runstate.StoredRun) error {
 	if p.Waited {
 		return nil
@@ -73,8 +75,8 @@ func (e *Engine) rollbackReaches(p *runstate.StoredRun) error {
 	return runstate.OutOfReach(p.Targets(e.runsPrograms), fault.Refused)
 }
 
-// irreversible reports whether nothing would be done to put the frame back: no undo of its type's, none in the recipe, and
-// none of a group around it.
+// irreversible reports whether nothing would be done to put the frame back: no undo of its type's, none in
+// the recipe, and none of a group around it.
 func irreversible(f *run.Frame) bool {
 	if f.Part != "" || f.Node.StepType().About().Undo != "" {
 		return false
@@ -87,8 +89,8 @@ func irreversible(f *run.Frame) bool {
 	return true
 }
 
-// inspectFrames asks the frames, newest first, whether the machine is as the run left it. What a later step of the same run
-// changed again cannot be judged before that is put back.
+// inspectFrames asks the frames, newest first, whether the machine is as the run left it. What a later step
+// of the same run changed again cannot be judged before that is put back.
 func inspectFrames(ctx context.Context, x *run.Runner) error {
 	if err := x.AllIntact(x.State.Open()); err != nil {
 		return err
@@ -133,7 +135,8 @@ func inspectFrames(ctx context.Context, x *run.Runner) error {
 	return nil
 }
 
-// notAsLeft refuses the rollback because of what a frame found, also if that is only what it could not look at: nothing was done yet.
+// notAsLeft refuses the rollback because of what a frame found, also if that is only what it could not look
+// at: nothing was done yet.
 func notAsLeft(ctx context.Context, x *run.Runner, f *run.Frame, err error) error {
 	changed := fault.New(fault.Refused, "rollback-changed", "the machine is not as run %s left it", x.Folder.ID()).WithCause(program.Explain(ctx, err))
 	if why := fault.As(err); why != nil && why.Hint != "" {
@@ -152,8 +155,8 @@ func touchedBy(f *run.Frame, run *step.Run) ([]string, error) {
 	return program.EffectPaths(f.Node.StepType(), f.Arguments), nil
 }
 
-// checkRebootBack finds out whether the way back leads over a reboot: the run rebooted the machine, and that has not left the new system
-// since.
+// checkRebootBack finds out whether the way back leads over a reboot: the run rebooted the machine, and that
+// has not left the new system since.
 func (e *Engine) checkRebootBack(ctx context.Context, x *run.Runner) error {
 	if x.State.Rebooted == nil {
 		return nil
@@ -168,8 +171,8 @@ func (e *Engine) checkRebootBack(ctx context.Context, x *run.Runner) error {
 	return nil
 }
 
-// notRolledBack names the steps behind the commit that a rollback does not put back: what their undo needs went when the run
-// ended, or there is none.
+// notRolledBack names the steps behind the commit that a rollback does not put back: what their undo needs
+// went when the run ended, or there is none.
 func notRolledBack(x *run.Runner) []string {
 	stays := []string{}
 	for _, f := range x.State.Open() {

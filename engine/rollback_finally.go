@@ -12,8 +12,9 @@ import (
 	"github.com/gwe-project/gwe/engine/step"
 )
 
-// changedByFinally lists what the finally of the run and of its groups has changed, though it makes no frames: a file that the run needed
-// for itself, and that is gone by now. programs reports whether a program ran there, which may have changed anything.
+// changedByFinally lists what the finally of the run and of its groups has changed, though it makes no
+// frames: a file that the run needed for itself, and that is gone by now. programs reports whether a program
+// ran there, which may have changed anything.
 func changedByFinally(x *run.Runner) (changed []string, programs bool) {
 	add := func(nodes []*program.Node, r runstate.Rounds) {
 		for _, n := range nodes {

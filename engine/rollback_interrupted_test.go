@@ -11,8 +11,8 @@ import (
 	"github.com/gwe-project/gwe/engine/fault"
 )
 
-// TestRollbackOfAnInterruptedRun: who asks for a rollback while a run is interrupted gets that one rolled back, and not the commit
-// before it too.
+// TestRollbackOfAnInterruptedRun: who asks for a rollback while a run is interrupted gets that one rolled
+// back, and not the commit before it too.
 func TestRollbackOfAnInterruptedRun(t *testing.T) {
 	b := newBench(t)
 	good := b.run("steps:\n  - put: {path: D/a}\n  - commit: in\n")

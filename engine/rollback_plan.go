@@ -17,7 +17,8 @@ type RollbackPlan struct {
 	Recipe string `json:"recipe"`
 	// Undone are the steps that would be put back, in that order.
 	Undone []PlannedUndo `json:"undone"`
-	// Stays are steps behind the commit that would not be: what their undo needs went when the run ended, or there is none.
+	// Stays are steps behind the commit that would not be: what their undo needs went when the run ended, or
+	// there is none.
 	Stays []string `json:"stays"`
 	// Later are entries that came or were changed after the commit, and would be kept.
 	Later []step.Later `json:"later"`
@@ -34,7 +35,8 @@ type PlannedUndo struct {
 	Last bool `json:"last,omitempty"`
 }
 
-// PlanRollback tells what Rollback would do, and refuses where that would. It changes nothing and takes no lock.
+// PlanRollback tells what Rollback would do, and refuses where that would. It changes nothing and takes no
+// lock.
 func (e *Engine) PlanRollback(ctx context.Context, id string) (RollbackPlan, error) {
 	if p, err := runstate.Waiting(e.State, ""); err == nil && p.Suspension != nil {
 		return RollbackPlan{}, runstate.NoneSuspended([]Result{{Run: p.Folder.ID(), Status: runstate.StatusSuspended, Waits: p.Summary().Waits}})

@@ -9,9 +9,9 @@ import (
 	"github.com/gwe-project/gwe/engine/value"
 )
 
-// checkReturn judges the reboot into the system of before. Where expect tells the systems apart, the machine is there when
-// expect does not hold, and when all that expect reads of the host and the facts is as at the start of the run. What is not so
-// yet may still come about; that expect holds means the new system.
+// checkReturn judges the reboot into the system of before. Where expect tells the systems apart, the machine
+// is there when expect does not hold, and when all that expect reads of the host and the facts is as at the
+// start of the run. What is not so yet may still come about; that expect holds means the new system.
 func (j *judgement) checkReturn(ctx context.Context, expect *program.Condition) {
 	if !j.booted() {
 		return
@@ -44,8 +44,8 @@ func (j *judgement) checkReturn(ctx context.Context, expect *program.Condition) 
 	j.because(err)
 }
 
-// left reports whether a machine that a run brought into a new system runs another one by now. An error means that nobody can
-// tell.
+// left reports whether a machine that a run brought into a new system runs another one by now. An error means
+// that nobody can tell.
 func (e *Engine) left(ctx context.Context, h *run.State) (bool, error) {
 	n := h.Program.ByPath[h.Rebooted.Step]
 	if n == nil || program.As[*program.Waiting](n) == nil {
@@ -60,7 +60,8 @@ func (e *Engine) left(ctx context.Context, h *run.State) (bool, error) {
 	return !holds, err
 }
 
-// expectedSystem is what tells the system into which the run rebooted the machine; nil where the recipe does not say.
+// expectedSystem is what tells the system into which the run rebooted the machine; nil where the recipe does
+// not say.
 func expectedSystem(h *run.State) *program.Condition {
 	return program.As[*program.Waiting](h.Program.ByPath[h.Rebooted.Step]).Expect
 }

@@ -93,7 +93,8 @@ func (m *boots) wantRefusedBy(reason string) {
 	m.wantCode(engine.Result{Err: err}, reason)
 }
 
-// Whoever put all back, the machine must be in the system of before in the end: neither in the new one, nor in a third.
+// Whoever put all back, the machine must be in the system of before in the end: neither in the new one, nor
+// in a third.
 func TestTheReturnIsJudged(t *testing.T) {
 	for name, back := range map[string]func(*boots, string){
 		"a rollback": func(m *boots, more string) {
@@ -156,7 +157,8 @@ func TestAnExpectationThatTellsNothingJudgesNoReturn(t *testing.T) {
 	m.wantRecovered(engine.StatusRestored)
 }
 
-// TestKillAtEveryRecordOfARollbackOverAReboot kills the rollback, and the recovery that ends it after the boot.
+// TestKillAtEveryRecordOfARollbackOverAReboot kills the rollback, and the recovery that ends it after the
+// boot.
 func TestKillAtEveryRecordOfARollbackOverAReboot(t *testing.T) {
 	for _, power := range []bool{true, false} {
 		for phase := range 2 {

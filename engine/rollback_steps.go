@@ -12,8 +12,8 @@ import (
 	"github.com/gwe-project/gwe/engine/step"
 )
 
-// linesOf says what the steps of an undo would do: what each is called, and what its type plans as the machine is now. What stands in its
-// way now may be gone when its turn comes.
+// linesOf says what the steps of an undo would do: what each is called, and what its type plans as the
+// machine is now. What stands in its way now may be gone when its turn comes.
 func linesOf(ctx context.Context, x *run.Runner, nodes []*program.Node, f *run.Frame) []string {
 	var lines []string
 	for _, inner := range nodes {
@@ -43,7 +43,8 @@ func linesOf(ctx context.Context, x *run.Runner, nodes []*program.Node, f *run.F
 	return lines
 }
 
-// undoArguments are those of a step of an undo, nil where only the undo will know them; runs is false where its guard says no.
+// undoArguments are those of a step of an undo, nil where only the undo will know them; runs is false where
+// its guard says no.
 func undoArguments(x *run.Runner, n *program.Node, f *run.Frame) (arguments map[string]any, runs bool) {
 	names := program.With(x.State.Names(n, f.Rounds, true), "error", map[string]any{})
 	if n.When != nil {
@@ -59,8 +60,8 @@ func undoArguments(x *run.Runner, n *program.Node, f *run.Frame) (arguments map[
 	return arguments, true
 }
 
-// foreseeUndo refuses a rollback in which a step of an undo would fail for sure: what it needs is not there, and nothing that is undone
-// before it can bring that.
+// foreseeUndo refuses a rollback in which a step of an undo would fail for sure: what it needs is not there,
+// and nothing that is undone before it can bring that.
 func foreseeUndo(ctx context.Context, x *run.Runner) error {
 	var before plan.Earlier
 	look := func(nodes []*program.Node, f *run.Frame) error {

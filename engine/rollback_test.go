@@ -13,8 +13,8 @@ import (
 	"github.com/gwe-project/gwe/engine/tasklog"
 )
 
-// backable is a run with everything that a rollback meets: an undo of the recipe that reads outputs, a group with an undo of
-// its own, a saved file, a secret, and steps behind the commit with an undo and without.
+// backable is a run with everything that a rollback meets: an undo of the recipe that reads outputs, a group
+// with an undo of its own, a saved file, a secret, and steps behind the commit with an undo and without.
 const backable = `
 lock: [one]
 inputs:
@@ -311,8 +311,8 @@ func TestForgetRefusesWhatALaterUndoNeeds(t *testing.T) {
 	}
 }
 
-// A rollback that cannot be written down is not begun; one whose journal breaks later goes on, says so, and is finished by
-// the next recovery.
+// A rollback that cannot be written down is not begun; one whose journal breaks later goes on, says so, and
+// is finished by the next recovery.
 func TestARollbackOnABrokenDisk(t *testing.T) {
 	for _, from := range []int{1, 2} {
 		b := newBench(t)

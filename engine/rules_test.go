@@ -18,8 +18,8 @@ import (
 	"github.com/gwe-project/gwe/steps"
 )
 
-// TestRulesInSource: each rule id that the source gives to a diagnostic is in the catalog, and each one of the catalog is
-// in the source.
+// TestRulesInSource: each rule id that the source gives to a diagnostic is in the catalog, and each one of
+// the catalog is in the source.
 func TestRulesInSource(t *testing.T) {
 	used := map[string]token.Position{}
 	for _, folder := range []string{".", "internal/runstate", "internal/program", "internal/plan", "internal/run", "expression", "proof", "../schema", "../cmd/gwe/trial"} {
@@ -115,7 +115,8 @@ func rulesIn(t *testing.T, file string, used map[string]token.Position) {
 	})
 }
 
-// unshown are the rules whose examples would be too long or could not be seen, need two recipes, or are about none.
+// unshown are the rules whose examples would be too long or could not be seen, need two recipes, or are about
+// none.
 var unshown = []string{"encoding", "character", "too-large", "too-deep", "too-many-problems", "not-in-this-version", "duplicate-name", "path",
 	"use-cycle", "use-input", "use-lock", "use-facts", "use-failsafe",
 	"unknown-input", "wrong-input", "missing-input", "unknown-output", "unknown-stand-in"}

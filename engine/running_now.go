@@ -14,8 +14,9 @@ import (
 // otherTargets bounds how many runs with other locks than the newest are asked what runs.
 const otherTargets = 8
 
-// reportNow asks what runs by the newest run that has ended and can tell; none where no recipe says it. Of runs with other locks, the
-// newest that stands is asked as well, but not for its checks: what an older recipe waited for may be of no matter any more.
+// reportNow asks what runs by the newest run that has ended and can tell; none where no recipe says it. Of
+// runs with other locks, the newest that stands is asked as well, but not for its checks: what an older
+// recipe waited for may be of no matter any more.
 func (e *Engine) reportNow(ctx context.Context, list []Summary) []step.Report {
 	if runstate.BundledState(e.State) != nil {
 		return nil // nothing of another machine runs here
@@ -47,7 +48,8 @@ func (e *Engine) onlyChecks(one run.WatchRecord) bool {
 	return one.Check != "" || ok && len(stepType.About().Effects) == 0
 }
 
-// Reports tells what runs now, as the recipe of the newest ended run says it: releases, programs, checks. It takes no lock.
+// Reports tells what runs now, as the recipe of the newest ended run says it: releases, programs, checks. It
+// takes no lock.
 func (e *Engine) Reports(ctx context.Context) ([]step.Report, error) {
 	list, err := e.State.List()
 	if err != nil {

@@ -142,7 +142,8 @@ func TestNoPlanTellsASecret(t *testing.T) {
 	}
 }
 
-// While a process of gwe knows a secret, no core file is made of it, and no other process of its user reads its memory.
+// While a process of gwe knows a secret, no core file is made of it, and no other process of its user reads
+// its memory.
 func TestSecretsComeIntoNoCoreFile(t *testing.T) {
 	check := func(want int) {
 		t.Helper()

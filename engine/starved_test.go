@@ -22,13 +22,15 @@ var lacking = map[string]syscall.Errno{
 	"ENOSPC": syscall.ENOSPC, "EDQUOT": syscall.EDQUOT, "EFBIG": syscall.EFBIG,
 }
 
-// TestAnUndoThatLackedAResourceIsNotSpent: whatever part of a rollback met the lack, the run stays unfinished, nothing newer begins on it, and when
-// there is enough the next recovery ends it as if nothing had been.
+// TestAnUndoThatLackedAResourceIsNotSpent: whatever part of a rollback met the lack, the run stays
+// unfinished, nothing newer begins on it, and when there is enough the next recovery ends it as if nothing
+// had been.
 func TestAnUndoThatLackedAResourceIsNotSpent(t *testing.T) {
 	const fails = "  - put: {path: D/z, fail: [do]}\n"
 	tests := map[string]struct {
 		recipe string
-		// met is the file whose step lacks, and processes is set where only a lack of processes, files and memory counts.
+		// met is the file whose step lacks, and processes is set where only a lack of processes, files and
+		// memory counts.
 		met       string
 		processes bool
 		status    engine.Status
@@ -83,7 +85,8 @@ func TestAnUndoThatLackedAResourceIsNotSpent(t *testing.T) {
 	}
 }
 
-// wantLacking checks that a run is unfinished, and that its result and the status say what was lacking and what to do.
+// wantLacking checks that a run is unfinished, and that its result and the status say what was lacking and
+// what to do.
 func (b *bench) wantLacking(result engine.Result) {
 	b.Helper()
 	f := fault.As(result.Err)
@@ -131,8 +134,8 @@ func TestARollbackThatLackedAResourceGoesOn(t *testing.T) {
 	b.wantFile("b", "old")
 }
 
-// A lack that lasts over many boots is no machine that goes down in its recovery: nothing is given up. A timer that tries
-// again and again does not eat the journal's reserve.
+// A lack that lasts over many boots is no machine that goes down in its recovery: nothing is given up. A
+// timer that tries again and again does not eat the journal's reserve.
 func TestALackThatLastsIsNoRebootLoop(t *testing.T) {
 	b := newBench(t)
 	b.write("a", "old")

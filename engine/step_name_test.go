@@ -64,8 +64,8 @@ func TestErrorsNameTheStep(t *testing.T) {
 	}
 }
 
-// TestListsNameTheStep: runs, show, the log's events and the dry run of a rollback have the name, the id, the type, the item and
-// the path, each in a field of its own.
+// TestListsNameTheStep: runs, show, the log's events and the dry run of a rollback have the name, the id, the
+// type, the item and the path, each in a field of its own.
 func TestListsNameTheStep(t *testing.T) {
 	b := newBench(t)
 	result := b.run("steps:\n  - name: Write a file\n    id: p\n    for-each: [one, two]\n    put: {path: \"D/${{ item }}\"}\n  - name: Look\n    look: {path: D/one}\n  - name: Not now\n    when: run.recovering\n    put: {path: D/never}\n")
@@ -120,7 +120,8 @@ func TestListsNameTheStep(t *testing.T) {
 	}
 }
 
-// TestShowTellsAllowedFailuresFromSkips: by their state, with what failed; and an item that is a part of the step's name is told.
+// TestShowTellsAllowedFailuresFromSkips: by their state, with what failed; and an item that is a part of the
+// step's name is told.
 func TestShowTellsAllowedFailuresFromSkips(t *testing.T) {
 	b := newBench(t)
 	b.wantStatus(b.run("steps:\n  - name: Each\n    for-each: [a, b]\n    when: item == 'b'\n    put: {path: \"D/${{ item }}\"}\n  - {name: May fail, allow-failure: true, put: {path: D/c, fail: [do]}}\n"+

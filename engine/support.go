@@ -29,7 +29,8 @@ import (
 const (
 	// bundledEntries bounds the entries of one tree whose metadata a support bundle holds.
 	bundledEntries = 5000
-	// bundledFile bounds one file of a run in a support bundle, in bytes; of a larger one the end is left out.
+	// bundledFile bounds one file of a run in a support bundle, in bytes; of a larger one the end is left
+	// out.
 	bundledFile = 64 << 20
 )
 
@@ -65,8 +66,9 @@ type bundle struct {
 	secrets *tasklog.Mask
 }
 
-// SupportBundle writes what can be told of a run, or of all runs where id is "", as a tar.gz in a directory of that name. No lock is
-// taken and nothing is changed. What cannot be read is named in the archive, and fails nothing.
+// SupportBundle writes what can be told of a run, or of all runs where id is "", as a tar.gz in a directory
+// of that name. No lock is taken and nothing is changed. What cannot be read is named in the archive, and
+// fails nothing.
 func (e *Engine) SupportBundle(ctx context.Context, id, name string, to io.Writer) error {
 	ids, lost, err := runstate.BundledRuns(e.State, id)
 	if err != nil {
@@ -135,8 +137,8 @@ func (b *bundle) json(name string, told any) {
 	}
 }
 
-// text adds a file. Secrets never come into a journal or a log as they are; where one is found all the same, or what a program made of
-// it, it is masked.
+// text adds a file. Secrets never come into a journal or a log as they are; where one is found all the same,
+// or what a program made of it, it is masked.
 func (b *bundle) text(name string, text []byte) {
 	if masked := b.masked(text); !bytes.Equal(masked, text) {
 		b.note(name, errors.New("the value of a secret input was in it, and is masked"))

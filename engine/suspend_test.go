@@ -14,7 +14,8 @@ import (
 	"github.com/gwe-project/gwe/engine/tasklog"
 )
 
-// boots is a machine whose boots a test makes. What the recipe calls to reboot it only notes that it was called.
+// boots is a machine whose boots a test makes. What the recipe calls to reboot it only notes that it was
+// called.
 type boots struct {
 	*bench
 	number int
@@ -332,8 +333,8 @@ func TestALongWaitDoesNotFillTheJournal(t *testing.T) {
 	}
 }
 
-// TestKillAtEveryRecordOfASuspendedRun kills gwe at every record of a run over a reboot and a confirmation: in the process
-// that suspends, in the one that goes on, and on the way back over a second reboot.
+// TestKillAtEveryRecordOfASuspendedRun kills gwe at every record of a run over a reboot and a confirmation:
+// in the process that suspends, in the one that goes on, and on the way back over a second reboot.
 func TestKillAtEveryRecordOfASuspendedRun(t *testing.T) {
 	for _, failing := range []bool{false, true} {
 		for _, power := range []bool{true, false} { // what a kill leaves behind a record is what one before the next leaves
@@ -370,7 +371,8 @@ func killSuspended(t *testing.T, failing bool, phase int, when moment) (died boo
 	} else {
 		act(2, func(e *engine.Engine) { _, _ = e.Confirm(context.Background(), "") })
 	}
-	// Whatever is pending now comes to its end within a few boots, and a person who confirms what there is to confirm.
+	// Whatever is pending now comes to its end within a few boots, and a person who confirms what there is to
+	// confirm.
 	for range 4 {
 		_, _ = m.engine.Confirm(context.Background(), "")
 		m.reboot(time.Second)

@@ -35,8 +35,8 @@ type verdict struct {
 	left bool
 }
 
-// judge decides about a suspended run. It reads the machine's boot, the time since then and, where an expression asks for
-// them, the host and the facts as they are now; never the clock on the wall.
+// judge decides about a suspended run. It reads the machine's boot, the time since then and, where an
+// expression asks for them, the host and the facts as they are now; never the clock on the wall.
 func (e *Engine) judge(ctx context.Context, h *run.State) verdict {
 	s := h.Suspension
 	j := judgement{engine: e, history: h, suspension: s, node: h.Program.ByPath[s.Step], verdict: verdict{waited: s.After(e.now())}}
@@ -51,7 +51,8 @@ func (e *Engine) judge(ctx context.Context, h *run.State) verdict {
 		j.reboot(ctx, program.As[*program.Waiting](j.node).Expect, program.As[*program.Waiting](j.node).Await)
 	}
 	if ctx.Err() != nil {
-		// Who is told to stop decides nothing: what was asked was cut short, and says so little of the machine as of the run.
+		// Who is told to stop decides nothing: what was asked was cut short, and says so little of the
+		// machine as of the run.
 		return verdict{waited: s.After(e.now())}
 	}
 	if s.Cancelled && s.Cause != runstate.CauseReturn {
@@ -98,7 +99,8 @@ func (j *judgement) reboot(ctx context.Context, expect, await *program.Condition
 	j.decision = goOn
 }
 
-// notYet leaves alone a machine that has rebooted, and of which something is not so yet, or cannot be told: until the time is over.
+// notYet leaves alone a machine that has rebooted, and of which something is not so yet, or cannot be told:
+// until the time is over.
 func (j *judgement) notYet(asked *program.Condition, err error) {
 	s := j.suspension
 	switch {
@@ -110,8 +112,9 @@ func (j *judgement) notYet(asked *program.Condition, err error) {
 	j.because(err)
 }
 
-// looped gives up on a machine that has booted more often than the run outlives: it went down each time that it was asked
-// about, so it is asked no more. Into which system it boots nobody knows; the way back leads over a reboot.
+// looped gives up on a machine that has booted more often than the run outlives: it went down each time that
+// it was asked about, so it is asked no more. Into which system it boots nobody knows; the way back leads
+// over a reboot.
 func (j *judgement) looped() {
 	j.arrived = true
 	j.rollBack("reboot-loop", "the machine booted %d times while the run waited for %s, and nobody could tell how it stands", j.waited.Boots, j.suspension.Awaited())
@@ -165,8 +168,9 @@ func (j *judgement) confirm(ctx context.Context) {
 	j.because(doubt)
 }
 
-// fellBack reports whether the machine left the new system since the run rebooted it there: a boot loader gave that up, say. What
-// is healthy then is the old one. An error means that nobody can tell; a person who confirms the run is believed all the same.
+// fellBack reports whether the machine left the new system since the run rebooted it there: a boot loader
+// gave that up, say. What is healthy then is the old one. An error means that nobody can tell; a person who
+// confirms the run is believed all the same.
 func (j *judgement) fellBack(ctx context.Context) (bool, error) {
 	if j.history.Rebooted == nil || j.waited.Boots == 0 {
 		return false, nil
@@ -198,7 +202,8 @@ func (j *judgement) because(err error) {
 	}
 }
 
-// asks evaluates a condition with the host and the facts as they are now. One that cannot be evaluated does not hold.
+// asks evaluates a condition with the host and the facts as they are now. One that cannot be evaluated does
+// not hold.
 func (j *judgement) asks(ctx context.Context, asked *program.Condition) (bool, error) {
 	names, err := j.present(ctx, asked)
 	if err != nil {
@@ -245,8 +250,9 @@ func reads(asked *program.Condition, fact string) bool {
 	})
 }
 
-// bootedIntoNewSystem finds out whether a run that died before its reboot finds itself in the new system: the power failed after a step
-// had chosen that. Then the way back leads over a reboot as it does behind the step. Only expect can tell.
+// bootedIntoNewSystem finds out whether a run that died before its reboot finds itself in the new system: the
+// power failed after a step had chosen that. Then the way back leads over a reboot as it does behind the
+// step. Only expect can tell.
 func (e *Engine) bootedIntoNewSystem(ctx context.Context, h *run.State, boot string) {
 	if h.Rebooted != nil || h.Committed >= 0 || h.Begin.Boot == "" || h.Begin.Boot == boot {
 		return

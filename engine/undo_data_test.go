@@ -31,8 +31,8 @@ var damages = map[string]struct {
 	"one more file": {func(folder string) error { return os.WriteFile(filepath.Join(folder, "made"), nil, 0o600) }, "is not known"},
 }
 
-// TestUndoDataThatWasChanged: nothing is undone by it, neither after a crash nor by hand, the file is named, and once it is as it was, the undo
-// comes to its end.
+// TestUndoDataThatWasChanged: nothing is undone by it, neither after a crash nor by hand, the file is named,
+// and once it is as it was, the undo comes to its end.
 func TestUndoDataThatWasChanged(t *testing.T) {
 	for name, damage := range damages {
 		for _, committed := range []bool{false, true} {
@@ -106,7 +106,8 @@ steps:
 	}
 }
 
-// TestUndoDataOfANewerVersion: a gwe that does not know the version leaves the run as it is, and names the gwe that finishes it.
+// TestUndoDataOfANewerVersion: a gwe that does not know the version leaves the run as it is, and names the
+// gwe that finishes it.
 func TestUndoDataOfANewerVersion(t *testing.T) {
 	b := newBench(t)
 	current := b.engine.Catalog

@@ -15,7 +15,8 @@ import (
 	"github.com/gwe-project/gwe/engine/value"
 )
 
-// takeUp is a step type that makes a program take up a file: what the program runs is in RUNS then, and each time is counted in calls.
+// takeUp is a step type that makes a program take up a file: what the program runs is in RUNS then, and each
+// time is counted in calls.
 type takeUp struct{}
 
 type takeUpArguments struct {
@@ -186,8 +187,8 @@ func TestUndoLast(t *testing.T) {
 	}
 }
 
-// TestUndoLastSurvivesKills: whenever gwe dies, in the run or in the recoveries behind it, in the end the old file is there and the
-// program runs it, where the program ran the new one before.
+// TestUndoLastSurvivesKills: whenever gwe dies, in the run or in the recoveries behind it, in the end the old
+// file is there and the program runs it, where the program ran the new one before.
 func TestUndoLastSurvivesKills(t *testing.T) {
 	for name, steps := range map[string]string{
 		"of the run": "  - put: {path: D/z}\n" + told + "  - refresh: {file: D/a, runs: D/other}\n  - put: {path: D/b, fail: [do]}\n",

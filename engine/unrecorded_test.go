@@ -14,7 +14,8 @@ import (
 	"github.com/gwe-project/gwe/engine/tasklog"
 )
 
-// TestWhatTheJournalDoesNotKnow: what a run left without a record is named, and nobody is told that all was rolled back.
+// TestWhatTheJournalDoesNotKnow: what a run left without a record is named, and nobody is told that all was
+// rolled back.
 func TestWhatTheJournalDoesNotKnow(t *testing.T) {
 	for name, test := range map[string]struct {
 		left func(b *bench, run string) []string

@@ -9,7 +9,8 @@ import (
 	"github.com/gwe-project/gwe/engine/host"
 )
 
-// TestADeadlineThatNothingLooksAt: plan and run warn of a confirm, and of a reboot, where nothing on the machine would go on with the run.
+// TestADeadlineThatNothingLooksAt: plan and run warn of a confirm, and of a reboot, where nothing on the
+// machine would go on with the run.
 func TestADeadlineThatNothingLooksAt(t *testing.T) {
 	const confirm, reboot = "steps: [{put: {path: D/a}}, {confirm: {within: 1h}}]\n", "steps: [{put: {path: D/a}}, {reboot: {within: 1h, command: [\"true\"]}}]\n"
 	tests := []struct {

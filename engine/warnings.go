@@ -11,7 +11,8 @@ import (
 	"github.com/gwe-project/gwe/engine/internal/runstate"
 )
 
-// interruptedRuns warns that a run now first recovers others: what is planned is planned for the machine as it is in between.
+// interruptedRuns warns that a run now first recovers others: what is planned is planned for the machine as
+// it is in between.
 func (e *Engine) interruptedRuns() (warnings []Warning) {
 	list, _ := e.State.List()
 	for _, one := range list {
@@ -29,8 +30,8 @@ func (e *Engine) interruptedRuns() (warnings []Warning) {
 	return warnings
 }
 
-// unwatched reports that nothing on this machine goes on with a run that waits; nil where something does. A confirm needs a look at its
-// deadline again and again, a reboot one look behind the boot.
+// unwatched reports that nothing on this machine goes on with a run that waits; nil where something does. A
+// confirm needs a look at its deadline again and again, a reboot one look behind the boot.
 func (e *Engine) unwatched(wait runstate.Cause) *fault.Fault {
 	var idle []string
 	for _, found := range e.recoveries() {

@@ -7,8 +7,9 @@ import (
 	"time"
 )
 
-// TestMemoryOfManyFiles copies and updates a tree of many files with the step rsync, half of which have a second name
-// outside the tree, in at most 32 MiB. It has 30,000 files here; GWE_MEMORY_FILES=200000 tries another number.
+// TestMemoryOfManyFiles copies and updates a tree of many files with the step rsync, half of which have a
+// second name outside the tree, in at most 32 MiB. It has 30,000 files here; GWE_MEMORY_FILES=200000 tries
+// another number.
 func TestMemoryOfManyFiles(t *testing.T) {
 	d := newDevice(t)
 	files := 30_000

@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// TestARealTree packs, installs, updates and rolls back the Go distribution's own source, over 10,000 files, and compares
-// the releases file by file with what gpg, GNU tar and rsync make of the same packages.
+// TestARealTree packs, installs, updates and rolls back the Go distribution's own source, over 10,000 files,
+// and compares the releases file by file with what gpg, GNU tar and rsync make of the same packages.
 func TestARealTree(t *testing.T) {
 	d := newDevice(t)
 	goroot := strings.TrimSpace(d.output("go", "env", "GOROOT"))
@@ -94,7 +94,8 @@ type device struct {
 func newDevice(t *testing.T) *device {
 	t.Helper()
 	d := &device{T: t, folder: t.TempDir()}
-	// The race detector of the test binary would make a tree of this size take minutes. A device gets a program without cgo.
+	// The race detector of the test binary would make a tree of this size take minutes. A device gets a
+	// program without cgo.
 	d.must("env", "CGO_ENABLED=0", "go", "build", "-o", d.folder+"/gwe", "../cmd/gwe")
 	d.must("mkdir", "-p", d.folder+"/opt", d.folder+"/keys", d.folder+"/tar")
 	d.gwe(0, "keys", "new", "vendor", "--to", d.folder)
@@ -145,8 +146,8 @@ func (d *device) change(release string, seed int) {
 	d.write(strings.TrimPrefix(release, d.folder+"/")+fmt.Sprintf("/added-%d", seed), "new", 0o600)
 }
 
-// tree describes every entry below a folder: kind, mode, owner, size, time and content, and the number of links if asked
-// for.
+// tree describes every entry below a folder: kind, mode, owner, size, time and content, and the number of
+// links if asked for.
 func (d *device) tree(name string, links bool) map[string]string {
 	d.Helper()
 	root := filepath.Join(d.folder, name)
@@ -230,8 +231,9 @@ func (d *device) gwe(exit int, arguments ...string) {
 	}
 }
 
-// watchMemory looks at a process's peak of resident memory until the returned function is called, which gives it in KiB.
-// (The kernel's account of an ended child counts the parent's pages too, from between fork and exec.)
+// watchMemory looks at a process's peak of resident memory until the returned function is called, which gives
+// it in KiB. (The kernel's account of an ended child counts the parent's pages too, from between fork and
+// exec.)
 func watchMemory(pid int) func() int64 {
 	done, peak := make(chan struct{}), make(chan int64)
 	go func() {

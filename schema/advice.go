@@ -128,7 +128,8 @@ func meant(name string, known []string) string {
 	return value.Closest(key, known)
 }
 
-// unknownStepKey reports a key that a step does not have. Often it is an argument that stands beside its step type.
+// unknownStepKey reports a key that a step does not have. Often it is an argument that stands beside its step
+// type.
 func (p *parser) unknownStepKey(key Scalar, fields Map) {
 	acts := false
 	for _, entry := range fields.Entries {

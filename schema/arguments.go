@@ -58,7 +58,8 @@ func (p *parser) leaf(entry Entry) Action {
 	return leaf
 }
 
-// sizeHint is how a step is written of which somebody gave the size alone, where its text is a path; "" for any other text.
+// sizeHint is how a step is written of which somebody gave the size alone, where its text is a path; "" for
+// any other text.
 func sizeHint(node Scalar, owner, name string, fields value.Type) string {
 	first, _ := fields.Field(name)
 	at := slices.IndexFunc(fields.Fields, func(field value.Field) bool { return field.Type.Kind == value.KindSize })
@@ -91,7 +92,8 @@ func shape(name string, fields value.Type) string {
 	return fmt.Sprintf("write %s: {%s}", name, strings.Join(required, ", "))
 }
 
-// object checks a mapping against an object type: the arguments of a step type, or an argument that has parts itself.
+// object checks a mapping against an object type: the arguments of a step type, or an argument that has parts
+// itself.
 func (p *parser) object(given Map, owner Scalar, fields value.Type, prefix string) {
 	var cured []string // the arguments that are there by another name
 	for _, entry := range given.Entries {
@@ -132,8 +134,9 @@ func (p *parser) unknownArgument(entry Entry, owner Scalar, fields value.Type, g
 	return cured
 }
 
-// asChoice shows how a value that an argument takes is written, where a recipe has it as a key: restart: app for action: restart and
-// programs: [app], and the arguments that are given so. It is "" where no argument takes the key.
+// asChoice shows how a value that an argument takes is written, where a recipe has it as a key: restart: app
+// for action: restart and programs: [app], and the arguments that are given so. It is "" where no argument
+// takes the key.
 func asChoice(entry Entry, fields value.Type) (written string, given []string) {
 	for _, field := range fields.Fields {
 		if !slices.Contains(field.Enum, entry.Key.Text) {
@@ -207,8 +210,8 @@ func closest(text string, accepted []string) string {
 	return fmt.Sprintf("write %s, for example", accepted[0])
 }
 
-// literal converts a node that holds no expressions to the canonical value of a type. Ok is false where it holds some, or
-// where it was reported.
+// literal converts a node that holds no expressions to the canonical value of a type. Ok is false where it
+// holds some, or where it was reported.
 func (p *parser) literal(node Node, t value.Type, what string) (converted any, ok bool) {
 	switch typed := node.(type) {
 	case Scalar:
@@ -289,7 +292,8 @@ func (p *parser) literalScalar(scalar Scalar, t value.Type, what string) (conver
 	return converted, true
 }
 
-// values checks a value of any type, with expressions or without: no null, no odd numbers. It tells whether all was well.
+// values checks a value of any type, with expressions or without: no null, no odd numbers. It tells whether
+// all was well.
 func (p *parser) values(node Node, what string) bool {
 	before := len(p.diagnostics)
 	p.literal(node, value.Of(value.KindAny), what)

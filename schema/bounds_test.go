@@ -8,8 +8,8 @@ import (
 	"github.com/gwe-project/gwe/schema"
 )
 
-// TestHostileFiles feeds files of a MiB that make a careless reader slow, deep or big. A quadratic one would not end within
-// the test's time.
+// TestHostileFiles feeds files of a MiB that make a careless reader slow, deep or big. A quadratic one would
+// not end within the test's time.
 func TestHostileFiles(t *testing.T) {
 	const size = 1 << 20
 	fill := func(head, unit string) string { return head + strings.Repeat(unit, (size-len(head))/len(unit)) }

@@ -6,8 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// characters refuses a file that is not plain UTF-8 text, or holds characters that YAML or an editor reads differently from
-// what is seen. It tells whether the file may be read at all.
+// characters refuses a file that is not plain UTF-8 text, or holds characters that YAML or an editor reads
+// differently from what is seen. It tells whether the file may be read at all.
 func (p *parser) characters() bool {
 	content := p.source.bytes
 	switch {

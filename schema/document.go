@@ -175,7 +175,8 @@ func (p *parser) lockedPath(fields Map) []Lock {
 	return []Lock{lock}
 }
 
-// mountPoints checks the literals of what must be mounted: a bool, a path from the root, or a list of such paths.
+// mountPoints checks the literals of what must be mounted: a bool, a path from the root, or a list of such
+// paths.
 func (p *parser) mountPoints(node Node, what string) bool {
 	const hint = "write true where the path itself lies on a mount, or the mount points: [/data]"
 	items := []Node{node}

@@ -19,7 +19,8 @@ func editorLine(t *testing.T) string {
 	return "# yaml-language-server: $schema=" + file + "\n"
 }
 
-// TestEditorCompletes: an editor offers step types, arguments and accepted values while a recipe is being written.
+// TestEditorCompletes: an editor offers step types, arguments and accepted values while a recipe is being
+// written.
 func TestEditorCompletes(t *testing.T) {
 	server := startLanguageServer(t)
 	for _, row := range []struct {

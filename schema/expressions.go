@@ -28,8 +28,8 @@ func (s Scalar) expression() Span {
 	return s.Locate(at, at+3)
 }
 
-// swallowed reports an expression whose rest YAML took for a comment: the part that is left is not balanced, and a comment
-// follows it.
+// swallowed reports an expression whose rest YAML took for a comment: the part that is left is not balanced,
+// and a comment follows it.
 func (p *parser) swallowed(scalar Scalar, left string) bool {
 	if scalar.Style != Plain || balanced(left) {
 		return false

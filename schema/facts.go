@@ -7,8 +7,8 @@ import (
 	"github.com/gwe-project/gwe/engine/value"
 )
 
-// Fact is something that a run finds out about the machine before its first step, once. Exactly one of Run, File and Free
-// says where it comes from; the others are nil.
+// Fact is something that a run finds out about the machine before its first step, once. Exactly one of Run,
+// File and Free says where it comes from; the others are nil.
 type Fact struct {
 	Name Scalar
 	Type value.Type

@@ -10,7 +10,8 @@ import (
 	"github.com/gwe-project/gwe/schema/rule"
 )
 
-// RenderGitHub writes diagnostics as workflow commands of GitHub Actions, which become annotations of a change.
+// RenderGitHub writes diagnostics as workflow commands of GitHub Actions, which become annotations of a
+// change.
 func (d Diagnostics) RenderGitHub(to io.Writer) error {
 	// The escapes of the runner's toolkit: properties hold no colons and commas either.
 	data := strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A")
@@ -36,8 +37,8 @@ func gitHubLevel(severity Severity) string {
 	return string(severity)
 }
 
-// RenderSARIF writes diagnostics as one run of SARIF 2.1.0 (OASIS), which code hosts and editors read. It carries the
-// rules that are broken, from their catalog. Version is gwe's own.
+// RenderSARIF writes diagnostics as one run of SARIF 2.1.0 (OASIS), which code hosts and editors read. It
+// carries the rules that are broken, from their catalog. Version is gwe's own.
 func (d Diagnostics) RenderSARIF(to io.Writer, version string) error {
 	results := make([]object, 0, len(d))
 	rules := []object{}

@@ -15,7 +15,8 @@ import (
 type Input struct {
 	Name Scalar
 	Type value.Type
-	// Required inputs must be given; all others have a default. A secret's default is empty text, which means none.
+	// Required inputs must be given; all others have a default. A secret's default is empty text, which means
+	// none.
 	Required bool
 	Default  any
 	// Enum lists the accepted values; none means any.
@@ -33,7 +34,8 @@ type Input struct {
 // Anywhere is the Mounted of an input that must lie on a mount, whichever it is.
 const Anywhere = "anywhere"
 
-// Check reports whether a canonical value of the input's type is accepted. Its error is a *fault.Fault, and shows no secret.
+// Check reports whether a canonical value of the input's type is accepted. Its error is a *fault.Fault, and
+// shows no secret.
 func (i *Input) Check(given any) error {
 	shown := quote(value.Text(given))
 	if _, secret := given.(value.Secret); secret {

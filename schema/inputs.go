@@ -233,7 +233,8 @@ func dynamic(node Node) (Span, bool) {
 	return Span{}, false
 }
 
-// inputDefault reads the default, which fits all that the input says, and decides with required whether it may be left out.
+// inputDefault reads the default, which fits all that the input says, and decides with required whether it
+// may be left out.
 func (p *parser) inputDefault(input *Input, fields Map) {
 	node, there := fields.Get("default")
 	switch {

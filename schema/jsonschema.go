@@ -16,8 +16,8 @@ type object = map[string]any
 // wrappedPattern is a bare expression that somebody has wrapped all the same.
 const wrappedPattern = dynamicPattern + `|^\s*\{\{`
 
-// Schema gives the JSON Schema (draft 2020-12) of a recipe with the step types of the catalog, for editors: keys, types,
-// help and defaults. What needs more than one value to decide, Parse checks.
+// Schema gives the JSON Schema (draft 2020-12) of a recipe with the step types of the catalog, for editors:
+// keys, types, help and defaults. What needs more than one value to decide, Parse checks.
 func Schema(catalog step.Catalog) ([]byte, error) {
 	definitions := object{
 		"input":       inputSchema(),

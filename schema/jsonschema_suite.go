@@ -1,7 +1,8 @@
 package schema
 
-// SuiteSchema gives the JSON Schema (draft 2020-12) of a file of tests, for editors: keys, types and help. Of the recipe that is tested
-// it knows nothing; what needs that, or more than one value to decide, gwe validate checks.
+// SuiteSchema gives the JSON Schema (draft 2020-12) of a file of tests, for editors: keys, types and help. Of
+// the recipe that is tested it knows nothing; what needs that, or more than one value to decide, gwe validate
+// checks.
 func SuiteSchema() ([]byte, error) {
 	texts := object{"anyOf": []any{object{"type": "string"}, object{"type": "array", "items": object{"type": "string"}}}}
 	absolute := object{"type": "string", "pattern": "^/."}

@@ -21,7 +21,8 @@ import (
 	"github.com/gwe-project/gwe/steps"
 )
 
-// TestPublishedSchema compares the files that recipes and files of tests name in their first line with the catalog and the grammar.
+// TestPublishedSchema compares the files that recipes and files of tests name in their first line with the
+// catalog and the grammar.
 func TestPublishedSchema(t *testing.T) {
 	recipes, err := schema.Schema(steps.Catalog())
 	if err != nil {
@@ -101,7 +102,8 @@ func TestSchemaAcceptsValidRecipes(t *testing.T) {
 	}
 }
 
-// noRecipes are the files beside the recipes: tests, files for continuous integration, and what is for another catalog.
+// noRecipes are the files beside the recipes: tests, files for continuous integration, and what is for
+// another catalog.
 var noRecipes = []string{"*.test.yaml", "github-workflow.yaml", ".pre-commit-hooks.yaml", "*.check.yaml", "set-key.yaml"}
 
 // rightRecipes are those of testdata/valid, the shipped ones and the examples, by name.
@@ -165,7 +167,8 @@ const (
 	inAnotherFile = "it lies in another file"
 )
 
-// TestSchemaRefusesWhatItCan: an editor warns of all that gwe refuses, but for the rules that a schema cannot see.
+// TestSchemaRefusesWhatItCan: an editor warns of all that gwe refuses, but for the rules that a schema cannot
+// see.
 func TestSchemaRefusesWhatItCan(t *testing.T) {
 	reads := reader(t, catalog())
 	needed, refused := map[string]bool{}, 0

@@ -109,7 +109,8 @@ func fieldSchema(field value.Field) object {
 	told := strings.Join(notes, ", ")
 	made["markdownDescription"] = field.Help + "\n\n" + told
 	if _, either := made["anyOf"]; either {
-		// yaml-language-server shows the plain description of such a schema, and with it the Markdown of the alternatives.
+		// yaml-language-server shows the plain description of such a schema, and with it the Markdown of the
+		// alternatives.
 		literal(made)["markdownDescription"] = told
 	}
 	return described(made, field.Help)

@@ -28,8 +28,8 @@ func tools(t *testing.T) string {
 	return folder
 }
 
-// languageServer is the yaml-language-server, as an editor talks to it: the Language Server Protocol over its standard input and
-// output.
+// languageServer is the yaml-language-server, as an editor talks to it: the Language Server Protocol over its
+// standard input and output.
 type languageServer struct {
 	t         *testing.T
 	input     io.Writer
@@ -132,7 +132,8 @@ func (s *languageServer) listen(from *bufio.Reader) {
 	}
 }
 
-// configuration answers what the server asks of an editor's settings: the defaults, without its catalog of schemas on the web.
+// configuration answers what the server asks of an editor's settings: the defaults, without its catalog of
+// schemas on the web.
 func configuration(asked json.RawMessage) json.RawMessage {
 	var wanted struct{ Items []struct{ Section string } }
 	_ = json.Unmarshal(asked, &wanted) // what is not understood gets no settings

@@ -6,8 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// Locate finds the place in the file of the bytes from..to of the scalar's Text, through quotes, escapes, indentation and
-// folded line ends. Where it cannot, it gives the scalar's own place.
+// Locate finds the place in the file of the bytes from..to of the scalar's Text, through quotes, escapes,
+// indentation and folded line ends. Where it cannot, it gives the scalar's own place.
 func (s Scalar) Locate(from, to int) Span {
 	if s.source == nil || from < 0 || from > len(s.Text) {
 		return s.Span
@@ -26,7 +26,8 @@ func (s Scalar) Locate(from, to int) Span {
 // origin is the stretch of the source, in bytes, that one byte of a scalar's text was read from.
 type origin struct{ from, to int }
 
-// origins gives one origin for each byte of the text, and one for its end; nil where source and text do not agree.
+// origins gives one origin for each byte of the text, and one for its end; nil where source and text do not
+// agree.
 func (s Scalar) origins() []origin {
 	var walk walker
 	switch s.Style {
@@ -44,8 +45,8 @@ func (s Scalar) origins() []origin {
 	return append(walk.origins, origin{walk.at, walk.at})
 }
 
-// walker goes through a scalar's source and its text side by side, by the line folding rules of YAML 1.2, chapters 7.3
-// and 8.1.
+// walker goes through a scalar's source and its text side by side, by the line folding rules of YAML 1.2,
+// chapters 7.3 and 8.1.
 type walker struct {
 	source  []byte
 	at      int
@@ -165,8 +166,8 @@ func (w *walker) block(folded bool) bool {
 	return true
 }
 
-// foldedBreaks takes a run of line ends of a folded block: one stands for a blank, more stand for one line end less, and
-// beside lines that are indented further all of them stay.
+// foldedBreaks takes a run of line ends of a folded block: one stands for a blank, more stand for one line
+// end less, and beside lines that are indented further all of them stay.
 func (w *walker) foldedBreaks(indent int) bool {
 	start, breaks := w.at, 0
 	for w.at < len(w.source) && w.atBreak() {
@@ -193,7 +194,8 @@ func (w *walker) foldedBreaks(indent int) bool {
 	return true
 }
 
-// indent finds how far the block is indented: what the first line with content has more in the source than in the text.
+// indent finds how far the block is indented: what the first line with content has more in the source than in
+// the text.
 func (w *walker) indent() int {
 	inText := 0
 	for line := range strings.SplitSeq(w.text, "\n") {

@@ -20,8 +20,8 @@ func variable(t *testing.T, written string) (schema.Scalar, string) {
 	return recipe.Vars[0].Value.(schema.Scalar), source
 }
 
-// TestLocate finds words of a scalar's text at the place where they stand in the source: each word W1, W2, ... stands
-// there once, and in the same letters.
+// TestLocate finds words of a scalar's text at the place where they stand in the source: each word W1, W2,
+// ... stands there once, and in the same letters.
 func TestLocate(t *testing.T) {
 	for name, written := range map[string]string{
 		"plain":                     "W1 and W2",

@@ -1,6 +1,7 @@
 package schema
 
-// Node is a value as it is written in a recipe: a Scalar, a List or a Map. Aliases are replaced by what they stand for.
+// Node is a value as it is written in a recipe: a Scalar, a List or a Map. Aliases are replaced by what they
+// stand for.
 type Node interface {
 	// Where is the place of the value's first line.
 	Where() Span
@@ -37,12 +38,13 @@ type Scalar struct {
 	Kind  Kind
 	Style Style
 	Span
-	// Dynamic scalars hold at least one ${{ }} expression, or are an expression as a whole where the grammar says so
-	// (when, until, retry.when): their value is known at run time only.
+	// Dynamic scalars hold at least one ${{ }} expression, or are an expression as a whole where the grammar
+	// says so (when, until, retry.when): their value is known at run time only.
 	Dynamic bool
 
 	source *source
-	// begin is the byte offset in the source of the first byte of the scalar itself, behind its anchor and tag.
+	// begin is the byte offset in the source of the first byte of the scalar itself, behind its anchor and
+	// tag.
 	begin int
 }
 
@@ -56,7 +58,8 @@ type List struct {
 type Map struct {
 	Entries []Entry
 	Span
-	// partial is true where keys were reported and left out, so that what seems to be missing may be among them.
+	// partial is true where keys were reported and left out, so that what seems to be missing may be among
+	// them.
 	partial bool
 }
 

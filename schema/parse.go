@@ -11,8 +11,8 @@ import (
 	"github.com/gwe-project/gwe/engine/step"
 )
 
-// The bounds of a recipe. They are far above what people write, and low enough that a hostile file is refused within a
-// second and a few dozen MiB.
+// The bounds of a recipe. They are far above what people write, and low enough that a hostile file is refused
+// within a second and a few dozen MiB.
 const (
 	// MaxBytes is the size of the largest recipe.
 	MaxBytes = 1 << 20
@@ -23,9 +23,9 @@ const (
 	maxDiagnostics = 1_000
 )
 
-// Parse reads a recipe and checks all that needs no typing of expressions, against the step types of the catalog. File is
-// the name that diagnostics carry. The diagnostics are sorted and complete; the recipe is nil only where the source is no
-// YAML mapping, and not fit to run where there are errors.
+// Parse reads a recipe and checks all that needs no typing of expressions, against the step types of the
+// catalog. File is the name that diagnostics carry. The diagnostics are sorted and complete; the recipe is
+// nil only where the source is no YAML mapping, and not fit to run where there are errors.
 func Parse(file string, content []byte, catalog step.Catalog) (*Recipe, Diagnostics) {
 	p := &parser{file: file, catalog: catalog, ids: map[string]Scalar{}, spoilt: map[string]bool{}}
 	var recipe *Recipe
@@ -35,8 +35,8 @@ func Parse(file string, content []byte, catalog step.Catalog) (*Recipe, Diagnost
 	return recipe, p.diagnostics.Sorted()
 }
 
-// parser collects what it finds wrong while it builds a recipe. A node that was reported already is nil from then on, so
-// that one mistake gives one diagnostic.
+// parser collects what it finds wrong while it builds a recipe. A node that was reported already is nil from
+// then on, so that one mistake gives one diagnostic.
 type parser struct {
 	file    string
 	source  *source
@@ -55,8 +55,8 @@ type parser struct {
 	literalOnly bool
 }
 
-// document gives the root of the only document of a file; false where there is none, which was reported. What names the
-// file, and hint says how one begins.
+// document gives the root of the only document of a file; false where there is none, which was reported. What
+// names the file, and hint says how one begins.
 func (p *parser) document(content []byte, what, hint string) (Map, bool) {
 	if len(content) > MaxBytes {
 		p.source = newSource(nil)

@@ -7,8 +7,8 @@ import (
 // Lock is one name of lock.
 type Lock struct {
 	Scalar
-	// Mounted is what must be mounted before a run begins: a bool, a path, or a list of paths, or an expression of such a type; nil
-	// is nothing.
+	// Mounted is what must be mounted before a run begins: a bool, a path, or a list of paths, or an
+	// expression of such a type; nil is nothing.
 	Mounted Node
 }
 
@@ -35,7 +35,8 @@ type Recipe struct {
 	Finally  []*Step
 	Outputs  []Binding
 
-	// Spoilt are the names that are declared with a mistake, which the diagnostics tell: "inputs.keep", "facts.board", "steps.fetch".
+	// Spoilt are the names that are declared with a mistake, which the diagnostics tell: "inputs.keep",
+	// "facts.board", "steps.fetch".
 	Spoilt map[string]bool
 	// IDs are the ids of all steps, wherever they stand.
 	IDs map[string]Scalar
@@ -68,8 +69,8 @@ type Retry struct {
 	Span
 	// Attempts counts the first one too: an int, at least 1.
 	Attempts *Setting
-	// Delay is the wait before the second attempt; it grows by Factor (a float, at least 1) up to MaxDelay, and varies by
-	// Jitter (a float, 0 to 1). Delay and MaxDelay are durations.
+	// Delay is the wait before the second attempt; it grows by Factor (a float, at least 1) up to MaxDelay,
+	// and varies by Jitter (a float, 0 to 1). Delay and MaxDelay are durations.
 	Delay    *Setting
 	Factor   *Setting
 	MaxDelay *Setting
@@ -84,8 +85,8 @@ type Retry struct {
 type Step struct {
 	// Span is the step's first key.
 	Span
-	// Path says where the step stands: "steps[3]", "steps[3].undo[0]", "steps[3].steps[1]", "steps[3].rescue[0]",
-	// "steps[3].parallel[2]", "failsafe[0]", "finally[1]".
+	// Path says where the step stands: "steps[3]", "steps[3].undo[0]", "steps[3].steps[1]",
+	// "steps[3].rescue[0]", "steps[3].parallel[2]", "failsafe[0]", "finally[1]".
 	Path string
 	// ID is nil where the step has none; unique in the recipe.
 	ID *Scalar
@@ -99,12 +100,14 @@ type Step struct {
 	// Timeout is a duration, for each attempt.
 	Timeout *Setting
 	Retry   *Retry
-	// Undo is what the author adds to the type's own undo. UndoNone is the word none in its place: nothing more can be done.
+	// Undo is what the author adds to the type's own undo. UndoNone is the word none in its place: nothing
+	// more can be done.
 	Undo     []*Step
 	UndoNone *Scalar
 	// UndoLast runs when everything older in the rollback context was undone.
 	UndoLast []*Step
-	// EffectsNone is the key of effects: none, the author's word that the step only looks; nil where it is not there.
+	// EffectsNone is the key of effects: none, the author's word that the step only looks; nil where it is
+	// not there.
 	EffectsNone  *Scalar
 	AllowFailure bool
 	// Allow names the rules of package proof that the step may break.
@@ -121,7 +124,8 @@ func (s *Step) Label() string {
 	return s.Path
 }
 
-// Action is what a step does: a Leaf, a Group, a Parallel, a Use, a Reboot, a Confirm, a HandOver, a Commit or a Stop.
+// Action is what a step does: a Leaf, a Group, a Parallel, a Use, a Reboot, a Confirm, a HandOver, a Commit
+// or a Stop.
 type Action interface {
 	// Keyword is the key in the recipe: "unpack", "commit".
 	Keyword() Scalar
@@ -132,13 +136,14 @@ type Action interface {
 type Leaf struct {
 	Key  Scalar
 	Type step.Type
-	// Arguments are named as the type names them, each one at most once and all required ones there. A scalar in place of
-	// the mapping has become the argument that it stands for. Literals fit the argument's type; expressions are not
-	// compiled yet.
+	// Arguments are named as the type names them, each one at most once and all required ones there. A scalar
+	// in place of the mapping has become the argument that it stands for. Literals fit the argument's type;
+	// expressions are not compiled yet.
 	Arguments Map
 }
 
-// Group is a rollback context of its own: where one of its steps fails, it is put back, and then rescue may take over.
+// Group is a rollback context of its own: where one of its steps fails, it is put back, and then rescue may
+// take over.
 type Group struct {
 	Key   Scalar
 	Steps []*Step
@@ -169,25 +174,26 @@ type Reboot struct {
 	Key Scalar
 	// Within is how long the run waits, a duration; never nil in a recipe without errors.
 	Within *Setting
-	// Command is the program that reboots the machine, and its arguments; nil is the usual one, and an empty list is nobody
-	// of ours.
+	// Command is the program that reboots the machine, and its arguments; nil is the usual one, and an empty
+	// list is nobody of ours.
 	Command *List
-	// Expect and Await are bare boolean expressions, or nil: whether the machine came back in the right system, and whether
-	// it is ready to go on.
+	// Expect and Await are bare boolean expressions, or nil: whether the machine came back in the right
+	// system, and whether it is ready to go on.
 	Expect, Await *Scalar
 	// Attempts is how many reboots are asked for, an int of at least 1; nil is 1.
 	Attempts *Setting
 }
 
-// Confirm is where the run waits until somebody says that what it did is good, or until that has held for a time. It stands
-// among the recipe's own steps only, and before the commit.
+// Confirm is where the run waits until somebody says that what it did is good, or until that has held for a
+// time. It stands among the recipe's own steps only, and before the commit.
 type Confirm struct {
 	Key Scalar
 	// Within is how long the run waits, a duration; never nil in a recipe without errors.
 	Within *Setting
 	// Boots is how many boots of the machine it outlives, an int of at least 1; nil is the usual number.
 	Boots *Setting
-	// Until is a bare boolean expression, or nil where only somebody confirms; it must hold For a duration, nil is once.
+	// Until is a bare boolean expression, or nil where only somebody confirms; it must hold For a duration,
+	// nil is once.
 	Until *Scalar
 	For   *Setting
 }

@@ -61,8 +61,9 @@ func (d Diagnostic) render(to *strings.Builder, line []rune, known bool) {
 	}
 }
 
-// underline gives a source line as it is shown, and the mark below it. Both start with a blank where there is anything to
-// show. A tab stays a tab in both, so that they agree at any tab width; of a wide character both its columns are marked.
+// underline gives a source line as it is shown, and the mark below it. Both start with a blank where there is
+// anything to show. A tab stays a tab in both, so that they agree at any tab width; of a wide character both
+// its columns are marked.
 func underline(characters []rune, column, length int) (shown, mark string) {
 	from, to := window(characters, column-1)
 	var top, below strings.Builder

@@ -44,8 +44,8 @@ func (p *parser) unknownKey(key Scalar, what string, known []string) {
 	p.fail(key.Span, "unknown-key", fmt.Sprintf("%s has no key %s", what, quote(key.Text)), suggestion(key.Text, known))
 }
 
-// missing reports whether a mapping lacks a key, and has no other one that was meant for it. A mapping of more keys than
-// anybody writes is not searched for the latter.
+// missing reports whether a mapping lacks a key, and has no other one that was meant for it. A mapping of
+// more keys than anybody writes is not searched for the latter.
 func missing(given Map, key string, known []string) bool {
 	if _, there := given.Get(key); there || len(given.Entries) > 100 {
 		return !there

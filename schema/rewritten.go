@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// rewritten shows how a step of another tool is written here, with the values that it has; "" where nothing corresponds. What it shows is
-// valid once the words in capitals are filled in.
+// rewritten shows how a step of another tool is written here, with the values that it has; "" where nothing
+// corresponds. What it shows is valid once the words in capitals are filled in.
 func (p *parser) rewritten(entry Entry) string {
 	word := folded(entry.Key.Text)
 	word = word[strings.LastIndexByte(word, '.')+1:] // ansible.builtin.copy

@@ -15,8 +15,8 @@ import (
 	"github.com/gwe-project/gwe/schema"
 )
 
-// TestSARIFSchema holds what gwe writes as SARIF against the schema of SARIF 2.1.0 (OASIS; JSON Schema draft-04): for every
-// wrong recipe, for all of them together, and for none.
+// TestSARIFSchema holds what gwe writes as SARIF against the schema of SARIF 2.1.0 (OASIS; JSON Schema
+// draft-04): for every wrong recipe, for all of them together, and for none.
 func TestSARIFSchema(t *testing.T) {
 	file := filepath.Join(tools(t), "@microsoft", "jest-sarif", "lib", "schemas", "sarif-2.1.0-rtm.5.json")
 	compiler := jsonschema.NewCompiler()

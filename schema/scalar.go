@@ -94,7 +94,8 @@ func (s Scalar) asList(element value.Type) string {
 	return fmt.Sprintf("write a list of %s: [...]", element)
 }
 
-// spreadRange writes a range of whole numbers out, the first and the last of them included; "" where the text is no range.
+// spreadRange writes a range of whole numbers out, the first and the last of them included; "" where the text
+// is no range.
 func spreadRange(text string) string {
 	ends := wholeRange.FindStringSubmatch(text)
 	if ends == nil {
@@ -112,8 +113,8 @@ func spreadRange(text string) string {
 	return strings.Join(numbers, ", ")
 }
 
-// Convert gives a literal's canonical value of that type. Its error is a *fault.Fault that says what was expected, what was
-// found and what to write.
+// Convert gives a literal's canonical value of that type. Its error is a *fault.Fault that says what was
+// expected, what was found and what to write.
 //
 //nolint:gocyclo // one case for each type, with what its author meant
 func (s Scalar) Convert(t value.Type) (any, error) {
@@ -162,8 +163,8 @@ func (s Scalar) Convert(t value.Type) (any, error) {
 	return value.Convert(t, plain)
 }
 
-// changes reports whether a number is another text when it is written back: 1.10 becomes 1.1. Where no type is wanted, it may be a text
-// that its author took for a number, a version say.
+// changes reports whether a number is another text when it is written back: 1.10 becomes 1.1. Where no type
+// is wanted, it may be a text that its author took for a number, a version say.
 func (s Scalar) changes(plain any) bool {
 	return (s.Kind == Int || s.Kind == Float) && value.Text(plain) != s.Text
 }

@@ -8,8 +8,9 @@ import (
 	"strings"
 )
 
-// scanner goes through the lines of a file that the YAML library could not read, and finds the usual mistakes at their
-// places. It knows as much YAML as that takes: indentation, keys, quotes, brackets and block scalars.
+// scanner goes through the lines of a file that the YAML library could not read, and finds the usual mistakes
+// at their places. It knows as much YAML as that takes: indentation, keys, quotes, brackets and block
+// scalars.
 type scanner struct {
 	source *source
 	traps  []trap
@@ -135,7 +136,8 @@ func (s *scanner) keyBelow(column int) bool {
 	return false
 }
 
-// enter makes a block collection at that column the current one. Inline is true behind a dash on the same line.
+// enter makes a block collection at that column the current one. Inline is true behind a dash on the same
+// line.
 func (s *scanner) enter(column int, list, inline bool) {
 	for len(s.levels) > 0 && s.levels[len(s.levels)-1].column > column {
 		s.levels = s.levels[:len(s.levels)-1]
@@ -282,8 +284,8 @@ func (s *scanner) escape(at int) {
 	s.trap(at, at+2, fmt.Sprintf("YAML knows no escape %s", s.source.bytes[at:at+2]), "write the backslash twice, or use single quotes")
 }
 
-// block goes behind a block scalar whose key stands at that column. One with an explicit indentation may start deeper than it
-// goes on.
+// block goes behind a block scalar whose key stands at that column. One with an explicit indentation may
+// start deeper than it goes on.
 func (s *scanner) block(column int, explicit bool) {
 	first := -1
 	for s.next(); s.at < len(s.source.bytes); s.next() {

@@ -9,8 +9,8 @@ import (
 	"github.com/gwe-project/gwe/schema"
 )
 
-// TestScanFindsTheMistakeAlone puts one syntax error at the end of recipes that are well: the scan for what went wrong takes
-// nothing above it for a mistake.
+// TestScanFindsTheMistakeAlone puts one syntax error at the end of recipes that are well: the scan for what
+// went wrong takes nothing above it for a mistake.
 func TestScanFindsTheMistakeAlone(t *testing.T) {
 	sources := map[string][]byte{
 		"blocks in lists": []byte("gwe: 1\nargv:\n- |\n  one: two: three\n  - four\n-\n  >-\n  \"five\" six\n- - |\n    \"a\" b\n  - x\n"),

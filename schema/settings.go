@@ -19,7 +19,8 @@ func (p *parser) fields(node Node, what string) Map {
 	return Map{}
 }
 
-// wrongShape reports a scalar, list or mapping where something else is wanted; null is reported as a missing value.
+// wrongShape reports a scalar, list or mapping where something else is wanted; null is reported as a missing
+// value.
 func (p *parser) wrongShape(node Node, what, wanted, hint string) {
 	if scalar, ok := node.(Scalar); ok && scalar.Kind == Absent {
 		if hint == "" {

@@ -5,14 +5,14 @@ import (
 	"unicode/utf8"
 )
 
-// source maps between byte offsets, and lines and columns, of a file. It holds the file as it is: line ends may be \n or
-// \r\n.
+// source maps between byte offsets, and lines and columns, of a file. It holds the file as it is: line ends
+// may be \n or \r\n.
 type source struct {
 	bytes []byte
 	// starts holds the byte offset of each line.
 	starts []int
-	// wide holds, for lines with characters of more than one byte, the offset in the line of each of its characters; made
-	// when first asked for, because a file may be one long line.
+	// wide holds, for lines with characters of more than one byte, the offset in the line of each of its
+	// characters; made when first asked for, because a file may be one long line.
 	wide map[int][]int
 }
 

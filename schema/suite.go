@@ -14,7 +14,8 @@ type Suite struct {
 	// File is the name that diagnostics carry; Source is the file's content.
 	File   string
 	Source []byte
-	// Recipe is a path relative to the file, or the name of a shipped recipe; nil where the file does not say.
+	// Recipe is a path relative to the file, or the name of a shipped recipe; nil where the file does not
+	// say.
 	Recipe *Scalar
 	// Setup is what all cases share; what a case says itself wins.
 	Setup
@@ -31,7 +32,8 @@ type Setup struct {
 	Script *string
 	// Ignore are paths that no tree is compared below.
 	Ignore []Scalar
-	// Then is what comes next: while the run is suspended, one after the other, and a rollback by hand when it has committed.
+	// Then is what comes next: while the run is suspended, one after the other, and a rollback by hand when
+	// it has committed.
 	Then []*Next
 }
 
@@ -70,7 +72,8 @@ type StandIn struct {
 	// Exit is the code that it ends with; Prints are its lines on standard output.
 	Exit   int
 	Prints []string
-	// Unaffected programs have nothing of what the recipe changes: they need not run again when a change is undone.
+	// Unaffected programs have nothing of what the recipe changes: they need not run again when a change is
+	// undone.
 	Unaffected bool
 }
 
@@ -110,8 +113,9 @@ var (
 	exitCode    = settingRule{of: value.Of(value.KindInt), min: 0, max: 255, example: "3"}
 )
 
-// ParseSuite reads a file of tests. The diagnostics are sorted and complete; the suite is nil only where the source is no
-// YAML mapping, and not fit to run where there are errors. In such a file ${{ }} means nothing: values are as they stand.
+// ParseSuite reads a file of tests. The diagnostics are sorted and complete; the suite is nil only where the
+// source is no YAML mapping, and not fit to run where there are errors. In such a file ${{ }} means nothing:
+// values are as they stand.
 func ParseSuite(file string, content []byte) (*Suite, Diagnostics) {
 	p := &parser{file: file, ids: map[string]Scalar{}, spoilt: map[string]bool{}, literalOnly: true}
 	var suite *Suite
@@ -361,7 +365,8 @@ func (p *parser) strings(node Node, what string) []Scalar {
 	return texts
 }
 
-// Decode gives a value that holds no expressions as YAML reads it: texts, numbers, bools, lists and maps of them.
+// Decode gives a value that holds no expressions as YAML reads it: texts, numbers, bools, lists and maps of
+// them.
 func Decode(node Node) any {
 	switch typed := node.(type) {
 	case Scalar:

@@ -10,8 +10,8 @@ import (
 	"github.com/gwe-project/gwe/schema"
 )
 
-// TestSchemaOfSuites holds the schema of files of tests against the parser: what one takes the other takes, and what the schema
-// refuses the parser refuses too.
+// TestSchemaOfSuites holds the schema of files of tests against the parser: what one takes the other takes,
+// and what the schema refuses the parser refuses too.
 func TestSchemaOfSuites(t *testing.T) {
 	generated, err := schema.SuiteSchema()
 	if err != nil {

@@ -36,9 +36,11 @@ type Placed struct {
 	Kind PlacedKind
 	// Content is a file's; nil accepts any, in a tree that is expected.
 	Content *string
-	// Mode holds the permission bits and those for set-uid, set-gid and sticky; nil is the usual mode, or accepts any.
+	// Mode holds the permission bits and those for set-uid, set-gid and sticky; nil is the usual mode, or
+	// accepts any.
 	Mode *uint32
-	// Target is where a link points to, the path that a hard link shares, or the file that a signature is over.
+	// Target is where a link points to, the path that a hard link shares, or the file that a signature is
+	// over.
 	Target string
 	// Files are a package's; SignedBy is the name of the key of a package or a signature.
 	Files    []*Placed

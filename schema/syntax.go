@@ -10,8 +10,8 @@ import (
 // libraryMessage takes an error of the YAML library apart: there is no column.
 var libraryMessage = regexp.MustCompile(`(?s)^(?:yaml: )?(?:line (\d+): )?(.*)$`)
 
-// syntax reports a file that is no YAML. The library says what it stumbled over; a scan of the lines finds what its author
-// did.
+// syntax reports a file that is no YAML. The library says what it stumbled over; a scan of the lines finds
+// what its author did.
 func (p *parser) syntax(err error) {
 	if strings.Contains(err.Error(), "exceeded max depth") {
 		p.fail(Span{Position: Position{1, 1}}, "too-deep", fmt.Sprintf("a recipe is at most %d levels deep", maxDepth), "move the inner part up")

@@ -12,9 +12,9 @@ import (
 // coreTags are the tags of YAML's core schema; a recipe may write no others.
 var coreTags = []string{"!!str", "!!int", "!!float", "!!bool", "!!null", "!!map", "!!seq"}
 
-// tree makes a Node of a YAML node, with aliases replaced by what they stand for, and refuses what no recipe may hold
-// anywhere: repeated keys, merge keys, foreign tags, too much of anything. Open are the anchored nodes around this one. It
-// gives nil where it has reported the node.
+// tree makes a Node of a YAML node, with aliases replaced by what they stand for, and refuses what no recipe
+// may hold anywhere: repeated keys, merge keys, foreign tags, too much of anything. Open are the anchored
+// nodes around this one. It gives nil where it has reported the node.
 func (p *parser) tree(node *yaml.Node, depth int, open []*yaml.Node) Node {
 	at := Position{max(node.Line, 1), max(node.Column, 1)}
 	p.nodes++

@@ -59,8 +59,8 @@ func (p *parser) effects(step *Step, entry Entry, where place) {
 	step.EffectsNone = &entry.Key
 }
 
-// onlyLooks checks that effects: none stands beside a step that could have effects of which gwe knows nothing, and that nothing
-// would undo.
+// onlyLooks checks that effects: none stands beside a step that could have effects of which gwe knows
+// nothing, and that nothing would undo.
 func (p *parser) onlyLooks(step *Step) {
 	if step.EffectsNone == nil || step.Action == nil {
 		return

@@ -24,8 +24,8 @@ var update = flag.Bool("update", false, "write the table of docs/security.md ane
 
 const securityPage = "../docs/security.md"
 
-// TestSecurityTable: the table in docs/security.md has a row for each step type and moment, and its cells name the tests that attack just
-// that. Only a type without any path may do without.
+// TestSecurityTable: the table in docs/security.md has a row for each step type and moment, and its cells
+// name the tests that attack just that. Only a type without any path may do without.
 func TestSecurityTable(t *testing.T) {
 	cases := attackedTypes(t)
 	head := "| step type | when |"
@@ -80,7 +80,8 @@ func TestSecurityTable(t *testing.T) {
 	}
 }
 
-// namesPath reports whether an argument may hold a path: one of that kind, an address such as unix:///SOCKET, or a program to start.
+// namesPath reports whether an argument may hold a path: one of that kind, an address such as unix:///SOCKET,
+// or a program to start.
 func namesPath(of value.Type) bool {
 	if of.Elem != nil && namesPath(*of.Elem) || of.Kind == value.KindPath || of.Kind == value.KindURL {
 		return true

@@ -15,7 +15,8 @@ const (
 	padding = 24
 	// window is how far back a distance reaches.
 	window = 32 << 10
-	// outputSize holds the window and what is decoded behind it; slack is the room that one round of decoding may need.
+	// outputSize holds the window and what is decoded behind it; slack is the room that one round of decoding
+	// may need.
 	outputSize = window + 192<<10
 	slack      = 258 + 3 + 8
 )
@@ -23,7 +24,8 @@ const (
 // decoder decodes DEFLATE blocks.
 type decoder struct {
 	source io.Reader
-	// input[at:have] was not looked at yet; last tells that nothing follows it, and failed why where that is not the end.
+	// input[at:have] was not looked at yet; last tells that nothing follows it, and failed why where that is
+	// not the end.
 	input  []byte
 	at     int
 	have   int
@@ -87,8 +89,8 @@ func (d *decoder) more() error {
 	return io.ErrNoProgress
 }
 
-// limit is the last place at which eight bytes can be read. Behind the end of all input up to eight bytes that are not
-// there may be in bits; more than that would have been used.
+// limit is the last place at which eight bytes can be read. Behind the end of all input up to eight bytes
+// that are not there may be in bits; more than that would have been used.
 func (d *decoder) limit() int {
 	if d.last {
 		return d.have + 8
@@ -316,8 +318,8 @@ loop:
 		at += int((63 - count) >> 3)
 		count |= 56
 		entry := literals[held&(1<<literalBits-1)]
-		// Up to three literals of at most 11 bits leave 23 bits: too few for a length and a distance, so then the loop
-		// begins again with more input.
+		// Up to three literals of at most 11 bits leave 23 bits: too few for a length and a distance, so then
+		// the loop begins again with more input.
 		if entry&kindMask == literal {
 			held, count = held>>(entry&63), count-uint(entry&63)
 			output[to] = byte(entry >> 16)

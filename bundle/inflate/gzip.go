@@ -21,8 +21,8 @@ type Reader struct {
 // NewReader decompresses source. It reads ahead: source is not left right behind the stream.
 func NewReader(source io.Reader) *Reader { return &Reader{decoder: newDecoder(source)} }
 
-// Read gives the next bytes. The last ones of a member are given when its checksum was found right. After an error it
-// gives that error again.
+// Read gives the next bytes. The last ones of a member are given when its checksum was found right. After an
+// error it gives that error again.
 func (r *Reader) Read(into []byte) (int, error) {
 	d := r.decoder
 	for d.given == d.to {
@@ -147,7 +147,8 @@ func (r *Reader) head() error {
 	return nil
 }
 
-// padding goes past the zeros after a member, with which tapes and partitions are filled up, as gzip itself has it.
+// padding goes past the zeros after a member, with which tapes and partitions are filled up, as gzip itself
+// has it.
 func (r *Reader) padding() error {
 	for padded := false; ; padded = true {
 		first, err := r.decoder.octet()

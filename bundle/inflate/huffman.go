@@ -22,7 +22,8 @@ const (
 
 const (
 	longestCode = 15
-	// literalBits and distanceBits index the first tables. Codes that are longer, and so rare, go on in a second table.
+	// literalBits and distanceBits index the first tables. Codes that are longer, and so rare, go on in a
+	// second table.
 	literalBits  = 11
 	distanceBits = 8
 	literals     = 288
@@ -32,8 +33,9 @@ const (
 // symbols turns a symbol into an entry without its code's length.
 type symbols func(symbol int) uint32
 
-// fill builds the table of a code from the lengths of its words. It is false where they make no prefix code, or one that
-// leaves words unused: only a code of a single word may do that, and one without any, as long as nobody uses it.
+// fill builds the table of a code from the lengths of its words. It is false where they make no prefix code,
+// or one that leaves words unused: only a code of a single word may do that, and one without any, as long as
+// nobody uses it.
 func (t table) fill(lengths []uint8, root uint, entry symbols) bool {
 	var count [longestCode + 1]int
 	for _, length := range lengths {
@@ -74,7 +76,8 @@ func (t table) fill(lengths []uint8, root uint, entry symbols) bool {
 			}
 			continue
 		}
-		// Words that begin with the same root bits share a second table, large enough for the longest word there can be.
+		// Words that begin with the same root bits share a second table, large enough for the longest word
+		// there can be.
 		low := word & (1<<root - 1)
 		const linked = longestCode
 		if first[low]&kindMask != link {

@@ -99,8 +99,8 @@ func TestGzip(t *testing.T) {
 	}
 }
 
-// TestDamage: whatever bit is wrong and wherever the stream breaks off, there is an error. The head's time and name are
-// not covered by any checksum.
+// TestDamage: whatever bit is wrong and wherever the stream breaks off, there is an error. The head's time
+// and name are not covered by any checksum.
 func TestDamage(t *testing.T) {
 	for _, name := range []string{"short", "runs", "empty"} {
 		packed := compressed(t, samples()[name], 9)

@@ -7,8 +7,9 @@ import (
 	"testing"
 )
 
-// TestAbandoned: what a run kept in a directory that is another one by the time at which no undo needs it any more is named once in the log of the
-// commit, and by status and show from then on. It keeps nothing else from going, and is not tried again.
+// TestAbandoned: what a run kept in a directory that is another one by the time at which no undo needs it any
+// more is named once in the log of the commit, and by status and show from then on. It keeps nothing else
+// from going, and is not tried again.
 func TestAbandoned(t *testing.T) {
 	t.Parallel()
 	d := newDevice(t)

@@ -13,7 +13,8 @@ import (
 	"github.com/gwe-project/gwe/engine/need"
 )
 
-// TestHostileArchives: a package that the vendor signed, and that still must not be unpacked. Everything is put back.
+// TestHostileArchives: a package that the vendor signed, and that still must not be unpacked. Everything is
+// put back.
 func TestHostileArchives(t *testing.T) {
 	d := newDevice(t)
 	outside := filepath.Join(d.root, "outside")

@@ -129,8 +129,8 @@ func (f *flipped) tree() string {
 	return all.String()
 }
 
-// TestABitOfARun: wherever a bit of a file of a run flips, what comes is the old state, or the new one and an error that names the file. It
-// tries a sample of the bytes; with GWE_FLIPS=all it tries them all.
+// TestABitOfARun: wherever a bit of a file of a run flips, what comes is the old state, or the new one and an
+// error that names the file. It tries a sample of the bytes; with GWE_FLIPS=all it tries them all.
 func TestABitOfARun(t *testing.T) {
 	for _, committed := range []bool{false, true} {
 		name, undo := "killed", []string{"recover"}

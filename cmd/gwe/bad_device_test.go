@@ -26,8 +26,9 @@ import (
 	"github.com/gwe-project/gwe/engine/need"
 )
 
-// The tests in bad_*_test.go give gwe something bad, by the real command line, and look at four things: the exit code, what
-// is said, whether the machine is exactly as it was, and whether anything is left lying about or running.
+// The tests in bad_*_test.go give gwe something bad, by the real command line, and look at four things: the
+// exit code, what is said, whether the machine is exactly as it was, and whether anything is left lying about
+// or running.
 
 // device is a machine in a folder of its own. Release fw-1 runs on it.
 type device struct {
@@ -182,7 +183,8 @@ type outcome struct {
 	memory int64
 }
 
-// mostMemory is what gwe may take whatever it is given, in bytes. Without the race detector it takes a fifth of that.
+// mostMemory is what gwe may take whatever it is given, in bytes. Without the race detector it takes a fifth
+// of that.
 const mostMemory = 256 << 20
 
 // gwe runs a command to its end.
@@ -234,8 +236,8 @@ func (d *device) end(command *exec.Cmd) outcome {
 	return outcome{code, text.String(), stdout.String(), peak}
 }
 
-// peakOf is the peak memory of a process in bytes, asked again and again while it runs. (What wait tells of a child includes
-// the memory of the parent, which it had before it became another program.)
+// peakOf is the peak memory of a process in bytes, asked again and again while it runs. (What wait tells of a
+// child includes the memory of the parent, which it had before it became another program.)
 func peakOf(pid int, ended <-chan struct{}) (peak int64) {
 	for {
 		status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
@@ -289,8 +291,8 @@ func (o outcome) said(t testing.TB, code int, words ...string) {
 	}
 }
 
-// holds takes down how the target is now; the returned function fails the test where it is not just so again, or where
-// anything of gwe's is left on the device, a process or a file.
+// holds takes down how the target is now; the returned function fails the test where it is not just so again,
+// or where anything of gwe's is left on the device, a process or a file.
 func (d *device) holds() func() {
 	d.Helper()
 	before := d.snapshot()
@@ -311,8 +313,8 @@ func (d *device) holds() func() {
 	}
 }
 
-// snapshot tells of each name in the target what people could miss, or find changed. The time of the target itself is
-// left out: a name came and went.
+// snapshot tells of each name in the target what people could miss, or find changed. The time of the target
+// itself is left out: a name came and went.
 func (d *device) snapshot() map[string]string {
 	d.Helper()
 	tree := map[string]string{}
@@ -349,7 +351,8 @@ func (d *device) snapshot() map[string]string {
 	return tree
 }
 
-// clean fails the test where a temporary file or a process of gwe's is left. What a run keeps that can be rolled back is none.
+// clean fails the test where a temporary file or a process of gwe's is left. What a run keeps that can be
+// rolled back is none.
 func (d *device) clean() {
 	d.Helper()
 	kept := func(name string) bool {
@@ -403,7 +406,8 @@ func processesOf(variable, beginning string) []string {
 	return found
 }
 
-// mark tells the run's processes from those of a run of this name in another test's state directory; "" where it has no journal.
+// mark tells the run's processes from those of a run of this name in another test's state directory; "" where
+// it has no journal.
 func (d *device) mark(run string) string {
 	content, _ := os.ReadFile(filepath.Join(d.state, "runs", run, "journal"))
 	_, after, _ := strings.Cut(string(content), `"mark":"`)

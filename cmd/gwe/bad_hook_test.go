@@ -33,7 +33,8 @@ func (d *device) shipped(timeout string) string {
 	return d.recipe("ota.yaml", strings.ReplaceAll(string(text), "timeout: 10m", "timeout: "+timeout))
 }
 
-// TestBadHooks: a hook that cannot run, or does not end well. The old release runs again, and what the hook started is gone.
+// TestBadHooks: a hook that cannot run, or does not end well. The old release runs again, and what the hook
+// started is gone.
 func TestBadHooks(t *testing.T) {
 	backAgain := []string{".pre-install of fw-2", ".pre-install of fw-1", ".post-install of fw-1"}
 	for name, test := range map[string]struct {
@@ -97,8 +98,8 @@ func (d *device) soundLog(longest int) {
 	}
 }
 
-// TestDaemonHoldsThePipe: a hook that ends well and leaves a daemon with its output open does not hold the run up, and
-// the daemon lives on.
+// TestDaemonHoldsThePipe: a hook that ends well and leaves a daemon with its output open does not hold the
+// run up, and the daemon lives on.
 func TestDaemonHoldsThePipe(t *testing.T) {
 	d := newDevice(t)
 	script := "#!/bin/sh\nsetsid sh -c 'echo $$ > \"$0/../../pid\"; while :; do echo I am here; sleep 0.1; done' \"$1\" &\nwhile [ ! -s \"$1/../../pid\" ]; do sleep 0.05; done\n"

@@ -57,7 +57,8 @@ func TestTornJournals(t *testing.T) {
 	}
 }
 
-// TestDamagedJournals: what no power cut can have done is named, and nothing goes on by itself until a person has looked.
+// TestDamagedJournals: what no power cut can have done is named, and nothing goes on by itself until a person
+// has looked.
 func TestDamagedJournals(t *testing.T) {
 	for name, test := range map[string]struct {
 		how   func([]byte) []byte
@@ -110,8 +111,8 @@ func TestDamagedJournals(t *testing.T) {
 	}
 }
 
-// TestDamagedJournalOfAnEndedRun: whatever became of the journal of a run that had ended, it is named, and blocks nothing but its own
-// rollback. What is left of it goes when an operator has resolved it.
+// TestDamagedJournalOfAnEndedRun: whatever became of the journal of a run that had ended, it is named, and
+// blocks nothing but its own rollback. What is left of it goes when an operator has resolved it.
 func TestDamagedJournalOfAnEndedRun(t *testing.T) {
 	rewrite := func(how func([]byte) []byte) func(*testing.T, string) {
 		return func(t *testing.T, journal string) { change(t, journal, how) }
@@ -211,7 +212,8 @@ func TestSpoiltState(t *testing.T) {
 	}
 }
 
-// TestReplacedJournal: what somebody put in the place of one run's journal keeps no other run from being put back, or told of.
+// TestReplacedJournal: what somebody put in the place of one run's journal keeps no other run from being put
+// back, or told of.
 func TestReplacedJournal(t *testing.T) {
 	d, _ := interrupted(t)
 	spoilt := filepath.Join(d.state, "runs", "20200101-000000.000")
@@ -257,8 +259,8 @@ func TestReplacedFiles(t *testing.T) {
 	}
 }
 
-// TestStateRemoved: the journal goes away in the middle of a run, alone or with all around it. The run notices before its commit,
-// turns back, and does not say that all is well.
+// TestStateRemoved: the journal goes away in the middle of a run, alone or with all around it. The run
+// notices before its commit, turns back, and does not say that all is well.
 func TestStateRemoved(t *testing.T) {
 	for name, remove := range map[string]func(d *device) error{
 		"saved removed":        func(d *device) error { return os.RemoveAll(filepath.Join(d.state, "runs", d.runs()[0], "frames")) },

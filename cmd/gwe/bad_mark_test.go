@@ -12,8 +12,8 @@ import (
 	"github.com/gwe-project/gwe/engine/need"
 )
 
-// TestImmutable: a target of which nothing could be changed needs no person, and a release that a script has protected goes
-// with the run that brought it.
+// TestImmutable: a target of which nothing could be changed needs no person, and a release that a script has
+// protected goes with the run that brought it.
 func TestImmutable(t *testing.T) {
 	for name, recipe := range map[string]string{
 		"target":           `rsync: { source: ROOT/from/new, target: ROOT/target/old, delete: true }`,

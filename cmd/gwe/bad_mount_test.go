@@ -11,7 +11,8 @@ import (
 	"github.com/gwe-project/gwe/engine/need"
 )
 
-// onData is a recipe that works on a file system of its own. Its script says what becomes of that, or of gwe; then it fails.
+// onData is a recipe that works on a file system of its own. Its script says what becomes of that, or of gwe;
+// then it fails.
 const onData = `gwe: 1
 name: on-data
 inputs:
@@ -28,7 +29,8 @@ steps:
   - commit: it is new
 `
 
-// dataDevice is a device with a file system at data, on which file is old. The same file system is at kept too.
+// dataDevice is a device with a file system at data, on which file is old. The same file system is at kept
+// too.
 func dataDevice(t *testing.T) (d *device, data, kept string, run func(script string) outcome) {
 	t.Helper()
 	d = newDevice(t)
@@ -64,7 +66,8 @@ func isOld(t *testing.T, data string) {
 	}
 }
 
-// TestRecoveryBeforeTheMount: a recovery that comes before the file system is mounted undoes nothing, and so the next one can.
+// TestRecoveryBeforeTheMount: a recovery that comes before the file system is mounted undoes nothing, and so
+// the next one can.
 func TestRecoveryBeforeTheMount(t *testing.T) {
 	d, data, kept, run := dataDevice(t)
 	run("kill -9 $PPID").said(t, 1009)
@@ -86,8 +89,8 @@ func TestRecoveryBeforeTheMount(t *testing.T) {
 	isOld(t, data)
 }
 
-// TestReadOnlyOnTheWayBack: a kernel that finds a file system damaged makes it read-only. A run that fails then, and a
-// recovery, leave all as it is until it can be put back.
+// TestReadOnlyOnTheWayBack: a kernel that finds a file system damaged makes it read-only. A run that fails
+// then, and a recovery, leave all as it is until it can be put back.
 func TestReadOnlyOnTheWayBack(t *testing.T) {
 	for name, end := range map[string]string{"alive": "", "dead": "; kill -9 $PPID"} {
 		t.Run(name, func(t *testing.T) {
@@ -106,8 +109,8 @@ func TestReadOnlyOnTheWayBack(t *testing.T) {
 	}
 }
 
-// TestReadOnlyWhileGroupIsPutBack: what a group did is put back in the middle of a run too, and nothing of that is tried then
-// either.
+// TestReadOnlyWhileGroupIsPutBack: what a group did is put back in the middle of a run too, and nothing of
+// that is tried then either.
 func TestReadOnlyWhileGroupIsPutBack(t *testing.T) {
 	for name, modifier := range map[string]string{
 		"given up": "allow-failure: true", "rescued": `rescue: [{ run: { argv: ["true"] }, undo: none }]`, "tried again": "retry: { attempts: 2 }",
@@ -135,7 +138,8 @@ func TestReadOnlyInTheMiddleOfTheWayBack(t *testing.T) {
     undo: none`)
 }
 
-// readOnlyBehind runs a recipe that makes its file system read-only and fails; once that takes something again, all is put back.
+// readOnlyBehind runs a recipe that makes its file system read-only and fails; once that takes something
+// again, all is put back.
 func readOnlyBehind(t *testing.T, steps string) {
 	t.Helper()
 	d, data, _, _ := dataDevice(t)
@@ -148,8 +152,8 @@ func readOnlyBehind(t *testing.T, steps string) {
 	isOld(t, data)
 }
 
-// TestMountedWithin: a script mounts data within what a step has made, or has moved away. Where that is thrown away, the data
-// stays, and what is left goes when it is unmounted.
+// TestMountedWithin: a script mounts data within what a step has made, or has moved away. Where that is
+// thrown away, the data stays, and what is left goes when it is unmounted.
 func TestMountedWithin(t *testing.T) {
 	for name, one := range map[string]struct {
 		step, at string

@@ -8,8 +8,9 @@ import (
 	"testing"
 )
 
-// TestPackageChangedWhileRead: the package is overwritten, in place, when its signature has been found good. Nothing of
-// what came later gets into the release: either all had been read, or the run fails and puts everything back.
+// TestPackageChangedWhileRead: the package is overwritten, in place, when its signature has been found good.
+// Nothing of what came later gets into the release: either all had been read, or the run fails and puts
+// everything back.
 func TestPackageChangedWhileRead(t *testing.T) {
 	d := newDevice(t)
 	noise := make([]byte, 24<<20) // large enough for the extraction to be still under way
@@ -52,7 +53,8 @@ func TestPackageChangedWhileRead(t *testing.T) {
 	}
 }
 
-// overwrite changes a file's second half in place: renaming another one over it would change nothing for its reader.
+// overwrite changes a file's second half in place: renaming another one over it would change nothing for its
+// reader.
 func overwrite(path string, content []byte) error {
 	file, err := os.OpenFile(path, os.O_WRONLY, 0)
 	if err != nil {

@@ -30,7 +30,8 @@ outputs:
   said: nobody hears it
 `
 
-// TestNobodyReads: a run whose log has no reader any more goes on to its end, and ends with its own exit code.
+// TestNobodyReads: a run whose log has no reader any more goes on to its end, and ends with its own exit
+// code.
 func TestNobodyReads(t *testing.T) {
 	for _, test := range []struct {
 		output string
@@ -175,7 +176,8 @@ func TestTwoTerms(t *testing.T) {
 	d.clean()
 }
 
-// TestEchoOfATerm: timeout(1) sends its signal to the process, and once more to the process's group. That is one request.
+// TestEchoOfATerm: timeout(1) sends its signal to the process, and once more to the process's group. That is
+// one request.
 func TestEchoOfATerm(t *testing.T) {
 	d := newDevice(t)
 	var out bytes.Buffer

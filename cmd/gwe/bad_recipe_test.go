@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// TestLargeFilesStayOut: of 100 MiB where a recipe or an input is wanted no more is read than a recipe or an input may have.
+// TestLargeFilesStayOut: of 100 MiB where a recipe or an input is wanted no more is read than a recipe or an
+// input may have.
 func TestLargeFilesStayOut(t *testing.T) {
 	d := newDevice(t)
 	takes := d.recipe("takes.yaml", "gwe: 1\nname: takes\ninputs:\n  word: { type: string, default: a }\nsteps:\n  - assert: { that: \"${{ inputs.word != '' }}\" }\n")

@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-// gnupg is a GnuPG home with keys good and bad. The public halves of good, expired and revoked are in trusted.
+// gnupg is a GnuPG home with keys good and bad. The public halves of good, expired and revoked are in
+// trusted.
 type gnupg struct {
 	testing.TB
 	home, trusted string
@@ -66,8 +67,8 @@ func (g gnupg) export() {
 	}
 }
 
-// TestBadSignatures: every package that GnuPG, tar and gzip made and whose signature is not to be trusted is refused, by
-// `gwe run` as by `gwe verify`, before anything is done.
+// TestBadSignatures: every package that GnuPG, tar and gzip made and whose signature is not to be trusted is
+// refused, by `gwe run` as by `gwe verify`, before anything is done.
 func TestBadSignatures(t *testing.T) {
 	d := newDevice(t)
 	g := newGnupg(t)

@@ -10,8 +10,8 @@ import (
 	"github.com/gwe-project/gwe/engine/need"
 )
 
-// filling is a recipe whose second step fills the file system of the state folder. What is written after it has to be
-// journaled with its content.
+// filling is a recipe whose second step fills the file system of the state folder. What is written after it
+// has to be journaled with its content.
 const filling = `gwe: 1
 name: filling
 inputs:
@@ -58,7 +58,8 @@ func fullState(t *testing.T, recipe string) (d *device, command []string) {
 	return d, []string{"run", d.recipe("filling.yaml", recipe), "-i", "dir=" + d.target, "-i", "state=" + d.state, "-i", "large=@" + d.root + "/large"}
 }
 
-// TestFullStateForward: where the journal cannot go on, neither does the run. There is room enough for the way back.
+// TestFullStateForward: where the journal cannot go on, neither does the run. There is room enough for the
+// way back.
 func TestFullStateForward(t *testing.T) {
 	d, command := fullState(t, filling)
 	asBefore := d.holds()
@@ -106,8 +107,8 @@ steps:
     undo: none
 `
 
-// TestJournalFailsBackward: where the journal cannot go on while the machine is put back, that goes on all the same, and a
-// person is told. When it can again, recovery ends well.
+// TestJournalFailsBackward: where the journal cannot go on while the machine is put back, that goes on all
+// the same, and a person is told. When it can again, recovery ends well.
 func TestJournalFailsBackward(t *testing.T) {
 	need.Root(t, "it sets an attribute of a file system")
 	d := newDevice(t)

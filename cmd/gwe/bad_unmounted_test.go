@@ -23,8 +23,8 @@ func empty(t *testing.T, path string) {
 	}
 }
 
-// TestNotMountedIsNoFirstInstallation: an update of a target whose file system is not mounted is refused by the plan and the run, as
-// the run before knows that it should be.
+// TestNotMountedIsNoFirstInstallation: an update of a target whose file system is not mounted is refused by
+// the plan and the run, as the run before knows that it should be.
 func TestNotMountedIsNoFirstInstallation(t *testing.T) {
 	for name, recipe := range map[string]string{
 		"with a lock": "lock: [\"${{ inputs.data }}/app\"]\nsteps:\n  - mkdir: { path: \"${{ inputs.data }}/app\" }\n",
@@ -59,8 +59,8 @@ func TestNotMountedIsNoFirstInstallation(t *testing.T) {
 	}
 }
 
-// TestUndoWithoutALockWaitsForTheMount: also without a lock nothing is undone on a file system that is not mounted, and all is
-// later.
+// TestUndoWithoutALockWaitsForTheMount: also without a lock nothing is undone on a file system that is not
+// mounted, and all is later.
 func TestUndoWithoutALockWaitsForTheMount(t *testing.T) {
 	d, data, kept, _ := dataDevice(t)
 	recipe := d.recipe("no-lock.yaml", `gwe: 1
@@ -82,8 +82,8 @@ steps:
 	isOld(t, data)
 }
 
-// TestUndoMountsWhatItNeeds: a program of the recipe unmounts a file system, and its undo mounts it again: what older steps did
-// there is undone behind that.
+// TestUndoMountsWhatItNeeds: a program of the recipe unmounts a file system, and its undo mounts it again:
+// what older steps did there is undone behind that.
 func TestUndoMountsWhatItNeeds(t *testing.T) {
 	d, data, kept, _ := dataDevice(t)
 	recipe := d.recipe("remounts.yaml", `gwe: 1
@@ -116,7 +116,8 @@ func TestMountedFromAnotherPlace(t *testing.T) {
 	empty(t, inner)
 }
 
-// TestMountedIsAskedFor: what a recipe says must be mounted is looked at before anything is done, and by plan too.
+// TestMountedIsAskedFor: what a recipe says must be mounted is looked at before anything is done, and by plan
+// too.
 func TestMountedIsAskedFor(t *testing.T) {
 	d, data, kept, _ := dataDevice(t)
 	check(t, os.Mkdir(data+"/app", 0o755))
@@ -138,7 +139,8 @@ func TestMountedIsAskedFor(t *testing.T) {
 			check(t, os.MkdirAll(data+"/app", 0o755))
 			before := len(d.runs())
 			for _, command := range []string{"plan", "run"} {
-				// The temporary directory of the test may be a mount of its own; then only the mount point by name tells.
+				// The temporary directory of the test may be a mount of its own; then only the mount point by
+				// name tells.
 				if strings.Contains(head, "mounted: true") && mountOf(t, data) != "/" {
 					break
 				}
@@ -163,8 +165,8 @@ func mountOf(t *testing.T, path string) string {
 	return strings.TrimSpace(string(said))
 }
 
-// TestMountedAtRecovery: a mount point that a lock asks for is asked for again before an undo, though a bind mount is no file system of
-// its own.
+// TestMountedAtRecovery: a mount point that a lock asks for is asked for again before an undo, though a bind
+// mount is no file system of its own.
 func TestMountedAtRecovery(t *testing.T) {
 	d := newDevice(t)
 	data, kept := d.root+"/data", d.root+"/kept"

@@ -12,8 +12,8 @@ import (
 	"github.com/gwe-project/gwe/schema/output"
 )
 
-// conforms NAME: what was printed last is as the JSON Schema of that name says, and has no field besides. Without a name, status, runs,
-// show and log are asked, whatever they end with.
+// conforms NAME: what was printed last is as the JSON Schema of that name says, and has no field besides.
+// Without a name, status, runs, show and log are asked, whatever they end with.
 func conforms(ts *testscript.TestScript, negated bool, arguments []string) {
 	if negated || len(arguments) > 1 {
 		ts.Fatalf("usage: conforms [SCHEMA]")

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestRollbackOfADamagedRun: gwe rollback without an id means the newest run. Where its journal is damaged that is said, whether or not an
-// older one can be rolled back.
+// TestRollbackOfADamagedRun: gwe rollback without an id means the newest run. Where its journal is damaged
+// that is said, whether or not an older one can be rolled back.
 func TestRollbackOfADamagedRun(t *testing.T) {
 	t.Parallel()
 	d := newDevice(t)

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestNotesOfEndedRuns: the note that a run has begun, for other state directories, goes where the run has ended, though its gwe died before it took
-// the note away. The note of a run that may owe an undo stays.
+// TestNotesOfEndedRuns: the note that a run has begun, for other state directories, goes where the run has
+// ended, though its gwe died before it took the note away. The note of a run that may owe an undo stays.
 func TestNotesOfEndedRuns(t *testing.T) {
 	t.Parallel()
 	d := newDevice(t)

@@ -34,7 +34,8 @@ var inPlace = map[string]func(t *testing.T, path string){
 	},
 }
 
-// TestForeignFiles puts everything but a file in the place of each file that gwe reads. Each command ends at once, and names the file.
+// TestForeignFiles puts everything but a file in the place of each file that gwe reads. Each command ends at
+// once, and names the file.
 func TestForeignFiles(t *testing.T) {
 	t.Parallel()
 	const steps = "gwe: 1\nname: r\nsteps:\n  - "
@@ -99,7 +100,8 @@ func TestForeignFiles(t *testing.T) {
 	}
 }
 
-// TestForeignHealth: the program on probation puts a FIFO in the place of its health file. At the deadline it is rolled back all the same.
+// TestForeignHealth: the program on probation puts a FIFO in the place of its health file. At the deadline it
+// is rolled back all the same.
 func TestForeignHealth(t *testing.T) {
 	t.Parallel()
 	d := newDevice(t)

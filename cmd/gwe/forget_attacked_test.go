@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// TestForgetFollowsNobody: what a rollback moved aside is removed where it is, and not where the user who owns the directory above it leads.
+// TestForgetFollowsNobody: what a rollback moved aside is removed where it is, and not where the user who
+// owns the directory above it leads.
 func TestForgetFollowsNobody(t *testing.T) {
 	t.Parallel()
 	d := newDevice(t)

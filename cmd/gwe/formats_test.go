@@ -56,8 +56,8 @@ outputs:
   before: ${{ steps.old.target ?? "" }}
 `
 
-// TestFormats lets today's gwe go on with runs of every format that there ever was: one that committed is shown and rolled back, and
-// one that was killed just before that is shown and recovered.
+// TestFormats lets today's gwe go on with runs of every format that there ever was: one that committed is
+// shown and rolled back, and one that was killed just before that is shown and recovered.
 func TestFormats(t *testing.T) {
 	if *update {
 		keepToday(t)
@@ -164,8 +164,8 @@ func copyKept(t *testing.T, from, to string) {
 	}))
 }
 
-// keepToday carries the recipe out with a journal that tells nothing of this machine. The state folder just before its commit record
-// is that of a run that was killed there.
+// keepToday carries the recipe out with a journal that tells nothing of this machine. The state folder just
+// before its commit record is that of a run that was killed there.
 func keepToday(t *testing.T) {
 	t.Helper()
 	layOld(t)

@@ -35,7 +35,8 @@ finally:
 outputs: { where: "${{ inputs.dir }}/bin/gwe" }
 `
 
-// versions are gwes that were really built: "1" and "2" die where a test says so, and "3" writes journals of a newer format.
+// versions are gwes that were really built: "1" and "2" die where a test says so, and "3" writes journals of
+// a newer format.
 type versions struct{ folder string }
 
 func buildVersions(t *testing.T) versions {
@@ -101,7 +102,8 @@ func (m *selfUpdate) reset() {
 		check(m, os.RemoveAll(path))
 	}
 	check(m, os.MkdirAll(m.root+"/bin", 0o755))
-	// By a program of its own: while this one writes it, a parallel test's fork may take the open file along, and then it is busy.
+	// By a program of its own: while this one writes it, a parallel test's fork may take the open file along,
+	// and then it is busy.
 	check(m, exec.Command("cp", m.gwe(m.old), m.root+"/bin/gwe").Run())
 }
 

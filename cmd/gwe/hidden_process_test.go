@@ -49,8 +49,8 @@ steps:
     undo: none
 `
 
-// TestHiddenProcesses: what a step started ends with it, however it hides, unless it was left on purpose; also where gwe
-// itself is killed.
+// TestHiddenProcesses: what a step started ends with it, however it hides, unless it was left on purpose;
+// also where gwe itself is killed.
 func TestHiddenProcesses(t *testing.T) {
 	if process.Cgroup() == "" {
 		need.Missing(t, need.Cgroups, "only there can gwe find such processes")

@@ -10,8 +10,9 @@ import (
 	"github.com/gwe-project/gwe/steps"
 )
 
-// TestUndoDataIsKept: of each version of the undo data of each step type there are runs that every later gwe must undo, and of each format of
-// the journal since 2 some with all constructs. The test of package scripts/kept undoes them.
+// TestUndoDataIsKept: of each version of the undo data of each step type there are runs that every later gwe
+// must undo, and of each format of the journal since 2 some with all constructs. The test of package
+// scripts/kept undoes them.
 func TestUndoDataIsKept(t *testing.T) {
 	for _, one := range steps.Catalog() {
 		for version := 1; version <= one.About().UndoVersion(); version++ {

@@ -17,8 +17,8 @@ import (
 // writer goes on writing into the release, and makes it again where it was removed.
 const writer = `while :; do mkdir -p "$1/made" && echo more >>"$1/made/written"; sleep 0.01; done`
 
-// TestKilledWithAGrandchild kills gwe while something that a hook started, and that does not die with gwe, goes on
-// writing. After recovery it is gone, and the machine is as it was.
+// TestKilledWithAGrandchild kills gwe while something that a hook started, and that does not die with gwe,
+// goes on writing. After recovery it is gone, and the machine is as it was.
 func TestKilledWithAGrandchild(t *testing.T) {
 	need.Root(t, "a gateway has files of several owners")
 	vendor := gateway.NewVendor(t)
@@ -85,8 +85,8 @@ func waitForFile(g *gateway.Gateway, name string) {
 	g.Fatalf("waited in vain for %s", name)
 }
 
-// TestKilledBesideAnother: two state folders may have begun a run in the same millisecond, so that both have one name. What
-// recovers one leaves the processes of the other alone.
+// TestKilledBesideAnother: two state folders may have begun a run in the same millisecond, so that both have
+// one name. What recovers one leaves the processes of the other alone.
 func TestKilledBesideAnother(t *testing.T) {
 	need.Root(t, "a gateway has files of several owners")
 	vendor := gateway.NewVendor(t)

@@ -12,8 +12,8 @@ import (
 	"github.com/gwe-project/gwe/scripts/gateway"
 )
 
-// TestKilledAtAnyMoment kills gwe after random times, in the middle of whatever it does, and its recovery in half of the cases.
-// GWE_KILLS says how often; `just kills` does it for long.
+// TestKilledAtAnyMoment kills gwe after random times, in the middle of whatever it does, and its recovery in
+// half of the cases. GWE_KILLS says how often; `just kills` does it for long.
 func TestKilledAtAnyMoment(t *testing.T) {
 	kills := 30
 	if text := os.Getenv("GWE_KILLS"); text != "" {
@@ -28,8 +28,8 @@ func TestKilledAtAnyMoment(t *testing.T) {
 		t.Run(d.Name, func(t *testing.T) {
 			t.Parallel()
 			g, want := d.Arrange(t, vendor, self(t))
-			// The machine decides how long things take, so a seed does not bring the same moments back; that it is fixed
-			// spreads them in the same way each time.
+			// The machine decides how long things take, so a seed does not bring the same moments back; that
+			// it is fixed spreads them in the same way each time.
 			random := rand.New(rand.NewPCG(uint64(seed), 0))
 			moment := func(longest time.Duration) time.Duration { return time.Duration(random.Float64() * float64(longest)) }
 			d.Ready(g)

@@ -10,8 +10,8 @@ import (
 	"github.com/gwe-project/gwe/scripts/gateway"
 )
 
-// TestKilledInRecovery kills gwe in an update, kills the recovery before and behind every record that it writes, and
-// recovers again.
+// TestKilledInRecovery kills gwe in an update, kills the recovery before and behind every record that it
+// writes, and recovers again.
 func TestKilledInRecovery(t *testing.T) {
 	need.Root(t, "a gateway has files of several owners")
 	vendor := gateway.NewVendor(t)
@@ -62,7 +62,8 @@ func TestKilledInRecovery(t *testing.T) {
 	}
 }
 
-// numberOf finds the nth record of a kind in an undisturbed run, as a process counts its records: without the header.
+// numberOf finds the nth record of a kind in an undisturbed run, as a process counts its records: without the
+// header.
 func numberOf(g *gateway.Gateway, d gateway.Change, kind string, nth int) int {
 	g.Helper()
 	g.Restore()

@@ -9,8 +9,8 @@ import (
 	"github.com/gwe-project/gwe/scripts/gateway"
 )
 
-// TestStoppedAtEveryRecord sends SIGTERM to gwe behind every record. It puts everything back itself, unless the new
-// version is in place already, and no recovery is needed.
+// TestStoppedAtEveryRecord sends SIGTERM to gwe behind every record. It puts everything back itself, unless
+// the new version is in place already, and no recovery is needed.
 func TestStoppedAtEveryRecord(t *testing.T) {
 	need.Root(t, "a gateway has files of several owners")
 	vendor := gateway.NewVendor(t)
@@ -35,7 +35,8 @@ func TestStoppedAtEveryRecord(t *testing.T) {
 	}
 }
 
-// TestStoppedTwice sends a second signal while things are put back: gwe ends at once, and recovery does the rest.
+// TestStoppedTwice sends a second signal while things are put back: gwe ends at once, and recovery does the
+// rest.
 func TestStoppedTwice(t *testing.T) {
 	need.Root(t, "a gateway has files of several owners")
 	vendor := gateway.NewVendor(t)
@@ -61,8 +62,8 @@ func TestStoppedTwice(t *testing.T) {
 	}
 }
 
-// stopped runs an update for each record behind which a signal comes, until the run ends before it does. check tells
-// whether the signal ended the run.
+// stopped runs an update for each record behind which a signal comes, until the run ends before it does.
+// check tells whether the signal ended the run.
 func stopped(g *gateway.Gateway, d gateway.Change, moments func(first int) string, check func(gateway.Ended) bool) {
 	g.Helper()
 	hits := 0

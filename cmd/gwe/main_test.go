@@ -24,8 +24,9 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"gwe": mainOfTests, "careless-gwe": mainOfCareless, "attacker": mainOfAttacker})
 }
 
-// mainOfTests is main, but for journals that can kill the process, or ask it to stop, at a record of a test's choice. The
-// product has no such switch. recipetest builds this very binary for the suites of other packages.
+// mainOfTests is main, but for journals that can kill the process, or ask it to stop, at a record of a test's
+// choice. The product has no such switch. recipetest builds this very binary for the suites of other
+// packages.
 func mainOfTests() {
 	command.Line{Catalog: steps.Catalog(), Journals: recipetest.Mortal}.Main()
 }

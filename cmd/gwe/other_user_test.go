@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestHomeOfAnother: setpriv and sudo -u leave HOME as it was. That gwe cannot read there whether there are plugins keeps it from nothing, and
-// is told where step types are listed.
+// TestHomeOfAnother: setpriv and sudo -u leave HOME as it was. That gwe cannot read there whether there are
+// plugins keeps it from nothing, and is told where step types are listed.
 func TestHomeOfAnother(t *testing.T) {
 	d := newDevice(t)
 	check(t, os.MkdirAll(d.root+"/.local/lib/gwe/steps", 0o755))

@@ -19,7 +19,8 @@ import (
 	"github.com/gwe-project/gwe/steps"
 )
 
-// plannedTypes is one step of each type, with which it would do something in the folder that plannedFolder makes, "D".
+// plannedTypes is one step of each type, with which it would do something in the folder that plannedFolder
+// makes, "D".
 var plannedTypes = map[string]string{
 	"read-link":          `{ path: D/app/current }`,
 	"verify":             `{ package: D/app-3.tar.zst.gpg, keyring: D/keys }`,
@@ -50,8 +51,8 @@ var plannedTypes = map[string]string{
 	"wait-for":           "{ command: [touch, D/waited] }\n    undo: none",
 }
 
-// TestNoPlanActs plans a step of every type under strace, which sees what a comparison of trees cannot: what was changed and
-// put back, what was tried and refused, and every program.
+// TestNoPlanActs plans a step of every type under strace, which sees what a comparison of trees cannot: what
+// was changed and put back, what was tried and refused, and every program.
 func TestNoPlanActs(t *testing.T) {
 	folder := plannedFolder(t)
 	for _, name := range steps.Catalog().Names() {
@@ -103,14 +104,15 @@ func TestTheTraceSeesActs(t *testing.T) {
 	}
 }
 
-// watchedCalls are the system calls that may change something, or start a process. No machine has all of them.
+// watchedCalls are the system calls that may change something, or start a process. No machine has all of
+// them.
 const watchedCalls = "execve,execveat,fork,vfork,clone,clone3,open,openat,openat2,creat,unlink,unlinkat,rename,renameat,renameat2," +
 	"mkdir,mkdirat,rmdir,link,linkat,symlink,symlinkat,mknod,mknodat,chmod,fchmod,fchmodat,fchmodat2,chown,fchown,lchown,fchownat," +
 	"utime,utimes,futimesat,utimensat,truncate,ftruncate,fallocate,copy_file_range,setxattr,lsetxattr,fsetxattr,removexattr," +
 	"lremovexattr,fremovexattr,mount,umount2,move_mount,pivot_root,chroot,kill,pidfd_send_signal,bind,connect,flock,fsync,syncfs,sync"
 
-// innocent are those of them that gwe may make: files opened for reading, threads, questions to the kernel by netlink and
-// to a daemon by its socket.
+// innocent are those of them that gwe may make: files opened for reading, threads, questions to the kernel by
+// netlink and to a daemon by its socket.
 var innocent = []*regexp.Regexp{
 	regexp.MustCompile(`^openat2?\(.*O_RDONLY`),
 	regexp.MustCompile(`^openat2?\(.*O_PATH`),
@@ -169,7 +171,8 @@ func innocentCall(call string) bool {
 	return false
 }
 
-// plannedFolder makes what the steps of plannedTypes are about: releases, a package, and a supervisord that answers.
+// plannedFolder makes what the steps of plannedTypes are about: releases, a package, and a supervisord that
+// answers.
 func plannedFolder(t *testing.T) string {
 	t.Helper()
 	folder := t.TempDir()

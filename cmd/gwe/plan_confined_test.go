@@ -87,8 +87,8 @@ func (careless) Do(context.Context, *step.Run, carelessArguments, step.Nothing) 
 
 func (careless) Undo(context.Context, *step.Run, carelessArguments, step.Nothing) error { return nil }
 
-// TestAPlanIsConfined: where the kernel has Landlock, not even a step type that breaks its promise can act in a plan. Where
-// it has none, gwe says so.
+// TestAPlanIsConfined: where the kernel has Landlock, not even a step type that breaks its promise can act in
+// a plan. Where it has none, gwe says so.
 func TestAPlanIsConfined(t *testing.T) {
 	for _, arguments := range [][]string{{"plan"}, {"run", "--dry-run"}} {
 		folder := t.TempDir()

@@ -30,8 +30,8 @@ func asOnADevice(t *testing.T) (gwe string) {
 	return gwe
 }
 
-// TestGweDropsPrivileges: gwe's own threads have fewer capabilities in effect than the programs that it starts,
-// which have all that gwe was given, with no-new-privileges too.
+// TestGweDropsPrivileges: gwe's own threads have fewer capabilities in effect than the programs that it
+// starts, which have all that gwe was given, with no-new-privileges too.
 func TestGweDropsPrivileges(t *testing.T) {
 	t.Parallel()
 	d := newDevice(t)
@@ -101,8 +101,8 @@ func capabilities(t *testing.T, text, name string) (found []uint64) {
 	return found
 }
 
-// TestProgramsDieWithGwe: when gwe is killed, the kernel ends the program of a step, and the gwe that a run was
-// handed over to, though they have capabilities that gwe has dropped.
+// TestProgramsDieWithGwe: when gwe is killed, the kernel ends the program of a step, and the gwe that a run
+// was handed over to, though they have capabilities that gwe has dropped.
 func TestProgramsDieWithGwe(t *testing.T) {
 	t.Parallel()
 	gwe := asOnADevice(t)

@@ -14,7 +14,8 @@ import (
 	"github.com/gwe-project/gwe/engine/need"
 )
 
-// scarce is a tree that a recipe changes by many step types, and a gwe that works on it under limits of its own.
+// scarce is a tree that a recipe changes by many step types, and a gwe that works on it under limits of its
+// own.
 type scarce struct {
 	testing.TB
 	gwe, root string
@@ -24,8 +25,8 @@ type scarce struct {
 	before map[string]string
 }
 
-// TestScarceResources: whatever a recovery, a rollback, a confirmation or a program of an undo lacks, and at whatever moment, nothing is spent: with enough of it the
-// next recovery ends with the old version.
+// TestScarceResources: whatever a recovery, a rollback, a confirmation or a program of an undo lacks, and at
+// whatever moment, nothing is spent: with enough of it the next recovery ends with the old version.
 func TestScarceResources(t *testing.T) {
 	t.Parallel()
 	if _, err := exec.LookPath("prlimit"); err != nil {
@@ -250,7 +251,8 @@ func (s *scarce) wants(code int, arguments ...string) {
 	}
 }
 
-// wantOld lets a recovery have enough, after one that ended with code, and compares the tree. A 0 was the end already.
+// wantOld lets a recovery have enough, after one that ended with code, and compares the tree. A 0 was the end
+// already.
 func (s *scarce) wantOld(code int) {
 	s.Helper()
 	s.wants(0, "recover")

@@ -24,9 +24,10 @@ type computation struct {
 	texts  []string
 }
 
-// TestWhatIsComputedFromASecretShowsNowhere goes through the functions of the expression language, with the secret in the place of each
-// argument that can hold it, gives the results to a program that prints them, and looks for them in all that gwe says and keeps. A function
-// that comes later is covered without a change here.
+// TestWhatIsComputedFromASecretShowsNowhere goes through the functions of the expression language, with the
+// secret in the place of each argument that can hold it, gives the results to a program that prints them, and
+// looks for them in all that gwe says and keeps. A function that comes later is covered without a change
+// here.
 func TestWhatIsComputedFromASecretShowsNowhere(t *testing.T) {
 	t.Parallel()
 	computed := computations(t)
@@ -155,7 +156,8 @@ func calls(text string) []string {
 	return all
 }
 
-// computations are expressions that make texts of the secret: calls of all functions, alone and one in another; closures; operators.
+// computations are expressions that make texts of the secret: calls of all functions, alone and one in
+// another; closures; operators.
 func computations(t *testing.T) []computation {
 	t.Helper()
 	sources := []string{
@@ -256,7 +258,8 @@ func templated(t *testing.T) []computation {
 	return all
 }
 
-// longTexts are the texts of a result that are long enough to be masked, but for what cannot be told from other text.
+// longTexts are the texts of a result that are long enough to be masked, but for what cannot be told from
+// other text.
 func longTexts(v any) []string {
 	var found []string
 	switch v := v.(type) {

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestStarved: a gwe that gets no more memory ends as Go does, and leaves it to recovery: never with 2, which says that nothing ran.
-// The gwe is built for it, since the race detector ends otherwise.
+// TestStarved: a gwe that gets no more memory ends as Go does, and leaves it to recovery: never with 2, which
+// says that nothing ran. The gwe is built for it, since the race detector ends otherwise.
 func TestStarved(t *testing.T) {
 	t.Parallel()
 	if _, err := exec.LookPath("prlimit"); err != nil {

@@ -7,7 +7,8 @@ import (
 	"github.com/gwe-project/gwe/engine/need"
 )
 
-// TestReadOnlyState: where the state directory became read-only, recover and status name the run that waits, say why, and what to do.
+// TestReadOnlyState: where the state directory became read-only, recover and status name the run that waits,
+// say why, and what to do.
 func TestReadOnlyState(t *testing.T) {
 	t.Parallel()
 	need.Root(t, "it mounts")

@@ -18,12 +18,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// mainOfAttacker is a user without rights who watches the directories that root's gwe works in, and swaps names there while it does.
+// mainOfAttacker is a user without rights who watches the directories that root's gwe works in, and swaps
+// names there while it does.
 //
 //	attacker MODE SEED CALM STASH VICTIM WORK PARENT...
 //
-// It says "ready" when it watches. After CALM events it swaps at each one, until SIGTERM; then it brings back what it took away, says how many
-// events it saw, how often it swapped and how much it could not bring back, and ends. The modes:
+// It says "ready" when it watches. After CALM events it swaps at each one, until SIGTERM; then it brings back
+// what it took away, says how many events it saw, how often it swapped and how much it could not bring back,
+// and ends. The modes:
 //
 //	watch    it only counts
 //	parent   it swaps PARENT... for links to the same names of the victim, and soon back
@@ -178,7 +180,8 @@ func (a *swapper) link(to string) func(string) error {
 	return func(at string) error { return os.Symlink(to, at) }
 }
 
-// swap takes a name away and puts another thing there. A directory of root's does not go elsewhere, but may be renamed where it is.
+// swap takes a name away and puts another thing there. A directory of root's does not go elsewhere, but may
+// be renamed where it is.
 func (a *swapper) swap(path string, plant func(at string) error) {
 	if a.taken(path) {
 		return
@@ -228,7 +231,8 @@ func (a *swapper) exchange(path, other string) {
 	}
 }
 
-// taken reports whether a path lies in what is swapped at present, or the other way round: it could not be brought back.
+// taken reports whether a path lies in what is swapped at present, or the other way round: it could not be
+// brought back.
 func (a *swapper) taken(path string) bool {
 	return slices.ContainsFunc(a.swapped, func(one swap) bool {
 		return within(path, one.path) || within(one.path, path) || one.mutual && (within(path, one.away) || within(one.away, path))

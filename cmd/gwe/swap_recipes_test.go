@@ -10,12 +10,14 @@ import (
 	"github.com/gwe-project/gwe/steps"
 )
 
-// swapped is a recipe that works in a directory of another user's. WORK is that directory, OURS one of root's, KEYS the keyring.
+// swapped is a recipe that works in a directory of another user's. WORK is that directory, OURS one of
+// root's, KEYS the keyring.
 type swapped struct {
 	name, steps string
 	// parents are the directories in WORK in which the steps act.
 	parents []string
-	// files are what is in WORK: content, "-> TARGET" for a link, "" for a directory; a name that begins with "OURS/" lies there.
+	// files are what is in WORK: content, "-> TARGET" for a link, "" for a directory; a name that begins with
+	// "OURS/" lies there.
 	files map[string]string
 }
 
@@ -126,7 +128,8 @@ func holdsPath(of value.Type) bool {
 	return false
 }
 
-// recipeOf is the whole recipe: with a file of root's before and after the steps, which says what became of it.
+// recipeOf is the whole recipe: with a file of root's before and after the steps, which says what became of
+// it.
 func (s swapped) recipeOf(work, ours, keys string, fails bool) string {
 	text := "gwe: 1\nname: " + s.name + "\nlock: [\"WORK\", \"OURS\"]\nsteps:\n  - write: { path: \"OURS/first\", content: new }\n" +
 		strings.TrimPrefix(s.steps, "\n") + "  - write: { path: \"OURS/last\", content: new }\n"

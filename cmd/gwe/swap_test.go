@@ -22,9 +22,10 @@ import (
 	"github.com/gwe-project/gwe/engine/need"
 )
 
-// TestASwappingUser runs gwe in directories of a user without rights, whose process watches them by inotify and swaps names at each event, by
-// itself: nothing of root's changes but what the recipe says, and what gwe says of the machine is so. GWE_SWAPS says how many attacks
-// each recipe gets on each file system; `just swaps` makes it many.
+// TestASwappingUser runs gwe in directories of a user without rights, whose process watches them by inotify
+// and swaps names at each event, by itself: nothing of root's changes but what the recipe says, and what gwe
+// says of the machine is so. GWE_SWAPS says how many attacks each recipe gets on each file system; `just
+// swaps` makes it many.
 func TestASwappingUser(t *testing.T) {
 	need.Root(t, "a user without rights attacks it")
 	attacks, seed := len(swapPhases), uint64(1)
@@ -70,7 +71,8 @@ var (
 	swapPhases = []string{"update", "failing", "rollback", "recover", "early"}
 )
 
-// overlay is an overlayfs. Its lower layer has the files as they were delivered, so that gwe's changes copy them up.
+// overlay is an overlayfs. Its lower layer has the files as they were delivered, so that gwe's changes copy
+// them up.
 func (s *swapScene) overlay() {
 	s.Helper()
 	s.disk, s.layers = s.root+"/all", s.root+"/layers"
@@ -100,7 +102,8 @@ type swapScene struct {
 	disk, layers         string
 	work, victim, packed string
 	attacker             string
-	// old and new are WORK and OURS before and after the recipe; quiet is how many events there are without an attack.
+	// old and new are WORK and OURS before and after the recipe; quiet is how many events there are without
+	// an attack.
 	old, new      map[string]string
 	quiet         int
 	events, swaps int
@@ -186,8 +189,8 @@ func (s *swapScene) with(variable string, arguments ...string) outcome {
 	return s.end(command)
 }
 
-// begin starts the attacker, who watches by then. stop ends the attack, and returns the number of events; it is negative if something could not
-// be brought back.
+// begin starts the attacker, who watches by then. stop ends the attack, and returns the number of events; it
+// is negative if something could not be brought back.
 func (s *swapScene) begin(mode string, seed, calm int) (stop func() int) {
 	s.Helper()
 	arguments := []string{mode, strconv.Itoa(seed), strconv.Itoa(calm), s.disk + "/theirs/stash", s.victim, s.work}
@@ -261,8 +264,9 @@ func (s *swapScene) attack(mode, phase string, random *rand.Rand) int {
 	return ended.code
 }
 
-// judge compares the machine with what gwe said. What the attacker put into WORK and left there is the attacker's affair, so there only an
-// attack that was brought back whole is judged; root's own directory always is.
+// judge compares the machine with what gwe said. What the attacker put into WORK and left there is the
+// attacker's affair, so there only an attack that was brought back whole is judged; root's own directory
+// always is.
 func (s *swapScene) judge(mode, phase string, ended, recovered int, lost bool, said string) {
 	s.Helper()
 	now := s.trees()
@@ -334,7 +338,8 @@ func (s *swapScene) intact(before map[string]string, ended outcome) {
 	}
 }
 
-// trees are WORK and OURS, without gwe's hidden names, without times, and without owners, which an undo by a program does not give back.
+// trees are WORK and OURS, without gwe's hidden names, without times, and without owners, which an undo by a
+// program does not give back.
 func (s *swapScene) trees() map[string]string {
 	s.Helper()
 	tree := map[string]string{}

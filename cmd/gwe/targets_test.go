@@ -12,7 +12,8 @@ import (
 	"github.com/gwe-project/gwe/engine/need"
 )
 
-// working is a recipe that locks a directory, does something in it, and waits until the file go is there; then it ends with the code.
+// working is a recipe that locks a directory, does something in it, and waits until the file go is there;
+// then it ends with the code.
 func (d *device) working(name, lock, step, code string) string {
 	return d.recipe(name+".yaml", "gwe: 1\nname: "+name+"\nlock: [\""+lock+"\"]\nsteps:\n  - "+step+
 		"\n  - run: { dir: \""+d.root+"\", script: \": >at-"+name+"; until [ -e go ]; do sleep 0.01; done; exit "+code+"\" }\n    undo: none\n")
@@ -66,7 +67,8 @@ func (d *device) elsewhere(arguments ...string) outcome {
 	return d.gwe(append([]string{"--state-dir", d.root + "/other"}, arguments...)...)
 }
 
-// TestALockCoversWhatLiesBelow: two runs of two state directories do not work on one tree at once, whatever names their locks have for it.
+// TestALockCoversWhatLiesBelow: two runs of two state directories do not work on one tree at once, whatever
+// names their locks have for it.
 func TestALockCoversWhatLiesBelow(t *testing.T) {
 	d := newDevice(t)
 	check(t, os.MkdirAll(d.target+"/sub/dir", 0o755))
@@ -94,7 +96,8 @@ func TestALockCoversWhatLiesBelow(t *testing.T) {
 	d.elsewhere("run", d.changing("second", d.root+"/bound", d.target+"/sub/file")).said(t, 0)
 }
 
-// TestARecoveryWaitsForNoStranger: who may read a target may lock it, by flock or by fcntl, and keeps no run and no recovery from it.
+// TestARecoveryWaitsForNoStranger: who may read a target may lock it, by flock or by fcntl, and keeps no run
+// and no recovery from it.
 func TestARecoveryWaitsForNoStranger(t *testing.T) {
 	need.Root(t, "strangers hold its locks")
 	d := newDevice(t)
@@ -152,7 +155,8 @@ func TestLocksThatCannotBe(t *testing.T) {
 	}
 }
 
-// TestWhatADeadRunElsewhereOwes: what a dead run of another state directory still owes is known before anything runs.
+// TestWhatADeadRunElsewhereOwes: what a dead run of another state directory still owes is known before
+// anything runs.
 func TestWhatADeadRunElsewhereOwes(t *testing.T) {
 	d := newDevice(t)
 	file := d.target + "/file"
@@ -181,7 +185,8 @@ func TestWhatADeadRunElsewhereOwes(t *testing.T) {
 	}
 }
 
-// TestWhatASuspendedRunElsewhereOwes: while a run waits, no process of it is there, and its target is not free.
+// TestWhatASuspendedRunElsewhereOwes: while a run waits, no process of it is there, and its target is not
+// free.
 func TestWhatASuspendedRunElsewhereOwes(t *testing.T) {
 	d := newDevice(t)
 	waits := d.recipe("waits.yaml", "gwe: 1\nname: waits\nlock: [\""+d.target+"\"]\nsteps:\n  - write: { path: \""+d.target+"/file\", content: new }\n"+
@@ -205,7 +210,8 @@ func TestALostStateElsewhere(t *testing.T) {
 	}
 }
 
-// TestAStateElsewhereThatIsNotMounted: not mounted is not removed. The state directory on a stick is asked for, until its record is removed.
+// TestAStateElsewhereThatIsNotMounted: not mounted is not removed. The state directory on a stick is asked
+// for, until its record is removed.
 func TestAStateElsewhereThatIsNotMounted(t *testing.T) {
 	d := newDevice(t)
 	check(t, os.Mkdir(d.root+"/stick", 0o755))
@@ -234,8 +240,8 @@ func TestAStateElsewhereThatIsNotMounted(t *testing.T) {
 	d.gwe("run", next).said(t, 0)
 }
 
-// TestCommittedOnTopElsewhere: a rollback by hand takes no later run's work along: not of a run below, above or under another name, of
-// whatever state directory.
+// TestCommittedOnTopElsewhere: a rollback by hand takes no later run's work along: not of a run below, above
+// or under another name, of whatever state directory.
 func TestCommittedOnTopElsewhere(t *testing.T) {
 	for name, locks := range map[string][2]string{
 		"the same": {"opt", "opt"}, "below": {"opt", "opt/sub"}, "above": {"opt/sub", "opt"}, "a link": {"opt", "link"}, "below a bind mount": {"opt", "bound"},
@@ -269,8 +275,9 @@ func TestCommittedOnTopElsewhere(t *testing.T) {
 	}
 }
 
-// TestCommittedOnTopInOneState: the same for two locks of one state directory. A lock by another name for one directory takes its place; one
-// below or above leaves what the older run's undo needs, and keeps it from being rolled back first.
+// TestCommittedOnTopInOneState: the same for two locks of one state directory. A lock by another name for one
+// directory takes its place; one below or above leaves what the older run's undo needs, and keeps it from
+// being rolled back first.
 func TestCommittedOnTopInOneState(t *testing.T) {
 	d := newDevice(t)
 	check(t, os.MkdirAll(d.target+"/sub", 0o755))

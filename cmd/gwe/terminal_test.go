@@ -17,7 +17,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// terminal is a real one, as far as the kernel goes. What is written on it is drawn on a screen that is as high as it must be.
+// terminal is a real one, as far as the kernel goes. What is written on it is drawn on a screen that is as
+// high as it must be.
 type terminal struct {
 	testing.TB
 	master, slave *os.File
@@ -155,8 +156,9 @@ steps:
   - commit: all is well
 `
 
-// TestASilentStepShowsThatItLives: with the elapsed time, the time-out that bounds it, its attempt, its round and its place. In the end
-// nothing of that is on the screen, and long lines stand folded below their own text.
+// TestASilentStepShowsThatItLives: with the elapsed time, the time-out that bounds it, its attempt, its round
+// and its place. In the end nothing of that is on the screen, and long lines stand folded below their own
+// text.
 func TestASilentStepShowsThatItLives(t *testing.T) {
 	d := newDevice(t)
 	recipe := d.recipe("waits.yaml", strings.ReplaceAll(waits, "FOLDER", d.root))
@@ -229,7 +231,8 @@ func TestOnlyATerminalIsDrawnOn(t *testing.T) {
 	}
 }
 
-// TestPlainOutputIsInTheOrderOfTime: nothing is kept back and told late, and each line of steps side by side names its step.
+// TestPlainOutputIsInTheOrderOfTime: nothing is kept back and told late, and each line of steps side by side
+// names its step.
 func TestPlainOutputIsInTheOrderOfTime(t *testing.T) {
 	d := newDevice(t)
 	recipe := d.recipe("order.yaml", `gwe: 1
@@ -281,7 +284,8 @@ steps:
 	}
 }
 
-// TestARefusedSignatureIsTheLastWord: the line that ends the run says why, in every format, and in the log that is kept.
+// TestARefusedSignatureIsTheLastWord: the line that ends the run says why, in every format, and in the log
+// that is kept.
 func TestARefusedSignatureIsTheLastWord(t *testing.T) {
 	d := newDevice(t)
 	path := d.packItems("fw-2", release("fw-2")...)

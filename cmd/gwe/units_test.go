@@ -10,7 +10,8 @@ import (
 	"testing"
 )
 
-// The drop-ins for self-updates run the gwe of before where the new one does not start, or breaks, and only there.
+// The drop-ins for self-updates run the gwe of before where the new one does not start, or breaks, and only
+// there.
 func TestTheGweOfBeforeTakesOverAtBoot(t *testing.T) {
 	for _, unit := range []string{"recover", "resume"} {
 		script := scriptOf(t, "../../examples/systemd/self-update/"+unit+".conf")

@@ -18,8 +18,8 @@ steps:
       - run: { script: "touch ROOT/who" }
 `
 
-// TestUntrustedState: a run that another user forged is not root's to carry out, by whichever command. Nothing of it is run, and the cure is
-// told; who only looks may look.
+// TestUntrustedState: a run that another user forged is not root's to carry out, by whichever command.
+// Nothing of it is run, and the cure is told; who only looks may look.
 func TestUntrustedState(t *testing.T) {
 	t.Parallel()
 	d := newDevice(t)
@@ -81,7 +81,8 @@ func TestUntrustedRun(t *testing.T) {
 	}
 }
 
-// TestUntrustedRecipe: root runs no recipe, used recipe or program of a fact that another user can change, unless it is told to.
+// TestUntrustedRecipe: root runs no recipe, used recipe or program of a fact that another user can change,
+// unless it is told to.
 func TestUntrustedRecipe(t *testing.T) {
 	t.Parallel()
 	d := newDevice(t)

@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// TestUsedRounds: the undo of a step of a used recipe names the item of the round in which the recipe was used.
+// TestUsedRounds: the undo of a step of a used recipe names the item of the round in which the recipe was
+// used.
 func TestUsedRounds(t *testing.T) {
 	t.Parallel()
 	d := newDevice(t)

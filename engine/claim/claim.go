@@ -21,7 +21,8 @@ type Holder struct {
 	// State is the state directory, and Run the id of the run; "" where it has none yet.
 	State string `json:"state"`
 	Run   string `json:"run,omitempty"`
-	// Inside is the run whose step started this process; "" where none did. What lies below a directory of that run is free for it.
+	// Inside is the run whose step started this process; "" where none did. What lies below a directory of
+	// that run is free for it.
 	Inside string `json:"-"`
 }
 
@@ -44,7 +45,8 @@ type Claim struct {
 
 const suffix = ".claim"
 
-// Take claims the extents, or says at once who holds one that overlaps, with a *durable.BusyError. Claims of mine do not matter to it.
+// Take claims the extents, or says at once who holds one that overlaps, with a *durable.BusyError. Claims of
+// mine do not matter to it.
 func (p Place) Take(holder Holder, extents []Extent, mine ...*Claim) (*Claim, error) {
 	self, err := process.Identify(os.Getpid())
 	if err != nil {
@@ -100,7 +102,8 @@ func (c *Claim) Name(run string) {
 // Extents are what is claimed.
 func (c *Claim) Extents() []Extent { return c.says.Extents }
 
-// File is what the claim is on. A program that is started with it shares the claim: it is free when both have ended.
+// File is what the claim is on. A program that is started with it shares the claim: it is free when both have
+// ended.
 func (c *Claim) File() *os.File { return c.file }
 
 // Release frees the claim. It may be called twice, and on nil.
@@ -115,8 +118,8 @@ func (c *Claim) Release() {
 	c.file = nil
 }
 
-// Inherit is the claim that the process which started this one shares with it: file is what File gave there. It is nil for a file that
-// is no claim of the place.
+// Inherit is the claim that the process which started this one shares with it: file is what File gave there.
+// It is nil for a file that is no claim of the place.
 func (p Place) Inherit(file *os.File, path string, holder Holder) (*Claim, error) {
 	if filepath.Dir(path) != p.Live || !strings.HasSuffix(path, suffix) {
 		return nil, nil
@@ -139,8 +142,8 @@ func (p Place) Inherit(file *os.File, path string, holder Holder) (*Claim, error
 	return c, c.write()
 }
 
-// write makes the file where it is missing, and says in it what is claimed. Whoever finds a claim without a word takes it for one on
-// everything, so a full file system keeps nobody from claiming.
+// write makes the file where it is missing, and says in it what is claimed. Whoever finds a claim without a
+// word takes it for one on everything, so a full file system keeps nobody from claiming.
 func (c *Claim) write() error {
 	text, err := json.Marshal(c.says)
 	if err != nil {
@@ -197,8 +200,9 @@ func (p Place) enter() (unlock func(), err error) {
 	}
 }
 
-// conflict finds a claim that keeps the extents from being claimed, and removes those that nobody holds any more. dead is true where
-// its process has ended: a child that it was about to start holds the claim for a moment more.
+// conflict finds a claim that keeps the extents from being claimed, and removes those that nobody holds any
+// more. dead is true where its process has ended: a child that it was about to start holds the claim for a
+// moment more.
 func (p Place) conflict(holder Holder, extents []Extent, mine []*Claim) (busy *durable.BusyError, dead bool, err error) {
 	err = p.each(func(path string) (bool, error) {
 		for _, one := range mine {
@@ -262,7 +266,8 @@ func meets(file *os.File, holder Holder, extents []Extent) *durable.BusyError {
 	return nil
 }
 
-// below reports whether a step of the claim's run started this gwe, which works below a directory of that run.
+// below reports whether a step of the claim's run started this gwe, which works below a directory of that
+// run.
 func (h Holder) below(says content, ours, theirs Extent) bool {
 	return h.Inside != "" && h.Inside == says.Run && ours.LiesIn(theirs) && !ours.Same(theirs)
 }
@@ -278,8 +283,8 @@ func (c content) busy(file *os.File, ours, theirs string) *durable.BusyError {
 	return busy
 }
 
-// Look finds who holds a claim that overlaps the extents; nil also where that cannot be known. It changes nothing, and disturbs nobody
-// who claims at this moment.
+// Look finds who holds a claim that overlaps the extents; nil also where that cannot be known. It changes
+// nothing, and disturbs nobody who claims at this moment.
 func (p Place) Look(holder Holder, extents []Extent) (busy *durable.BusyError) {
 	if len(extents) == 0 || safe(p.Live) != nil {
 		return nil

@@ -11,14 +11,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Extent is a directory and all that lies in it, so that it is known by whatever path one comes to it. It holds until the next
-// reboot: devices get other numbers then.
+// Extent is a directory and all that lies in it, so that it is known by whatever path one comes to it. It
+// holds until the next reboot: devices get other numbers then.
 type Extent struct {
 	// Name is the path as the lock names it.
 	Name string `json:"name"`
 	// Real is the path with all links followed. What is not there is a plain name.
 	Real string `json:"real"`
-	// Areas are the parts of file systems that it covers: the directory's own first, then what is mounted below.
+	// Areas are the parts of file systems that it covers: the directory's own first, then what is mounted
+	// below.
 	Areas []Area `json:"areas,omitempty"`
 	// Self is the identity of the directory; nil where it is not there yet.
 	Self *Identity `json:"self,omitempty"`
@@ -39,11 +40,12 @@ type Identity struct {
 	Inode  uint64 `json:"inode"`
 }
 
-// Resolve finds the extents of absolute paths as they are now. What cannot be told about one, for want of /proc or of the right to
-// look, is left out of it.
+// Resolve finds the extents of absolute paths as they are now. What cannot be told about one, for want of
+// /proc or of the right to look, is left out of it.
 func Resolve(paths ...string) []Extent { return NewResolver().Resolve(paths...) }
 
-// Resolver finds the extents of many paths with one look at the table of mounts, and each path once. It is for one goroutine, and for one moment.
+// Resolver finds the extents of many paths with one look at the table of mounts, and each path once. It is
+// for one goroutine, and for one moment.
 type Resolver struct {
 	mounts []mount
 	known  map[string]Extent
@@ -88,7 +90,8 @@ func resolve(path string, mounts []mount) Extent {
 	}
 }
 
-// above notes the identities of the open directory and of those that it lies in, by way of "..": no name is looked up.
+// above notes the identities of the open directory and of those that it lies in, by way of "..": no name is
+// looked up.
 func (e *Extent) above(directory int, itself bool) {
 	at, err := unix.Dup(directory)
 	for err == nil {

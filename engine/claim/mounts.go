@@ -47,7 +47,8 @@ func mountTable() []mount {
 	return mounts
 }
 
-// mountOf is the number of the mount by which a directory was opened. A mount over the path does not matter to it.
+// mountOf is the number of the mount by which a directory was opened. A mount over the path does not matter
+// to it.
 func mountOf(directory int) (int, error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/self/fdinfo/%d", directory))
 	if err != nil {

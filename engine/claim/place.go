@@ -24,11 +24,13 @@ type Place struct {
 	Spare string
 }
 
-// Variable names the environment variable that says where the place is, for a device where the usual one cannot be written.
+// Variable names the environment variable that says where the place is, for a device where the usual one
+// cannot be written.
 const Variable = "GWE_LOCK_DIR"
 
-// Usual is the place of this process's user: for root /run/gwe/locks and /var/lib/gwe/targets; for another user, and for a root without
-// rights on the machine, directories below XDG_STATE_HOME or HOME, or below /var/tmp where these cannot be written.
+// Usual is the place of this process's user: for root /run/gwe/locks and /var/lib/gwe/targets; for another
+// user, and for a root without rights on the machine, directories below XDG_STATE_HOME or HOME, or below
+// /var/tmp where these cannot be written.
 func Usual(environment func(string) string) Place {
 	if chosen := environment(Variable); chosen != "" {
 		return Place{Live: filepath.Join(chosen, "locks"), Kept: filepath.Join(chosen, "targets")}
@@ -107,7 +109,8 @@ func open(directory string) error {
 	return safe(directory) // as it is now: another process may have made it
 }
 
-// safe refuses a directory that a user other than root and this one could write, put another in the place of, or make.
+// safe refuses a directory that a user other than root and this one could write, put another in the place of,
+// or make.
 func safe(directory string) error {
 	if !filepath.IsAbs(directory) {
 		return fault.New(fault.Refused, "lock-directory-unusable", "cannot use the directory of locks %s: it is not an absolute path", directory).

@@ -11,7 +11,8 @@ import (
 	"github.com/gwe-project/gwe/engine/need"
 )
 
-// TestUnsafePlaces: a directory of locks that a less trusted user owns, can write or can replace is refused, with a cure.
+// TestUnsafePlaces: a directory of locks that a less trusted user owns, can write or can replace is refused,
+// with a cure.
 func TestUnsafePlaces(t *testing.T) {
 	need.Root(t, "it gives directories away")
 	for _, test := range []struct {

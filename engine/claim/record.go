@@ -16,7 +16,8 @@ import (
 	"github.com/gwe-project/gwe/engine/regular"
 )
 
-// Known is what is recorded of a state directory. Its journals say more, and are right where they can be read.
+// Known is what is recorded of a state directory. Its journals say more, and are right where they can be
+// read.
 type Known struct {
 	// State is the state directory, all links followed.
 	State string `json:"state"`
@@ -72,7 +73,8 @@ func merged(to, from []string) []string {
 	return to
 }
 
-// Begin notes, durably, that a run of a recorded state directory has begun. Its name is all: a file without content is no more than a name.
+// Begin notes, durably, that a run of a recorded state directory has begun. Its name is all: a file without
+// content is no more than a name.
 func (p Place) Begin(state, run string) error {
 	return p.keep(func(directory string) error {
 		file, err := regular.Open(filepath.Join(directory, key(follow(filepath.Clean(state)))+"."+run), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
@@ -146,7 +148,8 @@ func (p Place) States() []Known {
 	return all
 }
 
-// Visible says whether the state directory that a record is about can be read: it can be away, on a file system that is not mounted, or gone.
+// Visible says whether the state directory that a record is about can be read: it can be away, on a file
+// system that is not mounted, or gone.
 type Visible int
 
 // The values of Visible.
@@ -171,9 +174,10 @@ func (k Known) Look() Visible {
 	return Gone
 }
 
-// Tidy drops the records of state directories that are gone, where nothing is known to be owed, or what it was owed on is gone too. One
-// that was on a file system whose mount point is gone may come back: it is dropped only if both are so. Notes of runs of which no record tells the
-// state directory go too: nothing can be learned from them.
+// Tidy drops the records of state directories that are gone, where nothing is known to be owed, or what it
+// was owed on is gone too. One that was on a file system whose mount point is gone may come back: it is
+// dropped only if both are so. Notes of runs of which no record tells the state directory go too: nothing can
+// be learned from them.
 func (p Place) Tidy(states []Known) {
 	p.sweep()
 	for _, known := range states {

@@ -143,7 +143,8 @@ func TestRecordsWithoutTheUsualPlace(t *testing.T) {
 	}
 }
 
-// TestOrphanedNotes: the note of a run without a record of its state directory goes. One with a record stays, readable or not.
+// TestOrphanedNotes: the note of a run without a record of its state directory goes. One with a record stays,
+// readable or not.
 func TestOrphanedNotes(t *testing.T) {
 	folder := private(t)
 	place, here := placeIn(folder), state(t, filepath.Join(folder, "state"))

@@ -18,8 +18,8 @@ func RenameAt(from *openat.Dir, name string, to *openat.Dir, other string) error
 	return syncBoth(from, to)
 }
 
-// RenameNoReplaceAt moves a name to another one only if nothing has that, and syncs both directories. errors.Is(err, fs.ErrExist) tells that
-// the name was taken.
+// RenameNoReplaceAt moves a name to another one only if nothing has that, and syncs both directories.
+// errors.Is(err, fs.ErrExist) tells that the name was taken.
 func RenameNoReplaceAt(from *openat.Dir, name string, to *openat.Dir, other string) error {
 	if err := MoveNoReplaceAt(from, name, to, other); err != nil {
 		return err
@@ -27,12 +27,14 @@ func RenameNoReplaceAt(from *openat.Dir, name string, to *openat.Dir, other stri
 	return syncBoth(from, to)
 }
 
-// MoveNoReplaceAt is RenameNoReplaceAt without the sync: for one of several changes that are made durable together.
+// MoveNoReplaceAt is RenameNoReplaceAt without the sync: for one of several changes that are made durable
+// together.
 func MoveNoReplaceAt(from *openat.Dir, name string, to *openat.Dir, other string) error {
 	return Explain(from.RenameNoReplace(name, to, other), "cannot rename %s to %s", from.Join(name), to.Join(other))
 }
 
-// MoveAwayAt is MoveNoReplaceAt for what is ours to throw away: immutable and append-only marks do not hold it.
+// MoveAwayAt is MoveNoReplaceAt for what is ours to throw away: immutable and append-only marks do not hold
+// it.
 func MoveAwayAt(from *openat.Dir, name string, to *openat.Dir, other string) error {
 	err := MoveNoReplaceAt(from, name, to, other)
 	if !errors.Is(err, fs.ErrPermission) {
@@ -57,13 +59,14 @@ func RemoveAt(dir *openat.Dir, name string) error {
 // Known reports whether an open directory is the one that may be removed.
 type Known func(*openat.Dir) (bool, error)
 
-// DiscardAt removes what has a name in an open directory, with everything below it, and syncs the directory. It is for what is ours to throw
-// away: what directories without write permission and immutable or append-only marks (chattr +i, +a) hold on to goes too. No link is
-// followed; where something is mounted at the name or below it, nothing is removed. It is no error if nothing has the name.
+// DiscardAt removes what has a name in an open directory, with everything below it, and syncs the directory.
+// It is for what is ours to throw away: what directories without write permission and immutable or
+// append-only marks (chattr +i, +a) hold on to goes too. No link is followed; where something is mounted at
+// the name or below it, nothing is removed. It is no error if nothing has the name.
 func DiscardAt(dir *openat.Dir, name string) error { return DiscardKnown(dir, name, nil) }
 
-// DiscardKnown is DiscardAt for a directory that must be a certain one: where another has its name by then, the error is ESTALE, and nothing
-// of it is removed. known may be nil.
+// DiscardKnown is DiscardAt for a directory that must be a certain one: where another has its name by then,
+// the error is ESTALE, and nothing of it is removed. known may be nil.
 func DiscardKnown(dir *openat.Dir, name string, known Known) error {
 	if _, err := dir.Stat(name); errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -164,7 +167,8 @@ func MountedIn(dir *openat.Dir, name string) (string, error) {
 	return MountedAt(local{}, filepath.Join(real, name), info)
 }
 
-// UnmountedAt refuses a removal that would go through a mount: what is mounted there is not ours to throw away.
+// UnmountedAt refuses a removal that would go through a mount: what is mounted there is not ours to throw
+// away.
 func UnmountedAt(dir *openat.Dir, name string) error {
 	mounted, err := MountedIn(dir, name)
 	if err != nil || mounted == "" {

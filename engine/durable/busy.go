@@ -92,11 +92,13 @@ func busy(path string, file *os.File) *BusyError {
 	return found
 }
 
-// BusyOn tells who holds the lock on an open file that was never another's: its content names the process and its run.
+// BusyOn tells who holds the lock on an open file that was never another's: its content names the process and
+// its run.
 func BusyOn(path string, file *os.File, pid int, run string) *BusyError {
 	found := &BusyError{Path: path, PID: pid, Run: run}
 	if holder := holderOf(file); holder != 0 && holder != pid && (pid == 0 || isDead(pid)) {
-		// Else the lock was inherited by the process that the content names: the kernel goes on to name the one that took it.
+		// Else the lock was inherited by the process that the content names: the kernel goes on to name the
+		// one that took it.
 		found.PID = holder
 	}
 	found.addRun()
@@ -112,9 +114,9 @@ func (b *BusyError) addRun() {
 	}
 }
 
-// holderOf asks /proc/locks, whose lines read "1: FLOCK  ADVISORY  WRITE 1234 fe:00:5678 0 EOF": pid, then device and
-// inode. On btrfs and overlayfs the device differs from stat's; then it is the process that locks that inode number and has the
-// file open: another file system has the number too.
+// holderOf asks /proc/locks, whose lines read "1: FLOCK ADVISORY WRITE 1234 fe:00:5678 0 EOF": pid, then
+// device and inode. On btrfs and overlayfs the device differs from stat's; then it is the process that locks
+// that inode number and has the file open: another file system has the number too.
 func holderOf(file *os.File) int {
 	var status unix.Stat_t
 	if err := unix.Fstat(int(file.Fd()), &status); err != nil {

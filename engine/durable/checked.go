@@ -16,16 +16,18 @@ import (
 // sealedSuffix ends the name of a checked note's file, which has the note and its digest.
 const sealedSuffix = ".sealed"
 
-// sumSuffix ends the name of the file beside a note that holds its length and SHA-256, as older gwes wrote them.
+// sumSuffix ends the name of the file beside a note that holds its length and SHA-256, as older gwes wrote
+// them.
 const sumSuffix = ".sum"
 
-// WriteChecked is WriteNote with the note's digest behind it: an undo goes by the note, and the journal may have no digest of it yet. The
-// caller makes it durable, together with all else that has to be before it acts on the note.
+// WriteChecked is WriteNote with the note's digest behind it: an undo goes by the note, and the journal may
+// have no digest of it yet. The caller makes it durable, together with all else that has to be before it acts
+// on the note.
 func WriteChecked(path string, text []byte) error { return WriteNote(path+sealedSuffix, seal(text)) }
 
-// ReadChecked reads such a note; it is nil where there is none. What a power cut leaves of one that was not durable yet counts as none,
-// for nothing has acted on it: the file is empty or has NULs, since a page is written as one. Anything else that does not fit the digest is
-// the fault note-damaged.
+// ReadChecked reads such a note; it is nil where there is none. What a power cut leaves of one that was not
+// durable yet counts as none, for nothing has acted on it: the file is empty or has NULs, since a page is
+// written as one. Anything else that does not fit the digest is the fault note-damaged.
 func ReadChecked(path string) ([]byte, error) {
 	whole, err := readNote(path + sealedSuffix)
 	if err != nil {
@@ -79,8 +81,8 @@ func readNote(path string) ([]byte, error) {
 
 func sumOf(text []byte) []byte { return fmt.Appendf(nil, "%d %x\n", len(text), sha256.Sum256(text)) }
 
-// torn reports whether a power cut can have left a note and its digest: one of them is missing, or has NULs. If one bit makes
-// them fit, that is what was changed.
+// torn reports whether a power cut can have left a note and its digest: one of them is missing, or has NULs.
+// If one bit makes them fit, that is what was changed.
 func torn(text, sum []byte) bool {
 	fits := func(text, sum []byte) bool { return bytes.Equal(sum, sumOf(text)) }
 	if oneBit(sum, func(sum []byte) bool { return fits(text, sum) }) || oneBit(text, func(text []byte) bool { return fits(text, sum) }) {
@@ -142,7 +144,8 @@ func unseal(whole []byte) (text []byte, sealed bool) {
 // WriteSealed is WriteFile, for its owner alone, with the SHA-256 of the text in a last line.
 func WriteSealed(path string, text []byte) error { return WriteFile(path, seal(text), 0o600) }
 
-// ReadSealed reads what WriteSealed wrote; it is nil where nothing is there. Any change of it is the fault note-damaged.
+// ReadSealed reads what WriteSealed wrote; it is nil where nothing is there. Any change of it is the fault
+// note-damaged.
 func ReadSealed(path string) ([]byte, error) {
 	whole, err := readNote(path)
 	if err != nil || whole == nil {

@@ -8,8 +8,9 @@ import (
 	"github.com/gwe-project/gwe/engine/fault"
 )
 
-// Explain turns an error of the file system into a fault; nil stays nil, and a fault stays itself. The errors that a
-// person can cure have codes of their own; the cause stays, so errors.Is(err, fs.ErrExist) and its like go on working.
+// Explain turns an error of the file system into a fault; nil stays nil, and a fault stays itself. The errors
+// that a person can cure have codes of their own; the cause stays, so errors.Is(err, fs.ErrExist) and its
+// like go on working.
 func Explain(err error, format string, arguments ...any) error {
 	if err == nil || fault.As(err) != nil {
 		return err

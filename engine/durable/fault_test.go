@@ -9,8 +9,8 @@ import (
 	"github.com/gwe-project/gwe/engine/fault"
 )
 
-// TestExplain: root who is refused is not told to become root, but that the file system may have nothing of the kind. FAT answers
-// a change of owner and a link so.
+// TestExplain: root who is refused is not told to become root, but that the file system may have nothing of
+// the kind. FAT answers a change of owner and a link so.
 func TestExplain(t *testing.T) {
 	for errno, want := range map[syscall.Errno]string{
 		syscall.EPERM:      "permission-denied: no owners, modes or links, as FAT",

@@ -22,9 +22,9 @@ type Lock struct {
 
 // Acquire takes the lock at path, or says at once that it is busy, with a *BusyError.
 //
-// The lock file is made with mode 0600 where it is missing, and info becomes its content while the lock is held: JSON, whose
-// members "pid" and "run" a *BusyError of another process then tells. The file is never removed, for a removed lock file can
-// be locked twice. What is no regular file is refused.
+// The lock file is made with mode 0600 where it is missing, and info becomes its content while the lock is
+// held: JSON, whose members "pid" and "run" a *BusyError of another process then tells. The file is never
+// removed, for a removed lock file can be locked twice. What is no regular file is refused.
 //
 // Two locks of one process on the same file exclude each other too.
 func Acquire(path, info string) (*Lock, error) {
@@ -42,16 +42,19 @@ func Acquire(path, info string) (*Lock, error) {
 
 // Describe changes the content of a lock file.
 func (l *Lock) Describe(info string) {
-	// To name the holder is a courtesy: on a full disk the lock holds without it, and /proc/locks still knows the pid.
+	// To name the holder is a courtesy: on a full disk the lock holds without it, and /proc/locks still knows
+	// the pid.
 	_ = l.file.Truncate(0)
 	_, _ = l.file.WriteAt([]byte(info), 0)
 }
 
-// File is what the lock is on. A program that is started with it shares the lock: it is free when both have ended.
+// File is what the lock is on. A program that is started with it shares the lock: it is free when both have
+// ended.
 func (l *Lock) File() *os.File { return l.file }
 
-// Inherit is the lock at path that the process which started this one shares with it: file is what File gave there. No
-// program that this process starts shares it. It is refused where somebody else holds the lock, or where it is on another file.
+// Inherit is the lock at path that the process which started this one shares with it: file is what File gave
+// there. No program that this process starts shares it. It is refused where somebody else holds the lock, or
+// where it is on another file.
 func Inherit(file *os.File, path string) (*Lock, error) {
 	unix.CloseOnExec(int(file.Fd()))
 	mine, err := file.Stat()
@@ -68,13 +71,13 @@ func Inherit(file *os.File, path string) (*Lock, error) {
 	return &Lock{file: file}, nil
 }
 
-// Inheritance is how long a lock may outlive its holder. Who is killed between fork and exec leaves a child that has all its
-// files open until its own exec: a moment, but a recovery right after a kill -9 would be refused in it. The kernel names no
-// holder where that is dead and reaped.
+// Inheritance is how long a lock may outlive its holder. Who is killed between fork and exec leaves a child
+// that has all its files open until its own exec: a moment, but a recovery right after a kill -9 would be
+// refused in it. The kernel names no holder where that is dead and reaped.
 const Inheritance = 2 * time.Second
 
-// acquire opens (close-on-exec, as os.OpenFile always does) and locks. If somebody put another file at path between the
-// two, it starts again: the lock must be on what others will find there.
+// acquire opens (close-on-exec, as os.OpenFile always does) and locks. If somebody put another file at path
+// between the two, it starts again: the lock must be on what others will find there.
 func acquire(path string, open func() (*os.File, error)) (*Lock, error) {
 	begun := time.Now()
 	for {
@@ -109,11 +112,13 @@ func acquire(path string, open func() (*os.File, error)) (*Lock, error) {
 	}
 }
 
-// Ended reports whether the process that holds a busy lock has ended: a child of it may have the file open a moment longer. Where
-// the kernel names nobody, the content of a lock file is what an earlier holder wrote, and may name anyone.
+// Ended reports whether the process that holds a busy lock has ended: a child of it may have the file open a
+// moment longer. Where the kernel names nobody, the content of a lock file is what an earlier holder wrote,
+// and may name anyone.
 func Ended(file *os.File, found *BusyError) bool { return holderOf(file) <= 0 || isDead(found.PID) }
 
-// Held reports whether a process that can be seen from here holds the lock on an open file. It never touches the lock.
+// Held reports whether a process that can be seen from here holds the lock on an open file. It never touches
+// the lock.
 func Held(file *os.File) bool { return holderOf(file) != 0 }
 
 // Flock takes the lock on an open file, without waiting.

@@ -24,9 +24,9 @@ type Looker interface {
 	ReadFile(path string) ([]byte, error)
 }
 
-// MountedAt gives a mount point at the folder or below it; "" where there is none. The folder may be reached by links,
-// while the table has none: a mount point belongs to the folder when one of the folders above it, or it itself, is the
-// same, and lies in the same one.
+// MountedAt gives a mount point at the folder or below it; "" where there is none. The folder may be reached
+// by links, while the table has none: a mount point belongs to the folder when one of the folders above it,
+// or it itself, is the same, and lies in the same one.
 func MountedAt(machine Looker, path string, folder fs.FileInfo) (string, error) {
 	table, err := machine.ReadFile(mountTable)
 	if err != nil {
@@ -58,7 +58,8 @@ func MountedAt(machine Looker, path string, folder fs.FileInfo) (string, error) 
 	return "", nil
 }
 
-// Unescape gives a name of the table as it is: blanks, tabs, newlines and backslashes are three octal digits there.
+// Unescape gives a name of the table as it is: blanks, tabs, newlines and backslashes are three octal digits
+// there.
 func Unescape(name string) string {
 	var plain strings.Builder
 	for i := 0; i < len(name); i++ {
@@ -86,8 +87,9 @@ func (local) Lstat(path string) (fs.FileInfo, error) { return os.Lstat(path) }
 func (local) Stat(path string) (fs.FileInfo, error)  { return os.Stat(path) }
 func (local) ReadFile(path string) ([]byte, error)   { return os.ReadFile(path) }
 
-// OverlayUpper returns the upper directory of the overlay file system that holds a directory: what is written there lies in it. It
-// is "" where the directory is on no overlay, where that is read-only, or where its mount cannot be told.
+// OverlayUpper returns the upper directory of the overlay file system that holds a directory: what is written
+// there lies in it. It is "" where the directory is on no overlay, where that is read-only, or where its
+// mount cannot be told.
 func OverlayUpper(directory string) string {
 	var status unix.Stat_t
 	if unix.Stat(directory, &status) != nil {

@@ -13,8 +13,9 @@ import (
 	"github.com/gwe-project/gwe/engine/fault"
 )
 
-// MountPoint returns the mount point on which path lies, symbolic links followed; "" where that is the root directory. A
-// path that does not exist lies where its nearest parent does. An automount point that does not answer is none.
+// MountPoint returns the mount point on which path lies, symbolic links followed; "" where that is the root
+// directory. A path that does not exist lies where its nearest parent does. An automount point that does not
+// answer is none.
 func MountPoint(path string) (string, error) {
 	real, err := existing(path)
 	if err != nil {
@@ -29,8 +30,8 @@ func MountPoint(path string) (string, error) {
 	return "", nil
 }
 
-// RequireMount refuses where the mount point is none, or is not mounted. what is what needs it: "the source". The error's
-// code is not-mounted.
+// RequireMount refuses where the mount point is none, or is not mounted. what is what needs it: "the source".
+// The error's code is not-mounted.
 func RequireMount(what, point string) error {
 	real, err := filepath.EvalSymlinks(point)
 	is := false
@@ -44,7 +45,8 @@ func RequireMount(what, point string) error {
 		WithHint("mount it, then run again: mount %s; at boot, let the unit wait for it: RequiresMountsFor=%s", point, point).WithCause(err)
 }
 
-// RequireMounted refuses where path does not lie on a mount point, but in the root file system. The error's code is not-mounted.
+// RequireMounted refuses where path does not lie on a mount point, but in the root file system. The error's
+// code is not-mounted.
 func RequireMounted(what, path string) error {
 	point, err := MountPoint(path)
 	if err == nil && point != "" {
@@ -54,7 +56,8 @@ func RequireMounted(what, path string) error {
 		WithHint("mount what should be there, then run again; at boot, let the unit wait for it: RequiresMountsFor=%s", path).WithCause(err)
 }
 
-// existing is the path, or its nearest parent that exists, without symbolic links. To look triggers an automount.
+// existing is the path, or its nearest parent that exists, without symbolic links. To look triggers an
+// automount.
 func existing(path string) (string, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
@@ -105,8 +108,9 @@ func isMountPoint(path string) (bool, error) {
 	return false, nil
 }
 
-// FileSystemRoot returns the directory with which the file system begins that path lies on, or its nearest parent that exists;
-// "" where it is that of the root directory. It goes by the devices, so that a bind mount of the same file system counts for nothing.
+// FileSystemRoot returns the directory with which the file system begins that path lies on, or its nearest
+// parent that exists; "" where it is that of the root directory. It goes by the devices, so that a bind mount
+// of the same file system counts for nothing.
 func FileSystemRoot(path string) (string, error) {
 	real, err := existing(path)
 	if err != nil {

@@ -5,8 +5,9 @@ import (
 	"strings"
 )
 
-// OwnPatterns are the names that gwe gives to what lies beside or in what it changes until its undo, or the order of releases, needs it no
-// more. They are patterns of path.Match, and of rsync. A name that only starts with Prefix is not gwe's.
+// OwnPatterns are the names that gwe gives to what lies beside or in what it changes until its undo, or the
+// order of releases, needs it no more. They are patterns of path.Match, and of rsync. A name that only starts
+// with Prefix is not gwe's.
 func OwnPatterns() []string {
 	digits := func(count int) string { return strings.Repeat("[0-9]", count) }
 	return []string{

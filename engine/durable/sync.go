@@ -26,11 +26,12 @@ func syncPath(path string, flags int) error {
 	return Explain(file.Sync(), "cannot sync %s", path)
 }
 
-// SyncFileSystems makes everything durable that was written on the file systems of these paths: one syncfs for each
-// file system, however many paths lie on it. A path that does not exist stands for its nearest existing parent; a
-// symbolic link stands for the folder it lies in and for what it points to.
+// SyncFileSystems makes everything durable that was written on the file systems of these paths: one syncfs
+// for each file system, however many paths lie on it. A path that does not exist stands for its nearest
+// existing parent; a symbolic link stands for the folder it lies in and for what it points to.
 //
-// Since Linux 5.8 syncfs tells of write errors that nobody was told of yet, even when they happened before the call.
+// Since Linux 5.8 syncfs tells of write errors that nobody was told of yet, even when they happened before
+// the call.
 func SyncFileSystems(paths ...string) error {
 	return syncPaths(paths, map[uint64]bool{})
 }
@@ -61,8 +62,8 @@ func deviceOf(info fs.FileInfo) uint64 {
 	return 0
 }
 
-// anchorsOf names existing folders and regular files that lie on the path's file systems and can be opened without
-// blocking (a FIFO would wait for a writer).
+// anchorsOf names existing folders and regular files that lie on the path's file systems and can be opened
+// without blocking (a FIFO would wait for a writer).
 func anchorsOf(path string) ([]string, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {

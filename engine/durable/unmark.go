@@ -8,7 +8,8 @@ const (
 	appendOnly = 0x20
 )
 
-// Unmark takes the immutable and the append-only mark away from an open file, where the file system knows them.
+// Unmark takes the immutable and the append-only mark away from an open file, where the file system knows
+// them.
 func Unmark(handle int) {
 	flags, err := unix.IoctlGetInt(handle, unix.FS_IOC_GETFLAGS)
 	if err == nil && flags&(immutable|appendOnly) != 0 {

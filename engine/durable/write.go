@@ -6,8 +6,9 @@ import (
 	"path/filepath"
 )
 
-// WriteFile puts data at path, all or nothing: into a temporary file beside it, synced, renamed over it, and the folder
-// synced. The mode is exactly the one given, whatever the umask. A symbolic link at path is replaced, not followed.
+// WriteFile puts data at path, all or nothing: into a temporary file beside it, synced, renamed over it, and
+// the folder synced. The mode is exactly the one given, whatever the umask. A symbolic link at path is
+// replaced, not followed.
 func WriteFile(path string, data []byte, mode fs.FileMode) error {
 	folder := filepath.Dir(path)
 	file, err := os.CreateTemp(folder, Prefix+"*")
@@ -25,8 +26,8 @@ func WriteFile(path string, data []byte, mode fs.FileMode) error {
 	return SyncFolder(folder)
 }
 
-// fill writes, syncs and closes the temporary file. The content is on the disk before the rename: without that, some
-// file systems show an empty file under the final name after a power cut.
+// fill writes, syncs and closes the temporary file. The content is on the disk before the rename: without
+// that, some file systems show an empty file under the final name after a power cut.
 func fill(file *os.File, data []byte, mode fs.FileMode) error {
 	defer file.Close()
 	if _, err := file.Write(data); err != nil {

@@ -75,7 +75,8 @@ func (s *source) codes(t *testing.T) []errorcodes.Code {
 	return all
 }
 
-// named are the step types that can have a code that is composed: where it begins with the name of one of them, that one alone.
+// named are the step types that can have a code that is composed: where it begins with the name of one of
+// them, that one alone.
 func named(stepTypes []string, code string) []string {
 	for _, one := range stepTypes {
 		if strings.HasPrefix(code, one+"-") && !slices.ContainsFunc(stepTypes, func(other string) bool {
@@ -182,8 +183,8 @@ func (c call) expressionOrNil() ast.Expr {
 	return c.expression
 }
 
-// substituted is an expression with the arguments of a call in place of the parameters. What is known already is written
-// out.
+// substituted is an expression with the arguments of a call in place of the parameters. What is known already
+// is written out.
 func (s *source) substituted(part ast.Expr, info *types.Info, parameters *types.Tuple, from call) ast.Expr {
 	if text, ok := constantText(part, info); ok {
 		return written(text)

@@ -6,8 +6,9 @@ import (
 	"testing"
 )
 
-// stepTypes tells of each function which built-in step types can come to it. It follows calls whose function is known, and
-// methods of interfaces to all that have them; what a type hands on as a value counts as called.
+// stepTypes tells of each function which built-in step types can come to it. It follows calls whose function
+// is known, and methods of interfaces to all that have them; what a type hands on as a value counts as
+// called.
 func (s *source) stepTypes(t *testing.T) map[*types.Func][]string {
 	t.Helper()
 	reached := map[*types.Func][]string{}

@@ -46,7 +46,8 @@ type checker struct {
 	locals   []local
 	closures []closure
 	slots    int
-	// visits counts the nodes walked. expr's parser shares the middle of a < b < c, so that a small tree can be a big walk.
+	// visits counts the nodes walked. expr's parser shares the middle of a < b < c, so that a small tree can
+	// be a big walk.
 	visits int
 
 	references []Reference
@@ -76,7 +77,8 @@ func (c *checker) reportAt(node ast.Node, problem Problem) {
 	c.problems = append(c.problems, problem)
 }
 
-// check gives the term of a node. The term is raw: it may be absent or hold secrets, until use has looked at it.
+// check gives the term of a node. The term is raw: it may be absent or hold secrets, until use has looked at
+// it.
 func (c *checker) check(node ast.Node) term {
 	if c.visits++; c.visits > maximumVisits {
 		if c.visits == maximumVisits+1 {
@@ -135,7 +137,8 @@ func literal(node ast.Node, kind value.Kind, v any) term {
 	return term{node: node, t: of(kind), constant: true, eval: func(*evaluation) any { return v }}
 }
 
-// use takes a term as a value: it must not be absent, its secrets are opened where they may be, and its name is noted.
+// use takes a term as a value: it must not be absent, its secrets are opened where they may be, and its name
+// is noted.
 func (c *checker) use(raw term) term {
 	if raw.absent {
 		c.reportAbsent(raw)

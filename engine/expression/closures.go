@@ -105,7 +105,8 @@ func (c *checker) closure(node *ast.BuiltinNode) term {
 	return made
 }
 
-// enter opens the closure's names. It gives the slot of the element; behind it lie those of the index and the accumulator.
+// enter opens the closure's names. It gives the slot of the element; behind it lie those of the index and the
+// accumulator.
 func (c *checker) enter(list term, function string, start *term) int {
 	slot := c.slots
 	c.slots += 3
@@ -240,7 +241,8 @@ func (c *checker) finish(l loop, made *term) bool {
 
 func isOrdered(t value.Type) bool { return isNumber(t) || isText(t) || isMeasure(t) }
 
-// find is find and its kin. What is not there is absent, and so is its index: as a number it would be that of another element.
+// find is find and its kin. What is not there is absent, and so is its index: as a number it would be that of
+// another element.
 func (l loop) find(made *term) {
 	function := l.node.Name
 	last := function == "findLast" || function == "findLastIndex"

@@ -18,8 +18,8 @@ type Expression struct {
 	proved []string
 }
 
-// Compile reads and checks a bare expression: when, until and retry.when want a bool. Offsets of problems are into source.
-// Where there is a problem the Expression is nil.
+// Compile reads and checks a bare expression: when, until and retry.when want a bool. Offsets of problems are
+// into source. Where there is a problem the Expression is nil.
 func Compile(source string, scope Scope, want value.Type) (*Expression, []Problem) {
 	if at := strings.Index(source, opening); at >= 0 {
 		return nil, []Problem{{From: at, To: at + len(opening), Message: "this is an expression already", Hint: "leave out ${{ and }}"}}
@@ -27,7 +27,8 @@ func Compile(source string, scope Scope, want value.Type) (*Expression, []Proble
 	return compile(source, 0, scope, want, false)
 }
 
-// compile checks one expression that stands at an offset of a text. As text, every scalar is accepted for a string.
+// compile checks one expression that stands at an offset of a text. As text, every scalar is accepted for a
+// string.
 func compile(source string, offset int, scope Scope, want value.Type, asText bool) (*Expression, []Problem) {
 	shifted := func(problems []Problem) []Problem {
 		for i := range problems {
@@ -61,7 +62,8 @@ func compile(source string, offset int, scope Scope, want value.Type, asText boo
 	return compiled, nil
 }
 
-// isSecret tells the types whose values stay secret: what is opened on the way there is wrapped again at once.
+// isSecret tells the types whose values stay secret: what is opened on the way there is wrapped again at
+// once.
 func isSecret(t value.Type) bool {
 	switch t.Kind {
 	case value.KindSecret:
@@ -117,7 +119,8 @@ func converter(t value.Type) string {
 	return "string"
 }
 
-// Evaluate gives the canonical value of the wanted type. Where the expression is secret, an error tells no details.
+// Evaluate gives the canonical value of the wanted type. Where the expression is secret, an error tells no
+// details.
 func (e *Expression) Evaluate(names map[string]any) (any, error) {
 	result, err := guarded(e.term.eval, names, e.slots)
 	if err == nil {

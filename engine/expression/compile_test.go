@@ -163,7 +163,8 @@ func TestSecrets(t *testing.T) {
 	}
 }
 
-// TestSecretCannotLeaveByAnotherType makes sure that a secret is not opened for an argument beside the secret one.
+// TestSecretCannotLeaveByAnotherType makes sure that a secret is not opened for an argument beside the secret
+// one.
 func TestSecretCannotLeaveByAnotherType(t *testing.T) {
 	for _, want := range []value.Type{textType, anyType, boolType, value.ListOf(textType), value.MapOf(anyType)} {
 		for _, text := range []string{"${{ inputs.token }}", "${{ [inputs.token] }}", "${{ inputs.token == \"\" }}", "${{ {a: inputs} }}"} {
@@ -271,8 +272,8 @@ func TestBounds(t *testing.T) {
 	}
 }
 
-// FuzzCompile looks for panics, for problems outside of the text, for results of another type than was promised, and for
-// words of Go in messages.
+// FuzzCompile looks for panics, for problems outside of the text, for results of another type than was
+// promised, and for words of Go in messages.
 func FuzzCompile(f *testing.F) {
 	for _, seed := range []string{
 		"inputs.name", `steps.extra?.path ?? "d"`, "filter(inputs.hosts, # > 'a')", "let x = 1; x + 2", "1..3 | map(# * 2)", "inputs.force ? 1 : 2.5",

@@ -19,8 +19,8 @@ var update = flag.Bool("update", false, "write the results into docs/expressions
 
 const documentation = "../../docs/expressions.md"
 
-// TestDocumentation compiles and evaluates every example of docs/expressions.md: it is the table of what is allowed and
-// of the error for what is not.
+// TestDocumentation compiles and evaluates every example of docs/expressions.md: it is the table of what is
+// allowed and of the error for what is not.
 func TestDocumentation(t *testing.T) {
 	content, err := os.ReadFile(documentation)
 	if err != nil {

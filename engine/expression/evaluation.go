@@ -8,8 +8,8 @@ import (
 	"github.com/gwe-project/gwe/engine/value"
 )
 
-// budget bounds the work of one evaluation: about one unit for each byte of text and 16 for each element and each round of
-// a closure.
+// budget bounds the work of one evaluation: about one unit for each byte of text and 16 for each element and
+// each round of a closure.
 const (
 	budget        = 16 << 20
 	elementBudget = 16
@@ -42,8 +42,8 @@ func (e *evaluation) spend(units int) {
 	e.left -= units
 }
 
-// guarded runs an evaluation and gives its failure as an error. A panic that is no failure of ours comes from a value
-// that is not of the type that the scope promised, or from a function of sprig.
+// guarded runs an evaluation and gives its failure as an error. A panic that is no failure of ours comes from
+// a value that is not of the type that the scope promised, or from a function of sprig.
 func guarded(evaluate func(*evaluation) any, names map[string]any, slots int) (result any, err error) {
 	defer func() {
 		switch recovered := recover().(type) {
@@ -57,7 +57,8 @@ func guarded(evaluate func(*evaluation) any, names map[string]any, slots int) (r
 	}()
 	run := &evaluation{names: names, slots: make([]any, slots), left: budget}
 	result = evaluate(run)
-	// A short list may stand for much text, when its elements are the same one: nobody shall have to write it out.
+	// A short list may stand for much text, when its elements are the same one: nobody shall have to write it
+	// out.
 	run.spendOn(result)
 	return result, nil
 }
@@ -108,8 +109,8 @@ func (e *evaluation) spendOn(values ...any) {
 	e.spend(units)
 }
 
-// weigh measures a value in units of the budget. It stops soon behind the limit, because elements that are shared can make
-// a value far bigger than its memory.
+// weigh measures a value in units of the budget. It stops soon behind the limit, because elements that are
+// shared can make a value far bigger than its memory.
 func weigh(v any, limit int) int {
 	units := 1
 	switch typed := v.(type) {

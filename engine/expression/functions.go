@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// functions are all that an expression may call, but for closureNames. Where expr and sprig both have a name, it is
-// expr's. The table is never changed.
+// functions are all that an expression may call, but for closureNames. Where expr and sprig both have a name,
+// it is expr's. The table is never changed.
 var functions = func() map[string]function {
 	all := map[string]function{}
 	for _, group := range []map[string]function{

@@ -9,8 +9,8 @@ import (
 	"github.com/gwe-project/gwe/engine/value"
 )
 
-// dataFunctions are JSON's, under both names, and those that choose between values. Numbers of JSON without point and
-// exponent are ints, and the keys of what is written are in order.
+// dataFunctions are JSON's, under both names, and those that choose between values. Numbers of JSON without
+// point and exponent are ints, and the keys of what is written are in order.
 var dataFunctions = map[string]function{
 	"toJSON":       {signatures: []string{"toJSON(any) string"}, call: indentedJSON},
 	"toJson":       {signatures: []string{"toJson(any) string"}, call: plainJSON, last: true},

@@ -145,8 +145,8 @@ func TestEveryFunction(t *testing.T) {
 	}
 }
 
-// TestLeftOut makes sure that nothing random, and no clock, network, environment or key maker, can be called, and that
-// every name of sprig's is either there or left out with a reason.
+// TestLeftOut makes sure that nothing random, and no clock, network, environment or key maker, can be called,
+// and that every name of sprig's is either there or left out with a reason.
 func TestLeftOut(t *testing.T) {
 	for name := range leftOut {
 		if isFunction(name) {

@@ -9,7 +9,8 @@ import (
 	"github.com/gwe-project/gwe/engine/value"
 )
 
-// TestIntsThatDoNotFit: on every machine, with 32 bits or 64, a number that is too big for an int is an error, and never another number.
+// TestIntsThatDoNotFit: on every machine, with 32 bits or 64, a number that is too big for an int is an
+// error, and never another number.
 func TestIntsThatDoNotFit(t *testing.T) {
 	fits := func(number int64) bool { return number >= math.MinInt && number <= math.MaxInt }
 	for source, want := range map[string]int64{

@@ -9,7 +9,8 @@ import (
 	"github.com/gwe-project/gwe/engine/value"
 )
 
-// logical is "and" and "or". What the left side proves counts on the right, because the right is only looked at then.
+// logical is "and" and "or". What the left side proves counts on the right, because the right is only looked
+// at then.
 func (c *checker) logical(node *ast.BinaryNode) term {
 	left := c.wantedBool(node.Left)
 	both := node.Operator == "and" || node.Operator == "&&"
@@ -135,7 +136,8 @@ func (c *checker) compareNil(node *ast.BinaryNode, side ast.Node) term {
 	return made
 }
 
-// conditional is CONDITION ? A : B, and if CONDITION { A } else { B }. Each branch is checked under what the condition proves.
+// conditional is CONDITION ? A : B, and if CONDITION { A } else { B }. Each branch is checked under what the
+// condition proves.
 func (c *checker) conditional(node *ast.ConditionalNode) term {
 	condition := c.wantedBool(node.Cond)
 	yes := c.given(condition.ifTrue, func() term { return c.branch(node.Exp1) })

@@ -1,7 +1,7 @@
 package expression
 
-// Members is the value of a name whose members are asked for one by one, where a map of all of them would be long and is
-// rarely wanted.
+// Members is the value of a name whose members are asked for one by one, where a map of all of them would be
+// long and is rarely wanted.
 type Members interface {
 	// Member gives the value of a member; nil where it is absent.
 	Member(name string) any

@@ -116,7 +116,8 @@ func (c *checker) memberHint(node *ast.MemberNode, base term, missing string) st
 	return suggest(missing, known)
 }
 
-// member is x.name, x["name"] and x[0]. ?. is accepted and means the same as . does: absence is told by the types.
+// member is x.name, x["name"] and x[0]. ?. is accepted and means the same as . does: absence is told by the
+// types.
 func (c *checker) member(node *ast.MemberNode) term {
 	base := c.check(node.Node)
 	switch base.t.Kind {
@@ -243,7 +244,8 @@ func (c *checker) listMember(node *ast.MemberNode, base term) term {
 	}
 }
 
-// anyMember is a member of what has no type, fromJSON's result for one: it is of no type either, and may be missing.
+// anyMember is a member of what has no type, fromJSON's result for one: it is of no type either, and may be
+// missing.
 func (c *checker) anyMember(node *ast.MemberNode, base term) term {
 	c.refer(base)
 	property := c.use(c.check(node.Property))

@@ -19,7 +19,8 @@ import (
 	"github.com/gwe-project/gwe/engine/value"
 )
 
-// What the differential tests give to functions, by the type of a parameter: empty, negative, huge, and texts of more than ASCII.
+// What the differential tests give to functions, by the type of a parameter: empty, negative, huge, and texts
+// of more than ASCII.
 var (
 	edgeTexts = []any{
 		"", "a", "b", "äöü", "a b", " a ", "A,b,,c", ",", "日本語", "e\u0301x", "12", "-1.5", "1.2.3", "a\nb", "aBcDef", "foo_bar-baz qux", "%", "$1", "(", ".", "aaa",
@@ -64,7 +65,8 @@ func edges(parameter string) []any {
 	return nil
 }
 
-// someArguments gives arguments that fit a signature, and the types of their parameters; nil where its types are gwe's own.
+// someArguments gives arguments that fit a signature, and the types of their parameters; nil where its types
+// are gwe's own.
 func someArguments(r *rand.Rand, s signature) (arguments []any, parameters []string) {
 	for i := 0; i < len(s.parameters); i++ {
 		one := s.parameters[i]
@@ -119,7 +121,8 @@ func typeOfEdge(v any, parameter string) value.Type {
 	return anyType
 }
 
-// announced are the differences from expr and sprig that docs/expressions.md announces, by what is compared, with the reason.
+// announced are the differences from expr and sprig that docs/expressions.md announces, by what is compared,
+// with the reason.
 func announced(name string, ours any, err error, theirs any, theirErr error) string {
 	said := ""
 	if err != nil {
@@ -150,8 +153,8 @@ func announced(name string, ours any, err error, theirs any, theirErr error) str
 	return ""
 }
 
-// TestFunctionsAreTheirPeers gives every function that expr or sprig has too edges of all kinds. Where expr and sprig both have a name, it is
-// expr's.
+// TestFunctionsAreTheirPeers gives every function that expr or sprig has too edges of all kinds. Where expr
+// and sprig both have a name, it is expr's.
 func TestFunctionsAreTheirPeers(t *testing.T) {
 	generic := sprig.GenericFuncMap()
 	r := rand.New(rand.NewPCG(1, 2))

@@ -55,8 +55,8 @@ func TestSameAsExpr(t *testing.T) {
 	}
 }
 
-// TestSameAsExprAtItsEdges is the same for operators, slices and closures, with empty lists, negative and huge numbers, texts of more than
-// ASCII. What gwe refuses, the docs announce.
+// TestSameAsExprAtItsEdges is the same for operators, slices and closures, with empty lists, negative and
+// huge numbers, texts of more than ASCII. What gwe refuses, the docs announce.
 func TestSameAsExprAtItsEdges(t *testing.T) {
 	names := map[string]any{
 		"n": 3, "s": "aäö日x", "e": "", "l": []any{3, 1, 2}, "z": []any{}, "m": map[string]any{"k": "v"}, "fl": []any{0.1, 0.2}, "nn": []any{[]any{1, 2}, []any{}},

@@ -8,8 +8,8 @@ import (
 	"github.com/gwe-project/gwe/engine/value"
 )
 
-// Scope is the set of names that an expression may use, with their types. It is immutable: every method gives another
-// scope. Whether a member may be absent is said by its field's Optional and PresentWhen.
+// Scope is the set of names that an expression may use, with their types. It is immutable: every method gives
+// another scope. Whether a member may be absent is said by its field's Optional and PresentWhen.
 type Scope struct {
 	names   map[string]value.Type
 	present map[string]bool
@@ -31,8 +31,8 @@ func (s Scope) With(name string, t value.Type) Scope {
 	return s
 }
 
-// Given gives the scope of what runs only where the guard is true: what it has proved to be there is no longer optional.
-// A nil guard proves nothing.
+// Given gives the scope of what runs only where the guard is true: what it has proved to be there is no
+// longer optional. A nil guard proves nothing.
 func (s Scope) Given(guard *Expression) Scope {
 	if guard == nil {
 		return s
@@ -41,21 +41,22 @@ func (s Scope) Given(guard *Expression) Scope {
 	return s
 }
 
-// AllowSecrets gives the scope of a place where secrets may be opened: env, headers, stdin, file contents. What comes
-// out of an expression there is plain text, and Secret says whether it must be masked.
+// AllowSecrets gives the scope of a place where secrets may be opened: env, headers, stdin, file contents.
+// What comes out of an expression there is plain text, and Secret says whether it must be masked.
 func (s Scope) AllowSecrets() Scope {
 	s.secrets = true
 	return s
 }
 
-// Explaining gives the scope that says of names which it does not have why not: reason gives "" where it knows nothing.
+// Explaining gives the scope that says of names which it does not have why not: reason gives "" where it
+// knows nothing.
 func (s Scope) Explaining(reason func(path []string) string) Scope {
 	s.reason = reason
 	return s
 }
 
-// Sparing gives the scope that says nothing of names which it does not have where told reports that they are declared, and what is wrong
-// with them was said.
+// Sparing gives the scope that says nothing of names which it does not have where told reports that they are
+// declared, and what is wrong with them was said.
 func (s Scope) Sparing(told func(path []string) bool) Scope {
 	s.told = told
 	return s

@@ -13,9 +13,9 @@ import (
 //	join(list<string>, string?) string
 //	concat(list<T>, list<T>...) list<T>
 //
-// where ? may be left out and ... may be repeated, T is one type all over, N one type of number, scalar whatever has an
-// obvious text, ordered whatever < works with, untyped what has no type (JSON that was read), nested what is in the innermost of lists in
-// lists. A result in question marks, T?, may be absent.
+// where ? may be left out and ... may be repeated, T is one type all over, N one type of number, scalar
+// whatever has an obvious text, ordered whatever < works with, untyped what has no type (JSON that was read),
+// nested what is in the innermost of lists in lists. A result in question marks, T?, may be absent.
 type signature struct {
 	text       string
 	parameters []parameter
@@ -68,7 +68,8 @@ func (s signature) least() int {
 	return count
 }
 
-// match gives the result's type for arguments of these types; wrong is the first argument that does not fit, or -1.
+// match gives the result's type for arguments of these types; wrong is the first argument that does not fit,
+// or -1.
 func (s signature) match(arguments []value.Type) (result value.Type, wrong int) {
 	bound := map[string]value.Type{}
 	for i, argument := range arguments {
@@ -168,10 +169,12 @@ func inside(text, outer string) (string, bool) {
 	return strings.TrimSuffix(inner, ">"), ok
 }
 
-// Signatures are those of all functions that an expression may call, but for Closures, in the order of their names: "join(list<string>, string?) string".
+// Signatures are those of all functions that an expression may call, but for Closures, in the order of their
+// names: "join(list<string>, string?) string".
 func Signatures() []string { return signaturesOf(functions) }
 
-// TemplateSignatures are the signatures of the functions that only templates have, or that have another order of arguments there.
+// TemplateSignatures are the signatures of the functions that only templates have, or that have another order
+// of arguments there.
 func TemplateSignatures() []string {
 	all := maps.Clone(templateFunctions)
 	maps.Copy(all, sprigOrder)

@@ -5,8 +5,9 @@ import (
 	"github.com/expr-lang/expr/file"
 )
 
-// span gives the runes that a node and all below it cover: from its leftmost to its rightmost token. expr notes one token
-// for each node. Each edge is followed alone, because a < b < c shares its middle, and a walk over all could be endless.
+// span gives the runes that a node and all below it cover: from its leftmost to its rightmost token. expr
+// notes one token for each node. Each edge is followed alone, because a < b < c shares its middle, and a walk
+// over all could be endless.
 func span(node ast.Node) file.Location {
 	from := start(node)
 	return file.Location{From: from, To: max(from, end(node))}

@@ -19,9 +19,9 @@ type Part struct {
 	Expression bool
 }
 
-// Split cuts text at its ${{ }}. The end of ${{ is the first }} outside of expr's strings, comments and brackets, so that "}}"
-// in a text in quotes and {"a": {"b": 1}} do not end it; where there is none, it is the first }}, for the compiler to say
-// what is wrong. $${{ is a literal ${{. A ${{ without }} is a problem.
+// Split cuts text at its ${{ }}. The end of ${{ is the first }} outside of expr's strings, comments and
+// brackets, so that "}}" in a text in quotes and {"a": {"b": 1}} do not end it; where there is none, it is
+// the first }}, for the compiler to say what is wrong. $${{ is a literal ${{. A ${{ without }} is a problem.
 func Split(text string) ([]Part, *Problem) {
 	var parts []Part
 	var plain strings.Builder
@@ -61,8 +61,8 @@ func Split(text string) ([]Part, *Problem) {
 	return parts, nil
 }
 
-// expressionEnd finds the }} that ends an expression. It goes by the rules of expr's lexer, but in one pass: to try the
-// lexer itself on each }} in turn would take minutes for a hostile text.
+// expressionEnd finds the }} that ends an expression. It goes by the rules of expr's lexer, but in one pass:
+// to try the lexer itself on each }} in turn would take minutes for a hostile text.
 func expressionEnd(text string) (length int, closed bool) {
 	first := strings.Index(text, closing)
 	if first < 0 {
@@ -95,7 +95,8 @@ func expressionEnd(text string) (length int, closed bool) {
 	return first, true
 }
 
-// stringEnd finds the quote that ends a string of expr; -1 where there is none. Only backquotes keep backslashes.
+// stringEnd finds the quote that ends a string of expr; -1 where there is none. Only backquotes keep
+// backslashes.
 func stringEnd(text string, quote byte) int {
 	for i := 0; i < min(len(text), expressionLength); i++ {
 		switch {

@@ -71,8 +71,8 @@ var sprigLists = map[string]function{
 	"chunk":   fromSprig("mustChunk", "chunk(int, list<T>) list<list<T>>"),
 }
 
-// sprigNumbers are sprig's arithmetic, on numbers only: sprig itself takes what is no number for 0. Its floats are counted in
-// decimals, so that 0.1 and 0.2 are 0.3; divf gives 16 places behind the point.
+// sprigNumbers are sprig's arithmetic, on numbers only: sprig itself takes what is no number for 0. Its
+// floats are counted in decimals, so that 0.1 and 0.2 are 0.3; divf gives 16 places behind the point.
 var sprigNumbers = map[string]function{
 	"add1": intFunction("add1(int) int", func(a, _ int) int { return addInts(a, 1) }),
 	"add":  intFunction("add(int, int...) int", addInts),
@@ -107,8 +107,8 @@ func intFunction(signature string, apply func(a, b int) int) function {
 	}}
 }
 
-// decimalCost is what an argument of a decimal function takes from the budget: a float has up to 767 decimal digits, and a
-// product has those of all its factors.
+// decimalCost is what an argument of a decimal function takes from the budget: a float has up to 767 decimal
+// digits, and a product has those of all its factors.
 const decimalCost = 1 << 10
 
 // decimalFunction is sprig's arithmetic of that name, by github.com/shopspring/decimal.
@@ -144,8 +144,8 @@ var sprigMap = sync.OnceValue(func() map[string]reflect.Value {
 	return values
 })
 
-// fromSprig calls sprig's function of that name. Arguments are brought into the types that it takes, and its result into
-// the canonical form.
+// fromSprig calls sprig's function of that name. Arguments are brought into the types that it takes, and its
+// result into the canonical form.
 func fromSprig(name string, signatures ...string) function {
 	result := parseSignature(signatures[0]).result
 	return function{signatures: signatures, last: true, call: func(_ *evaluation, arguments []any) any {

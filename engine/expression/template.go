@@ -22,10 +22,11 @@ type part struct {
 	expression *Expression
 }
 
-// CompileText reads and checks text with ${{ }} inside. Text that is one ${{ }} and nothing else keeps the expression's
-// type, which must fit what is wanted; a scalar fits a string. Otherwise the parts are joined as text, lists and maps as
-// JSON, and the result is read as the wanted type: now where it is constant, else when it is evaluated. A list, map or
-// object is not read from joined text, because a value with a comma or a quote in it would change its meaning.
+// CompileText reads and checks text with ${{ }} inside. Text that is one ${{ }} and nothing else keeps the
+// expression's type, which must fit what is wanted; a scalar fits a string. Otherwise the parts are joined as
+// text, lists and maps as JSON, and the result is read as the wanted type: now where it is constant, else
+// when it is evaluated. A list, map or object is not read from joined text, because a value with a comma or a
+// quote in it would change its meaning.
 //
 // Offsets of problems are into text. Where there is a problem the Template is nil.
 func CompileText(text string, scope Scope, want value.Type) (*Template, []Problem) {

@@ -12,15 +12,17 @@ import (
 	"github.com/gwe-project/gwe/engine/value"
 )
 
-// TemplateFunctions are sprig's functions for a text/template, as users of Helm know them: sprig's names, and sprig's
-// order of arguments everywhere (`trimPrefix "v" .version`). They are the functions of expressions, with the same strictness
-// and the same budget, which all calls of one map share: make a map for each rendering. What expressions leave out because of what it
-// does is left out here (see LeftOut); what they leave out only because they have a syntax of their own for it, dict and
-// until say, is here, for a template has none.
+// TemplateFunctions are sprig's functions for a text/template, as users of Helm know them: sprig's names, and
+// sprig's order of arguments everywhere (`trimPrefix "v" .version`). They are the functions of expressions,
+// with the same strictness and the same budget, which all calls of one map share: make a map for each
+// rendering. What expressions leave out because of what it does is left out here (see LeftOut); what they
+// leave out only because they have a syntax of their own for it, dict and until say, is here, for a template
+// has none.
 //
 // Arguments are canonical values (see value.Type).
 //
-// holds reports whether a secret stands in a text, and computed is told what is made of such texts, so that it can be masked too; both may be nil.
+// holds reports whether a secret stands in a text, and computed is told what is made of such texts, so that
+// it can be masked too; both may be nil.
 func TemplateFunctions(holds func(text string) bool, computed func(text string)) template.FuncMap {
 	run := &rendering{evaluation: &evaluation{left: budget}, holds: holds, told: computed, secret: map[string]bool{}}
 	made := template.FuncMap{}
@@ -40,7 +42,8 @@ func TemplateFunctions(holds func(text string) bool, computed func(text string))
 	return made
 }
 
-// LeftOut says why there is no such function in expressions and in templates, though users may know it from elsewhere.
+// LeftOut says why there is no such function in expressions and in templates, though users may know it from
+// elsewhere.
 func LeftOut(name string) (reason string, left bool) {
 	if _, there := templateFunctions[name]; there {
 		return "", false
@@ -69,7 +72,8 @@ func forTemplate(run *rendering, name string, known function) any {
 			run.watch(result, arguments...)
 		}
 		if result == nil && err == nil {
-			// An absent value, the first of an empty list say, is empty: text/template would write "<no value>".
+			// An absent value, the first of an empty list say, is empty: text/template would write "<no
+			// value>".
 			return "", nil
 		}
 		return result, err
@@ -91,7 +95,8 @@ func canonical(argument any) any {
 	return argument
 }
 
-// prepare finds the signature that the arguments fit. A template knows no types beforehand, so T stands for anything here.
+// prepare finds the signature that the arguments fit. A template knows no types beforehand, so T stands for
+// anything here.
 func prepare(name string, known function, arguments []any) ([]any, error) {
 	for _, text := range known.signatures {
 		candidate := parseSignature(text)
@@ -191,7 +196,8 @@ var sprigOrder = map[string]function{
 	"min":     {signatures: []string{"min(int, int...) int"}, call: extreme("min", -1)},
 }
 
-// reordered gives a function of expressions whose arguments come in another order: its nth is the one at order[n].
+// reordered gives a function of expressions whose arguments come in another order: its nth is the one at
+// order[n].
 func reordered(name, signature string, order ...int) function {
 	inner := functions[name].call
 	return function{signatures: []string{signature}, call: func(e *evaluation, arguments []any) any {

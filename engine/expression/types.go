@@ -35,8 +35,8 @@ func elementOf(t value.Type) value.Type {
 	return *t.Elem
 }
 
-// fits reports whether a value of one type is accepted where another is wanted: text becomes what is read from text, an
-// int a float, a map literal a map. What is any fits only where any is wanted.
+// fits reports whether a value of one type is accepted where another is wanted: text becomes what is read
+// from text, an int a float, a map literal a map. What is any fits only where any is wanted.
 func fits(have, want value.Type) bool {
 	switch {
 	case want.Kind == value.KindAny || have.Kind == kindNothing:

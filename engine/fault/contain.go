@@ -8,13 +8,14 @@ import (
 	"strings"
 )
 
-// Contain turns a panic of a library into the error of the call around it, so that no damaged or hostile input can end gwe.
-// It is deferred in the function that calls the library:
+// Contain turns a panic of a library into the error of the call around it, so that no damaged or hostile
+// input can end gwe. It is deferred in the function that calls the library:
 //
 //	defer fault.Contain("archive/zip", &err)
 //
-// The error names the library, what it panicked with and where. It is not a Fault: the caller gives it the code that fits, as
-// it does for any other error of that library. After a panic the library's value is only closed, never read again.
+// The error names the library, what it panicked with and where. It is not a Fault: the caller gives it the
+// code that fits, as it does for any other error of that library. After a panic the library's value is only
+// closed, never read again.
 func Contain(library string, err *error) {
 	if cause := recover(); cause != nil {
 		*err = fmt.Errorf("%s panicked%s: %v", library, origin(), cause)

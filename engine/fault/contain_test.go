@@ -24,8 +24,8 @@ var panics = map[string]func(){
 	"a nil pointer":    func() { var none *Fault; none.Code = "" },
 }
 
-// TestContain: whatever a library panics with becomes a plain error that names the library and the place, and that no caller
-// takes for io.EOF or for a fault of gwe.
+// TestContain: whatever a library panics with becomes a plain error that names the library and the place, and
+// that no caller takes for io.EOF or for a fault of gwe.
 func TestContain(t *testing.T) {
 	for name, burst := range panics {
 		call := func() (err error) {

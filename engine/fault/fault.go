@@ -32,7 +32,8 @@ type Fault struct {
 	Hint string
 	// Cause is the error underneath; it may be nil.
 	Cause error
-	// Permanent means that another attempt, with nothing else done in between, ends the same way: a program that does not exist.
+	// Permanent means that another attempt, with nothing else done in between, ends the same way: a program
+	// that does not exist.
 	Permanent bool
 }
 
@@ -92,8 +93,9 @@ func As(err error) *Fault {
 	return nil
 }
 
-// ClassOf gives the class of the first fault in err's chain. Where there is none, a cancelled context means Interrupted,
-// and all else Errored, because an error that nobody classified is a defect of ours or of the machine.
+// ClassOf gives the class of the first fault in err's chain. Where there is none, a cancelled context means
+// Interrupted, and all else Errored, because an error that nobody classified is a defect of ours or of the
+// machine.
 func ClassOf(err error) Class {
 	if found := As(err); found != nil {
 		return found.Class

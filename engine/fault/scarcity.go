@@ -5,8 +5,8 @@ import (
 	"syscall"
 )
 
-// Scarcity is a resource of which there was too little. An error of it says nothing of the work that met it: the same call may
-// succeed as soon as there is more.
+// Scarcity is a resource of which there was too little. An error of it says nothing of the work that met it:
+// the same call may succeed as soon as there is more.
 type Scarcity struct {
 	// Lack says what there was too little of: "too few files may be open".
 	Lack string
@@ -16,8 +16,8 @@ type Scarcity struct {
 	Storage bool
 }
 
-// Scarce finds the resource that an error is about. It is the one place that tells an error of resources from a failure. What is too
-// large for any machine (E2BIG, ENAMETOOLONG) is a failure.
+// Scarce finds the resource that an error is about. It is the one place that tells an error of resources from
+// a failure. What is too large for any machine (E2BIG, ENAMETOOLONG) is a failure.
 func Scarce(err error) (Scarcity, bool) {
 	for _, known := range []struct {
 		number syscall.Errno

@@ -36,8 +36,8 @@ type Interface struct {
 // Type is the object type of Facts.
 func Type() value.Type { return value.MustObjectOf[Facts]() }
 
-// Read reads the machine whose files lie below root: "/", but for tests. The names of uname, the network interfaces
-// and the control group are those of the running kernel always.
+// Read reads the machine whose files lie below root: "/", but for tests. The names of uname, the network
+// interfaces and the control group are those of the running kernel always.
 func Read(root string) Facts {
 	files := tree(root)
 	facts := Facts{OS: runtime.GOOS, Architecture: runtime.GOARCH, Interfaces: interfaces()}

@@ -20,8 +20,8 @@ type tree string
 // largest is how many bytes of a file are read: all of these files are small.
 const largest = 64 << 10
 
-// text reads a small file, without blanks, line ends and the NUL of the device tree around it; "" where it cannot be read
-// or is no text.
+// text reads a small file, without blanks, line ends and the NUL of the device tree around it; "" where it
+// cannot be read or is no text.
 func (t tree) text(path string) string {
 	file, err := regular.OpenForeign(context.Background(), filepath.Join(string(t), path))
 	if err != nil {

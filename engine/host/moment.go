@@ -10,7 +10,8 @@ import (
 type Moment struct {
 	// Boot is the boot's id, as BootID gives it.
 	Boot string
-	// Since is the time since the boot, with the time that the machine slept: CLOCK_BOOTTIME of clock_gettime(2).
+	// Since is the time since the boot, with the time that the machine slept: CLOCK_BOOTTIME of
+	// clock_gettime(2).
 	Since time.Duration
 }
 

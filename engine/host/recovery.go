@@ -17,15 +17,16 @@ type Recovery struct {
 	Source string
 	// Periodic ones run it again and again; others once a boot.
 	Periodic bool
-	// Idle says why it does not run it now: the unit is not enabled, there is no cron daemon. "" is one that does.
+	// Idle says why it does not run it now: the unit is not enabled, there is no cron daemon. "" is one that
+	// does.
 	Idle string
 	// State is the state directory that its command names; "" where it names none.
 	State string
 }
 
-// Recoveries looks for what runs `gwe recover` on the machine below root: timers and services of systemd, crontabs, programs of supervisord,
-// init scripts, and processes. program is the name of the own executable, beside gwe. It only reads; what calls gwe from a script of
-// another name is not seen.
+// Recoveries looks for what runs `gwe recover` on the machine below root: timers and services of systemd,
+// crontabs, programs of supervisord, init scripts, and processes. program is the name of the own executable,
+// beside gwe. It only reads; what calls gwe from a script of another name is not seen.
 func Recoveries(root, program string) []Recovery {
 	s := recoverySearch{tree: tree(root), command: recoverCommand(program)}
 	s.systemd()
@@ -41,7 +42,8 @@ type recoverySearch struct {
 	found   []Recovery
 }
 
-// recoverCommand matches a call of gwe recover; what follows up to the end of the shell command is its last group.
+// recoverCommand matches a call of gwe recover; what follows up to the end of the shell command is its last
+// group.
 func recoverCommand(program string) *regexp.Regexp {
 	return regexp.MustCompile(`(?:^|[\s/"'=;&|(@-])(?:gwe[\w.-]*|` + regexp.QuoteMeta(program) + `)["']?\s+((?:[^\s;&|]+\s+)*?)recover\b([^;&|\n]*)`)
 }
@@ -51,7 +53,8 @@ var (
 	stateNamed = regexp.MustCompile(`GWE_STATE_DIR=["']?([^\s"';&|]+)`)
 )
 
-// calls reports whether a text calls gwe recover, not in its early part alone, and the state directory that it names.
+// calls reports whether a text calls gwe recover, not in its early part alone, and the state directory that
+// it names.
 func (s *recoverySearch) calls(text string) (state string, yes bool) {
 	for _, match := range s.command.FindAllStringSubmatch(strings.ReplaceAll(text, "\\\n", " "), -1) {
 		if strings.Contains(match[1]+match[2], "--early") {
@@ -159,7 +162,8 @@ func setting(unit, key string) (value string) {
 	return value
 }
 
-// unitIdle says why a unit does not run by itself. A timer's service need not be enabled: that is the timer's part.
+// unitIdle says why a unit does not run by itself. A timer's service need not be enabled: that is the timer's
+// part.
 func (s *recoverySearch) unitIdle(name string) string {
 	if _, err := os.Stat(filepath.Join(string(s.tree), "run/systemd/system")); err != nil {
 		return "systemd does not run this machine"

@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// TestRecoveries: what runs gwe recover on a machine, and what only seems to. A file that begins with -> is a link.
+// TestRecoveries: what runs gwe recover on a machine, and what only seems to. A file that begins with -> is a
+// link.
 func TestRecoveries(t *testing.T) {
 	const (
 		timer   = "[Timer]\nOnUnitInactiveSec=1min\n[Install]\nWantedBy=multi-user.target\n"

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// Whatever the bytes, reading does not panic, and what it gives is a prefix that reads as the same records again; behind
-// it is nothing that contradicts it.
+// Whatever the bytes, reading does not panic, and what it gives is a prefix that reads as the same records
+// again; behind it is nothing that contradicts it.
 func FuzzRead(f *testing.F) {
 	whole, err := os.ReadFile(sample(f, 3))
 	if err != nil {

@@ -19,21 +19,24 @@ type Writer interface {
 	Append(kind string, data any) error
 	// Note adds a record in its order, without waiting for the disk.
 	Note(kind string, data any) error
-	// Keep makes the record that failed last a part of the journal all the same, in memory. It tells whether there is one.
+	// Keep makes the record that failed last a part of the journal all the same, in memory. It tells whether
+	// there is one.
 	Keep() bool
-	// Mend writes and syncs again what is not known to be durable, so that a journal which failed takes records again.
+	// Mend writes and syncs again what is not known to be durable, so that a journal which failed takes
+	// records again.
 	Mend() error
 	// Reserve keeps that many bytes of the disk for later records, and UseReserve gives them to these.
 	Reserve(bytes int64) error
 	UseReserve() error
 	// Release gives the reserve back: the run has ended.
 	Release() error
-	// Close makes all notes durable, and leaves the reserve for who opens the journal next. It may be called twice.
+	// Close makes all notes durable, and leaves the reserve for who opens the journal next. It may be called
+	// twice.
 	Close() error
 }
 
-// Journal is an open journal. One process has it open for writing at a time: the run lock sees to that. Its methods
-// may be called from several goroutines.
+// Journal is an open journal. One process has it open for writing at a time: the run lock sees to that. Its
+// methods may be called from several goroutines.
 type Journal struct {
 	mutex sync.Mutex
 	file  disk
@@ -48,8 +51,8 @@ type Journal struct {
 	space  space
 }
 
-// Create makes a new journal with mode 0600 and its record 1, durable with its name, and reserves that many bytes for
-// unwinding. version is that of the gwe which writes it. The folder must exist, the file must not.
+// Create makes a new journal with mode 0600 and its record 1, durable with its name, and reserves that many
+// bytes for unwinding. version is that of the gwe which writes it. The folder must exist, the file must not.
 func Create(path, version string, reserve int64) (*Journal, error) {
 	file, err := regular.Open(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
@@ -78,9 +81,9 @@ func (j *Journal) begin(version string, reserve int64) error {
 	return nil
 }
 
-// Open opens the journal of an earlier process to go on with it, and gives its records. A torn remainder becomes NULs
-// that the next records go over. It has the faults of Read. Records may go into what was reserved, as after UseReserve, and leave the rest of it; a
-// run that goes forward again calls Reserve.
+// Open opens the journal of an earlier process to go on with it, and gives its records. A torn remainder
+// becomes NULs that the next records go over. It has the faults of Read. Records may go into what was
+// reserved, as after UseReserve, and leave the rest of it; a run that goes forward again calls Reserve.
 func Open(path string) (*Journal, []Record, error) {
 	file, err := regular.Open(path, os.O_RDWR, 0)
 	if err != nil {
@@ -111,8 +114,8 @@ func adopt(file *os.File, path string) ([]Record, *Journal, error) {
 	return records, opened, nil
 }
 
-// adopt puts NULs over what is torn, up to end, and makes it all durable: no record that was passed over may come back
-// behind new ones. Nor is the dead process known to have synced its last records.
+// adopt puts NULs over what is torn, up to end, and makes it all durable: no record that was passed over may
+// come back behind new ones. Nor is the dead process known to have synced its last records.
 func (j *Journal) adopt(end int64) error {
 	if err := blank(j.file, j.size, end); err != nil {
 		return err
@@ -159,7 +162,8 @@ func (j *Journal) add(kind string, data any, durable bool) error {
 	return nil
 }
 
-// Unsure is the error of a record that was written and could not be synced: the next reader may find it, or may not.
+// Unsure is the error of a record that was written and could not be synced: the next reader may find it, or
+// may not.
 type Unsure struct{ Err error }
 
 func (u *Unsure) Error() string { return u.Err.Error() }
@@ -167,8 +171,8 @@ func (u *Unsure) Error() string { return u.Err.Error() }
 // Unwrap gives the fault.
 func (u *Unsure) Unwrap() error { return u.Err }
 
-// write puts a line right behind the last whole record. Under it are zeros, or the file ends there: so a reader can tell a torn line
-// from a changed one.
+// write puts a line right behind the last whole record. Under it are zeros, or the file ends there: so a
+// reader can tell a torn line from a changed one.
 func (j *Journal) write(text []byte) error {
 	if j.file.Gone() {
 		j.broken = gone(j.path)
@@ -210,8 +214,9 @@ func (j *Journal) sync() error {
 	return nil
 }
 
-// Close makes all records durable that the journal has, and puts NULs over what is torn. What was reserved stays reserved; see Release. A file in which
-// a record may be that failed, and of which nobody said what becomes of it, stays as it is.
+// Close makes all records durable that the journal has, and puts NULs over what is torn. What was reserved
+// stays reserved; see Release. A file in which a record may be that failed, and of which nobody said what
+// becomes of it, stays as it is.
 func (j *Journal) Close() error {
 	j.mutex.Lock()
 	defer j.mutex.Unlock()

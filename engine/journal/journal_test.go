@@ -96,7 +96,8 @@ func TestCreateRefusesAnExistingFile(t *testing.T) {
 	}
 }
 
-// Cut at every byte, as a power cut may, with and without NULs behind: what was whole stays, Open goes on from there.
+// Cut at every byte, as a power cut may, with and without NULs behind: what was whole stays, Open goes on
+// from there.
 func TestTornAtEveryByte(t *testing.T) {
 	whole, err := os.ReadFile(sample(t, 2))
 	if err != nil {
@@ -149,8 +150,8 @@ func TestTornAtEveryByte(t *testing.T) {
 	}
 }
 
-// A line that is complete and invalid was changed after it was written: no power cut leaves a line's end behind a line that is torn
-// anywhere but at a block.
+// A line that is complete and invalid was changed after it was written: no power cut leaves a line's end
+// behind a line that is torn anywhere but at a block.
 func TestACompleteLineIsNotTorn(t *testing.T) {
 	whole, err := os.ReadFile(sample(t, 2))
 	if err != nil {

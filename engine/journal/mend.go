@@ -7,7 +7,8 @@ type tail struct {
 	from int64
 	// failed is the record whose writing failed last, while nobody has said what becomes of it.
 	failed *failed
-	// stale is where bytes of a record begin that failed and is no part of the journal; -1 where there are none.
+	// stale is where bytes of a record begin that failed and is no part of the journal; -1 where there are
+	// none.
 	stale int64
 }
 
@@ -18,8 +19,9 @@ type failed struct {
 	err  error
 }
 
-// Keep makes the record that failed last a part of the journal all the same: it is held in memory until Mend writes it.
-// Without Keep it never was. Keep tells whether there is such a record; one that no journal takes is none.
+// Keep makes the record that failed last a part of the journal all the same: it is held in memory until Mend
+// writes it. Without Keep it never was. Keep tells whether there is such a record; one that no journal takes
+// is none.
 func (j *Journal) Keep() bool {
 	j.mutex.Lock()
 	defer j.mutex.Unlock()
@@ -41,7 +43,8 @@ func (j *Journal) take(text []byte, next chain) {
 	j.last, j.size = next, j.size+int64(len(text))
 }
 
-// forgo gives up the record that failed last. The next reader may find it as long as its bytes are not blanked.
+// forgo gives up the record that failed last. The next reader may find it as long as its bytes are not
+// blanked.
 func (j *Journal) forgo() {
 	if j.tail.failed != nil && j.broken != nil && j.tail.stale < 0 {
 		j.tail.stale = j.size
@@ -49,8 +52,8 @@ func (j *Journal) forgo() {
 	j.tail.failed = nil
 }
 
-// Mend makes a broken journal take records again: all that is not known to be durable is written and synced once more. It
-// is for the way back, and may be tried again and again.
+// Mend makes a broken journal take records again: all that is not known to be durable is written and synced
+// once more. It is for the way back, and may be tried again and again.
 func (j *Journal) Mend() error {
 	j.mutex.Lock()
 	defer j.mutex.Unlock()
@@ -82,8 +85,8 @@ func (j *Journal) mend() error {
 	return nil
 }
 
-// clear durably takes away what a given-up record left in the file, before another one comes into its place: a power cut could
-// else leave parts of both.
+// clear durably takes away what a given-up record left in the file, before another one comes into its place:
+// a power cut could else leave parts of both.
 func (j *Journal) clear() error {
 	if j.tail.stale < 0 {
 		return nil

@@ -59,8 +59,8 @@ func told(t *testing.T, path string) string {
 	return strings.Join(texts, " ")
 }
 
-// A write or a sync fails, once or some times more. What was kept is there when the journal is mended, in its order; what
-// was not kept never was. Until then no record is taken, unless there was only no space.
+// A write or a sync fails, once or some times more. What was kept is there when the journal is mended, in its
+// order; what was not kept never was. Until then no record is taken, unless there was only no space.
 func TestMend(t *testing.T) {
 	for _, call := range []string{"write", "sync"} {
 		for _, errno := range []syscall.Errno{syscall.EIO, syscall.EROFS, syscall.ENOSPC} {
@@ -189,8 +189,8 @@ func TestKeepNothing(t *testing.T) {
 	}
 }
 
-// Whatever fails, and whenever the power or the process goes: the journal can be read. All that was told to be durable is in
-// it, behind that the next records in their order, and at its end perhaps one that failed.
+// Whatever fails, and whenever the power or the process goes: the journal can be read. All that was told to
+// be durable is in it, behind that the next records in their order, and at its end perhaps one that failed.
 func TestWhateverFailsTheJournalCanBeRead(t *testing.T) {
 	for seed := range uint64(150) {
 		w := &writing{T: t, seed: seed}

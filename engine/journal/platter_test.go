@@ -6,9 +6,10 @@ import (
 	"syscall"
 )
 
-// platter is a disk in memory that fails, and that loses its power. What is written lies in the kernel's cache, block by block,
-// until a sync brings it onto the disk. A sync that fails does what Linux does: the blocks count as clean from then on, some
-// are on the disk, and the others never get there unless they are written again.
+// platter is a disk in memory that fails, and that loses its power. What is written lies in the kernel's
+// cache, block by block, until a sync brings it onto the disk. A sync that fails does what Linux does: the
+// blocks count as clean from then on, some are on the disk, and the others never get there unless they are
+// written again.
 type platter struct {
 	cache, disk []byte
 	dirty       map[int64]bool
@@ -51,7 +52,8 @@ func (p *platter) Sync() error {
 	return err
 }
 
-// some draws which of the blocks come onto the disk that nobody waits for: any, all, none, those from one on, or those before one.
+// some draws which of the blocks come onto the disk that nobody waits for: any, all, none, those from one on,
+// or those before one.
 func (p *platter) some() (comes func(n int64) bool) {
 	border := p.random.Int64N(int64(len(p.cache))/block + 2)
 	switch p.random.IntN(5) {

@@ -8,10 +8,11 @@ import (
 	"github.com/gwe-project/gwe/engine/regular"
 )
 
-// Read gives the records of a journal that may be in use: a torn last line is passed over, and nothing is changed.
+// Read gives the records of a journal that may be in use: a torn last line is passed over, and nothing is
+// changed.
 //
-// Its faults: journal-unreadable; journal-empty (not even record 1 is there: the run never began); journal-damaged;
-// journal-newer-format.
+// Its faults: journal-unreadable; journal-empty (not even record 1 is there: the run never began);
+// journal-damaged; journal-newer-format.
 func Read(path string) ([]Record, error) {
 	content, err := regular.Read(path)
 	if err != nil {
@@ -30,8 +31,8 @@ func unreadable(path string, err error) error {
 	return unread.WithHint("the storage of the state folder may be failing: see the kernel's log, and the run's (gwe log RUN)")
 }
 
-// parse gives the longest valid prefix: its records, the chain after it, and its length in bytes. What is behind it must
-// be explained by a power cut.
+// parse gives the longest valid prefix: its records, the chain after it, and its length in bytes. What is
+// behind it must be explained by a power cut.
 func parse(path string, content []byte) (records []Record, last chain, length int, err error) {
 	last = start()
 	for length < len(content) {
@@ -86,9 +87,9 @@ func firstLine(content []byte) []byte {
 // opening starts every record; inside a JSON string its quotes would be escaped.
 var opening = []byte(`{"number":`)
 
-// contradiction looks for a valid record that no power cut can have left behind the place where record missing should be:
-// one that was written when record missing was durable already, or one that does not belong behind it. It looks
-// everywhere, also behind rubbish on a line: a block of NULs has no newline.
+// contradiction looks for a valid record that no power cut can have left behind the place where record
+// missing should be: one that was written when record missing was durable already, or one that does not
+// belong behind it. It looks everywhere, also behind rubbish on a line: a block of NULs has no newline.
 func contradiction(remainder []byte, missing int) (number int, found bool) {
 	for len(remainder) > 0 {
 		text := firstLine(remainder)
@@ -130,8 +131,8 @@ func (h header) needed() string {
 	return "use gwe " + h.Version + ", which wrote it, or a newer one"
 }
 
-// checkNewerHeader looks at a first line that is no record of this format: a newer format may seal its lines in
-// another way, and is to be told from damage.
+// checkNewerHeader looks at a first line that is no record of this format: a newer format may seal its lines
+// in another way, and is to be told from damage.
 func checkNewerHeader(path string, content []byte) error {
 	var first line
 	if json.Unmarshal(firstLine(content), &first) != nil || first.Kind != headerKind {

@@ -100,8 +100,8 @@ func compact(data any) ([]byte, error) {
 	return bytes.TrimSuffix(buffer.Bytes(), []byte("\n")), nil
 }
 
-// decode reads a line that is valid in itself: whole, with the right checksum, and the members of a record. Whether it
-// is the next of a chain is for the caller to see.
+// decode reads a line that is valid in itself: whole, with the right checksum, and the members of a record.
+// Whether it is the next of a chain is for the caller to see.
 func decode(text []byte) (decoded line, sum string, ok bool) {
 	if len(text) <= tailLength || len(text) > MaximumRecord {
 		return line{}, "", false

@@ -6,17 +6,20 @@ import (
 	"github.com/gwe-project/gwe/engine/regular"
 )
 
-// Salvaged is what is whole of a damaged journal. It is for people, and for the question whether the run had ended. A run is never
-// continued or undone by it.
+// Salvaged is what is whole of a damaged journal. It is for people, and for the question whether the run had
+// ended. A run is never continued or undone by it.
 type Salvaged struct {
-	// Records are those that are valid in themselves, in the order of their numbers. Some may be missing in between. The last one may
-	// have been read in spite of one flipped bit: no record after it says how the run ended.
+	// Records are those that are valid in themselves, in the order of their numbers. Some may be missing in
+	// between. The last one may have been read in spite of one flipped bit: no record after it says how the
+	// run ended.
 	Records []Record
-	// ToEnd reports whether nothing but blanks and NULs follows the last of them: it is the last one that was written.
+	// ToEnd reports whether nothing but blanks and NULs follows the last of them: it is the last one that was
+	// written.
 	ToEnd bool
 }
 
-// Salvage reads what it can of a journal that Read refuses as damaged. It changes nothing. Its only fault is journal-unreadable.
+// Salvage reads what it can of a journal that Read refuses as damaged. It changes nothing. Its only fault is
+// journal-unreadable.
 func Salvage(path string) (Salvaged, error) {
 	content, err := regular.Read(path)
 	if err != nil {
@@ -25,8 +28,9 @@ func Salvage(path string) (Salvaged, error) {
 	return salvage(content), nil
 }
 
-// salvage looks for records on every line, also behind rubbish on it: a block of NULs has no newline. A record whose number does not
-// grow is a copy, or has no place: it is left out, and so nothing is known of the end.
+// salvage looks for records on every line, also behind rubbish on it: a block of NULs has no newline. A
+// record whose number does not grow is a copy, or has no place: it is left out, and so nothing is known of
+// the end.
 func salvage(content []byte) (found Salvaged) {
 	last := 0
 	content = bytes.TrimRight(content, "\x00")
@@ -51,10 +55,12 @@ func salvage(content []byte) (found Salvaged) {
 	return found
 }
 
-// mendable is the most bytes that a line may have to be tried bit by bit: that is a SHA-256 of the line for each of its bits.
+// mendable is the most bytes that a line may have to be tried bit by bit: that is a SHA-256 of the line for
+// each of its bits.
 const mendable = 4 << 10
 
-// mended is the last record of a journal with one bit as it was: if the checksum holds then, that is what was written.
+// mended is the last record of a journal with one bit as it was: if the checksum holds then, that is what was
+// written.
 func mended(text []byte) (line, bool) {
 	if len(text) > mendable || len(text) <= tailLength {
 		return line{}, false

@@ -15,7 +15,8 @@ import (
 	"github.com/gwe-project/gwe/engine/regular"
 )
 
-// Ballast, added to the journal's path, names the file that holds the reserve where the file system has no fallocate.
+// Ballast, added to the journal's path, names the file that holds the reserve where the file system has no
+// fallocate.
 const Ballast = ".reserve"
 
 // portion is how much of the ballast makes room for a record on a full disk.
@@ -55,8 +56,8 @@ func (j *Journal) Reserve(bytes int64) error {
 	return nil
 }
 
-// Release gives back what is reserved: the run has ended. Close does not, so a run that waits, or that a later recovery goes on with,
-// keeps its space whatever fills the disk meanwhile.
+// Release gives back what is reserved: the run has ended. Close does not, so a run that waits, or that a
+// later recovery goes on with, keeps its space whatever fills the disk meanwhile.
 func (j *Journal) Release() error {
 	j.mutex.Lock()
 	defer j.mutex.Unlock()
@@ -81,8 +82,8 @@ func (j *Journal) UseReserve() error {
 	return nil
 }
 
-// ensure allocates what is missing to have the whole reserve free behind end. It fails before anything is written, and
-// then what was reserved before is still there.
+// ensure allocates what is missing to have the whole reserve free behind end. It fails before anything is
+// written, and then what was reserved before is still there.
 func (s *space) ensure(file disk, end int64) error {
 	if s.reserve == 0 {
 		return nil
@@ -107,7 +108,8 @@ func (s *space) ensure(file disk, end int64) error {
 	return nil
 }
 
-// largestFile is how large a file may become (ulimit -f): space that is allocated behind that could never be written.
+// largestFile is how large a file may become (ulimit -f): space that is allocated behind that could never be
+// written.
 func largestFile() int64 {
 	var limit unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_FSIZE, &limit); err != nil || limit.Cur > math.MaxInt64 {
@@ -123,8 +125,8 @@ func (s *space) adopt(path string) {
 	}
 }
 
-// fillBallast writes real bytes: a file with a hole would reserve nothing, nor would zeros where the file system compresses. What an
-// earlier process wrote there stays.
+// fillBallast writes real bytes: a file with a hole would reserve nothing, nor would zeros where the file
+// system compresses. What an earlier process wrote there stays.
 func (s *space) fillBallast(path string, bytes int64) error {
 	s.ballast = path
 	file, err := regular.Open(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)

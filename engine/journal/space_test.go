@@ -35,8 +35,8 @@ func fillJournal(journal *Journal) (int, error) {
 	}
 }
 
-// On a full disk the way forward ends early, and the whole reserve is there to unwind with: in this process, and in
-// the next one after a crash, torn line or not.
+// On a full disk the way forward ends early, and the whole reserve is there to unwind with: in this process,
+// and in the next one after a crash, torn line or not.
 func TestTheReserveIsLeftForUnwinding(t *testing.T) {
 	const reserve = 128 << 10
 	for _, crash := range []string{"", "killed", "torn", "power cut"} {
@@ -111,8 +111,8 @@ func TestTheReserveGrows(t *testing.T) {
 	}
 }
 
-// A run that waits closes its journal, and whatever fills the disk then, the reserve is there for whoever opens it next: again and again, and after a
-// power cut. The end of the run gives it back.
+// A run that waits closes its journal, and whatever fills the disk then, the reserve is there for whoever
+// opens it next: again and again, and after a power cut. The end of the run gives it back.
 func TestTheReserveOutlivesClose(t *testing.T) {
 	const reserve = 128 << 10
 	disk := durabletest.NewDisk(t, 4)
@@ -269,7 +269,8 @@ func TestTheBallastOutlivesClose(t *testing.T) {
 	}
 }
 
-// Every record that was appended is there after a power cut right behind it; of those that were only noted, a prefix.
+// Every record that was appended is there after a power cut right behind it; of those that were only noted, a
+// prefix.
 func TestAppendedRecordsSurviveAPowerCut(t *testing.T) {
 	disk := durabletest.NewDisk(t, 4)
 	path := filepath.Join(disk.Folder, "journal")

@@ -7,10 +7,11 @@ import (
 
 // torn reports whether a power cut can have left these bytes where the record of that number should begin.
 //
-// Under a record that is being written lie zeros, or the file ends: no other bytes are ever there (see Durability). So of each part of
-// that line either the new bytes are there, or zeros are, or the file ends before it. A line that is complete up to its end, without such
-// a gap, was written whole: if it is not valid, it was changed since. The same holds where one bit makes it valid. A line that has neither
-// the beginning nor the end of a record is none: whatever left it there changed no record.
+// Under a record that is being written lie zeros, or the file ends: no other bytes are ever there (see
+// Durability). So of each part of that line either the new bytes are there, or zeros are, or the file ends
+// before it. A line that is complete up to its end, without such a gap, was written whole: if it is not
+// valid, it was changed since. The same holds where one bit makes it valid. A line that has neither the
+// beginning nor the end of a record is none: whatever left it there changed no record.
 func torn(remainder []byte, number int) bool {
 	text := firstLine(remainder)
 	gap := bytes.IndexByte(text, 0)
@@ -45,7 +46,8 @@ func differing(a, b []byte) (count int) {
 	return count
 }
 
-// closedOtherwise reports whether the text holds a whole record, but for the newline at its end: another byte is in its place.
+// closedOtherwise reports whether the text holds a whole record, but for the newline at its end: another byte
+// is in its place.
 func closedOtherwise(text []byte) bool {
 	for from := 0; ; {
 		at := bytes.Index(text[from:], []byte(sumMember))
@@ -62,7 +64,8 @@ func closedOtherwise(text []byte) bool {
 	}
 }
 
-// flipped reports whether the zero at that place of the line is one bit that was lost: with it, the record is whole.
+// flipped reports whether the zero at that place of the line is one bit that was lost: with it, the record is
+// whole.
 func flipped(text []byte, at int) bool {
 	again := bytes.Clone(text)
 	for bit := range 8 {

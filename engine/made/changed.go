@@ -8,11 +8,12 @@ import (
 	"github.com/gwe-project/gwe/engine/step"
 )
 
-// smallest is up to which size the content of a file that stands alone gets a digest: reading it once more costs nothing.
+// smallest is up to which size the content of a file that stands alone gets a digest: reading it once more
+// costs nothing.
 const smallest = 1 << 20
 
-// Changed reports whether the file that Record listed at another name was changed since, in content, mode or owner. What cannot be
-// looked at counts as changed.
+// Changed reports whether the file that Record listed at another name was changed since, in content, mode or
+// owner. What cannot be looked at counts as changed.
 func Changed(run *step.Run, path string) bool {
 	dir, name, err := run.Dir(path)
 	if err != nil {

@@ -12,15 +12,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A list is a series of records: a group with its name, an entry with its path and numbers, and the end with a CRC of all
-// before it. A list without its end, or with another CRC, is damaged.
+// A list is a series of records: a group with its name, an entry with its path and numbers, and the end with
+// a CRC of all before it. A list without its end, or with another CRC, is damaged.
 const (
 	recordGroup = 'g'
 	recordEntry = 'e'
 	recordEnd   = 'z'
 )
 
-// The bits of an entry's last number; three further numbers follow where hasBefore is set, and then one where hasSum is.
+// The bits of an entry's last number; three further numbers follow where hasBefore is set, and then one where
+// hasSum is.
 const (
 	isSettled = 1 << iota
 	hasBefore

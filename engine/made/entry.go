@@ -26,9 +26,11 @@ type entry struct {
 	Modified, Changed moment
 	// Settled means that Changed is that of the commit: a rename before has changed it.
 	Settled bool
-	// Before are mode and owner as the step gave them, where later steps of the run gave others: the undo of these gives them back.
+	// Before are mode and owner as the step gave them, where later steps of the run gave others: the undo of
+	// these gives them back.
 	Before *attributes
-	// Sum is the CRC-32C of the content of a file that stands alone. Those of the files in a tree are in Sums.
+	// Sum is the CRC-32C of the content of a file that stands alone. Those of the files in a tree are in
+	// Sums.
 	Sum *uint32
 }
 
@@ -65,8 +67,8 @@ func (e entry) permitted(status *unix.Stat_t) bool {
 
 func (e entry) attributes() attributes { return attributes{e.Mode, e.UID, e.GID} }
 
-// unchanged reports whether an entry that is no directory may go. digest compares its content with the digest that was recorded;
-// recorded is false where there is none.
+// unchanged reports whether an entry that is no directory may go. digest compares its content with the digest
+// that was recorded; recorded is false where there is none.
 func (e entry) unchanged(status *unix.Stat_t, volatile bool, digest func() (same, recorded bool)) bool {
 	if e.kind() != status.Mode&unix.S_IFMT || !e.permitted(status) {
 		return false

@@ -17,8 +17,8 @@ import (
 // mostNamed is how many entries are named of each directory.
 const mostNamed = 20
 
-// Keeps foresees what Discard or Sweep of what is at path would leave after the commit. moves says that the rest moves beside it. It
-// only reads.
+// Keeps foresees what Discard or Sweep of what is at path would leave after the commit. moves says that the
+// rest moves beside it. It only reads.
 func Keeps(ctx context.Context, run *step.Run, path string, moves bool) (step.Keeping, error) {
 	return KeepsGroup(ctx, run, path, "", moves)
 }
@@ -102,8 +102,8 @@ func Foresee(run *step.Run) *Forecast {
 // Close closes the list.
 func (f *Forecast) Close() { f.reader.close() }
 
-// Group tells what would be left of a group at a name in an open directory; path is where that is, for people. Groups come in the order
-// in which they were written. Entries are none where all of it would go.
+// Group tells what would be left of a group at a name in an open directory; path is where that is, for
+// people. Groups come in the order in which they were written. Entries are none where all of it would go.
 func (f *Forecast) Group(ctx context.Context, parent int, name, path, group string) (found step.Later, err error) {
 	found.Directory, found.Entries = path, []string{}
 	s := &sighting{Forecast: f, path: path, group: group, found: &found, volatile: volatileAt(parent)}

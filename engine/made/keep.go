@@ -16,8 +16,9 @@ import (
 	"github.com/gwe-project/gwe/engine/step"
 )
 
-// Discard removes what is at hidden, which had its place at the path place, for an undo. Before the commit it is durable.DiscardAt.
-// After it only what the step recorded goes; what is left moves to a directory beside place, and keeps its paths there.
+// Discard removes what is at hidden, which had its place at the path place, for an undo. Before the commit it
+// is durable.DiscardAt. After it only what the step recorded goes; what is left moves to a directory beside
+// place, and keeps its paths there.
 func Discard(ctx context.Context, run *step.Run, hidden, place string) error {
 	return DiscardGroup(ctx, run, hidden, place, "")
 }
@@ -35,8 +36,8 @@ func DiscardGroup(ctx context.Context, run *step.Run, hidden, place, group strin
 	return DiscardIn(ctx, run, dir, name, place, group, nil)
 }
 
-// DiscardIn is DiscardGroup for a name in an open directory. Before the commit no directory goes but the one that known reports, which may
-// be nil; after it the list tells.
+// DiscardIn is DiscardGroup for a name in an open directory. Before the commit no directory goes but the one
+// that known reports, which may be nil; after it the list tells.
 func DiscardIn(ctx context.Context, run *step.Run, dir *openat.Dir, name, place, group string, known durable.Known) error {
 	if !run.AfterCommit {
 		return durable.DiscardKnown(dir, name, known)
@@ -124,8 +125,8 @@ func (a *Aside) choose() error {
 		return err
 	}
 	a.path = path
-	// If the name is lost by a power cut, an undo after this one takes the next free name. That is no reason to leave the entries where
-	// nobody looks for them.
+	// If the name is lost by a power cut, an undo after this one takes the next free name. That is no reason
+	// to leave the entries where nobody looks for them.
 	if err := durable.SyncFileSystems(a.run.Folder); err != nil {
 		a.run.Log.Warn("cannot note for good that " + path + " is made: " + err.Error())
 	}
@@ -236,8 +237,8 @@ func (a *Aside) say() {
 		a.place, a.path, a.run.ID))
 }
 
-// Sweep removes what is at path for an undo after the commit, where the directory may stay: only what the step recorded goes, and the
-// rest stays where it is; left reports that, and the log says so.
+// Sweep removes what is at path for an undo after the commit, where the directory may stay: only what the
+// step recorded goes, and the rest stays where it is; left reports that, and the log says so.
 func Sweep(ctx context.Context, run *step.Run, path string) (left bool, err error) {
 	dir, name, err := run.Dir(path)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR) {
@@ -271,14 +272,15 @@ func Open(run *step.Run) *List {
 	return &List{reader: open(run.Folder), sums: &sums{folder: run.Folder}}
 }
 
-// Remove takes away what a group has at the name in an open directory, where it is unchanged; left reports whether anything is
-// there still. It does not make that durable.
+// Remove takes away what a group has at the name in an open directory, where it is unchanged; left reports
+// whether anything is there still. It does not make that durable.
 func (l *List) Remove(ctx context.Context, parent int, name, group string) (left bool, err error) {
 	return l.reader.remove(ctx, l.sums, parent, name, group)
 }
 
-// Root finds the root of a group, and reports of a status whether it is that root, as far as kind, size and modification time tell: for file
-// systems whose inode numbers do not stay. Groups are asked for in the order in which they were written, each once.
+// Root finds the root of a group, and reports of a status whether it is that root, as far as kind, size and
+// modification time tell: for file systems whose inode numbers do not stay. Groups are asked for in the order
+// in which they were written, each once.
 func (l *List) Root(ctx context.Context, group string) (is func(*unix.Stat_t) bool, err error) {
 	is = func(*unix.Stat_t) bool { return false }
 	err = l.reader.group(ctx, group, func(e entry) error {

@@ -24,7 +24,8 @@ const (
 	buffered = 8 << 10
 )
 
-// Record lists what is at path, and all below it. The caller makes the list durable before path gets its place.
+// Record lists what is at path, and all below it. The caller makes the list durable before path gets its
+// place.
 func Record(ctx context.Context, run *step.Run, path string) error {
 	dir, name, err := run.Dir(path)
 	if err != nil {
@@ -78,8 +79,8 @@ func forget(path string) error {
 	return nil
 }
 
-// Tree lists what has that name in an open directory, with all below it, as the next group. Groups are read in the order in which
-// they were written.
+// Tree lists what has that name in an open directory, with all below it, as the next group. Groups are read
+// in the order in which they were written.
 func (w *Writer) Tree(ctx context.Context, parent int, name, group string) error {
 	status, err := statAt(parent, name)
 	if err != nil || status == nil {

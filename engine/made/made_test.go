@@ -243,7 +243,8 @@ func TestSweepAfterTheCommit(t *testing.T) {
 	}
 }
 
-// What hooks of the run itself did to modes and owners before the commit is the run's own; what they wrote is not known to be.
+// What hooks of the run itself did to modes and owners before the commit is the run's own; what they wrote is
+// not known to be.
 func TestSettle(t *testing.T) {
 	r := newRelease(t)
 	r.run.AfterCommit = false
@@ -382,7 +383,8 @@ func TestDiscardOfAFile(t *testing.T) {
 	}
 }
 
-// A list of one file is written again at the commit only if that says something new; whatever is changed after it is seen all the same.
+// A list of one file is written again at the commit only if that says something new; whatever is changed
+// after it is seen all the same.
 func TestSettleOfAFile(t *testing.T) {
 	settled := func(r *release) bool {
 		_, err := os.Lstat(filepath.Join(r.run.Folder, settledName))

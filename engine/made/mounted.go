@@ -10,7 +10,8 @@ import (
 	"github.com/gwe-project/gwe/engine/step"
 )
 
-// Unmounted is for an Inspect: it refuses a rollback that would move a directory in which something is mounted.
+// Unmounted is for an Inspect: it refuses a rollback that would move a directory in which something is
+// mounted.
 func Unmounted(machine step.Machine, path string) error {
 	info, err := machine.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && !info.IsDir() {

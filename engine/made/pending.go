@@ -7,8 +7,8 @@ import (
 	"github.com/gwe-project/gwe/engine/regular"
 )
 
-// pending is what is still to be written to a new file: it grows with that, for most files get some bytes. The file is opened where it gets
-// too much for one call.
+// pending is what is still to be written to a new file: it grows with that, for most files get some bytes.
+// The file is opened where it gets too much for one call.
 type pending struct {
 	path string
 	file *os.File

@@ -32,8 +32,8 @@ type opened struct {
 	mode uint32
 }
 
-// remove takes away what the list's group has at the name in an open directory, where it is unchanged; left reports whether
-// anything is still there.
+// remove takes away what the list's group has at the name in an open directory, where it is unchanged; left
+// reports whether anything is still there.
 func (r *reader) remove(ctx context.Context, sums *sums, parent int, name, group string) (left bool, err error) {
 	w := &removal{parent: parent, name: name, group: group, sums: sums, volatile: volatileAt(parent)}
 	err = r.group(ctx, group, w.entry)
@@ -143,8 +143,8 @@ func (w *removal) leaveTo(last int) error {
 	return nil
 }
 
-// unlink removes a name. What keeps it there against our will, its directory's mode or a mark, is taken away where it can be; a
-// directory with anything in it stays, and what is mounted.
+// unlink removes a name. What keeps it there against our will, its directory's mode or a mark, is taken away
+// where it can be; a directory with anything in it stays, and what is mounted.
 func (w *removal) unlink(folder int, name string, flags int) error {
 	remove := func() error { return durable.Repeat(func() error { return unix.Unlinkat(folder, name, flags) }) }
 	err := remove()

@@ -11,10 +11,12 @@ import (
 	"github.com/gwe-project/gwe/engine/step"
 )
 
-// Settle is for a Verify, just before the commit: modes and owners that later steps of the run gave to what is at path are the run's
-// own, and so are change times. What was written since the step stays as it was recorded. It does nothing before a rollback.
+// Settle is for a Verify, just before the commit: modes and owners that later steps of the run gave to what
+// is at path are the run's own, and so are change times. What was written since the step stays as it was
+// recorded. It does nothing before a rollback.
 //
-// The result is not made durable: where a power cut takes it away, more is kept by a later rollback, and nothing is lost.
+// The result is not made durable: where a power cut takes it away, more is kept by a later rollback, and
+// nothing is lost.
 func Settle(ctx context.Context, run *step.Run, path string) error {
 	dir, name, err := run.Dir(path)
 	if errors.Is(err, os.ErrNotExist) || errors.Is(err, unix.ENOTDIR) || step.IsParentChanged(err) {
@@ -30,8 +32,8 @@ func Settle(ctx context.Context, run *step.Run, path string) error {
 // Nowhere is what the argument at of SettleAs returns for a group that is not there.
 const Nowhere = -1
 
-// SettleAs is Settle for a list of several groups; at gives the open directory and the name of each one, or Nowhere. It keeps the
-// directory open until it is called again.
+// SettleAs is Settle for a list of several groups; at gives the open directory and the name of each one, or
+// Nowhere. It keeps the directory open until it is called again.
 func SettleAs(ctx context.Context, run *step.Run, at func(group string) (parent int, name string)) error {
 	if run.AfterCommit {
 		return nil
@@ -57,8 +59,8 @@ func SettleAs(ctx context.Context, run *step.Run, at func(group string) (parent 
 	return settled.Close()
 }
 
-// stands reports whether the list has one entry, of which a settled one would say nothing new: mode and owner are as they were recorded, and
-// where its change time counts, the digest of its content tells the same.
+// stands reports whether the list has one entry, of which a settled one would say nothing new: mode and owner
+// are as they were recorded, and where its change time counts, the digest of its content tells the same.
 func (r *reader) stands(folder string, at func(group string) (parent int, name string)) bool {
 	if r.peek() == nil {
 		return false

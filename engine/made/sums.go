@@ -20,8 +20,9 @@ import (
 // sumsName is the file in the frame's folder that holds the digests.
 const sumsName = "made-sums"
 
-// Sums writes digests of files down while these are written. It is optional: where a file's times tell nothing, because a link to
-// it was made and removed since, say, its digest shows that the content is what it was.
+// Sums writes digests of files down while these are written. It is optional: where a file's times tell
+// nothing, because a link to it was made and removed since, say, its digest shows that the content is what it
+// was.
 type Sums struct{ buffer pending }
 
 // CreateSums begins the digests of a frame, which take the place of older ones.
@@ -51,8 +52,8 @@ func (s *Sums) Close() error {
 // Small is up to which size AddSmall reads a file once more.
 const Small = 64 << 10
 
-// AddSmall reads an open file of at most Small bytes, and adds its digest. Larger files are not read: that would cost more than a copy
-// that the file system makes by sharing blocks.
+// AddSmall reads an open file of at most Small bytes, and adds its digest. Larger files are not read: that
+// would cost more than a copy that the file system makes by sharing blocks.
 func (s *Sums) AddSmall(group, path string, handle int, size int64) error {
 	if s == nil || size > Small {
 		return nil

@@ -1,8 +1,9 @@
 // Package need lets a test say what it needs of the machine that it runs on.
 //
-// It is imported by tests only, and imports nothing of ours. Where the machine lacks something, the test is skipped with the reason. Where
-// GWE_TEST_REQUIRE_ALL is 1, as in scripts/test, it fails instead, so that no test is left out in silence. GWE_TEST_LEFT_OUT names, with
-// spaces between, the things that scripts/test found missing and printed: tests that need those are still skipped.
+// It is imported by tests only, and imports nothing of ours. Where the machine lacks something, the test is
+// skipped with the reason. Where GWE_TEST_REQUIRE_ALL is 1, as in scripts/test, it fails instead, so that no
+// test is left out in silence. GWE_TEST_LEFT_OUT names, with spaces between, the things that scripts/test
+// found missing and printed: tests that need those are still skipped.
 package need
 
 import (
@@ -60,7 +61,8 @@ func (t Thing) cure() string {
 	return "use a machine that has it"
 }
 
-// Root ends a test that root alone can run, unless it runs as root. The reason says what needs root: "it mounts".
+// Root ends a test that root alone can run, unless it runs as root. The reason says what needs root: "it
+// mounts".
 func Root(t testing.TB, reason string) {
 	t.Helper()
 	if os.Geteuid() != 0 {
@@ -68,8 +70,9 @@ func Root(t testing.TB, reason string) {
 	}
 }
 
-// Owner gives a file to a user and a group, for a test to which the owner matters little. root alone can do so: for another
-// user the file stays their own, and the log says so, or the test fails if every test is required.
+// Owner gives a file to a user and a group, for a test to which the owner matters little. root alone can do
+// so: for another user the file stays their own, and the log says so, or the test fails if every test is
+// required.
 func Owner(t testing.TB, path string, uid, gid int) {
 	t.Helper()
 	if os.Geteuid() != 0 {
@@ -90,7 +93,8 @@ func Required(thing Thing) bool {
 	return os.Getenv(RequireAll) == "1" && !slices.Contains(strings.Fields(os.Getenv(LeftOut)), string(thing))
 }
 
-// Missing ends the test, as the machine lacks a thing: the test is skipped, or fails if every test is required.
+// Missing ends the test, as the machine lacks a thing: the test is skipped, or fails if every test is
+// required.
 func Missing(t testing.TB, thing Thing, reason string) {
 	t.Helper()
 	said := fmt.Sprintf("needs %s: %s (%s)", thing, reason, thing.cure())

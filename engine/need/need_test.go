@@ -58,7 +58,8 @@ func TestMissing(t *testing.T) {
 	}
 }
 
-// TestNoOtherSkips: a test is skipped by this package and by no other way, so that scripts/test fails for each.
+// TestNoOtherSkips: a test is skipped by this package and by no other way, so that scripts/test fails for
+// each.
 func TestNoOtherSkips(t *testing.T) {
 	skip := regexp.MustCompile(`\b\w+\.(SkipNow\(|Skipf\(|Skip\("|Skip\((err|said|fmt))`)
 	seen := 0
@@ -80,7 +81,8 @@ func TestNoOtherSkips(t *testing.T) {
 	}
 }
 
-// TestOwner: a file is given away by root, and stays where it is for another user, unless every test is required.
+// TestOwner: a file is given away by root, and stays where it is for another user, unless every test is
+// required.
 func TestOwner(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(path, nil, 0o600); err != nil {

@@ -7,7 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Below opens a directory below this one, however deep. No link on the way is followed; "." is the directory itself.
+// Below opens a directory below this one, however deep. No link on the way is followed; "." is the directory
+// itself.
 func (d *Dir) Below(relative string) (*Dir, error) {
 	const flags = unix.O_PATH | unix.O_DIRECTORY | unix.O_NOFOLLOW | unix.O_CLOEXEC
 	handle := -1

@@ -53,7 +53,8 @@ func TestBelow(t *testing.T) {
 
 var errAny = errors.New("any")
 
-// A hard link is made of the inode that was opened, whatever has its name by then; the same with a symbolic link.
+// A hard link is made of the inode that was opened, whatever has its name by then; the same with a symbolic
+// link.
 func TestLinkTo(t *testing.T) {
 	root := t.TempDir()
 	if err := errors.Join(os.WriteFile(root+"/file", []byte("ours"), 0o600), os.Symlink("text", root+"/link")); err != nil {

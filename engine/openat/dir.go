@@ -19,7 +19,8 @@ type Dir struct {
 	path   string
 }
 
-// Open opens the directory at an absolute path, which may be longer than PATH_MAX. Links are followed by the rule of this package.
+// Open opens the directory at an absolute path, which may be longer than PATH_MAX. Links are followed by the
+// rule of this package.
 func Open(path string) (*Dir, error) {
 	dir, _, err := open(path, false)
 	return dir, err
@@ -93,7 +94,8 @@ func (d *Dir) Join(name string) string { return filepath.Join(d.path, name) }
 // Descriptor is for calls that this package does not have. It is opened with O_PATH, and is closed by Close.
 func (d *Dir) Descriptor() int { return d.handle }
 
-// Real is the path of the directory itself as the kernel knows it, without links. One that was removed has none.
+// Real is the path of the directory itself as the kernel knows it, without links. One that was removed has
+// none.
 func (d *Dir) Real() (string, error) {
 	path, err := os.Readlink(proc(d.handle))
 	if err != nil {
@@ -120,7 +122,8 @@ func (d *Dir) Same(other *Dir) bool {
 	return d == other || unix.Fstat(d.handle, &here) == nil && unix.Fstat(other.handle, &there) == nil && here.Dev == there.Dev && here.Ino == there.Ino
 }
 
-// Mounted reports whether a file system is mounted on the directory; false where the kernel does not tell (before Linux 5.8).
+// Mounted reports whether a file system is mounted on the directory; false where the kernel does not tell
+// (before Linux 5.8).
 func (d *Dir) Mounted() bool {
 	var status unix.Statx_t
 	err := repeat(func() error { return unix.Statx(d.handle, "", unix.AT_EMPTY_PATH, unix.STATX_TYPE, &status) })

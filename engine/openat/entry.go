@@ -78,7 +78,8 @@ func (e *Entry) Chmod(mode uint32) error {
 	return e.wrong("chmod", err)
 }
 
-// Chown sets owner and group; -1 leaves one as it is. The kernel takes setuid, setgid and capabilities away with that.
+// Chown sets owner and group; -1 leaves one as it is. The kernel takes setuid, setgid and capabilities away
+// with that.
 func (e *Entry) Chown(uid, gid int) error {
 	return e.wrong("chown", repeat(func() error { return unix.Fchownat(e.handle, "", uid, gid, unix.AT_EMPTY_PATH) }))
 }

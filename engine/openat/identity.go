@@ -12,15 +12,18 @@ type Identity struct {
 	Inode  uint64 `json:"inode"`
 	// Born is when the inode was made, in nanoseconds; 0 where the file system does not say.
 	Born int64 `json:"born"`
-	// Kind, Size and Modified tell it on a file system whose inode numbers do not outlive a mount; a directory has no Size.
+	// Kind, Size and Modified tell it on a file system whose inode numbers do not outlive a mount; a
+	// directory has no Size.
 	Kind     uint16 `json:"kind"`
 	Size     uint64 `json:"size,omitempty"`
 	Modified int64  `json:"modified"`
-	// Volatile is true on such a file system, and on overlayfs, where a file of a lower layer that is changed or renamed becomes another.
+	// Volatile is true on such a file system, and on overlayfs, where a file of a lower layer that is changed
+	// or renamed becomes another.
 	Volatile bool `json:"volatile,omitempty"`
 }
 
-// Is reports whether both are the same file. The number of the device says little: after a reboot it may be another one.
+// Is reports whether both are the same file. The number of the device says little: after a reboot it may be
+// another one.
 func (i Identity) Is(other Identity) bool {
 	if i.Kind != other.Kind {
 		return false
@@ -39,7 +42,8 @@ func identityOf(handle int) (Identity, error) {
 	return found, err
 }
 
-// look is identityOf that also gives the attributes of statx, and the type of the file system: two calls for all that.
+// look is identityOf that also gives the attributes of statx, and the type of the file system: two calls for
+// all that.
 func look(handle int) (found Identity, attributes uint64, system int64, err error) {
 	var status unix.Statx_t
 	err = repeat(func() error {
@@ -61,7 +65,8 @@ func look(handle int) (found Identity, attributes uint64, system int64, err erro
 	return found, status.Attributes, system, nil
 }
 
-// Surely reports by one call whether the directory is the one with that identity. false says nothing: another look has to tell.
+// Surely reports by one call whether the directory is the one with that identity. false says nothing: another
+// look has to tell.
 func (d *Dir) Surely(known Identity) bool {
 	var status unix.Statx_t
 	err := repeat(func() error {
@@ -100,5 +105,6 @@ func systemOf(handle int) int64 {
 // InMemory reports whether the directory is on a file system that ends with the boot: tmpfs, ramfs.
 func (d *Dir) InMemory() bool { return slices.Contains(memorySystems(), systemOf(d.handle)) }
 
-// Volatile reports whether the directory is on a file system whose inode numbers do not stay: overlayfs, vfat, exfat.
+// Volatile reports whether the directory is on a file system whose inode numbers do not stay: overlayfs,
+// vfat, exfat.
 func (d *Dir) Volatile() bool { return slices.Contains(volatileSystems(), systemOf(d.handle)) }

@@ -16,7 +16,8 @@ func (e *Entry) Readlink() (string, error) {
 	return text, e.wrong("readlink", err)
 }
 
-// LinkTo gives the very inode of the entry a further name in a directory, whatever its old name leads to by now. A link is linked itself.
+// LinkTo gives the very inode of the entry a further name in a directory, whatever its old name leads to by
+// now. A link is linked itself.
 func (e *Entry) LinkTo(to *Dir, name string) error {
 	err := single(name)
 	if err == nil {

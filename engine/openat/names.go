@@ -126,12 +126,13 @@ func (d *Dir) Exchange(name string, to *Dir, other string) error {
 	})
 }
 
-// RenameNoReplace moves a name to another one if nothing has that. errors.Is(err, fs.ErrExist) where it is taken.
+// RenameNoReplace moves a name to another one if nothing has that. errors.Is(err, fs.ErrExist) where it is
+// taken.
 //
-// It is one call of renameat2. On a file system that does not know RENAME_NOREPLACE (NFS, some FUSE ones) the name is
-// claimed first: a directory by mkdir and then a rename over the empty directory, anything else by a hard link and then the
-// removal of the old name. Both refuse a taken name without a gap; but a power cut in between leaves the empty directory,
-// or both names.
+// It is one call of renameat2. On a file system that does not know RENAME_NOREPLACE (NFS, some FUSE ones) the
+// name is claimed first: a directory by mkdir and then a rename over the empty directory, anything else by a
+// hard link and then the removal of the old name. Both refuse a taken name without a gap; but a power cut in
+// between leaves the empty directory, or both names.
 func (d *Dir) RenameNoReplace(name string, to *Dir, other string) error {
 	return d.two("rename", name, to, other, func() error {
 		err := unix.Renameat2(d.handle, name, to.handle, other, unix.RENAME_NOREPLACE)

@@ -196,7 +196,8 @@ func TestAccessControlLists(t *testing.T) {
 	}
 }
 
-// What was opened stays what it was, whatever its name leads to by then; no method follows a link at its name.
+// What was opened stays what it was, whatever its name leads to by then; no method follows a link at its
+// name.
 func TestNothingIsFollowed(t *testing.T) {
 	need.Root(t, "it sets an attribute of the namespace trusted")
 	base := tree(t, "etc/", "etc/shadow", "d/")

@@ -11,12 +11,13 @@ import (
 
 func isEnd(err error) bool { return errors.Is(err, io.EOF) }
 
-// RemoveAll removes what has a name, and all below it. It is no error if nothing has it. Links are removed, never followed. A mount point
-// is not entered, and stays with what it lies in: the error is EBUSY.
+// RemoveAll removes what has a name, and all below it. It is no error if nothing has it. Links are removed,
+// never followed. A mount point is not entered, and stays with what it lies in: the error is EBUSY.
 func (d *Dir) RemoveAll(name string) error { return d.RemoveKnown(name, nil) }
 
-// RemoveKnown is RemoveAll for a directory that must be a certain one: known is asked about it once it is open, so nothing that takes its
-// name meanwhile is emptied. If it is another one the error is ESTALE. An empty directory, and what is no directory, goes without a question.
+// RemoveKnown is RemoveAll for a directory that must be a certain one: known is asked about it once it is
+// open, so nothing that takes its name meanwhile is emptied. If it is another one the error is ESTALE. An
+// empty directory, and what is no directory, goes without a question.
 func (d *Dir) RemoveKnown(name string, known func(*Dir) (bool, error)) error {
 	if err := single(name); err != nil {
 		return d.wrong("remove", name, err)

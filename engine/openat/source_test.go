@@ -45,8 +45,8 @@ var changing = []string{
 	"Unlink", "Rmdir", "Mknod", "Mkfifo", "Setxattr", "Lsetxattr", "Removexattr", "Lremovexattr", "Utimes", "UtimesNano", "Lutimes", "Creat", "CopyFS",
 }
 
-// What steps and the engine change in a tree they change in an open directory: a path that is resolved again may lead to another place.
-// Every other file of the source is listed with its reason.
+// What steps and the engine change in a tree they change in an open directory: a path that is resolved again
+// may lead to another place. Every other file of the source is listed with its reason.
 func TestNothingIsChangedByPath(t *testing.T) {
 	looked := 0
 	met := map[string]bool{}

@@ -18,10 +18,11 @@ import (
 // The rule, with D the directory that holds a link:
 //
 //   - If nobody less trusted can change D, the link is followed.
-//   - If D is sticky, root or this user owns D, and root or this user owns the link, nobody else could have put it there: it is followed.
-//   - Otherwise a less trusted user may have chosen where it leads to: it is followed if the directory that it leads to belongs to that user,
-//     who gains nothing by it then. That user is the owner of D, and the owner of the link; where both are less trusted and differ, or
-//     neither is, it is refused.
+//   - If D is sticky, root or this user owns D, and root or this user owns the link, nobody else could have
+//     put it there: it is followed.
+//   - Otherwise a less trusted user may have chosen where it leads to: it is followed if the directory that
+//     it leads to belongs to that user, who gains nothing by it then. That user is the owner of D, and the
+//     owner of the link; where both are less trusted and differ, or neither is, it is refused.
 type trust struct{ uid, gid uint32 }
 
 func ours() trust { return trust{uint32(os.Geteuid()), uint32(os.Getegid())} }
@@ -52,8 +53,8 @@ func (t trust) transition(at, link spot, dir, status unix.Stat_t, target string,
 	return unsafe(at, link, dir, status, target, reached)
 }
 
-// Untrusted reports whether a user less trusted than this process can put things into the directory. owner is its owner then, and -1 where
-// that one is trusted.
+// Untrusted reports whether a user less trusted than this process can put things into the directory. owner is
+// its owner then, and -1 where that one is trusted.
 func (d *Dir) Untrusted() (is bool, owner int, err error) {
 	var status unix.Stat_t
 	if err := unix.Fstat(d.handle, &status); err != nil {
@@ -66,8 +67,9 @@ func (d *Dir) Untrusted() (is bool, owner int, err error) {
 	return true, int(status.Uid), nil
 }
 
-// Planted reports whether a file in the directory may be there because a less trusted user linked it: a regular file with further names, that
-// is not that user's own. To change its mode or owner, or to hand out its content, would do so at its other names.
+// Planted reports whether a file in the directory may be there because a less trusted user linked it: a
+// regular file with further names, that is not that user's own. To change its mode or owner, or to hand out
+// its content, would do so at its other names.
 func (d *Dir) Planted(status unix.Stat_t) (bool, error) {
 	if status.Mode&unix.S_IFMT != unix.S_IFREG || status.Nlink < 2 {
 		return false, nil
@@ -116,7 +118,8 @@ func (t trust) writable(handle int, dir unix.Stat_t) bool {
 	return t.listed(list, dir.Gid)
 }
 
-// listed reads an access control list as the kernel gives it: a version, then a tag, permissions and an id each.
+// listed reads an access control list as the kernel gives it: a version, then a tag, permissions and an id
+// each.
 func (t trust) listed(list []byte, gid uint32) bool {
 	const (
 		header, size                 = 4, 8

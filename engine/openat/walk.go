@@ -117,8 +117,9 @@ func (w *walk) through(at, link spot) (spot, error) {
 	return found, nil
 }
 
-// Follow finds what an absolute path leads to, links at its end followed too, by the rule of this package: a name in an open directory, which
-// is no link as far as anybody looked. What it stands for may be of any kind.
+// Follow finds what an absolute path leads to, links at its end followed too, by the rule of this package: a
+// name in an open directory, which is no link as far as anybody looked. What it stands for may be of any
+// kind.
 func Follow(path string) (dir *Dir, name string, err error) {
 	dir, name, err = OpenParent(path)
 	if err != nil {

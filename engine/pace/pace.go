@@ -1,7 +1,8 @@
 // Package pace is how gwe waits: between two attempts, between two tries, and for the end of a time-out.
 //
-// On a device it waits in real time. A test of a recipe hands in a clock of its own (trial), which lets time pass at once where
-// nothing happens in it. What a program takes is never on this clock: programs are awaited in real time.
+// On a device it waits in real time. A test of a recipe hands in a clock of its own (trial), which lets time
+// pass at once where nothing happens in it. What a program takes is never on this clock: programs are awaited
+// in real time.
 //
 // It is a leaf: it imports nothing of ours.
 package pace
@@ -36,7 +37,8 @@ func Now(ctx context.Context) time.Duration { return of(ctx).Now() }
 // Sleep returns after wait, or when ctx ends, with the error of ctx.
 func Sleep(ctx context.Context, wait time.Duration) error { return of(ctx).Sleep(ctx, wait) }
 
-// WithTimeout returns a context that ends after limit, with context.DeadlineExceeded as its error. A nil cause is that error.
+// WithTimeout returns a context that ends after limit, with context.DeadlineExceeded as its error. A nil
+// cause is that error.
 func WithTimeout(ctx context.Context, limit time.Duration, cause error) (context.Context, context.CancelFunc) {
 	return of(ctx).WithTimeout(ctx, limit, cause)
 }

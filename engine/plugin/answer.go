@@ -20,7 +20,8 @@ const (
 	maximumLog = 1 << 20
 )
 
-// answers reads what a plugin writes to its standard output, in bounded memory. The first lie ends the conversation.
+// answers reads what a plugin writes to its standard output, in bounded memory. The first lie ends the
+// conversation.
 type answers struct {
 	conversation
 	stop context.CancelCauseFunc

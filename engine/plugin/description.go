@@ -84,7 +84,8 @@ var grammar = []string{
 	"parallel", "limit", "use", "with", "commit", "stop",
 }
 
-// ReadDescription reads a description of the type. Its faults are plugin-description-invalid and plugin-protocol.
+// ReadDescription reads a description of the type. Its faults are plugin-description-invalid and
+// plugin-protocol.
 func ReadDescription(typeName string, text []byte) (Description, error) {
 	if len(text) > maximumDescription {
 		return Description{}, schemaFault("the description has %d KiB, and %d KiB is the most", len(text)>>10, maximumDescription>>10)
@@ -174,7 +175,8 @@ func fieldsOf(read jsonSchema, what string) (value.Type, error) {
 	return value.Type{}, schemaFault("%s: %v", what, err)
 }
 
-// check finds what the engine and the grammar could not live with. What is only poor help, the conformance suite reports.
+// check finds what the engine and the grammar could not live with. What is only poor help, the conformance
+// suite reports.
 func (d Description) check(typeName string) error {
 	switch {
 	case d.about.Name != typeName:

@@ -18,7 +18,8 @@ const (
 	opening       = "```conversation\n"
 )
 
-// TestDocumentedConversation: the conversation of docs/plugins.md is what gwe and the plugin of the example really say.
+// TestDocumentedConversation: the conversation of docs/plugins.md is what gwe and the plugin of the example
+// really say.
 func TestDocumentedConversation(t *testing.T) {
 	example, err := filepath.Abs("../../examples/plugin-python/gwe-step-ini-key")
 	if err != nil {

@@ -86,8 +86,8 @@ func mayExecute(path string) error {
 	return nil
 }
 
-// trusted is nil where root may run the file: no less trusted user can change it or a directory on its path. A user who is not root runs
-// what that user may execute anyway.
+// trusted is nil where root may run the file: no less trusted user can change it or a directory on its path.
+// A user who is not root runs what that user may execute anyway.
 func trusted(path string) error {
 	if os.Geteuid() != 0 {
 		return nil

@@ -32,8 +32,9 @@ type Problem struct {
 	Err  error
 }
 
-// Find gives the plugins of the folders as step types, by their descriptions: nothing is executed. Of one type in two folders
-// the first counts. A folder that does not exist has none. Plugins that cannot be used, and folders that cannot be read, come as problems.
+// Find gives the plugins of the folders as step types, by their descriptions: nothing is executed. Of one
+// type in two folders the first counts. A folder that does not exist has none. Plugins that cannot be used,
+// and folders that cannot be read, come as problems.
 func Find(folders []string, live bool) (found []*Type, problems []Problem) {
 	seen := map[string]bool{}
 	for _, folder := range folders {
@@ -79,8 +80,9 @@ func list(folder string) ([]string, error) {
 	return names, nil
 }
 
-// Open gives the plugin at the path, an executable named gwe-step-<type>, by the description beside it. A description
-// without its executable is good for validating and planning; one of another executable than lies there is refused.
+// Open gives the plugin at the path, an executable named gwe-step-<type>, by the description beside it. A
+// description without its executable is good for validating and planning; one of another executable than lies
+// there is refused.
 func Open(path string, live bool) (*Type, error) {
 	text, err := readBounded(path + descriptionSuffix)
 	if errors.Is(err, fs.ErrNotExist) {

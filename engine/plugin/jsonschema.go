@@ -14,8 +14,8 @@ import (
 	"github.com/gwe-project/gwe/engine/value"
 )
 
-// jsonSchema is the part of JSON Schema (draft 2020-12) that describes arguments and outputs. Any other keyword is refused:
-// gwe would not check it, and nobody shall believe that it does.
+// jsonSchema is the part of JSON Schema (draft 2020-12) that describes arguments and outputs. Any other
+// keyword is refused: gwe would not check it, and nobody shall believe that it does.
 type jsonSchema struct {
 	Type        string `json:"type,omitempty"`
 	Format      string `json:"format,omitempty"`
@@ -276,7 +276,8 @@ func wholePattern(pattern string) (string, error) {
 	return "", schemaFault("the pattern %q cannot be used", pattern).WithHint("a pattern is a regular expression (RE2) of the whole text: ^...$")
 }
 
-// schemaOf writes a type as JSON Schema; outputs tells that the fields of an object are there unless they are optional.
+// schemaOf writes a type as JSON Schema; outputs tells that the fields of an object are there unless they are
+// optional.
 func schemaOf(t value.Type, outputs bool) jsonSchema {
 	for name, kind := range scalars {
 		if t.Kind == kind {

@@ -2,7 +2,8 @@ package plugin
 
 import "encoding/json"
 
-// Protocol is the version of the protocol that this package speaks. A request names it, and an answer must name the same.
+// Protocol is the version of the protocol that this package speaks. A request names it, and an answer must
+// name the same.
 const Protocol = 1
 
 // Operation is what a plugin is asked to do.
@@ -19,7 +20,8 @@ const (
 	Do Operation = "do"
 	// Undo puts back what do did, did in part, or did not do at all.
 	Undo Operation = "undo"
-	// Release gives up what was kept for an undo outside Folder: nobody can ask for it any more. Only for those who list it.
+	// Release gives up what was kept for an undo outside Folder: nobody can ask for it any more. Only for
+	// those who list it.
 	Release Operation = "release"
 	// Verify makes sure, just before the commit, that what do did still stands. Only for those who list it.
 	Verify Operation = "verify"
@@ -35,7 +37,8 @@ type request struct {
 	Run        string `json:"run,omitempty"`
 	Step       string `json:"step,omitempty"`
 	Recovering bool   `json:"recovering,omitempty"`
-	// Folder is the frame's own, 0700: what prepare saves there is durable before do, and lives as long as the undo may be asked for.
+	// Folder is the frame's own, 0700: what prepare saves there is durable before do, and lives as long as
+	// the undo may be asked for.
 	Folder string `json:"folder,omitempty"`
 	// Arguments are values as value.ToJSON writes them, defaults filled in, secrets in the clear.
 	Arguments json.RawMessage `json:"arguments,omitempty"`
@@ -43,8 +46,8 @@ type request struct {
 	Memo json.RawMessage `json:"memo,omitempty"`
 }
 
-// afterCommit is the variable that is 1 in a manual undo. It is no member of the request: a plugin that was built before would
-// refuse that.
+// afterCommit is the variable that is 1 in a manual undo. It is no member of the request: a plugin that was
+// built before would refuse that.
 const afterCommit = "GWE_AFTER_COMMIT"
 
 // The kinds of lines that a plugin writes.
@@ -88,7 +91,8 @@ type event struct {
 	Code    string `json:"code,omitempty"`
 	Message string `json:"message,omitempty"`
 	Hint    string `json:"hint,omitempty"`
-	// Leftover says of an error of undo that the machine is as before, but something of the plugin's still lies about.
+	// Leftover says of an error of undo that the machine is as before, but something of the plugin's still
+	// lies about.
 	Leftover bool `json:"leftover,omitempty"`
 }
 

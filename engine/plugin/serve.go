@@ -25,10 +25,11 @@ import (
 //
 //	func main() { plugin.Main(MyType()) }
 //
-// It carries out the one operation that gwe asks for, and ends the process. With several types, the one executable is
-// installed, or linked, under the name of each. A SIGTERM ends the context of the operation.
+// It carries out the one operation that gwe asks for, and ends the process. With several types, the one
+// executable is installed, or linked, under the name of each. A SIGTERM ends the context of the operation.
 //
-// In Run, Leased answers true for every path: a plugin is not told of the leases of others, so it keeps what they might need.
+// In Run, Leased answers true for every path: a plugin is not told of the leases of others, so it keeps what
+// they might need.
 func Main(types ...step.Type) {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	code := serve(ctx, types, os.Stdin, os.Stdout, os.Stderr, os.Environ())

@@ -28,19 +28,20 @@ type Type struct {
 	live        bool
 }
 
-// New makes a step type of a description and the executable that it speaks of. A live one asks the plugin for its plan; any
-// other plans by the description alone, and executes nothing until it is told to act.
+// New makes a step type of a description and the executable that it speaks of. A live one asks the plugin for
+// its plan; any other plans by the description alone, and executes nothing until it is told to act.
 func New(description Description, path string, live bool) *Type {
 	return &Type{description: description, executable: file{path: path}, live: live}
 }
 
-// Path is where the executable lies, and Description what is known of it; Digest is the executable's, in hexadecimal.
+// Path is where the executable lies, and Description what is known of it; Digest is the executable's, in
+// hexadecimal.
 func (t *Type) Path() string             { return t.executable.path }
 func (t *Type) Digest() string           { return t.description.digest }
 func (t *Type) Description() Description { return t.description }
 
-// Ready is nil where the executable is the one that is described, and may be executed by this user. Its faults, all of
-// class refused, are plugin-missing, plugin-changed, plugin-unsafe and plugin-not-executable.
+// Ready is nil where the executable is the one that is described, and may be executed by this user. Its
+// faults, all of class refused, are plugin-missing, plugin-changed, plugin-unsafe and plugin-not-executable.
 func (t *Type) Ready() error {
 	if err := t.unchanged(); err != nil {
 		return err

@@ -17,7 +17,8 @@ import (
 // cgroup is the folder of a control group of version 2; "" is none, and has no members.
 type cgroup string
 
-// hierarchy is the root of the control groups: where it always is, or where a machine has it that still uses version 1.
+// hierarchy is the root of the control groups: where it always is, or where a machine has it that still uses
+// version 1.
 func hierarchy() cgroup {
 	for _, folder := range []string{"/sys/fs/cgroup", "/sys/fs/cgroup/unified"} {
 		var system unix.Statfs_t
@@ -28,7 +29,8 @@ func hierarchy() cgroup {
 	return ""
 }
 
-// ownCgroup is the one that gwe itself is in, if its members can be seen: a container may have the hierarchy of another.
+// ownCgroup is the one that gwe itself is in, if its members can be seen: a container may have the hierarchy
+// of another.
 func ownCgroup() cgroup {
 	root := hierarchy()
 	text, err := os.ReadFile("/proc/self/cgroup")
@@ -55,7 +57,8 @@ func (c cgroup) make(name string) cgroup {
 	return made
 }
 
-// direct are the processes in it, and not those in the ones below it. A process that this /proc does not show is 0.
+// direct are the processes in it, and not those in the ones below it. A process that this /proc does not show
+// is 0.
 func (c cgroup) direct() []int {
 	if c == "" {
 		return nil
@@ -100,7 +103,8 @@ func (c cgroup) below(prefix string) []cgroup {
 	return found
 }
 
-// kill sends SIGKILL to all in it and below it in one call, which no fork can slip through. Kernels before 5.14 cannot.
+// kill sends SIGKILL to all in it and below it in one call, which no fork can slip through. Kernels before
+// 5.14 cannot.
 func (c cgroup) kill() { _ = c.write("cgroup.kill", 1) }
 
 // write does not make the file: where it is not, this is no control group, or the kernel is too old.
@@ -137,12 +141,13 @@ func (c cgroup) remove() bool {
 	}
 }
 
-// release lets its members live on in the one above it, and takes it away. Where the kernel refuses that, because the one
-// above now hands out resources to those below it and can have no members of its own, it stays as long as its members do.
+// release lets its members live on in the one above it, and takes it away. Where the kernel refuses that,
+// because the one above now hands out resources to those below it and can have no members of its own, it
+// stays as long as its members do.
 func (c cgroup) release() {
 	above := cgroup(filepath.Dir(string(c)))
-	// Members that fork all the time are not chased for ever; one that was killed, and cannot be moved any more, takes its time to
-	// give back its memory.
+	// Members that fork all the time are not chased for ever; one that was killed, and cannot be moved any
+	// more, takes its time to give back its memory.
 	for end := time.Now().Add(time.Second); !c.remove() && time.Now().Before(end); time.Sleep(time.Millisecond) {
 		for _, pid := range c.members() {
 			if err := above.write("cgroup.procs", pid); err != nil && !errors.Is(err, syscall.ESRCH) {

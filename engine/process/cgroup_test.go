@@ -49,7 +49,8 @@ func (f fixture) groups() []cgroup { return ownCgroup().below("gwe-" + f.run + "
 
 func (f fixture) mark(place string) string { return PlaceVariable + "=" + f.run + "/" + place }
 
-// hide is a program whose child, when it comes to its end, has left all that it could be known by, and ignores SIGTERM.
+// hide is a program whose child, when it comes to its end, has left all that it could be known by, and
+// ignores SIGTERM.
 func (f fixture) hide(place, end string) Command {
 	script := strings.NewReplacer("READY", filepath.Join(f.TempDir(), "ready"), "TIME", f.word).Replace(
 		`(setsid env -i sh -c 'trap "" TERM; : >READY; exec sleep TIME' &); until [ -e READY ]; do sleep 0.01; done; `)
@@ -89,7 +90,8 @@ func (f fixture) want(hiding, groups int) {
 	}
 }
 
-// What hides from everything else is still in its control group. It goes with its own command, and with no other.
+// What hides from everything else is still in its control group. It goes with its own command, and with no
+// other.
 func TestHiddenProcesses(t *testing.T) {
 	f := grouped(t, "1")
 	if _, err := Run(t.Context(), f.hide("1", "exit 0")); err != nil {
@@ -117,7 +119,8 @@ func TestHiddenProcesses(t *testing.T) {
 	f.want(1, 0)
 }
 
-// Of a dead run the places that are named end wholly; what other places left behind lives on. No group is left.
+// Of a dead run the places that are named end wholly; what other places left behind lives on. No group is
+// left.
 func TestKillLeftFindsWhatHides(t *testing.T) {
 	t.Parallel() // it waits for what ignores SIGTERM
 	f := grouped(t, "2")
@@ -133,8 +136,9 @@ func TestKillLeftFindsWhatHides(t *testing.T) {
 	f.want(2, 0)
 }
 
-// A recovery may run below a daemon of the dead run, in its control group: it ends neither itself nor its parents.
-// TestReleaseWaitsForADyingProcess: one that was killed can be a member for as long as it gives back its memory.
+// A recovery may run below a daemon of the dead run, in its control group: it ends neither itself nor its
+// parents. TestReleaseWaitsForADyingProcess: one that was killed can be a member for as long as it gives back
+// its memory.
 func TestReleaseWaitsForADyingProcess(t *testing.T) {
 	f := grouped(t, "2")
 	group := settle([]string{f.mark("2")}, "dying")

@@ -20,42 +20,48 @@ import (
 type Command struct {
 	// Name is what messages call it; "" is the program.
 	Name string
-	// Arguments are the program and its arguments. A program without a slash is looked for in the PATH of Environment; one
-	// with a slash, where it is relative, is relative to Folder.
+	// Arguments are the program and its arguments. A program without a slash is looked for in the PATH of
+	// Environment; one with a slash, where it is relative, is relative to Folder.
 	Arguments []string
-	// Folder is where the program runs; "" is gwe's own working folder. It is opened once, by the rule of package openat for links.
+	// Folder is where the program runs; "" is gwe's own working folder. It is opened once, by the rule of
+	// package openat for links.
 	Folder string
 	// In is the directory at Folder where the caller has opened it, to be sure which one it is; nil else.
 	In *openat.Dir
 	// Environment is complete: nothing is inherited. Of two entries with one name the later counts.
 	Environment []string
-	// Input is what the program reads from its standard input; nil is nothing. Its Read must not block for ever: Run waits
-	// for it.
+	// Input is what the program reads from its standard input; nil is nothing. Its Read must not block for
+	// ever: Run waits for it.
 	Input io.Reader
 	// Timeout ends the program and its tree; 0 is none.
 	Timeout time.Duration
 	// Grace is the time between SIGTERM and SIGKILL; 0 is DefaultGrace.
 	Grace time.Duration
-	// Accept lists the exit codes of a good end; nil is 0 alone. Any code is a Result and no error: Accept only decides
-	// whether daemons may live on.
+	// Accept lists the exit codes of a good end; nil is 0 alone. Any code is a Result and no error: Accept
+	// only decides whether daemons may live on.
 	Accept []int
 	// KeepDaemons lets live on what a well-ended program left behind.
 	KeepDaemons bool
 	// As is the user that the program runs as; nil is gwe's own. Only root may choose another one.
 	As *Account
-	// NoNewPrivileges keeps the program and all that it starts from gaining rights by setuid programs and file capabilities.
+	// NoNewPrivileges keeps the program and all that it starts from gaining rights by setuid programs and
+	// file capabilities.
 	NoNewPrivileges bool
 	// Confine bounds what the program can change; nil is nothing. It includes NoNewPrivileges.
 	Confine *Confinement
-	// Output takes the lines of both streams, "stdout" and "stderr", without their ends ("\n", "\r\n" or "\r"); the bytes of a
-	// line are as the program wrote them, valid UTF-8 or not. It is called from one goroutine at a time.
+	// Output takes the lines of both streams, "stdout" and "stderr", without their ends ("\n", "\r\n" or
+	// "\r"); the bytes of a line are as the program wrote them, valid UTF-8 or not. It is called from one
+	// goroutine at a time.
 	Output func(stream, line string)
-	// Filter, where it is not nil, makes a writer that passes a stream on to another one, without secrets say, before it is cut into
-	// lines for Output; it is closed at the end of the stream. Stdout and Stderr take what the program wrote.
+	// Filter, where it is not nil, makes a writer that passes a stream on to another one, without secrets
+	// say, before it is cut into lines for Output; it is closed at the end of the stream. Stdout and Stderr
+	// take what the program wrote.
 	Filter func(to io.Writer) io.WriteCloser
-	// OutputLimit is how much of each stream reaches Output from its beginning, in bytes as a log writes them; 0 is DefaultOutputLimit.
+	// OutputLimit is how much of each stream reaches Output from its beginning, in bytes as a log writes
+	// them; 0 is DefaultOutputLimit.
 	OutputLimit int64
-	// Stdout and Stderr take all bytes of a stream, whatever OutputLimit says. They are written to from one goroutine each.
+	// Stdout and Stderr take all bytes of a stream, whatever OutputLimit says. They are written to from one
+	// goroutine each.
 	Stdout, Stderr io.Writer
 	// Started is told the pid right after the start.
 	Started func(pid int)
@@ -76,12 +82,14 @@ type Result struct {
 	Unlogged bool
 }
 
-// Run runs the program to its end. An end by itself, with whatever exit code or signal, is a Result; see Result.Check.
+// Run runs the program to its end. An end by itself, with whatever exit code or signal, is a Result; see
+// Result.Check.
 //
-// The faults: process-not-found, process-not-executable, process-no-exec, process-interpreter-missing, process-no-shebang,
-// process-wrong-format, process-arguments-invalid, process-arguments-too-long (failed and permanent); process-folder-missing (failed);
-// process-timeout (failed) when Timeout or the deadline of ctx passed; process-interrupted (interrupted) when ctx was
-// cancelled; process-survives and process-start (errored).
+// The faults: process-not-found, process-not-executable, process-no-exec, process-interpreter-missing,
+// process-no-shebang, process-wrong-format, process-arguments-invalid, process-arguments-too-long (failed and
+// permanent); process-folder-missing (failed); process-timeout (failed) when Timeout or the deadline of ctx
+// passed; process-interrupted (interrupted) when ctx was cancelled; process-survives and process-start
+// (errored).
 func Run(ctx context.Context, command Command) (Result, error) {
 	if err := command.check(); err != nil {
 		return Result{}, err
@@ -141,7 +149,8 @@ func supervise(ctx context.Context, command Command, running running, pipes *pip
 	case <-ctx.Done():
 		stopped = command.stopped(ctx, time.Since(begun))
 	}
-	// It is reaped last: until then its pid, and with it the number of its group and session, cannot become another's.
+	// It is reaped last: until then its pid, and with it the number of its group and session, cannot become
+	// another's.
 	var surviving error
 	if stopped != nil || !command.KeepDaemons || !command.accepts(*running.code) {
 		surviving = family.end(command.grace())

@@ -20,9 +20,11 @@ type Account struct {
 	Groups []uint32
 }
 
-// Confinement bounds what a program can change, with all that it starts, for good: the kernel refuses the rest (Landlock).
+// Confinement bounds what a program can change, with all that it starts, for good: the kernel refuses the
+// rest (Landlock).
 type Confinement struct {
-	// Writable are the files and directories that it may change. What does not exist when it starts is left out.
+	// Writable are the files and directories that it may change. What does not exist when it starts is left
+	// out.
 	Writable []string
 }
 
@@ -42,7 +44,8 @@ const changeDirectory = changeFile | kernel.AccessFSRemoveDir | kernel.AccessFSR
 // devices may be written to by every program.
 var devices = []string{"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty", "/dev/ptmx", "/dev/pts"}
 
-// CanConfine reports whether the kernel can confine programs, and whether TCP belongs to that. The fault is confine-unsupported (refused).
+// CanConfine reports whether the kernel can confine programs, and whether TCP belongs to that. The fault is
+// confine-unsupported (refused).
 func CanConfine() (tcp bool, err error) {
 	version, err := kernel.LandlockGetABIVersion()
 	if err != nil {

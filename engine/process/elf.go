@@ -11,8 +11,8 @@ import (
 
 var errNotELF = errors.New("not an ELF program")
 
-// elfProgram is what is to be known of an ELF program. Its file is read here and not by elf.NewFile, which brings the readers of debug
-// information and of compressed sections into the program.
+// elfProgram is what is to be known of an ELF program. Its file is read here and not by elf.NewFile, which
+// brings the readers of debug information and of compressed sections into the program.
 type elfProgram struct {
 	file    io.ReaderAt
 	order   binary.ByteOrder

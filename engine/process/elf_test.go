@@ -11,7 +11,8 @@ import (
 	"testing"
 )
 
-// TestReadELFAsTheStandardLibrary: the machine and the loader of this machine's programs are those that debug/elf finds.
+// TestReadELFAsTheStandardLibrary: the machine and the loader of this machine's programs are those that
+// debug/elf finds.
 func TestReadELFAsTheStandardLibrary(t *testing.T) {
 	programs, err := filepath.Glob("/bin/*")
 	if err != nil {
@@ -54,7 +55,8 @@ func TestReadELFAsTheStandardLibrary(t *testing.T) {
 	}
 }
 
-// TestReadELFOfOtherMachines: 32 bits, and the bytes in the other order. What breaks off is not taken for a program with a loader.
+// TestReadELFOfOtherMachines: 32 bits, and the bytes in the other order. What breaks off is not taken for a
+// program with a loader.
 func TestReadELFOfOtherMachines(t *testing.T) {
 	const loader = "/lib/ld-uClibc.so.0\x00"
 	for order, data := range map[binary.ByteOrder]elf.Data{binary.LittleEndian: elf.ELFDATA2LSB, binary.BigEndian: elf.ELFDATA2MSB} {

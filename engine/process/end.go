@@ -14,19 +14,20 @@ import (
 	"github.com/gwe-project/gwe/engine/fault"
 )
 
-// patience is how long a tree has to vanish once SIGKILL was sent. Only a process inside a system call that does not
-// come back, on a broken disk or a lost network file system, takes longer.
+// patience is how long a tree has to vanish once SIGKILL was sent. Only a process inside a system call that
+// does not come back, on a broken disk or a lost network file system, takes longer.
 const patience = 10 * time.Second
 
-// KillLeft ends every process whose environment has one of the entries marks ("NAME=value"), with all below it, and waits
-// until they are gone: SIGTERM, then, after DefaultGrace, SIGKILL. It says how many there were. It ends besides what is
-// left of the trees of the processes begun, as far as they were started in this boot: also what cleared its environment, as
-// long as it stayed in the session or the group that its program led; and, where programs live in control groups, all that is
-// in those of the marks. The other control groups of the same runs are taken away, and what is in them lives on. gwe itself and its parents are spared: a shell that
-// a hook's daemon started may be where somebody types `gwe recover`.
+// KillLeft ends every process whose environment has one of the entries marks ("NAME=value"), with all below
+// it, and waits until they are gone: SIGTERM, then, after DefaultGrace, SIGKILL. It says how many there were.
+// It ends besides what is left of the trees of the processes begun, as far as they were started in this boot:
+// also what cleared its environment, as long as it stayed in the session or the group that its program led;
+// and, where programs live in control groups, all that is in those of the marks. The other control groups of
+// the same runs are taken away, and what is in them lives on. gwe itself and its parents are spared: a shell
+// that a hook's daemon started may be where somebody types `gwe recover`.
 //
-// What a marked process starts meanwhile is found too. The fault process-survives names what could not be ended; when ctx
-// ends before, it is process-interrupted.
+// What a marked process starts meanwhile is found too. The fault process-survives names what could not be
+// ended; when ctx ends before, it is process-interrupted.
 func KillLeft(ctx context.Context, begun []Identity, marks ...string) (int, error) {
 	for _, mark := range marks {
 		if name, value, _ := strings.Cut(mark, "="); name == "" || value == "" {
@@ -63,7 +64,8 @@ func (t tree) end(grace time.Duration) error {
 func (t tree) kill(ctx context.Context, grace time.Duration) (int, error) {
 	begun := time.Now()
 	asked, frozen := map[int]uint64{}, map[int]uint64{}
-	// What forks just while /proc is read may be missed: only two empty looks in a row mean that nothing is left.
+	// What forks just while /proc is read may be missed: only two empty looks in a row mean that nothing is
+	// left.
 	empty := 0
 	for pause := 2 * time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {
 		left, err := t.members(asked)
@@ -114,8 +116,9 @@ func ask(left []status, asked map[int]uint64) {
 	}
 }
 
-// freeze stops each that is not yet, and tells whether there was none. Killed one by one as they run, a parent could start
-// another child between the look and its own death, and nothing would tie that child to the tree any more.
+// freeze stops each that is not yet, and tells whether there was none. Killed one by one as they run, a
+// parent could start another child between the look and its own death, and nothing would tie that child to
+// the tree any more.
 func freeze(left []status, frozen map[int]uint64) bool {
 	all := true
 	for _, member := range left {
@@ -140,7 +143,8 @@ func (t tree) signalAll(members []status, signal syscall.Signal) {
 	}
 }
 
-// killGroups ends all that is in the control groups at once, but for a group that gwe itself or a parent of it is in.
+// killGroups ends all that is in the control groups at once, but for a group that gwe itself or a parent of
+// it is in.
 func (t tree) killGroups() {
 	all, err := processes()
 	if err != nil {

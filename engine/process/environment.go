@@ -20,8 +20,8 @@ import (
 //	TERM=dumb
 //	TZ=<gwe's own, only where it has one>
 //
-// Nothing else of gwe's own environment is passed on: what a program needs stands in the recipe, and a token in the
-// environment of the service that started gwe reaches no hook.
+// Nothing else of gwe's own environment is passed on: what a program needs stands in the recipe, and a token
+// in the environment of the service that started gwe reaches no hook.
 func BaseEnvironment() []string {
 	home := os.Getenv("HOME")
 	if !filepath.IsAbs(home) {
@@ -68,8 +68,8 @@ func variable(environment []string, name string) string {
 	return ""
 }
 
-// LookPath finds a program by its name in the PATH of an environment. Relative folders in PATH are passed over: what
-// runs must not depend on where gwe was started.
+// LookPath finds a program by its name in the PATH of an environment. Relative folders in PATH are passed
+// over: what runs must not depend on where gwe was started.
 func LookPath(name string, environment []string) (string, error) {
 	search := variable(environment, "PATH")
 	var denied string
@@ -103,7 +103,8 @@ func (c Command) program() (string, error) {
 	return LookPath(name, c.Environment)
 }
 
-// Examine tells, without running it, what keeps the command's program from being executed; see the function Examine.
+// Examine tells, without running it, what keeps the command's program from being executed; see the function
+// Examine.
 func (c Command) Examine() error {
 	if err := c.check(); err != nil {
 		return err

@@ -17,9 +17,10 @@ import (
 	"github.com/gwe-project/gwe/engine/regular"
 )
 
-// Examine tells, without running it, what keeps a program or script from being executed: it is missing, is no file, has no
-// execute bit, lies on a file system mounted noexec, or its interpreter is missing. For `#!/usr/bin/env NAME` the name is
-// looked up in the environment's PATH. The fault codes are those of Run; they are permanent.
+// Examine tells, without running it, what keeps a program or script from being executed: it is missing, is no
+// file, has no execute bit, lies on a file system mounted noexec, or its interpreter is missing. For
+// `#!/usr/bin/env NAME` the name is looked up in the environment's PATH. The fault codes are those of Run;
+// they are permanent.
 func Examine(path string, environment []string) error {
 	status, err := os.Stat(path)
 	if err != nil {
@@ -54,8 +55,8 @@ func notExecutable(path string) error {
 		WithHint("see the mode and owner of the file and of the folders above it").WithCause(syscall.EACCES).AsPermanent()
 }
 
-// examineInterpreter sees to a script's #! line and to a program's dynamic loader. Other formats are left to the kernel:
-// it may know more of them (binfmt_misc).
+// examineInterpreter sees to a script's #! line and to a program's dynamic loader. Other formats are left to
+// the kernel: it may know more of them (binfmt_misc).
 func examineInterpreter(path string, environment []string) error {
 	file, err := regular.OpenForeign(context.Background(), path)
 	if err != nil {
@@ -105,8 +106,8 @@ func lack(err error) string {
 	return "cannot be executed"
 }
 
-// examineLoader sees whether the dynamic loader that an ELF program names is there: it is not where the program was
-// built for another C library.
+// examineLoader sees whether the dynamic loader that an ELF program names is there: it is not where the
+// program was built for another C library.
 func examineLoader(path string, file io.ReaderAt) error {
 	program, err := readELF(file)
 	if err != nil {

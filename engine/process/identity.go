@@ -41,7 +41,8 @@ func (i Identity) Alive() bool {
 	return err == nil && status.start == i.Start && status.alive()
 }
 
-// Suspended reports whether the process was stopped by a signal, SIGSTOP say, or by a debugger: it hears no other signal until SIGCONT.
+// Suspended reports whether the process was stopped by a signal, SIGSTOP say, or by a debugger: it hears no
+// other signal until SIGCONT.
 func (i Identity) Suspended() bool {
 	status, err := readStatus(i.PID)
 	return err == nil && status.start == i.Start && (status.state == 'T' || status.state == 't')
@@ -65,8 +66,8 @@ type status struct {
 	start                       uint64
 }
 
-// alive is false for what only waits to be reaped. A process whose first thread ended while others run looks so too,
-// but for its threads.
+// alive is false for what only waits to be reaped. A process whose first thread ended while others run looks
+// so too, but for its threads.
 func (s status) alive() bool {
 	return s.state != 'X' && (s.state != 'Z' || s.threads > 1)
 }
@@ -79,8 +80,8 @@ func readStatus(pid int) (status, error) {
 	return parseStatus(pid, text)
 }
 
-// parseStatus reads the fields by proc(5). The second is the program's name in parentheses, which may itself hold blanks
-// and parentheses: the fields after it start behind the last ")".
+// parseStatus reads the fields by proc(5). The second is the program's name in parentheses, which may itself
+// hold blanks and parentheses: the fields after it start behind the last ")".
 func parseStatus(pid int, text []byte) (status, error) {
 	_, rest, found := cutLast(text, ')')
 	fields := strings.Fields(rest)

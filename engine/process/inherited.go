@@ -6,8 +6,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// keepInherited sees to it that no program started from now on gets a descriptor that gwe was started with, but for the standard three: a file that
-// only root can open, say. The descriptors that gwe opens itself, and those that it means to pass on, are not concerned.
+// keepInherited sees to it that no program started from now on gets a descriptor that gwe was started with,
+// but for the standard three: a file that only root can open, say. The descriptors that gwe opens itself, and
+// those that it means to pass on, are not concerned.
 func keepInherited() {
 	if unix.CloseRange(3, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC) == nil {
 		return

@@ -17,13 +17,14 @@ import (
 // running is a program that was started.
 type running struct {
 	process *os.Process
-	// exited is closed when the program has ended; it is not reaped then. After that *code is its exit code, -1 for a signal.
+	// exited is closed when the program has ended; it is not reaped then. After that *code is its exit code,
+	// -1 for a signal.
 	exited <-chan struct{}
 	code   *int
 }
 
-// launch starts the program from a thread of its own, which lives as long as the program: see the package's doc. prepare is done
-// on that thread before.
+// launch starts the program from a thread of its own, which lives as long as the program: see the package's
+// doc. prepare is done on that thread before.
 func launch(path string, command Command, dir *openat.Dir, files []*os.File, group cgroup, prepare func() error) (running, error) {
 	type start struct {
 		process *os.Process
@@ -55,15 +56,15 @@ func launch(path string, command Command, dir *openat.Dir, files []*os.File, gro
 	return running{process: outcome.process, exited: exited, code: code}, nil
 }
 
-// setUmask sets 022 for this thread alone. Where a sandbox forbids unshare, the whole process gets the same value; as it
-// is always the same one, that races with nothing either.
+// setUmask sets 022 for this thread alone. Where a sandbox forbids unshare, the whole process gets the same
+// value; as it is always the same one, that races with nothing either.
 func setUmask() {
 	_ = unix.Unshare(unix.CLONE_FS)
 	unix.Umask(0o022)
 }
 
-// workingDirectory makes an open directory that of this thread, which the program inherits. Where a sandbox forbids unshare, it is the path by
-// which the child finds its copy of the descriptor.
+// workingDirectory makes an open directory that of this thread, which the program inherits. Where a sandbox
+// forbids unshare, it is the path by which the child finds its copy of the descriptor.
 func workingDirectory(dir *openat.Dir) (path string) {
 	if dir == nil || unix.Unshare(unix.CLONE_FS) == nil && unix.Fchdir(dir.Descriptor()) == nil {
 		return ""
@@ -71,11 +72,12 @@ func workingDirectory(dir *openat.Dir) (path string) {
 	return "/proc/self/fd/" + strconv.Itoa(dir.Descriptor())
 }
 
-// fork starts the program in its control group, so that no moment is left in which it could start something outside.
-// Where the kernel (before 5.7) or a sandbox does not do that, it is started without. ETXTBSY is tried again for a moment: a
-// thread that forked while the program's file was being written gives it to its child, which holds it until its own exec. So
-// is a program that never began: until it has a session of its own, a child hears what is sent to gwe's process group, a
-// Ctrl-C say, and dies of it; an undo must not fail of that.
+// fork starts the program in its control group, so that no moment is left in which it could start something
+// outside. Where the kernel (before 5.7) or a sandbox does not do that, it is started without. ETXTBSY is
+// tried again for a moment: a thread that forked while the program's file was being written gives it to its
+// child, which holds it until its own exec. So is a program that never began: until it has a session of its
+// own, a child hears what is sent to gwe's process group, a Ctrl-C say, and dies of it; an undo must not fail
+// of that.
 func fork(path string, command Command, folder string, files []*os.File, group cgroup) (*os.Process, error) {
 	attributes := &os.ProcAttr{
 		Dir:   folder,
@@ -117,8 +119,9 @@ func fork(path string, command Command, folder string, files []*os.File, group c
 
 var errNeverBegan = errors.New("a signal ended it before it began")
 
-// neverBegan reports whether a child died before it became the program. os.StartProcess does not: its pipe is closed by both. Some kernels
-// (6.1.192) close it early in execve, so a child that lives may be about to become the program.
+// neverBegan reports whether a child died before it became the program. os.StartProcess does not: its pipe is
+// closed by both. Some kernels (6.1.192) close it early in execve, so a child that lives may be about to
+// become the program.
 func neverBegan(look func() (status, error)) bool {
 	const forkedOnly = 0x40 // PF_FORKNOEXEC of linux/sched.h
 	for {

@@ -9,13 +9,15 @@ import (
 )
 
 const (
-	// DefaultOutputLimit is how much of a stream reaches Output from its beginning, in bytes as a log writes them.
+	// DefaultOutputLimit is how much of a stream reaches Output from its beginning, in bytes as a log writes
+	// them.
 	DefaultOutputLimit = 1 << 20
 	// tailLimit is how much of a longer stream reaches Output from its end, in bytes as a log writes them.
 	tailLimit = 64 << 10
 	// lineLimit is where a longer line is broken, in bytes.
 	lineLimit = 8 << 10
-	// lineFrame is what a log writes around the text of a line, in bytes: the time, the task, the members' names.
+	// lineFrame is what a log writes around the text of a line, in bytes: the time, the task, the members'
+	// names.
 	lineFrame = 128
 )
 
@@ -84,8 +86,8 @@ func (l *lines) end() {
 	l.flush()
 }
 
-// lastLines returns where the last lines start that cost no more than the tail may; 0 is all. If not even the last one does, it
-// is broken.
+// lastLines returns where the last lines start that cost no more than the tail may; 0 is all. If not even the
+// last one does, it is broken.
 func lastLines(tail []byte) int {
 	at := len(tail)
 	for left := int64(tailLimit); at > 0; {
@@ -110,7 +112,8 @@ func lastLines(tail []byte) int {
 	return at
 }
 
-// lineCost is how many bytes a log writes for a line, its frame and escapes included: at least what engine/tasklog writes.
+// lineCost is how many bytes a log writes for a line, its frame and escapes included: at least what
+// engine/tasklog writes.
 func lineCost(line []byte) int64 {
 	cost := int64(lineFrame * (1 + len(line)/lineLimit))
 	for len(line) > 0 {
@@ -130,8 +133,8 @@ func lineCost(line []byte) int64 {
 	return cost
 }
 
-// cut delivers the whole lines of a chunk and keeps the last one for the next chunk. Once the head has cost the limit, it
-// returns what it did not cut.
+// cut delivers the whole lines of a chunk and keeps the last one for the next chunk. Once the head has cost
+// the limit, it returns what it did not cut.
 func (l *lines) cut(chunk []byte, limit int64) []byte {
 	for len(chunk) > 0 {
 		if l.returned {

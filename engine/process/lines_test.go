@@ -109,7 +109,8 @@ func (c *countingWriter) Write(text []byte) (int, error) {
 	return len(text), nil
 }
 
-// The lines do not depend on how the bytes arrive, none is too long, and no byte is lost but the ends of lines.
+// The lines do not depend on how the bytes arrive, none is too long, and no byte is lost but the ends of
+// lines.
 func FuzzLines(f *testing.F) {
 	f.Add("a\r\nb\rc\n", 2)
 	f.Add(strings.Repeat("ä", lineLimit), 3)

@@ -123,8 +123,8 @@ func (p *pipes) finish() {
 	p.writing.Wait()
 }
 
-// drain reads until the end of the stream or the deadline. At the deadline it takes what is in the pipe already: all
-// that the program itself wrote is there.
+// drain reads until the end of the stream or the deadline. At the deadline it takes what is in the pipe
+// already: all that the program itself wrote is there.
 func drain(file *os.File, sink io.Writer) {
 	buffer := make([]byte, 64<<10)
 	for {

@@ -9,11 +9,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// PlaceVariable is the environment variable by which the processes of a run are known, each with the part of the run that
-// it works for: PlaceVariable=RUN/PLACE. Programs that have it live in control groups named by it.
+// PlaceVariable is the environment variable by which the processes of a run are known, each with the part of
+// the run that it works for: PlaceVariable=RUN/PLACE. Programs that have it live in control groups named by
+// it.
 const PlaceVariable = "GWE_PROCESS"
 
-// beginning is how the names of the control groups begin whose programs have this mark; "" where they live in none.
+// beginning is how the names of the control groups begin whose programs have this mark; "" where they live in
+// none.
 func beginning(mark string) string {
 	value, found := strings.CutPrefix(mark, PlaceVariable+"=")
 	run, place, whole := strings.Cut(value, "/")
@@ -26,8 +28,9 @@ func beginning(mark string) string {
 // beginningOfRun is how the names of all control groups of a run begin.
 func beginningOfRun(run string) string { return "gwe-" + run + ":" }
 
-// settle makes the control group that a command is to live in, below gwe's own, so that who ends or limits gwe's does the
-// same to it; "" where there is no place, or none can be made: then the process group has to do.
+// settle makes the control group that a command is to live in, below gwe's own, so that who ends or limits
+// gwe's does the same to it; "" where there is no place, or none can be made: then the process group has to
+// do.
 func settle(environment []string, own string) cgroup {
 	begin := beginning(PlaceVariable + "=" + variable(environment, PlaceVariable))
 	if begin == "" {
@@ -36,7 +39,8 @@ func settle(environment []string, own string) cgroup {
 	return ownCgroup().make(begin + own)
 }
 
-// Cgroup is the folder of the control group below which gwe makes those of programs; "" where it can make none.
+// Cgroup is the folder of the control group below which gwe makes those of programs; "" where it can make
+// none.
 func Cgroup() string {
 	own := ownCgroup()
 	if own == "" || unix.Faccessat(unix.AT_FDCWD, string(own), unix.W_OK, unix.AT_EACCESS) != nil {
@@ -45,16 +49,16 @@ func Cgroup() string {
 	return string(own)
 }
 
-// Release takes away the control groups of a run, whose programs this process started. What they left behind on purpose
-// lives on where it would be without: in the group of gwe.
+// Release takes away the control groups of a run, whose programs this process started. What they left behind
+// on purpose lives on where it would be without: in the group of gwe.
 func Release(run string) {
 	for _, left := range ownCgroup().below(beginningOfRun(run)) {
 		left.release()
 	}
 }
 
-// leftBy finds the control groups of dead runs, wherever in the hierarchy the dead gwe was: those of the programs with one
-// of these marks, and those of the same runs' other programs.
+// leftBy finds the control groups of dead runs, wherever in the hierarchy the dead gwe was: those of the
+// programs with one of these marks, and those of the same runs' other programs.
 func leftBy(marks []string) (marked, others []cgroup) {
 	var wanted, known []string
 	for _, mark := range marks {

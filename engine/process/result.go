@@ -9,8 +9,9 @@ import (
 	"github.com/gwe-project/gwe/engine/fault"
 )
 
-// Check is nil where the program exited with one of the accepted codes, 0 alone where none is given. Else it is a
-// fault of class failed: process-exit, or process-signal where a signal that gwe did not send ended the program.
+// Check is nil where the program exited with one of the accepted codes, 0 alone where none is given. Else it
+// is a fault of class failed: process-exit, or process-signal where a signal that gwe did not send ended the
+// program.
 func (r Result) Check(program string, accept ...int) error {
 	if r.Signal != 0 {
 		found := fault.New(fault.Failed, "process-signal", "%s was ended by signal %d (%s)", program, int(r.Signal), unix.SignalName(r.Signal))

@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Room is how many more processes and threads this process and its children may start, and which limit says so; -1 where none is known. A
-// limit that is reached ends a start with EAGAIN.
+// Room is how many more processes and threads this process and its children may start, and which limit says
+// so; -1 where none is known. A limit that is reached ends a start with EAGAIN.
 func Room() (free int, limit string) {
 	free = -1
 	least := func(left int, name string) {
@@ -47,8 +47,8 @@ func (c cgroup) read(name string) (int, error) {
 	return strconv.Atoi(strings.TrimSpace(string(text)))
 }
 
-// boundByUser reports whether the limit of the user's processes holds for this process: the kernel spares root, and whoever may override
-// resource limits.
+// boundByUser reports whether the limit of the user's processes holds for this process: the kernel spares
+// root, and whoever may override resource limits.
 func boundByUser() bool {
 	const resource, admin = 1 << unix.CAP_SYS_RESOURCE, 1 << unix.CAP_SYS_ADMIN
 	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}

@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Signal sends to that very process, and to no other that got its pid since. The error is os.ErrProcessDone where it has
-// ended.
+// Signal sends to that very process, and to no other that got its pid since. The error is os.ErrProcessDone
+// where it has ended.
 func (i Identity) Signal(signal syscall.Signal) error {
 	descriptor, err := unix.PidfdOpen(i.PID, 0)
 	switch {

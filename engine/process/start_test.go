@@ -118,8 +118,8 @@ func TestLookPath(t *testing.T) {
 	}
 }
 
-// TestNeverBegan: a child that is seen in the middle of execve lives on and becomes the program; only one that is dead by then never
-// began. The first would be started twice.
+// TestNeverBegan: a child that is seen in the middle of execve lives on and becomes the program; only one
+// that is dead by then never began. The first would be started twice.
 func TestNeverBegan(t *testing.T) {
 	const forkedOnly = 0x400040
 	for name, c := range map[string]struct {

@@ -23,14 +23,15 @@ type tree struct {
 	marks []string
 	// groups are the control groups that only what comes from it is in.
 	groups []cgroup
-	// led are other programs that led a session and a group, and may have ended since: pids with their start times.
+	// led are other programs that led a session and a group, and may have ended since: pids with their start
+	// times.
 	led map[int]uint64
 	// since is when it started, in clock ticks since the boot: nothing older belongs to it.
 	since uint64
 }
 
-// members are the living processes of the tree, as of now. Those in known, pids with their start times, were members
-// before: they and theirs stay members, also when a parent's death cut them off from the root.
+// members are the living processes of the tree, as of now. Those in known, pids with their start times, were
+// members before: they and theirs stay members, also when a parent's death cut them off from the root.
 func (t tree) members(known map[int]uint64) ([]status, error) {
 	all, err := processes()
 	if err != nil {
@@ -86,9 +87,9 @@ func (t tree) has(candidate status, all map[int]status, known map[int]uint64) (b
 	return marked(candidate.pid, t.marks...)
 }
 
-// wasLed reports whether the candidate is in the group or session of that number since one of t.led began it. The kernel
-// gives no new process a number that still is one of a group or a session, so a leader with another start time means that
-// nothing of the old one was left.
+// wasLed reports whether the candidate is in the group or session of that number since one of t.led began it.
+// The kernel gives no new process a number that still is one of a group or a session, so a leader with
+// another start time means that nothing of the old one was left.
 func (t tree) wasLed(number int, candidate status, all map[int]status) bool {
 	start, ok := t.led[number]
 	if !ok || candidate.start < start {
@@ -108,14 +109,15 @@ func lineage(pid int, all map[int]status) map[int]bool {
 	return seen
 }
 
-// kernelThread reports whether the kernel made it for itself: these are most of a small machine's processes, and read slowly.
+// kernelThread reports whether the kernel made it for itself: these are most of a small machine's processes,
+// and read slowly.
 func (s status) kernelThread() bool {
 	const kernelThread = 0x00200000 // PF_KTHREAD of linux/sched.h
 	return s.flags&kernelThread != 0
 }
 
-// marked reports whether the environment that the process was started with has one of these entries. Its error is a lack of resources; what
-// has ended, or is another user's, has none.
+// marked reports whether the environment that the process was started with has one of these entries. Its
+// error is a lack of resources; what has ended, or is another user's, has none.
 func marked(pid int, marks ...string) (bool, error) {
 	environment, err := regular.ReadForeign(context.Background(), "/proc/"+strconv.Itoa(pid)+"/environ", 8<<20) // more than ARG_MAX lets it have
 	if err != nil {

@@ -77,7 +77,8 @@ func survivors(t *testing.T) (found []string) {
 	return found
 }
 
-// A daemon that holds the pipe neither delays the end of its hook nor dies with it, and its first lines are kept.
+// A daemon that holds the pipe neither delays the end of its hook nor dies with it, and its first lines are
+// kept.
 func TestDaemonsLiveOnAfterAGoodEnd(t *testing.T) {
 	const script = `sh -c 'echo from the daemon; : >"$READY"; trap "" PIPE; while :; do sleep 0.05; echo x >&2 || :; done' &
 		until [ -e "$READY" ]; do sleep 0.01; done; exit `
@@ -170,7 +171,8 @@ func deaf() {
 	fmt.Println("all began")
 }
 
-// A signal that is sent to gwe's process group is not for the programs that it starts, not even while they are started.
+// A signal that is sent to gwe's process group is not for the programs that it starts, not even while they
+// are started.
 func TestSignalWhileAProgramIsStarted(t *testing.T) {
 	gwe := exec.Command(os.Args[0])
 	gwe.Env = append(os.Environ(), helperVariable+"=deaf")

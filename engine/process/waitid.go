@@ -21,8 +21,8 @@ type childStatus struct {
 // exitedByItself is CLD_EXITED; every other code of a child that ended is a signal's.
 const exitedByItself = 1
 
-// waitForExit waits without reaping, so that the pid, and with it the number of its group and session, stays taken. It
-// gives the exit code, -1 for a signal.
+// waitForExit waits without reaping, so that the pid, and with it the number of its group and session, stays
+// taken. It gives the exit code, -1 for a signal.
 func waitForExit(pid int) int {
 	for {
 		var child childStatus

@@ -14,7 +14,8 @@ var bootSetters = []string{
 	"extlinux", "rauc", "swupdate", "mender", "mender-update", "ostree", "rpm-ostree", "bootupd", "abootctl", "bootcount", "flash_eraseall", "kexec", "tryboot",
 }
 
-// reboots: a machine that falls back to the old system has rebooted well, and only expect tells the difference.
+// reboots: a machine that falls back to the old system has rebooted well, and only expect tells the
+// difference.
 func (c *checker) reboots() {
 	for i, a := range c.acts {
 		reboot, ok := a.step.Action.(schema.Reboot)

@@ -12,8 +12,8 @@ import (
 	"github.com/gwe-project/gwe/schema"
 )
 
-// Check follows the recipe from its first step to its outputs, and names every rule that is broken and not allowed. The
-// recipe may have other errors: what they leave out is passed over.
+// Check follows the recipe from its first step to its outputs, and names every rule that is broken and not
+// allowed. The recipe may have other errors: what they leave out is passed over.
 func Check(recipe *schema.Recipe) schema.Diagnostics {
 	c := &checker{recipe: recipe, variables: map[string]path{}, needed: map[path]need{}, never: map[string]bool{}, allowed: map[*schema.Step]map[string]bool{}}
 	for _, variable := range recipe.Vars {
@@ -71,7 +71,8 @@ type checker struct {
 	diagnostics schema.Diagnostics
 	// variables are the recipe's variables that are paths.
 	variables map[string]path
-	// change is the newest step so far that changes what a program may have taken up; nil where there is none.
+	// change is the newest step so far that changes what a program may have taken up; nil where there is
+	// none.
 	change *schema.Step
 	// acts are the steps of the way forward, in order; secrets are the names of what is secret.
 	acts    []*act
@@ -211,7 +212,8 @@ func effects(leaf schema.Leaf) []step.Effect {
 	return there
 }
 
-// holds reports whether the argument that the effect depends on has, or may have, one of the values that it is for.
+// holds reports whether the argument that the effect depends on has, or may have, one of the values that it
+// is for.
 func holds(leaf schema.Leaf, effect step.Effect) bool {
 	if effect.If == "" {
 		return true

@@ -307,8 +307,9 @@ steps:
 	}
 }
 
-// TestLargeRecipes: the proofs of twice the steps take about twice the processor time, where a pass over all pairs of steps takes four
-// times as much. The least of several measurements counts, of this thread alone, so that other work on the machine changes nothing.
+// TestLargeRecipes: the proofs of twice the steps take about twice the processor time, where a pass over all
+// pairs of steps takes four times as much. The least of several measurements counts, of this thread alone, so
+// that other work on the machine changes nothing.
 func TestLargeRecipes(t *testing.T) {
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	small, large := timeOfProofs(t, large(t, 1000)), timeOfProofs(t, large(t, 2000))

@@ -9,7 +9,8 @@ import (
 	"github.com/gwe-project/gwe/schema"
 )
 
-// checksThatDecide: a check is there to stop the run, or to roll it back. After the commit, and where its failure is forgiven, it does neither.
+// checksThatDecide: a check is there to stop the run, or to roll it back. After the commit, and where its
+// failure is forgiven, it does neither.
 func (c *checker) checksThatDecide() {
 	for i, a := range c.acts {
 		if !a.looks() || c.readByID(a.step) {

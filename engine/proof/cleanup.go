@@ -90,7 +90,8 @@ func (c *checker) failsafeRemoved() {
 	}
 }
 
-// prunes reports whether a step that keeps the newest of a directory may remove the path: it is not among what is protected.
+// prunes reports whether a step that keeps the newest of a directory may remove the path: it is not among
+// what is protected.
 func (c *checker) prunes(leaf schema.Leaf, needed path) bool {
 	names, known := c.protected(leaf)
 	if !known {

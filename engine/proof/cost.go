@@ -6,7 +6,8 @@ import (
 	"github.com/gwe-project/gwe/schema"
 )
 
-// Costs says what a valid recipe gives up, as notes: a run of it cannot be rolled back by hand where a step before the commit says undo: none.
+// Costs says what a valid recipe gives up, as notes: a run of it cannot be rolled back by hand where a step
+// before the commit says undo: none.
 func Costs(recipe *schema.Recipe) schema.Diagnostics {
 	c := &checker{recipe: recipe}
 	for _, s := range recipe.Steps {

@@ -56,7 +56,8 @@ const mostActs = 300
 // touched are the paths that one step has to do with.
 type touched struct {
 	writes, swaps, removes, reads []path
-	// takesUp is what takes up a new release: see refresh. runs means that the step runs a program, and whole that it writes all of a file.
+	// takesUp is what takes up a new release: see refresh. runs means that the step runs a program, and whole
+	// that it writes all of a file.
 	takesUp     string
 	runs, whole bool
 }
@@ -109,7 +110,8 @@ func (c *checker) changes(leaf schema.Leaf, kinds ...step.EffectKind) []path {
 	return all
 }
 
-// reads are the paths among the step's arguments that it does not change itself: a text that begins with a slash counts too.
+// reads are the paths among the step's arguments that it does not change itself: a text that begins with a
+// slash counts too.
 func (c *checker) reads(leaf schema.Leaf) []path {
 	var all []path
 	for _, entry := range leaf.Arguments.Entries {

@@ -15,8 +15,8 @@ import (
 // mostValues bounds how many values of the inputs a guard is tried with.
 const mostValues = 4096
 
-// guardDecided: a guard that the limits of its own inputs decide is no guard. It is tried with every value that they may have; where these are too
-// many, with those around each number that it names.
+// guardDecided: a guard that the limits of its own inputs decide is no guard. It is tried with every value
+// that they may have; where these are too many, with those around each number that it names.
 func (c *checker) guardDecided() {
 	for _, a := range c.acts {
 		seen := a.step.When
@@ -115,7 +115,8 @@ func (c *checker) decided(guard *schema.Scalar) (truth, decided bool) {
 
 var number = regexp.MustCompile(`\d+`)
 
-// domain are the values that an input may have, or enough of them for what the guard compares it with; nil where these cannot be told.
+// domain are the values that an input may have, or enough of them for what the guard compares it with; nil
+// where these cannot be told.
 func (c *checker) domain(name, guard string) []any {
 	at := slices.IndexFunc(c.recipe.Inputs, func(input *schema.Input) bool { return input.Name.Text == name })
 	if at < 0 {
@@ -134,7 +135,8 @@ func (c *checker) domain(name, guard string) []any {
 	return nil
 }
 
-// far stands for the bound of an input that has none. A guard can calculate with it, also where an int has 32 bits.
+// far stands for the bound of an input that has none. A guard can calculate with it, also where an int has 32
+// bits.
 const far = min(1<<40, math.MaxInt/4)
 
 // integers are the values around the input's bounds and around each number that the guard names.

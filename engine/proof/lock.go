@@ -7,7 +7,8 @@ import (
 	"github.com/gwe-project/gwe/schema"
 )
 
-// locks reads which paths the recipe's locks cover. Where one of them is known only at run time, none is judged.
+// locks reads which paths the recipe's locks cover. Where one of them is known only at run time, none is
+// judged.
 func (c *checker) locks() {
 	for _, lock := range c.recipe.Lock {
 		if !strings.HasPrefix(lock.Text, "/") && !strings.Contains(lock.Text, "${{") {
@@ -22,8 +23,8 @@ func (c *checker) locks() {
 	}
 }
 
-// lockUncovered: a recipe that locks paths locks all that it changes; else a second run on another state directory may work on
-// the same place. A lock covers what lies below it.
+// lockUncovered: a recipe that locks paths locks all that it changes; else a second run on another state
+// directory may work on the same place. A lock covers what lies below it.
 func (c *checker) lockUncovered(s *schema.Step) {
 	leaf, ok := s.Action.(schema.Leaf)
 	if !ok || leaf.Type == nil || len(c.locked) == 0 {

@@ -14,8 +14,8 @@ type change struct {
 	leaf   schema.Leaf
 }
 
-// parallelConflict: no two branches may change one path, or one of them what the other's path lies in: who is last decides
-// what is there, and what the other's undo would put back is not what was there before.
+// parallelConflict: no two branches may change one path, or one of them what the other's path lies in: who is
+// last decides what is there, and what the other's undo would put back is not what was there before.
 func (c *checker) parallelConflict(parallel schema.Parallel) {
 	var all []change
 	for number, branch := range parallel.Branches {

@@ -8,8 +8,9 @@ import (
 	"github.com/gwe-project/gwe/schema"
 )
 
-// path is a path as the recipe writes it, brought to one form: expressions trimmed, variables replaced by what they are made
-// of, no double or final slashes. Two that are equal name one place; "" is a path that is known only at run time.
+// path is a path as the recipe writes it, brought to one form: expressions trimmed, variables replaced by
+// what they are made of, no double or final slashes. Two that are equal name one place; "" is a path that is
+// known only at run time.
 type path string
 
 // longestPath bounds what variables made of variables grow to, in bytes: no path of Linux is longer.
@@ -74,7 +75,8 @@ func (c *checker) expanded(source string) string {
 	return "${{" + source + "}}"
 }
 
-// pathInput reports whether the expression is nothing but an input of type path, or a variable that starts with one.
+// pathInput reports whether the expression is nothing but an input of type path, or a variable that starts
+// with one.
 func (c *checker) pathInput(source string) bool {
 	name, ok := strings.CutPrefix(source, "inputs.")
 	if !ok {

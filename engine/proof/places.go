@@ -124,7 +124,8 @@ func (c *checker) secretNames() {
 	}
 }
 
-// sharedFile: a file of a release may be the running release's too, as a hard link: its mode is changed in both.
+// sharedFile: a file of a release may be the running release's too, as a hard link: its mode is changed in
+// both.
 func (c *checker) sharedFile() {
 	for _, a := range c.acts {
 		if !hasArgument(a.leaf, "mode", "recursive") || a.committed {

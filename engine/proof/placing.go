@@ -40,7 +40,8 @@ func (c *checker) insideItself(a *act) {
 	}
 }
 
-// ontoDirectory: a path that ends with a slash means a directory to a shell; here it is the new entry's own path.
+// ontoDirectory: a path that ends with a slash means a directory to a shell; here it is the new entry's own
+// path.
 func (c *checker) ontoDirectory(a *act) {
 	if !hasArgument(a.leaf, "from", "to") && !hasArgument(a.leaf, "content", "path") {
 		return
@@ -58,7 +59,8 @@ func (c *checker) ontoDirectory(a *act) {
 	}
 }
 
-// switchedLater is the first link above or at the path that a later step switches, and that none has switched before.
+// switchedLater is the first link above or at the path that a later step switches, and that none has switched
+// before.
 func (c *checker) switchedLater(number int, at path) *act {
 	for i, later := range c.acts {
 		for _, link := range c.touched(later).swaps {
@@ -73,7 +75,8 @@ func (c *checker) switchedLater(number int, at path) *act {
 	return nil
 }
 
-// oldReleaseChanged: before the switch, what lies below the link is the old release, to which a rollback returns.
+// oldReleaseChanged: before the switch, what lies below the link is the old release, to which a rollback
+// returns.
 func (c *checker) oldReleaseChanged(number int, a *act) {
 	for _, written := range c.touched(a).writes {
 		if later := c.switchedLater(number, written); later != nil {
@@ -137,7 +140,8 @@ func (a *act) missingOK() bool {
 	return literal(a.leaf, "missing") == "ok" || literal(a.leaf, "state") == "absent" || hasArgument(a.leaf, "at-least")
 }
 
-// linkToRelease: a link from the system into a release leads through the link that is switched, or the next update leaves it behind.
+// linkToRelease: a link from the system into a release leads through the link that is switched, or the next
+// update leaves it behind.
 func (c *checker) linkToRelease(a *act) {
 	if !hasArgument(a.leaf, "link", "to") || len(c.touched(a).swaps) > 0 {
 		return

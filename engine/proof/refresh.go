@@ -10,9 +10,9 @@ import (
 	"github.com/gwe-project/gwe/schema"
 )
 
-// undoTooEarly: undos run newest first. One that makes a program take up what is on disk runs before older changes are undone, so the
-// program takes up the new ones once more. itself reports that the step changes what is on disk too: its undo steps run before that
-// is undone.
+// undoTooEarly: undos run newest first. One that makes a program take up what is on disk runs before older
+// changes are undone, so the program takes up the new ones once more. itself reports that the step changes
+// what is on disk too: its undo steps run before that is undone.
 func (c *checker) undoTooEarly(s *schema.Step, itself bool) {
 	if c.change == nil && !itself {
 		return
@@ -58,7 +58,8 @@ func (c *checker) refreshUnnamed(s *schema.Step, leaf schema.Leaf) {
 		"write undo-last: with the same command in its place")
 }
 
-// changesDisk reports whether the step changes, or may change, what a running program has read. Starting and stopping programs does not.
+// changesDisk reports whether the step changes, or may change, what a running program has read. Starting and
+// stopping programs does not.
 func changesDisk(leaf schema.Leaf) bool {
 	if changesPath(leaf) {
 		return true
@@ -81,7 +82,8 @@ func changesPath(leaf schema.Leaf) bool {
 	return slices.ContainsFunc(effects(leaf), func(e step.Effect) bool { return e.Kind.OnPath() })
 }
 
-// refresh is the command by which a step makes a program take up what is on disk; "" where it does nothing of the kind.
+// refresh is the command by which a step makes a program take up what is on disk; "" where it does nothing of
+// the kind.
 func refresh(leaf schema.Leaf) string {
 	if slices.ContainsFunc(effects(leaf), func(e step.Effect) bool { return e.Kind == step.Refreshes }) {
 		return leaf.Key.Text
@@ -94,7 +96,8 @@ func refresh(leaf schema.Leaf) string {
 	return ""
 }
 
-// words are what a step runs: its argv, or the words of its script; nil where it runs nothing, or only the run knows what.
+// words are what a step runs: its argv, or the words of its script; nil where it runs nothing, or only the
+// run knows what.
 func words(leaf schema.Leaf) []string {
 	if leaf.Type == nil || !slices.ContainsFunc(leaf.Type.About().Effects, func(e step.Effect) bool { return e.Kind == step.Runs }) {
 		return nil
@@ -122,7 +125,8 @@ func words(leaf schema.Leaf) []string {
 	return all
 }
 
-// commands splits the words of a script where the shell ends a command, and takes from each what only leads to it.
+// commands splits the words of a script where the shell ends a command, and takes from each what only leads
+// to it.
 func commands(words []string) [][]string {
 	var all [][]string
 	var one []string
@@ -155,7 +159,8 @@ func commands(words []string) [][]string {
 
 func isNumber(word string) bool { return strings.Trim(word, "0123456789smh") == "" }
 
-// refreshVerbs are the programs that make others take up what is on disk, and the words by which they do. Programs with no word always do.
+// refreshVerbs are the programs that make others take up what is on disk, and the words by which they do.
+// Programs with no word always do.
 var refreshVerbs = map[string][]string{
 	"systemctl":     {"restart", "reload", "try-restart", "reload-or-restart", "try-reload-or-restart", "condrestart", "force-reload", "daemon-reload", "daemon-reexec", "isolate"},
 	"service":       {"restart", "reload", "force-reload", "condrestart", "try-restart"},

@@ -68,8 +68,8 @@ func (c *checker) excludes(s *schema.Step, input string) bool {
 	return s.When != nil && strings.Contains(s.When.Text, "inputs."+input)
 }
 
-// undoRemoves: a step type that undoes itself removes what it made, entry by entry. An undo beside it that removes the whole takes what came
-// later, too.
+// undoRemoves: a step type that undoes itself removes what it made, entry by entry. An undo beside it that
+// removes the whole takes what came later, too.
 func (c *checker) undoRemoves(s *schema.Step) {
 	leaf, ok := s.Action.(schema.Leaf)
 	if !ok || leaf.Type == nil || leaf.Type.About().Undo == "" || len(s.Undo)+len(s.UndoLast) == 0 {
@@ -124,7 +124,8 @@ func (c *checker) removedEarly(number int, a *act) {
 	}
 }
 
-// prunesParent: a directory of releases holds nothing else. Where the releases lie one level deeper, their own directory is an old entry.
+// prunesParent: a directory of releases holds nothing else. Where the releases lie one level deeper, their
+// own directory is an old entry.
 func (c *checker) prunesParent(a *act) {
 	if !hasArgument(a.leaf, "dir", "keep") {
 		return

@@ -2,7 +2,8 @@ package proof
 
 // The rules, by the names that diagnostics carry. Those in Rules may be allowed on a step.
 const (
-	// UndoMissing: a step changes the machine before the commit, its type cannot undo that, and the recipe says nothing.
+	// UndoMissing: a step changes the machine before the commit, its type cannot undo that, and the recipe
+	// says nothing.
 	UndoMissing = "undo-missing"
 	// UndoTooEarly: an undo makes a program take up what is on disk before older changes are undone.
 	UndoTooEarly = "undo-too-early"

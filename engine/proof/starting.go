@@ -129,7 +129,8 @@ func (c *checker) confirmEarly(number int, a *act) {
 	}
 }
 
-// switchForgiven: where the switch may fail and the run goes on, the commit says of the old version that the new one is in place.
+// switchForgiven: where the switch may fail and the run goes on, the commit says of the old version that the
+// new one is in place.
 func (c *checker) switchForgiven(number int, a *act) {
 	if a.leaf.Type == nil || a.committed || a.rescuing || a.guarded() || len(c.touched(a).swaps) == 0 {
 		return

@@ -49,7 +49,8 @@ func (c *checker) makesIt(a *act, at path) bool {
 	return slices.ContainsFunc(c.touched(a).writes, func(made path) bool { return made == at || at.covers(made) })
 }
 
-// switchAfterCommit: what is switched after the commit is the new version, and its failure rolls back nothing before it.
+// switchAfterCommit: what is switched after the commit is the new version, and its failure rolls back nothing
+// before it.
 func (c *checker) switchAfterCommit(a *act) {
 	first := func(one *act) bool { return !one.committed && len(c.touched(one).swaps) > 0 }
 	if a.committed && !a.step.AllowFailure && !slices.ContainsFunc(c.acts, first) {
@@ -58,7 +59,8 @@ func (c *checker) switchAfterCommit(a *act) {
 	}
 }
 
-// readAfterSwitch: a link that is read after the switch says where the new release is, and an undo that wants the old one gets that.
+// readAfterSwitch: a link that is read after the switch says where the new release is, and an undo that wants
+// the old one gets that.
 func (c *checker) readAfterSwitch(number int, links []path) {
 	for _, later := range c.acts[number+1:] {
 		if later.leaf.Type == nil || later.step.ID == nil || later.committed || !later.looks() {

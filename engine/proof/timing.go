@@ -17,7 +17,8 @@ func (c *checker) untilOnce(s *schema.Step) {
 		"add retry: {attempts: 10, delay: 2s}, or wait with wait-for")
 }
 
-// timeoutTooShort: what waits longer than the time-out around it never comes to its own end, and the error names the wrong reason.
+// timeoutTooShort: what waits longer than the time-out around it never comes to its own end, and the error
+// names the wrong reason.
 func (c *checker) timeoutTooShort(s *schema.Step, around []*schema.Step, defaults *schema.Setting) {
 	leaf, isLeaf := s.Action.(schema.Leaf)
 	limit, known := literalDuration(s.Timeout)

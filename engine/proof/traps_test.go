@@ -2,7 +2,8 @@ package proof_test
 
 import "testing"
 
-// TestTraps: what people get wrong in a step of its own, in other forms than the catalog shows, and their neighbours that are right.
+// TestTraps: what people get wrong in a step of its own, in other forms than the catalog shows, and their
+// neighbours that are right.
 func TestTraps(t *testing.T) {
 	release := "  - copy: { from: /media/2, to: /opt/app/2 }\n  - swap-link: { link: /opt/app/current, to: /opt/app/2 }\n"
 	for name, test := range map[string]struct{ recipe, want string }{

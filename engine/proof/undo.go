@@ -9,8 +9,8 @@ import (
 	"github.com/gwe-project/gwe/schema"
 )
 
-// undoMissing: what a step does before the commit must be undone, by its type, by the recipe, by the undo of a group around
-// it, or by nobody in so many words.
+// undoMissing: what a step does before the commit must be undone, by its type, by the recipe, by the undo of
+// a group around it, or by nobody in so many words.
 func (c *checker) undoMissing(s *schema.Step, leaf schema.Leaf) {
 	if c.committed || c.undone || len(effects(leaf)) == 0 || leaf.Type.About().Undo != "" || hasUndo(s) {
 		return
@@ -69,8 +69,9 @@ func (c *checker) removes(s *schema.Step, leaf schema.Leaf, failing bool) {
 	}
 }
 
-// needs notes the paths that a step reads or runs, all of its path arguments but those that it makes itself, under their own
-// names and those of all folders above them. The earliest frame is kept: if a removal spares that one, it spares the rest.
+// needs notes the paths that a step reads or runs, all of its path arguments but those that it makes itself,
+// under their own names and those of all folders above them. The earliest frame is kept: if a removal spares
+// that one, it spares the rest.
 func (c *checker) needs(leaf schema.Leaf, by need) {
 	for _, entry := range leaf.Arguments.Entries {
 		field, ok := leaf.Type.Arguments().Field(entry.Key.Text)
@@ -87,8 +88,8 @@ func (c *checker) needs(leaf schema.Leaf, by need) {
 	}
 }
 
-// destroyed: what an undo that the recipe wrote reads or runs must still be there when it is its turn. Behind the commit that
-// is `gwe rollback`; the failsafe's turn comes when an undo has failed.
+// destroyed: what an undo that the recipe wrote reads or runs must still be there when it is its turn. Behind
+// the commit that is `gwe rollback`; the failsafe's turn comes when an undo has failed.
 func (c *checker) destroyed() {
 	for _, s := range c.recipe.Failsafe {
 		if leaf, ok := s.Action.(schema.Leaf); ok && leaf.Type != nil {

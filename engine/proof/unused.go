@@ -8,10 +8,11 @@ import (
 	"github.com/gwe-project/gwe/schema"
 )
 
-// Unused names what nothing of a valid recipe reads, as warnings. elsewhere reports whether something beside the recipe names a step by its
-// id: its tests.
+// Unused names what nothing of a valid recipe reads, as warnings. elsewhere reports whether something beside
+// the recipe names a step by its id: its tests.
 //
-// It looks for the names in the text of the file, so a name in a comment, or in a text that looks like an expression, counts as read.
+// It looks for the names in the text of the file, so a name in a comment, or in a text that looks like an
+// expression, counts as read.
 func Unused(recipe *schema.Recipe, elsewhere func(id string) bool) schema.Diagnostics {
 	c := &checker{recipe: recipe}
 	r := newReads(string(recipe.Source))
@@ -47,7 +48,8 @@ func (c *checker) unused(name schema.Scalar, kind, read string) {
 // reads are the names that a recipe's expressions may read.
 type reads struct {
 	source string
-	// whole are the groups of which an expression reads all: ${{ inputs }}, or one by a name that only the run knows.
+	// whole are the groups of which an expression reads all: ${{ inputs }}, or one by a name that only the
+	// run knows.
 	whole map[string]bool
 }
 
@@ -71,7 +73,8 @@ func newReads(source string) reads {
 	return r
 }
 
-// reads reports whether an expression may read the name of a group: inputs.name, inputs?.name, inputs["name"].
+// reads reports whether an expression may read the name of a group: inputs.name, inputs?.name,
+// inputs["name"].
 func (r reads) reads(group, name string) bool {
 	if r.whole[group] {
 		return true

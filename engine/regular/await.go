@@ -8,13 +8,15 @@ import (
 	"github.com/gwe-project/gwe/engine/fault"
 )
 
-// Patience is how long one call on a foreign file may take: to open it, to read a small one to its end, to read a piece of a large one. A disk
-// under load answers within seconds; what takes longer is a server or a FUSE program that hangs.
+// Patience is how long one call on a foreign file may take: to open it, to read a small one to its end, to
+// read a piece of a large one. A disk under load answers within seconds; what takes longer is a server or a
+// FUSE program that hangs.
 const Patience = 30 * time.Second
 
-// Await does the work, which may hang, and waits for it until the context ends or Patience is over, whichever comes first. path is the file
-// that the work is about, for the error: read-timeout, or interrupted with the context's cause. Work that was given up goes on in its
-// goroutine, which nothing can end. If it comes to its end all the same, discard gets the result; nil where there is nothing to clean up.
+// Await does the work, which may hang, and waits for it until the context ends or Patience is over, whichever
+// comes first. path is the file that the work is about, for the error: read-timeout, or interrupted with the
+// context's cause. Work that was given up goes on in its goroutine, which nothing can end. If it comes to its
+// end all the same, discard gets the result; nil where there is nothing to clean up.
 func Await[T any](ctx context.Context, path string, work func() (T, error), discard func(T)) (T, error) {
 	return await(ctx, path, Patience, work, discard)
 }

@@ -13,7 +13,8 @@ import (
 	"github.com/gwe-project/gwe/engine/fault"
 )
 
-// piece is how much one call reads at most: what a call that is given up may still write to is a buffer of its own.
+// piece is how much one call reads at most: what a call that is given up may still write to is a buffer of
+// its own.
 const piece = 256 << 10
 
 // Foreign is a foreign file that is open for reading. It is used by one goroutine at a time.
@@ -28,9 +29,9 @@ type Foreign struct {
 	lost error
 }
 
-// OpenForeign opens a regular file, links followed. It never waits for the other end of a FIFO. Reading ends with the context. What is not
-// a regular file is the fault not-a-regular-file; other errors are as the system gives them, or those of Await. A directory is not one: see
-// OpenAny.
+// OpenForeign opens a regular file, links followed. It never waits for the other end of a FIFO. Reading ends
+// with the context. What is not a regular file is the fault not-a-regular-file; other errors are as the
+// system gives them, or those of Await. A directory is not one: see OpenAny.
 func OpenForeign(ctx context.Context, path string) (*Foreign, error) {
 	opened, err := OpenAny(ctx, path)
 	if err != nil {
@@ -89,7 +90,8 @@ func (f *Foreign) Within(ctx context.Context) *Foreign {
 	return f
 }
 
-// Read implements io.Reader. A read that does not come back within Patience, or before the context ends, is the error of Await.
+// Read implements io.Reader. A read that does not come back within Patience, or before the context ends, is
+// the error of Await.
 func (f *Foreign) Read(into []byte) (int, error) {
 	return f.read(into, f.file.Read)
 }
@@ -152,8 +154,8 @@ func (f *Foreign) Close() error {
 
 func (f *Foreign) discard() { _ = f.file.Close() }
 
-// ReadForeign reads a foreign file of at most limit bytes, links followed. It is os.ReadFile with the promises of OpenForeign; one that is larger
-// is the fault too-large-to-read.
+// ReadForeign reads a foreign file of at most limit bytes, links followed. It is os.ReadFile with the
+// promises of OpenForeign; one that is larger is the fault too-large-to-read.
 func ReadForeign(ctx context.Context, path string, limit int64) ([]byte, error) {
 	content, err := Await(ctx, path, func() ([]byte, error) {
 		opened, err := open(ctx, path)
@@ -175,8 +177,9 @@ func ReadForeign(ctx context.Context, path string, limit int64) ([]byte, error) 
 	return content, err
 }
 
-// ReadHead reads the first bytes of a file that the caller of gwe names, at most limit, with the promises of ReadForeign. A descriptor that the
-// caller handed over (see Handed) is read whatever it is, a pipe or a terminal, for as long as the context lasts.
+// ReadHead reads the first bytes of a file that the caller of gwe names, at most limit, with the promises of
+// ReadForeign. A descriptor that the caller handed over (see Handed) is read whatever it is, a pipe or a
+// terminal, for as long as the context lasts.
 func ReadHead(ctx context.Context, path string, limit int64) ([]byte, error) {
 	opening, patience := func() (*Foreign, error) { return open(ctx, path) }, Patience
 	if Handed(path) {
@@ -212,8 +215,8 @@ func TooLarge(path string, limit int64) error {
 // handed are the names of the process's own descriptors. See proc_pid_fd(5).
 var handed = regexp.MustCompile(`^/(dev|proc/self|proc/([0-9]+))/fd/[0-9]+$`)
 
-// Handed reports whether the path names a descriptor that the caller opened for gwe: /dev/stdin, or /dev/fd/63 as a shell makes it of <(...).
-// Then the caller has opened what stands behind it, and means it.
+// Handed reports whether the path names a descriptor that the caller opened for gwe: /dev/stdin, or
+// /dev/fd/63 as a shell makes it of <(...). Then the caller has opened what stands behind it, and means it.
 func Handed(path string) bool {
 	found := handed.FindStringSubmatch(path)
 	return path == "/dev/stdin" || found != nil && (found[2] == "" || found[2] == strconv.Itoa(os.Getpid()))

@@ -131,7 +131,8 @@ func TestForeignReads(t *testing.T) {
 	}
 }
 
-// A read that hangs, as on a server that is gone, ends with its context; later reads and the closing do not wait either.
+// A read that hangs, as on a server that is gone, ends with its context; later reads and the closing do not
+// wait either.
 func TestForeignHangs(t *testing.T) {
 	reading, writing, err := os.Pipe() // an open end that says nothing stands for the server
 	if err != nil {

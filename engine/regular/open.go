@@ -10,8 +10,8 @@ import (
 	"github.com/gwe-project/gwe/engine/fault"
 )
 
-// Open is os.OpenFile for a regular file. It never waits, and follows no link at the path's end. Anything but a regular file is the
-// fault not-a-regular-file; other errors are as the system gives them.
+// Open is os.OpenFile for a regular file. It never waits, and follows no link at the path's end. Anything but
+// a regular file is the fault not-a-regular-file; other errors are as the system gives them.
 func Open(path string, flags int, mode fs.FileMode) (*os.File, error) {
 	file, err := os.OpenFile(path, flags|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, mode)
 	if err != nil {
@@ -28,7 +28,8 @@ func Open(path string, flags int, mode fs.FileMode) (*os.File, error) {
 	return file, nil
 }
 
-// Write is os.WriteFile for a regular file, without what package os does for files that can be waited for: steps write notes by the hundred.
+// Write is os.WriteFile for a regular file, without what package os does for files that can be waited for:
+// steps write notes by the hundred.
 func Write(path string, text []byte, mode fs.FileMode) error {
 	var handle int
 	err := repeat(func() (err error) {

@@ -12,7 +12,8 @@ import (
 	"github.com/gwe-project/gwe/engine/fault"
 )
 
-// Whatever stands in the place of a file is refused at once, in whichever way it is opened; a file is read and written.
+// Whatever stands in the place of a file is refused at once, in whichever way it is opened; a file is read
+// and written.
 func TestOpen(t *testing.T) {
 	folder := t.TempDir()
 	here := func(name string) string { return filepath.Join(folder, name) }

@@ -109,8 +109,8 @@ func TestWaits(t *testing.T) {
 	}
 }
 
-// waits reports whether the call opens a file in a way that may wait: by a function that opens without O_NONBLOCK, or with flags that do not
-// rule out a FIFO.
+// waits reports whether the call opens a file in a way that may wait: by a function that opens without
+// O_NONBLOCK, or with flags that do not rule out a FIFO.
 func waits(call *ast.CallExpr) bool {
 	name := types.ExprString(call.Fun)
 	switch name {

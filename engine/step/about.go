@@ -8,24 +8,27 @@ type About struct {
 	Name string
 	// Summary is one line that starts with a verb and has no full stop.
 	Summary string
-	// Doc is the page's body: what it promises, what it refuses, how it is undone. Paragraphs are separated by blank lines.
+	// Doc is the page's body: what it promises, what it refuses, how it is undone. Paragraphs are separated
+	// by blank lines.
 	Doc string
 	// Example is one step as YAML, validated by a test.
 	Example string
 	// Effects are declared statically, over arguments; none means that the type only reads.
 	Effects []Effect
-	// Fresh types make something new under a name of its own: no program can have taken it up before another step names it.
+	// Fresh types make something new under a name of its own: no program can have taken it up before another
+	// step names it.
 	Fresh bool
 	// Repeatable types may be attempted again without an undo between the attempts.
 	Repeatable bool
-	// Undo says in a few words how it is undone, for the plan and the doc; "" means there is nothing to undo or, for a
-	// type with effects, that it has no undo of its own (then recipes write one).
+	// Undo says in a few words how it is undone, for the plan and the doc; "" means there is nothing to undo
+	// or, for a type with effects, that it has no undo of its own (then recipes write one).
 	Undo string
-	// UndoData is the version of what Prepare and Do save for the undo: the memo and the files in Run.Folder; 0 counts as 1. Raise it
-	// whenever an older gwe could not undo by the new form. Undo must read all versions up to it, or fail. Package scripts/kept keeps
-	// runs of each version of gwe's own types.
+	// UndoData is the version of what Prepare and Do save for the undo: the memo and the files in Run.Folder;
+	// 0 counts as 1. Raise it whenever an older gwe could not undo by the new form. Undo must read all
+	// versions up to it, or fail. Package scripts/kept keeps runs of each version of gwe's own types.
 	UndoData int
-	// Scalar names the argument that a scalar in place of the mapping stands for ("path" of remove, say); "" is none.
+	// Scalar names the argument that a scalar in place of the mapping stands for ("path" of remove, say); ""
+	// is none.
 	Scalar string
 	// Choices say which of several arguments are given.
 	Choices []Choice
@@ -57,15 +60,16 @@ const (
 	Swaps EffectKind = "swaps"
 	// Runs: runs a program, whose effects are unknown to gwe.
 	Runs EffectKind = "runs"
-	// Refreshes: makes a running program take up what is on disk, as a restart or a reload does. Its undo is the same refresh, and the
-	// engine runs it when everything older in the rollback context was undone.
+	// Refreshes: makes a running program take up what is on disk, as a restart or a reload does. Its undo is
+	// the same refresh, and the engine runs it when everything older in the rollback context was undone.
 	Refreshes EffectKind = "refreshes"
 )
 
 // OnPath reports whether the effect changes what is at a path that gwe knows.
 func (k EffectKind) OnPath() bool { return k != Runs && k != Refreshes }
 
-// Opaque reports whether a step of the type may have effects that gwe can neither see nor undo. Only such a step may say effects: none.
+// Opaque reports whether a step of the type may have effects that gwe can neither see nor undo. Only such a
+// step may say effects: none.
 func (a About) Opaque() bool { return len(a.Effects) > 0 && a.Undo == "" }
 
 // Refreshes reports whether the type has an effect of that kind.
@@ -76,7 +80,8 @@ func (a About) Refreshes() bool {
 // Effect is one change that a step type makes.
 type Effect struct {
 	Kind EffectKind
-	// Argument names the argument that holds the path; for Runs it holds the program or is "", for Refreshes it is "".
+	// Argument names the argument that holds the path; for Runs it holds the program or is "", for Refreshes
+	// it is "".
 	Argument string
 	// Conditional effects are there only where the argument is given.
 	Conditional bool
@@ -96,10 +101,11 @@ type Plan struct {
 	Nothing bool
 	// Space maps a directory to the bytes that the step needs there.
 	Space map[string]int64
-	// Reads and Writes are the bytes of file contents that the step will surely read and write; 0 where nobody knows yet.
+	// Reads and Writes are the bytes of file contents that the step will surely read and write; 0 where
+	// nobody knows yet.
 	Reads, Writes int64
-	// Fails is why Do will fail although the step can be carried out; nil where that is not known. Unlike an error of Plan it does not
-	// refuse the run.
+	// Fails is why Do will fail although the step can be carried out; nil where that is not known. Unlike an
+	// error of Plan it does not refuse the run.
 	Fails error
 	// Outputs are those outputs that can be known without acting, by name: later steps are planned with them.
 	Outputs map[string]any

@@ -24,43 +24,47 @@ type Action[A, M, O any] interface {
 	Undo(ctx context.Context, run *Run, arguments A, memo M) error
 }
 
-// Syncer is an Action that makes its own effects durable, where that is cheaper than a syncfs of each file system.
+// Syncer is an Action that makes its own effects durable, where that is cheaper than a syncfs of each file
+// system.
 type Syncer[A, M any] interface {
 	Sync(ctx context.Context, run *Run, arguments A, memo M) error
 }
 
-// Leaser is an Action whose undo needs paths to stay: prune and its like must not remove them while the lease lasts.
-// A symbolic link that leads there stays too; a path that is a link itself stands for the link and for what it leads to.
+// Leaser is an Action whose undo needs paths to stay: prune and its like must not remove them while the lease
+// lasts. A symbolic link that leads there stays too; a path that is a link itself stands for the link and for
+// what it leads to.
 type Leaser[A, M any] interface {
 	Leases(arguments A, memo M) []string
 }
 
-// Releaser is an Action that kept something for its undo outside Run.Folder, and gives it up when the undo can no
-// longer be asked for: at the next commit, or on forget. Like Undo it may be called twice.
+// Releaser is an Action that kept something for its undo outside Run.Folder, and gives it up when the undo
+// can no longer be asked for: at the next commit, or on forget. Like Undo it may be called twice.
 type Releaser[A, M any] interface {
 	Release(ctx context.Context, run *Run, arguments A, memo M) error
 }
 
-// Verifier is an Action that, just before the commit, makes sure that what it did still stands: that no file which it
-// linked to the running release was written in place, say. Its error fails the run.
+// Verifier is an Action that, just before the commit, makes sure that what it did still stands: that no file
+// which it linked to the running release was written in place, say. Its error fails the run.
 type Verifier[A, M any] interface {
 	Verify(ctx context.Context, run *Run, arguments A, memo M) error
 }
 
-// Inspector is an Action that tells, before a rollback by hand, whether the machine is as Do left it, and whether what the
-// undo needs is still there. It only reads; its error refuses the rollback before anything is touched.
+// Inspector is an Action that tells, before a rollback by hand, whether the machine is as Do left it, and
+// whether what the undo needs is still there. It only reads; its error refuses the rollback before anything
+// is touched.
 type Inspector[A, M any] interface {
 	Inspect(ctx context.Context, run *Run, arguments A, memo M) error
 }
 
-// Toucher is an Action that changes a few entries of a directory that its effects name: Touches lists them, absolute. Another step's
-// change of the directory's other entries is then judged on its own before a rollback by hand.
+// Toucher is an Action that changes a few entries of a directory that its effects name: Touches lists them,
+// absolute. Another step's change of the directory's other entries is then judged on its own before a
+// rollback by hand.
 type Toucher[A, M any] interface {
 	Touches(run *Run, arguments A, memo M) ([]string, error)
 }
 
-// Keeper is an Action that foresees, before a manual rollback, what its Undo would not delete because it came or was changed
-// after the commit. It only reads.
+// Keeper is an Action that foresees, before a manual rollback, what its Undo would not delete because it came
+// or was changed after the commit. It only reads.
 type Keeper[A, M any] interface {
 	Keeps(ctx context.Context, run *Run, arguments A, memo M) (Keeping, error)
 }
@@ -84,23 +88,26 @@ type Later struct {
 	More    int      `json:"more,omitempty"`
 }
 
-// ServiceUser is an Action that may need services of the machine: a daemon that it talks to. Early in a boot these are not
-// there, so where such a step stands in an undo, in failsafe or in finally, it is left to the recovery behind them.
+// ServiceUser is an Action that may need services of the machine: a daemon that it talks to. Early in a boot
+// these are not there, so where such a step stands in an undo, in failsafe or in finally, it is left to the
+// recovery behind them.
 type ServiceUser[A any] interface {
 	NeedsServices(arguments A) bool
 }
 
-// EarlyUndoer is an Action whose Undo needs services. Early in a boot UndoEarly is called in its place: it puts back what needs
-// none, files say, so that the services start on them, and tells whether there is a rest. For that Undo is called when
-// they are there; it finds what UndoEarly did, and may be called without it. Like Undo, both may be called twice.
+// EarlyUndoer is an Action whose Undo needs services. Early in a boot UndoEarly is called in its place: it
+// puts back what needs none, files say, so that the services start on them, and tells whether there is a
+// rest. For that Undo is called when they are there; it finds what UndoEarly did, and may be called without
+// it. Like Undo, both may be called twice.
 type EarlyUndoer[A, M any] interface {
 	UndoEarly(ctx context.Context, run *Run, arguments A, memo M) (rest bool, err error)
 }
 
-// LastUndoer is an Action whose undo has a second part, which belongs after the undo of everything older in the rollback context: a
-// program that was restarted must be restarted once more when the files that it runs from are back. Undo still runs in its place, for
-// what must happen there, and UndoLast when the rest was undone. Like Undo it may be called twice, in another process, and without a
-// good end of Undo. Where the context lies within the run, it is called at once, and again when older changes of the run are undone.
+// LastUndoer is an Action whose undo has a second part, which belongs after the undo of everything older in
+// the rollback context: a program that was restarted must be restarted once more when the files that it runs
+// from are back. Undo still runs in its place, for what must happen there, and UndoLast when the rest was
+// undone. Like Undo it may be called twice, in another process, and without a good end of Undo. Where the
+// context lies within the run, it is called at once, and again when older changes of the run are undone.
 //
 // Where a type has an effect of kind Refreshes and no UndoLast, its whole Undo runs last.
 type LastUndoer[A, M any] interface {

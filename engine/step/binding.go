@@ -37,7 +37,8 @@ const (
 type caller interface {
 	// has reports whether the action has the method.
 	has(m method) bool
-	// call calls a method that the action has. What it returns besides an error is nil if the values do not fit.
+	// call calls a method that the action has. What it returns besides an error is nil if the values do not
+	// fit.
 	call(ctx context.Context, m method, run *Run, from given) (any, error)
 }
 
@@ -64,8 +65,8 @@ func (g given) into(m method, arguments, memo any) error {
 	return nil
 }
 
-// binding is the one place where dynamic values become typed structs. Every method of a generic type is compiled for each step type
-// anew, and takes its room in the program as often: so these are two.
+// binding is the one place where dynamic values become typed structs. Every method of a generic type is
+// compiled for each step type anew, and takes its room in the program as often: so these are two.
 type binding[A, M, O any] struct{ action Action[A, M, O] }
 
 func (b binding[A, M, O]) has(m method) (ok bool) {

@@ -11,14 +11,17 @@ import (
 	"github.com/gwe-project/gwe/engine/regular"
 )
 
-// LargestFile is how many bytes Local.ReadFile reads at most. What may be larger is opened, and read piece by piece.
+// LargestFile is how many bytes Local.ReadFile reads at most. What may be larger is opened, and read piece by
+// piece.
 const LargestFile = 64 << 20
 
-// Local is the machine that gwe runs on. Whatever others put in the place of a file, and whatever file system it lies on, no call keeps gwe
-// waiting for longer than regular.Patience, or than the context of Within. Open gives regular files and directories only.
+// Local is the machine that gwe runs on. Whatever others put in the place of a file, and whatever file system
+// it lies on, no call keeps gwe waiting for longer than regular.Patience, or than the context of Within. Open
+// gives regular files and directories only.
 type Local struct{ ctx context.Context }
 
-// Within is the machine for work within the context: a Local reads no longer than that, another machine is given as it is.
+// Within is the machine for work within the context: a Local reads no longer than that, another machine is
+// given as it is.
 func Within(ctx context.Context, machine Machine) Machine {
 	if _, local := machine.(Local); local {
 		return Local{ctx}

@@ -8,8 +8,9 @@ import (
 	"github.com/gwe-project/gwe/engine/openat"
 )
 
-// A path that has more bytes than the kernel takes in one call (PATH_MAX, 4096) is resolved name by name, by the rule of package openat. Trees
-// that deep are made by programs that work by descriptors, as rsync and tar do.
+// A path that has more bytes than the kernel takes in one call (PATH_MAX, 4096) is resolved name by name, by
+// the rule of package openat. Trees that deep are made by programs that work by descriptors, as rsync and tar
+// do.
 
 func longLstat(path string) (fs.FileInfo, error) {
 	dir, name, err := openat.OpenParent(path)

@@ -10,9 +10,11 @@ import (
 
 // Mount is what the file system of a path allows.
 type Mount struct {
-	// ReadOnly and NoExec are mount options: nothing can be written there, no program can be started from there.
+	// ReadOnly and NoExec are mount options: nothing can be written there, no program can be started from
+	// there.
 	ReadOnly, NoExec bool
-	// Volatile is "tmpfs" or "ramfs" where what is written there lies in memory and ends with the boot, also below an overlay; else "".
+	// Volatile is "tmpfs" or "ramfs" where what is written there lies in memory and ends with the boot, also
+	// below an overlay; else "".
 	Volatile string
 }
 

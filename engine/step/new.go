@@ -8,8 +8,8 @@ import (
 	"github.com/gwe-project/gwe/engine/value"
 )
 
-// New makes a Type of an Action. It panics where the structs A or O carry a field or tag that value.ObjectOf refuses: a
-// defect of the program that no input can cause, found by the first test that touches the catalog.
+// New makes a Type of an Action. It panics where the structs A or O carry a field or tag that value.ObjectOf
+// refuses: a defect of the program that no input can cause, found by the first test that touches the catalog.
 func New[A, M, O any](about About, action Action[A, M, O]) Type {
 	t := typed{about: about, arguments: value.MustObjectOf[A](), outputs: value.MustObjectOf[O](), action: binding[A, M, O]{action}}
 	for m := range methods {
@@ -86,7 +86,8 @@ func (t typed) invoke(ctx context.Context, m method, run *Run, from given) (any,
 	return t.action.call(ctx, m, run, from)
 }
 
-// interrupted is the error of a call whose context was cancelled while it read the machine: that, and not what the step type took it for.
+// interrupted is the error of a call whose context was cancelled while it read the machine: that, and not
+// what the step type took it for.
 func interrupted(ctx context.Context, err error) error {
 	if ctx.Err() == nil {
 		return err

@@ -24,19 +24,21 @@ type Parent struct {
 	openat.Identity
 	// Mounted means that a file system was mounted there.
 	Mounted bool `json:"mounted,omitempty"`
-	// Boot is the boot of the machine in which a directory was seen that lives in memory (tmpfs, ramfs): after each boot it is a new one.
+	// Boot is the boot of the machine in which a directory was seen that lives in memory (tmpfs, ramfs):
+	// after each boot it is a new one.
 	Boot string `json:"boot,omitempty"`
 	// Links are the symbolic links on the way, each by its own path without links.
 	Links []string `json:"links,omitempty"`
-	// Foreseen means that the engine noted it for the step type, which may not ask for its directories by Run.Dir.
+	// Foreseen means that the engine noted it for the step type, which may not ask for its directories by
+	// Run.Dir.
 	Foreseen bool `json:"foreseen,omitempty"`
 }
 
 // is reports whether a directory is the one that was noted.
 //
-// The inode and the time of its birth tell, where the file system has both; the number of the device may be another one after a reboot. On
-// overlayfs both change when gwe's own work copies the directory to the upper layer, on vfat with a mount: there the path without
-// links tells, and whether something is mounted.
+// The inode and the time of its birth tell, where the file system has both; the number of the device may be
+// another one after a reboot. On overlayfs both change when gwe's own work copies the directory to the upper
+// layer, on vfat with a mount: there the path without links tells, and whether something is mounted.
 func (p Parent) is(now Parent) bool {
 	if p.Volatile != now.Volatile || p.Mounted != now.Mounted && p.Volatile {
 		return false
@@ -87,7 +89,8 @@ func (p *Parents) Noted() []Parent {
 	return known
 }
 
-// Foresee notes the directory that holds a path for a step type that may not do so itself. A directory that is not there is none.
+// Foresee notes the directory that holds a path for a step type that may not do so itself. A directory that
+// is not there is none.
 func (p *Parents) Foresee(path string) error {
 	dir, _, err := p.open(path, true)
 	dir.Close()
@@ -97,14 +100,15 @@ func (p *Parents) Foresee(path string) error {
 	return err
 }
 
-// Dir opens the directory that holds a path, and gives the path's name in it. All that a step does at the path it does by that
-// descriptor. In Prepare the engine notes which directory it is, and journals that before Do; from then on, in another process too, it is
-// that very directory, or an error.
+// Dir opens the directory that holds a path, and gives the path's name in it. All that a step does at the
+// path it does by that descriptor. In Prepare the engine notes which directory it is, and journals that
+// before Do; from then on, in another process too, it is that very directory, or an error.
 //
-// A symbolic link above the name is followed unless a less trusted user could have led it to what is not theirs: that is the fault
-// unsafe-link. If the path leads elsewhere by then, Do gets the fault parent-changed. After Do the noted directory is looked for where it
-// was, links aside; only if it is not there either, it is parent-changed. If there is nothing at both, errors.Is(err,
-// fs.ErrNotExist). "/" has no such directory.
+// A symbolic link above the name is followed unless a less trusted user could have led it to what is not
+// theirs: that is the fault unsafe-link. If the path leads elsewhere by then, Do gets the fault
+// parent-changed. After Do the noted directory is looked for where it was, links aside; only if it is not
+// there either, it is parent-changed. If there is nothing at both, errors.Is(err, fs.ErrNotExist). "/" has no
+// such directory.
 func (r *Run) Dir(path string) (dir *openat.Dir, name string, err error) {
 	return r.Parents.open(path, false)
 }
@@ -182,8 +186,8 @@ func (p *Parents) check(folder string, dir *openat.Dir, links []string, err erro
 	return nil, was.changed(now, err)
 }
 
-// surely reports by one call that a directory is the one that was noted. A step opens its directory some times, and most steps have one: see is
-// for what has to be known if it is false.
+// surely reports by one call that a directory is the one that was noted. A step opens its directory some
+// times, and most steps have one: see is for what has to be known if it is false.
 func (p *Parents) surely(was Parent, dir *openat.Dir) bool {
 	return (was.Boot == "" || p.stage != after) && dir.Surely(was.Identity)
 }
@@ -207,7 +211,8 @@ func (p Parent) find() (*openat.Dir, error) {
 	return dir, nil
 }
 
-// look tells what a directory is that was opened at a path; real is its path without links, "" where that is not known.
+// look tells what a directory is that was opened at a path; real is its path without links, "" where that is
+// not known.
 func look(folder, real string, dir *openat.Dir) (now Parent, err error) {
 	now.Path, now.Real = folder, real
 	var inMemory bool
@@ -244,7 +249,8 @@ func (p Parent) changed(now Parent, err error) error {
 	return why
 }
 
-// IsParentChanged reports that a directory is not the one that it was, or cannot be reached safely: nothing was done there.
+// IsParentChanged reports that a directory is not the one that it was, or cannot be reached safely: nothing
+// was done there.
 func IsParentChanged(err error) bool {
 	for found := fault.As(err); found != nil; found = fault.As(found.Cause) {
 		if found.Code == "parent-changed" || found.Code == "unsafe-link" {
@@ -266,8 +272,8 @@ func (p *Parents) Unreachable() error {
 	return nil
 }
 
-// Changed reports the first directory that is not at its path any more, for step types that do not ask by Run.Dir: what they do, they do by
-// path. One that is gone is left to them.
+// Changed reports the first directory that is not at its path any more, for step types that do not ask by
+// Run.Dir: what they do, they do by path. One that is gone is left to them.
 func (p *Parents) Changed() error {
 	for _, one := range p.Noted() {
 		if !one.Foreseen {

@@ -8,7 +8,8 @@ import (
 	"github.com/gwe-project/gwe/engine/step"
 )
 
-// TestParentInMemory: a directory of a tmpfs is another one after each boot, and within one boot only the one that was noted.
+// TestParentInMemory: a directory of a tmpfs is another one after each boot, and within one boot only the one
+// that was noted.
 func TestParentInMemory(t *testing.T) {
 	folder, err := os.MkdirTemp("/dev/shm", "gwe-parent-")
 	if err != nil {

@@ -10,9 +10,9 @@ import (
 	"github.com/gwe-project/gwe/engine/fault"
 )
 
-// MissingProgram reports, for a plan, that a program does not exist: at its path, or in the directories of search, a PATH, where its name
-// has no slash. A relative path is below directory. The error is marked by Stands, unless a symbolic link is on the way: an earlier step may
-// change what it leads to.
+// MissingProgram reports, for a plan, that a program does not exist: at its path, or in the directories of
+// search, a PATH, where its name has no slash. A relative path is below directory. The error is marked by
+// Stands, unless a symbolic link is on the way: an earlier step may change what it leads to.
 func MissingProgram(machine Machine, program, directory, search string) error {
 	if strings.Contains(program, "/") {
 		if !filepath.IsAbs(program) {
@@ -35,7 +35,8 @@ func MissingProgram(machine Machine, program, directory, search string) error {
 		WithHint("install it in a step before this one, or give its whole path").AsPermanent(), directories...)
 }
 
-// StandsAt marks an error about what is at a path by Stands, unless a symbolic link is on the way: an earlier step may change what it leads to.
+// StandsAt marks an error about what is at a path by Stands, unless a symbolic link is on the way: an earlier
+// step may change what it leads to.
 func StandsAt(machine Machine, err error, path string) error {
 	for above := path; above != filepath.Dir(above); above = filepath.Dir(above) {
 		if _, link := machine.ReadLink(above); link == nil {

@@ -24,15 +24,17 @@ const (
 	ReportHealth  ReportKind = "health"
 )
 
-// Reporter is an Action that can tell what runs now where it acts or looks: for `gwe status`, and for the end of a run. It only looks.
-// Arguments that hold secrets, or that could not be evaluated, are left out: it then tells what it can, or nothing.
+// Reporter is an Action that can tell what runs now where it acts or looks: for `gwe status`, and for the end
+// of a run. It only looks. Arguments that hold secrets, or that could not be evaluated, are left out: it then
+// tells what it can, or nothing.
 type Reporter[A any] interface {
 	Report(ctx context.Context, machine Machine, arguments A) []Report
 }
 
-// Checker is an Action that may be a health check: where the recipe says effects: none, behind a step that changes something. It makes
-// one try for `gwe status`, and for the end of a run. Of run there are Step, which is how people call the check, Machine and Environment.
-// It is asked only where all arguments are known.
+// Checker is an Action that may be a health check: where the recipe says effects: none, behind a step that
+// changes something. It makes one try for `gwe status`, and for the end of a run. Of run there are Step,
+// which is how people call the check, Machine and Environment. It is asked only where all arguments are
+// known.
 type Checker[A any] interface {
 	Check(ctx context.Context, run *Run, arguments A) []Report
 }

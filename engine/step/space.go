@@ -7,8 +7,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// SpaceUnknown is the free space, in bytes, of a file system that reports no size: ramfs, tmpfs without a limit, some FUSE file
-// systems. df shows a dash for it. It is more than any file system has, so whatever is wanted fits.
+// SpaceUnknown is the free space, in bytes, of a file system that reports no size: ramfs, tmpfs without a
+// limit, some FUSE file systems. df shows a dash for it. It is more than any file system has, so whatever is
+// wanted fits.
 const SpaceUnknown int64 = 1 << 62
 
 // Space returns the bytes that this user may still write on the path's file system, or SpaceUnknown.

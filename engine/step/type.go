@@ -7,8 +7,8 @@ import (
 	"github.com/gwe-project/gwe/engine/value"
 )
 
-// Type is a step type as the engine sees it: dynamic values in, dynamic values out. Arguments are canonical values (see
-// value.Type) of the declared types, defaults filled in.
+// Type is a step type as the engine sees it: dynamic values in, dynamic values out. Arguments are canonical
+// values (see value.Type) of the declared types, defaults filled in.
 type Type interface {
 	About() About
 	// Arguments and Outputs are object types.
@@ -20,7 +20,8 @@ type Type interface {
 	Do(ctx context.Context, run *Run, arguments map[string]any, memo json.RawMessage) (outputs map[string]any, err error)
 	Undo(ctx context.Context, run *Run, arguments map[string]any, memo json.RawMessage) error
 
-	// OwesLast reports which parts the undo of a step has: one in its place, and one that belongs after everything older; see LastUndoer.
+	// OwesLast reports which parts the undo of a step has: one in its place, and one that belongs after
+	// everything older; see LastUndoer.
 	OwesLast(arguments map[string]any, memo json.RawMessage) (inPlace, last bool, err error)
 	UndoLast(ctx context.Context, run *Run, arguments map[string]any, memo json.RawMessage) error
 
@@ -36,7 +37,8 @@ type InspectorType interface {
 	Inspect(ctx context.Context, run *Run, arguments map[string]any, memo json.RawMessage) error
 }
 
-// ToucherType is a Type that may tell what it changes in the directories of its effects; see Toucher. ok is false where it does not.
+// ToucherType is a Type that may tell what it changes in the directories of its effects; see Toucher. ok is
+// false where it does not.
 type ToucherType interface {
 	Touches(run *Run, arguments map[string]any, memo json.RawMessage) (paths []string, ok bool, err error)
 }
@@ -52,7 +54,8 @@ type EarlyType interface {
 	UndoEarly(ctx context.Context, run *Run, arguments map[string]any, memo json.RawMessage) (rest bool, err error)
 }
 
-// UndoWhole calls both parts of a step's undo, one after the other, where nothing older is to be undone in between.
+// UndoWhole calls both parts of a step's undo, one after the other, where nothing older is to be undone in
+// between.
 func UndoWhole(ctx context.Context, of Type, run *Run, arguments map[string]any, memo json.RawMessage) error {
 	inPlace, last, err := of.OwesLast(arguments, memo)
 	if err != nil {

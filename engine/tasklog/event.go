@@ -45,18 +45,22 @@ type Event struct {
 	Time time.Time `json:"time"`
 	// Kind is what it tells.
 	Kind Kind `json:"kind"`
-	// Run is the id of the run that the task is of. It is absent in the log that lies in the run's own directory.
+	// Run is the id of the run that the task is of. It is absent in the log that lies in the run's own
+	// directory.
 	Run string `json:"run,omitempty"`
-	// Task is the number of the task, unique within one file of the log: one process's work on a run. The run's own task is 1.
+	// Task is the number of the task, unique within one file of the log: one process's work on a run. The
+	// run's own task is 1.
 	Task int `json:"task"`
 	// Parent is the number of the task around it; absent for the run's own.
 	Parent int `json:"parent,omitempty"`
-	// Name is the task's, on Started; on Limit it is the setting that bounds it: timeout, within, undo-timeout, ...
+	// Name is the task's, on Started; on Limit it is the setting that bounds it: timeout, within,
+	// undo-timeout, ...
 	Name string `json:"name,omitempty"`
-	// Type says what the task is, on Started: run, step, attempt, undo, rescue, failsafe, finally, recover and so on.
+	// Type says what the task is, on Started: run, step, attempt, undo, rescue, failsafe, finally, recover
+	// and so on.
 	Type string `json:"type,omitempty"`
-	// Step is the id of the step that the task belongs to; absent where that has none. The log that lies in the run's own directory has it on
-	// Started alone.
+	// Step is the id of the step that the task belongs to; absent where that has none. The log that lies in
+	// the run's own directory has it on Started alone.
 	Step string `json:"step,omitempty"`
 	// Action is the keyword of that step, on Started: "unpack", "group".
 	Action string `json:"action,omitempty"`
@@ -64,14 +68,15 @@ type Event struct {
 	Item string `json:"item,omitempty"`
 	// Path says where the step stands in the recipe, on Started: "steps[3].undo[0]".
 	Path string `json:"path,omitempty"`
-	// Number is the place of the task among others of its kind, from 1, on Started: the third step, the second attempt; absent
-	// where they are not counted.
+	// Number is the place of the task among others of its kind, from 1, on Started: the third step, the
+	// second attempt; absent where they are not counted.
 	Number int `json:"number,omitempty"`
 	// Of is how many of its kind there are: steps in the list, attempts at most.
 	Of int `json:"of,omitempty"`
 	// Level is the weight of a Line.
 	Level Level `json:"level,omitempty"`
-	// Text is what a Line says, or more about a good end ("nothing to do"). It is valid UTF-8 without a newline.
+	// Text is what a Line says, or more about a good end ("nothing to do"). It is valid UTF-8 without a
+	// newline.
 	Text string `json:"text,omitempty"`
 	// Current is how far a Progress came, in Unit; absent at 0.
 	Current int64 `json:"current,omitempty"`
@@ -89,12 +94,13 @@ type Event struct {
 	Hint string `json:"hint,omitempty"`
 	// Allowed is set where a task failed and was allowed to, on Ended; on Started where it may fail.
 	Allowed bool `json:"allowed,omitempty"`
-	// Seconds is how long the task took, by the monotonic clock, on Ended; on Limit how long it may take. A limit replaces an
-	// earlier one of the same name.
+	// Seconds is how long the task took, by the monotonic clock, on Ended; on Limit how long it may take. A
+	// limit replaces an earlier one of the same name.
 	Seconds float64 `json:"seconds,omitempty"`
 }
 
-// reason is what the line that ends a failed run adds: the error of the run, also where a line far above has told it.
+// reason is what the line that ends a failed run adds: the error of the run, also where a line far above has
+// told it.
 func reason(event Event) string {
 	if event.Error == "" {
 		return ""

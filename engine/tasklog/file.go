@@ -13,19 +13,22 @@ import (
 // OutputLimit is how many bytes of the file may be lines of programs; see File.
 const OutputLimit = 8 << 20
 
-// heldLines is how many of the last lines of a program that failed are written although there is no room for more.
+// heldLines is how many of the last lines of a program that failed are written although there is no room for
+// more.
 const heldLines = 20
 
-// File is the full log of a run: JSON lines in a file. It never disturbs the run: what cannot be written is left out,
-// and Close gives the first error.
+// File is the full log of a run: JSON lines in a file. It never disturbs the run: what cannot be written is
+// left out, and Close gives the first error.
 //
-// The lines that programs write have OutputLimit bytes of it, all programs together. What they write from then on is left out, but
-// for the last lines of a task that fails. All else that a log says is written always.
+// The lines that programs write have OutputLimit bytes of it, all programs together. What they write from
+// then on is left out, but for the last lines of a task that fails. All else that a log says is written
+// always.
 type File struct {
 	file   *os.File
 	buffer *bufio.Writer
 	lines  *JSON
-	// outputs counts the bytes of lines of programs. Beyond the limit, held has the last lines of each open task.
+	// outputs counts the bytes of lines of programs. Beyond the limit, held has the last lines of each open
+	// task.
 	outputs int
 	held    map[int][]Event
 	// progressed is when progress was last written.
@@ -36,8 +39,8 @@ type File struct {
 // filePause lies between two events of progress.
 const filePause = time.Second
 
-// OpenFile opens the log at path for more events, mode 0600, and makes it where it is missing. A line that a crash cut
-// off stays a line of its own.
+// OpenFile opens the log at path for more events, mode 0600, and makes it where it is missing. A line that a
+// crash cut off stays a line of its own.
 func OpenFile(path string) (*File, error) {
 	file, err := regular.Open(path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
@@ -62,8 +65,8 @@ func newFile(file *os.File) (*File, error) {
 	return f, nil
 }
 
-// Handle writes an event. Progress is left out but once a second. Nothing stays in memory: what a hook said last before gwe
-// was killed is what people want to read.
+// Handle writes an event. Progress is left out but once a second. Nothing stays in memory: what a hook said
+// last before gwe was killed is what people want to read.
 func (f *File) Handle(event Event) {
 	switch {
 	case event.Kind == Progress:

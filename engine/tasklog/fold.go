@@ -33,14 +33,14 @@ func glyphs(line string) (all []glyph, rest string) {
 	return all, rest
 }
 
-// fold breaks a line of the log into rows of at most so many columns, between words where it can. All but the first row stand
-// below the text of the line.
+// fold breaks a line of the log into rows of at most so many columns, between words where it can. All but the
+// first row stand below the text of the line.
 func fold(line string, columns int) []string {
 	return Fold(line, columns, textStart(plainText(line), columns/3))
 }
 
-// Fold breaks a line into rows of at most so many columns, between words where it can. All but the first begin with hang blanks,
-// or with a third of the columns where that is less.
+// Fold breaks a line into rows of at most so many columns, between words where it can. All but the first
+// begin with hang blanks, or with a third of the columns where that is less.
 func Fold(line string, columns, hang int) []string {
 	if !strings.Contains(line, "\t") && cells(line) <= columns {
 		return []string{line}
@@ -90,7 +90,8 @@ func foldOnce(all []glyph, columns, hang int, first bool) (row string, count int
 	return text.String(), len(all)
 }
 
-// wordAt is how many columns the word takes that the characters begin with, with the blank before it left out.
+// wordAt is how many columns the word takes that the characters begin with, with the blank before it left
+// out.
 func wordAt(all []glyph) int {
 	used := 0
 	for i, g := range all {
@@ -104,8 +105,9 @@ func wordAt(all []glyph) int {
 	return used
 }
 
-// textStart is the column in which the text of a line of the log begins: behind its indentation, its mark, the labels of its
-// branches, and what marks the output of a program. Where that is farther than most, it is the end of the mark, or most.
+// textStart is the column in which the text of a line of the log begins: behind its indentation, its mark,
+// the labels of its branches, and what marks the output of a program. Where that is farther than most, it is
+// the end of the mark, or most.
 func textStart(line string, most int) int {
 	text := strings.TrimLeft(line, " ")
 	_, text, _ = strings.Cut(text, " ")

@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// TestFold: no row is wider than the screen, rows below the first are indented, and nothing but blanks is lost.
+// TestFold: no row is wider than the screen, rows below the first are indented, and nothing but blanks is
+// lost.
 func TestFold(t *testing.T) {
 	for _, line := range []string{
 		"@ ota:", "", "    * ", "  # [left] " + strings.Repeat("word ", 40),
@@ -37,7 +38,8 @@ func squeezed(text string) string {
 	return strings.NewReplacer(" ", "", "\t", "").Replace(text)
 }
 
-// TestStatusFits: whatever the width, the line of a task is never wider, and says how long the task runs as long as there is room.
+// TestStatusFits: whatever the width, the line of a task is never wider, and says how long the task runs as
+// long as there is room.
 func TestStatusFits(t *testing.T) {
 	at := &Event{Current: 5 << 20, Total: 10 << 20, Unit: "bytes"}
 	for columns := 1; columns < 200; columns++ {

@@ -15,8 +15,9 @@ import (
 	"unicode/utf16"
 )
 
-// Forms lists how programs write a text: in JSON and other quotes, in a URL, in XML, for a shell, in base32, base64 and twice in base64
-// wherever it begins there, and in hexadecimal. Forms that are the text itself, or hold it whole, are left out where that is known.
+// Forms lists how programs write a text: in JSON and other quotes, in a URL, in XML, for a shell, in base32,
+// base64 and twice in base64 wherever it begins there, and in hexadecimal. Forms that are the text itself, or
+// hold it whole, are left out where that is known.
 func Forms(text string) []string {
 	forms := []string{
 		strings.Trim(strconv.Quote(text), `"`), strings.Trim(strconv.QuoteToASCII(text), `"`),
@@ -55,8 +56,8 @@ func Forms(text string) []string {
 	return forms
 }
 
-// within lists what of a text is encoded in whole groups of that many bytes: in the middle of a longer text it begins anywhere in a group,
-// and the characters that it shares with its neighbours are unknown.
+// within lists what of a text is encoded in whole groups of that many bytes: in the middle of a longer text
+// it begins anywhere in a group, and the characters that it shares with its neighbours are unknown.
 func within(text string, group int) []string {
 	var inner []string
 	for skip := range group {
@@ -79,11 +80,12 @@ var (
 // inPythonXML are the names that Python's html.escape gives.
 var inPythonXML = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;", "'", "&#x27;")
 
-// separatedLength is how many bytes a text has at most that is looked for with separators too: these forms are long.
+// separatedLength is how many bytes a text has at most that is looked for with separators too: these forms
+// are long.
 const separatedLength = 1 << 10
 
-// separated lists a text's bytes in hexadecimal with something between them, as od, openssl and debuggers write them, and the bytes outside ASCII
-// alone, as Python writes bytes.
+// separated lists a text's bytes in hexadecimal with something between them, as od, openssl and debuggers
+// write them, and the bytes outside ASCII alone, as Python writes bytes.
 func separated(text string) []string {
 	var forms []string
 	for _, one := range []struct{ format, between string }{

@@ -22,7 +22,8 @@ type live struct {
 const (
 	// livePause lies between two drawings that bring no new line.
 	livePause = 100 * time.Millisecond
-	// liveBeat is how often the status is looked at while nothing happens: it changes once a second, or with the size of the screen.
+	// liveBeat is how often the status is looked at while nothing happens: it changes once a second, or with
+	// the size of the screen.
 	liveBeat = 250 * time.Millisecond
 	// liveLines bounds its lines.
 	liveLines = 8
@@ -83,8 +84,8 @@ func (t *Tree) draw() {
 // besidePatience is how long Beside waits for a terminal that takes nothing.
 const besidePatience = 100 * time.Millisecond
 
-// Beside lets something else write whole lines on the terminal: they stand above the status. It does not wait for a terminal that
-// was stopped.
+// Beside lets something else write whole lines on the terminal: they stand above the status. It does not wait
+// for a terminal that was stopped.
 func (t *Tree) Beside(write func()) {
 	for begun := time.Now(); !t.guard.TryLock(); time.Sleep(time.Millisecond) {
 		if time.Since(begun) > besidePatience {
@@ -140,8 +141,8 @@ func rowsOf(lines []string, columns int) int {
 	return rows
 }
 
-// status gives the lines of what runs now: one for each open task without an open one below it, under the opening lines of the
-// tasks around it that are not on the screen yet.
+// status gives the lines of what runs now: one for each open task without an open one below it, under the
+// opening lines of the tasks around it that are not on the screen yet.
 func (t *Tree) status(now time.Time, columns, rows int) []string {
 	var lines []string
 	roots := make([]*branch, 0, 1)
@@ -173,8 +174,8 @@ func (t *Tree) statusBelow(b *branch, now time.Time, columns int, lines []string
 	return lines
 }
 
-// statusOf is the line of a task; none for one whose opening line is all there is to say, and said. It has no colour, which would
-// be cut in the middle.
+// statusOf is the line of a task; none for one whose opening line is all there is to say, and said. It has no
+// colour, which would be cut in the middle.
 func (t *Tree) statusOf(b *branch, now time.Time, columns int) []string {
 	at := b
 	var hidden []string

@@ -9,8 +9,8 @@ import (
 const Masked = "***"
 
 const (
-	// maskedLength is how many bytes a secret, or a line of one, has at least to be masked. Shorter ones would turn ordinary
-	// words and numbers into stars, and tell by that what they are.
+	// maskedLength is how many bytes a secret, or a line of one, has at least to be masked. Shorter ones
+	// would turn ordinary words and numbers into stars, and tell by that what they are.
 	maskedLength = 6
 	// pieceLength is how many bytes are looked for at once: a longer secret is masked in pieces.
 	pieceLength = 512
@@ -20,8 +20,9 @@ const (
 	maskLimit = 4 << 20
 )
 
-// Mask is a sink that takes secrets out of what passes through, in every form that Forms lists. A secret of several lines is masked as a
-// whole and line by line. Where there is more to look for than it can hold, it masks every text whole.
+// Mask is a sink that takes secrets out of what passes through, in every form that Forms lists. A secret of
+// several lines is masked as a whole and line by line. Where there is more to look for than it can hold, it
+// masks every text whole.
 type Mask struct {
 	mutex   sync.Mutex
 	sink    Sink
@@ -63,8 +64,8 @@ func (m *Mask) addWithLines(secret string) {
 	}
 }
 
-// AddComputed takes out what was made of a secret, too. It reports whether that was necessary: false is for what is masked already, as a
-// form of the secret, and for what is too short.
+// AddComputed takes out what was made of a secret, too. It reports whether that was necessary: false is for
+// what is masked already, as a form of the secret, and for what is too short.
 func (m *Mask) AddComputed(text string) bool {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
@@ -94,7 +95,8 @@ func (m *Mask) add(secret string) {
 
 var lineEnds = strings.NewReplacer("\r", "", "\n", "")
 
-// piece adds a text that is looked for, in pieces where it is long: the last one has the length of the others.
+// piece adds a text that is looked for, in pieces where it is long: the last one has the length of the
+// others.
 func (m *Mask) piece(text string) {
 	if len(text) < maskedLength || m.length > maskLimit {
 		return

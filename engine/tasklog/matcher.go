@@ -1,7 +1,8 @@
 package tasklog
 
-// matcher finds many texts in a stream of bytes at once (Aho and Corasick, 1975). Line ends in the texts and in the stream do not count:
-// a program may wrap what it prints. Its node 0 is the beginning, where nothing has matched. It is never changed once it is linked.
+// matcher finds many texts in a stream of bytes at once (Aho and Corasick, 1975). Line ends in the texts and
+// in the stream do not count: a program may wrap what it prints. Its node 0 is the beginning, where nothing
+// has matched. It is never changed once it is linked.
 type matcher struct {
 	first [256]int32 // the nodes of depth 1, by their byte
 	label []byte

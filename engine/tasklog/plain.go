@@ -8,9 +8,10 @@ import (
 	"time"
 )
 
-// Plain writes for continuous integration and for files: every line has the time and the task that it belongs to, and there
-// are no control characters. Lines are written when they come or never, so they are in the order of time. What the failed
-// step said last is repeated before the line that ends the run, unless it is just above.
+// Plain writes for continuous integration and for files: every line has the time and the task that it belongs
+// to, and there are no control characters. Lines are written when they come or never, so they are in the
+// order of time. What the failed step said last is repeated before the line that ends the run, unless it is
+// just above.
 type Plain struct {
 	out   io.Writer
 	depth int
@@ -25,7 +26,8 @@ type plainTask struct {
 	// depth is 1 for the run's own task.
 	depth int
 	path  string
-	// recent are its newest lines and those of tasks below it; unseen is true where one of them is out of sight.
+	// recent are its newest lines and those of tasks below it; unseen is true where one of them is out of
+	// sight.
 	recent story
 	unseen bool
 	// mayFail is set where it may fail, withinMayFail where a task around it may.
@@ -43,7 +45,8 @@ type plainTask struct {
 type blame struct {
 	err   string
 	lines []string
-	// unseen is true where some of the lines are out of sight; else the last of them is line number at of the output.
+	// unseen is true where some of the lines are out of sight; else the last of them is line number at of the
+	// output.
 	unseen bool
 	at     int
 }
@@ -56,7 +59,8 @@ const (
 	plainStep  = 10
 )
 
-// NewPlain writes to out. Tasks below depth, and lines below depth that are not warnings, are left out; 0 leaves out nothing.
+// NewPlain writes to out. Tasks below depth, and lines below depth that are not warnings, are left out; 0
+// leaves out nothing.
 func NewPlain(out io.Writer, depth int) *Plain {
 	return &Plain{out: out, depth: depth, tasks: map[int]*plainTask{}}
 }
@@ -158,7 +162,8 @@ func (p *Plain) end(task *plainTask, event Event) {
 	}
 }
 
-// failure is how a task failed: an allowed failure is only a warning, and so is that of a part of a task that may fail.
+// failure is how a task failed: an allowed failure is only a warning, and so is that of a part of a task that
+// may fail.
 func (t *plainTask) failure(event Event) string {
 	switch {
 	case event.Allowed:

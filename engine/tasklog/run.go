@@ -8,8 +8,8 @@ type ofRun struct {
 	steps map[int]string
 }
 
-// OfRun is a sink for the events of one run, which passes them on with the ids of the run and of the step: programs that follow several
-// runs, or look for one step, need not keep a table of tasks.
+// OfRun is a sink for the events of one run, which passes them on with the ids of the run and of the step:
+// programs that follow several runs, or look for one step, need not keep a table of tasks.
 func OfRun(run string, sink Sink) Sink { return &ofRun{sink: sink, run: run, steps: map[int]string{}} }
 
 func (o *ofRun) Handle(event Event) {

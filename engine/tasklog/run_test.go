@@ -6,7 +6,8 @@ import (
 	"github.com/gwe-project/gwe/engine/tasklog"
 )
 
-// TestOfRun: each event says of which run and step it is, those of the tasks below a step too; what is of no step says none.
+// TestOfRun: each event says of which run and step it is, those of the tasks below a step too; what is of no
+// step says none.
 func TestOfRun(t *testing.T) {
 	var found recorded
 	run := tasklog.Begin(tasklog.OfRun("20260102-030405.678", &found), "run", "update")

@@ -136,7 +136,8 @@ func TestFileIsReplayedAsItWas(t *testing.T) {
 	}
 }
 
-// All programs of a run together have a part of the log, and no more. What a failing one said last is there all the same.
+// All programs of a run together have a part of the log, and no more. What a failing one said last is there
+// all the same.
 func TestFileIsBounded(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "log")
 	file, err := tasklog.OpenFile(path)
@@ -234,8 +235,8 @@ func TestRenderersRememberAnErrorAndGoOn(t *testing.T) {
 	}
 }
 
-// TestNothingIsToldTwice: whatever the depth, a failing run shows every line of the failing branch once, in order, and
-// the same for branches side by side. The line that ends the run says again why.
+// TestNothingIsToldTwice: whatever the depth, a failing run shows every line of the failing branch once, in
+// order, and the same for branches side by side. The line that ends the run says again why.
 func TestNothingIsToldTwice(t *testing.T) {
 	for depth := range 6 {
 		var out bytes.Buffer
@@ -294,7 +295,8 @@ func TestAnAllowedFailureIsAWarning(t *testing.T) {
 	}
 }
 
-// TestPartsOfAnAllowedFailureAreWarnings: at every depth, in sight or not; and what may fail and was not allowed to is an error.
+// TestPartsOfAnAllowedFailureAreWarnings: at every depth, in sight or not; and what may fail and was not
+// allowed to is an error.
 func TestPartsOfAnAllowedFailureAreWarnings(t *testing.T) {
 	for depth := range 6 {
 		for _, allowed := range []bool{true, false} {
@@ -331,8 +333,8 @@ func TestPartsOfAnAllowedFailureAreWarnings(t *testing.T) {
 	}
 }
 
-// TestStoriesAreBounded: neither a flood of lines, nor of bytes, nor of failed attempts makes a story grow, and the
-// context of the tasks around stays.
+// TestStoriesAreBounded: neither a flood of lines, nor of bytes, nor of failed attempts makes a story grow,
+// and the context of the tasks around stays.
 func TestStoriesAreBounded(t *testing.T) {
 	for name, flood := range map[string]func(step *tasklog.Task){
 		"lines": func(step *tasklog.Task) {

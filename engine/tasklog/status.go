@@ -55,7 +55,8 @@ func (b *branch) between(now time.Time) bool {
 	return len(b.below) == 0 && b.failed == nil && now.Sub(b.rested) < 2*liveBeat
 }
 
-// fact is something that is said of a task that runs. Those of the highest rank are left out first where there is no room.
+// fact is something that is said of a task that runs. Those of the highest rank are left out first where
+// there is no room.
 type fact struct {
 	text string
 	rank int
@@ -163,7 +164,8 @@ func progressFacts(b *branch) []fact {
 	return facts
 }
 
-// fit puts a title and facts on one line of so many columns: with as many facts, and as much of the title, as there is room for.
+// fit puts a title and facts on one line of so many columns: with as many facts, and as much of the title, as
+// there is room for.
 func fit(title string, facts []fact, columns int) string {
 	length := cells(title)
 	shortest := min(length, titleCells, max(columns/2, 1))

@@ -5,9 +5,9 @@ import (
 	"slices"
 )
 
-// story is what a task keeps back while all is well: finished lines, in the order in which they happened. It is bounded:
-// where it gets too long, the longest piece of it loses its oldest line, so that a flood in one task never drives out
-// what the tasks around it had said.
+// story is what a task keeps back while all is well: finished lines, in the order in which they happened. It
+// is bounded: where it gets too long, the longest piece of it loses its oldest line, so that a flood in one
+// task never drives out what the tasks around it had said.
 type story struct {
 	pieces []piece
 	// limit is how many lines are kept, opening and closing lines apart.
@@ -76,7 +76,8 @@ func (s *story) trim() {
 		longest.lines = longest.lines[1:]
 		longest.missing++
 	}
-	// The first piece is the context, the last ones are what led to the end: the second and third become a gap.
+	// The first piece is the context, the last ones are what led to the end: the second and third become a
+	// gap.
 	for len(s.pieces) > storyPieces {
 		gap, next := &s.pieces[1], s.pieces[2]
 		for _, lost := range []piece{*gap, next} {

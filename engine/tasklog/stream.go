@@ -6,14 +6,16 @@ import (
 	"time"
 )
 
-// streamPause is how long a stream may be silent before it shows what it held back because a secret may begin there.
+// streamPause is how long a stream may be silent before it shows what it held back because a secret may begin
+// there.
 const streamPause = time.Second
 
-// stream takes secrets out of bytes that come in pieces, wherever a piece ends. It holds back what may be the beginning of a secret: at
-// most pieceLength bytes of it, with the line ends between them.
+// stream takes secrets out of bytes that come in pieces, wherever a piece ends. It holds back what may be the
+// beginning of a secret: at most pieceLength bytes of it, with the line ends between them.
 //
-// Where nothing more comes for streamPause, it shows what it held. A beginning that is as long as a secret must be is masked then, as it
-// is at the end of the stream. A shorter one is shown as it is, and what follows of the secret is masked all the same.
+// Where nothing more comes for streamPause, it shows what it held. A beginning that is as long as a secret
+// must be is masked then, as it is at the end of the stream. A shorter one is shown as it is, and what
+// follows of the secret is masked all the same.
 type stream struct {
 	mask *Mask
 	to   io.Writer
@@ -25,7 +27,8 @@ type stream struct {
 	held    []heldByte
 	// solid counts the bytes of held that are no line ends.
 	solid int
-	// starred is true while what was written last stands for a secret, so that the rest of it writes nothing more.
+	// starred is true while what was written last stands for a secret, so that the rest of it writes nothing
+	// more.
 	starred bool
 	out     []byte
 }
@@ -35,8 +38,9 @@ type heldByte struct {
 	secret, shown bool
 }
 
-// Filter returns a writer that passes on to another one what is written to it, without secrets. Close it at the end; the other writer is
-// not closed. It writes on from the goroutine of Write and Close, or from one of its own, one at a time.
+// Filter returns a writer that passes on to another one what is written to it, without secrets. Close it at
+// the end; the other writer is not closed. It writes on from the goroutine of Write and Close, or from one of
+// its own, one at a time.
 func (m *Mask) Filter(to io.Writer) io.WriteCloser { return &stream{mask: m, to: to} }
 
 // Filter is the filter of the mask that the task's events go through. Without one, all is passed on as it is.

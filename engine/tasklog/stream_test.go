@@ -111,7 +111,8 @@ func TestFilterForms(t *testing.T) {
 	}
 }
 
-// TestFilterIsLive: what may be the beginning of a secret is shown when nothing more comes, and the rest of it is masked all the same.
+// TestFilterIsLive: what may be the beginning of a secret is shown when nothing more comes, and the rest of
+// it is masked all the same.
 func TestFilterIsLive(t *testing.T) {
 	const secret = "correct-horse-battery-staple"
 	var out lockedBuffer

@@ -9,8 +9,8 @@ import (
 	"github.com/gwe-project/gwe/engine/fault"
 )
 
-// Task is an open task. Its methods may be called from several goroutines. A nil Task swallows all: tests and callers
-// without a log need no special case.
+// Task is an open task. Its methods may be called from several goroutines. A nil Task swallows all: tests and
+// callers without a log need no special case.
 type Task struct {
 	log    *log
 	id     int
@@ -47,9 +47,11 @@ func (l *log) open(parent int, kind, name string, step Step) *Task {
 type Step struct {
 	// ID is the step's id, or ""; Path is where it stands in the recipe: "steps[3].undo[0]".
 	ID, Path string
-	// Action is its keyword, "unpack" say, and Item the item of its round, where there is a for-each around it.
+	// Action is its keyword, "unpack" say, and Item the item of its round, where there is a for-each around
+	// it.
 	Action, Item string
-	// Number and Of are its place among the steps, rounds or undos around it, from 1; 0 where they are not counted.
+	// Number and Of are its place among the steps, rounds or undos around it, from 1; 0 where they are not
+	// counted.
 	Number, Of int
 	// MayFail is set where the step may fail: what is around it goes on then.
 	MayFail bool
@@ -100,7 +102,8 @@ func (t *Task) lines(level Level, text string) {
 	}
 }
 
-// Progress tells how far the task is; total 0 is unknown. Callers may call it as often as they like: renderers thin it.
+// Progress tells how far the task is; total 0 is unknown. Callers may call it as often as they like:
+// renderers thin it.
 func (t *Task) Progress(current, total int64, unit string) {
 	if t == nil {
 		return
@@ -164,7 +167,8 @@ func flat(text string) string {
 // escapes are the terminal's escape sequences: colours, cursor movements, titles.
 var escapes = regexp.MustCompile(`\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)|[@-Z\\^_])`)
 
-// clean makes text fit for a terminal and for JSON: valid UTF-8, no control characters but tabs, no escape sequences.
+// clean makes text fit for a terminal and for JSON: valid UTF-8, no control characters but tabs, no escape
+// sequences.
 func clean(text string) string {
 	text = strings.ToValidUTF8(text, "\uFFFD")
 	if strings.ContainsRune(text, '\x1b') {

@@ -2,11 +2,12 @@ package tasklog
 
 import "time"
 
-// throttlePause lies between two events of progress of one task: four a second are as many as a person or a page can follow.
+// throttlePause lies between two events of progress of one task: four a second are as many as a person or a
+// page can follow.
 const throttlePause = 250 * time.Millisecond
 
-// Throttle is a Sink that passes events on to another one, and spares it progress: of each task at most four a second, and no value twice.
-// The last value that a task came to is passed on before its next other event.
+// Throttle is a Sink that passes events on to another one, and spares it progress: of each task at most four
+// a second, and no value twice. The last value that a task came to is passed on before its next other event.
 type Throttle struct {
 	sink  Sink
 	tasks map[int]*throttled

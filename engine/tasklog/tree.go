@@ -10,15 +10,16 @@ import (
 
 // TreeOptions are how a tree is drawn.
 type TreeOptions struct {
-	// Depth is how many levels are shown while all is well: tasks at that depth or above, and lines of tasks above it. 0
-	// shows everything. Warnings are always shown.
+	// Depth is how many levels are shown while all is well: tasks at that depth or above, and lines of tasks
+	// above it. 0 shows everything. Warnings are always shown.
 	Depth int
 	// Color uses terminal colours.
 	Color bool
-	// Live draws below the last line what runs now, how long and how far, and keeps that up to date: the output is a terminal
-	// that can move its cursor. Such a tree must be closed.
+	// Live draws below the last line what runs now, how long and how far, and keeps that up to date: the
+	// output is a terminal that can move its cursor. Such a tree must be closed.
 	Live bool
-	// Size gives the columns and rows of the terminal: lines are folded at its width. nil is an output that never folds.
+	// Size gives the columns and rows of the terminal: lines are folded at its width. nil is an output that
+	// never folds.
 	Size func() (columns, rows int)
 	// Buffer is how many lines a task keeps back for the case that it fails; 0 is 2000.
 	Buffer int
@@ -34,9 +35,9 @@ type TreeOptions struct {
 //	  # Post-install: ERROR (in 0:00:01)
 //	@ ota: ERROR (in 0:00:05)
 //
-// The opening line of a task is drawn once something below it is. A task that fails out of sight tells its whole story
-// to the task above, and the first one in sight that fails shows it; where that one ends well after all (a later attempt
-// succeeded, say), nothing is shown.
+// The opening line of a task is drawn once something below it is. A task that fails out of sight tells its
+// whole story to the task above, and the first one in sight that fails shows it; where that one ends well
+// after all (a later attempt succeeded, say), nothing is shown.
 type Tree struct {
 	out     io.Writer
 	options TreeOptions
@@ -117,8 +118,8 @@ func (t *Tree) Handle(event Event) {
 	t.draw()
 }
 
-// Close tells what open tasks have kept back, as after a crash or when the process is about to end, and takes the
-// status off the screen. It gives the first error of a write.
+// Close tells what open tasks have kept back, as after a crash or when the process is about to end, and takes
+// the status off the screen. It gives the first error of a write.
 func (t *Tree) Close() error {
 	if t.live.stop != nil {
 		t.live.stop()

@@ -82,7 +82,8 @@ func (t *Tree) closing(b *branch, event Event) string {
 	return t.title(b, ending, roleFailure)
 }
 
-// mayFail reports whether the task is a part of one that may fail. That one tells in the end whether it was allowed to.
+// mayFail reports whether the task is a part of one that may fail. That one tells in the end whether it was
+// allowed to.
 func (b *branch) mayFail() bool {
 	for at := b.above; at != nil; at = at.above {
 		if at.started.Allowed {

@@ -21,8 +21,8 @@ func self() user {
 	return user{uid: uint32(os.Geteuid()), gid: uint32(os.Getegid()), nobody: unmapped("/proc/self/uid_map", "/proc/sys/kernel/overflowuid")}
 }
 
-// unmapped is the id that stands for every owner outside of this user namespace, the real root among them; -1 in the first namespace, and
-// where that id is a user of the namespace itself. See user_namespaces(7).
+// unmapped is the id that stands for every owner outside of this user namespace, the real root among them; -1
+// in the first namespace, and where that id is a user of the namespace itself. See user_namespaces(7).
 func unmapped(table, overflow string) int64 {
 	ranges, err := os.ReadFile(table)
 	if err != nil {
@@ -44,8 +44,8 @@ func (u user) trusts(owner uint32) bool {
 	return owner == 0 || owner == u.uid || int64(owner) == u.nobody
 }
 
-// writable reports whether the mode of an entry lets a less trusted user write. With an ACL, the bits of the group are its mask, and may be
-// another user's right.
+// writable reports whether the mode of an entry lets a less trusted user write. With an ACL, the bits of the
+// group are its mask, and may be another user's right.
 func (u user) writable(path string, info fs.FileInfo) bool {
 	if info.Mode()&fs.ModeSymlink != 0 {
 		return false // its mode means nothing
@@ -60,8 +60,8 @@ func hasACL(path string) bool {
 	return err == nil && size > 0
 }
 
-// weakness judges one entry. In a directory with the sticky bit, entries can be replaced by their owner alone: that is enough for one on
-// the way to a path.
+// weakness judges one entry. In a directory with the sticky bit, entries can be replaced by their owner
+// alone: that is enough for one on the way to a path.
 func (u user) weakness(path string, info fs.FileInfo, above bool) *Weakness {
 	switch {
 	case !u.trusts(info.Sys().(*syscall.Stat_t).Uid):

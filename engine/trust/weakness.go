@@ -53,8 +53,9 @@ func (w *Weakness) Cure() string {
 	return fmt.Sprintf("chown %s %s; chmod go-w %s", owner, w.Path, w.Path)
 }
 
-// Find looks for a component of the path that a less trusted user can change, and returns nil if there is none. What does not exist
-// is not weak: the directory that would hold it is what counts. Errors are as the system gives them.
+// Find looks for a component of the path that a less trusted user can change, and returns nil if there is
+// none. What does not exist is not weak: the directory that would hold it is what counts. Errors are as the
+// system gives them.
 func Find(path string) (*Weakness, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {

@@ -132,7 +132,8 @@ func TestStickyItself(t *testing.T) {
 	}
 }
 
-// The owner that stands for all of another user namespace is trusted only where it cannot be a user of this one.
+// The owner that stands for all of another user namespace is trusted only where it cannot be a user of this
+// one.
 func TestUnmapped(t *testing.T) {
 	folder := t.TempDir()
 	for text, want := range map[string]int64{

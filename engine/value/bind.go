@@ -2,8 +2,9 @@ package value
 
 import "reflect"
 
-// IntoStruct fills a struct, given by pointer, from values by the names of its tags: each is converted strictly, what is
-// absent gets its default, what is required must be there, and what the struct does not have is refused.
+// IntoStruct fills a struct, given by pointer, from values by the names of its tags: each is converted
+// strictly, what is absent gets its default, what is required must be there, and what the struct does not
+// have is refused.
 func IntoStruct(values map[string]any, destination any) error {
 	return bind(values, destination, false)
 }
@@ -30,7 +31,8 @@ func bind(values map[string]any, destination any, partly bool) error {
 	return object.IntoStruct(values, destination)
 }
 
-// IntoStruct is the function of that name for a struct of which ObjectOf gave this type: to make the type anew takes longer than all else.
+// IntoStruct is the function of that name for a struct of which ObjectOf gave this type: to make the type
+// anew takes longer than all else.
 func (t Type) IntoStruct(values map[string]any, destination any) error {
 	converted, err := Convert(t, values)
 	if err != nil {
@@ -76,8 +78,8 @@ func assign(target reflect.Value, v any) {
 	}
 }
 
-// FromStruct gives a struct's fields as canonical values by the names of its tags. A nil pointer is nil: absent. A nil
-// slice or map is empty, not absent.
+// FromStruct gives a struct's fields as canonical values by the names of its tags. A nil pointer is nil:
+// absent. A nil slice or map is empty, not absent.
 func FromStruct(v any) (map[string]any, error) {
 	structure := reflect.ValueOf(v)
 	if !structure.IsValid() {
@@ -105,8 +107,8 @@ func (t Type) read(structure reflect.Value) (map[string]any, error) {
 	return values, nil
 }
 
-// canonical reads the Go form of a type. A scalar is taken as it is: a step type that leaves a path empty has said so,
-// and it is not for the binding to refuse it.
+// canonical reads the Go form of a type. A scalar is taken as it is: a step type that leaves a path empty has
+// said so, and it is not for the binding to refuse it.
 func canonical(source reflect.Value, t Type) (any, error) {
 	switch {
 	case source.Kind() == reflect.Pointer:

@@ -2,8 +2,9 @@ package value
 
 import "strings"
 
-// Closest gives the candidate that a misspelt name most likely meant: an edit distance under 3, and in a short name only
-// one, the first of equals, without regard to case or to - and _. It gives "" where none is close.
+// Closest gives the candidate that a misspelt name most likely meant: an edit distance under 3, and in a
+// short name only one, the first of equals, without regard to case or to - and _. It gives "" where none is
+// close.
 func Closest(name string, candidates []string) string {
 	best, bestDistance := "", 3
 	folded := foldName(name)
@@ -18,7 +19,8 @@ func Closest(name string, candidates []string) string {
 
 func foldName(name string) string { return strings.ReplaceAll(strings.ToLower(name), "-", "_") }
 
-// editDistance counts insertions, deletions, replacements and swaps of neighbours; it may stop early at the limit.
+// editDistance counts insertions, deletions, replacements and swaps of neighbours; it may stop early at the
+// limit.
 func editDistance(a, b string, limit int) int {
 	if len(a)-len(b) >= limit || len(b)-len(a) >= limit {
 		return limit

@@ -11,17 +11,18 @@ import (
 	"github.com/gwe-project/gwe/engine/fault"
 )
 
-// Convert makes the canonical value of a type of what YAML, JSON or an expression gave. Text becomes a duration, size,
-// version, path, url or secret where the type asks for one, and an int becomes a float; nothing else is implicit: the
-// number 5 is no string, 5.0 no int, 1.10 no version. Numbers of JSON must be json.Number or come by FromJSON, because a
-// float64 that was an int once cannot be told from one that never was.
+// Convert makes the canonical value of a type of what YAML, JSON or an expression gave. Text becomes a
+// duration, size, version, path, url or secret where the type asks for one, and an int becomes a float;
+// nothing else is implicit: the number 5 is no string, 5.0 no int, 1.10 no version. Numbers of JSON must be
+// json.Number or come by FromJSON, because a float64 that was an int once cannot be told from one that never
+// was.
 //
-// In an object unknown members are refused, required ones must be there, absent ones get their defaults, and members with
-// an enum must be of it. nil stands for an absent optional member and is refused elsewhere.
+// In an object unknown members are refused, required ones must be there, absent ones get their defaults, and
+// members with an enum must be of it. nil stands for an absent optional member and is refused elsewhere.
 func Convert(t Type, v any) (any, error) { return convert(t, v, strict) }
 
-// trust says whether a value comes from outside, or was made by a step type and only takes its form for the journal: that
-// one may leave a path empty and a required member out.
+// trust says whether a value comes from outside, or was made by a step type and only takes its form for the
+// journal: that one may leave a path empty and a required member out.
 type trust bool
 
 const (

@@ -9,8 +9,8 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// Document is a value as YAML or JSON writes it. It is read only by the type that is wanted: 1.10 is the version 1.10, the text 1.10
-// and the float 1.1.
+// Document is a value as YAML or JSON writes it. It is read only by the type that is wanted: 1.10 is the
+// version 1.10, the text 1.10 and the float 1.1.
 type Document struct{ node *yaml.Node }
 
 // ReadDocuments reads one YAML document: a mapping of names to values. An empty one has none.
@@ -48,7 +48,8 @@ func ReadDocuments(content []byte) (map[string]Document, error) {
 	return values, nil
 }
 
-// As reads the value by its type. What is text for YAML is read as Parse does. Its error is a fault with the code value-invalid.
+// As reads the value by its type. What is text for YAML is read as Parse does. Its error is a fault with the
+// code value-invalid.
 func (d Document) As(t Type) (any, error) {
 	if d.node.Kind == yaml.ScalarNode && d.node.ShortTag() == "!!str" && d.node.Style&yaml.TaggedStyle == 0 {
 		return Parse(t, d.node.Value)

@@ -8,15 +8,16 @@ import (
 	"time"
 )
 
-// Duration is a span of time, never negative. It is opaque, so that an expression cannot compare it with a number whose
-// unit nobody knows.
+// Duration is a span of time, never negative. It is opaque, so that an expression cannot compare it with a
+// number whose unit nobody knows.
 type Duration struct{ span time.Duration }
 
-// DurationOf wraps a Go duration. A negative one counts as zero: a clock that was set back has measured nothing.
+// DurationOf wraps a Go duration. A negative one counts as zero: a clock that was set back has measured
+// nothing.
 func DurationOf(span time.Duration) Duration { return Duration{span: max(span, 0)} }
 
-// ParseDuration reads "90s", "1m30s", "1.5h", "250ms"; the units are h, m, s, ms, us and ns. A number without a unit is
-// refused, zero too: write 0s.
+// ParseDuration reads "90s", "1m30s", "1.5h", "250ms"; the units are h, m, s, ms, us and ns. A number without
+// a unit is refused, zero too: write 0s.
 func ParseDuration(text string) (Duration, error) {
 	if _, err := parseFloat(text); err == nil {
 		return Duration{}, valueFault("the duration %q has no unit", text).WithHint("write %ss for seconds, or use m or h", strings.TrimPrefix(text, "-"))
@@ -72,7 +73,8 @@ func shortened(text string) string {
 // Std gives the Go form.
 func (d Duration) Std() time.Duration { return d.span }
 
-// String writes it so that ParseDuration reads the same span again, without units that are zero: "1m30s", "10m", "0s".
+// String writes it so that ParseDuration reads the same span again, without units that are zero: "1m30s",
+// "10m", "0s".
 func (d Duration) String() string {
 	text := d.span.String()
 	if strings.HasSuffix(text, "m0s") {

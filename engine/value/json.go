@@ -12,9 +12,10 @@ import (
 // ToJSON writes a value for the journal. What it writes is read by FromJSON with the same type:
 //
 //   - Durations, sizes and versions are their text; a float has a point or an exponent, an int has not.
-//   - A byte that is not UTF-8 is NUL and two hexadecimal digits, as is NUL itself, in keys of maps too: file names
-//     survive.
-//   - A secret is "***". FromJSON refuses that as a secret, so whoever needs the secret again must keep it elsewhere.
+//   - A byte that is not UTF-8 is NUL and two hexadecimal digits, as is NUL itself, in keys of maps too: file
+//     names survive.
+//   - A secret is "***". FromJSON refuses that as a secret, so whoever needs the secret again must keep it
+//     elsewhere.
 //   - An absent member of an object is null, or is not there.
 //
 // Values are taken as step types made them: an empty path, or a required member that is missing, passes.
@@ -31,8 +32,8 @@ func ToJSON(t Type, v any) (json.RawMessage, error) {
 	return json.RawMessage(text.String()), nil
 }
 
-// FromJSON reads what ToJSON wrote. Members that an object type does not have are left out, and members that are missing
-// are absent: an older or newer gwe may have written the journal.
+// FromJSON reads what ToJSON wrote. Members that an object type does not have are left out, and members that
+// are missing are absent: an older or newer gwe may have written the journal.
 func FromJSON(t Type, raw json.RawMessage) (any, error) {
 	if len(raw) > 0 && raw[0] == '"' { // most are
 		var text string

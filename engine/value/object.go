@@ -25,7 +25,8 @@ var goTypes = map[reflect.Type]Kind{
 	reflect.TypeFor[any]():      KindAny,
 }
 
-// ObjectOf gives the object type of a Go struct. Every field is exported and has the tag name; further tags are
+// ObjectOf gives the object type of a Go struct. Every field is exported and has the tag name; further tags
+// are
 //
 //	required:"true"   an argument that must be given
 //	default:"TEXT"    the value of one that is not given, as Parse reads it
@@ -39,14 +40,14 @@ var goTypes = map[reflect.Type]Kind{
 //	min:"1" max:"9"   the bounds of a literal number
 //	with:"http"       the argument without which this one says nothing
 //
-// A pointer may be absent; a slice is a list, a map[string]T a map, a struct an object. A scalar argument without
-// required, default and pointer is Go's zero value when absent.
+// A pointer may be absent; a slice is a list, a map[string]T a map, a struct an object. A scalar argument
+// without required, default and pointer is Go's zero value when absent.
 func ObjectOf(structure reflect.Type) (Type, error) {
 	return objectOf(structure, nil)
 }
 
-// MustObjectOf is ObjectOf for a type known to the program; it panics where ObjectOf gives an error, which no input can
-// cause.
+// MustObjectOf is ObjectOf for a type known to the program; it panics where ObjectOf gives an error, which no
+// input can cause.
 func MustObjectOf[A any]() Type {
 	object, err := ObjectOf(reflect.TypeFor[A]())
 	if err != nil {

@@ -11,10 +11,10 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// Parse reads a value of the type from text, as -i NAME=VALUE and the defaults of arguments give it. Scalars are read
-// strictly: an int is decimal digits, a bool is true or false, a float is finite. Lists, maps and objects are YAML or
-// JSON flow text, "[a, b]" or "{a: 1}", whose scalars are read by the element's type: 1.10 in a list<version> is the version
-// 1.10.
+// Parse reads a value of the type from text, as -i NAME=VALUE and the defaults of arguments give it. Scalars
+// are read strictly: an int is decimal digits, a bool is true or false, a float is finite. Lists, maps and
+// objects are YAML or JSON flow text, "[a, b]" or "{a: 1}", whose scalars are read by the element's type:
+// 1.10 in a list<version> is the version 1.10.
 func Parse(t Type, text string) (any, error) {
 	switch t.Kind {
 	case KindString:
@@ -143,7 +143,8 @@ func mappingFromNode(t Type, node *yaml.Node) (any, error) {
 	return values, nil
 }
 
-// anyFromNode reads a node by YAML's own types. A number whose text would change when it is written back is refused: 1.10 may be a version.
+// anyFromNode reads a node by YAML's own types. A number whose text would change when it is written back is
+// refused: 1.10 may be a version.
 func anyFromNode(node *yaml.Node) (any, error) {
 	switch node.Kind {
 	case yaml.SequenceNode:

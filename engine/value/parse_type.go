@@ -21,7 +21,8 @@ var foreignTypes = map[string]string{
 	"seconds": "duration", "semver": "version", "choice": "string, with enum: [a, b]", "enum": "string, with enum: [a, b]",
 }
 
-// ParseType reads a type as a recipe writes it: "string", "list<path>", "map<list<int>>". Blanks are not accepted.
+// ParseType reads a type as a recipe writes it: "string", "list<path>", "map<list<int>>". Blanks are not
+// accepted.
 func ParseType(text string) (Type, error) {
 	return parseType(text, text, 0)
 }

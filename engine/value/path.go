@@ -7,8 +7,8 @@ import (
 	"github.com/gwe-project/gwe/engine/fault"
 )
 
-// Path is a file path in the structs of step types; the canonical dynamic form is a plain string. It may be relative
-// and may hold bytes that are not UTF-8; it is never empty where it was parsed, and holds no NUL.
+// Path is a file path in the structs of step types; the canonical dynamic form is a plain string. It may be
+// relative and may hold bytes that are not UTF-8; it is never empty where it was parsed, and holds no NUL.
 type Path string
 
 // URL is an absolute URL in the structs of step types; the canonical dynamic form is a plain string.

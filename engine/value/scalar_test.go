@@ -135,7 +135,8 @@ func TestSecretNeverShows(t *testing.T) {
 	}
 }
 
-// TestIntOfAnySize: an integer of any size of Go's is an int, or an error where this machine's ints have fewer bits.
+// TestIntOfAnySize: an integer of any size of Go's is an int, or an error where this machine's ints have
+// fewer bits.
 func TestIntOfAnySize(t *testing.T) {
 	for _, given := range []any{int8(-1), int64(math.MaxInt32), int64(3 << 30), int64(-3 << 30), uint32(math.MaxUint32), uint64(3 << 30)} {
 		got, err := Convert(Of(KindInt), given)

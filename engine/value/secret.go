@@ -9,20 +9,22 @@ import (
 // Redacted is what a secret shows as.
 const Redacted = "***"
 
-// Secret is text that nobody may read by accident: fmt, log/slog, JSON and text marshalling all show Redacted. log/slog marshals it, or
-// formats it: a LogValue would take the whole package into every program. The text lies
-// behind a pointer, so that a struct with a Secret in an unexported field does not print it either.
+// Secret is text that nobody may read by accident: fmt, log/slog, JSON and text marshalling all show
+// Redacted. log/slog marshals it, or formats it: a LogValue would take the whole package into every program.
+// The text lies behind a pointer, so that a struct with a Secret in an unexported field does not print it
+// either.
 type Secret struct {
 	text *string
-	// computed is told of what is made of it; it may be nil. Pointers to structs and functions fmt would print.
+	// computed is told of what is made of it; it may be nil. Pointers to structs and functions fmt would
+	// print.
 	computed *func(text string)
 }
 
 // NewSecret wraps a text.
 func NewSecret(text string) Secret { return Secret{text: &text} }
 
-// Watched is the secret with a function that is told each text that an expression computes from it, so that it can be masked too. The
-// function may be called from several goroutines.
+// Watched is the secret with a function that is told each text that an expression computes from it, so that
+// it can be masked too. The function may be called from several goroutines.
 func (s Secret) Watched(computed func(text string)) Secret {
 	return Secret{text: s.text, computed: &computed}
 }
@@ -66,7 +68,8 @@ func (s Secret) MarshalJSON() ([]byte, error) { return json.Marshal(Redacted) }
 // MarshalText redacts.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(Redacted), nil }
 
-// Opened is the type with every secret a string: what a file that only the owner reads, or a pipe, may hold in the clear.
+// Opened is the type with every secret a string: what a file that only the owner reads, or a pipe, may hold
+// in the clear.
 func Opened(t Type) Type {
 	if t.Kind == KindSecret {
 		return Of(KindString)

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// Size is a number of bytes, never negative. It is opaque, so that an expression cannot compare it with a number whose
-// unit nobody knows.
+// Size is a number of bytes, never negative. It is opaque, so that an expression cannot compare it with a
+// number whose unit nobody knows.
 type Size struct{ bytes int64 }
 
 // SizeOf wraps a number of bytes. A negative one counts as zero.
@@ -26,8 +26,8 @@ var sizeUnits = []struct {
 
 var sizePattern = regexp.MustCompile(`^([0-9]{1,19}(?:\.[0-9]{1,18})?)([A-Za-z]*)$`)
 
-// ParseSize reads "512B", "64KiB", "1.5GB": KiB, MiB, GiB, TiB and PiB count by 1024, KB (or kB), MB, GB, TB and PB by 1000. A
-// number without a unit is refused, and so is one that is no whole number of bytes.
+// ParseSize reads "512B", "64KiB", "1.5GB": KiB, MiB, GiB, TiB and PiB count by 1024, KB (or kB), MB, GB, TB
+// and PB by 1000. A number without a unit is refused, and so is one that is no whole number of bytes.
 func ParseSize(text string) (Size, error) {
 	match := sizePattern.FindStringSubmatch(text)
 	if match == nil {

@@ -6,11 +6,11 @@ import (
 	"strings"
 )
 
-// Text is how a value appears inside text: a string, path or url as it is, a number in decimal, a duration "1m30s", a
-// size "400MiB", a list, map or object as JSON on one line with its keys in order.
+// Text is how a value appears inside text: a string, path or url as it is, a number in decimal, a duration
+// "1m30s", a size "400MiB", a list, map or object as JSON on one line with its keys in order.
 //
-// A secret is "***", alone and inside a list or map: whoever may use its text opens it with Reveal first. That is the
-// engine's expression package alone, and only where the recipe's checker has allowed it.
+// A secret is "***", alone and inside a list or map: whoever may use its text opens it with Reveal first.
+// That is the engine's expression package alone, and only where the recipe's checker has allowed it.
 func Text(v any) string {
 	switch typed := v.(type) {
 	case nil:

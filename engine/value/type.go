@@ -22,9 +22,9 @@ const (
 	KindObject   Kind = "object"
 )
 
-// Type is the type of a value. The canonical Go forms are: string, int, bool, float64; Duration, Size, Version and
-// Secret of this package; string for path and url; []any for a list; map[string]any for a map and an object; nil for
-// an absent value.
+// Type is the type of a value. The canonical Go forms are: string, int, bool, float64; Duration, Size,
+// Version and Secret of this package; string for path and url; []any for a list; map[string]any for a map and
+// an object; nil for an absent value.
 type Type struct {
 	Kind Kind
 	// Elem is the element of a list or a map.
@@ -39,13 +39,14 @@ type Field struct {
 	Type Type
 	// Help is one line for people, with the unit where there is one.
 	Help string
-	// Required arguments must be given; Default is the text of the default of one that is not, for people and schema.
+	// Required arguments must be given; Default is the text of the default of one that is not, for people and
+	// schema.
 	Required bool
 	Default  string
 	// Enum lists the accepted values, where they are few.
 	Enum []string
-	// Pattern is a regular expression (RE2) that the whole of a literal text matches, for the schema and for validation; ""
-	// is any. What an expression gives, the step type itself judges.
+	// Pattern is a regular expression (RE2) that the whole of a literal text matches, for the schema and for
+	// validation; "" is any. What an expression gives, the step type itself judges.
 	Pattern string
 	// Min and Max are inclusive bounds of a literal number, as Parse reads them; "" is none.
 	Min, Max string
@@ -57,10 +58,11 @@ type Field struct {
 	PresentWhen string
 	// Literal arguments may not contain ${{ }}: the text of a script, say.
 	Literal bool
-	// Secrets marks an argument that is not of type secret and yet may be made of secrets: env, headers, stdin, content.
-	// The Go value is then plain text, and whoever journals or logs it must mask it.
+	// Secrets marks an argument that is not of type secret and yet may be made of secrets: env, headers,
+	// stdin, content. The Go value is then plain text, and whoever journals or logs it must mask it.
 	Secrets bool
-	// Readers names the argument with the mode that what is made of this one gets: it says who can read the secrets in it. "" is none.
+	// Readers names the argument with the mode that what is made of this one gets: it says who can read the
+	// secrets in it. "" is none.
 	Readers string
 }
 
@@ -95,7 +97,8 @@ func (t Type) FieldNames() []string {
 	return names
 }
 
-// String writes the type as a recipe does, "list<path>"; an object, which a recipe cannot write, shows its fields.
+// String writes the type as a recipe does, "list<path>"; an object, which a recipe cannot write, shows its
+// fields.
 func (t Type) String() string {
 	switch t.Kind {
 	case KindList, KindMap:
@@ -107,8 +110,8 @@ func (t Type) String() string {
 	}
 }
 
-// Equal reports whether two types hold the same values: help, defaults and the like do not count, the presence of fields
-// does.
+// Equal reports whether two types hold the same values: help, defaults and the like do not count, the
+// presence of fields does.
 func (t Type) Equal(other Type) bool {
 	if t.Kind != other.Kind {
 		return false

@@ -118,7 +118,8 @@ func TestConvert(t *testing.T) {
 	}
 }
 
-// TestJSONRoundTrip makes sure that what the journal keeps comes back as it was, bytes that are not UTF-8 included.
+// TestJSONRoundTrip makes sure that what the journal keeps comes back as it was, bytes that are not UTF-8
+// included.
 func TestJSONRoundTrip(t *testing.T) {
 	object := Object(
 		Field{Name: "s", Type: Of(KindString)}, Field{Name: "p", Type: Of(KindPath)}, Field{Name: "f", Type: Of(KindFloat)}, Field{Name: "v", Type: Of(KindVersion)},

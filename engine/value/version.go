@@ -5,13 +5,13 @@ import (
 	"strings"
 )
 
-// Version is a version number. It is opaque, so that an expression cannot compare it with plain text, for which
-// "1.10.0" is before "1.9.0".
+// Version is a version number. It is opaque, so that an expression cannot compare it with plain text, for
+// which "1.10.0" is before "1.9.0".
 //
-// The form is that of semantic versioning, widened to what vendors write: an optional v, one to eight numbers, an
-// optional -pre.release, an optional +build. Missing numbers count as zero (1.2 equals v1.2.0), a fourth number is
-// compared as the first three are, a pre-release comes before its release, and the build does not count. Order follows
-// section 11 of Semantic Versioning 2.0.0.
+// The form is that of semantic versioning, widened to what vendors write: an optional v, one to eight
+// numbers, an optional -pre.release, an optional +build. Missing numbers count as zero (1.2 equals v1.2.0), a
+// fourth number is compared as the first three are, a pre-release comes before its release, and the build
+// does not count. Order follows section 11 of Semantic Versioning 2.0.0.
 type Version struct{ text string }
 
 var versionPattern = regexp.MustCompile(`^[vV]?[0-9]{1,32}(\.[0-9]{1,32}){0,7}(-[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?(\+[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?$`)

@@ -16,7 +16,8 @@ type Attribute struct {
 	Value []byte
 }
 
-// All reads the attributes whose names are wanted, sorted by name; wanted nil wants all. One that goes meanwhile is left out.
+// All reads the attributes whose names are wanted, sorted by name; wanted nil wants all. One that goes
+// meanwhile is left out.
 func (p Place) All(wanted func(name string) bool) ([]Attribute, error) {
 	names, err := p.Names()
 	if err != nil {

@@ -16,7 +16,8 @@ const (
 
 // Place is what has extended attributes.
 type Place struct {
-	// handle is an open file; where it is negative, path leads to the place, and a link at its end is followed if follow is set.
+	// handle is an open file; where it is negative, path leads to the place, and a link at its end is
+	// followed if follow is set.
 	handle int
 	path   string
 	follow bool
@@ -94,7 +95,8 @@ func (p Place) Remove(name string) error {
 	})
 }
 
-// whole calls with a larger buffer until the answer fits. The kernel gives at most 64 KiB of each, some file systems more.
+// whole calls with a larger buffer until the answer fits. The kernel gives at most 64 KiB of each, some file
+// systems more.
 func whole(call func(into []byte) (int, error)) ([]byte, error) {
 	const most = 1 << 20
 	for size := 256; ; size *= 16 {

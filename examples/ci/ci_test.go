@@ -90,8 +90,8 @@ func (s *shop) write(name, content string) {
 	}
 }
 
-// TestGitHook: with the hook in place, git refuses a commit with a wrong recipe, names the line, and takes the right one. What
-// is in the work tree alone does not count.
+// TestGitHook: with the hook in place, git refuses a commit with a wrong recipe, names the line, and takes
+// the right one. What is in the work tree alone does not count.
 func TestGitHook(t *testing.T) {
 	s := newShop(t)
 	s.must("git", "init", "-q")
@@ -120,7 +120,8 @@ func TestGitHook(t *testing.T) {
 	s.must("git", "commit", "-q", "-m", "right")
 }
 
-// TestPreCommitHook: the entry of .pre-commit-hooks.yaml does what pre-commit expects of one: files behind it, 0 or not.
+// TestPreCommitHook: the entry of .pre-commit-hooks.yaml does what pre-commit expects of one: files behind
+// it, 0 or not.
 func TestPreCommitHook(t *testing.T) {
 	content, err := os.ReadFile(".pre-commit-hooks.yaml")
 	if err != nil {
@@ -143,8 +144,9 @@ func TestPreCommitHook(t *testing.T) {
 	}
 }
 
-// TestWorkflow runs the steps Install, Validate and Test of the workflow as the runner would, with a package from a local file server, a right
-// recipe and a wrong one. GWE_TEST_PACKAGE is the package of a release; without it one is made of the gwe of these tests.
+// TestWorkflow runs the steps Install, Validate and Test of the workflow as the runner would, with a package
+// from a local file server, a right recipe and a wrong one. GWE_TEST_PACKAGE is the package of a release;
+// without it one is made of the gwe of these tests.
 func TestWorkflow(t *testing.T) {
 	w := newWorkflow(t)
 	if output, err := w.step("Install gwe"); err != nil || strings.Contains(output, "::warning::") {
@@ -174,7 +176,8 @@ func TestWorkflow(t *testing.T) {
 	}
 }
 
-// TestWorkflowInstallsNothingElse: without an address, without a file there, and with another digest, the job fails and says why.
+// TestWorkflowInstallsNothingElse: without an address, without a file there, and with another digest, the job
+// fails and says why.
 func TestWorkflowInstallsNothingElse(t *testing.T) {
 	w := newWorkflow(t)
 	address, _, _ := strings.Cut(w.address, "#")

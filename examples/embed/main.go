@@ -1,5 +1,5 @@
-// Embed is a vendor's own update agent with gwe inside: it finishes at its start what a crash left, carries one recipe out,
-// and reports each step in its own words. Nothing of gwe's command line is in it.
+// Embed is a vendor's own update agent with gwe inside: it finishes at its start what a crash left, carries
+// one recipe out, and reports each step in its own words. Nothing of gwe's command line is in it.
 //
 //	go run ./examples/embed STATE RECIPE NAME=VALUE...
 package main

@@ -1,4 +1,5 @@
-// Command acme-gwe is a vendor's own gwe: the whole command line, with a step type of the vendor's beside gwe's own.
+// Command acme-gwe is a vendor's own gwe: the whole command line, with a step type of the vendor's beside
+// gwe's own.
 package main
 
 import (

@@ -72,7 +72,8 @@ func dotCluster(text *strings.Builder, c *cluster, indent string) {
 	}
 }
 
-// dotText writes lines as one quoted string: backslashes and quotes are escaped, and each line is set to the left.
+// dotText writes lines as one quoted string: backslashes and quotes are escaped, and each line is set to the
+// left.
 func dotText(lines []string) string {
 	var text strings.Builder
 	text.WriteByte('"')

@@ -147,7 +147,8 @@ func (f *flow) group(c *cluster, one *item, from []string) []string {
 	return last
 }
 
-// parallel adds branches between two bars. They are put back one after the other, in reverse order of declaration.
+// parallel adds branches between two bars. They are put back one after the other, in reverse order of
+// declaration.
 func (f *flow) parallel(c *cluster, one *item, from []string) []string {
 	frame := &cluster{id: f.next("group"), lines: labelled(one.conditions, one.title, one.tag)}
 	c.content = append(c.content, frame)

@@ -152,8 +152,8 @@ func shapes(t testing.TB, svg string) (boxes, texts []box, words string) {
 	}
 }
 
-// TestNothingOverlaps: whatever the recipe, no card lies on another, a frame holds a card whole or not at all, and all lies
-// on the paper.
+// TestNothingOverlaps: whatever the recipe, no card lies on another, a frame holds a card whole or not at
+// all, and all lies on the paper.
 func TestNothingOverlaps(t *testing.T) {
 	for file, recipe := range all(t) {
 		boxes, texts, words := shapes(t, drawn(t, "svg", recipe))

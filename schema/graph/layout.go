@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// Measures of an SVG, in pixels. Nobody knows the reader's fonts, so texts are wrapped by a width of a character that is
-// rather too much than too little.
+// Measures of an SVG, in pixels. Nobody knows the reader's fonts, so texts are wrapped by a width of a
+// character that is rather too much than too little.
 const (
 	characterWidth  = 7.6
 	smallWidth      = 6.4
@@ -31,8 +31,9 @@ const (
 // point is a place on the canvas.
 type point struct{ x, y int }
 
-// block is something that is laid out: its size, the axis on which the way forward passes it, and how it is drawn at a
-// place. Where it can be put back, the way back enters it at below and leaves it at above, both relative to its place.
+// block is something that is laid out: its size, the axis on which the way forward passes it, and how it is
+// drawn at a place. Where it can be put back, the way back enters it at below and leaves it at above, both
+// relative to its place.
 type block struct {
 	width, height, axis int
 	above, below        *point
@@ -308,7 +309,8 @@ func bullets(lines []string) []string {
 	return marked
 }
 
-// wrap breaks texts into lines that fit, at blanks where there are some; what is more than so many lines is left out.
+// wrap breaks texts into lines that fit, at blanks where there are some; what is more than so many lines is
+// left out.
 func wrap(texts []string, width int, character float64, most int) []string {
 	fit := max(8, int(float64(width)/character))
 	var lines []string
@@ -330,7 +332,8 @@ func wrap(texts []string, width int, character float64, most int) []string {
 	return lines
 }
 
-// breakAt finds where a line of at most so many characters ends: at a blank, or else behind a slash or comma, or else there.
+// breakAt finds where a line of at most so many characters ends: at a blank, or else behind a slash or comma,
+// or else there.
 func breakAt(runes []rune, most int) int {
 	for i := most; i > most/3; i-- {
 		if runes[i] == ' ' {

@@ -64,8 +64,8 @@ func mermaidCluster(text *strings.Builder, c *cluster, indent string) {
 	}
 }
 
-// mermaidText writes lines as text in quotes: all that Mermaid, its Markdown or HTML could take for markup becomes the
-// number of a character.
+// mermaidText writes lines as text in quotes: all that Mermaid, its Markdown or HTML could take for markup
+// becomes the number of a character.
 func mermaidText(lines []string) string {
 	if len(lines) == 0 {
 		return " "

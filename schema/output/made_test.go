@@ -18,7 +18,8 @@ import (
 
 type object = map[string]any
 
-// maker makes a JSON Schema of Go types: the structure by reflection, descriptions and named values by the source.
+// maker makes a JSON Schema of Go types: the structure by reflection, descriptions and named values by the
+// source.
 type maker struct {
 	t           *testing.T
 	definitions object

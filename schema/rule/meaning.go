@@ -1,7 +1,7 @@
 package rule
 
-// meaning are the rules about recipes that are well formed and do not do what their author means. A step may allow each of them with a
-// reason.
+// meaning are the rules about recipes that are well formed and do not do what their author means. A step may
+// allow each of them with a reason.
 func meaning() []Rule {
 	return []Rule{
 		{

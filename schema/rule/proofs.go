@@ -1,7 +1,7 @@
 package rule
 
-// proofs are the rules about what could leave the machine between the old version and the new one. A step may allow each of
-// them with a reason, but for the last.
+// proofs are the rules about what could leave the machine between the old version and the new one. A step may
+// allow each of them with a reason, but for the last.
 func proofs() []Rule {
 	return []Rule{
 		{

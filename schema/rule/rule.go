@@ -14,8 +14,9 @@ type Rule struct {
 	Summary string
 	// Why says why that is refused, and how to put it right.
 	Why string
-	// Wrong is a recipe that breaks the rule, and Right the same recipe put right. Both are "" where an example would be
-	// too long or could not be seen: a file that is too large, a control character, a recipe and its tests.
+	// Wrong is a recipe that breaks the rule, and Right the same recipe put right. Both are "" where an
+	// example would be too long or could not be seen: a file that is too large, a control character, a recipe
+	// and its tests.
 	Wrong, Right string
 }
 

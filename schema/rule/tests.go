@@ -1,6 +1,7 @@
 package rule
 
-// tests are the rules about files of tests, NAME.test.yaml. They have no examples: it takes a recipe and its tests to break one.
+// tests are the rules about files of tests, NAME.test.yaml. They have no examples: it takes a recipe and its
+// tests to break one.
 func tests() []Rule {
 	return []Rule{
 		{

@@ -1,7 +1,7 @@
 package rule
 
-// traps are the rules about what people get wrong in a step of its own: each of them is well formed, and ends otherwise than its author thinks. A
-// step may allow each of them with a reason.
+// traps are the rules about what people get wrong in a step of its own: each of them is well formed, and ends
+// otherwise than its author thinks. A step may allow each of them with a reason.
 func traps() []Rule {
 	restart := "- run: { argv: [systemctl, restart, app] }\n  undo-last:\n    - run: { argv: [systemctl, restart, app] }"
 	return []Rule{

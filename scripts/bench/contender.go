@@ -18,7 +18,8 @@ type contender struct {
 	home string
 	// command installs release 1 or 2.
 	command func(version int) *exec.Cmd
-	// seconds are the times of the two releases; memory is the most that it used, in KiB, where that is measured.
+	// seconds are the times of the two releases; memory is the most that it used, in KiB, where that is
+	// measured.
 	seconds [2][]float64
 	memory  int64
 	watch   bool
@@ -150,8 +151,8 @@ func (c *contender) measure(version int) error {
 
 var peakLine = regexp.MustCompile(`(?m)^VmHWM:\s+(\d+) kB$`)
 
-// peakOf gives the peak memory of a process, asked again and again while it runs. (What wait tells of a child includes
-// the memory of the parent, which it had before it became another program.)
+// peakOf gives the peak memory of a process, asked again and again while it runs. (What wait tells of a child
+// includes the memory of the parent, which it had before it became another program.)
 func (c *contender) peakOf(pid int, ended <-chan struct{}) int64 {
 	var peak int64
 	for c.watch {

@@ -1,6 +1,6 @@
-// Command bench compares gwe with what it replaces: the pipeline of gpg, tar and rsync, and rsync alone. A first install and an
-// update of a made-up firmware, each until all is on the disk, in one run on this machine. It judges nothing: it prints
-// medians, their ratios and gwe's peak memory.
+// Command bench compares gwe with what it replaces: the pipeline of gpg, tar and rsync, and rsync alone. A
+// first install and an update of a made-up firmware, each until all is on the disk, in one run on this
+// machine. It judges nothing: it prints medians, their ratios and gwe's peak memory.
 package main
 
 import (

@@ -12,7 +12,8 @@ import (
 	"github.com/gwe-project/gwe/scripts/gateway"
 )
 
-// TestAnotherGweIsKilled kills the gwe that a run is handed over to, alone and with the one that began the run.
+// TestAnotherGweIsKilled kills the gwe that a run is handed over to, alone and with the one that began the
+// run.
 func TestAnotherGweIsKilled(t *testing.T) {
 	need.Root(t, "the machine of the campaigns gives files to others")
 	base := t.TempDir()

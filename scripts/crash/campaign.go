@@ -69,7 +69,8 @@ func (o one) String() string {
 	return text
 }
 
-// campaign makes all trials that the settings ask for, in an order that the seed gives, and prints counts and violations.
+// campaign makes all trials that the settings ask for, in an order that the seed gives, and prints counts and
+// violations.
 func campaign(ctx context.Context, tracers []*trace.Tracer, base string, settings settings) error {
 	began := time.Now()
 	c := &run{settings: settings, tracers: tracers, base: base, seen: map[string]bool{}, counts: map[string]int{}}

@@ -46,7 +46,8 @@ func (d disturbance) syncs() bool {
 	return call == "fsync" || call == "fdatasync" || call == "syncfs"
 }
 
-// momentary tells whether it is one write or sync of a journal that fails. Then the journal is taken up again.
+// momentary tells whether it is one write or sync of a journal that fails. Then the journal is taken up
+// again.
 func (d disturbance) momentary() bool {
 	return !d.kills() && !trace.Failure(d.how).Lasts() && !strings.HasPrefix(d.point, "open ") && strings.Contains(d.point, "/journal#")
 }
@@ -63,10 +64,12 @@ func (d disturbance) applies() bool {
 	return trace.Failure(d.how).Applies(call)
 }
 
-// killEach kills the gwe that a run was handed over to, and then the one that began the run, while that puts all back.
+// killEach kills the gwe that a run was handed over to, and then the one that began the run, while that puts
+// all back.
 const killEach = "kill-each"
 
-// later says which of the calls that the one that began the run makes then is its last; it may have ended before.
+// later says which of the calls that the one that began the run makes then is its last; it may have ended
+// before.
 func (d disturbance) later() int {
 	sum := fnv.New32a()
 	_, _ = sum.Write([]byte(d.point))

@@ -16,8 +16,9 @@ import (
 	"github.com/gwe-project/gwe/scripts/crash/trace"
 )
 
-// fingerprint is the state of the disk: two states with one fingerprint are the same to a recovery. What differs from run
-// to run (times, a run's name, temporary names) is not in it, nor are the logs; of a journal only the kinds of its records.
+// fingerprint is the state of the disk: two states with one fingerprint are the same to a recovery. What
+// differs from run to run (times, a run's name, temporary names) is not in it, nor are the logs; of a journal
+// only the kinds of its records.
 func (s *site) fingerprint() string {
 	var lines []string
 	for _, folder := range []string{"opt", "bin", "marks", "state"} {

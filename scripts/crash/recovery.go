@@ -11,9 +11,10 @@ import (
 	"github.com/gwe-project/gwe/scripts/gateway"
 )
 
-// recoveries kills a gwe, and then its recovery at the first point at which the disk is in a new state. What that leaves is
-// recovered and judged, and its recovery is killed likewise, until there are no new states. A chain of kills is made again
-// for each next one: a copy of the disk would have other inodes, and a step knows what it made by them.
+// recoveries kills a gwe, and then its recovery at the first point at which the disk is in a new state. What
+// that leaves is recovered and judged, and its recovery is killed likewise, until there are no new states. A
+// chain of kills is made again for each next one: a copy of the disk would have other inodes, and a step
+// knows what it made by them.
 func (c *run) recoveries(ctx context.Context, s *site, o one) (all verdict) {
 	pending := [][]disturbance{o.disturbances}
 	for len(pending) > 0 && ctx.Err() == nil {
@@ -56,7 +57,8 @@ func (s *site) follow(chain []disturbance) bool {
 	return true
 }
 
-// killRecovery recovers, and kills that at the first point at which the disk is in a new state, "" where there is none.
+// killRecovery recovers, and kills that at the first point at which the disk is in a new state, "" where
+// there is none.
 func (c *run) killRecovery(s *site, first disturbance) (point string) {
 	s.recoversTraced(s.wayOf(first), func(at trace.Point) trace.Action {
 		if !c.isNew(s, first) {

@@ -10,8 +10,8 @@ import (
 	"sync"
 )
 
-// results are kept in a file of JSON lines, the first of which names the gwe that was tried. A campaign that is started again
-// with the same gwe makes only the trials that are not in it, and those that ended badly.
+// results are kept in a file of JSON lines, the first of which names the gwe that was tried. A campaign that
+// is started again with the same gwe makes only the trials that are not in it, and those that ended badly.
 type results struct {
 	mutex sync.Mutex
 	file  *os.File

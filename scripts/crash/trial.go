@@ -41,7 +41,8 @@ func arrange(tracer *trace.Tracer, change gateway.Change, base string, settings 
 	return made, r
 }
 
-// traced runs a gwe on the site and asks decide at each point. It counts the programs that are followed, with those before.
+// traced runs a gwe on the site and asks decide at each point. It counts the programs that are followed, with
+// those before.
 func (s *site) traced(decide func(trace.Point) trace.Action, before int, arguments ...string) (e gateway.Ended, followed int) {
 	self, err := os.Executable()
 	s.Check(err)
@@ -68,7 +69,8 @@ func (s *site) points(arguments ...string) (list []string) {
 
 // verdict is how a trial ended.
 type verdict struct {
-	// End is "old", "new", or "person" where gwe said that the machine needs one; "" where the point never came.
+	// End is "old", "new", or "person" where gwe said that the machine needs one; "" where the point never
+	// came.
 	End        string
 	Code       int
 	Violations []string
@@ -83,7 +85,8 @@ func (s *site) fresh() *gateway.Findings {
 	return r
 }
 
-// try makes one trial. The first disturbance is one of the change, those behind it are of the recoveries that follow.
+// try makes one trial. The first disturbance is one of the change, those behind it are of the recoveries that
+// follow.
 func (s *site) try(disturbances []disturbance) verdict {
 	r := s.fresh()
 	var v verdict
@@ -168,7 +171,8 @@ func (s *site) judge(d disturbance, e gateway.Ended, isRun bool, v *verdict) {
 	}
 }
 
-// wantEnd asks the oracle before any recovery, which may still have crumbs to clear away: an exit code is a promise.
+// wantEnd asks the oracle before any recovery, which may still have crumbs to clear away: an exit code is a
+// promise.
 func (s *site) wantEnd(committed bool) {
 	if s.WantMachine(s.want) != committed {
 		s.Errorf("the exit code says otherwise than the journal")

@@ -16,7 +16,8 @@ import (
 type way struct {
 	// early is in the two parts of a boot, in front of the services and behind them.
 	early bool
-	// before is by the gwe that a self-update keeps for a boot at which the new one does not start, where there is one.
+	// before is by the gwe that a self-update keeps for a boot at which the new one does not start, where
+	// there is one.
 	before bool
 }
 
@@ -65,7 +66,8 @@ func (s *site) recovers(w way, runs func(part ...string) gateway.Ended) (e gatew
 	return e
 }
 
-// recoversPart runs a part that must end well. Early, an undo by hooks may be put off, for who knows whether they need a service.
+// recoversPart runs a part that must end well. Early, an undo by hooks may be put off, for who knows whether
+// they need a service.
 func (s *site) recoversPart(part ...string) gateway.Ended {
 	e := s.Gwe(nil, part...)
 	waits := e.Code == 75 && slices.Contains(part, "--early") && !s.change.ReplacesGwe()

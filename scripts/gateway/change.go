@@ -7,9 +7,10 @@ import (
 	"time"
 )
 
-// Change is something that gwe does to a machine and that a test disturbs: From is what is installed before, oldest
-// first; To is the package that is installed, or RollBack; Fails tells that its post-install does. By is what is done by hand,
-// once To is installed undisturbed, to the run that did that: the machine before the change has To then.
+// Change is something that gwe does to a machine and that a test disturbs: From is what is installed before,
+// oldest first; To is the package that is installed, or RollBack; Fails tells that its post-install does. By
+// is what is done by hand, once To is installed undisturbed, to the run that did that: the machine before the
+// change has To then.
 type Change struct {
 	Name  string
 	From  []string
@@ -46,8 +47,8 @@ var Changes = []Change{
 	{Name: "way back of restart", From: []string{"restart app-1", "restart app-2"}, To: "restart app-3", By: Undo},
 }
 
-// SelfUpdates replace the gwe that does them by gwe-2, by recipes/self-update.yaml: the run is handed over. gwe-bad is the same
-// gwe, found unfit by a step behind the hand-over. Vendor.PackGwe makes what they need.
+// SelfUpdates replace the gwe that does them by gwe-2, by recipes/self-update.yaml: the run is handed over.
+// gwe-bad is the same gwe, found unfit by a step behind the hand-over. Vendor.PackGwe makes what they need.
 var SelfUpdates = []Change{
 	{Name: "self-update", To: "gwe-2"},
 	{Name: "failing self-update", To: "gwe-bad", Fails: true},
@@ -118,8 +119,9 @@ func (c Change) ArrangeOn(g *Gateway) Ends {
 	return want
 }
 
-// Ready restores the saved machine, and brings it to where the change can begin. A run that something is done to by hand is
-// made anew each time, because a copy of a release is not the one that its undo knows; it leaves all old releases.
+// Ready restores the saved machine, and brings it to where the change can begin. A run that something is done
+// to by hand is made anew each time, because a copy of a release is not the one that its undo knows; it
+// leaves all old releases.
 func (c Change) Ready(g *Gateway) {
 	g.Helper()
 	g.Restore()

@@ -27,7 +27,8 @@ import (
 //	ota.yaml         the recipe, shipped or that one, and the package to install: all such are gone before recovery
 //	package
 //
-// The service of a release is a real process, tail -f opt/RELEASE/version: its command line names the release.
+// The service of a release is a real process, tail -f opt/RELEASE/version: its command line names the
+// release.
 type Gateway struct {
 	Reporter
 	// Root is the folder.
@@ -35,7 +36,8 @@ type Gateway struct {
 	Vendor Vendor
 	// Program is the path of the gwe that runs here.
 	Program string
-	// Unplugged tells that the machine loses its power: no service runs when it comes back, and none is asked for.
+	// Unplugged tells that the machine loses its power: no service runs when it comes back, and none is asked
+	// for.
 	Unplugged bool
 }
 
@@ -112,7 +114,8 @@ func (g *Gateway) Withdraw() {
 	}
 }
 
-// Ended is how a gwe ended: its exit code, or 128 and the number of the signal that ended it, and all that it said.
+// Ended is how a gwe ended: its exit code, or 128 and the number of the signal that ended it, and all that it
+// said.
 type Ended struct {
 	Code   int
 	Killed bool
@@ -133,7 +136,8 @@ func isFolder(path string) bool {
 	return err == nil && info.IsDir()
 }
 
-// Output makes a file for what a gwe says. It is no pipe: what a hook leaves behind must not hold the test up.
+// Output makes a file for what a gwe says. It is no pipe: what a hook leaves behind must not hold the test
+// up.
 func (g *Gateway) Output() *os.File {
 	g.Helper()
 	folder := g.Root
@@ -215,7 +219,8 @@ func (g *Gateway) Save() {
 	g.copyAll(g.Root, g.Path("saved"))
 }
 
-// Restore gives the machine back as it was saved, its service too. Its directories stay the ones that they are: undos know them.
+// Restore gives the machine back as it was saved, its service too. Its directories stay the ones that they
+// are: undos know them.
 func (g *Gateway) Restore() {
 	g.Helper()
 	g.KillAll()
@@ -238,8 +243,9 @@ func (g *Gateway) Restore() {
 	}
 }
 
-// copyAll copies one release after the other, the newest one first: their age on this machine is the wrong way round, as behind a
-// clock that was wrong or a backup. The clock of file systems ticks every few milliseconds only.
+// copyAll copies one release after the other, the newest one first: their age on this machine is the wrong
+// way round, as behind a clock that was wrong or a backup. The clock of file systems ticks every few
+// milliseconds only.
 func (g *Gateway) copyAll(from, to string) {
 	g.Helper()
 	for _, folder := range kept {
@@ -273,7 +279,8 @@ func (g *Gateway) Processes() map[int]string {
 	return found
 }
 
-// KillAll ends what still runs on this machine, and takes away the control groups of runs that nobody recovered.
+// KillAll ends what still runs on this machine, and takes away the control groups of runs that nobody
+// recovered.
 func (g *Gateway) KillAll() {
 	for left := g.Processes(); len(left) > 0; left = g.Processes() {
 		for pid := range left {

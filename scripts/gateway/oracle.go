@@ -19,12 +19,13 @@ import (
 	"github.com/gwe-project/gwe/engine/journal"
 )
 
-// Picture is all that an update may change on a gateway, one line a thing: each name below opt and bin with its kind, mode,
-// owner, time, content, and which other names are the same file; the link; the marks; and the service that runs.
+// Picture is all that an update may change on a gateway, one line a thing: each name below opt and bin with
+// its kind, mode, owner, time, content, and which other names are the same file; the link; the marks; and the
+// service that runs.
 type Picture map[string]string
 
-// Ends are the only two ways in which a disturbed change may end. There are two pictures of the new: prune comes after
-// the commit, and where it was cut short it is put back, so the oldest release is still there.
+// Ends are the only two ways in which a disturbed change may end. There are two pictures of the new: prune
+// comes after the commit, and where it was cut short it is put back, so the oldest release is still there.
 type Ends struct {
 	Old, New, Unpruned Picture
 	// Decides is the kind of the record that is in the journal exactly if the machine must be the new one.
@@ -33,8 +34,8 @@ type Ends struct {
 	Kept struct{ Old, New int }
 }
 
-// WantOldOrNew is the oracle, asked when gwe has recovered. The journal says which of the two it must be: the new one
-// exactly if what decides is in it.
+// WantOldOrNew is the oracle, asked when gwe has recovered. The journal says which of the two it must be: the
+// new one exactly if what decides is in it.
 func (g *Gateway) WantOldOrNew(want Ends) (isNew bool) {
 	g.Helper()
 	g.WantSettled()
@@ -56,14 +57,16 @@ func (g *Gateway) WantOldOrNew(want Ends) (isNew bool) {
 	return isNew
 }
 
-// WantMachine is the part of the oracle that must hold already when gwe has ended by itself: the machine is old or new.
+// WantMachine is the part of the oracle that must hold already when gwe has ended by itself: the machine is
+// old or new.
 func (g *Gateway) WantMachine(want Ends) (isNew bool) {
 	g.Helper()
 	now, wanted, name := g.Picture(), want.Old, "old"
 	if isNew = g.decided(want.Decides); isNew {
 		wanted, name = want.New, "new"
 	}
-	// The step that refreshes may fail, and then the cache is still the old one; where it acted, it was told of its undo.
+	// The step that refreshes may fail, and then the cache is still the old one; where it acted, it was told
+	// of its undo.
 	if want.Decides == "committed" && isNew && now["cache"] == want.Old["cache"] && !g.acted("cache") {
 		now["cache"] = wanted["cache"]
 	}
@@ -76,7 +79,8 @@ func (g *Gateway) WantMachine(want Ends) (isNew bool) {
 	return isNew
 }
 
-// WantUntouched is what must hold when gwe has ended without knowing whether its journal tells the next recovery to go on.
+// WantUntouched is what must hold when gwe has ended without knowing whether its journal tells the next
+// recovery to go on.
 func (g *Gateway) WantUntouched(want Ends) {
 	g.Helper()
 	g.wantPicture("old", g.Picture(), want.Old)
@@ -86,7 +90,8 @@ func (g *Gateway) WantUntouched(want Ends) {
 func (g *Gateway) decided(kind string) bool {
 	g.Helper()
 	for _, run := range g.runs() {
-		// A run that never began has no journal until the next recovery clears its folder away; WantSettled tells.
+		// A run that never began has no journal until the next recovery clears its folder away; WantSettled
+		// tells.
 		records, _ := journal.Read(filepath.Join(run, "journal"))
 		has := slices.ContainsFunc(records, func(r journal.Record) bool { return r.Kind == kind })
 		if _, err := os.Lstat(g.Path("saved/state/runs", filepath.Base(run))); err != nil && has {
@@ -115,9 +120,9 @@ func (g *Gateway) runs() []string {
 	return runs
 }
 
-// WantSettled checks what must hold after every recovery: all journals can be read and have an end, nothing is kept for a run that
-// cannot be undone any more, no lock is held, and no temporary name and no control group is left. The old file that an undo needs has a
-// hidden name with that of its run.
+// WantSettled checks what must hold after every recovery: all journals can be read and have an end, nothing
+// is kept for a run that cannot be undone any more, no lock is held, and no temporary name and no control
+// group is left. The old file that an undo needs has a hidden name with that of its run.
 func (g *Gateway) WantSettled() {
 	g.Helper()
 	standing := g.standing()
@@ -158,7 +163,8 @@ func (g *Gateway) WantSettled() {
 	}
 }
 
-// MarkOf is what the run in a folder marks its processes with. The id alone does not tell it from a run of another machine.
+// MarkOf is what the run in a folder marks its processes with. The id alone does not tell it from a run of
+// another machine.
 func MarkOf(run string) string {
 	text, _ := os.ReadFile(filepath.Join(run, "mark")) // it has not begun yet
 	mark, _, _ := strings.Cut(strings.TrimPrefix(string(text), "GWE_PROCESS="), "/")
@@ -253,7 +259,8 @@ func (g *Gateway) Picture() Picture {
 	return made
 }
 
-// KeptName is the end of the name of a directory to which a rollback moved what came later; it is of one run alone.
+// KeptName is the end of the name of a directory to which a rollback moved what came later; it is of one run
+// alone.
 var KeptName = regexp.MustCompile(`\.kept-[0-9]{8}-[0-9]{6}\.[0-9]{3}`)
 
 func (g *Gateway) describe(path, name string, first map[uint64]string) string {
@@ -281,7 +288,8 @@ func (g *Gateway) describe(path, name string, first map[uint64]string) string {
 	return line
 }
 
-// WithoutTimeOfLink is for comparing the new state with that of another run: each run makes a link of its own.
+// WithoutTimeOfLink is for comparing the new state with that of another run: each run makes a link of its
+// own.
 func (p Picture) WithoutTimeOfLink() Picture {
 	without := maps.Clone(p)
 	if fields := strings.Fields(p[link]); len(fields) == timed {

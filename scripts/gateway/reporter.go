@@ -1,6 +1,7 @@
 package gateway
 
-// Reporter is what a gateway says its findings to: a test, or a campaign's own. Fatal and Fatalf end the goroutine.
+// Reporter is what a gateway says its findings to: a test, or a campaign's own. Fatal and Fatalf end the
+// goroutine.
 type Reporter interface {
 	Helper()
 	Error(arguments ...any)

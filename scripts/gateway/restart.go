@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// restarting is the recipe that everybody writes first: switch the link, restart the program, check. It installs a release whose name
-// is behind restarts.
+// restarting is the recipe that everybody writes first: switch the link, restart the program, check. It
+// installs a release whose name is behind restarts.
 const (
 	restarting = "restart.yaml"
 	restarts   = "restart "
@@ -21,7 +21,8 @@ func isRestart(release string) bool { return strings.HasPrefix(release, restarts
 //go:embed gwe-step-cache
 var cachePlugin []byte
 
-// installPlugin gives the machine a step type that refreshes: gwe-step-cache writes the version of the linked release to marks/cache.
+// installPlugin gives the machine a step type that refreshes: gwe-step-cache writes the version of the linked
+// release to marks/cache.
 func (g *Gateway) installPlugin() {
 	g.Helper()
 	plugin := g.Path("bin/steps/gwe-step-cache")
@@ -41,7 +42,8 @@ var restartService = "set -- \"$TARGET/current\"\n" + strings.TrimPrefix(StopSer
 // lastOfStart is the check of a post-install; the recipe has a step of its own for that.
 const lastOfStart = "[ \"${1##*/}\" != app-bad ]\n"
 
-// provideRestart puts the recipe there. Its optional part fails each time, and is undone alone while the new release is linked.
+// provideRestart puts the recipe there. Its optional part fails each time, and is undone alone while the new
+// release is linked.
 func (g *Gateway) provideRestart() {
 	g.Helper()
 	inline := func(indent string) string {

@@ -39,7 +39,8 @@ func (g *Gateway) installGwe() {
 	g.Check(errors.Join(os.WriteFile(g.Program, content, 0o755), os.Chtimes(g.Program, made, made)))
 }
 
-// GweBefore is the gwe to recover with where the other does not start: the one that a self-update has kept, if there is one.
+// GweBefore is the gwe to recover with where the other does not start: the one that a self-update has kept,
+// if there is one.
 func (g *Gateway) GweBefore() string {
 	before := g.Path("bin/gwe.before")
 	if _, err := exec.LookPath(before); err != nil {

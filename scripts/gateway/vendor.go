@@ -12,8 +12,8 @@ import (
 // Vendor holds packed releases, app-1 to app-3 and app-bad, and the keyring that trusts them.
 type Vendor string
 
-// NewVendor packs the releases. Each has the same files, but for its version, as a package of the field has: most of an
-// update becomes links.
+// NewVendor packs the releases. Each has the same files, but for its version, as a package of the field has:
+// most of an update becomes links.
 func NewVendor(t Reporter) Vendor {
 	t.Helper()
 	folder := t.TempDir()
@@ -38,8 +38,8 @@ func (v Vendor) PackMore(t Reporter, name string, hooks map[string]string) {
 }
 
 const (
-	// StopService stops whatever service runs. It bears a pid file of a service that is gone, even one whose number it has itself
-	// now, and being run twice.
+	// StopService stops whatever service runs. It bears a pid file of a service that is gone, even one whose
+	// number it has itself now, and being run twice.
 	StopService = `#!/bin/sh
 set -eu
 root=${1%/*/*} marks=${1%/*/*}/marks
@@ -50,7 +50,8 @@ if [ -s "$marks/pid" ] && read -r pid <"$marks/pid" && running "$pid"; then
 fi
 rm -f "$marks/pid" "$marks/runs"
 `
-	// StartService is the rest of a post-install: the release app-bad finds that its service does not come up.
+	// StartService is the rest of a post-install: the release app-bad finds that its service does not come
+	// up.
 	StartService = `tail -f "$1/version" </dev/null >/dev/null 2>&1 &
 echo $! >"$marks/pid"
 until grep -qs ^tail /proc/$!/cmdline; do sleep 0.01; done

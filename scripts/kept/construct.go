@@ -1,6 +1,7 @@
 package kept
 
-// Constructs is the name under which runs of a recipe with many constructs are kept. Their version is the journal's format.
+// Constructs is the name under which runs of a recipe with many constructs are kept. Their version is the
+// journal's format.
 const Constructs = "constructs"
 
 // constructs is such a recipe. How a run of it ends, its inputs say.

@@ -17,8 +17,9 @@ const runs = "../../testdata/kept"
 // mostBytes is what all kept runs may take in the repository.
 const mostBytes = 500_000
 
-// TestKeptRuns lets today's gwe undo the runs of each version of the undo data of each step type: the old tree is there again, and nothing is
-// left to do. A gwe that does not know the version changes nothing, and takes nothing from the one that does.
+// TestKeptRuns lets today's gwe undo the runs of each version of the undo data of each step type: the old
+// tree is there again, and nothing is left to do. A gwe that does not know the version changes nothing, and
+// takes nothing from the one that does.
 func TestKeptRuns(t *testing.T) {
 	need.Root(t, "it mounts the disks of the kept runs")
 	gwe := filepath.Join(t.TempDir(), "gwe")

@@ -14,8 +14,8 @@ import (
 // daemons are the names of what a supervisord writes.
 var daemons = []string{"log", "pid", "sock"}
 
-// Picture describes all entries of a tree, a line each: name, mode, owner, and but for directories the time of the last change and the content.
-// The tree's own path is written as ROOT.
+// Picture describes all entries of a tree, a line each: name, mode, owner, and but for directories the time
+// of the last change and the content. The tree's own path is written as ROOT.
 func Picture(root string) (string, error) {
 	var lines strings.Builder
 	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {

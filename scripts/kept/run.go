@@ -39,7 +39,8 @@ func (w Way) undo() string {
 	return "recover"
 }
 
-// Run is what is kept of a step type and a version of its undo data, or of Constructs and a format of the journal.
+// Run is what is kept of a step type and a version of its undo data, or of Constructs and a format of the
+// journal.
 type Run struct {
 	Type    string `json:"-"`
 	Version int    `json:"-"`

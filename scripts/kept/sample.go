@@ -19,13 +19,16 @@ import (
 // Sample is the recipe of which a step type's runs are made.
 type Sample struct {
 	Type string
-	// Step is the step as YAML. ROOT stands for the tree, SHARED for the inputs that are removed after the run.
+	// Step is the step as YAML. ROOT stands for the tree, SHARED for the inputs that are removed after the
+	// run.
 	Step string
 	// Arrange makes the old tree.
 	Arrange func(*Tree)
-	// Late moves the kill in the middle of the step to its very end: a program has done its work then, and the journal does not say so.
+	// Late moves the kill in the middle of the step to its very end: a program has done its work then, and
+	// the journal does not say so.
 	Late bool
-	// Daemon is the configuration of a supervisord below ROOT that runs meanwhile; "" if there is none. Its log, pid and sock are not compared.
+	// Daemon is the configuration of a supervisord below ROOT that runs meanwhile; "" if there is none. Its
+	// log, pid and sock are not compared.
 	Daemon string
 }
 
@@ -110,7 +113,8 @@ func releases(t *Tree) {
 	t.link("old", "opt/current")
 }
 
-// supervised is the configuration of a supervisord with one program, which it does not start by itself: an undo has to.
+// supervised is the configuration of a supervisord with one program, which it does not start by itself: an
+// undo has to.
 const supervised = "[unix_http_server]\nfile=%[1]s/sock\n[supervisord]\nnodaemon=true\nlogfile=%[1]s/log\npidfile=%[1]s/pid\n" +
 	"[supervisorctl]\nserverurl=unix://%[1]s/sock\n[rpcinterface:supervisor]\nsupervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface\n" +
 	"[program:app]\ncommand=/bin/sleep 600\nstartsecs=0\nautostart=false\n"

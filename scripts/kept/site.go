@@ -25,7 +25,8 @@ func Apart() error {
 	return unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "")
 }
 
-// Mount mounts an image where the runs of a step type work. Only the caller's mount namespace sees it: see Apart.
+// Mount mounts an image where the runs of a step type work. Only the caller's mount namespace sees it: see
+// Apart.
 func Mount(image, stepType string) (unmount func() error, err error) {
 	if err := hide(); err != nil {
 		return nil, err
@@ -106,7 +107,8 @@ func (s Site) Journal() (string, error) {
 	return found[0], nil
 }
 
-// Supervise starts a supervisord that the site needs, if any, and waits until it answers. Its program is stopped.
+// Supervise starts a supervisord that the site needs, if any, and waits until it answers. Its program is
+// stopped.
 func (s Site) Supervise(ctx context.Context, configuration string) (end func(), err error) {
 	if configuration == "" {
 		return func() {}, nil

@@ -12,8 +12,8 @@ import (
 	"github.com/gwe-project/gwe/engine/journal"
 )
 
-// Undo has the gwe at a path recover or roll back one of the run's ways, on its disk, which is mounted: the tree must be the old one then, and
-// nothing may be left to do.
+// Undo has the gwe at a path recover or roll back one of the run's ways, on its disk, which is mounted: the
+// tree must be the old one then, and nothing may be left to do.
 func (r Run) Undo(ctx context.Context, program string, way Way) (said string, err error) {
 	s := At(program, r.Type, way)
 	end, err := s.Supervise(ctx, r.Daemon)
@@ -55,8 +55,9 @@ const later = 1000
 
 var versions = regexp.MustCompile(`"undo-data":[0-9]+`)
 
-// RefuseLater lets the way's undo data be of a version that the gwe at a path does not know: it must say so, end with 5 and change nothing.
-// Once the version is one that it knows, as it would be to a gwe that wrote it, the undo must come to its end.
+// RefuseLater lets the way's undo data be of a version that the gwe at a path does not know: it must say so,
+// end with 5 and change nothing. Once the version is one that it knows, as it would be to a gwe that wrote
+// it, the undo must come to its end.
 func (r Run) RefuseLater(ctx context.Context, program string, way Way) (said string, err error) {
 	s := At(program, r.Type, way)
 	before, err := Picture(s.Path("root"))

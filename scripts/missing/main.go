@@ -1,5 +1,5 @@
-// Command missing prints what tests need and this machine lacks, one "THING: REASON" a line, by the names of engine/need. scripts/test
-// prints that, and leaves out the tests that need it.
+// Command missing prints what tests need and this machine lacks, one "THING: REASON" a line, by the names of
+// engine/need. scripts/test prints that, and leaves out the tests that need it.
 package main
 
 import (

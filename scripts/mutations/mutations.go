@@ -1,5 +1,6 @@
-// Package mutations breaks gwe on purpose, to test the tests: each mutation is a change of a few lines that a tired person
-// might make, and each must be found. The source itself is not touched: the mutated file is laid over it while it is built.
+// Package mutations breaks gwe on purpose, to test the tests: each mutation is a change of a few lines that a
+// tired person might make, and each must be found. The source itself is not touched: the mutated file is laid
+// over it while it is built.
 //
 //	GWE_MUTATIONS=some go test ./scripts/mutations
 //	GWE_MUTATIONS=all go test ./scripts/mutations
@@ -16,7 +17,8 @@ type mutation struct {
 	campaign []string
 	// powercut are the flags of a campaign of power cuts that must find it; see scripts/powercut.
 	powercut []string
-	// tests are the arguments of go test that must find it, where it takes a power cut or a process that lives on.
+	// tests are the arguments of go test that must find it, where it takes a power cut or a process that
+	// lives on.
 	tests []string
 	// brief puts it among those that CI tries.
 	brief bool

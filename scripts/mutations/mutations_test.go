@@ -79,7 +79,8 @@ func (m mutation) lay(t *testing.T, root string) (overlay string) {
 	return overlay
 }
 
-// wantViolation lets a campaign look for the mutation. An undisturbed change that does not end well is a violation too.
+// wantViolation lets a campaign look for the mutation. An undisturbed change that does not end well is a
+// violation too.
 func wantViolation(t *testing.T, root string, campaign []string) {
 	t.Helper()
 	command := exec.Command("go", campaign...)

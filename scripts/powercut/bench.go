@@ -22,9 +22,11 @@ type bench struct {
 	change   gateway.Change
 	machine  *gateway.Gateway
 	want     gateway.Ends
-	// files is the file system's name; image the machine just before the change; work the one that a trial breaks.
+	// files is the file system's name; image the machine just before the change; work the one that a trial
+	// breaks.
 	files, image, work, folder string
-	// takes is how long the undisturbed change takes; its records in the journal are those behind begun, up to records.
+	// takes is how long the undisturbed change takes; its records in the journal are those behind begun, up
+	// to records.
 	takes          time.Duration
 	begun, records int
 	// recorded are the writes and flushes of the change, where they were recorded.
@@ -94,7 +96,8 @@ func (b *bench) on(image string, do func() error) (err error) {
 	return err
 }
 
-// judge lets gwe recover on an image, asks the oracle, and lets the next update through on every tenth machine.
+// judge lets gwe recover on an image, asks the oracle, and lets the next update through on every tenth
+// machine.
 func (b *bench) judge(image string, number int) (committed bool, err error) {
 	err = b.on(image, func() error {
 		committed = b.machine.Recovers(b.want)
@@ -162,7 +165,8 @@ func (b *bench) replay(count int) error {
 	return apply(b.work, b.recorded[:count])
 }
 
-// reorder makes a disk on which, of the writes since the last flush before a random moment, a random part has come, in any order.
+// reorder makes a disk on which, of the writes since the last flush before a random moment, a random part has
+// come, in any order.
 func (b *bench) reorder(random *rand.Rand) error {
 	count := 1 + random.IntN(len(b.recorded))
 	flushed := lastFlush(b.recorded[:count])

@@ -49,8 +49,9 @@ func mount(image, folder string) error {
 	return run("mount", "-o", "loop", image, folder)
 }
 
-// unmount ends whatever process of the machine is still there, and waits until it is gone. One that is seen for less than half a second may be
-// another worker's: until it executes its program, which may take its time on a busy machine, a child has all files open that its parent has.
+// unmount ends whatever process of the machine is still there, and waits until it is gone. One that is seen
+// for less than half a second may be another worker's: until it executes its program, which may take its time
+// on a busy machine, a child has all files open that its parent has.
 func unmount(folder string) (err error) {
 	seen := map[int]int{}
 	for range 500 {
@@ -83,13 +84,15 @@ func usersOf(folder string) (pids []int) {
 	return pids
 }
 
-// shutDown is FS_IOC_SHUTDOWN of linux/fs.h, _IOR('X', 125, __u32); withoutFlush forgets the file system's log too.
+// shutDown is FS_IOC_SHUTDOWN of linux/fs.h, _IOR('X', 125, __u32); withoutFlush forgets the file system's
+// log too.
 const (
 	shutDown     = 2<<30 | 4<<16 | 'X'<<8 | 125
 	withoutFlush = 2
 )
 
-// cutPower makes the file system forget all that is not on its disk. Whoever still writes to it gets an error.
+// cutPower makes the file system forget all that is not on its disk. Whoever still writes to it gets an
+// error.
 func cutPower(folder string) error {
 	opened, err := os.Open(folder)
 	if err != nil {

@@ -20,8 +20,9 @@ import (
 	"github.com/gwe-project/gwe/scripts/machine/boot"
 )
 
-// life is what the disk of a whole machine tells about it: where it was made and must be mounted again, because state
-// and links hold absolute paths, and how each change may end. It is written before the first boot, and never again.
+// life is what the disk of a whole machine tells about it: where it was made and must be mounted again,
+// because state and links hold absolute paths, and how each change may end. It is written before the first
+// boot, and never again.
 type life struct {
 	Folder string
 	Vendor gateway.Vendor
@@ -41,7 +42,8 @@ func folderOf(folder string, change gateway.Change) string {
 
 // report is a line that the machine says to the outside.
 type report struct {
-	// Moment tells what happened: the machine is up, or broken; a change begins, ended undisturbed, or was recovered behind a cut.
+	// Moment tells what happened: the machine is up, or broken; a change begins, ended undisturbed, or was
+	// recovered behind a cut.
 	Moment     moment
 	Change     string
 	New        bool
@@ -59,8 +61,8 @@ const (
 	broken    moment = "broken"
 )
 
-// live is process 1 of a machine that loses its power again and again: it recovers, asks the oracle, and goes from change to
-// change until the next cut.
+// live is process 1 of a machine that loses its power again and again: it recovers, asks the oracle, and goes
+// from change to change until the next cut.
 func live() {
 	err := lead()
 	if out, openErr := os.OpenFile(line, os.O_WRONLY, 0); openErr == nil {
@@ -73,7 +75,8 @@ func live() {
 // line is the serial line that the reports go over; the kernel's messages and gwe's go over the first one.
 const line = "/dev/ttyS1"
 
-// say returns when the report is outside, so that it is told there before anything that follows comes to the disk.
+// say returns when the report is outside, so that it is told there before anything that follows comes to the
+// disk.
 func say(out *os.File, what report) {
 	text, err := json.Marshal(what)
 	if err == nil {

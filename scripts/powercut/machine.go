@@ -15,21 +15,24 @@ import (
 	"github.com/gwe-project/gwe/scripts/gateway"
 )
 
-// machine is a whole one: Debian's kernel in QEMU without KVM, whose power goes while it goes from change to change. One disk
-// is cut many times in a row; each boot recovers from what the cut before it left.
+// machine is a whole one: Debian's kernel in QEMU without KVM, whose power goes while it goes from change to
+// change. One disk is cut many times in a row; each boot recovers from what the cut before it left.
 type machine struct {
 	base, files string
-	// fresh is the disk before the first boot, disk as the last cut left it; image holds the kernel and the initrd.
+	// fresh is the disk before the first boot, disk as the last cut left it; image holds the kernel and the
+	// initrd.
 	fresh, disk, image string
-	// news are the changes that have ended, or were judged, since they began last, and whether the machine was the new one then.
+	// news are the changes that have ended, or were judged, since they began last, and whether the machine
+	// was the new one then.
 	news map[string]bool
 }
 
-// moments are those behind which a machine is cut, and behind how many more writes and flushes at most: three times of four while
-// gwe works on a change, else while the machine mounts its disk and recovers.
+// moments are those behind which a machine is cut, and behind how many more writes and flushes at most: three
+// times of four while gwe works on a change, else while the machine mounts its disk and recovers.
 var moments = []cut{{begins, 200}, {begins, 200}, {begins, 200}, {up, 60}}
 
-// cut is the end of a boot: so many writes and flushes behind a moment. None is the end of the first recovery.
+// cut is the end of a boot: so many writes and flushes behind a moment. None is the end of the first
+// recovery.
 type cut struct {
 	behind moment
 	writes int
@@ -119,8 +122,8 @@ func (m *machine) renew() error {
 	return copyImage(m.fresh, m.disk)
 }
 
-// try cuts the machine's power so many times. A cut counts when the oracle has judged what came of it, in the next boot or,
-// where that one was cut before, in a later one.
+// try cuts the machine's power so many times. A cut counts when the oracle has judged what came of it, in the
+// next boot or, where that one was cut before, in a later one.
 func (m *machine) try(ctx context.Context, s settings, results *results, cuts int) error {
 	var unjudged []string
 	for number := 0; number < cuts || len(unjudged) > 0; number++ {
@@ -195,7 +198,8 @@ func (m *machine) judged(s settings, results *results, cuts []string, one report
 	return nil
 }
 
-// compare holds a report against the ones before it: what gwe told to have ended, ended so, whatever happened since.
+// compare holds a report against the ones before it: what gwe told to have ended, ended so, whatever happened
+// since.
 func (m *machine) compare(one *report) {
 	switch one.Moment {
 	case begins:
@@ -209,7 +213,8 @@ func (m *machine) compare(one *report) {
 	}
 }
 
-// lose makes the disk as it is behind the cut: all that was flushed is there, and of what came since then, block by block, some.
+// lose makes the disk as it is behind the cut: all that was flushed is there, and of what came since then,
+// block by block, some.
 func (m *machine) lose(random *rand.Rand, count int) error {
 	entries, err := readLog(m.log(), count)
 	if err != nil {
@@ -239,7 +244,8 @@ func blocks(entries []entry) (parts []entry) {
 	return parts
 }
 
-// keep puts the disk that the last boot began with, and the console of it and the one before, where they stay.
+// keep puts the disk that the last boot began with, and the console of it and the one before, where they
+// stay.
 func (m *machine) keep(s settings) (again string, err error) {
 	folder, err := os.MkdirTemp("", "gwe-machine-")
 	if err != nil {

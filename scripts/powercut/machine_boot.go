@@ -20,8 +20,9 @@ import (
 // patience is how long a machine may be silent: it is emulated, and others may work here.
 const patience = 10 * time.Minute
 
-// boot switches the machine on until it is cut: behind the last write or flush that it may make, the next one waits until QEMU is
-// gone. The disk itself stays as it is: what comes to it goes to a copy, and to the log, so many entries.
+// boot switches the machine on until it is cut: behind the last write or flush that it may make, the next one
+// waits until QEMU is gone. The disk itself stays as it is: what comes to it goes to a copy, and to the log,
+// so many entries.
 func (m *machine) boot(ctx context.Context, number int, end cut) (reports []report, entries int, err error) {
 	work, folder := filepath.Join(m.base, "work"), filepath.Join(m.base, "fuse")
 	if err := errors.Join(copyImage(m.disk, work), os.MkdirAll(folder, 0o755)); err != nil {

@@ -11,7 +11,8 @@ import (
 	"strings"
 )
 
-// makeMachineImage makes the kernel and the initrd: the programs of the guest are this one, gwe, and what hooks call.
+// makeMachineImage makes the kernel and the initrd: the programs of the guest are this one, gwe, and what
+// hooks call.
 func makeMachineImage(base, program string) (folder string, err error) {
 	folder = filepath.Join(base, "image")
 	tree := filepath.Join(folder, "tree")
@@ -50,7 +51,8 @@ func copyProgram(from, to string) error {
 	return run("cp", "--dereference", "--preserve=mode", from, to)
 }
 
-// copyLibraries copies those that a program is linked with, where it is linked with any, to where it looks for them.
+// copyLibraries copies those that a program is linked with, where it is linked with any, to where it looks
+// for them.
 func copyLibraries(program, tree string) error {
 	text, err := output("ldd", program)
 	if err != nil {

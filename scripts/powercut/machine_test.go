@@ -31,8 +31,8 @@ func TestBlocks(t *testing.T) {
 	}
 }
 
-// TestNothingComesBehindTheCut: what a machine writes behind the last entry comes neither to the disk nor to the log, and
-// the machine is told so only when it is gone.
+// TestNothingComesBehindTheCut: what a machine writes behind the last entry comes neither to the disk nor to
+// the log, and the machine is told so only when it is gone.
 func TestNothingComesBehindTheCut(t *testing.T) {
 	folder := t.TempDir()
 	image, err := os.Create(filepath.Join(folder, "image"))

@@ -74,8 +74,8 @@ func main() {
 // inside is set in the process that does the work.
 const inside = "GWE_POWERCUT_INSIDE"
 
-// alone does all of it in a mount namespace of its own: a copy of a mount in another one would keep a file system alive that
-// has lost its power.
+// alone does all of it in a mount namespace of its own: a copy of a mount in another one would keep a file
+// system alive that has lost its power.
 func alone() (code int) {
 	again := exec.Command("/proc/self/exe", os.Args[1:]...)
 	again.Env = append(os.Environ(), inside+"=1")

@@ -17,8 +17,8 @@ import (
 	"github.com/hanwen/go-fuse/v2/fuse"
 )
 
-// recorder serves an image as a file of a FUSE file system, and keeps every write and flush that comes, in order. A loop
-// device over that file stands for a disk with a volatile cache.
+// recorder serves an image as a file of a FUSE file system, and keeps every write and flush that comes, in
+// order. A loop device over that file stands for a disk with a volatile cache.
 type recorder struct {
 	fs.Inode
 	image, log *os.File
@@ -27,7 +27,8 @@ type recorder struct {
 	mutex   sync.Mutex
 	entries int
 	failed  error
-	// limit is how many entries there may be, where it is not 0. The next one closes dark, and waits for light.
+	// limit is how many entries there may be, where it is not 0. The next one closes dark, and waits for
+	// light.
 	limit       int
 	dark, light chan struct{}
 	once        sync.Once

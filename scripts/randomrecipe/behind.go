@@ -19,7 +19,8 @@ func (s *site) complete() ended {
 // suspended is the exit code of a run that waits.
 const suspended = 75
 
-// recovers lets gwe recover, half of the time in the two parts of a boot. A run that waits to be confirmed is confirmed then, or cancelled.
+// recovers lets gwe recover, half of the time in the two parts of a boot. A run that waits to be confirmed is
+// confirmed then, or cancelled.
 func (s *site) recovers(random *rand.Rand) {
 	if random.IntN(2) == 0 {
 		if r := s.gwe("recover", "--early"); r.code != 0 && r.code != suspended {
@@ -38,8 +39,8 @@ func (s *site) recovers(random *rand.Rand) {
 	}
 }
 
-// disturbBehind disturbs another call of gwe than the run: what comes before it is undisturbed, but for a recovery, which wants a run that
-// was killed. reached is false where it does not come to that call.
+// disturbBehind disturbs another call of gwe than the run: what comes before it is undisturbed, but for a
+// recovery, which wants a run that was killed. reached is false where it does not come to that call.
 func (s *site) disturbBehind(e examined, d disturbance, random *rand.Rand) (run ended, reached bool) {
 	command, _ := d.behind()
 	arguments := []string{command}

@@ -119,7 +119,8 @@ func (s *site) killed(after time.Duration, random *rand.Rand, arguments ...strin
 	return wait()
 }
 
-// fill leaves only a little room on the file system of the tree, and where it is another one, sometimes on that of the state.
+// fill leaves only a little room on the file system of the tree, and where it is another one, sometimes on
+// that of the state.
 func (s *site) fill(what string, random *rand.Rand) {
 	for _, path := range s.mounts() {
 		var now unix.Statfs_t

@@ -13,8 +13,8 @@ import (
 	"github.com/gwe-project/gwe/scripts/crash/trace"
 )
 
-// disturbance is what happens to a run: how, and where that is a system call, at which point. "17 of rollback" is the 17th of
-// another call of gwe, which comes behind the run.
+// disturbance is what happens to a run: how, and where that is a system call, at which point. "17 of
+// rollback" is the 17th of another call of gwe, which comes behind the run.
 type disturbance struct{ how, point string }
 
 func (d disturbance) String() string { return strings.TrimSpace(d.how + " " + d.point) }
@@ -48,7 +48,8 @@ func draw(random *rand.Rand, e examined) disturbance {
 		if e.waits {
 			commands = append(commands, "confirm")
 		}
-		// Nobody knows how many calls it makes. That of a number beyond is never reached; most of the first are the journal's.
+		// Nobody knows how many calls it makes. That of a number beyond is never reached; most of the first
+		// are the journal's.
 		d.point = fmt.Sprintf("%d of %s", 1+random.IntN(1+random.IntN(120)), commands[random.IntN(len(commands))])
 		return d
 	}

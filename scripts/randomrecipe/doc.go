@@ -1,11 +1,12 @@
 //go:build amd64
 
-// Randomrecipe breaks gwe on recipes that nobody has written: they are made at random, of all step types that work on files and
-// releases, of hooks, two plugins, shipped recipes, and of all that a recipe is made of, over a random tree.
+// Randomrecipe breaks gwe on recipes that nobody has written: they are made at random, of all step types that
+// work on files and releases, of hooks, two plugins, shipped recipes, and of all that a recipe is made of,
+// over a random tree.
 //
-// A seed names a recipe, its tree, and its trials. What gwe validate refuses is counted and thrown away. The rest is run undisturbed:
-// a recipe that fails before its commit must leave exactly the old tree; what another one leaves is the new tree. Then it is
-// run again and again, each time disturbed in another way:
+// A seed names a recipe, its tree, and its trials. What gwe validate refuses is counted and thrown away. The
+// rest is run undisturbed: a recipe that fails before its commit must leave exactly the old tree; what
+// another one leaves is the new tree. Then it is run again and again, each time disturbed in another way:
 //
 //	kill           SIGKILL at a random moment, of gwe or of its whole process group
 //	kill-before, kill-after, EIO, EIO-on, ...    at a random system call, as scripts/crash does it: of the run, or of the gwe
@@ -20,11 +21,12 @@
 //	recovery       a kill, and then recoveries that are killed too
 //	rollback       the run is good, and its rollback is killed
 //
-// Then gwe recovers, in one part or in the two of a boot, and the oracle judges: the tree is exactly old or exactly new, as the
-// journal's commit says; each hook that ran was undone, in the right order; each program that took up the tree was told of its undoing; nothing is left but what gwe says that it keeps. Half of
-// the runs that wait to be confirmed then are, and the others are cancelled. At last the run is rolled back, run once more, and
-// forgotten. Where a stranger has written, only this is asked: gwe ends, does not lie, and loses nothing of the stranger's where it
-// has put all back.
+// Then gwe recovers, in one part or in the two of a boot, and the oracle judges: the tree is exactly old or
+// exactly new, as the journal's commit says; each hook that ran was undone, in the right order; each program
+// that took up the tree was told of its undoing; nothing is left but what gwe says that it keeps. Half of the
+// runs that wait to be confirmed then are, and the others are cancelled. At last the run is rolled back, run
+// once more, and forgotten. Where a stranger has written, only this is asked: gwe ends, does not lie, and
+// loses nothing of the stranger's where it has put all back.
 //
 //	go run ./scripts/randomrecipe show SEED             prints the recipe and the tree
 //	go run ./scripts/randomrecipe try SEED              all trials of a seed

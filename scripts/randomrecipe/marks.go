@@ -8,7 +8,8 @@ import (
 	"strings"
 )
 
-// marking makes a program that leaves a mark, and says so in the log of marks; its undo takes the mark away, and says so too.
+// marking makes a program that leaves a mark, and says so in the log of marks; its undo takes the mark away,
+// and says so too.
 func (g *generator) marking(s fields) fields {
 	if g.IntN(6) == 0 && s["timeout"] == nil && s["for-each"] == nil && g.rounds == 0 {
 		return g.flaky()
@@ -29,7 +30,8 @@ func (g *generator) flaky() fields {
 	}
 }
 
-// mark gives a step a name that tells where it stands: its number, or the number of the for-each, the round, and its number.
+// mark gives a step a name that tells where it stands: its number, or the number of the for-each, the round,
+// and its number.
 func (g *generator) mark() string {
 	g.number++
 	id := strconv.Itoa(g.number)

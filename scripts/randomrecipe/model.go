@@ -21,8 +21,8 @@ const (
 	wild
 )
 
-// model is what the generator believes of the tree, by path below its top: it makes steps of which most can work. Where it is
-// wrong the run fails and must put everything back, which is a trial too.
+// model is what the generator believes of the tree, by path below its top: it makes steps of which most can
+// work. Where it is wrong the run fails and must put everything back, which is a trial too.
 type model map[string]kind
 
 func (m model) remove(name string) {

@@ -21,7 +21,8 @@ type ends struct {
 	old, new picture
 	// atCommit is the new tree where the steps behind the commit were put back.
 	atCommit picture
-	// back is the new tree where the run was rolled back; nil where that is refused. What is behind the commit may stay.
+	// back is the new tree where the run was rolled back; nil where that is refused. What is behind the
+	// commit may stay.
 	back picture
 	// code is the exit code of the undisturbed run.
 	code int
@@ -147,7 +148,8 @@ func (s *site) settled() {
 	}
 }
 
-// leases are what gwe says that a run keeps for its undo, and the links that a link-tree replaced: these may be too many to be told.
+// leases are what gwe says that a run keeps for its undo, and the links that a link-tree replaced: these may
+// be too many to be told.
 func (s *site) leases(run string) (paths []string) {
 	shown := s.gwe("show", run, "--output", "json")
 	var told struct{ Leases []struct{ Path string } }
@@ -198,8 +200,9 @@ func (s *site) wantTree(want ends, when string, inOrder bool) {
 	s.wantUndone(when, inOrder)
 }
 
-// wantUndone asks the log of marks: each step that acted was undone since, and what acted later was undone earlier. Where the
-// journal could not be written, a recovery undoes all of it once more, so there is no such order.
+// wantUndone asks the log of marks: each step that acted was undone since, and what acted later was undone
+// earlier. Where the journal could not be written, a recovery undoes all of it once more, so there is no such
+// order.
 func (s *site) wantUndone(when string, inOrder bool) {
 	log, _ := os.ReadFile(s.path("marks/log"))
 	open := map[string]event{}

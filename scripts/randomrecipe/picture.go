@@ -17,8 +17,9 @@ import (
 	"github.com/gwe-project/gwe/scripts/gateway"
 )
 
-// picture is all that a recipe may change, one line a thing: each name with its kind, mode, owner, time, content, extended
-// attributes, and which other names are the same file; and the marks. Hidden names of gwe's are left out: settled speaks of them.
+// picture is all that a recipe may change, one line a thing: each name with its kind, mode, owner, time,
+// content, extended attributes, and which other names are the same file; and the marks. Hidden names of gwe's
+// are left out: settled speaks of them.
 type picture map[string]string
 
 func (s *site) picture() picture {

@@ -27,7 +27,8 @@ type recipe struct {
 
 // mark is where a step stands that says what it does.
 type mark struct {
-	// parallel and branch tell of the innermost parallel around it; parallel is -1 where its branches may be put back early.
+	// parallel and branch tell of the innermost parallel around it; parallel is -1 where its branches may be
+	// put back early.
 	parallel, branch int
 }
 
@@ -41,7 +42,8 @@ type generator struct {
 	number int
 	// rounds is the number of the for-each around the step that is made, 0 where there is none.
 	rounds int
-	// parallel and branch are those around it; loose are the parallels in which something may be put back early.
+	// parallel and branch are those around it; loose are the parallels in which something may be put back
+	// early.
 	parallel, branch int
 	loose            map[int]bool
 	// ids are steps with the output changed, above the step that is made.

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// homes are the folders that hold releases. In one of them current is a link from the beginning, in the other it is a folder, as
-// the factory leaves it.
+// homes are the folders that hold releases. In one of them current is a link from the beginning, in the other
+// it is a folder, as the factory leaves it.
 var homes = []string{"releases", "factory"}
 
 // mayRelease tells whether releases can be worked on here: all of them are one area, so only one branch may.
@@ -89,7 +89,8 @@ func (g *generator) prunes(home string) fields {
 	return fields{"prune": fields{"dir": target(home), "keep": 1 + g.IntN(4), "protect": []string{"current", "failsafe"}}}
 }
 
-// plenty keeps the shipped recipes, whose prune may fail, from removing anything: a disturbed one would leave another tree.
+// plenty keeps the shipped recipes, whose prune may fail, from removing anything: a disturbed one would leave
+// another tree.
 const plenty = 99
 
 // makes makes a release in one of the ways there are, and tells where.
@@ -144,7 +145,8 @@ func (g *generator) makes(home string) (made fields, at string) {
 	return made, at
 }
 
-// updates is what recipes are for: a release is made, tried, and taken for the running one; the older ones go.
+// updates is what recipes are for: a release is made, tried, and taken for the running one; the older ones
+// go.
 func (g *generator) updates(home string) fields {
 	made, at := g.makes(home)
 	to := target(at)

@@ -10,8 +10,9 @@ import (
 	"strings"
 )
 
-// takesUp is what a program does that takes up what is in the tree: it notes all names, kinds, modes, owners, sizes and times in
-// marks/taken-PROGRAM. An undo that leaves a program with something else than what is there in the end can be seen by that.
+// takesUp is what a program does that takes up what is in the tree: it notes all names, kinds, modes, owners,
+// sizes and times in marks/taken-PROGRAM. An undo that leaves a program with something else than what is
+// there in the end can be seen by that.
 const takesUp = `cd "$TARGET"
 { find . -name '.gwe-*' -prune -o -type d -printf '%P %m %U %G\n' -o -printf '%P %y %l %m %U %G %s %T@\n' || :; } 2>/dev/null | LC_ALL=C sort | cksum >"$MARKS/.taken-$PROGRAM.$$"
 mv "$MARKS/.taken-$PROGRAM.$$" "$MARKS/taken-$PROGRAM"

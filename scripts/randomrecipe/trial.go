@@ -94,7 +94,8 @@ func (s *site) rolledBack() picture {
 
 // verdict is how a trial ended.
 type verdict struct {
-	// End is "old", "new", "person", or "not reached" where the point never came; Rollback is the exit code of the rollback.
+	// End is "old", "new", "person", or "not reached" where the point never came; Rollback is the exit code
+	// of the rollback.
 	End        string
 	Code       int
 	Rollback   string `json:",omitempty"`
@@ -168,7 +169,8 @@ func (s *site) judge(e examined, d disturbance, run ended) {
 	}
 }
 
-// aftermath rolls the run back where it can be, runs the recipe once more, and forgets it. It gives the exit code of the rollback.
+// aftermath rolls the run back where it can be, runs the recipe once more, and forgets it. It gives the exit
+// code of the rollback.
 func (s *site) aftermath(e examined) (rollback string) {
 	told := s.story()
 	again := e.want

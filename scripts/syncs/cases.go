@@ -59,8 +59,8 @@ func release(s *site) {
 	s.link("old", "opt/current")
 }
 
-// samples are steps of every type that has effects, in each form that makes another number of syncs likely, and some of
-// those that only read.
+// samples are steps of every type that has effects, in each form that makes another number of syncs likely,
+// and some of those that only read.
 var samples = []sample{
 	{name: "assert", step: "assert: { that: true, message: never }"},
 	{name: "read-link", step: "read-link: { path: ROOT/opt/current }", arrange: release},

@@ -24,8 +24,8 @@ type Count struct {
 	Forward, Back int
 }
 
-// Each counts the syncs of all samples, one after the other, in a scratch folder that is on one file system with all that it
-// touches, and tells the result of each.
+// Each counts the syncs of all samples, one after the other, in a scratch folder that is on one file system
+// with all that it touches, and tells the result of each.
 func Each(gwe, scratch string, tell func(Count)) error {
 	for program, install := range map[string]string{"strace": "strace", "supervisord": "supervisor"} {
 		if _, err := exec.LookPath(program); err != nil {
@@ -150,8 +150,8 @@ const (
 	exitRefused = 6
 )
 
-// syncsIn counts the calls in lines of strace. A call that another thread interrupts has a second line, which says so instead
-// of the arguments.
+// syncsIn counts the calls in lines of strace. A call that another thread interrupts has a second line, which
+// says so instead of the arguments.
 func syncsIn(lines string) int {
 	return strings.Count(lines, "sync(") + strings.Count(lines, "syncfs(")
 }

@@ -13,7 +13,8 @@ import (
 	"github.com/gwe-project/gwe/steps/steptest/attack"
 )
 
-// TestUnpackUnderAttack unpacks beside the running release, whose files it links; package and keyring are the stranger's too.
+// TestUnpackUnderAttack unpacks beside the running release, whose files it links; package and keyring are the
+// stranger's too.
 func TestUnpackUnderAttack(t *testing.T) {
 	attack.Run(t, attack.Case{
 		Type: Unpack(), Parents: []string{".", "opt"}, Leaves: []string{"opt/fw-2", "opt/fw-2/deep", "opt/fw-1/deep/f", "opt/current", "opt/.gwe-releases", "packages/fw-2.tar.zst.gpg", "packages/keys"},
@@ -35,8 +36,8 @@ func TestUnpackUnderAttack(t *testing.T) {
 	})
 }
 
-// TestExtractUnderAttack: neither a link in the place of the directory above, nor a directory of root's under the name of the release, leads a part
-// of the step elsewhere.
+// TestExtractUnderAttack: neither a link in the place of the directory above, nor a directory of root's under
+// the name of the release, leads a part of the step elsewhere.
 func TestExtractUnderAttack(t *testing.T) {
 	need.Root(t, "it works as another user")
 	for _, when := range []string{"do", "undo", "leaf"} {

@@ -22,8 +22,8 @@ type attributes struct {
 // maxID is one more than the largest user or group: -1 means "leave it" to chown.
 const maxID int64 = 1<<32 - 1
 
-// attributesOf reads the attributes that an entry will have. Owners are those of the archive for root; others own what
-// they extract.
+// attributesOf reads the attributes that an entry will have. Owners are those of the archive for root; others
+// own what they extract.
 func (x *extraction) attributesOf(e entry) (attributes, error) {
 	modified, err := unix.TimeToTimespec(e.ModTime)
 	if err != nil {
@@ -49,9 +49,9 @@ func attributesFrom(status *unix.Stat_t) attributes {
 	return attributes{mode: status.Mode & 0o7777, uid: int(status.Uid), gid: int(status.Gid), modified: status.Mtim}
 }
 
-// apply gives the open file, which is called base in messages, its attributes. The owner comes first, because changing it
-// takes the setuid bit and the capabilities away; the mode comes after the extended attributes, because it may forbid
-// them; the time comes last.
+// apply gives the open file, which is called base in messages, its attributes. The owner comes first, because
+// changing it takes the setuid bit and the capabilities away; the mode comes after the extended attributes,
+// because it may forbid them; the time comes last.
 func (a attributes) apply(handle int, base string, owners bool) error {
 	if owners {
 		if err := durable.Repeat(func() error { return unix.Fchown(handle, a.uid, a.gid) }); err != nil {

@@ -17,16 +17,17 @@ type folder struct {
 	final attributes
 }
 
-// cursor stands in one folder of a tree, and holds the folders from the root down to it open. Archives are written
-// folder by folder, so most entries lie where the cursor stands, and cost no walk from the root.
+// cursor stands in one folder of a tree, and holds the folders from the root down to it open. Archives are
+// written folder by folder, so most entries lie where the cursor stands, and cost no walk from the root.
 //
-// It is os.Root for many files: a part of a path is only ever opened by its own name from the folder above it, and
-// never if it is a symbolic link. os.Root itself walks the whole path for each call, has no times for symbolic links, and
-// no hard link from one root to another.
+// It is os.Root for many files: a part of a path is only ever opened by its own name from the folder above
+// it, and never if it is a symbolic link. os.Root itself walks the whole path for each call, has no times for
+// symbolic links, and no hard link from one root to another.
 type cursor struct {
 	root int
 	open []folder
-	// enter opens the folder name in the one that handle stands for; leave is called before a folder is closed.
+	// enter opens the folder name in the one that handle stands for; leave is called before a folder is
+	// closed.
 	enter func(handle int, name string) (folder, error)
 	leave func(left folder) error
 }
@@ -94,7 +95,8 @@ func openIn(handle int, name string, flags int, mode uint32) (int, error) {
 	}
 }
 
-// reader is a cursor over a tree that is only read. Folders that are not there, or are symbolic links, end in an error.
+// reader is a cursor over a tree that is only read. Folders that are not there, or are symbolic links, end in
+// an error.
 func reader(root int) *cursor {
 	return &cursor{
 		root: root,
@@ -106,8 +108,8 @@ func reader(root int) *cursor {
 	}
 }
 
-// writer is a cursor over the tree that the extraction fills. It makes the folders that the archive does not list, and
-// gives each folder its attributes when nothing more is being put into it.
+// writer is a cursor over the tree that the extraction fills. It makes the folders that the archive does not
+// list, and gives each folder its attributes when nothing more is being put into it.
 func (x *extraction) writer(root int) *cursor {
 	return &cursor{root: root, enter: x.enterFolder, leave: func(left folder) error {
 		return left.final.apply(left.handle, left.name, x.owners)
@@ -141,8 +143,8 @@ func (x *extraction) enterFolder(handle int, name string) (folder, error) {
 	return folder{name: name, handle: opened, final: attributesFrom(&status)}, nil
 }
 
-// freshFolder opens a folder that was just made because an entry lies in it, and remembers that the archive has not listed
-// it so far.
+// freshFolder opens a folder that was just made because an entry lies in it, and remembers that the archive
+// has not listed it so far.
 func (x *extraction) freshFolder(handle int, name string) (folder, error) {
 	opened, err := openIn(handle, name, unix.O_RDONLY|unix.O_DIRECTORY, 0)
 	if err != nil {

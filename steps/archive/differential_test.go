@@ -32,8 +32,8 @@ type ignore struct{}
 
 func (ignore) Handle(tasklog.Event) {}
 
-// TestAgainstTar compares what extract and unpack make with what GNU tar extracts from the same archives, in each of its
-// formats and each program's compression, whatever the archive is named.
+// TestAgainstTar compares what extract and unpack make with what GNU tar extracts from the same archives, in
+// each of its formats and each program's compression, whatever the archive is named.
 func TestAgainstTar(t *testing.T) {
 	need.Root(t, "it makes device nodes")
 	for seed, how := range []struct {
@@ -108,9 +108,9 @@ func TestAgainstTar(t *testing.T) {
 	}
 }
 
-// TestAgainstZip compares with the tree that Info-ZIP has packed, as far as a zip can hold it: it knows neither hard links
-// nor extended attributes, and whole seconds only. What unzip makes of the same archive is the same too, but for names that
-// it changes and the times of links, which it leaves.
+// TestAgainstZip compares with the tree that Info-ZIP has packed, as far as a zip can hold it: it knows
+// neither hard links nor extended attributes, and whole seconds only. What unzip makes of the same archive is
+// the same too, but for names that it changes and the times of links, which it leaves.
 func TestAgainstZip(t *testing.T) {
 	need.Root(t, "it makes device nodes")
 	for _, options := range []string{"-rqy", "-rqy0"} {

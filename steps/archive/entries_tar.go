@@ -75,8 +75,9 @@ func (t *tarEntries) header() (header *tar.Header, err error) {
 	return t.reader.Next()
 }
 
-// end checks what follows the last entry. Before the end mark only the padding of the last file may have been read: an
-// archive that breaks off between two entries, as a full disk of the build host leaves it, would pass for a whole one.
+// end checks what follows the last entry. Before the end mark only the padding of the last file may have been
+// read: an archive that breaks off between two entries, as a full disk of the build host leaves it, would
+// pass for a whole one.
 func (t *tarEntries) end(before int64) error {
 	const block = 512
 	if padded := (before + block - 1) / block * block; t.source.read < padded+block {

@@ -14,13 +14,13 @@ import (
 	"github.com/gwe-project/gwe/engine/fault"
 )
 
-// longestZipDirectory bounds the memory for the directory at the end of a zip archive, which is read whole: 100,000 files
-// and more fit in.
+// longestZipDirectory bounds the memory for the directory at the end of a zip archive, which is read whole:
+// 100,000 files and more fit in.
 const longestZipDirectory = 16 << 20
 
-// zipEntries reads a zip archive (PKWARE's APPNOTE.TXT, with the extra fields of Info-ZIP) in the order of its directory, and
-// gives its entries the form of those of a tar. The directory counts; of what the local headers have, owners are looked at, which old
-// versions of Info-ZIP write nowhere else.
+// zipEntries reads a zip archive (PKWARE's APPNOTE.TXT, with the extra fields of Info-ZIP) in the order of
+// its directory, and gives its entries the form of those of a tar. The directory counts; of what the local
+// headers have, owners are looked at, which old versions of Info-ZIP write nowhere else.
 type zipEntries struct {
 	source  *boundedAt
 	files   []*zip.File
@@ -136,8 +136,8 @@ func (z *zipEntries) target(header *tar.Header) error {
 	return nil
 }
 
-// finish makes sure that the entry before was of the size and had the checksum that the directory has for it: the library
-// tells at the end of the content. What was passed over is not read.
+// finish makes sure that the entry before was of the size and had the checksum that the directory has for it:
+// the library tells at the end of the content. What was passed over is not read.
 func (z *zipEntries) finish() error {
 	content := z.content
 	z.content = nil
@@ -192,7 +192,8 @@ func (z *zipEntries) header(one *zip.File) (*tar.Header, error) {
 	return header, err
 }
 
-// owner gives the owners of an entry: from the directory, else from its local header. Without any, root owns it.
+// owner gives the owners of an entry: from the directory, else from its local header. Without any, root owns
+// it.
 func (z *zipEntries) owner(one *zip.File, fields map[uint16][]byte) (owner, error) {
 	found, ok := ownerIn(fields)
 	if ok || !isUnix(one) && len(fields) == 0 {
@@ -206,8 +207,8 @@ func (z *zipEntries) owner(one *zip.File, fields map[uint16][]byte) (owner, erro
 	return found, nil
 }
 
-// localExtra reads the extra fields of the local header. The library does not tell where that lies, but reads it when it is asked
-// where the content lies.
+// localExtra reads the extra fields of the local header. The library does not tell where that lies, but reads
+// it when it is asked where the content lies.
 func (z *zipEntries) localExtra(one *zip.File) (extra []byte, err error) {
 	defer fault.Contain(zipLibrary, &err)
 	content, err := one.DataOffset()
@@ -240,7 +241,8 @@ func unixAttributes(header *tar.Header, mode uint32) error {
 	case unix.S_IFLNK:
 		header.Typeflag = tar.TypeSymlink
 	case unix.S_IFREG, 0:
-		// A name with a slash at the end stays that of a folder; a file of that name is refused with the other names.
+		// A name with a slash at the end stays that of a folder; a file of that name is refused with the
+		// other names.
 		if mode&unix.S_IFMT != 0 {
 			header.Typeflag = tar.TypeReg
 		}

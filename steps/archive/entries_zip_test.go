@@ -123,7 +123,8 @@ func TestHostileZip(t *testing.T) {
 	}
 }
 
-// TestZipLimits: neither the files nor the directory may be larger than the limit, however little is stored for them.
+// TestZipLimits: neither the files nor the directory may be larger than the limit, however little is stored
+// for them.
 func TestZipLimits(t *testing.T) {
 	wanted := options{limit: 10_000, beside: -1}
 	bomb := zipOf(t, item{name: "fw/a", content: strings.Repeat("\x00", 6000)}, item{name: "fw/b", content: strings.Repeat("\x00", 6000)})

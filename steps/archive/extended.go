@@ -10,13 +10,15 @@ import (
 	"github.com/gwe-project/gwe/engine/xattr"
 )
 
-// extendedPrefix is how GNU tar --xattrs and star name them in PAX records. GNU tar writes "=" and "%" in a name as %3D and %25.
+// extendedPrefix is how GNU tar --xattrs and star name them in PAX records. GNU tar writes "=" and "%" in a
+// name as %3D and %25.
 const extendedPrefix = "SCHILY.xattr."
 
 var extendedName = strings.NewReplacer("%3D", "=", "%25", "%")
 
 // restores reports whether an attribute is restored: those of users, and for root capabilities, signatures of
-// files and those of trusted programs. Labels are the policy's of this machine; access control lists are left out.
+// files and those of trusted programs. Labels are the policy's of this machine; access control lists are left
+// out.
 func (x *extraction) restores(name string, value []byte) bool {
 	return bundle.PortableAttribute(name, value) && (x.owners || strings.HasPrefix(name, "user."))
 }

@@ -220,8 +220,8 @@ func isMount(dir *openat.Dir, name string) bool {
 	return err == nil && status.Attributes&unix.STATX_ATTR_MOUNT_ROOT != 0
 }
 
-// Do makes sure that the archive is the one that was verified, extracts it into the staging folder, waits until all is on
-// the disk, and gives the folder its name.
+// Do makes sure that the archive is the one that was verified, extracts it into the staging folder, waits
+// until all is on the disk, and gives the folder its name.
 func (extractStep) Do(ctx context.Context, run *step.Run, arguments extractArguments, m memo) (extractOutputs, error) {
 	j, err := arguments.job()
 	if err != nil {
@@ -300,7 +300,8 @@ func (extractStep) Keeps(ctx context.Context, run *step.Run, arguments extractAr
 	return j.keeps(ctx, run, m)
 }
 
-// Verify makes sure, just before the commit, that no file shared with that of link-dest was written to in place.
+// Verify makes sure, just before the commit, that no file shared with that of link-dest was written to in
+// place.
 func (extractStep) Verify(ctx context.Context, run *step.Run, arguments extractArguments, m memo) error {
 	j, err := arguments.job()
 	if err != nil {

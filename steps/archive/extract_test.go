@@ -205,7 +205,8 @@ func TestExtractRefuses(t *testing.T) {
 	}
 }
 
-// TestExtractTaken: a name that was taken meanwhile stays with whoever took it, and an empty folder that was filled too.
+// TestExtractTaken: a name that was taken meanwhile stays with whoever took it, and an empty folder that was
+// filled too.
 func TestExtractTaken(t *testing.T) {
 	for name, empty := range map[string]bool{"free": false, "an empty folder": true} {
 		t.Run(name, func(t *testing.T) {

@@ -26,7 +26,8 @@ type options struct {
 	copies patterns
 	// anyLinks lets symbolic links lead out of the release.
 	anyLinks bool
-	// limit is the most bytes that the archive may unpack to: the files' sizes, and apart from that the stream's length.
+	// limit is the most bytes that the archive may unpack to: the files' sizes, and apart from that the
+	// stream's length.
 	limit int64
 	// beside is the handle of the running release's folder, or -1.
 	beside int
@@ -50,8 +51,8 @@ type summary struct {
 	left []leftOut
 }
 
-// errLateCopies tells that the archive's own list of files to copy came after files that were linked: the extraction
-// begins again, with that list.
+// errLateCopies tells that the archive's own list of files to copy came after files that were linked: the
+// extraction begins again, with that list.
 var errLateCopies = errors.New("the list of files to copy came late")
 
 // extraction is one pass of a tar stream into an empty folder.
@@ -68,8 +69,8 @@ type extraction struct {
 	// root is what the top-level folder gets at the end; listed tells that the archive has an entry for it.
 	root   attributes
 	listed bool
-	// taken tells that something of the archive is in the tree; passed are the folders above the present entry that are
-	// not, because the selection does not name them.
+	// taken tells that something of the archive is in the tree; passed are the folders above the present
+	// entry that are not, because the selection does not name them.
 	taken  bool
 	passed []passedFolder
 	// unlisted are the inodes of the folders that were made because an entry lies in them.
@@ -86,12 +87,14 @@ const blockSize = 256 << 10
 
 // entries are those of an archive, one after the other.
 type entries interface {
-	// next gives an entry and its content, which is read before the next one, and io.EOF where the archive ends as it should.
+	// next gives an entry and its content, which is read before the next one, and io.EOF where the archive
+	// ends as it should.
 	next() (*tar.Header, io.Reader, error)
 }
 
-// extractTree unpacks an archive into an empty folder, which is open for reading, and private; target is what it lies in, for people. The
-// folder gets the attributes of the folder that the archive has for it. With errLateCopies it gives the patterns to begin again with.
+// extractTree unpacks an archive into an empty folder, which is open for reading, and private; target is what
+// it lies in, for people. The folder gets the attributes of the folder that the archive has for it. With
+// errLateCopies it gives the patterns to begin again with.
 func extractTree(ctx context.Context, source entries, folder int, target string, wanted options) (summary, patterns, error) {
 	began, err := unix.TimeToTimespec(time.Now())
 	if err != nil {
@@ -240,8 +243,8 @@ func (x *extraction) place(header *tar.Header) (e entry, inside bool, err error)
 	return e, true, nil
 }
 
-// counted are the parts of a path that strip counts. A leading "./" is one, as it is for tar; in a package, strip counts below the one
-// top-level directory.
+// counted are the parts of a path that strip counts. A leading "./" is one, as it is for tar; in a package,
+// strip counts below the one top-level directory.
 func (x *extraction) counted(path string, parts []string) []string {
 	if x.strip == 0 || x.oneTop {
 		return parts

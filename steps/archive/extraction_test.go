@@ -344,7 +344,8 @@ func TestBroken(t *testing.T) {
 	}
 }
 
-// TestLimits: neither the files nor the stream may be larger than the limit, however little is stored for them.
+// TestLimits: neither the files nor the stream may be larger than the limit, however little is stored for
+// them.
 func TestLimits(t *testing.T) {
 	base := t.TempDir()
 	large := archiveOf(t, item{name: "fw/a", content: strings.Repeat("x", 3000)})

@@ -12,8 +12,8 @@ import (
 	"github.com/gwe-project/gwe/engine/fault"
 )
 
-// explain turns an error of the file system into a fault. nil stays nil, and what is a fault already, or a cancellation,
-// stays what it is.
+// explain turns an error of the file system into a fault. nil stays nil, and what is a fault already, or a
+// cancellation, stays what it is.
 func explain(err error, format string, arguments ...any) error {
 	if err == nil || fault.As(err) != nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err

@@ -21,7 +21,8 @@ const earlySize = 1 << 20
 // castagnoli is the CRC for which processors have an instruction.
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// file makes a regular file: a hard link to the running release's file where that is equal, a new file where not.
+// file makes a regular file: a hard link to the running release's file where that is equal, a new file where
+// not.
 func (x *extraction) file(ctx context.Context, e entry, wanted attributes, content io.Reader) error {
 	if err := x.count(e.Size); err != nil {
 		return err
@@ -69,7 +70,8 @@ func (x *extraction) write(ctx context.Context, e entry, wanted attributes, abov
 	}
 	err = x.fill(ctx, e, handle, content)
 	if err == nil && e.Size >= earlySize {
-		// The disk begins while the next files are unpacked. It is a hint: the syncfs at the end tells of errors.
+		// The disk begins while the next files are unpacked. It is a hint: the syncfs at the end tells of
+		// errors.
 		_ = unix.SyncFileRange(handle, 0, 0, unix.SYNC_FILE_RANGE_WRITE)
 	}
 	if err == nil {

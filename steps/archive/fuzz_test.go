@@ -14,7 +14,8 @@ import (
 	"github.com/gwe-project/gwe/engine/need"
 )
 
-// FuzzExtract: whatever the tar, nothing is made outside, nothing that was there changes, and an error is a fault.
+// FuzzExtract: whatever the tar, nothing is made outside, nothing that was there changes, and an error is a
+// fault.
 func FuzzExtract(f *testing.F) {
 	need.Root(f, "it reads files without permissions")
 	for _, one := range refused {
@@ -35,7 +36,8 @@ func FuzzExtract(f *testing.F) {
 	})
 }
 
-// FuzzZip: so is it for a zip, or whatever file is given for one, on the way that extract takes from the file on.
+// FuzzZip: so is it for a zip, or whatever file is given for one, on the way that extract takes from the file
+// on.
 func FuzzZip(f *testing.F) {
 	for name, one := range refused {
 		if !notInForm("zip", name, one.code, one.items) {
@@ -81,7 +83,8 @@ func extractFile(path, staging string, wanted options) error {
 	return err
 }
 
-// guarded extracts into a folder that lies in guarded ones: an entry that climbs out would land in one of them.
+// guarded extracts into a folder that lies in guarded ones: an entry that climbs out would land in one of
+// them.
 func guarded(t *testing.T, extract func(staging string, wanted options) error) {
 	base := t.TempDir()
 	guard := filepath.Join(base, "guard")

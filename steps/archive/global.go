@@ -5,8 +5,9 @@ import (
 	"strings"
 )
 
-// globalHeader lets the records pass that change no entry: the commit that git archive notes, the label and creator that star and
-// GNU tar note, and those of vendors. Others would have to be applied to all entries that follow.
+// globalHeader lets the records pass that change no entry: the commit that git archive notes, the label and
+// creator that star and GNU tar note, and those of vendors. Others would have to be applied to all entries
+// that follow.
 func globalHeader(header *tar.Header) error {
 	for key, value := range header.PAXRecords {
 		switch {

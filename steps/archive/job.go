@@ -58,8 +58,8 @@ type unpacked struct {
 	path string
 }
 
-// The package's own size is no measure of what it unpacks to. These are far above real firmware, and far below a
-// decompression bomb.
+// The package's own size is no measure of what it unpacks to. These are far above real firmware, and far
+// below a decompression bomb.
 const (
 	smallestLimit = 1 << 30
 	expansion     = 64
@@ -106,7 +106,8 @@ func (j job) record(run *step.Run) order.Record {
 	return order.Beside(run, filepath.Join(j.folder, j.name), string(j.linkDest))
 }
 
-// patterns reads those of the arguments: which files are never linked, and which part of the archive is taken.
+// patterns reads those of the arguments: which files are never linked, and which part of the archive is
+// taken.
 func (j job) patterns() (copies patterns, selected selection, err error) {
 	if copies, err = parsePatterns(j.copies); err != nil {
 		return nil, selection{}, err
@@ -130,8 +131,8 @@ func (j job) planLinks(machine step.Machine, plan step.Plan, size int64) (step.P
 		return step.Plan{}, err
 	}
 	if beside == "" {
-		// How much it will be is only known at the end; compressed, it is surely no more. With a release to link to, nearly
-		// nothing may be needed.
+		// How much it will be is only known at the end; compressed, it is surely no more. With a release to
+		// link to, nearly nothing may be needed.
 		plan.Space, plan.Writes = map[string]int64{existing(machine, j.folder): size}, size
 		return plan, nil
 	}
@@ -152,7 +153,8 @@ func stagingName(run string) string {
 	return durable.Prefix + safe[:min(len(safe), 100)] + "-" + hex.EncodeToString(unique[:])
 }
 
-// look makes sure that the archive is a file and the target, where it exists, a folder; it gives the archive's size.
+// look makes sure that the archive is a file and the target, where it exists, a folder; it gives the
+// archive's size.
 func (j job) look(machine step.Machine) (int64, error) {
 	info, err := machine.Stat(j.source)
 	switch {

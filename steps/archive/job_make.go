@@ -130,7 +130,8 @@ func stream(ctx context.Context, run *step.Run, source *bundle.Pinned, dir *open
 	return filled, nil, err
 }
 
-// open tells by the first bytes what the archive is. A package is a tar, and no zip: its one folder comes first.
+// open tells by the first bytes what the archive is. A package is a tar, and no zip: its one folder comes
+// first.
 func open(ctx context.Context, source *bundle.Pinned, wanted options) (archive entries, done func(), err error) {
 	isZip, err := source.IsZip()
 	if err != nil {
@@ -156,7 +157,8 @@ func open(ctx context.Context, source *bundle.Pinned, wanted options) (archive e
 	return entriesOfTar(plain, wanted.limit), func() { _, _ = plain.Close(), content.Close() }, nil
 }
 
-// openBeside opens the running release, where files can be linked from it: on the same file system. nil is none.
+// openBeside opens the running release, where files can be linked from it: on the same file system. nil is
+// none.
 func openBeside(task *tasklog.Task, m memo, into *openat.Dir) (*openat.Dir, error) {
 	if m.Beside == "" {
 		return nil, nil

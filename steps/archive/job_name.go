@@ -14,8 +14,8 @@ import (
 	"github.com/gwe-project/gwe/steps/order"
 )
 
-// giveName renames the staging folder to the first free name. Its identity is written down durably before, so that an undo
-// in another process knows the release under whatever name it has got.
+// giveName renames the staging folder to the first free name. Its identity is written down durably before, so
+// that an undo in another process knows the release under whatever name it has got.
 func giveName(run *step.Run, dir *openat.Dir, staging, top string, record order.Record) (string, error) {
 	const attempts = 10_000
 	for number := range attempts {
@@ -38,7 +38,8 @@ func giveName(run *step.Run, dir *openat.Dir, staging, top string, record order.
 		WithHint("remove releases that are no longer needed")
 }
 
-// giveFreeName renames the staging folder to a name, which is free. errors.Is(err, fs.ErrExist) tells that it is not.
+// giveFreeName renames the staging folder to a name, which is free. errors.Is(err, fs.ErrExist) tells that it
+// is not.
 func giveFreeName(run *step.Run, dir *openat.Dir, staging, name string, record order.Record) error {
 	if err := noteIdentity(run, dir, staging, name, record); err != nil {
 		return err
@@ -52,7 +53,8 @@ func giveFreeName(run *step.Run, dir *openat.Dir, staging, name string, record o
 	return durable.SyncDir(dir)
 }
 
-// isNoted fails where the name is not that of the folder that the step has made: another user of the directory can rename, too.
+// isNoted fails where the name is not that of the folder that the step has made: another user of the
+// directory can rename, too.
 func isNoted(run *step.Run, dir *openat.Dir, name string) error {
 	noted, err := readIdentity(run.Folder)
 	if err != nil {
@@ -74,7 +76,8 @@ func giveFixedName(run *step.Run, dir *openat.Dir, staging, name string, record 
 	return err
 }
 
-// exchange gives the staging folder the name of the empty folder that was there, and that one the staging name.
+// exchange gives the staging folder the name of the empty folder that was there, and that one the staging
+// name.
 func exchange(run *step.Run, dir *openat.Dir, staging, name string, empty identity, record order.Record) error {
 	if err := noteIdentity(run, dir, staging, name, record); err != nil {
 		return err

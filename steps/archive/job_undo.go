@@ -17,11 +17,12 @@ import (
 	"github.com/gwe-project/gwe/engine/step"
 )
 
-// undo removes the release, or what there is of it. A release that has its name loses it first, so that a power cut
-// never leaves half a release under a whole one's name.
+// undo removes the release, or what there is of it. A release that has its name loses it first, so that a
+// power cut never leaves half a release under a whole one's name.
 //
-// It needs no lease on the running release: a hard link is a file's second name, and taking one away takes nothing from
-// the other. What it could not put back is a shared file that was written to in place; it says so.
+// It needs no lease on the running release: a hard link is a file's second name, and taking one away takes
+// nothing from the other. What it could not put back is a shared file that was written to in place; it says
+// so.
 func (j job) undo(ctx context.Context, run *step.Run, m memo) error {
 	dir, err := j.into(run, m)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -69,7 +70,8 @@ func leftover(err error) error {
 	return &step.Leftover{Err: err}
 }
 
-// unmakeInto removes the directory that the step made for the releases. Where somebody else has put something into it, it stays.
+// unmakeInto removes the directory that the step made for the releases. Where somebody else has put something
+// into it, it stays.
 func (j job) unmakeInto(run *step.Run) error {
 	above, name, err := run.Dir(j.folder)
 	if err != nil {
@@ -131,8 +133,8 @@ func (j job) keeps(ctx context.Context, run *step.Run, m memo) (step.Keeping, er
 	return made.Keeps(ctx, run, final, true)
 }
 
-// away reports whether our release is at neither of its names. A later step may have moved it, and could not be undone yet: when this
-// undo comes again, it will know it.
+// away reports whether our release is at neither of its names. A later step may have moved it, and could not
+// be undone yet: when this undo comes again, it will know it.
 func (j job) away(run *step.Run, m memo, dir *openat.Dir) (bool, error) {
 	noted, known, err := notedIdentity(run.Folder)
 	if err != nil || !known {
@@ -145,8 +147,8 @@ func (j job) away(run *step.Run, m memo, dir *openat.Dir) (bool, error) {
 	return err != nil || m.Empty != nil && staged.sameFolder(*m.Empty), nil
 }
 
-// takeName renames our release, where it has got its name, back to the staging name. An empty folder that had the name
-// before gets it back.
+// takeName renames our release, where it has got its name, back to the staging name. An empty folder that had
+// the name before gets it back.
 func (j job) takeName(ctx context.Context, run *step.Run, m memo, dir *openat.Dir) error {
 	noted, known, err := notedIdentity(run.Folder)
 	if err != nil || !known {
@@ -182,8 +184,8 @@ func (j job) takeName(ctx context.Context, run *step.Run, m memo, dir *openat.Di
 	return leftover(m.hasTaken(dir, noted, emptyIsStaged))
 }
 
-// hasTaken looks at what has got the staging name, and gives it back what it had where it is not the release: another user of the directory
-// can rename, too.
+// hasTaken looks at what has got the staging name, and gives it back what it had where it is not the release:
+// another user of the directory can rename, too.
 func (m memo) hasTaken(dir *openat.Dir, noted identity, emptyIsStaged bool) error {
 	if found, err := identityAt(dir.Descriptor(), m.Staging); err == nil && found.sameFolder(noted) {
 		return nil
@@ -198,8 +200,8 @@ func (m memo) hasTaken(dir *openat.Dir, noted identity, emptyIsStaged bool) erro
 		WithHint("see who else can change %s: ls -ld %s", dir.Path(), dir.Path()).WithCause(err)
 }
 
-// putBackEmpty gives the empty folder its name back after somebody removed the release; where the name is taken it is
-// theirs, and the empty folder goes with the staging name.
+// putBackEmpty gives the empty folder its name back after somebody removed the release; where the name is
+// taken it is theirs, and the empty folder goes with the staging name.
 func putBackEmpty(dir *openat.Dir, staging, name string) error {
 	err := dir.RenameNoReplace(staging, dir, name)
 	if err == nil {
@@ -211,8 +213,9 @@ func putBackEmpty(dir *openat.Dir, staging, name string) error {
 	return nil
 }
 
-// inUse keeps a release that link-dest points to: the step that pointed it there could not be undone, and a release that
-// may be faulty is better than none. A link that led to its name before, when nothing was there, does so again.
+// inUse keeps a release that link-dest points to: the step that pointed it there could not be undone, and a
+// release that may be faulty is better than none. A link that led to its name before, when nothing was there,
+// does so again.
 func (j job) inUse(run *step.Run, m memo, dir *openat.Dir, name string) error {
 	if j.linkDest == "" {
 		return nil
@@ -232,7 +235,8 @@ func (j job) inUse(run *step.Run, m memo, dir *openat.Dir, name string) error {
 		WithHint("point %s to another release, then run gwe recover", j.linkDest)}
 }
 
-// verify makes sure, just before the commit, that no file shared with the running release was written to in place.
+// verify makes sure, just before the commit, that no file shared with the running release was written to in
+// place.
 func (j job) verify(ctx context.Context, run *step.Run, m memo) error {
 	dir, noted, err := j.placed(run, m)
 	if err != nil || dir == nil {

@@ -14,7 +14,8 @@ import (
 	"github.com/gwe-project/gwe/engine/step"
 )
 
-// rollBack settles the frame, lets something happen, and undoes it as a manual rollback does, twice. It gives what was foreseen to move.
+// rollBack settles the frame, lets something happen, and undoes it as a manual rollback does, twice. It gives
+// what was foreseen to move.
 func (b *bench) rollBack(happens func()) (foreseen, kept []string) {
 	b.Helper()
 	check(b, unpack{}.Verify(b.Context(), b.run, b.arguments, b.memo))
@@ -38,8 +39,9 @@ func (b *bench) rollBack(happens func()) (foreseen, kept []string) {
 	return foreseen, kept
 }
 
-// TestAReleaseInUse: data that came into a release after the commit, and files of it that were edited, move aside; what hooks did to
-// modes and owners before the commit does not count, and a later release that linked to its files neither.
+// TestAReleaseInUse: data that came into a release after the commit, and files of it that were edited, move
+// aside; what hooks did to modes and owners before the commit does not count, and a later release that linked
+// to its files neither.
 func TestAReleaseInUse(t *testing.T) {
 	need.Root(t, "it gives files to another user")
 	b := benchFor(t, item{name: "fw-1/"}, file("fw-1/same"), file("fw-1/other"))

@@ -13,8 +13,8 @@ import (
 	"github.com/gwe-project/gwe/engine/xattr"
 )
 
-// TestLeftOut: what an archive has and gwe does not restore is said, with the first file that it is missing from; a label of a
-// security policy is not missed, nor is what the selection leaves out.
+// TestLeftOut: what an archive has and gwe does not restore is said, with the first file that it is missing
+// from; a label of a security policy is not missed, nor is what the selection leaves out.
 func TestLeftOut(t *testing.T) {
 	need.Root(t, "only root sets and misses each attribute")
 	with := func(name string, records map[string]string) item {

@@ -27,8 +27,8 @@ func linked(t testing.TB, one, other string) bool {
 	return os.SameFile(first, second)
 }
 
-// TestLinks: a file is linked only when content, mode, owner and times are the same, and has the package's content in any
-// case.
+// TestLinks: a file is linked only when content, mode, owner and times are the same, and has the package's
+// content in any case.
 func TestLinks(t *testing.T) {
 	need.Root(t, "it gives files to another user")
 	large := strings.Repeat("0123456789abcdef", 50_000) // several blocks
@@ -192,7 +192,8 @@ func TestTooManyLinks(t *testing.T) {
 	}
 }
 
-// TestVerify: what was written to in place between the unpacking and the commit is found; what was replaced is no harm.
+// TestVerify: what was written to in place between the unpacking and the commit is found; what was replaced
+// is no harm.
 func TestVerify(t *testing.T) {
 	need.Root(t, "it gives files to another user")
 	overwrite := func(path, text string, keepTime bool) func(b *bench) {
@@ -252,7 +253,8 @@ func TestVerify(t *testing.T) {
 	}
 }
 
-// TestChangingUnderway: a running release whose file changes while it is compared never gets its content into the new one.
+// TestChangingUnderway: a running release whose file changes while it is compared never gets its content into
+// the new one.
 func TestChangingUnderway(t *testing.T) {
 	large := strings.Repeat("0123456789abcdef", 3*blockSize/16)
 	for name, one := range map[string]struct {

@@ -41,12 +41,12 @@ func (x *extraction) symlink(e entry, wanted attributes) error {
 	return x.entryError(e, wanted.setTime(above, e.base()))
 }
 
-// checkTarget refuses a symbolic link that leads out of the release. It would do no harm here, where links are never
-// followed; but a release that a hook or a service follows out of itself is not what was signed.
+// checkTarget refuses a symbolic link that leads out of the release. It would do no harm here, where links
+// are never followed; but a release that a hook or a service follows out of itself is not what was signed.
 //
-// A link whose target goes up first and down then stays inside if it does not go up too far: the folders above it are
-// real ones. Where the target goes up again after a name, that name may be a link itself, and only the finished tree
-// can tell.
+// A link whose target goes up first and down then stays inside if it does not go up too far: the folders
+// above it are real ones. Where the target goes up again after a name, that name may be a link itself, and
+// only the finished tree can tell.
 func (x *extraction) checkTarget(e entry) error {
 	if e.Linkname == "" || strings.ContainsRune(e.Linkname, 0) || len(e.Linkname) > longestPath {
 		return refuse(e.Header, "archive-link", "it is a symbolic link without a proper target")
@@ -84,8 +84,8 @@ func (x *extraction) checkTarget(e entry) error {
 	return nil
 }
 
-// leadInside looks at the doubtful links in the finished tree. os.Root follows a link as the kernel would, and stops
-// where it leaves the root. A link to nothing is no harm.
+// leadInside looks at the doubtful links in the finished tree. os.Root follows a link as the kernel would,
+// and stops where it leaves the root. A link to nothing is no harm.
 func (x *extraction) leadInside(folder int) error {
 	if len(x.doubtful) == 0 {
 		return nil

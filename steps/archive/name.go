@@ -46,7 +46,8 @@ func (e entry) base() string { return e.parts[len(e.parts)-1] }
 // path is the entry's path in the tree.
 func (e entry) path() string { return strings.Join(e.parts, "/") }
 
-// split takes a path of an archive apart, without "." and empty parts; why tells what is wrong with it, or is "".
+// split takes a path of an archive apart, without "." and empty parts; why tells what is wrong with it, or is
+// "".
 func split(path string) (parts []string, why string) {
 	switch {
 	case path == "":
@@ -75,8 +76,8 @@ func split(path string) (parts []string, why string) {
 	return parts, ""
 }
 
-// checkTop checks the name that the release would get. It is printed, journaled and written in recipes, so it has to be
-// plain text; and some names of a target folder have a meaning of their own.
+// checkTop checks the name that the release would get. It is printed, journaled and written in recipes, so it
+// has to be plain text; and some names of a target folder have a meaning of their own.
 func checkTop(header *tar.Header, top string) error {
 	switch {
 	case top == "current" || top == "failsafe":
@@ -94,7 +95,8 @@ func checkTop(header *tar.Header, top string) error {
 	return nil
 }
 
-// checkOwn refuses an entry with a name of gwe's own: copy and rsync leave such names alone, so a copy of the tree would lack it without a word.
+// checkOwn refuses an entry with a name of gwe's own: copy and rsync leave such names alone, so a copy of the
+// tree would lack it without a word.
 func checkOwn(e entry) error {
 	for _, part := range e.parts {
 		if strings.HasPrefix(part, durable.Prefix) {

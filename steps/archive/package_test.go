@@ -37,8 +37,8 @@ func keyringAt(t testing.TB, folder string) {
 	check(t, os.WriteFile(filepath.Join(folder, "vendor.gpg"), public.Bytes(), 0o600))
 }
 
-// packages are the signed forms of archives: a signature holds its time, and the conformance suite wants the same tree
-// every time.
+// packages are the signed forms of archives: a signature holds its time, and the conformance suite wants the
+// same tree every time.
 var packages sync.Map
 
 // packageAt writes the signed package of an archive.

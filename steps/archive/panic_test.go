@@ -61,8 +61,8 @@ func TestPanicOfALibrary(t *testing.T) {
 	}
 }
 
-// TestZipCutInFront: a zip that lacks its first bytes has a directory at a negative offset. It is refused, however much is
-// missing, and its undo leaves nothing.
+// TestZipCutInFront: a zip that lacks its first bytes has a directory at a negative offset. It is refused,
+// however much is missing, and its undo leaves nothing.
 func TestZipCutInFront(t *testing.T) {
 	whole := zipOf(t, file("fw/a"), file("fw/b"))
 	damaged := map[string][]byte{}

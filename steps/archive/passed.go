@@ -20,7 +20,8 @@ func (x *extraction) pass(e entry, wanted attributes, content io.Reader) error {
 	return x.heed(e, content)
 }
 
-// heed reads the package's own list of files to copy, where an entry that is not taken is that list: it counts in any case.
+// heed reads the package's own list of files to copy, where an entry that is not taken is that list: it
+// counts in any case.
 func (x *extraction) heed(e entry, content io.Reader) error {
 	if e.path() != copyList || e.Typeflag != tar.TypeReg {
 		return nil

@@ -18,9 +18,11 @@ const (
 
 // selection is which part of an archive becomes the tree.
 type selection struct {
-	// strip is how many leading parts of each path are taken off, as tar --strip-components has it: what lies above is left out.
+	// strip is how many leading parts of each path are taken off, as tar --strip-components has it: what lies
+	// above is left out.
 	strip int
-	// include, where there are any, name all that is taken; exclude name what is not, though include names it.
+	// include, where there are any, name all that is taken; exclude name what is not, though include names
+	// it.
 	include, exclude patterns
 }
 
@@ -51,7 +53,8 @@ func parsePatterns(list []string) (patterns, error) {
 	return result, nil
 }
 
-// parseCopyList reads the package's own list: a pattern a line, empty lines and those that start with # apart.
+// parseCopyList reads the package's own list: a pattern a line, empty lines and those that start with #
+// apart.
 func parseCopyList(text string) (patterns, error) {
 	var list []string
 	for line := range strings.SplitSeq(text, "\n") {

@@ -14,8 +14,9 @@ import (
 	"github.com/gwe-project/gwe/engine/step"
 )
 
-// into opens the directory in which the release gets its name. errors.Is(err, fs.ErrNotExist) where it is not there. One that the step
-// makes itself is a name in a directory that was there before: a link in its place is refused.
+// into opens the directory in which the release gets its name. errors.Is(err, fs.ErrNotExist) where it is not
+// there. One that the step makes itself is a name in a directory that was there before: a link in its place
+// is refused.
 func (j job) into(run *step.Run, m memo) (*openat.Dir, error) {
 	if !m.Created {
 		dir, _, err := run.Dir(filepath.Join(j.folder, m.Staging))
@@ -42,8 +43,8 @@ func absent(err error) error {
 	return err
 }
 
-// makeInto makes the directory that holds the releases, with the mode 0755 whatever the umask; the setgid bit of the one above
-// goes down to it. One that is there already stays as it is.
+// makeInto makes the directory that holds the releases, with the mode 0755 whatever the umask; the setgid bit
+// of the one above goes down to it. One that is there already stays as it is.
 func (j job) makeInto(run *step.Run) error {
 	above, name, err := run.Dir(j.folder)
 	if err != nil {
@@ -71,7 +72,8 @@ func (j job) makeInto(run *step.Run) error {
 	return entry.Chmod(0o755 | status.Mode&unix.S_ISGID)
 }
 
-// ours reports that a directory may be the one that gwe has just made: it belongs to the user that gwe runs as, and to nobody else.
+// ours reports that a directory may be the one that gwe has just made: it belongs to the user that gwe runs
+// as, and to nobody else.
 func ours(status unix.Stat_t) bool {
 	return status.Mode&unix.S_IFMT == unix.S_IFDIR && int(status.Uid) == os.Geteuid() && status.Mode&0o077 == 0
 }
@@ -81,8 +83,9 @@ func replaced(path string) error {
 		WithHint("see who else can change the directory that it lies in: ls -ld %s", filepath.Dir(path))
 }
 
-// makeStaging makes the staging directory and opens it for reading. Until the tree in it is complete nobody else has a way into it, so
-// names in it are as good as descriptors. It notes which one it is: what has the name at the undo may be another.
+// makeStaging makes the staging directory and opens it for reading. Until the tree in it is complete nobody
+// else has a way into it, so names in it are as good as descriptors. It notes which one it is: what has the
+// name at the undo may be another.
 func makeStaging(run *step.Run, dir *openat.Dir, name string) (*os.File, error) {
 	if err := dir.Mkdir(name, 0o700); err != nil {
 		return nil, explain(err, "cannot make a folder in %s", dir.Path())
@@ -120,8 +123,8 @@ func makeStaging(run *step.Run, dir *openat.Dir, name string) (*os.File, error) 
 	return handle, nil
 }
 
-// isStaged reports whether an open directory is the one that the step made, for a removal. A note that a power cut has taken away asks for
-// nothing: nothing else was written to the disk by then.
+// isStaged reports whether an open directory is the one that the step made, for a removal. A note that a
+// power cut has taken away asks for nothing: nothing else was written to the disk by then.
 func isStaged(run *step.Run) durable.Known {
 	noted, err := readIdentity(run.Folder)
 	return func(dir *openat.Dir) (bool, error) {

@@ -13,8 +13,8 @@ import (
 	"github.com/gwe-project/gwe/engine/fault"
 )
 
-// TestUnpackSelection: unpack takes what strip, include and exclude leave, below its top-level folder, and the package's own
-// list of files to copy counts though it is not taken itself.
+// TestUnpackSelection: unpack takes what strip, include and exclude leave, below its top-level folder, and
+// the package's own list of files to copy counts though it is not taken itself.
 func TestUnpackSelection(t *testing.T) {
 	files := func(top string) []item {
 		return []item{{name: top + "/.gwe/copy", content: "*.db\n"}, {name: top + "/usr/"}, same(top + "/usr/a"), same(top + "/usr/a.db"), same(top + "/usr/b.map"), same(top + "/etc/c")}
@@ -56,8 +56,8 @@ func TestUnpackSelection(t *testing.T) {
 	}
 }
 
-// TestStripAgainstBothTars: strip takes off what --strip-components of GNU tar and of bsdtar take off, also where paths begin with
-// "./" or have empty and dotted parts in them.
+// TestStripAgainstBothTars: strip takes off what --strip-components of GNU tar and of bsdtar take off, also
+// where paths begin with "./" or have empty and dotted parts in them.
 func TestStripAgainstBothTars(t *testing.T) {
 	base := t.TempDir()
 	for _, path := range []string{"fw/a", "fw/d/b", "fw/d/e/c", "top"} {

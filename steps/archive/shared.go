@@ -16,8 +16,8 @@ import (
 	"github.com/gwe-project/gwe/engine/regular"
 )
 
-// shared is a file that the new release has in common with the one that ran when it was unpacked, as it was when the two
-// were compared.
+// shared is a file that the new release has in common with the one that ran when it was unpacked, as it was
+// when the two were compared.
 type shared struct {
 	Path     string
 	Inode    uint64
@@ -30,7 +30,8 @@ type shared struct {
 	Sum     uint32
 }
 
-// sharedList writes the shared files down, in the frame's folder: there may be more of them than fit in memory.
+// sharedList writes the shared files down, in the frame's folder: there may be more of them than fit in
+// memory.
 type sharedList struct {
 	file   *os.File
 	buffer *bufio.Writer
@@ -54,16 +55,17 @@ func (l *sharedList) add(s shared) error {
 	return explain(err, "cannot record the linked files")
 }
 
-// finish writes the list to its end. It becomes durable before the folder gets its name: a run that is suspended looks at it
-// after a reboot.
+// finish writes the list to its end. It becomes durable before the folder gets its name: a run that is
+// suspended looks at it after a reboot.
 func (l *sharedList) finish() error {
 	return explain(l.buffer.Flush(), "cannot record the linked files")
 }
 
 func (l *sharedList) close() { _ = l.file.Close() }
 
-// changedFiles tells which of the files that a list names were written in place since they were linked, in the release
-// that has a name in an open folder. Files that were replaced are not among them: those harm no other release.
+// changedFiles tells which of the files that a list names were written in place since they were linked, in
+// the release that has a name in an open folder. Files that were replaced are not among them: those harm no
+// other release.
 func changedFiles(ctx context.Context, list string, dir *openat.Dir, name string, found func(path string)) error {
 	file, err := regular.Open(list, os.O_RDONLY, 0)
 	if errors.Is(err, os.ErrNotExist) {
@@ -102,8 +104,8 @@ func changedFiles(ctx context.Context, list string, dir *openat.Dir, name string
 	}
 }
 
-// changed compares a file with what it was. A change time that differs alone is no proof: a further link sets it too,
-// and so does the removal of one. Then the content decides.
+// changed compares a file with what it was. A change time that differs alone is no proof: a further link sets
+// it too, and so does the removal of one. Then the content decides.
 func (s shared) changed(ctx context.Context, walk *cursor) (bool, error) {
 	parts := strings.Split(s.Path, "/")
 	last := len(parts) - 1

@@ -9,8 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// sharedFormat is the first byte of a list of shared files, after which its records follow: the length of the path, the path and ten
-// numbers, as varints. No list of gob's form begins with it, in which gwe wrote them before.
+// sharedFormat is the first byte of a list of shared files, after which its records follow: the length of the
+// path, the path and ten numbers, as varints. No list of gob's form begins with it, in which gwe wrote them
+// before.
 const sharedFormat = 0
 
 // longestShared is how many bytes of a path are read at most: what claims to be longer is damaged.
@@ -28,7 +29,8 @@ func (s shared) append(record []byte) []byte {
 	return record
 }
 
-// numbers are the fields of a record besides the path, in order. Inodes above the largest int64 come back as they were, by overflow.
+// numbers are the fields of a record besides the path, in order. Inodes above the largest int64 come back as
+// they were, by overflow.
 func (s shared) numbers() []int64 {
 	return []int64{
 		int64(s.Inode), s.Size, int64(s.Mode), int64(s.UID), int64(s.GID),
@@ -52,7 +54,8 @@ func timespec(seconds, nanoseconds int64) unix.Timespec {
 
 func setInteger[N int32 | int64](to *N, number int64) { *to = N(number) }
 
-// readShared reads a list, in whichever form it is. The function that it returns reads the next record; its error is io.EOF after the last one.
+// readShared reads a list, in whichever form it is. The function that it returns reads the next record; its
+// error is io.EOF after the last one.
 func readShared(from *bufio.Reader) func() (shared, error) {
 	first, err := from.Peek(1)
 	if err != nil {

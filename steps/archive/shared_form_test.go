@@ -62,7 +62,8 @@ func allShared(text []byte) (list []shared, err error) {
 	}
 }
 
-// TestSharedListInBothForms: a list is read as it was written, by this gwe or by an older one, and one that breaks off is damaged.
+// TestSharedListInBothForms: a list is read as it was written, by this gwe or by an older one, and one that
+// breaks off is damaged.
 func TestSharedListInBothForms(t *testing.T) {
 	for form, write := range map[string]func(testing.TB, []shared) []byte{"now": asWritten, "gob": asGob} {
 		t.Run(form, func(t *testing.T) {
@@ -90,7 +91,8 @@ func TestSharedListInBothForms(t *testing.T) {
 	}
 }
 
-// FuzzShared: no list makes the reader panic or take more memory than it is long, and what it reads it could have written.
+// FuzzShared: no list makes the reader panic or take more memory than it is long, and what it reads it could
+// have written.
 func FuzzShared(f *testing.F) {
 	f.Add(asWritten(f, someShared))
 	f.Add(asGob(f, someShared))

@@ -8,9 +8,9 @@ import (
 	"io"
 )
 
-// readGobShared reads the next record of a list in the form in which gwe wrote lists before: a stream of encoding/gob. A run that an older
-// gwe began may be committed or rolled back by this one. Of gob's form only what such lists hold is known: the package itself would
-// be a hundredth of the program.
+// readGobShared reads the next record of a list in the form in which gwe wrote lists before: a stream of
+// encoding/gob. A run that an older gwe began may be committed or rolled back by this one. Of gob's form only
+// what such lists hold is known: the package itself would be a hundredth of the program.
 func readGobShared(from *bufio.Reader) (shared, error) {
 	for {
 		length, err := gobUint(from)
@@ -40,7 +40,8 @@ func readGobShared(from *bufio.Reader) (shared, error) {
 	}
 }
 
-// gobShared reads the fields of a record. The path is the first of them; the two times are structs of two numbers.
+// gobShared reads the fields of a record. The path is the first of them; the two times are structs of two
+// numbers.
 func gobShared(from *bytes.Reader) (shared, error) {
 	var path string
 	numbers := make([]int64, len(shared{}.numbers()))

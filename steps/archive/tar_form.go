@@ -13,16 +13,18 @@ import (
 
 const (
 	tarBlock = 512
-	// longestRecords is what archive/tar reads of the records or the long name of one entry; beyond, it refuses the archive.
+	// longestRecords is what archive/tar reads of the records or the long name of one entry; beyond, it
+	// refuses the archive.
 	longestRecords = 1 << 20
 )
 
-// tarForm reads a tar's blocks on their way to archive/tar, and refuses what programs read in different ways: whoever has looked at
-// the archive with another program, GNU tar, bsdtar or a scanner, has seen the tree that gwe extracts, or gwe extracts nothing.
-// No block reaches archive/tar before it was found good here.
+// tarForm reads a tar's blocks on their way to archive/tar, and refuses what programs read in different ways:
+// whoever has looked at the archive with another program, GNU tar, bsdtar or a scanner, has seen the tree
+// that gwe extracts, or gwe extracts nothing. No block reaches archive/tar before it was found good here.
 type tarForm struct {
 	source io.Reader
-	// block is the header that is being read, filled so far; pass are bytes that follow and are nobody's header.
+	// block is the header that is being read, filled so far; pass are bytes that follow and are nobody's
+	// header.
 	block  [tarBlock]byte
 	filled int
 	pass   int64
@@ -33,9 +35,11 @@ type tarForm struct {
 	wanted   int
 	content  []byte
 	before   beforeEntry
-	// link tells that the entry before was a hard link with a size in a POSIX archive: bsdtar looks whether a header follows.
+	// link tells that the entry before was a hard link with a size in a POSIX archive: bsdtar looks whether a
+	// header follows.
 	link bool
-	// headers counts those of entries and the global ones; pax tells that there were POSIX records; ended is set at the end mark.
+	// headers counts those of entries and the global ones; pax tells that there were POSIX records; ended is
+	// set at the end mark.
 	headers int
 	pax     bool
 	ended   bool
@@ -311,8 +315,8 @@ func (f *tarForm) numbers() (size int64, err error) {
 	return size, nil
 }
 
-// isNumber reports whether a field is octal digits after spaces, with nothing but spaces and NULs to its end; or NULs alone; or GNU's
-// binary form. Spaces alone are nothing for GNU tar and zero for others.
+// isNumber reports whether a field is octal digits after spaces, with nothing but spaces and NULs to its end;
+// or NULs alone; or GNU's binary form. Spaces alone are nothing for GNU tar and zero for others.
 func isNumber(field []byte, blank bool) bool {
 	if field[0] == 0x80 || field[0] == 0xff {
 		return true
@@ -325,7 +329,8 @@ func isNumber(field []byte, blank bool) bool {
 	return len(bytes.Trim(rest[digits:], " \x00")) == 0 && (digits > 0 || rest[0] == 0)
 }
 
-// paxForms are the values of the records that gwe goes by. POSIX has decimal numbers there, and nothing around them.
+// paxForms are the values of the records that gwe goes by. POSIX has decimal numbers there, and nothing
+// around them.
 var paxForms = map[string]*regexp.Regexp{
 	"path":                regexp.MustCompile(`(?s)^.`),
 	"linkpath":            regexp.MustCompile(`(?s)^.`),

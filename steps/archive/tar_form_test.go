@@ -74,7 +74,8 @@ func plainRaw(name string) string { return raw(name, '0', 1).with("x") }
 // hidden is a whole entry that some programs would take for content.
 var hidden = raw("hidden", '0', 3).with("hid")
 
-// ambiguous are archives that programs read in different ways, or that no program writes and one day one may read so.
+// ambiguous are archives that programs read in different ways, or that no program writes and one day one may
+// read so.
 var ambiguous = map[string][]byte{
 	"a size with a sign":                 rawArchive(posix('x', "size=+1024"), raw("a", '0', 0).with(""), hidden),
 	"a size with a space":                rawArchive(posix('x', "size= 1024"), raw("a", '0', 0).with(""), hidden),
@@ -121,7 +122,8 @@ var ambiguous = map[string][]byte{
 	"a sparse file in both forms":        rawArchive(posix('x', "GNU.sparse.major=1", "GNU.sparse.minor=0"), raw("a", 'S', 1).put(257, "ustar  \x00").with("x")),
 }
 
-// TestAmbiguousTar: what two programs would extract to two trees is refused, wherever it stands and however it comes in.
+// TestAmbiguousTar: what two programs would extract to two trees is refused, wherever it stands and however
+// it comes in.
 func TestAmbiguousTar(t *testing.T) {
 	for name, archive := range ambiguous {
 		for where, content := range map[string][]byte{
@@ -175,7 +177,8 @@ func contents(t testing.TB, folder string) string {
 	return strings.Join(lines, "\n")
 }
 
-// compareWithPrograms extracts an archive; where gwe takes it, both programs must make the same tree of it, unless they refuse it.
+// compareWithPrograms extracts an archive; where gwe takes it, both programs must make the same tree of it,
+// unless they refuse it.
 func compareWithPrograms(t testing.TB, archive []byte) (taken bool, differs string) {
 	t.Helper()
 	base := t.TempDir()
@@ -203,7 +206,8 @@ func compareWithPrograms(t testing.TB, archive []byte) (taken bool, differs stri
 	return true, ""
 }
 
-// TestAgainstBothTars: archives with odd headers and records, put together at random. GWE_DIFFERENTIAL sets how many.
+// TestAgainstBothTars: archives with odd headers and records, put together at random. GWE_DIFFERENTIAL sets
+// how many.
 func TestAgainstBothTars(t *testing.T) {
 	count := 150
 	if given := os.Getenv("GWE_DIFFERENTIAL"); given != "" {
@@ -278,8 +282,8 @@ func oddArchive(random *rand.Rand) []byte {
 	return rawArchive(slices.Concat(parts, []string{})...)
 }
 
-// TestWrittenByPrograms: what the programs write is taken, in each of their forms, and is the same tree for all: with a label, as
-// part of a series of backups, with global records of git, padded by a tape.
+// TestWrittenByPrograms: what the programs write is taken, in each of their forms, and is the same tree for
+// all: with a label, as part of a series of backups, with global records of git, padded by a tape.
 func TestWrittenByPrograms(t *testing.T) {
 	need.Root(t, "it makes device nodes")
 	base := t.TempDir()

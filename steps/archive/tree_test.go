@@ -16,8 +16,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// snapshot describes every name below a folder: kind, mode, owner, time, content, target, extended attributes, which names
-// are one file, and how many there are.
+// snapshot describes every name below a folder: kind, mode, owner, time, content, target, extended
+// attributes, which names are one file, and how many there are.
 func snapshot(t testing.TB, folder string) map[string]string {
 	t.Helper()
 	result, first := map[string]string{}, map[uint64]string{}
@@ -98,7 +98,8 @@ func sameTree(t testing.TB, want, is map[string]string) {
 	}
 }
 
-// plain is what the oldest formats can hold: short paths in which all is text, whole seconds since 1970, small numbers.
+// plain is what the oldest formats can hold: short paths in which all is text, whole seconds since 1970,
+// small numbers.
 type plain bool
 
 // randomTree makes a tree of all that an archive may hold, with awkward names, modes, owners and times.

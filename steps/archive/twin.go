@@ -14,8 +14,9 @@ import (
 	"github.com/gwe-project/gwe/engine/xattr"
 )
 
-// twin is the running release's file of the same path, with the same size, mode, owner and times as the entry. Whether
-// the content is the same too is found out while the entry streams by; until the first difference nothing is written.
+// twin is the running release's file of the same path, with the same size, mode, owner and times as the
+// entry. Whether the content is the same too is found out while the entry streams by; until the first
+// difference nothing is written.
 type twin struct {
 	handle int
 	path   string
@@ -53,7 +54,8 @@ func (x *extraction) twinOf(e entry, wanted attributes) *twin {
 
 func (t *twin) close() { _ = unix.Close(t.handle) }
 
-// fits reports whether a file is regular and has these attributes, as far as the status shows them, and this size.
+// fits reports whether a file is regular and has these attributes, as far as the status shows them, and this
+// size.
 func (a attributes) fits(status *unix.Stat_t, size int64) bool {
 	is := attributesFrom(status)
 	return status.Mode&unix.S_IFMT == unix.S_IFREG && status.Size == size &&
@@ -62,7 +64,8 @@ func (a attributes) fits(status *unix.Stat_t, size int64) bool {
 
 // sameness is how far an entry and its twin are the same.
 type sameness struct {
-	// whole is true where all of it is; else length bytes are, and rest is what of the entry was read beyond them.
+	// whole is true where all of it is; else length bytes are, and rest is what of the entry was read beyond
+	// them.
 	whole  bool
 	length int64
 	rest   []byte
@@ -97,8 +100,8 @@ func (x *extraction) compare(ctx context.Context, content io.Reader, t *twin) (s
 	return same, nil
 }
 
-// prefix reads the bytes that were found the same once more, from the twin: the stream is past them. They must still
-// have the CRC that they had.
+// prefix reads the bytes that were found the same once more, from the twin: the stream is past them. They
+// must still have the CRC that they had.
 type prefix struct {
 	twin *twin
 	same sameness
@@ -138,8 +141,8 @@ func readAt(handle int, into []byte, at int64) (int, error) {
 	return read, nil
 }
 
-// link makes the entry a hard link to its twin, and records that. Where the file system does not let it (too many links,
-// another mount, somebody else's file), linked is false, and the file is copied.
+// link makes the entry a hard link to its twin, and records that. Where the file system does not let it (too
+// many links, another mount, somebody else's file), linked is false, and the file is copied.
 func (x *extraction) link(e entry, t *twin, same sameness, above int) (linked bool, err error) {
 	err = durable.Repeat(func() error { return unix.Linkat(t.folder, e.base(), above, e.base(), 0) })
 	if errors.Is(err, unix.EEXIST) {
@@ -158,7 +161,8 @@ func (x *extraction) link(e entry, t *twin, same sameness, above int) (linked bo
 		return false, x.entryError(e, err)
 	}
 	if now.Ino != t.status.Ino || now.Dev != t.status.Dev {
-		// Somebody has put another file in the twin's place since it was opened. The open one is the one that was compared.
+		// Somebody has put another file in the twin's place since it was opened. The open one is the one that
+		// was compared.
 		err := durable.Repeat(func() error { return unix.Unlinkat(above, e.base(), 0) })
 		return false, x.entryError(e, err)
 	}

@@ -11,7 +11,8 @@ import (
 	"github.com/gwe-project/gwe/steps/steptest/attack"
 )
 
-// TestExtractionUnderAttack extracts into a directory of the stranger's, beside a release whose files it links.
+// TestExtractionUnderAttack extracts into a directory of the stranger's, beside a release whose files it
+// links.
 func TestExtractionUnderAttack(t *testing.T) {
 	attack.Run(t, attack.Case{
 		Type: archive.Extract(), Parents: []string{".", "sub"}, Leaves: []string{"sub/new", "sub/new/deep", "sub/new/deep/f", "sub/old/deep/f"},

@@ -125,7 +125,8 @@ func (unpack) Prepare(ctx context.Context, run *step.Run, arguments unpackArgume
 	return j.prepare(ctx, run)
 }
 
-// Do verifies, extracts into the staging folder, waits until all is on the disk, and gives the release its name.
+// Do verifies, extracts into the staging folder, waits until all is on the disk, and gives the release its
+// name.
 func (unpack) Do(ctx context.Context, run *step.Run, arguments unpackArguments, m memo) (unpackOutputs, error) {
 	j, err := arguments.job()
 	if err != nil {
@@ -210,7 +211,8 @@ func (unpack) Keeps(ctx context.Context, run *step.Run, arguments unpackArgument
 	return j.keeps(ctx, run, m)
 }
 
-// Verify makes sure, just before the commit, that no file shared with the running release was written to in place.
+// Verify makes sure, just before the commit, that no file shared with the running release was written to in
+// place.
 func (unpack) Verify(ctx context.Context, run *step.Run, arguments unpackArguments, m memo) error {
 	j, err := arguments.job()
 	if err != nil {

@@ -121,8 +121,8 @@ func (b *bench) has(names ...string) {
 	}
 }
 
-// TestUndoNeverTakesOthers: a folder that got the name after the release was removed is left alone, even with the note
-// still there.
+// TestUndoNeverTakesOthers: a folder that got the name after the release was removed is left alone, even with
+// the note still there.
 func TestUndoNeverTakesOthers(t *testing.T) {
 	b := benchFor(t, file("fw/a"))
 	_, err := b.try(t.Context())
@@ -133,7 +133,8 @@ func TestUndoNeverTakesOthers(t *testing.T) {
 	b.has("fw")
 }
 
-// TestStopped: stopped at every progress of the extraction, undo leaves nothing; the frame may be tried again.
+// TestStopped: stopped at every progress of the extraction, undo leaves nothing; the frame may be tried
+// again.
 func TestStopped(t *testing.T) {
 	items := []item{{name: "fw/"}}
 	for i := range 30 {
@@ -171,7 +172,8 @@ func (c *countdown) Err() error {
 	return nil
 }
 
-// TestFullDisk: a file system without room, in bytes or in inodes, ends in a clear fault, and undo frees it again.
+// TestFullDisk: a file system without room, in bytes or in inodes, ends in a clear fault, and undo frees it
+// again.
 func TestFullDisk(t *testing.T) {
 	need.Root(t, "it mounts")
 	many := []item{}
@@ -315,7 +317,8 @@ func TestIdentityDamaged(t *testing.T) {
 	}
 }
 
-// TestUndoOfWhatIsAway: a later step may have moved the release, and not be undone yet: an undo that comes again knows it still.
+// TestUndoOfWhatIsAway: a later step may have moved the release, and not be undone yet: an undo that comes
+// again knows it still.
 func TestUndoOfWhatIsAway(t *testing.T) {
 	b := benchFor(t, file("fw/a"))
 	outputs := b.install()

@@ -17,7 +17,8 @@ const (
 	fieldPKUnix      = 0x000d // PKWARE's form of "UX"
 )
 
-// fieldsOf gives the extra fields by their kinds; of equal ones the first counts. What is cut off is left out.
+// fieldsOf gives the extra fields by their kinds; of equal ones the first counts. What is cut off is left
+// out.
 func fieldsOf(extra []byte) map[uint16][]byte {
 	found := map[uint16][]byte{}
 	for len(extra) >= 4 {
@@ -36,7 +37,8 @@ func fieldsOf(extra []byte) map[uint16][]byte {
 // owner are a user and a group.
 type owner struct{ user, group int }
 
-// ownerIn reads the owners from the extra fields of a header; the field of Info-ZIP's present version comes first.
+// ownerIn reads the owners from the extra fields of a header; the field of Info-ZIP's present version comes
+// first.
 func ownerIn(fields map[uint16][]byte) (owner, bool) {
 	if field := fields[fieldOwner]; len(field) > 0 && field[0] == 1 {
 		user, rest, ok := numberInZip(field[1:])
@@ -68,16 +70,17 @@ func numberInZip(field []byte) (number int, rest []byte, ok bool) {
 	return int(binary.LittleEndian.Uint64(wide[:])), field[1+length:], true
 }
 
-// nameInZip gives the name in UTF-8, as far as the archive tells its encoding. Programs on Unix write names as the file system has
-// them. All others write UTF-8 with the flag for it, or with Info-ZIP's field beside the name; without either it is code page 437, which the
-// format has had from the beginning, unless it happens to be UTF-8.
+// nameInZip gives the name in UTF-8, as far as the archive tells its encoding. Programs on Unix write names
+// as the file system has them. All others write UTF-8 with the flag for it, or with Info-ZIP's field beside
+// the name; without either it is code page 437, which the format has had from the beginning, unless it
+// happens to be UTF-8.
 func nameInZip(file *zip.File, fields map[uint16][]byte) string {
 	const utf8Flag = 1 << 11
 	if file.Flags&utf8Flag != 0 {
 		return file.Name
 	}
-	// Version 1, the checksum of the name that it stands for, and the name in UTF-8. Whoever renames an entry without knowing the
-	// field leaves one whose checksum is wrong.
+	// Version 1, the checksum of the name that it stands for, and the name in UTF-8. Whoever renames an entry
+	// without knowing the field leaves one whose checksum is wrong.
 	if field := fields[fieldUnicodePath]; len(field) > 5 && field[0] == 1 && utf8.Valid(field[5:]) &&
 		binary.LittleEndian.Uint32(field[1:]) == crc32.ChecksumIEEE([]byte(file.Name)) {
 		return string(field[5:])
@@ -112,8 +115,8 @@ func isUnix(file *zip.File) bool {
 	return maker == madeByUnix || maker == madeByMacOS
 }
 
-// modeOfDOS is the mode of an entry by its attributes of DOS: files that are read-only there are so here, as unzip has it. PKZIP for Unix
-// calls itself DOS and has the mode beside; it counts where the two agree.
+// modeOfDOS is the mode of an entry by its attributes of DOS: files that are read-only there are so here, as
+// unzip has it. PKZIP for Unix calls itself DOS and has the mode beside; it counts where the two agree.
 func modeOfDOS(file *zip.File, isFolder bool) int64 {
 	const readOnly = 1
 	mode := int64(0o644)

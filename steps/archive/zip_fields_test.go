@@ -115,8 +115,8 @@ func TestZipNames(t *testing.T) {
 	}
 }
 
-// TestZipOwnersAndModes: owners in each of the forms, in the directory or in the local header, and modes by the attributes of DOS, are
-// those that unzip restores.
+// TestZipOwnersAndModes: owners in each of the forms, in the directory or in the local header, and modes by
+// the attributes of DOS, are those that unzip restores.
 func TestZipOwnersAndModes(t *testing.T) {
 	need.Root(t, "it gives files to another user")
 	const times = "\x00\xca\x9a\x3b\x00\xca\x9a\x3b"
@@ -172,7 +172,8 @@ func TestZipOwnersAndModes(t *testing.T) {
 	}
 }
 
-// TestZipLocalHeader: a local header that is not where the directory says is damage, also of an entry without content.
+// TestZipLocalHeader: a local header that is not where the directory says is damage, also of an entry without
+// content.
 func TestZipLocalHeader(t *testing.T) {
 	whole := rawZip(zipEntry{name: "a/", maker: madeByUnix, attributes: (unix.S_IFDIR | 0o755) << 16}, zipEntry{name: "b", maker: madeByUnix, content: "x"})
 	for at, b := range map[int]byte{0: 'Q', 27: 0xff, 29: 0xff} {

@@ -17,8 +17,8 @@ var (
 	escaped = strings.NewReplacer(`\\`, `\`, `\n`, "\n", `\r`, "\r")
 )
 
-// parseSums reads a list as sha256sum and its like write it. As sha256sum itself does, it passes over lines that are
-// something else.
+// parseSums reads a list as sha256sum and its like write it. As sha256sum itself does, it passes over lines
+// that are something else.
 func parseSums(text string) []sum {
 	var all []sum
 	for line := range strings.SplitSeq(text, "\n") {

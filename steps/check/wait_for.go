@@ -43,7 +43,8 @@ it changes is not undone.`
 const (
 	// longestTry bounds one try.
 	longestTry = 10 * time.Second
-	// defaultWithin is how long to wait where the recipe does not say, and defaultUndo the same in an undo that nothing else bounds.
+	// defaultWithin is how long to wait where the recipe does not say, and defaultUndo the same in an undo
+	// that nothing else bounds.
 	defaultWithin = time.Minute
 	defaultUndo   = 10 * time.Minute
 )
@@ -62,7 +63,8 @@ type waitForArguments struct {
 	Within   *value.Duration `name:"within" help:"how long to wait in all: 1m where it is not given, and as long as undo-timeout allows where the step stands in an undo"`
 }
 
-// NeedsServices implements step.ServiceUser: what it waits for is the doing of others, and none of them runs before the services.
+// NeedsServices implements step.ServiceUser: what it waits for is the doing of others, and none of them runs
+// before the services.
 func (waitFor) NeedsServices(waitForArguments) bool { return true }
 
 // waitForOutputs are what later steps may read.
@@ -158,7 +160,8 @@ func (a waitForArguments) within() value.Duration {
 	return value.DurationOf(defaultWithin)
 }
 
-// withinUndo is within in an undo: giving up there means that a person is needed, so it waits as long as the undo may take.
+// withinUndo is within in an undo: giving up there means that a person is needed, so it waits as long as the
+// undo may take.
 func (a waitForArguments) withinUndo(ctx context.Context) value.Duration {
 	if a.Within != nil {
 		return *a.Within

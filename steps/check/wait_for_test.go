@@ -111,7 +111,8 @@ func TestWaitForWaits(t *testing.T) {
 	})
 }
 
-// TestWaitForInAnUndo: where the recipe does not say how long, an undo waits as long as it may take, and not a second longer.
+// TestWaitForInAnUndo: where the recipe does not say how long, an undo waits as long as it may take, and not
+// a second longer.
 func TestWaitForInAnUndo(t *testing.T) {
 	for name, test := range map[string]struct {
 		given     map[string]any

@@ -9,7 +9,8 @@ import (
 	"github.com/gwe-project/gwe/steps/steptest/attack"
 )
 
-// A program writes where it runs: in the directory that the recipe names, and not where another user leads that name to.
+// A program writes where it runs: in the directory that the recipe names, and not where another user leads
+// that name to.
 func TestWorkingDirectoryUnderAttack(t *testing.T) {
 	program := func(t testing.TB, path string) {
 		if err := os.WriteFile(path, []byte("#!/bin/sh\necho written > written\n"), 0o755); err != nil {

@@ -20,8 +20,9 @@ func (c *capture) Write(chunk []byte) (int, error) {
 	return len(chunk), nil
 }
 
-// text is what was kept, as text that every log and journal can carry, and truncated counts what they cannot: a character that the limit cut through is left
-// out, other bytes that are not UTF-8 become U+FFFD, and one final newline goes.
+// text is what was kept, as text that every log and journal can carry, and truncated counts what they cannot:
+// a character that the limit cut through is left out, other bytes that are not UTF-8 become U+FFFD, and one
+// final newline goes.
 func (c *capture) text() string {
 	kept := c.kept
 	if c.truncated {
@@ -45,10 +46,12 @@ func (c *capture) text() string {
 	return text
 }
 
-// largestJournaled is how many bytes of a stream's text go into the journal, escapes included: a record holds two of them.
+// largestJournaled is how many bytes of a stream's text go into the journal, escapes included: a record holds
+// two of them.
 const largestJournaled = 448 << 10
 
-// journalable returns where a text must end to fit into the journal, whose JSON writes six bytes for a control character.
+// journalable returns where a text must end to fit into the journal, whose JSON writes six bytes for a
+// control character.
 func journalable(text string) int {
 	size := 0
 	for at, r := range text {

@@ -9,8 +9,8 @@ import (
 	"github.com/gwe-project/gwe/engine/process"
 )
 
-// environment is what a program gets: the fixed base, those of the user that it runs as, the recipe's variables over them, and gwe's own over
-// all, for recovery knows its processes by them.
+// environment is what a program gets: the fixed base, those of the user that it runs as, the recipe's
+// variables over them, and gwe's own over all, for recovery knows its processes by them.
 func environment(given map[string]string, user, own []string) ([]string, error) {
 	variables := append(process.BaseEnvironment(), user...)
 	for _, name := range slices.Sorted(maps.Keys(given)) {

@@ -117,8 +117,8 @@ func (hook) Plan(_ context.Context, machine step.Machine, arguments hookArgument
 	}, nil
 }
 
-// cannotStart reports that no program can be started from a path, or from the nearest directory above it that exists: its file system is
-// mounted noexec. Only a program changes that.
+// cannotStart reports that no program can be started from a path, or from the nearest directory above it that
+// exists: its file system is mounted noexec. Only a program changes that.
 func cannotStart(machine step.Machine, path, script string) error {
 	for {
 		_, err := machine.Stat(path)
@@ -191,7 +191,8 @@ func (a hookArguments) path() (string, error) {
 	return filepath.Join(folder, a.Script), nil
 }
 
-// command is the script ready to run, in its open directory, which the caller closes; there is false for an optional one that is missing.
+// command is the script ready to run, in its open directory, which the caller closes; there is false for an
+// optional one that is missing.
 func (a hookArguments) command(run *step.Run) (command process.Command, there bool, err error) {
 	path, err := a.path()
 	if err != nil {

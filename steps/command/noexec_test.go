@@ -14,7 +14,8 @@ import (
 	"github.com/gwe-project/gwe/steps/command"
 )
 
-// TestNoExecIsKnownBefore: a plan knows that nothing can be started from a file system that is mounted noexec.
+// TestNoExecIsKnownBefore: a plan knows that nothing can be started from a file system that is mounted
+// noexec.
 func TestNoExecIsKnownBefore(t *testing.T) {
 	need.Root(t, "it mounts")
 	mounted := filepath.Join(t.TempDir(), "mounted")

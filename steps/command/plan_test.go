@@ -12,7 +12,8 @@ import (
 	"github.com/gwe-project/gwe/steps/steptest/recipetest"
 )
 
-// A program that does not exist refuses the run before anything is changed, unless an earlier step may bring it.
+// A program that does not exist refuses the run before anything is changed, unless an earlier step may bring
+// it.
 func TestMissingProgramsAreForeseen(t *testing.T) {
 	const program = "  - run: { argv: [\"DIR/bin/tool\"] }\n    undo: none\n"
 	const waits = "  - wait-for: { command: [\"DIR/bin/tool\"], within: 1s }\n"

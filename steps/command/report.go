@@ -27,7 +27,8 @@ func (run) Report(ctx context.Context, _ step.Machine, arguments runArguments) [
 	return statesOf(ctx, arguments.services(starts))
 }
 
-// Check implements step.Checker: one try of the program. One that asks for the state of a service is told as that.
+// Check implements step.Checker: one try of the program. One that asks for the state of a service is told as
+// that.
 func (run) Check(ctx context.Context, about *step.Run, arguments runArguments) []step.Report {
 	if asked := arguments.services(asks); len(asked) > 0 && arguments.Script == "" {
 		return statesOf(ctx, asked)
@@ -58,14 +59,15 @@ func (hook) Check(ctx context.Context, about *step.Run, arguments hookArguments)
 	return []step.Report{{Kind: step.ReportHealth, Name: about.Step, State: "ok", Good: true}}
 }
 
-// apart puts a shell between gwe and the program of a check: what ends its parent process does not end the gwe that asks, and what it leaves
-// behind is ended.
+// apart puts a shell between gwe and the program of a check: what ends its parent process does not end the
+// gwe that asks, and what it leaves behind is ended.
 func apart(command *process.Command) {
 	command.KeepDaemons = false
 	command.Arguments = append([]string{"/bin/sh", "-c", `"$@"; exit $?`, command.Arguments[0]}, command.Arguments...)
 }
 
-// starts are the verbs of service managers after which a service should run; asks are those that ask whether it does.
+// starts are the verbs of service managers after which a service should run; asks are those that ask whether
+// it does.
 var (
 	starts = []string{"start", "restart", "reload", "try-restart", "reload-or-restart", "try-reload-or-restart", "condrestart", "force-reload"}
 	asks   = []string{"is-active", "status"}
@@ -88,7 +90,8 @@ func (a runArguments) services(verbs []string) []service {
 	return found
 }
 
-// servicesOf reads systemctl, service, rc-service and the scripts in /etc/init.d. What the shell would expand is not guessed.
+// servicesOf reads systemctl, service, rc-service and the scripts in /etc/init.d. What the shell would expand
+// is not guessed.
 func servicesOf(command, verbs []string) []service {
 	for len(command) > 0 && (command[0] == "sudo" || command[0] == "exec" || strings.Contains(command[0], "=")) {
 		command = command[1:]
@@ -115,8 +118,8 @@ func servicesOf(command, verbs []string) []service {
 	return found
 }
 
-// serviceWords are the words of a command besides its flags, and the flags that asking for a state needs too. They are not known if the
-// shell would expand one, or if another machine is meant.
+// serviceWords are the words of a command besides its flags, and the flags that asking for a state needs too.
+// They are not known if the shell would expand one, or if another machine is meant.
 func serviceWords(command []string) (words, own []string, known bool) {
 	for _, word := range command[1:] {
 		word = strings.Trim(word, `"'`)
@@ -142,7 +145,8 @@ func statesOf(ctx context.Context, services []service) []step.Report {
 	return told
 }
 
-// state asks for the state. systemctl prints one word for it; of the others the exit code counts: 3 is stopped.
+// state asks for the state. systemctl prints one word for it; of the others the exit code counts: 3 is
+// stopped.
 func (s service) state(ctx context.Context) step.Report {
 	ctx, cancel := context.WithTimeout(ctx, askLimit)
 	defer cancel()

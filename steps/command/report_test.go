@@ -12,7 +12,8 @@ import (
 	"github.com/gwe-project/gwe/engine/step"
 )
 
-// TestServices: the services that a program or script starts are found; what a shell would expand, or another machine's, is not guessed.
+// TestServices: the services that a program or script starts are found; what a shell would expand, or another
+// machine's, is not guessed.
 func TestServices(t *testing.T) {
 	for _, one := range []struct {
 		argv   string

@@ -174,8 +174,8 @@ func (a runArguments) carryOut(ctx context.Context, run *step.Run, adapt func(*p
 		Started:     run.Started,
 	}
 	if a.Script != "" {
-		// The script is an argument and no file: on a full disk an undo must still be able to run one. The step's id is $0,
-		// so the shell's own messages start with it.
+		// The script is an argument and no file: on a full disk an undo must still be able to run one. The
+		// step's id is $0, so the shell's own messages start with it.
 		command.Name = "the script"
 		command.Arguments = []string{"/bin/sh", "-eu", "-c", a.Script, run.Step}
 	}

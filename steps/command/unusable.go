@@ -6,7 +6,8 @@ import (
 	"github.com/gwe-project/gwe/engine/step"
 )
 
-// unusable reports, for a plan, that a program which is there cannot be executed: it has no execute bit, or its interpreter is missing.
+// unusable reports, for a plan, that a program which is there cannot be executed: it has no execute bit, or
+// its interpreter is missing.
 func unusable(machine step.Machine, program string, environment []string) error {
 	if _, err := machine.Stat(program); err != nil {
 		return nil // this user may not look

@@ -20,7 +20,8 @@ var (
 // modifiers are the keys of a step beside its action.
 var modifiers = []string{"id", "name", "when", "until", "timeout", "retry", "for-each", "undo", "undo-last", "effects", "allow-failure"}
 
-// checkAbout: the reference, the schema and the plan are made of the description, so nothing may be missing in it.
+// checkAbout: the reference, the schema and the plan are made of the description, so nothing may be missing
+// in it.
 func checkAbout(t T, c Case) {
 	about, arguments, outputs := c.Type.About(), c.Type.Arguments(), c.Type.Outputs()
 	if !kebab.MatchString(about.Name) {

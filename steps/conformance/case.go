@@ -22,24 +22,27 @@ type T interface {
 // Case is one case of one type. A type with several ways to act has a case for each.
 type Case struct {
 	Type step.Type
-	// Arrange builds the initial tree below root, an empty directory, and gives the arguments as a recipe would; defaults
-	// may be left out. It is called many times, each with another root, and must build the same tree every time.
+	// Arrange builds the initial tree below root, an empty directory, and gives the arguments as a recipe
+	// would; defaults may be left out. It is called many times, each with another root, and must build the
+	// same tree every time.
 	Arrange func(t T, root string) map[string]any
 	// AfterDo may look at what Do has made. It is optional.
 	AfterDo func(t T, root string, outputs map[string]any)
-	// Idle says that the machine is already as wanted: the plan must say so, and Do change nothing. In every other case of
-	// a type with effects, Do must change something, or the case would test nothing.
+	// Idle says that the machine is already as wanted: the plan must say so, and Do change nothing. In every
+	// other case of a type with effects, Do must change something, or the case would test nothing.
 	Idle bool
-	// Looks says that with these arguments the type only looks, though with others it has effects: Do must change nothing,
-	// and the plan need not say so.
+	// Looks says that with these arguments the type only looks, though with others it has effects: Do must
+	// change nothing, and the plan need not say so.
 	Looks bool
-	// Forget names, relative to root, what Undo may not need: a package, say. It is deleted before the undo in another process.
+	// Forget names, relative to root, what Undo may not need: a package, say. It is deleted before the undo
+	// in another process.
 	Forget []string
-	// Untimed names, relative to root, files whose times an undo cannot bring back, each with the reason: "the kernel sets the times of files
-	// in sysfs". An exemption without a reason fails the check of the description.
+	// Untimed names, relative to root, files whose times an undo cannot bring back, each with the reason:
+	// "the kernel sets the times of files in sysfs". An exemption without a reason fails the check of the
+	// description.
 	Untimed map[string]string
-	// Elsewhere undoes a frame in another process. It is nil for a type whose parts all run in processes of their own:
-	// then its plan does so too.
+	// Elsewhere undoes a frame in another process. It is nil for a type whose parts all run in processes of
+	// their own: then its plan does so too.
 	Elsewhere func(t T, frame Frame) error
 }
 

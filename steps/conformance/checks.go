@@ -53,7 +53,8 @@ func checkPrepare(t T, c Case) {
 	s.same("after prepare", s.before, exactness{inodes: true})
 }
 
-// checkDo: do changes something, and nothing but what it declares; its outputs are of the declared types and survive JSON.
+// checkDo: do changes something, and nothing but what it declares; its outputs are of the declared types and
+// survive JSON.
 func checkDo(t T, c Case) {
 	s := prepared(t, c)
 	outputs := s.do()
@@ -84,8 +85,8 @@ func checkDo(t T, c Case) {
 	}
 }
 
-// checkEffects: what changed lies at or below a path of a declared effect, is a folder above it that was missing, or is a
-// name of ours beside it. A program's effects are its own.
+// checkEffects: what changed lies at or below a path of a declared effect, is a folder above it that was
+// missing, or is a name of ours beside it. A program's effects are its own.
 func checkEffects(t T, s *sandbox, after tree) {
 	declared := []string{}
 	for _, effect := range s.c.Type.About().Effects {

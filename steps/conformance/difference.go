@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// exactness says what a comparison looks at beside names, kinds, contents, modes, owners, attributes and link targets.
+// exactness says what a comparison looks at beside names, kinds, contents, modes, owners, attributes and link
+// targets.
 type exactness struct {
 	// inodes compares inode numbers and change times too: nothing was touched at all.
 	inodes bool

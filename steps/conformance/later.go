@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// checkLater: an undo after the commit deletes nothing that came into the directories that do has made. It leaves such entries where they
-// are, or moves them to a directory of which it tells; all else is as before.
+// checkLater: an undo after the commit deletes nothing that came into the directories that do has made. It
+// leaves such entries where they are, or moves them to a directory of which it tells; all else is as before.
 func checkLater(t T, c Case) {
 	s := prepared(t, c)
 	s.do()
@@ -32,7 +32,8 @@ func checkLater(t T, c Case) {
 	s.keptLater(strangers, nil, found)
 }
 
-// strangers puts entries into every new directory, as a program of the release would, and gives the digests of their contents.
+// strangers puts entries into every new directory, as a program of the release would, and gives the digests
+// of their contents.
 func (s *sandbox) strangers(after tree) map[string]string {
 	s.t.Helper()
 	digests := map[string]string{}
@@ -60,7 +61,8 @@ func (s *sandbox) strangers(after tree) map[string]string {
 	return digests
 }
 
-// keptLater fails the test where a stranger's entry is gone, or anything else is not as the undo had to leave it.
+// keptLater fails the test where a stranger's entry is gone, or anything else is not as the undo had to leave
+// it.
 func (s *sandbox) keptLater(strangers map[string]string, kept []string, found tree) {
 	s.t.Helper()
 	is := snapshot(s.t, s.root)

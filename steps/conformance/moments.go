@@ -8,8 +8,9 @@ import (
 	"github.com/gwe-project/gwe/engine/tasklog"
 )
 
-// moments is a context that counts the moments at which a step type looks at it, writes to the log or starts a process,
-// and is cancelled at one of them: so a step can be stopped at every place where it could notice, one after the other.
+// moments is a context that counts the moments at which a step type looks at it, writes to the log or starts
+// a process, and is cancelled at one of them: so a step can be stopped at every place where it could notice,
+// one after the other.
 type moments struct {
 	mutex sync.Mutex
 	seen  int
@@ -70,8 +71,8 @@ func (m *moments) Value(any) any { return nil }
 // Handle makes it a sink: each event is a moment.
 func (m *moments) Handle(tasklog.Event) { m.tick() }
 
-// sample picks the moments, of those that an undisturbed call had, at which calls are stopped: all of them where they
-// are few, else the first and last ones and some between.
+// sample picks the moments, of those that an undisturbed call had, at which calls are stopped: all of them
+// where they are few, else the first and last ones and some between.
 func sample(total int) []int {
 	const edge, between = 12, 16
 	var picked []int

@@ -12,8 +12,8 @@ import (
 	"github.com/gwe-project/gwe/engine/tasklog"
 )
 
-// patience is how long a call may go on after it was told to stop before the suite says that it does not stop. It is
-// far longer than any type needs, hung grandchildren included.
+// patience is how long a call may go on after it was told to stop before the suite says that it does not
+// stop. It is far longer than any type needs, hung grandchildren included.
 const patience = time.Minute
 
 // sandbox is one arranged tree with one frame of the type on it.
@@ -121,8 +121,8 @@ func (s *sandbox) release() {
 	}
 }
 
-// restored fails the test where the tree is not as the undo had to leave it: as arranged, or, for a type without an undo
-// of its own, as undo found it.
+// restored fails the test where the tree is not as the undo had to leave it: as arranged, or, for a type
+// without an undo of its own, as undo found it.
 func (s *sandbox) restored(found tree, loose map[string]bool) {
 	s.t.Helper()
 	want, exact := s.before, exactness{loose: loose}
@@ -140,7 +140,8 @@ func (s *sandbox) same(when string, want tree, exact exactness) {
 	}
 }
 
-// stopped calls the type and stops it at a moment. It fails the test where the call does not end in good time.
+// stopped calls the type and stops it at a moment. It fails the test where the call does not end in good
+// time.
 func (s *sandbox) stopped(moment int, call func(ctx context.Context, run *step.Run) error) (seen int, err error) {
 	s.t.Helper()
 	at := stopAt(moment)

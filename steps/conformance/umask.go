@@ -9,8 +9,8 @@ import (
 // masks are those of an ordinary caller, of a hardened one, and of one that forbids nothing.
 var masks = []int{0o022, 0o077, 0}
 
-// checkUmask: what do makes has the same mode whoever calls gwe. An update by hand from a hardened shell and one by a service
-// must not differ, and a release that its program cannot enter is a broken one.
+// checkUmask: what do makes has the same mode whoever calls gwe. An update by hand from a hardened shell and
+// one by a service must not differ, and a release that its program cannot enter is a broken one.
 func checkUmask(t T, c Case) {
 	var want tree
 	for _, mask := range masks {

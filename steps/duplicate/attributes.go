@@ -10,8 +10,9 @@ import (
 	"github.com/gwe-project/gwe/engine/xattr"
 )
 
-// attributes gives the copy owner, extended attributes (ACLs and capabilities are among them), mode and time, in this order: a change
-// of owner takes setuid and capabilities away, an ACL changes the mode, and all of them need the permission to write.
+// attributes gives the copy owner, extended attributes (ACLs and capabilities are among them), mode and time,
+// in this order: a change of owner takes setuid and capabilities away, an ACL changes the mode, and all of
+// them need the permission to write.
 func (d *duplication) attributes(from, to *openat.Entry, status unix.Stat_t) error {
 	uid, gid := int(status.Uid), int(status.Gid)
 	if d.UID >= 0 {
@@ -57,8 +58,8 @@ func (d *duplication) extended(from, to *openat.Entry) error {
 	return nil
 }
 
-// SameAttributes reports whether two entries have the same extended attributes, in whatever order. What cannot be read is
-// not the same.
+// SameAttributes reports whether two entries have the same extended attributes, in whatever order. What
+// cannot be read is not the same.
 func SameAttributes(a, b *openat.Entry) bool {
 	ours, err := a.Attributes().All(nil)
 	if err != nil {

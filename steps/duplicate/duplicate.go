@@ -37,11 +37,13 @@ const exfat = 0x2011bab0
 // chunk is how much is copied between two looks at the context.
 const chunk = 4 << 20
 
-// duplication is one copy of a file or a tree. Every name is taken relative to its folder's descriptor and no link is
-// followed, so nothing is read or written elsewhere even where somebody changes the source while it is copied.
+// duplication is one copy of a file or a tree. Every name is taken relative to its folder's descriptor and no
+// link is followed, so nothing is read or written elsewhere even where somebody changes the source while it
+// is copied.
 type duplication struct {
 	Changes
-	// root reports whether owners can be set; lax, whether the target's file system knows no owners and modes (vfat).
+	// root reports whether owners can be set; lax, whether the target's file system knows no owners and modes
+	// (vfat).
 	root, lax bool
 	// links maps a file with several names to the first name of its copy, from the folder top.
 	links map[inode]copied
@@ -62,9 +64,10 @@ type copied struct {
 	inode
 }
 
-// Entry copies what has a name in a directory (a symbolic link is copied itself) to a name in another one that does not exist yet, with
-// content, mode, owner, modification time, extended attributes, holes, and the hard links within it. Its result is not synced. Cut short, it
-// leaves a part. log and sums may be nil; sums gets the digests of small files.
+// Entry copies what has a name in a directory (a symbolic link is copied itself) to a name in another one
+// that does not exist yet, with content, mode, owner, modification time, extended attributes, holes, and the
+// hard links within it. Its result is not synced. Cut short, it leaves a part. log and sums may be nil; sums
+// gets the digests of small files.
 func Entry(ctx context.Context, from *openat.Dir, name string, to *openat.Dir, other string, change Changes, log *tasklog.Task, sums *made.Sums) error {
 	source, target := from.Descriptor(), to.Descriptor()
 	d := duplication{Changes: change, root: os.Geteuid() == 0, links: map[inode]copied{}, top: target, log: log, sums: sums}
@@ -212,8 +215,8 @@ func (d *duplication) tree(ctx context.Context, from, to place, path string, sta
 	}
 }
 
-// Fresh refuses an open directory that is not the one that was made just now: another user may have put one of root's in its place. No other user can
-// put anything into ours.
+// Fresh refuses an open directory that is not the one that was made just now: another user may have put one
+// of root's in its place. No other user can put anything into ours.
 func Fresh(handle int, name string) error {
 	dir := openat.Borrow(handle, name)
 	var status unix.Stat_t

@@ -20,8 +20,8 @@ type inode struct{ device, number uint64 }
 
 func inodeOf(status unix.Stat_t) inode { return inode{uint64(status.Dev), status.Ino} }
 
-// comparison reports whether one tree is already the copy of another that duplicate would make. It goes down by descriptors: a tree may be deeper
-// than any path.
+// comparison reports whether one tree is already the copy of another that duplicate would make. It goes down
+// by descriptors: a tree may be deeper than any path.
 type comparison struct {
 	overrides
 	machine step.Machine
@@ -29,8 +29,8 @@ type comparison struct {
 	twins map[inode]inode
 }
 
-// alike compares what is at two paths: kinds, content, modes, owners, times, extended attributes and hard links. What cannot be
-// read is not alike.
+// alike compares what is at two paths: kinds, content, modes, owners, times, extended attributes and hard
+// links. What cannot be read is not alike.
 func alike(machine step.Machine, from, to string, change overrides) bool {
 	source, name, err := openat.OpenParent(from)
 	if err != nil {

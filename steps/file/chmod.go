@@ -69,8 +69,8 @@ type chmodOutputs struct {
 	Changed int `name:"changed" help:"how many entries were not as wanted already"`
 }
 
-// beforeName is the file in Run.Folder that lists the entries as they were. settledBefore is the same list as Verify found it: with the
-// inodes of the files that programs of the run have put in their places.
+// beforeName is the file in Run.Folder that lists the entries as they were. settledBefore is the same list as
+// Verify found it: with the inodes of the files that programs of the run have put in their places.
 const (
 	beforeName    = "before"
 	settledBefore = beforeName + step.Settled
@@ -254,7 +254,8 @@ func (chmod) Undo(_ context.Context, run *step.Run, _ chmodArguments, memo chmod
 	return errors.Join(append(failures, err)...)
 }
 
-// Verify refuses nothing. What programs of the run have put in the place of entries, as sed -i does, is known for a rollback from here on.
+// Verify refuses nothing. What programs of the run have put in the place of entries, as sed -i does, is known
+// for a rollback from here on.
 func (chmod) Verify(ctx context.Context, run *step.Run, _ chmodArguments, memo chmodMemo) error {
 	if !run.Followed || run.AfterCommit || memo.Count == 0 {
 		return nil

@@ -13,8 +13,8 @@ import (
 	"github.com/gwe-project/gwe/steps/placement"
 )
 
-// Overlayfs copies a file to its upper layer when its mode or owner changes. Without an index, each name of a file with several ones gets a copy
-// of its own: the hard links are lost.
+// Overlayfs copies a file to its upper layer when its mode or owner changes. Without an index, each name of a
+// file with several ones gets a copy of its own: the hard links are lost.
 
 // splits counts the files that lost their other names.
 type splits struct {
@@ -43,7 +43,8 @@ func (s *splits) tell(log *tasklog.Task, path string) {
 	}
 }
 
-// copiedUp reports whether a file may be the one that is meant, with the inode number of its copy in the upper layer of an overlayfs.
+// copiedUp reports whether a file may be the one that is meant, with the inode number of its copy in the
+// upper layer of an overlayfs.
 func (f formerly) copiedUp(status unix.Stat_t) bool {
 	return f.Volatile && f.Modified != 0 && f.Kind == status.Mode&unix.S_IFMT && f.Size == status.Size && f.Modified == status.Mtim.Nano() && status.Nlink == 1
 }
@@ -62,7 +63,8 @@ func (l splitLinks) add(one formerly, status unix.Stat_t) {
 	}
 }
 
-// join links the names of each file again that have the same content and attributes still. It may be called again after a kill.
+// join links the names of each file again that have the same content and attributes still. It may be called
+// again after a kill.
 func (l splitLinks) join(run *step.Run, path string) error {
 	base, _, err := run.Dir(path)
 	if err != nil {
@@ -79,8 +81,8 @@ func (l splitLinks) join(run *step.Run, path string) error {
 	return nil
 }
 
-// rejoin gives a name to another file, where both are alike, in the place of its own. Where another user could put something in the way, or the
-// file system makes no link, the two stay files of their own.
+// rejoin gives a name to another file, where both are alike, in the place of its own. Where another user
+// could put something in the way, or the file system makes no link, the two stay files of their own.
 func rejoin(run *step.Run, base *openat.Dir, first, other string) error {
 	from, err := base.Below(filepath.Dir(first))
 	if err != nil {

@@ -51,8 +51,8 @@ func inodeAt(t *testing.T, path string) (number, names uint64) {
 	return status.Ino, uint64(status.Nlink)
 }
 
-// TestChmodLinksAgain: on an overlayfs without an index, chmod makes of each name of a file of the lower layer a file of its own. The log says so,
-// and undo links the names again that are in the tree.
+// TestChmodLinksAgain: on an overlayfs without an index, chmod makes of each name of a file of the lower
+// layer a file of its own. The log says so, and undo links the names again that are in the tree.
 func TestChmodLinksAgain(t *testing.T) {
 	need.Root(t, "it mounts")
 	long := time.Unix(1_600_000_000, 0)

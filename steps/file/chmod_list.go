@@ -20,14 +20,16 @@ import (
 	"github.com/gwe-project/gwe/engine/step"
 )
 
-// formerly is one entry that changes, as it was. Name is below the folder of the path; JSON carries it as base64, for it may hold any byte.
+// formerly is one entry that changes, as it was. Name is below the folder of the path; JSON carries it as
+// base64, for it may hold any byte.
 type formerly struct {
 	Name  []byte `json:"name"`
 	Inode uint64 `json:"inode"`
-	// Device is for a gwe from before there were versions of undo data: it looks for the entry on that device.
+	// Device is for a gwe from before there were versions of undo data: it looks for the entry on that
+	// device.
 	Device uint64 `json:"device,omitempty"`
-	// Kind tells it where the number of the inode is Volatile, with Size and Modified. The device is no part of it: after a reboot it may
-	// have another number.
+	// Kind tells it where the number of the inode is Volatile, with Size and Modified. The device is no part
+	// of it: after a reboot it may have another number.
 	Kind       uint32 `json:"kind,omitempty"`
 	Volatile   bool   `json:"volatile,omitempty"`
 	Size       int64  `json:"size,omitempty"`
@@ -36,7 +38,8 @@ type formerly struct {
 	permissions
 }
 
-// each visits the entries that are to change, in the directory of the path: nothing is looked up by a path again.
+// each visits the entries that are to change, in the directory of the path: nothing is looked up by a path
+// again.
 func (w wantedPermissions) each(ctx context.Context, base *openat.Dir, recursive bool, visit func(formerly, *openat.Entry) error) (count int, err error) {
 	changing := base.Volatile()
 	var look func(dir *openat.Dir, name, way string) error
@@ -94,7 +97,8 @@ func (w wantedPermissions) each(ctx context.Context, base *openat.Dir, recursive
 	return count, look(base, name, name)
 }
 
-// each reads the list of entries, and finds the directory of each, below that of the path. It is nil where it is not there any more.
+// each reads the list of entries, and finds the directory of each, below that of the path. It is nil where it
+// is not there any more.
 func (m chmodMemo) each(run *step.Run, visit func(dir *openat.Dir, name string, one formerly) error) error {
 	base, _, err := run.Dir(m.Path)
 	if err != nil {
@@ -180,8 +184,8 @@ func (c *cursor) leave(keep int) {
 	}
 }
 
-// find opens the entry where it is still the same file, or where replaced is true another one of its kind; nil where it is not. What it looked
-// at is what is changed then.
+// find opens the entry where it is still the same file, or where replaced is true another one of its kind;
+// nil where it is not. What it looked at is what is changed then.
 func (f formerly) find(dir *openat.Dir, name string, replaced bool) (*openat.Entry, unix.Stat_t, error) {
 	var status unix.Stat_t
 	if dir == nil {
@@ -205,8 +209,8 @@ func (f formerly) find(dir *openat.Dir, name string, replaced bool) (*openat.Ent
 	return entry, status, nil
 }
 
-// is reports whether what has this status is the entry. Where the inode does not tell, a user who can put things into the directory must not
-// be able to have another one's file taken for it.
+// is reports whether what has this status is the entry. Where the inode does not tell, a user who can put
+// things into the directory must not be able to have another one's file taken for it.
 func (f formerly) is(dir *openat.Dir, status unix.Stat_t, replaced bool) (bool, error) {
 	kind := f.Kind == 0 || status.Mode&unix.S_IFMT == f.Kind
 	if status.Ino == f.Inode && kind {

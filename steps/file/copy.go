@@ -194,7 +194,8 @@ func closing(verb, mode string) error {
 		WithHint("write clauses with a capital X, which means folders and programs only: u=rwX,go=rX")
 }
 
-// apart refuses two places of which one lies in the other, however their paths are written; found is what is at to.
+// apart refuses two places of which one lies in the other, however their paths are written; found is what is
+// at to.
 func apart(machine step.Machine, verb, from, to string, source, found fs.FileInfo) error {
 	if within(machine, filepath.Dir(to), source) || found != nil && (os.SameFile(source, found) || within(machine, filepath.Dir(from), found)) {
 		return fault.New(fault.Refused, verb+"-into-itself", "%s and %s are the same, or one lies in the other", from, to).

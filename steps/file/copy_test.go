@@ -137,7 +137,8 @@ func TestCopyConforms(t *testing.T) {
 	}
 }
 
-// sameForest compares two trees by the real GNU tar: names, kinds, modes, owners, times, links, attributes, holes.
+// sameForest compares two trees by the real GNU tar: names, kinds, modes, owners, times, links, attributes,
+// holes.
 func sameForest(t testing.TB, a, b string) {
 	t.Helper()
 	listing := func(root string) string {
@@ -270,8 +271,8 @@ func TestCopySeesAChangingSource(t *testing.T) {
 	}
 }
 
-// TestCopyLeavesOutWhatIsOurs: what an earlier step keeps beside a file for its undo is not copied with the folder, and the log says so. What
-// only starts like it is.
+// TestCopyLeavesOutWhatIsOurs: what an earlier step keeps beside a file for its undo is not copied with the
+// folder, and the log says so. What only starts like it is.
 func TestCopyLeavesOutWhatIsOurs(t *testing.T) {
 	root := t.TempDir()
 	must(t, os.Mkdir(root+"/from", 0o755))

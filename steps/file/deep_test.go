@@ -11,8 +11,8 @@ import (
 	"github.com/gwe-project/gwe/steps/steptest"
 )
 
-// TestDeeperThanAnyPath: a tree in which paths have more bytes than the kernel takes in one call is handled as any other: do, undo, what a later
-// commit gives up, and a rollback.
+// TestDeeperThanAnyPath: a tree in which paths have more bytes than the kernel takes in one call is handled
+// as any other: do, undo, what a later commit gives up, and a rollback.
 func TestDeeperThanAnyPath(t *testing.T) {
 	elsewhere, err := os.MkdirTemp("/dev/shm", "deep")
 	must(t, err)

@@ -13,8 +13,9 @@ import (
 	"github.com/gwe-project/gwe/steps/steptest/randomtree"
 )
 
-// TestCopyLikeTheRealCp copies random trees with the step and with cp -a, and wants the same of both, entry by entry and with
-// the counts of links; then the next tree takes the place of the copy, and the undo brings the old one back.
+// TestCopyLikeTheRealCp copies random trees with the step and with cp -a, and wants the same of both, entry
+// by entry and with the counts of links; then the next tree takes the place of the copy, and the undo brings
+// the old one back.
 func TestCopyLikeTheRealCp(t *testing.T) {
 	need.Root(t, "it gives files to another user")
 	for seed := range uint64(12) {

@@ -9,8 +9,9 @@ import (
 	"github.com/gwe-project/gwe/steps/steptest/recipetest"
 )
 
-// A program of the run changes what an earlier step has put there: as sed -i does, which makes a new file, or as an application that writes
-// its settings anew when it starts. The step's undo takes that back all the same, when the run fails and when it is rolled back.
+// A program of the run changes what an earlier step has put there: as sed -i does, which makes a new file, or
+// as an application that writes its settings anew when it starts. The step's undo takes that back all the
+// same, when the run fails and when it is rolled back.
 func TestAProgramReplacesWhatAStepPutThere(t *testing.T) {
 	const tree = `mkdir -p d in; echo old >old; echo f >in/f; echo d >d/f; ln -s d l; echo moved >moved; chmod 644 old d/f`
 	const look = `find . -name '.*' ! -name . -prune -o -printf '%p %y %m %l ' \( -type f -exec sha256sum {} \; -o -printf '\n' \) | sort`
@@ -77,8 +78,8 @@ func TestAProgramReplacesWhatAStepPutThere(t *testing.T) {
 	}
 }
 
-// Where no program of the run could have done it, another file in its place is an operator's: that stays, or moves aside for what was
-// there before.
+// Where no program of the run could have done it, another file in its place is an operator's: that stays, or
+// moves aside for what was there before.
 func TestAnOperatorsFileStays(t *testing.T) {
 	bench, root := recipetest.New(t, catalog()), t.TempDir()
 	recipe := filepath.Join(t.TempDir(), "recipe.yaml")
@@ -139,7 +140,8 @@ func TestARollbackOfWhatFinallyRemoved(t *testing.T) {
 			if now := shell(t, root, `ls -A; cat old`); now != "in\nold\nold\n" {
 				t.Errorf("after the rollback there is\n%s", now)
 			}
-			// What is there again was put there by somebody else: the undo leaves it alone, and the recipe's own finally does not.
+			// What is there again was put there by somebody else: the undo leaves it alone, and the recipe's
+			// own finally does not.
 			bench.WantExit(0, file, nil)
 			shell(t, root, `echo theirs >mark`)
 			bench.WantRolledBack(0)

@@ -11,7 +11,8 @@ import (
 	"github.com/gwe-project/gwe/engine/step"
 )
 
-// committed does a step and settles it, as the engine does before the commit. kept is told what its undo moves aside.
+// committed does a step and settles it, as the engine does before the commit. kept is told what its undo
+// moves aside.
 func committed(t *testing.T, tried step.Type, arguments map[string]any) (rollBack func() (kept []string)) {
 	t.Helper()
 	run := runOf(t)
@@ -61,7 +62,8 @@ func gone(t *testing.T, path string) {
 	}
 }
 
-// TestFilesChangedAfterTheCommit: a file that was edited, or got another mode, moves aside, and what was there before is back.
+// TestFilesChangedAfterTheCommit: a file that was edited, or got another mode, moves aside, and what was
+// there before is back.
 func TestFilesChangedAfterTheCommit(t *testing.T) {
 	need.Root(t, "it gives files to another user")
 	for name, c := range map[string]struct {
@@ -142,8 +144,8 @@ func TestMkdirAfterTheCommit(t *testing.T) {
 	}
 }
 
-// TestMoveAfterTheCommit: data that came into a directory since goes back with it, or, where it is a copy on another file system, moves
-// aside.
+// TestMoveAfterTheCommit: data that came into a directory since goes back with it, or, where it is a copy on
+// another file system, moves aside.
 func TestMoveAfterTheCommit(t *testing.T) {
 	need.Root(t, "it mounts")
 	root := t.TempDir()

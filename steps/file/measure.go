@@ -19,7 +19,8 @@ type measuring struct {
 	count   int
 }
 
-// measure gives the bytes and the number of entries of a tree, as far as they can be seen. What cannot be read now is told when it is copied.
+// measure gives the bytes and the number of entries of a tree, as far as they can be seen. What cannot be
+// read now is told when it is copied.
 func measure(machine step.Machine, path string, info fs.FileInfo) (size int64, count int) {
 	m := &measuring{machine: machine, seen: map[inode]bool{}}
 	m.visit(path, info)

@@ -236,7 +236,8 @@ func (w wantedFolder) fitFresh(made *openat.Dir, last bool) error {
 	return w.fit(self, last)
 }
 
-// fit gives a folder that was made its mode and owner. The group of a setgid folder goes down to what is made in it.
+// fit gives a folder that was made its mode and owner. The group of a setgid folder goes down to what is made
+// in it.
 func (w wantedFolder) fit(made *openat.Entry, last bool) error {
 	status, err := made.Stat()
 	if err != nil {
@@ -264,7 +265,8 @@ func (mkdir) Undo(ctx context.Context, run *step.Run, _ mkdirArguments, memo mkd
 	return giveIn(run, memo.Path, *memo.Found)
 }
 
-// sweep removes the directories that were made and are empty by now. What came into them since stays, and they with it.
+// sweep removes the directories that were made and are empty by now. What came into them since stays, and
+// they with it.
 func (m mkdirMemo) sweep(ctx context.Context, run *step.Run) error {
 	if m.New == "" {
 		return nil
@@ -319,7 +321,8 @@ func (mkdir) Sync(_ context.Context, run *step.Run, _ mkdirArguments, memo mkdir
 	return durable.SyncFileSystemsAt([]*openat.Dir{dir})
 }
 
-// inside opens a folder, which may be reached by a link at its path: the step notes which one it is, as that of what lies in it.
+// inside opens a folder, which may be reached by a link at its path: the step notes which one it is, as that
+// of what lies in it.
 func inside(run *step.Run, path string) (*openat.Dir, error) {
 	dir, _, err := run.Dir(filepath.Join(path, durable.Prefix))
 	return dir, durable.Explain(err, "cannot open the folder %s", path)
@@ -381,7 +384,8 @@ func permissionsIs(status unix.Stat_t) permissions {
 	return permissions{status.Mode & 0o7777, int(status.Uid), int(status.Gid)}
 }
 
-// give sets the owner and then the mode, for a change of owner takes setuid away. Of a link only the owner is set.
+// give sets the owner and then the mode, for a change of owner takes setuid away. Of a link only the owner is
+// set.
 func (p permissions) give(entry *openat.Entry) error {
 	status, err := entry.Stat()
 	if err != nil {

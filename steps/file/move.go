@@ -207,7 +207,8 @@ func (m moveMemo) duplicate(ctx context.Context, run *step.Run) error {
 // Sync has nothing left to do: the copy and the renames were made durable in their order.
 func (move) Sync(context.Context, *step.Run, moveArguments, moveMemo) error { return nil }
 
-// Undo first gives what was moved its old name back, from wherever it is, and then its place to what was replaced.
+// Undo first gives what was moved its old name back, from wherever it is, and then its place to what was
+// replaced.
 func (move) Undo(ctx context.Context, run *step.Run, _ moveArguments, memo moveMemo) (err error) {
 	kept, err := placement.LookAt(run, memo.Trash)
 	if err != nil {
@@ -259,7 +260,8 @@ func (move) Undo(ctx context.Context, run *step.Run, _ moveArguments, memo moveM
 	return nil
 }
 
-// Inspect refuses a rollback where what was moved is not at its new place any more, or cannot go back to its old one.
+// Inspect refuses a rollback where what was moved is not at its new place any more, or cannot go back to its
+// old one.
 func (move) Inspect(_ context.Context, run *step.Run, _ moveArguments, memo moveMemo) error {
 	there, err := placement.LookAt(run, memo.From)
 	if err != nil {
@@ -298,8 +300,9 @@ func (m moveMemo) blocked(run *step.Run) bool {
 	return moved && there && !back
 }
 
-// Keeps foresees what would move aside: what was moved within a file system goes back with all that is in it, and of a copy on
-// another one, what came or was changed after the commit does. So does what came to the old place.
+// Keeps foresees what would move aside: what was moved within a file system goes back with all that is in it,
+// and of a copy on another one, what came or was changed after the commit does. So does what came to the old
+// place.
 func (move) Keeps(ctx context.Context, run *step.Run, _ moveArguments, memo moveMemo) (step.Keeping, error) {
 	kept, err := placement.LookAt(run, memo.Trash)
 	if err != nil {

@@ -13,8 +13,8 @@ import (
 	"github.com/gwe-project/gwe/steps/steptest"
 )
 
-// elsewhere mounts another file system in the folder: of another device, or the same one by another way, which the kernel takes
-// for another one too.
+// elsewhere mounts another file system in the folder: of another device, or the same one by another way,
+// which the kernel takes for another one too.
 func elsewhere(t testing.TB, root, kind string) string {
 	t.Helper()
 	point := root + "/elsewhere"
@@ -107,7 +107,8 @@ func TestMoveConforms(t *testing.T) {
 	}
 }
 
-// TestMoveUndoSparesWhatOthersMade: what stands at the old place since is not overwritten, and what was moved is not lost.
+// TestMoveUndoSparesWhatOthersMade: what stands at the old place since is not overwritten, and what was moved
+// is not lost.
 func TestMoveUndoSparesWhatOthersMade(t *testing.T) {
 	need.Root(t, "it mounts")
 	for _, kind := range []string{"", "tmpfs"} {

@@ -10,8 +10,8 @@ import (
 	"github.com/gwe-project/gwe/engine/step"
 )
 
-// TestOverlay: on overlayfs a file of a lower layer becomes another inode, with another time of birth, when it is renamed or
-// changed. It is known again all the same.
+// TestOverlay: on overlayfs a file of a lower layer becomes another inode, with another time of birth, when
+// it is renamed or changed. It is known again all the same.
 func TestOverlay(t *testing.T) {
 	need.Root(t, "it mounts")
 	root := t.TempDir()

@@ -140,7 +140,8 @@ func TestRecipe(t *testing.T) {
 	}
 }
 
-// A link to a release that an undo needs may go: the release stays. What the release lies in may not go, on whatever way it is named.
+// A link to a release that an undo needs may go: the release stays. What the release lies in may not go, on
+// whatever way it is named.
 func TestLinksToWhatIsRetained(t *testing.T) {
 	const start = "gwe: 1\nname: links\ninputs: { dir: { type: path, required: true } }\nlock: [\"${{ inputs.dir }}\"]\nsteps:\n" +
 		"  - swap-link: { link: \"${{ inputs.dir }}/current\", to: \"${{ inputs.dir }}/rel-2\" }\n"

@@ -54,7 +54,8 @@ type removeOutputs struct {
 	Removed bool `name:"removed" help:"whether something was there"`
 }
 
-// find looks at the path and refuses what must not go. It gives no info where nothing is there and that is fine.
+// find looks at the path and refuses what must not go. It gives no info where nothing is there and that is
+// fine.
 func (a removeArguments) find(machine step.Machine) (path string, info fs.FileInfo, err error) {
 	if path, err = placement.Absolute(a.Path); err != nil {
 		return "", nil, err
@@ -116,8 +117,8 @@ func (remove) Do(ctx context.Context, run *step.Run, arguments removeArguments, 
 // Sync has nothing left to do: the rename was durable.
 func (remove) Sync(context.Context, *step.Run, removeArguments, removeMemo) error { return nil }
 
-// Undo gives what was removed its place back. What a program of the run has put there since goes; what came there after the commit moves
-// aside.
+// Undo gives what was removed its place back. What a program of the run has put there since goes; what came
+// there after the commit moves aside.
 func (remove) Undo(ctx context.Context, run *step.Run, _ removeArguments, memo removeMemo) error {
 	if memo.Trash == "" {
 		return nil
@@ -142,7 +143,8 @@ func (remove) Undo(ctx context.Context, run *step.Run, _ removeArguments, memo r
 		return err
 	}
 	if kept != nil {
-		// Where the undo comes again, an older one may have taken it away since. That this is known is a courtesy.
+		// Where the undo comes again, an older one may have taken it away since. That this is known is a
+		// courtesy.
 		_ = durable.WriteNote(undone, nil)
 		return nil
 	}

@@ -46,7 +46,8 @@ type symlinkArguments struct {
 // symlinkMemo is what the undo needs.
 type symlinkMemo struct{ placement.Placement }
 
-// resolve gives the link's path and the old link, nil where there is none. nothing tells that it holds the text already.
+// resolve gives the link's path and the old link, nil where there is none. nothing tells that it holds the
+// text already.
 func (a symlinkArguments) resolve(machine step.Machine) (link string, found fs.FileInfo, nothing bool, err error) {
 	if link, err = placement.Absolute(a.Link); err != nil {
 		return "", nil, false, err

@@ -86,7 +86,8 @@ func (a templateArguments) resolve(ctx context.Context, machine step.Machine, se
 // undefined finds the name in text/template's words for a function that is not there.
 var undefined = regexp.MustCompile(`function "(\w+)" not defined`)
 
-// render gives the text. What an error shows of a secret, or of what the template makes of one, the engine masks.
+// render gives the text. What an error shows of a secret, or of what the template makes of one, the engine
+// masks.
 func (a templateArguments) render(ctx context.Context, secrets step.Secrets) ([]byte, error) {
 	path, err := placement.Absolute(a.From)
 	if err != nil {
@@ -160,7 +161,8 @@ func readTemplate(path string) ([]byte, error) {
 	return text, nil
 }
 
-// plainValues gives durations, sizes and versions as text: a template knows texts, numbers, booleans, lists and maps.
+// plainValues gives durations, sizes and versions as text: a template knows texts, numbers, booleans, lists
+// and maps.
 func plainValues(given map[string]any) map[string]any {
 	values := make(map[string]any, len(given))
 	for name, v := range given {

@@ -9,7 +9,8 @@ import (
 	"github.com/gwe-project/gwe/steps/steptest/recipetest"
 )
 
-// A rollback whose undo would fail for sure, since what it copies is gone, is refused before anything is touched.
+// A rollback whose undo would fail for sure, since what it copies is gone, is refused before anything is
+// touched.
 func TestARollbackWithoutWhatItsUndoCopies(t *testing.T) {
 	bench, root := recipetest.New(t, catalog()), t.TempDir()
 	file := filepath.Join(t.TempDir(), "recipe.yaml")

@@ -99,8 +99,8 @@ func TestWriteUndoLeavesWhatOthersDid(t *testing.T) {
 	}
 }
 
-// TestChmodUndoBearsThatAllIsGone: where the journal could not tell that it was undone, it is undone again when the steps before it were, and
-// the folder that one of them made is gone.
+// TestChmodUndoBearsThatAllIsGone: where the journal could not tell that it was undone, it is undone again
+// when the steps before it were, and the folder that one of them made is gone.
 func TestChmodUndoBearsThatAllIsGone(t *testing.T) {
 	made := filepath.Join(t.TempDir(), "made", "folder")
 	must(t, os.MkdirAll(made, 0o755))
@@ -138,7 +138,8 @@ func TestUndoFindsARelativePathAgain(t *testing.T) {
 	}
 }
 
-// TestRemoveSparesWhatIsMounted: on the folder, below it, of the same file system, and where the path goes by a link.
+// TestRemoveSparesWhatIsMounted: on the folder, below it, of the same file system, and where the path goes by
+// a link.
 func TestRemoveSparesWhatIsMounted(t *testing.T) {
 	need.Root(t, "it mounts")
 	root := t.TempDir()
@@ -175,7 +176,8 @@ func (w *watched) Err() error {
 	return w.Context.Err()
 }
 
-// TestUndoComesAgain: what a later step moved away, and could not move back yet, is known when the undo comes a second time.
+// TestUndoComesAgain: what a later step moved away, and could not move back yet, is known when the undo comes
+// a second time.
 func TestUndoComesAgain(t *testing.T) {
 	for name, c := range map[string]struct {
 		tried     step.Type
@@ -206,8 +208,8 @@ func TestUndoComesAgain(t *testing.T) {
 	}
 }
 
-// TestUndoMissesWhatWasKept: where somebody removed what the undo needs, it says so. Where the undo came already and an older one took
-// the rest away, it says nothing.
+// TestUndoMissesWhatWasKept: where somebody removed what the undo needs, it says so. Where the undo came
+// already and an older one took the rest away, it says nothing.
 func TestUndoMissesWhatWasKept(t *testing.T) {
 	for name, c := range map[string]struct {
 		tried     step.Type
@@ -254,7 +256,8 @@ func TestUndoMissesWhatWasKept(t *testing.T) {
 	}
 }
 
-// TestInspectNeedsWhatWasThere: a rollback continues where the file was changed, and not where what was there before is gone.
+// TestInspectNeedsWhatWasThere: a rollback continues where the file was changed, and not where what was there
+// before is gone.
 func TestInspectNeedsWhatWasThere(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "file")
 	must(t, os.WriteFile(path, []byte("old"), 0o600))

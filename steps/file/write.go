@@ -160,8 +160,8 @@ func (write) Undo(ctx context.Context, run *step.Run, arguments writeArguments, 
 	})
 }
 
-// holdsContent reports whether the file holds what was to be written: on file systems whose inode numbers do not outlive a
-// mount (vfat), that is how it is known again.
+// holdsContent reports whether the file holds what was to be written: on file systems whose inode numbers do
+// not outlive a mount (vfat), that is how it is known again.
 func holdsContent(machine step.Machine, path string, info fs.FileInfo, content []byte) bool {
 	if !info.Mode().IsRegular() || info.Size() != int64(len(content)) {
 		return false

@@ -12,8 +12,8 @@ import (
 	"github.com/gwe-project/gwe/bundle"
 )
 
-// deviceSettings are the settings of a device: the database lies outside the releases, and one application's migrations in
-// another package than its own.
+// deviceSettings are the settings of a device: the database lies outside the releases, and one application's
+// migrations in another package than its own.
 const deviceSettings = `from site_project.settings import *
 
 INSTALLED_APPS = [one for one in INSTALLED_APPS if one != "django.contrib.admin"] + ["apps.gateway", "apps.alarms"]
@@ -28,7 +28,8 @@ const (
 	alarmsFolder  = "data/migrations/of_alarms/"
 )
 
-// projectFiles are the migrations of the project. Those of the two applications depend on each other, to and fro.
+// projectFiles are the migrations of the project. Those of the two applications depend on each other, to and
+// fro.
 var projectFiles = map[string]string{
 	gatewayFolder + "0001_initial.py": `
     operations = [migrations.CreateModel("Sensor", [("id", models.AutoField(primary_key=True)), ("name", models.CharField(max_length=40))])]`,
@@ -131,8 +132,9 @@ func startedProject(t testing.TB) (folder string) {
 	return folder
 }
 
-// TestStartedProject takes a project of django-admin startproject up and down: two applications whose migrations depend on
-// each other, settings of the device, a package of migrations that lies elsewhere, and migrations squashed in between.
+// TestStartedProject takes a project of django-admin startproject up and down: two applications whose
+// migrations depend on each other, settings of the device, a package of migrations that lies elsewhere, and
+// migrations squashed in between.
 func TestStartedProject(t *testing.T) {
 	d := newDevice(t, startedProject(t))
 	d.device()
@@ -192,8 +194,9 @@ func TestStartedProject(t *testing.T) {
 	}
 }
 
-// TestStartedProjectKilled kills gwe in the middle of a downgrade that fails at its end: both applications are taken back, and
-// forward again. TestDjangoDisturbed kills it at each step; here it is the two applications that matter.
+// TestStartedProjectKilled kills gwe in the middle of a downgrade that fails at its end: both applications
+// are taken back, and forward again. TestDjangoDisturbed kills it at each step; here it is the two
+// applications that matter.
 func TestStartedProjectKilled(t *testing.T) {
 	t.Parallel()
 	d := newDevice(t, startedProject(t))

@@ -7,8 +7,9 @@ import (
 	"testing"
 )
 
-// holding makes Django wait when it is about to write down that a migration was applied or undone: as often as the number in
-// ROOT/db/hold says it goes on, and then it tells so by ROOT/db/reached. Python runs it before anything else.
+// holding makes Django wait when it is about to write down that a migration was applied or undone: as often
+// as the number in ROOT/db/hold says it goes on, and then it tells so by ROOT/db/reached. Python runs it
+// before anything else.
 const holding = `import os, time
 from django.db.migrations.recorder import MigrationRecorder
 
@@ -29,9 +30,9 @@ MigrationRecorder.record_applied = held(MigrationRecorder.record_applied)
 MigrationRecorder.record_unapplied = held(MigrationRecorder.record_unapplied)
 `
 
-// TestDjangoKilledBeforeItsRecord kills gwe, and Django with it, when the tables have changed and Django's own record of that has
-// not. Django by itself has these as two transactions when it undoes a migration, and when it applies one with a foreign key: what
-// it would do next is then the wrong thing, either way.
+// TestDjangoKilledBeforeItsRecord kills gwe, and Django with it, when the tables have changed and Django's
+// own record of that has not. Django by itself has these as two transactions when it undoes a migration, and
+// when it applies one with a foreign key: what it would do next is then the wrong thing, either way.
 func TestDjangoKilledBeforeItsRecord(t *testing.T) {
 	t.Parallel()
 	site := t.TempDir()

@@ -26,8 +26,8 @@ class Migration(migrations.Migration):
     operations = [migrations.RunPython(migrations.RunPython.noop, wait), migrations.AddField("sensor", "note", models.CharField(max_length=9, default=""))]
 `
 
-// TestDjangoStopped ends the way down in the middle of a migration, some of which were undone: by cancelling the run, and
-// by killing Django.
+// TestDjangoStopped ends the way down in the middle of a migration, some of which were undone: by cancelling
+// the run, and by killing Django.
 func TestDjangoStopped(t *testing.T) {
 	packages := vendor(t)
 	for name, stop := range map[string]func(cancel context.CancelFunc, pid int){

@@ -56,7 +56,8 @@ class Migration(migrations.Migration):
     operations = [%s]
 `
 
-// releases are the packages of the tests: how many migrations each has, and what fails: a hook, or the last migration.
+// releases are the packages of the tests: how many migrations each has, and what fails: a hook, or the last
+// migration.
 var releases = map[string]struct {
 	migrations int
 	fails      string
@@ -113,7 +114,8 @@ func vendor(t testing.TB) string {
 	return folder
 }
 
-// device is a machine in a folder: opt with the releases, db with the database, runs with the release that runs.
+// device is a machine in a folder: opt with the releases, db with the database, runs with the release that
+// runs.
 type device struct {
 	*recipetest.Bench
 	root, vendor string
@@ -172,7 +174,8 @@ func (d *device) python(program string, arguments ...string) string {
 	return strings.TrimSpace(string(output))
 }
 
-// dump prints what matters of a database: its migrations, its schema and its rows, but for what Django itself keeps.
+// dump prints what matters of a database: its migrations, its schema and its rows, but for what Django itself
+// keeps.
 const dump = `import sqlite3, sys
 with sqlite3.connect(sys.argv[1]) as base:
     names = [name for name, in base.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'django_%' AND name NOT LIKE 'sqlite_%' ORDER BY name")]
@@ -270,8 +273,8 @@ func TestDjangoFailingDowngrade(t *testing.T) {
 	}
 }
 
-// TestDjangoFirstInstallFails: nothing of the application is left in a database that was empty, and nothing is taken from
-// one that was not.
+// TestDjangoFirstInstallFails: nothing of the application is left in a database that was empty, and nothing
+// is taken from one that was not.
 func TestDjangoFirstInstallFails(t *testing.T) {
 	d := newDevice(t, vendor(t))
 	d.install(3, "bad-1")
@@ -287,8 +290,8 @@ func TestDjangoFirstInstallFails(t *testing.T) {
 	}
 }
 
-// TestDjangoReleaseWithoutMigrations: an update from such a release fails and is undone; a downgrade to it would delete all
-// data, and is refused.
+// TestDjangoReleaseWithoutMigrations: an update from such a release fails and is undone; a downgrade to it
+// would delete all data, and is refused.
 func TestDjangoReleaseWithoutMigrations(t *testing.T) {
 	d := newDevice(t, vendor(t))
 	d.install(0, "app-0")
@@ -301,8 +304,8 @@ func TestDjangoReleaseWithoutMigrations(t *testing.T) {
 	d.wantPicture(one)
 }
 
-// TestDjangoDisturbed lets a downgrade fail behind every step, and kills gwe everywhere in it, in an update, and in a downgrade
-// that fails.
+// TestDjangoDisturbed lets a downgrade fail behind every step, and kills gwe everywhere in it, in an update,
+// and in a downgrade that fails.
 func TestDjangoDisturbed(t *testing.T) {
 	packages := vendor(t)
 	for name, c := range map[string]struct {

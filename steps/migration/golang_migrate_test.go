@@ -48,8 +48,8 @@ func arrangeSQL(t testing.TB, root string) {
 	}
 }
 
-// TestGolangMigrate takes a database down and up with another tool than Django: one that counts versions, and has a file
-// for each way.
+// TestGolangMigrate takes a database down and up with another tool than Django: one that counts versions, and
+// has a file for each way.
 func TestGolangMigrate(t *testing.T) {
 	root := t.TempDir()
 	run := func(dir, program string, arguments ...string) string {
@@ -114,8 +114,9 @@ steps:
       command: ["${{ inputs.root }}/golang-migrate", sql, "${{ inputs.root }}/db", "{number}"]
 `
 
-// TestGolangMigrateDirty: a way down that fails in the middle leaves a database that golang-migrate calls dirty, and does not
-// touch again before a person has said which version it is. The run ends with exit code 5, and says so.
+// TestGolangMigrateDirty: a way down that fails in the middle leaves a database that golang-migrate calls
+// dirty, and does not touch again before a person has said which version it is. The run ends with exit code
+// 5, and says so.
 func TestGolangMigrateDirty(t *testing.T) {
 	root := t.TempDir()
 	b := recipetest.New(t, catalog())

@@ -14,8 +14,8 @@ import (
 	"github.com/gwe-project/gwe/engine/step"
 )
 
-// migrations lists the migrations in a folder, oldest first: the names of the files that match the pattern, up to their
-// first dot. there is false where there is no such folder.
+// migrations lists the migrations in a folder, oldest first: the names of the files that match the pattern,
+// up to their first dot. there is false where there is no such folder.
 func migrations(machine step.Machine, folder, pattern string) (found release, there bool, err error) {
 	entries, err := machine.ReadDir(folder)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -49,8 +49,8 @@ func migrations(machine step.Machine, folder, pattern string) (found release, th
 	return found, true, nil
 }
 
-// older orders migrations by the numbers that their names begin with, and then by name: 2_b comes before 10_a. A name
-// without a number comes after all that have one.
+// older orders migrations by the numbers that their names begin with, and then by name: 2_b comes before
+// 10_a. A name without a number comes after all that have one.
 func older(a, b string) int {
 	one, other := number(a), number(b)
 	if (one == "") != (other == "") {
@@ -72,15 +72,16 @@ func number(name string) string {
 type way struct {
 	// App is the key of the folder in folders, "" for the one folder.
 	App string `json:"app,omitempty"`
-	// From is the newest migration of the running release, to which undo goes, and To the last one that both have.
+	// From is the newest migration of the running release, to which undo goes, and To the last one that both
+	// have.
 	From string `json:"from"`
 	To   string `json:"to"`
 	// Undone are the migrations between, newest first.
 	Undone []string `json:"undone"`
 }
 
-// compare finds the way from the running release's migrations to those that the new one knows too. zero, where it is not
-// "", is where to go when the new one has none at all.
+// compare finds the way from the running release's migrations to those that the new one knows too. zero,
+// where it is not "", is where to go when the new one has none at all.
 func compare(running, new release, zero string) (way, error) {
 	squashes := map[string][]string{}
 	maps.Copy(squashes, new.squashes)

@@ -18,8 +18,8 @@ import (
 	"github.com/gwe-project/gwe/engine/step"
 )
 
-// begunName is a file in Run.Folder that is there from before the way down begins until it was undone: without it, the
-// database was not touched.
+// begunName is a file in Run.Folder that is there from before the way down begins until it was undone:
+// without it, the database was not touched.
 const begunName = "begun"
 
 // Do runs the way down.
@@ -51,8 +51,8 @@ func (rollback) Do(ctx context.Context, run *step.Run, arguments rollbackArgumen
 	return result, nil
 }
 
-// Undo runs the way up, where the way down was begun. It may have ended anywhere: the command knows where the database
-// is.
+// Undo runs the way up, where the way down was begun. It may have ended anywhere: the command knows where the
+// database is.
 func (rollback) Undo(ctx context.Context, run *step.Run, arguments rollbackArguments, memo rollbackMemo) error {
 	begun := filepath.Join(run.Folder, begunName)
 	if _, err := os.Lstat(begun); len(memo.Ways) == 0 || errors.Is(err, fs.ErrNotExist) {

@@ -22,9 +22,9 @@ var instant = time.Unix(1700000000, 0)
 
 func TestMain(m *testing.M) { steptest.Main(m, migration.Rollback()) }
 
-// tool is a migration tool as small as can be: ROOT/db holds one file for each migration that was run. It knows only
-// the migrations of the release in which it runs, and does one after the other. It fails at one named "failing", down and
-// not up.
+// tool is a migration tool as small as can be: ROOT/db holds one file for each migration that was run. It
+// knows only the migrations of the release in which it runs, and does one after the other. It fails at one
+// named "failing", down and not up.
 const tool = `#!/bin/sh
 set -eu
 folder=$1 goal=$2
@@ -188,8 +188,8 @@ func TestRollbackFollowsNoLink(t *testing.T) {
 	}
 }
 
-// TestRollbackNeverExecutesAValue: a placeholder stands inside an element, and what a shell would make of it does not
-// happen.
+// TestRollbackNeverExecutesAValue: a placeholder stands inside an element, and what a shell would make of it
+// does not happen.
 func TestRollbackNeverExecutesAValue(t *testing.T) {
 	root := t.TempDir()
 	arguments := arrange(t, root, "01_a 02_b", "01_a 02_b")

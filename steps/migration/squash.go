@@ -19,8 +19,8 @@ type release struct {
 	squashes map[string][]string
 }
 
-// Django's squashed migrations say what they stand for in the class's attribute replaces, a list of pairs of an
-// application's label and a name ("Squashing migrations" in Django's documentation).
+// Django's squashed migrations say what they stand for in the class's attribute replaces, a list of pairs of
+// an application's label and a name ("Squashing migrations" in Django's documentation).
 var (
 	replacesList = regexp.MustCompile(`(?m)^[ \t]+replaces[ \t]*=[ \t]*\[([^\]]*)\]`)
 	replacesPair = regexp.MustCompile(`\(\s*['"][^'"]*['"]\s*,\s*['"]([^'"]+)['"]\s*,?\s*\)`)
@@ -43,8 +43,8 @@ func replaced(machine step.Machine, folder, file string) (names []string, err er
 	return names, nil
 }
 
-// expand gives the migrations of a release, oldest first, with those that a squashed one stands for in its place. That
-// one is squashed is known from either release: in a later one its replaces is gone.
+// expand gives the migrations of a release, oldest first, with those that a squashed one stands for in its
+// place. That one is squashed is known from either release: in a later one its replaces is gone.
 func (r release) expand(squashes map[string][]string) []string {
 	var all []string
 	var visit func(name string, above []string)
@@ -64,8 +64,8 @@ func (r release) expand(squashes map[string][]string) []string {
 	return slices.Compact(all)
 }
 
-// spoken gives the name by which the release's own command knows a migration: a squashed one takes the place of those for
-// which it stands. last are all that are to stay: a squashed one stays whole, or not at all.
+// spoken gives the name by which the release's own command knows a migration: a squashed one takes the place
+// of those for which it stands. last are all that are to stay: a squashed one stays whole, or not at all.
 func (r release) spoken(name string, stays []string, squashes map[string][]string) (string, error) {
 	for _, squash := range r.names {
 		if len(squashes[squash]) == 0 || slices.ContainsFunc(r.names, func(above string) bool { return slices.Contains(squashes[above], squash) }) {

@@ -34,8 +34,8 @@ steps:
     undo: none
 `
 
-// TestRollbackDoesNotMeetItself: where gwe dies while the way up runs, recovery ends that before it goes the way up again.
-// Two of them at once would break the database.
+// TestRollbackDoesNotMeetItself: where gwe dies while the way up runs, recovery ends that before it goes the
+// way up again. Two of them at once would break the database.
 func TestRollbackDoesNotMeetItself(t *testing.T) {
 	recipe := filepath.Join(t.TempDir(), "recipe.yaml")
 	if err := os.WriteFile(recipe, []byte(survivorRecipe), 0o644); err != nil {

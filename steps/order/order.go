@@ -40,10 +40,12 @@ type line struct {
 	release string
 }
 
-// String is the line as it is written. The name is quoted as in Go, since it may hold anything but a slash and NUL.
+// String is the line as it is written. The name is quoted as in Go, since it may hold anything but a slash
+// and NUL.
 func (l line) String() string { return fmt.Sprintf("%d %s %q\n", l.number, kinds[l.kind], l.release) }
 
-// highest is the greatest number that counts, so that a damaged file cannot end the counting. It fits into an int of 32 bits, too.
+// highest is the greatest number that counts, so that a damaged file cannot end the counting. It fits into an
+// int of 32 bits, too.
 const highest = min(1<<40, math.MaxInt/2)
 
 func parseLine(text string) (line, bool) {
@@ -83,8 +85,9 @@ type Order struct {
 	last        int
 }
 
-// Rank returns the place of the release of that name among those of its directory: a newer one has a greater rank. Releases
-// that were there before the first record share a rank, as do those that were made by other means since the last one.
+// Rank returns the place of the release of that name among those of its directory: a newer one has a greater
+// rank. Releases that were there before the first record share a rank, as do those that were made by other
+// means since the last one.
 func (o Order) Rank(release string) int {
 	if rank, known := o.ranks[release]; known {
 		return rank
@@ -101,7 +104,8 @@ func (o Order) Bad(release string) bool { return o.bad[release] }
 // largest is how many bytes a file of the record has at most; what is larger is none.
 const largest = 1 << 20
 
-// Read reads the record of the directory dir. Where there is none, the order is that of a directory without a record.
+// Read reads the record of the directory dir. Where there is none, the order is that of a directory without a
+// record.
 func Read(machine step.Machine, dir string) (Order, error) {
 	o, files, err := read(machine, dir)
 	o.replay(slices.Concat(slices.Collect(maps.Values(files))...))
@@ -144,7 +148,8 @@ func readFile(machine step.Machine, path string, entry fs.DirEntry) ([]line, boo
 	return parse(string(text))
 }
 
-// readIn returns the lines of each file of a record that is open. Files that cannot be understood count as absent.
+// readIn returns the lines of each file of a record that is open. Files that cannot be understood count as
+// absent.
 func readIn(folder *openat.Dir) (map[string][]line, error) {
 	names, err := folder.Names()
 	files := map[string][]line{}

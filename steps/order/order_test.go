@@ -60,8 +60,8 @@ func sorted(t *testing.T, dir string, names ...string) string {
 	return said
 }
 
-// TestOrder: what is recorded counts; what was there before is older, and what was made by other means since is newer than
-// the installation before it and older than the one behind it.
+// TestOrder: what is recorded counts; what was there before is older, and what was made by other means since
+// is newer than the installation before it and older than the one behind it.
 func TestOrder(t *testing.T) {
 	dir := t.TempDir()
 	mkdir(t, dir, "old-b", "old-a")

@@ -19,7 +19,8 @@ import (
 	"github.com/gwe-project/gwe/engine/step"
 )
 
-// Record is one step's part of the record of a directory. It is a part of the step's memo; the zero Record does nothing.
+// Record is one step's part of the record of a directory. It is a part of the step's memo; the zero Record
+// does nothing.
 type Record struct {
 	// Dir is the directory that holds the releases, absolute.
 	Dir string `json:"dir,omitempty"`
@@ -33,8 +34,9 @@ type Record struct {
 	Parents []step.Parent `json:"parents,omitempty"`
 }
 
-// In returns the part of a step of that run in the record of dir, whether or not there is a record yet. It is for Prepare: from then on the
-// record is that of the directory which dir is now, wherever the links of its path lead to later.
+// In returns the part of a step of that run in the record of dir, whether or not there is a record yet. It is
+// for Prepare: from then on the record is that of the directory which dir is now, wherever the links of its
+// path lead to later.
 func In(run *step.Run, dir string) Record {
 	name := strings.ReplaceAll(run.ID+"-"+run.Step, "/", "-")
 	if len(name) > 200 {
@@ -55,8 +57,9 @@ func In(run *step.Run, dir string) Record {
 	return record
 }
 
-// Beside is In for a step that makes the directory path: it is the zero Record where nothing tells that path lies among releases.
-// There is a record beside it already, or one of links, which are links to a release or lead to it, lies beside it.
+// Beside is In for a step that makes the directory path: it is the zero Record where nothing tells that path
+// lies among releases. There is a record beside it already, or one of links, which are links to a release or
+// lead to it, lies beside it.
 func Beside(run *step.Run, path string, links ...string) Record {
 	dir := filepath.Dir(path)
 	record := In(run, dir)
@@ -89,14 +92,15 @@ func resolved(path string) string {
 	return real
 }
 
-// Install records that the release of that name, in the record's directory, is installed now: it is the newest, and not bad. It also
-// notes which other releases are there without a record of their own. The caller makes it durable before the release gets its name.
+// Install records that the release of that name, in the record's directory, is installed now: it is the
+// newest, and not bad. It also notes which other releases are there without a record of their own. The caller
+// makes it durable before the release gets its name.
 func (r Record) Install(release string) error {
 	return r.write(line{kind: installed, release: release})
 }
 
-// Leave records that leave is left as bad, where it is not "", and that choose is not bad any more, where it is not "".
-// The caller makes it durable.
+// Leave records that leave is left as bad, where it is not "", and that choose is not bad any more, where it
+// is not "". The caller makes it durable.
 func (r Record) Leave(leave, choose string) error {
 	var lines []line
 	if leave != "" {
@@ -108,7 +112,8 @@ func (r Record) Leave(leave, choose string) error {
 	return r.write(lines...)
 }
 
-// Begin makes an empty record, so that later steps know that the directory holds releases. It need not be durable.
+// Begin makes an empty record, so that later steps know that the directory holds releases. It need not be
+// durable.
 func (r Record) Begin() error {
 	if r.Dir == "" || !r.Mark {
 		return nil
@@ -146,7 +151,8 @@ func (r Record) write(lines ...line) error {
 		one.number = others.last + 1
 		text.WriteString(one.String())
 	}
-	// Never in place: where the name is taken by anything else than our own file of an attempt before, that is removed, not opened.
+	// Never in place: where the name is taken by anything else than our own file of an attempt before, that
+	// is removed, not opened.
 	if err := folder.Remove(r.Name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return r.explain(err)
 	}
@@ -220,7 +226,8 @@ func begin(dir *openat.Dir) (*openat.Dir, error) {
 	return folder, nil
 }
 
-// readable lets all read the record that was made. What another user has put in its place meanwhile is not ours to change.
+// readable lets all read the record that was made. What another user has put in its place meanwhile is not
+// ours to change.
 func readable(folder *openat.Dir, mode uint32) error {
 	self, err := folder.Self()
 	if err != nil {
@@ -237,8 +244,8 @@ func readable(folder *openat.Dir, mode uint32) error {
 	return self.Chmod(mode)
 }
 
-// Undo removes what the step recorded. It may be called any number of times. Where the directory is another one by now it has the fault
-// parent-changed, and nothing is removed.
+// Undo removes what the step recorded. It may be called any number of times. Where the directory is another
+// one by now it has the fault parent-changed, and nothing is removed.
 func (r Record) Undo() error {
 	if r.Dir == "" {
 		return nil
@@ -282,7 +289,8 @@ func (r Record) Undo() error {
 	return r.explain(folder.Sync())
 }
 
-// Sync makes what was recorded durable, unless it lies on the file system of a directory that was synced already.
+// Sync makes what was recorded durable, unless it lies on the file system of a directory that was synced
+// already.
 func (r Record) Sync(synced *openat.Dir) error {
 	if r.Dir == "" {
 		return nil
@@ -309,7 +317,8 @@ func (r Record) backdate(folder *openat.Dir) error {
 	return self.Utimes(unix.Timespec{Nsec: unix.UTIME_OMIT}, unix.NsecToTimespec(r.Modified.UnixNano()))
 }
 
-// Forget removes the records of releases that are not in dir any more. It is best effort: what stays is only never read.
+// Forget removes the records of releases that are not in dir any more. It is best effort: what stays is only
+// never read.
 func Forget(dir *openat.Dir, releases []string) {
 	gone := map[string]bool{}
 	for _, name := range releases {

@@ -12,8 +12,8 @@ type Memo interface{ Placed() Placement }
 // Placed is the placement itself.
 func (p Placement) Placed() Placement { return p }
 
-// Action gives a step type with the arguments A and the memo M all that follows from its placement: a type embeds it and has Plan, Prepare
-// and Do of its own.
+// Action gives a step type with the arguments A and the memo M all that follows from its placement: a type
+// embeds it and has Plan, Prepare and Do of its own.
 type Action[A any, M Memo] struct {
 	// Verb begins the codes of its errors: the name of the type.
 	Verb string

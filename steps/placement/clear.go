@@ -11,8 +11,9 @@ import (
 // Cleared is the purpose of that hidden name, and a group of which no list has entries.
 const Cleared = "cleared"
 
-// ClearWay takes what is at the path of something that must come back to a hidden name: what a program of the run has put there, or what
-// came there after the commit. Before the commit, what came there otherwise stays, and the undo fails.
+// ClearWay takes what is at the path of something that must come back to a hidden name: what a program of the
+// run has put there, or what came there after the commit. Before the commit, what came there otherwise stays,
+// and the undo fails.
 func ClearWay(run *step.Run, verb, path string) error {
 	here, err := At(run, path)
 	if err != nil {

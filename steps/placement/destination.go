@@ -9,7 +9,8 @@ import (
 	"github.com/gwe-project/gwe/engine/step"
 )
 
-// Destination looks at what is at the path, nil where nothing is, and makes sure that there is a directory to put it in.
+// Destination looks at what is at the path, nil where nothing is, and makes sure that there is a directory to
+// put it in.
 func Destination(machine step.Machine, verb, path string) (fs.FileInfo, error) {
 	if path == "/" {
 		return nil, fault.New(fault.Refused, verb+"-root", "nothing can take the place of the root of the file system").

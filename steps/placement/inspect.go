@@ -9,8 +9,8 @@ import (
 	"github.com/gwe-project/gwe/engine/step"
 )
 
-// Inspect reports whether what was there before is kept. What is at the path now may be anything: if it is not what was put there, it moves
-// aside.
+// Inspect reports whether what was there before is kept. What is at the path now may be anything: if it is
+// not what was put there, it moves aside.
 func (p Placement) Inspect(run *step.Run, verb string) error {
 	if p.New == "" {
 		return nil
@@ -55,7 +55,8 @@ func (p Placement) InspectMoved(run *step.Run, verb string) error {
 	return p.Inspect(run, verb)
 }
 
-// unmounted is for an Inspect: it refuses a rollback that would move a directory in which something is mounted.
+// unmounted is for an Inspect: it refuses a rollback that would move a directory in which something is
+// mounted.
 func unmounted(here Location) error {
 	if here.Dir == nil {
 		return nil

@@ -91,7 +91,8 @@ func LookAt(run *step.Run, path string) (fs.FileInfo, error) {
 	return here.Lstat()
 }
 
-// Rename moves what is at one location to another, durably; what is there must not be replaced, unless replace is true.
+// Rename moves what is at one location to another, durably; what is there must not be replaced, unless
+// replace is true.
 func Rename(from, to Location, replace bool) error {
 	source, err := from.Directory()
 	if err != nil {

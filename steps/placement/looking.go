@@ -9,7 +9,8 @@ import (
 	"github.com/gwe-project/gwe/engine/step"
 )
 
-// descriptors is a Machine that looks at single paths in the directories that the step notes, by no other way than the step will act there.
+// descriptors is a Machine that looks at single paths in the directories that the step notes, by no other way
+// than the step will act there.
 type descriptors struct {
 	step.Machine
 	run *step.Run

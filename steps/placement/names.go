@@ -32,7 +32,8 @@ func Lstat(machine step.Machine, path string) (fs.FileInfo, error) {
 	return info, nil
 }
 
-// Absolute gives the path from the root, without a trailing slash: an undo may run in another working directory.
+// Absolute gives the path from the root, without a trailing slash: an undo may run in another working
+// directory.
 func Absolute(path value.Path) (string, error) {
 	result, err := filepath.Abs(string(path))
 	if err != nil {

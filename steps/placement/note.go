@@ -12,15 +12,17 @@ import (
 	"github.com/gwe-project/gwe/engine/step"
 )
 
-// UndoData is the version of what a Placement saves for its undo: a step type that embeds one has at least this step.About.UndoData. With 2
-// the note has its digest in it, and the digest of a lone file is in the list of what was made.
+// UndoData is the version of what a Placement saves for its undo: a step type that embeds one has at least
+// this step.About.UndoData. With 2 the note has its digest in it, and the digest of a lone file is in the
+// list of what was made.
 const UndoData = 2
 
-// noteName is the file in Run.Folder that holds the identity of the new file from before it takes its place: undo takes
-// that file away and no other.
+// noteName is the file in Run.Folder that holds the identity of the new file from before it takes its place:
+// undo takes that file away and no other.
 const noteName = "written"
 
-// settledNote is the file that holds the identity of what is in its place at the commit, where a program of the run has replaced the file.
+// settledNote is the file that holds the identity of what is in its place at the commit, where a program of
+// the run has replaced the file.
 const settledNote = noteName + step.Settled
 
 // Note writes down which file will take the place. The caller makes it durable before that.
@@ -49,7 +51,8 @@ func noteOf(here Location) ([]byte, error) {
 	return json.Marshal(found)
 }
 
-// Noted reads the note; known is false where there is none, and the new file was never ready to take the place.
+// Noted reads the note; known is false where there is none, and the new file was never ready to take the
+// place.
 func Noted(folder string) (found openat.Identity, known bool, err error) {
 	text, err := durable.ReadSealed(filepath.Join(folder, settledNote))
 	if err == nil && text == nil {

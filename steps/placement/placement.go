@@ -12,18 +12,22 @@ import (
 	"github.com/gwe-project/gwe/steps/order"
 )
 
-// Placement puts something new at a path and takes it away again. It is part of a memo, and encoding/json carries it.
+// Placement puts something new at a path and takes it away again. It is part of a memo, and encoding/json
+// carries it.
 type Placement struct {
 	Path string `json:"path"`
-	// New is the hidden name of what is new until it takes its place; "" where the machine is as wanted already.
+	// New is the hidden name of what is new until it takes its place; "" where the machine is as wanted
+	// already.
 	New string `json:"new"`
 	// Old is the hidden name of what was there from then on; "" where nothing was.
 	Old string `json:"old,omitempty"`
-	// Was tells what was there before from every other file; nil where nothing was, and in journals of older gwes.
+	// Was tells what was there before from every other file; nil where nothing was, and in journals of older
+	// gwes.
 	Was *openat.Identity `json:"was,omitempty"`
 	// Order records the place of a new directory among the releases that it lies beside, where it does.
 	Order order.Record `json:"order,omitzero"`
-	// moved means that New is what was there before under another name, and is not recorded: an undo gives that name back.
+	// moved means that New is what was there before under another name, and is not recorded: an undo gives
+	// that name back.
 	moved bool
 }
 
@@ -48,7 +52,8 @@ func New(path string, run *step.Run, info fs.FileInfo) (Placement, error) {
 	return chosen, err
 }
 
-// Among is the placement of a directory: where it comes to lie beside releases, it gets a place in their order.
+// Among is the placement of a directory: where it comes to lie beside releases, it gets a place in their
+// order.
 func (p Placement) Among(run *step.Run) Placement {
 	p.Order = order.Beside(run, p.Path)
 	return p
@@ -104,11 +109,13 @@ func (p Placement) Write(run *step.Run, content []byte, mode fs.FileMode, uid, g
 	return nil
 }
 
-// Put gives what has the hidden name its place. Where neither side is a directory it takes the place of the old one at once:
-// at every moment the path is the one or the other. A directory cannot be replaced so; for a moment nothing is at the path.
+// Put gives what has the hidden name its place. Where neither side is a directory it takes the place of the
+// old one at once: at every moment the path is the one or the other. A directory cannot be replaced so; for a
+// moment nothing is at the path.
 //
-// It syncs twice: before the place changes, what was noted and kept, and the new content where there is some, without which
-// a power cut could leave an empty file under the name; and after that the names. content tells that there is some.
+// It syncs twice: before the place changes, what was noted and kept, and the new content where there is some,
+// without which a power cut could leave an empty file under the name; and after that the names. content tells
+// that there is some.
 func (p Placement) Put(ctx context.Context, run *step.Run, content bool) error {
 	open, err := p.open(run)
 	if err != nil {
@@ -164,7 +171,8 @@ func (p Placement) Put(ctx context.Context, run *step.Run, content bool) error {
 	return Rename(open.fresh, open.now, false)
 }
 
-// secure keeps the old file where there is one. folders reports that one of the two is a directory: then the old one is kept by its rename.
+// secure keeps the old file where there is one. folders reports that one of the two is a directory: then the
+// old one is kept by its rename.
 func (p Placement) secure(run *step.Run, open places) (folders bool, err error) {
 	if p.Old == "" {
 		return false, nil

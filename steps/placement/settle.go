@@ -22,8 +22,8 @@ func (p Placement) Settle(ctx context.Context, run *step.Run) error {
 	return made.Settle(ctx, run, p.Path)
 }
 
-// takeOver makes the run's own what a program of the run has put in the place of a file or a link, or written to it: so the run leaves it,
-// and a manual rollback finds it as it was left.
+// takeOver makes the run's own what a program of the run has put in the place of a file or a link, or written
+// to it: so the run leaves it, and a manual rollback finds it as it was left.
 func (p Placement) takeOver(ctx context.Context, run *step.Run) error {
 	placed, known, err := Noted(run.Folder)
 	if err != nil || !known || placed.Kind == unix.S_IFDIR {

@@ -15,9 +15,10 @@ import (
 	"github.com/gwe-project/gwe/engine/step"
 )
 
-// Undo takes away what Put has placed and gives the old one its place back, whatever was done of it. What another user
-// has put there since is left alone, and the undo fails. After the commit, what came into a directory or was changed since moves
-// aside. same knows what was placed again by other means than its identity; it may be nil. The codes of its errors begin with verb.
+// Undo takes away what Put has placed and gives the old one its place back, whatever was done of it. What
+// another user has put there since is left alone, and the undo fails. After the commit, what came into a
+// directory or was changed since moves aside. same knows what was placed again by other means than its
+// identity; it may be nil. The codes of its errors begin with verb.
 func (p Placement) Undo(ctx context.Context, run *step.Run, verb string, same func(fs.FileInfo) bool) error {
 	if p.New == "" {
 		return nil
@@ -38,7 +39,8 @@ func (p Placement) Undo(ctx context.Context, run *step.Run, verb string, same fu
 		return err
 	}
 	if before == (state{}) {
-		// A later step may have moved it away, and could not be undone yet: when this undo comes again, it will know it.
+		// A later step may have moved it away, and could not be undone yet: when this undo comes again, it
+		// will know it.
 		return p.Order.Undo()
 	}
 	// What is at the path is as before: from here on nothing asks for the note.
@@ -52,7 +54,8 @@ func (p Placement) Undo(ctx context.Context, run *step.Run, verb string, same fu
 	return nil
 }
 
-// GoBack is Undo of a Moving placement alone: what was moved gets its name again, and what was there its place.
+// GoBack is Undo of a Moving placement alone: what was moved gets its name again, and what was there its
+// place.
 func (p Placement) GoBack(run *step.Run, verb string) error {
 	open, err := p.open(run)
 	if err != nil {
@@ -109,8 +112,9 @@ type taking struct {
 	placed bool
 }
 
-// takeBack is Undo without the tidying up: what is ours at the path gets its new name again, or where stay is false may be lost. A new
-// directory that took nothing's place has its hidden name then, and is made durable with its removal.
+// takeBack is Undo without the tidying up: what is ours at the path gets its new name again, or where stay is
+// false may be lost. A new directory that took nothing's place has its hidden name then, and is made durable
+// with its removal.
 func (p Placement) takeBack(run *step.Run, open places, verb string, stay bool, same func(fs.FileInfo) bool) error {
 	found, err := p.look(open)
 	if err != nil {
@@ -146,7 +150,8 @@ func (p Placement) takeBack(run *step.Run, open places, verb string, stay bool, 
 	return t.giveBack(ours, stay)
 }
 
-// untouched reports that the kept one is a second name of what is at the path, or a copy of it that was made before the path was touched.
+// untouched reports that the kept one is a second name of what is at the path, or a copy of it that was made
+// before the path was touched.
 func (t taking) untouched() bool {
 	if t.state.kept == nil || t.state.now == nil {
 		return false
@@ -179,7 +184,8 @@ func (t taking) ours(same func(fs.FileInfo) bool) (bool, error) {
 	return false, nil
 }
 
-// withoutKept is for where there was an old one, and nothing is kept of it: it has its place again, or it is lost.
+// withoutKept is for where there was an old one, and nothing is kept of it: it has its place again, or it is
+// lost.
 func (t taking) withoutKept(ours bool) error {
 	if !t.placed {
 		return nil

@@ -93,7 +93,8 @@ func (a astray) Lstat(path string) (fs.FileInfo, error) {
 	return a.Local.Lstat(strings.Replace(path, a.from, a.to, 1))
 }
 
-// TestLinkTreeSurveyLedAstray: what the survey saw in another tree begins nothing, for its undo would never find its places.
+// TestLinkTreeSurveyLedAstray: what the survey saw in another tree begins nothing, for its undo would never
+// find its places.
 func TestLinkTreeSurveyLedAstray(t *testing.T) {
 	root := t.TempDir()
 	build(t, root, map[string]string{

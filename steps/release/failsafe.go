@@ -51,7 +51,8 @@ type failsafeArguments struct {
 type failsafeMemo struct {
 	Link     string `json:"link,omitempty"`
 	Failsafe string `json:"failsafe,omitempty"`
-	// Inode tells the folder from every other one there. The number of the device may be another one after a boot.
+	// Inode tells the folder from every other one there. The number of the device may be another one after a
+	// boot.
 	Inode uint64 `json:"inode,omitempty"`
 }
 

@@ -16,9 +16,9 @@ import (
 	"github.com/gwe-project/gwe/engine/value"
 )
 
-// Do makes a link "failsafe" with the text "failsafe", which leads nowhere yet, and lets it and the folder change places:
-// then the folder has that name, and the link, under the folder's, leads to it. What is at the two names tells at every
-// moment how far this came:
+// Do makes a link "failsafe" with the text "failsafe", which leads nowhere yet, and lets it and the folder
+// change places: then the folder has that name, and the link, under the folder's, leads to it. What is at the
+// two names tells at every moment how far this came:
 //
 //	folder      nothing    not begun, or undone
 //	folder      link       begun
@@ -71,8 +71,8 @@ func (m failsafeMemo) open(run *step.Run) (adoption, error) {
 	return adoption{dir, m, name, filepath.Base(m.Failsafe)}, durable.Explain(err, "cannot look at %s", m.Link)
 }
 
-// swap lets the two names change places in one moment, durably. If that does not lead to the state that is wanted, because somebody changed
-// what was at the names, they change places again.
+// swap lets the two names change places in one moment, durably. If that does not lead to the state that is
+// wanted, because somebody changed what was at the names, they change places again.
 func (a adoption) swap(wanted progress) error {
 	if err := a.Exchange(a.link, a.Dir, a.failsafe); err != nil {
 		return durable.Explain(err, "cannot exchange %s and %s", a.memo.Link, a.memo.Failsafe)
@@ -150,7 +150,8 @@ func (failsafe) Undo(_ context.Context, run *step.Run, _ failsafeArguments, memo
 	return memo.changed()
 }
 
-// Inspect refuses a rollback where the link leads elsewhere by now, or the folder is not the failsafe any more.
+// Inspect refuses a rollback where the link leads elsewhere by now, or the folder is not the failsafe any
+// more.
 func (failsafe) Inspect(_ context.Context, run *step.Run, _ failsafeArguments, memo failsafeMemo) error {
 	if memo.Link == "" {
 		return nil
@@ -166,8 +167,8 @@ func (failsafe) Inspect(_ context.Context, run *step.Run, _ failsafeArguments, m
 	return memo.changed()
 }
 
-// Sync has nothing to do but make the first link durable, which an undo could do without: every other change above is
-// durable when it returns.
+// Sync has nothing to do but make the first link durable, which an undo could do without: every other change
+// above is durable when it returns.
 func (failsafe) Sync(context.Context, *step.Run, failsafeArguments, failsafeMemo) error { return nil }
 
 // progress is how far an adoption came.

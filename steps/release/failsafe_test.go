@@ -76,8 +76,8 @@ func TestFailsafeRefuses(t *testing.T) {
 	}
 }
 
-// TestFailsafeIsUndoneFromEveryMoment arranges what a crash can leave at each moment of do, of the way in two renames too,
-// and undoes it.
+// TestFailsafeIsUndoneFromEveryMoment arranges what a crash can leave at each moment of do, of the way in two
+// renames too, and undoes it.
 func TestFailsafeIsUndoneFromEveryMoment(t *testing.T) {
 	for name, leave := range map[string]func(t *testing.T, root string){
 		"not begun": func(*testing.T, string) {},

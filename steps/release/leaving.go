@@ -19,8 +19,8 @@ type leaving struct {
 
 // leavingOf works out what the switch of link to the release to says. The spelled paths are absolute.
 //
-// A release counts as left for an older one by the record alone. Two releases that the record cannot tell apart stay as they
-// are: their age would be a clock's word.
+// A release counts as left for an older one by the record alone. Two releases that the record cannot tell
+// apart stay as they are: their age would be a clock's word.
 func leavingOf(machine step.Machine, link, to, as string) (leaving, error) {
 	next, found := releaseAt(to)
 	if !found {
@@ -58,8 +58,8 @@ func leavingOf(machine step.Machine, link, to, as string) (leaving, error) {
 	return result, nil
 }
 
-// releaseAt returns the directory that a path leads to, without symbolic links. Where another user could have led it there, it is none: no
-// record is kept of what that user chose.
+// releaseAt returns the directory that a path leads to, without symbolic links. Where another user could have
+// led it there, it is none: no record is kept of what that user chose.
 func releaseAt(path string) (string, bool) {
 	real, found := directoryAt(path)
 	return real, found && real != "/"

@@ -148,8 +148,9 @@ func (linkTree) Prepare(ctx context.Context, run *step.Run, arguments linkTreeAr
 	return memo, memo.confirm(ctx, run)
 }
 
-// confirm looks at each place once more, as Do opens it. The survey goes by paths: a user who swaps a directory meanwhile makes it note the inodes of
-// another tree, in which neither Do nor Undo would ever find its places again.
+// confirm looks at each place once more, as Do opens it. The survey goes by paths: a user who swaps a
+// directory meanwhile makes it note the inodes of another tree, in which neither Do nor Undo would ever find
+// its places again.
 func (m linkTreeMemo) confirm(ctx context.Context, run *step.Run) error {
 	into, err := m.open(run)
 	into.Close()

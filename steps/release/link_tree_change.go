@@ -16,7 +16,8 @@ const (
 	removeStale   changeKind = "stale"
 )
 
-// change is what is to be done at one place. Names are bytes, valid UTF-8 or not, so that JSON keeps them as they are.
+// change is what is to be done at one place. Names are bytes, valid UTF-8 or not, so that JSON keeps them as
+// they are.
 type change struct {
 	Kind changeKind `json:"kind"`
 	// Path is the place, its folders without links.
@@ -24,14 +25,15 @@ type change struct {
 	// Source is the file, or the folder, in the tree. A symbolic link has it as its text.
 	Source name `json:"source,omitempty"`
 	Hard   bool `json:"hard,omitempty"`
-	// File is the inode of the source, for hard links, and Old that of what was there before; 0 is none. Numbers of devices
-	// are not kept: they may be others after a boot.
+	// File is the inode of the source, for hard links, and Old that of what was there before; 0 is none.
+	// Numbers of devices are not kept: they may be others after a boot.
 	File uint64 `json:"file,omitempty"`
 	Old  uint64 `json:"old,omitempty"`
-	// In is the inode of the directory that holds the place; 0 where this step makes it, and in journals of older gwes.
+	// In is the inode of the directory that holds the place; 0 where this step makes it, and in journals of
+	// older gwes.
 	In uint64 `json:"in,omitempty"`
-	// Hidden is the name beside the place where a link that replaces something is made, and where the old thing is kept from
-	// then on.
+	// Hidden is the name beside the place where a link that replaces something is made, and where the old
+	// thing is kept from then on.
 	Hidden name `json:"hidden,omitempty"`
 }
 

@@ -14,8 +14,9 @@ import (
 	"github.com/gwe-project/gwe/steps/steptest/randomtree"
 )
 
-// TestLinkTreeLikeTheRealCp mirrors random trees with the step and with cp -al or cp -as, and wants the same links: a first
-// time, and in place of an older tree's links. Then it undoes, and wants what was there, link counts included.
+// TestLinkTreeLikeTheRealCp mirrors random trees with the step and with cp -al or cp -as, and wants the same
+// links: a first time, and in place of an older tree's links. Then it undoes, and wants what was there, link
+// counts included.
 func TestLinkTreeLikeTheRealCp(t *testing.T) {
 	for seed := range uint64(12) {
 		kind, options := "hard", []string{"-al"}
@@ -92,7 +93,8 @@ func mirror(t *testing.T, given map[string]any) (undo func()) {
 	}
 }
 
-// links tells of each entry what a tree of links consists of: the file or the target, and of folders mode and owner.
+// links tells of each entry what a tree of links consists of: the file or the target, and of folders mode and
+// owner.
 func links(t *testing.T, root string) map[string]string {
 	t.Helper()
 	found := map[string]string{}

@@ -17,8 +17,9 @@ import (
 	"github.com/gwe-project/gwe/engine/step"
 )
 
-// Do makes the changes, one after the other; Sync makes them durable together. Each one is a rename or an exchange of two
-// names, which a power cut does not split: undo finds every place as it was or as it was to be.
+// Do makes the changes, one after the other; Sync makes them durable together. Each one is a rename or an
+// exchange of two names, which a power cut does not split: undo finds every place as it was or as it was to
+// be.
 func (linkTree) Do(ctx context.Context, run *step.Run, _ linkTreeArguments, memo linkTreeMemo) (linkTreeOutputs, error) {
 	if err := ctx.Err(); err != nil {
 		return linkTreeOutputs{}, err
@@ -145,7 +146,8 @@ func (p *mirror) mkdir(at place) error {
 	return durable.Explain(err, "cannot give the folder %s its owner and mode", at.Path)
 }
 
-// isFresh fails where a directory cannot be one that was made a moment ago: another user has put another one in its place.
+// isFresh fails where a directory cannot be one that was made a moment ago: another user has put another one
+// in its place.
 func isFresh(made *openat.Entry) error {
 	status, err := made.Stat()
 	if err != nil {
@@ -257,7 +259,8 @@ func (linkTree) Undo(ctx context.Context, run *step.Run, _ linkTreeArguments, me
 	return errors.Join(append(append(moved[:min(len(moved), most)], failures...), err)...)
 }
 
-// undo takes one change back. What a program of the run has put in the place of a link goes too where followed is true.
+// undo takes one change back. What a program of the run has put in the place of a link goes too where
+// followed is true.
 func (p place) undo(followed bool) error {
 	now, err := p.now()
 	if err != nil {

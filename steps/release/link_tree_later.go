@@ -58,7 +58,8 @@ func (linkTree) Keeps(ctx context.Context, run *step.Run, arguments linkTreeArgu
 	return keeping, err
 }
 
-// names lists what is in a directory that was made. One that is gone, or is another one by now, leaves nothing.
+// names lists what is in a directory that was made. One that is gone, or is another one by now, leaves
+// nothing.
 func (p *mirror) names(one change) []string {
 	at, err := p.of(one)
 	if err != nil || at.dir == nil {

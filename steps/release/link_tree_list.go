@@ -17,8 +17,8 @@ import (
 	"github.com/gwe-project/gwe/engine/step"
 )
 
-// listName is the file in Run.Folder that holds the changes, one a line: there may be too many for the journal, and for the
-// memory. So they are read one by one, from either end.
+// listName is the file in Run.Folder that holds the changes, one a line: there may be too many for the
+// journal, and for the memory. So they are read one by one, from either end.
 const listName = "changes"
 
 // listWriter writes the changes down.

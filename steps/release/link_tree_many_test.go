@@ -35,8 +35,8 @@ func bytesRead(t *testing.T) (count int) {
 	return count
 }
 
-// TestLinkTreeOfMany: ten times the files are ten times the work, there, there again and back, with a list of changes that is
-// longer than what is read of it at once.
+// TestLinkTreeOfMany: ten times the files are ten times the work, there, there again and back, with a list of
+// changes that is longer than what is read of it at once.
 func TestLinkTreeOfMany(t *testing.T) {
 	work := func(files int) (asked []int) {
 		root := t.TempDir()

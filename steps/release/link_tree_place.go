@@ -24,7 +24,8 @@ func (m linkTreeMemo) open(run *step.Run) (*openat.Dir, error) {
 
 func (m linkTreeMemo) root() string { return cmp.Or(m.Into, "/") }
 
-// mirror opens the directories in which changes are made, and keeps the last one: changes of one directory come together.
+// mirror opens the directories in which changes are made, and keeps the last one: changes of one directory
+// come together.
 type mirror struct {
 	into *openat.Dir
 	// root is the path of into.
@@ -110,7 +111,8 @@ func otherFolder(folder, is string) *fault.Fault {
 		WithHint("see what changed it, and move the directory back: ls -ld %s; if the run failed, `gwe recover` goes on then", folder)
 }
 
-// from opens the source of a change: the directory that holds it may be reached by links, of which no other user may be the author.
+// from opens the source of a change: the directory that holds it may be reached by links, of which no other
+// user may be the author.
 func (p *mirror) from(one change) (*openat.Entry, error) {
 	folder := filepath.Dir(string(one.Source))
 	if folder != p.sourcePath || p.source == nil {

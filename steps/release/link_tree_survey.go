@@ -18,9 +18,9 @@ import (
 	"github.com/gwe-project/gwe/engine/step"
 )
 
-// survey compares the trees with the system and hands over each change that is wanted, a folder before what it holds. It only
-// reads. It goes from folder to folder of the system and keeps one at a time, so that its memory does not grow with the trees.
-// What is in the way is known when it returns, all of it.
+// survey compares the trees with the system and hands over each change that is wanted, a folder before what
+// it holds. It only reads. It goes from folder to folder of the system and keeps one at a time, so that its
+// memory does not grow with the trees. What is in the way is known when it returns, all of it.
 func (s *surveyor) survey(arguments linkTreeArguments) (unchanged int, err error) {
 	s.hard = arguments.Links == "hard"
 	if err := s.begin(arguments); err != nil {
@@ -51,8 +51,9 @@ type surveyor struct {
 	// trees are those in from, and then those in previous.
 	trees    []tree
 	releases string
-	// aliases are the folders that the system has elsewhere, reached by a link: where each leads. elsewhere has the same the
-	// other way round: which folders of the trees belong to a folder of the system besides those of its own path.
+	// aliases are the folders that the system has elsewhere, reached by a link: where each leads. elsewhere
+	// has the same the other way round: which folders of the trees belong to a folder of the system besides
+	// those of its own path.
 	aliases   map[string]string
 	elsewhere map[string][]origin
 
@@ -163,8 +164,8 @@ type wanted struct {
 	folder bool
 }
 
-// visit compares a folder of the system, a path without links, with the folders of the trees that belong there. It is there,
-// or is made by a change that was handed over already.
+// visit compares a folder of the system, a path without links, with the folders of the trees that belong
+// there. It is there, or is made by a change that was handed over already.
 func (s *surveyor) visit(place string, there bool, origins []origin) error {
 	if err := s.ctx.Err(); err != nil {
 		return err
@@ -238,8 +239,8 @@ func (s *surveyor) visit(place string, there bool, origins []origin) error {
 	return nil
 }
 
-// gather lists what folders of trees hold, by name; of one name, what is from comes first, in the order of the trees. Files
-// of older trees are not wanted anywhere.
+// gather lists what folders of trees hold, by name; of one name, what is from comes first, in the order of
+// the trees. Files of older trees are not wanted anywhere.
 func (s *surveyor) gather(origins []origin) ([]wanted, error) {
 	var all []wanted
 	for i, one := range origins {
@@ -259,7 +260,8 @@ func (s *surveyor) gather(origins []origin) ([]wanted, error) {
 	return all, nil
 }
 
-// compareTrees notes the conflict where two trees, or one tree by two ways, want a place, and one of them not for a folder.
+// compareTrees notes the conflict where two trees, or one tree by two ways, want a place, and one of them not
+// for a folder.
 func (s *surveyor) compareTrees(place string, origins []origin, alike []wanted) {
 	first := alike[0]
 	for _, one := range alike[1:] {

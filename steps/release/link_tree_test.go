@@ -16,8 +16,8 @@ import (
 	"github.com/gwe-project/gwe/steps/steptest"
 )
 
-// linked arranges a system below root/into and the trees beside it, and gives the arguments; ROOT in an entry or an
-// argument is the root.
+// linked arranges a system below root/into and the trees beside it, and gives the arguments; ROOT in an entry
+// or an argument is the root.
 func linked(t testing.TB, root string, entries map[string]string, more map[string]any) map[string]any {
 	t.Helper()
 	filled := map[string]string{"into": "/"}

@@ -14,8 +14,8 @@ import (
 	"github.com/gwe-project/gwe/steps/release"
 )
 
-// restored makes the directory anew, the newest entry first, as a backup, a copy-up or a wrong clock may leave it: from here
-// on the age of the directories in it tells the contrary of what happened.
+// restored makes the directory anew, the newest entry first, as a backup, a copy-up or a wrong clock may
+// leave it: from here on the age of the directories in it tells the contrary of what happened.
 func restored(t *testing.T, dir string) {
 	t.Helper()
 	entries, err := os.ReadDir(dir)
@@ -43,8 +43,8 @@ func restored(t *testing.T, dir string) {
 	}
 }
 
-// TestNoClockDecides: whichever step type installs releases, the order in which it did so decides what is the previous release
-// and what prune removes, though the directories are as old as they may be.
+// TestNoClockDecides: whichever step type installs releases, the order in which it did so decides what is the
+// previous release and what prune removes, though the directories are as old as they may be.
 func TestNoClockDecides(t *testing.T) {
 	for name, install := range map[string]string{
 		"rsync":               "rsync: { source: ROOT/new, target: ROOT/opt/NAME }",
@@ -79,8 +79,8 @@ func TestNoClockDecides(t *testing.T) {
 	}
 }
 
-// TestReleasesFromBefore: what was there before the first record is older than all that is recorded, in its own old order; and
-// what another program made last is the newest.
+// TestReleasesFromBefore: what was there before the first record is older than all that is recorded, in its
+// own old order; and what another program made last is the newest.
 func TestReleasesFromBefore(t *testing.T) {
 	root := t.TempDir()
 	for _, name := range []string{"z1", "z2"} {
@@ -102,8 +102,8 @@ func TestReleasesFromBefore(t *testing.T) {
 	}
 }
 
-// TestABadReleaseIsNotChosenAgain: a release that was rolled back from is passed over by the next rollback and goes first
-// in prune, until it is asked for by name.
+// TestABadReleaseIsNotChosenAgain: a release that was rolled back from is passed over by the next rollback
+// and goes first in prune, until it is asked for by name.
 func TestABadReleaseIsNotChosenAgain(t *testing.T) {
 	g := newTarget(t)
 	g.arrange(map[string]string{"opt/r1/f": ""})
@@ -155,7 +155,8 @@ func (g *target) addRelease(name string) {
 	g.WantExit(0, g.root+"/install.yaml", nil)
 }
 
-// TestNobodyIsBadByAccident: a switch to a newer release, and one that is undone, marks nothing; nor does a clock.
+// TestNobodyIsBadByAccident: a switch to a newer release, and one that is undone, marks nothing; nor does a
+// clock.
 func TestNobodyIsBadByAccident(t *testing.T) {
 	root := t.TempDir()
 	build(t, root, map[string]string{"r1/f": "", "r2/f": "", "current": "-> r2", "failsafe/f": ""})

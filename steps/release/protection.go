@@ -23,8 +23,8 @@ type protection struct {
 	seen map[string]string
 }
 
-// protect finds out what must stay in dir, whatever is oldest: what the names and paths lead to, what any link in dir or beside it leads
-// to, what a process runs from, and what is mounted from within a release.
+// protect finds out what must stay in dir, whatever is oldest: what the names and paths lead to, what any
+// link in dir or beside it leads to, what a process runs from, and what is mounted from within a release.
 func protect(machine step.Machine, dir string, names []string, releases []folder) (*protection, error) {
 	p := &protection{machine: machine, dir: dir, releases: releases, reasons: map[string][]string{}, real: dir, seen: map[string]string{}}
 	if real, err := filepath.EvalSymlinks(dir); err == nil {
@@ -105,8 +105,9 @@ func (p *protection) display(path string) string {
 	return path
 }
 
-// releaseOf returns the release in which a path lies, which is spelled as a process sees it whose root directory is root; "" is none.
-// It compares directories, not names, so a bind mount and another root hide nothing.
+// releaseOf returns the release in which a path lies, which is spelled as a process sees it whose root
+// directory is root; "" is none. It compares directories, not names, so a bind mount and another root hide
+// nothing.
 func (p *protection) releaseOf(root, path string) string {
 	path, deleted := strings.CutSuffix(path, " (deleted)")
 	if !filepath.IsAbs(path) {
@@ -149,7 +150,8 @@ func (p *protection) directoryIs(path string) string {
 	return name
 }
 
-// places are the files and directories on the way from a path to where it leads, and all directories above them.
+// places are the files and directories on the way from a path to where it leads, and all directories above
+// them.
 type places []fs.FileInfo
 
 // holds reports whether the release is one of the places: the path leads to it, or into it.
@@ -160,7 +162,8 @@ func (p places) holds(release folder) bool {
 // mostLinks is how many links the kernel follows at most.
 const mostLinks = 40
 
-// follow gathers all that lies on the way from path to its end, links followed one by one; the error tells that it leads nowhere.
+// follow gathers all that lies on the way from path to its end, links followed one by one; the error tells
+// that it leads nowhere.
 func follow(machine step.Machine, path string) (found places, err error) {
 	start := path
 	for range mostLinks {

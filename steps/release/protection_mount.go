@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// mounts protects releases from which something is mounted elsewhere: a directory by a bind mount, a layer of an overlay, an
-// image by a loop device. The first of the tables is that of gwe itself.
+// mounts protects releases from which something is mounted elsewhere: a directory by a bind mount, a layer of
+// an overlay, an image by a loop device. The first of the tables is that of gwe itself.
 func (p *protection) mounts(tables []string) {
 	around := mountLine{}
 	for i, table := range tables {

@@ -7,9 +7,10 @@ import (
 	"strings"
 )
 
-// processes protects what a process runs from: its program, its working and root directory, what it has mapped or open, and the absolute
-// paths among its arguments, by which an interpreter's script is known. Processes of other users tell nobody but root. It returns the
-// tables of the mounts that the processes see, each one once.
+// processes protects what a process runs from: its program, its working and root directory, what it has
+// mapped or open, and the absolute paths among its arguments, by which an interpreter's script is known.
+// Processes of other users tell nobody but root. It returns the tables of the mounts that the processes see,
+// each one once.
 func (p *protection) processes() (tables []string) {
 	tables = []string{"/proc/self/mountinfo"}
 	ours, _ := p.machine.ReadLink("/proc/self/ns/mnt")
@@ -75,8 +76,8 @@ func (p *protection) process(pid string, self bool) {
 	}
 }
 
-// rootOf returns the directory below which the paths of a process are found: "/" where it sees what gwe sees, else the way by
-// /proc to its root directory, in its mount namespace.
+// rootOf returns the directory below which the paths of a process are found: "/" where it sees what gwe sees,
+// else the way by /proc to its root directory, in its mount namespace.
 func (p *protection) rootOf(pid string) string {
 	text, err := p.machine.ReadLink(filepath.Join("/proc", pid, "root"))
 	if err != nil {

@@ -191,7 +191,8 @@ func (v victim) is(dir *openat.Dir) (bool, error) {
 	return v.known(now), nil
 }
 
-// known reports whether the identity is that of the release. Where inodes do not stay, and in memos of older gwes, the name must do.
+// known reports whether the identity is that of the release. Where inodes do not stay, and in memos of older
+// gwes, the name must do.
 func (v victim) known(now openat.Identity) bool {
 	return v.Identity == openat.Identity{} || now.Volatile || now.Is(v.Identity)
 }
@@ -233,7 +234,8 @@ func (v victim) putBack(dir *openat.Dir, undone string) error {
 		if err := v.rename(dir, v.Trash, v.Name); err != nil {
 			return err
 		}
-		// Where the undo comes again, an older one may have taken it away since. That this is known is a courtesy.
+		// Where the undo comes again, an older one may have taken it away since. That this is known is a
+		// courtesy.
 		if file, err := regular.Open(undone, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600); err == nil {
 			_ = file.Close()
 		}
@@ -345,7 +347,8 @@ func (v victim) discard(dir *openat.Dir) error {
 // Sync has nothing to do: every change above is durable when it returns.
 func (prune) Sync(context.Context, *step.Run, pruneArguments, pruneMemo) error { return nil }
 
-// chosen are the releases that go and those that stay, newest first. The reasons say for each one that stays why.
+// chosen are the releases that go and those that stay, newest first. The reasons say for each one that stays
+// why.
 type chosen struct {
 	dir                    string
 	removed, kept, reasons []string

@@ -146,7 +146,8 @@ func TestPruneRefuses(t *testing.T) {
 	}
 }
 
-// TestPruneUndoKeepsWhatCameBetween: a name that was taken meanwhile is not overwritten, the others come back.
+// TestPruneUndoKeepsWhatCameBetween: a name that was taken meanwhile is not overwritten, the others come
+// back.
 func TestPruneUndoKeepsWhatCameBetween(t *testing.T) {
 	root := t.TempDir()
 	build(t, root, map[string]string{"r1/f": "old", "r2/f": "", "r3/f": ""})
@@ -167,8 +168,8 @@ func TestPruneUndoKeepsWhatCameBetween(t *testing.T) {
 	}
 }
 
-// TestPruneUndoMissesWhatIsGone: a release that somebody removed for good does not count as put back; one that this undo has put
-// back before, and an older one has taken away since, does.
+// TestPruneUndoMissesWhatIsGone: a release that somebody removed for good does not count as put back; one
+// that this undo has put back before, and an older one has taken away since, does.
 func TestPruneUndoMissesWhatIsGone(t *testing.T) {
 	root := t.TempDir()
 	build(t, root, map[string]string{"r1/f": "", "r2/f": ""})

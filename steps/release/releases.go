@@ -54,7 +54,8 @@ func releasesIn(machine step.Machine, dir string) (releases []folder, damaged []
 		releases = append(releases, folder{entry.Name(), info, made, known.Rank(entry.Name()), known.Bad(entry.Name())})
 	}
 	slices.SortFunc(releases, func(a, b folder) int {
-		// Only where nothing is recorded the age of the directory counts, and within one tick of the file system's clock the name.
+		// Only where nothing is recorded the age of the directory counts, and within one tick of the file
+		// system's clock the name.
 		return cmp.Or(cmp.Compare(b.rank, a.rank), b.made.Compare(a.made), cmp.Compare(b.name, a.name))
 	})
 	return releases, known.Damaged, nil

@@ -51,7 +51,8 @@ type swapLinkMemo struct {
 	Link string `json:"link"`
 	// Text is what the new link holds.
 	Text string `json:"text"`
-	// Temporary is the hidden name under which a link is made before it gets its own. From then on the old link has it.
+	// Temporary is the hidden name under which a link is made before it gets its own. From then on the old
+	// link has it.
 	Temporary string `json:"temporary"`
 	// Found, OldText, Owner, Group and Modified are the old link.
 	Found    bool      `json:"found"`

@@ -18,7 +18,8 @@ import (
 	"github.com/gwe-project/gwe/engine/step"
 )
 
-// Do makes the new link, and lets it change places with the old one. Where the file system cannot do that it is renamed over it.
+// Do makes the new link, and lets it change places with the old one. Where the file system cannot do that it
+// is renamed over it.
 func (swapLink) Do(ctx context.Context, run *step.Run, _ swapLinkArguments, memo swapLinkMemo) (step.Nothing, error) {
 	if err := ctx.Err(); err != nil {
 		return step.Nothing{}, err
@@ -62,7 +63,8 @@ func (m swapLinkMemo) open(run *step.Run) (linkPlace, error) {
 	return linkPlace{dir, name, filepath.Base(m.Temporary)}, durable.Explain(err, "cannot look at %s", m.Link)
 }
 
-// exchange gives the new link the place of the old one, which gets its hidden name: the very one that was looked at, or nothing is changed.
+// exchange gives the new link the place of the old one, which gets its hidden name: the very one that was
+// looked at, or nothing is changed.
 func (p linkPlace) exchange(memo swapLinkMemo) error {
 	old, err := p.IdentityOf(p.link)
 	if err == nil {
@@ -119,7 +121,8 @@ func (swapLink) Undo(_ context.Context, run *step.Run, _ swapLinkArguments, memo
 	return memo.stray(errors.Join(memo.Order.Undo(), at.removeTemporary()))
 }
 
-// stray is what lies about when the link itself is as it was. A record that could not be reached stays to be undone.
+// stray is what lies about when the link itself is as it was. A record that could not be reached stays to be
+// undone.
 func (swapLinkMemo) stray(err error) error {
 	if err == nil || step.IsParentChanged(err) {
 		return err
@@ -162,8 +165,8 @@ func (p linkPlace) putBack(memo swapLinkMemo) error {
 	return p.settled(err, "cannot point %s back", memo.Link)
 }
 
-// restore gives the link with the hidden name the owner and the time of the old one. What is not that link, or has another name too, which
-// may be somebody else's, it does not touch: fs.ErrInvalid.
+// restore gives the link with the hidden name the owner and the time of the old one. What is not that link,
+// or has another name too, which may be somebody else's, it does not touch: fs.ErrInvalid.
 func (p linkPlace) restore(memo swapLinkMemo) error {
 	entry, err := p.Entry(p.temporary)
 	if err != nil {
@@ -226,8 +229,8 @@ func (m swapLinkMemo) look(run *step.Run) (text string, found bool, err error) {
 	return readLinkIn(at.Dir, at.link, "swap-link-not-a-link")
 }
 
-// ours reports whether a program of the run has pointed the link there: before the commit any other text is taken for its work, after it the
-// one that Verify found.
+// ours reports whether a program of the run has pointed the link there: before the commit any other text is
+// taken for its work, after it the one that Verify found.
 func (m swapLinkMemo) ours(run *step.Run, text string) bool {
 	if !run.AfterCommit {
 		return run.Followed
@@ -239,7 +242,8 @@ func (m swapLinkMemo) ours(run *step.Run, text string) bool {
 	return err == nil && string(left) == text
 }
 
-// leftName is the file in Run.Folder that holds the text with which the run left the link, if that is not the one of Do.
+// leftName is the file in Run.Folder that holds the text with which the run left the link, if that is not the
+// one of Do.
 const leftName = "left" + step.Settled
 
 // Verify refuses nothing. It notes where a program of the run has pointed the link, for a rollback.

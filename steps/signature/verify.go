@@ -63,7 +63,8 @@ type verifyOutputs struct {
 
 type verify struct{}
 
-// Plan makes sure that the files are there and the keyring is not empty; whether the signature is good, it leaves to Do.
+// Plan makes sure that the files are there and the keyring is not empty; whether the signature is good, it
+// leaves to Do.
 func (verify) Plan(ctx context.Context, machine step.Machine, arguments verifyArguments) (step.Plan, error) {
 	files := []struct{ code, path string }{
 		{"package", string(arguments.Package)},

@@ -14,8 +14,8 @@ import (
 // levels times the length of a name is more than PATH_MAX.
 const levels = 30
 
-// DeepTree fills a directory with a tree that is deeper than any path may be (PATH_MAX, 4096 bytes). At its bottom are a file with two names,
-// a symbolic link and an empty directory.
+// DeepTree fills a directory with a tree that is deeper than any path may be (PATH_MAX, 4096 bytes). At its
+// bottom are a file with two names, a symbolic link and an empty directory.
 func DeepTree(t testing.TB, directory string) {
 	t.Helper()
 	dir, err := openat.Open(directory)

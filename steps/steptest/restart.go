@@ -24,8 +24,8 @@ type answer struct {
 	Error string `json:"error"`
 }
 
-// Main is the body of TestMain of every package that calls Run. types are all types that its suites try, or more: the
-// undo in another process finds its type among them by name.
+// Main is the body of TestMain of every package that calls Run. types are all types that its suites try, or
+// more: the undo in another process finds its type among them by name.
 func Main(m *testing.M, types ...step.Type) {
 	if path := os.Getenv(restartVariable); path != "" {
 		if err := serve(path, types); err != nil {

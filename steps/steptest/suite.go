@@ -15,9 +15,10 @@ import (
 // Suite is one case of one type. A type with several ways to act has a suite for each.
 type Suite struct {
 	Type step.Type
-	// Arrange builds the initial tree below root, an empty directory, and gives the arguments as a recipe would; defaults
-	// may be left out. It is called many times, each with another root, and must build the same tree every time. What must
-	// stay out of the comparison (a keyring, say) it can put into a t.TempDir of its own.
+	// Arrange builds the initial tree below root, an empty directory, and gives the arguments as a recipe
+	// would; defaults may be left out. It is called many times, each with another root, and must build the
+	// same tree every time. What must stay out of the comparison (a keyring, say) it can put into a t.TempDir
+	// of its own.
 	Arrange func(t testing.TB, root string) map[string]any
 	// AfterDo may look at what Do has made. It is optional.
 	AfterDo func(t testing.TB, root string, outputs map[string]any)
@@ -59,7 +60,8 @@ func (s Suite) on(t testing.TB) conformance.Case {
 	return c
 }
 
-// loosen makes the directories of a tree writable, since an ordinary user cannot remove it otherwise. Where that fails, the removal says so.
+// loosen makes the directories of a tree writable, since an ordinary user cannot remove it otherwise. Where
+// that fails, the removal says so.
 func loosen(root string) {
 	_ = filepath.WalkDir(root, func(path string, entry fs.DirEntry, _ error) error {
 		if entry != nil && entry.IsDir() {

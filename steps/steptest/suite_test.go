@@ -102,8 +102,8 @@ func TestBrokenTypes(t *testing.T) {
 	}
 }
 
-// TestUntimed: a type whose undo cannot bring back the time of a file passes with an exemption, which names that file and the reason, and
-// with no other.
+// TestUntimed: a type whose undo cannot bring back the time of a file passes with an exemption, which names
+// that file and the reason, and with no other.
 func TestUntimed(t *testing.T) {
 	t.Setenv("GWE_TRIAL_FLAW", "undo-time")
 	const check = "undo after do"

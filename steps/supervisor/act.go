@@ -133,8 +133,8 @@ func (d *daemon) update(ctx context.Context, run *step.Run, names []string) (sup
 	return outputs, d.awaitRunning(ctx, automatic)
 }
 
-// restartDaemon restarts supervisord, and then lets run again what ran. From the call on until it is back it answers with
-// a fault, or not at all, so the first good answer is the new one's.
+// restartDaemon restarts supervisord, and then lets run again what ran. From the call on until it is back it
+// answers with a fault, or not at all, so the first good answer is the new one's.
 func (d *daemon) restartDaemon(ctx context.Context, run *step.Run, memo picture) error {
 	if err := d.spareDaemon(ctx); err != nil {
 		return err
@@ -175,7 +175,8 @@ func (d *daemon) restartDaemon(ctx context.Context, run *step.Run, memo picture)
 	return d.start(ctx, run.Log, wanted)
 }
 
-// retold reports whether the undo sends a signal once more: it makes a program take up what is on disk, and ends none.
+// retold reports whether the undo sends a signal once more: it makes a program take up what is on disk, and
+// ends none.
 func retold(signal string) bool {
 	return slices.Contains([]string{"HUP", "USR1", "USR2"}, strings.TrimPrefix(strings.ToUpper(signal), "SIG"))
 }

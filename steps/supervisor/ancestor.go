@@ -19,8 +19,8 @@ func ancestors() map[int]bool {
 	return chain
 }
 
-// parentOf reads /proc/PID/stat, in which the name of the command may hold anything, blanks and parentheses too; 0 where
-// the process is gone.
+// parentOf reads /proc/PID/stat, in which the name of the command may hold anything, blanks and parentheses
+// too; 0 where the process is gone.
 func parentOf(pid int) int {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
@@ -34,7 +34,8 @@ func parentOf(pid int) int {
 	return parent
 }
 
-// spare refuses to end, or signal, the program under which gwe itself runs: the run would die with it, half done.
+// spare refuses to end, or signal, the program under which gwe itself runs: the run would die with it, half
+// done.
 func (d *daemon) spare(programs []program) error {
 	if !d.local {
 		return nil

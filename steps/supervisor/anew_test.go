@@ -9,8 +9,9 @@ import (
 	"testing"
 )
 
-// TestSupervisordStartedAnew: supervisord dies in the middle of a run and is started again. It reads what the run wrote meanwhile and starts a
-// program that no step of the run touched. When the run is rolled back, that program goes with its file.
+// TestSupervisordStartedAnew: supervisord dies in the middle of a run and is started again. It reads what the
+// run wrote meanwhile and starts a program that no step of the run touched. When the run is rolled back, that
+// program goes with its file.
 func TestSupervisordStartedAnew(t *testing.T) {
 	t.Parallel()
 	binary, err := filepath.Abs("testdata/fast-supervisord")

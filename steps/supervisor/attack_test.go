@@ -76,7 +76,8 @@ func TestSupervisorUnderAttack(t *testing.T) {
 	})
 }
 
-// TestSocketOfAnother: a user who owns the directory of a socket leads gwe to no daemon of root's, by a link in the place of the socket or of the directory.
+// TestSocketOfAnother: a user who owns the directory of a socket leads gwe to no daemon of root's, by a link
+// in the place of the socket or of the directory.
 func TestSocketOfAnother(t *testing.T) {
 	need.Root(t, "a less trusted user attacks it")
 	for name, link := range map[string][2]string{"the socket": {"../../ours/sock", "sub/sock"}, "its directory": {"../ours", "sub"}, "nothing": {"", ""}} {

@@ -22,13 +22,14 @@ const (
 	pauseBetween = time.Second
 )
 
-// call asks the daemon, as often as the attempts allow while it cannot be reached or dies in the middle. what says it
-// for people: "start app".
+// call asks the daemon, as often as the attempts allow while it cannot be reached or dies in the middle. what
+// says it for people: "start app".
 func (d *daemon) call(ctx context.Context, what, method string, arguments ...any) (any, error) {
 	return d.try(ctx, true, what, method, arguments...)
 }
 
-// callOnce is call for what must not happen twice: it is tried again only where the daemon was not even reached.
+// callOnce is call for what must not happen twice: it is tried again only where the daemon was not even
+// reached.
 func (d *daemon) callOnce(ctx context.Context, what, method string, arguments ...any) (any, error) {
 	return d.try(ctx, false, what, method, arguments...)
 }
@@ -128,7 +129,8 @@ const (
 	codeInterrupted = "supervisor-connection-lost"
 )
 
-// unreachable tells what became of the connection: the daemon is not there, does not answer, or died in the middle.
+// unreachable tells what became of the connection: the daemon is not there, does not answer, or died in the
+// middle.
 func (d *daemon) unreachable(what string, err error) error {
 	var dialing *net.OpError
 	var timeout interface{ Timeout() bool }

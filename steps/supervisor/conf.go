@@ -253,7 +253,8 @@ func (conf) Undo(ctx context.Context, run *step.Run, arguments confArguments, me
 // OwesLast implements step.LastUndoer.
 func (conf) OwesLast(_ confArguments, memo confMemo) bool { return memo.Reached }
 
-// UndoLast implements step.LastUndoer: supervisord reads the old file again, when what the program runs is back too.
+// UndoLast implements step.LastUndoer: supervisord reads the old file again, when what the program runs is
+// back too.
 func (conf) UndoLast(ctx context.Context, run *step.Run, arguments confArguments, memo confMemo) error {
 	return undoing(ctx, run, arguments.open, memo.Before, true, func(r restoration, ctx context.Context) error {
 		r.before.Kept = r.givenBack(run)
@@ -261,7 +262,8 @@ func (conf) UndoLast(ctx context.Context, run *step.Run, arguments confArguments
 	})
 }
 
-// UndoEarly puts the file back: supervisord reads it when it starts. Undo sees then that the program is in its old state.
+// UndoEarly puts the file back: supervisord reads it when it starts. Undo sees then that the program is in
+// its old state.
 func (conf) UndoEarly(ctx context.Context, run *step.Run, _ confArguments, memo confMemo) (rest bool, err error) {
 	groups, err := touched(run)
 	if err != nil {

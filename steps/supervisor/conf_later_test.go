@@ -10,8 +10,8 @@ import (
 	"github.com/gwe-project/gwe/steps/placement"
 )
 
-// TestAnEditedFileRefusesARollback: an undo would fail at it, or leave the new program's file; that is found before it begins, and the
-// hint leads on.
+// TestAnEditedFileRefusesARollback: an undo would fail at it, or leave the new program's file; that is found
+// before it begins, and the hint leads on.
 func TestAnEditedFileRefusesARollback(t *testing.T) {
 	for _, before := range []string{"", "old"} {
 		t.Run("before: "+before, func(t *testing.T) {

@@ -15,7 +15,8 @@ type option struct {
 	lines []string
 }
 
-// appName is what a program may be called: no path, no part of a name of supervisord's, nothing that it would expand.
+// appName is what a program may be called: no path, no part of a name of supervisord's, nothing that it would
+// expand.
 var appName = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.+-]{0,99}$`)
 
 // checkApp refuses names that would lead out of the folder, or say something else to supervisord.
@@ -27,8 +28,8 @@ func checkApp(name string) error {
 		WithHint("a name has letters, digits and _ . + - only, and starts with a letter, a digit or _")
 }
 
-// parseConf reads an app's supervisor.conf as supervisord's own parser would: exactly one section, [supervisord]. What the
-// parser might read otherwise is refused.
+// parseConf reads an app's supervisor.conf as supervisord's own parser would: exactly one section,
+// [supervisord]. What the parser might read otherwise is refused.
 func parseConf(text []byte) ([]option, error) {
 	if !utf8.Valid(text) {
 		return nil, invalidConf(0, "is not UTF-8")
@@ -94,8 +95,8 @@ func invalidConf(line int, problem string) error {
 	return fault.New(fault.Refused, code, "line %d of the app's supervisor.conf %s", line, problem).WithHint(hint)
 }
 
-// render writes the section of the program: the app's own values first, then the defaults that it leaves open. A value's
-// further lines are indented, so that none can begin an option or a section.
+// render writes the section of the program: the app's own values first, then the defaults that it leaves
+// open. A value's further lines are indented, so that none can begin an option or a section.
 func render(app string, options []option) []byte {
 	var text strings.Builder
 	text.WriteString("[program:" + app + "]\n")
@@ -108,7 +109,8 @@ func render(app string, options []option) []byte {
 	return []byte(text.String())
 }
 
-// defaults are the older system's, as far as the app does not say otherwise. Its command is a placeholder that fails.
+// defaults are the older system's, as far as the app does not say otherwise. Its command is a placeholder
+// that fails.
 func defaults(app string, options []option) []option {
 	all := []option{
 		{"command", []string{"command"}},

@@ -86,7 +86,8 @@ func (f confFile) undo(ctx context.Context, run *step.Run) error {
 	})
 }
 
-// adopt notes the file of an older gwe, which knew it by its content alone: it took its place if it has its hidden name no more.
+// adopt notes the file of an older gwe, which knew it by its content alone: it took its place if it has its
+// hidden name no more.
 func (f confFile) adopt(run *step.Run) error {
 	if _, known, err := placement.Noted(run.Folder); err != nil || known {
 		return err

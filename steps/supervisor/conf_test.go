@@ -65,7 +65,8 @@ parser.read_file(open(sys.argv[1], encoding="utf-8"))
 print(*[s + " " + ",".join(sorted(parser.options(s))) for s in parser.sections()], sep="\n")
 `
 
-// FuzzRendered: whatever an app's file holds, what is written has one section and the options that were given.
+// FuzzRendered: whatever an app's file holds, what is written has one section and the options that were
+// given.
 func FuzzRendered(f *testing.F) {
 	for _, seed := range []string{
 		"[supervisord]\ncommand=/bin/app\n", "[supervisord]\na=b\n  [x]\n\n [y]\n", "[supervisord]\na=\n ;x\n #y\n b\nc: d = e ; f\n",

@@ -13,8 +13,8 @@ import (
 // pollInterval is how often a program's state is asked for while it is awaited.
 const pollInterval = 20 * time.Millisecond
 
-// await asks for the programs until judge is content with each, for as long as patience lasts, or the context of an undo. late
-// makes the error of a program that is not there in time.
+// await asks for the programs until judge is content with each, for as long as patience lasts, or the context
+// of an undo. late makes the error of a program that is not there in time.
 func (d *daemon) await(ctx context.Context, wanted []program, judge func(program) (bool, error), late func(program, lateness) error) error {
 	begun := time.Now()
 	var waiting *program
@@ -109,7 +109,8 @@ func (d *daemon) launch(ctx context.Context, log *tasklog.Task, p program) error
 	return nil
 }
 
-// awaitRunning waits until the programs are RUNNING. While supervisord itself tries again (BACKOFF) it is left to it.
+// awaitRunning waits until the programs are RUNNING. While supervisord itself tries again (BACKOFF) it is
+// left to it.
 func (d *daemon) awaitRunning(ctx context.Context, wanted []program) error {
 	return d.await(ctx, wanted, func(p program) (bool, error) {
 		switch p.State {
@@ -172,8 +173,8 @@ const (
 	tailLines = 5
 )
 
-// lastLines gives the end of what a program wrote to its standard error, or else to its standard output, for an error; ""
-// where there is nothing.
+// lastLines gives the end of what a program wrote to its standard error, or else to its standard output, for
+// an error; "" where there is nothing.
 func (d *daemon) lastLines(ctx context.Context, p program) string {
 	for _, method := range []string{"readProcessStderrLog", "readProcessStdoutLog"} {
 		// No log is no reason for another error: the one that is being told counts.

@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// cutter stands between gwe and a supervisord. It hands on whole exchanges, and cuts those that name a method: before
-// supervisord hears of it, or before its answer is seen.
+// cutter stands between gwe and a supervisord. It hands on whole exchanges, and cuts those that name a
+// method: before supervisord hears of it, or before its answer is seen.
 type cutter struct {
 	method string
 	behind bool
@@ -92,8 +92,8 @@ func (c *cutter) exchange(client net.Conn, socket string) {
 	}
 }
 
-// TestConnectionCut: a call that is cut once is made again, one that is always cut fails the run; either way nothing happens
-// twice, and the end is the new state or the old one.
+// TestConnectionCut: a call that is cut once is made again, one that is always cut fails the run; either way
+// nothing happens twice, and the end is the new state or the old one.
 func TestConnectionCut(t *testing.T) {
 	t.Parallel()
 	for _, method := range []string{"getAllProcessInfo", "reloadConfig", "stopProcess", "removeProcessGroup", "addProcessGroup", "getAllConfigInfo"} {
@@ -110,8 +110,8 @@ func TestConnectionCut(t *testing.T) {
 				g.wantNew()
 
 				g.arrangeAgain()
-				// Three attempts, and no more: then the connection holds for the way back. Questions are asked before anything
-				// is touched, and have nothing to go back from.
+				// Three attempts, and no more: then the connection holds for the way back. Questions are
+				// asked before anything is touched, and have nothing to go back from.
 				proxy.left.Store(3)
 				if method == "getAllProcessInfo" || method == "reloadConfig" {
 					proxy.left.Store(99)
@@ -131,8 +131,8 @@ func (g *gateway) arrangeAgain() {
 	g.wantState("app", "RUNNING", "old")
 }
 
-// TestSupervisordDies: supervisord is killed in the middle of a call. Nobody can put its programs back then, and the run
-// says so; once supervisord runs again it starts the old program, for the files are back.
+// TestSupervisordDies: supervisord is killed in the middle of a call. Nobody can put its programs back then,
+// and the run says so; once supervisord runs again it starts the old program, for the files are back.
 func TestSupervisordDies(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t)
@@ -243,7 +243,8 @@ func TestActions(t *testing.T) {
 	}
 }
 
-// TestProgramThatDoesNotStop: the wait is bounded, and so is that of the undo, which cannot start what does not end.
+// TestProgramThatDoesNotStop: the wait is bounded, and so is that of the undo, which cannot start what does
+// not end.
 func TestProgramThatDoesNotStop(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t)
@@ -258,14 +259,14 @@ func TestProgramThatDoesNotStop(t *testing.T) {
 	}
 }
 
-// deaf is the options of a program that does not hear SIGTERM, so supervisord kills it after stopwaitsecs. Its file "deaf" tells
-// how often it was started.
+// deaf is the options of a program that does not hear SIGTERM, so supervisord kills it after stopwaitsecs.
+// Its file "deaf" tells how often it was started.
 func (g *gateway) deaf(stopwaitsecs string) string {
 	return "command=/bin/sh -c \"trap '' TERM; echo run >> " + g.path("deaf") + "; while :; do sleep 0.1; done\"\nstartsecs=1\nstopwaitsecs=" + stopwaitsecs + "\n"
 }
 
-// TestUndoOutlastsThePatienceOfItsStep: what is too slow for a step is as slow in its undo. However short the wait is, the undo brings
-// back what ran.
+// TestUndoOutlastsThePatienceOfItsStep: what is too slow for a step is as slow in its undo. However short the
+// wait is, the undo brings back what ran.
 func TestUndoOutlastsThePatienceOfItsStep(t *testing.T) {
 	t.Parallel()
 	// The clock of supervisord runs ten times as fast: a program needs 2 s to stop, or to be RUNNING.
@@ -305,7 +306,8 @@ func TestUndoOutlastsThePatienceOfItsStep(t *testing.T) {
 	}
 }
 
-// TestUndoWaitsForSupervisord: it dies in the middle, and systemd, say, starts it again a little later. Up to then an undo tries.
+// TestUndoWaitsForSupervisord: it dies in the middle, and systemd, say, starts it again a little later. Up to
+// then an undo tries.
 func TestUndoWaitsForSupervisord(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t)
@@ -328,8 +330,8 @@ func TestUndoWaitsForSupervisord(t *testing.T) {
 	g.eventually("the app runs", func() bool { states, _, err := g.Now(); return err == nil && states["app"] == "RUNNING" })
 }
 
-// TestOwnProgram: a gwe that supervisord runs stops neither itself nor supervisord. supervisord runs this test binary here,
-// which is gwe to it, with an engine that takes a recipe.
+// TestOwnProgram: a gwe that supervisord runs stops neither itself nor supervisord. supervisord runs this
+// test binary here, which is gwe to it, with an engine that takes a recipe.
 func TestOwnProgram(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t)

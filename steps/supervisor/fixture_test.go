@@ -23,8 +23,8 @@ import (
 	"github.com/gwe-project/gwe/steps/supervisor"
 )
 
-// markVariable makes the test binary a supervised program: while it runs there is a file of that name, which holds
-// the text after the "=".
+// markVariable makes the test binary a supervised program: while it runs there is a file of that name, which
+// holds the text after the "=".
 const markVariable = "GWE_TEST_MARK"
 
 func TestMain(m *testing.M) {
@@ -40,7 +40,8 @@ func TestMain(m *testing.M) {
 	steptest.Main(m, settledElsewhere(), supervisor.Conf())
 }
 
-// serve is the supervised program. The file comes whole, and its time is always the same, so that trees can be compared.
+// serve is the supervised program. The file comes whole, and its time is always the same, so that trees can
+// be compared.
 func serve(mark, text string) {
 	told := make(chan os.Signal, 1)
 	signal.Notify(told, syscall.SIGTERM)
@@ -60,7 +61,8 @@ func serve(mark, text string) {
 	}
 }
 
-// childVariable makes the test binary a gwe that runs a recipe: RECIPE|STATE|FILE, the file being told how it ended.
+// childVariable makes the test binary a gwe that runs a recipe: RECIPE|STATE|FILE, the file being told how it
+// ended.
 const childVariable = "GWE_TEST_CHILD"
 
 func child(recipe, state, said string) {
@@ -236,8 +238,8 @@ func (m *machine) wantState(name, state, mark string) {
 	}
 }
 
-// served is the mark of the process that is there. A SIGTERM that comes between supervisord's fork and its exec is lost, and the
-// program is killed later: its mark is left behind, but nobody holds it.
+// served is the mark of the process that is there. A SIGTERM that comes between supervisord's fork and its
+// exec is lost, and the program is killed later: its mark is left behind, but nobody holds it.
 func (m *machine) served() string {
 	held, err := os.Open(m.path("mark"))
 	if err != nil {

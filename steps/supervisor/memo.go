@@ -19,8 +19,8 @@ type picture struct {
 	Programs []program `json:"programs,omitempty"`
 	// Pending is what the files differed in already: a later difference is the doing of the run.
 	Pending report `json:"pending,omitzero"`
-	// Daemon is the pid of supervisord, and Known are all groups that it knew: where another process answers at the undo, it has read what
-	// the run wrote meanwhile.
+	// Daemon is the pid of supervisord, and Known are all groups that it knew: where another process answers
+	// at the undo, it has read what the run wrote meanwhile.
 	Daemon int      `json:"daemon,omitempty"`
 	Known  []string `json:"known,omitempty"`
 	// Kept are the groups that an earlier frame of the same run puts back.
@@ -62,8 +62,8 @@ func (p *picture) keep(d *daemon, run *step.Run, groups []string) {
 	}
 }
 
-// mark is the name that a frame leases to say that it puts a group back. Nothing is ever at it; the run is in it, so no
-// other run's lease is taken for it.
+// mark is the name that a frame leases to say that it puts a group back. Nothing is ever at it; the run is in
+// it, so no other run's lease is taken for it.
 func (d *daemon) mark(run *step.Run, group string) string {
 	daemon := sha256.Sum256([]byte(d.endpoint + d.shown))
 	return fmt.Sprintf("/run/%ssupervisor-%s-%x-%s", durable.Prefix, run.ID, daemon[:4], url.PathEscape(group))

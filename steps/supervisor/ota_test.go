@@ -70,7 +70,8 @@ func (d *otaDevice) update(name string) map[string]string {
 	}
 }
 
-// wantRelease checks the link, the app that runs, and the configuration that supervisord has for it; "" is none.
+// wantRelease checks the link, the app that runs, and the configuration that supervisord has for it; "" is
+// none.
 func (d *otaDevice) wantRelease(name string) {
 	d.Helper()
 	link, _ := os.Readlink(d.path("opt/current"))
@@ -96,7 +97,8 @@ func (d *otaDevice) wantTold(lines ...string) {
 	d.write("told", "")
 }
 
-// TestOTA installs, updates and fails to, with the app as a program of Debian's supervisord, its clock included.
+// TestOTA installs, updates and fails to, with the app as a program of Debian's supervisord, its clock
+// included.
 func TestOTA(t *testing.T) {
 	t.Parallel()
 	d := newOTADevice(t, "supervisord")
@@ -152,7 +154,8 @@ func TestOTAWithoutSupervisord(t *testing.T) {
 	d.bench.WantExit(0, ota, inputs)
 }
 
-// disturbed prepares an update of a device that runs app-1. check wants app-2 where it committed, app-1 where it did not.
+// disturbed prepares an update of a device that runs app-1. check wants app-2 where it committed, app-1 where
+// it did not.
 func (d *otaDevice) disturbed() (arrange func(), check func(committed bool)) {
 	d.Helper()
 	d.bench.WantExit(0, ota, d.update("app-1"))

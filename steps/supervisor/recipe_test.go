@@ -13,7 +13,8 @@ import (
 
 const reload = "../../recipes/supervisor-reload.yaml"
 
-// gateway is a machine with gwe. Its app is "old" by its configuration, and the new supervisor.conf makes it "new".
+// gateway is a machine with gwe. Its app is "old" by its configuration, and the new supervisor.conf makes it
+// "new".
 type gateway struct {
 	*machine
 	bench *recipetest.Bench
@@ -70,8 +71,8 @@ func (g *gateway) inputs() map[string]string {
 	}
 }
 
-// recipe writes a recipe of steps; D stands for the machine's folder and S for what every supervisor step says. defaults are what
-// steps get that say nothing else.
+// recipe writes a recipe of steps; D stands for the machine's folder and S for what every supervisor step
+// says. defaults are what steps get that say nothing else.
 func (g *gateway) recipe(steps string, defaults ...string) string {
 	g.Helper()
 	steps = strings.NewReplacer("D/", g.folder+"/", "$S", "server: \"unix://"+g.folder+"/sock\", wait: 20s, attempts: 2").Replace(steps)
@@ -132,8 +133,8 @@ func TestReloadOfANewApp(t *testing.T) {
 	g.wantNew()
 }
 
-// TestUnwinding: whatever the order of the steps, the old program runs again, with the old configuration, and nothing was
-// complained of.
+// TestUnwinding: whatever the order of the steps, the old program runs again, with the old configuration, and
+// nothing was complained of.
 func TestUnwinding(t *testing.T) {
 	t.Parallel()
 	recipes := map[string]string{
@@ -193,8 +194,8 @@ func TestUnwinding(t *testing.T) {
 	}
 }
 
-// TestRestartBehindTheSwitch is the recipe that everybody writes first: switch the link, restart the program, check. However the
-// program is restarted, the old release runs in the end.
+// TestRestartBehindTheSwitch is the recipe that everybody writes first: switch the link, restart the program,
+// check. However the program is restarted, the old release runs in the end.
 func TestRestartBehindTheSwitch(t *testing.T) {
 	t.Parallel()
 	for name, restart := range map[string]string{
@@ -221,8 +222,8 @@ func TestRestartBehindTheSwitch(t *testing.T) {
 	}
 }
 
-// TestUndoneAlone: a group that is undone alone leaves the program with the release that is linked then, and a later undo of older
-// changes restarts it once more.
+// TestUndoneAlone: a group that is undone alone leaves the program with the release that is linked then, and
+// a later undo of older changes restarts it once more.
 func TestUndoneAlone(t *testing.T) {
 	t.Parallel()
 	const failing = "  - run: { argv: [sh, -c, \"until grep new D/mark; do sleep 0.01; done; exit 1\"] }\n    effects: none\n"
@@ -263,8 +264,8 @@ func (g *gateway) releases() {
 	g.must(g.Reload("app"))
 }
 
-// TestReleaseExchanged: the program runs from the release. The undo of a stop starts it once the old one is back, or starts
-// it again where something else than a step of ours has started it since.
+// TestReleaseExchanged: the program runs from the release. The undo of a stop starts it once the old one is
+// back, or starts it again where something else than a step of ours has started it since.
 func TestReleaseExchanged(t *testing.T) {
 	t.Parallel()
 	for name, start := range map[string]string{
@@ -290,7 +291,8 @@ func TestReleaseExchanged(t *testing.T) {
 	}
 }
 
-// TestUpdateThatCannotGoBack: an update of a running program, with nothing before it that could put it back, says so.
+// TestUpdateThatCannotGoBack: an update of a running program, with nothing before it that could put it back,
+// says so.
 func TestUpdateThatCannotGoBack(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t)

@@ -10,8 +10,9 @@ import (
 	"github.com/gwe-project/gwe/engine/tasklog"
 )
 
-// restoration gives groups and programs back what a picture shows. What must not run is stopped in the place of the undo, before older
-// changes are undone; what must run is started last, from files that are back by then.
+// restoration gives groups and programs back what a picture shows. What must not run is stopped in the place
+// of the undo, before older changes are undone; what must run is started last, from files that are back by
+// then.
 type restoration struct {
 	*daemon
 	log    *tasklog.Task
@@ -72,9 +73,10 @@ func (r restoration) restore(ctx context.Context) error {
 	return errors.Join(failures...)
 }
 
-// others sees to groups that the step did not touch, where supervisord was started anew since: it has read the files of the run then, and
-// started programs of which the files are undone by now. A group that was not there before, and that no file names any more, goes; one
-// of which the file is another one now gets that; one that was there and is named again comes back.
+// others sees to groups that the step did not touch, where supervisord was started anew since: it has read
+// the files of the run then, and started programs of which the files are undone by now. A group that was not
+// there before, and that no file names any more, goes; one of which the file is another one now gets that;
+// one that was there and is named again comes back.
 func (r restoration) others(ctx context.Context, now []program, differences report) error {
 	pid, err := r.pid(ctx)
 	if err != nil || r.before.Daemon == 0 || pid == r.before.Daemon {
@@ -101,7 +103,8 @@ func (r restoration) others(ctx context.Context, now []program, differences repo
 	return r.apply(ctx, r.log, wanted)
 }
 
-// givenBack lists the groups that an earlier frame of the run puts back in the same undo. One that still leases a group is not undone now.
+// givenBack lists the groups that an earlier frame of the run puts back in the same undo. One that still
+// leases a group is not undone now.
 func (r restoration) givenBack(run *step.Run) []string {
 	return slices.DeleteFunc(slices.Clone(r.before.Kept), func(group string) bool { return run.Leased(r.mark(run, group)) })
 }
@@ -144,8 +147,8 @@ func notRestored(format string, arguments ...any) error {
 			"for now write the old file again, and run supervisorctl update %s", arguments...)
 }
 
-// states lets run what ran, and nothing else. found is what there was before the groups were seen to. Programs that run by another process
-// than in the picture are restarted: what they run may have been undone.
+// states lets run what ran, and nothing else. found is what there was before the groups were seen to.
+// Programs that run by another process than in the picture are restarted: what they run may have been undone.
 func (r restoration) states(ctx context.Context, found []program) error {
 	now, err := r.programs(ctx)
 	if err != nil {

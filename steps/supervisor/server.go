@@ -18,8 +18,8 @@ type connection struct {
 	server   value.URL
 	username string
 	password value.Secret
-	// limit bounds one call; attempts is how often a call is tried; patience bounds the wait for a program's state, nil being
-	// defaultPatience.
+	// limit bounds one call; attempts is how often a call is tried; patience bounds the wait for a program's
+	// state, nil being defaultPatience.
 	limit    value.Duration
 	attempts int
 	patience *value.Duration
@@ -103,13 +103,14 @@ const (
 	forever time.Duration = math.MaxInt64
 	// undoLimit is what one call of an undo has at least.
 	undoLimit = time.Minute
-	// undoReach is how long an undo tries at least to reach a daemon. systemd starts one that died again after up to 50 s, as
-	// Debian's unit has it.
+	// undoReach is how long an undo tries at least to reach a daemon. systemd starts one that died again
+	// after up to 50 s, as Debian's unit has it.
 	undoReach = 2 * time.Minute
 )
 
-// forUndo is the daemon as an undo asks it. What the step has waited for is no measure for its undo: a program that fails a step
-// because it takes long to stop takes as long then. supervisord sees to it that it ends (stopwaitsecs), or runs (startsecs, startretries).
+// forUndo is the daemon as an undo asks it. What the step has waited for is no measure for its undo: a
+// program that fails a step because it takes long to stop takes as long then. supervisord sees to it that it
+// ends (stopwaitsecs), or runs (startsecs, startretries).
 func (d *daemon) forUndo() *daemon {
 	patient := *d
 	patient.unhurried, patient.limit, patient.patience = true, max(d.limit, undoLimit), forever

@@ -11,8 +11,9 @@ import (
 	"github.com/gwe-project/gwe/engine/openat"
 )
 
-// dialSocket connects to the socket at a path. Links on the way and at its end are followed by the rule of package openat: a user who owns the
-// directory of a daemon's socket does not make root's gwe stop the programs of another daemon. What was looked at is what is connected to.
+// dialSocket connects to the socket at a path. Links on the way and at its end are followed by the rule of
+// package openat: a user who owns the directory of a daemon's socket does not make root's gwe stop the
+// programs of another daemon. What was looked at is what is connected to.
 func dialSocket(ctx context.Context, path string) (net.Conn, error) {
 	failed := func(err error) error {
 		if found := fault.As(err); found != nil {

@@ -34,8 +34,8 @@ func (waiter) Helper() {}
 
 func (waiter) Fatalf(format string, arguments ...any) { panic(fmt.Sprintf(format, arguments...)) }
 
-// settled is a type behind whose do and undo the supervised program has come to leave, or to remove, its mark: supervisord
-// calls it RUNNING before it has done anything.
+// settled is a type behind whose do and undo the supervised program has come to leave, or to remove, its
+// mark: supervisord calls it RUNNING before it has done anything.
 type settled struct {
 	step.Type
 	*machine
@@ -69,7 +69,8 @@ func (s settled) settle() {
 	})
 }
 
-// TestSupervisorConforms runs the suite. One supervisord serves a whole case; each tree has a program of its own.
+// TestSupervisorConforms runs the suite. One supervisord serves a whole case; each tree has a program of its
+// own.
 func TestSupervisorConforms(t *testing.T) {
 	cases := map[string]struct {
 		arguments map[string]any

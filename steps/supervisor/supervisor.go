@@ -115,7 +115,8 @@ func (a supervisorArguments) open() (*daemon, error) {
 	return a.connection().open()
 }
 
-// openIn is open for a step that stands in an undo, perhaps: there it waits as an undo does, unless the recipe says how long.
+// openIn is open for a step that stands in an undo, perhaps: there it waits as an undo does, unless the
+// recipe says how long.
 func (a supervisorArguments) openIn(run *step.Run) (*daemon, error) {
 	d, err := a.open()
 	if err != nil || !run.Recovering {
@@ -181,7 +182,8 @@ func (supervisor) Prepare(ctx context.Context, run *step.Run, arguments supervis
 	return taken, nil
 }
 
-// touching gives the groups that the action will touch: their first frame in the run is the one that starts them again.
+// touching gives the groups that the action will touch: their first frame in the run is the one that starts
+// them again.
 func (a supervisorArguments) touching(taken picture, groups []string) []string {
 	switch a.Action {
 	case "update":
@@ -206,8 +208,8 @@ func (a supervisorArguments) choose(all []program) ([]program, error) {
 	return choose(all, slices.DeleteFunc(slices.Clone(a.Programs), func(name string) bool { return len(matching(all, name)) == 0 }))
 }
 
-// groups gives the groups that the action touches. Those that a stop finds missing are among them: what comes behind it may
-// add them.
+// groups gives the groups that the action touches. Those that a stop finds missing are among them: what comes
+// behind it may add them.
 func (a supervisorArguments) groups(chosen []program) []string {
 	groups := groupNames(chosen)
 	if a.Missing == "ok" {
@@ -270,8 +272,8 @@ func (supervisor) Undo(ctx context.Context, run *step.Run, arguments supervisorA
 	return undoing(ctx, run, arguments.open, memo, arguments.Action == "status", restoration.halt)
 }
 
-// OwesLast implements step.LastUndoer. Where an earlier step of the run starts the groups again, UndoLast finds nothing to do: if that
-// one is undone with this one.
+// OwesLast implements step.LastUndoer. Where an earlier step of the run starts the groups again, UndoLast
+// finds nothing to do: if that one is undone with this one.
 func (supervisor) OwesLast(arguments supervisorArguments, _ picture) bool {
 	return arguments.Action != "status"
 }
@@ -297,7 +299,8 @@ func (supervisor) UndoLast(ctx context.Context, run *step.Run, arguments supervi
 	})
 }
 
-// undoing carries out one part of an undo for the groups that were touched; the last part forgets them, unless it comes again.
+// undoing carries out one part of an undo for the groups that were touched; the last part forgets them,
+// unless it comes again.
 func undoing(ctx context.Context, run *step.Run, open func() (*daemon, error), memo picture, final bool, part func(restoration, context.Context) error) error {
 	groups, err := touched(run)
 	if err != nil || len(groups) == 0 {

@@ -67,8 +67,8 @@ type xmlValue struct {
 	} `xml:"struct"`
 }
 
-// decodeResponse gives the answer's one value: string, int, bool, float64, []any or map[string]any. A fault is an
-// *rpcFault.
+// decodeResponse gives the answer's one value: string, int, bool, float64, []any or map[string]any. A fault
+// is an *rpcFault.
 func decodeResponse(raw []byte) (any, error) {
 	var answer response
 	if err := xml.Unmarshal(legal(raw), &answer); err != nil {

@@ -69,7 +69,8 @@ func TestRsyncParentSwapped(t *testing.T) {
 	}
 }
 
-// TestRsyncHiddenSwapped: a directory of root's beside the target that is given the name of the hidden one is not emptied.
+// TestRsyncHiddenSwapped: a directory of root's beside the target that is given the name of the hidden one is
+// not emptied.
 func TestRsyncHiddenSwapped(t *testing.T) {
 	for _, when := range []string{"undo", "release"} {
 		f, base := attacked(t, true)

@@ -31,7 +31,8 @@ func attributesAt(folder int, name string, status *unix.Stat_t) (attributes, err
 	return found, nil
 }
 
-// equal reports whether two entries of the same kind have the same attributes. The permission bits of links mean nothing.
+// equal reports whether two entries of the same kind have the same attributes. The permission bits of links
+// mean nothing.
 func (a attributes) equal(b attributes, kind uint32) bool {
 	if a.modified != b.modified || owners() && (a.uid != b.uid || a.gid != b.gid) || kind != unix.S_IFLNK && a.mode != b.mode {
 		return false
@@ -39,8 +40,9 @@ func (a attributes) equal(b attributes, kind uint32) bool {
 	return xattr.Equal(a.extended, b.extended)
 }
 
-// give sets the attributes of name in folder; has are the extended ones that it has. The owner comes first, because its
-// change takes setuid bits and capabilities away; an access list changes the mode, so the mode comes after it; the time comes last.
+// give sets the attributes of name in folder; has are the extended ones that it has. The owner comes first,
+// because its change takes setuid bits and capabilities away; an access list changes the mode, so the mode
+// comes after it; the time comes last.
 func (a attributes) give(folder int, name string, kind uint32, has []xattr.Attribute) error {
 	if owners() {
 		if err := durable.Repeat(func() error { return unix.Fchownat(folder, name, int(a.uid), int(a.gid), unix.AT_SYMLINK_NOFOLLOW) }); err != nil {

@@ -43,8 +43,8 @@ func touch(t testing.TB, root string, files int) {
 	}
 }
 
-// BenchmarkAgainstRsync copies a made-up firmware of 2,000 files and 200 MB and updates one file in twenty, with the step
-// and with the real program followed by sync -f, in turn.
+// BenchmarkAgainstRsync copies a made-up firmware of 2,000 files and 200 MB and updates one file in twenty,
+// with the step and with the real program followed by sync -f, in turn.
 func BenchmarkAgainstRsync(b *testing.B) {
 	const files, bytes = 2000, 200 << 20
 	spent := map[string]time.Duration{}

@@ -117,8 +117,8 @@ func many(count int) map[string]string {
 	return files
 }
 
-// TestKilledAtAnyMoment kills the process that does, and the ones that undo, at random moments; the last undo, in this
-// process, gives the old tree.
+// TestKilledAtAnyMoment kills the process that does, and the ones that undo, at random moments; the last
+// undo, in this process, gives the old tree.
 func TestKilledAtAnyMoment(t *testing.T) {
 	f, before := crashFrame(t, t.TempDir(), 42)
 	begun := time.Now()
@@ -185,8 +185,8 @@ func TestPowerCuts(t *testing.T) {
 	}
 }
 
-// wantWhole fails the test where a file has neither its old nor its new content: an empty one, say, whose rename came to
-// the disk before its content.
+// wantWhole fails the test where a file has neither its old nor its new content: an empty one, say, whose
+// rename came to the disk before its content.
 func wantWhole(t *testing.T, is, before, source map[string]string) {
 	t.Helper()
 	content := func(tree map[string]string, way string) string {

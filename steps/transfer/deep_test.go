@@ -8,8 +8,8 @@ import (
 	"github.com/gwe-project/gwe/steps/steptest"
 )
 
-// TestDeeperThanAnyPath: a tree in which paths have more bytes than the kernel takes in one call is handled as any other, new or there already,
-// with and without a tree to link to.
+// TestDeeperThanAnyPath: a tree in which paths have more bytes than the kernel takes in one call is handled
+// as any other, new or there already, with and without a tree to link to.
 func TestDeeperThanAnyPath(t *testing.T) {
 	for name, arrange := range map[string]func(t *testing.T, base string, a *arguments){
 		"new":   func(t *testing.T, base string, a *arguments) {},

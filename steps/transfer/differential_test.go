@@ -11,8 +11,8 @@ import (
 	"github.com/gwe-project/gwe/engine/value"
 )
 
-// TestLikeTheRealRsync copies and updates random trees with the step and with the real program, and wants the same
-// trees, entry by entry; then it undoes, and wants the old ones.
+// TestLikeTheRealRsync copies and updates random trees with the step and with the real program, and wants the
+// same trees, entry by entry; then it undoes, and wants the old ones.
 func TestLikeTheRealRsync(t *testing.T) {
 	for seed := range uint64(25) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) { likeRsync(t, seed) })

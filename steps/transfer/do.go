@@ -103,7 +103,8 @@ func (rsync) Do(ctx context.Context, run *step.Run, a arguments, m memo) (output
 // fetched is the name in the hidden folder of what came from another machine.
 const fetched = "fetched"
 
-// prepare stages the new entries, and seals the manifest where there is anything to change. Both are durable when it returns.
+// prepare stages the new entries, and seals the manifest where there is anything to change. Both are durable
+// when it returns.
 func (a arguments) prepare(ctx context.Context, run *step.Run, at *site) (tally, error) {
 	m := at.m
 	rules, err := a.check()
@@ -182,8 +183,8 @@ func (a arguments) prepare(ctx context.Context, run *step.Run, at *site) (tally,
 	return s.tally, durable.SyncFileSystemsAt(ready, run.Folder)
 }
 
-// installAgain records an installation that had nothing to change, where that says something new: the release was bad, or has no
-// place in the order.
+// installAgain records an installation that had nothing to change, where that says something new: the release
+// was bad, or has no place in the order.
 func (s *site) installAgain() error {
 	run, m := s.run, s.m
 	if m.Order.Dir == "" {
@@ -200,8 +201,8 @@ func (s *site) installAgain() error {
 	return durable.SyncFileSystemsAt([]*openat.Dir{s.above})
 }
 
-// carryOut makes the changes of the manifest: first the renames, then the attributes of folders, whose times the renames
-// have changed.
+// carryOut makes the changes of the manifest: first the renames, then the attributes of folders, whose times
+// the renames have changed.
 func carryOut(ctx context.Context, s *site) error {
 	run, m := s.run, s.m
 	mover, err := newMover(s)
@@ -250,7 +251,8 @@ func (rsync) Sync(_ context.Context, run *step.Run, _ arguments, m memo) error {
 	return s.sync()
 }
 
-// Verify makes sure, just before the commit, that no file shared with a folder of link-dest was written to in place.
+// Verify makes sure, just before the commit, that no file shared with a folder of link-dest was written to in
+// place.
 func (rsync) Verify(ctx context.Context, run *step.Run, _ arguments, m memo) error {
 	if m.Target == "" {
 		return nil
@@ -266,7 +268,8 @@ func (rsync) Verify(ctx context.Context, run *step.Run, _ arguments, m memo) err
 	return verifyShared(ctx, s)
 }
 
-// Leases is what was kept. The target is not among it: a mirror is filled again and again, and later runs delete from it.
+// Leases is what was kept. The target is not among it: a mirror is filled again and again, and later runs
+// delete from it.
 func (rsync) Leases(_ arguments, m memo) []string {
 	if !m.Existed {
 		return nil

@@ -12,8 +12,8 @@ import (
 	"github.com/gwe-project/gwe/engine/xattr"
 )
 
-// carried reports whether an attribute of that name is copied. Of the system's own only the access control lists are; root
-// alone may write other names than those of users.
+// carried reports whether an attribute of that name is copied. Of the system's own only the access control
+// lists are; root alone may write other names than those of users.
 func carried(name string) bool {
 	switch {
 	case name == xattr.AccessList, name == xattr.DefaultList, strings.HasPrefix(name, "user."):

@@ -7,8 +7,8 @@ import (
 	"github.com/gwe-project/gwe/engine/fault"
 )
 
-// filter decides which names are copied and may be deleted. The first rule that matches counts; what none matches is
-// included.
+// filter decides which names are copied and may be deleted. The first rule that matches counts; what none
+// matches is included.
 type filter []rule
 
 // rule is one pattern of rsync's, as "INCLUDE/EXCLUDE PATTERN RULES" in rsync(1) tells.
@@ -59,7 +59,8 @@ func parseRule(text string) (rule, error) {
 	return one, nil
 }
 
-// excludes reports whether a path below the root of the tree is left alone. gwe's own hidden names are never copied nor deleted.
+// excludes reports whether a path below the root of the tree is left alone. gwe's own hidden names are never
+// copied nor deleted.
 func (f filter) excludes(way string, folder bool) bool {
 	if _, name := cutLast(way); durable.IsOwn(name) {
 		return true

@@ -54,8 +54,8 @@ func openRoot(path string) (handle int, err error) {
 	return openFolder(dir.Descriptor(), ".")
 }
 
-// openWay opens the folder at a path below another, component by component: no link on the way is followed, and no length
-// is too long.
+// openWay opens the folder at a path below another, component by component: no link on the way is followed,
+// and no length is too long.
 func openWay(root int, way string) (int, error) {
 	handle, err := openFolder(root, ".")
 	for name := range strings.SplitSeq(way, "/") {

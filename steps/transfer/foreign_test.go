@@ -6,8 +6,9 @@ import (
 	"testing"
 )
 
-// TestUndoLeavesWhatIsNotItsOwn: before the commit, what something else than the run's own programs has put in the place of an entry of the step
-// stays, and the undo fails and can be called again. What programs of the run put there goes.
+// TestUndoLeavesWhatIsNotItsOwn: before the commit, what something else than the run's own programs has put
+// in the place of an entry of the step stays, and the undo fails and can be called again. What programs of
+// the run put there goes.
 func TestUndoLeavesWhatIsNotItsOwn(t *testing.T) {
 	for name, c := range map[string]struct {
 		// spoil puts something of others into the target, and gives its path.

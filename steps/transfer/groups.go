@@ -10,10 +10,12 @@ import (
 	"github.com/gwe-project/gwe/engine/regular"
 )
 
-// groups remembers where the first name of each file with several names has gone, so that the others become links of
-// it. Of 200,000 such files the map keeps numbers alone; the paths lie in a file of the frame's folder.
+// groups remembers where the first name of each file with several names has gone, so that the others become
+// links of it. Of 200,000 such files the map keeps numbers alone; the paths lie in a file of the frame's
+// folder.
 type groups struct {
-	// known maps device and inode to an offset in the file; in a plan, which writes no file, to the inode in the target.
+	// known maps device and inode to an offset in the file; in a plan, which writes no file, to the inode in
+	// the target.
 	known map[uint64]map[uint64]int64
 	file  *os.File
 	// pending are the last records, from the offset flushed on.

@@ -67,7 +67,8 @@ func settleMade(ctx context.Context, s *site) error {
 	})
 }
 
-// keeper puts changes back after the commit: it deletes nothing that the step did not make, or that was changed since.
+// keeper puts changes back after the commit: it deletes nothing that the step did not make, or that was
+// changed since.
 type keeper struct {
 	*mover
 	list  *made.List

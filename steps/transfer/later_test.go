@@ -11,8 +11,8 @@ import (
 	"github.com/gwe-project/gwe/engine/value"
 )
 
-// rollBack settles the frame, lets something happen, and undoes it as a manual rollback does, twice. It gives what was foreseen to stay,
-// and what was kept.
+// rollBack settles the frame, lets something happen, and undoes it as a manual rollback does, twice. It gives
+// what was foreseen to stay, and what was kept.
 func (f *frame) rollBack(happens func()) (stays, moves, kept []string) {
 	f.Helper()
 	check(f, rsync{}.Verify(f.Context(), f.run, f.arguments, f.memo))
@@ -68,8 +68,8 @@ func has(t testing.TB, root string, want map[string]string) {
 	}
 }
 
-// In a directory that was there, what came into new directories and what was changed stays; what stands in the place of something that comes
-// back moves aside.
+// In a directory that was there, what came into new directories and what was changed stays; what stands in
+// the place of something that comes back moves aside.
 func TestAfterTheCommitIntoADirectory(t *testing.T) {
 	root := t.TempDir()
 	plant(t, root+"/source", map[string]string{"new/a": "1", "new/sub/b": "2", "lone": "3", "edited": "4", "same": "newer", "kind/x": "5", "replaced": "6"})
@@ -150,7 +150,8 @@ func TestAfterTheCommitToANewDirectory(t *testing.T) {
 	has(t, root+"/running", map[string]string{"link": "3"})
 }
 
-// Killed between any two of its looks at whether to stop, a rollback is begun again, and comes to the same end.
+// Killed between any two of its looks at whether to stop, a rollback is begun again, and comes to the same
+// end.
 func TestAfterTheCommitAgain(t *testing.T) {
 	for after := range 24 {
 		root := t.TempDir()

@@ -31,7 +31,8 @@ type verb string
 const (
 	// add renames a staged entry to a path where nothing is.
 	add verb = "add"
-	// swap exchanges a staged entry and the one at the path: the old one is in the hidden folder from then on.
+	// swap exchanges a staged entry and the one at the path: the old one is in the hidden folder from then
+	// on.
 	swap verb = "swap"
 	// remove renames what is at the path into the hidden folder.
 	remove verb = "remove"
@@ -39,15 +40,17 @@ const (
 	dress verb = "dress"
 )
 
-// change is one line of the manifest. The changes of a manifest are independent of each other: none lies at or below the
-// path of another one's add, swap or remove. So each can be put back whatever became of the others.
+// change is one line of the manifest. The changes of a manifest are independent of each other: none lies at
+// or below the path of another one's add, swap or remove. So each can be put back whatever became of the
+// others.
 type change struct {
 	verb verb
 	// way is the path in the target; "" is the target itself.
 	way string
 	// staged is the name in the hidden folder.
 	staged string
-	// fresh and old are the inode numbers of the new and of the old entry: by them undo knows which one it sees.
+	// fresh and old are the inode numbers of the new and of the old entry: by them undo knows which one it
+	// sees.
 	fresh, old uint64
 	// before and after are what a folder has.
 	before, after attributes
@@ -89,7 +92,8 @@ func (m *manifest) write(one change) error {
 	return explain(err, "cannot write the list of changes")
 }
 
-// seal ends the manifest. From here on, undo puts back what it lists; the caller makes it durable before he touches the target.
+// seal ends the manifest. From here on, undo puts back what it lists; the caller makes it durable before he
+// touches the target.
 func (m *manifest) seal() error {
 	_, err := fmt.Fprintf(m.buffer, "%s%x\n", sealWord, m.sum.Sum(nil))
 	return explain(errors.Join(err, m.buffer.Flush()), "cannot write the list of changes")
@@ -97,9 +101,9 @@ func (m *manifest) seal() error {
 
 func (m *manifest) close() { _ = m.file.Close() }
 
-// sealed reports whether a frame has a whole manifest: whether anything in its target may have been touched. A manifest that was not durable
-// yet is torn where a power cut came: it ends early, or has NULs. One that is complete and does not fit its seal is the fault
-// rsync-manifest-damaged.
+// sealed reports whether a frame has a whole manifest: whether anything in its target may have been touched.
+// A manifest that was not durable yet is torn where a power cut came: it ends early, or has NULs. One that is
+// complete and does not fit its seal is the fault rsync-manifest-damaged.
 func sealed(folder string) (bool, error) {
 	file, err := regular.Open(filepath.Join(folder, manifestName), os.O_RDONLY, 0)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -146,7 +150,8 @@ func sealed(folder string) (bool, error) {
 // sealLength is the length of the last line.
 const sealLength = int64(len(sealWord) + 2*sha256.Size + 1)
 
-// looksSealed reports whether these bytes are a seal, the right one with a few bytes changed or one of other lines.
+// looksSealed reports whether these bytes are a seal, the right one with a few bytes changed or one of other
+// lines.
 func looksSealed(last, wanted []byte) bool {
 	if len(last) != len(wanted) {
 		return false

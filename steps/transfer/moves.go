@@ -26,7 +26,8 @@ type mover struct {
 	// parent is the folder at way, kept open: neighbours come one after the other.
 	way    string
 	parent int
-	// volatile is set where inode numbers do not stay; list is what the step made then, and root the group of it that was asked for last.
+	// volatile is set where inode numbers do not stay; list is what the step made then, and root the group of
+	// it that was asked for last.
 	volatile bool
 	list     *made.List
 	group    string
@@ -63,7 +64,8 @@ func (m *mover) close() {
 	}
 }
 
-// place gives the folder of a path in the target, and the name in it; fs.ErrNotExist where there is no such folder.
+// place gives the folder of a path in the target, and the name in it; fs.ErrNotExist where there is no such
+// folder.
 func (m *mover) place(way string) (folder int, name string, err error) {
 	if way == "" {
 		return m.above.Descriptor(), m.base, nil
@@ -130,10 +132,11 @@ func changedMeanwhile(one change) *fault.Fault {
 		WithHint("stop what writes there, and run again")
 }
 
-// seeOld makes sure that what was moved away is what the survey saw, and puts it back at once where it is not.
+// seeOld makes sure that what was moved away is what the survey saw, and puts it back at once where it is
+// not.
 //
-// Where inode numbers do not stay, before is what was there just before. On an overlayfs a file of a lower layer with several names gets another
-// number, and loses the other names, when it is moved.
+// Where inode numbers do not stay, before is what was there just before. On an overlayfs a file of a lower
+// layer with several names gets another number, and loses the other names, when it is moved.
 func (m *mover) seeOld(one change, before *unix.Stat_t, folder int, name string) error {
 	moved, err := statAt(m.hidden, one.staged)
 	if err != nil || moved != nil && moved.Ino == one.old {
@@ -165,7 +168,8 @@ func rename(from int, name string, to int, newName string, flags uint) error {
 	return nil
 }
 
-// dress gives a folder of the target attributes. A folder that somebody has removed meanwhile is none of ours.
+// dress gives a folder of the target attributes. A folder that somebody has removed meanwhile is none of
+// ours.
 func (m *mover) dress(way string, wanted attributes) error {
 	folder := m.target
 	if way != "" {
@@ -192,7 +196,8 @@ func (m *mover) dress(way string, wanted attributes) error {
 	return wanted.give(folder, ".", unix.S_IFDIR, now.extended)
 }
 
-// isFresh reports whether what is somewhere is the new entry of a change. Where inode numbers do not stay, the list of what the step made tells.
+// isFresh reports whether what is somewhere is the new entry of a change. Where inode numbers do not stay,
+// the list of what the step made tells.
 func (m *mover) isFresh(ctx context.Context, one change, there *unix.Stat_t) (is bool, err error) {
 	if there.Ino == one.fresh || !m.volatile || !one.makes() {
 		return there.Ino == one.fresh, nil
@@ -219,8 +224,8 @@ func (m *mover) resembles(ctx context.Context, one change, there *unix.Stat_t, f
 	return same || !recorded, nil
 }
 
-// keeps reports whether the staged entry of a swap or a removal is the old one. Where inode numbers do not stay, as of a file of a lower layer
-// that was moved, it is the old one if it is not the new one.
+// keeps reports whether the staged entry of a swap or a removal is the old one. Where inode numbers do not
+// stay, as of a file of a lower layer that was moved, it is the old one if it is not the new one.
 func (m *mover) keeps(ctx context.Context, one change, staged, there *unix.Stat_t, folder int, name string) (bool, error) {
 	switch {
 	case !m.volatile:
@@ -259,8 +264,9 @@ func (m *mover) stands(ctx context.Context, one change, there *unix.Stat_t, fold
 	return err == nil && !fresh, err
 }
 
-// makesWay reports whether what is in the place of a change may be taken away for its undo: what the step put there, what programs of the run
-// made of that, and after the commit anything, which is kept aside. foreign is what the step did not put there.
+// makesWay reports whether what is in the place of a change may be taken away for its undo: what the step put
+// there, what programs of the run made of that, and after the commit anything, which is kept aside. foreign
+// is what the step did not put there.
 func (m *mover) makesWay(ctx context.Context, one change, there *unix.Stat_t) (foreign bool, err error) {
 	fresh, err := m.isFresh(ctx, one, there)
 	if err != nil || fresh || m.run.AfterCommit || m.run.Followed {
@@ -271,8 +277,8 @@ func (m *mover) makesWay(ctx context.Context, one change, there *unix.Stat_t) (f
 		WithHint("see what else writes there, move it away, then run: gwe recover")
 }
 
-// back puts one change back, whether or not it was carried out, and whether or not it was put back already. It tells
-// whether something that gwe did not put there had to make way.
+// back puts one change back, whether or not it was carried out, and whether or not it was put back already.
+// It tells whether something that gwe did not put there had to make way.
 func (m *mover) back(ctx context.Context, one change) (foreign bool, err error) {
 	if one.verb == dress {
 		return false, m.dress(one.way, one.before)

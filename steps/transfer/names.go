@@ -12,11 +12,12 @@ import (
 	"github.com/gwe-project/gwe/engine/durable"
 )
 
-// names are those in a folder, sorted by bytes. They lie in few large pieces: 200,000 strings of their own would take
-// more memory than everything else.
+// names are those in a folder, sorted by bytes. They lie in few large pieces: 200,000 strings of their own
+// would take more memory than everything else.
 type names struct {
 	pieces [][]byte
-	// places tell for each name the piece, in the upper half, and where it starts there: with its length, then its bytes.
+	// places tell for each name the piece, in the upper half, and where it starts there: with its length,
+	// then its bytes.
 	places []uint32
 }
 
@@ -90,8 +91,8 @@ func namesIn(folder int) (*names, error) {
 	return found, nil
 }
 
-// parse takes what getdents64 gives: inode and offset of 8 bytes each, the record's length of 2, the kind of 1, then the
-// name up to a NUL.
+// parse takes what getdents64 gives: inode and offset of 8 bytes each, the record's length of 2, the kind of
+// 1, then the name up to a NUL.
 func (n *names) parse(records []byte) {
 	for len(records) > 0 {
 		length := binary.NativeEndian.Uint16(records[16:])

@@ -9,8 +9,9 @@ import (
 	"github.com/gwe-project/gwe/engine/need"
 )
 
-// TestOverlayLinks: on an overlayfs without an index, a file of the lower layer with several names becomes another inode when it is moved. That is no
-// change by others: the step replaces and deletes it, names it in the log, and the undo gives it back.
+// TestOverlayLinks: on an overlayfs without an index, a file of the lower layer with several names becomes
+// another inode when it is moved. That is no change by others: the step replaces and deletes it, names it in
+// the log, and the undo gives it back.
 func TestOverlayLinks(t *testing.T) {
 	need.Root(t, "it mounts")
 	for _, end := range []string{"undo", "rollback", "release"} {

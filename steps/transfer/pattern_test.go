@@ -28,7 +28,8 @@ var patterns = []string{
 	"c/d/**", "**/", "**/e/", "c/**/", "*/**", "***/a", "a***", "c/***/a", "[c]/***", "?/***", "*/***", "/***", "/*/***", "-", "+", "^", "]",
 }
 
-// TestPatternsLikeTheRealRsync copies a tree by each pattern with the real program, and asks the filter about each path.
+// TestPatternsLikeTheRealRsync copies a tree by each pattern with the real program, and asks the filter about
+// each path.
 func TestPatternsLikeTheRealRsync(t *testing.T) {
 	base := t.TempDir()
 	source := filepath.Join(base, "source")

@@ -24,7 +24,8 @@ func absolute(argument, path string) (string, error) {
 	return filepath.Clean(path), nil
 }
 
-// resolve gives the target without symbolic links, and whether it is there already. Only its last name may be missing.
+// resolve gives the target without symbolic links, and whether it is there already. Only its last name may be
+// missing.
 func resolve(target string) (path string, exists bool, err error) {
 	dir, err := openat.Open(target)
 	if err == nil {
@@ -59,8 +60,8 @@ func leadsToFile(target string, err error) bool {
 	return fault.As(err) == nil && missing == nil && !info.IsDir()
 }
 
-// hiddenFor names the hidden folder of a step: beside the target, or in it where it is the root of a file system, for no
-// rename leads out of that.
+// hiddenFor names the hidden folder of a step: beside the target, or in it where it is the root of a file
+// system, for no rename leads out of that.
 func (s *site) hiddenFor(run *step.Run) string {
 	name := durable.Prefix + "rsync-" + run.ID + "-" + strings.ReplaceAll(run.Step, "/", "-")
 	if s.m.Existed && s.target != nil && mountOf(s.target.Descriptor(), "") != mountOf(s.above.Descriptor(), "") {

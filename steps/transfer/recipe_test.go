@@ -88,7 +88,8 @@ func TestRecipe(t *testing.T) {
 	g.bench.WantNothingHidden(g.base + "/opt")
 }
 
-// TestRecipeDisturbed lets an update fail behind every step, and kills gwe everywhere: in an update, and in one that fails.
+// TestRecipeDisturbed lets an update fail behind every step, and kills gwe everywhere: in an update, and in
+// one that fails.
 func TestRecipeDisturbed(t *testing.T) {
 	for _, name := range []string{"two", "bad"} {
 		g := newGateway(t)
@@ -141,7 +142,8 @@ steps:
 	}
 }
 
-// Links in the target that lead above it, to the root, or to what an undo keeps are deleted as the real rsync deletes them.
+// Links in the target that lead above it, to the root, or to what an undo keeps are deleted as the real rsync
+// deletes them.
 func TestDeletedLinks(t *testing.T) {
 	g := newGateway(t)
 	make := func(name string) string {

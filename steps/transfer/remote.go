@@ -20,8 +20,8 @@ import (
 	"github.com/gwe-project/gwe/engine/value"
 )
 
-// remotePlace is user@host:path, host::module/path or rsync://host/module/path, up to the first colon. A host that starts
-// with a dash would be an option of ssh.
+// remotePlace is user@host:path, host::module/path or rsync://host/module/path, up to the first colon. A host
+// that starts with a dash would be an option of ssh.
 var remotePlace = regexp.MustCompile(`^([A-Za-z0-9_][A-Za-z0-9._+-]*@)?([A-Za-z0-9_][A-Za-z0-9._-]*|\[[0-9A-Fa-f:.%a-z]+\]):`)
 
 func isRemote(place string) bool { return remotePlace.MatchString(place) }
@@ -115,7 +115,8 @@ func (a arguments) options() []string {
 	return options
 }
 
-// shell is the ssh that rsync starts. rsync splits it at blanks that are not within quotes, and takes two quotes for one there.
+// shell is the ssh that rsync starts. rsync splits it at blanks that are not within quotes, and takes two
+// quotes for one there.
 func (a arguments) shell() string {
 	shell := "ssh -oBatchMode=yes"
 	if a.SSHConfig != "" {
@@ -124,10 +125,11 @@ func (a arguments) shell() string {
 	return shell
 }
 
-// fetch copies the source into a hidden folder. What the target or link-dest has already becomes links there, and is not
-// transferred.
+// fetch copies the source into a hidden folder. What the target or link-dest has already becomes links there,
+// and is not transferred.
 //
-// The program gets no path of ours to resolve: it starts in the hidden folder, and the others are descriptors of this process.
+// The program gets no path of ours to resolve: it starts in the hidden folder, and the others are descriptors
+// of this process.
 func (a arguments) fetch(ctx context.Context, run *step.Run, staged *staging) error {
 	argv := a.options()
 	if staged.site.target != nil {
@@ -206,11 +208,12 @@ func (a arguments) start(ctx context.Context, run *step.Run, in *openat.Dir, arg
 	return said, err
 }
 
-// noConversation is how rsync ends where the two ends could not talk: 12 of rsync(1), 127 of a shell, 255 of ssh(1).
+// noConversation is how rsync ends where the two ends could not talk: 12 of rsync(1), 127 of a shell, 255 of
+// ssh(1).
 var noConversation = []int{12, 127, 255}
 
-// clearer takes the line that tells best why the program fails: the last one of ssh or of the other machine; else the last one of
-// rsync, but for its summary.
+// clearer takes the line that tells best why the program fails: the last one of ssh or of the other machine;
+// else the last one of rsync, but for its summary.
 func clearer(reason, line string) string {
 	line = strings.TrimSpace(line)
 	own := strings.HasPrefix(line, "rsync")

@@ -111,7 +111,8 @@ func mount(t testing.TB, path string) string {
 	return path
 }
 
-// TestMounts: a target that is a mount keeps its hidden folder within, and one mounted in the target is refused.
+// TestMounts: a target that is a mount keeps its hidden folder within, and one mounted in the target is
+// refused.
 func TestMounts(t *testing.T) {
 	base := t.TempDir()
 	release(t, base+"/source")
@@ -427,7 +428,8 @@ func TestInUseBefore(t *testing.T) {
 	}
 }
 
-// TestUndoOfWhatIsAway: a later step may have moved a new target, and not be undone yet: an undo that comes again knows it still.
+// TestUndoOfWhatIsAway: a later step may have moved a new target, and not be undone yet: an undo that comes
+// again knows it still.
 func TestUndoOfWhatIsAway(t *testing.T) {
 	base, a := pair(t)
 	a.Target = base + "/fresh"

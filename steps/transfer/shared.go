@@ -17,8 +17,8 @@ import (
 	"github.com/gwe-project/gwe/engine/regular"
 )
 
-// shared lists the files that are one with those of link-dest, as they were: what is written to them in place changes
-// both trees, and no undo can put that back.
+// shared lists the files that are one with those of link-dest, as they were: what is written to them in place
+// changes both trees, and no undo can put that back.
 type shared struct {
 	file   *os.File
 	buffer *bufio.Writer

@@ -61,7 +61,8 @@ func isAbsent(err error) bool {
 	return fault.As(err) == nil && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.ELOOP))
 }
 
-// hidden gives the folder in which the hidden one lies, which is nil where it is not there, and the name of the hidden one.
+// hidden gives the folder in which the hidden one lies, which is nil where it is not there, and the name of
+// the hidden one.
 func (s *site) hidden() (dir *openat.Dir, name string) {
 	if filepath.Dir(s.m.Hidden) == s.m.Target {
 		return s.target, filepath.Base(s.m.Hidden)
@@ -89,8 +90,8 @@ func (s *site) openHidden() (*openat.Dir, error) {
 	return hidden, nil
 }
 
-// makeHidden makes the hidden folder, or opens the one of an attempt before. Until the step ends nobody else has a way into it, so names
-// in it are as good as descriptors.
+// makeHidden makes the hidden folder, or opens the one of an attempt before. Until the step ends nobody else
+// has a way into it, so names in it are as good as descriptors.
 func (s *site) makeHidden() (*openat.Dir, error) {
 	dir, name := s.hidden()
 	if dir == nil {
@@ -123,7 +124,8 @@ func (s *site) makeHidden() (*openat.Dir, error) {
 	return hidden, nil
 }
 
-// oursName is the file in the frame's folder that lists the folders which may be removed under the hidden name.
+// oursName is the file in the frame's folder that lists the folders which may be removed under the hidden
+// name.
 const oursName = "hidden.json"
 
 // noteOurs writes down that an open folder may be removed under the hidden name.
@@ -164,8 +166,8 @@ func (s *site) known(dir *openat.Dir) (bool, error) {
 	return err == nil && (len(known) == 0 || slices.ContainsFunc(known, is.Is)), err
 }
 
-// isOurs refuses a folder that has the hidden name, and is none that the step made. A note that a power cut has taken away asks for
-// nothing: nothing in the target was changed by then.
+// isOurs refuses a folder that has the hidden name, and is none that the step made. A note that a power cut
+// has taken away asks for nothing: nothing in the target was changed by then.
 func (s *site) isOurs(dir *openat.Dir) error {
 	known, err := s.known(dir)
 	if err == nil && !known {
@@ -208,7 +210,8 @@ func (s *site) removeHidden() error {
 	return durable.Repeat(func() error { return unix.Unlinkat(dir.Descriptor(), name, unix.AT_REMOVEDIR) })
 }
 
-// sync makes the target durable, with all that lies on its file system; what it lies in, where it is not there.
+// sync makes the target durable, with all that lies on its file system; what it lies in, where it is not
+// there.
 func (s *site) sync() error {
 	if s.target == nil {
 		return durable.SyncFileSystemsAt([]*openat.Dir{s.above})

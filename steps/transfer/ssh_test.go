@@ -167,7 +167,8 @@ func TestPushBySSH(t *testing.T) {
 	differ(t, "pushed", snapshot(t, source), snapshot(t, target))
 }
 
-// TestSSHThatFails: nothing in the target has changed, nothing is left, and error and log have ssh's own words.
+// TestSSHThatFails: nothing in the target has changed, nothing is left, and error and log have ssh's own
+// words.
 func TestSSHThatFails(t *testing.T) {
 	base := t.TempDir()
 	release(t, base+"/source")

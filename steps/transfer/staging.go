@@ -14,7 +14,8 @@ import (
 	"github.com/gwe-project/gwe/engine/xattr"
 )
 
-// staging is the hidden folder in which new entries are made, and to which old ones move. It is made with the first entry.
+// staging is the hidden folder in which new entries are made, and to which old ones move. It is made with the
+// first entry.
 type staging struct {
 	site *site
 	// dir is nil and handle none until the folder is made.
@@ -27,7 +28,8 @@ type staging struct {
 	sums *made.Sums
 	// target is the handle of the target; none where there is none yet.
 	target int
-	// take moves the files of the source in, by links, in place of copying them: the source is a fetched tree of ours.
+	// take moves the files of the source in, by links, in place of copying them: the source is a fetched tree
+	// of ours.
 	take  bool
 	count int
 }
@@ -210,8 +212,8 @@ func (s *survey) linkGroup(leader settled, into newcomer) error {
 	return nil
 }
 
-// equalLink finds the first tree of link-dest that has an equal entry; nil is none. What lies on another device than the
-// target, no link can reach.
+// equalLink finds the first tree of link-dest that has an equal entry; nil is none. What lies on another
+// device than the target, no link can reach.
 func (s *survey) equalLink(l level, at original) (folder int, equal *unix.Stat_t, err error) {
 	for _, folder := range l.links {
 		there, err := statAt(folder, at.name)
@@ -232,8 +234,8 @@ func (s *survey) equalLink(l level, at original) (folder int, equal *unix.Stat_t
 	return none, nil, nil
 }
 
-// linkDest links the entry to an equal one of link-dest. Where the file system makes no such link (too many, say), the
-// entry is copied.
+// linkDest links the entry to an equal one of link-dest. Where the file system makes no such link (too many,
+// say), the entry is copied.
 func (s *survey) linkDest(l level, name, way string, from *unix.Stat_t, into newcomer) (bool, error) {
 	folder, equal, err := s.equalLink(l, original{l.source, name, from})
 	if err != nil || equal == nil {

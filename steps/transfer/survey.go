@@ -11,8 +11,8 @@ import (
 	"github.com/gwe-project/gwe/engine/tasklog"
 )
 
-// survey walks the source and the target side by side, both sorted, a folder at a time. It finds out what has to change,
-// has the new entries staged, and writes the manifest; it touches nothing in the target.
+// survey walks the source and the target side by side, both sorted, a folder at a time. It finds out what has
+// to change, has the new entries staged, and writes the manifest; it touches nothing in the target.
 type survey struct {
 	ctx context.Context
 	log *tasklog.Task
@@ -37,8 +37,9 @@ type survey struct {
 
 // tally counts what there is to do.
 type tally struct {
-	// copied are new and changed files; linked become links of a file in link-dest instead, joined are further names of a
-	// file of the source. folders are new ones, dressed those that only get other attributes.
+	// copied are new and changed files; linked become links of a file in link-dest instead, joined are
+	// further names of a file of the source. folders are new ones, dressed those that only get other
+	// attributes.
 	copied, linked, joined, folders, dressed, deleted int
 	bytes                                             int64
 }
@@ -123,7 +124,8 @@ func (s *survey) both(l level, name string) error {
 	return s.staging.write(change{verb: dress, way: next.way, before: before, after: after})
 }
 
-// sameMount refuses what is mounted within the target, of another file system or of the same: no rename leads into it.
+// sameMount refuses what is mounted within the target, of another file system or of the same: no rename leads
+// into it.
 func (s *survey) sameMount(way string, at mounted) error {
 	if at == s.mount {
 		return nil
@@ -277,7 +279,8 @@ func (s *survey) makeWay(l level, name string, to *unix.Stat_t) error {
 	return fault.New(fault.Failed, "rsync-in-the-way", "the target has a folder that is not empty at %q, where the source has none", way).WithHint("%s", hint)
 }
 
-// holds reports whether a folder of the target, or what is below it, has something that must stay, and counts the entries.
+// holds reports whether a folder of the target, or what is below it, has something that must stay, and counts
+// the entries.
 func (s *survey) holds(parent int, way, name string, status *unix.Stat_t) (held bool, count int, err error) {
 	if err := s.ctx.Err(); err != nil {
 		return false, 0, err

@@ -13,8 +13,8 @@ import (
 	"github.com/gwe-project/gwe/engine/step"
 )
 
-// Undo puts back every change of the manifest, whichever of them a power cut or a kill has let happen. Without a sealed
-// manifest nothing in the target was touched.
+// Undo puts back every change of the manifest, whichever of them a power cut or a kill has let happen.
+// Without a sealed manifest nothing in the target was touched.
 func (rsync) Undo(ctx context.Context, run *step.Run, a arguments, m memo) error {
 	if m.Target == "" {
 		run.Log.Warn(a.Target + " is on another machine and stays as it is")
@@ -69,8 +69,8 @@ func (rsync) Undo(ctx context.Context, run *step.Run, a arguments, m memo) error
 	return nil
 }
 
-// away reports whether a new target is at neither of its names. A later step may have moved it, and could not be undone yet: when this
-// undo comes again, it will know it.
+// away reports whether a new target is at neither of its names. A later step may have moved it, and could not
+// be undone yet: when this undo comes again, it will know it.
 func (s *site) away() bool {
 	if s.m.Existed {
 		return false
@@ -81,8 +81,9 @@ func (s *site) away() bool {
 	return errors.Is(target, fs.ErrNotExist) && errors.Is(hidden, fs.ErrNotExist)
 }
 
-// inUse keeps a new target that a link of link-dest leads to: the step that pointed it there could not be undone, and a
-// release that may be faulty is better than none. A link that led to its name before, when nothing was there, does so again.
+// inUse keeps a new target that a link of link-dest leads to: the step that pointed it there could not be
+// undone, and a release that may be faulty is better than none. A link that led to its name before, when
+// nothing was there, does so again.
 func (a arguments) inUse(run *step.Run, m memo) error {
 	if m.Existed {
 		return nil
@@ -99,8 +100,8 @@ func (a arguments) inUse(run *step.Run, m memo) error {
 	return nil
 }
 
-// takeAway gives a new target the name of the hidden folder, which Do has removed: a full disk would not take another one.
-// errors.Is(err, fs.ErrExist) tells that it is still there.
+// takeAway gives a new target the name of the hidden folder, which Do has removed: a full disk would not take
+// another one. errors.Is(err, fs.ErrExist) tells that it is still there.
 func (s *site) takeAway(ctx context.Context) error {
 	run, m := s.run, s.m
 	there, err := statAt(s.above.Descriptor(), s.base)

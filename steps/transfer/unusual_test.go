@@ -46,7 +46,8 @@ func unusual(t testing.TB, root string) {
 	}
 }
 
-// TestUnusualTrees copies such a tree, updates and undoes, and wants what the source has and what rsync makes of it.
+// TestUnusualTrees copies such a tree, updates and undoes, and wants what the source has and what rsync makes
+// of it.
 func TestUnusualTrees(t *testing.T) {
 	need.Root(t, "its tree has devices, other owners, and entries without rights")
 	base := t.TempDir()
@@ -138,7 +139,8 @@ func TestPathsBeyondTheLimit(t *testing.T) {
 	}
 }
 
-// disturbing is a context that does something when it is asked whether to stop, which a copy does in the middle of a file.
+// disturbing is a context that does something when it is asked whether to stop, which a copy does in the
+// middle of a file.
 type disturbing struct {
 	context.Context
 	disturb func()
@@ -149,8 +151,8 @@ func (d disturbing) Err() error {
 	return d.Context.Err()
 }
 
-// TestSourceThatChanges: a file that grows, shrinks or is written while it is copied is not taken for whole, and the target is
-// as it was.
+// TestSourceThatChanges: a file that grows, shrinks or is written while it is copied is not taken for whole,
+// and the target is as it was.
 func TestSourceThatChanges(t *testing.T) {
 	for name, change := range map[string]func(file *os.File) error{
 		"grows":   func(file *os.File) error { return file.Truncate(4 << 20) },

@@ -2,8 +2,8 @@ package transfer
 
 import "strings"
 
-// outcome is how an attempt to match ended. Those that abort keep the search short: they say that no later start can match
-// either, or none before a ** of the pattern.
+// outcome is how an attempt to match ended. Those that abort keep the search short: they say that no later
+// start can match either, or none before a ** of the pattern.
 type outcome int
 
 const (
@@ -13,8 +13,8 @@ const (
 	abortToStarStar
 )
 
-// wildmatch reports whether a pattern with *, **, ?, [...] and \ matches a whole text, as rsync's lib/wildmatch.c does:
-// * and ? match no slash, ** matches all.
+// wildmatch reports whether a pattern with *, **, ?, [...] and \ matches a whole text, as rsync's
+// lib/wildmatch.c does: * and ? match no slash, ** matches all.
 func wildmatch(pattern, text string) bool { return attempt(pattern, text) == match }
 
 // wildmatchAnywhere also tries after every slash of the text.

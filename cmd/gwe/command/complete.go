@@ -13,9 +13,10 @@ import (
 
 // completeCommand is what the scripts of `gwe completion` ask at each Tab.
 //
-// Its operands are the words of the command line after gwe; the last one is being typed, and may be empty. It prints one offer a
-// line: the whole word, a tab, and what it is. An offer that ends in "/", "=", ":" or "@" goes on without a blank. The last line may be ":files PREFIX" or
-// ":directories PREFIX": what the shell finds for the word without PREFIX is offered too.
+// Its operands are the words of the command line after gwe; the last one is being typed, and may be empty. It
+// prints one offer a line: the whole word, a tab, and what it is. An offer that ends in "/", "=", ":" or "@"
+// goes on without a blank. The last line may be ":files PREFIX" or ":directories PREFIX": what the shell
+// finds for the word without PREFIX is offered too.
 func completeCommand() command {
 	return command{
 		name:     "complete",
@@ -50,7 +51,8 @@ type source func(console *console, typed *typedLine, word string) offers
 // offers are all words that may stand next.
 type offers struct {
 	words []offer
-	// also lets the shell offer "files" or "directories"; "" is neither. They replace the word but for prefix.
+	// also lets the shell offer "files" or "directories"; "" is neither. They replace the word but for
+	// prefix.
 	also, prefix string
 }
 

@@ -27,14 +27,16 @@ type console struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	environment    func(name string) string
-	// confine gives up the right to write and to execute, for the rest of the process, and tells what the kernel keeps.
+	// confine gives up the right to write and to execute, for the rest of the process, and tells what the
+	// kernel keeps.
 	confine func() (string, error)
 	global  globalFlags
 	// live lets plugins plan for themselves: only a run executes them.
 	live bool
 	// forgiving lets a command do without a directory of plugins that is missing: most runs need none of it.
 	forgiving bool
-	// acts is set where the recipe that is read will be run: then root reads none that a less trusted user can change.
+	// acts is set where the recipe that is read will be run: then root reads none that a less trusted user
+	// can change.
 	acts bool
 	// distrust is the refusal of such a recipe; where nothing is run, it is for the plan alone.
 	distrust *fault.Fault
@@ -60,7 +62,8 @@ type globalFlags struct {
 	plugins folders
 }
 
-// declare adds the flags with what is set already as defaults: they may stand before the command and behind it.
+// declare adds the flags with what is set already as defaults: they may stand before the command and behind
+// it.
 func (g *globalFlags) declare(flags *pflag.FlagSet) {
 	flags.StringVar(&g.state, "state-dir", g.state, "`folder` of runs and journals (default /var/lib/gwe for root, else $XDG_STATE_HOME/gwe)")
 	flags.StringVar(&g.output, "output", g.output, "how the log is shown: `tree`, plain or json (default tree on a terminal, else plain)")
@@ -92,8 +95,8 @@ type levels struct {
 	count int
 }
 
-// treeLevels is how deep a tree is shown where --log-depth is not given. Plain output never shows later what it left out, so it
-// leaves out nothing.
+// treeLevels is how deep a tree is shown where --log-depth is not given. Plain output never shows later what
+// it left out, so it leaves out nothing.
 const treeLevels = 3
 
 func (l *levels) String() string {
@@ -305,7 +308,8 @@ func width(stream any) int {
 	return 80
 }
 
-// fitted breaks a line at the width of the terminal that it goes to, if it goes to one. All but the first row begin with hang blanks.
+// fitted breaks a line at the width of the terminal that it goes to, if it goes to one. All but the first row
+// begin with hang blanks.
 func fitted(stream any, line string, hang int) string {
 	if !isTerminal(stream) {
 		return line
@@ -327,8 +331,8 @@ func sizeOf(stream any) func() (columns, rows int) {
 	}
 }
 
-// unseen tells that what a run said could not all be shown. It is no reason to end with another exit code: that is about
-// the machine, not about who listens. A reader who has gone, as head does, misses nothing.
+// unseen tells that what a run said could not all be shown. It is no reason to end with another exit code:
+// that is about the machine, not about who listens. A reader who has gone, as head does, misses nothing.
 func (c *console) unseen(err error) {
 	if err != nil && !errors.Is(err, syscall.EPIPE) {
 		fmt.Fprintf(c.stderr, "gwe: not all could be shown: %v; `gwe log` and `gwe show` show it again\n", err)

@@ -10,7 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// explainedExit says what an exit code means and what to do about it. The meanings are the table of docs/exit-codes.md, which a test compares.
+// explainedExit says what an exit code means and what to do about it. The meanings are the table of
+// docs/exit-codes.md, which a test compares.
 type explainedExit struct {
 	code    string
 	meaning string
@@ -55,7 +56,8 @@ func exitCodes() string {
 	return text.String()
 }
 
-// explainExit explains the exit code of that name: a number, or "128+n". found is false for what is no exit code of gwe.
+// explainExit explains the exit code of that name: a number, or "128+n". found is false for what is no exit
+// code of gwe.
 func explainExit(out io.Writer, name string) (found bool, err error) {
 	number, failure := strconv.Atoi(name)
 	for _, one := range explainedExits {

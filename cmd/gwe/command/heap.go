@@ -7,11 +7,12 @@ import (
 )
 
 const (
-	// heapGrowth is by how many percent the heap may grow before it is collected. What gwe keeps is small, so collecting it often
-	// costs little, and a walk over 200,000 files stays within 32 MiB. There is no limit besides: a recipe that needs more than it,
-	// one of 10,000 steps, would be collected without end.
+	// heapGrowth is by how many percent the heap may grow before it is collected. What gwe keeps is small, so
+	// collecting it often costs little, and a walk over 200,000 files stays within 32 MiB. There is no limit
+	// besides: a recipe that needs more than it, one of 10,000 steps, would be collected without end.
 	heapGrowth = 30
-	// heapFree is what the heap may grow by at least, in bytes. Most runs keep less than 2 MiB, and would be collected for each half MiB that a step uses.
+	// heapFree is what the heap may grow by at least, in bytes. Most runs keep less than 2 MiB, and would be
+	// collected for each half MiB that a step uses.
 	heapFree = 2 << 20
 )
 

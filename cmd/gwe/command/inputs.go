@@ -27,7 +27,8 @@ func (f *inputFlags) declare(flags *pflag.FlagSet) {
 	flags.StringVar(&f.file, "inputs", "", "YAML `file` with inputs; -i wins over it")
 }
 
-// read gives the inputs. A secret may come from a file, a variable or a descriptor only: a command line is public.
+// read gives the inputs. A secret may come from a file, a variable or a descriptor only: a command line is
+// public.
 func (f *inputFlags) read(ctx context.Context, console *console) (engine.Inputs, error) {
 	given := engine.Inputs{}
 	if f.file != "" {
@@ -117,7 +118,8 @@ func oneLineEndLess(content []byte) string {
 	return strings.TrimSuffix(strings.TrimSuffix(string(content), "\n"), "\r")
 }
 
-// readInputs reads --inputs. Each value is read by the type of its input. Paths in it are relative to the file that says them.
+// readInputs reads --inputs. Each value is read by the type of its input. Paths in it are relative to the
+// file that says them.
 func readInputs(ctx context.Context, file string, given engine.Inputs) error {
 	content, err := readInput(ctx, file)
 	if err != nil {

@@ -25,7 +25,8 @@ import (
 type Line struct {
 	// Catalog is what recipes may use.
 	Catalog step.Catalog
-	// Release is the version that `gwe version` shows and journals keep; "" is what the build knows of itself.
+	// Release is the version that `gwe version` shows and journals keep; "" is what the build knows of
+	// itself.
 	Release string
 	// Journals, where it is not nil, stands between the engine and every journal that it writes.
 	Journals func(journal.Writer) journal.Writer
@@ -33,9 +34,9 @@ type Line struct {
 	Clock func() host.Moment
 }
 
-// Main carries out what the process was started with, and ends the process with gwe's exit code. Where Go itself cannot go
-// on, for want of memory or threads say, or gwe panics, SIGABRT ends the process: Go's own exit code for that is 2, which
-// would tell a script that nothing ran.
+// Main carries out what the process was started with, and ends the process with gwe's exit code. Where Go
+// itself cannot go on, for want of memory or threads say, or gwe panics, SIGABRT ends the process: Go's own
+// exit code for that is 2, which would tell a script that nothing ran.
 func (l Line) Main() {
 	debug.SetTraceback("crash")
 	if len(os.Args) < 2 || os.Args[1] != trial.InsideCommand { // which makes a machine of its own, and its network

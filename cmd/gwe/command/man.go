@@ -16,7 +16,8 @@ type ManPage struct {
 	Text string
 }
 
-// ManPages are the pages of section 1: gwe.1, and one for each command that is listed. They are made of what --help shows.
+// ManPages are the pages of section 1: gwe.1, and one for each command that is listed. They are made of what
+// --help shows.
 func ManPages(release string, day time.Time) []ManPage {
 	header := func(name string) *page {
 		p := &page{}

@@ -10,7 +10,8 @@ import (
 	"github.com/gwe-project/gwe/engine/need"
 )
 
-// TestManPages: each command has a page with all that its help teaches, and mandoc finds nothing wrong with any.
+// TestManPages: each command has a page with all that its help teaches, and mandoc finds nothing wrong with
+// any.
 func TestManPages(t *testing.T) {
 	pages := ManPages("1.2.3", time.Unix(0, 0))
 	byName := map[string]string{}

@@ -9,8 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// releaseStartup gives back what only the start needed: the heap of compiling, and the pages of the program's code that nobody asks for any
-// more. A page that is asked for again comes from the page cache. So an update of any size stays within 32 MiB.
+// releaseStartup gives back what only the start needed: the heap of compiling, and the pages of the program's
+// code that nobody asks for any more. A page that is asked for again comes from the page cache. So an update
+// of any size stays within 32 MiB.
 func releaseStartup() {
 	debug.FreeOSMemory()
 	program, err := os.Executable()

@@ -175,7 +175,8 @@ func inputValues(input *schema.Input, given string) offers {
 	return all.starting(given)
 }
 
-// runOffers are the runs of the state directory, newest first; wanted, where it is not nil, chooses among them.
+// runOffers are the runs of the state directory, newest first; wanted, where it is not nil, chooses among
+// them.
 func runOffers(wanted func(one engine.Summary, able []string) bool) source {
 	return first(func(console *console, _ *typedLine, _ string) offers {
 		machine, err := console.reader()

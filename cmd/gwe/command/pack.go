@@ -87,8 +87,8 @@ func pack(ctx context.Context, console *console, options bundle.PackOptions, pas
 	return err
 }
 
-// onTerminal shows what work is doing, on standard error and only where that is a terminal: standard output is for
-// results.
+// onTerminal shows what work is doing, on standard error and only where that is a terminal: standard output
+// is for results.
 func onTerminal(console *console, kind, name string, work func(log *tasklog.Task) error) error {
 	if !isTerminal(console.stderr) || console.global.output == "json" {
 		return work(nil)

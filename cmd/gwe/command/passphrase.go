@@ -15,8 +15,8 @@ import (
 	"github.com/gwe-project/gwe/engine/value"
 )
 
-// passphraseFlags are --passphrase-file and --passphrase-fd. There is no flag for the passphrase itself: a command line
-// is public.
+// passphraseFlags are --passphrase-file and --passphrase-fd. There is no flag for the passphrase itself: a
+// command line is public.
 type passphraseFlags struct {
 	file       string
 	descriptor int
@@ -62,8 +62,8 @@ func firstLine(content []byte, name string) (value.Secret, error) {
 	return value.NewSecret(line), nil
 }
 
-// canAsk reports whether there is a person to ask. A terminal that standard input does not come from does not count: a job
-// that was started from one must not wait for it.
+// canAsk reports whether there is a person to ask. A terminal that standard input does not come from does not
+// count: a job that was started from one must not wait for it.
 func canAsk(console *console) bool { return isTerminal(console.stdin) }
 
 // ask reads a passphrase from the terminal without showing it.
@@ -91,8 +91,8 @@ func askNew(ctx context.Context) (value.Secret, error) {
 	}
 }
 
-// readUnseen reads one line with the echo off. It looks at the context while it waits, so that Ctrl-C ends it with the
-// terminal as it was.
+// readUnseen reads one line with the echo off. It looks at the context while it waits, so that Ctrl-C ends it
+// with the terminal as it was.
 func readUnseen(ctx context.Context, prompt string) (string, error) {
 	file, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
 	if err != nil {

@@ -9,7 +9,8 @@ import (
 	"github.com/gwe-project/gwe/engine"
 )
 
-// Widths of a plan in columns: of one that goes into a pipe or file, at most, and at least for do and undo side by side.
+// Widths of a plan in columns: of one that goes into a pipe or file, at most, and at least for do and undo
+// side by side.
 const (
 	pipedWidth   = 100
 	widestPlan   = 160
@@ -17,7 +18,8 @@ const (
 	numberColumn = 4
 )
 
-// planText draws a plan for people: do and undo side by side, or one below the other where the terminal is narrow.
+// planText draws a plan for people: do and undo side by side, or one below the other where the terminal is
+// narrow.
 func planText(plan engine.Plan, columns int) string {
 	t := planTable{columns: max(columns, 24)}
 	t.wide = t.columns >= twoColumns
@@ -208,7 +210,8 @@ func undoLines(row engine.PlannedStep) []string {
 	return row.Undo
 }
 
-// doLines are the left column of a step below its name: its guard, what it would do, and what stands against it.
+// doLines are the left column of a step below its name: its guard, what it would do, and what stands against
+// it.
 func doLines(row engine.PlannedStep) []string {
 	var lines []string
 	switch row.Guard {
@@ -249,8 +252,8 @@ func (t *planTable) totals(plan engine.Plan) {
 	t.lines(lines...)
 }
 
-// refusalText tells what stands in the way of a run, where a reader looks last. It folds at so many columns; 0 is never, for programs that
-// search it.
+// refusalText tells what stands in the way of a run, where a reader looks last. It folds at so many columns;
+// 0 is never, for programs that search it.
 func refusalText(refusals []engine.Refusal, warnings []engine.Warning, columns int) string {
 	t := planTable{columns: columns}
 	if columns == 0 {
@@ -293,8 +296,8 @@ func at(lines []string, i int) string {
 // unbroken shows the line ends and tabs of values, which would break the columns.
 var unbroken = strings.NewReplacer("\r\n", `\n`, "\n", `\n`, "\r", `\r`, "\t", `\t`)
 
-// wrapped breaks lines at blanks, and a word that is too long where it must be; what goes on is indented. A line end within a line is
-// shown as \n.
+// wrapped breaks lines at blanks, and a word that is too long where it must be; what goes on is indented. A
+// line end within a line is shown as \n.
 func wrapped(lines []string, width int) []string {
 	var all []string
 	for _, line := range lines {
@@ -311,8 +314,8 @@ func wrapped(lines []string, width int) []string {
 	return all
 }
 
-// breakAt finds where a line breaks between two columns: at the last blank, or else behind the last slash, or else at
-// the margin.
+// breakAt finds where a line breaks between two columns: at the last blank, or else behind the last slash, or
+// else at the margin.
 func breakAt(runes []rune, from, to int) int {
 	for cut := to; cut > from; cut-- {
 		if runes[cut] == ' ' {

@@ -52,8 +52,8 @@ func (c *console) pluginFolders() ([]string, error) {
 	return all, nil
 }
 
-// catalog is gwe's own step types and the plugins. A plugin that cannot be used is left out: it shall not keep other recipes from
-// running. A command that may need it calls warnOfPlugins.
+// catalog is gwe's own step types and the plugins. A plugin that cannot be used is left out: it shall not
+// keep other recipes from running. A command that may need it calls warnOfPlugins.
 func (c *console) catalog() (step.Catalog, error) {
 	if c.known != nil {
 		return c.known, nil

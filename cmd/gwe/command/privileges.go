@@ -29,13 +29,14 @@ const needed = 1<<unix.CAP_CHOWN | // owners: copy, rsync, unpack, mkdir, and ev
 // dropPrivileges takes from the effective set of all threads what gwe never uses: to load modules, to set the
 // clock, to configure the network, to read its packets, and others.
 //
-// The permitted set stays whole. If it did not, execve would give a program of root's its capabilities back as a
-// gain, and for a gain the kernel clears the death signal (commit_creds in kernel/cred.c): programs of a step, and
-// the gwe that a run was handed over to, would outlive a gwe that is killed. Nor would a smaller permitted set
-// protect more, since any program that gwe can start has all capabilities anyway.
+// The permitted set stays whole. If it did not, execve would give a program of root's its capabilities back
+// as a gain, and for a gain the kernel clears the death signal (commit_creds in kernel/cred.c): programs of a
+// step, and the gwe that a run was handed over to, would outlive a gwe that is killed. Nor would a smaller
+// permitted set protect more, since any program that gwe can start has all capabilities anyway.
 //
 // Without CAP_SYS_PTRACE gwe keeps all: it could not look at its own programs any more, which have more than
-// itself. So does a gwe that is built with cgo: AllThreadsSyscall fails there, since Go does not know all threads.
+// itself. So does a gwe that is built with cgo: AllThreadsSyscall fails there, since Go does not know all
+// threads.
 func dropPrivileges() {
 	if os.Geteuid() != 0 {
 		return

@@ -7,13 +7,13 @@ import (
 	kernel "github.com/landlock-lsm/go-landlock/landlock/syscall"
 )
 
-// giveUpWriting makes the kernel refuse this process, in all its threads and for good, to change any file, to execute any
-// program, to signal other processes, and to open a TCP port: Landlock, Linux 5.13 and later; what an older kernel cannot
-// refuse it leaves out. Streams that are open already stay. Reading stays too, and so do connections, by which the plan of
-// a step may ask a daemon.
+// giveUpWriting makes the kernel refuse this process, in all its threads and for good, to change any file, to
+// execute any program, to signal other processes, and to open a TCP port: Landlock, Linux 5.13 and later;
+// what an older kernel cannot refuse it leaves out. Streams that are open already stay. Reading stays too,
+// and so do connections, by which the plan of a step may ask a daemon.
 //
-// It tells for people what the kernel keeps. Plans do without where the kernel keeps nothing: they only read anyhow, and
-// this is the second lock on that door.
+// It tells for people what the kernel keeps. Plans do without where the kernel keeps nothing: they only read
+// anyhow, and this is the second lock on that door.
 func giveUpWriting() (string, error) {
 	version, err := kernel.LandlockGetABIVersion()
 	if err != nil || version < 1 {

@@ -14,8 +14,8 @@ import (
 	"github.com/gwe-project/gwe/schema"
 )
 
-// readRecipe reads a RECIPE operand: a file, "-" for standard input, or the name of a shipped recipe (no slash, no
-// .yaml).
+// readRecipe reads a RECIPE operand: a file, "-" for standard input, or the name of a shipped recipe (no
+// slash, no .yaml).
 func readRecipe(console *console, operand string) (file string, source []byte, err error) {
 	if operand == "-" {
 		source, err := readAtMost(console.stdin, schema.MaxBytes+1)
@@ -83,7 +83,8 @@ func loadRecipe(console *console, operands []string) (*engine.Program, error) {
 	return program, nil
 }
 
-// library finds the recipes that others use: files, and those that gwe ships. It keeps what it found, for diagnostics.
+// library finds the recipes that others use: files, and those that gwe ships. It keeps what it found, for
+// diagnostics.
 type library struct {
 	engine.Files
 	sources map[string][]byte

@@ -100,7 +100,8 @@ func showFinished(console *console, results []engine.Result) {
 	}
 }
 
-// tellUnresolved names the runs that earlier recoveries left to an operator, and gives the exit code that they stand for.
+// tellUnresolved names the runs that earlier recoveries left to an operator, and gives the exit code that
+// they stand for.
 func tellUnresolved(console *console, left []engine.Summary, now []engine.Result) (code int) {
 	code = engine.ExitDone
 	for _, one := range left {

@@ -87,7 +87,8 @@ func tellResult(console *console, shown *view, program *engine.Program, result e
 	return nil
 }
 
-// reportUnsettled tells why what another gwe left could not be brought to an end, which nothing that was shown tells.
+// reportUnsettled tells why what another gwe left could not be brought to an end, which nothing that was
+// shown tells.
 func reportUnsettled(console *console, result engine.Result) (left bool) {
 	var unsettled *engine.Unsettled
 	if left = errors.As(result.Err, &unsettled); left {

@@ -15,12 +15,15 @@ import (
 // echo is how long behind a signal the same one says nothing new. People are slower.
 const echo = 100 * time.Millisecond
 
-// untilSignal is a context that SIGINT, SIGTERM, SIGQUIT or SIGHUP ends: the run is then put back in an orderly way. A second
-// one ends the process at once; the journal lets recovery finish. An echo does not: timeout(1) sends its signal to the process and to the
-// process's group. Nor does any second SIGHUP: when a terminal goes, both the shell and the kernel send one. What the caller ignores, as nohup does, stays ignored. The returned
-// function must be called in the end. engine.CancelSignal, which `gwe cancel` sends, is a first SIGTERM however often it comes.
+// untilSignal is a context that SIGINT, SIGTERM, SIGQUIT or SIGHUP ends: the run is then put back in an
+// orderly way. A second one ends the process at once; the journal lets recovery finish. An echo does not:
+// timeout(1) sends its signal to the process and to the process's group. Nor does any second SIGHUP: when a
+// terminal goes, both the shell and the kernel send one. What the caller ignores, as nohup does, stays
+// ignored. The returned function must be called in the end. engine.CancelSignal, which `gwe cancel` sends, is
+// a first SIGTERM however often it comes.
 //
-// SIGPIPE ends nothing, or `gwe run | head` would kill a run half-way: writing to a closed pipe is an error like others.
+// SIGPIPE ends nothing, or `gwe run | head` would kill a run half-way: writing to a closed pipe is an error
+// like others.
 func untilSignal(parent context.Context, stderr io.Writer) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(parent)
 	signals := make(chan os.Signal, 2)

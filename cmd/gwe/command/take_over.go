@@ -11,11 +11,12 @@ import (
 	"github.com/gwe-project/gwe/engine"
 )
 
-// takenOverPipe is the descriptor through which the gwe that hands a run over hears that this one has it. The locks follow.
+// takenOverPipe is the descriptor through which the gwe that hands a run over hears that this one has it. The
+// locks follow.
 const takenOverPipe = 3
 
-// takeOverCommand is what a hand-over step starts of another gwe. Its flags are a word among gwes of all versions: see
-// engine.TakeOverCommand.
+// takeOverCommand is what a hand-over step starts of another gwe. Its flags are a word among gwes of all
+// versions: see engine.TakeOverCommand.
 func takeOverCommand() command {
 	return command{
 		name:     engine.TakeOverCommand,

@@ -19,7 +19,8 @@ const (
 	shownDetails = 20
 )
 
-// showCauses says why tests did not pass: each cause once, with the tests that share it and the log of the first of them.
+// showCauses says why tests did not pass: each cause once, with the tests that share it and the log of the
+// first of them.
 func showCauses(console *console, all []trial.Result) error {
 	for _, cause := range trial.Causes(all) {
 		fmt.Fprintln(console.stdout)
@@ -70,8 +71,8 @@ func showSharing(console *console, cause *trial.Cause) {
 	}
 }
 
-// showFirstLog shows what followed from an error in the first test of a cause, and the end of its log; after an error that nobody wanted, the
-// part up to that.
+// showFirstLog shows what followed from an error in the first test of a cause, and the end of its log; after
+// an error that nobody wanted, the part up to that.
 func showFirstLog(console *console, cause *trial.Cause) {
 	first := cause.Tests[0]
 	if first.Error != "" {

@@ -8,8 +8,8 @@ import (
 	"github.com/gwe-project/gwe/cmd/gwe/trial"
 )
 
-// testInsideCommand is what `gwe test` starts of itself on a scratch machine. Nobody types it, and outside of one it
-// refuses.
+// testInsideCommand is what `gwe test` starts of itself on a scratch machine. Nobody types it, and outside of
+// one it refuses.
 func testInsideCommand() command {
 	return command{
 		name:     trial.InsideCommand,

@@ -12,7 +12,8 @@ import (
 	"github.com/gwe-project/gwe/schema"
 )
 
-// invalidRecipe is the error of a file of tests whose recipe is not valid: the recipe's own diagnostics say why.
+// invalidRecipe is the error of a file of tests whose recipe is not valid: the recipe's own diagnostics say
+// why.
 type invalidRecipe struct {
 	file        string
 	diagnostics schema.Diagnostics
@@ -20,7 +21,8 @@ type invalidRecipe struct {
 
 func (e invalidRecipe) Error() string { return e.file + " is not a valid recipe" }
 
-// loadTests reads files of tests and their recipes, and shows all that is wrong with them. Where anything is, no test runs.
+// loadTests reads files of tests and their recipes, and shows all that is wrong with them. Where anything is,
+// no test runs.
 func loadTests(console *console, files []string) ([]*trial.Suite, error) {
 	catalog, err := console.catalog()
 	if err != nil {
@@ -92,8 +94,8 @@ func testedRecipe(library library, operand string, catalog step.Catalog) (trial.
 	return recipe, diagnostics, nil
 }
 
-// examineTests checks a file of tests against its recipe. Where that is not valid, its own diagnostics come too, unless it is among the
-// files that are examined anyway.
+// examineTests checks a file of tests against its recipe. Where that is not valid, its own diagnostics come
+// too, unless it is among the files that are examined anyway.
 func examineTests(library library, file string, source []byte, catalog step.Catalog, examined []string) (valid bool, diagnostics schema.Diagnostics) {
 	suite, diagnostics, err := trial.Load(file, source, func(operand string) (trial.Recipe, error) {
 		recipe, _, err := testedRecipe(library, operand, catalog)

@@ -10,11 +10,12 @@ import (
 	"github.com/gwe-project/gwe/engine/trust"
 )
 
-// acceptsUntrusted reports whether the operator accepts files that a less trusted user can change: for development.
+// acceptsUntrusted reports whether the operator accepts files that a less trusted user can change: for
+// development.
 func (c *console) acceptsUntrusted() bool { return c.environment("GWE_UNTRUSTED") == "accept" }
 
-// trusts refuses a recipe that root is about to run and that a less trusted user can change. Where nothing is run, the refusal is noted for
-// the plan. A descriptor that the caller opened is the caller's word.
+// trusts refuses a recipe that root is about to run and that a less trusted user can change. Where nothing is
+// run, the refusal is noted for the plan. A descriptor that the caller opened is the caller's word.
 func (c *console) trusts(file string) error {
 	if c == nil || os.Geteuid() != 0 || c.acceptsUntrusted() || regular.Handed(file) {
 		return nil

@@ -15,7 +15,8 @@ import (
 // boot is which boot of a scratch machine this is, as gwe is made to believe: nobody can reboot one.
 type boot struct {
 	Number int `json:"number"`
-	// Begun is when it began, by the real machine's clock; Later is how much later than that clock tells it is.
+	// Begun is when it began, by the real machine's clock; Later is how much later than that clock tells it
+	// is.
 	Begun time.Duration `json:"begun"`
 	Later time.Duration `json:"later"`
 }
@@ -52,11 +53,12 @@ func postpone(skipped time.Duration) {
 	_ = now.write() // where it cannot be written, the pauses alone pass
 }
 
-// returns is how often a machine boots beyond what the test says, where something went wrong: the way back of a run may lead
-// over reboots.
+// returns is how often a machine boots beyond what the test says, where something went wrong: the way back of
+// a run may lead over reboots.
 const returns = 3
 
-// goOn lets come what the test says: while the run is suspended, and a rollback by hand when it has committed.
+// goOn lets come what the test says: while the run is suspended, and a rollback by hand when it has
+// committed.
 func (r *report) goOn(ctx context.Context, j job, global []string, killed bool) error {
 	next := j.Then
 	if r.Exit == engine.ExitWaiting {
@@ -78,8 +80,9 @@ func (r *report) goOn(ctx context.Context, j job, global []string, killed bool) 
 	return nil
 }
 
-// wait lets come what the test says while the run is suspended, and then asks how the run ended. Where something went wrong on
-// purpose, the machine boots on its own besides, as it did the last time. It gives what of next did not come.
+// wait lets come what the test says while the run is suspended, and then asks how the run ended. Where
+// something went wrong on purpose, the machine boots on its own besides, as it did the last time. It gives
+// what of next did not come.
 func (r *report) wait(ctx context.Context, j job, next []*schema.Next, global []string, killed bool) ([]*schema.Next, error) {
 	own := &schema.Next{What: schema.Scalar{Text: schema.NextReboot}}
 	for _, one := range next {

@@ -10,10 +10,11 @@ import (
 	"github.com/gwe-project/gwe/schema"
 )
 
-// Cause is one reason for which tests did not pass. Many may share one: a step whose undo is wrong makes every test fail in which a later
-// step does.
+// Cause is one reason for which tests did not pass. Many may share one: a step whose undo is wrong makes
+// every test fail in which a later step does.
 type Cause struct {
-	// Told says what is wrong and where, and what to do about it. It has no line where the recipe's place is not known.
+	// Told says what is wrong and where, and what to do about it. It has no line where the recipe's place is
+	// not known.
 	Told schema.Diagnostic
 	// Details are the other lines of what is wrong: how a file differs.
 	Details []string
@@ -21,8 +22,8 @@ type Cause struct {
 	Tests []Result
 }
 
-// Causes are the reasons for which tests did not pass, each one once, in the order of the first test that has it. What is wrong in a test
-// beside a reason that is known already is a reason of its own.
+// Causes are the reasons for which tests did not pass, each one once, in the order of the first test that has
+// it. What is wrong in a test beside a reason that is known already is a reason of its own.
 func Causes(results []Result) []*Cause {
 	var all []*Cause
 	known := map[string]*Cause{}
@@ -52,12 +53,14 @@ func Causes(results []Result) []*Cause {
 	return all
 }
 
-// finding is one thing that was not as expected. about says of what it is one of several: "the tree is not as before".
+// finding is one thing that was not as expected. about says of what it is one of several: "the tree is not as
+// before".
 type finding struct {
 	about, text string
 }
 
-// findings takes the problems of a test apart. Where the run ended by an error that nobody expected, all else follows from that.
+// findings takes the problems of a test apart. Where the run ended by an error that nobody expected, all else
+// follows from that.
 func (r Result) findings() []finding {
 	if r.Error != "" {
 		return []finding{{text: r.Error}}
@@ -79,7 +82,8 @@ func (r Result) findings() []finding {
 	return all
 }
 
-// key tells a finding from others. What a line holds that no two runs share, a time or a number of a process, does not count.
+// key tells a finding from others. What a line holds that no two runs share, a time or a number of a process,
+// does not count.
 func (f finding) key() string {
 	first, _, _ := strings.Cut(f.text, "\n")
 	return f.about + "\x00" + numbers.ReplaceAllString(first, "0")
@@ -87,8 +91,8 @@ func (f finding) key() string {
 
 var numbers = regexp.MustCompile(`\d{3,}`)
 
-// details are the lines of a finding that stand below what is told, or below those of the last finding. What is told is the first line of the
-// first finding, or what that is about.
+// details are the lines of a finding that stand below what is told, or below those of the last finding. What
+// is told is the first line of the first finding, or what that is about.
 func (f finding) details(last finding) []string {
 	lines := strings.Split(f.text, "\n")
 	switch {
@@ -231,7 +235,8 @@ func stepOf(recipe *schema.Recipe, name string) *schema.Step {
 // round is how the names of a step end in the rounds of a for-each: "-2".
 var round = regexp.MustCompile(`(-\d+)+$`)
 
-// Places lists at which steps the tests of one case failed, for a reader who knows the case: "fail-at enable (before, after), reload (before)".
+// Places lists at which steps the tests of one case failed, for a reader who knows the case: "fail-at enable
+// (before, after), reload (before)".
 func Places(results []Result) string {
 	var order []string
 	moments := map[string][]string{}

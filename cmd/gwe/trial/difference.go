@@ -104,8 +104,8 @@ func (t tree) without(ignored []string) tree {
 	return left
 }
 
-// settled gives the tree without what gwe keeps beside it, under names of its own, for the undo by hand of a run that has
-// committed. Of a run that has not, such a name would be a leftover.
+// settled gives the tree without what gwe keeps beside it, under names of its own, for the undo by hand of a
+// run that has committed. Of a run that has not, such a name would be a leftover.
 func (t tree) settled() tree {
 	left := tree{}
 	for path, one := range t {
@@ -116,7 +116,8 @@ func (t tree) settled() tree {
 	return left
 }
 
-// apart gives the tree without what hard links say: another path may share a file that itself has not changed.
+// apart gives the tree without what hard links say: another path may share a file that itself has not
+// changed.
 func (t tree) apart() tree {
 	all := tree{}
 	for path, one := range t {

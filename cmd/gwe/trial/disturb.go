@@ -15,8 +15,8 @@ import (
 	"github.com/gwe-project/gwe/engine/step"
 )
 
-// Disturbance is what stands between the engine, its step types and its journals on a scratch machine: it writes down what
-// the run comes to, and makes one thing go wrong.
+// Disturbance is what stands between the engine, its step types and its journals on a scratch machine: it
+// writes down what the run comes to, and makes one thing go wrong.
 type Disturbance struct {
 	fault   *Fault
 	pass    map[string]bool
@@ -83,8 +83,8 @@ func (t disturbedType) Do(ctx context.Context, run *step.Run, arguments map[stri
 	return outputs, err
 }
 
-// arrive writes down that a step is carried out, and tells whether it is the one that goes wrong. Once it did, so does
-// each further attempt.
+// arrive writes down that a step is carried out, and tells whether it is the one that goes wrong. Once it
+// did, so does each further attempt.
 func (d *Disturbance) arrive(label string) bool {
 	d.mutex.Lock()
 	defer d.mutex.Unlock()

@@ -8,8 +8,8 @@ import (
 	"github.com/gwe-project/gwe/schema"
 )
 
-// faults lists all that can go wrong in a run that ended well: each execution of a step, about to act and having acted;
-// and, where gwe is killed, the commit too.
+// faults lists all that can go wrong in a run that ended well: each execution of a step, about to act and
+// having acted; and, where gwe is killed, the commit too.
 func faults(well *report, kill bool) []*Fault {
 	var all []*Fault
 	for _, one := range well.Events {
@@ -40,8 +40,8 @@ func (f *Fault) String() string {
 	return fmt.Sprintf("step %s %s %s", f.Step, what, when)
 }
 
-// judgeEvery tells what is wrong with the end of a run in which something went wrong, by a run in which nothing did: the
-// tree must be as before or, behind the commit, as after.
+// judgeEvery tells what is wrong with the end of a run in which something went wrong, by a run in which
+// nothing did: the tree must be as before or, behind the commit, as after.
 func judgeEvery(standIns []*schema.StandIn, fault *Fault, well, r *report, ignored []string) []string {
 	if findings := missed(fault, r); len(findings) > 0 {
 		return findings
@@ -62,9 +62,10 @@ func judgeEvery(standIns []*schema.StandIn, fault *Fault, well, r *report, ignor
 	return judgeCommitted(before, after, well, ignored, !r.struckBehindCommit())
 }
 
-// judgeCommitted compares the tree of a run that went on, or ended behind its commit. What a run without a fault leaves alone is
-// as before; all else is as at that run's commit or as at its end, for a step behind the commit may not have acted. Where
-// the fault came before the commit, and was forgiven, what the step would have changed may be as before too.
+// judgeCommitted compares the tree of a run that went on, or ended behind its commit. What a run without a
+// fault leaves alone is as before; all else is as at that run's commit or as at its end, for a step behind
+// the commit may not have acted. Where the fault came before the commit, and was forgiven, what the step
+// would have changed may be as before too.
 func judgeCommitted(before, after tree, well *report, ignored []string, forgiven bool) []string {
 	before, after = before.apart(), after.apart().settled()
 	wasBefore, atEnd := well.Later.withoutLater(well.Before.without(ignored), well.After.without(ignored))

@@ -15,13 +15,15 @@ import (
 const (
 	// tick is how long the fast clock looks whether something happens before it lets time pass.
 	tick = 10 * time.Millisecond
-	// mostReal is how long it waits in real time for other programs of the machine, in all: what they do, they have done by then.
+	// mostReal is how long it waits in real time for other programs of the machine, in all: what they do,
+	// they have done by then.
 	mostReal = 20 * time.Second
 )
 
-// fastClock is the clock of gwe on a scratch machine (pace.Clock). A pause takes no time there: nobody is in the world but gwe, so where all its
-// steps wait, the next thing to happen is the end of the first wait. Where another program lives, a daemon of setup say, it may be what is
-// waited for, and time is real for a while.
+// fastClock is the clock of gwe on a scratch machine (pace.Clock). A pause takes no time there: nobody is in
+// the world but gwe, so where all its steps wait, the next thing to happen is the end of the first wait.
+// Where another program lives, a daemon of setup say, it may be what is waited for, and time is real for a
+// while.
 type fastClock struct {
 	mutex sync.Mutex
 	// skipped is the time that was let pass.
@@ -33,12 +35,14 @@ type fastClock struct {
 	busy, moves int
 	// real is how long other programs were waited for.
 	real time.Duration
-	// passed is told how much time was let pass, and others reports whether another program lives on the machine.
+	// passed is told how much time was let pass, and others reports whether another program lives on the
+	// machine.
 	passed func(skipped time.Duration)
 	others func() bool
 }
 
-// end is when something ends, what happens then, and what makes it happen in real time; nil for a pause, which looks itself.
+// end is when something ends, what happens then, and what makes it happen in real time; nil for a pause,
+// which looks itself.
 type end struct {
 	at   time.Duration
 	come func()
@@ -118,7 +122,8 @@ func (c *fastClock) remove(all *[]*end, one *end) {
 	}
 }
 
-// pass lets the time pass until the first wait or time-out is over, if nothing has happened since moves was told, and nothing happens.
+// pass lets the time pass until the first wait or time-out is over, if nothing has happened since moves was
+// told, and nothing happens.
 func (c *fastClock) pass(moves int) {
 	others := c.others()
 	c.mutex.Lock()
@@ -147,7 +152,8 @@ func (c *fastClock) pass(moves int) {
 	}
 }
 
-// othersLive reports whether a process lives that is not of the test itself: its init, the role that works, and gwe.
+// othersLive reports whether a process lives that is not of the test itself: its init, the role that works,
+// and gwe.
 func othersLive() bool {
 	known := []string{"1", strconv.Itoa(os.Getppid()), strconv.Itoa(os.Getpid())}
 	entries, err := os.ReadDir("/proc")

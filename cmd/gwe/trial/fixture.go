@@ -21,8 +21,8 @@ type workshop struct {
 	keys   map[string]bundle.KeyFiles
 }
 
-// build puts a fixture below a root. Hard links and then signatures come last: what they share and are over may stand below
-// them in the file.
+// build puts a fixture below a root. Hard links and then signatures come last: what they share and are over
+// may stand below them in the file.
 func (w *workshop) build(ctx context.Context, root string, all []*schema.Placed) error {
 	for turn := range 3 {
 		for _, one := range all {
@@ -93,8 +93,9 @@ func (w *workshop) place(ctx context.Context, root string, one *schema.Placed) e
 	return os.Chtimes(path, written, written)
 }
 
-// builtAt is the time of a file of a fixture. Equal files have one time, so that a release's file may become a link to the one of the release
-// before; others differ, as files do that were written at different times, and what compares size and time sees that.
+// builtAt is the time of a file of a fixture. Equal files have one time, so that a release's file may become
+// a link to the one of the release before; others differ, as files do that were written at different times,
+// and what compares size and time sees that.
 func builtAt(content string) time.Time {
 	const day = 24 * 60 * 60
 	return time.Date(2026, 1, 1, 0, 0, int(crc32.ChecksumIEEE([]byte(content))%day), 0, time.UTC)

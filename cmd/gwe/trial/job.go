@@ -10,7 +10,8 @@ import (
 // job is what one scratch machine is made for.
 type job struct {
 	Layout scratch.Layout `json:"layout"`
-	// Recipe is the RECIPE operand inside; Source is written there where the recipe is no file of the real machine.
+	// Recipe is the RECIPE operand inside; Source is written there where the recipe is no file of the real
+	// machine.
 	Recipe string `json:"recipe"`
 	Source []byte `json:"source,omitempty"`
 	// Plugins are the folders of plugins inside.
@@ -40,18 +41,20 @@ type Fault struct {
 
 // report is what a scratch machine tells.
 type report struct {
-	// Broken says why there was no test; Hint what to do. Of a test that was, Error is the one that ended the run, "" where it ended well,
-	// with its own hint, and Others are the errors on its way back.
+	// Broken says why there was no test; Hint what to do. Of a test that was, Error is the one that ended the
+	// run, "" where it ended well, with its own hint, and Others are the errors on its way back.
 	Broken string   `json:"broken,omitempty"`
 	Hint   string   `json:"hint,omitempty"`
 	Error  string   `json:"error,omitempty"`
 	Others []string `json:"others,omitempty"`
 
-	// Before and After are the trees around all that gwe did; Commit is the one right behind the commit, if there was one.
+	// Before and After are the trees around all that gwe did; Commit is the one right behind the commit, if
+	// there was one.
 	Before, Commit, After tree
 	// Later is what came between the commit and a rollback by hand; nil where there was none.
 	Later *later `json:"later,omitempty"`
-	// Exit is gwe's; where it was killed, that of the recovery. Of a run that was suspended it is the run's own.
+	// Exit is gwe's; where it was killed, that of the recovery. Of a run that was suspended it is the run's
+	// own.
 	Exit int `json:"exit"`
 	// Log is what people saw, one line each; Said is what it tells, without marks and times.
 	Log  string   `json:"log"`
@@ -69,14 +72,16 @@ type report struct {
 
 // event is one thing that gwe came to.
 type event struct {
-	// Kind is "step" for the execution of a step, "committed", or "fault" for what went wrong on purpose; "frame" where a step is about
-	// to act, "undo-step" for a step of its undo, "undone" where that is over in its place, and "call" for that of a stand-in.
+	// Kind is "step" for the execution of a step, "committed", or "fault" for what went wrong on purpose;
+	// "frame" where a step is about to act, "undo-step" for a step of its undo, "undone" where that is over
+	// in its place, and "call" for that of a stand-in.
 	Kind   string `json:"kind"`
 	Step   string `json:"step,omitempty"`
 	Number int    `json:"number,omitempty"`
 	// ID is the step's; "" where it has none.
 	ID string `json:"id,omitempty"`
-	// Frame is the number of the frame; Changes tells that its step changes what is at a path, and New that nothing was there.
+	// Frame is the number of the frame; Changes tells that its step changes what is at a path, and New that
+	// nothing was there.
 	Frame   int  `json:"frame,omitempty"`
 	Changes bool `json:"changes,omitempty"`
 	New     bool `json:"new,omitempty"`

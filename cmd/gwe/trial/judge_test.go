@@ -75,7 +75,8 @@ func TestJudge(t *testing.T) {
 	}
 }
 
-// TestJudgeEvery: before the commit the tree must be as before; behind it as at the commit or at the end, path by path.
+// TestJudgeEvery: before the commit the tree must be as before; behind it as at the commit or at the end,
+// path by path.
 func TestJudgeEvery(t *testing.T) {
 	at := func(link, done string) tree {
 		all := tree{"/link": {Kind: "link", Target: link}, "/other": file("o")}

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// lineDifference shows how one text became another: a line that went after "-", one that came after "+", and one line that
-// stayed around them.
+// lineDifference shows how one text became another: a line that went after "-", one that came after "+", and
+// one line that stayed around them.
 func lineDifference(was, is string) string {
 	a, b := lines(was), lines(is)
 	var shown []string
@@ -45,8 +45,8 @@ type edit struct {
 	text string
 }
 
-// script is the shortest way from a to b. It takes time and memory with the product of their lengths, which are those of
-// small files.
+// script is the shortest way from a to b. It takes time and memory with the product of their lengths, which
+// are those of small files.
 func script(a, b []string) []edit {
 	// common[i][j] is the length of the longest common part of a[i:] and b[j:].
 	common := make([][]int, len(a)+1)

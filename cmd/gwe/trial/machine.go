@@ -19,8 +19,8 @@ import (
 	"github.com/gwe-project/gwe/schema"
 )
 
-// InsideCommand is the command by which this program starts itself for a test; its first operand is a role. Nobody types
-// it: outside of a scratch machine each role refuses.
+// InsideCommand is the command by which this program starts itself for a test; its first operand is a role.
+// Nobody types it: outside of a scratch machine each role refuses.
 const InsideCommand = "test-inside"
 
 // The roles of InsideCommand, in the order in which one starts the next.
@@ -30,8 +30,8 @@ const (
 	RoleGwe     = "gwe"
 )
 
-// start carries a job out on a machine of its own, and waits for the report. Root is an empty folder, which goes in the
-// end unless it is kept.
+// start carries a job out on a machine of its own, and waits for the report. Root is an empty folder, which
+// goes in the end unless it is kept.
 func start(ctx context.Context, j job) (report, error) {
 	var err error
 	if j.Layout.Outside, err = scratch.Outside(); err != nil {
@@ -64,8 +64,8 @@ func start(ctx context.Context, j job) (report, error) {
 	return r, nil
 }
 
-// Machine is the role of the machine's init: it makes the machine, starts the work there, and waits for every process that
-// lost its parent, as an init does. The job comes from in, and the report goes to out.
+// Machine is the role of the machine's init: it makes the machine, starts the work there, and waits for every
+// process that lost its parent, as an init does. The job comes from in, and the report goes to out.
 func Machine(ctx context.Context, in io.Reader, out io.Writer) error {
 	given, err := io.ReadAll(in)
 	if err != nil {
@@ -102,8 +102,8 @@ func Machine(ctx context.Context, in io.Reader, out io.Writer) error {
 	}
 }
 
-// environment is that of gwe on the machine. Of the real one's it keeps what the program itself was started with, which
-// no step sees; the names of places are the machine's own.
+// environment is that of gwe on the machine. Of the real one's it keeps what the program itself was started
+// with, which no step sees; the names of places are the machine's own.
 func environment() []string {
 	return append(os.Environ(), "HOME=/root", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "TMPDIR=/tmp",
 		"TZ=UTC", "GWE_STATE_DIR="+stateFolder, claim.Variable+"=", "XDG_STATE_HOME=", "XDG_CONFIG_HOME=", "NO_COLOR=1")
@@ -111,7 +111,8 @@ func environment() []string {
 
 func tell(out io.Writer, r report) error { return json.NewEncoder(out).Encode(r) }
 
-// outside puts the recipe's name for people in the place of its path on the machine, and those of its neighbours likewise.
+// outside puts the recipe's name for people in the place of its path on the machine, and those of its
+// neighbours likewise.
 func (r *report) outside(inside, shown string) {
 	folder := filepath.Dir(shown) + "/"
 	if folder == "./" {
@@ -147,14 +148,15 @@ const (
 	commitFile  = scratch.Folder + "/commit"
 	recipesPath = scratch.Folder + "/recipes"
 	pluginsPath = scratch.Folder + "/plugins"
-	// ownCopy is the end of a plugin folder's copy: root runs no plugin of others, and who is root outside may be nobody inside.
+	// ownCopy is the end of a plugin folder's copy: root runs no plugin of others, and who is root outside
+	// may be nobody inside.
 	ownCopy      = "-copy"
 	standInsPath = scratch.Folder + "/stand-ins"
 	callsPath    = scratch.Folder + "/calls"
 )
 
-// hireStandIns puts programs in the place of others. Each is a script that writes down how it was called, prints its
-// lines, and exits. A name without a slash comes first in PATH.
+// hireStandIns puts programs in the place of others. Each is a script that writes down how it was called,
+// prints its lines, and exits. A name without a slash comes first in PATH.
 func hireStandIns(all []*schema.StandIn) error {
 	for i, one := range all {
 		if i == 0 {

@@ -7,7 +7,8 @@ import (
 	"github.com/gwe-project/gwe/engine/journal"
 )
 
-// Journals stands between the engine and its journals: it looks at the tree after the commit, and writes down what is changed and undone.
+// Journals stands between the engine and its journals: it looks at the tree after the commit, and writes down
+// what is changed and undone.
 func (d *Disturbance) Journals(written journal.Writer) journal.Writer {
 	return observedJournal{written, d}
 }
@@ -31,7 +32,8 @@ func (o observedJournal) Note(kind string, data any) error {
 	return o.observe(kind, data, func() error { return o.Writer.Note(kind, data) })
 }
 
-// observe writes a record, and down what it says of a frame: that it exists before its step acts, and that it is undone when it is.
+// observe writes a record, and down what it says of a frame: that it exists before its step acts, and that it
+// is undone when it is.
 func (o observedJournal) observe(kind string, data any, write func() error) error {
 	if err := write(); err != nil {
 		return err
@@ -63,8 +65,8 @@ func (o observedJournal) observe(kind string, data any, write func() error) erro
 	return d.err
 }
 
-// changes reports whether a step is about to change what a program may have taken up, which is something at a path; and whether nothing is
-// there yet. A new release that no step has named yet is nobody's.
+// changes reports whether a step is about to change what a program may have taken up, which is something at a
+// path; and whether nothing is there yet. A new release that no step has named yet is nobody's.
 func (d *Disturbance) changes(name string, arguments map[string]json.RawMessage) (changes, fresh bool) {
 	found, ok := d.catalog.Find(name)
 	if !ok || found.About().Fresh {

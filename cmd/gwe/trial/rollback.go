@@ -13,7 +13,8 @@ import (
 	"github.com/gwe-project/gwe/schema"
 )
 
-// later is what the test's own script did between the commit and the rollback by hand: what the machine did meanwhile.
+// later is what the test's own script did between the commit and the rollback by hand: what the machine did
+// meanwhile.
 type later struct {
 	// Made are the entries that it made or changed, as it left them.
 	Made tree `json:"made"`
@@ -21,8 +22,8 @@ type later struct {
 	Removed map[string]bool `json:"removed"`
 }
 
-// rollBack lets gwe roll the run back by hand, when the script has done what the machine does meanwhile. A run that has not committed
-// has nothing to roll back, and ends as it has ended.
+// rollBack lets gwe roll the run back by hand, when the script has done what the machine does meanwhile. A
+// run that has not committed has nothing to roll back, and ends as it has ended.
 func (r *report) rollBack(ctx context.Context, script string, global []string) error {
 	runs, err := engine.State{Folder: stateFolder}.List()
 	if err != nil || len(runs) == 0 {
@@ -68,8 +69,8 @@ func (r *report) meanwhile(ctx context.Context, script string) (*later, error) {
 	return did, nil
 }
 
-// lost reports what the machine had made or changed since the commit and the rollback deleted: it must be where it was, or in a directory that gwe
-// moved it to.
+// lost reports what the machine had made or changed since the commit and the rollback deleted: it must be
+// where it was, or in a directory that gwe moved it to.
 func lost(r *report) []string {
 	if r.Later == nil {
 		return nil
@@ -103,7 +104,8 @@ func movedAside(one entry, is tree) bool {
 	return false
 }
 
-// keptAside reports whether a path lies in a directory of gwe's that holds what came after a commit: .NAME.kept-RUN.
+// keptAside reports whether a path lies in a directory of gwe's that holds what came after a commit:
+// .NAME.kept-RUN.
 func keptAside(at string) bool {
 	for ; at != "/" && at != "."; at = path.Dir(at) {
 		if name := path.Base(at); strings.HasPrefix(name, ".") && strings.Contains(name, ".kept-") {
@@ -113,7 +115,8 @@ func keptAside(at string) bool {
 	return false
 }
 
-// withoutLater gives both trees without what came after the commit: a rollback leads back to what was before the run, and keeps that.
+// withoutLater gives both trees without what came after the commit: a rollback leads back to what was before
+// the run, and keeps that.
 func (l *later) withoutLater(before, after tree) (tree, tree) {
 	if l == nil {
 		return before, after

@@ -38,7 +38,8 @@ type Result struct {
 	Fault string `json:"fault,omitempty"`
 	// Problems are what was not as expected; none means that the test passed.
 	Problems []string `json:"problems,omitempty"`
-	// Error is the one that ended the run, or an undo in it, where that was not expected; Hint is what to do about it.
+	// Error is the one that ended the run, or an undo in it, where that was not expected; Hint is what to do
+	// about it.
 	Error string `json:"error,omitempty"`
 	Hint  string `json:"hint,omitempty"`
 	// Log is gwe's, of a test that did not pass.
@@ -48,7 +49,8 @@ type Result struct {
 	// Folder is the root that was kept; "" where none was.
 	Folder string `json:"folder,omitempty"`
 
-	// fault is what went wrong on purpose; nil is nothing. step is the one in the recipe at which it did, nil where it is not in it.
+	// fault is what went wrong on purpose; nil is nothing. step is the one in the recipe at which it did, nil
+	// where it is not in it.
 	fault *Fault
 	step  *schema.Step
 	// recipe is the recipe's name for people, and tested what it says; at is where the case has its name.
@@ -60,8 +62,8 @@ type Result struct {
 // Passed reports whether all was as expected.
 func (r Result) Passed() bool { return len(r.Problems) == 0 }
 
-// Run runs the cases and shows each one's results when it has ended, in the order of the files. Its error means that the
-// tests could not be run.
+// Run runs the cases and shows each one's results when it has ended, in the order of the files. Its error
+// means that the tests could not be run.
 func (r *Runner) Run(ctx context.Context, suites []*Suite, show func(results []Result)) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)

@@ -9,9 +9,10 @@ import (
 	"github.com/gwe-project/gwe/schema"
 )
 
-// A program that ran after a change, on the way forward, may have taken it up. If the change is undone and the program never runs again,
-// it still has the change: gwe says that all was rolled back, and the new version runs. Programs that are called by steps without effects only look, and
-// those that a stand-in calls unaffected have nothing of it.
+// A program that ran after a change, on the way forward, may have taken it up. If the change is undone and
+// the program never runs again, it still has the change: gwe says that all was rolled back, and the new
+// version runs. Programs that are called by steps without effects only look, and those that a stand-in calls
+// unaffected have nothing of it.
 
 // change is a frame that changed something, as the events of a run tell.
 type change struct {
@@ -22,7 +23,8 @@ type change struct {
 	// undone is when it was undone; 0 where it was not. undoes tells that its undo did something.
 	undone int
 	undoes bool
-	// fresh means that nothing was there before: who stops a program in the undo of the step that started it has told it enough.
+	// fresh means that nothing was there before: who stops a program in the undo of the step that started it
+	// has told it enough.
 	fresh bool
 }
 

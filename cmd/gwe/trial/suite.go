@@ -38,8 +38,8 @@ func (r Recipe) shown() string {
 	return filepath.Clean(r.Operand)
 }
 
-// Load reads a file of tests and checks it against its recipe, which find compiles. What is wrong with the recipe comes as
-// the error. The suite is nil where the diagnostics have errors.
+// Load reads a file of tests and checks it against its recipe, which find compiles. What is wrong with the
+// recipe comes as the error. The suite is nil where the diagnostics have errors.
 func Load(file string, source []byte, find func(operand string) (Recipe, error)) (*Suite, schema.Diagnostics, error) {
 	parsed, diagnostics := schema.ParseSuite(file, source)
 	if parsed == nil || diagnostics.HasErrors() {
@@ -159,8 +159,8 @@ func (s *Suite) inputs(one *schema.Case) []schema.Binding {
 	return over(s.Setup.Inputs, one.Inputs, func(b schema.Binding) string { return b.Name.Text })
 }
 
-// fixture is the file's, and the case's over it: what a case puts at a path takes the place of all that the file has there
-// and below; around what is below, a directory or a mount point stands.
+// fixture is the file's, and the case's over it: what a case puts at a path takes the place of all that the
+// file has there and below; around what is below, a directory or a mount point stands.
 func (s *Suite) fixture(one *schema.Case) []*schema.Placed {
 	shared := slices.DeleteFunc(slices.Clone(s.Setup.Fixture), func(shared *schema.Placed) bool {
 		return slices.ContainsFunc(one.Fixture, func(own *schema.Placed) bool {

@@ -41,7 +41,8 @@ func Work(ctx context.Context, in io.Reader, out io.Writer) error {
 	return tell(out, r)
 }
 
-// passed are the paths that no tree is compared at or below: what belongs to the real machine, and gwe's state and locks.
+// passed are the paths that no tree is compared at or below: what belongs to the real machine, and gwe's
+// state and locks.
 func passed(foreign []string) map[string]bool {
 	pass := map[string]bool{stateFolder: true, locksFolder: true}
 	for _, path := range foreign {
@@ -109,7 +110,8 @@ func furnish(ctx context.Context, j job) error {
 			return err
 		}
 	}
-	// The fixture may lack what every machine has for the recipe's log and locks; the state folder is no part of the tree.
+	// The fixture may lack what every machine has for the recipe's log and locks; the state folder is no part
+	// of the tree.
 	return errors.Join(os.WriteFile(inputsFile, j.Inputs, 0o600), os.MkdirAll(stateFolder, 0o700))
 }
 
@@ -133,7 +135,8 @@ func setUp(ctx context.Context, script string) error {
 	return nil
 }
 
-// run carries the recipe out as anybody does. Where gwe is killed on purpose, it then lets gwe recover, as at a boot.
+// run carries the recipe out as anybody does. Where gwe is killed on purpose, it then lets gwe recover, as at
+// a boot.
 func (r *report) run(ctx context.Context, j job) error {
 	global := []string{"--output", "json"}
 	for _, folder := range j.Plugins {
@@ -228,7 +231,8 @@ func (r *report) readEvents() error {
 	return nil
 }
 
-// readCalls reads how a stand-in was called: the number of arguments and then these, each ended by a NUL byte.
+// readCalls reads how a stand-in was called: the number of arguments and then these, each ended by a NUL
+// byte.
 func readCalls(file string) ([]string, error) {
 	text, err := os.ReadFile(file)
 	if err != nil {

@@ -1,6 +1,7 @@
 // Package durabletest gives tests a real file system whose power can be cut, and that can be full.
 //
-// It imports engine/need of ours, and is imported by tests only. They run as root, and need mkfs.ext4 (e2fsprogs).
+// It imports engine/need of ours, and is imported by tests only. They run as root, and need mkfs.ext4
+// (e2fsprogs).
 package durabletest
 
 import (
@@ -48,8 +49,8 @@ const shutDown = 2<<30 | 4<<16 | 'X'<<8 | 125
 // withoutFlush loses what is only in memory, the file system's own log included: as a power cut does.
 const withoutFlush = 2
 
-// Cut takes the power away and gives it back: what was not synced may be gone. No file on it may be open any more, or
-// it must be closed by the test before Cut returns to use.
+// Cut takes the power away and gives it back: what was not synced may be gone. No file on it may be open any
+// more, or it must be closed by the test before Cut returns to use.
 func (d *Disk) Cut() {
 	d.t.Helper()
 	folder, err := os.Open(d.Folder)
@@ -92,8 +93,9 @@ func (d *Disk) mount() {
 	d.mounted = true
 }
 
-// unmount waits until the file system is gone: a mount namespace that another process made meanwhile has the mount too, for as long as
-// it lives, and what is mounted next would be the same file system, without power still.
+// unmount waits until the file system is gone: a mount namespace that another process made meanwhile has the
+// mount too, for as long as it lives, and what is mounted next would be the same file system, without power
+// still.
 func (d *Disk) unmount() {
 	d.t.Helper()
 	if !d.mounted {

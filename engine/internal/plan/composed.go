@@ -214,7 +214,8 @@ func (f *forecast) planApart(ctx context.Context, nodes []*program.Node, role st
 	return nestedRows(rows, role)
 }
 
-// nested is the forecast of a part whose outputs are not seen from outside yet. It holds until the part is left.
+// nested is the forecast of a part whose outputs are not seen from outside yet. It holds until the part is
+// left.
 func (f *forecast) nested() (inner *forecast, leave func()) {
 	changes := len(f.steps.former)
 	return &forecast{names: maps.Clone(f.names), steps: f.steps, machine: f.machine, items: f.items, within: f.within, unsettled: f.unsettled}, func() { f.steps.revert(changes) }

@@ -36,7 +36,8 @@ type Fact struct {
 	Err error
 }
 
-// MarshalJSON gives the fact's name, type and source, its value where it has one, and why it could not be read.
+// MarshalJSON gives the fact's name, type and source, its value where it has one, and why it could not be
+// read.
 func (f Fact) MarshalJSON() ([]byte, error) {
 	told := struct {
 		Name   string          `json:"name"`
@@ -59,7 +60,8 @@ func (f Fact) MarshalJSON() ([]byte, error) {
 	return json.Marshal(told)
 }
 
-// Limits of a fact: how many bytes its text has at most, how long a program may take that says nothing else, and how long a file may.
+// Limits of a fact: how many bytes its text has at most, how long a program may take that says nothing else,
+// and how long a file may.
 const (
 	factLength  = 64 << 10
 	factTimeout = time.Minute
@@ -197,7 +199,8 @@ func (b *beginning) Write(chunk []byte) (int, error) {
 	return len(chunk), nil
 }
 
-// plain is text without the blanks and line ends around it, and without the NUL that ends it in a device tree.
+// plain is text without the blanks and line ends around it, and without the NUL that ends it in a device
+// tree.
 func plain(content []byte) (string, error) {
 	switch {
 	case len(content) > factLength:
@@ -234,7 +237,8 @@ func HostFacts() (map[string]any, value.Type, error) {
 	return facts, host.Type(), err
 }
 
-// trustedProgram refuses to run, as root, a program for a fact that a less trusted user can change. What cannot be found is told by its start.
+// trustedProgram refuses to run, as root, a program for a fact that a less trusted user can change. What
+// cannot be found is told by its start.
 func trustedProgram(fact, name string, environment []string) error {
 	if os.Geteuid() != 0 {
 		return nil

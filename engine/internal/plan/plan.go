@@ -9,15 +9,18 @@ import (
 // Plan is what a run would do.
 type Plan struct {
 	Recipe string `json:"recipe"`
-	// Facts are those of the recipe that can be read without running a program, and the sources of the others.
+	// Facts are those of the recipe that can be read without running a program, and the sources of the
+	// others.
 	Facts []Fact                `json:"facts,omitempty"`
 	Steps []program.PlannedStep `json:"steps"`
-	// Reads and Writes are the bytes that the steps will surely read and write, those that nobody knows yet left out.
+	// Reads and Writes are the bytes that the steps will surely read and write, those that nobody knows yet
+	// left out.
 	Reads  int64 `json:"reads"`
 	Writes int64 `json:"writes"`
 	// Space is what the steps need on each file system.
 	Space []PlannedSpace `json:"space,omitempty"`
-	// Refusals are why a run would be refused now, or begin and be rolled back; none where nothing stands in its way.
+	// Refusals are why a run would be refused now, or begin and be rolled back; none where nothing stands in
+	// its way.
 	Refusals []Refusal `json:"refusals,omitempty"`
 	// Warnings are what a run cannot promise on this machine.
 	Warnings []runstate.Warning `json:"warnings,omitempty"`

@@ -17,7 +17,8 @@ type Refusal struct {
 	// Error is the reason, without the step's name, and Hint what to do about it.
 	Error string `json:"error"`
 	Hint  string `json:"hint,omitempty"`
-	// Begins is set where the run would begin, and be rolled back when it comes to the step; else it would change nothing.
+	// Begins is set where the run would begin, and be rolled back when it comes to the step; else it would
+	// change nothing.
 	Begins bool `json:"begins,omitempty"`
 }
 
@@ -27,8 +28,8 @@ func (k Known) RefusalOf(err error, begins bool) Refusal {
 	return Refusal{Step: record.Where, Code: record.Code, Error: record.Message, Hint: record.Hint, Begins: begins}
 }
 
-// Refusals lists the errors of the rows that the run would meet for sure, the first one first: an error of a step that is reached before
-// anything is changed, or one that no earlier step can change.
+// Refusals lists the errors of the rows that the run would meet for sure, the first one first: an error of a
+// step that is reached before anything is changed, or one that no earlier step can change.
 func (k Known) Refusals(rows []program.PlannedStep) (found []error) {
 	var before Earlier
 	for _, row := range rows {
@@ -48,8 +49,9 @@ func (k Known) Refusals(rows []program.PlannedStep) (found []error) {
 	return found
 }
 
-// Failures lists what makes the run fail for sure when it comes to a step: conditions of the recipe's inputs and of the machine's facts,
-// which do not change in a run, and those that are known before anything is changed.
+// Failures lists what makes the run fail for sure when it comes to a step: conditions of the recipe's inputs
+// and of the machine's facts, which do not change in a run, and those that are known before anything is
+// changed.
 func (k Known) Failures(rows []program.PlannedStep) (found []Refusal) {
 	var before Earlier
 	for _, row := range rows {

@@ -22,8 +22,8 @@ func (k Known) Warnings(rows []program.PlannedStep) (all []runstate.Warning) {
 	return append(all, k.undoWarnings(rows)...)
 }
 
-// undoWarnings lists the steps whose undo runs a program that is not there, and that no step above it brings as far as gwe knows. A program
-// that runs before may bring it all the same, so this refuses nothing.
+// undoWarnings lists the steps whose undo runs a program that is not there, and that no step above it brings
+// as far as gwe knows. A program that runs before may bring it all the same, so this refuses nothing.
 func (k Known) undoWarnings(rows []program.PlannedStep) (all []runstate.Warning) {
 	var before Earlier
 	for _, row := range rows {

@@ -14,8 +14,8 @@ import (
 	"github.com/gwe-project/gwe/engine/step"
 )
 
-// reachable refuses a path that leads through a link by which a less trusted user could lead gwe elsewhere. Directories that are missing are
-// made by a step, or missed by it.
+// reachable refuses a path that leads through a link by which a less trusted user could lead gwe elsewhere.
+// Directories that are missing are made by a step, or missed by it.
 func reachable(machine step.Machine, path string) error {
 	if _, local := machine.(step.Mounter); !local || filepath.Clean(path) == "/" || !filepath.IsAbs(path) {
 		return nil
@@ -28,7 +28,8 @@ func reachable(machine step.Machine, path string) error {
 	return step.Stands(err, filepath.Dir(path))
 }
 
-// writable reports why nothing can be written at a path as its file system is mounted, or by this user in the directory that would hold it.
+// writable reports why nothing can be written at a path as its file system is mounted, or by this user in the
+// directory that would hold it.
 func writable(machine step.Machine, path string) error {
 	if err := reachable(machine, path); err != nil {
 		return err
@@ -55,7 +56,8 @@ func writable(machine step.Machine, path string) error {
 	return nil
 }
 
-// nearest finds a path, or the nearest one above it that is there: what is made at the path will lie on its file system.
+// nearest finds a path, or the nearest one above it that is there: what is made at the path will lie on its
+// file system.
 func nearest(machine step.Machine, path string) (string, fs.FileInfo, error) {
 	info, err := machine.Stat(path)
 	for errors.Is(err, fs.ErrNotExist) && path != filepath.Dir(path) {
@@ -65,8 +67,9 @@ func nearest(machine step.Machine, path string) (string, fs.FileInfo, error) {
 	return path, info, err
 }
 
-// VolatileState refuses a run whose journal would not survive a power cut while what it changes does: the machine would stay in
-// between, and nothing would know of it. state is the state directory, and paths are what the run changes, as far as that is known.
+// VolatileState refuses a run whose journal would not survive a power cut while what it changes does: the
+// machine would stay in between, and nothing would know of it. state is the state directory, and paths are
+// what the run changes, as far as that is known.
 func VolatileState(machine step.Machine, state string, paths []string) error {
 	folder, _, err := nearest(machine, state)
 	if err != nil {

@@ -24,7 +24,8 @@ func (m mounts) Mount(path string) (step.Mount, error) {
 	return step.Mount{}, nil
 }
 
-// TestAStateThatIsLostWithThePower is refused as soon as one of the changed paths lasts longer than the journal.
+// TestAStateThatIsLostWithThePower is refused as soon as one of the changed paths lasts longer than the
+// journal.
 func TestAStateThatIsLostWithThePower(t *testing.T) {
 	volatile, lasting := t.TempDir(), t.TempDir()
 	machine := mounts{step.Local{}, map[string]step.Mount{volatile: {Volatile: "tmpfs"}}}

@@ -11,9 +11,9 @@ import (
 	"github.com/gwe-project/gwe/schema"
 )
 
-// Load parses and compiles a recipe: everything that can be known without a machine. The program is nil where the
-// diagnostics have errors. It needs no network, no rights and no state folder. Recipes that it uses are read from the
-// library; nil is the files beside it.
+// Load parses and compiles a recipe: everything that can be known without a machine. The program is nil where
+// the diagnostics have errors. It needs no network, no rights and no state folder. Recipes that it uses are
+// read from the library; nil is the files beside it.
 func Load(file string, source []byte, catalog step.Catalog) (*Program, schema.Diagnostics) {
 	return LoadFrom(Files{}, file, source, catalog)
 }
@@ -73,8 +73,8 @@ type compiler struct {
 	recipe *schema.Recipe
 	// base is what every expression of the recipe may read, and grows until its first step.
 	base expression.Scope
-	// prefix is the path of the use by which the recipe came in, with a slash; static is the scope of its steps, and files are
-	// those of the recipes around it and its own.
+	// prefix is the path of the use by which the recipe came in, with a slash; static is the scope of its
+	// steps, and files are those of the recipes around it and its own.
 	prefix string
 	static *StaticScope
 	files  []string
@@ -109,7 +109,8 @@ func (c *compiler) outputs(behind visibleNames) []NamedValue {
 	return outputs
 }
 
-// variables compiles vars from top to bottom: each one may read those above it. From here on the run is known too.
+// variables compiles vars from top to bottom: each one may read those above it. From here on the run is known
+// too.
 func (c *compiler) variables() []NamedValue {
 	c.base = c.base.With("run", runType())
 	object := value.Type{Kind: value.KindObject}
@@ -196,7 +197,8 @@ func (a *StaticScope) noteReads(left []value.Field) {
 	}
 }
 
-// leaves reports whether the node leaves outputs of its own. One whose action is wrong leaves none, and still has its name.
+// leaves reports whether the node leaves outputs of its own. One whose action is wrong leaves none, and still
+// has its name.
 func (n *Node) leaves() bool {
 	return n.Leaf() != nil || As[*Used](n) != nil || n.Step.Action == nil
 }
@@ -213,7 +215,8 @@ func (n *Node) visible(left value.Field, optional bool) value.Field {
 	return value.Field{Name: left.Name, Type: value.ListOf(left.Type)}
 }
 
-// undo compiles what the author adds to a step's undo, in its place and last. It runs when nobody knows how far the step itself came.
+// undo compiles what the author adds to a step's undo, in its place and last. It runs when nobody knows how
+// far the step itself came.
 func (c *compiler) undo(n *Node, inner, behind visibleNames) {
 	if len(n.Step.Undo)+len(n.Step.UndoLast) == 0 {
 		return

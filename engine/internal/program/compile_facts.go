@@ -31,8 +31,8 @@ func (c *compiler) facts() {
 	}
 }
 
-// locks compiles the names of the locks. They are taken before the run exists and before any fact is read, so they read
-// the inputs, the host, and the variables that read no more than that.
+// locks compiles the names of the locks. They are taken before the run exists and before any fact is read, so
+// they read the inputs, the host, and the variables that read no more than that.
 func (c *compiler) locks() {
 	object := value.Type{Kind: value.KindObject}
 	for _, variable := range c.program.Variables {

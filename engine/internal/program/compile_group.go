@@ -7,8 +7,8 @@ import (
 	"github.com/gwe-project/gwe/schema"
 )
 
-// group compiles a group: its steps see those above and each other, and steps behind see them. Where there is a rescue,
-// nobody knows behind the group how far its steps came.
+// group compiles a group: its steps see those above and each other, and steps behind see them. Where there is
+// a rescue, nobody knows behind the group how far its steps came.
 func (c *compiler) group(n *Node, action schema.Group, v visibleNames) visibleNames {
 	g, at := &Group{}, spot{parent: n, static: n.Own, rescues: n.Rescues}
 	n.Construct = g

@@ -11,11 +11,11 @@ import (
 type Waiting struct {
 	single
 	Cause runstate.Cause
-	// Within is the time that the run waits; attempts and boots are nil where the usual number holds, hold where await need
-	// be true only once, and command where the usual program reboots the machine.
+	// Within is the time that the run waits; attempts and boots are nil where the usual number holds, hold
+	// where await need be true only once, and command where the usual program reboots the machine.
 	Within, attempts, boots, Hold, Command Dynamic
-	// Expect is judged once after a boot; await is asked again and again. Both may be nil, and read host and facts as they
-	// are when they are asked.
+	// Expect is judged once after a boot; await is asked again and again. Both may be nil, and read host and
+	// facts as they are when they are asked.
 	Expect, Await *Condition
 }
 

@@ -25,9 +25,9 @@ type readRecipe struct {
 	seen, wrong bool
 }
 
-// use compiles another recipe where it is used. It has its own names and ids, and of the recipe around it only what with
-// hands in. What has no meaning there is passed over: its triggers; its commit, for the run commits as a whole; its lock and
-// its failsafe, which the recipe that is started must have then.
+// use compiles another recipe where it is used. It has its own names and ids, and of the recipe around it
+// only what with hands in. What has no meaning there is passed over: its triggers; its commit, for the run
+// commits as a whole; its lock and its failsafe, which the recipe that is started must have then.
 func (c *compiler) use(n *Node, action schema.Use, scope expression.Scope) {
 	n.Construct = &Used{Scope: &StaticScope{Parent: n.Own, Owner: n, Loops: n.Own.Loops}}
 	if action.Recipe.Text == "" {
@@ -102,7 +102,8 @@ func (c *compiler) find(action schema.Use) (string, *readRecipe) {
 	return file, known
 }
 
-// reportErrors passes on what is wrong with a used recipe. Of what is only odd there, its own validation tells.
+// reportErrors passes on what is wrong with a used recipe. Of what is only odd there, its own validation
+// tells.
 func (c *compiler) reportErrors(diagnostics schema.Diagnostics) {
 	for _, diagnostic := range diagnostics {
 		if diagnostic.Severity == schema.Error {

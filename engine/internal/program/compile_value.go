@@ -19,7 +19,8 @@ var (
 	anyType      = value.Type{Kind: value.KindAny}
 )
 
-// value compiles a value of the recipe for a place that wants a type. Its literals were checked by the schema already.
+// value compiles a value of the recipe for a place that wants a type. Its literals were checked by the schema
+// already.
 func (c *compiler) value(node schema.Node, want value.Type, scope expression.Scope) Dynamic {
 	switch node := node.(type) {
 	case schema.Scalar:

@@ -8,8 +8,8 @@ import (
 	"github.com/gwe-project/gwe/engine/value"
 )
 
-// TellsApart reports whether a condition tells the new system from the one that the run started in: it did not hold there. The run's
-// names are those of its start.
+// TellsApart reports whether a condition tells the new system from the one that the run started in: it did
+// not hold there. The run's names are those of its start.
 func (c *Condition) TellsApart(start map[string]any) bool {
 	if c == nil {
 		return false
@@ -18,7 +18,8 @@ func (c *Condition) TellsApart(start map[string]any) bool {
 	return err == nil && held == false
 }
 
-// Changed says what of the host and the facts that the condition reads is not as at the start; "" where all is.
+// Changed says what of the host and the facts that the condition reads is not as at the start; "" where all
+// is.
 func (c *Condition) Changed(start, now map[string]any) string {
 	var differs []string
 	for _, read := range c.References() {

@@ -8,7 +8,8 @@ import (
 	"github.com/gwe-project/gwe/engine/value"
 )
 
-// Construct is what a node does. There is one type for each construct of the language; the compiler chooses it by the step's action.
+// Construct is what a node does. There is one type for each construct of the language; the compiler chooses
+// it by the step's action.
 type Construct interface {
 	// kind is what the log calls the node's task.
 	Kind() string
@@ -23,11 +24,13 @@ type Construct interface {
 // Composition is a construct that is made of other steps.
 type Composition interface {
 	Construct
-	// contents is one attempt, which began behind the frame before: its steps run within the time of inner, and a rescue within that of ctx.
+	// contents is one attempt, which began behind the frame before: its steps run within the time of inner,
+	// and a rescue within that of ctx.
 	Contents(ctx, inner context.Context, x Performer, n *Node, r runstate.Rounds, before int, task *tasklog.Task) (map[string]any, error)
 	// planContents plans its steps; over is true where the run ends in them.
 	PlanContents(ctx context.Context, f Planner, n *Node, row *PlannedStep) (rows []PlannedStep, over bool)
-	// inner are the steps that it carries out where all goes well; seen are those whose ids can be read behind it.
+	// inner are the steps that it carries out where all goes well; seen are those whose ids can be read
+	// behind it.
 	Inner() (steps, seen []*Node)
 	// last is what runs at the node's end, good or bad.
 	last() []*Node
@@ -37,7 +40,8 @@ type Composition interface {
 type Performer interface {
 	// List carries out steps in their order.
 	List(ctx context.Context, nodes []*Node, r runstate.Rounds, parent *tasklog.Task) error
-	// Compose carries out a composition: its contents, what it owes at its end, and the outputs that become visible around it.
+	// Compose carries out a composition: its contents, what it owes at its end, and the outputs that become
+	// visible around it.
 	Compose(ctx context.Context, n *Node, r runstate.Rounds, names map[string]any, task *tasklog.Task) error
 	// Parallel carries out branches side by side.
 	Parallel(ctx context.Context, n *Node, r runstate.Rounds, task *tasklog.Task) error

@@ -16,7 +16,8 @@ type Leaf struct {
 	arguments []NamedValue
 }
 
-// Leaf is the node's construct if it is a step of a step type, else nil. Every frame that is no part of a group has one.
+// Leaf is the node's construct if it is a step of a step type, else nil. Every frame that is no part of a
+// group has one.
 func (n *Node) Leaf() *Leaf { return As[*Leaf](n) }
 
 // StepType is the step type of a leaf, else nil.

@@ -8,8 +8,8 @@ import (
 	"github.com/gwe-project/gwe/engine/tasklog"
 )
 
-// usualBoots is how many boots a suspended run outlives where the recipe says nothing: a machine that boots over and over
-// comes to an end.
+// usualBoots is how many boots a suspended run outlives where the recipe says nothing: a machine that boots
+// over and over comes to an end.
 const usualBoots = 10
 
 // UsualReboot is the program that reboots the machine where the recipe names none.

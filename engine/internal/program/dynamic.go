@@ -62,7 +62,8 @@ func (t text) Source() string {
 	return shown.String()
 }
 
-// List is a list with dynamic elements. Each element is evaluated after the list is split: a value never becomes two.
+// List is a list with dynamic elements. Each element is evaluated after the list is split: a value never
+// becomes two.
 type List []Dynamic
 
 func (l List) Evaluate(names map[string]any) (any, error) {

@@ -7,8 +7,8 @@ import (
 	"github.com/gwe-project/gwe/engine/value"
 )
 
-// EncodeObject is the journal's form of the members of an object: arguments, outputs. Absent members are left out, and a
-// secret is "***".
+// EncodeObject is the journal's form of the members of an object: arguments, outputs. Absent members are left
+// out, and a secret is "***".
 func EncodeObject(object value.Type, values map[string]any) (map[string]json.RawMessage, error) {
 	encoded := make(map[string]json.RawMessage, len(values))
 	for _, field := range object.Fields {

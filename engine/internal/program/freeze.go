@@ -11,7 +11,8 @@ import (
 	"github.com/gwe-project/gwe/engine/value"
 )
 
-// Freeze keeps the recipe as it is now, and those that it uses: recovery runs these copies, whatever becomes of the files.
+// Freeze keeps the recipe as it is now, and those that it uses: recovery runs these copies, whatever becomes
+// of the files.
 func Freeze(p *Program, r runstate.RunDirectory) ([]runstate.UseRecord, error) {
 	var uses []runstate.UseRecord
 	for _, use := range p.uses {
@@ -74,7 +75,8 @@ func ShownInputs(p *Program, inputs map[string]any) (map[string]json.RawMessage,
 	return shown, nil
 }
 
-// UndoVersions are the versions of undo data that this gwe writes, by step type; those of version 1 are left out.
+// UndoVersions are the versions of undo data that this gwe writes, by step type; those of version 1 are left
+// out.
 func UndoVersions(p *Program) map[string]int {
 	var versions map[string]int
 	for _, n := range p.ByPath {

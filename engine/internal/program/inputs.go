@@ -15,22 +15,23 @@ import (
 
 // Given is an input as somebody gave it.
 type Given struct {
-	// Value is a string or a value.Document, which are read by the input's type, or a value that was decoded already.
+	// Value is a string or a value.Document, which are read by the input's type, or a value that was decoded
+	// already.
 	Value any
 	// Folder is what a relative path in it is relative to.
 	Folder string
 	// Open is true where the value came in the clear: by -i NAME=VALUE. A secret may not.
 	Open bool
-	// Variable is the environment variable that it came from, or "". Where it is a secret, the variable goes from this process's
-	// environment, so that no other gwe is started with it.
+	// Variable is the environment variable that it came from, or "". Where it is a secret, the variable goes
+	// from this process's environment, so that no other gwe is started with it.
 	Variable string
 }
 
 // Inputs are a recipe's inputs by name.
 type Inputs map[string]Given
 
-// Resolve checks what was given against what the recipe declares, fills in the defaults, and reports all that is wrong at
-// once.
+// Resolve checks what was given against what the recipe declares, fills in the defaults, and reports all that
+// is wrong at once.
 func (p *Program) Resolve(given Inputs) (map[string]any, error) {
 	values := map[string]any{}
 	var problems []string

@@ -13,9 +13,9 @@ import (
 
 // Library finds the recipes that others use.
 type Library interface {
-	// Find gives the recipe that the one in the file from calls by that name: a path, or the bare name of a shipped recipe.
-	// The file is what diagnostics call it, and by it recipes that use each other in a circle are found out. The error is
-	// shown behind the name.
+	// Find gives the recipe that the one in the file from calls by that name: a path, or the bare name of a
+	// shipped recipe. The file is what diagnostics call it, and by it recipes that use each other in a circle
+	// are found out. The error is shown behind the name.
 	Find(from, name string) (file string, source []byte, err error)
 }
 
@@ -49,7 +49,8 @@ type usedFile struct {
 	source           []byte
 }
 
-// Frozen is the library of a recovery: the copies that lie beside the run's journal, whatever became of the files.
+// Frozen is the library of a recovery: the copies that lie beside the run's journal, whatever became of the
+// files.
 type Frozen struct {
 	Directory runstate.RunDirectory
 	Uses      []runstate.UseRecord

@@ -11,7 +11,8 @@ import (
 	"github.com/gwe-project/gwe/engine/value"
 )
 
-// LockNames evaluates the recipe's locks. A recipe without one has its own name: its runs are one line of commits.
+// LockNames evaluates the recipe's locks. A recipe without one has its own name: its runs are one line of
+// commits.
 func LockNames(p *Program, names map[string]any) ([]string, error) {
 	if len(p.locks) == 0 {
 		return []string{"recipe " + p.Name()}, nil
@@ -30,8 +31,8 @@ func LockNames(p *Program, names map[string]any) ([]string, error) {
 // mountDemand is a lock with what must be mounted before the run begins.
 type mountDemand struct{ lock, mounted Dynamic }
 
-// Mounted refuses locks where what must be mounted is not. It returns by the path of the lock the mount points that have
-// it: only these matter to an undo.
+// Mounted refuses locks where what must be mounted is not. It returns by the path of the lock the mount
+// points that have it: only these matter to an undo.
 func Mounted(p *Program, names map[string]any) (map[string][]string, error) {
 	kept := map[string][]string{}
 	for _, demand := range p.mounts {
@@ -57,8 +58,8 @@ func Mounted(p *Program, names map[string]any) (map[string][]string, error) {
 	return kept, nil
 }
 
-// mountsFor returns the mount points that a lock asks for, and refuses where one is not mounted. asked is a bool, a path or a
-// list of paths; an empty path asks for nothing.
+// mountsFor returns the mount points that a lock asks for, and refuses where one is not mounted. asked is a
+// bool, a path or a list of paths; an empty path asks for nothing.
 func mountsFor(path string, asked any) (points []string, err error) {
 	what := "the lock " + path
 	switch asked := asked.(type) {

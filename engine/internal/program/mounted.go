@@ -17,7 +17,8 @@ func MountedInputs(declared []*schema.Input, inputs map[string]any) error {
 	return nil
 }
 
-// MountedInput refuses the path of an input that is given, and does not lie on the mount that the recipe asks for.
+// MountedInput refuses the path of an input that is given, and does not lie on the mount that the recipe asks
+// for.
 func MountedInput(input *schema.Input, given any) error {
 	path, _ := given.(string)
 	if input.Mounted == "" || path == "" {

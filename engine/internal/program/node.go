@@ -32,7 +32,8 @@ func (n *Node) Keyword() string {
 // Position is where the step stands: file:line:column.
 func (n *Node) Position() string { return n.recipe.File + ":" + n.Step.Position.String() }
 
-// MayFail reports whether the run continues where the step fails: then the step is not a check of the run's health.
+// MayFail reports whether the run continues where the step fails: then the step is not a check of the run's
+// health.
 func (n *Node) MayFail() bool {
 	for at := n; at != nil; at = at.Parent {
 		if at.Step.AllowFailure || As[*Group](at) != nil && len(As[*Group](at).Rescue) > 0 {
@@ -42,7 +43,8 @@ func (n *Node) MayFail() bool {
 	return false
 }
 
-// IsRead reports whether an expression of the recipe reads the step's outputs: then it finds something out, and is not a check.
+// IsRead reports whether an expression of the recipe reads the step's outputs: then it finds something out,
+// and is not a check.
 func (n *Node) IsRead() bool {
 	return n.ID() != "" && regexp.MustCompile(`\bsteps\s*\.\s*`+regexp.QuoteMeta(n.ID())+`\b`).Match(n.recipe.Source)
 }
@@ -83,6 +85,6 @@ func (n *Node) InRounds() bool {
 	return false
 }
 
-// SizeOfRounds is what the way back of all rounds but the first may take in the journal. A record of an undo takes less than 1 KiB, but for
-// what it may give back.
+// SizeOfRounds is what the way back of all rounds but the first may take in the journal. A record of an undo
+// takes less than 1 KiB, but for what it may give back.
 func (n *Node) SizeOfRounds(rounds int) int64 { return int64(rounds-1) * int64(n.size) << 10 }

@@ -24,8 +24,8 @@ const (
 type PlannedStep struct {
 	// Section is steps, failsafe or finally.
 	Section string `json:"section"`
-	// Depth is how many groups are around it, and Role what it is there: a branch of a parallel, a round of a for-each, part
-	// of a rescue or of a finally; "" is one of the steps.
+	// Depth is how many groups are around it, and Role what it is there: a branch of a parallel, a round of a
+	// for-each, part of a rescue or of a finally; "" is one of the steps.
 	Depth int    `json:"depth,omitempty"`
 	Role  string `json:"role,omitempty"`
 	Path  string `json:"path"`
@@ -51,9 +51,11 @@ type PlannedStep struct {
 	Commit bool `json:"commit,omitempty"`
 	// Suspends marks a step at which the run ends with exit code 75, and goes on in another process.
 	Suspends bool `json:"suspends,omitempty"`
-	// Problem is why the step could not act as things stand now; an earlier step of the same run may change that.
+	// Problem is why the step could not act as things stand now; an earlier step of the same run may change
+	// that.
 	Problem string `json:"problem,omitempty"`
-	// Reads and Writes are the bytes that it will surely read and write; Space maps folders to the bytes that it needs there.
+	// Reads and Writes are the bytes that it will surely read and write; Space maps folders to the bytes that
+	// it needs there.
 	Reads  int64            `json:"reads,omitempty"`
 	Writes int64            `json:"writes,omitempty"`
 	Space  map[string]int64 `json:"space,omitempty"`
@@ -85,7 +87,8 @@ func Conceal(p *PlannedStep, mask *tasklog.Mask) {
 	}
 }
 
-// PlannedUndo takes over how the type undoes the step: where it refreshes, and does not tell its two parts apart, all of it runs last.
+// PlannedUndo takes over how the type undoes the step: where it refreshes, and does not tell its two parts
+// apart, all of it runs last.
 func PlannedUndo(p *PlannedStep, about step.About, undo, last []string) {
 	if about.Refreshes() && len(last) == 0 {
 		undo, last = nil, undo

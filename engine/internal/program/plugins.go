@@ -25,7 +25,8 @@ func (p *Program) plugins() []*plugin.Type {
 	return found
 }
 
-// FreezePlugins keeps the descriptions of the plugins that the program uses, and refuses one that could not act.
+// FreezePlugins keeps the descriptions of the plugins that the program uses, and refuses one that could not
+// act.
 func FreezePlugins(p *Program, r runstate.RunDirectory, begin *runstate.BeginRecord) error {
 	for _, used := range p.plugins() {
 		if err := used.Ready(); err != nil {

@@ -11,8 +11,8 @@ import (
 	"github.com/gwe-project/gwe/schema"
 )
 
-// Program is a recipe that was checked whole: every expression is compiled and typed, every argument has its type. It is
-// immutable, and one program may run many times.
+// Program is a recipe that was checked whole: every expression is compiled and typed, every argument has its
+// type. It is immutable, and one program may run many times.
 type Program struct {
 	Recipe *schema.Recipe
 
@@ -64,12 +64,13 @@ type Node struct {
 	recipe *schema.Recipe
 	// at is the step's path, behind that of the use that it comes by.
 	at string
-	// Parent is the group, parallel or use that it stands in; nil at the top. depth counts the nodes around it, and
-	// branch the branches of a parallel.
+	// Parent is the group, parallel or use that it stands in; nil at the top. depth counts the nodes around
+	// it, and branch the branches of a parallel.
 	Parent *Node
 	Depth  int
 	Branch int
-	// Number is its place in its list of steps, from 1, and siblings how many stand in that; 0 for a branch of a parallel.
+	// Number is its place in its list of steps, from 1, and siblings how many stand in that; 0 for a branch
+	// of a parallel.
 	Number, Siblings int
 	// size counts the steps in it, itself and those of undos included.
 	size int
@@ -77,7 +78,8 @@ type Node struct {
 	Strand int
 	// Rescues is the group in whose rescue it stands; nil elsewhere.
 	Rescues *Node
-	// In is the scope where it stands; own is the scope of what it does: one of each round, where there is a for-each.
+	// In is the scope where it stands; own is the scope of what it does: one of each round, where there is a
+	// for-each.
 	In, Own *StaticScope
 
 	Items       *Items
@@ -104,7 +106,8 @@ func (n *Node) Finally() []*Node {
 	return nil
 }
 
-// Path names the node in journals: it is stable as long as the recipe is, and the recipe is frozen with the run.
+// Path names the node in journals: it is stable as long as the recipe is, and the recipe is frozen with the
+// run.
 func (n *Node) Path() string { return n.at }
 
 // ID is the step's id, or "".
@@ -123,8 +126,9 @@ func (n *Node) Label() string {
 	return n.Step.Label()
 }
 
-// Name tells the step from every other one of the run, for names of files and for programs: its id or path, behind that
-// of the use that it came by, and with the numbers of the rounds around it, from 1: "inner.fetch-2".
+// Name tells the step from every other one of the run, for names of files and for programs: its id or path,
+// behind that of the use that it came by, and with the numbers of the rounds around it, from 1:
+// "inner.fetch-2".
 func (n *Node) Name(r runstate.Rounds) string {
 	name := strings.ReplaceAll(n.Label(), "/", ".")
 	for _, number := range r.In(n.Own.Loops) {
@@ -153,8 +157,8 @@ func (n *Node) Within(other *Node) bool {
 	return false
 }
 
-// Changes reports whether the node's step type declares effects, and the recipe does not say that the step has none. A step that only
-// reads makes no frame.
+// Changes reports whether the node's step type declares effects, and the recipe does not say that the step
+// has none. A step that only reads makes no frame.
 func (n *Node) Changes() bool {
 	return n.Leaf() != nil && len(n.StepType().About().Effects) > 0 && n.Step.EffectsNone == nil
 }
@@ -172,13 +176,14 @@ func (n *Node) Runs() bool {
 	return false
 }
 
-// Opaque reports whether the node may change what gwe cannot see: it runs a program, or is of a type without an undo of its own.
+// Opaque reports whether the node may change what gwe cannot see: it runs a program, or is of a type without
+// an undo of its own.
 func (n *Node) Opaque() bool {
 	return n.Runs() || n.Leaf() != nil && n.StepType().About().Opaque()
 }
 
-// Repeatable reports whether a failed attempt may be followed by another without an undo between them: the type says so, or
-// it runs a program, and the author who writes retry vouches for it.
+// Repeatable reports whether a failed attempt may be followed by another without an undo between them: the
+// type says so, or it runs a program, and the author who writes retry vouches for it.
 func (n *Node) Repeatable() bool {
 	return n.Leaf() != nil && (n.Runs() || n.StepType().About().Repeatable)
 }

@@ -11,12 +11,13 @@ import (
 	"github.com/gwe-project/gwe/engine/value"
 )
 
-// retryPolicy is a step's retry, compiled. A nil member has its default: one attempt, no delay, factor 1, no cap, no
-// jitter, no bound on the total.
+// retryPolicy is a step's retry, compiled. A nil member has its default: one attempt, no delay, factor 1, no
+// cap, no jitter, no bound on the total.
 type retryPolicy struct {
 	attempts, delay, factor, maxDelay, jitter, total Dynamic
-	// When decides by result and error whether to go on; without it only failures of the world are attempted again, never
-	// a refusal, a defect or an interruption, nor what a single step cannot do however often it tries.
+	// When decides by result and error whether to go on; without it only failures of the world are attempted
+	// again, never a refusal, a defect or an interruption, nor what a single step cannot do however often it
+	// tries.
 	When *expression.Expression
 }
 
@@ -54,8 +55,8 @@ func (r *retryPolicy) Evaluate(names map[string]any) (patience, error) {
 	return p, failed
 }
 
-// Pause is the wait behind attempt number n, counted from 1. Jitter takes away up to its share, so that the wait never
-// exceeds the cap.
+// Pause is the wait behind attempt number n, counted from 1. Jitter takes away up to its share, so that the
+// wait never exceeds the cap.
 func (p patience) Pause(n int) time.Duration {
 	wait := float64(p.delay) * math.Pow(p.factor, float64(n-1))
 	if p.maxDelay > 0 {
@@ -65,8 +66,8 @@ func (p patience) Pause(n int) time.Duration {
 	return time.Duration(math.Min(wait, math.MaxInt64/2))
 }
 
-// Again reports whether an attempt that ended so is made once more. One that is made of steps, composed, may do in its next attempt
-// what a step in it lacked in this one.
+// Again reports whether an attempt that ended so is made once more. One that is made of steps, composed, may
+// do in its next attempt what a step in it lacked in this one.
 func (r *retryPolicy) Again(err error, composed bool, result map[string]any, names map[string]any) (bool, error) {
 	class := fault.ClassOf(err)
 	if class == fault.Interrupted {

@@ -11,10 +11,11 @@ import (
 	"github.com/gwe-project/gwe/schema"
 )
 
-// visibleNames is what the expressions of a step may read: base without steps, and the outputs of the steps above.
+// visibleNames is what the expressions of a step may read: base without steps, and the outputs of the steps
+// above.
 //
-// Views share the list of outputs, so that a recipe of many steps costs no more than its steps: a view is only extended
-// a second time when the first extension is no longer used.
+// Views share the list of outputs, so that a recipe of many steps costs no more than its steps: a view is
+// only extended a second time when the first extension is no longer used.
 type visibleNames struct {
 	base  expression.Scope
 	above []value.Field
@@ -71,7 +72,8 @@ func (v visibleNames) doubt(number int) visibleNames {
 	return v
 }
 
-// earlyScope is what every expression of the recipe may read, before the run exists too: its inputs and the machine.
+// earlyScope is what every expression of the recipe may read, before the run exists too: its inputs and the
+// machine.
 func earlyScope(recipe *schema.Recipe) expression.Scope {
 	inputs := value.Type{Kind: value.KindObject}
 	for _, input := range recipe.Inputs {
@@ -82,7 +84,8 @@ func earlyScope(recipe *schema.Recipe) expression.Scope {
 		Sparing(func(path []string) bool { return declaredWrongly(recipe, path) })
 }
 
-// declaredWrongly reports whether the name is declared with a mistake that was said, or belongs to such a group or step.
+// declaredWrongly reports whether the name is declared with a mistake that was said, or belongs to such a
+// group or step.
 func declaredWrongly(recipe *schema.Recipe, path []string) bool {
 	if len(path) > 1 {
 		return recipe.Spoilt[path[0]+"."+path[1]]
@@ -98,7 +101,8 @@ func declaredWrongly(recipe *schema.Recipe, path []string) bool {
 	return false
 }
 
-// whyUnreadable says why an expression cannot read a name that the recipe has elsewhere; "" where it has none.
+// whyUnreadable says why an expression cannot read a name that the recipe has elsewhere; "" where it has
+// none.
 func whyUnreadable(recipe *schema.Recipe, path []string) string {
 	if len(path) == 2 && path[0] == "steps" {
 		if id, ok := recipe.IDs[path[1]]; ok {
@@ -143,7 +147,8 @@ func errorType() value.Type {
 	}}
 }
 
-// maybe is the object type with every member optional: the error after a good run, the outputs of a failed attempt.
+// maybe is the object type with every member optional: the error after a good run, the outputs of a failed
+// attempt.
 func maybe(object value.Type) value.Type {
 	fields := slices.Clone(object.Fields)
 	for i := range fields {
@@ -153,14 +158,16 @@ func maybe(object value.Type) value.Type {
 	return object
 }
 
-// StaticScope is a part of a program whose steps see each other's outputs by their ids, and those of the scopes around it: the
-// recipe itself, one round of a for-each, one branch of a parallel. The recipe of a use is a scope too, and sees nothing
-// of what is around it. When a scope ends well, what its steps left becomes visible around it.
+// StaticScope is a part of a program whose steps see each other's outputs by their ids, and those of the
+// scopes around it: the recipe itself, one round of a for-each, one branch of a parallel. The recipe of a use
+// is a scope too, and sees nothing of what is around it. When a scope ends well, what its steps left becomes
+// visible around it.
 type StaticScope struct {
 	Parent *StaticScope
 	// Owner is the for-each, the branch or the use; nil for the recipe itself.
 	Owner *Node
-	// Loops is how many for-each are around it: so many numbers of rounds tell one instance of it from another.
+	// Loops is how many for-each are around it: so many numbers of rounds tell one instance of it from
+	// another.
 	Loops int
 	// Left are the ids by which its steps are read from outside, and lefts the same as a set.
 	Left  []leaving

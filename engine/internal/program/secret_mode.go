@@ -10,7 +10,8 @@ import (
 // secretMode is the mode of a file with a secret in it, where the recipe gives none.
 const secretMode = "0600"
 
-// hideSecrets gives a step that writes a secret, and names no mode, one that only the owner of the file can read by.
+// hideSecrets gives a step that writes a secret, and names no mode, one that only the owner of the file can
+// read by.
 func (n *Node) hideSecrets() {
 	readers := n.readers()
 	if readers == "" {
@@ -37,7 +38,8 @@ func (n *Node) readers() string {
 	return ""
 }
 
-// CheckReaders refuses a mode by which every user can read a secret. Where the recipe says it outright, validate has refused it.
+// CheckReaders refuses a mode by which every user can read a secret. Where the recipe says it outright,
+// validate has refused it.
 func (n *Node) CheckReaders(values map[string]any) error {
 	readers := n.readers()
 	if readers == "" {

@@ -10,11 +10,12 @@ import (
 	"github.com/gwe-project/gwe/engine/value"
 )
 
-// defaultTimeout bounds an attempt of a step that runs a program, and every undo, where the recipe sets no time-out; see undoLimit.
+// defaultTimeout bounds an attempt of a step that runs a program, and every undo, where the recipe sets no
+// time-out; see undoLimit.
 const defaultTimeout = 10 * time.Minute
 
-// Explain gives an error of a step whose context ended the reason for which it ended: a time-out, a signal. An error that
-// has a reason of its own keeps it.
+// Explain gives an error of a step whose context ended the reason for which it ended: a time-out, a signal.
+// An error that has a reason of its own keeps it.
 func Explain(ctx context.Context, err error) error {
 	late := fault.As(err) == nil && errors.Is(err, context.DeadlineExceeded)
 	if ctx.Err() == nil || !late && fault.ClassOf(err) != fault.Interrupted {
@@ -34,8 +35,8 @@ func (n *Node) Limit(names map[string]any) (time.Duration, error) {
 	return Seconds(n.timeout, names)
 }
 
-// UndoLimit is the time-out of the undo of one frame. Where the recipe does not say, a step that may take long may take as long to
-// undo.
+// UndoLimit is the time-out of the undo of one frame. Where the recipe does not say, a step that may take
+// long may take as long to undo.
 func (n *Node) UndoLimit(names map[string]any) time.Duration {
 	if n.undoTimeout != nil {
 		if limit, err := Seconds(n.undoTimeout, names); err == nil {

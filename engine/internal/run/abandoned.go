@@ -10,8 +10,8 @@ import (
 	"github.com/gwe-project/gwe/engine/step"
 )
 
-// Abandon says what stays of a frame because its directory really changed; nil where the error is another one, or the file system of the
-// directory is only not mounted now, so that a later try may succeed.
+// Abandon says what stays of a frame because its directory really changed; nil where the error is another
+// one, or the file system of the directory is only not mounted now, so that a later try may succeed.
 func (x *Runner) Abandon(f *Frame, err error) []runstate.AbandonedRecord {
 	if !step.IsParentChanged(err) || runstate.OutOfReach(x.State.Begin.Targets, fault.Errored) != nil || runstate.OutOfReach(f.Targets, fault.Errored) != nil {
 		return nil

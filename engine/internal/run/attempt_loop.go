@@ -124,8 +124,8 @@ func end(task *tasklog.Task, err error) {
 	task.Done("")
 }
 
-// Bounded puts the recipe's own time-out around the forward path. What processes before this one worked on the run counts, and the
-// time in which it waited does not.
+// Bounded puts the recipe's own time-out around the forward path. What processes before this one worked on
+// the run counts, and the time in which it waited does not.
 func (x *Runner) Bounded(ctx context.Context) (context.Context, context.CancelFunc, error) {
 	x.began = x.Config.Now().Since
 	if x.Program.Timeout == nil {

@@ -10,8 +10,8 @@ import (
 	"github.com/gwe-project/gwe/engine/tasklog"
 )
 
-// Compose carries out what is made of other steps: a group, a parallel, or a recipe that is used. Each attempt is put back
-// before the next one.
+// Compose carries out what is made of other steps: a group, a parallel, or a recipe that is used. Each
+// attempt is put back before the next one.
 func (x *Runner) Compose(ctx context.Context, n *program.Node, r runstate.Rounds, names map[string]any, task *tasklog.Task) error {
 	limit, err := n.Limit(names)
 	if err != nil {
@@ -52,8 +52,8 @@ func (x *Runner) Compose(ctx context.Context, n *program.Node, r runstate.Rounds
 	return x.note(runstate.RecordEnded, runstate.ResultRecord{Step: n.Path(), Rounds: r, ID: n.ID(), ShownRecord: x.shown(n, r), Outputs: encoded})
 }
 
-// contents is one attempt: what the node owes is noted, its steps run within the time of the attempt, and a rescue and
-// finally behind them within the time of what is around.
+// contents is one attempt: what the node owes is noted, its steps run within the time of the attempt, and a
+// rescue and finally behind them within the time of what is around.
 func (x *Runner) contents(ctx, inner context.Context, n *program.Node, r runstate.Rounds, task *tasklog.Task) (outputs map[string]any, err error) {
 	before := x.lastFrame()
 	owed, err := x.enter(n, r)
@@ -70,8 +70,8 @@ func (x *Runner) contents(ctx, inner context.Context, n *program.Node, r runstat
 	return outputs, err
 }
 
-// enter makes frames of what a group has beside its steps: its own undo, which goes before theirs, and its finally, which
-// is owed from here on and comes behind.
+// enter makes frames of what a group has beside its steps: its own undo, which goes before theirs, and its
+// finally, which is owed from here on and comes behind.
 func (x *Runner) enter(n *program.Node, r runstate.Rounds) (owed *Frame, err error) {
 	if len(n.Finally()) > 0 {
 		if owed, err = x.enterPart(n, r, runstate.PartFinally); err != nil {
@@ -104,9 +104,9 @@ func (x *Runner) enterPart(n *program.Node, r runstate.Rounds, p runstate.Part) 
 	return x.State.Frame(number), nil
 }
 
-// settleFinally runs the finally of a group, which closes it. It makes no frames, and may run again after a crash. What
-// goes wrong there is told beside the first error, or fails a group that was good. why is set where a step could not begin for want of a
-// resource: then the frame stays open, and finally runs again.
+// settleFinally runs the finally of a group, which closes it. It makes no frames, and may run again after a
+// crash. What goes wrong there is told beside the first error, or fails a group that was good. why is set
+// where a step could not begin for want of a resource: then the frame stays open, and finally runs again.
 func (x *Runner) settleFinally(ctx context.Context, f *Frame, failure runstate.ErrorRecord, parent *tasklog.Task) (why, err error) {
 	x = x.asRollback()
 	ctx = context.WithoutCancel(ctx)

@@ -11,8 +11,8 @@ import (
 	"github.com/gwe-project/gwe/engine/value"
 )
 
-// Commit is the point of no return. Every step that can is asked once more whether what it did still stands; then the
-// record is durable; then what undos of earlier runs kept is given up.
+// Commit is the point of no return. Every step that can is asked once more whether what it did still stands;
+// then the record is durable; then what undos of earlier runs kept is given up.
 func (x *Runner) Commit(ctx context.Context, n *program.Node, names map[string]any, task *tasklog.Task) error {
 	said, err := program.As[*program.CommitStep](n).Text.Evaluate(names)
 	if err != nil {
@@ -44,15 +44,18 @@ func (x *Runner) commitAs(ctx context.Context, record runstate.StepRecord, task 
 	if err := x.Append(runstate.RecordCommitted, runstate.CommittedRecord{StepRecord: record, Saved: saved}); err != nil {
 		var unsure *journal.Unsure
 		if errors.As(err, &unsure) {
-			// A recovery may find the record, and then must find the new version. If it does not, it puts the old one back.
+			// A recovery may find the record, and then must find the new version. If it does not, it puts the
+			// old one back.
 			x.Journal.Keep()
 			x.State.Committed = len(x.State.Frames)
 		}
 		return err
 	}
-	// A run that changed nothing commits nothing: one that stopped because all was well already takes away no way back.
+	// A run that changed nothing commits nothing: one that stopped because all was well already takes away no
+	// way back.
 	if len(x.State.Held()) > 0 {
-		// The run has committed, and takes over from those before: a signal that comes now does not leave two of them standing.
+		// The run has committed, and takes over from those before: a signal that comes now does not leave two
+		// of them standing.
 		x.Supersede(context.WithoutCancel(ctx), task)
 	}
 	return nil

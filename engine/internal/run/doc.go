@@ -1,6 +1,6 @@
 // Package run carries out one run: its steps in their order, their undos when it turns back, and its end. A
-// Runner is the work of one process on it, and State is what the journal says of it, bound to the recipe. A live
-// run and a recovery use both in the same way.
+// Runner is the work of one process on it, and State is what the journal says of it, bound to the recipe. A
+// live run and a recovery use both in the same way.
 //
 // What it promises, file by file:
 //
@@ -19,7 +19,7 @@
 //	finish.go                       failsafe, finally, outputs, the last record, the exit code
 //	redact.go, secrets.go           no secret, and nothing computed from one, in an error or the journal
 //
-// What lies above one run is the engine's: locks, other runs, which run is recovered or rolled back. A run has it
-// as values and functions of its Config. It may import program, runstate, step, plugin, proof, schema and leaves;
-// never plan.
+// What lies above one run is the engine's: locks, other runs, which run is recovered or rolled back. A run
+// has it as values and functions of its Config. It may import program, runstate, step, plugin, proof, schema
+// and leaves; never plan.
 package run

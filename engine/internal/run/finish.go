@@ -33,7 +33,8 @@ func (x *Runner) Conclude(ctx context.Context, err error) runstate.Result {
 	}
 	ctx = context.WithoutCancel(ctx)
 	if err != nil {
-		// Without the record that it turned back, a recovery goes on behind a wait, and commits what did all its steps.
+		// Without the record that it turned back, a recovery goes on behind a wait, and commits what did all
+		// its steps.
 		waited, done := x.State.Suspension != nil, x.State.Committed < 0 && x.State.Complete()
 		x.BeginRollback(err)
 		if (waited || done) && x.awaitJournal(ctx) != nil {
@@ -53,8 +54,8 @@ func (x *Runner) Conclude(ctx context.Context, err error) runstate.Result {
 	return x.FinishAfterReboot(ctx, err)
 }
 
-// Finish runs failsafe where it is called for, and finally; then the run's last record is written. failure is the first
-// error; nil where the run is good, or where it lies in the journal only.
+// Finish runs failsafe where it is called for, and finally; then the run's last record is written. failure is
+// the first error; nil where the run is good, or where it lies in the journal only.
 func (x *Runner) Finish(ctx context.Context, failure error) runstate.Result {
 	h := x.State
 	result := runstate.Result{Run: x.Folder.ID(), Err: x.withoutSecrets(failure)}
@@ -118,8 +119,8 @@ func (x *Runner) status(saved, finallyGood bool) runstate.Status {
 	return runstate.StatusRestored
 }
 
-// Unrecorded is the status of a run whose journal could not be written while it ended: nothing may claim that all is
-// well, for the next recovery will not know what this process knows.
+// Unrecorded is the status of a run whose journal could not be written while it ended: nothing may claim that
+// all is well, for the next recovery will not know what this process knows.
 func (h *State) Unrecorded() runstate.Status {
 	if h.Failure == nil {
 		return runstate.StatusCommitted
@@ -127,8 +128,9 @@ func (h *State) Unrecorded() runstate.Status {
 	return runstate.StatusBroken
 }
 
-// epilogue runs the steps of failsafe or finally, each one whatever became of the one before. why is set where a step met a lack of resources:
-// the failsafe then has not been tried, and of finally a step could not begin.
+// epilogue runs the steps of failsafe or finally, each one whatever became of the one before. why is set
+// where a step met a lack of resources: the failsafe then has not been tried, and of finally a step could not
+// begin.
 func (x *Runner) epilogue(ctx context.Context, kind string, where runstate.Place, title string, nodes []*program.Node) (errs []error, why error) {
 	if len(nodes) == 0 {
 		return nil, nil
@@ -198,8 +200,8 @@ func (x *Runner) ended(result *runstate.Result) {
 	}
 }
 
-// lastRecord writes how the run ended: all of it, or, where that is more than the journal takes, the status and the first
-// error alone. Without it a run is never over.
+// lastRecord writes how the run ended: all of it, or, where that is more than the journal takes, the status
+// and the first error alone. Without it a run is never over.
 func (x *Runner) lastRecord(ctx context.Context, result *runstate.Result) error {
 	brief := runstate.EndRecord{Status: result.Status, Stopped: result.Stopped, Leftovers: x.State.leftovers(), Abandoned: x.abandoned, At: time.Now().UTC()}
 	if result.Err != nil {
@@ -222,8 +224,8 @@ func (x *Runner) lastRecord(ctx context.Context, result *runstate.Result) error 
 	return x.awaitJournal(ctx)
 }
 
-// Needed reports whether what the run kept is needed on: by an undo by hand, by the next try to clean up, or by the person
-// who must put right what an undo could not.
+// Needed reports whether what the run kept is needed on: by an undo by hand, by the next try to clean up, or
+// by the person who must put right what an undo could not.
 func (h *State) Needed() bool {
 	return len(h.Held()) > 0 || h.anyFrame(func(f *Frame) bool { return f.Leftover || f.Broken })
 }

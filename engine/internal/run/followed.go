@@ -6,8 +6,8 @@ import (
 	"github.com/gwe-project/gwe/engine/internal/program"
 )
 
-// followed are the frames after which a program of the run started, if no later step that stands changed the same path: what is there now
-// instead of what the step put there may be that program's work.
+// followed are the frames after which a program of the run started, if no later step that stands changed the
+// same path: what is there now instead of what the step put there may be that program's work.
 func (h *State) followed() map[int]bool {
 	h.Guard.Lock()
 	defer h.Guard.Unlock()

@@ -2,8 +2,8 @@ package run
 
 import "testing"
 
-// TestPathsOverlap: a path meets itself, what it lies in, and what lies in it. A name that only begins alike is
-// another one.
+// TestPathsOverlap: a path meets itself, what it lies in, and what lies in it. A name that only begins alike
+// is another one.
 func TestPathsOverlap(t *testing.T) {
 	set := paths{}
 	set.add([]string{"/opt/app", "/etc/app/conf.d/"})

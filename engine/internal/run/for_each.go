@@ -10,8 +10,8 @@ import (
 	"github.com/gwe-project/gwe/engine/tasklog"
 )
 
-// forEach carries out a step for each item, one round after the other. What it goes over is journaled before the first
-// round.
+// forEach carries out a step for each item, one round after the other. What it goes over is journaled before
+// the first round.
 func (x *Runner) forEach(ctx context.Context, n *program.Node, r runstate.Rounds, parent *tasklog.Task) error {
 	around := x.around(n, r)
 	task := x.BeginStep(parent, "for-each", x.titleOfAll(n, around), n, r)

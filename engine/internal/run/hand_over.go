@@ -30,8 +30,8 @@ func HandingOff(err error) *handoff {
 	return nil
 }
 
-// HandOver asks the other gwe whether it can go on with the run, and journals that it is to. Its error is a handoff where
-// all went well.
+// HandOver asks the other gwe whether it can go on with the run, and journals that it is to. Its error is a
+// handoff where all went well.
 func (x *Runner) HandOver(ctx context.Context, n *program.Node, names map[string]any, task *tasklog.Task) error {
 	record := runstate.HandedOverRecord{Step: n.Path(), ID: n.ID(), ShownRecord: x.shown(n, nil), Within: usualTakeOver}
 	compiled, err := program.As[*program.HandOver](n).Program.Evaluate(names)

@@ -7,11 +7,13 @@ import (
 	"github.com/gwe-project/gwe/engine/internal/runstate"
 )
 
-// On the way back nothing is more important than to go on. A record that cannot be written is kept in memory, and the journal
-// is mended: at once, before an older frame is touched; with each further record; and a few times more where the run would end
-// without it. Only what is missing then leaves a run of which nobody knows enough.
+// On the way back nothing is more important than to go on. A record that cannot be written is kept in memory,
+// and the journal is mended: at once, before an older frame is touched; with each further record; and a few
+// times more where the run would end without it. Only what is missing then leaves a run of which nobody knows
+// enough.
 
-// mendings is how often a journal is tried again before the run ends; the pause between two of them doubles from the first.
+// mendings is how often a journal is tried again before the run ends; the pause between two of them doubles
+// from the first.
 const (
 	mendings  = 5
 	firstRest = 50 * time.Millisecond
@@ -41,7 +43,8 @@ func (x *Runner) repairJournal() bool {
 	return true
 }
 
-// awaitJournal gives the journal time before the run ends, or rests, without it. Its error says that something is missing.
+// awaitJournal gives the journal time before the run ends, or rests, without it. Its error says that
+// something is missing.
 func (x *Runner) awaitJournal(ctx context.Context) error {
 	for n, rest := 0, firstRest; n < mendings && x.unwritten != nil; n, rest = n+1, 2*rest {
 		if x.repairJournal() {

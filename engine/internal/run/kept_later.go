@@ -6,9 +6,9 @@ import (
 	"github.com/gwe-project/gwe/engine/internal/runstate"
 )
 
-// A manual rollback deletes nothing that the run did not make. A step type moves such entries to a directory beside their own
-// where that one may not stay, and tells of it by Run.Kept. The journal names these directories in the record that closes the
-// frame, and they stay until `gwe forget`.
+// A manual rollback deletes nothing that the run did not make. A step type moves such entries to a directory
+// beside their own where that one may not stay, and tells of it by Run.Kept. The journal names these
+// directories in the record that closes the frame, and they stay until `gwe forget`.
 
 // noteKept is told of such a directory. An undo that runs again tells of the same one again.
 func (f *Frame) noteKept(path string) {

@@ -10,7 +10,8 @@ import (
 	"github.com/gwe-project/gwe/engine/tasklog"
 )
 
-// leased reports whether an undo, of this run or of an earlier one, needs the path, something below it, or what it lies in.
+// leased reports whether an undo, of this run or of an earlier one, needs the path, something below it, or
+// what it lies in.
 func (x *Runner) leased(path string) bool {
 	return runstate.AnyNeeds(runstate.LeasesOf(x.Earlier), path) || runstate.AnyNeeds(x.State.leases(), path) || runstate.AnyNeeds(x.Elsewhere(), path)
 }
@@ -67,8 +68,9 @@ func (x *Runner) ReleaseFrame(ctx context.Context, f *Frame, task *tasklog.Task)
 	return x.State.At(f.Node, f.Rounds, fault.New(fault.Failed, "release-failed", "what it kept for its undo could not be removed").WithCause(err))
 }
 
-// releaseTail gives up what the frames behind the commit kept: when the run has ended, nobody can ask for their undo. That
-// these steps ended well is made durable before, or recovery might undo what can no longer be undone.
+// releaseTail gives up what the frames behind the commit kept: when the run has ended, nobody can ask for
+// their undo. That these steps ended well is made durable before, or recovery might undo what can no longer
+// be undone.
 func (x *Runner) releaseTail(ctx context.Context) {
 	if x.State.Committed < 0 {
 		return
@@ -112,7 +114,8 @@ func (x *Runner) releaseTail(ctx context.Context) {
 	}
 }
 
-// Elsewhere are the same for this run, found out once: another state directory begins nothing here while it works.
+// Elsewhere are the same for this run, found out once: another state directory begins nothing here while it
+// works.
 func (x *Runner) Elsewhere() []string {
 	x.lookElsewhere.Do(func() {
 		x.leasesElsewhere = runstate.LeasedElsewhere(x.Config.State, x.Config.Place, x.State.Begin.Extents())
@@ -120,8 +123,8 @@ func (x *Runner) Elsewhere() []string {
 	return x.leasesElsewhere
 }
 
-// GiveUpAfterCommit notes before a rollback which frames after the commit cannot be undone: their types gave up what that would need when
-// the run ended.
+// GiveUpAfterCommit notes before a rollback which frames after the commit cannot be undone: their types gave
+// up what that would need when the run ended.
 func (h *State) GiveUpAfterCommit() {
 	if h.Committed < 0 {
 		return

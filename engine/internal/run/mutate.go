@@ -141,8 +141,8 @@ func (x *Runner) capture(ctx context.Context, n *program.Node, run *step.Run, ar
 	return memo, nil
 }
 
-// between undoes a failed attempt before the next one, unless repeating is safe. A leftover does not matter: the next undo
-// of the same frame meets it again.
+// between undoes a failed attempt before the next one, unless repeating is safe. A leftover does not matter:
+// the next undo of the same frame meets it again.
 func (x *Runner) between(f *Frame, task *tasklog.Task) func(context.Context, error) error {
 	if f.Node.Repeatable() {
 		return nil
@@ -237,8 +237,8 @@ func (x *Runner) once(ctx context.Context, n *program.Node, r runstate.Rounds, n
 	return outputs, err
 }
 
-// result journals a good end. The record becomes durable with the next intent or the commit: if it is lost before, the
-// step counts as interrupted, which is safe.
+// result journals a good end. The record becomes durable with the next intent or the commit: if it is lost
+// before, the step counts as interrupted, which is safe.
 func (x *Runner) result(n *program.Node, r runstate.Rounds, frame int, outputs map[string]any, saved []runstate.SavedFile) error {
 	encoded, err := program.EncodeObject(n.Outputs(), x.concealed(outputs))
 	if err != nil {
@@ -247,9 +247,9 @@ func (x *Runner) result(n *program.Node, r runstate.Rounds, frame int, outputs m
 	return x.note(runstate.RecordResult, runstate.ResultRecord{Frame: frame, Step: n.Path(), Rounds: r, ID: n.ID(), ShownRecord: x.shown(n, r), Outputs: encoded, Saved: saved})
 }
 
-// sync makes the effects of a frame durable: by the type's own means, or with one syncfs of each file system that its
-// declared effects touch. Where a program was started, these are the root file system, and those of its path arguments and
-// of the run's locks.
+// sync makes the effects of a frame durable: by the type's own means, or with one syncfs of each file system
+// that its declared effects touch. Where a program was started, these are the root file system, and those of
+// its path arguments and of the run's locks.
 func (x *Runner) sync(ctx context.Context, f *Frame, run *stepRun) error {
 	handled, err := f.Node.StepType().Sync(ctx, run.Run, f.Arguments, f.Memo)
 	if handled || err != nil {

@@ -5,8 +5,8 @@ import (
 	"github.com/gwe-project/gwe/engine/internal/runstate"
 )
 
-// Names are the values that the expressions of a step read at this point of the run, in these rounds of the for-each
-// around it.
+// Names are the values that the expressions of a step read at this point of the run, in these rounds of the
+// for-each around it.
 func (h *State) Names(n *program.Node, r runstate.Rounds, recovering bool) map[string]any {
 	within := h.scope(n.Own, r)
 	names := h.seen(within, recovering)

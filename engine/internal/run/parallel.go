@@ -10,8 +10,8 @@ import (
 	"github.com/gwe-project/gwe/engine/tasklog"
 )
 
-// Parallel carries out branches side by side. The first failure ends the others, which are interrupted; when every one
-// has ended, that failure goes on, and what is put back then is put back branch by branch.
+// Parallel carries out branches side by side. The first failure ends the others, which are interrupted; when
+// every one has ended, that failure goes on, and what is put back then is put back branch by branch.
 func (x *Runner) Parallel(ctx context.Context, n *program.Node, r runstate.Rounds, task *tasklog.Task) error {
 	branches := program.As[*program.Parallel](n).Branches
 	limit := len(branches)
@@ -40,7 +40,8 @@ func (x *Runner) Parallel(ctx context.Context, n *program.Node, r runstate.Round
 		defer running.Done()
 		defer func() { <-slots }()
 		defer func() {
-			// A panic is a defect: it goes on in the goroutine that waits, once the other branches have ended.
+			// A panic is a defect: it goes on in the goroutine that waits, once the other branches have
+			// ended.
 			if cause := recover(); cause != nil {
 				mutex.Lock()
 				crash = cause

@@ -13,8 +13,9 @@ import (
 	"github.com/gwe-project/gwe/schema"
 )
 
-// The directories that hold what a step changes are known by what they are, not by their names: a link above may lead elsewhere by the
-// time of the undo. Prepare notes them, the intent has them, and step.Run.Dir hands out no others. See step.Parents.
+// The directories that hold what a step changes are known by what they are, not by their names: a link above
+// may lead elsewhere by the time of the undo. Prepare notes them, the intent has them, and step.Run.Dir hands
+// out no others. See step.Parents.
 
 // EnvironmentOf is what the step type of a frame gets to work with after its Do.
 func (x *Runner) EnvironmentOf(f *Frame, recovering bool, task *tasklog.Task) (*stepRun, error) {
@@ -42,7 +43,8 @@ func (f *Frame) lostParent() error {
 	return parents.Changed()
 }
 
-// Unreachable is for a look before a rollback: it reports a directory of the frame in which the undo could not work.
+// Unreachable is for a look before a rollback: it reports a directory of the frame in which the undo could
+// not work.
 func (f *Frame) Unreachable() error {
 	if err := f.lostParent(); err != nil || f.Parents == nil {
 		return err
@@ -63,8 +65,8 @@ func foreseeParents(run *step.Run, paths []string) error {
 	return nil
 }
 
-// parentChanged finds an error that says that a directory is not the one that it was: nothing was done there, and all of it can be done when it
-// is back.
+// parentChanged finds an error that says that a directory is not the one that it was: nothing was done there,
+// and all of it can be done when it is back.
 func parentChanged(errs []error) error {
 	if at := slices.IndexFunc(errs, step.IsParentChanged); at >= 0 {
 		return errs[at]
@@ -105,8 +107,9 @@ func siteOf(f *Frame, paths []string, parents []step.Parent) site {
 	return found
 }
 
-// meets refuses a step that would change what a step of another branch of the same parallel changes, by whatever path, or a link that the
-// other's path leads through: the undo of one would undo the other's work. It takes the step's place, too.
+// meets refuses a step that would change what a step of another branch of the same parallel changes, by
+// whatever path, or a link that the other's path leads through: the undo of one would undo the other's work.
+// It takes the step's place, too.
 func (x *Runner) meets(own site) error {
 	if len(own.paths) == 0 || slices.ContainsFunc(own.frame.Node.Step.Allow, func(one schema.Allowance) bool { return one.Rule.Text == proof.ParallelConflict }) {
 		return nil

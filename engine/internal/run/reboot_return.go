@@ -8,7 +8,8 @@ import (
 	"github.com/gwe-project/gwe/engine/tasklog"
 )
 
-// FinishAfterReboot ends a run that is put back, by way of a reboot into the system of before where one is owed.
+// FinishAfterReboot ends a run that is put back, by way of a reboot into the system of before where one is
+// owed.
 func (x *Runner) FinishAfterReboot(ctx context.Context, failure error) runstate.Result {
 	back, owed := x.State.owedReboot()
 	if !owed || x.awaitJournal(ctx) != nil {

@@ -2,24 +2,27 @@ package run
 
 import "github.com/gwe-project/gwe/engine/internal/program"
 
-// The journal has its space for the way back from the first record on. It keeps it over a suspension, a reboot and a recovery that cannot do
-// all, since whatever fills the disk meanwhile may be what the way back is for. The end of the run gives it back.
+// The journal has its space for the way back from the first record on. It keeps it over a suspension, a
+// reboot and a recovery that cannot do all, since whatever fills the disk meanwhile may be what the way back
+// is for. The end of the run gives it back.
 
-// reservedOutputs is how many bytes of outputs a step of an undo, of failsafe or of finally has in the journal at most.
+// reservedOutputs is how many bytes of outputs a step of an undo, of failsafe or of finally has in the
+// journal at most.
 const reservedOutputs = 2 << 10
 
-// reservedWait is the space in bytes that the records of a wait may take: of each boot, of each sixteenth of its time, and of its end.
+// reservedWait is the space in bytes that the records of a wait may take: of each boot, of each sixteenth of
+// its time, and of its end.
 const reservedWait = 32 << 10
 
-// ReserveFor is the space in bytes that the way back may need in the journal: an undone record for each frame, a record
-// for each step of an undo, and the end.
+// ReserveFor is the space in bytes that the way back may need in the journal: an undone record for each
+// frame, a record for each step of an undo, and the end.
 func ReserveFor(compiled *program.Program) int64 {
 	const perStep, fixed = 8 << 10, 64 << 10
 	return fixed + int64(len(compiled.ByPath))*perStep
 }
 
-// reserveRounds makes sure that the way back of all rounds has its place in the journal: when the journal was made, one round
-// was counted.
+// reserveRounds makes sure that the way back of all rounds has its place in the journal: when the journal was
+// made, one round was counted.
 func (x *Runner) reserveRounds(n *program.Node, rounds int) error {
 	if x.Backward || rounds <= 1 {
 		return nil

@@ -22,11 +22,12 @@ import (
 	"github.com/gwe-project/gwe/engine/tasklog"
 )
 
-// Runner is one process's work on one run: forward, back, or the end of what a crash left. Each branch of a parallel
-// has one of its own; what they share is work.
+// Runner is one process's work on one run: forward, back, or the end of what a crash left. Each branch of a
+// parallel has one of its own; what they share is work.
 type Runner struct {
 	*work
-	// Backward is true while something is put back: then the work goes on even where the journal cannot be written.
+	// Backward is true while something is put back: then the work goes on even where the journal cannot be
+	// written.
 	Backward bool
 	// strand is the number of the branch; 0 is the run's own.
 	strand int
@@ -52,22 +53,26 @@ type work struct {
 	abandoned []runstate.AbandonedRecord
 	// began is when this process began to work on the way forward, since the boot.
 	began time.Duration
-	// Supersede releases, after a commit, what the undos of earlier runs kept whose rollback that ends; nil where the run cannot commit.
+	// Supersede releases, after a commit, what the undos of earlier runs kept whose rollback that ends; nil
+	// where the run cannot commit.
 	Supersede func(ctx context.Context, task *tasklog.Task)
 
-	// writing lies around the journal, so that the history takes records in the journal's order; it guards all below.
+	// writing lies around the journal, so that the history takes records in the journal's order; it guards
+	// all below.
 	writing sync.Mutex
 	Journal journal.Writer
 	// reserved is how many bytes of the journal are kept free for the way back.
 	reserved int64
 	// Number is the last frame's that was given out.
 	Number int
-	// unwritten is why not all records of the way back are in the journal; nil while they are. lost means that one never will be.
+	// unwritten is why not all records of the way back are in the journal; nil while they are. lost means
+	// that one never will be.
 	unwritten error
 	lost      bool
 	// Recovers is set in a process that ends a run which another one began.
 	Recovers bool
-	// halted means that the journal failed on the way forward: no step may be forgiven, for the next could not be undone.
+	// halted means that the journal failed on the way forward: no step may be forgiven, for the next could
+	// not be undone.
 	halted bool
 	// insisted is true where something on the way back was tried twice in vain.
 	insisted atomic.Bool
@@ -137,8 +142,8 @@ func (x *Runner) Append(kind string, record any) error {
 	return x.write(kind, record, journal.Writer.Append)
 }
 
-// note writes a record in order, durable with the next append: for what may be lost without harm, because recovery then
-// undoes or repeats it.
+// note writes a record in order, durable with the next append: for what may be lost without harm, because
+// recovery then undoes or repeats it.
 func (x *Runner) note(kind string, record any) error {
 	return x.write(kind, record, journal.Writer.Note)
 }
@@ -167,8 +172,9 @@ func (x *Runner) write(kind string, record any, write func(journal.Writer, strin
 	return x.State.apply(kind, data)
 }
 
-// environment is what a step type gets to work with, in a place of the run: its frame, the undo of its frame, failsafe
-// or finally. recovering is true on the way back. The folder is made here; one of a dead attempt may be there already.
+// environment is what a step type gets to work with, in a place of the run: its frame, the undo of its frame,
+// failsafe or finally. recovering is true on the way back. The folder is made here; one of a dead attempt may
+// be there already.
 func (x *Runner) environment(n *program.Node, r runstate.Rounds, where runstate.Place, recovering bool, task *tasklog.Task) (*stepRun, error) {
 	if err := x.makeRoom(where); err != nil {
 		return nil, err
@@ -192,16 +198,19 @@ func (x *Runner) environment(n *program.Node, r runstate.Rounds, where runstate.
 	return made, nil
 }
 
-// makeRoom makes the folder in which steps of the way back will work. When they come, the file system may have no room for it.
+// makeRoom makes the folder in which steps of the way back will work. When they come, the file system may
+// have no room for it.
 func (x *Runner) makeRoom(where runstate.Place) error {
-	// MkdirAll looks first: an undo makes no call that may fail where the directory is there already, as it is since the way forward.
+	// MkdirAll looks first: an undo makes no call that may fail where the directory is there already, as it
+	// is since the way forward.
 	if err := os.MkdirAll(x.Folder.Place(where), 0o700); err != nil {
 		return runstate.StateUnusable(x.Config.State.Folder, err)
 	}
 	return nil
 }
 
-// emptyDirectory removes what is in a directory of the state. The directory itself stays: on a full disk another program could take its block.
+// emptyDirectory removes what is in a directory of the state. The directory itself stays: on a full disk
+// another program could take its block.
 func emptyDirectory(path string) error {
 	entries, err := os.ReadDir(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -251,7 +260,8 @@ func (x *Runner) variables(n *program.Node, r runstate.Rounds, where runstate.Pl
 	return append(own, x.earlyVariables()...)
 }
 
-// started journals a child. A lost record does no harm after a power cut, for the child is gone with the machine.
+// started journals a child. A lost record does no harm after a power cut, for the child is gone with the
+// machine.
 func (x *Runner) started(where runstate.Place, pid int) {
 	identity, err := process.Identify(pid)
 	if err != nil {
@@ -277,7 +287,8 @@ func placeOfRead(strand int) runstate.Place {
 
 func placeOfUndo(frame int) runstate.Place { return runstate.PlaceOf(frame) + "-undo" }
 
-// Mark is the variable by which recovery knows the children of a place, wherever they went in the process tree.
+// Mark is the variable by which recovery knows the children of a place, wherever they went in the process
+// tree.
 func (x *Runner) Mark(where runstate.Place) string {
 	return process.PlaceVariable + "=" + x.MarkOfRun() + "/" + string(where)
 }

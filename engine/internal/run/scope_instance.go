@@ -5,12 +5,15 @@ import (
 	"github.com/gwe-project/gwe/engine/internal/runstate"
 )
 
-// scopeInstance is one scope of the recipe in a run: in a round, or for a use. Only the goroutine that works in it writes to it.
+// scopeInstance is one scope of the recipe in a run: in a round, or for a use. Only the goroutine that works
+// in it writes to it.
 type scopeInstance struct {
 	static *program.StaticScope
-	// around is the scope whose outputs are seen here too; nil for the recipe itself, and for one that is used.
+	// around is the scope whose outputs are seen here too; nil for the recipe itself, and for one that is
+	// used.
 	around *scopeInstance
-	// recipe is the scope of the used recipe that it belongs to, which has the inputs and vars; nil is the run's own recipe.
+	// recipe is the scope of the used recipe that it belongs to, which has the inputs and vars; nil is the
+	// run's own recipe.
 	recipe       *scopeInstance
 	inputs, vars map[string]any
 	// item and index are those of the round, where there is one.
@@ -79,8 +82,8 @@ func (l lateInstance) All() map[string]any {
 	return all
 }
 
-// Member gives what a step left, as expressions see it here: what steps of this scope left under the id hides what lies around it,
-// where a for-each has a list under the same id once it has ended.
+// Member gives what a step left, as expressions see it here: what steps of this scope left under the id hides
+// what lies around it, where a for-each has a list under the same id once it has ended.
 func (s *scopeInstance) Member(id string) any {
 	for ; s != nil; s = s.around {
 		if outputs := s.steps[id]; outputs != nil || s.static.Lefts[id] {

@@ -13,12 +13,13 @@ import (
 	"github.com/gwe-project/gwe/engine/value"
 )
 
-// secrets are those of a run: its secret inputs, those of the recipes that it uses, and what expressions and steps computed from them. It
-// implements step.Secrets.
+// secrets are those of a run: its secret inputs, those of the recipes that it uses, and what expressions and
+// steps computed from them. It implements step.Secrets.
 type secrets struct {
 	mask   *tasklog.Mask
 	folder runstate.RunDirectory
-	// kept is true where this process works on the run: what is computed is kept beside the secrets, for the process that may finish it.
+	// kept is true where this process works on the run: what is computed is kept beside the secrets, for the
+	// process that may finish it.
 	kept  bool
 	mutex sync.Mutex
 }
@@ -70,7 +71,8 @@ func (s *secrets) Computed(text string) {
 	}
 }
 
-// keep writes a computed text to the folder of the secrets. Where that fails, a later process masks what it computes itself.
+// keep writes a computed text to the folder of the secrets. Where that fails, a later process masks what it
+// computes itself.
 func (s *secrets) keep(text string) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()

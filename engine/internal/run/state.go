@@ -10,8 +10,9 @@ import (
 	"github.com/gwe-project/gwe/engine/journal"
 )
 
-// State is what the journal tells of a run, bound to its recipe: the nodes of its frames, the values that its steps left. A live run
-// and a recovery both work on it, and it changes by records alone: what is not in the journal did not happen.
+// State is what the journal tells of a run, bound to its recipe: the nodes of its frames, the values that its
+// steps left. A live run and a recovery both work on it, and it changes by records alone: what is not in the
+// journal did not happen.
 type State struct {
 	*runstate.Recorded
 	Program *program.Program
@@ -27,14 +28,16 @@ type State struct {
 	Vars     map[string]any
 	// lastProgram is the newest frame that may have changed what gwe cannot see; 0 where there is none.
 	lastProgram int
-	// Settled are the paths of the recipe's own steps that are over: they ended well, were skipped, or were given up.
+	// Settled are the paths of the recipe's own steps that are over: they ended well, were skipped, or were
+	// given up.
 	Settled map[string]bool
 	scopes  map[scopeKey]*scopeInstance
-	// lengths are how many rounds each for-each has; rescues are what the rescue of each group was called for.
+	// lengths are how many rounds each for-each has; rescues are what the rescue of each group was called
+	// for.
 	lengths map[instance]int
 	rescues map[instance]runstate.ErrorRecord
-	// Arrived is a reboot that led into the new system, where the run turns back before the journal says so; left means that the machine
-	// has left it since.
+	// Arrived is a reboot that led into the new system, where the run turns back before the journal says so;
+	// left means that the machine has left it since.
 	Arrived *runstate.SuspendedRecord
 	Left    bool
 }
@@ -261,7 +264,8 @@ func (h *State) setOutputs(n *program.Node, r runstate.Rounds, outputs map[strin
 	}
 }
 
-// skipUndone takes in that the run goes on without the step of an undone frame: it was allowed to fail, and its outputs are gone.
+// skipUndone takes in that the run goes on without the step of an undone frame: it was allowed to fail, and
+// its outputs are gone.
 func (h *State) skipUndone(f *Frame) {
 	if f.Part != "" {
 		return

@@ -112,7 +112,8 @@ func (h *State) bindEnded(r runstate.ResultRecord) error {
 	return nil
 }
 
-// collectRounds makes lists of what the rounds of a for-each left: null where a round left nothing, or no list.
+// collectRounds makes lists of what the rounds of a for-each left: null where a round left nothing, or no
+// list.
 func (h *State) collectRounds(n *program.Node, r runstate.Rounds) {
 	around := h.scope(n.In, r)
 	count := h.lengths[instance{n, r.Key()}]

@@ -20,8 +20,8 @@ func (h *State) anyFrame(is func(*Frame) bool) bool { return slices.ContainsFunc
 // Open lists the frames that a failure now would put back, in the order in which that is done.
 func (h *State) Open() []*Frame { return h.openSince(0, nil, nil) }
 
-// openSince lists those that were made behind the frame of that number, and lie within the node's step in these rounds; of
-// a nil node, all of them.
+// openSince lists those that were made behind the frame of that number, and lie within the node's step in
+// these rounds; of a nil node, all of them.
 func (h *State) openSince(number int, n *program.Node, r runstate.Rounds) []*Frame {
 	h.Guard.Lock()
 	defer h.Guard.Unlock()
@@ -41,14 +41,16 @@ func (f *Frame) in(n *program.Node, r runstate.Rounds) bool {
 	return n == nil || f.Node.Within(n) && slices.Equal(f.Rounds.In(n.Own.Loops), r)
 }
 
-// brokenSince reports whether one of the frames behind that number, within the node's step in these rounds, could not be put back.
+// brokenSince reports whether one of the frames behind that number, within the node's step in these rounds,
+// could not be put back.
 func (h *State) brokenSince(number int, n *program.Node, r runstate.Rounds) bool {
 	h.Guard.Lock()
 	defer h.Guard.Unlock()
 	return h.anyFrame(func(f *Frame) bool { return f.Number > number && f.Broken && f.in(n, r) })
 }
 
-// Held lists the frames whose undo may still be asked for by hand: those before the commit of a run that stands.
+// Held lists the frames whose undo may still be asked for by hand: those before the commit of a run that
+// stands.
 func (h *State) Held() []*Frame {
 	if h.Released || h.Committed < 0 {
 		return nil

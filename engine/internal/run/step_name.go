@@ -26,7 +26,8 @@ func (h *State) named(n *program.Node, r runstate.Rounds) runstate.StepName {
 	return named
 }
 
-// namesAt are what the expressions of the step read in these rounds: outside of its own for-each where they end there.
+// namesAt are what the expressions of the step read in these rounds: outside of its own for-each where they
+// end there.
 func (h *State) namesAt(n *program.Node, r runstate.Rounds) map[string]any {
 	if len(r) < n.Own.Loops {
 		outside := *n

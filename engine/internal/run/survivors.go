@@ -9,9 +9,9 @@ import (
 	"github.com/gwe-project/gwe/engine/process"
 )
 
-// EndSurvivors ends what the dead run's open frames, undos, failsafe and finally started and what is still alive, wherever
-// it went in the process tree: where the machine has control groups, also what hides. Daemons that a finished step left
-// behind on purpose live on.
+// EndSurvivors ends what the dead run's open frames, undos, failsafe and finally started and what is still
+// alive, wherever it went in the process tree: where the machine has control groups, also what hides. Daemons
+// that a finished step left behind on purpose live on.
 func (x *Runner) EndSurvivors(ctx context.Context) error {
 	places := []runstate.Place{placeFailsafe, placeFinally}
 	for strand := range x.Program.Strands + 1 {

@@ -44,7 +44,8 @@ func (x *Runner) Suspend(ctx context.Context, n *program.Node, names map[string]
 	return x.Wait(ctx, record, task)
 }
 
-// Wait journals what is awaited, and only then asks for the reboot. Its error is *suspending where all went well.
+// Wait journals what is awaited, and only then asks for the reboot. Its error is *suspending where all went
+// well.
 func (x *Runner) Wait(ctx context.Context, record runstate.SuspendedRecord, task *tasklog.Task) error {
 	now := x.Config.Now()
 	if now.Boot == "" {
@@ -73,8 +74,8 @@ func (x *Runner) Wait(ctx context.Context, record runstate.SuspendedRecord, task
 	return &suspending{record.Awaited()}
 }
 
-// askForReboot runs the program that reboots the machine. Whether the machine does so is told by the next boot, so a
-// program that is still at it, or that went down with the machine, has asked.
+// askForReboot runs the program that reboots the machine. Whether the machine does so is told by the next
+// boot, so a program that is still at it, or that went down with the machine, has asked.
 func (x *Runner) askForReboot(ctx context.Context, record runstate.SuspendedRecord, task *tasklog.Task) error {
 	if len(record.Command) == 0 {
 		return nil
@@ -98,7 +99,8 @@ func (x *Runner) askForReboot(ctx context.Context, record runstate.SuspendedReco
 		WithHint("name the program that reboots this machine: reboot: {command: [reboot], ...}")
 }
 
-// exitSuspended ends this process's part of a suspended run. Nothing is held and nothing runs: finally comes with the end.
+// exitSuspended ends this process's part of a suspended run. Nothing is held and nothing runs: finally comes
+// with the end.
 func (x *Runner) exitSuspended(waits *suspending) runstate.Result {
 	result := runstate.Result{Run: x.Folder.ID(), Status: runstate.StatusSuspended, Waits: waits.text}
 	if x.State.Failure != nil {
@@ -108,8 +110,9 @@ func (x *Runner) exitSuspended(waits *suspending) runstate.Result {
 	return result
 }
 
-// ExitUncertain ends this process's part of a run whose journal failed at a suspension, at the commit, or at the beginning of a rollback. The next
-// recovery may find the record of it, or may not, so nothing is put back: it finds a machine that fits both.
+// ExitUncertain ends this process's part of a run whose journal failed at a suspension, at the commit, or at
+// the beginning of a rollback. The next recovery may find the record of it, or may not, so nothing is put
+// back: it finds a machine that fits both.
 func (x *Runner) ExitUncertain(err error) runstate.Result {
 	x.Task.Warn("the journal cannot be written: recovery is pending")
 	x.Task.Fail(err)
@@ -119,8 +122,9 @@ func (x *Runner) ExitUncertain(err error) runstate.Result {
 	return runstate.Result{Run: x.Folder.ID(), Status: runstate.StatusPending, Err: x.withoutSecrets(err)}
 }
 
-// owedReboot gives the reboot that leads back into the system of before: the machine rebooted in the middle of a run that all
-// put back since. Where something could not be put back nobody knows what would boot, so the machine stays reachable.
+// owedReboot gives the reboot that leads back into the system of before: the machine rebooted in the middle
+// of a run that all put back since. Where something could not be put back nobody knows what would boot, so
+// the machine stays reachable.
 func (h *State) owedReboot() (runstate.SuspendedRecord, bool) {
 	if h.Rebooted == nil || h.Failure == nil || h.Committed >= 0 || h.broken() {
 		return runstate.SuspendedRecord{}, false

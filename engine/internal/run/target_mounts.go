@@ -7,8 +7,8 @@ import (
 	"github.com/gwe-project/gwe/engine/internal/runstate"
 )
 
-// SuspendRollback ends this process's part of a run that cannot be put back now, or not to its end. What was not undone is not tried, and so
-// nothing is lost.
+// SuspendRollback ends this process's part of a run that cannot be put back now, or not to its end. What was
+// not undone is not tried, and so nothing is lost.
 func (x *Runner) SuspendRollback(why error) runstate.Result {
 	x.Backward = true
 	if held := (runstate.HeldRecord{Boot: x.Config.Now().Boot, Error: x.RecordOf(why)}); held.Boot != x.State.Stalled.Boot || held.Error.Code != x.State.Stalled.Error.Code {
@@ -29,7 +29,8 @@ func (x *Runner) SuspendRollback(why error) runstate.Result {
 	return result
 }
 
-// outOfReach reports why nothing can be undone now, of a run that lives and turns back: a file system is not there.
+// outOfReach reports why nothing can be undone now, of a run that lives and turns back: a file system is not
+// there.
 func (x *Runner) outOfReach() error {
 	if x.State.Suspension != nil || x.State.Rebooted != nil || len(x.FramesToUndo()) == 0 {
 		return nil

@@ -28,10 +28,12 @@ const (
 	savedListing   = "listing"
 )
 
-// mostSaved is how many entries of a frame's directory a record names one by one: a record has a largest size.
+// mostSaved is how many entries of a frame's directory a record names one by one: a record has a largest
+// size.
 const mostSaved = 256
 
-// listSaved lists what lies in a frame's directory; none where that is not there. What Verify wrote is left out (step.Settled).
+// listSaved lists what lies in a frame's directory; none where that is not there. What Verify wrote is left
+// out (step.Settled).
 func listSaved(directory string) ([]runstate.SavedFile, error) {
 	handle, err := unix.Open(directory, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -48,8 +50,8 @@ func listSaved(directory string) ([]runstate.SavedFile, error) {
 	return []runstate.SavedFile{{Kind: savedListing, Size: int64(len(all)), SHA256: runstate.Digest(text)}}, err
 }
 
-// listSavedIn adds the entries of an open directory, which it closes, by name. Each step lists its directory twice, so nothing is looked at by
-// more calls than it takes.
+// listSavedIn adds the entries of an open directory, which it closes, by name. Each step lists its directory
+// twice, so nothing is looked at by more calls than it takes.
 func listSavedIn(directory *os.File, above string, all []runstate.SavedFile) ([]runstate.SavedFile, error) {
 	defer directory.Close()
 	entries, err := directory.ReadDir(-1)
@@ -126,8 +128,9 @@ func sumOfSaved(directory int, name string) (size int64, sum string, err error) 
 	}
 }
 
-// intact makes sure that this gwe can use what the frame saved for its undo: it knows the version of that data, and the files are as the
-// journal has them. It looks before anything uses the data, and only then: an undo that has begun takes files away, and adds some.
+// intact makes sure that this gwe can use what the frame saved for its undo: it knows the version of that
+// data, and the files are as the journal has them. It looks before anything uses the data, and only then: an
+// undo that has begun takes files away, and adds some.
 func (x *Runner) intact(f *Frame) error {
 	if f.Part != "" || f.Undone {
 		return nil
@@ -155,8 +158,8 @@ func (x *Runner) intact(f *Frame) error {
 	return nil
 }
 
-// different finds an entry that is not as the journal has it, and says what is wrong with it. Where the step did not end well, more files may
-// be there than at its intent: what it wrote since checks itself.
+// different finds an entry that is not as the journal has it, and says what is wrong with it. Where the step
+// did not end well, more files may be there than at its intent: what it wrote since checks itself.
 func different(recorded, now []runstate.SavedFile, whole bool) (name, what string) {
 	found := map[string]runstate.SavedFile{}
 	for _, one := range now {
@@ -207,8 +210,8 @@ func (x *Runner) understood(f *Frame) error {
 		WithHint("run `gwe recover` of the gwe that wrote it (%s), or of a newer one", f.Writer))
 }
 
-// CanBoth makes sure, before a run changes hands, that either side could undo all of it: this gwe what was done so far, and the one that began
-// the run what this one would add.
+// CanBoth makes sure, before a run changes hands, that either side could undo all of it: this gwe what was
+// done so far, and the one that began the run what this one would add.
 func (x *Runner) CanBoth() error {
 	for _, f := range x.State.Frames {
 		if f.Part != "" || f.Undone {
@@ -235,8 +238,9 @@ func (x *Runner) CanBoth() error {
 	return nil
 }
 
-// settledSaved lists what Verify changed in the directories of the frames, by frame: nil where it changed nothing. Most step types of gwe's
-// own write new files only, see step.Settled; what a program of the run has replaced is recorded anew.
+// settledSaved lists what Verify changed in the directories of the frames, by frame: nil where it changed
+// nothing. Most step types of gwe's own write new files only, see step.Settled; what a program of the run has
+// replaced is recorded anew.
 func (x *Runner) settledSaved() (changed map[int][]runstate.SavedFile, err error) {
 	for _, f := range x.State.Frames {
 		if f.Undone || f.Part != "" || f.Version == 0 {

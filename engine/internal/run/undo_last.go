@@ -14,13 +14,13 @@ import (
 	"github.com/gwe-project/gwe/engine/value"
 )
 
-// A program that took up a change must be told of its undoing, and not before the change is undone. So the undo of a frame has two
-// parts. The first runs in its place, newest frame first. The second, the recipe's undo-last and what the step type itself owes last,
-// runs when the first part of every frame of the rollback context is over, oldest frame first: as the programs were told on the way
-// forward.
+// A program that took up a change must be told of its undoing, and not before the change is undone. So the
+// undo of a frame has two parts. The first runs in its place, newest frame first. The second, the recipe's
+// undo-last and what the step type itself owes last, runs when the first part of every frame of the rollback
+// context is over, oldest frame first: as the programs were told on the way forward.
 //
-// A context that is undone alone may lie within the run, and older changes stand that the programs took up too. Then what its frames owe
-// last runs at once, and once more when any of those is undone.
+// A context that is undone alone may lie within the run, and older changes stand that the programs took up
+// too. Then what its frames owe last runs at once, and once more when any of those is undone.
 
 // Owes reports which parts the undo of a frame has.
 func (f *Frame) Owes() (inPlace, last bool) {
@@ -44,7 +44,8 @@ func (f *Frame) OwesOwn() (inPlace, last bool) {
 	return inPlace, last
 }
 
-// undoFrames undoes the open frames of a rollback context. Its error is why the rest is left to a later recovery.
+// undoFrames undoes the open frames of a rollback context. Its error is why the rest is left to a later
+// recovery.
 func (x *Runner) undoFrames(ctx context.Context, open []*Frame, failure runstate.ErrorRecord, task *tasklog.Task) error {
 	inPlace := slices.DeleteFunc(slices.Clone(open), func(f *Frame) bool { return f.OwesLast })
 	for i, f := range inPlace {
@@ -58,7 +59,8 @@ func (x *Runner) undoFrames(ctx context.Context, open []*Frame, failure runstate
 	return x.undoFramesLast(ctx, open, failure, task)
 }
 
-// undoFramesLast runs what the frames owe last. Of several frames that owe the same steps only the newest runs them.
+// undoFramesLast runs what the frames owe last. Of several frames that owe the same steps only the newest
+// runs them.
 func (x *Runner) undoFramesLast(ctx context.Context, open []*Frame, failure runstate.ErrorRecord, task *tasklog.Task) error {
 	owing := slices.DeleteFunc(slices.Clone(open), func(f *Frame) bool { return f.Undone || f.Told || !f.OwesLast })
 	slices.SortStableFunc(owing, func(a, b *Frame) int { return order(b, a) }) // whichever part of them an earlier recovery has done
@@ -87,7 +89,8 @@ func OldestFirst(frames []*Frame) []*Frame {
 	return frames
 }
 
-// UndoLastKey is equal for frames that owe the same steps with the same arguments; "" for one that is like no other.
+// UndoLastKey is equal for frames that owe the same steps with the same arguments; "" for one that is like no
+// other.
 func (x *Runner) UndoLastKey(f *Frame) string {
 	if _, own := f.OwesOwn(); own {
 		return ""
@@ -159,7 +162,8 @@ func (x *Runner) undoFrameLast(ctx context.Context, f *Frame, failure runstate.E
 	return nil
 }
 
-// olderUndoPending reports whether the undo of another frame may come later, with something to do in its place.
+// olderUndoPending reports whether the undo of another frame may come later, with something to do in its
+// place.
 func (h *State) olderUndoPending(f *Frame) bool {
 	h.Guard.Lock()
 	defer h.Guard.Unlock()
@@ -172,7 +176,8 @@ func (h *State) olderUndoPending(f *Frame) bool {
 	})
 }
 
-// reopenUndoLast takes in that a frame is undone in its place: whoever was told before took up what that changed, too.
+// reopenUndoLast takes in that a frame is undone in its place: whoever was told before took up what that
+// changed, too.
 func (h *State) reopenUndoLast(f *Frame) {
 	h.Guard.Lock()
 	defer h.Guard.Unlock()
@@ -184,7 +189,8 @@ func (h *State) reopenUndoLast(f *Frame) {
 	}
 }
 
-// runLast carries out what a frame owes last: the recipe's steps, then the type's own part. rest reports that it is put off.
+// runLast carries out what a frame owes last: the recipe's steps, then the type's own part. rest reports that
+// it is put off.
 func (x *Runner) runLast(ctx context.Context, f *Frame, failure runstate.ErrorRecord, task *tasklog.Task) (errs []error, rest bool) {
 	where := runstate.PlaceOfLast(f.Number)
 	errs, waiting := x.auxiliaries(ctx, f.Node.UndoLast, f, where, failure, task)

@@ -8,8 +8,8 @@ import (
 	"github.com/gwe-project/gwe/engine/internal/runstate"
 )
 
-// TestUndoOrder: newest first; of branches the one that is declared last; a group's own undo before those of its
-// steps, its finally after them.
+// TestUndoOrder: newest first; of branches the one that is declared last; a group's own undo before those of
+// its steps, its finally after them.
 func TestUndoOrder(t *testing.T) {
 	root := &program.StaticScope{}
 	node := func(parent *program.Node, made program.Construct, branch int) *program.Node {

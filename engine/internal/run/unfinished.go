@@ -23,7 +23,8 @@ func (x *Runner) NoteUnfinished() {
 	}))
 }
 
-// forgetUnfinished drops the note of a run that has ended. A commit settles what lost runs with the same lock left, too.
+// forgetUnfinished drops the note of a run that has ended. A commit settles what lost runs with the same lock
+// left, too.
 func (x *Runner) forgetUnfinished(status runstate.Status) {
 	x.Config.Place.End(x.Config.State.Folder, x.Folder.ID())
 	committed := status == runstate.StatusDone || status == runstate.StatusCommitted

@@ -12,8 +12,9 @@ import (
 	"github.com/gwe-project/gwe/engine/internal/runstate"
 )
 
-// unrecorded looks, before anybody is told that all was rolled back, for what this run left and its journal knows nothing of: then records were
-// lost, and what they told was not undone. It costs the reading of a few directories.
+// unrecorded looks, before anybody is told that all was rolled back, for what this run left and its journal
+// knows nothing of: then records were lost, and what they told was not undone. It costs the reading of a few
+// directories.
 func (x *Runner) unrecorded(result *runstate.Result) {
 	switch result.Status {
 	case runstate.StatusRestored, runstate.StatusRolledBack, runstate.StatusRefused:
@@ -44,8 +45,8 @@ func (x *Runner) unrecorded(result *runstate.Result) {
 // mostNamed is how many paths an error names.
 const mostNamed = 5
 
-// unknownSaved lists the directories in which steps saved something for their undo and of which the journal has no intent. Each branch may
-// have been about to write one when gwe died: nothing was done then.
+// unknownSaved lists the directories in which steps saved something for their undo and of which the journal
+// has no intent. Each branch may have been about to write one when gwe died: nothing was done then.
 func (x *Runner) unknownSaved() []string {
 	entries, err := os.ReadDir(x.Folder.Frames())
 	if err != nil {
@@ -64,7 +65,8 @@ func (x *Runner) unknownSaved() []string {
 	return unknown
 }
 
-// unknownHidden lists the hidden names of this run beside what its steps change, recorded or not: once all is undone there are none.
+// unknownHidden lists the hidden names of this run beside what its steps change, recorded or not: once all is
+// undone there are none.
 func (x *Runner) unknownHidden() []string {
 	var kept, found []string
 	for _, f := range x.State.Frames {
@@ -80,8 +82,8 @@ func (x *Runner) unknownHidden() []string {
 	return found
 }
 
-// worksIn lists the directories in which steps of the run may have made hidden names: the locks, the paths of the effects, and the
-// directories that these are in.
+// worksIn lists the directories in which steps of the run may have made hidden names: the locks, the paths of
+// the effects, and the directories that these are in.
 func (x *Runner) worksIn() []string {
 	paths := runstate.LockedPaths(x.State.Begin.Locks)
 	for _, f := range x.State.Frames {

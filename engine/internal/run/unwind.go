@@ -17,8 +17,8 @@ import (
 	"github.com/gwe-project/gwe/engine/value"
 )
 
-// BeginRollback journals that the run turns back, and why. From here on nothing goes forward again, in this process or in
-// another.
+// BeginRollback journals that the run turns back, and why. From here on nothing goes forward again, in this
+// process or in another.
 func (x *Runner) BeginRollback(failure error) {
 	x.Backward = true
 	x.UseReserve()
@@ -28,9 +28,9 @@ func (x *Runner) BeginRollback(failure error) {
 	x.State.Failure = &record
 }
 
-// Unwind puts back every open frame, newest first, and then what they owe last. It runs to the end whatever happens: the context carries no
-// cancellation, each frame has its own time-out, and the failure of one does not stop the next. Its error is why the rest is
-// left to a later recovery.
+// Unwind puts back every open frame, newest first, and then what they owe last. It runs to the end whatever
+// happens: the context carries no cancellation, each frame has its own time-out, and the failure of one does
+// not stop the next. Its error is why the rest is left to a later recovery.
 func (x *Runner) Unwind(ctx context.Context) error {
 	open := x.FramesToUndo()
 	if len(open) == 0 {
@@ -59,8 +59,9 @@ func (x *Runner) Unwind(ctx context.Context) error {
 	return nil
 }
 
-// undoFrame closes a frame: it is put back, what did that is durable, and only then the journal says so. Where that failed since
-// nothing can be undone now, the frame stays open, and the error says why. It is frame number of so many, from 1.
+// undoFrame closes a frame: it is put back, what did that is durable, and only then the journal says so.
+// Where that failed since nothing can be undone now, the frame stays open, and the error says why. It is
+// frame number of so many, from 1.
 func (x *Runner) undoFrame(ctx context.Context, f *Frame, failure runstate.ErrorRecord, parent *tasklog.Task, number, of int) error {
 	x = x.asRollback()
 	if f.Part == runstate.PartFinally {
@@ -98,15 +99,16 @@ func (x *Runner) undoFrame(ctx context.Context, f *Frame, failure runstate.Error
 		end(task, first(errs))
 		return nil
 	}
-	// It is durable before an older frame is touched: an undo that runs again finds the machine as its frame left it.
+	// It is durable before an older frame is touched: an undo that runs again finds the machine as its frame
+	// left it.
 	_ = x.Append(kind, record)
 	end(task, first(errs))
 	return nil
 }
 
-// putBack undoes what a frame did: first what the recipe says, then the step type's own undo, each within a time-out of
-// its own, and whatever became of the one before. All errors are kept. Of a frame of which a part was put off only that is
-// left; rest is what waits for services, still or now.
+// putBack undoes what a frame did: first what the recipe says, then the step type's own undo, each within a
+// time-out of its own, and whatever became of the one before. All errors are kept. Of a frame of which a part
+// was put off only that is left; rest is what waits for services, still or now.
 func (x *Runner) putBack(ctx context.Context, f *Frame, failure runstate.ErrorRecord, task *tasklog.Task) (errs []error, rest runstate.PutOffRecord) {
 	ctx = context.WithoutCancel(ctx)
 	where := placeOfUndo(f.Number)
@@ -126,8 +128,8 @@ func (x *Runner) putBack(ctx context.Context, f *Frame, failure runstate.ErrorRe
 	return errs, rest
 }
 
-// auxiliaries carries out the steps of a frame's undo, undo-last or finally, and names those that wait for services. None is tried after
-// one that met a lack of resources, since all of them are tried again.
+// auxiliaries carries out the steps of a frame's undo, undo-last or finally, and names those that wait for
+// services. None is tried after one that met a lack of resources, since all of them are tried again.
 func (x *Runner) auxiliaries(ctx context.Context, nodes []*program.Node, f *Frame, where runstate.Place, failure runstate.ErrorRecord, task *tasklog.Task) (errs []error, rest []string) {
 	for _, n := range nodes {
 		if f.Rest != nil && !slices.Contains(f.Rest.Steps, n.Path()) {
@@ -147,8 +149,9 @@ func (x *Runner) auxiliaries(ctx context.Context, nodes []*program.Node, f *Fram
 	return errs, rest
 }
 
-// undoOwn is the part of the step type's own undo that belongs to the place, made durable; rest tells that a part of it waits for services. Where what the step saved is
-// gone, the undo does what it can, and says that nothing was left to do: that is nobody's word.
+// undoOwn is the part of the step type's own undo that belongs to the place, made durable; rest tells that a
+// part of it waits for services. Where what the step saved is gone, the undo does what it can, and says that
+// nothing was left to do: that is nobody's word.
 func (x *Runner) undoOwn(ctx context.Context, f *Frame, where runstate.Place, task *tasklog.Task) (rest bool, err error) {
 	_, gone := os.Lstat(x.Folder.Place(runstate.PlaceOf(f.Number)))
 	if f.Lost = f.Lost || f.Here && errors.Is(gone, fs.ErrNotExist); f.Lost {
@@ -162,8 +165,8 @@ func (x *Runner) undoOwn(ctx context.Context, f *Frame, where runstate.Place, ta
 	if err != nil {
 		return false, err
 	}
-	// The folder is the frame's. What the undo starts is the undo's, though: if gwe dies, recovery ends it before it undoes
-	// again, while the daemons of a frame that was done live on.
+	// The folder is the frame's. What the undo starts is the undo's, though: if gwe dies, recovery ends it
+	// before it undoes again, while the daemons of a frame that was done live on.
 	run.AfterCommit, run.Kept = x.State.Rollback, f.noteKept
 	run.Followed = x.State.isFollowed(f)
 	run.Again = where == runstate.PlaceOfLast(f.Number) && x.State.olderUndoPending(f)
@@ -182,8 +185,8 @@ func savedGone(folder string) error {
 		WithHint("see by hand whether what the step changed is as before; leave the state folder alone while a run goes on")
 }
 
-// undoWithin calls a step type's undo, or the early part of it, or what it owes last, on a context that no cancellation reaches, within the time-out
-// of an undo.
+// undoWithin calls a step type's undo, or the early part of it, or what it owes last, on a context that no
+// cancellation reaches, within the time-out of an undo.
 func (x *Runner) undoWithin(ctx context.Context, f *Frame, last bool, run *stepRun, names map[string]any) (rest bool, err error) {
 	limit := f.Node.UndoLimit(names)
 	run.Log.Limit("undo-timeout", limit)
@@ -211,8 +214,9 @@ func first(errs []error) error {
 	return errs[0]
 }
 
-// auxiliary carries out a step of an undo, of failsafe or of finally. It makes no frame, and may run again after a crash. Its
-// error is errWaits where it needs services that are not there yet; also, where it may be put off, if it fails for any reason.
+// auxiliary carries out a step of an undo, of failsafe or of finally. It makes no frame, and may run again
+// after a crash. Its error is errWaits where it needs services that are not there yet; also, where it may be
+// put off, if it fails for any reason.
 func (x *Runner) auxiliary(ctx context.Context, n *program.Node, r runstate.Rounds, where runstate.Place, failure runstate.ErrorRecord, postpone bool, parent *tasklog.Task) error {
 	// Finally is part of the way back only where there is one.
 	recovering := failure.Code != ""
@@ -253,8 +257,9 @@ func (x *Runner) auxiliary(ctx context.Context, n *program.Node, r runstate.Roun
 	return err
 }
 
-// noteAuxiliary journals the end of such a step. Later steps of the same list read its outputs. After a crash the list runs
-// again from its start, so the journal need not hold what is large: the space of the way back is for what it must hold.
+// noteAuxiliary journals the end of such a step. Later steps of the same list read its outputs. After a crash
+// the list runs again from its start, so the journal need not hold what is large: the space of the way back
+// is for what it must hold.
 func (x *Runner) noteAuxiliary(n *program.Node, r runstate.Rounds, outputs map[string]any) error {
 	encoded, err := program.EncodeObject(n.Outputs(), x.concealed(outputs))
 	if err != nil {

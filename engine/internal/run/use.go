@@ -13,7 +13,8 @@ import (
 	"github.com/gwe-project/gwe/engine/value"
 )
 
-// Use carries out another recipe's steps, with inputs and vars of its own. A stop in it ends it well, and nothing else.
+// Use carries out another recipe's steps, with inputs and vars of its own. A stop in it ends it well, and
+// nothing else.
 func (x *Runner) Use(ctx context.Context, n *program.Node, r runstate.Rounds, task *tasklog.Task) (map[string]any, error) {
 	u := program.As[*program.Used](n)
 	record, err := x.bindInputs(n, r)
@@ -49,7 +50,8 @@ func (x *Runner) Use(ctx context.Context, n *program.Node, r runstate.Rounds, ta
 	return outputs, nil
 }
 
-// bindInputs evaluates what a recipe is used with, checks it as if it were given to a run, and evaluates its vars.
+// bindInputs evaluates what a recipe is used with, checks it as if it were given to a run, and evaluates its
+// vars.
 func (x *Runner) bindInputs(n *program.Node, r runstate.Rounds) (runstate.UsedRecord, error) {
 	u := program.As[*program.Used](n)
 	record := runstate.UsedRecord{Step: n.Path(), Rounds: r, Inputs: map[string]json.RawMessage{}}

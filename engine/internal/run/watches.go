@@ -18,22 +18,24 @@ const (
 	// oneReport bounds what one step takes to tell what runs, and allReports what all do.
 	oneReport  = 3 * time.Second
 	allReports = 10 * time.Second
-	// settling is how long a program that was told of an undo may take to answer again, and askLate how often it is asked.
+	// settling is how long a program that was told of an undo may take to answer again, and askLate how often
+	// it is asked.
 	settling = 10 * time.Second
 	askLate  = 500 * time.Millisecond
 )
 
-// WatchRecord is a step that can tell what runs. The list of them lies beside the journal of an ended run, for `gwe status`: it
-// needs neither the recipe nor a secret.
+// WatchRecord is a step that can tell what runs. The list of them lies beside the journal of an ended run,
+// for `gwe status`: it needs neither the recipe nor a secret.
 type WatchRecord struct {
 	Type      string                     `json:"type"`
 	Arguments map[string]json.RawMessage `json:"arguments"`
-	// Check is how people call a step that the recipe calls effects: none, and that is tried for its answer; "" for others.
+	// Check is how people call a step that the recipe calls effects: none, and that is tried for its answer;
+	// "" for others.
 	Check string `json:"check,omitempty"`
 }
 
-// watches lists the steps of the recipe that can tell what runs, in its order. A step that acted is asked with the arguments that it
-// acted with; one that did not come to that, with those that can be evaluated.
+// watches lists the steps of the recipe that can tell what runs, in its order. A step that acted is asked
+// with the arguments that it acted with; one that did not come to that, with those that can be evaluated.
 func (x *Runner) watches() []WatchRecord {
 	watched := []WatchRecord{}
 	changed := false
@@ -72,7 +74,8 @@ func (x *Runner) watches() []WatchRecord {
 	return watched
 }
 
-// addWatch adds a step. A check is left out where an argument of it is secret, or not known: its answer would be another one.
+// addWatch adds a step. A check is left out where an argument of it is secret, or not known: its answer would
+// be another one.
 func (x *Runner) addWatch(watched []WatchRecord, n *program.Node, r runstate.Rounds, arguments map[string]any, check bool) []WatchRecord {
 	told := n.WithoutSecrets(arguments)
 	encoded, err := program.EncodeObject(n.StepType().Arguments(), told)
@@ -114,8 +117,8 @@ func checked(arguments map[string]any) string {
 	return ""
 }
 
-// diedBefore reports whether gwe died before the step had ended, of a run that a recovery brought to its end: what a program did to gwe, or to the
-// machine, it is not asked to do again.
+// diedBefore reports whether gwe died before the step had ended, of a run that a recovery brought to its end:
+// what a program did to gwe, or to the machine, it is not asked to do again.
 func (x *Runner) diedBefore(n *program.Node) bool {
 	failure := x.State.Failure
 	return failure != nil && failure.Code == "run-died" && !x.State.Settled[n.Path()]
@@ -133,7 +136,8 @@ func (x *Runner) eachLeaf(nodes []*program.Node, visit func(*program.Node)) {
 	}
 }
 
-// noteWatches keeps how `gwe status` finds out what runs, and asks now. Early in a boot nothing is asked: services are not there.
+// noteWatches keeps how `gwe status` finds out what runs, and asks now. Early in a boot nothing is asked:
+// services are not there.
 func (x *Runner) noteWatches(ctx context.Context) []step.Report {
 	watched := x.watches()
 	if text, err := json.Marshal(watched); err == nil && len(watched) > 0 {

@@ -9,7 +9,8 @@ import (
 	"github.com/gwe-project/gwe/engine/internal/runstate"
 )
 
-// writable are the files and directories that the run works on: what its locks cover, and what its steps have changed so far.
+// writable are the files and directories that the run works on: what its locks cover, and what its steps have
+// changed so far.
 func (x *Runner) writable() []string {
 	x.writing.Lock()
 	defer x.writing.Unlock()

@@ -1,7 +1,7 @@
 package runstate
 
-// Abandoned is something that a run kept for its undo, that no undo needs any more, and that gwe could not remove and does not try to remove
-// again: the directory that it lay in is another one by now.
+// Abandoned is something that a run kept for its undo, that no undo needs any more, and that gwe could not
+// remove and does not try to remove again: the directory that it lay in is another one by now.
 type Abandoned struct {
 	// Run is the id of the run that kept it.
 	Run string `json:"run"`

@@ -33,8 +33,8 @@ const (
 	otherThere   = "other"
 )
 
-// BeforeRecord is what was at a path before the run changed it: what an undo of the whole run has to restore. It serves to tell
-// an operator what is different, and no undo.
+// BeforeRecord is what was at a path before the run changed it: what an undo of the whole run has to restore.
+// It serves to tell an operator what is different, and no undo.
 type BeforeRecord struct {
 	Path string `json:"path"`
 	Kind string `json:"kind"`
@@ -43,8 +43,8 @@ type BeforeRecord struct {
 	Owner string `json:"owner,omitempty"`
 	Link  string `json:"link,omitempty"`
 	Size  int64  `json:"size,omitempty"`
-	// Digest is the SHA-256 of a file that everybody may read. Of others, and of large ones, Modified takes its place: a digest would
-	// give a short secret away.
+	// Digest is the SHA-256 of a file that everybody may read. Of others, and of large ones, Modified takes
+	// its place: a digest would give a short secret away.
 	Digest   string    `json:"sha256,omitempty"`
 	Modified time.Time `json:"modified,omitzero"`
 	// Entries are the names in a directory but gwe's own, in order; Count is how many there are.
@@ -154,7 +154,8 @@ func (p *StoredRun) Differences() []Difference {
 	return found
 }
 
-// withEarlier corrects the entries of a directory by what earlier looks found in it: steps of the run have changed those since.
+// withEarlier corrects the entries of a directory by what earlier looks found in it: steps of the run have
+// changed those since.
 func (r *BeforeRecord) withEarlier(looks []BeforeRecord) {
 	if r.Kind != folderThere || r.Count > comparedEntries {
 		return

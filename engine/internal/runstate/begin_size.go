@@ -21,8 +21,8 @@ type namedBytes struct {
 	bytes int
 }
 
-// Fits refuses a run whose inputs, vars and facts do not fit into the first record of its journal, and names the largest of them. A control
-// character takes six bytes there.
+// Fits refuses a run whose inputs, vars and facts do not fit into the first record of its journal, and names
+// the largest of them. A control character takes six bytes there.
 func (r BeginRecord) Fits() error {
 	text, err := EncodeRecord(r)
 	if err != nil || len(text) <= mostOfBegin {

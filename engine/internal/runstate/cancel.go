@@ -11,13 +11,14 @@ import (
 	"github.com/gwe-project/gwe/engine/fault"
 )
 
-// CancelSignal asks gwe to stop and put everything back. However often it comes, it never stops gwe at once, as a second
-// SIGTERM does. A program with the engine inside that wants to hear `gwe cancel` cancels the context of Run on it.
+// CancelSignal asks gwe to stop and put everything back. However often it comes, it never stops gwe at once,
+// as a second SIGTERM does. A program with the engine inside that wants to hear `gwe cancel` cancels the
+// context of Run on it.
 const CancelSignal = syscall.SIGUSR1
 
-// Cancel asks the process that works on the run, or without an id on any run, to stop and put everything back. It
-// does not wait. It refuses where nothing goes on, or another run than that; a suspended run, on which no process works, with
-// the code cancel-suspended: Engine.CancelSuspended puts that back.
+// Cancel asks the process that works on the run, or without an id on any run, to stop and put everything
+// back. It does not wait. It refuses where nothing goes on, or another run than that; a suspended run, on
+// which no process works, with the code cancel-suspended: Engine.CancelSuspended puts that back.
 func (s State) Cancel(id string) (Holder, error) {
 	if err := RefuseBundle(s); err != nil {
 		return Holder{}, err
@@ -97,8 +98,8 @@ func (s State) notRunning(id string) error {
 	return refusal.WithHint("it has ended: %s", p.Summary().Status)
 }
 
-// Await waits until the run of a process has ended, or the process has, and tells how the run stands then. One that is suspended
-// then is not cancelled: Engine.CancelSuspended puts it back.
+// Await waits until the run of a process has ended, or the process has, and tells how the run stands then.
+// One that is suspended then is not cancelled: Engine.CancelSuspended puts it back.
 func (s State) Await(ctx context.Context, held Holder) (Summary, error) {
 	for {
 		alive := held.Alive() // asked first: what is written before a death is read after it
@@ -137,6 +138,7 @@ type Cancelled struct {
 	Run string `json:"run,omitempty"`
 	// PID is the process that was asked to stop.
 	PID int `json:"pid"`
-	// Status is how the run stands: with --no-wait "in progress", else how it ended; absent where there is no run.
+	// Status is how the run stands: with --no-wait "in progress", else how it ended; absent where there is no
+	// run.
 	Status Status `json:"status,omitempty"`
 }

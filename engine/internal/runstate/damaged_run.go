@@ -18,7 +18,8 @@ type DamagedRun struct {
 	Why error
 	// Rest is what could be salvaged, without what a damaged record held; nil if that is nothing.
 	Rest *StoredRun
-	// Ended reports whether the run is known to have ended. Then it owes no undo, and only its own rollback is lost.
+	// Ended reports whether the run is known to have ended. Then it owes no undo, and only its own rollback
+	// is lost.
 	Ended bool
 	// noted are its locks, where no journal tells them but the note beside the state directory.
 	noted []string
@@ -51,8 +52,8 @@ func DamagedRunOf(s State, id string, why error) DamagedRun {
 	return w
 }
 
-// salvaged folds the records that a damaged journal still has. What does not fit in with the others is passed over, but for the result of a
-// step whose intent is gone: the step has acted.
+// salvaged folds the records that a damaged journal still has. What does not fit in with the others is passed
+// over, but for the result of a step whose intent is gone: the step has acted.
 func salvaged(records []journal.Record) *Recorded {
 	h := NewRecorded()
 	h.began = true
@@ -80,7 +81,8 @@ func (w DamagedRun) Newer() bool {
 	return found != nil && strings.HasPrefix(found.Code, "journal-newer-")
 }
 
-// Blocks reports whether the run may still owe an undo, so that no other run may begin before an operator has looked.
+// Blocks reports whether the run may still owe an undo, so that no other run may begin before an operator has
+// looked.
 func (w DamagedRun) Blocks() bool { return !w.Ended && w.Resolved == nil }
 
 // targets are the locks of the run as far as they could be salvaged.

@@ -13,7 +13,8 @@ import (
 // followPause lies between two looks at a log that grows.
 const followPause = 100 * time.Millisecond
 
-// FollowedLog reads all logs of a run one after the other, and waits at the end while a process works on the run.
+// FollowedLog reads all logs of a run one after the other, and waits at the end while a process works on the
+// run.
 type FollowedLog struct {
 	ctx   context.Context
 	state State
@@ -23,8 +24,8 @@ type FollowedLog struct {
 	file *os.File
 }
 
-// FollowLog opens the logs of a run, the newest where id is "". Its end comes when no process works on the run any more, or when
-// ctx is cancelled.
+// FollowLog opens the logs of a run, the newest where id is "". Its end comes when no process works on the
+// run any more, or when ctx is cancelled.
 func (s State) FollowLog(ctx context.Context, id string) (*FollowedLog, error) {
 	chosen, err := Choose(s, id)
 	if err != nil {

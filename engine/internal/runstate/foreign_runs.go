@@ -13,7 +13,8 @@ import (
 	"github.com/gwe-project/gwe/engine/fault"
 )
 
-// ForeignRun is another state directory of this user whose runs work on the same directories, on some below them, or above.
+// ForeignRun is another state directory of this user whose runs work on the same directories, on some below
+// them, or above.
 type ForeignRun struct {
 	Known claim.Known
 	State State
@@ -50,7 +51,8 @@ func sameDirectory(a, b string) bool {
 	return err == nil && failure == nil && os.SameFile(one, other)
 }
 
-// Elsewhere finds the other state directories of this user whose runs work on the extents. It changes nothing.
+// Elsewhere finds the other state directories of this user whose runs work on the extents. It changes
+// nothing.
 func Elsewhere(s State, place claim.Place, extents []claim.Extent) []ForeignRun {
 	if len(extents) == 0 || BundledState(s) != nil {
 		return nil
@@ -98,8 +100,9 @@ func look(known claim.Known, extents []claim.Extent) ForeignRun {
 	return n
 }
 
-// owed refuses to work where a run of the other state directory has not ended: what its undo would restore would be changed, or what is
-// done now would be taken away by it. A run whose step started this gwe is none of that.
+// owed refuses to work where a run of the other state directory has not ended: what its undo would restore
+// would be changed, or what is done now would be taken away by it. A run whose step started this gwe is none
+// of that.
 func (n ForeignRun) RefuseUnfinished() error {
 	for _, p := range n.Runs {
 		if id := p.Folder.ID(); p.Ended == nil && !p.ClosedByOperator() && id != os.Getenv("GWE_RUN_ID") {
@@ -147,7 +150,8 @@ func LeasedElsewhere(s State, place claim.Place, extents []claim.Extent) (paths 
 	return paths
 }
 
-// Announce notes for other state directories that a run of this one has not ended. Without locks that are paths, nobody can meet it.
+// Announce notes for other state directories that a run of this one has not ended. Without locks that are
+// paths, nobody can meet it.
 func Announce(s State, place claim.Place, begin BeginRecord) error {
 	if len(LockedPaths(begin.Locks)) == 0 {
 		return nil
@@ -158,8 +162,8 @@ func Announce(s State, place claim.Place, begin BeginRecord) error {
 	return place.Begin(s.Folder, begin.Run)
 }
 
-// IsBefore reports whether a run of another state directory began after this one. Its order says so; the clock only where an older gwe
-// noted none.
+// IsBefore reports whether a run of another state directory began after this one. Its order says so; the
+// clock only where an older gwe noted none.
 func (p *StoredRun) IsBefore(other *StoredRun) bool {
 	if p.Begin.Order > 0 && other.Begin.Order > 0 {
 		return other.Begin.Order > p.Begin.Order
@@ -175,7 +179,8 @@ func CoveredForGood(id, later string) error {
 		WithHint("install a version on top, with `gwe run`")
 }
 
-// OwesNothing reports whether a run is known to have ended, or to have been closed by an operator, or was removed after that.
+// OwesNothing reports whether a run is known to have ended, or to have been closed by an operator, or was
+// removed after that.
 func OwesNothing(s State, id string) bool {
 	if !runNames.MatchString(id) {
 		return false

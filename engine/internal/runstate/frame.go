@@ -17,8 +17,9 @@ type Frame struct {
 	// Part is set for a frame of a group, parallel or use; "" for one of a leaf.
 	Part Part
 	Memo json.RawMessage
-	// Version is that of the undo data; 0 is from before there were versions. saved are the files that belong to it, and begun means that an
-	// undo may have changed these. writer is the version of the gwe that wrote them.
+	// Version is that of the undo data; 0 is from before there were versions. saved are the files that belong
+	// to it, and begun means that an undo may have changed these. writer is the version of the gwe that wrote
+	// them.
 	Version int
 	Writer  string
 	Saved   []SavedFile
@@ -32,7 +33,8 @@ type Frame struct {
 	Parents []step.Parent
 	// Done means that the step ended well; undone that it is put back.
 	Done, Undone bool
-	// Broken means that its undo failed and the machine may not be as before; leftover that something of ours lies about.
+	// Broken means that its undo failed and the machine may not be as before; leftover that something of ours
+	// lies about.
 	Broken, Leftover bool
 	// undoErrors are the errors of its last undo; broken is not always set with them.
 	undoErrors []ErrorRecord
@@ -40,17 +42,21 @@ type Frame struct {
 	Rest *PutOffRecord
 	// OwesLast means that its undo is over but for what runs when everything older is undone.
 	OwesLast bool
-	// Told means that what it owes last has run, in a context that was undone alone. It is owed again as soon as anything else is undone.
+	// Told means that what it owes last has run, in a context that was undone alone. It is owed again as soon
+	// as anything else is undone.
 	Told bool
-	// GivenUp means that it lies behind the commit of a run that ended, and that what its undo needs went then.
+	// GivenUp means that it lies behind the commit of a run that ended, and that what its undo needs went
+	// then.
 	GivenUp bool
 	// Kept are the directories to which its undo moved what came after the commit.
 	Kept []string
-	// Here means that this process did it, so that the folder of what it saved is there, unless somebody removed it.
+	// Here means that this process did it, so that the folder of what it saved is there, unless somebody
+	// removed it.
 	Here bool
 	// Lost means that it was removed.
 	Lost bool
 }
 
-// ForgetBefore drops what was there before the step: only a look at a stored run compares it, and it would grow with a live one.
+// ForgetBefore drops what was there before the step: only a look at a stored run compares it, and it would
+// grow with a live one.
 func (f *Frame) ForgetBefore() { f.before = nil }

@@ -13,7 +13,8 @@ type Holder struct {
 	process.Identity
 	// Run is the run that it works on; "" where it has come to none yet.
 	Run string
-	// Lost is true where the state folder was deleted while the process works; Recipe is that of its run then.
+	// Lost is true where the state folder was deleted while the process works; Recipe is that of its run
+	// then.
 	Lost   bool
 	Recipe string
 }

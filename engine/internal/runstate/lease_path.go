@@ -11,10 +11,11 @@ import (
 // mostLinks bounds how many symbolic links are followed for one path, as the kernel's ELOOP does.
 const mostLinks = 40
 
-// AnyNeeds reports whether removing what is at the path takes away what one of the leases names, or whether the path lies in it.
+// AnyNeeds reports whether removing what is at the path takes away what one of the leases names, or whether
+// the path lies in it.
 //
-// The path is an entry in its directory: a symbolic link there is the link, never what it leads to, since that stays when the link
-// goes. A lease needs every link that leads to it, and what is at its end.
+// The path is an entry in its directory: a symbolic link there is the link, never what it leads to, since
+// that stays when the link goes. A lease needs every link that leads to it, and what is at its end.
 func AnyNeeds(leases []string, path string) bool {
 	entry := entryOf(path)
 	for _, lease := range leases {
@@ -36,14 +37,14 @@ func entryOf(path string) string {
 	return found[len(found)-1]
 }
 
-// waypoints are the places of a lease: of each symbolic link on the way, and of what is at its end. A link under a hidden name of
-// gwe's own was moved there to be kept, so it is not followed.
+// waypoints are the places of a lease: of each symbolic link on the way, and of what is at its end. A link
+// under a hidden name of gwe's own was moved there to be kept, so it is not followed.
 func waypoints(lease string) []string {
 	return follow(lease, !strings.HasPrefix(filepath.Base(lease), durable.Prefix))
 }
 
-// follow walks an absolute path as the kernel does. It returns the place of every link that it follows, then that of the end.
-// What is not there, or cannot be read, is a plain name.
+// follow walks an absolute path as the kernel does. It returns the place of every link that it follows, then
+// that of the end. What is not there, or cannot be read, is a plain name.
 func follow(path string, last bool) []string {
 	var links []string
 	at, rest := "/", components(filepath.Clean(path))
@@ -79,7 +80,8 @@ func LeasesOf(earlier []*StoredRun) []string {
 	return paths
 }
 
-// AnyOverlaps reports whether a directory lies in one of others, or one of them in it, where links lead to directories.
+// AnyOverlaps reports whether a directory lies in one of others, or one of them in it, where links lead to
+// directories.
 func AnyOverlaps(path string, others []string) bool {
 	for _, other := range others {
 		if Overlaps(path, other) || Overlaps(Real(path), Real(other)) {

@@ -11,11 +11,13 @@ import (
 type Lease struct {
 	// Path is a file or directory.
 	Path string `json:"path"`
-	// Bytes is the space on the disk of what lies there, a file with several names counted once; 0 where nothing does.
+	// Bytes is the space on the disk of what lies there, a file with several names counted once; 0 where
+	// nothing does.
 	Bytes int64 `json:"bytes"`
 }
 
-// leaseSizes measures what is kept for the undo of a run: each lease, and what its steps saved in the run's own folder.
+// leaseSizes measures what is kept for the undo of a run: each lease, and what its steps saved in the run's
+// own folder.
 func (p *StoredRun) leaseSizes() []Lease { return sized(append(p.Leases(), p.Folder.Frames())) }
 
 func sized(paths []string) (measured []Lease) {

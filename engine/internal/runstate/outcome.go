@@ -30,7 +30,8 @@ const (
 	StatusBroken Status = "needs a person"
 	// StatusRolledBack is a run that was committed, and was put back by hand later.
 	StatusRolledBack Status = "rolled back"
-	// StatusCommitted is a run whose new version is in place, though a step after the commit, or finally, failed.
+	// StatusCommitted is a run whose new version is in place, though a step after the commit, or finally,
+	// failed.
 	StatusCommitted Status = "in place, not complete"
 )
 
@@ -59,7 +60,8 @@ type Result struct {
 	Waits string
 	// Kept are the directories to which a manual rollback moved what came after the commit.
 	Kept []string
-	// Handed means that another gwe went on with the run, and has told of its end; outputs are in the journal then.
+	// Handed means that another gwe went on with the run, and has told of its end; outputs are in the journal
+	// then.
 	Handed bool
 	// Now is what runs on the machine at the end, as far as steps of the recipe can tell.
 	Now []step.Report

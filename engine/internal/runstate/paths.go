@@ -29,7 +29,8 @@ func LiesIn(path, directory string) bool {
 	return path == directory || strings.HasPrefix(path, strings.TrimSuffix(directory, "/")+"/")
 }
 
-// SharesLock reports whether a lock is in both: by its name, or as a directory that both lock, by whatever path.
+// SharesLock reports whether a lock is in both: by its name, or as a directory that both lock, by whatever
+// path.
 func SharesLock(a, b []string) bool {
 	if slices.ContainsFunc(a, func(name string) bool { return slices.Contains(b, name) }) {
 		return true

@@ -59,7 +59,8 @@ const (
 // recordHeader is the journal's own first record.
 const recordHeader = "journal"
 
-// recordKinds are all of them. A journal with another is of a newer gwe: what it says must not be passed over.
+// recordKinds are all of them. A journal with another is of a newer gwe: what it says must not be passed
+// over.
 var recordKinds = []string{
 	recordHeader, RecordBegin, RecordSkipped, RecordIntent, RecordProcess, RecordResult, RecordUnwind, RecordUndoStep,
 	RecordChecked, RecordUndone, RecordButLast, RecordCommitted, RecordStopped, RecordRecovery, RecordFailsafe, RecordFinally, RecordClosing, RecordEnd,
@@ -81,8 +82,8 @@ type BeginRecord struct {
 	Locks   []string `json:"locks,omitempty"`
 	// Places are the directories that the locks named when the run began, with all links followed.
 	Places []string `json:"places,omitempty"`
-	// Order is greater than that of every run of another state directory that had begun on one of these directories before; 0 in journals
-	// of older gwes.
+	// Order is greater than that of every run of another state directory that had begun on one of these
+	// directories before; 0 in journals of older gwes.
 	Order   int                        `json:"order,omitempty"`
 	Targets []targetRecord             `json:"targets,omitempty"`
 	Inputs  map[string]json.RawMessage `json:"inputs,omitempty"`
@@ -92,12 +93,14 @@ type BeginRecord struct {
 	Vars    map[string]json.RawMessage `json:"vars,omitempty"`
 	Plugins []PluginRecord             `json:"plugins,omitempty"`
 	Uses    []UseRecord                `json:"uses,omitempty"`
-	// UndoData are the versions of undo data that the gwe which began the run reads, by step type; types of version 1 are left out.
+	// UndoData are the versions of undo data that the gwe which began the run reads, by step type; types of
+	// version 1 are left out.
 	UndoData map[string]int `json:"undo-data,omitempty"`
 
 	// Mounts are the mount points that the recipe asks for at or above the path of a lock; Targets keep them.
 	Mounts map[string][]string `json:"-"`
-	// Forgotten are the state directories that were removed while a run of theirs on these directories had not ended.
+	// Forgotten are the state directories that were removed while a run of theirs on these directories had
+	// not ended.
 	Forgotten []claim.Known `json:"-"`
 }
 
@@ -109,7 +112,8 @@ type UseRecord struct {
 	Digest string `json:"sha256"`
 }
 
-// ShownRecord is what a list of the run's steps shows besides: the step's name, its type, and the item of its round.
+// ShownRecord is what a list of the run's steps shows besides: the step's name, its type, and the item of its
+// round.
 type ShownRecord struct {
 	Name string `json:"name,omitempty"`
 	Type string `json:"type,omitempty"`
@@ -132,13 +136,13 @@ type IntentRecord struct {
 	Rounds Rounds `json:"rounds,omitempty"`
 	ID     string `json:"id,omitempty"`
 	ShownRecord
-	// Arguments are without those that touch a secret. Secret tells that there are such: they are evaluated again, from the
-	// inputs and the records before this one.
+	// Arguments are without those that touch a secret. Secret tells that there are such: they are evaluated
+	// again, from the inputs and the records before this one.
 	Arguments map[string]json.RawMessage `json:"arguments,omitempty"`
 	Secret    bool                       `json:"arguments-kept,omitempty"`
 	Memo      json.RawMessage            `json:"memo"`
-	// UndoData is the version of the memo and of the files that the step saves; 0 in records from before there were versions. Saved are the
-	// files that prepare saved.
+	// UndoData is the version of the memo and of the files that the step saves; 0 in records from before
+	// there were versions. Saved are the files that prepare saved.
 	UndoData int         `json:"undo-data,omitempty"`
 	Saved    []SavedFile `json:"saved,omitempty"`
 	Leases   []string    `json:"leases,omitempty"`
@@ -187,8 +191,8 @@ type RecoveryRecord struct {
 
 // ErrorRecord is an error as the journal keeps it.
 type ErrorRecord struct {
-	// Step is the id of the step, or its path where it has none; Where is its whole name. At is the position in journals from
-	// before there was Where.
+	// Step is the id of the step, or its path where it has none; Where is its whole name. At is the position
+	// in journals from before there was Where.
 	Step    string    `json:"step,omitempty"`
 	Where   *StepName `json:"where,omitempty"`
 	At      string    `json:"at,omitempty"`
@@ -203,8 +207,8 @@ type ErrorRecord struct {
 type UnwindRecord struct {
 	Frame int         `json:"frame,omitempty"`
 	Error ErrorRecord `json:"error"`
-	// Back is the reboot that led the machine into the new system, and that has to be taken back. A rollback has none where the
-	// machine has left that system already.
+	// Back is the reboot that led the machine into the new system, and that has to be taken back. A rollback
+	// has none where the machine has left that system already.
 	Back *SuspendedRecord `json:"back,omitempty"`
 	// Left means that the machine left the new system by itself, so that no reboot has to be taken back.
 	Left bool `json:"left,omitempty"`
@@ -227,7 +231,8 @@ type ItemsRecord struct {
 	Items  []json.RawMessage `json:"items"`
 }
 
-// UsedRecord begins a used recipe. Inputs that hold secrets are left out: they are evaluated again from the run's own.
+// UsedRecord begins a used recipe. Inputs that hold secrets are left out: they are evaluated again from the
+// run's own.
 type UsedRecord struct {
 	Step   string                     `json:"step"`
 	Rounds Rounds                     `json:"rounds,omitempty"`
@@ -275,7 +280,8 @@ type UndoneRecord struct {
 	Kept []string `json:"kept,omitempty"`
 	// Abandoned is what a RecordCleaned leaves for good.
 	Abandoned []AbandonedRecord `json:"abandoned,omitempty"`
-	// Told is set in a RecordButLast after the last part ran, too, where older changes stand that may be undone later.
+	// Told is set in a RecordButLast after the last part ran, too, where older changes stand that may be
+	// undone later.
 	Told bool `json:"told,omitempty"`
 }
 
@@ -299,8 +305,8 @@ type EndRecord struct {
 	At        time.Time                  `json:"at"`
 }
 
-// EncodeRecord is a record's data as the journal has it. Without the escapes that HTML needs, which make six bytes of one: what counts how much
-// fits into a record, counts so.
+// EncodeRecord is a record's data as the journal has it. Without the escapes that HTML needs, which make six
+// bytes of one: what counts how much fits into a record, counts so.
 func EncodeRecord(record any) (json.RawMessage, error) {
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)
@@ -311,7 +317,8 @@ func EncodeRecord(record any) (json.RawMessage, error) {
 	return bytes.TrimSuffix(text.Bytes(), []byte("\n")), nil
 }
 
-// HandedOverRecord says who is to go on with the run. Until that one says that it does, the run is still this one's.
+// HandedOverRecord says who is to go on with the run. Until that one says that it does, the run is still this
+// one's.
 type HandedOverRecord struct {
 	Step string `json:"step"`
 	ID   string `json:"id,omitempty"`

@@ -2,7 +2,8 @@ package runstate
 
 import "encoding/json"
 
-// DecodeRecord decodes a record as its kind asks for; nil for one that says all by its kind, or nothing to gwe.
+// DecodeRecord decodes a record as its kind asks for; nil for one that says all by its kind, or nothing to
+// gwe.
 func DecodeRecord(kind string, data json.RawMessage) (any, error) {
 	switch kind {
 	case RecordBegin:

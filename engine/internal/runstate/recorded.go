@@ -10,10 +10,12 @@ import (
 	"github.com/gwe-project/gwe/engine/host"
 )
 
-// Recorded is what the journal of a run says by itself, without the run's recipe: the one fold of its records. A live run and a recovery
-// bind it to the recipe, as runState; all that only looks at a run, as the list of runs, reads it as it is.
+// Recorded is what the journal of a run says by itself, without the run's recipe: the one fold of its
+// records. A live run and a recovery bind it to the recipe, as runState; all that only looks at a run, as the
+// list of runs, reads it as it is.
 //
-// Records that cannot follow on those before them are refused, so nothing acts on a journal that contradicts itself.
+// Records that cannot follow on those before them are refused, so nothing acts on a journal that contradicts
+// itself.
 type Recorded struct {
 	Begin BeginRecord
 	began bool
@@ -22,7 +24,8 @@ type Recorded struct {
 
 	// Guard lies around frames: branches work on them side by side.
 	Guard sync.Mutex
-	// frames are in the order of their making. Frame numbers start at 1; one that was given out may have no frame.
+	// frames are in the order of their making. Frame numbers start at 1; one that was given out may have no
+	// frame.
 	frames   []*Frame
 	ByNumber map[int]*Frame
 	// Committed is how many frames there were at the commit; -1 before it, and once a rollback has begun.
@@ -44,19 +47,21 @@ type Recorded struct {
 	// Suspension is what the run waits for; nil while it does not. waited is set once it ever did.
 	Suspension *Suspension
 	Waited     bool
-	// Rebooted is the reboot that the run has made, and that its rollback has to take back; stranded is why that could not be done.
+	// Rebooted is the reboot that the run has made, and that its rollback has to take back; stranded is why
+	// that could not be done.
 	Rebooted *SuspendedRecord
 	Stranded *ErrorRecord
 	// Handed is set if the last record hands the run to another gwe.
 	Handed *HandedOverRecord
 
-	// Awaiting is true if all is done that needs no service, and the rest waits for them. looked is when a recovery first looked
-	// at the run in the boot of the last one that did.
+	// Awaiting is true if all is done that needs no service, and the rest waits for them. looked is when a
+	// recovery first looked at the run in the boot of the last one that did.
 	Awaiting bool
 	Looked   host.Moment
 	// Closing is true if what the steps after the commit kept may be gone.
 	Closing bool
-	// Stalled is the last word of a recovery that could not do all; lastHeld is the same, if it is the last record.
+	// Stalled is the last word of a recovery that could not do all; lastHeld is the same, if it is the last
+	// record.
 	Stalled  HeldRecord
 	lastHeld *HeldRecord
 	// boots are those in which a recovery began since one got on; lastBoot is the last one in which any did.
@@ -65,7 +70,8 @@ type Recorded struct {
 	// Processes are the children that were started, in order.
 	Processes []ProcessRecord
 
-	// UndoErrors are all errors of undos, in the order in which they came. undoFailed is set if any undo ever left something unrestored.
+	// UndoErrors are all errors of undos, in the order in which they came. undoFailed is set if any undo ever
+	// left something unrestored.
 	UndoErrors []ErrorRecord
 	UndoFailed bool
 	// aside are the directories to which undos moved what came after the commit.
@@ -232,8 +238,8 @@ func (h *Recorded) takeCommitted(r CommittedRecord) {
 	}
 }
 
-// takeUnwind turns the run back, and ends its wait. A reboot that led where it should has to be taken back. A record of one frame is from
-// before parts of a run had records of their own.
+// takeUnwind turns the run back, and ends its wait. A reboot that led where it should has to be taken back. A
+// record of one frame is from before parts of a run had records of their own.
 func (h *Recorded) takeUnwind(r UnwindRecord) {
 	if r.Frame != 0 {
 		return
@@ -247,7 +253,8 @@ func (h *Recorded) takeUnwind(r UnwindRecord) {
 	}
 }
 
-// TakeRollback takes the commit back: all frames can be undone again, if nothing that they need was given up when the run ended.
+// TakeRollback takes the commit back: all frames can be undone again, if nothing that they need was given up
+// when the run ended.
 func (h *Recorded) TakeRollback(r UnwindRecord) {
 	h.Failure, h.Committed, h.Rollback, h.UndoErrors, h.Rebooted = &r.Error, -1, true, nil, r.Back
 	h.Ended, h.Awaiting = nil, false
@@ -293,7 +300,8 @@ func (h *Recorded) takeEnd(r EndRecord) {
 	h.abandoned = append(h.abandoned, r.Abandoned...)
 }
 
-// writer is the version of the gwe that worked on the run last: the one that began it, took it over, or recovered it.
+// writer is the version of the gwe that worked on the run last: the one that began it, took it over, or
+// recovered it.
 func (h *Recorded) writer() string {
 	if h.version != "" {
 		return h.version

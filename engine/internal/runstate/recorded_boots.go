@@ -7,15 +7,17 @@ import (
 	"github.com/gwe-project/gwe/engine/durable"
 )
 
-// BoundedBoots is how many boots in a row a recovery may die in without getting on. A machine whose power fails that often at
-// the same place is rare; one that an undo takes down does it every time, and would boot for ever.
+// BoundedBoots is how many boots in a row a recovery may die in without getting on. A machine whose power
+// fails that often at the same place is rare; one that an undo takes down does it every time, and would boot
+// for ever.
 const BoundedBoots = 10
 
-// progress are the records by which a recovery gets on, or by which it says that it cannot: it did not die then.
+// progress are the records by which a recovery gets on, or by which it says that it cannot: it did not die
+// then.
 var progress = []string{RecordUndone, RecordButLast, RecordPutOff, RecordHeld, RecordServices, RecordSuspended, RecordResumed, RecordStranded, RecordClosing, RecordCommitted}
 
-// countBoot counts the boots in which a recovery of the run began and got nowhere. The boot that turned the run back is the first one of the
-// rollback: those before it died of what they asked the machine.
+// countBoot counts the boots in which a recovery of the run began and got nowhere. The boot that turned the
+// run back is the first one of the rollback: those before it died of what they asked the machine.
 func (h *Recorded) countBoot(kind string, decoded any) {
 	switch {
 	case kind == RecordRecovery:

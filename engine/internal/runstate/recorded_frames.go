@@ -51,7 +51,8 @@ func (h *Recorded) beginUndo(frames []*Frame) {
 	}
 }
 
-// NotCleaned lists the frames that an earlier undo could not clean up, and that no recovery has cleaned since.
+// NotCleaned lists the frames that an earlier undo could not clean up, and that no recovery has cleaned
+// since.
 func (h *Recorded) NotCleaned() []int {
 	if h.Ended == nil {
 		return nil

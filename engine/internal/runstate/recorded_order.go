@@ -28,8 +28,8 @@ func (h *Recorded) Follows(kind string) error {
 	return nil
 }
 
-// beforeEnd are the kinds of records that say what a run does, so that none follows its end. What cleans up after it, and starts programs
-// for that, comes later.
+// beforeEnd are the kinds of records that say what a run does, so that none follows its end. What cleans up
+// after it, and starts programs for that, comes later.
 var beforeEnd = []string{
 	RecordIntent, RecordEntered, RecordResult, RecordCommitted, RecordStopped, RecordSuspended, RecordHandedOver, RecordTakenOver,
 	RecordUnwind, RecordPutOff, RecordUndone, RecordButLast, RecordEnd,

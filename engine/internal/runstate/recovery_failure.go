@@ -10,8 +10,8 @@ import (
 	"github.com/gwe-project/gwe/engine/fault"
 )
 
-// recoveryFailure is why the recovery of a run failed last. It lies beside the journal, for `gwe status`: the journal may be what could
-// not be read or written.
+// recoveryFailure is why the recovery of a run failed last. It lies beside the journal, for `gwe status`: the
+// journal may be what could not be read or written.
 type recoveryFailure struct {
 	At time.Time `json:"at"`
 	ErrorRecord
@@ -19,8 +19,8 @@ type recoveryFailure struct {
 
 func (r RunDirectory) failure() string { return filepath.Join(string(r), "recovery.json") }
 
-// NoteFailure keeps why the run could not be brought to its end. A busy lock is none: the next recovery finds it free. It is best
-// effort, since the storage may be what fails.
+// NoteFailure keeps why the run could not be brought to its end. A busy lock is none: the next recovery finds
+// it free. It is best effort, since the storage may be what fails.
 func (r RunDirectory) NoteFailure(err error) {
 	if found := fault.As(err); found != nil && found.Code == "lock-busy" || r.Check() != nil {
 		return
@@ -42,8 +42,8 @@ func (r RunDirectory) recoveryFailure() *recoveryFailure {
 	return &read
 }
 
-// lastFailure is the same, as the journal has it in its last record; nil where that is another one. Without a file to spare, or on a full disk, it is the
-// only word.
+// lastFailure is the same, as the journal has it in its last record; nil where that is another one. Without a
+// file to spare, or on a full disk, it is the only word.
 func (p *StoredRun) lastFailure() *recoveryFailure {
 	if p.lastHeld == nil {
 		return nil

@@ -24,7 +24,8 @@ type Unrestored struct {
 	Hint string `json:"hint,omitempty"`
 }
 
-// Unresolved reports whether the run is one that gwe could not bring to its end, and that no operator has closed.
+// Unresolved reports whether the run is one that gwe could not bring to its end, and that no operator has
+// closed.
 func Unresolved(s Summary) bool {
 	if s.Resolved != nil {
 		return false
@@ -69,8 +70,8 @@ type UnrestoredFrame struct {
 	Kept   []string
 }
 
-// Unrestored lists the frames that were not undone, or not well, in the order of their making. Those of a run that committed count
-// only if it was rolled back.
+// Unrestored lists the frames that were not undone, or not well, in the order of their making. Those of a run
+// that committed count only if it was rolled back.
 func (p *StoredRun) Unrestored() []UnrestoredFrame {
 	var frames []UnrestoredFrame
 	for _, f := range p.frames[max(p.Committed, 0):] {
@@ -95,8 +96,8 @@ func holdsAny(path string) bool {
 	return len(entries) > 0
 }
 
-// Resolution is how an operator closed a run that gwe could not bring to its end. It lies in a file beside the journal: the journal
-// may be what is damaged.
+// Resolution is how an operator closed a run that gwe could not bring to its end. It lies in a file beside
+// the journal: the journal may be what is damaged.
 type Resolution struct {
 	// At is when.
 	At time.Time `json:"at"`
@@ -110,7 +111,8 @@ type Resolution struct {
 
 func (r RunDirectory) Resolved() string { return filepath.Join(string(r), "resolved.json") }
 
-// resolution reads how the run was closed by an operator; nil where none did. What cannot be read closes nothing.
+// resolution reads how the run was closed by an operator; nil where none did. What cannot be read closes
+// nothing.
 func (r RunDirectory) resolution() *Resolution {
 	if r.Check() != nil {
 		return nil

@@ -31,7 +31,8 @@ func problemOf(err error) *problem {
 	return &one
 }
 
-// MarshalJSON gives the result with its exit code and its errors: of each its message, code and hint, and the step that it belongs to.
+// MarshalJSON gives the result with its exit code and its errors: of each its message, code and hint, and the
+// step that it belongs to.
 func (r Result) MarshalJSON() ([]byte, error) {
 	others := make([]*problem, len(r.Others))
 	for i, other := range r.Others {

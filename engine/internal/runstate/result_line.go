@@ -7,8 +7,8 @@ import (
 	"github.com/gwe-project/gwe/engine/step"
 )
 
-// ResultLine is how a run ended, for programs: the last line of what `gwe run` and `gwe rollback` print, and one line for each run that
-// `gwe recover`, `gwe confirm` or `gwe cancel` brought to its end.
+// ResultLine is how a run ended, for programs: the last line of what `gwe run` and `gwe rollback` print, and
+// one line for each run that `gwe recover`, `gwe confirm` or `gwe cancel` brought to its end.
 type ResultLine struct {
 	// Kind is "result": no event of the log has that one.
 	Kind string `json:"kind"`

@@ -8,16 +8,16 @@ import (
 	"github.com/gwe-project/gwe/engine/durable"
 )
 
-// Place says to what part of a run a child process or a kept file belongs: "3" is frame 3, "3-undo" its undo, "3-undo-last" what that owes last, "facts",
-// "failsafe" and "finally" are themselves.
+// Place says to what part of a run a child process or a kept file belongs: "3" is frame 3, "3-undo" its undo,
+// "3-undo-last" what that owes last, "facts", "failsafe" and "finally" are themselves.
 type Place string
 
 func PlaceOf(frame int) Place { return Place(strconv.Itoa(frame)) }
 
 func PlaceOfLast(frame int) Place { return PlaceOf(frame) + "-undo-last" }
 
-// PluginRecord says in the begin record which plugin a run uses: where it was, and the SHA-256 of the executable and of
-// the description that the run's folder keeps.
+// PluginRecord says in the begin record which plugin a run uses: where it was, and the SHA-256 of the
+// executable and of the description that the run's folder keeps.
 type PluginRecord struct {
 	Type        string `json:"type"`
 	Path        string `json:"path"`
@@ -37,7 +37,8 @@ func (r RunDirectory) Reports() string { return filepath.Join(string(r), "report
 type SavedFile struct {
 	// Name is relative to the directory.
 	Name string `json:"name"`
-	// Kind is "" for a regular file, "directory", "link", "other", or "listing" for all entries of a directory that has very many.
+	// Kind is "" for a regular file, "directory", "link", "other", or "listing" for all entries of a
+	// directory that has very many.
 	Kind string `json:"kind,omitempty"`
 	// Size is the length of a file in bytes.
 	Size int64 `json:"size,omitempty"`
@@ -45,11 +46,12 @@ type SavedFile struct {
 	SHA256 string `json:"sha256,omitempty"`
 }
 
-// begunNote is the name of an empty file in a run's directory. It stands for the record that the undos begin (unwind, rollback, checked)
-// where the journal could not be written.
+// begunNote is the name of an empty file in a run's directory. It stands for the record that the undos begin
+// (unwind, rollback, checked) where the journal could not be written.
 const begunNote = "undos-begun"
 
-// NoteUndosBegun does what it can: without the note, the next recovery takes what undos did to their data for damage.
+// NoteUndosBegun does what it can: without the note, the next recovery takes what undos did to their data for
+// damage.
 func (r RunDirectory) NoteUndosBegun() {
 	if durable.WriteNote(filepath.Join(string(r), begunNote), nil) == nil {
 		_ = durable.SyncFolder(string(r))

@@ -17,7 +17,8 @@ import (
 // ComputedName is no name of an input.
 const ComputedName = "computed.jsonl"
 
-// ComputedSecrets are the texts that the run computed from its secrets so far. A line that a crash cut off is left out.
+// ComputedSecrets are the texts that the run computed from its secrets so far. A line that a crash cut off is
+// left out.
 func (r RunDirectory) ComputedSecrets() []string {
 	text, err := regular.Read(r.Secret(ComputedName))
 	if err != nil {
@@ -57,7 +58,8 @@ func ReadSecret(path string) ([]byte, error) {
 	return nil, err
 }
 
-// SecretTexts are the values of the run's secret inputs, and what was computed from them, as far as they are kept.
+// SecretTexts are the values of the run's secret inputs, and what was computed from them, as far as they are
+// kept.
 func (r RunDirectory) SecretTexts() []string {
 	entries, _ := os.ReadDir(filepath.Join(string(r), "secrets"))
 	texts := r.ComputedSecrets()

@@ -44,8 +44,8 @@ func DirectoryOf(s State, id string) RunDirectory {
 	return RunDirectory(filepath.Join(RunsDirectory(s), id))
 }
 
-// Prepare makes the state folder where it is missing, durable with its name: a journal that a power cut takes away with
-// its folder was never there.
+// Prepare makes the state folder where it is missing, durable with its name: a journal that a power cut takes
+// away with its folder was never there.
 func Prepare(s State) error {
 	var parents []string
 	for path := RunsDirectory(s); ; path = filepath.Dir(path) {
@@ -79,8 +79,8 @@ func StateUnusable(folder string, err error) error {
 	return refusal.WithHint("choose one that this user may write, with --state-dir or GWE_STATE_DIR")
 }
 
-// NotBegun is the error of a run that could not be begun. Where its state folder is full or may not be written, that is a
-// refusal: nothing was done.
+// NotBegun is the error of a run that could not be begun. Where its state folder is full or may not be
+// written, that is a refusal: nothing was done.
 func NotBegun(s State, err error) error {
 	for _, known := range []syscall.Errno{syscall.ENOSPC, syscall.EDQUOT, syscall.EFBIG, syscall.EROFS, syscall.EACCES, syscall.EPERM} {
 		if errors.Is(err, known) && fault.ClassOf(err) != fault.Refused {
@@ -109,8 +109,8 @@ func (s State) Runs() ([]string, error) {
 	return ids, nil
 }
 
-// NewRun makes the folder of a new run. Its id is later than every other's even when the clock went back: what is on
-// top of what must not depend on the clock.
+// NewRun makes the folder of a new run. Its id is later than every other's even when the clock went back:
+// what is on top of what must not depend on the clock.
 func NewRun(s State, now time.Time) (string, error) {
 	ids, err := s.Runs()
 	if err != nil {
@@ -142,7 +142,8 @@ func NewRun(s State, now time.Time) (string, error) {
 // RunDirectory is the folder of one run.
 type RunDirectory string
 
-// Check refuses what somebody put in the place of a run's folder: a link, say, to where its journal was moved.
+// Check refuses what somebody put in the place of a run's folder: a link, say, to where its journal was
+// moved.
 func (r RunDirectory) Check() error {
 	status, err := os.Lstat(string(r))
 	if err != nil || status.IsDir() {
@@ -164,10 +165,12 @@ func (r RunDirectory) Place(where Place) string {
 	return filepath.Join(r.Frames(), string(where))
 }
 
-// Mark is the file of the mark that the programs of facts have: they run before the journal says what begins here.
+// Mark is the file of the mark that the programs of facts have: they run before the journal says what begins
+// here.
 func (r RunDirectory) Mark() string { return filepath.Join(string(r), "mark") }
 
-// Downs is where the boots are noted in which the machine went down while what an ended run left was cleared away.
+// Downs is where the boots are noted in which the machine went down while what an ended run left was cleared
+// away.
 func (r RunDirectory) Downs() string { return filepath.Join(string(r), "downs") }
 
 func (r RunDirectory) Secret(name string) string { return filepath.Join(string(r), "secrets", name) }

@@ -14,24 +14,29 @@ import (
 type Overview struct {
 	// Running is the process that works on the state; absent where there is none.
 	Running *Activity `json:"running,omitempty"`
-	// State is why the state directory cannot be written now; absent where it can. No run begins or is recovered then.
+	// State is why the state directory cannot be written now; absent where it can. No run begins or is
+	// recovered then.
 	State *Warning `json:"state,omitempty"`
 	// Pending are runs that died, or wait: `gwe recover` goes on with them.
 	Pending []Summary `json:"pending"`
-	// Damaged are runs whose journal cannot be read, and that no operator has resolved. One that may still owe an undo blocks all others.
+	// Damaged are runs whose journal cannot be read, and that no operator has resolved. One that may still
+	// owe an undo blocks all others.
 	Damaged []Summary `json:"damaged"`
-	// Broken are runs that ended with exit code 5, that no operator has resolved, and after which no run with the same lock has
-	// committed.
+	// Broken are runs that ended with exit code 5, that no operator has resolved, and after which no run with
+	// the same lock has committed.
 	Broken []Summary `json:"broken"`
 	// Lost are runs that had begun, and whose journal was deleted before they had ended.
 	Lost []Summary `json:"lost"`
-	// Abandoned is what runs kept for their undo and what gwe could not remove when no undo needed it any more.
+	// Abandoned is what runs kept for their undo and what gwe could not remove when no undo needed it any
+	// more.
 	Abandoned []Abandoned `json:"abandoned,omitempty"`
-	// Last is the newest run that ended, or an older one that was rolled back by hand since; absent where none has.
+	// Last is the newest run that ended, or an older one that was rolled back by hand since; absent where
+	// none has.
 	Last *Summary `json:"last,omitempty"`
 	// Targets are the directories that were asked for, by --target.
 	Targets []Target `json:"targets,omitempty"`
-	// Now is what runs on the machine, as the recipe of the newest ended run says it; releases and programs also as those of other targets do.
+	// Now is what runs on the machine, as the recipe of the newest ended run says it; releases and programs
+	// also as those of other targets do.
 	Now []step.Report `json:"now"`
 	// Rollback are the ids of the runs that can be rolled back, oldest first.
 	Rollback []string `json:"rollback"`
@@ -45,7 +50,8 @@ type Activity struct {
 	Run string `json:"run,omitempty"`
 	// Recipe is the name of that run's recipe.
 	Recipe string `json:"recipe,omitempty"`
-	// Lost is true where the state folder was deleted while the process works: if it dies, nothing can be undone.
+	// Lost is true where the state folder was deleted while the process works: if it dies, nothing can be
+	// undone.
 	Lost bool `json:"lost,omitempty"`
 	// Stopped is true for a process that was stopped by a signal (SIGSTOP).
 	Stopped bool `json:"stopped,omitempty"`
@@ -77,8 +83,8 @@ type RunningTask struct {
 	Since time.Time `json:"since"`
 }
 
-// Broken lists the runs that ended with exit code 5 and that are not settled since: by an operator, or by a later commit of a run
-// with the same lock.
+// Broken lists the runs that ended with exit code 5 and that are not settled since: by an operator, or by a
+// later commit of a run with the same lock.
 func Broken(list []Summary) []Summary {
 	left := []Summary{}
 	for _, ended := range list {
@@ -92,8 +98,9 @@ func Broken(list []Summary) []Summary {
 	return left
 }
 
-// Unresolved lists the runs that an operator has to look at and that block no other run: those that ended with exit code 5, those
-// whose journal was deleted before they had ended, and those that had ended before their journal was damaged.
+// Unresolved lists the runs that an operator has to look at and that block no other run: those that ended
+// with exit code 5, those whose journal was deleted before they had ended, and those that had ended before
+// their journal was damaged.
 func (s State) Unresolved() ([]Summary, error) {
 	list, err := s.List()
 	if err != nil {
@@ -126,7 +133,8 @@ func ActivityOf(s State, held Holder) *Activity {
 	return doing
 }
 
-// OpenTasks reads the tasks of a run that have begun and not ended from the log of the last process that worked on it.
+// OpenTasks reads the tasks of a run that have begun and not ended from the log of the last process that
+// worked on it.
 func OpenTasks(s State, id string) openTasks {
 	files, err := DirectoryOf(s, id).listLogs()
 	if err != nil || len(files) == 0 {

@@ -2,12 +2,14 @@ package runstate
 
 import "encoding/json"
 
-// stepList is what the records say to the operator of the steps that a run came to, in the order of the journal.
+// stepList is what the records say to the operator of the steps that a run came to, in the order of the
+// journal.
 type stepList struct {
 	all []StepDetail
 	// frames are the places of the steps in all by the numbers of their frames.
 	frames map[int]int
-	// outputs are those of the recipe; others are the errors after the first, of undos, the failsafe and finally.
+	// outputs are those of the recipe; others are the errors after the first, of undos, the failsafe and
+	// finally.
 	outputs map[string]json.RawMessage
 	others  []ErrorRecord
 }

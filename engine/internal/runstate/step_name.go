@@ -15,7 +15,8 @@ type StepName struct {
 	ID string `json:"id,omitempty"`
 	// Type is its keyword: "unpack", "parallel".
 	Type string `json:"type,omitempty"`
-	// Item is the item of the round in which the step was carried out, behind those of the for-each around it: "s2, b1".
+	// Item is the item of the round in which the step was carried out, behind those of the for-each around
+	// it: "s2, b1".
 	Item string `json:"item,omitempty"`
 	// Within names the used recipes around the step, outermost first.
 	Within []string `json:"within,omitempty"`
@@ -55,7 +56,8 @@ func (s StepName) String() string {
 	return text
 }
 
-// Title is the step's name for a list: its name with its id, or else its id, its type, or its path, and the item of its round.
+// Title is the step's name for a list: its name with its id, or else its id, its type, or its path, and the
+// item of its round.
 func (s StepName) Title() string {
 	title := s.Name
 	for _, next := range []string{s.ID, s.Type, s.Path} {

@@ -17,8 +17,8 @@ type StoredRun struct {
 	Records []journal.Record
 }
 
-// Peek reads a run's journal without touching it. It is nil for a run that never began: gwe died between making the
-// directory and the first record, and nothing was done.
+// Peek reads a run's journal without touching it. It is nil for a run that never began: gwe died between
+// making the directory and the first record, and nothing was done.
 func Peek(s State, id string) (*StoredRun, error) { return s.peekWith(id, NewRecorded()) }
 
 // peekWith is peek into a fold of the caller's.
@@ -55,8 +55,8 @@ func (s State) peekWith(id string, into *Recorded) (*StoredRun, error) {
 	return nil, nil
 }
 
-// CanRollBack reports whether the run's undo may still be asked for by hand: it committed something, and no later commit ended
-// its retention.
+// CanRollBack reports whether the run's undo may still be asked for by hand: it committed something, and no
+// later commit ended its retention.
 func (p *StoredRun) CanRollBack() bool {
 	return p.Changed() && !p.Releasing && !p.Released && !p.Rollback
 }
@@ -84,8 +84,8 @@ func (p *StoredRun) Leases() []string {
 	return paths
 }
 
-// Later lists the directories to which a manual rollback of the run moved what came after the commit, as far as they are there.
-// One that cannot be looked at now counts: its file system may not be mounted.
+// Later lists the directories to which a manual rollback of the run moved what came after the commit, as far
+// as they are there. One that cannot be looked at now counts: its file system may not be mounted.
 func (p *StoredRun) Later() []string {
 	if !p.Rollback {
 		return nil

@@ -49,7 +49,8 @@ type Summary struct {
 	Left string `json:"left,omitempty"`
 	// FailedUndos are the undos that failed, of a run that ended with exit code 5, in `gwe status`.
 	FailedUndos []Unrestored `json:"failed_undos,omitempty"`
-	// In names the step in which the process of a pending run died, in `gwe status`; absent where the log does not tell it.
+	// In names the step in which the process of a pending run died, in `gwe status`; absent where the log
+	// does not tell it.
 	In string `json:"in,omitempty"`
 	// Next is what to do now, by command; absent where there is nothing to do.
 	Next string `json:"next,omitempty"`
@@ -179,7 +180,8 @@ type Detail struct {
 	Leases []Lease `json:"leases,omitempty"`
 	// Kept are the directories to which a manual rollback moved what came after the commit.
 	Kept []Lease `json:"kept,omitempty"`
-	// Abandoned is what the run kept for its undo and what gwe could not remove when no undo needed it any more.
+	// Abandoned is what the run kept for its undo and what gwe could not remove when no undo needed it any
+	// more.
 	Abandoned []Abandoned `json:"abandoned,omitempty"`
 }
 
@@ -247,7 +249,8 @@ func Choose(s State, id string) (string, error) {
 	return chosen, nil
 }
 
-// Show tells all of one run. Of one whose journal is damaged it tells what can still be read, beside the error.
+// Show tells all of one run. Of one whose journal is damaged it tells what can still be read, beside the
+// error.
 func (s State) Show(id string) (Detail, error) {
 	chosen, err := Choose(s, id)
 	if err != nil {
@@ -286,8 +289,8 @@ func (p *StoredRun) detail() Detail {
 	return d
 }
 
-// Logs lists the log files of a run, in order. It does not need the journal: where that is damaged, the log is what people
-// have to go by.
+// Logs lists the log files of a run, in order. It does not need the journal: where that is damaged, the log
+// is what people have to go by.
 func (s State) Logs(id string) ([]string, error) {
 	chosen, err := Choose(s, id)
 	if err != nil {

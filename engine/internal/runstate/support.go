@@ -9,7 +9,8 @@ import (
 	"github.com/gwe-project/gwe/engine/regular"
 )
 
-// BundledRuns are the runs that go into a bundle: the one of that id, or all; and those of them that are lost.
+// BundledRuns are the runs that go into a bundle: the one of that id, or all; and those of them that are
+// lost.
 func BundledRuns(s State, id string) (ids []string, lost []UnfinishedRecord, err error) {
 	for _, one := range s.lost() {
 		if id == "" || id == one.Run {

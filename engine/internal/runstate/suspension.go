@@ -29,7 +29,8 @@ type SuspendedRecord struct {
 	Worked time.Duration `json:"worked,omitempty"`
 }
 
-// WaitedRecord notes how far a wait came: at each boot, now and then within one, and when its condition changed.
+// WaitedRecord notes how far a wait came: at each boot, now and then within one, and when its condition
+// changed.
 type WaitedRecord struct {
 	Boot  string        `json:"boot"`
 	Since time.Duration `json:"since"`
@@ -55,7 +56,8 @@ type Suspension struct {
 	Cancelled bool
 }
 
-// After is how far the wait is at a moment. Time in which the machine is off does not count, for nothing measures it.
+// After is how far the wait is at a moment. Time in which the machine is off does not count, for nothing
+// measures it.
 func (s *Suspension) After(now host.Moment) WaitedRecord {
 	next := s.Waited
 	next.Boot, next.Since = now.Boot, now.Since
@@ -69,7 +71,8 @@ func (s *Suspension) After(now host.Moment) WaitedRecord {
 	return next
 }
 
-// WorthJournaling reports whether the journal should know it. A machine that looks often does not fill its disk with that.
+// WorthJournaling reports whether the journal should know it. A machine that looks often does not fill its
+// disk with that.
 func (s *Suspension) WorthJournaling(next WaitedRecord) bool {
 	return next.Boot != s.Waited.Boot || (next.True == nil) != (s.Waited.True == nil) || next.Spent-s.Waited.Spent >= s.Within/16
 }
@@ -77,8 +80,8 @@ func (s *Suspension) WorthJournaling(next WaitedRecord) bool {
 // Left is how much of its time a wait has.
 func (s *Suspension) Left(now host.Moment) time.Duration { return max(0, s.Within-s.After(now).Spent) }
 
-// NoneSuspended refuses a run while another one waits, or could not be put back to its end: what it did is neither kept nor put back yet, and
-// the machine may go down at any moment.
+// NoneSuspended refuses a run while another one waits, or could not be put back to its end: what it did is
+// neither kept nor put back yet, and the machine may go down at any moment.
 func NoneSuspended(settled []Result) error {
 	for _, result := range settled {
 		if result.Unfinished {

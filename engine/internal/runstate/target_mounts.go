@@ -14,21 +14,24 @@ import (
 	"github.com/gwe-project/gwe/engine/fault"
 )
 
-// targetRecord is where a path that the run works on was when the run came to it. Where its file system is not mounted, or was
-// made read-only since, no undo can succeed; and an undo that was tried and failed is over.
+// targetRecord is where a path that the run works on was when the run came to it. Where its file system is
+// not mounted, or was made read-only since, no undo can succeed; and an undo that was tried and failed is
+// over.
 type targetRecord struct {
 	Path string `json:"path"`
 	// Apart tells that it was on another file system than the root.
 	Apart bool `json:"apart,omitempty"`
 	// Writable tells that its file system was mounted for writing.
 	Writable bool `json:"writable,omitempty"`
-	// Begins is the directory with which its file system begins; "" where it is not apart, and in journals of older gwes.
+	// Begins is the directory with which its file system begins; "" where it is not apart, and in journals of
+	// older gwes.
 	Begins string `json:"begins,omitempty"`
 	// Mounts are the mount points at or above the path that the recipe asks for.
 	Mounts []string `json:"mounts,omitempty"`
 }
 
-// TargetsOf looks where the paths of locks are now. mounts are the mount points that the recipe asks for, by lock.
+// TargetsOf looks where the paths of locks are now. mounts are the mount points that the recipe asks for, by
+// lock.
 func TargetsOf(names []string, mounts map[string][]string) []targetRecord {
 	var targets []targetRecord
 	for _, path := range LockedPaths(names) {
@@ -40,7 +43,8 @@ func TargetsOf(names []string, mounts map[string][]string) []targetRecord {
 	return targets
 }
 
-// TargetsOfEffects looks where the paths are that a step is about to change. What a target of the run tells already is left out.
+// TargetsOfEffects looks where the paths are that a step is about to change. What a target of the run tells
+// already is left out.
 func TargetsOfEffects(paths []string, begun []targetRecord) []targetRecord {
 	var targets []targetRecord
 	for _, path := range paths {
@@ -55,7 +59,8 @@ func TargetsOfEffects(paths []string, begun []targetRecord) []targetRecord {
 	return targets
 }
 
-// lookAround finds the file system that has the path, or has its nearest parent that exists: a directory of it is at.
+// lookAround finds the file system that has the path, or has its nearest parent that exists: a directory of
+// it is at.
 func lookAround(path string) (found targetRecord, at string, err error) {
 	found.Path = path
 	var status, root unix.Stat_t
@@ -85,7 +90,8 @@ func lookAround(path string) (found targetRecord, at string, err error) {
 	return found, path, nil
 }
 
-// locate is lookAround of a file system that answers: one that was shut down, or whose disk is gone, does not.
+// locate is lookAround of a file system that answers: one that was shut down, or whose disk is gone, does
+// not.
 func locate(path string) (targetRecord, error) {
 	found, at, err := lookAround(path)
 	if err != nil {
@@ -94,7 +100,8 @@ func locate(path string) (targetRecord, error) {
 	return found, durable.SyncFolder(at)
 }
 
-// gone returns the directory on which the target's file system was, or has to be, mounted and is not; "" where it is there.
+// gone returns the directory on which the target's file system was, or has to be, mounted and is not; ""
+// where it is there.
 func (t targetRecord) gone(now targetRecord) string {
 	if t.Apart && !now.Apart {
 		return cmp.Or(t.Begins, t.Path)
@@ -112,8 +119,8 @@ func (t targetRecord) gone(now targetRecord) string {
 	return ""
 }
 
-// OutOfReach tells why nothing can be put back now: a file system that the run worked on is not there, or takes nothing.
-// Then nothing is tried either, and a later recovery does it all.
+// OutOfReach tells why nothing can be put back now: a file system that the run worked on is not there, or
+// takes nothing. Then nothing is tried either, and a later recovery does it all.
 func OutOfReach(begun []targetRecord, class fault.Class) error {
 	next := "`gwe recover` goes on"
 	if class == fault.Refused {
@@ -140,8 +147,8 @@ func OutOfReach(begun []targetRecord, class fault.Class) error {
 	return nil
 }
 
-// NotAsBefore refuses to work on paths whose file system is not mounted, as an earlier run that can still be rolled back knows: what
-// stands there now would be taken for a first installation, on another file system.
+// NotAsBefore refuses to work on paths whose file system is not mounted, as an earlier run that can still be
+// rolled back knows: what stands there now would be taken for a first installation, on another file system.
 func NotAsBefore(paths []string, standing []*StoredRun) error {
 	for _, p := range standing {
 		for _, target := range p.Targets(func(string) bool { return false }) {
@@ -161,8 +168,9 @@ func NotAsBefore(paths []string, standing []*StoredRun) error {
 	return nil
 }
 
-// Targets are what a past run worked on and may have to put back: what its locks name, and what its steps changed, newest first. They
-// end with the newest step of a type that ends tells: what its undo does may mount what the older ones need.
+// Targets are what a past run worked on and may have to put back: what its locks name, and what its steps
+// changed, newest first. They end with the newest step of a type that ends tells: what its undo does may
+// mount what the older ones need.
 func (p *StoredRun) Targets(ends func(stepType string) bool) []targetRecord {
 	targets := slices.Clone(p.Begin.Targets)
 	for _, f := range slices.Backward(p.frames) {
@@ -177,7 +185,8 @@ func (p *StoredRun) Targets(ends func(stepType string) bool) []targetRecord {
 	return targets
 }
 
-// OutOfReach is that of a dead run with something to put back. A run that reboots the machine may come back to other mounts.
+// OutOfReach is that of a dead run with something to put back. A run that reboots the machine may come back
+// to other mounts.
 func (p *StoredRun) OutOfReach() error {
 	if len(p.frames) == 0 || p.Waited {
 		return nil

@@ -30,7 +30,8 @@ func Trusted(s State) error {
 	return nil
 }
 
-// entriesOfRuns lists the runs' directories and what lies directly in each. Below that lie saved files, which keep their owners.
+// entriesOfRuns lists the runs' directories and what lies directly in each. Below that lie saved files, which
+// keep their owners.
 func (s State) entriesOfRuns() (paths []string) {
 	runs, _ := os.ReadDir(RunsDirectory(s)) // what cannot be read is told when it is used
 	for _, run := range runs {

@@ -14,8 +14,9 @@ import (
 	"github.com/gwe-project/gwe/engine/process"
 )
 
-// UnfinishedRecord is a run that has not ended, noted beside the state directory: whoever deletes that deletes all that is known of
-// the run otherwise. It is best effort, and serves to tell an operator of it; no undo can be made of it.
+// UnfinishedRecord is a run that has not ended, noted beside the state directory: whoever deletes that
+// deletes all that is known of the run otherwise. It is best effort, and serves to tell an operator of it; no
+// undo can be made of it.
 type UnfinishedRecord struct {
 	Run    string    `json:"run"`
 	Recipe string    `json:"recipe"`
@@ -49,7 +50,8 @@ func WriteUnfinished(s State, notes []UnfinishedRecord) {
 	}
 }
 
-// DropUnfinished drops the notes of runs that are known to have ended: gwe may have died right after the last record.
+// DropUnfinished drops the notes of runs that are known to have ended: gwe may have died right after the last
+// record.
 func DropUnfinished(s State) {
 	notes := ReadUnfinished(s)
 	left := slices.DeleteFunc(slices.Clone(notes), func(one UnfinishedRecord) bool {
@@ -82,7 +84,8 @@ func (s State) orphan() *Holder {
 	return nil
 }
 
-// RefuseOrphan refuses to work on a state folder beside a process that works on it still, but can be seen by its note alone.
+// RefuseOrphan refuses to work on a state folder beside a process that works on it still, but can be seen by
+// its note alone.
 func RefuseOrphan(s State) error {
 	held := s.orphan()
 	if held == nil || held.PID == os.Getpid() {
@@ -109,7 +112,8 @@ func LostRuns(s State) []Summary {
 	return runs
 }
 
-// Lost lists the runs that had begun and whose journal was deleted before they had ended, as a note beside the state directory tells.
+// Lost lists the runs that had begun and whose journal was deleted before they had ended, as a note beside
+// the state directory tells.
 func (s State) Lost() []Summary { return LostRuns(s) }
 
 func (s State) lostFault(one UnfinishedRecord) error {

@@ -11,7 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Unwritable says which run cannot be recovered because the state directory cannot be used; it is the error itself if no run waits for that.
+// Unwritable says which run cannot be recovered because the state directory cannot be used; it is the error
+// itself if no run waits for that.
 func Unwritable(s State, err error) error {
 	why := fault.As(err)
 	if why == nil || why.Code != "state-unusable" {

@@ -1,5 +1,6 @@
-// Package feature is a step type of a vendor's own: it switches a feature of the firmware on or off. The firmware of this
-// example reads "on" or "off" from a file of the feature's name; a feature without a file is off.
+// Package feature is a step type of a vendor's own: it switches a feature of the firmware on or off. The
+// firmware of this example reads "on" or "off" from a file of the feature's name; a feature without a file is
+// off.
 package feature
 
 import (

@@ -1,7 +1,8 @@
-// Command steps measures what a step costs that does nothing: in gwe, which makes it durable and undoable, in ansible-playbook
-// and in task, in one run on this machine. It measures besides what a step of each type costs, of another gwe too, how gwe's cost grows with the number of steps, and how long
-// `gwe validate` takes, how long a recovery takes, how often a step of each type syncs, and how large the program is. It judges
-// nothing but the syncs: it prints medians and their ratios.
+// Command steps measures what a step costs that does nothing: in gwe, which makes it durable and undoable, in
+// ansible-playbook and in task, in one run on this machine. It measures besides what a step of each type
+// costs, of another gwe too, how gwe's cost grows with the number of steps, and how long `gwe validate`
+// takes, how long a recovery takes, how often a step of each type syncs, and how large the program is. It
+// judges nothing but the syncs: it prints medians and their ratios.
 package main
 
 import (

@@ -14,8 +14,8 @@ import (
 // recovered is how many steps the run has that is killed in its last one.
 const recovered = 20
 
-// recovery measures how long it takes to put back a run that was killed at its end: 19 written files and a program that
-// runs still.
+// recovery measures how long it takes to put back a run that was killed at its end: 19 written files and a
+// program that runs still.
 func recovery(scratch string, rounds int) error {
 	var times []float64
 	for range rounds {

@@ -29,7 +29,8 @@ func size(gwe string) error {
 	return nil
 }
 
-// countSyncs prints how often a step asks the kernel to make something durable. It fails where one does so too often.
+// countSyncs prints how often a step asks the kernel to make something durable. It fails where one does so
+// too often.
 func countSyncs(scratch string) error {
 	fmt.Printf("\nfsync, fdatasync and syncfs of a step   forward   back\n")
 	var failures []error

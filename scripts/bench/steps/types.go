@@ -11,7 +11,8 @@ import (
 	"time"
 )
 
-// typed is a step of some type, many times: each in a file or directory of its own. TREE and NUMBER stand for where it works.
+// typed is a step of some type, many times: each in a file or directory of its own. TREE and NUMBER stand for
+// where it works.
 type typed struct {
 	name, step string
 	// arrange makes what step NUMBER finds in TREE; nil where it finds nothing.
@@ -51,7 +52,8 @@ var types = []typed{
 	{"rsync of twenty files", "rsync: { source: TREE/directory-NUMBER, target: TREE/new-NUMBER }", directoryThere},
 }
 
-// byType prints what a step of each type costs, time and the processor's: the difference between count steps and one. older is another gwe that the same is measured of, in turn; "" is none.
+// byType prints what a step of each type costs, time and the processor's: the difference between count steps
+// and one. older is another gwe that the same is measured of, in turn; "" is none.
 func byType(scratch, older string, rounds, count int) error {
 	programs := []string{filepath.Join(scratch, "gwe-stripped")}
 	fmt.Printf("\na step of %-26s time       processor", fmt.Sprintf("%d, without the start", count))

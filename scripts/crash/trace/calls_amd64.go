@@ -18,7 +18,8 @@ type call struct {
 	// where, with the numbers of the arguments that it speaks of.
 	where where
 	a, b  int
-	// flags is the argument to look at, and wanted the bits of which one must be set; wanted 0 takes every call.
+	// flags is the argument to look at, and wanted the bits of which one must be set; wanted 0 takes every
+	// call.
 	flags  int
 	wanted uint32
 	// exactly are the values of the argument flags of which it must have one.

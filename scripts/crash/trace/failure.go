@@ -9,7 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Failure is how calls fail: "EIO" is one call that does, "EIO-on" that one and every later one of the process that may.
+// Failure is how calls fail: "EIO" is one call that does, "EIO-on" that one and every later one of the
+// process that may.
 type Failure string
 
 // Failures are all there are.

@@ -15,8 +15,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Launch installs the filter on this process and becomes the program: argv[0] is its path. It is what Run starts; it
-// returns only where it fails.
+// Launch installs the filter on this process and becomes the program: argv[0] is its path. It is what Run
+// starts; it returns only where it fails.
 func Launch(argv []string) error {
 	if err := fixed(argv[0]); err != nil {
 		return err
@@ -60,7 +60,8 @@ const (
 	offsetArguments    = 16
 )
 
-// filter is the program that stops every changer whose call comes from below 4 GiB: only programs at a fixed address lie there.
+// filter is the program that stops every changer whose call comes from below 4 GiB: only programs at a fixed
+// address lie there.
 func filter() []unix.SockFilter {
 	load := func(offset uint32) unix.SockFilter {
 		return unix.SockFilter{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: offset}

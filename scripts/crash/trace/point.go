@@ -16,8 +16,8 @@ import (
 type Point struct {
 	// Call is what is done: open, write, rename, ...
 	Call string
-	// Path is to what, below the root that is traced; outside of it, the whole path. Names that are made up anew in each
-	// run (a run's id, a temporary name) are written as <run> and .gwe-*.
+	// Path is to what, below the root that is traced; outside of it, the whole path. Names that are made up
+	// anew in each run (a run's id, a temporary name) are written as <run> and .gwe-*.
 	Path string
 	// Nth counts the calls of this name on this path by this program, from 1.
 	Nth int

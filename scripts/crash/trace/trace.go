@@ -53,10 +53,11 @@ type Program struct {
 	Arguments   []string
 	Environment []string
 	Output      *os.File // stdout and stderr; calls on it are no points
-	// Root is the folder below which the points lie. Elsewhere only fsync and its like, and execve, are points.
+	// Root is the folder below which the points lie. Elsewhere only fsync and its like, and execve, are
+	// points.
 	Root string
-	// Launcher is the command that calls Launch with the arguments that follow: a program has to be the one that installs
-	// its filter.
+	// Launcher is the command that calls Launch with the arguments that follow: a program has to be the one
+	// that installs its filter.
 	Launcher []string
 	// Before is how many programs were followed before this one: their numbers are not given again.
 	Before int
@@ -66,12 +67,13 @@ type Program struct {
 type Status struct {
 	syscall.WaitStatus
 	Followed int
-	// Outlived reports that the program was killed and another one, which was followed too, ended later by itself.
+	// Outlived reports that the program was killed and another one, which was followed too, ended later by
+	// itself.
 	Outlived bool
 }
 
-// Tracer runs programs, one at a time, from a thread of its own: ptrace knows threads, and only the one that started a
-// program may ask about it.
+// Tracer runs programs, one at a time, from a thread of its own: ptrace knows threads, and only the one that
+// started a program may ask about it.
 type Tracer struct{ requests chan func() }
 
 // Start makes a tracer. The process must have no children then: the thread would wait for theirs too.
@@ -89,8 +91,8 @@ func Start() *Tracer {
 // Close ends the tracer.
 func (t *Tracer) Close() { close(t.requests) }
 
-// Run runs a program to its end and asks at each point what to do. The points come one at a time; what the program's other
-// threads do meanwhile goes on.
+// Run runs a program to its end and asks at each point what to do. The points come one at a time; what the
+// program's other threads do meanwhile goes on.
 func (t *Tracer) Run(program Program, decide func(Point) Action) (status Status, err error) {
 	ended := make(chan struct{})
 	t.requests <- func() {
@@ -106,7 +108,8 @@ type tracing struct {
 	decide  func(Point) Action
 	main    int
 	counts  map[Point]int
-	// followed are the numbers of the programs that are followed, by process, from when the launcher has become the first.
+	// followed are the numbers of the programs that are followed, by process, from when the launcher has
+	// become the first.
 	followed map[int]int
 	// next is the number of the one that comes next.
 	next int
@@ -209,8 +212,8 @@ func (t *tracing) stopped(pid int, status syscall.WaitStatus) error {
 	return unix.PtraceCont(pid, int(signal))
 }
 
-// atExec goes on to follow the program that was run, and every other that is linked at a fixed address, for the filter holds for
-// it too. All others are let go.
+// atExec goes on to follow the program that was run, and every other that is linked at a fixed address, for
+// the filter holds for it too. All others are let go.
 func (t *tracing) atExec(pid int) error {
 	if pid == t.killing {
 		if err := t.kill(); err != nil {

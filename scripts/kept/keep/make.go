@@ -22,7 +22,8 @@ type maker struct {
 	tracer       *trace.Tracer
 }
 
-// make makes the runs of a step type on a new disk, lets today's gwe undo them on a copy of it, and keeps the disk.
+// make makes the runs of a step type on a new disk, lets today's gwe undo them on a copy of it, and keeps the
+// disk.
 func (m maker) make(ctx context.Context, run kept.Run) error {
 	sample, err := kept.SampleOf(run.Type)
 	if err != nil {
@@ -56,7 +57,8 @@ func (m maker) image(name string) string { return filepath.Join(m.scratch, name)
 // sizeOfDisk is enough for what three journals reserve.
 const sizeOfDisk = 16 << 20
 
-// disk makes an empty disk and mounts it while do works there. What was removed from it leaves nothing behind.
+// disk makes an empty disk and mounts it while do works there. What was removed from it leaves nothing
+// behind.
 func (m maker) disk(name, stepType string, do func() error) (err error) {
 	image := m.image(name)
 	if err := errors.Join(os.RemoveAll(image), os.WriteFile(image, nil, 0o600), os.Truncate(image, sizeOfDisk)); err != nil {

@@ -31,8 +31,8 @@ func (m moment) writes() bool { return m.Call == "write" && filepath.Base(m.Path
 // acts reports whether the call changes something but the files of the run. Most opens only look.
 func (m moment) acts() bool { return m.Call != "open" && !strings.HasPrefix(m.Path, "state/") }
 
-// choose carries the recipe out undisturbed, and chooses the calls before which gwe is killed: of each way that there is, by what the journal
-// has at each call.
+// choose carries the recipe out undisturbed, and chooses the calls before which gwe is killed: of each way
+// that there is, by what the journal has at each call.
 func (m maker) choose(ctx context.Context, sample kept.Sample) (ways map[kept.Way]string, err error) {
 	forward, err := m.moments(ctx, sample, kept.Done)
 	if err != nil {

@@ -12,7 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Mount mounts the file systems that the kernel itself offers, and loads the modules in /modules, in the order of their names.
+// Mount mounts the file systems that the kernel itself offers, and loads the modules in /modules, in the
+// order of their names.
 func Mount() error {
 	for _, one := range []struct{ from, to, kind string }{{"none", "/proc", "proc"}, {"none", "/sys", "sysfs"}, {"none", "/dev", "devtmpfs"}} {
 		if err := os.MkdirAll(one.to, 0o755); err != nil {

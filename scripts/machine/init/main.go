@@ -1,5 +1,6 @@
-// Command init is the only program of a machine beside gwe: process 1 of a kernel in QEMU. It chooses a system as a boot
-// loader does, sets the clock to nonsense, runs gwe, and says on the console what became of it.
+// Command init is the only program of a machine beside gwe: process 1 of a kernel in QEMU. It chooses a
+// system as a boot loader does, sets the clock to nonsense, runs gwe, and says on the console what became of
+// it.
 //
 // As "init reboot" it reboots the machine, as "init boot SLOT" it chooses the system of the next boot.
 package main

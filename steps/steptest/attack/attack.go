@@ -1,8 +1,10 @@
-// Package attack tries what a user without rights can do to a step who owns the directory that it works in: for tests of step types.
+// Package attack tries what a user without rights can do to a step who owns the directory that it works in:
+// for tests of step types.
 //
-// It imports testing, the engine's contracts and leaves. A victim lies outside of that user's directory, of root's, with the same names in
-// it. Whatever is swapped, planted or mounted between the step's look and its act, or between the step and its undo: the victim stays as it is,
-// no call hangs, and each one ends well or with a fault that has a code.
+// It imports testing, the engine's contracts and leaves. A victim lies outside of that user's directory, of
+// root's, with the same names in it. Whatever is swapped, planted or mounted between the step's look and its
+// act, or between the step and its undo: the victim stays as it is, no call hangs, and each one ends well or
+// with a fault that has a code.
 package attack
 
 import (
@@ -26,14 +28,16 @@ const Stranger = 65534
 // Case is a step type and the directory in which it works.
 type Case struct {
 	Type step.Type
-	// Arrange fills work, which is the stranger's with all that is in it then, and returns the arguments. root is a directory of root's,
-	// for what the step only reads. It is called for the victim, too, whose arguments do not count.
+	// Arrange fills work, which is the stranger's with all that is in it then, and returns the arguments.
+	// root is a directory of root's, for what the step only reads. It is called for the victim, too, whose
+	// arguments do not count.
 	Arrange func(t testing.TB, work, root string) map[string]any
 	// Parents are directories in which the step acts, below work; "." is work itself.
 	Parents []string
 	// Leaves are what it acts on, below work. Hidden names of gwe's beside them are tried too.
 	Leaves []string
-	// Looks means that the step has nothing to undo or to release: both must do nothing then, whatever was swapped.
+	// Looks means that the step has nothing to undo or to release: both must do nothing then, whatever was
+	// swapped.
 	Looks bool
 	// Remakes means that the undo makes files anew, as root's: owners are not compared then.
 	Remakes bool
@@ -65,8 +69,8 @@ var kinds = []struct {
 	{HardLink, HardLink, false, plantHardLink}, {FIFO, FIFO, false, plantFIFO},
 }
 
-// Run tries every attack on do, undo and release, and swaps without a pause while the step works. An attack that meets nothing at any of its
-// paths fails the test: no cell of the table stands for it then.
+// Run tries every attack on do, undo and release, and swaps without a pause while the step works. An attack
+// that meets nothing at any of its paths fails the test: no cell of the table stands for it then.
 func Run(t *testing.T, c Case) {
 	need.Root(t, "a less trusted user attacks it")
 	for _, when := range Moments() {

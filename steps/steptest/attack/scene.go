@@ -97,7 +97,8 @@ func (s *scene) within(act func() error) error {
 	}
 }
 
-// intact fails if the victim is not what it was, or if its secret was copied to where the stranger can read it.
+// intact fails if the victim is not what it was, or if its secret was copied to where the stranger can read
+// it.
 func (s *scene) intact() {
 	s.t.Helper()
 	if now := state(s.t, s.victim); now != s.before {

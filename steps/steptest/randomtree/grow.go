@@ -125,8 +125,9 @@ func (g *Grower) stamp(path string) {
 	check(g, unix.UtimesNanoAt(unix.AT_FDCWD, path, []unix.Timespec{at, at}, unix.AT_SYMLINK_NOFOLLOW))
 }
 
-// accessList is an access list as the kernel wants it: version 2, then tag, permissions and id of each entry. User 1000
-// has what is given. The group has 5; where the mask was 5 too, the real rsync would copy the group's entry as 0.
+// accessList is an access list as the kernel wants it: version 2, then tag, permissions and id of each entry.
+// User 1000 has what is given. The group has 5; where the mask was 5 too, the real rsync would copy the
+// group's entry as 0.
 func accessList(user, mask uint16) []byte {
 	list := []byte{2, 0, 0, 0}
 	for _, entry := range [][3]uint32{{1, 7, 1<<32 - 1}, {2, uint32(user), 1000}, {4, 5, 1<<32 - 1}, {16, uint32(mask), 1<<32 - 1}, {32, 4, 1<<32 - 1}} {

@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Snapshot tells everything of a tree that a copy has to keep, by path. Hard links show as the first name of their file;
-// counts of links are told where nothing outside the tree has one.
+// Snapshot tells everything of a tree that a copy has to keep, by path. Hard links show as the first name of
+// their file; counts of links are told where nothing outside the tree has one.
 func Snapshot(t testing.TB, root string) map[string]string {
 	t.Helper()
 	found := map[string]string{}

@@ -17,8 +17,9 @@ import (
 	"github.com/gwe-project/gwe/engine/journal"
 )
 
-// Kill runs the recipe in a gwe of its own, which SIGKILL ends when it is about to write the record of that number, or,
-// with behind, when it has just written it. It tells whether the run came that far, and whether it committed.
+// Kill runs the recipe in a gwe of its own, which SIGKILL ends when it is about to write the record of that
+// number, or, with behind, when it has just written it. It tells whether the run came that far, and whether
+// it committed.
 func (b *Bench) Kill(record int, behind bool, file string, inputs map[string]string) (died, committed bool) {
 	b.Helper()
 	moment := DieBefore
@@ -30,9 +31,10 @@ func (b *Bench) Kill(record int, behind bool, file string, inputs map[string]str
 	})
 }
 
-// KillEverywhere kills the recipe at every record, before and behind it, and recovers. Before a record, what it tells of is
-// done; behind it, nothing that follows was begun; behind that of a process's start, the process runs. arrange makes the machine
-// as it was; check is called after the recovery, and is told whether the run had committed.
+// KillEverywhere kills the recipe at every record, before and behind it, and recovers. Before a record, what
+// it tells of is done; behind it, nothing that follows was begun; behind that of a process's start, the
+// process runs. arrange makes the machine as it was; check is called after the recovery, and is told whether
+// the run had committed.
 func (b *Bench) KillEverywhere(file string, inputs map[string]string, arrange func(), check func(committed bool)) (kills int) {
 	b.Helper()
 	kills = b.killAtRecords([][]bool{{false, true}}, file, inputs, arrange, check)
@@ -40,9 +42,10 @@ func (b *Bench) KillEverywhere(file string, inputs map[string]string, arrange fu
 	return kills
 }
 
-// KillAtEachStep is KillEverywhere for a recipe whose programs take long to start: it kills at every other record, in turn behind
-// and before it, and at fewer random moments. A step has the record of its intent and that of its result at least, so each is still
-// met, while it runs or between it and its neighbour. Campaigns on one recipe begin at different turns, 0 to 3: four have all moments.
+// KillAtEachStep is KillEverywhere for a recipe whose programs take long to start: it kills at every other
+// record, in turn behind and before it, and at fewer random moments. A step has the record of its intent and
+// that of its result at least, so each is still met, while it runs or between it and its neighbour. Campaigns
+// on one recipe begin at different turns, 0 to 3: four have all moments.
 func (b *Bench) KillAtEachStep(turn int, file string, inputs map[string]string, arrange func(), check func(committed bool)) (kills int) {
 	b.Helper()
 	turns := [][]bool{{true}, {}, {false}, {}}
@@ -51,7 +54,8 @@ func (b *Bench) KillAtEachStep(turn int, file string, inputs map[string]string, 
 	return kills
 }
 
-// killAtRecords kills at one record after the other. moments say, for the records in turn, whether before it (false) or behind it.
+// killAtRecords kills at one record after the other. moments say, for the records in turn, whether before it
+// (false) or behind it.
 func (b *Bench) killAtRecords(moments [][]bool, file string, inputs map[string]string, arrange func(), check func(committed bool)) (kills int) {
 	b.Helper()
 	for record, died := 1, true; died; record++ {
@@ -72,16 +76,16 @@ func (b *Bench) killAtRecords(moments [][]bool, file string, inputs map[string]s
 	return kills
 }
 
-// KillAtAnyMoment kills the recipe after random times, in the middle of whatever it does, and its recovery in half of the
-// cases; then it recovers. arrange and check are as in KillEverywhere.
+// KillAtAnyMoment kills the recipe after random times, in the middle of whatever it does, and its recovery in
+// half of the cases; then it recovers. arrange and check are as in KillEverywhere.
 func (b *Bench) KillAtAnyMoment(kills int, file string, inputs map[string]string, arrange func(), check func(committed bool)) {
 	b.Helper()
 	arrange()
 	begun := time.Now()
 	b.gwe(b.Context(), nil, b.running(file, inputs)...)
 	whole := time.Since(begun)
-	// How long things take differs from run to run, so a seed does not bring the same moments back; that it is fixed spreads
-	// them in the same way each time.
+	// How long things take differs from run to run, so a seed does not bring the same moments back; that it
+	// is fixed spreads them in the same way each time.
 	random := rand.New(rand.NewPCG(1, 2))
 	moment := func() time.Duration { return time.Duration(random.Float64() * float64(whole)) }
 	for range kills {
@@ -179,7 +183,8 @@ type ended struct {
 	killed bool
 }
 
-// gwe runs the gwe of the kill tests, with more variables in its environment, and kills it when the context ends.
+// gwe runs the gwe of the kill tests, with more variables in its environment, and kills it when the context
+// ends.
 func (b *Bench) gwe(ctx context.Context, variables []string, arguments ...string) ended {
 	b.Helper()
 	// What a recipe starts may live on, and must not hold the test up: so the output goes to a file.
@@ -212,8 +217,8 @@ func (b *Bench) gwe(ctx context.Context, variables []string, arguments ...string
 	return ended{status.ExitStatus(), status.Signaled() && status.Signal() == syscall.SIGKILL}
 }
 
-// program builds the gwe of the kill tests when it is wanted for the first time: it is the test binary of cmd/gwe, which is
-// the product's main with journals at whose records it may die.
+// program builds the gwe of the kill tests when it is wanted for the first time: it is the test binary of
+// cmd/gwe, which is the product's main with journals at whose records it may die.
 func (b *Bench) program() string {
 	b.Helper()
 	b.once.Do(func() {

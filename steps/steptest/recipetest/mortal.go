@@ -12,20 +12,20 @@ import (
 	"github.com/gwe-project/gwe/engine/journal"
 )
 
-// The variables by which a test brings the end of a gwe about. Each is a list of numbers: the process counts the
-// records that it writes, to whatever journal, from 1.
+// The variables by which a test brings the end of a gwe about. Each is a list of numbers: the process counts
+// the records that it writes, to whatever journal, from 1.
 const (
 	// DieBefore ends it with SIGKILL when it is about to write the record: all that comes before was done.
 	DieBefore = "GWE_TEST_DIE_BEFORE"
 	// DieAt ends it with SIGKILL right behind the record: nothing that comes after was begun.
 	DieAt = "GWE_TEST_DIE_AT"
-	// StopAt sends it a SIGTERM right behind the first record, and a SIGINT behind the others: a second SIGTERM so soon would be
-	// an echo.
+	// StopAt sends it a SIGTERM right behind the first record, and a SIGINT behind the others: a second
+	// SIGTERM so soon would be an echo.
 	StopAt = "GWE_TEST_STOP_AT"
 )
 
-// Mortal stands between the engine and a journal where a test asks for it. The gwe of all kill tests is cmd/gwe's main
-// with such journals; the product has no such switch.
+// Mortal stands between the engine and a journal where a test asks for it. The gwe of all kill tests is
+// cmd/gwe's main with such journals; the product has no such switch.
 func Mortal(writer journal.Writer) journal.Writer {
 	for _, variable := range []string{DieBefore, DieAt, StopAt} {
 		if os.Getenv(variable) != "" {

@@ -68,8 +68,8 @@ func (b *builder) system() {
 	}
 }
 
-// opened makes the list of the folders that are the test's own, though what the real machine has in them is shown: local,
-// and those that hold a path of the fixture. Taken are these paths themselves.
+// opened makes the list of the folders that are the test's own, though what the real machine has in them is
+// shown: local, and those that hold a path of the fixture. Taken are these paths themselves.
 func (b *builder) opened(paths []string) {
 	b.open, b.taken = map[string]bool{}, map[string]bool{}
 	for _, path := range local {
@@ -89,7 +89,8 @@ func (b *builder) openAbove(path string) {
 	}
 }
 
-// resolved is a path of the real machine without links in its folders, as far as they are there: /bin is /usr/bin.
+// resolved is a path of the real machine without links in its folders, as far as they are there: /bin is
+// /usr/bin.
 func resolved(path string) string {
 	folder, name := filepath.Split(path)
 	folder = filepath.Clean(folder)
@@ -102,8 +103,8 @@ func resolved(path string) string {
 	return filepath.Join(resolved(folder), name)
 }
 
-// settings are the files of /etc without which programs do not start, or know no users. Small files are copies that a test
-// may change.
+// settings are the files of /etc without which programs do not start, or know no users. Small files are
+// copies that a test may change.
 func (b *builder) settings() {
 	for _, path := range []string{
 		"/etc/passwd", "/etc/group", "/etc/nsswitch.conf", "/etc/host.conf", "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/os-release",
@@ -140,8 +141,8 @@ func (b *builder) devices() {
 	b.mounted = append(b.mounted, "/dev")
 }
 
-// show gives the new root what the real one has at a path: a link as it is, a file or folder read-only, an open folder as one
-// of the test's own with all that is in it.
+// show gives the new root what the real one has at a path: a link as it is, a file or folder read-only, an
+// open folder as one of the test's own with all that is in it.
 func (b *builder) show(path string) {
 	info, err := os.Lstat(path)
 	if b.err != nil || err != nil || b.taken[path] {

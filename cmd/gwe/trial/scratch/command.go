@@ -11,8 +11,8 @@ import (
 	"github.com/gwe-project/gwe/engine/fault"
 )
 
-// Command is this program once more, as the first process of new namespaces. It must call Enter before anything else.
-// When ctx ends, or this process does, all that runs there is killed.
+// Command is this program once more, as the first process of new namespaces. It must call Enter before
+// anything else. When ctx ends, or this process does, all that runs there is killed.
 func Command(ctx context.Context, arguments ...string) (*exec.Cmd, error) {
 	users, groups, err := identities()
 	if err != nil {
@@ -37,7 +37,8 @@ func Self(ctx context.Context, arguments ...string) *exec.Cmd {
 	return command
 }
 
-// identities maps users and groups: root keeps all ids that it has; anybody else becomes root, and is the only user.
+// identities maps users and groups: root keeps all ids that it has; anybody else becomes root, and is the
+// only user.
 func identities() (users, groups []syscall.SysProcIDMap, err error) {
 	if os.Geteuid() != 0 {
 		one := func(id int) []syscall.SysProcIDMap { return []syscall.SysProcIDMap{{HostID: id, Size: 1}} }

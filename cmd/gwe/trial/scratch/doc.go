@@ -1,5 +1,5 @@
-// Package scratch makes a machine out of nothing for one test: a process that sees an empty root of its own, and cannot
-// reach the real one.
+// Package scratch makes a machine out of nothing for one test: a process that sees an empty root of its own,
+// and cannot reach the real one.
 //
 // What isolates it are namespaces of the kernel, always all of these, for root and for everybody else:
 //
@@ -9,6 +9,6 @@
 //	network  a loopback of its own and nothing else: no daemon of the real machine answers, on no port or socket
 //	ipc, uts no shared memory; the host's name is "gwe-test"
 //
-// It keeps accidents out, not attackers. It imports engine/fault only. Where the kernel does not let it isolate, it refuses
-// with what to do; it never goes on without.
+// It keeps accidents out, not attackers. It imports engine/fault only. Where the kernel does not let it
+// isolate, it refuses with what to do; it never goes on without.
 package scratch

@@ -12,21 +12,23 @@ import (
 // Folder is where the test's own things lie inside; no tree is compared there.
 const Folder = "/run/gwe-test"
 
-// mounts is the file that lists what belongs to the real machine. That it is there tells that this is a scratch machine.
+// mounts is the file that lists what belongs to the real machine. That it is there tells that this is a
+// scratch machine.
 const mounts = Folder + "/mounts"
 
 // Layout says how a scratch machine is made.
 type Layout struct {
-	// Root is an empty folder of the real machine. The new root is mounted over it; or is it, where Keep is true, and then
-	// stays to be looked at.
+	// Root is an empty folder of the real machine. The new root is mounted over it; or is it, where Keep is
+	// true, and then stays to be looked at.
 	Root string `json:"root"`
 	Keep bool   `json:"keep,omitempty"`
 	// Shown are real folders, by the path from the new root at which they are seen, read-only.
 	Shown map[string]string `json:"shown"`
-	// Own are paths, from the new root, that the test itself makes: nothing of the real machine is shown there, and the
-	// folders around them can be written.
+	// Own are paths, from the new root, that the test itself makes: nothing of the real machine is shown
+	// there, and the folders around them can be written.
 	Own []string `json:"own"`
-	// Mounts are paths, from the new root, of the test's own directories on which something is mounted: each on itself.
+	// Mounts are paths, from the new root, of the test's own directories on which something is mounted: each
+	// on itself.
 	Mounts []string `json:"mounts,omitempty"`
 	// Outside is the mount namespace of the real machine, as Outside gives it.
 	Outside string `json:"outside"`
@@ -112,8 +114,8 @@ func loopback() error {
 	return unix.IoctlIfreq(socket, unix.SIOCSIFFLAGS, request)
 }
 
-// Foreign lists the paths of a scratch machine that belong to the real one, or to the test. Its error means that this is
-// no scratch machine.
+// Foreign lists the paths of a scratch machine that belong to the real one, or to the test. Its error means
+// that this is no scratch machine.
 func Foreign() ([]string, error) {
 	text, err := os.ReadFile(mounts)
 	if err != nil {

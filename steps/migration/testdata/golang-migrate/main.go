@@ -1,8 +1,10 @@
-// The command golang-migrate takes an SQLite database to a version, up or down, with golang-migrate's own code:
+// The command golang-migrate takes an SQLite database to a version, up or down, with golang-migrate's own
+// code:
 //
 //	golang-migrate FOLDER DATABASE VERSION
 //
-// It is what `migrate goto` of the command line of golang-migrate does, without its drivers for thirty databases.
+// It is what `migrate goto` of the command line of golang-migrate does, without its drivers for thirty
+// databases.
 package main
 
 import (
