@@ -372,6 +372,6 @@ func TestBadConfiguration(t *testing.T) {
 		t.Error("the program was restarted")
 	}
 	g.write("new.conf", "[supervisord]\nstdout_logfile="+g.path("app.log")+"\n"+serving(g.path("mark"), "new")+"\n[program:evil]\ncommand=/bin/sh\n")
-	wantFault(t, g.bench.WantExit(6, reload, g.inputs()), "supervisor-conf-invalid", "line 5")
+	wantFault(t, g.bench.WantExit(6, reload, g.inputs()), "supervisor-conf-invalid", "line 6")
 	g.wantOld()
 }
