@@ -1,8 +1,8 @@
 // Package bundle is the package format and the keyring: write, verify, read.
 //
-// A package is one top-level folder as a tar stream, compressed, in an OpenPGP message (RFC 9580 and RFC
+// A package is one top-level directory as a tar stream, compressed, in an OpenPGP message (RFC 9580 and RFC
 // 4880, as GnuPG writes it) that is signed and optionally encrypted; or a compressed tar with a detached
-// signature beside it. Trust is a folder of public keys.
+// signature beside it. Trust is a directory of public keys.
 //
 // It imports the leaves fault, value and durable. It promises:
 //

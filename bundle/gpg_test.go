@@ -137,7 +137,7 @@ func (g *gpgHome) must(t testing.TB, stdin []byte, arguments ...string) []byte {
 	return output
 }
 
-// keyring exports public keys into a new folder.
+// keyring exports public keys into a new directory.
 func (g *gpgHome) keyring(t testing.TB, names ...string) string {
 	t.Helper()
 	folder := t.TempDir()

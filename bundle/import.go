@@ -32,9 +32,9 @@ func ImportKeys(folder, file string) ([]Key, error) {
 	return imported.Keys, err
 }
 
-// Import puts the public keys of a file into a keyring, each as <fingerprint>.asc, and makes the folder where
-// it is missing. A key that is there already is joined with the new copy, as GnuPG does it: nothing that
-// either knows is lost, and a revocation stays. The packets stay as they were written, and are read back
+// Import puts the public keys of a file into a keyring, each as <fingerprint>.asc, and makes the directory
+// where it is missing. A key that is there already is joined with the new copy, as GnuPG does it: nothing
+// that either knows is lost, and a revocation stays. The packets stay as they were written, and are read back
 // before they are put in place, by what reads a keyring; nothing is written unless all of them can be. A
 // certificate of revocation without its key revokes the key that is there. An expired or revoked key is
 // imported too: so it is known why its signatures are refused.

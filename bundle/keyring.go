@@ -20,7 +20,7 @@ import (
 	"github.com/gwe-project/gwe/engine/regular"
 )
 
-// Keyring is a folder of trusted public keys.
+// Keyring is a directory of trusted public keys.
 type Keyring struct {
 	folder string
 	keys   []trustedKey
@@ -69,7 +69,7 @@ func (l localFiles) Stat(path string) (fs.FileInfo, error) {
 
 func (l localFiles) ReadFile(path string) ([]byte, error) { return readKeyFileIn(l.ctx, path, "key") }
 
-// LoadKeyring reads the public keys of a folder: *.asc and *.gpg, armoured or binary, and a GnuPG home's
+// LoadKeyring reads the public keys of a directory: *.asc and *.gpg, armoured or binary, and a GnuPG home's
 // pubring.kbx and pubring.gpg. Other files are left alone, and so are secret keys (secring.gpg). A file that
 // cannot be read takes nothing from the others; Warnings names it. Copies of one key count as one, with all
 // that any of them knows. A keyring without a readable key is an error, because it could verify nothing.

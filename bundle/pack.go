@@ -24,13 +24,14 @@ import (
 type PackOptions struct {
 	// Folder is the tree.
 	Folder string
-	// Output is the package's file, or a folder that receives it under its own name. "" is the working
+	// Output is the package's file, or a directory that receives it under its own name. "" is the working
 	// directory.
 	Output string
-	// Name is the one top-level folder in the package; "" is the folder's own name.
+	// Name is the one top-level directory in the package; "" is the directory's own name.
 	Name string
 	// Exclude are patterns beside .git, .svn and .bzr, as a shell's: one without a slash is a name anywhere
-	// in the tree, one with a slash is a path from its top. What lies below an excluded folder is excluded.
+	// in the tree, one with a slash is a path from its top. What lies below an excluded directory is
+	// excluded.
 	Exclude []string
 	// Compression is Zstandard where it is "".
 	Compression Compression
@@ -172,8 +173,8 @@ func (o PackOptions) compression() Compression {
 	return o.Compression
 }
 
-// place finds the folder and the name of the top-level folder, and checks what can be checked before anything
-// is read.
+// place finds the directory and the name of the top-level directory, and checks what can be checked before
+// anything is read.
 func (o PackOptions) place() (folder, name string, err error) {
 	highest := 22
 	switch o.compression() {
@@ -202,7 +203,7 @@ func (o PackOptions) place() (folder, name string, err error) {
 	return folder, name, checkName(name)
 }
 
-// checkName refuses names of top-level folders that unpack would refuse, or that could not be used as a
+// checkName refuses names of top-level directories that unpack would refuse, or that could not be used as a
 // file's name.
 func checkName(name string) error {
 	hint := "give the release a name of its own, firmware-1.2.3 say (--name)"

@@ -7,8 +7,8 @@ import (
 )
 
 // Pattern names files of a tree as a shell does: *, ? and [a-z], none of which matches a slash. One without a
-// slash names files and folders of that name anywhere; one with a slash is a path from the top of the tree,
-// and begins with one here.
+// slash names files and directories of that name anywhere; one with a slash is a path from the top of the
+// tree, and begins with one here.
 type Pattern string
 
 // ParsePattern reads a pattern; ok is false where it is none.
@@ -53,7 +53,7 @@ func parsePatterns(given []string) (patterns, error) {
 	return all, nil
 }
 
-// match reports whether a pattern names this path; the folders above it were looked at before.
+// match reports whether a pattern names this path; the directories above it were looked at before.
 func (p patterns) match(name string) bool {
 	return slices.ContainsFunc(p, func(pattern Pattern) bool { return pattern.Match(name) })
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/gwe-project/gwe/engine/value"
 )
 
-// signed writes a package made by gpg into a new folder.
+// signed writes a package made by gpg into a new directory.
 func signed(t testing.TB, content []byte, arguments ...string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "fw-1.tar.gz.gpg")

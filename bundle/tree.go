@@ -15,8 +15,8 @@ import (
 	"github.com/gwe-project/gwe/engine/fault"
 )
 
-// tree walks a folder and writes it as a tar. It is walked twice, and never kept in memory: first to see what
-// it holds and whether all of it can be packed, then to write.
+// tree walks a directory and writes it as a tar. It is walked twice, and never kept in memory: first to see
+// what it holds and whether all of it can be packed, then to write.
 type tree struct {
 	ctx      context.Context
 	root     *os.Root
@@ -103,8 +103,8 @@ func kindOf(mode fs.FileMode) string {
 	return "the special file"
 }
 
-// walk calls visit for everything that is not excluded, folders before what is in them, in the order of the
-// names. The name of the tree's own folder is ".".
+// walk calls visit for everything that is not excluded, directories before what is in them, in the order of
+// the names. The name of the tree's own directory is ".".
 func (t *tree) walk(visit func(name string, info fs.FileInfo) error) error {
 	return fs.WalkDir(t.root.FS(), ".", func(name string, entry fs.DirEntry, err error) error {
 		if t.ctx.Err() != nil {

@@ -18,7 +18,7 @@ import (
 
 // Policy says whose packages are accepted, and how they are opened.
 type Policy struct {
-	// Keyring is the folder of trusted public keys.
+	// Keyring is the directory of trusted public keys.
 	Keyring string
 	// SignedBy are the fingerprints of the accepted keys, whole or their last 16 digits or more; spaces are
 	// allowed. Empty accepts every key of the keyring.

@@ -20,11 +20,11 @@ type (
 	FollowedLog = runstate.FollowedLog
 	// HiddenName is a name that begins with .gwe- and the run that it belongs to.
 	HiddenName = runstate.HiddenName
-	// Holder is the process that works on a state folder now.
+	// Holder is the process that works on a state directory now.
 	Holder = runstate.Holder
 	// Lease is a path that is kept for the undo of a run.
 	Lease = runstate.Lease
-	// Overview is what goes on in a state folder now.
+	// Overview is what goes on in a state directory now.
 	Overview = runstate.Overview
 	// Resolution is how an operator closed a run that gwe could not bring to its end. It lies in a file
 	// beside the journal: the journal may be what is damaged.
@@ -36,7 +36,7 @@ type (
 	ResultLine = runstate.ResultLine
 	// RunningTask is a task that has begun and not ended.
 	RunningTask = runstate.RunningTask
-	// State is the folder where gwe keeps its runs:
+	// State is the directory where gwe keeps its runs:
 	//
 	//	lock                      held by the one run that is going on; names its holder
 	//	runs/<id>/journal         the durable record

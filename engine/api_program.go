@@ -13,7 +13,7 @@ type (
 	Program = program.Program
 	// Library finds the recipes that others use.
 	Library = program.Library
-	// Files is the library of a machine: files, named from the folder of the recipe that uses them.
+	// Files is the library of a machine: files, named from the directory of the recipe that uses them.
 	Files = program.Files
 	// Inputs are a recipe's inputs by name.
 	Inputs = program.Inputs
@@ -38,8 +38,8 @@ const (
 )
 
 // Load parses and compiles a recipe: everything that can be known without a machine. The program is nil where
-// the diagnostics have errors. It needs no network, no rights and no state folder. Recipes that it uses are
-// read from the library; nil is the files beside it.
+// the diagnostics have errors. It needs no network, no rights and no state directory. Recipes that it uses
+// are read from the library; nil is the files beside it.
 func Load(file string, source []byte, catalog step.Catalog) (*Program, schema.Diagnostics) {
 	return program.Load(file, source, catalog)
 }

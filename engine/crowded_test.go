@@ -13,7 +13,7 @@ import (
 	"github.com/gwe-project/gwe/engine/need"
 )
 
-// crowded lets no file and no folder be made any more on a file system once the run turns back.
+// crowded lets no file and no directory be made any more on a file system once the run turns back.
 type crowded struct {
 	journal.Writer
 	t      *testing.T
@@ -33,8 +33,8 @@ func (c *crowded) Append(kind string, data any) error {
 	return c.Writer.Append(kind, data)
 }
 
-// The way back needs no new file and no new folder in the state folder: what its steps work in was made on
-// the way forward.
+// The way back needs no new file and no new directory in the state directory: what its steps work in was made
+// on the way forward.
 func TestTheWayBackFindsRoom(t *testing.T) {
 	need.Root(t, "it mounts")
 	b := newBench(t)

@@ -148,7 +148,7 @@ func TestAMachineThatLeavesTheNewSystemOnProbationIsPutBack(t *testing.T) {
 	}
 }
 
-// To give up what an undo needed can take the machine down too: it is a large folder, and the disk is bad.
+// To give up what an undo needed can take the machine down too: it is a large directory, and the disk is bad.
 // That is not tried for ever.
 func TestAReleaseThatTakesTheMachineDownIsNotTriedForEver(t *testing.T) {
 	behind := "steps:\n  - put: {path: D/a, text: new}\n  - commit: in place\n  - put: {path: D/b, text: new}\n"

@@ -119,7 +119,7 @@ func (e *Engine) run(ctx context.Context, x *run.Runner, held *locks) Result {
 	return e.endForward(ctx, bounded, x, held, err)
 }
 
-// begin works out what the begin record says, with everything that does not need the run's folder; and the
+// begin works out what the begin record says, with everything that does not need the run's directory; and the
 // names that expressions can read already.
 func (e *Engine) begin(compiled *Program, given Inputs) (runstate.BeginRecord, map[string]any, error) {
 	inputs, err := compiled.Resolve(given)
@@ -154,7 +154,8 @@ func (e *Engine) begin(compiled *Program, given Inputs) (runstate.BeginRecord, m
 	return record, names, err
 }
 
-// create makes the run's folder, its frozen recipe and its journal. From the begin record on the run exists.
+// create makes the run's directory, its frozen recipe and its journal. From the begin record on the run
+// exists.
 func (e *Engine) create(ctx context.Context, compiled *Program, begin runstate.BeginRecord, names map[string]any) (x *run.Runner, err error) {
 	id, err := runstate.NewRun(e.State, time.Now())
 	if err != nil {

@@ -31,7 +31,7 @@ type putArguments struct {
 	Path value.Path `name:"path" required:"true" help:"file to write"`
 	Text string     `name:"text" default:"x" help:"its content"`
 	// Fail makes do, undo or verify fail, by name: "do", "undo", "leftover", "both", "verify", "refuse",
-	// "hang". "save" keeps the old content in the run's folder, where undo must find it.
+	// "hang". "save" keeps the old content in the run's directory, where undo must find it.
 	Fail []string `name:"fail" help:"what goes wrong"`
 	// Token is a secret; its length goes into the file PATH.token, and undo takes that away only if it still
 	// knows the token.
@@ -337,7 +337,7 @@ func catalog() step.Catalog {
 	}
 }
 
-// bench is a folder to work in, an engine on it, and all that its log said.
+// bench is a directory to work in, an engine on it, and all that its log said.
 type bench struct {
 	*testing.T
 	folder string
@@ -360,7 +360,7 @@ func newBench(t *testing.T) *bench {
 	}, events}
 }
 
-// load compiles steps; D/ stands for the bench's folder.
+// load compiles steps; D/ stands for the bench's directory.
 func (b *bench) load(recipe string) *engine.Program {
 	b.Helper()
 	source := "gwe: 1\nname: bench\n" + strings.ReplaceAll(recipe, "D/", b.folder+"/")
@@ -520,7 +520,7 @@ func (s *spoiled) write(kind string, data any, write func(string, any) error) er
 	return write(kind, data)
 }
 
-// glob finds files of the state folder.
+// glob finds files of the state directory.
 func (b *bench) glob(pattern string) []string {
 	b.Helper()
 	found, err := filepath.Glob(filepath.Join(b.engine.State.Folder, pattern))

@@ -9,7 +9,7 @@ import (
 	"github.com/gwe-project/gwe/engine/journal"
 )
 
-// kept is a run whose steps keep something outside the run's folder, which Release gives up.
+// kept is a run whose steps keep something outside the run's directory, which Release gives up.
 const kept = "lock: [one]\nsteps:\n  - put: {path: D/a, text: new}\n  - put: {path: D/b, text: new}\n"
 
 // wantNoWayBack checks that nobody can ask any more for an undo of which a part may be gone, and that a

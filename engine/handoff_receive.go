@@ -46,7 +46,7 @@ func (e *Engine) CanTakeOver(id string) (HandOverAnswer, error) {
 }
 
 // TakeOver goes on with a run that another gwe hands over. inherited are the locks that it holds, that of the
-// state folder first; taken is called when the journal says that the run is this one's.
+// state directory first; taken is called when the journal says that the run is this one's.
 func (e *Engine) TakeOver(ctx context.Context, run string, inherited []*os.File, taken func() error) (Result, *Program, error) {
 	held, err := e.inheritLocks(run, inherited)
 	if err != nil {

@@ -22,7 +22,7 @@ import (
 
 // HandOver is how a run is handed over to another gwe. Its zero value does: the other one says nothing then.
 type HandOver struct {
-	// Flags are the global flags, but for the state folder, that the other gwe is started with.
+	// Flags are the global flags, but for the state directory, that the other gwe is started with.
 	Flags []string
 	// Stdout and Stderr are its streams; nil is none.
 	Stdout, Stderr *os.File
@@ -31,10 +31,10 @@ type HandOver struct {
 }
 
 // TakeOverCommand is what a gwe starts another one with, the run's id behind it and the flags before that.
-// With TakeOverCheck among them the other one only tells whether it can go on with the run, as a
+// With TakeOverCheck among them the other one only reports whether it can go on with the run, as a
 // HandOverAnswer. Else it has a pipe as its descriptor 3, into which it writes one byte when it has taken the
-// run over, and behind it the run's locks, that of the state folder first; TakeOverLocks says how many. Gwes
-// of all versions keep to this.
+// run over, and behind it the run's locks, that of the state directory first; TakeOverLocks says how many.
+// Gwes of all versions keep to this.
 const (
 	TakeOverCommand = "take-over"
 	TakeOverCheck   = "--check"

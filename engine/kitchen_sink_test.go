@@ -11,8 +11,8 @@ import (
 	"github.com/gwe-project/gwe/engine"
 )
 
-// kitchenSink uses every construct. What it changes lies in the folder files: old is empty but for a, and new
-// has all. fail is where it fails on purpose, or "".
+// kitchenSink uses every construct. What it changes lies in the directory files: old is empty but for a, and
+// new has all. fail is where it fails on purpose, or "".
 func kitchenSink(fail string) string {
 	at := func(name string) string {
 		if name == fail {
@@ -152,7 +152,7 @@ func (b *bench) move(parent string) {
 	b.folder, b.engine.State.Folder = folder, filepath.Join(folder, "state")
 }
 
-// files gives the folder files as NAME=CONTENT.
+// files gives the directory files as NAME=CONTENT.
 func (b *bench) files() string {
 	b.Helper()
 	entries, err := os.ReadDir(filepath.Join(b.folder, "files"))
@@ -242,7 +242,7 @@ func TestKitchenSinkRecoveryKilled(t *testing.T) {
 	}
 }
 
-// killSink kills the run at a moment, and with again the recovery at that record too. It tells whether the
+// killSink kills the run at a moment, and with again the recovery at that record too. It reports whether the
 // last of these moments came.
 func killSink(t *testing.T, fail string, when moment, again int) (died bool) {
 	t.Helper()

@@ -12,7 +12,7 @@ import (
 	"github.com/gwe-project/gwe/engine/internal/runstate"
 )
 
-// locks are what one process holds while it works on a state folder. They end with the process, however it
+// locks are what one process holds while it works on a state directory. They end with the process, however it
 // dies.
 type locks struct {
 	// held are the lock of the state directory and, from an older gwe that handed a run over, those of its
@@ -24,7 +24,7 @@ type locks struct {
 	around *locks
 }
 
-// lock takes the state folder's one run lock. It never waits.
+// lock takes the state directory's one run lock. It never waits.
 func (e *Engine) lock() (*locks, error) {
 	if err := e.trusted(); err != nil {
 		return nil, err
@@ -148,7 +148,7 @@ func (l *locks) name(run string) {
 	}
 }
 
-// files are all locks, that of the state folder first.
+// files are all locks, that of the state directory first.
 func (l *locks) files() []*os.File {
 	var files []*os.File
 	if l.around != nil {

@@ -130,7 +130,7 @@ func TestLocksNameTheirHolder(t *testing.T) {
 		t.Errorf("a locked target: %v", err)
 	}
 	b.wantFile("a", "-")
-	// A folder that is not there yet is locked at its parent.
+	// A directory that is not there yet is locked at its parent.
 	_, err = b.engine.Run(context.Background(), b.load("lock: [D/not/yet]\nsteps:\n  - put: {path: D/a}\n"), nil)
 	if err == nil || fault.ClassOf(err) != fault.Refused {
 		t.Errorf("a locked parent: %v", err)

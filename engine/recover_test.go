@@ -46,7 +46,7 @@ type moment struct {
 	power  bool
 }
 
-// killAt lets gwe die; it tells whether the moment came.
+// killAt lets gwe die; it reports whether the moment came.
 func (b *bench) killAt(when moment, act func(*engine.Engine)) (died bool) {
 	count := 0
 	mortal := *b.engine

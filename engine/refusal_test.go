@@ -168,7 +168,7 @@ func TestVolatileBelowAnOverlay(t *testing.T) {
 	}
 }
 
-// mount mounts a file system in the bench's folder.
+// mount mounts a file system in the bench's directory.
 func (b *bench) mount(kind, name, options string) string {
 	b.Helper()
 	path := filepath.Join(b.folder, name)

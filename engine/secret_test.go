@@ -18,7 +18,7 @@ const theSecret = "correct-horse-battery"
 
 const withToken = "inputs:\n  token: {type: secret, required: true}\n"
 
-// holders are the files of the state folder that hold the secret; each must be for its owner alone.
+// holders are the files of the state directory that hold the secret; each must be for its owner alone.
 func (b *bench) holders() []string {
 	b.Helper()
 	var found []string

@@ -185,7 +185,7 @@ func (b *bundle) run(folder runstate.RunDirectory) {
 	b.note(where, err)
 }
 
-// bundledNames are the names in a run's folder that go into a bundle.
+// bundledNames are the names in a run's directory that go into a bundle.
 var bundledNames = []string{"journal", "recipe.yaml", "uses", "plugins", "log", "resolved.json", "recovery.json", "downs"}
 
 func readBounded(path string) ([]byte, error) {

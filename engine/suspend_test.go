@@ -334,7 +334,7 @@ func TestALongWaitDoesNotFillTheJournal(t *testing.T) {
 }
 
 // TestKillAtEveryRecordOfASuspendedRun kills gwe at every record of a run over a reboot and a confirmation:
-// in the process that suspends, in the one that goes on, and on the way back over a second reboot.
+// in the process that suspends, in the one that goes on, and during a rollback over a second reboot.
 func TestKillAtEveryRecordOfASuspendedRun(t *testing.T) {
 	for _, failing := range []bool{false, true} {
 		for _, power := range []bool{true, false} { // what a kill leaves behind a record is what one before the next leaves
@@ -471,7 +471,7 @@ func TestAMachineThatCannotTellWhereItIsIsAskedAgainAndThenGoesBack(t *testing.T
 	}
 }
 
-// unreadable makes a folder of the file that says which slot runs.
+// unreadable makes a directory of the file that says which slot runs.
 func unreadable(m *boots) {
 	m.Helper()
 	if err := os.Remove(m.folder + "/slot"); err != nil {

@@ -146,7 +146,7 @@ func (d *device) change(release string, seed int) {
 	d.write(strings.TrimPrefix(release, d.folder+"/")+fmt.Sprintf("/added-%d", seed), "new", 0o600)
 }
 
-// tree describes every entry below a folder: kind, mode, owner, size, time and content, and the number of
+// tree describes every entry below a directory: kind, mode, owner, size, time and content, and the number of
 // links if asked for.
 func (d *device) tree(name string, links bool) map[string]string {
 	d.Helper()

@@ -292,7 +292,7 @@ func (p *parser) literalScalar(scalar Scalar, t value.Type, what string) (conver
 	return converted, true
 }
 
-// values checks a value of any type, with expressions or without: no null, no odd numbers. It tells whether
+// values checks a value of any type, with expressions or without: no null, no odd numbers. It reports whether
 // all was well.
 func (p *parser) values(node Node, what string) bool {
 	before := len(p.diagnostics)

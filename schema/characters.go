@@ -7,7 +7,7 @@ import (
 )
 
 // characters refuses a file that is not plain UTF-8 text, or holds characters that YAML or an editor reads
-// differently from what is seen. It tells whether the file may be read at all.
+// differently from what is seen. It reports whether the file may be read at all.
 func (p *parser) characters() bool {
 	content := p.source.bytes
 	switch {

@@ -18,7 +18,7 @@ import (
 	"time"
 )
 
-// tools is the folder node_modules that the suite editor of scripts/test has made.
+// tools is the directory node_modules that the suite editor of scripts/test has made.
 func tools(t *testing.T) string {
 	t.Helper()
 	folder := os.Getenv("GWE_EDITOR_TOOLS")

@@ -164,7 +164,7 @@ type Parallel struct {
 // Use is another recipe, with inputs of its own.
 type Use struct {
 	Key Scalar
-	// Recipe is the file, relative to the folder of this recipe's, or the bare name of a shipped recipe.
+	// Recipe is the file, relative to the directory of this recipe's, or the bare name of a shipped recipe.
 	Recipe Scalar
 	With   []Binding
 }

@@ -385,7 +385,7 @@ func (s *scanner) flow() {
 	s.trap(last, last+1, fmt.Sprintf("this %c is never closed", text[last]), fmt.Sprintf("write %c where it ends", text[last]+2))
 }
 
-// behindQuote reports a text that goes on behind its closing quote, and tells whether it did.
+// behindQuote reports a text that goes on behind its closing quote, and reports whether it did.
 func (s *scanner) behindQuote(start int) bool {
 	rest := string(s.source.bytes[s.at:s.lineEnd()])
 	trimmed := strings.TrimLeft(rest, " \t\r")

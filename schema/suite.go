@@ -154,7 +154,7 @@ func (p *parser) suite(root Map) *Suite {
 	return suite
 }
 
-// setup reads a key that a case and the file have in common, and tells whether it is one.
+// setup reads a key that a case and the file have in common, and reports whether it is one.
 func (p *parser) setup(setup *Setup, entry Entry) bool {
 	switch key, node := entry.Key.Text, entry.Value; key {
 	case "inputs":

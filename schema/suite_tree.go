@@ -21,7 +21,7 @@ const (
 	PlacedPackage PlacedKind = "package"
 	// PlacedSignature is a detached signature that is made for the test, over the file at another path.
 	PlacedSignature PlacedKind = "signature"
-	// PlacedKeyring is a folder with the public halves of throw-away keys.
+	// PlacedKeyring is a directory with the public halves of throw-away keys.
 	PlacedKeyring PlacedKind = "keyring"
 	// PlacedMount is a directory on which a file system is mounted.
 	PlacedMount PlacedKind = "mount"
@@ -31,7 +31,7 @@ const (
 
 // Placed is one path of a fixture, or of a tree that is expected.
 type Placed struct {
-	// Path is absolute; within a package, relative to its one folder.
+	// Path is absolute; within a package, relative to its one directory.
 	Path Scalar
 	Kind PlacedKind
 	// Content is a file's; nil accepts any, in a tree that is expected.
@@ -167,7 +167,7 @@ func (p *parser) place(at Scalar, fields Map, keys []string) *Placed {
 	return made
 }
 
-// placeKey reads one key of an entry, and tells whether all was well.
+// placeKey reads one key of an entry, and reports whether all was well.
 func (p *parser) placeKey(made *Placed, key string, node Node) bool {
 	before := len(p.diagnostics)
 	switch key {

@@ -190,7 +190,7 @@ func TestTargets(t *testing.T) {
 	}
 }
 
-// d0 stands for the device's folder in a table.
+// d0 stands for the device's directory in a table.
 const d0 = "ROOT"
 
 // TestTargetOfOthers: a target that belongs to somebody else.

@@ -30,7 +30,7 @@ import (
 // exit code, what is said, whether the machine is exactly as it was, and whether anything is left lying about
 // or running.
 
-// device is a machine in a folder of its own. Release fw-1 runs on it.
+// device is a machine in a directory of its own. Release fw-1 runs on it.
 type device struct {
 	testing.TB
 	root, target, keys, state string
@@ -80,9 +80,9 @@ var stamp = time.Unix(1_700_000_000, 123_000_000)
 
 // item is one entry of an archive.
 type item struct {
-	// name ends in a slash for a folder.
+	// name ends in a slash for a directory.
 	name, content, link string
-	// kind is one of tar's type flags; 0 is a file or a folder.
+	// kind is one of tar's type flags; 0 is a file or a directory.
 	kind byte
 	mode int64
 }
@@ -439,7 +439,7 @@ func (d *device) running(name string, marks ...string) {
 	}
 }
 
-// recipe writes a recipe file into the device's folder and gives its path.
+// recipe writes a recipe file into the device's directory and gives its path.
 func (d *device) recipe(name, text string) string {
 	d.Helper()
 	path := filepath.Join(d.root, name)

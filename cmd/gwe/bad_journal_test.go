@@ -167,7 +167,7 @@ steps:
   - write: { path: "${{ inputs.dir }}/note", content: x }
 `
 
-// TestSpoiltState: other things in the state folder that are not as gwe left them.
+// TestSpoiltState: other things in the state directory that are not as gwe left them.
 func TestSpoiltState(t *testing.T) {
 	for name, test := range map[string]struct {
 		spoil func(t *testing.T, run string)
@@ -227,7 +227,7 @@ func TestReplacedJournal(t *testing.T) {
 	}
 }
 
-// TestReplacedFiles: other files of a state folder in whose place is something else.
+// TestReplacedFiles: other files of a state directory in whose place is something else.
 func TestReplacedFiles(t *testing.T) {
 	for name, replace := range map[string]func(path string) error{
 		"FIFO":          func(path string) error { return syscall.Mkfifo(path, 0o600) },

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// TestLockOfANewTarget: two state folders do not work on one target at once, also where the first run has
-// made the target, and had to lock the folder above.
+// TestLockOfANewTarget: two state directories do not work on one target at once, also where the first run has
+// made the target, and had to lock the directory above.
 func TestLockOfANewTarget(t *testing.T) {
 	d := newDevice(t)
 	recipe := func(name, lock string) string {
@@ -32,7 +32,7 @@ func TestLockOfANewTarget(t *testing.T) {
 	d.gwe("--state-dir", d.root+"/other", "run", recipe("second", "new")).said(t, 0)
 }
 
-// TestLockOfAFolderAbove: a lock is on one folder. Who holds that above keeps nobody from those below, not
+// TestLockOfAFolderAbove: a lock is on one directory. Who holds that above keeps nobody from those below, not
 // even the gwe that a step of his starts.
 func TestLockOfAFolderAbove(t *testing.T) {
 	d := newDevice(t)

@@ -216,7 +216,7 @@ func TestBindMountInTheTarget(t *testing.T) {
 	d.gwe("run", d.recipe("binds.yaml", recipe)).said(t, 6, `mounted in the target at "within"`)
 }
 
-// names lists a folder of the device.
+// names lists a directory of the device.
 func (d *device) names(folder string) []string {
 	d.Helper()
 	entries, err := os.ReadDir(filepath.Join(d.root, folder))

@@ -10,8 +10,8 @@ import (
 	"github.com/gwe-project/gwe/engine/need"
 )
 
-// filling is a recipe whose second step fills the file system of the state folder. What is written after it
-// has to be journaled with its content.
+// filling is a recipe whose second step fills the file system of the state directory. What is written after
+// it has to be journaled with its content.
 const filling = `gwe: 1
 name: filling
 inputs:
@@ -29,7 +29,7 @@ steps:
   - write: { path: "${{ inputs.dir }}/four", content: "${{ inputs.large }}" }
 `
 
-// fillingBack fills it on the way back, and then says a lot.
+// fillingBack fills it during a rollback, and then says a lot.
 var fillingBack = `gwe: 1
 name: filling-back
 inputs:
@@ -48,7 +48,7 @@ steps:
     undo: none
 `
 
-// fullState is a device whose state folder lies on a small file system of its own.
+// fullState is a device whose state directory lies on a small file system of its own.
 func fullState(t *testing.T, recipe string) (d *device, command []string) {
 	t.Helper()
 	d = newDevice(t)
@@ -89,7 +89,7 @@ func TestFullStateBackward(t *testing.T) {
 	d.update(d.packItems("fw-2", release("fw-2")...)).said(t, 0)
 }
 
-// closingJournal makes its own journal unwritable on the way back.
+// closingJournal makes its own journal unwritable during a rollback.
 const closingJournal = `gwe: 1
 name: closing
 inputs:

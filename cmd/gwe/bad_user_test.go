@@ -12,7 +12,7 @@ import (
 // nobody is the user and the group that owns nothing.
 const nobody = 65534
 
-// asNobody runs gwe as another user than root. Everyone may pass on the way to the device's folder.
+// asNobody runs gwe as another user than root. Everyone may pass on the way to the device's directory.
 func (d *device) asNobody(arguments ...string) outcome {
 	d.Helper()
 	need.Root(d, "it runs gwe as somebody else")
@@ -35,7 +35,7 @@ func (d *device) asNobody(arguments ...string) outcome {
 	return d.end(command)
 }
 
-// giveAway makes nobody the owner of a whole tree, or, for the device's folder, of that folder alone.
+// giveAway makes nobody the owner of a whole tree, or, for the device's directory, of that directory alone.
 func (d *device) giveAway(folders ...string) {
 	d.Helper()
 	need.Root(d, "it gives files to somebody else")

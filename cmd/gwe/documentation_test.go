@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// TestPages does all that a page of docs tells its reader to do, in order, in an empty folder. A block of
+// TestPages does all that a page of docs tells its reader to do, in order, in an empty directory. A block of
 // YAML whose first line is "# NAME" is that file; in a block of console lines what follows "$ " is typed, and
 // what stands below is what comes, with ... for any lines and any number of seconds. UPDATE_SCRIPTS=1 writes
 // what came into the page.

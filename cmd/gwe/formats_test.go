@@ -88,7 +88,7 @@ func TestFormats(t *testing.T) {
 	}
 }
 
-// layOld makes the folder as it was before the kept runs, and tells what is in it.
+// layOld makes the directory as it was before the kept runs, and tells what is in it.
 func layOld(t *testing.T) string {
 	t.Helper()
 	must(t, os.RemoveAll(formatsFolder))
@@ -106,7 +106,7 @@ func layNew(t *testing.T) {
 	must(t, errors.Join(os.Remove(formatsFolder+"/current"), os.Symlink("two", formatsFolder+"/current")))
 }
 
-// names lists what is in the folder.
+// names lists what is in the directory.
 func names(t *testing.T) string {
 	t.Helper()
 	entries, err := os.ReadDir(formatsFolder)
@@ -139,7 +139,7 @@ func wantSaid(t *testing.T, state, command string, texts ...string) {
 	}
 }
 
-// copyKept copies a state folder but for its lock, with the modes that a repository does not keep.
+// copyKept copies a state directory but for its lock, with the modes that a repository does not keep.
 func copyKept(t *testing.T, from, to string) {
 	t.Helper()
 	must(t, filepath.WalkDir(from, func(path string, entry fs.DirEntry, err error) error {
@@ -164,8 +164,8 @@ func copyKept(t *testing.T, from, to string) {
 	}))
 }
 
-// keepToday carries the recipe out with a journal that tells nothing of this machine. The state folder just
-// before its commit record is that of a run that was killed there.
+// keepToday carries the recipe out with a journal that tells nothing of this machine. The state directory
+// just before its commit record is that of a run that was killed there.
 func keepToday(t *testing.T) {
 	t.Helper()
 	layOld(t)

@@ -16,7 +16,7 @@ import (
 	"github.com/gwe-project/gwe/steps/steptest/recipetest"
 )
 
-// handsOver is a recipe that replaces gwe. What the hook finds in the folder decides what becomes of it.
+// handsOver is a recipe that replaces gwe. What the hook finds in the directory decides what becomes of it.
 const handsOver = `
 gwe: 1
 name: self

@@ -85,8 +85,8 @@ func waitForFile(g *gateway.Gateway, name string) {
 	g.Fatalf("waited in vain for %s", name)
 }
 
-// TestKilledBesideAnother: two state folders may have begun a run in the same millisecond, so that both have
-// one name. What recovers one leaves the processes of the other alone.
+// TestKilledBesideAnother: two state directories may have begun a run in the same millisecond, so that both
+// have one name. What recovers one leaves the processes of the other alone.
 func TestKilledBesideAnother(t *testing.T) {
 	need.Root(t, "a gateway has files of several owners")
 	vendor := gateway.NewVendor(t)

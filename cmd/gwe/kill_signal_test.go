@@ -63,7 +63,7 @@ func TestStoppedTwice(t *testing.T) {
 }
 
 // stopped runs an update for each record behind which a signal comes, until the run ends before it does.
-// check tells whether the signal ended the run.
+// check reports whether the signal ended the run.
 func stopped(g *gateway.Gateway, d gateway.Change, moments func(first int) string, check func(gateway.Ended) bool) {
 	g.Helper()
 	hits := 0

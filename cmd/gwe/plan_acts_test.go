@@ -19,7 +19,7 @@ import (
 	"github.com/gwe-project/gwe/steps"
 )
 
-// plannedTypes is one step of each type, with which it would do something in the folder that plannedFolder
+// plannedTypes is one step of each type, with which it would do something in the directory that plannedFolder
 // makes, "D".
 var plannedTypes = map[string]string{
 	"read-link":          `{ path: D/app/current }`,
@@ -242,7 +242,7 @@ const oneProgram = `<?xml version='1.0'?><methodResponse><params><param><value><
 <member><name>pid</name><value><int>999999</int></value></member>
 </struct></value></data></array></value></param></params></methodResponse>`
 
-// fingerprint tells of every name below a folder what a change would change.
+// fingerprint tells of every name below a directory what a change would change.
 func fingerprint(t *testing.T, folder string) string {
 	t.Helper()
 	var all strings.Builder

@@ -25,9 +25,9 @@ type BusyError struct {
 	PID int
 	// Run is the id of the holder's run, "" where it cannot be known.
 	Run string
-	// RunFolder is the folder of that run, "" where it cannot be known.
+	// RunFolder is the directory of that run, "" where it cannot be known.
 	RunFolder string
-	// Info is the content of a lock file; "" for a folder.
+	// Info is the content of a lock file; "" for a directory.
 	Info string
 }
 
@@ -193,7 +193,7 @@ func stateOf(pid int) (byte, error) {
 	return rest[0], nil
 }
 
-// runOf finds the folder of the run of a gwe process: it has its journal open, .../runs/<id>/journal.
+// runOf finds the directory of the run of a gwe process: it has its journal open, .../runs/<id>/journal.
 func runOf(pid int) string {
 	folder := fmt.Sprintf("/proc/%d/fd", pid)
 	entries, err := os.ReadDir(folder)

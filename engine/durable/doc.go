@@ -18,7 +18,7 @@
 //     descriptor is close-on-exec, so a daemon that a hook leaves behind does not inherit the lock.
 package durable
 
-// Prefix starts the name of every temporary file and folder that gwe makes beside its target.
+// Prefix starts the name of every temporary file and directory that gwe makes beside its target.
 const Prefix = ".gwe-"
 
 // Releases is the name of the directory beside releases that records the order in which they were installed.

@@ -24,9 +24,9 @@ type Looker interface {
 	ReadFile(path string) ([]byte, error)
 }
 
-// MountedAt gives a mount point at the folder or below it; "" where there is none. The folder may be reached
-// by links, while the table has none: a mount point belongs to the folder when one of the folders above it,
-// or it itself, is the same, and lies in the same one.
+// MountedAt gives a mount point at the directory or below it; "" where there is none. The directory may be
+// reached by links, while the table has none: a mount point belongs to the directory when one of the
+// directories above it, or it itself, is the same, and lies in the same one.
 func MountedAt(machine Looker, path string, folder fs.FileInfo) (string, error) {
 	table, err := machine.ReadFile(mountTable)
 	if err != nil {
@@ -49,7 +49,7 @@ func MountedAt(machine Looker, path string, folder fs.FileInfo) (string, error) 
 			if info, err := machine.Lstat(above); err != nil || !os.SameFile(info, folder) {
 				continue
 			}
-			// A folder that is mounted elsewhere under the same name has nothing mounted in it by that.
+			// A directory that is mounted elsewhere under the same name has nothing mounted in it by that.
 			if info, err := machine.Lstat(filepath.Dir(above)); err == nil && os.SameFile(info, around) {
 				return point, nil
 			}

@@ -5,7 +5,7 @@ import (
 	"path/filepath"
 )
 
-// Rename moves old to new, replacing a file or a symbolic link there, and syncs both folders.
+// Rename moves old to new, replacing a file or a symbolic link there, and syncs both directories.
 func Rename(old, new string) error {
 	if err := os.Rename(old, new); err != nil {
 		return Explain(err, "cannot rename %s to %s", old, new)

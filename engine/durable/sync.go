@@ -11,10 +11,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// SyncFile makes the content and the size of a file durable. Its name is durable once its folder is synced.
+// SyncFile makes the content and the size of a file durable. Its name is durable once its directory is
+// synced.
 func SyncFile(path string) error { return syncPath(path, 0) }
 
-// SyncFolder makes the names in a folder durable.
+// SyncFolder makes the names in a directory durable.
 func SyncFolder(path string) error { return syncPath(path, syscall.O_DIRECTORY) }
 
 func syncPath(path string, flags int) error {
@@ -28,7 +29,7 @@ func syncPath(path string, flags int) error {
 
 // SyncFileSystems makes everything durable that was written on the file systems of these paths: one syncfs
 // for each file system, however many paths lie on it. A path that does not exist stands for its nearest
-// existing parent; a symbolic link stands for the folder it lies in and for what it points to.
+// existing parent; a symbolic link stands for the directory it lies in and for what it points to.
 //
 // Since Linux 5.8 syncfs tells of write errors that nobody was told of yet, even when they happened before
 // the call.
@@ -62,8 +63,8 @@ func deviceOf(info fs.FileInfo) uint64 {
 	return 0
 }
 
-// anchorsOf names existing folders and regular files that lie on the path's file systems and can be opened
-// without blocking (a FIFO would wait for a writer).
+// anchorsOf names existing directories and regular files that lie on the path's file systems and can be
+// opened without blocking (a FIFO would wait for a writer).
 func anchorsOf(path string) ([]string, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {

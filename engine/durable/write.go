@@ -7,7 +7,7 @@ import (
 )
 
 // WriteFile puts data at path, all or nothing: into a temporary file beside it, synced, renamed over it, and
-// the folder synced. The mode is exactly the one given, whatever the umask. A symbolic link at path is
+// the directory synced. The mode is exactly the one given, whatever the umask. A symbolic link at path is
 // replaced, not followed.
 func WriteFile(path string, data []byte, mode fs.FileMode) error {
 	folder := filepath.Dir(path)

@@ -14,7 +14,7 @@ import (
 	"github.com/gwe-project/gwe/engine/value"
 )
 
-// tree is the folder that stands for /.
+// tree is the directory that stands for /.
 type tree string
 
 // largest is how many bytes of a file are read: all of these files are small.

@@ -40,7 +40,7 @@ func (f onDisk) Size() (int64, error) {
 	return status.Size(), nil
 }
 
-// Gone asks the folder: a removed file takes records as any other, and so does one that was moved with all
+// Gone asks the directory: a removed file takes records as any other, and so does one that was moved with all
 // around it, but no recovery would ever find them.
 func (f onDisk) Gone() bool {
 	mine, err := f.Stat()

@@ -19,8 +19,8 @@ type Writer interface {
 	Append(kind string, data any) error
 	// Note adds a record in its order, without waiting for the disk.
 	Note(kind string, data any) error
-	// Keep makes the record that failed last a part of the journal all the same, in memory. It tells whether
-	// there is one.
+	// Keep makes the record that failed last a part of the journal all the same, in memory. It reports
+	// whether there is one.
 	Keep() bool
 	// Mend writes and syncs again what is not known to be durable, so that a journal which failed takes
 	// records again.
@@ -52,7 +52,8 @@ type Journal struct {
 }
 
 // Create makes a new journal with mode 0600 and its record 1, durable with its name, and reserves that many
-// bytes for unwinding. version is that of the gwe which writes it. The folder must exist, the file must not.
+// bytes for unwinding. version is that of the gwe which writes it. The directory must exist, the file must
+// not.
 func Create(path, version string, reserve int64) (*Journal, error) {
 	file, err := regular.Open(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {

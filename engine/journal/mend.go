@@ -20,8 +20,8 @@ type failed struct {
 }
 
 // Keep makes the record that failed last a part of the journal all the same: it is held in memory until Mend
-// writes it. Without Keep it never was. Keep tells whether there is such a record; one that no journal takes
-// is none.
+// writes it. Without Keep it never was. Keep reports whether there is such a record; one that no journal
+// takes is none.
 func (j *Journal) Keep() bool {
 	j.mutex.Lock()
 	defer j.mutex.Unlock()

@@ -17,7 +17,8 @@ import (
 )
 
 const (
-	// listName is the file in the frame's folder that holds the entries; settledName the one of the commit.
+	// listName is the file in the frame's directory that holds the entries; settledName the one of the
+	// commit.
 	listName    = "made"
 	settledName = "made-settled"
 	// buffered is how much of a list is written or read at once: most lists have one entry.
@@ -61,7 +62,7 @@ func RecordIn(ctx context.Context, run *step.Run, dir *openat.Dir, name string) 
 // Writer writes a list, tree after tree.
 type Writer struct{ encoder *encoder }
 
-// Create begins a list in the frame's folder, which takes the place of an older one.
+// Create begins a list in the frame's directory, which takes the place of an older one.
 func Create(folder string) (*Writer, error) {
 	if err := forget(filepath.Join(folder, settledName)); err != nil {
 		return nil, explain(err, "cannot record what the step makes")

@@ -17,7 +17,7 @@ import (
 	"github.com/gwe-project/gwe/engine/regular"
 )
 
-// sumsName is the file in the frame's folder that holds the digests.
+// sumsName is the file in the frame's directory that holds the digests.
 const sumsName = "made-sums"
 
 // Sums writes digests of files down while these are written. It is optional: where a file's times tell

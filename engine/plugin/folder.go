@@ -23,18 +23,18 @@ const descriptionSuffix = ".json"
 // SystemFolder is where packages install plugins.
 const SystemFolder = "/usr/lib/gwe/steps"
 
-// UserFolder is where a user's plugins lie, below the home folder.
+// UserFolder is where a user's plugins lie, below the home directory.
 const UserFolder = ".local/lib/gwe/steps"
 
-// Problem is a plugin, or a folder of plugins, that cannot be used, and why.
+// Problem is a plugin, or a directory of plugins, that cannot be used, and why.
 type Problem struct {
 	Path string
 	Err  error
 }
 
-// Find gives the plugins of the folders as step types, by their descriptions: nothing is executed. Of one
-// type in two folders the first counts. A folder that does not exist has none. Plugins that cannot be used,
-// and folders that cannot be read, come as problems.
+// Find gives the plugins of the directories as step types, by their descriptions: nothing is executed. Of one
+// type in two directories the first counts. A directory that does not exist has none. Plugins that cannot be
+// used, and directories that cannot be read, come as problems.
 func Find(folders []string, live bool) (found []*Type, problems []Problem) {
 	seen := map[string]bool{}
 	for _, folder := range folders {
@@ -60,7 +60,7 @@ func Find(folders []string, live bool) (found []*Type, problems []Problem) {
 	return found, problems
 }
 
-// list gives the types of which a folder has the executable or the description.
+// list gives the types of which a directory has the executable or the description.
 func list(folder string) ([]string, error) {
 	entries, err := os.ReadDir(folder)
 	if errors.Is(err, fs.ErrNotExist) {

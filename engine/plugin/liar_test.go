@@ -215,7 +215,7 @@ func liar() {
 	}
 }
 
-// install puts the test binary into a folder of its own as that plugin.
+// install puts the test binary into a directory of its own as that plugin.
 func install(t *testing.T, name string) string {
 	t.Helper()
 	binary, err := os.Executable()

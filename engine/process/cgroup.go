@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// cgroup is the folder of a control group of version 2; "" is none, and has no members.
+// cgroup is the directory of a control group of version 2; "" is none, and has no members.
 type cgroup string
 
 // hierarchy is the root of the control groups: where it always is, or where a machine has it that still uses
@@ -118,7 +118,7 @@ func (c cgroup) write(name string, value int) error {
 	return err
 }
 
-// remove takes it away with all below it, and tells whether it is gone: it stays while there are members.
+// remove takes it away with all below it, and reports whether it is gone: it stays while there are members.
 func (c cgroup) remove() bool {
 	if c == "" {
 		return true

@@ -23,7 +23,7 @@ type Command struct {
 	// Arguments are the program and its arguments. A program without a slash is looked for in the PATH of
 	// Environment; one with a slash, where it is relative, is relative to Folder.
 	Arguments []string
-	// Folder is where the program runs; "" is gwe's own working folder. It is opened once, by the rule of
+	// Folder is where the program runs; "" is gwe's own working directory. It is opened once, by the rule of
 	// package openat for links.
 	Folder string
 	// In is the directory at Folder where the caller has opened it, to be sure which one it is; nil else.
@@ -87,8 +87,8 @@ type Result struct {
 //
 // The faults: process-not-found, process-not-executable, process-no-exec, process-interpreter-missing,
 // process-no-shebang, process-wrong-format, process-arguments-invalid, process-arguments-too-long (failed and
-// permanent); process-folder-missing (failed); process-timeout (failed) when Timeout or the deadline of ctx
-// passed; process-interrupted (interrupted) when ctx was cancelled; process-survives and process-start
+// permanent); process-directory-missing (failed); process-timeout (failed) when Timeout or the deadline of
+// ctx passed; process-interrupted (interrupted) when ctx was cancelled; process-survives and process-start
 // (errored).
 func Run(ctx context.Context, command Command) (Result, error) {
 	if err := command.check(); err != nil {

@@ -116,7 +116,7 @@ func ask(left []status, asked map[int]uint64) {
 	}
 }
 
-// freeze stops each that is not yet, and tells whether there was none. Killed one by one as they run, a
+// freeze stops each that is not yet, and reports whether there was none. Killed one by one as they run, a
 // parent could start another child between the look and its own death, and nothing would tie that child to
 // the tree any more.
 func freeze(left []status, frozen map[int]uint64) bool {

@@ -68,7 +68,7 @@ func variable(environment []string, name string) string {
 	return ""
 }
 
-// LookPath finds a program by its name in the PATH of an environment. Relative folders in PATH are passed
+// LookPath finds a program by its name in the PATH of an environment. Relative directories in PATH are passed
 // over: what runs must not depend on where gwe was started.
 func LookPath(name string, environment []string) (string, error) {
 	search := variable(environment, "PATH")

@@ -39,7 +39,7 @@ func settle(environment []string, own string) cgroup {
 	return ownCgroup().make(begin + own)
 }
 
-// Cgroup is the folder of the control group below which gwe makes those of programs; "" where it can make
+// Cgroup is the directory of the control group below which gwe makes those of programs; "" where it can make
 // none.
 func Cgroup() string {
 	own := ownCgroup()

@@ -99,7 +99,7 @@ func openFiles(t *testing.T) int {
 	return len(entries)
 }
 
-// The folder that a program is looked for in does not depend on where gwe stands.
+// The directory that a program is looked for in does not depend on where gwe stands.
 func TestLookPath(t *testing.T) {
 	folder := t.TempDir()
 	t.Chdir(folder)

@@ -89,7 +89,7 @@ type checker struct {
 	undone bool
 	// frames counts the steps so far that would be undone, in the order in which they act.
 	frames int
-	// needed are the paths that undos and the failsafe need, with all folders above them.
+	// needed are the paths that undos and the failsafe need, with all directories above them.
 	needed map[path]need
 	// removals are what goes for good, in the order in which it would.
 	removals []removal

@@ -104,7 +104,7 @@ func tidy(whole string) path {
 	return path(whole)
 }
 
-// andAbove gives the path and all folders that it lies in, nearest first.
+// andAbove gives the path and all directories that it lies in, nearest first.
 func (p path) andAbove() []path {
 	if p == "" {
 		return nil

@@ -34,7 +34,7 @@ type removal struct {
 	paths []path
 	// frames is how many frames could still be undone behind it.
 	frames int
-	// failing is true where it happens on the way back, before a failsafe may have its turn.
+	// failing is true where it happens during a rollback, before a failsafe may have its turn.
 	failing bool
 }
 
@@ -70,8 +70,8 @@ func (c *checker) removes(s *schema.Step, leaf schema.Leaf, failing bool) {
 }
 
 // needs notes the paths that a step reads or runs, all of its path arguments but those that it makes itself,
-// under their own names and those of all folders above them. The earliest frame is kept: if a removal spares
-// that one, it spares the rest.
+// under their own names and those of all directories above them. The earliest frame is kept: if a removal
+// spares that one, it spares the rest.
 func (c *checker) needs(leaf schema.Leaf, by need) {
 	for _, entry := range leaf.Arguments.Entries {
 		field, ok := leaf.Type.Arguments().Field(entry.Key.Text)

@@ -96,7 +96,7 @@ type ServiceUser[A any] interface {
 }
 
 // EarlyUndoer is an Action whose Undo needs services. Early in a boot UndoEarly is called in its place: it
-// puts back what needs none, files say, so that the services start on them, and tells whether there is a
+// puts back what needs none, files say, so that the services start on them, and reports whether there is a
 // rest. For that Undo is called when they are there; it finds what UndoEarly did, and may be called without
 // it. Like Undo, both may be called twice.
 type EarlyUndoer[A, M any] interface {

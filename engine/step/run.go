@@ -43,8 +43,8 @@ type Run struct {
 	Log *tasklog.Task
 	// Secrets knows the secrets of the run; nil where it has none.
 	Secrets Secrets
-	// Folder is the frame's own folder in the run's state, 0700, for saved contents; it lives until the undo
-	// can no longer be asked for. It exists, and what Prepare writes there is made durable before Do.
+	// Folder is the frame's own directory in the run's state, 0700, for saved contents; it lives until the
+	// undo can no longer be asked for. It exists, and what Prepare writes there is made durable before Do.
 	//
 	// The journal has the length and SHA-256 of each file that is there after Prepare and, once Do has ended,
 	// of all files. The engine checks them before an undo begins. What Do writes and acts on before it ends

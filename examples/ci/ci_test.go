@@ -46,7 +46,7 @@ func withGwe(m *testing.M) (code int) {
 	return m.Run()
 }
 
-// shop is a vendor's folder, with git and gwe in PATH.
+// shop is a vendor's directory, with git and gwe in PATH.
 type shop struct {
 	t      *testing.T
 	folder string

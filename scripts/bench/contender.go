@@ -14,7 +14,7 @@ import (
 // contender is one way to install a package.
 type contender struct {
 	name string
-	// home is a folder of its own, with the target in it; it is made anew in each round.
+	// home is a directory of its own, with the target in it; it is made anew in each round.
 	home string
 	// command installs release 1 or 2.
 	command func(version int) *exec.Cmd
@@ -102,7 +102,7 @@ the old target was until it ends, and writes a journal: some 15 fsyncs and two s
 small tree waits for these more than for its files.
 `
 
-// copies gives who copies the releases' folders: rsync until all is on the disk, and the step rsync.
+// copies gives who copies the releases' directories: rsync until all is on the disk, and the step rsync.
 func copies(scratch, gwe string) ([]*contender, error) {
 	recipe := filepath.Join(scratch, "sync.yaml")
 	if err := os.WriteFile(recipe, []byte(syncRecipe), 0o644); err != nil {

@@ -9,12 +9,12 @@ import (
 	"time"
 )
 
-// firmware makes two releases of a made-up firmware: folder/v1/firmware-1 and folder/v2/firmware-2. The same
-// numbers give the same bytes.
+// firmware makes two releases of a made-up firmware: directory/v1/firmware-1 and directory/v2/firmware-2. The
+// same numbers give the same bytes.
 //
-// A tree has folders with files of many sizes, most of them small, some large; three fifths of them cannot be
-// compressed, the others are text; some are executable, some have a symbolic link. In the second release one
-// file in 20 has another content and time, one is gone, and one is new.
+// A tree has directories with files of many sizes, most of them small, some large; three fifths of them
+// cannot be compressed, the others are text; some are executable, some have a symbolic link. In the second
+// release one file in 20 has another content and time, one is gone, and one is new.
 type firmware struct {
 	files   int
 	bytes   int64

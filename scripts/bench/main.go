@@ -33,7 +33,7 @@ func main() {
 	}
 }
 
-// bench runs in a scratch folder, which goes in any case.
+// bench runs in a scratch directory, which goes in any case.
 func bench(parent string, rounds int, usual, flat firmware) (err error) {
 	if err := ready(); err != nil {
 		return err

@@ -32,21 +32,21 @@ var hows = append([]string{"kill-before", "kill-after", "kill-first-before", "ki
 
 func (d disturbance) kills() bool { return strings.HasPrefix(d.how, "kill-") }
 
-// ofAnother tells whether the point is one of a gwe that another one has started.
+// ofAnother reports whether the point is one of a gwe that another one has started.
 func (d disturbance) ofAnother() bool { return strings.Contains(d.point, " by program ") }
 
-// killsFirst tells whether the gwe is killed that was started first.
+// killsFirst reports whether the gwe is killed that was started first.
 func (d disturbance) killsFirst() bool {
 	return d.kills() && (!d.ofAnother() || strings.HasPrefix(d.how, "kill-first-"))
 }
 
-// syncs tells whether it strikes a sync, which is never made again: nobody knows what the disk has.
+// syncs reports whether it strikes a sync, which is never made again: nobody knows what the disk has.
 func (d disturbance) syncs() bool {
 	call, _, _ := strings.Cut(d.point, " ")
 	return call == "fsync" || call == "fdatasync" || call == "syncfs"
 }
 
-// momentary tells whether it is one write or sync of a journal that fails. Then the journal is taken up
+// momentary reports whether it is one write or sync of a journal that fails. Then the journal is taken up
 // again.
 func (d disturbance) momentary() bool {
 	return !d.kills() && !trace.Failure(d.how).Lasts() && !strings.HasPrefix(d.point, "open ") && strings.Contains(d.point, "/journal#")

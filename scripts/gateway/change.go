@@ -55,7 +55,7 @@ var SelfUpdates = []Change{
 	{Name: "way back of self-update", To: "gwe-2", By: Undo},
 }
 
-// ReplacesGwe tells whether the machine has a gwe of its own, which is replaced.
+// ReplacesGwe reports whether the machine has a gwe of its own, which is replaced.
 func (c Change) ReplacesGwe() bool { return isGwe(c.To) }
 
 func isGwe(release string) bool { return strings.HasPrefix(release, "gwe-") }

@@ -14,7 +14,7 @@ type Findings struct {
 	cleanups          []func()
 }
 
-// NewFindings makes its temporary folders below base.
+// NewFindings makes its temporary directories below base.
 func NewFindings(base string) *Findings { return &Findings{base: base} }
 
 // Helper is for tests.
@@ -38,7 +38,7 @@ func (f *Findings) Fatalf(format string, arguments ...any) {
 	f.Fatal(fmt.Sprintf(format, arguments...))
 }
 
-// Failed tells whether there are violations.
+// Failed reports whether there are violations.
 func (f *Findings) Failed() bool { return len(f.Violations) > 0 }
 
 // Logf keeps a note.
@@ -46,7 +46,7 @@ func (f *Findings) Logf(format string, arguments ...any) {
 	f.Notes = append(f.Notes, fmt.Sprintf(format, arguments...))
 }
 
-// TempDir makes a folder that whoever made the findings removes.
+// TempDir makes a directory that whoever made the findings removes.
 func (f *Findings) TempDir() string {
 	path, err := os.MkdirTemp(f.base, "")
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 	"github.com/gwe-project/gwe/recipes"
 )
 
-// Gateway is a machine in a folder, on a file system of its own in memory:
+// Gateway is a machine in a directory, on a file system of its own in memory:
 //
 //	opt/             the releases, and current
 //	bin/             gwe, and the one before, where gwe itself is updated
@@ -31,7 +31,7 @@ import (
 // release.
 type Gateway struct {
 	Reporter
-	// Root is the folder.
+	// Root is the directory.
 	Root   string
 	Vendor Vendor
 	// Program is the path of the gwe that runs here.
@@ -54,7 +54,7 @@ func New(t Reporter, vendor Vendor, program string) *Gateway {
 	return g
 }
 
-// NewAt makes an empty machine, whose power can fail, in an empty folder.
+// NewAt makes an empty machine, whose power can fail, in an empty directory.
 func NewAt(t Reporter, vendor Vendor, program, root string) *Gateway {
 	t.Helper()
 	g := &Gateway{Reporter: t, Root: root, Vendor: vendor, Program: program, Unplugged: true}
@@ -208,7 +208,7 @@ func (g *Gateway) Update(release string) {
 	g.install(release, 1)
 }
 
-// kept are the folders that make up the machine.
+// kept are the directories that make up the machine.
 var kept = []string{"opt", "bin", "marks", "state"}
 
 // Save keeps the machine as it is, for Restore.

@@ -86,12 +86,12 @@ func (g *Gateway) WantUntouched(want Ends) {
 	g.wantPicture("old", g.Picture(), want.Old)
 }
 
-// decided tells whether a run that is not among the saved ones has a record of the kind.
+// decided reports whether a run that is not among the saved ones has a record of the kind.
 func (g *Gateway) decided(kind string) bool {
 	g.Helper()
 	for _, run := range g.runs() {
-		// A run that never began has no journal until the next recovery clears its folder away; WantSettled
-		// tells.
+		// A run that never began has no journal until the next recovery clears its directory away;
+		// WantSettled tells.
 		records, _ := journal.Read(filepath.Join(run, "journal"))
 		has := slices.ContainsFunc(records, func(r journal.Record) bool { return r.Kind == kind })
 		if _, err := os.Lstat(g.Path("saved/state/runs", filepath.Base(run))); err != nil && has {
@@ -112,7 +112,7 @@ func (g *Gateway) acted(stepType string) bool {
 	})
 }
 
-// runs are the folders of all runs, oldest first.
+// runs are the directories of all runs, oldest first.
 func (g *Gateway) runs() []string {
 	g.Helper()
 	runs, err := filepath.Glob(g.Path("state/runs/*"))
@@ -163,7 +163,7 @@ func (g *Gateway) WantSettled() {
 	}
 }
 
-// MarkOf is what the run in a folder marks its processes with. The id alone does not tell it from a run of
+// MarkOf is what the run in a directory marks its processes with. The id alone does not tell it from a run of
 // another machine.
 func MarkOf(run string) string {
 	text, _ := os.ReadFile(filepath.Join(run, "mark")) // it has not begun yet
@@ -312,7 +312,7 @@ func (p Picture) as(other Picture) Picture {
 	return p.WithoutTimeOfLink()
 }
 
-// is tells whether two pictures show the same machine.
+// is reports whether two pictures show the same machine.
 func (p Picture) is(other Picture) bool { return maps.Equal(p.as(other), other) }
 
 // Mark is what the hooks wrote down.
@@ -351,7 +351,7 @@ func (g *Gateway) Service() string {
 	return service
 }
 
-// NeedsPerson tells whether the last run ended by saying that it could not put everything back.
+// NeedsPerson reports whether the last run ended by saying that it could not put everything back.
 func (g *Gateway) NeedsPerson() bool {
 	g.Helper()
 	status := g.lastEnd().Status

@@ -15,7 +15,7 @@ const (
 	restarts   = "restart "
 )
 
-// isRestart tells whether the release is installed by that recipe.
+// isRestart reports whether the release is installed by that recipe.
 func isRestart(release string) bool { return strings.HasPrefix(release, restarts) }
 
 //go:embed gwe-step-cache

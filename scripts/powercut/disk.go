@@ -70,7 +70,7 @@ func unmount(folder string) (err error) {
 	return fmt.Errorf("unmounting %s: %w", folder, err)
 }
 
-// usersOf are the processes that work in a folder, or have a file below it open.
+// usersOf are the processes that work in a directory, or have a file below it open.
 func usersOf(folder string) (pids []int) {
 	links, _ := filepath.Glob("/proc/[0-9]*/cwd")
 	opened, _ := filepath.Glob("/proc/[0-9]*/fd/*")

@@ -37,7 +37,7 @@ type recorder struct {
 // flush stands for the offset of an entry that is no write.
 const flush = ^uint64(0)
 
-// record serves the image below the folder until end is called.
+// record serves the image below the directory until end is called.
 func record(folder, image, log string) (r *recorder, end func() error, err error) {
 	opened, err := os.OpenFile(image, os.O_RDWR, 0)
 	if err != nil {
@@ -59,7 +59,7 @@ func record(folder, image, log string) (r *recorder, end func() error, err error
 	return r, func() error { return errors.Join(server.Unmount(), opened.Close(), written.Close()) }, nil
 }
 
-// recorded is the root folder, with one file in it: disk.
+// recorded is the root directory, with one file in it: disk.
 type recorded struct {
 	fs.Inode
 	file *recorder

@@ -71,7 +71,7 @@ func (d disturbance) behind() (command string, number int) {
 	return command, number
 }
 
-// kills tells whether nothing but the end of a process happens: then everything can be put back always.
+// kills reports whether nothing but the end of a process happens: then everything can be put back always.
 func (d disturbance) kills() bool {
 	return strings.HasPrefix(d.how, "kill") || slices.Contains([]string{"signal", "cancel", "stop", "together", "recovery", "rollback"}, d.how)
 }

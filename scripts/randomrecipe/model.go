@@ -17,7 +17,7 @@ const (
 	file kind = iota
 	folder
 	link
-	// wild is a folder of which nobody knows what is in it.
+	// wild is a directory of which nobody knows what is in it.
 	wild
 )
 
@@ -77,7 +77,7 @@ func (m model) folder(random *rand.Rand, areas []string) string {
 // names are those that trees have and that programs stumble over.
 var names = []string{"a", "b.conf", "d e", "ü", "new\nline", "-dash", "*", "[x]", "back\\slash", "\"q\"", ".hidden", "tab\t", "it's", "%s", "x.pyc"}
 
-// fresh chooses a name in the folder that is not there yet.
+// fresh chooses a name in the directory that is not there yet.
 func (m model) fresh(random *rand.Rand, in string) string {
 	name := path.Join(in, names[random.IntN(len(names))])
 	for _, taken := m[name]; taken; _, taken = m[name] {

@@ -28,7 +28,7 @@ type ends struct {
 	code int
 }
 
-// isNew tells whether the undisturbed run commits.
+// isNew reports whether the undisturbed run commits.
 func (e ends) isNew() bool { return e.code == 0 || e.code == 7 }
 
 // story is what the journals say of the last run.

@@ -9,11 +9,12 @@ import (
 	"strings"
 )
 
-// homes are the folders that hold releases. In one of them current is a link from the beginning, in the other
-// it is a folder, as the factory leaves it.
+// homes are the directories that hold releases. In one of them current is a link from the beginning, in the
+// other it is a directory, as the factory leaves it.
 var homes = []string{"releases", "factory"}
 
-// mayRelease tells whether releases can be worked on here: all of them are one area, so only one branch may.
+// mayRelease reports whether releases can be worked on here: all of them are one area, so only one branch
+// may.
 func (g *generator) mayRelease() bool {
 	return g.rounds == 0 && (g.parallel == 0 || slices.Contains(g.areas, areas[0]))
 }
@@ -72,7 +73,7 @@ func (g *generator) newRelease(home string) string {
 	return fmt.Sprintf("%s/n%d", home, g.number)
 }
 
-// adopts makes the factory's folder the failsafe.
+// adopts makes the factory's directory the failsafe.
 func (g *generator) adopts(home string) fields {
 	g.model.move(home+"/current", home+"/failsafe")
 	g.model[home+"/current"] = link

@@ -17,7 +17,7 @@ import (
 	"github.com/gwe-project/gwe/scripts/gateway"
 )
 
-// site is a machine in a folder:
+// site is a machine in a directory:
 //
 //	tree/            what the recipe works on; a file system of its own, in memory, for every other seed
 //	marks/           what its programs leave; marks/log is what they did, in its order. A file system of its own, never full
@@ -65,7 +65,7 @@ const patience = 2 * time.Minute
 // room is how much a file system takes.
 const room = "size=64m,nr_inodes=20000"
 
-// apart tells whether the tree has a file system of its own.
+// apart reports whether the tree has a file system of its own.
 func (s *site) apart() bool { return s.seed%2 == 0 }
 
 func (s *site) path(below ...string) string {
@@ -179,7 +179,7 @@ func (s *site) traced(decide func(trace.Point) trace.Action, arguments ...string
 	return s.end(status.WaitStatus, output)
 }
 
-// processes are those whose command line or working folder names this machine.
+// processes are those whose command line or working directory names this machine.
 func (s *site) processes() map[int]string {
 	found := map[int]string{}
 	folders, _ := filepath.Glob("/proc/[0-9]*")

@@ -20,8 +20,8 @@ import (
 const byStranger = "a stranger's "
 
 // stranger writes into the tree while gwe works there: new files, and files in the place of others. It gives
-// what they hold. It keeps to the folders that were there before the run: one that the run makes goes with
-// all that is in it.
+// what they hold. It keeps to the directories that were there before the run: one that the run makes goes
+// with all that is in it.
 func (s *site) stranger(random *rand.Rand, whole time.Duration, folders map[uint64]bool) (written []string) {
 	for n := range 1 + random.IntN(3) {
 		time.Sleep(moment(random, whole/3))
@@ -62,8 +62,8 @@ func inodeOf(path string) uint64 {
 	return status.Ino
 }
 
-// places are where a stranger may write: a new name in each of the folders, and each file there that has one
-// name only.
+// places are where a stranger may write: a new name in each of the directories, and each file there that has
+// one name only.
 func (s *site) places(fresh string, folders map[uint64]bool) (found []string) {
 	_ = filepath.WalkDir(s.path("tree"), func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
@@ -121,8 +121,8 @@ func (s *site) judgeWithStranger(e examined, run ended, written []string) {
 	}
 }
 
-// byStranger are the files that a stranger has written, or that are copies of such, in hidden folders too:
-// path and content.
+// byStranger are the files that a stranger has written, or that are copies of such, in hidden directories
+// too: path and content.
 func (s *site) byStranger() map[string]string {
 	found := map[string]string{}
 	for _, top := range []string{"tree", "state"} {

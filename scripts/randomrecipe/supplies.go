@@ -14,7 +14,7 @@ import (
 	"github.com/gwe-project/gwe/scripts/gateway"
 )
 
-// supplies is a folder with what recipes install, made once for a campaign:
+// supplies is a directory with what recipes install, made once for a campaign:
 //
 //	fw-1, fw-2           releases, as folders: most of their files equal those of the releases on the machine
 //	fw-1.tar.zst.gpg     packages, signed
@@ -79,7 +79,7 @@ func newSupplies(base, program string) (made supplies, err error) {
 
 func (s supplies) path(name string) string { return filepath.Join(string(s), name) }
 
-// lay puts them into a folder of a machine.
+// lay puts them into a directory of a machine.
 func (s supplies) lay(folder string) error {
 	return exec.Command("cp", "-a", string(s), folder).Run()
 }

@@ -17,7 +17,7 @@ import (
 	"github.com/gwe-project/gwe/steps/steptest/randomtree"
 )
 
-// areas are the folders that steps work in; branches of a parallel get some of them each.
+// areas are the directories that steps work in; branches of a parallel get some of them each.
 var areas = []string{"north", "south", "east", "west"}
 
 // reporter lets randomtree speak to a campaign.
@@ -39,7 +39,7 @@ type plant struct {
 	model  model
 }
 
-// newPlant plants in a folder; it only makes the model where that is "".
+// newPlant plants in a directory; it only makes the model where that is "".
 func newPlant(findings *gateway.Findings, seed uint64, top string) *plant {
 	p := &plant{random: rand.New(rand.NewPCG(seed, 2)), top: top, model: model{}}
 	if top != "" {
@@ -48,7 +48,7 @@ func newPlant(findings *gateway.Findings, seed uint64, top string) *plant {
 	return p
 }
 
-// grow makes the tree of a seed in an empty folder; where top is "", it only gives the model.
+// grow makes the tree of a seed in an empty directory; where top is "", it only gives the model.
 func grow(findings *gateway.Findings, seed uint64, top string) model {
 	p := newPlant(findings, seed, top)
 	for _, area := range areas {

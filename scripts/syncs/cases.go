@@ -11,7 +11,7 @@ import (
 type sample struct {
 	// name is the step type's, and in what form it is tried where there are several.
 	name string
-	// step is the step as YAML. ROOT stands for a folder of its own, with what arrange has made.
+	// step is the step as YAML. ROOT stands for a directory of its own, with what arrange has made.
 	step    string
 	arrange func(s *site)
 	// head is what the recipe has above its steps.
@@ -39,7 +39,7 @@ func (s *site) check(err error) {
 	}
 }
 
-// write makes files, their folders too.
+// write makes files, their directories too.
 func (s *site) write(content string, names ...string) {
 	for _, name := range names {
 		s.check(os.MkdirAll(filepath.Dir(s.path(name)), 0o755))

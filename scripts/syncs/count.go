@@ -24,15 +24,15 @@ type Count struct {
 	Forward, Back int
 }
 
-// Each counts the syncs of all samples, one after the other, in a scratch folder that is on one file system
-// with all that it touches, and tells the result of each.
+// Each counts the syncs of all samples, one after the other, in a scratch directory that is on one file
+// system with all that it touches, and tells the result of each.
 func Each(gwe, scratch string, tell func(Count)) error {
 	for program, install := range map[string]string{"strace": "strace", "supervisord": "supervisor"} {
 		if _, err := exec.LookPath(program); err != nil {
 			return fmt.Errorf("missing: %s; on Debian: apt-get install %s", program, install)
 		}
 	}
-	// The name of a socket is short, and so is that of the folder.
+	// The name of a socket is short, and so is that of the directory.
 	shared := filepath.Join(scratch, "s")
 	if err := pack(shared); err != nil {
 		return err
@@ -50,7 +50,7 @@ func Each(gwe, scratch string, tell func(Count)) error {
 	return errors.Join(failures...)
 }
 
-// pack makes what the steps unpack: a package, a plain archive of the same, and the folder itself.
+// pack makes what the steps unpack: a package, a plain archive of the same, and the directory itself.
 func pack(folder string) error {
 	s := site{root: folder}
 	s.write("content\n", "app/a", "app/b/c")

@@ -7,6 +7,6 @@
 // It runs on Linux as root, and needs strace, and supervisord for the steps that talk to it.
 package syncs
 
-// Most is how many syncs a step that goes forward may cost, where what it touches and the state folder are on
-// one file system.
+// Most is how many syncs a step that goes forward may cost, where what it touches and the state directory are
+// on one file system.
 const Most = 3

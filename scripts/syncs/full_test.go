@@ -116,7 +116,7 @@ func (f full) try(t *testing.T) {
 	}
 }
 
-// picture tells all below a folder, but for the times of folders and what a daemon writes.
+// picture tells all below a directory, but for the times of directories and what a daemon writes.
 func picture(t *testing.T, root string) string {
 	t.Helper()
 	var lines []string

@@ -13,7 +13,7 @@ import (
 
 func TestNoStepCostsMoreThanThreeSyncs(t *testing.T) {
 	need.Root(t, "strace reads the memory of a gwe that has a secret")
-	// The name of a socket is short, so the folder's is too.
+	// The name of a socket is short, so the directory's is too.
 	scratch, err := os.MkdirTemp("", "gwesync")
 	if err != nil {
 		t.Fatal(err)

@@ -40,7 +40,7 @@ func (x *extraction) attributesOf(e entry) (attributes, error) {
 	return wanted, nil
 }
 
-// implied are the attributes of a folder that the archive uses but does not list.
+// implied are the attributes of a directory that the archive uses but does not list.
 func (x *extraction) implied() attributes {
 	return attributes{mode: 0o755, uid: x.uid, gid: x.gid, modified: x.began}
 }
@@ -80,7 +80,7 @@ func utimes(handle int, times []unix.Timespec) error {
 	return err
 }
 
-// setTime sets the modification time alone, of a symbolic link in the private staging folder.
+// setTime sets the modification time alone, of a symbolic link in the private staging directory.
 func (a attributes) setTime(folder int, base string) error {
 	times := []unix.Timespec{{Nsec: unix.UTIME_OMIT}, a.modified}
 	if err := durable.Repeat(func() error { return unix.UtimesNanoAt(folder, base, times, unix.AT_SYMLINK_NOFOLLOW) }); err != nil {

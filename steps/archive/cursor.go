@@ -17,22 +17,23 @@ type folder struct {
 	final attributes
 }
 
-// cursor stands in one folder of a tree, and holds the folders from the root down to it open. Archives are
-// written folder by folder, so most entries lie where the cursor stands, and cost no walk from the root.
+// cursor stands in one directory of a tree, and holds the directories from the root down to it open. Archives
+// are written directory by directory, so most entries lie where the cursor stands, and cost no walk from the
+// root.
 //
-// It is os.Root for many files: a part of a path is only ever opened by its own name from the folder above
+// It is os.Root for many files: a part of a path is only ever opened by its own name from the directory above
 // it, and never if it is a symbolic link. os.Root itself walks the whole path for each call, has no times for
 // symbolic links, and no hard link from one root to another.
 type cursor struct {
 	root int
 	open []folder
-	// enter opens the folder name in the one that handle stands for; leave is called before a folder is
+	// enter opens the directory name in the one that handle stands for; leave is called before a directory is
 	// closed.
 	enter func(handle int, name string) (folder, error)
 	leave func(left folder) error
 }
 
-// at moves the cursor to a folder and gives its handle.
+// at moves the cursor to a directory and gives its handle.
 func (c *cursor) at(parts []string) (int, error) {
 	common := 0
 	for common < len(parts) && common < len(c.open) && c.open[common].name == parts[common] {
@@ -51,7 +52,7 @@ func (c *cursor) at(parts []string) (int, error) {
 	return c.here(), nil
 }
 
-// here is the handle of the folder in which the cursor stands.
+// here is the handle of the directory in which the cursor stands.
 func (c *cursor) here() int {
 	if len(c.open) == 0 {
 		return c.root
@@ -59,7 +60,7 @@ func (c *cursor) here() int {
 	return c.open[len(c.open)-1].handle
 }
 
-// up leaves folders until that many are open below the root.
+// up leaves directories until that many are open below the root.
 func (c *cursor) up(depth int) error {
 	for len(c.open) > depth {
 		last := c.open[len(c.open)-1]
@@ -95,8 +96,8 @@ func openIn(handle int, name string, flags int, mode uint32) (int, error) {
 	}
 }
 
-// reader is a cursor over a tree that is only read. Folders that are not there, or are symbolic links, end in
-// an error.
+// reader is a cursor over a tree that is only read. Directories that are not there, or are symbolic links,
+// end in an error.
 func reader(root int) *cursor {
 	return &cursor{
 		root: root,
@@ -108,15 +109,15 @@ func reader(root int) *cursor {
 	}
 }
 
-// writer is a cursor over the tree that the extraction fills. It makes the folders that the archive does not
-// list, and gives each folder its attributes when nothing more is being put into it.
+// writer is a cursor over the tree that the extraction fills. It makes the directories that the archive does
+// not list, and gives each directory its attributes when nothing more is being put into it.
 func (x *extraction) writer(root int) *cursor {
 	return &cursor{root: root, enter: x.enterFolder, leave: func(left folder) error {
 		return left.final.apply(left.handle, left.name, x.owners)
 	}}
 }
 
-// enterFolder opens a folder of the new tree. One that was left before keeps the attributes it got then.
+// enterFolder opens a directory of the new tree. One that was left before keeps the attributes it got then.
 func (x *extraction) enterFolder(handle int, name string) (folder, error) {
 	opened, err := openIn(handle, name, unix.O_RDONLY|unix.O_DIRECTORY, 0)
 	if errors.Is(err, unix.ENOENT) {
@@ -134,7 +135,7 @@ func (x *extraction) enterFolder(handle int, name string) (folder, error) {
 		return folder{}, &os.PathError{Op: "stat", Path: name, Err: err}
 	}
 	if !x.owners && status.Mode&0o700 != 0o700 {
-		// Root writes into a read-only folder; others have to open it for themselves once more.
+		// Root writes into a read-only directory; others have to open it for themselves once more.
 		if err := durable.Repeat(func() error { return unix.Fchmod(opened, 0o700) }); err != nil {
 			_ = unix.Close(opened)
 			return folder{}, &os.PathError{Op: "chmod", Path: name, Err: err}
@@ -143,8 +144,8 @@ func (x *extraction) enterFolder(handle int, name string) (folder, error) {
 	return folder{name: name, handle: opened, final: attributesFrom(&status)}, nil
 }
 
-// freshFolder opens a folder that was just made because an entry lies in it, and remembers that the archive
-// has not listed it so far.
+// freshFolder opens a directory that was just made because an entry lies in it, and remembers that the
+// archive has not listed it so far.
 func (x *extraction) freshFolder(handle int, name string) (folder, error) {
 	opened, err := openIn(handle, name, unix.O_RDONLY|unix.O_DIRECTORY, 0)
 	if err != nil {

@@ -189,7 +189,7 @@ func TestSelectionAgainstTar(t *testing.T) {
 			if wanted, found := filesIn(t, want), filesIn(t, is); !slices.Equal(wanted, found) {
 				t.Errorf("want %q, got %q", wanted, found)
 			}
-			// tar makes the folders above with its own mode; here they are as the archive has them.
+			// tar makes the directories above with its own mode; here they are as the archive has them.
 			for _, path := range []string{"lib", "fw/lib"} {
 				if info, err := os.Stat(filepath.Join(is, path)); err == nil && info.Mode().Perm() != 0o711 {
 					t.Errorf("%s has the mode %v", path, info.Mode())
@@ -199,7 +199,7 @@ func TestSelectionAgainstTar(t *testing.T) {
 	}
 }
 
-// filesIn lists the paths of all that is below a folder.
+// filesIn lists the paths of all that is below a directory.
 func filesIn(t testing.TB, folder string) []string {
 	t.Helper()
 	var names []string

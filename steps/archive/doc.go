@@ -1,7 +1,8 @@
 // Package archive holds the step types unpack, which unpacks a signed package beside the running release, and
-// extract, which makes a new folder of any tar or zip. Both are a job (job*.go): an archive becomes a staging
-// folder, that is synced and gets its name, and undo takes it away again. Both stand on one extraction
-// (extraction.go), which is handed entries, of a tar or of a zip, and knows all limits and refusals.
+// extract, which makes a new directory of any tar or zip. Both are a job (job*.go): an archive becomes a
+// staging folder, that is synced and gets its name, and undo takes it away again. Both stand on one
+// extraction (extraction.go), which is handed entries, of a tar or of a zip, and knows all limits and
+// refusals.
 //
 // It imports the contract of step types, the leaves, and bundle, which opens and verifies packages.
 //

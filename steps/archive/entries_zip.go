@@ -241,7 +241,7 @@ func unixAttributes(header *tar.Header, mode uint32) error {
 	case unix.S_IFLNK:
 		header.Typeflag = tar.TypeSymlink
 	case unix.S_IFREG, 0:
-		// A name with a slash at the end stays that of a folder; a file of that name is refused with the
+		// A name with a slash at the end stays that of a directory; a file of that name is refused with the
 		// other names.
 		if mode&unix.S_IFMT != 0 {
 			header.Typeflag = tar.TypeReg

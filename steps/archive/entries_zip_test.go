@@ -56,7 +56,7 @@ func zipEntriesOf(t testing.TB, archive []byte) entries {
 	return read
 }
 
-// unzipInto extracts a zip into a new folder of that path.
+// unzipInto extracts a zip into a new directory of that path.
 func unzipInto(t testing.TB, archive []byte, folder string, wanted options) (summary, error) {
 	t.Helper()
 	check(t, os.Mkdir(folder, 0o700))

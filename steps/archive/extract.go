@@ -142,7 +142,7 @@ func (extractStep) lookAt(machine step.Machine, arguments extractArguments) (j j
 	return j, size, free(machine, filepath.Join(j.folder, j.name))
 }
 
-// free makes sure that nothing but an empty folder is at the path.
+// free makes sure that nothing but an empty directory is at the path.
 func free(machine step.Machine, path string) error {
 	info, err := machine.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -164,7 +164,7 @@ func free(machine step.Machine, path string) error {
 		WithHint("extract to a new folder, then switch to it or move it; `to` is the folder that the archive becomes, not the one it lies in")
 }
 
-// Plan looks whether the archive and the folders are there.
+// Plan looks whether the archive and the directories are there.
 func (e extractStep) Plan(ctx context.Context, machine step.Machine, arguments extractArguments) (step.Plan, error) {
 	j, size, err := e.lookAt(machine, arguments)
 	if err != nil {
@@ -220,8 +220,8 @@ func isMount(dir *openat.Dir, name string) bool {
 	return err == nil && status.Attributes&unix.STATX_ATTR_MOUNT_ROOT != 0
 }
 
-// Do makes sure that the archive is the one that was verified, extracts it into the staging folder, waits
-// until all is on the disk, and gives the folder its name.
+// Do makes sure that the archive is the one that was verified, extracts it into the staging directory, waits
+// until all is on the disk, and gives the directory its name.
 func (extractStep) Do(ctx context.Context, run *step.Run, arguments extractArguments, m memo) (extractOutputs, error) {
 	j, err := arguments.job()
 	if err != nil {
@@ -273,7 +273,7 @@ func (a extractArguments) pin(ctx context.Context, run *step.Run, opened *bundle
 // Sync has nothing left to do: content and name were made durable in their order by Do.
 func (extractStep) Sync(context.Context, *step.Run, extractArguments, memo) error { return nil }
 
-// Undo removes the folder, or what there is of it.
+// Undo removes the directory, or what there is of it.
 func (extractStep) Undo(ctx context.Context, run *step.Run, arguments extractArguments, m memo) error {
 	j, err := arguments.job()
 	if err != nil {
@@ -282,7 +282,7 @@ func (extractStep) Undo(ctx context.Context, run *step.Run, arguments extractArg
 	return j.undo(ctx, run, m)
 }
 
-// Inspect refuses a rollback while something is mounted in the folder.
+// Inspect refuses a rollback while something is mounted in the directory.
 func (extractStep) Inspect(_ context.Context, run *step.Run, arguments extractArguments, m memo) error {
 	j, err := arguments.job()
 	if err != nil {
@@ -310,7 +310,7 @@ func (extractStep) Verify(ctx context.Context, run *step.Run, arguments extractA
 	return j.verify(ctx, run, m)
 }
 
-// Release removes the empty folder that had the name before.
+// Release removes the empty directory that had the name before.
 func (extractStep) Release(ctx context.Context, run *step.Run, arguments extractArguments, m memo) error {
 	j, err := arguments.job()
 	if err != nil || m.Empty == nil {

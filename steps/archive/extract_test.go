@@ -40,7 +40,7 @@ func TestExtractConforms(t *testing.T) {
 	items := []item{{name: "app/"}, {name: "app/d/"}, file("app/d/same"), file("app/other"), symlink("app/link", "d/same")}
 	for name, one := range map[string]struct {
 		archive []byte
-		// beside tells that there is a tree with equal files, empty that an empty folder has the name.
+		// beside tells that there is a tree with equal files, empty that an empty directory has the name.
 		beside, empty, vouched bool
 	}{
 		"a tar, vouched for": {archiveOf(t, append(items, hardLink("app/twice", "app/other"))...), false, false, true},
@@ -205,8 +205,8 @@ func TestExtractRefuses(t *testing.T) {
 	}
 }
 
-// TestExtractTaken: a name that was taken meanwhile stays with whoever took it, and an empty folder that was
-// filled too.
+// TestExtractTaken: a name that was taken meanwhile stays with whoever took it, and an empty directory that
+// was filled too.
 func TestExtractTaken(t *testing.T) {
 	for name, empty := range map[string]bool{"free": false, "an empty folder": true} {
 		t.Run(name, func(t *testing.T) {

@@ -20,7 +20,7 @@ import (
 // options are what an extraction is told.
 type options struct {
 	selection
-	// oneTop wants all of the archive in one top-level folder, whose name is left out of the tree.
+	// oneTop wants all of the archive in one top-level directory, whose name is left out of the tree.
 	oneTop bool
 	// copies are the files that are never linked to the running release.
 	copies patterns
@@ -29,7 +29,7 @@ type options struct {
 	// limit is the most bytes that the archive may unpack to: the files' sizes, and apart from that the
 	// stream's length.
 	limit int64
-	// beside is the handle of the running release's folder, or -1.
+	// beside is the handle of the running release's directory, or -1.
 	beside int
 	// shares is where the files that became hard links are recorded; it is needed with beside.
 	shares *sharedList
@@ -41,9 +41,10 @@ type options struct {
 
 // summary is what an extraction has made.
 type summary struct {
-	// top is the name of the archive's top-level folder.
+	// top is the name of the archive's top-level directory.
 	top string
-	// files counts the names that are no folders; linked counts those that share the running release's file.
+	// files counts the names that are no directories; linked counts those that share the running release's
+	// file.
 	files, linked int
 	// bytes is the sum of the files' sizes.
 	bytes int64
@@ -55,7 +56,7 @@ type summary struct {
 // extraction begins again, with that list.
 var errLateCopies = errors.New("the list of files to copy came late")
 
-// extraction is one pass of a tar stream into an empty folder.
+// extraction is one pass of a tar stream into an empty directory.
 type extraction struct {
 	options
 	summary
@@ -66,14 +67,15 @@ type extraction struct {
 	uid    int
 	gid    int
 	began  unix.Timespec
-	// root is what the top-level folder gets at the end; listed tells that the archive has an entry for it.
+	// root is what the top-level directory gets at the end; listed tells that the archive has an entry for
+	// it.
 	root   attributes
 	listed bool
-	// taken tells that something of the archive is in the tree; passed are the folders above the present
+	// taken tells that something of the archive is in the tree; passed are the directories above the present
 	// entry that are not, because the selection does not name them.
 	taken  bool
 	passed []passedFolder
-	// unlisted are the inodes of the folders that were made because an entry lies in them.
+	// unlisted are the inodes of the directories that were made because an entry lies in them.
 	unlisted map[uint64]struct{}
 	// doubtful are symbolic links of which only the finished tree can tell whether they lead out.
 	doubtful []string
@@ -92,9 +94,9 @@ type entries interface {
 	next() (*tar.Header, io.Reader, error)
 }
 
-// extractTree unpacks an archive into an empty folder, which is open for reading, and private; target is what
-// it lies in, for people. The folder gets the attributes of the folder that the archive has for it. With
-// errLateCopies it gives the patterns to begin again with.
+// extractTree unpacks an archive into an empty directory, which is open for reading, and private; target is
+// what it lies in, for people. The directory gets the attributes of the directory that the archive has for
+// it. With errLateCopies it gives the patterns to begin again with.
 func extractTree(ctx context.Context, source entries, folder int, target string, wanted options) (summary, patterns, error) {
 	began, err := unix.TimeToTimespec(time.Now())
 	if err != nil {
@@ -257,7 +259,7 @@ func named(parts []string) []string {
 	return slices.DeleteFunc(slices.Clone(parts), func(part string) bool { return part == "." })
 }
 
-// belongs makes sure that all entries lie in one top-level folder.
+// belongs makes sure that all entries lie in one top-level directory.
 func (x *extraction) belongs(e entry) error {
 	top := e.parts[0]
 	if x.top == "" {

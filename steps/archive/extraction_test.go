@@ -22,7 +22,7 @@ import (
 // lax are options under which only what is never allowed is refused.
 func lax() options { return options{oneTop: true, anyLinks: true, limit: 1 << 40, beside: -1} }
 
-// extractInto extracts into a new folder of that path.
+// extractInto extracts into a new directory of that path.
 func extractInto(t testing.TB, source io.Reader, folder string, wanted options) (summary, error) {
 	t.Helper()
 	check(t, os.Mkdir(folder, 0o700))

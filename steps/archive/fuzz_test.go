@@ -83,7 +83,7 @@ func extractFile(path, staging string, wanted options) error {
 	return err
 }
 
-// guarded extracts into a folder that lies in guarded ones: an entry that climbs out would land in one of
+// guarded extracts into a directory that lies in guarded ones: an entry that climbs out would land in one of
 // them.
 func guarded(t *testing.T, extract func(staging string, wanted options) error) {
 	base := t.TempDir()

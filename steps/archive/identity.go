@@ -14,7 +14,7 @@ import (
 	"github.com/gwe-project/gwe/steps/order"
 )
 
-// identity is how a release is known after it has left its staging name: its final name, and the folder's
+// identity is how a release is known after it has left its staging name: its final name, and the directory's
 // inode and time of birth, which survive the rename. The device is no part of it: it may have another number
 // after a reboot.
 type identity struct {
@@ -24,16 +24,16 @@ type identity struct {
 	BirthNanos   uint32 `json:"birth_nanos"`
 }
 
-// sameFolder reports whether two are one folder, whatever its name.
+// sameFolder reports whether two are one directory, whatever its name.
 func (i identity) sameFolder(other identity) bool {
 	i.Name = other.Name
 	return i == other
 }
 
-// identityName is the file in the frame's folder that holds it.
+// identityName is the file in the frame's directory that holds it.
 const identityName = "release.json"
 
-// writeIdentity writes down which folder the step has made, under the name that it is about to get; "" as
+// writeIdentity writes down which directory the step has made, under the name that it is about to get; "" as
 // long as that is not known.
 func writeIdentity(frame string, made identity) error {
 	text, err := json.Marshal(made)
@@ -43,9 +43,9 @@ func writeIdentity(frame string, made identity) error {
 	return durable.WriteChecked(filepath.Join(frame, identityName), text)
 }
 
-// noteIdentity writes down which folder is about to get that name, and its place in the order of the
-// releases, and makes both durable together with what is in the folder: one syncfs where all are on one file
-// system.
+// noteIdentity writes down which directory is about to get that name, and its place in the order of the
+// releases, and makes both durable together with what is in the directory: one syncfs where all are on one
+// file system.
 func noteIdentity(run *step.Run, dir *openat.Dir, folder, name string, record order.Record) error {
 	found, err := identityAt(dir.Descriptor(), folder)
 	if err != nil {
@@ -74,7 +74,7 @@ func notedIdentity(frame string) (noted identity, known bool, err error) {
 	return noted, noted.Name != "", err
 }
 
-// readIdentity reads which folder the step has made; it is zero where there is none.
+// readIdentity reads which directory the step has made; it is zero where there is none.
 func readIdentity(frame string) (noted identity, err error) {
 	text, err := durable.ReadChecked(filepath.Join(frame, identityName))
 	if err != nil || len(text) == 0 {
@@ -86,8 +86,8 @@ func readIdentity(frame string) (noted identity, err error) {
 	return noted, nil
 }
 
-// identityAt looks at a folder in an open one, not through a symbolic link; "" is the open one itself. File
-// systems that know no time of birth have it as zero.
+// identityAt looks at a directory in an open one, not through a symbolic link; "" is the open one itself.
+// File systems that know no time of birth have it as zero.
 func identityAt(dir int, name string) (identity, error) {
 	var status unix.Statx_t
 	err := durable.Repeat(func() error {

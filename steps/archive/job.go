@@ -20,13 +20,13 @@ import (
 	"github.com/gwe-project/gwe/steps/order"
 )
 
-// job is what unpack and extract have in common: an archive becomes a folder.
+// job is what unpack and extract have in common: an archive becomes a directory.
 type job struct {
 	// source is the archive's file.
 	source string
 	// folder is the one in which the new folder gets its name, absolute.
 	folder string
-	// name is that name; "" is that of the archive's one top-level folder, or the same with a number.
+	// name is that name; "" is that of the archive's one top-level directory, or the same with a number.
 	name     string
 	linkDest value.Path
 	links    string
@@ -46,9 +46,9 @@ type memo struct {
 	Beside string `json:"beside,omitempty"`
 	// Dangling is the text of link-dest where that is a link that leads nowhere; "" is none.
 	Dangling string `json:"dangling,omitempty"`
-	// Empty is the empty folder that has the name so far; nil is none. It gets the staging name meanwhile.
+	// Empty is the empty directory that has the name so far; nil is none. It gets the staging name meanwhile.
 	Empty *identity `json:"empty,omitempty"`
-	// Order records the place of the release among those of the folder.
+	// Order records the place of the release among those of the directory.
 	Order order.Record `json:"order,omitzero"`
 }
 
@@ -153,7 +153,7 @@ func stagingName(run string) string {
 	return durable.Prefix + safe[:min(len(safe), 100)] + "-" + hex.EncodeToString(unique[:])
 }
 
-// look makes sure that the archive is a file and the target, where it exists, a folder; it gives the
+// look makes sure that the archive is a file and the target, where it exists, a directory; it gives the
 // archive's size.
 func (j job) look(machine step.Machine) (int64, error) {
 	info, err := machine.Stat(j.source)
@@ -182,7 +182,7 @@ func (j job) look(machine step.Machine) (int64, error) {
 	return info.Size(), nil
 }
 
-// existing gives into, or, where it has to be made, the folder above it.
+// existing gives into, or, where it has to be made, the directory above it.
 func existing(machine step.Machine, into string) string {
 	if _, err := machine.Lstat(into); errors.Is(err, fs.ErrNotExist) {
 		return filepath.Dir(into)

@@ -17,10 +17,10 @@ import (
 	"github.com/gwe-project/gwe/engine/value"
 )
 
-// sharedName is the file in the frame's folder that lists the files shared with the running release.
+// sharedName is the file in the frame's directory that lists the files shared with the running release.
 const sharedName = "linked"
 
-// make extracts the archive into the staging folder and gives it its name, once all of it is on the disk.
+// make extracts the archive into the staging directory and gives it its name, once all of it is on the disk.
 func (j job) make(ctx context.Context, run *step.Run, m memo, source *bundle.Pinned) (unpacked, error) {
 	if m.Created {
 		if err := j.makeInto(run); err != nil {
@@ -54,7 +54,7 @@ func (j job) make(ctx context.Context, run *step.Run, m memo, source *bundle.Pin
 	return unpacked{summary: filled, path: filepath.Join(j.folder, name)}, err
 }
 
-// fillStaging is the second pass, into the staging folder.
+// fillStaging is the second pass, into the staging directory.
 func (j job) fillStaging(ctx context.Context, run *step.Run, m memo, source *bundle.Pinned, dir *openat.Dir) (summary, error) {
 	task := run.Log.Begin("task", "Extract into "+j.folder)
 	filled, err := j.fill(ctx, run, task, m, source, dir)
@@ -130,7 +130,7 @@ func stream(ctx context.Context, run *step.Run, source *bundle.Pinned, dir *open
 	return filled, nil, err
 }
 
-// open tells by the first bytes what the archive is. A package is a tar, and no zip: its one folder comes
+// open tells by the first bytes what the archive is. A package is a tar, and no zip: its one directory comes
 // first.
 func open(ctx context.Context, source *bundle.Pinned, wanted options) (archive entries, done func(), err error) {
 	isZip, err := source.IsZip()

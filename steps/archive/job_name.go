@@ -14,8 +14,8 @@ import (
 	"github.com/gwe-project/gwe/steps/order"
 )
 
-// giveName renames the staging folder to the first free name. Its identity is written down durably before, so
-// that an undo in another process knows the release under whatever name it has got.
+// giveName renames the staging directory to the first free name. Its identity is written down durably before,
+// so that an undo in another process knows the release under whatever name it has got.
 func giveName(run *step.Run, dir *openat.Dir, staging, top string, record order.Record) (string, error) {
 	const attempts = 10_000
 	for number := range attempts {
@@ -38,8 +38,8 @@ func giveName(run *step.Run, dir *openat.Dir, staging, top string, record order.
 		WithHint("remove releases that are no longer needed")
 }
 
-// giveFreeName renames the staging folder to a name, which is free. errors.Is(err, fs.ErrExist) tells that it
-// is not.
+// giveFreeName renames the staging directory to a name, which is free. errors.Is(err, fs.ErrExist) tells that
+// it is not.
 func giveFreeName(run *step.Run, dir *openat.Dir, staging, name string, record order.Record) error {
 	if err := noteIdentity(run, dir, staging, name, record); err != nil {
 		return err
@@ -53,7 +53,7 @@ func giveFreeName(run *step.Run, dir *openat.Dir, staging, name string, record o
 	return durable.SyncDir(dir)
 }
 
-// isNoted fails where the name is not that of the folder that the step has made: another user of the
+// isNoted fails where the name is not that of the directory that the step has made: another user of the
 // directory can rename, too.
 func isNoted(run *step.Run, dir *openat.Dir, name string) error {
 	noted, err := readIdentity(run.Folder)
@@ -67,7 +67,7 @@ func isNoted(run *step.Run, dir *openat.Dir, name string) error {
 	return nil
 }
 
-// giveFixedName renames the staging folder to that one name, which must be free.
+// giveFixedName renames the staging directory to that one name, which must be free.
 func giveFixedName(run *step.Run, dir *openat.Dir, staging, name string, record order.Record) error {
 	err := giveFreeName(run, dir, staging, name, record)
 	if errors.Is(err, os.ErrExist) {
@@ -76,8 +76,8 @@ func giveFixedName(run *step.Run, dir *openat.Dir, staging, name string, record 
 	return err
 }
 
-// exchange gives the staging folder the name of the empty folder that was there, and that one the staging
-// name.
+// exchange gives the staging directory the name of the empty directory that was there, and that one the
+// staging name.
 func exchange(run *step.Run, dir *openat.Dir, staging, name string, empty identity, record order.Record) error {
 	if err := noteIdentity(run, dir, staging, name, record); err != nil {
 		return err
@@ -110,7 +110,7 @@ func namesIn(dir *openat.Dir, name string) ([]string, error) {
 	return below.Names()
 }
 
-// swap exchanges two names in one folder, durably.
+// swap exchanges two names in one directory, durably.
 func swap(dir *openat.Dir, one, other string) error {
 	err := dir.Exchange(one, dir, other)
 	switch {

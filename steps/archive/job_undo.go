@@ -147,8 +147,8 @@ func (j job) away(run *step.Run, m memo, dir *openat.Dir) (bool, error) {
 	return err != nil || m.Empty != nil && staged.sameFolder(*m.Empty), nil
 }
 
-// takeName renames our release, where it has got its name, back to the staging name. An empty folder that had
-// the name before gets it back.
+// takeName renames our release, where it has got its name, back to the staging name. An empty directory that
+// had the name before gets it back.
 func (j job) takeName(ctx context.Context, run *step.Run, m memo, dir *openat.Dir) error {
 	noted, known, err := notedIdentity(run.Folder)
 	if err != nil || !known {
@@ -200,8 +200,8 @@ func (m memo) hasTaken(dir *openat.Dir, noted identity, emptyIsStaged bool) erro
 		WithHint("see who else can change %s: ls -ld %s", dir.Path(), dir.Path()).WithCause(err)
 }
 
-// putBackEmpty gives the empty folder its name back after somebody removed the release; where the name is
-// taken it is theirs, and the empty folder goes with the staging name.
+// putBackEmpty gives the empty directory its name back after somebody removed the release; where the name is
+// taken it is theirs, and the empty directory goes with the staging name.
 func putBackEmpty(dir *openat.Dir, staging, name string) error {
 	err := dir.RenameNoReplace(staging, dir, name)
 	if err == nil {

@@ -44,7 +44,7 @@ func (x *extraction) symlink(e entry, wanted attributes) error {
 // checkTarget refuses a symbolic link that leads out of the release. It would do no harm here, where links
 // are never followed; but a release that a hook or a service follows out of itself is not what was signed.
 //
-// A link whose target goes up first and down then stays inside if it does not go up too far: the folders
+// A link whose target goes up first and down then stays inside if it does not go up too far: the directories
 // above it are real ones. Where the target goes up again after a name, that name may be a link itself, and
 // only the finished tree can tell.
 func (x *extraction) checkTarget(e entry) error {

@@ -14,14 +14,14 @@ const (
 	// longestName is the most bytes that Linux takes in one name, longestPath in one path with its end mark.
 	longestName = 255
 	longestPath = 4095
-	// deepest is how many folders an entry may lie in. Each of them is held open while the entry is made.
+	// deepest is how many directories an entry may lie in. Each of them is held open while the entry is made.
 	deepest = 200
 )
 
 // entry is an entry of an archive whose name was found good.
 type entry struct {
 	*tar.Header
-	// parts are those of its path in the tree: none for the tree's own folder.
+	// parts are those of its path in the tree: none for the tree's own directory.
 	parts []string
 }
 
@@ -77,7 +77,7 @@ func split(path string) (parts []string, why string) {
 }
 
 // checkTop checks the name that the release would get. It is printed, journaled and written in recipes, so it
-// has to be plain text; and some names of a target folder have a meaning of their own.
+// has to be plain text; and some names of a target directory have a meaning of their own.
 func checkTop(header *tar.Header, top string) error {
 	switch {
 	case top == "current" || top == "failsafe":

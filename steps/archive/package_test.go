@@ -98,7 +98,7 @@ func encryptedAt(t testing.TB, path string, key *openpgp.Entity, content []byte)
 	check(t, file.Close())
 }
 
-// bench is one machine with a target folder, and one frame of unpack on it.
+// bench is one machine with a target directory, and one frame of unpack on it.
 type bench struct {
 	testing.TB
 	target    string

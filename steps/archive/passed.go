@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// passedFolder is a folder that the selection does not name, but whose inside it may name yet.
+// passedFolder is a directory that the selection does not name, but whose inside it may name yet.
 type passedFolder struct {
 	parts []string
 	attributes
@@ -30,7 +30,8 @@ func (x *extraction) heed(e entry, content io.Reader) error {
 	return err
 }
 
-// leavePassed forgets the folders that the entry does not lie in: archives are written folder by folder.
+// leavePassed forgets the directories that the entry does not lie in: archives are written directory by
+// directory.
 func (x *extraction) leavePassed(e entry) {
 	for len(x.passed) > 0 {
 		last := x.passed[len(x.passed)-1].parts
@@ -41,7 +42,7 @@ func (x *extraction) leavePassed(e entry) {
 	}
 }
 
-// passedAt gives the attributes of a folder in which the cursor is about to stand, if it was passed.
+// passedAt gives the attributes of a directory in which the cursor is about to stand, if it was passed.
 func (x *extraction) passedAt(name string) (attributes, bool) {
 	for _, one := range x.passed {
 		if len(one.parts) == len(x.into.open)+1 && one.parts[len(one.parts)-1] == name {

@@ -7,12 +7,12 @@ import (
 	"path/filepath"
 )
 
-// extract unpacks a tar stream into an empty folder.
+// extract unpacks a tar stream into an empty directory.
 func extract(ctx context.Context, source io.Reader, folder string, wanted options) (summary, patterns, error) {
 	return extractFrom(ctx, entriesOfTar(source, wanted.limit), folder, wanted)
 }
 
-// extractFrom unpacks an archive into an empty folder.
+// extractFrom unpacks an archive into an empty directory.
 func extractFrom(ctx context.Context, source entries, folder string, wanted options) (summary, patterns, error) {
 	handle, err := os.Open(folder)
 	if err != nil {

@@ -26,7 +26,7 @@ type selection struct {
 	include, exclude patterns
 }
 
-// selects reports whether a path of the tree is taken. The tree's own folder is.
+// selects reports whether a path of the tree is taken. The tree's own directory is.
 func (s selection) selects(parts []string) bool {
 	if len(parts) == 0 {
 		return true
@@ -34,7 +34,7 @@ func (s selection) selects(parts []string) bool {
 	return !s.exclude.match(parts) && (len(s.include) == 0 || s.include.match(parts))
 }
 
-// patterns name files of a release; one that names a folder names all that is in it.
+// patterns name files of a release; one that names a directory names all that is in it.
 type patterns []bundle.Pattern
 
 func parsePatterns(list []string) (patterns, error) {
@@ -66,7 +66,7 @@ func parseCopyList(text string) (patterns, error) {
 	return parsePatterns(list)
 }
 
-// match reports whether a pattern names the path or a folder above it.
+// match reports whether a pattern names the path or a directory above it.
 func (p patterns) match(parts []string) bool {
 	if len(p) == 0 {
 		return false

@@ -13,7 +13,7 @@ import (
 	"github.com/gwe-project/gwe/engine/fault"
 )
 
-// TestUnpackSelection: unpack takes what strip, include and exclude leave, below its top-level folder, and
+// TestUnpackSelection: unpack takes what strip, include and exclude leave, below its top-level directory, and
 // the package's own list of files to copy counts though it is not taken itself.
 func TestUnpackSelection(t *testing.T) {
 	files := func(top string) []item {

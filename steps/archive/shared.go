@@ -30,7 +30,7 @@ type shared struct {
 	Sum     uint32
 }
 
-// sharedList writes the shared files down, in the frame's folder: there may be more of them than fit in
+// sharedList writes the shared files down, in the frame's directory: there may be more of them than fit in
 // memory.
 type sharedList struct {
 	file   *os.File
@@ -55,7 +55,7 @@ func (l *sharedList) add(s shared) error {
 	return explain(err, "cannot record the linked files")
 }
 
-// finish writes the list to its end. It becomes durable before the folder gets its name: a run that is
+// finish writes the list to its end. It becomes durable before the directory gets its name: a run that is
 // suspended looks at it after a reboot.
 func (l *sharedList) finish() error {
 	return explain(l.buffer.Flush(), "cannot record the linked files")
@@ -64,8 +64,8 @@ func (l *sharedList) finish() error {
 func (l *sharedList) close() { _ = l.file.Close() }
 
 // changedFiles tells which of the files that a list names were written in place since they were linked, in
-// the release that has a name in an open folder. Files that were replaced are not among them: those harm no
-// other release.
+// the release that has a name in an open directory. Files that were replaced are not among them: those harm
+// no other release.
 func changedFiles(ctx context.Context, list string, dir *openat.Dir, name string, found func(path string)) error {
 	file, err := regular.Open(list, os.O_RDONLY, 0)
 	if errors.Is(err, os.ErrNotExist) {

@@ -16,7 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// snapshot describes every name below a folder: kind, mode, owner, time, content, target, extended
+// snapshot describes every name below a directory: kind, mode, owner, time, content, target, extended
 // attributes, which names are one file, and how many there are.
 func snapshot(t testing.TB, folder string) map[string]string {
 	t.Helper()

@@ -88,7 +88,7 @@ func (a unpackArguments) job() (job, error) {
 	}, err
 }
 
-// Plan looks whether the package and the folders are there.
+// Plan looks whether the package and the directories are there.
 func (unpack) Plan(ctx context.Context, machine step.Machine, arguments unpackArguments) (step.Plan, error) {
 	j, err := arguments.job()
 	if err != nil {
@@ -125,7 +125,7 @@ func (unpack) Prepare(ctx context.Context, run *step.Run, arguments unpackArgume
 	return j.prepare(ctx, run)
 }
 
-// Do verifies, extracts into the staging folder, waits until all is on the disk, and gives the release its
+// Do verifies, extracts into the staging directory, waits until all is on the disk, and gives the release its
 // name.
 func (unpack) Do(ctx context.Context, run *step.Run, arguments unpackArguments, m memo) (unpackOutputs, error) {
 	j, err := arguments.job()

@@ -89,7 +89,7 @@ func TestNames(t *testing.T) {
 		check(t, b.undo())
 		b.has("current", "fw", "fw-1", "fw-2", "fw-3")
 	}
-	// Somebody else's folder of that name is not ours to remove.
+	// Somebody else's directory of that name is not ours to remove.
 	check(t, os.Mkdir(b.path("fw-4"), 0o755))
 	check(t, b.undo())
 	b.has("current", "fw", "fw-1", "fw-2", "fw-3", "fw-4")
@@ -121,8 +121,8 @@ func (b *bench) has(names ...string) {
 	}
 }
 
-// TestUndoNeverTakesOthers: a folder that got the name after the release was removed is left alone, even with
-// the note still there.
+// TestUndoNeverTakesOthers: a directory that got the name after the release was removed is left alone, even
+// with the note still there.
 func TestUndoNeverTakesOthers(t *testing.T) {
 	b := benchFor(t, file("fw/a"))
 	_, err := b.try(t.Context())

@@ -43,7 +43,7 @@ type diskSpaceOutputs struct {
 	Free value.Size `name:"free" help:"how much is free"`
 }
 
-// free asks the nearest folder that exists.
+// free asks the nearest directory that exists.
 func (a diskSpaceArguments) free(machine step.Machine) (value.Size, error) {
 	at, err := filepath.Abs(string(a.Path))
 	if err != nil {

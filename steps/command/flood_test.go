@@ -11,7 +11,7 @@ import (
 	"github.com/gwe-project/gwe/steps/steptest/recipetest"
 )
 
-// What a program writes costs the state folder no more than the bounds say, with all that the log and the
+// What a program writes costs the state directory no more than the bounds say, with all that the log and the
 // journal add.
 func TestFloods(t *testing.T) {
 	for name, test := range map[string]struct {

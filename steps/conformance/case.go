@@ -10,7 +10,7 @@ import (
 type T interface {
 	Helper()
 	Context() context.Context
-	// TempDir makes a new folder that is gone after the check.
+	// TempDir makes a new directory that is gone after the check.
 	TempDir() string
 	Error(arguments ...any)
 	Errorf(format string, arguments ...any)

@@ -33,7 +33,7 @@ import (
 //	    forget: []         what undo may not need
 //	    untimed: {}        files whose times undo cannot bring back: path, and the reason
 //
-// ${{ root }} stands for the folder in which the fixture is built: another one for each check.
+// ${{ root }} stands for the directory in which the fixture is built: another one for each check.
 type Scenario struct {
 	Name      string            `yaml:"name"`
 	Fixture   map[string]placed `yaml:"fixture"`
@@ -163,7 +163,7 @@ func (p placed) build(root, path string) error {
 	return errors.Join(os.WriteFile(target, []byte(content), 0o600), os.Chmod(target, mode), os.Chtimes(target, built, built))
 }
 
-// mode is what chmod gets: 0755 for a folder and 0644 for a file where nothing else is said.
+// mode is what chmod gets: 0755 for a directory and 0644 for a file where nothing else is said.
 func (p placed) mode() (os.FileMode, error) {
 	switch {
 	case p.Mode == "" && p.Folder:

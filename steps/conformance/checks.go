@@ -85,7 +85,7 @@ func checkDo(t T, c Case) {
 	}
 }
 
-// checkEffects: what changed lies at or below a path of a declared effect, is a folder above it that was
+// checkEffects: what changed lies at or below a path of a declared effect, is a directory above it that was
 // missing, or is a name of ours beside it. A program's effects are its own.
 func checkEffects(t T, s *sandbox, after tree) {
 	declared := []string{}

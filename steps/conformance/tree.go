@@ -47,7 +47,7 @@ func snapshot(t T, root string) tree {
 			return err
 		}
 		one, err := look(path)
-		// Trees that are alike lie in folders of different names.
+		// Trees that are alike lie in directories of different names.
 		one.target = strings.ReplaceAll(one.target, root, "ROOT")
 		found[name] = one
 		return err

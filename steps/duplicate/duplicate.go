@@ -37,15 +37,15 @@ const exfat = 0x2011bab0
 // chunk is how much is copied between two looks at the context.
 const chunk = 4 << 20
 
-// duplication is one copy of a file or a tree. Every name is taken relative to its folder's descriptor and no
-// link is followed, so nothing is read or written elsewhere even where somebody changes the source while it
-// is copied.
+// duplication is one copy of a file or a tree. Every name is taken relative to its directory's descriptor and
+// no link is followed, so nothing is read or written elsewhere even where somebody changes the source while
+// it is copied.
 type duplication struct {
 	Changes
 	// root reports whether owners can be set; lax, whether the target's file system knows no owners and modes
 	// (vfat).
 	root, lax bool
-	// links maps a file with several names to the first name of its copy, from the folder top.
+	// links maps a file with several names to the first name of its copy, from the directory top.
 	links map[inode]copied
 	top   int
 	log   *tasklog.Task
@@ -86,7 +86,7 @@ func Entry(ctx context.Context, from *openat.Dir, name string, to *openat.Dir, o
 	return err
 }
 
-// place is a name in an open folder.
+// place is a name in an open directory.
 type place struct {
 	folder int
 	name   string
@@ -99,7 +99,7 @@ func (p place) wrong(operation string, err error) error {
 	return &fs.PathError{Op: operation, Path: p.name, Err: err}
 }
 
-// entry copies one name, and what is below it; path is the copy's, from the folder top.
+// entry copies one name, and what is below it; path is the copy's, from the directory top.
 func (d *duplication) entry(ctx context.Context, from, to place, path string) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -173,7 +173,7 @@ func (d *duplication) linked(to place, status unix.Stat_t) (bool, error) {
 	return true, nil
 }
 
-// tree copies a folder. Nobody else can enter the copy before it is complete.
+// tree copies a directory. Nobody else can enter the copy before it is complete.
 func (d *duplication) tree(ctx context.Context, from, to place, path string, status unix.Stat_t) error {
 	source, err := openFolder(from.folder, from.name)
 	if err != nil {
@@ -366,12 +366,12 @@ func symlinkLike(from, to place) error {
 	return to.wrong("symlink", durable.Repeat(func() error { return unix.Symlinkat(string(text[:length]), to.folder, to.name) }))
 }
 
-// openFolder opens a folder, not through a link.
+// openFolder opens a directory, not through a link.
 func openFolder(folder int, name string) (int, error) {
 	return openAt(folder, name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0)
 }
 
-// openAt opens a name in a folder, however often a signal interrupts that.
+// openAt opens a name in a directory, however often a signal interrupts that.
 func openAt(folder int, name string, flags int, mode uint32) (handle int, err error) {
 	err = durable.Repeat(func() error {
 		handle, err = unix.Openat(folder, name, flags, mode)

@@ -20,7 +20,7 @@ import (
 	"github.com/gwe-project/gwe/engine/step"
 )
 
-// formerly is one entry that changes, as it was. Name is below the folder of the path; JSON carries it as
+// formerly is one entry that changes, as it was. Name is below the directory of the path; JSON carries it as
 // base64, for it may hold any byte.
 type formerly struct {
 	Name  []byte `json:"name"`

@@ -188,7 +188,7 @@ func overridden(mode, owner string) (change overrides, err error) {
 	return change, err
 }
 
-// closing refuses a number without x for a whole tree: nobody could enter its folders any more.
+// closing refuses a number without x for a whole tree: nobody could enter its directories any more.
 func closing(verb, mode string) error {
 	return fault.New(fault.Refused, verb+"-closes-folders", "mode %s would take from every folder the permission to enter it", mode).
 		WithHint("write clauses with a capital X, which means folders and programs only: u=rwX,go=rX")
@@ -204,7 +204,8 @@ func apart(machine step.Machine, verb, from, to string, source, found fs.FileInf
 	return nil
 }
 
-// within reports whether a folder is the other one or lies in it. It goes up by "..", as the kernel has it.
+// within reports whether a directory is the other one or lies in it. It goes up by "..", as the kernel has
+// it.
 func within(machine step.Machine, folder string, other fs.FileInfo) bool {
 	var below fs.FileInfo
 	for {

@@ -1,4 +1,4 @@
-// Package file holds the step types that work on files and folders: write, template, copy, move, mkdir,
+// Package file holds the step types that work on files and directories: write, template, copy, move, mkdir,
 // symlink, chmod and remove.
 //
 // It may import engine/step, engine/expression, steps/placement, steps/duplicate and the leaves. What it

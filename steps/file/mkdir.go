@@ -56,7 +56,7 @@ type mkdirArguments struct {
 	Owner   string     `name:"owner" pattern:"[^:]+:[^:]+" help:"user:group by name or number; where it is left out, the one gwe runs as for a new folder"`
 }
 
-// mkdirMemo is what the undo needs: of the topmost folder that is made, or of an old one that changes.
+// mkdirMemo is what the undo needs: of the topmost directory that is made, or of an old one that changes.
 type mkdirMemo struct {
 	placement.Placement
 	Found *permissions `json:"found,omitempty"`
@@ -65,7 +65,7 @@ type mkdirMemo struct {
 // wantedFolder is what is to be there.
 type wantedFolder struct {
 	path string
-	// top is the topmost folder to make, "" where the path is there; below are the names from there down.
+	// top is the topmost directory to make, "" where the path is there; below are the names from there down.
 	top   string
 	below string
 	found fs.FileInfo
@@ -108,7 +108,7 @@ func (a mkdirArguments) resolve(machine step.Machine) (want wantedFolder, err er
 	}
 }
 
-// after gives the permissions that a folder is to have which has those.
+// after gives the permissions that a directory is to have which has those.
 func (w wantedFolder) after(before permissions) permissions {
 	after := before
 	if w.mode != nil {
@@ -185,7 +185,7 @@ func (mkdir) Do(ctx context.Context, run *step.Run, arguments mkdirArguments, me
 	return changed{Changed: true}, memo.Put(ctx, run, false)
 }
 
-// make makes the folders under the hidden name of the topmost one.
+// make makes the directories under the hidden name of the topmost one.
 func (w wantedFolder) make(run *step.Run, hidden string) error {
 	at, name, err := run.Dir(hidden)
 	if err != nil {
@@ -207,7 +207,7 @@ func (w wantedFolder) make(run *step.Run, hidden string) error {
 	return nil
 }
 
-// one makes one folder, and opens it.
+// one makes one directory, and opens it.
 func (w wantedFolder) one(at *openat.Dir, name string, last bool) (*openat.Dir, error) {
 	if err := at.Mkdir(name, 0o700); err != nil {
 		return nil, err
@@ -236,8 +236,8 @@ func (w wantedFolder) fitFresh(made *openat.Dir, last bool) error {
 	return w.fit(self, last)
 }
 
-// fit gives a folder that was made its mode and owner. The group of a setgid folder goes down to what is made
-// in it.
+// fit gives a directory that was made its mode and owner. The group of a setgid directory goes down to what
+// is made in it.
 func (w wantedFolder) fit(made *openat.Entry, last bool) error {
 	status, err := made.Stat()
 	if err != nil {
@@ -287,7 +287,7 @@ func (m mkdirMemo) sweep(ctx context.Context, run *step.Run) error {
 	return nil
 }
 
-// isOurs reports whether what is at the path is the folder that was made.
+// isOurs reports whether what is at the path is the directory that was made.
 func (m mkdirMemo) isOurs(run *step.Run) (bool, error) {
 	here, err := placement.At(run, m.Path)
 	if err != nil {
@@ -308,7 +308,7 @@ func (mkdir) Keeps(ctx context.Context, run *step.Run, _ mkdirArguments, memo mk
 	return made.Keeps(ctx, run, memo.Path, false)
 }
 
-// Sync is for a folder that has got another mode or owner: a new one was made durable with its name.
+// Sync is for a directory that has got another mode or owner: a new one was made durable with its name.
 func (mkdir) Sync(_ context.Context, run *step.Run, _ mkdirArguments, memo mkdirMemo) error {
 	if memo.Found == nil {
 		return nil
@@ -321,14 +321,14 @@ func (mkdir) Sync(_ context.Context, run *step.Run, _ mkdirArguments, memo mkdir
 	return durable.SyncFileSystemsAt([]*openat.Dir{dir})
 }
 
-// inside opens a folder, which may be reached by a link at its path: the step notes which one it is, as that
-// of what lies in it.
+// inside opens a directory, which may be reached by a link at its path: the step notes which one it is, as
+// that of what lies in it.
 func inside(run *step.Run, path string) (*openat.Dir, error) {
 	dir, _, err := run.Dir(filepath.Join(path, durable.Prefix))
 	return dir, durable.Explain(err, "cannot open the folder %s", path)
 }
 
-// permissionsIn are those of a folder.
+// permissionsIn are those of a directory.
 func permissionsIn(run *step.Run, path string) (permissions, error) {
 	dir, err := inside(run, path)
 	if err != nil {
@@ -344,7 +344,7 @@ func permissionsIn(run *step.Run, path string) (permissions, error) {
 	return permissionsIs(status), err
 }
 
-// giveIn gives a folder its mode and owner.
+// giveIn gives a directory its mode and owner.
 func giveIn(run *step.Run, path string, wanted permissions) error {
 	dir, err := inside(run, path)
 	if err != nil {

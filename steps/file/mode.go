@@ -67,11 +67,11 @@ func parseModeChange(text string) (*modeChange, error) {
 	return change, nil
 }
 
-// blind reports whether the mode would take from every folder the permission to enter it.
+// blind reports whether the mode would take from every directory the permission to enter it.
 func (c *modeChange) blind() bool { return c.clauses == nil && c.number&0o111 == 0 }
 
 // apply gives the new mode of what had the old one. As with chmod, a number takes no setuid and setgid bits
-// from a folder; g-s does.
+// from a directory; g-s does.
 func (c *modeChange) apply(old uint32, folder bool) uint32 {
 	if c.clauses == nil {
 		if folder {

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// TestModesAreChmods tries modes on a file and a folder, and has the real chmod do the same.
+// TestModesAreChmods tries modes on a file and a directory, and has the real chmod do the same.
 func TestModesAreChmods(t *testing.T) {
 	root := t.TempDir()
 	paths := map[bool]string{false: filepath.Join(root, "file"), true: filepath.Join(root, "folder")}

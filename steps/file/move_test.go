@@ -13,7 +13,7 @@ import (
 	"github.com/gwe-project/gwe/steps/steptest"
 )
 
-// elsewhere mounts another file system in the folder: of another device, or the same one by another way,
+// elsewhere mounts another file system in the directory: of another device, or the same one by another way,
 // which the kernel takes for another one too.
 func elsewhere(t testing.TB, root, kind string) string {
 	t.Helper()

@@ -78,7 +78,7 @@ func TestMkdirConforms(t *testing.T) {
 	}
 }
 
-// TestMkdirUndoSparesWhatIsMounted: what somebody mounted in the new folder is not emptied.
+// TestMkdirUndoSparesWhatIsMounted: what somebody mounted in the new directory is not emptied.
 func TestMkdirUndoSparesWhatIsMounted(t *testing.T) {
 	need.Root(t, "it mounts")
 	root := t.TempDir()

@@ -100,7 +100,7 @@ func TestWriteUndoLeavesWhatOthersDid(t *testing.T) {
 }
 
 // TestChmodUndoBearsThatAllIsGone: where the journal could not tell that it was undone, it is undone again
-// when the steps before it were, and the folder that one of them made is gone.
+// when the steps before it were, and the directory that one of them made is gone.
 func TestChmodUndoBearsThatAllIsGone(t *testing.T) {
 	made := filepath.Join(t.TempDir(), "made", "folder")
 	must(t, os.MkdirAll(made, 0o755))
@@ -138,8 +138,8 @@ func TestUndoFindsARelativePathAgain(t *testing.T) {
 	}
 }
 
-// TestRemoveSparesWhatIsMounted: on the folder, below it, of the same file system, and where the path goes by
-// a link.
+// TestRemoveSparesWhatIsMounted: on the directory, below it, of the same file system, and where the path goes
+// by a link.
 func TestRemoveSparesWhatIsMounted(t *testing.T) {
 	need.Root(t, "it mounts")
 	root := t.TempDir()

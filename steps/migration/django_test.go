@@ -22,7 +22,8 @@ const python = "/usr/bin/python3"
 
 const recipe = "../../recipes/ota-django.yaml"
 
-// project is a Django project as small as can be. Its database lies beside the releases' folder, in ROOT/db.
+// project is a Django project as small as can be. Its database lies beside the releases' directory, in
+// ROOT/db.
 const project = `#!/usr/bin/python3
 import os, sys
 from django.conf import settings
@@ -114,7 +115,7 @@ func vendor(t testing.TB) string {
 	return folder
 }
 
-// device is a machine in a folder: opt with the releases, db with the database, runs with the release that
+// device is a machine in a directory: opt with the releases, db with the database, runs with the release that
 // runs.
 type device struct {
 	*recipetest.Bench

@@ -14,8 +14,8 @@ import (
 	"github.com/gwe-project/gwe/engine/step"
 )
 
-// migrations lists the migrations in a folder, oldest first: the names of the files that match the pattern,
-// up to their first dot. there is false where there is no such folder.
+// migrations lists the migrations in a directory, oldest first: the names of the files that match the
+// pattern, up to their first dot. there is false where there is no such directory.
 func migrations(machine step.Machine, folder, pattern string) (found release, there bool, err error) {
 	entries, err := machine.ReadDir(folder)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -70,7 +70,7 @@ func number(name string) string {
 
 // way is where the database is to go; To is "" where it is to stay.
 type way struct {
-	// App is the key of the folder in folders, "" for the one folder.
+	// App is the key of the directory in directories, "" for the one directory.
 	App string `json:"app,omitempty"`
 	// From is the newest migration of the running release, to which undo goes, and To the last one that both
 	// have.

@@ -238,7 +238,7 @@ func (a rollbackArguments) memo(machine step.Machine) (rollbackMemo, error) {
 	return memo, err
 }
 
-// way compares the two releases' migrations in one folder.
+// way compares the two releases' migrations in one directory.
 func (a rollbackArguments) way(machine step.Machine, folder string) (way, error) {
 	running, ranThere, err := migrations(machine, filepath.Join(string(a.Running), folder), a.Pattern)
 	if err != nil {

@@ -171,8 +171,8 @@ func (p Placement) Put(ctx context.Context, run *step.Run, content bool) error {
 	return Rename(open.fresh, open.now, false)
 }
 
-// secure keeps the old file where there is one. folders reports that one of the two is a directory: then the
-// old one is kept by its rename.
+// secure keeps the old file where there is one. directories reports that one of the two is a directory: then
+// the old one is kept by its rename.
 func (p Placement) secure(run *step.Run, open places) (folders bool, err error) {
 	if p.Old == "" {
 		return false, nil

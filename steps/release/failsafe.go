@@ -51,8 +51,8 @@ type failsafeArguments struct {
 type failsafeMemo struct {
 	Link     string `json:"link,omitempty"`
 	Failsafe string `json:"failsafe,omitempty"`
-	// Inode tells the folder from every other one there. The number of the device may be another one after a
-	// boot.
+	// Inode tells the directory from every other one there. The number of the device may be another one after
+	// a boot.
 	Inode uint64 `json:"inode,omitempty"`
 }
 
@@ -93,7 +93,7 @@ func (failsafe) Prepare(_ context.Context, run *step.Run, arguments failsafeArgu
 	return memo, nil
 }
 
-// Leases is the adopted folder: undo gives it its old name.
+// Leases is the adopted directory: undo gives it its old name.
 func (failsafe) Leases(_ failsafeArguments, memo failsafeMemo) []string {
 	if memo.Link == "" {
 		return nil
@@ -101,7 +101,8 @@ func (failsafe) Leases(_ failsafeArguments, memo failsafeMemo) []string {
 	return []string{memo.Failsafe}
 }
 
-// adoptable looks whether there is a folder to adopt. The memo is empty where the machine has its failsafe.
+// adoptable looks whether there is a directory to adopt. The memo is empty where the machine has its
+// failsafe.
 func adoptable(machine step.Machine, arguments failsafeArguments) (memo failsafeMemo, path string, err error) {
 	link, err := linkIn(arguments.Dir, arguments.Link)
 	if err != nil {
@@ -143,7 +144,7 @@ func adoptable(machine step.Machine, arguments failsafeArguments) (memo failsafe
 	return adopt(machine, link, path, now)
 }
 
-// adopt makes the memo for a folder that can be renamed.
+// adopt makes the memo for a directory that can be renamed.
 func adopt(machine step.Machine, link, path string, now fs.FileInfo) (failsafeMemo, string, error) {
 	above, err := machine.Stat(filepath.Dir(link))
 	if err != nil {

@@ -16,9 +16,9 @@ import (
 	"github.com/gwe-project/gwe/engine/value"
 )
 
-// Do makes a link "failsafe" with the text "failsafe", which leads nowhere yet, and lets it and the folder
-// change places: then the folder has that name, and the link, under the folder's, leads to it. What is at the
-// two names tells at every moment how far this came:
+// Do makes a link "failsafe" with the text "failsafe", which leads nowhere yet, and lets it and the directory
+// change places: then the directory has that name, and the link, under the directory's, leads to it. What is
+// at the two names tells at every moment how far this came:
 //
 //	folder      nothing    not begun, or undone
 //	folder      link       begun
@@ -59,7 +59,7 @@ func (failsafe) Do(ctx context.Context, run *step.Run, arguments failsafeArgumen
 	return outputs, err
 }
 
-// adoption is the open directory that holds the folder and the failsafe.
+// adoption is the open directory that holds the directory and the failsafe.
 type adoption struct {
 	*openat.Dir
 	memo           failsafeMemo
@@ -150,7 +150,7 @@ func (failsafe) Undo(_ context.Context, run *step.Run, _ failsafeArguments, memo
 	return memo.changed()
 }
 
-// Inspect refuses a rollback where the link leads elsewhere by now, or the folder is not the failsafe any
+// Inspect refuses a rollback where the link leads elsewhere by now, or the directory is not the failsafe any
 // more.
 func (failsafe) Inspect(_ context.Context, run *step.Run, _ failsafeArguments, memo failsafeMemo) error {
 	if memo.Link == "" {
@@ -206,7 +206,7 @@ type presence int
 const (
 	foreign presence = iota
 	absent
-	// itself is the folder that is adopted, and ours a link with the text that Do gives it.
+	// itself is the directory that is adopted, and ours a link with the text that Do gives it.
 	itself
 	ours
 )

@@ -200,7 +200,8 @@ func TestFindFallbackChooses(t *testing.T) {
 	}
 }
 
-// TestPruneNeverTakesTheFailsafe: whatever protect says, and however the folder and the failsafe are reached.
+// TestPruneNeverTakesTheFailsafe: whatever protect says, and however the directory and the failsafe are
+// reached.
 func TestPruneNeverTakesTheFailsafe(t *testing.T) {
 	for name, c := range map[string]struct {
 		tree map[string]string

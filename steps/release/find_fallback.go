@@ -159,8 +159,8 @@ func (o *findFallbackOutputs) choose(machine step.Machine, dir, name string, run
 	return nil
 }
 
-// runningRelease gives the folder that the link leads to; nil where it leads nowhere. A folder in the link's
-// place is refused: it would have to be adopted first.
+// runningRelease gives the directory that the link leads to; nil where it leads nowhere. A directory in the
+// link's place is refused: it would have to be adopted first.
 func runningRelease(machine step.Machine, link string) (string, fs.FileInfo, error) {
 	text, found, err := readLink(machine, link, "fallback-not-a-link")
 	if err != nil || !found {
@@ -177,7 +177,7 @@ func runningRelease(machine step.Machine, link string) (string, fs.FileInfo, err
 // previous gives the name of the newest release that is older than the running one, the failsafe left out,
 // and the names of the bad ones that it passed over; "" where there is none.
 func previous(releases []folder, running, golden fs.FileInfo) (name string, bad []string) {
-	// A running release from another folder has no place in the order.
+	// A running release from another directory has no place in the order.
 	known := false
 	for _, one := range releases {
 		known = known || running != nil && sameFile(one.info, running)

@@ -20,7 +20,7 @@ func TestMain(m *testing.M) {
 	steptest.Main(m, release.ReadLink(), release.SwapLink(), release.Prune(), release.Failsafe(), release.FindFallback(), release.LinkTree())
 }
 
-// build makes a tree: a value that starts with "-> " is a link, "/" a folder, all else a file's content.
+// build makes a tree: a value that starts with "-> " is a link, "/" a directory, all else a file's content.
 func build(t testing.TB, root string, entries map[string]string) {
 	t.Helper()
 	for _, name := range slices.Sorted(maps.Keys(entries)) {
@@ -72,7 +72,7 @@ func failsWith(t testing.TB, err error, class fault.Class, code string) {
 	}
 }
 
-// waitForClock returns once the file system gives new folders a later time than those in dir have.
+// waitForClock returns once the file system gives new directories a later time than those in dir have.
 func waitForClock(t testing.TB, dir string) {
 	t.Helper()
 	born := func() unix.StatxTimestamp {

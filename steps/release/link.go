@@ -21,8 +21,8 @@ func absolute(path value.Path) (string, error) {
 	return result, durable.Explain(err, "cannot tell where %s is", path)
 }
 
-// readLink gives a link's text as it is written; found is false where nothing is there. A folder or a file in
-// its place is a fault with the code given.
+// readLink gives a link's text as it is written; found is false where nothing is there. A directory or a file
+// in its place is a fault with the code given.
 func readLink(machine step.Machine, link, code string) (text string, found bool, err error) {
 	info, err := machine.Lstat(link)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -80,8 +80,8 @@ func kindOf(info fs.FileInfo) string {
 
 // targetOf gives the path that a link's text leads to, absolute and clean.
 //
-// The text is joined with the link's folder as it is spelled. Where that folder is itself reached by a link,
-// a ".." in the text leads elsewhere than the spelling says; such a link is a fault.
+// The text is joined with the link's directory as it is spelled. Where that directory is itself reached by a
+// link, a ".." in the text leads elsewhere than the spelling says; such a link is a fault.
 func targetOf(machine step.Machine, link, text string) (string, error) {
 	target := text
 	if !filepath.IsAbs(text) {

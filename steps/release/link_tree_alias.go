@@ -11,8 +11,9 @@ import (
 	"github.com/gwe-project/gwe/engine/durable"
 )
 
-// findAliases looks for the folders of the trees that the system reaches by a link (/lib, say): what the
-// trees have there belongs to the folder where the link leads. It goes only where the system has folders.
+// findAliases looks for the directories of the trees that the system reaches by a link (/lib, say): what the
+// trees have there belongs to the directory where the link leads. It goes only where the system has
+// directories.
 func (s *surveyor) findAliases(roots []origin) error {
 	s.aliases, s.elsewhere = map[string]string{}, map[string][]origin{}
 	for _, root := range roots {
@@ -56,8 +57,8 @@ func (s *surveyor) findAliasesIn(place string, in origin) error {
 	return nil
 }
 
-// follow notes where the link in the place of a tree's folder leads; now is nil where that is nowhere to go
-// on.
+// follow notes where the link in the place of a tree's directory leads; now is nil where that is nowhere to
+// go on.
 func (s *surveyor) follow(link string, wants origin) (real string, now fs.FileInfo, err error) {
 	real, err = withoutLinks(link)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
@@ -86,7 +87,7 @@ func (s *surveyor) follow(link string, wants origin) (real string, now fs.FileIn
 	return real, now, nil
 }
 
-// visitAliases visits the folders to which links lead, and which no tree has at their own path.
+// visitAliases visits the directories to which links lead, and which no tree has at their own path.
 func (s *surveyor) visitAliases() error {
 	for _, place := range slices.Sorted(maps.Keys(s.elsewhere)) {
 		if _, left := s.elsewhere[place]; !left {

@@ -20,9 +20,9 @@ const (
 // they are.
 type change struct {
 	Kind changeKind `json:"kind"`
-	// Path is the place, its folders without links.
+	// Path is the place, its directories without links.
 	Path name `json:"path"`
-	// Source is the file, or the folder, in the tree. A symbolic link has it as its text.
+	// Source is the file, or the directory, in the tree. A symbolic link has it as its text.
 	Source name `json:"source,omitempty"`
 	Hard   bool `json:"hard,omitempty"`
 	// File is the inode of the source, for hard links, and Old that of what was there before; 0 is none.

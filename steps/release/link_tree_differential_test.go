@@ -93,8 +93,8 @@ func mirror(t *testing.T, given map[string]any) (undo func()) {
 	}
 }
 
-// links tells of each entry what a tree of links consists of: the file or the target, and of folders mode and
-// owner.
+// links tells of each entry what a tree of links consists of: the file or the target, and of directories mode
+// and owner.
 func links(t *testing.T, root string) map[string]string {
 	t.Helper()
 	found := map[string]string{}
@@ -117,7 +117,7 @@ func links(t *testing.T, root string) map[string]string {
 	return found
 }
 
-// likeCp compares our tree with what cp makes. Folders of the tree before stay with us.
+// likeCp compares our tree with what cp makes. Directories of the tree before stay with us.
 func likeCp(t *testing.T, options []string, tree, theirs, ours string, stay bool) {
 	t.Helper()
 	if out, err := exec.Command("cp", append(options, tree, theirs)...).CombinedOutput(); err != nil {

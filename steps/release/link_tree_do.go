@@ -114,7 +114,7 @@ func (p place) rename(name, other string) error {
 	return durable.Explain(p.dir.RenameNoReplace(name, p.dir, other), "cannot rename %s to %s", p.dir.Join(name), p.dir.Join(other))
 }
 
-// mkdir makes a folder like the one in the tree.
+// mkdir makes a directory like the one in the tree.
 func (p *mirror) mkdir(at place) error {
 	source, err := p.from(at.change)
 	if err != nil {
@@ -355,7 +355,7 @@ func (p place) takeAway(now *unix.Stat_t, ours bool) error {
 	return p.changed()
 }
 
-// rmdir removes a folder where none was before. Where somebody else has put something into it, it stays.
+// rmdir removes a directory where none was before. Where somebody else has put something into it, it stays.
 func (p place) rmdir(now *unix.Stat_t) error {
 	if now == nil || !isDir(now) {
 		return nil

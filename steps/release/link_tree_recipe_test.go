@@ -90,8 +90,8 @@ func keptIn(t *testing.T, root string) (count int) {
 	return count
 }
 
-// systemOf lists all names below a folder, with contents and the texts of links, and but for what is kept for
-// an undo.
+// systemOf lists all names below a directory, with contents and the texts of links, and but for what is kept
+// for an undo.
 func systemOf(t *testing.T, root string) string {
 	t.Helper()
 	var lines []string

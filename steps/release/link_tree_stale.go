@@ -11,7 +11,7 @@ import (
 	"github.com/gwe-project/gwe/engine/durable"
 )
 
-// stale finds the links that older trees have left in a folder, where no tree has anything.
+// stale finds the links that older trees have left in a directory, where no tree has anything.
 func (s *surveyor) stale(place string, origins []origin, all []wanted) error {
 	var relatives []string
 	for _, one := range origins {

@@ -18,9 +18,9 @@ import (
 	"github.com/gwe-project/gwe/engine/step"
 )
 
-// survey compares the trees with the system and hands over each change that is wanted, a folder before what
-// it holds. It only reads. It goes from folder to folder of the system and keeps one at a time, so that its
-// memory does not grow with the trees. What is in the way is known when it returns, all of it.
+// survey compares the trees with the system and hands over each change that is wanted, a directory before
+// what it holds. It only reads. It goes from directory to directory of the system and keeps one at a time, so
+// that its memory does not grow with the trees. What is in the way is known when it returns, all of it.
 func (s *surveyor) survey(arguments linkTreeArguments) (unchanged int, err error) {
 	s.hard = arguments.Links == "hard"
 	if err := s.begin(arguments); err != nil {
@@ -51,9 +51,9 @@ type surveyor struct {
 	// trees are those in from, and then those in previous.
 	trees    []tree
 	releases string
-	// aliases are the folders that the system has elsewhere, reached by a link: where each leads. elsewhere
-	// has the same the other way round: which folders of the trees belong to a folder of the system besides
-	// those of its own path.
+	// aliases are the directories that the system has elsewhere, reached by a link: where each leads.
+	// elsewhere has the same the other way round: which directories of the trees belong to a directory of the
+	// system besides those of its own path.
 	aliases   map[string]string
 	elsewhere map[string][]origin
 
@@ -64,7 +64,7 @@ type surveyor struct {
 	conflicts, obstacles complaints
 }
 
-// tree is a folder in from or in previous.
+// tree is a directory in from or in previous.
 type tree struct {
 	path string
 	// real is the path without links.
@@ -72,7 +72,7 @@ type tree struct {
 	previous bool
 }
 
-// origin is a folder of a tree, by its path below it.
+// origin is a directory of a tree, by its path below it.
 type origin struct {
 	tree     int
 	relative string
@@ -120,7 +120,7 @@ func withoutLinks(path string) (string, error) {
 	return dir.Real()
 }
 
-// each calls visit for what is in a folder, some at a time, in no order.
+// each calls visit for what is in a directory, some at a time, in no order.
 func (s *surveyor) each(folder string, visit func(fs.DirEntry) error) error {
 	file, err := s.machine.Open(folder)
 	if err != nil {
@@ -148,7 +148,7 @@ func (s *surveyor) each(folder string, visit func(fs.DirEntry) error) error {
 	}
 }
 
-// eachOf is each for a folder of a tree. An older tree may be gone, or have something else there.
+// eachOf is each for a directory of a tree. An older tree may be gone, or have something else there.
 func (s *surveyor) eachOf(o origin, visit func(fs.DirEntry) error) error {
 	err := s.each(s.source(o), visit)
 	if s.trees[o.tree].previous && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)) {
@@ -157,15 +157,15 @@ func (s *surveyor) eachOf(o origin, visit func(fs.DirEntry) error) error {
 	return err
 }
 
-// wanted is something that a folder of a tree holds.
+// wanted is something that a directory of a tree holds.
 type wanted struct {
 	name   string
 	from   int // which of the folder's origins
 	folder bool
 }
 
-// visit compares a folder of the system, a path without links, with the folders of the trees that belong
-// there. It is there, or is made by a change that was handed over already.
+// visit compares a directory of the system, a path without links, with the directories of the trees that
+// belong there. It is there, or is made by a change that was handed over already.
 func (s *surveyor) visit(place string, there bool, origins []origin) error {
 	if err := s.ctx.Err(); err != nil {
 		return err
@@ -239,8 +239,8 @@ func (s *surveyor) visit(place string, there bool, origins []origin) error {
 	return nil
 }
 
-// gather lists what folders of trees hold, by name; of one name, what is from comes first, in the order of
-// the trees. Files of older trees are not wanted anywhere.
+// gather lists what directories of trees hold, by name; of one name, what is from comes first, in the order
+// of the trees. Files of older trees are not wanted anywhere.
 func (s *surveyor) gather(origins []origin) ([]wanted, error) {
 	var all []wanted
 	for i, one := range origins {
@@ -261,7 +261,7 @@ func (s *surveyor) gather(origins []origin) ([]wanted, error) {
 }
 
 // compareTrees notes the conflict where two trees, or one tree by two ways, want a place, and one of them not
-// for a folder.
+// for a directory.
 func (s *surveyor) compareTrees(place string, origins []origin, alike []wanted) {
 	first := alike[0]
 	for _, one := range alike[1:] {
@@ -273,7 +273,7 @@ func (s *surveyor) compareTrees(place string, origins []origin, alike []wanted) 
 	}
 }
 
-// compareFolder finds out whether a folder of the trees is there, and whether to go into it.
+// compareFolder finds out whether a directory of the trees is there, and whether to go into it.
 func (s *surveyor) compareFolder(place string, there bool, wants origin) (isThere, into bool, err error) {
 	if _, isAlias := s.aliases[place]; isAlias {
 		return true, false, nil // what is in it belongs to where the link leads
@@ -298,7 +298,7 @@ func (s *surveyor) compareFolder(place string, there bool, wants origin) (isTher
 	return true, true, nil
 }
 
-// leadsIntoTree notes a folder of the system that is one of a tree in from.
+// leadsIntoTree notes a directory of the system that is one of a tree in from.
 func (s *surveyor) leadsIntoTree(place, real string) bool {
 	for _, one := range s.trees {
 		if !one.previous && within(real, one.real) {
@@ -344,7 +344,7 @@ func (s *surveyor) compareFile(place string, there bool, device uint64, folder o
 	return s.found(made)
 }
 
-// deviceAt gives the file system of a folder, or of the one in which it is made.
+// deviceAt gives the file system of a directory, or of the one in which it is made.
 func deviceAt(machine step.Machine, folder string) (uint64, error) {
 	for {
 		info, err := machine.Stat(folder)
@@ -404,7 +404,7 @@ func (s *surveyor) complaint() error {
 	return fault.New(fault.Refused, code, "%s", text).WithHint("%s", hint)
 }
 
-// within reports whether a path is a folder or below it; both are clean and absolute.
+// within reports whether a path is a directory or below it; both are clean and absolute.
 func within(path, folder string) bool {
 	return path == folder || folder == "/" || strings.HasPrefix(path, folder+"/")
 }

@@ -68,7 +68,7 @@ type pruneMemo struct {
 	Kept    []string `json:"kept"`
 }
 
-// victim is a release that goes, and the name in the same folder that it gets until it is deleted.
+// victim is a release that goes, and the name in the same directory that it gets until it is deleted.
 type victim struct {
 	Name  string `json:"name"`
 	Trash string `json:"trash"`

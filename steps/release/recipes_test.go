@@ -24,7 +24,7 @@ func catalog() step.Catalog {
 	return whole
 }
 
-// target is a folder with releases whose hooks write down what they were told:
+// target is a directory with releases whose hooks write down what they were told:
 //
 //	opt/...   the releases, and current
 //	runs      the release whose post-install ran last, "-" behind a pre-install

@@ -61,7 +61,7 @@ func releasesIn(machine step.Machine, dir string) (releases []folder, damaged []
 	return releases, known.Damaged, nil
 }
 
-// madeAt tells when a folder was made on this machine; where nobody knows, when its inode last changed.
+// madeAt tells when a directory was made on this machine; where nobody knows, when its inode last changed.
 func madeAt(machine step.Machine, path string, info fs.FileInfo) (time.Time, error) {
 	opened, err := machine.Open(path)
 	if err != nil {

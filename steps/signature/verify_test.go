@@ -15,7 +15,8 @@ import (
 
 func TestMain(m *testing.M) { steptest.Main(m, Verify()) }
 
-// vendor makes a key, its keyring, and a signed package in folder; the package is encrypted for the key too.
+// vendor makes a key, its keyring, and a signed package in directory; the package is encrypted for the key
+// too.
 func vendor(t testing.TB, folder string) (made bundle.KeyFiles, keyring, packed string) {
 	t.Helper()
 	outside := t.TempDir()

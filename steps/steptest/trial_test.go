@@ -19,8 +19,8 @@ import (
 	"github.com/gwe-project/gwe/engine/value"
 )
 
-// trial is a step type that replaces a file and makes a folder: enough to go wrong in every way. flaw is the
-// way in which it does; "" is a sound type.
+// trial is a step type that replaces a file and makes a directory: enough to go wrong in every way. flaw is
+// the way in which it does; "" is a sound type.
 type trial struct{ flaw string }
 
 type trialArguments struct {

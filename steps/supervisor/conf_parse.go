@@ -19,7 +19,7 @@ type option struct {
 // expand.
 var appName = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.+-]{0,99}$`)
 
-// checkApp refuses names that would lead out of the folder, or say something else to supervisord.
+// checkApp refuses names that would lead out of the directory, or say something else to supervisord.
 func checkApp(name string) error {
 	if appName.MatchString(name) {
 		return nil

@@ -99,7 +99,7 @@ func catalog() step.Catalog {
 	return whole
 }
 
-// machine is a folder with a supervisord of its own:
+// machine is a directory with a supervisord of its own:
 //
 //	sock      its socket
 //	conf.d/   its configuration files

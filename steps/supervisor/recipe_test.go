@@ -71,7 +71,7 @@ func (g *gateway) inputs() map[string]string {
 	}
 }
 
-// recipe writes a recipe of steps; D stands for the machine's folder and S for what every supervisor step
+// recipe writes a recipe of steps; D stands for the machine's directory and S for what every supervisor step
 // says. defaults are what steps get that say nothing else.
 func (g *gateway) recipe(steps string, defaults ...string) string {
 	g.Helper()

@@ -167,7 +167,7 @@ func TestConfConforms(t *testing.T) {
 						m.must(os.WriteFile(filepath.Join(into, "app.conf"), []byte(c.old), 0o640))
 						need.Owner(t, filepath.Join(into, "app.conf"), 12, 34)
 					}
-					// supervisord reads the folder of the tree at hand.
+					// supervisord reads the directory of the tree at hand.
 					_ = os.Remove(m.path("conf.d/tree"))
 					m.must(os.Symlink(into, m.path("conf.d/tree")))
 					m.must(m.Reload())

@@ -21,7 +21,7 @@ type attributes struct {
 // owners reports whether owners are kept: root alone may give files away.
 func owners() bool { return os.Geteuid() == 0 }
 
-// attributesAt reads the attributes of name in folder, which status is about.
+// attributesAt reads the attributes of name in directory, which status is about.
 func attributesAt(folder int, name string, status *unix.Stat_t) (attributes, error) {
 	found := attributes{mode: status.Mode & 0o7777, uid: status.Uid, gid: status.Gid, modified: status.Mtim}
 	var err error
@@ -40,9 +40,9 @@ func (a attributes) equal(b attributes, kind uint32) bool {
 	return xattr.Equal(a.extended, b.extended)
 }
 
-// give sets the attributes of name in folder; has are the extended ones that it has. The owner comes first,
-// because its change takes setuid bits and capabilities away; an access list changes the mode, so the mode
-// comes after it; the time comes last.
+// give sets the attributes of name in directory; has are the extended ones that it has. The owner comes
+// first, because its change takes setuid bits and capabilities away; an access list changes the mode, so the
+// mode comes after it; the time comes last.
 func (a attributes) give(folder int, name string, kind uint32, has []xattr.Attribute) error {
 	if owners() {
 		if err := durable.Repeat(func() error { return unix.Fchownat(folder, name, int(a.uid), int(a.gid), unix.AT_SYMLINK_NOFOLLOW) }); err != nil {

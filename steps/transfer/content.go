@@ -155,7 +155,8 @@ func sameContent(ctx context.Context, buffers *[2][]byte, folder int, name strin
 		}
 		files[i] = os.NewFile(uintptr(handle), place.name)
 		defer files[i].Close()
-		// It was a file when the folder was listed. A FIFO that took its place would keep the reader waiting.
+		// It was a file when the directory was listed. A FIFO that took its place would keep the reader
+		// waiting.
 		if info, err := files[i].Stat(); err != nil || !info.Mode().IsRegular() {
 			return false, err
 		}

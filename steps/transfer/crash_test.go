@@ -76,7 +76,7 @@ func (f *frame) child(undo bool, environment ...string) *exec.Cmd {
 	return command
 }
 
-// killed runs another process and kills it after a while. It tells whether it was killed.
+// killed runs another process and kills it after a while. It reports whether it was killed.
 func (f *frame) killed(undo bool, after time.Duration) bool {
 	f.Helper()
 	command := f.child(undo)

@@ -73,7 +73,8 @@ func likeRsync(t *testing.T, seed uint64) {
 	update.release()
 	theirs, ours := snapshot(t, at("theirs")), snapshot(t, at("ours"))
 	for way := range ours {
-		// A folder that stays for what is excluded in it keeps its time with us. The real rsync lets it go.
+		// A directory that stays for what is excluded in it keeps its time with us. The real rsync lets it
+		// go.
 		if _, err := os.Lstat(at("source") + "/" + way); err != nil && len(a.Exclude) > 0 && theirs[way] != "" && ours[way][0] == '4' {
 			delete(theirs, way)
 			delete(ours, way)

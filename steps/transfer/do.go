@@ -16,7 +16,7 @@ import (
 	"github.com/gwe-project/gwe/steps/order"
 )
 
-// Prepare names the hidden folder, and makes sure of the program where one is needed.
+// Prepare names the hidden directory, and makes sure of the program where one is needed.
 func (rsync) Prepare(ctx context.Context, run *step.Run, a arguments) (memo, error) {
 	if _, err := a.check(); err != nil {
 		return memo{}, err
@@ -100,7 +100,7 @@ func (rsync) Do(ctx context.Context, run *step.Run, a arguments, m memo) (output
 	}, nil
 }
 
-// fetched is the name in the hidden folder of what came from another machine.
+// fetched is the name in the hidden directory of what came from another machine.
 const fetched = "fetched"
 
 // prepare stages the new entries, and seals the manifest where there is anything to change. Both are durable
@@ -201,8 +201,8 @@ func (s *site) installAgain() error {
 	return durable.SyncFileSystemsAt([]*openat.Dir{s.above})
 }
 
-// carryOut makes the changes of the manifest: first the renames, then the attributes of folders, whose times
-// the renames have changed.
+// carryOut makes the changes of the manifest: first the renames, then the attributes of directories, whose
+// times the renames have changed.
 func carryOut(ctx context.Context, s *site) error {
 	run, m := s.run, s.m
 	mover, err := newMover(s)
@@ -251,8 +251,8 @@ func (rsync) Sync(_ context.Context, run *step.Run, _ arguments, m memo) error {
 	return s.sync()
 }
 
-// Verify makes sure, just before the commit, that no file shared with a folder of link-dest was written to in
-// place.
+// Verify makes sure, just before the commit, that no file shared with a directory of link-dest was written to
+// in place.
 func (rsync) Verify(ctx context.Context, run *step.Run, _ arguments, m memo) error {
 	if m.Target == "" {
 		return nil

@@ -1,6 +1,6 @@
-// Package transfer holds the step type rsync: a folder's contents become those of another.
+// Package transfer holds the step type rsync: a directory's contents become those of another.
 //
-// It imports the engine's contracts and leaves. Between local folders it does the work itself; the rsync
+// It imports the engine's contracts and leaves. Between local directories it does the work itself; the rsync
 // program is run only to or from another machine.
 //
 // # How the target is safe
@@ -14,10 +14,10 @@
 //     it.
 //
 // No change lies at or below the path of another one, and each rename is atomic. So whichever of them a power
-// cut lets happen, in whatever order, Undo can tell each one's state by the inode in the hidden folder, and
-// put it back. Without a sealed manifest there is nothing to put back. Undo syncs before it forgets the
-// manifest, and forgets that before it removes the hidden folder.
+// cut lets happen, in whatever order, Undo can tell each one's state by the inode in the hidden directory,
+// and put it back. Without a sealed manifest there is nothing to put back. Undo syncs before it forgets the
+// manifest, and forgets that before it removes the hidden directory.
 //
-// Memory is bounded by the largest folder and by two numbers for each file that has several links; everything
-// else is on the disk.
+// Memory is bounded by the largest directory and by two numbers for each file that has several links;
+// everything else is on the disk.
 package transfer

@@ -128,7 +128,7 @@ func (f *frame) release() {
 // old is a time long ago, so that no test depends on the clock.
 var old = time.Unix(1_600_000_000, 123_456_789)
 
-// plant makes files by path and content; a path with a slash at its end is a folder.
+// plant makes files by path and content; a path with a slash at its end is a directory.
 func plant(t testing.TB, root string, files map[string]string) {
 	t.Helper()
 	for way, content := range files {

@@ -12,10 +12,10 @@ import (
 	"github.com/gwe-project/gwe/engine/openat"
 )
 
-// none stands for a folder that is not there, in place of a descriptor.
+// none stands for a directory that is not there, in place of a descriptor.
 const none = -1
 
-// openAt opens what is named in a folder, and never follows a link there.
+// openAt opens what is named in a directory, and never follows a link there.
 func openAt(folder int, name string, flags int, mode uint32) (handle int, err error) {
 	err = durable.Repeat(func() error {
 		handle, err = unix.Openat(folder, name, flags|unix.O_NOFOLLOW|unix.O_CLOEXEC, mode)
@@ -27,12 +27,12 @@ func openAt(folder int, name string, flags int, mode uint32) (handle int, err er
 	return handle, nil
 }
 
-// openFolder opens a folder in a folder.
+// openFolder opens a directory in a directory.
 func openFolder(parent int, name string) (int, error) {
 	return openAt(parent, name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NONBLOCK, 0)
 }
 
-// openIfThere is openFolder, and none where there is no folder of that name.
+// openIfThere is openFolder, and none where there is no directory of that name.
 func openIfThere(parent int, name string) (int, error) {
 	if parent == none {
 		return none, nil
@@ -44,7 +44,7 @@ func openIfThere(parent int, name string) (int, error) {
 	return handle, err
 }
 
-// openRoot opens the folder that a path leads to, following links by the rule of package openat.
+// openRoot opens the directory that a path leads to, following links by the rule of package openat.
 func openRoot(path string) (handle int, err error) {
 	dir, err := openat.Open(path)
 	if err != nil {
@@ -54,8 +54,8 @@ func openRoot(path string) (handle int, err error) {
 	return openFolder(dir.Descriptor(), ".")
 }
 
-// openWay opens the folder at a path below another, component by component: no link on the way is followed,
-// and no length is too long.
+// openWay opens the directory at a path below another, component by component: no link on the way is
+// followed, and no length is too long.
 func openWay(root int, way string) (int, error) {
 	handle, err := openFolder(root, ".")
 	for name := range strings.SplitSeq(way, "/") {
@@ -78,7 +78,7 @@ func closeAll(handles ...int) {
 	}
 }
 
-// statAt looks at a name in a folder; nil is that nothing is there.
+// statAt looks at a name in a directory; nil is that nothing is there.
 func statAt(folder int, name string) (*unix.Stat_t, error) {
 	if folder == none {
 		return nil, nil
@@ -116,7 +116,7 @@ func below(way, name string) string {
 	return way + "/" + name
 }
 
-// cutLast cuts a path inside a tree into the folder's and the name.
+// cutLast cuts a path inside a tree into the directory's and the name.
 func cutLast(way string) (parent, name string) {
 	at := strings.LastIndexByte(way, '/')
 	return way[:max(at, 0)], way[at+1:]

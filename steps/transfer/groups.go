@@ -23,7 +23,8 @@ type groups struct {
 	flushed int64
 }
 
-// settled is where a file has gone: a path in the target, where it was already, or one in the hidden folder.
+// settled is where a file has gone: a path in the target, where it was already, or one in the hidden
+// directory.
 type settled struct {
 	staged bool
 	way    string
@@ -33,7 +34,7 @@ type settled struct {
 
 const groupsName = "links.draft"
 
-// newGroups writes into a folder; "" is for a plan.
+// newGroups writes into a directory; "" is for a plan.
 func newGroups(folder string) (*groups, error) {
 	g := &groups{known: map[uint64]map[uint64]int64{}}
 	if folder == "" {

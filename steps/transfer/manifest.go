@@ -31,12 +31,12 @@ type verb string
 const (
 	// add renames a staged entry to a path where nothing is.
 	add verb = "add"
-	// swap exchanges a staged entry and the one at the path: the old one is in the hidden folder from then
+	// swap exchanges a staged entry and the one at the path: the old one is in the hidden directory from then
 	// on.
 	swap verb = "swap"
-	// remove renames what is at the path into the hidden folder.
+	// remove renames what is at the path into the hidden directory.
 	remove verb = "remove"
-	// dress gives a folder that stays other attributes, or its time back after changes in it.
+	// dress gives a directory that stays other attributes, or its time back after changes in it.
 	dress verb = "dress"
 )
 
@@ -47,12 +47,12 @@ type change struct {
 	verb verb
 	// way is the path in the target; "" is the target itself.
 	way string
-	// staged is the name in the hidden folder.
+	// staged is the name in the hidden directory.
 	staged string
 	// fresh and old are the inode numbers of the new and of the old entry: by them undo knows which one it
 	// sees.
 	fresh, old uint64
-	// before and after are what a folder has.
+	// before and after are what a directory has.
 	before, after attributes
 }
 
@@ -62,7 +62,7 @@ const (
 	sealWord = "sealed\t"
 )
 
-// manifest writes the changes to come into the frame's folder.
+// manifest writes the changes to come into the frame's directory.
 type manifest struct {
 	file   *os.File
 	buffer *bufio.Writer

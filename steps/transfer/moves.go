@@ -23,7 +23,7 @@ type mover struct {
 	target, hidden int
 	// kept is hidden for renames out of it; nil where it is not there.
 	kept *openat.Dir
-	// parent is the folder at way, kept open: neighbours come one after the other.
+	// parent is the directory at way, kept open: neighbours come one after the other.
 	way    string
 	parent int
 	// volatile is set where inode numbers do not stay; list is what the step made then, and root the group of
@@ -64,8 +64,8 @@ func (m *mover) close() {
 	}
 }
 
-// place gives the folder of a path in the target, and the name in it; fs.ErrNotExist where there is no such
-// folder.
+// place gives the directory of a path in the target, and the name in it; fs.ErrNotExist where there is no
+// such folder.
 func (m *mover) place(way string) (folder int, name string, err error) {
 	if way == "" {
 		return m.above.Descriptor(), m.base, nil
@@ -168,8 +168,8 @@ func rename(from int, name string, to int, newName string, flags uint) error {
 	return nil
 }
 
-// dress gives a folder of the target attributes. A folder that somebody has removed meanwhile is none of
-// ours.
+// dress gives a directory of the target attributes. A directory that somebody has removed meanwhile is none
+// of ours.
 func (m *mover) dress(way string, wanted attributes) error {
 	folder := m.target
 	if way != "" {
@@ -278,7 +278,7 @@ func (m *mover) makesWay(ctx context.Context, one change, there *unix.Stat_t) (f
 }
 
 // back puts one change back, whether or not it was carried out, and whether or not it was put back already.
-// It tells whether something that gwe did not put there had to make way.
+// It reports whether something that gwe did not put there had to make way.
 func (m *mover) back(ctx context.Context, one change) (foreign bool, err error) {
 	if one.verb == dress {
 		return false, m.dress(one.way, one.before)

@@ -12,7 +12,7 @@ import (
 	"github.com/gwe-project/gwe/engine/durable"
 )
 
-// names are those in a folder, sorted by bytes. They lie in few large pieces: 200,000 strings of their own
+// names are those in a directory, sorted by bytes. They lie in few large pieces: 200,000 strings of their own
 // would take more memory than everything else.
 type names struct {
 	pieces [][]byte
@@ -21,7 +21,7 @@ type names struct {
 	places []uint32
 }
 
-// pieceSize is the size of all pieces but the first, which is small as most folders are.
+// pieceSize is the size of all pieces but the first, which is small as most directories are.
 const (
 	firstPieceSize = 1 << 10
 	pieceSize      = 1 << 16
@@ -69,7 +69,7 @@ func (n *names) all() iter.Seq[string] {
 	}
 }
 
-// namesIn lists a freshly opened folder; none has no names.
+// namesIn lists a freshly opened directory; none has no names.
 func namesIn(folder int) (*names, error) {
 	found := &names{}
 	if folder == none {

@@ -54,13 +54,13 @@ func resolve(target string) (path string, exists bool, err error) {
 	return "", false, explain(err, "cannot look at the target %s", target)
 }
 
-// leadsToFile reports that a target that could not be opened is a link to what is no folder.
+// leadsToFile reports that a target that could not be opened is a link to what is no directory.
 func leadsToFile(target string, err error) bool {
 	info, missing := os.Stat(target)
 	return fault.As(err) == nil && missing == nil && !info.IsDir()
 }
 
-// hiddenFor names the hidden folder of a step: beside the target, or in it where it is the root of a file
+// hiddenFor names the hidden directory of a step: beside the target, or in it where it is the root of a file
 // system, for no rename leads out of that.
 func (s *site) hiddenFor(run *step.Run) string {
 	name := durable.Prefix + "rsync-" + run.ID + "-" + strings.ReplaceAll(run.Step, "/", "-")
@@ -73,7 +73,7 @@ func (s *site) hiddenFor(run *step.Run) string {
 // mounted tells mounts apart: by number, and where the kernel gives none, by device.
 type mounted [3]uint64
 
-// mountOf gives the mount of a name in a folder; "" is the folder itself.
+// mountOf gives the mount of a name in a directory; "" is the directory itself.
 func mountOf(folder int, name string) mounted {
 	var status unix.Statx_t
 	const mountNumber = 0x1000                                                                              // STATX_MNT_ID, Linux 5.8

@@ -55,7 +55,7 @@ func (a arguments) requireMounts() error {
 	return nil
 }
 
-// refuseEmpty refuses a source with nothing in it; folder is where it is on this machine, open.
+// refuseEmpty refuses a source with nothing in it; directory is where it is on this machine, open.
 func (a arguments) refuseEmpty(folder int) error {
 	if a.Empty == "ok" || folder == none {
 		return nil
@@ -174,7 +174,7 @@ func (a arguments) planRemote(machine step.Machine) (step.Plan, error) {
 	return plan, nil
 }
 
-// existing gives the nearest folder that is there.
+// existing gives the nearest directory that is there.
 func existing(path string) string {
 	for {
 		if info, err := os.Stat(path); err == nil && info.IsDir() || path == "/" {

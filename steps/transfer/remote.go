@@ -32,7 +32,7 @@ func isSSH(place string) bool {
 	return host != "" && !strings.HasPrefix(place[len(host):], ":") && !strings.HasPrefix(place, "rsync://")
 }
 
-// contents gives a place with a slash at its end: for rsync, that is what is in the folder.
+// contents gives a place with a slash at its end: for rsync, that is what is in the directory.
 func contents(place string) string {
 	if strings.HasSuffix(place, ":") {
 		return place + "./"
@@ -89,7 +89,7 @@ func (a arguments) checkVersion(said string) error {
 	return nil
 }
 
-// options are those of both directions. Times are compared to the nanosecond, as between local folders.
+// options are those of both directions. Times are compared to the nanosecond, as between local directories.
 func (a arguments) options() []string {
 	options := []string{
 		"rsync", "-aHAXS", "--secluded-args", "--modify-window=-1", "--info=progress2,stats2", "--outbuf=L",
@@ -125,11 +125,11 @@ func (a arguments) shell() string {
 	return shell
 }
 
-// fetch copies the source into a hidden folder. What the target or link-dest has already becomes links there,
-// and is not transferred.
+// fetch copies the source into a hidden directory. What the target or link-dest has already becomes links
+// there, and is not transferred.
 //
-// The program gets no path of ours to resolve: it starts in the hidden folder, and the others are descriptors
-// of this process.
+// The program gets no path of ours to resolve: it starts in the hidden directory, and the others are
+// descriptors of this process.
 func (a arguments) fetch(ctx context.Context, run *step.Run, staged *staging) error {
 	argv := a.options()
 	if staged.site.target != nil {
@@ -174,7 +174,7 @@ func (a arguments) push(ctx context.Context, run *step.Run) (outputs, error) {
 	return said.outputs(a.Target), err
 }
 
-// start runs the program in an open folder. Its lines and progress go to the log.
+// start runs the program in an open directory. Its lines and progress go to the log.
 func (a arguments) start(ctx context.Context, run *step.Run, in *openat.Dir, argv []string) (statistics, error) {
 	environment := append(process.BaseEnvironment(), run.Environment...)
 	if !a.Password.IsZero() {

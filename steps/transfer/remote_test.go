@@ -18,7 +18,7 @@ import (
 	"github.com/gwe-project/gwe/engine/value"
 )
 
-// daemon runs a real rsync daemon on the loopback with a module "firmware" at folder, user gwe, password
+// daemon runs a real rsync daemon on the loopback with a module "firmware" at directory, user gwe, password
 // "open sesame".
 func daemon(t *testing.T, folder string) (url string) {
 	t.Helper()
@@ -54,8 +54,8 @@ func daemon(t *testing.T, folder string) (url string) {
 	return ""
 }
 
-// TestFetchFromADaemon: what comes from another machine is the same as what comes from a local folder, and is
-// undone as well.
+// TestFetchFromADaemon: what comes from another machine is the same as what comes from a local directory, and
+// is undone as well.
 func TestFetchFromADaemon(t *testing.T) {
 	for seed := range uint64(4) {
 		base := t.TempDir()

@@ -76,13 +76,13 @@ type arguments struct {
 
 // memo is what undo needs.
 type memo struct {
-	// Target is the folder without symbolic links; "" is one on another machine.
+	// Target is the directory without symbolic links; "" is one on another machine.
 	Target string `json:"target,omitempty"`
 	// Existed tells that it was there.
 	Existed bool `json:"existed,omitempty"`
 	// Dangling holds the text of each link of link-dest that leads nowhere.
 	Dangling map[string]string `json:"dangling,omitempty"`
-	// Hidden is the folder in which new entries are made and old ones kept; it need not exist.
+	// Hidden is the directory in which new entries are made and old ones kept; it need not exist.
 	Hidden string `json:"hidden,omitempty"`
 	// Order records the place of the target among the releases that it lies beside, where it does.
 	Order order.Record `json:"order,omitzero"`

@@ -18,7 +18,7 @@ import (
 	"github.com/gwe-project/gwe/engine/xattr"
 )
 
-// pair makes a source and an older target in a folder.
+// pair makes a source and an older target in a directory.
 func pair(t testing.TB) (base string, a arguments) {
 	t.Helper()
 	base = t.TempDir()
@@ -111,7 +111,7 @@ func mount(t testing.TB, path string) string {
 	return path
 }
 
-// TestMounts: a target that is a mount keeps its hidden folder within, and one mounted in the target is
+// TestMounts: a target that is a mount keeps its hidden directory within, and one mounted in the target is
 // refused.
 func TestMounts(t *testing.T) {
 	base := t.TempDir()
@@ -151,7 +151,7 @@ func TestMounts(t *testing.T) {
 	newFrame(t, a).do()
 }
 
-// TestSymbolicLinks: source and target may be links to folders; link-dest too.
+// TestSymbolicLinks: source and target may be links to directories; link-dest too.
 func TestSymbolicLinks(t *testing.T) {
 	base, a := pair(t)
 	for _, name := range []string{"source", "target"} {

@@ -9,7 +9,7 @@ type original struct {
 	status *unix.Stat_t
 }
 
-// same compares two entries of one kind: content tells whether they hold the same as far as one looks (size
+// same compares two entries of one kind: content reports whether they hold the same as far as one looks (size
 // and time, or every byte with checksum), whole whether their attributes are the same too.
 func (s *survey) same(a, b original) (content, whole bool, err error) {
 	if a.status.Dev == b.status.Dev && a.status.Ino == b.status.Ino {

@@ -53,7 +53,8 @@ func (s *shared) seal() error {
 
 func (s *shared) close() { _ = s.file.Close() }
 
-// state is what changes when a file is written to in place; the inode tells whether it was replaced instead.
+// state is what changes when a file is written to in place; the inode reports whether it was replaced
+// instead.
 func state(status *unix.Stat_t) string {
 	return fmt.Sprintf("%d %d %d %d", status.Ino, status.Size, status.Mtim.Sec, status.Mtim.Nsec)
 }

@@ -16,21 +16,21 @@ import (
 	"github.com/gwe-project/gwe/engine/step"
 )
 
-// site is where a step works. Each folder is opened once, and all is done by its descriptor.
+// site is where a step works. Each directory is opened once, and all is done by its descriptor.
 type site struct {
 	run *step.Run
 	m   memo
-	// above is the folder that the target lies in, base the target's name there.
+	// above is the directory that the target lies in, base the target's name there.
 	above *openat.Dir
 	base  string
 	// target is nil where it is not there.
 	target *openat.Dir
 }
 
-// inTarget is the path of a name in the target, so that Run.Dir notes which folder the target itself is.
+// inTarget is the path of a name in the target, so that Run.Dir notes which directory the target itself is.
 func (m memo) inTarget() string { return filepath.Join(m.Target, durable.Prefix+"rsync") }
 
-// openSite opens the folders of a step. A target that was there before must be the very same.
+// openSite opens the directories of a step. A target that was there before must be the very same.
 func openSite(run *step.Run, m memo) (*site, error) {
 	s := &site{run: run, m: m}
 	var err error
@@ -56,13 +56,13 @@ func (s *site) close() {
 	}
 }
 
-// isAbsent reports that no folder has a name: nothing, or what is no folder, a link too.
+// isAbsent reports that no directory has a name: nothing, or what is no directory, a link too.
 func isAbsent(err error) bool {
 	return fault.As(err) == nil && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.ELOOP))
 }
 
-// hidden gives the folder in which the hidden one lies, which is nil where it is not there, and the name of
-// the hidden one.
+// hidden gives the directory in which the hidden one lies, which is nil where it is not there, and the name
+// of the hidden one.
 func (s *site) hidden() (dir *openat.Dir, name string) {
 	if filepath.Dir(s.m.Hidden) == s.m.Target {
 		return s.target, filepath.Base(s.m.Hidden)
@@ -70,7 +70,7 @@ func (s *site) hidden() (dir *openat.Dir, name string) {
 	return s.above, filepath.Base(s.m.Hidden)
 }
 
-// openHidden opens the hidden folder; nil where it is not there.
+// openHidden opens the hidden directory; nil where it is not there.
 func (s *site) openHidden() (*openat.Dir, error) {
 	dir, name := s.hidden()
 	if dir == nil {
@@ -90,8 +90,8 @@ func (s *site) openHidden() (*openat.Dir, error) {
 	return hidden, nil
 }
 
-// makeHidden makes the hidden folder, or opens the one of an attempt before. Until the step ends nobody else
-// has a way into it, so names in it are as good as descriptors.
+// makeHidden makes the hidden directory, or opens the one of an attempt before. Until the step ends nobody
+// else has a way into it, so names in it are as good as descriptors.
 func (s *site) makeHidden() (*openat.Dir, error) {
 	dir, name := s.hidden()
 	if dir == nil {
@@ -124,11 +124,11 @@ func (s *site) makeHidden() (*openat.Dir, error) {
 	return hidden, nil
 }
 
-// oursName is the file in the frame's folder that lists the folders which may be removed under the hidden
-// name.
+// oursName is the file in the frame's directory that lists the directories which may be removed under the
+// hidden name.
 const oursName = "hidden.json"
 
-// noteOurs writes down that an open folder may be removed under the hidden name.
+// noteOurs writes down that an open directory may be removed under the hidden name.
 func (s *site) noteOurs(dir *openat.Dir) error {
 	known, err := s.noted()
 	if err != nil {
@@ -166,8 +166,8 @@ func (s *site) known(dir *openat.Dir) (bool, error) {
 	return err == nil && (len(known) == 0 || slices.ContainsFunc(known, is.Is)), err
 }
 
-// isOurs refuses a folder that has the hidden name, and is none that the step made. A note that a power cut
-// has taken away asks for nothing: nothing in the target was changed by then.
+// isOurs refuses a directory that has the hidden name, and is none that the step made. A note that a power
+// cut has taken away asks for nothing: nothing in the target was changed by then.
 func (s *site) isOurs(dir *openat.Dir) error {
 	known, err := s.known(dir)
 	if err == nil && !known {
@@ -177,7 +177,7 @@ func (s *site) isOurs(dir *openat.Dir) error {
 	return err
 }
 
-// discard removes the hidden folder. Where that lies in the target, the target keeps its time.
+// discard removes the hidden directory. Where that lies in the target, the target keeps its time.
 func (s *site) discard() error {
 	dir, name := s.hidden()
 	if dir == nil {
@@ -204,7 +204,7 @@ func (s *site) discard() error {
 	return explain(self.Utimes(unix.Timespec{Nsec: unix.UTIME_OMIT}, was.Mtim), "cannot set the time of %s", dir.Path())
 }
 
-// removeHidden removes the hidden folder, which is empty by then.
+// removeHidden removes the hidden directory, which is empty by then.
 func (s *site) removeHidden() error {
 	dir, name := s.hidden()
 	return durable.Repeat(func() error { return unix.Unlinkat(dir.Descriptor(), name, unix.AT_REMOVEDIR) })

@@ -24,7 +24,8 @@ import (
 
 // server is a real sshd on the loopback, with keys of its own, and a line to it that can be cut.
 type server struct {
-	// config is the ssh_config with which the host "gateway" is reached, in a folder whose name needs care.
+	// config is the ssh_config with which the host "gateway" is reached, in a directory whose name needs
+	// care.
 	config value.Path
 	// known is the file of known hosts.
 	known string

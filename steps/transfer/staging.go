@@ -14,11 +14,11 @@ import (
 	"github.com/gwe-project/gwe/engine/xattr"
 )
 
-// staging is the hidden folder in which new entries are made, and to which old ones move. It is made with the
-// first entry.
+// staging is the hidden directory in which new entries are made, and to which old ones move. It is made with
+// the first entry.
 type staging struct {
 	site *site
-	// dir is nil and handle none until the folder is made.
+	// dir is nil and handle none until the directory is made.
 	dir      *openat.Dir
 	handle   int
 	manifest *manifest
@@ -42,7 +42,7 @@ func (s *staging) write(one change) error {
 	return s.manifest.write(one)
 }
 
-// next gives a free name in the folder.
+// next gives a free name in the directory.
 func (s *staging) next() (string, error) {
 	if err := s.open(); err != nil {
 		return "", err
@@ -51,7 +51,7 @@ func (s *staging) next() (string, error) {
 	return strconv.Itoa(s.count), nil
 }
 
-// open makes the folder. It must not hand on a default access list of the folder it lies in.
+// open makes the directory. It must not hand on a default access list of the directory it lies in.
 func (s *staging) open() error {
 	if s.handle != none {
 		return nil
@@ -77,7 +77,7 @@ func (s *staging) close() {
 	closeAll(s.handle)
 }
 
-// openSource opens the source: the folder at a path, or what was fetched.
+// openSource opens the source: the directory at a path, or what was fetched.
 func (s *staging) openSource(path string) (handle int, err error) {
 	if s.take {
 		handle, err = openFolder(s.handle, fetched)
@@ -87,7 +87,7 @@ func (s *staging) openSource(path string) (handle int, err error) {
 	return handle, noSource(path, err)
 }
 
-// newcomer is the place of an entry that is being staged; path is that in the hidden folder.
+// newcomer is the place of an entry that is being staged; path is that in the hidden directory.
 type newcomer struct {
 	folder     int
 	name, path string
@@ -257,7 +257,7 @@ func (s *survey) linkDest(l level, name, way string, from *unix.Stat_t, into new
 	return true, nil
 }
 
-// copyEntry makes a copy of what is no folder: the attributes of one original with the content of another.
+// copyEntry makes a copy of what is no directory: the attributes of one original with the content of another.
 func (s *survey) copyEntry(way string, at, content original, into newcomer) error {
 	s.tally.copied++
 	if isRegular(at.status) {

@@ -11,8 +11,8 @@ import (
 	"github.com/gwe-project/gwe/engine/tasklog"
 )
 
-// survey walks the source and the target side by side, both sorted, a folder at a time. It finds out what has
-// to change, has the new entries staged, and writes the manifest; it touches nothing in the target.
+// survey walks the source and the target side by side, both sorted, a directory at a time. It finds out what
+// has to change, has the new entries staged, and writes the manifest; it touches nothing in the target.
 type survey struct {
 	ctx context.Context
 	log *tasklog.Task
@@ -38,7 +38,7 @@ type survey struct {
 // tally counts what there is to do.
 type tally struct {
 	// copied are new and changed files; linked become links of a file in link-dest instead, joined are
-	// further names of a file of the source. folders are new ones, dressed those that only get other
+	// further names of a file of the source. directories are new ones, dressed those that only get other
 	// attributes.
 	copied, linked, joined, folders, dressed, deleted int
 	bytes                                             int64
@@ -46,11 +46,11 @@ type tally struct {
 
 func (t tally) nothing() bool { return t == tally{} }
 
-// level is a folder in the trees side by side; each handle may be none.
+// level is a directory in the trees side by side; each handle may be none.
 type level struct {
 	way            string
 	source, target int
-	// links is the folder in each tree of link-dest.
+	// links is the directory in each tree of link-dest.
 	links []int
 }
 
@@ -58,7 +58,7 @@ func isFolder(status *unix.Stat_t) bool  { return kindOf(status) == unix.S_IFDIR
 func isRegular(status *unix.Stat_t) bool { return kindOf(status) == unix.S_IFREG }
 func kindOf(status *unix.Stat_t) uint32  { return status.Mode & unix.S_IFMT }
 
-// enter opens the same folder in all trees.
+// enter opens the same directory in all trees.
 func (l level) enter(name string) (next level, err error) {
 	next = level{way: below(l.way, name), source: none, target: none}
 	if name == "." {
@@ -87,7 +87,7 @@ func (l level) leave() {
 	closeAll(l.links...)
 }
 
-// both compares a folder that both trees have with name in l; "." is l itself.
+// both compares a directory that both trees have with name in l; "." is l itself.
 func (s *survey) both(l level, name string) error {
 	next, err := l.enter(name)
 	if err != nil {
@@ -134,7 +134,7 @@ func (s *survey) sameMount(way string, at mounted) error {
 		WithHint("name it in exclude as /%s, and give it a step of its own", way)
 }
 
-// merge goes through the names of both folders, and tells whether any has to change.
+// merge goes through the names of both directories, and reports whether any has to change.
 func (s *survey) merge(l level) (touched bool, err error) {
 	names, err := namesIn(l.source)
 	if err != nil {
@@ -219,7 +219,7 @@ func (s *survey) pair(l level, name string, from, to *unix.Stat_t) (changed bool
 	return s.entry(l, name, from, to)
 }
 
-// entry compares what is no folder in both trees.
+// entry compares what is no directory in both trees.
 func (s *survey) entry(l level, name string, from, to *unix.Stat_t) (changed bool, err error) {
 	one := change{verb: swap, way: below(l.way, name), old: to.Ino}
 	at := original{l.source, name, from}
@@ -259,7 +259,7 @@ func (s *survey) entry(l level, name string, from, to *unix.Stat_t) (changed boo
 	return true, s.stage(one, l, name, from, at)
 }
 
-// makeWay refuses to replace a folder in which something would be lost that is not to be deleted.
+// makeWay refuses to replace a directory in which something would be lost that is not to be deleted.
 func (s *survey) makeWay(l level, name string, to *unix.Stat_t) error {
 	if !isFolder(to) {
 		return nil
@@ -279,8 +279,8 @@ func (s *survey) makeWay(l level, name string, to *unix.Stat_t) error {
 	return fault.New(fault.Failed, "rsync-in-the-way", "the target has a folder that is not empty at %q, where the source has none", way).WithHint("%s", hint)
 }
 
-// holds reports whether a folder of the target, or what is below it, has something that must stay, and counts
-// the entries.
+// holds reports whether a directory of the target, or what is below it, has something that must stay, and
+// counts the entries.
 func (s *survey) holds(parent int, way, name string, status *unix.Stat_t) (held bool, count int, err error) {
 	if err := s.ctx.Err(); err != nil {
 		return false, 0, err
@@ -369,6 +369,6 @@ func (s *survey) delete(parent int, outer, name string, status *unix.Stat_t) (bo
 	if err != nil {
 		return false, err
 	}
-	// The folder itself stays, and keeps its time.
+	// The directory itself stays, and keeps its time.
 	return false, s.staging.write(change{verb: dress, way: way, before: stays, after: stays})
 }

@@ -100,8 +100,8 @@ func (a arguments) inUse(run *step.Run, m memo) error {
 	return nil
 }
 
-// takeAway gives a new target the name of the hidden folder, which Do has removed: a full disk would not take
-// another one. errors.Is(err, fs.ErrExist) tells that it is still there.
+// takeAway gives a new target the name of the hidden directory, which Do has removed: a full disk would not
+// take another one. errors.Is(err, fs.ErrExist) tells that it is still there.
 func (s *site) takeAway(ctx context.Context) error {
 	run, m := s.run, s.m
 	there, err := statAt(s.above.Descriptor(), s.base)

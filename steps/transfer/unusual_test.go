@@ -85,7 +85,7 @@ func TestPathsBeyondTheLimit(t *testing.T) {
 	check(t, os.Mkdir(source, 0o755))
 	const depth = 24
 	name := strings.Repeat("d", 250)
-	// deep opens the folder at the bottom, and makes the way to it where wanted.
+	// deep opens the directory at the bottom, and makes the way to it where wanted.
 	deep := func(root string, make bool) int {
 		t.Helper()
 		folder, err := unix.Open(root, unix.O_DIRECTORY|unix.O_CLOEXEC, 0)

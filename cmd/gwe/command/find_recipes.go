@@ -12,8 +12,8 @@ import (
 	"github.com/gwe-project/gwe/engine/regular"
 )
 
-// recipeFiles puts the recipes below a folder in the folder's place; every other operand stays. A folder
-// without a recipe is an error: in CI it would be a check that checks nothing.
+// recipeFiles puts the recipes below a directory in the directory's place; every other operand stays. A
+// directory without a recipe is an error: in CI it would be a check that checks nothing.
 func recipeFiles(operands []string) ([]string, error) {
 	var all []string
 	for _, operand := range operands {
@@ -40,8 +40,8 @@ func recipeFiles(operands []string) ([]string, error) {
 	return once, nil
 }
 
-// recipesBelow finds the recipes in a folder, in order. Hidden folders and what other tools install are left
-// out, and so are the tests of recipes; links are not followed into folders.
+// recipesBelow finds the recipes in a directory, in order. Hidden directories and what other tools install
+// are left out, and so are the tests of recipes; links are not followed into directories.
 func recipesBelow(folder string) ([]string, error) {
 	var found []string
 	err := filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {

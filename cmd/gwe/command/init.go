@@ -86,7 +86,7 @@ Then make it yours: `+"`gwe steps`"+` lists the step types, and docs/writing-rec
 	return err
 }
 
-// writeNew writes a file that is not there yet, with the folders above it.
+// writeNew writes a file that is not there yet, with the directories above it.
 func writeNew(path string, content []byte) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err

@@ -117,7 +117,7 @@ func (r *report) wait(ctx context.Context, j job, next []*schema.Next, global []
 	return next, err
 }
 
-// come lets one thing happen to the machine, and gwe act on it. It tells whether gwe was killed.
+// come lets one thing happen to the machine, and gwe act on it. It reports whether gwe was killed.
 func (r *report) come(ctx context.Context, one *schema.Next, global []string) (killed bool, err error) {
 	r.Log += fmt.Sprintf("(then: %s)\n", one.What.Text)
 	now := readBoot()

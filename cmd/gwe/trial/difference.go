@@ -37,7 +37,7 @@ func changed(path string, was, is tree) []string {
 	return compare(path, before, after)
 }
 
-// parentIsNew reports whether the folder of a path is in one tree and not in the other.
+// parentIsNew reports whether the directory of a path is in one tree and not in the other.
 func parentIsNew(path string, without, with tree) bool {
 	parent := path[:max(strings.LastIndexByte(path, '/'), 1)]
 	_, has := with[parent]
@@ -83,7 +83,7 @@ func contents(was, is *string) string {
 	return ":" + strings.ReplaceAll("\n"+lineDifference(*was, *is), "\n", "\n  ")
 }
 
-// paths lists the paths of both trees, sorted, a folder above what is in it.
+// paths lists the paths of both trees, sorted, a directory above what is in it.
 func paths(a, b tree) []string {
 	all := maps.Clone(a)
 	if all == nil {

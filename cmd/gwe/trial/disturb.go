@@ -83,7 +83,7 @@ func (t disturbedType) Do(ctx context.Context, run *step.Run, arguments map[stri
 	return outputs, err
 }
 
-// arrive writes down that a step is carried out, and tells whether it is the one that goes wrong. Once it
+// arrive writes down that a step is carried out, and reports whether it is the one that goes wrong. Once it
 // did, so does each further attempt.
 func (d *Disturbance) arrive(label string) bool {
 	d.mutex.Lock()

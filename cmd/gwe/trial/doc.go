@@ -8,5 +8,5 @@
 // switch. What they find goes back as a Report, and judge.go compares it with what the file of tests expects.
 //
 // It may import schema, engine with its rooms, bundle, and its own room scratch. It promises that a test
-// touches nothing of the real machine but the folder of --keep: see scratch.
+// touches nothing of the real machine but the directory of --keep: see scratch.
 package trial

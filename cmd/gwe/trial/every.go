@@ -104,7 +104,7 @@ func has(path string, all tree) bool {
 
 func alike(path string, a, b tree) bool { return len(differs(path, a, b)) == 0 }
 
-// differs is changed, but says so of what lies in a new folder too.
+// differs is changed, but says so of what lies in a new directory too.
 func differs(path string, was, is tree) []string {
 	before, there := was[path]
 	after, still := is[path]

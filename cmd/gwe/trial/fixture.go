@@ -15,7 +15,7 @@ import (
 	"github.com/gwe-project/gwe/schema"
 )
 
-// workshop builds a fixture. Keys and the folders that are packed lie in a folder of its own.
+// workshop builds a fixture. Keys and the directories that are packed lie in a directory of its own.
 type workshop struct {
 	folder string
 	keys   map[string]bundle.KeyFiles
@@ -167,7 +167,7 @@ func (w *workshop) key(name string) (bundle.KeyFiles, error) {
 	return made, err
 }
 
-// keyring makes a folder of public keys, NAME.asc each.
+// keyring makes a directory of public keys, NAME.asc each.
 func (w *workshop) keyring(path string, names []string) error {
 	if err := os.MkdirAll(path, 0o755); err != nil {
 		return err

@@ -14,7 +14,7 @@ type job struct {
 	// machine.
 	Recipe string `json:"recipe"`
 	Source []byte `json:"source,omitempty"`
-	// Plugins are the folders of plugins inside.
+	// Plugins are the directories of plugins inside.
 	Plugins []string `json:"plugins,omitempty"`
 	// Inputs are a file for --inputs.
 	Inputs   json.RawMessage   `json:"inputs"`

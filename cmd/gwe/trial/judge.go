@@ -159,7 +159,7 @@ func first(path string, all tree) string {
 	return path
 }
 
-// strays tells what changed beside the paths that are named, the folders above these, and what lay in a
+// strays tells what changed beside the paths that are named, the directories above these, and what lay in a
 // folder that is gone as it should.
 func strays(named []*schema.Placed, before, after tree) []string {
 	expected := func(path string) bool {

@@ -30,8 +30,8 @@ const (
 	RoleGwe     = "gwe"
 )
 
-// start carries a job out on a machine of its own, and waits for the report. Root is an empty folder, which
-// goes in the end unless it is kept.
+// start carries a job out on a machine of its own, and waits for the report. Root is an empty directory,
+// which goes in the end unless it is kept.
 func start(ctx context.Context, j job) (report, error) {
 	var err error
 	if j.Layout.Outside, err = scratch.Outside(); err != nil {
@@ -148,7 +148,7 @@ const (
 	commitFile  = scratch.Folder + "/commit"
 	recipesPath = scratch.Folder + "/recipes"
 	pluginsPath = scratch.Folder + "/plugins"
-	// ownCopy is the end of a plugin folder's copy: root runs no plugin of others, and who is root outside
+	// ownCopy is the end of a plugin directory's copy: root runs no plugin of others, and who is root outside
 	// may be nobody inside.
 	ownCopy      = "-copy"
 	standInsPath = scratch.Folder + "/stand-ins"

@@ -23,7 +23,7 @@ type Runner struct {
 	Parallel int
 	// Keep leaves the scratch machines' roots on the disk.
 	Keep bool
-	// Plugins are the folders of plugins, which need not be there.
+	// Plugins are the directories of plugins, which need not be there.
 	Plugins []string
 	// Match chooses cases by their names; nil is all.
 	Match *regexp.Regexp

@@ -110,8 +110,8 @@ func furnish(ctx context.Context, j job) error {
 			return err
 		}
 	}
-	// The fixture may lack what every machine has for the recipe's log and locks; the state folder is no part
-	// of the tree.
+	// The fixture may lack what every machine has for the recipe's log and locks; the state directory is no
+	// part of the tree.
 	return errors.Join(os.WriteFile(inputsFile, j.Inputs, 0o600), os.MkdirAll(stateFolder, 0o700))
 }
 
@@ -166,7 +166,7 @@ func (r *report) mortal(ctx context.Context, global []string, arguments ...strin
 	return true, err
 }
 
-// gwe starts gwe and takes in what it says. It tells whether it was killed.
+// gwe starts gwe and takes in what it says. It reports whether it was killed.
 func (r *report) gwe(ctx context.Context, arguments []string) (killed bool, err error) {
 	command := scratch.Self(ctx, append([]string{InsideCommand, RoleGwe, "--"}, arguments...)...)
 	command.Dir = "/"

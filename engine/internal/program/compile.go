@@ -12,8 +12,8 @@ import (
 )
 
 // Load parses and compiles a recipe: everything that can be known without a machine. The program is nil where
-// the diagnostics have errors. It needs no network, no rights and no state folder. Recipes that it uses are
-// read from the library; nil is the files beside it.
+// the diagnostics have errors. It needs no network, no rights and no state directory. Recipes that it uses
+// are read from the library; nil is the files beside it.
 func Load(file string, source []byte, catalog step.Catalog) (*Program, schema.Diagnostics) {
 	return LoadFrom(Files{}, file, source, catalog)
 }

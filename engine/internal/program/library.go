@@ -19,7 +19,7 @@ type Library interface {
 	Find(from, name string) (file string, source []byte, err error)
 }
 
-// Files is the library of a machine: files, named from the folder of the recipe that uses them.
+// Files is the library of a machine: files, named from the directory of the recipe that uses them.
 type Files struct {
 	// Shipped gives a recipe by its bare name; nil where none are shipped.
 	Shipped func(name string) ([]byte, error)

@@ -54,8 +54,8 @@ type PlannedStep struct {
 	// Problem is why the step could not act as things stand now; an earlier step of the same run may change
 	// that.
 	Problem string `json:"problem,omitempty"`
-	// Reads and Writes are the bytes that it will surely read and write; Space maps folders to the bytes that
-	// it needs there.
+	// Reads and Writes are the bytes that it will surely read and write; Space maps directories to the bytes
+	// that it needs there.
 	Reads  int64            `json:"reads,omitempty"`
 	Writes int64            `json:"writes,omitempty"`
 	Space  map[string]int64 `json:"space,omitempty"`

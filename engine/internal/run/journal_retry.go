@@ -31,7 +31,7 @@ func (x *Runner) holdRecord(err error) {
 	x.repairJournal()
 }
 
-// repairJournal writes what is missing in the journal, and tells whether that could be done.
+// repairJournal writes what is missing in the journal, and reports whether that could be done.
 func (x *Runner) repairJournal() bool {
 	if x.Journal.Mend() != nil {
 		return false

@@ -29,7 +29,8 @@ func (h *State) leases() []string {
 	return paths
 }
 
-// ReleaseAll gives up what frames kept outside the run's folder. One that fails keeps no other one from it.
+// ReleaseAll gives up what frames kept outside the run's directory. One that fails keeps no other one from
+// it.
 func (x *Runner) ReleaseAll(ctx context.Context, frames []*Frame) (abandoned []runstate.AbandonedRecord, err error) {
 	var failures []error
 	for _, f := range frames {
@@ -49,7 +50,7 @@ func (x *Runner) ReleaseAll(ctx context.Context, frames []*Frame) (abandoned []r
 	return abandoned, errors.Join(failures...)
 }
 
-// ReleaseFrame gives up what a frame kept outside the run's folder.
+// ReleaseFrame gives up what a frame kept outside the run's directory.
 func (x *Runner) ReleaseFrame(ctx context.Context, f *Frame, task *tasklog.Task) error {
 	if f.Part != "" || f.OwesLast {
 		return nil // it keeps nothing
@@ -134,7 +135,7 @@ func (h *State) GiveUpAfterCommit() {
 	}
 }
 
-// Releases reports whether a type keeps something for its undo outside the run's folder.
+// Releases reports whether a type keeps something for its undo outside the run's directory.
 func Releases(stepType step.Type) bool {
 	releaser, ok := stepType.(interface{ Releases() bool })
 	return ok && releaser.Releases()

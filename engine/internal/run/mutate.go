@@ -69,7 +69,7 @@ func (x *Runner) Change(ctx context.Context, n *program.Node, r runstate.Rounds,
 	return x.result(n, r, number, outputs, saved)
 }
 
-// intend is steps 1 and 2. After an error there is no frame, and the folder of what prepare saved is gone.
+// intend is steps 1 and 2. After an error there is no frame, and the directory of what prepare saved is gone.
 func (x *Runner) intend(ctx context.Context, n *program.Node, run *step.Run, record runstate.IntentRecord, arguments map[string]any, secret bool, limit time.Duration) error {
 	record, err := x.prepare(ctx, n, run, record, arguments, secret, limit)
 	if err == nil && len(n.Undo) > 0 {

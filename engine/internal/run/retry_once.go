@@ -12,8 +12,8 @@ import (
 	"github.com/gwe-project/gwe/engine/tasklog"
 )
 
-// retryPause is the pause before what was refused on the way back is tried once more: a bus that resets takes
-// about that long.
+// retryPause is the pause before what was refused during a rollback is tried once more: a bus that resets
+// takes about that long.
 const retryPause = time.Second
 
 // retryOnce carries out a part of the way back, and once more where the system refused one of its calls:

@@ -74,7 +74,7 @@ type work struct {
 	// halted means that the journal failed on the way forward: no step may be forgiven, for the next could
 	// not be undone.
 	halted bool
-	// insisted is true where something on the way back was tried twice in vain.
+	// insisted is true where something during a rollback was tried twice in vain.
 	insisted atomic.Bool
 	// looked are the paths of which the journal has what was there before the run.
 	looked map[string]bool
@@ -112,7 +112,7 @@ func (x *Runner) Close() {
 	}
 }
 
-// asRollback is the same work on the way back.
+// asRollback is the same work during a rollback.
 func (x *Runner) asRollback() *Runner {
 	return &Runner{work: x.work, Backward: true, strand: x.strand}
 }
@@ -173,8 +173,8 @@ func (x *Runner) write(kind string, record any, write func(journal.Writer, strin
 }
 
 // environment is what a step type gets to work with, in a place of the run: its frame, the undo of its frame,
-// failsafe or finally. recovering is true on the way back. The folder is made here; one of a dead attempt may
-// be there already.
+// failsafe or finally. recovering is true during a rollback. The directory is made here; one of a dead
+// attempt may be there already.
 func (x *Runner) environment(n *program.Node, r runstate.Rounds, where runstate.Place, recovering bool, task *tasklog.Task) (*stepRun, error) {
 	if err := x.makeRoom(where); err != nil {
 		return nil, err
@@ -198,7 +198,7 @@ func (x *Runner) environment(n *program.Node, r runstate.Rounds, where runstate.
 	return made, nil
 }
 
-// makeRoom makes the folder in which steps of the way back will work. When they come, the file system may
+// makeRoom makes the directory in which steps of the way back will work. When they come, the file system may
 // have no room for it.
 func (x *Runner) makeRoom(where runstate.Place) error {
 	// MkdirAll looks first: an undo makes no call that may fail where the directory is there already, as it
@@ -293,7 +293,7 @@ func (x *Runner) Mark(where runstate.Place) string {
 	return process.PlaceVariable + "=" + x.MarkOfRun() + "/" + string(where)
 }
 
-// MarkOfRun is what all marks of the run begin with; a run of another state folder may have the same id.
+// MarkOfRun is what all marks of the run begin with; a run of another state directory may have the same id.
 func (x *Runner) MarkOfRun() string { return x.Folder.ID() + "-" + x.State.Begin.Mark }
 
 // Arguments evaluates the arguments of a leaf.

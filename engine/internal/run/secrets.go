@@ -71,8 +71,8 @@ func (s *secrets) Computed(text string) {
 	}
 }
 
-// keep writes a computed text to the folder of the secrets. Where that fails, a later process masks what it
-// computes itself.
+// keep writes a computed text to the directory of the secrets. Where that fails, a later process masks what
+// it computes itself.
 func (s *secrets) keep(text string) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()

@@ -144,7 +144,7 @@ func (x *Runner) giveUp(ctx context.Context, n *program.Node, r runstate.Rounds,
 }
 
 // putBackFrames unwinds a part of the run while the run itself may go on: after allow-failure, between the
-// attempts of a group, before a rescue. open are its open frames behind the frame before. It tells whether
+// attempts of a group, before a rescue. open are its open frames behind the frame before. It reports whether
 // all of it could be put back; what a part of it could not put back earlier counts too.
 func (x *Runner) putBackFrames(ctx context.Context, n *program.Node, r runstate.Rounds, before int, open []*Frame, failure error, task *tasklog.Task) (whole bool, err error) {
 	if len(open) == 0 {

@@ -165,7 +165,7 @@ func (x *Runner) undoOwn(ctx context.Context, f *Frame, where runstate.Place, ta
 	if err != nil {
 		return false, err
 	}
-	// The folder is the frame's. What the undo starts is the undo's, though: if gwe dies, recovery ends it
+	// The directory is the frame's. What the undo starts is the undo's, though: if gwe dies, recovery ends it
 	// before it undoes again, while the daemons of a frame that was done live on.
 	run.AfterCommit, run.Kept = x.State.Rollback, f.noteKept
 	run.Followed = x.State.isFollowed(f)

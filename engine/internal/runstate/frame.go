@@ -50,7 +50,7 @@ type Frame struct {
 	GivenUp bool
 	// Kept are the directories to which its undo moved what came after the commit.
 	Kept []string
-	// Here means that this process did it, so that the folder of what it saved is there, unless somebody
+	// Here means that this process did it, so that the directory of what it saved is there, unless somebody
 	// removed it.
 	Here bool
 	// Lost means that it was removed.

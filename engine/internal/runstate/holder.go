@@ -8,12 +8,12 @@ import (
 	"github.com/gwe-project/gwe/engine/process"
 )
 
-// Holder is the process that works on a state folder now.
+// Holder is the process that works on a state directory now.
 type Holder struct {
 	process.Identity
 	// Run is the run that it works on; "" where it has come to none yet.
 	Run string
-	// Lost is true where the state folder was deleted while the process works; Recipe is that of its run
+	// Lost is true where the state directory was deleted while the process works; Recipe is that of its run
 	// then.
 	Lost   bool
 	Recipe string

@@ -17,7 +17,7 @@ type Lease struct {
 }
 
 // leaseSizes measures what is kept for the undo of a run: each lease, and what its steps saved in the run's
-// own folder.
+// own directory.
 func (p *StoredRun) leaseSizes() []Lease { return sized(append(p.Leases(), p.Folder.Frames())) }
 
 func sized(paths []string) (measured []Lease) {

@@ -17,7 +17,7 @@ func PlaceOf(frame int) Place { return Place(strconv.Itoa(frame)) }
 func PlaceOfLast(frame int) Place { return PlaceOf(frame) + "-undo-last" }
 
 // PluginRecord says in the begin record which plugin a run uses: where it was, and the SHA-256 of the
-// executable and of the description that the run's folder keeps.
+// executable and of the description that the run's directory keeps.
 type PluginRecord struct {
 	Type        string `json:"type"`
 	Path        string `json:"path"`

@@ -17,7 +17,7 @@ import (
 	"github.com/gwe-project/gwe/engine/fault"
 )
 
-// State is the folder where gwe keeps its runs:
+// State is the directory where gwe keeps its runs:
 //
 //	lock                      held by the one run that is going on; names its holder
 //	runs/<id>/journal         the durable record
@@ -44,8 +44,8 @@ func DirectoryOf(s State, id string) RunDirectory {
 	return RunDirectory(filepath.Join(RunsDirectory(s), id))
 }
 
-// Prepare makes the state folder where it is missing, durable with its name: a journal that a power cut takes
-// away with its folder was never there.
+// Prepare makes the state directory where it is missing, durable with its name: a journal that a power cut
+// takes away with its directory was never there.
 func Prepare(s State) error {
 	var parents []string
 	for path := RunsDirectory(s); ; path = filepath.Dir(path) {
@@ -79,7 +79,7 @@ func StateUnusable(folder string, err error) error {
 	return refusal.WithHint("choose one that this user may write, with --state-dir or GWE_STATE_DIR")
 }
 
-// NotBegun is the error of a run that could not be begun. Where its state folder is full or may not be
+// NotBegun is the error of a run that could not be begun. Where its state directory is full or may not be
 // written, that is a refusal: nothing was done.
 func NotBegun(s State, err error) error {
 	for _, known := range []syscall.Errno{syscall.ENOSPC, syscall.EDQUOT, syscall.EFBIG, syscall.EROFS, syscall.EACCES, syscall.EPERM} {
@@ -90,7 +90,7 @@ func NotBegun(s State, err error) error {
 	return err
 }
 
-// Runs lists the ids of all runs, oldest first; none where the state folder does not exist yet.
+// Runs lists the ids of all runs, oldest first; none where the state directory does not exist yet.
 func (s State) Runs() ([]string, error) {
 	entries, err := os.ReadDir(RunsDirectory(s))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -109,7 +109,7 @@ func (s State) Runs() ([]string, error) {
 	return ids, nil
 }
 
-// NewRun makes the folder of a new run. Its id is later than every other's even when the clock went back:
+// NewRun makes the directory of a new run. Its id is later than every other's even when the clock went back:
 // what is on top of what must not depend on the clock.
 func NewRun(s State, now time.Time) (string, error) {
 	ids, err := s.Runs()
@@ -139,10 +139,10 @@ func NewRun(s State, now time.Time) (string, error) {
 	return id, nil
 }
 
-// RunDirectory is the folder of one run.
+// RunDirectory is the directory of one run.
 type RunDirectory string
 
-// Check refuses what somebody put in the place of a run's folder: a link, say, to where its journal was
+// Check refuses what somebody put in the place of a run's directory: a link, say, to where its journal was
 // moved.
 func (r RunDirectory) Check() error {
 	status, err := os.Lstat(string(r))

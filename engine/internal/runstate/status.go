@@ -10,7 +10,7 @@ import (
 	"github.com/gwe-project/gwe/engine/tasklog"
 )
 
-// Overview is what goes on in a state folder now.
+// Overview is what goes on in a state directory now.
 type Overview struct {
 	// Running is the process that works on the state; absent where there is none.
 	Running *Activity `json:"running,omitempty"`
@@ -50,7 +50,7 @@ type Activity struct {
 	Run string `json:"run,omitempty"`
 	// Recipe is the name of that run's recipe.
 	Recipe string `json:"recipe,omitempty"`
-	// Lost is true where the state folder was deleted while the process works: if it dies, nothing can be
+	// Lost is true where the state directory was deleted while the process works: if it dies, nothing can be
 	// undone.
 	Lost bool `json:"lost,omitempty"`
 	// Stopped is true for a process that was stopped by a signal (SIGSTOP).

@@ -20,7 +20,7 @@ type treeEntry struct {
 	Names    uint64    `json:"names"`
 }
 
-// RootsOf are the paths that a run worked on, as its journal or a note tells, and the folder of what it
+// RootsOf are the paths that a run worked on, as its journal or a note tells, and the directory of what it
 // saved.
 func RootsOf(s State, id string) []string {
 	roots := []string{DirectoryOf(s, id).Frames()}

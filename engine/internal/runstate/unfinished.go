@@ -84,8 +84,8 @@ func (s State) orphan() *Holder {
 	return nil
 }
 
-// RefuseOrphan refuses to work on a state folder beside a process that works on it still, but can be seen by
-// its note alone.
+// RefuseOrphan refuses to work on a state directory beside a process that works on it still, but can be seen
+// by its note alone.
 func RefuseOrphan(s State) error {
 	held := s.orphan()
 	if held == nil || held.PID == os.Getpid() {

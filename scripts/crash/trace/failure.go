@@ -20,7 +20,7 @@ var errnos = map[string]unix.Errno{
 	"ENOSPC": unix.ENOSPC, "EIO": unix.EIO, "EROFS": unix.EROFS, "EDQUOT": unix.EDQUOT, "EINTR": unix.EINTR,
 }
 
-// Lasts tells whether the error stays.
+// Lasts reports whether the error stays.
 func (f Failure) Lasts() bool { return strings.HasSuffix(string(f), "-on") }
 
 // Applies leaves out what no kernel does: the first call that fails is such a one.
@@ -39,7 +39,7 @@ func (f Failure) At(point Point, first bool) Action {
 	return Fail(errnos[strings.TrimSuffix(string(f), "-on")])
 }
 
-// takesSpace tells whether a full disk refuses the call.
+// takesSpace reports whether a full disk refuses the call.
 func takesSpace(call string) bool {
 	return !slices.Contains([]string{"unlink", "chmod", "chown", "utimens", "execve", "truncate", "fsync", "fdatasync", "syncfs", "removexattr"}, call)
 }

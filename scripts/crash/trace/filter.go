@@ -38,7 +38,7 @@ func Launch(argv []string) error {
 	return &os.PathError{Op: "execve", Path: argv[0], Err: syscall.Exec(argv[0], argv, os.Environ())}
 }
 
-// fixed tells whether a program's own calls come from a fixed address, as those of Go programs do.
+// fixed reports whether a program's own calls come from a fixed address, as those of Go programs do.
 func fixed(path string) error {
 	file, err := elf.Open(path)
 	if err != nil {

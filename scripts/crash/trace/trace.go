@@ -53,7 +53,7 @@ type Program struct {
 	Arguments   []string
 	Environment []string
 	Output      *os.File // stdout and stderr; calls on it are no points
-	// Root is the folder below which the points lie. Elsewhere only fsync and its like, and execve, are
+	// Root is the directory below which the points lie. Elsewhere only fsync and its like, and execve, are
 	// points.
 	Root string
 	// Launcher is the command that calls Launch with the arguments that follow: a program has to be the one
@@ -290,7 +290,7 @@ func (t *tracing) kill() error {
 	return unix.Kill(t.victim, unix.SIGKILL)
 }
 
-// chosen tells whether a call on a path is a point, and gives the path's stable name.
+// chosen reports whether a call on a path is a point, and gives the path's stable name.
 func (t *tracing) chosen(c call, path string) (string, bool) {
 	if path == t.program.Output.Name() || path == "" {
 		return "", false

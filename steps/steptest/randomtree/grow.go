@@ -35,7 +35,7 @@ func (g *Grower) name() string {
 	return names[g.IntN(len(names))]
 }
 
-// Fill makes random entries in a folder.
+// Fill makes random entries in a directory.
 func (g *Grower) Fill(folder string, depth int) {
 	g.Helper()
 	for range 3 + g.IntN(7) {

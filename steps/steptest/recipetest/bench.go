@@ -13,10 +13,10 @@ import (
 	"github.com/gwe-project/gwe/engine/tasklog"
 )
 
-// Bench is a machine's gwe: a state folder and a catalog.
+// Bench is a machine's gwe: a state directory and a catalog.
 type Bench struct {
 	testing.TB
-	// State is the state folder.
+	// State is the state directory.
 	State   string
 	catalog step.Catalog
 	// said is the log of all runs.
@@ -26,7 +26,7 @@ type Bench struct {
 	once            sync.Once
 }
 
-// New makes a bench with a state folder of its own.
+// New makes a bench with a state directory of its own.
 func New(t testing.TB, catalog step.Catalog) *Bench {
 	t.Helper()
 	return &Bench{TB: t, State: filepath.Join(t.TempDir(), "state"), catalog: catalog, scratch: t.TempDir()}

@@ -9,8 +9,8 @@ import (
 	"github.com/gwe-project/gwe/engine/journal"
 )
 
-// WantNothingHidden fails the test where a folder has a hidden name of gwe's, but for those that the undo of
-// a run needs which can still be rolled back.
+// WantNothingHidden fails the test where a directory has a hidden name of gwe's, but for those that the undo
+// of a run needs which can still be rolled back.
 func (b *Bench) WantNothingHidden(folder string) {
 	b.Helper()
 	names, _ := filepath.Glob(filepath.Join(folder, durable.Prefix+"*"))

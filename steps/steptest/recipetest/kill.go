@@ -18,7 +18,7 @@ import (
 )
 
 // Kill runs the recipe in a gwe of its own, which SIGKILL ends when it is about to write the record of that
-// number, or, with behind, when it has just written it. It tells whether the run came that far, and whether
+// number, or, with behind, when it has just written it. It reports whether the run came that far, and whether
 // it committed.
 func (b *Bench) Kill(record int, behind bool, file string, inputs map[string]string) (died, committed bool) {
 	b.Helper()
@@ -111,7 +111,7 @@ func (b *Bench) killedAfter(span time.Duration, arguments ...string) bool {
 	return b.gwe(ctx, nil, arguments...).killed
 }
 
-// KillWhen runs the recipe and kills gwe once something has come about. It tells whether that came in time.
+// KillWhen runs the recipe and kills gwe once something has come about. It reports whether that came in time.
 func (b *Bench) KillWhen(reached func() bool, file string, inputs map[string]string) (died bool) {
 	b.Helper()
 	ctx, cancel := context.WithCancel(b.Context())

@@ -55,7 +55,7 @@ func (b *builder) folders() {
 	}
 }
 
-// local are the folders for what does not come with the system: a test may add to them.
+// local are the directories for what does not come with the system: a test may add to them.
 var local = []string{"/usr/local/bin", "/usr/local/sbin", "/usr/local/lib", "/usr/local/share", "/usr/local/etc"}
 
 // system shows the programs and libraries of the real machine.
@@ -68,8 +68,8 @@ func (b *builder) system() {
 	}
 }
 
-// opened makes the list of the folders that are the test's own, though what the real machine has in them is
-// shown: local, and those that hold a path of the fixture. Taken are these paths themselves.
+// opened makes the list of the directories that are the test's own, though what the real machine has in them
+// is shown: local, and those that hold a path of the fixture. Taken are these paths themselves.
 func (b *builder) opened(paths []string) {
 	b.open, b.taken = map[string]bool{}, map[string]bool{}
 	for _, path := range local {
@@ -89,7 +89,7 @@ func (b *builder) openAbove(path string) {
 	}
 }
 
-// resolved is a path of the real machine without links in its folders, as far as they are there: /bin is
+// resolved is a path of the real machine without links in its directories, as far as they are there: /bin is
 // /usr/bin.
 func resolved(path string) string {
 	folder, name := filepath.Split(path)
@@ -141,8 +141,8 @@ func (b *builder) devices() {
 	b.mounted = append(b.mounted, "/dev")
 }
 
-// show gives the new root what the real one has at a path: a link as it is, a file or folder read-only, an
-// open folder as one of the test's own with all that is in it.
+// show gives the new root what the real one has at a path: a link as it is, a file or directory read-only, an
+// open directory as one of the test's own with all that is in it.
 func (b *builder) show(path string) {
 	info, err := os.Lstat(path)
 	if b.err != nil || err != nil || b.taken[path] {

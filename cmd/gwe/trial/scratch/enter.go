@@ -18,14 +18,14 @@ const mounts = Folder + "/mounts"
 
 // Layout says how a scratch machine is made.
 type Layout struct {
-	// Root is an empty folder of the real machine. The new root is mounted over it; or is it, where Keep is
-	// true, and then stays to be looked at.
+	// Root is an empty directory of the real machine. The new root is mounted over it; or is it, where Keep
+	// is true, and then stays to be looked at.
 	Root string `json:"root"`
 	Keep bool   `json:"keep,omitempty"`
-	// Shown are real folders, by the path from the new root at which they are seen, read-only.
+	// Shown are real directories, by the path from the new root at which they are seen, read-only.
 	Shown map[string]string `json:"shown"`
 	// Own are paths, from the new root, that the test itself makes: nothing of the real machine is shown
-	// there, and the folders around them can be written.
+	// there, and the directories around them can be written.
 	Own []string `json:"own"`
 	// Mounts are paths, from the new root, of the test's own directories on which something is mounted: each
 	// on itself.
@@ -75,7 +75,7 @@ func Enter(layout Layout) error {
 	return become(layout.Root)
 }
 
-// become makes a folder the root, and lets go of the old one: see pivot_root(2).
+// become makes a directory the root, and lets go of the old one: see pivot_root(2).
 func become(root string) error {
 	if err := unix.Chdir(root); err != nil {
 		return cannot("enter the root", err)
