@@ -35,8 +35,8 @@ finally:
 outputs: { where: "${{ inputs.dir }}/bin/gwe" }
 `
 
-// versions are gwes that were really built: "1" and "2" die where a test says so, and "3" writes journals of
-// a newer format.
+// versions are gwes that were really built: "1" and "2" die where a test says so, "3" writes journals of
+// a newer format, and "4" undo data of a newer version for each step type.
 type versions struct{ folder string }
 
 func buildVersions(t *testing.T) versions {
@@ -47,7 +47,7 @@ func buildVersions(t *testing.T) versions {
 	mortal := built.overlay(t, root, "cmd/gwe/main.go", "Release: release}", "Release: release, Journals: recipetest.Mortal}",
 		`"github.com/gwe-project/gwe/steps"`, `"github.com/gwe-project/gwe/steps"`+"\n"+`"github.com/gwe-project/gwe/steps/steptest/recipetest"`)
 	newer := built.overlay(t, root, "engine/journal/record.go", "const Format = 2", "const Format = 3")
-	undo := built.overlay(t, root, "engine/step/about.go", "max(a.UndoData, 1)", "max(a.UndoData, 2)")
+	undo := built.overlay(t, root, "engine/step/about.go", "max(a.UndoData, 1)", "max(a.UndoData, 1) + 1")
 	for version, overlay := range map[string]string{"1": mortal, "2": mortal, "3": newer, "4": undo} {
 		build := exec.Command("go", "build", "-trimpath", "-overlay", overlay, "-ldflags", "-X main.release="+version+".0.0", "-o", built.gwe(version), "./cmd/gwe")
 		build.Dir = root
@@ -290,13 +290,13 @@ func TestHandOver(t *testing.T) {
 	t.Run("a gwe that writes undo data which the old one does not know", func(t *testing.T) {
 		t.Parallel()
 		m := built.machine(t, "1")
-		m.run(nil, m.update(m.gwe("4"))...).said(t, 3, "reads undo data of copy up to version 1, and this gwe writes version 2", "hand-over-refused")
+		m.run(nil, m.update(m.gwe("4"))...).said(t, 3, "reads undo data of copy up to version 2, and this gwe writes version 3", "hand-over-refused")
 		m.is(false)
 	})
 	t.Run("a gwe that does not know the undo data of the old one", func(t *testing.T) {
 		t.Parallel()
 		m := built.machine(t, "4")
-		m.run(nil, m.update(m.gwe("1"))...).said(t, 3, "has version 2, and this gwe reads up to version 1", "hand-over-refused")
+		m.run(nil, m.update(m.gwe("1"))...).said(t, 3, "has version 3, and this gwe reads up to version 2", "hand-over-refused")
 		m.is(false)
 	})
 	t.Run("the new gwe is killed", func(t *testing.T) {
