@@ -45,7 +45,13 @@ const attributesMaximum = 512 << 10
 
 // tarAttribute is how GNU tar --xattrs, star and bsdtar name an extended attribute in a record; "=" ends a
 // record's name.
-var tarAttribute = strings.NewReplacer("%", "%25", "=", "%3D")
+var (
+	tarAttribute     = strings.NewReplacer("%", "%25", "=", "%3D")
+	tarAttributeName = strings.NewReplacer("%3D", "=", "%25", "%")
+)
+
+// attributeRecord begins the name of such a record.
+const attributeRecord = "SCHILY.xattr."
 
 // attributes adds the extended attributes of an open file or directory to its header.
 func (t *tree) attributes(header *tar.Header, name string, file *os.File) error {
@@ -100,7 +106,7 @@ func (t *tree) attributesBy(header *tar.Header, name string, entry xattr.Place) 
 		if header.PAXRecords == nil {
 			header.PAXRecords, header.Format = map[string]string{}, tar.FormatPAX
 		}
-		header.PAXRecords["SCHILY.xattr."+tarAttribute.Replace(attribute)] = string(value)
+		header.PAXRecords[attributeRecord+tarAttribute.Replace(attribute)] = string(value)
 	}
 	return nil
 }

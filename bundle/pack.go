@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -43,9 +44,14 @@ type PackOptions struct {
 	// Unsigned writes the compressed tar alone, for a signature in a file of its own, which Sign makes. No
 	// key is wanted then.
 	Unsigned bool
+	// SignedAt is the date of the signatures, as in SignOptions; zero is now.
+	SignedAt time.Time
 	// EncryptFor are files with public keys. Each of them can decrypt the package; none means that it is not
 	// encrypted.
 	EncryptFor []string
+	// NoIndex leaves the index out. Packages that are compressed with gzip, encrypted or unsigned never have
+	// one.
+	NoIndex bool
 	// Progress, which may be nil, is told how many bytes of the files are packed, of how many.
 	Progress func(current, total int64)
 	// PlainFiles leaves extended attributes out: capabilities, IMA signatures and those of users.
@@ -63,9 +69,13 @@ const packedWindow = 4 << 20
 // when it is complete and on the disk; nothing is left of one that failed. An older package of that name is
 // replaced.
 //
+// A package that is compressed with zstd and signed, but not encrypted, has an index: its tar is cut into
+// independent frames, and what they hold is listed and signed, in the package and in a file beside it,
+// whose name ends in IndexSuffix.
+//
 // The same tree gives the same tar, byte by byte: entries sorted by name, numeric owners without names,
-// modes, modification times to the nanosecond, links, the extended attributes that PortableAttribute reports,
-// and nothing else of the file system (no access control lists, no labels, no access times).
+// modes, modification times to the nanosecond, links, the extended attributes that PortableAttribute
+// reports, and nothing else of the file system (no access control lists, no labels, no access times).
 func Pack(ctx context.Context, options PackOptions) (path string, err error) {
 	folder, name, err := options.place()
 	if err != nil {
@@ -73,7 +83,7 @@ func Pack(ctx context.Context, options PackOptions) (path string, err error) {
 	}
 	var seal *sealer
 	if !options.Unsigned {
-		if seal, err = newSealer(SignOptions{Key: options.SigningKey, Passphrase: options.Passphrase}, options.EncryptFor); err != nil {
+		if seal, err = newSealer(SignOptions{Key: options.SigningKey, Passphrase: options.Passphrase, SignedAt: options.SignedAt}, options.EncryptFor); err != nil {
 			return "", err
 		}
 	}
@@ -104,7 +114,13 @@ func Pack(ctx context.Context, options PackOptions) (path string, err error) {
 		}
 	}()
 	buffered := bufio.NewWriterSize(file, blockSize)
-	if err := options.write(buffered, seal, tree); err != nil {
+	var message []byte
+	if options.isIndexed() {
+		message, err = options.writeIndexed(buffered, seal, tree, filepath.Dir(path))
+	} else {
+		err = options.write(buffered, seal, tree)
+	}
+	if err != nil {
 		if fault.As(err) == nil {
 			err = fault.New(fault.Failed, "pack-output", "cannot write %s", path).WithCause(err)
 		}
@@ -113,8 +129,16 @@ func Pack(ctx context.Context, options PackOptions) (path string, err error) {
 	if err := errors.Join(buffered.Flush(), file.Chmod(0o644), file.Sync()); err != nil {
 		return "", fault.New(fault.Failed, "pack-output", "cannot write %s", path).WithCause(err)
 	}
+	if err := removeIndexBeside(path); err != nil {
+		return "", err
+	}
 	if err := durable.Rename(file.Name(), path); err != nil {
 		return "", err
+	}
+	if message != nil {
+		if err := writeIndexBeside(path, message); err != nil {
+			return path, err
+		}
 	}
 	if options.Warn != nil {
 		for _, line := range tree.warnings() {

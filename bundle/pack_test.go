@@ -383,7 +383,7 @@ func TestPackReplacesAnOlderPackage(t *testing.T) {
 	if have != path || last != sum || sum == 0 {
 		t.Errorf("%s, %d of %d", have, last, sum)
 	}
-	if left, _ := os.ReadDir(output); len(left) != 1 {
+	if left, _ := os.ReadDir(output); len(left) != 2 { // the package and its index
 		t.Errorf("%d files are left", len(left))
 	}
 	if _, _, err := open(t, path, Policy{Keyring: gpg(t).keyring(t, "ed")}); err != nil {

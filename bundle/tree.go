@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/gwe-project/gwe/bundle/index"
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
 )
@@ -32,6 +33,10 @@ type tree struct {
 	buffer         []byte
 	// firsts are the names of files that have several, by identity.
 	firsts map[identity]string
+	// frames cuts the tar into frames, and entries collects the index. frames is nil in a package without an
+	// index.
+	frames  *frameWriter
+	entries index.Builder
 }
 
 type identity struct{ device, inode uint64 }
@@ -170,7 +175,7 @@ func (t *tree) entry(w *tar.Writer, name string, info fs.FileInfo) error {
 		if err := t.attributesOfLink(header, name); err != nil {
 			return err
 		}
-		return t.put(w, header)
+		return t.whole(w, header)
 	case 0:
 		return t.file(w, name, header, info)
 	}
@@ -207,10 +212,27 @@ func (t *tree) directory(w *tar.Writer, name string, header *tar.Header, seen fs
 	if err := t.attributes(header, name, file); err != nil {
 		return err
 	}
-	return t.put(w, header)
+	return t.whole(w, header)
+}
+
+// whole writes an entry that has no content.
+func (t *tree) whole(w *tar.Writer, header *tar.Header) error {
+	if err := t.put(w, header); err != nil {
+		return err
+	}
+	if t.frames != nil {
+		t.entries.Add(indexEntry(header))
+	}
+	return nil
 }
 
 func (t *tree) put(w *tar.Writer, header *tar.Header) error {
+	if t.frames != nil {
+		// The padding of the entry before belongs to its frame.
+		if err := errors.Join(w.Flush(), t.frames.entry(header.Size)); err != nil {
+			return err
+		}
+	}
 	if err := w.WriteHeader(header); err != nil {
 		if errors.Is(err, tar.ErrHeader) {
 			return refuse("pack-name", "%q cannot be packed", header.Name).WithCause(err)
@@ -241,7 +263,7 @@ func (t *tree) file(w *tar.Writer, name string, header *tar.Header, seen fs.File
 		if first, found := t.firsts[self]; found {
 			header.Typeflag, header.Linkname = tar.TypeLink, first
 			t.advance(info.Size())
-			return t.put(w, header)
+			return t.whole(w, header)
 		}
 		t.firsts[self] = header.Name
 	}
@@ -252,7 +274,14 @@ func (t *tree) file(w *tar.Writer, name string, header *tar.Header, seen fs.File
 	if err := t.put(w, header); err != nil {
 		return err
 	}
-	if err := t.content(w, name, file, info.Size()); err != nil {
+	if t.frames == nil {
+		err = t.content(w, name, file, info.Size())
+	} else {
+		err = t.indexFile(header, func(also io.Writer) error {
+			return t.content(io.MultiWriter(w, also), name, file, info.Size())
+		})
+	}
+	if err != nil {
 		return err
 	}
 	if after, err := file.Stat(); err != nil || !unchanged(info, after) {

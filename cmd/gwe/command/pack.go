@@ -23,6 +23,10 @@ refused. Modes, owners, times, links and extended attributes are kept, file capa
 control lists are not, and gwe warns of them. The package's path is printed last, on standard output. It appears when it is complete; nothing is left of one
 that failed.
 
+A package that is compressed with zstd and not encrypted gets an index: it lists what the package holds, is signed by the same
+key, and lies in the package and beside it, as a file that ends in .index. With it a device reads or fetches of an update only
+what it does not have. --no-index leaves it out, for a package that is a little smaller.
+
 The signing key is a file with a secret key: one that ` + "`gwe keys new`" + ` made, or what ` + "`gpg --export-secret-keys`" + ` writes, mode
 0600. Its passphrase is asked for on a terminal, or read from a file or descriptor.
 
@@ -42,6 +46,7 @@ example:
 			compression := flags.String("compression", "zstd", "`form`: zstd, or gzip for old devices and old tools")
 			accepts(flags, "compression", "zstd", "gzip")
 			flags.BoolVar(&options.PlainFiles, "no-xattrs", false, "leave extended attributes out: capabilities, IMA signatures, those of users")
+			flags.BoolVar(&options.NoIndex, "no-index", false, "write no index: each device then reads the whole package")
 			flags.IntVar(&options.Level, "level", 0, "compression `level`, 1 to 22 for zstd and 1 to 9 for gzip")
 			return func(ctx context.Context, console *console, operands []string) error {
 				if len(operands) != 1 {

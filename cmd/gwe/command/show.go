@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/gwe-project/gwe/bundle"
 	"github.com/gwe-project/gwe/engine"
 	"github.com/gwe-project/gwe/engine/value"
 )
@@ -21,18 +22,32 @@ import (
 func showCommand() command {
 	return command{
 		name:     "show",
-		operands: "[RUN]",
+		operands: "[RUN | PACKAGE]",
 		offers:   runOffers(nil),
-		summary:  "show what the journal tells of a run",
+		summary:  "show what the journal tells of a run, or what a package holds",
 		help: `
 Inputs, steps with their outputs, errors, and what is still kept for an undo, with its size on the disk. Without RUN it is
 the newest one.
 
+Of a package that has an index, gwe lists what it holds, and with --base what an update from that release would link, write and
+fetch. Only the index is read and verified, not the package: gwe verify reads all of it.
+
 example:
   gwe show
-  gwe show 20260131-093015.120 --output json`,
-		setUp: func(*pflag.FlagSet) action {
-			return func(_ context.Context, console *console, operands []string) error {
+  gwe show 20260131-093015.120 --output json
+  gwe show ./firmware-2.tar.zst.gpg --keyring keys --base /opt/firmware/current`,
+		setUp: func(flags *pflag.FlagSet) action {
+			var policy bundle.Policy
+			flags.StringVar(&policy.Keyring, "keyring", defaultKeyring, "`directory` of trusted public keys, for a package")
+			flags.StringArrayVar(&policy.SignedBy, "signed-by", nil, "`fingerprint` of a key whose signature counts, for a package; may be repeated")
+			base := flags.String("base", "", "`release` from which the package would update")
+			return func(ctx context.Context, console *console, operands []string) error {
+				if len(operands) == 1 && isPackage(operands[0]) {
+					return showPackage(ctx, console, operands[0], policy, *base)
+				}
+				if *base != "" {
+					return usagef("--base goes with a PACKAGE")
+				}
 				state, run, err := oneRun(console, operands)
 				if err != nil {
 					return err

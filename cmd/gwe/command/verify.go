@@ -2,7 +2,6 @@ package command
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -23,14 +22,18 @@ func verifyCommand() command {
 		summary:  "tell whether a package's signature is to be trusted",
 		help: `
 The whole package is read, as an installation would read it, and nothing is unpacked. Trusted are the keys in the
-keyring, a folder of public keys or a GnuPG home; with --signed-by, only those named. The exit code is 6 where the
+keyring, a directory of public keys or a GnuPG home; with --signed-by, only those named. The exit code is 6 where the
 package is unsigned, signed by a stranger, or by a key that has expired or was revoked, or was changed or cut short.
+
+If the package has an index, the package is read once more, and gwe proves that both describe the same tree. Then it tells what the
+package holds, and with --base what an update from that release would link, write and fetch.
 
 A key that does not expire needs no clock. With --clock untrusted this machine's clock decides nothing: a key that
 expires counts where it was alive on the day that the signature names. See docs/packages.md for what that costs.
 
 example:
   gwe verify firmware-2.tar.zst.gpg --keyring keys
+  gwe verify firmware-2.tar.zst.gpg --keyring keys --base /opt/firmware/current
   gwe verify firmware-2.tar.gz --signature firmware-2.tar.gz.sig --keyring ~/.gnupg`,
 		setUp: func(flags *pflag.FlagSet) action {
 			var policy bundle.Policy
@@ -39,6 +42,7 @@ example:
 			flags.StringArrayVar(&policy.SignedBy, "signed-by", nil, "`fingerprint` of a key whose signature counts; may be repeated")
 			flags.StringVar(&policy.Signature, "signature", "", "`file` with a detached signature")
 			flags.StringVar(&policy.DecryptKey, "decrypt-key", "", "`file` with the secret key of an encrypted package")
+			base := flags.String("base", "", "`release` from which the package would update")
 			clock := flags.String("clock", string(bundle.ClockTrusted), "whether this machine's clock decides that a key has expired: trusted or `untrusted`")
 			accepts(flags, "clock", "trusted", "untrusted")
 			passphrase.declare(flags)
@@ -50,13 +54,13 @@ example:
 				if policy.Clock != bundle.ClockTrusted && policy.Clock != bundle.ClockUntrusted {
 					return usagef("--clock is trusted or untrusted, not %q", *clock)
 				}
-				return verify(ctx, console, operands[0], policy, passphrase)
+				return verify(ctx, console, operands[0], policy, passphrase, *base)
 			}
 		},
 	}
 }
 
-func verify(ctx context.Context, console *console, path string, policy bundle.Policy, passphrase passphraseFlags) error {
+func verify(ctx context.Context, console *console, path string, policy bundle.Policy, passphrase passphraseFlags, base string) error {
 	var err error
 	if policy.Passphrase, err = passphrase.given(ctx); err != nil {
 		return err
@@ -78,32 +82,62 @@ func verify(ctx context.Context, console *console, path string, policy bundle.Po
 	var warnings []string
 	policy.Warn = func(text string) { warnings = append(warnings, text) }
 	var verified *bundle.Verified
+	var held *contents
 	err = onTerminal(console, "verify", "Verify "+path, func(log *tasklog.Task) (err error) {
-		verified, err = opened.Verify(ctx, policy, func(current, total int64) { log.Progress(current, total, "bytes") })
+		progress := func(current, total int64) { log.Progress(current, total, "bytes") }
+		if verified, err = opened.Verify(ctx, policy, progress); err != nil {
+			return err
+		}
+		policy.Warn = nil
+		held, err = proveIndex(ctx, opened, verified, policy, base, progress)
 		return err
 	})
 	warn(console, warnings...)
 	if err != nil {
 		return err
 	}
-	return showVerified(console, verified)
+	return showVerified(console, verified, held)
 }
 
-func showVerified(console *console, verified *bundle.Verified) error {
+// proveIndex makes sure that a package and its index describe the same tree, and tells what it holds; nil
+// is a package without an index.
+func proveIndex(ctx context.Context, opened *bundle.Package, verified *bundle.Verified, policy bundle.Policy, base string, progress func(current, total int64)) (*contents, error) {
+	indexed, err := opened.Indexed(ctx, policy)
+	if err != nil {
+		return nil, err
+	}
+	if indexed == nil {
+		if base != "" {
+			return nil, noIndex(verified.Name)
+		}
+		return nil, nil
+	}
+	defer indexed.Close()
+	if err := indexed.Prove(ctx, verified, progress); err != nil {
+		return nil, err
+	}
+	return contentsOf(ctx, indexed, base)
+}
+
+func showVerified(console *console, verified *bundle.Verified, held *contents) error {
 	signer := verified.Signer
 	signed := signer.SignedAt.UTC().Format(time.RFC3339)
 	if console.global.output == "json" {
-		encoder := json.NewEncoder(console.stdout)
-		encoder.SetEscapeHTML(false)
-		encoder.SetIndent("", "  ")
-		return encoder.Encode(map[string]any{
+		told := map[string]any{
 			"name": verified.Name, "size": verified.Size(), "signer": signer.Fingerprint,
 			"signer_name": signer.UserID, "signed_at": signed,
-		})
+		}
+		if held != nil {
+			told["index"] = held
+		}
+		return writeJSON(console.stdout, told)
 	}
 	_, err := fmt.Fprintf(console.stdout, "%s: the signature is good\n  signed by  %s\n             %s\n  signed on  %s\n  size       %s\n",
 		verified.Name, printable(signer.UserID), signer.Fingerprint, signed, sizeText(verified.Size()))
-	return err
+	if err != nil || held == nil {
+		return err
+	}
+	return held.show(console.stdout)
 }
 
 // warn tells what a person should know although the work goes on.

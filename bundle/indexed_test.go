@@ -1,0 +1,251 @@
+package bundle
+
+import (
+	"bytes"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/gwe-project/gwe/bundle/index"
+)
+
+// proven opens a package, verifies it, and proves its index.
+func proven(t testing.TB, path string, policy Policy) (*Indexed, error) {
+	t.Helper()
+	opened, err := Open(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { opened.Close() })
+	verified, err := opened.Verify(t.Context(), policy, nil)
+	if err != nil {
+		return nil, err
+	}
+	found, err := opened.Indexed(t.Context(), policy)
+	if err != nil || found == nil {
+		return found, err
+	}
+	t.Cleanup(found.Close)
+	return found, found.Prove(t.Context(), verified, nil)
+}
+
+// noise is a content that does not compress.
+func noise(seed uint64, length int) []byte {
+	source, content := rand.New(rand.NewPCG(seed, 1)), make([]byte, length)
+	for i := range content {
+		content[i] = byte(source.Uint32())
+	}
+	return content
+}
+
+func TestIndexedPackage(t *testing.T) {
+	home := gpg(t)
+	folder := firmware(t)
+	write(t, filepath.Join(folder, "large"), noise(1, 9<<20), 0o644)
+	path := pack(t, PackOptions{Folder: folder})
+	policy := Policy{Keyring: home.keyring(t, "ed")}
+	found, err := proven(t, path, policy)
+	if err != nil || found == nil {
+		t.Fatal(found, err)
+	}
+	if found.Name != "fw-1" || found.Product != "fw" || found.Version != "1" {
+		t.Errorf("name %q, product %q, version %q", found.Name, found.Product, found.Version)
+	}
+	held := found.Holds()
+	if held.Directories != 4 || held.Files != 7 || held.Links != 3 {
+		t.Errorf("%+v", held)
+	}
+	// Every file, read by its frames alone, is what it is on the disk.
+	for e := range found.Entries() {
+		if e.Kind != index.File {
+			continue
+		}
+		var have []byte
+		first, end := found.Holding(e.At, e.Size)
+		for i := first; i < end; i++ {
+			content, err := found.ReadFrame(i)
+			if err != nil {
+				t.Fatal(err)
+			}
+			one := found.Frames[i]
+			have = append(have, content[max(0, e.At-one.At):min(one.Size, e.At+e.Size-one.At)]...)
+		}
+		want, err := os.ReadFile(filepath.Join(folder, e.Path))
+		if err != nil || !bytes.Equal(have, want) {
+			t.Errorf("%q: %d bytes, want %d (%v)", e.Path, len(have), len(want), err)
+		}
+	}
+	beside, err := os.ReadFile(path + IndexSuffix)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(home.must(t, beside, "--decrypt")[:len(index.Tag)], []byte(index.Tag)) {
+		t.Error("gpg reads another index")
+	}
+	// The real programs read the package, and zstd finds nothing wrong in it.
+	plain := filepath.Join(t.TempDir(), "p.tar.zst")
+	write(t, plain, home.must(t, nil, "--decrypt", path), 0o644)
+	for _, command := range [][]string{{"zstd", "-tq", plain}, {"tar", "-C", t.TempDir(), "-xf", plain}, {"tar", "--compare", "-C", filepath.Dir(folder), "-f", plain}} {
+		if output, err := exec.Command(command[0], command[1:]...).CombinedOutput(); err != nil {
+			t.Errorf("%v: %v\n%s", command, err, output)
+		}
+	}
+}
+
+func TestSameTreeSameFrames(t *testing.T) {
+	folder := firmware(t)
+	write(t, filepath.Join(folder, "large"), noise(1, 9<<20), 0o644)
+	policy := Policy{Keyring: gpg(t).keyring(t, "ed")}
+	one, err := proven(t, pack(t, PackOptions{Folder: folder}), policy)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := proven(t, pack(t, PackOptions{Folder: folder}), policy)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if one.Sum != other.Sum || one.Tree != other.Tree {
+		t.Error("the same tree gave different frames")
+	}
+}
+
+// TestInsertionMovesNoLaterCut: what an insertion near the start of a large file changes is one part.
+func TestInsertionMovesNoLaterCut(t *testing.T) {
+	folder := filepath.Join(t.TempDir(), "fw-1")
+	if err := os.Mkdir(folder, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	content := noise(1, 24<<20)
+	write(t, filepath.Join(folder, "image"), content, 0o644)
+	write(t, filepath.Join(folder, "small"), []byte("small"), 0o644)
+	policy := Policy{Keyring: gpg(t).keyring(t, "ed")}
+	path := pack(t, PackOptions{Folder: folder})
+	found, err := proven(t, path, policy)
+	if err != nil {
+		t.Fatal(err)
+	}
+	same, err := found.Against(t.Context(), folder)
+	if err != nil || same.Linked != 2 || same.Written != 0 || same.Fetched != found.Message || same.Frames != 0 {
+		t.Errorf("against itself: %+v %v", same, err)
+	}
+	inserted := append(append(bytes.Clone(content[:100]), "inserted"...), content[100:]...)
+	write(t, filepath.Join(folder, "image"), inserted, 0o644)
+	changed, err := found.Against(t.Context(), folder)
+	if err != nil || changed.Linked != 1 || changed.Written != 1 || changed.Frames == 0 || changed.Frames > 3 || changed.Fetched > 10<<20 {
+		t.Errorf("after an insertion: %+v of %d frames, %v", changed, len(found.Frames), err)
+	}
+	nothing, err := found.Against(t.Context(), t.TempDir())
+	if err != nil || nothing.Written != 2 || nothing.Fetched < 24<<20 {
+		t.Errorf("against an empty directory: %+v %v", nothing, err)
+	}
+	_, err = found.Against(t.Context(), filepath.Join(folder, "none"))
+	wantCode(t, err, "release-unreadable")
+}
+
+func TestWithoutIndex(t *testing.T) {
+	home := gpg(t)
+	folder := firmware(t)
+	device := filepath.Join(t.TempDir(), "device.asc")
+	write(t, device, home.must(t, nil, "--export", "--armor", home.keys["rsa"]), 0o644)
+	policy := Policy{Keyring: home.keyring(t, "ed"), DecryptKey: home.secret(t, "rsa")}
+	for name, options := range map[string]PackOptions{
+		"asked for": {NoIndex: true}, "gzip": {Compression: Gzip}, "encrypted": {EncryptFor: []string{device}},
+	} {
+		options.Folder = folder
+		path := pack(t, options)
+		if found, err := proven(t, path, policy); err != nil || found != nil {
+			t.Errorf("%s: %v %v", name, found, err)
+		}
+		if _, err := os.Stat(path + IndexSuffix); err == nil {
+			t.Errorf("%s: an index lies beside it", name)
+		}
+	}
+}
+
+func TestIndexBeside(t *testing.T) {
+	home := gpg(t)
+	folder := firmware(t)
+	policy := Policy{Keyring: home.keyring(t, "ed")}
+	path := pack(t, PackOptions{Folder: folder, SignedAt: time.Now().Add(time.Hour)})
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	good, err := os.ReadFile(path + IndexSuffix)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body := home.must(t, good, "--decrypt")
+	write(t, filepath.Join(folder, "zero"), []byte("another"), 0o644)
+	another, err := os.ReadFile(pack(t, PackOptions{Folder: folder, SignedAt: time.Now().Add(2 * time.Hour)}) + IndexSuffix)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sign := func(content []byte, more ...string) []byte {
+		return home.must(t, content, append(more, "--compress-algo", "none", "--sign")...)
+	}
+	for name, test := range map[string]struct {
+		beside []byte
+		code   string
+	}{
+		"the same":          {good, ""},
+		"another package's": {another, "index-other-package"},
+		"older":             {sign(body, "-u", home.keys["ed"]), "index-older"},
+		"of a stranger":     {sign(body, "-u", home.keys["stranger"]), "index-signer-unknown"},
+		"changed":           {func() []byte { b := bytes.Clone(good); b[len(b)/2] ^= 1; return b }(), "index-signature-bad"},
+		"cut short":         {good[:len(good)-1], "index-signature-bad"},
+		"followed by more":  {append(bytes.Clone(good), 0), "index-signature-bad"},
+		"empty":             {nil, "index-signature-bad"},
+		"not signed":        {body, "index-signature-bad"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			write(t, path, whole, 0o644)
+			write(t, path+IndexSuffix, test.beside, 0o644)
+			_, err := proven(t, path, policy)
+			if test.code == "" && err == nil {
+				return
+			}
+			wantCode(t, err, test.code)
+		})
+	}
+	if err := os.Remove(path + IndexSuffix); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := proven(t, path, policy); err != nil {
+		t.Error("without an index beside it: ", err)
+	}
+}
+
+// TestSegments reads a content in parts, as it is in packages of more than 4 GiB, whose parts here are
+// shorter.
+func TestSegments(t *testing.T) {
+	content := noise(1, 5<<20)
+	message := []byte{0xc0 | byte(tagLiteral)}
+	rest := append([]byte{'b', 0, 0, 0, 0, 0}, content...)
+	for len(rest) > 1<<20 {
+		message = append(append(message, 0xe0|20), rest[:1<<20]...)
+		rest = rest[1<<20:]
+	}
+	message = append(append(message, 255, 0, byte(len(rest)>>16), byte(len(rest)>>8), byte(len(rest))), rest...)
+	found, err := literalIn(bytes.NewReader(message), int64(len(message)))
+	if err != nil || found.size != int64(len(content)) || len(found.starts) < 5 {
+		t.Fatal(found, err)
+	}
+	for _, at := range []int{0, 1<<20 - 7, 1<<20 - 6, 1<<20 - 5, 2<<20 - 100, 4<<20 + 7, len(content) - 1000} {
+		have := make([]byte, 1000)
+		if n, err := found.ReadAt(have, int64(at)); err != nil || !bytes.Equal(have[:n], content[at:at+1000]) {
+			t.Errorf("at %d: %d bytes, %v", at, n, err)
+		}
+	}
+	for length := range len(message) {
+		if length > 100 && length < len(message)-100 && length%(1<<20) > 20 {
+			continue
+		}
+		if _, err := literalIn(bytes.NewReader(message[:length]), int64(length)); err == nil {
+			t.Fatalf("cut after %d of %d bytes it is accepted", length, len(message))
+		}
+	}
+}
