@@ -93,7 +93,7 @@ func (c *checker) path(e Entry) *fault.Fault {
 	if why := badPath(e.Path); why != "" {
 		return outside(e, why)
 	}
-	if !before(c.last, e.Path) {
+	if !Before(c.last, e.Path) {
 		return outside(e, "it is there twice, or comes before %q", c.last)
 	}
 	above := ""
@@ -109,9 +109,9 @@ func (c *checker) path(e Entry) *fault.Fault {
 	return nil
 }
 
-// before reports whether a path comes before another in the order of an index: name by name, each directory
+// Before reports whether a path comes before another in the order of an index: name by name, each directory
 // followed by what lies in it.
-func before(one, other string) bool {
+func Before(one, other string) bool {
 	for i := range min(len(one), len(other)) {
 		a, b := one[i], other[i]
 		if a == b {

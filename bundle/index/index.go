@@ -23,7 +23,7 @@ const (
 	FrameMaximum = 8 << 20
 	// NameMaximum is the most bytes of the package's name, product and version.
 	NameMaximum = 200
-	// PathMaximum is the most bytes of a path or of a link's target, PartMaximum of a name in a path, and
+	// PathMaximum is the most bytes of a path or of a link's target, PartMaximum those of a name in a path.
 	// DepthMaximum is the most names in a path.
 	PathMaximum  = 4095
 	PartMaximum  = 255
@@ -44,10 +44,10 @@ type Digest = [sha256.Size]byte
 
 // Index describes a package.
 type Index struct {
-	// Name is the package's one top-level directory; Product and Version are what it is a version of, "" where
-	// the packer does not know.
+	// Name is the package's one top-level directory. Product and Version tell what it is a version
+	// of, "" where the packer does not know.
 	Name, Product, Version string
-	// Content is the length of the frames together, and Sum their SHA-256.
+	// Content is the length of the frames together, Sum their SHA-256.
 	Content int64
 	Sum     Digest
 	// Tar is the length of the tar that the frames decode to.

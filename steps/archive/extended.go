@@ -14,7 +14,10 @@ import (
 // name as %3D and %25.
 const extendedPrefix = "SCHILY.xattr."
 
-var extendedName = strings.NewReplacer("%3D", "=", "%25", "%")
+var (
+	extendedName   = strings.NewReplacer("%3D", "=", "%25", "%")
+	extendedRecord = strings.NewReplacer("%", "%25", "=", "%3D")
+)
 
 // restores reports whether an attribute is restored: those of users, and for root capabilities, signatures of
 // files and those of trusted programs. Labels are the policy's of this machine; access control lists are left

@@ -239,7 +239,7 @@ func (extractStep) Do(ctx context.Context, run *step.Run, arguments extractArgum
 	if err != nil {
 		return extractOutputs{}, err
 	}
-	release, err := j.make(ctx, run, m, pinned)
+	release, err := j.make(ctx, run, m, streamed{pinned})
 	if found := fault.As(err); found != nil && found.Code == "package-decrypt-key-wanted" {
 		err = found.WithHint("unpack it: that step verifies, decrypts and extracts an encrypted package in one pass")
 	}

@@ -136,7 +136,7 @@ func TestOnlyWhatWasVerified(t *testing.T) {
 			check(t, os.WriteFile(archive, flipped(content, len(content)-30), 0o644))
 			folder := to()
 			check(t, os.Mkdir(folder, 0o700))
-			source, done, err := open(t.Context(), pinned, lax())
+			source, done, err := streamed{pinned}.open(t.Context(), lax())
 			if err == nil {
 				defer done()
 				_, _, err = extractFrom(t.Context(), source, folder, lax())

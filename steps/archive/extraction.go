@@ -15,6 +15,7 @@ import (
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/made"
+	"github.com/gwe-project/gwe/steps/holdings"
 )
 
 // options are what an extraction is told.
@@ -35,6 +36,10 @@ type options struct {
 	shares *sharedList
 	// sums is where the digests of the files that were written are recorded; it may be nil.
 	sums *made.Sums
+	// held is what the running release is known to hold, and checks takes the CRCs of files; both are for an
+	// extraction by an index, and may be nil.
+	held   *holdings.Reader
+	checks *checks
 	// here is told after each piece of work, for the progress.
 	here func()
 }
@@ -82,6 +87,8 @@ type extraction struct {
 	doubts   int
 	buffer   []byte
 	other    []byte
+	// sum is the CRC of the file that was written last.
+	sum uint32
 }
 
 // blockSize is how much of a file is read, compared and written at a time.

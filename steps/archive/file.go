@@ -36,6 +36,9 @@ func (x *extraction) file(ctx context.Context, e entry, wanted attributes, conte
 			return err
 		}
 	}
+	if known, is := content.(*indexContent); is {
+		return x.indexedFile(ctx, e, wanted, above, known)
+	}
 	twin := x.twinOf(e, wanted)
 	if twin == nil {
 		return x.write(ctx, e, wanted, above, content)
@@ -105,6 +108,7 @@ func (x *extraction) fill(ctx context.Context, e entry, handle int, content io.R
 			x.here()
 		}
 	}
+	x.sum = sum
 	if err := x.sums.Add("", e.path(), sum); err != nil {
 		return err
 	}

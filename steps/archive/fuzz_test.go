@@ -74,7 +74,7 @@ func extractFile(path, staging string, wanted options) error {
 	if err != nil {
 		return err
 	}
-	source, done, err := open(context.Background(), pinned, wanted)
+	source, done, err := streamed{pinned}.open(context.Background(), wanted)
 	if err != nil {
 		return err
 	}

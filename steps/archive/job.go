@@ -34,7 +34,12 @@ type job struct {
 	// copies, include and exclude are patterns.
 	copies, include, exclude []string
 	strip                    int
+	// verifyBase says how the running release's files are known; "" is by their recorded identity.
+	verifyBase string
 }
+
+// verifyContent has each file of the running release read.
+const verifyContent = "content"
 
 // memo is what undo needs.
 type memo struct {

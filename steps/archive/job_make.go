@@ -8,20 +8,20 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/gwe-project/gwe/bundle"
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/made"
 	"github.com/gwe-project/gwe/engine/openat"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/tasklog"
 	"github.com/gwe-project/gwe/engine/value"
+	"github.com/gwe-project/gwe/steps/holdings"
 )
 
 // sharedName is the file in the frame's directory that lists the files shared with the running release.
 const sharedName = "linked"
 
 // make extracts the archive into the staging directory and gives it its name, once all of it is on the disk.
-func (j job) make(ctx context.Context, run *step.Run, m memo, source *bundle.Pinned) (unpacked, error) {
+func (j job) make(ctx context.Context, run *step.Run, m memo, source source) (unpacked, error) {
 	if m.Created {
 		if err := j.makeInto(run); err != nil {
 			return unpacked{}, explain(err, "cannot make the directory %s", j.folder)
@@ -55,7 +55,7 @@ func (j job) make(ctx context.Context, run *step.Run, m memo, source *bundle.Pin
 }
 
 // fillStaging is the second pass, into the staging directory.
-func (j job) fillStaging(ctx context.Context, run *step.Run, m memo, source *bundle.Pinned, dir *openat.Dir) (summary, error) {
+func (j job) fillStaging(ctx context.Context, run *step.Run, m memo, source source, dir *openat.Dir) (summary, error) {
 	task := run.Log.Begin("task", "Extract into "+j.folder)
 	filled, err := j.fill(ctx, run, task, m, source, dir)
 	if err != nil {
@@ -69,7 +69,7 @@ func (j job) fillStaging(ctx context.Context, run *step.Run, m memo, source *bun
 	return filled, nil
 }
 
-func (j job) fill(ctx context.Context, run *step.Run, task *tasklog.Task, m memo, source *bundle.Pinned, dir *openat.Dir) (summary, error) {
+func (j job) fill(ctx context.Context, run *step.Run, task *tasklog.Task, m memo, source source, dir *openat.Dir) (summary, error) {
 	copies, selected, err := j.patterns()
 	if err != nil {
 		return summary{}, err
@@ -86,21 +86,21 @@ func (j job) fill(ctx context.Context, run *step.Run, task *tasklog.Task, m memo
 	if beside != nil {
 		wanted.beside = beside.Descriptor()
 	}
-	filled, found, err := stream(ctx, run, source, dir, m.Staging, wanted)
+	filled, found, err := j.stream(ctx, run, m, source, dir, wanted)
 	if errors.Is(err, errLateCopies) {
 		task.Info(fmt.Sprintf("begin again: %s came after files that were linked already", copyList))
 		if err := durable.DiscardKnown(dir, m.Staging, isStaged(run)); err != nil {
 			return filled, err
 		}
 		wanted.copies = found
-		filled, _, err = stream(ctx, run, source, dir, m.Staging, wanted)
+		filled, _, err = j.stream(ctx, run, m, source, dir, wanted)
 	}
 	return filled, err
 }
 
 // stream runs the second pass once.
-func stream(ctx context.Context, run *step.Run, source *bundle.Pinned, dir *openat.Dir, name string, wanted options) (filled summary, found patterns, err error) {
-	staging, err := makeStaging(run, dir, name)
+func (j job) stream(ctx context.Context, run *step.Run, m memo, source source, dir *openat.Dir, wanted options) (filled summary, found patterns, err error) {
+	staging, err := makeStaging(run, dir, m.Staging)
 	if err != nil {
 		return summary{}, nil, err
 	}
@@ -113,7 +113,14 @@ func stream(ctx context.Context, run *step.Run, source *bundle.Pinned, dir *open
 	}
 	wanted.sums = made.CreateSums(run.Folder)
 	defer wanted.sums.Close()
-	archive, done, err := open(ctx, source, wanted)
+	byIndex, _ := source.(*indexed)
+	if byIndex != nil {
+		wanted.checks = newChecks(byIndex.Count())
+		held, done := j.heldBy(m, wanted.beside)
+		defer done()
+		wanted.held = held
+	}
+	archive, done, err := source.open(ctx, wanted)
 	if err != nil {
 		return summary{}, nil, err
 	}
@@ -127,34 +134,24 @@ func stream(ctx context.Context, run *step.Run, source *bundle.Pinned, dir *open
 	if err == nil {
 		err = wanted.sums.Close()
 	}
+	if err == nil && byIndex != nil && j.strip == 0 {
+		err = j.recordHoldings(ctx, m, byIndex, int(staging.Fd()), wanted.checks)
+	}
 	return filled, nil, err
 }
 
-// open tells by the first bytes what the archive is. A package is a tar, and no zip: its one directory comes
-// first.
-func open(ctx context.Context, source *bundle.Pinned, wanted options) (archive entries, done func(), err error) {
-	isZip, err := source.IsZip()
+// heldBy opens the record of what the running release holds; nil where there is none, or where the recipe
+// wants each file to be read.
+func (j job) heldBy(m memo, beside int) (*holdings.Reader, func()) {
+	if beside < 0 || j.verifyBase == verifyContent || j.strip > 0 {
+		return nil, func() {}
+	}
+	above, err := openat.Open(filepath.Dir(m.Beside))
 	if err != nil {
-		return nil, nil, err
+		return nil, func() {}
 	}
-	if isZip {
-		random, err := source.Random(ctx)
-		if err != nil {
-			return nil, nil, err
-		}
-		archive, err := entriesOfZip(random, source.Size())
-		return archive, func() {}, err
-	}
-	content, err := source.Content(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
-	plain, _, err := bundle.Decompress(content)
-	if err != nil {
-		_ = content.Close()
-		return nil, nil, source.Diagnose(err)
-	}
-	return entriesOfTar(plain, wanted.limit), func() { _, _ = plain.Close(), content.Close() }, nil
+	defer above.Close()
+	return holdings.Find(above, beside)
 }
 
 // openBeside opens the running release, where files can be linked from it: on the same file system. nil is
@@ -192,7 +189,7 @@ func limitOf(given *value.Size, size int64) int64 {
 }
 
 // progress tells how far the second pass is, not more often than a person could care for.
-func progress(task *tasklog.Task, source *bundle.Pinned) func() {
+func progress(task *tasklog.Task, source source) func() {
 	const grain = 256 << 10
 	last := int64(-grain)
 	return func() {

@@ -30,6 +30,12 @@ what clock: untrusted means, verify says. A package is one top-level
 folder. The folder gets its own name in into, or that name with -1, -2, ... where it is taken; current and failsafe are
 no names for a release. It has that name only when all of it is on the disk.
 
+With link-dest, a package that has an index is unpacked by it, and the package is not read whole. The signature of the index is verified
+instead. Only the parts of the package are read that hold what the release of link-dest does not have, and each is checked against the
+index before it is decoded. A file of link-dest is known by the identity that gwe recorded when it installed that release (device, inode, size,
+modification and change time), or by its digest where that does not fit; with verify-base: content always by its digest. One that was
+changed in place is never linked. Parts of a large file that have not changed are copied from link-dest.
+
 A file whose content, mode, owner, modification time and extended attributes equal those of the same path in link-dest becomes a
 hard link to it and takes no space. Whoever writes to such a file in place changes both releases. So name files that are written in
 place in copy, or in the package's own .gwe/copy (one pattern a line): these are always copied. Linked files that changed
@@ -63,6 +69,7 @@ type unpackArguments struct {
 	Strip      int          `name:"strip" help:"how many leading parts of each path in the top-level folder are left out too, as tar --strip-components has it"`
 	Include    []string     `name:"include" help:"patterns of what is unpacked; all where empty"`
 	Exclude    []string     `name:"exclude" help:"patterns of what is not unpacked, though include names it"`
+	VerifyBase string       `name:"verify-base" enum:"identity,content" default:"identity" help:"how unpack knows that a file of link-dest is unchanged, for a package with an index: by the identity that gwe recorded when it installed that release, and by its digest where that does not fit; or always by its digest"`
 	Links      string       `name:"links" enum:"inside,any" default:"inside" help:"whether symbolic links may lead out of the release"`
 	MaxSize    *value.Size  `name:"max-size" help:"most bytes that the package may unpack to; else 1GiB or 64 times its own size, whichever is more"`
 }
@@ -85,6 +92,7 @@ func (a unpackArguments) job() (job, error) {
 	return job{
 		source: string(a.Package), folder: into, linkDest: a.LinkDest, links: a.Links, maxSize: a.MaxSize,
 		copies: a.Copy, strip: a.Strip, include: a.Include, exclude: a.Exclude,
+		verifyBase: a.VerifyBase,
 	}, err
 }
 
@@ -113,7 +121,10 @@ func (unpack) Plan(ctx context.Context, machine step.Machine, arguments unpackAr
 	for _, text := range ring.Warnings() {
 		plan.Do = append(plan.Do, "warning: "+text)
 	}
-	return j.planLinks(machine, plan, size)
+	if plan, err = j.planLinks(machine, plan, size); err != nil {
+		return step.Plan{}, err
+	}
+	return j.planIndex(ctx, machine, arguments, plan), nil
 }
 
 // Prepare chooses the staging name, and makes sure of what can be made sure of before anything is done.
@@ -140,29 +151,65 @@ func (unpack) Do(ctx context.Context, run *step.Run, arguments unpackArguments, 
 		return unpackOutputs{}, err
 	}
 	defer opened.Close()
-	verified, err := verify(ctx, run, arguments, opened)
-	if err != nil {
+	var signer bundle.Signer
+	var from source
+	byIndex, err := openIndex(ctx, run, arguments, opened)
+	switch {
+	case err != nil:
 		return unpackOutputs{}, err
+	case byIndex != nil:
+		defer byIndex.Close()
+		signer, from = byIndex.Signer, &indexed{Indexed: byIndex}
+	default:
+		verified, err := verify(ctx, run, arguments, opened)
+		if err != nil {
+			return unpackOutputs{}, err
+		}
+		signer, from = verified.Signer, streamed{&verified.Pinned}
 	}
-	release, err := j.make(ctx, run, m, &verified.Pinned)
+	release, err := j.make(ctx, run, m, from)
 	if err != nil {
 		return unpackOutputs{}, err
 	}
 	return unpackOutputs{
 		Path: value.Path(release.path), Name: filepath.Base(release.path),
 		Files: release.files, Linked: release.linked, Bytes: value.SizeOf(release.bytes),
-		Signer: verified.Signer.Fingerprint,
+		Signer: signer.Fingerprint,
 	}, nil
+}
+
+// policy says whose packages are accepted.
+func (a unpackArguments) policy(warn func(text string)) bundle.Policy {
+	return bundle.Policy{
+		Keyring: string(a.Keyring), SignedBy: a.SignedBy,
+		DecryptKey: string(a.DecryptKey), Passphrase: a.Passphrase, Signature: string(a.Signature),
+		Clock: bundle.Clock(a.Clock), Warn: warn,
+	}
+}
+
+// openIndex verifies the index of a package. It is nil where the package is to be read whole: it has no
+// index, or the recipe names no release to link to.
+func openIndex(ctx context.Context, run *step.Run, arguments unpackArguments, opened *bundle.Package) (*bundle.Indexed, error) {
+	if arguments.LinkDest == "" {
+		return nil, nil
+	}
+	var warnings []string
+	found, err := opened.Indexed(ctx, arguments.policy(func(text string) { warnings = append(warnings, text) }))
+	if err != nil || found == nil {
+		return nil, err // without an index, verify says what is to be said
+	}
+	task := run.Log.Begin("task", "Verify the signature of the index of "+filepath.Base(string(arguments.Package)))
+	for _, text := range warnings {
+		task.Warn(text)
+	}
+	task.Done("signed by " + found.Signer.Fingerprint)
+	return found, nil
 }
 
 // verify is the first pass.
 func verify(ctx context.Context, run *step.Run, arguments unpackArguments, opened *bundle.Package) (*bundle.Verified, error) {
 	task := run.Log.Begin("task", "Verify the signature of "+filepath.Base(string(arguments.Package)))
-	verified, err := opened.Verify(ctx, bundle.Policy{
-		Keyring: string(arguments.Keyring), SignedBy: arguments.SignedBy,
-		DecryptKey: string(arguments.DecryptKey), Passphrase: arguments.Passphrase, Signature: string(arguments.Signature),
-		Clock: bundle.Clock(arguments.Clock), Warn: task.Warn,
-	}, func(current, total int64) { task.Progress(current, total, "bytes") })
+	verified, err := opened.Verify(ctx, arguments.policy(task.Warn), func(current, total int64) { task.Progress(current, total, "bytes") })
 	if err != nil {
 		task.Fail(err)
 		return nil, err

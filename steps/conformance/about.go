@@ -27,9 +27,11 @@ func checkAbout(t T, c Case) {
 	if !kebab.MatchString(about.Name) {
 		t.Errorf("the name %q is not kebab-case", about.Name)
 	}
-	for name, reason := range c.Untimed {
-		if strings.TrimSpace(reason) == "" {
-			t.Errorf("%s is exempt without a reason", name)
+	for _, exempt := range []map[string]string{c.Untimed, c.Varied} {
+		for name, reason := range exempt {
+			if strings.TrimSpace(reason) == "" {
+				t.Errorf("%s is exempt without a reason", name)
+			}
 		}
 	}
 	checkSummary(t, about.Summary)

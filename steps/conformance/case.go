@@ -41,6 +41,9 @@ type Case struct {
 	// "the kernel sets the times of files in sysfs". An exemption without a reason fails the check of the
 	// description.
 	Untimed map[string]string
+	// Varied names, relative to root, files that record inode numbers or times of what Do has made, each with
+	// the reason: their content may differ between two runs of Do. All else of them is compared.
+	Varied map[string]string
 	// Elsewhere undoes a frame in another process. It is nil for a type whose parts all run in processes of
 	// their own: then its plan does so too.
 	Elsewhere func(t T, frame Frame) error
@@ -48,7 +51,7 @@ type Case struct {
 
 // exact is what a comparison of this case looks at.
 func (c Case) exact(exact exactness) exactness {
-	exact.untimed = c.Untimed
+	exact.untimed, exact.varied = c.Untimed, c.Varied
 	return exact
 }
 

@@ -21,6 +21,8 @@ type exactness struct {
 	loose map[string]bool
 	// untimed are files whose times may differ, with the reasons: see Case.
 	untimed map[string]string
+	// varied are files whose content may differ between two runs, where anyTimes is set.
+	varied map[string]string
 }
 
 // finding is one way in which a name differs.
@@ -41,6 +43,9 @@ func difference(a, b tree, exact exactness) []finding {
 			findings = append(findings, finding{name, "is gone"})
 		default:
 			_, untimed := exact.untimed[name]
+			if _, varied := exact.varied[name]; varied && exact.anyTimes {
+				is.size, is.digest = was.size, was.digest
+			}
 			for _, text := range compare(was, is, exact, untimed, exact.loose[name]) {
 				findings = append(findings, finding{name, text})
 			}

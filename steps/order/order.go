@@ -125,6 +125,9 @@ func read(machine step.Machine, dir string) (o Order, files map[string][]line, e
 	o.Marked = true
 	files = map[string][]line{}
 	for _, entry := range entries {
+		if isFiles(entry.Name()) {
+			continue
+		}
 		path := filepath.Join(folder, entry.Name())
 		lines, ok := readFile(machine, path, entry)
 		if !ok {
@@ -154,6 +157,9 @@ func readIn(folder *openat.Dir) (map[string][]line, error) {
 	names, err := folder.Names()
 	files := map[string][]line{}
 	for _, name := range names {
+		if isFiles(name) {
+			continue
+		}
 		if lines, ok := readOne(folder, name); ok {
 			files[name] = lines
 		}

@@ -266,6 +266,9 @@ func (r Record) Undo() error {
 		return r.explain(err)
 	}
 	defer folder.Close()
+	if err := folder.Remove(r.Name + filesSuffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return r.explain(err)
+	}
 	err = folder.Remove(r.Name)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return r.explain(err)
@@ -340,6 +343,7 @@ func Forget(dir *openat.Dir, releases []string) {
 			needed = needed || one.kind != found && !gone[one.release]
 		}
 		if !needed {
+			_ = folder.Remove(name + filesSuffix)
 			_ = folder.Remove(name)
 		}
 	}

@@ -27,6 +27,8 @@ type Suite struct {
 	Forget      []string
 	// Untimed is that of conformance.Case; each is logged with its reason.
 	Untimed map[string]string
+	// Varied is that of conformance.Case; each is logged with its reason.
+	Varied map[string]string
 	// Plugin says that each part of the type runs in a process of its own.
 	Plugin bool
 }
@@ -37,6 +39,9 @@ func Run(t *testing.T, suite Suite) {
 	for _, name := range slices.Sorted(maps.Keys(suite.Untimed)) {
 		t.Logf("exempt: undo need not bring back the times of %s: %s", name, suite.Untimed[name])
 	}
+	for _, name := range slices.Sorted(maps.Keys(suite.Varied)) {
+		t.Logf("exempt: two runs of do may give another content of %s: %s", name, suite.Varied[name])
+	}
 	for _, check := range conformance.Checks() {
 		t.Run(check.Name, func(t *testing.T) { check.Run(t, suite.on(t)) })
 	}
@@ -45,7 +50,7 @@ func Run(t *testing.T, suite Suite) {
 // on is the suite as a case of the test.
 func (s Suite) on(t testing.TB) conformance.Case {
 	c := conformance.Case{
-		Type: s.Type, Idle: s.Idle, Looks: s.Looks, Forget: s.Forget, Untimed: s.Untimed,
+		Type: s.Type, Idle: s.Idle, Looks: s.Looks, Forget: s.Forget, Untimed: s.Untimed, Varied: s.Varied,
 		Arrange: func(_ conformance.T, root string) map[string]any {
 			t.Cleanup(func() { loosen(filepath.Dir(root)) })
 			return s.Arrange(t, root)

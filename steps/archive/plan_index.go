@@ -1,0 +1,109 @@
+package archive
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/gwe-project/gwe/bundle"
+	"github.com/gwe-project/gwe/bundle/index"
+	"github.com/gwe-project/gwe/engine/openat"
+	"github.com/gwe-project/gwe/engine/step"
+	"github.com/gwe-project/gwe/engine/value"
+)
+
+// forecast is what an installation by an index would take.
+type forecast struct {
+	linked, written int
+	// bytes is the sum of the lengths of the files that are written, read the bytes of the package that are
+	// needed for them.
+	bytes, read int64
+}
+
+// planIndex adds to a plan what an update by the package's index would link, write and read. No file of the
+// running release is read: where its recorded identity does not fit, its attributes count. What is wrong with
+// the package, the step itself says.
+func (j job) planIndex(ctx context.Context, machine step.Machine, arguments unpackArguments, plan step.Plan) step.Plan {
+	beside, err := j.beside()
+	if err != nil || beside == "" || j.strip > 0 {
+		return plan
+	}
+	opened, err := bundle.Open(ctx, j.source)
+	if err != nil {
+		return plan
+	}
+	defer opened.Close()
+	found, err := opened.Indexed(ctx, arguments.policy(func(string) {}))
+	if err != nil || found == nil {
+		return plan
+	}
+	defer found.Close()
+	_, selected, err := j.patterns()
+	if err != nil {
+		return plan
+	}
+	foreseen, err := j.foresee(ctx, found, selected, beside)
+	if err != nil {
+		return plan
+	}
+	plan.Do = append(plan.Do, fmt.Sprintf("by the index: link %d files, write %d files (%s), read %s of the package",
+		foreseen.linked, foreseen.written, value.SizeOf(foreseen.bytes), value.SizeOf(foreseen.read)))
+	plan.Reads, plan.Writes = foreseen.read, foreseen.bytes
+	plan.Space = map[string]int64{existing(machine, j.folder): foreseen.bytes}
+	return plan
+}
+
+func (j job) foresee(ctx context.Context, found *bundle.Indexed, selected selection, beside string) (forecast, error) {
+	dir, err := openat.Open(beside)
+	if err != nil {
+		return forecast{}, err
+	}
+	defer dir.Close()
+	held, done := j.heldBy(memo{Beside: beside}, dir.Descriptor())
+	defer done()
+	x := &extraction{options: options{selection: selected, held: held}, old: reader(dir.Descriptor()), owners: os.Geteuid() == 0, uid: os.Geteuid(), gid: os.Getegid()}
+	defer x.old.drop()
+	f, needed := forecast{read: found.Message}, make([]bool, len(found.Frames))
+	for one := range found.Entries() {
+		if err := ctx.Err(); err != nil {
+			return f, err
+		}
+		e, err := entryOf(headerOf(found.Name, one))
+		if err != nil || one.Kind != index.File {
+			continue
+		}
+		if e.parts = e.parts[1:]; !x.selects(e.parts) {
+			continue
+		}
+		if x.presumes(e, one) {
+			f.linked++
+			continue
+		}
+		f.written++
+		f.bytes += one.Size
+		for i, end := found.Holding(one.At, one.Size); i < end; i++ {
+			if !needed[i] {
+				needed[i], f.read = true, f.read+found.Frames[i].Length
+			}
+		}
+	}
+	return f, nil
+}
+
+// presumes reports whether the running release's file of the same path is the entry's, as far as can be told
+// without reading it.
+func (x *extraction) presumes(e entry, one index.Entry) bool {
+	wanted, err := x.attributesOf(e)
+	if err != nil {
+		return false
+	}
+	above, err := x.old.at(e.folder())
+	var status unix.Stat_t
+	if err != nil || unix.Fstatat(above, e.base(), &status, unix.AT_SYMLINK_NOFOLLOW) != nil || !wanted.fits(&status, e.Size) {
+		return false
+	}
+	recorded, known := x.held.Find(one.Path)
+	return !known || !recorded.Fits(&status) || recorded.Sum == one.Sum
+}
