@@ -100,7 +100,7 @@ func (t *tree) attributesBy(header *tar.Header, name string, entry xattr.Place) 
 			continue
 		}
 		if total += len(value); total > attributesMaximum {
-			return refuse("pack-attributes", "%s has more than %d KiB of extended attributes", path.Join(t.folder, name), attributesMaximum>>10).
+			return refuse("pack-attributes", "%s has more than %d KiB of extended attributes", path.Join(t.directory, name), attributesMaximum>>10).
 				WithHint("remove what is not needed (getfattr -d -m - FILE shows them), or pack with --no-xattrs")
 		}
 		if header.PAXRecords == nil {
@@ -112,7 +112,7 @@ func (t *tree) attributesBy(header *tar.Header, name string, entry xattr.Place) 
 }
 
 func (t *tree) attributeError(name string, err error) error {
-	return fault.New(fault.Failed, "pack-unreadable", "cannot read the extended attributes of %s", path.Join(t.folder, name)).WithCause(err).
+	return fault.New(fault.Failed, "pack-unreadable", "cannot read the extended attributes of %s", path.Join(t.directory, name)).WithCause(err).
 		WithHint("pack as a user who may read the whole directory, or with --no-xattrs")
 }
 

@@ -47,7 +47,7 @@ func attributesAt(t testing.TB, path string) map[string]string {
 // left out by request.
 func TestPackKeepsAttributes(t *testing.T) {
 	need.Root(t, "it sets attributes of the security and trusted kinds")
-	folder := firmware(t)
+	directory := firmware(t)
 	const ima = "\x03\x02\x04\x6e\x6d\xe2\xf3"
 	given := map[string]map[string]string{
 		"bin/run":       {"security.capability": capability, "security.ima": ima, "user.a%b=c": "with\x00NUL and \xff", "trusted.t": "\n"},
@@ -59,7 +59,7 @@ func TestPackKeepsAttributes(t *testing.T) {
 	}
 	for name, attributes := range given {
 		for attribute, value := range attributes {
-			if err := unix.Lsetxattr(filepath.Join(folder, name), attribute, []byte(value), 0); err != nil {
+			if err := unix.Lsetxattr(filepath.Join(directory, name), attribute, []byte(value), 0); err != nil {
 				t.Fatalf("%s of %s: %v", attribute, name, err)
 			}
 		}
@@ -70,7 +70,7 @@ func TestPackKeepsAttributes(t *testing.T) {
 		"empty":         {"security.selinux": "a_label", "security.SMACK64": "a_label"},
 	} {
 		for attribute, value := range attributes {
-			if err := unix.Lsetxattr(filepath.Join(folder, name), attribute, []byte(value), 0); err != nil {
+			if err := unix.Lsetxattr(filepath.Join(directory, name), attribute, []byte(value), 0); err != nil {
 				t.Fatalf("%s of %s: %v", attribute, name, err)
 			}
 		}
@@ -78,7 +78,7 @@ func TestPackKeepsAttributes(t *testing.T) {
 	for name, plain := range map[string]bool{"all": false, "plain": true} {
 		t.Run(name, func(t *testing.T) {
 			var warnings []string
-			path := pack(t, PackOptions{Folder: folder, PlainFiles: plain, Warn: func(text string) { warnings = append(warnings, text) }})
+			path := pack(t, PackOptions{Directory: directory, PlainFiles: plain, Warn: func(text string) { warnings = append(warnings, text) }})
 			archive, _, err := open(t, path, Policy{Keyring: gpg(t).keyring(t, "ed")})
 			if err != nil {
 				t.Fatal(err)

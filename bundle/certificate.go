@@ -201,7 +201,7 @@ func (p rawPacket) parse() (packet.Packet, error) {
 	return parsed, err
 }
 
-// read is parse, and gives the packet without the bytes that the library left unread. Behind a packet with
+// read is parse, and gives the packet without the bytes that the library left unread. After a packet with
 // such bytes the library would take them for the next packet.
 func (p rawPacket) read() (parsed packet.Packet, used rawPacket, err error) {
 	source := bytes.NewReader(framed(p.kind, p.body))

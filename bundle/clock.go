@@ -20,7 +20,7 @@ const (
 	ClockUntrusted Clock = "untrusted"
 )
 
-// clockTolerance is how far this machine's clock may be behind others and still be right.
+// clockTolerance is how far this machine's clock may be after others and still be right.
 const clockTolerance = 24 * time.Hour
 
 // clock is the time of one verification.

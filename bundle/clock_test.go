@@ -51,10 +51,10 @@ func TestClock(t *testing.T) {
 			at := func(years int) time.Time { return epoch.Add(time.Duration(years) * year) }
 			made := newHandmade(at(test.keyMade))
 			selfSigned := at(max(test.keyMade, test.selfSigned))
-			ring, folder := t.TempDir(), t.TempDir()
+			ring, directory := t.TempDir(), t.TempDir()
 			certificate := made.certificate(selfSigned, time.Duration(test.keyLives)*year)
 			write(t, filepath.Join(ring, "key.gpg"), certificate, 0o644)
-			path := filepath.Join(folder, "fw-1.tar.gz")
+			path := filepath.Join(directory, "fw-1.tar.gz")
 			write(t, path, content, 0o644)
 			write(t, path+".sig", made.detached(content, at(test.signed), time.Duration(test.sigLives)*year), 0o644)
 			synctest.Test(t, func(t *testing.T) {

@@ -157,7 +157,7 @@ func atEnd(r io.Reader) error {
 	switch n, err := io.ReadFull(r, one[:]); {
 	case n > 0:
 		return refuse("package-trailing-data", "something follows the signed message").
-			WithHint("nobody signed what follows: fetch the package again, or pack it again")
+			WithHint("what follows is not signed: fetch the package again, or pack it again")
 	case errors.Is(err, io.EOF):
 		return nil
 	default:

@@ -56,7 +56,7 @@ func FuzzMessage(f *testing.F) {
 // FuzzKeyring reads anything as keys: a keybox, armoured or binary.
 func FuzzKeyring(f *testing.F) {
 	home := gpg(f)
-	keybox, err := os.ReadFile(filepath.Join(home.folder, "pubring.kbx"))
+	keybox, err := os.ReadFile(filepath.Join(home.directory, "pubring.kbx"))
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -81,7 +81,7 @@ func FuzzImport(f *testing.F) {
 	day := time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
 	made := newHandmade(day)
 	present := made.certificate(day, 0)
-	other, err := NewKey("other", "", NewKeyOptions{Folder: f.TempDir()})
+	other, err := NewKey("other", "", NewKeyOptions{Directory: f.TempDir()})
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -15,7 +15,7 @@ import (
 // gpgHome is a GnuPG home of the real gpg, shared by the tests because making keys takes time. Its path is
 // short: the agent's socket lies in it.
 type gpgHome struct {
-	folder string
+	directory string
 	// keys are fingerprints by user name.
 	keys map[string]string
 }
@@ -33,12 +33,12 @@ func TestMain(m *testing.M) {
 		kill := exec.Command("gpgconf", "--kill", "all")
 		kill.Env = home.environment()
 		_ = kill.Run()
-		os.RemoveAll(home.folder)
+		os.RemoveAll(home.directory)
 	}
 	os.Exit(code)
 }
 
-func (g *gpgHome) environment() []string { return append(os.Environ(), "GNUPGHOME="+g.folder) }
+func (g *gpgHome) environment() []string { return append(os.Environ(), "GNUPGHOME="+g.directory) }
 
 // vendor is the home with all the keys that the tests sign with.
 var vendor = sync.OnceValues(func() (*gpgHome, error) {
@@ -64,11 +64,11 @@ var vendor = sync.OnceValues(func() (*gpgHome, error) {
 })
 
 func newHome() (*gpgHome, error) {
-	folder, err := os.MkdirTemp("", "g")
+	directory, err := os.MkdirTemp("", "g")
 	if err != nil {
 		return nil, err
 	}
-	home := &gpgHome{folder: folder, keys: map[string]string{}}
+	home := &gpgHome{directory: directory, keys: map[string]string{}}
 	homesMutex.Lock()
 	homes = append(homes, home)
 	homesMutex.Unlock()
@@ -140,11 +140,11 @@ func (g *gpgHome) must(t testing.TB, stdin []byte, arguments ...string) []byte {
 // keyring exports public keys into a new directory.
 func (g *gpgHome) keyring(t testing.TB, names ...string) string {
 	t.Helper()
-	folder := t.TempDir()
+	directory := t.TempDir()
 	for _, name := range names {
-		write(t, filepath.Join(folder, name+".asc"), g.must(t, nil, "--armor", "--export", g.keys[name]), 0o644)
+		write(t, filepath.Join(directory, name+".asc"), g.must(t, nil, "--armor", "--export", g.keys[name]), 0o644)
 	}
-	return folder
+	return directory
 }
 
 // secret exports a secret key into a new file.

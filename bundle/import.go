@@ -27,8 +27,8 @@ type Imported struct {
 }
 
 // ImportKeys is Import for callers that have no place for warnings.
-func ImportKeys(folder, file string) ([]Key, error) {
-	imported, err := Import(folder, file)
+func ImportKeys(directory, file string) ([]Key, error) {
+	imported, err := Import(directory, file)
 	return imported.Keys, err
 }
 
@@ -38,7 +38,7 @@ func ImportKeys(folder, file string) ([]Key, error) {
 // before they are put in place, by what reads a keyring; nothing is written unless all of them can be. A
 // certificate of revocation without its key revokes the key that is there. An expired or revoked key is
 // imported too: so it is known why its signatures are refused.
-func Import(folder, file string) (Imported, error) {
+func Import(directory, file string) (Imported, error) {
 	content, err := readKeyFile(file, "key")
 	if err != nil {
 		return Imported{}, err
@@ -52,17 +52,17 @@ func Import(folder, file string) (Imported, error) {
 			WithHint("import the public part: gpg --export --armor, or the .asc file that gwe keys new wrote")
 	}
 	// A keyring is made only for keys that can be imported.
-	if _, err := os.Stat(folder); errors.Is(err, fs.ErrNotExist) {
-		if _, err := found.into(&Keyring{folder: folder}, file); err != nil {
+	if _, err := os.Stat(directory); errors.Is(err, fs.ErrNotExist) {
+		if _, err := found.into(&Keyring{directory: directory}, file); err != nil {
 			return Imported{}, err
 		}
 	}
-	unlock, err := lockKeyring(folder)
+	unlock, err := lockKeyring(directory)
 	if err != nil {
 		return Imported{}, err
 	}
 	defer unlock()
-	ring, err := ReadKeyring(folder)
+	ring, err := ReadKeyring(directory)
 	if err != nil {
 		return Imported{}, err
 	}
@@ -80,12 +80,12 @@ const importPatience = 15 * time.Second
 
 // lockKeyring makes the directory and waits for other imports into it: each reads what the one before has
 // written.
-func lockKeyring(folder string) (unlock func(), err error) {
-	unwritable := fault.New(fault.Failed, "key-unwritable", "cannot make the keyring %s", folder)
-	if err := os.MkdirAll(folder, 0o755); err != nil {
+func lockKeyring(directory string) (unlock func(), err error) {
+	unwritable := fault.New(fault.Failed, "key-unwritable", "cannot make the keyring %s", directory)
+	if err := os.MkdirAll(directory, 0o755); err != nil {
 		return nil, unwritable.WithCause(err)
 	}
-	opened, err := os.OpenFile(folder, os.O_RDONLY|syscall.O_DIRECTORY, 0)
+	opened, err := os.OpenFile(directory, os.O_RDONLY|syscall.O_DIRECTORY, 0)
 	if err != nil {
 		return nil, unwritable.WithCause(err)
 	}
@@ -95,8 +95,8 @@ func lockKeyring(folder string) (unlock func(), err error) {
 	}
 	opened.Close()
 	if errors.Is(err, syscall.EWOULDBLOCK) {
-		return nil, refuse("keyring-busy", "cannot import into the keyring %s: another process has locked it for %v", folder, importPatience).
-			WithHint("look who it is with `fuser %s`, and import again when it has ended", folder)
+		return nil, refuse("keyring-busy", "cannot import into the keyring %s: another process has locked it for %v", directory, importPatience).
+			WithHint("look who it is with `fuser %s`, and import again when it has ended", directory)
 	}
 	return nil, unwritable.WithCause(err)
 }
@@ -163,7 +163,7 @@ func (m *importing) take(one certificate) error {
 		return refuse("key-unusable", "the packet of the key %s has %d bytes that belong to no key", fingerprintOf(primary), len(one.parts[0].packet.body)-len(used.body)).
 			WithHint("it is damaged: export the key again: gpg --export --armor")
 	}
-	path := filepath.Join(m.ring.folder, fingerprintOf(primary)+".asc")
+	path := filepath.Join(m.ring.directory, fingerprintOf(primary)+".asc")
 	all := certificate{}
 	for _, trusted := range m.ring.keys {
 		if bytes.Equal(trusted.entity.PrimaryKey.Fingerprint, primary.Fingerprint) && !trusted.packets.isSecret() {
@@ -209,7 +209,7 @@ func (m *importing) revoke(revocation rawPacket) error {
 			return m.take(trusted.packets.with(revocation))
 		}
 	}
-	return refuse("key-unknown", "it revokes a key that the keyring %s does not have", m.ring.folder).
+	return refuse("key-unknown", "it revokes a key that the keyring %s does not have", m.ring.directory).
 		WithHint("a key that is not in the keyring is not trusted anyway; gwe keys list shows what is")
 }
 

@@ -168,12 +168,12 @@ func TestImportMerges(t *testing.T) {
 				t.Fatal(err)
 			}
 			key := home.keys["merged"]
-			folder := t.TempDir()
-			old, fresh := filepath.Join(folder, "old.asc"), filepath.Join(folder, "new.asc")
+			directory := t.TempDir()
+			old, fresh := filepath.Join(directory, "old.asc"), filepath.Join(directory, "new.asc")
 			write(t, old, home.must(t, nil, "--armor", "--export", key), 0o644)
 			change(t, home, key)
 			write(t, fresh, home.must(t, nil, "--armor", "--export", key), 0o644)
-			signed := filepath.Join(folder, "p.gpg")
+			signed := filepath.Join(directory, "p.gpg")
 			if name != "revoked" {
 				write(t, signed, home.must(t, compress(t, Gzip, sample(t, 10)), "-u", key, "--sign"), 0o644)
 			}
@@ -254,7 +254,7 @@ func (g *gpgHome) revoke(t testing.TB, key string) {
 
 func (g *gpgHome) revocation(t testing.TB, key string) []byte {
 	t.Helper()
-	certificate, err := os.ReadFile(filepath.Join(g.folder, "openpgp-revocs.d", key+".rev"))
+	certificate, err := os.ReadFile(filepath.Join(g.directory, "openpgp-revocs.d", key+".rev"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -285,8 +285,8 @@ func TestImportOfARevocation(t *testing.T) {
 	}
 	byHand := home.keyring(t, "lost", "other")
 	write(t, filepath.Join(byHand, "revocation.asc"), home.revocation(t, home.keys["lost"]), 0o644)
-	for _, folder := range []string{ring, byHand} {
-		for _, key := range listed(t, folder) {
+	for _, directory := range []string{ring, byHand} {
+		for _, key := range listed(t, directory) {
 			if want := map[bool]string{true: "revoked", false: "good"}[key.Fingerprint == home.keys["lost"]]; key.State != want {
 				t.Errorf("%+v, want %s", key, want)
 			}
@@ -303,13 +303,13 @@ func TestImportOfARevocation(t *testing.T) {
 
 // TestImportsAtOnce: imports wait for each other, and nothing is lost.
 func TestImportsAtOnce(t *testing.T) {
-	ring, folder := filepath.Join(t.TempDir(), "keys"), t.TempDir()
+	ring, directory := filepath.Join(t.TempDir(), "keys"), t.TempDir()
 	made := newHandmade(time.Now().Add(-time.Hour))
 	var all sync.WaitGroup
 	const copies = 8
 	for i := range copies {
 		made.user = fmt.Sprintf("Name %d <hand@example.org>", i)
-		file := filepath.Join(folder, fmt.Sprint(i))
+		file := filepath.Join(directory, fmt.Sprint(i))
 		write(t, file, made.certificate(time.Now().Add(-time.Hour), 0), 0o644)
 		all.Go(func() {
 			if _, err := ImportKeys(ring, file); err != nil {

@@ -43,9 +43,9 @@ func noise(seed uint64, length int) []byte {
 
 func TestIndexedPackage(t *testing.T) {
 	home := gpg(t)
-	folder := firmware(t)
-	write(t, filepath.Join(folder, "large"), noise(1, 9<<20), 0o644)
-	path := pack(t, PackOptions{Folder: folder})
+	directory := firmware(t)
+	write(t, filepath.Join(directory, "large"), noise(1, 9<<20), 0o644)
+	path := pack(t, PackOptions{Directory: directory})
 	policy := Policy{Keyring: home.keyring(t, "ed")}
 	found, err := proven(t, path, policy)
 	if err != nil || found == nil {
@@ -73,7 +73,7 @@ func TestIndexedPackage(t *testing.T) {
 			one := found.Frames[i]
 			have = append(have, content[max(0, e.At-one.At):min(one.Size, e.At+e.Size-one.At)]...)
 		}
-		want, err := os.ReadFile(filepath.Join(folder, e.Path))
+		want, err := os.ReadFile(filepath.Join(directory, e.Path))
 		if err != nil || !bytes.Equal(have, want) {
 			t.Errorf("%q: %d bytes, want %d (%v)", e.Path, len(have), len(want), err)
 		}
@@ -88,7 +88,7 @@ func TestIndexedPackage(t *testing.T) {
 	// The real programs read the package, and zstd finds nothing wrong in it.
 	plain := filepath.Join(t.TempDir(), "p.tar.zst")
 	write(t, plain, home.must(t, nil, "--decrypt", path), 0o644)
-	for _, command := range [][]string{{"zstd", "-tq", plain}, {"tar", "-C", t.TempDir(), "-xf", plain}, {"tar", "--compare", "-C", filepath.Dir(folder), "-f", plain}} {
+	for _, command := range [][]string{{"zstd", "-tq", plain}, {"tar", "-C", t.TempDir(), "-xf", plain}, {"tar", "--compare", "-C", filepath.Dir(directory), "-f", plain}} {
 		if output, err := exec.Command(command[0], command[1:]...).CombinedOutput(); err != nil {
 			t.Errorf("%v: %v\n%s", command, err, output)
 		}
@@ -96,14 +96,14 @@ func TestIndexedPackage(t *testing.T) {
 }
 
 func TestSameTreeSameFrames(t *testing.T) {
-	folder := firmware(t)
-	write(t, filepath.Join(folder, "large"), noise(1, 9<<20), 0o644)
+	directory := firmware(t)
+	write(t, filepath.Join(directory, "large"), noise(1, 9<<20), 0o644)
 	policy := Policy{Keyring: gpg(t).keyring(t, "ed")}
-	one, err := proven(t, pack(t, PackOptions{Folder: folder}), policy)
+	one, err := proven(t, pack(t, PackOptions{Directory: directory}), policy)
 	if err != nil {
 		t.Fatal(err)
 	}
-	other, err := proven(t, pack(t, PackOptions{Folder: folder}), policy)
+	other, err := proven(t, pack(t, PackOptions{Directory: directory}), policy)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,26 +114,26 @@ func TestSameTreeSameFrames(t *testing.T) {
 
 // TestInsertionMovesNoLaterCut: what an insertion near the start of a large file changes is one part.
 func TestInsertionMovesNoLaterCut(t *testing.T) {
-	folder := filepath.Join(t.TempDir(), "fw-1")
-	if err := os.Mkdir(folder, 0o755); err != nil {
+	directory := filepath.Join(t.TempDir(), "fw-1")
+	if err := os.Mkdir(directory, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	content := noise(1, 24<<20)
-	write(t, filepath.Join(folder, "image"), content, 0o644)
-	write(t, filepath.Join(folder, "small"), []byte("small"), 0o644)
+	write(t, filepath.Join(directory, "image"), content, 0o644)
+	write(t, filepath.Join(directory, "small"), []byte("small"), 0o644)
 	policy := Policy{Keyring: gpg(t).keyring(t, "ed")}
-	path := pack(t, PackOptions{Folder: folder})
+	path := pack(t, PackOptions{Directory: directory})
 	found, err := proven(t, path, policy)
 	if err != nil {
 		t.Fatal(err)
 	}
-	same, err := found.Against(t.Context(), folder)
+	same, err := found.Against(t.Context(), directory)
 	if err != nil || same.Linked != 2 || same.Written != 0 || same.Fetched != found.Message || same.Frames != 0 {
 		t.Errorf("against itself: %+v %v", same, err)
 	}
 	inserted := append(append(bytes.Clone(content[:100]), "inserted"...), content[100:]...)
-	write(t, filepath.Join(folder, "image"), inserted, 0o644)
-	changed, err := found.Against(t.Context(), folder)
+	write(t, filepath.Join(directory, "image"), inserted, 0o644)
+	changed, err := found.Against(t.Context(), directory)
 	if err != nil || changed.Linked != 1 || changed.Written != 1 || changed.Frames == 0 || changed.Frames > 3 || changed.Fetched > 10<<20 {
 		t.Errorf("after an insertion: %+v of %d frames, %v", changed, len(found.Frames), err)
 	}
@@ -141,20 +141,20 @@ func TestInsertionMovesNoLaterCut(t *testing.T) {
 	if err != nil || nothing.Written != 2 || nothing.Fetched < 24<<20 {
 		t.Errorf("against an empty directory: %+v %v", nothing, err)
 	}
-	_, err = found.Against(t.Context(), filepath.Join(folder, "none"))
+	_, err = found.Against(t.Context(), filepath.Join(directory, "none"))
 	wantCode(t, err, "release-unreadable")
 }
 
 func TestWithoutIndex(t *testing.T) {
 	home := gpg(t)
-	folder := firmware(t)
+	directory := firmware(t)
 	device := filepath.Join(t.TempDir(), "device.asc")
 	write(t, device, home.must(t, nil, "--export", "--armor", home.keys["rsa"]), 0o644)
 	policy := Policy{Keyring: home.keyring(t, "ed"), DecryptKey: home.secret(t, "rsa")}
 	for name, options := range map[string]PackOptions{
 		"asked for": {NoIndex: true}, "gzip": {Compression: Gzip}, "encrypted": {EncryptFor: []string{device}},
 	} {
-		options.Folder = folder
+		options.Directory = directory
 		path := pack(t, options)
 		if found, err := proven(t, path, policy); err != nil || found != nil {
 			t.Errorf("%s: %v %v", name, found, err)
@@ -167,9 +167,9 @@ func TestWithoutIndex(t *testing.T) {
 
 func TestIndexBeside(t *testing.T) {
 	home := gpg(t)
-	folder := firmware(t)
+	directory := firmware(t)
 	policy := Policy{Keyring: home.keyring(t, "ed")}
-	path := pack(t, PackOptions{Folder: folder, SignedAt: time.Now().Add(time.Hour)})
+	path := pack(t, PackOptions{Directory: directory, SignedAt: time.Now().Add(time.Hour)})
 	whole, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
@@ -179,8 +179,8 @@ func TestIndexBeside(t *testing.T) {
 		t.Fatal(err)
 	}
 	body := home.must(t, good, "--decrypt")
-	write(t, filepath.Join(folder, "zero"), []byte("another"), 0o644)
-	another, err := os.ReadFile(pack(t, PackOptions{Folder: folder, SignedAt: time.Now().Add(2 * time.Hour)}) + IndexSuffix)
+	write(t, filepath.Join(directory, "zero"), []byte("another"), 0o644)
+	another, err := os.ReadFile(pack(t, PackOptions{Directory: directory, SignedAt: time.Now().Add(2 * time.Hour)}) + IndexSuffix)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -61,12 +61,12 @@ func (k *Keyring) judge(content hash.Hash, signature *packet.Signature, pins []s
 
 func (k *Keyring) stranger(id uint64) *fault.Fault {
 	if len(k.unread) > 0 {
-		return refuse("package-signer-unknown", "the package is signed by the key %s, which is not in the keyring %s", keyID(id), k.folder).
+		return refuse("package-signer-unknown", "the package is signed by the key %s, which is not in the keyring %s", keyID(id), k.directory).
 			WithHint("the key may be in %s, which gwe cannot read: import it again: gwe keys import KEY.asc --keyring %s",
-				k.unread[0].path, k.folder)
+				k.unread[0].path, k.directory)
 	}
-	return refuse("package-signer-unknown", "the package is signed by the key %s, which is not in the keyring %s", keyID(id), k.folder).
-		WithHint("if you trust that key, import it: gwe keys import KEY.asc --keyring %s", k.folder)
+	return refuse("package-signer-unknown", "the package is signed by the key %s, which is not in the keyring %s", keyID(id), k.directory).
+		WithHint("if you trust that key, import it: gwe keys import KEY.asc --keyring %s", k.directory)
 }
 
 // acceptable looks at the signature itself, whoever made it.

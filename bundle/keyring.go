@@ -22,8 +22,8 @@ import (
 
 // Keyring is a directory of trusted public keys.
 type Keyring struct {
-	folder string
-	keys   []trustedKey
+	directory string
+	keys      []trustedKey
 	// unread are the files that could not be read, wholly or in part.
 	unread []unreadFile
 }
@@ -73,13 +73,13 @@ func (l localFiles) ReadFile(path string) ([]byte, error) { return readKeyFileIn
 // pubring.kbx and pubring.gpg. Other files are left alone, and so are secret keys (secring.gpg). A file that
 // cannot be read takes nothing from the others; Warnings names it. Copies of one key count as one, with all
 // that any of them knows. A keyring without a readable key is an error, because it could verify nothing.
-func LoadKeyring(folder string) (*Keyring, error) {
-	return LoadKeyringFrom(localFiles{context.Background()}, folder)
+func LoadKeyring(directory string) (*Keyring, error) {
+	return LoadKeyringFrom(localFiles{context.Background()}, directory)
 }
 
 // LoadKeyringFrom is LoadKeyring on another machine's files.
-func LoadKeyringFrom(files Files, folder string) (*Keyring, error) {
-	ring, err := readKeyring(files, folder)
+func LoadKeyringFrom(files Files, directory string) (*Keyring, error) {
+	ring, err := readKeyring(files, directory)
 	if err != nil {
 		return nil, err
 	}
@@ -88,42 +88,42 @@ func LoadKeyringFrom(files Files, folder string) (*Keyring, error) {
 		return ring, nil
 	case len(ring.unread) > 0:
 		first := ring.unread[0]
-		return nil, refuse("keyring-unreadable", "no key of the keyring %s can be read: %s", folder, first.path).WithCause(first.errs[0]).
-			WithHint("write it again with gpg --export --armor, and import it: gwe keys import KEY.asc --keyring %s", folder)
+		return nil, refuse("keyring-unreadable", "no key of the keyring %s can be read: %s", directory, first.path).WithCause(first.errs[0]).
+			WithHint("write it again with gpg --export --armor, and import it: gwe keys import KEY.asc --keyring %s", directory)
 	}
-	return nil, refuse("keyring-empty", "the keyring %s holds no public key", folder).
-		WithHint("put the public key of whoever signs the packages there: gwe keys import KEY.asc --keyring %s", folder)
+	return nil, refuse("keyring-empty", "the keyring %s holds no public key", directory).
+		WithHint("put the public key of whoever signs the packages there: gwe keys import KEY.asc --keyring %s", directory)
 }
 
 // ReadKeyring is LoadKeyring for a keyring that may be empty.
-func ReadKeyring(folder string) (*Keyring, error) {
-	return readKeyring(localFiles{context.Background()}, folder)
+func ReadKeyring(directory string) (*Keyring, error) {
+	return readKeyring(localFiles{context.Background()}, directory)
 }
 
 // interrupted reports whether a read ended because its run was told to stop, which says nothing about the
 // file.
 func interrupted(err error) bool { return err != nil && fault.ClassOf(err) == fault.Interrupted }
 
-func readKeyring(files Files, folder string) (*Keyring, error) {
-	ring := &Keyring{folder: folder}
-	entries, err := files.ReadDir(folder)
+func readKeyring(files Files, directory string) (*Keyring, error) {
+	ring := &Keyring{directory: directory}
+	entries, err := files.ReadDir(directory)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, refuse("keyring-missing", "there is no keyring %s", folder).
-			WithHint("make the folder and put the trusted public keys there: gwe keys import KEY.asc --keyring %s", folder)
+		return nil, refuse("keyring-missing", "there is no keyring %s", directory).
+			WithHint("make the directory and put the trusted public keys there: gwe keys import KEY.asc --keyring %s", directory)
 	}
 	if interrupted(err) {
 		return nil, err
 	}
 	if err != nil {
-		return nil, refuse("keyring-unreadable", "cannot read the keyring %s", folder).WithCause(err).
-			WithHint("it is a folder that the user who runs gwe may read")
+		return nil, refuse("keyring-unreadable", "cannot read the keyring %s", directory).WithCause(err).
+			WithHint("it is a directory that the user who runs gwe may read")
 	}
 	var revocations []rawPacket
 	for _, entry := range entries {
 		if entry.IsDir() || !isKeyFile(entry.Name()) {
 			continue
 		}
-		path := filepath.Join(folder, entry.Name())
+		path := filepath.Join(directory, entry.Name())
 		content, err := readKeyringFile(files, path)
 		var found keyPackets
 		if err == nil {

@@ -47,11 +47,11 @@ func TestKeyringForms(t *testing.T) {
 		"secret keys in file": {files: map[string][]byte{"a.gpg": home.must(t, nil, "--export-secret-keys", home.keys["ed"])}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			folder := t.TempDir()
+			directory := t.TempDir()
 			for file, content := range test.files {
-				write(t, filepath.Join(folder, file), content, 0o644)
+				write(t, filepath.Join(directory, file), content, 0o644)
 			}
-			_, _, err := open(t, path, Policy{Keyring: folder})
+			_, _, err := open(t, path, Policy{Keyring: directory})
 			if test.code != "" {
 				wantCode(t, err, test.code)
 			} else if err != nil {
@@ -60,10 +60,10 @@ func TestKeyringForms(t *testing.T) {
 		})
 	}
 	t.Run("GnuPG home", func(t *testing.T) {
-		if _, _, err := open(t, path, Policy{Keyring: home.folder}); err != nil {
+		if _, _, err := open(t, path, Policy{Keyring: home.directory}); err != nil {
 			t.Fatal(err)
 		}
-		ring, err := LoadKeyring(home.folder)
+		ring, err := LoadKeyring(home.directory)
 		if err != nil || len(ring.Keys()) != len(home.keys) {
 			t.Fatalf("%d keys, want %d: %v", len(ring.Keys()), len(home.keys), err)
 		}
@@ -77,34 +77,34 @@ func TestKeyringForms(t *testing.T) {
 // TestRevokedCopy puts an old copy of a key beside the one with the revocation: the revocation counts.
 func TestRevokedCopy(t *testing.T) {
 	home := gpg(t)
-	folder := t.TempDir()
+	directory := t.TempDir()
 	if signedByRevoked == nil {
-		write(t, filepath.Join(folder, "old.asc"), home.must(t, nil, "--armor", "--export", home.keys["revoked"]), 0o644)
+		write(t, filepath.Join(directory, "old.asc"), home.must(t, nil, "--armor", "--export", home.keys["revoked"]), 0o644)
 		path := filepath.Join(t.TempDir(), "p.gpg")
 		write(t, path, home.must(t, compress(t, Gzip, sample(t, 1000)), "-u", home.keys["revoked"], "--sign"), 0o644)
-		if _, _, err := open(t, path, Policy{Keyring: folder}); err != nil {
+		if _, _, err := open(t, path, Policy{Keyring: directory}); err != nil {
 			t.Fatalf("the key is good before its revocation: %v", err)
 		}
 	}
 	revokeOnce(t, home)
-	write(t, filepath.Join(folder, "new.asc"), home.must(t, nil, "--armor", "--export", home.keys["revoked"]), 0o644)
+	write(t, filepath.Join(directory, "new.asc"), home.must(t, nil, "--armor", "--export", home.keys["revoked"]), 0o644)
 	path := filepath.Join(t.TempDir(), "p.gpg")
 	write(t, path, signedByRevoked, 0o644)
-	_, _, err := open(t, path, Policy{Keyring: folder})
+	_, _, err := open(t, path, Policy{Keyring: directory})
 	wantCode(t, err, "package-key-revoked")
-	ring, err := LoadKeyring(folder)
+	ring, err := LoadKeyring(directory)
 	if err != nil || ring.Keys()[0].State != "revoked" {
 		t.Fatalf("%+v, %v", ring.Keys(), err)
 	}
 }
 
 func TestOpenRefuses(t *testing.T) {
-	folder := t.TempDir()
-	_, err := Open(t.Context(), folder)
+	directory := t.TempDir()
+	_, err := Open(t.Context(), directory)
 	wantCode(t, err, "package-not-a-file")
-	_, err = Open(t.Context(), filepath.Join(folder, "none"))
+	_, err = Open(t.Context(), filepath.Join(directory, "none"))
 	wantCode(t, err, "package-missing")
-	pipe := filepath.Join(folder, "pipe")
+	pipe := filepath.Join(directory, "pipe")
 	if err := makePipe(pipe); err != nil {
 		t.Fatal(err)
 	}

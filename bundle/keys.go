@@ -35,8 +35,8 @@ const rsaBits = 3072
 
 // NewKeyOptions says how a key is made.
 type NewKeyOptions struct {
-	// Folder receives the files; "" is the working directory.
-	Folder string
+	// Directory receives the files; "" is the working directory.
+	Directory string
 	// Algorithm is Ed25519 where it is "".
 	Algorithm Algorithm
 	// Passphrase locks the secret key; none leaves it open to whoever can read the file.
@@ -97,7 +97,7 @@ func NewKey(name, email string, options NewKeyOptions) (KeyFiles, error) {
 	if err != nil {
 		return KeyFiles{}, err
 	}
-	base := filepath.Join(options.Folder, fileNameOf(name))
+	base := filepath.Join(options.Directory, fileNameOf(name))
 	files := KeyFiles{Secret: base + ".key", Public: base + ".asc"}
 	if err := createFile(files.Secret, secret, 0o600); err != nil {
 		return KeyFiles{}, err
@@ -148,14 +148,14 @@ func createFile(path string, content []byte, mode fs.FileMode) error {
 		os.Remove(path)
 		return fault.New(fault.Failed, "key-unwritable", "cannot write %s", path).WithCause(err)
 	}
-	return durable.SyncFolder(filepath.Dir(path))
+	return durable.SyncDirectory(filepath.Dir(path))
 }
 
 // ExportKey gives the armoured public key of a keyring that the selector names: the end of a fingerprint, or
 // a part of the user id. It must name one key. All copies of the key in the keyring are joined; their packets
 // are as they were.
-func ExportKey(folder, selector string) ([]byte, error) {
-	ring, err := LoadKeyring(folder)
+func ExportKey(directory, selector string) ([]byte, error) {
+	ring, err := LoadKeyring(directory)
 	if err != nil {
 		return nil, err
 	}
@@ -166,7 +166,7 @@ func ExportKey(folder, selector string) ([]byte, error) {
 			continue
 		}
 		if found != nil && !bytes.Equal(found.PrimaryKey.Fingerprint, trusted.entity.PrimaryKey.Fingerprint) {
-			return nil, refuse("key-ambiguous", "%q names more than one key in %s", selector, folder).
+			return nil, refuse("key-ambiguous", "%q names more than one key in %s", selector, directory).
 				WithHint("give the fingerprint; gwe keys list shows it")
 		}
 		found = trusted.entity
@@ -176,7 +176,7 @@ func ExportKey(folder, selector string) ([]byte, error) {
 	}
 	switch {
 	case found == nil:
-		return nil, refuse("key-unknown", "the keyring %s has no key %q", folder, selector).WithHint("gwe keys list shows the keys")
+		return nil, refuse("key-unknown", "the keyring %s has no key %q", directory, selector).WithHint("gwe keys list shows the keys")
 	case len(packets.parts) == 0:
 		return armoured(openpgp.PublicKeyType, found.Serialize)
 	}

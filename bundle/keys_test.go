@@ -18,7 +18,7 @@ func TestNewKeys(t *testing.T) {
 	for _, algorithm := range []Algorithm{"", Ed25519, RSA} {
 		for _, passphrase := range []value.Secret{{}, value.NewSecret("correct horse")} {
 			t.Run(fmt.Sprintf("%s locked %v", algorithm, !passphrase.IsZero()), func(t *testing.T) {
-				made, err := NewKey("Example & Söhne", "releases@example.org", NewKeyOptions{Folder: t.TempDir(), Algorithm: algorithm, Passphrase: passphrase})
+				made, err := NewKey("Example & Söhne", "releases@example.org", NewKeyOptions{Directory: t.TempDir(), Algorithm: algorithm, Passphrase: passphrase})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -37,7 +37,7 @@ func TestNewKeys(t *testing.T) {
 					t.Fatalf("%+v, %v", imported, err)
 				}
 				// The device's own key can be such a key too.
-				path := pack(t, PackOptions{Folder: archive, SigningKey: made.Secret, Passphrase: passphrase, EncryptFor: []string{made.Public}})
+				path := pack(t, PackOptions{Directory: archive, SigningKey: made.Secret, Passphrase: passphrase, EncryptFor: []string{made.Public}})
 				if _, _, err := open(t, path, Policy{Keyring: ring, DecryptKey: made.Secret, Passphrase: passphrase, SignedBy: []string{made.Fingerprint[24:]}}); err != nil {
 					t.Fatal(err)
 				}
@@ -53,7 +53,7 @@ func TestNewKeys(t *testing.T) {
 				if _, _, err := open(t, theirs, Policy{Keyring: ring, DecryptKey: made.Secret, Passphrase: passphrase}); err != nil {
 					t.Fatal(err)
 				}
-				if _, err := NewKey("Example & Söhne", "", NewKeyOptions{Folder: filepath.Dir(made.Secret)}); fault.As(err) == nil || fault.As(err).Code != "key-exists" {
+				if _, err := NewKey("Example & Söhne", "", NewKeyOptions{Directory: filepath.Dir(made.Secret)}); fault.As(err) == nil || fault.As(err).Code != "key-exists" {
 					t.Errorf("a key was overwritten: %v", err)
 				}
 			})
@@ -105,7 +105,7 @@ func TestKeysImportAndExport(t *testing.T) {
 	}
 	old := filepath.Join(t.TempDir(), "old.asc")
 	write(t, old, made.must(t, nil, "--armor", "--export"), 0o644)
-	certificate, err := os.ReadFile(filepath.Join(made.folder, "openpgp-revocs.d", made.keys["gone"]+".rev"))
+	certificate, err := os.ReadFile(filepath.Join(made.directory, "openpgp-revocs.d", made.keys["gone"]+".rev"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,9 +127,9 @@ func TestKeysImportAndExport(t *testing.T) {
 }
 
 // listed are the keys of a keyring that can be read without a warning.
-func listed(t testing.TB, folder string) []Key {
+func listed(t testing.TB, directory string) []Key {
 	t.Helper()
-	ring, err := ReadKeyring(folder)
+	ring, err := ReadKeyring(directory)
 	if err != nil || len(ring.Warnings()) > 0 {
 		t.Fatal(err, ring.Warnings())
 	}
@@ -137,12 +137,12 @@ func listed(t testing.TB, folder string) []Key {
 }
 
 func TestKeyExpiry(t *testing.T) {
-	made, err := NewKey("short", "", NewKeyOptions{Folder: t.TempDir(), Expires: time.Now().Add(48 * time.Hour)})
+	made, err := NewKey("short", "", NewKeyOptions{Directory: t.TempDir(), Expires: time.Now().Add(48 * time.Hour)})
 	if err != nil || made.Expires.Before(time.Now().Add(47*time.Hour)) || made.Expires.After(time.Now().Add(49*time.Hour)) {
 		t.Fatalf("%v, %v", made.Expires, err)
 	}
 	for _, expires := range []time.Time{time.Now().Add(-time.Hour), time.Now().AddDate(200, 0, 0)} {
-		_, err := NewKey("never", "", NewKeyOptions{Folder: t.TempDir(), Expires: expires})
+		_, err := NewKey("never", "", NewKeyOptions{Directory: t.TempDir(), Expires: expires})
 		wantCode(t, err, "key-expiry")
 	}
 }

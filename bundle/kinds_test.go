@@ -230,8 +230,8 @@ func TestTextAboveAMessage(t *testing.T) {
 
 // TestSequoia reads what Sequoia's sq writes: keys, signatures, and encrypted packages, which it pads.
 func TestSequoia(t *testing.T) {
-	folder, archive := t.TempDir(), sample(t, 5000)
-	path := filepath.Join(folder, "fw-1.tar.gz")
+	directory, archive := t.TempDir(), sample(t, 5000)
+	path := filepath.Join(directory, "fw-1.tar.gz")
 	write(t, path, compress(t, Gzip, archive), 0o644)
 	sq := func(arguments ...string) {
 		t.Helper()
@@ -240,7 +240,7 @@ func TestSequoia(t *testing.T) {
 			t.Fatalf("sq %q: %v\n%s", arguments, err, output)
 		}
 	}
-	key, ring := filepath.Join(folder, "key.pgp"), filepath.Join(folder, "keys")
+	key, ring := filepath.Join(directory, "key.pgp"), filepath.Join(directory, "keys")
 	for _, suite := range []string{"cv25519", "rsa3k"} {
 		sq("key", "generate", "--userid", "Sequoia <"+suite+"@example.org>", "--cipher-suite", suite, "--export", key)
 		sq("key", "extract-cert", "-o", key+".asc", key)
@@ -260,7 +260,7 @@ func TestSequoia(t *testing.T) {
 			t.Errorf("the packets are not what they were: %v", err)
 		}
 		policy := Policy{Keyring: ring, DecryptKey: key}
-		packed := filepath.Join(folder, "p.pgp")
+		packed := filepath.Join(directory, "p.pgp")
 		check := func(name, path string) {
 			t.Helper()
 			have, verified, err := open(t, path, policy)

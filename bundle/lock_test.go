@@ -12,9 +12,9 @@ import (
 
 // TestABusyKeyringIsWaitedForAndNoLonger: another import is waited for, and a lock that stays is an error.
 func TestABusyKeyringIsWaitedForAndNoLonger(t *testing.T) {
-	folder := t.TempDir()
+	directory := t.TempDir()
 	open := func() *os.File {
-		file, err := os.Open(folder)
+		file, err := os.Open(directory)
 		if err != nil {
 			t.Fatal(err)
 		}

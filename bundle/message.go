@@ -123,7 +123,7 @@ func (m *message) push(inside io.Reader, made layer) error {
 
 func (m *message) openCompressed(body io.Reader) error {
 	// A buffered body can be read byte by byte: the decompressors take no byte more than they need, and junk
-	// behind the compressed data is found.
+	// after the compressed data is found.
 	buffered := bufio.NewReaderSize(body, copyBuffer)
 	algorithm, err := buffered.ReadByte()
 	if err != nil {

@@ -23,8 +23,8 @@ import (
 
 // PackOptions says what to pack, and how.
 type PackOptions struct {
-	// Folder is the tree.
-	Folder string
+	// Directory is the tree.
+	Directory string
 	// Output is the package's file, or a directory that receives it under its own name. "" is the working
 	// directory.
 	Output string
@@ -77,7 +77,7 @@ const packedWindow = 4 << 20
 // modes, modification times to the nanosecond, links, the extended attributes that PortableAttribute
 // reports, and nothing else of the file system (no access control lists, no labels, no access times).
 func Pack(ctx context.Context, options PackOptions) (path string, err error) {
-	folder, name, err := options.place()
+	directory, name, err := options.place()
 	if err != nil {
 		return "", err
 	}
@@ -87,20 +87,20 @@ func Pack(ctx context.Context, options PackOptions) (path string, err error) {
 			return "", err
 		}
 	}
-	root, err := os.OpenRoot(folder)
+	root, err := os.OpenRoot(directory)
 	if err != nil {
-		return "", refuse("pack-folder", "cannot read the folder %s", folder).WithCause(err)
+		return "", refuse("pack-directory", "cannot read the directory %s", directory).WithCause(err)
 	}
 	defer root.Close()
 	excluded, err := parsePatterns(options.Exclude)
 	if err != nil {
 		return "", err
 	}
-	tree := &tree{ctx: ctx, root: root, folder: folder, name: name, excluded: excluded, progress: options.Progress, plain: options.PlainFiles}
+	tree := &tree{ctx: ctx, root: root, directory: directory, name: name, excluded: excluded, progress: options.Progress, plain: options.PlainFiles}
 	if err := tree.survey(); err != nil {
 		return "", err
 	}
-	if path, err = options.target(folder, name); err != nil {
+	if path, err = options.target(directory, name); err != nil {
 		return "", err
 	}
 	file, err := os.CreateTemp(filepath.Dir(path), durable.Prefix+"pack-*")
@@ -199,7 +199,7 @@ func (o PackOptions) compression() Compression {
 
 // place finds the directory and the name of the top-level directory, and checks what can be checked before
 // anything is read.
-func (o PackOptions) place() (folder, name string, err error) {
+func (o PackOptions) place() (directory, name string, err error) {
 	highest := 22
 	switch o.compression() {
 	case Zstandard:
@@ -211,20 +211,20 @@ func (o PackOptions) place() (folder, name string, err error) {
 	if o.Level < 0 || o.Level > highest {
 		return "", "", refuse("pack-compression", "%s has no level %d", o.compression(), o.Level).WithHint("use 1 to %d", highest)
 	}
-	if folder, err = filepath.Abs(o.Folder); err != nil {
-		return "", "", refuse("pack-folder", "cannot find the folder %q", o.Folder).WithCause(err)
+	if directory, err = filepath.Abs(o.Directory); err != nil {
+		return "", "", refuse("pack-directory", "cannot find the directory %q", o.Directory).WithCause(err)
 	}
-	info, err := os.Stat(folder)
+	info, err := os.Stat(directory)
 	if err != nil {
-		return "", "", refuse("pack-folder", "cannot read the folder %s", folder).WithCause(err)
+		return "", "", refuse("pack-directory", "cannot read the directory %s", directory).WithCause(err)
 	}
 	if !info.IsDir() {
-		return "", "", refuse("pack-folder", "%s is not a folder", folder)
+		return "", "", refuse("pack-directory", "%s is not a directory", directory)
 	}
 	if name = o.Name; name == "" {
-		name = filepath.Base(folder)
+		name = filepath.Base(directory)
 	}
-	return folder, name, checkName(name)
+	return directory, name, checkName(name)
 }
 
 // checkName refuses names of top-level directories that unpack would refuse, or that could not be used as a
@@ -245,7 +245,7 @@ func checkName(name string) error {
 }
 
 // target gives the package's path, and refuses one inside the tree: the package would hold itself.
-func (o PackOptions) target(folder, name string) (string, error) {
+func (o PackOptions) target(directory, name string) (string, error) {
 	suffix := ".tar.zst"
 	if o.compression() == Gzip {
 		suffix = ".tar.gz"
@@ -270,13 +270,13 @@ func (o PackOptions) target(folder, name string) (string, error) {
 	if err != nil {
 		return "", refuse("pack-output", "cannot write into %s", filepath.Dir(path)).WithCause(err)
 	}
-	source, err := filepath.EvalSymlinks(folder)
+	source, err := filepath.EvalSymlinks(directory)
 	if err != nil {
-		return "", refuse("pack-folder", "cannot read the folder %s", folder).WithCause(err)
+		return "", refuse("pack-directory", "cannot read the directory %s", directory).WithCause(err)
 	}
 	if real == source || strings.HasPrefix(real, strings.TrimSuffix(source, "/")+"/") {
-		return "", refuse("pack-output", "the package %s would lie in the folder that it is made of", path).
-			WithHint("write it elsewhere: into the folder above, say (--to ..)")
+		return "", refuse("pack-output", "the package %s would lie in the directory that it is made of", path).
+			WithHint("write it elsewhere: into the directory above, say (--to ..)")
 	}
 	return path, nil
 }

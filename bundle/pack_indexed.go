@@ -35,8 +35,8 @@ func (o PackOptions) isIndexed() bool {
 // writeIndexed writes a package with an index, and returns the signed index for the file beside it. The
 // frames go to a temporary file first: an OpenPGP packet begins with its length, and what lies between the
 // frames must not depend on how they were written.
-func (o PackOptions) writeIndexed(file io.Writer, seal *sealer, tree *tree, folder string) (message []byte, err error) {
-	spool, err := os.CreateTemp(folder, durable.Prefix+"pack-*")
+func (o PackOptions) writeIndexed(file io.Writer, seal *sealer, tree *tree, directory string) (message []byte, err error) {
+	spool, err := os.CreateTemp(directory, durable.Prefix+"pack-*")
 	if err != nil {
 		return nil, err
 	}
@@ -61,7 +61,7 @@ func (o PackOptions) writeIndexed(file io.Writer, seal *sealer, tree *tree, fold
 	sum.Sum(made.Sum[:0])
 	body := tree.entries.Encode(made)
 	if _, err := index.Parse(body); err != nil {
-		return nil, fault.New(fault.Refused, "pack-no-index", "%s is too large for an index", tree.folder).WithCause(err).
+		return nil, fault.New(fault.Refused, "pack-no-index", "%s is too large for an index", tree.directory).WithCause(err).
 			WithHint("pack it without one: gwe pack --no-index")
 	}
 	if message, err = seal.message(body); err != nil {
@@ -215,7 +215,7 @@ func writeIndexBeside(path string, message []byte) error {
 func removeIndexBeside(path string) error {
 	err := os.Remove(path + IndexSuffix)
 	if err == nil {
-		err = durable.SyncFolder(filepath.Dir(path))
+		err = durable.SyncDirectory(filepath.Dir(path))
 	}
 	if err == nil || errors.Is(err, os.ErrNotExist) {
 		return nil

@@ -26,33 +26,33 @@ import (
 // firmware makes a small tree with everything that a package can hold.
 func firmware(t testing.TB) string {
 	t.Helper()
-	folder := filepath.Join(t.TempDir(), "fw-1")
+	directory := filepath.Join(t.TempDir(), "fw-1")
 	old := time.Date(2024, 2, 3, 4, 5, 6, 0, time.UTC)
 	for _, err := range []error{
-		os.MkdirAll(filepath.Join(folder, "bin", "deep"), 0o755),
-		os.Mkdir(filepath.Join(folder, "empty"), 0o700),
-		os.WriteFile(filepath.Join(folder, "bin", "run"), []byte("#!/bin/sh\n"), 0o755),
-		os.WriteFile(filepath.Join(folder, "bin", "deep", "data"), bytes.Repeat([]byte("data "), 300000), 0o600),
-		os.WriteFile(filepath.Join(folder, "zero"), nil, 0o644),
-		os.WriteFile(filepath.Join(folder, "näme with ünicode"), []byte("x"), 0o644),
-		os.WriteFile(filepath.Join(folder, "not utf8 \xff\xfe"), []byte("x"), 0o644),
-		os.WriteFile(filepath.Join(folder, strings.Repeat("long", 50)), []byte("x"), 0o644),
-		os.Link(filepath.Join(folder, "bin", "run"), filepath.Join(folder, "twin")),
-		os.Symlink("bin/run", filepath.Join(folder, "link")),
-		os.Symlink("nowhere", filepath.Join(folder, "dangling")),
-		os.Chmod(filepath.Join(folder, "bin", "run"), 0o755|os.ModeSetuid),
-		os.Chtimes(filepath.Join(folder, "zero"), old, old),
-		os.Chtimes(filepath.Join(folder, "bin", "deep", "data"), old.Add(7), old.Add(123456789)),
-		os.MkdirAll(filepath.Join(folder, ".git", "objects"), 0o755),
-		os.WriteFile(filepath.Join(folder, ".git", "config"), []byte("x"), 0o644),
-		os.MkdirAll(filepath.Join(folder, "bin", ".svn"), 0o755),
+		os.MkdirAll(filepath.Join(directory, "bin", "deep"), 0o755),
+		os.Mkdir(filepath.Join(directory, "empty"), 0o700),
+		os.WriteFile(filepath.Join(directory, "bin", "run"), []byte("#!/bin/sh\n"), 0o755),
+		os.WriteFile(filepath.Join(directory, "bin", "deep", "data"), bytes.Repeat([]byte("data "), 300000), 0o600),
+		os.WriteFile(filepath.Join(directory, "zero"), nil, 0o644),
+		os.WriteFile(filepath.Join(directory, "näme with ünicode"), []byte("x"), 0o644),
+		os.WriteFile(filepath.Join(directory, "not utf8 \xff\xfe"), []byte("x"), 0o644),
+		os.WriteFile(filepath.Join(directory, strings.Repeat("long", 50)), []byte("x"), 0o644),
+		os.Link(filepath.Join(directory, "bin", "run"), filepath.Join(directory, "twin")),
+		os.Symlink("bin/run", filepath.Join(directory, "link")),
+		os.Symlink("nowhere", filepath.Join(directory, "dangling")),
+		os.Chmod(filepath.Join(directory, "bin", "run"), 0o755|os.ModeSetuid),
+		os.Chtimes(filepath.Join(directory, "zero"), old, old),
+		os.Chtimes(filepath.Join(directory, "bin", "deep", "data"), old.Add(7), old.Add(123456789)),
+		os.MkdirAll(filepath.Join(directory, ".git", "objects"), 0o755),
+		os.WriteFile(filepath.Join(directory, ".git", "config"), []byte("x"), 0o644),
+		os.MkdirAll(filepath.Join(directory, "bin", ".svn"), 0o755),
 	} {
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
-	need.Owner(t, filepath.Join(folder, "zero"), 1234567, 3000000)
-	return folder
+	need.Owner(t, filepath.Join(directory, "zero"), 1234567, 3000000)
+	return directory
 }
 
 // pack packs with a key of gpg's.
@@ -75,7 +75,7 @@ func pack(t testing.TB, options PackOptions) string {
 // gives.
 func TestGnuPGReadsWhatIsPacked(t *testing.T) {
 	home := gpg(t)
-	folder := firmware(t)
+	directory := firmware(t)
 	for _, test := range []struct {
 		signer, recipient string
 		compression       Compression
@@ -84,7 +84,7 @@ func TestGnuPGReadsWhatIsPacked(t *testing.T) {
 		{"ed", "rsa", Gzip}, {"rsa", "ed", Zstandard}, {"nist", "nist", Gzip}, {"nist521", "nist521", Gzip},
 	} {
 		t.Run(fmt.Sprintf("%s for %s, %s", test.signer, test.recipient, test.compression), func(t *testing.T) {
-			options := PackOptions{Folder: folder, Compression: test.compression, SigningKey: home.secret(t, test.signer)}
+			options := PackOptions{Directory: directory, Compression: test.compression, SigningKey: home.secret(t, test.signer)}
 			policy := Policy{Keyring: home.keyring(t, test.signer)}
 			if test.recipient != "" {
 				options.EncryptFor = []string{filepath.Join(home.keyring(t, test.recipient), test.recipient+".asc")}
@@ -108,7 +108,7 @@ func TestGnuPGReadsWhatIsPacked(t *testing.T) {
 				if output, err := untar.CombinedOutput(); err != nil {
 					t.Fatalf("%v\n%s", err, output)
 				}
-				want := listing(t, folder, ".git", ".svn")
+				want := listing(t, directory, ".git", ".svn")
 				if difference := cmp.Diff(want, listing(t, filepath.Join(unpacked, "fw-1"))); difference != "" {
 					t.Error(difference)
 				}
@@ -121,18 +121,18 @@ func TestGnuPGReadsWhatIsPacked(t *testing.T) {
 }
 
 // listing describes a tree: kinds, modes, owners, times, contents, links.
-func listing(t testing.TB, folder string, without ...string) []string {
+func listing(t testing.TB, directory string, without ...string) []string {
 	t.Helper()
 	var lines []string
 	first := map[uint64]string{}
-	err := filepath.Walk(folder, func(path string, info os.FileInfo, err error) error {
+	err := filepath.Walk(directory, func(path string, info os.FileInfo, err error) error {
 		if err != nil {
 			return err
 		}
 		if slices.Contains(without, info.Name()) {
 			return filepath.SkipDir
 		}
-		name, _ := filepath.Rel(folder, path)
+		name, _ := filepath.Rel(directory, path)
 		status := info.Sys().(*syscall.Stat_t)
 		line := fmt.Sprintf("%q %v %d:%d", name, info.Mode(), status.Uid, status.Gid)
 		if !info.IsDir() {
@@ -168,17 +168,17 @@ func listing(t testing.TB, folder string, without ...string) []string {
 }
 
 func TestSameTreeSameTar(t *testing.T) {
-	folder := firmware(t)
+	directory := firmware(t)
 	copied := filepath.Join(t.TempDir(), "fw-1")
-	if output, err := exec.Command("cp", "-a", folder, copied).CombinedOutput(); err != nil {
+	if output, err := exec.Command("cp", "-a", directory, copied).CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, output)
 	}
 	policy := Policy{Keyring: gpg(t).keyring(t, "ed")}
 	var tars [][]byte
 	for _, path := range []string{
-		pack(t, PackOptions{Folder: folder}),
-		pack(t, PackOptions{Folder: copied + "/", Compression: Gzip, Level: 1}),
-		pack(t, PackOptions{Folder: filepath.Join(copied, "bin", ".."), Level: 11}),
+		pack(t, PackOptions{Directory: directory}),
+		pack(t, PackOptions{Directory: copied + "/", Compression: Gzip, Level: 1}),
+		pack(t, PackOptions{Directory: filepath.Join(copied, "bin", ".."), Level: 11}),
 	} {
 		archive, _, err := open(t, path, policy)
 		if err != nil {
@@ -195,21 +195,21 @@ func TestSameTreeSameTar(t *testing.T) {
 }
 
 func TestPackExcludes(t *testing.T) {
-	folder := firmware(t)
+	directory := firmware(t)
 	for name, test := range map[string]struct {
 		exclude []string
 		absent  []string
 		present []string
 	}{
-		"always":        {nil, []string{"fw-1/.git/", "fw-1/.git/config", "fw-1/bin/.svn/"}, []string{"fw-1/bin/run", "fw-1/empty/"}},
-		"name":          {[]string{"run"}, []string{"fw-1/bin/run"}, []string{"fw-1/twin"}},
-		"pattern":       {[]string{"d?ta", "z*"}, []string{"fw-1/bin/deep/data", "fw-1/zero"}, []string{"fw-1/bin/deep/"}},
-		"path":          {[]string{"bin/deep"}, []string{"fw-1/bin/deep/", "fw-1/bin/deep/data"}, []string{"fw-1/bin/"}},
-		"top only":      {[]string{"/deep", "./run"}, nil, []string{"fw-1/bin/deep/", "fw-1/bin/run"}},
-		"folder's name": {[]string{"deep/"}, []string{"fw-1/bin/deep/"}, nil},
+		"always":           {nil, []string{"fw-1/.git/", "fw-1/.git/config", "fw-1/bin/.svn/"}, []string{"fw-1/bin/run", "fw-1/empty/"}},
+		"name":             {[]string{"run"}, []string{"fw-1/bin/run"}, []string{"fw-1/twin"}},
+		"pattern":          {[]string{"d?ta", "z*"}, []string{"fw-1/bin/deep/data", "fw-1/zero"}, []string{"fw-1/bin/deep/"}},
+		"path":             {[]string{"bin/deep"}, []string{"fw-1/bin/deep/", "fw-1/bin/deep/data"}, []string{"fw-1/bin/"}},
+		"top only":         {[]string{"/deep", "./run"}, nil, []string{"fw-1/bin/deep/", "fw-1/bin/run"}},
+		"directory's name": {[]string{"deep/"}, []string{"fw-1/bin/deep/"}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			archive, _, err := open(t, pack(t, PackOptions{Folder: folder, Exclude: test.exclude}), Policy{Keyring: gpg(t).keyring(t, "ed")})
+			archive, _, err := open(t, pack(t, PackOptions{Directory: directory, Exclude: test.exclude}), Policy{Keyring: gpg(t).keyring(t, "ed")})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -241,11 +241,11 @@ func TestPackExcludes(t *testing.T) {
 // nested makes a tree of that many directories, one in the other.
 func nested(t *testing.T, levels, length int) string {
 	t.Helper()
-	folder := filepath.Join(t.TempDir(), "release")
-	if err := os.Mkdir(folder, 0o755); err != nil {
+	directory := filepath.Join(t.TempDir(), "release")
+	if err := os.Mkdir(directory, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	dir, err := openat.Open(folder)
+	dir, err := openat.Open(directory)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -262,12 +262,12 @@ func nested(t *testing.T, levels, length int) string {
 		dir = below
 	}
 	dir.Close()
-	return folder
+	return directory
 }
 
 func TestPackRefuses(t *testing.T) {
 	home := gpg(t)
-	folder := firmware(t)
+	directory := firmware(t)
 	special, own := filepath.Join(t.TempDir(), "special"), filepath.Join(t.TempDir(), "own")
 	for _, err := range []error{
 		os.Mkdir(special, 0o755), makePipe(filepath.Join(special, "pipe")),
@@ -278,7 +278,7 @@ func TestPackRefuses(t *testing.T) {
 		}
 	}
 	current := filepath.Join(t.TempDir(), "current")
-	if err := os.Symlink(folder, current); err != nil {
+	if err := os.Symlink(directory, current); err != nil {
 		t.Fatal(err)
 	}
 	key := home.secret(t, "ed")
@@ -286,42 +286,42 @@ func TestPackRefuses(t *testing.T) {
 		options PackOptions
 		code    string
 	}{
-		"no key":             {PackOptions{Folder: folder}, "signing-key-wanted"},
-		"public key":         {PackOptions{Folder: folder, SigningKey: private(t, filepath.Join(home.keyring(t, "ed"), "ed.asc"))}, "signing-key-public"},
-		"expired key":        {PackOptions{Folder: folder, SigningKey: home.secret(t, "expired")}, "package-key-expired"},
-		"missing key":        {PackOptions{Folder: folder, SigningKey: key + "x"}, "signing-key-missing"},
-		"no folder":          {PackOptions{Folder: folder + "x", SigningKey: key}, "pack-folder"},
-		"a file":             {PackOptions{Folder: filepath.Join(folder, "zero"), SigningKey: key}, "pack-folder"},
-		"the root":           {PackOptions{Folder: "/", SigningKey: key}, "pack-name"},
-		"current":            {PackOptions{Folder: current, SigningKey: key}, "pack-name"},
-		"failsafe":           {PackOptions{Folder: folder, Name: "failsafe", SigningKey: key}, "pack-name"},
-		"a path as name":     {PackOptions{Folder: folder, Name: "a/b", SigningKey: key}, "pack-name"},
-		"hidden":             {PackOptions{Folder: folder, Name: ".x", SigningKey: key}, "pack-name"},
-		"a pipe":             {PackOptions{Folder: special, SigningKey: key}, "pack-special-file"},
-		"a name of gwe's":    {PackOptions{Folder: own, SigningKey: key}, "pack-own-name"},
-		"a long path":        {PackOptions{Folder: nested(t, 30, 180), SigningKey: key}, "pack-too-deep"},
-		"a deep path":        {PackOptions{Folder: nested(t, 201, 1), SigningKey: key}, "pack-too-deep"},
-		"bad pattern":        {PackOptions{Folder: folder, Exclude: []string{"["}, SigningKey: key}, "pack-pattern"},
-		"xz":                 {PackOptions{Folder: folder, Compression: "xz", SigningKey: key}, "pack-compression"},
-		"level":              {PackOptions{Folder: folder, Compression: Gzip, Level: 10, SigningKey: key}, "pack-compression"},
-		"into itself":        {PackOptions{Folder: folder, Output: filepath.Join(folder, "bin"), SigningKey: key}, "pack-output"},
-		"nowhere":            {PackOptions{Folder: folder, Output: filepath.Join(folder, "none", "x.gpg"), SigningKey: key}, "pack-output"},
-		"for a secret only":  {PackOptions{Folder: folder, SigningKey: key, EncryptFor: []string{filepath.Join(folder, "zero")}}, "recipient-key-unreadable"},
-		"for a signing key":  {PackOptions{Folder: folder, SigningKey: key, EncryptFor: []string{filepath.Join(home.keyring(t, "weak"), "weak.asc")}}, "recipient-key-unusable"},
-		"for a missing file": {PackOptions{Folder: folder, SigningKey: key, EncryptFor: []string{key + "x"}}, "recipient-key-missing"},
+		"no key":             {PackOptions{Directory: directory}, "signing-key-wanted"},
+		"public key":         {PackOptions{Directory: directory, SigningKey: private(t, filepath.Join(home.keyring(t, "ed"), "ed.asc"))}, "signing-key-public"},
+		"expired key":        {PackOptions{Directory: directory, SigningKey: home.secret(t, "expired")}, "package-key-expired"},
+		"missing key":        {PackOptions{Directory: directory, SigningKey: key + "x"}, "signing-key-missing"},
+		"no directory":       {PackOptions{Directory: directory + "x", SigningKey: key}, "pack-directory"},
+		"a file":             {PackOptions{Directory: filepath.Join(directory, "zero"), SigningKey: key}, "pack-directory"},
+		"the root":           {PackOptions{Directory: "/", SigningKey: key}, "pack-name"},
+		"current":            {PackOptions{Directory: current, SigningKey: key}, "pack-name"},
+		"failsafe":           {PackOptions{Directory: directory, Name: "failsafe", SigningKey: key}, "pack-name"},
+		"a path as name":     {PackOptions{Directory: directory, Name: "a/b", SigningKey: key}, "pack-name"},
+		"hidden":             {PackOptions{Directory: directory, Name: ".x", SigningKey: key}, "pack-name"},
+		"a pipe":             {PackOptions{Directory: special, SigningKey: key}, "pack-special-file"},
+		"a name of gwe's":    {PackOptions{Directory: own, SigningKey: key}, "pack-own-name"},
+		"a long path":        {PackOptions{Directory: nested(t, 30, 180), SigningKey: key}, "pack-too-deep"},
+		"a deep path":        {PackOptions{Directory: nested(t, 201, 1), SigningKey: key}, "pack-too-deep"},
+		"bad pattern":        {PackOptions{Directory: directory, Exclude: []string{"["}, SigningKey: key}, "pack-pattern"},
+		"xz":                 {PackOptions{Directory: directory, Compression: "xz", SigningKey: key}, "pack-compression"},
+		"level":              {PackOptions{Directory: directory, Compression: Gzip, Level: 10, SigningKey: key}, "pack-compression"},
+		"into itself":        {PackOptions{Directory: directory, Output: filepath.Join(directory, "bin"), SigningKey: key}, "pack-output"},
+		"nowhere":            {PackOptions{Directory: directory, Output: filepath.Join(directory, "none", "x.gpg"), SigningKey: key}, "pack-output"},
+		"for a secret only":  {PackOptions{Directory: directory, SigningKey: key, EncryptFor: []string{filepath.Join(directory, "zero")}}, "recipient-key-unreadable"},
+		"for a signing key":  {PackOptions{Directory: directory, SigningKey: key, EncryptFor: []string{filepath.Join(home.keyring(t, "weak"), "weak.asc")}}, "recipient-key-unusable"},
+		"for a missing file": {PackOptions{Directory: directory, SigningKey: key, EncryptFor: []string{key + "x"}}, "recipient-key-missing"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			output := t.TempDir()
 			if test.options.Output == "" {
 				test.options.Output = output
 			}
-			before := listing(t, folder)
+			before := listing(t, directory)
 			_, err := Pack(t.Context(), test.options)
 			wantCode(t, err, test.code)
 			if left, _ := os.ReadDir(output); len(left) > 0 {
 				t.Errorf("%s is left", left[0].Name())
 			}
-			if difference := cmp.Diff(before, listing(t, folder)); difference != "" {
+			if difference := cmp.Diff(before, listing(t, directory)); difference != "" {
 				t.Error(difference)
 			}
 		})
@@ -340,28 +340,28 @@ func private(t testing.TB, path string) string {
 func TestPackIsDisturbed(t *testing.T) {
 	for name, test := range map[string]struct {
 		code    string
-		disturb func(folder string, cancel context.CancelFunc) error
+		disturb func(directory string, cancel context.CancelFunc) error
 	}{
-		"interrupted": {"interrupted", func(folder string, cancel context.CancelFunc) error { cancel(); return nil }},
-		"shorter": {"pack-tree-changed", func(folder string, cancel context.CancelFunc) error {
-			return os.Truncate(filepath.Join(folder, "bin", "deep", "data"), 10)
+		"interrupted": {"interrupted", func(directory string, cancel context.CancelFunc) error { cancel(); return nil }},
+		"shorter": {"pack-tree-changed", func(directory string, cancel context.CancelFunc) error {
+			return os.Truncate(filepath.Join(directory, "bin", "deep", "data"), 10)
 		}},
-		"longer": {"pack-tree-changed", func(folder string, cancel context.CancelFunc) error {
-			return os.Truncate(filepath.Join(folder, "bin", "deep", "data"), 1<<22)
+		"longer": {"pack-tree-changed", func(directory string, cancel context.CancelFunc) error {
+			return os.Truncate(filepath.Join(directory, "bin", "deep", "data"), 1<<22)
 		}},
-		"a file less": {"pack-tree-changed", func(folder string, cancel context.CancelFunc) error {
-			return errors.Join(os.Remove(filepath.Join(folder, "zero")), os.WriteFile(filepath.Join(folder, "bin", "deep", "data"), []byte("x"), 0o600))
+		"a file less": {"pack-tree-changed", func(directory string, cancel context.CancelFunc) error {
+			return errors.Join(os.Remove(filepath.Join(directory, "zero")), os.WriteFile(filepath.Join(directory, "bin", "deep", "data"), []byte("x"), 0o600))
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			folder, output := firmware(t), t.TempDir()
+			directory, output := firmware(t), t.TempDir()
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			disturbed := false
-			_, err := Pack(ctx, PackOptions{Folder: folder, Output: output, SigningKey: gpg(t).secret(t, "ed"), Progress: func(current, total int64) {
+			_, err := Pack(ctx, PackOptions{Directory: directory, Output: output, SigningKey: gpg(t).secret(t, "ed"), Progress: func(current, total int64) {
 				if !disturbed {
 					disturbed = true
-					if err := test.disturb(folder, cancel); err != nil {
+					if err := test.disturb(directory, cancel); err != nil {
 						t.Error(err)
 					}
 				}
@@ -375,11 +375,11 @@ func TestPackIsDisturbed(t *testing.T) {
 }
 
 func TestPackReplacesAnOlderPackage(t *testing.T) {
-	folder, output := firmware(t), t.TempDir()
+	directory, output := firmware(t), t.TempDir()
 	path := filepath.Join(output, "mine.gpg")
 	write(t, path, []byte("old"), 0o644)
 	var last, sum int64
-	have := pack(t, PackOptions{Folder: folder, Output: path, Progress: func(current, total int64) { last, sum = current, total }})
+	have := pack(t, PackOptions{Directory: directory, Output: path, Progress: func(current, total int64) { last, sum = current, total }})
 	if have != path || last != sum || sum == 0 {
 		t.Errorf("%s, %d of %d", have, last, sum)
 	}

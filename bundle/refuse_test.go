@@ -93,7 +93,7 @@ func TestRefusesBadSignatures(t *testing.T) {
 	}
 }
 
-// zipped puts a message into a compressed packet of known length, and more behind the compressed data.
+// zipped puts a message into a compressed packet of known length, and more after the compressed data.
 func zipped(t testing.TB, message []byte, more ...byte) []byte {
 	t.Helper()
 	var buffer bytes.Buffer
@@ -137,7 +137,7 @@ func revokeOnce(t *testing.T, home *gpgHome) {
 		return
 	}
 	signedByRevoked = home.must(t, compress(t, Gzip, sample(t, 1000)), "-u", home.keys["revoked"], "--sign")
-	certificate, err := os.ReadFile(filepath.Join(home.folder, "openpgp-revocs.d", home.keys["revoked"]+".rev"))
+	certificate, err := os.ReadFile(filepath.Join(home.directory, "openpgp-revocs.d", home.keys["revoked"]+".rev"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,23 +15,23 @@ import (
 // as the key.
 func TestSignedAt(t *testing.T) {
 	for _, algorithm := range []bundle.Algorithm{"ed25519", "rsa"} {
-		folder := t.TempDir()
-		key, err := bundle.NewKey("Releases", "", bundle.NewKeyOptions{Folder: folder, Algorithm: algorithm})
+		directory := t.TempDir()
+		key, err := bundle.NewKey("Releases", "", bundle.NewKeyOptions{Directory: directory, Algorithm: algorithm})
 		if err != nil {
 			t.Fatal(err)
 		}
-		ring := filepath.Join(folder, "ring")
+		ring := filepath.Join(directory, "ring")
 		if _, err := bundle.Import(ring, key.Public); err != nil {
 			t.Fatal(err)
 		}
-		sums := filepath.Join(folder, "SHA256SUMS")
+		sums := filepath.Join(directory, "SHA256SUMS")
 		if err := os.WriteFile(sums, []byte("00  gwe\n"), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		for _, day := range []time.Time{time.Unix(1, 0), time.Now().Add(-time.Second), {}} {
 			var made [][]byte
 			for _, name := range []string{"a.sig", "b.sig"} {
-				signature := filepath.Join(folder, name)
+				signature := filepath.Join(directory, name)
 				if err := bundle.Sign(sums, signature, bundle.SignOptions{Key: key.Secret, SignedAt: day}); err != nil {
 					t.Fatal(err)
 				}

@@ -19,12 +19,12 @@ import (
 // tree walks a directory and writes it as a tar. It is walked twice, and never kept in memory: first to see
 // what it holds and whether all of it can be packed, then to write.
 type tree struct {
-	ctx      context.Context
-	root     *os.Root
-	folder   string
-	name     string
-	excluded patterns
-	progress func(current, total int64)
+	ctx       context.Context
+	root      *os.Root
+	directory string
+	name      string
+	excluded  patterns
+	progress  func(current, total int64)
 	// plain leaves extended attributes out; left are the kinds of those that no package keeps.
 	plain bool
 	left  []left
@@ -75,13 +75,13 @@ func (t *tree) survey() error {
 	case err != nil:
 		return err
 	case len(own) > 0:
-		return refuse("pack-own-name", "%s holds names that start with %q, which are gwe's own and which no device would unpack: %s", t.folder, durable.Prefix, some(own)).
+		return refuse("pack-own-name", "%s holds names that start with %q, which are gwe's own and which no device would unpack: %s", t.directory, durable.Prefix, some(own)).
 			WithHint("leave them out with --exclude '%s*', or give them other names", durable.Prefix)
 	case deep != "":
-		return refuse("pack-too-deep", "%s holds a path that no device would unpack, of %d bytes and %d names: %.200s", t.folder, len(path.Join(t.name, deep)), strings.Count(deep, "/")+2, deep).
+		return refuse("pack-too-deep", "%s holds a path that no device would unpack, of %d bytes and %d names: %.200s", t.directory, len(path.Join(t.name, deep)), strings.Count(deep, "/")+2, deep).
 			WithHint("at most %d bytes and %d names are unpacked: make the tree less deep, or leave that out with --exclude", longestPath, deepest)
 	case len(refused) > 0:
-		return refuse("pack-special-file", "%s holds what a package cannot: %s", t.folder, some(refused)).
+		return refuse("pack-special-file", "%s holds what a package cannot: %s", t.directory, some(refused)).
 			WithHint("remove it, or leave it out with --exclude; programs make sockets and pipes anew when they start")
 	}
 	return nil
@@ -113,7 +113,7 @@ func kindOf(mode fs.FileMode) string {
 func (t *tree) walk(visit func(name string, info fs.FileInfo) error) error {
 	return fs.WalkDir(t.root.FS(), ".", func(name string, entry fs.DirEntry, err error) error {
 		if t.ctx.Err() != nil {
-			return fault.New(fault.Interrupted, "interrupted", "packing %s was interrupted", t.folder).WithCause(context.Cause(t.ctx))
+			return fault.New(fault.Interrupted, "interrupted", "packing %s was interrupted", t.directory).WithCause(context.Cause(t.ctx))
 		}
 		if err != nil {
 			return t.unreadable(name, err)
@@ -139,14 +139,14 @@ func (t *tree) unreadable(name string, err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return t.moved(name)
 	}
-	return fault.New(fault.Failed, "pack-unreadable", "cannot read %s", path.Join(t.folder, name)).WithCause(err).
-		WithHint("pack as a user who may read the whole folder")
+	return fault.New(fault.Failed, "pack-unreadable", "cannot read %s", path.Join(t.directory, name)).WithCause(err).
+		WithHint("pack as a user who may read the whole directory")
 }
 
 // moved is the fault of a tree that something writes to meanwhile.
 func (t *tree) moved(name string) error {
-	return fault.New(fault.Failed, "pack-tree-changed", "%s changed while it was packed", path.Join(t.folder, name)).
-		WithHint("stop what writes to the folder, or pack a copy of it")
+	return fault.New(fault.Failed, "pack-tree-changed", "%s changed while it was packed", path.Join(t.directory, name)).
+		WithHint("stop what writes to the directory, or pack a copy of it")
 }
 
 // write writes the tar.
@@ -165,7 +165,7 @@ func (t *tree) entry(w *tar.Writer, name string, info fs.FileInfo) error {
 	case fs.ModeDir:
 		header.Typeflag = tar.TypeDir
 		header.Name += "/"
-		return t.directory(w, name, header, info)
+		return t.addDirectory(w, name, header, info)
 	case fs.ModeSymlink:
 		target, err := t.root.Readlink(name)
 		if err != nil {
@@ -199,8 +199,8 @@ func (t *tree) header(name string, info fs.FileInfo) *tar.Header {
 	return header
 }
 
-// directory writes a directory, without what lies in it.
-func (t *tree) directory(w *tar.Writer, name string, header *tar.Header, seen fs.FileInfo) error {
+// addDirectory writes a directory, without what lies in it.
+func (t *tree) addDirectory(w *tar.Writer, name string, header *tar.Header, seen fs.FileInfo) error {
 	file, err := t.root.OpenFile(name, os.O_RDONLY|nonBlocking, 0)
 	if err != nil {
 		return t.unreadable(name, err)
@@ -297,7 +297,7 @@ func unchanged(before, after fs.FileInfo) bool {
 func (t *tree) content(w io.Writer, name string, file io.Reader, size int64) error {
 	for size > 0 {
 		if t.ctx.Err() != nil {
-			return fault.New(fault.Interrupted, "interrupted", "packing %s was interrupted", t.folder).WithCause(context.Cause(t.ctx))
+			return fault.New(fault.Interrupted, "interrupted", "packing %s was interrupted", t.directory).WithCause(context.Cause(t.ctx))
 		}
 		n, err := file.Read(t.buffer[:min(size, int64(len(t.buffer)))])
 		if errors.Is(err, io.EOF) && n == 0 {

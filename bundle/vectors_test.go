@@ -23,7 +23,7 @@ import (
 
 var update = flag.Bool("update", false, "write the test vectors of testdata/indexes anew")
 
-const vectorsFolder = "../testdata/indexes"
+const vectorsDirectory = "../testdata/indexes"
 
 // vector is what vectors.json says of one package.
 type vector struct {
@@ -151,7 +151,7 @@ func (d *draft) encode() []byte {
 // vectorKey is a key of the vectors, which lies beside them.
 func vectorKey(t testing.TB, name string) *sealer {
 	t.Helper()
-	content, err := os.ReadFile(filepath.Join(vectorsFolder, name+".key"))
+	content, err := os.ReadFile(filepath.Join(vectorsDirectory, name+".key"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -337,7 +337,7 @@ func vectors(t *testing.T) (all []vector, packages map[string][]byte) {
 // judge opens a package's index and proves it, as another implementation would.
 func judge(t testing.TB, path string, one vector) vector {
 	t.Helper()
-	policy := Policy{Keyring: filepath.Join(vectorsFolder, "keyring")}
+	policy := Policy{Keyring: filepath.Join(vectorsDirectory, "keyring")}
 	have := vector{Package: one.Package, About: one.About}
 	opened, err := Open(t.Context(), path)
 	if err != nil {
@@ -386,11 +386,11 @@ func codeOf(err error) string {
 
 // TestVectors: each published package gives what vectors.json says.
 func TestVectors(t *testing.T) {
-	list := filepath.Join(vectorsFolder, "vectors.json")
+	list := filepath.Join(vectorsDirectory, "vectors.json")
 	if *update {
 		all, packages := vectors(t)
 		for i, one := range all {
-			path := filepath.Join(vectorsFolder, one.Package)
+			path := filepath.Join(vectorsDirectory, one.Package)
 			write(t, path, packages[one.Package], 0o644)
 			have := judge(t, path, one)
 			if have.Index != one.Index || have.Opening != one.Opening || have.Proof != one.Proof {
@@ -416,7 +416,7 @@ func TestVectors(t *testing.T) {
 		t.Fatalf("there are only %d vectors", len(all))
 	}
 	for _, one := range all {
-		if difference := cmp.Diff(one, judge(t, filepath.Join(vectorsFolder, one.Package), one)); difference != "" {
+		if difference := cmp.Diff(one, judge(t, filepath.Join(vectorsDirectory, one.Package), one)); difference != "" {
 			t.Errorf("%s: %s", one.Package, difference)
 		}
 	}

@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/gwe-project/gwe/engine/errorcodes"
 )
 
 // avoided are words of the glossary's second table, with what is said instead.
@@ -25,6 +27,10 @@ var avoided = []struct {
 	{regexp.MustCompile(`(?i)\bways?\s+back\b`), "rollback"},
 	{regexp.MustCompile(`(?i)\bbehind\s+the\s+commit\b`), "after the commit"},
 	{regexp.MustCompile(`(?i)\bwant\s+of\s+memory\b`), "the OOM killer"},
+	{regexp.MustCompile(`(?i)\bfolders?\b`), "directory"},
+	{regexp.MustCompile(`(?i)\bputs?\s+(everything\s+|all\s+)?back\b`), "roll back a run, undo a step, restore a file"},
+	{regexp.MustCompile(`(?i)\bneeds?\s+a\s+person\b`), "manual intervention required"},
+	{regexp.MustCompile(`(?i)\b(goes|went|gone)\s+on\b`), "continues, is in progress"},
 }
 
 // code is what a page quotes: blocks and spans.
@@ -69,13 +75,22 @@ func TestWords(t *testing.T) {
 		ast.Inspect(parsed, func(node ast.Node) bool {
 			if literal, ok := node.(*ast.BasicLit); ok && literal.Kind == token.STRING {
 				texts++
-				said(t, files.Position(literal.Pos()).String(), literal.Value)
+				said(t, files.Position(literal.Pos()).String(), strings.ReplaceAll(literal.Value, "{ folder: true }", ""))
 			}
 			return true
 		})
 	}
 	if texts < 500 {
 		t.Errorf("only %d texts of the commands were read", texts)
+	}
+}
+
+// TestWordsOfErrors: the messages and hints of errors say none of them either.
+func TestWordsOfErrors(t *testing.T) {
+	for _, one := range errorcodes.All() {
+		for _, each := range one.Cases {
+			said(t, one.Code, code.ReplaceAllStringFunc(each.Message+"\n"+each.Hint, blank))
+		}
 	}
 }
 

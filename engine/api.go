@@ -24,7 +24,7 @@ type (
 	Holder = runstate.Holder
 	// Lease is a path that is kept for the undo of a run.
 	Lease = runstate.Lease
-	// Overview is what goes on in a state directory now.
+	// Overview is what is in progress in a state directory now.
 	Overview = runstate.Overview
 	// Resolution is how an operator closed a run that gwe could not bring to its end. It lies in a file
 	// beside the journal: the journal may be what is damaged.
@@ -38,7 +38,7 @@ type (
 	RunningTask = runstate.RunningTask
 	// State is the directory where gwe keeps its runs:
 	//
-	//	lock                      held by the one run that is going on; names its holder
+	//	lock                      held by the one run in progress; names its holder
 	//	runs/<id>/journal         the durable record
 	//	runs/<id>/recipe.yaml     the frozen copy that recovery runs
 	//	runs/<id>/plugins/<type>  the descriptions of the plugins that it uses
@@ -82,13 +82,13 @@ const (
 	StatusCommitted = runstate.StatusCommitted
 	// StatusRefused is a run that was turned down before any effect.
 	StatusRefused = runstate.StatusRefused
-	// StatusRestored is a run that failed, or was stopped, and put everything back.
+	// StatusRestored is a run that failed, or was stopped, and rolled everything back.
 	StatusRestored = runstate.StatusRestored
-	// StatusFailsafe is a run that could not put everything back, and whose failsafe is in place.
+	// StatusFailsafe is a run that could not roll everything back, and whose failsafe is in place.
 	StatusFailsafe = runstate.StatusFailsafe
-	// StatusBroken is a run that could not put everything back: the machine needs a person.
+	// StatusBroken is a run that could not roll everything back: manual intervention required.
 	StatusBroken = runstate.StatusBroken
-	// StatusRolledBack is a run that was committed, and was put back by hand later.
+	// StatusRolledBack is a run that was committed, and was rolled back by hand later.
 	StatusRolledBack = runstate.StatusRolledBack
 	// StatusSuspended is a run that waits: for a reboot, or for a confirmation.
 	StatusSuspended = runstate.StatusSuspended

@@ -16,7 +16,7 @@ import (
 // boots in a row. These are noted in a file, a line a boot, which is gone again when the work has ended, well
 // or not.
 func (e *Engine) bounded(p *runstate.StoredRun, work func() error) error {
-	boot, path := e.now().Boot, p.Folder.Downs()
+	boot, path := e.now().Boot, p.Directory.Downs()
 	text, _ := durable.ReadNote(path)
 	downs := strings.Fields(string(text))
 	if len(downs) > runstate.BoundedBoots { // given up, in this boot or before
@@ -38,23 +38,23 @@ func (e *Engine) bounded(p *runstate.StoredRun, work func() error) error {
 
 // sayGivenUp tells it once, in the run's log.
 func (e *Engine) sayGivenUp(p *runstate.StoredRun) error {
-	x, err := e.open(p, "recover", "Clean up what run "+p.Folder.ID()+" left")
+	x, err := e.open(p, "recover", "Clean up what run "+p.Directory.ID()+" left")
 	if err != nil {
 		return err
 	}
 	defer x.Close()
-	x.Task.Fail(fault.New(fault.Failed, "reboot-loop", "the machine went down here in %d boots in a row; it is given up, so that the machine stays reachable", runstate.BoundedBoots).
-		WithHint("put right by hand what it was about, then remove %s: the next recovery tries again", p.Folder.Downs()))
+	x.Task.Fail(fault.New(fault.Failed, "reboot-loop", "the machine went down here in %d boots in a row; gwe stops trying, so that the machine stays reachable", runstate.BoundedBoots).
+		WithHint("put right by hand what it was about, then remove %s: the next recovery tries again", p.Directory.Downs()))
 	return nil
 }
 
 // breakBootLoop gives up what takes the machine down again and again: the undo that is next, and the recovery
-// goes on; or, where all undos are over, failsafe and finally. over tells that the run has ended thereby.
+// continues; or, where all undos are over, failsafe and finally. over tells that the run has ended thereby.
 func breakBootLoop(ctx context.Context, x *run.Runner, died int) (result Result, over bool) {
 	if died < runstate.BoundedBoots {
 		return Result{}, false
 	}
-	err := fault.New(fault.Failed, "reboot-loop", "recovery died here in %d boots in a row; it is given up, so that the machine stays reachable", died).
+	err := fault.New(fault.Failed, "reboot-loop", "recovery died here in %d boots in a row; gwe stops trying, so that the machine stays reachable", died).
 		WithHint("put right by hand what it was about, then reboot")
 	record := x.RecordOf(err)
 	x.Task.Warn(err.Error())
@@ -68,7 +68,7 @@ func breakBootLoop(ctx context.Context, x *run.Runner, died int) (result Result,
 		return Result{}, false
 	}
 	h := x.State
-	result = Result{Run: x.Folder.ID(), Status: h.Unrecorded()}
+	result = Result{Run: x.Directory.ID(), Status: h.Unrecorded()}
 	if h.Failure != nil {
 		result.Err = h.Failure.Err()
 	}

@@ -45,7 +45,7 @@ func TestCancelReachesAProgramWithTheEngineInside(t *testing.T) {
 	if err != nil || ended.Status != engine.StatusRestored {
 		t.Errorf("it ended as %+v, %v", ended, err)
 	}
-	if _, err := b.engine.State.Cancel(result.Run); fault.As(err) == nil || !strings.Contains(fault.As(err).Hint, "put back") {
+	if _, err := b.engine.State.Cancel(result.Run); fault.As(err) == nil || !strings.Contains(fault.As(err).Hint, "rolled back") {
 		t.Errorf("an ended run: %v", err)
 	}
 }
@@ -55,8 +55,8 @@ func TestCancelReachesAProgramWithTheEngineInside(t *testing.T) {
 func TestTheHolderOfTheLockIsThatVeryProcess(t *testing.T) {
 	b := newBench(t)
 	state := b.engine.State
-	lock := filepath.Join(state.Folder, "lock")
-	if err := os.MkdirAll(state.Folder, 0o700); err != nil {
+	lock := filepath.Join(state.Directory, "lock")
+	if err := os.MkdirAll(state.Directory, 0o700); err != nil {
 		t.Fatal(err)
 	}
 	other := exec.Command("sleep", "1000")

@@ -23,7 +23,7 @@ func TestComposed(t *testing.T) {
 		notes string
 	}{
 		{
-			"a group's outputs are seen behind it",
+			"a group's outputs are seen after it",
 			`steps:
   - steps:
       - id: p
@@ -32,7 +32,7 @@ func TestComposed(t *testing.T) {
 `, engine.StatusDone, "a=one b=one two", "",
 		},
 		{
-			"a group that fails is put back, and rescued",
+			"a group that fails is rolled back, and rescued",
 			`steps:
   - put: {path: D/z, text: kept}
   - steps:
@@ -70,7 +70,7 @@ func TestComposed(t *testing.T) {
 `, engine.StatusRestored, "a=- b1=- b2=- e=-", "2 none\n1 one\n",
 		},
 		{
-			"a rescue that fails: the first error counts, and all is put back",
+			"a rescue that fails: the first error counts, and all is rolled back",
 			`steps:
   - put: {path: D/a}
   - steps:
@@ -83,7 +83,7 @@ func TestComposed(t *testing.T) {
 `, engine.StatusRestored, "a=- b=- d=- e=-", "finally put-failed\n",
 		},
 		{
-			"a rescue does not run where the group could not be put back",
+			"a rescue does not run where the group could not be rolled back",
 			`steps:
   - steps:
       - put: {path: D/a, fail: [undo]}
@@ -95,7 +95,7 @@ failsafe:
 `, engine.StatusFailsafe, "a=x b=- safe=x", "",
 		},
 		{
-			"nor where a group within it could not be put back",
+			"nor where a group within it could not be rolled back",
 			`steps:
   - steps:
       - steps:
@@ -125,7 +125,7 @@ failsafe:
 `, engine.StatusFailsafe, "a=x b=- safe=x", "tried\n",
 		},
 		{
-			"the undo of a group goes before those of its steps, and its finally behind them",
+			"the undo of a group goes before those of its steps, and its finally after them",
 			`steps:
   - steps:
       - note: {file: D/notes, line: one}
@@ -174,7 +174,7 @@ failsafe:
 `, engine.StatusDone, "a=- b=- c=x", "finally\n",
 		},
 		{
-			"each attempt of a group is put back before the next",
+			"each attempt of a group is rolled back before the next",
 			`steps:
   - steps:
       - note: {file: D/notes, line: one}
@@ -220,7 +220,7 @@ failsafe:
 `, engine.StatusDone, "a=one b=two c=one two", "",
 		},
 		{
-			"branches are put back in reverse order of declaration, one at a time",
+			"branches are rolled back in reverse order of declaration, one at a time",
 			`steps:
   - parallel:
       - steps:
@@ -297,7 +297,7 @@ steps:
 `, engine.StatusDone, "all=0", "",
 		},
 		{
-			"a stop in a group ends the run, behind the finally of the group",
+			"a stop in a group ends the run, after the finally of the group",
 			`steps:
   - steps:
       - put: {path: D/a}
@@ -354,7 +354,7 @@ finally:
   - note: {file: D/notes, line: inner finally}
 outputs:
   said: "${{ steps.p.text == nil ? 'nothing' : 'said ' + (steps.p.text ?? '') }}"
-`, "D/", b.folder+"/"))
+`, "D/", b.directory+"/"))
 			result := b.run(test.recipe)
 			b.wantStatus(result, test.status, map[engine.Status]int{engine.StatusDone: 0, engine.StatusRestored: 3, engine.StatusFailsafe: 4}[test.status])
 			for _, file := range fields(test.files) {
@@ -412,8 +412,8 @@ func TestFirstFailureInterruptsTheSiblings(t *testing.T) {
 // TestUsedRecipesAreFrozen: recovery needs neither the recipe nor those that it uses.
 func TestUsedRecipesAreFrozen(t *testing.T) {
 	b := newBench(t)
-	inner := filepath.Join(b.folder, "inner.yaml")
-	b.write("inner.yaml", strings.ReplaceAll("gwe: 1\nname: inner\ninputs: {token: {type: secret, required: true}}\nsteps:\n  - put: {path: D/a, token: \"${{ inputs.token }}\"}\n    undo: [{note: {file: D/notes, line: \"undo ${{ error.code }}\"}}]\n", "D/", b.folder+"/"))
+	inner := filepath.Join(b.directory, "inner.yaml")
+	b.write("inner.yaml", strings.ReplaceAll("gwe: 1\nname: inner\ninputs: {token: {type: secret, required: true}}\nsteps:\n  - put: {path: D/a, token: \"${{ inputs.token }}\"}\n    undo: [{note: {file: D/notes, line: \"undo ${{ error.code }}\"}}]\n", "D/", b.directory+"/"))
 	recipe := "inputs: {token: {type: secret, required: true}}\nsteps:\n  - use: ./inner.yaml\n    with: {token: \"${{ inputs.token }}\"}\n  - put: {path: D/b}\n"
 	program := b.load(recipe)
 	if !b.killAt(moment{record: 6}, func(e *engine.Engine) {

@@ -8,8 +8,8 @@ import (
 	"github.com/gwe-project/gwe/engine/journal"
 )
 
-// Confirm says that what a suspended run did is good, and goes on with the run; id "" is the one that waits
-// for it. Where its time is over already, the run is put back instead: the result tells.
+// Confirm says that what a suspended run did is good, and continues the run; id "" is the one that waits
+// for it. Where its time is over already, the run is rolled back instead: the result tells.
 func (e *Engine) Confirm(ctx context.Context, id string) (Result, error) {
 	locks, err := e.lockSoon(ctx)
 	if err != nil {
@@ -52,11 +52,11 @@ func (e *Engine) CancelSuspended(ctx context.Context, id string) (Result, error)
 		return Result{}, err
 	}
 	if p.Awaiting {
-		return Result{}, fault.New(fault.Refused, "cancel-put-back", "run %s is on its way to its end already, and waits for %s", p.Folder.ID(), runstate.ServicesAwaited).
+		return Result{}, fault.New(fault.Refused, "cancel-rolled-back", "run %s is on its way to its end already, and waits for %s", p.Directory.ID(), runstate.ServicesAwaited).
 			WithHint("`gwe recover` ends it when they are there")
 	}
 	if p.Suspension.Cause == runstate.CauseReturn {
-		return Result{}, fault.New(fault.Refused, "cancel-put-back", "run %s is put back already, and waits for %s", p.Folder.ID(), p.Suspension.Awaited()).
+		return Result{}, fault.New(fault.Refused, "cancel-rolled-back", "run %s is rolled back already, and waits for %s", p.Directory.ID(), p.Suspension.Awaited()).
 			WithHint("`gwe recover` ends it after the boot")
 	}
 	if err := roomToAct(); err != nil {
@@ -72,7 +72,7 @@ func (e *Engine) CancelSuspended(ctx context.Context, id string) (Result, error)
 func (e *Engine) recoverOne(ctx context.Context, p *runstate.StoredRun, locks *locks) (Result, error) {
 	_, results, err := e.recoverAll(ctx, locks)
 	for _, result := range results {
-		if result.Run == p.Folder.ID() {
+		if result.Run == p.Directory.ID() {
 			return result, err
 		}
 	}
@@ -82,7 +82,7 @@ func (e *Engine) recoverOne(ctx context.Context, p *runstate.StoredRun, locks *l
 // recordDecision makes somebody's word about a suspended run durable; what follows is for this process, or
 // for the next one.
 func (e *Engine) recordDecision(p *runstate.StoredRun, kind string) error {
-	opened, _, err := journal.Open(p.Folder.Journal())
+	opened, _, err := journal.Open(p.Directory.Journal())
 	if err != nil {
 		return err
 	}
@@ -117,12 +117,12 @@ func (e *Engine) unconfirmed(id string) (*runstate.StoredRun, error) {
 			return p, nil
 		} else if id != "" {
 			return nil, fault.New(fault.Refused, "not-to-confirm", "run %s waits for %s, not for a confirmation", id, waits.Awaited()).
-				WithHint("`gwe recover` goes on with it after the boot")
+				WithHint("`gwe recover` continues it after the boot")
 		}
 	}
 	if id != "" {
 		return nil, fault.New(fault.Refused, "not-to-confirm", "run %s does not wait for a confirmation", id).WithHint("`gwe runs` lists what each run does")
 	}
-	return nil, fault.New(fault.Refused, "not-to-confirm", "no run in %s waits for a confirmation", e.State.Folder).
-		WithHint("`gwe runs` lists them; they may be in another state folder: --state-dir, GWE_STATE_DIR")
+	return nil, fault.New(fault.Refused, "not-to-confirm", "no run in %s waits for a confirmation", e.State.Directory).
+		WithHint("`gwe runs` lists them; they may be in another state directory: --state-dir, GWE_STATE_DIR")
 }

@@ -16,17 +16,17 @@ import (
 // crowded lets no file and no directory be made any more on a file system once the run turns back.
 type crowded struct {
 	journal.Writer
-	t      *testing.T
-	folder string
+	t         *testing.T
+	directory string
 }
 
 func (c *crowded) Append(kind string, data any) error {
 	if kind == "unwind" {
 		var now unix.Statfs_t
-		if err := unix.Statfs(c.folder, &now); err != nil {
+		if err := unix.Statfs(c.directory, &now); err != nil {
 			c.t.Error(err)
 		}
-		if err := unix.Mount("", c.folder, "", unix.MS_REMOUNT, "nr_inodes="+strconv.FormatUint(now.Files-now.Ffree, 10)); err != nil {
+		if err := unix.Mount("", c.directory, "", unix.MS_REMOUNT, "nr_inodes="+strconv.FormatUint(now.Files-now.Ffree, 10)); err != nil {
 			c.t.Error(err)
 		}
 	}
@@ -38,17 +38,17 @@ func (c *crowded) Append(kind string, data any) error {
 func TestTheWayBackFindsRoom(t *testing.T) {
 	need.Root(t, "it mounts")
 	b := newBench(t)
-	folder := filepath.Join(b.folder, "crowded")
-	if err := os.Mkdir(folder, 0o755); err != nil {
+	directory := filepath.Join(b.directory, "crowded")
+	if err := os.Mkdir(directory, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := unix.Mount("tmpfs", folder, "tmpfs", 0, "size=4m"); err != nil {
+	if err := unix.Mount("tmpfs", directory, "tmpfs", 0, "size=4m"); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = unix.Unmount(folder, unix.MNT_DETACH) })
-	b.engine.State.Folder = filepath.Join(folder, "state")
+	t.Cleanup(func() { _ = unix.Unmount(directory, unix.MNT_DETACH) })
+	b.engine.State.Directory = filepath.Join(directory, "state")
 	b.engine.VolatileState = true // its file system stands for a full one
-	b.engine.Journals = func(w journal.Writer) journal.Writer { return &crowded{w, t, folder} }
+	b.engine.Journals = func(w journal.Writer) journal.Writer { return &crowded{w, t, directory} }
 	b.wantStatus(b.run(`steps:
   - steps:
       - put: {path: D/a}

@@ -60,7 +60,7 @@ func TestAQuestionThatTakesTheMachineDownIsNotAskedForEver(t *testing.T) {
 	m.start(inSlotB, "")
 	machine.armed = true
 	m.dies(10)
-	m.wantRecovered(engine.StatusSuspended) // put back, and on its way into the old system
+	m.wantRecovered(engine.StatusSuspended) // rolled back, and on its way into the old system
 	m.wantFile("a", "old")
 	machine.armed = false
 	m.into("a")
@@ -140,7 +140,7 @@ func TestAMachineThatLeavesTheNewSystemOnProbationIsPutBack(t *testing.T) {
 			m.wantStatus(result, engine.StatusRestored, 3)
 			m.wantCode(result, "came back in another system")
 			m.wantFile("a", "old")
-			if m.asked() != 1 { // it is in the system of before already
+			if m.asked() != 1 { // it is in the previous system already
 				t.Errorf("the machine was told to reboot %d times", m.asked())
 			}
 			m.wantSettled()
@@ -153,7 +153,7 @@ func TestAMachineThatLeavesTheNewSystemOnProbationIsPutBack(t *testing.T) {
 func TestAReleaseThatTakesTheMachineDownIsNotTriedForEver(t *testing.T) {
 	behind := "steps:\n  - put: {path: D/a, text: new}\n  - commit: in place\n  - put: {path: D/b, text: new}\n"
 	for name, begin := range map[string]func(*boots, *engine.Engine){
-		"behind the commit": func(m *boots, e *engine.Engine) {
+		"after the commit": func(m *boots, e *engine.Engine) {
 			m.write("b.deadly", "")
 			_, _ = e.Run(context.Background(), m.load(behind), nil)
 		},
@@ -180,9 +180,9 @@ func TestAReleaseThatTakesTheMachineDownIsNotTriedForEver(t *testing.T) {
 				}
 			}
 			if downs < 10 {
-				t.Errorf("given up behind %d boots", downs)
+				t.Errorf("given up after %d boots", downs)
 			}
-			if text := m.events.text(); !strings.Contains(text, "reboot-loop") && !strings.Contains(text, "it is given up") {
+			if text := m.events.text(); !strings.Contains(text, "reboot-loop") && !strings.Contains(text, "gwe stops trying") {
 				t.Errorf("nobody is told:\n%s", text)
 			}
 			// Nor is it tried by the second part of that boot, or by the next run in it.
@@ -194,7 +194,7 @@ func TestAReleaseThatTakesTheMachineDownIsNotTriedForEver(t *testing.T) {
 			m.wantFile("a", "new")
 			m.wantFile("b", "new")
 			for _, deadly := range []string{"a.deadly", "b.deadly"} {
-				_ = os.Remove(filepath.Join(m.folder, deadly))
+				_ = os.Remove(filepath.Join(m.directory, deadly))
 			}
 			for _, path := range m.glob("runs/*/downs") {
 				if err := os.Remove(path); err != nil {

@@ -19,9 +19,9 @@
 //	internal/run              steps, the order that makes them safe, undos, the end: its doc.go lists where
 //	release.go                what earlier runs kept for their undos is released by a later commit
 //	rollback*.go, forget.go   a committed run rolled back by hand: what stands in the way, what is released
-//	handoff_*.go              another gwe goes on with the run, or else the one that began it rolls it back
+//	handoff_*.go              another gwe continues the run, or else the one that began it rolls it back
 //	suspension_decision.go, resume.go, confirm.go
-//	                          what became of a wait; the run goes on in another process, or is undone
+//	                          what became of a wait; the run is in progress in another process, or is undone
 //	rollback_reboot.go        whether the machine is in the previous system, when all is undone
 //	boot_loop.go              a recovery that takes the machine down again and again comes to an end
 //	recover.go, stored_run.go what dead runs left: survivors ended, frames undone from the frozen recipe

@@ -85,7 +85,7 @@ func (m *boots) boot() {
 	m.Helper()
 	m.reboot(time.Second)
 	for _, gone := range []string{"up", "order"} {
-		if err := os.RemoveAll(filepath.Join(m.folder, gone)); err != nil {
+		if err := os.RemoveAll(filepath.Join(m.directory, gone)); err != nil {
 			m.Fatal(err)
 		}
 	}
@@ -108,7 +108,7 @@ func (m *boots) wantEarly(status engine.Status) {
 
 func (m *boots) wantOrder(lines ...string) {
 	m.Helper()
-	text, _ := os.ReadFile(filepath.Join(m.folder, "order"))
+	text, _ := os.ReadFile(filepath.Join(m.directory, "order"))
 	if got := strings.TrimSpace(string(text)); got != strings.Join(lines, "\n") {
 		m.Errorf("the order was\n%s\nwant\n%s", got, strings.Join(lines, "\n"))
 	}
@@ -141,7 +141,7 @@ func TestAnEarlyRecoveryLeavesToTheNextOneWhatNeedsServices(t *testing.T) {
 	m.wantSettled()
 }
 
-// A run that begins before the recovery behind the services came does its work first.
+// A run that begins before the recovery after the services came does its work first.
 func TestARunDoesFirstWhatWaitedForServices(t *testing.T) {
 	m := down(t, serving, 10)
 	m.wantEarly(engine.StatusSuspended)
@@ -209,7 +209,7 @@ func TestKilledAtEveryRecordBehindAnEarlyRecovery(t *testing.T) {
 // wantEnd checks what was done last.
 func (m *boots) wantEnd(lines ...string) {
 	m.Helper()
-	text, _ := os.ReadFile(filepath.Join(m.folder, "order"))
+	text, _ := os.ReadFile(filepath.Join(m.directory, "order"))
 	if !strings.HasSuffix(string(text), strings.Join(lines, "\n")+"\n") {
 		m.Errorf("the order was\n%s\nwant in the end\n%s", text, strings.Join(lines, "\n"))
 	}
@@ -229,14 +229,14 @@ steps:
 	m.wantEarly(engine.StatusSuspended)
 	m.wantFile("a", "old")
 	m.wantOrder("back a")
-	if err := os.Mkdir(filepath.Join(m.folder, "later"), 0o755); err != nil {
+	if err := os.Mkdir(filepath.Join(m.directory, "later"), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	m.wantRecovered(engine.StatusRestored)
 	m.wantOrder("back a")
 }
 
-// Services do not start on what could not be put back: the failsafe is put in place before them, and again
+// Services do not start on what could not be rolled back: the failsafe is put in place before them, and again
 // with them.
 func TestTheFailsafeComesBeforeTheServices(t *testing.T) {
 	m := down(t, `

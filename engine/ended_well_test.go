@@ -132,7 +132,7 @@ func TestAResumeThatRollsBackWellIsNoError(t *testing.T) {
 			test.wait(m)
 			m.events.events = nil
 			test.resume(m)
-			if end := m.last("resume"); end.Status != tasklog.Done || !strings.Contains(end.Text, "everything was put back, because: ") || !strings.Contains(end.Text, test.reason) {
+			if end := m.last("resume"); end.Status != tasklog.Done || !strings.Contains(end.Text, "everything was rolled back, because: ") || !strings.Contains(end.Text, test.reason) {
 				t.Errorf("the resume ends as %+v", end)
 			}
 		})

@@ -56,9 +56,9 @@ type Engine struct {
 	Clock func() host.Moment
 }
 
-// Run carries a program out, or puts everything back. It takes the locks, recovers what earlier runs left,
-// checks the inputs and the plan, and then runs the steps. When ctx is cancelled, the run is put back before
-// Run returns; a cause of type *Stopped gives the exit code of the signal.
+// Run carries a program out, or rolls everything back. It takes the locks, recovers what earlier runs left,
+// checks the inputs and the plan, and then runs the steps. When ctx is cancelled, the run is rolled back
+// before Run returns; a cause of type *Stopped gives the exit code of the signal.
 //
 // The result tells how the run ended, and holds the first error. Errors before the run exists (a busy lock,
 // an invalid input) come as the error, with an empty result.
@@ -98,7 +98,7 @@ func (e *Engine) Run(ctx context.Context, compiled *Program, given Inputs) (Resu
 	}
 	defer x.Close()
 	e.supersedes(x, earlier, locks)
-	locks.name(x.Folder.ID())
+	locks.name(x.Directory.ID())
 	e.warnOfUnresolved(x)
 	warnOfShortSecrets(x)
 	e.warnOfStrangers(x)
@@ -161,28 +161,28 @@ func (e *Engine) create(ctx context.Context, compiled *Program, begin runstate.B
 	if err != nil {
 		return nil, err
 	}
-	folder := runstate.DirectoryOf(e.State, id)
+	directory := runstate.DirectoryOf(e.State, id)
 	defer func() {
 		if err != nil {
-			_ = os.RemoveAll(string(folder))
+			_ = os.RemoveAll(string(directory))
 			err = runstate.NotBegun(e.State, err)
 		}
 	}()
 	begin.Run = id
-	if begin.Uses, err = program.Freeze(compiled, folder); err != nil {
+	if begin.Uses, err = program.Freeze(compiled, directory); err != nil {
 		return nil, err
 	}
-	if err := program.FreezePlugins(compiled, folder, &begin); err != nil {
+	if err := program.FreezePlugins(compiled, directory, &begin); err != nil {
 		return nil, err
 	}
-	if err := program.KeepInputs(compiled, folder, names["inputs"].(map[string]any), &begin); err != nil {
+	if err := program.KeepInputs(compiled, directory, names["inputs"].(map[string]any), &begin); err != nil {
 		return nil, err
 	}
-	written, err := journal.Create(folder.Journal(), e.Version, run.ReserveFor(compiled))
+	written, err := journal.Create(directory.Journal(), e.Version, run.ReserveFor(compiled))
 	if err != nil {
 		return nil, err
 	}
-	h := run.NewState(compiled, folder)
+	h := run.NewState(compiled, directory)
 	h.SetInputs(begin, names)
 	x = e.beginRunner(h, written, "run", program.Title(compiled))
 	err = e.readFacts(ctx, x, &begin)
@@ -194,7 +194,7 @@ func (e *Engine) create(ctx context.Context, compiled *Program, begin runstate.B
 		x.Close()
 		return nil, err
 	}
-	_ = os.Remove(folder.Mark())
+	_ = os.Remove(directory.Mark())
 	x.NoteUnfinished()
 	return x, nil
 }

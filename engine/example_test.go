@@ -45,10 +45,10 @@ outputs:
   changed: ${{ steps.motd.changed }}
 `
 
-// newEngine is an engine for programs that bring their own state folder, and their own place for the log.
+// newEngine is an engine for programs that bring their own state directory, and their own place for the log.
 func newEngine(state string, log tasklog.Sink) *engine.Engine {
 	return &engine.Engine{
-		State:   engine.State{Folder: state},
+		State:   engine.State{Directory: state},
 		Catalog: steps.Catalog(),
 		Machine: step.Local{},
 		Sink:    log,
@@ -59,36 +59,35 @@ func newEngine(state string, log tasklog.Sink) *engine.Engine {
 // Run carries a recipe out, or rolls everything back. The result is a value; errors before the run exists
 // come apart.
 func ExampleEngine_Run() {
-	folder, _ := os.MkdirTemp("", "greet")
-	defer os.RemoveAll(folder)
-	machine := newEngine(filepath.Join(folder, "state"), tasklog.Fanout{})
+	directory, _ := os.MkdirTemp("", "greet")
+	defer os.RemoveAll(directory)
+	machine := newEngine(filepath.Join(directory, "state"), tasklog.Fanout{})
 	program, _ := engine.Load("greet.yaml", []byte(greeting), steps.Catalog())
 
 	for _, fail := range []string{"true", "false"} {
 		result, err := machine.Run(context.Background(), program, engine.Inputs{
-			"dir": {Value: folder}, "fail": {Value: fail},
+			"dir": {Value: directory}, "fail": {Value: fail},
 		})
 		if err != nil {
 			fmt.Println("nothing ran:", err)
 			return
 		}
-		_, missing := os.Stat(filepath.Join(folder, "motd"))
-		fmt.Printf("%s, exit code %d, there: %v, outputs: %v, error: %v\n",
-			result.Status, result.ExitCode(), missing == nil, result.Outputs, result.Err)
+		_, missing := os.Stat(filepath.Join(directory, "motd"))
+		fmt.Printf("%s, exit code %d, there: %v, %v\n", result.Status, result.ExitCode(), missing == nil, result.Err)
 	}
 	// Output:
-	// put back, exit code 3, there: false, outputs: map[], error: assert step (greet.yaml:9:5): told to fail
-	// done, exit code 0, there: true, outputs: map[changed:true], error: <nil>
+	// rolled back, exit code 3, there: false, assert step (greet.yaml:9:5): told to fail
+	// done, exit code 0, there: true, <nil>
 }
 
 // Plan says what a run would do, and how that would be undone. It writes nothing and runs nothing.
 func ExampleEngine_Plan() {
-	folder, _ := os.MkdirTemp("", "greet")
-	defer os.RemoveAll(folder)
-	machine := newEngine(filepath.Join(folder, "state"), tasklog.Fanout{})
+	directory, _ := os.MkdirTemp("", "greet")
+	defer os.RemoveAll(directory)
+	machine := newEngine(filepath.Join(directory, "state"), tasklog.Fanout{})
 	program, _ := engine.Load("greet.yaml", []byte(greeting), steps.Catalog())
 
-	plan, err := machine.Plan(context.Background(), program, engine.Inputs{"dir": {Value: folder}})
+	plan, err := machine.Plan(context.Background(), program, engine.Inputs{"dir": {Value: directory}})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -103,9 +102,9 @@ func ExampleEngine_Plan() {
 
 // Recover finishes what a crash left. A program that embeds the engine calls it when it starts.
 func ExampleEngine_Recover() {
-	folder, _ := os.MkdirTemp("", "greet")
-	defer os.RemoveAll(folder)
-	machine := newEngine(filepath.Join(folder, "state"), tasklog.Fanout{})
+	directory, _ := os.MkdirTemp("", "greet")
+	defer os.RemoveAll(directory)
+	machine := newEngine(filepath.Join(directory, "state"), tasklog.Fanout{})
 
 	finished, err := machine.Recover(context.Background())
 	fmt.Println(len(finished), "runs were left to finish;", err)
@@ -127,12 +126,12 @@ func (s steplog) Handle(event tasklog.Event) {
 
 // A Sink takes the events of all tasks, in order, from one goroutine at a time.
 func ExampleEngine_events() {
-	folder, _ := os.MkdirTemp("", "greet")
-	defer os.RemoveAll(folder)
-	machine := newEngine(filepath.Join(folder, "state"), steplog{map[int]string{}})
+	directory, _ := os.MkdirTemp("", "greet")
+	defer os.RemoveAll(directory)
+	machine := newEngine(filepath.Join(directory, "state"), steplog{map[int]string{}})
 	program, _ := engine.Load("greet.yaml", []byte(greeting), steps.Catalog())
 
-	if _, err := machine.Run(context.Background(), program, engine.Inputs{"dir": {Value: folder}}); err != nil {
+	if _, err := machine.Run(context.Background(), program, engine.Inputs{"dir": {Value: directory}}); err != nil {
 		fmt.Println(err)
 	}
 	// Output:

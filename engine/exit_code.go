@@ -9,7 +9,7 @@ import (
 
 // unsettledCodes are those of what keeps gwe from finishing an earlier run: an operator has to look first.
 var unsettledCodes = []string{
-	"run-lost", "journal-damaged", "journal-foreign", "journal-unreadable", "journal-newer-format", "journal-newer-record", "not-a-regular-file", "run-not-a-folder",
+	"run-lost", "journal-damaged", "journal-foreign", "journal-unreadable", "journal-newer-format", "journal-newer-record", "not-a-regular-file", "run-not-a-directory",
 	"frozen-recipe-missing", "frozen-recipe-changed", "frozen-recipe-invalid", "undo-data-damaged", "undo-data-unreadable", "undo-data-version", "recovery-unwritable",
 }
 

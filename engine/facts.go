@@ -43,12 +43,12 @@ func (e *Engine) readFacts(ctx context.Context, x *run.Runner, begin *runstate.B
 			task.Done("")
 		}
 	}()
-	if err := os.WriteFile(x.Folder.Mark(), []byte(x.Mark(run.PlaceFacts)), 0o600); err != nil {
-		return runstate.StateUnusable(e.State.Folder, err)
+	if err := os.WriteFile(x.Directory.Mark(), []byte(x.Mark(run.PlaceFacts)), 0o600); err != nil {
+		return runstate.StateUnusable(e.State.Directory, err)
 	}
 	reader := plan.FactReader{
 		Machine: e.Machine, Programs: true, Untrusted: e.Untrusted, Log: task,
-		Environment: append(process.BaseEnvironment(), "GWE_RUN_ID="+x.Folder.ID(), "GWE_RECOVERING=0", x.Mark(run.PlaceFacts)),
+		Environment: append(process.BaseEnvironment(), "GWE_RUN_ID="+x.Directory.ID(), "GWE_RECOVERING=0", x.Mark(run.PlaceFacts)),
 	}
 	values := map[string]any{}
 	for _, read := range reader.All(ctx, x.Program, x.State.Own()) {

@@ -70,7 +70,7 @@ func (put) Plan(_ context.Context, machine step.Machine, a putArguments) (step.P
 func (put) Prepare(_ context.Context, run *step.Run, a putArguments) (putMemo, error) {
 	saved := a.fails("save")
 	if saved {
-		if err := os.WriteFile(filepath.Join(run.Folder, "saved"), []byte("x"), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(run.Directory, "saved"), []byte("x"), 0o600); err != nil {
 			return putMemo{}, err
 		}
 	}
@@ -138,7 +138,7 @@ func (put) Undo(ctx context.Context, run *step.Run, a putArguments, memo putMemo
 	if _, err := os.Stat(string(a.Path) + ".released"); err == nil {
 		return fault.New(fault.Failed, "put-released", "what undo needs was given up")
 	}
-	if _, err := os.Stat(filepath.Join(run.Folder, "saved")); memo.Saved && err != nil {
+	if _, err := os.Stat(filepath.Join(run.Directory, "saved")); memo.Saved && err != nil {
 		return fault.New(fault.Failed, "put-saved-gone", "what prepare saved is gone").WithCause(err)
 	}
 	if length, err := os.ReadFile(string(a.Path) + ".token"); err == nil && string(length) == strconv.Itoa(len(a.Token)) {
@@ -150,7 +150,7 @@ func (put) Undo(ctx context.Context, run *step.Run, a putArguments, memo putMemo
 		crumb := &step.Leftover{Err: fault.New(fault.Failed, "put-leftover", "a crumb is left")}
 		return errors.Join(crumb, fault.New(fault.Failed, "put-undo-failed", "it cannot be taken back"))
 	}
-	if stumbled := filepath.Join(run.Folder, "stumbled"); a.fails("stumble") || a.fails("lose") {
+	if stumbled := filepath.Join(run.Directory, "stumbled"); a.fails("stumble") || a.fails("lose") {
 		if _, err := os.Stat(stumbled); err != nil {
 			operation := "rename"
 			if a.fails("lose") {
@@ -340,22 +340,22 @@ func catalog() step.Catalog {
 // bench is a directory to work in, an engine on it, and all that its log said.
 type bench struct {
 	*testing.T
-	folder string
-	engine *engine.Engine
-	events *recorder
+	directory string
+	engine    *engine.Engine
+	events    *recorder
 }
 
 func newBench(t *testing.T) *bench {
 	t.Helper()
 	// The name of the test may hold commas, which mean something in YAML.
-	folder, err := os.MkdirTemp("", "bench")
+	directory, err := os.MkdirTemp("", "bench")
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = os.RemoveAll(folder) })
+	t.Cleanup(func() { _ = os.RemoveAll(directory) })
 	events := &recorder{}
-	return &bench{t, folder, &engine.Engine{
-		State: engine.State{Folder: filepath.Join(folder, "state")}, Catalog: catalog(), Machine: step.Local{},
+	return &bench{t, directory, &engine.Engine{
+		State: engine.State{Directory: filepath.Join(directory, "state")}, Catalog: catalog(), Machine: step.Local{},
 		Sink: events, Version: "test",
 	}, events}
 }
@@ -363,8 +363,8 @@ func newBench(t *testing.T) *bench {
 // load compiles steps; D/ stands for the bench's directory.
 func (b *bench) load(recipe string) *engine.Program {
 	b.Helper()
-	source := "gwe: 1\nname: bench\n" + strings.ReplaceAll(recipe, "D/", b.folder+"/")
-	program, diagnostics := engine.LoadUnproven(folder(b.folder), "bench.yaml", []byte(source), b.engine.Catalog)
+	source := "gwe: 1\nname: bench\n" + strings.ReplaceAll(recipe, "D/", b.directory+"/")
+	program, diagnostics := engine.LoadUnproven(directory(b.directory), "bench.yaml", []byte(source), b.engine.Catalog)
 	if program == nil {
 		var text strings.Builder
 		_ = diagnostics.Render(&text, func(string) []byte { return []byte(source) })
@@ -373,10 +373,10 @@ func (b *bench) load(recipe string) *engine.Program {
 	return program
 }
 
-// folder is a library of the files in one.
-type folder string
+// directory is a library of the files in one.
+type directory string
 
-func (f folder) Find(_, name string) (string, []byte, error) {
+func (f directory) Find(_, name string) (string, []byte, error) {
 	return engine.Files{}.Find(filepath.Join(string(f), "bench.yaml"), name)
 }
 
@@ -406,7 +406,7 @@ func (b *bench) wantStatus(result engine.Result, status engine.Status, exit int)
 // wantFile checks a file's content; "-" means that it is not there.
 func (b *bench) wantFile(name, content string) {
 	b.Helper()
-	got, err := os.ReadFile(filepath.Join(b.folder, name))
+	got, err := os.ReadFile(filepath.Join(b.directory, name))
 	switch {
 	case errors.Is(err, os.ErrNotExist):
 		got = []byte("-")
@@ -420,7 +420,7 @@ func (b *bench) wantFile(name, content string) {
 
 func (b *bench) write(name, content string) {
 	b.Helper()
-	if err := os.WriteFile(filepath.Join(b.folder, name), []byte(content), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(b.directory, name), []byte(content), 0o644); err != nil {
 		b.Fatal(err)
 	}
 }
@@ -523,7 +523,7 @@ func (s *spoiled) write(kind string, data any, write func(string, any) error) er
 // glob finds files of the state directory.
 func (b *bench) glob(pattern string) []string {
 	b.Helper()
-	found, err := filepath.Glob(filepath.Join(b.engine.State.Folder, pattern))
+	found, err := filepath.Glob(filepath.Join(b.engine.State.Directory, pattern))
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -32,7 +32,7 @@ steps:
 `, lock, fail, late))
 			}
 			for _, lock := range []string{"one", "two"} {
-				if err := os.Mkdir(filepath.Join(b.folder, lock), 0o755); err != nil {
+				if err := os.Mkdir(filepath.Join(b.directory, lock), 0o755); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -84,7 +84,7 @@ steps:
 // is now.
 func (b *bench) eachFlip(run string, try func(at int)) {
 	b.Helper()
-	whole := b.engine.State.Folder
+	whole := b.engine.State.Directory
 	path := filepath.Join("runs", run, "journal")
 	text, err := os.ReadFile(filepath.Join(whole, path))
 	if err != nil {
@@ -95,17 +95,17 @@ func (b *bench) eachFlip(run string, try func(at int)) {
 		if text[at] == 0 {
 			break // space that was reserved
 		}
-		b.engine.State.Folder = filepath.Join(b.TempDir(), "state")
-		if err := os.CopyFS(b.engine.State.Folder, os.DirFS(whole)); err != nil {
+		b.engine.State.Directory = filepath.Join(b.TempDir(), "state")
+		if err := os.CopyFS(b.engine.State.Directory, os.DirFS(whole)); err != nil {
 			b.Fatal(err)
 		}
 		flipped := []byte(string(text))
 		flipped[at] ^= 1 << (at % 8)
-		if err := os.WriteFile(filepath.Join(b.engine.State.Folder, path), flipped, 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(b.engine.State.Directory, path), flipped, 0o600); err != nil {
 			b.Fatal(err)
 		}
 		try(at)
-		_ = os.RemoveAll(b.engine.State.Folder)
+		_ = os.RemoveAll(b.engine.State.Directory)
 	}
-	b.engine.State.Folder = whole
+	b.engine.State.Directory = whole
 }

@@ -43,7 +43,7 @@ func (e *Engine) settledElsewhere(held *locks, begin *runstate.BeginRecord, earl
 	}
 	e.place().Tidy(states)
 	begin.Order++
-	return e.place().Record(e.State.Folder, begin.WorksOn())
+	return e.place().Record(e.State.Directory, begin.WorksOn())
 }
 
 // warnOfForgotten names the runs that had begun on the targets and whose state directory was removed.
@@ -57,10 +57,10 @@ func warnOfForgotten(x *run.Runner, forgotten []claim.Known) {
 // covered refuses the rollback of a run on whose directories, below or above them, a later run has committed
 // changes: the undo would take those along.
 func (e *Engine) covered(p *runstate.StoredRun, standing []*runstate.StoredRun) error {
-	id, extents := p.Folder.ID(), p.Begin.Extents()
+	id, extents := p.Directory.ID(), p.Begin.Extents()
 	for _, later := range standing {
-		if later.Folder.ID() > id && (runstate.SharesLock(later.Begin.Names(), p.Begin.Names()) || claim.AnyOverlaps(later.Begin.Extents(), extents)) {
-			return fault.New(fault.Refused, "rollback-covered", "run %s was committed on top of run %s", later.Folder.ID(), id).
+		if later.Directory.ID() > id && (runstate.SharesLock(later.Begin.Names(), p.Begin.Names()) || claim.AnyOverlaps(later.Begin.Extents(), extents)) {
+			return fault.New(fault.Refused, "rollback-covered", "run %s was committed on top of run %s", later.Directory.ID(), id).
 				WithHint("roll that one back first")
 		}
 	}
@@ -79,10 +79,10 @@ func (e *Engine) covered(p *runstate.StoredRun, standing []*runstate.StoredRun) 
 			switch {
 			case !later.IsInPlace() || !p.IsBefore(later):
 			case later.CanRollBack():
-				return fault.New(fault.Refused, "rollback-covered", "run %s of the state directory %s was committed on top of run %s", later.Folder.ID(), n.State.Folder, id).
-					WithHint("roll that one back first: `gwe rollback %s --state-dir %s`", later.Folder.ID(), n.State.Folder)
+				return fault.New(fault.Refused, "rollback-covered", "run %s of the state directory %s was committed on top of run %s", later.Directory.ID(), n.State.Directory, id).
+					WithHint("roll that one back first: `gwe rollback %s --state-dir %s`", later.Directory.ID(), n.State.Directory)
 			default:
-				return runstate.CoveredForGood(id, later.Folder.ID()+" of the state directory "+n.State.Folder)
+				return runstate.CoveredForGood(id, later.Directory.ID()+" of the state directory "+n.State.Directory)
 			}
 		}
 	}
@@ -94,7 +94,7 @@ func (e *Engine) covered(p *runstate.StoredRun, standing []*runstate.StoredRun) 
 func (e *Engine) keepsFromRollback(id string, standing []*runstate.StoredRun) bool {
 	p, err := runstate.Peek(e.State, id)
 	return err == nil && p != nil && p.IsInPlace() && slices.ContainsFunc(standing, func(older *runstate.StoredRun) bool {
-		return older.Folder.ID() < id && claim.AnyOverlaps(older.Begin.Extents(), p.Begin.Extents())
+		return older.Directory.ID() < id && claim.AnyOverlaps(older.Begin.Extents(), p.Begin.Extents())
 	})
 }
 
@@ -111,9 +111,9 @@ func (e *Engine) owedElsewhere(extents []claim.Extent) error {
 // removeEndedNotes takes away the notes that runs of this state directory had begun which have ended since:
 // gwe may have died before it did so. One stays while the run may owe anything.
 func (e *Engine) removeEndedNotes() {
-	for _, run := range e.place().Unfinished(e.State.Folder) {
+	for _, run := range e.place().Unfinished(e.State.Directory) {
 		if runstate.OwesNothing(e.State, run) {
-			e.place().End(e.State.Folder, run)
+			e.place().End(e.State.Directory, run)
 		}
 	}
 }

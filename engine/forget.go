@@ -30,14 +30,14 @@ func (e *Engine) Forget(ctx context.Context, id string) error {
 		return err
 	}
 	for i, p := range standing {
-		if p.Folder.ID() != chosen {
+		if p.Directory.ID() != chosen {
 			continue
 		}
 		for _, later := range standing[i+1:] {
 			for _, lease := range later.Leases() {
 				if runstate.AnyOverlaps(lease, p.Leases()) {
-					return fault.New(fault.Refused, "forget-needed", "the undo of run %s still needs %s, which run %s keeps", later.Folder.ID(), lease, chosen).
-						WithHint("`gwe forget %s` first", later.Folder.ID())
+					return fault.New(fault.Refused, "forget-needed", "the undo of run %s still needs %s, which run %s keeps", later.Directory.ID(), lease, chosen).
+						WithHint("`gwe forget %s` first", later.Directory.ID())
 				}
 			}
 		}
@@ -64,12 +64,12 @@ func (e *Engine) Forget(ctx context.Context, id string) error {
 // way back.
 func forgotten(s State, p *runstate.StoredRun, err error) error {
 	var unsure *journal.Unsure
-	id := p.Folder.ID()
+	id := p.Directory.ID()
 	switch {
 	case err == nil:
 		return nil
 	case errors.As(err, &unsure):
-		return fault.New(fault.Errored, "forget-pending", "the journal of run %s cannot be written: whether its undo is given up is for the next recovery to tell", id).WithCause(err)
+		return fault.New(fault.Errored, "forget-pending", "the journal of run %s cannot be written: whether its undo data is released is for the next recovery to tell", id).WithCause(err)
 	case !p.CanRollBack():
 		return fault.New(fault.Failed, "forget-incomplete", "run %s can no longer be rolled back, but not all that its undo kept could be removed", id).WithCause(err).
 			WithHint("`gwe recover` tries again")

@@ -94,7 +94,7 @@ func TestAForgetThatMayBeDurable(t *testing.T) {
 	b.wantNoWayBack(done.Run)
 }
 
-// The same of a rollback: it is not begun, and goes on in the recovery that finds the record.
+// The same of a rollback: it is not begun, and continues in the recovery that finds the record.
 func TestARollbackThatMayHaveBegun(t *testing.T) {
 	b := newBench(t)
 	done := b.backable()

@@ -14,7 +14,7 @@ import (
 	"github.com/gwe-project/gwe/engine/journal"
 )
 
-// CanTakeOver reports whether this gwe can go on with a run of another one: it reads the journal and the
+// CanTakeOver reports whether this gwe can continue a run of another one: it reads the journal and the
 // frozen recipe, and changes nothing.
 func (e *Engine) CanTakeOver(id string) (HandOverAnswer, error) {
 	if _, err := runstate.Choose(e.State, id); err != nil {
@@ -31,7 +31,7 @@ func (e *Engine) CanTakeOver(id string) (HandOverAnswer, error) {
 	if err != nil {
 		return HandOverAnswer{}, err
 	}
-	h, err := run.Replay(compiled, p.Folder, p.Records)
+	h, err := run.Replay(compiled, p.Directory, p.Records)
 	if err != nil {
 		return HandOverAnswer{}, err
 	}
@@ -45,7 +45,7 @@ func (e *Engine) CanTakeOver(id string) (HandOverAnswer, error) {
 	return HandOverAnswer{Version: e.Version, Journal: journal.Format}, nil
 }
 
-// TakeOver goes on with a run that another gwe hands over. inherited are the locks that it holds, that of the
+// TakeOver continues a run that another gwe hands over. inherited are the locks that it holds, that of the
 // state directory first; taken is called when the journal says that the run is this one's.
 func (e *Engine) TakeOver(ctx context.Context, run string, inherited []*os.File, taken func() error) (Result, *Program, error) {
 	held, err := e.inheritLocks(run, inherited)
@@ -64,7 +64,7 @@ func (e *Engine) TakeOver(ctx context.Context, run string, inherited []*os.File,
 			return Result{}, nil, err
 		}
 	}
-	x, err := e.open(p, "take-over", fmt.Sprintf("Go on with run %s of %s, by gwe %s", run, p.Begin.Recipe, e.Version))
+	x, err := e.open(p, "take-over", fmt.Sprintf("Continue run %s of %s, by gwe %s", run, p.Begin.Recipe, e.Version))
 	if err != nil {
 		return Result{}, nil, err
 	}
@@ -84,7 +84,7 @@ func (e *Engine) TakeOver(ctx context.Context, run string, inherited []*os.File,
 	}
 	if err != nil {
 		x.Task.Fail(err)
-		return Result{}, nil, err // the gwe that began the run puts it back
+		return Result{}, nil, err // the gwe that began the run rolls it back
 	}
 	bounded, cancel, err := x.Bounded(ctx)
 	defer cancel()

@@ -26,14 +26,15 @@ type HandOver struct {
 	Flags []string
 	// Stdout and Stderr are its streams; nil is none.
 	Stdout, Stderr *os.File
-	// Pretend only looks whether the program is there, and goes on in this process: in the test of a recipe.
+	// Pretend only looks whether the program is there, and continues in this process: in the test of a
+	// recipe.
 	Pretend bool
 }
 
-// TakeOverCommand is what a gwe starts another one with, the run's id behind it and the flags before that.
-// With TakeOverCheck among them the other one only reports whether it can go on with the run, as a
+// TakeOverCommand is what a gwe starts another one with, the run's id after it and the flags before that.
+// With TakeOverCheck among them the other one only reports whether it can continue the run, as a
 // HandOverAnswer. Else it has a pipe as its descriptor 3, into which it writes one byte when it has taken the
-// run over, and behind it the run's locks, that of the state directory first; TakeOverLocks says how many.
+// run over, and after it the run's locks, that of the state directory first; TakeOverLocks says how many.
 // Gwes of all versions keep to this.
 const (
 	TakeOverCommand = "take-over"
@@ -41,7 +42,7 @@ const (
 	TakeOverLocks   = "--locks"
 )
 
-// HandOverAnswer is what a gwe says that can go on with a run.
+// HandOverAnswer is what a gwe says that can continue a run.
 type HandOverAnswer struct {
 	Version string `json:"gwe"`
 	// Journal is the newest format of journals that it reads.
@@ -53,7 +54,7 @@ type HandOverAnswer struct {
 func (e *Engine) askSuccessor(ctx context.Context, run string, record runstate.HandedOverRecord, task *tasklog.Task) (string, error) {
 	if e.HandOver.Pretend {
 		if err := unix.Access(record.Program, unix.X_OK); err != nil {
-			return "", fault.New(fault.Failed, "hand-over-refused", "%s cannot go on with the run", record.Program).WithCause(err)
+			return "", fault.New(fault.Failed, "hand-over-refused", "%s cannot continue the run", record.Program).WithCause(err)
 		}
 		return e.Version, nil
 	}
@@ -85,17 +86,17 @@ func (e *Engine) askSuccessor(ctx context.Context, run string, record runstate.H
 	if len(said) > 0 {
 		err = fmt.Errorf("%s (%w)", said[0], err)
 	}
-	return "", fault.New(fault.Failed, "hand-over-refused", "%s cannot go on with the run", record.Program).WithCause(err).
+	return "", fault.New(fault.Failed, "hand-over-refused", "%s cannot continue the run", record.Program).WithCause(err).
 		WithHint("the gwe that began the run stays; bring one that reads the journals and the recipes of this one")
 }
 
 // takeOver is the command line of the other gwe.
 func (e *Engine) takeOver(compiled string, arguments ...string) []string {
-	line := append([]string{compiled, TakeOverCommand, "--state-dir", e.State.Folder}, e.HandOver.Flags...)
+	line := append([]string{compiled, TakeOverCommand, "--state-dir", e.State.Directory}, e.HandOver.Flags...)
 	return append(line, arguments...)
 }
 
-// endForward ends the forward path, or lets another gwe go on with it: on the context of who asked, for that
+// endForward ends the forward path, or lets another gwe continue it: on the context of who asked, for that
 // one has the run's time-out around its own work. bounded is the context of the forward path.
 func (e *Engine) endForward(ctx, bounded context.Context, x *run.Runner, held *locks, err error) Result {
 	if departs := run.HandingOff(err); departs != nil {
@@ -110,7 +111,7 @@ func (e *Engine) endForward(ctx, bounded context.Context, x *run.Runner, held *l
 func (e *Engine) awaitSuccessor(ctx context.Context, x *run.Runner, held *locks, to runstate.HandedOverRecord) Result {
 	x.Task.Done("handing over to " + to.To())
 	x.Close()
-	run := x.Folder.ID()
+	run := x.Directory.ID()
 	held.name(run)
 	failure := e.startSuccessor(ctx, run, to, held)
 	p, err := runstate.Peek(e.State, run)
@@ -121,7 +122,7 @@ func (e *Engine) awaitSuccessor(ctx context.Context, x *run.Runner, held *locks,
 		return p.Result()
 	}
 	if failure == nil {
-		failure = fault.New(fault.Interrupted, "run-died", "gwe %s, which went on with run %s, died in the middle of it", to.Version, run)
+		failure = fault.New(fault.Interrupted, "run-died", "gwe %s, which continued run %s, died in the middle of it", to.Version, run)
 	}
 	if cause := context.Cause(ctx); cause != nil {
 		failure = runstate.Interruption(cause)

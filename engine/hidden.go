@@ -22,7 +22,7 @@ func (e *Engine) warnOfStrangers(x *run.Runner) {
 			}
 		}
 		if len(runs) > 0 {
-			x.Task.Warn(target + " has hidden names (.gwe-*) of run " + strings.Join(runs, ", ") + ", which " + e.State.Folder +
+			x.Task.Warn(target + " has hidden names (.gwe-*) of run " + strings.Join(runs, ", ") + ", which " + e.State.Directory +
 				" does not know: another state directory does, or it was deleted; `gwe status --target " + target + "` shows them")
 		}
 	}

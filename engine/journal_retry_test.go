@@ -23,8 +23,8 @@ func (b *bench) spoil(extra string, from, to int) (result engine.Result, records
 }
 
 // The journal cannot be written any more from some record on, for ever. Going forward, the run stops and is
-// put back; going back, it goes on. It never says that all is well, and it is no reason for the failsafe. The
-// next recovery comes to the same end.
+// rolled back; going back, it continues. It never says that all is well, and it is no reason for the
+// failsafe. The next recovery comes to the same end.
 func TestTheJournalFailsForEver(t *testing.T) {
 	for _, extra := range []string{"", "  - put: {path: D/d, fail: [do]}\n"} {
 		for from := 2; ; from++ {
@@ -57,7 +57,7 @@ func TestTheJournalFailsForEver(t *testing.T) {
 	}
 }
 
-// So it is where nothing comes behind the commit: all steps are done then, and a recovery commits such a run.
+// So it is where nothing comes after the commit: all steps are done then, and a recovery commits such a run.
 func TestTheJournalFailsForEverAtTheEnd(t *testing.T) {
 	for from := 2; ; from++ {
 		b := newBench(t)
@@ -72,8 +72,8 @@ func TestTheJournalFailsForEverAtTheEnd(t *testing.T) {
 			return
 		}
 		at := func() string {
-			a, _ := os.ReadFile(filepath.Join(b.folder, "a"))
-			c, _ := os.ReadFile(filepath.Join(b.folder, "b"))
+			a, _ := os.ReadFile(filepath.Join(b.directory, "a"))
+			c, _ := os.ReadFile(filepath.Join(b.directory, "b"))
 			return string(a) + string(c)
 		}
 		before := at()
@@ -124,7 +124,7 @@ func TestTheJournalFailsOnce(t *testing.T) {
 			t.Errorf("record %d: old %v, new %v, %s, %v", from, old, new, result.Status, result.Others)
 		}
 		if old && result.Status != engine.StatusRestored {
-			t.Errorf("record %d: put back, but %s", from, result.Status)
+			t.Errorf("record %d: rolled back, but %s", from, result.Status)
 		}
 		b.wantFile("safe", "-")
 		b.wantSettled()
@@ -214,14 +214,14 @@ func TestARecordThatMayBeDurable(t *testing.T) {
 	}
 }
 
-// What a step behind the commit kept for its undo cannot be given up: the next recovery tries again.
+// What a step after the commit kept for its undo cannot be given up: the next recovery tries again.
 func TestWhatCannotBeGivenUpIsTriedAgain(t *testing.T) {
 	b := newBench(t)
-	if err := os.Mkdir(filepath.Join(b.folder, "b.released"), 0o755); err != nil {
+	if err := os.Mkdir(filepath.Join(b.directory, "b.released"), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	b.wantStatus(b.run("steps:\n  - put: {path: D/a}\n  - commit: it is in place\n  - put: {path: D/b}\n"), engine.StatusDone, 0)
-	if err := os.RemoveAll(filepath.Join(b.folder, "b.released")); err != nil {
+	if err := os.RemoveAll(filepath.Join(b.directory, "b.released")); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := b.engine.Recover(context.Background()); err != nil {

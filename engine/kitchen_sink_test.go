@@ -133,29 +133,29 @@ const (
 // sink arranges the bench for the kitchen sink.
 func (b *bench) sink(fail string) *engine.Program {
 	b.Helper()
-	if err := os.Mkdir(filepath.Join(b.folder, "files"), 0o755); err != nil {
+	if err := os.Mkdir(filepath.Join(b.directory, "files"), 0o755); err != nil {
 		b.Fatal(err)
 	}
 	b.write("files/a", "old")
-	b.write("inner.yaml", strings.ReplaceAll(kitchenSinkInner, "D/", b.folder+"/"))
+	b.write("inner.yaml", strings.ReplaceAll(kitchenSinkInner, "D/", b.directory+"/"))
 	return b.load(kitchenSink(fail))
 }
 
 // move moves the bench to another file system, where there is one.
 func (b *bench) move(parent string) {
 	b.Helper()
-	folder, err := os.MkdirTemp(parent, "bench")
+	directory, err := os.MkdirTemp(parent, "bench")
 	if err != nil {
 		return
 	}
-	b.Cleanup(func() { _ = os.RemoveAll(folder) })
-	b.folder, b.engine.State.Folder = folder, filepath.Join(folder, "state")
+	b.Cleanup(func() { _ = os.RemoveAll(directory) })
+	b.directory, b.engine.State.Directory = directory, filepath.Join(directory, "state")
 }
 
 // files gives the directory files as NAME=CONTENT.
 func (b *bench) files() string {
 	b.Helper()
-	entries, err := os.ReadDir(filepath.Join(b.folder, "files"))
+	entries, err := os.ReadDir(filepath.Join(b.directory, "files"))
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -164,7 +164,7 @@ func (b *bench) files() string {
 		if strings.HasSuffix(entry.Name(), ".released") {
 			continue // what a commit gave up
 		}
-		content, err := os.ReadFile(filepath.Join(b.folder, "files", entry.Name()))
+		content, err := os.ReadFile(filepath.Join(b.directory, "files", entry.Name()))
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -250,7 +250,7 @@ func killSink(t *testing.T, fail string, when moment, again int) (died bool) {
 	b.move("/dev/shm") // hundreds of runs, each with dozens of fsyncs
 	program := b.sink(fail)
 	died = b.killAt(when, func(e *engine.Engine) { _, _ = e.Run(context.Background(), program, nil) })
-	if err := os.Remove(filepath.Join(b.folder, "inner.yaml")); err != nil {
+	if err := os.Remove(filepath.Join(b.directory, "inner.yaml")); err != nil {
 		t.Fatal(err)
 	}
 	if again > 0 {

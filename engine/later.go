@@ -20,13 +20,13 @@ import (
 func (e *Engine) forgetLater(p *runstate.StoredRun, paths []string, mine *locks) error {
 	own := &locks{around: mine}
 	defer own.release()
-	if err := e.claimPaths(own, p.Folder.ID(), p.Begin.WorksOn()); err != nil {
+	if err := e.claimPaths(own, p.Directory.ID(), p.Begin.WorksOn()); err != nil {
 		return err
 	}
 	for _, path := range paths {
 		if err := discard(path); err != nil {
-			return fault.New(fault.Failed, "forget-incomplete", "cannot remove %s, which came after the commit of run %s", path, p.Folder.ID()).
-				WithCause(err).WithHint("run `gwe forget %s` again", p.Folder.ID())
+			return fault.New(fault.Failed, "forget-incomplete", "cannot remove %s, which came after the commit of run %s", path, p.Directory.ID()).
+				WithCause(err).WithHint("run `gwe forget %s` again", p.Directory.ID())
 		}
 	}
 	return nil
@@ -92,7 +92,7 @@ func foreseeLater(ctx context.Context, x *run.Runner) ([]step.Later, error) {
 	return later, nil
 }
 
-// apartFrom refuses a rollback that would move what a later run has changed, and could still put back: its
+// apartFrom refuses a rollback that would move what a later run has changed, and could still roll back: its
 // undo would not find that again.
 func (e *Engine) apartFrom(p *runstate.StoredRun, standing []*runstate.StoredRun, later []step.Later) error {
 	moves := slices.DeleteFunc(slices.Clone(later), func(one step.Later) bool { return one.To == "" })
@@ -100,12 +100,12 @@ func (e *Engine) apartFrom(p *runstate.StoredRun, standing []*runstate.StoredRun
 		return nil
 	}
 	for _, other := range standing {
-		if other.Folder.ID() <= p.Folder.ID() {
+		if other.Directory.ID() <= p.Directory.ID() {
 			continue
 		}
 		paths := other.Leases()
 		if compiled, err := e.program(other); err == nil { // what it says of itself is for its own rollback
-			if h, err := run.Replay(compiled, other.Folder, other.Records); err == nil {
+			if h, err := run.Replay(compiled, other.Directory, other.Records); err == nil {
 				for _, f := range h.Held() {
 					paths = append(paths, pathsOf(f)...)
 				}
@@ -115,8 +115,8 @@ func (e *Engine) apartFrom(p *runstate.StoredRun, standing []*runstate.StoredRun
 			for _, path := range paths {
 				if path == one.Directory || strings.HasPrefix(path, one.Directory+"/") {
 					return fault.New(fault.Refused, "rollback-covered", "run %s changed %s, which the rollback of run %s would move with %s",
-						other.Folder.ID(), path, p.Folder.ID(), one.Directory).
-						WithHint("roll that one back first, or run `gwe forget %s`", other.Folder.ID())
+						other.Directory.ID(), path, p.Directory.ID(), one.Directory).
+						WithHint("roll that one back first, or run `gwe forget %s`", other.Directory.ID())
 				}
 			}
 		}

@@ -102,7 +102,7 @@ func (e *Engine) place() claim.Place {
 
 // claimant is this process as a claim names it.
 func (e *Engine) claimant(run string) claim.Holder {
-	return claim.Holder{State: e.State.Folder, Run: run, Inside: os.Getenv("GWE_RUN_ID")}
+	return claim.Holder{State: e.State.Directory, Run: run, Inside: os.Getenv("GWE_RUN_ID")}
 }
 
 // claims are those that this process has around these locks.

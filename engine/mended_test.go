@@ -67,8 +67,8 @@ func (a *ailing) Mend() error {
 	return nil
 }
 
-// The journal cannot be written for a moment, at each record in turn. The run is put back, or stays in place,
-// and says so: nobody has to look, and nothing is left to a recovery.
+// The journal cannot be written for a moment, at each record in turn. The run is rolled back, or stays in
+// place, and says so: nobody has to look, and nothing is left to a recovery.
 func TestTheJournalIsTakenUpAgain(t *testing.T) {
 	for _, extra := range []string{"", "  - put: {path: D/d, fail: [do]}\n"} {
 		for _, calls := range []int{1, 2, 5} {
@@ -95,7 +95,7 @@ func TestTheJournalIsTakenUpAgain(t *testing.T) {
 					want = engine.StatusCommitted
 				}
 				if new && result.Status == engine.StatusDone {
-					want = engine.StatusDone // it failed behind the last step
+					want = engine.StatusDone // it failed after the last step
 				}
 				if old == new || result.Status != want {
 					t.Errorf("%d calls from record %d (%q): old %v, new %v, %s, %v", calls, at, extra, old, new, result.Status, result.Others)

@@ -57,7 +57,7 @@ func TestASignalPutsEverythingBack(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	go func() {
 		for {
-			if _, err := os.Stat(filepath.Join(b.folder, "b")); err == nil {
+			if _, err := os.Stat(filepath.Join(b.directory, "b")); err == nil {
 				cancel(&engine.Stopped{Signal: syscall.SIGTERM})
 				return
 			}
@@ -85,7 +85,7 @@ func TestASecretIsNowhere(t *testing.T) {
 	}
 	result := b.runWith(context.Background(), "inputs:\n  token: {type: secret, required: true}\nsteps:\n  - put: {path: D/a}\n  - commit: yes sir\n", engine.Inputs{"token": {Value: secret}})
 	b.wantStatus(result, engine.StatusDone, 0)
-	err := filepath.Walk(b.engine.State.Folder, func(path string, info os.FileInfo, err error) error {
+	err := filepath.Walk(b.engine.State.Directory, func(path string, info os.FileInfo, err error) error {
 		if err != nil || info.IsDir() {
 			return err
 		}
@@ -115,7 +115,7 @@ func TestInputsAreCheckedAllAtOnce(t *testing.T) {
 			t.Errorf("%q says nothing of %q", err, want)
 		}
 	}
-	values, err := program.Resolve(engine.Inputs{"count": {Value: "3"}, "where": {Value: "sub/file", Folder: "/base"}})
+	values, err := program.Resolve(engine.Inputs{"count": {Value: "3"}, "where": {Value: "sub/file", Directory: "/base"}})
 	if err != nil || values["count"] != 3 || values["where"] != "/base/sub/file" || values["mode"] != "a" {
 		t.Errorf("resolved %v, %v", values, err)
 	}
@@ -123,7 +123,7 @@ func TestInputsAreCheckedAllAtOnce(t *testing.T) {
 
 func TestLocksNameTheirHolder(t *testing.T) {
 	b := newBench(t)
-	held := claimed(t, b.folder)
+	held := claimed(t, b.directory)
 	defer held.Release()
 	_, err := b.engine.Run(context.Background(), b.load("lock: [D/]\nsteps:\n  - put: {path: D/a}\n"), nil)
 	if err == nil || fault.ClassOf(err) != fault.Refused || !strings.Contains(err.Error(), "process") {
@@ -149,7 +149,7 @@ func TestLeasesLastUntilTheNextCommitWithTheSameLock(t *testing.T) {
 	b.wantStatus(b.run("lock: [one]\nsteps:\n  - put: {path: D/d}\n  - commit: second\n"), engine.StatusDone, 0)
 	b.wantFile("a.released", "")
 	b.wantFile("d.released", "-")
-	// What a step behind the commit kept is given up at once: nobody can undo it by hand.
+	// What a step after the commit kept is given up at once: nobody can undo it by hand.
 	b.wantStatus(b.run("lock: [one]\nsteps:\n  - commit: third\n  - put: {path: D/e}\n"), engine.StatusDone, 0)
 	b.wantFile("e.released", "")
 }
@@ -165,7 +165,7 @@ func TestPlanChangesNothingAndSaysWhatItKnows(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	shown := strings.ReplaceAll(string(text), b.folder, "D")
+	shown := strings.ReplaceAll(string(text), b.directory, "D")
 	for _, want := range []string{
 		`"text=\u003csteps.seen.found\u003e"`, `"guard":"skipped"`, `"guard":"decided at run time"`, `"needs":["steps.seen.found"]`, `"commit":true`, `"section":"finally"`, `"undo":["note","takes it back"]`,
 	} {
@@ -173,7 +173,7 @@ func TestPlanChangesNothingAndSaysWhatItKnows(t *testing.T) {
 			t.Errorf("the plan has no %s:\n%s", want, shown)
 		}
 	}
-	entries, err := os.ReadDir(b.folder)
+	entries, err := os.ReadDir(b.directory)
 	if err != nil || len(entries) != 0 {
 		t.Errorf("the plan made %v, %v", entries, err)
 	}
@@ -183,7 +183,7 @@ func TestRunIdsSortEvenWhenTheClockGoesBack(t *testing.T) {
 	b := newBench(t)
 	first := b.run("steps:\n  - put: {path: D/a}\n")
 	const future = "29991231-235959.999"
-	runs := filepath.Join(b.engine.State.Folder, "runs")
+	runs := filepath.Join(b.engine.State.Directory, "runs")
 	if err := os.Rename(filepath.Join(runs, first.Run), filepath.Join(runs, future)); err != nil {
 		t.Fatal(err)
 	}
@@ -194,7 +194,7 @@ func TestRunIdsSortEvenWhenTheClockGoesBack(t *testing.T) {
 
 func TestARunThatNeverBeganIsSweptAway(t *testing.T) {
 	b := newBench(t)
-	empty := filepath.Join(b.engine.State.Folder, "runs", "20200101-000000.000")
+	empty := filepath.Join(b.engine.State.Directory, "runs", "20200101-000000.000")
 	if err := os.MkdirAll(empty, 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -203,7 +203,7 @@ func TestARunThatNeverBeganIsSweptAway(t *testing.T) {
 	}
 	b.wantStatus(b.run("steps:\n  - put: {path: D/a}\n"), engine.StatusDone, 0)
 	if _, err := os.Stat(empty); err == nil {
-		t.Error("the folder of a run that never began is still there")
+		t.Error("the directory of a run that never began is still there")
 	}
 }
 

@@ -25,7 +25,7 @@ func linked(t *testing.T) *bench {
 	t.Helper()
 	b := newBench(t)
 	for _, name := range []string{"r1/below", "r2/below"} {
-		if err := os.MkdirAll(filepath.Join(b.folder, name), 0o755); err != nil {
+		if err := os.MkdirAll(filepath.Join(b.directory, name), 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -36,7 +36,7 @@ func linked(t *testing.T) *bench {
 
 func (b *bench) link(text, name string) {
 	b.Helper()
-	path := filepath.Join(b.folder, name)
+	path := filepath.Join(b.directory, name)
 	_ = os.Remove(path)
 	if err := os.Symlink(text, path); err != nil {
 		b.Fatal(err)
@@ -134,7 +134,7 @@ func TestRollbackWhoseDirectoryIsSwappedMeanwhile(t *testing.T) {
 		if kind.About().Name == "put" {
 			catalog[i] = movedMeanwhile{kind, func() {
 				if swaps {
-					b.must(os.Rename(b.folder+"/r1", b.folder+"/away"), os.Mkdir(b.folder+"/r1", 0o755))
+					b.must(os.Rename(b.directory+"/r1", b.directory+"/away"), os.Mkdir(b.directory+"/r1", 0o755))
 				}
 			}}
 		}
@@ -147,7 +147,7 @@ func TestRollbackWhoseDirectoryIsSwappedMeanwhile(t *testing.T) {
 		"rollback": func() error { _, err := b.engine.Rollback(context.Background(), ""); return err },
 	} {
 		err := look()
-		b.must(os.Remove(b.folder+"/r1"), os.Rename(b.folder+"/away", b.folder+"/r1"))
+		b.must(os.Remove(b.directory+"/r1"), os.Rename(b.directory+"/away", b.directory+"/r1"))
 		if found := fault.As(err); !hasCode(err, "parent-changed") || found.Class != fault.Refused || !strings.Contains(found.Hint, "move the directory back") {
 			t.Errorf("%s: %#v", name, found)
 		}
@@ -159,10 +159,10 @@ func TestRollbackWhoseDirectoryIsSwappedMeanwhile(t *testing.T) {
 func TestUnsafeLinkIsRefusedBeforeTheRun(t *testing.T) {
 	need.Root(t, "it gives a directory to somebody else")
 	b := linked(t)
-	if err := os.Chmod(b.folder, 0o755); err != nil {
+	if err := os.Chmod(b.directory, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	theirs := filepath.Join(b.folder, "theirs")
+	theirs := filepath.Join(b.directory, "theirs")
 	if err := errors.Join(os.Mkdir(theirs, 0o755), os.Symlink("../r1", theirs+"/link"), os.Chown(theirs, stranger, stranger)); err != nil {
 		t.Fatal(err)
 	}

@@ -20,13 +20,13 @@ func TestPreflight(t *testing.T) {
 	}{
 		{"what fits", "steps:\n  - put: {path: D/a, space: 100}\n", ""},
 		{"one step that does not fit", "steps:\n  - put: {path: D/a, space: 101}\n", "space"},
-		{"two folders of one file system, one not there yet", "steps:\n  - put: {path: D/a, space: 60}\n  - put: {path: D/new/x/b, space: 60}\n", "space"},
+		{"two directories of one file system, one not there yet", "steps:\n  - put: {path: D/a, space: 60}\n  - put: {path: D/new/x/b, space: 60}\n", "space"},
 		{"a step that will not run", "inputs:\n  go: {type: bool, default: false}\nsteps:\n  - put: {path: D/a, space: 60}\n  - put: {path: D/b, space: 60}\n    when: inputs.go\n", ""},
 		{"a step that may run", "steps:\n  - id: l\n    look: {path: D/a}\n  - put: {path: D/b, space: 101}\n    when: steps.l.found\n", ""},
 		{"the first step with effects cannot act", "steps:\n  - look: {path: D/a}\n  - put: {path: D/b, fail: [plan]}\n", "put-refused"},
 		{"a later step may rely on an earlier one", "steps:\n  - put: {path: D/a}\n  - put: {path: D/b, fail: [plan]}\n", ""},
-		{"a step behind a stop", "steps:\n  - stop: enough\n  - put: {path: D/b, fail: [plan], space: 101}\n", ""},
-		{"a step behind a possible stop", "steps:\n  - id: l\n    look: {path: D/a}\n  - stop: enough\n    when: not steps.l.found\n  - put: {path: D/b, fail: [plan]}\n", ""},
+		{"a step after a stop", "steps:\n  - stop: enough\n  - put: {path: D/b, fail: [plan], space: 101}\n", ""},
+		{"a step after a possible stop", "steps:\n  - id: l\n    look: {path: D/a}\n  - stop: enough\n    when: not steps.l.found\n  - put: {path: D/b, fail: [plan]}\n", ""},
 		{"a step that may fail", "steps:\n  - put: {path: D/b, fail: [plan]}\n    allow-failure: true\n", ""},
 		{"a step that has more attempts", "steps:\n  - put: {path: D/b, fail: [plan]}\n    retry: {attempts: 2}\n", ""},
 	}

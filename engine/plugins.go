@@ -26,7 +26,7 @@ func (e *Engine) catalogOf(p *runstate.StoredRun) (step.Catalog, error) {
 // frozenPlugin finds a plugin where the run had it, or else, by its digest, where plugins are looked for now.
 // One that is nowhere is told where it is needed: what is undone before may bring it back.
 func (e *Engine) frozenPlugin(p *runstate.StoredRun, record runstate.PluginRecord) (*plugin.Type, error) {
-	text, err := regular.Read(p.Folder.Plugin(record.Type))
+	text, err := regular.Read(p.Directory.Plugin(record.Type))
 	if err == nil && runstate.Digest(text) != record.Description {
 		err = fault.New(fault.Errored, "frozen-plugin-changed", "its SHA-256 is not %s", record.Description)
 	}
@@ -36,7 +36,7 @@ func (e *Engine) frozenPlugin(p *runstate.StoredRun, record runstate.PluginRecor
 	}
 	if err != nil {
 		return nil, fault.New(fault.Errored, "frozen-plugin-unreadable", "the description of the plugin %s that run %s keeps cannot be used",
-			record.Type, p.Folder.ID()).WithCause(err)
+			record.Type, p.Directory.ID()).WithCause(err)
 	}
 	frozen := plugin.New(description, record.Path, false)
 	if frozen.Ready() == nil {
@@ -50,7 +50,7 @@ func (e *Engine) frozenPlugin(p *runstate.StoredRun, record runstate.PluginRecor
 	return frozen, nil
 }
 
-// missingPluginFirst reports whether a recovery of a dead run could not even begin to put it back.
+// missingPluginFirst reports whether a recovery of a dead run could not even begin to roll it back.
 func (e *Engine) missingPluginFirst(p *runstate.StoredRun) error {
 	if len(p.Begin.Plugins) == 0 {
 		return nil
@@ -59,7 +59,7 @@ func (e *Engine) missingPluginFirst(p *runstate.StoredRun) error {
 	if err != nil {
 		return err
 	}
-	h, err := run.Replay(compiled, p.Folder, p.Records)
+	h, err := run.Replay(compiled, p.Directory, p.Records)
 	if err != nil {
 		return err
 	}

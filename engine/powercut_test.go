@@ -16,7 +16,7 @@ func TestThePowerFailsUnderTheState(t *testing.T) {
 	disk := durabletest.NewDisk(t, 16)
 	for record := 2; ; record++ { // record 1 is the beginning, before anything was done
 		b := newBench(t)
-		b.engine.State.Folder = filepath.Join(disk.Folder, fmt.Sprint(record), "deep", "state")
+		b.engine.State.Directory = filepath.Join(disk.Directory, fmt.Sprint(record), "deep", "state")
 		b.write("a", "old")
 		program := b.load(withToken + "steps:\n  - put: {path: D/a, text: new, fail: [save], token: \"${{ inputs.token }}\"}\n  - put: {path: D/b, fail: [save]}\n")
 		died := b.killAt(moment{record: record}, func(e *engine.Engine) {

@@ -32,7 +32,7 @@ func (e *Engine) lasting(begin runstate.BeginRecord, rows []PlannedStep) error {
 	if e.VolatileState {
 		return nil
 	}
-	return plan.VolatileState(e.Machine, e.State.Folder, plan.ChangedBy(begin, rows))
+	return plan.VolatileState(e.Machine, e.State.Directory, plan.ChangedBy(begin, rows))
 }
 
 // foreseeSize refuses a plan whose run would not fit into its first record, as far as the plan knows the

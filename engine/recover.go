@@ -14,7 +14,7 @@ import (
 	"github.com/gwe-project/gwe/engine/regular"
 )
 
-// Recover finishes what dead runs left: it ends their surviving processes, puts back what was not committed,
+// Recover finishes what dead runs left: it ends their surviving processes, rolls back what was not committed,
 // and cleans up leftovers of earlier undos. It is called at boot, and Run does the same first. With nothing
 // to do it is cheap.
 //
@@ -51,7 +51,7 @@ func (e *Engine) recoverAll(ctx context.Context, held *locks) (standing []*runst
 		p, result, err := e.recoverRun(ctx, id, standing, held)
 		if err != nil {
 			if now, damaged := runstate.Peek(e.State, id); damaged == nil && now != nil {
-				now.Folder.NoteFailure(err)
+				now.Directory.NoteFailure(err)
 			}
 			failures = append(failures, &Unsettled{Run: id, Err: err})
 		}
@@ -117,7 +117,7 @@ func removeUnbegun(ctx context.Context, directory runstate.RunDirectory) error {
 // recoverUnended takes a run on that has no last record: one that waits, or that died. An early recovery
 // leaves those alone that wait.
 func (e *Engine) recoverUnended(ctx context.Context, p *runstate.StoredRun, earlier []*runstate.StoredRun, held *locks) (*runstate.StoredRun, *Result, error) {
-	id, waits := p.Folder.ID(), p.Suspension
+	id, waits := p.Directory.ID(), p.Suspension
 	if waits != nil && e.Early {
 		return p, &Result{Run: id, Status: runstate.StatusSuspended, Waits: waits.Awaited()}, nil
 	}
@@ -135,7 +135,7 @@ func (e *Engine) recoverUnended(ctx context.Context, p *runstate.StoredRun, earl
 		return nil, nil, err
 	}
 	if p, err = runstate.Peek(e.State, id); err == nil && p != nil && (p.Ended != nil || result.Status == runstate.StatusSuspended) {
-		p.Folder.ForgetFailure()
+		p.Directory.ForgetFailure()
 	}
 	result.Unfinished = err == nil && p != nil && p.Ended == nil && result.Status != runstate.StatusSuspended
 	return p, &result, err
@@ -148,7 +148,7 @@ func (e *Engine) finishEnded(ctx context.Context, p *runstate.StoredRun) (*runst
 		if err != nil {
 			return nil, err
 		}
-		if p, err = runstate.Peek(e.State, p.Folder.ID()); err != nil {
+		if p, err = runstate.Peek(e.State, p.Directory.ID()); err != nil {
 			return nil, err
 		}
 	}
@@ -156,8 +156,8 @@ func (e *Engine) finishEnded(ctx context.Context, p *runstate.StoredRun) (*runst
 		// As with leftovers, that it does not succeed is no reason to refuse the next run.
 		_ = e.bounded(p, func() error { _, err := e.release(ctx, p, &locks{}); return err })
 	}
-	if !p.Needed() && p.Folder.Keeps() { // gwe may have died behind the last record
-		return p, p.Folder.DropKept()
+	if !p.Needed() && p.Directory.Keeps() { // gwe may have died after the last record
+		return p, p.Directory.DropKept()
 	}
 	return p, nil
 }
@@ -166,20 +166,20 @@ func (e *Engine) finishEnded(ctx context.Context, p *runstate.StoredRun) (*runst
 func (e *Engine) recover(ctx context.Context, p *runstate.StoredRun, earlier []*runstate.StoredRun) (Result, error) {
 	targets := &locks{}
 	defer targets.release()
-	if err := e.claimPaths(targets, p.Folder.ID(), p.Begin.WorksOn()); err != nil {
+	if err := e.claimPaths(targets, p.Directory.ID(), p.Begin.WorksOn()); err != nil {
 		return Result{}, err
 	}
 	if err := errors.Join(roomToAct(), p.OutOfReach(), e.missingPluginFirst(p)); err != nil {
 		return Result{}, err
 	}
-	died := fault.New(fault.Interrupted, "run-died", "gwe died in the middle of run %s", p.Folder.ID())
+	died := fault.New(fault.Interrupted, "run-died", "gwe died in the middle of run %s", p.Directory.ID())
 	return e.recoverLocked(ctx, p, earlier, targets, died)
 }
 
 // recoverLocked does so under locks that are held. died is why the run turns back, where its journal does not
 // say so yet.
 func (e *Engine) recoverLocked(ctx context.Context, p *runstate.StoredRun, earlier []*runstate.StoredRun, targets *locks, died error) (Result, error) {
-	x, err := e.open(p, "recover", fmt.Sprintf("Recover run %s of %s", p.Folder.ID(), p.Begin.Recipe))
+	x, err := e.open(p, "recover", fmt.Sprintf("Recover run %s of %s", p.Directory.ID(), p.Begin.Recipe))
 	if err != nil {
 		return Result{}, err
 	}
@@ -232,10 +232,10 @@ func (e *Engine) recoverLocked(ctx context.Context, p *runstate.StoredRun, earli
 func (e *Engine) clean(ctx context.Context, p *runstate.StoredRun) error {
 	targets := &locks{}
 	defer targets.release()
-	if err := e.claimPaths(targets, p.Folder.ID(), p.Begin.WorksOn()); err != nil {
+	if err := e.claimPaths(targets, p.Directory.ID(), p.Begin.WorksOn()); err != nil {
 		return nil
 	}
-	x, err := e.open(p, "recover", "Clean up what run "+p.Folder.ID()+" left")
+	x, err := e.open(p, "recover", "Clean up what run "+p.Directory.ID()+" left")
 	if err != nil {
 		return nil
 	}
@@ -250,7 +250,7 @@ func (e *Engine) clean(ctx context.Context, p *runstate.StoredRun) error {
 		rest, err := false, error(nil)
 		if f.Undone || f.Told {
 			rest, err = x.CleanFrame(context.WithoutCancel(ctx), f)
-		} else { // it stood behind the commit, and its undo was given up
+		} else { // it stood after the commit, and its undo was given up
 			err = x.ReleaseFrame(context.WithoutCancel(ctx), f, x.Task)
 		}
 		process.Release(x.MarkOfRun())

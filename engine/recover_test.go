@@ -32,14 +32,14 @@ finally:
 
 func (b *bench) oldOrNew() (old, new bool) {
 	content := func(name string) string {
-		text, _ := os.ReadFile(filepath.Join(b.folder, name))
+		text, _ := os.ReadFile(filepath.Join(b.directory, name))
 		return string(text)
 	}
 	state := content("a") + "," + content("b") + "," + content("c")
 	return state == "old,,old", state == "new,true,new"
 }
 
-// moment is when gwe dies: right before or right behind a record of the journal, by a kill or by a power cut.
+// moment is when gwe dies: right before or right after a record of the journal, by a kill or by a power cut.
 type moment struct {
 	record int
 	before bool
@@ -105,7 +105,7 @@ func killOnce(t *testing.T, failing bool, when moment) (died bool) {
 		t.Errorf("%+v, failing %v: neither old nor new", when, failing)
 	}
 	if failing && !old {
-		t.Errorf("%+v, failing: not put back", when)
+		t.Errorf("%+v, failing: not rolled back", when)
 	}
 	b.wantSettled()
 	// The state takes another run at once.
@@ -125,7 +125,7 @@ func TestKillAtEveryRecordOfRecovery(t *testing.T) {
 			t.Fatal(err)
 		}
 		if old, _ := b.oldOrNew(); !old {
-			t.Errorf("killed at record %d of recovery: not put back", record)
+			t.Errorf("killed at record %d of recovery: not rolled back", record)
 		}
 		b.wantSettled()
 		if !died {
@@ -146,7 +146,7 @@ func (b *bench) wantSettled() {
 			b.Errorf("run %s is %s", one.Run, one.Status)
 		}
 	}
-	stray, _ := filepath.Glob(filepath.Join(b.folder, ".gwe-*"))
+	stray, _ := filepath.Glob(filepath.Join(b.directory, ".gwe-*"))
 	if len(stray) > 0 {
 		b.Errorf("left behind: %v", stray)
 	}
@@ -155,10 +155,10 @@ func (b *bench) wantSettled() {
 func TestRecoveryRunsTheFrozenRecipe(t *testing.T) {
 	b := newBench(t)
 	b.write("a", "old")
-	file := filepath.Join(b.folder, "recipe.yaml")
-	source := strings.ReplaceAll("gwe: 1\nname: frozen\nsteps:\n  - put: {path: D/a, text: new}\n    undo: [{note: {file: D/marks, line: frozen}}]\n  - put: {path: D/b}\n", "D/", b.folder+"/")
+	file := filepath.Join(b.directory, "recipe.yaml")
+	source := strings.ReplaceAll("gwe: 1\nname: frozen\nsteps:\n  - put: {path: D/a, text: new}\n    undo: [{note: {file: D/marks, line: frozen}}]\n  - put: {path: D/b}\n", "D/", b.directory+"/")
 	b.write("recipe.yaml", source)
-	program, _ := engine.LoadUnproven(folder(b.folder), file, []byte(source), b.engine.Catalog)
+	program, _ := engine.LoadUnproven(directory(b.directory), file, []byte(source), b.engine.Catalog)
 	b.killAt(moment{record: 4}, func(e *engine.Engine) { _, _ = e.Run(context.Background(), program, nil) })
 	b.write("recipe.yaml", "not even YAML: [")
 	results, err := b.engine.Recover(context.Background())
@@ -192,7 +192,7 @@ func TestADamagedJournalIsNamedAndStopsTheNextRun(t *testing.T) {
 	b := newBench(t)
 	program := b.load(fmt.Sprintf(updating, ""))
 	b.killAt(moment{record: 8}, func(e *engine.Engine) { _, _ = e.Run(context.Background(), program, nil) })
-	files, _ := filepath.Glob(filepath.Join(b.engine.State.Folder, "runs", "*", "journal"))
+	files, _ := filepath.Glob(filepath.Join(b.engine.State.Directory, "runs", "*", "journal"))
 	content, err := os.ReadFile(files[0])
 	if err != nil {
 		t.Fatal(err)
@@ -214,10 +214,10 @@ func TestADamagedJournalIsNamedAndStopsTheNextRun(t *testing.T) {
 // room.
 func TestRecoveryOfNothing(t *testing.T) {
 	b := newBench(t)
-	if err := os.MkdirAll(filepath.Join(b.engine.State.Folder, "runs"), 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Join(b.engine.State.Directory, "runs"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Mkdir(filepath.Join(b.engine.State.Folder, "lock"), 0o700); err != nil { // no lock can be made
+	if err := os.Mkdir(filepath.Join(b.engine.State.Directory, "lock"), 0o700); err != nil { // no lock can be made
 		t.Fatal(err)
 	}
 	if results, err := b.engine.Recover(t.Context()); err != nil || len(results) > 0 {

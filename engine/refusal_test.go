@@ -63,24 +63,24 @@ func TestThePlanSaysNo(t *testing.T) {
 	}{
 		{"nothing", "steps: [{put: {path: D/a}}]\n", ""},
 		{"a step that refuses", "steps: [{put: {path: D/a, fail: [plan]}}]\n", "put-refused"},
-		{"a step behind a change, which may have made it right", "steps: [{put: {path: D/a}}, {put: {path: D/b, fail: [plan]}}]\n", ""},
+		{"a step after a change, which may have made it right", "steps: [{put: {path: D/a}}, {put: {path: D/b, fail: [plan]}}]\n", ""},
 		{"a step that may fail", "steps: [{put: {path: D/a, fail: [plan]}, allow-failure: true}]\n", ""},
 		{"a step that is attempted again", "steps: [{put: {path: D/a, fail: [plan]}, retry: {attempts: 2}}]\n", ""},
 		{"a group with a rescue", "steps: [{steps: [{put: {path: D/a, fail: [plan]}}], rescue: [{put: {path: D/b}}]}]\n", ""},
 		{"a step that is skipped", "steps: [{put: {path: D/a, fail: [plan]}, when: run.recovering}]\n", ""},
-		{"a step behind a stop", "steps: [{stop: enough, when: len(host.name) > 0}, {put: {path: D/a, fail: [plan]}}]\n", ""},
+		{"a step after a stop", "steps: [{stop: enough, when: len(host.name) > 0}, {put: {path: D/a, fail: [plan]}}]\n", ""},
 		{"a branch", "steps: [{parallel: [{put: {path: D/a, fail: [plan]}}, {put: {path: D/b}}]}]\n", "put-refused"},
 		{"a round", "steps: [{for-each: [a, b], put: {path: \"D/${{ item }}\", fail: \"${{ item == 'a' ? ['plan'] : [] }}\"}}]\n", "put-refused"},
 		{"a step of a used recipe", "steps: [{use: ./inner.yaml}]\n", "put-refused"},
 		{"a read-only file system", "steps: [{put: {path: D/ro/a}}]\n", "target-not-writable"},
-		{"a read-only file system behind a change", "steps: [{put: {path: D/a}}, {put: {path: D/ro/a}}]\n", "target-not-writable"},
-		{"a read-only file system behind a program, which may remount it", "steps: [{serve: {up: D/a, line: x}}, {put: {path: D/ro/a}}]\n", ""},
+		{"a read-only file system after a change", "steps: [{put: {path: D/a}}, {put: {path: D/ro/a}}]\n", "target-not-writable"},
+		{"a read-only file system after a program, which may remount it", "steps: [{serve: {up: D/a, line: x}}, {put: {path: D/ro/a}}]\n", ""},
 		{"a read-only file system where nothing is written", "steps: [{look: {path: D/ro/a}}]\n", ""},
 		{"a condition", "steps: [{hold: {that: false}}]\n", "not-held"},
-		{"a condition behind a change", "steps: [{put: {path: D/a}}, {hold: {that: \"${{ len(host.name) == 0 }}\"}}]\n", "not-held+"},
+		{"a condition after a change", "steps: [{put: {path: D/a}}, {hold: {that: \"${{ len(host.name) == 0 }}\"}}]\n", "not-held+"},
 		{"a condition on what a step gives, before a change", "steps: [{id: l, look: {path: D/a}}, {hold: {that: \"${{ steps.l.found }}\"}}]\n", ""},
 		{"a condition that holds", "steps: [{put: {path: D/a}}, {hold: {that: true}}]\n", ""},
-		{"a condition behind a guard on what is not known", "steps: [{id: l, look: {path: D/a}}, {hold: {that: false}, when: steps.l.found}]\n", ""},
+		{"a condition after a guard on what is not known", "steps: [{id: l, look: {path: D/a}}, {hold: {that: false}, when: steps.l.found}]\n", ""},
 		{"too little space", "steps: [{put: {path: D/a, space: 4611686018427387904}}]\n", "space"},
 		{"a fact", "facts: {board: {file: D/none, type: string}}\nsteps: [{put: {path: D/a}}]\n", "fact-unavailable"},
 		{"a busy target", "lock: [D/busy/deep/er]\nsteps: [{put: {path: D/a}}]\n", "lock-busy"},
@@ -91,18 +91,18 @@ func TestThePlanSaysNo(t *testing.T) {
 			b := newBench(t)
 			b.engine.Catalog = append(b.engine.Catalog, step.New(step.About{Name: "hold"}, hold{}))
 			b.engine.Machine = planned{mounts: map[string]step.Mount{"ro": {ReadOnly: true}}}
-			b.write("inner.yaml", "gwe: 1\nname: inner\nsteps: [{put: {path: "+b.folder+"/inner, fail: [plan]}}]\n")
+			b.write("inner.yaml", "gwe: 1\nname: inner\nsteps: [{put: {path: "+b.directory+"/inner, fail: [plan]}}]\n")
 			for _, name := range []string{"ro", "busy"} {
-				if err := os.Mkdir(filepath.Join(b.folder, name), 0o755); err != nil {
+				if err := os.Mkdir(filepath.Join(b.directory, name), 0o755); err != nil {
 					t.Fatal(err)
 				}
 			}
-			busy := claimed(t, filepath.Join(b.folder, "busy"))
+			busy := claimed(t, filepath.Join(b.directory, "busy"))
 			defer busy.Release()
 			if got := strings.Join(b.refusals(test.recipe), " "); got != test.want {
 				t.Errorf("it says %q, want %q", got, test.want)
 			}
-			if _, err := os.Stat(b.engine.State.Folder); err == nil {
+			if _, err := os.Stat(b.engine.State.Directory); err == nil {
 				t.Error("the plan made the state directory")
 			}
 		})
@@ -125,7 +125,7 @@ func TestThePlanSeesTheState(t *testing.T) {
 
 	b = newBench(t)
 	b.wantStatus(b.run(recipe), engine.StatusDone, 0)
-	held, err := durable.Acquire(filepath.Join(b.engine.State.Folder, "lock"), "{}")
+	held, err := durable.Acquire(filepath.Join(b.engine.State.Directory, "lock"), "{}")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,11 +135,11 @@ func TestThePlanSeesTheState(t *testing.T) {
 
 	b = newBench(t)
 	b.write("file", "")
-	b.engine.State.Folder = filepath.Join(b.folder, "file", "state")
+	b.engine.State.Directory = filepath.Join(b.directory, "file", "state")
 	want(b, "state-unusable")
 	need.Root(t, "it mounts a state directory in memory")
 	b = newBench(t)
-	b.engine.State.Folder = filepath.Join(b.mount("tmpfs", "small", ""), "state")
+	b.engine.State.Directory = filepath.Join(b.mount("tmpfs", "small", ""), "state")
 	want(b, "state-volatile")
 	b.wantStatus(b.run(recipe), engine.StatusRefused, 6)
 	b.engine.VolatileState = true
@@ -154,12 +154,12 @@ func TestVolatileBelowAnOverlay(t *testing.T) {
 	b := newBench(t)
 	memory := b.mount("tmpfs", "memory", "")
 	for _, name := range []string{"memory/upper", "memory/work", "lower"} {
-		if err := os.Mkdir(filepath.Join(b.folder, name), 0o755); err != nil {
+		if err := os.Mkdir(filepath.Join(b.directory, name), 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}
-	over := b.mount("overlay", "over dir", "lowerdir="+b.folder+"/lower,upperdir="+memory+"/upper,workdir="+memory+"/work")
-	b.engine.State.Folder = filepath.Join(over, "state")
+	over := b.mount("overlay", "over dir", "lowerdir="+b.directory+"/lower,upperdir="+memory+"/upper,workdir="+memory+"/work")
+	b.engine.State.Directory = filepath.Join(over, "state")
 	if got := b.refusals("steps: [{put: {path: D/a}}]\n"); !slices.Equal(got, []string{"state-volatile"}) {
 		t.Errorf("a state on an overlay in memory: %v", got)
 	}
@@ -171,7 +171,7 @@ func TestVolatileBelowAnOverlay(t *testing.T) {
 // mount mounts a file system in the bench's directory.
 func (b *bench) mount(kind, name, options string) string {
 	b.Helper()
-	path := filepath.Join(b.folder, name)
+	path := filepath.Join(b.directory, name)
 	if err := os.Mkdir(path, 0o755); err != nil && !os.IsExist(err) {
 		b.Fatal(err)
 	}

@@ -37,7 +37,7 @@ func (e *Engine) supersede(ctx context.Context, standing []*runstate.StoredRun, 
 		}
 		if err != nil {
 			on = append(on, p)
-			task.Warn("what run " + p.Folder.ID() + " kept for its undo could not be given up: " + err.Error())
+			task.Warn("what run " + p.Directory.ID() + " retained for its undo could not be released: " + err.Error())
 		}
 	}
 	return on
@@ -49,20 +49,20 @@ func (e *Engine) supersede(ctx context.Context, standing []*runstate.StoredRun, 
 func (e *Engine) release(ctx context.Context, p *runstate.StoredRun, mine *locks) ([]runstate.AbandonedRecord, error) {
 	own := &locks{around: mine}
 	defer own.release()
-	if err := e.claimPaths(own, p.Folder.ID(), p.Begin.WorksOn()); err != nil {
+	if err := e.claimPaths(own, p.Directory.ID(), p.Begin.WorksOn()); err != nil {
 		return nil, err
 	}
 	compiled, err := e.program(p)
 	if err != nil {
 		return nil, err
 	}
-	opened, records, err := journal.Open(p.Folder.Journal())
+	opened, records, err := journal.Open(p.Directory.Journal())
 	if err != nil {
 		return nil, err
 	}
 	written := e.watched(opened)
 	defer written.Close()
-	history, err := run.Replay(compiled, p.Folder, records)
+	history, err := run.Replay(compiled, p.Directory, records)
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +76,7 @@ func (e *Engine) release(ctx context.Context, p *runstate.StoredRun, mine *locks
 			return nil, err
 		}
 		// Half of what an undo needs is no way back. Nobody can ask for it from here on, and who dies here is
-		// followed by a recovery that goes on.
+		// followed by a recovery that continues.
 		if err := x.Append(runstate.RecordReleasing, struct{}{}); err != nil {
 			return nil, err
 		}
@@ -93,5 +93,5 @@ func (e *Engine) release(ctx context.Context, p *runstate.StoredRun, mine *locks
 	if history.Needed() {
 		return abandoned, nil
 	}
-	return abandoned, p.Folder.DropKept()
+	return abandoned, p.Directory.DropKept()
 }

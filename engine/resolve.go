@@ -48,7 +48,7 @@ func (e *Engine) Resolve(ctx context.Context, id, reason string) (Finding, error
 	if err := recoverable(failure, found.Run); err != nil {
 		return found, err
 	}
-	folder := runstate.DirectoryOf(e.State, found.Run)
+	directory := runstate.DirectoryOf(e.State, found.Run)
 	isLost := found.Status == runstate.StatusLost
 	found.Blocks, found.Resolved = false, &Resolution{At: time.Now().UTC(), Reason: reason, By: operator(), Version: e.Version}
 	text, err := json.Marshal(found.Resolved)
@@ -57,17 +57,17 @@ func (e *Engine) Resolve(ctx context.Context, id, reason string) (Finding, error
 		return found, err
 	case isLost:
 		return found, runstate.ResolveLost(e.State, found.Run, append(text, '\n'))
-	case folder.Check() != nil:
-		return found, runstate.SetAside(e.State, folder)
+	case directory.Check() != nil:
+		return found, runstate.SetAside(e.State, directory)
 	}
-	if err := durable.WriteFile(folder.Resolved(), append(text, '\n'), 0o600); err != nil {
+	if err := durable.WriteFile(directory.Resolved(), append(text, '\n'), 0o600); err != nil {
 		return found, runstate.NotBegun(e.State, err)
 	}
-	if err := durable.SyncFolder(string(folder)); err != nil {
+	if err := durable.SyncDirectory(string(directory)); err != nil {
 		return found, err
 	}
 	runstate.DropUnfinished(e.State)
-	err = folder.DropKept()
+	err = directory.DropKept()
 	found.Kept = slices.DeleteFunc(found.Kept, func(path string) bool { _, gone := os.Lstat(path); return gone != nil })
 	return found, err
 }

@@ -22,7 +22,7 @@ const (
 	freeProcesses = 12
 )
 
-// roomToAct refuses to begin, and to go on with, what could not be put back for want of open files or
+// roomToAct refuses to begin, and to continue with, what could not be rolled back for want of open files or
 // processes. Run, Recover, Rollback, Confirm and CancelSuspended ask it before they change anything.
 func roomToAct() error { return cmp.Or(roomForFiles(), roomForProcesses()) }
 

@@ -18,7 +18,7 @@ func TestAResultMarshalsWithItsErrors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `{"run":"r","status":"needs a person","exit_code":5,"outputs":{"version":"2"},"error":{"message":"` + result.Err.Error() +
+	want := `{"run":"r","status":"manual intervention required","exit_code":5,"outputs":{"version":"2"},"error":{"message":"` + result.Err.Error() +
 		`","code":"no-space","hint":"make room","step":{"id":"a","type":"write","path":"steps[0]"}},"others":[{"message":"unknown"}]}`
 	if string(got) != want {
 		t.Errorf("%s, want %s", got, want)

@@ -14,15 +14,15 @@ import (
 	"github.com/gwe-project/gwe/engine/tasklog"
 )
 
-// resume looks at a suspended run: it is left alone, goes on, or is put back. What ran before is read from
-// the journal: reboot and confirm stand among the recipe's own steps, so all before them is over, and nothing
-// behind them is begun.
+// resume looks at a suspended run: it is left alone, continues, or is rolled back. What ran before is read
+// from the journal: reboot and confirm stand among the recipe's own steps, so all before them is over, and
+// nothing after them is begun.
 func (e *Engine) resume(ctx context.Context, p *runstate.StoredRun, earlier []*runstate.StoredRun, held *locks) (Result, error) {
 	h, err := e.waitingHistory(p)
 	if err != nil {
 		return Result{}, err
 	}
-	held.name(p.Folder.ID())
+	held.name(p.Directory.ID())
 	defer held.name("")
 	e.countBoot(p, h)
 	v := e.judge(ctx, h)
@@ -31,7 +31,7 @@ func (e *Engine) resume(ctx context.Context, p *runstate.StoredRun, earlier []*r
 	}
 	if v.decision == goOn && h.Suspension.Cause != runstate.CauseReturn {
 		behind := slices.Index(h.Program.Steps, h.Program.ByPath[h.Suspension.Step]) + 1
-		if err := program.Lacking(h.Program, p.Folder.ID(), h.Program.Steps[behind:]); err != nil {
+		if err := program.Lacking(h.Program, p.Directory.ID(), h.Program.Steps[behind:]); err != nil {
 			if h.Suspension.Left(e.now()) > 0 {
 				return Result{}, err
 			}
@@ -43,16 +43,16 @@ func (e *Engine) resume(ctx context.Context, p *runstate.StoredRun, earlier []*r
 	}
 	targets := &locks{around: held}
 	defer targets.release()
-	if err := e.claimPaths(targets, p.Folder.ID(), p.Begin.WorksOn()); err != nil {
+	if err := e.claimPaths(targets, p.Directory.ID(), p.Begin.WorksOn()); err != nil {
 		return Result{}, err
 	}
-	x, err := e.open(p, "resume", fmt.Sprintf("Resume run %s of %s", p.Folder.ID(), p.Begin.Recipe))
+	x, err := e.open(p, "resume", fmt.Sprintf("Resume run %s of %s", p.Directory.ID(), p.Begin.Recipe))
 	if err != nil {
 		return Result{}, err
 	}
 	defer x.Close()
 	e.supersedes(x, earlier, targets)
-	// A run that an operator confirmed goes on as one that was just begun, and ends so.
+	// A run that an operator confirmed continues as one that was just begun, and ends so.
 	x.Recovers = v.decision != goOn || !h.Suspension.Confirmed
 	x.NoteUnfinished()
 	if h.Suspension.Cause == runstate.CauseReturn {
@@ -67,12 +67,12 @@ func (e *Engine) waitingHistory(p *runstate.StoredRun) (*run.State, error) {
 	if err != nil {
 		return nil, err
 	}
-	h, err := run.Replay(compiled, p.Folder, p.Records)
+	h, err := run.Replay(compiled, p.Directory, p.Records)
 	if err != nil {
 		return nil, err
 	}
 	if n := compiled.ByPath[p.Suspension.Step]; h.Suspension == nil || n == nil || program.As[*program.Waiting](n) == nil {
-		return nil, fault.New(fault.Errored, "journal-unreadable", "run %s waits for a step that its frozen recipe does not have", p.Folder.ID())
+		return nil, fault.New(fault.Errored, "journal-unreadable", "run %s waits for a step that its frozen recipe does not have", p.Directory.ID())
 	}
 	return h, nil
 }
@@ -88,7 +88,7 @@ func (e *Engine) countBoot(p *runstate.StoredRun, h *run.State) {
 
 // keepWaiting lets a run wait on. The journal is told how far it came, so that no boot begins the wait anew.
 func (e *Engine) keepWaiting(p *runstate.StoredRun, h *run.State, v verdict) (Result, error) {
-	result := Result{Run: p.Folder.ID(), Status: runstate.StatusSuspended, Waits: h.Suspension.Awaited()}
+	result := Result{Run: p.Directory.ID(), Status: runstate.StatusSuspended, Waits: h.Suspension.Awaited()}
 	if !h.Suspension.WorthJournaling(v.waited) {
 		return result, nil
 	}
@@ -96,7 +96,7 @@ func (e *Engine) keepWaiting(p *runstate.StoredRun, h *run.State, v verdict) (Re
 }
 
 func (e *Engine) noteWait(p *runstate.StoredRun, waited runstate.WaitedRecord) error {
-	opened, _, err := journal.Open(p.Folder.Journal())
+	opened, _, err := journal.Open(p.Directory.Journal())
 	if err != nil {
 		return err
 	}
@@ -162,10 +162,10 @@ func waitAgain(ctx context.Context, x *run.Runner, v verdict, task *tasklog.Task
 	return x.Wait(ctx, next, task)
 }
 
-// endReturned takes a run to its end that was put back and waited for the reboot into the system of before.
+// endReturned takes a run to its end that was rolled back and waited for the reboot into the previous system.
 func endReturned(ctx context.Context, x *run.Runner, v verdict) Result {
 	x.Backward = true
-	task := x.Task.Begin("reboot", "Reboot into the system of before")
+	task := x.Task.Begin("reboot", "Reboot into the previous system")
 	switch v.decision {
 	case askAgain:
 		return x.AwaitReturn(ctx, waitAgain(ctx, x, v, task), task, nil)

@@ -6,8 +6,8 @@ import (
 	"github.com/gwe-project/gwe/engine"
 )
 
-// A disk that fails for a moment while something is put back needs no person. One that could not sync does:
-// nobody knows what it has.
+// A disk that fails for a moment while something is rolled back needs no manual intervention. One that could
+// not sync does: nobody knows what it has.
 func TestAnUndoThatTheSystemRefusedIsTriedOnceMore(t *testing.T) {
 	for fails, want := range map[string]struct {
 		status engine.Status

@@ -13,11 +13,11 @@ import (
 	"github.com/gwe-project/gwe/engine/journal"
 )
 
-// Rollback puts back a committed run of which all that its undo needs is still kept; without an id it is the
+// Rollback rolls back a committed run of which all that its undo needs is still kept; without an id it is the
 // newest such run. It takes the locks and recovers what earlier runs left, as Run does, and then looks at
 // everything that could stand in its way: until it has said yes to itself nothing is touched, and the error,
 // of class refused, is the reason and names the runs that can be rolled back. From the first record on it
-// cannot be cancelled; a recovery after a crash goes on with it.
+// cannot be cancelled; a recovery after a crash continues it.
 func (e *Engine) Rollback(ctx context.Context, id string) (Result, error) {
 	locks, err := e.lock()
 	if err != nil {
@@ -46,7 +46,7 @@ func (e *Engine) Rollback(ctx context.Context, id string) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	if err := e.claimPaths(locks, p.Folder.ID(), p.Begin.WorksOn()); err != nil {
+	if err := e.claimPaths(locks, p.Directory.ID(), p.Begin.WorksOn()); err != nil {
 		return Result{}, err
 	}
 	if err := errors.Join(roomToAct(), e.rollbackReaches(p), e.owedElsewhere(p.Begin.Extents())); err != nil {
@@ -62,7 +62,7 @@ func (e *Engine) Rollback(ctx context.Context, id string) (Result, error) {
 	if err := context.Cause(ctx); err != nil {
 		return Result{}, runstate.Interruption(err)
 	}
-	x, err := e.open(p, "rollback", fmt.Sprintf("Roll back run %s of %s", p.Folder.ID(), p.Begin.Recipe))
+	x, err := e.open(p, "rollback", fmt.Sprintf("Roll back run %s of %s", p.Directory.ID(), p.Begin.Recipe))
 	if err != nil {
 		return Result{}, err
 	}
@@ -81,7 +81,7 @@ func (e *Engine) rollBack(ctx context.Context, x, seen *run.Runner) (Result, err
 	if err := beginManualRollback(x, seen.State.Rebooted); err != nil {
 		var unsure *journal.Unsure
 		if errors.As(err, &unsure) {
-			// The next recovery may find the record, and goes on with the rollback then. Nothing is touched
+			// The next recovery may find the record, and continues the rollback then. Nothing is touched
 			// before.
 			return x.ExitUncertain(err), nil
 		}
@@ -103,13 +103,13 @@ func (e *Engine) refuseSecondRollback(recovered Result, standing []*runstate.Sto
 	if len(standing) == 0 {
 		return refusal.WithHint("see what runs now: gwe status")
 	}
-	return refusal.WithHint("see what runs now: gwe status; to go back further: gwe rollback %s", standing[len(standing)-1].Folder.ID())
+	return refusal.WithHint("see what runs now: gwe status; to go back further: gwe rollback %s", standing[len(standing)-1].Directory.ID())
 }
 
-// beginManualRollback journals that the run is put back by hand. From here on that is finished, in this
+// beginManualRollback journals that the run is rolled back by hand. From here on that is finished, in this
 // process or in another. back is the reboot that it has to take back, or nil.
 func beginManualRollback(x *run.Runner, back *runstate.SuspendedRecord) error {
-	why := fault.New(fault.Interrupted, "rolled-back", "run %s is rolled back", x.Folder.ID())
+	why := fault.New(fault.Interrupted, "rolled-back", "run %s is rolled back", x.Directory.ID())
 	if err := x.ReserveAgain(); err != nil {
 		return err
 	}
@@ -129,11 +129,11 @@ func (e *Engine) chooseRollback(standing []*runstate.StoredRun, id string) (*run
 			return nil, w.Why
 		}
 		if w != nil {
-			return nil, e.withAlternatives(standing, nil, fault.New(fault.Refused, "rollback-damaged", "cannot roll back the newest run, %s: %v", w.Folder.ID(), w.Why).
-				WithHint("`gwe show %[1]s` tells what can still be read of it; put right by hand what it did, then set it aside: `gwe resolve %[1]s --reason TEXT`", w.Folder.ID()))
+			return nil, e.withAlternatives(standing, nil, fault.New(fault.Refused, "rollback-damaged", "cannot roll back the newest run, %s: %v", w.Directory.ID(), w.Why).
+				WithHint("`gwe show %[1]s` tells what can still be read of it; put right by hand what it did, then set it aside: `gwe resolve %[1]s --reason TEXT`", w.Directory.ID()))
 		}
 		if len(standing) == 0 {
-			return nil, fault.New(fault.Refused, "rollback-none", "no run in %s can be rolled back", e.State.Folder).
+			return nil, fault.New(fault.Refused, "rollback-none", "no run in %s can be rolled back", e.State.Directory).
 				WithHint("what an undo needs is kept from a commit to the next one with the same lock, or to `gwe forget`")
 		}
 		return standing[len(standing)-1], nil
@@ -143,7 +143,7 @@ func (e *Engine) chooseRollback(standing []*runstate.StoredRun, id string) (*run
 		return nil, err
 	}
 	for _, p := range standing {
-		if p.Folder.ID() == chosen {
+		if p.Directory.ID() == chosen {
 			return p, nil
 		}
 	}
@@ -159,7 +159,7 @@ func (e *Engine) chooseRollback(standing []*runstate.StoredRun, id string) (*run
 func (e *Engine) damagedLast(standing []*runstate.StoredRun) *runstate.DamagedRun {
 	newest := ""
 	if len(standing) > 0 {
-		newest = standing[len(standing)-1].Folder.ID()
+		newest = standing[len(standing)-1].Directory.ID()
 	}
 	ids, _ := e.State.Runs()
 	for _, id := range slices.Backward(ids) {
@@ -190,12 +190,12 @@ func (e *Engine) notStanding(p *runstate.StoredRun, id string) error {
 	case p.Committed < 0:
 		return fault.New(fault.Refused, "rollback-nothing", "run %s did not come to its commit: nothing of it is in place", id)
 	case !p.Releasing && !p.Released:
-		return fault.New(fault.Refused, "rollback-nothing", "run %s changed nothing that could be put back", id)
+		return fault.New(fault.Refused, "rollback-nothing", "run %s changed nothing that could be rolled back", id)
 	}
 	if later := e.supersededBy(p); later != "" {
-		return fault.New(fault.Refused, "rollback-released", "run %s was committed on top of run %s, and what the undo of that needed was given up then", later, id)
+		return fault.New(fault.Refused, "rollback-released", "run %s was committed on top of run %s, and what the undo of that needed was released then", later, id)
 	}
-	return fault.New(fault.Refused, "rollback-released", "what the undo of run %s needed was given up by `gwe forget`", id)
+	return fault.New(fault.Refused, "rollback-released", "what the undo of run %s needed was released by `gwe forget`", id)
 }
 
 // supersededBy is the first run that committed changes later under one of the run's lock names; "" where
@@ -203,7 +203,7 @@ func (e *Engine) notStanding(p *runstate.StoredRun, id string) error {
 func (e *Engine) supersededBy(p *runstate.StoredRun) string {
 	ids, _ := e.State.Runs()
 	for _, id := range ids {
-		if id <= p.Folder.ID() {
+		if id <= p.Directory.ID() {
 			continue
 		}
 		if later, err := runstate.Peek(e.State, id); err == nil && later != nil && runstate.SharesLock(later.Begin.Names(), p.Begin.Names()) && later.Changed() {
@@ -230,7 +230,7 @@ func (e *Engine) passing(standing []*runstate.StoredRun, but *runstate.StoredRun
 			continue
 		}
 		if _, err := e.wayBack(p, standing); err == nil {
-			able = append(able, p.Folder.ID())
+			able = append(able, p.Directory.ID())
 		}
 	}
 	return able

@@ -33,7 +33,7 @@ func (e *Engine) examineRollback(ctx context.Context, p *runstate.StoredRun, sta
 // would find it once it has begun. It only reads, and does not look at the machine: asLeft does. The error
 // says why it cannot be.
 func (e *Engine) wayBack(p *runstate.StoredRun, standing []*runstate.StoredRun) (*run.Runner, error) {
-	id := p.Folder.ID()
+	id := p.Directory.ID()
 	if p.UndoFailed {
 		return nil, fault.New(fault.Refused, "rollback-broken", "an undo of run %s failed: the machine is not as a run left it", id).
 			WithHint("`gwe show %s` tells which one; put that right by hand", id)
@@ -45,7 +45,7 @@ func (e *Engine) wayBack(p *runstate.StoredRun, standing []*runstate.StoredRun) 
 	if err != nil {
 		return nil, err
 	}
-	h, err := run.Replay(compiled, p.Folder, p.Records)
+	h, err := run.Replay(compiled, p.Directory, p.Records)
 	if err != nil {
 		return nil, err
 	}
@@ -53,7 +53,7 @@ func (e *Engine) wayBack(p *runstate.StoredRun, standing []*runstate.StoredRun) 
 	for _, f := range h.Held() {
 		if irreversible(f) {
 			return nil, x.State.At(f.Node, f.Rounds, fault.New(fault.Refused, "rollback-irreversible", "run %s cannot be undone: nothing undoes what %q did", id, x.TitleOfFrame(f)).
-				WithHint("put back by hand what the step did"))
+				WithHint("restore by hand what the step did"))
 		}
 	}
 	h.GiveUpAfterCommit()
@@ -90,7 +90,7 @@ func irreversible(f *run.Frame) bool {
 }
 
 // inspectFrames asks the frames, newest first, whether the machine is as the run left it. What a later step
-// of the same run changed again cannot be judged before that is put back.
+// of the same run changed again cannot be judged before that is rolled back.
 func inspectFrames(ctx context.Context, x *run.Runner) error {
 	if err := x.AllIntact(x.State.Open()); err != nil {
 		return err
@@ -138,7 +138,7 @@ func inspectFrames(ctx context.Context, x *run.Runner) error {
 // notAsLeft refuses the rollback because of what a frame found, also if that is only what it could not look
 // at: nothing was done yet.
 func notAsLeft(ctx context.Context, x *run.Runner, f *run.Frame, err error) error {
-	changed := fault.New(fault.Refused, "rollback-changed", "the machine is not as run %s left it", x.Folder.ID()).WithCause(program.Explain(ctx, err))
+	changed := fault.New(fault.Refused, "rollback-changed", "the machine is not as run %s left it", x.Directory.ID()).WithCause(program.Explain(ctx, err))
 	if why := fault.As(err); why != nil && why.Hint != "" {
 		changed = changed.WithHint("%s", why.Hint) // it says how the machine becomes so again
 	}
@@ -163,7 +163,7 @@ func (e *Engine) checkRebootBack(ctx context.Context, x *run.Runner) error {
 	}
 	left, err := e.left(ctx, x.State)
 	if err != nil {
-		return fault.New(fault.Refused, "rollback-where", "whether the machine still runs the system that run %s rebooted it into cannot be told", x.Folder.ID()).WithCause(err)
+		return fault.New(fault.Refused, "rollback-where", "whether the machine still runs the system that run %s rebooted it into cannot be told", x.Directory.ID()).WithCause(err)
 	}
 	if left {
 		x.State.Rebooted = nil
@@ -171,7 +171,7 @@ func (e *Engine) checkRebootBack(ctx context.Context, x *run.Runner) error {
 	return nil
 }
 
-// notRolledBack names the steps behind the commit that a rollback does not put back: what their undo needs
+// notRolledBack names the steps after the commit that a rollback does not roll back: what their undo needs
 // went when the run ended, or there is none.
 func notRolledBack(x *run.Runner) []string {
 	stays := []string{}

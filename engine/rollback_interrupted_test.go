@@ -27,7 +27,7 @@ func TestRollbackOfAnInterruptedRun(t *testing.T) {
 		t.Fatalf("the rollback: %v, %+v", err, result)
 	}
 	for name, want := range map[string]bool{"a": true, "b": false} {
-		if _, err := os.Lstat(filepath.Join(b.folder, name)); (err == nil) != want {
+		if _, err := os.Lstat(filepath.Join(b.directory, name)); (err == nil) != want {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -15,9 +15,9 @@ import (
 type RollbackPlan struct {
 	Run    string `json:"run"`
 	Recipe string `json:"recipe"`
-	// Undone are the steps that would be put back, in that order.
+	// Undone are the steps that would be rolled back, in that order.
 	Undone []PlannedUndo `json:"undone"`
-	// Stays are steps behind the commit that would not be: what their undo needs went when the run ended, or
+	// Stays are steps after the commit that would not be: what their undo needs went when the run ended, or
 	// there is none.
 	Stays []string `json:"stays"`
 	// Later are entries that came or were changed after the commit, and would be kept.
@@ -26,7 +26,7 @@ type RollbackPlan struct {
 	Reboot string `json:"reboot,omitempty"`
 }
 
-// PlannedUndo is how one step would be put back.
+// PlannedUndo is how one step would be rolled back.
 type PlannedUndo struct {
 	// StepName has the step's type for a name where it has none, and the item in it.
 	StepName
@@ -39,7 +39,7 @@ type PlannedUndo struct {
 // lock.
 func (e *Engine) PlanRollback(ctx context.Context, id string) (RollbackPlan, error) {
 	if p, err := runstate.Waiting(e.State, ""); err == nil && p.Suspension != nil {
-		return RollbackPlan{}, runstate.NoneSuspended([]Result{{Run: p.Folder.ID(), Status: runstate.StatusSuspended, Waits: p.Summary().Waits}})
+		return RollbackPlan{}, runstate.NoneSuspended([]Result{{Run: p.Directory.ID(), Status: runstate.StatusSuspended, Waits: p.Summary().Waits}})
 	}
 	_, standing, err := runstate.Survey(e.State)
 	if err != nil {
@@ -56,7 +56,7 @@ func (e *Engine) PlanRollback(ctx context.Context, id string) (RollbackPlan, err
 	if err != nil {
 		return RollbackPlan{}, e.withAlternatives(standing, p, err)
 	}
-	plan := RollbackPlan{Run: p.Folder.ID(), Recipe: p.Begin.Recipe, Undone: []PlannedUndo{}, Stays: notRolledBack(x), Later: later}
+	plan := RollbackPlan{Run: p.Directory.ID(), Recipe: p.Begin.Recipe, Undone: []PlannedUndo{}, Stays: notRolledBack(x), Later: later}
 	for _, f := range x.State.Open() {
 		if f.Part == runstate.PartFinally || f.OwesLast || f.Part == "" && irreversible(f) {
 			continue

@@ -9,7 +9,7 @@ import (
 	"github.com/gwe-project/gwe/engine/value"
 )
 
-// checkReturn judges the reboot into the system of before. Where expect tells the systems apart, the machine
+// checkReturn judges the reboot into the previous system. Where expect tells the systems apart, the machine
 // is there when expect does not hold, and when all that expect reads of the host and the facts is as at the
 // start of the run. What is not so yet may still come about; that expect holds means the new system.
 func (j *judgement) checkReturn(ctx context.Context, expect *program.Condition) {
@@ -37,9 +37,9 @@ func (j *judgement) checkReturn(ctx context.Context, expect *program.Condition) 
 	s := j.suspension
 	switch {
 	case j.late():
-		j.failed("return-elsewhere", "the machine rebooted, and within %s it was not in the system of before%s", value.DurationOf(s.Within), changed)
+		j.failed("return-elsewhere", "the machine rebooted, and within %s it was not in the previous system%s", value.DurationOf(s.Within), changed)
 	case j.waited.Boots >= s.Boots:
-		j.rollBack("return-elsewhere", "the machine booted %d times, and was not in the system of before%s", j.waited.Boots, changed)
+		j.rollBack("return-elsewhere", "the machine booted %d times, and was not in the previous system%s", j.waited.Boots, changed)
 	}
 	j.because(err)
 }

@@ -62,7 +62,7 @@ func TestARollbackLeadsBackOverTheReboot(t *testing.T) {
 	m.wantStatus(m.run("steps:\n  - put: {path: D/next}\n"), engine.StatusDone, 0)
 }
 
-// A machine that fell back by itself since is put back where it is.
+// A machine that fell back by itself since is rolled back where it is.
 func TestARollbackWhereTheMachineHasLeftTheNewSystem(t *testing.T) {
 	m := newBoots(t)
 	m.committed(inSlotB)
@@ -74,10 +74,10 @@ func TestARollbackWhereTheMachineHasLeftTheNewSystem(t *testing.T) {
 func TestARollbackThatCannotTellTheSystemIsRefused(t *testing.T) {
 	m := newBoots(t)
 	m.committed(inSlotB)
-	if err := os.Remove(m.folder + "/slot"); err != nil {
+	if err := os.Remove(m.directory + "/slot"); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Mkdir(m.folder+"/slot", 0o755); err != nil {
+	if err := os.Mkdir(m.directory+"/slot", 0o755); err != nil {
 		t.Fatal(err)
 	}
 	m.wantRefusedBy("cannot be told")
@@ -93,7 +93,7 @@ func (m *boots) wantRefusedBy(reason string) {
 	m.wantCode(engine.Result{Err: err}, reason)
 }
 
-// Whoever put all back, the machine must be in the system of before in the end: neither in the new one, nor
+// Whoever rolled all back, the machine must be in the previous system in the end: neither in the new one, nor
 // in a third.
 func TestTheReturnIsJudged(t *testing.T) {
 	for name, back := range map[string]func(*boots, string){
@@ -180,7 +180,7 @@ func TestKillAtEveryRecordOfARollbackOverAReboot(t *testing.T) {
 						m.into("a")
 					}
 				}
-				for range 2 { // what died behind the undos is told to reboot once more
+				for range 2 { // what died after the undos is told to reboot once more
 					if _, err := m.engine.Recover(context.Background()); err != nil {
 						t.Fatal(err)
 					}

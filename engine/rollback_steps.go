@@ -77,7 +77,7 @@ func foreseeUndo(ctx context.Context, x *run.Runner) error {
 			if n.When == nil && !n.Step.AllowFailure && n.Step.Retry == nil {
 				_, err := n.StepType().Plan(ctx, x.Config.Machine, arguments)
 				if step.AsStanding(err) != nil && before.Leaves(err) {
-					return x.State.At(f.Node, f.Rounds, fault.New(fault.Refused, "rollback-undo-fails", "cannot roll back run %s: a step of the undo would fail", x.Folder.ID()).
+					return x.State.At(f.Node, f.Rounds, fault.New(fault.Refused, "rollback-undo-fails", "cannot roll back run %s: a step of the undo would fail", x.Directory.ID()).
 						WithCause(program.Explain(ctx, err)).WithHint("put what it needs in place"))
 				}
 			}

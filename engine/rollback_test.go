@@ -14,7 +14,7 @@ import (
 )
 
 // backable is a run with everything that a rollback meets: an undo of the recipe that reads outputs, a group
-// with an undo of its own, a saved file, a secret, and steps behind the commit with an undo and without.
+// with an undo of its own, a saved file, a secret, and steps after the commit with an undo and without.
 const backable = `
 lock: [one]
 inputs:
@@ -48,7 +48,7 @@ func (b *bench) wantBack() {
 	b.wantFile("a", "old")
 	b.wantFile("b", "-")
 	b.wantFile("b.token", "-")
-	b.wantFile("c", "new") // behind the commit, and what its undo needs went when the run ended
+	b.wantFile("c", "new") // after the commit, and what its undo needs went when the run ended
 }
 
 func TestRollbackPutsACommittedRunBack(t *testing.T) {
@@ -78,7 +78,7 @@ func TestRollbackPutsACommittedRunBack(t *testing.T) {
 	b.wantFile("marks", "finally false\ntail\ngroup\na new true\nfinally true\n")
 	said := b.events.text()
 	for _, name := range plan.Stays {
-		if at := strings.Index(said, "this stays as it is: "+name); at < 0 || at > strings.Index(said, "Put back what was done") {
+		if at := strings.Index(said, "this stays as it is: "+name); at < 0 || at > strings.Index(said, "Roll back what was done") {
 			t.Errorf("it did not say first that %s stays:\n%s", name, said)
 		}
 	}
@@ -149,7 +149,7 @@ func TestRollbackRefuses(t *testing.T) {
 	if err := b.engine.Forget(context.Background(), second.Run); err != nil {
 		t.Fatal(err)
 	}
-	b.wantRefused(second.Run, "given up by `gwe forget`")
+	b.wantRefused(second.Run, "released by `gwe forget`")
 	b.wantRefused(second.Run, "these runs can be rolled back: "+checked.Run)
 	b.wantRefused(checked.Run, "no other run can be rolled back")
 	b.wantFile("b.released", "")
@@ -181,7 +181,7 @@ func TestAFailedRollbackStartsTheFailsafe(t *testing.T) {
 		}
 		b.wantFile("a", "-")
 		b.wantRefused(done.Run, "rolled back already")
-		// A later run that was put back does not hide it; one that commits does.
+		// A later run that was rolled back does not hide it; one that commits does.
 		b.wantStatus(b.run("steps:\n  - put: {path: D/c, fail: [do]}\n"), engine.StatusRestored, 3)
 		if seen, err := b.engine.Overview(context.Background()); err != nil || (seen.ExitCode() == 5) != (want == engine.StatusBroken) {
 			t.Errorf("the overview: %+v, %v", seen, err)
@@ -196,7 +196,7 @@ func TestAFailedRollbackStartsTheFailsafe(t *testing.T) {
 func TestRollbackTakesTheLocks(t *testing.T) {
 	b := newBench(t)
 	b.wantStatus(b.run("lock: [D/]\nsteps:\n  - put: {path: D/a}\n"), engine.StatusDone, 0)
-	held := claimed(t, b.folder)
+	held := claimed(t, b.directory)
 	if _, err := b.engine.Rollback(context.Background(), ""); fault.As(err) == nil || fault.As(err).Code != "lock-busy" {
 		t.Errorf("a locked target: %v", err)
 	}
@@ -204,12 +204,12 @@ func TestRollbackTakesTheLocks(t *testing.T) {
 	b.wantFile("a", "x")
 }
 
-// Once begun, a rollback goes on to its end whatever becomes of the context.
+// Once begun, a rollback continues to its end whatever becomes of the context.
 func TestARollbackIsNotCancelled(t *testing.T) {
 	b := newBench(t)
 	b.backable()
 	ctx, cancel := context.WithCancel(context.Background())
-	cancelOn := started("Put back what was done")
+	cancelOn := started("Roll back what was done")
 	b.events.on = func(event tasklog.Event) {
 		if cancelOn(event) {
 			cancel()
@@ -226,7 +226,7 @@ func TestARollbackIsNotCancelled(t *testing.T) {
 	}
 }
 
-// TestKillAtEveryRecordOfARollback kills it, and then the recovery that goes on with it.
+// TestKillAtEveryRecordOfARollback kills it, and then the recovery that continues it.
 func TestKillAtEveryRecordOfARollback(t *testing.T) {
 	for _, before := range []bool{true, false} {
 		for _, power := range []bool{true, false} {
@@ -252,7 +252,7 @@ func TestKillAtEveryRecordOfARollback(t *testing.T) {
 				if list[0].Status == engine.StatusRolledBack {
 					begun++
 					b.wantBack()
-					marks, _ := os.ReadFile(filepath.Join(b.folder, "marks"))
+					marks, _ := os.ReadFile(filepath.Join(b.directory, "marks"))
 					for _, mark := range []string{"tail\n", "group\n", "a new true\n", "finally true\n"} {
 						if !strings.Contains(string(marks), mark) {
 							t.Errorf("record %d: the undo did not say %q: %q", record, mark, marks)
@@ -311,7 +311,7 @@ func TestForgetRefusesWhatALaterUndoNeeds(t *testing.T) {
 	}
 }
 
-// A rollback that cannot be written down is not begun; one whose journal breaks later goes on, says so, and
+// A rollback that cannot be written down is not begun; one whose journal breaks later continues, says so, and
 // is finished by the next recovery.
 func TestARollbackOnABrokenDisk(t *testing.T) {
 	for _, from := range []int{1, 2} {

@@ -22,8 +22,8 @@ import (
 // the catalog is in the source.
 func TestRulesInSource(t *testing.T) {
 	used := map[string]token.Position{}
-	for _, folder := range []string{".", "internal/runstate", "internal/program", "internal/plan", "internal/run", "expression", "proof", "../schema", "../cmd/gwe/trial"} {
-		files, err := filepath.Glob(filepath.Join(folder, "*.go"))
+	for _, directory := range []string{".", "internal/runstate", "internal/program", "internal/plan", "internal/run", "expression", "proof", "../schema", "../cmd/gwe/trial"} {
+		files, err := filepath.Glob(filepath.Join(directory, "*.go"))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -22,7 +22,7 @@ const withToken = "inputs:\n  token: {type: secret, required: true}\n"
 func (b *bench) holders() []string {
 	b.Helper()
 	var found []string
-	err := filepath.WalkDir(b.engine.State.Folder, func(path string, entry fs.DirEntry, err error) error {
+	err := filepath.WalkDir(b.engine.State.Directory, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
 		}

@@ -99,7 +99,7 @@ func TestARecordOfANewerGweIsNotPassedOver(t *testing.T) {
 func TestRecoveryTakesTheLocksOfTheDeadRun(t *testing.T) {
 	b := newBench(t)
 	b.pending("lock: [D/]\n")
-	held := claimed(t, b.folder)
+	held := claimed(t, b.directory)
 	if _, err := b.engine.Recover(context.Background()); err == nil || fault.ClassOf(err) != fault.Refused {
 		t.Errorf("a locked target: %v", err)
 	}
@@ -111,9 +111,9 @@ func TestRecoveryTakesTheLocksOfTheDeadRun(t *testing.T) {
 	b.wantFile("a", "old")
 }
 
-func TestTwoLocksOnOneFolderAreOne(t *testing.T) {
+func TestTwoLocksOnOneDirectoryAreOne(t *testing.T) {
 	b := newBench(t)
-	if err := os.Symlink(b.folder, filepath.Join(b.folder, "link")); err != nil {
+	if err := os.Symlink(b.directory, filepath.Join(b.directory, "link")); err != nil {
 		t.Fatal(err)
 	}
 	recipe := "lock: [D/, D/link, D/not/yet]\nsteps:\n  - put: {path: D/%, text: new}\n"
@@ -129,7 +129,7 @@ func TestCleaningUpTakesTheLocksToo(t *testing.T) {
 	b.run("lock: [D/]\nsteps:\n  - put: {path: D/a, fail: [leftover]}\n  - put: {path: D/b, fail: [do]}\n")
 	b.write("a.heal", "")
 	b.write("a", "theirs")
-	held := claimed(t, b.folder)
+	held := claimed(t, b.directory)
 	if _, err := b.engine.Recover(context.Background()); err != nil {
 		t.Fatal(err)
 	}

@@ -112,7 +112,7 @@ func (b *bench) wantBlocked() {
 	b.wantFile("new", "-")
 }
 
-// A manual rollback, too, goes on when there is enough.
+// A manual rollback, too, continues when there is enough.
 func TestARollbackThatLackedAResourceGoesOn(t *testing.T) {
 	b := newBench(t)
 	b.write("a", "old")
@@ -170,7 +170,7 @@ func TestALackThatLastsIsNoRebootLoop(t *testing.T) {
 
 func (b *bench) remove(name string) {
 	b.Helper()
-	if err := os.Remove(filepath.Join(b.folder, name)); err != nil {
+	if err := os.Remove(filepath.Join(b.directory, name)); err != nil {
 		b.Fatal(err)
 	}
 }

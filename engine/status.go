@@ -9,8 +9,8 @@ import (
 	"github.com/gwe-project/gwe/engine/value"
 )
 
-// Overview tells what is going on. It takes no lock and changes nothing. ctx bounds the questions about what
-// runs.
+// Overview tells what is in progress. It takes no lock and changes nothing. ctx bounds the questions about
+// what runs.
 func (e *Engine) Overview(ctx context.Context) (Overview, error) {
 	seen := Overview{Pending: []Summary{}, Damaged: []Summary{}, Broken: []Summary{}, Now: []step.Report{}, Lost: runstate.LostRuns(e.State)}
 	held, err := e.State.Holder()

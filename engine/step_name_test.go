@@ -42,11 +42,11 @@ func TestErrorsNameTheStep(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			b := newBench(t)
-			b.write("inner.yaml", "gwe: 1\nname: inner\nsteps: [{name: Write, put: {path: "+b.folder+"/inner, fail: [do]}}]\n")
+			b.write("inner.yaml", "gwe: 1\nname: inner\nsteps: [{name: Write, put: {path: "+b.directory+"/inner, fail: [do]}}]\n")
 			result := b.run(test.recipe)
 			var said []string
 			for _, err := range append([]error{result.Err}, result.Others...) {
-				said = append(said, strings.ReplaceAll(err.Error(), b.folder+"/", ""))
+				said = append(said, strings.ReplaceAll(err.Error(), b.directory+"/", ""))
 			}
 			if !slices.ContainsFunc(said, func(one string) bool { return strings.HasPrefix(one, test.want) }) {
 				t.Errorf("it says:\n%s\nwant:\n%s", strings.Join(said, "\n"), test.want)

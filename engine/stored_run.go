@@ -11,23 +11,23 @@ import (
 
 // program compiles the frozen copy: recovery never looks at the recipe that the run was started with.
 func (e *Engine) program(p *runstate.StoredRun) (*Program, error) {
-	source, err := regular.Read(p.Folder.Recipe())
+	source, err := regular.Read(p.Directory.Recipe())
 	if err != nil {
-		return nil, fault.New(fault.Errored, "frozen-recipe-missing", "the frozen recipe of run %s cannot be read", p.Folder.ID()).WithCause(err).
-			WithHint("put %s back: the recipe of SHA-256 %s that the run began with", p.Folder.Recipe(), p.Begin.Digest)
+		return nil, fault.New(fault.Errored, "frozen-recipe-missing", "the frozen recipe of run %s cannot be read", p.Directory.ID()).WithCause(err).
+			WithHint("put %s back: the recipe of SHA-256 %s that the run began with", p.Directory.Recipe(), p.Begin.Digest)
 	}
 	if runstate.Digest(source) != p.Begin.Digest {
-		return nil, fault.New(fault.Errored, "frozen-recipe-changed", "the frozen recipe of run %s is not the one that it began with", p.Folder.ID()).
-			WithHint("put the right %s back: its SHA-256 is %s", p.Folder.Recipe(), p.Begin.Digest)
+		return nil, fault.New(fault.Errored, "frozen-recipe-changed", "the frozen recipe of run %s is not the one that it began with", p.Directory.ID()).
+			WithHint("put the right %s back: its SHA-256 is %s", p.Directory.Recipe(), p.Begin.Digest)
 	}
 	catalog, err := e.catalogOf(p)
 	if err != nil {
 		return nil, err
 	}
-	compiled, diagnostics := program.Compile(program.Frozen{Directory: p.Folder, Uses: p.Begin.Uses}, p.Begin.File, source, catalog)
+	compiled, diagnostics := program.Compile(program.Frozen{Directory: p.Directory, Uses: p.Begin.Uses}, p.Begin.File, source, catalog)
 	if compiled == nil {
 		return nil, fault.New(fault.Errored, "frozen-recipe-invalid", "this gwe does not understand the frozen recipe of run %s: %s",
-			p.Folder.ID(), diagnostics[0].Message).WithHint("recover with gwe %s, which began the run", p.Begin.Version)
+			p.Directory.ID(), diagnostics[0].Message).WithHint("recover with gwe %s, which began the run", p.Begin.Version)
 	}
 	return compiled, nil
 }
@@ -38,11 +38,11 @@ func (e *Engine) open(p *runstate.StoredRun, kind, title string) (*run.Runner, e
 	if err != nil {
 		return nil, err
 	}
-	written, records, err := journal.Open(p.Folder.Journal())
+	written, records, err := journal.Open(p.Directory.Journal())
 	if err != nil {
 		return nil, err
 	}
-	history, err := run.Replay(compiled, p.Folder, records)
+	history, err := run.Replay(compiled, p.Directory, records)
 	if err != nil {
 		_ = written.Close()
 		return nil, err

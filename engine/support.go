@@ -100,7 +100,7 @@ func (e *Engine) SupportBundle(ctx context.Context, id, name string, to io.Write
 		b.run(runstate.DirectoryOf(e.State, one))
 	}
 	if note, err := regular.Read(runstate.Unfinished(e.State)); err == nil {
-		b.text(filepath.Base(runstate.Unfinished(State{Folder: "state"})), note)
+		b.text(filepath.Base(runstate.Unfinished(State{Directory: "state"})), note)
 	}
 	if mounts, err := os.ReadFile("/proc/self/mountinfo"); b.note("mounts.txt", err) {
 		b.text("mounts.txt", mounts)
@@ -113,7 +113,7 @@ func (e *Engine) SupportBundle(ctx context.Context, id, name string, to io.Write
 func (e *Engine) versions() map[string]string {
 	told := map[string]string{
 		"gwe": e.Version, "go": runtime.Version(), "os": runtime.GOOS, "arch": runtime.GOARCH,
-		"time": time.Now().UTC().Format(time.RFC3339), "boot": e.now().Boot, "state": e.State.Folder,
+		"time": time.Now().UTC().Format(time.RFC3339), "boot": e.now().Boot, "state": e.State.Directory,
 	}
 	var system unix.Utsname
 	if unix.Uname(&system) == nil {
@@ -158,13 +158,13 @@ func (b *bundle) text(name string, text []byte) {
 func (b *bundle) masked(text []byte) []byte { return []byte(b.secrets.Text(string(text))) }
 
 // run adds the files of a run but its secrets and what it saved.
-func (b *bundle) run(folder runstate.RunDirectory) {
-	where := "state/runs/" + folder.ID() + "/"
-	if !b.note(where, folder.Check()) {
+func (b *bundle) run(directory runstate.RunDirectory) {
+	where := "state/runs/" + directory.ID() + "/"
+	if !b.note(where, directory.Check()) {
 		return
 	}
-	err := filepath.WalkDir(string(folder), func(path string, entry fs.DirEntry, err error) error {
-		inside, _ := filepath.Rel(string(folder), path)
+	err := filepath.WalkDir(string(directory), func(path string, entry fs.DirEntry, err error) error {
+		inside, _ := filepath.Rel(string(directory), path)
 		switch {
 		case err != nil:
 			b.note(where+inside, err)

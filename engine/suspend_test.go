@@ -55,7 +55,7 @@ func (m *boots) wantCode(result engine.Result, code string) {
 
 // asked is how often the machine was told to reboot.
 func (m *boots) asked() int {
-	text, _ := os.ReadFile(m.folder + "/asked")
+	text, _ := os.ReadFile(m.directory + "/asked")
 	return strings.Count(string(text), "\n")
 }
 
@@ -114,7 +114,7 @@ func TestAMachineThatDoesNotRebootIsAskedAgainAndThenPutBack(t *testing.T) {
 	m.wantCode(m.after(time.Minute).wantRecovered(engine.StatusRestored), "did not reboot")
 	m.wantFile("a", "old")
 	m.wantFile("end", "end\n")
-	if m.asked() != 2 { // it never left the system of before
+	if m.asked() != 2 { // it never left the previous system
 		t.Errorf("asked %d times", m.asked())
 	}
 }
@@ -150,7 +150,7 @@ func TestAMachineThatIsNotReadyInTimeGoesBack(t *testing.T) {
 	m.reboot(6 * time.Minute)
 	m.wantRecovered(engine.StatusSuspended)
 	m.reboot(4 * time.Minute)
-	m.wantRecovered(engine.StatusSuspended) // put back, and on its way into the old system
+	m.wantRecovered(engine.StatusSuspended) // rolled back, and on its way into the old system
 	m.wantFile("a", "old")
 	m.wantFile("end", "-")
 	if m.asked() != 2 {
@@ -193,7 +193,7 @@ func TestAPowerCutThatBootsTheNewSystemTooEarlyLeadsBack(t *testing.T) {
 	}
 }
 
-// A suspended run that is cancelled is put back; over a reboot where the machine has rebooted already.
+// A suspended run that is cancelled is rolled back; over a reboot where the machine has rebooted already.
 func TestASuspendedRunIsCancelled(t *testing.T) {
 	cancel := func(m *boots, want engine.Status) {
 		t.Helper()
@@ -218,8 +218,8 @@ func TestASuspendedRunIsCancelled(t *testing.T) {
 	m.start("", "")
 	m.reboot(time.Second)
 	cancel(m, engine.StatusSuspended) // the way back leads over one more
-	if _, err := m.engine.CancelSuspended(context.Background(), ""); err == nil || !strings.Contains(err.Error(), "put back already") {
-		t.Errorf("what is put back was cancelled: %v", err)
+	if _, err := m.engine.CancelSuspended(context.Background(), ""); err == nil || !strings.Contains(err.Error(), "rolled back already") {
+		t.Errorf("what is rolled back was cancelled: %v", err)
 	}
 	m.reboot(time.Second)
 	m.wantRecovered(engine.StatusRestored)
@@ -235,7 +235,7 @@ func TestAMachineThatDoesNotGoBackNeedsAPerson(t *testing.T) {
 	m.start("", "  - put: {path: D/c, fail: [do]}")
 	m.reboot(time.Second)
 	m.wantRecovered(engine.StatusSuspended)
-	m.wantCode(m.after(10*time.Minute).wantRecovered(engine.StatusBroken), "does not run the system of before")
+	m.wantCode(m.after(10*time.Minute).wantRecovered(engine.StatusBroken), "does not run the previous system")
 }
 
 func TestARebootThatCannotBeAskedForPutsBackAtOnce(t *testing.T) {
@@ -334,7 +334,7 @@ func TestALongWaitDoesNotFillTheJournal(t *testing.T) {
 }
 
 // TestKillAtEveryRecordOfASuspendedRun kills gwe at every record of a run over a reboot and a confirmation:
-// in the process that suspends, in the one that goes on, and during a rollback over a second reboot.
+// in the process that suspends, in the one that continues, and during a rollback over a second reboot.
 func TestKillAtEveryRecordOfASuspendedRun(t *testing.T) {
 	for _, failing := range []bool{false, true} {
 		for _, power := range []bool{true, false} { // what a kill leaves behind a record is what one before the next leaves
@@ -380,7 +380,7 @@ func killSuspended(t *testing.T, failing bool, phase int, when moment) (died boo
 			t.Fatalf("failing %v, phase %d, %+v: %v", failing, phase, when, err)
 		}
 	}
-	read := func(name string) string { text, _ := os.ReadFile(m.folder + "/" + name); return string(text) }
+	read := func(name string) string { text, _ := os.ReadFile(m.directory + "/" + name); return string(text) }
 	state := read("a") + "," + read("b")
 	if state != "old," && (failing || state != "new,new") {
 		t.Errorf("failing %v, phase %d, %+v: %s\n%s", failing, phase, when, state, m.events.text())
@@ -414,8 +414,8 @@ func TestAnUndoThatTakesTheMachineDownIsGivenUp(t *testing.T) {
 	m.reboot(time.Second)
 	result := m.wantRecovered(engine.StatusBroken)
 	m.wantStatus(result, engine.StatusBroken, 5)
-	m.wantCode(result, "given up")
-	m.wantFile("a", "old") // the others are put back all the same
+	m.wantCode(result, "stops trying")
+	m.wantFile("a", "old") // the others are rolled back all the same
 }
 
 // The run's own time-out is for all processes that work on it, and not for the wait between them.
@@ -437,7 +437,7 @@ steps:
 `), engine.StatusSuspended, 75)
 		m.after(5 * time.Hour).reboot(5 * time.Hour)
 		result := m.wantRecovered(status)
-		if status == engine.StatusSuspended { // put back, and on its way into the old system
+		if status == engine.StatusSuspended { // rolled back, and on its way into the old system
 			m.wantCode(result, "timeout of 1h")
 			m.wantFile("a", "-")
 		}
@@ -455,14 +455,14 @@ func TestAMachineThatCannotTellWhereItIsIsAskedAgainAndThenGoesBack(t *testing.T
 		m.wantRecovered(engine.StatusSuspended)
 		m.wantFile("a", "new")
 		if comes {
-			if err := os.Remove(m.folder + "/slot"); err != nil {
+			if err := os.Remove(m.directory + "/slot"); err != nil {
 				t.Fatal(err)
 			}
 			m.write("slot", "b")
 			m.wantRecovered(engine.StatusDone)
 			continue
 		}
-		result := m.after(10 * time.Minute).wantRecovered(engine.StatusSuspended) // put back, and on its way into the old system
+		result := m.after(10 * time.Minute).wantRecovered(engine.StatusSuspended) // rolled back, and on its way into the old system
 		m.wantCode(result, "did not come about within 10m")
 		m.wantFile("a", "old")
 		if m.asked() != 2 {
@@ -474,10 +474,10 @@ func TestAMachineThatCannotTellWhereItIsIsAskedAgainAndThenGoesBack(t *testing.T
 // unreadable makes a directory of the file that says which slot runs.
 func unreadable(m *boots) {
 	m.Helper()
-	if err := os.Remove(m.folder + "/slot"); err != nil {
+	if err := os.Remove(m.directory + "/slot"); err != nil {
 		m.Fatal(err)
 	}
-	if err := os.Mkdir(m.folder+"/slot", 0o755); err != nil {
+	if err := os.Mkdir(m.directory+"/slot", 0o755); err != nil {
 		m.Fatal(err)
 	}
 }

@@ -117,7 +117,7 @@ func (j *judgement) notYet(asked *program.Condition, err error) {
 // over a reboot.
 func (j *judgement) looped() {
 	j.arrived = true
-	j.rollBack("reboot-loop", "the machine booted %d times while the run waited for %s, and nobody could tell how it stands", j.waited.Boots, j.suspension.Awaited())
+	j.rollBack("reboot-loop", "the machine booted %d times while the run waited for %s, and its state could not be read", j.waited.Boots, j.suspension.Awaited())
 }
 
 // booted reports whether the machine has rebooted since the wait began, and gives up on one that does not.
@@ -161,9 +161,9 @@ func (j *judgement) confirm(ctx context.Context) {
 	}
 	switch {
 	case j.waited.Spent >= s.Within:
-		j.rollBack("unconfirmed", "nobody confirmed it within %s", value.DurationOf(s.Within))
+		j.rollBack("unconfirmed", "it was not confirmed within %s", value.DurationOf(s.Within))
 	case j.waited.Boots >= s.Boots:
-		j.rollBack("unconfirmed", "the machine booted %d times, and nobody confirmed it", j.waited.Boots)
+		j.rollBack("unconfirmed", "the machine booted %d times, and it was not confirmed", j.waited.Boots)
 	}
 	j.because(doubt)
 }
@@ -251,7 +251,7 @@ func reads(asked *program.Condition, fact string) bool {
 }
 
 // bootedIntoNewSystem finds out whether a run that died before its reboot finds itself in the new system: the
-// power failed after a step had chosen that. Then the way back leads over a reboot as it does behind the
+// power failed after a step had chosen that. Then the way back leads over a reboot as it does after the
 // step. Only expect can tell.
 func (e *Engine) bootedIntoNewSystem(ctx context.Context, h *run.State, boot string) {
 	if h.Rebooted != nil || h.Committed >= 0 || h.Begin.Boot == "" || h.Begin.Boot == boot {

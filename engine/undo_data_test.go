@@ -14,21 +14,23 @@ import (
 
 // damages are what happens to a file that a step saved.
 var damages = map[string]struct {
-	harm func(folder string) error
+	harm func(directory string) error
 	says string
 }{
-	"a flipped bit": {func(folder string) error { return os.WriteFile(filepath.Join(folder, "saved"), []byte("y"), 0o600) }, "was changed"},
-	"cut off":       {func(folder string) error { return os.Truncate(filepath.Join(folder, "saved"), 0) }, "was changed"},
-	"removed":       {func(folder string) error { return os.Remove(filepath.Join(folder, "saved")) }, "is missing"},
-	"all removed":   {os.RemoveAll, "is missing"},
-	"a link": {func(folder string) error {
-		path := filepath.Join(folder, "saved")
+	"a flipped bit": {func(directory string) error {
+		return os.WriteFile(filepath.Join(directory, "saved"), []byte("y"), 0o600)
+	}, "was changed"},
+	"cut off":     {func(directory string) error { return os.Truncate(filepath.Join(directory, "saved"), 0) }, "was changed"},
+	"removed":     {func(directory string) error { return os.Remove(filepath.Join(directory, "saved")) }, "is missing"},
+	"all removed": {os.RemoveAll, "is missing"},
+	"a link": {func(directory string) error {
+		path := filepath.Join(directory, "saved")
 		if err := os.Rename(path, path+".else"); err != nil {
 			return err
 		}
 		return os.Symlink("saved.else", path)
 	}, "was changed"},
-	"one more file": {func(folder string) error { return os.WriteFile(filepath.Join(folder, "made"), nil, 0o600) }, "is not known"},
+	"one more file": {func(directory string) error { return os.WriteFile(filepath.Join(directory, "made"), nil, 0o600) }, "is not known"},
 }
 
 // TestUndoDataThatWasChanged: nothing is undone by it, neither after a crash nor by hand, the file is named,
@@ -58,13 +60,13 @@ steps:
 				} else {
 					run = b.killBeforeCommit(program)
 				}
-				folder := filepath.Join(b.engine.State.Folder, "runs", run, "frames", "1")
+				directory := filepath.Join(b.engine.State.Directory, "runs", run, "frames", "1")
 				aside := filepath.Join(t.TempDir(), "aside")
-				must(t, os.CopyFS(aside, os.DirFS(folder)))
-				must(t, damage.harm(folder))
-				want := filepath.Join(folder, "saved")
+				must(t, os.CopyFS(aside, os.DirFS(directory)))
+				must(t, damage.harm(directory))
+				want := filepath.Join(directory, "saved")
 				if name == "one more file" {
-					want = filepath.Join(folder, "made")
+					want = filepath.Join(directory, "made")
 				}
 				undo := func() error {
 					if committed {
@@ -86,18 +88,18 @@ steps:
 						t.Errorf("got %v", err)
 					}
 					for _, file := range []string{"file", "other"} {
-						if _, err := os.Stat(filepath.Join(b.folder, file)); err != nil {
+						if _, err := os.Stat(filepath.Join(b.directory, file)); err != nil {
 							t.Errorf("%s was undone: %v", file, err)
 						}
 					}
 				}
-				must(t, os.RemoveAll(folder))
-				must(t, os.CopyFS(folder, os.DirFS(aside)))
+				must(t, os.RemoveAll(directory))
+				must(t, os.CopyFS(directory, os.DirFS(aside)))
 				if err := undo(); err != nil && fault.As(err).Code != "run-died" {
 					t.Error(err)
 				}
 				for _, file := range []string{"file", "other"} {
-					if _, err := os.Stat(filepath.Join(b.folder, file)); err == nil {
+					if _, err := os.Stat(filepath.Join(b.directory, file)); err == nil {
 						t.Errorf("%s is still there", file)
 					}
 				}
@@ -136,7 +138,7 @@ steps:
 			t.Errorf("%v: %s", results[0].Err, found.Hint)
 		}
 	}
-	if _, err := os.Stat(filepath.Join(b.folder, "file")); err != nil {
+	if _, err := os.Stat(filepath.Join(b.directory, "file")); err != nil {
 		t.Error("it was undone")
 	}
 	b.engine.Catalog = step.Catalog{newer{find(t, current, "put")}}

@@ -163,7 +163,7 @@ func TestUndoLast(t *testing.T) {
 		"of used recipes": {
 			"  - use: ./inner.yaml\n  - put: {path: D/b, fail: [do]}\n", engine.StatusRestored, 3, "runs new\nruns old\n",
 		},
-		"behind the commit": {
+		"after the commit": {
 			"  - put: {path: D/z}\n  - commit: in\n" + told + "  - put: {path: D/b, fail: [do]}\n", engine.StatusCommitted, 7, "runs new\nruns old\n",
 		},
 		"its failure is one of the undo": {
@@ -177,7 +177,7 @@ func TestUndoLast(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newLastBench(t)
-			b.write("inner.yaml", strings.ReplaceAll("gwe: 1\nname: inner\nsteps:\n"+told, "D/", b.folder+"/"))
+			b.write("inner.yaml", strings.ReplaceAll("gwe: 1\nname: inner\nsteps:\n"+told, "D/", b.directory+"/"))
 			b.wantStatus(b.run("steps:\n"+test.recipe), test.status, test.exit)
 			b.wantFile("calls", test.calls)
 			if test.exit == 3 {
@@ -187,7 +187,7 @@ func TestUndoLast(t *testing.T) {
 	}
 }
 
-// TestUndoLastSurvivesKills: whenever gwe dies, in the run or in the recoveries behind it, in the end the old
+// TestUndoLastSurvivesKills: whenever gwe dies, in the run or in the recoveries after it, in the end the old
 // file is there and the program runs it, where the program ran the new one before.
 func TestUndoLastSurvivesKills(t *testing.T) {
 	for name, steps := range map[string]string{
@@ -283,7 +283,7 @@ func TestUndoLastAfterTheCommitIsOwedToARollback(t *testing.T) {
 	}
 }
 
-// Early in a boot the programs are not there: they are told by the recovery behind them.
+// Early in a boot the programs are not there: they are told by the recovery after them.
 func TestUndoLastWaitsForServices(t *testing.T) {
 	b := newLastBench(t)
 	program := b.load("steps:\n" + told + "  - refresh: {file: D/a, runs: D/other}\n  - put: {path: D/b, text: new}\n  - put: {path: D/c}\n")
@@ -312,7 +312,7 @@ func TestAPlanShowsWhatRunsLast(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i, want := range []string{"[take D/a back] []", "[take up again] [take up]", "[] [take up again]"} {
-		want = strings.ReplaceAll(want, "D/", b.folder+"/")
+		want = strings.ReplaceAll(want, "D/", b.directory+"/")
 		if got := fmt.Sprint(plan.Steps[i].Undo, " ", plan.Steps[i].UndoLast); got != want {
 			t.Errorf("step %d: %s, want %s", i, got, want)
 		}

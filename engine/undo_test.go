@@ -80,7 +80,7 @@ func TestStepsOfOnePlaceDoNotMeetEachOthersFiles(t *testing.T) {
 	b.wantStatus(b.run("steps:\n  - put: {path: D/a}\nfinally:\n  - put: {path: D/f, fail: [save]}\n  - put: {path: D/g, fail: [save]}\n"), engine.StatusDone, 0)
 }
 
-// What a failed undo could not put back is all that a person has to go by.
+// What a failed undo could not roll back is all that a person has to go by.
 func TestWhatABrokenUndoNeedsStays(t *testing.T) {
 	b := newBench(t)
 	b.wantStatus(b.run("steps:\n  - put: {path: D/a, fail: [do, undo, save]}\n"), engine.StatusBroken, 5)
@@ -142,7 +142,7 @@ func TestSignalsAtEveryMoment(t *testing.T) {
 			started("hanging"), engine.StatusRestored, 143, map[string]string{"a": "-", "b": "-", "c": "-", "d": "-"}},
 		{"in the undo between attempts", "steps:\n  - put: {path: D/a}\n  - put: {path: D/b, fail: [do, count]}\n    retry: {attempts: 3}\n",
 			started("Undo the attempt"), engine.StatusRestored, 143, map[string]string{"a": "-", "b": "-", "b.calls": "prepare\ndo\nundo\nundo\n"}},
-		{"behind the commit", "steps:\n  - put: {path: D/a}\n  - commit: in\n  - put: {path: D/b}\n    name: tail\n  - put: {path: D/c}\n",
+		{"after the commit", "steps:\n  - put: {path: D/a}\n  - commit: in\n  - put: {path: D/b}\n    name: tail\n  - put: {path: D/c}\n",
 			started("tail"), engine.StatusCommitted, 7, map[string]string{"a": "x", "b": "-", "c": "-"}},
 		{"in finally", "steps:\n  - put: {path: D/a}\nfinally:\n  - put: {path: D/f}\n  - put: {path: D/g}\n",
 			started("Finally"), engine.StatusDone, 0, map[string]string{"a": "x", "f": "x", "g": "x"}},

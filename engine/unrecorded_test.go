@@ -23,28 +23,28 @@ func TestWhatTheJournalDoesNotKnow(t *testing.T) {
 	}{
 		"nothing": {func(*bench, string) []string { return nil }, false},
 		"one step that was about to begin": {func(b *bench, run string) []string {
-			return []string{filepath.Join(b.engine.State.Folder, "runs", run, "frames", "3")}
+			return []string{filepath.Join(b.engine.State.Directory, "runs", run, "frames", "3")}
 		}, false},
 		"saved data of several steps": {func(b *bench, run string) (paths []string) {
 			for n := 3; n < 5; n++ {
-				paths = append(paths, filepath.Join(b.engine.State.Folder, "runs", run, "frames", fmt.Sprint(n)))
+				paths = append(paths, filepath.Join(b.engine.State.Directory, "runs", run, "frames", fmt.Sprint(n)))
 			}
 			return paths
 		}, true},
 		"a hidden name beside a step's path": {func(b *bench, run string) []string {
-			return []string{filepath.Join(b.folder, "sub", ".gwe-old-"+run+"-file")}
+			return []string{filepath.Join(b.directory, "sub", ".gwe-old-"+run+"-file")}
 		}, true},
 		"a hidden name beside the path of a step without a record": {func(b *bench, run string) []string {
-			return []string{filepath.Join(b.folder, "later", ".gwe-new-"+run+"-file")}
+			return []string{filepath.Join(b.directory, "later", ".gwe-new-"+run+"-file")}
 		}, true},
 		"a hidden name of another run": {func(b *bench, run string) []string {
-			return []string{filepath.Join(b.folder, "sub", ".gwe-old-20200101-000000.000-file")}
+			return []string{filepath.Join(b.directory, "sub", ".gwe-old-20200101-000000.000-file")}
 		}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t)
 			for _, directory := range []string{"sub", "later"} {
-				must(t, os.Mkdir(filepath.Join(b.folder, directory), 0o755))
+				must(t, os.Mkdir(filepath.Join(b.directory, directory), 0o755))
 			}
 			run := b.killBeforeCommit(b.load(`
 steps:
@@ -70,7 +70,7 @@ steps:
 			if results[0].Status != want {
 				t.Errorf("it ended as %s", results[0].Status)
 			}
-			if _, err := os.Stat(filepath.Join(b.folder, "sub", "file")); err == nil {
+			if _, err := os.Stat(filepath.Join(b.directory, "sub", "file")); err == nil {
 				t.Error("what the journal knows was not undone")
 			}
 			if !test.lost {

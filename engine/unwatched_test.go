@@ -10,7 +10,7 @@ import (
 )
 
 // TestADeadlineThatNothingLooksAt: plan and run warn of a confirm, and of a reboot, where nothing on the
-// machine would go on with the run.
+// machine would continue the run.
 func TestADeadlineThatNothingLooksAt(t *testing.T) {
 	const confirm, reboot = "steps: [{put: {path: D/a}}, {confirm: {within: 1h}}]\n", "steps: [{put: {path: D/a}}, {reboot: {within: 1h, command: [\"true\"]}}]\n"
 	tests := []struct {
@@ -20,7 +20,7 @@ func TestADeadlineThatNothingLooksAt(t *testing.T) {
 		want, why string
 	}{
 		{"nothing", confirm, nil, "deadline-unwatched", ""},
-		{"nothing behind a boot", reboot, nil, "boot-unwatched", ""},
+		{"nothing after a boot", reboot, nil, "boot-unwatched", ""},
 		{"no wait", "steps: [{put: {path: D/a}}]\n", nil, "", ""},
 		{"a wait that is skipped", "steps: [{put: {path: D/a}}, {confirm: {within: 1h}, when: run.recovering}]\n", nil, "", ""},
 		{"a timer", confirm, []host.Recovery{{Source: "/etc/x.timer", Periodic: true}}, "", ""},

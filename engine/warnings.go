@@ -30,13 +30,13 @@ func (e *Engine) interruptedRuns() (warnings []Warning) {
 	return warnings
 }
 
-// unwatched reports that nothing on this machine goes on with a run that waits; nil where something does. A
-// confirm needs a look at its deadline again and again, a reboot one look behind the boot.
+// unwatched reports that nothing on this machine continues a run that waits; nil where something does. A
+// confirm needs a look at its deadline again and again, a reboot one look after the boot.
 func (e *Engine) unwatched(wait runstate.Cause) *fault.Fault {
 	var idle []string
 	for _, found := range e.recoveries() {
 		switch {
-		case found.State != "" && filepath.Clean(found.State) != e.State.Folder:
+		case found.State != "" && filepath.Clean(found.State) != e.State.Directory:
 			idle = append(idle, found.Source+" looks at another state directory, "+found.State)
 		case found.Idle != "":
 			idle = append(idle, found.Source+" does, but "+found.Idle)
@@ -54,7 +54,7 @@ func (e *Engine) unwatched(wait runstate.Cause) *fault.Fault {
 		return fault.New(fault.Failed, "deadline-unwatched", "nothing on this machine runs `gwe recover` again and again%s: a run that is not confirmed in time is not rolled back", found).
 			WithHint("%s", installTimer)
 	}
-	return fault.New(fault.Failed, "boot-unwatched", "nothing on this machine runs `gwe recover` behind a boot%s: the run does not go on after the reboot", found).
+	return fault.New(fault.Failed, "boot-unwatched", "nothing on this machine runs `gwe recover` after a boot%s: the run does not continue after the reboot", found).
 		WithHint("%s", installTimer)
 }
 

@@ -20,18 +20,18 @@ func TestARealTree(t *testing.T) {
 	d := newDevice(t)
 	goroot := strings.TrimSpace(d.output("go", "env", "GOROOT"))
 	for n := 1; n <= 3; n++ {
-		release := fmt.Sprintf("%s/src/golang-%d", d.folder, n)
+		release := fmt.Sprintf("%s/src/golang-%d", d.directory, n)
 		d.must("mkdir", "-p", filepath.Dir(release))
 		if n == 1 {
 			d.must("cp", "-a", filepath.Join(goroot, "src"), release)
 		} else {
-			d.must("cp", "-a", fmt.Sprintf("%s/src/golang-%d", d.folder, n-1), release)
+			d.must("cp", "-a", fmt.Sprintf("%s/src/golang-%d", d.directory, n-1), release)
 			d.change(release, n)
 		}
 	}
 	d.write("src/golang-3/.post-install", "#!/bin/sh\necho \"this release does not start\" >&2\nexit 1\n", 0o755)
 	for n := 1; n <= 3; n++ {
-		d.gwe(0, "pack", fmt.Sprintf("%s/src/golang-%d", d.folder, n), "--key", d.folder+"/vendor.key", "--to", d.folder)
+		d.gwe(0, "pack", fmt.Sprintf("%s/src/golang-%d", d.directory, n), "--key", d.directory+"/vendor.key", "--to", d.directory)
 	}
 
 	d.update(0, 1)
@@ -40,9 +40,9 @@ func TestARealTree(t *testing.T) {
 
 	d.update(0, 2)
 	d.unpackedByTar(2)
-	d.must("mkdir", "-p", d.folder+"/rsync")
-	d.must("rsync", "-a", d.folder+"/tar/golang-1/", d.folder+"/rsync/golang-1/")
-	d.must("rsync", "-a", "--link-dest="+d.folder+"/rsync/golang-1", d.folder+"/tar/golang-2/", d.folder+"/rsync/golang-2/")
+	d.must("mkdir", "-p", d.directory+"/rsync")
+	d.must("rsync", "-a", d.directory+"/tar/golang-1/", d.directory+"/rsync/golang-1/")
+	d.must("rsync", "-a", "--link-dest="+d.directory+"/rsync/golang-1", d.directory+"/tar/golang-2/", d.directory+"/rsync/golang-2/")
 	d.wantSame(d.tree("opt/golang-2", true), d.tree("rsync/golang-2", true))
 	d.wantSame(d.tree("opt/golang-1", true), d.tree("rsync/golang-1", true))
 
@@ -65,16 +65,16 @@ func TestMemoryIsBounded(t *testing.T) {
 		}
 	}
 	for n := 1; n <= 2; n++ {
-		release := fmt.Sprintf("%s/src/golang-%d", d.folder, n)
+		release := fmt.Sprintf("%s/src/golang-%d", d.directory, n)
 		d.must("mkdir", "-p", release)
 		for part := range 8 {
 			if file := fmt.Sprintf("/part-%d", part); n == 1 || part == 3 {
 				d.must("sh", "-c", fmt.Sprintf("head -c %dM /dev/urandom > %s", size/8, release+file))
 			} else {
-				d.must("ln", fmt.Sprintf("%s/src/golang-1%s", d.folder, file), release+file)
+				d.must("ln", fmt.Sprintf("%s/src/golang-1%s", d.directory, file), release+file)
 			}
 		}
-		d.gwe(0, "pack", release, "--key", d.folder+"/vendor.key", "--to", d.folder)
+		d.gwe(0, "pack", release, "--key", d.directory+"/vendor.key", "--to", d.directory)
 		d.update(0, n)
 		t.Logf("peak %d: %d", n, d.peak)
 		if d.peak == 0 || d.peak > 32<<10 {
@@ -86,37 +86,37 @@ func TestMemoryIsBounded(t *testing.T) {
 // device is a scratch machine: a built gwe, a key, a keyring and a target.
 type device struct {
 	*testing.T
-	folder string
+	directory string
 	// peak is the resident memory in KiB that the last gwe had at most.
 	peak int64
 }
 
 func newDevice(t *testing.T) *device {
 	t.Helper()
-	d := &device{T: t, folder: t.TempDir()}
+	d := &device{T: t, directory: t.TempDir()}
 	// The race detector of the test binary would make a tree of this size take minutes. A device gets a
 	// program without cgo.
-	d.must("env", "CGO_ENABLED=0", "go", "build", "-o", d.folder+"/gwe", "../cmd/gwe")
-	d.must("mkdir", "-p", d.folder+"/opt", d.folder+"/keys", d.folder+"/tar")
-	d.gwe(0, "keys", "new", "vendor", "--to", d.folder)
-	d.gwe(0, "keys", "import", d.folder+"/vendor.asc", "--keyring", d.folder+"/keys")
+	d.must("env", "CGO_ENABLED=0", "go", "build", "-o", d.directory+"/gwe", "../cmd/gwe")
+	d.must("mkdir", "-p", d.directory+"/opt", d.directory+"/keys", d.directory+"/tar")
+	d.gwe(0, "keys", "new", "vendor", "--to", d.directory)
+	d.gwe(0, "keys", "import", d.directory+"/vendor.asc", "--keyring", d.directory+"/keys")
 	return d
 }
 
 func (d *device) update(exit, n int) {
 	d.Helper()
-	d.gwe(exit, "run", "ota", "-i", fmt.Sprintf("package=%s/golang-%d.tar.zst.gpg", d.folder, n), "-i", "target="+d.folder+"/opt", "-i", "keyring="+d.folder+"/keys")
+	d.gwe(exit, "run", "ota", "-i", fmt.Sprintf("package=%s/golang-%d.tar.zst.gpg", d.directory, n), "-i", "target="+d.directory+"/opt", "-i", "keyring="+d.directory+"/keys")
 }
 
 // unpackedByTar unpacks a package with gpg, zstd and GNU tar, as an administrator would by hand.
 func (d *device) unpackedByTar(n int) {
 	d.Helper()
-	home := d.folder + "/gnupg"
+	home := d.directory + "/gnupg"
 	if _, err := os.Stat(home); err != nil {
 		d.must("mkdir", "-m", "700", home)
-		d.must("gpg", "--homedir", home, "--batch", "--quiet", "--import", d.folder+"/vendor.asc")
+		d.must("gpg", "--homedir", home, "--batch", "--quiet", "--import", d.directory+"/vendor.asc")
 	}
-	d.must("sh", "-c", fmt.Sprintf("gpg --homedir %s --batch --quiet --trust-model always --decrypt %s/golang-%d.tar.zst.gpg 2>/dev/null | zstd -dc | tar xp --numeric-owner -C %s/tar", home, d.folder, n, d.folder))
+	d.must("sh", "-c", fmt.Sprintf("gpg --homedir %s --batch --quiet --trust-model always --decrypt %s/golang-%d.tar.zst.gpg 2>/dev/null | zstd -dc | tar xp --numeric-owner -C %s/tar", home, d.directory, n, d.directory))
 }
 
 // change makes the next version: one file in twenty gets another content, some go, some come.
@@ -143,14 +143,14 @@ func (d *device) change(release string, seed int) {
 	if err != nil {
 		d.Fatal(err)
 	}
-	d.write(strings.TrimPrefix(release, d.folder+"/")+fmt.Sprintf("/added-%d", seed), "new", 0o600)
+	d.write(strings.TrimPrefix(release, d.directory+"/")+fmt.Sprintf("/added-%d", seed), "new", 0o600)
 }
 
 // tree describes every entry below a directory: kind, mode, owner, size, time and content, and the number of
 // links if asked for.
 func (d *device) tree(name string, links bool) map[string]string {
 	d.Helper()
-	root := filepath.Join(d.folder, name)
+	root := filepath.Join(d.directory, name)
 	entries := map[string]string{}
 	err := filepath.WalkDir(root, func(path string, _ fs.DirEntry, err error) error {
 		if err != nil {
@@ -210,14 +210,14 @@ func (d *device) wantSame(got, want map[string]string) {
 
 func (d *device) write(name, content string, mode fs.FileMode) {
 	d.Helper()
-	if err := os.WriteFile(filepath.Join(d.folder, name), []byte(content), mode); err != nil {
+	if err := os.WriteFile(filepath.Join(d.directory, name), []byte(content), mode); err != nil {
 		d.Fatal(err)
 	}
 }
 
 func (d *device) gwe(exit int, arguments ...string) {
 	d.Helper()
-	command := exec.Command(d.folder+"/gwe", append([]string{"--state-dir", d.folder + "/state"}, arguments...)...)
+	command := exec.Command(d.directory+"/gwe", append([]string{"--state-dir", d.directory + "/state"}, arguments...)...)
 	var output bytes.Buffer
 	command.Stdout, command.Stderr = &output, &output
 	err := command.Start()

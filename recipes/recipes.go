@@ -15,7 +15,7 @@ func Read(name string) ([]byte, error) { return files.ReadFile(name + ".yaml") }
 func Names() []string {
 	entries, err := files.ReadDir(".")
 	if err != nil {
-		return nil // an embedded folder can always be read
+		return nil // an embedded directory can always be read
 	}
 	var names []string
 	for _, entry := range entries {

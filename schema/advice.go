@@ -87,7 +87,7 @@ func folded(word string) string { return strings.ReplaceAll(strings.ToLower(word
 // suggestion is the hint for a name that is not among the known ones.
 func suggestion(name string, known []string) string {
 	if key, value, found := strings.Cut(name, ":"); found && slices.Contains(known, key) {
-		return fmt.Sprintf("write a blank behind the colon: %q", key+": "+value)
+		return fmt.Sprintf("write a blank after the colon: %q", key+": "+value)
 	}
 	if likely := meant(name, known); likely != "" {
 		return fmt.Sprintf("did you mean %q?", likely)
@@ -194,7 +194,7 @@ func (p *parser) listHint(node Node) string {
 	name := first.Key.Text
 	switch _, nested := first.Value.(Map); {
 	case strings.HasPrefix(name, "-"):
-		return fmt.Sprintf("write a blank behind the dash: \"- %s:\"", strings.TrimLeft(name, "-"))
+		return fmt.Sprintf("write a blank after the dash: \"- %s:\"", strings.TrimLeft(name, "-"))
 	case slices.Contains(p.stepKeys(), name):
 		return fmt.Sprintf("start each step with a dash: \"- %s: ...\"", name)
 	case nested && snake(name) != "":

@@ -14,7 +14,7 @@ func (p *parser) allowances(node Node) []Allowance {
 	for _, entry := range p.fields(node, "allow").Entries {
 		if scalar, ok := entry.Value.(Scalar); ok && scalar.Kind == Absent {
 			p.fail(entry.Key.Span, "no-value", "nothing says why "+quote(entry.Key.Text)+" is allowed",
-				"write the reason behind it: "+entry.Key.Text+": the log is shared on purpose")
+				"write the reason after it: "+entry.Key.Text+": the log is shared on purpose")
 			continue
 		}
 		if reason := p.text(entry.Value, "the reason for "+quote(entry.Key.Text), false); reason != nil {

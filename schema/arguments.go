@@ -244,7 +244,7 @@ func (p *parser) literal(node Node, t value.Type, what string) (converted any, o
 			case t.Kind == value.KindList:
 				hint = fmt.Sprintf("write a list: %s: [...]", what)
 			case t.Kind == value.KindString:
-				hint = fmt.Sprintf("write one text; over several lines it stands behind %s: |", what)
+				hint = fmt.Sprintf("write one text; over several lines it stands after %s: |", what)
 			}
 			p.wrongShape(typed, what, indefinite(t.String())+" "+t.String(), hint)
 			return nil, false

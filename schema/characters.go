@@ -65,7 +65,7 @@ func isBlank(character rune) bool {
 	return false
 }
 
-// betweenKeys reports whether what stands there is indentation, or the gap behind a dash or a key.
+// betweenKeys reports whether what stands there is indentation, or the gap after a dash or a key.
 func betweenKeys(before []byte) bool {
 	line := before[bytes.LastIndexByte(before, '\n')+1:]
 	trimmed := bytes.TrimRight(line, " ")

@@ -14,11 +14,11 @@ var update = flag.Bool("update", false, "write the .out files of testdata/invali
 
 const corpus = "../testdata"
 
-func recipes(t *testing.T, folder string) []string {
+func recipes(t *testing.T, directory string) []string {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(corpus, folder, "*.yaml"))
+	files, err := filepath.Glob(filepath.Join(corpus, directory, "*.yaml"))
 	if err != nil || len(files) == 0 {
-		t.Fatalf("no recipes in %s: %v", folder, err)
+		t.Fatalf("no recipes in %s: %v", directory, err)
 	}
 	return files
 }

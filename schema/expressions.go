@@ -41,7 +41,7 @@ func (p *parser) swallowed(scalar Scalar, left string) bool {
 		return false
 	}
 	at := end + len(line) - len(comment)
-	p.fail(p.source.span(at, at+len(comment)), "comment", "YAML takes the # and all behind it for a comment", "put the whole value in quotes")
+	p.fail(p.source.span(at, at+len(comment)), "comment", "YAML takes the # and all after it for a comment", "put the whole value in quotes")
 	return true
 }
 

@@ -12,8 +12,8 @@ import (
 
 // FuzzParse: whatever the bytes, Parse returns, and each diagnostic and each scalar has a place in the file.
 func FuzzParse(f *testing.F) {
-	for _, folder := range []string{"invalid", "valid"} {
-		files, _ := filepath.Glob(filepath.Join(corpus, folder, "*.yaml"))
+	for _, directory := range []string{"invalid", "valid"} {
+		files, _ := filepath.Glob(filepath.Join(corpus, directory, "*.yaml"))
 		for _, file := range files {
 			content, err := os.ReadFile(file)
 			if err != nil {

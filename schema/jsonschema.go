@@ -57,7 +57,7 @@ func recipeSchema(definitions object) object {
 	}
 	return object{
 		"$schema":              "https://json-schema.org/draft/2020-12/schema",
-		"description":          "A recipe that updates a Linux machine, or puts it back.",
+		"description":          "A recipe that updates a Linux machine, or rolls it back.",
 		"type":                 "object",
 		"additionalProperties": false,
 		"required":             []string{"gwe", "name", "steps"},
@@ -136,7 +136,7 @@ func stepSchema(catalog step.Catalog, where place) object {
 		"until":         described(reference("expression"), "What must be true after it; it reads result. False is a failed attempt."),
 		"timeout":       described(reference("duration"), "The time for each attempt."),
 		"retry":         described(reference("retry"), "How often it is attempted again."),
-		"allow-failure": described(object{"type": "boolean"}, "Whether the run goes on where it fails; its own effects are undone."),
+		"allow-failure": described(object{"type": "boolean"}, "Whether the run continues where it fails; its own effects are undone."),
 	}
 	properties["allow"] = described(object{"type": "object", "additionalProperties": object{"type": "string", "minLength": 1}},
 		"Rules that the step may break, each with the reason.")
@@ -207,8 +207,8 @@ func composedSchema(properties object, where place) []string {
 	if where == inBranch {
 		inner = "branch-step"
 	}
-	properties["steps"] = described(list(inner), "A group: where one of its steps fails, the group is put back, and rescue may take over.")
-	properties["rescue"] = described(list(inner), "Steps that run where the group failed and was put back; the run then goes on.")
+	properties["steps"] = described(list(inner), "A group: where one of its steps fails, the group is rolled back, and rescue may take over.")
+	properties["rescue"] = described(list(inner), "Steps that run where the group failed and was rolled back; the run then continues.")
 	properties["finally"] = described(list("undo-step"), "Steps that run at the group's end, good or bad.")
 	properties["parallel"] = described(list("branch-step"), "Branches that run side by side; the first failure ends the others.")
 	properties["limit"] = described(object{"anyOf": []any{object{"type": "integer", "minimum": 1}, dynamicSchema()}}, "How many branches run at one time.")

@@ -60,7 +60,7 @@ func sharedSuiteKeys() object {
 func caseSchema() object {
 	properties := sharedSuiteKeys()
 	properties["name"] = described(object{"type": "string", "minLength": 1}, "What the case shows, in a few words.")
-	properties["fail-at"] = described(object{"type": "string", "minLength": 1}, "The step that fails, before and behind its acting: an id, a path as steps[2], or every.")
+	properties["fail-at"] = described(object{"type": "string", "minLength": 1}, "The step that fails, before and after its acting: an id, a path as steps[2], or every.")
 	properties["kill-at"] = described(object{"type": "string", "minLength": 1}, "The step at which gwe is killed; then it recovers.")
 	properties["expect"] = reference("expect")
 	made := mappingSchema(properties)
@@ -90,12 +90,12 @@ func treeSchema(rule pathRule, keys []string) object {
 		"content":   described(object{"type": "string"}, "A file with that content."),
 		"link":      described(object{"type": "string"}, "A symbolic link to that."),
 		"hard-link": described(object{"type": "string"}, "Another name of the file at that path."),
-		"folder":    described(object{"const": true}, "A folder."),
-		"mount":     described(object{"const": true}, "A folder on which a file system is mounted."),
+		"folder":    described(object{"const": true}, "A directory."),
+		"mount":     described(object{"const": true}, "A directory on which a file system is mounted."),
 		"absent":    described(object{"const": true}, "Nothing is there."),
 		"package":   reference("package"),
 		"signature": described(object{"type": "string", "pattern": `^/.`}, "A detached signature over the file at that path; armoured where its own name ends in .asc."),
-		"keyring":   described(reference("texts"), "A folder with the public halves of these throw-away keys."),
+		"keyring":   described(reference("texts"), "A directory with the public halves of these throw-away keys."),
 		"mode":      reference("mode"),
 		"signed-by": described(object{"type": "string"}, "The throw-away key that signs a package, or makes a signature."),
 	}

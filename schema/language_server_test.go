@@ -21,11 +21,11 @@ import (
 // tools is the directory node_modules that the suite editor of scripts/test has made.
 func tools(t *testing.T) string {
 	t.Helper()
-	folder := os.Getenv("GWE_EDITOR_TOOLS")
-	if folder == "" {
+	directory := os.Getenv("GWE_EDITOR_TOOLS")
+	if directory == "" {
 		t.Fatal("GWE_EDITOR_TOOLS is not set: scripts/test editor runs this")
 	}
-	return folder
+	return directory
 }
 
 // languageServer is the yaml-language-server, as an editor talks to it: the Language Server Protocol over its
@@ -220,7 +220,7 @@ func (d document) findings() []finding {
 	}
 }
 
-// at is the place behind the first occurrence of a text, as a request names it.
+// at is the place after the first occurrence of a text, as a request names it.
 func (d document) at(text string) map[string]any {
 	d.server.t.Helper()
 	before, _, found := strings.Cut(d.text, text)
@@ -235,7 +235,7 @@ func (d document) at(text string) map[string]any {
 	}
 }
 
-// completions are what the editor offers behind a text, each with its docs.
+// completions are what the editor offers after a text, each with its docs.
 func (d document) completions(text string) map[string]string {
 	d.server.t.Helper()
 	var list struct {

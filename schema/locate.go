@@ -216,7 +216,7 @@ func (w *walker) atBreak() bool {
 	return w.at >= len(w.source) || w.source[w.at] == '\n' || bytes.HasPrefix(w.source[w.at:], []byte("\r\n"))
 }
 
-// skipLine goes behind the next line end.
+// skipLine goes after the next line end.
 func (w *walker) skipLine() {
 	if end := bytes.IndexByte(w.source[min(w.at, len(w.source)):], '\n'); end >= 0 {
 		w.at += end + 1

@@ -27,7 +27,7 @@ func TestLocate(t *testing.T) {
 		"plain":                     "W1 and W2",
 		"plain over lines":          "W1 and\n    W2 and\n\n\n    W3   and  W4\n     W5",
 		"plain with wide letters":   "更新 W1 ü W2 👍 W3",
-		"plain behind an anchor":    "&anchor   W1 W2",
+		"plain after an anchor":     "&anchor   W1 W2",
 		"plain behind both":         "!!str &anchor\n    W1 W2",
 		"single quotes":             "'W1 it''s W2 '' W3'",
 		"single quotes over lines":  "'W1 it''s\n    W2   \n\n   W3'",

@@ -43,7 +43,7 @@ type Scalar struct {
 	Dynamic bool
 
 	source *source
-	// begin is the byte offset in the source of the first byte of the scalar itself, behind its anchor and
+	// begin is the byte offset in the source of the first byte of the scalar itself, after its anchor and
 	// tag.
 	begin int
 }

@@ -14,8 +14,8 @@ func (p Position) String() string {
 	return strconv.Itoa(p.Line) + ":" + strconv.Itoa(p.Column)
 }
 
-// Span is a stretch of one line. Length counts characters; what goes on in later lines is not part of it. A
-// length of 0 marks a place between two characters.
+// Span is a stretch of one line. Length counts characters; what is in progress in later lines is not part of
+// it. A length of 0 marks a place between two characters.
 type Span struct {
 	Position
 	Length int `json:"length"`

@@ -142,12 +142,12 @@ type Leaf struct {
 	Arguments Map
 }
 
-// Group is a rollback context of its own: where one of its steps fails, it is put back, and then rescue may
-// take over.
+// Group is a rollback context of its own: where one of its steps fails, it is rolled back, and then rescue
+// may take over.
 type Group struct {
 	Key   Scalar
 	Steps []*Step
-	// Rescue runs where the group failed and all of it could be put back; the group then counts as done.
+	// Rescue runs where the group failed and all of it could be rolled back; the group then counts as done.
 	Rescue []*Step
 	// Finally runs at the group's end, good or bad.
 	Finally []*Step
@@ -178,7 +178,7 @@ type Reboot struct {
 	// list is nobody of ours.
 	Command *List
 	// Expect and Await are bare boolean expressions, or nil: whether the machine came back in the right
-	// system, and whether it is ready to go on.
+	// system, and whether it is ready to continue.
 	Expect, Await *Scalar
 	// Attempts is how many reboots are asked for, an int of at least 1; nil is 1.
 	Attempts *Setting
@@ -198,7 +198,7 @@ type Confirm struct {
 	For   *Setting
 }
 
-// HandOver is where another gwe goes on with the run. It stands among the recipe's own steps only.
+// HandOver is where another gwe continues the run. It stands among the recipe's own steps only.
 type HandOver struct {
 	Key Scalar
 	// Program is the path of that gwe; never nil in a recipe without errors.

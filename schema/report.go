@@ -27,7 +27,7 @@ func (p *parser) report(severity Severity, at Span, rule, message, hint string) 
 	})
 }
 
-// fault reports an error of the leaves: its message behind the name of what is wrong.
+// fault reports an error of the leaves: its message after the name of what is wrong.
 func (p *parser) fault(at Span, rule, what string, err error) {
 	hint := ""
 	if found := fault.As(err); found != nil {

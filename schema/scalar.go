@@ -25,7 +25,7 @@ func (p *parser) scalar(node *yaml.Node, begin int) Scalar {
 			end = p.endOf(made)
 		}
 	default:
-		// The closing quote stands behind the text, and what folded lines left before it.
+		// The closing quote stands after the text, and what folded lines left before it.
 		end = p.endOf(made)
 		closing := bytes.IndexByte(p.source.bytes[end:], p.source.bytes[begin])
 		end += closing + 1
@@ -34,7 +34,7 @@ func (p *parser) scalar(node *yaml.Node, begin int) Scalar {
 	return made
 }
 
-// endOf is the offset behind a scalar's text.
+// endOf is the offset after a scalar's text.
 func (p *parser) endOf(s Scalar) int {
 	if origins := s.origins(); origins != nil {
 		return origins[len(origins)-1].from

@@ -110,17 +110,17 @@ func (s *scanner) line() {
 func (s *scanner) noKey(content string, dashes int) {
 	if found := glued.FindStringSubmatch(content); found != nil && (slices.Contains(recipeKeys, found[1]) || slices.Contains(modifiers, found[1])) {
 		colon := s.at + len(found[1])
-		s.trap(colon, colon+1, "a blank is missing behind the colon", fmt.Sprintf("write %q", found[1]+": "+content[len(found[1])+1:]))
+		s.trap(colon, colon+1, "a blank is missing after the colon", fmt.Sprintf("write %q", found[1]+": "+content[len(found[1])+1:]))
 	}
 	if word := strings.TrimRight(content, " \r"); dashes > 0 && bareWord.MatchString(word) && s.keyBelow(s.levels[len(s.levels)-1].column) {
-		s.trap(s.at+len(word)-1, s.at+len(word), "a colon is missing behind "+word, fmt.Sprintf("write \"%s:\"", word))
+		s.trap(s.at+len(word)-1, s.at+len(word), "a colon is missing after "+word, fmt.Sprintf("write \"%s:\"", word))
 	}
 	if dashes == 0 {
 		s.next()
 		return
 	}
 	s.valued = 0
-	// A block scalar behind a dash is indented against the dash.
+	// A block scalar after a dash is indented against the dash.
 	s.value(content, "-", s.levels[len(s.levels)-1].column)
 }
 
@@ -136,7 +136,7 @@ func (s *scanner) keyBelow(column int) bool {
 	return false
 }
 
-// enter makes a block collection at that column the current one. Inline is true behind a dash on the same
+// enter makes a block collection at that column the current one. Inline is true after a dash on the same
 // line.
 func (s *scanner) enter(column int, list, inline bool) {
 	for len(s.levels) > 0 && s.levels[len(s.levels)-1].column > column {
@@ -163,12 +163,12 @@ func (s *scanner) enter(column int, list, inline bool) {
 	case len(s.levels) > 1 && s.levels[len(s.levels)-2] == level{column, false}:
 		s.levels = s.levels[:len(s.levels)-1]
 	default:
-		s.trap(s.at, s.lineEnd(), "a key where the list above goes on", `start it with "- ", or indent it as the key of the list`)
+		s.trap(s.at, s.lineEnd(), "a key where the list above continues", `start it with "- ", or indent it as the key of the list`)
 		top.list = list
 	}
 }
 
-// value scans what stands behind a key or a dash; the scan stands at its first character.
+// value scans what stands after a key or a dash; the scan stands at its first character.
 func (s *scanner) value(value, key string, column int) {
 	for strings.HasPrefix(value, "!") {
 		width := strings.IndexAny(value+" ", " \t")
@@ -253,12 +253,12 @@ func (s *scanner) quoted(value, key string) {
 				hint = "put the whole value in quotes: " + key + ": " + quoted(value)
 			}
 		}
-		s.trap(at, at+len(trimmed), "a value that starts with a quote ends with it, and this goes on", hint)
+		s.trap(at, at+len(trimmed), "a value that starts with a quote ends with it, and this continues", hint)
 	}
 	s.next()
 }
 
-// closeQuote goes behind the end of the quoted text that starts here; false where there is none.
+// closeQuote goes after the end of the quoted text that starts here; false where there is none.
 func (s *scanner) closeQuote() bool {
 	text, quote := s.source.bytes, s.source.bytes[s.at]
 	for i := s.at + 1; i < len(text); i++ {
@@ -284,8 +284,8 @@ func (s *scanner) escape(at int) {
 	s.trap(at, at+2, fmt.Sprintf("YAML knows no escape %s", s.source.bytes[at:at+2]), "write the backslash twice, or use single quotes")
 }
 
-// block goes behind a block scalar whose key stands at that column. One with an explicit indentation may
-// start deeper than it goes on.
+// block goes after a block scalar whose key stands at that column. One with an explicit indentation may
+// start deeper than it continues.
 func (s *scanner) block(column int, explicit bool) {
 	first := -1
 	for s.next(); s.at < len(s.source.bytes); s.next() {
@@ -385,7 +385,7 @@ func (s *scanner) flow() {
 	s.trap(last, last+1, fmt.Sprintf("this %c is never closed", text[last]), fmt.Sprintf("write %c where it ends", text[last]+2))
 }
 
-// behindQuote reports a text that goes on behind its closing quote, and reports whether it did.
+// behindQuote reports a text that continues after its closing quote, and reports whether it did.
 func (s *scanner) behindQuote(start int) bool {
 	rest := string(s.source.bytes[s.at:s.lineEnd()])
 	trimmed := strings.TrimLeft(rest, " \t\r")
@@ -420,13 +420,13 @@ func (s *scanner) flowExpression() {
 	s.at = to
 }
 
-// behindFlow checks that nothing stands behind a collection.
+// behindFlow checks that nothing stands after a collection.
 func (s *scanner) behindFlow() {
 	rest := string(s.source.bytes[s.at:s.lineEnd()])
 	trimmed := strings.TrimLeft(rest, " \t")
 	if trimmed != "" && trimmed[0] != '#' {
 		at := s.at + len(rest) - len(trimmed)
-		s.trap(at, at+len(trimmed), "a value that starts with a bracket ends with it, and this goes on", "put the whole value in quotes")
+		s.trap(at, at+len(trimmed), "a value that starts with a bracket ends with it, and this continues", "put the whole value in quotes")
 	}
 	s.next()
 }

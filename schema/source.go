@@ -26,7 +26,7 @@ func newSource(content []byte) *source {
 	return made
 }
 
-// lines counts the lines; the empty one behind a last line end counts too.
+// lines counts the lines; the empty one after a last line end counts too.
 func (s *source) lines() int { return len(s.starts) }
 
 // line gives a line, counted from 1, without its line end; nil where there is none.

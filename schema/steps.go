@@ -228,7 +228,7 @@ func (p *parser) ending(entry Entry, where place) Action {
 	case key.Text == "commit" && where != topLevel && where.undone():
 		p.fail(key.Span, "ending-not-here", fmt.Sprintf("commit does not stand in %s", where), "write it among the recipe's own steps: a run commits once, and as a whole")
 	case where == inBranch && key.Text == "stop":
-		p.fail(key.Span, "ending-not-here", fmt.Sprintf("stop does not stand in %s: the other branches still run", where), "write it behind the parallel, with a when")
+		p.fail(key.Span, "ending-not-here", fmt.Sprintf("stop does not stand in %s: the other branches still run", where), "write it after the parallel, with a when")
 	case !where.undone():
 		p.fail(key.Span, "ending-not-here", fmt.Sprintf("%s does not stand in %s", key.Text, where), "write it among the recipe's steps")
 	}
@@ -244,7 +244,7 @@ func (p *parser) ending(entry Entry, where place) Action {
 	}
 	if where == topLevel {
 		if p.commit != nil {
-			p.fail(key.Span, "second-commit", fmt.Sprintf("a recipe has one commit, and it stands on line %d", p.commit.Line), "keep the one behind which nothing is to be undone")
+			p.fail(key.Span, "second-commit", fmt.Sprintf("a recipe has one commit, and it stands on line %d", p.commit.Line), "keep the one after which nothing is to be undone")
 		} else {
 			p.commit = &key
 		}

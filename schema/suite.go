@@ -268,7 +268,7 @@ func (p *parser) oneCase(fields Map) *Case {
 	}
 	if every := made.FailAt != nil && made.FailAt.Text == Every || made.KillAt != nil && made.KillAt.Text == Every; every && made.Expect != nil {
 		p.fail(keySpan(fields, "expect"), "key-not-here",
-			"with every, what to expect is given: the tree as before or, behind the commit, as after", "leave expect out, or name one step")
+			"with every, what to expect is given: the tree as before or, after the commit, as after", "leave expect out, or name one step")
 	}
 	return made
 }

@@ -13,10 +13,10 @@ import (
 type PlacedKind string
 
 const (
-	PlacedFile     PlacedKind = "file"
-	PlacedFolder   PlacedKind = "folder"
-	PlacedLink     PlacedKind = "link"
-	PlacedHardLink PlacedKind = "hard-link"
+	PlacedFile      PlacedKind = "file"
+	PlacedDirectory PlacedKind = "folder"
+	PlacedLink      PlacedKind = "link"
+	PlacedHardLink  PlacedKind = "hard-link"
 	// PlacedPackage is a signed package that is made for the test.
 	PlacedPackage PlacedKind = "package"
 	// PlacedSignature is a detached signature that is made for the test, over the file at another path.
@@ -117,7 +117,7 @@ func (p *parser) content(node Node, what string) *string {
 	switch {
 	case node == nil:
 	case !ok || scalar.Kind == Absent:
-		p.wrongShape(node, what, "a file's content or a mapping", `write "" for an empty file, {folder: true} for a folder, {absent: true} for nothing`)
+		p.wrongShape(node, what, "a file's content or a mapping", `write "" for an empty file, {folder: true} for a directory, {absent: true} for nothing`)
 	case scalar.Kind != Text:
 		p.fail(scalar.Span, "wrong-type", fmt.Sprintf("the content of %s is text, found %s", what, describe(scalar)), fmt.Sprintf("put it in quotes: %q", scalar.Text))
 	default:
@@ -148,7 +148,7 @@ func (p *parser) place(at Scalar, fields Map, keys []string) *Placed {
 		good = p.placeKey(made, key, node) && good
 	}
 	switch made.Kind {
-	case PlacedFile, PlacedFolder, PlacedMount, PlacedPackage:
+	case PlacedFile, PlacedDirectory, PlacedMount, PlacedPackage:
 	default:
 		if made.Mode != nil {
 			p.fail(keySpan(fields, "mode"), "key-not-here", fmt.Sprintf("%s is a %s, and has no mode of its own", at.Text, made.Kind), "leave mode out")

@@ -6,7 +6,7 @@ import (
 	"github.com/gwe-project/gwe/engine/value"
 )
 
-// The keys of the actions at which the run goes on in another process.
+// The keys of the actions at which the run is in progress in another process.
 var (
 	rebootKeys   = []string{"within", "command", "expect", "await", "attempts"}
 	confirmKeys  = []string{"within", "boots", "until", "for"}
@@ -15,7 +15,7 @@ var (
 
 var bootCount = settingRule{of: value.Of(value.KindInt), min: 1, example: "3"}
 
-// suspends reports whether an action ends the process and goes on in another one.
+// suspends reports whether an action ends the process and continues in another one.
 func suspends(key string) bool { return key == "reboot" || key == "confirm" || key == "hand-over" }
 
 // suspension reads reboot, confirm and hand-over.
@@ -23,13 +23,13 @@ func (p *parser) suspension(entry Entry, where place) Action {
 	key := entry.Key
 	switch {
 	case where == inGroup || where == inBranch:
-		p.fail(key.Span, "suspend-not-here", fmt.Sprintf("%s does not stand in %s: the run ends here, and goes on in another process", key.Text, where),
-			"write it among the recipe's own steps, before or behind the group")
+		p.fail(key.Span, "suspend-not-here", fmt.Sprintf("%s does not stand in %s: the run ends here, and continues in another process", key.Text, where),
+			"write it among the recipe's own steps, before or after the group")
 	case where != topLevel:
 		p.fail(key.Span, "suspend-not-here", fmt.Sprintf("%s does not stand in %s", key.Text, where), neededNot[key.Text])
 	case key.Text == "confirm" && p.commit != nil:
 		p.fail(key.Span, "confirm-late", fmt.Sprintf("the commit on line %d stands before this confirm: nothing before it is undone any more", p.commit.Line),
-			"write the commit behind it")
+			"write the commit after it")
 	}
 	fields, ok := entry.Value.(Map)
 	if !ok {
@@ -49,8 +49,8 @@ func (p *parser) suspension(entry Entry, where place) Action {
 
 // neededNot says why none of them is needed where nothing is undone.
 var neededNot = map[string]string{
-	"reboot":    "leave it out: where a run is put back over a reboot, gwe reboots once more by itself",
-	"confirm":   "leave it out: where a run is put back over a reboot, gwe reboots once more by itself",
+	"reboot":    "leave it out: where a run is rolled back over a reboot, gwe reboots once more by itself",
+	"confirm":   "leave it out: where a run is rolled back over a reboot, gwe reboots once more by itself",
 	"hand-over": "leave it out: the gwe that is there puts the run back",
 }
 
@@ -95,7 +95,7 @@ func (p *parser) rebootCommand(node Node) *List {
 	list, ok := node.(List)
 	if !ok {
 		if node != nil {
-			p.wrongShape(node, "command", "a list of the program and its arguments", "write command: [systemctl, reboot]; [] where somebody else reboots the machine")
+			p.wrongShape(node, "command", "a list of the program and its arguments", "write command: [systemctl, reboot]; [] where another program reboots the machine")
 		}
 		return nil
 	}
@@ -145,7 +145,7 @@ func (p *parser) handOver(key Scalar, fields Map) HandOver {
 		}
 	}
 	if missing(fields, "program", handOverKeys) {
-		p.fail(key.Span, "missing-key", "hand-over does not say which gwe goes on with the run", "write hand-over: {program: /opt/gwe/new/gwe}, for example")
+		p.fail(key.Span, "missing-key", "hand-over does not say which gwe continues the run", "write hand-over: {program: /opt/gwe/new/gwe}, for example")
 	}
 	return handOver
 }

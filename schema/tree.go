@@ -68,7 +68,7 @@ func (p *parser) tree(node *yaml.Node, depth int, open []*yaml.Node) Node {
 	}
 }
 
-// properties finds where a node starts behind its anchor and its tag, and the tag.
+// properties finds where a node starts after its anchor and its tag, and the tag.
 func (p *parser) properties(node *yaml.Node, at Position) (begin int, tag string) {
 	begin = p.source.offset(at)
 	// The start of a block mapping is the start of its first key, whose tag is not the mapping's.

@@ -15,7 +15,7 @@ const (
 	padding = 24
 	// window is how far back a distance reaches.
 	window = 32 << 10
-	// outputSize holds the window and what is decoded behind it; slack is the room that one round of decoding
+	// outputSize holds the window and what is decoded after it; slack is the room that one round of decoding
 	// may need.
 	outputSize = window + 192<<10
 	slack      = 258 + 3 + 8
@@ -57,7 +57,7 @@ func newDecoder(source io.Reader) *decoder {
 	}
 }
 
-// more reads input behind what is left of it. After the end there are zeros.
+// more reads input after what is left of it. After the end there are zeros.
 func (d *decoder) more() error {
 	if d.last {
 		if d.failed != nil {
@@ -89,7 +89,7 @@ func (d *decoder) more() error {
 	return io.ErrNoProgress
 }
 
-// limit is the last place at which eight bytes can be read. Behind the end of all input up to eight bytes
+// limit is the last place at which eight bytes can be read. After the end of all input up to eight bytes
 // that are not there may be in bits; more than that would have been used.
 func (d *decoder) limit() int {
 	if d.last {
@@ -98,7 +98,7 @@ func (d *decoder) limit() int {
 	return d.have - 8
 }
 
-// need makes sure of 56 bits, of which the last ones may lie behind the end of the input.
+// need makes sure of 56 bits, of which the last ones may lie after the end of the input.
 func (d *decoder) need() error {
 	for d.at > d.limit() {
 		if err := d.more(); err != nil {
@@ -134,7 +134,7 @@ func (d *decoder) begin() {
 	d.to, d.given, d.final, d.inside, d.stored = 0, 0, false, false, 0
 }
 
-// slide makes room behind the window. All of the output was given before.
+// slide makes room after the window. All of the output was given before.
 func (d *decoder) slide() {
 	if d.to > outputSize-slack {
 		copy(d.output, d.output[d.to-window:d.to])

@@ -18,7 +18,7 @@ type Reader struct {
 	err  error
 }
 
-// NewReader decompresses source. It reads ahead: source is not left right behind the stream.
+// NewReader decompresses source. It reads ahead: source is not left right after the stream.
 func NewReader(source io.Reader) *Reader { return &Reader{decoder: newDecoder(source)} }
 
 // Read gives the next bytes. The last ones of a member are given when its checksum was found right. After an
@@ -73,7 +73,7 @@ const (
 	reserved = 0xe0
 )
 
-// head reads the head of a member; io.EOF is the end behind the last one.
+// head reads the head of a member; io.EOF is the end after the last one.
 func (r *Reader) head() error {
 	d := r.decoder
 	if r.members > 0 {

@@ -22,7 +22,7 @@ const (
 
 const (
 	longestCode = 15
-	// literalBits and distanceBits index the first tables. Codes that are longer, and so rare, go on in a
+	// literalBits and distanceBits index the first tables. Codes that are longer, and so rare, continue in a
 	// second table.
 	literalBits  = 11
 	distanceBits = 8

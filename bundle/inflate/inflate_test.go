@@ -126,7 +126,7 @@ func TestDamage(t *testing.T) {
 		t.Errorf("the source's error is lost: %v", err)
 	}
 	if _, err := io.ReadAll(NewReader(bytes.NewReader(append(packed, "more"...)))); !errors.Is(err, ErrDamaged) && !errors.Is(err, io.ErrUnexpectedEOF) {
-		t.Errorf("more behind the end: %v", err)
+		t.Errorf("more after the end: %v", err)
 	}
 }
 

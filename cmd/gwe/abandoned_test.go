@@ -59,6 +59,6 @@ func TestForgetAbandons(t *testing.T) {
 	d.gwe("run", d.changing("first", d.target, d.target+"/conf/file")).said(t, 0)
 	check(t, errors.Join(os.Rename(d.target+"/conf", d.root+"/moved"), os.Mkdir(d.target+"/conf", 0o755)))
 	d.gwe("forget", newest(d.state)).said(t, 1, "could not be removed", "remove it by hand")
-	d.gwe("rollback", newest(d.state)).said(t, 6, "given up")
+	d.gwe("rollback", newest(d.state)).said(t, 6, "released")
 	d.gwe("recover").said(t, 0)
 }

@@ -14,7 +14,7 @@ import (
 )
 
 // TestHostileArchives: a package that the vendor signed, and that still must not be unpacked. Everything is
-// put back.
+// rolled back.
 func TestHostileArchives(t *testing.T) {
 	d := newDevice(t)
 	outside := filepath.Join(d.root, "outside")
@@ -39,26 +39,26 @@ func TestHostileArchives(t *testing.T) {
 		"block device":            {release("fw-2", item{name: "fw-2/disk", kind: tar.TypeBlock}), []string{"device", "hook"}},
 		"fifo":                    {release("fw-2", item{name: "fw-2/pipe", kind: tar.TypeFifo}), []string{"FIFO", "hook"}},
 		"file twice":              {release("fw-2", item{name: "fw-2/program", content: "x"}), []string{"twice", "fw-2/program"}},
-		"folder over file":        {release("fw-2", item{name: "fw-2/program/"}), []string{"fw-2/program"}},
-		"file over folder":        {release("fw-2", item{name: "fw-2/share", content: "x"}), []string{"twice", "fw-2/share"}},
+		"directory over file":     {release("fw-2", item{name: "fw-2/program/"}), []string{"fw-2/program"}},
+		"file over directory":     {release("fw-2", item{name: "fw-2/share", content: "x"}), []string{"twice", "fw-2/share"}},
 		"link over file":          {release("fw-2", item{name: "fw-2/program", link: "share", kind: tar.TypeSymlink}), []string{"twice"}},
-		"folder twice":            {release("fw-2", item{name: "fw-2/share/"}), []string{"twice"}},
-		"two folders":             {release("fw-2", item{name: "fw-3/"}), []string{"one folder", "fw-2", "tar c -C"}},
-		"a file beside":           {release("fw-2", item{name: "README", content: "x"}), []string{"one folder", "README"}},
-		"the running release":     {release("fw-2", item{name: "fw-1/program", content: "x"}), []string{"one folder"}},
-		"only a file":             {[]item{{name: "fw-2", content: "x"}}, []string{"one folder"}},
+		"directory twice":         {release("fw-2", item{name: "fw-2/share/"}), []string{"twice"}},
+		"two directories":         {release("fw-2", item{name: "fw-3/"}), []string{"one directory", "fw-2", "tar c -C"}},
+		"a file beside":           {release("fw-2", item{name: "README", content: "x"}), []string{"one directory", "README"}},
+		"the running release":     {release("fw-2", item{name: "fw-1/program", content: "x"}), []string{"one directory"}},
+		"only a file":             {[]item{{name: "fw-2", content: "x"}}, []string{"one directory"}},
 		"named current":           {release("current"), []string{`"current" is not a name for a release`, "another name"}},
 		"named failsafe":          {release("failsafe"), []string{`"failsafe" is not a name for a release`, "another name"}},
 		"named as ours":           {release(".gwe-x"), []string{"gwe's own", "another name"}},
 		"named ..":                {release(".."), []string{`".."`}},
-		"nothing":                 {nil, []string{"holds no folder"}},
+		"nothing":                 {nil, []string{"holds no directory"}},
 		"deep":                    {release("fw-2", item{name: "fw-2/" + strings.Repeat("d/", 1000)}), []string{"too deep"}},
 		"long name":               {release("fw-2", item{name: "fw-2/" + strings.Repeat("n", 300)}), []string{"too long"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := *d
 			d.TB = t
-			d.update(d.packItems("fw-2", test.items...)).said(t, 3, append(test.words, "everything was put back", "hint: ")...)
+			d.update(d.packItems("fw-2", test.items...)).said(t, 3, append(test.words, "everything was rolled back", "hint: ")...)
 		})
 	}
 	asBefore()
@@ -92,7 +92,7 @@ func TestBrokenArchives(t *testing.T) {
 			d.TB = t
 			path := d.pack("fw-2", test.stream)
 			ended := d.update(path)
-			ended.said(t, 3, append(test.words, "everything was put back", "hint: ")...)
+			ended.said(t, 3, append(test.words, "everything was rolled back", "hint: ")...)
 			if ended.memory > mostMemory {
 				t.Errorf("it took %d bytes of memory", ended.memory)
 			}
@@ -128,7 +128,7 @@ func TestNamesTaken(t *testing.T) {
 
 // TestTargets: a target that cannot take a release.
 func TestTargets(t *testing.T) {
-	folder := func(t *testing.T, d *device, path string) {
+	directory := func(t *testing.T, d *device, path string) {
 		check(t, os.RemoveAll(path))
 		check(t, os.Mkdir(path, 0o755))
 		check(t, os.WriteFile(path+"/precious", []byte("precious"), 0o644))
@@ -138,7 +138,7 @@ func TestTargets(t *testing.T) {
 		code    int
 		words   []string
 	}{
-		"current is a folder": {func(t *testing.T, d *device) { folder(t, d, d.target+"/current") },
+		"current is a directory": {func(t *testing.T, d *device) { directory(t, d, d.target+"/current") },
 			6, []string{"current", "not a symbolic link"}},
 		"current is a file": {func(t *testing.T, d *device) {
 			check(t, os.Remove(d.target+"/current"))
@@ -197,7 +197,7 @@ const d0 = "ROOT"
 func TestTargetOfOthers(t *testing.T) {
 	d := newDevice(t)
 	path := d.packItems("fw-2", release("fw-2")...)
-	d.giveAway(d.root) // for the state folder
+	d.giveAway(d.root) // for the state directory
 	asBefore := d.holds()
 	d.asNobody(d.updating(path)...).said(t, 6, d.target, "as a user who may write")
 	asBefore()
@@ -220,7 +220,7 @@ func TestFullDisk(t *testing.T) {
 			d.layOut()
 			path := d.packItems("fw-2", test.items...)
 			asBefore := d.holds()
-			d.update(path).said(t, 3, append(test.words, "no space left", "everything was put back")...)
+			d.update(path).said(t, 3, append(test.words, "no space left", "everything was rolled back")...)
 			asBefore()
 			d.running("fw-1")
 			d.update(d.packItems("fw-2", release("fw-2")...)).said(t, 0)

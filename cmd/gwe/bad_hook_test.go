@@ -67,7 +67,7 @@ func TestBadHooks(t *testing.T) {
 				timeout = "1s"
 			}
 			ended := d.gwe("run", d.shipped(timeout), "-i", "package="+path, "-i", "target="+d.target, "-i", "keyring="+d.keys)
-			ended.said(t, 3, append(test.words, "everything was put back", "hint: ")...)
+			ended.said(t, 3, append(test.words, "everything was rolled back", "hint: ")...)
 			asBefore()
 			d.running("fw-1", test.marks...)
 			d.soundLog(4 << 20)
@@ -126,7 +126,7 @@ func TestFlood(t *testing.T) {
 	path := d.packItems("fw-2", withHook("fw-2", script, 0)...)
 	asBefore := d.holds()
 	ended := d.update(path)
-	ended.said(t, 3, "left out", "the last word", "everything was put back")
+	ended.said(t, 3, "left out", "the last word", "everything was rolled back")
 	if ended.memory > mostMemory {
 		t.Errorf("it took %d bytes of memory", ended.memory)
 	}

@@ -46,19 +46,19 @@ func TestTornJournals(t *testing.T) {
 			change(t, journal, how)
 			d.gwe("runs").said(t, 0, "pending")
 			d.gwe("show").said(t, 0, "pending", "begun")
-			d.gwe("recover").said(t, 0, "everything was put back", "put back")
+			d.gwe("recover").said(t, 0, "everything was rolled back", "rolled back")
 			if _, err := os.Stat(d.root + "/begun"); err == nil {
-				t.Error("the first step was not put back")
+				t.Error("the first step was not rolled back")
 			}
-			d.gwe("runs").said(t, 0, "put back: gwe died")
+			d.gwe("runs").said(t, 0, "rolled back: gwe died")
 			d.gwe("recover").said(t, 0)
 			d.clean()
 		})
 	}
 }
 
-// TestDamagedJournals: what no power cut can have done is named, and nothing goes on by itself until a person
-// has looked.
+// TestDamagedJournals: what no power cut can have done is named, and nothing is in progress by itself until a
+// person has looked.
 func TestDamagedJournals(t *testing.T) {
 	for name, test := range map[string]struct {
 		how   func([]byte) []byte
@@ -179,10 +179,10 @@ func TestSpoiltState(t *testing.T) {
 		}, 5, []string{"not the one that it began with", "SHA-256"}},
 		"frozen recipe gone": {func(t *testing.T, run string) { check(t, os.Remove(run+"/recipe.yaml")) },
 			5, []string{"frozen recipe", "cannot be read"}},
-		"journal is a folder": {func(t *testing.T, run string) {
+		"journal is a directory": {func(t *testing.T, run string) {
 			check(t, os.Remove(run+"/journal"))
 			check(t, os.Mkdir(run+"/journal", 0o700))
-		}, 5, []string{"cannot read the journal", "is a folder"}},
+		}, 5, []string{"cannot read the journal", "is a directory"}},
 		"journal is a FIFO": {func(t *testing.T, run string) {
 			check(t, os.Remove(run+"/journal"))
 			check(t, syscall.Mkfifo(run+"/journal", 0o600))
@@ -195,10 +195,10 @@ func TestSpoiltState(t *testing.T) {
 			check(t, os.Remove(run+"/recipe.yaml"))
 			check(t, syscall.Mkfifo(run+"/recipe.yaml", 0o600))
 		}, 5, []string{"frozen recipe", "cannot be read", "is a FIFO"}},
-		"run's folder is a link": {func(t *testing.T, run string) {
+		"run's directory is a link": {func(t *testing.T, run string) {
 			check(t, os.Rename(run, filepath.Dir(run)+"-moved"))
 			check(t, os.Symlink("../runs-moved", run))
-		}, 5, []string{"is no folder"}},
+		}, 5, []string{"is no directory"}},
 		"journal is gone": {func(t *testing.T, run string) { check(t, os.Remove(run+"/journal")) },
 			5, []string{"journal", "by hand"}},
 	} {
@@ -220,10 +220,10 @@ func TestReplacedJournal(t *testing.T) {
 	check(t, os.Mkdir(spoilt, 0o700))
 	check(t, syscall.Mkfifo(spoilt+"/journal", 0o600))
 	check(t, os.Symlink("20200101-000000.000", filepath.Join(d.state, "runs", "20200101-000001.000")))
-	d.gwe("status").said(t, 5, "pending   run "+d.runs()[2], "damaged   run 20200101-000000.000", "is a FIFO", "damaged   run 20200101-000001.000", "is no folder")
-	d.gwe("recover").said(t, 5, "run "+d.runs()[2]+": put back", "is a FIFO", "is no folder", "  = ")
+	d.gwe("status").said(t, 5, "pending   run "+d.runs()[2], "damaged   run 20200101-000000.000", "is a FIFO", "damaged   run 20200101-000001.000", "is no directory")
+	d.gwe("recover").said(t, 5, "run "+d.runs()[2]+": rolled back", "is a FIFO", "is no directory", "  = ")
 	if _, err := os.Stat(d.root + "/begun"); err == nil {
-		t.Error("the first step was not put back")
+		t.Error("the first step was not rolled back")
 	}
 }
 
@@ -263,11 +263,11 @@ func TestReplacedFiles(t *testing.T) {
 // notices before its commit, turns back, and does not say that all is well.
 func TestStateRemoved(t *testing.T) {
 	for name, remove := range map[string]func(d *device) error{
-		"saved removed":        func(d *device) error { return os.RemoveAll(filepath.Join(d.state, "runs", d.runs()[0], "frames")) },
-		"state folder removed": func(d *device) error { return os.RemoveAll(d.state) },
-		"state folder moved":   func(d *device) error { return os.Rename(d.state, d.state+"-moved") },
-		"run removed":          func(d *device) error { return os.RemoveAll(filepath.Join(d.state, "runs", d.runs()[0])) },
-		"journal removed":      func(d *device) error { return os.Remove(filepath.Join(d.state, "runs", d.runs()[0], "journal")) },
+		"saved removed":           func(d *device) error { return os.RemoveAll(filepath.Join(d.state, "runs", d.runs()[0], "frames")) },
+		"state directory removed": func(d *device) error { return os.RemoveAll(d.state) },
+		"state directory moved":   func(d *device) error { return os.Rename(d.state, d.state+"-moved") },
+		"run removed":             func(d *device) error { return os.RemoveAll(filepath.Join(d.state, "runs", d.runs()[0])) },
+		"journal removed":         func(d *device) error { return os.Remove(filepath.Join(d.state, "runs", d.runs()[0], "journal")) },
 		"journal replaced": func(d *device) error {
 			journal := filepath.Join(d.state, "runs", d.runs()[0], "journal")
 			content, err := os.ReadFile(journal)
@@ -288,7 +288,7 @@ func TestStateRemoved(t *testing.T) {
 			}
 			check(t, os.WriteFile(d.root+"/go", nil, 0o600))
 			said := <-ended
-			said.said(t, 5, "needs a person")
+			said.said(t, 5, "manual intervention required")
 			if name != "saved removed" {
 				said.said(t, 5, "is not there any more", "find out who did")
 			}
@@ -296,7 +296,7 @@ func TestStateRemoved(t *testing.T) {
 				t.Errorf("it is not told that this is left:\n%s", said.text)
 			}
 			if status, err := os.Lstat(d.root + "/done"); err == nil && !status.IsDir() {
-				t.Error("it went on")
+				t.Error("it continued")
 			}
 		})
 	}
@@ -317,7 +317,7 @@ func TestWithoutOriginals(t *testing.T) {
 	check(t, os.Remove(path))
 	check(t, os.Remove(command.Args[2]))
 	check(t, os.RemoveAll(d.keys))
-	d.gwe("recover").said(t, 0, "everything was put back")
+	d.gwe("recover").said(t, 0, "everything was rolled back")
 	asBefore()
 	d.running("fw-1", ".pre-install of fw-2", ".pre-install of fw-1", ".post-install of fw-1")
 }
@@ -339,8 +339,8 @@ func TestRecipeEdited(t *testing.T) {
 	// Nor does recovery look at the file.
 	d, _ = interrupted(t)
 	check(t, os.WriteFile(d.root+"/slow.yaml", []byte("not: a recipe"), 0o644))
-	d.gwe("recover").said(t, 0, "everything was put back")
+	d.gwe("recover").said(t, 0, "everything was rolled back")
 	if _, err := os.Stat(d.root + "/begun"); err == nil {
-		t.Error("the first step was not put back")
+		t.Error("the first step was not rolled back")
 	}
 }

@@ -32,9 +32,9 @@ func TestLockOfANewTarget(t *testing.T) {
 	d.gwe("--state-dir", d.root+"/other", "run", recipe("second", "new")).said(t, 0)
 }
 
-// TestLockOfAFolderAbove: a lock is on one directory. Who holds that above keeps nobody from those below, not
-// even the gwe that a step of his starts.
-func TestLockOfAFolderAbove(t *testing.T) {
+// TestLockOfADirectoryAbove: a lock is on one directory. Who holds that above keeps nobody from those below,
+// not even the gwe that a step of his starts.
+func TestLockOfADirectoryAbove(t *testing.T) {
 	d := newDevice(t)
 	inner := d.recipe("inner.yaml", "gwe: 1\nname: inner\nlock: [\""+d.target+"\"]\nsteps:\n  - mkdir: { path: \""+d.target+"/more\" }\n")
 	call := strings.Join([]string{d.command().Path, "--state-dir", d.root + "/other", "run", inner}, `", "`)

@@ -12,20 +12,20 @@ import (
 	"github.com/gwe-project/gwe/engine/need"
 )
 
-// TestImmutable: a target of which nothing could be changed needs no person, and a release that a script has
-// protected goes with the run that brought it.
+// TestImmutable: a target of which nothing could be changed needs no manual intervention, and a release that
+// a script has protected goes with the run that brought it.
 func TestImmutable(t *testing.T) {
 	for name, recipe := range map[string]string{
 		"target":           `rsync: { source: ROOT/from/new, target: ROOT/target/old, delete: true }`,
 		"release":          "extract: { archive: ROOT/new.tar, to: ROOT/target/new, strip: 1, unverified: allow }\n" + protect,
 		"release-by-rsync": "rsync: { source: ROOT/from/new, target: ROOT/target/new }\n" + protect,
-		"folder-of-a-release": "extract: { archive: ROOT/new.tar, to: ROOT/target/new, strip: 1, unverified: allow }\n" +
+		"directory-of-a-release": "extract: { archive: ROOT/new.tar, to: ROOT/target/new, strip: 1, unverified: allow }\n" +
 			strings.ReplaceAll(protect, "target/new", "target/new/within"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := newDevice(t)
-			for _, folder := range []string{"from/new/within", "target/old"} {
-				check(t, os.MkdirAll(filepath.Join(d.root, folder), 0o755))
+			for _, directory := range []string{"from/new/within", "target/old"} {
+				check(t, os.MkdirAll(filepath.Join(d.root, directory), 0o755))
 			}
 			check(t, os.WriteFile(d.root+"/from/new/within/file", nil, 0o644))
 			if said, err := exec.Command("tar", "-C", d.root+"/from", "-cf", d.root+"/new.tar", "new").CombinedOutput(); err != nil {
@@ -37,7 +37,7 @@ func TestImmutable(t *testing.T) {
 			t.Cleanup(func() { _ = exec.Command("chattr", "-R", "-i", d.root+"/target").Run() })
 			recipe := "gwe: 1\nname: immutable\nsteps:\n  - " + strings.ReplaceAll(recipe, "ROOT", d.root) +
 				"\n  - run: { argv: [\"false\"] }\n    undo: none\n"
-			d.gwe("run", d.recipe("immutable.yaml", recipe)).said(t, 3, "everything was put back")
+			d.gwe("run", d.recipe("immutable.yaml", recipe)).said(t, 3, "everything was rolled back")
 			if got := d.names("target"); !slices.Equal(got, []string{"old"}) || len(d.names("target/old")) > 0 {
 				t.Errorf("the target has %q", got)
 			}

@@ -54,7 +54,7 @@ func mount(t *testing.T, arguments ...string) {
 	}
 }
 
-// isOld tells that all was put back, and nothing is left.
+// isOld tells that all was rolled back, and nothing is left.
 func isOld(t *testing.T, data string) {
 	t.Helper()
 	entries, err := filepath.Glob(data + "/.gwe-*")
@@ -77,7 +77,7 @@ func TestRecoveryBeforeTheMount(t *testing.T) {
 	d.gwe("status").said(t, 5, "its recovery failed", "is not mounted", "RequiresMountsFor="+data)
 	d.gwe("resolve", d.runs()[0], "--reason", "no time").said(t, 6, "it can be recovered", "is not mounted")
 	mount(t, "--bind", kept, data)
-	d.gwe("recover").said(t, 0, "everything was put back")
+	d.gwe("recover").said(t, 0, "everything was rolled back")
 	isOld(t, data)
 	run("true").said(t, 0)
 
@@ -90,7 +90,7 @@ func TestRecoveryBeforeTheMount(t *testing.T) {
 }
 
 // TestReadOnlyOnTheWayBack: a kernel that finds a file system damaged makes it read-only. A run that fails
-// then, and a recovery, leave all as it is until it can be put back.
+// then, and a recovery, leave all as it is until it can be rolled back.
 func TestReadOnlyOnTheWayBack(t *testing.T) {
 	for name, end := range map[string]string{"alive": "", "dead": "; kill -9 $PPID"} {
 		t.Run(name, func(t *testing.T) {
@@ -102,14 +102,14 @@ func TestReadOnlyOnTheWayBack(t *testing.T) {
 			d.gwe("recover").said(t, 5, "became read-only", "remount,rw")
 			d.gwe("status").said(t, 5)
 			mount(t, "-o", "remount,rw", data)
-			d.gwe("recover").said(t, 0, "everything was put back")
+			d.gwe("recover").said(t, 0, "everything was rolled back")
 			isOld(t, data)
 			run("true").said(t, 0)
 		})
 	}
 }
 
-// TestReadOnlyWhileGroupIsPutBack: what a group did is put back in the middle of a run too, and nothing of
+// TestReadOnlyWhileGroupIsPutBack: what a group did is rolled back in the middle of a run too, and nothing of
 // that is tried then either.
 func TestReadOnlyWhileGroupIsPutBack(t *testing.T) {
 	for name, modifier := range map[string]string{
@@ -139,7 +139,7 @@ func TestReadOnlyInTheMiddleOfTheWayBack(t *testing.T) {
 }
 
 // readOnlyBehind runs a recipe that makes its file system read-only and fails; once that takes something
-// again, all is put back.
+// again, all is rolled back.
 func readOnlyBehind(t *testing.T, steps string) {
 	t.Helper()
 	d, data, _, _ := dataDevice(t)
@@ -148,7 +148,7 @@ func readOnlyBehind(t *testing.T, steps string) {
 	d.gwe("run", recipe, "-i", "data="+data).said(t, 5, "became read-only", "remount,rw")
 	d.gwe("status").said(t, 5)
 	mount(t, "-o", "remount,rw", data)
-	d.gwe("recover").said(t, 0, "everything was put back")
+	d.gwe("recover").said(t, 0, "everything was rolled back")
 	isOld(t, data)
 }
 
@@ -169,8 +169,8 @@ func TestMountedWithin(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			need.Root(t, "its recipe mounts")
 			d := newDevice(t)
-			for _, folder := range []string{"data", "from/new/within", "target/old/within", "target/older/within"} {
-				check(t, os.MkdirAll(filepath.Join(d.root, folder), 0o755))
+			for _, directory := range []string{"data", "from/new/within", "target/old/within", "target/older/within"} {
+				check(t, os.MkdirAll(filepath.Join(d.root, directory), 0o755))
 			}
 			check(t, os.WriteFile(d.root+"/data/precious", nil, 0o644))
 			if said, err := exec.Command("tar", "-C", d.root+"/from", "-cf", d.root+"/new.tar", "new").CombinedOutput(); err != nil {
@@ -206,8 +206,8 @@ func TestMountedWithin(t *testing.T) {
 // TestBindMountInTheTarget: no rename leads into it, though its file system is the target's own.
 func TestBindMountInTheTarget(t *testing.T) {
 	d := newDevice(t)
-	for _, folder := range []string{"data", "from/within", "target/within"} {
-		check(t, os.MkdirAll(filepath.Join(d.root, folder), 0o755))
+	for _, directory := range []string{"data", "from/within", "target/within"} {
+		check(t, os.MkdirAll(filepath.Join(d.root, directory), 0o755))
 	}
 	check(t, os.WriteFile(d.root+"/data/precious", nil, 0o644))
 	mount(t, "--bind", d.root+"/data", d.root+"/target/within")
@@ -217,9 +217,9 @@ func TestBindMountInTheTarget(t *testing.T) {
 }
 
 // names lists a directory of the device.
-func (d *device) names(folder string) []string {
+func (d *device) names(directory string) []string {
 	d.Helper()
-	entries, err := os.ReadDir(filepath.Join(d.root, folder))
+	entries, err := os.ReadDir(filepath.Join(d.root, directory))
 	check(d, err)
 	var names []string
 	for _, entry := range entries {

@@ -30,7 +30,7 @@ outputs:
   said: nobody hears it
 `
 
-// TestNobodyReads: a run whose log has no reader any more goes on to its end, and ends with its own exit
+// TestNobodyReads: a run whose log has no reader any more continues to its end, and ends with its own exit
 // code.
 func TestNobodyReads(t *testing.T) {
 	for _, test := range []struct {
@@ -72,7 +72,7 @@ func TestNobodyReadsAFailure(t *testing.T) {
 	shell.Env, shell.Dir = d.command().Env, d.root
 	d.end(shell).said(t, 3)
 	asBefore()
-	d.gwe("runs").said(t, 0, "put back")
+	d.gwe("runs").said(t, 0, "rolled back")
 }
 
 // TestNoRoomForTheLog: what cannot be shown makes a good run no bad one, and it is said.
@@ -101,7 +101,7 @@ func TestReadersOfLists(t *testing.T) {
 	}
 }
 
-// TestTerminalGone: closing a terminal sends SIGHUP, more than once. The run is put back in order.
+// TestTerminalGone: closing a terminal sends SIGHUP, more than once. The run is rolled back in order.
 func TestTerminalGone(t *testing.T) {
 	d := newDevice(t)
 	var out bytes.Buffer
@@ -121,13 +121,13 @@ func TestTerminalGone(t *testing.T) {
 	if code := command.ProcessState.ExitCode(); code != 129 {
 		t.Errorf("exit code %d, not 129:\n%s", code, out.String())
 	}
-	if !strings.Contains(out.String(), "everything was put back") {
+	if !strings.Contains(out.String(), "everything was rolled back") {
 		t.Error(out.String())
 	}
 	if _, err := os.Stat(d.root + "/begun"); err == nil {
-		t.Error("the first step was not put back")
+		t.Error("the first step was not rolled back")
 	}
-	d.gwe("runs").said(t, 0, "put back")
+	d.gwe("runs").said(t, 0, "rolled back")
 	d.clean()
 }
 
@@ -169,9 +169,9 @@ func TestTwoTerms(t *testing.T) {
 		t.Errorf("exit code %d:\n%s", code, out.String())
 	}
 	d.gwe("runs").said(t, 0, "pending")
-	d.gwe("recover").said(t, 0, "put back")
+	d.gwe("recover").said(t, 0, "rolled back")
 	if _, err := os.Stat(d.root + "/begun"); err == nil {
-		t.Error("the first step was not put back")
+		t.Error("the first step was not rolled back")
 	}
 	d.clean()
 }
@@ -189,7 +189,7 @@ func TestEchoOfATerm(t *testing.T) {
 		_ = command.Process.Signal(syscall.SIGTERM)
 	}
 	_ = command.Wait()
-	if code := command.ProcessState.ExitCode(); code != 143 || !strings.Contains(out.String(), "everything was put back") {
+	if code := command.ProcessState.ExitCode(); code != 143 || !strings.Contains(out.String(), "everything was rolled back") {
 		t.Errorf("exit code %d:\n%s", code, out.String())
 	}
 	d.clean()

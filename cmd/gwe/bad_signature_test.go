@@ -153,7 +153,7 @@ func TestBadKeyFiles(t *testing.T) {
 		words []string
 	}{
 		"missing":      {d.root + "/none.tar.zst.gpg", []string{"there is no ", "none.tar.zst.gpg", "mounted"}},
-		"a folder":     {d.target, []string{"is no file"}},
+		"a directory":  {d.target, []string{"is no file"}},
 		"a device":     {"/dev/zero", []string{"is no file"}},
 		"dangling":     {link, []string{"there is no "}},
 		"not readable": {d.root + "/fifo", []string{"is no file"}},

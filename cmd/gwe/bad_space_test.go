@@ -58,14 +58,14 @@ func fullState(t *testing.T, recipe string) (d *device, command []string) {
 	return d, []string{"run", d.recipe("filling.yaml", recipe), "-i", "dir=" + d.target, "-i", "state=" + d.state, "-i", "large=@" + d.root + "/large"}
 }
 
-// TestFullStateForward: where the journal cannot go on, neither does the run. There is room enough for the
+// TestFullStateForward: where the journal cannot continue, neither does the run. There is room enough for the
 // way back.
 func TestFullStateForward(t *testing.T) {
 	d, command := fullState(t, filling)
 	asBefore := d.holds()
-	d.gwe(command...).said(t, 3, "space", "everything was put back", "hint: free")
+	d.gwe(command...).said(t, 3, "space", "everything was rolled back", "hint: free")
 	asBefore()
-	d.gwe("runs").said(t, 0, "put back")
+	d.gwe("runs").said(t, 0, "rolled back")
 	d.gwe("recover").said(t, 0)
 	d.gwe("show").said(t, 0, "undone")
 
@@ -81,10 +81,10 @@ func TestFullStateForward(t *testing.T) {
 func TestFullStateBackward(t *testing.T) {
 	d, command := fullState(t, fillingBack)
 	asBefore := d.holds()
-	d.gwe(command...).said(t, 3, "everything was put back")
+	d.gwe(command...).said(t, 3, "everything was rolled back")
 	asBefore()
 	d.gwe("recover").said(t, 0)
-	d.gwe("runs").said(t, 0, "put back")
+	d.gwe("runs").said(t, 0, "rolled back")
 	check(t, os.Remove(d.state+"/filler"))
 	d.update(d.packItems("fw-2", release("fw-2")...)).said(t, 0)
 }
@@ -107,23 +107,23 @@ steps:
     undo: none
 `
 
-// TestJournalFailsBackward: where the journal cannot go on while the machine is put back, that goes on all
-// the same, and a person is told. When it can again, recovery ends well.
+// TestJournalFailsBackward: where the journal cannot continue while the machine is rolled back, that
+// continues all the same, and a person is told. When it can again, recovery ends well.
 func TestJournalFailsBackward(t *testing.T) {
 	need.Root(t, "it sets an attribute of a file system")
 	d := newDevice(t)
 	asBefore := d.holds()
 	defer func() { _ = exec.Command("chattr", "-R", "-i", d.state).Run() }()
 	d.gwe("run", d.recipe("closing.yaml", closingJournal), "-i", "dir="+d.target, "-i", "state="+d.state).
-		said(t, 5, "the journal cannot be written", "going on without it", "needs a person")
+		said(t, 5, "the journal cannot be written", "continuing without it", "manual intervention required")
 	asBefore()
 	d.update(d.packItems("fw-2", release("fw-2")...)).said(t, 5, d.runs()[0], "  = ")
 	asBefore()
 	check(t, os.WriteFile(d.state+"/opened", nil, 0o644))
 	check(t, exec.Command("chattr", "-R", "-i", d.state).Run())
-	d.gwe("recover").said(t, 0, "put back")
+	d.gwe("recover").said(t, 0, "rolled back")
 	asBefore()
-	d.gwe("runs").said(t, 0, "put back")
+	d.gwe("runs").said(t, 0, "rolled back")
 	d.gwe("recover").said(t, 0)
 	d.update(d.packItems("fw-2", release("fw-2")...)).said(t, 0)
 }

@@ -78,12 +78,12 @@ steps:
 		empty(t, data)
 	}
 	mount(t, "--bind", kept, data)
-	d.gwe("recover").said(t, 0, "everything was put back")
+	d.gwe("recover").said(t, 0, "everything was rolled back")
 	isOld(t, data)
 }
 
 // TestUndoMountsWhatItNeeds: a program of the recipe unmounts a file system, and its undo mounts it again:
-// what older steps did there is undone behind that.
+// what older steps did there is undone after that.
 func TestUndoMountsWhatItNeeds(t *testing.T) {
 	d, data, kept, _ := dataDevice(t)
 	recipe := d.recipe("remounts.yaml", `gwe: 1
@@ -181,7 +181,7 @@ func TestMountedAtRecovery(t *testing.T) {
 	d.gwe("recover").said(t, 5, "is not mounted on "+data)
 	empty(t, data)
 	mount(t, "--bind", kept, data)
-	d.gwe("recover").said(t, 0, "everything was put back")
+	d.gwe("recover").said(t, 0, "everything was rolled back")
 	isOld(t, data)
 }
 

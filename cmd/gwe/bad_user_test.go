@@ -16,16 +16,16 @@ const nobody = 65534
 func (d *device) asNobody(arguments ...string) outcome {
 	d.Helper()
 	need.Root(d, "it runs gwe as somebody else")
-	folder := filepath.Join(d.root, "bin")
-	if _, err := os.Stat(folder); err != nil {
+	directory := filepath.Join(d.root, "bin")
+	if _, err := os.Stat(directory); err != nil {
 		// The one of the scripts lies where only root gets.
 		content, err := os.ReadFile("/proc/self/exe")
 		check(d, err)
-		check(d, os.Mkdir(folder, 0o755))
-		check(d, os.WriteFile(folder+"/gwe", content, 0o755))
+		check(d, os.Mkdir(directory, 0o755))
+		check(d, os.WriteFile(directory+"/gwe", content, 0o755))
 	}
 	command := d.command(arguments...)
-	command.Path, command.Err = folder+"/gwe", nil
+	command.Path, command.Err = directory+"/gwe", nil
 	command.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
 	for at := d.root; at != "/"; at = filepath.Dir(at) {
 		info, err := os.Stat(at)
@@ -36,15 +36,15 @@ func (d *device) asNobody(arguments ...string) outcome {
 }
 
 // giveAway makes nobody the owner of a whole tree, or, for the device's directory, of that directory alone.
-func (d *device) giveAway(folders ...string) {
+func (d *device) giveAway(directories ...string) {
 	d.Helper()
 	need.Root(d, "it gives files to somebody else")
-	for _, folder := range folders {
-		if folder == d.root {
-			check(d, os.Chown(folder, nobody, nobody))
+	for _, directory := range directories {
+		if directory == d.root {
+			check(d, os.Chown(directory, nobody, nobody))
 			continue
 		}
-		check(d, filepath.WalkDir(folder, func(path string, _ fs.DirEntry, err error) error {
+		check(d, filepath.WalkDir(directory, func(path string, _ fs.DirEntry, err error) error {
 			if err != nil {
 				return err
 			}

@@ -23,29 +23,30 @@ steps:
   - assert: { that: '${{ inputs.how != "" }}' }
 `
 
-// shellFolder is a directory with recipes, a state directory with a run, and a file for each shell to find.
-func shellFolder(t *testing.T) (folder, run string) {
+// shellDirectory is a directory with recipes, a state directory with a run, and a file for each shell to
+// find.
+func shellDirectory(t *testing.T) (directory, run string) {
 	t.Helper()
-	folder = t.TempDir()
+	directory = t.TempDir()
 	for name, content := range map[string]string{
 		"note.yaml": noteRecipe, "other.yaml": "services: {}\n", "note.test.yaml": "gwe-test: 1\n", "file.txt": "", "x$(touch hit).yaml": noteRecipe,
 	} {
-		if err := os.WriteFile(filepath.Join(folder, name), []byte(content), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(directory, name), []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if output, err := inShell(t, folder, "gwe", "run", "note.yaml", "-i", "text=x"); err != nil {
+	if output, err := inShell(t, directory, "gwe", "run", "note.yaml", "-i", "text=x"); err != nil {
 		t.Fatalf("%v\n%s", err, output)
 	}
-	runs, err := filepath.Glob(filepath.Join(folder, "state", "runs", "*"))
+	runs, err := filepath.Glob(filepath.Join(directory, "state", "runs", "*"))
 	if err != nil || len(runs) != 1 {
 		t.Fatalf("%v: %v", err, runs)
 	}
-	return folder, filepath.Base(runs[0])
+	return directory, filepath.Base(runs[0])
 }
 
 // inShell starts a program with gwe in PATH and an environment of its own.
-func inShell(t *testing.T, folder, name string, arguments ...string) (string, error) {
+func inShell(t *testing.T, directory, name string, arguments ...string) (string, error) {
 	t.Helper()
 	if _, err := exec.LookPath(name); err != nil {
 		need.Missing(t, need.Program, name+" is not in PATH")
@@ -53,10 +54,10 @@ func inShell(t *testing.T, folder, name string, arguments ...string) (string, er
 	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
 	defer stop()
 	command := exec.CommandContext(ctx, name, arguments...)
-	command.Dir = folder
+	command.Dir = directory
 	command.Env = []string{
-		"PATH=" + os.Getenv("PATH"), "HOME=" + folder, "ZDOTDIR=" + folder, "TERM=dumb", "LC_ALL=C.UTF-8", "GORACE=atexit_sleep_ms=0",
-		"GWE_STATE_DIR=" + filepath.Join(folder, "state"),
+		"PATH=" + os.Getenv("PATH"), "HOME=" + directory, "ZDOTDIR=" + directory, "TERM=dumb", "LC_ALL=C.UTF-8", "GORACE=atexit_sleep_ms=0",
+		"GWE_STATE_DIR=" + filepath.Join(directory, "state"),
 	}
 	output, err := command.CombinedOutput()
 	return string(output), err
@@ -75,7 +76,7 @@ func completions(run string) []struct{ line, want string } {
 }
 
 func TestCompletionInBash(t *testing.T) {
-	folder, run := shellFolder(t)
+	directory, run := shellDirectory(t)
 	const script = `
 source <(gwe completion bash)
 compopt() { :; }
@@ -90,7 +91,7 @@ done`
 	for _, one := range completions(run) {
 		lines = append(lines, one.line)
 	}
-	output, err := inShell(t, folder, "bash", append([]string{"-c", script, "bash"}, append(lines, "gwe run x", "gwe run note.yaml -i how=a")...)...)
+	output, err := inShell(t, directory, "bash", append([]string{"-c", script, "bash"}, append(lines, "gwe run x", "gwe run note.yaml -i how=a")...)...)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, output)
 	}
@@ -110,12 +111,12 @@ done`
 }
 
 func TestCompletionInZsh(t *testing.T) {
-	folder, run := shellFolder(t)
+	directory, run := shellDirectory(t)
 	rc := "PS1='ready> '; autoload -Uz compinit; compinit -u -D; source <(gwe completion zsh); setopt no_beep\n"
-	if err := os.WriteFile(filepath.Join(folder, ".zshrc"), []byte(rc), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(directory, ".zshrc"), []byte(rc), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	// Each line is typed, with a Tab behind it, until the terminal shows the completed one.
+	// Each line is typed, with a Tab after it, until the terminal shows the completed one.
 	const script = `
 zmodload zsh/zpty
 zpty shell zsh -i
@@ -134,14 +135,14 @@ exit`
 		head := one.line[:strings.LastIndex(one.line, " ")+1]
 		lines = append(lines, one.line, head+one.want)
 	}
-	output, err := inShell(t, folder, "zsh", append([]string{"-f", "-c", script, "zsh"}, lines...)...)
+	output, err := inShell(t, directory, "zsh", append([]string{"-f", "-c", script, "zsh"}, lines...)...)
 	if err != nil || !strings.HasSuffix(output, "all\n") {
 		t.Errorf("%v: the last of these was not completed:\n%s", err, output)
 	}
 }
 
 func TestCompletionInFish(t *testing.T) {
-	folder, run := shellFolder(t)
+	directory, run := shellDirectory(t)
 	const script = `
 source (gwe completion fish | psub)
 for line in $argv
@@ -151,7 +152,7 @@ end`
 	for _, one := range completions(run) {
 		lines = append(lines, one.line)
 	}
-	output, err := inShell(t, folder, "fish", append([]string{"-c", script}, lines...)...)
+	output, err := inShell(t, directory, "fish", append([]string{"-c", script}, lines...)...)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, output)
 	}

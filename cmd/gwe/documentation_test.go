@@ -36,7 +36,7 @@ func follow(t *testing.T, page string) (commands, files int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	folder := t.TempDir()
+	directory := t.TempDir()
 	walked := block.ReplaceAllFunc(text, func(whole []byte) []byte {
 		parts := block.FindSubmatch(whole)
 		language, content := string(parts[1]), string(parts[2])
@@ -49,13 +49,13 @@ func follow(t *testing.T, page string) (commands, files int) {
 				return whole
 			}
 			files++
-			path := filepath.Join(folder, name)
+			path := filepath.Join(directory, name)
 			if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(content), 0o644)); err != nil {
 				t.Fatal(err)
 			}
 			return whole
 		case "console":
-			done, count := console(t, folder, content)
+			done, count := console(t, directory, content)
 			commands += count
 			return []byte("```console\n" + done + "```\n")
 		}
@@ -77,20 +77,20 @@ var (
 )
 
 // console carries out the commands of a block, and gives the block as it should be.
-func console(t *testing.T, folder, content string) (done string, commands int) {
+func console(t *testing.T, directory, content string) (done string, commands int) {
 	t.Helper()
 	for part := range strings.SplitSeq(strings.TrimPrefix(content, "$ "), "\n$ ") {
 		typed, want, _ := strings.Cut(part, "\n")
 		commands++
 		command := exec.Command("/bin/sh", "-c", typed)
-		command.Dir = folder
-		command.Env = append(os.Environ(), "GWE_STATE_DIR="+filepath.Join(folder, ".state"), "HOME="+folder, "NO_COLOR=1", "GORACE=atexit_sleep_ms=0")
+		command.Dir = directory
+		command.Env = append(os.Environ(), "GWE_STATE_DIR="+filepath.Join(directory, ".state"), "HOME="+directory, "NO_COLOR=1", "GORACE=atexit_sleep_ms=0")
 		output, err := command.CombinedOutput()
 		var ended *exec.ExitError
 		if err != nil && !errors.As(err, &ended) {
 			t.Fatal(err)
 		}
-		got := strings.ReplaceAll(string(output), folder+"/", "")
+		got := strings.ReplaceAll(string(output), directory+"/", "")
 		if want != "" && !strings.HasSuffix(want, "\n") {
 			want += "\n"
 		}

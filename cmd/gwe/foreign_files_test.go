@@ -40,7 +40,7 @@ func TestForeignFiles(t *testing.T) {
 	t.Parallel()
 	const steps = "gwe: 1\nname: r\nsteps:\n  - "
 	for name, test := range map[string]struct {
-		file string // below the device's folder: what is replaced
+		file string // below the device's directory: what is replaced
 		// recipe is run; FILE in it is the path. Else arguments are.
 		recipe    string
 		arguments []string

@@ -21,12 +21,12 @@ import (
 	"github.com/gwe-project/gwe/steps"
 )
 
-var update = flag.Bool("update", false, "make the state folders of today's format again; those of older formats stay for ever")
+var update = flag.Bool("update", false, "make the state directories of today's format again; those of older formats stay for ever")
 
 const (
-	// formatsFolder is where the kept runs worked: their journals hold absolute paths.
-	formatsFolder = "/var/tmp/gwe-formats"
-	keptFormats   = "../../testdata/formats"
+	// formatsDirectory is where the kept runs worked: their journals hold absolute paths.
+	formatsDirectory = "/var/tmp/gwe-formats"
+	keptFormats      = "../../testdata/formats"
 )
 
 // keptRecipe has no step whose undo knows its files by their inodes: those of the kept runs are long gone.
@@ -56,7 +56,7 @@ outputs:
   before: ${{ steps.old.target ?? "" }}
 `
 
-// TestFormats lets today's gwe go on with runs of every format that there ever was: one that committed is
+// TestFormats lets today's gwe continue with runs of every format that there ever was: one that committed is
 // shown and rolled back, and one that was killed just before that is shown and recovered.
 func TestFormats(t *testing.T) {
 	if *update {
@@ -68,8 +68,8 @@ func TestFormats(t *testing.T) {
 	}
 	for _, format := range formats {
 		for kind, c := range map[string]struct{ status, command, end string }{
-			"committed": {"done", "rollback", "rolled back"},
-			"killed":    {"pending", "recover", "put back"},
+			"committed": {"done", "rollback", "rolled back by hand"},
+			"killed":    {"pending", "recover", "rolled back"},
 		} {
 			t.Run(filepath.Base(format)+" "+kind, func(t *testing.T) {
 				before := layOld(t)
@@ -91,9 +91,9 @@ func TestFormats(t *testing.T) {
 // layOld makes the directory as it was before the kept runs, and tells what is in it.
 func layOld(t *testing.T) string {
 	t.Helper()
-	must(t, os.RemoveAll(formatsFolder))
-	t.Cleanup(func() { _ = os.RemoveAll(formatsFolder) })
-	must(t, errors.Join(os.MkdirAll(formatsFolder+"/one", 0o755), os.Mkdir(formatsFolder+"/two", 0o755), os.Symlink("one", formatsFolder+"/current")))
+	must(t, os.RemoveAll(formatsDirectory))
+	t.Cleanup(func() { _ = os.RemoveAll(formatsDirectory) })
+	must(t, errors.Join(os.MkdirAll(formatsDirectory+"/one", 0o755), os.Mkdir(formatsDirectory+"/two", 0o755), os.Symlink("one", formatsDirectory+"/current")))
 	return names(t)
 }
 
@@ -101,20 +101,20 @@ func layOld(t *testing.T) string {
 func layNew(t *testing.T) {
 	t.Helper()
 	for _, name := range []string{"left", "right", "each-1", "each-2"} {
-		must(t, os.WriteFile(filepath.Join(formatsFolder, name), nil, 0o644))
+		must(t, os.WriteFile(filepath.Join(formatsDirectory, name), nil, 0o644))
 	}
-	must(t, errors.Join(os.Remove(formatsFolder+"/current"), os.Symlink("two", formatsFolder+"/current")))
+	must(t, errors.Join(os.Remove(formatsDirectory+"/current"), os.Symlink("two", formatsDirectory+"/current")))
 }
 
 // names lists what is in the directory.
 func names(t *testing.T) string {
 	t.Helper()
-	entries, err := os.ReadDir(formatsFolder)
+	entries, err := os.ReadDir(formatsDirectory)
 	must(t, err)
 	var list []string
 	for _, entry := range entries {
 		name := entry.Name()
-		if target, err := os.Readlink(filepath.Join(formatsFolder, name)); err == nil {
+		if target, err := os.Readlink(filepath.Join(formatsDirectory, name)); err == nil {
 			name += " -> " + target
 		}
 		list = append(list, name)
@@ -180,7 +180,7 @@ func keepToday(t *testing.T) {
 		t.Fatal("the recipe is invalid")
 	}
 	machine := &engine.Engine{
-		State: engine.State{Folder: state}, Catalog: steps.Catalog(), Machine: step.Local{}, Sink: nothing{}, Version: "kept", Journals: keeps,
+		State: engine.State{Directory: state}, Catalog: steps.Catalog(), Machine: step.Local{}, Sink: nothing{}, Version: "kept", Journals: keeps,
 	}
 	if result, err := machine.Run(context.Background(), program, nil); err != nil || result.Status != engine.StatusDone {
 		t.Fatalf("the run to be kept ended as %q: %v, %v", result.Status, result.Err, err)

@@ -7,7 +7,7 @@ import (
 )
 
 // TestAParentThatChanged: an undo whose directory is another one by then stays open. gwe ends with 5, names
-// the directory and says what to do; after that was done the next recovery goes on, and ends well.
+// the directory and says what to do; after that was done the next recovery continues, and ends well.
 func TestAParentThatChanged(t *testing.T) {
 	const begin = "gwe: 1\nname: r\nlock: [DIR]\nsteps:\n  - write: { path: DIR/theirs/first, content: new }\n  - write: { path: DIR/theirs/file, content: new }\n"
 	ending := func(script string) string {

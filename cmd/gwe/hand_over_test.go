@@ -37,7 +37,7 @@ outputs: { where: "${{ inputs.dir }}/bin/gwe" }
 
 // versions are gwes that were really built: "1" and "2" die where a test says so, "3" writes journals of
 // a newer format, and "4" undo data of a newer version for each step type.
-type versions struct{ folder string }
+type versions struct{ directory string }
 
 func buildVersions(t *testing.T) versions {
 	t.Helper()
@@ -58,7 +58,7 @@ func buildVersions(t *testing.T) versions {
 	return built
 }
 
-func (v versions) gwe(version string) string { return filepath.Join(v.folder, version, "gwe") }
+func (v versions) gwe(version string) string { return filepath.Join(v.directory, version, "gwe") }
 
 // overlay makes a file of the source another one for a build.
 func (v versions) overlay(t *testing.T, root, file string, replaced ...string) string {
@@ -69,12 +69,12 @@ func (v versions) overlay(t *testing.T, root, file string, replaced ...string) s
 	if changed == string(source) {
 		t.Fatalf("%s is not what it was: the overlay changes nothing", file)
 	}
-	folder := t.TempDir()
-	check(t, os.WriteFile(folder+"/file.go", []byte(changed), 0o644))
-	text, err := json.Marshal(map[string]any{"Replace": map[string]string{filepath.Join(root, file): folder + "/file.go"}})
+	directory := t.TempDir()
+	check(t, os.WriteFile(directory+"/file.go", []byte(changed), 0o644))
+	text, err := json.Marshal(map[string]any{"Replace": map[string]string{filepath.Join(root, file): directory + "/file.go"}})
 	check(t, err)
-	check(t, os.WriteFile(folder+"/overlay.json", text, 0o644))
-	return folder + "/overlay.json"
+	check(t, os.WriteFile(directory+"/overlay.json", text, 0o644))
+	return directory + "/overlay.json"
 }
 
 // selfUpdate is a machine with a gwe that is to be replaced.
@@ -157,7 +157,7 @@ func (m *selfUpdate) end(command *exec.Cmd, said *bytes.Buffer) outcome {
 	return outcome{code: command.ProcessState.ExitCode(), text: said.String()}
 }
 
-// start starts the update, and comes back when the new gwe is in the step behind the hand-over.
+// start starts the update, and comes back when the new gwe is in the step after the hand-over.
 func (m *selfUpdate) start(new string, environment ...string) (command *exec.Cmd, said *bytes.Buffer) {
 	m.Helper()
 	m.touch("wait")
@@ -183,7 +183,7 @@ func (m *selfUpdate) successor() int {
 // is checks that the machine is wholly as before, or wholly as it should be, and that the journal says which.
 func (m *selfUpdate) is(done bool) {
 	m.Helper()
-	want, status := m.gwe(m.old), "put back"
+	want, status := m.gwe(m.old), "rolled back"
 	var names []string
 	if done {
 		want, status = m.gwe("2"), "done"
@@ -238,7 +238,7 @@ func TestHandOver(t *testing.T) {
 	t.Run("the new gwe finishes the run", func(t *testing.T) {
 		t.Parallel()
 		m := built.machine(t, "1")
-		m.run(nil, m.update(m.gwe("2"))...).said(t, 0, "handing over to gwe 2.0.0", "Go on with run", "where: "+m.root+"/bin/gwe")
+		m.run(nil, m.update(m.gwe("2"))...).said(t, 0, "handing over to gwe 2.0.0", "Continue run", "where: "+m.root+"/bin/gwe")
 		m.is(true)
 		m.run(nil, "show").said(t, 0, "hand-over  done", "began", "by gwe 1.0.0")
 		m.run(nil, "version").said(t, 0, "gwe 2.0.0")
@@ -248,19 +248,19 @@ func TestHandOver(t *testing.T) {
 			t.Error("the rollback did not bring the old gwe back")
 		}
 	})
-	t.Run("a step behind it fails", func(t *testing.T) {
+	t.Run("a step after it fails", func(t *testing.T) {
 		t.Parallel()
 		m := built.machine(t, "1")
 		m.touch("fail")
-		m.run(nil, m.update(m.gwe("2"))...).said(t, 3, "Go on with run", "everything was put back")
+		m.run(nil, m.update(m.gwe("2"))...).said(t, 3, "Continue run", "everything was rolled back")
 		m.is(false)
 	})
 	for name, c := range map[string]struct{ program, says string }{
-		"ends at once":              {"exit 9", "exited with 9"},
-		"is no gwe":                 {"echo hello", "does not answer as a gwe does"},
-		"is of another machine":     {"", "cannot go on with the run"},
-		"ends when it should go on": {`case "$*" in *--check*) echo '{"gwe":"9","journal":1}';; *) exit 9;; esac`, "did not take the run over"},
-		"hangs when it should go on": {`case "$*" in *--check*) echo '{"gwe":"9","journal":1}';; *) sleep 1000;; esac`,
+		"ends at once":                 {"exit 9", "exited with 9"},
+		"is no gwe":                    {"echo hello", "does not answer as a gwe does"},
+		"is of another machine":        {"", "cannot continue the run"},
+		"ends when it should continue": {`case "$*" in *--check*) echo '{"gwe":"9","journal":1}';; *) exit 9;; esac`, "did not take the run over"},
+		"hangs when it should continue": {`case "$*" in *--check*) echo '{"gwe":"9","journal":1}';; *) sleep 1000;; esac`,
 			"did not take the run over: it had 1s for that"},
 		"hangs when it is asked": {"sleep 1000", "did not end in time"},
 		"lets go of the pipe":    {`case "$*" in *--check*) echo '{"gwe":"9","journal":1}';; *) exec 3>&-; sleep 1000;; esac`, "did not take the run over"},
@@ -275,7 +275,7 @@ func TestHandOver(t *testing.T) {
 			if strings.Contains(c.program, "sleep") {
 				check(t, os.WriteFile(m.recipe, []byte(strings.Replace(handsOver, "within: 1m", "within: 1s", 1)), 0o644))
 			}
-			m.run(nil, m.update(program)...).said(t, 3, c.says, "step hands", "everything was put back")
+			m.run(nil, m.update(program)...).said(t, 3, c.says, "step hands", "everything was rolled back")
 			m.is(false)
 			m.run(nil, "recover").said(t, 0)
 			m.run(nil, m.update(m.gwe("2"))...).said(t, 0)
@@ -304,7 +304,7 @@ func TestHandOver(t *testing.T) {
 		m := built.machine(t, "1")
 		command, said := m.start(m.gwe("2"))
 		check(t, syscall.Kill(m.successor(), syscall.SIGKILL))
-		m.end(command, said).said(t, 3, "gwe 2.0.0, which went on with run", "everything was put back")
+		m.end(command, said).said(t, 3, "gwe 2.0.0, which continued run", "everything was rolled back")
 		m.is(false)
 	})
 	t.Run("the new gwe is killed, and the old one cannot end the run either", func(t *testing.T) {
@@ -317,7 +317,7 @@ func TestHandOver(t *testing.T) {
 		check(t, syscall.Kill(m.successor(), syscall.SIGKILL))
 		m.end(command, said).said(t, 5, "cannot be recovered")
 		check(t, os.Rename(m.state+"/away", frozen[0]))
-		m.run(nil, "recover").said(t, 0, "put back")
+		m.run(nil, "recover").said(t, 0, "rolled back")
 		m.is(false)
 	})
 	t.Run("the old gwe is killed, and the new one with it", func(t *testing.T) {
@@ -327,7 +327,7 @@ func TestHandOver(t *testing.T) {
 		check(t, command.Process.Kill())
 		m.end(command, said)
 		m.run(nil, "version").said(t, 0, "gwe 2.0.0")
-		m.run(nil, "recover").said(t, 0, "put back")
+		m.run(nil, "recover").said(t, 0, "rolled back")
 		m.is(false)
 	})
 	t.Run("no other run slips in, and it is cancelled", func(t *testing.T) {
@@ -336,8 +336,8 @@ func TestHandOver(t *testing.T) {
 		command, said := m.start(m.gwe("2"))
 		m.run(nil, m.update(m.gwe("2"))...).said(t, 6, fmt.Sprintf("locked by process %d, run ", command.Process.Pid))
 		m.run(nil, "status").said(t, 75, "running   run", "of self", fmt.Sprintf("process %d", command.Process.Pid), "step: run")
-		m.run(nil, "cancel").said(t, 0, "put back")
-		m.end(command, said).said(t, 128+int(syscall.SIGTERM), "everything was put back")
+		m.run(nil, "cancel").said(t, 0, "rolled back")
+		m.end(command, said).said(t, 128+int(syscall.SIGTERM), "everything was rolled back")
 		m.is(false)
 	})
 	t.Run("Ctrl-C", func(t *testing.T) {
@@ -345,7 +345,7 @@ func TestHandOver(t *testing.T) {
 		m := built.machine(t, "1")
 		command, said := m.start(m.gwe("2"))
 		check(t, command.Process.Signal(syscall.SIGINT))
-		m.end(command, said).said(t, 128+int(syscall.SIGINT), "everything was put back")
+		m.end(command, said).said(t, 128+int(syscall.SIGINT), "everything was rolled back")
 		m.is(false)
 	})
 	t.Run("the run's own time-out", func(t *testing.T) {
@@ -353,15 +353,15 @@ func TestHandOver(t *testing.T) {
 		m := built.machine(t, "1")
 		check(t, os.WriteFile(m.recipe, []byte(strings.Replace(handsOver, "name: self\n", "name: self\ntimeout: 2s\n", 1)), 0o644))
 		m.touch("wait")
-		m.run(nil, m.update(m.gwe("2"))...).said(t, 3, "longer than its timeout of 2s", "everything was put back")
+		m.run(nil, m.update(m.gwe("2"))...).said(t, 3, "longer than its timeout of 2s", "everything was rolled back")
 		m.is(false)
 	})
-	t.Run("behind a confirmation", func(t *testing.T) {
+	t.Run("after a confirmation", func(t *testing.T) {
 		t.Parallel()
 		m := built.machine(t, "1")
 		check(t, os.WriteFile(m.recipe, []byte(strings.Replace(handsOver, "  - id: hands", "  - confirm: { within: 1h }\n  - id: hands", 1)), 0o644))
 		m.run(nil, m.update(m.gwe("2"))...).said(t, 75, "waits for a confirmation")
-		m.run(nil, "confirm").said(t, 0, "handing over to gwe 2.0.0", "Go on with run")
+		m.run(nil, "confirm").said(t, 0, "handing over to gwe 2.0.0", "Continue run")
 		m.is(true)
 	})
 	t.Run("the shipped recipe", func(t *testing.T) {
@@ -369,13 +369,13 @@ func TestHandOver(t *testing.T) {
 		m := built.machine(t, "1")
 		content, err := os.ReadFile(m.gwe("2"))
 		check(t, err)
-		folder := t.TempDir()
-		check(t, os.MkdirAll(folder+"/gwe-2", 0o755))
-		check(t, os.WriteFile(folder+"/gwe-2/gwe", content, 0o755))
-		m.run(nil, "keys", "new", "vendor", "--to", folder).said(t, 0)
-		m.run(nil, "keys", "import", folder+"/vendor.asc", "--keyring", folder+"/keys").said(t, 0)
-		m.run(nil, "pack", folder+"/gwe-2", "--key", folder+"/vendor.key", "--to", folder).said(t, 0)
-		m.run(nil, "run", "self-update", "-i", "package="+folder+"/gwe-2.tar.zst.gpg", "-i", "keyring="+folder+"/keys", "-i", "target="+m.root+"/releases",
+		directory := t.TempDir()
+		check(t, os.MkdirAll(directory+"/gwe-2", 0o755))
+		check(t, os.WriteFile(directory+"/gwe-2/gwe", content, 0o755))
+		m.run(nil, "keys", "new", "vendor", "--to", directory).said(t, 0)
+		m.run(nil, "keys", "import", directory+"/vendor.asc", "--keyring", directory+"/keys").said(t, 0)
+		m.run(nil, "pack", directory+"/gwe-2", "--key", directory+"/vendor.key", "--to", directory).said(t, 0)
+		m.run(nil, "run", "self-update", "-i", "package="+directory+"/gwe-2.tar.zst.gpg", "-i", "keyring="+directory+"/keys", "-i", "target="+m.root+"/releases",
 			"-i", "program="+m.root+"/bin/gwe").said(t, 0, "handing over to gwe 2.0.0", "the gwe of gwe-2 is in place", "program: "+m.root)
 		if !sameContent(t, m.gwe("2"), m.root+"/bin/gwe") || !sameContent(t, m.gwe("1"), m.root+"/bin/gwe.before") {
 			t.Error("the new gwe is not in place, or the old one not beside")
@@ -429,17 +429,17 @@ func TestHandOver(t *testing.T) {
 		check(t, err)
 		newer := m.command(nil, "recover")
 		newer.Path = m.gwe("3")
-		m.wait(newer).said(t, 0, "put back")
+		m.wait(newer).said(t, 0, "rolled back")
 		after, err := os.ReadFile(journals[0])
 		check(t, err)
 		begun, _, _ := bytes.Cut(before, []byte("\x00"))
 		if !bytes.HasPrefix(after, begun) || !bytes.Contains(begun, []byte(`"format":2`)) || bytes.Contains(after, []byte(`"format":3`)) {
-			t.Errorf("the journal does not go on as it began:\n%s", after)
+			t.Errorf("the journal does not continue as it began:\n%s", after)
 		}
 		m.is(false)
 		older := m.command(nil, "show")
 		older.Path = m.gwe("1")
-		m.wait(older).said(t, 0, "put back")
+		m.wait(older).said(t, 0, "rolled back")
 	})
 	t.Run("the journal of a newer gwe", func(t *testing.T) {
 		t.Parallel()
@@ -466,7 +466,7 @@ func TestHandOver(t *testing.T) {
 		if !bytes.Equal(before, after) {
 			t.Error("the journal was changed")
 		}
-		m.run(nil, "recover").said(t, 0, "put back")
+		m.run(nil, "recover").said(t, 0, "rolled back")
 		m.is(false)
 	})
 }

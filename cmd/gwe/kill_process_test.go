@@ -14,11 +14,11 @@ import (
 	"github.com/gwe-project/gwe/scripts/gateway"
 )
 
-// writer goes on writing into the release, and makes it again where it was removed.
+// writer continues writing into the release, and makes it again where it was removed.
 const writer = `while :; do mkdir -p "$1/made" && echo more >>"$1/made/written"; sleep 0.01; done`
 
 // TestKilledWithAGrandchild kills gwe while something that a hook started, and that does not die with gwe,
-// goes on writing. After recovery it is gone, and the machine is as it was.
+// continues writing. After recovery it is gone, and the machine is as it was.
 func TestKilledWithAGrandchild(t *testing.T) {
 	need.Root(t, "a gateway has files of several owners")
 	vendor := gateway.NewVendor(t)
@@ -56,7 +56,7 @@ sleep 1000
 			}
 			g.Recovers(want)
 			if runsOn(g, "writer") {
-				t.Error("the writer goes on writing")
+				t.Error("the writer continues writing")
 			}
 			g.UpdatesNext()
 		})

@@ -8,8 +8,8 @@ import (
 	"github.com/gwe-project/gwe/scripts/gateway"
 )
 
-// TestKilledAtEveryRecord kills gwe before and behind every record of the journal. Before a record, what it
-// tells of is done; behind it, nothing that follows was begun.
+// TestKilledAtEveryRecord kills gwe before and after every record of the journal. Before a record, what it
+// tells of is done; after it, nothing that follows was begun.
 func TestKilledAtEveryRecord(t *testing.T) {
 	need.Root(t, "a gateway has files of several owners")
 	vendor := gateway.NewVendor(t)

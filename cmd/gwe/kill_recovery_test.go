@@ -10,7 +10,7 @@ import (
 	"github.com/gwe-project/gwe/scripts/gateway"
 )
 
-// TestKilledInRecovery kills gwe in an update, kills the recovery before and behind every record that it
+// TestKilledInRecovery kills gwe in an update, kills the recovery before and after every record that it
 // writes, and recovers again.
 func TestKilledInRecovery(t *testing.T) {
 	need.Root(t, "a gateway has files of several owners")
@@ -18,13 +18,13 @@ func TestKilledInRecovery(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		gateway.Change
-		// The first kill is before or behind the nth record of a kind.
+		// The first kill is before or after the nth record of a kind.
 		moment, kind string
 		nth          int
 	}{
 		{"all done but the commit", gateway.Changes[1], dieBefore, "committed", 1},
 		{"committed", gateway.Changes[1], dieAt, "committed", 1},
-		{"half put back", gateway.Changes[2], dieAt, "undone", 2},
+		{"half rolled back", gateway.Changes[2], dieAt, "undone", 2},
 		{"in the first post-install", gateway.Changes[0], dieAt, "process", 2},
 	} {
 		t.Run(c.Name, func(t *testing.T) {

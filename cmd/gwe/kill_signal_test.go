@@ -9,7 +9,7 @@ import (
 	"github.com/gwe-project/gwe/scripts/gateway"
 )
 
-// TestStoppedAtEveryRecord sends SIGTERM to gwe behind every record. It puts everything back itself, unless
+// TestStoppedAtEveryRecord sends SIGTERM to gwe after every record. It rolls everything back itself, unless
 // the new version is in place already, and no recovery is needed.
 func TestStoppedAtEveryRecord(t *testing.T) {
 	need.Root(t, "a gateway has files of several owners")
@@ -21,7 +21,7 @@ func TestStoppedAtEveryRecord(t *testing.T) {
 			stopped(g, d, func(first int) string { return fmt.Sprint(first) }, func(e gateway.Ended) bool {
 				good := []int{143}
 				if d.Fails {
-					good = []int{143, 3} // 3 where it had failed, and was being put back, before the signal came
+					good = []int{143, 3} // 3 where it had failed, and was being rolled back, before the signal came
 				}
 				if g.WantOldOrNew(want) {
 					good = []int{0, 7}
@@ -35,8 +35,8 @@ func TestStoppedAtEveryRecord(t *testing.T) {
 	}
 }
 
-// TestStoppedTwice sends a second signal while things are put back: gwe ends at once, and recovery does the
-// rest.
+// TestStoppedTwice sends a second signal while things are rolled back: gwe ends at once, and recovery does
+// the rest.
 func TestStoppedTwice(t *testing.T) {
 	need.Root(t, "a gateway has files of several owners")
 	vendor := gateway.NewVendor(t)
@@ -62,7 +62,7 @@ func TestStoppedTwice(t *testing.T) {
 	}
 }
 
-// stopped runs an update for each record behind which a signal comes, until the run ends before it does.
+// stopped runs an update for each record after which a signal comes, until the run ends before it does.
 // check reports whether the signal ended the run.
 func stopped(g *gateway.Gateway, d gateway.Change, moments func(first int) string, check func(gateway.Ended) bool) {
 	g.Helper()

@@ -102,10 +102,10 @@ func waitFor(ts *testscript.TestScript, negated bool, arguments []string) {
 	ts.Fatalf("waited in vain for %s", arguments[0])
 }
 
-// mountTmpfs FOLDER SIZE mounts a small file system, until the end of the script.
+// mountTmpfs DIRECTORY SIZE mounts a small file system, until the end of the script.
 func mountTmpfs(ts *testscript.TestScript, _ bool, arguments []string) {
-	folder := ts.MkAbs(arguments[0])
-	ts.Check(os.MkdirAll(folder, 0o755))
-	ts.Check(syscall.Mount("tmpfs", folder, "tmpfs", 0, "size="+arguments[1]))
-	ts.Defer(func() { _ = syscall.Unmount(folder, syscall.MNT_DETACH) })
+	directory := ts.MkAbs(arguments[0])
+	ts.Check(os.MkdirAll(directory, 0o755))
+	ts.Check(syscall.Mount("tmpfs", directory, "tmpfs", 0, "size="+arguments[1]))
+	ts.Defer(func() { _ = syscall.Unmount(directory, syscall.MNT_DETACH) })
 }

@@ -19,8 +19,8 @@ import (
 	"github.com/gwe-project/gwe/steps"
 )
 
-// plannedTypes is one step of each type, with which it would do something in the directory that plannedFolder
-// makes, "D".
+// plannedTypes is one step of each type, with which it would do something in the directory that
+// plannedDirectory makes, "D".
 var plannedTypes = map[string]string{
 	"read-link":          `{ path: D/app/current }`,
 	"verify":             `{ package: D/app-3.tar.zst.gpg, keyring: D/keys }`,
@@ -52,9 +52,9 @@ var plannedTypes = map[string]string{
 }
 
 // TestNoPlanActs plans a step of every type under strace, which sees what a comparison of trees cannot: what
-// was changed and put back, what was tried and refused, and every program.
+// was changed and rolled back, what was tried and refused, and every program.
 func TestNoPlanActs(t *testing.T) {
-	folder := plannedFolder(t)
+	directory := plannedDirectory(t)
 	for _, name := range steps.Catalog().Names() {
 		if plannedTypes[name] == "" {
 			t.Errorf("%s has no step in plannedTypes", name)
@@ -63,15 +63,15 @@ func TestNoPlanActs(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			recipe := filepath.Join(t.TempDir(), "recipe.yaml")
 			source := "gwe: 1\nname: one\nfacts:\n  ran: { type: string, run: [touch, D/asked], optional: true }\nsteps:\n  - " + name + ": " + plannedTypes[name] + "\n"
-			if err := os.WriteFile(recipe, []byte(strings.ReplaceAll(source, "D/", folder+"/")), 0o600); err != nil {
+			if err := os.WriteFile(recipe, []byte(strings.ReplaceAll(source, "D/", directory+"/")), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			before := fingerprint(t, folder)
-			acts, stdout := traced(t, "plan", recipe, "--output", "json", "--state-dir", filepath.Join(folder, "state"))
+			before := fingerprint(t, directory)
+			acts, stdout := traced(t, "plan", recipe, "--output", "json", "--state-dir", filepath.Join(directory, "state"))
 			for _, act := range acts {
 				t.Errorf("the plan acts: %s", act)
 			}
-			if after := fingerprint(t, folder); after != before {
+			if after := fingerprint(t, directory); after != before {
 				t.Errorf("the tree was\n%s\nand is now\n%s", before, after)
 			}
 			var plan engine.Plan
@@ -89,13 +89,13 @@ func TestNoPlanActs(t *testing.T) {
 
 // TestTheTraceSeesActs: what the test above looks for, it finds.
 func TestTheTraceSeesActs(t *testing.T) {
-	folder := t.TempDir()
-	recipe := filepath.Join(folder, "recipe.yaml")
-	source := fmt.Sprintf("gwe: 1\nname: one\nsteps:\n  - write: { path: %s/written, content: x }\n  - run: { argv: [\"true\"] }\n    undo: none\n", folder)
+	directory := t.TempDir()
+	recipe := filepath.Join(directory, "recipe.yaml")
+	source := fmt.Sprintf("gwe: 1\nname: one\nsteps:\n  - write: { path: %s/written, content: x }\n  - run: { argv: [\"true\"] }\n    undo: none\n", directory)
 	if err := os.WriteFile(recipe, []byte(source), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	acts, _ := traced(t, "run", recipe, "--state-dir", filepath.Join(folder, "state"))
+	acts, _ := traced(t, "run", recipe, "--state-dir", filepath.Join(directory, "state"))
 	all := strings.Join(acts, "\n")
 	for _, want := range []string{"openat(", "O_WRONLY", "mkdirat(", "clone", "execve(\"/usr/bin/true\"", "rename"} {
 		if !strings.Contains(all, want) {
@@ -171,11 +171,11 @@ func innocentCall(call string) bool {
 	return false
 }
 
-// plannedFolder makes what the steps of plannedTypes are about: releases, a package, and a supervisord that
-// answers.
-func plannedFolder(t *testing.T) string {
+// plannedDirectory makes what the steps of plannedTypes are about: releases, a package, and a supervisord
+// that answers.
+func plannedDirectory(t *testing.T) string {
 	t.Helper()
-	folder := t.TempDir()
+	directory := t.TempDir()
 	for _, file := range [][2]string{ // the releases in the order of their age
 		{"app/app-0/hook", "#!/bin/sh\n"},
 		{"app/app-1/hook", "#!/bin/sh\n"},
@@ -190,7 +190,7 @@ func plannedFolder(t *testing.T) string {
 		{"new/app-3/hook", "#!/bin/sh\n"},
 		{"sums", "9b2c8ef6bd8d4b1ac0ff9a8d5b5ae7b1b7ae1d2e5c0cbd7f4d3e0f8d0bd4d6a1  hook\n"},
 	} {
-		whole := filepath.Join(folder, file[0])
+		whole := filepath.Join(directory, file[0])
 		if err := os.MkdirAll(filepath.Dir(whole), 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -198,19 +198,19 @@ func plannedFolder(t *testing.T) string {
 			t.Fatal(err)
 		}
 	}
-	if err := os.Symlink("app-1", filepath.Join(folder, "app/current")); err != nil {
+	if err := os.Symlink("app-1", filepath.Join(directory, "app/current")); err != nil {
 		t.Fatal(err)
 	}
 	for _, arguments := range [][]string{
-		{"keys", "new", "vendor", "--to", folder},
-		{"keys", "import", folder + "/vendor.asc", "--keyring", folder + "/keys"},
-		{"pack", folder + "/new/app-3", "--key", folder + "/vendor.key", "--to", folder},
+		{"keys", "new", "vendor", "--to", directory},
+		{"keys", "import", directory + "/vendor.asc", "--keyring", directory + "/keys"},
+		{"pack", directory + "/new/app-3", "--key", directory + "/vendor.key", "--to", directory},
 	} {
 		if said, err := exec.Command("gwe", arguments...).CombinedOutput(); err != nil {
 			t.Fatalf("gwe %s: %v\n%s", strings.Join(arguments, " "), err, said)
 		}
 	}
-	socket, err := net.Listen("unix", filepath.Join(folder, "supervisor.sock"))
+	socket, err := net.Listen("unix", filepath.Join(directory, "supervisor.sock"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -230,7 +230,7 @@ func plannedFolder(t *testing.T) string {
 		}
 		<-ended
 	})
-	return folder
+	return directory
 }
 
 // oneProgram is supervisord's answer to getAllProcessInfo, with the members that gwe reads.
@@ -243,10 +243,10 @@ const oneProgram = `<?xml version='1.0'?><methodResponse><params><param><value><
 </struct></value></data></array></value></param></params></methodResponse>`
 
 // fingerprint tells of every name below a directory what a change would change.
-func fingerprint(t *testing.T, folder string) string {
+func fingerprint(t *testing.T, directory string) string {
 	t.Helper()
 	var all strings.Builder
-	err := filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
+	err := filepath.WalkDir(directory, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}

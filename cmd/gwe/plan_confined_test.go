@@ -91,18 +91,18 @@ func (careless) Undo(context.Context, *step.Run, carelessArguments, step.Nothing
 // a plan. Where it has none, gwe says so.
 func TestAPlanIsConfined(t *testing.T) {
 	for _, arguments := range [][]string{{"plan"}, {"run", "--dry-run"}} {
-		folder := t.TempDir()
-		recipe := filepath.Join(folder, "recipe.yaml")
+		directory := t.TempDir()
+		recipe := filepath.Join(directory, "recipe.yaml")
 		for path, content := range map[string]string{
-			filepath.Join(folder, "file"): "content",
-			recipe:                        fmt.Sprintf("gwe: 1\nname: one\nsteps:\n  - careless: { dir: %s }\n    undo: none\n", folder),
+			filepath.Join(directory, "file"): "content",
+			recipe:                           fmt.Sprintf("gwe: 1\nname: one\nsteps:\n  - careless: { dir: %s }\n    undo: none\n", directory),
 		} {
 			if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
 				t.Fatal(err)
 			}
 		}
-		before := fingerprint(t, folder)
-		said, err := exec.Command("careless-gwe", append(arguments, recipe, "-v", "--output", "json", "--state-dir", folder+"/state")...).CombinedOutput()
+		before := fingerprint(t, directory)
+		said, err := exec.Command("careless-gwe", append(arguments, recipe, "-v", "--output", "json", "--state-dir", directory+"/state")...).CombinedOutput()
 		if err != nil {
 			t.Fatalf("%v: %s", err, said)
 		}
@@ -118,7 +118,7 @@ func TestAPlanIsConfined(t *testing.T) {
 		if !strings.Contains(string(said), "from here on the kernel lets gwe change and execute nothing") {
 			t.Errorf("gwe does not say what the kernel keeps: %s", said)
 		}
-		if after := fingerprint(t, folder); after != before {
+		if after := fingerprint(t, directory); after != before {
 			t.Errorf("the tree was\n%s\nand is now\n%s", before, after)
 		}
 	}

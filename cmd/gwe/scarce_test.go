@@ -32,15 +32,15 @@ func TestScarceResources(t *testing.T) {
 	if _, err := exec.LookPath("prlimit"); err != nil {
 		t.Fatal("prlimit is missing; on Debian: apt-get install util-linux")
 	}
-	folder := t.TempDir()
-	check(t, os.Chmod(filepath.Dir(folder), 0o755))
-	check(t, os.Chmod(folder, 0o755))
-	gwe := filepath.Join(folder, "gwe")
+	directory := t.TempDir()
+	check(t, os.Chmod(filepath.Dir(directory), 0o755))
+	check(t, os.Chmod(directory, 0o755))
+	gwe := filepath.Join(directory, "gwe")
 	if said, err := exec.Command("go", "build", "-trimpath", "-o", gwe, ".").CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, said)
 	}
 	place := func(t *testing.T, name string) *scarce {
-		s := &scarce{TB: t, gwe: gwe, root: filepath.Join(folder, name)}
+		s := &scarce{TB: t, gwe: gwe, root: filepath.Join(directory, name)}
 		check(t, os.Mkdir(s.root, 0o755))
 		s.layOut(s.root)
 		return s
@@ -153,8 +153,8 @@ func TestScarceResources(t *testing.T) {
 		t.Run("a full disk on probation: "+name, func(t *testing.T) {
 			t.Parallel()
 			disk := durabletest.NewDisk(t, 24)
-			s := &scarce{TB: t, gwe: gwe, root: disk.Folder}
-			s.layOut(disk.Folder)
+			s := &scarce{TB: t, gwe: gwe, root: disk.Directory}
+			s.layOut(disk.Directory)
 			s.recipe("  - " + wait + "\n")
 			s.wants(75, "run", s.root+"/r.yaml")
 			disk.Fill()
@@ -172,15 +172,15 @@ func TestScarceResources(t *testing.T) {
 }
 
 // layOut makes what the recipe changes.
-func (s *scarce) layOut(folder string) {
+func (s *scarce) layOut(directory string) {
 	s.Helper()
 	for _, name := range []string{"d/tree", "d/release", "src"} {
-		check(s, os.MkdirAll(filepath.Join(folder, name), 0o755))
+		check(s, os.MkdirAll(filepath.Join(directory, name), 0o755))
 	}
 	for name, text := range map[string]string{"d/tree/1": "one", "d/tree/2": "two", "d/a": "old", "d/b": "old", "d/gone": "there", "src/2": "new", "src/9": "new", "d/release/f": "f"} {
-		check(s, os.WriteFile(filepath.Join(folder, name), []byte(text), 0o644))
+		check(s, os.WriteFile(filepath.Join(directory, name), []byte(text), 0o644))
 	}
-	check(s, os.Symlink("tree", filepath.Join(folder, "d/current")))
+	check(s, os.Symlink("tree", filepath.Join(directory, "d/current")))
 }
 
 // recipe writes the recipe, and notes how the tree is before it runs.
@@ -274,10 +274,10 @@ func (s *scarce) wantOld(code int) {
 }
 
 // treeOf reads the modes and contents of a tree.
-func treeOf(t testing.TB, folder string) map[string]string {
+func treeOf(t testing.TB, directory string) map[string]string {
 	t.Helper()
 	found := map[string]string{}
-	check(t, filepath.WalkDir(folder, func(path string, entry os.DirEntry, err error) error {
+	check(t, filepath.WalkDir(directory, func(path string, entry os.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}

@@ -62,7 +62,7 @@ func TestWhatIsComputedFromASecretShowsNowhere(t *testing.T) {
 	said("plan", append([]string{"plan", "--output", "json"}, with...)...)
 	said("plan for people", append([]string{"plan"}, with...)...)
 	said("run", append([]string{"--output", "plain", "run", "-v"}, with...)...)
-	if !strings.Contains(told["run"], "V0=") || !strings.Contains(told["run"], "put back") {
+	if !strings.Contains(told["run"], "V0=") || !strings.Contains(told["run"], "rolled back") {
 		t.Fatalf("the run printed nothing:\n%.3000s", told["run"])
 	}
 	said("events", append([]string{"--output", "json", "run"}, with...)...)

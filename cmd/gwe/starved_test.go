@@ -15,8 +15,8 @@ func TestStarved(t *testing.T) {
 	if _, err := exec.LookPath("prlimit"); err != nil {
 		t.Fatal("prlimit is missing; on Debian: apt-get install util-linux")
 	}
-	folder := t.TempDir()
-	gwe, recipe, begun := filepath.Join(folder, "gwe"), filepath.Join(folder, "starved.yaml"), filepath.Join(folder, "begun")
+	directory := t.TempDir()
+	gwe, recipe, begun := filepath.Join(directory, "gwe"), filepath.Join(directory, "starved.yaml"), filepath.Join(directory, "begun")
 	if said, err := exec.Command("go", "build", "-trimpath", "-o", gwe, ".").CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, said)
 	}
@@ -29,7 +29,7 @@ steps:
 `), 0o644))
 	wants := func(code int, arguments ...string) {
 		t.Helper()
-		command := exec.Command(gwe, append([]string{"--state-dir", folder + "/state"}, arguments...)...)
+		command := exec.Command(gwe, append([]string{"--state-dir", directory + "/state"}, arguments...)...)
 		said, _ := command.CombinedOutput()
 		got := command.ProcessState.ExitCode()
 		if status := command.ProcessState.Sys().(syscall.WaitStatus); status.Signaled() {
@@ -41,10 +41,10 @@ steps:
 	}
 	wants(134, "run", recipe)
 	if _, err := os.Lstat(begun); err != nil {
-		t.Errorf("it was put back, or never came so far: %v", err)
+		t.Errorf("it was rolled back, or never came so far: %v", err)
 	}
 	wants(0, "recover")
 	if _, err := os.Lstat(begun); err == nil {
-		t.Error("it was not put back")
+		t.Error("it was not rolled back")
 	}
 }

@@ -35,7 +35,7 @@ func TestASwappingUser(t *testing.T) {
 		attacks, seed = number, uint64(time.Now().UnixNano())
 	}
 	for name, place := range map[string]func(*swapScene){
-		"ext4":      func(s *swapScene) { s.disk = durabletest.NewDisk(s, 64).Folder },
+		"ext4":      func(s *swapScene) { s.disk = durabletest.NewDisk(s, 64).Directory },
 		"tmpfs":     func(s *swapScene) { s.disk = s.root + "/tmpfs"; s.mount(s.disk, "size=64m", 0) },
 		"overlayfs": (*swapScene).overlay,
 	} {

@@ -292,5 +292,5 @@ func TestCommittedOnTopInOneState(t *testing.T) {
 	d.gwe("forget", newest(d.state)).said(t, 0)
 	d.gwe("rollback", one).said(t, 6, "was committed on top of run "+one, "install a version on top")
 	d.gwe("run", d.changing("again", d.root+"/link", d.target+"/sub/file")).said(t, 0)
-	d.gwe("rollback", one).said(t, 6, "was given up then")
+	d.gwe("rollback", one).said(t, 6, "was released then")
 }

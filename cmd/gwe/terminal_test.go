@@ -139,7 +139,7 @@ steps:
   - name: Ask until it answers
     timeout: 5m
     retry: { attempts: 5, delay: 100ms }
-    run: { argv: [sh, -c, "test -e asked && exec sleep 1.4; touch asked; exit 1"], dir: FOLDER }
+    run: { argv: [sh, -c, "test -e asked && exec sleep 1.4; touch asked; exit 1"], dir: DIRECTORY }
     effects: none
   - name: Each of them
     for-each: [one, two]
@@ -253,7 +253,7 @@ steps:
                 effects: none
 `)
 	told := d.gwe("run", recipe)
-	told.said(t, 3, "failed; everything was put back")
+	told.said(t, 3, "failed; everything was rolled back")
 	last, all := "", ""
 	for line := range strings.Lines(told.stdout) {
 		if len(line) < 9 || line[2] != ':' || line[5] != ':' {

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// The drop-ins for self-updates run the gwe of before where the new one does not start, or breaks, and only
+// The drop-ins for self-updates run the previous gwe where the new one does not start, or breaks, and only
 // there.
 func TestTheGweOfBeforeTakesOverAtBoot(t *testing.T) {
 	for _, unit := range []string{"recover", "resume"} {
@@ -26,22 +26,22 @@ func TestTheGweOfBeforeTakesOverAtBoot(t *testing.T) {
 			{127, 0, 0, "before", 0}, {1, 0, 4, "before", 4},
 			{0, 2, -1, "new", 2}, {1, 0, -1, "new", 0},
 		} {
-			folder := t.TempDir()
+			directory := t.TempDir()
 			fake := func(name, text string) {
-				if err := os.WriteFile(filepath.Join(folder, name), []byte("#!/bin/sh\n"+text), 0o755); err != nil {
+				if err := os.WriteFile(filepath.Join(directory, name), []byte("#!/bin/sh\n"+text), 0o755); err != nil {
 					t.Fatal(err)
 				}
 			}
-			fake("gwe", "test $1 = version && exit "+strconv.Itoa(want.version)+"\necho new $* >>"+folder+"/ran\nexit "+strconv.Itoa(want.recover))
+			fake("gwe", "test $1 = version && exit "+strconv.Itoa(want.version)+"\necho new $* >>"+directory+"/ran\nexit "+strconv.Itoa(want.recover))
 			if want.before >= 0 {
-				fake("gwe.before", "echo before $* >>"+folder+"/ran\nexit "+strconv.Itoa(want.before))
+				fake("gwe.before", "echo before $* >>"+directory+"/ran\nexit "+strconv.Itoa(want.before))
 			}
-			err := exec.Command("/bin/sh", "-c", strings.ReplaceAll(script, "/usr/bin", folder)).Run()
+			err := exec.Command("/bin/sh", "-c", strings.ReplaceAll(script, "/usr/bin", directory)).Run()
 			code, exit := 0, (*exec.ExitError)(nil)
 			if errors.As(err, &exit) {
 				code = exit.ExitCode()
 			}
-			text, _ := os.ReadFile(folder + "/ran")
+			text, _ := os.ReadFile(directory + "/ran")
 			arguments := map[string]string{"recover": " recover --early", "resume": " recover"}[unit]
 			wanted := strings.ReplaceAll(want.ran, " ", arguments+"\n") + arguments + "\n"
 			if code != want.code || string(text) != wanted {

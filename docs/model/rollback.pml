@@ -6,7 +6,7 @@
  * that all steps share, which tells undos that come in the wrong order. What a step changed and nobody made durable is
  * anything after a crash: as before, half, or as it was.
  *
- * Some steps work on services, too. A crash of the whole machine ends the services; they start when the first recovery behind it has
+ * Some steps work on services, too. A crash of the whole machine ends the services; they start when the first recovery after it has
  * ended, so that one puts files back alone and puts off what needs services.
  *
  * With PROGRAMS, some steps make a program take up the release that the link names. The undo of such a step has a second part, which tells
@@ -163,7 +163,7 @@ inline look(i) {
 	}
 }
 
-/* Everything that a process does between two points where it may die is one turn of this: die here, or go on. */
+/* Everything that a process does between two points where it may die is one turn of this: die here, or continue. */
 #define MAY_DIE if :: crashes < CRASHES -> crash(); goto dead :: skip fi
 
 inline perform(i) {
@@ -220,7 +220,7 @@ inline putBack(i) { /* the first part of a frame's undo, or all of it where ther
 #endif
 #ifdef WRONG_WAITS_FOR_SERVICES
 	if
-	:: serves[i] -> up /* which start behind it: for ever */
+	:: serves[i] -> up /* which start after it: for ever */
 	:: else
 	fi;
 #endif
@@ -335,7 +335,7 @@ active proctype Machine() {
 		if
 		:: skip
 		:: append(UNWIND); goto back /* the step failed, or somebody pressed Ctrl-C */
-		:: PROGRAMS > 0 && i == ALONE -> /* it failed, and may: it is undone alone, and the run goes on */
+		:: PROGRAMS > 0 && i == ALONE -> /* it failed, and may: it is undone alone, and the run continues */
 			look(i);
 			putBack(i);
 			tell(tells[i]);
@@ -399,7 +399,7 @@ back:
 #ifdef WRONG_LAST_ONLY_IF_ALL_IS_UNDONE
 	:: up && !broken -> last()
 #else
-	:: up -> last() /* else the programs start behind this recovery */
+	:: up -> last() /* else the programs start after this recovery */
 #endif
 #endif
 	:: else
@@ -421,7 +421,7 @@ back:
 	goto closing;
 
 services: /* the recovery at boot has ended, and a rest waits: they start, and with them the recovery that does it */
-	skip; /* spin jumps into a loop that stands right behind a label, past its first value */
+	skip; /* spin jumps into a loop that stands right after a label, past its first value */
 	d_step { for (j : 0 .. STEPS - 1) { assert(broken || file[j] == OLD && onDisk[j] == OLD) } } /* none starts on anything but what was before */
 #ifdef REACH_LAST_PUT_OFF
 	for (i : 0 .. STEPS - 1) {

@@ -277,8 +277,8 @@ func (c content) busy(file *os.File, ours, theirs string) *durable.BusyError {
 	if theirs != ours {
 		busy.Held = theirs
 	}
-	if c.PID == busy.PID && busy.RunFolder == "" && c.Run != "" {
-		busy.RunFolder = filepath.Join(c.State, "runs", c.Run)
+	if c.PID == busy.PID && busy.RunDirectory == "" && c.Run != "" {
+		busy.RunDirectory = filepath.Join(c.State, "runs", c.Run)
 	}
 	return busy
 }

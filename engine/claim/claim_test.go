@@ -42,18 +42,18 @@ func hold(path string) {
 	os.Exit(0)
 }
 
-func placeIn(folder string) Place {
-	return Place{Live: filepath.Join(folder, "gwe", "locks"), Kept: filepath.Join(folder, "gwe", "targets"), Spare: filepath.Join(folder, "spare")}
+func placeIn(directory string) Place {
+	return Place{Live: filepath.Join(directory, "gwe", "locks"), Kept: filepath.Join(directory, "gwe", "targets"), Spare: filepath.Join(directory, "spare")}
 }
 
 // private is a directory below one that only this user can write. t.TempDir lies in /tmp, which is safe too.
 func private(t *testing.T) string {
 	t.Helper()
-	folder := t.TempDir()
-	if err := os.Chmod(folder, 0o755); err != nil {
+	directory := t.TempDir()
+	if err := os.Chmod(directory, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	return folder
+	return directory
 }
 
 // holder starts another process that claims the path.
@@ -96,16 +96,16 @@ func claims(t *testing.T, place Place) []string {
 }
 
 func TestClaimsExcludeEachOther(t *testing.T) {
-	folder := private(t)
-	place, target := placeIn(folder), filepath.Join(folder, "T")
+	directory := private(t)
+	place, target := placeIn(directory), filepath.Join(directory, "T")
 	if err := os.MkdirAll(target+"/sub", 0o755); err != nil {
 		t.Fatal(err)
 	}
-	other := holder(t, folder, target)
-	for _, path := range []string{target, target + "/sub", target + "/sub/new", folder, "/"} {
+	other := holder(t, directory, target)
+	for _, path := range []string{target, target + "/sub", target + "/sub/new", directory, "/"} {
 		_, err := place.Take(Holder{}, Resolve(path))
 		var busy *durable.BusyError
-		if !errors.As(err, &busy) || busy.PID != other.Process.Pid || busy.Run != "20260301-1" || busy.RunFolder != "/state/runs/20260301-1" {
+		if !errors.As(err, &busy) || busy.PID != other.Process.Pid || busy.Run != "20260301-1" || busy.RunDirectory != "/state/runs/20260301-1" {
 			t.Fatalf("%s: %v, %+v", path, err, busy)
 		}
 		want := fmt.Sprintf("%s is locked by process %d, run 20260301-1", path, other.Process.Pid)
@@ -119,7 +119,7 @@ func TestClaimsExcludeEachOther(t *testing.T) {
 			t.Errorf("a look tells %v", looked)
 		}
 	}
-	beside, err := place.Take(Holder{}, Resolve(folder+"/beside"))
+	beside, err := place.Take(Holder{}, Resolve(directory+"/beside"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -133,7 +133,7 @@ func TestClaimsExcludeEachOther(t *testing.T) {
 	}
 	// A step of the holder's run starts gwe: below is free, the same directory and those above are not.
 	inside := Holder{Inside: "20260301-1"}
-	for path, want := range map[string]string{target: "lock-busy", folder: "lock-busy", target + "/sub": "", target + "/sub/new": ""} {
+	for path, want := range map[string]string{target: "lock-busy", directory: "lock-busy", target + "/sub": "", target + "/sub/new": ""} {
 		held, err := place.Take(inside, Resolve(path))
 		if code(err) != want {
 			t.Errorf("%s from inside: %v", path, err)
@@ -142,7 +142,7 @@ func TestClaimsExcludeEachOther(t *testing.T) {
 	}
 	_ = other.Process.Kill()
 	_ = other.Wait()
-	held, err := place.Take(Holder{}, Resolve(folder))
+	held, err := place.Take(Holder{}, Resolve(directory))
 	if err != nil {
 		t.Fatalf("the death of the holder did not free it: %v", err)
 	}
@@ -163,9 +163,9 @@ func TestClaimsExcludeEachOther(t *testing.T) {
 
 // TestManyClaimAtOnce: of many processes that want one directory or one below at a time, one has it.
 func TestManyClaimAtOnce(t *testing.T) {
-	folder := private(t)
-	place := placeIn(folder)
-	if err := os.MkdirAll(folder+"/T/sub", 0o755); err != nil {
+	directory := private(t)
+	place := placeIn(directory)
+	if err := os.MkdirAll(directory+"/T/sub", 0o755); err != nil {
 		t.Fatal(err)
 	}
 	inside, most := make(chan int, 100), make(chan int, 100)
@@ -173,7 +173,7 @@ func TestManyClaimAtOnce(t *testing.T) {
 		go func() {
 			won := 0
 			for range 20 {
-				held, err := place.Take(Holder{}, Resolve([]string{folder + "/T", folder + "/T/sub"}[n%2]))
+				held, err := place.Take(Holder{}, Resolve([]string{directory + "/T", directory + "/T/sub"}[n%2]))
 				if err == nil {
 					inside <- 1
 					won = max(won, len(inside))
@@ -195,9 +195,9 @@ func TestManyClaimAtOnce(t *testing.T) {
 
 // A child between fork and exec still has the claims of a parent that was killed.
 func TestClaimOutlivesItsHolderForAMoment(t *testing.T) {
-	folder := private(t)
-	place := placeIn(folder)
-	held, err := place.Take(Holder{}, Resolve(folder+"/T"))
+	directory := private(t)
+	place := placeIn(directory)
+	held, err := place.Take(Holder{}, Resolve(directory+"/T"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -216,7 +216,7 @@ func TestClaimOutlivesItsHolderForAMoment(t *testing.T) {
 		t.Fatal(err)
 	}
 	begun := time.Now()
-	held, err = place.Take(Holder{}, Resolve(folder+"/T/sub"))
+	held, err = place.Take(Holder{}, Resolve(directory+"/T/sub"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -228,9 +228,9 @@ func TestClaimOutlivesItsHolderForAMoment(t *testing.T) {
 
 // TestClaimIsInherited: a gwe that takes a run over shares the claim, and it is free when both have ended.
 func TestClaimIsInherited(t *testing.T) {
-	folder := private(t)
-	place := placeIn(folder)
-	held, err := place.Take(Holder{State: "/state"}, Resolve(folder+"/T"))
+	directory := private(t)
+	place := placeIn(directory)
+	held, err := place.Take(Holder{State: "/state"}, Resolve(directory+"/T"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -244,21 +244,21 @@ func TestClaimIsInherited(t *testing.T) {
 		t.Fatalf("%+v, %v", shared, err)
 	}
 	shared.Release()
-	if _, err := place.Take(Holder{}, Resolve(folder+"/T")); code(err) != "lock-busy" || !strings.Contains(err.Error(), "run 20260301-2") {
+	if _, err := place.Take(Holder{}, Resolve(directory+"/T")); code(err) != "lock-busy" || !strings.Contains(err.Error(), "run 20260301-2") {
 		t.Errorf("the first still has it: %v", err)
 	}
 	held.Release()
-	again, err := place.Take(Holder{}, Resolve(folder+"/T"))
+	again, err := place.Take(Holder{}, Resolve(directory+"/T"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer again.Release()
-	directory, err := os.Open(folder)
+	opened, err := os.Open(directory)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer directory.Close()
-	if none, err := place.Inherit(directory, folder, Holder{}); none != nil || err != nil {
+	defer opened.Close()
+	if none, err := place.Inherit(opened, directory, Holder{}); none != nil || err != nil {
 		t.Errorf("a directory that an older gwe locks: %v, %v", none, err)
 	}
 }
@@ -266,15 +266,15 @@ func TestClaimIsInherited(t *testing.T) {
 // TestStrangersHoldNoClaim: another user can neither open what gwe locks, nor put something in its place.
 func TestStrangersHoldNoClaim(t *testing.T) {
 	need.Root(t, "it works as another user")
-	folder := private(t)
-	place := placeIn(folder)
-	held, err := place.Take(Holder{}, Resolve(folder+"/T"))
+	directory := private(t)
+	place := placeIn(directory)
+	held, err := place.Take(Holder{}, Resolve(directory+"/T"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer held.Release()
 	for _, script := range []string{`exec 9<"$0/gwe/locks/lock"`, `exec 9<"$1"`, `ls "$0/gwe/locks" >/dev/null`, `>"$0/gwe/locks/X.claim"`, `mv "$0/gwe/locks" "$0/gwe/old"`, `rm -f "$1"`, `mkdir "$0/gwe/targets"`} {
-		stranger := exec.Command("/bin/sh", "-c", script+` 2>/dev/null && echo done`, folder, held.path)
+		stranger := exec.Command("/bin/sh", "-c", script+` 2>/dev/null && echo done`, directory, held.path)
 		stranger.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 		if said, _ := stranger.Output(); strings.Contains(string(said), "done") && !strings.HasPrefix(script, "rm -f") {
 			t.Errorf("a stranger can: %s", script)

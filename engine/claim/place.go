@@ -49,17 +49,17 @@ func usualOfUser(user int, environment func(string) string) Place {
 	if home := environment("HOME"); filepath.IsAbs(home) {
 		own = append(own, filepath.Join(home, ".local", "state", "gwe"))
 	}
-	for _, folder := range own {
-		if writable(folder) && safe(folder) == nil {
-			return Place{Live: filepath.Join(folder, "locks"), Kept: filepath.Join(folder, "targets")}
+	for _, directory := range own {
+		if writable(directory) && safe(directory) == nil {
+			return Place{Live: filepath.Join(directory, "locks"), Kept: filepath.Join(directory, "targets")}
 		}
 	}
-	folder := "/var/tmp"
-	if !writable(folder) {
-		folder = os.TempDir()
+	directory := "/var/tmp"
+	if !writable(directory) {
+		directory = os.TempDir()
 	}
-	folder = filepath.Join(folder, "gwe-"+strconv.Itoa(user))
-	return Place{Live: filepath.Join(folder, "locks"), Kept: filepath.Join(folder, "targets")}
+	directory = filepath.Join(directory, "gwe-"+strconv.Itoa(user))
+	return Place{Live: filepath.Join(directory, "locks"), Kept: filepath.Join(directory, "targets")}
 }
 
 // confined reports whether root is root in a user namespace only: whoever made that may be an ordinary user.

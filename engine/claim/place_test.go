@@ -17,49 +17,49 @@ func TestUnsafePlaces(t *testing.T) {
 	need.Root(t, "it gives directories away")
 	for _, test := range []struct {
 		name  string
-		build func(folder string) error
+		build func(directory string) error
 		want  string
 		hint  string
 	}{
 		{"made anew", func(string) error { return nil }, "", ""},
-		{"there already", func(folder string) error { return os.MkdirAll(folder+"/gwe/locks", 0o700) }, "", ""},
-		{"readable by all", func(folder string) error { return os.MkdirAll(folder+"/gwe/locks", 0o755) }, "", ""},
-		{"in a sticky directory", func(folder string) error { return os.Chmod(folder, 0o777|os.ModeSticky) }, "", ""},
-		{"by a link of root's", func(folder string) error {
-			return errors.Join(os.Mkdir(folder+"/real", 0o755), os.Symlink("real", folder+"/gwe"))
+		{"there already", func(directory string) error { return os.MkdirAll(directory+"/gwe/locks", 0o700) }, "", ""},
+		{"readable by all", func(directory string) error { return os.MkdirAll(directory+"/gwe/locks", 0o755) }, "", ""},
+		{"in a sticky directory", func(directory string) error { return os.Chmod(directory, 0o777|os.ModeSticky) }, "", ""},
+		{"by a link of root's", func(directory string) error {
+			return errors.Join(os.Mkdir(directory+"/real", 0o755), os.Symlink("real", directory+"/gwe"))
 		}, "", ""},
-		{"of another user", func(folder string) error {
-			return errors.Join(os.MkdirAll(folder+"/gwe/locks", 0o700), os.Chown(folder+"/gwe/locks", 65534, 65534))
+		{"of another user", func(directory string) error {
+			return errors.Join(os.MkdirAll(directory+"/gwe/locks", 0o700), os.Chown(directory+"/gwe/locks", 65534, 65534))
 		}, "lock-directory-unsafe", "chown root: "},
-		{"below one of another user", func(folder string) error {
-			return errors.Join(os.MkdirAll(folder+"/gwe/locks", 0o700), os.Chown(folder+"/gwe", 65534, 65534))
+		{"below one of another user", func(directory string) error {
+			return errors.Join(os.MkdirAll(directory+"/gwe/locks", 0o700), os.Chown(directory+"/gwe", 65534, 65534))
 		}, "lock-directory-unsafe", "/gwe"},
-		{"writable by all", func(folder string) error {
-			return errors.Join(os.MkdirAll(folder+"/gwe/locks", 0o700), os.Chmod(folder+"/gwe/locks", 0o777))
+		{"writable by all", func(directory string) error {
+			return errors.Join(os.MkdirAll(directory+"/gwe/locks", 0o700), os.Chmod(directory+"/gwe/locks", 0o777))
 		}, "lock-directory-unsafe", "chmod go-w"},
-		{"sticky itself", func(folder string) error {
-			return errors.Join(os.MkdirAll(folder+"/gwe/locks", 0o700), os.Chmod(folder+"/gwe/locks", 0o777|os.ModeSticky))
+		{"sticky itself", func(directory string) error {
+			return errors.Join(os.MkdirAll(directory+"/gwe/locks", 0o700), os.Chmod(directory+"/gwe/locks", 0o777|os.ModeSticky))
 		}, "lock-directory-unsafe", "chmod go-w"},
-		{"writable by a group", func(folder string) error {
-			return errors.Join(os.MkdirAll(folder+"/gwe/locks", 0o700), os.Chown(folder+"/gwe", 0, 65534), os.Chmod(folder+"/gwe", 0o775))
+		{"writable by a group", func(directory string) error {
+			return errors.Join(os.MkdirAll(directory+"/gwe/locks", 0o700), os.Chown(directory+"/gwe", 0, 65534), os.Chmod(directory+"/gwe", 0o775))
 		}, "lock-directory-unsafe", "chmod go-w"},
-		{"by a link of another user", func(folder string) error {
-			return errors.Join(os.Chmod(folder, 0o777|os.ModeSticky), os.Mkdir(folder+"/real", 0o755), os.Symlink("real", folder+"/gwe"),
-				os.Lchown(folder+"/gwe", 65534, 65534))
+		{"by a link of another user", func(directory string) error {
+			return errors.Join(os.Chmod(directory, 0o777|os.ModeSticky), os.Mkdir(directory+"/real", 0o755), os.Symlink("real", directory+"/gwe"),
+				os.Lchown(directory+"/gwe", 65534, 65534))
 		}, "lock-directory-unsafe", "chown"},
-		{"by a link into what another user can write", func(folder string) error {
-			return errors.Join(os.MkdirAll(folder+"/theirs/real", 0o755), os.Chown(folder+"/theirs", 65534, 65534), os.Symlink("theirs/real", folder+"/gwe"))
+		{"by a link into what another user can write", func(directory string) error {
+			return errors.Join(os.MkdirAll(directory+"/theirs/real", 0o755), os.Chown(directory+"/theirs", 65534, 65534), os.Symlink("theirs/real", directory+"/gwe"))
 		}, "lock-directory-unsafe", "chown"},
-		{"a file", func(folder string) error { return os.WriteFile(folder+"/gwe", nil, 0o644) }, "lock-directory-unusable", Variable},
+		{"a file", func(directory string) error { return os.WriteFile(directory+"/gwe", nil, 0o644) }, "lock-directory-unusable", Variable},
 	} {
-		folder := private(t)
-		if err := test.build(folder); err != nil {
+		directory := private(t)
+		if err := test.build(directory); err != nil {
 			t.Fatal(err)
 		}
-		if err := placeIn(folder).Check(); code(err) != test.want {
+		if err := placeIn(directory).Check(); code(err) != test.want {
 			t.Errorf("%s, for a plan: %v", test.name, err)
 		}
-		held, err := placeIn(folder).Take(Holder{}, Resolve(folder))
+		held, err := placeIn(directory).Take(Holder{}, Resolve(directory))
 		if code(err) != test.want {
 			t.Errorf("%s: %v", test.name, err)
 		}
@@ -67,7 +67,7 @@ func TestUnsafePlaces(t *testing.T) {
 			t.Errorf("%s: it is %s, and the hint is %q", test.name, fault.ClassOf(err), fault.As(err).Hint)
 		}
 		held.Release()
-		if place := placeIn(folder); test.want != "" && place.Look(Holder{}, Resolve(folder)) != nil {
+		if place := placeIn(directory); test.want != "" && place.Look(Holder{}, Resolve(directory)) != nil {
 			t.Errorf("%s: a look tells of somebody", test.name)
 		}
 	}

@@ -82,7 +82,7 @@ func (p Place) Begin(state, run string) error {
 			return nil
 		}
 		if err == nil {
-			err = errors.Join(file.Close(), durable.SyncFolder(directory))
+			err = errors.Join(file.Close(), durable.SyncDirectory(directory))
 		}
 		return err
 	})

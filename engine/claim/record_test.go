@@ -13,12 +13,12 @@ import (
 	"github.com/gwe-project/gwe/engine/need"
 )
 
-func state(t *testing.T, folder string) string {
+func state(t *testing.T, directory string) string {
 	t.Helper()
-	if err := os.MkdirAll(filepath.Join(folder, "runs"), 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Join(directory, "runs"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	return folder
+	return directory
 }
 
 func only(t *testing.T, place Place) Known {
@@ -31,19 +31,19 @@ func only(t *testing.T, place Place) Known {
 }
 
 func TestRecordsOfStates(t *testing.T) {
-	folder := private(t)
-	place, here := placeIn(folder), state(t, filepath.Join(folder, "state"))
-	if err := os.Symlink("state", folder+"/link"); err != nil {
+	directory := private(t)
+	place, here := placeIn(directory), state(t, filepath.Join(directory, "state"))
+	if err := os.Symlink("state", directory+"/link"); err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(place.Record(here, []string{"/a"}), place.Record(folder+"/link", []string{"/b", "/a"}), place.Begin(here, "20260301-1"), place.Begin(here, "20260301-1")); err != nil {
+	if err := errors.Join(place.Record(here, []string{"/a"}), place.Record(directory+"/link", []string{"/b", "/a"}), place.Begin(here, "20260301-1"), place.Begin(here, "20260301-1")); err != nil {
 		t.Fatal(err)
 	}
 	if got := only(t, place); got.State != here || !slices.Equal(got.Targets, []string{"/a", "/b"}) || !slices.Equal(got.Unfinished, []string{"20260301-1"}) || got.Look() != There {
 		t.Errorf("%+v, %v", got, got.Look())
 	}
 	place.Tidy(place.States())
-	place.End(folder+"/link", "20260301-1")
+	place.End(directory+"/link", "20260301-1")
 	if got := only(t, place); len(got.Unfinished) != 0 {
 		t.Errorf("%+v", got)
 	}
@@ -62,8 +62,8 @@ func TestRecordsOfStates(t *testing.T) {
 
 // TestRecordsOfLostStates: while what a lost state directory owed an undo on is there, its record stays.
 func TestRecordsOfLostStates(t *testing.T) {
-	folder := private(t)
-	place, here, target := placeIn(folder), state(t, filepath.Join(folder, "state")), filepath.Join(folder, "T")
+	directory := private(t)
+	place, here, target := placeIn(directory), state(t, filepath.Join(directory, "state")), filepath.Join(directory, "T")
 	if err := errors.Join(os.Mkdir(target, 0o755), place.Record(here, []string{target}), place.Begin(here, "20260301-1"), os.RemoveAll(here)); err != nil {
 		t.Fatal(err)
 	}
@@ -81,8 +81,8 @@ func TestRecordsOfLostStates(t *testing.T) {
 // TestRecordsOfStatesThatAreAway: not mounted is not gone.
 func TestRecordsOfStatesThatAreAway(t *testing.T) {
 	need.Root(t, "it mounts")
-	folder := private(t)
-	place, stick := placeIn(folder), filepath.Join(folder, "stick")
+	directory := private(t)
+	place, stick := placeIn(directory), filepath.Join(directory, "stick")
 	mounted(t, "tmpfs", stick, "tmpfs", 0)
 	here := state(t, filepath.Join(stick, "gwe"))
 	if err := errors.Join(place.Record(here, []string{"/a"}), unix.Unmount(stick, 0)); err != nil {
@@ -107,8 +107,8 @@ func TestRecordsOfStatesThatAreAway(t *testing.T) {
 // TestRecordsOfAForeignState: what another user makes in the place of a state directory tells nothing.
 func TestRecordsOfAForeignState(t *testing.T) {
 	need.Root(t, "it gives a directory away")
-	folder := private(t)
-	place, here := placeIn(folder), state(t, filepath.Join(folder, "state"))
+	directory := private(t)
+	place, here := placeIn(directory), state(t, filepath.Join(directory, "state"))
 	if err := errors.Join(place.Record(here, []string{"/a"}), os.Chown(here, 65534, 65534)); err != nil {
 		t.Fatal(err)
 	}
@@ -120,9 +120,9 @@ func TestRecordsOfAForeignState(t *testing.T) {
 // TestRecordsWithoutTheUsualPlace: on a read-only /var they last until the reboot.
 func TestRecordsWithoutTheUsualPlace(t *testing.T) {
 	need.Root(t, "it mounts")
-	folder := private(t)
-	place, here := placeIn(folder), state(t, filepath.Join(folder, "state"))
-	mounted(t, "tmpfs", folder+"/gwe", "tmpfs", unix.MS_RDONLY)
+	directory := private(t)
+	place, here := placeIn(directory), state(t, filepath.Join(directory, "state"))
+	mounted(t, "tmpfs", directory+"/gwe", "tmpfs", unix.MS_RDONLY)
 	if err := errors.Join(place.Record(here, []string{"/a"}), place.Begin(here, "20260301-1")); err != nil {
 		t.Fatal(err)
 	}
@@ -132,7 +132,7 @@ func TestRecordsWithoutTheUsualPlace(t *testing.T) {
 	if _, err := place.Take(Holder{}, Resolve("/a")); code(err) != "lock-directory-unusable" {
 		t.Errorf("a claim: %v", err)
 	}
-	if err := unix.Mount("", folder+"/gwe", "", unix.MS_REMOUNT, ""); err != nil {
+	if err := unix.Mount("", directory+"/gwe", "", unix.MS_REMOUNT, ""); err != nil {
 		t.Fatal(err)
 	}
 	if err := place.Record(here, []string{"/b"}); err != nil {
@@ -146,8 +146,8 @@ func TestRecordsWithoutTheUsualPlace(t *testing.T) {
 // TestOrphanedNotes: the note of a run without a record of its state directory goes. One with a record stays,
 // readable or not.
 func TestOrphanedNotes(t *testing.T) {
-	folder := private(t)
-	place, here := placeIn(folder), state(t, filepath.Join(folder, "state"))
+	directory := private(t)
+	place, here := placeIn(directory), state(t, filepath.Join(directory, "state"))
 	if err := errors.Join(place.Record(here, []string{"/a"}), place.Begin(here, "20260301-1")); err != nil {
 		t.Fatal(err)
 	}
@@ -170,8 +170,8 @@ func TestOrphanedNotes(t *testing.T) {
 
 // TestRecordsOfEmptiedStates: a state directory of which all was removed but its name owes nothing.
 func TestRecordsOfEmptiedStates(t *testing.T) {
-	folder := private(t)
-	place, here := placeIn(folder), state(t, filepath.Join(folder, "state"))
+	directory := private(t)
+	place, here := placeIn(directory), state(t, filepath.Join(directory, "state"))
 	if err := errors.Join(place.Record(here, []string{"/a"}), os.RemoveAll(filepath.Join(here, "runs"))); err != nil {
 		t.Fatal(err)
 	}

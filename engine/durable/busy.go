@@ -25,8 +25,8 @@ type BusyError struct {
 	PID int
 	// Run is the id of the holder's run, "" where it cannot be known.
 	Run string
-	// RunFolder is the directory of that run, "" where it cannot be known.
-	RunFolder string
+	// RunDirectory is the directory of that run, "" where it cannot be known.
+	RunDirectory string
 	// Info is the content of a lock file; "" for a directory.
 	Info string
 }
@@ -60,12 +60,12 @@ func (b *BusyError) hint() string {
 		return "wait until it has ended"
 	}
 	if state, err := stateOf(b.PID); err == nil && (state == 'T' || state == 't') {
-		return fmt.Sprintf("it was stopped (SIGSTOP): `kill -CONT %d` lets it go on; `ps -fp %[1]d` shows what it is", b.PID)
+		return fmt.Sprintf("it was stopped (SIGSTOP): `kill -CONT %d` lets it continue; `ps -fp %[1]d` shows what it is", b.PID)
 	}
-	if b.RunFolder == "" {
+	if b.RunDirectory == "" {
 		return fmt.Sprintf("wait until it has ended; `ps -fp %d` shows what it is", b.PID)
 	}
-	state := filepath.Dir(filepath.Dir(b.RunFolder))
+	state := filepath.Dir(filepath.Dir(b.RunDirectory))
 	return fmt.Sprintf("wait until it has ended: `gwe status --state-dir %s` says what it does, `gwe log --follow --state-dir %[1]s` shows it; "+
 		"or roll it back: `gwe cancel --state-dir %[1]s`", state)
 }
@@ -97,7 +97,7 @@ func busy(path string, file *os.File) *BusyError {
 func BusyOn(path string, file *os.File, pid int, run string) *BusyError {
 	found := &BusyError{Path: path, PID: pid, Run: run}
 	if holder := holderOf(file); holder != 0 && holder != pid && (pid == 0 || isDead(pid)) {
-		// Else the lock was inherited by the process that the content names: the kernel goes on to name the
+		// Else the lock was inherited by the process that the content names: the kernel continues to name the
 		// one that took it.
 		found.PID = holder
 	}
@@ -107,10 +107,10 @@ func BusyOn(path string, file *os.File, pid int, run string) *BusyError {
 
 func (b *BusyError) addRun() {
 	if b.PID != 0 {
-		b.RunFolder = runOf(b.PID)
+		b.RunDirectory = runOf(b.PID)
 	}
-	if b.Run == "" && b.RunFolder != "" {
-		b.Run = filepath.Base(b.RunFolder)
+	if b.Run == "" && b.RunDirectory != "" {
+		b.Run = filepath.Base(b.RunDirectory)
 	}
 }
 
@@ -156,11 +156,11 @@ func holderOf(file *os.File) int {
 
 // hasOpen reports whether a process has the file open, as far as this one may see that.
 func hasOpen(pid int, file unix.Stat_t) bool {
-	folder := fmt.Sprintf("/proc/%d/fd", pid)
-	entries, _ := os.ReadDir(folder)
+	directory := fmt.Sprintf("/proc/%d/fd", pid)
+	entries, _ := os.ReadDir(directory)
 	for _, entry := range entries {
 		var open unix.Stat_t
-		if unix.Stat(filepath.Join(folder, entry.Name()), &open) == nil && open.Dev == file.Dev && open.Ino == file.Ino {
+		if unix.Stat(filepath.Join(directory, entry.Name()), &open) == nil && open.Dev == file.Dev && open.Ino == file.Ino {
 			return true
 		}
 	}
@@ -195,13 +195,13 @@ func stateOf(pid int) (byte, error) {
 
 // runOf finds the directory of the run of a gwe process: it has its journal open, .../runs/<id>/journal.
 func runOf(pid int) string {
-	folder := fmt.Sprintf("/proc/%d/fd", pid)
-	entries, err := os.ReadDir(folder)
+	directory := fmt.Sprintf("/proc/%d/fd", pid)
+	entries, err := os.ReadDir(directory)
 	if err != nil {
 		return ""
 	}
 	for _, entry := range entries {
-		target, err := os.Readlink(filepath.Join(folder, entry.Name()))
+		target, err := os.Readlink(filepath.Join(directory, entry.Name()))
 		target = strings.TrimSuffix(target, " (deleted)") // as the kernel calls what was deleted since
 		if err != nil || filepath.Base(target) != "journal" {
 			continue

@@ -20,7 +20,7 @@ const sealedSuffix = ".sealed"
 // them.
 const sumSuffix = ".sum"
 
-// WriteChecked is WriteNote with the note's digest behind it: an undo goes by the note, and the journal may
+// WriteChecked is WriteNote with the note's digest after it: an undo goes by the note, and the journal may
 // have no digest of it yet. The caller makes it durable, together with all else that has to be before it acts
 // on the note.
 func WriteChecked(path string, text []byte) error { return WriteNote(path+sealedSuffix, seal(text)) }

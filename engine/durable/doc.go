@@ -5,7 +5,7 @@
 //
 // What it promises:
 //
-//   - WriteFile and Rename have happened for good when they return: file and folder are synced. A power cut
+//   - WriteFile and Rename have happened for good when they return: file and directory are synced. A power cut
 //     before that leaves the old state, and at most a temporary file whose name starts with Prefix.
 //   - MoveNoReplaceAt, ClearAt and WriteNote sync nothing: they are for changes that are made durable
 //     together.

@@ -35,9 +35,9 @@ func write(t *testing.T, path, text string) string {
 	return path
 }
 
-func names(t *testing.T, folder string) string {
+func names(t *testing.T, directory string) string {
 	t.Helper()
-	entries, err := os.ReadDir(folder)
+	entries, err := os.ReadDir(directory)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,21 +50,21 @@ func names(t *testing.T, folder string) string {
 
 func mountSmall(t *testing.T, flags uintptr) string {
 	t.Helper()
-	folder := t.TempDir()
-	if err := unix.Mount("tmpfs", folder, "tmpfs", flags, "size=64k"); err != nil {
+	directory := t.TempDir()
+	if err := unix.Mount("tmpfs", directory, "tmpfs", flags, "size=64k"); err != nil {
 		t.Fatalf("these tests run as root: %v", err)
 	}
 	t.Cleanup(func() {
-		if err := unix.Unmount(folder, 0); err != nil {
+		if err := unix.Unmount(directory, 0); err != nil {
 			t.Error(err)
 		}
 	})
-	return folder
+	return directory
 }
 
 func TestWriteFile(t *testing.T) {
-	folder := t.TempDir()
-	path := write(t, filepath.Join(folder, "file"), "old")
+	directory := t.TempDir()
+	path := write(t, filepath.Join(directory, "file"), "old")
 	if err := WriteFile(path, []byte("new"), 0o666); err != nil {
 		t.Fatal(err)
 	}
@@ -73,14 +73,14 @@ func TestWriteFile(t *testing.T) {
 	if err != nil || statErr != nil || string(text) != "new" || status.Mode() != 0o666 {
 		t.Errorf("%q, %v, %v, %v", text, status.Mode(), err, statErr)
 	}
-	link := filepath.Join(folder, "link")
+	link := filepath.Join(directory, "link")
 	if err := errors.Join(os.Symlink("file", link), WriteFile(link, []byte("other"), 0o600)); err != nil {
 		t.Fatal(err)
 	}
 	if text, err := os.ReadFile(path); err != nil || string(text) != "new" {
 		t.Errorf("the link was followed: %q, %v", text, err)
 	}
-	if found := names(t, folder); found != "file link" {
+	if found := names(t, directory); found != "file link" {
 		t.Errorf("left behind: %s", found)
 	}
 }
@@ -90,8 +90,8 @@ func TestWriteFileThatFailsLeavesTheOldOne(t *testing.T) {
 	full := mountSmall(t, 0)
 	path := write(t, filepath.Join(full, "file"), "old")
 	readOnly := mountSmall(t, unix.MS_RDONLY)
-	folder := t.TempDir()
-	if err := os.Mkdir(filepath.Join(folder, "taken"), 0o755); err != nil {
+	directory := t.TempDir()
+	if err := os.Mkdir(filepath.Join(directory, "taken"), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	for _, test := range []struct {
@@ -100,8 +100,8 @@ func TestWriteFileThatFailsLeavesTheOldOne(t *testing.T) {
 	}{
 		{path, "disk-full", fault.Failed},
 		{filepath.Join(readOnly, "file"), "read-only-file-system", fault.Failed},
-		{filepath.Join(folder, "none", "file"), "not-found", fault.Failed},
-		{filepath.Join(folder, "taken"), "already-exists", fault.Failed},
+		{filepath.Join(directory, "none", "file"), "not-found", fault.Failed},
+		{filepath.Join(directory, "taken"), "already-exists", fault.Failed},
 	} {
 		err := WriteFile(test.path, make([]byte, 1<<20), 0o644)
 		if code(err) != test.code || fault.ClassOf(err) != test.class {
@@ -111,35 +111,35 @@ func TestWriteFileThatFailsLeavesTheOldOne(t *testing.T) {
 	if text, err := os.ReadFile(path); err != nil || string(text) != "old" || names(t, full) != "file" {
 		t.Errorf("%q, %v, %s", text, err, names(t, full))
 	}
-	if found := names(t, folder); found != "taken" {
+	if found := names(t, directory); found != "taken" {
 		t.Errorf("left behind: %s", found)
 	}
 }
 
 func TestSync(t *testing.T) {
 	need.Root(t, "it mounts")
-	folder, other := t.TempDir(), mountSmall(t, 0)
-	file := write(t, filepath.Join(folder, "file"), "x")
-	if err := errors.Join(SyncFile(file), SyncFolder(folder)); err != nil {
+	directory, other := t.TempDir(), mountSmall(t, 0)
+	file := write(t, filepath.Join(directory, "file"), "x")
+	if err := errors.Join(SyncFile(file), SyncDirectory(directory)); err != nil {
 		t.Error(err)
 	}
-	if err := SyncFolder(file); !errors.Is(err, syscall.ENOTDIR) {
-		t.Errorf("a file as a folder: %v", err)
+	if err := SyncDirectory(file); !errors.Is(err, syscall.ENOTDIR) {
+		t.Errorf("a file as a directory: %v", err)
 	}
-	fifo := filepath.Join(folder, "fifo")
-	if err := errors.Join(unix.Mkfifo(fifo, 0o600), os.Symlink(other, filepath.Join(folder, "link")),
-		os.Symlink("fifo", filepath.Join(folder, "blocking")), os.Symlink("nowhere", filepath.Join(folder, "dangling"))); err != nil {
+	fifo := filepath.Join(directory, "fifo")
+	if err := errors.Join(unix.Mkfifo(fifo, 0o600), os.Symlink(other, filepath.Join(directory, "link")),
+		os.Symlink("fifo", filepath.Join(directory, "blocking")), os.Symlink("nowhere", filepath.Join(directory, "dangling"))); err != nil {
 		t.Fatal(err)
 	}
 	for path, want := range map[string][]string{
-		file:   {file},
-		folder: {folder},
-		filepath.Join(folder, "none", "at", "all"): {folder},
-		filepath.Join(file, "below"):               {file},
-		fifo:                                       {folder},
-		filepath.Join(folder, "link"):              {folder, filepath.Join(folder, "link")},
-		filepath.Join(folder, "blocking"):          {folder},
-		filepath.Join(folder, "dangling"):          {folder},
+		file:      {file},
+		directory: {directory},
+		filepath.Join(directory, "none", "at", "all"): {directory},
+		filepath.Join(file, "below"):                  {file},
+		fifo:                                          {directory},
+		filepath.Join(directory, "link"):              {directory, filepath.Join(directory, "link")},
+		filepath.Join(directory, "blocking"):          {directory},
+		filepath.Join(directory, "dangling"):          {directory},
 	} {
 		got, err := anchorsOf(path)
 		if err != nil || strings.Join(got, " ") != strings.Join(want, " ") {
@@ -150,7 +150,7 @@ func TestSync(t *testing.T) {
 		}
 	}
 	synced := map[uint64]bool{}
-	for _, path := range []string{folder, file, other} {
+	for _, path := range []string{directory, file, other} {
 		if err := syncFileSystem(path, synced); err != nil {
 			t.Error(err)
 		}
@@ -161,26 +161,26 @@ func TestSync(t *testing.T) {
 }
 
 func TestRename(t *testing.T) {
-	folder := t.TempDir()
-	old, taken := write(t, filepath.Join(folder, "a", "old"), "old"), write(t, filepath.Join(folder, "b", "new"), "new")
+	directory := t.TempDir()
+	old, taken := write(t, filepath.Join(directory, "a", "old"), "old"), write(t, filepath.Join(directory, "b", "new"), "new")
 	t.Run("no replace", func(t *testing.T) {
 		if err := renameNoReplace(old, taken); !errors.Is(err, fs.ErrExist) || code(err) != "already-exists" {
 			t.Errorf("over a file: %v", err)
 		}
 		if err := renameNoReplace(filepath.Dir(old), filepath.Dir(taken)); !errors.Is(err, fs.ErrExist) {
-			t.Errorf("over a folder: %v", err)
+			t.Errorf("over a directory: %v", err)
 		}
-		free := filepath.Join(folder, "b", "free")
+		free := filepath.Join(directory, "b", "free")
 		if err := errors.Join(renameNoReplace(old, free), renameNoReplace(free, old)); err != nil {
 			t.Errorf("a file: %v", err)
 		}
 		if err := errors.Join(renameNoReplace(filepath.Dir(old), free), renameNoReplace(free, filepath.Dir(old))); err != nil {
-			t.Errorf("a folder: %v", err)
+			t.Errorf("a directory: %v", err)
 		}
-		if err := renameNoReplace(filepath.Join(folder, "none"), free); !errors.Is(err, fs.ErrNotExist) {
+		if err := renameNoReplace(filepath.Join(directory, "none"), free); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("nothing: %v", err)
 		}
-		if found := names(t, folder) + "; " + names(t, filepath.Dir(old)) + "; " + names(t, filepath.Dir(taken)); found != "a b; old; new" {
+		if found := names(t, directory) + "; " + names(t, filepath.Dir(old)) + "; " + names(t, filepath.Dir(taken)); found != "a b; old; new" {
 			t.Errorf("afterwards: %s", found)
 		}
 	})
@@ -218,11 +218,11 @@ func discard(path string) error {
 }
 
 func TestDiscard(t *testing.T) {
-	folder := t.TempDir()
-	kept := write(t, filepath.Join(folder, "kept", "file"), "x")
-	tree := filepath.Join(folder, "tree")
+	directory := t.TempDir()
+	kept := write(t, filepath.Join(directory, "kept", "file"), "x")
+	tree := filepath.Join(directory, "tree")
 	write(t, filepath.Join(tree, "deep", "file"), "x")
-	link := filepath.Join(folder, "link")
+	link := filepath.Join(directory, "link")
 	if err := errors.Join(os.Symlink(filepath.Dir(kept), filepath.Join(tree, "out")), os.Symlink("kept", link)); err != nil {
 		t.Fatal(err)
 	}
@@ -231,8 +231,8 @@ func TestDiscard(t *testing.T) {
 			t.Errorf("%s: %v", path, err)
 		}
 	}
-	if names(t, folder) != "kept" || names(t, filepath.Dir(kept)) != "file" {
-		t.Errorf("left: %s; %s", names(t, folder), names(t, filepath.Dir(kept)))
+	if names(t, directory) != "kept" || names(t, filepath.Dir(kept)) != "file" {
+		t.Errorf("left: %s; %s", names(t, directory), names(t, filepath.Dir(kept)))
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 
 // Explain turns an error of the file system into a fault; nil stays nil, and a fault stays itself. The errors
 // that a person can cure have codes of their own; the cause stays, so errors.Is(err, fs.ErrExist) and its
-// like go on working.
+// like continue working.
 func Explain(err error, format string, arguments ...any) error {
 	if err == nil || fault.As(err) != nil {
 		return err
@@ -29,9 +29,9 @@ func Explain(err error, format string, arguments ...any) error {
 		{fs.ErrPermission, fault.Failed, "permission-denied", "run gwe as a user who may write there; lsattr shows what is immutable"},
 		{fs.ErrExist, fault.Failed, "already-exists", ""},
 		{fs.ErrNotExist, fault.Failed, "not-found", ""},
-		{syscall.ENOTDIR, fault.Failed, "not-a-folder", "something else stands where the path wants a folder: namei -l tells where"},
-		{syscall.EXDEV, fault.Failed, "other-file-system", "a rename stays within one file system; on overlayfs no folder of a lower layer can be renamed, " +
-			"unless it is mounted with redirect_dir=on: copy the folder within the upper layer first, or use a place that is no overlay"},
+		{syscall.ENOTDIR, fault.Failed, "not-a-directory", "something else stands where the path wants a directory: namei -l tells where"},
+		{syscall.EXDEV, fault.Failed, "other-file-system", "a rename stays within one file system; on overlayfs no directory of a lower layer can be renamed, " +
+			"unless it is mounted with redirect_dir=on: copy the directory within the upper layer first, or use a place that is no overlay"},
 		{syscall.EBUSY, fault.Failed, "in-use", "something is mounted there or below it (findmnt shows what), or it is swap or a device in use: unmount it first"},
 		{syscall.EIO, fault.Errored, "io-error", "the storage may be failing: see the kernel's log"},
 	} {

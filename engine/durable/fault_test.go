@@ -17,7 +17,7 @@ func TestExplain(t *testing.T) {
 		syscall.EACCES:     "permission-denied: as a user who may write there",
 		syscall.EOPNOTSUPP: "not-supported: choose a place on another one",
 		syscall.ENOSPC:     "disk-full: free some space",
-		syscall.EXDEV:      "other-file-system: on overlayfs no folder of a lower layer",
+		syscall.EXDEV:      "other-file-system: on overlayfs no directory of a lower layer",
 		syscall.EBUSY:      "in-use: findmnt",
 		syscall.EFBIG:      "file-too-large: ulimit -f",
 	} {

@@ -142,9 +142,9 @@ func TestLockFileWithAStaleName(t *testing.T) {
 
 // A lock file without a word is told by the journal that its holder has open.
 func TestLockFindsTheRunOfItsHolder(t *testing.T) {
-	folder := t.TempDir()
-	journal := write(t, filepath.Join(folder, "state", "runs", "20260301-7", "journal"), "")
-	path := write(t, filepath.Join(folder, "lock"), "")
+	directory := t.TempDir()
+	journal := write(t, filepath.Join(directory, "state", "runs", "20260301-7", "journal"), "")
+	path := write(t, filepath.Join(directory, "lock"), "")
 	pid, _ := holder(t, path, journal)
 	if err := os.WriteFile(path, nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -177,12 +177,12 @@ func TestHolderOfAnotherFileSystem(t *testing.T) {
 	var inodes [2]uint64
 	var paths [2]string
 	for n := range paths {
-		folder := t.TempDir()
-		if err := unix.Mount("tmpfs", folder, "tmpfs", 0, "size=64k"); err != nil {
+		directory := t.TempDir()
+		if err := unix.Mount("tmpfs", directory, "tmpfs", 0, "size=64k"); err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(func() { _ = unix.Unmount(folder, unix.MNT_DETACH) })
-		paths[n] = filepath.Join(folder, "lock")
+		t.Cleanup(func() { _ = unix.Unmount(directory, unix.MNT_DETACH) })
+		paths[n] = filepath.Join(directory, "lock")
 		var status unix.Stat_t
 		if err := errors.Join(os.WriteFile(paths[n], nil, 0o600), unix.Stat(paths[n], &status)); err != nil {
 			t.Fatal(err)
@@ -202,15 +202,15 @@ func TestHolderOfAnotherFileSystem(t *testing.T) {
 }
 
 func TestLocksThatCannotBe(t *testing.T) {
-	folder := t.TempDir()
-	_ = write(t, filepath.Join(folder, "file"), "")
-	if err := os.Symlink("file", filepath.Join(folder, "link")); err != nil {
+	directory := t.TempDir()
+	_ = write(t, filepath.Join(directory, "file"), "")
+	if err := os.Symlink("file", filepath.Join(directory, "link")); err != nil {
 		t.Fatal(err)
 	}
-	if err := syscall.Mkfifo(filepath.Join(folder, "fifo"), 0o600); err != nil {
+	if err := syscall.Mkfifo(filepath.Join(directory, "fifo"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, path := range []string{folder, filepath.Join(folder, "link"), filepath.Join(folder, "fifo")} {
+	for _, path := range []string{directory, filepath.Join(directory, "link"), filepath.Join(directory, "fifo")} {
 		if _, err := Acquire(path, ""); code(err) != "not-a-regular-file" {
 			t.Errorf("a lock file that is none: %v", err)
 		}
@@ -218,8 +218,8 @@ func TestLocksThatCannotBe(t *testing.T) {
 			t.Errorf("the holder of a lock file that is none: %v", err)
 		}
 	}
-	if _, err := Acquire(filepath.Join(folder, "none", "lock"), ""); code(err) != "not-found" {
-		t.Errorf("a lock file in no folder: %v", err)
+	if _, err := Acquire(filepath.Join(directory, "none", "lock"), ""); code(err) != "not-found" {
+		t.Errorf("a lock file in no directory: %v", err)
 	}
 }
 
@@ -266,9 +266,9 @@ func TestChildrenDoNotInheritTheLock(t *testing.T) {
 // The lock holds on a full disk too: there it is only without a name.
 func TestLockOnAFullDisk(t *testing.T) {
 	need.Root(t, "it mounts")
-	folder := mountSmall(t, 0)
-	path := write(t, filepath.Join(folder, "lock"), "")
-	if err := os.WriteFile(filepath.Join(folder, "filler"), make([]byte, 1<<20), 0o600); !errors.Is(err, syscall.ENOSPC) {
+	directory := mountSmall(t, 0)
+	path := write(t, filepath.Join(directory, "lock"), "")
+	if err := os.WriteFile(filepath.Join(directory, "filler"), make([]byte, 1<<20), 0o600); !errors.Is(err, syscall.ENOSPC) {
 		t.Fatal(err)
 	}
 	lock, err := Acquire(path, `{"pid":1}`)

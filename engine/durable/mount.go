@@ -27,7 +27,7 @@ type Looker interface {
 // MountedAt gives a mount point at the directory or below it; "" where there is none. The directory may be
 // reached by links, while the table has none: a mount point belongs to the directory when one of the
 // directories above it, or it itself, is the same, and lies in the same one.
-func MountedAt(machine Looker, path string, folder fs.FileInfo) (string, error) {
+func MountedAt(machine Looker, path string, directory fs.FileInfo) (string, error) {
 	table, err := machine.ReadFile(mountTable)
 	if err != nil {
 		return "", Explain(err, "cannot tell what is mounted below %s", path)
@@ -46,7 +46,7 @@ func MountedAt(machine Looker, path string, folder fs.FileInfo) (string, error) 
 			if filepath.Base(above) != filepath.Base(path) {
 				continue
 			}
-			if info, err := machine.Lstat(above); err != nil || !os.SameFile(info, folder) {
+			if info, err := machine.Lstat(above); err != nil || !os.SameFile(info, directory) {
 				continue
 			}
 			// A directory that is mounted elsewhere under the same name has nothing mounted in it by that.

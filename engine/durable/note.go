@@ -32,7 +32,7 @@ func AddLine(path, line string) error {
 	file, err := regular.Open(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
 	if err == nil {
 		_, err = file.WriteString(line + "\n")
-		err = errors.Join(err, file.Sync(), file.Close(), SyncFolder(filepath.Dir(path)))
+		err = errors.Join(err, file.Sync(), file.Close(), SyncDirectory(filepath.Dir(path)))
 	}
 	return Explain(err, "cannot write %s", path)
 }

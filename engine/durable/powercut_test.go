@@ -14,7 +14,7 @@ import (
 // What has returned has happened for good: the power goes right after it.
 func TestPowerCuts(t *testing.T) {
 	disk := durabletest.NewDisk(t, 8)
-	file, folder := filepath.Join(disk.Folder, "file"), filepath.Join(disk.Folder, "folder")
+	file, directory := filepath.Join(disk.Directory, "file"), filepath.Join(disk.Directory, "folder")
 	content := strings.Repeat("new", 10_000)
 	reads := func(path, want string) {
 		t.Helper()
@@ -44,27 +44,27 @@ func TestPowerCuts(t *testing.T) {
 	reads(file, "old")
 	do(WriteFile(file, []byte(content), 0o600))
 	reads(file, content)
-	if found := names(t, disk.Folder); found != "file lost+found" {
+	if found := names(t, disk.Directory); found != "file lost+found" {
 		t.Errorf("left behind: %s", found)
 	}
 
-	do(errors.Join(os.Mkdir(folder, 0o755), SyncFolder(disk.Folder)))
-	do(Rename(file, filepath.Join(folder, "moved")))
-	reads(filepath.Join(folder, "moved"), content)
+	do(errors.Join(os.Mkdir(directory, 0o755), SyncDirectory(disk.Directory)))
+	do(Rename(file, filepath.Join(directory, "moved")))
+	reads(filepath.Join(directory, "moved"), content)
 	gone(file)
-	do(renameNoReplace(filepath.Join(folder, "moved"), file))
+	do(renameNoReplace(filepath.Join(directory, "moved"), file))
 	reads(file, content)
-	gone(filepath.Join(folder, "moved"))
-	do(discard(folder))
-	gone(folder)
+	gone(filepath.Join(directory, "moved"))
+	do(discard(directory))
+	gone(directory)
 
-	if err := errors.Join(os.MkdirAll(filepath.Join(folder, "deep"), 0o755), os.Symlink("deep", filepath.Join(folder, "link"))); err != nil {
+	if err := errors.Join(os.MkdirAll(filepath.Join(directory, "deep"), 0o755), os.Symlink("deep", filepath.Join(directory, "link"))); err != nil {
 		t.Fatal(err)
 	}
-	many := filepath.Join(folder, "deep", "many")
-	do(errors.Join(os.WriteFile(many, []byte(content), 0o600), SyncFileSystems(filepath.Join(folder, "not", "there"), folder)))
+	many := filepath.Join(directory, "deep", "many")
+	do(errors.Join(os.WriteFile(many, []byte(content), 0o600), SyncFileSystems(filepath.Join(directory, "not", "there"), directory)))
 	reads(many, content)
-	if target, err := os.Readlink(filepath.Join(folder, "link")); err != nil || target != "deep" {
+	if target, err := os.Readlink(filepath.Join(directory, "link")); err != nil || target != "deep" {
 		t.Errorf("%q, %v", target, err)
 	}
 }

@@ -10,13 +10,13 @@ func Rename(old, new string) error {
 	if err := os.Rename(old, new); err != nil {
 		return Explain(err, "cannot rename %s to %s", old, new)
 	}
-	return syncFoldersOf(old, new)
+	return syncDirectoriesOf(old, new)
 }
 
-func syncFoldersOf(old, new string) error {
+func syncDirectoriesOf(old, new string) error {
 	source, target := filepath.Dir(old), filepath.Dir(new)
 	if source == target {
-		return SyncFolder(target)
+		return SyncDirectory(target)
 	}
 	return SyncFileSystems(target, source)
 }

@@ -15,8 +15,8 @@ import (
 // synced.
 func SyncFile(path string) error { return syncPath(path, 0) }
 
-// SyncFolder makes the names in a directory durable.
-func SyncFolder(path string) error { return syncPath(path, syscall.O_DIRECTORY) }
+// SyncDirectory makes the names in a directory durable.
+func SyncDirectory(path string) error { return syncPath(path, syscall.O_DIRECTORY) }
 
 func syncPath(path string, flags int) error {
 	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK|flags, 0) // a FIFO would keep it waiting

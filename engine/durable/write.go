@@ -10,8 +10,8 @@ import (
 // the directory synced. The mode is exactly the one given, whatever the umask. A symbolic link at path is
 // replaced, not followed.
 func WriteFile(path string, data []byte, mode fs.FileMode) error {
-	folder := filepath.Dir(path)
-	file, err := os.CreateTemp(folder, Prefix+"*")
+	directory := filepath.Dir(path)
+	file, err := os.CreateTemp(directory, Prefix+"*")
 	if err != nil {
 		return Explain(err, "cannot write %s", path)
 	}
@@ -23,7 +23,7 @@ func WriteFile(path string, data []byte, mode fs.FileMode) error {
 		_ = os.Remove(file.Name())
 		return Explain(err, "cannot write %s", path)
 	}
-	return SyncFolder(folder)
+	return SyncDirectory(directory)
 }
 
 // fill writes, syncs and closes the temporary file. The content is on the disk before the rename: without

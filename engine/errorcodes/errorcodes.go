@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"encoding/json"
 	"slices"
+	"strings"
 	"sync"
 )
 
@@ -39,8 +40,9 @@ var All = sync.OnceValue(func() []Code {
 	return all
 })
 
-// Find gives a code.
+// Find finds a code, also by its earlier name: "write-no-folder" is "write-no-directory".
 func Find(code string) (Code, bool) {
+	code = strings.NewReplacer("folders", "directories", "folder", "directory", "put-back", "rolled-back").Replace(code)
 	at := slices.IndexFunc(All(), func(one Code) bool { return one.Code == code })
 	if at < 0 {
 		return Code{}, false

@@ -54,3 +54,14 @@ func TestFind(t *testing.T) {
 		t.Errorf("hook gives %v", codes)
 	}
 }
+
+// TestEarlierNames: codes that were renamed are found by the names that old logs have.
+func TestEarlierNames(t *testing.T) {
+	for old, now := range map[string]string{
+		"write-no-folder": "write-no-directory", "chmod-closes-folders": "chmod-closes-directories", "cancel-put-back": "cancel-rolled-back",
+	} {
+		if found, ok := errorcodes.Find(old); !ok || found.Code != now {
+			t.Errorf("%s: %+v, want %s", old, found, now)
+		}
+	}
+}

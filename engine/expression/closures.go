@@ -49,7 +49,7 @@ type loop struct {
 	list, body term
 	// start is the third argument, where there is one.
 	start *term
-	// slot is that of the element; behind it lie those of the index and the accumulator.
+	// slot is that of the element; after it lie those of the index and the accumulator.
 	slot int
 	// round is what one round costs.
 	round int
@@ -105,7 +105,7 @@ func (c *checker) closure(node *ast.BuiltinNode) term {
 	return made
 }
 
-// enter opens the closure's names. It gives the slot of the element; behind it lie those of the index and the
+// enter opens the closure's names. It gives the slot of the element; after it lie those of the index and the
 // accumulator.
 func (c *checker) enter(list term, function string, start *term) int {
 	slot := c.slots

@@ -109,7 +109,7 @@ func (e *evaluation) spendOn(values ...any) {
 	e.spend(units)
 }
 
-// weigh measures a value in units of the budget. It stops soon behind the limit, because elements that are
+// weigh measures a value in units of the budget. It stops soon after the limit, because elements that are
 // shared can make a value far bigger than its memory.
 func weigh(v any, limit int) int {
 	units := 1

@@ -93,7 +93,7 @@ func readJSON(_ *evaluation, arguments []any) any {
 		fail("the text is not JSON")
 	}
 	if _, err := decoder.Token(); err != io.EOF {
-		fail("the text is not JSON: something stands behind its end")
+		fail("the text is not JSON: something stands after its end")
 	}
 	return must(value.Convert(of(value.KindAny), decoded))
 }

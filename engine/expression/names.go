@@ -94,7 +94,7 @@ func (c *checker) memberHint(node *ast.MemberNode, base term, missing string) st
 		}
 	}
 	if missing == "outputs" && len(base.path) == 2 {
-		return "leave out .outputs: what a step gives stands behind its id"
+		return "leave out .outputs: what a step gives stands after its id"
 	}
 	if ours := foreignMembers[missing]; slices.Contains(known, ours) {
 		return fmt.Sprintf("did you mean %q?", ours)
@@ -135,7 +135,7 @@ func (c *checker) member(node *ast.MemberNode) term {
 	case value.KindAny:
 		return c.anyMember(node, base)
 	}
-	c.reportAt(node.Property, Problem{Rule: "expression-type", Message: fmt.Sprintf("%s has no members", a(base.t)), Hint: "leave out what stands behind the point"})
+	c.reportAt(node.Property, Problem{Rule: "expression-type", Message: fmt.Sprintf("%s has no members", a(base.t)), Hint: "leave out what stands after the point"})
 	return invalid(node)
 }
 

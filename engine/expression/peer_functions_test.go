@@ -132,7 +132,7 @@ func announced(name string, ours any, err error, theirs any, theirErr error) str
 		"too big": "no number turns into another one", "too much": "the work is bounded", "no number": "there is no infinity",
 		"is not base": "what cannot be read is an error", "is not JSON": "what cannot be read is an error", "no regular expression": "a wrong pattern is an error",
 		"of an empty list": "max, min, mean and median of an empty list are an error", "is not a ": "what cannot be read is an error",
-		"behind every name": "dict", "names in dict": "dict", "steps of 0": "untilStep",
+		"after every name": "dict", "names in dict": "dict", "steps of 0": "untilStep",
 	} {
 		if strings.Contains(said, part) {
 			return reason

@@ -11,7 +11,7 @@ import (
 
 // Problem is something wrong with an expression, found before anything runs.
 type Problem struct {
-	// From and To are byte offsets into the given text; To is behind the last byte.
+	// From and To are byte offsets into the given text; To is after the last byte.
 	From, To int
 	// Rule is the kebab-case name of the rule that is broken; "" is "expression", which is about the syntax.
 	Rule string

@@ -19,7 +19,7 @@ func start(node ast.Node) int {
 	case *ast.BinaryNode:
 		return start(n.Left)
 	case *ast.UnaryNode:
-		// "not in" is a not whose token stands behind the left side of in.
+		// "not in" is a not whose token stands after the left side of in.
 		return min(own, start(n.Node))
 	case *ast.ChainNode:
 		return start(n.Node)

@@ -222,7 +222,7 @@ func numbered(parts []any) any {
 var templateFunctions = map[string]function{
 	"dict": {signatures: []string{"dict(any...) map<any>"}, call: func(_ *evaluation, arguments []any) any {
 		if len(arguments)%2 == 1 {
-			fail("dict wants a value behind every name")
+			fail("dict wants a value after every name")
 		}
 		values := map[string]any{}
 		for i := 0; i < len(arguments); i += 2 {

@@ -75,7 +75,7 @@ func TestTemplateFunctionsRefuse(t *testing.T) {
 		`{{ indent 999999999 "x" }}`: "makes too much",
 		`{{ range until 9999 }}{{ until 9999 }}{{ end }}`: "makes too much",
 		`{{ untilStep 1 2 0 }}`:                           "steps of 0",
-		`{{ dict "a" }}`:                                  "behind every name",
+		`{{ dict "a" }}`:                                  "after every name",
 		`{{ dict 1 2 }}`:                                  "names in dict",
 		`{{ dig "a" "b" 5 }}`:                             "dig wants",
 		`{{ fail "no site" }}`:                            "no site",

@@ -95,16 +95,16 @@ func (t tree) files(pattern string) []string {
 	return found
 }
 
-// unitFolders are those of systemd, those that go before others first.
-func unitFolders() []string {
+// unitDirectories are those of systemd, those that go before others first.
+func unitDirectories() []string {
 	return []string{"etc/systemd/system", "run/systemd/system", "usr/local/lib/systemd/system", "usr/lib/systemd/system", "lib/systemd/system"}
 }
 
 // systemd looks at the timers whose service recovers, and at services that do so themselves.
 func (s *recoverySearch) systemd() {
 	seen := map[string]bool{}
-	for _, folder := range unitFolders() {
-		for _, path := range append(s.files(folder+"/*.timer"), s.files(folder+"/*.service")...) {
+	for _, directory := range unitDirectories() {
+		for _, path := range append(s.files(directory+"/*.timer"), s.files(directory+"/*.service")...) {
 			unit := filepath.Base(path)
 			if seen[unit] {
 				continue
@@ -136,16 +136,16 @@ func (s *recoverySearch) systemd() {
 // unit is the text of a unit with its drop-ins; "" where it is masked or missing.
 func (s *recoverySearch) unit(name string) string {
 	var text string
-	for _, folder := range unitFolders() {
-		if target, err := os.Readlink(filepath.Join(string(s.tree), folder, name)); err == nil && target == "/dev/null" {
+	for _, directory := range unitDirectories() {
+		if target, err := os.Readlink(filepath.Join(string(s.tree), directory, name)); err == nil && target == "/dev/null" {
 			return ""
 		}
-		if text = s.regularText(folder + "/" + name); text != "" {
+		if text = s.regularText(directory + "/" + name); text != "" {
 			break
 		}
 	}
-	for _, folder := range unitFolders() {
-		for _, path := range s.files(folder + "/" + name + ".d/*.conf") {
+	for _, directory := range unitDirectories() {
+		for _, path := range s.files(directory + "/" + name + ".d/*.conf") {
 			text += "\n" + s.regularText(path)
 		}
 	}
@@ -168,9 +168,9 @@ func (s *recoverySearch) unitIdle(name string) string {
 	if _, err := os.Stat(filepath.Join(string(s.tree), "run/systemd/system")); err != nil {
 		return "systemd does not run this machine"
 	}
-	for _, folder := range unitFolders() {
+	for _, directory := range unitDirectories() {
 		for _, kind := range []string{"wants", "requires", "upholds"} {
-			if len(s.files(folder+"/*."+kind+"/"+name)) > 0 {
+			if len(s.files(directory+"/*."+kind+"/"+name)) > 0 {
 				return ""
 			}
 		}

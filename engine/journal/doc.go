@@ -30,16 +30,16 @@
 // Record 1 has the kind "journal" and the data {"format":2,"gwe":"1.2.3"}; the gwe that began the journal may
 // be left out. A reader refuses a format above its own by name: this record looks the same in all formats.
 // What kinds of records there are belongs to the format too. A journal is written to its end in the format in
-// which it began, whoever goes on with it, so that the gwe that began a run can always finish it. A line has
+// which it began, whoever continues it, so that the gwe that began a run can always finish it. A line has
 // at most MaximumRecord bytes.
 //
 // # What counts
 //
-// The longest valid prefix counts; a line without its "\n" is torn, even if all else is there. What is behind
+// The longest valid prefix counts; a line without its "\n" is torn, even if all else is there. What is after
 // the prefix is either what a power cut leaves of records that nobody was told were durable (a torn line,
-// NULs, and, because a disk writes in whatever order it likes, whole records behind a lost one): Read passes
+// NULs, and, because a disk writes in whatever order it likes, whole records after a lost one): Read passes
 // over it, and Open puts NULs there. (It is not cut off before Close: truncating a file gives the space
-// behind it back, and on a full disk that space is what unwinding needs.) Or it holds a valid record that was
+// after it back, and on a full disk that space is what unwinding needs.) Or it holds a valid record that was
 // written when the first missing one was durable already, or one that cannot stand there. Or its first line
 // is complete, without a gap of zeros, and yet invalid: a torn line has zeros, or the end of the file, where
 // something is missing. (Text that does not look like a record is passed over, as a torn line is.) Then what
@@ -70,16 +70,16 @@
 // read it.
 //
 // A record that failed and was not kept never was, but it may be in the file, whole. No other may come into
-// its place before it is durably gone: else a power cut could leave that record, and behind it one that
+// its place before it is durably gone: else a power cut could leave that record, and after it one that
 // follows its successor. So Mend puts NULs there first, and syncs these. Kept lines are written again byte by
 // byte as they were, so at no moment there is less of them in the file than before. Close mends what was
 // kept; where nobody said what becomes of a record that failed, it leaves the file to the next reader.
 //
 // # Space for unwinding
 //
-// A full disk must not keep a run from being undone. So Create reserves space behind the end of the file
+// A full disk must not keep a run from being undone. So Create reserves space after the end of the file
 // (fallocate with FALLOC_FL_KEEP_SIZE), and every record on the way forward first makes sure that the whole
-// reserve stays free behind it; if that cannot be, the record fails with journal-full before a byte of it is
+// reserve stays free after it; if that cannot be, the record fails with journal-full before a byte of it is
 // written. UseReserve ends this: from then on records go into the reserve. On a file system without fallocate
 // a ballast file beside the journal, named Ballast, takes the space, and UseReserve removes it.
 //

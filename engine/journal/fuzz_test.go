@@ -7,7 +7,7 @@ import (
 )
 
 // Whatever the bytes, reading does not panic, and what it gives is a prefix that reads as the same records
-// again; behind it is nothing that contradicts it.
+// again; after it is nothing that contradicts it.
 func FuzzRead(f *testing.F) {
 	whole, err := os.ReadFile(sample(f, 3))
 	if err != nil {

@@ -76,13 +76,13 @@ func (j *Journal) begin(version string, reserve int64) error {
 	if err := j.Append(headerKind, header{Format: Format, Version: version}); err != nil {
 		return err
 	}
-	if err := syncFolder(filepath.Dir(j.path)); err != nil {
+	if err := syncDirectory(filepath.Dir(j.path)); err != nil {
 		return unwritable(j.path, err)
 	}
 	return nil
 }
 
-// Open opens the journal of an earlier process to go on with it, and gives its records. A torn remainder
+// Open opens the journal of an earlier process to continue it, and gives its records. A torn remainder
 // becomes NULs that the next records go over. It has the faults of Read. Records may go into what was
 // reserved, as after UseReserve, and leave the rest of it; a run that goes forward again calls Reserve.
 func Open(path string) (*Journal, []Record, error) {
@@ -172,7 +172,7 @@ func (u *Unsure) Error() string { return u.Err.Error() }
 // Unwrap gives the fault.
 func (u *Unsure) Unwrap() error { return u.Err }
 
-// write puts a line right behind the last whole record. Under it are zeros, or the file ends there: so a
+// write puts a line right after the last whole record. Under it are zeros, or the file ends there: so a
 // reader can tell a torn line from a changed one.
 func (j *Journal) write(text []byte) error {
 	if j.file.Gone() {
@@ -249,16 +249,16 @@ func outOfSpace(err error) bool {
 }
 
 func gone(path string) error {
-	return fault.New(fault.Errored, "journal-gone", "the journal %s is not there any more: somebody removed it, or moved it away", path).
-		WithHint("find out who did, and leave the state folder alone while a run goes on; what was saved there for the undo may be lost too")
+	return fault.New(fault.Errored, "journal-gone", "the journal %s is not there any more: it was removed or moved away", path).
+		WithHint("find out who did, and leave the state directory alone while a run is in progress; what was saved there for the undo may be lost too")
 }
 
 func full(path string, err error) error {
-	hint := "free some space on the file system of the state folder"
+	hint := "free some space on the file system of the state directory"
 	if errors.Is(err, syscall.EFBIG) {
 		hint = "raise the limit on the size of files: ulimit -f unlimited, or LimitFSIZE= in the unit"
 	}
-	return fault.New(fault.Errored, "journal-full", "there is no space left to go on with the journal %s", path).
+	return fault.New(fault.Errored, "journal-full", "there is no space left to continue the journal %s", path).
 		WithCause(err).WithHint("%s", hint)
 }
 
@@ -267,14 +267,14 @@ func unwritable(path string, err error) error {
 		return full(path, err)
 	}
 	return fault.New(fault.Errored, "journal-unwritable", "cannot write the journal %s", path).
-		WithCause(err).WithHint("the storage of the state folder may be failing or read-only: see the kernel's log")
+		WithCause(err).WithHint("the storage of the state directory may be failing or read-only: see the kernel's log")
 }
 
-func syncFolder(path string) error {
-	folder, err := os.OpenFile(path, os.O_RDONLY|syscall.O_DIRECTORY, 0)
+func syncDirectory(path string) error {
+	directory, err := os.OpenFile(path, os.O_RDONLY|syscall.O_DIRECTORY, 0)
 	if err != nil {
 		return err
 	}
-	defer folder.Close()
-	return folder.Sync()
+	defer directory.Close()
+	return directory.Sync()
 }

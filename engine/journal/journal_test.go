@@ -96,7 +96,7 @@ func TestCreateRefusesAnExistingFile(t *testing.T) {
 	}
 }
 
-// Cut at every byte, as a power cut may, with and without NULs behind: what was whole stays, Open goes on
+// Cut at every byte, as a power cut may, with and without NULs behind: what was whole stays, Open continues
 // from there.
 func TestTornAtEveryByte(t *testing.T) {
 	whole, err := os.ReadFile(sample(t, 2))
@@ -135,7 +135,7 @@ func TestTornAtEveryByte(t *testing.T) {
 				t.Fatal(err)
 			}
 			if records, err = Read(path); err != nil || len(records) != count+1 {
-				t.Fatalf("%d bytes and %q, gone on with: %d records of %d, %v", length, tail, len(records), count+1, err)
+				t.Fatalf("%d bytes and %q, continued with: %d records of %d, %v", length, tail, len(records), count+1, err)
 			}
 			if err := errors.Join(journal.Release(), journal.Close()); err != nil {
 				t.Fatal(err)
@@ -144,14 +144,14 @@ func TestTornAtEveryByte(t *testing.T) {
 				t.Fatalf("%d bytes and %q: closed with %q, %v", length, tail, text, err)
 			}
 			if records, err = Read(path); err != nil || len(records) != count+1 {
-				t.Fatalf("%d bytes and %q, gone on with: %d records of %d, %v", length, tail, len(records), count+1, err)
+				t.Fatalf("%d bytes and %q, continued with: %d records of %d, %v", length, tail, len(records), count+1, err)
 			}
 		}
 	}
 }
 
 // A line that is complete and invalid was changed after it was written: no power cut leaves a line's end
-// behind a line that is torn anywhere but at a block.
+// after a line that is torn anywhere but at a block.
 func TestACompleteLineIsNotTorn(t *testing.T) {
 	whole, err := os.ReadFile(sample(t, 2))
 	if err != nil {
@@ -207,13 +207,13 @@ func TestDamageIsNamedAndNothingIsCut(t *testing.T) {
 		text []byte
 		want string
 	}{
-		"NULs over a record":  {join(lines[0], make([]byte, len(lines[1])), lines[2]), fmt.Sprintf("damaged at record 2, byte %d: record 3 behind it is whole", second)},
-		"a record missing":    {join(lines[0], lines[2], lines[3]), fmt.Sprintf("damaged at record 2, byte %d: record 3 behind it is whole", second)},
-		"a record twice":      {join(lines[0], lines[1], lines[1]), fmt.Sprintf("damaged at record 3, byte %d: record 2 behind it is whole", second+len(lines[1]))},
-		"a line without end":  {join(lines[0], lines[1][:len(lines[1])-1], lines[2]), fmt.Sprintf("damaged at record 2, byte %d: record 3 behind it is whole", second)},
-		"the header missing":  {join(lines[1], lines[2]), "damaged at record 1, byte 0: record 2 behind it is whole"},
-		"rubbish in between":  {join(lines[0], []byte("\xff\xfe\n\n"), lines[1]), fmt.Sprintf("damaged at record 2, byte %d: record 2 behind it is whole", second)},
-		"rubbish in the line": {join(lines[0], []byte("\x00\x00{\"number\":"), lines[1]), fmt.Sprintf("damaged at record 2, byte %d: record 2 behind it is whole", second)},
+		"NULs over a record":  {join(lines[0], make([]byte, len(lines[1])), lines[2]), fmt.Sprintf("damaged at record 2, byte %d: record 3 after it is whole", second)},
+		"a record missing":    {join(lines[0], lines[2], lines[3]), fmt.Sprintf("damaged at record 2, byte %d: record 3 after it is whole", second)},
+		"a record twice":      {join(lines[0], lines[1], lines[1]), fmt.Sprintf("damaged at record 3, byte %d: record 2 after it is whole", second+len(lines[1]))},
+		"a line without end":  {join(lines[0], lines[1][:len(lines[1])-1], lines[2]), fmt.Sprintf("damaged at record 2, byte %d: record 3 after it is whole", second)},
+		"the header missing":  {join(lines[1], lines[2]), "damaged at record 1, byte 0: record 2 after it is whole"},
+		"rubbish in between":  {join(lines[0], []byte("\xff\xfe\n\n"), lines[1]), fmt.Sprintf("damaged at record 2, byte %d: record 2 after it is whole", second)},
+		"rubbish in the line": {join(lines[0], []byte("\x00\x00{\"number\":"), lines[1]), fmt.Sprintf("damaged at record 2, byte %d: record 2 after it is whole", second)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if err := os.WriteFile(path, test.text, 0o600); err != nil {

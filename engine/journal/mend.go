@@ -2,7 +2,7 @@ package journal
 
 // tail is what may not be durable yet of a journal, so that it can be written again.
 type tail struct {
-	// text are the lines behind the last record that is known to be durable, and from is where that one ends.
+	// text are the lines after the last record that is known to be durable, and from is where that one ends.
 	text []byte
 	from int64
 	// failed is the record whose writing failed last, while nobody has said what becomes of it.

@@ -190,7 +190,7 @@ func TestKeepNothing(t *testing.T) {
 }
 
 // Whatever fails, and whenever the power or the process goes: the journal can be read. All that was told to
-// be durable is in it, behind that the next records in their order, and at its end perhaps one that failed.
+// be durable is in it, after that the next records in their order, and at its end perhaps one that failed.
 func TestWhateverFailsTheJournalCanBeRead(t *testing.T) {
 	for seed := range uint64(150) {
 		w := &writing{T: t, seed: seed}
@@ -303,6 +303,6 @@ func (w *writing) read(how string, content []byte) {
 	}
 	rest := texts[common:]
 	if common < w.durable || len(rest) > 1 || len(rest) == 1 && !slices.Contains(w.issued, rest[0]) {
-		w.Fatalf("seed %d, %s: %d records are in order, of %d durable and %d in all; behind them %d more", w.seed, how, common, w.durable, len(w.accepted), len(rest))
+		w.Fatalf("seed %d, %s: %d records are in order, of %d durable and %d in all; after them %d more", w.seed, how, common, w.durable, len(w.accepted), len(rest))
 	}
 }

@@ -25,14 +25,14 @@ func Read(path string) ([]Record, error) {
 func unreadable(path string, err error) error {
 	unread := fault.New(fault.Errored, "journal-unreadable", "cannot read the journal %s", path).WithCause(err)
 	if fault.As(err) != nil {
-		return unread.WithHint("somebody replaced it: put it back; where it is lost, read the run's log (gwe log RUN), " +
-			"put the machine right by hand, and move the run's folder away")
+		return unread.WithHint("it was replaced: restore it; where it is lost, read the run's log (gwe log RUN), " +
+			"put the machine right by hand, and move the run's directory away")
 	}
-	return unread.WithHint("the storage of the state folder may be failing: see the kernel's log, and the run's (gwe log RUN)")
+	return unread.WithHint("the storage of the state directory may be failing: see the kernel's log, and the run's (gwe log RUN)")
 }
 
 // parse gives the longest valid prefix: its records, the chain after it, and its length in bytes. What is
-// behind it must be explained by a power cut.
+// after it must be explained by a power cut.
 func parse(path string, content []byte) (records []Record, last chain, length int, err error) {
 	last = start()
 	for length < len(content) {
@@ -57,7 +57,7 @@ func parse(path string, content []byte) (records []Record, last chain, length in
 	}
 	if later, found := contradiction(content[length:], last.number+1); found {
 		return nil, start(), 0, fault.New(fault.Errored, "journal-damaged",
-			"the journal %s is damaged at record %d, byte %d: record %d behind it is whole", path, last.number+1, length, later).
+			"the journal %s is damaged at record %d, byte %d: record %d after it is whole", path, last.number+1, length, later).
 			WithHint("%s", damageHint)
 	}
 	if length < len(content) && !torn(content[length:], last.number+1) {
@@ -74,7 +74,7 @@ func parse(path string, content []byte) (records []Record, last chain, length in
 
 // damageHint is what an operator can do about a damaged journal.
 const damageHint = "the storage or another program changed what was already safe on disk, so gwe will not guess what was done: " +
-	"read the run's log (gwe log RUN), put the machine right by hand, and move the run's folder away"
+	"read the run's log (gwe log RUN), put the machine right by hand, and move the run's directory away"
 
 // firstLine gives all up to and with the first newline; the whole text if there is none.
 func firstLine(content []byte) []byte {
@@ -89,7 +89,7 @@ var opening = []byte(`{"number":`)
 
 // contradiction looks for a valid record that no power cut can have left behind the place where record
 // missing should be: one that was written when record missing was durable already, or one that does not
-// belong behind it. It looks everywhere, also behind rubbish on a line: a block of NULs has no newline.
+// belong after it. It looks everywhere, also behind rubbish on a line: a block of NULs has no newline.
 func contradiction(remainder []byte, missing int) (number int, found bool) {
 	for len(remainder) > 0 {
 		text := firstLine(remainder)

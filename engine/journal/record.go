@@ -35,7 +35,7 @@ type header struct {
 
 const headerKind = "journal"
 
-// chain is the point that the next record goes on from.
+// chain is the point that the next record continues from.
 type chain struct {
 	number int
 	sum    string

@@ -25,9 +25,9 @@ const portion = 16 << 10
 // chunk is how far ahead space is allocated, so that most records need no call for it.
 const chunk = 64 << 10
 
-// space keeps the reserve free behind the end of a journal.
+// space keeps the reserve free after the end of a journal.
 type space struct {
-	// reserve is how much must stay free behind each record; 0 once unwinding has begun.
+	// reserve is how much must stay free after each record; 0 once unwinding has begun.
 	reserve int64
 	// allocated is the offset up to which blocks are there.
 	allocated int64
@@ -35,7 +35,7 @@ type space struct {
 	ballast string
 }
 
-// Reserve makes sure that bytes stay free for unwinding behind every record from now on.
+// Reserve makes sure that bytes stay free for unwinding after every record from now on.
 func (j *Journal) Reserve(bytes int64) error {
 	j.mutex.Lock()
 	defer j.mutex.Unlock()
@@ -57,7 +57,7 @@ func (j *Journal) Reserve(bytes int64) error {
 }
 
 // Release gives back what is reserved: the run has ended. Close does not, so a run that waits, or that a
-// later recovery goes on with, keeps its space whatever fills the disk meanwhile.
+// later recovery continues with, keeps its space whatever fills the disk meanwhile.
 func (j *Journal) Release() error {
 	j.mutex.Lock()
 	defer j.mutex.Unlock()
@@ -108,7 +108,7 @@ func (s *space) ensure(file disk, end int64) error {
 	return nil
 }
 
-// largestFile is how large a file may become (ulimit -f): space that is allocated behind that could never be
+// largestFile is how large a file may become (ulimit -f): space that is allocated after that could never be
 // written.
 func largestFile() int64 {
 	var limit unix.Rlimit
@@ -155,7 +155,7 @@ func (s *space) fillBallast(path string, bytes int64) error {
 	if err := file.Sync(); err != nil {
 		return err
 	}
-	return syncFolder(filepath.Dir(path))
+	return syncDirectory(filepath.Dir(path))
 }
 
 // yield makes room out of the ballast for one more record, and reports whether there was some.

@@ -42,7 +42,7 @@ func TestTheReserveIsLeftForUnwinding(t *testing.T) {
 	for _, crash := range []string{"", "killed", "torn", "power cut"} {
 		t.Run("crash "+crash, func(t *testing.T) {
 			disk := durabletest.NewDisk(t, 4)
-			path := filepath.Join(disk.Folder, "journal")
+			path := filepath.Join(disk.Directory, "journal")
 			journal, err := Create(path, "1.2.3", reserve)
 			if err != nil {
 				t.Fatal(err)
@@ -94,7 +94,7 @@ func TestTheReserveIsLeftForUnwinding(t *testing.T) {
 }
 
 func TestTheReserveGrows(t *testing.T) {
-	path := filepath.Join(durabletest.NewDisk(t, 4).Folder, "journal")
+	path := filepath.Join(durabletest.NewDisk(t, 4).Directory, "journal")
 	journal, err := Create(path, "1.2.3", 64<<10)
 	if err != nil {
 		t.Fatal(err)
@@ -116,7 +116,7 @@ func TestTheReserveGrows(t *testing.T) {
 func TestTheReserveOutlivesClose(t *testing.T) {
 	const reserve = 128 << 10
 	disk := durabletest.NewDisk(t, 4)
-	path := filepath.Join(disk.Folder, "journal")
+	path := filepath.Join(disk.Directory, "journal")
 	journal, err := Create(path, "1.2.3", reserve)
 	if err == nil {
 		err = errors.Join(journal.Append("suspended", nil), journal.Close())
@@ -155,7 +155,7 @@ func TestTheReserveOutlivesClose(t *testing.T) {
 }
 
 func TestReleaseGivesTheReserveBack(t *testing.T) {
-	path := filepath.Join(durabletest.NewDisk(t, 4).Folder, "journal")
+	path := filepath.Join(durabletest.NewDisk(t, 4).Directory, "journal")
 	journal, err := Create(path, "1.2.3", 512<<10)
 	if err != nil {
 		t.Fatal(err)
@@ -172,15 +172,15 @@ func TestReleaseGivesTheReserveBack(t *testing.T) {
 }
 
 func TestCreateOnAFullDiskLeavesNothing(t *testing.T) {
-	folder := filepath.Join(durabletest.NewDisk(t, 4).Folder, "run")
-	path := filepath.Join(folder, "journal")
-	if err := os.Mkdir(folder, 0o700); err != nil {
+	directory := filepath.Join(durabletest.NewDisk(t, 4).Directory, "run")
+	path := filepath.Join(directory, "journal")
+	if err := os.Mkdir(directory, 0o700); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := Create(path, "1.2.3", 8<<20); code(err) != "journal-full" {
 		t.Errorf("got %v", err)
 	}
-	if entries, err := os.ReadDir(folder); err != nil || len(entries) != 0 {
+	if entries, err := os.ReadDir(directory); err != nil || len(entries) != 0 {
 		t.Errorf("left behind: %v, %v", entries, err)
 	}
 }
@@ -188,7 +188,7 @@ func TestCreateOnAFullDiskLeavesNothing(t *testing.T) {
 // The ballast stands in where there is no fallocate.
 func TestBallast(t *testing.T) {
 	disk := durabletest.NewDisk(t, 4)
-	path := filepath.Join(disk.Folder, "journal")
+	path := filepath.Join(disk.Directory, "journal")
 	journal, err := Create(path, "1.2.3", 0)
 	if err != nil {
 		t.Fatal(err)
@@ -220,7 +220,7 @@ func TestBallast(t *testing.T) {
 func TestTheBallastOutlivesClose(t *testing.T) {
 	const reserve = 128 << 10
 	disk := durabletest.NewDisk(t, 4)
-	path := filepath.Join(disk.Folder, "journal")
+	path := filepath.Join(disk.Directory, "journal")
 	journal, err := Create(path, "1.2.3", 0)
 	if err == nil {
 		err = errors.Join(journal.space.fillBallast(path+Ballast, reserve), journal.Close())
@@ -269,11 +269,11 @@ func TestTheBallastOutlivesClose(t *testing.T) {
 	}
 }
 
-// Every record that was appended is there after a power cut right behind it; of those that were only noted, a
+// Every record that was appended is there after a power cut right after it; of those that were only noted, a
 // prefix.
 func TestAppendedRecordsSurviveAPowerCut(t *testing.T) {
 	disk := durabletest.NewDisk(t, 4)
-	path := filepath.Join(disk.Folder, "journal")
+	path := filepath.Join(disk.Directory, "journal")
 	journal, err := Create(path, "1.2.3", 64<<10)
 	if err != nil {
 		t.Fatal(err)

@@ -13,17 +13,17 @@ import (
 func BenchmarkRecordAndSettle(b *testing.B) {
 	root := filepath.Join(b.TempDir(), "tree")
 	for d := range 200 {
-		folder := filepath.Join(root, fmt.Sprint(d))
-		if err := os.MkdirAll(folder, 0o755); err != nil {
+		directory := filepath.Join(root, fmt.Sprint(d))
+		if err := os.MkdirAll(directory, 0o755); err != nil {
 			b.Fatal(err)
 		}
 		for f := range 100 {
-			if err := os.WriteFile(filepath.Join(folder, fmt.Sprint(f)), nil, 0o644); err != nil {
+			if err := os.WriteFile(filepath.Join(directory, fmt.Sprint(f)), nil, 0o644); err != nil {
 				b.Fatal(err)
 			}
 		}
 	}
-	run := &step.Run{Folder: b.TempDir()}
+	run := &step.Run{Directory: b.TempDir()}
 	for b.Loop() {
 		if err := Record(b.Context(), run, root); err != nil {
 			b.Fatal(err)

@@ -104,7 +104,7 @@ type decoder struct {
 	group  string
 }
 
-// next gives the next entry, and io.EOF behind the last one.
+// next gives the next entry, and io.EOF after the last one.
 func (d *decoder) next() (one entry, err error) {
 	for {
 		kind, err := d.buffer.ReadByte()

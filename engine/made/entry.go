@@ -89,8 +89,8 @@ func (e entry) unchanged(status *unix.Stat_t, volatile bool, digest func() (same
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // sumOf reads a regular file. It never waits for a FIFO in its place.
-func sumOf(folder int, name string) (uint32, error) {
-	handle, err := openAt(folder, name, unix.O_RDONLY|unix.O_NONBLOCK)
+func sumOf(directory int, name string) (uint32, error) {
+	handle, err := openAt(directory, name, unix.O_RDONLY|unix.O_NONBLOCK)
 	if err != nil {
 		return 0, err
 	}
@@ -119,16 +119,16 @@ func sumOf(folder int, name string) (uint32, error) {
 const exfat = 0x2011bab0
 
 // volatileAt reports whether a directory is on a file system whose inode numbers do not stay.
-func volatileAt(folder int) bool {
+func volatileAt(directory int) bool {
 	var system unix.Statfs_t
-	err := unix.Fstatfs(folder, &system)
+	err := unix.Fstatfs(directory, &system)
 	return err == nil && slices.Contains([]int64{unix.MSDOS_SUPER_MAGIC, exfat, unix.OVERLAYFS_SUPER_MAGIC}, int64(system.Type))
 }
 
 // statAt looks at a name, not through a link; nil where nothing is.
-func statAt(folder int, name string) (*unix.Stat_t, error) {
+func statAt(directory int, name string) (*unix.Stat_t, error) {
 	var status unix.Stat_t
-	err := unix.Fstatat(folder, name, &status, unix.AT_SYMLINK_NOFOLLOW)
+	err := unix.Fstatat(directory, name, &status, unix.AT_SYMLINK_NOFOLLOW)
 	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) {
 		return nil, nil
 	}
@@ -139,9 +139,9 @@ func statAt(folder int, name string) (*unix.Stat_t, error) {
 }
 
 // openAt opens a name, not through a link.
-func openAt(folder int, name string, flags int) (handle int, err error) {
+func openAt(directory int, name string, flags int) (handle int, err error) {
 	err = durable.Repeat(func() error {
-		handle, err = unix.Openat(folder, name, flags|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+		handle, err = unix.Openat(directory, name, flags|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 		return err
 	})
 	if err != nil {

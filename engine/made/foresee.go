@@ -89,7 +89,7 @@ type Forecast struct {
 
 // Foresee opens the list of a frame.
 func Foresee(run *step.Run) *Forecast {
-	f := &Forecast{run: run, reader: open(run.Folder), sums: &sums{folder: run.Folder}}
+	f := &Forecast{run: run, reader: open(run.Directory), sums: &sums{directory: run.Directory}}
 	for one := f.reader.peek(); one != nil; one = f.reader.peek() {
 		f.known = append(f.known, hashOf(one.Group, one.Path))
 		f.reader.ahead = nil
@@ -155,12 +155,12 @@ func (s *sighting) entry(at *descent, e entry) error {
 	}
 	last := len(at.stack) - 1
 	if e.kind() != unix.S_IFDIR {
-		folder, name := at.parent, at.name
+		directory, name := at.parent, at.name
 		if e.Path != "" {
 			_, name = cut(e.Path)
-			folder = at.stack[last].handle
+			directory = at.stack[last].handle
 		}
-		if !e.unchanged(status, s.volatile, func() (same, recorded bool) { return s.sums.match(e, folder, name) }) {
+		if !e.unchanged(status, s.volatile, func() (same, recorded bool) { return s.sums.match(e, directory, name) }) {
 			s.add(e.Path, false)
 		}
 		return nil
@@ -185,9 +185,9 @@ func (s *sighting) strangers(handle int, path string) error {
 	if err != nil {
 		return err
 	}
-	folder := os.NewFile(uintptr(again), path)
-	defer folder.Close()
-	return eachName(folder, func(name string) error {
+	directory := os.NewFile(uintptr(again), path)
+	defer directory.Close()
+	return eachName(directory, func(name string) error {
 		below := join(path, name)
 		if s.knows(below) {
 			return nil
@@ -201,14 +201,14 @@ func (s *sighting) strangers(handle int, path string) error {
 	})
 }
 
-func (s *sighting) add(path string, folder bool) {
+func (s *sighting) add(path string, directory bool) {
 	if s.run.Covered != nil && s.run.Covered(filepath.Join(s.path, path)) {
 		return
 	}
 	if path == "" {
 		path = filepath.Base(s.path)
 	}
-	if folder {
+	if directory {
 		path += "/"
 	}
 	if len(s.found.Entries) < mostNamed {

@@ -90,7 +90,7 @@ func asideOf(run *step.Run, place string) *Aside { return &Aside{run: run, place
 
 // noted reads which directory an undo before this one chose, and tells of it where it came so far.
 func (a *Aside) noted() error {
-	text, err := durable.ReadChecked(filepath.Join(a.run.Folder, asideNote))
+	text, err := durable.ReadChecked(filepath.Join(a.run.Directory, asideNote))
 	if err != nil || len(text) == 0 {
 		return err
 	}
@@ -121,13 +121,13 @@ func (a *Aside) choose() error {
 	if err != nil {
 		return err
 	}
-	if err := durable.WriteChecked(filepath.Join(a.run.Folder, asideNote), []byte(path)); err != nil {
+	if err := durable.WriteChecked(filepath.Join(a.run.Directory, asideNote), []byte(path)); err != nil {
 		return err
 	}
 	a.path = path
 	// If the name is lost by a power cut, an undo after this one takes the next free name. That is no reason
 	// to leave the entries where nobody looks for them.
-	if err := durable.SyncFileSystems(a.run.Folder); err != nil {
+	if err := durable.SyncFileSystems(a.run.Directory); err != nil {
 		a.run.Log.Warn("cannot note for good that " + path + " is made: " + err.Error())
 	}
 	return nil
@@ -269,7 +269,7 @@ type List struct {
 
 // Open opens the list of a frame. One that is missing or damaged has no entries.
 func Open(run *step.Run) *List {
-	return &List{reader: open(run.Folder), sums: &sums{folder: run.Folder}}
+	return &List{reader: open(run.Directory), sums: &sums{directory: run.Directory}}
 }
 
 // Remove takes away what a group has at the name in an open directory, where it is unchanged; left reports
@@ -295,8 +295,8 @@ func (l *List) Root(ctx context.Context, group string) (is func(*unix.Stat_t) bo
 }
 
 // Same reports whether a file has the content of the root of a group, and whether its digest was recorded.
-func (l *List) Same(group string, folder int, name string) (same, recorded bool) {
-	return l.sums.match(entry{Group: group}, folder, name)
+func (l *List) Same(group string, directory int, name string) (same, recorded bool) {
+	return l.sums.match(entry{Group: group}, directory, name)
 }
 
 // Close closes the list.

@@ -43,7 +43,7 @@ func RecordIn(ctx context.Context, run *step.Run, dir *openat.Dir, name string) 
 	if err != nil || status == nil {
 		return explain(err, "cannot record %s", dir.Join(name))
 	}
-	list, err := Create(run.Folder)
+	list, err := Create(run.Directory)
 	if err != nil {
 		return err
 	}
@@ -63,11 +63,11 @@ func RecordIn(ctx context.Context, run *step.Run, dir *openat.Dir, name string) 
 type Writer struct{ encoder *encoder }
 
 // Create begins a list in the frame's directory, which takes the place of an older one.
-func Create(folder string) (*Writer, error) {
-	if err := forget(filepath.Join(folder, settledName)); err != nil {
+func Create(directory string) (*Writer, error) {
+	if err := forget(filepath.Join(directory, settledName)); err != nil {
 		return nil, explain(err, "cannot record what the step makes")
 	}
-	return create(filepath.Join(folder, listName)), nil
+	return create(filepath.Join(directory, listName)), nil
 }
 
 func create(path string) *Writer { return &Writer{newEncoder(path)} }
@@ -104,9 +104,9 @@ func (w *Writer) tree(ctx context.Context, parent int, name, group, path string,
 	if err != nil {
 		return err
 	}
-	folder := os.NewFile(uintptr(handle), name)
-	defer folder.Close()
-	return eachName(folder, func(below string) error {
+	directory := os.NewFile(uintptr(handle), name)
+	defer directory.Close()
+	return eachName(directory, func(below string) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -136,9 +136,9 @@ type reader struct {
 }
 
 // open opens the newest list that is whole.
-func open(folder string) *reader {
+func open(directory string) *reader {
 	for _, name := range []string{settledName, listName} {
-		if r := openList(filepath.Join(folder, name)); r != nil {
+		if r := openList(filepath.Join(directory, name)); r != nil {
 			return r
 		}
 	}
@@ -212,9 +212,9 @@ func (r *reader) group(ctx context.Context, group string, visit func(entry) erro
 }
 
 // eachName calls visit for the names in a directory, some at a time. Names may go meanwhile.
-func eachName(folder *os.File, visit func(name string) error) error {
+func eachName(directory *os.File, visit func(name string) error) error {
 	for {
-		names, err := folder.Readdirnames(256)
+		names, err := directory.Readdirnames(256)
 		for _, name := range names {
 			if err := visit(name); err != nil {
 				return err

@@ -41,7 +41,7 @@ func newRelease(t *testing.T) *release {
 	r.place = filepath.Join(r.base, "app-2")
 	frame := filepath.Join(r.base, ".frame")
 	check(t, os.Mkdir(frame, 0o700))
-	r.run = &step.Run{ID: "20260102-030405.678", Folder: frame, Machine: step.Local{}}
+	r.run = &step.Run{ID: "20260102-030405.678", Directory: frame, Machine: step.Local{}}
 	r.run.Kept = func(path string) {
 		if !slices.Contains(r.kept, path) {
 			r.kept = append(r.kept, path)
@@ -290,8 +290,8 @@ func TestDamagedList(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := newRelease(t)
 			before := left(t, r.place)
-			check(t, damage(filepath.Join(r.run.Folder, settledName)))
-			check(t, damage(filepath.Join(r.run.Folder, listName)))
+			check(t, damage(filepath.Join(r.run.Directory, settledName)))
+			check(t, damage(filepath.Join(r.run.Directory, listName)))
 			check(t, Discard(t.Context(), r.run, r.place, r.place))
 			if found := left(t, r.kept[0]); !slices.Equal(found, before) {
 				t.Errorf("%q are kept", found)
@@ -300,7 +300,7 @@ func TestDamagedList(t *testing.T) {
 	}
 	t.Run("of the commit", func(t *testing.T) {
 		r := newRelease(t)
-		check(t, os.Truncate(filepath.Join(r.run.Folder, settledName), 50))
+		check(t, os.Truncate(filepath.Join(r.run.Directory, settledName), 50))
 		check(t, Discard(t.Context(), r.run, r.place, r.place))
 		if len(r.kept) > 0 {
 			t.Errorf("kept %v", left(t, r.kept[0]))
@@ -387,7 +387,7 @@ func TestDiscardOfAFile(t *testing.T) {
 // after it is seen all the same.
 func TestSettleOfAFile(t *testing.T) {
 	settled := func(r *release) bool {
-		_, err := os.Lstat(filepath.Join(r.run.Folder, settledName))
+		_, err := os.Lstat(filepath.Join(r.run.Directory, settledName))
 		return err == nil
 	}
 	for name, row := range map[string]struct {

@@ -49,25 +49,25 @@ func (r *reader) remove(ctx context.Context, sums *sums, parent int, name, group
 
 // entry takes one entry away. What lies in a directory that is not ours any more is passed over.
 func (w *removal) entry(e entry) error {
-	folder, name, device, known, err := w.place(e.Path)
+	directory, name, device, known, err := w.place(e.Path)
 	if err != nil || !known {
 		return err
 	}
-	status, err := statAt(folder, name)
+	status, err := statAt(directory, name)
 	if err != nil || status == nil {
 		return err
 	}
 	if e.kind() == unix.S_IFDIR {
-		return w.enter(e, folder, name, device, status)
+		return w.enter(e, directory, name, device, status)
 	}
-	if !e.unchanged(status, w.volatile, func() (same, recorded bool) { return w.sums.match(e, folder, name) }) {
+	if !e.unchanged(status, w.volatile, func() (same, recorded bool) { return w.sums.match(e, directory, name) }) {
 		return nil
 	}
-	return w.unlink(folder, name, 0)
+	return w.unlink(directory, name, 0)
 }
 
 // place gives the open directory that an entry lies in; known is false where that is not ours.
-func (w *removal) place(path string) (folder int, name string, device uint64, known bool, err error) {
+func (w *removal) place(path string) (directory int, name string, device uint64, known bool, err error) {
 	if path == "" {
 		return w.parent, w.name, 0, true, nil
 	}
@@ -86,15 +86,15 @@ func (w *removal) place(path string) (folder int, name string, device uint64, kn
 }
 
 // enter opens a directory that is ours. Nothing that is mounted on it is.
-func (w *removal) enter(e entry, folder int, name string, device uint64, status *unix.Stat_t) error {
+func (w *removal) enter(e entry, directory int, name string, device uint64, status *unix.Stat_t) error {
 	if !e.same(status, w.volatile) || e.Path != "" && uint64(status.Dev) != device {
 		return nil
 	}
 	one := opened{path: e.Path, name: name, device: uint64(status.Dev)}
-	handle, err := openAt(folder, name, unix.O_RDONLY|unix.O_DIRECTORY)
-	if errors.Is(err, unix.EACCES) && allow(folder, name, e, w.volatile) == nil {
+	handle, err := openAt(directory, name, unix.O_RDONLY|unix.O_DIRECTORY)
+	if errors.Is(err, unix.EACCES) && allow(directory, name, e, w.volatile) == nil {
 		one.mode = status.Mode & 0o7777
-		handle, err = openAt(folder, name, unix.O_RDONLY|unix.O_DIRECTORY)
+		handle, err = openAt(directory, name, unix.O_RDONLY|unix.O_DIRECTORY)
 	}
 	if err != nil {
 		return err
@@ -109,8 +109,8 @@ func (w *removal) enter(e entry, folder int, name string, device uint64, status 
 }
 
 // allow lets a directory of ours be entered, of a user's own.
-func allow(folder int, name string, e entry, volatile bool) error {
-	found, err := openat.Borrow(folder, "").Entry(name)
+func allow(directory int, name string, e entry, volatile bool) error {
+	found, err := openat.Borrow(directory, "").Entry(name)
 	if err != nil {
 		return err
 	}
@@ -145,11 +145,11 @@ func (w *removal) leaveTo(last int) error {
 
 // unlink removes a name. What keeps it there against our will, its directory's mode or a mark, is taken away
 // where it can be; a directory with anything in it stays, and what is mounted.
-func (w *removal) unlink(folder int, name string, flags int) error {
-	remove := func() error { return durable.Repeat(func() error { return unix.Unlinkat(folder, name, flags) }) }
+func (w *removal) unlink(directory int, name string, flags int) error {
+	remove := func() error { return durable.Repeat(func() error { return unix.Unlinkat(directory, name, flags) }) }
 	err := remove()
 	if errors.Is(err, unix.EACCES) || errors.Is(err, unix.EPERM) {
-		w.loosen(folder, name)
+		w.loosen(directory, name)
 		err = remove()
 	}
 	switch {
@@ -160,18 +160,18 @@ func (w *removal) unlink(folder int, name string, flags int) error {
 }
 
 // loosen lets an entry be removed from its directory, if that is ours too.
-func (w *removal) loosen(folder int, name string) {
-	if file, err := openAt(folder, name, unix.O_RDONLY|unix.O_NONBLOCK); err == nil {
+func (w *removal) loosen(directory int, name string) {
+	if file, err := openAt(directory, name, unix.O_RDONLY|unix.O_NONBLOCK); err == nil {
 		durable.Unmark(file)
 		_ = unix.Close(file)
 	}
 	last := len(w.stack) - 1
-	if last < 0 || w.stack[last].handle != folder {
+	if last < 0 || w.stack[last].handle != directory {
 		return
 	}
-	durable.Unmark(folder)
+	durable.Unmark(directory)
 	var status unix.Stat_t
-	if unix.Fstat(folder, &status) == nil && unix.Fchmod(folder, status.Mode&0o7777|0o700) == nil && w.stack[last].mode == 0 {
+	if unix.Fstat(directory, &status) == nil && unix.Fchmod(directory, status.Mode&0o7777|0o700) == nil && w.stack[last].mode == 0 {
 		w.stack[last].mode = status.Mode & 0o7777
 	}
 }

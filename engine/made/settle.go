@@ -39,15 +39,15 @@ func SettleAs(ctx context.Context, run *step.Run, at func(group string) (parent 
 		return nil
 	}
 	// A run that waited for a confirmation in between may come here twice.
-	list := openList(filepath.Join(run.Folder, listName))
+	list := openList(filepath.Join(run.Directory, listName))
 	if list == nil {
 		return nil
 	}
 	defer list.close()
-	if list.stands(run.Folder, at) {
-		return explain(forget(filepath.Join(run.Folder, settledName)), "cannot look at what the step made")
+	if list.stands(run.Directory, at) {
+		return explain(forget(filepath.Join(run.Directory, settledName)), "cannot look at what the step made")
 	}
-	settled := create(filepath.Join(run.Folder, settledName))
+	settled := create(filepath.Join(run.Directory, settledName))
 	for list.peek() != nil {
 		group := list.ahead.Group
 		parent, name := at(group)
@@ -61,7 +61,7 @@ func SettleAs(ctx context.Context, run *step.Run, at func(group string) (parent 
 
 // stands reports whether the list has one entry, of which a settled one would say nothing new: mode and owner
 // are as they were recorded, and where its change time counts, the digest of its content tells the same.
-func (r *reader) stands(folder string, at func(group string) (parent int, name string)) bool {
+func (r *reader) stands(directory string, at func(group string) (parent int, name string)) bool {
 	if r.peek() == nil {
 		return false
 	}
@@ -73,7 +73,7 @@ func (r *reader) stands(folder string, at func(group string) (parent int, name s
 		return false
 	}
 	if one.kind() == unix.S_IFREG {
-		if _, recorded := (&sums{folder: folder}).of(one); !recorded {
+		if _, recorded := (&sums{directory: directory}).of(one); !recorded {
 			return false
 		}
 	}
@@ -115,7 +115,7 @@ type descent struct {
 
 // look gives the status of an entry; nil where it is not there, or not in a directory that can be read.
 func (d *descent) look(e entry) *unix.Stat_t {
-	folder, name := d.parent, d.name
+	directory, name := d.parent, d.name
 	if e.Path != "" {
 		var above string
 		above, name = cut(e.Path)
@@ -127,14 +127,14 @@ func (d *descent) look(e entry) *unix.Stat_t {
 			return nil
 		}
 		d.leave(last)
-		folder = d.stack[last].handle
+		directory = d.stack[last].handle
 	}
-	status, err := statAt(folder, name)
+	status, err := statAt(directory, name)
 	if err != nil || status == nil {
 		return nil
 	}
 	if e.kind() == unix.S_IFDIR {
-		if handle, err := openAt(folder, name, unix.O_RDONLY|unix.O_DIRECTORY); err == nil {
+		if handle, err := openAt(directory, name, unix.O_RDONLY|unix.O_DIRECTORY); err == nil {
 			d.stack = append(d.stack, opened{path: e.Path, handle: handle})
 		}
 	}

@@ -26,8 +26,8 @@ const sumsName = "made-sums"
 type Sums struct{ buffer pending }
 
 // CreateSums begins the digests of a frame, which take the place of older ones.
-func CreateSums(folder string) *Sums {
-	return &Sums{pending{path: filepath.Join(folder, sumsName)}}
+func CreateSums(directory string) *Sums {
+	return &Sums{pending{path: filepath.Join(directory, sumsName)}}
 }
 
 // Add takes the CRC-32C of a file's content; path is relative to the root of its group.
@@ -86,9 +86,9 @@ func hashOf(group, path string) uint64 {
 
 // sums are the digests of a frame, read where the first one is asked for.
 type sums struct {
-	folder string
-	read   bool
-	known  []digest
+	directory string
+	read      bool
+	known     []digest
 }
 
 type digest struct {
@@ -97,12 +97,12 @@ type digest struct {
 }
 
 // match reports whether a file has the content that was recorded of an entry, and whether any was.
-func (s *sums) match(e entry, folder int, name string) (same, recorded bool) {
+func (s *sums) match(e entry, directory int, name string) (same, recorded bool) {
 	was, recorded := s.of(e)
 	if !recorded {
 		return false, false
 	}
-	sum, err := sumOf(folder, name)
+	sum, err := sumOf(directory, name)
 	return err == nil && sum == was, true
 }
 
@@ -123,7 +123,7 @@ func (s *sums) of(e entry) (sum uint32, recorded bool) {
 
 func (s *sums) load() {
 	s.read = true
-	file, err := regular.Open(filepath.Join(s.folder, sumsName), os.O_RDONLY, 0)
+	file, err := regular.Open(filepath.Join(s.directory, sumsName), os.O_RDONLY, 0)
 	if err != nil {
 		return
 	}

@@ -47,7 +47,7 @@ type removal struct {
 	refilled int
 }
 
-// mostRefilled bounds the work where another user goes on to fill a directory.
+// mostRefilled bounds the work where another user continues to fill a directory.
 const mostRefilled = 1000
 
 func (r *removal) close() {

@@ -16,7 +16,7 @@ import (
 // Why a file of the source may change something by its path.
 const (
 	state      = "it changes the state directory, where only trusted users write (engine/trusted.go)"
-	folder     = "it changes Run.Folder, which lies in the state directory"
+	directory  = "it changes Run.Directory, which lies in the state directory"
 	locks      = "it changes the directory of locks and its records, which engine/claim trusts before"
 	kernel     = "it changes control groups, which are the kernel's"
 	temporary  = "it makes a directory of its own, with a name that no other user knows, and removes that"
@@ -29,8 +29,8 @@ var byPath = map[string]string{
 	"engine/internal/runstate/recovery_failure.go": state, "engine/internal/runstate/resolution.go": state, "engine/internal/runstate/state.go": state, "engine/internal/runstate/unfinished.go": state,
 	"engine/journal/journal.go": state, "engine/journal/space.go": state, "engine/internal/program/freeze.go": state, "engine/internal/run/runner.go": state, "engine/boot_loop.go": state, "engine/recover.go": state, "engine/facts.go": state, "engine/internal/program/plugins.go": state, "engine/retention.go": state, "engine/internal/run/mutate.go": state, "engine/engine.go": state,
 
-	"engine/durable/checked.go": folder, "engine/made/list.go": folder, "steps/migration/rollback_do.go": folder,
-	"steps/transfer/groups.go": folder, "steps/transfer/manifest.go": folder,
+	"engine/durable/checked.go": directory, "engine/made/list.go": directory, "steps/migration/rollback_do.go": directory,
+	"steps/transfer/groups.go": directory, "steps/transfer/manifest.go": directory,
 
 	"engine/claim/claim.go": locks, "engine/claim/place.go": locks, "engine/claim/record.go": locks,
 

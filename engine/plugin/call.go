@@ -44,7 +44,7 @@ func (t *Type) call(ctx context.Context, run *step.Run, operation Operation, arg
 		asked: request{Protocol: Protocol, Operation: operation, Type: t.About().Name, Arguments: encoded, Memo: memo},
 	}
 	if run != nil {
-		c.asked.Run, c.asked.Step, c.asked.Recovering, c.asked.Folder = run.ID, run.Step, run.Recovering, run.Folder
+		c.asked.Run, c.asked.Step, c.asked.Recovering, c.asked.Directory = run.ID, run.Step, run.Recovering, run.Directory
 		c.log, c.environment, c.started = run.Log, run.Environment, run.Started
 	}
 	if operation == Plan {
@@ -91,7 +91,7 @@ func (c conversation) hold(ctx context.Context) (event, error) {
 	command := process.Command{
 		Name:        filepath.Base(c.path),
 		Arguments:   []string{c.path},
-		Folder:      "/",
+		Directory:   "/",
 		Environment: slices.Concat(process.BaseEnvironment(), c.environment),
 		Input:       bytes.NewReader(append(line, '\n')),
 		KeepDaemons: c.asked.Operation == Do || c.asked.Operation == Undo,

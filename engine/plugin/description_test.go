@@ -54,7 +54,7 @@ func TestInvalidDescriptions(t *testing.T) {
 	for _, test := range []struct{ from, to, want string }{
 		{plainDescription, "", "cannot be read"},
 		{plainDescription, "[]", "cannot be read"},
-		{plainDescription, plainDescription + "{}", "behind its end"},
+		{plainDescription, plainDescription + "{}", "after its end"},
 		{plainDescription, strings.Repeat("[", 1000), "nested more than 64 deep"},
 		{plainDescription, strings.Repeat(" ", 2<<20), "1024 KiB is the most"},
 		{`"protocol":1`, `"protocol":2,"news":1`, "version 2 of the protocol, and this gwe version 1"},

@@ -8,7 +8,7 @@
 //	protocol.go     the messages
 //	description.go  what a plugin says of itself, and the file beside it
 //	jsonschema.go   its arguments and outputs as JSON Schema
-//	folder.go       where plugins are found
+//	directory.go       where plugins are found
 //	executable.go   which file it is: digest, who may write it
 //	type.go         a plugin as a step.Type; call.go carries one operation out, answer.go reads what comes back
 //	serve.go        the other side: a step.Type as a plugin
@@ -20,7 +20,7 @@
 //
 //   - Validating and planning execute nothing: a Type that is not Live knows its description only.
 //   - What runs is the executable that the description names by its SHA-256, and for root only one that
-//     nobody else may write, nor any folder above it.
+//     nobody else may write, nor any directory above it.
 //   - A plugin that lies costs its step, never the run: whatever it writes, however much, in whatever time,
 //     the operation ends with a fault of a stable code, in bounded memory, and with the plugin's whole
 //     process tree gone.

@@ -25,8 +25,8 @@ func TestDocumentedConversation(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	folder := t.TempDir()
-	heard, path, file := filepath.Join(folder, "heard"), filepath.Join(folder, "gwe-step-ini-key"), filepath.Join(folder, "app.ini")
+	directory := t.TempDir()
+	heard, path, file := filepath.Join(directory, "heard"), filepath.Join(directory, "gwe-step-ini-key"), filepath.Join(directory, "app.ini")
 	recorder := "#!/bin/sh\nread -r request\nprintf '> %s\\n' \"$request\" >>" + heard +
 		"\nprintf '%s\\n' \"$request\" | /usr/bin/python3 " + example + " | tee -a " + heard + ".answer\nsed 's/^/< /' " + heard + ".answer >>" + heard +
 		"\nrm " + heard + ".answer\n"
@@ -58,7 +58,7 @@ func TestDocumentedConversation(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	said := strings.NewReplacer(file, "/etc/app.ini", run.Folder, "/var/lib/gwe/runs/"+run.ID+"/frames/1").Replace(string(text))
+	said := strings.NewReplacer(file, "/etc/app.ini", run.Directory, "/var/lib/gwe/runs/"+run.ID+"/frames/1").Replace(string(text))
 	said = regexp.MustCompile(`\.gwe-[0-9a-f]{16}`).ReplaceAllString(said, ".gwe-0123456789abcdef")
 	said = regexp.MustCompile(`"description": \{.*\}`).ReplaceAllString(said, `"description": {...}}`)
 	document, err := os.ReadFile(documentation)

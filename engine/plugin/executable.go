@@ -72,7 +72,7 @@ func identityOf(info fs.FileInfo) identity {
 func missing(path string, cause error) error {
 	if errors.Is(cause, fs.ErrNotExist) {
 		return fault.New(fault.Refused, "plugin-missing", "there is no plugin %s", path).
-			WithHint("install it there, or name the folder that has it with --plugin-dir")
+			WithHint("install it there, or name the directory that has it with --plugin-dir")
 	}
 	return fault.New(fault.Refused, "plugin-missing", "the plugin %s cannot be used", path).WithCause(cause)
 }

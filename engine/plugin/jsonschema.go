@@ -127,7 +127,7 @@ func strictly(text []byte, into any) error {
 		return err
 	}
 	if _, err := decoder.Token(); err != io.EOF {
-		return fmt.Errorf("something stands behind its end")
+		return fmt.Errorf("something stands after its end")
 	}
 	return nil
 }

@@ -147,7 +147,7 @@ func liar() {
 		os.Exit(1)
 	case "killed":
 		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
-	case "crashes behind the result":
+	case "crashes after the result":
 		say("%s", good)
 		os.Exit(9)
 	case "twice":
@@ -165,7 +165,7 @@ func liar() {
 		_ = os.Stdout.Close()
 	case "hangs":
 		time.Sleep(time.Hour)
-	case "hangs behind the result":
+	case "hangs after the result":
 		say("%s", good)
 		time.Sleep(time.Hour)
 	case "leaves a child that ignores SIGTERM":
@@ -248,7 +248,7 @@ func describe(t *testing.T, path string) *plugin.Type {
 
 func running(t *testing.T, sink tasklog.Sink) *step.Run {
 	return &step.Run{
-		ID: "20260102-030405.678", Step: "tried", Machine: step.Local{}, Folder: t.TempDir(), Log: tasklog.Begin(sink, "step", "tried"),
+		ID: "20260102-030405.678", Step: "tried", Machine: step.Local{}, Directory: t.TempDir(), Log: tasklog.Begin(sink, "step", "tried"),
 		Leased: func(string) bool { return false }, Started: func(int) {}, Environment: []string{"GWE_RUN_ID=20260102-030405.678"},
 	}
 }
@@ -291,7 +291,7 @@ func TestLies(t *testing.T) {
 		"closes stdout":                 "plugin-silent: without a result",
 		"crashes":                       "plugin-exit: exited with 1 and gave no result; its last line was: Traceback: no such thing",
 		"killed":                        "plugin-exit: SIGKILL",
-		"crashes behind the result":     "plugin-exit: exited with 9",
+		"crashes after the result":      "plugin-exit: exited with 9",
 		"twice":                         "plugin-after-result: ",
 		"talks on":                      "plugin-after-result: another thing",
 		"wrong type of output":          "plugin-output-invalid: count",
@@ -345,7 +345,7 @@ func TestLies(t *testing.T) {
 func TestHangs(t *testing.T) {
 	t.Parallel()
 	liar := describe(t, install(t, "liar"))
-	for _, how := range []string{"hangs", "hangs behind the result", "leaves a child that ignores SIGTERM"} {
+	for _, how := range []string{"hangs", "hangs after the result", "leaves a child that ignores SIGTERM"} {
 		t.Run(how, func(t *testing.T) {
 			t.Parallel()
 			ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)

@@ -14,13 +14,13 @@ const (
 	Describe Operation = "describe"
 	// Plan asks what do would do. It only reads.
 	Plan Operation = "plan"
-	// Prepare captures the memo: all that undo will need. It writes into Folder only.
+	// Prepare captures the memo: all that undo will need. It writes into Directory only.
 	Prepare Operation = "prepare"
 	// Do acts.
 	Do Operation = "do"
-	// Undo puts back what do did, did in part, or did not do at all.
+	// Undo rolls back what do did, did in part, or did not do at all.
 	Undo Operation = "undo"
-	// Release gives up what was kept for an undo outside Folder: nobody can ask for it any more. Only for
+	// Release gives up what was kept for an undo outside Directory: nobody can ask for it any more. Only for
 	// those who list it.
 	Release Operation = "release"
 	// Verify makes sure, just before the commit, that what do did still stands. Only for those who list it.
@@ -33,13 +33,13 @@ type request struct {
 	Operation Operation `json:"operation"`
 	// Type is the step type that is meant: one executable may serve several, under several names.
 	Type string `json:"type"`
-	// Run and Step name the run and the step; Recovering tells that the machine is being put back.
+	// Run and Step name the run and the step; Recovering tells that the machine is being rolled back.
 	Run        string `json:"run,omitempty"`
 	Step       string `json:"step,omitempty"`
 	Recovering bool   `json:"recovering,omitempty"`
-	// Folder is the frame's own, 0700: what prepare saves there is durable before do, and lives as long as
+	// Directory is the frame's own, 0700: what prepare saves there is durable before do, and lives as long as
 	// the undo may be asked for.
-	Folder string `json:"folder,omitempty"`
+	Directory string `json:"folder,omitempty"`
 	// Arguments are values as value.ToJSON writes them, defaults filled in, secrets in the clear.
 	Arguments json.RawMessage `json:"arguments,omitempty"`
 	// Memo is what prepare gave.

@@ -139,7 +139,7 @@ func (e *event) failed(err error) {
 
 func (s *server) run() *step.Run {
 	run := &step.Run{
-		ID: s.asked.Run, Step: s.asked.Step, Recovering: s.asked.Recovering, Folder: s.asked.Folder, Machine: step.Local{},
+		ID: s.asked.Run, Step: s.asked.Step, Recovering: s.asked.Recovering, Directory: s.asked.Directory, Machine: step.Local{},
 		Log:         tasklog.Begin(s, "step", s.asked.Step),
 		Leased:      func(string) bool { return true },
 		AfterCommit: slices.Contains(s.environment, afterCommit+"=1"),

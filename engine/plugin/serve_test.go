@@ -67,7 +67,7 @@ func (noteAction) Prepare(_ context.Context, run *step.Run, arguments noteArgume
 	if err != nil {
 		return noteMemo{}, fault.New(fault.Refused, "no-file", "there is no file").WithCause(err).WithHint("make one")
 	}
-	return noteMemo{old}, os.WriteFile(filepath.Join(run.Folder, "kept"), old, 0o600)
+	return noteMemo{old}, os.WriteFile(filepath.Join(run.Directory, "kept"), old, 0o600)
 }
 
 func (noteAction) Do(_ context.Context, run *step.Run, arguments noteArguments, memo noteMemo) (noteOutputs, error) {
@@ -85,7 +85,7 @@ func (noteAction) Do(_ context.Context, run *step.Run, arguments noteArguments, 
 }
 
 func (noteAction) Undo(_ context.Context, run *step.Run, arguments noteArguments, _ noteMemo) error {
-	kept, err := os.ReadFile(filepath.Join(run.Folder, "kept"))
+	kept, err := os.ReadFile(filepath.Join(run.Directory, "kept"))
 	if err != nil {
 		return err
 	}

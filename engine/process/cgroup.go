@@ -20,10 +20,10 @@ type cgroup string
 // hierarchy is the root of the control groups: where it always is, or where a machine has it that still uses
 // version 1.
 func hierarchy() cgroup {
-	for _, folder := range []string{"/sys/fs/cgroup", "/sys/fs/cgroup/unified"} {
+	for _, directory := range []string{"/sys/fs/cgroup", "/sys/fs/cgroup/unified"} {
 		var system unix.Statfs_t
-		if unix.Statfs(folder, &system) == nil && system.Type == unix.CGROUP2_SUPER_MAGIC {
-			return cgroup(folder)
+		if unix.Statfs(directory, &system) == nil && system.Type == unix.CGROUP2_SUPER_MAGIC {
+			return cgroup(directory)
 		}
 	}
 	return ""

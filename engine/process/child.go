@@ -17,7 +17,7 @@ type Child struct {
 
 // Start starts a program that takes this process's own part: it has the files as its descriptors, from 0 on,
 // and this process's umask and control group. A nil file is nothing to read from, and nowhere to write to. Of
-// the command count Arguments, Folder and Environment. As with Run it leads a session of its own, and ends
+// the command count Arguments, Directory and Environment. As with Run it leads a session of its own, and ends
 // with this process. Wait must follow.
 func Start(command Command, files []*os.File) (*Child, error) {
 	if err := command.check(); err != nil {

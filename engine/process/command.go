@@ -21,12 +21,12 @@ type Command struct {
 	// Name is what messages call it; "" is the program.
 	Name string
 	// Arguments are the program and its arguments. A program without a slash is looked for in the PATH of
-	// Environment; one with a slash, where it is relative, is relative to Folder.
+	// Environment; one with a slash, where it is relative, is relative to Directory.
 	Arguments []string
-	// Folder is where the program runs; "" is gwe's own working directory. It is opened once, by the rule of
-	// package openat for links.
-	Folder string
-	// In is the directory at Folder where the caller has opened it, to be sure which one it is; nil else.
+	// Directory is where the program runs; "" is gwe's own working directory. It is opened once, by the rule
+	// of package openat for links.
+	Directory string
+	// In is the directory at Directory where the caller has opened it, to be sure which one it is; nil else.
 	In *openat.Dir
 	// Environment is complete: nothing is inherited. Of two entries with one name the later counts.
 	Environment []string
@@ -174,10 +174,10 @@ func (c Command) check() error {
 	if len(c.Arguments) == 0 || c.Arguments[0] == "" {
 		return fault.New(fault.Failed, "process-arguments-invalid", "there is no program to run").AsPermanent()
 	}
-	for _, text := range slices.Concat(c.Arguments, c.Environment, []string{c.Folder}) {
+	for _, text := range slices.Concat(c.Arguments, c.Environment, []string{c.Directory}) {
 		if strings.ContainsRune(text, 0) {
 			return fault.New(fault.Failed, "process-arguments-invalid",
-				"an argument, a variable or the folder of %s contains a NUL byte, which no program can be given", c.name()).AsPermanent()
+				"an argument, a variable or the directory of %s contains a NUL byte, which no program can be given", c.name()).AsPermanent()
 		}
 	}
 	return nil
@@ -188,20 +188,20 @@ func (c Command) enter() (dir *openat.Dir, err error) {
 	switch {
 	case c.In != nil:
 		return c.In.Below(".")
-	case c.Folder == "":
+	case c.Directory == "":
 		return nil, nil
 	}
-	folder, err := filepath.Abs(c.Folder)
+	directory, err := filepath.Abs(c.Directory)
 	if err == nil {
-		dir, err = openat.Open(folder)
+		dir, err = openat.Open(directory)
 	}
 	switch {
 	case err == nil || fault.As(err) != nil:
 		return dir, err
 	case errors.Is(err, syscall.ENOTDIR):
-		return nil, fault.New(fault.Failed, "process-folder-missing", "cannot run %s in %s: it is not a folder", c.name(), c.Folder)
+		return nil, fault.New(fault.Failed, "process-directory-missing", "cannot run %s in %s: it is not a directory", c.name(), c.Directory)
 	}
-	return nil, fault.New(fault.Failed, "process-folder-missing", "cannot run %s in folder %s", c.name(), c.Folder).WithCause(err)
+	return nil, fault.New(fault.Failed, "process-directory-missing", "cannot run %s in directory %s", c.name(), c.Directory).WithCause(err)
 }
 
 func (c Command) name() string { return cmp.Or(c.Name, c.Arguments[0]) }

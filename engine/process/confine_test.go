@@ -20,7 +20,7 @@ import (
 func ran(t *testing.T, script string, rights Command) string {
 	t.Helper()
 	var said strings.Builder
-	rights.Arguments, rights.Folder, rights.Environment = []string{"/bin/sh", "-c", script}, "/", BaseEnvironment()
+	rights.Arguments, rights.Directory, rights.Environment = []string{"/bin/sh", "-c", script}, "/", BaseEnvironment()
 	rights.Output = func(_, line string) { said.WriteString(line + "\n") }
 	if _, err := Run(context.Background(), rights); err != nil {
 		t.Fatal(err)

@@ -7,7 +7,7 @@
 //   - The argument list as it is: no shell looks at it.
 //   - The environment that the caller gives, complete, and MarkVariable. Nothing is inherited;
 //     BaseEnvironment is where callers start from.
-//   - Umask 022, the folder asked for, and a session and process group of its own without a terminal: a
+//   - Umask 022, the directory asked for, and a session and process group of its own without a terminal: a
 //     program that wants to ask for a password there fails at once and does not hang.
 //   - An empty standard input unless there is something to read.
 //   - A SIGKILL when gwe dies (PR_SET_PDEATHSIG). The kernel sends it when the thread that forked ends, not

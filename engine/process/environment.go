@@ -73,11 +73,11 @@ func variable(environment []string, name string) string {
 func LookPath(name string, environment []string) (string, error) {
 	search := variable(environment, "PATH")
 	var denied string
-	for _, folder := range filepath.SplitList(search) {
-		if !filepath.IsAbs(folder) {
+	for _, directory := range filepath.SplitList(search) {
+		if !filepath.IsAbs(directory) {
 			continue
 		}
-		path := filepath.Join(folder, name)
+		path := filepath.Join(directory, name)
 		status, err := os.Stat(path)
 		if err != nil || status.IsDir() {
 			continue
@@ -126,7 +126,7 @@ func (c Command) onDisk(path string) string {
 	if filepath.IsAbs(path) {
 		return path
 	}
-	return filepath.Join(c.Folder, path)
+	return filepath.Join(c.Directory, path)
 }
 
 // executable asks the kernel whether this user may execute the file, file system included.

@@ -52,7 +52,7 @@ func notExecutable(path string) error {
 			WithHint("put it on another file system, or mount this one without noexec").AsPermanent()
 	}
 	return fault.New(fault.Failed, "process-not-executable", "cannot run %s: this user may not execute it", path).
-		WithHint("see the mode and owner of the file and of the folders above it").WithCause(syscall.EACCES).AsPermanent()
+		WithHint("see the mode and owner of the file and of the directories above it").WithCause(syscall.EACCES).AsPermanent()
 }
 
 // examineInterpreter sees to a script's #! line and to a program's dynamic loader. Other formats are left to

@@ -81,7 +81,7 @@ func readStatus(pid int) (status, error) {
 }
 
 // parseStatus reads the fields by proc(5). The second is the program's name in parentheses, which may itself
-// hold blanks and parentheses: the fields after it start behind the last ")".
+// hold blanks and parentheses: the fields after it start after the last ")".
 func parseStatus(pid int, text []byte) (status, error) {
 	_, rest, found := cutLast(text, ')')
 	fields := strings.Fields(rest)

@@ -38,10 +38,10 @@ func launch(path string, command Command, dir *openat.Dir, files []*os.File, gro
 		// Never unlocked: the thread, with the umask it no longer shares, ends with this goroutine.
 		runtime.LockOSThread()
 		var process *os.Process
-		folder := workingDirectory(dir)
+		directory := workingDirectory(dir)
 		err := prepare()
 		if err == nil {
-			process, err = fork(path, command, folder, files, group)
+			process, err = fork(path, command, directory, files, group)
 		}
 		started <- start{process, err}
 		if err == nil {
@@ -78,9 +78,9 @@ func workingDirectory(dir *openat.Dir) (path string) {
 // child, which holds it until its own exec. So is a program that never began: until it has a session of its
 // own, a child hears what is sent to gwe's process group, a Ctrl-C say, and dies of it; an undo must not fail
 // of that.
-func fork(path string, command Command, folder string, files []*os.File, group cgroup) (*os.Process, error) {
+func fork(path string, command Command, directory string, files []*os.File, group cgroup) (*os.Process, error) {
 	attributes := &os.ProcAttr{
-		Dir:   folder,
+		Dir:   directory,
 		Env:   command.Environment,
 		Files: files,
 		Sys:   &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL},
@@ -92,10 +92,10 @@ func fork(path string, command Command, folder string, files []*os.File, group c
 		keepInherited()
 	}
 	if group != "" {
-		folder, err := unix.Open(string(group), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+		directory, err := unix.Open(string(group), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 		if err == nil {
-			defer unix.Close(folder)
-			attributes.Sys.UseCgroupFD, attributes.Sys.CgroupFD = true, folder
+			defer unix.Close(directory)
+			attributes.Sys.UseCgroupFD, attributes.Sys.CgroupFD = true, directory
 		}
 	}
 	for pause := 5 * time.Millisecond; ; pause *= 2 {

@@ -71,7 +71,7 @@ func (l *lines) end() {
 	}
 	start := lastLines(l.tail)
 	if start == 0 && l.dropped > 0 {
-		// The tail begins within a line, and goes on with a whole one where there is one.
+		// The tail begins within a line, and continues with a whole one where there is one.
 		if end := bytes.IndexByte(l.tail, '\n') + 1; end < len(l.tail) {
 			start = end
 		}

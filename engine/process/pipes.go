@@ -142,7 +142,7 @@ func drain(file *os.File, sink io.Writer) {
 	if err != nil {
 		return
 	}
-	left := 1 << 20 // no pipe holds more; a daemon that goes on writing is not waited for
+	left := 1 << 20 // no pipe holds more; a daemon that continues writing is not waited for
 	_ = raw.Read(func(descriptor uintptr) bool {
 		for left > 0 {
 			count, err := unix.Read(int(descriptor), buffer)

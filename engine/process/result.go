@@ -21,7 +21,7 @@ func (r Result) Check(program string, accept ...int) error {
 		case syscall.SIGSEGV, syscall.SIGBUS, syscall.SIGILL, syscall.SIGFPE, syscall.SIGABRT:
 			return found.WithHint("the program crashed: see its last lines")
 		default:
-			return found.WithHint("somebody or something else on the machine sent it")
+			return found.WithHint("another process on the machine sent it")
 		}
 	}
 	if r.ExitCode == 0 && len(accept) == 0 || slices.Contains(accept, r.ExitCode) {

@@ -50,7 +50,7 @@ func TestEndsByItself(t *testing.T) {
 		"exit 143":      {143, 0, "process-exit", "signal 15 (SIGTERM)"},
 		"exit 255":      {255, 0, "process-exit", "by hand"},
 		"kill -9 $$":    {-1, syscall.SIGKILL, "process-signal", "memory"},
-		"kill -TERM 0":  {-1, syscall.SIGTERM, "process-signal", "somebody"},
+		"kill -TERM 0":  {-1, syscall.SIGTERM, "process-signal", "another process"},
 		"kill -SEGV $$": {-1, syscall.SIGSEGV, "process-signal", "crashed"},
 	} {
 		t.Run(script, func(t *testing.T) {
@@ -82,7 +82,7 @@ func TestWhatAProgramGets(t *testing.T) {
 	defer unix.Umask(before)
 	var lines []string
 	command := shell(&lines, `umask; pwd; env | sort | sed 's/^GWE_COMMAND=.*/GWE_COMMAND/'; cat; ps -o sid= -o pgid= -o tty= -p $$ | sed "s/$$/own/g"`)
-	command.Folder = "/usr"
+	command.Directory = "/usr"
 	command.Environment = append(command.Environment, "NAME=first", "SPACED= a\tb ", "NAME=last\n")
 	if result, err := Run(t.Context(), command); err != nil || result.Check("sh") != nil {
 		t.Fatalf("%+v, %v", result, err)

@@ -16,13 +16,13 @@ import (
 
 func TestProgramsThatCannotStart(t *testing.T) {
 	need.Root(t, "it mounts")
-	folder, noexec := t.TempDir(), t.TempDir()
+	directory, noexec := t.TempDir(), t.TempDir()
 	if err := unix.Mount("tmpfs", noexec, "tmpfs", unix.MS_NOEXEC, "size=64k"); err != nil {
 		t.Fatalf("these tests run as root: %v", err)
 	}
 	defer func() { _ = unix.Unmount(noexec, 0) }()
-	file := func(folder, name, text string, mode os.FileMode) string {
-		path := filepath.Join(folder, name)
+	file := func(directory, name, text string, mode os.FileMode) string {
+		path := filepath.Join(directory, name)
 		if err := os.WriteFile(path, []byte(text), mode); err != nil {
 			t.Fatal(err)
 		}
@@ -38,19 +38,19 @@ func TestProgramsThatCannotStart(t *testing.T) {
 	for _, test := range []struct {
 		name, program, code, message, hint string
 	}{
-		{"nothing there", folder + "/none", "process-not-found", "cannot run " + folder + "/none", ""},
+		{"nothing there", directory + "/none", "process-not-found", "cannot run " + directory + "/none", ""},
 		{"not in PATH", "no-such-program", "process-not-found", "there is no program no-such-program in PATH=/usr", "install it"},
-		{"a folder", folder, "process-not-executable", "not a regular file", ""},
-		{"no execute bit", file(folder, "plain", "#!/bin/sh\n", 0o644), "process-not-executable", "has no execute bit", "chmod +x plain"},
+		{"a directory", directory, "process-not-executable", "not a regular file", ""},
+		{"no execute bit", file(directory, "plain", "#!/bin/sh\n", 0o644), "process-not-executable", "has no execute bit", "chmod +x plain"},
 		{"noexec", file(noexec, "script", "#!/bin/sh\n", 0o755), "process-no-exec", "mounted noexec", "another file system"},
-		{"no interpreter", file(folder, "lost", "#!/opt/none/python -u\n", 0o755), "process-interpreter-missing", "its interpreter /opt/none/python does not exist", "install /opt/none/python"},
-		{"plain interpreter", file(folder, "odd", "#! \t/etc/passwd\tx\n", 0o755), "process-interpreter-missing", "its interpreter /etc/passwd cannot be executed", ""},
-		{"carriage return", file(folder, "dos", "#!/bin/sh\r\nexit 0\r\n", 0o755), "process-interpreter-missing", "ends in a carriage return", "line ends of Windows"},
-		{"no name", file(folder, "nameless", "#!\nexit 0\n", 0o755), "process-no-shebang", "neither a program nor a script", "#!/bin/sh"},
-		{"no first line", file(folder, "bare", "echo hello\n", 0o755), "process-no-shebang", "neither a program nor a script", "#!/bin/sh"},
-		{"empty", file(folder, "empty", "", 0o755), "process-no-shebang", "neither a program nor a script", "#!/bin/sh"},
-		{"another machine", file(folder, "mips", string(otherMachine), 0o755), "process-wrong-format", "another machine (EM_MIPS)", "build for this machine"},
-		{"another C library", file(folder, "libc", string(otherLoader), 0o755), "process-interpreter-missing", "its dynamic loader /lib64/LD-linux", "another C library"},
+		{"no interpreter", file(directory, "lost", "#!/opt/none/python -u\n", 0o755), "process-interpreter-missing", "its interpreter /opt/none/python does not exist", "install /opt/none/python"},
+		{"plain interpreter", file(directory, "odd", "#! \t/etc/passwd\tx\n", 0o755), "process-interpreter-missing", "its interpreter /etc/passwd cannot be executed", ""},
+		{"carriage return", file(directory, "dos", "#!/bin/sh\r\nexit 0\r\n", 0o755), "process-interpreter-missing", "ends in a carriage return", "line ends of Windows"},
+		{"no name", file(directory, "nameless", "#!\nexit 0\n", 0o755), "process-no-shebang", "neither a program nor a script", "#!/bin/sh"},
+		{"no first line", file(directory, "bare", "echo hello\n", 0o755), "process-no-shebang", "neither a program nor a script", "#!/bin/sh"},
+		{"empty", file(directory, "empty", "", 0o755), "process-no-shebang", "neither a program nor a script", "#!/bin/sh"},
+		{"another machine", file(directory, "mips", string(otherMachine), 0o755), "process-wrong-format", "another machine (EM_MIPS)", "build for this machine"},
+		{"another C library", file(directory, "libc", string(otherLoader), 0o755), "process-interpreter-missing", "its dynamic loader /lib64/LD-linux", "another C library"},
 		{"nothing", "", "process-arguments-invalid", "no program", ""},
 		{"NUL", "a\x00b", "process-arguments-invalid", "NUL", ""},
 	} {
@@ -69,20 +69,20 @@ func TestProgramsThatCannotStart(t *testing.T) {
 	if _, err := Run(t.Context(), Command{Arguments: []string{"true", strings.Repeat("x", 1<<18)}, Environment: BaseEnvironment()}); code(err) != "process-arguments-too-long" {
 		t.Errorf("a long argument: %v", err)
 	}
-	for _, missing := range []string{folder + "/none", folder + "/plain"} {
-		if _, err := Run(t.Context(), Command{Arguments: []string{"true"}, Folder: missing, Environment: BaseEnvironment()}); code(err) != "process-folder-missing" {
+	for _, missing := range []string{directory + "/none", directory + "/plain"} {
+		if _, err := Run(t.Context(), Command{Arguments: []string{"true"}, Directory: missing, Environment: BaseEnvironment()}); code(err) != "process-directory-missing" {
 			t.Errorf("in %s: %v", missing, err)
 		}
 	}
-	script := file(folder, "good", "#!/usr/bin/env no-such-python\n", 0o755)
+	script := file(directory, "good", "#!/usr/bin/env no-such-python\n", 0o755)
 	if err := Examine(script, BaseEnvironment()); code(err) != "process-interpreter-missing" || !strings.Contains(err.Error(), "no-such-python") {
 		t.Errorf("env: %v", err)
 	}
-	relative := Command{Arguments: []string{"./good"}, Folder: folder, Environment: BaseEnvironment()}
+	relative := Command{Arguments: []string{"./good"}, Directory: directory, Environment: BaseEnvironment()}
 	if result, err := Run(t.Context(), relative); err != nil || result.ExitCode != 127 {
 		t.Errorf("a relative program: %+v, %v", result, err)
 	}
-	if err := Examine(folder+"/nameless", BaseEnvironment()); code(err) != "process-no-shebang" || !strings.Contains(err.Error(), "names no interpreter") {
+	if err := Examine(directory+"/nameless", BaseEnvironment()); code(err) != "process-no-shebang" || !strings.Contains(err.Error(), "names no interpreter") {
 		t.Errorf("no name: %v", err)
 	}
 	if err := Examine("/bin/sh", BaseEnvironment()); err != nil {
@@ -101,19 +101,19 @@ func openFiles(t *testing.T) int {
 
 // The directory that a program is looked for in does not depend on where gwe stands.
 func TestLookPath(t *testing.T) {
-	folder := t.TempDir()
-	t.Chdir(folder)
+	directory := t.TempDir()
+	t.Chdir(directory)
 	if err := errors.Join(os.WriteFile("tool", []byte("#!/bin/sh\n"), 0o755), os.Mkdir("sub", 0o755), os.WriteFile("sub/plain", nil, 0o644)); err != nil {
 		t.Fatal(err)
 	}
 	for search, want := range map[string]string{
-		".::sub": "", folder + "/sub:" + folder: folder + "/tool", folder: folder + "/tool", "": "",
+		".::sub": "", directory + "/sub:" + directory: directory + "/tool", directory: directory + "/tool", "": "",
 	} {
 		if got, err := LookPath("tool", []string{"PATH=/nowhere", "PATH=" + search}); got != want || want == "" && code(err) != "process-not-found" {
 			t.Errorf("%q: got %q, %v", search, got, err)
 		}
 	}
-	if _, err := LookPath("plain", []string{"PATH=" + folder + "/sub"}); code(err) != "process-not-executable" {
+	if _, err := LookPath("plain", []string{"PATH=" + directory + "/sub"}); code(err) != "process-not-executable" {
 		t.Errorf("got %v", err)
 	}
 }

@@ -131,12 +131,12 @@ func marked(pid int, marks ...string) (bool, error) {
 
 // processes reads /proc once.
 func processes() (map[int]status, error) {
-	folder, err := os.Open("/proc")
+	directory, err := os.Open("/proc")
 	if err != nil {
 		return nil, err
 	}
-	defer folder.Close()
-	names, err := folder.Readdirnames(-1)
+	defer directory.Close()
+	names, err := directory.Readdirnames(-1)
 	if err != nil {
 		return nil, err
 	}

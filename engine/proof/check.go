@@ -81,7 +81,7 @@ type checker struct {
 	readIDs map[string]bool
 	// locked are the paths that the recipe's locks cover; nil where it has none that can be compared.
 	locked []path
-	// committed is true behind the point of no return.
+	// committed is true after the point of no return.
 	committed bool
 	// never are the ids of steps that nothing leads to.
 	never map[string]bool

@@ -47,7 +47,7 @@ func TestRules(t *testing.T) {
     undo:
       - run: { argv: [rm, /tmp/x] }
 `, ""},
-		"behind the commit": {`steps:
+		"after the commit": {`steps:
   - write: { path: /tmp/x, content: x }
   - commit: done
   - run: { argv: [touch, /tmp/x] }
@@ -188,7 +188,7 @@ finally:
     undo:
       - hook: { script: stop, dir: /opt/firmware/tools }
 `, ""},
-		"removed behind the commit": {`inputs:
+		"removed after the commit": {`inputs:
   old: { type: path, required: true }
 steps:
   - run: { argv: [start] }
@@ -225,7 +225,7 @@ failsafe:
   - remove: /opt/old
 `, ""},
 
-		"behind a stop": {`steps:
+		"after a stop": {`steps:
   - stop: nothing to do
   - read-link: /opt/current
 `, "unreachable:3"},

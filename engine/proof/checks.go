@@ -18,7 +18,7 @@ func (c *checker) checksThatDecide() {
 		}
 		switch {
 		case a.forgiven() && !a.committed && a.step.AllowFailure:
-			c.warn(a.step, a.leaf.Key.Span, CheckIgnored, fmt.Sprintf("nothing depends on this %s: with allow-failure the run goes on where it fails", a.leaf.Key.Text),
+			c.warn(a.step, a.leaf.Key.Span, CheckIgnored, fmt.Sprintf("nothing depends on this %s: with allow-failure the run continues where it fails", a.leaf.Key.Text),
 				"leave out allow-failure, or give the step an id and read its outputs in a when")
 		case a.committed && !a.forgiven() && !slices.ContainsFunc(c.acts[i+1:], func(later *act) bool { return !later.looks() && later.leaf.Type != nil }):
 			c.warn(a.step, a.leaf.Key.Span, CheckAfterCommit,
@@ -41,7 +41,7 @@ func (c *checker) failureIgnored() {
 				}
 				if at := c.usedBy(later.leaf, made); at != "" {
 					c.report(a.step, a.leaf.Key.Span, FailureIgnored,
-						fmt.Sprintf("this %s may fail, and %s on line %d goes on with %s as if it had not", a.leaf.Key.Text, later.leaf.Key.Text, later.leaf.Key.Line, shown(at)),
+						fmt.Sprintf("this %s may fail, and %s on line %d continues with %s as if it had not", a.leaf.Key.Text, later.leaf.Key.Text, later.leaf.Key.Line, shown(at)),
 						"leave out allow-failure, or guard the later step with a when")
 					return
 				}

@@ -91,7 +91,7 @@ func (a *act) guarded() bool {
 	return a.step.When != nil || slices.ContainsFunc(a.around, func(s *schema.Step) bool { return s.When != nil })
 }
 
-// forgiven reports whether the run goes on where the step fails.
+// forgiven reports whether the run continues where the step fails.
 func (a *act) forgiven() bool {
 	return a.step.AllowFailure || slices.ContainsFunc(a.around, func(s *schema.Step) bool { return s.AllowFailure })
 }

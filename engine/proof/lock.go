@@ -40,7 +40,7 @@ func (c *checker) lockUncovered(s *schema.Step) {
 				at = node.Where()
 			}
 			c.report(s, at, LockUncovered, fmt.Sprintf("%s changes %s, which no lock of the recipe covers", leaf.Key.Text, shown(changed)),
-				"add the path, or a folder above it, to lock:")
+				"add the path, or a directory above it, to lock:")
 			return
 		}
 	}

@@ -15,7 +15,7 @@ type change struct {
 }
 
 // parallelConflict: no two branches may change one path, or one of them what the other's path lies in: who is
-// last decides what is there, and what the other's undo would put back is not what was there before.
+// last decides what is there, and what the other's undo would roll back is not what was there before.
 func (c *checker) parallelConflict(parallel schema.Parallel) {
 	var all []change
 	for number, branch := range parallel.Branches {

@@ -59,7 +59,7 @@ const (
 	WorldWritable = "world-writable"
 	// SharedFile: the mode of a file that two releases share is changed.
 	SharedFile = "shared-file"
-	// RelativeProgram: a program is named from a directory that nobody chose.
+	// RelativeProgram: a program is named from a directory that the recipe does not name.
 	RelativeProgram = "relative-program"
 	// RebootUnchecked: a boot setting was changed, and nothing asks what came up.
 	RebootUnchecked = "reboot-unchecked"

@@ -129,8 +129,8 @@ func (c *checker) confirmEarly(number int, a *act) {
 	}
 }
 
-// switchForgiven: where the switch may fail and the run goes on, the commit says of the old version that the
-// new one is in place.
+// switchForgiven: where the switch may fail and the run is in progress, the commit says of the old version
+// that the new one is in place.
 func (c *checker) switchForgiven(number int, a *act) {
 	if a.leaf.Type == nil || a.committed || a.rescuing || a.guarded() || len(c.touched(a).swaps) == 0 {
 		return
@@ -209,7 +209,7 @@ func (c *checker) failsafeNew() {
 		if len(links) > 0 && !restarts && slices.ContainsFunc(c.acts, func(a *act) bool {
 			return a.leaf.Type != nil && a.step.EffectsNone == nil && !a.committed && refresh(a.leaf) != ""
 		}) {
-			c.warn(s, leaf.Key.Span, FailsafeNew, "the failsafe switches the link, and no program is told: the version that failed runs on", "add the restart behind it, as the steps have it")
+			c.warn(s, leaf.Key.Span, FailsafeNew, "the failsafe switches the link, and no program is told: the version that failed runs on", "add the restart after it, as the steps have it")
 			return
 		}
 	}

@@ -32,7 +32,7 @@ type removal struct {
 	step  *schema.Step
 	key   schema.Scalar
 	paths []path
-	// frames is how many frames could still be undone behind it.
+	// frames is how many frames could still be undone after it.
 	frames int
 	// failing is true where it happens during a rollback, before a failsafe may have its turn.
 	failing bool
@@ -56,7 +56,7 @@ func (c *checker) frame(s *schema.Step) {
 	c.frames++
 }
 
-// removes notes what is gone for good behind a step.
+// removes notes what is gone for good after a step.
 func (c *checker) removes(s *schema.Step, leaf schema.Leaf, failing bool) {
 	found := removal{step: s, key: leaf.Key, frames: c.frames, failing: failing}
 	for _, effect := range effects(leaf) {
@@ -110,7 +110,7 @@ func (c *checker) destroyed() {
 	}
 }
 
-// failsafe stands behind every frame.
+// failsafe stands after every frame.
 const failsafe = int(^uint(0) >> 1)
 
 func makes(leaf schema.Leaf, argument string) bool {

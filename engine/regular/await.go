@@ -15,8 +15,8 @@ const Patience = 30 * time.Second
 
 // Await does the work, which may hang, and waits for it until the context ends or Patience is over, whichever
 // comes first. path is the file that the work is about, for the error: read-timeout, or interrupted with the
-// context's cause. Work that was given up goes on in its goroutine, which nothing can end. If it comes to its
-// end all the same, discard gets the result; nil where there is nothing to clean up.
+// context's cause. Work that was given up continues in its goroutine, which nothing can end. If it comes to
+// its end all the same, discard gets the result; nil where there is nothing to clean up.
 func Await[T any](ctx context.Context, path string, work func() (T, error), discard func(T)) (T, error) {
 	return await(ctx, path, Patience, work, discard)
 }

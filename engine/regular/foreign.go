@@ -216,7 +216,7 @@ func TooLarge(path string, limit int64) error {
 var handed = regexp.MustCompile(`^/(dev|proc/self|proc/([0-9]+))/fd/[0-9]+$`)
 
 // Handed reports whether the path names a descriptor that the caller opened for gwe: /dev/stdin, or
-// /dev/fd/63 as a shell makes it of <(...). Then the caller has opened what stands behind it, and means it.
+// /dev/fd/63 as a shell makes it of <(...). Then the caller has opened what stands after it, and means it.
 func Handed(path string) bool {
 	found := handed.FindStringSubmatch(path)
 	return path == "/dev/stdin" || found != nil && (found[2] == "" || found[2] == strconv.Itoa(os.Getpid()))

@@ -32,8 +32,8 @@ func soon(t *testing.T, what string, call func()) {
 
 // Whatever stands in the place of a foreign file ends its reading at once, with an error that names the file.
 func TestForeign(t *testing.T) {
-	folder := t.TempDir()
-	here := func(name string) string { return filepath.Join(folder, name) }
+	directory := t.TempDir()
+	here := func(name string) string { return filepath.Join(directory, name) }
 	socket, err := net.Listen("unix", here("socket"))
 	if err != nil {
 		t.Fatal(err)
@@ -87,7 +87,7 @@ func TestForeign(t *testing.T) {
 	if _, err := ReadForeign(t.Context(), here("none"), 3); !errors.Is(err, fs.ErrNotExist) {
 		t.Error(err)
 	}
-	if opened, err := OpenAny(t.Context(), folder); err != nil {
+	if opened, err := OpenAny(t.Context(), directory); err != nil {
 		t.Error(err)
 	} else {
 		if entries, err := opened.ReadDir(-1); err != nil || len(entries) == 0 {

@@ -86,14 +86,14 @@ func Read(path string) ([]byte, error) {
 
 func refuse(path string, mode fs.FileMode) error {
 	return fault.New(fault.Errored, "not-a-regular-file", "%s is %s, where gwe makes a regular file", path, kind(mode)).
-		WithHint("somebody put it there: find out who, and move it away; then put back what was there, or let gwe make it anew")
+		WithHint("find out which program or user put it there, and move it away; then restore what was there, or let gwe make it anew")
 }
 
 // kind says what stands at a path.
 func kind(mode fs.FileMode) string {
 	switch mode.Type() {
 	case fs.ModeDir:
-		return "a folder"
+		return "a directory"
 	case fs.ModeSymlink:
 		return "a symbolic link"
 	case fs.ModeNamedPipe:

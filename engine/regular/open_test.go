@@ -15,8 +15,8 @@ import (
 // Whatever stands in the place of a file is refused at once, in whichever way it is opened; a file is read
 // and written.
 func TestOpen(t *testing.T) {
-	folder := t.TempDir()
-	here := func(name string) string { return filepath.Join(folder, name) }
+	directory := t.TempDir()
+	here := func(name string) string { return filepath.Join(directory, name) }
 	socket, err := net.Listen("unix", here("a socket"))
 	if err != nil {
 		t.Fatal(err)
@@ -24,13 +24,13 @@ func TestOpen(t *testing.T) {
 	defer socket.Close()
 	if err := errors.Join(
 		os.WriteFile(here("file"), []byte("text"), 0o600),
-		os.Mkdir(here("a folder"), 0o700),
+		os.Mkdir(here("a directory"), 0o700),
 		syscall.Mkfifo(here("a FIFO"), 0o600),
 		os.Symlink("file", here("a symbolic link")),
 	); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"a socket", "a folder", "a FIFO", "a symbolic link"} {
+	for _, name := range []string{"a socket", "a directory", "a FIFO", "a symbolic link"} {
 		for _, flags := range []int{os.O_RDONLY, os.O_WRONLY, os.O_RDWR, os.O_RDWR | os.O_CREATE} {
 			_, err := Open(here(name), flags, 0o600)
 			if f := fault.As(err); f == nil || f.Code != "not-a-regular-file" || f.Message != here(name)+" is "+name+", where gwe makes a regular file" {
@@ -43,7 +43,7 @@ func TestOpen(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer reader.Close()
-	for _, name := range []string{"a socket", "a folder", "a FIFO", "a symbolic link"} {
+	for _, name := range []string{"a socket", "a directory", "a FIFO", "a symbolic link"} {
 		err := Write(here(name), []byte("new"), 0o600)
 		if f := fault.As(err); f == nil || f.Code != "not-a-regular-file" || f.Message != here(name)+" is "+name+", where gwe makes a regular file" {
 			t.Errorf("%s is written: %v", name, err)

@@ -36,7 +36,7 @@ var exceptions = map[string]string{
 	"cmd/gwe/trial": harness, "engine/durable/durabletest": harness, "steps/conformance": harness, "steps/steptest": harness,
 
 	"engine/made/entry.go": flags, "engine/openat/dir.go": flags, "engine/openat/below.go": flags, "engine/openat/remove_all.go": flags, "steps/archive/cursor.go": flags,
-	"steps/duplicate/duplicate.go": flags, "steps/transfer/folder.go": flags,
+	"steps/duplicate/duplicate.go": flags, "steps/transfer/directory.go": flags,
 
 	"cmd/gwe/command/passphrase.go": named, "cmd/gwe/command/test.go": named,
 }
@@ -94,9 +94,9 @@ func TestOpensNothingElse(t *testing.T) {
 // The test sees what it is for.
 func TestWaits(t *testing.T) {
 	for text, want := range map[string]bool{
-		`os.Open(path)`: true, `os.ReadFile(path)`: true, `os.OpenFile(path, os.O_RDONLY, 0)`: true, `unix.Openat(folder, name, unix.O_RDONLY|unix.O_CLOEXEC, 0)`: true,
-		`root.Open(name)`: true, `t.root.OpenFile(name, os.O_RDONLY, 0)`: true, `openAt(folder, name, unix.O_RDONLY, 0)`: true,
-		`os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)`: false, `regular.Open(path, os.O_RDONLY, 0)`: false, `openAt(folder, name, unix.O_PATH, 0)`: false,
+		`os.Open(path)`: true, `os.ReadFile(path)`: true, `os.OpenFile(path, os.O_RDONLY, 0)`: true, `unix.Openat(directory, name, unix.O_RDONLY|unix.O_CLOEXEC, 0)`: true,
+		`root.Open(name)`: true, `t.root.OpenFile(name, os.O_RDONLY, 0)`: true, `openAt(directory, name, unix.O_RDONLY, 0)`: true,
+		`os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)`: false, `regular.Open(path, os.O_RDONLY, 0)`: false, `openAt(directory, name, unix.O_PATH, 0)`: false,
 		`os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)`: false, `machine.Open(path)`: false, `root.Open(".")`: false,
 	} {
 		call, err := parser.ParseExpr(text)

@@ -23,9 +23,10 @@ type About struct {
 	// Undo says in a few words how it is undone, for the plan and the doc; "" means there is nothing to undo
 	// or, for a type with effects, that it has no undo of its own (then recipes write one).
 	Undo string
-	// UndoData is the version of what Prepare and Do save for the undo: the memo and the files in Run.Folder;
-	// 0 counts as 1. Raise it whenever an older gwe could not undo by the new form. Undo must read all
-	// versions up to it, or fail. Package scripts/kept keeps runs of each version of gwe's own types.
+	// UndoData is the version of what Prepare and Do save for the undo: the memo and the files in
+	// Run.Directory; 0 counts as 1. Raise it whenever an older gwe could not undo by the new form. Undo must
+	// read all versions up to it, or fail. Package scripts/kept keeps runs of each version of gwe's own
+	// types.
 	UndoData int
 	// Scalar names the argument that a scalar in place of the mapping stands for ("path" of remove, say); ""
 	// is none.

@@ -20,7 +20,7 @@ type Action[A, M, O any] interface {
 	Prepare(ctx context.Context, run *Run, arguments A) (M, error)
 	// Do acts.
 	Do(ctx context.Context, run *Run, arguments A, memo M) (O, error)
-	// Undo puts back what Do did, or did in part, or did not do at all.
+	// Undo rolls back what Do did, or did in part, or did not do at all.
 	Undo(ctx context.Context, run *Run, arguments A, memo M) error
 }
 
@@ -37,7 +37,7 @@ type Leaser[A, M any] interface {
 	Leases(arguments A, memo M) []string
 }
 
-// Releaser is an Action that kept something for its undo outside Run.Folder, and gives it up when the undo
+// Releaser is an Action that kept something for its undo outside Run.Directory, and gives it up when the undo
 // can no longer be asked for: at the next commit, or on forget. Like Undo it may be called twice.
 type Releaser[A, M any] interface {
 	Release(ctx context.Context, run *Run, arguments A, memo M) error
@@ -90,13 +90,13 @@ type Later struct {
 
 // ServiceUser is an Action that may need services of the machine: a daemon that it talks to. Early in a boot
 // these are not there, so where such a step stands in an undo, in failsafe or in finally, it is left to the
-// recovery behind them.
+// recovery after them.
 type ServiceUser[A any] interface {
 	NeedsServices(arguments A) bool
 }
 
 // EarlyUndoer is an Action whose Undo needs services. Early in a boot UndoEarly is called in its place: it
-// puts back what needs none, files say, so that the services start on them, and reports whether there is a
+// rolls back what needs none, files say, so that the services start on them, and reports whether there is a
 // rest. For that Undo is called when they are there; it finds what UndoEarly did, and may be called without
 // it. Like Undo, both may be called twice.
 type EarlyUndoer[A, M any] interface {

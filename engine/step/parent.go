@@ -115,7 +115,7 @@ func (r *Run) Dir(path string) (dir *openat.Dir, name string, err error) {
 
 func (p *Parents) open(path string, foreseen bool) (*openat.Dir, string, error) {
 	path = filepath.Clean(path)
-	folder, name := filepath.Dir(path), filepath.Base(path)
+	directory, name := filepath.Dir(path), filepath.Base(path)
 	if p == nil {
 		dir, name, err := openat.OpenParent(path)
 		return dir, name, err
@@ -123,8 +123,8 @@ func (p *Parents) open(path string, foreseen bool) (*openat.Dir, string, error) 
 	if path == "/" {
 		return nil, "", &fs.PathError{Op: "open", Path: path, Err: fs.ErrInvalid}
 	}
-	dir, links, err := openat.Trace(folder)
-	if dir, err = p.check(folder, dir, links, err, foreseen); err != nil {
+	dir, links, err := openat.Trace(directory)
+	if dir, err = p.check(directory, dir, links, err, foreseen); err != nil {
 		return nil, "", err
 	}
 	return dir, name, nil
@@ -133,10 +133,10 @@ func (p *Parents) open(path string, foreseen bool) (*openat.Dir, string, error) 
 // check compares a directory that was opened, or the error of that, with what is known of the path.
 //
 //nolint:gocyclo // each case is what was noted and what is there now; their order is what keeps it safe
-func (p *Parents) check(folder string, dir *openat.Dir, links []string, err error, foreseen bool) (*openat.Dir, error) {
+func (p *Parents) check(directory string, dir *openat.Dir, links []string, err error, foreseen bool) (*openat.Dir, error) {
 	p.guard.Lock()
 	defer p.guard.Unlock()
-	at := slices.IndexFunc(p.known, func(one Parent) bool { return one.Path == folder })
+	at := slices.IndexFunc(p.known, func(one Parent) bool { return one.Path == directory })
 	if err != nil && (at < 0 || p.stage == noting) {
 		return nil, err
 	}
@@ -151,9 +151,9 @@ func (p *Parents) check(folder string, dir *openat.Dir, links []string, err erro
 	if err == nil {
 		real := ""
 		if len(links) == 0 {
-			real = folder
+			real = directory
 		}
-		if now, err = look(folder, real, dir); err != nil {
+		if now, err = look(directory, real, dir); err != nil {
 			dir.Close()
 			return nil, err
 		}
@@ -213,8 +213,8 @@ func (p Parent) find() (*openat.Dir, error) {
 
 // look tells what a directory is that was opened at a path; real is its path without links, "" where that is
 // not known.
-func look(folder, real string, dir *openat.Dir) (now Parent, err error) {
-	now.Path, now.Real = folder, real
+func look(directory, real string, dir *openat.Dir) (now Parent, err error) {
+	now.Path, now.Real = directory, real
 	var inMemory bool
 	if now.Identity, now.Mounted, inMemory, err = dir.Look(); err != nil {
 		return now, err
@@ -242,7 +242,7 @@ func (p Parent) changed(now Parent, err error) error {
 		is = p.Path + " leads to " + now.Real + " now"
 	}
 	why := fault.New(fault.Failed, "parent-changed", "cannot work in %s: the step was to work in the directory %s (inode %d), and %s", p.Path, p.Real, p.Inode, is).
-		WithHint("see what changed it, and move the directory back to %s (find / -xdev -inum %d finds it); if the run failed, `gwe recover` goes on then", p.Real, p.Inode)
+		WithHint("see what changed it, and move the directory back to %s (find / -xdev -inum %d finds it); if the run failed, `gwe recover` continues then", p.Real, p.Inode)
 	if err != nil {
 		return why.WithCause(err)
 	}

@@ -11,13 +11,13 @@ import (
 // TestParentInMemory: a directory of a tmpfs is another one after each boot, and within one boot only the one
 // that was noted.
 func TestParentInMemory(t *testing.T) {
-	folder, err := os.MkdirTemp("/dev/shm", "gwe-parent-")
+	directory, err := os.MkdirTemp("/dev/shm", "gwe-parent-")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer os.RemoveAll(folder)
+	defer os.RemoveAll(directory)
 	noting := step.NewParents()
-	if err := noting.Foresee(filepath.Join(folder, "file")); err != nil {
+	if err := noting.Foresee(filepath.Join(directory, "file")); err != nil {
 		t.Fatal(err)
 	}
 	noted := noting.Noted()[0]
@@ -41,7 +41,7 @@ func TestParentInMemory(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			run := &step.Run{Parents: step.KnownParents([]step.Parent{test.known})}
-			dir, _, err := run.Dir(filepath.Join(folder, "file"))
+			dir, _, err := run.Dir(filepath.Join(directory, "file"))
 			dir.Close()
 			if step.IsParentChanged(err) != test.refused || err != nil && !test.refused {
 				t.Error(err)

@@ -31,7 +31,7 @@ type Reporter[A any] interface {
 	Report(ctx context.Context, machine Machine, arguments A) []Report
 }
 
-// Checker is an Action that may be a health check: where the recipe says effects: none, behind a step that
+// Checker is an Action that may be a health check: where the recipe says effects: none, after a step that
 // changes something. It makes one try for `gwe status`, and for the end of a run. Of run there are Step,
 // which is how people call the check, Machine and Environment. It is asked only where all arguments are
 // known.

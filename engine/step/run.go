@@ -6,9 +6,9 @@ import (
 	"github.com/gwe-project/gwe/engine/tasklog"
 )
 
-// Settled is what the names of those files in Run.Folder end in that Verify writes. The journal has no digest
-// of them: gwe may die before the commit, or a power cut take them away. They check themselves, and the undo
-// can do without them.
+// Settled is what the names of those files in Run.Directory end in that Verify writes. The journal has no
+// digest of them: gwe may die before the commit, or a power cut take them away. They check themselves, and
+// the undo can do without them.
 const Settled = "-settled"
 
 // Run is what the engine hands to prepare, do and undo.
@@ -16,7 +16,7 @@ type Run struct {
 	// ID is the run's id; Step names the step in it, fit for a file name: its id or its path ("steps[3]"),
 	// with what tells it from others in a used recipe or another round ("inner.fetch-2").
 	ID, Step string
-	// Recovering is true when the machine is being put back: in an undo, a failsafe, or a recovery.
+	// Recovering is true when the machine is being rolled back: in an undo, a failsafe, or a recovery.
 	Recovering bool
 	// AfterCommit is true where the undo is a manual one: the run had committed, and was in use since. Then
 	// Undo must not delete what the run did not make, or what was changed since: it leaves such entries where
@@ -43,14 +43,14 @@ type Run struct {
 	Log *tasklog.Task
 	// Secrets knows the secrets of the run; nil where it has none.
 	Secrets Secrets
-	// Folder is the frame's own directory in the run's state, 0700, for saved contents; it lives until the
+	// Directory is the frame's own directory in the run's state, 0700, for saved contents; it lives until the
 	// undo can no longer be asked for. It exists, and what Prepare writes there is made durable before Do.
 	//
 	// The journal has the length and SHA-256 of each file that is there after Prepare and, once Do has ended,
 	// of all files. The engine checks them before an undo begins. What Do writes and acts on before it ends
 	// must check itself (durable.WriteNote does), and be durable before Do acts on it. Verify writes only new
 	// files whose names end in Settled.
-	Folder string
+	Directory string
 	// Parents are the directories that hold what the step changes: Dir notes and checks them. If it is nil,
 	// Dir goes by the rule of package openat alone.
 	Parents *Parents

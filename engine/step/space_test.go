@@ -28,13 +28,13 @@ func TestSpaceOf(t *testing.T) {
 }
 
 func TestSpaceOfARamfs(t *testing.T) {
-	folder := t.TempDir()
+	directory := t.TempDir()
 	need.Root(t, "it mounts a ramfs")
-	if err := unix.Mount("ramfs", folder, "ramfs", 0, ""); err != nil {
+	if err := unix.Mount("ramfs", directory, "ramfs", 0, ""); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = unix.Unmount(folder, unix.MNT_DETACH) })
-	if free, err := (Local{}).Space(folder); err != nil || free != SpaceUnknown {
+	t.Cleanup(func() { _ = unix.Unmount(directory, unix.MNT_DETACH) })
+	if free, err := (Local{}).Space(directory); err != nil || free != SpaceUnknown {
 		t.Errorf("%d bytes are free, %v; want SpaceUnknown", free, err)
 	}
 }

@@ -4,7 +4,7 @@ import "errors"
 
 // Standing marks an error of Plan that an earlier step of the same run changes only by what it does at one of
 // these paths, or below or above it, or by a program that it runs: a mount option, say, has no paths. The run
-// is then refused also where the step stands behind others that change the machine. An error without this
+// is then refused also where the step stands after others that change the machine. An error without this
 // mark refuses the run only before its first change.
 type Standing struct {
 	Err   error

@@ -16,7 +16,7 @@ type glyph struct {
 
 func (g glyph) blank() bool { return g.char == ' ' || g.char == '\t' }
 
-// glyphs takes a line apart; rest are the colours behind its last character.
+// glyphs takes a line apart; rest are the colours after its last character.
 func glyphs(line string) (all []glyph, rest string) {
 	for line != "" {
 		if line[0] == '\x1b' {
@@ -105,7 +105,7 @@ func wordAt(all []glyph) int {
 	return used
 }
 
-// textStart is the column in which the text of a line of the log begins: behind its indentation, its mark,
+// textStart is the column in which the text of a line of the log begins: after its indentation, its mark,
 // the labels of its branches, and what marks the output of a program. Where that is farther than most, it is
 // the end of the mark, or most.
 func textStart(line string, most int) int {

@@ -12,7 +12,7 @@ func TestFold(t *testing.T) {
 		"@ ota:", "", "    * ", "  # [left] " + strings.Repeat("word ", 40),
 		"      - | \t" + strings.Repeat("some words\tand a tab ", 8),
 		"    * \x1b[33mwarning: " + strings.Repeat("\u66f4\u65b0\u5305\uff0c", 30) + "\x1b[0m",
-		"    * /opt/" + strings.Repeat("0123456789", 30) + " behind it \U0001F600\U0001F600",
+		"    * /opt/" + strings.Repeat("0123456789", 30) + " after it \U0001F600\U0001F600",
 		"        ~ " + strings.Repeat("e\u0301\u0323", 200), strings.Repeat("    ", 20) + "* deep down there are words",
 		"    * [a label that is very long, as people write them: it has many words] " + strings.Repeat("text ", 30),
 		"    * \x1b[31m" + strings.Repeat("red \x1b[1mbold ", 30) + "\x1b[0m",

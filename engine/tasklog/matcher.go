@@ -6,8 +6,8 @@ package tasklog
 type matcher struct {
 	first [256]int32 // the nodes of depth 1, by their byte
 	label []byte
-	child []int32 // the first of the nodes that go on from here; 0 is none
-	next  []int32 // the next node that goes on from the same one; 0 is none
+	child []int32 // the first of the nodes that continue from here; 0 is none
+	next  []int32 // the next node that continues from the same one; 0 is none
 	fail  []int32 // where the longest other beginning of a text stands that ends in the same bytes
 	depth []int32 // how many bytes have matched
 	found []int32 // the length of the longest text that ends here; 0 is none
@@ -44,7 +44,7 @@ func (m *matcher) add(label byte, depth int32) int32 {
 	return int32(len(m.label) - 1)
 }
 
-// link finds where each node goes on when the next byte does not fit, those of lesser depth first.
+// link finds where each node continues when the next byte does not fit, those of lesser depth first.
 func (m *matcher) link() {
 	var queue []int32
 	for _, node := range m.first {
@@ -64,7 +64,7 @@ func (m *matcher) link() {
 	}
 }
 
-// step is the node that goes on from one by a byte; 0 is none.
+// step is the node that continues from one by a byte; 0 is none.
 func (m *matcher) step(node int32, b byte) int32 {
 	if node == 0 {
 		return m.first[b]

@@ -94,7 +94,7 @@ func (p *Plain) Close() error {
 
 func (p *Plain) start(event Event) {
 	if event.Parent == 0 {
-		clear(p.tasks) // another process went on with the run
+		clear(p.tasks) // another process continued the run
 	}
 	task := &plainTask{above: p.tasks[event.Parent], depth: 1, path: event.Name, shown: event.Time}
 	task.recent = story{limit: plainRepeated, notice: leftOut}

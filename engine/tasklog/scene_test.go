@@ -127,7 +127,7 @@ func sceneFlood(sink tasklog.Sink) {
 	run.Fail(errors.New("too much"))
 }
 
-// sceneCrash is a log in which one process died and another went on.
+// sceneCrash is a log in which one process died and another continued.
 func sceneCrash(sink tasklog.Sink) {
 	run := tasklog.Begin(sink, "run", "ota")
 	step := run.BeginStep("step", "Switch", tasklog.Step{ID: "switch"})
@@ -212,7 +212,7 @@ func sceneLong(sink tasklog.Sink) {
 	run := tasklog.Begin(sink, "run", "ota")
 	run.Info("from /opt/firmware, which is a directory with a name that is long enough for this, on a file system of its own")
 	step := run.BeginStep("step", "Install", tasklog.Step{ID: "install"})
-	step.Output("\tthe program says with tabs\tand with words what it does, and goes on until the line is full of words and more")
+	step.Output("\tthe program says with tabs\tand with words what it does, and continues until the line is full of words and more")
 	step.Output("/opt/firmware/releases/" + strings.Repeat("0123456789", 12))
 	step.Warn("更新包已经下载，正在校验签名。更新包已经下载，正在校验签名。更新包已经下载。")
 	step.Info("é" + strings.Repeat("é", 60))

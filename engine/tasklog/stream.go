@@ -57,7 +57,7 @@ type unfiltered struct{ io.Writer }
 
 func (unfiltered) Close() error { return nil }
 
-// Write passes on what is certainly no part of a secret that goes on.
+// Write passes on what is certainly no part of a secret that continues.
 func (s *stream) Write(chunk []byte) (int, error) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()

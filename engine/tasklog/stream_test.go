@@ -93,7 +93,7 @@ func TestFilterForms(t *testing.T) {
 			got := filtered(t, mask, wrapped, 3)
 			// Four characters stand for three bytes; those that are shared with the neighbours stay.
 			if left := len(strings.Replace(got, "***", "", 1)); !strings.Contains(got, "***") || left > 16 {
-				t.Errorf("base64 that begins behind %d bytes: %q", skip, got)
+				t.Errorf("base64 that begins after %d bytes: %q", skip, got)
 			}
 		}
 	}
@@ -105,7 +105,7 @@ func TestFilterForms(t *testing.T) {
 		} {
 			// What is shared with the neighbours stays.
 			if got := filtered(t, mask, encoded+"\n", 3); !strings.Contains(got, "***") || len(strings.Replace(got, "***", "", 1)) > 32 {
-				t.Errorf("%s that begins behind %d bytes: %q", name, skip, got)
+				t.Errorf("%s that begins after %d bytes: %q", name, skip, got)
 			}
 		}
 	}

@@ -53,7 +53,7 @@ type Step struct {
 	// Number and Of are its place among the steps, rounds or undos around it, from 1; 0 where they are not
 	// counted.
 	Number, Of int
-	// MayFail is set where the step may fail: what is around it goes on then.
+	// MayFail is set where the step may fail: what is around it continues then.
 	MayFail bool
 }
 
@@ -128,7 +128,7 @@ func (t *Task) Skip(text string) { t.end(Event{Status: Skipped, Text: text}) }
 // Fail ends the task with an error; its class gives the status.
 func (t *Task) Fail(err error) { t.end(failed(err)) }
 
-// Forgive ends a task that failed and was allowed to: what is around it goes on.
+// Forgive ends a task that failed and was allowed to: what is around it continues.
 func (t *Task) Forgive(err error) {
 	event := failed(err)
 	event.Allowed = true

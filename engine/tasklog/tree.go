@@ -147,7 +147,7 @@ func (t *Tree) abandon() {
 func (t *Tree) start(event Event) {
 	above := t.tasks[event.Parent]
 	if event.Parent == 0 {
-		// Another process went on with the run: what it left open has no end.
+		// Another process continued the run: what it left open has no end.
 		t.abandon()
 	}
 	b := &branch{started: event, above: above, depth: 1, bounds: map[string]bound{}}

@@ -135,13 +135,13 @@ func TestStickyItself(t *testing.T) {
 // The owner that stands for all of another user namespace is trusted only where it cannot be a user of this
 // one.
 func TestUnmapped(t *testing.T) {
-	folder := t.TempDir()
+	directory := t.TempDir()
 	for text, want := range map[string]int64{
 		"0 0 4294967295\n":         -1,
 		"0 1000 1\n":               65534,
 		"0 1000 1\n1 100000 65536": -1,
 	} {
-		table := filepath.Join(folder, "map")
+		table := filepath.Join(directory, "map")
 		if err := os.WriteFile(table, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}

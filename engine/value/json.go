@@ -49,7 +49,7 @@ func FromJSON(t Type, raw json.RawMessage) (any, error) {
 		return nil, valueFault("the value is not JSON").WithCause(err)
 	}
 	if _, err := decoder.Token(); err != io.EOF {
-		return nil, valueFault("something stands behind the value's end")
+		return nil, valueFault("something stands after the value's end")
 	}
 	return fromJSON(t, decoded)
 }

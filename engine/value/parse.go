@@ -75,7 +75,7 @@ func parseFlow(t Type, text string) (any, error) {
 		return nil, valueFault("%q cannot be read as a %s", clip(text), t).WithHint("%s", example(t))
 	}
 	if err := decoder.Decode(&second); !errors.Is(err, io.EOF) {
-		return nil, valueFault("%q cannot be read as a %s: something stands behind its end", clip(text), t).WithHint("%s", example(t))
+		return nil, valueFault("%q cannot be read as a %s: something stands after its end", clip(text), t).WithHint("%s", example(t))
 	}
 	return fromNode(t, document.Content[0])
 }

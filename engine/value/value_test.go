@@ -62,7 +62,7 @@ func TestParse(t *testing.T) {
 		{"list<string>", "[a, 1, true, 2024-01-01]", `["a","1","true","2024-01-01"]`}, {"list<int>", "[1, 2]", "[1,2]"}, {"list<int>", `[1, "x"]`, "! element 1: "},
 		{"list<version>", "[1.10, 1.9]", `["1.10","1.9"]`}, {"list<string>", "a", "! expected a list<string>"}, {"list<string>", "[a", "! cannot be read"},
 		{"list<string>", "[a, null]", "! found nothing"}, {"list<string>", "[a, [b]]", "! found a list"}, {"list<string>", "[&x a, *x]", "! anchors"}, {"list<string>", "[!!int 1]", "! tags"},
-		{"list<string>", "- a\n- b", `["a","b"]`}, {"list<string>", "[a]\n---\n[b]", "! behind its end"}, {"list<string>", "", "!"},
+		{"list<string>", "- a\n- b", `["a","b"]`}, {"list<string>", "[a]\n---\n[b]", "! after its end"}, {"list<string>", "", "!"},
 		{"map<int>", "{a: 1, b: 2}", `{"a":1,"b":2}`}, {"map<int>", "{a: 1, a: 2}", "! there twice"}, {"map<int>", "{[a]: 1}", "! plain string"}, {"map<string>", "{<<: {a: b}}", "! plain string"},
 		{"map<list<string>>", `{"a": ["b"]}`, `{"a":["b"]}`},
 	} {

@@ -31,14 +31,14 @@ func TestMain(m *testing.M) {
 }
 
 func withGwe(m *testing.M) (code int) {
-	folder, err := os.MkdirTemp("", "gwe-ci")
+	directory, err := os.MkdirTemp("", "gwe-ci")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	defer os.RemoveAll(folder)
-	goPath = folder
-	build := exec.Command("go", "build", "-o", filepath.Join(folder, "bin", "gwe"), "../../cmd/gwe")
+	defer os.RemoveAll(directory)
+	goPath = directory
+	build := exec.Command("go", "build", "-o", filepath.Join(directory, "bin", "gwe"), "../../cmd/gwe")
 	if output, err := build.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "%v\n%s", err, output)
 		return 1
@@ -48,9 +48,9 @@ func withGwe(m *testing.M) (code int) {
 
 // shop is a vendor's directory, with git and gwe in PATH.
 type shop struct {
-	t      *testing.T
-	folder string
-	path   string
+	t         *testing.T
+	directory string
+	path      string
 }
 
 func newShop(t *testing.T) *shop {
@@ -63,9 +63,9 @@ func newShop(t *testing.T) *shop {
 
 func (s *shop) run(name string, arguments ...string) (string, error) {
 	command := exec.Command("/usr/bin/env", append([]string{name}, arguments...)...) // it looks into the PATH below
-	command.Dir = s.folder
+	command.Dir = s.directory
 	command.Env = []string{ // none of the developer's own configuration
-		"PATH=" + s.path, "HOME=" + s.folder, "GOPATH=" + goPath, "GIT_CONFIG_NOSYSTEM=1",
+		"PATH=" + s.path, "HOME=" + s.directory, "GOPATH=" + goPath, "GIT_CONFIG_NOSYSTEM=1",
 		"GIT_AUTHOR_NAME=a", "GIT_AUTHOR_EMAIL=a@example.org", "GIT_COMMITTER_NAME=a", "GIT_COMMITTER_EMAIL=a@example.org",
 	}
 	output, err := command.CombinedOutput()
@@ -81,7 +81,7 @@ func (s *shop) must(name string, arguments ...string) {
 
 func (s *shop) write(name, content string) {
 	s.t.Helper()
-	file := filepath.Join(s.folder, name)
+	file := filepath.Join(s.directory, name)
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 		s.t.Fatal(err)
 	}
@@ -120,7 +120,7 @@ func TestGitHook(t *testing.T) {
 	s.must("git", "commit", "-q", "-m", "right")
 }
 
-// TestPreCommitHook: the entry of .pre-commit-hooks.yaml does what pre-commit expects of one: files behind
+// TestPreCommitHook: the entry of .pre-commit-hooks.yaml does what pre-commit expects of one: files after
 // it, 0 or not.
 func TestPreCommitHook(t *testing.T) {
 	content, err := os.ReadFile(".pre-commit-hooks.yaml")
@@ -152,7 +152,7 @@ func TestWorkflow(t *testing.T) {
 	if output, err := w.step("Install gwe"); err != nil || strings.Contains(output, "::warning::") {
 		t.Fatalf("%v\n%s", err, output)
 	}
-	if found, err := w.run("bash", "-c", "command -v gwe"); err != nil || !strings.HasPrefix(found, w.folder) {
+	if found, err := w.run("bash", "-c", "command -v gwe"); err != nil || !strings.HasPrefix(found, w.directory) {
 		t.Fatalf("gwe is not that of the package: %v, %s", err, found)
 	}
 	w.write("recipes/right.yaml", right)
@@ -162,7 +162,7 @@ func TestWorkflow(t *testing.T) {
 			t.Fatalf("%s: %v\n%s", name, err, output)
 		}
 	}
-	if report, err := os.ReadFile(filepath.Join(w.folder, "gwe-tests.xml")); err != nil || !strings.Contains(string(report), `tests="1"`) {
+	if report, err := os.ReadFile(filepath.Join(w.directory, "gwe-tests.xml")); err != nil || !strings.Contains(string(report), `tests="1"`) {
 		t.Errorf("%v\n%s", err, report)
 	}
 
@@ -233,7 +233,7 @@ func newWorkflow(t *testing.T) *workflow {
 	w.address = fmt.Sprintf("%s/%s#sha256=%x", server.URL, filepath.Base(file), sha256.Sum256(content))
 	// Who runs the tests is root already, or stays who he is.
 	w.write("programs/sudo", "#!/bin/sh\nexec \"$@\"\n")
-	w.path = filepath.Join(w.folder, "programs") + ":" + os.Getenv("PATH")
+	w.path = filepath.Join(w.directory, "programs") + ":" + os.Getenv("PATH")
 	w.write("temp/path", "")
 	return w
 }
@@ -244,7 +244,7 @@ func (w *workflow) step(name string) (string, error) {
 	if w.steps[name] == "" {
 		w.t.Fatalf("the workflow has no step %q", name)
 	}
-	temp := filepath.Join(w.folder, "temp")
+	temp := filepath.Join(w.directory, "temp")
 	output, err := w.run("env", "GWE_PACKAGE_URL="+w.address, "RUNNER_TEMP="+temp, "GITHUB_PATH="+temp+"/path", "no_proxy=127.0.0.1",
 		"bash", "-e", "-o", "pipefail", "-c", w.steps[name])
 	added, failure := os.ReadFile(temp + "/path")
@@ -273,5 +273,5 @@ func packageOfGwe(t *testing.T) string {
 	s.must("mkdir", "-p", "gwe/usr/bin")
 	s.must("cp", filepath.Join(goPath, "bin", "gwe"), "gwe/usr/bin/gwe")
 	s.must("dpkg-deb", "-Znone", "--root-owner-group", "--build", "gwe", "gwe_1.0.0_amd64.deb")
-	return filepath.Join(s.folder, "gwe_1.0.0_amd64.deb")
+	return filepath.Join(s.directory, "gwe_1.0.0_amd64.deb")
 }

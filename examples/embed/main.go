@@ -36,7 +36,7 @@ func main() {
 
 func update(ctx context.Context, state, recipe string, given []string) (code int, err error) {
 	agent := &engine.Engine{
-		State:   engine.State{Folder: state},
+		State:   engine.State{Directory: state},
 		Catalog: steps.Catalog(),
 		Machine: step.Local{},
 		Sink:    report{names: map[int]string{}},

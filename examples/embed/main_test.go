@@ -21,8 +21,8 @@ func TestMain(m *testing.M) {
 
 // TestCancel: `gwe cancel` ends a run of the agent as it ends one of gwe, and all is rolled back.
 func TestCancel(t *testing.T) {
-	folder := t.TempDir()
-	recipe, state, target := filepath.Join(folder, "recipe.yaml"), filepath.Join(folder, "state"), filepath.Join(folder, "target")
+	directory := t.TempDir()
+	recipe, state, target := filepath.Join(directory, "recipe.yaml"), filepath.Join(directory, "state"), filepath.Join(directory, "target")
 	text := "gwe: 1\nname: embed\nsteps:\n  - write: { path: " + target + ", content: new }\n" +
 		"  - run: { argv: [sleep, 60s] }\n    effects: none\n"
 	if err := os.WriteFile(recipe, []byte(text), 0o644); err != nil {
@@ -40,7 +40,7 @@ func TestCancel(t *testing.T) {
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	if _, err := (engine.State{Folder: state}).Cancel(""); err != nil {
+	if _, err := (engine.State{Directory: state}).Cancel(""); err != nil {
 		t.Fatal(err)
 	}
 	var ended *exec.ExitError
@@ -52,16 +52,16 @@ func TestCancel(t *testing.T) {
 	}
 }
 
-// TestUpdate: a good run, a failing one that is put back, an input that is wrong, and a recipe that is.
+// TestUpdate: a good run, a failing one that is rolled back, an input that is wrong, and a recipe that is.
 func TestUpdate(t *testing.T) {
-	folder := t.TempDir()
-	recipe := filepath.Join(folder, "recipe.yaml")
+	directory := t.TempDir()
+	recipe := filepath.Join(directory, "recipe.yaml")
 	write := func(text string) {
 		if err := os.WriteFile(recipe, []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
-	state, target := filepath.Join(folder, "state"), filepath.Join(folder, "target")
+	state, target := filepath.Join(directory, "state"), filepath.Join(directory, "target")
 	try := func(want int, given ...string) {
 		t.Helper()
 		if code, err := update(t.Context(), state, recipe, given); code != want {

@@ -31,7 +31,7 @@ type item struct {
 	conditions []string
 	// changes reports whether the step may change the machine.
 	changes bool
-	// undo are the lines of how it is put back, in their order.
+	// undo are the lines of how it is rolled back, in their order.
 	undo []string
 	// steps are a group's steps or a parallel's branches.
 	steps, rescue, finally []*item
@@ -56,7 +56,7 @@ func read(recipe *schema.Recipe) drawing {
 		d.summary = oneLine(recipe.Summary.Text)
 	}
 	if len(recipe.Failsafe) > 0 {
-		d.sections = append(d.sections, section{"failsafe: only if not everything can be put back", items(recipe.Failsafe)})
+		d.sections = append(d.sections, section{"failsafe: only if not everything can be rolled back", items(recipe.Failsafe)})
 	}
 	if len(recipe.Finally) > 0 {
 		d.sections = append(d.sections, section{"finally: at the end, good or bad", items(recipe.Finally)})

@@ -7,7 +7,7 @@ type flow struct {
 	clusters []*cluster
 	edges    []edge
 	count    int
-	// undo is the node of the newest undo so far, which the next one leads to; "" behind a commit.
+	// undo is the node of the newest undo so far, which the next one leads to; "" after a commit.
 	undo string
 }
 
@@ -85,7 +85,7 @@ func (f *flow) add(c *cluster, as look, lines []string, from []string) []string 
 	return []string{made.id}
 }
 
-// sequence adds steps one after the other, and gives the nodes from which the way goes on.
+// sequence adds steps one after the other, and gives the nodes from which the way continues.
 func (f *flow) sequence(c *cluster, all []*item, from []string) []string {
 	for _, one := range all {
 		switch one.kind {
@@ -135,7 +135,7 @@ func (f *flow) group(c *cluster, one *item, from []string) []string {
 	for _, extra := range []struct {
 		heading string
 		steps   []*item
-	}{{"rescue: where the steps failed and were put back", one.rescue}, {"finally: at the group's end, good or bad", one.finally}} {
+	}{{"rescue: where the steps failed and were rolled back", one.rescue}, {"finally: at the group's end, good or bad", one.finally}} {
 		if len(extra.steps) > 0 {
 			f.undo = ""
 			inner := &cluster{id: f.next("group"), lines: []string{extra.heading}}
@@ -147,7 +147,7 @@ func (f *flow) group(c *cluster, one *item, from []string) []string {
 	return last
 }
 
-// parallel adds branches between two bars. They are put back one after the other, in reverse order of
+// parallel adds branches between two bars. They are rolled back one after the other, in reverse order of
 // declaration.
 func (f *flow) parallel(c *cluster, one *item, from []string) []string {
 	frame := &cluster{id: f.next("group"), lines: labelled(one.conditions, one.title, one.tag)}

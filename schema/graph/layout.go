@@ -32,7 +32,7 @@ const (
 type point struct{ x, y int }
 
 // block is something that is laid out: its size, the axis on which the way forward passes it, and how it is
-// drawn at a place. Where it can be put back, the way back enters it at below and leaves it at above, both
+// drawn at a place. Where it can be rolled back, the way back enters it at below and leaves it at above, both
 // relative to its place.
 type block struct {
 	width, height, axis int
@@ -163,7 +163,7 @@ func card(one *item, size sizes) block {
 func groupBlock(one *item, size sizes) block {
 	inner := []part{{"", stack(blocks(one.steps, size))}}
 	if len(one.rescue) > 0 {
-		inner = append(inner, part{"rescue: where the steps failed and were put back", stack(blocks(one.rescue, size))})
+		inner = append(inner, part{"rescue: where the steps failed and were rolled back", stack(blocks(one.rescue, size))})
 	}
 	if len(one.finally) > 0 {
 		inner = append(inner, part{"finally: at the group's end, good or bad", stack(blocks(one.finally, size))})
@@ -332,7 +332,7 @@ func wrap(texts []string, width int, character float64, most int) []string {
 	return lines
 }
 
-// breakAt finds where a line of at most so many characters ends: at a blank, or else behind a slash or comma,
+// breakAt finds where a line of at most so many characters ends: at a blank, or else after a slash or comma,
 // or else there.
 func breakAt(runes []rune, most int) int {
 	for i := most; i > most/3; i-- {

@@ -86,7 +86,7 @@ type canvas struct {
 func (c *canvas) header(d drawing, y int) int {
 	y = c.text("name", margin, y, 28, wrap([]string{d.name}, c.width-2*margin, 12.5, 2))
 	y = c.text("summary", margin, y, lineHeight, wrap([]string{d.summary}, c.width-2*margin, characterWidth, 3))
-	legend := "Down: what a run does. Dashed and red: how it is put back, newest first."
+	legend := "Down: what a run does. Dashed and red: how it is rolled back, newest first."
 	return c.text("legend", margin, y+2, smallLine, wrap([]string{legend}, c.width-2*margin, smallWidth, 3)) + padding
 }
 

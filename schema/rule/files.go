@@ -17,7 +17,7 @@ func files() []Rule {
 		},
 		{
 			ID: "second-document", Summary: "the file holds a second YAML document",
-			Why:   "Only the first one would run, and nobody would notice. Each recipe has a file of its own.",
+			Why:   "Only the first one would run, without notice. Each recipe has a file of its own.",
 			Wrong: step("- read-link: /opt/firmware/current") + "---\n" + step("- read-link: /opt/firmware/current"),
 			Right: step("- read-link: /opt/firmware/current"),
 		},
@@ -51,7 +51,7 @@ func files() []Rule {
 		},
 		{
 			ID: "comment", Summary: "YAML takes a part of an expression for a comment",
-			Why:   "A # behind a blank begins a comment, also in the middle of an expression. Put the whole value in quotes.",
+			Why:   "A # after a blank begins a comment, also in the middle of an expression. Put the whole value in quotes.",
 			Wrong: recipe("inputs:\n  ports: { type: list<int>, default: [] }\nsteps:\n  - when: all(inputs.ports, # > 1024)\n    read-link: /opt/firmware/current"),
 			Right: recipe("inputs:\n  ports: { type: list<int>, default: [] }\nsteps:\n  - when: \"all(inputs.ports, # > 1024)\"\n    read-link: /opt/firmware/current"),
 		},

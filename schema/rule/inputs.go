@@ -10,7 +10,7 @@ func inputs() []Rule {
 		},
 		{
 			ID: "required-or-default", Summary: "an input is neither required nor has a default, or both",
-			Why:   "It must be clear what holds where nobody gives it.",
+			Why:   "It must be clear what holds where it is not given.",
 			Wrong: with("inputs:\n  keep: { type: int }", "${{ inputs.keep }}"), Right: with("inputs:\n  keep: { type: int, default: 2 }", "${{ inputs.keep }}"),
 		},
 		{

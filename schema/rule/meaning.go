@@ -25,13 +25,13 @@ func meaning() []Rule {
 		},
 		{
 			ID: "check-ignored", Warning: true, Summary: "a check may fail, and nothing depends on it",
-			Why:   "allow-failure lets the run go on. A check whose outputs no later step reads then decides nothing.",
+			Why:   "allow-failure lets the run continue. A check whose outputs no later step reads then decides nothing.",
 			Wrong: step("- wait-for: { http: \"http://127.0.0.1/health\" }\n  allow-failure: true"),
 			Right: step("- wait-for: { http: \"http://127.0.0.1/health\" }"),
 		},
 		{
 			ID: "failure-ignored", Summary: "later steps build on a step that may fail",
-			Why: "allow-failure undoes the step and goes on. Steps that use what it should have made then act on something old, or on nothing, and the run " +
+			Why: "allow-failure undoes the step and continues. Steps that use what it should have made then act on something old, or on nothing, and the run " +
 				"commits that. Guard them by a when, or let the failure count.",
 			Wrong: step("- copy: { from: /media/usb/2, to: /opt/app/2 }\n  allow-failure: true\n- swap-link: { link: /opt/app/current, to: /opt/app/2 }"),
 			Right: step("- copy: { from: /media/usb/2, to: /opt/app/2 }\n- swap-link: { link: /opt/app/current, to: /opt/app/2 }"),
@@ -124,7 +124,7 @@ func meaning() []Rule {
 			Right: step("- id: fw\n  unpack: { package: /media/usb/a.tar.zst.gpg, keyring: /etc/gwe/keys, into: /opt/app }\n- chmod: { path: \"${{ steps.fw.path }}/run\", mode: \"0755\" }"),
 		},
 		{
-			ID: "relative-program", Summary: "a program is named from a directory that nobody chose",
+			ID: "relative-program", Summary: "a program is named from a directory that the recipe does not name",
 			Why:   "A name with a slash is looked for from dir, and without dir from /. A name without a slash is looked for in PATH.",
 			Wrong: step("- run: { argv: [./install.sh] }\n  effects: none"), Right: step("- run: { argv: [./install.sh], dir: /opt/app }\n  effects: none"),
 		},

@@ -7,7 +7,7 @@ func proofs() []Rule {
 		{
 			ID: "undo-missing", Summary: "a change before the commit that nothing undoes",
 			Why: "gwe cannot know how to take back what a program did. Say it with undo, say effects: none if it only looks, or own it with undo: none, " +
-				"which costs the rollback by hand; or put the step behind the commit, where nothing is undone.",
+				"which costs the rollback by hand; or put the step after the commit, where nothing is undone.",
 			Wrong: step("- run: { argv: [app, pause] }"),
 			Right: step("- run: { argv: [app, pause] }\n  undo:\n    - run: { argv: [app, resume] }"),
 		},
@@ -32,7 +32,7 @@ func proofs() []Rule {
 		},
 		{
 			ID: "undo-destroyed", Summary: "a step removes for good what an earlier step's undo needs",
-			Why:   "Behind the commit, and in an undo, what a remove takes is gone: the undo that needs it would find nothing. Remove something else, or later.",
+			Why:   "After the commit, and in an undo, what a remove takes is gone: the undo that needs it would find nothing. Remove something else, or later.",
 			Wrong: step("- run: { argv: [app, pause] }\n  undo:\n    - hook: { script: start, dir: /opt/old }\n- commit: it is in place\n- remove: /opt/old"),
 			Right: step("- run: { argv: [app, pause] }\n  undo:\n    - hook: { script: start, dir: /opt/old }\n- commit: it is in place"),
 		},

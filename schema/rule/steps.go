@@ -37,13 +37,13 @@ func steps() []Rule {
 		},
 		{
 			ID: "suspend-not-here", Summary: "reboot, confirm or hand-over stands where a run cannot change its process",
-			Why: "The run ends there and goes on in another process, often after a boot: all before it is done, and nothing behind it is begun. So it stands " +
-				"among the steps of the recipe that was started. Where a run is put back over a reboot, gwe reboots once more by itself.",
+			Why: "The run ends there and continues in another process, often after a boot: all before it is done, and nothing after it is begun. So it stands " +
+				"among the steps of the recipe that was started. Where a run is rolled back over a reboot, gwe reboots once more by itself.",
 			Wrong: step("- steps:\n    - reboot: { within: 10m }"), Right: step("- reboot: { within: 10m }"),
 		},
 		{
-			ID: "confirm-late", Summary: "a confirm stands behind the commit",
-			Why:   "What nobody confirms is put back, and behind the commit nothing is put back any more.",
+			ID: "confirm-late", Summary: "a confirm stands after the commit",
+			Why:   "What is not confirmed is rolled back, and after the commit nothing is rolled back any more.",
 			Wrong: step("- commit: it is in place\n- confirm: { within: 1h }"), Right: step("- confirm: { within: 1h }\n- commit: it is in place"),
 		},
 		{
@@ -53,7 +53,7 @@ func steps() []Rule {
 		},
 		{
 			ID: "second-commit", Summary: "a recipe has two commits",
-			Why:   "There is one point of no return: before it all is undone, behind it nothing.",
+			Why:   "There is one point of no return: before it all is undone, after it nothing.",
 			Wrong: step("- commit: one\n- commit: two"), Right: step("- commit: one"),
 		},
 		{
@@ -84,7 +84,7 @@ func steps() []Rule {
 		},
 		{
 			ID: "use-failsafe", Summary: "a recipe that has a failsafe is used by one that has none", Warning: true,
-			Why: "Only the run as a whole knows that not everything could be put back, so the failsafe is that of the recipe that is started.",
+			Why: "Only the run as a whole knows that not everything could be rolled back, so the failsafe is that of the recipe that is started.",
 		},
 		{
 			ID: "for-each", Summary: "for-each goes over what is no list and no map, or over secrets",

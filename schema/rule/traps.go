@@ -136,7 +136,7 @@ func traps() []Rule {
 		},
 		{
 			ID: "confirm-early", Warning: true, Summary: "who confirms has not seen the new version",
-			Why:   "A confirm waits for the word that what was changed works. What comes after it, nobody has seen.",
+			Why:   "A confirm waits for the word that what was changed works. What comes after it was not seen by then.",
 			Wrong: step("- copy: { from: /media/usb/2, to: /opt/app/2 }\n- confirm: { within: 1h }\n- swap-link: { link: /opt/app/current, to: /opt/app/2 }\n- commit: it is in place"),
 			Right: step("- copy: { from: /media/usb/2, to: /opt/app/2 }\n- swap-link: { link: /opt/app/current, to: /opt/app/2 }\n- confirm: { within: 1h }\n- commit: it is in place"),
 		},

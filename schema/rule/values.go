@@ -25,7 +25,7 @@ func values() []Rule {
 		},
 		{
 			ID: "argument-form", Summary: "a text has not the form that the argument wants",
-			Why:   "A mode is octal digits, an address has a port, a hook's script is a name below its folder: the hint says which.",
+			Why:   "A mode is octal digits, an address has a port, a hook's script is a name below its directory: the hint says which.",
 			Wrong: step("- chmod: { path: /opt/a, mode: rw-r--r-- }"), Right: step("- chmod: { path: /opt/a, mode: \"0644\" }"),
 		},
 		{

@@ -46,8 +46,8 @@ func must(steps ...[]string) error {
 func packages(scratch, gwe string) ([]*contender, error) {
 	in := func(name string) string { return filepath.Join(scratch, name) }
 	gnupg, keys := in("gnupg"), in("keys")
-	for _, folder := range []string{gnupg, keys} {
-		if err := os.Mkdir(folder, 0o700); err != nil {
+	for _, directory := range []string{gnupg, keys} {
+		if err := os.Mkdir(directory, 0o700); err != nil {
 			return nil, err
 		}
 	}

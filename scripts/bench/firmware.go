@@ -16,15 +16,15 @@ import (
 // cannot be compressed, the others are text; some are executable, some have a symbolic link. In the second
 // release one file in 20 has another content and time, one is gone, and one is new.
 type firmware struct {
-	files   int
-	bytes   int64
-	folders int
+	files       int
+	bytes       int64
+	directories int
 }
 
 // wordCount is how many words the text of a firmware is made of.
 const wordCount = 4000
 
-func (f firmware) make(folder string) error {
+func (f firmware) make(directory string) error {
 	random := rand.New(rand.NewPCG(42, 0))
 	words := make([]string, wordCount)
 	for i := range words {
@@ -44,7 +44,7 @@ func (f firmware) make(folder string) error {
 		changed[i] = true
 	}
 	for version := 1; version <= 2; version++ {
-		root := filepath.Join(folder, fmt.Sprintf("v%d", version), fmt.Sprintf("firmware-%d", version))
+		root := filepath.Join(directory, fmt.Sprintf("v%d", version), fmt.Sprintf("firmware-%d", version))
 		for i, size := range sizes {
 			content := 1
 			if version == 2 && changed[i] {
@@ -68,7 +68,7 @@ func (f firmware) make(folder string) error {
 
 // file writes file i of a release, and the symbolic link that some have.
 func (f firmware) file(root string, i, content, size int, words []string) error {
-	path := filepath.Join(root, fmt.Sprintf("d%02d", i%f.folders), fmt.Sprintf("f%05d", i))
+	path := filepath.Join(root, fmt.Sprintf("d%02d", i%f.directories), fmt.Sprintf("f%05d", i))
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
 	}

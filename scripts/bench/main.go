@@ -21,13 +21,13 @@ func main() {
 	rounds := pflag.Int("rounds", 7, "how often each is measured")
 	files := pflag.Int("files", 2000, "files of the firmware")
 	mebibytes := pflag.Int64("mib", 200, "size of the firmware in MiB")
-	many := pflag.Int("many", 200_000, "files of the folder of many files")
-	folder := pflag.String("folder", "", "where the scratch folder is made: the file system that is measured (default: that of temporary files)")
+	many := pflag.Int("many", 200_000, "files of the directory of many files")
+	directory := pflag.String("directory", "", "where the scratch directory is made: the file system that is measured (default: that of temporary files)")
 	pflag.Parse()
 	if *short {
 		*rounds, *files, *mebibytes, *many = 1, 200, 8, 2000
 	}
-	if err := bench(*folder, *rounds, firmware{*files, *mebibytes << 20, 64}, firmware{*many, int64(*many) * 100, 1}); err != nil {
+	if err := bench(*directory, *rounds, firmware{*files, *mebibytes << 20, 64}, firmware{*many, int64(*many) * 100, 1}); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
@@ -58,20 +58,20 @@ func bench(parent string, rounds int, usual, flat firmware) (err error) {
 		note   string
 	}{
 		{"packages, against the pipeline that they replace", usual, rounds, packages, ""},
-		{"folders, against rsync", usual, rounds, copies, copiesNote},
-		{"a folder of many files, against rsync", flat, 1, copies, copiesNote},
+		{"directories, against rsync", usual, rounds, copies, copiesNote},
+		{"a directory of many files, against rsync", flat, 1, copies, copiesNote},
 	} {
 		fmt.Printf("\n%s\nmaking two releases of a firmware: %d files, %d MiB, 5 %% changed\n", one.title, one.made.files, one.made.bytes>>20)
-		folder := filepath.Join(scratch, "race")
-		if err := one.made.make(folder); err != nil {
+		directory := filepath.Join(scratch, "race")
+		if err := one.made.make(directory); err != nil {
 			return err
 		}
-		contenders, err := one.ready(folder, gwe)
+		contenders, err := one.ready(directory, gwe)
 		if err == nil {
 			err = race(contenders, one.rounds, stopped)
 		}
 		if err == nil {
-			err = os.RemoveAll(folder)
+			err = os.RemoveAll(directory)
 		}
 		if err != nil {
 			return err

@@ -97,7 +97,7 @@ func campaign(ctx context.Context, tracers []*trace.Tracer, base string, setting
 	c.summary(began)
 	switch {
 	case ctx.Err() != nil:
-		return errors.New("stopped; the same command goes on from here")
+		return errors.New("stopped; the same command continues from here")
 	case c.violations > 0:
 		return fmt.Errorf("%d trials with violations", c.violations)
 	case c.done == 0:

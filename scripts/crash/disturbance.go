@@ -91,7 +91,7 @@ func (d disturbance) decide(happened *bool) func(trace.Point) trace.Action {
 				return trace.KillBefore()
 			}
 			return trace.GoOn()
-		case already && d.kills(): // the other gwe goes on
+		case already && d.kills(): // the other gwe continues
 			return trace.GoOn()
 		case d.how == "kill-before", d.how == killEach:
 			return trace.KillBefore()

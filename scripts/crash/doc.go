@@ -13,14 +13,14 @@
 //	kill-first-before POINT, kill-first-after POINT
 //	                    where POINT is one of the gwe that a run was handed over to: SIGKILL for the one that began the run,
 //	                    with which the other one must die
-//	kill-each POINT     SIGKILL for that gwe, and then for the one that began the run, while it puts all back
+//	kill-each POINT     SIGKILL for that gwe, and then for the one that began the run, while it rolls all back
 //	EIO POINT           the call is not made and returns EIO; so do ENOSPC, EDQUOT, EROFS and EINTR
 //	EIO-on POINT        as EIO, and so does every later call of this process that may: the disk is gone for good
 //
 // A point is a call, a path and a number: "rename opt/current#1". One of a gwe that another one has started
 // says so: "rename bin/gwe#1 by program 3".
 //
-// A recovery is in one part or in the two of a boot (gwe recover --early, and behind it gwe recover), as a
+// A recovery is in one part or in the two of a boot (gwe recover --early, and after it gwe recover), as a
 // coin of the trial falls; the points of the second part are "by program 2". That of a self-update is by the
 // gwe that lies in place, or by the one that was kept. A recovery is killed too, at the first point at which
 // the disk is in a state that was not seen before; what that leaves is recovered, and killed, likewise, until

@@ -21,9 +21,9 @@ import (
 // only the kinds of its records.
 func (s *site) fingerprint() string {
 	var lines []string
-	for _, folder := range []string{"opt", "bin", "marks", "state"} {
+	for _, directory := range []string{"opt", "bin", "marks", "state"} {
 		// The traced gwe is stopped, but another of its threads may just remove something.
-		_ = filepath.WalkDir(s.Path(folder), func(path string, entry fs.DirEntry, err error) error {
+		_ = filepath.WalkDir(s.Path(directory), func(path string, entry fs.DirEntry, err error) error {
 			if err != nil {
 				return nil
 			}

@@ -47,7 +47,7 @@ func command(ctx context.Context, arguments []string) (err error) {
 	flags.StringVar(&settings.at, "at", "", "only at the points that have this in their name: journal, rename, ...")
 	flags.IntVar(&settings.sample, "sample", 0, "that many trials only, drawn by the seed")
 	flags.Uint64Var(&settings.seed, "seed", 1, "the order of the trials, and the way in which each is recovered")
-	flags.StringVar(&settings.results, "results", filepath.Join(os.TempDir(), "gwe-crash.jsonl"), "where results are kept: a campaign that stopped goes on")
+	flags.StringVar(&settings.results, "results", filepath.Join(os.TempDir(), "gwe-crash.jsonl"), "where results are kept: a campaign that stopped continues")
 	flags.IntVar(&settings.workers, "workers", 2, "trials at a time")
 	flags.BoolVar(&settings.first, "until-violation", false, "stop at the first violation")
 	if err := flags.Parse(arguments); errors.Is(err, pflag.ErrHelp) {

@@ -41,7 +41,7 @@ func openResults(path, gwe string) (*results, error) {
 	if len(opened.old) == 0 {
 		opened.line(resultLine{Gwe: gwe})
 	} else {
-		fmt.Printf("crash: going on: %d trials are known already\n", len(opened.old))
+		fmt.Printf("crash: continuing: %d trials are known already\n", len(opened.old))
 	}
 	return opened, nil
 }

@@ -85,7 +85,7 @@ func (s *site) fresh() *gateway.Findings {
 	return r
 }
 
-// try makes one trial. The first disturbance is one of the change, those behind it are of the recoveries that
+// try makes one trial. The first disturbance is one of the change, those after it are of the recoveries that
 // follow.
 func (s *site) try(disturbances []disturbance) verdict {
 	r := s.fresh()
@@ -128,9 +128,9 @@ func (s *site) settle(first disturbance, v *verdict) {
 		v.End = "person"
 		switch {
 		case first.kills():
-			s.Error("a kill is no reason why something cannot be put back")
+			s.Error("a kill is no reason why something cannot be rolled back")
 		case !trace.Failure(first.how).Lasts() && !first.syncs():
-			s.Error("a call that failed once is made again; that is no reason why something cannot be put back")
+			s.Error("a call that failed once is made again; that is no reason why something cannot be rolled back")
 		}
 		s.Service()
 	} else if s.WantOldOrNew(s.want) {

@@ -14,7 +14,7 @@ import (
 
 // way is how a machine is recovered: two coins, which the seed and the trial's first disturbance toss.
 type way struct {
-	// early is in the two parts of a boot, in front of the services and behind them.
+	// early is in the two parts of a boot, in front of the services and after them.
 	early bool
 	// before is by the gwe that a self-update keeps for a boot at which the new one does not start, where
 	// there is one.
@@ -27,7 +27,7 @@ func (w way) String() string {
 		text = "recovers in two parts"
 	}
 	if w.before {
-		text += ", by the gwe of before"
+		text += ", by the previous gwe"
 	}
 	return text
 }

@@ -48,7 +48,7 @@ var Changes = []Change{
 }
 
 // SelfUpdates replace the gwe that does them by gwe-2, by recipes/self-update.yaml: the run is handed over.
-// gwe-bad is the same gwe, found unfit by a step behind the hand-over. Vendor.PackGwe makes what they need.
+// gwe-bad is the same gwe, found unfit by a step after the hand-over. Vendor.PackGwe makes what they need.
 var SelfUpdates = []Change{
 	{Name: "self-update", To: "gwe-2"},
 	{Name: "failing self-update", To: "gwe-bad", Fails: true},
@@ -147,8 +147,8 @@ func (g *Gateway) use(release string) {
 		g.Check(os.WriteFile(path, []byte("weeks of readings"), 0o644))
 		g.Check(os.Chtimes(path, at, at))
 	}
-	for _, folder := range []string{"data", ""} {
-		g.Check(os.Chtimes(g.Path("opt", release, folder), at, at))
+	for _, directory := range []string{"data", ""} {
+		g.Check(os.Chtimes(g.Path("opt", release, directory), at, at))
 	}
 }
 

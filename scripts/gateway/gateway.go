@@ -22,7 +22,7 @@ import (
 //	marks/runs       the name of the release whose service runs, written by its hooks
 //	marks/pid        the service's process
 //	marks/cache      what a step that refreshes made of the linked release, where one did
-//	state/           gwe's state folder
+//	state/           gwe's state directory
 //	bin/steps        the step type that refreshes, where the recipe restarts the service
 //	ota.yaml         the recipe, shipped or that one, and the package to install: all such are gone before recovery
 //	package
@@ -64,8 +64,8 @@ func NewAt(t Reporter, vendor Vendor, program, root string) *Gateway {
 
 func (g *Gateway) lay() {
 	g.Helper()
-	for _, folder := range kept {
-		g.Check(os.Mkdir(g.Path(folder), 0o755))
+	for _, directory := range kept {
+		g.Check(os.Mkdir(g.Path(directory), 0o755))
 	}
 }
 
@@ -125,13 +125,13 @@ type Ended struct {
 // Command is the command line of a gwe on this machine.
 func (g *Gateway) Command(arguments ...string) []string {
 	command := []string{g.Program, "--state-dir", g.Path("state"), "--output", "plain"}
-	if plugins := g.Path("bin/steps"); isFolder(plugins) {
+	if plugins := g.Path("bin/steps"); isDirectory(plugins) {
 		command = append(command, "--plugin-dir", plugins)
 	}
 	return append(command, arguments...)
 }
 
-func isFolder(path string) bool {
+func isDirectory(path string) bool {
 	info, err := os.Stat(path)
 	return err == nil && info.IsDir()
 }
@@ -140,11 +140,11 @@ func isFolder(path string) bool {
 // up.
 func (g *Gateway) Output() *os.File {
 	g.Helper()
-	folder := g.Root
+	directory := g.Root
 	if g.Unplugged {
-		folder = os.TempDir() // not on the disk that loses its power
+		directory = os.TempDir() // not on the disk that loses its power
 	}
-	output, err := os.CreateTemp(folder, "output-")
+	output, err := os.CreateTemp(directory, "output-")
 	g.Check(err)
 	return output
 }
@@ -225,13 +225,13 @@ func (g *Gateway) Restore() {
 	g.Helper()
 	g.KillAll()
 	g.Check(os.RemoveAll(g.Path(".gwe-unfinished-state"))) // the note of a run that did not end
-	for _, folder := range kept {
-		entries, err := os.ReadDir(g.Path(folder))
+	for _, directory := range kept {
+		entries, err := os.ReadDir(g.Path(directory))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			g.Fatal(err)
 		}
 		for _, entry := range entries {
-			g.Check(os.RemoveAll(g.Path(folder, entry.Name())))
+			g.Check(os.RemoveAll(g.Path(directory, entry.Name())))
 		}
 	}
 	g.copyAll(g.Path("saved"), g.Root)
@@ -244,20 +244,20 @@ func (g *Gateway) Restore() {
 }
 
 // copyAll copies one release after the other, the newest one first: their age on this machine is the wrong
-// way round, as behind a clock that was wrong or a backup. The clock of file systems ticks every few
+// way round, as after a clock that was wrong or a backup. The clock of file systems ticks every few
 // milliseconds only.
 func (g *Gateway) copyAll(from, to string) {
 	g.Helper()
-	for _, folder := range kept {
-		g.Check(os.MkdirAll(filepath.Join(to, folder), 0o755))
-		entries, err := os.ReadDir(filepath.Join(from, folder))
+	for _, directory := range kept {
+		g.Check(os.MkdirAll(filepath.Join(to, directory), 0o755))
+		entries, err := os.ReadDir(filepath.Join(from, directory))
 		g.Check(err)
 		for _, entry := range slices.Backward(entries) {
-			command := exec.Command("cp", "-a", filepath.Join(from, folder, entry.Name()), filepath.Join(to, folder))
+			command := exec.Command("cp", "-a", filepath.Join(from, directory, entry.Name()), filepath.Join(to, directory))
 			if output, err := command.CombinedOutput(); err != nil {
 				g.Fatalf("cp: %v: %s", err, output)
 			}
-			if folder == "opt" {
+			if directory == "opt" {
 				time.Sleep(5 * time.Millisecond)
 			}
 		}

@@ -25,7 +25,7 @@ import (
 type Picture map[string]string
 
 // Ends are the only two ways in which a disturbed change may end. There are two pictures of the new: prune
-// comes after the commit, and where it was cut short it is put back, so the oldest release is still there.
+// comes after the commit, and where it was cut short it is rolled back, so the oldest release is still there.
 type Ends struct {
 	Old, New, Unpruned Picture
 	// Decides is the kind of the record that is in the journal exactly if the machine must be the new one.
@@ -80,7 +80,7 @@ func (g *Gateway) WantMachine(want Ends) (isNew bool) {
 }
 
 // WantUntouched is what must hold when gwe has ended without knowing whether its journal tells the next
-// recovery to go on.
+// recovery to continue.
 func (g *Gateway) WantUntouched(want Ends) {
 	g.Helper()
 	g.wantPicture("old", g.Picture(), want.Old)
@@ -146,8 +146,8 @@ func (g *Gateway) WantSettled() {
 			file.Close()
 		}
 	}
-	for _, folder := range []string{"opt", "bin", "state"} {
-		g.Check(filepath.WalkDir(g.Path(folder), func(path string, _ fs.DirEntry, err error) error {
+	for _, directory := range []string{"opt", "bin", "state"} {
+		g.Check(filepath.WalkDir(g.Path(directory), func(path string, _ fs.DirEntry, err error) error {
 			name := filepath.Base(path)
 			needed := func(run string) bool { return strings.HasPrefix(name, ".gwe-old-"+run+"-") }
 			if strings.HasPrefix(name, ".gwe-") && name != durable.Releases && !slices.ContainsFunc(standing, needed) {
@@ -239,8 +239,8 @@ func (g *Gateway) Picture() Picture {
 		made["service"] = g.Service()
 	}
 	first := map[uint64]string{} // the first name of each file
-	for _, folder := range []string{"opt", "bin"} {
-		g.Check(filepath.WalkDir(g.Path(folder), func(path string, entry fs.DirEntry, err error) error {
+	for _, directory := range []string{"opt", "bin"} {
+		g.Check(filepath.WalkDir(g.Path(directory), func(path string, entry fs.DirEntry, err error) error {
 			if err != nil {
 				return err
 			}
@@ -351,11 +351,11 @@ func (g *Gateway) Service() string {
 	return service
 }
 
-// NeedsPerson reports whether the last run ended by saying that it could not put everything back.
+// NeedsPerson reports whether the last run ended by saying that it could not roll everything back.
 func (g *Gateway) NeedsPerson() bool {
 	g.Helper()
 	status := g.lastEnd().Status
-	return status == "needs a person" || status == "failsafe"
+	return status == "manual intervention required" || status == "failsafe"
 }
 
 // ending is what the last record of a run tells.

@@ -12,7 +12,7 @@ import (
 
 const (
 	newGwe = "gwe-2"
-	// Of the recipe there are two forms: the second one does not clear up behind its commit.
+	// Of the recipe there are two forms: the second one does not clear up after its commit.
 	selfUpdate, keepingSelfUpdate = "self-update.yaml", "keeping-self-update.yaml"
 )
 

@@ -16,9 +16,9 @@ type Vendor string
 // most of an update becomes links.
 func NewVendor(t Reporter) Vendor {
 	t.Helper()
-	folder := t.TempDir()
-	g := Gateway{Reporter: t, Root: folder}
-	key, err := bundle.NewKey("vendor", "", bundle.NewKeyOptions{Folder: folder})
+	directory := t.TempDir()
+	g := Gateway{Reporter: t, Root: directory}
+	key, err := bundle.NewKey("vendor", "", bundle.NewKeyOptions{Directory: directory})
 	g.Check(err)
 	_, err = bundle.ImportKeys(g.Path("keys"), key.Public)
 	g.Check(err)
@@ -26,7 +26,7 @@ func NewVendor(t Reporter) Vendor {
 		g.build(name, nil)
 		g.pack(name, key.Secret)
 	}
-	return Vendor(folder)
+	return Vendor(directory)
 }
 
 // PackMore packs a release with other hooks, and gives its name.
@@ -88,8 +88,8 @@ func (g *Gateway) build(name string, hooks map[string]string) {
 		g.Check(os.Chmod(g.Path(name, at), entry.mode))
 		g.Check(os.Chtimes(g.Path(name, at), made, made))
 	}
-	for _, folder := range []string{"share/deep", "share", "bin", ""} {
-		g.Check(os.Chtimes(g.Path(name, folder), made, made))
+	for _, directory := range []string{"share/deep", "share", "bin", ""} {
+		g.Check(os.Chtimes(g.Path(name, directory), made, made))
 	}
 }
 
@@ -98,6 +98,6 @@ var made = time.Date(2026, 1, 1, 12, 0, 0, 123456789, time.UTC)
 
 func (g *Gateway) pack(name, key string) {
 	g.Helper()
-	_, err := bundle.Pack(context.Background(), bundle.PackOptions{Folder: g.Path(name), SigningKey: key, Output: g.Path(name + ".tar.zst.gpg")})
+	_, err := bundle.Pack(context.Background(), bundle.PackOptions{Directory: g.Path(name), SigningKey: key, Output: g.Path(name + ".tar.zst.gpg")})
 	g.Check(err)
 }

@@ -87,13 +87,13 @@ func (t *Tree) link(text, name string) { t.check(os.Symlink(text, t.path(name)))
 func (t *Tree) pack() {
 	inputs := Tree{root: t.shared}
 	inputs.write("new\n", "app/a", "app/b/c")
-	key, err := bundle.NewKey("vendor", "", bundle.NewKeyOptions{Folder: t.shared})
+	key, err := bundle.NewKey("vendor", "", bundle.NewKeyOptions{Directory: t.shared})
 	if t.check(cmp.Or(inputs.err, err)); t.err != nil {
 		return
 	}
 	_, err = bundle.ImportKeys(inputs.path("keys"), key.Public)
 	t.check(err)
-	_, err = bundle.Pack(context.Background(), bundle.PackOptions{Folder: inputs.path("app"), SigningKey: key.Secret, Output: inputs.path("app.tar.zst.gpg")})
+	_, err = bundle.Pack(context.Background(), bundle.PackOptions{Directory: inputs.path("app"), SigningKey: key.Secret, Output: inputs.path("app.tar.zst.gpg")})
 	t.check(err)
 	if output, err := exec.Command("tar", "-C", t.shared, "-cf", inputs.path("app.tar"), "app").CombinedOutput(); err != nil {
 		t.check(errors.Join(err, errors.New(string(output))))

@@ -18,22 +18,22 @@ import (
 )
 
 func main() {
-	folder, err := os.MkdirTemp("", "gwe-missing")
+	directory, err := os.MkdirTemp("", "gwe-missing")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "missing:", err)
 		os.Exit(1)
 	}
-	defer os.RemoveAll(folder)
+	defer os.RemoveAll(directory)
 	if process.Cgroup() == "" {
 		lacks(need.Cgroups, "this machine lets gwe make no control group")
 	}
 	if version, err := kernel.LandlockGetABIVersion(); err != nil || version < 1 {
 		lacks(need.Landlock, fmt.Sprintf("the kernel answers with version %d, %v", version, err))
 	}
-	if err := fuse(filepath.Join(folder, "fuse")); err != nil {
+	if err := fuse(filepath.Join(directory, "fuse")); err != nil {
 		lacks(need.FUSE, fmt.Sprintf("its device cannot be opened: %v", err))
 	}
-	if err := chattr(filepath.Join(folder, "immutable")); err != nil {
+	if err := chattr(filepath.Join(directory, "immutable")); err != nil {
 		lacks(need.Chattr, err.Error())
 	}
 }

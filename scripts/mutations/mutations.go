@@ -66,7 +66,7 @@ var mutations = []mutation{
 		brief:    true,
 	},
 	{
-		name: "a hand-over that nobody can end says that all was put back",
+		name: "a hand-over that nobody can end says that all was rolled back",
 		file: "engine/handoff_send.go", from: "result = Result{Run: run, Status: runstate.StatusBroken, Err:", to: "result = Result{Run: run, Status: StatusRestored, Err:",
 		campaign: []string{"--change=self-update", "--how=EIO-on"},
 	},
@@ -147,8 +147,8 @@ var mutations = []mutation{
 		brief: true,
 	},
 	{
-		name: "a folder is not synced behind a rename",
-		file: "engine/durable/write.go", from: "return SyncFolder(folder)", to: "return nil",
+		name: "a directory is not synced after a rename",
+		file: "engine/durable/write.go", from: "return SyncDirectory(directory)", to: "return nil",
 		tests: []string{"-run=TestPowerCuts", "./engine/durable"},
 	},
 	{

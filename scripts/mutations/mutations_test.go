@@ -64,9 +64,9 @@ func (m mutation) lay(t *testing.T, root string) (overlay string) {
 	if count := bytes.Count(source, []byte(m.from)); count != 1 {
 		t.Fatalf("%s has %q %d times: bring the mutation up to date", m.file, m.from, count)
 	}
-	folder := t.TempDir()
-	mutated := filepath.Join(folder, filepath.Base(m.file))
-	overlay = filepath.Join(folder, "overlay.json")
+	directory := t.TempDir()
+	mutated := filepath.Join(directory, filepath.Base(m.file))
+	overlay = filepath.Join(directory, "overlay.json")
 	text, err := json.Marshal(map[string]map[string]string{"Replace": {path: mutated}})
 	if err != nil {
 		t.Fatal(err)

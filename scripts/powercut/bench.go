@@ -24,7 +24,7 @@ type bench struct {
 	want     gateway.Ends
 	// files is the file system's name; image the machine just before the change; work the one that a trial
 	// breaks.
-	files, image, work, folder string
+	files, image, work, directory string
 	// takes is how long the undisturbed change takes; its records in the journal are those behind begun, up
 	// to records.
 	takes          time.Duration
@@ -38,28 +38,28 @@ func newBench(base string, vendor gateway.Vendor, program, files string, change 
 	here := filepath.Join(base, files+"-"+strings.ReplaceAll(change.Name, " ", "-"))
 	b := &bench{
 		change: change, files: files,
-		image: filepath.Join(here, "image"), work: filepath.Join(here, "work"), folder: filepath.Join(here, "disk"),
+		image: filepath.Join(here, "image"), work: filepath.Join(here, "work"), directory: filepath.Join(here, "disk"),
 	}
-	for _, folder := range []string{here, b.folder} {
-		if err := os.Mkdir(folder, 0o755); err != nil {
+	for _, directory := range []string{here, b.directory} {
+		if err := os.Mkdir(directory, 0o755); err != nil {
 			return nil, err
 		}
 	}
 	if err := makeImage(b.image, files); err != nil {
 		return nil, err
 	}
-	if err := mount(b.image, b.folder); err != nil {
+	if err := mount(b.image, b.directory); err != nil {
 		return nil, err
 	}
 	b.findings = gateway.NewFindings(base)
 	gateway.Within(func() {
-		b.machine = gateway.NewAt(b.findings, vendor, program, b.folder)
+		b.machine = gateway.NewAt(b.findings, vendor, program, b.directory)
 		b.want = change.ArrangeOn(b.machine)
 		change.Ready(b.machine)
 		b.machine.KillAll()
 		b.begun = b.written()
 	})
-	if err := unmount(b.folder); err != nil {
+	if err := unmount(b.directory); err != nil {
 		return nil, err
 	}
 	if b.findings.Failed() {
@@ -85,12 +85,12 @@ func (b *bench) trial(do func() error) error {
 
 // on does something while an image, or a device, is mounted.
 func (b *bench) on(image string, do func() error) (err error) {
-	if err := mount(image, b.folder); err != nil {
+	if err := mount(image, b.directory); err != nil {
 		return err
 	}
 	gateway.Within(func() { err = do() })
 	b.machine.KillAll()
-	if unmountErr := unmount(b.folder); err == nil {
+	if unmountErr := unmount(b.directory); err == nil {
 		err = unmountErr
 	}
 	return err
@@ -139,7 +139,7 @@ func (b *bench) cutWhen(wait func(ended <-chan struct{})) error {
 			close(ended)
 		}()
 		wait(ended)
-		err := cutPower(b.folder)
+		err := cutPower(b.directory)
 		_ = command.Process.Kill()
 		<-done
 		return err
@@ -148,8 +148,8 @@ func (b *bench) cutWhen(wait func(ended <-chan struct{})) error {
 
 // written is how many records the newest journal has, if that is one of the change.
 func (b *bench) written() int {
-	runs, _ := filepath.Glob(filepath.Join(b.folder, "state/runs/*"))
-	saved, _ := filepath.Glob(filepath.Join(b.folder, "saved/state/runs/*"))
+	runs, _ := filepath.Glob(filepath.Join(b.directory, "state/runs/*"))
+	saved, _ := filepath.Glob(filepath.Join(b.directory, "saved/state/runs/*"))
 	if len(runs) <= len(saved) {
 		return 0
 	}
@@ -157,7 +157,7 @@ func (b *bench) written() int {
 	return len(records)
 }
 
-// replay makes the disk again as it was behind a number of entries.
+// replay makes the disk again as it was after a number of entries.
 func (b *bench) replay(count int) error {
 	if err := copyImage(b.image, b.work); err != nil {
 		return err
@@ -188,14 +188,14 @@ func (b *bench) record(base string) (err error) {
 	if b.recorded != nil {
 		return nil
 	}
-	folder, log := filepath.Join(base, "fuse-"+b.files+"-"+strings.ReplaceAll(b.change.Name, " ", "-")), b.image+".log"
-	if err := os.Mkdir(folder, 0o755); err != nil {
+	directory, log := filepath.Join(base, "fuse-"+b.files+"-"+strings.ReplaceAll(b.change.Name, " ", "-")), b.image+".log"
+	if err := os.Mkdir(directory, 0o755); err != nil {
 		return err
 	}
 	if err := copyImage(b.image, b.work); err != nil {
 		return err
 	}
-	recorder, end, err := record(folder, b.work, log)
+	recorder, end, err := record(directory, b.work, log)
 	if err != nil {
 		return err
 	}
@@ -204,7 +204,7 @@ func (b *bench) record(base string) (err error) {
 			err = endErr
 		}
 	}()
-	device, detach, err := loop(folder)
+	device, detach, err := loop(directory)
 	if err != nil {
 		return err
 	}

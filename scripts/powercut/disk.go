@@ -42,23 +42,23 @@ func makeImage(path, files string) error {
 func copyImage(from, to string) error { return run("cp", "--sparse=always", from, to) }
 
 // mount gives the file system in an image, or on a device, to the machine.
-func mount(image, folder string) error {
+func mount(image, directory string) error {
 	if strings.HasPrefix(image, "/dev/") {
-		return run("mount", image, folder)
+		return run("mount", image, directory)
 	}
-	return run("mount", "-o", "loop", image, folder)
+	return run("mount", "-o", "loop", image, directory)
 }
 
 // unmount ends whatever process of the machine is still there, and waits until it is gone. One that is seen
 // for less than half a second may be another worker's: until it executes its program, which may take its time
 // on a busy machine, a child has all files open that its parent has.
-func unmount(folder string) (err error) {
+func unmount(directory string) (err error) {
 	seen := map[int]int{}
 	for range 500 {
-		if err = unix.Unmount(folder, 0); !errors.Is(err, unix.EBUSY) {
+		if err = unix.Unmount(directory, 0); !errors.Is(err, unix.EBUSY) {
 			return err
 		}
-		users := usersOf(folder)
+		users := usersOf(directory)
 		slices.Sort(users)
 		for _, pid := range slices.Compact(users) {
 			if seen[pid]++; seen[pid] > 50 {
@@ -67,17 +67,17 @@ func unmount(folder string) (err error) {
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	return fmt.Errorf("unmounting %s: %w", folder, err)
+	return fmt.Errorf("unmounting %s: %w", directory, err)
 }
 
 // usersOf are the processes that work in a directory, or have a file below it open.
-func usersOf(folder string) (pids []int) {
+func usersOf(directory string) (pids []int) {
 	links, _ := filepath.Glob("/proc/[0-9]*/cwd")
 	opened, _ := filepath.Glob("/proc/[0-9]*/fd/*")
 	for _, link := range append(links, opened...) {
 		at, err := os.Readlink(link)
 		pid, notPID := strconv.Atoi(strings.Split(link, "/")[2])
-		if err == nil && notPID == nil && pid != os.Getpid() && strings.HasPrefix(at+"/", folder+"/") {
+		if err == nil && notPID == nil && pid != os.Getpid() && strings.HasPrefix(at+"/", directory+"/") {
 			pids = append(pids, pid)
 		}
 	}
@@ -93,15 +93,15 @@ const (
 
 // cutPower makes the file system forget all that is not on its disk. Whoever still writes to it gets an
 // error.
-func cutPower(folder string) error {
-	opened, err := os.Open(folder)
+func cutPower(directory string) error {
+	opened, err := os.Open(directory)
 	if err != nil {
 		return err
 	}
 	defer opened.Close()
 	how := uint32(withoutFlush)
 	if _, _, failed := unix.Syscall(unix.SYS_IOCTL, opened.Fd(), shutDown, uintptr(unsafe.Pointer(&how))); failed != 0 {
-		return fmt.Errorf("cutting the power of %s: %w", folder, failed)
+		return fmt.Errorf("cutting the power of %s: %w", directory, failed)
 	}
 	return nil
 }

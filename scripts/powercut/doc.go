@@ -9,15 +9,15 @@
 //	writes    an update's block writes are recorded by a FUSE file below a loop device. The disk as it was after each of them is
 //	          made again, mounted, recovered and judged
 //	reorder   the same, but of the writes since the last flush a random part is there, in any order
-//	machine   a whole machine in QEMU goes from change to change, and recovers when it boots; behind a random number of writes
+//	machine   a whole machine in QEMU goes from change to change, and recovers when it boots; after a random number of writes
 //	          and flushes QEMU is killed, and of the blocks written since the last flush a random part is lost. The same disk
-//	          goes on, into the next boot and the next cut
+//	          continues, into the next boot and the next cut
 //
 // Each trial has a name, KIND/FILE SYSTEM/CHANGE/NUMBER, which tells with the seed what it does; it is tried
 // again by that name. A machine's trials are named machine/FILE SYSTEM/NUMBER, and begin where the one before
 // has ended; so a disk on which the oracle finds a violation is kept, and --disk boots it again.
 //
-// Results go to a file that a later call adds to: a campaign stops with Ctrl-C, and goes on.
+// Results go to a file that a later call adds to: a campaign stops with Ctrl-C, and continues.
 //
 // It is built for 64 bits only, as go-fuse, its FUSE library, does not compile for 32.
 package main

@@ -24,9 +24,9 @@ import (
 // because state and links hold absolute paths, and how each change may end. It is written before the first
 // boot, and never again.
 type life struct {
-	Folder string
-	Vendor gateway.Vendor
-	Wants  map[string]gateway.Ends
+	Directory string
+	Vendor    gateway.Vendor
+	Wants     map[string]gateway.Ends
 }
 
 const (
@@ -35,15 +35,15 @@ const (
 	underWay = "under-way"
 )
 
-// folderOf is where a change has its gateway, on the machine's disk.
-func folderOf(folder string, change gateway.Change) string {
-	return filepath.Join(folder, strings.ReplaceAll(change.Name, " ", "-"))
+// directoryOf is where a change has its gateway, on the machine's disk.
+func directoryOf(directory string, change gateway.Change) string {
+	return filepath.Join(directory, strings.ReplaceAll(change.Name, " ", "-"))
 }
 
 // report is a line that the machine says to the outside.
 type report struct {
 	// Moment tells what happened: the machine is up, or broken; a change begins, ended undisturbed, or was
-	// recovered behind a cut.
+	// recovered after a cut.
 	Moment     moment
 	Change     string
 	New        bool
@@ -110,10 +110,10 @@ func lead() error {
 	if err := json.Unmarshal(text, &here); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(here.Folder, 0o755); err != nil {
+	if err := os.MkdirAll(here.Directory, 0o755); err != nil {
 		return err
 	}
-	if err := unix.Mount("/disk", here.Folder, "", unix.MS_MOVE, ""); err != nil {
+	if err := unix.Mount("/disk", here.Directory, "", unix.MS_MOVE, ""); err != nil {
 		return err
 	}
 	number, err := strconv.Atoi(boot.Parameter("number"))
@@ -137,7 +137,7 @@ func lead() error {
 
 // recover is what a boot begins with, and sometimes the next update.
 func (l life) recover(out *os.File, updates bool) (name string, err error) {
-	text, err := os.ReadFile(filepath.Join(l.Folder, underWay))
+	text, err := os.ReadFile(filepath.Join(l.Directory, underWay))
 	if err != nil {
 		return "", err
 	}
@@ -176,13 +176,13 @@ func (l life) recover(out *os.File, updates bool) (name string, err error) {
 	return name, nil
 }
 
-// next stands before a change behind which another update is under way.
+// next stands before a change after which another update is under way.
 const next = "next update behind "
 
 // mark makes durable what is under way.
 func (l life) mark(what string) error {
 	unix.Sync()
-	return durable.WriteFile(filepath.Join(l.Folder, underWay), []byte(what), 0o644)
+	return durable.WriteFile(filepath.Join(l.Directory, underWay), []byte(what), 0o644)
 }
 
 // carryOut makes a gateway ready, and lets gwe do a change. It is under way until the next one is.
@@ -222,5 +222,5 @@ func (l life) carryOut(out *os.File, change gateway.Change) error {
 
 // machine is the gateway of a change.
 func (l life) machine(findings *gateway.Findings, change gateway.Change) *gateway.Gateway {
-	return &gateway.Gateway{Reporter: findings, Root: folderOf(l.Folder, change), Vendor: l.Vendor, Program: "/gwe", Unplugged: true}
+	return &gateway.Gateway{Reporter: findings, Root: directoryOf(l.Directory, change), Vendor: l.Vendor, Program: "/gwe", Unplugged: true}
 }

@@ -27,11 +27,11 @@ type machine struct {
 	news map[string]bool
 }
 
-// moments are those behind which a machine is cut, and behind how many more writes and flushes at most: three
+// moments are those after which a machine is cut, and behind how many more writes and flushes at most: three
 // times of four while gwe works on a change, else while the machine mounts its disk and recovers.
 var moments = []cut{{begins, 200}, {begins, 200}, {begins, 200}, {up, 60}}
 
-// cut is the end of a boot: so many writes and flushes behind a moment. None is the end of the first
+// cut is the end of a boot: so many writes and flushes after a moment. None is the end of the first
 // recovery.
 type cut struct {
 	behind moment
@@ -83,15 +83,15 @@ func newMachine(base, image, program, files string) (*machine, error) {
 		base: here, files: files, image: image,
 		fresh: filepath.Join(here, "fresh"), disk: filepath.Join(here, "disk"),
 	}
-	folder := filepath.Join(here, "mounted")
-	if err := os.MkdirAll(folder, 0o755); err != nil {
+	directory := filepath.Join(here, "mounted")
+	if err := os.MkdirAll(directory, 0o755); err != nil {
 		return nil, err
 	}
-	if err := errors.Join(makeImage(m.fresh, files), mount(m.fresh, folder)); err != nil {
+	if err := errors.Join(makeImage(m.fresh, files), mount(m.fresh, directory)); err != nil {
 		return nil, err
 	}
-	findings := gateway.NewFindings(folder)
-	l := life{Folder: folder, Wants: map[string]gateway.Ends{}}
+	findings := gateway.NewFindings(directory)
+	l := life{Directory: directory, Wants: map[string]gateway.Ends{}}
 	gateway.Within(func() {
 		l.Vendor = gateway.NewVendor(findings)
 		for _, change := range gateway.Changes {
@@ -105,9 +105,9 @@ func newMachine(base, image, program, files string) (*machine, error) {
 	})
 	text, err := json.Marshal(l)
 	if err == nil {
-		err = errors.Join(os.WriteFile(filepath.Join(folder, lifeFile), text, 0o644), l.mark(gateway.Changes[0].Name))
+		err = errors.Join(os.WriteFile(filepath.Join(directory, lifeFile), text, 0o644), l.mark(gateway.Changes[0].Name))
 	}
-	if err := errors.Join(err, unmount(folder)); err != nil {
+	if err := errors.Join(err, unmount(directory)); err != nil {
 		return nil, err
 	}
 	if findings.Failed() {
@@ -213,7 +213,7 @@ func (m *machine) compare(one *report) {
 	}
 }
 
-// lose makes the disk as it is behind the cut: all that was flushed is there, and of what came since then,
+// lose makes the disk as it is after the cut: all that was flushed is there, and of what came since then,
 // block by block, some.
 func (m *machine) lose(random *rand.Rand, count int) error {
 	entries, err := readLog(m.log(), count)
@@ -247,15 +247,15 @@ func blocks(entries []entry) (parts []entry) {
 // keep puts the disk that the last boot began with, and the console of it and the one before, where they
 // stay.
 func (m *machine) keep(s settings) (again string, err error) {
-	folder, err := os.MkdirTemp("", "gwe-machine-")
+	directory, err := os.MkdirTemp("", "gwe-machine-")
 	if err != nil {
 		return "", err
 	}
-	disk := filepath.Join(folder, m.files)
+	disk := filepath.Join(directory, m.files)
 	err = copyImage(m.disk, disk)
 	for _, console := range []string{m.console(), m.console() + ".before"} {
 		if _, missing := os.Stat(console); err == nil && missing == nil {
-			err = copyImage(console, filepath.Join(folder, filepath.Base(console)))
+			err = copyImage(console, filepath.Join(directory, filepath.Base(console)))
 		}
 	}
 	again = "go run ./scripts/powercut --disk " + disk

@@ -20,15 +20,15 @@ import (
 // patience is how long a machine may be silent: it is emulated, and others may work here.
 const patience = 10 * time.Minute
 
-// boot switches the machine on until it is cut: behind the last write or flush that it may make, the next one
+// boot switches the machine on until it is cut: after the last write or flush that it may make, the next one
 // waits until QEMU is gone. The disk itself stays as it is: what comes to it goes to a copy, and to the log,
 // so many entries.
 func (m *machine) boot(ctx context.Context, number int, end cut) (reports []report, entries int, err error) {
-	work, folder := filepath.Join(m.base, "work"), filepath.Join(m.base, "fuse")
-	if err := errors.Join(copyImage(m.disk, work), os.MkdirAll(folder, 0o755)); err != nil {
+	work, directory := filepath.Join(m.base, "work"), filepath.Join(m.base, "fuse")
+	if err := errors.Join(copyImage(m.disk, work), os.MkdirAll(directory, 0o755)); err != nil {
 		return nil, 0, err
 	}
-	recorder, stop, err := record(folder, work, m.log())
+	recorder, stop, err := record(directory, work, m.log())
 	if err != nil {
 		return nil, 0, err
 	}
@@ -42,7 +42,7 @@ func (m *machine) boot(ctx context.Context, number int, end cut) (reports []repo
 		"-kernel", filepath.Join(m.image, "kernel"), "-initrd", filepath.Join(m.image, "initrd"),
 		"-append", fmt.Sprintf("console=ttyS0 quiet panic=-1 no_timer_check mitigations=off files=%s number=%d -- live", m.files, number),
 		"-serial", "file:"+console, "-serial", "stdio",
-		"-drive", "file="+filepath.Join(folder, "disk")+",format=raw,if=virtio,cache=writeback")
+		"-drive", "file="+filepath.Join(directory, "disk")+",format=raw,if=virtio,cache=writeback")
 	qemu.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	said, err := qemu.StdoutPipe()
 	if err != nil {

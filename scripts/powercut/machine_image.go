@@ -13,9 +13,9 @@ import (
 
 // makeMachineImage makes the kernel and the initrd: the programs of the guest are this one, gwe, and what
 // hooks call.
-func makeMachineImage(base, program string) (folder string, err error) {
-	folder = filepath.Join(base, "image")
-	tree := filepath.Join(folder, "tree")
+func makeMachineImage(base, program string) (directory string, err error) {
+	directory = filepath.Join(base, "image")
+	tree := filepath.Join(directory, "tree")
 	if err := os.MkdirAll(tree, 0o755); err != nil {
 		return "", err
 	}
@@ -41,7 +41,7 @@ func makeMachineImage(base, program string) (folder string, err error) {
 			return "", err
 		}
 	}
-	return folder, run("scripts/machine/image", folder, "libcrc32c", "xfs")
+	return directory, run("scripts/machine/image", directory, "libcrc32c", "xfs")
 }
 
 func copyProgram(from, to string) error {

@@ -31,12 +31,12 @@ func TestBlocks(t *testing.T) {
 	}
 }
 
-// TestNothingComesBehindTheCut: what a machine writes behind the last entry comes neither to the disk nor to
+// TestNothingComesBehindTheCut: what a machine writes after the last entry comes neither to the disk nor to
 // the log, and the machine is told so only when it is gone.
 func TestNothingComesBehindTheCut(t *testing.T) {
-	folder := t.TempDir()
-	image, err := os.Create(filepath.Join(folder, "image"))
-	log, logErr := os.Create(filepath.Join(folder, "log"))
+	directory := t.TempDir()
+	image, err := os.Create(filepath.Join(directory, "image"))
+	log, logErr := os.Create(filepath.Join(directory, "log"))
 	if err := errors.Join(err, logErr); err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +59,7 @@ func TestNothingComesBehindTheCut(t *testing.T) {
 	}
 	r.release()
 	if failed := <-ended; failed != syscall.EIO {
-		t.Errorf("the write behind the cut ended with %v", failed)
+		t.Errorf("the write after the cut ended with %v", failed)
 	}
 	entries, err := readLog(log.Name(), 2)
 	if err != nil || len(entries) != 2 || string(entries[0].data) != "first" || lastFlush(entries) != 2 {

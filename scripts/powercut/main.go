@@ -35,7 +35,7 @@ type settings struct {
 func main() {
 	var s settings
 	pflag.IntVar(&s.cuts, "cuts", 200, "cuts at random moments, in all")
-	pflag.BoolVar(&s.records, "records", true, "cuts behind every record of the journal, besides")
+	pflag.BoolVar(&s.records, "records", true, "cuts after every record of the journal, besides")
 	pflag.IntVar(&s.writes, "writes", 60, "recorded moments that are looked at, of each change; -1 is every one")
 	pflag.IntVar(&s.reorders, "reorders", 60, "moments with lost and reordered writes, in all")
 	pflag.IntVar(&s.machines, "machine", 0, "cuts of a whole machine in QEMU, in all, instead of all others")
@@ -241,7 +241,7 @@ func (b *bench) one(ctx context.Context, s settings, results *results, kind stri
 var (
 	// errFound ends a campaign that looks for one violation.
 	errFound   = errors.New("a violation was found")
-	errStopped = errors.New("stopped; the same command goes on where --results is given")
+	errStopped = errors.New("stopped; the same command continues where --results is given")
 )
 
 // output is what a command prints, without the line end.

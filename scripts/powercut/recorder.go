@@ -38,7 +38,7 @@ type recorder struct {
 const flush = ^uint64(0)
 
 // record serves the image below the directory until end is called.
-func record(folder, image, log string) (r *recorder, end func() error, err error) {
+func record(directory, image, log string) (r *recorder, end func() error, err error) {
 	opened, err := os.OpenFile(image, os.O_RDWR, 0)
 	if err != nil {
 		return nil, nil, err
@@ -52,7 +52,7 @@ func record(folder, image, log string) (r *recorder, end func() error, err error
 		return nil, nil, errors.Join(err, opened.Close(), written.Close())
 	}
 	r = &recorder{image: opened, log: written, size: uint64(info.Size()), dark: make(chan struct{}), light: make(chan struct{})}
-	server, err := fs.Mount(folder, &recorded{file: r}, &fs.Options{MountOptions: fuse.MountOptions{MaxWrite: 1 << 20, DisableSplice: true, DirectMount: true, FsName: "powercut"}})
+	server, err := fs.Mount(directory, &recorded{file: r}, &fs.Options{MountOptions: fuse.MountOptions{MaxWrite: 1 << 20, DisableSplice: true, DirectMount: true, FsName: "powercut"}})
 	if err != nil {
 		return nil, nil, errors.Join(err, opened.Close(), written.Close())
 	}
@@ -121,7 +121,7 @@ func (r *recorder) endBehind(more int) {
 	r.limit = r.entries + more
 }
 
-// release lets whoever waits go: the machine behind it must be gone, because it would be told of an error.
+// release lets whoever waits go: the machine after it must be gone, because it would be told of an error.
 func (r *recorder) release() { r.once.Do(func() { close(r.light) }) }
 
 // begin begins an entry and locks the recorder, or waits until the machine is gone.
@@ -208,8 +208,8 @@ func apply(image string, entries []entry) error {
 }
 
 // loop makes a loop device over the recorded file; the second function takes it away.
-func loop(folder string) (device string, detach func() error, err error) {
-	output, err := output("losetup", "--find", "--show", "--direct-io=off", filepath.Join(folder, "disk"))
+func loop(directory string) (device string, detach func() error, err error) {
+	output, err := output("losetup", "--find", "--show", "--direct-io=off", filepath.Join(directory, "disk"))
 	if err != nil {
 		return "", nil, err
 	}

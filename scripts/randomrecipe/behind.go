@@ -30,7 +30,7 @@ func (s *site) recovers(random *rand.Rand) {
 	r := s.gwe("recover")
 	if r.code == suspended && s.story().waits {
 		r = s.gwe([]string{"confirm", "cancel"}[random.IntN(2)])
-		if slices.Contains([]int{3, 6, 7}, r.code) { // a step behind it fails, as it does undisturbed
+		if slices.Contains([]int{3, 6, 7}, r.code) { // a step after it fails, as it does undisturbed
 			r.code = 0
 		}
 	}

@@ -103,7 +103,7 @@ func campaign(ctx context.Context, tracers []*trace.Tracer, base string, setting
 	case trials == 0:
 		return errors.New("nothing was tried")
 	case ctx.Err() != nil && settings.limit == 0:
-		return errors.New("stopped; the same command goes on from here")
+		return errors.New("stopped; the same command continues from here")
 	}
 	return nil
 }

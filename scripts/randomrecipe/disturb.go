@@ -57,7 +57,7 @@ func (s *site) disturb(e examined, d disturbance, random *rand.Rand) (run ended,
 		}
 		return run, true
 	}
-	folders := s.folders()
+	directories := s.directories()
 	pid, wait := s.start(s.run()...)
 	time.Sleep(moment(random, e.whole))
 	switch d.how {
@@ -85,7 +85,7 @@ func (s *site) disturb(e examined, d disturbance, random *rand.Rand) (run ended,
 		}
 		_ = unix.Kill(pid, unix.SIGCONT)
 	case "stranger":
-		written := s.stranger(random, e.whole, folders)
+		written := s.stranger(random, e.whole, directories)
 		run = wait()
 		s.withdraw()
 		s.judgeWithStranger(e, run, written)

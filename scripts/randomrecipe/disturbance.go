@@ -14,7 +14,7 @@ import (
 )
 
 // disturbance is what happens to a run: how, and where that is a system call, at which point. "17 of
-// rollback" is the 17th of another call of gwe, which comes behind the run.
+// rollback" is the 17th of another call of gwe, which comes after the run.
 type disturbance struct{ how, point string }
 
 func (d disturbance) String() string { return strings.TrimSpace(d.how + " " + d.point) }
@@ -71,7 +71,7 @@ func (d disturbance) behind() (command string, number int) {
 	return command, number
 }
 
-// kills reports whether nothing but the end of a process happens: then everything can be put back always.
+// kills reports whether nothing but the end of a process happens: then everything can be rolled back always.
 func (d disturbance) kills() bool {
 	return strings.HasPrefix(d.how, "kill") || slices.Contains([]string{"signal", "cancel", "stop", "together", "recovery", "rollback"}, d.how)
 }

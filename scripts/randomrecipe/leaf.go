@@ -64,7 +64,7 @@ func (g *generator) place() string {
 	if old := g.model.pick(g.Rand, g.areas, file); old != "" && g.IntN(2) == 0 {
 		return old
 	}
-	return g.model.fresh(g.Rand, g.model.folder(g.Rand, g.areas))
+	return g.model.fresh(g.Rand, g.model.directory(g.Rand, g.areas))
 }
 
 func (g *generator) write() fields {
@@ -106,15 +106,15 @@ func (g *generator) attributes(arguments fields, tree bool) {
 }
 
 func (g *generator) copies() fields {
-	from := g.model.pick(g.Rand, g.areas, file, folder, wild)
+	from := g.model.pick(g.Rand, g.areas, file, directory, wild)
 	if from == "" {
 		return nil
 	}
 	what := g.model[from]
 	arguments := fields{"from": target(from)}
-	to := g.model.fresh(g.Rand, g.model.folder(g.Rand, g.areas))
+	to := g.model.fresh(g.Rand, g.model.directory(g.Rand, g.areas))
 	if g.IntN(3) == 0 {
-		if old := g.model.pick(g.Rand, g.areas, file, folder, link, wild); old != "" {
+		if old := g.model.pick(g.Rand, g.areas, file, directory, link, wild); old != "" {
 			to, arguments["replace"] = old, true
 		}
 	}
@@ -131,14 +131,14 @@ func (g *generator) copies() fields {
 func within(inner, outer string) bool { return inner == outer || strings.HasPrefix(inner, outer+"/") }
 
 func (g *generator) moves() fields {
-	from := g.model.pick(g.Rand, g.areas, file, folder, link, wild)
+	from := g.model.pick(g.Rand, g.areas, file, directory, link, wild)
 	if from == "" {
 		return nil
 	}
 	arguments := fields{"from": target(from)}
-	to := g.model.fresh(g.Rand, g.model.folder(g.Rand, g.areas))
+	to := g.model.fresh(g.Rand, g.model.directory(g.Rand, g.areas))
 	if g.IntN(3) == 0 {
-		if old := g.model.pick(g.Rand, g.areas, file, folder, link, wild); old != "" {
+		if old := g.model.pick(g.Rand, g.areas, file, directory, link, wild); old != "" {
 			to, arguments["replace"] = old, true
 		}
 	}
@@ -151,16 +151,16 @@ func (g *generator) moves() fields {
 }
 
 func (g *generator) mkdir() fields {
-	at := g.model.fresh(g.Rand, g.model.folder(g.Rand, g.areas))
+	at := g.model.fresh(g.Rand, g.model.directory(g.Rand, g.areas))
 	arguments := fields{}
-	g.model[at] = folder
+	g.model[at] = directory
 	switch g.IntN(4) {
 	case 0:
 		at = path.Join(at, "inner", "most")
 		arguments["parents"] = true
-		g.model[path.Dir(at)], g.model[at] = folder, folder
+		g.model[path.Dir(at)], g.model[at] = directory, directory
 	case 1:
-		if old := g.model.pick(g.Rand, g.areas, folder); old != "" {
+		if old := g.model.pick(g.Rand, g.areas, directory); old != "" {
 			delete(g.model, at)
 			at = old
 		}
@@ -178,14 +178,14 @@ func (g *generator) mkdir() fields {
 func (g *generator) symlink() fields {
 	at := g.model.pick(g.Rand, g.areas, link)
 	if at == "" || g.IntN(2) == 0 {
-		at = g.model.fresh(g.Rand, g.model.folder(g.Rand, g.areas))
+		at = g.model.fresh(g.Rand, g.model.directory(g.Rand, g.areas))
 	}
 	g.model[at] = link
 	return g.named(fields{"symlink": fields{"link": target(at), "to": choose(g, []string{"/nowhere", "a", "../south/b.conf", target("depot")})}})
 }
 
 func (g *generator) chmod() fields {
-	at := g.model.pick(g.Rand, g.areas, file, folder, wild)
+	at := g.model.pick(g.Rand, g.areas, file, directory, wild)
 	if at == "" {
 		return nil
 	}
@@ -211,7 +211,7 @@ func (g *generator) template() fields {
 }
 
 func (g *generator) removes() fields {
-	at := g.model.pick(g.Rand, g.areas, file, folder, link, wild)
+	at := g.model.pick(g.Rand, g.areas, file, directory, link, wild)
 	if at == "" || g.IntN(5) == 0 {
 		return fields{"remove": fields{"path": target(choose(g, g.areas) + "/nothing"), "missing": "ok"}}
 	}
@@ -228,7 +228,7 @@ func (g *generator) releases() fields {
 	switch g.IntN(3) {
 	case 0:
 		return fields{"link-tree": fields{
-			"from": []string{target(release + "/root")}, "into": target(g.model.folder(g.Rand, g.areas)),
+			"from": []string{target(release + "/root")}, "into": target(g.model.directory(g.Rand, g.areas)),
 			"links": choose(g, []string{"symbolic", "hard"}),
 		}}
 	case 1:
@@ -242,19 +242,19 @@ func (g *generator) releases() fields {
 }
 
 func (g *generator) extract() fields {
-	at := g.model.fresh(g.Rand, g.model.folder(g.Rand, g.areas))
-	g.model[at] = folder
+	at := g.model.fresh(g.Rand, g.model.directory(g.Rand, g.areas))
+	g.model[at] = directory
 	g.model[at+"/one"], g.model[at+"/two"], g.model[at+"/deep"] = file, file, wild
 	return fields{"extract": fields{"archive": target("depot/box.tar"), "unverified": "allow", "to": target(at)}}
 }
 
 func (g *generator) rsync() fields {
-	from := g.model.pick(g.Rand, g.areas, folder, wild)
+	from := g.model.pick(g.Rand, g.areas, directory, wild)
 	if from == "" {
 		return nil
 	}
-	to := g.model.fresh(g.Rand, g.model.folder(g.Rand, g.areas))
-	if old := g.model.pick(g.Rand, g.areas, folder, wild); old != "" && g.IntN(2) == 0 {
+	to := g.model.fresh(g.Rand, g.model.directory(g.Rand, g.areas))
+	if old := g.model.pick(g.Rand, g.areas, directory, wild); old != "" && g.IntN(2) == 0 {
 		to = old
 	}
 	if within(to, from) || within(from, to) {
@@ -314,7 +314,7 @@ func (g *generator) each() fields {
 	if g.rounds != 0 {
 		return nil
 	}
-	in := g.model.folder(g.Rand, g.areas)
+	in := g.model.directory(g.Rand, g.areas)
 	g.number++
 	base := fmt.Sprintf("%s/each-%d-", in, g.number)
 	items := []string{"1", "2 b", "3"}[:1+g.IntN(3)]
@@ -337,7 +337,7 @@ func (g *generator) each() fields {
 	return step
 }
 
-// behind makes a step behind the commit.
+// behind makes a step after the commit.
 func (g *generator) behind() fields {
 	switch g.IntN(6) {
 	case 0, 1:

@@ -44,7 +44,7 @@ func command(ctx context.Context, arguments []string) (err error) {
 	settings := settings{}
 	flags := pflag.NewFlagSet("randomrecipe", pflag.ContinueOnError)
 	flags.StringVar(&settings.program, "gwe", "", "the gwe to break (default: it is built)")
-	flags.StringVar(&settings.results, "results", filepath.Join(os.TempDir(), "gwe-randomrecipe.jsonl"), "where results are kept: a campaign that stopped goes on")
+	flags.StringVar(&settings.results, "results", filepath.Join(os.TempDir(), "gwe-randomrecipe.jsonl"), "where results are kept: a campaign that stopped continues")
 	flags.Uint64Var(&settings.from, "from", 1, "the first seed")
 	flags.IntVar(&settings.seeds, "seeds", 1000, "how many seeds")
 	flags.IntVar(&settings.trials, "trials", 12, "how many disturbed trials each")

@@ -15,14 +15,14 @@ type kind int
 
 const (
 	file kind = iota
-	folder
+	directory
 	link
 	// wild is a directory of which nobody knows what is in it.
 	wild
 )
 
 // model is what the generator believes of the tree, by path below its top: it makes steps of which most can
-// work. Where it is wrong the run fails and must put everything back, which is a trial too.
+// work. Where it is wrong the run fails and must roll everything back, which is a trial too.
 type model map[string]kind
 
 func (m model) remove(name string) {
@@ -62,11 +62,11 @@ func (m model) pick(random *rand.Rand, areas []string, kinds ...kind) string {
 	return found[random.IntN(len(found))]
 }
 
-// folder chooses a folder, an area too.
-func (m model) folder(random *rand.Rand, areas []string) string {
+// directory chooses a directory, an area too.
+func (m model) directory(random *rand.Rand, areas []string) string {
 	found := slices.Clone(areas)
 	for name, what := range m {
-		if what == folder && slices.ContainsFunc(areas, func(area string) bool { return strings.HasPrefix(name, area+"/") }) {
+		if what == directory && slices.ContainsFunc(areas, func(area string) bool { return strings.HasPrefix(name, area+"/") }) {
 			found = append(found, name)
 		}
 	}

@@ -19,9 +19,9 @@ import (
 // ends are the only ways in which a disturbed run may end.
 type ends struct {
 	old, new picture
-	// atCommit is the new tree where the steps behind the commit were put back.
+	// atCommit is the new tree where the steps after the commit were rolled back.
 	atCommit picture
-	// back is the new tree where the run was rolled back; nil where that is refused. What is behind the
+	// back is the new tree where the run was rolled back; nil where that is refused. What is after the
 	// commit may stay.
 	back picture
 	// code is the exit code of the undisturbed run.
@@ -82,7 +82,9 @@ func (s *site) story() (told story) {
 	return told
 }
 
-func (t story) needsPerson() bool { return t.status == "needs a person" || t.status == "failsafe" }
+func (t story) needsPerson() bool {
+	return t.status == "manual intervention required" || t.status == "failsafe"
+}
 
 // outcome says it in a word.
 func (t story) outcome() string {
@@ -141,7 +143,7 @@ func (s *site) settled() {
 		}))
 	}
 	if log, _ := os.ReadFile(s.path("marks/log")); strings.Contains(string(log), "failsafe-") {
-		s.Errorf("the failsafe ran, and all could be put back")
+		s.Errorf("the failsafe ran, and all could be rolled back")
 	}
 	if e := s.gwe("status"); e.code != 0 {
 		s.Errorf("gwe status ends with %d", e.code)
@@ -175,19 +177,19 @@ func (s *site) wantTree(want ends, when string, inOrder bool) {
 	if !told.committed || told.back {
 		s.wantTold(when)
 	}
-	if told.back && s.recipe.upToCommit != "" && !told.behind { // what was done behind the commit stays where its undo was given up
+	if told.back && s.recipe.upToCommit != "" && !told.behind { // what was done after the commit stays where its undo was given up
 		if want.back == nil {
 			return
 		}
 		if text := differences(want.back, s.picture()); text != "" {
-			s.Errorf("%s the run was rolled back, and the tree is not as behind an undisturbed rollback:%s", when, text)
+			s.Errorf("%s the run was rolled back, and the tree is not as after an undisturbed rollback:%s", when, text)
 		}
 		return
 	}
 	if told.committed && !told.back {
 		as, wanted := "new", want.new
 		if told.behind {
-			as, wanted = "new without what is behind the commit", want.atCommit
+			as, wanted = "new without what is after the commit", want.atCommit
 		}
 		if text := differences(wanted, now); text != "" {
 			s.Errorf("%s the journal says %s, and the tree is not:%s", when, as, text)
@@ -227,7 +229,7 @@ func (s *site) wantUndone(when string, inOrder bool) {
 	}
 }
 
-// comparable leaves out branches of which one may be put back while others still act.
+// comparable leaves out branches of which one may be rolled back while others still act.
 func comparable(a, b mark) bool {
 	return a.parallel == b.parallel && a.branch == b.branch || a.parallel >= 0 && b.parallel >= 0
 }

@@ -16,7 +16,7 @@ type fields = map[string]any
 // recipe is what a seed gives: the recipe, and the recipes that it uses by the names of their files.
 type recipe struct {
 	text string
-	// upToCommit is the recipe without the steps behind its commit, where it has any.
+	// upToCommit is the recipe without the steps after its commit, where it has any.
 	upToCommit string
 	// confirms tells that it waits to be confirmed, if nothing fails before.
 	confirms bool
@@ -28,7 +28,7 @@ type recipe struct {
 // mark is where a step stands that says what it does.
 type mark struct {
 	// parallel and branch tell of the innermost parallel around it; parallel is -1 where its branches may be
-	// put back early.
+	// rolled back early.
 	parallel, branch int
 }
 
@@ -42,7 +42,7 @@ type generator struct {
 	number int
 	// rounds is the number of the for-each around the step that is made, 0 where there is none.
 	rounds int
-	// parallel and branch are those around it; loose are the parallels in which something may be put back
+	// parallel and branch are those around it; loose are the parallels in which something may be rolled back
 	// early.
 	parallel, branch int
 	loose            map[int]bool
@@ -60,7 +60,7 @@ func generate(seed uint64) recipe {
 	recipe := fields{
 		"gwe": 1, "name": "random", "lock": []string{target("")}, "inputs": inputs(),
 	}
-	// Before the commit, and behind it.
+	// Before the commit, and after it.
 	size := 2 + g.IntN(9)
 	steps := g.sequence(size, 0)
 	if g.IntN(4) == 0 {
@@ -245,7 +245,7 @@ func (g *generator) group(depth int) fields {
 	return group
 }
 
-// early notes that something around may be put back before the run turns back.
+// early notes that something around may be rolled back before the run turns back.
 func (g *generator) early() {
 	if g.parallel != 0 {
 		g.loose[g.parallel] = true
@@ -281,7 +281,7 @@ func (g *generator) branches(depth int) fields {
 		g.branch = g.IntN(count)
 		last := branches[g.branch].(fields)
 		last["steps"] = append(last["steps"].([]any), g.failing())
-		g.early() // a branch that is cancelled is put back with the rest, but its siblings may go on meanwhile
+		g.early() // a branch that is cancelled is rolled back with the rest, but its siblings may continue meanwhile
 	}
 	g.areas, g.parallel, g.branch, g.ids = mine, parallel, branch, ids
 	step := fields{"parallel": branches}
@@ -295,7 +295,7 @@ func (g *generator) branches(depth int) fields {
 func (g *generator) eachGroup(depth int) fields {
 	g.number++
 	g.rounds = g.number
-	in := g.model.folder(g.Rand, g.areas)
+	in := g.model.directory(g.Rand, g.areas)
 	base := fmt.Sprintf("%s/round-%d", in, g.number)
 	items := []string{"x", "y y", "z"}[:1+g.IntN(3)]
 	inner := []any{

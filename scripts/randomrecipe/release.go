@@ -45,7 +45,7 @@ func (g *generator) release() fields {
 		return g.fallsBack(home)
 	case 6:
 		return fields{"link-tree": fields{
-			"from": []string{target(home + "/current/root")}, "into": target(g.model.folder(g.Rand, g.areas)),
+			"from": []string{target(home + "/current/root")}, "into": target(g.model.directory(g.Rand, g.areas)),
 			"previous": []string{target(choose(g, g.releasesIn(home)) + "/root")}, "releases": target(home),
 		}}
 	case 7:
@@ -57,7 +57,7 @@ func (g *generator) release() fields {
 // releasesIn lists those that the model knows.
 func (g *generator) releasesIn(home string) (found []string) {
 	for name, what := range g.model {
-		if path.Dir(name) == home && what == folder {
+		if path.Dir(name) == home && what == directory {
 			found = append(found, name)
 		}
 	}
@@ -142,7 +142,7 @@ func (g *generator) makes(home string) (made fields, at string) {
 		arguments["from"], arguments["to"] = near, target(at)
 		made = fields{"copy": arguments}
 	}
-	g.model[at] = folder
+	g.model[at] = directory
 	return made, at
 }
 
@@ -194,7 +194,7 @@ func (g *generator) fallsBack(home string) fields {
 func (g *generator) checked(home string) fields {
 	g.number++
 	id, at := fmt.Sprintf("s%d", g.number), g.newRelease(home)
-	g.model[at] = folder
+	g.model[at] = directory
 	return fields{"steps": []any{
 		fields{"id": id, "verify": fields{"package": supply("fw-2.tar.gz.gpg"), "keyring": supply("keys")}},
 		fields{"extract": fields{
@@ -217,7 +217,7 @@ func (g *generator) shipped() fields {
 		return fields{"use": "failsafe", "with": fields{"target": target("factory")}}
 	case 2:
 		at := g.newRelease(home)
-		g.model[at] = folder
+		g.model[at] = directory
 		return fields{"use": "ota-rsync", "with": fields{"source": supply("fw-1"), "name": path.Base(at), "target": target(home), "keep": plenty}}
 	}
 	return fields{"use": "ota", "with": fields{
@@ -225,7 +225,7 @@ func (g *generator) shipped() fields {
 	}}
 }
 
-// falls is the section for a machine that cannot be put back. It never comes to that here but by errors.
+// falls is the section for a machine that cannot be rolled back. It never comes to that here but by errors.
 func (g *generator) falls() []any {
 	return []any{g.say("failsafe"), fields{"swap-link": fields{"link": target("releases/current"), "to": target("releases/r1")}}}
 }

@@ -21,7 +21,7 @@ import (
 //
 //	tree/            what the recipe works on; a file system of its own, in memory, for every other seed
 //	marks/           what its programs leave; marks/log is what they did, in its order. A file system of its own, never full
-//	state/           gwe's state folder
+//	state/           gwe's state directory
 //	recipe/          the recipe and what it installs, which are gone before a recovery
 type site struct {
 	*gateway.Findings
@@ -182,13 +182,13 @@ func (s *site) traced(decide func(trace.Point) trace.Action, arguments ...string
 // processes are those whose command line or working directory names this machine.
 func (s *site) processes() map[int]string {
 	found := map[int]string{}
-	folders, _ := filepath.Glob("/proc/[0-9]*")
-	for _, folder := range folders {
-		line, _ := os.ReadFile(folder + "/cmdline")
-		environment, _ := os.ReadFile(folder + "/environ")
+	directories, _ := filepath.Glob("/proc/[0-9]*")
+	for _, directory := range directories {
+		line, _ := os.ReadFile(directory + "/cmdline")
+		environment, _ := os.ReadFile(directory + "/environ")
 		if strings.Contains(string(line), s.root) || strings.Contains(string(environment), s.root) {
 			pid := 0
-			for _, digit := range filepath.Base(folder) {
+			for _, digit := range filepath.Base(directory) {
 				pid = pid*10 + int(digit-'0')
 			}
 			found[pid] = strings.ReplaceAll(string(line), "\x00", " ")

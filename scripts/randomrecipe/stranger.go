@@ -16,16 +16,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// byStranger is how the files begin that a stranger writes; each goes on with its own path.
+// byStranger is how the files begin that a stranger writes; each continues with its own path.
 const byStranger = "a stranger's "
 
 // stranger writes into the tree while gwe works there: new files, and files in the place of others. It gives
 // what they hold. It keeps to the directories that were there before the run: one that the run makes goes
 // with all that is in it.
-func (s *site) stranger(random *rand.Rand, whole time.Duration, folders map[uint64]bool) (written []string) {
+func (s *site) stranger(random *rand.Rand, whole time.Duration, directories map[uint64]bool) (written []string) {
 	for n := range 1 + random.IntN(3) {
 		time.Sleep(moment(random, whole/3))
-		places := s.places(fmt.Sprintf("stranger-%d", n), folders)
+		places := s.places(fmt.Sprintf("stranger-%d", n), directories)
 		if len(places) == 0 {
 			continue
 		}
@@ -33,7 +33,7 @@ func (s *site) stranger(random *rand.Rand, whole time.Duration, folders map[uint
 		draft := filepath.Join(filepath.Dir(place), "stranger-draft")
 		content := fmt.Sprintf("%s%q", byStranger, place)
 		if os.WriteFile(draft, []byte(content), 0o644) != nil {
-			continue // the folder has gone meanwhile
+			continue // the directory has gone meanwhile
 		}
 		if os.Rename(draft, place) == nil {
 			s.Logf("a stranger writes %q", place)
@@ -43,8 +43,8 @@ func (s *site) stranger(random *rand.Rand, whole time.Duration, folders map[uint
 	return written
 }
 
-// folders are the inodes of all in the tree.
-func (s *site) folders() map[uint64]bool {
+// directories are the inodes of all in the tree.
+func (s *site) directories() map[uint64]bool {
 	found := map[uint64]bool{}
 	s.check(filepath.WalkDir(s.path("tree"), func(path string, entry fs.DirEntry, err error) error {
 		if err == nil && entry.IsDir() {
@@ -64,7 +64,7 @@ func inodeOf(path string) uint64 {
 
 // places are where a stranger may write: a new name in each of the directories, and each file there that has
 // one name only.
-func (s *site) places(fresh string, folders map[uint64]bool) (found []string) {
+func (s *site) places(fresh string, directories map[uint64]bool) (found []string) {
 	_ = filepath.WalkDir(s.path("tree"), func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return nil
@@ -75,9 +75,9 @@ func (s *site) places(fresh string, folders map[uint64]bool) (found []string) {
 			if entry.IsDir() {
 				return fs.SkipDir
 			}
-		case entry.IsDir() && folders[inodeOf(path)]:
+		case entry.IsDir() && directories[inodeOf(path)]:
 			found = append(found, filepath.Join(path, fresh))
-		case entry.Type().IsRegular() && folders[inodeOf(filepath.Dir(path))] && unix.Lstat(path, &status) == nil && status.Nlink == 1:
+		case entry.Type().IsRegular() && directories[inodeOf(filepath.Dir(path))] && unix.Lstat(path, &status) == nil && status.Nlink == 1:
 			found = append(found, path)
 		}
 		return nil
@@ -86,7 +86,7 @@ func (s *site) places(fresh string, folders map[uint64]bool) (found []string) {
 }
 
 // judgeWithStranger holds gwe to what is left then: it ends, it does not lie, and nothing that the stranger
-// wrote is lost where all was put back.
+// wrote is lost where all was rolled back.
 func (s *site) judgeWithStranger(e examined, run ended, written []string) {
 	if !slices.Contains([]int{0, 3, 4, 5, 6, 7, suspended}, run.code) {
 		s.Errorf("it ended with %d", run.code)
@@ -111,7 +111,7 @@ func (s *site) judgeWithStranger(e examined, run ended, written []string) {
 	}
 	old, now := maps.Clone(e.want.old), s.picture()
 	for path := range found {
-		for name, _ := filepath.Rel(s.root, path); name != "."; name = filepath.Dir(name) { // the folders that it kept alive, too
+		for name, _ := filepath.Rel(s.root, path); name != "."; name = filepath.Dir(name) { // the directories that it kept alive, too
 			delete(old, name)
 			delete(now, name)
 		}

@@ -16,7 +16,7 @@ import (
 
 // supplies is a directory with what recipes install, made once for a campaign:
 //
-//	fw-1, fw-2           releases, as folders: most of their files equal those of the releases on the machine
+//	fw-1, fw-2           releases, as directories: most of their files equal those of the releases on the machine
 //	fw-1.tar.zst.gpg     packages, signed
 //	fw-2.tar.gz.gpg
 //	strange.tar.zst.gpg  a package that a stranger has signed
@@ -46,20 +46,20 @@ func newSupplies(base, program string) (made supplies, err error) {
 		for _, name := range []string{"plugged", "takes"} {
 			check(exec.Command(program, "steps", "describe", made.path("steps/gwe-step-"+name)).Run())
 		}
-		key, err := bundle.NewKey("vendor", "", bundle.NewKeyOptions{Folder: string(made)})
+		key, err := bundle.NewKey("vendor", "", bundle.NewKeyOptions{Directory: string(made)})
 		check(err)
 		_, err = bundle.ImportKeys(made.path("keys"), key.Public)
 		check(err)
-		stranger, err := bundle.NewKey("stranger", "", bundle.NewKeyOptions{Folder: string(made)})
+		stranger, err := bundle.NewKey("stranger", "", bundle.NewKeyOptions{Directory: string(made)})
 		check(err)
 		p := newPlant(findings, 0, string(made))
 		for n, name := range []string{"fw-1", "fw-2"} {
 			p.release(name, 5+n)
 		}
 		p.stamp()
-		pack := func(folder, as, key string, compression bundle.Compression) {
+		pack := func(directory, as, key string, compression bundle.Compression) {
 			_, err := bundle.Pack(context.Background(), bundle.PackOptions{
-				Folder: made.path(folder), Output: made.path(as), SigningKey: key, Compression: compression,
+				Directory: made.path(directory), Output: made.path(as), SigningKey: key, Compression: compression,
 			})
 			check(err)
 		}
@@ -80,8 +80,8 @@ func newSupplies(base, program string) (made supplies, err error) {
 func (s supplies) path(name string) string { return filepath.Join(string(s), name) }
 
 // lay puts them into a directory of a machine.
-func (s supplies) lay(folder string) error {
-	return exec.Command("cp", "-a", string(s), folder).Run()
+func (s supplies) lay(directory string) error {
+	return exec.Command("cp", "-a", string(s), directory).Run()
 }
 
 // supply writes a path below them as recipes do.

@@ -52,16 +52,16 @@ func newPlant(findings *gateway.Findings, seed uint64, top string) *plant {
 func grow(findings *gateway.Findings, seed uint64, top string) model {
 	p := newPlant(findings, seed, top)
 	for _, area := range areas {
-		p.folder(area, 2)
+		p.directory(area, 2)
 	}
-	p.folder("releases", 0)
+	p.directory("releases", 0)
 	for n := range 4 {
 		p.release(fmt.Sprintf("releases/r%d", n+1), n+1)
 	}
 	p.link("releases/current", "r2")
-	p.folder("factory", 0)
-	p.release("factory/current", 0) // a folder: nobody has updated it yet
-	p.folder("depot", 0)
+	p.directory("factory", 0)
+	p.release("factory/current", 0) // a directory: nobody has updated it yet
+	p.directory("depot", 0)
 	p.file("depot/page.tmpl", "{{ .who }} and {{ range .list }}{{ . }},{{ end }}\n", 0o644)
 	p.file("depot/box.tar", string(box()), 0o644)
 	if top != "" {
@@ -75,10 +75,10 @@ func (p *plant) release(name string, version int) {
 	if p.top != "" {
 		time.Sleep(5 * time.Millisecond) // which is older is told by when they were made, and that clock ticks slowly
 	}
-	p.folder(name, 0)
+	p.directory(name, 0)
 	p.file(name+"/version", fmt.Sprintf("%d\n", version), 0o644)
-	p.folder(name+"/root", 0)
-	p.folder(name+"/root/etc", 0)
+	p.directory(name+"/root", 0)
+	p.directory(name+"/root/etc", 0)
 	p.file(name+"/root/etc/conf", "conf\n", 0o640)
 	p.file(fmt.Sprintf("%s/root/etc/only-%d", name, version), "only\n", 0o644)
 	p.file(name+"/hook", "#!/bin/sh\nset -eu\necho \"do $ID\" >>\"$MARKS/log\"\nsleep 0.01\n: >\"$MARKS/$ID\"\n", 0o755)
@@ -95,9 +95,9 @@ func (p *plant) check(err error) {
 
 func (p *plant) path(name string) string { return filepath.Join(p.top, name) }
 
-// folder makes one, with a random content where depth is not 0.
-func (p *plant) folder(name string, depth int) {
-	p.model[name] = folder
+// directory makes one, with a random content where depth is not 0.
+func (p *plant) directory(name string, depth int) {
+	p.model[name] = directory
 	if p.top != "" {
 		p.check(os.Mkdir(p.path(name), 0o755))
 	}
@@ -120,7 +120,7 @@ func (p *plant) folder(name string, depth int) {
 				p.grower.Fill(p.path(inner), 1)
 			}
 		default:
-			p.folder(inner, depth-1)
+			p.directory(inner, depth-1)
 		}
 	}
 }

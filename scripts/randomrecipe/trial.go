@@ -60,14 +60,14 @@ func (s *site) examine() (e examined) {
 		s.restore()
 		s.check(os.WriteFile(s.path("recipe/random.yaml"), []byte(s.recipe.upToCommit), 0o644))
 		if run := s.complete(); run.code != 0 {
-			s.Errorf("without what is behind its commit, it ended with %d", run.code)
+			s.Errorf("without what is after its commit, it ended with %d", run.code)
 		}
 		e.want.atCommit = s.picture()
 		if e.want.code == 7 && differences(e.want.atCommit, e.want.new) != "" {
-			s.Errorf("a step behind the commit failed, and not all that is behind it was put back:%s", differences(e.want.atCommit, e.want.new))
+			s.Errorf("a step after the commit failed, and not all that is after it was rolled back:%s", differences(e.want.atCommit, e.want.new))
 		}
 		if back := s.rolledBack(); back != nil && differences(e.want.old, back) != "" {
-			s.Errorf("without what is behind its commit, it was rolled back, and the tree is not old:%s", differences(e.want.old, back))
+			s.Errorf("without what is after its commit, it was rolled back, and the tree is not old:%s", differences(e.want.old, back))
 		}
 	}
 	s.restore()
@@ -120,7 +120,7 @@ func (s *site) try(e examined, d disturbance, random *rand.Rand) (v verdict) {
 	s.recovers(random)
 	if v.End = s.story().outcome(); v.End == "person" {
 		if d.kills() || d.how == "space" || d.how == "inodes" {
-			s.Errorf("%s is no reason why something cannot be put back", d.how)
+			s.Errorf("%s is no reason why something cannot be rolled back", d.how)
 		}
 		return v
 	}
@@ -143,7 +143,7 @@ func (s *site) judge(e examined, d disturbance, run ended) {
 	}
 	told := s.story()
 	switch code := run.code; {
-	case code == suspended && e.waits && (told.waits || d.how == "cancel"): // which may come behind it
+	case code == suspended && e.waits && (told.waits || d.how == "cancel"): // which may come after it
 	case (d.how == "EINTR" || d.how == "stop") && code != e.want.code:
 		s.Errorf("%s changes nothing; it ended with %d instead of %d", d.how, code, e.want.code)
 	case code == 0 || code == 7:
@@ -174,7 +174,7 @@ func (s *site) judge(e examined, d disturbance, run ended) {
 func (s *site) aftermath(e examined) (rollback string) {
 	told := s.story()
 	again := e.want
-	if told.back && s.recipe.upToCommit != "" { // what came behind the commit is there still
+	if told.back && s.recipe.upToCommit != "" { // what came after the commit is there still
 		again = ends{old: s.picture()}
 	}
 	if told.committed && !told.back {

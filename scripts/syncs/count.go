@@ -51,10 +51,10 @@ func Each(gwe, scratch string, tell func(Count)) error {
 }
 
 // pack makes what the steps unpack: a package, a plain archive of the same, and the directory itself.
-func pack(folder string) error {
-	s := site{root: folder}
+func pack(directory string) error {
+	s := site{root: directory}
 	s.write("content\n", "app/a", "app/b/c")
-	key, err := bundle.NewKey("vendor", "", bundle.NewKeyOptions{Folder: folder})
+	key, err := bundle.NewKey("vendor", "", bundle.NewKeyOptions{Directory: directory})
 	if err != nil {
 		return err
 	}
@@ -62,10 +62,10 @@ func pack(folder string) error {
 	if _, err := bundle.ImportKeys(s.path("keys"), key.Public); err != nil {
 		return err
 	}
-	if _, err := bundle.Pack(context.Background(), bundle.PackOptions{Folder: s.path("app"), SigningKey: key.Secret, Output: s.path("app.tar.zst.gpg")}); err != nil {
+	if _, err := bundle.Pack(context.Background(), bundle.PackOptions{Directory: s.path("app"), SigningKey: key.Secret, Output: s.path("app.tar.zst.gpg")}); err != nil {
 		return err
 	}
-	output, err := exec.Command("tar", "-C", folder, "-cf", s.path("app.tar"), "app").CombinedOutput()
+	output, err := exec.Command("tar", "-C", directory, "-cf", s.path("app.tar"), "app").CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("tar: %w\n%s", err, output)
 	}
@@ -77,7 +77,7 @@ type counter struct {
 	sample
 }
 
-// count runs the step once and twice, each time with a step behind it that fails.
+// count runs the step once and twice, each time with a step after it that fails.
 func (c counter) count() (Count, error) {
 	once, err := c.run(1)
 	if err != nil {
@@ -92,15 +92,15 @@ type counted struct{ forward, back int }
 
 // run counts the syncs of one run.
 func (c counter) run(steps int) (found counted, err error) {
-	folder := filepath.Join(c.scratch, "r")
-	if err := os.Mkdir(folder, 0o755); err != nil {
+	directory := filepath.Join(c.scratch, "r")
+	if err := os.Mkdir(directory, 0o755); err != nil {
 		return found, err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
+	defer func() { err = errors.Join(err, os.RemoveAll(directory)) }()
 	var recipe strings.Builder
 	fmt.Fprintf(&recipe, "gwe: 1\nname: counted\n%ssteps:\n", c.head)
 	for number := range steps {
-		s := site{root: filepath.Join(folder, fmt.Sprint(number)), shared: c.shared}
+		s := site{root: filepath.Join(directory, fmt.Sprint(number)), shared: c.shared}
 		s.check(os.Mkdir(s.root, 0o755))
 		if c.arrange != nil {
 			c.arrange(&s)
@@ -118,12 +118,12 @@ func (c counter) run(steps int) (found counted, err error) {
 		fmt.Fprintf(&recipe, "  - %s\n", strings.NewReplacer("ROOT", s.root, "SHARED", c.shared).Replace(c.step))
 	}
 	recipe.WriteString("  - assert: { that: false, message: the way back is counted too }\n")
-	file, trace := filepath.Join(folder, "recipe.yaml"), filepath.Join(folder, "trace")
+	file, trace := filepath.Join(directory, "recipe.yaml"), filepath.Join(directory, "trace")
 	if err := os.WriteFile(file, []byte(recipe.String()), 0o644); err != nil {
 		return found, err
 	}
 	arguments := []string{"-f", "-qq", "-o", trace, "-e", "trace=fsync,fdatasync,syncfs,pwrite64", "-s", "200", "-e", "signal=none",
-		c.gwe, "--state-dir", filepath.Join(folder, "state"), "run", file}
+		c.gwe, "--state-dir", filepath.Join(directory, "state"), "run", file}
 	if strings.Contains(c.head, "token") {
 		arguments = append(arguments, "-i", "token=env:TOKEN")
 	}
@@ -144,7 +144,7 @@ func (c counter) run(steps int) (found counted, err error) {
 	return counted{syncsIn(forward), syncsIn(back)}, nil
 }
 
-// The exit codes of a run that failed: what it had done is put back, or it had done nothing.
+// The exit codes of a run that failed: what it had done is rolled back, or it had done nothing.
 const (
 	exitPutBack = 3
 	exitRefused = 6

@@ -2,7 +2,7 @@
 // fdatasync and syncfs as strace sees them, in a recipe with one such step and in one with two. The
 // difference is what the step costs.
 //
-// Its tests also put each of these steps back on a disk that became full behind it.
+// Its tests also put each of these steps back on a disk that became full after it.
 //
 // It runs on Linux as root, and needs strace, and supervisord for the steps that talk to it.
 package syncs

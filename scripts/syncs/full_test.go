@@ -12,13 +12,13 @@ import (
 	"github.com/gwe-project/gwe/engine/need"
 )
 
-// fillings are how a disk becomes full behind a step, below FILL: without an inode, and without a block.
+// fillings are how a disk becomes full after a step, below FILL: without an inode, and without a block.
 var fillings = map[string]string{
 	"inodes": "n=0; while :; do n=$((n+1)); : >FILL/$n; done",
 	"blocks": "for size in 64K 1K; do n=0; while head -c $size /dev/zero >FILL/$size-$n; do n=$((n+1)); done; done 2>/dev/null; exit 1",
 }
 
-// TestPutBackOnAFullDisk: what a step has done is put back also where the disk became full behind it.
+// TestPutBackOnAFullDisk: what a step has done is rolled back also where the disk became full after it.
 func TestPutBackOnAFullDisk(t *testing.T) {
 	need.Root(t, "it mounts a small disk")
 	scratch, err := os.MkdirTemp("", "gwefull") // the name of a socket is short

@@ -1,23 +1,23 @@
 # machine.sh: a machine with a real systemd for a test, sourced by it: Debian in a container, which boots, and whose power is cut.
 #
-# The test sets $folder, where Debian's tree is kept, and $work, a scratch directory on a file system that overlayfs takes. It wants root,
+# The test sets $directory, where Debian's tree is kept, and $work, a scratch directory on a file system that overlayfs takes. It wants root,
 # mmdebstrap, systemd-container, procps and util-linux.
 
 init= console= scenario=
 
-# debian_tree makes Debian's tree (250 MB) in $folder/tree where it is missing. Two tests may ask for it at once.
+# debian_tree makes Debian's tree (250 MB) in $directory/tree where it is missing. Two tests may ask for it at once.
 debian_tree() {
-	mkdir -p "$folder"
+	mkdir -p "$directory"
 	(
 		flock 9
-		[ ! -d "$folder/tree" ] || exit 0
-		rm -rf "$folder/new"
-		mmdebstrap --quiet --variant=minbase --include=systemd,systemd-sysv,dbus,supervisor bookworm "$folder/new"
-		rm -f "$folder/new/etc/machine-id"
-		ln -sf /dev/null "$folder/new/etc/systemd/system/systemd-firstboot.service" # it would ask
-		chroot "$folder/new" systemctl -q disable supervisor.service
-		mv "$folder/new" "$folder/tree"
-	) 9>"$folder/lock"
+		[ ! -d "$directory/tree" ] || exit 0
+		rm -rf "$directory/new"
+		mmdebstrap --quiet --variant=minbase --include=systemd,systemd-sysv,dbus,supervisor bookworm "$directory/new"
+		rm -f "$directory/new/etc/machine-id"
+		ln -sf /dev/null "$directory/new/etc/systemd/system/systemd-firstboot.service" # it would ask
+		chroot "$directory/new" systemctl -q disable supervisor.service
+		mv "$directory/new" "$directory/tree"
+	) 9>"$directory/lock"
 }
 
 # bare_machine NAME makes a machine that has nothing of ours, with a disk of its own above Debian's tree, in $root.
@@ -25,7 +25,7 @@ bare_machine() {
 	scenario=$1
 	root=$work/$scenario/root
 	mkdir -p "$work/$scenario/upper" "$work/$scenario/work" "$root"
-	mount -t overlay -o "lowerdir=$folder/tree,upperdir=$work/$scenario/upper,workdir=$work/$scenario/work" overlay "$root"
+	mount -t overlay -o "lowerdir=$directory/tree,upperdir=$work/$scenario/upper,workdir=$work/$scenario/work" overlay "$root"
 }
 
 fail() {

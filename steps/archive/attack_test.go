@@ -51,7 +51,7 @@ func TestExtractUnderAttack(t *testing.T) {
 		source := filepath.Join(base, "a.tar")
 		check(t, os.WriteFile(source, bytes.Clone(archiveOf(t, file("f"))), 0o600))
 		a := extractArguments{Archive: pathOf(source), To: pathOf(filepath.Join(theirs, "app")), Unverified: "allow"}
-		run := &step.Run{ID: "20260102T030405Z-abcdef", Step: "tried", Machine: step.Local{}, Folder: t.TempDir(), Parents: step.NewParents(), Log: tasklog.Begin(silent{}, "step", "tried")}
+		run := &step.Run{ID: "20260102T030405Z-abcdef", Step: "tried", Machine: step.Local{}, Directory: t.TempDir(), Parents: step.NewParents(), Log: tasklog.Begin(silent{}, "step", "tried")}
 		m, err := extractStep{}.Prepare(t.Context(), run, a)
 		check(t, err)
 		run.Parents.Act()

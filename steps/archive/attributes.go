@@ -81,9 +81,9 @@ func utimes(handle int, times []unix.Timespec) error {
 }
 
 // setTime sets the modification time alone, of a symbolic link in the private staging directory.
-func (a attributes) setTime(folder int, base string) error {
+func (a attributes) setTime(directory int, base string) error {
 	times := []unix.Timespec{{Nsec: unix.UTIME_OMIT}, a.modified}
-	if err := durable.Repeat(func() error { return unix.UtimesNanoAt(folder, base, times, unix.AT_SYMLINK_NOFOLLOW) }); err != nil {
+	if err := durable.Repeat(func() error { return unix.UtimesNanoAt(directory, base, times, unix.AT_SYMLINK_NOFOLLOW) }); err != nil {
 		return &os.PathError{Op: "utimensat", Path: base, Err: err}
 	}
 	return nil

@@ -9,8 +9,8 @@ import (
 	"github.com/gwe-project/gwe/engine/durable"
 )
 
-// folder is an open folder.
-type folder struct {
+// directory is an open directory.
+type directory struct {
 	name   string
 	handle int
 	// final are the attributes that it gets when it is left.
@@ -26,11 +26,11 @@ type folder struct {
 // symbolic links, and no hard link from one root to another.
 type cursor struct {
 	root int
-	open []folder
+	open []directory
 	// enter opens the directory name in the one that handle stands for; leave is called before a directory is
 	// closed.
-	enter func(handle int, name string) (folder, error)
-	leave func(left folder) error
+	enter func(handle int, name string) (directory, error)
+	leave func(left directory) error
 }
 
 // at moves the cursor to a directory and gives its handle.
@@ -101,64 +101,65 @@ func openIn(handle int, name string, flags int, mode uint32) (int, error) {
 func reader(root int) *cursor {
 	return &cursor{
 		root: root,
-		enter: func(handle int, name string) (folder, error) {
+		enter: func(handle int, name string) (directory, error) {
 			opened, err := openIn(handle, name, unix.O_PATH|unix.O_DIRECTORY, 0)
-			return folder{name: name, handle: opened}, err
+			return directory{name: name, handle: opened}, err
 		},
-		leave: func(folder) error { return nil },
+		leave: func(directory) error { return nil },
 	}
 }
 
 // writer is a cursor over the tree that the extraction fills. It makes the directories that the archive does
 // not list, and gives each directory its attributes when nothing more is being put into it.
 func (x *extraction) writer(root int) *cursor {
-	return &cursor{root: root, enter: x.enterFolder, leave: func(left folder) error {
+	return &cursor{root: root, enter: x.enterDirectory, leave: func(left directory) error {
 		return left.final.apply(left.handle, left.name, x.owners)
 	}}
 }
 
-// enterFolder opens a directory of the new tree. One that was left before keeps the attributes it got then.
-func (x *extraction) enterFolder(handle int, name string) (folder, error) {
+// enterDirectory opens a directory of the new tree. One that was left before keeps the attributes it got
+// then.
+func (x *extraction) enterDirectory(handle int, name string) (directory, error) {
 	opened, err := openIn(handle, name, unix.O_RDONLY|unix.O_DIRECTORY, 0)
 	if errors.Is(err, unix.ENOENT) {
 		if err := durable.Repeat(func() error { return unix.Mkdirat(handle, name, 0o700) }); err != nil {
-			return folder{}, &os.PathError{Op: "mkdir", Path: name, Err: err}
+			return directory{}, &os.PathError{Op: "mkdir", Path: name, Err: err}
 		}
-		return x.freshFolder(handle, name)
+		return x.freshDirectory(handle, name)
 	}
 	if err != nil {
-		return folder{}, err
+		return directory{}, err
 	}
 	var status unix.Stat_t
 	if err := unix.Fstat(opened, &status); err != nil {
 		_ = unix.Close(opened)
-		return folder{}, &os.PathError{Op: "stat", Path: name, Err: err}
+		return directory{}, &os.PathError{Op: "stat", Path: name, Err: err}
 	}
 	if !x.owners && status.Mode&0o700 != 0o700 {
 		// Root writes into a read-only directory; others have to open it for themselves once more.
 		if err := durable.Repeat(func() error { return unix.Fchmod(opened, 0o700) }); err != nil {
 			_ = unix.Close(opened)
-			return folder{}, &os.PathError{Op: "chmod", Path: name, Err: err}
+			return directory{}, &os.PathError{Op: "chmod", Path: name, Err: err}
 		}
 	}
-	return folder{name: name, handle: opened, final: attributesFrom(&status)}, nil
+	return directory{name: name, handle: opened, final: attributesFrom(&status)}, nil
 }
 
-// freshFolder opens a directory that was just made because an entry lies in it, and remembers that the
+// freshDirectory opens a directory that was just made because an entry lies in it, and remembers that the
 // archive has not listed it so far.
-func (x *extraction) freshFolder(handle int, name string) (folder, error) {
+func (x *extraction) freshDirectory(handle int, name string) (directory, error) {
 	opened, err := openIn(handle, name, unix.O_RDONLY|unix.O_DIRECTORY, 0)
 	if err != nil {
-		return folder{}, err
+		return directory{}, err
 	}
 	var status unix.Stat_t
 	if err := unix.Fstat(opened, &status); err != nil {
 		_ = unix.Close(opened)
-		return folder{}, &os.PathError{Op: "stat", Path: name, Err: err}
+		return directory{}, &os.PathError{Op: "stat", Path: name, Err: err}
 	}
 	if passed, known := x.passedAt(name); known {
-		return folder{name: name, handle: opened, final: passed}, nil
+		return directory{name: name, handle: opened, final: passed}, nil
 	}
 	x.unlisted[status.Ino] = struct{}{}
-	return folder{name: name, handle: opened, final: x.implied()}, nil
+	return directory{name: name, handle: opened, final: x.implied()}, nil
 }

@@ -17,7 +17,7 @@ import (
 // runExtract runs one extract step.
 func runExtract(t testing.TB, arguments map[string]any) (map[string]any, error) {
 	t.Helper()
-	run := &step.Run{ID: "20260101-run", Step: "app", Machine: step.Local{}, Folder: t.TempDir(), Log: tasklog.Begin(ignore{}, "step", "extract")}
+	run := &step.Run{ID: "20260101-run", Step: "app", Machine: step.Local{}, Directory: t.TempDir(), Log: tasklog.Begin(ignore{}, "step", "extract")}
 	if _, given := arguments["verified"]; !given {
 		arguments["unverified"] = "allow"
 	}
@@ -200,10 +200,10 @@ func TestSelectionAgainstTar(t *testing.T) {
 }
 
 // filesIn lists the paths of all that is below a directory.
-func filesIn(t testing.TB, folder string) []string {
+func filesIn(t testing.TB, directory string) []string {
 	t.Helper()
 	var names []string
-	for name := range snapshot(t, folder) {
+	for name := range snapshot(t, directory) {
 		names = append(names, name)
 	}
 	slices.Sort(names)

@@ -1,6 +1,6 @@
 // Package archive holds the step types unpack, which unpacks a signed package beside the running release, and
 // extract, which makes a new directory of any tar or zip. Both are a job (job*.go): an archive becomes a
-// staging folder, that is synced and gets its name, and undo takes it away again. Both stand on one
+// staging directory, that is synced and gets its name, and undo takes it away again. Both stand on one
 // extraction (extraction.go), which is handed entries, of a tar or of a zip, and knows all limits and
 // refusals.
 //
@@ -13,8 +13,8 @@
 //     every byte of it is on the disk.
 //   - Every tar that is extracted is the same tree for GNU tar and bsdtar (tar_form.go); what they read in
 //     different ways is refused.
-//   - An entry lands in the new folder or is refused. Every folder on the way is opened by its own name from
-//     the folder above it, symbolic links are never followed, and nothing that is there already is ever
+//   - An entry lands in the new directory or is refused. Every directory on the way is opened by its own name from
+//     the directory above it, symbolic links are never followed, and nothing that is there already is ever
 //     opened for writing.
 //   - What GNU tar restores with --same-permissions, --numeric-owner and --xattrs is restored here: content,
 //     kind, mode with its setuid, setgid and sticky bits, modification time to the nanosecond where the

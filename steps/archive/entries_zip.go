@@ -171,11 +171,11 @@ func (z *zipEntries) header(one *zip.File) (*tar.Header, error) {
 		return nil, damaged(zip.ErrFormat)
 	}
 	header.Size = int64(one.UncompressedSize64)
-	isFolder := strings.HasSuffix(header.Name, "/")
-	if isFolder {
+	isDirectory := strings.HasSuffix(header.Name, "/")
+	if isDirectory {
 		header.Typeflag = tar.TypeDir
 	}
-	header.Mode = modeOfDOS(one, isFolder)
+	header.Mode = modeOfDOS(one, isDirectory)
 	if isUnix(one) {
 		if err := unixAttributes(header, one.ExternalAttrs>>16); err != nil {
 			return nil, err
@@ -185,7 +185,7 @@ func (z *zipEntries) header(one *zip.File) (*tar.Header, error) {
 			WithHint("pack it with a program that writes slashes, as the format demands")
 	}
 	if header.Typeflag == tar.TypeDir && header.Size > 0 {
-		return nil, refuse(header, "archive-entry-type", "it is a folder with a content")
+		return nil, refuse(header, "archive-entry-type", "it is a directory with a content")
 	}
 	owner, err := z.owner(one, fields)
 	header.Uid, header.Gid = owner.user, owner.group

@@ -57,14 +57,14 @@ func zipEntriesOf(t testing.TB, archive []byte) entries {
 }
 
 // unzipInto extracts a zip into a new directory of that path.
-func unzipInto(t testing.TB, archive []byte, folder string, wanted options) (summary, error) {
+func unzipInto(t testing.TB, archive []byte, directory string, wanted options) (summary, error) {
 	t.Helper()
-	check(t, os.Mkdir(folder, 0o700))
+	check(t, os.Mkdir(directory, 0o700))
 	read, err := entriesOfZip(bytes.NewReader(archive), int64(len(archive)))
 	if err != nil {
 		return summary{}, err
 	}
-	made, _, err := extractFrom(t.Context(), read, folder, wanted)
+	made, _, err := extractFrom(t.Context(), read, directory, wanted)
 	return made, err
 }
 
@@ -90,24 +90,24 @@ func TestHostileZip(t *testing.T) {
 		item   item
 		change func([]byte) []byte
 	}{
-		"sound":                     {"", long, func(archive []byte) []byte { return archive }},
-		"wrong checksum":            {"archive-damaged", long, put32(16, 1)},
-		"smaller than it says":      {"archive-damaged", long, put32(24, 9000)},
-		"larger than it says":       {"archive-damaged", long, put32(24, 100)},
-		"nothing, it says":          {"archive-damaged", long, put32(24, 0)},
-		"less stored than it says":  {"archive-damaged", long, put32(20, 3)},
-		"beyond the end":            {"archive-damaged", long, put32(42, 1<<30)},
-		"in the wrong place":        {"archive-damaged", long, put32(42, 1)},
-		"encrypted":                 {"archive-encrypted", long, put16(8, 1)},
-		"of an unknown method":      {"archive-method", long, put16(10, 99)},
-		"backslashes of Windows":    {"archive-name", item{name: `fw\..\..\a`, content: "x"}, put16(4, 20)},
-		"a socket":                  {"archive-entry-type", long, put32(38, (unix.S_IFSOCK|0o644)<<16)},
-		"a folder with a content":   {"archive-entry-type", long, put32(38, (unix.S_IFDIR|0o755)<<16)},
-		"a link that is too long":   {"archive-link", item{name: "fw/a", kind: tar.TypeSymlink, link: strings.Repeat("x", longestPath+1)}, func(archive []byte) []byte { return archive }},
-		"a link whose size is zero": {"archive-damaged", symlink("fw/a", "x"), put32(24, 0)},
-		"more at the end":           {"archive-trailing-data", long, func(archive []byte) []byte { return append(archive, "more"...) }},
-		"a second archive":          {"archive-trailing-data", long, func(archive []byte) []byte { return append(archive, make([]byte, 100)...) }},
-		"cut":                       {"archive-damaged", long, func(archive []byte) []byte { return archive[:len(archive)-10] }},
+		"sound":                      {"", long, func(archive []byte) []byte { return archive }},
+		"wrong checksum":             {"archive-damaged", long, put32(16, 1)},
+		"smaller than it says":       {"archive-damaged", long, put32(24, 9000)},
+		"larger than it says":        {"archive-damaged", long, put32(24, 100)},
+		"nothing, it says":           {"archive-damaged", long, put32(24, 0)},
+		"less stored than it says":   {"archive-damaged", long, put32(20, 3)},
+		"beyond the end":             {"archive-damaged", long, put32(42, 1<<30)},
+		"in the wrong place":         {"archive-damaged", long, put32(42, 1)},
+		"encrypted":                  {"archive-encrypted", long, put16(8, 1)},
+		"of an unknown method":       {"archive-method", long, put16(10, 99)},
+		"backslashes of Windows":     {"archive-name", item{name: `fw\..\..\a`, content: "x"}, put16(4, 20)},
+		"a socket":                   {"archive-entry-type", long, put32(38, (unix.S_IFSOCK|0o644)<<16)},
+		"a directory with a content": {"archive-entry-type", long, put32(38, (unix.S_IFDIR|0o755)<<16)},
+		"a link that is too long":    {"archive-link", item{name: "fw/a", kind: tar.TypeSymlink, link: strings.Repeat("x", longestPath+1)}, func(archive []byte) []byte { return archive }},
+		"a link whose size is zero":  {"archive-damaged", symlink("fw/a", "x"), put32(24, 0)},
+		"more at the end":            {"archive-trailing-data", long, func(archive []byte) []byte { return append(archive, "more"...) }},
+		"a second archive":           {"archive-trailing-data", long, func(archive []byte) []byte { return append(archive, make([]byte, 100)...) }},
+		"cut":                        {"archive-damaged", long, func(archive []byte) []byte { return archive[:len(archive)-10] }},
 		"more entries than it has": {"archive-damaged", long, func(archive []byte) []byte {
 			binary.LittleEndian.PutUint16(archive[len(archive)-12:], 2)
 			return archive

@@ -45,7 +45,7 @@ func TestExtractConforms(t *testing.T) {
 	}{
 		"a tar, vouched for": {archiveOf(t, append(items, hardLink("app/twice", "app/other"))...), false, false, true},
 		"an update":          {archiveOf(t, items...), true, false, false},
-		"an empty folder":    {archiveOf(t, items...), false, true, false},
+		"an empty directory": {archiveOf(t, items...), false, true, false},
 		"a zip, vouched for": {zipOf(t, items...), true, true, true},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -134,12 +134,12 @@ func TestOnlyWhatWasVerified(t *testing.T) {
 			pinned, err := opened.Pin(t.Context(), voucher, nil)
 			check(t, err)
 			check(t, os.WriteFile(archive, flipped(content, len(content)-30), 0o644))
-			folder := to()
-			check(t, os.Mkdir(folder, 0o700))
+			directory := to()
+			check(t, os.Mkdir(directory, 0o700))
 			source, done, err := streamed{pinned}.open(t.Context(), lax())
 			if err == nil {
 				defer done()
-				_, _, err = extractFrom(t.Context(), source, folder, lax())
+				_, _, err = extractFrom(t.Context(), source, directory, lax())
 			}
 			if fault.As(err) == nil || fault.As(err).Code != "package-changed" {
 				t.Errorf("changed between the passes: %v", err)
@@ -161,17 +161,17 @@ func TestExtractRefuses(t *testing.T) {
 		code   string
 		change map[string]any
 	}{
-		"nobody vouches":    {"archive-unverified", map[string]any{"unverified": nil}},
-		"both":              {"archive-unverified", map[string]any{"verified": digest}},
-		"no voucher":        {"archive-unverified", map[string]any{"unverified": nil, "verified": strings.Repeat("0", 64)}},
-		"no archive":        {"package-missing", map[string]any{"archive": archive + "x"}},
-		"a folder":          {"package-not-a-file", map[string]any{"archive": base}},
-		"a file is there":   {"target-exists", map[string]any{"to": taken}},
-		"a folder is there": {"target-exists", map[string]any{"to": full}},
-		"nowhere":           {"target-missing", map[string]any{"to": filepath.Join(base, "no", "app")}},
-		"in a file":         {"target-not-a-folder", map[string]any{"to": filepath.Join(taken, "app")}},
-		"gwe's own name":    {"target-name", map[string]any{"to": filepath.Join(base, ".gwe-x")}},
-		"the root":          {"target-name", map[string]any{"to": "/"}},
+		"nobody vouches":       {"archive-unverified", map[string]any{"unverified": nil}},
+		"both":                 {"archive-unverified", map[string]any{"verified": digest}},
+		"no voucher":           {"archive-unverified", map[string]any{"unverified": nil, "verified": strings.Repeat("0", 64)}},
+		"no archive":           {"package-missing", map[string]any{"archive": archive + "x"}},
+		"a directory":          {"package-not-a-file", map[string]any{"archive": base}},
+		"a file is there":      {"target-exists", map[string]any{"to": taken}},
+		"a directory is there": {"target-exists", map[string]any{"to": full}},
+		"nowhere":              {"target-missing", map[string]any{"to": filepath.Join(base, "no", "app")}},
+		"in a file":            {"target-not-a-folder", map[string]any{"to": filepath.Join(taken, "app")}},
+		"gwe's own name":       {"target-name", map[string]any{"to": filepath.Join(base, ".gwe-x")}},
+		"the root":             {"target-name", map[string]any{"to": "/"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			arguments := map[string]any{"archive": archive, "to": filepath.Join(base, "is"), "unverified": "allow"}
@@ -208,7 +208,7 @@ func TestExtractRefuses(t *testing.T) {
 // TestExtractTaken: a name that was taken meanwhile stays with whoever took it, and an empty directory that
 // was filled too.
 func TestExtractTaken(t *testing.T) {
-	for name, empty := range map[string]bool{"free": false, "an empty folder": true} {
+	for name, empty := range map[string]bool{"free": false, "an empty directory": true} {
 		t.Run(name, func(t *testing.T) {
 			base := t.TempDir()
 			archive, to := filepath.Join(base, "archive"), filepath.Join(base, "target", "is")
@@ -218,7 +218,7 @@ func TestExtractTaken(t *testing.T) {
 				check(t, os.Mkdir(to, 0o755))
 			}
 			arguments := map[string]any{"archive": archive, "to": to, "unverified": "allow"}
-			run := &step.Run{ID: "20260101-run", Step: "app", Machine: step.Local{}, Folder: t.TempDir(), Log: tasklog.Begin(ignore{}, "step", "extract")}
+			run := &step.Run{ID: "20260101-run", Step: "app", Machine: step.Local{}, Directory: t.TempDir(), Log: tasklog.Begin(ignore{}, "step", "extract")}
 			memo, err := Extract().Prepare(t.Context(), run, arguments)
 			check(t, err)
 			check(t, os.MkdirAll(filepath.Join(to, "theirs"), 0o755))

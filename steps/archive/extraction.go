@@ -79,7 +79,7 @@ type extraction struct {
 	// taken tells that something of the archive is in the tree; passed are the directories above the present
 	// entry that are not, because the selection does not name them.
 	taken  bool
-	passed []passedFolder
+	passed []passedDirectory
 	// unlisted are the inodes of the directories that were made because an entry lies in them.
 	unlisted map[uint64]struct{}
 	// doubtful are symbolic links of which only the finished tree can tell whether they lead out.
@@ -104,7 +104,7 @@ type entries interface {
 // extractTree unpacks an archive into an empty directory, which is open for reading, and private; target is
 // what it lies in, for people. The directory gets the attributes of the directory that the archive has for
 // it. With errLateCopies it gives the patterns to begin again with.
-func extractTree(ctx context.Context, source entries, folder int, target string, wanted options) (summary, patterns, error) {
+func extractTree(ctx context.Context, source entries, directory int, target string, wanted options) (summary, patterns, error) {
 	began, err := unix.TimeToTimespec(time.Now())
 	if err != nil {
 		return summary{}, nil, fault.New(fault.Errored, "clock", "this machine's clock is beyond its range").WithCause(err)
@@ -116,7 +116,7 @@ func extractTree(ctx context.Context, source entries, folder int, target string,
 		buffer:   make([]byte, blockSize), other: make([]byte, blockSize),
 	}
 	x.root = x.implied()
-	x.into = x.writer(folder)
+	x.into = x.writer(directory)
 	defer x.into.drop()
 	if wanted.beside >= 0 {
 		x.old = reader(wanted.beside)
@@ -126,13 +126,13 @@ func extractTree(ctx context.Context, source entries, folder int, target string,
 		return x.summary, x.copies, err
 	}
 	if err := x.into.up(0); err != nil {
-		return x.summary, nil, explain(err, "cannot finish a folder")
+		return x.summary, nil, explain(err, "cannot finish a directory")
 	}
-	if err := x.leadInside(folder); err != nil {
+	if err := x.leadInside(directory); err != nil {
 		return x.summary, nil, err
 	}
-	err = x.root.apply(folder, target, x.owners)
-	return x.summary, nil, explain(err, "cannot finish the folder")
+	err = x.root.apply(directory, target, x.owners)
+	return x.summary, nil, explain(err, "cannot finish the directory")
 }
 
 // all extracts entry after entry.
@@ -161,7 +161,7 @@ func (x *extraction) all(ctx context.Context, source entries) error {
 	case !found && !x.oneTop:
 		return fault.New(fault.Failed, "archive-empty", "the archive is empty").WithHint("pack it again")
 	case x.oneTop && x.top == "":
-		return fault.New(fault.Failed, "archive-empty", "the archive holds no folder").WithHint("a package is one folder")
+		return fault.New(fault.Failed, "archive-empty", "the archive holds no directory").WithHint("a package is one directory")
 	case !x.taken:
 		return fault.New(fault.Failed, "archive-empty", "the archive holds nothing that `strip`, `include` and `exclude` leave").
 			WithHint("patterns with a slash are paths in the tree as it will be: without what strip takes off; strip counts a leading ./ too, as tar does")
@@ -192,7 +192,7 @@ func (x *extraction) one(ctx context.Context, header *tar.Header, content io.Rea
 	x.taken = true
 	x.countLeft(header)
 	if e.Typeflag == tar.TypeDir {
-		return x.folder(e, wanted)
+		return x.directory(e, wanted)
 	}
 	x.files++
 	if e.path() == copyList && e.Typeflag != tar.TypeReg {
@@ -218,8 +218,8 @@ func (x *extraction) place(header *tar.Header) (e entry, inside bool, err error)
 	if e, err = entryOf(header); err != nil {
 		return e, false, err
 	}
-	isFolder := e.Typeflag == tar.TypeDir
-	if len(e.parts) == 0 && !isFolder {
+	isDirectory := e.Typeflag == tar.TypeDir
+	if len(e.parts) == 0 && !isDirectory {
 		return e, false, refuse(header, "archive-name", "it has no name")
 	}
 	if x.oneTop {
@@ -239,11 +239,11 @@ func (x *extraction) place(header *tar.Header) (e entry, inside bool, err error)
 			WithHint("pack it again with gwe pack or GNU tar, or leave strip out")
 	}
 	parts := x.counted(e.Name, e.parts)
-	if len(parts) < x.strip || len(parts) == x.strip && x.strip > 0 && !isFolder {
+	if len(parts) < x.strip || len(parts) == x.strip && x.strip > 0 && !isDirectory {
 		return e, false, nil
 	}
 	e.parts = named(parts[x.strip:])
-	if len(e.parts) == 0 && !isFolder {
+	if len(e.parts) == 0 && !isDirectory {
 		return e, false, refuse(header, "archive-name", "strip leaves nothing of its name")
 	}
 	if err := checkOwn(e); err != nil {
@@ -277,17 +277,17 @@ func (x *extraction) belongs(e entry) error {
 	}
 	switch {
 	case top != x.top:
-		return refuse(e.Header, "archive-top-level", "a package is one folder, and this archive has %q beside it", x.top).
-			WithHint("pack the folder that holds the release from outside: tar c -C PARENT NAME")
+		return refuse(e.Header, "archive-top-level", "a package is one directory, and this archive has %q beside it", x.top).
+			WithHint("pack the directory that holds the release from outside: tar c -C PARENT NAME")
 	case len(e.parts) == 1 && e.Typeflag != tar.TypeDir:
-		return refuse(e.Header, "archive-top-level", "a package is one folder, and this is none").
-			WithHint("pack the folder that holds the release from outside: tar c -C PARENT NAME")
+		return refuse(e.Header, "archive-top-level", "a package is one directory, and this is none").
+			WithHint("pack the directory that holds the release from outside: tar c -C PARENT NAME")
 	}
 	return nil
 }
 
-// folder makes a folder. It stays private until it is left.
-func (x *extraction) folder(e entry, wanted attributes) error {
+// directory makes a directory. It stays private until it is left.
+func (x *extraction) directory(e entry, wanted attributes) error {
 	if len(e.parts) == 0 {
 		switch {
 		case !x.listed:
@@ -297,7 +297,7 @@ func (x *extraction) folder(e entry, wanted attributes) error {
 		}
 		return nil
 	}
-	above, err := x.into.at(e.folder())
+	above, err := x.into.at(e.directory())
 	if err != nil {
 		return x.entryError(e, err)
 	}

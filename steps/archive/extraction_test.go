@@ -23,10 +23,10 @@ import (
 func lax() options { return options{oneTop: true, anyLinks: true, limit: 1 << 40, beside: -1} }
 
 // extractInto extracts into a new directory of that path.
-func extractInto(t testing.TB, source io.Reader, folder string, wanted options) (summary, error) {
+func extractInto(t testing.TB, source io.Reader, directory string, wanted options) (summary, error) {
 	t.Helper()
-	check(t, os.Mkdir(folder, 0o700))
-	made, _, err := extract(t.Context(), source, folder, wanted)
+	check(t, os.Mkdir(directory, 0o700))
+	made, _, err := extract(t.Context(), source, directory, wanted)
 	return made, err
 }
 
@@ -34,9 +34,9 @@ func extractInto(t testing.TB, source io.Reader, folder string, wanted options) 
 func TestSparse(t *testing.T) {
 	for _, format := range [][]string{{"--format=gnu"}, {"--format=posix", "--sparse-version=1.0"}, {"--format=posix", "--sparse-version=0.1"}, {"--format=posix", "--sparse-version=0.0"}} {
 		base := t.TempDir()
-		folder := filepath.Join(base, "fw")
-		check(t, os.Mkdir(folder, 0o755))
-		file, err := os.Create(filepath.Join(folder, "disk.img"))
+		directory := filepath.Join(base, "fw")
+		check(t, os.Mkdir(directory, 0o755))
+		file, err := os.Create(filepath.Join(directory, "disk.img"))
 		check(t, err)
 		for _, at := range []int64{0, 5 << 20, 40<<20 + 777} {
 			_, err := file.WriteAt([]byte("some data"), at)
@@ -46,7 +46,7 @@ func TestSparse(t *testing.T) {
 		check(t, file.Close())
 		whole := time.Unix(1_500_000_000, 0)
 		check(t, os.Chtimes(file.Name(), whole, whole))
-		check(t, os.Chtimes(folder, whole, whole))
+		check(t, os.Chtimes(directory, whole, whole))
 		archive := filepath.Join(base, "fw.tar")
 		command(t, "tar", append(format, "-S", "-cf", archive, "-C", base, "fw")...)
 		source, err := os.Open(archive)
@@ -56,7 +56,7 @@ func TestSparse(t *testing.T) {
 		if _, err := extractInto(t, source, is, lax()); err != nil {
 			t.Fatal(err)
 		}
-		sameTree(t, snapshot(t, folder), snapshot(t, is))
+		sameTree(t, snapshot(t, directory), snapshot(t, is))
 		var status unix.Stat_t
 		check(t, unix.Stat(filepath.Join(is, "disk.img"), &status))
 		if status.Blocks*512 > 4<<20 {
@@ -112,50 +112,50 @@ var refused = map[string]struct {
 	code  string
 	items []item
 }{
-	"dot dot":                {"archive-name", []item{file("fw/../x")}},
-	"dot dot at the start":   {"archive-name", []item{file("../x")}},
-	"dot dot at the end":     {"archive-name", []item{{name: "fw/.."}}},
-	"absolute":               {"archive-name", []item{file("/etc/passwd")}},
-	"absolute folder":        {"archive-name", []item{{name: "/fw/"}}},
-	"no name":                {"archive-name", []item{{name: ".", kind: tar.TypeReg}}},
-	"file with a slash":      {"archive-name", []item{symlink("fw/a/", "b")}},
-	"name too long":          {"archive-name", []item{file("fw/" + strings.Repeat("x", 256))}},
-	"path too long":          {"archive-name", []item{file("fw/" + strings.Repeat("x/", 2500) + "y")}},
-	"too deep":               {"archive-name", []item{file("fw/" + strings.Repeat("x/", 300) + "y")}},
-	"two folders":            {"archive-top-level", []item{file("fw/a"), file("gw/a")}},
-	"file beside":            {"archive-top-level", []item{file("fw/a"), file("b")}},
-	"packed from inside":     {"archive-top-level", []item{{name: "./"}, file("./a"), {name: "./b/"}}},
-	"a file only":            {"archive-top-level", []item{file("fw")}},
-	"a link only":            {"archive-top-level", []item{symlink("fw", "x")}},
-	"named current":          {"archive-top-level", []item{{name: "current/"}}},
-	"named failsafe":         {"archive-top-level", []item{{name: "./failsafe/"}}},
-	"named like ours below":  {"archive-own-name", []item{file("fw/lib/.gwe-old-x")}},
-	"named like ours":        {"archive-top-level", []item{{name: ".gwe-x/"}}},
-	"name with a newline":    {"archive-top-level", []item{{name: "fw\nx/"}}},
-	"name not UTF-8":         {"archive-top-level", []item{{name: "fw\xff/", header: func(h *tar.Header) { h.Format = tar.FormatGNU }}}},
-	"top name too long":      {"archive-top-level", []item{{name: strings.Repeat("x", 251) + "/"}}},
-	"nothing":                {"archive-empty", nil},
-	"only a dot":             {"archive-empty", []item{{name: "./"}}},
-	"link out":               {"archive-link-leads-out", []item{symlink("fw/a", "../x")}},
-	"link out in two":        {"archive-link-leads-out", []item{symlink("fw/d/a", "../../x")}},
-	"link to the root":       {"archive-link-leads-out", []item{symlink("fw/a", "/etc/passwd")}},
-	"link down, then out":    {"archive-link-leads-out", []item{symlink("fw/a", "x/../../y")}},
-	"link out by a link":     {"archive-link-leads-out", []item{{name: "fw/p/q/r/"}, symlink("fw/p/q/r/up", "../.."), symlink("fw/p/q/r/bad", "up/../..")}},
-	"link out, made late":    {"archive-link-leads-out", []item{{name: "fw/p/q/r/"}, symlink("fw/p/q/r/bad", "up/../.."), symlink("fw/p/q/r/up", "../..")}},
-	"link to nothing":        {"archive-link", []item{symlink("fw/a", "")}},
-	"hard link out":          {"archive-hard-link", []item{hardLink("fw/a", "../other/a")}},
-	"hard link absolute":     {"archive-hard-link", []item{hardLink("fw/a", "/etc/passwd")}},
-	"hard link beside":       {"archive-hard-link", []item{hardLink("fw/a", "old/a")}},
-	"hard link to nothing":   {"archive-hard-link", []item{hardLink("fw/a", "fw/b"), file("fw/b")}},
-	"hard link to a folder":  {"archive-hard-link", []item{{name: "fw/d/"}, hardLink("fw/a", "fw/d")}},
-	"hard link to the top":   {"archive-hard-link", []item{{name: "fw/"}, hardLink("fw/a", "fw")}},
-	"hard link by a symlink": {"archive-hard-link", []item{symlink("fw/s", "/etc"), hardLink("fw/a", "fw/s/passwd")}},
-	"hard link to itself":    {"archive-hard-link", []item{hardLink("fw/a", "fw/a")}},
-	"character device":       {"archive-entry-type", []item{{name: "fw/a", kind: tar.TypeChar}}},
-	"block device":           {"archive-entry-type", []item{{name: "fw/a", kind: tar.TypeBlock}}},
-	"FIFO":                   {"archive-entry-type", []item{{name: "fw/a", kind: tar.TypeFifo}}},
-	"continued file":         {"archive-entry-type", []item{{name: "fw/a", kind: typeContinued}}},
-	"unknown type":           {"archive-entry-type", []item{{name: "fw/a", kind: 'Z'}}},
+	"dot dot":                  {"archive-name", []item{file("fw/../x")}},
+	"dot dot at the start":     {"archive-name", []item{file("../x")}},
+	"dot dot at the end":       {"archive-name", []item{{name: "fw/.."}}},
+	"absolute":                 {"archive-name", []item{file("/etc/passwd")}},
+	"absolute directory":       {"archive-name", []item{{name: "/fw/"}}},
+	"no name":                  {"archive-name", []item{{name: ".", kind: tar.TypeReg}}},
+	"file with a slash":        {"archive-name", []item{symlink("fw/a/", "b")}},
+	"name too long":            {"archive-name", []item{file("fw/" + strings.Repeat("x", 256))}},
+	"path too long":            {"archive-name", []item{file("fw/" + strings.Repeat("x/", 2500) + "y")}},
+	"too deep":                 {"archive-name", []item{file("fw/" + strings.Repeat("x/", 300) + "y")}},
+	"two directories":          {"archive-top-level", []item{file("fw/a"), file("gw/a")}},
+	"file beside":              {"archive-top-level", []item{file("fw/a"), file("b")}},
+	"packed from inside":       {"archive-top-level", []item{{name: "./"}, file("./a"), {name: "./b/"}}},
+	"a file only":              {"archive-top-level", []item{file("fw")}},
+	"a link only":              {"archive-top-level", []item{symlink("fw", "x")}},
+	"named current":            {"archive-top-level", []item{{name: "current/"}}},
+	"named failsafe":           {"archive-top-level", []item{{name: "./failsafe/"}}},
+	"named like ours below":    {"archive-own-name", []item{file("fw/lib/.gwe-old-x")}},
+	"named like ours":          {"archive-top-level", []item{{name: ".gwe-x/"}}},
+	"name with a newline":      {"archive-top-level", []item{{name: "fw\nx/"}}},
+	"name not UTF-8":           {"archive-top-level", []item{{name: "fw\xff/", header: func(h *tar.Header) { h.Format = tar.FormatGNU }}}},
+	"top name too long":        {"archive-top-level", []item{{name: strings.Repeat("x", 251) + "/"}}},
+	"nothing":                  {"archive-empty", nil},
+	"only a dot":               {"archive-empty", []item{{name: "./"}}},
+	"link out":                 {"archive-link-leads-out", []item{symlink("fw/a", "../x")}},
+	"link out in two":          {"archive-link-leads-out", []item{symlink("fw/d/a", "../../x")}},
+	"link to the root":         {"archive-link-leads-out", []item{symlink("fw/a", "/etc/passwd")}},
+	"link down, then out":      {"archive-link-leads-out", []item{symlink("fw/a", "x/../../y")}},
+	"link out by a link":       {"archive-link-leads-out", []item{{name: "fw/p/q/r/"}, symlink("fw/p/q/r/up", "../.."), symlink("fw/p/q/r/bad", "up/../..")}},
+	"link out, made late":      {"archive-link-leads-out", []item{{name: "fw/p/q/r/"}, symlink("fw/p/q/r/bad", "up/../.."), symlink("fw/p/q/r/up", "../..")}},
+	"link to nothing":          {"archive-link", []item{symlink("fw/a", "")}},
+	"hard link out":            {"archive-hard-link", []item{hardLink("fw/a", "../other/a")}},
+	"hard link absolute":       {"archive-hard-link", []item{hardLink("fw/a", "/etc/passwd")}},
+	"hard link beside":         {"archive-hard-link", []item{hardLink("fw/a", "old/a")}},
+	"hard link to nothing":     {"archive-hard-link", []item{hardLink("fw/a", "fw/b"), file("fw/b")}},
+	"hard link to a directory": {"archive-hard-link", []item{{name: "fw/d/"}, hardLink("fw/a", "fw/d")}},
+	"hard link to the top":     {"archive-hard-link", []item{{name: "fw/"}, hardLink("fw/a", "fw")}},
+	"hard link by a symlink":   {"archive-hard-link", []item{symlink("fw/s", "/etc"), hardLink("fw/a", "fw/s/passwd")}},
+	"hard link to itself":      {"archive-hard-link", []item{hardLink("fw/a", "fw/a")}},
+	"character device":         {"archive-entry-type", []item{{name: "fw/a", kind: tar.TypeChar}}},
+	"block device":             {"archive-entry-type", []item{{name: "fw/a", kind: tar.TypeBlock}}},
+	"FIFO":                     {"archive-entry-type", []item{{name: "fw/a", kind: tar.TypeFifo}}},
+	"continued file":           {"archive-entry-type", []item{{name: "fw/a", kind: typeContinued}}},
+	"unknown type":             {"archive-entry-type", []item{{name: "fw/a", kind: 'Z'}}},
 	"global header": {"archive-entry-type", []item{{kind: tar.TypeXGlobalHeader, header: func(h *tar.Header) {
 		*h = tar.Header{Typeflag: tar.TypeXGlobalHeader, Name: "g", PAXRecords: map[string]string{"path": "x"}}
 	}}}},
@@ -168,15 +168,15 @@ var refused = map[string]struct {
 	"second volume":            global("GNU.volume.filename", "fw/a"),
 	"file twice":               {"archive-duplicate", []item{file("fw/a"), file("fw/a")}},
 	"file twice, other form":   {"archive-duplicate", []item{file("fw/a"), file("./fw//./a")}},
-	"folder twice":             {"archive-duplicate", []item{{name: "fw/d/"}, {name: "fw/d/"}}},
-	"folder twice, used":       {"archive-duplicate", []item{file("fw/d/a"), {name: "fw/d/"}, {name: "fw/d/"}}},
+	"directory twice":          {"archive-duplicate", []item{{name: "fw/d/"}, {name: "fw/d/"}}},
+	"directory twice, used":    {"archive-duplicate", []item{file("fw/d/a"), {name: "fw/d/"}, {name: "fw/d/"}}},
 	"top twice":                {"archive-duplicate", []item{{name: "fw/"}, file("fw/a"), {name: "fw/"}}},
 	"link twice":               {"archive-duplicate", []item{symlink("fw/a", "b"), symlink("fw/a", "b")}},
 	"hard link twice":          {"archive-duplicate", []item{file("fw/b"), hardLink("fw/a", "fw/b"), hardLink("fw/a", "fw/b")}},
-	"file, then folder":        {"archive-through-file", []item{file("fw/a"), {name: "fw/a/"}}},
-	"folder, then file":        {"archive-duplicate", []item{{name: "fw/a/"}, file("fw/a")}},
-	"folder, then link":        {"archive-duplicate", []item{{name: "fw/a/"}, symlink("fw/a", "b")}},
-	"link, then folder":        {"archive-through-file", []item{symlink("fw/a", "b"), {name: "fw/a/"}}},
+	"file, then directory":     {"archive-through-file", []item{file("fw/a"), {name: "fw/a/"}}},
+	"directory, then file":     {"archive-duplicate", []item{{name: "fw/a/"}, file("fw/a")}},
+	"directory, then link":     {"archive-duplicate", []item{{name: "fw/a/"}, symlink("fw/a", "b")}},
+	"link, then directory":     {"archive-through-file", []item{symlink("fw/a", "b"), {name: "fw/a/"}}},
 	"through a file":           {"archive-through-file", []item{file("fw/a"), file("fw/a/b")}},
 	"through a link":           {"archive-through-file", []item{{name: "fw/d/"}, symlink("fw/l", "d"), file("fw/l/b")}},
 	"through a link, to /etc":  {"archive-through-file", []item{symlink("fw/l", "/etc"), file("fw/l/gwe-was-here")}},
@@ -266,9 +266,9 @@ func TestAccepted(t *testing.T) {
 	need.Root(t, "it reads directories without permissions")
 	for name, items := range map[string][]item{
 		"dots and slashes":                {{name: "./"}, {name: "./fw/"}, file("./fw//a"), file("fw/./b")},
-		"no folders listed":               {file("fw/x/y/z"), file("fw/x/a")},
-		"folders listed late":             {file("fw/x/y/z"), {name: "fw/x/y/"}, {name: "fw/x/"}, {name: "fw/"}},
-		"folders come again":              {{name: "fw/a/"}, {name: "fw/b/"}, file("fw/a/1"), file("fw/b/1"), file("fw/a/2")},
+		"no directories listed":           {file("fw/x/y/z"), file("fw/x/a")},
+		"directories listed late":         {file("fw/x/y/z"), {name: "fw/x/y/"}, {name: "fw/x/"}, {name: "fw/"}},
+		"directories come again":          {{name: "fw/a/"}, {name: "fw/b/"}, file("fw/a/1"), file("fw/b/1"), file("fw/a/2")},
 		"link inside":                     {symlink("fw/d/a", "../x"), symlink("fw/b", "d/a"), symlink("fw/c", ".")},
 		"link up after a name":            {{name: "fw/d/e/"}, symlink("fw/a", "d/e/../x"), symlink("fw/d/b", "e/../../d")},
 		"link in a circle":                {{name: "fw/d/"}, symlink("fw/a", "b/../d"), symlink("fw/b", "a/../d")},
@@ -293,8 +293,8 @@ func TestAccepted(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			wanted := lax()
 			wanted.anyLinks = false
-			folder := filepath.Join(t.TempDir(), "is")
-			if _, err := extractInto(t, bytes.NewReader(archiveOf(t, items...)), folder, wanted); err != nil {
+			directory := filepath.Join(t.TempDir(), "is")
+			if _, err := extractInto(t, bytes.NewReader(archiveOf(t, items...)), directory, wanted); err != nil {
 				t.Fatal(err)
 			}
 			for _, one := range items {
@@ -302,7 +302,7 @@ func TestAccepted(t *testing.T) {
 				if len(parts) < 2 || one.kind == tar.TypeXGlobalHeader {
 					continue
 				}
-				info, err := os.Lstat(filepath.Join(append([]string{folder}, parts[1:]...)...))
+				info, err := os.Lstat(filepath.Join(append([]string{directory}, parts[1:]...)...))
 				if err != nil {
 					t.Error(err)
 					continue
@@ -354,10 +354,10 @@ func TestLimits(t *testing.T) {
 	if _, err := extractInto(t, bytes.NewReader(large), filepath.Join(base, "large"), wanted); fault.As(err) == nil || fault.As(err).Code != "archive-too-large" {
 		t.Errorf("too large: %v", err)
 	}
-	folder := filepath.Join(base, "fw")
-	check(t, os.Mkdir(folder, 0o755))
-	check(t, os.WriteFile(filepath.Join(folder, "hole"), nil, 0o600))
-	check(t, os.Truncate(filepath.Join(folder, "hole"), 1<<40))
+	directory := filepath.Join(base, "fw")
+	check(t, os.Mkdir(directory, 0o755))
+	check(t, os.WriteFile(filepath.Join(directory, "hole"), nil, 0o600))
+	check(t, os.Truncate(filepath.Join(directory, "hole"), 1<<40))
 	archive := filepath.Join(base, "sparse.tar")
 	command(t, "tar", "-Scf", archive, "-C", base, "fw")
 	source, err := os.Open(archive)
@@ -390,8 +390,8 @@ func (endless) Read(into []byte) (int, error) { clear(into); return len(into), n
 // TestCancelled: the extraction stops inside a large file.
 func TestCancelled(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	folder := filepath.Join(t.TempDir(), "is")
-	check(t, os.Mkdir(folder, 0o700))
+	directory := filepath.Join(t.TempDir(), "is")
+	check(t, os.Mkdir(directory, 0o700))
 	var header bytes.Buffer
 	writer := tar.NewWriter(&header)
 	check(t, writer.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: "fw/a", Size: 1 << 40, Format: tar.FormatGNU}))
@@ -403,11 +403,11 @@ func TestCancelled(t *testing.T) {
 			cancel()
 		}
 	}
-	_, _, err := extract(ctx, io.MultiReader(&header, endless{}), folder, wanted)
+	_, _, err := extract(ctx, io.MultiReader(&header, endless{}), directory, wanted)
 	if !errors.Is(err, context.Canceled) || fault.ClassOf(err) != fault.Interrupted {
 		t.Fatal(err)
 	}
 	if blocks != 3 {
-		t.Errorf("it went on for %d blocks", blocks)
+		t.Errorf("it continued for %d blocks", blocks)
 	}
 }

@@ -30,10 +30,10 @@ func explain(err error, format string, arguments ...any) error {
 	}{
 		{unix.ENOSPC, "disk-full", "free space, or inodes, on that file system (df, df -i), then run again"},
 		{unix.EDQUOT, "quota-exceeded", "free some of this user's files there, or raise the quota"},
-		{unix.EROFS, "read-only-file-system", "mount it writable, or choose another folder"},
+		{unix.EROFS, "read-only-file-system", "mount it writable, or choose another directory"},
 		{unix.EACCES, "permission-denied", "run gwe as a user who may write there"},
 		{unix.ENOTSUP, "extended-attributes-unsupported", "extract to a file system that has extended attributes, or pack without them: gwe pack --no-xattrs"},
-		{unix.EPERM, "permission-denied", "run gwe as a user who may write there; `lsattr -d` shows an immutable folder"},
+		{unix.EPERM, "permission-denied", "run gwe as a user who may write there; `lsattr -d` shows an immutable directory"},
 	} {
 		if errors.Is(err, known.errno) {
 			return fault.New(fault.Failed, known.code, "%s", what).WithHint("%s", known.hint).WithCause(err)

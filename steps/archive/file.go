@@ -27,7 +27,7 @@ func (x *extraction) file(ctx context.Context, e entry, wanted attributes, conte
 	if err := x.count(e.Size); err != nil {
 		return err
 	}
-	above, err := x.into.at(e.folder())
+	above, err := x.into.at(e.directory())
 	if err != nil {
 		return x.entryError(e, err)
 	}

@@ -92,7 +92,7 @@ func (x *extraction) oldFile(e entry) (handle int, size int64) {
 	if x.old == nil {
 		return -1, 0
 	}
-	above, err := x.old.at(e.folder())
+	above, err := x.old.at(e.directory())
 	if err != nil {
 		return -1, 0
 	}

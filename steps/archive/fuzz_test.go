@@ -110,8 +110,8 @@ func guarded(t *testing.T, extract func(staging string, wanted options) error) {
 		check(t, os.RemoveAll(staging))
 	}
 	sameTree(t, before, snapshot(t, old))
-	for folder, want := range map[string]int{base: 2, guard: 1} {
-		if names, err := os.ReadDir(folder); err != nil || len(names) != want {
+	for directory, want := range map[string]int{base: 2, guard: 1} {
+		if names, err := os.ReadDir(directory); err != nil || len(names) != want {
 			t.Errorf("something was made outside: %v %v", names, err)
 		}
 	}

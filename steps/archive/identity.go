@@ -24,8 +24,8 @@ type identity struct {
 	BirthNanos   uint32 `json:"birth_nanos"`
 }
 
-// sameFolder reports whether two are one directory, whatever its name.
-func (i identity) sameFolder(other identity) bool {
+// sameDirectory reports whether two are one directory, whatever its name.
+func (i identity) sameDirectory(other identity) bool {
 	i.Name = other.Name
 	return i == other
 }
@@ -46,26 +46,26 @@ func writeIdentity(frame string, made identity) error {
 // noteIdentity writes down which directory is about to get that name, and its place in the order of the
 // releases, and makes both durable together with what is in the directory: one syncfs where all are on one
 // file system.
-func noteIdentity(run *step.Run, dir *openat.Dir, folder, name string, record order.Record) error {
-	found, err := identityAt(dir.Descriptor(), folder)
+func noteIdentity(run *step.Run, dir *openat.Dir, directory, name string, record order.Record) error {
+	found, err := identityAt(dir.Descriptor(), directory)
 	if err != nil {
-		return explain(err, "cannot look at %s", dir.Join(folder))
+		return explain(err, "cannot look at %s", dir.Join(directory))
 	}
-	noted, err := readIdentity(run.Folder)
+	noted, err := readIdentity(run.Directory)
 	if err != nil {
 		return err
 	}
-	if !found.sameFolder(noted) {
-		return replaced(dir.Join(folder))
+	if !found.sameDirectory(noted) {
+		return replaced(dir.Join(directory))
 	}
 	found.Name = name
-	if err := writeIdentity(run.Folder, found); err != nil {
+	if err := writeIdentity(run.Directory, found); err != nil {
 		return err
 	}
 	if err := record.Install(name); err != nil {
 		return err
 	}
-	return durable.SyncFileSystemsAt([]*openat.Dir{dir}, run.Folder)
+	return durable.SyncFileSystemsAt([]*openat.Dir{dir}, run.Directory)
 }
 
 // notedIdentity reads it; known is false where no release has ever got as far as its name.

@@ -32,7 +32,7 @@ func packIndexed(t testing.TB, tree, name string, noIndex bool) string {
 	check(t, key.SerializePrivate(&secret, nil))
 	path := filepath.Join(t.TempDir(), "vendor.key")
 	check(t, os.WriteFile(path, secret.Bytes(), 0o600))
-	made, err := bundle.Pack(t.Context(), bundle.PackOptions{Folder: tree, Name: name, Output: t.TempDir(), SigningKey: path, NoIndex: noIndex})
+	made, err := bundle.Pack(t.Context(), bundle.PackOptions{Directory: tree, Name: name, Output: t.TempDir(), SigningKey: path, NoIndex: noIndex})
 	check(t, err)
 	return made
 }
@@ -334,7 +334,7 @@ func rewriteHoldings(t testing.TB, b *bench, change func(f *holdings.File)) stri
 	if len(found) != 6 {
 		t.Fatalf("the record has %d files", len(found))
 	}
-	path := b.path(order.Folder, name)
+	path := b.path(order.Directory, name)
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_TRUNC, 0)
 	check(t, err)
 	writer := holdings.NewWriter(file, release)

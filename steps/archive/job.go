@@ -24,8 +24,8 @@ import (
 type job struct {
 	// source is the archive's file.
 	source string
-	// folder is the one in which the new folder gets its name, absolute.
-	folder string
+	// directory is the one in which the new directory gets its name, absolute.
+	directory string
 	// name is that name; "" is that of the archive's one top-level directory, or the same with a number.
 	name     string
 	linkDest value.Path
@@ -89,8 +89,8 @@ func (j job) prepare(ctx context.Context, run *step.Run) (memo, error) {
 	if m.Beside == "" && j.linkDest != "" {
 		m.Dangling, _ = run.Machine.ReadLink(string(j.linkDest))
 	}
-	nearest := existing(run.Machine, j.folder)
-	m.Created = nearest != j.folder
+	nearest := existing(run.Machine, j.directory)
+	m.Created = nearest != j.directory
 	dir, _, err := run.Dir(filepath.Join(nearest, m.Staging)) // this notes which directory it is
 	if err != nil {
 		return memo{}, explain(err, "cannot open %s", nearest)
@@ -98,7 +98,7 @@ func (j job) prepare(ctx context.Context, run *step.Run) (memo, error) {
 	defer dir.Close()
 	if err := unix.Faccessat(dir.Descriptor(), ".", unix.W_OK|unix.X_OK, 0); err != nil {
 		return memo{}, fault.New(fault.Refused, "target-not-writable", "nothing can be written into %s", nearest).
-			WithHint("run gwe as a user who may write there; see that its file system is mounted writable, and with lsattr -d that the folder is not immutable").WithCause(err)
+			WithHint("run gwe as a user who may write there; see that its file system is mounted writable, and with lsattr -d that the directory is not immutable").WithCause(err)
 	}
 	return m, nil
 }
@@ -106,9 +106,9 @@ func (j job) prepare(ctx context.Context, run *step.Run) (memo, error) {
 // record is where unpack records its release; extract does where it makes one, beside others.
 func (j job) record(run *step.Run) order.Record {
 	if j.name == "" {
-		return order.In(run, j.folder)
+		return order.In(run, j.directory)
 	}
-	return order.Beside(run, filepath.Join(j.folder, j.name), string(j.linkDest))
+	return order.Beside(run, filepath.Join(j.directory, j.name), string(j.linkDest))
 }
 
 // patterns reads those of the arguments: which files are never linked, and which part of the archive is
@@ -138,7 +138,7 @@ func (j job) planLinks(machine step.Machine, plan step.Plan, size int64) (step.P
 	if beside == "" {
 		// How much it will be is only known at the end; compressed, it is surely no more. With a release to
 		// link to, nearly nothing may be needed.
-		plan.Space, plan.Writes = map[string]int64{existing(machine, j.folder): size}, size
+		plan.Space, plan.Writes = map[string]int64{existing(machine, j.directory): size}, size
 		return plan, nil
 	}
 	plan.Do = append(plan.Do, fmt.Sprintf("link the files that equal those of %s", beside))
@@ -173,16 +173,16 @@ func (j job) look(machine step.Machine) (int64, error) {
 		return 0, fault.New(fault.Refused, "package-not-a-file", "%s is no file", j.source).
 			WithHint("name the file itself; what comes through a pipe has to be stored first")
 	}
-	nearest, err := machine.Stat(existing(machine, j.folder))
+	nearest, err := machine.Stat(existing(machine, j.directory))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return 0, fault.New(fault.Refused, "target-missing", "there is neither %s nor the folder above it", j.folder).
-			WithHint("make it: mkdir -p %s", j.folder)
+		return 0, fault.New(fault.Refused, "target-missing", "there is neither %s nor the directory above it", j.directory).
+			WithHint("make it: mkdir -p %s", j.directory)
 	case err != nil:
-		return 0, explain(err, "cannot look at %s", j.folder)
+		return 0, explain(err, "cannot look at %s", j.directory)
 	case !nearest.IsDir():
-		return 0, fault.New(fault.Refused, "target-not-a-folder", "%s is no folder", existing(machine, j.folder)).
-			WithHint("the result is put into a folder, which is made where only itself is missing")
+		return 0, fault.New(fault.Refused, "target-not-a-directory", "%s is no directory", existing(machine, j.directory)).
+			WithHint("the result is put into a directory, which is made where only itself is missing")
 	}
 	return info.Size(), nil
 }
@@ -209,7 +209,7 @@ func (j job) beside() (string, error) {
 	case errors.Is(err, fs.ErrNotExist):
 		return "", nil
 	case errors.Is(err, unix.ENOTDIR):
-		return "", fault.New(fault.Refused, "link-dest", "link-dest %s is no folder", path).WithCause(err).
+		return "", fault.New(fault.Refused, "link-dest", "link-dest %s is no directory", path).WithCause(err).
 			WithHint("it is the running release, or a link to it")
 	case fault.As(err) != nil:
 		return "", err

@@ -24,12 +24,12 @@ const sharedName = "linked"
 func (j job) make(ctx context.Context, run *step.Run, m memo, source source) (unpacked, error) {
 	if m.Created {
 		if err := j.makeInto(run); err != nil {
-			return unpacked{}, explain(err, "cannot make the directory %s", j.folder)
+			return unpacked{}, explain(err, "cannot make the directory %s", j.directory)
 		}
 	}
 	dir, err := j.into(run, m)
 	if err != nil {
-		return unpacked{}, explain(err, "cannot open the target folder %s", j.folder)
+		return unpacked{}, explain(err, "cannot open the target directory %s", j.directory)
 	}
 	defer dir.Close()
 	filled, err := j.fillStaging(ctx, run, m, source, dir)
@@ -51,12 +51,12 @@ func (j job) make(ctx context.Context, run *step.Run, m memo, source source) (un
 	default:
 		err = giveFixedName(run, dir, m.Staging, name, m.Order)
 	}
-	return unpacked{summary: filled, path: filepath.Join(j.folder, name)}, err
+	return unpacked{summary: filled, path: filepath.Join(j.directory, name)}, err
 }
 
 // fillStaging is the second pass, into the staging directory.
 func (j job) fillStaging(ctx context.Context, run *step.Run, m memo, source source, dir *openat.Dir) (summary, error) {
-	task := run.Log.Begin("task", "Extract into "+j.folder)
+	task := run.Log.Begin("task", "Extract into "+j.directory)
 	filled, err := j.fill(ctx, run, task, m, source, dir)
 	if err != nil {
 		task.Fail(err)
@@ -106,12 +106,12 @@ func (j job) stream(ctx context.Context, run *step.Run, m memo, source source, d
 	}
 	defer staging.Close()
 	if wanted.beside >= 0 {
-		if wanted.shares, err = newSharedList(filepath.Join(run.Folder, sharedName)); err != nil {
+		if wanted.shares, err = newSharedList(filepath.Join(run.Directory, sharedName)); err != nil {
 			return summary{}, nil, err
 		}
 		defer wanted.shares.close()
 	}
-	wanted.sums = made.CreateSums(run.Folder)
+	wanted.sums = made.CreateSums(run.Directory)
 	defer wanted.sums.Close()
 	byIndex, _ := source.(*indexed)
 	if byIndex != nil {

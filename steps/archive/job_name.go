@@ -56,7 +56,7 @@ func giveFreeName(run *step.Run, dir *openat.Dir, staging, name string, record o
 // isNoted fails where the name is not that of the directory that the step has made: another user of the
 // directory can rename, too.
 func isNoted(run *step.Run, dir *openat.Dir, name string) error {
-	noted, err := readIdentity(run.Folder)
+	noted, err := readIdentity(run.Directory)
 	if err != nil {
 		return err
 	}
@@ -115,8 +115,8 @@ func swap(dir *openat.Dir, one, other string) error {
 	err := dir.Exchange(one, dir, other)
 	switch {
 	case errors.Is(err, unix.EINVAL), errors.Is(err, unix.ENOSYS), errors.Is(err, unix.EBUSY):
-		return fault.New(fault.Failed, "target-exists", "%s cannot be replaced by a new folder", dir.Join(other)).WithCause(err).
-			WithHint("remove the empty folder, or extract to a new folder in it")
+		return fault.New(fault.Failed, "target-exists", "%s cannot be replaced by a new directory", dir.Join(other)).WithCause(err).
+			WithHint("remove the empty directory, or extract to a new directory in it")
 	case err != nil:
 		return explain(err, "cannot rename %s", dir.Join(one))
 	}
@@ -124,6 +124,6 @@ func swap(dir *openat.Dir, one, other string) error {
 }
 
 func targetTaken(final string) error {
-	return fault.New(fault.Failed, "target-exists", "%s was made or changed by somebody else meanwhile", final).
-		WithHint("extract to a new folder that nothing else uses")
+	return fault.New(fault.Failed, "target-exists", "%s was made or changed by another program meanwhile", final).
+		WithHint("extract to a new directory that nothing else uses")
 }

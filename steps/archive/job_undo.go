@@ -21,7 +21,7 @@ import (
 // power cut never leaves half a release under a whole one's name.
 //
 // It needs no lease on the running release: a hard link is a file's second name, and taking one away takes
-// nothing from the other. What it could not put back is a shared file that was written to in place; it says
+// nothing from the other. What it could not restore is a shared file that was written to in place; it says
 // so.
 func (j job) undo(ctx context.Context, run *step.Run, m memo) error {
 	dir, err := j.into(run, m)
@@ -29,7 +29,7 @@ func (j job) undo(ctx context.Context, run *step.Run, m memo) error {
 		return leftover(m.Order.Undo())
 	}
 	if err != nil {
-		return explain(err, "cannot open the target folder %s", j.folder)
+		return explain(err, "cannot open the target directory %s", j.directory)
 	}
 	defer dir.Close()
 	away, err := j.away(run, m, dir)
@@ -42,7 +42,7 @@ func (j job) undo(ctx context.Context, run *step.Run, m memo) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	place, err := j.place(run, filepath.Join(j.folder, m.Staging))
+	place, err := j.place(run, filepath.Join(j.directory, m.Staging))
 	if err != nil {
 		return err
 	}
@@ -53,7 +53,7 @@ func (j job) undo(ctx context.Context, run *step.Run, m memo) error {
 		return &step.Leftover{Err: err}
 	}
 	if !away {
-		if err := durable.RemoveChecked(filepath.Join(run.Folder, identityName)); err != nil {
+		if err := durable.RemoveChecked(filepath.Join(run.Directory, identityName)); err != nil {
 			return &step.Leftover{Err: err}
 		}
 	}
@@ -73,9 +73,9 @@ func leftover(err error) error {
 // unmakeInto removes the directory that the step made for the releases. Where somebody else has put something
 // into it, it stays.
 func (j job) unmakeInto(run *step.Run) error {
-	above, name, err := run.Dir(j.folder)
+	above, name, err := run.Dir(j.directory)
 	if err != nil {
-		return explain(err, "cannot open the folder of %s", j.folder)
+		return explain(err, "cannot open the directory of %s", j.directory)
 	}
 	defer above.Close()
 	if durable.Repeat(func() error { return unix.Unlinkat(above.Descriptor(), name, unix.AT_REMOVEDIR) }) == nil {
@@ -86,16 +86,16 @@ func (j job) unmakeInto(run *step.Run) error {
 
 // place is where the release has, or had, its name.
 func (j job) place(run *step.Run, staging string) (string, error) {
-	noted, known, err := notedIdentity(run.Folder)
+	noted, known, err := notedIdentity(run.Directory)
 	if err != nil || !known {
 		return staging, err
 	}
-	return filepath.Join(j.folder, noted.Name), nil
+	return filepath.Join(j.directory, noted.Name), nil
 }
 
 // placed opens the directory that holds the release that was noted; nil where either is not there.
 func (j job) placed(run *step.Run, m memo) (dir *openat.Dir, noted identity, err error) {
-	noted, known, err := notedIdentity(run.Folder)
+	noted, known, err := notedIdentity(run.Directory)
 	if err != nil || !known {
 		return nil, noted, err
 	}
@@ -103,7 +103,7 @@ func (j job) placed(run *step.Run, m memo) (dir *openat.Dir, noted identity, err
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, noted, nil
 	}
-	return dir, noted, explain(err, "cannot open the target folder %s", j.folder)
+	return dir, noted, explain(err, "cannot open the target directory %s", j.directory)
 }
 
 // inspect refuses a rollback while something is mounted in the release.
@@ -123,7 +123,7 @@ func (j job) keeps(ctx context.Context, run *step.Run, m memo) (step.Keeping, er
 		return step.Keeping{}, err
 	}
 	defer dir.Close()
-	final := filepath.Join(j.folder, noted.Name)
+	final := filepath.Join(j.directory, noted.Name)
 	if dir == nil {
 		return step.Keeping{Made: []string{final}}, nil
 	}
@@ -136,7 +136,7 @@ func (j job) keeps(ctx context.Context, run *step.Run, m memo) (step.Keeping, er
 // away reports whether our release is at neither of its names. A later step may have moved it, and could not
 // be undone yet: when this undo comes again, it will know it.
 func (j job) away(run *step.Run, m memo, dir *openat.Dir) (bool, error) {
-	noted, known, err := notedIdentity(run.Folder)
+	noted, known, err := notedIdentity(run.Directory)
 	if err != nil || !known {
 		return false, err
 	}
@@ -144,18 +144,18 @@ func (j job) away(run *step.Run, m memo, dir *openat.Dir) (bool, error) {
 		return false, nil
 	}
 	staged, err := identityAt(dir.Descriptor(), m.Staging)
-	return err != nil || m.Empty != nil && staged.sameFolder(*m.Empty), nil
+	return err != nil || m.Empty != nil && staged.sameDirectory(*m.Empty), nil
 }
 
 // takeName renames our release, where it has got its name, back to the staging name. An empty directory that
 // had the name before gets it back.
 func (j job) takeName(ctx context.Context, run *step.Run, m memo, dir *openat.Dir) error {
-	noted, known, err := notedIdentity(run.Folder)
+	noted, known, err := notedIdentity(run.Directory)
 	if err != nil || !known {
 		return err
 	}
 	staged, err := identityAt(dir.Descriptor(), m.Staging)
-	if err == nil && (m.Empty == nil || !staged.sameFolder(*m.Empty)) {
+	if err == nil && (m.Empty == nil || !staged.sameDirectory(*m.Empty)) {
 		return nil // it never got the name, or has lost it already
 	}
 	emptyIsStaged := err == nil
@@ -187,7 +187,7 @@ func (j job) takeName(ctx context.Context, run *step.Run, m memo, dir *openat.Di
 // hasTaken looks at what has got the staging name, and gives it back what it had where it is not the release:
 // another user of the directory can rename, too.
 func (m memo) hasTaken(dir *openat.Dir, noted identity, emptyIsStaged bool) error {
-	if found, err := identityAt(dir.Descriptor(), m.Staging); err == nil && found.sameFolder(noted) {
+	if found, err := identityAt(dir.Descriptor(), m.Staging); err == nil && found.sameDirectory(noted) {
 		return nil
 	}
 	var err error
@@ -248,7 +248,7 @@ func (j job) verify(ctx context.Context, run *step.Run, m memo) error {
 	}
 	var first string
 	count := 0
-	err = changedFiles(ctx, filepath.Join(run.Folder, sharedName), dir, noted.Name, func(path string) {
+	err = changedFiles(ctx, filepath.Join(run.Directory, sharedName), dir, noted.Name, func(path string) {
 		if count++; count == 1 {
 			first = path
 		}
@@ -260,7 +260,7 @@ func (j job) verify(ctx context.Context, run *step.Run, m memo) error {
 		return err
 	}
 	return fault.New(fault.Failed, "linked-file-changed",
-		"%q was written to in place after it had been linked, and %d more such files: the running release %s has changed with it, which undo cannot put back",
+		"%q was written to in place after it had been linked, and %d more such files: the running release %s has changed with it, which undo cannot restore",
 		first, count-1, m.Beside).
 		WithHint("name such files in the package's %s or in the step's `copy`, and see that hooks replace files instead of writing to them", copyList)
 }
@@ -271,7 +271,7 @@ const mostTold = 20
 // tellChanges says which files of the running release are not as they were, when the new one is removed.
 func tellChanges(ctx context.Context, run *step.Run, m memo, dir *openat.Dir, name string) {
 	count := 0
-	err := changedFiles(ctx, filepath.Join(run.Folder, sharedName), dir, name, func(path string) {
+	err := changedFiles(ctx, filepath.Join(run.Directory, sharedName), dir, name, func(path string) {
 		if count++; count <= mostTold {
 			run.Log.Warn(fmt.Sprintf("%q in %s was written to in place and stays changed: the two releases shared it", path, m.Beside))
 		}

@@ -121,7 +121,7 @@ func TestARunOfAnOlderGwe(t *testing.T) {
 	_, err := b.try(t.Context())
 	check(t, err)
 	_, kept := b.rollBack(func() {
-		lists, err := filepath.Glob(filepath.Join(b.run.Folder, "made*"))
+		lists, err := filepath.Glob(filepath.Join(b.run.Directory, "made*"))
 		check(t, err)
 		for _, list := range lists {
 			check(t, os.Remove(list))

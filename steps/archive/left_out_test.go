@@ -27,8 +27,8 @@ func TestLeftOut(t *testing.T) {
 		with("fw/not-taken", map[string]string{"SCHILY.xattr.security.evm": "\x02digest"}))
 	wanted := lax()
 	wanted.exclude = patterns{"not-taken"}
-	folder := filepath.Join(t.TempDir(), "is")
-	made, err := extractInto(t, bytes.NewReader(archive), folder, wanted)
+	directory := filepath.Join(t.TempDir(), "is")
+	made, err := extractInto(t, bytes.NewReader(archive), directory, wanted)
 	check(t, err)
 	var lines []string
 	for _, one := range made.left {
@@ -43,10 +43,10 @@ func TestLeftOut(t *testing.T) {
 	if len(made.left) != 3 {
 		t.Errorf("too much is said:\n%s", text)
 	}
-	if got := extendedAt(t, filepath.Join(folder, "a")); !strings.Contains(got, "security.ima=030204") || !strings.Contains(got, "user.kept=78") {
+	if got := extendedAt(t, filepath.Join(directory, "a")); !strings.Contains(got, "security.ima=030204") || !strings.Contains(got, "user.kept=78") {
 		t.Errorf("a has%s", got)
 	}
-	if got := extendedAt(t, filepath.Join(folder, "b")) + extendedAt(t, filepath.Join(folder, "c")); got != "" {
+	if got := extendedAt(t, filepath.Join(directory, "b")) + extendedAt(t, filepath.Join(directory, "c")); got != "" {
 		t.Errorf("b and c have%s", got)
 	}
 
@@ -63,7 +63,7 @@ func TestLeftOut(t *testing.T) {
 
 	// The kernel's no has a code of its own.
 	refused := attributes{extended: []xattr.Attribute{{Name: "system.no-such", Value: []byte("x")}}}
-	handle, err := openIn(unix.AT_FDCWD, filepath.Join(folder, "a"), unix.O_RDONLY, 0)
+	handle, err := openIn(unix.AT_FDCWD, filepath.Join(directory, "a"), unix.O_RDONLY, 0)
 	check(t, err)
 	defer unix.Close(handle)
 	if err := explain(refused.setExtended(xattr.Of(handle), "a"), "cannot extract"); err == nil || !strings.Contains(err.Error(), "system.no-such") {

@@ -38,20 +38,20 @@ func TestLinks(t *testing.T) {
 		old, new item
 		linked   bool
 	}{
-		"same":          {item{content: large}, item{content: large}, true},
-		"empty":         {item{}, item{}, true},
-		"content":       {item{content: "one"}, item{content: "two"}, false},
-		"content, late": {item{content: large}, item{content: late}, false},
-		"longer":        {item{content: large}, item{content: large + "x"}, false},
-		"shorter":       {item{content: large}, item{content: large[1:]}, false},
-		"mode":          {item{content: large}, item{content: large, header: with(func(h *tar.Header) { h.Mode = 0o755 })}, false},
-		"setuid":        {item{content: large}, item{content: large, header: with(func(h *tar.Header) { h.Mode = 0o4644 })}, false},
-		"owner":         {item{content: large}, item{content: large, header: with(func(h *tar.Header) { h.Uid = 7 })}, false},
-		"group":         {item{content: large}, item{content: large, header: with(func(h *tar.Header) { h.Gid = 7 })}, false},
-		"time":          {item{content: large}, item{content: large, header: with(func(h *tar.Header) { h.ModTime = time.Unix(1_000_000_001, 0) })}, false},
-		"nanoseconds":   {item{content: large}, item{content: large, header: with(func(h *tar.Header) { h.ModTime, h.Format = time.Unix(1_000_000_000, 1), tar.FormatPAX })}, false},
-		"was a symlink": {item{link: "elsewhere", kind: tar.TypeSymlink}, item{content: large}, false},
-		"was a folder":  {item{kind: tar.TypeDir}, item{content: large}, false},
+		"same":            {item{content: large}, item{content: large}, true},
+		"empty":           {item{}, item{}, true},
+		"content":         {item{content: "one"}, item{content: "two"}, false},
+		"content, late":   {item{content: large}, item{content: late}, false},
+		"longer":          {item{content: large}, item{content: large + "x"}, false},
+		"shorter":         {item{content: large}, item{content: large[1:]}, false},
+		"mode":            {item{content: large}, item{content: large, header: with(func(h *tar.Header) { h.Mode = 0o755 })}, false},
+		"setuid":          {item{content: large}, item{content: large, header: with(func(h *tar.Header) { h.Mode = 0o4644 })}, false},
+		"owner":           {item{content: large}, item{content: large, header: with(func(h *tar.Header) { h.Uid = 7 })}, false},
+		"group":           {item{content: large}, item{content: large, header: with(func(h *tar.Header) { h.Gid = 7 })}, false},
+		"time":            {item{content: large}, item{content: large, header: with(func(h *tar.Header) { h.ModTime = time.Unix(1_000_000_001, 0) })}, false},
+		"nanoseconds":     {item{content: large}, item{content: large, header: with(func(h *tar.Header) { h.ModTime, h.Format = time.Unix(1_000_000_000, 1), tar.FormatPAX })}, false},
+		"was a symlink":   {item{link: "elsewhere", kind: tar.TypeSymlink}, item{content: large}, false},
+		"was a directory": {item{kind: tar.TypeDir}, item{content: large}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			one.old.name, one.new.name = "one/d/f", "two/d/f"
@@ -126,7 +126,7 @@ func TestCopies(t *testing.T) {
 	}{
 		"none":             {files("two"), nil, "a.db b etc/state/x lib/b.db z"},
 		"of the step":      {files("two"), []string{"*.db"}, "b etc/state/x z"},
-		"a folder":         {files("two"), []string{"etc/"}, "a.db b lib/b.db z"},
+		"a directory":      {files("two"), []string{"etc/"}, "a.db b lib/b.db z"},
 		"a path":           {files("two"), []string{"lib/*.db"}, "a.db b etc/state/x z"},
 		"from the top":     {files("two"), []string{"/b"}, "a.db etc/state/x lib/b.db z"},
 		"of the package":   {append([]item{list("two", "# no\n\n*.db\r\nstate\n")}, files("two")...), nil, "b z"},
@@ -214,16 +214,16 @@ func TestVerify(t *testing.T) {
 		"nothing":                     {func(*bench) {}, false},
 		"longer":                      {overwrite("two/d/a", "longer than before", false), true},
 		"same length":                 {overwrite("two/d/a", "the SAME", false), true},
-		"same length, time put back":  {overwrite("two/d/a", "the SAME", true), true},
+		"same length, time restored":  {overwrite("two/d/a", "the SAME", true), true},
 		"by the old name":             {overwrite("one/d/a", "the SAME", true), true},
-		"same content, time put back": {overwrite("two/d/a", "the same", true), false},
+		"same content, time restored": {overwrite("two/d/a", "the same", true), false},
 		"touched":                     {func(b *bench) { check(b, os.Chtimes(b.path("two/d/a"), time.Now(), time.Now())) }, true},
 		"mode":                        {func(b *bench) { check(b, os.Chmod(b.path("two/d/a"), 0o600)) }, true},
 		"owner":                       {func(b *bench) { check(b, os.Chown(b.path("two/d/a"), 7, 7)) }, true},
 		"one more link":               {func(b *bench) { check(b, os.Link(b.path("two/d/a"), b.path("link"))) }, false},
 		"old release removed":         {func(b *bench) { check(b, os.RemoveAll(b.path("one"))) }, false},
 		"removed":                     {func(b *bench) { check(b, os.Remove(b.path("two/d/a"))) }, false},
-		"folder removed":              {func(b *bench) { check(b, os.RemoveAll(b.path("two/d"))) }, false},
+		"directory removed":           {func(b *bench) { check(b, os.RemoveAll(b.path("two/d"))) }, false},
 		"replaced": {func(b *bench) {
 			check(b, os.WriteFile(b.path("two/d/a~"), []byte("something else"), 0o600))
 			check(b, os.Rename(b.path("two/d/a~"), b.path("two/d/a")))

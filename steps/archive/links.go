@@ -23,7 +23,7 @@ func (x *extraction) symlink(e entry, wanted attributes) error {
 	if err := x.checkTarget(e); err != nil {
 		return err
 	}
-	above, err := x.into.at(e.folder())
+	above, err := x.into.at(e.directory())
 	if err != nil {
 		return x.entryError(e, err)
 	}
@@ -86,11 +86,11 @@ func (x *extraction) checkTarget(e entry) error {
 
 // leadInside looks at the doubtful links in the finished tree. os.Root follows a link as the kernel would,
 // and stops where it leaves the root. A link to nothing is no harm.
-func (x *extraction) leadInside(folder int) error {
+func (x *extraction) leadInside(directory int) error {
 	if len(x.doubtful) == 0 {
 		return nil
 	}
-	root, err := os.OpenRoot(fmt.Sprintf("/proc/self/fd/%d", folder))
+	root, err := os.OpenRoot(fmt.Sprintf("/proc/self/fd/%d", directory))
 	if err != nil {
 		return explain(err, "cannot look at the release's links")
 	}
@@ -114,15 +114,15 @@ func (x *extraction) hardLink(ctx context.Context, e entry) error {
 		return refuse(e.Header, "archive-hard-link", "it is a hard link to %q, which is not in this archive, or not taken from it", e.Linkname).
 			WithHint("an archive holds all that its hard links name; where `strip`, `include` or `exclude` leave it out, leave this out too")
 	}
-	above, err := x.into.at(e.folder())
+	above, err := x.into.at(e.directory())
 	if err != nil {
 		return x.entryError(e, err)
 	}
 	from := above
-	if !slices.Equal(target.folder(), e.folder()) {
+	if !slices.Equal(target.directory(), e.directory()) {
 		walk := reader(x.into.root)
 		defer walk.drop()
-		if from, err = walk.at(target.folder()); err != nil {
+		if from, err = walk.at(target.directory()); err != nil {
 			return x.linkError(e, err)
 		}
 	}

@@ -32,13 +32,13 @@ func entryOf(header *tar.Header) (entry, error) {
 		return entry{}, refuse(header, "archive-name", "%s", why)
 	}
 	if header.Typeflag != tar.TypeDir && strings.HasSuffix(header.Name, "/") {
-		return entry{}, refuse(header, "archive-name", "it ends in a slash, but is no folder")
+		return entry{}, refuse(header, "archive-name", "it ends in a slash, but is no directory")
 	}
 	return entry{Header: header, parts: parts}, nil
 }
 
-// folder is where the entry lies in the tree.
-func (e entry) folder() []string { return e.parts[:len(e.parts)-1] }
+// directory is where the entry lies in the tree.
+func (e entry) directory() []string { return e.parts[:len(e.parts)-1] }
 
 // base is the entry's own name.
 func (e entry) base() string { return e.parts[len(e.parts)-1] }
@@ -82,13 +82,13 @@ func checkTop(header *tar.Header, top string) error {
 	switch {
 	case top == "current" || top == "failsafe":
 		return refuse(header, "archive-top-level", "%q is not a name for a release: it is the name of a link", top).
-			WithHint("pack a folder with another name")
+			WithHint("pack a directory with another name")
 	case strings.HasPrefix(top, durable.Prefix):
 		return refuse(header, "archive-top-level", "names that start with %q are gwe's own", durable.Prefix).
-			WithHint("pack a folder with another name")
+			WithHint("pack a directory with another name")
 	case !utf8.ValidString(top) || strings.ContainsFunc(top, func(r rune) bool { return !unicode.IsPrint(r) }):
 		return refuse(header, "archive-top-level", "the name of a release is plain printable text").
-			WithHint("pack a folder with another name")
+			WithHint("pack a directory with another name")
 	case len(top) > longestName-len("-9999"):
 		return refuse(header, "archive-top-level", "the name of the release is too long")
 	}

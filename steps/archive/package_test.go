@@ -27,14 +27,14 @@ var vendor = sync.OnceValues(func() (*openpgp.Entity, error) {
 })
 
 // keyringAt makes a keyring that trusts the vendor.
-func keyringAt(t testing.TB, folder string) {
+func keyringAt(t testing.TB, directory string) {
 	t.Helper()
 	key, err := vendor()
 	check(t, err)
-	check(t, os.MkdirAll(folder, 0o700))
+	check(t, os.MkdirAll(directory, 0o700))
 	var public bytes.Buffer
 	check(t, key.Serialize(&public))
-	check(t, os.WriteFile(filepath.Join(folder, "vendor.gpg"), public.Bytes(), 0o600))
+	check(t, os.WriteFile(filepath.Join(directory, "vendor.gpg"), public.Bytes(), 0o600))
 }
 
 // packages are the signed forms of archives: a signature holds its time, and the conformance suite wants the
@@ -142,7 +142,7 @@ func (b *bench) packStream(archive io.Reader) {
 
 // frame begins a new frame.
 func (b *bench) frame() {
-	b.run = &step.Run{ID: "20260101-run", Step: "fw", Machine: step.Local{}, Folder: b.TempDir(), Log: tasklog.Begin(b, "step", "unpack")}
+	b.run = &step.Run{ID: "20260101-run", Step: "fw", Machine: step.Local{}, Directory: b.TempDir(), Log: tasklog.Begin(b, "step", "unpack")}
 }
 
 // Handle keeps the lines of the log.

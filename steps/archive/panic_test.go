@@ -48,11 +48,11 @@ func TestPanicOfALibrary(t *testing.T) {
 		"zip": {zipOf(t, items...), func(source *burst) (entries, error) { return entriesOfZip(source, source.Size()) }},
 	} {
 		for left := 0; left < len(one.whole)-1024; left += 64 {
-			folder := filepath.Join(t.TempDir(), "is")
-			check(t, os.Mkdir(folder, 0o700))
+			directory := filepath.Join(t.TempDir(), "is")
+			check(t, os.Mkdir(directory, 0o700))
 			source, err := one.open(&burst{bytes.NewReader(one.whole), left})
 			if err == nil {
-				_, _, err = extractFrom(context.Background(), source, folder, lax())
+				_, _, err = extractFrom(context.Background(), source, directory, lax())
 			}
 			if found := fault.As(err); found == nil || found.Code != "archive-damaged" {
 				t.Errorf("%s, a panic after %d bytes: %v", form, left, err)
@@ -80,7 +80,7 @@ func TestZipCutInFront(t *testing.T) {
 		archive := filepath.Join(base, "archive")
 		check(t, os.WriteFile(archive, content, 0o644))
 		arguments := map[string]any{"archive": archive, "to": filepath.Join(base, "is"), "unverified": "allow"}
-		run := &step.Run{ID: "20260101-run", Step: "app", Machine: step.Local{}, Folder: t.TempDir(), Log: tasklog.Begin(ignore{}, "step", "extract")}
+		run := &step.Run{ID: "20260101-run", Step: "app", Machine: step.Local{}, Directory: t.TempDir(), Log: tasklog.Begin(ignore{}, "step", "extract")}
 		memo, err := Extract().Prepare(t.Context(), run, arguments)
 		check(t, err)
 		if _, err := Extract().Do(t.Context(), run, arguments, memo); fault.As(err) == nil {

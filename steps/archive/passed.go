@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// passedFolder is a directory that the selection does not name, but whose inside it may name yet.
-type passedFolder struct {
+// passedDirectory is a directory that the selection does not name, but whose inside it may name yet.
+type passedDirectory struct {
 	parts []string
 	attributes
 }
@@ -15,7 +15,7 @@ type passedFolder struct {
 // pass goes past an entry that the selection does not name.
 func (x *extraction) pass(e entry, wanted attributes, content io.Reader) error {
 	if e.Typeflag == tar.TypeDir && !x.exclude.match(e.parts) {
-		x.passed = append(x.passed, passedFolder{e.parts, wanted})
+		x.passed = append(x.passed, passedDirectory{e.parts, wanted})
 	}
 	return x.heed(e, content)
 }

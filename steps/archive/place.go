@@ -19,18 +19,18 @@ import (
 // is refused.
 func (j job) into(run *step.Run, m memo) (*openat.Dir, error) {
 	if !m.Created {
-		dir, _, err := run.Dir(filepath.Join(j.folder, m.Staging))
+		dir, _, err := run.Dir(filepath.Join(j.directory, m.Staging))
 		return dir, absent(err)
 	}
-	above, name, err := run.Dir(j.folder)
+	above, name, err := run.Dir(j.directory)
 	if err != nil {
 		return nil, absent(err)
 	}
 	defer above.Close()
 	dir, err := above.Sub(name)
 	if errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.ELOOP) {
-		return nil, fault.New(fault.Failed, "parent-changed", "cannot work in %s: the step made a directory there, and something else is there now", j.folder).
-			WithHint("see what is there, and move the directory back: ls -ld %s", j.folder).WithCause(err)
+		return nil, fault.New(fault.Failed, "parent-changed", "cannot work in %s: the step made a directory there, and something else is there now", j.directory).
+			WithHint("see what is there, and move the directory back: ls -ld %s", j.directory).WithCause(err)
 	}
 	return dir, err
 }
@@ -46,7 +46,7 @@ func absent(err error) error {
 // makeInto makes the directory that holds the releases, with the mode 0755 whatever the umask; the setgid bit
 // of the one above goes down to it. One that is there already stays as it is.
 func (j job) makeInto(run *step.Run) error {
-	above, name, err := run.Dir(j.folder)
+	above, name, err := run.Dir(j.directory)
 	if err != nil {
 		return err
 	}
@@ -88,16 +88,16 @@ func replaced(path string) error {
 // name at the undo may be another.
 func makeStaging(run *step.Run, dir *openat.Dir, name string) (*os.File, error) {
 	if err := dir.Mkdir(name, 0o700); err != nil {
-		return nil, explain(err, "cannot make a folder in %s", dir.Path())
+		return nil, explain(err, "cannot make a directory in %s", dir.Path())
 	}
 	staging, err := dir.Sub(name)
 	if err != nil {
-		return nil, explain(err, "cannot open the staging folder")
+		return nil, explain(err, "cannot open the staging directory")
 	}
 	defer staging.Close()
 	handle, err := staging.Read()
 	if err != nil {
-		return nil, explain(err, "cannot open the staging folder")
+		return nil, explain(err, "cannot open the staging directory")
 	}
 	made, err := identityAt(int(handle.Fd()), "")
 	var status unix.Stat_t
@@ -114,11 +114,11 @@ func makeStaging(run *step.Run, dir *openat.Dir, name string) (*os.File, error) 
 		}
 	}
 	if err == nil {
-		err = writeIdentity(run.Folder, made)
+		err = writeIdentity(run.Directory, made)
 	}
 	if err != nil {
 		_ = handle.Close()
-		return nil, explain(err, "cannot make the staging folder")
+		return nil, explain(err, "cannot make the staging directory")
 	}
 	return handle, nil
 }
@@ -126,12 +126,12 @@ func makeStaging(run *step.Run, dir *openat.Dir, name string) (*os.File, error) 
 // isStaged reports whether an open directory is the one that the step made, for a removal. A note that a
 // power cut has taken away asks for nothing: nothing else was written to the disk by then.
 func isStaged(run *step.Run) durable.Known {
-	noted, err := readIdentity(run.Folder)
+	noted, err := readIdentity(run.Directory)
 	return func(dir *openat.Dir) (bool, error) {
 		if err != nil || noted == (identity{}) {
 			return err == nil, err
 		}
 		found, err := identityAt(dir.Descriptor(), "")
-		return err == nil && found.sameFolder(noted), err
+		return err == nil && found.sameDirectory(noted), err
 	}
 }

@@ -51,7 +51,7 @@ func (j job) planIndex(ctx context.Context, machine step.Machine, arguments unpa
 	plan.Do = append(plan.Do, fmt.Sprintf("by the index: link %d files, write %d files (%s), read %s of the package",
 		foreseen.linked, foreseen.written, value.SizeOf(foreseen.bytes), value.SizeOf(foreseen.read)))
 	plan.Reads, plan.Writes = foreseen.read, foreseen.bytes
-	plan.Space = map[string]int64{existing(machine, j.folder): foreseen.bytes}
+	plan.Space = map[string]int64{existing(machine, j.directory): foreseen.bytes}
 	return plan
 }
 
@@ -99,7 +99,7 @@ func (x *extraction) presumes(e entry, one index.Entry) bool {
 	if err != nil {
 		return false
 	}
-	above, err := x.old.at(e.folder())
+	above, err := x.old.at(e.directory())
 	var status unix.Stat_t
 	if err != nil || unix.Fstatat(above, e.base(), &status, unix.AT_SYMLINK_NOFOLLOW) != nil || !wanted.fits(&status, e.Size) {
 		return false

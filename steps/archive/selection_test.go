@@ -66,8 +66,8 @@ func TestStripAgainstBothTars(t *testing.T) {
 	}
 	check(t, os.Link(filepath.Join(base, "tree/fw/a"), filepath.Join(base, "tree/fw/d/twin")))
 	forms := map[string][]byte{
-		"by hand":    rawArchive(plainRaw("./a/b/./c"), plainRaw("././d/e"), plainRaw("f/g")),
-		"no folders": rawArchive(plainRaw("./fw/a"), plainRaw("./fw/b/c"), raw("./fw/z", '1', 0).put(157, "./fw/a").with("")),
+		"by hand":        rawArchive(plainRaw("./a/b/./c"), plainRaw("././d/e"), plainRaw("f/g")),
+		"no directories": rawArchive(plainRaw("./fw/a"), plainRaw("./fw/b/c"), raw("./fw/z", '1', 0).put(157, "./fw/a").with("")),
 	}
 	for name, members := range map[string][]string{"dot": {"."}, "dot and name": {"./fw", "./top"}, "name": {"fw", "top"}} {
 		archive := filepath.Join(base, "archive")

@@ -109,12 +109,12 @@ func changedFiles(ctx context.Context, list string, dir *openat.Dir, name string
 func (s shared) changed(ctx context.Context, walk *cursor) (bool, error) {
 	parts := strings.Split(s.Path, "/")
 	last := len(parts) - 1
-	folder, err := walk.at(parts[:last])
+	directory, err := walk.at(parts[:last])
 	if err != nil {
-		return false, nil // moved or removed with its folder
+		return false, nil // moved or removed with its directory
 	}
 	var now unix.Stat_t
-	if unix.Fstatat(folder, parts[last], &now, unix.AT_SYMLINK_NOFOLLOW) != nil || now.Ino != s.Inode {
+	if unix.Fstatat(directory, parts[last], &now, unix.AT_SYMLINK_NOFOLLOW) != nil || now.Ino != s.Inode {
 		return false, nil
 	}
 	was := attributes{mode: s.Mode, uid: s.UID, gid: s.GID, modified: s.Modified}
@@ -124,7 +124,7 @@ func (s shared) changed(ctx context.Context, walk *cursor) (bool, error) {
 	if now.Ctim == s.Changed {
 		return false, nil
 	}
-	handle, err := openIn(folder, parts[last], unix.O_RDONLY|unix.O_NONBLOCK, 0)
+	handle, err := openIn(directory, parts[last], unix.O_RDONLY|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return false, explain(err, "cannot read the linked file %q", s.Path)
 	}

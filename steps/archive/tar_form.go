@@ -368,5 +368,5 @@ func (b beforeEntry) any() bool { return b.records || b.longName || b.longLink }
 func (f *tarForm) ambiguous(format string, arguments ...any) error {
 	name, _, _ := bytes.Cut(f.field(0, 100), []byte{0})
 	return refuse(&tar.Header{Name: string(name)}, "archive-ambiguous", "programs read it in different ways: "+format, arguments...).
-		WithHint("pack it again with gwe pack or GNU tar; do not trust it if it was made by somebody else: other programs may show other files in it")
+		WithHint("pack it again with gwe pack or GNU tar; do not trust it if its origin is not trusted: other programs may show other files in it")
 }

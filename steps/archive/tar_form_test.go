@@ -129,9 +129,9 @@ func TestAmbiguousTar(t *testing.T) {
 		for where, content := range map[string][]byte{
 			"first": archive, "later": append([]byte(raw("before", '0', 600).with(strings.Repeat("y", 600))), archive...),
 		} {
-			folder := filepath.Join(t.TempDir(), "is")
-			check(t, os.Mkdir(folder, 0o700))
-			_, _, err := extract(t.Context(), &small{bytes.NewReader(content)}, folder, options{anyLinks: true, limit: 1 << 30, beside: -1})
+			directory := filepath.Join(t.TempDir(), "is")
+			check(t, os.Mkdir(directory, 0o700))
+			_, _, err := extract(t.Context(), &small{bytes.NewReader(content)}, directory, options{anyLinks: true, limit: 1 << 30, beside: -1})
 			if found := fault.As(err); found == nil || found.Code != "archive-ambiguous" || found.Class != fault.Failed || found.Hint == "" {
 				t.Errorf("%s, %s: %v", name, where, err)
 			}
@@ -151,14 +151,14 @@ var programs = map[string][]string{
 }
 
 // contents is what a tree holds: kinds, contents and targets.
-func contents(t testing.TB, folder string) string {
+func contents(t testing.TB, directory string) string {
 	t.Helper()
 	var lines []string
-	check(t, filepath.Walk(folder, func(path string, info os.FileInfo, err error) error {
+	check(t, filepath.Walk(directory, func(path string, info os.FileInfo, err error) error {
 		if err != nil {
 			return err
 		}
-		name, _ := filepath.Rel(folder, path)
+		name, _ := filepath.Rel(directory, path)
 		line := fmt.Sprintf("%q %v", name, info.Mode().Type())
 		switch info.Mode().Type() {
 		case 0:

@@ -18,10 +18,10 @@ import (
 
 // snapshot describes every name below a directory: kind, mode, owner, time, content, target, extended
 // attributes, which names are one file, and how many there are.
-func snapshot(t testing.TB, folder string) map[string]string {
+func snapshot(t testing.TB, directory string) map[string]string {
 	t.Helper()
 	result, first := map[string]string{}, map[uint64]string{}
-	err := filepath.WalkDir(folder, func(path string, _ fs.DirEntry, err error) error {
+	err := filepath.WalkDir(directory, func(path string, _ fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
@@ -29,7 +29,7 @@ func snapshot(t testing.TB, folder string) map[string]string {
 		if err := unix.Lstat(path, &status); err != nil {
 			return err
 		}
-		name, err := filepath.Rel(folder, path)
+		name, err := filepath.Rel(directory, path)
 		if err != nil {
 			return err
 		}
@@ -103,7 +103,7 @@ func sameTree(t testing.TB, want, is map[string]string) {
 type plain bool
 
 // randomTree makes a tree of all that an archive may hold, with awkward names, modes, owners and times.
-func randomTree(t testing.TB, folder string, random *rand.Rand, simple plain) {
+func randomTree(t testing.TB, directory string, random *rand.Rand, simple plain) {
 	t.Helper()
 	names := []string{"plain", "with blank", "new\nline", "bad\xff\xfeutf8", "-dash", "ümlaut", "*", strings.Repeat("long", 60), "back\\slash", "quote\"'", ".hidden", "tab\t"}
 	longest := 3000
@@ -111,18 +111,18 @@ func randomTree(t testing.TB, folder string, random *rand.Rand, simple plain) {
 		names = slices.DeleteFunc(names, func(name string) bool { return len(name) > 20 })
 		longest = 80
 	}
-	folders, files := []string{folder}, []string{}
-	check(t, os.MkdirAll(folder, 0o755))
+	directories, files := []string{directory}, []string{}
+	check(t, os.MkdirAll(directory, 0o755))
 	for i := range 120 {
-		parent := folders[random.IntN(len(folders))]
+		parent := directories[random.IntN(len(directories))]
 		path := filepath.Join(parent, fmt.Sprintf("%s%d", names[random.IntN(len(names))], i))
-		if len(path)-len(folder) > longest {
+		if len(path)-len(directory) > longest {
 			continue
 		}
 		switch kind := random.IntN(10); {
 		case kind < 3:
 			check(t, os.Mkdir(path, 0o755))
-			folders = append(folders, path)
+			directories = append(directories, path)
 		case kind == 3:
 			check(t, os.Symlink([]string{"plain", "nowhere/else", "./x", "back\\slash"}[random.IntN(4)], path))
 			check(t, unix.Lchown(path, random.IntN(3000), random.IntN(3000)))
@@ -152,11 +152,11 @@ func randomTree(t testing.TB, folder string, random *rand.Rand, simple plain) {
 		giveExtended(t, path, random)
 		setTime(t, path, random, simple)
 	}
-	for i := len(folders) - 1; i >= 0; i-- {
-		check(t, unix.Chown(folders[i], random.IntN(3000), random.IntN(3000)))
-		check(t, unix.Chmod(folders[i], []uint32{0o755, 0o700, 0o2775, 0o1777, 0o555, 0o000}[random.IntN(6)]))
-		giveExtended(t, folders[i], random)
-		setTime(t, folders[i], random, simple)
+	for i := len(directories) - 1; i >= 0; i-- {
+		check(t, unix.Chown(directories[i], random.IntN(3000), random.IntN(3000)))
+		check(t, unix.Chmod(directories[i], []uint32{0o755, 0o700, 0o2775, 0o1777, 0o555, 0o000}[random.IntN(6)]))
+		giveExtended(t, directories[i], random)
+		setTime(t, directories[i], random, simple)
 	}
 }
 

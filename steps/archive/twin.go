@@ -18,10 +18,10 @@ import (
 // entry. Whether the content is the same too is found out while the entry streams by; until the first
 // difference nothing is written.
 type twin struct {
-	handle int
-	path   string
-	folder int
-	status unix.Stat_t
+	handle    int
+	path      string
+	directory int
+	status    unix.Stat_t
 }
 
 // twinOf finds the twin of an entry, or nil.
@@ -29,15 +29,15 @@ func (x *extraction) twinOf(e entry, wanted attributes) *twin {
 	if x.old == nil || isSparse(e.Header) || x.copies.match(e.parts) {
 		return nil
 	}
-	folder, err := x.old.at(e.folder())
+	directory, err := x.old.at(e.directory())
 	if err != nil {
 		return nil
 	}
-	t := &twin{folder: folder, path: e.path()}
-	if unix.Fstatat(folder, e.base(), &t.status, unix.AT_SYMLINK_NOFOLLOW) != nil || !wanted.fits(&t.status, e.Size) {
+	t := &twin{directory: directory, path: e.path()}
+	if unix.Fstatat(directory, e.base(), &t.status, unix.AT_SYMLINK_NOFOLLOW) != nil || !wanted.fits(&t.status, e.Size) {
 		return nil
 	}
-	if t.handle, err = openIn(folder, e.base(), unix.O_RDONLY|unix.O_NONBLOCK, 0); err != nil {
+	if t.handle, err = openIn(directory, e.base(), unix.O_RDONLY|unix.O_NONBLOCK, 0); err != nil {
 		return nil
 	}
 	// The name may stand for another file by now; what counts is the one that is open.
@@ -144,7 +144,7 @@ func readAt(handle int, into []byte, at int64) (int, error) {
 // link makes the entry a hard link to its twin, and records that. Where the file system does not let it (too
 // many links, another mount, somebody else's file), linked is false, and the file is copied.
 func (x *extraction) link(e entry, t *twin, same sameness, above int) (linked bool, err error) {
-	err = durable.Repeat(func() error { return unix.Linkat(t.folder, e.base(), above, e.base(), 0) })
+	err = durable.Repeat(func() error { return unix.Linkat(t.directory, e.base(), above, e.base(), 0) })
 	if errors.Is(err, unix.EEXIST) {
 		return false, duplicate(e)
 	}

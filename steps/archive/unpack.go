@@ -27,7 +27,7 @@ func Unpack() step.Type {
 const unpackDoc = `The package is read twice over one descriptor. The first pass verifies the signature; only when it is good does the
 second decrypt, decompress and extract, and it takes nothing that the first has not seen. What makes a signature good, and
 what clock: untrusted means, verify says. A package is one top-level
-folder. The folder gets its own name in into, or that name with -1, -2, ... where it is taken; current and failsafe are
+directory. The directory gets its own name in into, or that name with -1, -2, ... where it is taken; current and failsafe are
 no names for a release. It has that name only when all of it is on the disk.
 
 With link-dest, a package that has an index is unpacked by it, and the package is not read whole. The signature of the index is verified
@@ -41,8 +41,8 @@ hard link to it and takes no space. Whoever writes to such a file in place chang
 place in copy, or in the package's own .gwe/copy (one pattern a line): these are always copied. Linked files that changed
 before the commit fail the run.
 
-Patterns match as in a shell: *, ? and [a-z]. One without a slash names files and folders of that name anywhere, one with
-a slash is a path from the top of the release, and one that names a folder names all that is in it. include and exclude choose
+Patterns match as in a shell: *, ? and [a-z]. One without a slash names files and directories of that name anywhere, one with
+a slash is a path from the top of the release, and one that names a directory names all that is in it. include and exclude choose
 what is unpacked; exclude wins.
 
 Modes (setuid and setgid too), times to the nanosecond, symbolic links, hard links within the package, the extended attributes
@@ -57,7 +57,7 @@ it after the commit or was changed since, a rollback by hand (gwe rollback) move
 // unpackArguments are what a recipe gives.
 type unpackArguments struct {
 	Package    value.Path   `name:"package" required:"true" help:"the signed package, .tar.zst.gpg or .tar.gz.gpg, or an archive with a detached signature"`
-	Keyring    value.Path   `name:"keyring" required:"true" help:"folder of trusted OpenPGP keys"`
+	Keyring    value.Path   `name:"keyring" required:"true" help:"directory of trusted OpenPGP keys"`
 	Into       value.Path   `name:"into" required:"true" help:"directory that holds the releases; if only itself is missing it is made, with the mode 0755 whatever the umask"`
 	LinkDest   value.Path   `name:"link-dest" help:"release whose equal files are linked instead of copied, or a link to it; it may be missing"`
 	SignedBy   []string     `name:"signed-by" help:"fingerprints of the keys whose signature counts; all keys of the keyring where empty"`
@@ -66,7 +66,7 @@ type unpackArguments struct {
 	Signature  value.Path   `name:"signature" help:"detached signature; else it is in the package, or beside it as .sig or .asc"`
 	Clock      string       `name:"clock" enum:"trusted,untrusted" default:"trusted" help:"whether the machine's clock decides that a key has expired; untrusted takes the date of the signature for the time"`
 	Copy       []string     `name:"copy" help:"patterns of the files that are never linked, because something writes to them in place"`
-	Strip      int          `name:"strip" help:"how many leading parts of each path in the top-level folder are left out too, as tar --strip-components has it"`
+	Strip      int          `name:"strip" help:"how many leading parts of each path in the top-level directory are left out too, as tar --strip-components has it"`
 	Include    []string     `name:"include" help:"patterns of what is unpacked; all where empty"`
 	Exclude    []string     `name:"exclude" help:"patterns of what is not unpacked, though include names it"`
 	VerifyBase string       `name:"verify-base" enum:"identity,content" default:"identity" help:"how unpack knows that a file of link-dest is unchanged, for a package with an index: by the identity that gwe recorded when it installed that release, and by its digest where that does not fit; or always by its digest"`
@@ -76,7 +76,7 @@ type unpackArguments struct {
 
 // unpackOutputs are what later steps may read.
 type unpackOutputs struct {
-	Path   value.Path `name:"path" help:"the new release's folder, absolute"`
+	Path   value.Path `name:"path" help:"the new release's directory, absolute"`
 	Name   string     `name:"name" help:"the new release's name in into"`
 	Files  int        `name:"files" help:"how many files and links were unpacked"`
 	Linked int        `name:"linked" help:"how many of them are hard links to the running release's"`
@@ -90,7 +90,7 @@ type unpack struct{}
 func (a unpackArguments) job() (job, error) {
 	into, err := absolute(a.Into)
 	return job{
-		source: string(a.Package), folder: into, linkDest: a.LinkDest, links: a.Links, maxSize: a.MaxSize,
+		source: string(a.Package), directory: into, linkDest: a.LinkDest, links: a.Links, maxSize: a.MaxSize,
 		copies: a.Copy, strip: a.Strip, include: a.Include, exclude: a.Exclude,
 		verifyBase: a.VerifyBase,
 	}, err
@@ -109,9 +109,9 @@ func (unpack) Plan(ctx context.Context, machine step.Machine, arguments unpackAr
 	plan := step.Plan{
 		Do: []string{
 			fmt.Sprintf("verify %s (%s) with the keys in %s", arguments.Package, value.SizeOf(size), arguments.Keyring),
-			fmt.Sprintf("unpack it into %s, under its own name or the next free one", j.folder),
+			fmt.Sprintf("unpack it into %s, under its own name or the next free one", j.directory),
 		},
-		Undo:  []string{fmt.Sprintf("remove the new release from %s", j.folder)},
+		Undo:  []string{fmt.Sprintf("remove the new release from %s", j.directory)},
 		Reads: 2 * size, // once to verify, once to unpack
 	}
 	ring, err := bundle.LoadKeyringFrom(machine, string(arguments.Keyring))
@@ -241,7 +241,7 @@ func (unpack) Inspect(_ context.Context, run *step.Run, arguments unpackArgument
 
 // Touches is the release alone: others in the directory are not this step's.
 func (unpack) Touches(run *step.Run, arguments unpackArguments, _ memo) ([]string, error) {
-	noted, known, err := notedIdentity(run.Folder)
+	noted, known, err := notedIdentity(run.Directory)
 	if err != nil || !known {
 		return nil, err
 	}

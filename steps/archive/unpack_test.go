@@ -112,7 +112,7 @@ func (b *bench) has(names ...string) {
 	check(b, err)
 	is := []string{}
 	for _, entry := range entries {
-		if entry.Name() != order.Folder || len(names) == 0 {
+		if entry.Name() != order.Directory || len(names) == 0 {
 			is = append(is, entry.Name())
 		}
 	}
@@ -268,11 +268,11 @@ func flipped(content []byte, at int) []byte {
 // TestArrangements: what is refused before anything is done.
 func TestArrangements(t *testing.T) {
 	for code, change := range map[string]func(b *bench){
-		"package-not-a-file":  func(b *bench) { b.arguments.Package = pathOf(b.target) },
-		"target-not-a-folder": func(b *bench) { b.arguments.Into = b.arguments.Package },
-		"link-dest":           func(b *bench) { b.arguments.LinkDest = b.arguments.Package },
-		"target-missing":      func(b *bench) { b.arguments.Into = pathOf(b.path("not", "yet")) },
-		"copy-pattern":        func(b *bench) { b.arguments.Copy = []string{"["} },
+		"package-not-a-file":     func(b *bench) { b.arguments.Package = pathOf(b.target) },
+		"target-not-a-directory": func(b *bench) { b.arguments.Into = b.arguments.Package },
+		"link-dest":              func(b *bench) { b.arguments.LinkDest = b.arguments.Package },
+		"target-missing":         func(b *bench) { b.arguments.Into = pathOf(b.path("not", "yet")) },
+		"copy-pattern":           func(b *bench) { b.arguments.Copy = []string{"["} },
 	} {
 		b := benchFor(t, file("fw/a"))
 		change(b)
@@ -310,7 +310,7 @@ func TestIdentityDamaged(t *testing.T) {
 	b := benchFor(t, file("fw/a"))
 	b.install()
 	check(t, os.Remove(b.path("current")))
-	check(t, os.WriteFile(filepath.Join(b.run.Folder, identityName+".sealed"), []byte("{"), 0o600))
+	check(t, os.WriteFile(filepath.Join(b.run.Directory, identityName+".sealed"), []byte("{"), 0o600))
 	var leftover *step.Leftover
 	if err := b.undo(); err == nil || errors.As(err, &leftover) {
 		t.Errorf("want a failed restore, got %v", err)

@@ -117,10 +117,10 @@ func isUnix(file *zip.File) bool {
 
 // modeOfDOS is the mode of an entry by its attributes of DOS: files that are read-only there are so here, as
 // unzip has it. PKZIP for Unix calls itself DOS and has the mode beside; it counts where the two agree.
-func modeOfDOS(file *zip.File, isFolder bool) int64 {
+func modeOfDOS(file *zip.File, isDirectory bool) int64 {
 	const readOnly = 1
 	mode := int64(0o644)
-	if isFolder {
+	if isDirectory {
 		mode = 0o755
 	}
 	if file.ExternalAttrs&readOnly != 0 {

@@ -97,14 +97,14 @@ func TestZipNames(t *testing.T) {
 		"with a field of a version":    {zipEntry{name: "M\x81", directory: field(fieldUnicodePath, "\x02\x00\x00\x00\x00x")}, "Mü"},
 		"with an empty field":          {zipEntry{name: "M\x81", directory: field(fieldUnicodePath, "\x01\x00\x00\x00\x00")}, "Mü"},
 		"with the flag and a field":    {zipEntry{name: "one", flags: 1 << 11, directory: unicodePath("one", "two")}, "one"},
-		"a folder":                     {zipEntry{name: "\x81/", directory: unicodePath("\x81/", "ü/")}, "ü"},
+		"a directory":                  {zipEntry{name: "\x81/", directory: unicodePath("\x81/", "ü/")}, "ü"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			folder := filepath.Join(t.TempDir(), "is")
-			_, err := unzipInto(t, rawZip(one.entry), folder, options{limit: 1 << 20, beside: -1})
+			directory := filepath.Join(t.TempDir(), "is")
+			_, err := unzipInto(t, rawZip(one.entry), directory, options{limit: 1 << 20, beside: -1})
 			check(t, err)
-			if _, err := os.Lstat(filepath.Join(folder, one.want)); err != nil {
-				t.Errorf("there is %q", filesIn(t, folder))
+			if _, err := os.Lstat(filepath.Join(directory, one.want)); err != nil {
+				t.Errorf("there is %q", filesIn(t, directory))
 			}
 		})
 	}
@@ -136,7 +136,7 @@ func TestZipOwnersAndModes(t *testing.T) {
 		{name: "read-only", attributes: 0x21},
 		{name: "read-only of Windows", maker: 11, attributes: 0x21},
 		{name: "read-only folder/", attributes: 0x11},
-		{name: "folder of DOS/", attributes: 0x10},
+		{name: "directory of DOS/", attributes: 0x10},
 		{name: "PKZIP for Unix", attributes: 0x20 | regular},
 		{name: "PKZIP for Unix, against it", attributes: 0x21 | regular},
 	}

@@ -12,14 +12,14 @@ import (
 func Assert() step.Type {
 	return step.New(step.About{
 		Name:    "assert",
-		Summary: "Refuse to go on unless a condition holds",
+		Summary: "Refuse to continue unless a condition holds",
 		Doc:     assertDoc,
 		Example: "assert:\n  that: ${{ inputs.version > host.version }}\n  message: this machine already runs ${{ host.version }}\n",
 	}, assert{})
 }
 
 const assertDoc = `The condition is any expression that is true or false. Where it is false, the step fails as refused: the run ends with
-exit code 6 if nothing was done before, and is put back otherwise.
+exit code 6 if nothing was done before. Otherwise the run is rolled back.
 
 A plan shows how the condition stands now. Where it is false, and no step before can make it true, gwe plan ends with exit code 6.`
 
@@ -32,7 +32,7 @@ type assert struct{}
 
 func (assert) Plan(_ context.Context, _ step.Machine, arguments assertArguments) (step.Plan, error) {
 	if arguments.That {
-		return step.Plan{Do: []string{"go on: the condition holds"}}, nil
+		return step.Plan{Do: []string{"continue: the condition holds"}}, nil
 	}
 	return step.Plan{Do: []string{"refuse: " + strings.Join(strings.Fields(arguments.Message), " ")}, Fails: arguments.failed()}, nil
 }

@@ -24,7 +24,7 @@ import (
 func Checksum() step.Type {
 	return step.New(step.About{
 		Name:    "checksum",
-		Summary: "Compute a file's checksum, and refuse to go on unless it is the expected one",
+		Summary: "Compute a file's checksum, and refuse to continue unless it is the expected one",
 		Doc:     checksumDoc,
 		Example: "checksum: { path: /var/cache/app/image.bin, sums: /var/cache/app/SHA256SUMS }\n",
 		Scalar:  "path",
@@ -150,7 +150,7 @@ func (checksum) Plan(_ context.Context, machine step.Machine, arguments checksum
 	}
 	plan := step.Plan{Do: []string{fmt.Sprintf("compute the %s of %s", arguments.Algorithm, arguments.Path)}}
 	if expected != "" {
-		plan.Do = []string{fmt.Sprintf("refuse to go on unless %s has the %s %s", arguments.Path, arguments.Algorithm, expected)}
+		plan.Do = []string{fmt.Sprintf("refuse to continue unless %s has the %s %s", arguments.Path, arguments.Algorithm, expected)}
 	}
 	if info, err := machine.Stat(string(arguments.Path)); err == nil {
 		plan.Reads = info.Size()

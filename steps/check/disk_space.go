@@ -18,13 +18,13 @@ import (
 func DiskSpace() step.Type {
 	return step.New(step.About{
 		Name:    "disk-space",
-		Summary: "Tell how much space is free, and refuse to go on unless it is enough",
+		Summary: "Tell how much space is free, and refuse to continue unless it is enough",
 		Doc: `It is the space that gwe may still write on the file system of the path; where the path does not exist yet, on that of the nearest
-folder above it. With at-least, less than that fails the step as refused: the run ends with exit code 6 if nothing was
+directory above it. With at-least, less than that fails the step as refused: the run ends with exit code 6 if nothing was
 done before, and is rolled back otherwise. Without, the free space is an output for later steps.
 
 A file system that reports no size (df shows a dash: ramfs, tmpfs without a limit, some FUSE file systems) has room for anything: the step warns
-that it cannot tell, goes on, and free is 4096PiB.`,
+that it cannot tell, continues, and free is 4096PiB.`,
 		Example: "disk-space: { path: /opt/firmware, at-least: 400MiB }\n",
 		Scalar:  "path",
 	}, diskSpace{})
@@ -84,9 +84,9 @@ func (diskSpace) Plan(_ context.Context, machine step.Machine, arguments diskSpa
 	if err != nil {
 		return step.Plan{}, err
 	}
-	plan := step.Plan{Do: []string{fmt.Sprintf("go on: %s is free at %s", free, arguments.Path)}, Outputs: map[string]any{"free": free}}
+	plan := step.Plan{Do: []string{fmt.Sprintf("continue: %s is free at %s", free, arguments.Path)}, Outputs: map[string]any{"free": free}}
 	if isUnknown(free) {
-		plan.Do = []string{"go on: " + arguments.cannotTell()}
+		plan.Do = []string{"continue: " + arguments.cannotTell()}
 	}
 	if err := arguments.short(free); err != nil {
 		plan.Do = []string{"refuse: " + err.Error()}

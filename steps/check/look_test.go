@@ -102,7 +102,7 @@ func TestChecksums(t *testing.T) {
 		"a list of another":     {map[string]any{"sums": sums(abcMD5 + "  abc\n")}, "checksum-invalid"},
 		"no list":               {map[string]any{"sums": root + "/nothing"}, "not-found"},
 		"no file":               {map[string]any{"path": root + "/nothing"}, "checksum-missing"},
-		"a folder":              {map[string]any{"path": root}, "checksum-not-a-file"},
+		"a directory":           {map[string]any{"path": root}, "checksum-not-a-file"},
 	} {
 		arguments := map[string]any{"path": root + "/abc"}
 		for key, v := range c.more {
@@ -205,7 +205,7 @@ func TestDiskSpaceUnknown(t *testing.T) {
 	must(t, err)
 	arguments := map[string]any{"path": "/data/x", "at-least": size}
 	plan, err := check.DiskSpace().Plan(t.Context(), boundless{}, arguments)
-	if err != nil || len(plan.Do) != 1 || plan.Do[0] != "go on: the file system of /data/x does not report how much is free" {
+	if err != nil || len(plan.Do) != 1 || plan.Do[0] != "continue: the file system of /data/x does not report how much is free" {
 		t.Errorf("%v, %v", plan, err)
 	}
 	outputs, err := check.DiskSpace().Do(t.Context(), &step.Run{Machine: boundless{}}, arguments, json.RawMessage("{}"))

@@ -49,7 +49,7 @@ func (a waitForArguments) run(ctx context.Context, run *step.Run) error {
 	last := ""
 	command := process.Command{
 		Arguments:   a.Command,
-		Folder:      "/",
+		Directory:   "/",
 		Environment: append(process.BaseEnvironment(), run.Environment...),
 		Started:     run.Started,
 		Filter:      run.Log.Filter,

@@ -134,7 +134,7 @@ func do(t *testing.T, ctx context.Context, tried step.Type, given map[string]any
 	}
 	collected := &log{}
 	run := &step.Run{
-		ID: "20260102T030405Z-abcdef", Step: "tried", Machine: step.Local{}, Folder: t.TempDir(), Started: func(int) {},
+		ID: "20260102T030405Z-abcdef", Step: "tried", Machine: step.Local{}, Directory: t.TempDir(), Started: func(int) {},
 		Log:         tasklog.Begin(collected, "step", "tried"),
 		Environment: []string{"GWE_RUN_ID=20260102T030405Z-abcdef", "GWE_STEP=tried", "GWE_RECOVERING=0", "GWE_PROCESS=" + t.Name()},
 	}
@@ -223,7 +223,7 @@ func TestHooksThatCannotBeRun(t *testing.T) {
 			}
 		})
 	}
-	if _, _, err := do(t, t.Context(), Hook(), map[string]any{"script": "x", "dir": dir + "/none"}); code(err) != "hook-folder-missing" {
+	if _, _, err := do(t, t.Context(), Hook(), map[string]any{"script": "x", "dir": dir + "/none"}); code(err) != "hook-directory-missing" {
 		t.Errorf("no directory, though optional: %v", err)
 	}
 	outputs, lines, err := do(t, t.Context(), Hook(), map[string]any{"script": "none", "dir": dir})
@@ -361,7 +361,7 @@ func TestRunsThatFail(t *testing.T) {
 		"-e":              {map[string]any{"script": "false\necho on"}, "process-exit", "the script exited with 1"},
 		"-u":              {map[string]any{"script": "echo $UNSET_NAME"}, "process-exit", "the script exited with 2"},
 		"no program":      {map[string]any{"argv": []any{"no-such-program"}}, "process-not-found", "there is no program no-such-program"},
-		"no directory":    {map[string]any{"argv": []any{"true"}, "dir": "/none"}, "process-folder-missing", "cannot run true in folder /none"},
+		"no directory":    {map[string]any{"argv": []any{"true"}, "dir": "/none"}, "process-directory-missing", "cannot run true in directory /none"},
 		"both":            {map[string]any{"argv": []any{"true"}, "script": "true"}, "run-ambiguous", "argv and script"},
 		"neither":         {map[string]any{}, "run-nothing", "neither"},
 		"blank":           {map[string]any{"script": " \n"}, "run-nothing", "neither"},

@@ -48,7 +48,7 @@ func TestFloods(t *testing.T) {
 				t.Fatal(err)
 			}
 			if size > test.most {
-				t.Errorf("the state folder has %d bytes, and %d are the most", size, test.most)
+				t.Errorf("the state directory has %d bytes, and %d are the most", size, test.most)
 			}
 		})
 	}

@@ -37,13 +37,13 @@ again when that release is gone already.
 
 Beside the variables of env it sees PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin, HOME, LANG=C.UTF-8, TERM=dumb,
 TZ where gwe has one, and GWE_RUN_ID, GWE_STEP, GWE_RECOVERING, GWE_AFTER_COMMIT and GWE_EARLY. GWE_AFTER_COMMIT is 1 while an operator rolls a
-committed run back (gwe rollback), else 0. GWE_RECOVERING is 1 while the machine is being put back, else 0. A recipe that goes back to an older release says so by recovering: true; then it is 1 too. Nothing
+committed run back (gwe rollback), else 0. GWE_RECOVERING is 1 while the machine is being rolled back, else 0. A recipe that goes back to an older release says so by recovering: true; then it is 1 too. Nothing
 else of gwe's environment reaches it. Its umask is 022, and it has no terminal.
 
 GWE_EARLY is 1, else 0, where a recovery puts the machine back before its services start (gwe recover --early). They wait for it, so a
 script must not wait for them. There SYSTEMD_OFFLINE=1 is set too: systemctl then passes over start, stop, restart, reload and
-daemon-reload, and systemd starts the services behind the recovery. An undo step that is of no use then says
-needs-services: true; it is left to the recovery behind the services. So is one that failed without them.
+daemon-reload, and systemd starts the services after the recovery. An undo step that is of no use then says
+needs-services: true; it is left to the recovery after the services. So is one that failed without them.
 
 Any exit code but 0 fails the step. A script that does not end within the step's timeout is ended with all that it started,
 wherever that went: SIGTERM, five seconds later SIGKILL. After a good end the daemons that it left behind live on, and only
@@ -60,12 +60,12 @@ type hookArguments struct {
 	Env        map[string]string `name:"env" pattern:"[^=]+" secrets:"true" help:"environment variables"`
 	Missing    string            `name:"missing" enum:"error,ok" default:"error" help:"whether dir itself may be missing; then the script is passed over"`
 	Optional   bool              `name:"optional" default:"true" help:"a release without the script is passed over"`
-	Recovering bool              `name:"recovering" help:"the script is told that the machine is being put back, also where this run goes forward"`
+	Recovering bool              `name:"recovering" help:"the script is told that the machine is being rolled back, also where this run goes forward"`
 	User       string            `name:"user" help:"user that it runs as, by name or number; gwe's own where not given"`
 	Group      string            `name:"group" help:"group that it runs as, by name or number; the user's own where not given"`
 	NoNew      bool              `name:"no-new-privileges" help:"it and what it starts gain no rights by setuid programs"`
 	Confine    bool              `name:"confine" help:"the kernel lets it change only what the recipe's locks cover, what earlier steps changed, and its TMPDIR"`
-	Services   bool              `name:"needs-services" help:"in an undo, failsafe or finally: it needs services, so a recovery at boot does it behind them"`
+	Services   bool              `name:"needs-services" help:"in an undo, failsafe or finally: it needs services, so a recovery at boot does it after them"`
 }
 
 // hookOutputs are what later steps may read.
@@ -184,11 +184,11 @@ func (a hookArguments) path() (string, error) {
 		return "", fault.New(fault.Refused, "hook-outside", "the script %q is not the name of a file below %s", a.Script, a.Dir).
 			WithHint("give its name relative to dir, such as .post-install")
 	}
-	folder, err := filepath.Abs(string(a.Dir))
+	directory, err := filepath.Abs(string(a.Dir))
 	if err != nil {
 		return "", fault.New(fault.Errored, "hook-unreadable", "cannot look at %s", a.Dir).WithCause(err)
 	}
-	return filepath.Join(folder, a.Script), nil
+	return filepath.Join(directory, a.Script), nil
 }
 
 // command is the script ready to run, in its open directory, which the caller closes; there is false for an
@@ -203,7 +203,7 @@ func (a hookArguments) command(run *step.Run) (command process.Command, there bo
 		return process.Command{}, false, nil
 	}
 	if err != nil && fault.As(err) == nil {
-		err = fault.New(fault.Failed, "hook-folder-missing", "there is no directory %s to run %s in", a.Dir, a.Script).WithCause(err)
+		err = fault.New(fault.Failed, "hook-directory-missing", "there is no directory %s to run %s in", a.Dir, a.Script).WithCause(err)
 	}
 	if err != nil {
 		return process.Command{}, false, err
@@ -232,7 +232,7 @@ func (a hookArguments) command(run *step.Run) (command process.Command, there bo
 	}
 	return process.Command{
 		Arguments:   append([]string{path}, a.Args...),
-		Folder:      string(a.Dir),
+		Directory:   string(a.Dir),
 		In:          dir,
 		Environment: variables,
 		As:          account,
@@ -247,7 +247,7 @@ func (a hookArguments) command(run *step.Run) (command process.Command, there bo
 func (a hookArguments) isThere(dir *openat.Dir, path string) (bool, error) {
 	root, err := os.OpenRoot(fmt.Sprintf("/proc/self/fd/%d", dir.Descriptor()))
 	if err != nil {
-		return false, fault.New(fault.Failed, "hook-folder-missing", "there is no directory %s to run %s in", a.Dir, a.Script).WithCause(err)
+		return false, fault.New(fault.Failed, "hook-directory-missing", "there is no directory %s to run %s in", a.Dir, a.Script).WithCause(err)
 	}
 	defer root.Close()
 	_, err = root.Stat(a.Script)

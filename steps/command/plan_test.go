@@ -26,7 +26,7 @@ func TestMissingProgramsAreForeseen(t *testing.T) {
 		"no execute bit":            {mkdir + "  - run: { argv: [\"DIR/dull\"] }\n    undo: none\n", 6},
 		"no execute bit, but chmod": {mkdir + "  - chmod: { path: \"DIR/dull\", mode: \"0755\" }\n  - run: { argv: [\"DIR/dull\"] }\n    undo: none\n", 0},
 		"run":                       {program, 6},
-		"run behind a change":       {mkdir + program, 6},
+		"run after a change":        {mkdir + program, 6},
 		"run in dir":                {mkdir + "  - run: { argv: [bin/tool], dir: DIR }\n    undo: none\n", 6},
 		"wait-for":                  {mkdir + waits, 6},
 		"by name":                   {mkdir + "  - run: { argv: [no-such-tool] }\n    undo: none\n", 6},

@@ -153,7 +153,7 @@ func (s service) state(ctx context.Context) step.Report {
 	var stdout bytes.Buffer
 	answer := ""
 	result, err := process.Run(ctx, process.Command{
-		Arguments: s.ask, Folder: "/", Environment: process.BaseEnvironment(), Stdout: &stdout, Started: func(int) {},
+		Arguments: s.ask, Directory: "/", Environment: process.BaseEnvironment(), Stdout: &stdout, Started: func(int) {},
 		Output: func(_, line string) { answer = line },
 	})
 	told := step.Report{Kind: step.ReportProgram, Name: s.name, Good: err == nil && result.ExitCode == 0}

@@ -50,13 +50,13 @@ func TestServices(t *testing.T) {
 
 // TestReportOfServices asks a manager of services that is made here.
 func TestReportOfServices(t *testing.T) {
-	folder := t.TempDir()
-	program := filepath.Join(folder, "systemctl")
+	directory := t.TempDir()
+	program := filepath.Join(directory, "systemctl")
 	text := "#!/bin/sh\ncase $2 in app) echo active;; web) echo failed; exit 3;; slow) sleep 60;; *) echo 'no bus' >&2; exit 1;; esac\n"
 	if err := os.WriteFile(program, []byte(text), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	init := filepath.Join(folder, "init.d")
+	init := filepath.Join(directory, "init.d")
 	if err := os.Mkdir(init, 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -85,8 +85,8 @@ func TestReportOfServices(t *testing.T) {
 // TestChecks: one try of what a step looks at.
 func TestChecks(t *testing.T) {
 	about := &step.Run{Step: "Look", Machine: step.Local{}, Started: func(int) {}}
-	folder := t.TempDir()
-	if err := os.WriteFile(filepath.Join(folder, "check"), []byte("#!/bin/sh\nexit 1\n"), 0o755); err != nil {
+	directory := t.TempDir()
+	if err := os.WriteFile(filepath.Join(directory, "check"), []byte("#!/bin/sh\nexit 1\n"), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	for _, one := range []struct {

@@ -199,12 +199,12 @@ func temporaryName(run *step.Run) string { return "gwe-" + run.ID + "-" + run.St
 
 // give makes a directory that of another user.
 func give(path string, account process.Account) error {
-	folder, err := os.OpenFile(path, os.O_RDONLY|syscall.O_DIRECTORY, 0)
+	directory, err := os.OpenFile(path, os.O_RDONLY|syscall.O_DIRECTORY, 0)
 	if err != nil {
 		return err
 	}
-	defer folder.Close()
-	return folder.Chown(int(account.UID), int(account.GID))
+	defer directory.Close()
+	return directory.Chown(int(account.UID), int(account.GID))
 }
 
 // clear removes the directories that a dead gwe has left behind.

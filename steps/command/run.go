@@ -61,7 +61,7 @@ type runArguments struct {
 	Group     string            `name:"group" help:"group that it runs as, by name or number; the user's own where not given"`
 	NoNew     bool              `name:"no-new-privileges" help:"it and what it starts gain no rights by setuid programs"`
 	Confine   bool              `name:"confine" help:"the kernel lets it change only what the recipe's locks cover, what earlier steps changed, and its TMPDIR"`
-	Services  bool              `name:"needs-services" help:"in an undo, failsafe or finally: it needs services, so a recovery at boot does it behind them"`
+	Services  bool              `name:"needs-services" help:"in an undo, failsafe or finally: it needs services, so a recovery at boot does it after them"`
 }
 
 // runOutputs are what later steps may read.
@@ -161,7 +161,7 @@ func (a runArguments) carryOut(ctx context.Context, run *step.Run, adapt func(*p
 	out, said := run.Log.Filter(&stdout), run.Log.Filter(&stderr)
 	command := process.Command{
 		Arguments:   a.Argv,
-		Folder:      a.directory(),
+		Directory:   a.directory(),
 		In:          dir,
 		Environment: variables,
 		As:          account,

@@ -46,10 +46,10 @@ type Scenario struct {
 
 // placed is what the fixture has at a path: a text alone is the content of a file.
 type placed struct {
-	Content string `yaml:"content"`
-	Mode    string `yaml:"mode"`
-	Link    string `yaml:"link"`
-	Folder  bool   `yaml:"folder"`
+	Content   string `yaml:"content"`
+	Mode      string `yaml:"mode"`
+	Link      string `yaml:"link"`
+	Directory bool   `yaml:"folder"`
 }
 
 // UnmarshalYAML reads the short form too.
@@ -59,7 +59,7 @@ func (p *placed) UnmarshalYAML(node *yaml.Node) error {
 	}
 	for i := 0; i+1 < len(node.Content); i += 2 {
 		if key := node.Content[i]; !slices.Contains([]string{"content", "mode", "link", "folder"}, key.Value) {
-			return fmt.Errorf("line %d: there is no %q here: content, mode, link and folder are", key.Line, key.Value)
+			return fmt.Errorf("line %d: there is no %q here: content, mode, link and directory are", key.Line, key.Value)
 		}
 	}
 	type plain placed
@@ -156,7 +156,7 @@ func (p placed) build(root, path string) error {
 	switch {
 	case p.Link != "":
 		return os.Symlink(strings.ReplaceAll(p.Link, rootMark, root), target)
-	case p.Folder:
+	case p.Directory:
 		return errors.Join(os.MkdirAll(target, 0o755), os.Chmod(target, mode))
 	}
 	content := strings.ReplaceAll(p.Content, rootMark, root)
@@ -166,7 +166,7 @@ func (p placed) build(root, path string) error {
 // mode is what chmod gets: 0755 for a directory and 0644 for a file where nothing else is said.
 func (p placed) mode() (os.FileMode, error) {
 	switch {
-	case p.Mode == "" && p.Folder:
+	case p.Mode == "" && p.Directory:
 		return 0o755, nil
 	case p.Mode == "":
 		return 0o644, nil

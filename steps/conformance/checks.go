@@ -46,7 +46,7 @@ func checkPlan(t T, c Case) {
 	}
 }
 
-// checkPrepare: prepare writes into Run.Folder only.
+// checkPrepare: prepare writes into Run.Directory only.
 func checkPrepare(t T, c Case) {
 	s := arrange(t, c)
 	s.prepare()

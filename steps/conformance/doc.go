@@ -6,7 +6,7 @@
 //     without help;
 //   - whose plan has an effect, be it on a time or by a program that it runs, or says "nothing" where Do does
 //     something;
-//   - whose prepare changes anything outside Run.Folder, or whose memo or outputs do not survive JSON;
+//   - whose prepare changes anything outside Run.Directory, or whose memo or outputs do not survive JSON;
 //   - whose do changes what no declared effect names, does not stop when it is told to, does not say then
 //     that it was interrupted, or leaves processes behind;
 //   - whose do makes something with another mode under another umask of the caller;

@@ -49,8 +49,8 @@ func runningChildren(t T) string {
 	return all.String()
 }
 
-// noProcessLeft fails the test where a process goes on whose environment holds the mark. A killed process may
-// need a moment to be gone.
+// noProcessLeft fails the test where a process continues whose environment holds the mark. A killed process
+// may need a moment to be gone.
 func noProcessLeft(t T, mark string) {
 	t.Helper()
 	var left []string

@@ -15,7 +15,7 @@ type Frame struct {
 	Type      string                     `json:"type"`
 	Arguments map[string]json.RawMessage `json:"arguments"`
 	Memo      json.RawMessage            `json:"memo"`
-	Folder    string                     `json:"folder"`
+	Directory string                     `json:"folder"`
 	Mark      string                     `json:"mark"`
 	Parents   []step.Parent              `json:"parents,omitempty"`
 }
@@ -26,7 +26,7 @@ func (f Frame) Undo(ctx context.Context, tried step.Type) error {
 	if err != nil {
 		return err
 	}
-	s := &sandbox{folder: f.Folder, mark: f.Mark, parents: f.Parents}
+	s := &sandbox{directory: f.Directory, mark: f.Mark, parents: f.Parents}
 	return step.UndoWhole(ctx, tried, s.undoing(nil), arguments, f.Memo)
 }
 
@@ -60,7 +60,7 @@ func (s *sandbox) undoElsewhere() {
 	}
 	frame := Frame{
 		Type: s.c.Type.About().Name, Arguments: encode(s.t, s.c.Type.Arguments(), s.arguments),
-		Memo: s.memo, Folder: s.folder, Mark: s.mark, Parents: s.parents,
+		Memo: s.memo, Directory: s.directory, Mark: s.mark, Parents: s.parents,
 	}
 	if err := s.c.Elsewhere(s.t, frame); err != nil {
 		s.t.Errorf("undo in another process: %v", err)

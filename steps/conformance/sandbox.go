@@ -12,7 +12,7 @@ import (
 	"github.com/gwe-project/gwe/engine/tasklog"
 )
 
-// patience is how long a call may go on after it was told to stop before the suite says that it does not
+// patience is how long a call may continue after it was told to stop before the suite says that it does not
 // stop. It is far longer than any type needs, hung grandchildren included.
 const patience = time.Minute
 
@@ -21,7 +21,7 @@ type sandbox struct {
 	t         T
 	c         Case
 	root      string
-	folder    string
+	directory string
 	mark      string
 	arguments map[string]any
 	memo      json.RawMessage
@@ -36,9 +36,9 @@ func arrange(t T, c Case) *sandbox {
 	base := t.TempDir()
 	s := &sandbox{
 		t: t, c: c, mark: "GWE_CONFORMANCE_MARK=" + rand.Text(),
-		root: filepath.Join(base, "root"), folder: filepath.Join(base, "frame"),
+		root: filepath.Join(base, "root"), directory: filepath.Join(base, "frame"),
 	}
-	for path, mode := range map[string]os.FileMode{s.root: 0o755, s.folder: 0o700} {
+	for path, mode := range map[string]os.FileMode{s.root: 0o755, s.directory: 0o700} {
 		if err := os.Mkdir(path, mode); err != nil {
 			t.Fatal(err)
 		}
@@ -72,7 +72,7 @@ func (s *sandbox) prepare() {
 // run is what the engine would hand over; what happens in it ticks the moments, where there are some.
 func (s *sandbox) run(at *moments) *step.Run {
 	run := &step.Run{
-		ID: "20260102T030405Z-abcdef", Step: "tried", Machine: step.Local{}, Folder: s.folder, Parents: step.KnownParents(s.parents),
+		ID: "20260102T030405Z-abcdef", Step: "tried", Machine: step.Local{}, Directory: s.directory, Parents: step.KnownParents(s.parents),
 		Leased:      func(string) bool { return false },
 		Kept:        func(string) {},
 		Covered:     func(string) bool { return false },

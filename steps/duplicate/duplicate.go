@@ -88,8 +88,8 @@ func Entry(ctx context.Context, from *openat.Dir, name string, to *openat.Dir, o
 
 // place is a name in an open directory.
 type place struct {
-	folder int
-	name   string
+	directory int
+	name      string
 }
 
 func (p place) wrong(operation string, err error) error {
@@ -105,7 +105,7 @@ func (d *duplication) entry(ctx context.Context, from, to place, path string) er
 		return err
 	}
 	var status unix.Stat_t
-	if err := unix.Fstatat(from.folder, from.name, &status, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+	if err := unix.Fstatat(from.directory, from.name, &status, unix.AT_SYMLINK_NOFOLLOW); err != nil {
 		return from.wrong("stat", err)
 	}
 	kind := status.Mode & unix.S_IFMT
@@ -126,7 +126,7 @@ func (d *duplication) entry(ctx context.Context, from, to place, path string) er
 			err = d.special(from, to, status)
 		}
 	default:
-		err = to.wrong("mknod", durable.Repeat(func() error { return unix.Mknodat(to.folder, to.name, kind|0o600, int(status.Rdev)) }))
+		err = to.wrong("mknod", durable.Repeat(func() error { return unix.Mknodat(to.directory, to.name, kind|0o600, int(status.Rdev)) }))
 		if err == nil {
 			err = d.special(from, to, status)
 		}
@@ -135,7 +135,7 @@ func (d *duplication) entry(ctx context.Context, from, to place, path string) er
 		return err
 	}
 	var made unix.Stat_t
-	if err := unix.Fstatat(to.folder, to.name, &made, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+	if err := unix.Fstatat(to.directory, to.name, &made, unix.AT_SYMLINK_NOFOLLOW); err != nil {
 		return to.wrong("stat", err)
 	}
 	d.links[inodeOf(status)] = copied{path, inodeOf(made)}
@@ -155,7 +155,9 @@ func (d *duplication) linked(to place, status unix.Stat_t) (bool, error) {
 		return false, to.wrong("link", err)
 	}
 	defer above.Close()
-	err = durable.Repeat(func() error { return unix.Linkat(above.Descriptor(), filepath.Base(first.path), to.folder, to.name, 0) })
+	err = durable.Repeat(func() error {
+		return unix.Linkat(above.Descriptor(), filepath.Base(first.path), to.directory, to.name, 0)
+	})
 	if errors.Is(err, unix.EMLINK) || errors.Is(err, unix.EPERM) {
 		return false, nil // the file system has no more links, or none: a copy then
 	}
@@ -163,7 +165,7 @@ func (d *duplication) linked(to place, status unix.Stat_t) (bool, error) {
 		return false, to.wrong("link", err)
 	}
 	var made unix.Stat_t
-	if err := unix.Fstatat(to.folder, to.name, &made, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+	if err := unix.Fstatat(to.directory, to.name, &made, unix.AT_SYMLINK_NOFOLLOW); err != nil {
 		return false, to.wrong("stat", err)
 	}
 	if inodeOf(made) != first.inode {
@@ -175,16 +177,16 @@ func (d *duplication) linked(to place, status unix.Stat_t) (bool, error) {
 
 // tree copies a directory. Nobody else can enter the copy before it is complete.
 func (d *duplication) tree(ctx context.Context, from, to place, path string, status unix.Stat_t) error {
-	source, err := openFolder(from.folder, from.name)
+	source, err := openDirectory(from.directory, from.name)
 	if err != nil {
 		return from.wrong("open", err)
 	}
 	listing := os.NewFile(uintptr(source), from.name)
 	defer listing.Close()
-	if err := durable.Repeat(func() error { return unix.Mkdirat(to.folder, to.name, 0o700) }); err != nil {
+	if err := durable.Repeat(func() error { return unix.Mkdirat(to.directory, to.name, 0o700) }); err != nil {
 		return to.wrong("mkdir", err)
 	}
-	target, err := openFolder(to.folder, to.name)
+	target, err := openDirectory(to.directory, to.name)
 	if err != nil {
 		return to.wrong("open", err)
 	}
@@ -234,12 +236,12 @@ func Fresh(handle int, name string) error {
 
 // special gives a link, a device or a FIFO its attributes.
 func (d *duplication) special(from, to place, status unix.Stat_t) error {
-	source, err := openat.Borrow(from.folder, "").Entry(from.name)
+	source, err := openat.Borrow(from.directory, "").Entry(from.name)
 	if err != nil {
 		return err
 	}
 	defer source.Close()
-	target, err := openat.Borrow(to.folder, "").Entry(to.name)
+	target, err := openat.Borrow(to.directory, "").Entry(to.name)
 	if err != nil {
 		return err
 	}
@@ -256,7 +258,7 @@ func (d *duplication) special(from, to place, status unix.Stat_t) error {
 
 // regular copies a file's content. Where the file systems can share blocks, they do.
 func (d *duplication) regular(ctx context.Context, from, to place, path string, status unix.Stat_t) error {
-	handle, err := openAt(from.folder, from.name, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	handle, err := openAt(from.directory, from.name, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return from.wrong("open", err)
 	}
@@ -269,7 +271,7 @@ func (d *duplication) regular(ctx context.Context, from, to place, path string, 
 	if inodeOf(opened) != inodeOf(status) || opened.Mode&unix.S_IFMT != unix.S_IFREG { // a FIFO, say, that took its place
 		return changing(from)
 	}
-	handle, err = openAt(to.folder, to.name, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
+	handle, err = openAt(to.directory, to.name, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
 	if err != nil {
 		return to.wrong("open", err)
 	}
@@ -359,22 +361,22 @@ func (d *duplication) stretch(ctx context.Context, source, target *os.File, leng
 
 func symlinkLike(from, to place) error {
 	text := make([]byte, unix.PathMax+1)
-	length, err := unix.Readlinkat(from.folder, from.name, text)
+	length, err := unix.Readlinkat(from.directory, from.name, text)
 	if err != nil {
 		return from.wrong("readlink", err)
 	}
-	return to.wrong("symlink", durable.Repeat(func() error { return unix.Symlinkat(string(text[:length]), to.folder, to.name) }))
+	return to.wrong("symlink", durable.Repeat(func() error { return unix.Symlinkat(string(text[:length]), to.directory, to.name) }))
 }
 
-// openFolder opens a directory, not through a link.
-func openFolder(folder int, name string) (int, error) {
-	return openAt(folder, name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0)
+// openDirectory opens a directory, not through a link.
+func openDirectory(directory int, name string) (int, error) {
+	return openAt(directory, name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0)
 }
 
 // openAt opens a name in a directory, however often a signal interrupts that.
-func openAt(folder int, name string, flags int, mode uint32) (handle int, err error) {
+func openAt(directory int, name string, flags int, mode uint32) (handle int, err error) {
 	err = durable.Repeat(func() error {
-		handle, err = unix.Openat(folder, name, flags, mode)
+		handle, err = unix.Openat(directory, name, flags, mode)
 		return err
 	})
 	return handle, err

@@ -27,14 +27,14 @@ import (
 func Chmod() step.Type {
 	return step.New(step.About{
 		Name:    "chmod",
-		Summary: "Change the mode or the owner of a file, or of all that is in a folder",
+		Summary: "Change the mode or the owner of a file, or of all that is in a directory",
 		Choices: []step.Choice{{Names: []string{"mode", "owner"}, Several: true}},
-		Doc: `mode is octal digits or clauses, as chmod has them; with recursive: true, u=rwX,go=rX opens folders and programs and no other
+		Doc: `mode is octal digits or clauses, as chmod has them; with recursive: true, u=rwX,go=rX opens directories and programs and no other
 file. owner is user:group. Of the symbolic links below the path only the owner is changed, and none is followed. As with chown, a
 file whose owner changes loses its capabilities. Entries that are as wanted already are not touched.
 
 Refused are a symbolic link at the path, neither mode nor owner, and a number without x for all of a tree: nobody could enter
-its folders any more.
+its directories any more.
 
 Undo gives every entry that was changed its own mode, owner and capabilities back. Entries that came, went or were replaced
 since are left alone.
@@ -52,13 +52,13 @@ type chmod struct{}
 
 // chmodArguments are what a recipe gives.
 type chmodArguments struct {
-	Path      value.Path `name:"path" required:"true" help:"the file or folder"`
+	Path      value.Path `name:"path" required:"true" help:"the file or directory"`
 	Mode      string     `name:"mode" pattern:"[0-7]{3,4}|[ugoa]*[-+=][rwxXst]*(,[ugoa]*[-+=][rwxXst]*)*" help:"octal digits in quotes, or clauses as chmod has them: u=rwX,go=rX"`
 	Owner     string     `name:"owner" pattern:"[^:]+:[^:]+" help:"user:group by name or number"`
-	Recursive bool       `name:"recursive" default:"false" help:"whether all that is below the folder is meant too"`
+	Recursive bool       `name:"recursive" default:"false" help:"whether all that is below the directory is meant too"`
 }
 
-// chmodMemo is what the undo needs; the entries themselves are in Run.Folder, one JSON object a line.
+// chmodMemo is what the undo needs; the entries themselves are in Run.Directory, one JSON object a line.
 type chmodMemo struct {
 	Path  string `json:"path"`
 	Count int    `json:"count"`
@@ -69,8 +69,8 @@ type chmodOutputs struct {
 	Changed int `name:"changed" help:"how many entries were not as wanted already"`
 }
 
-// beforeName is the file in Run.Folder that lists the entries as they were. settledBefore is the same list as
-// Verify found it: with the inodes of the files that programs of the run have put in their places.
+// beforeName is the file in Run.Directory that lists the entries as they were. settledBefore is the same list
+// as Verify found it: with the inodes of the files that programs of the run have put in their places.
 const (
 	beforeName    = "before"
 	settledBefore = beforeName + step.Settled
@@ -131,7 +131,7 @@ func (chmod) Plan(ctx context.Context, machine step.Machine, arguments chmodArgu
 	}
 	base, _, err := openat.OpenParent(want.path)
 	if err != nil {
-		return step.Plan{}, durable.Explain(err, "cannot open the folder of %s", want.path)
+		return step.Plan{}, durable.Explain(err, "cannot open the directory of %s", want.path)
 	}
 	defer base.Close()
 	changing := 0
@@ -167,10 +167,10 @@ func (chmod) Prepare(ctx context.Context, run *step.Run, arguments chmodArgument
 	memo := chmodMemo{Path: want.path}
 	base, _, err := run.Dir(want.path)
 	if err != nil {
-		return memo, durable.Explain(err, "cannot open the folder of %s", want.path)
+		return memo, durable.Explain(err, "cannot open the directory of %s", want.path)
 	}
 	defer base.Close()
-	file, err := regular.Open(filepath.Join(run.Folder, beforeName), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	file, err := regular.Open(filepath.Join(run.Directory, beforeName), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return memo, durable.Explain(err, "cannot write down how %s was", want.path)
 	}
@@ -224,7 +224,7 @@ func (chmod) Do(ctx context.Context, run *step.Run, arguments chmodArguments, me
 	return chmodOutputs{Changed: memo.Count}, err
 }
 
-// Undo needs no context: it is a list, and goes on with the next entry where one fails.
+// Undo needs no context: it is a list, and continues with the next entry where one fails.
 func (chmod) Undo(_ context.Context, run *step.Run, _ chmodArguments, memo chmodMemo) error {
 	if memo.Count == 0 {
 		return nil
@@ -232,7 +232,7 @@ func (chmod) Undo(_ context.Context, run *step.Run, _ chmodArguments, memo chmod
 	base, _, err := run.Dir(memo.Path)
 	base.Close()
 	if errors.Is(err, fs.ErrNotExist) && !step.IsParentChanged(err) {
-		return nil // with the folder that they were in, all entries went
+		return nil // with the directory that they were in, all entries went
 	}
 	var failures []error
 	links := splitLinks{}
@@ -281,5 +281,5 @@ func (chmod) Verify(ctx context.Context, run *step.Run, _ chmodArguments, memo c
 	if err != nil || !replaced {
 		return err
 	}
-	return durable.WriteSealed(filepath.Join(run.Folder, settledBefore), lines.Bytes())
+	return durable.WriteSealed(filepath.Join(run.Directory, settledBefore), lines.Bytes())
 }

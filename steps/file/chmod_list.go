@@ -78,13 +78,13 @@ func (w wantedPermissions) each(ctx context.Context, base *openat.Dir, recursive
 		}
 		below, err := entry.Dir()
 		if err != nil {
-			return durable.Explain(err, "cannot read the folder %s", dir.Join(name))
+			return durable.Explain(err, "cannot read the directory %s", dir.Join(name))
 		}
 		defer below.Close()
 		entry.Close()
 		names, err := below.Names()
 		if err != nil {
-			return durable.Explain(err, "cannot read the folder %s", below.Path())
+			return durable.Explain(err, "cannot read the directory %s", below.Path())
 		}
 		for _, name := range names {
 			if err := look(below, name, way+"/"+name); err != nil {
@@ -102,7 +102,7 @@ func (w wantedPermissions) each(ctx context.Context, base *openat.Dir, recursive
 func (m chmodMemo) each(run *step.Run, visit func(dir *openat.Dir, name string, one formerly) error) error {
 	base, _, err := run.Dir(m.Path)
 	if err != nil {
-		return durable.Explain(err, "cannot open the folder of %s", m.Path)
+		return durable.Explain(err, "cannot open the directory of %s", m.Path)
 	}
 	defer base.Close()
 	list, err := openList(run)
@@ -133,11 +133,11 @@ func (m chmodMemo) each(run *step.Run, visit func(dir *openat.Dir, name string, 
 
 // openList opens the list as Verify left it, or as Prepare wrote it.
 func openList(run *step.Run) (io.ReadCloser, error) {
-	settled, err := durable.ReadSealed(filepath.Join(run.Folder, settledBefore))
+	settled, err := durable.ReadSealed(filepath.Join(run.Directory, settledBefore))
 	if err != nil || settled != nil {
 		return io.NopCloser(bytes.NewReader(settled)), err
 	}
-	return regular.Open(filepath.Join(run.Folder, beforeName), unix.O_RDONLY, 0)
+	return regular.Open(filepath.Join(run.Directory, beforeName), unix.O_RDONLY, 0)
 }
 
 // cursor goes through a tree in the order of a list, with the directories on the way open.

@@ -20,29 +20,29 @@ import (
 func Copy() step.Type {
 	return step.New(step.About{
 		Name:     "copy",
-		Summary:  "Copy a file, or a folder with all that is in it",
+		Summary:  "Copy a file, or a directory with all that is in it",
 		Doc:      copyDoc,
 		Example:  "copy: { from: /opt/firmware/current/etc/app.conf, to: /etc/app.conf, mode: \"0640\", owner: \"root:app\" }\n",
 		Effects:  []step.Effect{{Kind: step.Writes, Argument: "to"}},
-		Undo:     "puts the old file or folder back, or removes the copy",
+		Undo:     "puts the old file or directory back, or removes the copy",
 		UndoData: placement.UndoData,
 	}, copying{placement.Action[copyArguments, copyMemo]{Verb: "copy"}})
 }
 
 const copyDoc = `The copy keeps content, mode, owner, modification time, extended attributes (ACLs are among them) and holes, as cp -a
-does; in a folder also symbolic links as they are, hard links among its own files, devices and FIFOs. mode and owner change that. A
+does; in a directory also symbolic links as they are, hard links among its own files, devices and FIFOs. mode and owner change that. A
 symbolic link at from itself is followed. What is already as wanted, times included, is left
 alone. Not copied, and named in the log, are names that gwe itself gave: those that start with .gwe- and hold the id of a run, and
 .gwe-releases.
 
-to is the name of the copy, not the folder to put it in. It is made under a hidden name beside to, made durable, and renamed:
+to is the name of the copy, not the directory to put it in. It is made under a hidden name beside to, made durable, and renamed:
 a reader sees the old file or the new one, never a part, and other hard links of the old file keep the old content.
 
-A file takes the place of a file. Anything else in the place, a folder or a symbolic link, is refused unless replace is
-true. Then it goes as a whole: nothing is merged into a folder. Refused are also a folder on which something is mounted, a copy of a
-folder into itself, and a numeric mode that would close all folders of a tree.
+A file takes the place of a file. Anything else in the place, a directory or a symbolic link, is refused unless replace is
+true. Then it goes as a whole: nothing is merged into a directory. Refused are also a directory on which something is mounted, a copy of a
+directory into itself, and a numeric mode that would close all directories of a tree.
 
-Undo puts the old file or folder itself back, or removes the copy where there was none. What somebody else has put
+Undo puts the old file or directory itself back, or removes the copy where there was none. What somebody else has put
 there since is left alone, and the undo fails. What came into the copy after the commit or was changed since, a rollback by hand moves to
 .NAME.kept-RUN beside it. The undo does not need what was copied.`
 
@@ -52,11 +52,11 @@ type copying struct {
 
 // copyArguments are what a recipe gives.
 type copyArguments struct {
-	From    value.Path `name:"from" required:"true" help:"the file or folder to copy"`
+	From    value.Path `name:"from" required:"true" help:"the file or directory to copy"`
 	To      value.Path `name:"to" required:"true" help:"the copy's own path"`
 	Mode    string     `name:"mode" pattern:"[0-7]{3,4}|[ugoa]*[-+=][rwxXst]*(,[ugoa]*[-+=][rwxXst]*)*" help:"octal digits in quotes, or clauses as chmod has them: u=rwX,go=rX; where it is left out, as it was"`
 	Owner   string     `name:"owner" pattern:"[^:]+:[^:]+" help:"user:group by name or number; where it is left out, as it was"`
-	Replace bool       `name:"replace" default:"false" help:"whether a folder, a link or anything else than a file may be replaced too"`
+	Replace bool       `name:"replace" default:"false" help:"whether a directory, a link or anything else than a file may be replaced too"`
 }
 
 // copyMemo is what the undo needs.
@@ -92,7 +92,7 @@ func (a copyArguments) resolve(machine step.Machine, leased func(string) bool) (
 		return want, closing("copy", a.Mode)
 	}
 	if strings.HasSuffix(string(a.To), "/") && want.to != "/" && !want.source.IsDir() {
-		return want, fault.New(fault.Refused, "copy-to-a-folder", "%s ends with a slash, and to is the copy's own name", a.To).
+		return want, fault.New(fault.Refused, "copy-to-a-directory", "%s ends with a slash, and to is the copy's own name", a.To).
 			WithHint("write to: %s", filepath.Join(want.to, filepath.Base(string(a.From))))
 	}
 	if want.found, err = placement.Destination(machine, "copy", want.to); err != nil {
@@ -190,8 +190,8 @@ func overridden(mode, owner string) (change overrides, err error) {
 
 // closing refuses a number without x for a whole tree: nobody could enter its directories any more.
 func closing(verb, mode string) error {
-	return fault.New(fault.Refused, verb+"-closes-folders", "mode %s would take from every folder the permission to enter it", mode).
-		WithHint("write clauses with a capital X, which means folders and programs only: u=rwX,go=rX")
+	return fault.New(fault.Refused, verb+"-closes-directories", "mode %s would take from every directory the permission to enter it", mode).
+		WithHint("write clauses with a capital X, which means directories and programs only: u=rwX,go=rX")
 }
 
 // apart refuses two places of which one lies in the other, however their paths are written; found is what is
@@ -206,26 +206,26 @@ func apart(machine step.Machine, verb, from, to string, source, found fs.FileInf
 
 // within reports whether a directory is the other one or lies in it. It goes up by "..", as the kernel has
 // it.
-func within(machine step.Machine, folder string, other fs.FileInfo) bool {
+func within(machine step.Machine, directory string, other fs.FileInfo) bool {
 	var below fs.FileInfo
 	for {
-		info, err := machine.Stat(folder)
+		info, err := machine.Stat(directory)
 		if err != nil || below != nil && os.SameFile(info, below) {
 			return false
 		}
 		if os.SameFile(info, other) {
 			return true
 		}
-		folder, below = folder+"/..", info
+		directory, below = directory+"/..", info
 	}
 }
 
 // replaceable refuses what may not be replaced. name is what the source is called.
 func replaceable(machine step.Machine, leased func(string) bool, verb, to, name string, source, found fs.FileInfo, replace bool) error {
 	if !replace && !(source.Mode().IsRegular() && found.Mode().IsRegular() && verb == "copy") {
-		what, hint := "is there already", "write replace: true to have it replaced as a whole; the undo puts it back"
+		what, hint := "is there already", "write replace: true to have it replaced as a whole; the undo restores it"
 		if found.IsDir() && !source.IsDir() {
-			what, hint = "is a folder", fmt.Sprintf("to put it into the folder, write to: %s", filepath.Join(to, name))
+			what, hint = "is a directory", fmt.Sprintf("to put it into the directory, write to: %s", filepath.Join(to, name))
 		}
 		return fault.New(fault.Refused, verb+"-would-replace", "%s %s", to, what).WithHint("%s", hint)
 	}

@@ -20,8 +20,8 @@ import (
 // forest makes a tree of all that a tree can hold.
 func forest(t testing.TB, path string) {
 	t.Helper()
-	for _, folder := range []string{path, path + "/sub", path + "/sub/deep", path + "/closed", path + "/empty"} {
-		must(t, os.Mkdir(folder, 0o755))
+	for _, directory := range []string{path, path + "/sub", path + "/sub/deep", path + "/closed", path + "/empty"} {
+		must(t, os.Mkdir(directory, 0o755))
 	}
 	for name, content := range map[string]string{
 		"/file": "content", "/sub/run\n\xff": "x", "/sub/deep/big": strings.Repeat("0123456789", 1<<12), "/closed/secret": "s", "/none": "",
@@ -116,7 +116,7 @@ func TestCopyConforms(t *testing.T) {
 				return map[string]any{"from": source(t, root) + "/file", "to": root + "/link", "replace": true}
 			},
 		},
-		"file over a folder": {
+		"file over a directory": {
 			Arrange: func(t testing.TB, root string) map[string]any {
 				forest(t, root+"/old")
 				return map[string]any{"from": source(t, root) + "/file", "to": root + "/old", "replace": true}
@@ -272,7 +272,7 @@ func TestCopySeesAChangingSource(t *testing.T) {
 }
 
 // TestCopyLeavesOutWhatIsOurs: what an earlier step keeps beside a file for its undo is not copied with the
-// folder, and the log says so. What only starts like it is.
+// directory, and the log says so. What only starts like it is.
 func TestCopyLeavesOutWhatIsOurs(t *testing.T) {
 	root := t.TempDir()
 	must(t, os.Mkdir(root+"/from", 0o755))

@@ -121,9 +121,9 @@ func TestRefusals(t *testing.T) {
 		arguments map[string]any
 		code      string
 	}{
-		{"write over a folder", Write(), map[string]any{"path": root + "/folder", "content": ""}, "write-not-a-file"},
+		{"write over a directory", Write(), map[string]any{"path": root + "/folder", "content": ""}, "write-not-a-file"},
 		{"write over a link", Write(), map[string]any{"path": root + "/link", "content": ""}, "write-not-a-file"},
-		{"write into nowhere", Write(), map[string]any{"path": root + "/no/file", "content": ""}, "write-no-folder"},
+		{"write into nowhere", Write(), map[string]any{"path": root + "/no/file", "content": ""}, "write-no-directory"},
 		{"a mode in decimal", Write(), map[string]any{"path": root + "/f", "content": "", "mode": "420"}, ""},
 		{"a mode that is none", Write(), map[string]any{"path": root + "/f", "content": "", "mode": "rw"}, "mode-invalid"},
 		{"an owner without group", Write(), map[string]any{"path": root + "/f", "content": "", "owner": "root"}, "owner-invalid"},
@@ -135,7 +135,7 @@ func TestRefusals(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			run := &step.Run{ID: "run", Machine: step.Local{}, Leased: leased, Folder: t.TempDir()}
+			run := &step.Run{ID: "run", Machine: step.Local{}, Leased: leased, Directory: t.TempDir()}
 			_, err := test.stepType.Prepare(t.Context(), run, test.arguments)
 			code := ""
 			if f := fault.As(err); f != nil {

@@ -49,7 +49,7 @@ func (m *measuring) visit(path string, info fs.FileInfo) {
 	}
 }
 
-// below goes on by descriptors, where paths become too long.
+// below continues by descriptors, where paths become too long.
 func (m *measuring) below(dir *openat.Dir) {
 	_ = dir.EachName(func(name string) error {
 		status, err := dir.Stat(name)

@@ -26,13 +26,13 @@ import (
 func Mkdir() step.Type {
 	return step.New(step.About{
 		Name:    "mkdir",
-		Summary: "Make a folder, with the folders above it where asked",
-		Doc: `A folder that is there already, also by a symbolic link, is left alone, but for the mode and the owner that are given. With
-parents: true the missing folders above it are made too, with mode 0755 and the owner that gwe runs as (the group of a setgid
-folder goes down to them). The mode is exactly the one
+		Summary: "Make a directory, with the directories above it where asked",
+		Doc: `A directory that is there already, also by a symbolic link, is left alone, but for the mode and the owner that are given. With
+parents: true the missing directories above it are made too, with mode 0755 and the owner that gwe runs as (the group of a setgid
+directory goes down to them). The mode is exactly the one
 given, whatever the umask.
 
-Refused is a path where something else than a folder is.
+Refused is a path where something else than a directory is.
 
 Undo removes the directories that were made, or gives an old one its mode and owner back. Before the commit all that is in them goes
 too; a directory on which something is mounted since is not removed, and the undo fails. After the commit (gwe rollback) only
@@ -40,7 +40,7 @@ directories that are empty by then go: what came into the others stays, and they
 		Example:  "mkdir: { path: /var/lib/firmware/data, parents: true, mode: \"0750\", owner: \"firmware:firmware\" }\n",
 		Fresh:    true,
 		Effects:  []step.Effect{{Kind: step.Writes, Argument: "path"}},
-		Undo:     "removes what was made, or gives an old folder its mode and owner back",
+		Undo:     "removes what was made, or gives an old directory its mode and owner back",
 		UndoData: placement.UndoData,
 		Scalar:   "path",
 	}, mkdir{})
@@ -50,10 +50,10 @@ type mkdir struct{}
 
 // mkdirArguments are what a recipe gives.
 type mkdirArguments struct {
-	Path    value.Path `name:"path" required:"true" help:"the folder"`
-	Parents bool       `name:"parents" default:"false" help:"whether missing folders above it are made too"`
-	Mode    string     `name:"mode" pattern:"[0-7]{3,4}|[ugoa]*[-+=][rwxXst]*(,[ugoa]*[-+=][rwxXst]*)*" help:"octal digits in quotes, or clauses as chmod has them; where it is left out, 0755 for a new folder"`
-	Owner   string     `name:"owner" pattern:"[^:]+:[^:]+" help:"user:group by name or number; where it is left out, the one gwe runs as for a new folder"`
+	Path    value.Path `name:"path" required:"true" help:"the directory"`
+	Parents bool       `name:"parents" default:"false" help:"whether missing directories above it are made too"`
+	Mode    string     `name:"mode" pattern:"[0-7]{3,4}|[ugoa]*[-+=][rwxXst]*(,[ugoa]*[-+=][rwxXst]*)*" help:"octal digits in quotes, or clauses as chmod has them; where it is left out, 0755 for a new directory"`
+	Owner   string     `name:"owner" pattern:"[^:]+:[^:]+" help:"user:group by name or number; where it is left out, the one gwe runs as for a new directory"`
 }
 
 // mkdirMemo is what the undo needs: of the topmost directory that is made, or of an old one that changes.
@@ -62,8 +62,8 @@ type mkdirMemo struct {
 	Found *permissions `json:"found,omitempty"`
 }
 
-// wantedFolder is what is to be there.
-type wantedFolder struct {
+// wantedDirectory is what is to be there.
+type wantedDirectory struct {
 	path string
 	// top is the topmost directory to make, "" where the path is there; below are the names from there down.
 	top   string
@@ -72,7 +72,7 @@ type wantedFolder struct {
 	overrides
 }
 
-func (a mkdirArguments) resolve(machine step.Machine) (want wantedFolder, err error) {
+func (a mkdirArguments) resolve(machine step.Machine) (want wantedDirectory, err error) {
 	if want.path, err = placement.Absolute(a.Path); err != nil {
 		return want, err
 	}
@@ -92,7 +92,7 @@ func (a mkdirArguments) resolve(machine step.Machine) (want wantedFolder, err er
 		}
 		switch {
 		case info != nil && !info.IsDir():
-			return want, fault.New(fault.Refused, "mkdir-not-a-folder", "%s is there, and is no folder", at).
+			return want, fault.New(fault.Refused, "mkdir-not-a-directory", "%s is there, and is no directory", at).
 				WithHint("move or remove it in a step before, if it may go")
 		case info != nil && at == want.path:
 			want.found = info
@@ -101,15 +101,15 @@ func (a mkdirArguments) resolve(machine step.Machine) (want wantedFolder, err er
 			want.below = strings.TrimPrefix(strings.TrimPrefix(want.path, want.top), "/")
 			return want, nil
 		case at != want.path && !a.Parents:
-			return want, fault.New(fault.Failed, "mkdir-no-folder", "there is no folder %s to make it in", at).
-				WithHint("write parents: true to have the folders above it made too")
+			return want, fault.New(fault.Failed, "mkdir-no-directory", "there is no directory %s to make it in", at).
+				WithHint("write parents: true to have the directories above it made too")
 		}
 		want.top = at
 	}
 }
 
 // after gives the permissions that a directory is to have which has those.
-func (w wantedFolder) after(before permissions) permissions {
+func (w wantedDirectory) after(before permissions) permissions {
 	after := before
 	if w.mode != nil {
 		after.Mode = w.mode.apply(before.Mode, true)
@@ -137,7 +137,7 @@ func (mkdir) Plan(_ context.Context, machine step.Machine, arguments mkdirArgume
 		}, nil
 	}
 	return step.Plan{
-		Do:   []string{fmt.Sprintf("make the folder %s, %s", want.path, want.after(freshPermissions()))},
+		Do:   []string{fmt.Sprintf("make the directory %s, %s", want.path, want.after(freshPermissions()))},
 		Undo: []string{"remove " + want.top},
 	}, nil
 }
@@ -176,7 +176,7 @@ func (mkdir) Do(ctx context.Context, run *step.Run, arguments mkdirArguments, me
 		return changed{Changed: true}, giveIn(run, want.path, want.after(*memo.Found))
 	}
 	if want.top != memo.Path {
-		return changed{}, fault.New(fault.Failed, "already-exists", "%s was made by somebody else meanwhile", cmp.Or(want.top, want.path)).
+		return changed{}, fault.New(fault.Failed, "already-exists", "%s was made by another program meanwhile", cmp.Or(want.top, want.path)).
 			WithHint("run again")
 	}
 	if err := want.make(run, memo.New); err != nil {
@@ -186,10 +186,10 @@ func (mkdir) Do(ctx context.Context, run *step.Run, arguments mkdirArguments, me
 }
 
 // make makes the directories under the hidden name of the topmost one.
-func (w wantedFolder) make(run *step.Run, hidden string) error {
+func (w wantedDirectory) make(run *step.Run, hidden string) error {
 	at, name, err := run.Dir(hidden)
 	if err != nil {
-		return durable.Explain(err, "cannot make the folder %s", w.path)
+		return durable.Explain(err, "cannot make the directory %s", w.path)
 	}
 	names := []string{name}
 	if w.below != "" {
@@ -199,7 +199,7 @@ func (w wantedFolder) make(run *step.Run, hidden string) error {
 		below, err := w.one(at, name, i == len(names)-1)
 		at.Close()
 		if err != nil {
-			return durable.Explain(err, "cannot make the folder %s", w.path)
+			return durable.Explain(err, "cannot make the directory %s", w.path)
 		}
 		at = below
 	}
@@ -208,7 +208,7 @@ func (w wantedFolder) make(run *step.Run, hidden string) error {
 }
 
 // one makes one directory, and opens it.
-func (w wantedFolder) one(at *openat.Dir, name string, last bool) (*openat.Dir, error) {
+func (w wantedDirectory) one(at *openat.Dir, name string, last bool) (*openat.Dir, error) {
 	if err := at.Mkdir(name, 0o700); err != nil {
 		return nil, err
 	}
@@ -224,7 +224,7 @@ func (w wantedFolder) one(at *openat.Dir, name string, last bool) (*openat.Dir, 
 }
 
 // fitFresh is fit for a directory that must be the one that was made just now.
-func (w wantedFolder) fitFresh(made *openat.Dir, last bool) error {
+func (w wantedDirectory) fitFresh(made *openat.Dir, last bool) error {
 	if err := duplicate.Fresh(made.Descriptor(), made.Path()); err != nil {
 		return err
 	}
@@ -238,7 +238,7 @@ func (w wantedFolder) fitFresh(made *openat.Dir, last bool) error {
 
 // fit gives a directory that was made its mode and owner. The group of a setgid directory goes down to what
 // is made in it.
-func (w wantedFolder) fit(made *openat.Entry, last bool) error {
+func (w wantedDirectory) fit(made *openat.Entry, last bool) error {
 	status, err := made.Stat()
 	if err != nil {
 		return err
@@ -294,7 +294,7 @@ func (m mkdirMemo) isOurs(run *step.Run) (bool, error) {
 		return false, err
 	}
 	defer here.Close()
-	return placement.IsNoted(run.Folder, here)
+	return placement.IsNoted(run.Directory, here)
 }
 
 // Keeps foresees what would stay.
@@ -325,7 +325,7 @@ func (mkdir) Sync(_ context.Context, run *step.Run, _ mkdirArguments, memo mkdir
 // that of what lies in it.
 func inside(run *step.Run, path string) (*openat.Dir, error) {
 	dir, _, err := run.Dir(filepath.Join(path, durable.Prefix))
-	return dir, durable.Explain(err, "cannot open the folder %s", path)
+	return dir, durable.Explain(err, "cannot open the directory %s", path)
 }
 
 // permissionsIn are those of a directory.

@@ -72,23 +72,23 @@ func (c *modeChange) blind() bool { return c.clauses == nil && c.number&0o111 ==
 
 // apply gives the new mode of what had the old one. As with chmod, a number takes no setuid and setgid bits
 // from a directory; g-s does.
-func (c *modeChange) apply(old uint32, folder bool) uint32 {
+func (c *modeChange) apply(old uint32, directory bool) uint32 {
 	if c.clauses == nil {
-		if folder {
+		if directory {
 			return c.number | old&0o6000
 		}
 		return c.number
 	}
 	mode := old & 0o7777
 	for _, one := range c.clauses {
-		mode = one.apply(mode, folder)
+		mode = one.apply(mode, directory)
 	}
 	return mode
 }
 
-func (c clause) apply(mode uint32, folder bool) uint32 {
+func (c clause) apply(mode uint32, directory bool) uint32 {
 	bits := c.bits
-	if c.search && (folder || mode&0o111 != 0) {
+	if c.search && (directory || mode&0o111 != 0) {
 		bits |= 1
 	}
 	var named, all uint32
@@ -103,7 +103,7 @@ func (c clause) apply(mode uint32, folder bool) uint32 {
 			if c.setID {
 				named |= bit
 			}
-			if !folder {
+			if !directory {
 				all |= bit
 			}
 		}

@@ -22,7 +22,7 @@ func TestModesAreChmods(t *testing.T) {
 		change, err := parseModeChange(mode)
 		must(t, err)
 		for _, old := range []uint32{0o600, 0o755, 0o4755, 0o2770, 0o1777, 0o7777, 0o000, 0o6711} {
-			for folder, path := range paths {
+			for directory, path := range paths {
 				must(t, syscall.Chmod(path, old))
 				command := exec.Command("chmod", "--", mode, path)
 				syscall.Umask(0)
@@ -33,8 +33,8 @@ func TestModesAreChmods(t *testing.T) {
 				}
 				var status syscall.Stat_t
 				must(t, syscall.Stat(path, &status))
-				if want, got := status.Mode&0o7777, change.apply(old, folder); got != want {
-					t.Errorf("%s on %04o (folder %v): %s, chmod says %s", mode, old, folder, fmt.Sprintf("%04o", got), fmt.Sprintf("%04o", want))
+				if want, got := status.Mode&0o7777, change.apply(old, directory); got != want {
+					t.Errorf("%s on %04o (directory %v): %s, chmod says %s", mode, old, directory, fmt.Sprintf("%04o", got), fmt.Sprintf("%04o", want))
 				}
 			}
 		}

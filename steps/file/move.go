@@ -23,24 +23,24 @@ import (
 func Move() step.Type {
 	return step.New(step.About{
 		Name:    "move",
-		Summary: "Move or rename a file, a link or a folder",
+		Summary: "Move or rename a file, a link or a directory",
 		Doc: `Within a file system it is a rename. To another one the copy is made as copy makes it, put in place, and what was moved is kept
 under a hidden name beside its old place until the undo can no longer be asked for: so until then it takes space on both. A symbolic
 link is moved itself.
 
-to is the new path itself, not the folder to put it in; its folder must exist. Something that is there already is refused unless
-replace is true; then it goes as a whole and is kept for the undo. A file takes the place of a file at once; a folder cannot, and for a
+to is the new path itself, not the directory to put it in; its directory must exist. Something that is there already is refused unless
+replace is true; then it goes as a whole and is kept for the undo. A file takes the place of a file at once; a directory cannot, and for a
 moment nothing is at the path.
 
-Refused are also a folder on or below which something is mounted, what the undo of an earlier run still needs, and a move of a
-folder into itself.
+Refused are also a directory on or below which something is mounted, what the undo of an earlier run still needs, and a move of a
+directory into itself.
 
-Undo puts the file or folder itself back, with what came into it, and what was replaced. What somebody else has put there since is left
+Undo puts the file or directory itself back, with what came into it, and what was replaced. What somebody else has put there since is left
 alone, and the undo fails. From another file system comes back what was moved there; what came into the copy after the commit or was changed
 since, a rollback by hand moves to .NAME.kept-RUN beside the copy.`,
 		Example:  "move: { from: /var/lib/app/state.db, to: /srv/app/state.db }\n",
 		Effects:  []step.Effect{{Kind: step.Removes, Argument: "from"}, {Kind: step.Writes, Argument: "to"}},
-		Undo:     "moves it back, and puts back what was replaced",
+		Undo:     "moves it back, and restores what was replaced",
 		UndoData: placement.UndoData,
 	}, move{})
 }
@@ -101,12 +101,12 @@ func (a moveArguments) resolve(machine step.Machine, leased func(string) bool) (
 
 // crosses reports whether the new place is on another file system, as far as can be told beforehand.
 func (w wantedMove) crosses(machine step.Machine) bool {
-	folder, err := machine.Stat(filepath.Dir(w.to))
+	directory, err := machine.Stat(filepath.Dir(w.to))
 	if err != nil {
 		return false
 	}
 	here, known := w.source.Sys().(*syscall.Stat_t)
-	there, alsoKnown := folder.Sys().(*syscall.Stat_t)
+	there, alsoKnown := directory.Sys().(*syscall.Stat_t)
 	return known && alsoKnown && here.Dev != there.Dev
 }
 
@@ -239,7 +239,7 @@ func (move) Undo(ctx context.Context, run *step.Run, _ moveArguments, memo moveM
 		if there, err = placement.LookAt(run, memo.From); err != nil {
 			return err
 		}
-		_, placed, err := placement.Noted(run.Folder)
+		_, placed, err := placement.Noted(run.Directory)
 		if err != nil {
 			return err
 		}
@@ -254,7 +254,7 @@ func (move) Undo(ctx context.Context, run *step.Run, _ moveArguments, memo moveM
 	if err := memo.Order.Undo(); err != nil {
 		return &step.Leftover{Err: err}
 	}
-	if err := placement.Forget(run.Folder); err != nil { // it is back, and nothing asks for the note any more
+	if err := placement.Forget(run.Directory); err != nil { // it is back, and nothing asks for the note any more
 		return &step.Leftover{Err: err}
 	}
 	return nil

@@ -52,7 +52,7 @@ func TestMoveConforms(t *testing.T) {
 				return map[string]any{"from": old(t, root), "to": root + "/forest/file", "replace": true}
 			},
 		},
-		"link over a folder": {
+		"link over a directory": {
 			Arrange: func(t testing.TB, root string) map[string]any {
 				forest(t, root+"/forest")
 				must(t, os.Symlink("x", root+"/link"))
@@ -65,13 +65,13 @@ func TestMoveConforms(t *testing.T) {
 				return map[string]any{"from": root + "/forest", "to": root + "/wood"}
 			},
 		},
-		"folder over a file": {
+		"directory over a file": {
 			Arrange: func(t testing.TB, root string) map[string]any {
 				forest(t, root+"/forest")
 				return map[string]any{"from": root + "/forest", "to": old(t, root), "replace": true}
 			},
 		},
-		"folder to another file system": {
+		"directory to another file system": {
 			Arrange: func(t testing.TB, root string) map[string]any {
 				forest(t, root+"/forest")
 				return map[string]any{"from": root + "/forest", "to": elsewhere(t, root, "tmpfs") + "/wood"}
@@ -85,7 +85,7 @@ func TestMoveConforms(t *testing.T) {
 				}
 			},
 		},
-		"folder over a folder by another way": {
+		"directory over a directory by another way": {
 			Arrange: func(t testing.TB, root string) map[string]any {
 				forest(t, root+"/forest")
 				point := elsewhere(t, root, "bind")
@@ -159,9 +159,9 @@ func TestPlacementRefusals(t *testing.T) {
 	}{
 		{"copy nothing", Copy(), map[string]any{"from": root + "/no", "to": root + "/to"}, "copy-missing"},
 		{"copy a dangling link", Copy(), map[string]any{"from": root + "/dangling", "to": root + "/to"}, "copy-missing"},
-		{"copy into nowhere", Copy(), map[string]any{"from": root + "/file", "to": root + "/no/to"}, "copy-no-folder"},
-		{"copy onto a folder", Copy(), map[string]any{"from": root + "/file", "to": root + "/forest"}, "copy-would-replace"},
-		{"copy with a slash", Copy(), map[string]any{"from": root + "/file", "to": root + "/new/"}, "copy-to-a-folder"},
+		{"copy into nowhere", Copy(), map[string]any{"from": root + "/file", "to": root + "/no/to"}, "copy-no-directory"},
+		{"copy onto a directory", Copy(), map[string]any{"from": root + "/file", "to": root + "/forest"}, "copy-would-replace"},
+		{"copy with a slash", Copy(), map[string]any{"from": root + "/file", "to": root + "/new/"}, "copy-to-a-directory"},
 		{"copy onto a link", Copy(), map[string]any{"from": root + "/file", "to": root + "/dangling"}, "copy-would-replace"},
 		{"copy a tree onto a tree", Copy(), map[string]any{"from": root + "/forest/sub", "to": root + "/forest/closed"}, "copy-would-replace"},
 		{"copy onto itself", Copy(), map[string]any{"from": root + "/file", "to": root + "/file"}, "copy-into-itself"},
@@ -172,40 +172,40 @@ func TestPlacementRefusals(t *testing.T) {
 		{"copy over a mount point", Copy(), map[string]any{"from": root + "/forest", "to": point, "replace": true}, "copy-mount-point"},
 		{"copy over what an undo needs", Copy(), map[string]any{"from": root + "/file", "to": root + "/forest/sub", "replace": true}, "path-leased"},
 		{"copy over the root", Copy(), map[string]any{"from": root + "/file", "to": "/", "replace": true}, "copy-root"},
-		{"copy a tree shut", Copy(), map[string]any{"from": root + "/forest", "to": root + "/to", "mode": "0644"}, "copy-closes-folders"},
+		{"copy a tree shut", Copy(), map[string]any{"from": root + "/forest", "to": root + "/to", "mode": "0644"}, "copy-closes-directories"},
 		{"copy with no mode", Copy(), map[string]any{"from": root + "/file", "to": root + "/to", "mode": "rw"}, "mode-invalid"},
 		{"copy for nobody", Copy(), map[string]any{"from": root + "/file", "to": root + "/to", "owner": "root"}, "owner-invalid"},
 		{"move nothing", Move(), map[string]any{"from": root + "/no", "to": root + "/to"}, "move-missing"},
 		{"move the root", Move(), map[string]any{"from": "/", "to": root + "/to"}, "move-root"},
-		{"move into nowhere", Move(), map[string]any{"from": root + "/file", "to": root + "/no/to"}, "move-no-folder"},
+		{"move into nowhere", Move(), map[string]any{"from": root + "/file", "to": root + "/no/to"}, "move-no-directory"},
 		{"move over a file", Move(), map[string]any{"from": root + "/file", "to": root + "/forest/none"}, "move-would-replace"},
 		{"move onto itself", Move(), map[string]any{"from": root + "/file", "to": root + "/file", "replace": true}, "move-into-itself"},
 		{"move into itself", Move(), map[string]any{"from": root + "/forest", "to": root + "/alias/sub/new"}, "move-into-itself"},
 		{"move a mount point", Move(), map[string]any{"from": point, "to": root + "/to"}, "move-mount-point"},
 		{"move what an undo needs", Move(), map[string]any{"from": root + "/forest/sub", "to": root + "/to"}, "path-leased"},
-		{"mkdir in nowhere", Mkdir(), map[string]any{"path": root + "/no/new"}, "mkdir-no-folder"},
-		{"mkdir at a file", Mkdir(), map[string]any{"path": root + "/file"}, "mkdir-not-a-folder"},
-		{"mkdir at a dangling link", Mkdir(), map[string]any{"path": root + "/dangling"}, "mkdir-not-a-folder"},
-		{"mkdir below a file", Mkdir(), map[string]any{"path": root + "/file/new", "parents": true}, "mkdir-not-a-folder"},
+		{"mkdir in nowhere", Mkdir(), map[string]any{"path": root + "/no/new"}, "mkdir-no-directory"},
+		{"mkdir at a file", Mkdir(), map[string]any{"path": root + "/file"}, "mkdir-not-a-directory"},
+		{"mkdir at a dangling link", Mkdir(), map[string]any{"path": root + "/dangling"}, "mkdir-not-a-directory"},
+		{"mkdir below a file", Mkdir(), map[string]any{"path": root + "/file/new", "parents": true}, "mkdir-not-a-directory"},
 		{"mkdir by a link", Mkdir(), map[string]any{"path": root + "/alias"}, ""},
 		{"link over a file", Symlink(), map[string]any{"link": root + "/file", "to": "x"}, "symlink-not-a-link"},
-		{"link over a folder", Symlink(), map[string]any{"link": root + "/forest", "to": "x"}, "symlink-not-a-link"},
+		{"link over a directory", Symlink(), map[string]any{"link": root + "/forest", "to": "x"}, "symlink-not-a-link"},
 		{"link to nothing", Symlink(), map[string]any{"link": root + "/new", "to": ""}, "symlink-no-target"},
-		{"link in nowhere", Symlink(), map[string]any{"link": root + "/no/new", "to": "x"}, "symlink-no-folder"},
+		{"link in nowhere", Symlink(), map[string]any{"link": root + "/no/new", "to": "x"}, "symlink-no-directory"},
 		{"chmod nothing", Chmod(), map[string]any{"path": root + "/no", "mode": "0644"}, "chmod-missing"},
 		{"chmod without a wish", Chmod(), map[string]any{"path": root + "/file"}, "chmod-nothing"},
 		{"chmod a link", Chmod(), map[string]any{"path": root + "/alias", "mode": "0755"}, "chmod-link"},
-		{"chmod a tree shut", Chmod(), map[string]any{"path": root + "/forest", "mode": "0644", "recursive": true}, "chmod-closes-folders"},
+		{"chmod a tree shut", Chmod(), map[string]any{"path": root + "/forest", "mode": "0644", "recursive": true}, "chmod-closes-directories"},
 		{"chmod for nobody", Chmod(), map[string]any{"path": root + "/file", "owner": "nobody-here:root"}, "owner-unknown"},
 		{"no template", Template(), map[string]any{"from": root + "/no", "to": root + "/to"}, "template-missing"},
-		{"a folder for a template", Template(), map[string]any{"from": root + "/forest", "to": root + "/to"}, "template-not-a-file"},
+		{"a directory for a template", Template(), map[string]any{"from": root + "/forest", "to": root + "/to"}, "template-not-a-file"},
 		{"a value that is not given", Template(), map[string]any{"from": root + "/good.tmpl", "to": root + "/to"}, "template-failed"},
-		{"a template over a folder", Template(), map[string]any{"from": root + "/good.tmpl", "to": root + "/forest", "values": map[string]any{"host": "x"}}, "template-not-a-file"},
-		{"a template into nowhere", Template(), map[string]any{"from": root + "/good.tmpl", "to": root + "/no/to", "values": map[string]any{"host": "x"}}, "template-no-folder"},
+		{"a template over a directory", Template(), map[string]any{"from": root + "/good.tmpl", "to": root + "/forest", "values": map[string]any{"host": "x"}}, "template-not-a-file"},
+		{"a template into nowhere", Template(), map[string]any{"from": root + "/good.tmpl", "to": root + "/no/to", "values": map[string]any{"host": "x"}}, "template-no-directory"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			run := &step.Run{ID: "run", Step: "s", Machine: step.Local{}, Leased: leased, Folder: t.TempDir()}
+			run := &step.Run{ID: "run", Step: "s", Machine: step.Local{}, Leased: leased, Directory: t.TempDir()}
 			_, err := test.stepType.Prepare(t.Context(), run, test.arguments)
 			code := ""
 			if f := fault.As(err); f != nil {

@@ -44,7 +44,7 @@ func duplicateForUndo(ctx context.Context, run *step.Run, from placement.Locatio
 	}
 	var sums *made.Sums
 	if source != nil && source.IsDir() {
-		sums = made.CreateSums(run.Folder)
+		sums = made.CreateSums(run.Directory)
 	}
 	err = duplicate.Entry(ctx, from.Dir, from.Name, to.Dir, to.Name, change.changes(), run.Log, sums)
 	return errors.Join(err, sums.Close())

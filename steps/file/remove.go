@@ -18,18 +18,18 @@ import (
 func Remove() step.Type {
 	return step.New(step.About{
 		Name:    "remove",
-		Summary: "Remove a file, a link, or a folder with all that is in it",
+		Summary: "Remove a file, a link, or a directory with all that is in it",
 		Doc: `The path is renamed to a hidden name beside it, which takes no time and no space; it is deleted for good when the undo can
-no longer be asked for: behind the commit at the end of the run, before it at the next commit. A symbolic link is removed
+no longer be asked for: after the commit at the end of the run, before it at the next commit. A symbolic link is removed
 itself, never what it points to.
 
-Refused are /, a folder on or below which something is mounted, and what the undo of an earlier run still needs.
+Refused are /, a directory on or below which something is mounted, and what the undo of an earlier run still needs.
 
 Undo renames it back: content, times, owners and links are as before, for it is the same file. What a program of the run has put in its
 place goes, or moves in a rollback by hand to .NAME.kept-RUN beside it.`,
 		Example: "remove:\n  path: /etc/firmware/obsolete.conf\n  missing: ok\n",
 		Effects: []step.Effect{{Kind: step.Removes, Argument: "path"}},
-		Undo:    "puts it back",
+		Undo:    "restores it",
 		Scalar:  "path",
 	}, remove{})
 }
@@ -99,7 +99,7 @@ func (remove) Prepare(_ context.Context, run *step.Run, arguments removeArgument
 	}
 	if run.Leased(path) {
 		return removeMemo{}, fault.New(fault.Refused, "path-leased", "%s is still needed to undo a run", path).
-			WithHint("`gwe runs` marks the runs whose undo is kept; it is given up by the next commit with the same lock, or by `gwe forget`")
+			WithHint("`gwe runs` marks the runs whose undo is kept; the next commit with the same lock releases it, or by `gwe forget`")
 	}
 	return removeMemo{Path: path, Trash: placement.Hidden(path, run, "trash")}, nil
 }
@@ -127,7 +127,7 @@ func (remove) Undo(ctx context.Context, run *step.Run, _ removeArguments, memo r
 	if err != nil {
 		return err
 	}
-	undone := filepath.Join(run.Folder, "undone")
+	undone := filepath.Join(run.Directory, "undone")
 	if _, err := made.AsideOf(run, memo.Path); err != nil {
 		return err
 	}

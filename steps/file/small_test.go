@@ -19,7 +19,7 @@ import (
 
 func TestMkdirConforms(t *testing.T) {
 	need.Root(t, "it gives files to another user")
-	folder := func(t testing.TB, root string) string {
+	directory := func(t testing.TB, root string) string {
 		must(t, os.Mkdir(root+"/folder", 0o700))
 		must(t, os.Chmod(root+"/folder", 0o750|os.ModeSetgid))
 		must(t, os.Chtimes(root+"/folder", time.Unix(1, 2), time.Unix(3, 4)))
@@ -40,7 +40,7 @@ func TestMkdirConforms(t *testing.T) {
 		},
 		"with parents": {
 			Arrange: func(t testing.TB, root string) map[string]any {
-				must(t, os.Chown(folder(t, root), 0, 77))
+				must(t, os.Chown(directory(t, root), 0, 77))
 				return map[string]any{"path": root + "/folder/a/b/c", "parents": true, "mode": "0700"}
 			},
 			AfterDo: func(t testing.TB, root string, _ map[string]any) {
@@ -55,7 +55,7 @@ func TestMkdirConforms(t *testing.T) {
 		},
 		"there, with another mode": {
 			Arrange: func(t testing.TB, root string) map[string]any {
-				return map[string]any{"path": folder(t, root), "mode": "o+rx", "owner": "5:6"}
+				return map[string]any{"path": directory(t, root), "mode": "o+rx", "owner": "5:6"}
 			},
 			AfterDo: func(t testing.TB, root string, _ map[string]any) {
 				info, err := os.Stat(root + "/folder")
@@ -68,7 +68,7 @@ func TestMkdirConforms(t *testing.T) {
 		"there": {
 			Idle: true,
 			Arrange: func(t testing.TB, root string) map[string]any {
-				return map[string]any{"path": folder(t, root), "mode": "0750", "parents": true}
+				return map[string]any{"path": directory(t, root), "mode": "0750", "parents": true}
 			},
 		},
 	}

@@ -18,11 +18,11 @@ func Symlink() step.Type {
 	return step.New(step.About{
 		Name:    "symlink",
 		Summary: "Make a symbolic link, or point an old one elsewhere",
-		Doc: `The link holds the text of to as it is written: a relative one is read from the link's own folder, as with ln -s. Unlike
+		Doc: `The link holds the text of to as it is written: a relative one is read from the link's own directory, as with ln -s. Unlike
 swap-link, which switches releases, it may point at what is not there (yet). It is made beside the path and renamed: a
 symbolic link that is there already is replaced at once. One that holds the same text is left alone.
 
-Refused are a file and a folder in the link's place: remove or move them in a step before.
+Refused are a file and a directory in the link's place: remove or move them in a step before.
 
 Undo puts the old link itself back, or removes the new one. What somebody else has put there since is left alone, and the
 undo fails.`,
@@ -40,7 +40,7 @@ type symlink struct {
 // symlinkArguments are what a recipe gives.
 type symlinkArguments struct {
 	Link value.Path `name:"link" required:"true" help:"the symbolic link"`
-	To   string     `name:"to" required:"true" help:"what it holds: an absolute path, or one from the link's own folder"`
+	To   string     `name:"to" required:"true" help:"what it holds: an absolute path, or one from the link's own directory"`
 }
 
 // symlinkMemo is what the undo needs.
@@ -54,7 +54,7 @@ func (a symlinkArguments) resolve(machine step.Machine) (link string, found fs.F
 	}
 	if a.To == "" || strings.ContainsRune(a.To, 0) {
 		return "", nil, false, fault.New(fault.Refused, "symlink-no-target", "a symbolic link holds a path, and %q is none", a.To).
-			WithHint("write to: /the/path, or one from the folder of the link")
+			WithHint("write to: /the/path, or one from the directory of the link")
 	}
 	if found, err = placement.Destination(machine, "symlink", link); err != nil || found == nil {
 		return link, nil, false, err

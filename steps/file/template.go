@@ -55,7 +55,7 @@ template.`
 const (
 	largestTemplate = 1 << 20
 	largestRendered = 16 << 20
-	// renderedName is the file in Run.Folder that holds what was rendered: undo knows the file by it.
+	// renderedName is the file in Run.Directory that holds what was rendered: undo knows the file by it.
 	renderedName = "rendered"
 )
 
@@ -231,7 +231,7 @@ func (rendering) Do(ctx context.Context, run *step.Run, arguments templateArgume
 	if err != nil {
 		return changed{}, err
 	}
-	if err := durable.WriteNote(filepath.Join(run.Folder, renderedName), want.content); err != nil {
+	if err := durable.WriteNote(filepath.Join(run.Directory, renderedName), want.content); err != nil {
 		return changed{}, err
 	}
 	if err := memo.Write(run, want.content, want.mode, want.uid, want.gid); err != nil {
@@ -242,7 +242,7 @@ func (rendering) Do(ctx context.Context, run *step.Run, arguments templateArgume
 
 func (rendering) Undo(ctx context.Context, run *step.Run, _ templateArguments, memo templateMemo) error {
 	return memo.Undo(ctx, run, "template", func(now fs.FileInfo) bool {
-		content, err := regular.Read(filepath.Join(run.Folder, renderedName))
+		content, err := regular.Read(filepath.Join(run.Directory, renderedName))
 		return err == nil && holdsContent(placement.Looking(run), memo.Path, now, content)
 	})
 }

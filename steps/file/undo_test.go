@@ -15,7 +15,7 @@ import (
 )
 
 func runOf(t *testing.T) *step.Run {
-	return &step.Run{ID: "run", Step: "s", Machine: step.Local{}, Folder: t.TempDir(), Leased: func(string) bool { return false }}
+	return &step.Run{ID: "run", Step: "s", Machine: step.Local{}, Directory: t.TempDir(), Leased: func(string) bool { return false }}
 }
 
 // secondTime is cancelled when it is asked the second time.
@@ -143,7 +143,7 @@ func TestUndoFindsARelativePathAgain(t *testing.T) {
 func TestRemoveSparesWhatIsMounted(t *testing.T) {
 	need.Root(t, "it mounts")
 	root := t.TempDir()
-	folder, mounted := filepath.Join(root, "folder"), filepath.Join(root, "folder", "be low")
+	directory, mounted := filepath.Join(root, "folder"), filepath.Join(root, "folder", "be low")
 	must(t, os.MkdirAll(mounted, 0o755))
 	must(t, os.Mkdir(filepath.Join(root, "elsewhere"), 0o755))
 	must(t, os.Symlink(root, filepath.Join(root, "alias")))
@@ -151,10 +151,10 @@ func TestRemoveSparesWhatIsMounted(t *testing.T) {
 		_, err := Remove().Prepare(t.Context(), runOf(t), map[string]any{"path": path})
 		return err
 	}
-	must(t, remove(folder))
+	must(t, remove(directory))
 	must(t, unix.Mount(filepath.Join(root, "elsewhere"), mounted, "", unix.MS_BIND, ""))
 	t.Cleanup(func() { must(t, unix.Unmount(mounted, 0)) })
-	for _, path := range []string{mounted, folder, filepath.Join(root, "alias", "folder"), root} {
+	for _, path := range []string{mounted, directory, filepath.Join(root, "alias", "folder"), root} {
 		if found := fault.As(remove(path)); found == nil || found.Code != "remove-mount-point" {
 			t.Errorf("%s: %v", path, found)
 		}

@@ -21,9 +21,9 @@ func Write() step.Type {
 		Summary: "Write a file with a given content, mode and owner",
 		Doc: `The new content goes to a hidden file beside the path, is made durable, and is renamed over it: a reader sees the old file
 or the new one, never a part, and other hard links of the old file keep the old content. A file that is already as wanted is
-left alone. The folder must exist. Extended attributes of the old file are not copied.
+left alone. The directory must exist. Extended attributes of the old file are not copied.
 
-Refused are a folder and a symbolic link at the path.
+Refused are a directory and a symbolic link at the path.
 
 Undo puts the old file itself back, with its times and links, or removes the file where there was none. A file that somebody
 else has put there since is left alone, and the undo fails; what a program of the run made of it before the commit, sed -i say, goes too.`,

@@ -175,7 +175,7 @@ func TestFind(t *testing.T) {
 	if err := record.Undo(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := os.Stat(filepath.Join(target, order.Folder)); err == nil {
+	if _, err := os.Stat(filepath.Join(target, order.Directory)); err == nil {
 		t.Error("the undo leaves the record")
 	}
 }

@@ -24,41 +24,41 @@ DEFAULT_AUTO_FIELD = "django.db.models.AutoField"
 `
 
 const (
-	gatewayFolder = "apps/gateway/migrations/"
-	alarmsFolder  = "data/migrations/of_alarms/"
+	gatewayDirectory = "apps/gateway/migrations/"
+	alarmsDirectory  = "data/migrations/of_alarms/"
 )
 
 // projectFiles are the migrations of the project. Those of the two applications depend on each other, to and
 // fro.
 var projectFiles = map[string]string{
-	gatewayFolder + "0001_initial.py": `
+	gatewayDirectory + "0001_initial.py": `
     operations = [migrations.CreateModel("Sensor", [("id", models.AutoField(primary_key=True)), ("name", models.CharField(max_length=40))])]`,
-	alarmsFolder + "0001_initial.py": `
+	alarmsDirectory + "0001_initial.py": `
     dependencies = [("gateway", "0001_initial")]
     operations = [migrations.CreateModel("Alarm", [("id", models.AutoField(primary_key=True)), ("sensor", models.ForeignKey("gateway.Sensor", models.CASCADE))])]`,
-	gatewayFolder + "0002_unit.py": `
+	gatewayDirectory + "0002_unit.py": `
     dependencies = [("gateway", "0001_initial")]
     operations = [migrations.AddField("sensor", "unit", models.CharField(max_length=9, default=""))]`,
-	alarmsFolder + "0002_level.py": `
+	alarmsDirectory + "0002_level.py": `
     dependencies = [("alarms", "0001_initial"), ("gateway", "0002_unit")]
     operations = [migrations.AddField("alarm", "level", models.IntegerField(default=0))]`,
-	gatewayFolder + "0003_worst.py": `
+	gatewayDirectory + "0003_worst.py": `
     dependencies = [("gateway", "0002_unit"), ("alarms", "0002_level")]
     operations = [migrations.AddField("sensor", "worst", models.ForeignKey("alarms.Alarm", models.SET_NULL, null=True))]`,
-	alarmsFolder + "0001_squashed_0002_level.py": `
+	alarmsDirectory + "0001_squashed_0002_level.py": `
     replaces = [
         ('alarms', '0001_initial'),
         ("alarms", "0002_level"),
     ]
     dependencies = [("gateway", "0002_unit")]
     operations = [migrations.CreateModel("Alarm", [("id", models.AutoField(primary_key=True)), ("sensor", models.ForeignKey("gateway.Sensor", models.CASCADE)), ("level", models.IntegerField(default=0))])]`,
-	alarmsFolder + "0003_text.py": `
+	alarmsDirectory + "0003_text.py": `
     dependencies = [("alarms", "0002_level")]
     operations = [migrations.AddField("alarm", "text", models.CharField(max_length=9, default=""))]`,
-	alarmsFolder + "0004_bad.py": `
+	alarmsDirectory + "0004_bad.py": `
     dependencies = [("alarms", "0003_text")]
     operations = [migrations.RunPython(migrations.RunPython.noop)]`,
-	alarmsFolder + "0003_zone.py": `
+	alarmsDirectory + "0003_zone.py": `
     dependencies = [("alarms", "0003_text")]
     operations = []`,
 }
@@ -77,24 +77,24 @@ var projectReleases = map[string]string{
 }
 
 var projectNames = map[string]string{
-	"g1": gatewayFolder + "0001_initial.py", "g2": gatewayFolder + "0002_unit.py", "g3": gatewayFolder + "0003_worst.py",
-	"a1": alarmsFolder + "0001_initial.py", "a2": alarmsFolder + "0002_level.py", "a3": alarmsFolder + "0003_text.py",
-	"squash": alarmsFolder + "0001_squashed_0002_level.py", "irreversible": alarmsFolder + "0004_bad.py", "branch": alarmsFolder + "0003_zone.py",
+	"g1": gatewayDirectory + "0001_initial.py", "g2": gatewayDirectory + "0002_unit.py", "g3": gatewayDirectory + "0003_worst.py",
+	"a1": alarmsDirectory + "0001_initial.py", "a2": alarmsDirectory + "0002_level.py", "a3": alarmsDirectory + "0003_text.py",
+	"squash": alarmsDirectory + "0001_squashed_0002_level.py", "irreversible": alarmsDirectory + "0004_bad.py", "branch": alarmsDirectory + "0003_zone.py",
 }
 
 // startedProject packs the releases of a project that django-admin has made.
-func startedProject(t testing.TB) (folder string) {
+func startedProject(t testing.TB) (directory string) {
 	t.Helper()
-	folder = t.TempDir()
+	directory = t.TempDir()
 	check := func(err error) {
 		t.Helper()
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
-	key, err := bundle.NewKey("vendor", "", bundle.NewKeyOptions{Folder: folder})
+	key, err := bundle.NewKey("vendor", "", bundle.NewKeyOptions{Directory: directory})
 	check(err)
-	_, err = bundle.ImportKeys(filepath.Join(folder, "keys"), key.Public)
+	_, err = bundle.ImportKeys(filepath.Join(directory, "keys"), key.Public)
 	check(err)
 	made := filepath.Join(t.TempDir(), "made")
 	check(os.Mkdir(made, 0o755))
@@ -102,12 +102,12 @@ func startedProject(t testing.TB) (folder string) {
 		t.Fatalf("startproject: %v: %s", err, output)
 	}
 	for name, list := range projectReleases {
-		root := filepath.Join(folder, name)
+		root := filepath.Join(directory, name)
 		check(os.CopyFS(root, os.DirFS(made)))
 		files := map[string]string{
 			"site_project/device.py": deviceSettings, "site_project/no_urls.py": "urlpatterns = []\n",
 			"apps/__init__.py": "", "apps/gateway/__init__.py": "", "apps/gateway/models.py": "", "apps/alarms/__init__.py": "", "apps/alarms/models.py": "",
-			"data/__init__.py": "", "data/migrations/__init__.py": "", gatewayFolder + "__init__.py": "", alarmsFolder + "__init__.py": "",
+			"data/__init__.py": "", "data/migrations/__init__.py": "", gatewayDirectory + "__init__.py": "", alarmsDirectory + "__init__.py": "",
 			".pre-install": "#!/bin/sh\nrm -f ../../runs\n", ".post-install": "#!/bin/sh\necho \"${1##*/}\" > ../../runs\n",
 		}
 		if strings.HasPrefix(name, "bad") {
@@ -126,10 +126,10 @@ func startedProject(t testing.TB) (folder string) {
 			check(os.MkdirAll(filepath.Dir(path), 0o755))
 			check(os.WriteFile(path, []byte(text), 0o755))
 		}
-		_, err := bundle.Pack(context.Background(), bundle.PackOptions{Folder: root, SigningKey: key.Secret, Output: root + ".tar.zst.gpg"})
+		_, err := bundle.Pack(context.Background(), bundle.PackOptions{Directory: root, SigningKey: key.Secret, Output: root + ".tar.zst.gpg"})
 		check(err)
 	}
-	return folder
+	return directory
 }
 
 // TestStartedProject takes a project of django-admin startproject up and down: two applications whose
@@ -176,7 +176,7 @@ func TestStartedProject(t *testing.T) {
 
 	d.install(0, "site-2")
 	d.more["apps"] = `{"gateway": "apps/gateway/migrations"}`
-	refused("site-1", "name alarms and the folder of its migrations in the input apps")
+	refused("site-1", "name alarms and the directory of its migrations in the input apps")
 	delete(d.more, "apps")
 	d.more["env"] = `{"PYTHONDONTWRITEBYTECODE": "1"}`
 	refused("site-1", "lies inside the release")

@@ -8,7 +8,7 @@ import (
 )
 
 // holding makes Django wait when it is about to write down that a migration was applied or undone: as often
-// as the number in ROOT/db/hold says it goes on, and then it tells so by ROOT/db/reached. Python runs it
+// as the number in ROOT/db/hold says it continues, and then it tells so by ROOT/db/reached. Python runs it
 // before anything else.
 const holding = `import os, time
 from django.db.migrations.recorder import MigrationRecorder

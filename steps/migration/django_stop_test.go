@@ -59,7 +59,7 @@ func TestDjangoStopped(t *testing.T) {
 				t.Fatal(err)
 			}
 			// The way up brings the database to where app-9 has it.
-			if err := os.WriteFile(f.run.Folder+"/begun", nil, 0o600); err != nil {
+			if err := os.WriteFile(f.run.Directory+"/begun", nil, 0o600); err != nil {
 				t.Fatal(err)
 			}
 			if err := f.undo(t.Context()); err != nil {

@@ -70,7 +70,7 @@ var releases = map[string]struct {
 // vendor packs the releases; it holds APP.tar.zst.gpg and keys/.
 func vendor(t testing.TB) string {
 	t.Helper()
-	folder := t.TempDir()
+	directory := t.TempDir()
 	check := func(err error) {
 		t.Helper()
 		if err != nil {
@@ -79,13 +79,13 @@ func vendor(t testing.TB) string {
 	}
 	write := func(name, content string) {
 		t.Helper()
-		path := filepath.Join(folder, name)
+		path := filepath.Join(directory, name)
 		check(os.MkdirAll(filepath.Dir(path), 0o755))
 		check(os.WriteFile(path, []byte(content), 0o755))
 	}
-	key, err := bundle.NewKey("vendor", "", bundle.NewKeyOptions{Folder: folder})
+	key, err := bundle.NewKey("vendor", "", bundle.NewKeyOptions{Directory: directory})
 	check(err)
-	_, err = bundle.ImportKeys(filepath.Join(folder, "keys"), key.Public)
+	_, err = bundle.ImportKeys(filepath.Join(directory, "keys"), key.Public)
 	check(err)
 	for name, release := range releases {
 		write(name+"/manage.py", project)
@@ -108,11 +108,11 @@ func vendor(t testing.TB) string {
 			write(name+"/"+hook, text)
 		}
 		_, err := bundle.Pack(context.Background(), bundle.PackOptions{
-			Folder: filepath.Join(folder, name), SigningKey: key.Secret, Output: filepath.Join(folder, name+".tar.zst.gpg"),
+			Directory: filepath.Join(directory, name), SigningKey: key.Secret, Output: filepath.Join(directory, name+".tar.zst.gpg"),
 		})
 		check(err)
 	}
-	return folder
+	return directory
 }
 
 // device is a machine in a directory: opt with the releases, db with the database, runs with the release that
@@ -136,8 +136,8 @@ func catalog() step.Catalog {
 func newDevice(t testing.TB, vendor string) *device {
 	t.Helper()
 	d := &device{recipetest.New(t, catalog()), t.TempDir(), vendor, nil}
-	for _, folder := range []string{"opt", "db"} {
-		if err := os.Mkdir(filepath.Join(d.root, folder), 0o755); err != nil {
+	for _, directory := range []string{"opt", "db"} {
+		if err := os.Mkdir(filepath.Join(d.root, directory), 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -305,7 +305,7 @@ func TestDjangoReleaseWithoutMigrations(t *testing.T) {
 	d.wantPicture(one)
 }
 
-// TestDjangoDisturbed lets a downgrade fail behind every step, and kills gwe everywhere in it, in an update,
+// TestDjangoDisturbed lets a downgrade fail after every step, and kills gwe everywhere in it, in an update,
 // and in a downgrade that fails.
 func TestDjangoDisturbed(t *testing.T) {
 	packages := vendor(t)
@@ -347,7 +347,7 @@ func TestDjangoDisturbed(t *testing.T) {
 			}
 			if name == "downgrade" {
 				if failures := d.FailEverywhere(recipe, d.inputs(c.to), restore, check); failures != 13 {
-					t.Errorf("it failed behind %d steps", failures)
+					t.Errorf("it failed after %d steps", failures)
 				}
 			}
 			kills := d.KillAtEachStep(c.turn, recipe, d.inputs(c.to), restore, check)

@@ -16,13 +16,13 @@ import (
 
 // migrations lists the migrations in a directory, oldest first: the names of the files that match the
 // pattern, up to their first dot. there is false where there is no such directory.
-func migrations(machine step.Machine, folder, pattern string) (found release, there bool, err error) {
-	entries, err := machine.ReadDir(folder)
+func migrations(machine step.Machine, directory, pattern string) (found release, there bool, err error) {
+	entries, err := machine.ReadDir(directory)
 	if errors.Is(err, fs.ErrNotExist) {
 		return release{}, false, nil
 	}
 	if err != nil {
-		return release{}, false, durable.Explain(err, "the migrations in %s cannot be listed", folder)
+		return release{}, false, durable.Explain(err, "the migrations in %s cannot be listed", directory)
 	}
 	found.squashes = map[string][]string{}
 	for _, entry := range entries {
@@ -32,11 +32,11 @@ func migrations(machine step.Machine, folder, pattern string) (found release, th
 		}
 		name, _, _ := strings.Cut(entry.Name(), ".")
 		if name == "" || strings.HasPrefix(name, "-") {
-			return release{}, false, fault.New(fault.Refused, "migration-name", "%s in %s would be taken for an option, not for a migration", entry.Name(), folder).
+			return release{}, false, fault.New(fault.Refused, "migration-name", "%s in %s would be taken for an option, not for a migration", entry.Name(), directory).
 				WithHint("give a pattern that only migrations match")
 		}
 		found.names = append(found.names, name)
-		others, err := replaced(machine, folder, entry.Name())
+		others, err := replaced(machine, directory, entry.Name())
 		if err != nil {
 			return release{}, false, err
 		}
@@ -109,7 +109,7 @@ func compare(running, new release, zero string) (way, error) {
 	}
 	if common == 0 {
 		return way{}, fault.New(fault.Refused, "migration-none-common", "the running release and the new one have no migration in common").
-			WithHint("the two may be different programs, or the new one does not have this application yet: see folder, pattern and zero")
+			WithHint("the two may be different programs, or the new one does not have this application yet: see directory, pattern and zero")
 	}
 	if next, last := had[common], had[common-1]; number(next) != "" && number(next) == number(last) {
 		return way{}, fault.New(fault.Refused, "migration-forked", "%s and %s have the same number, so going back to the first may leave the second in place", last, next).
@@ -126,14 +126,14 @@ func returns(running, new release) error {
 	}
 	back, err := compare(new, running, "zero")
 	if err != nil {
-		return about("an update to the new release could not be taken back", err)
+		return about("an update to the new release could not be rolled back", err)
 	}
 	if forward, err := compare(running, new, ""); err != nil || forward.To != "" || back.To == "" {
 		return nil // both are at what they have in common when the new release comes
 	}
 	for _, name := range back.Undone {
 		if slices.Contains(running.names, name) {
-			return fault.New(fault.Refused, "migration-inserted", "the new release has a migration before %s, which the running release has already: an update to it could not be taken back", name).
+			return fault.New(fault.Refused, "migration-inserted", "the new release has a migration before %s, which the running release has already: an update to it could not be rolled back", name).
 				WithHint("give a new migration a higher number than all that devices may have run, and let it follow these")
 		}
 	}

@@ -33,13 +33,13 @@ const rollbackDoc = `A release that is older than the database cannot undo what 
 release, which holds the newer migrations, is still in place, this step runs the running release's own command down to the last
 migration that both have.
 
-The migrations of a release are the files in folder that match pattern, in the order of the numbers they begin with, then of
+The migrations of a release are the files in directory that match pattern, in the order of the numbers they begin with, then of
 their names. A migration's name is that of its file up to the first dot. Where the new release has all that the running one has,
 there is nothing to do: going up is its own affair. Else the migrations that both begin with are counted, and the command is run
 once, in running, with {migration} replaced by the name of the last of these, and {number} by the digits that it begins with. They
 are replaced inside the elements of the list, and each element reaches the program as it is: no shell looks at it.
 
-A project of several applications gives folders in the place of folder: the folder of each one's migrations. Then the command is
+A project of several applications gives directories in the place of directory: the directory of each one's migrations. Then the command is
 run once for each application that has to go back, with {app} replaced by its key. Give all of them to one step: where migrations
 of one application depend on another's, the way down of the one takes the other's along, and only all the ways up together bring
 them back. Names are sorted within an application; the order between them is the tool's affair.
@@ -48,14 +48,14 @@ A migration of Django that says replaces stands for those that it names, whether
 ends inside it: that is refused, since Django knows no name for that place.
 
 Refused before anything runs: no migration in common; a renamed one, which is another name for a number; two with one number, of
-which only one is in the new release; a folder that neither release has. So are new releases from which no way would lead back,
+which only one is in the new release; a directory that neither release has. So are new releases from which no way would lead back,
 should the update fail later: one that comes with a second migration for a number (merge branches by giving the later one a
 higher number), or with one before the last that has been run. Where a new release without any migration may come, zero says
 what takes the place of a name then: all of them are undone, with all that they hold.
 
 The program gets the variables and the time-out of the step type hook, and the elements of env. Any exit code but 0 fails the step.
 
-A tool that is stopped in the middle of a migration, or whose migration fails there, may refuse to go on either way until a person
+A tool that is stopped in the middle of a migration, or whose migration fails there, may refuse to continue either way until a person
 has looked: golang-migrate calls the database dirty then. Such a tool fails at the undo too, and the run says so. Where the database
 can do it, write each migration as one transaction: then it is as it was, and "force" to the version before is all that is left to
 do; up may be a script that does both.
@@ -71,15 +71,15 @@ running release.
 The same step, with the two releases changed over, undoes a migration that a new release made.`
 
 type rollbackArguments struct {
-	Running value.Path        `name:"running" required:"true" help:"the release that has the newer migrations, and knows how to undo them"`
-	New     value.Path        `name:"new" required:"true" help:"the release that comes"`
-	Folder  string            `name:"folder" help:"the folder of the migrations, relative to a release"`
-	Folders map[string]string `name:"folders" help:"the folders of several applications' migrations, each by what stands for {app}"`
-	Pattern string            `name:"pattern" default:"[0-9][0-9][0-9][0-9]_*.py" help:"which files there are migrations: *, ? and [] as in a shell"`
-	Command []string          `name:"command" required:"true" help:"program and arguments that take the database to {migration} or {number}"`
-	Up      []string          `name:"up" help:"the same for the way forward, where it is another command"`
-	Zero    string            `name:"zero" help:"what stands for none of them, where a release without any migration may come: zero for Django"`
-	Env     map[string]string `name:"env" pattern:"[^=]+" secrets:"true" help:"environment variables of the command"`
+	Running     value.Path        `name:"running" required:"true" help:"the release that has the newer migrations, and knows how to undo them"`
+	New         value.Path        `name:"new" required:"true" help:"the release that comes"`
+	Directory   string            `name:"folder" help:"the directory of the migrations, relative to a release"`
+	Directories map[string]string `name:"folders" help:"the directories of several applications' migrations, each by what stands for {app}"`
+	Pattern     string            `name:"pattern" default:"[0-9][0-9][0-9][0-9]_*.py" help:"which files there are migrations: *, ? and [] as in a shell"`
+	Command     []string          `name:"command" required:"true" help:"program and arguments that take the database to {migration} or {number}"`
+	Up          []string          `name:"up" help:"the same for the way forward, where it is another command"`
+	Zero        string            `name:"zero" help:"what stands for none of them, where a release without any migration may come: zero for Django"`
+	Env         map[string]string `name:"env" pattern:"[^=]+" secrets:"true" help:"environment variables of the command"`
 }
 
 // rollbackMemo is empty where there is nothing to do.
@@ -91,10 +91,10 @@ type rollbackMemo struct {
 }
 
 type rollbackOutputs struct {
-	RolledBack bool     `name:"rolled_back" help:"whether the database was behind what the new release knows, and was taken back"`
-	From       []string `name:"from" help:"the newest migration of the running release, of each application that was taken back"`
+	RolledBack bool     `name:"rolled_back" help:"whether the database was beyond what the new release knows, and was rolled back"`
+	From       []string `name:"from" help:"the newest migration of the running release, of each application that was rolled back"`
 	To         []string `name:"to" help:"the last migration that both have, of each of these"`
-	Undone     []string `name:"undone" help:"the migrations that were undone, newest first in each application; with folders as APP.NAME"`
+	Undone     []string `name:"undone" help:"the migrations that were undone, newest first in each application; with directories as APP.NAME"`
 }
 
 type rollback struct{}
@@ -151,33 +151,33 @@ func (rollback) Leases(_ rollbackArguments, memo rollbackMemo) []string {
 	return []string{memo.Running}
 }
 
-// folders gives the folder of each application; that of folder has the key "".
-func (a rollbackArguments) folders() map[string]string {
-	if len(a.Folders) > 0 {
-		return a.Folders
+// directories gives the directory of each application; that of directory has the key "".
+func (a rollbackArguments) directories() map[string]string {
+	if len(a.Directories) > 0 {
+		return a.Directories
 	}
-	return map[string]string{"": a.Folder}
+	return map[string]string{"": a.Directory}
 }
 
 // check refuses what no release could satisfy.
 func (a rollbackArguments) check() error {
-	if (a.Folder == "") == (len(a.Folders) == 0) {
-		return fault.New(fault.Refused, "migration-folder", "just one of folder and folders says where the migrations are").
-			WithHint("give the folder relative to a release: gateway/migrations")
+	if (a.Directory == "") == (len(a.Directories) == 0) {
+		return fault.New(fault.Refused, "migration-directory", "just one of `folder` and `folders` says where the migrations are").
+			WithHint("give the directory relative to a release: gateway/migrations")
 	}
-	for app, folder := range a.folders() {
-		if !filepath.IsLocal(folder) {
-			return fault.New(fault.Refused, "migration-folder", "the folder %q is not below a release", folder).
+	for app, directory := range a.directories() {
+		if !filepath.IsLocal(directory) {
+			return fault.New(fault.Refused, "migration-directory", "the directory %q is not below a release", directory).
 				WithHint("give it relative to a release: gateway/migrations")
 		}
-		if strings.HasPrefix(app, "-") || app == "" && len(a.Folders) > 0 {
+		if strings.HasPrefix(app, "-") || app == "" && len(a.Directories) > 0 {
 			return fault.New(fault.Refused, "migration-name", "%q would be taken for an option, not for an application", app).
-				WithHint("folders has the label of each application, and the folder of its migrations")
+				WithHint("directories has the label of each application, and the directory of its migrations")
 		}
 	}
 	if _, err := filepath.Match(a.Pattern, ""); err != nil || a.Pattern == "" || strings.Contains(a.Pattern, "/") {
 		return fault.New(fault.Refused, "migration-pattern", "%q is no pattern for the names of files", a.Pattern).
-			WithHint("such as [0-9][0-9][0-9][0-9]_*.py: see folder for where they are")
+			WithHint("such as [0-9][0-9][0-9][0-9]_*.py: see directory for where they are")
 	}
 	commands := map[string][]string{"command": a.Command}
 	if len(a.Up) > 0 {
@@ -192,7 +192,7 @@ func (a rollbackArguments) check() error {
 			return fault.New(fault.Refused, "migration-command", "%s does not say where the migration goes", name).
 				WithHint("put \"{migration}\" or \"{number}\" in the place of its name or number")
 		}
-		if len(a.Folders) > 1 && !slices.ContainsFunc(command[1:], func(element string) bool { return strings.Contains(element, "{app}") }) {
+		if len(a.Directories) > 1 && !slices.ContainsFunc(command[1:], func(element string) bool { return strings.Contains(element, "{app}") }) {
 			return fault.New(fault.Refused, "migration-command", "%s does not say where the application goes", name).
 				WithHint("put \"{app}\" in the place of its label")
 		}
@@ -213,9 +213,9 @@ func (a rollbackArguments) memo(machine step.Machine) (rollbackMemo, error) {
 		}
 	}
 	var memo rollbackMemo
-	folders := a.folders()
-	for _, app := range slices.Sorted(maps.Keys(folders)) {
-		found, err := a.way(machine, folders[app])
+	directories := a.directories()
+	for _, app := range slices.Sorted(maps.Keys(directories)) {
+		found, err := a.way(machine, directories[app])
 		if err != nil && app != "" {
 			err = about(app, err)
 		}
@@ -239,18 +239,18 @@ func (a rollbackArguments) memo(machine step.Machine) (rollbackMemo, error) {
 }
 
 // way compares the two releases' migrations in one directory.
-func (a rollbackArguments) way(machine step.Machine, folder string) (way, error) {
-	running, ranThere, err := migrations(machine, filepath.Join(string(a.Running), folder), a.Pattern)
+func (a rollbackArguments) way(machine step.Machine, directory string) (way, error) {
+	running, ranThere, err := migrations(machine, filepath.Join(string(a.Running), directory), a.Pattern)
 	if err != nil {
 		return way{}, err
 	}
-	coming, comesThere, err := migrations(machine, filepath.Join(string(a.New), folder), a.Pattern)
+	coming, comesThere, err := migrations(machine, filepath.Join(string(a.New), directory), a.Pattern)
 	if err != nil {
 		return way{}, err
 	}
 	if !ranThere && !comesThere {
-		return way{}, fault.New(fault.Refused, "migration-folder", "neither %s nor %s has the folder %s", a.Running, a.New, folder).
-			WithHint("give the folder of the migrations relative to a release: gateway/migrations")
+		return way{}, fault.New(fault.Refused, "migration-directory", "neither %s nor %s has the directory %s", a.Running, a.New, directory).
+			WithHint("give the directory of the migrations relative to a release: gateway/migrations")
 	}
 	found, err := compare(running, coming, a.Zero)
 	if err == nil {

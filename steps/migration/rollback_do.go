@@ -18,7 +18,7 @@ import (
 	"github.com/gwe-project/gwe/engine/step"
 )
 
-// begunName is a file in Run.Folder that is there from before the way down begins until it was undone:
+// begunName is a file in Run.Directory that is there from before the way down begins until it was undone:
 // without it, the database was not touched.
 const begunName = "begun"
 
@@ -31,10 +31,10 @@ func (rollback) Do(ctx context.Context, run *step.Run, arguments rollbackArgumen
 		run.Log.Info("the new release has all the migrations of the running one")
 		return rollbackOutputs{}, nil
 	}
-	if err := durable.WriteNote(filepath.Join(run.Folder, begunName), nil); err != nil {
+	if err := durable.WriteNote(filepath.Join(run.Directory, begunName), nil); err != nil {
 		return rollbackOutputs{}, err
 	}
-	if err := durable.SyncFileSystems(run.Folder); err != nil {
+	if err := durable.SyncFileSystems(run.Directory); err != nil {
 		return rollbackOutputs{}, err
 	}
 	result := rollbackOutputs{RolledBack: true}
@@ -54,7 +54,7 @@ func (rollback) Do(ctx context.Context, run *step.Run, arguments rollbackArgumen
 // Undo runs the way up, where the way down was begun. It may have ended anywhere: the command knows where the
 // database is.
 func (rollback) Undo(ctx context.Context, run *step.Run, arguments rollbackArguments, memo rollbackMemo) error {
-	begun := filepath.Join(run.Folder, begunName)
+	begun := filepath.Join(run.Directory, begunName)
 	if _, err := os.Lstat(begun); len(memo.Ways) == 0 || errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -67,7 +67,7 @@ func (rollback) Undo(ctx context.Context, run *step.Run, arguments rollbackArgum
 	if err := os.Remove(begun); err != nil {
 		return durable.Explain(err, "cannot remove %s", begun)
 	}
-	return durable.SyncFolder(run.Folder)
+	return durable.SyncDirectory(run.Directory)
 }
 
 func (a rollbackArguments) carryOut(ctx context.Context, run *step.Run, memo rollbackMemo, command []string) error {
@@ -114,7 +114,7 @@ func (a rollbackArguments) process(run *step.Run, memo rollbackMemo, command []s
 	}
 	return process.Command{
 		Arguments:   command,
-		Folder:      memo.Running,
+		Directory:   memo.Running,
 		Environment: append(variables, run.Environment...),
 		Output:      func(_, line string) { run.Log.Output(line) },
 		Filter:      run.Log.Filter,

@@ -120,7 +120,7 @@ func prepare(t testing.TB, given map[string]any) (frame, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := frame{run: &step.Run{ID: "r", Step: "s", Machine: step.Local{}, Folder: t.TempDir(), Started: func(int) {}}, arguments: converted.(map[string]any)}
+	f := frame{run: &step.Run{ID: "r", Step: "s", Machine: step.Local{}, Directory: t.TempDir(), Started: func(int) {}}, arguments: converted.(map[string]any)}
 	f.memo, err = migration.Rollback().Prepare(t.Context(), f.run, f.arguments)
 	return f, err
 }
@@ -225,19 +225,19 @@ func TestRollbackRefuses(t *testing.T) {
 		class        fault.Class
 		code         string
 	}{
-		"no common":           {running: "01_a", new: "05_x", class: fault.Refused, code: "migration-none-common"},
-		"renamed":             {running: "01_a 02_b", new: "01_a 02_x", class: fault.Refused, code: "migration-renamed"},
-		"folder outside":      {change: map[string]any{"folder": "../x"}, class: fault.Refused, code: "migration-folder"},
-		"folder misspelt":     {running: "01_a 02_b", new: "01_a", change: map[string]any{"folder": "app/migratons"}, class: fault.Refused, code: "migration-folder"},
-		"bad pattern":         {change: map[string]any{"pattern": "[0-"}, class: fault.Refused, code: "migration-pattern"},
-		"pattern with folder": {change: map[string]any{"pattern": "a/*.py"}, class: fault.Refused, code: "migration-pattern"},
-		"no program":          {change: map[string]any{"command": []any{}}, class: fault.Refused, code: "migration-command"},
-		"no place":            {change: map[string]any{"command": []any{"./migrate", "app"}}, class: fault.Refused, code: "migration-command"},
-		"no place in up":      {change: map[string]any{"up": []any{"./migrate"}}, class: fault.Refused, code: "migration-command"},
-		"running is gone":     {change: map[string]any{"running": "/nowhere/at/all"}, class: fault.Failed, code: "migration-no-release"},
-		"an option":           {running: "01_a -rf", new: "01_a", change: map[string]any{"pattern": "*.sql"}, class: fault.Refused, code: "migration-name"},
-		"no such program":     {running: "01_a 02_b", new: "01_a", change: map[string]any{"command": []any{"./none", "{migration}"}}, class: fault.Failed, code: "process-not-found"},
-		"not in the path":     {running: "01_a 02_b", new: "01_a", change: map[string]any{"command": []any{"no-such-program", "{migration}"}}, class: fault.Failed, code: "process-not-found"},
+		"no common":              {running: "01_a", new: "05_x", class: fault.Refused, code: "migration-none-common"},
+		"renamed":                {running: "01_a 02_b", new: "01_a 02_x", class: fault.Refused, code: "migration-renamed"},
+		"directory outside":      {change: map[string]any{"folder": "../x"}, class: fault.Refused, code: "migration-directory"},
+		"directory misspelt":     {running: "01_a 02_b", new: "01_a", change: map[string]any{"folder": "app/migratons"}, class: fault.Refused, code: "migration-directory"},
+		"bad pattern":            {change: map[string]any{"pattern": "[0-"}, class: fault.Refused, code: "migration-pattern"},
+		"pattern with directory": {change: map[string]any{"pattern": "a/*.py"}, class: fault.Refused, code: "migration-pattern"},
+		"no program":             {change: map[string]any{"command": []any{}}, class: fault.Refused, code: "migration-command"},
+		"no place":               {change: map[string]any{"command": []any{"./migrate", "app"}}, class: fault.Refused, code: "migration-command"},
+		"no place in up":         {change: map[string]any{"up": []any{"./migrate"}}, class: fault.Refused, code: "migration-command"},
+		"running is gone":        {change: map[string]any{"running": "/nowhere/at/all"}, class: fault.Failed, code: "migration-no-release"},
+		"an option":              {running: "01_a -rf", new: "01_a", change: map[string]any{"pattern": "*.sql"}, class: fault.Refused, code: "migration-name"},
+		"no such program":        {running: "01_a 02_b", new: "01_a", change: map[string]any{"command": []any{"./none", "{migration}"}}, class: fault.Failed, code: "process-not-found"},
+		"not in the path":        {running: "01_a 02_b", new: "01_a", change: map[string]any{"command": []any{"no-such-program", "{migration}"}}, class: fault.Failed, code: "process-not-found"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			root := t.TempDir()

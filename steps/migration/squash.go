@@ -27,13 +27,13 @@ var (
 )
 
 // replaced gives the migrations that the file stands for.
-func replaced(machine step.Machine, folder, file string) (names []string, err error) {
+func replaced(machine step.Machine, directory, file string) (names []string, err error) {
 	if filepath.Ext(file) != ".py" {
 		return nil, nil
 	}
-	text, err := machine.ReadFile(filepath.Join(folder, file))
+	text, err := machine.ReadFile(filepath.Join(directory, file))
 	if err != nil {
-		return nil, durable.Explain(err, "the migration %s cannot be read", filepath.Join(folder, file))
+		return nil, durable.Explain(err, "the migration %s cannot be read", filepath.Join(directory, file))
 	}
 	if list := replacesList.FindSubmatch(text); list != nil {
 		for _, pair := range replacesPair.FindAllSubmatch(list[1], -1) {

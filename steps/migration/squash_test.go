@@ -64,7 +64,7 @@ func TestSquashed(t *testing.T) {
 }
 
 func TestReplaced(t *testing.T) {
-	folder := t.TempDir()
+	directory := t.TempDir()
 	for text, want := range map[string]string{
 		"class Migration(x):\n    replaces = [('a', '0001_x'), (\"a\", \"0002_y\")]\n":                          "[0001_x 0002_y]",
 		"class Migration(x):\n\treplaces=[\n\t\t(\n'a',\n\"0001_x\",\n),\n\t]\n    dependencies = [('a', '0')]": "[0001_x]",
@@ -72,15 +72,15 @@ func TestReplaced(t *testing.T) {
 		"# replaces = [('a', '0001_x')]\n":                                                                      "[]",
 		"    replaces = []":                                                                                     "[]",
 	} {
-		if err := os.WriteFile(filepath.Join(folder, "0001_s.py"), []byte(text), 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(directory, "0001_s.py"), []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		names, err := replaced(step.Local{}, folder, "0001_s.py")
+		names, err := replaced(step.Local{}, directory, "0001_s.py")
 		if got := fmt.Sprint(names); got != want || err != nil {
 			t.Errorf("%q: %s, want %s, %v", text, got, want, err)
 		}
 	}
-	if names, err := replaced(step.Local{}, folder, "0001_s.sql"); names != nil || err != nil {
+	if names, err := replaced(step.Local{}, directory, "0001_s.sql"); names != nil || err != nil {
 		t.Errorf("a file of another tool was read: %v, %v", names, err)
 	}
 }

@@ -12,7 +12,7 @@
 // The number grows with each file. Releases count by their last "installed"; one without any was there by the
 // first "found" that names it, and one that no line names came after all the others. Releases of equal rank
 // are told apart by the old rule, the time at which their directories were made. A "left" marks a release as
-// bad, and an "installed" or a "chosen" behind it unmarks it.
+// bad, and an "installed" or a "chosen" after it unmarks it.
 //
 // An undo removes the file of its own step and no other, so it may come in any order and any number of times.
 // A file that cannot be read or understood counts as absent, and is named.

@@ -44,7 +44,7 @@ func (r Record) CreateFiles() (*os.File, error) {
 // Files calls visit with each file in an open directory of releases that says what a release holds, until it
 // returns true. Files that another user could have written are left out.
 func Files(dir *openat.Dir, visit func(name string, file *os.File) bool) error {
-	record, err := dir.Sub(Folder)
+	record, err := dir.Sub(Directory)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

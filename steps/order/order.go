@@ -18,8 +18,8 @@ import (
 	"github.com/gwe-project/gwe/engine/step"
 )
 
-// Folder is the name of the directory that holds the record, in the directory that holds the releases.
-const Folder = durable.Releases
+// Directory is the name of the directory that holds the record, in the directory that holds the releases.
+const Directory = durable.Releases
 
 // kind is what a line says of a release. Where lines have one number, they count in this order.
 type kind int
@@ -114,8 +114,8 @@ func Read(machine step.Machine, dir string) (Order, error) {
 
 // read returns the lines of each file.
 func read(machine step.Machine, dir string) (o Order, files map[string][]line, err error) {
-	folder := filepath.Join(dir, Folder)
-	entries, err := machine.ReadDir(folder)
+	directory := filepath.Join(dir, Directory)
+	entries, err := machine.ReadDir(directory)
 	if errors.Is(err, fs.ErrNotExist) {
 		return Order{}, nil, nil
 	}
@@ -128,7 +128,7 @@ func read(machine step.Machine, dir string) (o Order, files map[string][]line, e
 		if isFiles(entry.Name()) {
 			continue
 		}
-		path := filepath.Join(folder, entry.Name())
+		path := filepath.Join(directory, entry.Name())
 		lines, ok := readFile(machine, path, entry)
 		if !ok {
 			o.Damaged = append(o.Damaged, path)
@@ -153,22 +153,22 @@ func readFile(machine step.Machine, path string, entry fs.DirEntry) ([]line, boo
 
 // readIn returns the lines of each file of a record that is open. Files that cannot be understood count as
 // absent.
-func readIn(folder *openat.Dir) (map[string][]line, error) {
-	names, err := folder.Names()
+func readIn(directory *openat.Dir) (map[string][]line, error) {
+	names, err := directory.Names()
 	files := map[string][]line{}
 	for _, name := range names {
 		if isFiles(name) {
 			continue
 		}
-		if lines, ok := readOne(folder, name); ok {
+		if lines, ok := readOne(directory, name); ok {
 			files[name] = lines
 		}
 	}
 	return files, err
 }
 
-func readOne(folder *openat.Dir, name string) ([]line, bool) {
-	file, err := folder.Open(name)
+func readOne(directory *openat.Dir, name string) ([]line, bool) {
+	file, err := directory.Open(name)
 	if err != nil {
 		return nil, errors.Is(err, fs.ErrNotExist)
 	}

@@ -61,7 +61,7 @@ func sorted(t *testing.T, dir string, names ...string) string {
 }
 
 // TestOrder: what is recorded counts; what was there before is older, and what was made by other means since
-// is newer than the installation before it and older than the one behind it.
+// is newer than the installation before it and older than the one after it.
 func TestOrder(t *testing.T) {
 	dir := t.TempDir()
 	mkdir(t, dir, "old-b", "old-a")
@@ -86,14 +86,14 @@ func TestOrder(t *testing.T) {
 		t.Errorf("and one was installed: %s", got)
 	}
 	before := time.Unix(1e9, 5)
-	check(t, os.Chtimes(filepath.Join(dir, order.Folder), before, before))
+	check(t, os.Chtimes(filepath.Join(dir, order.Directory), before, before))
 	again := at(dir, "again")
 	check(t, again.Install("z"))
 	if got := sorted(t, dir, all...); got != "old-a=old-b y by-hand x z" {
 		t.Errorf("one was installed again: %s", got)
 	}
 	defer func() {
-		if info, err := os.Stat(filepath.Join(dir, order.Folder)); err != nil || !info.ModTime().Equal(before) {
+		if info, err := os.Stat(filepath.Join(dir, order.Directory)); err != nil || !info.ModTime().Equal(before) {
 			t.Errorf("the undo leaves the record as of %v, not %v: %v", info.ModTime(), before, err)
 		}
 	}()
@@ -115,7 +115,7 @@ func TestUndoInAnyOrder(t *testing.T) {
 		t.Errorf("after one undo: %s", got)
 	}
 	check(t, two.Undo())
-	if _, err := os.Lstat(filepath.Join(dir, order.Folder)); !os.IsNotExist(err) {
+	if _, err := os.Lstat(filepath.Join(dir, order.Directory)); !os.IsNotExist(err) {
 		t.Errorf("the record is left: %v", err)
 	}
 	check(t, at(filepath.Join(dir, "gone"), "one").Undo())
@@ -158,16 +158,16 @@ func TestDamaged(t *testing.T) {
 	mkdir(t, dir, "a", "b", "odd \xff\n\"name")
 	check(t, at(dir, "one").Install("odd \xff\n\"name"))
 	check(t, at(dir, "two").Install("b"))
-	folder := filepath.Join(dir, order.Folder)
+	directory := filepath.Join(dir, order.Directory)
 	for name, text := range map[string]string{
 		"empty": "", "zeros": strings.Repeat("\x00", 40), "cut": "9 installed \"a\"", "cut-name": "9 installed \"a\n", "negative": "-1 installed \"a\"\n",
 		"huge": "9223372036854775807 installed \"a\"\n", "unknown": "9 praised \"a\"\n", "half": "9 installed \"a\"\nx",
 	} {
-		check(t, os.WriteFile(filepath.Join(folder, name), []byte(text), 0o644))
+		check(t, os.WriteFile(filepath.Join(directory, name), []byte(text), 0o644))
 	}
-	check(t, syscall.Mkfifo(filepath.Join(folder, "fifo"), 0o644))
-	check(t, os.Mkdir(filepath.Join(folder, "directory"), 0o755))
-	check(t, os.Symlink("/dev/zero", filepath.Join(folder, "link")))
+	check(t, syscall.Mkfifo(filepath.Join(directory, "fifo"), 0o644))
+	check(t, os.Mkdir(filepath.Join(directory, "directory"), 0o755))
+	check(t, os.Symlink("/dev/zero", filepath.Join(directory, "link")))
 	known, err := order.Read(step.Local{}, dir)
 	check(t, err)
 	if len(known.Damaged) != 11 {
@@ -185,7 +185,7 @@ func TestDamaged(t *testing.T) {
 // TestNoWayOut: a record that is a link out of the directory is not written to.
 func TestNoWayOut(t *testing.T) {
 	dir, elsewhere := t.TempDir(), t.TempDir()
-	check(t, os.Symlink(elsewhere, filepath.Join(dir, order.Folder)))
+	check(t, os.Symlink(elsewhere, filepath.Join(dir, order.Directory)))
 	if err := at(dir, "one").Install("a"); err == nil {
 		t.Error("it was followed")
 	}
@@ -209,7 +209,7 @@ func TestForget(t *testing.T) {
 	defer opened.Close()
 	order.Forget(opened, []string{"a", "b"})
 	order.Forget(opened, []string{"a"})
-	entries, err := os.ReadDir(filepath.Join(dir, order.Folder))
+	entries, err := os.ReadDir(filepath.Join(dir, order.Directory))
 	check(t, err)
 	if len(entries) != 2 {
 		t.Errorf("%d files are left", len(entries))

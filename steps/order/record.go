@@ -45,11 +45,11 @@ func In(run *step.Run, dir string) Record {
 	}
 	record := Record{Dir: dir, Name: name}
 	parents := step.NewParents()
-	if opened, _, err := (&step.Run{Parents: parents}).Dir(filepath.Join(dir, Folder)); err == nil {
+	if opened, _, err := (&step.Run{Parents: parents}).Dir(filepath.Join(dir, Directory)); err == nil {
 		opened.Close()
 		record.Parents = parents.Noted()
 	}
-	info, err := run.Machine.Lstat(filepath.Join(dir, Folder))
+	info, err := run.Machine.Lstat(filepath.Join(dir, Directory))
 	if err == nil {
 		record.Modified = info.ModTime()
 	}
@@ -123,8 +123,8 @@ func (r Record) Begin() error {
 		return r.explain(err)
 	}
 	defer dir.Close()
-	folder, err := begin(dir)
-	folder.Close()
+	directory, err := begin(dir)
+	directory.Close()
 	return r.explain(err)
 }
 
@@ -137,12 +137,12 @@ func (r Record) write(lines ...line) error {
 		return r.explain(err)
 	}
 	defer dir.Close()
-	folder, err := begin(dir)
+	directory, err := begin(dir)
 	if err != nil {
 		return r.explain(err)
 	}
-	defer folder.Close()
-	others, err := r.others(dir, folder, lines)
+	defer directory.Close()
+	others, err := r.others(dir, directory, lines)
 	if err != nil {
 		return r.explain(err)
 	}
@@ -153,10 +153,10 @@ func (r Record) write(lines ...line) error {
 	}
 	// Never in place: where the name is taken by anything else than our own file of an attempt before, that
 	// is removed, not opened.
-	if err := folder.Remove(r.Name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := directory.Remove(r.Name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return r.explain(err)
 	}
-	file, err := folder.Create(r.Name, 0o644)
+	file, err := directory.Create(r.Name, 0o644)
 	if err != nil {
 		return r.explain(err)
 	}
@@ -165,11 +165,11 @@ func (r Record) write(lines ...line) error {
 }
 
 // others are what the other files say: the last number, and a line for each release without a record.
-func (r Record) others(dir, folder *openat.Dir, lines []line) (others struct {
+func (r Record) others(dir, directory *openat.Dir, lines []line) (others struct {
 	last  int
 	found []line
 }, err error) {
-	files, err := readIn(folder)
+	files, err := readIn(directory)
 	if err != nil {
 		return others, err
 	}
@@ -203,33 +203,33 @@ func (r Record) open() (*openat.Dir, error) {
 	if len(r.Parents) > 0 {
 		run.Parents = step.KnownParents(r.Parents)
 	}
-	dir, _, err := run.Dir(filepath.Join(r.Dir, Folder))
+	dir, _, err := run.Dir(filepath.Join(r.Dir, Directory))
 	return dir, err
 }
 
 // begin opens the record in a directory, and makes it where it is missing. A link is refused.
 func begin(dir *openat.Dir) (*openat.Dir, error) {
 	const mode = 0o755 // whatever the umask
-	err := dir.Mkdir(Folder, mode)
+	err := dir.Mkdir(Directory, mode)
 	if err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, err
 	}
 	fresh := err == nil
-	folder, err := dir.Sub(Folder)
+	directory, err := dir.Sub(Directory)
 	if err != nil || !fresh {
-		return folder, err
+		return directory, err
 	}
-	if err := readable(folder, mode); err != nil {
-		folder.Close()
+	if err := readable(directory, mode); err != nil {
+		directory.Close()
 		return nil, err
 	}
-	return folder, nil
+	return directory, nil
 }
 
 // readable lets all read the record that was made. What another user has put in its place meanwhile is not
 // ours to change.
-func readable(folder *openat.Dir, mode uint32) error {
-	self, err := folder.Self()
+func readable(directory *openat.Dir, mode uint32) error {
+	self, err := directory.Self()
 	if err != nil {
 		return err
 	}
@@ -238,7 +238,7 @@ func readable(folder *openat.Dir, mode uint32) error {
 	if err != nil || status.Mode&0o777 == mode || int(status.Uid) != os.Geteuid() {
 		return err
 	}
-	if names, err := folder.Names(); err != nil || len(names) > 0 {
+	if names, err := directory.Names(); err != nil || len(names) > 0 {
 		return err
 	}
 	return self.Chmod(mode)
@@ -258,23 +258,23 @@ func (r Record) Undo() error {
 		return r.explain(err)
 	}
 	defer dir.Close()
-	folder, err := dir.Sub(Folder)
+	directory, err := dir.Sub(Directory)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
 		return r.explain(err)
 	}
-	defer folder.Close()
-	if err := folder.Remove(r.Name + filesSuffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	defer directory.Close()
+	if err := directory.Remove(r.Name + filesSuffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return r.explain(err)
 	}
-	err = folder.Remove(r.Name)
+	err = directory.Remove(r.Name)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return r.explain(err)
 	}
 	if r.Mark {
-		switch kept := dir.Remove(Folder); {
+		switch kept := dir.Remove(Directory); {
 		case kept == nil:
 			return dir.Sync()
 		case !errors.Is(kept, syscall.ENOTEMPTY) && !errors.Is(kept, fs.ErrExist) && !errors.Is(kept, fs.ErrNotExist): // what another step recorded since keeps it
@@ -285,11 +285,11 @@ func (r Record) Undo() error {
 		return nil // it had recorded nothing, or that is gone already
 	}
 	if !r.Modified.IsZero() {
-		if err := r.backdate(folder); err != nil {
+		if err := r.backdate(directory); err != nil {
 			return r.explain(err)
 		}
 	}
-	return r.explain(folder.Sync())
+	return r.explain(directory.Sync())
 }
 
 // Sync makes what was recorded durable, unless it lies on the file system of a directory that was synced
@@ -311,8 +311,8 @@ func (r Record) Sync(synced *openat.Dir) error {
 }
 
 // backdate gives the record the time that it had.
-func (r Record) backdate(folder *openat.Dir) error {
-	self, err := folder.Self()
+func (r Record) backdate(directory *openat.Dir) error {
+	self, err := directory.Self()
 	if err != nil {
 		return err
 	}
@@ -328,12 +328,12 @@ func Forget(dir *openat.Dir, releases []string) {
 		_, err := dir.Stat(name)
 		gone[name] = errors.Is(err, fs.ErrNotExist)
 	}
-	folder, err := dir.Sub(Folder)
+	directory, err := dir.Sub(Directory)
 	if err != nil {
 		return
 	}
-	defer folder.Close()
-	files, err := readIn(folder)
+	defer directory.Close()
+	files, err := readIn(directory)
 	if err != nil {
 		return
 	}
@@ -343,8 +343,8 @@ func Forget(dir *openat.Dir, releases []string) {
 			needed = needed || one.kind != found && !gone[one.release]
 		}
 		if !needed {
-			_ = folder.Remove(name + filesSuffix)
-			_ = folder.Remove(name)
+			_ = directory.Remove(name + filesSuffix)
+			_ = directory.Remove(name)
 		}
 	}
 }
@@ -356,7 +356,7 @@ func (r Record) explain(err error) error {
 	}
 	explained := durable.Explain(err, "cannot record the order of the releases in %s", r.Dir)
 	if found := fault.As(explained); found != nil && found.Hint == "" {
-		return found.WithHint("see what is there: ls -la %s", filepath.Join(r.Dir, Folder))
+		return found.WithHint("see what is there: ls -la %s", filepath.Join(r.Dir, Directory))
 	}
 	return explained
 }

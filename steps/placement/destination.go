@@ -20,9 +20,9 @@ func Destination(machine step.Machine, verb, path string) (fs.FileInfo, error) {
 	if looking, is := machine.(*descriptors); err != nil || info != nil || is && looking.opened == filepath.Dir(path) {
 		return info, err
 	}
-	folder, err := machine.Stat(filepath.Dir(path))
-	if err != nil || !folder.IsDir() {
-		return nil, fault.New(fault.Failed, verb+"-no-folder", "there is no folder %s to write in", filepath.Dir(path)).
+	directory, err := machine.Stat(filepath.Dir(path))
+	if err != nil || !directory.IsDir() {
+		return nil, fault.New(fault.Failed, verb+"-no-directory", "there is no directory %s to write in", filepath.Dir(path)).
 			WithHint("make it in a step before: mkdir: { path: %s, parents: true }", filepath.Dir(path)).WithCause(err)
 	}
 	return nil, nil
@@ -41,7 +41,7 @@ func Movable(machine step.Machine, leased func(string) bool, verb, path string, 
 	}
 	if leased != nil && leased(path) {
 		return fault.New(fault.Refused, "path-leased", "%s is still needed to undo a run", path).
-			WithHint("`gwe runs` marks the runs whose undo is kept; it is given up by the next commit with the same lock, or by `gwe forget`")
+			WithHint("`gwe runs` marks the runs whose undo is kept; the next commit with the same lock releases it, or by `gwe forget`")
 	}
 	return nil
 }

@@ -41,7 +41,7 @@ func (p Placement) InspectMoved(run *step.Run, verb string) error {
 		return err
 	}
 	defer now.Close()
-	ours, err := IsNoted(run.Folder, now)
+	ours, err := IsNoted(run.Directory, now)
 	there, missing := now.Lstat()
 	switch {
 	case missing != nil:
@@ -83,7 +83,7 @@ func (p Placement) Keeps(ctx context.Context, run *step.Run) (step.Keeping, erro
 	if err != nil || there == nil {
 		return step.Keeping{Made: []string{p.Path}}, err
 	}
-	if ours, err := IsNoted(run.Folder, now); err != nil || !ours && p.Old == "" {
+	if ours, err := IsNoted(run.Directory, now); err != nil || !ours && p.Old == "" {
 		return step.Keeping{}, err // what took its place stays
 	}
 	return made.Keeps(ctx, run, p.Path, true)

@@ -21,7 +21,7 @@ func keep(run *step.Run, open places) error {
 	}
 	// While there is a part of the copy, the new file has its hidden name: from that undo knows that the path
 	// is untouched.
-	if err := durable.SyncFileSystemsAt([]*openat.Dir{open.fresh.Dir}, run.Folder); err != nil {
+	if err := durable.SyncFileSystemsAt([]*openat.Dir{open.fresh.Dir}, run.Directory); err != nil {
 		return err
 	}
 	return duplicate.Entry(context.Background(), open.now.Dir, open.now.Name, open.kept.Dir, open.kept.Name, duplicate.AsItIs(), nil, nil)

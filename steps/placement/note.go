@@ -17,8 +17,8 @@ import (
 // list of what was made.
 const UndoData = 2
 
-// noteName is the file in Run.Folder that holds the identity of the new file from before it takes its place:
-// undo takes that file away and no other.
+// noteName is the file in Run.Directory that holds the identity of the new file from before it takes its
+// place: undo takes that file away and no other.
 const noteName = "written"
 
 // settledNote is the file that holds the identity of what is in its place at the commit, where a program of
@@ -26,21 +26,21 @@ const noteName = "written"
 const settledNote = noteName + step.Settled
 
 // Note writes down which file will take the place. The caller makes it durable before that.
-func Note(folder string, fresh Location) error {
+func Note(directory string, fresh Location) error {
 	text, err := noteOf(fresh)
 	if err != nil {
 		return err
 	}
-	return durable.WriteChecked(filepath.Join(folder, noteName), text)
+	return durable.WriteChecked(filepath.Join(directory, noteName), text)
 }
 
 // renote notes, for Verify, another file in the place of the one that is noted, durably.
-func renote(folder string, now Location) error {
+func renote(directory string, now Location) error {
 	text, err := noteOf(now)
 	if err != nil {
 		return err
 	}
-	return durable.WriteSealed(filepath.Join(folder, settledNote), text)
+	return durable.WriteSealed(filepath.Join(directory, settledNote), text)
 }
 
 func noteOf(here Location) ([]byte, error) {
@@ -53,10 +53,10 @@ func noteOf(here Location) ([]byte, error) {
 
 // Noted reads the note; known is false where there is none, and the new file was never ready to take the
 // place.
-func Noted(folder string) (found openat.Identity, known bool, err error) {
-	text, err := durable.ReadSealed(filepath.Join(folder, settledNote))
+func Noted(directory string) (found openat.Identity, known bool, err error) {
+	text, err := durable.ReadSealed(filepath.Join(directory, settledNote))
 	if err == nil && text == nil {
-		text, err = durable.ReadChecked(filepath.Join(folder, noteName))
+		text, err = durable.ReadChecked(filepath.Join(directory, noteName))
 	}
 	if err != nil || len(text) == 0 {
 		return openat.Identity{}, false, err
@@ -68,8 +68,8 @@ func Noted(folder string) (found openat.Identity, known bool, err error) {
 }
 
 // IsNoted reports whether what is there is the file of the note.
-func IsNoted(folder string, here Location) (bool, error) {
-	placed, known, err := Noted(folder)
+func IsNoted(directory string, here Location) (bool, error) {
+	placed, known, err := Noted(directory)
 	if err != nil || !known {
 		return false, err
 	}
@@ -81,9 +81,9 @@ func IsNoted(folder string, here Location) (bool, error) {
 }
 
 // Forget takes the note away: from now on the number may be another file's.
-func Forget(folder string) error {
-	if err := durable.RemoveNotes(filepath.Join(folder, settledNote)); err != nil {
+func Forget(directory string) error {
+	if err := durable.RemoveNotes(filepath.Join(directory, settledNote)); err != nil {
 		return err
 	}
-	return durable.RemoveChecked(filepath.Join(folder, noteName))
+	return durable.RemoveChecked(filepath.Join(directory, noteName))
 }

@@ -122,7 +122,7 @@ func (p Placement) Put(ctx context.Context, run *step.Run, content bool) error {
 		return err
 	}
 	defer open.close()
-	if err := Note(run.Folder, open.fresh); err != nil {
+	if err := Note(run.Directory, open.fresh); err != nil {
 		return err
 	}
 	if !p.moved {
@@ -137,7 +137,7 @@ func (p Placement) Put(ctx context.Context, run *step.Run, content bool) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	folders, err := p.secure(run, open)
+	directories, err := p.secure(run, open)
 	if err != nil {
 		return Unwritable(p.Path, err)
 	}
@@ -151,16 +151,16 @@ func (p Placement) Put(ctx context.Context, run *step.Run, content bool) error {
 			ready = append(ready, open.now.Dir)
 		}
 	}
-	if err := durable.SyncFileSystemsAt(ready, run.Folder); err != nil {
+	if err := durable.SyncFileSystemsAt(ready, run.Directory); err != nil {
 		return err
 	}
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if p.Old != "" && !folders {
+	if p.Old != "" && !directories {
 		return Rename(open.fresh, open.now, true)
 	}
-	if folders {
+	if directories {
 		if err := Move(open.now, open.kept); err != nil {
 			return err
 		}
@@ -173,7 +173,7 @@ func (p Placement) Put(ctx context.Context, run *step.Run, content bool) error {
 
 // secure keeps the old file where there is one. directories reports that one of the two is a directory: then
 // the old one is kept by its rename.
-func (p Placement) secure(run *step.Run, open places) (folders bool, err error) {
+func (p Placement) secure(run *step.Run, open places) (directories bool, err error) {
 	if p.Old == "" {
 		return false, nil
 	}

@@ -25,7 +25,7 @@ func (p Placement) Settle(ctx context.Context, run *step.Run) error {
 // takeOver makes the run's own what a program of the run has put in the place of a file or a link, or written
 // to it: so the run leaves it, and a manual rollback finds it as it was left.
 func (p Placement) takeOver(ctx context.Context, run *step.Run) error {
-	placed, known, err := Noted(run.Folder)
+	placed, known, err := Noted(run.Directory)
 	if err != nil || !known || placed.Kind == unix.S_IFDIR {
 		return err
 	}
@@ -38,13 +38,13 @@ func (p Placement) takeOver(ctx context.Context, run *step.Run) error {
 	if err != nil || info == nil || info.IsDir() {
 		return err
 	}
-	if ours, err := IsNoted(run.Folder, now); err != nil || ours && !made.Changed(run, p.Path) {
+	if ours, err := IsNoted(run.Directory, now); err != nil || ours && !made.Changed(run, p.Path) {
 		return err
 	}
 	if err := made.Record(ctx, run, p.Path); err != nil {
 		return err
 	}
-	return renote(run.Folder, now)
+	return renote(run.Directory, now)
 }
 
 // Leases are the paths that undo needs.

@@ -44,7 +44,7 @@ func (p Placement) Undo(ctx context.Context, run *step.Run, verb string, same fu
 		return p.Order.Undo()
 	}
 	// What is at the path is as before: from here on nothing asks for the note.
-	forgotten := Forget(run.Folder)
+	forgotten := Forget(run.Directory)
 	if err := made.Discard(ctx, run, p.New, p.Path); err != nil {
 		return errors.Join(&step.Leftover{Err: err}, durable.SyncDir(open.fresh.Dir))
 	}
@@ -121,7 +121,7 @@ func (p Placement) takeBack(run *step.Run, open places, verb string, stay bool, 
 		return err
 	}
 	t := taking{Placement: p, places: open, state: found, run: run, verb: verb}
-	if t.note, t.placed, err = Noted(run.Folder); err != nil {
+	if t.note, t.placed, err = Noted(run.Directory); err != nil {
 		return err
 	}
 	fresh, now, kept := found.fresh, found.now, found.kept
@@ -168,7 +168,7 @@ func (t taking) ours(same func(fs.FileInfo) bool) (bool, error) {
 	if now == nil || t.state.fresh != nil || !t.placed {
 		return false, nil
 	}
-	if ours, err := IsNoted(t.run.Folder, t.places.now); err != nil || ours {
+	if ours, err := IsNoted(t.run.Directory, t.places.now); err != nil || ours {
 		return ours, err
 	}
 	if t.Old != "" && t.state.kept == nil {

@@ -14,7 +14,7 @@ import (
 
 var update = flag.Bool("update", false, "write docs/steps anew")
 
-const folder = "../../docs/steps"
+const directory = "../../docs/steps"
 
 // TestPages: docs/steps has just one page for each step type, as the type says it, and an index.
 func TestPages(t *testing.T) {
@@ -24,17 +24,17 @@ func TestPages(t *testing.T) {
 		wanted[one.About().Name+".md"] = reference.Page(one)
 	}
 	if *update {
-		if err := os.MkdirAll(folder, 0o755); err != nil {
+		if err := os.MkdirAll(directory, 0o755); err != nil {
 			t.Fatal(err)
 		}
 		for name, page := range wanted {
-			if err := os.WriteFile(filepath.Join(folder, name), []byte(page), 0o644); err != nil {
+			if err := os.WriteFile(filepath.Join(directory, name), []byte(page), 0o644); err != nil {
 				t.Fatal(err)
 			}
 		}
 	}
 	for name, page := range wanted {
-		written, err := os.ReadFile(filepath.Join(folder, name))
+		written, err := os.ReadFile(filepath.Join(directory, name))
 		if err != nil {
 			t.Error(err)
 		}
@@ -42,7 +42,7 @@ func TestPages(t *testing.T) {
 			t.Errorf("%s is not as the catalog (just docs writes it anew):\n%s", name, difference)
 		}
 	}
-	files, err := os.ReadDir(folder)
+	files, err := os.ReadDir(directory)
 	if err != nil {
 		t.Fatal(err)
 	}

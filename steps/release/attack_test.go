@@ -103,7 +103,7 @@ func TestLinkTreeSurveyLedAstray(t *testing.T) {
 	for _, other := range []string{"into", "deep", "empty", "gone", "none"} {
 		arguments := attack.Arguments(t, release.LinkTree(), map[string]any{"from": []any{root + "/new"}, "into": root + "/into"})
 		run := &step.Run{
-			ID: "r", Step: "s", Machine: astray{from: root + "/into/etc/app", to: root + "/" + other + "/etc/app"}, Folder: t.TempDir(), Parents: step.NewParents(),
+			ID: "r", Step: "s", Machine: astray{from: root + "/into/etc/app", to: root + "/" + other + "/etc/app"}, Directory: t.TempDir(), Parents: step.NewParents(),
 			Leased: func(string) bool { return false },
 		}
 		_, err := release.LinkTree().Prepare(t.Context(), run, arguments)

@@ -25,26 +25,26 @@ func Failsafe() step.Type {
 		Doc:     failsafeDoc,
 		Example: "failsafe: { dir: /opt/firmware }\n",
 		Effects: []step.Effect{{Kind: step.Writes, Argument: "dir"}},
-		Undo:    "makes it a folder again, under its old name",
+		Undo:    "makes it a directory again, under its old name",
 		Scalar:  "dir",
 	}, failsafe{})
 }
 
-const failsafeDoc = `A machine often leaves the factory with a plain folder where later the link to the running release will be. This step renames
-that folder, dir/current, to dir/failsafe, and puts a link to it in its place. The path leads to the same files at every moment: folder
+const failsafeDoc = `A machine often leaves the factory with a plain directory where later the link to the running release will be. This step renames
+that directory, dir/current, to dir/failsafe, and puts a link to it in its place. The path leads to the same files at every moment: directory
 and link change places in one call of the kernel. (On a file system that cannot exchange two names there is a moment without the
-path; a crash in it is undone like any other.) Programs that run from the folder go on.
+path; a crash in it is undone like any other.) Programs that run from the directory continue.
 
-Where the link is there already, and failsafe too, there is nothing to do. Refused are a folder where failsafe is taken, a link
-without a failsafe, a missing folder, and one that is a mount point.
+Where the link is there already, and failsafe too, there is nothing to do. Refused are a directory where failsafe is taken, a link
+without a failsafe, a missing directory, and one that is a mount point.
 
 prune never removes the failsafe, nor what it leads to where it is a link.
 
-Undo makes it a folder again. A link that has been pointed elsewhere since is left alone, and the undo fails.`
+Undo makes it a directory again. A link that has been pointed elsewhere since is left alone, and the undo fails.`
 
 type failsafeArguments struct {
-	Dir  value.Path `name:"dir" required:"true" help:"the folder that holds the releases"`
-	Link string     `name:"link" default:"current" help:"the name in dir of the folder, which becomes the link to the running release"`
+	Dir  value.Path `name:"dir" required:"true" help:"the directory that holds the releases"`
+	Link string     `name:"link" default:"current" help:"the name in dir of the directory, which becomes the link to the running release"`
 }
 
 // failsafeMemo is empty where there is nothing to do.
@@ -120,7 +120,7 @@ func adoptable(machine step.Machine, arguments failsafeArguments) (memo failsafe
 	isLink := now != nil && now.Mode()&fs.ModeSymlink != 0
 	switch {
 	case now == nil && golden == nil:
-		return failsafeMemo{}, "", fault.New(fault.Refused, "failsafe-nothing-there", "there is no folder %s to adopt", link).
+		return failsafeMemo{}, "", fault.New(fault.Refused, "failsafe-nothing-there", "there is no directory %s to adopt", link).
 			WithHint("dir and link tell where the installation is now: ls -l %s", filepath.Dir(link))
 	case now == nil:
 		return failsafeMemo{}, "", fault.New(fault.Refused, "failsafe-not-enabled", "there is a %s, but %s does not lead to it", path, link).
@@ -135,10 +135,10 @@ func adoptable(machine step.Machine, arguments failsafeArguments) (memo failsafe
 		return failsafeMemo{}, "", fault.New(fault.Refused, "failsafe-already-a-link", "%s is a link already, and there is no %s", link, path).
 			WithHint("to make a release the one to fall back to: ln -s NAME %s", path)
 	case !now.IsDir():
-		return failsafeMemo{}, "", fault.New(fault.Refused, "failsafe-not-a-folder", "%s is %s, not a folder", link, kindOf(now)).
+		return failsafeMemo{}, "", fault.New(fault.Refused, "failsafe-not-a-directory", "%s is %s, not a directory", link, kindOf(now)).
 			WithHint("move it away: ls -l %s", link)
 	case golden != nil:
-		return failsafeMemo{}, "", fault.New(fault.Refused, "failsafe-taken", "%s is a folder, and there is a %s already", link, path).
+		return failsafeMemo{}, "", fault.New(fault.Refused, "failsafe-taken", "%s is a directory, and there is a %s already", link, path).
 			WithHint("decide which of the two is to be fallen back to, and move the other one away")
 	}
 	return adopt(machine, link, path, now)

@@ -20,10 +20,10 @@ import (
 // change places: then the directory has that name, and the link, under the directory's, leads to it. What is
 // at the two names tells at every moment how far this came:
 //
-//	folder      nothing    not begun, or undone
-//	folder      link       begun
-//	nothing     folder     in the middle, where names cannot be exchanged
-//	link        folder     done
+//	directory      nothing    not begun, or undone
+//	directory      link       begun
+//	nothing     directory     in the middle, where names cannot be exchanged
+//	link        directory     done
 func (failsafe) Do(ctx context.Context, run *step.Run, arguments failsafeArguments, memo failsafeMemo) (failsafeOutputs, error) {
 	if err := ctx.Err(); err != nil {
 		return failsafeOutputs{}, err
@@ -175,7 +175,7 @@ func (failsafe) Sync(context.Context, *step.Run, failsafeArguments, failsafeMemo
 type progress int
 
 const (
-	elsewhere progress = iota // somebody else changed something
+	elsewhere progress = iota // another program changed something
 	unbegun
 	begun
 	between
@@ -228,7 +228,7 @@ func (a adoption) is(name string) (presence, error) {
 }
 
 func (m failsafeMemo) changed() error {
-	return fault.New(fault.Failed, "failsafe-changed", "%s and %s are neither as they were nor as they were to be: somebody else changed them", m.Link, m.Failsafe).
+	return fault.New(fault.Failed, "failsafe-changed", "%s and %s are neither as they were nor as they were to be: another program changed them", m.Link, m.Failsafe).
 		WithHint("see what is there, and put it right by hand: ls -l %s", filepath.Dir(m.Link))
 }
 

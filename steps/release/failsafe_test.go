@@ -23,7 +23,7 @@ func TestFailsafeConforms(t *testing.T) {
 		}
 	}
 	for name, suite := range map[string]steptest.Suite{
-		"a folder": {AfterDo: leads, Arrange: func(t testing.TB, root string) map[string]any {
+		"a directory": {AfterDo: leads, Arrange: func(t testing.TB, root string) map[string]any {
 			build(t, root, map[string]string{"current/bin/f": "1", "other": "x"})
 			return map[string]any{"dir": root}
 		}},
@@ -56,7 +56,7 @@ func TestFailsafeRefuses(t *testing.T) {
 		"nothing there":         {code: "failsafe-nothing-there"},
 		"current is gone":       {tree: map[string]string{"failsafe/f": ""}, code: "failsafe-not-enabled"},
 		"a link, no failsafe":   {tree: map[string]string{"current": "-> r1", "r1/f": ""}, code: "failsafe-already-a-link"},
-		"a file":                {tree: map[string]string{"current": "x"}, code: "failsafe-not-a-folder"},
+		"a file":                {tree: map[string]string{"current": "x"}, code: "failsafe-not-a-directory"},
 		"a failsafe to nowhere": {tree: map[string]string{"current": "-> r1", "r1/f": "", "failsafe": "-> gone"}, code: "failsafe-dangling"},
 		"its own name":          {tree: map[string]string{"failsafe/f": ""}, link: "failsafe", code: "link-name"},
 		"a path as name":        {link: "../current", code: "link-name"},
@@ -207,7 +207,7 @@ func TestPruneNeverTakesTheFailsafe(t *testing.T) {
 		tree map[string]string
 		want string
 	}{
-		"a folder":          {tree: map[string]string{"failsafe/f": "", "r1/f": "", "r2/f": ""}, want: "failsafe"},
+		"a directory":       {tree: map[string]string{"failsafe/f": "", "r1/f": "", "r2/f": ""}, want: "failsafe"},
 		"a link":            {tree: map[string]string{"failsafe": "-> r0", "r0/f": "", "r1/f": "", "r2/f": ""}, want: "r0"},
 		"an absolute link":  {tree: map[string]string{"failsafe": "-> ROOT/r0", "r0/f": "", "r1/f": "", "r2/f": ""}, want: "r0"},
 		"through the alias": {tree: map[string]string{"failsafe": "-> ALIAS/r0", "r0/f": "", "r1/f": "", "r2/f": ""}, want: "r0"},

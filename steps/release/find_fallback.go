@@ -32,13 +32,13 @@ again. Where nothing runs, because the link is missing or leads nowhere, it is t
 A release that was left as bad is passed over: one that was rolled back from, for an older release or for the failsafe. It is chosen only where release
 names it. To install it again, or to point the link at it again, unmarks it.
 
-Where there is no such release, it is the failsafe: the folder failsafe in dir, or what the link of that name leads to.
+Where there is no such release, it is the failsafe: the directory failsafe in dir, or what the link of that name leads to.
 The failsafe is never taken for a previous release.
 
 Where there is neither, or where the failsafe runs already, the step is refused. It only reads.`
 
 type findFallbackArguments struct {
-	Dir  value.Path `name:"dir" required:"true" help:"the folder that holds the releases"`
+	Dir  value.Path `name:"dir" required:"true" help:"the directory that holds the releases"`
 	Link string     `name:"link" default:"current" help:"the name in dir of the link to the running release"`
 	// Release is chosen outright.
 	Release string `name:"release" help:"the name in dir of the release to go to, also where it was left as bad or is newer; the previous one where empty"`
@@ -48,7 +48,7 @@ type findFallbackOutputs struct {
 	Target     value.Path  `name:"target" help:"the release to go back to; failsafe itself where that is a link"`
 	Name       string      `name:"name" help:"the last part of target"`
 	IsFailsafe bool        `name:"is_failsafe" help:"whether it is the failsafe"`
-	Leaves     bool        `name:"leaves" help:"whether there is a running release to leave: the link is there and leads to a folder"`
+	Leaves     bool        `name:"leaves" help:"whether there is a running release to leave: the link is there and leads to a directory"`
 	From       *value.Path `name:"from" present:"leaves" help:"the running release, as an absolute path"`
 }
 
@@ -112,7 +112,7 @@ func fallback(machine step.Machine, arguments findFallbackArguments) (outputs fi
 		return outputs, nil, err
 	}
 	if leaving != nil && golden != nil && sameFile(leaving, golden) {
-		return outputs, nil, fault.New(fault.Refused, "fallback-is-running", "the failsafe runs already, and there is nothing behind it to go back to").
+		return outputs, nil, fault.New(fault.Refused, "fallback-is-running", "the failsafe runs already, and there is nothing after it to go back to").
 			WithHint("install a release that works")
 	}
 	releases, damaged, err := releasesIn(machine, dir)
@@ -176,7 +176,7 @@ func runningRelease(machine step.Machine, link string) (string, fs.FileInfo, err
 
 // previous gives the name of the newest release that is older than the running one, the failsafe left out,
 // and the names of the bad ones that it passed over; "" where there is none.
-func previous(releases []folder, running, golden fs.FileInfo) (name string, bad []string) {
+func previous(releases []directory, running, golden fs.FileInfo) (name string, bad []string) {
 	// A running release from another directory has no place in the order.
 	known := false
 	for _, one := range releases {

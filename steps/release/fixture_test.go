@@ -45,7 +45,7 @@ func build(t testing.TB, root string, entries map[string]string) {
 
 // runOf is what the engine hands over.
 func runOf(t testing.TB) *step.Run {
-	return &step.Run{ID: "r", Step: "s", Machine: step.Local{}, Folder: t.TempDir(), Leased: func(string) bool { return false }}
+	return &step.Run{ID: "r", Step: "s", Machine: step.Local{}, Directory: t.TempDir(), Leased: func(string) bool { return false }}
 }
 
 // act prepares and does.

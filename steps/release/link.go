@@ -71,7 +71,7 @@ func notALink(link string, info fs.FileInfo, code string) error {
 func kindOf(info fs.FileInfo) string {
 	switch {
 	case info.IsDir():
-		return "a folder"
+		return "a directory"
 	case info.Mode().IsRegular():
 		return "a file"
 	}
@@ -99,7 +99,7 @@ func targetOf(machine step.Machine, link, text string) (string, error) {
 		return target, nil
 	}
 	return "", fault.New(fault.Failed, "link-unclear", "%s points to %s by way of another link, and that is not %s", link, text, target).
-		WithHint("give the path without links in its folders: realpath %s", filepath.Dir(link))
+		WithHint("give the path without links in its directories: realpath %s", filepath.Dir(link))
 }
 
 // sameFile compares what the machine tells.

@@ -20,13 +20,13 @@ func LinkTree() step.Type {
 		Doc:     linkTreeDoc,
 		Example: "link-tree:\n  from: [/opt/firmware/current/root]\n  into: /\n  previous: [/opt/firmware/firmware-1/root]\n  releases: /opt/firmware\n",
 		Effects: []step.Effect{{Kind: step.Writes, Argument: "into"}},
-		Undo:    "puts back what was replaced or removed, and removes the new links and folders",
+		Undo:    "restores what was replaced or removed, and removes the new links and directories",
 	}, linkTree{})
 }
 
 const linkTreeDoc = `Every file of the trees in from, links and special files included, gets a link at the same place below into: a symbolic link
 with the file's path as from spells it, or a hard link. So a from that goes through the link to the running release, as in the example,
-makes links that follow every later switch. Folders are made where they are missing, with the mode and owner of those in the tree; folders
+makes links that follow every later switch. Directories are made where they are missing, with the mode and owner of those in the tree; directories
 that are there stay as they are, also where they are reached by a symbolic link (/lib, say), which must not lead out of into.
 
 A link that is already right is not touched. What else stands in a link's place is replaced in one moment, and kept under a hidden name
@@ -34,9 +34,9 @@ beside it until the undo can no longer be asked for.
 
 Links into an older release are removed where they are stale: at a place where no tree in from has anything, a symbolic link to the same place
 below a tree in from or previous, or below releases where that does not exist any more, or a hard link of the file that a tree in
-previous has there. They are looked for in the folders that the trees in from and previous have, and nowhere else. Folders stay.
+previous has there. They are looked for in the directories that the trees in from and previous have, and nowhere else. Directories stay.
 
-Refused before anything is changed, all of it at once: two trees that want the same place, a file where a folder is wanted and a folder
+Refused before anything is changed, all of it at once: two trees that want the same place, a file where a directory is wanted and a directory
 where a link is wanted, and a place that leads into a tree itself or out of into. Hard links need one file system.
 
 Undo is exact. A place that somebody else has changed since is left alone, and the undo fails. A directory that was made and is not empty
@@ -44,13 +44,13 @@ by then stays; after the commit (gwe rollback) that is no failure.`
 
 type linkTreeArguments struct {
 	From     []value.Path `name:"from" required:"true" help:"the trees"`
-	Into     value.Path   `name:"into" default:"/" help:"the folder that gets the links"`
+	Into     value.Path   `name:"into" default:"/" help:"the directory that gets the links"`
 	Links    string       `name:"links" enum:"symbolic,hard" default:"symbolic" help:"the kind of the links"`
 	Previous []value.Path `name:"previous" help:"the trees of the release before, whose links may be stale"`
-	Releases *value.Path  `name:"releases" help:"the folder that holds the releases: links to what does not exist below it are stale too"`
+	Releases *value.Path  `name:"releases" help:"the directory that holds the releases: links to what does not exist below it are stale too"`
 }
 
-// linkTreeMemo is small: the changes, one by one, are in Run.Folder.
+// linkTreeMemo is small: the changes, one by one, are in Run.Directory.
 type linkTreeMemo struct {
 	Changes   int `json:"changes"`
 	Unchanged int `json:"unchanged"`
@@ -72,11 +72,11 @@ func (linkTree) Plan(ctx context.Context, machine step.Machine, arguments linkTr
 		if _, err := machine.Stat(string(tree)); err != nil {
 			return step.Plan{
 				Do:   []string{fmt.Sprintf("link what is in %s into %s, once it is there", tree, arguments.Into)},
-				Undo: []string{"put back what was replaced or removed, and remove what was made"},
+				Undo: []string{"restore what was replaced or removed, and remove what was made"},
 			}, nil
 		}
 	}
-	found := map[changeKind]*tally{makeFolder: {}, makeLink: {}, replaceByLink: {}, removeStale: {}}
+	found := map[changeKind]*tally{makeDirectory: {}, makeLink: {}, replaceByLink: {}, removeStale: {}}
 	s := surveyor{ctx: ctx, machine: machine, found: func(one change) error {
 		found[one.Kind].add(one.Path)
 		return nil
@@ -90,10 +90,10 @@ func (linkTree) Plan(ctx context.Context, machine step.Machine, arguments linkTr
 		kind     changeKind
 		do, undo string
 	}{
-		{makeFolder, "make %d folders: %s", "remove %d folders: %s"},
+		{makeDirectory, "make %d directories: %s", "remove %d directories: %s"},
 		{makeLink, "make %d links: %s", "remove %d links: %s"},
-		{replaceByLink, "replace %d files by links: %s", "put back %d files: %s"},
-		{removeStale, "remove %d stale links: %s", "put back %d stale links: %s"},
+		{replaceByLink, "replace %d files by links: %s", "restore %d files: %s"},
+		{removeStale, "remove %d stale links: %s", "restore %d stale links: %s"},
 	} {
 		if of := found[part.kind]; of.count > 0 {
 			plan.Do = append(plan.Do, fmt.Sprintf(part.do, of.count, of))
@@ -131,7 +131,7 @@ func (t *tally) String() string {
 func (linkTree) Prepare(ctx context.Context, run *step.Run, arguments linkTreeArguments) (linkTreeMemo, error) {
 	for _, tree := range arguments.From {
 		if info, err := run.Machine.Stat(string(tree)); err != nil || !info.IsDir() {
-			return linkTreeMemo{}, fault.New(fault.Failed, "link-tree-no-tree", "there is no folder %s to link", tree).
+			return linkTreeMemo{}, fault.New(fault.Failed, "link-tree-no-tree", "there is no directory %s to link", tree).
 				WithHint("the step that makes it comes before this one").WithCause(err)
 		}
 	}
@@ -162,13 +162,13 @@ func (m linkTreeMemo) confirm(ctx context.Context, run *step.Run) error {
 		return err
 	}
 	defer in.close()
-	return m.each(ctx, run.Folder, func(one change) error {
+	return m.each(ctx, run.Directory, func(one change) error {
 		at, err := in.of(one)
 		if err != nil {
 			return err
 		}
 		if at.dir == nil && one.In != 0 {
-			return otherFolder(filepath.Dir(string(one.Path)), "it is not there any more")
+			return otherDirectory(filepath.Dir(string(one.Path)), "it is not there any more")
 		}
 		now, err := at.now()
 		if err == nil && (now == nil) != (one.Old == 0) || now != nil && now.Ino != one.Old {

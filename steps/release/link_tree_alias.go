@@ -25,18 +25,18 @@ func (s *surveyor) findAliases(roots []origin) error {
 }
 
 func (s *surveyor) findAliasesIn(place string, in origin) error {
-	var folders []string
+	var directories []string
 	err := s.eachOf(in, func(one fs.DirEntry) error {
 		if one.IsDir() {
-			folders = append(folders, one.Name())
+			directories = append(directories, one.Name())
 		}
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	slices.Sort(folders)
-	for _, name := range folders {
+	slices.Sort(directories)
+	for _, name := range directories {
 		below, wants := filepath.Join(place, name), in.below(name)
 		now, err := lookAt(s.machine, below)
 		if err != nil {
@@ -58,11 +58,11 @@ func (s *surveyor) findAliasesIn(place string, in origin) error {
 }
 
 // follow notes where the link in the place of a tree's directory leads; now is nil where that is nowhere to
-// go on.
+// continue.
 func (s *surveyor) follow(link string, wants origin) (real string, now fs.FileInfo, err error) {
 	real, err = withoutLinks(link)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
-		return "", nil, nil // in the way: see compareFolder
+		return "", nil, nil // in the way: see compareDirectory
 	}
 	if err != nil {
 		return "", nil, durable.Explain(err, "cannot follow %s", link)
@@ -91,7 +91,7 @@ func (s *surveyor) follow(link string, wants origin) (real string, now fs.FileIn
 func (s *surveyor) visitAliases() error {
 	for _, place := range slices.Sorted(maps.Keys(s.elsewhere)) {
 		if _, left := s.elsewhere[place]; !left {
-			continue // visited from the folder above
+			continue // visited from the directory above
 		}
 		if err := s.visit(place, true, nil); err != nil {
 			return err

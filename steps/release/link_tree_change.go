@@ -10,7 +10,7 @@ import (
 type changeKind string
 
 const (
-	makeFolder    changeKind = "folder"
+	makeDirectory changeKind = "folder"
 	makeLink      changeKind = "link"
 	replaceByLink changeKind = "replace"
 	removeStale   changeKind = "stale"

@@ -26,8 +26,8 @@ func TestLinkTreeLikeTheRealCp(t *testing.T) {
 		t.Run(fmt.Sprint(seed, " ", kind), func(t *testing.T) {
 			root := t.TempDir()
 			at := func(name string) string { return root + "/" + name }
-			for _, folder := range []string{"old", "new", "ours"} {
-				if err := os.Mkdir(at(folder), 0o755); err != nil {
+			for _, directory := range []string{"old", "new", "ours"} {
+				if err := os.Mkdir(at(directory), 0o755); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -43,7 +43,7 @@ func TestLinkTreeLikeTheRealCp(t *testing.T) {
 			}
 			undo()
 			now := randomtree.Snapshot(t, root)
-			delete(empty, "ours") // the time of the folder itself
+			delete(empty, "ours") // the time of the directory itself
 			delete(now, "ours")
 			delete(empty, "")
 			delete(now, "")
@@ -53,7 +53,7 @@ func TestLinkTreeLikeTheRealCp(t *testing.T) {
 			before := links(t, at("ours"))
 			arguments := map[string]any{"from": []any{at("new")}, "into": at("ours"), "links": kind, "previous": []any{at("old")}}
 			if refused(t, arguments) {
-				return // a folder of the old tree is in the place of a file
+				return // a directory of the old tree is in the place of a file
 			}
 			undo = mirror(t, arguments)
 			likeCp(t, options, at("new"), at("theirs-new"), at("ours"), true)
@@ -125,7 +125,7 @@ func likeCp(t *testing.T, options []string, tree, theirs, ours string, stay bool
 	}
 	want, got := links(t, theirs), links(t, ours)
 	for way, entry := range got {
-		if stay && (entry[0] != 'f' && entry[0] != '-' || strings.Contains(way, ".gwe-link-")) { // folders stay, and what the undo needs
+		if stay && (entry[0] != 'f' && entry[0] != '-' || strings.Contains(way, ".gwe-link-")) { // directories stay, and what the undo needs
 			delete(want, way)
 			delete(got, way)
 		}

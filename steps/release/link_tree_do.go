@@ -30,7 +30,7 @@ func (linkTree) Do(ctx context.Context, run *step.Run, _ linkTreeArguments, memo
 		return outputs, err
 	}
 	defer in.close()
-	err = memo.each(ctx, run.Folder, func(one change) error {
+	err = memo.each(ctx, run.Directory, func(one change) error {
 		if err := in.do(one); err != nil {
 			return err
 		}
@@ -60,7 +60,7 @@ func (p *mirror) do(one change) error {
 		return durable.Explain(fs.ErrNotExist, "cannot open %s", filepath.Dir(string(one.Path)))
 	}
 	switch one.Kind {
-	case makeFolder:
+	case makeDirectory:
 		return p.mkdir(at)
 	case makeLink:
 		return p.make(at)
@@ -126,7 +126,7 @@ func (p *mirror) mkdir(at place) error {
 		return durable.Explain(err, "cannot look at %s", at.Source)
 	}
 	if err := at.dir.Mkdir(at.name, 0o700); err != nil {
-		return durable.Explain(err, "cannot make the folder %s", at.Path)
+		return durable.Explain(err, "cannot make the directory %s", at.Path)
 	}
 	made, err := at.dir.Entry(at.name)
 	if err != nil {
@@ -138,12 +138,12 @@ func (p *mirror) mkdir(at place) error {
 	}
 	err = made.Chown(int(like.Uid), int(like.Gid))
 	if errors.Is(err, fs.ErrPermission) {
-		err = nil // who is not root makes folders of its own
+		err = nil // who is not root makes directories of its own
 	}
 	if err == nil {
 		err = made.Chmod(like.Mode & 0o7777)
 	}
-	return durable.Explain(err, "cannot give the folder %s its owner and mode", at.Path)
+	return durable.Explain(err, "cannot give the directory %s its owner and mode", at.Path)
 }
 
 // isFresh fails where a directory cannot be one that was made a moment ago: another user has put another one
@@ -193,7 +193,7 @@ func (p *mirror) link(at place, name string) error {
 	defer source.Close()
 	status, err := source.Stat()
 	if err == nil && status.Ino != at.File && !p.source.Volatile() {
-		return fault.New(fault.Failed, "link-tree-changed", "%s is not the file that the step found there: somebody else changed it", at.Source).
+		return fault.New(fault.Failed, "link-tree-changed", "%s is not the file that the step found there: another program changed it", at.Source).
 			WithHint("see what else changes %s, then run again", filepath.Dir(string(at.Source)))
 	}
 	if err == nil {
@@ -238,12 +238,12 @@ func (linkTree) Undo(ctx context.Context, run *step.Run, _ linkTreeArguments, me
 	}
 	defer in.close()
 	var failures, moved []error
-	err = memo.eachBackward(ctx, run.Folder, func(one change) error {
+	err = memo.eachBackward(ctx, run.Directory, func(one change) error {
 		at, err := in.of(one)
 		if err == nil {
 			err = at.undo(run.Followed && !run.AfterCommit)
 		}
-		if left := (*step.Leftover)(nil); run.AfterCommit && one.Kind == makeFolder && errors.As(err, &left) {
+		if left := (*step.Leftover)(nil); run.AfterCommit && one.Kind == makeDirectory && errors.As(err, &left) {
 			run.Log.Warn(fmt.Sprintf("%s stays: it has entries that came after the commit", one.Path))
 			err = nil
 		}
@@ -266,7 +266,7 @@ func (p place) undo(followed bool) error {
 	if err != nil {
 		return err
 	}
-	if p.Kind == makeFolder {
+	if p.Kind == makeDirectory {
 		return p.rmdir(now)
 	}
 	ours, err := p.isOurs(now)
@@ -308,7 +308,7 @@ func (linkTree) Inspect(ctx context.Context, run *step.Run, _ linkTreeArguments,
 		return err
 	}
 	defer in.close()
-	return memo.each(ctx, run.Folder, func(one change) error {
+	return memo.each(ctx, run.Directory, func(one change) error {
 		at, err := in.of(one)
 		if err != nil {
 			return err
@@ -319,7 +319,7 @@ func (linkTree) Inspect(ctx context.Context, run *step.Run, _ linkTreeArguments,
 
 // inspect fails where undo would.
 func (p place) inspect() error {
-	if p.Kind == makeFolder {
+	if p.Kind == makeDirectory {
 		return nil
 	}
 	now, err := p.now()
@@ -361,14 +361,14 @@ func (p place) rmdir(now *unix.Stat_t) error {
 		return nil
 	}
 	if err := p.dir.Remove(p.name); err != nil {
-		return &step.Leftover{Err: fault.New(fault.Failed, "link-tree-folder-left", "the folder %s was made here and is not empty", p.Path).
-			WithHint("see what somebody else has put there: ls -lA %s", p.Path).WithCause(err)}
+		return &step.Leftover{Err: fault.New(fault.Failed, "link-tree-directory-left", "the directory %s was made here and is not empty", p.Path).
+			WithHint("see what was put there: ls -lA %s", p.Path).WithCause(err)}
 	}
 	return nil
 }
 
 func (c change) changed() error {
-	return fault.New(fault.Failed, "link-tree-changed", "%s is neither as it was nor as it was to be: somebody else changed it", c.Path).
+	return fault.New(fault.Failed, "link-tree-changed", "%s is neither as it was nor as it was to be: another program changed it", c.Path).
 		WithHint("see what else changes %s; what was there before may be %s", c.Path, c.Hidden)
 }
 
@@ -381,7 +381,7 @@ func (linkTree) Sync(ctx context.Context, run *step.Run, _ linkTreeArguments, me
 	defer in.close()
 	var last *openat.Dir
 	synced := map[uint64]bool{}
-	return memo.each(ctx, run.Folder, func(one change) error {
+	return memo.each(ctx, run.Directory, func(one change) error {
 		at, err := in.of(one)
 		if err != nil || at.dir == nil || at.dir == last {
 			return err
@@ -406,7 +406,7 @@ func (linkTree) Release(ctx context.Context, run *step.Run, _ linkTreeArguments,
 		return err
 	}
 	defer in.close()
-	return memo.each(ctx, run.Folder, func(one change) error {
+	return memo.each(ctx, run.Directory, func(one change) error {
 		if one.Hidden == "" {
 			return nil
 		}

@@ -19,9 +19,9 @@ func (linkTree) Keeps(ctx context.Context, run *step.Run, arguments linkTreeArgu
 	}
 	ours := map[string]bool{}
 	keeping := step.Keeping{Made: []string{}}
-	err = memo.each(ctx, run.Folder, func(one change) error {
+	err = memo.each(ctx, run.Directory, func(one change) error {
 		ours[string(one.Path)] = true
-		if one.Kind != makeFolder {
+		if one.Kind != makeDirectory {
 			keeping.Made = append(keeping.Made, string(one.Path))
 		}
 		return nil
@@ -38,8 +38,8 @@ func (linkTree) Keeps(ctx context.Context, run *step.Run, arguments linkTreeArgu
 	}
 	defer in.close()
 	stays := step.Later{Directory: into}
-	err = memo.each(ctx, run.Folder, func(one change) error {
-		if one.Kind != makeFolder {
+	err = memo.each(ctx, run.Directory, func(one change) error {
+		if one.Kind != makeDirectory {
 			return nil
 		}
 		for _, entry := range in.names(one) {

@@ -17,7 +17,7 @@ import (
 	"github.com/gwe-project/gwe/engine/step"
 )
 
-// listName is the file in Run.Folder that holds the changes, one a line: there may be too many for the
+// listName is the file in Run.Directory that holds the changes, one a line: there may be too many for the
 // journal, and for the memory. So they are read one by one, from either end.
 const listName = "changes"
 
@@ -31,7 +31,7 @@ type listWriter struct {
 }
 
 func newListWriter(run *step.Run) (*listWriter, error) {
-	file, err := regular.Open(filepath.Join(run.Folder, listName), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	file, err := regular.Open(filepath.Join(run.Directory, listName), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return nil, unwritten(err)
 	}
@@ -58,26 +58,26 @@ func unwritten(err error) error {
 }
 
 // each reads the changes in the order in which they are made. There must be as many as the memo says.
-func (m linkTreeMemo) each(ctx context.Context, folder string, visit func(change) error) error {
-	return m.read(ctx, folder, func(file *os.File) func() ([]byte, error) {
+func (m linkTreeMemo) each(ctx context.Context, directory string, visit func(change) error) error {
+	return m.read(ctx, directory, func(file *os.File) func() ([]byte, error) {
 		lines := bufio.NewReader(file)
 		return func() ([]byte, error) { return lines.ReadBytes('\n') }
 	}, visit)
 }
 
 // eachBackward reads the last change first.
-func (m linkTreeMemo) eachBackward(ctx context.Context, folder string, visit func(change) error) error {
-	return m.read(ctx, folder, func(file *os.File) func() ([]byte, error) {
+func (m linkTreeMemo) eachBackward(ctx context.Context, directory string, visit func(change) error) error {
+	return m.read(ctx, directory, func(file *os.File) func() ([]byte, error) {
 		lines := backward{file: file, at: -1}
 		return lines.line
 	}, visit)
 }
 
-func (m linkTreeMemo) read(ctx context.Context, folder string, lines func(*os.File) func() ([]byte, error), visit func(change) error) error {
+func (m linkTreeMemo) read(ctx context.Context, directory string, lines func(*os.File) func() ([]byte, error), visit func(change) error) error {
 	if m.Changes == 0 {
 		return nil
 	}
-	file, err := regular.Open(filepath.Join(folder, listName), os.O_RDONLY, 0)
+	file, err := regular.Open(filepath.Join(directory, listName), os.O_RDONLY, 0)
 	if err != nil {
 		return durable.Explain(err, "cannot read what was linked")
 	}

@@ -66,19 +66,19 @@ type place struct {
 // of opens the place of a change. No link leads there, and the directory must be the one that the step found.
 func (p *mirror) of(one change) (place, error) {
 	found := place{change: one, name: filepath.Base(string(one.Path)), hidden: filepath.Base(string(one.Hidden))}
-	folder := filepath.Dir(string(one.Path))
-	if folder != p.last || one.In != p.in {
+	directory := filepath.Dir(string(one.Path))
+	if directory != p.last || one.In != p.in {
 		p.dir.Close()
-		p.dir, p.err = p.enter(folder, one.In)
-		p.last, p.in = folder, one.In
+		p.dir, p.err = p.enter(directory, one.In)
+		p.last, p.in = directory, one.In
 	}
 	found.dir = p.dir
 	return found, p.err
 }
 
 // enter opens a directory below into; nil where there is none.
-func (p *mirror) enter(folder string, inode uint64) (*openat.Dir, error) {
-	relative := strings.TrimPrefix(strings.TrimPrefix(folder, p.root), "/")
+func (p *mirror) enter(directory string, inode uint64) (*openat.Dir, error) {
+	relative := strings.TrimPrefix(strings.TrimPrefix(directory, p.root), "/")
 	if relative == "" {
 		relative = "."
 	}
@@ -87,42 +87,42 @@ func (p *mirror) enter(folder string, inode uint64) (*openat.Dir, error) {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, nil
 	case errors.Is(err, syscall.ENOTDIR), errors.Is(err, syscall.ELOOP):
-		return nil, otherFolder(folder, "something else is there now").WithCause(err)
+		return nil, otherDirectory(directory, "something else is there now").WithCause(err)
 	case err != nil:
-		return nil, durable.Explain(err, "cannot open %s", folder)
+		return nil, durable.Explain(err, "cannot open %s", directory)
 	}
 	if inode == 0 || dir.Volatile() {
 		return dir, nil
 	}
 	now, err := dir.Identity()
 	if err == nil && now.Inode != inode {
-		err = otherFolder(folder, "another directory is there now")
+		err = otherDirectory(directory, "another directory is there now")
 	}
 	if err != nil {
 		dir.Close()
-		return nil, durable.Explain(err, "cannot look at %s", folder)
+		return nil, durable.Explain(err, "cannot look at %s", directory)
 	}
 	return dir, nil
 }
 
-// otherFolder has the code of step.Run.Dir, so that the undo stays to be done.
-func otherFolder(folder, is string) *fault.Fault {
-	return fault.New(fault.Failed, "parent-changed", "cannot work in %s: it is not the directory that the step found there, %s", folder, is).
-		WithHint("see what changed it, and move the directory back: ls -ld %s; if the run failed, `gwe recover` goes on then", folder)
+// otherDirectory has the code of step.Run.Dir, so that the undo stays to be done.
+func otherDirectory(directory, is string) *fault.Fault {
+	return fault.New(fault.Failed, "parent-changed", "cannot work in %s: it is not the directory that the step found there, %s", directory, is).
+		WithHint("see what changed it, and move the directory back: ls -ld %s; if the run failed, `gwe recover` continues then", directory)
 }
 
 // from opens the source of a change: the directory that holds it may be reached by links, of which no other
 // user may be the author.
 func (p *mirror) from(one change) (*openat.Entry, error) {
-	folder := filepath.Dir(string(one.Source))
-	if folder != p.sourcePath || p.source == nil {
+	directory := filepath.Dir(string(one.Source))
+	if directory != p.sourcePath || p.source == nil {
 		p.source.Close()
 		var err error
-		if p.source, err = openat.Open(folder); err != nil {
+		if p.source, err = openat.Open(directory); err != nil {
 			p.source = nil
 			return nil, err
 		}
-		p.sourcePath = folder
+		p.sourcePath = directory
 	}
 	return p.source.Entry(filepath.Base(string(one.Source)))
 }

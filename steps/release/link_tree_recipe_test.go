@@ -36,8 +36,8 @@ func TestLinkTreeInARun(t *testing.T) {
 	}
 	b, root := recipetest.New(t, catalog()), t.TempDir()
 	arrange := func() {
-		for _, folder := range []string{"into", "new", "old"} {
-			if err := os.RemoveAll(filepath.Join(root, folder)); err != nil {
+		for _, directory := range []string{"into", "new", "old"} {
+			if err := os.RemoveAll(filepath.Join(root, directory)); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -84,13 +84,13 @@ func (s *surveyor) source(o origin) string { return filepath.Join(s.trees[o.tree
 
 func (s *surveyor) begin(arguments linkTreeArguments) (err error) {
 	if len(arguments.From) == 0 {
-		return fault.New(fault.Refused, "link-tree-none", "from names no tree").WithHint("a list of folders: [/opt/firmware/current/root]")
+		return fault.New(fault.Refused, "link-tree-none", "from names no tree").WithHint("a list of directories: [/opt/firmware/current/root]")
 	}
 	if s.into, err = absolute(arguments.Into); err != nil {
 		return err
 	}
 	if s.realInto, err = withoutLinks(s.into); err != nil {
-		return durable.Explain(err, "there is no folder %s to link into", s.into)
+		return durable.Explain(err, "there is no directory %s to link into", s.into)
 	}
 	for i, given := range slices.Concat(arguments.From, arguments.Previous) {
 		one := tree{previous: i >= len(arguments.From)}
@@ -99,7 +99,7 @@ func (s *surveyor) begin(arguments linkTreeArguments) (err error) {
 		}
 		one.real, err = filepath.EvalSymlinks(one.path)
 		if err != nil && !one.previous {
-			return durable.Explain(err, "there is no folder %s to link", one.path)
+			return durable.Explain(err, "there is no directory %s to link", one.path)
 		}
 		s.trees = append(s.trees, one)
 	}
@@ -121,15 +121,15 @@ func withoutLinks(path string) (string, error) {
 }
 
 // each calls visit for what is in a directory, some at a time, in no order.
-func (s *surveyor) each(folder string, visit func(fs.DirEntry) error) error {
-	file, err := s.machine.Open(folder)
+func (s *surveyor) each(directory string, visit func(fs.DirEntry) error) error {
+	file, err := s.machine.Open(directory)
 	if err != nil {
-		return durable.Explain(err, "cannot list %s", folder)
+		return durable.Explain(err, "cannot list %s", directory)
 	}
 	defer file.Close()
 	listed, ok := file.(fs.ReadDirFile)
 	if !ok {
-		return durable.Explain(syscall.ENOTDIR, "cannot list %s", folder)
+		return durable.Explain(syscall.ENOTDIR, "cannot list %s", directory)
 	}
 	for {
 		const atOnce = 256
@@ -143,7 +143,7 @@ func (s *surveyor) each(folder string, visit func(fs.DirEntry) error) error {
 			return nil
 		}
 		if err := cmp.Or(err, s.ctx.Err()); err != nil {
-			return durable.Explain(err, "cannot list %s", folder)
+			return durable.Explain(err, "cannot list %s", directory)
 		}
 	}
 }
@@ -159,9 +159,9 @@ func (s *surveyor) eachOf(o origin, visit func(fs.DirEntry) error) error {
 
 // wanted is something that a directory of a tree holds.
 type wanted struct {
-	name   string
-	from   int // which of the folder's origins
-	folder bool
+	name      string
+	from      int // which of the directory's origins
+	directory bool
 }
 
 // visit compares a directory of the system, a path without links, with the directories of the trees that
@@ -191,12 +191,12 @@ func (s *surveyor) visit(place string, there bool, origins []origin) error {
 			return err
 		}
 	}
-	type folder struct {
+	type directory struct {
 		name    string
 		there   bool
 		origins []origin
 	}
-	var folders []folder
+	var directories []directory
 	for rest := all; len(rest) > 0; {
 		same := 1
 		for same < len(rest) && rest[same].name == rest[0].name {
@@ -206,24 +206,24 @@ func (s *surveyor) visit(place string, there bool, origins []origin) error {
 		rest = rest[same:]
 		s.compareTrees(place, origins, alike)
 		first := alike[0]
-		if !first.folder {
+		if !first.directory {
 			if err := s.compareFile(filepath.Join(place, first.name), there, device, origins[first.from]); err != nil {
 				return err
 			}
 			continue
 		}
-		below := folder{name: first.name}
+		below := directory{name: first.name}
 		for _, one := range alike {
-			if one.folder {
+			if one.directory {
 				below.origins = append(below.origins, origins[one.from].below(one.name))
 			}
 		}
-		isThere, into, err := s.compareFolder(filepath.Join(place, first.name), there, below.origins[0])
+		isThere, into, err := s.compareDirectory(filepath.Join(place, first.name), there, below.origins[0])
 		if err != nil {
 			return err
 		}
 		if below.there = isThere; into {
-			folders = append(folders, below)
+			directories = append(directories, below)
 		}
 	}
 	if there {
@@ -231,7 +231,7 @@ func (s *surveyor) visit(place string, there bool, origins []origin) error {
 			return err
 		}
 	}
-	for _, one := range folders {
+	for _, one := range directories {
 		if err := s.visit(filepath.Join(place, one.name), one.there, one.origins); err != nil {
 			return err
 		}
@@ -265,7 +265,7 @@ func (s *surveyor) gather(origins []origin) ([]wanted, error) {
 func (s *surveyor) compareTrees(place string, origins []origin, alike []wanted) {
 	first := alike[0]
 	for _, one := range alike[1:] {
-		if s.trees[origins[one.from].tree].previous || first.folder && one.folder {
+		if s.trees[origins[one.from].tree].previous || first.directory && one.directory {
 			continue
 		}
 		s.conflicts.add("%s and %s both want %s", s.source(origins[first.from].below(one.name)), s.source(origins[one.from].below(one.name)),
@@ -273,8 +273,8 @@ func (s *surveyor) compareTrees(place string, origins []origin, alike []wanted) 
 	}
 }
 
-// compareFolder finds out whether a directory of the trees is there, and whether to go into it.
-func (s *surveyor) compareFolder(place string, there bool, wants origin) (isThere, into bool, err error) {
+// compareDirectory finds out whether a directory of the trees is there, and whether to go into it.
+func (s *surveyor) compareDirectory(place string, there bool, wants origin) (isThere, into bool, err error) {
 	if _, isAlias := s.aliases[place]; isAlias {
 		return true, false, nil // what is in it belongs to where the link leads
 	}
@@ -290,9 +290,9 @@ func (s *surveyor) compareFolder(place string, there bool, wants origin) (isTher
 	case s.leadsIntoTree(place, place):
 		return true, false, nil
 	case now == nil:
-		return false, true, s.found(change{Kind: makeFolder, In: s.in, Path: name(place), Source: name(s.source(wants))})
+		return false, true, s.found(change{Kind: makeDirectory, In: s.in, Path: name(place), Source: name(s.source(wants))})
 	case !now.IsDir():
-		s.obstacles.add("%s is not a folder, and %s is one", place, s.source(wants))
+		s.obstacles.add("%s is not a directory, and %s is one", place, s.source(wants))
 		return true, false, nil
 	}
 	return true, true, nil
@@ -310,8 +310,8 @@ func (s *surveyor) leadsIntoTree(place, real string) bool {
 }
 
 // compareFile finds out what is to be done at the place of a file.
-func (s *surveyor) compareFile(place string, there bool, device uint64, folder origin) error {
-	made := change{Kind: makeLink, In: s.in, Path: name(place), Source: name(filepath.Join(s.source(folder), filepath.Base(place))), Hard: s.hard}
+func (s *surveyor) compareFile(place string, there bool, device uint64, directory origin) error {
+	made := change{Kind: makeLink, In: s.in, Path: name(place), Source: name(filepath.Join(s.source(directory), filepath.Base(place))), Hard: s.hard}
 	if s.hard {
 		info, err := s.machine.Lstat(string(made.Source))
 		if err != nil {
@@ -333,7 +333,7 @@ func (s *surveyor) compareFile(place string, there bool, device uint64, folder o
 	case now == nil:
 		return s.found(made)
 	case now.IsDir():
-		s.obstacles.add("%s is a folder, and %s is none", place, made.Source)
+		s.obstacles.add("%s is a directory, and %s is none", place, made.Source)
 		return nil
 	}
 	if is, err := made.isOurs(s.machine, now, place); err != nil || is {
@@ -345,15 +345,15 @@ func (s *surveyor) compareFile(place string, there bool, device uint64, folder o
 }
 
 // deviceAt gives the file system of a directory, or of the one in which it is made.
-func deviceAt(machine step.Machine, folder string) (uint64, error) {
+func deviceAt(machine step.Machine, directory string) (uint64, error) {
 	for {
-		info, err := machine.Stat(folder)
-		if (errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)) && folder != "/" {
-			folder = filepath.Dir(folder)
+		info, err := machine.Stat(directory)
+		if (errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)) && directory != "/" {
+			directory = filepath.Dir(directory)
 			continue
 		}
 		if err != nil {
-			return 0, durable.Explain(err, "cannot look at %s", folder)
+			return 0, durable.Explain(err, "cannot look at %s", directory)
 		}
 		return deviceOf(info), nil
 	}
@@ -405,6 +405,6 @@ func (s *surveyor) complaint() error {
 }
 
 // within reports whether a path is a directory or below it; both are clean and absolute.
-func within(path, folder string) bool {
-	return path == folder || folder == "/" || strings.HasPrefix(path, folder+"/")
+func within(path, directory string) bool {
+	return path == directory || directory == "/" || strings.HasPrefix(path, directory+"/")
 }

@@ -187,14 +187,14 @@ func TestLinkTreeRefuses(t *testing.T) {
 			tree: map[string]string{"a/x/one": "1", "a/x/two": "1", "b/x/one": "2", "b/x/two": "2"}, more: map[string]any{"from": []string{"a", "b"}},
 			class: fault.Refused, code: "link-tree-conflict", says: []string{"a/x/one", "b/x/one", "a/x/two"},
 		},
-		"a file and a folder": {
+		"a file and a directory": {
 			tree: map[string]string{"a/x/one": "1", "b/x": "2"}, more: map[string]any{"from": []string{"a", "b"}},
 			class: fault.Refused, code: "link-tree-conflict",
 		},
 		"one place by two ways": {
 			tree: map[string]string{"new/root/lib/f": "1", "new/root/usr/lib/f": "2", "into/lib": "-> usr/lib", "into/usr/lib": "/"}, class: fault.Refused, code: "link-tree-conflict",
 		},
-		"a folder in the way": {
+		"a directory in the way": {
 			tree: map[string]string{"new/root/x": "1", "new/root/y": "1", "into/x": "/", "into/y/z": ""}, class: fault.Refused, code: "link-tree-in-the-way", says: []string{"into/x", "into/y"},
 		},
 		"a file in the way":   {tree: map[string]string{"new/root/x/y/z": "1", "into/x": "f"}, class: fault.Refused, code: "link-tree-in-the-way", says: []string{"into/x"}},
@@ -247,7 +247,7 @@ func TestLinkTreeHardLinksNeedOneFileSystem(t *testing.T) {
 	}
 }
 
-// TestLinkTreeLeavesWhatOthersDid: a place that changed after do stays, and all others are put back.
+// TestLinkTreeLeavesWhatOthersDid: a place that changed after do stays, and all others are restored.
 func TestLinkTreeLeavesWhatOthersDid(t *testing.T) {
 	root := t.TempDir()
 	arguments := linked(t, root, map[string]string{"new/root/a": "a", "new/root/b": "b", "new/root/c": "c", "new/root/d/e": "e", "into/a": "was a", "into/b": "was b"}, nil)
@@ -263,7 +263,7 @@ func TestLinkTreeLeavesWhatOthersDid(t *testing.T) {
 		build(t, root, map[string]string{"into/" + at: "of somebody else", "into/d/more": "of somebody else"})
 	}
 	err = release.LinkTree().Undo(t.Context(), run, arguments, memo)
-	if err == nil || strings.Count(err.Error(), "somebody else changed it") != 2 || !strings.Contains(err.Error(), "is not empty") {
+	if err == nil || strings.Count(err.Error(), "another program changed it") != 2 || !strings.Contains(err.Error(), "is not empty") {
 		t.Errorf("undo: %v", err)
 	}
 	for at, want := range map[string]string{"a": "of somebody else", "b": "was b", "c": "of somebody else", "d/more": "of somebody else"} {
@@ -288,7 +288,7 @@ func TestLinkTreePlan(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []string{
-		`make 1 folders: "ROOT/into/sub"`,
+		`make 1 directories: "ROOT/into/sub"`,
 		`make 8 links: "ROOT/into/f0", "ROOT/into/f1", "ROOT/into/f2", "ROOT/into/f3", "ROOT/into/f4", ...`,
 		`replace 1 files by links: "ROOT/into/x"`,
 		`remove 1 stale links: "ROOT/into/gone"`,

@@ -16,7 +16,7 @@ import (
 type protection struct {
 	machine  step.Machine
 	dir      string
-	releases []folder
+	releases []directory
 	reasons  map[string][]string
 	// real is dir without symbolic links, and seen caches which release a directory is; see releaseOf.
 	real string
@@ -25,7 +25,7 @@ type protection struct {
 
 // protect finds out what must stay in dir, whatever is oldest: what the names and paths lead to, what any
 // link in dir or beside it leads to, what a process runs from, and what is mounted from within a release.
-func protect(machine step.Machine, dir string, names []string, releases []folder) (*protection, error) {
+func protect(machine step.Machine, dir string, names []string, releases []directory) (*protection, error) {
 	p := &protection{machine: machine, dir: dir, releases: releases, reasons: map[string][]string{}, real: dir, seen: map[string]string{}}
 	if real, err := filepath.EvalSymlinks(dir); err == nil {
 		p.real = real
@@ -120,7 +120,7 @@ func (p *protection) releaseOf(root, path string) string {
 		for _, dir := range []string{p.dir, p.real} {
 			if below, inside := strings.CutPrefix(path, strings.TrimSuffix(dir, "/")+"/"); inside {
 				name, _, _ := strings.Cut(below, "/")
-				if slices.ContainsFunc(p.releases, func(one folder) bool { return one.name == name }) {
+				if slices.ContainsFunc(p.releases, func(one directory) bool { return one.name == name }) {
 					return name
 				}
 			}
@@ -155,7 +155,7 @@ func (p *protection) directoryIs(path string) string {
 type places []fs.FileInfo
 
 // holds reports whether the release is one of the places: the path leads to it, or into it.
-func (p places) holds(release folder) bool {
+func (p places) holds(release directory) bool {
 	return slices.ContainsFunc(p, func(place fs.FileInfo) bool { return sameFile(place, release.info) })
 }
 

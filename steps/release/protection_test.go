@@ -98,7 +98,7 @@ func TestPruneKeepsWhatIsInUse(t *testing.T) {
 					build(t, dir, map[string]string{"r1/root" + path: "/"})
 				}
 			}
-			// The program goes on without anything of its root directory: it needs none once it runs.
+			// The program continues without anything of its root directory: it needs none once it runs.
 			command := exec.Command("unshare", "--mount", "--propagation", "private", "sh", "-c",
 				"for i in bin lib lib64 usr; do [ ! -e /$i ] || mount --bind /$i "+dir+"/r1/root/$i; done; exec chroot "+dir+"/r1/root /bin/sleep 60")
 			start(t, command)

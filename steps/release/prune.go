@@ -33,7 +33,7 @@ func Prune() step.Type {
 	}, prune{})
 }
 
-const pruneDoc = `A release is a folder in dir whose name does not start with a dot. Links and files are no releases and stay.
+const pruneDoc = `A release is a directory in dir whose name does not start with a dot. Links and files are no releases and stay.
 
 The newest keep releases stay, in the order in which they were installed. A release that was left as bad, as swap-link and
 find-fallback have it, does not count among them, and goes. The steps that install releases (unpack, and beside other releases extract, rsync,
@@ -56,7 +56,7 @@ A release is moved out of the way at once, to a hidden name in dir, and deleted 
 Until then undo moves it back.`
 
 type pruneArguments struct {
-	Dir     value.Path `name:"dir" required:"true" help:"the folder that holds the releases"`
+	Dir     value.Path `name:"dir" required:"true" help:"the directory that holds the releases"`
 	Keep    int        `name:"keep" required:"true" min:"1" help:"how many of the newest releases stay, 1 or more"`
 	Protect []string   `name:"protect" default:"[current, failsafe]" help:"names in dir, and paths, that stay, with what they link to: current, ../current, /etc/firmware"`
 }
@@ -100,7 +100,7 @@ func (prune) Plan(_ context.Context, machine step.Machine, arguments pruneArgume
 	}
 	plan := step.Plan{
 		Do:   []string{fmt.Sprintf("remove from %s, as it is now: %s", chosen.dir, listed(chosen.removed))},
-		Undo: []string{"put back " + listed(chosen.removed)},
+		Undo: []string{"restore " + listed(chosen.removed)},
 	}
 	plan.Do = append(plan.Do, chosen.reasons...)
 	return plan, nil
@@ -135,7 +135,7 @@ func (prune) Prepare(_ context.Context, run *step.Run, arguments pruneArguments)
 
 // open opens the directory that holds the releases.
 func (m pruneMemo) open(run *step.Run) (*openat.Dir, error) {
-	dir, _, err := run.Dir(filepath.Join(m.Dir, order.Folder))
+	dir, _, err := run.Dir(filepath.Join(m.Dir, order.Directory))
 	return dir, durable.Explain(err, "cannot look at %s", m.Dir)
 }
 
@@ -198,7 +198,7 @@ func (v victim) known(now openat.Identity) bool {
 }
 
 func (v victim) changed(dir string) error {
-	return fault.New(fault.Failed, "prune-changed", "the directory %s is not the release that was to be removed: somebody else changed it", filepath.Join(dir, v.Name)).
+	return fault.New(fault.Failed, "prune-changed", "the directory %s is not the release that was to be removed: another program changed it", filepath.Join(dir, v.Name)).
 		WithHint("see what else changes %s: ls -la %s", dir, dir)
 }
 
@@ -216,7 +216,7 @@ func (prune) Undo(ctx context.Context, run *step.Run, _ pruneArguments, memo pru
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := one.putBack(dir, filepath.Join(run.Folder, fmt.Sprintf("undone-%d", i))); err != nil {
+		if err := one.putBack(dir, filepath.Join(run.Directory, fmt.Sprintf("undone-%d", i))); err != nil {
 			failures = append(failures, err)
 		}
 	}
@@ -360,7 +360,7 @@ type chosen struct {
 func choose(machine step.Machine, arguments pruneArguments, leased func(path string) bool) (chosen, error) {
 	if arguments.Keep < 1 {
 		return chosen{}, fault.New(fault.Refused, "prune-keep", "keep is %d, and at least one release must stay", arguments.Keep).
-			WithHint("say keep: 1, or use remove for a release that nobody needs")
+			WithHint("say keep: 1, or use remove for a release that is not needed")
 	}
 	dir, err := absolute(arguments.Dir)
 	if err != nil {

@@ -44,24 +44,24 @@ func TestPruneChooses(t *testing.T) {
 		removed string
 		kept    string
 	}{
-		"newest":            {tree: map[string]string{"r1/f": "", "r2/f": "", "r3/f": ""}, keep: 2, removed: "r1", kept: "r3 r2"},
-		"all":               {tree: map[string]string{"r1/f": ""}, keep: 5, kept: "r1"},
-		"nothing there":     {keep: 1},
-		"no releases":       {tree: map[string]string{".hidden/f": "", "file": "", "zlink": "-> file"}, keep: 1},
-		"current":           {tree: map[string]string{"r1/f": "", "r2/f": "", "r3/f": "", "current": "-> r1"}, keep: 1, removed: "r2", kept: "r3 r1"},
-		"failsafe a folder": {tree: map[string]string{"failsafe/f": "", "r1/f": "", "r2/f": ""}, keep: 1, removed: "r1", kept: "r2 failsafe"},
-		"failsafe a link":   {tree: map[string]string{"failsafe": "-> r1", "r1/f": "", "r2/f": "", "r3/f": ""}, keep: 1, removed: "r2", kept: "r3 r1"},
-		"link to a link":    {tree: map[string]string{"current": "-> via", "via": "-> r1", "r1/f": "", "r2/f": "", "r3/f": ""}, keep: 1, removed: "r2", kept: "r3 r1"},
-		"link into":         {tree: map[string]string{"current": "-> r1/sub", "r1/sub/f": "", "r2/f": "", "r3/f": ""}, keep: 1, removed: "r2", kept: "r3 r1"},
-		"through a release": {tree: map[string]string{"current": "-> r1/next", "r1/next": "-> ../r2", "r2/f": "", "r3/f": "", "r4/f": ""}, keep: 1, removed: "r3", kept: "r4 r2 r1"},
-		"absolute":          {tree: map[string]string{"current": "-> ROOT/r1", "r1/f": "", "r2/f": "", "r3/f": ""}, keep: 1, removed: "r2", kept: "r3 r1"},
-		"by an alias":       {tree: map[string]string{"current": "-> ALIAS/r1", "r1/f": "", "r2/f": "", "r3/f": ""}, keep: 1, removed: "r2", kept: "r3 r1"},
-		"other names":       {tree: map[string]string{"gold": "-> r1", "r1/f": "", "r2/f": "", "r3/f": "", "current": "-> r2"}, keep: 1, protect: []any{"gold"}, kept: "r3 r2 r1"},
-		"leased":            {tree: map[string]string{"r1/f": "", "r2/f": "", "r3/f": ""}, keep: 1, leased: "r1", removed: "r2", kept: "r3 r1"},
-		"any link":          {tree: map[string]string{"stable": "-> r1", "r1/f": "", "r2/f": "", "r3/f": ""}, keep: 1, removed: "r2", kept: "r3 r1"},
-		"a link to nowhere": {tree: map[string]string{"stable": "-> r1/gone", "r1/f": "", "r2/f": "", "r3/f": ""}, keep: 1, removed: "r2", kept: "r3 r1"},
-		"by a path":         {tree: map[string]string{"p0/a": "-> ../r1", "r1/f": "", "r2/f": "", "r3/f": "", "p0/b": ""}, keep: 1, protect: []any{"p0/a", "ROOT/r2/f", "/nowhere/x"}, kept: "r3 r2 r1 p0"},
-		"outside":           {tree: map[string]string{"current": "-> /usr", "r1/f": "", "r2/f": ""}, keep: 1, removed: "r1", kept: "r2"},
+		"newest":               {tree: map[string]string{"r1/f": "", "r2/f": "", "r3/f": ""}, keep: 2, removed: "r1", kept: "r3 r2"},
+		"all":                  {tree: map[string]string{"r1/f": ""}, keep: 5, kept: "r1"},
+		"nothing there":        {keep: 1},
+		"no releases":          {tree: map[string]string{".hidden/f": "", "file": "", "zlink": "-> file"}, keep: 1},
+		"current":              {tree: map[string]string{"r1/f": "", "r2/f": "", "r3/f": "", "current": "-> r1"}, keep: 1, removed: "r2", kept: "r3 r1"},
+		"failsafe a directory": {tree: map[string]string{"failsafe/f": "", "r1/f": "", "r2/f": ""}, keep: 1, removed: "r1", kept: "r2 failsafe"},
+		"failsafe a link":      {tree: map[string]string{"failsafe": "-> r1", "r1/f": "", "r2/f": "", "r3/f": ""}, keep: 1, removed: "r2", kept: "r3 r1"},
+		"link to a link":       {tree: map[string]string{"current": "-> via", "via": "-> r1", "r1/f": "", "r2/f": "", "r3/f": ""}, keep: 1, removed: "r2", kept: "r3 r1"},
+		"link into":            {tree: map[string]string{"current": "-> r1/sub", "r1/sub/f": "", "r2/f": "", "r3/f": ""}, keep: 1, removed: "r2", kept: "r3 r1"},
+		"through a release":    {tree: map[string]string{"current": "-> r1/next", "r1/next": "-> ../r2", "r2/f": "", "r3/f": "", "r4/f": ""}, keep: 1, removed: "r3", kept: "r4 r2 r1"},
+		"absolute":             {tree: map[string]string{"current": "-> ROOT/r1", "r1/f": "", "r2/f": "", "r3/f": ""}, keep: 1, removed: "r2", kept: "r3 r1"},
+		"by an alias":          {tree: map[string]string{"current": "-> ALIAS/r1", "r1/f": "", "r2/f": "", "r3/f": ""}, keep: 1, removed: "r2", kept: "r3 r1"},
+		"other names":          {tree: map[string]string{"gold": "-> r1", "r1/f": "", "r2/f": "", "r3/f": "", "current": "-> r2"}, keep: 1, protect: []any{"gold"}, kept: "r3 r2 r1"},
+		"leased":               {tree: map[string]string{"r1/f": "", "r2/f": "", "r3/f": ""}, keep: 1, leased: "r1", removed: "r2", kept: "r3 r1"},
+		"any link":             {tree: map[string]string{"stable": "-> r1", "r1/f": "", "r2/f": "", "r3/f": ""}, keep: 1, removed: "r2", kept: "r3 r1"},
+		"a link to nowhere":    {tree: map[string]string{"stable": "-> r1/gone", "r1/f": "", "r2/f": "", "r3/f": ""}, keep: 1, removed: "r2", kept: "r3 r1"},
+		"by a path":            {tree: map[string]string{"p0/a": "-> ../r1", "r1/f": "", "r2/f": "", "r3/f": "", "p0/b": ""}, keep: 1, protect: []any{"p0/a", "ROOT/r2/f", "/nowhere/x"}, kept: "r3 r2 r1 p0"},
+		"outside":              {tree: map[string]string{"current": "-> /usr", "r1/f": "", "r2/f": ""}, keep: 1, removed: "r1", kept: "r2"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			root, alias := t.TempDir(), filepath.Join(t.TempDir(), "alias")
@@ -168,8 +168,8 @@ func TestPruneUndoKeepsWhatCameBetween(t *testing.T) {
 	}
 }
 
-// TestPruneUndoMissesWhatIsGone: a release that somebody removed for good does not count as put back; one
-// that this undo has put back before, and an older one has taken away since, does.
+// TestPruneUndoMissesWhatIsGone: a release that somebody removed for good does not count as restored; one
+// that this undo has restored before, and an older one has taken away since, does.
 func TestPruneUndoMissesWhatIsGone(t *testing.T) {
 	root := t.TempDir()
 	build(t, root, map[string]string{"r1/f": "", "r2/f": ""})

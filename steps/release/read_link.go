@@ -23,7 +23,7 @@ func ReadLink() step.Type {
 
 const readLinkDoc = `Gives where the symbolic link points: one hop, even where that is a link again. The target need not exist.
 
-A missing link is an error, unless missing is ok: then found is false, and target and name are absent. A folder or a file in
+A missing link is an error, unless missing is ok: then found is false, and target and name are absent. A directory or a file in
 the link's place is refused: the message says how to make it the release to fall back to.`
 
 type readLinkArguments struct {

@@ -27,20 +27,20 @@ func TestReadLink(t *testing.T) {
 		class   fault.Class
 		code    string
 	}{
-		"bare name":             {tree: map[string]string{"one/f": "", "current": "-> one"}, target: "one"},
-		"trailing slash":        {tree: map[string]string{"one/f": "", "current": "-> one"}, path: "current/", target: "one"},
-		"target with slash":     {tree: map[string]string{"one/f": "", "current": "-> one/"}, target: "one"},
-		"one hop only":          {tree: map[string]string{"one/f": "", "two": "-> one", "current": "-> two"}, target: "two"},
-		"leads nowhere":         {tree: map[string]string{"current": "-> gone"}, target: "gone"},
-		"to itself":             {tree: map[string]string{"current": "-> current"}, target: "current"},
-		"above":                 {tree: map[string]string{"one/f": "", "links/current": "-> ../one"}, path: "links/current", target: "one"},
-		"by way of a link":      {tree: map[string]string{"real/deep/x": "", "one/f": "", "real/one/f": "", "alias": "-> real/deep", "real/deep/current": "-> ../one"}, path: "alias/current", class: fault.Failed, code: "link-unclear"},
-		"missing":               {class: fault.Failed, code: "read-link-missing"},
-		"missing and fine":      {missing: "ok", none: true},
-		"missing folder, fine":  {path: "a/b/current", missing: "ok", none: true},
-		"a folder":              {tree: map[string]string{"current/f": ""}, missing: "ok", class: fault.Refused, code: "read-link-not-a-link"},
-		"a file":                {tree: map[string]string{"current": "x"}, class: fault.Refused, code: "read-link-not-a-link"},
-		"below a file, no link": {tree: map[string]string{"a": "x"}, path: "a/current", class: fault.Failed, code: "not-a-folder"},
+		"bare name":               {tree: map[string]string{"one/f": "", "current": "-> one"}, target: "one"},
+		"trailing slash":          {tree: map[string]string{"one/f": "", "current": "-> one"}, path: "current/", target: "one"},
+		"target with slash":       {tree: map[string]string{"one/f": "", "current": "-> one/"}, target: "one"},
+		"one hop only":            {tree: map[string]string{"one/f": "", "two": "-> one", "current": "-> two"}, target: "two"},
+		"leads nowhere":           {tree: map[string]string{"current": "-> gone"}, target: "gone"},
+		"to itself":               {tree: map[string]string{"current": "-> current"}, target: "current"},
+		"above":                   {tree: map[string]string{"one/f": "", "links/current": "-> ../one"}, path: "links/current", target: "one"},
+		"by way of a link":        {tree: map[string]string{"real/deep/x": "", "one/f": "", "real/one/f": "", "alias": "-> real/deep", "real/deep/current": "-> ../one"}, path: "alias/current", class: fault.Failed, code: "link-unclear"},
+		"missing":                 {class: fault.Failed, code: "read-link-missing"},
+		"missing and fine":        {missing: "ok", none: true},
+		"missing directory, fine": {path: "a/b/current", missing: "ok", none: true},
+		"a directory":             {tree: map[string]string{"current/f": ""}, missing: "ok", class: fault.Refused, code: "read-link-not-a-link"},
+		"a file":                  {tree: map[string]string{"current": "x"}, class: fault.Refused, code: "read-link-not-a-link"},
+		"below a file, no link":   {tree: map[string]string{"a": "x"}, path: "a/current", class: fault.Failed, code: "not-a-directory"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			root := t.TempDir()

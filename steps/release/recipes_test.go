@@ -27,7 +27,7 @@ func catalog() step.Catalog {
 // target is a directory with releases whose hooks write down what they were told:
 //
 //	opt/...   the releases, and current
-//	runs      the release whose post-install ran last, "-" behind a pre-install
+//	runs      the release whose post-install ran last, "-" after a pre-install
 //	told      one line a hook: RELEASE HOOK GWE_RECOVERING
 //
 // The hook of a release with a file named broken.HOOK fails: broken.post-install, say.
@@ -126,7 +126,7 @@ func TestRollbackRecipeFails(t *testing.T) {
 		}
 	})
 	if failures != 5 {
-		t.Errorf("it failed behind %d steps", failures)
+		t.Errorf("it failed after %d steps", failures)
 	}
 	for _, hook := range []string{".pre-install", ".post-install"} {
 		g.arrange(map[string]string{"opt/r1/broken" + hook: "", "opt/r2/f": "", "opt/current": "-> r2", "runs": "r2"})
@@ -190,7 +190,7 @@ func TestFailsafeRecipeDisturbed(t *testing.T) {
 		}
 	}
 	if failures := g.FailEverywhere(failsafe, g.inputs(), arrange, check); failures != 2 {
-		t.Errorf("it failed behind %d steps", failures)
+		t.Errorf("it failed after %d steps", failures)
 	}
 	if kills := g.KillEverywhere(failsafe, g.inputs(), arrange, check); kills < 8 {
 		t.Errorf("%d kills are too few to prove anything", kills)

@@ -17,8 +17,8 @@ import (
 	"github.com/gwe-project/gwe/steps/order"
 )
 
-// folder is a release.
-type folder struct {
+// directory is a release.
+type directory struct {
 	name string
 	info fs.FileInfo
 	made time.Time
@@ -28,11 +28,11 @@ type folder struct {
 }
 
 // releasesIn lists the releases in dir, newest first. damaged are files of their record that count as absent.
-func releasesIn(machine step.Machine, dir string) (releases []folder, damaged []string, err error) {
+func releasesIn(machine step.Machine, dir string) (releases []directory, damaged []string, err error) {
 	entries, err := machine.ReadDir(dir)
 	if err != nil {
 		return nil, nil, fault.New(fault.Failed, "releases-unlisted", "the releases in %s cannot be listed", dir).
-			WithHint("dir is the folder that holds the releases: ls -ld %s", dir).WithCause(err)
+			WithHint("dir is the directory that holds the releases: ls -ld %s", dir).WithCause(err)
 	}
 	known, err := order.Read(machine, dir)
 	if err != nil {
@@ -51,9 +51,9 @@ func releasesIn(machine step.Machine, dir string) (releases []folder, damaged []
 		if err != nil {
 			return nil, nil, err
 		}
-		releases = append(releases, folder{entry.Name(), info, made, known.Rank(entry.Name()), known.Bad(entry.Name())})
+		releases = append(releases, directory{entry.Name(), info, made, known.Rank(entry.Name()), known.Bad(entry.Name())})
 	}
-	slices.SortFunc(releases, func(a, b folder) int {
+	slices.SortFunc(releases, func(a, b directory) int {
 		// Only where nothing is recorded the age of the directory counts, and within one tick of the file
 		// system's clock the name.
 		return cmp.Or(cmp.Compare(b.rank, a.rank), b.made.Compare(a.made), cmp.Compare(b.name, a.name))

@@ -25,11 +25,11 @@ func SwapLink() step.Type {
 	}, swapLink{})
 }
 
-const swapLinkDoc = `A new link is made beside the old one and renamed over it, and the folder is synced: whoever follows the link finds the
+const swapLinkDoc = `A new link is made beside the old one and renamed over it, and the directory is synced: whoever follows the link finds the
 old target or the new one, at every moment, and after a power cut too.
 
-Where the target lies in the link's own folder the link holds its bare name, so that the folder can be moved or mounted
-elsewhere; else it holds the absolute path. The target must exist. A folder or a file in the link's place is refused.
+Where the target lies in the link's own directory the link holds its bare name, so that the directory can be moved or mounted
+elsewhere; else it holds the absolute path. The target must exist. A directory or a file in the link's place is refused.
 
 A release that the link is pointed away from, to an older one or to the failsafe, is left as bad: find-fallback does not choose it again,
 and prune removes it first. What is older is recorded when releases are installed, in the directory .gwe-releases beside them; no
@@ -132,7 +132,7 @@ func (swapLink) Prepare(_ context.Context, run *step.Run, arguments swapLinkArgu
 		return memo, durable.Explain(err, "cannot look at %s", link)
 	}
 	memo.Modified, memo.Owner, memo.Group = time.Unix(status.Mtim.Unix()), int(status.Uid), int(status.Gid)
-	// Where the old text is unclear, the link can be put back all the same, and there is nothing to keep.
+	// Where the old text is unclear, the link can be restored all the same, and there is nothing to keep.
 	memo.OldTarget, _ = targetOf(run.Machine, link, memo.OldText)
 	return memo, nil
 }

@@ -235,15 +235,15 @@ func (m swapLinkMemo) ours(run *step.Run, text string) bool {
 	if !run.AfterCommit {
 		return run.Followed
 	}
-	left, err := durable.ReadSealed(filepath.Join(run.Folder, leftName))
+	left, err := durable.ReadSealed(filepath.Join(run.Directory, leftName))
 	if err == nil && left == nil { // a gwe from before there were versions of undo data
-		left, err = regular.Read(filepath.Join(run.Folder, "left"))
+		left, err = regular.Read(filepath.Join(run.Directory, "left"))
 	}
 	return err == nil && string(left) == text
 }
 
-// leftName is the file in Run.Folder that holds the text with which the run left the link, if that is not the
-// one of Do.
+// leftName is the file in Run.Directory that holds the text with which the run left the link, if that is not
+// the one of Do.
 const leftName = "left" + step.Settled
 
 // Verify refuses nothing. It notes where a program of the run has pointed the link, for a rollback.
@@ -255,7 +255,7 @@ func (swapLink) Verify(_ context.Context, run *step.Run, _ swapLinkArguments, me
 	if err != nil || !found || text == memo.Text {
 		return nil
 	}
-	return durable.WriteSealed(filepath.Join(run.Folder, leftName), []byte(text))
+	return durable.WriteSealed(filepath.Join(run.Directory, leftName), []byte(text))
 }
 
 // Leases are the old target, which the undo points the link back to, and the old link.
@@ -291,7 +291,7 @@ func changed(memo swapLinkMemo, text string, found bool) error {
 	if memo.Found {
 		was = "pointed at " + memo.OldText
 	}
-	return fault.New(fault.Failed, "swap-link-changed", "%s %s now, but %s, and was to point at %s: somebody else changed it", memo.Link, now, was, memo.Text).
+	return fault.New(fault.Failed, "swap-link-changed", "%s %s now, but %s, and was to point at %s: another program changed it", memo.Link, now, was, memo.Text).
 		WithHint("see what else changes %s; point it by hand where it belongs", memo.Link)
 }
 

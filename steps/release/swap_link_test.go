@@ -74,11 +74,11 @@ func TestSwapLinkRefuses(t *testing.T) {
 		class fault.Class
 		code  string
 	}{
-		"a folder in the way": {tree: map[string]string{"one/f": "", "current/f": ""}, to: "one", class: fault.Refused, code: "swap-link-not-a-link"},
-		"a file in the way":   {tree: map[string]string{"one/f": "", "current": "x"}, to: "one", class: fault.Refused, code: "swap-link-not-a-link"},
-		"no target":           {to: "one", class: fault.Failed, code: "swap-link-no-target"},
-		"a dangling target":   {tree: map[string]string{"one": "-> gone"}, to: "one", class: fault.Failed, code: "swap-link-no-target"},
-		"itself":              {tree: map[string]string{"one/f": "", "current": "-> one"}, to: "current", class: fault.Refused, code: "swap-link-to-itself"},
+		"a directory in the way": {tree: map[string]string{"one/f": "", "current/f": ""}, to: "one", class: fault.Refused, code: "swap-link-not-a-link"},
+		"a file in the way":      {tree: map[string]string{"one/f": "", "current": "x"}, to: "one", class: fault.Refused, code: "swap-link-not-a-link"},
+		"no target":              {to: "one", class: fault.Failed, code: "swap-link-no-target"},
+		"a dangling target":      {tree: map[string]string{"one": "-> gone"}, to: "one", class: fault.Failed, code: "swap-link-no-target"},
+		"itself":                 {tree: map[string]string{"one/f": "", "current": "-> one"}, to: "current", class: fault.Refused, code: "swap-link-to-itself"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			root := t.TempDir()
@@ -105,10 +105,10 @@ func TestSwapLinkLeavesWhatOthersDid(t *testing.T) {
 	}{
 		"another target after do":         {old: "-> one", others: "-> three", done: true, want: "three", fails: true},
 		"another target, first":           {others: "-> three", done: true, want: "three", fails: true},
-		"a folder after do":               {old: "-> one", others: "/", done: true, fails: true},
+		"a directory after do":            {old: "-> one", others: "/", done: true, fails: true},
 		"removed after do":                {old: "-> one", done: true, want: "one"},
 		"removed after do, first":         {done: true},
-		"put back by hand":                {old: "-> one", others: "-> one", done: true, want: "one"},
+		"restore by hand":                 {old: "-> one", others: "-> one", done: true, want: "one"},
 		"another target, do did not come": {old: "-> one", others: "-> three", want: "three", fails: true},
 	} {
 		t.Run(name, func(t *testing.T) {

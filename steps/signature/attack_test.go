@@ -17,7 +17,7 @@ func TestVerifyUnderAttack(t *testing.T) {
 	if err := os.Mkdir(tree, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	packed, err := bundle.Pack(t.Context(), bundle.PackOptions{Folder: tree, Output: t.TempDir(), SigningKey: made.Secret, Passphrase: value.NewSecret("secret")})
+	packed, err := bundle.Pack(t.Context(), bundle.PackOptions{Directory: tree, Output: t.TempDir(), SigningKey: made.Secret, Passphrase: value.NewSecret("secret")})
 	if err != nil {
 		t.Fatal(err)
 	}

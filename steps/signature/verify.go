@@ -43,7 +43,7 @@ extract, says whose signature was found good and over which content: what has ch
 // verifyArguments are what a recipe gives.
 type verifyArguments struct {
 	Package    value.Path   `name:"package" required:"true" help:"the signed package, .tar.zst.gpg or .tar.gz.gpg, or any file with a detached signature"`
-	Keyring    value.Path   `name:"keyring" required:"true" help:"folder of trusted OpenPGP keys"`
+	Keyring    value.Path   `name:"keyring" required:"true" help:"directory of trusted OpenPGP keys"`
 	SignedBy   []string     `name:"signed-by" help:"fingerprints of the keys whose signature counts; all keys of the keyring where empty"`
 	DecryptKey value.Path   `name:"decrypt-key" help:"exported secret key, mode 0600, for an encrypted package"`
 	Passphrase value.Secret `name:"passphrase" help:"passphrase of the decrypt-key"`
@@ -155,5 +155,5 @@ func (verify) Do(ctx context.Context, run *step.Run, arguments verifyArguments, 
 	}, nil
 }
 
-// Undo has nothing to put back.
+// Undo has nothing to restore.
 func (verify) Undo(context.Context, *step.Run, verifyArguments, step.Nothing) error { return nil }

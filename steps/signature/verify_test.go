@@ -17,10 +17,10 @@ func TestMain(m *testing.M) { steptest.Main(m, Verify()) }
 
 // vendor makes a key, its keyring, and a signed package in directory; the package is encrypted for the key
 // too.
-func vendor(t testing.TB, folder string) (made bundle.KeyFiles, keyring, packed string) {
+func vendor(t testing.TB, directory string) (made bundle.KeyFiles, keyring, packed string) {
 	t.Helper()
 	outside := t.TempDir()
-	made, err := bundle.NewKey("vendor", "vendor@example.org", bundle.NewKeyOptions{Folder: outside, Passphrase: value.NewSecret("secret")})
+	made, err := bundle.NewKey("vendor", "vendor@example.org", bundle.NewKeyOptions{Directory: outside, Passphrase: value.NewSecret("secret")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,7 +36,7 @@ func vendor(t testing.TB, folder string) (made bundle.KeyFiles, keyring, packed 
 		t.Fatal(err)
 	}
 	packed, err = bundle.Pack(t.Context(), bundle.PackOptions{
-		Folder: tree, Output: folder, SigningKey: made.Secret, Passphrase: value.NewSecret("secret"), EncryptFor: []string{made.Public},
+		Directory: tree, Output: directory, SigningKey: made.Secret, Passphrase: value.NewSecret("secret"), EncryptFor: []string{made.Public},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -86,7 +86,7 @@ func TestPlanRefuses(t *testing.T) {
 		code            string
 	}{
 		"no package":       {"package", packed + "x", "package-missing"},
-		"a folder":         {"package", empty, "package-not-a-file"},
+		"a directory":      {"package", empty, "package-not-a-file"},
 		"empty keyring":    {"keyring", empty, "keyring-empty"},
 		"no keyring":       {"keyring", empty + "/none", "keyring-missing"},
 		"no signature":     {"signature", packed + ".sig", "signature-missing"},

@@ -25,7 +25,7 @@ type trial struct{ flaw string }
 
 type trialArguments struct {
 	Dir  value.Path `name:"dir" required:"true" help:"where to work"`
-	From value.Path `name:"from" required:"true" help:"what to put into the folder"`
+	From value.Path `name:"from" required:"true" help:"what to put into the directory"`
 }
 
 type trialMemo struct {
@@ -35,15 +35,15 @@ type trialMemo struct {
 
 type trialOutputs struct {
 	Found bool        `name:"found" help:"whether there was a file"`
-	Path  *value.Path `name:"path" present:"found" help:"the folder"`
+	Path  *value.Path `name:"path" present:"found" help:"the directory"`
 }
 
 func trialAbout() step.About {
 	return step.About{
-		Name: "trial", Summary: "Replace a file and make a folder", Doc: "It is for tests.",
+		Name: "trial", Summary: "Replace a file and make a directory", Doc: "It is for tests.",
 		Example: "id: tried\ntrial: { dir: /a, from: /b }\n",
 		Effects: []step.Effect{{Kind: step.Writes, Argument: "dir"}},
-		Undo:    "the file and the folder go back",
+		Undo:    "the file and the directory go back",
 	}
 }
 

@@ -99,7 +99,7 @@ func (d *daemon) update(ctx context.Context, run *step.Run, names []string) (sup
 	for _, group := range named {
 		if slices.Contains(differences.Removed, group) || !slices.Contains(slices.Concat(groupNames(all), differences.Added), group) {
 			return outputs, fault.New(fault.Failed, "supervisor-bad-name", "no configuration file of supervisord's names the group %s", group).
-				WithHint("write its file in a step before, into the folder that supervisord's [include] names; see supervisorctl avail")
+				WithHint("write its file in a step before, into the directory that supervisord's [include] names; see supervisorctl avail")
 		}
 	}
 	if err := d.spare(inGroups(all, slices.Concat(differences.Changed, differences.Removed))); err != nil {

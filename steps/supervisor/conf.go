@@ -37,7 +37,7 @@ stdout_logfile_maxbytes=200KB, stdout_logfile_backups=1, and command=command, a 
 A second section, an option that is given twice, control characters, and names that could be a path or mean something
 to supervisord are refused. A file that is already as wanted is not touched.
 
-The step only writes the file: action: update of the step supervisor, in a step behind it, puts it to work.
+The step only writes the file: action: update of the step supervisor, in a step after it, puts it to work.
 
 Undo gives back the very file that was there, or removes the new one. Last, when everything older was undone, supervisord reads its
 files again: the app's group gets its old configuration back, and its programs their old states; a group that was not there is removed
@@ -48,7 +48,7 @@ changed since is left alone, and the undo fails.`
 type confArguments struct {
 	App        string         `name:"app" required:"true" help:"the program's name, and the file's"`
 	From       value.Path     `name:"from" required:"true" help:"the app's supervisor.conf"`
-	Into       value.Path     `name:"into" default:"/etc/supervisor/conf.d" help:"the folder that supervisord's [include] names"`
+	Into       value.Path     `name:"into" default:"/etc/supervisor/conf.d" help:"the directory that supervisord's [include] names"`
 	Server     value.URL      `name:"server" default:"unix:///var/run/supervisor.sock" pattern:"(unix:///|https?://).+" help:"unix:///SOCKET or http://HOST:PORT/RPC2, for the undo"`
 	Username   string         `name:"username" help:"as supervisord's [unix_http_server] or [inet_http_server] has it"`
 	Password   value.Secret   `name:"password" help:"the password that goes with it"`
@@ -85,9 +85,9 @@ func (a confArguments) wanted(machine step.Machine) (path string, content []byte
 		return "", nil, err
 	}
 	path = filepath.Join(string(a.Into), a.App+".conf")
-	if folder, err := machine.Stat(string(a.Into)); err != nil || !folder.IsDir() {
-		return path, nil, fault.New(fault.Failed, "supervisor-conf-no-folder", "there is no folder %s for the file", a.Into).
-			WithHint("is supervisord installed? its supervisord.conf names the folder in [include]").WithCause(err)
+	if directory, err := machine.Stat(string(a.Into)); err != nil || !directory.IsDir() {
+		return path, nil, fault.New(fault.Failed, "supervisor-conf-no-directory", "there is no directory %s for the file", a.Into).
+			WithHint("is supervisord installed? its supervisord.conf names the directory in [include]").WithCause(err)
 	}
 	options, err := a.read(machine)
 	if err != nil {

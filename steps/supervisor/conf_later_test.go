@@ -21,7 +21,7 @@ func TestAnEditedFileRefusesARollback(t *testing.T) {
 				p.Old = filepath.Join(root, ".old")
 				must(t, os.WriteFile(p.Path, []byte(before), 0o644))
 			}
-			run := &step.Run{Folder: t.TempDir()}
+			run := &step.Run{Directory: t.TempDir()}
 			must(t, p.place(t.Context(), run, []byte("new")))
 			must(t, p.inspect(run))
 			must(t, os.WriteFile(p.Path, []byte("edited"), 0o644))

@@ -89,7 +89,7 @@ func (f confFile) undo(ctx context.Context, run *step.Run) error {
 // adopt notes the file of an older gwe, which knew it by its content alone: it took its place if it has its
 // hidden name no more.
 func (f confFile) adopt(run *step.Run) error {
-	if _, known, err := placement.Noted(run.Folder); err != nil || known {
+	if _, known, err := placement.Noted(run.Directory); err != nil || known {
 		return err
 	}
 	here, err := placement.At(run, f.Path)
@@ -104,7 +104,7 @@ func (f confFile) adopt(run *step.Run) error {
 	if ours, err := holds(here, f.Digest); err != nil || !ours {
 		return err
 	}
-	return placement.Note(run.Folder, here)
+	return placement.Note(run.Directory, here)
 }
 
 // inspect refuses a rollback where the file was changed since.

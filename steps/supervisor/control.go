@@ -30,7 +30,7 @@ func (d *daemon) await(ctx context.Context, wanted []program, judge func(program
 		for _, want := range wanted {
 			now, there := find(all, want.full())
 			if !there {
-				return fault.New(fault.Failed, "supervisor-bad-name", "%s is gone: somebody else removed its group", want.spec()).
+				return fault.New(fault.Failed, "supervisor-bad-name", "%s is gone: another program removed its group", want.spec()).
 					WithHint("see supervisord's own log")
 			}
 			done, err := judge(now)
@@ -123,9 +123,9 @@ func (d *daemon) awaitRunning(ctx context.Context, wanted []program) error {
 				WithHint("see its log: supervisorctl tail %s", p.spec())
 		case fatal:
 			return false, fault.New(fault.Failed, "supervisor-fatal", "%s does not run: it is FATAL (%s)%s", p.spec(), p.spawnError, d.lastLines(ctx, p)).
-				WithHint("supervisord has given up on it; see its log: supervisorctl tail %s", p.spec())
+				WithHint("supervisord stopped restarting it; see its log: supervisorctl tail %s", p.spec())
 		case stopping:
-			return false, fault.New(fault.Failed, "supervisor-stopped", "%s does not run: somebody else stops it", p.spec()).
+			return false, fault.New(fault.Failed, "supervisor-stopped", "%s does not run: another program stops it", p.spec()).
 				WithHint("see supervisord's own log")
 		}
 		return false, fault.New(fault.Failed, "supervisor-unknown", "%s is in the state %s", p.spec(), p.stateName).WithHint("see supervisord's own log")

@@ -10,10 +10,10 @@
 //     repeated are: a signal is never sent twice because an answer was lost.
 //   - Nothing waits within a call. A program's wanted state is awaited by asking, for a bounded time, and
 //     what keeps it from that state is told with the last lines of its own log.
-//   - What an undo needs to know is in the memo, and which groups were touched is durable in Run.Folder
+//   - What an undo needs to know is in the memo, and which groups were touched is durable in Run.Directory
 //     before the first of them is: an undo acts on these alone, and on none where nothing was touched.
-//   - Which configuration a group has is decided by files, and these are put back by other frames. Frames
-//     unwind newest first, so the frame of a step behind the change of a file cannot give a group its old
+//   - Which configuration a group has is decided by files, and these are restored by other frames. Frames
+//     unwind newest first, so the frame of a step after the change of a file cannot give a group its old
 //     configuration back: the frame before the change does. A stop, and supervisor-conf, are such frames.
 //     Each leases a name by which the later frames of its run know it; their undos then only stop what must
 //     not run, and leave the rest to it.

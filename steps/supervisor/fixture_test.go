@@ -70,7 +70,7 @@ func child(recipe, state, said string) {
 	if err != nil {
 		panic(err)
 	}
-	gwe := &engine.Engine{State: engine.State{Folder: state}, Catalog: catalog(), Machine: step.Local{}, Sink: tasklog.NewPlain(io.Discard, 1), Version: "test"}
+	gwe := &engine.Engine{State: engine.State{Directory: state}, Catalog: catalog(), Machine: step.Local{}, Sink: tasklog.NewPlain(io.Discard, 1), Version: "test"}
 	program, diagnostics := engine.Load(recipe, source, gwe.Catalog)
 	if program == nil {
 		panic(diagnostics)
@@ -106,7 +106,7 @@ func catalog() step.Catalog {
 //	mark      made by the program app while it runs
 type machine struct {
 	testing.TB
-	folder string
+	directory string
 	supervisor.Daemon
 	process *exec.Cmd
 }
@@ -115,14 +115,14 @@ type machine struct {
 func newMachine(t testing.TB, binary ...string) *machine {
 	t.Helper()
 	// The name of a socket is short.
-	folder, err := os.MkdirTemp("", "gwesv")
+	directory, err := os.MkdirTemp("", "gwesv")
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := &machine{TB: t, folder: folder, Daemon: supervisor.Open(filepath.Join(folder, "sock"))}
+	m := &machine{TB: t, directory: directory, Daemon: supervisor.Open(filepath.Join(directory, "sock"))}
 	t.Cleanup(func() {
 		m.end()
-		_ = os.RemoveAll(folder)
+		_ = os.RemoveAll(directory)
 	})
 	m.must(os.Mkdir(m.path("conf.d"), 0o755))
 	m.write("supervisord.conf", fmt.Sprintf(`[unix_http_server]
@@ -136,7 +136,7 @@ childlogdir=%[1]s
 supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
 [include]
 files = %[1]s/conf.d/*.conf %[1]s/conf.d/*/*.conf
-`, folder))
+`, directory))
 	m.begin(append(binary, "testdata/fast-supervisord")[0])
 	return m
 }
@@ -169,7 +169,7 @@ func (m *machine) end() {
 	m.process = nil
 }
 
-func (m *machine) path(name string) string { return filepath.Join(m.folder, name) }
+func (m *machine) path(name string) string { return filepath.Join(m.directory, name) }
 
 func (m *machine) server() string { return "unix://" + m.path("sock") }
 

@@ -23,7 +23,7 @@ type picture struct {
 	// at the undo, it has read what the run wrote meanwhile.
 	Daemon int      `json:"daemon,omitempty"`
 	Known  []string `json:"known,omitempty"`
-	// Kept are the groups that an earlier frame of the same run puts back.
+	// Kept are the groups that an earlier frame of the same run restores.
 	Kept []string `json:"kept,omitempty"`
 	// Keeps are the leases by which later frames know that this one puts the groups back.
 	Keeps []string `json:"keeps,omitempty"`
@@ -69,7 +69,7 @@ func (d *daemon) mark(run *step.Run, group string) string {
 	return fmt.Sprintf("/run/%ssupervisor-%s-%x-%s", durable.Prefix, run.ID, daemon[:4], url.PathEscape(group))
 }
 
-// touchedName is the file in Run.Folder that names the groups which Do is about to touch.
+// touchedName is the file in Run.Directory that names the groups which Do is about to touch.
 const touchedName = "touched"
 
 // touch writes down which groups will be touched, before the first one is. The caller makes it durable.
@@ -78,7 +78,7 @@ func touch(run *step.Run, groups []string) error {
 	if err != nil {
 		return err
 	}
-	return durable.WriteChecked(filepath.Join(run.Folder, touchedName), text)
+	return durable.WriteChecked(filepath.Join(run.Directory, touchedName), text)
 }
 
 // touchAtOnce is touch, durable.
@@ -86,12 +86,12 @@ func touchAtOnce(run *step.Run, groups []string) error {
 	if err := touch(run, groups); err != nil {
 		return err
 	}
-	return durable.SyncFileSystems(run.Folder)
+	return durable.SyncFileSystems(run.Directory)
 }
 
 // touched gives the groups that Do may have touched; none where it did not come that far, or was undone.
 func touched(run *step.Run) ([]string, error) {
-	text, err := durable.ReadChecked(filepath.Join(run.Folder, touchedName))
+	text, err := durable.ReadChecked(filepath.Join(run.Directory, touchedName))
 	if err != nil || len(text) == 0 {
 		return nil, err
 	}
@@ -100,9 +100,9 @@ func touched(run *step.Run) ([]string, error) {
 	return groups, durable.Explain(err, "cannot read which groups were touched")
 }
 
-// untouch takes the note away once all is put back.
+// untouch takes the note away once all is restored.
 func untouch(run *step.Run) error {
-	if err := durable.RemoveChecked(filepath.Join(run.Folder, touchedName)); err != nil {
+	if err := durable.RemoveChecked(filepath.Join(run.Directory, touchedName)); err != nil {
 		return &step.Leftover{Err: err}
 	}
 	return nil

@@ -25,7 +25,7 @@ type otaDevice struct {
 func newOTADevice(t *testing.T, binary ...string) *otaDevice {
 	t.Helper()
 	d := &otaDevice{newGateway(t, binary...), t.TempDir()}
-	key, err := bundle.NewKey("vendor", "", bundle.NewKeyOptions{Folder: d.vendor})
+	key, err := bundle.NewKey("vendor", "", bundle.NewKeyOptions{Directory: d.vendor})
 	d.must(err)
 	_, err = bundle.ImportKeys(d.vendor+"/keys", key.Public)
 	d.must(err)
@@ -44,7 +44,7 @@ func newOTADevice(t *testing.T, binary ...string) *otaDevice {
 // pack makes a release. Its app runs through current, as one of the field does.
 func (d *otaDevice) pack(name, command, key string) {
 	d.Helper()
-	folder := filepath.Join(d.vendor, name)
+	directory := filepath.Join(d.vendor, name)
 	hook := `#!/bin/sh
 set -eu
 echo "${1##*/} ${0##*/} $(cat D/mark 2>/dev/null || echo -)" >> D/told
@@ -55,11 +55,11 @@ echo "${1##*/} ${0##*/} $(cat D/mark 2>/dev/null || echo -)" >> D/told
 	if command == "-" {
 		files[".post-install"] = hook
 	}
-	d.must(os.Mkdir(folder, 0o755))
+	d.must(os.Mkdir(directory, 0o755))
 	for file, text := range files {
-		d.must(os.WriteFile(filepath.Join(folder, file), []byte(strings.ReplaceAll(text, "D/", d.folder+"/")), 0o755))
+		d.must(os.WriteFile(filepath.Join(directory, file), []byte(strings.ReplaceAll(text, "D/", d.directory+"/")), 0o755))
 	}
-	_, err := bundle.Pack(d.Context(), bundle.PackOptions{Folder: folder, SigningKey: key, Output: folder + ".tar.zst.gpg"})
+	_, err := bundle.Pack(d.Context(), bundle.PackOptions{Directory: directory, SigningKey: key, Output: directory + ".tar.zst.gpg"})
 	d.must(err)
 }
 
@@ -115,7 +115,7 @@ func TestOTA(t *testing.T) {
 	d.wantRelease("app-1")
 	d.wantTold("app-1 .pre-install -", "app-1 .post-install -")
 
-	// The programs are stopped before the first hook, and start behind the last one.
+	// The programs are stopped before the first hook, and start after the last one.
 	d.bench.WantExit(0, ota, d.update("app-2"))
 	d.wantRelease("app-2")
 	d.wantTold("app-2 .pre-install -", "app-2 .post-install -")
@@ -179,13 +179,13 @@ func (d *otaDevice) disturbed() (arrange func(), check func(committed bool)) {
 	return arrange, check
 }
 
-// TestOTADisturbed lets an update fail behind every step.
+// TestOTADisturbed lets an update fail after every step.
 func TestOTADisturbed(t *testing.T) {
 	t.Parallel()
 	d := newOTADevice(t)
 	arrange, check := d.disturbed()
 	if failures := d.bench.FailEverywhere(ota, d.update("app-2"), arrange, check); failures != 9 {
-		t.Errorf("it failed behind %d steps", failures)
+		t.Errorf("it failed after %d steps", failures)
 	}
 }
 

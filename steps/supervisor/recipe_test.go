@@ -75,7 +75,7 @@ func (g *gateway) inputs() map[string]string {
 // says. defaults are what steps get that say nothing else.
 func (g *gateway) recipe(steps string, defaults ...string) string {
 	g.Helper()
-	steps = strings.NewReplacer("D/", g.folder+"/", "$S", "server: \"unix://"+g.folder+"/sock\", wait: 20s, attempts: 2").Replace(steps)
+	steps = strings.NewReplacer("D/", g.directory+"/", "$S", "server: \"unix://"+g.directory+"/sock\", wait: 20s, attempts: 2").Replace(steps)
 	g.write("recipe.yaml", "gwe: 1\nname: trial\ndefaults: { "+strings.Join(defaults, ", ")+" }\nsteps:\n"+steps)
 	return g.path("recipe.yaml")
 }
@@ -236,7 +236,7 @@ func TestUndoneAlone(t *testing.T) {
 		steps string
 		exit  int
 	}{
-		"the run goes on":                                {inGroup(swap + restart + failing), 0},
+		"the run is in progress":                         {inGroup(swap + restart + failing), 0},
 		"after a restart by the run":                     {restart + inGroup(swap+restart+failing), 0},
 		"older changes are undone later":                 {swap + inGroup(restart+failing) + failing, 3},
 		"older changes are undone, and so is a restart":  {restart + swap + inGroup(restart+failing) + failing, 3},
@@ -291,7 +291,7 @@ func TestReleaseExchanged(t *testing.T) {
 	}
 }
 
-// TestUpdateThatCannotGoBack: an update of a running program, with nothing before it that could put it back,
+// TestUpdateThatCannotGoBack: an update of a running program, with nothing before it that could restore it,
 // says so.
 func TestUpdateThatCannotGoBack(t *testing.T) {
 	t.Parallel()
@@ -304,7 +304,7 @@ func TestUpdateThatCannotGoBack(t *testing.T) {
 	}
 }
 
-// TestReloadDisturbed lets the reload fail behind every step, and kills gwe everywhere.
+// TestReloadDisturbed lets the reload fail after every step, and kills gwe everywhere.
 func TestReloadDisturbed(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t)
@@ -317,7 +317,7 @@ func TestReloadDisturbed(t *testing.T) {
 		}
 	}
 	if failures := g.bench.FailEverywhere(reload, g.inputs(), g.arrange, check); failures != 3 {
-		t.Errorf("it failed behind %d steps", failures)
+		t.Errorf("it failed after %d steps", failures)
 	}
 	if kills := g.bench.KillEverywhere(reload, g.inputs(), g.arrange, check); kills < 10 {
 		t.Errorf("%d kills prove nothing", kills)
@@ -348,7 +348,7 @@ func TestProgramThatDoesNotRun(t *testing.T) {
 			if name == "never RUNNING" {
 				options += serving(g.path("mark"), "new")
 			}
-			g.write("new.conf", "[supervisord]\nstdout_logfile="+g.path("out")+"\n"+strings.ReplaceAll(options, "D/", g.folder+"/"))
+			g.write("new.conf", "[supervisord]\nstdout_logfile="+g.path("out")+"\n"+strings.ReplaceAll(options, "D/", g.directory+"/"))
 			inputs := g.inputs()
 			inputs["wait"] = c.wait
 			result := g.bench.WantExit(3, reload, inputs)

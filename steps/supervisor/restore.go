@@ -103,7 +103,7 @@ func (r restoration) others(ctx context.Context, now []program, differences repo
 	return r.apply(ctx, r.log, wanted)
 }
 
-// givenBack lists the groups that an earlier frame of the run puts back in the same undo. One that still
+// givenBack lists the groups that an earlier frame of the run restores in the same undo. One that still
 // leases a group is not undone now.
 func (r restoration) givenBack(run *step.Run) []string {
 	return slices.DeleteFunc(slices.Clone(r.before.Kept), func(group string) bool { return run.Leased(r.mark(run, group)) })

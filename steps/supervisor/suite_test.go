@@ -34,7 +34,7 @@ func (waiter) Helper() {}
 
 func (waiter) Fatalf(format string, arguments ...any) { panic(fmt.Sprintf(format, arguments...)) }
 
-// settled is a type behind whose do and undo the supervised program has come to leave, or to remove, its
+// settled is a type after whose do and undo the supervised program has come to leave, or to remove, its
 // mark: supervisord calls it RUNNING before it has done anything.
 type settled struct {
 	step.Type

@@ -52,7 +52,7 @@ the step is refused before anything is done.
 
 Undo has two parts. In its place, before older steps are undone, it removes the groups that were added and stops what did not run.
 Last, when everything older was undone, it adds the groups that were removed, gives changed groups the configuration that the files
-have again, and restarts or starts what ran: from the old release, with the old configuration. So a restart or an update behind a
+have again, and restarts or starts what ran: from the old release, with the old configuration. So a restart or an update after a
 change needs no undo in the recipe. Where several steps of a run touch one group, the first of them starts it again. HUP, USR1 and
 USR2 are sent once more, last; another signal cannot be taken back, and what it ended is started again. restart-daemon restarts
 supervisord once more. Stop a program before a change that it must not see half made, and start it after the change.
@@ -209,7 +209,7 @@ func (a supervisorArguments) choose(all []program) ([]program, error) {
 }
 
 // groups gives the groups that the action touches. Those that a stop finds missing are among them: what comes
-// behind it may add them.
+// after it may add them.
 func (a supervisorArguments) groups(chosen []program) []string {
 	groups := groupNames(chosen)
 	if a.Missing == "ok" {
@@ -393,7 +393,7 @@ func (d *daemon) planUpdate(ctx context.Context, arguments supervisorArguments, 
 		do, undo string
 	}{
 		{differences.Removed, "stop and remove", "add again"},
-		{differences.Changed, "stop, and start with its new configuration,", "put back, where its file is,"},
+		{differences.Changed, "stop, and start with its new configuration,", "restore, where its file is,"},
 		{differences.Added, "add", "stop and remove"},
 	} {
 		for _, group := range kind.groups {

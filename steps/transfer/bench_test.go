@@ -20,14 +20,14 @@ func firmware(t testing.TB, root string, files int, bytes int64) {
 		content[i] = byte(g.Uint32())
 	}
 	for i := range files {
-		folder := filepath.Join(root, fmt.Sprintf("lib%02d/part%d", i%40, i%3))
-		check(t, os.MkdirAll(folder, 0o755))
+		directory := filepath.Join(root, fmt.Sprintf("lib%02d/part%d", i%40, i%3))
+		check(t, os.MkdirAll(directory, 0o755))
 		// One in ten is large, most are small.
 		size := bytes / int64(files) / 3
 		if i%10 == 0 {
 			size = bytes / int64(files) * 4
 		}
-		check(t, os.WriteFile(fmt.Sprintf("%s/file%d", folder, i), content[i%64:min(int64(i%64)+size, int64(len(content)))], 0o644))
+		check(t, os.WriteFile(fmt.Sprintf("%s/file%d", directory, i), content[i%64:min(int64(i%64)+size, int64(len(content)))], 0o644))
 	}
 }
 

@@ -143,13 +143,13 @@ func unchanged(handle int, way string, before *unix.Stat_t) error {
 }
 
 // sameContent compares two files of one size byte by byte; the buffers are made where there are none.
-func sameContent(ctx context.Context, buffers *[2][]byte, folder int, name string, other int, otherName string) (bool, error) {
+func sameContent(ctx context.Context, buffers *[2][]byte, directory int, name string, other int, otherName string) (bool, error) {
 	var files [2]*os.File
 	for i, place := range []struct {
-		folder int
-		name   string
-	}{{folder, name}, {other, otherName}} {
-		handle, err := openAt(place.folder, place.name, unix.O_RDONLY|unix.O_NONBLOCK, 0)
+		directory int
+		name      string
+	}{{directory, name}, {other, otherName}} {
+		handle, err := openAt(place.directory, place.name, unix.O_RDONLY|unix.O_NONBLOCK, 0)
 		if err != nil {
 			return false, err
 		}

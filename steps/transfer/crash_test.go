@@ -32,7 +32,7 @@ type errand struct {
 	LinkDest       []value.Path
 	Delete         bool
 	Memo           memo
-	Folder         string
+	Directory      string
 }
 
 func TestMain(m *testing.M) {
@@ -46,7 +46,7 @@ func TestMain(m *testing.M) {
 		err = json.Unmarshal(raw, &told)
 	}
 	if err == nil {
-		run := &step.Run{ID: "20260102T030405Z-abcdef", Step: "tried", Machine: step.Local{}, Folder: told.Folder, Started: func(int) {}}
+		run := &step.Run{ID: "20260102T030405Z-abcdef", Step: "tried", Machine: step.Local{}, Directory: told.Directory, Started: func(int) {}}
 		given := arguments{Source: told.Source, Target: told.Target, LinkDest: told.LinkDest, Delete: told.Delete}
 		if told.Undo {
 			err = rsync{}.Undo(context.Background(), run, given, told.Memo)
@@ -64,7 +64,7 @@ func TestMain(m *testing.M) {
 // child starts another process with the frame's order.
 func (f *frame) child(undo bool, environment ...string) *exec.Cmd {
 	f.Helper()
-	raw, err := json.Marshal(errand{undo, f.arguments.Source, f.arguments.Target, f.arguments.LinkDest, f.arguments.Delete, f.memo, f.run.Folder})
+	raw, err := json.Marshal(errand{undo, f.arguments.Source, f.arguments.Target, f.arguments.LinkDest, f.arguments.Delete, f.memo, f.run.Directory})
 	check(f, err)
 	path := filepath.Join(f.TempDir(), "order")
 	check(f, os.WriteFile(path, raw, 0o600))
@@ -91,10 +91,10 @@ func (f *frame) killed(undo bool, after time.Duration) bool {
 }
 
 // crashFrame is an update of a random tree with everything in it.
-func crashFrame(t *testing.T, folder string, seed uint64) (*frame, map[string]string) {
+func crashFrame(t *testing.T, directory string, seed uint64) (*frame, map[string]string) {
 	t.Helper()
 	g := randomtree.New(t, seed)
-	source, target, links := folder+"/source", folder+"/target", folder+"/links"
+	source, target, links := directory+"/source", directory+"/target", directory+"/links"
 	check(t, os.Mkdir(source, 0o755))
 	g.Fill(source, 3)
 	plant(t, source+"/many", many(150))
@@ -134,7 +134,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 		if f.killed(false, time.Duration(random.Int64N(int64(whole)))) {
 			kills++
 		}
-		if done, err := sealed(f.run.Folder); err != nil || done {
+		if done, err := sealed(f.run.Directory); err != nil || done {
 			sealedAt++
 		}
 		for range random.IntN(3) {
@@ -146,7 +146,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 			return
 		}
 	}
-	t.Logf("%d of 40 were killed, %d undos had something to put back", kills, sealedAt)
+	t.Logf("%d of 40 were killed, %d undos had something to restore", kills, sealedAt)
 	if kills == 0 || sealedAt == 0 {
 		t.Error("the kills came at the wrong moments: the test tests nothing")
 	}
@@ -157,20 +157,20 @@ func TestPowerCuts(t *testing.T) {
 	disk := durabletest.NewDisk(t, 64)
 	for moment := range 24 {
 		t.Run(fmt.Sprint(moment), func(t *testing.T) {
-			folder := filepath.Join(disk.Folder, fmt.Sprint(moment))
-			check(t, os.Mkdir(folder, 0o755))
-			defer func() { check(t, os.RemoveAll(folder)) }()
-			f, before := crashFrame(t, folder, 7)
-			f.run.Folder = folder + "/frame"
-			check(t, os.Mkdir(f.run.Folder, 0o700))
-			check(t, exec.Command("sync", "-f", folder).Run())
+			directory := filepath.Join(disk.Directory, fmt.Sprint(moment))
+			check(t, os.Mkdir(directory, 0o755))
+			defer func() { check(t, os.RemoveAll(directory)) }()
+			f, before := crashFrame(t, directory, 7)
+			f.run.Directory = directory + "/frame"
+			check(t, os.Mkdir(f.run.Directory, 0o700))
+			check(t, exec.Command("sync", "-f", directory).Run())
 			ctx := &countdown{Context: t.Context(), left: moment * moment}
 			_, err := (rsync{}).Do(ctx, f.run, f.arguments, f.memo)
 			if err == nil && moment%2 == 0 {
 				check(t, rsync{}.Sync(t.Context(), f.run, f.arguments, f.memo))
 			} else {
 				// Something else that is synced takes the renames so far to the disk, but no file's content.
-				check(t, durable.WriteFile(folder+"/unrelated", nil, 0o600))
+				check(t, durable.WriteFile(directory+"/unrelated", nil, 0o600))
 			}
 			disk.Cut()
 			wantWhole(t, snapshot(t, f.memo.Target), before, snapshot(t, f.arguments.Source))

@@ -42,7 +42,7 @@ func (rsync) Prepare(ctx context.Context, run *step.Run, a arguments) (memo, err
 		return memo{}, err
 	}
 	m := memo{Target: target, Existed: existed}
-	s, err := openSite(run, m) // this notes which folders they are
+	s, err := openSite(run, m) // this notes which directories they are
 	if err != nil {
 		return memo{}, explain(err, "cannot open the target %s", a.Target)
 	}
@@ -73,7 +73,7 @@ func (rsync) Do(ctx context.Context, run *step.Run, a arguments, m memo) (output
 	if m.Target == "" {
 		return a.push(ctx, run)
 	}
-	if done, err := sealed(run.Folder); err != nil || done {
+	if done, err := sealed(run.Directory); err != nil || done {
 		return outputs{}, fault.New(fault.Errored, "rsync-not-undone", "an attempt before was not undone").WithCause(err)
 	}
 	s, err := openSite(run, m)
@@ -113,17 +113,17 @@ func (a arguments) prepare(ctx context.Context, run *step.Run, at *site) (tally,
 	}
 	staged := &staging{site: at, handle: none, target: none, take: isRemote(a.Source), copier: copier{ctx: ctx}}
 	defer staged.close()
-	if staged.manifest, err = newManifest(run.Folder); err != nil {
+	if staged.manifest, err = newManifest(run.Directory); err != nil {
 		return tally{}, err
 	}
 	defer staged.manifest.close()
-	if staged.shared, err = newShared(run.Folder); err != nil {
+	if staged.shared, err = newShared(run.Directory); err != nil {
 		return tally{}, err
 	}
 	defer staged.shared.close()
-	staged.sums = made.CreateSums(run.Folder)
+	staged.sums = made.CreateSums(run.Directory)
 	defer staged.sums.Close()
-	links, err := newGroups(run.Folder)
+	links, err := newGroups(run.Directory)
 	if err != nil {
 		return tally{}, err
 	}
@@ -180,7 +180,7 @@ func (a arguments) prepare(ctx context.Context, run *step.Run, at *site) (tally,
 	if m.Order.Dir != "" {
 		ready = append(ready, at.above)
 	}
-	return s.tally, durable.SyncFileSystemsAt(ready, run.Folder)
+	return s.tally, durable.SyncFileSystemsAt(ready, run.Directory)
 }
 
 // installAgain records an installation that had nothing to change, where that says something new: the release
@@ -211,7 +211,7 @@ func carryOut(ctx context.Context, s *site) error {
 	}
 	defer mover.close()
 	for _, dressing := range []bool{false, true} {
-		for one, err := range changes(run.Folder) {
+		for one, err := range changes(run.Directory) {
 			if err != nil {
 				return err
 			}
@@ -234,12 +234,12 @@ func carryOut(ctx context.Context, s *site) error {
 		return nil
 	}
 	// The one thing that was in it is the target now.
-	return explain(s.removeHidden(), "cannot remove the hidden folder %s", m.Hidden)
+	return explain(s.removeHidden(), "cannot remove the hidden directory %s", m.Hidden)
 }
 
 // Sync makes the renames durable; what they moved is already.
 func (rsync) Sync(_ context.Context, run *step.Run, _ arguments, m memo) error {
-	done, err := sealed(run.Folder)
+	done, err := sealed(run.Directory)
 	if err != nil || !done {
 		return err
 	}

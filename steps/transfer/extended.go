@@ -24,8 +24,8 @@ func carried(name string) bool {
 }
 
 // giveExtended makes the extended attributes of an entry, which are has, those wanted.
-func giveExtended(folder int, name string, has, wanted []xattr.Attribute) error {
-	place := xattr.At(folder, name)
+func giveExtended(directory int, name string, has, wanted []xattr.Attribute) error {
+	place := xattr.At(directory, name)
 	for _, one := range has {
 		if !slices.ContainsFunc(wanted, func(other xattr.Attribute) bool { return other.Name == one.Name }) {
 			if err := place.Remove(one.Name); err != nil && !errors.Is(err, unix.ENODATA) {

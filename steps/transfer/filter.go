@@ -15,8 +15,9 @@ type filter []rule
 type rule struct {
 	include bool
 	pattern string
-	// folders is a pattern with a slash at its end, which is not in pattern: it matches folders alone.
-	folders bool
+	// directories is a pattern with a slash at its end, which is not in pattern: it matches directories
+	// alone.
+	directories bool
 	// slashes are those in the pattern.
 	slashes int
 	// wild patterns have one of *?[; in others a backslash is a backslash.
@@ -48,7 +49,7 @@ func parseRule(text string) (rule, error) {
 	}
 	one := rule{pattern: text}
 	if len(text) > 1 && strings.HasSuffix(text, "/") {
-		one.folders, one.pattern = true, text[:len(text)-1]
+		one.directories, one.pattern = true, text[:len(text)-1]
 	}
 	one.slashes = strings.Count(one.pattern, "/")
 	if one.wild = strings.ContainsAny(one.pattern, "*?["); one.wild {
@@ -61,12 +62,12 @@ func parseRule(text string) (rule, error) {
 
 // excludes reports whether a path below the root of the tree is left alone. gwe's own hidden names are never
 // copied nor deleted.
-func (f filter) excludes(way string, folder bool) bool {
+func (f filter) excludes(way string, directory bool) bool {
 	if _, name := cutLast(way); durable.IsOwn(name) {
 		return true
 	}
 	for _, one := range f {
-		if one.matches(way, folder) {
+		if one.matches(way, directory) {
 			return !one.include
 		}
 	}
@@ -74,8 +75,8 @@ func (f filter) excludes(way string, folder bool) bool {
 }
 
 // matches is rule_matches of rsync's exclude.c.
-func (r rule) matches(way string, folder bool) bool {
-	if r.folders && !folder {
+func (r rule) matches(way string, directory bool) bool {
+	if r.directories && !directory {
 		return false
 	}
 	text := way
@@ -84,8 +85,8 @@ func (r rule) matches(way string, folder bool) bool {
 	} else if r.deepFirst {
 		text = "/" + text // a leading **/ matches at the top too
 	}
-	if r.whole && folder {
-		text += "/" // a trailing /*** matches the folder itself
+	if r.whole && directory {
+		text += "/" // a trailing /*** matches the directory itself
 	}
 	pattern, anchored := strings.CutPrefix(r.pattern, "/")
 	switch {

@@ -86,7 +86,7 @@ func newFrame(t testing.TB, a arguments) *frame {
 	t.Helper()
 	collected := &lines{}
 	return &frame{TB: t, arguments: a, lines: collected, run: &step.Run{
-		ID: "20260102T030405Z-abcdef", Step: "tried", Machine: step.Local{}, Folder: t.TempDir(),
+		ID: "20260102T030405Z-abcdef", Step: "tried", Machine: step.Local{}, Directory: t.TempDir(),
 		Started: func(int) {}, Log: tasklog.Begin(collected, "step", "tried"),
 		Leased: func(string) bool { return false },
 	}}

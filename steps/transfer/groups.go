@@ -12,7 +12,7 @@ import (
 
 // groups remembers where the first name of each file with several names has gone, so that the others become
 // links of it. Of 200,000 such files the map keeps numbers alone; the paths lie in a file of the frame's
-// folder.
+// directory.
 type groups struct {
 	// known maps device and inode to an offset in the file; in a plan, which writes no file, to the inode in
 	// the target.
@@ -35,13 +35,13 @@ type settled struct {
 const groupsName = "links.draft"
 
 // newGroups writes into a directory; "" is for a plan.
-func newGroups(folder string) (*groups, error) {
+func newGroups(directory string) (*groups, error) {
 	g := &groups{known: map[uint64]map[uint64]int64{}}
-	if folder == "" {
+	if directory == "" {
 		return g, nil
 	}
 	var err error
-	g.file, err = regular.Open(filepath.Join(folder, groupsName), os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
+	g.file, err = regular.Open(filepath.Join(directory, groupsName), os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
 	return g, explain(err, "cannot write the list of links")
 }
 

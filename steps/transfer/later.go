@@ -26,11 +26,11 @@ func (c change) makes() bool { return c.verb == add || c.verb == swap }
 
 // recordMade lists the staged entries, in the order of the manifest.
 func recordMade(ctx context.Context, run *step.Run, hidden int) error {
-	list, err := made.Create(run.Folder)
+	list, err := made.Create(run.Directory)
 	if err != nil {
 		return err
 	}
-	for one, err := range changes(run.Folder) {
+	for one, err := range changes(run.Directory) {
 		if err == nil && one.makes() {
 			err = list.Tree(ctx, hidden, one.staged, one.groupOf())
 		}
@@ -44,7 +44,7 @@ func recordMade(ctx context.Context, run *step.Run, hidden int) error {
 // settleMade is made.Settle for all places.
 func settleMade(ctx context.Context, s *site) error {
 	run := s.run
-	if done, err := sealed(run.Folder); err != nil || !done {
+	if done, err := sealed(run.Directory); err != nil || !done {
 		return err
 	}
 	at, err := newMover(s)
@@ -52,13 +52,13 @@ func settleMade(ctx context.Context, s *site) error {
 		return explain(err, "cannot open the target %s", s.m.Target)
 	}
 	defer at.close()
-	next, stop := iter.Pull2(changes(run.Folder))
+	next, stop := iter.Pull2(changes(run.Directory))
 	defer stop()
 	return made.SettleAs(ctx, run, func(group string) (int, string) {
 		for one, err, more := next(); more && err == nil; one, err, more = next() {
 			if one.makes() && one.groupOf() == group {
-				if folder, name, err := at.place(one.way); err == nil {
-					return folder, name
+				if directory, name, err := at.place(one.way); err == nil {
+					return directory, name
 				}
 				return made.Nowhere, ""
 			}
@@ -80,7 +80,7 @@ type keeper struct {
 
 // back puts one change back, like mover.back.
 func (k *keeper) back(ctx context.Context, one change) error {
-	folder, name, err := k.place(one.way)
+	directory, name, err := k.place(one.way)
 	if errors.Is(err, os.ErrNotExist) && one.verb == add {
 		return nil
 	}
@@ -88,7 +88,7 @@ func (k *keeper) back(ctx context.Context, one change) error {
 		return err
 	}
 	if one.verb == add {
-		left, err := k.list.Remove(ctx, folder, name, one.groupOf())
+		left, err := k.list.Remove(ctx, directory, name, one.groupOf())
 		if left && err == nil {
 			if k.stays++; k.stays == 1 {
 				k.first = one.way
@@ -140,7 +140,7 @@ func (rsync) Inspect(_ context.Context, run *step.Run, _ arguments, m memo) erro
 
 // Keeps foresees what would stay or move aside.
 func (rsync) Keeps(ctx context.Context, run *step.Run, _ arguments, m memo) (step.Keeping, error) {
-	touched, err := sealed(run.Folder)
+	touched, err := sealed(run.Directory)
 	if err != nil || !touched || m.Target == "" {
 		return step.Keeping{}, err
 	}
@@ -161,19 +161,19 @@ func (rsync) Keeps(ctx context.Context, run *step.Run, _ arguments, m memo) (ste
 	defer foreseen.Close()
 	stays, moves := step.Later{Directory: m.Target}, step.Later{Directory: m.Target}
 	var keeping step.Keeping
-	for one, err := range changes(run.Folder) {
+	for one, err := range changes(run.Directory) {
 		if err != nil {
 			return keeping, err
 		}
 		path := filepath.Join(m.Target, one.way)
 		found := step.Later{Directory: path}
-		folder, name, absent := at.place(one.way)
+		directory, name, absent := at.place(one.way)
 		switch {
 		case absent != nil:
 		case one.makes():
-			found, err = foreseen.Group(ctx, folder, name, path, one.groupOf())
+			found, err = foreseen.Group(ctx, directory, name, path, one.groupOf())
 		case one.verb == remove:
-			if there, err := statAt(folder, name); err == nil && there != nil {
+			if there, err := statAt(directory, name); err == nil && there != nil {
 				found.Entries = []string{"."}
 			}
 		}

@@ -41,7 +41,7 @@ const (
 )
 
 // change is one line of the manifest. The changes of a manifest are independent of each other: none lies at
-// or below the path of another one's add, swap or remove. So each can be put back whatever became of the
+// or below the path of another one's add, swap or remove. So each can be restored whatever became of the
 // others.
 type change struct {
 	verb verb
@@ -70,8 +70,8 @@ type manifest struct {
 	count  int
 }
 
-func newManifest(folder string) (*manifest, error) {
-	file, err := regular.Open(filepath.Join(folder, manifestName), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+func newManifest(directory string) (*manifest, error) {
+	file, err := regular.Open(filepath.Join(directory, manifestName), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return nil, explain(err, "cannot write the list of changes")
 	}
@@ -92,7 +92,7 @@ func (m *manifest) write(one change) error {
 	return explain(err, "cannot write the list of changes")
 }
 
-// seal ends the manifest. From here on, undo puts back what it lists; the caller makes it durable before he
+// seal ends the manifest. From here on, undo restores what it lists; the caller makes it durable before he
 // touches the target.
 func (m *manifest) seal() error {
 	_, err := fmt.Fprintf(m.buffer, "%s%x\n", sealWord, m.sum.Sum(nil))
@@ -104,8 +104,8 @@ func (m *manifest) close() { _ = m.file.Close() }
 // sealed reports whether a frame has a whole manifest: whether anything in its target may have been touched.
 // A manifest that was not durable yet is torn where a power cut came: it ends early, or has NULs. One that is
 // complete and does not fit its seal is the fault rsync-manifest-damaged.
-func sealed(folder string) (bool, error) {
-	file, err := regular.Open(filepath.Join(folder, manifestName), os.O_RDONLY, 0)
+func sealed(directory string) (bool, error) {
+	file, err := regular.Open(filepath.Join(directory, manifestName), os.O_RDONLY, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
@@ -188,17 +188,17 @@ func manifestDamaged(format string, arguments ...any) *fault.Fault {
 }
 
 // unseal forgets the manifest for good.
-func unseal(folder string) error {
-	if err := os.Remove(filepath.Join(folder, manifestName)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+func unseal(directory string) error {
+	if err := os.Remove(filepath.Join(directory, manifestName)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return explain(err, "cannot forget the list of changes")
 	}
-	return durable.SyncFolder(folder)
+	return durable.SyncDirectory(directory)
 }
 
 // changes reads a whole manifest.
-func changes(folder string) iter.Seq2[change, error] {
+func changes(directory string) iter.Seq2[change, error] {
 	return func(yield func(change, error) bool) {
-		file, err := regular.Open(filepath.Join(folder, manifestName), os.O_RDONLY, 0)
+		file, err := regular.Open(filepath.Join(directory, manifestName), os.O_RDONLY, 0)
 		if err != nil {
 			yield(change{}, explain(err, "cannot read the list of changes"))
 			return

@@ -11,9 +11,9 @@ import (
 
 // TestManifestNamesEachFlippedBit: a whole manifest is never taken for one that was never sealed.
 func TestManifestNamesEachFlippedBit(t *testing.T) {
-	folder := t.TempDir()
-	path := filepath.Join(folder, manifestName)
-	list, err := newManifest(folder)
+	directory := t.TempDir()
+	path := filepath.Join(directory, manifestName)
+	list, err := newManifest(directory)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,7 +30,7 @@ func TestManifestNamesEachFlippedBit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if done, err := sealed(folder); err != nil || !done {
+	if done, err := sealed(directory); err != nil || !done {
 		t.Fatalf("%v, %v", done, err)
 	}
 	for at := range whole {
@@ -40,7 +40,7 @@ func TestManifestNamesEachFlippedBit(t *testing.T) {
 			if err := os.WriteFile(path, flipped, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			if done, err := sealed(folder); done || err == nil || fault.As(err).Code != "rsync-manifest-damaged" {
+			if done, err := sealed(directory); done || err == nil || fault.As(err).Code != "rsync-manifest-damaged" {
 				t.Fatalf("byte %d, bit %d: %v, %v", at, bit, done, err)
 			}
 		}
@@ -61,7 +61,7 @@ func TestManifestNamesEachFlippedBit(t *testing.T) {
 		if err := os.WriteFile(path, left.text, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if done, err := sealed(folder); err != nil || done != left.want {
+		if done, err := sealed(directory); err != nil || done != left.want {
 			t.Errorf("%s: %v, %v", name, done, err)
 		}
 	}

@@ -16,7 +16,7 @@ import (
 	"github.com/gwe-project/gwe/engine/openat"
 )
 
-// mover carries the changes of a manifest out, or puts them back.
+// mover carries the changes of a manifest out, or restores them.
 type mover struct {
 	*site
 	// target and hidden are open for reading, and none where they are not there.
@@ -40,13 +40,13 @@ type mover struct {
 func newMover(s *site) (m *mover, err error) {
 	m = &mover{site: s, target: none, hidden: none, parent: none, volatile: s.above.Volatile()}
 	if s.target != nil {
-		m.target, err = openFolder(s.target.Descriptor(), ".")
+		m.target, err = openDirectory(s.target.Descriptor(), ".")
 	}
 	if err == nil {
 		m.kept, err = s.openHidden()
 	}
 	if err == nil && m.kept != nil {
-		m.hidden, err = openFolder(m.kept.Descriptor(), ".")
+		m.hidden, err = openDirectory(m.kept.Descriptor(), ".")
 	}
 	if err != nil {
 		m.close()
@@ -65,8 +65,8 @@ func (m *mover) close() {
 }
 
 // place gives the directory of a path in the target, and the name in it; fs.ErrNotExist where there is no
-// such folder.
-func (m *mover) place(way string) (folder int, name string, err error) {
+// such directory.
+func (m *mover) place(way string) (directory int, name string, err error) {
 	if way == "" {
 		return m.above.Descriptor(), m.base, nil
 	}
@@ -85,22 +85,22 @@ func (m *mover) place(way string) (folder int, name string, err error) {
 
 // look gives the status of a path in the target, through no link; nil where nothing is.
 func (m *mover) look(way string) (*unix.Stat_t, error) {
-	folder, name, err := m.place(way)
+	directory, name, err := m.place(way)
 	if err != nil {
 		return nil, err
 	}
-	return statAt(folder, name)
+	return statAt(directory, name)
 }
 
 // forward carries one change out.
 func (m *mover) forward(one change) error {
-	folder, name, err := m.place(one.way)
+	directory, name, err := m.place(one.way)
 	if err != nil {
-		return explain(err, "cannot open the folder of %q in the target", one.way)
+		return explain(err, "cannot open the directory of %q in the target", one.way)
 	}
 	var before *unix.Stat_t
 	if m.volatile && (one.verb == swap || one.verb == remove) {
-		if before, err = statAt(folder, name); err == nil && (before == nil || before.Ino != one.old) {
+		if before, err = statAt(directory, name); err == nil && (before == nil || before.Ino != one.old) {
 			err = changedMeanwhile(one)
 		}
 		if err != nil {
@@ -109,22 +109,22 @@ func (m *mover) forward(one change) error {
 	}
 	switch one.verb {
 	case add:
-		err = rename(m.hidden, one.staged, folder, name, unix.RENAME_NOREPLACE)
+		err = rename(m.hidden, one.staged, directory, name, unix.RENAME_NOREPLACE)
 	case swap:
-		err = rename(m.hidden, one.staged, folder, name, unix.RENAME_EXCHANGE)
+		err = rename(m.hidden, one.staged, directory, name, unix.RENAME_EXCHANGE)
 	case remove:
-		err = rename(folder, name, m.hidden, one.staged, unix.RENAME_NOREPLACE)
+		err = rename(directory, name, m.hidden, one.staged, unix.RENAME_NOREPLACE)
 	case dress:
 		return explain(m.dress(one.way, one.after), "cannot set the attributes of %q in the target", one.way)
 	}
 	if errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.ENOSYS) {
 		return fault.New(fault.Failed, "rsync-no-exchange", "the target's file system cannot exchange two names in one go").
-			WithHint("it is one over the network, or an old one: let the step fill a new folder there, and swap a link to it").WithCause(err)
+			WithHint("it is one over the network, or an old one: let the step fill a new directory there, and swap a link to it").WithCause(err)
 	}
 	if err != nil || one.verb == add {
 		return explain(err, "cannot change %q in the target", one.way)
 	}
-	return m.seeOld(one, before, folder, name)
+	return m.seeOld(one, before, directory, name)
 }
 
 func changedMeanwhile(one change) *fault.Fault {
@@ -132,12 +132,12 @@ func changedMeanwhile(one change) *fault.Fault {
 		WithHint("stop what writes there, and run again")
 }
 
-// seeOld makes sure that what was moved away is what the survey saw, and puts it back at once where it is
+// seeOld makes sure that what was moved away is what the survey saw, and restores it at once where it is
 // not.
 //
 // Where inode numbers do not stay, before is what was there just before. On an overlayfs a file of a lower
 // layer with several names gets another number, and loses the other names, when it is moved.
-func (m *mover) seeOld(one change, before *unix.Stat_t, folder int, name string) error {
+func (m *mover) seeOld(one change, before *unix.Stat_t, directory int, name string) error {
 	moved, err := statAt(m.hidden, one.staged)
 	if err != nil || moved != nil && moved.Ino == one.old {
 		return err
@@ -155,7 +155,7 @@ func (m *mover) seeOld(one change, before *unix.Stat_t, folder int, name string)
 		flags = unix.RENAME_EXCHANGE
 	}
 	found := changedMeanwhile(one)
-	if err := rename(m.hidden, one.staged, folder, name, flags); err != nil {
+	if err := rename(m.hidden, one.staged, directory, name, flags); err != nil {
 		return found.WithCause(err)
 	}
 	return found
@@ -171,29 +171,29 @@ func rename(from int, name string, to int, newName string, flags uint) error {
 // dress gives a directory of the target attributes. A directory that somebody has removed meanwhile is none
 // of ours.
 func (m *mover) dress(way string, wanted attributes) error {
-	folder := m.target
+	directory := m.target
 	if way != "" {
 		parent, name, err := m.place(way)
 		if err != nil {
 			return err
 		}
-		if folder, err = openFolder(parent, name); err != nil {
+		if directory, err = openDirectory(parent, name); err != nil {
 			return err
 		}
-		defer closeAll(folder)
+		defer closeAll(directory)
 	}
-	if folder == none {
+	if directory == none {
 		return fs.ErrNotExist
 	}
 	var status unix.Stat_t
-	if err := unix.Fstat(folder, &status); err != nil {
+	if err := unix.Fstat(directory, &status); err != nil {
 		return err
 	}
-	now, err := attributesAt(folder, ".", &status)
+	now, err := attributesAt(directory, ".", &status)
 	if err != nil || now.equal(wanted, unix.S_IFDIR) {
-		return err // of an immutable folder nothing can be set, not even what it has
+		return err // of an immutable directory nothing can be set, not even what it has
 	}
-	return wanted.give(folder, ".", unix.S_IFDIR, now.extended)
+	return wanted.give(directory, ".", unix.S_IFDIR, now.extended)
 }
 
 // isFresh reports whether what is somewhere is the new entry of a change. Where inode numbers do not stay,
@@ -215,18 +215,18 @@ func (m *mover) isFresh(ctx context.Context, one change, there *unix.Stat_t) (is
 }
 
 // resembles reports the same by the list alone, and by the digest of a small file.
-func (m *mover) resembles(ctx context.Context, one change, there *unix.Stat_t, folder int, name string) (bool, error) {
+func (m *mover) resembles(ctx context.Context, one change, there *unix.Stat_t, directory int, name string) (bool, error) {
 	is, err := m.isFresh(ctx, one, there)
 	if err != nil || !is || !isRegular(there) || m.list == nil {
 		return is, err
 	}
-	same, recorded := m.list.Same(one.groupOf(), folder, name)
+	same, recorded := m.list.Same(one.groupOf(), directory, name)
 	return same || !recorded, nil
 }
 
 // keeps reports whether the staged entry of a swap or a removal is the old one. Where inode numbers do not
 // stay, as of a file of a lower layer that was moved, it is the old one if it is not the new one.
-func (m *mover) keeps(ctx context.Context, one change, staged, there *unix.Stat_t, folder int, name string) (bool, error) {
+func (m *mover) keeps(ctx context.Context, one change, staged, there *unix.Stat_t, directory int, name string) (bool, error) {
 	switch {
 	case !m.volatile:
 		return staged.Ino == one.old, nil
@@ -241,7 +241,7 @@ func (m *mover) keeps(ctx context.Context, one change, staged, there *unix.Stat_
 	if err != nil || !fresh || there == nil {
 		return !fresh, err
 	}
-	other, err := m.resembles(ctx, one, there, folder, name)
+	other, err := m.resembles(ctx, one, there, directory, name)
 	if err == nil && other {
 		err = fault.New(fault.Failed, "rsync-unclear", "cannot tell the old %q from the new one: both have the same size, time and content", one.way).
 			WithHint("compare %s with %s, and leave the right one in its place; then close the run with `gwe resolve`",
@@ -251,7 +251,7 @@ func (m *mover) keeps(ctx context.Context, one change, staged, there *unix.Stat_
 }
 
 // stands reports whether what is in the target is the old entry of a change of which nothing is staged.
-func (m *mover) stands(ctx context.Context, one change, there *unix.Stat_t, folder int, name string) (bool, error) {
+func (m *mover) stands(ctx context.Context, one change, there *unix.Stat_t, directory int, name string) (bool, error) {
 	switch {
 	case there.Ino == one.old || !m.volatile:
 		return there.Ino == one.old, nil
@@ -260,7 +260,7 @@ func (m *mover) stands(ctx context.Context, one change, there *unix.Stat_t, fold
 	case there.Ino == one.fresh:
 		return false, nil
 	}
-	fresh, err := m.resembles(ctx, one, there, folder, name)
+	fresh, err := m.resembles(ctx, one, there, directory, name)
 	return err == nil && !fresh, err
 }
 
@@ -277,7 +277,7 @@ func (m *mover) makesWay(ctx context.Context, one change, there *unix.Stat_t) (f
 		WithHint("see what else writes there, move it away, then run: gwe recover")
 }
 
-// back puts one change back, whether or not it was carried out, and whether or not it was put back already.
+// back puts one change back, whether or not it was carried out, and whether or not it was restored already.
 // It reports whether something that gwe did not put there had to make way.
 func (m *mover) back(ctx context.Context, one change) (foreign bool, err error) {
 	if one.verb == dress {
@@ -287,14 +287,14 @@ func (m *mover) back(ctx context.Context, one change) (foreign bool, err error) 
 	if err != nil {
 		return false, err
 	}
-	folder, name, err := m.place(one.way)
+	directory, name, err := m.place(one.way)
 	if err != nil {
 		if one.verb == add && errors.Is(err, fs.ErrNotExist) {
 			return false, nil // what it lay in is gone, and it with it
 		}
 		return false, err
 	}
-	there, err := statAt(folder, name)
+	there, err := statAt(directory, name)
 	if err != nil {
 		return false, err
 	}
@@ -305,29 +305,29 @@ func (m *mover) back(ctx context.Context, one change) (foreign bool, err error) 
 		if foreign, err = m.makesWay(ctx, one, there); err != nil {
 			return foreign, err
 		}
-		return foreign, rename(folder, name, m.hidden, one.staged, unix.RENAME_NOREPLACE)
+		return foreign, rename(directory, name, m.hidden, one.staged, unix.RENAME_NOREPLACE)
 	}
 	kept, still := false, false
 	if staged != nil {
-		kept, err = m.keeps(ctx, one, staged, there, folder, name)
+		kept, err = m.keeps(ctx, one, staged, there, directory, name)
 	} else if there != nil {
-		still, err = m.stands(ctx, one, there, folder, name)
+		still, err = m.stands(ctx, one, there, directory, name)
 	}
 	switch {
 	case err != nil:
 		return false, err
 	case staged != nil && !kept:
-		return false, nil // a swap that was not done, or anything that was put back
+		return false, nil // a swap that was not done, or anything that was restored
 	case still:
 		return false, nil
 	case staged == nil:
 		return false, fault.New(fault.Failed, "rsync-kept-gone", "what was at %q in the target was kept, but is gone", one.way).
-			WithHint("put back by hand what belongs there")
+			WithHint("restore by hand what belongs there")
 	case there == nil:
-		return false, rename(m.hidden, one.staged, folder, name, unix.RENAME_NOREPLACE)
+		return false, rename(m.hidden, one.staged, directory, name, unix.RENAME_NOREPLACE)
 	}
 	if foreign, err = m.makesWay(ctx, one, there); err != nil {
 		return foreign, err
 	}
-	return foreign, rename(m.hidden, one.staged, folder, name, unix.RENAME_EXCHANGE)
+	return foreign, rename(m.hidden, one.staged, directory, name, unix.RENAME_EXCHANGE)
 }

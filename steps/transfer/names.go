@@ -70,15 +70,15 @@ func (n *names) all() iter.Seq[string] {
 }
 
 // namesIn lists a freshly opened directory; none has no names.
-func namesIn(folder int) (*names, error) {
+func namesIn(directory int) (*names, error) {
 	found := &names{}
-	if folder == none {
+	if directory == none {
 		return found, nil
 	}
 	buffer := make([]byte, 32<<10)
 	for {
 		var size int
-		err := durable.Repeat(func() (err error) { size, err = unix.ReadDirent(folder, buffer); return err })
+		err := durable.Repeat(func() (err error) { size, err = unix.ReadDirent(directory, buffer); return err })
 		if err != nil {
 			return nil, os.NewSyscallError("getdents", err)
 		}

@@ -104,7 +104,7 @@ func FuzzPattern(f *testing.F) {
 	for _, pattern := range patterns {
 		f.Add(pattern, "c/d/e/f.log", false)
 	}
-	f.Fuzz(func(t *testing.T, pattern, way string, folder bool) {
+	f.Fuzz(func(t *testing.T, pattern, way string, directory bool) {
 		if len(pattern) > 64 || len(way) > 64 {
 			return
 		}
@@ -112,10 +112,10 @@ func FuzzPattern(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if !one.wild && !one.folders && strings.Trim(pattern, "/") == pattern && !strings.Contains(pattern, "/") && !one.matches("x/"+pattern, folder) {
+		if !one.wild && !one.directories && strings.Trim(pattern, "/") == pattern && !strings.Contains(pattern, "/") && !one.matches("x/"+pattern, directory) {
 			t.Errorf("%q does not match itself", pattern)
 		}
-		if one.matches(way, folder) && one.folders && !folder {
+		if one.matches(way, directory) && one.directories && !directory {
 			t.Errorf("%q matches a file", pattern)
 		}
 	})

@@ -38,7 +38,7 @@ func resolve(target string) (path string, exists bool, err error) {
 		if fault.As(failed) != nil {
 			return "", false, failed
 		}
-		return "", false, fault.New(fault.Failed, "rsync-no-parent", "there is no folder %s for the target", filepath.Dir(target)).
+		return "", false, fault.New(fault.Failed, "rsync-no-parent", "there is no directory %s for the target", filepath.Dir(target)).
 			WithHint("make it in a step before this one").WithCause(failed)
 	}
 	defer above.Close()
@@ -48,8 +48,8 @@ func resolve(target string) (path string, exists bool, err error) {
 		parent, err := above.Real()
 		return filepath.Join(parent, name), false, explain(err, "cannot look at the target %s", target)
 	case errors.Is(err, unix.ENOTDIR) && missing == nil && status.Mode&unix.S_IFMT != unix.S_IFLNK, leadsToFile(target, err):
-		return "", false, fault.New(fault.Refused, "rsync-not-a-folder", "the target %s is no folder", target).
-			WithHint("name the folder that is to have what the source has")
+		return "", false, fault.New(fault.Refused, "rsync-not-a-directory", "the target %s is no directory", target).
+			WithHint("name the directory that is to have what the source has")
 	}
 	return "", false, explain(err, "cannot look at the target %s", target)
 }
@@ -74,12 +74,12 @@ func (s *site) hiddenFor(run *step.Run) string {
 type mounted [3]uint64
 
 // mountOf gives the mount of a name in a directory; "" is the directory itself.
-func mountOf(folder int, name string) mounted {
+func mountOf(directory int, name string) mounted {
 	var status unix.Statx_t
-	const mountNumber = 0x1000                                                                              // STATX_MNT_ID, Linux 5.8
-	if unix.Statx(folder, name, unix.AT_SYMLINK_NOFOLLOW|unix.AT_EMPTY_PATH, mountNumber, &status) != nil { // an old kernel, or a sandbox
+	const mountNumber = 0x1000                                                                                 // STATX_MNT_ID, Linux 5.8
+	if unix.Statx(directory, name, unix.AT_SYMLINK_NOFOLLOW|unix.AT_EMPTY_PATH, mountNumber, &status) != nil { // an old kernel, or a sandbox
 		var plain unix.Stat_t
-		_ = unix.Fstatat(folder, name, &plain, unix.AT_SYMLINK_NOFOLLOW|unix.AT_EMPTY_PATH)
+		_ = unix.Fstatat(directory, name, &plain, unix.AT_SYMLINK_NOFOLLOW|unix.AT_EMPTY_PATH)
 		return mounted{uint64(plain.Dev)}
 	}
 	return mounted{uint64(status.Dev_major), uint64(status.Dev_minor), status.Mnt_id}
@@ -93,11 +93,11 @@ func apart(source, target string) error {
 	}
 	if within(real, target) || within(target, real) {
 		return fault.New(fault.Refused, "rsync-overlap", "the source %s and the target %s lie in each other", source, target).
-			WithHint("name two folders of which none lies in the other")
+			WithHint("name two directories of which none lies in the other")
 	}
 	return nil
 }
 
-func within(path, folder string) bool {
-	return path == folder || strings.HasPrefix(path, strings.TrimSuffix(folder, "/")+"/")
+func within(path, directory string) bool {
+	return path == directory || strings.HasPrefix(path, strings.TrimSuffix(directory, "/")+"/")
 }

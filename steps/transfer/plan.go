@@ -56,11 +56,11 @@ func (a arguments) requireMounts() error {
 }
 
 // refuseEmpty refuses a source with nothing in it; directory is where it is on this machine, open.
-func (a arguments) refuseEmpty(folder int) error {
-	if a.Empty == "ok" || folder == none {
+func (a arguments) refuseEmpty(directory int) error {
+	if a.Empty == "ok" || directory == none {
 		return nil
 	}
-	again, err := openFolder(folder, ".")
+	again, err := openDirectory(directory, ".")
 	if err != nil {
 		return nil // that it cannot be read, its reader says
 	}
@@ -75,12 +75,12 @@ func (a arguments) refuseEmpty(folder int) error {
 
 // refuseEmptyAt is refuseEmpty for a path.
 func (a arguments) refuseEmptyAt(path string) error {
-	folder, err := openRoot(path)
+	directory, err := openRoot(path)
 	if err != nil {
 		return nil // that it cannot be read, its reader says
 	}
-	defer closeAll(folder)
-	return a.refuseEmpty(folder)
+	defer closeAll(directory)
+	return a.refuseEmpty(directory)
 }
 
 // Plan compares the trees where both are on this machine; it touches no other machine.
@@ -152,8 +152,8 @@ func (a arguments) planOf(found tally, target string, existed bool) step.Plan {
 	say(found.copied, "files to copy (%s)", value.SizeOf(found.bytes))
 	say(found.linked, "files to link to those of link-dest")
 	say(found.joined, "further names of these or other files")
-	say(found.folders, "new folders")
-	say(found.dressed, "folders with other attributes")
+	say(found.directories, "new directories")
+	say(found.dressed, "directories with other attributes")
 	say(found.deleted, "entries to delete")
 	plan.Undo = []string{"put " + a.Target + " back as it was"}
 	if !existed {
@@ -190,7 +190,7 @@ func noSource(source string, err error) error {
 		return err
 	}
 	found := fault.New(fault.Failed, "rsync-no-source", "the source %s cannot be read", source).WithCause(err)
-	return found.WithHint("it must be a folder that is there when the step runs")
+	return found.WithHint("it must be a directory that is there when the step runs")
 }
 
 // trees surveys two whole trees. from is the source, open.
@@ -198,25 +198,25 @@ func (s *survey) trees(source string, from int, at *site, linkDest []value.Path)
 	l := level{source: none, target: none}
 	target := at.m.Target
 	var err error
-	if l.source, err = openFolder(from, "."); err != nil {
+	if l.source, err = openDirectory(from, "."); err != nil {
 		return noSource(source, err)
 	}
 	defer func() { l.leave() }()
 	for _, one := range linkDest {
-		folder, err := openRoot(string(one))
+		directory, err := openRoot(string(one))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if err != nil {
 			return explain(err, "cannot open %s of link-dest", one)
 		}
-		l.links = append(l.links, folder)
+		l.links = append(l.links, directory)
 	}
 	if at.m.Existed {
 		if at.target == nil {
 			return explain(&fs.PathError{Op: "open", Path: target, Err: fs.ErrNotExist}, "cannot open the target %s", target)
 		}
-		if l.target, err = openFolder(at.target.Descriptor(), "."); err != nil {
+		if l.target, err = openDirectory(at.target.Descriptor(), "."); err != nil {
 			return explain(err, "cannot open the target %s", target)
 		}
 		if s.staging != nil {
@@ -236,7 +236,7 @@ func (s *survey) trees(source string, from int, at *site, linkDest []value.Path)
 		err = unix.Fstat(at.above.Descriptor(), &status)
 	}
 	if err != nil {
-		return explain(err, "cannot look at the folder of the target %s", target)
+		return explain(err, "cannot look at the directory of the target %s", target)
 	}
 	s.device = uint64(status.Dev)
 	if err := unix.Fstat(l.source, &status); err != nil {

@@ -88,7 +88,7 @@ func TestRecipe(t *testing.T) {
 	g.bench.WantNothingHidden(g.base + "/opt")
 }
 
-// TestRecipeDisturbed lets an update fail behind every step, and kills gwe everywhere: in an update, and in
+// TestRecipeDisturbed lets an update fail after every step, and kills gwe everywhere: in an update, and in
 // one that fails.
 func TestRecipeDisturbed(t *testing.T) {
 	for _, name := range []string{"two", "bad"} {
@@ -113,7 +113,7 @@ func TestRecipeDisturbed(t *testing.T) {
 		}
 		if name == "two" {
 			if failures := g.bench.FailEverywhere(recipe, g.inputs(name), arrange, check); failures != 9 {
-				t.Errorf("it failed behind %d steps", failures)
+				t.Errorf("it failed after %d steps", failures)
 			}
 		}
 		if kills := g.bench.KillEverywhere(recipe, g.inputs(name), arrange, check); kills < 10 {

@@ -135,13 +135,13 @@ func (a arguments) fetch(ctx context.Context, run *step.Run, staged *staging) er
 	if staged.site.target != nil {
 		argv = append(argv, "--link-dest="+lent(staged.site.target))
 	}
-	for _, folder := range a.LinkDest {
-		dir, err := openat.Open(string(folder))
+	for _, directory := range a.LinkDest {
+		dir, err := openat.Open(string(directory))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if err != nil {
-			return explain(err, "cannot open %s of link-dest", folder)
+			return explain(err, "cannot open %s of link-dest", directory)
 		}
 		defer dir.Close()
 		argv = append(argv, "--link-dest="+lent(dir))
@@ -161,8 +161,8 @@ func (a arguments) push(ctx context.Context, run *step.Run) (outputs, error) {
 	if a.Delete {
 		argv = append(argv, "--delete")
 	}
-	for _, folder := range a.LinkDest {
-		argv = append(argv, "--link-dest="+string(folder))
+	for _, directory := range a.LinkDest {
+		argv = append(argv, "--link-dest="+string(directory))
 	}
 	run.Log.Info(a.Target + " is on another machine: this cannot be undone")
 	source, err := openat.Open(a.Source)
@@ -182,7 +182,7 @@ func (a arguments) start(ctx context.Context, run *step.Run, in *openat.Dir, arg
 	}
 	said, reason := statistics{}, ""
 	result, err := process.Run(ctx, process.Command{
-		Arguments: argv, Folder: in.Path(), In: in, Environment: environment,
+		Arguments: argv, Directory: in.Path(), In: in, Environment: environment,
 		Started: run.Started, Filter: run.Log.Filter,
 		Output: func(stream, line string) {
 			said.hear(line, run)

@@ -20,7 +20,7 @@ import (
 
 // daemon runs a real rsync daemon on the loopback with a module "firmware" at directory, user gwe, password
 // "open sesame".
-func daemon(t *testing.T, folder string) (url string) {
+func daemon(t *testing.T, directory string) (url string) {
 	t.Helper()
 	base := t.TempDir()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -34,7 +34,7 @@ func daemon(t *testing.T, folder string) (url string) {
 		identity = "uid = 0\ngid = 0\n" // or it becomes nobody
 	}
 	config := fmt.Sprintf("use chroot = no\nmunge symlinks = no\n%spid file = %s/pid\n[firmware]\npath = %s\nread only = no\nauth users = gwe\nsecrets file = %s\n",
-		identity, base, folder, secrets)
+		identity, base, directory, secrets)
 	check(t, os.WriteFile(base+"/conf", []byte(config), 0o600))
 	command := exec.Command("rsync", "--daemon", "--no-detach", "--config="+base+"/conf", "--address=127.0.0.1", fmt.Sprint("--port=", port))
 	check(t, command.Start())
@@ -142,10 +142,10 @@ func TestRemoteThatFails(t *testing.T) {
 	for name, one := range map[string]struct {
 		source, password string
 	}{
-		"a wrong password": {url, "wrong"},
-		"no such folder":   {url + "/none", "open sesame"},
-		"no such module":   {strings.TrimSuffix(url, "firmware") + "other", "open sesame"},
-		"nobody there":     {"rsync://127.0.0.1:1/firmware", ""},
+		"a wrong password":  {url, "wrong"},
+		"no such directory": {url + "/none", "open sesame"},
+		"no such module":    {strings.TrimSuffix(url, "firmware") + "other", "open sesame"},
+		"nobody there":      {"rsync://127.0.0.1:1/firmware", ""},
 	} {
 		f := newFrame(t, arguments{Source: one.source, Target: base + "/target", Password: value.NewSecret(one.password)})
 		if _, err := f.try(t.Context()); code(err) != "rsync-failed" || fault.ClassOf(err) != fault.Failed {

@@ -39,11 +39,11 @@ func TestRefusals(t *testing.T) {
 		"target in source":     {func(_ string, a *arguments) { a.Target = a.Source + "/lib" }, "rsync-overlap", fault.Refused},
 		"new target in source": {func(_ string, a *arguments) { a.Target = a.Source + "/new" }, "rsync-overlap", fault.Refused},
 		"source in target":     {func(_ string, a *arguments) { a.Source = a.Target + "/gone" }, "rsync-overlap", fault.Refused},
-		"one folder, two names": {func(base string, a *arguments) {
+		"one directory, two names": {func(base string, a *arguments) {
 			_ = os.Symlink("source", base+"/alias")
 			a.Target = base + "/alias"
 		}, "rsync-overlap", fault.Refused},
-		"target is a file": {func(_ string, a *arguments) { a.Target += "/gone too" }, "rsync-not-a-folder", fault.Refused},
+		"target is a file": {func(_ string, a *arguments) { a.Target += "/gone too" }, "rsync-not-a-directory", fault.Refused},
 		"no parent":        {func(base string, a *arguments) { a.Target = base + "/none/target" }, "rsync-no-parent", fault.Failed},
 		"no source":        {func(base string, a *arguments) { a.Source = base + "/none" }, "rsync-no-source", fault.Failed},
 		"source is a file": {func(base string, a *arguments) { a.Source += "/lib/app" }, "rsync-no-source", fault.Failed},
@@ -56,7 +56,7 @@ func TestRefusals(t *testing.T) {
 		"no mount point":   {func(_ string, a *arguments) { a.Mounted = []value.Path{value.Path(a.Source + "/none")} }, "not-mounted", fault.Refused},
 		"mount relative":   {func(_ string, a *arguments) { a.Mounted = []value.Path{"data"} }, "path-relative", fault.Refused},
 		"pattern":          {func(_ string, a *arguments) { a.Exclude = []string{"- x"} }, "rsync-pattern", fault.Refused},
-		"folder in the way": {func(_ string, a *arguments) {
+		"directory in the way": {func(_ string, a *arguments) {
 			_ = os.MkdirAll(a.Target+"/lib/app2/x", 0o755)
 			_ = os.WriteFile(a.Source+"/lib/app2", nil, 0o644)
 		}, "rsync-in-the-way", fault.Failed},
@@ -79,7 +79,7 @@ func TestRefusals(t *testing.T) {
 				f.undo()
 			}
 			after := snapshot(t, base)
-			delete(before, "") // the hidden folder came and went there
+			delete(before, "") // the hidden directory came and went there
 			delete(after, "")
 			differ(t, "after it", before, after)
 		})
@@ -242,7 +242,7 @@ func TestOthersMeanwhile(t *testing.T) {
 	check(t, os.Rename(target+"/.x", target+"/lib/app"))                // replaced by rename
 	check(t, os.Remove(target+"/lib/link"))                             // removed
 	check(t, os.WriteFile(target+"/gone too", []byte("again"), 0o600))  // made again
-	check(t, os.WriteFile(target+"/lib/a/cache", []byte("new"), 0o600)) // made in a new folder
+	check(t, os.WriteFile(target+"/lib/a/cache", []byte("new"), 0o600)) // made in a new directory
 	check(t, os.RemoveAll(target+"/new\nline\xff"))                     // a new one removed
 	f.run.Followed = true                                               // by programs of the run
 	for range 2 {
@@ -254,12 +254,12 @@ func TestOthersMeanwhile(t *testing.T) {
 	}
 }
 
-// TestKeptIsGone: an undo that cannot put all back says so, and puts back the rest.
+// TestKeptIsGone: an undo that cannot restore all says so, and restores the rest.
 func TestKeptIsGone(t *testing.T) {
 	base, a := pair(t)
 	f := newFrame(t, a)
 	f.do()
-	for one, err := range changes(f.run.Folder) {
+	for one, err := range changes(f.run.Directory) {
 		check(t, err)
 		if one.way == "lib/app" {
 			check(t, os.Remove(f.memo.Hidden+"/"+one.staged))
@@ -270,7 +270,7 @@ func TestKeptIsGone(t *testing.T) {
 		t.Error(err)
 	}
 	if target, _ := os.Readlink(base + "/target/lib/link"); target != "elsewhere" {
-		t.Error("the rest was not put back")
+		t.Error("the rest was not restored")
 	}
 }
 
@@ -331,10 +331,10 @@ func TestPlans(t *testing.T) {
 		a    arguments
 		want string
 	}{
-		{a, `false["make the contents of /target those of /source" "3 files to copy (4B)" "1 further names of these or other files" "1 new folders" "3 folders with other attributes" "6 entries to delete"]["put /target back as it was"]map[/target:4]`},
-		{arguments{Source: base + "/source", Target: base + "/new/deep"}, `false["make the contents of /new/deep those of /source" "6 files to copy (13B)" "1 further names of these or other files" "6 new folders"]["remove /new/deep"]map[:13]`},
+		{a, `false["make the contents of /target those of /source" "3 files to copy (4B)" "1 further names of these or other files" "1 new directories" "3 directories with other attributes" "6 entries to delete"]["put /target back as it was"]map[/target:4]`},
+		{arguments{Source: base + "/source", Target: base + "/new/deep"}, `false["make the contents of /new/deep those of /source" "6 files to copy (13B)" "1 further names of these or other files" "6 new directories"]["remove /new/deep"]map[:13]`},
 		{arguments{Source: base + "/none", Target: base + "/target"}, `false["make the contents of /target those of /none, which is not there yet"]["put /target back as it was"]map[]`},
-		{arguments{Source: base + "/source", Target: base + "/source2", LinkDest: []value.Path{value.Path(base + "/source")}}, `false["make the contents of /source2 those of /source" "6 files to link to those of link-dest" "1 further names of these or other files" "6 new folders"]["remove /source2"]map[:0]`},
+		{arguments{Source: base + "/source", Target: base + "/source2", LinkDest: []value.Path{value.Path(base + "/source")}}, `false["make the contents of /source2 those of /source" "6 files to link to those of link-dest" "1 further names of these or other files" "6 new directories"]["remove /source2"]map[:0]`},
 		{arguments{Source: "host:x", Target: base + "/target"}, `false["make the contents of /target those of host:x, by the rsync program"]["put /target back as it was"]map[]`},
 	} {
 		if got := plan(one.a); got != one.want {
@@ -349,8 +349,8 @@ func TestPlans(t *testing.T) {
 
 func FuzzManifest(f *testing.F) {
 	dressing := attributes{mode: 0o4755, uid: 1, gid: 2, modified: unix.NsecToTimespec(-5_000_000_001), extended: []xattr.Attribute{{Name: "user.a", Value: []byte{0, 255}}, {Name: "user.b"}}}
-	folder := f.TempDir()
-	list, err := newManifest(folder)
+	directory := f.TempDir()
+	list, err := newManifest(directory)
 	check(f, err)
 	given := []change{{verb: swap, way: "a\n\t\xff/b", staged: "7", fresh: 1<<64 - 1, old: 3}, {verb: dress, before: dressing, after: attributes{}}, {verb: add, staged: "1"}}
 	for _, one := range given {
@@ -358,13 +358,13 @@ func FuzzManifest(f *testing.F) {
 	}
 	check(f, list.seal())
 	at := 0
-	for one, err := range changes(folder) {
+	for one, err := range changes(directory) {
 		if err != nil || fmt.Sprint(one) != fmt.Sprint(given[at]) {
 			f.Errorf("%v, %v, wrote %v", one, err, given[at])
 		}
 		at++
 	}
-	raw, err := os.ReadFile(folder + "/" + manifestName)
+	raw, err := os.ReadFile(directory + "/" + manifestName)
 	check(f, err)
 	for line := range strings.SplitSeq(string(raw), "\n") {
 		f.Add(line)

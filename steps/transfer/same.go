@@ -4,9 +4,9 @@ import "golang.org/x/sys/unix"
 
 // original is an entry that another is compared with, or whose content is copied.
 type original struct {
-	folder int
-	name   string
-	status *unix.Stat_t
+	directory int
+	name      string
+	status    *unix.Stat_t
 }
 
 // same compares two entries of one kind: content reports whether they hold the same as far as one looks (size
@@ -18,11 +18,11 @@ func (s *survey) same(a, b original) (content, whole bool, err error) {
 	if content, err = s.sameContent(a, b); err != nil || !content {
 		return false, false, err
 	}
-	left, err := attributesAt(a.folder, a.name, a.status)
+	left, err := attributesAt(a.directory, a.name, a.status)
 	if err != nil {
 		return false, false, err
 	}
-	right, err := attributesAt(b.folder, b.name, b.status)
+	right, err := attributesAt(b.directory, b.name, b.status)
 	if err != nil {
 		return false, false, err
 	}
@@ -36,15 +36,15 @@ func (s *survey) sameContent(a, b original) (bool, error) {
 			return false, nil
 		}
 		if s.checksum {
-			return sameContent(s.ctx, &s.buffers, a.folder, a.name, b.folder, b.name)
+			return sameContent(s.ctx, &s.buffers, a.directory, a.name, b.directory, b.name)
 		}
 		return a.status.Mtim == b.status.Mtim, nil
 	case unix.S_IFLNK:
-		left, err := linkText(a.folder, a.name)
+		left, err := linkText(a.directory, a.name)
 		if err != nil {
 			return false, err
 		}
-		right, err := linkText(b.folder, b.name)
+		right, err := linkText(b.directory, b.name)
 		return left == right, err
 	case unix.S_IFBLK, unix.S_IFCHR:
 		return a.status.Rdev == b.status.Rdev, nil

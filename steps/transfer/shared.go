@@ -18,7 +18,7 @@ import (
 )
 
 // shared lists the files that are one with those of link-dest, as they were: what is written to them in place
-// changes both trees, and no undo can put that back.
+// changes both trees, and no undo can restore that.
 type shared struct {
 	file   *os.File
 	buffer *bufio.Writer
@@ -30,8 +30,8 @@ const (
 	mostTold = 20
 )
 
-func newShared(folder string) (*shared, error) {
-	file, err := regular.Open(filepath.Join(folder, sharedName), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+func newShared(directory string) (*shared, error) {
+	file, err := regular.Open(filepath.Join(directory, sharedName), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return nil, explain(err, "cannot write the list of shared files")
 	}
@@ -61,7 +61,7 @@ func state(status *unix.Stat_t) string {
 
 // verifyShared fails where a shared file of the target was written to in place.
 func verifyShared(ctx context.Context, s *site) error {
-	file, err := regular.Open(filepath.Join(s.run.Folder, sharedName), os.O_RDONLY, 0)
+	file, err := regular.Open(filepath.Join(s.run.Directory, sharedName), os.O_RDONLY, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -108,6 +108,6 @@ func verifyShared(ctx context.Context, s *site) error {
 		return explain(err, "cannot read the list of shared files")
 	}
 	return fault.New(fault.Failed, "linked-file-changed",
-		"%q was written to in place after it had been linked, and %d more such files: the tree of link-dest has changed with it, which undo cannot put back",
+		"%q was written to in place after it had been linked, and %d more such files: the tree of link-dest has changed with it, which undo cannot restore",
 		changed, count-1).WithHint("see that hooks replace files instead of writing to them, or leave link-dest out")
 }

@@ -142,16 +142,16 @@ func (s *site) noteOurs(dir *openat.Dir) error {
 	if err != nil {
 		return err
 	}
-	return durable.WriteChecked(filepath.Join(s.run.Folder, oursName), text)
+	return durable.WriteChecked(filepath.Join(s.run.Directory, oursName), text)
 }
 
 func (s *site) noted() (known []openat.Identity, err error) {
-	text, err := durable.ReadChecked(filepath.Join(s.run.Folder, oursName))
+	text, err := durable.ReadChecked(filepath.Join(s.run.Directory, oursName))
 	if err != nil || len(text) == 0 {
 		return nil, err
 	}
 	if err := json.Unmarshal(text, &known); err != nil {
-		return nil, fault.New(fault.Errored, "rsync-note-damaged", "the note of the hidden folder cannot be read").WithCause(err)
+		return nil, fault.New(fault.Errored, "rsync-note-damaged", "the note of the hidden directory cannot be read").WithCause(err)
 	}
 	return known, nil
 }

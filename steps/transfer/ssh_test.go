@@ -35,7 +35,7 @@ type server struct {
 
 func newServer(t *testing.T) *server {
 	t.Helper()
-	base := filepath.Join(t.TempDir(), "it's a folder")
+	base := filepath.Join(t.TempDir(), "it's a directory")
 	check(t, os.Mkdir(base, 0o700))
 	s := &server{config: value.Path(base + "/config"), known: base + "/known"}
 	s.left.Store(1 << 40)

@@ -59,14 +59,14 @@ func (s *staging) open() error {
 	path := s.site.m.Hidden
 	var err error
 	if s.dir, err = s.site.makeHidden(); err != nil {
-		return explain(err, "cannot make the hidden folder %s", path)
+		return explain(err, "cannot make the hidden directory %s", path)
 	}
-	if s.handle, err = openFolder(s.dir.Descriptor(), "."); err != nil {
-		return explain(err, "cannot open the hidden folder %s", path)
+	if s.handle, err = openDirectory(s.dir.Descriptor(), "."); err != nil {
+		return explain(err, "cannot open the hidden directory %s", path)
 	}
 	for _, name := range []string{xattr.DefaultList, xattr.AccessList} {
 		if err := xattr.Of(s.handle).Remove(name); err != nil && err != syscall.ENODATA && err != syscall.ENOTSUP {
-			return explain(err, "cannot prepare the hidden folder %s", path)
+			return explain(err, "cannot prepare the hidden directory %s", path)
 		}
 	}
 	return nil
@@ -80,7 +80,7 @@ func (s *staging) close() {
 // openSource opens the source: the directory at a path, or what was fetched.
 func (s *staging) openSource(path string) (handle int, err error) {
 	if s.take {
-		handle, err = openFolder(s.handle, fetched)
+		handle, err = openDirectory(s.handle, fetched)
 	} else {
 		handle, err = openRoot(path)
 	}
@@ -89,7 +89,7 @@ func (s *staging) openSource(path string) (handle int, err error) {
 
 // newcomer is the place of an entry that is being staged; path is that in the hidden directory.
 type newcomer struct {
-	folder     int
+	directory  int
 	name, path string
 }
 
@@ -109,7 +109,7 @@ func (s *survey) stage(one change, l level, name string, from *unix.Stat_t, cont
 	if s.staging == nil {
 		return nil
 	}
-	status, err := statAt(into.folder, into.name)
+	status, err := statAt(into.directory, into.name)
 	if err != nil {
 		return err
 	}
@@ -122,8 +122,8 @@ func (s *survey) create(l level, name string, from *unix.Stat_t, content origina
 	if err := s.ctx.Err(); err != nil {
 		return err
 	}
-	if isFolder(from) {
-		return s.createFolder(l, name, from, into)
+	if isDirectory(from) {
+		return s.createDirectory(l, name, from, into)
 	}
 	way := below(l.way, name)
 	leader, known, err := s.groups.find(from)
@@ -149,22 +149,22 @@ func (s *survey) create(l level, name string, from *unix.Stat_t, content origina
 	return s.groups.note(from, settled{staged: true, way: into.path})
 }
 
-func (s *survey) createFolder(l level, name string, from *unix.Stat_t, into newcomer) error {
+func (s *survey) createDirectory(l level, name string, from *unix.Stat_t, into newcomer) error {
 	l.target = none
 	next, err := l.enter(name)
 	if err != nil {
 		return err
 	}
 	defer next.leave()
-	folder := none
+	directory := none
 	if s.staging != nil {
-		if err := durable.Repeat(func() error { return unix.Mkdirat(into.folder, into.name, 0o700) }); err != nil {
+		if err := durable.Repeat(func() error { return unix.Mkdirat(into.directory, into.name, 0o700) }); err != nil {
 			return &os.PathError{Op: "mkdir", Path: next.way, Err: err}
 		}
-		if folder, err = openFolder(into.folder, into.name); err != nil {
+		if directory, err = openDirectory(into.directory, into.name); err != nil {
 			return err
 		}
-		defer closeAll(folder)
+		defer closeAll(directory)
 	}
 	names, err := namesIn(next.source)
 	if err != nil {
@@ -175,15 +175,15 @@ func (s *survey) createFolder(l level, name string, from *unix.Stat_t, into newc
 		if err != nil {
 			return err
 		}
-		if status == nil || s.leavesOut(below(next.way, child), isFolder(status)) {
+		if status == nil || s.leavesOut(below(next.way, child), isDirectory(status)) {
 			continue
 		}
-		place := newcomer{folder, child, below(into.path, child)}
+		place := newcomer{directory, child, below(into.path, child)}
 		if err := s.create(next, child, status, original{next.source, child, status}, place); err != nil {
 			return err
 		}
 	}
-	s.tally.folders++
+	s.tally.directories++
 	if s.staging == nil {
 		return nil
 	}
@@ -191,7 +191,7 @@ func (s *survey) createFolder(l level, name string, from *unix.Stat_t, into newc
 	if err != nil {
 		return err
 	}
-	return given.give(folder, ".", unix.S_IFDIR, nil)
+	return given.give(directory, ".", unix.S_IFDIR, nil)
 }
 
 // linkGroup makes another name of a file that has gone to the target already.
@@ -201,12 +201,12 @@ func (s *survey) linkGroup(leader settled, into newcomer) error {
 		root = s.staging.handle
 	}
 	parent, name := cutLast(leader.way)
-	folder, err := openWay(root, parent)
+	directory, err := openWay(root, parent)
 	if err != nil {
 		return err
 	}
-	defer closeAll(folder)
-	if err := durable.Repeat(func() error { return unix.Linkat(folder, name, into.folder, into.name, 0) }); err != nil {
+	defer closeAll(directory)
+	if err := durable.Repeat(func() error { return unix.Linkat(directory, name, into.directory, into.name, 0) }); err != nil {
 		return &os.LinkError{Op: "link", Old: leader.way, New: into.path, Err: err}
 	}
 	return nil
@@ -214,21 +214,21 @@ func (s *survey) linkGroup(leader settled, into newcomer) error {
 
 // equalLink finds the first tree of link-dest that has an equal entry; nil is none. What lies on another
 // device than the target, no link can reach.
-func (s *survey) equalLink(l level, at original) (folder int, equal *unix.Stat_t, err error) {
-	for _, folder := range l.links {
-		there, err := statAt(folder, at.name)
+func (s *survey) equalLink(l level, at original) (directory int, equal *unix.Stat_t, err error) {
+	for _, directory := range l.links {
+		there, err := statAt(directory, at.name)
 		if err != nil {
 			return none, nil, err
 		}
 		if there == nil || kindOf(there) != kindOf(at.status) || uint64(there.Dev) != s.device {
 			continue
 		}
-		_, whole, err := s.same(at, original{folder, at.name, there})
+		_, whole, err := s.same(at, original{directory, at.name, there})
 		if err != nil {
 			return none, nil, err
 		}
 		if whole {
-			return folder, there, nil
+			return directory, there, nil
 		}
 	}
 	return none, nil, nil
@@ -237,12 +237,12 @@ func (s *survey) equalLink(l level, at original) (folder int, equal *unix.Stat_t
 // linkDest links the entry to an equal one of link-dest. Where the file system makes no such link (too many,
 // say), the entry is copied.
 func (s *survey) linkDest(l level, name, way string, from *unix.Stat_t, into newcomer) (bool, error) {
-	folder, equal, err := s.equalLink(l, original{l.source, name, from})
+	directory, equal, err := s.equalLink(l, original{l.source, name, from})
 	if err != nil || equal == nil {
 		return false, err
 	}
 	if s.staging != nil {
-		err := durable.Repeat(func() error { return unix.Linkat(folder, name, into.folder, into.name, 0) })
+		err := durable.Repeat(func() error { return unix.Linkat(directory, name, into.directory, into.name, 0) })
 		switch {
 		case err == unix.EMLINK, err == unix.EXDEV, err == unix.EPERM, err == unix.EACCES, err == unix.EOPNOTSUPP, err == unix.ENOENT:
 			return false, nil
@@ -270,7 +270,7 @@ func (s *survey) copyEntry(way string, at, content original, into newcomer) erro
 		s.log.Progress(int64(s.tally.copied), 0, "files")
 	}
 	if s.staging.take {
-		return linkError(durable.Repeat(func() error { return unix.Linkat(content.folder, content.name, into.folder, into.name, 0) }), way)
+		return linkError(durable.Repeat(func() error { return unix.Linkat(content.directory, content.name, into.directory, into.name, 0) }), way)
 	}
 	switch kindOf(at.status) {
 	case unix.S_IFREG:
@@ -278,35 +278,35 @@ func (s *survey) copyEntry(way string, at, content original, into newcomer) erro
 			return err
 		}
 	case unix.S_IFLNK:
-		text, err := linkText(content.folder, content.name)
+		text, err := linkText(content.directory, content.name)
 		if err != nil {
 			return err
 		}
-		if err := durable.Repeat(func() error { return unix.Symlinkat(text, into.folder, into.name) }); err != nil {
+		if err := durable.Repeat(func() error { return unix.Symlinkat(text, into.directory, into.name) }); err != nil {
 			return &os.PathError{Op: "symlink", Path: way, Err: err}
 		}
 	default:
 		if err := durable.Repeat(func() error {
-			return unix.Mknodat(into.folder, into.name, kindOf(at.status)|0o600, int(at.status.Rdev))
+			return unix.Mknodat(into.directory, into.name, kindOf(at.status)|0o600, int(at.status.Rdev))
 		}); err != nil {
 			return &os.PathError{Op: "mknod", Path: way, Err: err}
 		}
 	}
-	given, err := attributesAt(at.folder, at.name, at.status)
+	given, err := attributesAt(at.directory, at.name, at.status)
 	if err != nil {
 		return err
 	}
-	return given.give(into.folder, into.name, kindOf(at.status), nil)
+	return given.give(into.directory, into.name, kindOf(at.status), nil)
 }
 
 // copyFile makes a file with the content of another.
 func (s *survey) copyFile(way string, content original, into newcomer) error {
-	from, err := openAt(content.folder, content.name, unix.O_RDONLY|unix.O_NONBLOCK, 0)
+	from, err := openAt(content.directory, content.name, unix.O_RDONLY|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return err
 	}
 	defer closeAll(from)
-	to, err := openAt(into.folder, into.name, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL, 0o600)
+	to, err := openAt(into.directory, into.name, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}

@@ -34,7 +34,7 @@ func older(t testing.TB, root string) {
 	release(t, root)
 	check(t, os.Remove(root+"/lib/app"))          // was no link
 	check(t, os.Remove(root+"/lib/link"))         // another target
-	check(t, os.RemoveAll(root+"/lib/a"))         // a file where the source has a folder
+	check(t, os.RemoveAll(root+"/lib/a"))         // a file where the source has a directory
 	check(t, os.RemoveAll(root+"/new\nline\xff")) // missing
 	plant(t, root, map[string]string{"lib/app": "two", "lib/a": "was a file", "etc/app.conf": "site=2", "gone/deep/x": "y", "gone too": "z", "cache/keep": "k"})
 	check(t, os.Symlink("elsewhere", root+"/lib/link"))

@@ -40,8 +40,8 @@ type tally struct {
 	// copied are new and changed files; linked become links of a file in link-dest instead, joined are
 	// further names of a file of the source. directories are new ones, dressed those that only get other
 	// attributes.
-	copied, linked, joined, folders, dressed, deleted int
-	bytes                                             int64
+	copied, linked, joined, directories, dressed, deleted int
+	bytes                                                 int64
 }
 
 func (t tally) nothing() bool { return t == tally{} }
@@ -54,9 +54,9 @@ type level struct {
 	links []int
 }
 
-func isFolder(status *unix.Stat_t) bool  { return kindOf(status) == unix.S_IFDIR }
-func isRegular(status *unix.Stat_t) bool { return kindOf(status) == unix.S_IFREG }
-func kindOf(status *unix.Stat_t) uint32  { return status.Mode & unix.S_IFMT }
+func isDirectory(status *unix.Stat_t) bool { return kindOf(status) == unix.S_IFDIR }
+func isRegular(status *unix.Stat_t) bool   { return kindOf(status) == unix.S_IFREG }
+func kindOf(status *unix.Stat_t) uint32    { return status.Mode & unix.S_IFMT }
 
 // enter opens the same directory in all trees.
 func (l level) enter(name string) (next level, err error) {
@@ -64,7 +64,7 @@ func (l level) enter(name string) (next level, err error) {
 	if name == "." {
 		next.way = l.way
 	}
-	if next.source, err = openFolder(l.source, name); err != nil {
+	if next.source, err = openDirectory(l.source, name); err != nil {
 		return next, err
 	}
 	if next.target, err = openIfThere(l.target, name); err != nil {
@@ -72,12 +72,12 @@ func (l level) enter(name string) (next level, err error) {
 		return next, err
 	}
 	for _, link := range l.links {
-		folder, err := openIfThere(link, name)
+		directory, err := openIfThere(link, name)
 		if err != nil {
 			next.leave()
 			return next, err
 		}
-		next.links = append(next.links, folder)
+		next.links = append(next.links, directory)
 	}
 	return next, nil
 }
@@ -158,7 +158,7 @@ func (s *survey) merge(l level) (touched bool, err error) {
 			if from, err = statAt(l.source, name); err != nil {
 				return touched, err
 			}
-			if from != nil && s.leavesOut(below(l.way, name), isFolder(from)) {
+			if from != nil && s.leavesOut(below(l.way, name), isDirectory(from)) {
 				from = nil
 			}
 		}
@@ -177,13 +177,13 @@ func (s *survey) merge(l level) (touched bool, err error) {
 }
 
 // leavesOut is excludes for what the source has, and notes names of gwe's own.
-func (s *survey) leavesOut(way string, folder bool) bool {
+func (s *survey) leavesOut(way string, directory bool) bool {
 	if _, name := cutLast(way); durable.IsOwn(name) {
 		if s.passed++; s.passed == 1 {
 			s.firstPassed = way
 		}
 	}
-	return s.excludes(way, folder)
+	return s.excludes(way, directory)
 }
 
 // tellPassed says in the log what was left out.
@@ -207,13 +207,13 @@ func (s *survey) pair(l level, name string, from, to *unix.Stat_t) (changed bool
 	case from == nil && to == nil:
 		return false, nil
 	case from == nil:
-		if !s.remove || s.excludes(below(l.way, name), isFolder(to)) {
+		if !s.remove || s.excludes(below(l.way, name), isDirectory(to)) {
 			return false, nil
 		}
 		return s.delete(l.target, l.way, name, to)
 	case to == nil:
 		return true, s.stage(change{verb: add, way: below(l.way, name)}, l, name, from, original{l.source, name, from})
-	case isFolder(from) && isFolder(to):
+	case isDirectory(from) && isDirectory(to):
 		return false, s.both(l, name)
 	}
 	return s.entry(l, name, from, to)
@@ -223,7 +223,7 @@ func (s *survey) pair(l level, name string, from, to *unix.Stat_t) (changed bool
 func (s *survey) entry(l level, name string, from, to *unix.Stat_t) (changed bool, err error) {
 	one := change{verb: swap, way: below(l.way, name), old: to.Ino}
 	at := original{l.source, name, from}
-	if !isRegular(from) && !isFolder(from) {
+	if !isRegular(from) && !isDirectory(from) {
 		l.links = nil // such entries are linked to link-dest only where the target has none, as rsync does it
 	}
 	if kindOf(from) != kindOf(to) {
@@ -261,7 +261,7 @@ func (s *survey) entry(l level, name string, from, to *unix.Stat_t) (changed boo
 
 // makeWay refuses to replace a directory in which something would be lost that is not to be deleted.
 func (s *survey) makeWay(l level, name string, to *unix.Stat_t) error {
-	if !isFolder(to) {
+	if !isDirectory(to) {
 		return nil
 	}
 	way := below(l.way, name)
@@ -274,9 +274,9 @@ func (s *survey) makeWay(l level, name string, to *unix.Stat_t) error {
 	}
 	hint := "exclude the name, or let the step delete"
 	if held {
-		hint = "something in it is excluded and so may not be deleted: exclude the folder too, or move that away"
+		hint = "something in it is excluded and so may not be deleted: exclude the directory too, or move that away"
 	}
-	return fault.New(fault.Failed, "rsync-in-the-way", "the target has a folder that is not empty at %q, where the source has none", way).WithHint("%s", hint)
+	return fault.New(fault.Failed, "rsync-in-the-way", "the target has a directory that is not empty at %q, where the source has none", way).WithHint("%s", hint)
 }
 
 // holds reports whether a directory of the target, or what is below it, has something that must stay, and
@@ -285,29 +285,29 @@ func (s *survey) holds(parent int, way, name string, status *unix.Stat_t) (held 
 	if err := s.ctx.Err(); err != nil {
 		return false, 0, err
 	}
-	if err := s.sameMount(way, mountOf(parent, name)); err != nil || !isFolder(status) {
+	if err := s.sameMount(way, mountOf(parent, name)); err != nil || !isDirectory(status) {
 		return false, 1, err
 	}
-	folder, err := openFolder(parent, name)
+	directory, err := openDirectory(parent, name)
 	if err != nil {
 		return false, 0, err
 	}
-	defer closeAll(folder)
-	names, err := namesIn(folder)
+	defer closeAll(directory)
+	names, err := namesIn(directory)
 	if err != nil {
 		return false, 0, err
 	}
 	count = 1
 	for child := range names.all() {
 		path := below(way, child)
-		status, err := statAt(folder, child)
+		status, err := statAt(directory, child)
 		if err != nil || status == nil {
 			return false, 0, err
 		}
-		if s.excludes(path, isFolder(status)) {
+		if s.excludes(path, isDirectory(status)) {
 			return true, count, nil
 		}
-		held, below, err := s.holds(folder, path, child, status)
+		held, below, err := s.holds(directory, path, child, status)
 		count += below
 		if err != nil || held {
 			return held, count, err
@@ -338,25 +338,25 @@ func (s *survey) delete(parent int, outer, name string, status *unix.Stat_t) (bo
 		}
 		return true, s.staging.write(change{verb: remove, way: way, staged: staged, old: status.Ino})
 	}
-	folder, err := openFolder(parent, name)
+	directory, err := openDirectory(parent, name)
 	if err != nil {
 		return false, err
 	}
-	defer closeAll(folder)
-	names, err := namesIn(folder)
+	defer closeAll(directory)
+	names, err := namesIn(directory)
 	if err != nil {
 		return false, err
 	}
 	touched := false
 	for child := range names.all() {
-		status, err := statAt(folder, child)
+		status, err := statAt(directory, child)
 		if err != nil {
 			return false, err
 		}
-		if status == nil || s.excludes(below(way, child), isFolder(status)) {
+		if status == nil || s.excludes(below(way, child), isDirectory(status)) {
 			continue
 		}
-		gone, err := s.delete(folder, way, child, status)
+		gone, err := s.delete(directory, way, child, status)
 		if err != nil {
 			return false, err
 		}
@@ -365,7 +365,7 @@ func (s *survey) delete(parent int, outer, name string, status *unix.Stat_t) (bo
 	if !touched {
 		return false, nil
 	}
-	stays, err := attributesAt(folder, ".", status)
+	stays, err := attributesAt(directory, ".", status)
 	if err != nil {
 		return false, err
 	}

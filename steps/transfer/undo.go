@@ -13,7 +13,7 @@ import (
 	"github.com/gwe-project/gwe/engine/step"
 )
 
-// Undo puts back every change of the manifest, whichever of them a power cut or a kill has let happen.
+// Undo restores every change of the manifest, whichever of them a power cut or a kill has let happen.
 // Without a sealed manifest nothing in the target was touched.
 func (rsync) Undo(ctx context.Context, run *step.Run, a arguments, m memo) error {
 	if m.Target == "" {
@@ -24,7 +24,7 @@ func (rsync) Undo(ctx context.Context, run *step.Run, a arguments, m memo) error
 	if err != nil {
 		return err
 	}
-	touched, err := sealed(run.Folder)
+	touched, err := sealed(run.Directory)
 	if err != nil {
 		return err
 	}
@@ -50,7 +50,7 @@ func (rsync) Undo(ctx context.Context, run *step.Run, a arguments, m memo) error
 		if err := s.sync(); err != nil {
 			return err
 		}
-		if err := unseal(run.Folder); err != nil {
+		if err := unseal(run.Directory); err != nil {
 			return err
 		}
 	}
@@ -110,7 +110,7 @@ func (s *site) takeAway(ctx context.Context) error {
 	}
 	look := &mover{site: s, target: none, hidden: none, parent: none, volatile: s.above.Volatile()}
 	defer look.close()
-	for one, err := range changes(run.Folder) {
+	for one, err := range changes(run.Directory) {
 		if err != nil {
 			return err
 		}
@@ -122,12 +122,12 @@ func (s *site) takeAway(ctx context.Context) error {
 			return err
 		}
 		if foreign {
-			run.Log.Warn(fmt.Sprintf("%s was replaced after the step, and is put back all the same", m.Target))
+			run.Log.Warn(fmt.Sprintf("%s was replaced after the step, and is restored all the same", m.Target))
 		}
 	}
 	if s.target != nil {
 		if err := s.noteOurs(s.target); err != nil {
-			return explain(err, "cannot note the folder %s", m.Target)
+			return explain(err, "cannot note the directory %s", m.Target)
 		}
 	}
 	dir, name := s.hidden()
@@ -138,7 +138,7 @@ func (s *site) takeAway(ctx context.Context) error {
 	return err
 }
 
-// putBack goes on after an error: what can be put back is.
+// putBack continues after an error: what can be restored is.
 func putBack(ctx context.Context, s *site, aside *made.Aside) error {
 	run, m := s.run, s.m
 	if !m.Existed {
@@ -164,7 +164,7 @@ func putBack(ctx context.Context, s *site, aside *made.Aside) error {
 	var failures []error
 	told := 0
 	for _, dressing := range []bool{false, true} {
-		for one, err := range changes(run.Folder) {
+		for one, err := range changes(run.Directory) {
 			if err != nil {
 				return err
 			}
@@ -172,7 +172,7 @@ func putBack(ctx context.Context, s *site, aside *made.Aside) error {
 				continue
 			}
 			if missing != nil && !dressing {
-				return explain(missing, "cannot make the hidden folder %s", m.Hidden)
+				return explain(missing, "cannot make the hidden directory %s", m.Hidden)
 			}
 			if err := ctx.Err(); err != nil {
 				return err
@@ -188,7 +188,7 @@ func putBack(ctx context.Context, s *site, aside *made.Aside) error {
 			}
 			if foreign {
 				if told++; told <= mostTold {
-					run.Log.Warn(fmt.Sprintf("%q in %s was replaced after the step, and is put back all the same", one.way, m.Target))
+					run.Log.Warn(fmt.Sprintf("%q in %s was replaced after the step, and is restored all the same", one.way, m.Target))
 				}
 			}
 		}

@@ -88,22 +88,22 @@ func TestPathsBeyondTheLimit(t *testing.T) {
 	// deep opens the directory at the bottom, and makes the way to it where wanted.
 	deep := func(root string, make bool) int {
 		t.Helper()
-		folder, err := unix.Open(root, unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+		directory, err := unix.Open(root, unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 		check(t, err)
 		for range depth {
 			if make {
-				check(t, unix.Mkdirat(folder, name, 0o755))
+				check(t, unix.Mkdirat(directory, name, 0o755))
 			}
-			next, err := unix.Openat(folder, name, unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+			next, err := unix.Openat(directory, name, unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 			check(t, err)
-			check(t, unix.Close(folder))
-			folder = next
+			check(t, unix.Close(directory))
+			directory = next
 		}
-		return folder
+		return directory
 	}
-	write := func(folder int, text string) {
+	write := func(directory int, text string) {
 		t.Helper()
-		file, err := unix.Openat(folder, "f", unix.O_CREAT|unix.O_TRUNC|unix.O_WRONLY|unix.O_CLOEXEC, 0o600)
+		file, err := unix.Openat(directory, "f", unix.O_CREAT|unix.O_TRUNC|unix.O_WRONLY|unix.O_CLOEXEC, 0o600)
 		check(t, err)
 		_, err = unix.Write(file, []byte(text))
 		check(t, err)
@@ -111,9 +111,9 @@ func TestPathsBeyondTheLimit(t *testing.T) {
 	}
 	read := func(root string) string {
 		t.Helper()
-		folder := deep(root, false)
-		defer unix.Close(folder)
-		file, err := unix.Openat(folder, "f", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+		directory := deep(root, false)
+		defer unix.Close(directory)
+		file, err := unix.Openat(directory, "f", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 		check(t, err)
 		defer unix.Close(file)
 		text := make([]byte, 100)

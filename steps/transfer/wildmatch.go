@@ -68,7 +68,7 @@ func attempt(pattern, text string) outcome {
 	return match
 }
 
-// star goes on after a first *.
+// star continues after a first *.
 func star(pattern, text string) outcome {
 	deep := strings.HasPrefix(pattern, "*")
 	pattern = strings.TrimLeft(pattern, "*")

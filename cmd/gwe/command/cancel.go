@@ -15,15 +15,15 @@ func cancelCommand() command {
 		name:     "cancel",
 		operands: "[RUN]",
 		offers:   runOffers(canCancel),
-		summary:  "ask the run that goes on to stop and put everything back",
+		summary:  "ask the run in progress to stop and roll everything back",
 		help: `
 It asks the process that holds the run lock, waits for the end of the run, and tells how it ended. Without RUN it is the run
-that goes on. Asked again, it only waits: nothing is cut short. What cannot be cancelled goes on to its end: an undo, a
-recovery, a rollback. A suspended run, on which no process works, is put back by this command itself.
+that continues. Asked again, it only waits: nothing is cut short. What cannot be cancelled continues to its end: an undo, a
+recovery, a rollback. A suspended run, on which no process works, is rolled back by this command itself.
 
-The exit code is 0 when everything was put back (or the run had to be finished first, and is), 7 when the run had come to its
-commit already and the new version is in place, 4 and 5 as of ` + "`gwe run`" + `, 6 when no such run goes on, and 1 when its process died and
-` + "`gwe recover`" + ` has to put it back.
+The exit code is 0 when everything was rolled back (or the run had to be finished first, and is), 7 when the run had come to its
+commit already and the new version is in place, 4 and 5 as of ` + "`gwe run`" + `, 6 when no such run is in progress, and 1 when its process died and
+` + "`gwe recover`" + ` has to roll it back.
 
 example:
   gwe cancel
@@ -50,13 +50,13 @@ example:
 					return err
 				}
 				if ended.Run != "" && ended.Status == engine.StatusPending {
-					return fault.New(fault.Errored, "cancel-died", "the process of run %s died before it had put everything back", ended.Run).
+					return fault.New(fault.Errored, "cancel-died", "the process of run %s died before it had rolled everything back", ended.Run).
 						WithHint("`gwe recover` does that now")
 				}
 				if ended.Status == engine.StatusSuspended {
 					// It came to its reboot before it heard, or a recovery was only looking at it.
 					err := cancelSuspended(ctx, console, ended.Run)
-					if found := fault.As(err); found == nil || found.Code != "cancel-put-back" {
+					if found := fault.As(err); found == nil || found.Code != "cancel-rolled-back" {
 						return err
 					}
 				}

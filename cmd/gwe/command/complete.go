@@ -15,7 +15,7 @@ import (
 //
 // Its operands are the words of the command line after gwe; the last one is being typed, and may be empty. It
 // prints one offer a line: the whole word, a tab, and what it is. An offer that ends in "/", "=", ":" or "@"
-// goes on without a blank. The last line may be ":files PREFIX" or ":directories PREFIX": what the shell
+// continues without a blank. The last line may be ":files PREFIX" or ":directories PREFIX": what the shell
 // finds for the word without PREFIX is offered too.
 func completeCommand() command {
 	return command{
@@ -217,7 +217,7 @@ func commandOffers(first string) offers {
 func (t *typedLine) flagOffers() offers {
 	var all offers
 	t.flags.VisitAll(func(flag *pflag.Flag) {
-		if flag.Hidden || flag.Changed && !strings.HasSuffix(flag.Value.Type(), "Array") && flag.Value.Type() != "folder" {
+		if flag.Hidden || flag.Changed && !strings.HasSuffix(flag.Value.Type(), "Array") && flag.Value.Type() != "directory" {
 			return
 		}
 		_, about := pflag.UnquoteUsage(flag)

@@ -14,11 +14,11 @@ func confirmCommand() command {
 		name:     "confirm",
 		operands: "[RUN]",
 		offers:   runOffers(isSuspended),
-		summary:  "say that what a suspended run did is good, and go on with it",
+		summary:  "say that what a suspended run did is good, and continue it",
 		help: `
 A recipe with a confirm step leaves a release on probation: the run ends with exit code 75 and waits. This ends the wait
-and goes on with the steps behind it. Unconfirmed at the deadline, or after too many boots, the next ` + "`gwe recover`" + ` puts
-all back. Without RUN it is the one that waits. Where another gwe is just looking at it, this waits for some seconds.
+and continues with the steps after it. Unconfirmed at the deadline, or after too many boots, the next ` + "`gwe recover`" + `
+rolls all back. Without RUN it is the one that waits. Where another gwe is just looking at it, this waits for some seconds.
 
 The exit code is that of the run, as of ` + "`gwe run`" + `; 6 where no run waits for a confirmation.
 

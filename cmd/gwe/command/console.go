@@ -48,7 +48,7 @@ type console struct {
 	disturb func(step.Catalog) step.Catalog
 	// screen knows what draws on the terminal; nil where nothing else writes there.
 	screen *screen
-	// pretend lets this process go on where a run is handed over: on the scratch machine of a test.
+	// pretend lets this process continue where a run is handed over: on the scratch machine of a test.
 	pretend bool
 }
 
@@ -59,19 +59,19 @@ type globalFlags struct {
 	depth   levels
 	color   string
 	verbose bool
-	plugins folders
+	plugins directories
 }
 
-// declare adds the flags with what is set already as defaults: they may stand before the command and behind
+// declare adds the flags with what is set already as defaults: they may stand before the command and after
 // it.
 func (g *globalFlags) declare(flags *pflag.FlagSet) {
-	flags.StringVar(&g.state, "state-dir", g.state, "`folder` of runs and journals (default /var/lib/gwe for root, else $XDG_STATE_HOME/gwe)")
+	flags.StringVar(&g.state, "state-dir", g.state, "`directory` of runs and journals (default /var/lib/gwe for root, else $XDG_STATE_HOME/gwe)")
 	flags.StringVar(&g.output, "output", g.output, "how the log is shown: `tree`, plain or json (default tree on a terminal, else plain)")
 	accepts(flags, "output", "tree", "plain", "json")
 	flags.Var(&g.depth, "log-depth", "how many `levels` of tasks to show while all is well; 0 shows all (default 3 for tree, 0 for plain)")
 	flags.StringVar(&g.color, "color", g.color, "`when` to use colours: auto, always or never")
 	accepts(flags, "color", "auto", "always", "never")
-	flags.Var(&g.plugins, "plugin-dir", "`folder` of plugins, looked into before /usr/lib/gwe/steps and ~/.local/lib/gwe/steps; may be repeated")
+	flags.Var(&g.plugins, "plugin-dir", "`directory` of plugins, looked into before /usr/lib/gwe/steps and ~/.local/lib/gwe/steps; may be repeated")
 	flags.BoolVarP(&g.verbose, "verbose", "v", g.verbose, "show everything, as --log-depth 0 does")
 }
 
@@ -130,8 +130,8 @@ func (l *levels) of(output string) int {
 	return treeLevels
 }
 
-// stateFolder is --state-dir, GWE_STATE_DIR, or the default for this user.
-func (c *console) stateFolder() (string, error) {
+// stateDirectory is --state-dir, GWE_STATE_DIR, or the default for this user.
+func (c *console) stateDirectory() (string, error) {
 	chosen := c.global.state
 	if chosen == "" {
 		chosen = c.environment("GWE_STATE_DIR")
@@ -157,7 +157,7 @@ func (c *console) engine() (*engine.Engine, *view, error) {
 	if c.environment("GOGC") == "" {
 		new(collected).pace()
 	}
-	folder, err := c.stateFolder()
+	directory, err := c.stateDirectory()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -168,7 +168,7 @@ func (c *console) engine() (*engine.Engine, *view, error) {
 	c.warnOfPlugins()
 	shown := c.view(c.stdout)
 	return &engine.Engine{
-		State:    engine.State{Folder: folder},
+		State:    engine.State{Directory: directory},
 		Catalog:  catalog,
 		Machine:  step.Local{},
 		Sink:     shown,
@@ -194,8 +194,8 @@ func (c *console) handOver() engine.HandOver {
 	if c.global.verbose {
 		hands.Flags = append(hands.Flags, "--verbose")
 	}
-	for _, folder := range c.global.plugins {
-		hands.Flags = append(hands.Flags, "--plugin-dir", folder)
+	for _, directory := range c.global.plugins {
+		hands.Flags = append(hands.Flags, "--plugin-dir", directory)
 	}
 	hands.Stdout, _ = c.stdout.(*os.File)
 	hands.Stderr, _ = c.stderr.(*os.File)
@@ -204,7 +204,7 @@ func (c *console) handOver() engine.HandOver {
 
 // reader is an engine for commands that only look: nothing shows what it does.
 func (c *console) reader() (*engine.Engine, error) {
-	folder, err := c.stateFolder()
+	directory, err := c.stateDirectory()
 	if err != nil {
 		return nil, err
 	}
@@ -212,7 +212,7 @@ func (c *console) reader() (*engine.Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &engine.Engine{State: engine.State{Folder: folder}, Catalog: catalog, Machine: step.Local{}, Version: c.version()}, nil
+	return &engine.Engine{State: engine.State{Directory: directory}, Catalog: catalog, Machine: step.Local{}, Version: c.version()}, nil
 }
 
 // view is a renderer of the log.

@@ -26,12 +26,12 @@ var explainedExits = [...]explainedExit{
 		"If a run had begun, gwe recover finishes it from its journal.", "gwe status; gwe recover; the kernel's log for failing storage"},
 	{"2", "usage, or an invalid recipe or input: nothing ran",
 		"Untouched.", "correct the command line or the recipe: gwe COMMAND --help, gwe validate RECIPE"},
-	{"3", "failed, and everything was put back",
+	{"3", "failed, and everything was rolled back",
 		"As before the run.", "gwe log says which step failed; correct its cause and run again"},
-	{"4", "failed, not everything could be put back, the failsafe is in place",
+	{"4", "failed, not everything could be rolled back, the failsafe is in place",
 		"The recipe's failsafe is in place. Some undo failed, so other parts may be neither old nor new.",
 		"gwe show names the undos that failed; put those parts right, or install a version on top"},
-	{"5", "failed, and the machine needs a person",
+	{"5", "failed, manual intervention required",
 		"An undo failed, or cannot be tried: the machine may be neither as before nor as wanted. Of gwe status, recover and run: an earlier run " +
 			"is so, and is not resolved; or its journal is damaged.",
 		"gwe status names the run; gwe resolve RUN says what is different and where the undo data lies; put that right by hand; " +
@@ -43,7 +43,7 @@ var explainedExits = [...]explainedExit{
 	{"75", "suspended: waits for a reboot or a confirmation, or, at boot, for the services that an undo needs",
 		"In between, on purpose. gwe status says what the run waits for, and how long.",
 		"gwe confirm confirms, gwe cancel rolls back, gwe recover looks at it; the units of examples/systemd do that by themselves"},
-	{"128+n", "stopped by signal n (130 is Ctrl-C), after everything was put back",
+	{"128+n", "stopped by signal n (130 is Ctrl-C), after everything was rolled back",
 		"As before the run. After a second signal, 137 (kill -9) or 134 (abort): in between, until gwe recover.", "gwe status; gwe recover"},
 }
 

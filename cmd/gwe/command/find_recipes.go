@@ -24,7 +24,7 @@ func recipeFiles(operands []string) ([]string, error) {
 		}
 		below, err := recipesBelow(operand)
 		if err != nil {
-			return nil, usagef("the folder cannot be read: %v", err)
+			return nil, usagef("the directory cannot be read: %v", err)
 		}
 		if len(below) == 0 {
 			return nil, usagef("there is no recipe below %s: no *.yaml or *.yml file there says gwe:", operand)
@@ -42,13 +42,13 @@ func recipeFiles(operands []string) ([]string, error) {
 
 // recipesBelow finds the recipes in a directory, in order. Hidden directories and what other tools install
 // are left out, and so are the tests of recipes; links are not followed into directories.
-func recipesBelow(folder string) ([]string, error) {
+func recipesBelow(directory string) ([]string, error) {
 	var found []string
-	err := filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
+	err := filepath.WalkDir(directory, func(path string, entry fs.DirEntry, err error) error {
 		switch name := entry.Name(); {
 		case err != nil:
 			return err
-		case entry.IsDir() && path != folder && (strings.HasPrefix(name, ".") || name == "node_modules" || name == "vendor"):
+		case entry.IsDir() && path != directory && (strings.HasPrefix(name, ".") || name == "node_modules" || name == "vendor"):
 			return fs.SkipDir
 		case entry.IsDir(), !isYAML(name):
 			return nil

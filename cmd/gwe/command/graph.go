@@ -18,7 +18,7 @@ func graphCommand() command {
 		offers:   first(recipeOffers),
 		summary:  "draw a recipe: its steps, how each is undone, and the line of the commit",
 		help: `
-From top to bottom is what a run does; beside each step stands how it is put back, in dashed red, and the arrows there lead
+From top to bottom is what a run does; beside each step stands how it is rolled back, in dashed red, and the arrows there lead
 from the newest undo to the oldest. Nothing above the line of the commit is undone by a later failure. The drawing needs no
 machine and no other program: svg is for browsers and documents, mermaid for Markdown, dot for Graphviz.
 

@@ -11,7 +11,7 @@ const (
 	about = `A recipe is a YAML file: a list of typed steps, each with its undo. Either the new version runs in the end, or the old
 one does, also after a crash or a power cut, and the log says why.`
 
-	overviewExamples = `  gwe run ota -i package=firmware-2.tar.zst.gpg     install a signed package, or put everything back
+	overviewExamples = `  gwe run ota -i package=firmware-2.tar.zst.gpg     install a signed package, or roll everything back
   gwe plan ota -i package=firmware-2.tar.zst.gpg    what that would do, and how it would be undone
   gwe validate recipes/*.yaml                       check recipes without a device
   gwe recover                                       finish what a crash left; run it at boot`
@@ -19,7 +19,7 @@ one does, also after a crash or a power cut, and the log says why.`
 
 // overview is gwe --help.
 func overview(out io.Writer) {
-	fmt.Fprintf(out, "gwe updates a Linux machine by a recipe, or puts it back.\n\n%s\n\nusage: gwe COMMAND [flags] [operands]\n\ncommands:\n", about)
+	fmt.Fprintf(out, "gwe updates a Linux machine by a recipe, or rolls it back.\n\n%s\n\nusage: gwe COMMAND [flags] [operands]\n\ncommands:\n", about)
 	for _, one := range commands() {
 		if one.hidden {
 			continue
@@ -29,8 +29,8 @@ func overview(out io.Writer) {
 	fmt.Fprintf(out, "\n`gwe COMMAND --help` teaches each one.\n\nexamples:\n%s\n", overviewExamples)
 	fmt.Fprint(out, `
 exit codes:
-  0 done   1 gwe broke   2 usage or invalid recipe   3 failed, all put back   4 failsafe in place
-  5 needs a person   6 refused before any effect   7 in place, but not all is well   75 suspended   128+n signal n
+  0 done   1 gwe broke   2 usage or invalid recipe   3 failed, all rolled back   4 failsafe in place
+  5 manual intervention required   6 refused before any effect   7 in place, but not all is well   75 suspended   128+n signal n
 `)
 }
 
@@ -49,7 +49,7 @@ func (c command) teach(out io.Writer, flags string) {
 	}
 	fmt.Fprint(out, `
 global flags:
-      --state-dir folder   where runs and journals are kept
+      --state-dir directory   where runs and journals are kept
       --output tree        tree, plain or json
       --log-depth levels   levels of tasks to show while all is well; 0 shows all (default 3 for tree, 0 for plain)
       --color when         auto, always or never

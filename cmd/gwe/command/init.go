@@ -18,11 +18,11 @@ import (
 func initCommand() command {
 	return command{
 		name:     "init",
-		operands: "[FOLDER]",
+		operands: "[DIRECTORY]",
 		offers:   first(anyDirectory),
 		summary:  "write a first recipe, its tests and a CI workflow",
 		help: `
-Into FOLDER, by default the working directory, go three files to begin with, with comments:
+Into DIRECTORY, by default the working directory, go three files to begin with, with comments:
 
   recipes/settings.yaml        a recipe that changes a file and restarts a service
   recipes/settings.test.yaml   its tests, with every step failing and killed in turn
@@ -37,22 +37,22 @@ example:
   gwe test recipes`,
 		setUp: func(*pflag.FlagSet) action {
 			return func(_ context.Context, console *console, operands []string) error {
-				folder := "."
+				directory := "."
 				switch len(operands) {
 				case 0:
 				case 1:
-					folder = operands[0]
+					directory = operands[0]
 				default:
-					return usagef("one FOLDER is wanted, or none for the working directory")
+					return usagef("one DIRECTORY is wanted, or none for the working directory")
 				}
-				return begin(console, folder)
+				return begin(console, directory)
 			}
 		},
 	}
 }
 
 // begin writes the files of a first recipe.
-func begin(console *console, folder string) error {
+func begin(console *console, directory string) error {
 	for _, one := range []struct {
 		name    string
 		content []byte
@@ -61,19 +61,19 @@ func begin(console *console, folder string) error {
 		{"recipes/settings.test.yaml", starter.Tests},
 		{".github/workflows/gwe.yaml", ci.Workflow},
 	} {
-		path := filepath.Join(folder, one.name)
+		path := filepath.Join(directory, one.name)
 		err := writeNew(path, one.content)
 		switch {
 		case errors.Is(err, fs.ErrExist):
 			fmt.Fprintf(console.stdout, "kept   %s, which is there already\n", path)
 		case err != nil:
 			return fault.New(fault.Refused, "init-refused", "%s cannot be written", path).WithCause(err).
-				WithHint("name a folder that this user may write to: gwe init FOLDER")
+				WithHint("name a directory that this user may write to: gwe init DIRECTORY")
 		default:
 			fmt.Fprintf(console.stdout, "wrote  %s\n", path)
 		}
 	}
-	recipes := filepath.Join(folder, "recipes")
+	recipes := filepath.Join(directory, "recipes")
 	_, err := fmt.Fprintf(console.stdout, `
 next:
   gwe validate %[1]s   check the recipe; nothing is run

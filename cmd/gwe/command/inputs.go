@@ -36,7 +36,7 @@ func (f *inputFlags) read(ctx context.Context, console *console) (engine.Inputs,
 			return nil, err
 		}
 	}
-	folder, err := os.Getwd()
+	directory, err := os.Getwd()
 	if err != nil {
 		return nil, err
 	}
@@ -58,7 +58,7 @@ func (f *inputFlags) read(ctx context.Context, console *console) (engine.Inputs,
 		if after, indirectly := strings.CutPrefix(text, "env:"); indirectly {
 			variable = after
 		}
-		given[name] = engine.Given{Value: value, Folder: folder, Open: open, Variable: variable}
+		given[name] = engine.Given{Value: value, Directory: directory, Open: open, Variable: variable}
 	}
 	return given, nil
 }
@@ -129,12 +129,12 @@ func readInputs(ctx context.Context, file string, given engine.Inputs) error {
 	if err != nil {
 		return usagef("%s: %v", file, err)
 	}
-	folder, err := filepath.Abs(filepath.Dir(file))
+	directory, err := filepath.Abs(filepath.Dir(file))
 	if err != nil {
 		return err
 	}
 	for name, written := range values {
-		given[name] = engine.Given{Value: written, Folder: folder}
+		given[name] = engine.Given{Value: written, Directory: directory}
 	}
 	return nil
 }

@@ -37,7 +37,7 @@ example:
 			algorithm := flags.String("algorithm", "ed25519", "`kind` of the key: ed25519, or rsa for tools that know nothing else")
 			accepts(flags, "algorithm", "ed25519", "rsa")
 			expires := flags.String("expires", "", "last `day` on which the key may sign, as 2030-12-31 (default: for ever)")
-			flags.StringVarP(&options.Folder, "to", "o", "", "`folder` for the two files (default the working directory)")
+			flags.StringVarP(&options.Directory, "to", "o", "", "`directory` for the two files (default the working directory)")
 			passphrase.declare(flags)
 			return func(ctx context.Context, console *console, operands []string) error {
 				if len(operands) != 1 {
@@ -81,13 +81,13 @@ func keysListCommand() command {
 		name:    "keys list",
 		summary: "list the keys of a keyring",
 		help: `
-A keyring is a folder of public keys (*.asc, *.gpg) or a GnuPG home. Shown is whether each key may sign today. Files that
+A keyring is a directory of public keys (*.asc, *.gpg) or a GnuPG home. Shown is whether each key may sign today. Files that
 cannot be read are named on standard error; they take nothing from the others.
 
 example:
   gwe keys list --keyring keys`,
 		setUp: func(flags *pflag.FlagSet) action {
-			keyring := flags.String("keyring", defaultKeyring, "`folder` of trusted public keys")
+			keyring := flags.String("keyring", defaultKeyring, "`directory` of trusted public keys")
 			return func(_ context.Context, console *console, operands []string) error {
 				if len(operands) > 0 {
 					return usagef("gwe keys list takes no operands; --keyring names another keyring")
@@ -121,7 +121,7 @@ another way.
 example:
   gwe keys import example-releases.asc --keyring keys`,
 		setUp: func(flags *pflag.FlagSet) action {
-			keyring := flags.String("keyring", defaultKeyring, "`folder` of trusted public keys")
+			keyring := flags.String("keyring", defaultKeyring, "`directory` of trusted public keys")
 			return func(_ context.Context, console *console, operands []string) error {
 				if len(operands) == 0 {
 					return usagef("at least one FILE is wanted: public keys, as gwe keys new and gpg --export write them")
@@ -158,7 +158,7 @@ goes to standard output.
 example:
   gwe keys export releases@example.org --keyring keys > example-releases.asc`,
 		setUp: func(flags *pflag.FlagSet) action {
-			keyring := flags.String("keyring", defaultKeyring, "`folder` of trusted public keys")
+			keyring := flags.String("keyring", defaultKeyring, "`directory` of trusted public keys")
 			return func(_ context.Context, console *console, operands []string) error {
 				if len(operands) != 1 {
 					return usagef("one KEY is wanted; `gwe keys list` shows them")

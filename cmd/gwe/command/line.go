@@ -35,8 +35,8 @@ type Line struct {
 }
 
 // Main carries out what the process was started with, and ends the process with gwe's exit code. Where Go
-// itself cannot go on, for want of memory or threads say, or gwe panics, SIGABRT ends the process: Go's own
-// exit code for that is 2, which would tell a script that nothing ran.
+// itself cannot continue, for want of memory or threads say, or gwe panics, SIGABRT ends the process: Go's
+// own exit code for that is 2, which would tell a script that nothing ran.
 func (l Line) Main() {
 	debug.SetTraceback("crash")
 	if len(os.Args) < 2 || os.Args[1] != trial.InsideCommand { // which makes a machine of its own, and its network

@@ -22,7 +22,7 @@ func logCommand() command {
 Every run keeps its full log beside its journal; this draws it again, with --output tree, plain or json. What recovery
 did later follows as a tree of its own. Without RUN it is the newest one.
 
-With --follow it goes on until the run has ended, or is suspended, and shows each line with its time; so does --output plain.
+With --follow it continues until the run has ended, or is suspended, and shows each line with its time; so does --output plain.
 
 example:
   gwe log

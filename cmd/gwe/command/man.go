@@ -44,7 +44,7 @@ type page struct{ strings.Builder }
 func (p *page) line(format string, values ...any) { fmt.Fprintf(p, format+"\n", values...) }
 
 func (p *page) overview() string {
-	p.line(".SH NAME\ngwe \\- %s", escaped("updates a Linux machine by a recipe, or puts it back"))
+	p.line(".SH NAME\ngwe \\- %s", escaped("updates a Linux machine by a recipe, or rolls it back"))
 	p.line(".SH SYNOPSIS\n.B gwe\n.I COMMAND\n[flags] [operands]")
 	p.line(".SH DESCRIPTION")
 	p.text(about)

@@ -44,7 +44,7 @@ func valuesOf(console *console, typed *typedLine, flag *pflag.Flag, word string)
 	switch placeholder, _ := pflag.UnquoteUsage(flag); placeholder {
 	case "file", "path":
 		return offers{also: "files"}
-	case "folder", "directory":
+	case "directory":
 		return offers{also: "directories"}
 	}
 	return offers{}

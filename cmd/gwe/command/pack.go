@@ -15,9 +15,9 @@ func packCommand() command {
 		name:     "pack",
 		operands: "DIR",
 		offers:   first(anyDirectory),
-		summary:  "pack a folder into a signed package",
+		summary:  "pack a directory into a signed package",
 		help: `
-The package is a tar of DIR with one top-level folder, compressed, in a signed OpenPGP message that GnuPG reads too. The
+The package is a tar of DIR with one top-level directory, compressed, in a signed OpenPGP message that GnuPG reads too. The
 same tree gives the same tar. Left out are .git, .svn and .bzr and what --exclude names; sockets, pipes and devices are
 refused. Modes, owners, times, links and extended attributes are kept, file capabilities and IMA signatures among them. Access
 control lists are not, and gwe warns of them. The package's path is printed last, on standard output. It appears when it is complete; nothing is left of one
@@ -39,7 +39,7 @@ example:
 			var passphrase passphraseFlags
 			flags.StringVarP(&options.SigningKey, "key", "k", "", "`file` with the secret key that signs")
 			passphrase.declare(flags)
-			flags.StringVarP(&options.Output, "to", "o", "", "`path` of the package, or folder for it (default the working directory)")
+			flags.StringVarP(&options.Output, "to", "o", "", "`path` of the package, or directory for it (default the working directory)")
 			flags.StringVar(&options.Name, "name", "", "`name` of the release (default DIR's own)")
 			flags.StringArrayVarP(&options.Exclude, "exclude", "x", nil, "`pattern` of what to leave out: a name, or a path from DIR; may be repeated")
 			flags.StringArrayVarP(&options.EncryptFor, "encrypt-for", "e", nil, "`file` with the public key of who can decrypt it; may be repeated")
@@ -50,9 +50,9 @@ example:
 			flags.IntVar(&options.Level, "level", 0, "compression `level`, 1 to 22 for zstd and 1 to 9 for gzip")
 			return func(ctx context.Context, console *console, operands []string) error {
 				if len(operands) != 1 {
-					return usagef("one DIR is wanted: the folder to pack")
+					return usagef("one DIR is wanted: the directory to pack")
 				}
-				options.Folder, options.Compression = operands[0], bundle.Compression(*compression)
+				options.Directory, options.Compression = operands[0], bundle.Compression(*compression)
 				return pack(ctx, console, options, passphrase)
 			}
 		},
@@ -73,7 +73,7 @@ func pack(ctx context.Context, console *console, options bundle.PackOptions, pas
 		}
 	}
 	var path string
-	err = onTerminal(console, "pack", "Pack "+options.Folder, func(log *tasklog.Task) (err error) {
+	err = onTerminal(console, "pack", "Pack "+options.Directory, func(log *tasklog.Task) (err error) {
 		options.Warn = func(text string) {
 			if log == nil {
 				fmt.Fprintln(console.stderr, "gwe: warning: "+text)

@@ -53,12 +53,12 @@ func planText(plan engine.Plan, columns int) string {
 
 const (
 	noReturn   = "point of no return: nothing above is undone any more"
-	suspends   = "the run waits here, with exit code 75, and goes on in another process"
+	suspends   = "the run waits here, with exit code 75, and continues in another process"
 	numberless = "    "
 )
 
 var sectionTitles = map[string]string{
-	"failsafe": "failsafe: only if not everything can be put back",
+	"failsafe": "failsafe: only if not everything can be rolled back",
 	"finally":  "finally: at the end, good or bad",
 }
 
@@ -242,7 +242,7 @@ func (t *planTable) totals(plan engine.Plan) {
 	}
 	lines := []string{fmt.Sprintf("reads %s, writes %s, and what only the run can tell", readable(plan.Reads), readable(plan.Writes))}
 	for _, space := range plan.Space {
-		needs := fmt.Sprintf("%s needs %s of %s free", space.Folder, readable(space.Needs), readable(space.Free))
+		needs := fmt.Sprintf("%s needs %s of %s free", space.Directory, readable(space.Needs), readable(space.Free))
 		if space.Needs > space.Free {
 			needs += ": too little"
 		}
@@ -296,7 +296,7 @@ func at(lines []string, i int) string {
 // unbroken shows the line ends and tabs of values, which would break the columns.
 var unbroken = strings.NewReplacer("\r\n", `\n`, "\n", `\n`, "\r", `\r`, "\t", `\t`)
 
-// wrapped breaks lines at blanks, and a word that is too long where it must be; what goes on is indented. A
+// wrapped breaks lines at blanks, and a word that is too long where it must be; what continues is indented. A
 // line end within a line is shown as \n.
 func wrapped(lines []string, width int) []string {
 	var all []string
@@ -314,7 +314,7 @@ func wrapped(lines []string, width int) []string {
 	return all
 }
 
-// breakAt finds where a line breaks between two columns: at the last blank, or else behind the last slash, or
+// breakAt finds where a line breaks between two columns: at the last blank, or else after the last slash, or
 // else at the margin.
 func breakAt(runes []rune, from, to int) int {
 	for cut := to; cut > from; cut-- {

@@ -51,14 +51,14 @@ func everyRow() engine.Plan {
 			{Section: "steps", Name: "Ask", Guard: engine.Depends, When: "steps.fw.files > 3 and facts.board == \"x\"", Waits: []string{"facts.board", "steps.fw.files"},
 				Do: []string{"run ask <steps.fw.path>"}, Needs: []string{"steps.fw.path"}, Changes: true},
 			{Section: "steps", Name: "Switch", Guard: engine.WillRun, Changes: true, Nothing: true, Do: []string{"leave it"}},
-			{Section: "steps", Name: "Größe prüfen", Guard: engine.WillRun, Do: []string{"disk-space path=/srv"}, Problem: "there is no folder /srv"},
+			{Section: "steps", Name: "Größe prüfen", Guard: engine.WillRun, Do: []string{"disk-space path=/srv"}, Problem: "there is no directory /srv"},
 			{Section: "steps", Name: "commit", Guard: engine.WillRun, Commit: true, Do: []string{"commit: in place"}},
 			{Section: "steps", Name: "prune", Guard: engine.WillRun, Changes: true, Do: []string{"remove firmware-0"}, Undo: []string{"put firmware-0 back"}},
 			{Section: "failsafe", Name: "swap-link", Guard: engine.WillRun, Changes: true, Do: []string{"point current at failsafe"}},
 			{Section: "finally", Name: "run", Guard: engine.WillRun, Changes: true, Do: []string{"run logger done"}},
 		},
 		Reads: 5 << 20, Writes: 1000,
-		Space: []engine.PlannedSpace{{Folder: "/opt/firmware", Needs: 3 << 20, Free: 1 << 30}, {Folder: "/etc", Needs: 2 << 10, Free: 1 << 10}},
+		Space: []engine.PlannedSpace{{Directory: "/opt/firmware", Needs: 3 << 20, Free: 1 << 30}, {Directory: "/etc", Needs: 2 << 10, Free: 1 << 10}},
 	}
 }
 

@@ -15,25 +15,25 @@ import (
 	"github.com/gwe-project/gwe/engine/step"
 )
 
-// folders is a flag that may be given many times, before the command and behind it.
-type folders []string
+// directories is a flag that may be given many times, before the command and after it.
+type directories []string
 
-func (f *folders) String() string { return "" }
-func (f *folders) Type() string   { return "folder" }
-func (f *folders) Set(folder string) error {
-	*f = append(*f, folder)
+func (f *directories) String() string { return "" }
+func (f *directories) Type() string   { return "directory" }
+func (f *directories) Set(directory string) error {
+	*f = append(*f, directory)
 	return nil
 }
 
-// pluginFolders is where plugins are looked for: of one type in two of them the first counts.
-func (c *console) pluginFolders() ([]string, error) {
+// pluginDirectories is where plugins are looked for: of one type in two of them the first counts.
+func (c *console) pluginDirectories() ([]string, error) {
 	var all []string
 	for _, given := range c.global.plugins {
-		folder, err := filepath.Abs(given)
+		directory, err := filepath.Abs(given)
 		if err != nil {
 			return nil, err
 		}
-		status, err := os.Stat(folder)
+		status, err := os.Stat(directory)
 		switch {
 		case err != nil && c.forgiving:
 			fmt.Fprintf(c.stderr, "gwe: warning: --plugin-dir: %v: runs that need a plugin of it stay as they are\n", err)
@@ -41,13 +41,13 @@ func (c *console) pluginFolders() ([]string, error) {
 		case err != nil:
 			return nil, usagef("--plugin-dir: %v", err)
 		case !status.IsDir():
-			return nil, usagef("--plugin-dir %s is no folder", given)
+			return nil, usagef("--plugin-dir %s is no directory", given)
 		}
-		all = append(all, folder)
+		all = append(all, directory)
 	}
-	all = append(all, plugin.SystemFolder)
+	all = append(all, plugin.SystemDirectory)
 	if home := c.environment("HOME"); filepath.IsAbs(home) {
-		all = append(all, filepath.Join(home, plugin.UserFolder))
+		all = append(all, filepath.Join(home, plugin.UserDirectory))
 	}
 	return all, nil
 }
@@ -58,7 +58,7 @@ func (c *console) catalog() (step.Catalog, error) {
 	if c.known != nil {
 		return c.known, nil
 	}
-	where, err := c.pluginFolders()
+	where, err := c.pluginDirectories()
 	if err != nil {
 		return nil, err
 	}

@@ -15,16 +15,16 @@ func recoverCommand() command {
 		name:    "recover",
 		summary: "finish what a crash or a power cut left",
 		help: `
-Run it at boot. It ends the surviving processes of a dead run, puts back what was not committed (by the frozen copy of
+Run it at boot. It ends the surviving processes of a dead run, rolls back what was not committed (by the frozen copy of
 the recipe, so neither the recipe nor the package is needed any more), and removes leftovers. With nothing to do it does
 nothing. ` + "`gwe run`" + ` does the same first.
 
 A directory of --plugin-dir that is missing keeps it only from runs that need a plugin of that directory.
 
-With --early it is for a unit in front of the services: it puts back all that needs none of them, and leaves the rest, and
-runs that wait, to a second gwe recover behind them. Until that has come, the run is suspended.
+With --early it is for a unit in front of the services: it rolls back all that needs none of them, and leaves the rest, and
+runs that wait, to a second gwe recover after them. Until that has come, the run is suspended.
 
-A run that waits for a reboot or a confirmation goes on where its time has come, is put back where its time is over, and is
+A run that waits for a reboot or a confirmation continues where its time has come, is rolled back where its time is over, and is
 left alone else. A timer that calls gwe recover every minute looks after its deadline.
 
 The exit code is 0 when nothing is left to do, whichever way the run ended; 4 when the failsafe is in place; 5 when the

@@ -159,7 +159,7 @@ func findingText(found engine.Finding) string {
 
 func keptTitle(found engine.Finding) string {
 	if found.Resolved != nil {
-		return "undo data that is still there; remove it by hand when nobody needs it:"
+		return "undo data that is still there; remove it by hand when it is not needed any more:"
 	}
 	return "undo data:"
 }

@@ -15,7 +15,7 @@ func writeResult(out io.Writer, line engine.ResultLine) error {
 	return encoder.Encode(line)
 }
 
-// tellFailure ends JSON with a result line where no run began or went on: the error itself is shown as for
+// tellFailure ends JSON with a result line where no run began or continued: the error itself is shown as for
 // people, too.
 func tellFailure(console *console, err error) {
 	if err == nil || console.global.output != "json" {

@@ -26,17 +26,17 @@ its type. What that needs is kept from the commit on, until the next commit of a
 
 It refuses, and touches nothing, where the run cannot be undone: what it needs was discarded, a later run was committed on top,
 a step has no undo, or the machine is not as the run left it. What a step after the commit removed for good stays
-removed: that it stays is told first. Once it has begun it goes on to its end; after a crash ` + "`gwe recover`" + ` does.
+removed: that it stays is told first. Once it has begun it continues to its end; after a crash ` + "`gwe recover`" + ` does.
 
 Nothing is deleted that the run did not make, or that was changed after the commit: it stays, or moves to a directory .NAME.kept-RUN beside
 its own. The dry run lists it; ` + "`gwe forget RUN`" + ` removes the directory.
 
-A run that is interrupted is recovered first. Where that put it back, nothing more is rolled back unless RUN is named.
+A run that is interrupted is recovered first. Where that rolled it back, nothing more is rolled back unless RUN is named.
 
 A run that rebooted the machine is rolled back over a reboot too: the rollback is suspended until then, and ` + "`gwe recover`" + ` ends it.
 
-The exit code is 0 when all is put back; 75 when only the reboot into the previous system is missing; 4 when an undo failed and the failsafe is in place; 5 when one failed and the machine
-needs a person; 6 when it refused.
+The exit code is 0 when all is rolled back; 75 when only the reboot into the previous system is missing; 4 when an undo failed and the failsafe is in place; 5 when one failed and the machine
+needs manual intervention; 6 when it refused.
 
 example:
   gwe rollback --dry-run

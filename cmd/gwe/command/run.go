@@ -16,14 +16,14 @@ func runCommand() command {
 		name:     "run",
 		operands: "RECIPE",
 		offers:   first(recipeOffers),
-		summary:  "carry a recipe out, or put everything back",
+		summary:  "carry a recipe out, or roll everything back",
 		help: `
 RECIPE is a file, - for standard input, or the name of a shipped recipe ("ota"). Every step writes down how to undo
-itself before it acts. If a step fails, or you press Ctrl-C, what was done is put back, newest first. If gwe is killed
+itself before it acts. If a step fails, or you press Ctrl-C, what was done is rolled back, newest first. If gwe is killed
 or the power fails, the next ` + "`gwe run` or `gwe recover`" + ` does the same from the journal.
 
 A run that comes to a reboot or confirm step is suspended: gwe ends with exit code 75, and ` + "`gwe recover`" + ` at boot, or
-` + "`gwe confirm`" + `, goes on with it. Until then no other run begins.
+` + "`gwe confirm`" + `, continues it. Until then no other run begins.
 
 ` + "`" + `gwe run RECIPE --help` + "`" + ` lists the recipe's inputs.
 
@@ -64,7 +64,7 @@ func carryOut(ctx context.Context, console *console, program *engine.Program, gi
 	return tellResult(console, shown, program, result, err)
 }
 
-// tellResult tells how a run ended. Where another gwe went on with it, that one has told already.
+// tellResult tells how a run ended. Where another gwe continued it, that one has told already.
 func tellResult(console *console, shown *view, program *engine.Program, result engine.Result, err error) error {
 	untold := shown.close()
 	if err != nil {

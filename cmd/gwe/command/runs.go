@@ -43,7 +43,7 @@ example:
 				if err != nil {
 					return err
 				}
-				return showRuns(console, machine.State.Folder, list, able)
+				return showRuns(console, machine.State.Directory, list, able)
 			}
 		},
 	}
@@ -56,12 +56,12 @@ func withLost(list, lost []engine.Summary) []engine.Summary {
 	return list
 }
 
-func showRuns(console *console, folder string, list []engine.Summary, able []string) error {
+func showRuns(console *console, directory string, list []engine.Summary, able []string) error {
 	if console.global.output == "json" {
 		return writeJSON(console.stdout, list)
 	}
 	if len(list) == 0 {
-		_, err := fmt.Fprintf(console.stdout, "no runs in %s\n", folder)
+		_, err := fmt.Fprintf(console.stdout, "no runs in %s\n", directory)
 		return err
 	}
 	table := tabwriter.NewWriter(console.stdout, 0, 0, 2, ' ', 0)

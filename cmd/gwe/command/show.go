@@ -73,15 +73,15 @@ example:
 
 // oneRun reads the operands of a command about one run: its id, or none for the newest.
 func oneRun(console *console, operands []string) (engine.State, string, error) {
-	folder, err := console.stateFolder()
+	directory, err := console.stateDirectory()
 	if err != nil {
 		return engine.State{}, "", err
 	}
 	switch len(operands) {
 	case 0:
-		return engine.State{Folder: folder}, "", nil
+		return engine.State{Directory: directory}, "", nil
 	case 1:
-		return engine.State{Folder: folder}, operands[0], nil
+		return engine.State{Directory: directory}, operands[0], nil
 	}
 	return engine.State{}, "", usagef("one RUN is wanted, or none for the newest")
 }

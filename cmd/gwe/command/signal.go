@@ -12,10 +12,10 @@ import (
 	"github.com/gwe-project/gwe/engine"
 )
 
-// echo is how long behind a signal the same one says nothing new. People are slower.
+// echo is how long after a signal the same one says nothing new. People are slower.
 const echo = 100 * time.Millisecond
 
-// untilSignal is a context that SIGINT, SIGTERM, SIGQUIT or SIGHUP ends: the run is then put back in an
+// untilSignal is a context that SIGINT, SIGTERM, SIGQUIT or SIGHUP ends: the run is then rolled back in an
 // orderly way. A second one ends the process at once; the journal lets recovery finish. An echo does not:
 // timeout(1) sends its signal to the process and to the process's group. Nor does any second SIGHUP: when a
 // terminal goes, both the shell and the kernel send one. What the caller ignores, as nohup does, stays

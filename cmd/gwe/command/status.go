@@ -16,14 +16,14 @@ import (
 func statusCommand() command {
 	return command{
 		name:    "status",
-		summary: "tell what is going on: running, pending, last, and what can be rolled back",
+		summary: "tell what is in progress: running, pending, last, and what can be rolled back",
 		help: `
 A few lines, or with --output json one object. It takes no lock and changes nothing.
 
 Where the state directory was deleted, runs that had not ended are told by a note beside it. With --target DIR a directory tells by itself: which
 process holds its lock, and which runs left hidden names in it.
 
-The exit code is 0 when nothing goes on and nothing waits; 75 when a run goes on, or one waits for ` + "`gwe recover`" + `; 5 when the machine
+The exit code is 0 when nothing is in progress and nothing waits; 75 when a run is in progress, or one waits for ` + "`gwe recover`" + `; 5 when the machine
 needs an operator: a run ended so, and neither ` + "`gwe resolve`" + ` closed it nor a later one with the same lock committed; a recovery failed, or
 cannot begin since the state directory cannot be written; or the journal of a run is damaged that may still owe an undo.
 

@@ -32,7 +32,7 @@ func checkPluginCommand() command {
 		summary:  "hold a plugin to all that a step type promises",
 		help: `
 PLUGIN is an executable gwe-step-TYPE. It is asked to describe itself, and is then carried out for real on small trees in
-the folder for temporary files: planned, prepared, done, undone, undone twice, undone after nothing, stopped at every moment
+the directory for temporary files: planned, prepared, done, undone, undone twice, undone after nothing, stopped at every moment
 at which it shows a sign of life, and undone then. The trees before and after are compared to the last byte, mode, owner,
 attribute and time. The cases, each a small tree and the arguments, stand in PLUGIN.check.yaml:
 
@@ -125,8 +125,8 @@ func held(ctx context.Context, check conformance.Check, c conformance.Case) []st
 		check.Run(kept, c)
 	}()
 	<-ended
-	for _, folder := range kept.folders {
-		if err := os.RemoveAll(folder); err != nil {
+	for _, directory := range kept.directories {
+		if err := os.RemoveAll(directory); err != nil {
 			kept.Errorf("what the check made cannot be removed: %v", err)
 		}
 	}
@@ -135,9 +135,9 @@ func held(ctx context.Context, check conformance.Check, c conformance.Case) []st
 
 // findings is a conformance.T.
 type findings struct {
-	ctx     context.Context
-	all     []string
-	folders []string
+	ctx         context.Context
+	all         []string
+	directories []string
 }
 
 func (f *findings) Helper()                  {}
@@ -145,12 +145,12 @@ func (f *findings) Context() context.Context { return f.ctx }
 func (f *findings) Failed() bool             { return len(f.all) > 0 }
 
 func (f *findings) TempDir() string {
-	folder, err := os.MkdirTemp("", "gwe-check-")
+	directory, err := os.MkdirTemp("", "gwe-check-")
 	if err != nil {
 		f.Fatal(err)
 	}
-	f.folders = append(f.folders, folder)
-	return folder
+	f.directories = append(f.directories, directory)
+	return directory
 }
 
 func (f *findings) Error(arguments ...any) { f.all = append(f.all, fmt.Sprint(arguments...)) }

@@ -25,8 +25,8 @@ func takeOverCommand() command {
 		summary:  "what a hand-over step starts",
 		help:     "A hand-over step starts this of the gwe that it names; it does nothing elsewhere.",
 		setUp: func(flags *pflag.FlagSet) action {
-			check := flags.Bool(flagName(engine.TakeOverCheck), false, "only tell whether this gwe can go on with the run")
-			locks := flags.Int(flagName(engine.TakeOverLocks), 0, "how many locks there are behind descriptor 3")
+			check := flags.Bool(flagName(engine.TakeOverCheck), false, "only tell whether this gwe can continue the run")
+			locks := flags.Int(flagName(engine.TakeOverLocks), 0, "how many locks there are after descriptor 3")
 			return func(ctx context.Context, console *console, operands []string) error {
 				if len(operands) != 1 || *check == (*locks > 0) {
 					return usagef("only a hand-over step starts this")

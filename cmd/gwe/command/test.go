@@ -27,7 +27,7 @@ func testCommand() command {
 		offers:   testOffers,
 		summary:  "run the tests of recipes, on scratch machines",
 		help: `
-A file of tests, NAME.test.yaml, lies beside its recipe NAME.yaml. FILE is one, or a folder that is searched for them. Each
+A file of tests, NAME.test.yaml, lies beside its recipe NAME.yaml. FILE is one, or a directory that is searched for them. Each
 test runs the real steps by a real gwe, as root of a machine of its own: an empty tree with the fixture in it, the real
 machine's programs read-only, no network, nothing of the real machine within reach. It is thrown away afterwards. Root is
 not needed, but namespaces are; where the kernel does not give them, nothing runs, and gwe says what to do.
@@ -35,14 +35,14 @@ not needed, but namespaces are; where the kernel does not give them, nothing run
   gwe-test: 1
   cases:
     - name: a new setting arrives
-      fixture: { /etc/app.conf: "speed = 1\n" }      files, links, folders, signed packages, keyrings
+      fixture: { /etc/app.conf: "speed = 1\n" }      files, links, directories, signed packages, keyrings
       stand-ins: { systemctl: { exit: 0 } }            programs that only write down how they were called
       inputs: { speed: 2 }
       expect:
         exit: 0
         tree: { /etc/app.conf: "speed = 2\n" }        or: as before
         calls: { systemctl: [restart app] }
-    - name: whatever fails, all is put back
+    - name: whatever fails, all is rolled back
       ...
       fail-at: every                                   every step fails in turn, before it acts and when it has
     - name: whenever gwe is killed, too
@@ -54,7 +54,7 @@ docs/writing-recipes.md leads from nothing to a tested recipe, and docs/testing-
 
 example:
   gwe test recipes
-  gwe test recipes/ota.test.yaml --run 'put back' --keep
+  gwe test recipes/ota.test.yaml --run 'rolled back' --keep
   gwe test recipes --junit report.xml`,
 		setUp: func(flags *pflag.FlagSet) action {
 			var options testOptions
@@ -64,7 +64,7 @@ example:
 			flags.IntVar(&options.runner.Parallel, "parallel", runtime.NumCPU(), "`number` of scratch machines at a time")
 			return func(ctx context.Context, console *console, operands []string) error {
 				if len(operands) == 0 {
-					return usagef("at least one FILE is wanted: a *%s, or a folder of them", trial.Suffix)
+					return usagef("at least one FILE is wanted: a *%s, or a directory of them", trial.Suffix)
 				}
 				if *pattern != "" {
 					var err error
@@ -92,7 +92,7 @@ func runTests(ctx context.Context, console *console, operands []string, options 
 	if err != nil {
 		return err
 	}
-	if options.runner.Plugins, err = console.pluginFolders(); err != nil {
+	if options.runner.Plugins, err = console.pluginDirectories(); err != nil {
 		return err
 	}
 	var all []trial.Result
@@ -189,8 +189,8 @@ func showTests(console *console, results []trial.Result) (failed int) {
 	}
 	fmt.Fprintf(console.stdout, "%s  %s:%d: %s (%.1f s%s)\n", word, first.File, first.Line, first.Case, seconds, about)
 	for _, one := range results {
-		if one.Folder != "" {
-			fmt.Fprintf(console.stdout, "      kept %s: %s\n", one.Folder, strings.TrimSpace(one.Case+": "+one.Fault))
+		if one.Directory != "" {
+			fmt.Fprintf(console.stdout, "      kept %s: %s\n", one.Directory, strings.TrimSpace(one.Case+": "+one.Fault))
 		}
 	}
 	return failed

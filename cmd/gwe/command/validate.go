@@ -27,10 +27,10 @@ func validateCommand() command {
 		summary:  "check recipes without a device",
 		help: `
 Grammar, names, types, every expression and every argument are checked; nothing is run, and neither network, rights nor
-a state folder are needed. All problems come at once, each at its line and column, with what to write instead; gwe explain
+a state directory are needed. All problems come at once, each at its line and column, with what to write instead; gwe explain
 RULE tells more. The exit code is 2 where a recipe is invalid.
 
-RECIPE is a file, a folder (every *.yaml and *.yml below it that says gwe: is checked), - for standard input, or the name of
+RECIPE is a file, a directory (every *.yaml and *.yml below it that says gwe: is checked), - for standard input, or the name of
 a shipped recipe.
 
 example:
@@ -46,7 +46,7 @@ example:
 					return usagef("--format is text, json, github or sarif, not %q", *format)
 				}
 				if len(operands) == 0 {
-					return usagef("at least one RECIPE is wanted: a file, a folder, - or the name of a shipped recipe")
+					return usagef("at least one RECIPE is wanted: a file, a directory, - or the name of a shipped recipe")
 				}
 				return validate(console, operands, *format, *strict)
 			}

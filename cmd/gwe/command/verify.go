@@ -38,7 +38,7 @@ example:
 		setUp: func(flags *pflag.FlagSet) action {
 			var policy bundle.Policy
 			var passphrase passphraseFlags
-			flags.StringVar(&policy.Keyring, "keyring", defaultKeyring, "`folder` of trusted public keys")
+			flags.StringVar(&policy.Keyring, "keyring", defaultKeyring, "`directory` of trusted public keys")
 			flags.StringArrayVar(&policy.SignedBy, "signed-by", nil, "`fingerprint` of a key whose signature counts; may be repeated")
 			flags.StringVar(&policy.Signature, "signature", "", "`file` with a detached signature")
 			flags.StringVar(&policy.DecryptKey, "decrypt-key", "", "`file` with the secret key of an encrypted package")
@@ -140,7 +140,7 @@ func showVerified(console *console, verified *bundle.Verified, held *contents) e
 	return held.show(console.stdout)
 }
 
-// warn tells what a person should know although the work goes on.
+// warn tells what a person should know although the work continues.
 func warn(console *console, texts ...string) {
 	for _, text := range texts {
 		fmt.Fprintln(console.stderr, "gwe: warning: "+printable(text))

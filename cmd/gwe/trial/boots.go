@@ -109,7 +109,7 @@ func (r *report) wait(ctx context.Context, j job, next []*schema.Next, global []
 	if killed || r.Exit == engine.ExitWaiting {
 		return next, nil
 	}
-	machine := engine.Engine{State: engine.State{Folder: stateFolder}}
+	machine := engine.Engine{State: engine.State{Directory: stateDirectory}}
 	runs, err := machine.State.List()
 	if err == nil && len(runs) > 0 {
 		r.Exit = engine.Result{Status: runs[len(runs)-1].Status}.ExitCode()

@@ -25,7 +25,7 @@ func changed(path string, was, is tree) []string {
 		return nil
 	case !there:
 		if parentIsNew(path, was, is) {
-			return nil // the folder above it says enough
+			return nil // the directory above it says enough
 		}
 		return []string{fmt.Sprintf("%s is there now: %s", path, after)}
 	case !still:

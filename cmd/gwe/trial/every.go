@@ -41,7 +41,7 @@ func (f *Fault) String() string {
 }
 
 // judgeEvery tells what is wrong with the end of a run in which something went wrong, by a run in which
-// nothing did: the tree must be as before or, behind the commit, as after.
+// nothing did: the tree must be as before or, after the commit, as after.
 func judgeEvery(standIns []*schema.StandIn, fault *Fault, well, r *report, ignored []string) []string {
 	if findings := missed(fault, r); len(findings) > 0 {
 		return findings
@@ -57,13 +57,13 @@ func judgeEvery(standIns []*schema.StandIn, fault *Fault, well, r *report, ignor
 	case !committed && (fault.Kill || r.Exit == engine.ExitRestored):
 		return asBefore(before, after)
 	case !fault.Kill && r.Exit != engine.ExitDone && r.Exit != engine.ExitCommitted:
-		return []string{fmt.Sprintf("the exit code is %d, want %d: everything put back", r.Exit, engine.ExitRestored)}
+		return []string{fmt.Sprintf("the exit code is %d, want %d: everything rolled back", r.Exit, engine.ExitRestored)}
 	}
 	return judgeCommitted(before, after, well, ignored, !r.struckBehindCommit())
 }
 
-// judgeCommitted compares the tree of a run that went on, or ended behind its commit. What a run without a
-// fault leaves alone is as before; all else is as at that run's commit or as at its end, for a step behind
+// judgeCommitted compares the tree of a run that continued, or ended after its commit. What a run without a
+// fault leaves alone is as before; all else is as at that run's commit or as at its end, for a step after
 // the commit may not have acted. Where the fault came before the commit, and was forgiven, what the step
 // would have changed may be as before too.
 func judgeCommitted(before, after tree, well *report, ignored []string, forgiven bool) []string {
@@ -119,7 +119,7 @@ func differs(path string, was, is tree) []string {
 	return nil
 }
 
-// struckBehindCommit reports whether the fault came behind the commit.
+// struckBehindCommit reports whether the fault came after the commit.
 func (r *report) struckBehindCommit() bool {
 	for _, one := range r.Events {
 		switch one.Kind {

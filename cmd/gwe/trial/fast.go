@@ -164,7 +164,7 @@ func othersLive() bool {
 		if _, err := strconv.Atoi(entry.Name()); err != nil || slices.Contains(known, entry.Name()) {
 			continue
 		}
-		// The state is behind the name, which may hold anything.
+		// The state is after the name, which may hold anything.
 		text, err := os.ReadFile("/proc/" + entry.Name() + "/stat")
 		at := strings.LastIndex(string(text), ") ")
 		if err == nil && at >= 0 && !strings.ContainsAny(string(text[at+2:at+3]), "ZX") {

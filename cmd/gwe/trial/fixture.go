@@ -17,8 +17,8 @@ import (
 
 // workshop builds a fixture. Keys and the directories that are packed lie in a directory of its own.
 type workshop struct {
-	folder string
-	keys   map[string]bundle.KeyFiles
+	directory string
+	keys      map[string]bundle.KeyFiles
 }
 
 // build puts a fixture below a root. Hard links and then signatures come last: what they share and are over
@@ -60,7 +60,7 @@ func (w *workshop) place(ctx context.Context, root string, one *schema.Placed) e
 		return os.Symlink(one.Target, path)
 	case schema.PlacedHardLink:
 		return os.Link(filepath.Join(root, one.Target), path)
-	case schema.PlacedFolder, schema.PlacedMount:
+	case schema.PlacedDirectory, schema.PlacedMount:
 		if err := os.MkdirAll(path, 0o755); err != nil {
 			return err
 		}
@@ -135,11 +135,11 @@ func (w *workshop) pack(ctx context.Context, path string, one *schema.Placed) er
 	if options.Name == "" {
 		return fmt.Errorf("a package is called NAME.tar.zst.gpg or NAME.tar.gz.gpg; without .gpg it is not signed")
 	}
-	options.Folder = filepath.Join(w.folder, "packed", path)
-	if err := os.MkdirAll(options.Folder, 0o755); err != nil {
+	options.Directory = filepath.Join(w.directory, "packed", path)
+	if err := os.MkdirAll(options.Directory, 0o755); err != nil {
 		return err
 	}
-	if err := w.build(ctx, options.Folder, one.Files); err != nil {
+	if err := w.build(ctx, options.Directory, one.Files); err != nil {
 		return err
 	}
 	if sealed {
@@ -158,11 +158,11 @@ func (w *workshop) key(name string) (bundle.KeyFiles, error) {
 	if made, known := w.keys[name]; known {
 		return made, nil
 	}
-	folder := filepath.Join(w.folder, "keys")
-	if err := os.MkdirAll(folder, 0o700); err != nil {
+	directory := filepath.Join(w.directory, "keys")
+	if err := os.MkdirAll(directory, 0o700); err != nil {
 		return bundle.KeyFiles{}, err
 	}
-	made, err := bundle.NewKey(name, "", bundle.NewKeyOptions{Folder: folder})
+	made, err := bundle.NewKey(name, "", bundle.NewKeyOptions{Directory: directory})
 	w.keys[name] = made
 	return made, err
 }

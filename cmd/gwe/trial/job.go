@@ -48,7 +48,7 @@ type report struct {
 	Error  string   `json:"error,omitempty"`
 	Others []string `json:"others,omitempty"`
 
-	// Before and After are the trees around all that gwe did; Commit is the one right behind the commit, if
+	// Before and After are the trees around all that gwe did; Commit is the one right after the commit, if
 	// there was one.
 	Before, Commit, After tree
 	// Later is what came between the commit and a rollback by hand; nil where there was none.

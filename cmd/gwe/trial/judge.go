@@ -160,7 +160,7 @@ func first(path string, all tree) string {
 }
 
 // strays tells what changed beside the paths that are named, the directories above these, and what lay in a
-// folder that is gone as it should.
+// directory that is gone as it should.
 func strays(named []*schema.Placed, before, after tree) []string {
 	expected := func(path string) bool {
 		return slices.ContainsFunc(named, func(one *schema.Placed) bool {

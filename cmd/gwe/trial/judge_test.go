@@ -13,7 +13,7 @@ func file(content string) entry {
 	return entry{Kind: "file", Mode: 0o644, Digest: digestOf(content), Content: &content}
 }
 
-func folder() entry { return entry{Kind: "folder", Mode: 0o755} }
+func directory() entry { return entry{Kind: "directory", Mode: 0o755} }
 
 // suiteOf reads one case.
 func suiteOf(t *testing.T, text string) *schema.Case {
@@ -29,8 +29,8 @@ func TestJudge(t *testing.T) {
 	same := file("a")
 	same.Same = "/a"
 	// What every report starts from: /a and /d/b, and after the run /a has another content.
-	before := tree{"/a": file("a\n"), "/d": folder(), "/d/b": file("b")}
-	after := tree{"/a": file("A\n"), "/d": folder(), "/d/b": file("b")}
+	before := tree{"/a": file("a\n"), "/d": directory(), "/d/b": file("b")}
+	after := tree{"/a": file("A\n"), "/d": directory(), "/d/b": file("b")}
 	cases := []struct {
 		name, expect string
 		report       report
@@ -41,14 +41,14 @@ func TestJudge(t *testing.T) {
 		{"as before", "    expect: { tree: as before }\n", report{Before: before, After: after},
 			[]string{"the tree is not as before:", "  /a has another content:\n    -a\n    +A"}},
 		{"as before, ignored", "    ignore: [/a]\n    expect: { tree: as before }\n", report{Before: before, After: after}, nil},
-		{"a folder that came says enough", "    expect: { tree: as before }\n",
-			report{Before: tree{}, After: tree{"/n": folder(), "/n/m": file("")}}, []string{"the tree is not as before:", "  /n is there now: a folder of mode 0755"}},
+		{"a directory that came says enough", "    expect: { tree: as before }\n",
+			report{Before: tree{}, After: tree{"/n": directory(), "/n/m": file("")}}, []string{"the tree is not as before:", "  /n is there now: a directory of mode 0755"}},
 		{"a leftover of gwe counts", "    expect: { tree: as before }\n",
 			report{Before: tree{}, After: tree{"/.gwe-old": file("")}}, []string{"the tree is not as before:", "  /.gwe-old is there now: a file of mode 0644"}},
-		{"what gwe keeps behind the commit does not", "    expect: { tree: as before }\n",
+		{"what gwe keeps after the commit does not", "    expect: { tree: as before }\n",
 			report{Before: tree{}, After: tree{"/.gwe-old": file("")}, Events: []event{{Kind: eventCommitted}}}, nil},
 		{"exact", "    expect: { exact: true, tree: { /n/m: x } }\n",
-			report{Before: tree{}, After: tree{"/n": folder(), "/n/m": file("x"), "/n/o": file("")}},
+			report{Before: tree{}, After: tree{"/n": directory(), "/n/m": file("x"), "/n/o": file("")}},
 			[]string{"beside what is expected:", "  /n/o is there now: a file of mode 0644"}},
 		{"exact, and gone", "    expect: { exact: true, tree: { /d: { absent: true } } }\n", report{Before: before, After: tree{"/a": file("a\n")}}, nil},
 		{"a hard link", "    expect: { tree: { /b: { hard-link: /a } } }\n", report{After: tree{"/a": file("a"), "/b": same}}, nil},
@@ -75,7 +75,7 @@ func TestJudge(t *testing.T) {
 	}
 }
 
-// TestJudgeEvery: before the commit the tree must be as before; behind it as at the commit or at the end,
+// TestJudgeEvery: before the commit the tree must be as before; after it as at the commit or at the end,
 // path by path.
 func TestJudgeEvery(t *testing.T) {
 	at := func(link, done string) tree {
@@ -96,18 +96,18 @@ func TestJudgeEvery(t *testing.T) {
 		found report
 		good  bool
 	}{
-		{"put back", Fault{}, report{Exit: 3, Before: at("old", ""), After: at("old", ""), Events: struck}, true},
-		{"not put back", Fault{}, report{Exit: 3, Before: at("old", ""), After: at("new", ""), Events: struck}, false},
-		{"needs a person", Fault{}, report{Exit: 5, Before: at("old", ""), After: at("old", ""), Events: struck}, false},
+		{"rolled back", Fault{}, report{Exit: 3, Before: at("old", ""), After: at("old", ""), Events: struck}, true},
+		{"not rolled back", Fault{}, report{Exit: 3, Before: at("old", ""), After: at("new", ""), Events: struck}, false},
+		{"manual intervention required", Fault{}, report{Exit: 5, Before: at("old", ""), After: at("old", ""), Events: struck}, false},
 		{"never came", Fault{Step: "x"}, report{Before: at("old", ""), After: at("new", "yes")}, false},
 		{"recovered", Fault{Kill: true}, report{Before: at("old", ""), After: at("old", ""), Events: struck}, true},
 		{"not recovered", Fault{Kill: true}, report{Before: at("old", ""), After: at("new", ""), Events: struck}, false},
 		{"recovery failed", Fault{Kill: true}, report{Exit: 5, Before: at("old", ""), After: at("old", ""), Events: struck}, false},
-		{"behind the commit, as at it", Fault{}, report{Exit: 7, Before: at("old", ""), After: at("new", ""), Events: behind}, true},
-		{"behind the commit, as at the end", Fault{}, report{Exit: 7, Before: at("old", ""), After: at("new", "yes"), Events: behind}, true},
-		{"behind the commit, as before", Fault{}, report{Exit: 7, Before: at("old", ""), After: at("old", ""), Events: behind}, false},
-		{"behind the commit, something else", Fault{}, report{Exit: 7, Before: at("old", ""), After: at("new", "no"), Events: behind}, false},
-		{"behind the commit, a stray change", Fault{}, report{Exit: 7, Before: at("old", ""), After: stray, Events: behind}, false},
+		{"after the commit, as at it", Fault{}, report{Exit: 7, Before: at("old", ""), After: at("new", ""), Events: behind}, true},
+		{"after the commit, as at the end", Fault{}, report{Exit: 7, Before: at("old", ""), After: at("new", "yes"), Events: behind}, true},
+		{"after the commit, as before", Fault{}, report{Exit: 7, Before: at("old", ""), After: at("old", ""), Events: behind}, false},
+		{"after the commit, something else", Fault{}, report{Exit: 7, Before: at("old", ""), After: at("new", "no"), Events: behind}, false},
+		{"after the commit, a stray change", Fault{}, report{Exit: 7, Before: at("old", ""), After: stray, Events: behind}, false},
 		{"forgiven", Fault{}, report{Before: at("old", ""), After: at("old", "yes"), Events: []event{{Kind: eventFault}, {Kind: eventCommitted}}}, true},
 	}
 	for _, one := range cases {
@@ -137,14 +137,14 @@ func TestJudgeRollback(t *testing.T) {
 		}
 		return all
 	}
-	aside := tree{"/.conf.kept-1": {Kind: "folder"}, "/.conf.kept-1/conf": file("edited")}
+	aside := tree{"/.conf.kept-1": {Kind: "directory"}, "/.conf.kept-1/conf": file("edited")}
 	cases := []struct {
 		name  string
 		after tree
 		want  []string
 	}{
-		{"moved aside", with(tree{"/opt": {Kind: "folder"}, "/opt/.new.kept-1/data": file("data"), "/.conf.kept-1": {Kind: "folder"}, "/.conf.kept-1/conf": file("edited")}), nil},
-		{"left where it was", with(tree{"/opt": {Kind: "folder"}, "/opt/new": {Kind: "folder"}, "/opt/new/data": file("data"), "/.conf.kept-1/conf": file("edited")}), nil},
+		{"moved aside", with(tree{"/opt": {Kind: "directory"}, "/opt/.new.kept-1/data": file("data"), "/.conf.kept-1": {Kind: "directory"}, "/.conf.kept-1/conf": file("edited")}), nil},
+		{"left where it was", with(tree{"/opt": {Kind: "directory"}, "/opt/new": {Kind: "directory"}, "/opt/new/data": file("data"), "/.conf.kept-1/conf": file("edited")}), nil},
 		{"deleted", with(aside), []string{"the rollback deleted /opt/new/data, which came after the commit: a file of mode 0644"}},
 		{"made again", tree{"/conf": file("edited"), "/gone": file("other"), "/opt/.new.kept-1/data": file("data")},
 			[]string{"the tree is not as before:", "  /gone has another content:", "    -g", "    +other", "     (no newline at the end)"}},

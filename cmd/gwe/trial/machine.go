@@ -106,7 +106,7 @@ func Machine(ctx context.Context, in io.Reader, out io.Writer) error {
 // with, which no step sees; the names of places are the machine's own.
 func environment() []string {
 	return append(os.Environ(), "HOME=/root", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "TMPDIR=/tmp",
-		"TZ=UTC", "GWE_STATE_DIR="+stateFolder, claim.Variable+"=", "XDG_STATE_HOME=", "XDG_CONFIG_HOME=", "NO_COLOR=1")
+		"TZ=UTC", "GWE_STATE_DIR="+stateDirectory, claim.Variable+"=", "XDG_STATE_HOME=", "XDG_CONFIG_HOME=", "NO_COLOR=1")
 }
 
 func tell(out io.Writer, r report) error { return json.NewEncoder(out).Encode(r) }
@@ -114,11 +114,11 @@ func tell(out io.Writer, r report) error { return json.NewEncoder(out).Encode(r)
 // outside puts the recipe's name for people in the place of its path on the machine, and those of its
 // neighbours likewise.
 func (r *report) outside(inside, shown string) {
-	folder := filepath.Dir(shown) + "/"
-	if folder == "./" {
-		folder = ""
+	directory := filepath.Dir(shown) + "/"
+	if directory == "./" {
+		directory = ""
 	}
-	names := strings.NewReplacer(inside, shown, recipesPath+"/", folder)
+	names := strings.NewReplacer(inside, shown, recipesPath+"/", directory)
 	r.Log, r.Error, r.Hint = names.Replace(r.Log), names.Replace(r.Error), names.Replace(r.Hint)
 	for i := range r.Others {
 		r.Others[i] = names.Replace(r.Others[i])
@@ -139,20 +139,20 @@ func broken(err error) report {
 
 // The machine's own places.
 const (
-	stateFolder = "/var/lib/gwe"
-	locksFolder = "/run/gwe"
-	inputsFile  = scratch.Folder + "/inputs.yaml"
-	faultFile   = scratch.Folder + "/fault"
-	eventsFile  = scratch.Folder + "/events"
-	bootFile    = scratch.Folder + "/boot"
-	commitFile  = scratch.Folder + "/commit"
-	recipesPath = scratch.Folder + "/recipes"
-	pluginsPath = scratch.Folder + "/plugins"
+	stateDirectory = "/var/lib/gwe"
+	locksDirectory = "/run/gwe"
+	inputsFile     = scratch.Directory + "/inputs.yaml"
+	faultFile      = scratch.Directory + "/fault"
+	eventsFile     = scratch.Directory + "/events"
+	bootFile       = scratch.Directory + "/boot"
+	commitFile     = scratch.Directory + "/commit"
+	recipesPath    = scratch.Directory + "/recipes"
+	pluginsPath    = scratch.Directory + "/plugins"
 	// ownCopy is the end of a plugin directory's copy: root runs no plugin of others, and who is root outside
 	// may be nobody inside.
 	ownCopy      = "-copy"
-	standInsPath = scratch.Folder + "/stand-ins"
-	callsPath    = scratch.Folder + "/calls"
+	standInsPath = scratch.Directory + "/stand-ins"
+	callsPath    = scratch.Directory + "/calls"
 )
 
 // hireStandIns puts programs in the place of others. Each is a script that writes down how it was called,

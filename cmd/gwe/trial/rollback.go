@@ -25,7 +25,7 @@ type later struct {
 // rollBack lets gwe roll the run back by hand, when the script has done what the machine does meanwhile. A
 // run that has not committed has nothing to roll back, and ends as it has ended.
 func (r *report) rollBack(ctx context.Context, script string, global []string) error {
-	runs, err := engine.State{Folder: stateFolder}.List()
+	runs, err := engine.State{Directory: stateDirectory}.List()
 	if err != nil || len(runs) == 0 {
 		return err
 	}
@@ -78,7 +78,7 @@ func lost(r *report) []string {
 	var findings []string
 	for _, at := range paths(r.Later.Made, nil) {
 		one := r.Later.Made[at]
-		if one.Kind != "folder" && !r.Later.holds(at, r.After) && !movedAside(one, r.After) {
+		if one.Kind != "directory" && !r.Later.holds(at, r.After) && !movedAside(one, r.After) {
 			findings = append(findings, fmt.Sprintf("the rollback deleted %s, which came after the commit: %s", at, one))
 		}
 	}

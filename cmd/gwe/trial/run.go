@@ -46,8 +46,8 @@ type Result struct {
 	Log string `json:"log,omitempty"`
 	// Seconds is how long it took.
 	Seconds float64 `json:"seconds"`
-	// Folder is the root that was kept; "" where none was.
-	Folder string `json:"folder,omitempty"`
+	// Directory is the root that was kept; "" where none was.
+	Directory string `json:"directory,omitempty"`
 
 	// fault is what went wrong on purpose; nil is nothing. step is the one in the recipe at which it did, nil
 	// where it is not in it.
@@ -172,10 +172,10 @@ func (r *Runner) try(ctx context.Context, places chan struct{}, suite *Suite, on
 	root, err := os.MkdirTemp("", "gwe-test-")
 	if err != nil {
 		return nil, result, fault.New(fault.Refused, "scratch-refused", "there is no place for a scratch machine").WithCause(err).
-			WithHint("TMPDIR names the folder")
+			WithHint("TMPDIR names the directory")
 	}
 	if r.Keep {
-		result.Folder = root
+		result.Directory = root
 	} else {
 		defer os.Remove(root) // what was mounted there went with the machine
 	}
@@ -183,10 +183,10 @@ func (r *Runner) try(ctx context.Context, places chan struct{}, suite *Suite, on
 	if err != nil {
 		return nil, result, err
 	}
-	for i, folder := range r.Plugins {
-		if _, err := os.Stat(folder); err == nil {
+	for i, directory := range r.Plugins {
+		if _, err := os.Stat(directory); err == nil {
 			at := fmt.Sprintf("%s/%d", pluginsPath, i)
-			j.Layout.Shown[at] = folder
+			j.Layout.Shown[at] = directory
 			j.Plugins = append(j.Plugins, at+ownCopy)
 		}
 	}
@@ -230,7 +230,7 @@ func (s *Suite) job(one *schema.Case, wrong *Fault) (job, error) {
 	}
 	if s.recipe.Shipped != nil {
 		j.Source = s.recipe.Shipped
-		j.Recipe = scratch.Folder + "/" + s.recipe.Operand + ".yaml"
+		j.Recipe = scratch.Directory + "/" + s.recipe.Operand + ".yaml"
 		return j, nil
 	}
 	path, err := filepath.Abs(s.recipe.Operand)

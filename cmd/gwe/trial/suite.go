@@ -164,7 +164,7 @@ func (s *Suite) inputs(one *schema.Case) []schema.Binding {
 func (s *Suite) fixture(one *schema.Case) []*schema.Placed {
 	shared := slices.DeleteFunc(slices.Clone(s.Setup.Fixture), func(shared *schema.Placed) bool {
 		return slices.ContainsFunc(one.Fixture, func(own *schema.Placed) bool {
-			around := own.Kind == schema.PlacedFolder || own.Kind == schema.PlacedMount
+			around := own.Kind == schema.PlacedDirectory || own.Kind == schema.PlacedMount
 			return own.Path.Text == shared.Path.Text || !around && below(shared.Path.Text, own.Path.Text)
 		})
 	})

@@ -12,7 +12,7 @@ import (
 	"unicode/utf8"
 )
 
-// entry is all that a test compares of one path. Times are left out: what a script puts back has a new one.
+// entry is all that a test compares of one path. Times are left out: what a script rolls back has a new one.
 type entry struct {
 	Kind string `json:"kind"`
 	// Mode holds the permission bits, set-uid, set-gid and sticky, as chmod takes them.
@@ -94,7 +94,7 @@ func kindOf(mode fs.FileMode) string {
 	case mode.IsRegular():
 		return "file"
 	case mode.IsDir():
-		return "folder"
+		return "directory"
 	case mode&fs.ModeSymlink != 0:
 		return "link"
 	case mode&fs.ModeNamedPipe != 0:
@@ -135,7 +135,7 @@ func (e entry) String() string {
 	switch e.Kind {
 	case "link":
 		return fmt.Sprintf("a link to %s", e.Target)
-	case "file", "folder":
+	case "file", "directory":
 		return fmt.Sprintf("a %s of mode %04o", e.Kind, e.Mode)
 	}
 	return "a " + e.Kind

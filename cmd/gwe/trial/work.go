@@ -44,7 +44,7 @@ func Work(ctx context.Context, in io.Reader, out io.Writer) error {
 // passed are the paths that no tree is compared at or below: what belongs to the real machine, and gwe's
 // state and locks.
 func passed(foreign []string) map[string]bool {
-	pass := map[string]bool{stateFolder: true, locksFolder: true}
+	pass := map[string]bool{stateDirectory: true, locksDirectory: true}
 	for _, path := range foreign {
 		pass[path] = true
 	}
@@ -72,7 +72,7 @@ func work(ctx context.Context, j job, pass map[string]bool) (report, error) {
 	if err := r.readEvents(); err != nil {
 		return r, err
 	}
-	state := engine.State{Folder: stateFolder}
+	state := engine.State{Directory: stateDirectory}
 	if told, err := state.Show(""); err == nil { // else there was no run, and gwe has said why
 		r.Error, r.Hint, r.Others = told.Error, told.Hint, told.Errors
 	}
@@ -87,12 +87,12 @@ func work(ctx context.Context, j job, pass map[string]bool) (report, error) {
 
 // furnish builds all that the test starts from.
 func furnish(ctx context.Context, j job) error {
-	w := workshop{folder: scratch.Folder, keys: map[string]bundle.KeyFiles{}}
+	w := workshop{directory: scratch.Directory, keys: map[string]bundle.KeyFiles{}}
 	if err := w.build(ctx, "/", j.Fixture); err != nil {
 		return err
 	}
-	for _, folder := range j.Plugins {
-		if err := os.CopyFS(folder, os.DirFS(strings.TrimSuffix(folder, ownCopy))); err != nil {
+	for _, directory := range j.Plugins {
+		if err := os.CopyFS(directory, os.DirFS(strings.TrimSuffix(directory, ownCopy))); err != nil {
 			return fmt.Errorf("the plugins: %w", err)
 		}
 	}
@@ -112,16 +112,16 @@ func furnish(ctx context.Context, j job) error {
 	}
 	// The fixture may lack what every machine has for the recipe's log and locks; the state directory is no
 	// part of the tree.
-	return errors.Join(os.WriteFile(inputsFile, j.Inputs, 0o600), os.MkdirAll(stateFolder, 0o700))
+	return errors.Join(os.WriteFile(inputsFile, j.Inputs, 0o600), os.MkdirAll(stateDirectory, 0o700))
 }
 
-// setUp runs the test's own script. What it starts goes on, until the machine ends.
+// setUp runs the test's own script. What it starts continues, until the machine ends.
 func setUp(ctx context.Context, script string) error {
 	if script == "" {
 		return nil
 	}
 	// A file and no pipe: a daemon keeps it open.
-	said, err := os.Create(scratch.Folder + "/setup.log")
+	said, err := os.Create(scratch.Directory + "/setup.log")
 	if err != nil {
 		return err
 	}
@@ -139,8 +139,8 @@ func setUp(ctx context.Context, script string) error {
 // a boot.
 func (r *report) run(ctx context.Context, j job) error {
 	global := []string{"--output", "json"}
-	for _, folder := range j.Plugins {
-		global = append(global, "--plugin-dir", folder)
+	for _, directory := range j.Plugins {
+		global = append(global, "--plugin-dir", directory)
 	}
 	killed, err := r.mortal(ctx, global, "run", j.Recipe, "--inputs", inputsFile)
 	if err != nil {

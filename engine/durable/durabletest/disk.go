@@ -24,8 +24,8 @@ type Disk struct {
 	t       testing.TB
 	image   string
 	mounted bool
-	// Folder is where it is mounted.
-	Folder string
+	// Directory is where it is mounted.
+	Directory string
 }
 
 // NewDisk makes and mounts a file system of that many MiB, 4 at least; the end of the test unmounts it.
@@ -33,8 +33,8 @@ func NewDisk(t testing.TB, mebibytes int64) *Disk {
 	t.Helper()
 	need.Root(t, "it mounts a disk")
 	base := t.TempDir()
-	disk := &Disk{t: t, image: filepath.Join(base, "image"), Folder: filepath.Join(base, "disk")}
-	if err := errors.Join(os.Mkdir(disk.Folder, 0o755), os.WriteFile(disk.image, nil, 0o600), os.Truncate(disk.image, mebibytes<<20)); err != nil {
+	disk := &Disk{t: t, image: filepath.Join(base, "image"), Directory: filepath.Join(base, "disk")}
+	if err := errors.Join(os.Mkdir(disk.Directory, 0o755), os.WriteFile(disk.image, nil, 0o600), os.Truncate(disk.image, mebibytes<<20)); err != nil {
 		t.Fatal(err)
 	}
 	disk.command("mkfs.ext4", "-q", "-m", "0", disk.image)
@@ -53,15 +53,15 @@ const withoutFlush = 2
 // more, or it must be closed by the test before Cut returns to use.
 func (d *Disk) Cut() {
 	d.t.Helper()
-	folder, err := os.Open(d.Folder)
+	directory, err := os.Open(d.Directory)
 	if err != nil {
 		d.t.Fatal(err)
 	}
 	how := uint32(withoutFlush)
-	_, _, failed := unix.Syscall(unix.SYS_IOCTL, folder.Fd(), shutDown, uintptr(unsafe.Pointer(&how)))
-	_ = folder.Close()
+	_, _, failed := unix.Syscall(unix.SYS_IOCTL, directory.Fd(), shutDown, uintptr(unsafe.Pointer(&how)))
+	_ = directory.Close()
 	if failed != 0 {
-		d.t.Fatalf("cutting the power of %s: %v", d.Folder, failed)
+		d.t.Fatalf("cutting the power of %s: %v", d.Directory, failed)
 	}
 	d.unmount()
 	d.mount()
@@ -70,7 +70,7 @@ func (d *Disk) Cut() {
 // Fill takes all the space that is left, and gives the path of the file that holds it.
 func (d *Disk) Fill() string {
 	d.t.Helper()
-	path := filepath.Join(d.Folder, "filler")
+	path := filepath.Join(d.Directory, "filler")
 	file, err := os.Create(path)
 	if err != nil {
 		d.t.Fatal(err)
@@ -89,7 +89,7 @@ func (d *Disk) Fill() string {
 
 func (d *Disk) mount() {
 	d.t.Helper()
-	d.command("mount", "-o", "loop", d.image, d.Folder)
+	d.command("mount", "-o", "loop", d.image, d.Directory)
 	d.mounted = true
 }
 
@@ -102,10 +102,10 @@ func (d *Disk) unmount() {
 		return
 	}
 	d.mounted = false
-	d.command("umount", d.Folder)
+	d.command("umount", d.Directory)
 	for late := time.Now().Add(time.Minute); d.command("losetup", "--associated", d.image) != ""; time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(late) {
-			d.t.Fatalf("another mount namespace still has %s", d.Folder)
+			d.t.Fatalf("another mount namespace still has %s", d.Directory)
 		}
 	}
 }

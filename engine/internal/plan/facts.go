@@ -150,11 +150,11 @@ func (r FactReader) content(ctx context.Context, path string) (string, error) {
 
 // space asks for the file system of a path, or of its nearest parent that is there.
 func (r FactReader) space(path string) (any, error) {
-	folder, _, err := nearest(r.Machine, path)
+	directory, _, err := nearest(r.Machine, path)
 	if err != nil {
 		return nil, err
 	}
-	free, err := r.Machine.Space(folder)
+	free, err := r.Machine.Space(directory)
 	return value.SizeOf(free), err
 }
 
@@ -175,7 +175,7 @@ func (r FactReader) output(ctx context.Context, f *program.Fact, argv []string, 
 	}
 	var written beginning
 	result, err := process.Run(ctx, process.Command{
-		Arguments: argv, Folder: "/", Environment: r.Environment, Timeout: limit, Stdout: &written, Filter: r.Log.Filter,
+		Arguments: argv, Directory: "/", Environment: r.Environment, Timeout: limit, Stdout: &written, Filter: r.Log.Filter,
 		Output: func(stream, line string) {
 			if stream == "stderr" {
 				r.Log.Output(line)

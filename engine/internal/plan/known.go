@@ -19,7 +19,7 @@ type Known struct {
 	Standing []*runstate.StoredRun
 	Machine  step.Machine
 	Mask     *tasklog.Mask
-	// Unwatched reports that nothing on this machine goes on with a run that waits; nil where something does.
+	// Unwatched reports that nothing on this machine continues a run that waits; nil where something does.
 	Unwatched func(wait runstate.Cause) *fault.Fault
 }
 

@@ -1,7 +1,7 @@
 package plan
 
 // plannedOutputs are the outputs that a plan knows, by id: nil where it knows that they will be absent. What
-// a plan foresees within a round or a branch is taken back behind it.
+// a plan foresees within a round or a branch is taken back after it.
 type plannedOutputs struct {
 	outputs map[string]any
 	former  []formerly

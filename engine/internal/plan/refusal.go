@@ -42,7 +42,7 @@ func (k Known) Refusals(rows []program.PlannedStep) (found []error) {
 			found = append(found, &runstate.StepError{Step: row.Named, Err: declined(row.Err), Label: n.Label()})
 		}
 		if program.As[*program.StopStep](n) != nil || program.As[*program.HandOver](n) != nil {
-			break // there may be nothing behind it
+			break // there may be nothing after it
 		}
 		before.add(row, n)
 	}
@@ -73,7 +73,7 @@ func (k Known) Failures(rows []program.PlannedStep) (found []Refusal) {
 // Earlier is what the steps above a row may have changed.
 type Earlier struct {
 	Paths []string
-	// Anything is set behind a program, a reboot, or a step whose paths are not known yet.
+	// Anything is set after a program, a reboot, or a step whose paths are not known yet.
 	Anything bool
 }
 

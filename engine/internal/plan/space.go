@@ -12,9 +12,9 @@ import (
 
 // PlannedSpace is what a run needs on one file system, in bytes.
 type PlannedSpace struct {
-	// Folder lies on it: one that a step writes to, or the nearest one above it that is there already.
-	Folder string `json:"folder"`
-	Needs  int64  `json:"needs"`
+	// Directory lies on it: one that a step writes to, or the nearest one above it that is there already.
+	Directory string `json:"folder"`
+	Needs     int64  `json:"needs"`
 	// Free is what this user may still write.
 	Free int64 `json:"free"`
 }
@@ -28,7 +28,7 @@ func (k Known) Space(rows []program.PlannedStep) []PlannedSpace {
 			continue
 		}
 		for _, path := range slices.Sorted(maps.Keys(row.Space)) {
-			folder, info, err := nearest(k.Machine, path)
+			directory, info, err := nearest(k.Machine, path)
 			if err != nil {
 				continue // the step itself will say what is wrong with it
 			}
@@ -39,12 +39,12 @@ func (k Known) Space(rows []program.PlannedStep) []PlannedSpace {
 			device := uint64(status.Dev) // 32 bits wide on some machines
 			at, known := place[device]
 			if !known {
-				free, err := k.Machine.Space(folder)
+				free, err := k.Machine.Space(directory)
 				if err != nil || free == step.SpaceUnknown {
 					continue // nothing to compare with
 				}
 				at = len(all)
-				place[device], all = at, append(all, PlannedSpace{Folder: folder, Free: free})
+				place[device], all = at, append(all, PlannedSpace{Directory: directory, Free: free})
 			}
 			all[at].Needs += row.Space[path]
 		}
@@ -56,8 +56,8 @@ func (k Known) Space(rows []program.PlannedStep) []PlannedSpace {
 func TooLittle(spaces []PlannedSpace) (found []error) {
 	for _, space := range spaces {
 		if space.Free < space.Needs {
-			found = append(found, fault.New(fault.Refused, "space", "%s has %d MiB free, and the run needs %d MiB", space.Folder, space.Free>>20, (space.Needs+1<<20-1)>>20).
-				WithHint("make room on the file system of %s: gwe removes nothing to get it", space.Folder))
+			found = append(found, fault.New(fault.Refused, "space", "%s has %d MiB free, and the run needs %d MiB", space.Directory, space.Free>>20, (space.Needs+1<<20-1)>>20).
+				WithHint("make room on the file system of %s: gwe removes nothing to get it", space.Directory))
 		}
 	}
 	return found

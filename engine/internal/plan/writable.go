@@ -34,24 +34,24 @@ func writable(machine step.Machine, path string) error {
 	if err := reachable(machine, path); err != nil {
 		return err
 	}
-	folder, info, err := nearest(machine, path)
+	directory, info, err := nearest(machine, path)
 	if err != nil {
 		return nil // the step itself tells
 	}
-	if step.MountOf(machine, folder).ReadOnly {
-		return step.Stands(fault.New(fault.Refused, "target-not-writable", "cannot change %s: the file system of %s is mounted read-only", path, folder).
+	if step.MountOf(machine, directory).ReadOnly {
+		return step.Stands(fault.New(fault.Refused, "target-not-writable", "cannot change %s: the file system of %s is mounted read-only", path, directory).
 			WithHint("remount it with rw before the run, or choose another target"))
 	}
-	if folder == filepath.Clean(path) || !info.IsDir() {
+	if directory == filepath.Clean(path) || !info.IsDir() {
 		return nil
 	}
 	if _, local := machine.(step.Mounter); !local {
 		return nil
 	}
-	err = unix.Faccessat(unix.AT_FDCWD, folder, unix.W_OK|unix.X_OK, unix.AT_EACCESS)
+	err = unix.Faccessat(unix.AT_FDCWD, directory, unix.W_OK|unix.X_OK, unix.AT_EACCESS)
 	if errors.Is(err, fs.ErrPermission) {
-		return step.Stands(fault.New(fault.Refused, "target-not-writable", "cannot change %s: this user may not write in %s", path, folder).
-			WithHint("run gwe as root, or as the owner of %s", folder), folder)
+		return step.Stands(fault.New(fault.Refused, "target-not-writable", "cannot change %s: this user may not write in %s", path, directory).
+			WithHint("run gwe as root, or as the owner of %s", directory), directory)
 	}
 	return nil
 }
@@ -71,11 +71,11 @@ func nearest(machine step.Machine, path string) (string, fs.FileInfo, error) {
 // machine would stay in between, and nothing would know of it. state is the state directory, and paths are
 // what the run changes, as far as that is known.
 func VolatileState(machine step.Machine, state string, paths []string) error {
-	folder, _, err := nearest(machine, state)
+	directory, _, err := nearest(machine, state)
 	if err != nil {
 		return nil
 	}
-	system := step.MountOf(machine, folder).Volatile
+	system := step.MountOf(machine, directory).Volatile
 	if system == "" {
 		return nil
 	}

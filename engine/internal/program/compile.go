@@ -23,7 +23,8 @@ func LoadFrom(library Library, file string, source []byte, catalog step.Catalog)
 	return Compile(library, file, source, catalog, proof.Check)
 }
 
-// Compile compiles a recipe and asks for further proofs. Recovery asks for none: what ran must be put back.
+// Compile compiles a recipe and asks for further proofs. Recovery asks for none: what ran must be rolled
+// back.
 func Compile(library Library, file string, source []byte, catalog step.Catalog, proofs ...func(*schema.Recipe) schema.Diagnostics) (*Program, schema.Diagnostics) {
 	recipe, diagnostics := schema.Parse(file, source, catalog)
 	if recipe == nil {
@@ -98,7 +99,7 @@ func (c *compiler) compile() {
 	c.program.Outputs = c.outputs(behind)
 }
 
-// outputs compiles the recipe's outputs: what stands behind a possible stop may be absent.
+// outputs compiles the recipe's outputs: what stands after a possible stop may be absent.
 func (c *compiler) outputs(behind visibleNames) []NamedValue {
 	scope := behind.doubt(c.stopAt).scope()
 	var outputs []NamedValue
@@ -151,7 +152,7 @@ func count(nodes []*Node) {
 	}
 }
 
-// step compiles one step of a sequence. It gives what is visible behind the step.
+// step compiles one step of a sequence. It gives what is visible after the step.
 func (c *compiler) step(s *schema.Step, v visibleNames, at spot, timeout *schema.Setting) (*Node, visibleNames) {
 	n := &Node{Construct: unknown{}, Step: s, recipe: c.recipe, at: c.prefix + s.Path, Parent: at.parent, Branch: at.branch, Rescues: at.rescues, In: at.static, Own: at.static}
 	if n.Parent != nil {
@@ -203,7 +204,7 @@ func (n *Node) leaves() bool {
 	return n.Leaf() != nil || As[*Used](n) != nil || n.Step.Action == nil
 }
 
-// visible is an output of the node, or of a step within it, as steps behind the node see it.
+// visible is an output of the node, or of a step within it, as steps after the node see it.
 func (n *Node) visible(left value.Field, optional bool) value.Field {
 	if n.Items == nil {
 		left.Optional = left.Optional || optional

@@ -8,7 +8,7 @@ import (
 )
 
 // group compiles a group: its steps see those above and each other, and steps behind see them. Where there is
-// a rescue, nobody knows behind the group how far its steps came.
+// a rescue, nobody knows after the group how far its steps came.
 func (c *compiler) group(n *Node, action schema.Group, v visibleNames) visibleNames {
 	g, at := &Group{}, spot{parent: n, static: n.Own, rescues: n.Rescues}
 	n.Construct = g
@@ -29,7 +29,7 @@ func (c *compiler) group(n *Node, action schema.Group, v visibleNames) visibleNa
 	return behind
 }
 
-// parallel compiles branches: each sees what is above the parallel, and steps behind it see all of them.
+// parallel compiles branches: each sees what is above the parallel, and steps after it see all of them.
 func (c *compiler) parallel(n *Node, action schema.Parallel, v visibleNames) visibleNames {
 	p := &Parallel{Limit: c.setting(action.Limit, intType, v.scope())}
 	n.Construct = p

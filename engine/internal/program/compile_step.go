@@ -7,7 +7,7 @@ import (
 )
 
 // modifiers compiles what stands beside the action, and its own for-each and guard: inner is what is visible
-// at the action, and behind what is visible at its end.
+// at the action, and after what is visible at its end.
 func (c *compiler) modifiers(n *Node, inner, behind visibleNames, timeout *schema.Setting) {
 	s, scope, defaults := n.Step, inner.scope(), c.recipe.Defaults
 	if s.Name != nil {

@@ -48,8 +48,8 @@ func (c *compiler) confirm(n *Node, action schema.Confirm, scope expression.Scop
 // startedHere refuses what only the recipe that is started may have.
 func (c *compiler) startedHere(key schema.Scalar) {
 	if c.prefix != "" {
-		c.fail(key.Span, "suspend-not-here", "write it into the recipe that is started, behind the use",
-			"%s does not stand in a recipe that another one uses: the run ends here, and goes on in another process", key.Text)
+		c.fail(key.Span, "suspend-not-here", "write it into the recipe that is started, after the use",
+			"%s does not stand in a recipe that another one uses: the run ends here, and continues in another process", key.Text)
 	}
 }
 

@@ -73,7 +73,7 @@ func (c *compiler) find(action schema.Use) (string, *readRecipe) {
 	file, source, err := c.library.Find(c.recipe.File, name.Text)
 	switch {
 	case err != nil:
-		c.fail(name.Span, "use-recipe", "a file is named from the folder of this recipe, ./other.yaml; a shipped recipe by its bare name",
+		c.fail(name.Span, "use-recipe", "a file is named from the directory of this recipe, ./other.yaml; a shipped recipe by its bare name",
 			"the recipe %q cannot be used: %s", name.Text, reason(err))
 		return "", nil
 	case slices.Contains(c.files, file):
@@ -227,7 +227,7 @@ func (c *compiler) unowned(action schema.Use, recipe *schema.Recipe) {
 		c.report(schema.Diagnostic{
 			Severity: schema.Warning, Rule: "use-failsafe", File: c.recipe.File, Span: action.Recipe.Span,
 			Message: fmt.Sprintf("the recipe %q has a failsafe, and the one that is started has none", action.Recipe.Text),
-			Hint:    "add failsafe: to the recipe that is started: only the whole run knows that not everything could be put back",
+			Hint:    "add failsafe: to the recipe that is started: only the whole run knows that not everything could be rolled back",
 		})
 	}
 }

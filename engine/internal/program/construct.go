@@ -24,13 +24,13 @@ type Construct interface {
 // Composition is a construct that is made of other steps.
 type Composition interface {
 	Construct
-	// contents is one attempt, which began behind the frame before: its steps run within the time of inner,
+	// contents is one attempt, which began after the frame before: its steps run within the time of inner,
 	// and a rescue within that of ctx.
 	Contents(ctx, inner context.Context, x Performer, n *Node, r runstate.Rounds, before int, task *tasklog.Task) (map[string]any, error)
 	// planContents plans its steps; over is true where the run ends in them.
 	PlanContents(ctx context.Context, f Planner, n *Node, row *PlannedStep) (rows []PlannedStep, over bool)
 	// inner are the steps that it carries out where all goes well; seen are those whose ids can be read
-	// behind it.
+	// after it.
 	Inner() (steps, seen []*Node)
 	// last is what runs at the node's end, good or bad.
 	last() []*Node
@@ -56,7 +56,7 @@ type Performer interface {
 	Commit(ctx context.Context, n *Node, names map[string]any, task *tasklog.Task) error
 	// Stop ends the recipe well.
 	Stop(n *Node, r runstate.Rounds, names map[string]any) error
-	// Suspend ends this process's part of the run: it goes on after a reboot or a confirmation.
+	// Suspend ends this process's part of the run: it continues after a reboot or a confirmation.
 	Suspend(ctx context.Context, n *Node, names map[string]any, task *tasklog.Task) error
 	// HandOver hands the run over to another gwe.
 	HandOver(ctx context.Context, n *Node, names map[string]any, task *tasklog.Task) error

@@ -21,7 +21,7 @@ func (h *HandOver) Perform(ctx context.Context, x Performer, n *Node, _ runstate
 }
 
 func (h *HandOver) Plan(_ context.Context, f Planner, _ *Node, row *PlannedStep) {
-	row.Do = []string{"hands the run over to " + f.Text(h.Program) + ", which goes on with the steps below"}
+	row.Do = []string{"hands the run over to " + f.Text(h.Program) + ", which continues with the steps below"}
 }
 
 func (c *compiler) handOver(n *Node, action schema.HandOver, scope expression.Scope) {

@@ -18,8 +18,8 @@ type Given struct {
 	// Value is a string or a value.Document, which are read by the input's type, or a value that was decoded
 	// already.
 	Value any
-	// Folder is what a relative path in it is relative to.
-	Folder string
+	// Directory is what a relative path in it is relative to.
+	Directory string
 	// Open is true where the value came in the clear: by -i NAME=VALUE. A secret may not.
 	Open bool
 	// Variable is the environment variable that it came from, or "". Where it is a secret, the variable goes
@@ -38,7 +38,7 @@ func (p *Program) Resolve(given Inputs) (map[string]any, error) {
 	known := map[string]bool{}
 	var names []string
 	// A relative default is relative to the file that says it.
-	folder, err := filepath.Abs(filepath.Dir(p.Recipe.File))
+	directory, err := filepath.Abs(filepath.Dir(p.Recipe.File))
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +51,7 @@ func (p *Program) Resolve(given Inputs) (map[string]any, error) {
 			if input.Required {
 				problems = append(problems, fmt.Sprintf("input %s is required: -i %s=%s", name, name, strings.ToUpper(input.Type.String())))
 			} else if input.Default != nil {
-				values[name] = Absolute(input.Type, input.Default, folder)
+				values[name] = Absolute(input.Type, input.Default, directory)
 			}
 			continue
 		}
@@ -111,26 +111,26 @@ func (g Given) resolve(input *schema.Input) (any, error) {
 		}
 		return nil, fmt.Errorf("%w; accepted is %s", err, input.Accepts())
 	}
-	return Absolute(input.Type, v, g.Folder), nil
+	return Absolute(input.Type, v, g.Directory), nil
 }
 
 // Absolute makes every path in a value absolute: the run may be recovered from anywhere.
-func Absolute(t value.Type, v any, folder string) any {
+func Absolute(t value.Type, v any, directory string) any {
 	switch v := v.(type) {
 	case string:
 		if t.Kind == value.KindPath && v != "" && !filepath.IsAbs(v) {
-			return filepath.Join(folder, v)
+			return filepath.Join(directory, v)
 		}
 	case []any:
 		items := make([]any, len(v))
 		for i := range v {
-			items[i] = Absolute(*t.Elem, v[i], folder)
+			items[i] = Absolute(*t.Elem, v[i], directory)
 		}
 		return items
 	case map[string]any:
 		members := make(map[string]any, len(v))
 		for name := range v {
-			members[name] = Absolute(*t.Elem, v[name], folder)
+			members[name] = Absolute(*t.Elem, v[name], directory)
 		}
 		return members
 	}

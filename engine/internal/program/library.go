@@ -15,7 +15,7 @@ import (
 type Library interface {
 	// Find gives the recipe that the one in the file from calls by that name: a path, or the bare name of a
 	// shipped recipe. The file is what diagnostics call it, and by it recipes that use each other in a circle
-	// are found out. The error is shown behind the name.
+	// are found out. The error is shown after the name.
 	Find(from, name string) (file string, source []byte, err error)
 }
 

@@ -32,7 +32,7 @@ type PlannedStep struct {
 	ID    string `json:"id,omitempty"`
 	Name  string `json:"name"`
 	Type  string `json:"type"`
-	// Item is the item of the round, behind those of the for-each around it.
+	// Item is the item of the round, after those of the for-each around it.
 	Item  string   `json:"item,omitempty"`
 	Guard Decision `json:"guard"`
 	// When is the guard's source, and Waits are the names that it waits for.
@@ -49,7 +49,7 @@ type PlannedStep struct {
 	Nothing bool `json:"nothing,omitempty"`
 	// Commit marks the point of no return.
 	Commit bool `json:"commit,omitempty"`
-	// Suspends marks a step at which the run ends with exit code 75, and goes on in another process.
+	// Suspends marks a step at which the run ends with exit code 75, and continues in another process.
 	Suspends bool `json:"suspends,omitempty"`
 	// Problem is why the step could not act as things stand now; an earlier step of the same run may change
 	// that.
@@ -60,10 +60,10 @@ type PlannedStep struct {
 	Writes int64            `json:"writes,omitempty"`
 	Space  map[string]int64 `json:"space,omitempty"`
 
-	// Changes reports whether the type has effects at all; one that has, and no Undo, cannot be put back.
+	// Changes reports whether the type has effects at all; one that has, and no Undo, cannot be rolled back.
 	Changes bool `json:"changes,omitempty"`
 
-	// Forgiven steps may fail: what is around them goes on.
+	// Forgiven steps may fail: what is around them continues.
 	Forgiven bool `json:"-"`
 	// Err is why it could not act as things stand, and fails why it will fail although it can be carried out.
 	Err, Fails error `json:"-"`

@@ -66,5 +66,5 @@ func Lacking(p *Program, run string, among []*Node) error {
 
 func PluginGone(run string, used *plugin.Type, class fault.Class, absent error) error {
 	return fault.New(class, "frozen-plugin-changed", "run %s needs the plugin %s that it began with", run, used.About().Name).
-		WithCause(absent).WithHint("put the plugin of SHA-256 %s back at %s, or name the folder that has it with --plugin-dir", used.Digest(), used.Path())
+		WithCause(absent).WithHint("put the plugin of SHA-256 %s back at %s, or name the directory that has it with --plugin-dir", used.Digest(), used.Path())
 }

@@ -62,7 +62,7 @@ type Node struct {
 	Step *schema.Step
 	// recipe is the one that the step stands in: the program's, or one that it uses.
 	recipe *schema.Recipe
-	// at is the step's path, behind that of the use that it comes by.
+	// at is the step's path, after that of the use that it comes by.
 	at string
 	// Parent is the group, parallel or use that it stands in; nil at the top. depth counts the nodes around
 	// it, and branch the branches of a parallel.
@@ -118,7 +118,7 @@ func (n *Node) ID() string {
 	return n.Step.ID.Text
 }
 
-// Label names the node for people: its id, or else its path, and those of a used recipe behind the use.
+// Label names the node for people: its id, or else its path, and those of a used recipe after the use.
 func (n *Node) Label() string {
 	if user := n.User(); user != nil {
 		return user.Label() + "/" + n.Step.Label()
@@ -127,7 +127,7 @@ func (n *Node) Label() string {
 }
 
 // Name tells the step from every other one of the run, for names of files and for programs: its id or path,
-// behind that of the use that it came by, and with the numbers of the rounds around it, from 1:
+// after that of the use that it came by, and with the numbers of the rounds around it, from 1:
 // "inner.fetch-2".
 func (n *Node) Name(r runstate.Rounds) string {
 	name := strings.ReplaceAll(n.Label(), "/", ".")

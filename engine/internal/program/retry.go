@@ -15,9 +15,9 @@ import (
 // cap, no jitter, no bound on the total.
 type retryPolicy struct {
 	attempts, delay, factor, maxDelay, jitter, total Dynamic
-	// When decides by result and error whether to go on; without it only failures of the world are attempted
-	// again, never a refusal, a defect or an interruption, nor what a single step cannot do however often it
-	// tries.
+	// When decides by result and error whether to continue; without it only failures of the world are
+	// attempted again, never a refusal, a defect or an interruption, nor what a single step cannot do however
+	// often it tries.
 	When *expression.Expression
 }
 

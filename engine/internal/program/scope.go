@@ -131,8 +131,8 @@ func runType() value.Type {
 	return value.Type{Kind: value.KindObject, Fields: []value.Field{
 		{Name: "id", Type: value.Type{Kind: value.KindString}, Help: "the run's id; ids sort by time"},
 		{Name: "recipe", Type: value.Type{Kind: value.KindString}, Help: "the recipe's name"},
-		{Name: "dir", Type: value.Type{Kind: value.KindPath}, Help: "the run's own folder in gwe's state"},
-		{Name: "recovering", Type: value.Type{Kind: value.KindBool}, Help: "true while the machine is being put back"},
+		{Name: "dir", Type: value.Type{Kind: value.KindPath}, Help: "the run's own directory in gwe's state"},
+		{Name: "recovering", Type: value.Type{Kind: value.KindBool}, Help: "true while the machine is being rolled back"},
 	}}
 }
 

@@ -11,7 +11,7 @@ import (
 )
 
 // Compose carries out what is made of other steps: a group, a parallel, or a recipe that is used. Each
-// attempt is put back before the next one.
+// attempt is rolled back before the next one.
 func (x *Runner) Compose(ctx context.Context, n *program.Node, r runstate.Rounds, names map[string]any, task *tasklog.Task) error {
 	limit, err := n.Limit(names)
 	if err != nil {
@@ -33,7 +33,7 @@ func (x *Runner) Compose(ctx context.Context, n *program.Node, r runstate.Rounds
 			undo := task.Begin("undo", "Undo the attempt")
 			whole, err := x.putBackFrames(ctx, n, r, before, x.State.openSince(before, n, r), failure, undo)
 			if err == nil && !whole {
-				err = fault.New(fault.Failed, "undo-failed", "not everything could be put back")
+				err = fault.New(fault.Failed, "undo-failed", "not everything could be rolled back")
 			}
 			end(undo, err)
 			return err
@@ -53,7 +53,7 @@ func (x *Runner) Compose(ctx context.Context, n *program.Node, r runstate.Rounds
 }
 
 // contents is one attempt: what the node owes is noted, its steps run within the time of the attempt, and a
-// rescue and finally behind them within the time of what is around.
+// rescue and finally after them within the time of what is around.
 func (x *Runner) contents(ctx, inner context.Context, n *program.Node, r runstate.Rounds, task *tasklog.Task) (outputs map[string]any, err error) {
 	before := x.lastFrame()
 	owed, err := x.enter(n, r)
@@ -62,7 +62,7 @@ func (x *Runner) contents(ctx, inner context.Context, n *program.Node, r runstat
 	}
 	outputs, err = n.Composed().Contents(ctx, inner, x, n, r, before, task)
 	if owed == nil || err != nil && stopped(err) == nil {
-		return outputs, err // finally runs when the steps are put back
+		return outputs, err // finally runs when the steps are rolled back
 	}
 	if _, late := x.settleFinally(ctx, owed, runstate.ErrorRecord{}, task); late != nil {
 		return outputs, late

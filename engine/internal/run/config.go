@@ -24,13 +24,13 @@ type Config struct {
 	Early bool
 	// Place is where the gwes of this user meet.
 	Place claim.Place
-	// Unwatched reports that nothing on this machine goes on with a run that waits; nil where something does.
+	// Unwatched reports that nothing on this machine continues a run that waits; nil where something does.
 	Unwatched func(wait runstate.Cause) *fault.Fault
 	// Now is the moment of the machine.
 	Now func() host.Moment
-	// AskSuccessor asks another gwe whether it can go on with the run of that id, and returns its version. It
+	// AskSuccessor asks another gwe whether it can continue the run of that id, and returns its version. It
 	// changes nothing.
 	AskSuccessor func(ctx context.Context, run string, to runstate.HandedOverRecord, task *tasklog.Task) (version string, err error)
-	// Pretend is set where a hand-over only asks, and this process goes on with the run.
+	// Pretend is set where a hand-over only asks, and this process continues the run.
 	Pretend bool
 }

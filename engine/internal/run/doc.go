@@ -14,7 +14,7 @@
 //	undo_order.go, unwind.go,
 //	undo_last.go                    newest first, branch by branch, uncancelled, each with its own time-out
 //	journal_retry.go, reserve.go    a journal that fails while undos run, and the space kept for them
-//	suspend.go, hand_over.go        what is awaited is durable, and the process ends, or another gwe goes on
+//	suspend.go, hand_over.go        what is awaited is durable, and the process ends, or another gwe continues
 //	early_boot.go, target_mounts.go what waits for services, or for a mount
 //	finish.go                       failsafe, finally, outputs, the last record, the exit code
 //	redact.go, secrets.go           no secret, and nothing computed from one, in an error or the journal

@@ -14,9 +14,9 @@ import (
 )
 
 // Early in a boot a recovery stands in front of the services: they wait for it, so it must not wait for them.
-// It puts back, newest first, all that needs none of them, and they start on what was before. What does need
+// It rolls back, newest first, all that needs none of them, and they start on what was before. What does need
 // them is put off, durably, and done by the next recovery that is not early, newest first again, which then
-// closes the run. That the rest of a newer frame comes behind an older frame does no harm: no service has run
+// closes the run. That the rest of a newer frame comes after an older frame does no harm: no service has run
 // since the boot.
 
 // servicesPatience is how long services may take to come up, from the first look in a boot on. What was put
@@ -63,7 +63,7 @@ func (h *State) framesToUndo(early bool) []*Frame {
 }
 
 // postpones reports whether what fails in the undo of a frame is put off: early in a boot nobody knows
-// whether a missing service is the reason, and behind that the services may still be coming up.
+// whether a missing service is the reason, and after that the services may still be coming up.
 func (x *Runner) postpones(f *Frame) bool {
 	return x.Config.Early || (f.Rest != nil || f.OwesLast && x.State.Awaiting) && x.servicesMayStart()
 }
@@ -108,8 +108,8 @@ func (x *Runner) DefersFinally() bool {
 }
 
 // HasDeferred tells, when the undos are over, whether something is left that waits for services. Where not
-// all could be put back, the services must not start on that: an early recovery puts the failsafe in place,
-// and leaves it to the later one to do so again with the services there, and to judge.
+// all could be rolled back, the services must not start on that: an early recovery puts the failsafe in
+// place, and leaves it to the later one to do so again with the services there, and to judge.
 func (x *Runner) HasDeferred(ctx context.Context) bool {
 	left := slices.ContainsFunc(x.State.Open(), func(f *Frame) bool { return !f.Told })
 	if !x.Config.Early {

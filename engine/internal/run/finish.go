@@ -33,7 +33,7 @@ func (x *Runner) Conclude(ctx context.Context, err error) runstate.Result {
 	}
 	ctx = context.WithoutCancel(ctx)
 	if err != nil {
-		// Without the record that it turned back, a recovery goes on behind a wait, and commits what did all
+		// Without the record that it turned back, a recovery continues after a wait, and commits what did all
 		// its steps.
 		waited, done := x.State.Suspension != nil, x.State.Committed < 0 && x.State.Complete()
 		x.BeginRollback(err)
@@ -58,7 +58,7 @@ func (x *Runner) Conclude(ctx context.Context, err error) runstate.Result {
 // the first error; nil where the run is good, or where it lies in the journal only.
 func (x *Runner) Finish(ctx context.Context, failure error) runstate.Result {
 	h := x.State
-	result := runstate.Result{Run: x.Folder.ID(), Err: x.withoutSecrets(failure)}
+	result := runstate.Result{Run: x.Directory.ID(), Err: x.withoutSecrets(failure)}
 	if h.Failure != nil && result.Err == nil && !h.Rollback {
 		result.Err = h.Failure.Err()
 	}
@@ -94,7 +94,8 @@ func (x *Runner) Finish(ctx context.Context, failure error) runstate.Result {
 	return result
 }
 
-// broken reports whether something before the commit could not be put back. It alone calls for the failsafe.
+// broken reports whether something before the commit could not be rolled back. It alone calls for the
+// failsafe.
 func (h *State) broken() bool {
 	return h.Failure != nil && h.Committed < 0 && (h.Stranded != nil || h.anyFrame(func(f *Frame) bool { return f.Broken }))
 }
@@ -195,7 +196,7 @@ func (x *Runner) ended(result *runstate.Result) {
 	if x.State.Needed() || result.Status == runstate.StatusBroken {
 		return
 	}
-	if err := x.Folder.DropKept(); err != nil {
+	if err := x.Directory.DropKept(); err != nil {
 		x.Task.Warn("what the run kept for its undo could not be removed: " + err.Error())
 	}
 }
@@ -250,14 +251,14 @@ func (x *Runner) logResult(result *runstate.Result) {
 	said := map[runstate.Status]string{
 		runstate.StatusCommitted: "the new version is in place, but a later step failed",
 		runstate.StatusRefused:   "refused; nothing was changed",
-		runstate.StatusRestored:  "failed; everything was put back",
-		runstate.StatusFailsafe:  "failed; not everything could be put back; the failsafe is in place",
-		runstate.StatusBroken:    "failed; not everything could be put back; the machine needs a person",
+		runstate.StatusRestored:  "failed; everything was rolled back",
+		runstate.StatusFailsafe:  "failed; not everything could be rolled back; the failsafe is in place",
+		runstate.StatusBroken:    "failed; not everything could be rolled back; manual intervention required",
 	}[result.Status]
 	first := result.Err
 	if x.Recovers && result.Status == runstate.StatusRestored {
 		// The run failed; this process did what it was for.
-		x.Task.Done("everything was put back" + becauseOf(first))
+		x.Task.Done("everything was rolled back" + becauseOf(first))
 		return
 	}
 	x.Task.Warn(said)

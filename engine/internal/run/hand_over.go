@@ -30,7 +30,7 @@ func HandingOff(err error) *handoff {
 	return nil
 }
 
-// HandOver asks the other gwe whether it can go on with the run, and journals that it is to. Its error is a
+// HandOver asks the other gwe whether it can continue the run, and journals that it is to. Its error is a
 // handoff where all went well.
 func (x *Runner) HandOver(ctx context.Context, n *program.Node, names map[string]any, task *tasklog.Task) error {
 	record := runstate.HandedOverRecord{Step: n.Path(), ID: n.ID(), ShownRecord: x.shown(n, nil), Within: usualTakeOver}
@@ -47,7 +47,7 @@ func (x *Runner) HandOver(ctx context.Context, n *program.Node, names map[string
 	if !filepath.IsAbs(record.Program) {
 		return fault.New(fault.Refused, "path-relative", "program: %q is not an absolute path", record.Program)
 	}
-	if record.Version, err = x.Config.AskSuccessor(ctx, x.Folder.ID(), record, task); err != nil {
+	if record.Version, err = x.Config.AskSuccessor(ctx, x.Directory.ID(), record, task); err != nil {
 		return err
 	}
 	record.Worked = x.worked()

@@ -7,10 +7,10 @@ import (
 	"github.com/gwe-project/gwe/engine/internal/runstate"
 )
 
-// On the way back nothing is more important than to go on. A record that cannot be written is kept in memory,
-// and the journal is mended: at once, before an older frame is touched; with each further record; and a few
-// times more where the run would end without it. Only what is missing then leaves a run of which nobody knows
-// enough.
+// On the way back nothing is more important than to continue. A record that cannot be written is kept in
+// memory, and the journal is mended: at once, before an older frame is touched; with each further record; and
+// a few times more where the run would end without it. Only what is missing then leaves a run of which nobody
+// knows enough.
 
 // mendings is how often a journal is tried again before the run ends; the pause between two of them doubles
 // from the first.
@@ -26,7 +26,7 @@ func (x *Runner) holdRecord(err error) {
 	}
 	if x.unwritten == nil {
 		x.unwritten = err
-		x.Task.Warn("the journal cannot be written: " + err.Error() + "; going on without it")
+		x.Task.Warn("the journal cannot be written: " + err.Error() + "; continuing without it")
 	}
 	x.repairJournal()
 }

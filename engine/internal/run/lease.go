@@ -69,7 +69,7 @@ func (x *Runner) ReleaseFrame(ctx context.Context, f *Frame, task *tasklog.Task)
 	return x.State.At(f.Node, f.Rounds, fault.New(fault.Failed, "release-failed", "what it kept for its undo could not be removed").WithCause(err))
 }
 
-// releaseTail gives up what the frames behind the commit kept: when the run has ended, nobody can ask for
+// releaseTail gives up what the frames after the commit kept: when the run has ended, nobody can ask for
 // their undo. That these steps ended well is made durable before, or recovery might undo what can no longer
 // be undone.
 func (x *Runner) releaseTail(ctx context.Context) {
@@ -85,8 +85,8 @@ func (x *Runner) releaseTail(ctx context.Context) {
 	switch {
 	case x.GaveUp != nil:
 		err = x.GaveUp
-		x.Folder.GiveUp(x.Config.Now().Boot) // or each recovery would try it as a leftover
-		x.Task.Warn("what is kept still is not given up before " + x.Folder.Downs() + " is removed")
+		x.Directory.GiveUp(x.Config.Now().Boot) // or each recovery would try it as a leftover
+		x.Task.Warn("what is retained is not released before " + x.Directory.Downs() + " is removed")
 	case !x.State.Closing: // once: a recovery that dies here again and again gets nowhere
 		err = x.Append(runstate.RecordClosing, struct{}{})
 	}

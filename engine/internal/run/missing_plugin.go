@@ -14,7 +14,7 @@ func (x *Runner) MissingPlugin(f *Frame, class fault.Class) error {
 	for _, n := range slices.Concat([]*program.Node{f.Node}, f.Node.Undo, f.Node.UndoLast) {
 		if used, ok := n.StepType().(*plugin.Type); ok {
 			if absent := used.Ready(); absent != nil {
-				return program.PluginGone(x.Folder.ID(), used, class, absent)
+				return program.PluginGone(x.Directory.ID(), used, class, absent)
 			}
 		}
 	}

@@ -62,9 +62,9 @@ func (x *Runner) Change(ctx context.Context, n *program.Node, r runstate.Rounds,
 	if err := x.sync(ctx, f, run); err != nil {
 		return program.Explain(ctx, err)
 	}
-	saved, err := listSaved(run.Folder)
+	saved, err := listSaved(run.Directory)
 	if err != nil {
-		return runstate.StateUnusable(x.Config.State.Folder, err)
+		return runstate.StateUnusable(x.Config.State.Directory, err)
 	}
 	return x.result(n, r, number, outputs, saved)
 }
@@ -82,9 +82,9 @@ func (x *Runner) intend(ctx context.Context, n *program.Node, run *step.Run, rec
 		err = x.Append(runstate.RecordIntent, record)
 	}
 	if err != nil {
-		_ = os.RemoveAll(run.Folder)
-		_ = os.RemoveAll(x.Folder.Place(placeOfUndo(record.Frame)))
-		_ = os.RemoveAll(x.Folder.Place(runstate.PlaceOfLast(record.Frame)))
+		_ = os.RemoveAll(run.Directory)
+		_ = os.RemoveAll(x.Directory.Place(placeOfUndo(record.Frame)))
+		_ = os.RemoveAll(x.Directory.Place(runstate.PlaceOfLast(record.Frame)))
 	}
 	return err
 }
@@ -120,11 +120,11 @@ func (x *Runner) prepare(ctx context.Context, n *program.Node, run *step.Run, re
 		return record, err
 	}
 	record.UndoData = stepType.About().UndoVersion()
-	if record.Saved, err = listSaved(run.Folder); err != nil {
-		return record, runstate.StateUnusable(x.Config.State.Folder, err)
+	if record.Saved, err = listSaved(run.Directory); err != nil {
+		return record, runstate.StateUnusable(x.Config.State.Directory, err)
 	}
 	if len(record.Saved) > 0 {
-		return record, durable.SyncFileSystems(run.Folder)
+		return record, durable.SyncFileSystems(run.Directory)
 	}
 	return record, nil
 }
@@ -156,7 +156,7 @@ func (x *Runner) between(f *Frame, task *tasklog.Task) func(context.Context, err
 	}
 }
 
-// undoWhole calls both parts of a step type's undo, one behind the other.
+// undoWhole calls both parts of a step type's undo, one after the other.
 func (x *Runner) undoWhole(ctx context.Context, f *Frame, run *stepRun, names map[string]any) error {
 	inPlace, last := f.OwesOwn()
 	if inPlace {
@@ -201,8 +201,8 @@ func (x *Runner) once(ctx context.Context, n *program.Node, r runstate.Rounds, n
 		return nil, err
 	}
 	// What an earlier step of the same place kept is of no use any more, nor what a dead process left.
-	if err := emptyDirectory(x.Folder.Place(where)); err != nil {
-		return nil, runstate.StateUnusable(x.Config.State.Folder, err)
+	if err := emptyDirectory(x.Directory.Place(where)); err != nil {
+		return nil, runstate.StateUnusable(x.Config.State.Directory, err)
 	}
 	run, err := x.environment(n, r, where, recovering, task)
 	if err != nil {
@@ -267,7 +267,7 @@ func (x *Runner) touched(f *Frame, run *stepRun) []string {
 			}
 		}
 		// What a program saved for the undo is durable before the journal has its digest.
-		paths = append(append(paths, "/", run.Folder), runstate.LockedPaths(x.State.Begin.Locks)...)
+		paths = append(append(paths, "/", run.Directory), runstate.LockedPaths(x.State.Begin.Locks)...)
 	}
 	return paths
 }

@@ -36,7 +36,7 @@ func (h *State) seen(s *scopeInstance, recovering bool) map[string]any {
 		"host":   h.host,
 		"facts":  h.Facts,
 		"run": map[string]any{
-			"id": h.Begin.Run, "recipe": h.Begin.Recipe, "dir": string(h.folder), "recovering": recovering,
+			"id": h.Begin.Run, "recipe": h.Begin.Recipe, "dir": string(h.directory), "recovering": recovering,
 		},
 		"steps": s,
 	}

@@ -11,7 +11,7 @@ import (
 )
 
 // Parallel carries out branches side by side. The first failure ends the others, which are interrupted; when
-// every one has ended, that failure goes on, and what is put back then is put back branch by branch.
+// every one has ended, that failure continues, and what is rolled back then is rolled back branch by branch.
 func (x *Runner) Parallel(ctx context.Context, n *program.Node, r runstate.Rounds, task *tasklog.Task) error {
 	branches := program.As[*program.Parallel](n).Branches
 	limit := len(branches)
@@ -40,7 +40,7 @@ func (x *Runner) Parallel(ctx context.Context, n *program.Node, r runstate.Round
 		defer running.Done()
 		defer func() { <-slots }()
 		defer func() {
-			// A panic is a defect: it goes on in the goroutine that waits, once the other branches have
+			// A panic is a defect: it continues in the goroutine that waits, once the other branches have
 			// ended.
 			if cause := recover(); cause != nil {
 				mutex.Lock()

@@ -8,14 +8,14 @@ import (
 	"github.com/gwe-project/gwe/engine/tasklog"
 )
 
-// FinishAfterReboot ends a run that is put back, by way of a reboot into the system of before where one is
+// FinishAfterReboot ends a run that is rolled back, by way of a reboot into the previous system where one is
 // owed.
 func (x *Runner) FinishAfterReboot(ctx context.Context, failure error) runstate.Result {
 	back, owed := x.State.owedReboot()
 	if !owed || x.awaitJournal(ctx) != nil {
 		return x.Finish(ctx, failure)
 	}
-	task := x.Task.Begin("reboot", "Reboot into the system of before")
+	task := x.Task.Begin("reboot", "Reboot into the previous system")
 	return x.AwaitReturn(ctx, x.Wait(ctx, back, task), task, failure)
 }
 
@@ -25,7 +25,7 @@ func (x *Runner) AwaitReturn(ctx context.Context, err error, task *tasklog.Task,
 		task.Done(waits.Error())
 		return x.exitSuspended(waits)
 	}
-	stranded := fault.New(fault.Failed, "return-missing", "all is put back, but the machine does not run the system of before").WithCause(err).
+	stranded := fault.New(fault.Failed, "return-missing", "all is rolled back, but the machine does not run the previous system").WithCause(err).
 		WithHint("boot that by hand")
 	task.Fail(stranded)
 	_ = x.Append(runstate.RecordStranded, runstate.TroubleRecord{Step: x.State.stepOfReturn(), Error: x.RecordOf(stranded)})

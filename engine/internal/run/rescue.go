@@ -8,9 +8,9 @@ import (
 	"github.com/gwe-project/gwe/engine/tasklog"
 )
 
-// Rescue takes over where a group failed: the group is put back first, and only if all of it could be, its
+// Rescue takes over where a group failed: the group is rolled back first, and only if all of it could be, its
 // rescue runs; then the group counts as done. What is told to stop, or can no longer be journaled, is not
-// rescued. It gives the failure that goes on: the first one, also where the rescue failed too.
+// rescued. It gives the failure that continues: the first one, also where the rescue failed too.
 func (x *Runner) Rescue(ctx context.Context, n *program.Node, r runstate.Rounds, before int, failure error, task *tasklog.Task) error {
 	if len(program.As[*program.Group](n).Rescue) == 0 || stopped(failure) != nil || ctx.Err() != nil || x.journalFailed() {
 		return failure
@@ -18,7 +18,7 @@ func (x *Runner) Rescue(ctx context.Context, n *program.Node, r runstate.Rounds,
 	open := x.State.openSince(before, n, r)
 	for i, f := range open {
 		if f.Node == n && f.Part == runstate.PartFinally {
-			open = append(open[:i:i], open[i+1:]...) // it comes behind the rescue
+			open = append(open[:i:i], open[i+1:]...) // it comes after the rescue
 			break
 		}
 	}

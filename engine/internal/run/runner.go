@@ -26,8 +26,8 @@ import (
 // parallel has one of its own; what they share is work.
 type Runner struct {
 	*work
-	// Backward is true while something is put back: then the work goes on even where the journal cannot be
-	// written.
+	// Backward is true while something is rolled back: then the work continues even where the journal cannot
+	// be written.
 	Backward bool
 	// strand is the number of the branch; 0 is the run's own.
 	strand int
@@ -35,10 +35,10 @@ type Runner struct {
 
 // work is what all branches of a run share.
 type work struct {
-	Config  Config
-	Program *program.Program
-	Folder  runstate.RunDirectory
-	State   *State
+	Config    Config
+	Program   *program.Program
+	Directory runstate.RunDirectory
+	State     *State
 	// Task is the run's own; steps are tasks below it.
 	Task *tasklog.Task
 	Mask *tasklog.Mask
@@ -80,20 +80,20 @@ type work struct {
 	looked map[string]bool
 	// sites are where the steps of this process acted.
 	sites []site
-	// GaveUp is why nothing behind the commit is given up now: that takes the machine down.
+	// GaveUp is why nothing after the commit is given up now: that takes the machine down.
 	GaveUp error
 }
 
 // New is a process's work on a run, without a journal of its own where it only looks at it.
 func New(c Config, h *State, written journal.Writer) *Runner {
-	return &Runner{work: &work{Config: c, Program: h.Program, Folder: h.folder, Journal: written, State: h, Mask: h.Secrets.mask}}
+	return &Runner{work: &work{Config: c, Program: h.Program, Directory: h.directory, Journal: written, State: h, Mask: h.Secrets.mask}}
 }
 
 // Begin is a process's work on a run, with a log of its own and a task in it.
 func Begin(c Config, h *State, written journal.Writer, kind, title string) *Runner {
 	x := New(c, h, written)
-	sinks := tasklog.Fanout{tasklog.OfRun(h.folder.ID(), c.Sink)}
-	if file, err := tasklog.OpenFile(h.folder.NextLog()); err == nil {
+	sinks := tasklog.Fanout{tasklog.OfRun(h.directory.ID(), c.Sink)}
+	if file, err := tasklog.OpenFile(h.directory.NextLog()); err == nil {
 		x.log = file
 		sinks = append(sinks, file)
 	}
@@ -181,14 +181,14 @@ func (x *Runner) environment(n *program.Node, r runstate.Rounds, where runstate.
 	}
 	made := &stepRun{}
 	made.Run = &step.Run{
-		ID:          x.Folder.ID(),
+		ID:          x.Directory.ID(),
 		Step:        n.Name(r),
 		Recovering:  recovering,
 		Machine:     x.Config.Machine,
 		Log:         task,
 		Secrets:     x.State.Secrets,
 		Writable:    x.writable,
-		Folder:      x.Folder.Place(where),
+		Directory:   x.Directory.Place(where),
 		Leased:      x.leased,
 		Kept:        func(string) {},
 		Covered:     func(string) bool { return false },
@@ -203,8 +203,8 @@ func (x *Runner) environment(n *program.Node, r runstate.Rounds, where runstate.
 func (x *Runner) makeRoom(where runstate.Place) error {
 	// MkdirAll looks first: an undo makes no call that may fail where the directory is there already, as it
 	// is since the way forward.
-	if err := os.MkdirAll(x.Folder.Place(where), 0o700); err != nil {
-		return runstate.StateUnusable(x.Config.State.Folder, err)
+	if err := os.MkdirAll(x.Directory.Place(where), 0o700); err != nil {
+		return runstate.StateUnusable(x.Config.State.Directory, err)
 	}
 	return nil
 }
@@ -249,7 +249,7 @@ func (x *Runner) variables(n *program.Node, r runstate.Rounds, where runstate.Pl
 	}
 	own := []string{
 		"GWE_AFTER_COMMIT=" + after,
-		"GWE_RUN_ID=" + x.Folder.ID(),
+		"GWE_RUN_ID=" + x.Directory.ID(),
 		"GWE_STEP=" + n.Name(r),
 		"GWE_RECOVERING=" + flag,
 		x.Mark(where),
@@ -294,7 +294,7 @@ func (x *Runner) Mark(where runstate.Place) string {
 }
 
 // MarkOfRun is what all marks of the run begin with; a run of another state directory may have the same id.
-func (x *Runner) MarkOfRun() string { return x.Folder.ID() + "-" + x.State.Begin.Mark }
+func (x *Runner) MarkOfRun() string { return x.Directory.ID() + "-" + x.State.Begin.Mark }
 
 // Arguments evaluates the arguments of a leaf.
 func (x *Runner) Arguments(n *program.Node, names map[string]any) (values map[string]any, secret bool, err error) {

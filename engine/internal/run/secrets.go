@@ -16,8 +16,8 @@ import (
 // secrets are those of a run: its secret inputs, those of the recipes that it uses, and what expressions and
 // steps computed from them. It implements step.Secrets.
 type secrets struct {
-	mask   *tasklog.Mask
-	folder runstate.RunDirectory
+	mask      *tasklog.Mask
+	directory runstate.RunDirectory
 	// kept is true where this process works on the run: what is computed is kept beside the secrets, for the
 	// process that may finish it.
 	kept  bool
@@ -25,9 +25,9 @@ type secrets struct {
 }
 
 // newSecrets knows what earlier processes of the run computed.
-func newSecrets(folder runstate.RunDirectory) *secrets {
-	s := &secrets{mask: tasklog.NewMask(nil), folder: folder}
-	s.mask.Add(folder.ComputedSecrets()...)
+func newSecrets(directory runstate.RunDirectory) *secrets {
+	s := &secrets{mask: tasklog.NewMask(nil), directory: directory}
+	s.mask.Add(directory.ComputedSecrets()...)
 	return s
 }
 
@@ -80,7 +80,7 @@ func (s *secrets) keep(text string) {
 	if err != nil {
 		return
 	}
-	file, err := regular.Open(s.folder.Secret(runstate.ComputedName), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	file, err := regular.Open(s.directory.Secret(runstate.ComputedName), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
 		return // the secrets are gone: nothing of the run needs them any more
 	}

@@ -7,7 +7,7 @@ import (
 )
 
 // An undo that met a lack of resources says nothing of what it would have come to. It is not spent: its frame
-// stays open, nothing older is tried, and the next recovery goes on there.
+// stays open, nothing older is tried, and the next recovery continues there.
 
 // starved finds the error of an undo that met a lack of resources. A leftover for want of space is none,
 // since each recovery tries that again, nor is a sync: a second one would report a success that never was.

@@ -15,9 +15,9 @@ import (
 // journal did not happen.
 type State struct {
 	*runstate.Recorded
-	Program *program.Program
-	folder  runstate.RunDirectory
-	Secrets *secrets
+	Program   *program.Program
+	directory runstate.RunDirectory
+	Secrets   *secrets
 
 	// Frames are those of the journal with their nodes, in the same order.
 	Frames   []*Frame
@@ -57,18 +57,18 @@ type instance struct {
 }
 
 // NewState is a run of which no record has been taken in yet.
-func NewState(compiled *program.Program, folder runstate.RunDirectory) *State {
-	return &State{Recorded: runstate.NewRecorded(), Program: compiled, folder: folder, Secrets: newSecrets(folder), Settled: map[string]bool{},
+func NewState(compiled *program.Program, directory runstate.RunDirectory) *State {
+	return &State{Recorded: runstate.NewRecorded(), Program: compiled, directory: directory, Secrets: newSecrets(directory), Settled: map[string]bool{},
 		byNumber: map[int]*Frame{}, scopes: map[scopeKey]*scopeInstance{}, lengths: map[instance]int{}, rescues: map[instance]runstate.ErrorRecord{},
 	}
 }
 
 // Replay rebuilds a run from its journal.
-func Replay(compiled *program.Program, folder runstate.RunDirectory, records []journal.Record) (*State, error) {
-	h := NewState(compiled, folder)
+func Replay(compiled *program.Program, directory runstate.RunDirectory, records []journal.Record) (*State, error) {
+	h := NewState(compiled, directory)
 	for _, record := range records {
 		if err := h.apply(record.Kind, record.Data); err != nil {
-			return nil, runstate.NotUnderstood(folder, record, err)
+			return nil, runstate.NotUnderstood(directory, record, err)
 		}
 	}
 	return h, nil
@@ -161,7 +161,7 @@ func (h *State) decodeInputs(r runstate.BeginRecord) (map[string]any, error) {
 		name := input.Name.Text
 		raw, ok := r.Inputs[name]
 		if input.Type.HoldsSecret() {
-			kept, err := runstate.ReadSecret(h.folder.Secret(name))
+			kept, err := runstate.ReadSecret(h.directory.Secret(name))
 			if err != nil {
 				return nil, err
 			}
@@ -264,7 +264,7 @@ func (h *State) setOutputs(n *program.Node, r runstate.Rounds, outputs map[strin
 	}
 }
 
-// skipUndone takes in that the run goes on without the step of an undone frame: it was allowed to fail, and
+// skipUndone takes in that the run continues without the step of an undone frame: it was allowed to fail, and
 // its outputs are gone.
 func (h *State) skipUndone(f *Frame) {
 	if f.Part != "" {
@@ -274,7 +274,7 @@ func (h *State) skipUndone(f *Frame) {
 	h.settle(f.Node, f.Rounds)
 }
 
-// dropOutputs takes away what a frame that is put back had left, here and where it became visible since.
+// dropOutputs takes away what a frame that is rolled back had left, here and where it became visible since.
 func (h *State) dropOutputs(f *Frame) {
 	id := f.Node.ID()
 	for at := f.Node.Own; at != nil && id != ""; at = at.Parent {

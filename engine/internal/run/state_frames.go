@@ -17,10 +17,10 @@ func (h *State) Frame(number int) *Frame {
 // anyFrame reports whether a frame is so.
 func (h *State) anyFrame(is func(*Frame) bool) bool { return slices.ContainsFunc(h.Frames, is) }
 
-// Open lists the frames that a failure now would put back, in the order in which that is done.
+// Open lists the frames that a failure now would roll back, in the order in which that is done.
 func (h *State) Open() []*Frame { return h.openSince(0, nil, nil) }
 
-// openSince lists those that were made behind the frame of that number, and lie within the node's step in
+// openSince lists those that were made after the frame of that number, and lie within the node's step in
 // these rounds; of a nil node, all of them.
 func (h *State) openSince(number int, n *program.Node, r runstate.Rounds) []*Frame {
 	h.Guard.Lock()
@@ -41,8 +41,8 @@ func (f *Frame) in(n *program.Node, r runstate.Rounds) bool {
 	return n == nil || f.Node.Within(n) && slices.Equal(f.Rounds.In(n.Own.Loops), r)
 }
 
-// brokenSince reports whether one of the frames behind that number, within the node's step in these rounds,
-// could not be put back.
+// brokenSince reports whether one of the frames after that number, within the node's step in these rounds,
+// could not be rolled back.
 func (h *State) brokenSince(number int, n *program.Node, r runstate.Rounds) bool {
 	h.Guard.Lock()
 	defer h.Guard.Unlock()

@@ -48,7 +48,7 @@ func (x *Runner) step(ctx context.Context, n *program.Node, r runstate.Rounds, p
 }
 
 // carryOut carries out one step once: for what it does see construct. A step that was allowed to fail, and
-// did, is put back and does not fail the run.
+// did, is rolled back and does not fail the run.
 func (x *Runner) carryOut(ctx context.Context, n *program.Node, r runstate.Rounds, task *tasklog.Task) error {
 	names := x.State.Names(n, r, false)
 	proceed, err := x.guarded(n, names, task)
@@ -105,7 +105,7 @@ func (x *Runner) guarded(n *program.Node, names map[string]any, task *tasklog.Ta
 	return answer.(bool), nil
 }
 
-// Stop ends the run, or the recipe that is used: then only that ends here, and the run goes on.
+// Stop ends the run, or the recipe that is used: then only that ends here, and the run is in progress.
 func (x *Runner) Stop(n *program.Node, r runstate.Rounds, names map[string]any) error {
 	said, err := program.As[*program.StopStep](n).Text.Evaluate(names)
 	if err != nil {
@@ -122,7 +122,7 @@ func (x *Runner) Stop(n *program.Node, r runstate.Rounds, names map[string]any) 
 	return &stopping{record.Text}
 }
 
-// giveUp puts back what a step that was allowed to fail did: all behind the frame before it. If that goes
+// giveUp rolls back what a step that was allowed to fail did: all after the frame before it. If that goes
 // wrong, the run fails after all.
 func (x *Runner) giveUp(ctx context.Context, n *program.Node, r runstate.Rounds, before int, task *tasklog.Task, failure error) error {
 	open := x.State.openSince(before, n, r)
@@ -143,9 +143,9 @@ func (x *Runner) giveUp(ctx context.Context, n *program.Node, r runstate.Rounds,
 	return x.note(runstate.RecordSkipped, x.recordOfStep(n, r, x.RecordOf(failure).Message))
 }
 
-// putBackFrames unwinds a part of the run while the run itself may go on: after allow-failure, between the
-// attempts of a group, before a rescue. open are its open frames behind the frame before. It reports whether
-// all of it could be put back; what a part of it could not put back earlier counts too.
+// putBackFrames unwinds a part of the run while the run itself may continue: after allow-failure, between the
+// attempts of a group, before a rescue. open are its open frames after the frame before. It reports whether
+// all of it could be rolled back; what a part of it could not roll back earlier counts too.
 func (x *Runner) putBackFrames(ctx context.Context, n *program.Node, r runstate.Rounds, before int, open []*Frame, failure error, task *tasklog.Task) (whole bool, err error) {
 	if len(open) == 0 {
 		return !x.State.brokenSince(before, n, r), nil

@@ -81,8 +81,8 @@ func (x *Runner) askForReboot(ctx context.Context, record runstate.SuspendedReco
 		return nil
 	}
 	result, err := process.Run(context.WithoutCancel(ctx), process.Command{
-		Arguments: record.Command, Folder: "/", Timeout: rebootPatience, KeepDaemons: true,
-		Environment: append(process.BaseEnvironment(), "GWE_RUN_ID="+x.Folder.ID()),
+		Arguments: record.Command, Directory: "/", Timeout: rebootPatience, KeepDaemons: true,
+		Environment: append(process.BaseEnvironment(), "GWE_RUN_ID="+x.Directory.ID()),
 		Output:      func(_, line string) { task.Output(line) },
 		Filter:      task.Filter,
 	})
@@ -102,7 +102,7 @@ func (x *Runner) askForReboot(ctx context.Context, record runstate.SuspendedReco
 // exitSuspended ends this process's part of a suspended run. Nothing is held and nothing runs: finally comes
 // with the end.
 func (x *Runner) exitSuspended(waits *suspending) runstate.Result {
-	result := runstate.Result{Run: x.Folder.ID(), Status: runstate.StatusSuspended, Waits: waits.text}
+	result := runstate.Result{Run: x.Directory.ID(), Status: runstate.StatusSuspended, Waits: waits.text}
 	if x.State.Failure != nil {
 		result.Err = x.State.Failure.Err()
 	}
@@ -117,13 +117,13 @@ func (x *Runner) ExitUncertain(err error) runstate.Result {
 	x.Task.Warn("the journal cannot be written: recovery is pending")
 	x.Task.Fail(err)
 	if x.Recovers {
-		x.Folder.NoteFailure(x.withoutSecrets(err))
+		x.Directory.NoteFailure(x.withoutSecrets(err))
 	}
-	return runstate.Result{Run: x.Folder.ID(), Status: runstate.StatusPending, Err: x.withoutSecrets(err)}
+	return runstate.Result{Run: x.Directory.ID(), Status: runstate.StatusPending, Err: x.withoutSecrets(err)}
 }
 
-// owedReboot gives the reboot that leads back into the system of before: the machine rebooted in the middle
-// of a run that all put back since. Where something could not be put back nobody knows what would boot, so
+// owedReboot gives the reboot that leads back into the previous system: the machine rebooted in the middle of
+// a run that all rolled back since. Where something could not be rolled back nobody knows what would boot, so
 // the machine stays reachable.
 func (h *State) owedReboot() (runstate.SuspendedRecord, bool) {
 	if h.Rebooted == nil || h.Failure == nil || h.Committed >= 0 || h.broken() {

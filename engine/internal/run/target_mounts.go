@@ -7,8 +7,8 @@ import (
 	"github.com/gwe-project/gwe/engine/internal/runstate"
 )
 
-// SuspendRollback ends this process's part of a run that cannot be put back now, or not to its end. What was
-// not undone is not tried, and so nothing is lost.
+// SuspendRollback ends this process's part of a run that cannot be rolled back now, or not to its end. What
+// was not undone is not tried, and so nothing is lost.
 func (x *Runner) SuspendRollback(why error) runstate.Result {
 	x.Backward = true
 	if held := (runstate.HeldRecord{Boot: x.Config.Now().Boot, Error: x.RecordOf(why)}); held.Boot != x.State.Stalled.Boot || held.Error.Code != x.State.Stalled.Error.Code {
@@ -16,10 +16,10 @@ func (x *Runner) SuspendRollback(why error) runstate.Result {
 	}
 	missing := x.awaitJournal(context.Background())
 	_ = x.ReserveAgain() // as far as there is space: the next recovery has as much to write
-	x.Task.Warn("not everything was put back yet: recovery is pending")
+	x.Task.Warn("not everything was rolled back yet: recovery is pending")
 	x.Task.Fail(why)
-	x.Folder.NoteFailure(x.withoutSecrets(why))
-	result := runstate.Result{Run: x.Folder.ID(), Status: runstate.StatusBroken, Err: x.withoutSecrets(why)}
+	x.Directory.NoteFailure(x.withoutSecrets(why))
+	result := runstate.Result{Run: x.Directory.ID(), Status: runstate.StatusBroken, Err: x.withoutSecrets(why)}
 	if x.State.Failure != nil {
 		result.Others = []error{x.State.Failure.Err()}
 	}

@@ -138,12 +138,12 @@ func (x *Runner) intact(f *Frame) error {
 	if err := x.understood(f); err != nil {
 		return err
 	}
-	if f.Version == 0 || f.Begun || x.Folder.UndosBegun() {
+	if f.Version == 0 || f.Begun || x.Directory.UndosBegun() {
 		return nil // a gwe before there were digests wrote it, or an undo before this one has looked
 	}
-	directory := x.Folder.Place(runstate.PlaceOf(f.Number))
+	directory := x.Directory.Place(runstate.PlaceOf(f.Number))
 	if _, err := os.Lstat(directory); f.Here && errors.Is(err, fs.ErrNotExist) {
-		return nil // removed while the run went on: undoOwn does what it can, and says so
+		return nil // removed during the run: undoOwn does what it can, and says so
 	}
 	now, err := listSaved(directory)
 	if err != nil {
@@ -153,7 +153,7 @@ func (x *Runner) intact(f *Frame) error {
 	if name, what := different(f.Saved, now, f.Done); what != "" {
 		return x.State.At(f.Node, f.Rounds, fault.New(fault.Errored, "undo-data-damaged", "%s %s: the undo is not tried", filepath.Join(directory, name), what).
 			WithHint("the storage or another program changed it: put the file back from a backup, or put right by hand what the step did and close the run: "+
-				"`gwe resolve %s --reason TEXT`", x.Folder.ID()))
+				"`gwe resolve %s --reason TEXT`", x.Directory.ID()))
 	}
 	return nil
 }
@@ -246,7 +246,7 @@ func (x *Runner) settledSaved() (changed map[int][]runstate.SavedFile, err error
 		if f.Undone || f.Part != "" || f.Version == 0 {
 			continue
 		}
-		now, err := listSaved(x.Folder.Place(runstate.PlaceOf(f.Number)))
+		now, err := listSaved(x.Directory.Place(runstate.PlaceOf(f.Number)))
 		if err != nil {
 			return nil, fault.New(fault.Errored, "undo-data-unreadable", "cannot read what the steps saved for their undo").WithCause(err)
 		}

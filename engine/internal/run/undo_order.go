@@ -8,9 +8,9 @@ import (
 	"github.com/gwe-project/gwe/engine/internal/runstate"
 )
 
-// order tells which of two frames is put back first: the newer one. Of two branches of a parallel it is the
-// one that was declared later, whatever their steps did when. The undo that a group has itself comes before
-// those of its steps, and its finally behind them.
+// order tells which of two frames is rolled back first: the newer one. Of two branches of a parallel it is
+// the one that was declared later, whatever their steps did when. The undo that a group has itself comes
+// before those of its steps, and its finally after them.
 func order(a, b *Frame) int {
 	byNumber := cmp.Compare(b.Number, a.Number)
 	left, right := a.Node, b.Node

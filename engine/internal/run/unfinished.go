@@ -19,19 +19,19 @@ func (x *Runner) NoteUnfinished() {
 	_ = runstate.Announce(state, x.Config.Place, begin)
 	notes := slices.DeleteFunc(runstate.ReadUnfinished(state), func(one runstate.UnfinishedRecord) bool { return one.Run == begin.Run })
 	runstate.WriteUnfinished(state, append(notes, runstate.UnfinishedRecord{
-		Run: x.Folder.ID(), Recipe: begin.Recipe, Locks: begin.Locks, Began: time.Now().UTC(), Process: self,
+		Run: x.Directory.ID(), Recipe: begin.Recipe, Locks: begin.Locks, Began: time.Now().UTC(), Process: self,
 	}))
 }
 
 // forgetUnfinished drops the note of a run that has ended. A commit settles what lost runs with the same lock
 // left, too.
 func (x *Runner) forgetUnfinished(status runstate.Status) {
-	x.Config.Place.End(x.Config.State.Folder, x.Folder.ID())
+	x.Config.Place.End(x.Config.State.Directory, x.Directory.ID())
 	committed := status == runstate.StatusDone || status == runstate.StatusCommitted
 	state := x.Config.State
 	notes := runstate.ReadUnfinished(state)
 	left := slices.DeleteFunc(slices.Clone(notes), func(one runstate.UnfinishedRecord) bool {
-		return one.Run == x.Folder.ID() || committed && runstate.IsLost(state, one) && runstate.SharesLock(one.Locks, x.State.Begin.Names())
+		return one.Run == x.Directory.ID() || committed && runstate.IsLost(state, one) && runstate.SharesLock(one.Locks, x.State.Begin.Names())
 	})
 	if len(left) < len(notes) {
 		runstate.WriteUnfinished(state, left)

@@ -35,8 +35,8 @@ func (x *Runner) unrecorded(result *runstate.Result) {
 	}
 	lost := fault.New(fault.Errored, "records-lost",
 		"%s%s: run %s left this, and its journal knows nothing of it: records were lost, and what they told was not undone",
-		strings.Join(found, ", "), more, x.Folder.ID()).
-		WithHint("compare what lies there with what is in its place, put that right by hand, then close the run: `gwe resolve %s --reason TEXT`", x.Folder.ID())
+		strings.Join(found, ", "), more, x.Directory.ID()).
+		WithHint("compare what lies there with what is in its place, put that right by hand, then close the run: `gwe resolve %s --reason TEXT`", x.Directory.ID())
 	result.Status = runstate.StatusBroken
 	result.Others = append(result.Others, lost)
 	x.Task.Begin("undo", "Look for changes that the journal does not know").Fail(lost)
@@ -48,7 +48,7 @@ const mostNamed = 5
 // unknownSaved lists the directories in which steps saved something for their undo and of which the journal
 // has no intent. Each branch may have been about to write one when gwe died: nothing was done then.
 func (x *Runner) unknownSaved() []string {
-	entries, err := os.ReadDir(x.Folder.Frames())
+	entries, err := os.ReadDir(x.Directory.Frames())
 	if err != nil {
 		return nil
 	}
@@ -56,7 +56,7 @@ func (x *Runner) unknownSaved() []string {
 	for _, entry := range entries {
 		number, err := strconv.Atoi(entry.Name())
 		if err == nil && x.State.Frame(number) == nil {
-			unknown = append(unknown, x.Folder.Place(runstate.PlaceOf(number)))
+			unknown = append(unknown, x.Directory.Place(runstate.PlaceOf(number)))
 		}
 	}
 	if len(unknown) <= max(1, x.Program.Strands) {
@@ -74,7 +74,7 @@ func (x *Runner) unknownHidden() []string {
 	}
 	for _, directory := range x.worksIn() {
 		for _, path := range runstate.HiddenNames(directory) {
-			if runstate.RunInName.FindString(filepath.Base(path)) == x.Folder.ID() && !slices.Contains(kept, path) && !slices.Contains(found, path) {
+			if runstate.RunInName.FindString(filepath.Base(path)) == x.Directory.ID() && !slices.Contains(kept, path) && !slices.Contains(found, path) {
 				found = append(found, path)
 			}
 		}

@@ -28,7 +28,7 @@ func (x *Runner) BeginRollback(failure error) {
 	x.State.Failure = &record
 }
 
-// Unwind puts back every open frame, newest first, and then what they owe last. It runs to the end whatever
+// Unwind rolls back every open frame, newest first, and then what they owe last. It runs to the end whatever
 // happens: the context carries no cancellation, each frame has its own time-out, and the failure of one does
 // not stop the next. Its error is why the rest is left to a later recovery.
 func (x *Runner) Unwind(ctx context.Context) error {
@@ -43,23 +43,23 @@ func (x *Runner) Unwind(ctx context.Context) error {
 		_ = x.Append(runstate.RecordChecked, struct{}{})
 	}
 	if x.unwritten != nil {
-		x.Folder.NoteUndosBegun()
+		x.Directory.NoteUndosBegun()
 	}
-	task := x.Task.Begin("undo", "Put back what was done")
+	task := x.Task.Begin("undo", "Roll back what was done")
 	if why := x.undoFrames(ctx, open, *x.State.Failure, task); why != nil {
 		task.Fail(why)
 		return why
 	}
 	if slices.ContainsFunc(open, func(f *Frame) bool { return f.Broken }) {
-		task.Fail(fault.New(fault.Failed, "undo-failed", "not everything could be put back").
-			WithHint("`gwe resolve %[1]s` says which undo failed and what is different; put that right by hand, then close the run: `gwe resolve %[1]s --reason TEXT`", x.Folder.ID()))
+		task.Fail(fault.New(fault.Failed, "undo-failed", "not everything could be rolled back").
+			WithHint("`gwe resolve %[1]s` says which undo failed and what is different; put that right by hand, then close the run: `gwe resolve %[1]s --reason TEXT`", x.Directory.ID()))
 		return nil
 	}
 	task.Done("")
 	return nil
 }
 
-// undoFrame closes a frame: it is put back, what did that is durable, and only then the journal says so.
+// undoFrame closes a frame: it is rolled back, what did that is durable, and only then the journal says so.
 // Where that failed since nothing can be undone now, the frame stays open, and the error says why. It is
 // frame number of so many, from 1.
 func (x *Runner) undoFrame(ctx context.Context, f *Frame, failure runstate.ErrorRecord, parent *tasklog.Task, number, of int) error {
@@ -153,11 +153,11 @@ func (x *Runner) auxiliaries(ctx context.Context, nodes []*program.Node, f *Fram
 // part of it waits for services. Where what the step saved is gone, the undo does what it can, and says that
 // nothing was left to do: that is nobody's word.
 func (x *Runner) undoOwn(ctx context.Context, f *Frame, where runstate.Place, task *tasklog.Task) (rest bool, err error) {
-	_, gone := os.Lstat(x.Folder.Place(runstate.PlaceOf(f.Number)))
+	_, gone := os.Lstat(x.Directory.Place(runstate.PlaceOf(f.Number)))
 	if f.Lost = f.Lost || f.Here && errors.Is(gone, fs.ErrNotExist); f.Lost {
 		defer func() {
 			if err == nil {
-				err = savedGone(x.Folder.Place(runstate.PlaceOf(f.Number)))
+				err = savedGone(x.Directory.Place(runstate.PlaceOf(f.Number)))
 			}
 		}()
 	}
@@ -180,9 +180,9 @@ func (x *Runner) undoOwn(ctx context.Context, f *Frame, where runstate.Place, ta
 	return rest, x.sync(ctx, f, run)
 }
 
-func savedGone(folder string) error {
-	return fault.New(fault.Errored, "saved-gone", "the folder %s was removed while the run went on, with all that the step had saved there for its undo", folder).
-		WithHint("see by hand whether what the step changed is as before; leave the state folder alone while a run goes on")
+func savedGone(directory string) error {
+	return fault.New(fault.Errored, "saved-gone", "the directory %s was removed during the run, with all that the step had saved there for its undo", directory).
+		WithHint("see by hand whether what the step changed is as before; leave the state directory alone while a run is in progress")
 }
 
 // undoWithin calls a step type's undo, or the early part of it, or what it owes last, on a context that no

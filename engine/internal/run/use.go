@@ -60,7 +60,7 @@ func (x *Runner) bindInputs(n *program.Node, r runstate.Rounds) (runstate.UsedRe
 	if err != nil {
 		return record, inputOfUse(u, err)
 	}
-	folder, err := filepath.Abs(filepath.Dir(u.Recipe.File))
+	directory, err := filepath.Abs(filepath.Dir(u.Recipe.File))
 	if err != nil {
 		return record, err
 	}
@@ -76,10 +76,10 @@ func (x *Runner) bindInputs(n *program.Node, r runstate.Rounds) (runstate.UsedRe
 		} else if err := input.Check(v); err != nil {
 			return record, inputOfUse(u, err)
 		}
-		if err := program.MountedInput(input, program.Absolute(input.Type, v, folder)); err != nil {
+		if err := program.MountedInput(input, program.Absolute(input.Type, v, directory)); err != nil {
 			return record, err
 		}
-		inputs[name] = program.Absolute(input.Type, v, folder)
+		inputs[name] = program.Absolute(input.Type, v, directory)
 		if input.Type.HoldsSecret() {
 			continue
 		}

@@ -141,7 +141,7 @@ func (x *Runner) eachLeaf(nodes []*program.Node, visit func(*program.Node)) {
 func (x *Runner) noteWatches(ctx context.Context) []step.Report {
 	watched := x.watches()
 	if text, err := json.Marshal(watched); err == nil && len(watched) > 0 {
-		_ = durable.WriteNote(x.Folder.Reports(), append(text, '\n'))
+		_ = durable.WriteNote(x.Directory.Reports(), append(text, '\n'))
 	}
 	if x.Config.Early {
 		return nil

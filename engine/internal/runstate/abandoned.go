@@ -31,7 +31,7 @@ func (a AbandonedRecord) Warning() string {
 func (p *StoredRun) left() []Abandoned {
 	var all []Abandoned
 	for _, one := range p.abandoned {
-		all = append(all, Abandoned{Run: p.Folder.ID(), Path: one.Path, Why: one.Why})
+		all = append(all, Abandoned{Run: p.Directory.ID(), Path: one.Path, Why: one.Why})
 	}
 	return all
 }

@@ -26,11 +26,11 @@ const (
 
 // The kinds of what can be at a path.
 const (
-	nothingThere = "nothing"
-	fileThere    = "file"
-	folderThere  = "directory"
-	linkThere    = "link"
-	otherThere   = "other"
+	nothingThere   = "nothing"
+	fileThere      = "file"
+	directoryThere = "directory"
+	linkThere      = "link"
+	otherThere     = "other"
 )
 
 // BeforeRecord is what was at a path before the run changed it: what an undo of the whole run has to restore.
@@ -82,7 +82,7 @@ func LookAt(path string) (BeforeRecord, error) {
 		seen.Kind = linkThere
 		seen.Link, err = os.Readlink(path)
 	case fs.ModeDir:
-		seen.Kind, seen.Mode = folderThere, system.Mode&0o7777
+		seen.Kind, seen.Mode = directoryThere, system.Mode&0o7777
 		seen.Entries, seen.Count, err = entriesOf(path)
 	case 0:
 		seen.Kind, seen.Mode, seen.Size = fileThere, system.Mode&0o7777, status.Size()
@@ -157,7 +157,7 @@ func (p *StoredRun) Differences() []Difference {
 // withEarlier corrects the entries of a directory by what earlier looks found in it: steps of the run have
 // changed those since.
 func (r *BeforeRecord) withEarlier(looks []BeforeRecord) {
-	if r.Kind != folderThere || r.Count > comparedEntries {
+	if r.Kind != directoryThere || r.Count > comparedEntries {
 		return
 	}
 	for _, look := range looks {
@@ -216,7 +216,7 @@ func (r BeforeRecord) kind() string {
 		return "link to " + r.Link
 	case fileThere:
 		return fmt.Sprintf("file of %d bytes", r.Size)
-	case folderThere:
+	case directoryThere:
 		return "directory with " + entriesText(r.Count)
 	case otherThere:
 		return "device, socket or FIFO"

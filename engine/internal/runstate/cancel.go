@@ -11,14 +11,14 @@ import (
 	"github.com/gwe-project/gwe/engine/fault"
 )
 
-// CancelSignal asks gwe to stop and put everything back. However often it comes, it never stops gwe at once,
+// CancelSignal asks gwe to stop and roll everything back. However often it comes, it never stops gwe at once,
 // as a second SIGTERM does. A program with the engine inside that wants to hear `gwe cancel` cancels the
 // context of Run on it.
 const CancelSignal = syscall.SIGUSR1
 
 // Cancel asks the process that works on the run, or without an id on any run, to stop and put everything
-// back. It does not wait. It refuses where nothing goes on, or another run than that; a suspended run, on
-// which no process works, with the code cancel-suspended: Engine.CancelSuspended puts that back.
+// back. It does not wait. It refuses where nothing is in progress, or another run than that; a suspended run,
+// on which no process works, with the code cancel-suspended: Engine.CancelSuspended rolls that back.
 func (s State) Cancel(id string) (Holder, error) {
 	if err := RefuseBundle(s); err != nil {
 		return Holder{}, err
@@ -50,8 +50,8 @@ func (s State) Cancel(id string) (Holder, error) {
 	err = held.Signal(CancelSignal)
 	switch {
 	case err == nil && suspended:
-		return Holder{}, fault.New(fault.Refused, "cancel-stopped", "process %d of run %s was stopped (SIGSTOP): it hears nothing until it goes on", held.PID, held.Run).
-			WithHint("`kill -CONT %d` lets it go on; it rolls the run back then", held.PID)
+		return Holder{}, fault.New(fault.Refused, "cancel-stopped", "process %d of run %s was stopped (SIGSTOP): it hears nothing until it continues", held.PID, held.Run).
+			WithHint("`kill -CONT %d` lets it continue; it rolls the run back then", held.PID)
 	case errors.Is(err, os.ErrProcessDone):
 		return *held, nil // it was quicker
 	case errors.Is(err, fs.ErrPermission):
@@ -71,7 +71,7 @@ func (s State) nothingToCancel() error {
 			return s.notRunning(one.Run)
 		}
 	}
-	return fault.New(fault.Refused, "cancel-nothing", "no run goes on in %s", s.Folder).WithHint("`gwe status` tells what is going on")
+	return fault.New(fault.Refused, "cancel-nothing", "no run is in progress in %s", s.Directory).WithHint("`gwe status` tells what is in progress")
 }
 
 // isWaiting reports whether the run, or without an id any run, is suspended.
@@ -87,7 +87,7 @@ func (s State) holds(held Holder) bool {
 }
 
 func (s State) notRunning(id string) error {
-	refusal := fault.New(fault.Refused, "cancel-not-running", "run %s does not go on", id)
+	refusal := fault.New(fault.Refused, "cancel-not-running", "run %s is not in progress", id)
 	p, err := Peek(s, id)
 	if err != nil || p == nil {
 		return refusal
@@ -99,7 +99,7 @@ func (s State) notRunning(id string) error {
 }
 
 // Await waits until the run of a process has ended, or the process has, and tells how the run stands then.
-// One that is suspended then is not cancelled: Engine.CancelSuspended puts it back.
+// One that is suspended then is not cancelled: Engine.CancelSuspended rolls it back.
 func (s State) Await(ctx context.Context, held Holder) (Summary, error) {
 	for {
 		alive := held.Alive() // asked first: what is written before a death is read after it

@@ -13,7 +13,7 @@ import (
 
 // DamagedRun is a run whose journal cannot be read.
 type DamagedRun struct {
-	Folder RunDirectory
+	Directory RunDirectory
 	// Why is what peek said.
 	Why error
 	// Rest is what could be salvaged, without what a damaged record held; nil if that is nothing.
@@ -32,23 +32,23 @@ var closings = []string{RecordEnd, RecordCleaned, RecordReleasing, RecordRelease
 
 // DamagedRunOf finds out what can still be known of a run that peek could not read.
 func DamagedRunOf(s State, id string, why error) DamagedRun {
-	w := DamagedRun{Folder: DirectoryOf(s, id), Why: why}
-	w.Resolved = w.Folder.resolution()
+	w := DamagedRun{Directory: DirectoryOf(s, id), Why: why}
+	w.Resolved = w.Directory.resolution()
 	for _, one := range ReadUnfinished(s) {
 		if one.Run == id {
 			w.noted = one.Locks
 		}
 	}
-	if w.Folder.Check() != nil || w.Newer() {
+	if w.Directory.Check() != nil || w.Newer() {
 		return w
 	}
-	saved, err := journal.Salvage(w.Folder.Journal())
+	saved, err := journal.Salvage(w.Directory.Journal())
 	w.Ended = err == nil && saved.ToEnd && slices.Contains(closings, saved.Records[len(saved.Records)-1].Kind)
-	w.Ended = w.Ended || s.passed(id) && w.Folder.loggedEnd()
+	w.Ended = w.Ended || s.passed(id) && w.Directory.loggedEnd()
 	if err != nil || len(saved.Records) == 0 {
 		return w
 	}
-	w.Rest = &StoredRun{Recorded: salvaged(saved.Records), Folder: w.Folder, Records: saved.Records}
+	w.Rest = &StoredRun{Recorded: salvaged(saved.Records), Directory: w.Directory, Records: saved.Records}
 	return w
 }
 
@@ -107,7 +107,7 @@ func (w DamagedRun) Fault() error {
 	if found == nil || w.Newer() {
 		return w.Why
 	}
-	id := w.Folder.ID()
+	id := w.Directory.ID()
 	if w.Resolved != nil {
 		return fault.New(found.Class, found.Code, "%s; the run was resolved by %s: %s", w.Why, w.Resolved.By, w.Resolved.Reason)
 	}
@@ -117,15 +117,15 @@ func (w DamagedRun) Fault() error {
 	}
 	where := Listed(w.targets())
 	hint := "read what it did (`gwe show %[1]s`, `gwe log %[1]s`), put the machine right by hand, then set it aside: `gwe resolve %[1]s --reason TEXT`"
-	if found.Code == "run-not-a-folder" || found.Code == "journal-unreadable" {
-		hint = "put back what was moved away or replaced, if it is still there; else " + hint
+	if found.Code == "run-not-a-directory" || found.Code == "journal-unreadable" {
+		hint = "restore what was moved away or replaced, if it is still there; else " + hint
 	}
 	return fault.New(found.Class, found.Code, "%s; it may still owe an undo on %s", w.Why, where).WithHint(hint, id)
 }
 
 // Summary is what a list of runs tells of it.
 func (w DamagedRun) Summary() Summary {
-	told := Summary{Run: w.Folder.ID()}
+	told := Summary{Run: w.Directory.ID()}
 	if w.Rest != nil {
 		told = w.Rest.Summary()
 		if w.Ended {

@@ -94,7 +94,7 @@ func Exhausted(err error) error {
 		cause = located.Err
 	}
 	why := fault.New(fault.Errored, "resources-exhausted", "cannot undo now: %s", lack.Lack).WithCause(cause).
-		WithHint("%s; then `gwe recover` goes on", lack.Cure)
+		WithHint("%s; then `gwe recover` continues", lack.Cure)
 	if located == nil {
 		return why
 	}

@@ -61,7 +61,7 @@ func (f *FollowedLog) Read(into []byte) (int, error) {
 	}
 }
 
-// open goes on to the next log, if there is one.
+// open continues to the next log, if there is one.
 func (f *FollowedLog) open() (bool, error) {
 	files, err := DirectoryOf(f.state, f.run).listLogs()
 	if err != nil || f.next >= len(files) {

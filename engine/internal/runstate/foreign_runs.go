@@ -62,7 +62,7 @@ func Elsewhere(s State, place claim.Place, extents []claim.Extent) []ForeignRun 
 
 // Among finds the same among known ones.
 func Among(s State, states []claim.Known, extents []claim.Extent) (found []ForeignRun) {
-	own, resolver := Real(s.Folder), claim.NewResolver()
+	own, resolver := Real(s.Directory), claim.NewResolver()
 	for _, known := range states {
 		if known.State == own || !claim.AnyOverlaps(resolver.Resolve(known.Targets...), extents) || sameDirectory(known.State, own) {
 			continue
@@ -105,37 +105,37 @@ func look(known claim.Known, extents []claim.Extent) ForeignRun {
 // of that.
 func (n ForeignRun) RefuseUnfinished() error {
 	for _, p := range n.Runs {
-		if id := p.Folder.ID(); p.Ended == nil && !p.ClosedByOperator() && id != os.Getenv("GWE_RUN_ID") {
+		if id := p.Directory.ID(); p.Ended == nil && !p.ClosedByOperator() && id != os.Getenv("GWE_RUN_ID") {
 			return n.unfinished(p)
 		}
 	}
 	for _, w := range n.damaged {
-		return fault.New(fault.Refused, "target-owed", "run %s in the state directory %s may owe an undo on %s, and its journal is damaged", w.Folder.ID(), n.State.Folder, Listed(w.targets())).
-			WithHint("`gwe status --state-dir %s` says what it may owe; put that right, then `gwe resolve %s --state-dir %[1]s --reason TEXT`", n.State.Folder, w.Folder.ID())
+		return fault.New(fault.Refused, "target-owed", "run %s in the state directory %s may owe an undo on %s, and its journal is damaged", w.Directory.ID(), n.State.Directory, Listed(w.targets())).
+			WithHint("`gwe status --state-dir %s` says what it may owe; put that right, then `gwe resolve %s --state-dir %[1]s --reason TEXT`", n.State.Directory, w.Directory.ID())
 	}
 	if n.away && len(n.Known.Unfinished) > 0 {
 		return fault.New(fault.Refused, "target-owed", "run %s in the state directory %s has not ended, and its file system is not mounted on %s, or cannot be read: what it owes on %s is not known",
-			n.Known.Unfinished[0], n.State.Folder, cmp.Or(n.Known.Mount, "/"), Listed(n.Known.Targets)).
+			n.Known.Unfinished[0], n.State.Directory, cmp.Or(n.Known.Mount, "/"), Listed(n.Known.Targets)).
 			WithHint("mount it, then `gwe recover --state-dir %s`; if it is lost for good, put right by hand what the run left, then remove its record: rm %s*",
-				n.State.Folder, strings.TrimSuffix(n.Known.File, "json"))
+				n.State.Directory, strings.TrimSuffix(n.Known.File, "json"))
 	}
 	return nil
 }
 
 // unfinished says what to do about a run that has not ended.
 func (n ForeignRun) unfinished(p *StoredRun) error {
-	run, on := p.Folder.ID()+" of "+p.Begin.Recipe, Listed(p.Begin.Locks)
+	run, on := p.Directory.ID()+" of "+p.Begin.Recipe, Listed(p.Begin.Locks)
 	held, _ := n.State.Holder()
 	switch waits := p.Suspension; {
-	case held != nil && held.Run == p.Folder.ID():
-		return fault.New(fault.Refused, "target-owed", "process %d works on run %s in the state directory %s, which locks %s", held.PID, run, n.State.Folder, on).
-			WithHint("wait until it has ended: `gwe status --state-dir %s` says what it does", n.State.Folder)
+	case held != nil && held.Run == p.Directory.ID():
+		return fault.New(fault.Refused, "target-owed", "process %d works on run %s in the state directory %s, which locks %s", held.PID, run, n.State.Directory, on).
+			WithHint("wait until it has ended: `gwe status --state-dir %s` says what it does", n.State.Directory)
 	case waits != nil:
-		return fault.New(fault.Refused, "target-owed", "run %s in the state directory %s has not ended, and may owe an undo on %s: it waits for %s", run, n.State.Folder, on, waits.Awaited()).
-			WithHint("end it first: `gwe confirm --state-dir %s`, or `gwe cancel --state-dir %[1]s`", n.State.Folder)
+		return fault.New(fault.Refused, "target-owed", "run %s in the state directory %s has not ended, and may owe an undo on %s: it waits for %s", run, n.State.Directory, on, waits.Awaited()).
+			WithHint("end it first: `gwe confirm --state-dir %s`, or `gwe cancel --state-dir %[1]s`", n.State.Directory)
 	}
-	return fault.New(fault.Refused, "target-owed", "run %s in the state directory %s has not ended, and may owe an undo on %s", run, n.State.Folder, on).
-		WithHint("finish it first: `gwe recover --state-dir %s`", n.State.Folder)
+	return fault.New(fault.Refused, "target-owed", "run %s in the state directory %s has not ended, and may owe an undo on %s", run, n.State.Directory, on).
+		WithHint("finish it first: `gwe recover --state-dir %s`", n.State.Directory)
 }
 
 // LeasedElsewhere are what the undos of other state directories' runs need.
@@ -156,10 +156,10 @@ func Announce(s State, place claim.Place, begin BeginRecord) error {
 	if len(LockedPaths(begin.Locks)) == 0 {
 		return nil
 	}
-	if err := place.Record(s.Folder, begin.WorksOn()); err != nil {
+	if err := place.Record(s.Directory, begin.WorksOn()); err != nil {
 		return err
 	}
-	return place.Begin(s.Folder, begin.Run)
+	return place.Begin(s.Directory, begin.Run)
 }
 
 // IsBefore reports whether a run of another state directory began after this one. Its order says so; the
@@ -168,14 +168,14 @@ func (p *StoredRun) IsBefore(other *StoredRun) bool {
 	if p.Begin.Order > 0 && other.Begin.Order > 0 {
 		return other.Begin.Order > p.Begin.Order
 	}
-	return other.Folder.ID() > p.Folder.ID()
+	return other.Directory.ID() > p.Directory.ID()
 }
 
 // IsInPlace reports whether what the run committed is in place, for all that its journal tells.
 func (p *StoredRun) IsInPlace() bool { return p.Changed() && !p.Rollback }
 
 func CoveredForGood(id, later string) error {
-	return fault.New(fault.Refused, "rollback-covered", "run %s was committed on top of run %s, and what its own rollback needed was given up", later, id).
+	return fault.New(fault.Refused, "rollback-covered", "run %s was committed on top of run %s, and what its own rollback needed was released", later, id).
 		WithHint("install a version on top, with `gwe run`")
 }
 
@@ -193,9 +193,9 @@ func OwesNothing(s State, id string) bool {
 }
 
 // stateOf is the state directory that a run's directory lies in; "" for none.
-func stateOf(runFolder string) string {
-	if runFolder == "" {
+func stateOf(runDirectory string) string {
+	if runDirectory == "" {
 		return ""
 	}
-	return filepath.Dir(filepath.Dir(runFolder))
+	return filepath.Dir(filepath.Dir(runDirectory))
 }

@@ -31,7 +31,7 @@ type Frame struct {
 	Targets []targetRecord
 	// Parents are the directories that hold what it changed; nil where none was noted.
 	Parents []step.Parent
-	// Done means that the step ended well; undone that it is put back.
+	// Done means that the step ended well; undone that it is rolled back.
 	Done, Undone bool
 	// Broken means that its undo failed and the machine may not be as before; leftover that something of ours
 	// lies about.

@@ -61,7 +61,7 @@ type HiddenName struct {
 func (s State) LookAtTarget(path string) Target {
 	seen := Target{Path: path, Hidden: []HiddenName{}}
 	if held := claim.Usual(os.Getenv).Look(claim.Holder{}, claim.Resolve(path)); held != nil {
-		seen.PID, seen.Run, seen.State = held.PID, held.Run, stateOf(held.RunFolder)
+		seen.PID, seen.Run, seen.State = held.PID, held.Run, stateOf(held.RunDirectory)
 	}
 	for _, name := range HiddenNames(path) {
 		run := RunInName.FindString(filepath.Base(name))

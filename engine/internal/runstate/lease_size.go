@@ -18,7 +18,7 @@ type Lease struct {
 
 // leaseSizes measures what is kept for the undo of a run: each lease, and what its steps saved in the run's
 // own directory.
-func (p *StoredRun) leaseSizes() []Lease { return sized(append(p.Leases(), p.Folder.Frames())) }
+func (p *StoredRun) leaseSizes() []Lease { return sized(append(p.Leases(), p.Directory.Frames())) }
 
 func sized(paths []string) (measured []Lease) {
 	for _, path := range paths {

@@ -55,7 +55,7 @@ func (s *Suspension) next(run string) string {
 	case CauseReturn:
 		return "reboot the machine; `gwe recover` after that ends the run"
 	}
-	return fmt.Sprintf("reboot the machine; `gwe recover` after that goes on with the run. `gwe cancel %s` rolls it back instead", run)
+	return fmt.Sprintf("reboot the machine; `gwe recover` after that continues the run. `gwe cancel %s` rolls it back instead", run)
 }
 
 // Advised is what an operator does about the process; "" where there is nothing to do but to wait.
@@ -64,7 +64,7 @@ func Advised(a Activity) string {
 	case a.Lost:
 		return "let it end; or let it roll back what it still can: `gwe cancel`"
 	case a.Stopped:
-		return fmt.Sprintf("`kill -CONT %d` lets it go on; `gwe cancel` before that makes it roll the run back", a.PID)
+		return fmt.Sprintf("`kill -CONT %d` lets it continue; `gwe cancel` before that makes it roll the run back", a.PID)
 	case a.Run == "":
 		return ""
 	}

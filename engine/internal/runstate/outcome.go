@@ -22,18 +22,29 @@ const (
 	StatusDone Status = "done"
 	// StatusRefused is a run that was turned down before any effect.
 	StatusRefused Status = "refused"
-	// StatusRestored is a run that failed, or was stopped, and put everything back.
-	StatusRestored Status = "put back"
-	// StatusFailsafe is a run that could not put everything back, and whose failsafe is in place.
+	// StatusRestored is a run that failed, or was stopped, and rolled everything back.
+	StatusRestored Status = "rolled back"
+	// StatusFailsafe is a run that could not roll everything back, and whose failsafe is in place.
 	StatusFailsafe Status = "failsafe"
-	// StatusBroken is a run that could not put everything back: the machine needs a person.
-	StatusBroken Status = "needs a person"
-	// StatusRolledBack is a run that was committed, and was put back by hand later.
-	StatusRolledBack Status = "rolled back"
+	// StatusBroken is a run that could not roll everything back: an operator must intervene.
+	StatusBroken Status = "manual intervention required"
+	// StatusRolledBack is a run that was committed, and was rolled back by hand later.
+	StatusRolledBack Status = "rolled back by hand"
 	// StatusCommitted is a run whose new version is in place, though a step after the commit, or finally,
 	// failed.
 	StatusCommitted Status = "in place, not complete"
 )
+
+// UnmarshalText reads a status, also by the two words of journals that were written before today's.
+func (s *Status) UnmarshalText(text []byte) error {
+	switch *s = Status(text); *s {
+	case "put back":
+		*s = StatusRestored
+	case "needs a person":
+		*s = StatusBroken
+	}
+	return nil
+}
 
 // Exit codes of gwe; the design's table in docs/exit-codes.md is the reference.
 const (
@@ -60,7 +71,7 @@ type Result struct {
 	Waits string
 	// Kept are the directories to which a manual rollback moved what came after the commit.
 	Kept []string
-	// Handed means that another gwe went on with the run, and has told of its end; outputs are in the journal
+	// Handed means that another gwe continued the run, and has told of its end; outputs are in the journal
 	// then.
 	Handed bool
 	// Now is what runs on the machine at the end, as far as steps of the recipe can tell.

@@ -19,9 +19,9 @@ const (
 	RecordResult    = "result"          // a step ended well: its outputs; its effects are durable
 	RecordUnwind    = "unwind"          // the run turns back, and why
 	RecordUndoStep  = "undo-step"       // one step of a recipe's undo ended, or of failsafe or finally
-	RecordPutOff    = "put-off"         // a frame is put back as far as that needs no service; that is durable
+	RecordPutOff    = "put-off"         // a frame is rolled back as far as that needs no service; that is durable
 	RecordChecked   = "checked"         // what the undos need was found intact, after it was not when the run turned back
-	RecordUndone    = "undone"          // a frame is put back; its effects are durable
+	RecordUndone    = "undone"          // a frame is rolled back; its effects are durable
 	RecordButLast   = "undone-but-last" // the same, but for what its undo owes when everything older is undone
 	RecordCommitted = "committed"       // the point of no return
 	RecordStopped   = "stopped"         // a stop step ended the forward path
@@ -35,24 +35,24 @@ const (
 	RecordCleaned   = "cleaned"         // leftovers of an ended run are gone
 	RecordReleasing = "releasing"       // its undo can no longer be asked for; what its steps kept for that is given up next
 	RecordReleased  = "released"        // its undo can no longer be asked for, and its steps keep nothing for that
-	RecordRollback  = "rollback"        // a committed run is put back by hand from here on
+	RecordRollback  = "rollback"        // a committed run is rolled back by hand from here on
 
 	RecordSuspended  = "suspended"   // the run waits for a reboot or a confirmation, from this moment
 	RecordWaited     = "waited"      // how far the wait came
 	RecordConfirmed  = "confirmed"   // somebody confirmed the run
 	RecordCancelled  = "cancelled"   // somebody cancelled the run while it waited
-	RecordResumed    = "resumed"     // the wait is over, and the run goes on
-	RecordHandedOver = "handed-over" // another gwe is to go on with the run
+	RecordResumed    = "resumed"     // the wait is over, and the run is in progress
+	RecordHandedOver = "handed-over" // another gwe is to continue the run
 	RecordTakenOver  = "taken-over"  // it does
-	RecordStranded   = "stranded"    // all is put back, but the machine did not reboot into the system of before
+	RecordStranded   = "stranded"    // all is rolled back, but the machine did not reboot into the previous system
 
 	RecordItems    = "items"    // a for-each begins: what it goes over
 	RecordBranches = "branches" // a parallel begins
 	RecordUsed     = "used"     // a recipe that is used begins: its inputs and vars
 	RecordEntered  = "entered"  // a group's own undo, or its finally, is owed from here: a frame
 	RecordEnded    = "ended"    // a for-each, a group, a parallel or a use ended well
-	RecordPutBack  = "put-back" // a part of the run turns back, and why; the run itself may go on
-	RecordRescue   = "rescue"   // that part is put back, and its rescue begins
+	RecordPutBack  = "put-back" // a part of the run turns back, and why; the run itself may continue
+	RecordRescue   = "rescue"   // that part is rolled back, and its rescue begins
 	RecordMishap   = "mishap"   // an error besides the first one: of a rescue, or of a group's finally
 )
 
@@ -78,7 +78,7 @@ type BeginRecord struct {
 	Version string   `json:"gwe"`
 	PID     int      `json:"pid"`
 	Boot    string   `json:"boot,omitempty"`
-	Mark    string   `json:"mark"` // the children's: another state folder may have a run of this name
+	Mark    string   `json:"mark"` // the children's: another state directory may have a run of this name
 	Locks   []string `json:"locks,omitempty"`
 	// Places are the directories that the locks named when the run began, with all links followed.
 	Places []string `json:"places,omitempty"`
@@ -264,7 +264,7 @@ type TroubleRecord struct {
 	Error  ErrorRecord `json:"error"`
 }
 
-// HeldRecord says why a recovery of this boot could not go on.
+// HeldRecord says why a recovery of this boot could not continue.
 type HeldRecord struct {
 	Boot  string      `json:"boot"`
 	Error ErrorRecord `json:"error"`
@@ -317,7 +317,7 @@ func EncodeRecord(record any) (json.RawMessage, error) {
 	return bytes.TrimSuffix(text.Bytes(), []byte("\n")), nil
 }
 
-// HandedOverRecord says who is to go on with the run. Until that one says that it does, the run is still this
+// HandedOverRecord says who is to continue the run. Until that one says that it does, the run is still this
 // one's.
 type HandedOverRecord struct {
 	Step string `json:"step"`
@@ -331,7 +331,7 @@ type HandedOverRecord struct {
 
 func (r HandedOverRecord) To() string { return fmt.Sprintf("gwe %s, %s", r.Version, r.Program) }
 
-// TakenOverRecord says that another gwe goes on with the run. The step is over with it.
+// TakenOverRecord says that another gwe continues the run. The step is over with it.
 type TakenOverRecord struct {
 	Step    string `json:"step"`
 	PID     int    `json:"pid"`
@@ -341,7 +341,7 @@ type TakenOverRecord struct {
 
 // Result is what the journal tells of a run that ended, or waits.
 func (p *StoredRun) Result() Result {
-	result := Result{Run: p.Folder.ID(), Handed: true}
+	result := Result{Run: p.Directory.ID(), Handed: true}
 	if waits := p.Suspension; waits != nil {
 		result.Status, result.Waits = StatusSuspended, waits.Awaited()
 		return result

@@ -295,6 +295,9 @@ func (h *Recorded) takeEnd(r EndRecord) {
 			f.Leftover = true
 		}
 	}
+	if h.Rollback && r.Status == StatusRestored {
+		r.Status = StatusRolledBack // older journals say both by one word
+	}
 	h.Ended, h.Suspension, h.Awaiting = &r, nil, false
 	h.UndoFailed = h.UndoFailed || r.Status == StatusBroken
 	h.abandoned = append(h.abandoned, r.Abandoned...)

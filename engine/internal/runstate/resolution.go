@@ -47,12 +47,12 @@ func OnlyUnresolved(s State) (string, error) {
 	case 1:
 		return list[0].Run, nil
 	}
-	return "", fault.New(fault.Refused, "resolve-which", "%d runs in %s need an operator", len(list), s.Folder).
+	return "", fault.New(fault.Refused, "resolve-which", "%d runs in %s need an operator", len(list), s.Directory).
 		WithHint("name one: `gwe status` lists them")
 }
 
 func (s State) needless() error {
-	needless := fault.New(fault.Refused, "resolve-needless", "no run in %s needs an operator", s.Folder)
+	needless := fault.New(fault.Refused, "resolve-needless", "no run in %s needs an operator", s.Directory)
 	list, _ := s.List()
 	for _, one := range list {
 		if one.Status == StatusPending && one.Resolved == nil {
@@ -79,7 +79,7 @@ func (p *StoredRun) Unrestored() []UnrestoredFrame {
 			continue
 		}
 		one := UnrestoredFrame{number: f.Number, Name: Unrestored{StepName: f.shown.named(f.step, f.id)}, Kept: slices.Clone(f.Leases)}
-		if saved := p.Folder.Place(PlaceOf(f.Number)); holdsAny(saved) {
+		if saved := p.Directory.Place(PlaceOf(f.Number)); holdsAny(saved) {
 			one.Kept = append(one.Kept, saved)
 		}
 		if f.Broken && len(f.undoErrors) > 0 {
@@ -126,14 +126,14 @@ func (r RunDirectory) resolution() *Resolution {
 }
 
 // SetAside moves away what stands in the place of a run's directory: nothing can be written into it.
-func SetAside(s State, folder RunDirectory) error {
-	aside := filepath.Join(s.Folder, "set-aside")
+func SetAside(s State, directory RunDirectory) error {
+	aside := filepath.Join(s.Directory, "set-aside")
 	err := os.MkdirAll(aside, 0o700)
 	if err == nil {
-		err = os.Rename(string(folder), filepath.Join(aside, folder.ID()))
+		err = os.Rename(string(directory), filepath.Join(aside, directory.ID()))
 	}
 	if err == nil {
-		err = errors.Join(durable.SyncFolder(RunsDirectory(s)), durable.SyncFolder(aside))
+		err = errors.Join(durable.SyncDirectory(RunsDirectory(s)), durable.SyncDirectory(aside))
 	}
 	if err != nil {
 		return NotBegun(s, err)

@@ -54,7 +54,7 @@ const begunNote = "undos-begun"
 // damage.
 func (r RunDirectory) NoteUndosBegun() {
 	if durable.WriteNote(filepath.Join(string(r), begunNote), nil) == nil {
-		_ = durable.SyncFolder(string(r))
+		_ = durable.SyncDirectory(string(r))
 	}
 }
 

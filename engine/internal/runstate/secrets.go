@@ -37,9 +37,9 @@ func (r RunDirectory) ComputedSecrets() []string {
 }
 
 // NotUnderstood is the error of a record that does not fit in with those before it.
-func NotUnderstood(folder RunDirectory, record journal.Record, err error) error {
+func NotUnderstood(directory RunDirectory, record journal.Record, err error) error {
 	return fault.New(fault.Errored, "journal-unreadable", "record %d (%s) of %s cannot be understood",
-		record.Number, record.Kind, folder.Journal()).WithCause(err)
+		record.Number, record.Kind, directory.Journal()).WithCause(err)
 }
 
 // ReadSecret reads the value of a secret input. A gwe from before undo data had digests wrote it without one.

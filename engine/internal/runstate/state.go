@@ -19,7 +19,7 @@ import (
 
 // State is the directory where gwe keeps its runs:
 //
-//	lock                      held by the one run that is going on; names its holder
+//	lock                      held by the one run in progress; names its holder
 //	runs/<id>/journal         the durable record
 //	runs/<id>/recipe.yaml     the frozen copy that recovery runs
 //	runs/<id>/plugins/<type>  the descriptions of the plugins that it uses
@@ -29,16 +29,16 @@ import (
 //	runs/<id>/secrets/<name>  the values of secret inputs
 //
 // Everything below it is for its owner alone.
-type State struct{ Folder string }
+type State struct{ Directory string }
 
 // runNames is the form of a run's id: the UTC time of its start, to the millisecond. Ids sort by time.
 var runNames = regexp.MustCompile(`^[0-9]{8}-[0-9]{6}\.[0-9]{3}$`)
 
 const runLayout = "20060102-150405.000"
 
-func LockFile(s State) string { return filepath.Join(s.Folder, "lock") }
+func LockFile(s State) string { return filepath.Join(s.Directory, "lock") }
 
-func RunsDirectory(s State) string { return filepath.Join(s.Folder, "runs") }
+func RunsDirectory(s State) string { return filepath.Join(s.Directory, "runs") }
 
 func DirectoryOf(s State, id string) RunDirectory {
 	return RunDirectory(filepath.Join(RunsDirectory(s), id))
@@ -55,23 +55,23 @@ func Prepare(s State) error {
 		parents = append(parents, filepath.Dir(path))
 	}
 	if err := os.MkdirAll(RunsDirectory(s), 0o700); err != nil {
-		return StateUnusable(s.Folder, err)
+		return StateUnusable(s.Directory, err)
 	}
 	for _, parent := range parents {
-		if err := durable.SyncFolder(parent); err != nil {
-			return StateUnusable(s.Folder, err)
+		if err := durable.SyncDirectory(parent); err != nil {
+			return StateUnusable(s.Directory, err)
 		}
 	}
 	return nil
 }
 
-func StateUnusable(folder string, err error) error {
-	refusal := fault.New(fault.Refused, "state-unusable", "the state folder %s cannot be used", folder).WithCause(err)
+func StateUnusable(directory string, err error) error {
+	refusal := fault.New(fault.Refused, "state-unusable", "the state directory %s cannot be used", directory).WithCause(err)
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
-		return refusal.WithHint("make room on its file system, or choose another folder with --state-dir or GWE_STATE_DIR")
+		return refusal.WithHint("make room on its file system, or choose another directory with --state-dir or GWE_STATE_DIR")
 	}
 	if errors.Is(err, syscall.EROFS) {
-		return refusal.WithHint("mount its file system writable (the kernel's log may say why it is not), or choose another folder with --state-dir or GWE_STATE_DIR")
+		return refusal.WithHint("mount its file system writable (the kernel's log may say why it is not), or choose another directory with --state-dir or GWE_STATE_DIR")
 	}
 	if lack, lacks := fault.Scarce(err); lacks {
 		return refusal.WithHint("%s", lack.Cure)
@@ -84,7 +84,7 @@ func StateUnusable(folder string, err error) error {
 func NotBegun(s State, err error) error {
 	for _, known := range []syscall.Errno{syscall.ENOSPC, syscall.EDQUOT, syscall.EFBIG, syscall.EROFS, syscall.EACCES, syscall.EPERM} {
 		if errors.Is(err, known) && fault.ClassOf(err) != fault.Refused {
-			return StateUnusable(s.Folder, err)
+			return StateUnusable(s.Directory, err)
 		}
 	}
 	return err
@@ -97,11 +97,11 @@ func (s State) Runs() ([]string, error) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, StateUnusable(s.Folder, err)
+		return nil, StateUnusable(s.Directory, err)
 	}
 	var ids []string
 	for _, entry := range entries {
-		if runNames.MatchString(entry.Name()) { // what is no folder there is told by peek
+		if runNames.MatchString(entry.Name()) { // what is no directory there is told by peek
 			ids = append(ids, entry.Name())
 		}
 	}
@@ -124,17 +124,17 @@ func NewRun(s State, now time.Time) (string, error) {
 		}
 		id = last.Add(time.Millisecond).Format(runLayout)
 	}
-	for _, folder := range []string{"", "frames", "secrets", "log"} {
-		if err = os.Mkdir(filepath.Join(RunsDirectory(s), id, folder), 0o700); err != nil {
+	for _, directory := range []string{"", "frames", "secrets", "log"} {
+		if err = os.Mkdir(filepath.Join(RunsDirectory(s), id, directory), 0o700); err != nil {
 			break
 		}
 	}
 	if err == nil {
-		err = durable.SyncFolder(RunsDirectory(s))
+		err = durable.SyncDirectory(RunsDirectory(s))
 	}
 	if err != nil {
 		_ = os.RemoveAll(string(DirectoryOf(s, id)))
-		return "", StateUnusable(s.Folder, err)
+		return "", StateUnusable(s.Directory, err)
 	}
 	return id, nil
 }
@@ -149,8 +149,8 @@ func (r RunDirectory) Check() error {
 	if err != nil || status.IsDir() {
 		return nil // that it is gone is for the journal to tell
 	}
-	return fault.New(fault.Errored, "run-not-a-folder", "%s is no folder, so nobody knows what run %s did", r, r.ID()).
-		WithHint("put the run's folder back in its place: gwe follows no link there; where it is lost, put the machine right by hand, and move away what stands there")
+	return fault.New(fault.Errored, "run-not-a-directory", "%s is no directory, so what run %s did is unknown", r, r.ID()).
+		WithHint("put the run's directory back in its place: gwe follows no link there; where it is lost, put the machine right by hand, and move away what stands there")
 }
 
 func (r RunDirectory) ID() string { return filepath.Base(string(r)) }

@@ -10,14 +10,14 @@ import (
 	"github.com/gwe-project/gwe/engine/tasklog"
 )
 
-// Overview is what goes on in a state directory now.
+// Overview is what is in progress in a state directory now.
 type Overview struct {
 	// Running is the process that works on the state; absent where there is none.
 	Running *Activity `json:"running,omitempty"`
 	// State is why the state directory cannot be written now; absent where it can. No run begins or is
 	// recovered then.
 	State *Warning `json:"state,omitempty"`
-	// Pending are runs that died, or wait: `gwe recover` goes on with them.
+	// Pending are runs that died, or wait: `gwe recover` continues them.
 	Pending []Summary `json:"pending"`
 	// Damaged are runs whose journal cannot be read, and that no operator has resolved. One that may still
 	// owe an undo blocks all others.
@@ -61,7 +61,7 @@ type Activity struct {
 	Since *time.Time `json:"since,omitempty"`
 	// Next is what to do about it, by command; absent where there is nothing to do.
 	Next string `json:"next,omitempty"`
-	// Steps are the tasks that go on, the outermost first: several where branches run side by side.
+	// Steps are the tasks in progress, the outermost first: several where branches run side by side.
 	Steps []RunningTask `json:"steps"`
 }
 

@@ -15,7 +15,7 @@ type StepName struct {
 	ID string `json:"id,omitempty"`
 	// Type is its keyword: "unpack", "parallel".
 	Type string `json:"type,omitempty"`
-	// Item is the item of the round in which the step was carried out, behind those of the for-each around
+	// Item is the item of the round in which the step was carried out, after those of the for-each around
 	// it: "s2, b1".
 	Item string `json:"item,omitempty"`
 	// Within names the used recipes around the step, outermost first.

@@ -13,8 +13,8 @@ import (
 // StoredRun is a run that another process began, as its journal says it.
 type StoredRun struct {
 	*Recorded
-	Folder  RunDirectory
-	Records []journal.Record
+	Directory RunDirectory
+	Records   []journal.Record
 }
 
 // Peek reads a run's journal without touching it. It is nil for a run that never began: gwe died between
@@ -23,34 +23,34 @@ func Peek(s State, id string) (*StoredRun, error) { return s.peekWith(id, NewRec
 
 // peekWith is peek into a fold of the caller's.
 func (s State) peekWith(id string, into *Recorded) (*StoredRun, error) {
-	folder := DirectoryOf(s, id)
-	if err := folder.Check(); err != nil {
+	directory := DirectoryOf(s, id)
+	if err := directory.Check(); err != nil {
 		return nil, err
 	}
-	records, err := journal.Read(folder.Journal())
+	records, err := journal.Read(directory.Journal())
 	if f := fault.As(err); errors.Is(err, fs.ErrNotExist) || f != nil && f.Code == "journal-empty" {
 		records, err = nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	p := &StoredRun{Recorded: into, Folder: folder, Records: records}
+	p := &StoredRun{Recorded: into, Directory: directory, Records: records}
 	for _, record := range records {
 		if !slices.Contains(recordKinds, record.Kind) {
 			return nil, fault.New(fault.Refused, "journal-newer-record", "the journal %s has a record of the kind %q, which this gwe does not know",
-				folder.Journal(), record.Kind).WithHint("use the gwe that wrote it (%s), or a newer one", p.writer())
+				directory.Journal(), record.Kind).WithHint("use the gwe that wrote it (%s), or a newer one", p.writer())
 		}
 		if err := p.apply(record.Kind, record.Data); err != nil {
-			return nil, NotUnderstood(folder, record, err)
+			return nil, NotUnderstood(directory, record, err)
 		}
 	}
 	if p.began {
 		return p, nil
 	}
-	if frames, _ := os.ReadDir(folder.Frames()); len(frames) > 0 || folder.resolution() != nil {
+	if frames, _ := os.ReadDir(directory.Frames()); len(frames) > 0 || directory.resolution() != nil {
 		// Steps saved something there, so this run did begin, and what its journal knew is lost.
-		return nil, fault.New(fault.Errored, "journal-damaged", "the journal %s is gone, but its run has acted", folder.Journal()).
-			WithHint("read the run's log, put the machine right by hand, and move the run's folder away")
+		return nil, fault.New(fault.Errored, "journal-damaged", "the journal %s is gone, but its run has acted", directory.Journal()).
+			WithHint("read the run's log, put the machine right by hand, and move the run's directory away")
 	}
 	return nil, nil
 }
@@ -73,7 +73,7 @@ func (p *StoredRun) Needed() bool {
 }
 
 // ClosedByOperator reports whether an operator closed the run before it ended.
-func (p *StoredRun) ClosedByOperator() bool { return p.Ended == nil && p.Folder.resolution() != nil }
+func (p *StoredRun) ClosedByOperator() bool { return p.Ended == nil && p.Directory.resolution() != nil }
 
 // Leases are the paths that the run's undo needs.
 func (p *StoredRun) Leases() []string {
@@ -99,10 +99,10 @@ const KeptRuns = 20
 // AddSpare adds the run to those that nobody needs: it ended, left nothing, and nobody can ask for its undo.
 func (p *StoredRun) AddSpare(spare []string) []string {
 	if p.ClosedByOperator() {
-		return append(spare, p.Folder.ID())
+		return append(spare, p.Directory.ID())
 	}
 	if p.Ended == nil || p.CanRollBack() || p.HalfReleased() || len(p.NotCleaned()) > 0 || len(p.Later()) > 0 {
 		return spare
 	}
-	return append(spare, p.Folder.ID())
+	return append(spare, p.Directory.ID())
 }

@@ -100,7 +100,7 @@ func Survey(s State) (summaries []Summary, standing []*StoredRun, err error) {
 
 func (p *StoredRun) Summary() Summary {
 	summary := Summary{
-		Run: p.Folder.ID(), Recipe: p.Begin.Recipe, Status: StatusPending, Standing: p.CanRollBack(), Locks: p.Begin.Names(),
+		Run: p.Directory.ID(), Recipe: p.Begin.Recipe, Status: StatusPending, Standing: p.CanRollBack(), Locks: p.Begin.Names(),
 		Started: p.Records[0].Time, Latest: p.Records[len(p.Records)-1].Time,
 		forward: p.Committed >= 0, Abandoned: p.left(),
 	}
@@ -112,9 +112,9 @@ func (p *StoredRun) Summary() Summary {
 	}
 	end := p.Ended
 	if end == nil || end.Status == StatusBroken {
-		summary.Resolved = p.Folder.resolution()
+		summary.Resolved = p.Directory.resolution()
 	}
-	if failed := cmp.Or(p.Folder.recoveryFailure(), p.lastFailure()); end == nil && failed != nil {
+	if failed := cmp.Or(p.Directory.recoveryFailure(), p.lastFailure()); end == nil && failed != nil {
 		summary.RecoveryFailed = failed.At
 		summary.say(failed.Err())
 	}
@@ -240,10 +240,10 @@ func Choose(s State, id string) (string, error) {
 	}
 	switch {
 	case chosen == "" && id == "":
-		return "", fault.New(fault.Refused, "run-unknown", "there are no runs in %s", s.Folder).
-			WithHint("they may be in another state folder: --state-dir, GWE_STATE_DIR")
+		return "", fault.New(fault.Refused, "run-unknown", "there are no runs in %s", s.Directory).
+			WithHint("they may be in another state directory: --state-dir, GWE_STATE_DIR")
 	case chosen == "":
-		return "", fault.New(fault.Refused, "run-unknown", "there is no run %q in %s", id, s.Folder).
+		return "", fault.New(fault.Refused, "run-unknown", "there is no run %q in %s", id, s.Directory).
 			WithHint("`gwe runs` lists them; without RUN the newest one is shown")
 	}
 	return chosen, nil

@@ -62,7 +62,7 @@ func AsBundled(s State) bundledState {
 
 // BundledState reads that file; nil where the state directory is this machine's own.
 func BundledState(s State) *bundledState {
-	text, err := regular.Read(filepath.Join(s.Folder, BundleMark))
+	text, err := regular.Read(filepath.Join(s.Directory, BundleMark))
 	if err != nil {
 		return nil
 	}
@@ -76,6 +76,6 @@ func RefuseBundle(s State) error {
 	if BundledState(s) == nil {
 		return nil
 	}
-	return fault.New(fault.Refused, "state-of-a-bundle", "the state directory %s is from a support bundle, so its runs are another machine's", s.Folder).
+	return fault.New(fault.Refused, "state-of-a-bundle", "the state directory %s is from a support bundle, so its runs are another machine's", s.Directory).
 		WithHint("look at it with `gwe status`, `gwe runs`, `gwe show` and `gwe log`; act on the machine itself")
 }

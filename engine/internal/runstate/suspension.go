@@ -80,8 +80,8 @@ func (s *Suspension) WorthJournaling(next WaitedRecord) bool {
 // Left is how much of its time a wait has.
 func (s *Suspension) Left(now host.Moment) time.Duration { return max(0, s.Within-s.After(now).Spent) }
 
-// NoneSuspended refuses a run while another one waits, or could not be put back to its end: what it did is
-// neither kept nor put back yet, and the machine may go down at any moment.
+// NoneSuspended refuses a run while another one waits, or could not be rolled back to its end: what it did is
+// neither kept nor rolled back yet, and the machine may go down at any moment.
 func NoneSuspended(settled []Result) error {
 	for _, result := range settled {
 		if result.Unfinished {
@@ -89,7 +89,7 @@ func NoneSuspended(settled []Result) error {
 		}
 		if result.Status == StatusSuspended {
 			return fault.New(fault.Refused, "run-suspended", "run %s is suspended: it waits for %s", result.Run, result.Waits).
-				WithHint("`gwe recover` goes on with it when its time has come, `gwe confirm` confirms one that waits for that, `gwe cancel` puts it back")
+				WithHint("`gwe recover` continues it when its time has come, `gwe confirm` confirms one that waits for that, `gwe cancel` rolls it back")
 		}
 	}
 	return nil
@@ -101,7 +101,7 @@ type Cause string
 const (
 	CauseReboot  Cause = "reboot"
 	CauseConfirm Cause = "confirm"
-	// CauseReturn is the reboot into the system of before, once all is put back.
+	// CauseReturn is the reboot into the previous system, once all is rolled back.
 	CauseReturn Cause = "return"
 )
 
@@ -111,7 +111,7 @@ func (r SuspendedRecord) Awaited() string {
 	case CauseConfirm:
 		return fmt.Sprintf("a confirmation, within %s", value.DurationOf(r.Within))
 	case CauseReturn:
-		return fmt.Sprintf("the reboot into the system of before, within %s", value.DurationOf(r.Within))
+		return fmt.Sprintf("the reboot into the previous system, within %s", value.DurationOf(r.Within))
 	}
 	return fmt.Sprintf("the reboot, within %s", value.DurationOf(r.Within))
 }
@@ -136,5 +136,5 @@ func Waiting(s State, id string) (*StoredRun, error) {
 			return p, nil
 		}
 	}
-	return nil, fault.New(fault.Refused, "cancel-nothing", "no run goes on in %s", s.Folder).WithHint("`gwe status` tells what is going on")
+	return nil, fault.New(fault.Refused, "cancel-nothing", "no run is in progress in %s", s.Directory).WithHint("`gwe status` tells what is in progress")
 }

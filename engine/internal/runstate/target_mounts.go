@@ -97,7 +97,7 @@ func locate(path string) (targetRecord, error) {
 	if err != nil {
 		return found, err
 	}
-	return found, durable.SyncFolder(at)
+	return found, durable.SyncDirectory(at)
 }
 
 // gone returns the directory on which the target's file system was, or has to be, mounted and is not; ""
@@ -119,10 +119,10 @@ func (t targetRecord) gone(now targetRecord) string {
 	return ""
 }
 
-// OutOfReach tells why nothing can be put back now: a file system that the run worked on is not there, or
+// OutOfReach tells why nothing can be rolled back now: a file system that the run worked on is not there, or
 // takes nothing. Then nothing is tried either, and a later recovery does it all.
 func OutOfReach(begun []targetRecord, class fault.Class) error {
-	next := "`gwe recover` goes on"
+	next := "`gwe recover` continues"
 	if class == fault.Refused {
 		next = "roll back again"
 	}
@@ -132,15 +132,15 @@ func OutOfReach(begun []targetRecord, class fault.Class) error {
 			return why
 		}
 		if err != nil {
-			return fault.New(class, "target-unreachable", "the file system of %s does not answer, so nothing can be put back yet", target.Path).WithCause(err).
+			return fault.New(class, "target-unreachable", "the file system of %s does not answer, so nothing can be rolled back yet", target.Path).WithCause(err).
 				WithHint("the storage may be failing: see the kernel's log; when it is mounted again, %s", next)
 		}
 		if point := target.gone(now); point != "" {
-			return fault.New(class, "target-not-mounted", "the file system of %s is not mounted on %s, so nothing can be put back yet", target.Path, point).
+			return fault.New(class, "target-not-mounted", "the file system of %s is not mounted on %s, so nothing can be rolled back yet", target.Path, point).
 				WithHint("mount it, then %s; at boot, let the unit wait for it: RequiresMountsFor=%s", next, target.Path)
 		}
 		if target.Writable && !now.Writable {
-			return fault.New(class, "target-read-only", "the file system of %s became read-only, so nothing can be put back yet", target.Path).
+			return fault.New(class, "target-read-only", "the file system of %s became read-only, so nothing can be rolled back yet", target.Path).
 				WithHint("see the kernel's log why; mount -o remount,rw, then %s", next)
 		}
 	}
@@ -160,15 +160,15 @@ func NotAsBefore(paths []string, standing []*StoredRun) error {
 				continue // the run itself says why
 			}
 			if point := target.gone(now); point != "" {
-				return fault.New(fault.Refused, "target-not-mounted", "the file system of %s is not mounted on %s, where run %s worked on it", target.Path, point, p.Folder.ID()).
-					WithHint("mount it, then run again: mount %s; if %s is to be on another file system from now on, run `gwe forget %s` first", point, target.Path, p.Folder.ID())
+				return fault.New(fault.Refused, "target-not-mounted", "the file system of %s is not mounted on %s, where run %s worked on it", target.Path, point, p.Directory.ID()).
+					WithHint("mount it, then run again: mount %s; if %s is to be on another file system from now on, run `gwe forget %s` first", point, target.Path, p.Directory.ID())
 			}
 		}
 	}
 	return nil
 }
 
-// Targets are what a past run worked on and may have to put back: what its locks name, and what its steps
+// Targets are what a past run worked on and may have to roll back: what its locks name, and what its steps
 // changed, newest first. They end with the newest step of a type that ends tells: what its undo does may
 // mount what the older ones need.
 func (p *StoredRun) Targets(ends func(stepType string) bool) []targetRecord {
@@ -185,7 +185,7 @@ func (p *StoredRun) Targets(ends func(stepType string) bool) []targetRecord {
 	return targets
 }
 
-// OutOfReach is that of a dead run with something to put back. A run that reboots the machine may come back
+// OutOfReach is that of a dead run with something to roll back. A run that reboots the machine may come back
 // to other mounts.
 func (p *StoredRun) OutOfReach() error {
 	if len(p.frames) == 0 || p.Waited {

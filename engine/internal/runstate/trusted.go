@@ -11,9 +11,9 @@ import (
 )
 
 func Trusted(s State) error {
-	weak, err := trust.Find(s.Folder)
+	weak, err := trust.Find(s.Directory)
 	if err != nil {
-		return StateUnusable(s.Folder, err)
+		return StateUnusable(s.Directory, err)
 	}
 	if weak != nil {
 		return s.untrusted(weak)
@@ -21,7 +21,7 @@ func Trusted(s State) error {
 	for _, path := range append([]string{LockFile(s), RunsDirectory(s)}, s.entriesOfRuns()...) {
 		weak, err := trust.Own(path)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return StateUnusable(s.Folder, err)
+			return StateUnusable(s.Directory, err)
 		}
 		if weak != nil {
 			return s.untrusted(weak)
@@ -46,6 +46,6 @@ func (s State) entriesOfRuns() (paths []string) {
 }
 
 func (s State) untrusted(weak *trust.Weakness) error {
-	return fault.New(fault.Refused, "state-untrusted", "cannot use the state directory %s: %v, so its runs may be forged", s.Folder, weak).
+	return fault.New(fault.Refused, "state-untrusted", "cannot use the state directory %s: %v, so its runs may be forged", s.Directory, weak).
 		WithHint("look at its runs with `gwe runs` and `gwe show`; if they are yours, run: %s; else choose another directory with --state-dir or GWE_STATE_DIR", weak.Cure())
 }

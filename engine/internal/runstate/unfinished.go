@@ -28,7 +28,7 @@ type UnfinishedRecord struct {
 
 // Unfinished is the file of these notes. The state directory's name is in it: several may lie side by side.
 func Unfinished(s State) string {
-	return filepath.Join(filepath.Dir(s.Folder), durable.Prefix+"unfinished-"+filepath.Base(s.Folder))
+	return filepath.Join(filepath.Dir(s.Directory), durable.Prefix+"unfinished-"+filepath.Base(s.Directory))
 }
 
 func ReadUnfinished(s State) []UnfinishedRecord {
@@ -91,7 +91,7 @@ func RefuseOrphan(s State) error {
 	if held == nil || held.PID == os.Getpid() {
 		return nil
 	}
-	return fault.New(fault.Refused, "state-deleted", "process %d works on run %s of %s still, and its state folder %s was deleted", held.PID, held.Run, held.Recipe, s.Folder).
+	return fault.New(fault.Refused, "state-deleted", "process %d works on run %s of %s still, and its state directory %s was deleted", held.PID, held.Run, held.Recipe, s.Directory).
 		WithHint("wait until it has ended, or let it roll back what it still can: `gwe cancel`")
 }
 
@@ -119,22 +119,22 @@ func (s State) Lost() []Summary { return LostRuns(s) }
 func (s State) lostFault(one UnfinishedRecord) error {
 	return fault.New(fault.Errored, "run-lost", "run %s of %s had begun, and its journal was deleted: what it changed on %s cannot be undone by gwe",
 		one.Run, one.Recipe, Listed(one.Locks)).
-		WithHint("put back the state directory %[1]s, if it was only moved; else see what the run left, hidden names too (`ls -A`), and put that right by hand, "+
-			"or install a version on top; then `gwe resolve %[2]s --reason TEXT`", s.Folder, one.Run)
+		WithHint("restore the state directory %[1]s, if it was only moved; else see what the run left, hidden names too (`ls -A`), and put that right by hand, "+
+			"or install a version on top; then `gwe resolve %[2]s --reason TEXT`", s.Directory, one.Run)
 }
 
 // ResolveLost closes a lost run: a directory with the reason takes its place.
 func ResolveLost(s State, id string, text []byte) error {
-	folder := DirectoryOf(s, id)
+	directory := DirectoryOf(s, id)
 	if err := Prepare(s); err != nil {
 		return err
 	}
-	if err := os.Mkdir(string(folder), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-		return StateUnusable(s.Folder, err)
+	if err := os.Mkdir(string(directory), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return StateUnusable(s.Directory, err)
 	}
-	if err := durable.WriteFile(folder.Resolved(), text, 0o600); err != nil {
+	if err := durable.WriteFile(directory.Resolved(), text, 0o600); err != nil {
 		return NotBegun(s, err)
 	}
 	WriteUnfinished(s, slices.DeleteFunc(ReadUnfinished(s), func(one UnfinishedRecord) bool { return one.Run == id }))
-	return errors.Join(durable.SyncFolder(string(folder)), durable.SyncFolder(RunsDirectory(s)))
+	return errors.Join(durable.SyncDirectory(string(directory)), durable.SyncDirectory(RunsDirectory(s)))
 }

@@ -34,14 +34,14 @@ func Unwritable(s State, err error) error {
 func (s State) writableAgain(err error) string {
 	switch {
 	case errors.Is(err, syscall.EROFS):
-		return "mount the file system of " + s.Folder + " writable: mount -o remount,rw (the kernel's log may say why it is not)"
+		return "mount the file system of " + s.Directory + " writable: mount -o remount,rw (the kernel's log may say why it is not)"
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
-		return "make room on the file system of " + s.Folder
+		return "make room on the file system of " + s.Directory
 	}
 	if lack, lacks := fault.Scarce(err); lacks {
 		return lack.Cure
 	}
-	return "let this user write in " + s.Folder
+	return "let this user write in " + s.Directory
 }
 
 // TroubleWith is why nothing can be written to the state directory now; nil where it can.
@@ -66,7 +66,7 @@ func Usable(s State) error {
 	for {
 		info, err := os.Stat(path)
 		if err == nil && !info.IsDir() {
-			return StateUnusable(s.Folder, &fs.PathError{Op: "mkdir", Path: path, Err: unix.ENOTDIR})
+			return StateUnusable(s.Directory, &fs.PathError{Op: "mkdir", Path: path, Err: unix.ENOTDIR})
 		}
 		if err == nil || path == filepath.Dir(path) || !errors.Is(err, fs.ErrNotExist) {
 			break
@@ -74,7 +74,7 @@ func Usable(s State) error {
 		path = filepath.Dir(path)
 	}
 	if err := unix.Faccessat(unix.AT_FDCWD, path, unix.W_OK|unix.X_OK, unix.AT_EACCESS); err != nil {
-		return StateUnusable(s.Folder, &fs.PathError{Op: "access", Path: path, Err: err})
+		return StateUnusable(s.Directory, &fs.PathError{Op: "access", Path: path, Err: err})
 	}
 	return nil
 }

@@ -14,7 +14,7 @@ import (
 // recovered is how many steps the run has that is killed in its last one.
 const recovered = 20
 
-// recovery measures how long it takes to put back a run that was killed at its end: 19 written files and a
+// recovery measures how long it takes to roll back a run that was killed at its end: 19 written files and a
 // program that runs still.
 func recovery(scratch string, rounds int) error {
 	var times []float64
@@ -29,18 +29,18 @@ func recovery(scratch string, rounds int) error {
 	return nil
 }
 
-func recoverOnce(gwe, folder string) (seconds float64, err error) {
-	if err := os.Mkdir(folder, 0o755); err != nil {
+func recoverOnce(gwe, directory string) (seconds float64, err error) {
+	if err := os.Mkdir(directory, 0o755); err != nil {
 		return 0, err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
+	defer func() { err = errors.Join(err, os.RemoveAll(directory)) }()
 	var steps strings.Builder
 	for number := range recovered - 1 {
-		fmt.Fprintf(&steps, "  - write: { path: %s/file-%d, content: x }\n", folder, number)
+		fmt.Fprintf(&steps, "  - write: { path: %s/file-%d, content: x }\n", directory, number)
 	}
-	begun := filepath.Join(folder, "begun")
+	begun := filepath.Join(directory, "begun")
 	fmt.Fprintf(&steps, "  - run: { argv: [sh, -c, \"touch %s; exec sleep 600\"] }\n    undo: none\n", begun)
-	file, state := filepath.Join(folder, "recipe.yaml"), filepath.Join(folder, "state")
+	file, state := filepath.Join(directory, "recipe.yaml"), filepath.Join(directory, "state")
 	if err := os.WriteFile(file, []byte(recipe(steps.String())), 0o644); err != nil {
 		return 0, err
 	}
@@ -68,8 +68,8 @@ func recoverOnce(gwe, folder string) (seconds float64, err error) {
 	if seconds, err = timed(gwe, "--state-dir", state, "recover"); err != nil {
 		return 0, err
 	}
-	if left, err := filepath.Glob(filepath.Join(folder, "file-*")); err != nil || len(left) > 0 {
-		return 0, fmt.Errorf("not put back: %v, %v", left, err)
+	if left, err := filepath.Glob(filepath.Join(directory, "file-*")); err != nil || len(left) > 0 {
+		return 0, fmt.Errorf("not rolled back: %v, %v", left, err)
 	}
 	return seconds, nil
 }

@@ -7,7 +7,7 @@ type where int
 
 const (
 	inFile where = iota // the descriptor a names the file
-	at                  // the path b below the folder a, a descriptor
+	at                  // the path b below the directory a, a descriptor
 	plain               // the path a
 )
 

@@ -66,11 +66,11 @@ func pathOf(pid int, c call, registers *unix.PtraceRegs) string {
 		if filepath.IsAbs(path) {
 			return filepath.Clean(path)
 		}
-		folder := descriptor(c.a)
-		if folder == "" {
+		directory := descriptor(c.a)
+		if directory == "" {
 			return ""
 		}
-		return filepath.Join(folder, path)
+		return filepath.Join(directory, path)
 	}
 	path := text(pid, argument(registers, c.a))
 	if !filepath.IsAbs(path) {

@@ -92,7 +92,7 @@ func Start() *Tracer {
 func (t *Tracer) Close() { close(t.requests) }
 
 // Run runs a program to its end and asks at each point what to do. The points come one at a time; what the
-// program's other threads do meanwhile goes on.
+// program's other threads do meanwhile continues.
 func (t *Tracer) Run(program Program, decide func(Point) Action) (status Status, err error) {
 	ended := make(chan struct{})
 	t.requests <- func() {
@@ -188,7 +188,7 @@ func (t *tracing) follow() (result syscall.WaitStatus, err error) {
 	}
 }
 
-// stopped lets a stopped thread go on, or not.
+// stopped lets a stopped thread continue, or not.
 func (t *tracing) stopped(pid int, status syscall.WaitStatus) error {
 	signal := status.StopSignal()
 	first := !t.known[pid]
@@ -212,7 +212,7 @@ func (t *tracing) stopped(pid int, status syscall.WaitStatus) error {
 	return unix.PtraceCont(pid, int(signal))
 }
 
-// atExec goes on to follow the program that was run, and every other that is linked at a fixed address, for
+// atExec continues to follow the program that was run, and every other that is linked at a fixed address, for
 // the filter holds for it too. All others are let go.
 func (t *tracing) atExec(pid int) error {
 	if pid == t.killing {

@@ -45,7 +45,7 @@ func (c Case) arrange(t testing.TB) *scene {
 		return errors.Join(err, os.Lchown(path, Stranger, Stranger))
 	}))
 	s.run = &step.Run{
-		ID: "r", Step: "s", Machine: step.Local{}, Folder: t.TempDir(), Parents: step.NewParents(),
+		ID: "r", Step: "s", Machine: step.Local{}, Directory: t.TempDir(), Parents: step.NewParents(),
 		Log: tasklog.Begin(silent{}, "step", "attacked"), Leased: func(string) bool { return false }, Kept: func(string) {}, Covered: func(string) bool { return false }, Started: func(int) {},
 	}
 	return s

@@ -36,10 +36,10 @@ func (g *Grower) name() string {
 }
 
 // Fill makes random entries in a directory.
-func (g *Grower) Fill(folder string, depth int) {
+func (g *Grower) Fill(directory string, depth int) {
 	g.Helper()
 	for range 3 + g.IntN(7) {
-		path := folder + "/" + g.name()
+		path := directory + "/" + g.name()
 		if _, err := os.Lstat(path); err == nil {
 			continue
 		}

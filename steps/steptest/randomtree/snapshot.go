@@ -59,11 +59,11 @@ func Snapshot(t testing.TB, root string) map[string]string {
 		}
 		found[way] = text.String()
 		if status.Mode&unix.S_IFMT == unix.S_IFDIR {
-			folder, err := os.Open(path)
+			directory, err := os.Open(path)
 			check(t, err)
-			names, err := folder.Readdirnames(-1)
+			names, err := directory.Readdirnames(-1)
 			check(t, err)
-			check(t, folder.Close())
+			check(t, directory.Close())
 			slices.Sort(names)
 			for _, name := range names {
 				visit(strings.TrimPrefix(way+"/"+name, "/"))

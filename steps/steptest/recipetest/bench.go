@@ -71,7 +71,7 @@ func (b *Bench) WantRolledBack(code int) engine.Result {
 }
 
 func (b *Bench) engine() *engine.Engine {
-	return &engine.Engine{State: engine.State{Folder: b.State}, Catalog: b.catalog, Machine: step.Local{}, Sink: &b.said, Version: "test"}
+	return &engine.Engine{State: engine.State{Directory: b.State}, Catalog: b.catalog, Machine: step.Local{}, Sink: &b.said, Version: "test"}
 }
 
 func (b *Bench) load(file string) *engine.Program {

@@ -1,4 +1,4 @@
-// Package recipetest tries a recipe as a machine would see it: it is run; it fails behind each of its steps;
+// Package recipetest tries a recipe as a machine would see it: it is run; it fails after each of its steps;
 // and the real gwe is killed by SIGKILL at every record of its journal, before and behind, and in the middle
 // of whatever it does, and recovers. Each time the machine must be as before or as it should be, and the
 // journal says which.

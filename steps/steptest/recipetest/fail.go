@@ -7,9 +7,9 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// FailEverywhere lets the recipe fail behind each of its steps: by a step that is put in there, and always
-// fails. Up to the commit everything is put back (exit code 3); behind it the new version stays (7). arrange
-// makes the machine as it was; check is told whether the run had committed.
+// FailEverywhere lets the recipe fail after each of its steps: by a step that is put in there, and always
+// fails. Up to the commit everything is rolled back (exit code 3); after it the new version stays (7).
+// arrange makes the machine as it was; check is told whether the run had committed.
 func (b *Bench) FailEverywhere(file string, inputs map[string]string, arrange func(), check func(committed bool)) (failures int) {
 	b.Helper()
 	source, err := os.ReadFile(file)
@@ -34,12 +34,12 @@ func (b *Bench) FailEverywhere(file string, inputs map[string]string, arrange fu
 		b.WantExit(code, path, inputs)
 		check(committed)
 		if failures++; b.Failed() {
-			b.Fatalf("(failed behind step %d, %s)\n%s", at, behind, b.said.text())
+			b.Fatalf("(failed after step %d, %s)\n%s", at, behind, b.said.text())
 		}
 	}
 }
 
-// failingBehind puts a step that fails behind the nth one, and gives the key that names that one: its type,
+// failingBehind puts a step that fails after the nth one, and gives the key that names that one: its type,
 // or "commit".
 func failingBehind(b *Bench, source []byte, nth int) (changed []byte, behind string, more bool) {
 	b.Helper()

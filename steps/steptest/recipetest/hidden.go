@@ -11,9 +11,9 @@ import (
 
 // WantNothingHidden fails the test where a directory has a hidden name of gwe's, but for those that the undo
 // of a run needs which can still be rolled back.
-func (b *Bench) WantNothingHidden(folder string) {
+func (b *Bench) WantNothingHidden(directory string) {
 	b.Helper()
-	names, _ := filepath.Glob(filepath.Join(folder, durable.Prefix+"*"))
+	names, _ := filepath.Glob(filepath.Join(directory, durable.Prefix+"*"))
 	for _, name := range names {
 		if !b.needed(filepath.Base(name)) && filepath.Base(name) != durable.Releases {
 			b.Errorf("left behind: %s", name)

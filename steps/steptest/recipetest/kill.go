@@ -31,8 +31,8 @@ func (b *Bench) Kill(record int, behind bool, file string, inputs map[string]str
 	})
 }
 
-// KillEverywhere kills the recipe at every record, before and behind it, and recovers. Before a record, what
-// it tells of is done; behind it, nothing that follows was begun; behind that of a process's start, the
+// KillEverywhere kills the recipe at every record, before and after it, and recovers. Before a record, what
+// it tells of is done; after it, nothing that follows was begun; after that of a process's start, the
 // process runs. arrange makes the machine as it was; check is called after the recovery, and is told whether
 // the run had committed.
 func (b *Bench) KillEverywhere(file string, inputs map[string]string, arrange func(), check func(committed bool)) (kills int) {
@@ -55,7 +55,7 @@ func (b *Bench) KillAtEachStep(turn int, file string, inputs map[string]string, 
 }
 
 // killAtRecords kills at one record after the other. moments say, for the records in turn, whether before it
-// (false) or behind it.
+// (false) or after it.
 func (b *Bench) killAtRecords(moments [][]bool, file string, inputs map[string]string, arrange func(), check func(committed bool)) (kills int) {
 	b.Helper()
 	for record, died := 1, true; died; record++ {
@@ -69,7 +69,7 @@ func (b *Bench) killAtRecords(moments [][]bool, file string, inputs map[string]s
 			b.recoverByProcess()
 			check(committed)
 			if b.Failed() {
-				b.Fatalf("(killed at record %d, behind it: %v)\n%s", record, behind, b.said.text())
+				b.Fatalf("(killed at record %d, after it: %v)\n%s", record, behind, b.said.text())
 			}
 		}
 	}

@@ -17,9 +17,9 @@ import (
 const (
 	// DieBefore ends it with SIGKILL when it is about to write the record: all that comes before was done.
 	DieBefore = "GWE_TEST_DIE_BEFORE"
-	// DieAt ends it with SIGKILL right behind the record: nothing that comes after was begun.
+	// DieAt ends it with SIGKILL right after the record: nothing that comes after was begun.
 	DieAt = "GWE_TEST_DIE_AT"
-	// StopAt sends it a SIGTERM right behind the first record, and a SIGINT behind the others: a second
+	// StopAt sends it a SIGTERM right after the first record, and a SIGINT after the others: a second
 	// SIGTERM so soon would be an echo.
 	StopAt = "GWE_TEST_STOP_AT"
 )

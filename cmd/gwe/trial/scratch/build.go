@@ -32,7 +32,7 @@ func (b *builder) mount(what, source, target, kind string, flags uintptr, data s
 	}
 }
 
-func (b *builder) folder(path string, mode fs.FileMode) {
+func (b *builder) directory(path string, mode fs.FileMode) {
 	if b.err != nil {
 		return
 	}
@@ -40,16 +40,16 @@ func (b *builder) folder(path string, mode fs.FileMode) {
 	b.check("make "+path, os.Chmod(b.at(path), mode))
 }
 
-// folders are the empty ones that every Linux machine has: see file-hierarchy(7).
-func (b *builder) folders() {
+// directories are the empty ones that every Linux machine has: see file-hierarchy(7).
+func (b *builder) directories() {
 	for _, path := range []string{
 		"/boot", "/etc", "/home", "/media", "/mnt", "/opt", "/run/lock", "/srv", "/var/cache", "/var/lib", "/var/log", "/var/spool",
 	} {
-		b.folder(path, 0o755)
+		b.directory(path, 0o755)
 	}
-	b.folder("/root", 0o700)
-	b.folder("/tmp", fs.ModeSticky|0o777)
-	b.folder("/var/tmp", fs.ModeSticky|0o777)
+	b.directory("/root", 0o700)
+	b.directory("/tmp", fs.ModeSticky|0o777)
+	b.directory("/var/tmp", fs.ModeSticky|0o777)
 	if b.err == nil {
 		b.check("make /var/run", os.Symlink("/run", b.at("/var/run")))
 	}
@@ -64,7 +64,7 @@ func (b *builder) system() {
 		b.show(path)
 	}
 	for _, path := range local {
-		b.folder(path, 0o755)
+		b.directory(path, 0o755)
 	}
 }
 
@@ -92,15 +92,15 @@ func (b *builder) openAbove(path string) {
 // resolved is a path of the real machine without links in its directories, as far as they are there: /bin is
 // /usr/bin.
 func resolved(path string) string {
-	folder, name := filepath.Split(path)
-	folder = filepath.Clean(folder)
-	if folder == "/" {
+	directory, name := filepath.Split(path)
+	directory = filepath.Clean(directory)
+	if directory == "/" {
 		return path
 	}
-	if real, err := filepath.EvalSymlinks(folder); err == nil {
+	if real, err := filepath.EvalSymlinks(directory); err == nil {
 		return filepath.Join(real, name)
 	}
-	return filepath.Join(resolved(folder), name)
+	return filepath.Join(resolved(directory), name)
 }
 
 // settings are the files of /etc without which programs do not start, or know no users. Small files are
@@ -125,8 +125,8 @@ func (b *builder) settings() {
 
 // devices are those that every program may count on.
 func (b *builder) devices() {
-	b.folder("/dev", 0o755)
-	b.folder("/dev/shm", fs.ModeSticky|0o777)
+	b.directory("/dev", 0o755)
+	b.directory("/dev/shm", fs.ModeSticky|0o777)
 	for _, path := range []string{"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty"} {
 		if _, err := os.Stat(path); err == nil && b.err == nil {
 			b.check("make "+path, os.WriteFile(b.at(path), nil, 0o666))
@@ -154,14 +154,14 @@ func (b *builder) show(path string) {
 		b.check("read "+path, err)
 		b.check("make "+path, os.Symlink(target, b.at(path)))
 	case info.IsDir() && b.open[path]:
-		b.folder(path, 0o755)
+		b.directory(path, 0o755)
 		entries, err := os.ReadDir(path)
 		b.check("read "+path, err)
 		for _, entry := range entries {
 			b.show(filepath.Join(path, entry.Name()))
 		}
 	case info.IsDir():
-		b.folder(path, 0o755)
+		b.directory(path, 0o755)
 		b.bind(path, path)
 	case info.Mode().IsRegular():
 		b.check("make "+path, os.WriteFile(b.at(path), nil, 0o644))

@@ -10,5 +10,5 @@
 //	ipc, uts no shared memory; the host's name is "gwe-test"
 //
 // It keeps accidents out, not attackers. It imports engine/fault only. Where the kernel does not let it
-// isolate, it refuses with what to do; it never goes on without.
+// isolate, it refuses with what to do; it never continues without.
 package scratch

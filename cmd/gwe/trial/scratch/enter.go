@@ -9,12 +9,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Folder is where the test's own things lie inside; no tree is compared there.
-const Folder = "/run/gwe-test"
+// Directory is where the test's own things lie inside; no tree is compared there.
+const Directory = "/run/gwe-test"
 
 // mounts is the file that lists what belongs to the real machine. That it is there tells that this is a
 // scratch machine.
-const mounts = Folder + "/mounts"
+const mounts = Directory + "/mounts"
 
 // Layout says how a scratch machine is made.
 type Layout struct {
@@ -52,20 +52,20 @@ func Enter(layout Layout) error {
 	} else {
 		made.mount("mount the root", "tmpfs", layout.Root, "tmpfs", 0, "mode=0755")
 	}
-	made.folders()
+	made.directories()
 	made.system()
 	made.settings()
 	made.devices()
-	made.folder("/proc", 0o555)
+	made.directory("/proc", 0o555)
 	made.mount("mount /proc", "proc", made.at("/proc"), "proc", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, "")
 	made.readOnly("/proc", 0)
-	for at, folder := range layout.Shown {
-		made.folder(at, 0o755)
-		made.bind(folder, at)
+	for at, directory := range layout.Shown {
+		made.directory(at, 0o755)
+		made.bind(directory, at)
 	}
 	slices.Sort(layout.Mounts) // a directory before what is mounted in it
 	for _, at := range layout.Mounts {
-		made.folder(at, 0o755)
+		made.directory(at, 0o755)
 		made.mount("mount "+at, made.at(at), made.at(at), "", unix.MS_BIND, "")
 	}
 	made.list()
@@ -127,8 +127,8 @@ func Foreign() ([]string, error) {
 
 // list leaves the list of mounts for Foreign.
 func (b *builder) list() {
-	b.folder(Folder, 0o755)
-	text, err := json.Marshal(append(slices.Clone(b.mounted), Folder))
+	b.directory(Directory, 0o755)
+	text, err := json.Marshal(append(slices.Clone(b.mounted), Directory))
 	b.check("list the mounts", err)
 	b.check("list the mounts", os.WriteFile(b.at(mounts), text, 0o644))
 }

@@ -1,7 +1,7 @@
 // The command golang-migrate takes an SQLite database to a version, up or down, with golang-migrate's own
 // code:
 //
-//	golang-migrate FOLDER DATABASE VERSION
+//	golang-migrate DIRECTORY DATABASE VERSION
 //
 // It is what `migrate goto` of the command line of golang-migrate does, without its drivers for thirty
 // databases.
@@ -25,12 +25,12 @@ func main() {
 	}
 }
 
-func goTo(folder, database, version string) error {
+func goTo(directory, database, version string) error {
 	number, err := strconv.ParseUint(version, 10, 64)
 	if err != nil {
 		return err
 	}
-	migrations, err := migrate.New("file://"+folder, "sqlite3://"+database)
+	migrations, err := migrate.New("file://"+directory, "sqlite3://"+database)
 	if err != nil {
 		return err
 	}

@@ -20,11 +20,11 @@ const Prefix = "gwe-step-"
 // descriptionSuffix is how the name of the file with its description ends.
 const descriptionSuffix = ".json"
 
-// SystemFolder is where packages install plugins.
-const SystemFolder = "/usr/lib/gwe/steps"
+// SystemDirectory is where packages install plugins.
+const SystemDirectory = "/usr/lib/gwe/steps"
 
-// UserFolder is where a user's plugins lie, below the home directory.
-const UserFolder = ".local/lib/gwe/steps"
+// UserDirectory is where a user's plugins lie, below the home directory.
+const UserDirectory = ".local/lib/gwe/steps"
 
 // Problem is a plugin, or a directory of plugins, that cannot be used, and why.
 type Problem struct {
@@ -35,12 +35,12 @@ type Problem struct {
 // Find gives the plugins of the directories as step types, by their descriptions: nothing is executed. Of one
 // type in two directories the first counts. A directory that does not exist has none. Plugins that cannot be
 // used, and directories that cannot be read, come as problems.
-func Find(folders []string, live bool) (found []*Type, problems []Problem) {
+func Find(directories []string, live bool) (found []*Type, problems []Problem) {
 	seen := map[string]bool{}
-	for _, folder := range folders {
-		names, err := list(folder)
+	for _, directory := range directories {
+		names, err := list(directory)
 		if err != nil {
-			problems = append(problems, Problem{folder, err})
+			problems = append(problems, Problem{directory, err})
 			continue
 		}
 		for _, name := range names {
@@ -48,7 +48,7 @@ func Find(folders []string, live bool) (found []*Type, problems []Problem) {
 				continue
 			}
 			seen[name] = true
-			path := filepath.Join(folder, Prefix+name)
+			path := filepath.Join(directory, Prefix+name)
 			one, err := Open(path, live)
 			if err != nil {
 				problems = append(problems, Problem{path, err})
@@ -61,14 +61,14 @@ func Find(folders []string, live bool) (found []*Type, problems []Problem) {
 }
 
 // list gives the types of which a directory has the executable or the description.
-func list(folder string) ([]string, error) {
-	entries, err := os.ReadDir(folder)
+func list(directory string) ([]string, error) {
+	entries, err := os.ReadDir(directory)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fault.New(fault.Errored, "plugin-folder-unreadable", "the plugin folder %s cannot be read", folder).WithCause(err).
-			WithHint("let this user read it; the home folder is the one that HOME names")
+		return nil, fault.New(fault.Errored, "plugin-directory-unreadable", "the plugin directory %s cannot be read", directory).WithCause(err).
+			WithHint("let this user read it; the home directory is the one that HOME names")
 	}
 	var names []string
 	for _, entry := range entries {

@@ -16,9 +16,9 @@ import (
 const none = -1
 
 // openAt opens what is named in a directory, and never follows a link there.
-func openAt(folder int, name string, flags int, mode uint32) (handle int, err error) {
+func openAt(directory int, name string, flags int, mode uint32) (handle int, err error) {
 	err = durable.Repeat(func() error {
-		handle, err = unix.Openat(folder, name, flags|unix.O_NOFOLLOW|unix.O_CLOEXEC, mode)
+		handle, err = unix.Openat(directory, name, flags|unix.O_NOFOLLOW|unix.O_CLOEXEC, mode)
 		return err
 	})
 	if err != nil {
@@ -27,17 +27,17 @@ func openAt(folder int, name string, flags int, mode uint32) (handle int, err er
 	return handle, nil
 }
 
-// openFolder opens a directory in a directory.
-func openFolder(parent int, name string) (int, error) {
+// openDirectory opens a directory in a directory.
+func openDirectory(parent int, name string) (int, error) {
 	return openAt(parent, name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NONBLOCK, 0)
 }
 
-// openIfThere is openFolder, and none where there is no directory of that name.
+// openIfThere is openDirectory, and none where there is no directory of that name.
 func openIfThere(parent int, name string) (int, error) {
 	if parent == none {
 		return none, nil
 	}
-	handle, err := openFolder(parent, name)
+	handle, err := openDirectory(parent, name)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.ELOOP) {
 		return none, nil
 	}
@@ -51,19 +51,19 @@ func openRoot(path string) (handle int, err error) {
 		return none, err
 	}
 	defer dir.Close()
-	return openFolder(dir.Descriptor(), ".")
+	return openDirectory(dir.Descriptor(), ".")
 }
 
 // openWay opens the directory at a path below another, component by component: no link on the way is
 // followed, and no length is too long.
 func openWay(root int, way string) (int, error) {
-	handle, err := openFolder(root, ".")
+	handle, err := openDirectory(root, ".")
 	for name := range strings.SplitSeq(way, "/") {
 		if err != nil || name == "" {
 			continue
 		}
 		var next int
-		next, err = openFolder(handle, name)
+		next, err = openDirectory(handle, name)
 		closeAll(handle)
 		handle = next
 	}
@@ -79,12 +79,12 @@ func closeAll(handles ...int) {
 }
 
 // statAt looks at a name in a directory; nil is that nothing is there.
-func statAt(folder int, name string) (*unix.Stat_t, error) {
-	if folder == none {
+func statAt(directory int, name string) (*unix.Stat_t, error) {
+	if directory == none {
 		return nil, nil
 	}
 	status := new(unix.Stat_t)
-	err := durable.Repeat(func() error { return unix.Fstatat(folder, name, status, unix.AT_SYMLINK_NOFOLLOW) })
+	err := durable.Repeat(func() error { return unix.Fstatat(directory, name, status, unix.AT_SYMLINK_NOFOLLOW) })
 	if err == syscall.ENOENT {
 		return nil, nil
 	}
@@ -95,10 +95,10 @@ func statAt(folder int, name string) (*unix.Stat_t, error) {
 }
 
 // linkText reads a symbolic link.
-func linkText(folder int, name string) (string, error) {
+func linkText(directory int, name string) (string, error) {
 	for size := 256; ; size *= 2 {
 		buffer := make([]byte, size)
-		length, err := unix.Readlinkat(folder, name, buffer)
+		length, err := unix.Readlinkat(directory, name, buffer)
 		if err != nil {
 			return "", &fs.PathError{Op: "readlink", Path: name, Err: err}
 		}

@@ -13,9 +13,9 @@ import (
 )
 
 // script installs a plugin of two lines of shell, with a description.
-func script(t *testing.T, folder, name string) string {
+func script(t *testing.T, directory, name string) string {
 	t.Helper()
-	path := filepath.Join(folder, plugin.Prefix+name)
+	path := filepath.Join(directory, plugin.Prefix+name)
 	answer := strings.ReplaceAll(strings.Replace(plainDescription, `"type":"plain"`, `"type":"`+name+`"`, 1), `"effects":[],`, "")
 	text := "#!/bin/sh\nread request\ncase $request in *'\"describe\"'*) echo '{\"event\":\"result\",\"protocol\":1,\"type\":\"" + name +
 		"\",\"operation\":\"describe\",\"description\":" + answer + "}';; *) echo '{\"event\":\"result\",\"protocol\":1,\"type\":\"" + name +
@@ -56,8 +56,8 @@ func TestFind(t *testing.T) {
 
 // What was described is what runs: another executable, or another description, is refused with the cure.
 func TestStale(t *testing.T) {
-	folder := t.TempDir()
-	path := script(t, folder, "one")
+	directory := t.TempDir()
+	path := script(t, directory, "one")
 	opened := describe(t, path)
 	code := func(err error) string {
 		if f := fault.As(err); f != nil {
@@ -97,11 +97,11 @@ func TestStale(t *testing.T) {
 func TestUnsafe(t *testing.T) {
 	need.Root(t, "it gives files to another user")
 	base := t.TempDir()
-	folder := filepath.Join(base, "steps")
-	if err := os.Mkdir(folder, 0o755); err != nil {
+	directory := filepath.Join(base, "steps")
+	if err := os.Mkdir(directory, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	path := script(t, folder, "one")
+	path := script(t, directory, "one")
 	link := filepath.Join(base, "link")
 	if err := os.Symlink("steps/../steps", link); err != nil {
 		t.Fatal(err)
@@ -116,17 +116,17 @@ func TestUnsafe(t *testing.T) {
 		return func() error { return errors.Join(os.Chown(path, -1, group), os.Chmod(path, mode)) }
 	}
 	for name, test := range map[string]struct{ spoil, restore func() error }{
-		"file for all":        {chmod(path, 0o757), chmod(path, 0o755)},
-		"file for its group":  {regroup(path, 1, 0o775), regroup(path, 0, 0o755)},
-		"safe: root's group":  {chmod(path, 0o775), chmod(path, 0o755)},
-		"file of another":     {chown(path, 1), chown(path, 0)},
-		"folder for all":      {chmod(folder, 0o777), chmod(folder, 0o755)},
-		"folder of another":   {chown(folder, 1), chown(folder, 0)},
-		"parent for a group":  {regroup(base, 1, 0o775), regroup(base, 0, 0o755)},
-		"nothing wrong":       {func() error { return nil }, func() error { return nil }},
-		"sticky, as /tmp is":  {chmod(base, 0o777|os.ModeSticky), chmod(base, 0o755)},
-		"writable by itself":  {chmod(path, 0o700), chmod(path, 0o755)},
-		"link is no own rule": {func() error { return os.Lchown(link, 0, 0) }, func() error { return nil }},
+		"file for all":         {chmod(path, 0o757), chmod(path, 0o755)},
+		"file for its group":   {regroup(path, 1, 0o775), regroup(path, 0, 0o755)},
+		"safe: root's group":   {chmod(path, 0o775), chmod(path, 0o755)},
+		"file of another":      {chown(path, 1), chown(path, 0)},
+		"directory for all":    {chmod(directory, 0o777), chmod(directory, 0o755)},
+		"directory of another": {chown(directory, 1), chown(directory, 0)},
+		"parent for a group":   {regroup(base, 1, 0o775), regroup(base, 0, 0o755)},
+		"nothing wrong":        {func() error { return nil }, func() error { return nil }},
+		"sticky, as /tmp is":   {chmod(base, 0o777|os.ModeSticky), chmod(base, 0o755)},
+		"writable by itself":   {chmod(path, 0o700), chmod(path, 0o755)},
+		"link is no own rule":  {func() error { return os.Lchown(link, 0, 0) }, func() error { return nil }},
 	} {
 		if err := test.spoil(); err != nil {
 			t.Fatal(err)
