@@ -109,11 +109,11 @@ func TestAResumeThatRollsBackWellIsNoError(t *testing.T) {
 		begin, wait, resume func(m *boots)
 		reason              string
 	}{
-		"deadline, by recover": {func(m *boots) { m.probe("") }, func(m *boots) { m.after(time.Hour) }, recoverNow, "nobody confirmed"},
-		"deadline, by confirm": {func(m *boots) { m.probe("") }, func(m *boots) { m.after(time.Hour) }, func(m *boots) { m.confirm() }, "nobody confirmed"},
+		"deadline, by recover": {func(m *boots) { m.probe("") }, func(m *boots) { m.after(time.Hour) }, recoverNow, "not confirmed"},
+		"deadline, by confirm": {func(m *boots) { m.probe("") }, func(m *boots) { m.after(time.Hour) }, func(m *boots) { m.confirm() }, "not confirmed"},
 		"deadline, by the next run": {func(m *boots) { m.probe("") }, func(m *boots) { m.after(time.Hour) }, func(m *boots) {
 			m.wantStatus(m.run("steps: [{put: {path: D/c}}]\n"), engine.StatusDone, 0)
-		}, "nobody confirmed"},
+		}, "not confirmed"},
 		"cancelled": {func(m *boots) { m.probe("") }, func(*boots) {}, func(m *boots) {
 			if _, err := m.engine.CancelSuspended(context.Background(), ""); err != nil {
 				m.Error(err)

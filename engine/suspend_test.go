@@ -296,7 +296,7 @@ func TestAnUnconfirmedRunIsPutBack(t *testing.T) {
 			m := newBoots(t)
 			m.probe(", boots: 2")
 			wait(m)
-			m.wantCode(m.confirm(), "nobody confirmed") // too late now
+			m.wantCode(m.confirm(), "not confirmed") // too late now
 			m.wantFile("a", "old")
 			m.wantFile("b", "-")
 		})
