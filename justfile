@@ -19,6 +19,10 @@ release version *flags:
 test suite="core":
     scripts/test {{ suite }}
 
+# known vulnerabilities in what gwe links (asks vuln.go.dev); before each release
+vulnerabilities:
+    go run golang.org/x/vuln/cmd/govulncheck@v1.9.0 ./...
+
 # gwe against gpg, tar and rsync, and a step's cost beside ansible-playbook and task, in one run
 bench *arguments:
     scripts/bench/run {{ arguments }}
@@ -35,7 +39,7 @@ flips:
 swaps count="1000":
     GWE_SWAPS={{ count }} go test -count 1 -timeout 24h -v -run TestASwappingUser ./cmd/gwe
 
-# power cuts under a running update, by the thousand; Ctrl-C stops, the same command goes on
+# power cuts under a running update, by the thousand; Ctrl-C stops, the same command continues
 powercut cuts="10000":
     go run ./scripts/powercut --cuts {{ cuts }} --writes -1 --reorders {{ cuts }} --results powercut.jsonl
 
@@ -55,11 +59,11 @@ systemd *arguments:
 model:
     scripts/model
 
-# kill gwe at every system call, or let the call fail; stops and goes on: just crash --change update --how EIO
+# kill gwe at every system call, or let the call fail; stops and continues: just crash --change update --how EIO
 crash *arguments:
     go run ./scripts/crash campaign {{ arguments }}
 
-# kills, errors, full disks and signals on recipes made at random; stops and goes on: just randomrecipe --from 1 --seeds 500
+# kills, errors, full disks and signals on recipes made at random; stops and continues: just randomrecipe --from 1 --seeds 500
 randomrecipe *arguments:
     go run ./scripts/randomrecipe campaign {{ arguments }}
 
