@@ -230,10 +230,11 @@ func (f *pass) plain(message []byte) (body []byte, signer Signer, err error) {
 	if err := f.anyKnown(m.signatures); err != nil {
 		return nil, Signer{}, err
 	}
-	if body, err = io.ReadAll(io.TeeReader(io.LimitReader(m.content, index.BodyMaximum+1), hashing(m.signatures))); err != nil {
+	size, err := io.CopyBuffer(hashing(m.signatures), onlyReader{m.content}, make([]byte, copyBuffer))
+	if err != nil {
 		return nil, Signer{}, err
 	}
-	if len(body) > index.BodyMaximum {
+	if size > index.BodyMaximum {
 		return nil, Signer{}, fmt.Errorf("it is longer than %d bytes", index.BodyMaximum)
 	}
 	if err := m.finish(); err != nil {
@@ -244,6 +245,24 @@ func (f *pass) plain(message []byte) (body []byte, signer Signer, err error) {
 			one.problem = refuse("package-signature-bad", "the signature is not the one that was announced before the content")
 		}
 	}
-	signer, err = f.verdict(m.signatures)
+	if signer, err = f.verdict(m.signatures); err != nil {
+		return nil, Signer{}, err
+	}
+	body, err = literalOf(message)
 	return body, signer, err
+}
+
+// literalOf gives the content of a message that was verified. As a rule it is a part of the message: an index
+// of many files is in memory once.
+func literalOf(message []byte) ([]byte, error) {
+	found, err := literalIn(bytes.NewReader(message), int64(len(message)))
+	if err == nil && len(found.starts) == 1 {
+		return message[found.offsets[0] : found.offsets[0]+found.size], nil
+	}
+	// In parts, as GnuPG writes it.
+	m, err := walk(bufio.NewReaderSize(bytes.NewReader(message), copyBuffer), unlockWith(nil), true)
+	if err != nil {
+		return nil, err
+	}
+	return io.ReadAll(m.content)
 }
