@@ -28,15 +28,19 @@ type Indexed struct {
 	buffer  []byte
 }
 
-// Indexed opens the index of a package, whose signature it verifies. It reads the index alone, not the
-// package: what is read later, ReadFrame checks. It returns nil where the package has no index, is
-// encrypted or armoured, or has its signature beside it.
+// Indexed opens the index of a package, and verifies the signature of the index. It reads the index alone, not
+// the package: what is read later, ReadFrame checks. It returns nil where there is no index to go by: the
+// package has none, is encrypted, armoured, not signed or not whole, or the policy names a signature. Verify
+// then says what is to be said.
 //
 // An index beside the package must equal the one inside. The faults are index-signer-unknown,
 // index-signature-bad, index-other-package, index-older, those of index.Parse, and those of reading.
 func (p *Package) Indexed(ctx context.Context, policy Policy) (*Indexed, error) {
 	if policy.Signature != "" {
 		return nil, nil
+	}
+	if signed, err := p.looksSigned(ctx); err != nil || !signed {
+		return nil, err
 	}
 	found, err := OpenIndexed(ctx, p.file.Within(ctx), p.size, p.path, nil, policy)
 	if err != nil || found == nil {
@@ -47,6 +51,26 @@ func (p *Package) Indexed(ctx context.Context, policy Policy) (*Indexed, error) 
 		return nil, err
 	}
 	return found, nil
+}
+
+// looksSigned reports whether the package has the form of a signed one: only then its index is looked for.
+// What else is wrong with it, Verify says.
+func (p *Package) looksSigned(ctx context.Context) (bool, error) {
+	content, err := literalIn(p.file.Within(ctx), p.size)
+	if err != nil {
+		if err = ignoreEnd(err); err != nil {
+			err = indexUnread(p.path, err)
+		}
+		return false, err
+	}
+	if content.end == p.size {
+		return p.signatureBeside(ctx) != "", nil
+	}
+	signed, err := content.signed(p.size)
+	if err != nil {
+		err = indexUnread(p.path, err)
+	}
+	return signed, err
 }
 
 // OpenIndexed opens the index of a package that is read from any source of that size; path names it in

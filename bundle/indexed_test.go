@@ -219,6 +219,59 @@ func TestIndexBeside(t *testing.T) {
 	}
 }
 
+// TestIndexOfASpoiltPackage: what is not a whole signed package has no index for an installation, so that it is
+// refused for what is wrong with it.
+func TestIndexOfASpoiltPackage(t *testing.T) {
+	home := gpg(t)
+	policy := Policy{Keyring: home.keyring(t, "ed")}
+	path := pack(t, PackOptions{Directory: firmware(t)})
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain := home.must(t, whole, "--decrypt")
+	beside := filepath.Join(t.TempDir(), "fw.tar.zst")
+	for name, test := range map[string]struct {
+		content []byte
+		code    string
+	}{
+		"followed by more": {append(bytes.Clone(whole), 0), "package-trailing-data"},
+		"cut short":        {whole[:len(whole)-1], "package-truncated"},
+		"no signature":     {whole[:len(whole)-signatureLength(t, whole)], "package-truncated"},
+		"not signed":       {plain, "package-unsigned"},
+		"only stored":      {home.must(t, plain, "--store", "--compress-algo", "none"), "package-unsigned"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			write(t, beside, test.content, 0o644)
+			opened, err := Open(t.Context(), beside)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer opened.Close()
+			if found, err := opened.Indexed(t.Context(), policy); found != nil || err != nil {
+				t.Errorf("it has an index: %v, %v", found, err)
+			}
+			_, err = opened.Verify(t.Context(), policy, nil)
+			wantCode(t, err, test.code)
+		})
+	}
+	write(t, beside, plain, 0o644)
+	home.must(t, nil, "-u", home.keys["ed"], "--detach-sign", beside)
+	if found, err := proven(t, beside, policy); err != nil || found == nil {
+		t.Errorf("with a detached signature: %v, %v", found, err)
+	}
+}
+
+// signatureLength is how long the signature at the end of a package is.
+func signatureLength(t testing.TB, message []byte) int {
+	t.Helper()
+	found, err := literalIn(bytes.NewReader(message), int64(len(message)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(message) - int(found.end)
+}
+
 // TestSegments reads a content in parts, as it is in packages of more than 4 GiB, whose parts here are
 // shorter.
 func TestSegments(t *testing.T) {

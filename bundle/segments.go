@@ -14,6 +14,9 @@ type segments struct {
 	// starts are the places in the content at which the pieces begin, and offsets those in the source.
 	starts, offsets []int64
 	size            int64
+	// announced is how many signatures were announced before the content, and end where it ends in the source.
+	announced int
+	end       int64
 }
 
 const (
@@ -33,22 +36,51 @@ func literalIn(source io.ReaderAt, size int64) (*segments, error) {
 		return nil, err
 	}
 	if compressionOf(start) == Zstandard {
-		return &segments{source: source, starts: []int64{0}, offsets: []int64{0}, size: size}, nil
+		return &segments{source: source, starts: []int64{0}, offsets: []int64{0}, size: size, end: size}, nil
 	}
-	at := int64(0)
+	at, announced := int64(0), 0
 	for range signaturesMaximum + markersMaximum {
 		kind, length, partial, body, err := packetAt(source, size, at, true)
 		switch {
 		case err != nil:
 			return nil, err
 		case kind == tagLiteral:
-			return pieces(source, size, body, length, partial)
+			found, err := pieces(source, size, body, length, partial)
+			if err == nil {
+				found.announced = announced
+			}
+			return found, err
 		case kind != tagOnePass && kind != tagMarker || partial || length > smallPacketMaximum:
 			return nil, errNotInPieces
+		}
+		if kind == tagOnePass {
+			announced++
 		}
 		at = body + length
 	}
 	return nil, errNotInPieces
+}
+
+// signed reports whether the content is followed by as many signatures as were announced, at least one, and by
+// nothing else. It does not verify them.
+func (s *segments) signed(size int64) (bool, error) {
+	at := s.end
+	for range s.announced {
+		kind, length, partial, body, err := packetAt(s.source, size, at, true)
+		if err != nil || kind != tagSignature || partial || length > smallPacketMaximum {
+			return false, ignoreEnd(err)
+		}
+		at = body + length
+	}
+	return s.announced > 0 && at == size, nil
+}
+
+// ignoreEnd takes what is no packet, and the end of the source, for an answer.
+func ignoreEnd(err error) error {
+	if errors.Is(err, errNotInPieces) || errors.Is(truncated(err), io.ErrUnexpectedEOF) {
+		return nil
+	}
+	return err
 }
 
 // pieces walks the parts of a literal packet.
@@ -69,6 +101,7 @@ func pieces(source io.ReaderAt, size, body, length int64, partial bool) (*segmen
 		}
 		s.starts, s.offsets = append(s.starts, s.size), append(s.offsets, body)
 		s.size += length
+		s.end = body + length
 		if !partial {
 			return s, nil
 		}

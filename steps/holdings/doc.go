@@ -9,7 +9,7 @@
 //
 // A file is known by device, inode, size, modification time and change time. Each change of content or of
 // attributes sets the change time. So does another link to the file, or the removal of one: then the record
-// no longer fits, and a digest has to decide.
+// no longer fits, and a digest has to decide. A Watch renews the record where gwe itself removes releases.
 //
 // It may import steps/order, bundle/index and engine/openat.
 package holdings

@@ -18,6 +18,7 @@ import (
 	"github.com/gwe-project/gwe/engine/regular"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/value"
+	"github.com/gwe-project/gwe/steps/holdings"
 	"github.com/gwe-project/gwe/steps/order"
 )
 
@@ -311,6 +312,9 @@ func (prune) Release(ctx context.Context, run *step.Run, _ pruneArguments, memo 
 		return err
 	}
 	defer dir.Close()
+	// Those that stay share files with those that go, whose change times are about to be set.
+	staying := holdings.Observe(ctx, dir)
+	defer staying.Renew(ctx, run.Directory)
 	var names []string
 	for _, one := range memo.Victims {
 		if err := ctx.Err(); err != nil {
