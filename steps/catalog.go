@@ -21,6 +21,7 @@ func Catalog() step.Catalog {
 		archive.Unpack(),
 		archive.Extract(),
 		transfer.Rsync(),
+		transfer.Download(),
 		release.SwapLink(),
 		command.Hook(),
 		command.Run(),

@@ -27,6 +27,7 @@ var plannedTypes = map[string]string{
 	"unpack":             `{ package: D/app-3.tar.zst.gpg, keyring: D/keys, into: D/app, link-dest: D/app/current }`,
 	"extract":            `{ archive: D/app-3.tar.zst.gpg, to: D/app-3, link-dest: D/app/current, unverified: allow }`,
 	"rsync":              `{ source: D/app/app-1, target: D/app/app-2, delete: true, link-dest: [D/app/current] }`,
+	"download":           `{ url: "http://127.0.0.1:1/app", to: D/app/app-3, partial-dir: D/partial }`,
 	"swap-link":          `{ link: D/app/current, to: D/app/app-2 }`,
 	"hook":               "{ script: hook, dir: D/app/app-2 }\n    undo: none",
 	"run":                "{ argv: [touch, D/ran] }\n    undo: none",

@@ -146,6 +146,7 @@ var Samples = []Sample{
 	{Type: "unpack", Step: "unpack: { package: SHARED/app.tar.zst.gpg, keyring: SHARED/keys, into: ROOT/opt }", Arrange: func(t *Tree) { t.pack(); releases(t) }},
 	{Type: "extract", Step: "extract: { archive: SHARED/app.tar, unverified: allow, to: ROOT/opt/app }", Arrange: func(t *Tree) { t.pack(); releases(t) }},
 	{Type: "rsync", Step: "rsync: { source: ROOT/tree, target: ROOT/old, delete: true }", Arrange: both},
+	{Type: "download", Step: "download: { url: \"file://SHARED/app.tar\", to: ROOT/file, partial-dir: SHARED/partial }", Arrange: func(t *Tree) { t.pack(); file(t) }},
 
 	{Type: "run", Step: "run: { argv: [mkdir, ROOT/made] }\n    undo:\n      - run: { argv: [rm, -rf, ROOT/made] }", Late: true},
 	{Type: "hook", Step: "hook: { script: hook, dir: ROOT }\n    undo:\n      - run: { argv: [rm, -rf, ROOT/made] }", Late: true,

@@ -109,6 +109,7 @@ var samples = []sample{
 	{name: "extract, with link-dest", step: "extract: { archive: SHARED/app.tar, unverified: allow, strip: 1, to: ROOT/new, link-dest: SHARED/app }"},
 	{name: "extract, for an empty directory", step: "extract: { archive: SHARED/app.tar, unverified: allow, to: ROOT/new }",
 		arrange: func(s *site) { s.check(os.Mkdir(s.path("new"), 0o755)) }},
+	{name: "download", step: "download: { url: \"file://SHARED/app.tar\", to: ROOT/new, partial-dir: SHARED/partial }"},
 	{name: "rsync, a new directory", step: "rsync: { source: ROOT/tree, target: ROOT/new }", arrange: tree},
 	{name: "rsync, over a directory", step: "rsync: { source: ROOT/tree, target: ROOT/old, delete: true }", arrange: both},
 	{name: "rsync, with link-dest", step: "rsync: { source: ROOT/tree, target: ROOT/new, link-dest: [ROOT/twin] }", arrange: func(s *site) {

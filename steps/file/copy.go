@@ -183,7 +183,7 @@ func overridden(mode, owner string) (change overrides, err error) {
 		}
 	}
 	if owner != "" {
-		change.uid, change.gid, err = parseOwner(owner)
+		change.uid, change.gid, err = placement.ParseOwner(owner)
 	}
 	return change, err
 }

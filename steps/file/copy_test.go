@@ -14,6 +14,7 @@ import (
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/need"
 	"github.com/gwe-project/gwe/engine/step"
+	"github.com/gwe-project/gwe/steps/placement"
 	"github.com/gwe-project/gwe/steps/steptest"
 )
 
@@ -84,7 +85,7 @@ func TestCopyConforms(t *testing.T) {
 			AfterDo: func(t testing.TB, root string, _ map[string]any) {
 				info, err := os.Lstat(root + "/file")
 				must(t, err)
-				if uid, gid := ownerOf(info); info.Mode() != 0o640 || uid != 7 || gid != 8 {
+				if uid, gid := placement.OwnerOf(info); info.Mode() != 0o640 || uid != 7 || gid != 8 {
 					t.Errorf("mode %v, owner %d:%d", info.Mode(), uid, gid)
 				}
 				if content, _ := os.ReadFile(root + "/other-name"); string(content) != "old content" {

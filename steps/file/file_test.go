@@ -9,6 +9,7 @@ import (
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/need"
 	"github.com/gwe-project/gwe/engine/step"
+	"github.com/gwe-project/gwe/steps/placement"
 	"github.com/gwe-project/gwe/steps/steptest"
 )
 
@@ -45,7 +46,7 @@ func TestWriteConforms(t *testing.T) {
 			AfterDo: func(t testing.TB, root string, outputs map[string]any) {
 				info, err := os.Stat(filepath.Join(root, "file"))
 				must(t, err)
-				if uid, gid := ownerOf(info); info.Mode() != 0o640 || uid != 12 || gid != 34 || outputs["changed"] != true {
+				if uid, gid := placement.OwnerOf(info); info.Mode() != 0o640 || uid != 12 || gid != 34 || outputs["changed"] != true {
 					t.Errorf("mode %v, owner %d:%d, outputs %v", info.Mode(), uid, gid, outputs)
 				}
 			},
@@ -63,7 +64,7 @@ func TestWriteConforms(t *testing.T) {
 				}
 				info, err := os.Stat(filepath.Join(root, "file"))
 				must(t, err)
-				if info.Mode()&modeBits != 0o750|os.ModeSetuid {
+				if info.Mode()&placement.ModeBits != 0o750|os.ModeSetuid {
 					t.Errorf("the old mode was not kept: %v", info.Mode())
 				}
 			},

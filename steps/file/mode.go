@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/steps/placement"
 )
 
 // modeChange is what chmod's first argument says: a number, or clauses as "u=rwX,go=rX".
@@ -29,7 +30,7 @@ var symbolic = regexp.MustCompile(`^([ugoa]*)([-+=])([rwxXst]*)$`)
 // parseModeChange reads a mode as chmod does. Without who, all are meant; the umask plays no part.
 func parseModeChange(text string) (*modeChange, error) {
 	if strings.Trim(text, "0123456789") == "" {
-		if _, err := parseMode(text); err != nil {
+		if _, err := placement.ParseMode(text); err != nil {
 			return nil, err
 		}
 		number, err := strconv.ParseUint(text, 8, 12)

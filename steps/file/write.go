@@ -81,16 +81,16 @@ func resolve(machine step.Machine, verb string, path value.Path, mode, owner str
 			return want, nil, fault.New(fault.Refused, verb+"-not-a-file", "%s is not a regular file", want.path).
 				WithHint("name the file that a symbolic link points to, or remove what is there in a step before")
 		}
-		want.mode = info.Mode() & modeBits
-		want.uid, want.gid = ownerOf(info)
+		want.mode = info.Mode() & placement.ModeBits
+		want.uid, want.gid = placement.OwnerOf(info)
 	}
 	if mode != "" {
-		if want.mode, err = parseMode(mode); err != nil {
+		if want.mode, err = placement.ParseMode(mode); err != nil {
 			return want, nil, err
 		}
 	}
 	if owner != "" {
-		if want.uid, want.gid, err = parseOwner(owner); err != nil {
+		if want.uid, want.gid, err = placement.ParseOwner(owner); err != nil {
 			return want, nil, err
 		}
 	}
@@ -99,10 +99,10 @@ func resolve(machine step.Machine, verb string, path value.Path, mode, owner str
 
 // satisfied reports whether the file is as wanted already.
 func (w wanted) satisfied(machine step.Machine, info fs.FileInfo) bool {
-	if info == nil || info.Mode()&modeBits != w.mode {
+	if info == nil || info.Mode()&placement.ModeBits != w.mode {
 		return false
 	}
-	if uid, gid := ownerOf(info); uid != w.uid || gid != w.gid {
+	if uid, gid := placement.OwnerOf(info); uid != w.uid || gid != w.gid {
 		return false
 	}
 	return holdsContent(machine, w.path, info, w.content)

@@ -38,7 +38,7 @@ type errand struct {
 func TestMain(m *testing.M) {
 	path := os.Getenv(childVariable)
 	if path == "" {
-		steptest.Main(m, Rsync())
+		steptest.Main(m, Rsync(), Download())
 	}
 	var told errand
 	raw, err := os.ReadFile(path)

@@ -51,3 +51,31 @@ func TestRsyncUnderAttack(t *testing.T) {
 		})
 	})
 }
+
+// TestDownloadUnderAttack: to a file that is new, to one that is there, and from one of theirs.
+func TestDownloadUnderAttack(t *testing.T) {
+	given := func(t testing.TB, from, to string) map[string]any {
+		return attack.Arguments(t, transfer.Download(), map[string]any{"url": "file://" + from, "to": to, "partial-dir": t.TempDir()})
+	}
+	for name, there := range map[string]string{"new": "sub/other", "there": "sub/file"} {
+		t.Run(name, func(t *testing.T) {
+			attack.Run(t, attack.Case{
+				Type: transfer.Download(), Parents: []string{".", "sub"}, Leaves: []string{"sub/file"},
+				Arrange: func(t testing.TB, work, root string) map[string]any {
+					put(t, root, "source")
+					put(t, work, there)
+					return given(t, root+"/source", work+"/sub/file")
+				},
+			})
+		})
+	}
+	t.Run("of theirs", func(t *testing.T) {
+		attack.Run(t, attack.Case{
+			Type: transfer.Download(), Leaves: []string{"from/source"},
+			Arrange: func(t testing.TB, work, root string) map[string]any {
+				put(t, work, "from/source")
+				return given(t, work+"/from/source", root+"/file")
+			},
+		})
+	})
+}

@@ -1,4 +1,4 @@
-package file
+package placement
 
 import (
 	"io/fs"
@@ -10,8 +10,8 @@ import (
 	"github.com/gwe-project/gwe/engine/fault"
 )
 
-// parseMode reads a mode as chmod does: three or four octal digits.
-func parseMode(text string) (fs.FileMode, error) {
+// ParseMode reads a mode as chmod does: three or four octal digits. Its fault is mode-invalid.
+func ParseMode(text string) (fs.FileMode, error) {
 	bits, err := strconv.ParseUint(text, 8, 12)
 	if err != nil || len(text) < 3 || len(text) > 4 {
 		return 0, fault.New(fault.Refused, "mode-invalid", "%q is not a mode", text).
@@ -31,11 +31,23 @@ func fileMode(bits uint32) fs.FileMode {
 	return mode
 }
 
-// modeBits are the bits of a mode that chmod sets.
-const modeBits = fs.ModePerm | fs.ModeSetuid | fs.ModeSetgid | fs.ModeSticky
+// ModeNumber gives the bits of a mode as chmod(2) has them.
+func ModeNumber(mode fs.FileMode) uint32 {
+	bits := uint32(mode.Perm())
+	for named, bit := range map[fs.FileMode]uint32{fs.ModeSetuid: 0o4000, fs.ModeSetgid: 0o2000, fs.ModeSticky: 0o1000} {
+		if mode&named != 0 {
+			bits |= bit
+		}
+	}
+	return bits
+}
 
-// parseOwner reads "user:group", each a name of this machine or a number.
-func parseOwner(text string) (uid, gid int, err error) {
+// ModeBits are the bits of a mode that chmod sets.
+const ModeBits = fs.ModePerm | fs.ModeSetuid | fs.ModeSetgid | fs.ModeSticky
+
+// ParseOwner reads "user:group", each a name of this machine or a number. Its faults are owner-invalid and
+// owner-unknown.
+func ParseOwner(text string) (uid, gid int, err error) {
 	owner, group, found := strings.Cut(text, ":")
 	if !found || owner == "" || group == "" {
 		return 0, 0, fault.New(fault.Refused, "owner-invalid", "%q is not an owner", text).WithHint("write user:group, by name or by number")
@@ -59,8 +71,8 @@ func parseOwner(text string) (uid, gid int, err error) {
 	return uid, gid, nil
 }
 
-// ownerOf gives a file's owner.
-func ownerOf(info fs.FileInfo) (uid, gid int) {
+// OwnerOf returns the owner of a file, -1 and -1 where the system does not say.
+func OwnerOf(info fs.FileInfo) (uid, gid int) {
 	status, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {
 		return -1, -1
