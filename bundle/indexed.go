@@ -28,10 +28,10 @@ type Indexed struct {
 	buffer  []byte
 }
 
-// Indexed opens the index of a package, and verifies the signature of the index. It reads the index alone, not
-// the package: what is read later, ReadFrame checks. It returns nil where there is no index to go by: the
-// package has none, is encrypted, armoured, not signed or not whole, or the policy names a signature. Verify
-// then says what is to be said.
+// Indexed opens the index of a package, and verifies the signature of the index. It reads the index
+// alone, not the package: what is read later, ReadFrame checks. It returns nil where there is no index
+// to go by: the package has none, is encrypted, armoured, not signed or not whole, or the policy names
+// a signature. Verify then says what is to be said.
 //
 // An index beside the package must equal the one inside. The faults are index-signer-unknown,
 // index-signature-bad, index-other-package, index-older, those of index.Parse, and those of reading.

@@ -219,8 +219,8 @@ func TestIndexBeside(t *testing.T) {
 	}
 }
 
-// TestIndexOfASpoiltPackage: what is not a whole signed package has no index for an installation, so that it is
-// refused for what is wrong with it.
+// TestIndexOfASpoiltPackage: what is not a whole signed package has no index for an installation, so
+// that it is refused for what is wrong with it.
 func TestIndexOfASpoiltPackage(t *testing.T) {
 	home := gpg(t)
 	policy := Policy{Keyring: home.keyring(t, "ed")}

@@ -14,7 +14,8 @@ type segments struct {
 	// starts are the places in the content at which the pieces begin, and offsets those in the source.
 	starts, offsets []int64
 	size            int64
-	// announced is how many signatures were announced before the content, and end where it ends in the source.
+	// announced is how many signatures were announced before the content, and end where it ends in the
+	// source.
 	announced int
 	end       int64
 }
@@ -61,8 +62,8 @@ func literalIn(source io.ReaderAt, size int64) (*segments, error) {
 	return nil, errNotInPieces
 }
 
-// signed reports whether the content is followed by as many signatures as were announced, at least one, and by
-// nothing else. It does not verify them.
+// signed reports whether the content is followed by as many signatures as were announced, at least one,
+// and by nothing else. It does not verify them.
 func (s *segments) signed(size int64) (bool, error) {
 	at := s.end
 	for range s.announced {

@@ -143,7 +143,7 @@ func TestIndexedUpdate(t *testing.T) {
 	second := packIndexed(t, tree, "fw-2", false)
 	b.use(second)
 	plan, err := (unpack{}).Plan(t.Context(), step.Local{}, b.arguments)
-	if said := strings.Join(plan.Do, "\n"); err != nil || !strings.Contains(said, "by the index: link 3 files, write 3 files (6.3 MiB), read ") || plan.Writes < 6<<20 {
+	if said := strings.Join(plan.Do, "\n"); err != nil || !strings.Contains(said, "by the index: link 3 files, write 3 files (6591464B), read at most ") || plan.Writes < 6<<20 {
 		t.Errorf("the plan: %s %+v %v", said, plan, err)
 	}
 	if out := b.install(); out.Linked != 3 || out.Files != 8 { // b, c, empty

@@ -17,8 +17,8 @@ import (
 // forecast is what an installation by an index would take.
 type forecast struct {
 	linked, written int
-	// bytes is the sum of the lengths of the files that are written, read the bytes of the package that are
-	// needed for them.
+	// bytes is the sum of the lengths of the files that are written. read are the bytes of the package that
+	// hold them: fewer are read if parts of them are in the running release.
 	bytes, read int64
 }
 
@@ -48,7 +48,7 @@ func (j job) planIndex(ctx context.Context, machine step.Machine, arguments unpa
 	if err != nil {
 		return plan
 	}
-	plan.Do = append(plan.Do, fmt.Sprintf("by the index: link %d files, write %d files (%s), read %s of the package",
+	plan.Do = append(plan.Do, fmt.Sprintf("by the index: link %d files, write %d files (%s), read at most %s of the package",
 		foreseen.linked, foreseen.written, value.SizeOf(foreseen.bytes), value.SizeOf(foreseen.read)))
 	plan.Reads, plan.Writes = foreseen.read, foreseen.bytes
 	plan.Space = map[string]int64{existing(machine, j.directory): foreseen.bytes}

@@ -7,8 +7,8 @@ import (
 	"github.com/gwe-project/gwe/engine/openat"
 )
 
-// RewriteFiles replaces the file of that name, as Files gives it, in an open directory of releases. A run that
-// is stopped in between leaves none, or one that is not whole: both count as absent.
+// RewriteFiles replaces the file of that name, as Files gives it, in an open directory of releases. A run
+// that is stopped in between leaves none, or one that is not whole: both count as absent.
 func RewriteFiles(dir *openat.Dir, name string, content io.Reader) error {
 	record, err := dir.Sub(Directory)
 	if err != nil {
