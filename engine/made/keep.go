@@ -121,6 +121,9 @@ func (a *Aside) choose() error {
 	if err != nil {
 		return err
 	}
+	if err := a.run.MakeDirectory(); err != nil {
+		return err
+	}
 	if err := durable.WriteChecked(filepath.Join(a.run.Directory, asideNote), []byte(path)); err != nil {
 		return err
 	}

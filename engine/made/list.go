@@ -43,6 +43,9 @@ func RecordIn(ctx context.Context, run *step.Run, dir *openat.Dir, name string) 
 	if err != nil || status == nil {
 		return explain(err, "cannot record %s", dir.Join(name))
 	}
+	if err := run.MakeDirectory(); err != nil {
+		return err
+	}
 	list, err := Create(run.Directory)
 	if err != nil {
 		return err

@@ -28,6 +28,9 @@ type About struct {
 	// read all versions up to it, or fail. Package scripts/kept keeps runs of each version of gwe's own
 	// types.
 	UndoData int
+	// MakesDirectory means that the step type calls Run.MakeDirectory before it puts anything into
+	// Run.Directory, which need not be there before. Verify then changes no file in it unless Run.Followed.
+	MakesDirectory bool
 	// Scalar names the argument that a scalar in place of the mapping stands for ("path" of remove, say); ""
 	// is none.
 	Scalar string

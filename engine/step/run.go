@@ -44,13 +44,16 @@ type Run struct {
 	// Secrets knows the secrets of the run; nil where it has none.
 	Secrets Secrets
 	// Directory is the frame's own directory in the run's state, 0700, for saved contents; it lives until the
-	// undo can no longer be asked for. It exists, and what Prepare writes there is made durable before Do.
+	// undo can no longer be asked for. It exists, unless About.MakesDirectory says that MakeDirectory is called
+	// first, and what Prepare writes there is made durable before Do.
 	//
 	// The journal has the length and SHA-256 of each file that is there after Prepare and, once Do has ended,
 	// of all files. The engine checks them before an undo begins. What Do writes and acts on before it ends
 	// must check itself (durable.WriteNote does), and be durable before Do acts on it. Verify writes only new
 	// files whose names end in Settled.
 	Directory string
+	// Make is what MakeDirectory calls; if it is nil, Directory exists.
+	Make func() error
 	// Parents are the directories that hold what the step changes: Dir notes and checks them. If it is nil,
 	// Dir goes by the rule of package openat alone.
 	Parents *Parents
@@ -66,6 +69,15 @@ type Run struct {
 	// Environment holds the variables that every child process gets: GWE_RUN_ID, GWE_STEP, GWE_RECOVERING,
 	// GWE_AFTER_COMMIT, and a mark by which recovery knows the process.
 	Environment []string
+}
+
+// MakeDirectory makes Directory, if it is not there, for a step type that says About.MakesDirectory. It may be
+// called any number of times.
+func (r *Run) MakeDirectory() error {
+	if r.Make == nil {
+		return nil
+	}
+	return r.Make()
 }
 
 // Machine reads the machine; it cannot change it. Plan gets nothing else.

@@ -25,6 +25,8 @@ func Hook() step.Type {
 		Example: "hook:\n  script: .post-install\n  dir: /opt/firmware/firmware-2\n  args: [/opt/firmware/firmware-2]\ntimeout: 10m\n" +
 			"undo:\n  - hook: { script: .pre-install, dir: /opt/firmware/firmware-1 }\n",
 		Effects: []step.Effect{{Kind: step.Runs, Argument: "script"}},
+
+		MakesDirectory: true,
 	}, hook{})
 }
 

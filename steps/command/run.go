@@ -24,6 +24,8 @@ func Run() step.Type {
 		Example: "run:\n  argv: [sqlite3, /var/lib/app/app.db, PRAGMA integrity_check]\n  ok-codes: [0, 1]\n",
 		Effects: []step.Effect{{Kind: step.Runs, Argument: "argv"}},
 		Choices: []step.Choice{{Names: []string{"argv", "script"}}},
+
+		MakesDirectory: true,
 	}, run{})
 }
 

@@ -1,14 +1,12 @@
 package file
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -17,7 +15,6 @@ import (
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/openat"
-	"github.com/gwe-project/gwe/engine/regular"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/value"
 	"github.com/gwe-project/gwe/steps/placement"
@@ -45,6 +42,8 @@ elsewhere it cannot.`,
 		Example: "chmod: { path: /var/lib/firmware, mode: \"u=rwX,g=rX,o=\", owner: \"firmware:firmware\", recursive: true }\n",
 		Effects: []step.Effect{{Kind: step.Writes, Argument: "path"}},
 		Undo:    "gives each entry its own mode and owner back",
+
+		MakesDirectory: true,
 	}, chmod{})
 }
 
@@ -170,13 +169,7 @@ func (chmod) Prepare(ctx context.Context, run *step.Run, arguments chmodArgument
 		return memo, durable.Explain(err, "cannot open the directory of %s", want.path)
 	}
 	defer base.Close()
-	file, err := regular.Open(filepath.Join(run.Directory, beforeName), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return memo, durable.Explain(err, "cannot write down how %s was", want.path)
-	}
-	defer file.Close()
-	written := bufio.NewWriter(file)
-	lines := json.NewEncoder(written)
+	list := listWriter{run: run}
 	_, err = want.each(ctx, base, arguments.Recursive, func(one formerly, entry *openat.Entry) error {
 		memo.Count++
 		if want.uid >= 0 {
@@ -185,11 +178,9 @@ func (chmod) Prepare(ctx context.Context, run *step.Run, arguments chmodArgument
 				one.Capability = value
 			}
 		}
-		return lines.Encode(one)
+		return list.add(one)
 	})
-	if err == nil {
-		err = written.Flush()
-	}
+	err = errors.Join(err, list.close())
 	if err != nil && ctx.Err() != nil {
 		return memo, ctx.Err()
 	}

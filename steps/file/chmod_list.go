@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -129,6 +130,34 @@ func (m chmodMemo) each(run *step.Run, visit func(dir *openat.Dir, name string, 
 			return err
 		}
 	}
+}
+
+// listWriter writes the list, which is made with its first entry.
+type listWriter struct {
+	run    *step.Run
+	file   *os.File
+	buffer *bufio.Writer
+}
+
+func (w *listWriter) add(one formerly) error {
+	if w.file == nil {
+		err := w.run.MakeDirectory()
+		if err == nil {
+			w.file, err = regular.Open(filepath.Join(w.run.Directory, beforeName), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+		}
+		if err != nil {
+			return err
+		}
+		w.buffer = bufio.NewWriter(w.file)
+	}
+	return json.NewEncoder(w.buffer).Encode(one)
+}
+
+func (w *listWriter) close() error {
+	if w.file == nil {
+		return nil
+	}
+	return errors.Join(w.buffer.Flush(), w.file.Close())
 }
 
 // openList opens the list as Verify left it, or as Prepare wrote it.

@@ -26,6 +26,8 @@ func Copy() step.Type {
 		Effects:  []step.Effect{{Kind: step.Writes, Argument: "to"}},
 		Undo:     "puts the old file or directory back, or removes the copy",
 		UndoData: placement.UndoData,
+
+		MakesDirectory: true,
 	}, copying{placement.Action[copyArguments, copyMemo]{Verb: "copy"}})
 }
 

@@ -43,6 +43,8 @@ directories that are empty by then go: what came into the others stays, and they
 		Undo:     "removes what was made, or gives an old directory its mode and owner back",
 		UndoData: placement.UndoData,
 		Scalar:   "path",
+
+		MakesDirectory: true,
 	}, mkdir{})
 }
 

@@ -42,6 +42,8 @@ since, a rollback by hand moves to .NAME.kept-RUN beside the copy.`,
 		Effects:  []step.Effect{{Kind: step.Removes, Argument: "from"}, {Kind: step.Writes, Argument: "to"}},
 		Undo:     "moves it back, and restores what was replaced",
 		UndoData: placement.UndoData,
+
+		MakesDirectory: true,
 	}, move{})
 }
 

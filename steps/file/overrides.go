@@ -44,6 +44,9 @@ func duplicateForUndo(ctx context.Context, run *step.Run, from placement.Locatio
 	}
 	var sums *made.Sums
 	if source != nil && source.IsDir() {
+		if err := run.MakeDirectory(); err != nil {
+			return err
+		}
 		sums = made.CreateSums(run.Directory)
 	}
 	err = duplicate.Entry(ctx, from.Dir, from.Name, to.Dir, to.Name, change.changes(), run.Log, sums)

@@ -30,6 +30,8 @@ undo fails.`,
 		Effects:  []step.Effect{{Kind: step.Writes, Argument: "link"}},
 		Undo:     "puts the old link back, or removes the new one",
 		UndoData: placement.UndoData,
+
+		MakesDirectory: true,
 	}, symlink{placement.Action[symlinkArguments, symlinkMemo]{Verb: "symlink"}})
 }
 

@@ -35,6 +35,8 @@ func Template() step.Type {
 		Effects:  []step.Effect{{Kind: step.Writes, Argument: "to"}},
 		Undo:     "puts the old file back, or removes the new one",
 		UndoData: placement.UndoData,
+
+		MakesDirectory: true,
 	}, rendering{placement.Action[templateArguments, templateMemo]{Verb: "template"}})
 }
 
@@ -229,6 +231,9 @@ func (rendering) Do(ctx context.Context, run *step.Run, arguments templateArgume
 	}
 	want, _, err := arguments.resolve(ctx, placement.Looking(run), run.Secrets)
 	if err != nil {
+		return changed{}, err
+	}
+	if err := run.MakeDirectory(); err != nil {
 		return changed{}, err
 	}
 	if err := durable.WriteNote(filepath.Join(run.Directory, renderedName), want.content); err != nil {

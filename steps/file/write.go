@@ -31,6 +31,8 @@ else has put there since is left alone, and the undo fails; what a program of th
 		Effects:  []step.Effect{{Kind: step.Writes, Argument: "path"}},
 		Undo:     "puts the old file back, or removes the new one",
 		UndoData: placement.UndoData,
+
+		MakesDirectory: true,
 	}, write{placement.Action[writeArguments, writeMemo]{Verb: "write"}})
 }
 

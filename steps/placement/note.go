@@ -26,12 +26,15 @@ const noteName = "written"
 const settledNote = noteName + step.Settled
 
 // Note writes down which file will take the place. The caller makes it durable before that.
-func Note(directory string, fresh Location) error {
+func Note(run *step.Run, fresh Location) error {
 	text, err := noteOf(fresh)
+	if err == nil {
+		err = run.MakeDirectory()
+	}
 	if err != nil {
 		return err
 	}
-	return durable.WriteChecked(filepath.Join(directory, noteName), text)
+	return durable.WriteChecked(filepath.Join(run.Directory, noteName), text)
 }
 
 // renote notes, for Verify, another file in the place of the one that is noted, durably.

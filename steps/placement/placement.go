@@ -122,7 +122,7 @@ func (p Placement) Put(ctx context.Context, run *step.Run, content bool) error {
 		return err
 	}
 	defer open.close()
-	if err := Note(run.Directory, open.fresh); err != nil {
+	if err := Note(run, open.fresh); err != nil {
 		return err
 	}
 	if !p.moved {

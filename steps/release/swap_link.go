@@ -22,6 +22,8 @@ func SwapLink() step.Type {
 		Example: "swap-link: { link: /opt/firmware/current, to: /opt/firmware/firmware-2 }\n",
 		Effects: []step.Effect{{Kind: step.Swaps, Argument: "link"}},
 		Undo:    "points the link back, or removes it where there was none",
+
+		MakesDirectory: true,
 	}, swapLink{})
 }
 

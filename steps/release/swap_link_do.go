@@ -255,6 +255,9 @@ func (swapLink) Verify(_ context.Context, run *step.Run, _ swapLinkArguments, me
 	if err != nil || !found || text == memo.Text {
 		return nil
 	}
+	if err := run.MakeDirectory(); err != nil {
+		return err
+	}
 	return durable.WriteSealed(filepath.Join(run.Directory, leftName), []byte(text))
 }
 

@@ -104,7 +104,7 @@ func (f confFile) adopt(run *step.Run) error {
 	if ours, err := holds(here, f.Digest); err != nil || !ours {
 		return err
 	}
-	return placement.Note(run.Directory, here)
+	return placement.Note(run, here)
 }
 
 // inspect refuses a rollback where the file was changed since.

@@ -73,6 +73,9 @@ func (rsync) Do(ctx context.Context, run *step.Run, a arguments, m memo) (output
 	if m.Target == "" {
 		return a.push(ctx, run)
 	}
+	if err := run.MakeDirectory(); err != nil {
+		return outputs{}, err
+	}
 	if done, err := sealed(run.Directory); err != nil || done {
 		return outputs{}, fault.New(fault.Errored, "rsync-not-undone", "an attempt before was not undone").WithCause(err)
 	}

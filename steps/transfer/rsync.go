@@ -16,6 +16,8 @@ func Rsync() step.Type {
 		Effects:  []step.Effect{{Kind: step.Writes, Argument: "target"}},
 		Undo:     "puts the target back as it was, entry by entry, or removes it where there was none; a target on another machine stays as it is",
 		UndoData: 2, // its notes have their digests in them
+
+		MakesDirectory: true,
 	}, rsync{})
 }
 

@@ -34,10 +34,7 @@ func (x *Runner) commitSilently(ctx context.Context) error {
 }
 
 func (x *Runner) commitAs(ctx context.Context, record runstate.StepRecord, task *tasklog.Task) error {
-	if err := x.verifyFrames(ctx, task); err != nil {
-		return err
-	}
-	saved, err := x.settledSaved()
+	saved, err := x.verifyFrames(ctx, task)
 	if err != nil {
 		return err
 	}
@@ -61,24 +58,39 @@ func (x *Runner) commitAs(ctx context.Context, record runstate.StepRecord, task 
 	return nil
 }
 
-// verifyFrames asks the frames whether what they did still stands.
-func (x *Runner) verifyFrames(ctx context.Context, task *tasklog.Task) error {
+// verifyFrames asks the frames whether what they did still stands. changed lists, by frame, what lies in the
+// directories in which Verify changed a file.
+func (x *Runner) verifyFrames(ctx context.Context, task *tasklog.Task) (changed map[int][]runstate.SavedFile, err error) {
 	followed := x.State.followed()
 	for _, f := range x.State.Frames {
 		if f.Undone || f.OwesLast || f.Part != "" {
 			continue
 		}
 		if err := x.intact(f); err != nil {
-			return err
+			return nil, err
 		}
 		run, err := x.EnvironmentOf(f, false, task)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		run.Followed = followed[f.Number]
-		if err := f.Node.StepType().Verify(ctx, run.Run, f.Arguments, f.Memo); err != nil {
-			return x.State.At(f.Node, f.Rounds, program.Explain(ctx, err))
+		stepType := f.Node.StepType()
+		if err := stepType.Verify(ctx, run.Run, f.Arguments, f.Memo); err != nil {
+			return nil, x.State.At(f.Node, f.Rounds, program.Explain(ctx, err))
+		}
+		if f.Version == 0 || stepType.About().MakesDirectory && !run.Followed {
+			continue
+		}
+		saved, err := x.settledSaved(f)
+		if err != nil {
+			return nil, err
+		}
+		if saved != nil {
+			if changed == nil {
+				changed = map[int][]runstate.SavedFile{}
+			}
+			changed[f.Number] = saved
 		}
 	}
-	return nil
+	return changed, nil
 }

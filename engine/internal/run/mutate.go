@@ -46,7 +46,7 @@ func (x *Runner) Change(ctx context.Context, n *program.Node, r runstate.Rounds,
 		return err
 	}
 	f := x.State.Frame(number)
-	f.Here = true
+	f.Here, run.frame = run.directory, f
 	outputs, err := attemptLoop{
 		node: n, names: names, task: task, timeout: limit,
 		do: func(ctx context.Context, task *tasklog.Task) (map[string]any, error) {
@@ -61,6 +61,9 @@ func (x *Runner) Change(ctx context.Context, n *program.Node, r runstate.Rounds,
 	// A sync that failed is never tried again, so it is no part of an attempt.
 	if err := x.sync(ctx, f, run); err != nil {
 		return program.Explain(ctx, err)
+	}
+	if f.Bare = !run.directory; f.Bare {
+		return x.result(n, r, number, outputs, nil)
 	}
 	saved, err := listSaved(run.Directory)
 	if err != nil {

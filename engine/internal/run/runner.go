@@ -173,12 +173,9 @@ func (x *Runner) write(kind string, record any, write func(journal.Writer, strin
 }
 
 // environment is what a step type gets to work with, in a place of the run: its frame, the undo of its frame,
-// failsafe or finally. recovering is true during a rollback. The directory is made here; one of a dead
-// attempt may be there already.
+// failsafe or finally. recovering is true during a rollback. The directory is made here, unless the step
+// type makes it when it needs it; one of a dead attempt may be there already.
 func (x *Runner) environment(n *program.Node, r runstate.Rounds, where runstate.Place, recovering bool, task *tasklog.Task) (*stepRun, error) {
-	if err := x.makeRoom(where); err != nil {
-		return nil, err
-	}
 	made := &stepRun{}
 	made.Run = &step.Run{
 		ID:          x.Directory.ID(),
@@ -194,8 +191,27 @@ func (x *Runner) environment(n *program.Node, r runstate.Rounds, where runstate.
 		Covered:     func(string) bool { return false },
 		Environment: x.variables(n, r, where, recovering),
 	}
+	made.Make = func() error { return x.makeDirectory(made, where) }
 	x.watch(made, where)
-	return made, nil
+	if n.StepType().About().MakesDirectory {
+		return made, nil
+	}
+	return made, made.Make()
+}
+
+// makeDirectory makes a step's directory, once.
+func (x *Runner) makeDirectory(run *stepRun, where runstate.Place) error {
+	if run.directory {
+		return nil
+	}
+	if err := x.makeRoom(where); err != nil {
+		return err
+	}
+	run.directory = true
+	if run.frame != nil {
+		run.frame.Here, run.frame.Bare = true, false
+	}
+	return nil
 }
 
 // makeRoom makes the directory in which steps of the way back will work. When they come, the file system may
@@ -227,6 +243,10 @@ type stepRun struct {
 	*step.Run
 	// launched is true once it has started a program: what may have changed is then anybody's guess.
 	launched atomic.Bool
+	// directory is true once its directory was made.
+	directory bool
+	// frame is the frame that this process is making; nil in what comes after.
+	frame *Frame
 }
 
 // watch makes the children of a step known as those of a place.

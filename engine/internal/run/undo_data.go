@@ -132,7 +132,7 @@ func sumOfSaved(directory int, name string) (size int64, sum string, err error) 
 // data, and the files are as the journal has them. It looks before anything uses the data, and only then: an
 // undo that has begun takes files away, and adds some.
 func (x *Runner) intact(f *Frame) error {
-	if f.Part != "" || f.Undone {
+	if f.Part != "" || f.Undone || f.Bare {
 		return nil
 	}
 	if err := x.understood(f); err != nil {
@@ -238,24 +238,15 @@ func (x *Runner) CanBoth() error {
 	return nil
 }
 
-// settledSaved lists what Verify changed in the directories of the frames, by frame: nil where it changed
-// nothing. Most step types of gwe's own write new files only, see step.Settled; what a program of the run has
-// replaced is recorded anew.
-func (x *Runner) settledSaved() (changed map[int][]runstate.SavedFile, err error) {
-	for _, f := range x.State.Frames {
-		if f.Undone || f.Part != "" || f.Version == 0 {
-			continue
-		}
-		now, err := listSaved(x.Directory.Place(runstate.PlaceOf(f.Number)))
-		if err != nil {
-			return nil, fault.New(fault.Errored, "undo-data-unreadable", "cannot read what the steps saved for their undo").WithCause(err)
-		}
-		if _, what := different(f.Saved, now, true); what != "" {
-			if changed == nil {
-				changed = map[int][]runstate.SavedFile{}
-			}
-			changed[f.Number] = now
-		}
+// settledSaved lists a frame's directory after Verify; nil where that changed nothing. Step types write new
+// files only, see step.Settled; what a program of the run has replaced is recorded anew.
+func (x *Runner) settledSaved(f *Frame) ([]runstate.SavedFile, error) {
+	now, err := listSaved(x.Directory.Place(runstate.PlaceOf(f.Number)))
+	if err != nil {
+		return nil, fault.New(fault.Errored, "undo-data-unreadable", "cannot read what the steps saved for their undo").WithCause(err)
 	}
-	return changed, nil
+	if _, what := different(f.Saved, now, true); what == "" {
+		return nil, nil
+	}
+	return now, nil
 }

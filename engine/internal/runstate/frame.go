@@ -50,9 +50,10 @@ type Frame struct {
 	GivenUp bool
 	// Kept are the directories to which its undo moved what came after the commit.
 	Kept []string
-	// Here means that this process did it, so that the directory of what it saved is there, unless somebody
-	// removed it.
-	Here bool
+	// Here means that this process did it and made the directory of what it saved, which is there unless
+	// somebody removed it. Bare means that this process did it, and that it saved nothing: there is no such
+	// directory.
+	Here, Bare bool
 	// Lost means that it was removed.
 	Lost bool
 }
