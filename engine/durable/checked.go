@@ -114,6 +114,15 @@ func damaged(path string) error {
 // RemoveChecked takes a note away. It is no error if there is none.
 func RemoveChecked(path string) error { return RemoveNotes(path+sealedSuffix, path, path+sumSuffix) }
 
+// RenameChecked gives a note another name in its directory.
+func RenameChecked(path, other string) error {
+	err := unix.Rename(path+sealedSuffix, other+sealedSuffix)
+	if err != nil {
+		err = &fs.PathError{Op: "rename", Path: path + sealedSuffix, Err: err}
+	}
+	return Explain(err, "cannot rename %s", path+sealedSuffix)
+}
+
 // RemoveNotes removes files in a directory of the state. It is no error if one is not there.
 func RemoveNotes(paths ...string) error {
 	for _, path := range paths {

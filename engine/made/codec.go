@@ -76,6 +76,16 @@ func (e *encoder) end() error {
 	return errors.Join(err, e.buffer.end())
 }
 
+// short ends the list and returns it, where it is still to be written and one page takes it. Otherwise the
+// list goes on.
+func (e *encoder) short() (text []byte, short bool) {
+	const longest = 2 << 10 // in base64, with the identity and the digest, that is less than a page
+	if e.buffer.file != nil || len(e.buffer.text) > longest {
+		return nil, false
+	}
+	return binary.LittleEndian.AppendUint32(append(e.buffer.text, recordEnd), e.sum.Sum32()), true
+}
+
 func appendText(to []byte, text string) []byte {
 	return append(binary.AppendUvarint(to, uint64(len(text))), text...)
 }

@@ -21,6 +21,8 @@
 // whose inode numbers do not stay (overlayfs, vfat) the number is not compared. Device numbers and the clock
 // are never read.
 //
+// NoteAndRecord also notes which entry takes a place, and keeps a short list in that note.
+//
 // The list is a file in the frame's directory, written and read as a stream; memory is bounded by the depth
 // of the tree. Sums and Keeps need 12 and 8 bytes for each entry.
 package made

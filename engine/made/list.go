@@ -38,11 +38,6 @@ func Record(ctx context.Context, run *step.Run, path string) error {
 
 // RecordIn is Record for a name in an open directory.
 func RecordIn(ctx context.Context, run *step.Run, dir *openat.Dir, name string) error {
-	parent := dir.Descriptor()
-	status, err := statAt(parent, name)
-	if err != nil || status == nil {
-		return explain(err, "cannot record %s", dir.Join(name))
-	}
 	if err := run.MakeDirectory(); err != nil {
 		return err
 	}
@@ -50,14 +45,8 @@ func RecordIn(ctx context.Context, run *step.Run, dir *openat.Dir, name string) 
 	if err != nil {
 		return err
 	}
-	if alone, is := aloneOf(parent, name, status); is {
-		err = list.encoder.add(alone)
-	} else {
-		err = list.tree(ctx, parent, name, "", "", status)
-	}
-	if err != nil {
-		list.drop()
-		return explain(err, "cannot record %s", dir.Join(name))
+	if err := list.record(ctx, dir, name); err != nil {
+		return err
 	}
 	return list.Close()
 }
@@ -140,12 +129,22 @@ type reader struct {
 
 // open opens the newest list that is whole.
 func open(directory string) *reader {
-	for _, name := range []string{settledName, listName} {
-		if r := openList(filepath.Join(directory, name)); r != nil {
-			return r
-		}
+	if r := openList(filepath.Join(directory, settledName)); r != nil {
+		return r
+	}
+	if r := openRecorded(directory); r != nil {
+		return r
 	}
 	return &reader{}
+}
+
+// openRecorded opens the list as the step recorded it; nil where there is none, or it is damaged.
+func openRecorded(directory string) *reader {
+	path := filepath.Join(directory, listName)
+	if err := unix.Access(path, unix.F_OK); errors.Is(err, unix.ENOENT) {
+		return noted(directory)
+	}
+	return openList(path)
 }
 
 // openList opens a list; nil where it is damaged. One that is read at once is not kept open.
@@ -154,18 +153,33 @@ func openList(path string) *reader {
 	if err != nil {
 		return nil
 	}
-	r := &reader{file: file, content: file}
-	if r.size, err = file.Seek(0, io.SeekEnd); err == nil && r.size <= buffered {
-		text := make([]byte, r.size)
-		_, err = file.ReadAt(text, 0)
-		r.content = bytes.NewReader(text)
-		r.close()
-		r.file = nil
+	size, err := file.Seek(0, io.SeekEnd)
+	if err == nil && size > buffered {
+		r := newReader(file, size)
+		if r == nil {
+			_ = file.Close()
+			return nil
+		}
+		r.file = file
+		return r
 	}
-	if err != nil || !whole(r.content, r.size) {
-		r.close()
+	defer file.Close()
+	text := make([]byte, size)
+	if err == nil {
+		_, err = file.ReadAt(text, 0)
+	}
+	if err != nil {
 		return nil
 	}
+	return newReader(bytes.NewReader(text), size)
+}
+
+// newReader reads a list; nil where it is damaged.
+func newReader(content io.ReaderAt, size int64) *reader {
+	if !whole(content, size) {
+		return nil
+	}
+	r := &reader{content: content, size: size}
 	r.rewind()
 	return r
 }

@@ -39,7 +39,7 @@ func SettleAs(ctx context.Context, run *step.Run, at func(group string) (parent 
 		return nil
 	}
 	// A run that waited for a confirmation in between may come here twice.
-	list := openList(filepath.Join(run.Directory, listName))
+	list := openRecorded(run.Directory)
 	if list == nil {
 		return nil
 	}

@@ -122,17 +122,17 @@ func (p Placement) Put(ctx context.Context, run *step.Run, content bool) error {
 		return err
 	}
 	defer open.close()
-	if err := Note(run, open.fresh); err != nil {
+	fresh, err := open.fresh.Directory()
+	if err != nil {
 		return err
 	}
-	if !p.moved {
-		fresh, err := open.fresh.Directory()
-		if err != nil {
-			return err
-		}
-		if err := made.RecordIn(ctx, run, fresh, open.fresh.Name); err != nil {
-			return err
-		}
+	if p.moved {
+		err = made.Note(run, fresh, open.fresh.Name)
+	} else {
+		err = made.NoteAndRecord(ctx, run, fresh, open.fresh.Name)
+	}
+	if err != nil {
+		return err
 	}
 	if err := ctx.Err(); err != nil {
 		return err
