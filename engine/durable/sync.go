@@ -39,17 +39,28 @@ func SyncFileSystems(paths ...string) error {
 
 func syncPaths(paths []string, synced map[uint64]bool) error {
 	for _, path := range paths {
-		if there, err := os.Lstat(path); err == nil && (there.IsDir() || there.Mode().IsRegular()) && synced[deviceOf(there)] {
-			continue
-		}
-		anchors, err := anchorsOf(path)
-		if err != nil {
+		if err := syncPathIn(path, synced); err != nil {
 			return Explain(err, "cannot sync the file system of %s", path)
 		}
-		for _, anchor := range anchors {
-			if err := syncFileSystem(anchor, synced); err != nil {
-				return Explain(err, "cannot sync the file system of %s", path)
-			}
+	}
+	return nil
+}
+
+func syncPathIn(path string, synced map[uint64]bool) error {
+	there, err := os.Lstat(path)
+	if err == nil && there.IsDir() && filepath.IsAbs(path) { // as most are
+		if synced[deviceOf(there)] {
+			return nil
+		}
+		return syncFileSystem(path, synced)
+	}
+	anchors, err := anchorsOf(path)
+	if err != nil {
+		return err
+	}
+	for _, anchor := range anchors {
+		if err := syncFileSystem(anchor, synced); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -93,25 +104,25 @@ func anchorsOf(path string) ([]string, error) {
 }
 
 func syncFileSystem(anchor string, synced map[uint64]bool) error {
-	file, err := os.OpenFile(anchor, os.O_RDONLY|syscall.O_NONBLOCK, 0) // what stands there may have changed
-	if err != nil {
+	handle := -1
+	err := Repeat(func() (err error) {
+		handle, err = unix.Open(anchor, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0) // what stands there may have changed
 		return err
+	})
+	if err != nil {
+		return &fs.PathError{Op: "open", Path: anchor, Err: err}
 	}
-	defer file.Close()
-	return syncOpen(file, synced)
-}
-
-func syncOpen(file *os.File, synced map[uint64]bool) error {
+	defer unix.Close(handle)
 	var status unix.Stat_t
-	if err := unix.Fstat(int(file.Fd()), &status); err != nil {
-		return &fs.PathError{Op: "stat", Path: file.Name(), Err: err}
+	if err := unix.Fstat(handle, &status); err != nil {
+		return &fs.PathError{Op: "stat", Path: anchor, Err: err}
 	}
 	device := uint64(status.Dev) // 32 bits wide on some machines
 	if synced[device] {
 		return nil
 	}
-	if err := Repeat(func() error { return unix.Syncfs(int(file.Fd())) }); err != nil {
-		return &fs.PathError{Op: "syncfs", Path: file.Name(), Err: err}
+	if err := Repeat(func() error { return unix.Syncfs(handle) }); err != nil {
+		return &fs.PathError{Op: "syncfs", Path: anchor, Err: err}
 	}
 	synced[device] = true
 	return nil

@@ -2,7 +2,6 @@ package regular
 
 import (
 	"errors"
-	"io"
 	"io/fs"
 	"os"
 	"syscall"
@@ -74,14 +73,46 @@ func repeat(call func() error) error {
 	}
 }
 
-// Read is os.ReadFile for a regular file.
+// Read is os.ReadFile for a regular file, without what package os does for files that can be waited for.
 func Read(path string) ([]byte, error) {
-	file, err := Open(path, os.O_RDONLY, 0)
-	if err != nil {
-		return nil, err
+	var handle int
+	err := repeat(func() (err error) {
+		handle, err = syscall.Open(path, syscall.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK|syscall.O_CLOEXEC, 0)
+		return err
+	})
+	if err == syscall.ENOENT {
+		return nil, &fs.PathError{Op: "open", Path: path, Err: err}
 	}
-	defer file.Close()
-	return io.ReadAll(file)
+	if err != nil {
+		return nil, unopened(path, &fs.PathError{Op: "open", Path: path, Err: err})
+	}
+	defer syscall.Close(handle)
+	var status syscall.Stat_t
+	if err := syscall.Fstat(handle, &status); err != nil {
+		return nil, &fs.PathError{Op: "stat", Path: path, Err: err}
+	}
+	if status.Mode&syscall.S_IFMT != syscall.S_IFREG {
+		return nil, unopened(path, &fs.PathError{Op: "open", Path: path, Err: syscall.EINVAL})
+	}
+	const least = 512 // a size of 0 says nothing, as in /proc
+	text := make([]byte, 0, max(status.Size+1, least))
+	for {
+		room, count := text[len(text):cap(text)], 0
+		err := repeat(func() (err error) {
+			count, err = syscall.Read(handle, room)
+			return err
+		})
+		if err != nil {
+			return nil, &fs.PathError{Op: "read", Path: path, Err: err}
+		}
+		text = text[:len(text)+count]
+		if count == 0 || status.Size > 0 && count < len(room) {
+			return text, nil
+		}
+		if len(text) == cap(text) {
+			text = append(text, 0)[:len(text)]
+		}
+	}
 }
 
 func refuse(path string, mode fs.FileMode) error {

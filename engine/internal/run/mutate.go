@@ -269,8 +269,11 @@ func (x *Runner) touched(f *Frame, run *stepRun) []string {
 				paths = append(paths, path)
 			}
 		}
-		// What a program saved for the undo is durable before the journal has its digest.
-		paths = append(append(paths, "/", run.Directory), runstate.LockedPaths(x.State.Begin.Locks)...)
+		paths = append(paths, "/")
+		if run.directory { // what a program saved for the undo is durable before the journal has its digest
+			paths = append(paths, run.Directory)
+		}
+		paths = append(paths, runstate.LockedPaths(x.State.Begin.Locks)...)
 	}
 	return paths
 }

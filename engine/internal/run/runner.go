@@ -169,7 +169,11 @@ func (x *Runner) write(kind string, record any, write func(journal.Writer, strin
 		}
 		x.holdRecord(err)
 	}
-	return x.State.apply(kind, data)
+	decoded, err := runstate.Taken(kind, record, data)
+	if err != nil {
+		return err
+	}
+	return x.State.take(kind, decoded)
 }
 
 // environment is what a step type gets to work with, in a place of the run: its frame, the undo of its frame,
@@ -196,7 +200,8 @@ func (x *Runner) environment(n *program.Node, r runstate.Rounds, where runstate.
 	if n.StepType().About().MakesDirectory {
 		return made, nil
 	}
-	return made, made.Make()
+	made.directory = true
+	return made, x.makeRoom(where)
 }
 
 // makeDirectory makes a step's directory, once.
@@ -204,8 +209,10 @@ func (x *Runner) makeDirectory(run *stepRun, where runstate.Place) error {
 	if run.directory {
 		return nil
 	}
-	if err := x.makeRoom(where); err != nil {
-		return err
+	if err := os.Mkdir(run.Directory, 0o700); err != nil {
+		if err := x.makeRoom(where); err != nil {
+			return err
+		}
 	}
 	run.directory = true
 	if run.frame != nil {

@@ -80,6 +80,11 @@ func (h *State) apply(kind string, data json.RawMessage) error {
 	if err != nil {
 		return err
 	}
+	return h.take(kind, decoded)
+}
+
+// take takes one decoded record in, and binds what it says to the recipe.
+func (h *State) take(kind string, decoded any) error {
 	if undone, ok := decoded.(runstate.UndoneRecord); ok && kind != runstate.RecordCleaned {
 		if f := h.Frame(undone.Frame); f != nil {
 			h.reopenUndoLast(f)

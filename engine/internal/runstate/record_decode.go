@@ -56,6 +56,21 @@ func DecodeRecord(kind string, data json.RawMessage) (any, error) {
 	return nil, nil
 }
 
+// Taken is DecodeRecord of a record that was encoded just now. What each step writes is not decoded again: it
+// would be the same.
+func Taken(kind string, record any, data json.RawMessage) (any, error) {
+	switch written := record.(type) {
+	case IntentRecord:
+		if written.Memo == nil {
+			written.Memo = json.RawMessage("null")
+		}
+		return written, nil
+	case ResultRecord:
+		return written, nil
+	}
+	return DecodeRecord(kind, data)
+}
+
 func decodeAs[R any](data json.RawMessage) (any, error) {
 	if len(data) == 0 {
 		data = json.RawMessage("{}") // a marker
