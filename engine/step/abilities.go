@@ -7,7 +7,10 @@ import (
 
 // Sync implements Type.
 func (t typed) Sync(ctx context.Context, run *Run, arguments map[string]any, memo json.RawMessage) (bool, error) {
-	return t.has[methodSync], t.call(ctx, methodSync, run, arguments, memo)
+	if !t.has[methodSync] {
+		return t.durable, nil
+	}
+	return true, t.call(ctx, methodSync, run, arguments, memo)
 }
 
 // Leases implements Type.

@@ -30,6 +30,10 @@ type Syncer[A, M any] interface {
 	Sync(ctx context.Context, run *Run, arguments A, memo M) error
 }
 
+// Durable is an Action whose Do and Undo make all that they change durable before they return: nothing is
+// synced after them. One that is a Syncer too is asked as that.
+type Durable interface{ IsDurable() }
+
 // Leaser is an Action whose undo needs paths to stay: prune and its like must not remove them while the lease
 // lasts. A symbolic link that leads there stays too; a path that is a link itself stands for the link and for
 // what it leads to.

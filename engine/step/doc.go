@@ -10,8 +10,8 @@
 //   - Plan only reads, by the Machine it is handed.
 //   - Prepare captures the memo: all that Undo will need, names that Do will create included. It changes
 //     nothing outside Run.Directory. The engine makes the memo durable before it calls Do.
-//   - Do acts. When it returns, the engine makes its effects durable (Syncer, or one syncfs of each file
-//     system in the declared effects) and only then journals the outputs.
+//   - Do acts. When it returns, the engine makes its effects durable (Syncer, Durable, or one syncfs of
+//     each file system in the declared effects) and only then journals the outputs.
 //   - Undo puts things back from arguments and memo alone. It may find that nothing was done, that half was
 //     done, or that it was undone already, and must come to the same end. It never needs the recipe's inputs
 //     (the package file, say). It may be called in another process than Do was, after a power cut.

@@ -15,6 +15,7 @@ func New[A, M, O any](about About, action Action[A, M, O]) Type {
 	for m := range methods {
 		t.has[m] = t.action.has(m)
 	}
+	_, t.durable = any(action).(Durable)
 	return t
 }
 
@@ -25,6 +26,8 @@ type typed struct {
 	action             caller
 	// has are the methods that the action has.
 	has [methods]bool
+	// durable means that it is a Durable.
+	durable bool
 }
 
 func (t typed) About() About          { return t.about }

@@ -206,8 +206,8 @@ func (m moveMemo) duplicate(ctx context.Context, run *step.Run) error {
 	return duplicateForUndo(ctx, run, from, m.New, asItIs)
 }
 
-// Sync has nothing left to do: the copy and the renames were made durable in their order.
-func (move) Sync(context.Context, *step.Run, moveArguments, moveMemo) error { return nil }
+// IsDurable leaves nothing to sync: the copy and the renames were made durable in their order.
+func (move) IsDurable() {}
 
 // Undo first gives what was moved its old name back, from wherever it is, and then its place to what was
 // replaced.

@@ -45,13 +45,18 @@ func In(run *step.Run, dir string) Record {
 	}
 	record := Record{Dir: dir, Name: name}
 	parents := step.NewParents()
-	if opened, _, err := (&step.Run{Parents: parents}).Dir(filepath.Join(dir, Directory)); err == nil {
-		opened.Close()
-		record.Parents = parents.Noted()
-	}
-	info, err := run.Machine.Lstat(filepath.Join(dir, Directory))
+	opened, name, err := (&step.Run{Parents: parents}).Dir(filepath.Join(dir, Directory))
 	if err == nil {
-		record.Modified = info.ModTime()
+		defer opened.Close()
+		record.Parents = parents.Noted()
+		var status unix.Stat_t
+		if status, err = opened.Stat(name); err == nil {
+			record.Modified = time.Unix(status.Mtim.Unix())
+		}
+	} else if info, lost := run.Machine.Lstat(filepath.Join(dir, Directory)); lost == nil {
+		record.Modified, err = info.ModTime(), nil
+	} else {
+		err = lost
 	}
 	record.Mark = errors.Is(err, fs.ErrNotExist)
 	return record

@@ -19,8 +19,8 @@ type Action[A any, M Memo] struct {
 	Verb string
 }
 
-// Sync has nothing left to do: content, links and renames were made durable in their order.
-func (Action[A, M]) Sync(context.Context, *step.Run, A, M) error { return nil }
+// IsDurable leaves nothing to sync: content, links and renames were made durable in their order.
+func (Action[A, M]) IsDurable() {}
 
 // Undo takes what was placed away, and gives the old one its place back.
 func (a Action[A, M]) Undo(ctx context.Context, run *step.Run, _ A, memo M) error {

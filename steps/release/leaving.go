@@ -26,6 +26,11 @@ func leavingOf(machine step.Machine, link, to, as string) (leaving, error) {
 	if !found {
 		return leaving{}, nil
 	}
+	return leavingFor(machine, link, to, next, as)
+}
+
+// leavingFor is leavingOf for a release that is found, without links, at next.
+func leavingFor(machine step.Machine, link, to, next, as string) (leaving, error) {
 	running, leaves := releaseAt(link)
 	result := leaving{dir: filepath.Dir(next)}
 	if leaves {
@@ -66,11 +71,14 @@ func releaseAt(path string) (string, bool) {
 }
 
 func directoryAt(path string) (string, bool) {
-	dir, err := openat.Open(path)
+	dir, links, err := openat.Trace(path)
 	if err != nil {
 		return "", false
 	}
 	defer dir.Close()
+	if len(links) == 0 && path == filepath.Clean(path) {
+		return path, true
+	}
 	real, err := dir.Real()
 	return real, err == nil
 }

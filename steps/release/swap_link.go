@@ -109,14 +109,20 @@ func (swapLink) Prepare(_ context.Context, run *step.Run, arguments swapLinkArgu
 	if err != nil {
 		return swapLinkMemo{}, err
 	}
-	if _, err := run.Machine.Stat(to); err != nil {
+	next, found := releaseAt(to)
+	if !found {
+		_, err = run.Machine.Stat(to)
+	}
+	if err != nil {
 		return swapLinkMemo{}, fault.New(fault.Failed, "swap-link-no-target", "%s cannot point at %s, which is not there", link, to).
 			WithHint("the step that makes it comes before this one; see what is there: ls -l %s", filepath.Dir(to)).WithCause(err)
 	}
 	memo := swapLinkMemo{Link: link, Text: text, Temporary: filepath.Join(filepath.Dir(link), durable.Prefix+"old-"+run.ID+"-"+run.Step)}
-	leaves, err := leavingOf(run.Machine, link, to, arguments.LeaveAs)
-	if err != nil {
-		return swapLinkMemo{}, err
+	var leaves leaving
+	if found {
+		if leaves, err = leavingFor(run.Machine, link, to, next, arguments.LeaveAs); err != nil {
+			return swapLinkMemo{}, err
+		}
 	}
 	if leaves.dir != "" {
 		memo.Order, memo.Leave, memo.Choose = order.In(run, leaves.dir), leaves.leave, leaves.choose

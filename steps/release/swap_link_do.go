@@ -196,8 +196,8 @@ func (p linkPlace) restore(memo swapLinkMemo) error {
 	return durable.Explain(err, "cannot give back the owner and the time of %s", memo.Link)
 }
 
-// Sync has nothing to do: every change above is durable when it returns.
-func (swapLink) Sync(context.Context, *step.Run, swapLinkArguments, swapLinkMemo) error { return nil }
+// IsDurable leaves nothing to sync: every change above is durable when it returns.
+func (swapLink) IsDurable() {}
 
 // Inspect refuses a rollback where the link no longer points where Do put it, or has nowhere to go back to.
 func (swapLink) Inspect(_ context.Context, run *step.Run, _ swapLinkArguments, memo swapLinkMemo) error {
