@@ -10,6 +10,9 @@
 //     There are two passes over one descriptor: Verify reads everything and keeps a digest of every MiB,
 //     Content hands a block on only when its digest is the same again, and never reads past the size that
 //     Verify saw.
+//   - Of a package with an index (Indexed, bundle/index) single frames may be read without the rest: the
+//     signature of the index is verified first, and a frame is decoded only if it has the digest that the
+//     index gives. Prove makes sure that the index and the tar describe one tree.
 //   - A signature is good when a key of the keyring made it over exactly this content, the key is neither
 //     expired nor revoked nor too weak today, and, where fingerprints are pinned, it is one of these. Nothing
 //     may follow the message but padding in an encryption, which is thrown away. What never expires needs no

@@ -21,7 +21,7 @@ type Indexed struct {
 	// Length is that of the package's file, and Message the length of the signed index, both in bytes.
 	Length, Message int64
 
-	content io.ReaderAt
+	content *segments
 	path    string
 	message []byte
 	decoder *index.Decoder

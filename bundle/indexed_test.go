@@ -2,10 +2,12 @@ package bundle
 
 import (
 	"bytes"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -137,6 +139,9 @@ func TestInsertionMovesNoLaterCut(t *testing.T) {
 	if err != nil || changed.Linked != 1 || changed.Written != 1 || changed.Frames == 0 || changed.Frames > 3 || changed.Fetched > 10<<20 {
 		t.Errorf("after an insertion: %+v of %d frames, %v", changed, len(found.Frames), err)
 	}
+	if changed.Requests == 0 || changed.Requests > changed.Frames {
+		t.Errorf("%d frames in %d requests", changed.Frames, changed.Requests)
+	}
 	nothing, err := found.Against(t.Context(), t.TempDir())
 	if err != nil || nothing.Written != 2 || nothing.Fetched < 24<<20 {
 		t.Errorf("against an empty directory: %+v %v", nothing, err)
@@ -216,6 +221,53 @@ func TestIndexBeside(t *testing.T) {
 	}
 	if _, err := proven(t, path, policy); err != nil {
 		t.Error("without an index beside it: ", err)
+	}
+}
+
+// TestRanges: the ranges of a package's file hold all frames that are needed, and little else.
+func TestRanges(t *testing.T) {
+	folder := filepath.Join(t.TempDir(), "fw-1")
+	if err := os.Mkdir(folder, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 40 {
+		write(t, filepath.Join(folder, fmt.Sprintf("f%02d", i)), noise(uint64(i), 10_000+i*20_000), 0o644)
+	}
+	path := pack(t, PackOptions{Directory: folder})
+	found, err := proven(t, path, Policy{Keyring: gpg(t).keyring(t, "ed")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for step := 1; step < 12; step++ {
+		needed, wanted := make([]bool, len(found.Frames)), int64(0)
+		for i := 0; i < len(needed); i += step {
+			needed[i], wanted = true, wanted+found.Frames[i].Length
+		}
+		ranges, all, last := found.Ranges(needed), int64(0), int64(-1)
+		for _, one := range ranges {
+			if one.Offset < last || one.Length > rangeMaximum {
+				t.Errorf("%+v after %d", one, last)
+			}
+			last, all = one.Offset+one.Length, all+one.Length
+		}
+		if all > wanted+int64(len(ranges)*rangeGap*len(needed)) || step == 1 && len(ranges) > 5 {
+			t.Errorf("every %d. frame, %d bytes: %d ranges, %d bytes", step, wanted, len(ranges), all)
+		}
+		for i, is := range needed {
+			if !is {
+				continue
+			}
+			one := found.Frames[i]
+			if !slices.ContainsFunc(ranges, func(r Range) bool {
+				return bytes.Contains(content[r.Offset:r.Offset+r.Length], content[found.content.place(one.Offset):][:one.Length])
+			}) {
+				t.Fatalf("frame %d is in no range", i)
+			}
+		}
 	}
 }
 

@@ -20,9 +20,10 @@ type Update struct {
 	// WrittenBytes is the sum of their lengths.
 	Linked, Written int
 	WrittenBytes    int64
-	// Frames are those that are needed, and Fetched are their bytes and those of the index.
-	Frames  int
-	Fetched int64
+	// Frames are those that are needed, Requests the ranges of the package in which they lie, and Fetched is
+	// the length of these and of the index.
+	Frames, Requests int
+	Fetched          int64
 }
 
 // Holdings are what a package holds.
@@ -84,11 +85,14 @@ func (x *Indexed) Against(ctx context.Context, release string) (Update, error) {
 			needed[i] = needed[i] || !(one.At >= e.At && one.At+one.Size <= e.At+e.Size && parts[one.Sum])
 		}
 	}
-	for i, is := range needed {
+	for _, is := range needed {
 		if is {
 			update.Frames++
-			update.Fetched += x.Frames[i].Length
 		}
+	}
+	for _, one := range x.Ranges(needed) {
+		update.Requests++
+		update.Fetched += one.Length
 	}
 	return update, nil
 }

@@ -10,7 +10,9 @@
 //
 //   - Nothing is parsed as an archive before its signature was found good, or a step above has vouched for
 //     exactly these bytes, or the recipe has said that nobody does; and nothing has its final name before
-//     every byte of it is on the disk.
+//     every byte of it is on the disk. What a package's signed index names by its digest counts as signed.
+//   - A package gives the same tree by its index as when it is read whole. A file of the running release is
+//     linked only if its content, as it is now, is that of the entry (file_indexed.go).
 //   - Every tar that is extracted is the same tree for GNU tar and bsdtar (tar_form.go); what they read in
 //     different ways is refused.
 //   - An entry lands in the new directory or is refused. Every directory on the way is opened by its own name from

@@ -169,7 +169,7 @@ func TestExtractRefuses(t *testing.T) {
 		"a file is there":      {"target-exists", map[string]any{"to": taken}},
 		"a directory is there": {"target-exists", map[string]any{"to": full}},
 		"nowhere":              {"target-missing", map[string]any{"to": filepath.Join(base, "no", "app")}},
-		"in a file":            {"target-not-a-folder", map[string]any{"to": filepath.Join(taken, "app")}},
+		"in a file":            {"target-not-a-directory", map[string]any{"to": filepath.Join(taken, "app")}},
 		"gwe's own name":       {"target-name", map[string]any{"to": filepath.Join(base, ".gwe-x")}},
 		"the root":             {"target-name", map[string]any{"to": "/"}},
 	} {

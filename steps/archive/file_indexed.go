@@ -143,6 +143,9 @@ func (j job) recordHoldings(ctx context.Context, m memo, from *indexed, staging 
 		if err != nil {
 			return explain(err, "cannot record what the release holds")
 		}
+		if modified, err := unix.TimeToTimespec(one.Modified()); err != nil || status.Mtim != modified || status.Size != one.Size {
+			continue // a file of the running release that was written to since it was linked: Verify says so
+		}
 		held := holdings.FileOf(one.Path, &status)
 		held.Sum, held.Check = one.Sum, made.sums[number]
 		writer.Add(held)

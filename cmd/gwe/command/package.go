@@ -39,6 +39,7 @@ type updateCost struct {
 	Written      int    `json:"written"`
 	WrittenBytes int64  `json:"written_bytes"`
 	Frames       int    `json:"frames"`
+	Requests     int    `json:"requests"`
 	FetchedBytes int64  `json:"fetched_bytes"`
 }
 
@@ -66,7 +67,7 @@ func contentsOf(ctx context.Context, indexed *bundle.Indexed, base string) (*con
 	update, err := indexed.Against(ctx, base)
 	made.Update = &updateCost{
 		From: base, Linked: update.Linked, Written: update.Written, WrittenBytes: update.WrittenBytes,
-		Frames: update.Frames, FetchedBytes: update.Fetched,
+		Frames: update.Frames, Requests: update.Requests, FetchedBytes: update.Fetched,
 	}
 	return made, err
 }
@@ -79,8 +80,8 @@ func (c *contents) show(out io.Writer) error {
 		return err
 	}
 	u := c.Update
-	_, err = fmt.Fprintf(out, "  update     from %s\n  links      %s\n  writes     %s (%s)\n  fetches    %s of %s: %s, and the index\n",
-		printable(u.From), countOf(u.Linked, "file"), countOf(u.Written, "file"), sizeText(u.WrittenBytes), sizeText(u.FetchedBytes), sizeText(c.length), countOf(u.Frames, "frame"))
+	_, err = fmt.Fprintf(out, "  update     from %s\n  links      %s\n  writes     %s (%s)\n  fetches    %s of %s: %s in %s, and the index\n",
+		printable(u.From), countOf(u.Linked, "file"), countOf(u.Written, "file"), sizeText(u.WrittenBytes), sizeText(u.FetchedBytes), sizeText(c.length), countOf(u.Frames, "frame"), countOf(u.Requests, "range"))
 	return err
 }
 
