@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -111,25 +112,46 @@ func kindOf(mode fs.FileMode) string {
 // walk calls visit for everything that is not excluded, directories before what is in them, in the order of
 // the names. The name of the tree's own directory is ".".
 func (t *tree) walk(visit func(name string, info fs.FileInfo) error) error {
-	return fs.WalkDir(t.root.FS(), ".", func(name string, entry fs.DirEntry, err error) error {
-		if t.ctx.Err() != nil {
-			return fault.New(fault.Interrupted, "interrupted", "packing %s was interrupted", t.directory).WithCause(context.Cause(t.ctx))
+	return t.walkFrom(".", visit)
+}
+
+// walkFrom walks a name and what lies below it. It is fs.WalkDir for names that are not UTF-8, too.
+func (t *tree) walkFrom(name string, visit func(name string, info fs.FileInfo) error) error {
+	if t.ctx.Err() != nil {
+		return fault.New(fault.Interrupted, "interrupted", "packing %s was interrupted", t.directory).WithCause(context.Cause(t.ctx))
+	}
+	if name != "." && t.excluded.match(name) {
+		return nil
+	}
+	info, err := t.root.Lstat(name)
+	if err != nil {
+		return t.unreadable(name, err)
+	}
+	if err := visit(name, info); err != nil || !info.IsDir() {
+		return err
+	}
+	below, err := t.names(name)
+	if err != nil {
+		return t.unreadable(name, err)
+	}
+	for _, one := range below {
+		if err := t.walkFrom(path.Join(name, one), visit); err != nil {
+			return err
 		}
-		if err != nil {
-			return t.unreadable(name, err)
-		}
-		if name != "." && t.excluded.match(name) {
-			if entry.IsDir() {
-				return fs.SkipDir
-			}
-			return nil
-		}
-		info, err := t.root.Lstat(name)
-		if err != nil {
-			return t.unreadable(name, err)
-		}
-		return visit(name, info)
-	})
+	}
+	return nil
+}
+
+// names lists a directory, sorted.
+func (t *tree) names(name string) ([]string, error) {
+	directory, err := t.root.OpenFile(name, os.O_RDONLY|nonBlocking, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer directory.Close()
+	found, err := directory.Readdirnames(-1)
+	slices.Sort(found)
+	return found, err
 }
 
 func (t *tree) unreadable(name string, err error) error {
