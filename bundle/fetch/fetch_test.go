@@ -326,6 +326,38 @@ func TestLocked(t *testing.T) {
 	must(t, <-done)
 }
 
+// TestClean: partial downloads go, but for the one that is held.
+func TestClean(t *testing.T) {
+	content := random(100 << 10)
+	server := serve(t, func(a asked) {
+		if a.number == 1 {
+			half(a, content, tag)
+			return
+		}
+		a.good(content, tag)
+	})
+	order := usualOrder(t, server.url)
+	order.Attempts = 1
+	if _, _, err := get(t, usualAccess(), order); err == nil {
+		t.Fatal("the first order got all of it")
+	}
+	order.URLs = []string{server.url + "/other"}
+	client, err := NewClient(t.Context(), usualAccess())
+	must(t, err)
+	file, err := client.Download(t.Context(), order)
+	must(t, err)
+	defer file.Close()
+	for want := range 2 {
+		count, size, err := Clean(order.Directory)
+		if err != nil || count != 1-want || size != int64(1-want)*int64(len(content)/2) {
+			t.Error(count, size, err)
+		}
+	}
+	if kept(t, order.Directory) != int64(len(content)) {
+		t.Error("what is held went")
+	}
+}
+
 func TestRetryAfter(t *testing.T) {
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	for text, want := range map[string]time.Duration{

@@ -16,6 +16,7 @@ import (
 // File is a complete download, open and locked. Its content has the digests that were asked for.
 type File struct {
 	partial *partial
+	moved   bool
 	// Size is its length in bytes, and SHA256 its digest in hex digits.
 	Size   int64
 	SHA256 string
@@ -53,8 +54,12 @@ func (f *File) Move(ctx context.Context, to *openat.Dir, name string, progress f
 	if err != nil {
 		return durable.Explain(err, "cannot move the download to %s", to.Join(name))
 	}
+	f.moved = true
 	return f.partial.discard()
 }
+
+// Moved reports whether Move has given the file away.
+func (f *File) Moved() bool { return f.moved }
 
 func (f *File) copy(ctx context.Context, to *openat.Dir, name string, progress func(done, total int64)) error {
 	target, err := to.Create(name, 0o600)

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/gwe-project/gwe/bundle/cache"
 	"github.com/gwe-project/gwe/bundle/fetch"
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
@@ -56,6 +57,10 @@ user and password, token and headers are sent to the hosts that the recipe names
 mirror of an https address. At most 10 redirects are followed, and none from https to http. Addresses in logs and errors have no query. The proxy is
 HTTP_PROXY, HTTPS_PROXY and NO_PROXY of the environment.
 
+With cache: true the file is taken from the cache if it is there, and no server is asked; else it is added to it. An entry is verified whenever it is
+used, and a damaged one is removed and downloaded again. A rollback leaves the cache as it is, so the next run downloads nothing. A file that is longer than
+cache-size is not kept. gwe cache lists, verifies and cleans it.
+
 Refused are a directory and a symbolic link at to, content that is longer than max-size, and without a digest: content with an encoding that was not asked
 for, and an answer that does not say where it ends.
 
@@ -87,12 +92,15 @@ type downloadArguments struct {
 	Key      value.Path        `name:"client-key" with:"client-cert" help:"its key in PEM"`
 	Pins     []string          `name:"pins" help:"the server's public key must be one of these: sha256//BASE64, as curl has it"`
 
-	MaxRate  *value.Size    `name:"max-rate" help:"how much is read a second at most"`
-	Connect  value.Duration `name:"connect-timeout" default:"30s" help:"how long connecting, and the TLS handshake, may take"`
-	LowSpeed value.Size     `name:"low-speed" default:"1KiB" help:"an answer with less than this a second counts as stalled"`
-	LowTime  value.Duration `name:"low-speed-time" default:"1m" help:"over how long low-speed is measured, and how long the head of an answer may take"`
-	Attempts int            `name:"attempts" default:"5" help:"how many rounds may fail one after the other without progress, 1 to 1000"`
-	Partial  value.Path     `name:"partial-dir" help:"where partial downloads are kept; where it is left out, /var/cache/gwe/partial for root, and gwe/partial in the user's cache directory otherwise"`
+	MaxRate   *value.Size    `name:"max-rate" help:"how much is read a second at most"`
+	Connect   value.Duration `name:"connect-timeout" default:"30s" help:"how long connecting, and the TLS handshake, may take"`
+	LowSpeed  value.Size     `name:"low-speed" default:"1KiB" help:"an answer with less than this a second counts as stalled"`
+	LowTime   value.Duration `name:"low-speed-time" default:"1m" help:"over how long low-speed is measured, and how long the head of an answer may take"`
+	Attempts  int            `name:"attempts" default:"5" help:"how many rounds may fail one after the other without progress, 1 to 1000"`
+	Cache     bool           `name:"cache" default:"false" help:"whether the file is taken from the cache, and kept there; it needs a digest"`
+	CacheDir  value.Path     `name:"cache-dir" help:"the cache; where it is left out, /var/cache/gwe/artifacts for root, and gwe/artifacts in the user's cache directory otherwise"`
+	CacheSize value.Size     `name:"cache-size" default:"2GiB" help:"how much the cache may hold after this download: what was not used for longest goes first"`
+	Partial   value.Path     `name:"partial-dir" help:"where partial downloads are kept; where it is left out, /var/cache/gwe/partial for root, and gwe/partial in the user's cache directory otherwise"`
 }
 
 // downloadMemo is what the undo needs.
@@ -136,6 +144,11 @@ func (downloading) Plan(ctx context.Context, machine step.Machine, arguments dow
 		plan.Space = map[string]int64{filepath.Dir(want.path): arguments.Size.Bytes()}
 		plan.Writes = arguments.Size.Bytes()
 	}
+	if size, there := want.stored.has(machine); there {
+		plan.Do[0] = fmt.Sprintf("copy %s from the cache to %s: %s", fetch.Shown(string(arguments.URL)), want.path, value.SizeOf(size))
+		plan.Space = map[string]int64{filepath.Dir(want.path): size}
+		plan.Reads, plan.Writes = size, size
+	}
 	return plan, nil
 }
 
@@ -171,21 +184,15 @@ func (downloading) Do(ctx context.Context, run *step.Run, arguments downloadArgu
 	if err != nil {
 		return outputs, err
 	}
-	order := want.order
-	order.Space, order.Progress, order.Say = run.Machine.Space, progress(run), run.Log.Info
-	file, err := client.Download(ctx, order)
+	digest, size, err := want.deliver(ctx, run, client, memo)
 	if err != nil {
 		return outputs, err
 	}
-	defer file.Close()
-	outputs = downloadOutputs{Changed: true, SHA256: file.SHA256, Size: value.SizeOf(file.Size)}
+	outputs = downloadOutputs{Changed: true, SHA256: digest, Size: value.SizeOf(size)}
 	if err := ctx.Err(); err != nil {
 		return outputs, err
 	}
-	if err := durable.WriteNote(filepath.Join(run.Directory, downloadedNote), []byte(file.SHA256)); err != nil {
-		return outputs, err
-	}
-	if err := want.place(ctx, run, memo, file); err != nil {
+	if err := durable.WriteNote(filepath.Join(run.Directory, downloadedNote), []byte(digest)); err != nil {
 		return outputs, err
 	}
 	return outputs, memo.Put(ctx, run, true)
@@ -231,6 +238,7 @@ func holds(ctx context.Context, machine step.Machine, path string, digests fetch
 type wantedDownload struct {
 	path     string
 	order    fetch.Order
+	stored   stored
 	mode     fs.FileMode
 	uid, gid int
 	// found is what is at the path; nil where nothing is.
@@ -266,6 +274,9 @@ func (a downloadArguments) resolve(machine step.Machine) (want wantedDownload, e
 	if want.order.Directory, err = a.directory(); err != nil {
 		return want, err
 	}
+	if want.stored, err = a.stored(); err != nil {
+		return want, err
+	}
 	if err := want.order.Check(); err != nil {
 		return want, err
 	}
@@ -299,15 +310,7 @@ func (a downloadArguments) directory() (string, error) {
 	if a.Partial != "" {
 		return placement.Absolute(a.Partial)
 	}
-	if os.Geteuid() == 0 {
-		return "/var/cache/gwe/partial", nil
-	}
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		return "", fault.New(fault.Refused, "download-option-invalid", "there is no directory for partial downloads").WithCause(err).
-			WithHint("name one: partial-dir: /PATH")
-	}
-	return filepath.Join(cache, "gwe", "partial"), nil
+	return cache.UsualPartial()
 }
 
 // satisfied reports whether the file is as wanted already, which only a digest tells.
@@ -341,28 +344,29 @@ func (w wantedDownload) outputs(ctx context.Context, machine step.Machine) (down
 	return downloadOutputs{SHA256: digest, Size: value.SizeOf(size)}, nil
 }
 
-// place gives the downloaded file its hidden name beside its path, with mode and owner.
-func (w wantedDownload) place(ctx context.Context, run *step.Run, memo downloadMemo, file *fetch.File) error {
+// place gives the file its hidden name beside its path, with mode and owner, and tells its SHA-256.
+func (w wantedDownload) place(ctx context.Context, run *step.Run, memo downloadMemo, file *obtained) (string, error) {
 	directory, name, err := run.Dir(memo.New)
 	if err != nil {
-		return placement.Unwritable(w.path, err)
+		return "", placement.Unwritable(w.path, err)
 	}
 	defer directory.Close()
-	if free, err := run.Machine.Space(filepath.Dir(w.path)); err == nil && free < file.Size && !file.Movable(directory) {
-		return fault.New(fault.Refused, "download-no-space", "cannot put the download at %s: %d bytes are missing on its file system", w.path, file.Size-free).
-			WithHint("free some space there; the download is kept in %s", w.order.Directory)
+	if free, err := run.Machine.Space(filepath.Dir(w.path)); err == nil && free < file.size && !file.movable(directory) {
+		return "", fault.New(fault.Refused, "download-no-space", "cannot put the download at %s: %d bytes are missing on its file system", w.path, file.size-free).
+			WithHint("free some space there; what was downloaded is kept")
 	}
-	if err := file.Move(ctx, directory, name, func(done, total int64) { run.Log.Progress(done, total, "bytes copied") }); err != nil {
-		return err
+	digest, err := file.put(ctx, directory, name, func(done, total int64) { run.Log.Progress(done, total, "bytes copied") })
+	if err != nil {
+		return "", err
 	}
 	entry, err := directory.Entry(name)
 	if err != nil {
-		return placement.Unwritable(w.path, err)
+		return "", placement.Unwritable(w.path, err)
 	}
 	defer entry.Close()
 	// A change of owner clears setuid, so the mode comes last.
 	if err := errors.Join(entry.Chown(w.uid, w.gid), entry.Chmod(placement.ModeNumber(w.mode))); err != nil {
-		return placement.Unwritable(w.path, err)
+		return "", placement.Unwritable(w.path, err)
 	}
-	return nil
+	return digest, nil
 }

@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -201,4 +202,75 @@ func TestDownloadDisturbed(t *testing.T) {
 		t.Errorf("%d kills only", kills)
 	}
 	d.bench.KillAtAnyMoment(10, d.recipe, d.inputs, d.arrange, d.check)
+}
+
+// TestDownloadCache: what one run downloaded, a later one takes from the cache without any network: after a
+// rollback too. A damaged entry is downloaded again, and a cache that cannot be used is no reason to fail.
+func TestDownloadCache(t *testing.T) {
+	d := newDownloads(t, 300<<10)
+	text := strings.ReplaceAll(downloadRecipe, "attempts: 1", "attempts: 1\n      cache: true\n      cache-dir: ${{ inputs.directory }}-cache")
+	text = strings.Join(slices.DeleteFunc(strings.Split(text, "\n"), func(line string) bool { return strings.Contains(line, "second.bin") }), "\n")
+	if err := os.WriteFile(d.recipe, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	holds := func(want string) {
+		t.Helper()
+		if got, err := os.ReadFile(d.base + "/opt/app.bin"); err != nil || string(got) != want {
+			t.Errorf("%d bytes, %v", len(got), err)
+		}
+	}
+	d.arrange()
+	d.inputs["fail"] = "1"
+	d.bench.WantExit(3, d.recipe, d.inputs)
+	holds("old")
+	d.refuses.Store(true) // from here on there is no network
+	d.inputs["fail"] = "0"
+	asked := d.asked.Load()
+	d.bench.WantExit(0, d.recipe, d.inputs)
+	holds(string(d.content))
+	if d.asked.Load() != asked {
+		t.Error("the server was asked for what is in the cache")
+	}
+	entry := d.base + "/opt-cache/sha256-" + d.inputs["sha256"]
+	if err := os.WriteFile(entry, d.content[1:], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d.arrange()
+	d.bench.WantExit(3, d.recipe, d.inputs)
+	holds("old")
+	if err := os.WriteFile(entry, d.content[1:], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d.refuses.Store(false)
+	d.bench.WantExit(0, d.recipe, d.inputs)
+	holds(string(d.content))
+	if err := os.RemoveAll(d.base + "/opt-cache"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(d.base+"/opt-cache", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d.arrange()
+	d.bench.WantExit(0, d.recipe, d.inputs)
+	holds(string(d.content))
+}
+
+// TestDownloadCacheDisturbed lets it fail and kills gwe everywhere, with a cache that fills and is used.
+func TestDownloadCacheDisturbed(t *testing.T) {
+	d := newDownloads(t, 100<<10)
+	text := strings.ReplaceAll(downloadRecipe, "attempts: 1", "attempts: 1\n      cache: true\n      cache-dir: ${{ inputs.directory }}-cache")
+	if err := os.WriteFile(d.recipe, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	round := 0
+	arrange := func() {
+		d.arrange()
+		if round++; round%2 == 0 {
+			if err := os.RemoveAll(d.base + "/opt-cache"); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	d.bench.FailEverywhere(d.recipe, d.inputs, arrange, d.check)
+	d.bench.KillAtAnyMoment(20, d.recipe, d.inputs, arrange, d.check)
 }

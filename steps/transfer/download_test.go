@@ -85,6 +85,10 @@ func TestDownloadConforms(t *testing.T) {
 			plant(t, root, map[string]string{"source": string(held)})
 			return given(t, root, map[string]any{"url": "file://" + root + "/source"})
 		}},
+		"by a cache, which has it from then on": {AfterDo: same, Arrange: func(t testing.TB, root string) map[string]any {
+			old(t, root)
+			return given(t, root, map[string]any{"sha256": digestOf(held), "cache": true, "cache-dir": t.TempDir()})
+		}},
 		"as wanted": {Idle: true, AfterDo: same, Arrange: func(t testing.TB, root string) map[string]any {
 			plant(t, root, map[string]string{"file": string(held)})
 			check(t, os.Chmod(root+"/file", 0o644))

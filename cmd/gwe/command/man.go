@@ -68,7 +68,7 @@ func (p *page) overview() string {
 	for _, one := range [][2]string{
 		{defaultKeyring, "Public keys whose signatures gwe trusts."},
 		{"/var/lib/gwe", "Runs, their journals and undo data, of root."},
-		{"/var/cache/gwe", "Partial downloads, of root. It may be deleted."},
+		{"/var/cache/gwe", "The cache of downloads, and partial ones, of root. It may be deleted."},
 		{"/usr/lib/gwe/steps", "Plugins: step types as executables."},
 	} {
 		p.line(".TP\n.I %s\n%s", escaped(one[0]), escaped(one[1]))
