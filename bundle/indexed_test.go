@@ -1,8 +1,10 @@
 package bundle
 
 import (
+	"bufio"
 	"bytes"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -328,13 +330,18 @@ func signatureLength(t testing.TB, message []byte) int {
 // shorter.
 func TestSegments(t *testing.T) {
 	content := noise(1, 5<<20)
-	message := []byte{0xc0 | byte(tagLiteral)}
-	rest := append([]byte{'b', 0, 0, 0, 0, 0}, content...)
-	for len(rest) > 1<<20 {
-		message = append(append(message, 0xe0|20), rest[:1<<20]...)
-		rest = rest[1<<20:]
+	var written bytes.Buffer
+	if err := writeLiteral(&written, bytes.NewReader(content), int64(len(content)), 1<<20+100, 20); err != nil {
+		t.Fatal(err)
 	}
-	message = append(append(message, 255, 0, byte(len(rest)>>16), byte(len(rest)>>8), byte(len(rest))), rest...)
+	message := written.Bytes()
+	walked, err := walk(bufio.NewReader(&written), unlockWith(nil), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if have, err := io.ReadAll(walked.content); err != nil || !bytes.Equal(have, content) {
+		t.Errorf("%d bytes, %v", len(have), err)
+	}
 	found, err := literalIn(bytes.NewReader(message), int64(len(message)))
 	if err != nil || found.size != int64(len(content)) || len(found.starts) < 5 {
 		t.Fatal(found, err)

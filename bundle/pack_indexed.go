@@ -101,6 +101,8 @@ func (s *sealer) message(content []byte) ([]byte, error) {
 const (
 	// partialPower is the power of two of the parts of a literal packet that is too long for one length.
 	partialPower = 30
+	// literalLongest is the most bytes that a length of five octets can say.
+	literalLongest = 1<<32 - 1
 	// literalStart is what a literal packet holds before the content: its form, an empty name, no date.
 	literalStart = 6
 )
@@ -132,25 +134,26 @@ func (s *sealer) wrap(to io.Writer, content func() io.Reader, length int64) erro
 	if err := announced.Serialize(to); err != nil {
 		return err
 	}
-	if err := writeLiteral(to, content(), length); err != nil {
+	if err := writeLiteral(to, content(), length, literalLongest, partialPower); err != nil {
 		return err
 	}
 	_, err = to.Write(signed.Bytes())
 	return err
 }
 
-func writeLiteral(to io.Writer, content io.Reader, length int64) error {
+// writeLiteral writes a literal packet, in parts of 1<<power bytes as long as more than longest are left.
+func writeLiteral(to io.Writer, content io.Reader, length, longest int64, power byte) error {
 	left := length + literalStart
 	body := io.MultiReader(bytes.NewReader([]byte{'b', 0, 0, 0, 0, 0}), content)
 	head := []byte{0xc0 | byte(tagLiteral)}
-	for left > 1<<32-1 {
-		if _, err := to.Write(append(head, 0xe0|partialPower)); err != nil {
+	for left > longest {
+		if _, err := to.Write(append(head, 0xe0|power)); err != nil {
 			return err
 		}
-		if _, err := io.CopyN(to, body, 1<<partialPower); err != nil {
+		if _, err := io.CopyN(to, body, 1<<power); err != nil {
 			return err
 		}
-		head, left = nil, left-1<<partialPower
+		head, left = nil, left-1<<power
 	}
 	if _, err := to.Write(binary.BigEndian.AppendUint32(append(head, 255), uint32(left))); err != nil {
 		return err
