@@ -290,13 +290,13 @@ func TestHandOver(t *testing.T) {
 	t.Run("a gwe that writes undo data which the old one does not know", func(t *testing.T) {
 		t.Parallel()
 		m := built.machine(t, "1")
-		m.run(nil, m.update(m.gwe("4"))...).said(t, 3, "reads undo data of copy up to version 2, and this gwe writes version 3", "hand-over-refused")
+		m.run(nil, m.update(m.gwe("4"))...).said(t, 3, "reads undo data of copy up to version 3, and this gwe writes version 4", "hand-over-refused")
 		m.is(false)
 	})
 	t.Run("a gwe that does not know the undo data of the old one", func(t *testing.T) {
 		t.Parallel()
 		m := built.machine(t, "4")
-		m.run(nil, m.update(m.gwe("1"))...).said(t, 3, "has version 3, and this gwe reads up to version 2", "hand-over-refused")
+		m.run(nil, m.update(m.gwe("1"))...).said(t, 3, "has version 4, and this gwe reads up to version 3", "hand-over-refused")
 		m.is(false)
 	})
 	t.Run("the new gwe is killed", func(t *testing.T) {
