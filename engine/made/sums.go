@@ -68,10 +68,10 @@ func (s *Sums) AddSmall(group, path string, handle int, size int64) error {
 		if err != nil {
 			return os.NewSyscallError("read", err)
 		}
-		if count == 0 {
+		sum, at = crc32.Update(sum, castagnoli, buffer[:count]), at+int64(count)
+		if count == 0 || size < int64(len(buffer)) && count < len(buffer) {
 			return s.Add(group, path, sum)
 		}
-		sum, at = crc32.Update(sum, castagnoli, buffer[:count]), at+int64(count)
 	}
 }
 

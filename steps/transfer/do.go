@@ -126,10 +126,7 @@ func (a arguments) prepare(ctx context.Context, run *step.Run, at *site) (tally,
 	defer staged.shared.close()
 	staged.sums = made.CreateSums(run.Directory)
 	defer staged.sums.Close()
-	links, err := newGroups(run.Directory)
-	if err != nil {
-		return tally{}, err
-	}
+	links := newGroups(run.Directory)
 	defer links.close()
 	source := a.Source
 	if staged.take {

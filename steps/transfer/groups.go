@@ -17,7 +17,9 @@ type groups struct {
 	// known maps device and inode to an offset in the file; in a plan, which writes no file, to the inode in
 	// the target.
 	known map[uint64]map[uint64]int64
-	file  *os.File
+	// path is that of the file, which is made when there is much to write; "" in a plan.
+	path string
+	file *os.File
 	// pending are the last records, from the offset flushed on.
 	pending []byte
 	flushed int64
@@ -35,14 +37,12 @@ type settled struct {
 const groupsName = "links.draft"
 
 // newGroups writes into a directory; "" is for a plan.
-func newGroups(directory string) (*groups, error) {
+func newGroups(directory string) *groups {
 	g := &groups{known: map[uint64]map[uint64]int64{}}
-	if directory == "" {
-		return g, nil
+	if directory != "" {
+		g.path = filepath.Join(directory, groupsName)
 	}
-	var err error
-	g.file, err = regular.Open(filepath.Join(directory, groupsName), os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
-	return g, explain(err, "cannot write the list of links")
+	return g
 }
 
 // close removes the file: nothing asks for it after the walk.
@@ -62,7 +62,7 @@ func (g *groups) note(status *unix.Stat_t, at settled) error {
 	if g.known[device] == nil {
 		g.known[device] = map[uint64]int64{}
 	}
-	if g.file == nil {
+	if g.path == "" {
 		g.known[device][status.Ino] = int64(at.inode)
 		return nil
 	}
@@ -73,12 +73,23 @@ func (g *groups) note(status *unix.Stat_t, at settled) error {
 	if len(g.pending) < 32<<10 {
 		return nil
 	}
-	if _, err := g.file.WriteAt(g.pending, g.flushed); err != nil {
+	err := g.open()
+	if err == nil {
+		_, err = g.file.WriteAt(g.pending, g.flushed)
+	}
+	if err != nil {
 		return explain(err, "cannot write the list of links")
 	}
 	g.flushed += int64(len(g.pending))
 	g.pending = g.pending[:0]
 	return nil
+}
+
+func (g *groups) open() (err error) {
+	if g.file == nil {
+		g.file, err = regular.Open(g.path, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
+	}
+	return err
 }
 
 // find tells where another name of the same file has gone.
@@ -90,7 +101,7 @@ func (g *groups) find(status *unix.Stat_t) (at settled, known bool, err error) {
 	if !known {
 		return at, false, nil
 	}
-	if g.file == nil {
+	if g.path == "" {
 		return settled{inode: uint64(offset), staged: offset == 0}, true, nil
 	}
 	var head [12]byte

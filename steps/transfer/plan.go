@@ -119,10 +119,7 @@ func (rsync) Plan(ctx context.Context, machine step.Machine, a arguments) (step.
 	if err != nil {
 		return step.Plan{}, err
 	}
-	links, err := newGroups("")
-	if err != nil {
-		return step.Plan{}, err
-	}
+	links := newGroups("")
 	s := &survey{ctx: ctx, filter: rules, remove: a.Delete, checksum: a.Checksum, groups: links}
 	at, err := openSite(&step.Run{}, memo{Target: target, Existed: existed})
 	if isAbsent(err) && !existed {
