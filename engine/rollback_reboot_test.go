@@ -191,7 +191,7 @@ func TestKillAtEveryRecordOfARollbackOverAReboot(t *testing.T) {
 					t.Fatalf("%+v, %v", list, err)
 				}
 				state := fmt.Sprint(list[0].Status, " ", phase == 0 && record == 1)
-				if state != "rolled back false" && state != "done true" {
+				if state != "rolled back by hand false" && state != "done true" {
 					t.Errorf("phase %d, record %d, power %v: the run is %s: %s", phase, record, power, list[0].Status, list[0].Error)
 				}
 				if list[0].Status == engine.StatusRolledBack {

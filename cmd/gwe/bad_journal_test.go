@@ -231,7 +231,7 @@ func TestReplacedJournal(t *testing.T) {
 func TestReplacedFiles(t *testing.T) {
 	for name, replace := range map[string]func(path string) error{
 		"FIFO":          func(path string) error { return syscall.Mkfifo(path, 0o600) },
-		"folder":        func(path string) error { return os.Mkdir(path, 0o700) },
+		"directory":     func(path string) error { return os.Mkdir(path, 0o700) },
 		"symbolic link": func(path string) error { return os.Symlink("none", path) },
 	} {
 		t.Run(name, func(t *testing.T) {

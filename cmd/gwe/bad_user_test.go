@@ -3,8 +3,10 @@ package main_test
 import (
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"syscall"
+	"testing"
 
 	"github.com/gwe-project/gwe/engine/need"
 )
@@ -19,10 +21,8 @@ func (d *device) asNobody(arguments ...string) outcome {
 	directory := filepath.Join(d.root, "bin")
 	if _, err := os.Stat(directory); err != nil {
 		// The one of the scripts lies where only root gets.
-		content, err := os.ReadFile("/proc/self/exe")
-		check(d, err)
 		check(d, os.Mkdir(directory, 0o755))
-		check(d, os.WriteFile(directory+"/gwe", content, 0o755))
+		copyProgram(d, directory+"/gwe")
 	}
 	command := d.command(arguments...)
 	command.Path, command.Err = directory+"/gwe", nil
@@ -33,6 +33,15 @@ func (d *device) asNobody(arguments ...string) outcome {
 		check(d, os.Chmod(at, info.Mode()|0o011))
 	}
 	return d.end(command)
+}
+
+// copyProgram copies the program of the tests, by a program of its own: while this one writes it, a parallel
+// test's fork may take the open file along, and then it is busy.
+func copyProgram(t testing.TB, to string) {
+	t.Helper()
+	program, err := os.Executable()
+	check(t, err)
+	check(t, exec.Command("cp", program, to).Run())
 }
 
 // giveAway makes nobody the owner of a whole tree, or, for the device's directory, of that directory alone.

@@ -121,11 +121,9 @@ func newSwapScene(t *testing.T, recipe swapped, place func(*swapScene)) *swapSce
 		check(t, err)
 		check(t, os.Chmod(at, info.Mode()|0o011))
 	}
-	content, err := os.ReadFile("/proc/self/exe")
-	check(t, err)
 	s.attacker = s.root + "/bin/attacker"
 	check(t, os.MkdirAll(filepath.Dir(s.attacker), 0o755))
-	check(t, os.WriteFile(s.attacker, content, 0o755))
+	copyProgram(t, s.attacker)
 	s.reset()
 	s.old = s.trees()
 	stop := s.begin("watch", 0, 0)

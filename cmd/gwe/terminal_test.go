@@ -151,7 +151,7 @@ steps:
         run: { argv: [sleep, "1.4"] }
         effects: none
       - name: right
-        wait-for: { file: FOLDER/never, within: 2s }
+        wait-for: { file: DIRECTORY/never, within: 2s }
         allow-failure: true
   - commit: all is well
 `
@@ -161,7 +161,7 @@ steps:
 // text.
 func TestASilentStepShowsThatItLives(t *testing.T) {
 	d := newDevice(t)
-	recipe := d.recipe("waits.yaml", strings.ReplaceAll(waits, "FOLDER", d.root))
+	recipe := d.recipe("waits.yaml", strings.ReplaceAll(waits, "DIRECTORY", d.root))
 	screen := newTerminal(t, 60, 24)
 	if code := screen.on(d, "TERM=xterm", func() {}, "run", recipe); code != 0 {
 		t.Errorf("exit code %d", code)
@@ -217,14 +217,14 @@ func TestOnlyATerminalIsDrawnOn(t *testing.T) {
 	for _, environment := range []string{"TERM=dumb", "TERM="} {
 		d := newDevice(t)
 		screen := newTerminal(t, 60, 24)
-		screen.on(d, environment, func() {}, "run", d.recipe("waits.yaml", strings.ReplaceAll(waits, "FOLDER", d.root)))
+		screen.on(d, environment, func() {}, "run", d.recipe("waits.yaml", strings.ReplaceAll(waits, "DIRECTORY", d.root)))
 		if text := screen.stream.String(); strings.Contains(text, "\x1b") || strings.Contains(text, "step 1 of 5") || !strings.Contains(text, "Both") {
 			t.Errorf("%s:\n%s", environment, text)
 		}
 	}
 	for _, output := range []string{"tree", "plain"} {
 		d := newDevice(t)
-		told := d.gwe("run", d.recipe("waits.yaml", strings.ReplaceAll(waits, "FOLDER", d.root)), "--output", output)
+		told := d.gwe("run", d.recipe("waits.yaml", strings.ReplaceAll(waits, "DIRECTORY", d.root)), "--output", output)
 		if strings.Contains(told.text, "\x1b") || strings.Contains(told.text, "step 1 of 5") || !strings.Contains(told.text, "a line of output that is so long that a terminal of sixty columns has no room for all of it in a row\n") {
 			t.Errorf("%s:\n%s", output, told.text)
 		}
