@@ -361,3 +361,35 @@ func TestSegments(t *testing.T) {
 		}
 	}
 }
+
+// FuzzLiteral: whatever a file holds, the content that is found in it lies in it, and is what the reader of
+// messages finds.
+func FuzzLiteral(f *testing.F) {
+	var good bytes.Buffer
+	if err := writeLiteral(&good, bytes.NewReader([]byte("content")), 7, literalLongest, partialPower); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(good.Bytes())
+	f.Add([]byte{0x28, 0xb5, 0x2f, 0xfd})
+	f.Add([]byte{0xac, 10, 'b', 0, 0, 0, 0, 0, 1, 2, 3, 4})
+	f.Fuzz(func(t *testing.T, data []byte) {
+		found, err := literalIn(bytes.NewReader(data), int64(len(data)))
+		if err != nil {
+			return
+		}
+		content := make([]byte, found.size)
+		if n, err := found.ReadAt(content, 0); n < len(content) || found.end > int64(len(data)) {
+			t.Fatalf("%d of %d bytes, the end at %d of %d: %v", n, len(content), found.end, len(data), err)
+		}
+		if compressionOf(data) == Zstandard {
+			return
+		}
+		m, err := walk(bufio.NewReader(bytes.NewReader(data)), unlockWith(nil), true)
+		if err != nil {
+			return // what announces a signature may be damaged
+		}
+		if have, err := io.ReadAll(m.content); err != nil || !bytes.Equal(have, content) {
+			t.Fatalf("%q, and the reader of messages finds %q (%v)", content, have, err)
+		}
+	})
+}

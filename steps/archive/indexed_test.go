@@ -143,9 +143,37 @@ func TestIndexedUpdate(t *testing.T) {
 		t.Errorf("update: %+v", out)
 	}
 	sameTree(t, withoutLinks(snapshot(t, tree)), withoutLinks(snapshot(t, b.path("fw-2"))))
-	if err := (unpack{}).Verify(t.Context(), b.run, b.arguments, b.memo); err != nil {
+	verify := func() error { return (unpack{}).Verify(t.Context(), b.run, b.arguments, b.memo) }
+	if err := verify(); err != nil {
 		t.Error(err)
 	}
+	// The recorded digest of a file that was linked unread tells a further link from a change in place.
+	linked := b.path("fw-2", "d", "b")
+	check(t, os.Link(linked, b.path("fw-2", "d", "another")))
+	if err := verify(); err != nil {
+		t.Errorf("after another link: %v", err)
+	}
+	check(t, changeInPlace(linked))
+	if found := fault.As(verify()); found == nil || found.Code != "linked-file-changed" {
+		t.Errorf("after a change in place: %v", found)
+	}
+}
+
+// changeInPlace writes into a file and gives it its old time.
+func changeInPlace(path string) error {
+	var status unix.Stat_t
+	if err := unix.Stat(path, &status); err != nil {
+		return err
+	}
+	file, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	if _, err := file.WriteAt([]byte("changed"), status.Size/2); err != nil {
+		return err
+	}
+	return unix.UtimesNanoAt(unix.AT_FDCWD, path, []unix.Timespec{status.Atim, status.Mtim}, 0)
 }
 
 // damageFrames flips a bit in each frame that wanted chooses, in a copy of the package.
@@ -211,23 +239,9 @@ func TestOnlyNeededFramesAreRead(t *testing.T) {
 // if its size and time are as they were; nor does a large one give a part that is not as it was.
 func TestChangedBaseIsNotLinked(t *testing.T) {
 	for name, damage := range map[string]func(path string) error{
-		"in place, with its old time": func(path string) error {
-			var status unix.Stat_t
-			if err := unix.Stat(path, &status); err != nil {
-				return err
-			}
-			file, err := os.OpenFile(path, os.O_WRONLY, 0)
-			if err != nil {
-				return err
-			}
-			defer file.Close()
-			if _, err := file.WriteAt([]byte("changed"), status.Size/2); err != nil {
-				return err
-			}
-			return unix.UtimesNanoAt(unix.AT_FDCWD, path, []unix.Timespec{status.Atim, status.Mtim}, 0)
-		},
-		"cut short": func(path string) error { return os.Truncate(path, 50) },
-		"removed":   os.Remove,
+		"in place, with its old time": changeInPlace,
+		"cut short":                   func(path string) error { return os.Truncate(path, 50) },
+		"removed":                     os.Remove,
 		"a symbolic link": func(path string) error {
 			return os.Rename(path, path+".moved")
 		},
