@@ -44,8 +44,8 @@ type Run struct {
 	// Secrets knows the secrets of the run; nil where it has none.
 	Secrets Secrets
 	// Directory is the frame's own directory in the run's state, 0700, for saved contents; it lives until the
-	// undo can no longer be asked for. It exists, unless About.MakesDirectory says that MakeDirectory is called
-	// first, and what Prepare writes there is made durable before Do.
+	// undo can no longer be asked for. It exists, unless About.MakesDirectory says that MakeDirectory is
+	// called first, and what Prepare writes there is made durable before Do.
 	//
 	// The journal has the length and SHA-256 of each file that is there after Prepare and, once Do has ended,
 	// of all files. The engine checks them before an undo begins. What Do writes and acts on before it ends
@@ -71,8 +71,8 @@ type Run struct {
 	Environment []string
 }
 
-// MakeDirectory makes Directory, if it is not there, for a step type that says About.MakesDirectory. It may be
-// called any number of times.
+// MakeDirectory makes Directory, if it is not there, for a step type that says About.MakesDirectory. It may
+// be called any number of times.
 func (r *Run) MakeDirectory() error {
 	if r.Make == nil {
 		return nil
