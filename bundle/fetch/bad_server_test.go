@@ -68,9 +68,9 @@ func TestBadServers(t *testing.T) {
 		}, code: "download-cut-short", class: fault.Failed},
 		{name: "closes without an answer", answer: func(asked) {}, code: "download-unreachable", class: fault.Failed, requests: 6},
 		{name: "stalls", answer: func(a asked) { half(a, content, tag); a.gone() }, code: "download-stalled", class: fault.Failed,
-			access: func(a *Access) { a.LowSpeedTime = 200 * time.Millisecond }},
+			access: func(a *Access) { a.LowSpeedTime = 2 * time.Second }, order: func(o *Order) { o.Attempts = 1 }},
 		{name: "stalls before the head", answer: func(a asked) { a.gone() }, code: "download-unreachable", class: fault.Failed,
-			access: func(a *Access) { a.LowSpeedTime = 200 * time.Millisecond }},
+			access: func(a *Access) { a.LowSpeedTime = 500 * time.Millisecond }},
 		{name: "stalls once", answer: func(a asked) {
 			if a.number == 1 {
 				half(a, content, tag)
@@ -78,7 +78,7 @@ func TestBadServers(t *testing.T) {
 				return
 			}
 			whole(a)
-		}, access: func(a *Access) { a.LowSpeedTime = 300 * time.Millisecond }},
+		}, access: func(a *Access) { a.LowSpeedTime = 3 * time.Second }},
 		{name: "resets", answer: halfThen(content, tag, func(a asked) {
 			if a.number < 3 {
 				a.reset()

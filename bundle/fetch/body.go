@@ -40,7 +40,7 @@ func (d *download) receive(ctx context.Context, cancel context.CancelCauseFunc, 
 			return d.overlong(sizeWrong(m.URL, p.size+int64(n), end))
 		}
 		if n > 0 {
-			if err := p.write(buffer[:n]); err != nil {
+			if err := p.write(ctx, buffer[:n]); err != nil {
 				return local{err}
 			}
 			d.Progress(p.size, max(end, 0))
@@ -78,7 +78,7 @@ func (d *download) ended(address *url.URL, end int64) error {
 		return d.overlong(sizeWrong(address, p.size, end))
 	}
 	p.note.Total = p.size
-	if err := p.checkpoint(); err != nil {
+	if err := p.jot(); err != nil {
 		return local{err}
 	}
 	return nil
@@ -194,7 +194,7 @@ func (d *download) copyFile(ctx context.Context, m *mirror) error {
 			return d.overlong(sizeWrong(m.URL, p.size+int64(n), total))
 		}
 		if n > 0 {
-			if err := p.write(buffer[:n]); err != nil {
+			if err := p.write(ctx, buffer[:n]); err != nil {
 				return local{err}
 			}
 			d.Progress(p.size, total)

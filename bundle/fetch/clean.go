@@ -36,7 +36,7 @@ func Clean(directory string) (count int, size int64, err error) {
 		if file == nil {
 			continue
 		}
-		p := &partial{path: path, file: file}
+		p := &partial{path: path, file: file, note: note{Synced: 1}}
 		if info, err := file.Stat(); err == nil {
 			size += info.Size()
 		}

@@ -10,12 +10,12 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/openat"
 )
@@ -50,7 +50,7 @@ func TestResume(t *testing.T) {
 		{name: "the note is gone", harm: func(t *testing.T, path string) { must(t, os.Remove(path+noteSuffix)) }},
 		{name: "the note is damaged", harm: func(t *testing.T, path string) { must(t, os.WriteFile(path+noteSuffix, []byte("{}"), 0o600)) }},
 		{name: "the note is of another version", harm: func(t *testing.T, path string) {
-			must(t, durable.WriteSealed(path+noteSuffix, []byte(`{"version":9}`)))
+			must(t, os.WriteFile(path+noteSuffix, seal([]byte(`{"version":9}`)), 0o600))
 		}},
 		{name: "the content is gone", harm: func(t *testing.T, path string) { must(t, os.Remove(path+partialSuffix)) }},
 		{name: "the content is shorter", resumed: true, harm: func(t *testing.T, path string) { must(t, os.Truncate(path+partialSuffix, 1000)) }},
@@ -58,14 +58,14 @@ func TestResume(t *testing.T) {
 			must(t, os.WriteFile(path+partialSuffix, make([]byte, 300<<10), 0o600))
 		}},
 		{name: "another boot, and nothing was synced", harm: func(t *testing.T, path string) {
-			text, err := durable.ReadSealed(path + noteSuffix)
+			text, err := os.ReadFile(path + noteSuffix)
 			must(t, err)
 			read, err := parseNote(text)
 			must(t, err)
 			read.Boot = "another"
 			text, err = read.text()
 			must(t, err)
-			must(t, durable.WriteSealed(path+noteSuffix, text))
+			must(t, os.WriteFile(path+noteSuffix, text, 0o600))
 		}},
 		{name: "the content has a second name", harm: func(t *testing.T, path string) { must(t, os.Link(path+partialSuffix, path+".second")) }},
 	} {
@@ -326,6 +326,89 @@ func TestLocked(t *testing.T) {
 	must(t, <-done)
 }
 
+// TestPowerCut: after another boot only what was made durable counts, and that does.
+func TestPowerCut(t *testing.T) {
+	content := random(80 << 20)
+	ends := true
+	server := serve(t, func(a asked) {
+		if ends {
+			half(a, content, tag)
+			return
+		}
+		a.good(content, tag)
+	})
+	order := usualOrder(t, server.url)
+	order.Attempts = 1
+	if _, _, err := get(t, usualAccess(), order); err == nil {
+		t.Fatal("the first order got all of it")
+	}
+	names, err := filepath.Glob(order.Directory + "/*" + noteSuffix)
+	if err != nil || len(names) != 1 {
+		t.Fatal(names, err)
+	}
+	text, err := os.ReadFile(names[0])
+	must(t, err)
+	read, err := parseNote(text)
+	must(t, err)
+	if read.Synced < syncEvery {
+		t.Fatalf("%d bytes are durable of %d", read.Synced, kept(t, order.Directory))
+	}
+	read.Boot = "another"
+	text, err = read.text()
+	must(t, err)
+	must(t, os.WriteFile(names[0], text, 0o600))
+	// What was not durable came back as zeros.
+	part := strings.TrimSuffix(names[0], noteSuffix) + partialSuffix
+	must(t, os.Truncate(part, read.Synced))
+	must(t, os.Truncate(part, 40<<20))
+	ends = false
+	got, _, err := get(t, usualAccess(), order)
+	if err != nil || !bytes.Equal(got, content) {
+		t.Fatal("other content", err)
+	}
+	if asked := server.requests()[1].Header.Get("Range"); asked != fmt.Sprintf("bytes=%d-", read.Synced) {
+		t.Errorf("asked for %q, and %d bytes were durable", asked, read.Synced)
+	}
+}
+
+// TestResetForgets: before what was durable is thrown away, so is the note that vouches for it. Otherwise a
+// power cut could bring the note back, and with it bytes that were never written.
+func TestResetForgets(t *testing.T) {
+	directory := filepath.Join(t.TempDir(), "partial")
+	p, err := openPartial(t.Context(), directory, "x", Digests{}, func() {})
+	must(t, err)
+	defer p.Close()
+	must(t, p.begin(strings.Repeat("ab", 32), tag, 100))
+	must(t, p.write(t.Context(), []byte("some")))
+	must(t, p.checkpoint())
+	must(t, p.reset())
+	if left, err := os.ReadDir(directory); err != nil || len(left) != 1 {
+		t.Error("the note is still there:", left, err)
+	}
+}
+
+// TestProxy: the environment names the proxy, and it is asked.
+func TestProxy(t *testing.T) {
+	const address = "http://updates.example.invalid/file"
+	content := random(1000)
+	if os.Getenv("GWE_TEST_PROXIED") != "" { // package net/http reads the environment once
+		got, _, err := get(t, usualAccess(), usualOrder(t, address))
+		if err != nil || !bytes.Equal(got, content) {
+			t.Error(err)
+		}
+		return
+	}
+	proxy := serve(t, func(a asked) { a.good(content, tag) })
+	child := exec.Command(os.Args[0], "-test.run=^TestProxy$")
+	child.Env = append(os.Environ(), "GWE_TEST_PROXIED=1", "NO_PROXY=", "no_proxy=", "HTTP_PROXY="+proxy.url, "http_proxy="+proxy.url)
+	if said, err := child.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, said)
+	}
+	if all := proxy.requests(); len(all) != 1 || all[0].RequestURI != address {
+		t.Errorf("the proxy was asked %d times", len(all))
+	}
+}
+
 // TestClean: partial downloads go, but for the one that is held.
 func TestClean(t *testing.T) {
 	content := random(100 << 10)
@@ -386,9 +469,13 @@ func TestContentRange(t *testing.T) {
 func FuzzNote(f *testing.F) {
 	for _, text := range []string{"", "{}", "null", `{"version":1}`, `{"version":1,"from":"` + strings.Repeat("ab", 32) + `","etag":"\"x\"","total":10,"synced":5,"boot":"b","pieces":1}`} {
 		f.Add([]byte(text))
+		f.Add(seal([]byte(text)))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		read, err := parseNote(text)
+		if _, err := parseNote(text); err == nil && !bytes.HasSuffix(text, []byte("\n")) {
+			t.Error("a note without its seal is taken")
+		}
+		read, err := parseNote(seal(text))
 		if err != nil {
 			return
 		}

@@ -2,9 +2,11 @@ package fetch
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"unicode/utf8"
 )
@@ -40,9 +42,13 @@ const (
 var errNote = errors.New("the note of a partial download is not valid")
 
 // parseNote reads a note strictly: what gwe would not have written is not valid.
-func parseNote(text []byte) (note, error) {
+func parseNote(sealed []byte) (note, error) {
 	var read note
-	if len(text) > longestNote || !utf8.Valid(text) {
+	if len(sealed) > longestNote || !utf8.Valid(sealed) {
+		return note{}, errNote
+	}
+	text, _, found := bytes.Cut(sealed, []byte("\n"))
+	if !found || !bytes.Equal(seal(text), sealed) {
 		return note{}, errNote
 	}
 	decoder := json.NewDecoder(bytes.NewReader(text))
@@ -65,7 +71,13 @@ func parseNote(text []byte) (note, error) {
 	return note{}, errNote
 }
 
-func (n note) text() ([]byte, error) { return json.Marshal(n) }
+// text is the note as it is written: a line of JSON, and a line with its SHA-256.
+func (n note) text() ([]byte, error) {
+	line, err := json.Marshal(n)
+	return seal(line), err
+}
+
+func seal(line []byte) []byte { return fmt.Appendf(nil, "%s\n%x\n", line, sha256.Sum256(line)) }
 
 // strong reports whether an ETag is one that tells byte by byte: entity-tag without W/ (RFC 9110, 8.8.3). One
 // that is not well formed, or too long, counts as none.

@@ -21,8 +21,11 @@ import (
 const (
 	partialSuffix = ".part"
 	noteSuffix    = ".note"
+	newSuffix     = ".note-new"
 	// syncEvery is after how many bytes the content is made durable, for a power cut.
 	syncEvery = 32 << 20
+	// syncAfter is after how long it is too, on a slow line.
+	syncAfter = time.Minute
 	// lockEvery is how often a partial file that another process holds is asked for.
 	lockEvery = 500 * time.Millisecond
 )
@@ -36,6 +39,8 @@ type partial struct {
 	size int64
 	sums *sums
 	boot string
+	// synced is when the content was made durable last.
+	synced time.Duration
 }
 
 // openDirectory makes the directory of partial files, and refuses one that a less trusted user could change.
@@ -63,7 +68,7 @@ func openPartial(ctx context.Context, directory, name string, want Digests, wait
 	if err := openDirectory(directory); err != nil {
 		return nil, err
 	}
-	p := &partial{path: filepath.Join(directory, name), sums: newSums(want), boot: host.BootID()}
+	p := &partial{path: filepath.Join(directory, name), sums: newSums(want), boot: host.BootID(), synced: pace.Now(ctx)}
 	for told := false; p.file == nil; {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -125,15 +130,15 @@ func ignore(err, known error) error {
 
 // read takes over what an earlier try left, as far as the note vouches for it.
 func (p *partial) read(ctx context.Context) error {
-	text, err := durable.ReadSealed(p.path + noteSuffix)
-	if err == nil && text != nil {
+	text, err := regular.Read(p.path + noteSuffix)
+	if err == nil {
 		p.note, err = parseNote(text)
 	}
 	info, statErr := p.file.Stat()
 	if statErr != nil {
 		return durable.Explain(statErr, "cannot read the partial download %s", p.path)
 	}
-	if err != nil || text == nil {
+	if err != nil {
 		return p.reset()
 	}
 	size := info.Size()
@@ -142,6 +147,9 @@ func (p *partial) read(ctx context.Context) error {
 	}
 	if p.note.Total >= 0 {
 		size = min(size, p.note.Total)
+	}
+	if size < p.note.Synced {
+		return p.reset() // something else has shortened it
 	}
 	// Without a digest the server must say that the file is still the same: its last byte is asked for again.
 	if size > 0 && size == p.note.Total && !p.sums.want.Given() {
@@ -165,8 +173,18 @@ func (p *partial) read(ctx context.Context) error {
 	return nil
 }
 
-// reset begins anew.
+// reset begins anew. A note that may be on the disk goes first, for good: after a power cut it would vouch
+// for bytes that are no longer there.
 func (p *partial) reset() error {
+	if p.note.Synced > 0 {
+		err := ignore(os.Remove(p.path+noteSuffix), fs.ErrNotExist)
+		if err == nil {
+			err = durable.SyncDirectory(filepath.Dir(p.path))
+		}
+		if err != nil {
+			return durable.Explain(err, "cannot begin the download in %s anew", filepath.Dir(p.path))
+		}
+	}
 	p.size, p.note = 0, note{}
 	p.sums.reset()
 	if err := p.file.Truncate(0); err != nil {
@@ -182,17 +200,32 @@ func (p *partial) begin(from, etag string, total int64) error {
 	}
 	p.note.Version, p.note.From, p.note.ETag, p.note.Total = noteVersion, from, etag, total
 	p.note.Pieces++
-	return p.checkpoint()
+	return p.jot()
+}
+
+// jot writes the note so that it survives the end of the process. It waits for no disk: a power cut may
+// take it away, and then the download begins anew.
+func (p *partial) jot() error {
+	p.note.Synced, p.note.Boot = min(p.note.Synced, p.size), p.boot
+	text, err := p.note.text()
+	if err == nil {
+		err = regular.Write(p.path+newSuffix, text, 0o600)
+	}
+	if err == nil {
+		err = os.Rename(p.path+newSuffix, p.path+noteSuffix)
+	}
+	return durable.Explain(err, "cannot note the download in %s", filepath.Dir(p.path))
 }
 
 // write adds to the content.
-func (p *partial) write(part []byte) error {
+func (p *partial) write(ctx context.Context, part []byte) error {
 	if _, err := p.file.WriteAt(part, p.size); err != nil {
 		return durable.Explain(err, "cannot write the download to %s", filepath.Dir(p.path))
 	}
 	_, _ = p.sums.Write(part)
 	p.size += int64(len(part))
-	if p.size-p.note.Synced >= syncEvery {
+	if now := pace.Now(ctx); p.size-p.note.Synced >= syncEvery || now-p.synced >= syncAfter {
+		p.synced = now
 		return p.checkpoint()
 	}
 	return nil
@@ -208,14 +241,18 @@ func (p *partial) checkpoint() error {
 	if err != nil {
 		return err
 	}
-	return durable.Explain(durable.WriteSealed(p.path+noteSuffix, text), "cannot note the download in %s", filepath.Dir(p.path))
+	return durable.Explain(durable.WriteFile(p.path+noteSuffix, text, 0o600), "cannot note the download in %s", filepath.Dir(p.path))
 }
 
 // Close lets go of the file, and leaves it for a later try.
 func (p *partial) Close() { _ = p.file.Close() }
 
-// discard removes the file and its note. The name of the file goes last: its lock covers both.
+// discard removes the file and its note. The name of the file goes last: its lock covers both. A note that
+// may be on the disk goes for good, as in reset.
 func (p *partial) discard() error {
-	return durable.Explain(errors.Join(ignore(os.Remove(p.path+noteSuffix), fs.ErrNotExist), ignore(os.Remove(p.path+partialSuffix), fs.ErrNotExist)),
-		"cannot remove the partial download %s", p.path)
+	err := errors.Join(ignore(os.Remove(p.path+newSuffix), fs.ErrNotExist), ignore(os.Remove(p.path+noteSuffix), fs.ErrNotExist))
+	if err == nil && p.note.Synced > 0 {
+		err = durable.SyncDirectory(filepath.Dir(p.path))
+	}
+	return durable.Explain(errors.Join(err, ignore(os.Remove(p.path+partialSuffix), fs.ErrNotExist)), "cannot remove the partial download %s", p.path)
 }
