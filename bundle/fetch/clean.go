@@ -40,7 +40,9 @@ func Clean(directory string) (count int, size int64, err error) {
 		if info, err := file.Stat(); err == nil {
 			size += info.Size()
 		}
-		err = p.discard()
+		if err = durable.RemoveNotes(path + newSuffix); err == nil { // of a process that was killed
+			err = p.discard()
+		}
 		p.Close()
 		if err != nil {
 			return count, size, err

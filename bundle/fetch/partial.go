@@ -177,7 +177,7 @@ func (p *partial) read(ctx context.Context) error {
 // for bytes that are no longer there.
 func (p *partial) reset() error {
 	if p.note.Synced > 0 {
-		err := ignore(os.Remove(p.path+noteSuffix), fs.ErrNotExist)
+		err := durable.RemoveNotes(p.path + noteSuffix)
 		if err == nil {
 			err = durable.SyncDirectory(filepath.Dir(p.path))
 		}
@@ -250,9 +250,9 @@ func (p *partial) Close() { _ = p.file.Close() }
 // discard removes the file and its note. The name of the file goes last: its lock covers both. A note that
 // may be on the disk goes for good, as in reset.
 func (p *partial) discard() error {
-	err := errors.Join(ignore(os.Remove(p.path+newSuffix), fs.ErrNotExist), ignore(os.Remove(p.path+noteSuffix), fs.ErrNotExist))
+	err := durable.RemoveNotes(p.path + noteSuffix)
 	if err == nil && p.note.Synced > 0 {
 		err = durable.SyncDirectory(filepath.Dir(p.path))
 	}
-	return durable.Explain(errors.Join(err, ignore(os.Remove(p.path+partialSuffix), fs.ErrNotExist)), "cannot remove the partial download %s", p.path)
+	return durable.Explain(errors.Join(err, durable.RemoveNotes(p.path+partialSuffix)), "cannot remove the partial download %s", p.path)
 }

@@ -10,12 +10,16 @@ import (
 	"github.com/gwe-project/gwe/steps"
 )
 
+// began are the first versions of types that came when what they share had a later one already.
+var began = map[string]int{"download": 2}
+
 // TestUndoDataIsKept: of each version of the undo data of each step type there are runs that every later gwe
 // must undo, and of each format of the journal since 2 some with all constructs. The test of package
 // scripts/kept undoes them.
 func TestUndoDataIsKept(t *testing.T) {
 	for _, one := range steps.Catalog() {
-		for version := 1; version <= one.About().UndoVersion(); version++ {
+		first := max(1, began[one.About().Name])
+		for version := first; version <= one.About().UndoVersion(); version++ {
 			wantKept(t, one.About().Name, version, one.About().UndoVersion())
 		}
 	}

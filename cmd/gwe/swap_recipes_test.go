@@ -83,6 +83,7 @@ func swappedRecipes() []swapped {
   - extract: { archive: "WORK/packages/app.tar", to: "WORK/sub/app", unverified: allow, link-dest: "WORK/sub/old" }
   - rsync: { source: "OURS/tree/", target: "WORK/sub/target", delete: true }
   - rsync: { source: "WORK/sub/old", target: "OURS/mirror" }
+  - download: { url: "file://WORK/sub/old/deep/f", to: "WORK/sub/fetched", partial-dir: "OURS/partial" }
   - migration-rollback: { running: "WORK/releases/old", new: "WORK/releases/new", folder: migrations, pattern: "[0-9]*.sql", command: [/bin/true, "{migration}"] }
   - supervisor-conf: { app: app, from: "OURS/supervisor.conf", into: "WORK/conf.d", server: "unix://OURS/none", attempts: 1 }
 `,
