@@ -76,7 +76,7 @@ func swappedRecipes() []swapped {
 			name: "trees", parents: []string{"", "sub", "releases", "releases/old", "conf.d"},
 			files: map[string]string{
 				"sub/old/deep/f": "f", "sub/target/gone/x": "x", "sub/target/deep/b": "old b", "conf.d/app.conf": "old", "packages/app.tar": "archive",
-				"OURS/tree/a": "new a", "OURS/tree/deep/b": "newer b", "OURS/supervisor.conf": "[supervisord]\ncommand=/bin/app\n",
+				"OURS/tree/a": "new a", "OURS/tree/deep/b": "newer b", "OURS/partial/other": "", "OURS/supervisor.conf": "[supervisord]\ncommand=/bin/app\n",
 				"releases/old/migrations/0001_a.sql": "", "releases/old/migrations/0002_b.sql": "", "releases/new/migrations/0001_a.sql": "",
 			},
 			steps: `
