@@ -36,7 +36,9 @@ func TestDescriptionsOfTheCatalog(t *testing.T) {
 				t.Errorf("%s: the argument %+v comes back as %+v", name, field, is)
 			}
 		}
-		if !reflect.DeepEqual(back.About(), one.About()) {
+		about := one.About()
+		about.MakesDirectory = false // a plugin finds its directory made
+		if !reflect.DeepEqual(back.About(), about) {
 			t.Errorf("%s: comes back as %+v", name, back.About())
 		}
 		if !bytes.Equal(read.Text(), description.Text()) {
