@@ -23,7 +23,7 @@ test suite="core":
 vulnerabilities:
     go run golang.org/x/vuln/cmd/govulncheck@v1.9.0 ./...
 
-# gwe against gpg, tar and rsync, and a step's cost beside ansible-playbook and task, in one run
+# gwe against gpg, tar, rsync, OSTree, casync and SWUpdate, and a step's cost beside ansible-playbook and task, in one run
 bench *arguments:
     scripts/bench/run {{ arguments }}
 

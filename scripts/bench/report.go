@@ -1,30 +1,57 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 )
 
-// report prints the medians, and how many times faster than the first contender each is.
-func report(contenders []*contender) {
-	fmt.Printf("\n%-18s %24s %24s %14s\n", "", "first", "update, 5 % changed", "peak memory")
+// titles are the two installations that are measured.
+var titles = [2]string{"first install", "update, 5 % of the files changed"}
+
+// report is a Markdown table for each installation: medians, with the span of times, and how many times less
+// time and processor time than the first contender each took.
+func report(contenders []*contender) string {
+	var b strings.Builder
 	base := contenders[0]
-	for _, one := range contenders {
-		line := fmt.Sprintf("%-18s", one.name)
-		for i, seconds := range one.seconds {
-			middle := median(seconds)
-			cell := fmt.Sprintf("%.2f s", middle)
-			if one != base {
-				cell += fmt.Sprintf("  (%.1f times)", median(base.seconds[i])/middle)
+	for i, title := range titles {
+		fmt.Fprintf(&b, "\n| %s | time (s) | span (s) | times as fast | processor (s) | times less | peak memory (MiB) | written (MiB) | fetched (MiB) |\n", title)
+		b.WriteString("| --- | --- | --- | --- | --- | --- | --- | --- | --- |\n")
+		for _, one := range contenders {
+			all := one.measured[i]
+			seconds, cpu := middle(all, func(m measurement) float64 { return m.seconds }), middle(all, func(m measurement) float64 { return m.cpu })
+			fetched := "–"
+			if one.fetched != nil {
+				fetched = fmt.Sprintf("%.1f", middle(all, func(m measurement) float64 { return float64(m.fetched) })/(1<<20))
 			}
-			line += fmt.Sprintf(" %24s", cell)
+			bySeconds := func(a, b measurement) int { return cmp.Compare(a.seconds, b.seconds) }
+			fmt.Fprintf(&b, "| %s | %.2f | %.2f–%.2f | %.1f | %.2f | %.1f | %.1f | %.1f | %s |\n", one.name,
+				seconds, slices.MinFunc(all, bySeconds).seconds, slices.MaxFunc(all, bySeconds).seconds,
+				ratio(base.measured[i], all, func(m measurement) float64 { return m.seconds }),
+				cpu, ratio(base.measured[i], all, func(m measurement) float64 { return m.cpu }),
+				middle(all, func(m measurement) float64 { return float64(m.memory) })/1024,
+				middle(all, func(m measurement) float64 { return float64(m.written) })/(1<<20), fetched)
 		}
-		if one.watch {
-			line += fmt.Sprintf(" %10.1f MiB", float64(one.memory)/1024)
-		}
-		fmt.Println(line)
 	}
-	fmt.Printf("\nMedians of %d rounds, interleaved; each time is until all is on the disk.\n", len(base.seconds[0]))
+	return b.String()
+}
+
+// ratio is the median of the ratios of each round: one round's contenders met the same machine.
+func ratio(base, other []measurement, of func(measurement) float64) float64 {
+	ratios := make([]float64, len(other))
+	for i := range other {
+		ratios[i] = of(base[i]) / of(other[i])
+	}
+	return median(ratios)
+}
+
+func middle(all []measurement, of func(measurement) float64) float64 {
+	numbers := make([]float64, len(all))
+	for i := range all {
+		numbers[i] = of(all[i])
+	}
+	return median(numbers)
 }
 
 func median(numbers []float64) float64 {
