@@ -11,9 +11,9 @@ import (
 
 var peakLine = regexp.MustCompile(`(?m)^VmHWM:\s+(\d+) kB$`)
 
-// peakOf is the peak memory, in KiB, of the largest process of a process group, asked again and again while it
-// runs. (What wait tells of a child includes the memory of the parent, which it had before it became another
-// program.)
+// peakOf is the peak memory, in KiB, of the largest process of a process group, asked again and again while
+// it runs. (What wait tells of a child includes the memory of the parent, which it had before it became
+// another program.)
 func peakOf(group int, ended <-chan struct{}) int64 {
 	var peak int64
 	for {

@@ -32,8 +32,8 @@ rsync -aHAX ${3:+"$3"} "v$2/firmware-$2/" "$1/target/firmware-$2/"
 `+swapped)
 }
 
-// ostree pulls a signed commit, by a static delta from release 1 where there is one, and checks it out by hard
-// links, with the signature verified.
+// ostree pulls a signed commit, by a static delta from release 1 where there is one, and checks it out by
+// hard links, with the signature verified.
 func (s *scene) ostree() (*contender, error) {
 	repository := s.in("served/ostree")
 	key, err := exec.Command("sh", "-euc", `gpg --batch --with-colons --list-keys | sed -n '/^fpr/{s/[^0-9A-F]//g;p;q}'`).Output()
