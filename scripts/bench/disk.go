@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// disk is a fresh ext4 of a contender's own, on a loop device: what another one wrote before can neither be in
-// its way, nor wait to be written beside it.
+// disk is a fresh ext4 of a contender's own, on a loop device: what another one wrote before can neither be
+// in its way, nor wait to be written beside it.
 type disk struct {
 	image, device, mountPoint string
 }
@@ -50,8 +50,8 @@ func (d *disk) remove() error {
 	return errors.Join(unmounted, detached, os.Remove(d.image))
 }
 
-// written is how many bytes the device was given to write since it was made, by the seventh number of its stat
-// (Documentation/block/stat.rst of the kernel: sectors of 512 bytes).
+// written is how many bytes the device was given to write since it was made, by the seventh number of its
+// stat (Documentation/block/stat.rst of the kernel: sectors of 512 bytes).
 func (d *disk) written() (int64, error) {
 	text, err := os.ReadFile(filepath.Join("/sys/block", filepath.Base(d.device), "stat"))
 	if err != nil {

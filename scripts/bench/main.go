@@ -1,7 +1,8 @@
 // Command bench compares gwe with what it replaces and with its peers: pipelines of gpg, tar and rsync, rsync
-// alone, OSTree, casync and SWUpdate. A first install and an update of a made-up firmware, each until all is on the disk,
-// in one run on this machine. Each contender has a fresh file system of its own in each round, and they take
-// turns. It judges nothing: it prints medians with their span, ratios, memory, and bytes written and fetched.
+// alone, OSTree, casync and SWUpdate. A first install and an update of a made-up firmware, each until all is
+// on the disk, in one run on this machine. Each contender has a fresh file system of its own in each round,
+// and they take turns. It judges nothing: it prints medians with their span, ratios, memory, and bytes
+// written and fetched.
 package main
 
 import (
