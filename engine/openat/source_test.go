@@ -30,6 +30,7 @@ var byPath = map[string]string{
 	"engine/journal/journal.go": state, "engine/journal/space.go": state, "engine/internal/program/freeze.go": state, "engine/internal/run/runner.go": state, "engine/boot_loop.go": state, "engine/recover.go": state, "engine/facts.go": state, "engine/internal/program/plugins.go": state, "engine/retention.go": state, "engine/internal/run/mutate.go": state, "engine/engine.go": state,
 
 	"engine/durable/checked.go": directory, "engine/made/list.go": directory, "steps/migration/rollback_do.go": directory,
+	"steps/holdings/renew.go":  directory,
 	"steps/transfer/groups.go": directory, "steps/transfer/manifest.go": directory,
 
 	"engine/claim/claim.go": locks, "engine/claim/place.go": locks, "engine/claim/record.go": locks,

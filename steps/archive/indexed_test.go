@@ -15,6 +15,7 @@ import (
 
 	"github.com/gwe-project/gwe/bundle"
 	"github.com/gwe-project/gwe/engine/fault"
+	"github.com/gwe-project/gwe/engine/need"
 	"github.com/gwe-project/gwe/engine/openat"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/steps/holdings"
@@ -67,9 +68,7 @@ func firmwareTree(t testing.TB) string {
 // TestIndexGivesTheSameTree: a package that is unpacked by its index is the tree that it is when it is read
 // whole, whatever the running release is.
 func TestIndexGivesTheSameTree(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("only root makes trees of all owners")
-	}
+	need.Root(t, "only root makes trees of all owners")
 	for seed := range uint64(6) {
 		random := rand.New(rand.NewPCG(seed, 7))
 		tree := filepath.Join(t.TempDir(), "fw")
