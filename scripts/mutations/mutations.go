@@ -136,7 +136,7 @@ var mutations = []mutation{
 	},
 	{
 		name: "the effects of a step are not made durable",
-		file: "engine/durable/sync.go", from: "if err := Repeat(func() error { return unix.Syncfs(int(file.Fd())) }); err != nil {",
+		file: "engine/durable/sync.go", from: "if err := Repeat(func() error { return unix.Syncfs(handle) }); err != nil {",
 		to:       "if err := Repeat(func() error { return nil }); err != nil {",
 		powercut: []string{"--files=ext4", "--cuts=0", "--writes=0", "--reorders=0"},
 	},
