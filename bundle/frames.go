@@ -18,7 +18,7 @@ const (
 	// groupedFrame is how many bytes of small files and of headers are together in a frame.
 	groupedFrame = 16 << 10
 	// longestGroup bounds a frame with long headers.
-	longestGroup = 4 << 20
+	longestGroup = 1 << 20
 )
 
 // frameWriter cuts a tar into independent zstd frames: one a file, small files together, large files by

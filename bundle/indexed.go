@@ -106,11 +106,19 @@ func OpenIndexed(ctx context.Context, source io.ReaderAt, size int64, path strin
 	if parsed.Content+index.Wrapped(len(message)) != content.size {
 		return nil, otherPackage("the index is not that of %s: it describes %d bytes, and the package has %d", path, parsed.Content, content.size-index.Wrapped(len(message)))
 	}
-	decoder, err := index.NewDecoder()
+	decoder, err := index.NewDecoder(parsed.Frames)
 	if err != nil {
 		return nil, err
 	}
 	return &Indexed{Index: parsed, Signer: signer, Length: size, Message: int64(len(message)), content: content, path: path, message: message, decoder: decoder}, nil
+}
+
+// longest is the length of the longest frame.
+func longest(frames []index.Frame) (length int64) {
+	for _, one := range frames {
+		length = max(length, one.Length)
+	}
+	return length
 }
 
 // Close frees what reading frames needs.
@@ -121,7 +129,7 @@ func (x *Indexed) Close() { x.decoder.Close() }
 func (x *Indexed) ReadFrame(number int) ([]byte, error) {
 	one := x.Frames[number]
 	if int64(cap(x.buffer)) < one.Length {
-		x.buffer = make([]byte, one.Length)
+		x.buffer = make([]byte, longest(x.Frames))
 	}
 	compressed := x.buffer[:one.Length]
 	if n, err := x.content.ReadAt(compressed, one.Offset); n < len(compressed) {

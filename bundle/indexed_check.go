@@ -78,7 +78,7 @@ func (r *frameReader) Read(p []byte) (int, error) {
 		}
 		one := r.indexed.Frames[r.next]
 		if int64(cap(r.buffer)) < one.Length {
-			r.buffer = make([]byte, one.Length)
+			r.buffer = make([]byte, longest(r.indexed.Frames))
 		}
 		compressed := r.buffer[:one.Length]
 		if _, err := io.ReadFull(r.source, compressed); err != nil {

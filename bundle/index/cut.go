@@ -2,7 +2,7 @@ package index
 
 // Cutter cuts a content into parts by the content itself: what is inserted or removed moves no cut but
 // those next to it. A cut is where the sum of a byte's 64 bytes before, each one's number in a table
-// shifted by its distance (a gear hash), has twenty zero bits.
+// shifted by its distance (a gear hash), has nineteen zero bits.
 //
 // No reader of an index needs to know where a packer cuts. gwe cuts a file of the running release in the
 // same way, to see which parts of it a package has, too.
@@ -12,11 +12,12 @@ type Cutter struct {
 	length int
 }
 
-// The lengths of parts: at least PartLeast, but for the last one, and at most PartMost.
+// The lengths of parts: at least PartLeast, but for the last one, and at most PartMost. Whoever installs by an
+// index holds a frame twice in memory, compressed and decoded, and a part of the running release once.
 const (
-	PartLeast = 256 << 10
-	PartMost  = 4 << 20
-	cutMask   = (1<<20 - 1) << 44
+	PartLeast = 128 << 10
+	PartMost  = 1 << 20
+	cutMask   = (1<<19 - 1) << 45
 )
 
 // NewCutter makes a cutter that stands at the beginning of a part.

@@ -21,17 +21,24 @@ var (
 // Decoder decodes frames, one at a time.
 type Decoder struct {
 	zstd *zstd.Decoder
+	// most is the size of the largest frame. The memory for it is made once: what grows frame by frame leaves
+	// smaller pieces behind.
+	most int64
 	into []byte
 }
 
-// NewDecoder makes one. Close frees it.
-func NewDecoder() (*Decoder, error) {
+// NewDecoder makes one for the frames of an index. Close frees it.
+func NewDecoder(frames []Frame) (*Decoder, error) {
 	made, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
 		zstd.WithDecoderMaxMemory(FrameMaximum), zstd.WithDecoderMaxWindow(FrameMaximum), zstd.WithDecodeAllCapLimit(true))
 	if err != nil {
 		return nil, fault.New(fault.Errored, "decoder", "cannot make a decoder").WithCause(err)
 	}
-	return &Decoder{zstd: made}, nil
+	var most int64
+	for _, one := range frames {
+		most = max(most, one.Size)
+	}
+	return &Decoder{zstd: made, most: most}, nil
 }
 
 // Close frees the decoder.
@@ -50,7 +57,7 @@ func (d *Decoder) Decode(number int, one Frame, compressed []byte) (content []by
 			WithHint("pack the package again with gwe pack")
 	}
 	if int64(cap(d.into)) < one.Size {
-		d.into = make([]byte, 0, one.Size)
+		d.into = make([]byte, 0, max(d.most, one.Size))
 	}
 	content, err = d.zstd.DecodeAll(compressed, d.into[:0:one.Size])
 	switch {

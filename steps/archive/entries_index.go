@@ -37,6 +37,8 @@ type indexEntries struct {
 	// frame is the number of the decoded frame, -1 for none.
 	frame   int
 	decoded []byte
+	// old is memory for a part of the running release's file.
+	old []byte
 }
 
 func (x *indexEntries) next() (*tar.Header, io.Reader, error) {
@@ -110,9 +112,8 @@ type indexContent struct {
 	rest  []byte
 	sum   hash.Hash
 	// old is the running release's file, and parts are the places in it of what a frame may be; nil is none.
-	old    int
-	parts  map[index.Digest]part
-	buffer []byte
+	old   int
+	parts map[index.Digest]part
 }
 
 // part is a range of a file.
@@ -155,10 +156,10 @@ func (c *indexContent) advance() error {
 
 // oldPart reads a part of the running release's file, and gives it if it still has its digest.
 func (c *indexContent) oldPart(place part, sum index.Digest) []byte {
-	if int64(cap(c.buffer)) < place.size {
-		c.buffer = make([]byte, place.size)
+	if int64(cap(c.from.old)) < place.size {
+		c.from.old = make([]byte, max(place.size, index.PartMost))
 	}
-	content := c.buffer[:place.size]
+	content := c.from.old[:place.size]
 	if n, err := readAt(c.old, content, place.at); err != nil || n < len(content) || sha256.Sum256(content) != sum {
 		return nil
 	}
