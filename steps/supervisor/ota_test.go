@@ -50,7 +50,11 @@ set -eu
 echo "${1##*/} ${0##*/} $(cat D/mark 2>/dev/null || echo -)" >> D/told
 `
 	app := "#!/bin/sh\nexport GORACE=atexit_sleep_ms=0 " + markVariable + "=D/mark=" + name + "\n" + command + "\n"
-	conf := fmt.Sprintf("[program:app]\ncommand=D/opt/current/app\nstartsecs=1\nstartretries=1\nenvironment=RELEASE=%q\nstdout_logfile=D/out\nstderr_logfile=D/err\n", name)
+	startSeconds := 1
+	if name == "app-dies" {
+		startSeconds = 20 // on a busy machine it may take a while until it dies
+	}
+	conf := fmt.Sprintf("[program:app]\ncommand=D/opt/current/app\nstartsecs=%d\nstartretries=1\nenvironment=RELEASE=%q\nstdout_logfile=D/out\nstderr_logfile=D/err\n", startSeconds, name)
 	files := map[string]string{"app": app, "conf": conf, ".pre-install": hook, ".post-install": hook + "cp \"$1/conf\" D/conf.d/app.conf\n[ ${1##*/} != app-bad ]\n"}
 	if command == "-" {
 		files[".post-install"] = hook
