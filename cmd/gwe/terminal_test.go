@@ -126,6 +126,22 @@ func (s *terminal) has(patterns ...string) {
 	}
 }
 
+// await waits for a row. Where it never comes the run is left to its own time-out, and the test has failed.
+func (s *terminal) await(pattern string) {
+	s.Helper()
+	row := regexp.MustCompile(pattern)
+	for range 600 {
+		s.mutex.Lock()
+		found := slices.ContainsFunc(s.shown, row.MatchString)
+		s.mutex.Unlock()
+		if found {
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	s.Errorf("the screen never had %q", pattern)
+}
+
 // marked is a row of the log.
 var marked = regexp.MustCompile(`^( *[@#*~-]|now:) `)
 
@@ -201,15 +217,16 @@ func TestATerminalThatIsResized(t *testing.T) {
 name: long
 steps:
   - name: A step whose name is so long that a narrow terminal does not hold it
-    run: { argv: [sleep, "2.6"] }
+    run: { argv: [sh, -c, "until test -e enough; do sleep 0.1; done"], dir: `+d.root+` }
     effects: none
 `)
 	screen := newTerminal(t, 40, 10)
 	screen.on(d, "TERM=xterm", func() {
-		time.Sleep(1500 * time.Millisecond)
+		screen.await(`^  # A step wh\S*: [0-9]+s of 10m, step 1 of 1$`)
 		screen.resize(120, 30)
+		screen.await(`^  # A step whose name is so long that a narrow terminal does not hold it: [0-9]+s of 10m, step 1 of 1$`)
+		check(t, os.WriteFile(d.root+"/enough", nil, 0o644))
 	}, "run", recipe)
-	screen.has(`^  # A step who.: 1s of 10m, step 1 of 1$`, `^  # A step whose name is so long that a narrow terminal does not hold it: 2s of 10m, step 1 of 1$`)
 }
 
 // TestOnlyATerminalIsDrawnOn: neither a dumb one, nor a pipe.
