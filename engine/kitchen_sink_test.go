@@ -244,8 +244,8 @@ func TestKitchenSinkRecoveryKilled(t *testing.T) {
 	}
 }
 
-// recoverUnlocked recovers. The program that a parallel test starts holds the dead run's lock from its fork to
-// its exec, which is waited for.
+// recoverUnlocked recovers. The program that a parallel test starts holds the dead run's lock from its fork
+// to its exec, which is waited for.
 func recoverUnlocked(e *engine.Engine) (results []engine.Result, err error) {
 	for range 500 {
 		if results, err = e.Recover(context.Background()); fault.As(err) == nil || fault.As(err).Code != "lock-busy" {

@@ -12,8 +12,8 @@ type Cutter struct {
 	length int
 }
 
-// The lengths of parts: at least PartLeast, but for the last one, and at most PartMost. Whoever installs by an
-// index holds a frame twice in memory, compressed and decoded, and a part of the running release once.
+// The lengths of parts: at least PartLeast, but for the last one, and at most PartMost. Whoever installs by
+// an index holds a frame twice in memory, compressed and decoded, and a part of the running release once.
 const (
 	PartLeast = 128 << 10
 	PartMost  = 1 << 20
