@@ -128,8 +128,8 @@ func race(contenders []*contender, round int, made firmware, stopped <-chan os.S
 			err = errors.Join(err, one.end())
 		}
 	}()
-	for _, one := range contenders {
-		if err := one.begin(6*made.bytes+512<<20, 8*made.files+10_000); err != nil {
+	for _, one := range contenders { // room for several releases, in blocks of 4 KiB, and for the inodes
+		if err := one.begin(6*made.bytes+512<<20+int64(made.files)*32<<10, 8*made.files+10_000); err != nil {
 			return err
 		}
 	}
