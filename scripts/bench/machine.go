@@ -5,7 +5,6 @@ import (
 	"os"
 	"regexp"
 	"runtime"
-	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -23,6 +22,7 @@ func machine() string {
 	if unix.Sysinfo(&memory) != nil || unix.Uname(&kernel) != nil {
 		return processor
 	}
+	release := regexp.MustCompile(`^[0-9]+\.[0-9]+`).FindString(string(kernel.Release[:]))
 	return fmt.Sprintf("%d cores of %s, %d GiB, Linux %s, each contender on an ext4 of its own on a loop device",
-		runtime.NumCPU(), processor, uint64(memory.Totalram)*uint64(memory.Unit)>>30, strings.TrimRight(string(kernel.Release[:]), "\x00"))
+		runtime.NumCPU(), processor, uint64(memory.Totalram)*uint64(memory.Unit)>>30, release)
 }
