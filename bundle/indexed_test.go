@@ -228,14 +228,14 @@ func TestIndexBeside(t *testing.T) {
 
 // TestRanges: the ranges of a package's file hold all frames that are needed, and little else.
 func TestRanges(t *testing.T) {
-	folder := filepath.Join(t.TempDir(), "fw-1")
-	if err := os.Mkdir(folder, 0o755); err != nil {
+	directory := filepath.Join(t.TempDir(), "fw-1")
+	if err := os.Mkdir(directory, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	for i := range 40 {
-		write(t, filepath.Join(folder, fmt.Sprintf("f%02d", i)), noise(uint64(i), 10_000+i*20_000), 0o644)
+		write(t, filepath.Join(directory, fmt.Sprintf("f%02d", i)), noise(uint64(i), 10_000+i*20_000), 0o644)
 	}
-	path := pack(t, PackOptions{Directory: folder})
+	path := pack(t, PackOptions{Directory: directory})
 	found, err := proven(t, path, Policy{Keyring: gpg(t).keyring(t, "ed")})
 	if err != nil {
 		t.Fatal(err)

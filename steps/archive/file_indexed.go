@@ -59,8 +59,8 @@ func (x *extraction) indexedFile(ctx context.Context, e entry, wanted attributes
 	return content.check()
 }
 
-// proves tells whether the running release's file has the content that the index names: by the identity that
-// was recorded when that release was installed, or by its digest.
+// proves reports whether the running release's file has the content that the index names: by the identity
+// that was recorded when that release was installed, or by its digest.
 func (x *extraction) proves(ctx context.Context, e index.Entry, t *twin) (sameness, error) {
 	if recorded, found := x.held.Find(e.Path); found && recorded.Fits(&t.status) {
 		return sameness{whole: recorded.Sum == e.Sum, length: e.Size, sum: recorded.Check}, nil
