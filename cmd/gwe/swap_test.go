@@ -358,6 +358,9 @@ func (s *swapScene) see(tree map[string]string, root string, exact bool) {
 			}
 			return nil
 		}
+		if !exact && slices.Contains([]string{".part", ".note"}, filepath.Ext(path)) && filepath.Base(filepath.Dir(path)) == "partial" {
+			return nil // what a failed download got stays for the next
+		}
 		info, err := os.Lstat(path)
 		if err != nil {
 			return err
