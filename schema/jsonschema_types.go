@@ -146,7 +146,11 @@ func literal(of object) object { return of["anyOf"].([]any)[0].(object) }
 func typeSchema(t value.Type) object {
 	if t.Kind == value.KindPath {
 		// A run may be recovered from anywhere, and no shell reads the path.
-		return object{"anyOf": []any{object{"type": "string", "pattern": "^/", "not": object{"pattern": shellName.String()}}, dynamicSchema()}}
+		pattern := "^/"
+		if t.Remote {
+			pattern = "^(/|https?://.)"
+		}
+		return object{"anyOf": []any{object{"type": "string", "pattern": pattern, "not": object{"pattern": shellName.String()}}, dynamicSchema()}}
 	}
 	if t.Kind == value.KindSecret {
 		return object{"type": "string", "pattern": "^$|" + dynamicPattern}

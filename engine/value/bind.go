@@ -73,7 +73,12 @@ func assign(target reflect.Value, v any) {
 	default:
 		values := v.(map[string]any)
 		for i := range target.NumField() {
-			assign(target.Field(i), values[target.Type().Field(i).Tag.Get("name")])
+			member := target.Type().Field(i)
+			if member.Anonymous {
+				assign(target.Field(i), values)
+				continue
+			}
+			assign(target.Field(i), values[member.Tag.Get("name")])
 		}
 	}
 }
@@ -97,14 +102,29 @@ func (t Type) FromStruct(v any) (map[string]any, error) { return t.read(reflect.
 
 func (t Type) read(structure reflect.Value) (map[string]any, error) {
 	values := make(map[string]any, len(t.Fields))
-	for i, field := range t.Fields {
-		plain, err := canonical(structure.Field(i), field.Type)
-		if err != nil {
-			return nil, inside(field.Name, err)
+	_, err := readInto(values, structure, t.Fields)
+	return values, err
+}
+
+// readInto reads the members of a struct, those of embedded ones among them, and gives the fields that are
+// left.
+func readInto(values map[string]any, structure reflect.Value, fields []Field) ([]Field, error) {
+	for i := range structure.NumField() {
+		if structure.Type().Field(i).Anonymous {
+			var err error
+			if fields, err = readInto(values, structure.Field(i), fields); err != nil {
+				return nil, err
+			}
+			continue
 		}
-		values[field.Name] = plain
+		plain, err := canonical(structure.Field(i), fields[0].Type)
+		if err != nil {
+			return nil, inside(fields[0].Name, err)
+		}
+		values[fields[0].Name] = plain
+		fields = fields[1:]
 	}
-	return values, nil
+	return fields, nil
 }
 
 // canonical reads the Go form of a type. A scalar is taken as it is: a step type that leaves a path empty has

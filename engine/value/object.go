@@ -17,6 +17,7 @@ var goTypes = map[reflect.Type]Kind{
 	reflect.TypeFor[bool]():     KindBool,
 	reflect.TypeFor[float64]():  KindFloat,
 	reflect.TypeFor[Path]():     KindPath,
+	reflect.TypeFor[Location](): KindPath,
 	reflect.TypeFor[URL]():      KindURL,
 	reflect.TypeFor[Duration](): KindDuration,
 	reflect.TypeFor[Size]():     KindSize,
@@ -40,8 +41,9 @@ var goTypes = map[reflect.Type]Kind{
 //	min:"1" max:"9"   the bounds of a literal number
 //	with:"http"       the argument without which this one says nothing
 //
-// A pointer may be absent; a slice is a list, a map[string]T a map, a struct an object. A scalar argument
-// without required, default and pointer is Go's zero value when absent.
+// An embedded struct without tags gives its fields, for what several step types share. A pointer may be
+// absent; a slice is a list, a map[string]T a map, a struct an object. A scalar argument without required,
+// default and pointer is Go's zero value when absent.
 func ObjectOf(structure reflect.Type) (Type, error) {
 	return objectOf(structure, nil)
 }
@@ -66,14 +68,16 @@ func objectOf(structure reflect.Type, outer []reflect.Type) (Type, error) {
 	outer = append(slices.Clip(outer), structure)
 	object := Type{Kind: KindObject, Fields: make([]Field, 0, structure.NumField())}
 	for i := range structure.NumField() {
-		field, err := fieldOf(structure.Field(i), outer)
+		fields, err := fieldsOf(structure.Field(i), outer)
 		if err != nil {
 			return Type{}, fmt.Errorf("%s.%s: %w", structure, structure.Field(i).Name, err)
 		}
-		if _, twice := object.Field(field.Name); twice {
-			return Type{}, structFault("%s has two fields named %q", structure, field.Name)
+		for _, field := range fields {
+			if _, twice := object.Field(field.Name); twice {
+				return Type{}, structFault("%s has two fields named %q", structure, field.Name)
+			}
+			object.Fields = append(object.Fields, field)
 		}
-		object.Fields = append(object.Fields, field)
 	}
 	for _, field := range object.Fields {
 		if _, ok := object.Field(field.With); field.With != "" && !ok {
@@ -90,6 +94,16 @@ func objectOf(structure reflect.Type, outer []reflect.Type) (Type, error) {
 		}
 	}
 	return object, nil
+}
+
+// fieldsOf gives the field of a member, or those of an embedded struct.
+func fieldsOf(member reflect.StructField, outer []reflect.Type) ([]Field, error) {
+	if member.Anonymous && member.Tag == "" {
+		embedded, err := objectOf(member.Type, outer)
+		return embedded.Fields, err
+	}
+	field, err := fieldOf(member, outer)
+	return []Field{field}, err
 }
 
 func fieldOf(member reflect.StructField, outer []reflect.Type) (Field, error) {
@@ -111,7 +125,7 @@ func fieldOf(member reflect.StructField, outer []reflect.Type) (Field, error) {
 		field.Enum = strings.Split(enum, ",")
 	}
 	if !member.IsExported() || member.Anonymous || field.Name == "" {
-		return field, structFault("a field is exported, is not embedded, and has the tag name")
+		return field, structFault("a field is exported and has the tag name, or is an embedded struct without tags")
 	}
 	goType := member.Type
 	if goType.Kind() == reflect.Pointer {
@@ -151,7 +165,7 @@ func fieldOf(member reflect.StructField, outer []reflect.Type) (Field, error) {
 
 func typeOf(goType reflect.Type, outer []reflect.Type) (Type, error) {
 	if kind, ok := goTypes[goType]; ok {
-		return Of(kind), nil
+		return Type{Kind: kind, Remote: goType == reflect.TypeFor[Location]()}, nil
 	}
 	switch goType.Kind() {
 	case reflect.Slice:

@@ -188,3 +188,58 @@ func TestObjectOfRefuses(t *testing.T) {
 		t.Error("a struct that holds itself is accepted")
 	}
 }
+
+// TestEmbedded: an embedded struct without tags gives its fields, in both directions.
+func TestEmbedded(t *testing.T) {
+	type Shared struct {
+		Number int      `name:"number" default:"5"`
+		At     Location `name:"at"`
+	}
+	type outer struct {
+		Into Path `name:"into"`
+		Shared
+		Last string `name:"last"`
+	}
+	object := MustObjectOf[outer]()
+	if is := object.String(); is != "object{into, number, at, last}" {
+		t.Error(is)
+	}
+	var got outer
+	if err := IntoStruct(map[string]any{"into": "/a", "at": "https://example.org/x", "last": "z"}, &got); err != nil {
+		t.Fatal(err)
+	}
+	if want := (outer{"/a", Shared{5, "https://example.org/x"}, "z"}); got != want {
+		t.Errorf("%+v", got)
+	}
+	back, err := FromStruct(got)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if difference := cmp.Diff(map[string]any{"into": "/a", "number": 5, "at": "https://example.org/x", "last": "z"}, back); difference != "" {
+		t.Error(difference)
+	}
+	type twice struct {
+		Shared
+		Again int `name:"number"`
+	}
+	if _, err := ObjectOf(reflect.TypeFor[twice]()); err == nil {
+		t.Error("a name that is there twice is accepted")
+	}
+}
+
+func TestLocation(t *testing.T) {
+	of := MustObjectOf[struct {
+		At   Location `name:"at"`
+		Path Path     `name:"path"`
+	}]()
+	at, _ := of.Field("at")
+	path, _ := of.Field("path")
+	for text, want := range map[string][2]bool{
+		"/opt/x": {true, true}, "https://example.org/x": {true, false}, "http://h/x": {true, false},
+		"x": {}, "ftp://h/x": {}, "HTTP://h": {}, "": {},
+	} {
+		if is := [2]bool{at.Type.IsAbsolute(text), path.Type.IsAbsolute(text)}; is != want {
+			t.Errorf("%q: %v", text, is)
+		}
+	}
+}

@@ -2,6 +2,7 @@ package value
 
 import (
 	"net/url"
+	"path/filepath"
 	"strings"
 
 	"github.com/gwe-project/gwe/engine/fault"
@@ -10,6 +11,18 @@ import (
 // Path is a file path in the structs of step types; the canonical dynamic form is a plain string. It may be
 // relative and may hold bytes that are not UTF-8; it is never empty where it was parsed, and holds no NUL.
 type Path string
+
+// Location is a Path in the structs of step types that may be an http or https address instead: its type is
+// path, with Remote set.
+type Location string
+
+// Remote reports whether it is an address.
+func (l Location) Remote() bool { return IsAddress(string(l)) }
+
+// IsAddress reports whether a text is an http or https address.
+func IsAddress(text string) bool {
+	return strings.HasPrefix(text, "http://") || strings.HasPrefix(text, "https://")
+}
 
 // URL is an absolute URL in the structs of step types; the canonical dynamic form is a plain string.
 type URL string
@@ -22,6 +35,11 @@ func checkPath(text string) error {
 		return valueFault("a path holds no NUL character")
 	}
 	return nil
+}
+
+// IsAbsolute reports whether a text is a path from the root, or an address where the type takes one.
+func (t Type) IsAbsolute(text string) bool {
+	return filepath.IsAbs(text) || t.Remote && IsAddress(text)
 }
 
 func checkURL(text string) error {

@@ -27,6 +27,8 @@ const (
 // an object; nil for an absent value.
 type Type struct {
 	Kind Kind
+	// Remote says of a path that it may be an http or https address instead.
+	Remote bool
 	// Elem is the element of a list or a map.
 	Elem *Type
 	// Fields are an object's, in order of declaration.

@@ -2,7 +2,6 @@ package program
 
 import (
 	"cmp"
-	"path/filepath"
 	"strings"
 
 	"github.com/gwe-project/gwe/engine/expression"
@@ -24,7 +23,7 @@ var (
 func (c *compiler) value(node schema.Node, want value.Type, scope expression.Scope) Dynamic {
 	switch node := node.(type) {
 	case schema.Scalar:
-		if want.Kind == value.KindPath && node.Kind == schema.Text && !node.Dynamic && node.Text != "" && !filepath.IsAbs(node.Text) && !schema.ForShell(node.Text) {
+		if want.Kind == value.KindPath && node.Kind == schema.Text && !node.Dynamic && node.Text != "" && !want.IsAbsolute(node.Text) && !schema.ForShell(node.Text) {
 			c.fail(node.Span, "relative-path", relativeHint(node.Text), "%q is not an absolute path", node.Text)
 		}
 		return c.scalar(node, want, scope)

@@ -3,7 +3,6 @@ package run
 import (
 	"context"
 	"errors"
-	"path/filepath"
 
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/internal/program"
@@ -193,7 +192,7 @@ func (x *Runner) Title(n *program.Node, names map[string]any) string {
 // checkPath refuses a relative path: a run may be recovered from anywhere.
 func checkPath(argument program.NamedValue, v any) error {
 	path, ok := v.(string)
-	if !ok || argument.Typ.Kind != value.KindPath || filepath.IsAbs(path) {
+	if !ok || argument.Typ.Kind != value.KindPath || argument.Typ.IsAbsolute(path) {
 		return nil
 	}
 	return fault.New(fault.Refused, "path-relative", "%s: %q is not an absolute path", argument.Name, path).
