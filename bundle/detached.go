@@ -18,6 +18,9 @@ import (
 
 // signatureBeside gives the detached signature beside the package, "" where there is none.
 func (p *Package) signatureBeside(ctx context.Context) string {
+	if p.alone {
+		return ""
+	}
 	for _, suffix := range []string{".sig", ".asc"} {
 		path := p.path + suffix
 		if _, err := regular.Await(ctx, path, func() (fs.FileInfo, error) { return os.Stat(path) }, nil); err == nil {

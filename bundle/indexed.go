@@ -26,6 +26,7 @@ type Indexed struct {
 	message []byte
 	decoder *index.Decoder
 	buffer  []byte
+	window  *frameWindow
 }
 
 // Indexed opens the index of a package, and verifies the signature of the index. It reads the index
@@ -51,6 +52,25 @@ func (p *Package) Indexed(ctx context.Context, policy Policy) (*Indexed, error) 
 		return nil, err
 	}
 	return found, nil
+}
+
+// IndexedIn opens the index of a package that is read from any source of that size, as Package.Indexed does;
+// shown names it in errors. A file beside the package is not looked for.
+func IndexedIn(ctx context.Context, source io.ReaderAt, size int64, shown string, policy Policy) (*Indexed, error) {
+	if policy.Signature != "" {
+		return nil, nil
+	}
+	content, err := literalIn(source, size)
+	if err == nil && content.end < size {
+		var signed bool
+		if signed, err = content.signed(size); err == nil && signed {
+			return OpenIndexed(ctx, source, size, shown, nil, policy)
+		}
+	}
+	if err = ignoreEnd(err); err != nil {
+		return nil, indexUnread(shown, err)
+	}
+	return nil, nil
 }
 
 // looksSigned reports whether the package has the form of a signed one: only then its index is looked for.
@@ -128,6 +148,9 @@ func (x *Indexed) Close() { x.decoder.Close() }
 // What it returns is valid until the next call.
 func (x *Indexed) ReadFrame(number int) ([]byte, error) {
 	one := x.Frames[number]
+	if x.window != nil {
+		return x.readAhead(number, one)
+	}
 	if int64(cap(x.buffer)) < one.Length {
 		x.buffer = make([]byte, longest(x.Frames))
 	}
@@ -155,6 +178,9 @@ func otherPackage(format string, arguments ...any) *fault.Fault {
 
 // sameBeside makes sure that the index beside the package, if there is one, is the one inside.
 func (p *Package) sameBeside(ctx context.Context, inside *Indexed, policy Policy) error {
+	if p.alone {
+		return nil
+	}
 	path := p.path + IndexSuffix
 	file, size, err := openRegular(ctx, path, "package-index")
 	if found := fault.As(err); found != nil && found.Code == "package-index-missing" {

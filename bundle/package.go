@@ -17,7 +17,9 @@ const nonBlocking = syscall.O_NONBLOCK
 type Package struct {
 	file *regular.Foreign
 	path string
-	size int64
+	// alone says that no file beside it is looked for.
+	alone bool
+	size  int64
 	// buffers are those of the one reader that there is at a time.
 	buffers [][]byte
 }
@@ -30,6 +32,16 @@ func Open(ctx context.Context, path string) (*Package, error) {
 		return nil, err
 	}
 	return &Package{file: file, path: path, size: size}, nil
+}
+
+// OpenAlone opens a package that has no signature and no index beside it, for it was downloaded; shown names
+// it in errors.
+func OpenAlone(ctx context.Context, path, shown string) (*Package, error) {
+	opened, err := Open(ctx, path)
+	if err == nil {
+		opened.path, opened.alone = shown, true
+	}
+	return opened, err
 }
 
 // Close gives the descriptor back. Readers of the content must be closed before.

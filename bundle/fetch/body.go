@@ -22,14 +22,11 @@ const pieceSize = 64 << 10
 
 // receive reads the body to its end. total is the length of the whole file, -1 where that is not known.
 func (d *download) receive(ctx context.Context, cancel context.CancelCauseFunc, m *mirror, body io.Reader, total int64) error {
-	watched := watch(d.client.access, d.MaxRate, func() {
-		cancel(&later{error: fault.New(fault.Failed, "download-stalled", "cannot download %s: the server sends next to nothing", shown(m.URL)).
-			WithHint("see the line to the server; low-speed and low-speed-time say how slow is too slow")})
-	})
+	watched := watch(d.client.access, d.MaxRate, func() { cancel(stalled(m.URL)) })
 	defer watched.stop()
 	p, end := d.partial, max(total, d.Size)
-	buffer := make([]byte, d.piece())
-	d.began, d.read = pace.Now(ctx), 0
+	buffer := make([]byte, d.limit.piece())
+	d.limit.begin(ctx)
 	for {
 		n, err := body.Read(buffer)
 		watched.count.Add(int64(n))
@@ -44,7 +41,7 @@ func (d *download) receive(ctx context.Context, cancel context.CancelCauseFunc, 
 				return local{err}
 			}
 			d.Progress(p.size, max(end, 0))
-			if err := d.throttle(ctx, int64(n)); err != nil {
+			if err := d.limit.pause(ctx, int64(n)); err != nil {
 				return stopped(ctx, err)
 			}
 		}
@@ -89,6 +86,11 @@ func cutShort(address *url.URL, err error) error {
 		WithHint("run again: what is here is kept, and the rest is asked for")}
 }
 
+func stalled(address *url.URL) error {
+	return &later{error: fault.New(fault.Failed, "download-stalled", "cannot download %s: the server sends next to nothing", shown(address)).
+		WithHint("see the line to the server; low-speed and low-speed-time say how slow is too slow")}
+}
+
 // stopped is the cause of an exchange that was ended from here, or else the error itself.
 func stopped(ctx context.Context, err error) error {
 	if cause := context.Cause(ctx); cause != nil {
@@ -97,22 +99,32 @@ func stopped(ctx context.Context, err error) error {
 	return err
 }
 
-// piece is how much is read at a time: with a rate, no more than a tenth of a second's.
-func (d *download) piece() int64 {
-	if d.MaxRate == 0 {
-		return pieceSize
-	}
-	return max(512, min(pieceSize, d.MaxRate/10))
+// limiter keeps to a rate, in bytes a second; 0 is no limit.
+type limiter struct {
+	rate  int64
+	began time.Duration
+	read  int64
 }
 
-// throttle pauses until the bytes of this answer are within the rate.
-func (d *download) throttle(ctx context.Context, n int64) error {
-	if d.MaxRate == 0 {
+// begin starts to count, for one answer.
+func (l *limiter) begin(ctx context.Context) { l.began, l.read = pace.Now(ctx), 0 }
+
+// piece is how much is read at a time: with a rate, no more than a tenth of a second's.
+func (l *limiter) piece() int64 {
+	if l.rate == 0 {
+		return pieceSize
+	}
+	return max(512, min(pieceSize, l.rate/10))
+}
+
+// pause waits until the bytes of this answer are within the rate.
+func (l *limiter) pause(ctx context.Context, n int64) error {
+	if l.rate == 0 {
 		return ctx.Err()
 	}
-	d.read += n
-	due := time.Duration(float64(d.read) / float64(d.MaxRate) * float64(time.Second))
-	if ahead := due - (pace.Now(ctx) - d.began); ahead > 0 {
+	l.read += n
+	due := time.Duration(float64(l.read) / float64(l.rate) * float64(time.Second))
+	if ahead := due - (pace.Now(ctx) - l.began); ahead > 0 {
 		return pace.Sleep(ctx, ahead)
 	}
 	return ctx.Err()
@@ -186,8 +198,8 @@ func (d *download) copyFile(ctx context.Context, m *mirror) error {
 	if err := p.begin(m.id, "", total); err != nil {
 		return local{err}
 	}
-	buffer := make([]byte, d.piece())
-	d.began, d.read = pace.Now(ctx), 0
+	buffer := make([]byte, d.limit.piece())
+	d.limit.begin(ctx)
 	for {
 		n, err := file.Read(buffer)
 		if p.size+int64(n) > total {
@@ -198,7 +210,7 @@ func (d *download) copyFile(ctx context.Context, m *mirror) error {
 				return local{err}
 			}
 			d.Progress(p.size, total)
-			if err := d.throttle(ctx, int64(n)); err != nil {
+			if err := d.limit.pause(ctx, int64(n)); err != nil {
 				return err
 			}
 		}

@@ -6,12 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"math/rand/v2"
 	"net/url"
-	"time"
-
-	"github.com/gwe-project/gwe/engine/fault"
-	"github.com/gwe-project/gwe/engine/pace"
 )
 
 // Order is what to download.
@@ -45,6 +40,8 @@ type mirror struct {
 	trusted bool
 	// whole says that ranges of it went wrong: it is asked for the whole file from now on.
 	whole bool
+	// etag is the strong ETag of the file that ranges are read of.
+	etag string
 	// corrupt is how often the whole of it had another digest.
 	corrupt int
 	// bad is why it is not tried any more.
@@ -57,9 +54,7 @@ type download struct {
 	client  *Client
 	mirrors []*mirror
 	partial *partial
-	// pace of reading: see body.go
-	began time.Duration
-	read  int64
+	limit   limiter
 }
 
 const (
@@ -68,9 +63,6 @@ const (
 	// againAtOnce is how often one round asks a server again at once, after a range went wrong or the content
 	// had another digest.
 	againAtOnce = 3
-	// firstPause is the pause after the first failed round, and longestPause bounds it as it doubles.
-	firstPause   = time.Second
-	longestPause = time.Minute
 )
 
 // Check reads an order without acting. Its faults are download-url-invalid and download-option-invalid.
@@ -136,7 +128,7 @@ func (c *Client) Download(ctx context.Context, order Order) (*File, error) {
 	if order.Progress == nil {
 		order.Progress = func(int64, int64) {}
 	}
-	d := &download{Order: order, client: c, mirrors: mirrors}
+	d := &download{Order: order, client: c, mirrors: mirrors, limit: limiter{rate: order.MaxRate}}
 	d.partial, err = openPartial(ctx, order.Directory, order.name(mirrors[0]), order.Digests, func() {
 		order.Say("another process downloads the same file: waiting for it")
 	})
@@ -154,72 +146,15 @@ func (d *download) run(ctx context.Context) error {
 	if d.partial.size > 0 {
 		d.Say("resuming: some of it is here already")
 	}
-	for failed := 0; ; {
-		size, wait := d.partial.size, time.Duration(0)
-		var last error
-		for _, one := range d.mirrors {
-			if one.bad != nil {
-				continue
-			}
-			err := d.ask(ctx, one)
-			if err == nil {
-				return nil
-			}
-			if ended := ctx.Err(); ended != nil {
-				return ended
-			}
-			var passing *later
-			switch {
-			case errors.As(err, &passing):
-				wait, last = max(wait, passing.after), passing.error
-			case isLocal(err):
-				return err
-			default:
-				one.bad, last = err, err
-			}
-			if len(d.mirrors) > 1 {
-				d.Say(last.Error())
-			}
-		}
-		failed++
-		if d.partial.size-size >= progressing {
-			failed = 1
-		}
-		if bad := d.allBad(); bad != nil {
-			return bad
-		}
-		if failed >= d.Attempts {
-			return last
-		}
-		wait = max(wait, pause(failed))
-		d.Say("trying again in " + wait.Round(time.Second/10).String() + ": " + last.Error())
-		if err := pace.Sleep(ctx, wait); err != nil {
-			return err
-		}
-	}
-}
-
-// allBad is why no address is left: the reason of the first that is refused, or else of the last.
-func (d *download) allBad() (last error) {
-	for _, one := range d.mirrors {
-		if one.bad == nil {
-			return nil
-		}
-		if last == nil || fault.ClassOf(last) != fault.Refused {
-			last = one.bad
-		}
-	}
-	return last
-}
-
-// pause is how long to wait after so many failures: doubled each time, and by chance between half of it and
-// the whole, so that devices that failed together do not come back together.
-func pause(failed int) time.Duration {
-	whole := longestPause
-	if failed < 7 {
-		whole = min(firstPause<<(failed-1), longestPause)
-	}
-	return whole/2 + rand.N(whole/2+1)
+	size := d.partial.size
+	return rounds{
+		mirrors: d.mirrors, attempts: d.Attempts, say: d.Say,
+		progressed: func() bool {
+			before := size
+			size = d.partial.size
+			return size-before >= progressing
+		},
+	}.run(ctx, func(m *mirror) error { return d.ask(ctx, m) })
 }
 
 // local is an error of this machine, which no other server cures.

@@ -25,6 +25,12 @@ type File struct {
 // Close lets go of the file. Where it was not moved it stays, and the next Download finds it.
 func (f *File) Close() { f.partial.Close() }
 
+// Path is where it lies until Move or Discard.
+func (f *File) Path() string { return f.partial.path + partialSuffix }
+
+// Discard removes it: the next Download begins anew. Close it nevertheless.
+func (f *File) Discard() error { return f.partial.discard() }
+
 // Movable reports whether Move needs no space in a directory: it lies on the same file system.
 func (f *File) Movable(to *openat.Dir) bool {
 	info, err := f.partial.file.Stat()
