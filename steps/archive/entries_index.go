@@ -137,8 +137,7 @@ func (c *indexContent) Read(p []byte) (int, error) {
 // advance reads the next frame, or what is the same in the running release.
 func (c *indexContent) advance() error {
 	one := c.from.origin.Frames[c.frame]
-	end := c.entry.At + c.entry.Size
-	if place, known := c.parts[one.Sum]; known && place.size == one.Size && one.At >= c.entry.At && one.At+one.Size <= end {
+	if place, has := c.has(one); has {
 		if content := c.oldPart(place, one.Sum); content != nil {
 			c.rest = content
 			c.frame++
@@ -149,9 +148,15 @@ func (c *indexContent) advance() error {
 	if err != nil {
 		return err
 	}
-	c.rest = decoded[max(0, c.entry.At+c.at-one.At):min(one.Size, end-one.At)]
+	c.rest = decoded[max(0, c.entry.At+c.at-one.At):min(one.Size, c.entry.At+c.entry.Size-one.At)]
 	c.frame++
 	return nil
+}
+
+// has reports where in the running release's file the content of a frame is, as far as look found it.
+func (c *indexContent) has(one index.Frame) (place part, is bool) {
+	place, is = c.parts[one.Sum]
+	return place, is && place.size == one.Size && one.At >= c.entry.At && one.At+one.Size <= c.entry.At+c.entry.Size
 }
 
 // oldPart reads a part of the running release's file, and gives it if it still has its digest.

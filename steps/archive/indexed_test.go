@@ -18,6 +18,7 @@ import (
 	"github.com/gwe-project/gwe/engine/need"
 	"github.com/gwe-project/gwe/engine/openat"
 	"github.com/gwe-project/gwe/engine/step"
+	"github.com/gwe-project/gwe/engine/value"
 	"github.com/gwe-project/gwe/steps/holdings"
 	"github.com/gwe-project/gwe/steps/order"
 	"github.com/gwe-project/gwe/steps/steptest"
@@ -39,7 +40,7 @@ func packIndexed(t testing.TB, tree, name string, noIndex bool) string {
 
 // use takes another package, and begins a new frame.
 func (b *bench) use(path string) {
-	b.arguments.Package = pathOf(path)
+	b.arguments.Package = value.Location(path)
 	b.frame()
 }
 
@@ -371,18 +372,24 @@ func TestIndexedCopyList(t *testing.T) {
 	sameTree(t, withoutLinks(snapshot(t, tree)), withoutLinks(snapshot(t, b.path("fw-2"))))
 }
 
+// strangersKey is a public key with which nothing is signed.
+func strangersKey(t testing.TB) []byte {
+	t.Helper()
+	stranger, err := openpgp.NewEntity("Stranger", "", "x@example.org", nil)
+	check(t, err)
+	var public bytes.Buffer
+	check(t, stranger.Serialize(&public))
+	return public.Bytes()
+}
+
 // TestIndexRefused: nothing is unpacked by an index that is not the vendor's.
 func TestIndexRefused(t *testing.T) {
 	tree := firmwareTree(t)
 	b := benchFor(t, file("fw-0/a"))
 	b.use(packIndexed(t, tree, "fw-1", false))
 	before := snapshot(t, b.target)
-	stranger, err := openpgp.NewEntity("Stranger", "", "x@example.org", nil)
-	check(t, err)
-	var public bytes.Buffer
-	check(t, stranger.Serialize(&public))
-	check(t, os.WriteFile(filepath.Join(string(b.arguments.Keyring), "vendor.gpg"), public.Bytes(), 0o600))
-	_, err = b.try(t.Context())
+	check(t, os.WriteFile(filepath.Join(string(b.arguments.Keyring), "vendor.gpg"), strangersKey(t), 0o600))
+	_, err := b.try(t.Context())
 	if found := fault.As(err); found == nil || found.Code != "index-signer-unknown" || found.Class != fault.Refused {
 		t.Errorf("signed by a stranger: %v", err)
 	}

@@ -22,7 +22,7 @@ import (
 
 // job is what unpack and extract have in common: an archive becomes a directory.
 type job struct {
-	// source is the archive's file.
+	// source is the archive's file, "" where that is at a server.
 	source string
 	// directory is the one in which the new directory gets its name, absolute.
 	directory string
@@ -159,19 +159,12 @@ func stagingName(run string) string {
 }
 
 // look makes sure that the archive is a file and the target, where it exists, a directory; it gives the
-// archive's size.
-func (j job) look(machine step.Machine) (int64, error) {
-	info, err := machine.Stat(j.source)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return 0, fault.New(fault.Refused, "package-missing", "there is no file %s", j.source).
-			WithHint("see that the path is right, and that what it lies on is mounted")
-	case err != nil:
-		return 0, fault.New(fault.Refused, "package-unreadable", "%s cannot be read", j.source).WithCause(err).
-			WithHint("let the user who runs gwe read it")
-	case !info.Mode().IsRegular():
-		return 0, fault.New(fault.Refused, "package-not-a-file", "%s is no file", j.source).
-			WithHint("name the file itself; what comes through a pipe has to be stored first")
+// archive's size, 0 where that is at a server.
+func (j job) look(machine step.Machine) (size int64, err error) {
+	if j.source != "" {
+		if size, err = j.lookAtSource(machine); err != nil {
+			return 0, err
+		}
 	}
 	nearest, err := machine.Stat(existing(machine, j.directory))
 	switch {
@@ -183,6 +176,22 @@ func (j job) look(machine step.Machine) (int64, error) {
 	case !nearest.IsDir():
 		return 0, fault.New(fault.Refused, "target-not-a-directory", "%s is no directory", existing(machine, j.directory)).
 			WithHint("the result is put into a directory, which is made where only itself is missing")
+	}
+	return size, nil
+}
+
+func (j job) lookAtSource(machine step.Machine) (int64, error) {
+	info, err := machine.Stat(j.source)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return 0, fault.New(fault.Refused, "package-missing", "there is no file %s", j.source).
+			WithHint("see that the path is right, and that what it lies on is mounted")
+	case err != nil:
+		return 0, fault.New(fault.Refused, "package-unreadable", "%s cannot be read", j.source).WithCause(err).
+			WithHint("let the user who runs gwe read it")
+	case !info.Mode().IsRegular():
+		return 0, fault.New(fault.Refused, "package-not-a-file", "%s is no file", j.source).
+			WithHint("name the file itself; what comes through a pipe has to be stored first")
 	}
 	return info.Size(), nil
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/tasklog"
+	"github.com/gwe-project/gwe/engine/value"
 	"github.com/gwe-project/gwe/steps/steptest"
 )
 
@@ -128,7 +129,7 @@ func (b *bench) pack(items ...item) {
 	b.Helper()
 	path := filepath.Join(b.TempDir(), "package.tar.zst.gpg")
 	packageAt(b, path, archiveOf(b, items...))
-	b.arguments.Package = pathOf(path)
+	b.arguments.Package = value.Location(path)
 	b.frame()
 }
 
@@ -136,7 +137,7 @@ func (b *bench) packStream(archive io.Reader) {
 	b.Helper()
 	path := filepath.Join(b.TempDir(), "package.tar.zst.gpg")
 	signedAt(b, path, archive)
-	b.arguments.Package = pathOf(path)
+	b.arguments.Package = value.Location(path)
 	b.frame()
 }
 

@@ -61,25 +61,13 @@ func (j job) foresee(ctx context.Context, found *bundle.Indexed, selected select
 		return forecast{}, err
 	}
 	defer dir.Close()
-	held, done := j.heldBy(memo{Beside: beside}, dir.Descriptor())
+	x, done := j.comparison(selected, beside, dir)
 	defer done()
-	x := &extraction{options: options{selection: selected, held: held}, old: reader(dir.Descriptor()), owners: os.Geteuid() == 0, uid: os.Geteuid(), gid: os.Getegid()}
-	defer x.old.drop()
 	f, needed := forecast{read: found.Message}, make([]bool, len(found.Frames))
-	for one := range found.Entries() {
-		if err := ctx.Err(); err != nil {
-			return f, err
-		}
-		e, err := entryOf(headerOf(found.Name, one))
-		if err != nil || one.Kind != index.File {
-			continue
-		}
-		if e.parts = e.parts[1:]; !x.selects(e.parts) {
-			continue
-		}
+	err = x.eachFile(ctx, found, func(e entry, one index.Entry) error {
 		if x.presumes(e, one) {
 			f.linked++
-			continue
+			return nil
 		}
 		f.written++
 		f.bytes += one.Size
@@ -88,8 +76,39 @@ func (j job) foresee(ctx context.Context, found *bundle.Indexed, selected select
 				needed[i], f.read = true, f.read+found.Frames[i].Length
 			}
 		}
+		return nil
+	})
+	return f, err
+}
+
+// comparison is an extraction that only looks at the running release, which is open.
+func (j job) comparison(selected selection, beside string, dir *openat.Dir) (x *extraction, done func()) {
+	held, close := j.heldBy(memo{Beside: beside}, dir.Descriptor())
+	x = &extraction{options: options{selection: selected, held: held}, old: reader(dir.Descriptor()), owners: os.Geteuid() == 0, uid: os.Geteuid(), gid: os.Getegid()}
+	return x, func() {
+		x.old.drop()
+		close()
 	}
-	return f, nil
+}
+
+// eachFile calls visit with each selected file of an index.
+func (x *extraction) eachFile(ctx context.Context, found *bundle.Indexed, visit func(e entry, one index.Entry) error) error {
+	for one := range found.Entries() {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		e, err := entryOf(headerOf(found.Name, one))
+		if err != nil || one.Kind != index.File {
+			continue
+		}
+		if e.parts = e.parts[1:]; !x.selects(e.parts) {
+			continue
+		}
+		if err := visit(e, one); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // presumes reports whether the running release's file of the same path is the entry's, as far as can be told

@@ -8,6 +8,7 @@ import (
 	"github.com/gwe-project/gwe/bundle"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/value"
+	"github.com/gwe-project/gwe/steps/server"
 )
 
 // Unpack is the step type unpack.
@@ -36,6 +37,13 @@ index before it is decoded. A file of link-dest is known by the identity that gw
 modification and change time), or by its digest where that does not fit; with verify-base: content always by its digest. One that was
 changed in place is never linked. Parts of a large file that have not changed are copied from link-dest.
 
+package may be an http or https address. With link-dest, gwe fetches the package's index, and then, by ranges, only the parts that the
+release of link-dest does not have, in pieces of at most 4 MiB. It fetches the whole package where the server gives no ranges, most of
+the package is needed, there is no index or no release yet, strip or signature is given, or parts come damaged again and again. What is fetched whole is
+at most 4GiB long, or max-size where that is more; an interrupted download is resumed, and removed when it was installed or refused. Parts are not kept: an
+interrupted update fetches them again. Nothing is trusted because it came by TLS: the signature of the index or of the package decides. Mirrors,
+credentials, pauses and limits are those of download, and so are their arguments. They mean nothing where package is a file.
+
 A file whose content, mode, owner, modification time and extended attributes equal those of the same path in link-dest becomes a
 hard link to it and takes no space. Whoever writes to such a file in place changes both releases. So name files that are written in
 place in copy, or in the package's own .gwe/copy (one pattern a line): these are always copied. Linked files that changed
@@ -56,22 +64,24 @@ it after the commit or was changed since, a rollback by hand (gwe rollback) move
 
 // unpackArguments are what a recipe gives.
 type unpackArguments struct {
-	Package    value.Path   `name:"package" required:"true" help:"the signed package, .tar.zst.gpg or .tar.gz.gpg, or an archive with a detached signature"`
-	Keyring    value.Path   `name:"keyring" required:"true" help:"directory of trusted OpenPGP keys"`
-	Into       value.Path   `name:"into" required:"true" help:"directory that holds the releases; if only itself is missing it is made, with the mode 0755 whatever the umask"`
-	LinkDest   value.Path   `name:"link-dest" help:"release whose equal files are linked instead of copied, or a link to it; it may be missing"`
-	SignedBy   []string     `name:"signed-by" help:"fingerprints of the keys whose signature counts; all keys of the keyring where empty"`
-	DecryptKey value.Path   `name:"decrypt-key" help:"exported secret key, mode 0600, for an encrypted package"`
-	Passphrase value.Secret `name:"passphrase" help:"passphrase of the decrypt-key"`
-	Signature  value.Path   `name:"signature" help:"detached signature; else it is in the package, or beside it as .sig or .asc"`
-	Clock      string       `name:"clock" enum:"trusted,untrusted" default:"trusted" help:"whether the machine's clock decides that a key has expired; untrusted takes the date of the signature for the time"`
-	Copy       []string     `name:"copy" help:"patterns of the files that are never linked, because something writes to them in place"`
-	Strip      int          `name:"strip" help:"how many leading parts of each path in the top-level directory are left out too, as tar --strip-components has it"`
-	Include    []string     `name:"include" help:"patterns of what is unpacked; all where empty"`
-	Exclude    []string     `name:"exclude" help:"patterns of what is not unpacked, though include names it"`
-	VerifyBase string       `name:"verify-base" enum:"identity,content" default:"identity" help:"how unpack knows that a file of link-dest is unchanged, for a package with an index: by the identity that gwe recorded when it installed that release, and by its digest where that does not fit; or always by its digest"`
-	Links      string       `name:"links" enum:"inside,any" default:"inside" help:"whether symbolic links may lead out of the release"`
-	MaxSize    *value.Size  `name:"max-size" help:"most bytes that the package may unpack to; else 1GiB or 64 times its own size, whichever is more"`
+	Package    value.Location `name:"package" required:"true" secrets:"true" help:"the signed package, .tar.zst.gpg or .tar.gz.gpg, or an archive with a detached signature: its file, or its http or https address"`
+	Keyring    value.Path     `name:"keyring" required:"true" help:"directory of trusted OpenPGP keys"`
+	Into       value.Path     `name:"into" required:"true" help:"directory that holds the releases; if only itself is missing it is made, with the mode 0755 whatever the umask"`
+	LinkDest   value.Path     `name:"link-dest" help:"release whose equal files are linked instead of copied, or a link to it; it may be missing"`
+	SignedBy   []string       `name:"signed-by" help:"fingerprints of the keys whose signature counts; all keys of the keyring where empty"`
+	DecryptKey value.Path     `name:"decrypt-key" help:"exported secret key, mode 0600, for an encrypted package"`
+	Passphrase value.Secret   `name:"passphrase" help:"passphrase of the decrypt-key"`
+	Signature  value.Path     `name:"signature" help:"detached signature; else it is in the package, or beside it as .sig or .asc"`
+	Clock      string         `name:"clock" enum:"trusted,untrusted" default:"trusted" help:"whether the machine's clock decides that a key has expired; untrusted takes the date of the signature for the time"`
+	Copy       []string       `name:"copy" help:"patterns of the files that are never linked, because something writes to them in place"`
+	Strip      int            `name:"strip" help:"how many leading parts of each path in the top-level directory are left out too, as tar --strip-components has it"`
+	Include    []string       `name:"include" help:"patterns of what is unpacked; all where empty"`
+	Exclude    []string       `name:"exclude" help:"patterns of what is not unpacked, though include names it"`
+	VerifyBase string         `name:"verify-base" enum:"identity,content" default:"identity" help:"how unpack knows that a file of link-dest is unchanged, for a package with an index: by the identity that gwe recorded when it installed that release, and by its digest where that does not fit; or always by its digest"`
+	Links      string         `name:"links" enum:"inside,any" default:"inside" help:"whether symbolic links may lead out of the release"`
+	MaxSize    *value.Size    `name:"max-size" help:"most bytes that the package may unpack to; else 1GiB or 64 times its own size, whichever is more"`
+
+	server.Arguments
 }
 
 // unpackOutputs are what later steps may read.
@@ -90,7 +100,7 @@ type unpack struct{}
 func (a unpackArguments) job() (job, error) {
 	into, err := absolute(a.Into)
 	return job{
-		source: string(a.Package), directory: into, linkDest: a.LinkDest, links: a.Links, maxSize: a.MaxSize,
+		source: a.file(), directory: into, linkDest: a.LinkDest, links: a.Links, maxSize: a.MaxSize,
 		copies: a.Copy, strip: a.Strip, include: a.Include, exclude: a.Exclude,
 		verifyBase: a.VerifyBase,
 	}, err
@@ -106,9 +116,16 @@ func (unpack) Plan(ctx context.Context, machine step.Machine, arguments unpackAr
 	if err != nil {
 		return step.Plan{}, err
 	}
+	what := fmt.Sprintf("%s (%s)", arguments.Package, value.SizeOf(size))
+	if arguments.Package.Remote() {
+		if _, _, err := arguments.server(ctx); err != nil {
+			return step.Plan{}, err
+		}
+		what = arguments.shown()
+	}
 	plan := step.Plan{
 		Do: []string{
-			fmt.Sprintf("verify %s (%s) with the keys in %s", arguments.Package, value.SizeOf(size), arguments.Keyring),
+			fmt.Sprintf("verify %s with the keys in %s", what, arguments.Keyring),
 			fmt.Sprintf("unpack it into %s, under its own name or the next free one", j.directory),
 		},
 		Undo:  []string{fmt.Sprintf("remove the new release from %s", j.directory)},
@@ -124,6 +141,9 @@ func (unpack) Plan(ctx context.Context, machine step.Machine, arguments unpackAr
 	if plan, err = j.planLinks(machine, plan, size); err != nil {
 		return step.Plan{}, err
 	}
+	if arguments.Package.Remote() {
+		return j.planServer(plan)
+	}
 	return j.planIndex(ctx, machine, arguments, plan), nil
 }
 
@@ -132,6 +152,11 @@ func (unpack) Prepare(ctx context.Context, run *step.Run, arguments unpackArgume
 	j, err := arguments.job()
 	if err != nil {
 		return memo{}, err
+	}
+	if arguments.Package.Remote() {
+		if _, _, err := arguments.server(ctx); err != nil {
+			return memo{}, err
+		}
 	}
 	return j.prepare(ctx, run)
 }
@@ -146,14 +171,22 @@ func (unpack) Do(ctx context.Context, run *step.Run, arguments unpackArguments, 
 	if err := ctx.Err(); err != nil {
 		return unpackOutputs{}, err
 	}
+	if arguments.Package.Remote() {
+		return arguments.fromServer(ctx, run, j, m)
+	}
 	opened, err := bundle.Open(ctx, j.source)
 	if err != nil {
 		return unpackOutputs{}, err
 	}
 	defer opened.Close()
+	return arguments.install(ctx, run, j, m, opened)
+}
+
+// install unpacks an open package: by its index, or as a whole.
+func (a unpackArguments) install(ctx context.Context, run *step.Run, j job, m memo, opened *bundle.Package) (unpackOutputs, error) {
 	var signer bundle.Signer
 	var from source
-	byIndex, err := openIndex(ctx, run, arguments, opened)
+	byIndex, err := openIndex(ctx, run, a, opened.Indexed)
 	switch {
 	case err != nil:
 		return unpackOutputs{}, err
@@ -161,7 +194,7 @@ func (unpack) Do(ctx context.Context, run *step.Run, arguments unpackArguments, 
 		defer byIndex.Close()
 		signer, from = byIndex.Signer, &indexed{Indexed: byIndex}
 	default:
-		verified, err := verify(ctx, run, arguments, opened)
+		verified, err := verify(ctx, run, a, opened)
 		if err != nil {
 			return unpackOutputs{}, err
 		}
@@ -171,11 +204,15 @@ func (unpack) Do(ctx context.Context, run *step.Run, arguments unpackArguments, 
 	if err != nil {
 		return unpackOutputs{}, err
 	}
+	return outputsOf(release, signer), nil
+}
+
+func outputsOf(release unpacked, signer bundle.Signer) unpackOutputs {
 	return unpackOutputs{
 		Path: value.Path(release.path), Name: filepath.Base(release.path),
 		Files: release.files, Linked: release.linked, Bytes: value.SizeOf(release.bytes),
 		Signer: signer.Fingerprint,
-	}, nil
+	}
 }
 
 // policy says whose packages are accepted.
@@ -187,18 +224,18 @@ func (a unpackArguments) policy(warn func(text string)) bundle.Policy {
 	}
 }
 
-// openIndex verifies the index of a package. It is nil where the package is to be read whole: it has no
-// index, or the recipe names no release to link to.
-func openIndex(ctx context.Context, run *step.Run, arguments unpackArguments, opened *bundle.Package) (*bundle.Indexed, error) {
+// openIndex verifies the index of a package, which open opens. It is nil where the package is to be read
+// whole: it has no index, or the recipe names no release to link to.
+func openIndex(ctx context.Context, run *step.Run, arguments unpackArguments, open func(context.Context, bundle.Policy) (*bundle.Indexed, error)) (*bundle.Indexed, error) {
 	if arguments.LinkDest == "" {
 		return nil, nil
 	}
 	var warnings []string
-	found, err := opened.Indexed(ctx, arguments.policy(func(text string) { warnings = append(warnings, text) }))
+	found, err := open(ctx, arguments.policy(func(text string) { warnings = append(warnings, text) }))
 	if err != nil || found == nil {
 		return nil, err // without an index, verify says what is to be said
 	}
-	task := run.Log.Begin("task", "Verify the signature of the index of "+filepath.Base(string(arguments.Package)))
+	task := run.Log.Begin("task", "Verify the signature of the index of "+arguments.name())
 	for _, text := range warnings {
 		task.Warn(text)
 	}
@@ -208,7 +245,7 @@ func openIndex(ctx context.Context, run *step.Run, arguments unpackArguments, op
 
 // verify is the first pass.
 func verify(ctx context.Context, run *step.Run, arguments unpackArguments, opened *bundle.Package) (*bundle.Verified, error) {
-	task := run.Log.Begin("task", "Verify the signature of "+filepath.Base(string(arguments.Package)))
+	task := run.Log.Begin("task", "Verify the signature of "+arguments.name())
 	verified, err := opened.Verify(ctx, arguments.policy(task.Warn), func(current, total int64) { task.Progress(current, total, "bytes") })
 	if err != nil {
 		task.Fail(err)

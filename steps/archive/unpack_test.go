@@ -268,9 +268,9 @@ func flipped(content []byte, at int) []byte {
 // TestArrangements: what is refused before anything is done.
 func TestArrangements(t *testing.T) {
 	for code, change := range map[string]func(b *bench){
-		"package-not-a-file":     func(b *bench) { b.arguments.Package = pathOf(b.target) },
-		"target-not-a-directory": func(b *bench) { b.arguments.Into = b.arguments.Package },
-		"link-dest":              func(b *bench) { b.arguments.LinkDest = b.arguments.Package },
+		"package-not-a-file":     func(b *bench) { b.arguments.Package = value.Location(b.target) },
+		"target-not-a-directory": func(b *bench) { b.arguments.Into = value.Path(b.arguments.Package) },
+		"link-dest":              func(b *bench) { b.arguments.LinkDest = value.Path(b.arguments.Package) },
 		"target-missing":         func(b *bench) { b.arguments.Into = pathOf(b.path("not", "yet")) },
 		"copy-pattern":           func(b *bench) { b.arguments.Copy = []string{"["} },
 	} {

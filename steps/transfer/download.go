@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/gwe-project/gwe/bundle/cache"
 	"github.com/gwe-project/gwe/bundle/fetch"
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
@@ -17,6 +16,7 @@ import (
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/value"
 	"github.com/gwe-project/gwe/steps/placement"
+	"github.com/gwe-project/gwe/steps/server"
 )
 
 // Download is the step type download.
@@ -73,7 +73,6 @@ type downloading struct {
 // downloadArguments are what a recipe gives.
 type downloadArguments struct {
 	URL     value.URL   `name:"url" required:"true" secrets:"true" pattern:"(https?|file)://.+" help:"the address: http, https or file"`
-	Mirrors []value.URL `name:"mirrors" secrets:"true" help:"further addresses of the same file, tried in this order"`
 	To      value.Path  `name:"to" required:"true" help:"the file to write"`
 	SHA256  string      `name:"sha256" pattern:"[0-9a-fA-F]{64}" help:"the digest that the content must have, in hex digits"`
 	SHA512  string      `name:"sha512" pattern:"[0-9a-fA-F]{128}" help:"the same with SHA-512"`
@@ -83,24 +82,11 @@ type downloadArguments struct {
 	Mode    string      `name:"mode" pattern:"[0-7]{3,4}" help:"octal digits in quotes; where it is left out, the old file's, or 0644"`
 	Owner   string      `name:"owner" pattern:"[^:]+:[^:]+" help:"user:group by name or number; where it is left out, the old file's, or the one gwe runs as"`
 
-	User     string            `name:"user" help:"user of basic authentication"`
-	Password value.Secret      `name:"password" with:"user" help:"password of the user"`
-	Token    value.Secret      `name:"token" help:"bearer token"`
-	Headers  map[string]string `name:"headers" secrets:"true" help:"further headers, by name"`
-	CA       value.Path        `name:"ca" help:"certificates in PEM that replace the machine's own authorities"`
-	Cert     value.Path        `name:"client-cert" help:"client certificate in PEM"`
-	Key      value.Path        `name:"client-key" with:"client-cert" help:"its key in PEM"`
-	Pins     []string          `name:"pins" help:"the server's public key must be one of these: sha256//BASE64, as curl has it"`
+	server.Arguments
 
-	MaxRate   *value.Size    `name:"max-rate" help:"how much is read a second at most"`
-	Connect   value.Duration `name:"connect-timeout" default:"30s" help:"how long connecting, and the TLS handshake, may take"`
-	LowSpeed  value.Size     `name:"low-speed" default:"1KiB" help:"an answer with less than this a second counts as stalled"`
-	LowTime   value.Duration `name:"low-speed-time" default:"1m" help:"over how long low-speed is measured, and how long the head of an answer may take"`
-	Attempts  int            `name:"attempts" default:"5" help:"how many rounds may fail one after the other without progress, 1 to 1000"`
-	Cache     bool           `name:"cache" default:"false" help:"whether the file is taken from the cache, and kept there; it needs a digest"`
-	CacheDir  value.Path     `name:"cache-dir" help:"the cache; where it is left out, /var/cache/gwe/artifacts for root, and gwe/artifacts in the user's cache directory otherwise"`
-	CacheSize value.Size     `name:"cache-size" default:"2GiB" help:"how much the cache may hold after this download: what was not used for longest goes first"`
-	Partial   value.Path     `name:"partial-dir" help:"where partial downloads are kept; where it is left out, /var/cache/gwe/partial for root, and gwe/partial in the user's cache directory otherwise"`
+	Cache     bool       `name:"cache" default:"false" help:"whether the file is taken from the cache, and kept there; it needs a digest"`
+	CacheDir  value.Path `name:"cache-dir" help:"the cache; where it is left out, /var/cache/gwe/artifacts for root, and gwe/artifacts in the user's cache directory otherwise"`
+	CacheSize value.Size `name:"cache-size" default:"2GiB" help:"how much the cache may hold after this download: what was not used for longest goes first"`
 }
 
 // downloadMemo is what the undo needs.
@@ -158,7 +144,7 @@ func (downloading) Prepare(ctx context.Context, run *step.Run, arguments downloa
 	if err != nil {
 		return downloadMemo{}, err
 	}
-	if _, err := fetch.NewClient(ctx, arguments.access()); err != nil {
+	if _, err := fetch.NewClient(ctx, arguments.Access()); err != nil {
 		return downloadMemo{}, err
 	}
 	there, err := want.satisfied(ctx, machine)
@@ -180,7 +166,7 @@ func (downloading) Do(ctx context.Context, run *step.Run, arguments downloadArgu
 	if memo.New == "" {
 		return want.outputs(ctx, run.Machine)
 	}
-	client, err := fetch.NewClient(ctx, arguments.access())
+	client, err := fetch.NewClient(ctx, arguments.Access())
 	if err != nil {
 		return outputs, err
 	}
@@ -245,34 +231,15 @@ type wantedDownload struct {
 	found fs.FileInfo
 }
 
-func (a downloadArguments) access() fetch.Access {
-	return fetch.Access{
-		User: a.User, Password: a.Password.Reveal(), Token: a.Token.Reveal(), Headers: a.Headers,
-		CA: string(a.CA), ClientCertificate: string(a.Cert), ClientKey: string(a.Key), Pins: a.Pins,
-		Connect: a.Connect.Std(), LowSpeed: a.LowSpeed.Bytes(), LowSpeedTime: a.LowTime.Std(),
-	}
-}
-
 // resolve reads the arguments, and looks at what is there. It asks no server.
 func (a downloadArguments) resolve(machine step.Machine) (want wantedDownload, err error) {
 	want = wantedDownload{mode: 0o644, uid: os.Geteuid(), gid: os.Getegid()}
-	want.order = fetch.Order{
-		URLs: []string{string(a.URL)}, Digests: fetch.Digests{SHA256: a.SHA256, SHA512: a.SHA512, MD5: a.MD5},
-		Size: -1, MaxSize: a.MaxSize.Bytes(), Attempts: a.Attempts,
+	if want.order, err = a.Order(string(a.URL), a.MaxSize.Bytes()); err != nil {
+		return want, err
 	}
-	for _, one := range a.Mirrors {
-		want.order.URLs = append(want.order.URLs, string(one))
-	}
+	want.order.Digests = fetch.Digests{SHA256: a.SHA256, SHA512: a.SHA512, MD5: a.MD5}
 	if a.Size != nil {
 		want.order.Size = a.Size.Bytes()
-	}
-	if a.MaxRate != nil {
-		if want.order.MaxRate = a.MaxRate.Bytes(); want.order.MaxRate == 0 {
-			return want, fault.New(fault.Refused, "download-option-invalid", "max-rate is nothing").WithHint("write max-rate: 500KiB, for example, or leave it out")
-		}
-	}
-	if want.order.Directory, err = a.directory(); err != nil {
-		return want, err
 	}
 	if want.stored, err = a.stored(); err != nil {
 		return want, err
@@ -303,14 +270,6 @@ func (a downloadArguments) resolve(machine step.Machine) (want wantedDownload, e
 		want.uid, want.gid, err = placement.ParseOwner(a.Owner)
 	}
 	return want, err
-}
-
-// directory is where partial downloads are kept.
-func (a downloadArguments) directory() (string, error) {
-	if a.Partial != "" {
-		return placement.Absolute(a.Partial)
-	}
-	return cache.UsualPartial()
 }
 
 // satisfied reports whether the file is as wanted already, which only a digest tells.

@@ -22,8 +22,8 @@ import (
 	"github.com/gwe-project/gwe/engine/value"
 )
 
-// server is a real sshd on the loopback, with keys of its own, and a line to it that can be cut.
-type server struct {
+// sshServer is a real sshd on the loopback, with keys of its own, and a line to it that can be cut.
+type sshServer struct {
 	// config is the ssh_config with which the host "gateway" is reached, in a directory whose name needs
 	// care.
 	config value.Path
@@ -33,11 +33,11 @@ type server struct {
 	left atomic.Int64
 }
 
-func newServer(t *testing.T) *server {
+func newServer(t *testing.T) *sshServer {
 	t.Helper()
 	base := filepath.Join(t.TempDir(), "it's a directory")
 	check(t, os.Mkdir(base, 0o700))
-	s := &server{config: value.Path(base + "/config"), known: base + "/known"}
+	s := &sshServer{config: value.Path(base + "/config"), known: base + "/known"}
 	s.left.Store(1 << 40)
 	need.Root(t, "it runs sshd")
 	for _, name := range []string{"host", "other", "user"} {
@@ -75,7 +75,7 @@ func newServer(t *testing.T) *server {
 }
 
 // know makes the public key of that name the one by which the host is known.
-func (s *server) know(t *testing.T, name string) {
+func (s *sshServer) know(t *testing.T, name string) {
 	t.Helper()
 	key, err := os.ReadFile(filepath.Join(filepath.Dir(s.known), name+".pub"))
 	check(t, err)
@@ -83,7 +83,7 @@ func (s *server) know(t *testing.T, name string) {
 }
 
 // listen hands connections on to sshd, as long as bytes are left.
-func (s *server) listen(t *testing.T, backend string) string {
+func (s *sshServer) listen(t *testing.T, backend string) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	check(t, err)
@@ -100,7 +100,7 @@ func (s *server) listen(t *testing.T, backend string) string {
 	return listener.Addr().String()
 }
 
-func (s *server) pass(client net.Conn, backend string) {
+func (s *sshServer) pass(client net.Conn, backend string) {
 	defer client.Close()
 	var sshd net.Conn
 	var err error
@@ -177,14 +177,14 @@ func TestSSHThatFails(t *testing.T) {
 	older(t, base+"/target")
 	before := snapshot(t, base+"/target")
 	for name, one := range map[string]struct {
-		spoil func(s *server)
+		spoil func(s *sshServer)
 		said  string // a regular expression
 	}{
-		"another host key":    {func(s *server) { s.know(t, "other") }, "Host key verification failed"},
-		"an unknown host key": {func(s *server) { check(t, os.Remove(s.known)) }, "Host key verification failed"},
-		"a strange user key":  {func(s *server) { check(t, os.Remove(filepath.Dir(s.known)+"/authorized")) }, "Permission denied"},
-		"a line that is cut":  {func(s *server) { s.left.Store(2 << 20) }, "closed|Broken pipe|reset"},
-		"no configuration":    {func(s *server) { check(t, os.Remove(string(s.config))) }, "No such file"},
+		"another host key":    {func(s *sshServer) { s.know(t, "other") }, "Host key verification failed"},
+		"an unknown host key": {func(s *sshServer) { check(t, os.Remove(s.known)) }, "Host key verification failed"},
+		"a strange user key":  {func(s *sshServer) { check(t, os.Remove(filepath.Dir(s.known)+"/authorized")) }, "Permission denied"},
+		"a line that is cut":  {func(s *sshServer) { s.left.Store(2 << 20) }, "closed|Broken pipe|reset"},
+		"no configuration":    {func(s *sshServer) { check(t, os.Remove(string(s.config))) }, "No such file"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newServer(t)
