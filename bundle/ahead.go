@@ -75,6 +75,19 @@ func (a *ahead) Read(p []byte) (int, error) {
 	return n, nil
 }
 
+// block gives the bytes of one fill. They are valid until the next call.
+func (a *ahead) block() ([]byte, error) {
+	if a.err != nil {
+		return nil, a.err
+	}
+	if a.buffer != nil {
+		a.free <- a.buffer
+	}
+	next := <-a.full
+	a.buffer, a.err = next.buffer, next.err
+	return next.buffer[:next.length], next.err
+}
+
 // Close stops the producer and waits for its end. A Read after it gives an error.
 func (a *ahead) Close() error {
 	a.halt.Do(func() { close(a.stop) })

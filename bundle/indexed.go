@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 
 	"github.com/gwe-project/gwe/bundle/index"
 	"github.com/gwe-project/gwe/engine/fault"
@@ -21,12 +22,13 @@ type Indexed struct {
 	// Length is that of the package's file, and Message the length of the signed index, both in bytes.
 	Length, Message int64
 
+	// reading is held for each read of the content.
+	reading sync.Mutex
 	content *segments
 	path    string
 	message []byte
-	decoder *index.Decoder
-	buffer  []byte
-	window  *frameWindow
+	frames  *frameSource
+	ahead   *framesAhead
 }
 
 // Indexed opens the index of a package, and verifies the signature of the index. It reads the index
@@ -126,11 +128,9 @@ func OpenIndexed(ctx context.Context, source io.ReaderAt, size int64, path strin
 	if parsed.Content+index.Wrapped(len(message)) != content.size {
 		return nil, otherPackage("the index is not that of %s: it describes %d bytes, and the package has %d", path, parsed.Content, content.size-index.Wrapped(len(message)))
 	}
-	decoder, err := index.NewDecoder(parsed.Frames)
-	if err != nil {
-		return nil, err
-	}
-	return &Indexed{Index: parsed, Signer: signer, Length: size, Message: int64(len(message)), content: content, path: path, message: message, decoder: decoder}, nil
+	found := &Indexed{Index: parsed, Signer: signer, Length: size, Message: int64(len(message)), content: content, path: path, message: message}
+	found.frames, err = found.newFrameSource()
+	return found, err
 }
 
 // longest is the length of the longest frame.
@@ -141,24 +141,33 @@ func longest(frames []index.Frame) (length int64) {
 	return length
 }
 
-// Close frees what reading frames needs.
-func (x *Indexed) Close() { x.decoder.Close() }
+// Close frees what reading frames needs, and waits for what reads ahead.
+func (x *Indexed) Close() {
+	if x.ahead != nil {
+		x.ahead.close()
+	}
+	x.frames.close()
+}
 
 // ReadFrame reads and decodes a frame. Its bytes are checked against the index before a decoder sees them.
 // What it returns is valid until the next call.
 func (x *Indexed) ReadFrame(number int) ([]byte, error) {
-	one := x.Frames[number]
-	if x.window != nil {
-		return x.readAhead(number, one)
+	if x.ahead != nil {
+		if content, taken, err := x.ahead.take(number); taken {
+			return content, err
+		}
 	}
-	if int64(cap(x.buffer)) < one.Length {
-		x.buffer = make([]byte, longest(x.Frames))
+	return x.frames.read(number)
+}
+
+// readAt reads the frames' bytes at a place in the content, all of them.
+func (x *Indexed) readAt(into []byte, at int64) error {
+	x.reading.Lock()
+	defer x.reading.Unlock()
+	if n, err := x.content.ReadAt(into, at); n < len(into) {
+		return indexUnread(x.path, truncated(err))
 	}
-	compressed := x.buffer[:one.Length]
-	if n, err := x.content.ReadAt(compressed, one.Offset); n < len(compressed) {
-		return nil, indexUnread(x.path, truncated(err))
-	}
-	return x.decoder.Decode(number, one, compressed)
+	return nil
 }
 
 func indexUnread(path string, err error) error {

@@ -85,7 +85,7 @@ func (r *frameReader) Read(p []byte) (int, error) {
 			return 0, indexUnread(r.indexed.path, truncated(err))
 		}
 		r.sum.Write(compressed)
-		decoded, err := r.indexed.decoder.Decode(r.next, one, compressed)
+		decoded, err := r.indexed.frames.decoder.Decode(r.next, one, compressed)
 		if err == nil {
 			err = one.CheckContent(r.next, decoded)
 		}

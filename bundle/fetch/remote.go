@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/gwe-project/gwe/engine/fault"
@@ -15,7 +16,9 @@ import (
 // Remote is a file of servers that is read by ranges, any part at any time. It checks that all ranges are of
 // one file, as far as lengths and strong ETags tell; the content the caller checks, against digests.
 type Remote struct {
-	client  *Client
+	client *Client
+	// mutex is held for each read: there is one request at a time.
+	mutex   sync.Mutex
 	order   Order
 	mirrors []*mirror
 	limit   limiter
@@ -83,11 +86,12 @@ func (r *Remote) Close() {
 // Size is the length of the file in bytes.
 func (r *Remote) Size() int64 { return r.size }
 
-// Requests is how many requests were answered, and Fetched how many bytes of the file they brought.
-func (r *Remote) Requests() int64 { return r.requests }
-
-// Fetched is how many bytes of the file the answers brought.
-func (r *Remote) Fetched() int64 { return r.fetched }
+// Cost is how many requests were answered, and how many bytes of the file they brought.
+func (r *Remote) Cost() (requests, fetched int64) {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	return r.requests, r.fetched
+}
 
 // Within reads the file until the context ends. Each ReadAt is a request, but for the beginning and the end
 // of the file.
@@ -98,7 +102,11 @@ type remoteReader struct {
 	ctx    context.Context
 }
 
-func (r remoteReader) ReadAt(p []byte, at int64) (int, error) { return r.remote.readAt(r.ctx, p, at) }
+func (r remoteReader) ReadAt(p []byte, at int64) (int, error) {
+	r.remote.mutex.Lock()
+	defer r.remote.mutex.Unlock()
+	return r.remote.readAt(r.ctx, p, at)
+}
 
 func (r *Remote) readAt(ctx context.Context, p []byte, at int64) (int, error) {
 	if at < 0 || at >= r.size {

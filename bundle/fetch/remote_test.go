@@ -63,7 +63,7 @@ func TestRemoteReads(t *testing.T) {
 				}
 			}
 		}
-		before := remote.Requests()
+		before, _ := remote.Cost()
 		for range 5 {
 			if _, err := read(make([]byte, 10), int64(max(0, size-100))); err != nil && !errors.Is(err, io.EOF) {
 				t.Fatal(err)
@@ -72,8 +72,8 @@ func TestRemoteReads(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if remote.Requests() != before {
-			t.Errorf("%d requests for what is held", remote.Requests()-before)
+		if after, _ := remote.Cost(); after != before {
+			t.Errorf("%d requests for what is held", after-before)
 		}
 	}
 }
@@ -95,8 +95,8 @@ func TestRemoteKeepsItsConnection(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if len(connections) != 1 || remote.Requests() < 20 || remote.Fetched() > headLength+20*100+tailLength {
-		t.Errorf("%d connections, %d requests, %d bytes", len(connections), remote.Requests(), remote.Fetched())
+	if requests, fetched := remote.Cost(); len(connections) != 1 || requests < 20 || fetched > headLength+20*100+tailLength {
+		t.Errorf("%d connections, %d requests, %d bytes", len(connections), requests, fetched)
 	}
 }
 

@@ -47,6 +47,14 @@ func (d *Decoder) Close() { d.zstd.Close() }
 // Decode checks a frame's bytes against the index, and only then decodes them. What it returns is valid
 // until the next call. Its faults are index-frame-digest and index-frame-size.
 func (d *Decoder) Decode(number int, one Frame, compressed []byte) (content []byte, err error) {
+	if int64(cap(d.into)) < one.Size {
+		d.into = make([]byte, 0, max(d.most, one.Size))
+	}
+	return d.DecodeInto(d.into, number, one, compressed)
+}
+
+// DecodeInto is Decode into memory of the caller, which has room for the frame's Size.
+func (d *Decoder) DecodeInto(into []byte, number int, one Frame, compressed []byte) (content []byte, err error) {
 	defer fault.Contain("zstd decoder", &err)
 	if int64(len(compressed)) != one.Length || sha256.Sum256(compressed) != one.Digest {
 		return nil, refuse("index-frame-digest", "frame %d of the package does not have the digest that its index gives", number).
@@ -56,10 +64,7 @@ func (d *Decoder) Decode(number int, one Frame, compressed []byte) (content []by
 		return nil, refuse("index-second", "frame %d of the package is not a zstd frame: only the index itself may be a skippable one, once", number).
 			WithHint("pack the package again with gwe pack")
 	}
-	if int64(cap(d.into)) < one.Size {
-		d.into = make([]byte, 0, max(d.most, one.Size))
-	}
-	content, err = d.zstd.DecodeAll(compressed, d.into[:0:one.Size])
+	content, err = d.zstd.DecodeAll(compressed, into[:0:one.Size])
 	switch {
 	case errors.Is(err, zstd.ErrDecoderSizeExceeded), err == nil && int64(len(content)) != one.Size:
 		return nil, refuse("index-frame-size", "frame %d of the package does not decode to the %d bytes that its index gives", number, one.Size).

@@ -23,7 +23,24 @@ type indexed struct {
 func (i *indexed) Size() int64     { return i.Length }
 func (i *indexed) Position() int64 { return i.position }
 
-func (i *indexed) open(context.Context, options) (archive entries, done func(), err error) {
+// open gives the entries. With no running release all frames of what is selected are needed, in their order.
+func (i *indexed) open(ctx context.Context, wanted options) (archive entries, done func(), err error) {
+	if wanted.beside < 0 && wanted.strip == 0 {
+		needed := make([]bool, len(i.Frames))
+		x := &extraction{options: wanted}
+		err := x.eachFile(ctx, i.Indexed, func(_ entry, one index.Entry) error {
+			for frame, end := i.Holding(one.At, one.Size); frame < end; frame++ {
+				needed[frame] = true
+			}
+			return nil
+		})
+		if err == nil {
+			err = i.ReadAhead(needed, false)
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+	}
 	following, stop := iter.Pull(i.Entries())
 	return &indexEntries{origin: i, following: following, number: -1, frame: -1}, stop, nil
 }

@@ -101,8 +101,10 @@ func (a unpackArguments) byRanges(ctx context.Context, run *step.Run, j job, m m
 		return unpackOutputs{}, orWhole(err)
 	}
 	defer remote.Close()
+	reading, cancel := context.WithCancel(ctx)
+	defer cancel()
 	found, err := openIndex(ctx, run, a, func(ctx context.Context, policy bundle.Policy) (*bundle.Indexed, error) {
-		return bundle.IndexedIn(ctx, remote.Within(ctx), remote.Size(), a.shown(), policy)
+		return bundle.IndexedIn(ctx, remote.Within(reading), remote.Size(), a.shown(), policy)
 	})
 	switch {
 	case err != nil:
@@ -111,11 +113,13 @@ func (a unpackArguments) byRanges(ctx context.Context, run *step.Run, j job, m m
 		return unpackOutputs{}, wholeError{"it has no index to go by"}
 	}
 	defer found.Close()
+	defer cancel() // before Close, which waits for a request that was made ahead
 	if err := j.planRanges(ctx, run, m, found); err != nil {
 		return unpackOutputs{}, err
 	}
 	release, err := j.make(ctx, run, m, &indexed{Indexed: found})
-	run.Log.Info(fmt.Sprintf("fetched %s of %s in %d requests", value.SizeOf(remote.Fetched()), value.SizeOf(remote.Size()), remote.Requests()))
+	requests, fetched := remote.Cost()
+	run.Log.Info(fmt.Sprintf("fetched %s of %s in %d requests", value.SizeOf(fetched), value.SizeOf(remote.Size()), requests))
 	if err == nil {
 		return outputsOf(release, found.Signer), nil
 	}
@@ -148,8 +152,7 @@ func (j job) planRanges(ctx context.Context, run *step.Run, m memo, found *bundl
 	if fetched > found.Length/2 {
 		return wholeError{fmt.Sprintf("%s of its %s are needed", value.SizeOf(fetched), value.SizeOf(found.Length))}
 	}
-	found.ReadAhead(needed)
-	return nil
+	return found.ReadAhead(needed, true)
 }
 
 // besideHere opens the running release where files can be linked from it; nil is none.
