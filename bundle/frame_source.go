@@ -21,34 +21,42 @@ func (x *Indexed) newFrameSource() (*frameSource, error) {
 
 func (s *frameSource) close() { s.decoder.Close() }
 
-// read gives a frame, which is valid until the next call.
-func (s *frameSource) read(number int) ([]byte, error) {
-	return s.with(number, func(compressed []byte) ([]byte, error) {
-		return s.decoder.Decode(number, s.indexed.Frames[number], compressed)
-	})
-}
-
-// readInto gives a frame in memory of the caller, which has room for the largest one.
-func (s *frameSource) readInto(into []byte, number int) ([]byte, error) {
-	return s.with(number, func(compressed []byte) ([]byte, error) {
-		return s.decoder.DecodeInto(into, number, s.indexed.Frames[number], compressed)
-	})
-}
-
-// with reads the bytes of a frame, and has them decoded.
-func (s *frameSource) with(number int, decode func(compressed []byte) ([]byte, error)) ([]byte, error) {
-	if s.window != nil {
-		return s.inWindow(number, decode)
+// read gives a frame, in memory that has room for the largest one. With nil it is in memory of the decoder,
+// and valid until the next call.
+func (s *frameSource) read(number int, into []byte) (content []byte, err error) {
+	for try := 0; ; try++ {
+		compressed, err := s.compressed(number, try > 0)
+		if err != nil {
+			return nil, err
+		}
+		if into == nil {
+			content, err = s.decoder.Decode(number, s.indexed.Frames[number], compressed)
+		} else {
+			content, err = s.decoder.DecodeInto(into, number, s.indexed.Frames[number], compressed)
+		}
+		found := fault.As(err)
+		if found == nil || found.Code != "index-frame-digest" || s.window == nil || try == frameTries-1 {
+			return content, err
+		}
 	}
+}
+
+// compressed reads the bytes of a frame; anew has them read from the source in any case.
+func (s *frameSource) compressed(number int, anew bool) ([]byte, error) {
 	one := s.indexed.Frames[number]
+	if s.window != nil {
+		if s.held(one) == nil || anew {
+			if err := s.fill(number, anew); err != nil {
+				return nil, err
+			}
+		}
+		return s.held(one), nil
+	}
 	if int64(cap(s.buffer)) < one.Length {
 		s.buffer = make([]byte, longest(s.indexed.Frames))
 	}
 	compressed := s.buffer[:one.Length]
-	if err := s.indexed.readAt(compressed, one.Offset); err != nil {
-		return nil, err
-	}
-	return decode(compressed)
+	return compressed, s.indexed.readAt(compressed, one.Offset)
 }
 
 // frameWindow is what of a distant package is read with one request: frames that lie close together and are
@@ -68,25 +76,6 @@ const (
 	// frameTries is how often a frame is read whose digest is wrong: a line may damage what a disk does not.
 	frameTries = 3
 )
-
-// inWindow is with from a window.
-func (s *frameSource) inWindow(number int, decode func(compressed []byte) ([]byte, error)) (content []byte, err error) {
-	one := s.indexed.Frames[number]
-	for try := range frameTries {
-		if s.held(one) == nil || try > 0 {
-			if err := s.fill(number, try > 0); err != nil {
-				return nil, err
-			}
-		}
-		if content, err = decode(s.held(one)); err == nil {
-			return content, nil
-		}
-		if found := fault.As(err); found == nil || found.Code != "index-frame-digest" {
-			return nil, err
-		}
-	}
-	return nil, err
-}
 
 // held gives the bytes of a frame, nil where the window does not have them.
 func (s *frameSource) held(one index.Frame) []byte {

@@ -47,7 +47,7 @@ func (x *Indexed) ReadAhead(needed []bool, distant bool) error {
 		if number = following(needed, number); number == len(needed) {
 			return 0, io.EOF
 		}
-		content, err := source.readInto(into, number)
+		content, err := source.read(number, into)
 		number++
 		return len(content), err
 	})

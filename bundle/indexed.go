@@ -157,7 +157,7 @@ func (x *Indexed) ReadFrame(number int) ([]byte, error) {
 			return content, err
 		}
 	}
-	return x.frames.read(number)
+	return x.frames.read(number, nil)
 }
 
 // readAt reads the frames' bytes at a place in the content, all of them.
