@@ -27,6 +27,10 @@ vulnerabilities:
 bench *arguments:
     scripts/bench/run {{ arguments }}
 
+# what a step of each type costs beside that of another gwe, in pairs: just bench-steps OLD --types=copy,rsync
+bench-steps older *arguments:
+    go run ./scripts/bench/steps --by-type --older={{ older }} {{ arguments }}
+
 # kill -9 at random moments of updates and of their recovery, many times
 kills count="1000":
     GWE_KILLS={{ count }} go test -count 1 -timeout 60m -v -run TestKilledAtAnyMoment ./cmd/gwe

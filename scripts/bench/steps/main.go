@@ -27,47 +27,64 @@ func main() {
 	most := pflag.Int("most", 10_000, "steps of gwe's longest recipe")
 	older := pflag.String("older", "", "another gwe that the steps of each type are compared with")
 	only := pflag.Bool("by-type", false, "measure nothing but the steps of each type")
+	chosen := pflag.StringSlice("types", nil, "of --by-type, how the names of the measured types begin; all if none is named")
 	pflag.Parse()
 	each := 200
 	if *short {
 		*rounds, *count, *most, each = 1, 3, 100, 3
 	}
-	if err := bench(*rounds, *count, *most, each, *older, *only); err != nil {
+	var err error
+	if *only {
+		err = alone(*rounds, each, *older, *chosen)
+	} else {
+		err = bench(*rounds, *count, *most, each, *older)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func bench(rounds, count, most, each int, older string, only bool) (err error) {
-	if _, err := exec.LookPath("ansible-playbook"); err != nil {
-		return errors.New("missing: ansible-playbook; on Debian: apt-get install ansible-core")
-	}
+// built calls with a scratch directory, in which gwe is built as a device gets it.
+func built(measure func(scratch string) error) (err error) {
 	scratch, err := os.MkdirTemp("", "gwe-bench-")
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
-	fmt.Println("building gwe and task")
 	build := exec.Command("go", "build", "-o", filepath.Join(scratch, "gwe"), "./cmd/gwe")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0") // as a device gets it
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if output, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("go build: %v\n%s", err, output)
 	}
-	if only {
-		return errors.Join(size(filepath.Join(scratch, "gwe")), byType(scratch, older, rounds, each))
+	if err := size(filepath.Join(scratch, "gwe")); err != nil {
+		return err
 	}
+	return measure(scratch)
+}
+
+// alone measures nothing but the steps of the chosen types.
+func alone(rounds, each int, older string, chosen []string) error {
+	return built(func(scratch string) error { return byType(scratch, older, rounds, each, chosen) })
+}
+
+func bench(rounds, count, most, each int, older string) error {
+	if _, err := exec.LookPath("ansible-playbook"); err != nil {
+		return errors.New("missing: ansible-playbook; on Debian: apt-get install ansible-core")
+	}
+	return built(func(scratch string) error { return all(scratch, rounds, count, most, each, older) })
+}
+
+func all(scratch string, rounds, count, most, each int, older string) error {
 	install := exec.Command("go", "install", "github.com/go-task/task/v3/cmd/task@"+taskVersion)
 	install.Env = append(os.Environ(), "GOBIN="+scratch, "GOFLAGS=")
 	if output, err := install.CombinedOutput(); err != nil {
 		return fmt.Errorf("go install: %v\n%s", err, output)
 	}
-	if err := size(filepath.Join(scratch, "gwe")); err != nil {
-		return err
-	}
 	if err := compare(scratch, rounds, count); err != nil {
 		return err
 	}
-	if err := byType(scratch, older, rounds, each); err != nil {
+	if err := byType(scratch, older, rounds, each, nil); err != nil {
 		return err
 	}
 	if err := countSyncs(scratch); err != nil {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -53,8 +54,9 @@ var types = []typed{
 }
 
 // byType prints what a step of each type costs, time and the processor's: the difference between count steps
-// and one. older is another gwe that the same is measured of, in turn; "" is none.
-func byType(scratch, older string, rounds, count int) error {
+// and one. older is another gwe that the same is measured of, in turn; "" is none. Its ratios are the medians
+// of the rounds' ratios: both met the same machine in a round.
+func byType(scratch, older string, rounds, count int, chosen []string) error {
 	programs := []string{filepath.Join(scratch, "gwe-stripped")}
 	fmt.Printf("\na step of %-26s time       processor", fmt.Sprintf("%d, without the start", count))
 	if older != "" {
@@ -63,28 +65,49 @@ func byType(scratch, older string, rounds, count int) error {
 	}
 	fmt.Println()
 	for _, one := range types {
-		spent := make([][2][]float64, len(programs))
-		for range rounds {
-			for i, gwe := range programs {
-				start, startWork, err := one.measure(gwe, scratch, 1)
-				if err != nil {
-					return fmt.Errorf("%s: %w", one.name, err)
-				}
-				took, worked, err := one.measure(gwe, scratch, count)
-				if err != nil {
-					return fmt.Errorf("%s: %w", one.name, err)
-				}
-				spent[i][0], spent[i][1] = append(spent[i][0], took-start), append(spent[i][1], worked-startWork)
+		if chosen != nil && !slices.ContainsFunc(chosen, func(name string) bool { return strings.HasPrefix(one.name, name) }) {
+			continue
+		}
+		spent, ratios := [2][]float64{}, [2][]float64{}
+		for round := range rounds {
+			costs, err := one.cost(programs, scratch, count, round%2 == 1)
+			if err != nil {
+				return fmt.Errorf("%s: %w", one.name, err)
+			}
+			for kind := range spent {
+				spent[kind] = append(spent[kind], costs[0][kind])
+				ratios[kind] = append(ratios[kind], costs[0][kind]/costs[len(costs)-1][kind])
 			}
 		}
-		each := func(values []float64) float64 { return 1000 * median(values) / float64(count-1) }
-		fmt.Printf("%-30s %7.3f ms %7.3f ms", one.name, each(spent[0][0]), each(spent[0][1]))
+		fmt.Printf("%-30s %7.3f ms %7.3f ms", one.name, 1000*median(spent[0]), 1000*median(spent[1]))
 		if older != "" {
-			fmt.Printf("   %6.2fx %6.2fx", each(spent[0][0])/each(spent[1][0]), each(spent[0][1])/each(spent[1][1]))
+			fmt.Printf("   %6.2fx %6.2fx", median(ratios[0]), median(ratios[1]))
 		}
 		fmt.Println()
 	}
 	return nil
+}
+
+// cost is what one step takes in each program, and what the processor works for it, in seconds. The last
+// program goes first where turned.
+func (t typed) cost(programs []string, scratch string, count int, turned bool) (costs [][2]float64, err error) {
+	costs = make([][2]float64, len(programs))
+	for i := range programs {
+		if turned {
+			i = len(programs) - 1 - i
+		}
+		start, startWork, err := t.measure(programs[i], scratch, 1)
+		if err != nil {
+			return nil, err
+		}
+		took, worked, err := t.measure(programs[i], scratch, count)
+		if err != nil {
+			return nil, err
+		}
+		steps := float64(count - 1)
+		costs[i] = [2]float64{(took - start) / steps, (worked - startWork) / steps}
+	}
+	return costs, nil
 }
 
 // measure runs a recipe of that many steps in a new tree, with a state of its own, and gives seconds.
