@@ -22,6 +22,9 @@ type Entry struct {
 	file  *os.File
 }
 
+// Path is where its file lies.
+func (e *Entry) Path() string { return e.file.Name() }
+
 // Close lets go of the entry.
 func (e *Entry) Close() { _ = e.file.Close() }
 

@@ -39,9 +39,10 @@ changed in place is never linked. Parts of a large file that have not changed ar
 
 package may be an http or https address. With link-dest, gwe fetches the package's index, and then, by ranges, only the parts that the
 release of link-dest does not have, in pieces of at most 4 MiB. It fetches the whole package where the server gives no ranges, most of
-the package is needed, there is no index or no release yet, strip or signature is given, or parts come damaged again and again. What is fetched whole is
+the package is needed, there is no index or no release yet, strip, signature, sha256 or sha512 is given, or parts come damaged again and again. What is fetched whole is
 at most 4GiB long, or max-size where that is more; an interrupted download is resumed, and removed when it was installed or refused. Parts are not kept: an
-interrupted update fetches them again. Nothing is trusted because it came by TLS: the signature of the index or of the package decides. Mirrors,
+interrupted update fetches them again. With cache: true and sha256 or sha512 the whole package is taken from the cache, verified, or downloaded and
+kept there. Nothing is trusted because it came by TLS: the signature of the index or of the package decides. Mirrors,
 credentials, pauses and limits are those of download, and so are their arguments. They mean nothing where package is a file.
 
 A file whose content, mode, owner, modification time and extended attributes equal those of the same path in link-dest becomes a
@@ -80,8 +81,11 @@ type unpackArguments struct {
 	VerifyBase string         `name:"verify-base" enum:"identity,content" default:"identity" help:"how unpack knows that a file of link-dest is unchanged, for a package with an index: by the identity that gwe recorded when it installed that release, and by its digest where that does not fit; or always by its digest"`
 	Links      string         `name:"links" enum:"inside,any" default:"inside" help:"whether symbolic links may lead out of the release"`
 	MaxSize    *value.Size    `name:"max-size" help:"most bytes that the package may unpack to; else 1GiB or 64 times its own size, whichever is more"`
+	SHA256     string         `name:"sha256" pattern:"[0-9a-fA-F]{64}" help:"the digest that a package of a server must have, in hex digits; it is fetched whole then"`
+	SHA512     string         `name:"sha512" pattern:"[0-9a-fA-F]{128}" help:"the same with SHA-512"`
 
 	server.Arguments
+	server.CacheArguments
 }
 
 // unpackOutputs are what later steps may read.
@@ -142,7 +146,7 @@ func (unpack) Plan(ctx context.Context, machine step.Machine, arguments unpackAr
 		return step.Plan{}, err
 	}
 	if arguments.Package.Remote() {
-		return j.planServer(plan)
+		return arguments.planServer(machine, j, plan)
 	}
 	return j.planIndex(ctx, machine, arguments, plan), nil
 }

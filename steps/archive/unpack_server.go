@@ -8,12 +8,14 @@ import (
 	"path/filepath"
 
 	"github.com/gwe-project/gwe/bundle"
+	"github.com/gwe-project/gwe/bundle/cache"
 	"github.com/gwe-project/gwe/bundle/fetch"
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
 	"github.com/gwe-project/gwe/engine/openat"
 	"github.com/gwe-project/gwe/engine/step"
 	"github.com/gwe-project/gwe/engine/value"
+	"github.com/gwe-project/gwe/steps/server"
 )
 
 // largestPackage is how long a package may be that is downloaded whole, unless max-size is more, in bytes.
@@ -45,8 +47,12 @@ func (a unpackArguments) server(ctx context.Context) (*fetch.Client, fetch.Order
 		most = max(most, a.MaxSize.Bytes())
 	}
 	order, err := a.Order(string(a.Package), most)
+	order.Digests = fetch.Digests{SHA256: a.SHA256, SHA512: a.SHA512}
 	if err == nil {
 		err = order.Check()
+	}
+	if err == nil {
+		_, err = a.Stored(a.SHA256, a.SHA512)
 	}
 	if err != nil {
 		return nil, order, err
@@ -55,14 +61,25 @@ func (a unpackArguments) server(ctx context.Context) (*fetch.Client, fetch.Order
 	return client, order, err
 }
 
+// wantsWhole reports whether an argument asks for the whole package.
+func (a unpackArguments) wantsWhole() bool {
+	return a.Strip > 0 || a.Signature != "" || a.SHA256 != "" || a.SHA512 != ""
+}
+
 // planServer adds to a plan what is fetched. It asks no server.
-func (j job) planServer(plan step.Plan) (step.Plan, error) {
+func (a unpackArguments) planServer(machine step.Machine, j job, plan step.Plan) (step.Plan, error) {
 	beside, err := j.beside()
 	if err != nil {
 		return step.Plan{}, err
 	}
+	stored, err := a.Stored(a.SHA256, a.SHA512)
+	if err != nil {
+		return step.Plan{}, err
+	}
 	how := "download the package whole"
-	if beside != "" && j.strip == 0 {
+	if size, there := stored.Has(machine); there {
+		how = "take the package from the cache: " + value.SizeOf(size).String()
+	} else if beside != "" && !a.wantsWhole() {
 		how = "fetch the package's index, and then what " + beside + " does not have; or the package whole, where the server gives no ranges or most of it is needed"
 	}
 	plan.Do = append([]string{how}, plan.Do...)
@@ -81,8 +98,8 @@ func (a unpackArguments) fromServer(ctx context.Context, run *step.Run, j job, m
 	if err != nil {
 		return unpackOutputs{}, err
 	}
-	order.Space, order.Say = run.Machine.Space, run.Log.Info
-	if m.Beside != "" && j.strip == 0 && a.Signature == "" {
+	order.Say = run.Log.Info
+	if m.Beside != "" && !a.wantsWhole() {
 		outputs, err := a.byRanges(ctx, run, j, m, client, order)
 		var whole wholeError
 		if !errors.As(err, &whole) {
@@ -196,17 +213,13 @@ func orWhole(err error) error {
 	return err
 }
 
-// downloaded fetches the package whole, and installs it from its file.
+// downloaded fetches the package whole, or takes it from the cache, and installs it from its file.
 func (a unpackArguments) downloaded(ctx context.Context, run *step.Run, j job, m memo, client *fetch.Client, order fetch.Order) (outputs unpackOutputs, err error) {
-	task := run.Log.Begin("task", "Download "+a.name())
-	order.Say, order.Progress = task.Info, func(done, total int64) { task.Progress(done, total, "bytes") }
-	file, err := client.Download(ctx, order)
+	file, err := a.obtain(ctx, run, client, order)
 	if err != nil {
-		task.Fail(err)
 		return unpackOutputs{}, err
 	}
 	defer file.Close()
-	task.Done(value.SizeOf(file.Size).String())
 	opened, err := bundle.OpenAlone(ctx, file.Path(), a.shown())
 	if err != nil {
 		return unpackOutputs{}, err
@@ -220,4 +233,29 @@ func (a unpackArguments) downloaded(ctx context.Context, run *step.Run, j job, m
 		}
 	}
 	return outputs, err
+}
+
+// obtain gives the whole package, verified against its digest if that is known.
+func (a unpackArguments) obtain(ctx context.Context, run *step.Run, client *fetch.Client, order fetch.Order) (*server.Obtained, error) {
+	stored, err := a.Stored(a.SHA256, a.SHA512)
+	if err != nil {
+		return nil, err
+	}
+	task := run.Log.Begin("task", "Download "+a.name())
+	for {
+		file, err := server.Obtain(ctx, run, task, client, order, stored)
+		if err == nil {
+			if err = file.Verify(ctx, server.Progress(task)); err == nil {
+				task.Done(value.SizeOf(file.Size).String())
+				return file, nil
+			}
+			file.Close()
+		}
+		if !cache.IsDamaged(err) {
+			task.Fail(err)
+			return nil, err
+		}
+		task.Warn(err.Error())
+		stored = server.Stored{} // a disk that damages what it stores would do so again
+	}
 }

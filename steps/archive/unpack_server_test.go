@@ -3,6 +3,8 @@ package archive
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -372,5 +374,53 @@ func TestPlanAsksNoServer(t *testing.T) {
 	}
 	if requests, _ := s.count(); requests > 0 {
 		t.Errorf("%d requests", requests)
+	}
+}
+
+// TestPackageOfTheCache: with cache: true the package is downloaded once. It is verified when it is used
+// again, and a damaged one is downloaded once more.
+func TestPackageOfTheCache(t *testing.T) {
+	tree := firmwareTree(t)
+	b := remote(t)
+	s := servePackage(t, packIndexed(t, tree, "fw-1", false))
+	digest := sha256.Sum256(s.content)
+	b.arguments.Cache, b.arguments.CacheDir, b.arguments.CacheSize = true, pathOf(filepath.Join(t.TempDir(), "cache")), value.SizeOf(1<<30)
+	b.from(s)
+	if _, err := b.try(t.Context()); fault.As(err) == nil || fault.As(err).Code != "download-option-invalid" {
+		t.Errorf("without a digest: %v", err)
+	}
+	b.arguments.SHA256 = hex.EncodeToString(digest[:])
+	for _, test := range []struct {
+		name     string
+		before   func(entry string)
+		requests int
+	}{
+		{"first", nil, 1},
+		{"again", nil, 0},
+		{"damaged", func(entry string) {
+			content, err := os.ReadFile(entry)
+			check(t, err)
+			content[len(content)/2] ^= 1
+			check(t, os.WriteFile(entry, content, 0o600))
+		}, 1},
+		{"again", nil, 1}, // what was damaged was not kept again
+		{"and again", nil, 0},
+	} {
+		if test.before != nil {
+			test.before(filepath.Join(string(b.arguments.CacheDir), "sha256-"+b.arguments.SHA256))
+		}
+		b.from(s)
+		out, err := b.try(t.Context())
+		check(t, err)
+		sameTree(t, withoutLinks(snapshot(t, tree)), withoutLinks(snapshot(t, string(out.Path))))
+		check(t, b.undo())
+		if requests, _ := s.count(); requests != test.requests {
+			t.Errorf("%s: %d requests", test.name, requests)
+		}
+	}
+	b.arguments.SHA256 = strings.Repeat("0", 64)
+	b.from(s)
+	if _, err := b.try(t.Context()); fault.As(err) == nil || fault.As(err).Code != "download-digest-wrong" {
+		t.Errorf("another digest: %v", err)
 	}
 }

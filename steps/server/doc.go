@@ -1,5 +1,5 @@
 // Package server is the arguments by which step types reach servers, and what they make of them: the same
 // names, defaults and meanings in each step type.
 //
-// It imports engine/value, bundle/fetch and bundle/cache.
+// It imports engine/step, bundle/fetch, bundle/cache and leaves.
 package server

@@ -7,8 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"time"
 
+	"github.com/gwe-project/gwe/bundle/cache"
 	"github.com/gwe-project/gwe/bundle/fetch"
 	"github.com/gwe-project/gwe/engine/durable"
 	"github.com/gwe-project/gwe/engine/fault"
@@ -83,10 +83,7 @@ type downloadArguments struct {
 	Owner   string      `name:"owner" pattern:"[^:]+:[^:]+" help:"user:group by name or number; where it is left out, the old file's, or the one gwe runs as"`
 
 	server.Arguments
-
-	Cache     bool       `name:"cache" default:"false" help:"whether the file is taken from the cache, and kept there; it needs a digest"`
-	CacheDir  value.Path `name:"cache-dir" help:"the cache; where it is left out, /var/cache/gwe/artifacts for root, and gwe/artifacts in the user's cache directory otherwise"`
-	CacheSize value.Size `name:"cache-size" default:"2GiB" help:"how much the cache may hold after this download: what was not used for longest goes first"`
+	server.CacheArguments
 }
 
 // downloadMemo is what the undo needs.
@@ -130,7 +127,7 @@ func (downloading) Plan(ctx context.Context, machine step.Machine, arguments dow
 		plan.Space = map[string]int64{filepath.Dir(want.path): arguments.Size.Bytes()}
 		plan.Writes = arguments.Size.Bytes()
 	}
-	if size, there := want.stored.has(machine); there {
+	if size, there := want.stored.Has(machine); there {
 		plan.Do[0] = fmt.Sprintf("copy %s from the cache to %s: %s", fetch.Shown(string(arguments.URL)), want.path, value.SizeOf(size))
 		plan.Space = map[string]int64{filepath.Dir(want.path): size}
 		plan.Reads, plan.Writes = size, size
@@ -184,14 +181,23 @@ func (downloading) Do(ctx context.Context, run *step.Run, arguments downloadArgu
 	return outputs, memo.Put(ctx, run, true)
 }
 
-// progress shows how far it is, a few times a second: a piece of an answer is small.
-func progress(run *step.Run) func(done, total int64) {
-	var last time.Time
-	return func(done, total int64) {
-		if now := time.Now(); done == total || now.Sub(last) >= 200*time.Millisecond {
-			last = now
-			run.Log.Progress(done, total, "bytes")
+// deliver gets the file and puts it where memo says, and gets it once more where the cache had a damaged one.
+func (w wantedDownload) deliver(ctx context.Context, run *step.Run, client *fetch.Client, memo downloadMemo) (digest string, size int64, err error) {
+	for {
+		file, err := server.Obtain(ctx, run, run.Log, client, w.order, w.stored)
+		if err != nil {
+			return "", 0, err
 		}
+		digest, err = w.place(ctx, run, memo, file)
+		file.Close()
+		if err == nil {
+			return digest, file.Size, nil
+		}
+		if !cache.IsDamaged(err) || errors.Is(err, context.Canceled) {
+			return "", 0, err
+		}
+		run.Log.Warn(err.Error())
+		w.stored = server.Stored{} // a disk that damages what it stores would do so again
 	}
 }
 
@@ -224,7 +230,7 @@ func holds(ctx context.Context, machine step.Machine, path string, digests fetch
 type wantedDownload struct {
 	path     string
 	order    fetch.Order
-	stored   stored
+	stored   server.Stored
 	mode     fs.FileMode
 	uid, gid int
 	// found is what is at the path; nil where nothing is.
@@ -241,7 +247,7 @@ func (a downloadArguments) resolve(machine step.Machine) (want wantedDownload, e
 	if a.Size != nil {
 		want.order.Size = a.Size.Bytes()
 	}
-	if want.stored, err = a.stored(); err != nil {
+	if want.stored, err = a.Stored(a.SHA256, a.SHA512); err != nil {
 		return want, err
 	}
 	if err := want.order.Check(); err != nil {
@@ -304,17 +310,17 @@ func (w wantedDownload) outputs(ctx context.Context, machine step.Machine) (down
 }
 
 // place gives the file its hidden name beside its path, with mode and owner, and tells its SHA-256.
-func (w wantedDownload) place(ctx context.Context, run *step.Run, memo downloadMemo, file *obtained) (string, error) {
+func (w wantedDownload) place(ctx context.Context, run *step.Run, memo downloadMemo, file *server.Obtained) (string, error) {
 	directory, name, err := run.Dir(memo.New)
 	if err != nil {
 		return "", placement.Unwritable(w.path, err)
 	}
 	defer directory.Close()
-	if free, err := run.Machine.Space(filepath.Dir(w.path)); err == nil && free < file.size && !file.movable(directory) {
-		return "", fault.New(fault.Refused, "download-no-space", "cannot put the download at %s: %d bytes are missing on its file system", w.path, file.size-free).
+	if free, err := run.Machine.Space(filepath.Dir(w.path)); err == nil && free < file.Size && !file.Movable(directory) {
+		return "", fault.New(fault.Refused, "download-no-space", "cannot put the download at %s: %d bytes are missing on its file system", w.path, file.Size-free).
 			WithHint("free some space there; what was downloaded is kept")
 	}
-	digest, err := file.put(ctx, directory, name, func(done, total int64) { run.Log.Progress(done, total, "bytes copied") })
+	digest, err := file.Put(ctx, directory, name, func(done, total int64) { run.Log.Progress(done, total, "bytes copied") })
 	if err != nil {
 		return "", err
 	}
