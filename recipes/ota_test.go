@@ -5,10 +5,14 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"io/fs"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -106,6 +110,49 @@ func newDevice(t *testing.T) *device {
 func (d *device) update(exit, n int) {
 	d.Helper()
 	d.gwe(exit, "run", "ota", "-i", fmt.Sprintf("package=%s/golang-%d.tar.zst.gpg", d.directory, n), "-i", "target="+d.directory+"/opt", "-i", "keyring="+d.directory+"/keys")
+}
+
+// TestFromAServer updates with the package's address: next to nothing of it is fetched.
+func TestFromAServer(t *testing.T) {
+	d := newDevice(t)
+	for n := 1; n <= 2; n++ {
+		release := fmt.Sprintf("%s/src/golang-%d", d.directory, n)
+		d.must("mkdir", "-p", release)
+		for part := range 40 {
+			seed := uint64(part)
+			if part == 7 {
+				seed += uint64(100 * n) // the one that changes
+			}
+			content := make([]byte, 50_000)
+			source := rand.NewChaCha8([32]byte{byte(seed), byte(seed >> 8)})
+			_, _ = source.Read(content)
+			d.write(fmt.Sprintf("src/golang-%d/part-%d", n, part), string(content), 0o644)
+		}
+		d.gwe(0, "pack", release, "--key", d.directory+"/vendor.key", "--to", d.directory)
+	}
+	d.update(0, 1)
+	var sent atomic.Int64
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.ServeFile(&counting{w, &sent}, r, filepath.Join(d.directory, filepath.Base(r.URL.Path)))
+	}))
+	defer server.Close()
+	d.gwe(0, "run", "ota", "-i", "package="+server.URL+"/golang-2.tar.zst.gpg", "-i", "target="+d.directory+"/opt", "-i", "keyring="+d.directory+"/keys")
+	d.unpackedByTar(2)
+	d.wantSame(d.tree("opt/golang-2", false), d.tree("tar/golang-2", false))
+	if info, err := os.Stat(d.directory + "/golang-2.tar.zst.gpg"); err != nil || sent.Load() == 0 || sent.Load() > info.Size()/8 {
+		t.Errorf("%d bytes were fetched of %v (%v)", sent.Load(), info, err)
+	}
+}
+
+// counting counts what a server sends.
+type counting struct {
+	http.ResponseWriter
+	sent *atomic.Int64
+}
+
+func (c *counting) Write(p []byte) (int, error) {
+	c.sent.Add(int64(len(p)))
+	return c.ResponseWriter.Write(p)
 }
 
 // unpackedByTar unpacks a package with gpg, zstd and GNU tar, as an administrator would by hand.

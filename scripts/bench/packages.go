@@ -39,6 +39,7 @@ func (s *scene) signed() error {
 		return err
 	}
 	steps := [][]string{
+		{"mkdir", "-p", s.in("served/gwe")},
 		{s.gwe, "keys", "new", "bench", "--to", s.directory},
 		{"cp", s.in("bench.asc"), keys},
 		{"gpg", "--batch", "--quiet", "--import", s.in("bench.key")},
@@ -47,6 +48,7 @@ func (s *scene) signed() error {
 		name := fmt.Sprintf("firmware-%d", version)
 		steps = append(steps,
 			[]string{s.gwe, "pack", s.tree(version), "--key", s.in("bench.key"), "--to", s.in(name + ".tar.zst.gpg")},
+			[]string{"cp", "-l", s.in(name + ".tar.zst.gpg"), s.in("served/gwe")},
 			[]string{"tar", "-czf", s.in(name + ".tar.gz"), "-C", filepath.Dir(s.tree(version)), name},
 			[]string{"gpg", "--batch", "--quiet", "-z", "0", "--sign", "--output", s.in(name + ".tar.gz.gpg"), s.in(name + ".tar.gz")})
 	}
@@ -55,9 +57,9 @@ func (s *scene) signed() error {
 
 // packagesNote says what is compared.
 const packagesNote = `"gpg, tar, rsync" is the pipeline that gwe replaced, with gzip; "gpg, zstd, tar" is one of today, which links nothing. rsync reads an
-unpacked tree on the same machine, and verifies no signature. OSTree pulls a signed commit and a static delta, casync a signed
-index and its chunks, both over HTTP on the same machine. SWUpdate unpacks a signed tar.gz anew each time. Memory is that of the
-largest process. RAUC, which writes whole images to partitions, does another job and is left out.
+unpacked tree on the same machine, and verifies no signature. Over HTTP, on the same machine, gwe fetches a package whole the first
+time, and then by ranges; OSTree pulls a signed commit and a static delta, casync a signed index and its chunks. SWUpdate unpacks
+a signed tar.gz anew each time. Memory is that of the largest process. RAUC, which writes whole images to partitions, does another job and is left out.
 `
 
 // packages are who installs signed packages.
@@ -65,7 +67,7 @@ func packages(s *scene) ([]*contender, error) {
 	if err := s.signed(); err != nil {
 		return nil, err
 	}
-	contenders := []*contender{s.pipeline("gpg, tar, rsync", "tar.gz.gpg"), s.pipeline("gpg, zstd, tar", "tar.zst.gpg"), s.install("zst"), s.install("gz"), s.linkDest()}
+	contenders := []*contender{s.pipeline("gpg, tar, rsync", "tar.gz.gpg"), s.pipeline("gpg, zstd, tar", "tar.zst.gpg"), s.install("zst"), s.fetch(), s.install("gz"), s.linkDest()}
 	for _, peer := range []func() (*contender, error){s.ostree, s.casync, s.swupdate} {
 		one, err := peer()
 		if err != nil {
@@ -84,6 +86,16 @@ func (s *scene) install(suffix string) *contender {
 		return exec.Command(s.gwe, "--state-dir", home+"/state", "run", "ota",
 			"-i", "package="+s.in(fmt.Sprintf("firmware-%d.tar.%s.gpg", version, suffix)), "-i", "target="+home+"/target", "-i", "keyring="+s.in("keys"))
 	}}
+}
+
+// fetch is gwe with the shipped recipe, and the package at the server. What is downloaded whole lies in the
+// machine's directory for partial downloads meanwhile, not on the contender's disk.
+func (s *scene) fetch() *contender {
+	made := s.shell("gwe, zst over HTTP", "http", fmt.Sprintf(`
+exec %s --state-dir "$1/state" run ota -i "package=%s/firmware-$2.tar.zst.gpg" -i "target=$1/target" -i "keyring=keys"
+`, s.gwe, s.server.url("gwe")))
+	made.fetched = s.server.count("gwe")
+	return made
 }
 
 // pipeline is one of the scripts beside this file: what gwe replaces, as it was with gzip, and as one would

@@ -114,11 +114,12 @@ func (g Given) resolve(input *schema.Input) (any, error) {
 	return Absolute(input.Type, v, g.Directory), nil
 }
 
-// Absolute makes every path in a value absolute: the run may be recovered from anywhere.
+// Absolute makes every path in a value absolute: the run may be recovered from anywhere. An http or https
+// address stays: some arguments take one, and all others refuse it.
 func Absolute(t value.Type, v any, directory string) any {
 	switch v := v.(type) {
 	case string:
-		if t.Kind == value.KindPath && v != "" && !filepath.IsAbs(v) {
+		if t.Kind == value.KindPath && v != "" && !filepath.IsAbs(v) && !value.IsAddress(v) {
 			return filepath.Join(directory, v)
 		}
 	case []any:

@@ -195,6 +195,10 @@ func checkPath(argument program.NamedValue, v any) error {
 	if !ok || argument.Typ.Kind != value.KindPath || argument.Typ.IsAbsolute(path) {
 		return nil
 	}
+	if value.IsAddress(path) {
+		return fault.New(fault.Refused, "path-relative", "%s: %q is an address, and this argument takes a path", argument.Name, path).
+			WithHint("fetch the file in a step before, by download, and name its path here")
+	}
 	return fault.New(fault.Refused, "path-relative", "%s: %q is not an absolute path", argument.Name, path).
 		WithHint("write the path from the root; ${{ inputs.NAME }} of type path is absolute always")
 }
