@@ -36,13 +36,16 @@ func leavingFor(machine step.Machine, link, to, next, as string) (leaving, error
 	if leaves {
 		result.dir = filepath.Dir(running)
 	}
-	known, err := order.Read(machine, result.dir)
-	if err != nil {
-		return leaving{}, err
-	}
 	beside, found := directoryAt(filepath.Dir(link))
 	if !found {
 		return leaving{}, nil // the switch itself says why
+	}
+	if !leaves && result.dir == beside {
+		return result, nil
+	}
+	known, err := order.Read(machine, result.dir)
+	if err != nil {
+		return leaving{}, err
 	}
 	if !known.Marked && result.dir != beside && filepath.Dir(result.dir) != beside {
 		return leaving{}, nil

@@ -306,9 +306,12 @@ func (p linkPlace) make(memo swapLinkMemo, text string) error {
 	if err := p.Symlink(text, p.temporary); err != nil {
 		return durable.Explain(err, "cannot make a link in %s", p.Path())
 	}
-	if memo.Leave != "" || memo.Choose != "" { // what is recorded of the releases is durable with it
+	switch {
+	case memo.Leave != "" || memo.Choose != "": // what is recorded of the releases is durable with it
 		err := p.SyncFileSystem()
 		return errors.Join(durable.Explain(err, "cannot sync the file system of %s", p.Path()), memo.Order.Sync(p.Dir))
+	case !memo.Found: // it replaces nothing that a power cut could take away: one sync after its rename is enough
+		return nil
 	}
 	return p.settled(nil, "")
 }
