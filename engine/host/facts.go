@@ -59,7 +59,13 @@ func Read(root string) Facts {
 }
 
 // BootID is the running boot's; "" where the kernel does not tell it, as in some containers.
-func BootID() string { return tree("/").text("proc/sys/kernel/random/boot_id") }
+func BootID() string {
+	id, err := process.RunningBoot()
+	if err != nil {
+		return ""
+	}
+	return id
+}
 
 // present makes an empty text absent.
 func present(text string) *string {

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/gwe-project/gwe/engine/fault"
 )
 
@@ -50,12 +52,25 @@ func (i Identity) Suspended() bool {
 
 // BootID is the kernel's name for this boot.
 func BootID() (string, error) {
-	text, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	id, err := RunningBoot()
 	if err != nil {
 		return "", fault.New(fault.Errored, "boot-id-unknown", "cannot tell this boot from another").WithCause(err).
 			WithHint("gwe needs /proc")
 	}
-	return strings.TrimSpace(string(text)), nil
+	return id, nil
+}
+
+// RunningBoot is BootID with the system's error. It takes few calls: a step that works in memory (tmpfs) asks
+// for it.
+func RunningBoot() (string, error) {
+	handle, err := unix.Open("/proc/sys/kernel/random/boot_id", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return "", err
+	}
+	defer unix.Close(handle)
+	text := make([]byte, 64)
+	count, err := unix.Read(handle, text)
+	return strings.TrimSpace(string(text[:max(count, 0)])), err
 }
 
 // status is what /proc/<pid>/stat tells of a process.
