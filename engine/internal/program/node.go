@@ -85,6 +85,16 @@ func (n *Node) InRounds() bool {
 	return false
 }
 
+// InParallel reports whether the step is in a branch of a parallel.
+func (n *Node) InParallel() bool {
+	for at := n.Parent; at != nil; at = at.Parent {
+		if As[*Parallel](at) != nil {
+			return true
+		}
+	}
+	return false
+}
+
 // SizeOfRounds is what the way back of all rounds but the first may take in the journal. A record of an undo
 // takes less than 1 KiB, but for what it may give back.
 func (n *Node) SizeOfRounds(rounds int) int64 { return int64(rounds-1) * int64(n.size) << 10 }

@@ -111,7 +111,7 @@ func siteOf(f *Frame, paths []string, parents []step.Parent) site {
 // whatever path, or a link that the other's path leads through: the undo of one would undo the other's work.
 // It takes the step's place, too.
 func (x *Runner) meets(own site) error {
-	if len(own.paths) == 0 || slices.ContainsFunc(own.frame.Node.Step.Allow, func(one schema.Allowance) bool { return one.Rule.Text == proof.ParallelConflict }) {
+	if len(own.paths) == 0 || !own.frame.Node.InParallel() || slices.ContainsFunc(own.frame.Node.Step.Allow, func(one schema.Allowance) bool { return one.Rule.Text == proof.ParallelConflict }) {
 		return nil
 	}
 	x.writing.Lock()
