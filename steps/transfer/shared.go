@@ -20,6 +20,8 @@ import (
 // shared lists the files that are one with those of link-dest, as they were: what is written to them in place
 // changes both trees, and no undo can restore that.
 type shared struct {
+	path string
+	// file and buffer are nil before the first entry: most lists have none, and no file.
 	file   *os.File
 	buffer *bufio.Writer
 }
@@ -30,28 +32,48 @@ const (
 	mostTold = 20
 )
 
+// newShared begins a list anew: one of an attempt before is removed.
 func newShared(directory string) (*shared, error) {
-	file, err := regular.Open(filepath.Join(directory, sharedName), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return nil, explain(err, "cannot write the list of shared files")
+	s := &shared{path: filepath.Join(directory, sharedName)}
+	if err := unix.Unlink(s.path); err != nil && !errors.Is(err, unix.ENOENT) {
+		return nil, explain(&fs.PathError{Op: "remove", Path: s.path, Err: err}, "cannot write the list of shared files")
 	}
-	return &shared{file: file, buffer: bufio.NewWriterSize(file, 16<<10)}, nil
+	return s, nil
+}
+
+func (s *shared) open() (err error) {
+	if s.file == nil {
+		if s.file, err = regular.Open(s.path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600); err == nil {
+			s.buffer = bufio.NewWriterSize(s.file, 16<<10)
+		}
+	}
+	return err
 }
 
 func (s *shared) note(way string, status *unix.Stat_t) error {
 	if !isRegular(status) {
 		return nil
 	}
-	_, err := s.buffer.WriteString(strconv.Quote(way) + "\t" + state(status) + "\n")
+	err := s.open()
+	if err == nil {
+		_, err = s.buffer.WriteString(strconv.Quote(way) + "\t" + state(status) + "\n")
+	}
 	return explain(err, "cannot write the list of shared files")
 }
 
 // seal writes the list to its end.
 func (s *shared) seal() error {
+	if s.file == nil {
+		return nil
+	}
 	return explain(s.buffer.Flush(), "cannot write the list of shared files")
 }
 
-func (s *shared) close() { _ = s.file.Close() }
+func (s *shared) close() {
+	if s.file != nil {
+		_ = s.file.Close()
+	}
+}
 
 // state is what changes when a file is written to in place; the inode reports whether it was replaced
 // instead.
