@@ -72,6 +72,20 @@ func (a symlinkArguments) resolve(machine step.Machine) (link string, found fs.F
 	return link, found, text == a.To, nil
 }
 
+// at opens the directory of the link once: what is looked at is where the step acts. If that fails, it is not
+// open, and resolve says why.
+func (a symlinkArguments) at(run *step.Run) placement.Location {
+	link, err := placement.Absolute(a.Link)
+	if err != nil {
+		return placement.Location{}
+	}
+	here, err := placement.At(run, link)
+	if err != nil {
+		return placement.Location{Path: link}
+	}
+	return here
+}
+
 func (symlink) Plan(_ context.Context, machine step.Machine, arguments symlinkArguments) (step.Plan, error) {
 	link, found, nothing, err := arguments.resolve(machine)
 	switch {
@@ -90,11 +104,13 @@ func (symlink) Plan(_ context.Context, machine step.Machine, arguments symlinkAr
 }
 
 func (symlink) Prepare(_ context.Context, run *step.Run, arguments symlinkArguments) (symlinkMemo, error) {
-	link, found, nothing, err := arguments.resolve(placement.Looking(run))
+	here := arguments.at(run)
+	defer here.Close()
+	_, found, nothing, err := arguments.resolve(here.Looking(run))
 	if err != nil || nothing {
 		return symlinkMemo{}, err
 	}
-	placed, err := placement.New(link, run, found)
+	placed, err := placement.NewAt(here, run, found)
 	return symlinkMemo{placed}, err
 }
 
@@ -102,16 +118,17 @@ func (symlink) Do(ctx context.Context, run *step.Run, arguments symlinkArguments
 	if err := ctx.Err(); err != nil || memo.New == "" {
 		return changed{}, err
 	}
-	if _, _, _, err := arguments.resolve(placement.Looking(run)); err != nil {
+	here := arguments.at(run)
+	defer here.Close()
+	if _, _, _, err := arguments.resolve(here.Looking(run)); err != nil {
 		return changed{}, err
 	}
-	dir, name, err := run.Dir(memo.New)
+	dir, err := here.Directory()
 	if err != nil {
+		return changed{}, err
+	}
+	if err := dir.Symlink(arguments.To, here.Beside(memo.New).Name); err != nil {
 		return changed{}, durable.Explain(err, "cannot make the link %s", memo.Path)
 	}
-	defer dir.Close()
-	if err := dir.Symlink(arguments.To, name); err != nil {
-		return changed{}, durable.Explain(err, "cannot make the link %s", memo.Path)
-	}
-	return changed{Changed: true}, memo.Put(ctx, run, false)
+	return changed{Changed: true}, memo.PutAt(ctx, run, here, false)
 }

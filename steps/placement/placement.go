@@ -39,13 +39,21 @@ func (p Placement) Moving(from string) Placement {
 
 // New chooses the names; info is what is at the path now, nil where nothing is.
 func New(path string, run *step.Run, info fs.FileInfo) (Placement, error) {
-	chosen := Placement{Path: path, New: Hidden(path, run, "new")}
 	here, err := At(run, path)
-	if err != nil || info == nil {
-		here.Close()
-		return chosen, err
+	if err != nil {
+		return Placement{}, err
 	}
 	defer here.Close()
+	return NewAt(here, run, info)
+}
+
+// NewAt is New for a location whose directory is open.
+func NewAt(here Location, run *step.Run, info fs.FileInfo) (Placement, error) {
+	path := here.Path
+	chosen := Placement{Path: path, New: Hidden(path, run, "new")}
+	if info == nil {
+		return chosen, nil
+	}
 	chosen.Old = Hidden(path, run, "old")
 	was, err := here.Identity()
 	chosen.Was = &was
@@ -122,6 +130,15 @@ func (p Placement) Put(ctx context.Context, run *step.Run, content bool) error {
 		return err
 	}
 	defer open.close()
+	return p.put(ctx, run, open, content)
+}
+
+// PutAt is Put for what has the hidden name in the open directory of a location.
+func (p Placement) PutAt(ctx context.Context, run *step.Run, here Location, content bool) error {
+	return p.put(ctx, run, places{here.Beside(p.New), here.Beside(p.Path), here.Beside(p.Old)}, content)
+}
+
+func (p Placement) put(ctx context.Context, run *step.Run, open places, content bool) error {
 	fresh, err := open.fresh.Directory()
 	if err != nil {
 		return err
