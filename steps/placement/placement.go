@@ -205,5 +205,8 @@ func (p Placement) secure(run *step.Run, open places) (directories bool, err err
 	if fresh.IsDir() || old.IsDir() {
 		return true, nil
 	}
-	return false, keep(run, open)
+	if err := keep(run, open); err != nil {
+		return false, err
+	}
+	return false, tellSplit(run, open, old)
 }
