@@ -11,11 +11,13 @@ import (
 
 // TestOverlayLinks: on an overlayfs without an index, a file of the lower layer with several names becomes
 // another inode when it is moved. That is no change by others: the step replaces and deletes it, names it in
-// the log, and the undo gives it back.
+// the log, and the undo gives it back. Where the layers are on different file systems, a file has the device
+// of its layer: it is on the same mount all the same.
 func TestOverlayLinks(t *testing.T) {
 	need.Root(t, "it mounts")
-	for _, end := range []string{"undo", "rollback", "release"} {
+	for _, end := range []string{"undo", "rollback", "release", "undo of layers apart", "rollback of layers apart"} {
 		t.Run(end, func(t *testing.T) {
+			end, apart, _ := strings.Cut(end, " of ")
 			root := t.TempDir()
 			mounted := func(kind, point, options string) {
 				check(t, os.MkdirAll(point, 0o755))
@@ -24,10 +26,16 @@ func TestOverlayLinks(t *testing.T) {
 			}
 			plant(t, root, map[string]string{"source/f": "new", "source/same": "old", "source/lone": "only"}) // before the overlay: it sets times
 			mounted("tmpfs", root+"/one", "size=4m,mode=755")
-			plant(t, root+"/one", map[string]string{"low/target/f": "old", "low/target/gone": "gone", "low/target/lone": "lone", "upper/": "", "work/": ""})
+			plant(t, root+"/one", map[string]string{"low/target/f": "old", "low/target/gone": "gone", "low/target/lone": "lone"})
+			layer := root + "/one"
+			if apart != "" {
+				layer = root + "/two"
+				mounted("tmpfs", layer, "size=4m,mode=755")
+			}
+			plant(t, layer, map[string]string{"upper/": "", "work/": ""})
 			check(t, os.Link(root+"/one/low/target/f", root+"/one/low/target/same"))
 			check(t, os.Link(root+"/one/low/target/gone", root+"/one/low/elsewhere"))
-			mounted("overlay", root+"/all", "lowerdir="+root+"/one/low,upperdir="+root+"/one/upper,workdir="+root+"/one/work,index=off")
+			mounted("overlay", root+"/all", "lowerdir="+root+"/one/low,upperdir="+layer+"/upper,workdir="+layer+"/work,index=off,xino=off")
 			read := func() string {
 				var text strings.Builder
 				for _, name := range []string{"f", "same", "gone", "lone"} {

@@ -85,6 +85,10 @@ func mountOf(directory int, name string) mounted {
 	return mounted{uint64(status.Dev_major), uint64(status.Dev_minor), status.Mnt_id}
 }
 
+// has reports whether a file that is not a directory is on the mount. On overlayfs such a file may have the
+// device of its layer: there the number of the mount tells.
+func (m mounted) has(file mounted) bool { return m == file || m[2] != 0 && m[2] == file[2] }
+
 // apart refuses a source that lies in the target, and a target that lies in the source.
 func apart(source, target string) error {
 	real, err := filepath.EvalSymlinks(source)

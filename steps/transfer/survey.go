@@ -101,7 +101,7 @@ func (s *survey) both(l level, name string) error {
 	if err := unix.Fstat(next.target, &to); err != nil {
 		return err
 	}
-	if err := s.sameMount(next.way, mountOf(next.target, "")); err != nil {
+	if err := s.sameMount(next.way, mountOf(next.target, ""), true); err != nil {
 		return err
 	}
 	touched, err := s.merge(next)
@@ -126,8 +126,8 @@ func (s *survey) both(l level, name string) error {
 
 // sameMount refuses what is mounted within the target, of another file system or of the same: no rename leads
 // into it.
-func (s *survey) sameMount(way string, at mounted) error {
-	if at == s.mount {
+func (s *survey) sameMount(way string, at mounted, directory bool) error {
+	if at == s.mount || !directory && s.mount.has(at) {
 		return nil
 	}
 	return fault.New(fault.Refused, "rsync-mount", "another file system is mounted in the target at %q", way).
@@ -285,7 +285,7 @@ func (s *survey) holds(parent int, way, name string, status *unix.Stat_t) (held 
 	if err := s.ctx.Err(); err != nil {
 		return false, 0, err
 	}
-	if err := s.sameMount(way, mountOf(parent, name)); err != nil || !isDirectory(status) {
+	if err := s.sameMount(way, mountOf(parent, name), isDirectory(status)); err != nil || !isDirectory(status) {
 		return false, 1, err
 	}
 	directory, err := openDirectory(parent, name)
