@@ -76,7 +76,7 @@ func (s *segments) signed(size int64) (bool, error) {
 	return s.announced > 0 && at == size, nil
 }
 
-// ignoreEnd takes what is no packet, and the end of the source, for an answer.
+// ignoreEnd takes what is not a packet, and the end of the source, for an answer.
 func ignoreEnd(err error) error {
 	if errors.Is(err, errNotInPieces) || errors.Is(truncated(err), io.ErrUnexpectedEOF) {
 		return nil

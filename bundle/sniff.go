@@ -27,8 +27,8 @@ var formats = []struct{ magic, name string }{
 	{"SQLite format 3\x00", "an SQLite database"},
 }
 
-// contentOf says what a file is whose first bytes are no archive's that gwe reads, and what to do; "" is
-// unknown.
+// contentOf says what a file is whose first bytes are not those of an archive that gwe reads, and what to do;
+// "" is unknown.
 func contentOf(start []byte) (what, hint string) {
 	if len(start) == 0 {
 		return "an empty file", "fetch it again: nothing of it has arrived"
@@ -58,7 +58,7 @@ func contentOf(start []byte) (what, hint string) {
 	case isPlainText(start):
 		return "a text", packHint
 	case len(bytes.Trim(start, "\x00")) == 0:
-		return "nothing but zeros where it begins", "fetch it again: a download that was broken off leaves such a file; an image of a disk is no archive"
+		return "nothing but zeros where it begins", "fetch it again: a download that was broken off leaves such a file; an image of a disk is not an archive"
 	}
 	return "", packHint
 }
@@ -77,7 +77,7 @@ func isPlainText(start []byte) bool {
 	return true
 }
 
-// notAnArchive is the fault for a content that is no archive that gwe reads.
+// notAnArchive is the fault for a content that is not an archive that gwe reads.
 func notAnArchive(start []byte) *fault.Fault {
 	what, hint := contentOf(start)
 	if what == "" {

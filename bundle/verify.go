@@ -28,7 +28,7 @@ type Policy struct {
 	// Passphrase opens that key, where it is locked.
 	Passphrase value.Secret
 	// Signature is a file with a detached signature. "" expects the signature inside, or, where the package
-	// is no OpenPGP message, beside it as <package>.sig or <package>.asc.
+	// is not an OpenPGP message, beside it as <package>.sig or <package>.asc.
 	Signature string
 	// Clock says whether this machine's clock decides that a key has expired; "" is ClockTrusted.
 	Clock Clock

@@ -128,7 +128,7 @@ func TestImports(t *testing.T) {
 	}
 	for _, one := range all {
 		if info, err := os.Stat("../" + strings.TrimSuffix(one.room, "/<domain>")); err != nil || !info.IsDir() {
-			t.Errorf("the table has %s, which is no directory", one.room)
+			t.Errorf("the table has %s, which is not a directory", one.room)
 		}
 	}
 	if len(met) < 30 {

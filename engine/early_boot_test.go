@@ -297,7 +297,7 @@ func TestALoopBehindTheServicesIsBounded(t *testing.T) {
 	m.wantOrder("undo of daemon", "restart") // the end of c was given up
 }
 
-// That one service does not come up is no progress on the way to the undo that takes the machine down.
+// That one service does not come up is not progress on the way to the undo that takes the machine down.
 func TestALoopBehindAServiceThatIsDownIsBounded(t *testing.T) {
 	m := down(t, serving, 10)
 	m.wantEarly(engine.StatusSuspended)

@@ -23,7 +23,7 @@ func (b *bench) spoil(extra string, from, to int) (result engine.Result, records
 }
 
 // The journal cannot be written any more from some record on, for ever. Going forward, the run stops and is
-// rolled back; going back, it continues. It never says that all is well, and it is no reason for the
+// rolled back; going back, it continues. It never says that all is well, and it is not a reason for the
 // failsafe. The next recovery comes to the same end.
 func TestTheJournalFailsForEver(t *testing.T) {
 	for _, extra := range []string{"", "  - put: {path: D/d, fail: [do]}\n"} {

@@ -153,7 +153,7 @@ func (e *Engine) finishEnded(ctx context.Context, p *runstate.StoredRun) (*runst
 		}
 	}
 	if p.HalfReleased() {
-		// As with leftovers, that it does not succeed is no reason to refuse the next run.
+		// As with leftovers, that it does not succeed is not a reason to refuse the next run.
 		_ = e.bounded(p, func() error { _, err := e.release(ctx, p, &locks{}); return err })
 	}
 	if !p.Needed() && p.Directory.Keeps() { // gwe may have died after the last record
@@ -227,8 +227,8 @@ func (e *Engine) recoverLocked(ctx context.Context, p *runstate.StoredRun, earli
 }
 
 // clean tries the undo of the frames again that left something of ours behind. That it does not succeed, or
-// that another gwe works on the target now, is no reason to refuse the next run: the machine is as it should
-// be.
+// that another gwe works on the target now, is not a reason to refuse the next run: the machine is as it
+// should be.
 func (e *Engine) clean(ctx context.Context, p *runstate.StoredRun) error {
 	targets := &locks{}
 	defer targets.release()

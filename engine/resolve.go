@@ -19,8 +19,8 @@ import (
 
 // Resolve closes a run that gwe could not bring to its end, with the operator's reason: one that ended with
 // exit code 5, one whose recovery fails, or one whose journal is damaged. From then on it blocks no other run
-// and is no reason for exit code 5 any more; what was kept for its undo is removed. Without an id it is the
-// only such run.
+// and is not a reason for exit code 5 any more; what was kept for its undo is removed. Without an id it is
+// the only such run.
 //
 // It recovers what can be recovered first. It refuses where that ends the run, and where the run can be
 // recovered once a lock is free or a file system is mounted. The finding is what the run left, as Examine

@@ -156,7 +156,7 @@ func TestRollbackRefuses(t *testing.T) {
 	b.wantFile("b", "x")
 }
 
-// A step whose path a later step of the same run changed again is no reason to refuse.
+// A step whose path a later step of the same run changed again is not a reason to refuse.
 func TestRollbackOfWhatARunChangedTwice(t *testing.T) {
 	b := newBench(t)
 	b.write("v", "old")

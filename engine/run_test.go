@@ -33,7 +33,7 @@ func TestRunsEndAsTheTableSays(t *testing.T) {
 			engine.StatusBroken, 5, map[string]string{"a": "x", "b": "-"}},
 		{"a failing failsafe", "steps:\n  - put: {path: D/a, fail: [undo, do]}\nfailsafe:\n  - put: {path: D/safe, fail: [do]}\n",
 			engine.StatusBroken, 5, map[string]string{"a": "x"}},
-		{"a leftover is no broken machine", "steps:\n  - put: {path: D/a, fail: [leftover]}\n  - put: {path: D/b, fail: [do]}\nfailsafe:\n  - put: {path: D/safe}\n",
+		{"a leftover is not a broken machine", "steps:\n  - put: {path: D/a, fail: [leftover]}\n  - put: {path: D/b, fail: [do]}\nfailsafe:\n  - put: {path: D/safe}\n",
 			engine.StatusRestored, 3, map[string]string{"a": "-", "safe": "-"}},
 		{"a failure after the commit", "steps:\n  - put: {path: D/a}\n  - commit: done\n  - put: {path: D/b}\n  - put: {path: D/c, fail: [do]}\n",
 			engine.StatusCommitted, 7, map[string]string{"a": "x", "b": "-", "c": "-"}},

@@ -134,7 +134,7 @@ func TestARollbackThatLackedAResourceGoesOn(t *testing.T) {
 	b.wantFile("b", "old")
 }
 
-// A lack that lasts over many boots is no machine that goes down in its recovery: nothing is given up. A
+// A lack that lasts over many boots is not a machine that goes down in its recovery: nothing is given up. A
 // timer that tries again and again does not eat the journal's reserve.
 func TestALackThatLastsIsNoRebootLoop(t *testing.T) {
 	b := newBench(t)

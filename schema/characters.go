@@ -49,7 +49,7 @@ func oddCharacter(content []byte, at int, character rune, size int) (message, hi
 	case isBlank(character) && betweenKeys(content[:at]):
 		message, hint = fmt.Sprintf("the character %U looks like a blank, and YAML takes it for text", character), "write a plain blank"
 	case (character == '–' || character == '—' || character == '−') && betweenKeys(content[:at]) && bytes.HasPrefix(content[at+size:], []byte(" ")):
-		message, hint = fmt.Sprintf("the character %U is no dash for YAML", character), "write -, the minus of the keyboard"
+		message, hint = fmt.Sprintf("the character %U is not a dash for YAML", character), "write -, the minus of the keyboard"
 	case character == '\ufeff', character == '\ufffe', character == '\uffff':
 		message = fmt.Sprintf("the character %U is not text", character)
 	}

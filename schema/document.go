@@ -253,7 +253,7 @@ func (p *parser) identifier(name Scalar, what string) bool {
 				hint = fmt.Sprintf("write %s: names are made of a-z, 0-9 and _, and start with a letter", cured)
 			}
 		}
-		p.fail(name.Span, "identifier", fmt.Sprintf("%s is no name for %s %s", quote(name.Text), indefinite(what), what), hint)
+		p.fail(name.Span, "identifier", fmt.Sprintf("%s is not a name for %s %s", quote(name.Text), indefinite(what), what), hint)
 		return false
 	}
 	return true

@@ -160,7 +160,7 @@ func (p *parser) factType(fact *Fact, fields Map) bool {
 		p.fault(text.Span, "type", "type", err)
 		return false
 	case parsed.HoldsSecret():
-		p.fail(text.Span, "fact-secret", "a fact is no secret: it stands in the journal and in the log", "take it as an input of type secret, by -i NAME=@FILE")
+		p.fail(text.Span, "fact-secret", "a fact is not a secret: it stands in the journal and in the log", "take it as an input of type secret, by -i NAME=@FILE")
 		return false
 	case free && parsed.Kind != value.KindSize:
 		p.fail(text.Span, "wrong-type", "free space is a size, not "+indefinite(parsed.String())+" "+parsed.String(), "leave the type out")

@@ -92,9 +92,9 @@ func (p *parser) recipeReference(name Scalar) bool {
 	case strings.Contains(text, "://"):
 		p.fail(name.Span, "use-recipe", "a recipe is used from a file, not from a URL", "put the file beside this recipe")
 	case Shipped(text) && !namePattern.MatchString(text):
-		p.fail(name.Span, "use-recipe", fmt.Sprintf("%s is no name of a recipe", quote(text)), "write the bare name of a shipped recipe, or a file: ./other.yaml")
+		p.fail(name.Span, "use-recipe", fmt.Sprintf("%s is not the name of a recipe", quote(text)), "write the bare name of a shipped recipe, or a file: ./other.yaml")
 	case !Shipped(text) && path.Ext(text) != ".yaml" && path.Ext(text) != ".yml":
-		p.fail(name.Span, "use-recipe", fmt.Sprintf("%s is no recipe file: its name does not end in .yaml", quote(text)), "write the file's name as it is: ./other.yaml")
+		p.fail(name.Span, "use-recipe", fmt.Sprintf("%s is not a recipe file: its name does not end in .yaml", quote(text)), "write the file's name as it is: ./other.yaml")
 	default:
 		return true
 	}

@@ -39,7 +39,7 @@ func (p *parser) inputs(node Node) []*Input {
 	return inputs
 }
 
-// noInput reports an input that is no mapping: often only its type was written.
+// noInput reports an input that is not a mapping: often only its type was written.
 func (p *parser) noInput(entry Entry) {
 	hint := fmt.Sprintf("write %s: {type: string, required: true}, for example", entry.Key.Text)
 	if scalar, ok := entry.Value.(Scalar); ok {
@@ -192,7 +192,7 @@ func (p *parser) pattern(node Node) *regexp.Regexp {
 		if strings.Contains(text.Text, "(?=") || strings.Contains(text.Text, "(?!") || strings.Contains(text.Text, "(?<") {
 			hint = "the syntax is RE2's, which cannot look ahead or behind: write what is accepted, or list it in enum"
 		}
-		p.fail(text.Span, "pattern", "pattern is no regular expression: "+strings.TrimPrefix(err.Error(), "error parsing regexp: "), hint)
+		p.fail(text.Span, "pattern", "pattern is not a regular expression: "+strings.TrimPrefix(err.Error(), "error parsing regexp: "), hint)
 	}
 	return compiled
 }

@@ -127,7 +127,7 @@ func bareSchema() object {
 	}}
 }
 
-// stepSchema is a step at its place: those that are never undone have no undo, and are no groups.
+// stepSchema is a step at its place: those that are never undone have no undo, and are not groups.
 func stepSchema(catalog step.Catalog, where place) object {
 	properties := object{
 		"id":            described(object{"type": "string", "pattern": identifierPattern.String()}, "The name by which expressions read its outputs: steps.ID."),

@@ -75,7 +75,7 @@ func compiled(t *testing.T, generated []byte) *jsonschema.Schema {
 	return made
 }
 
-// decoded gives a recipe as JSON would carry it; ok is false for what is no YAML.
+// decoded gives a recipe as JSON would carry it; ok is false for what is not YAML.
 func decoded(content []byte) (document any, ok bool) {
 	var parsed any
 	if yaml.Unmarshal(content, &parsed) != nil {
@@ -175,7 +175,7 @@ func TestSchemaRefusesWhatItCan(t *testing.T) {
 	for name, content := range wrongRecipes(t) {
 		document, ok := decoded(content)
 		if !ok {
-			continue // an editor says that it is no YAML
+			continue // an editor says that it is not YAML
 		}
 		_, diagnostics := engine.Load(name, content, catalog())
 		broken := map[string]bool{}

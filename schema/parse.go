@@ -25,7 +25,7 @@ const (
 
 // Parse reads a recipe and checks all that needs no typing of expressions, against the step types of the
 // catalog. File is the name that diagnostics carry. The diagnostics are sorted and complete; the recipe is
-// nil only where the source is no YAML mapping, and not fit to run where there are errors.
+// nil only where the source is not YAML mapping, and not fit to run where there are errors.
 func Parse(file string, content []byte, catalog step.Catalog) (*Recipe, Diagnostics) {
 	p := &parser{file: file, catalog: catalog, ids: map[string]Scalar{}, spoilt: map[string]bool{}}
 	var recipe *Recipe

@@ -56,7 +56,7 @@ func styleOf(node *yaml.Node) Style {
 	return Plain
 }
 
-// kindOf gives YAML's reading. Dates, and the merge key where it is no key, are text.
+// kindOf gives YAML's reading. Dates, and the merge key where it is not a key, are text.
 func kindOf(node *yaml.Node) Kind {
 	switch node.ShortTag() {
 	case "!!int":
@@ -95,7 +95,7 @@ func (s Scalar) asList(element value.Type) string {
 }
 
 // spreadRange writes a range of whole numbers out, the first and the last of them included; "" where the text
-// is no range.
+// is not a range.
 func spreadRange(text string) string {
 	ends := wholeRange.FindStringSubmatch(text)
 	if ends == nil {
@@ -205,7 +205,7 @@ func (s Scalar) oddNumber() error {
 	var read any
 	node := yaml.Node{Kind: yaml.ScalarNode, Value: s.Text}
 	if err := node.Decode(&read); err != nil {
-		return misfit("%s is no number", quote(s.Text)).WithHint("numbers are decimal, without leading zeros and underscores")
+		return misfit("%s is not a number", quote(s.Text)).WithHint("numbers are decimal, without leading zeros and underscores")
 	}
 	return misfit("YAML reads %s as the number %v", s.Text, read).WithHint("write %v if you mean the number, or %q if you mean the text", read, s.Text)
 }

@@ -29,7 +29,7 @@ func TestScanFindsTheMistakeAlone(t *testing.T) {
 	}
 	for name, content := range sources {
 		if _, diagnostics := schema.Parse("sound.yaml", content, catalog()); len(diagnostics) > 0 && diagnostics[0].Rule == "syntax" {
-			t.Fatalf("%s is no YAML: %v", name, diagnostics)
+			t.Fatalf("%s is not YAML: %v", name, diagnostics)
 		}
 		line := bytes.Count(content, []byte("\n")) + 1
 		_, diagnostics := schema.Parse("broken.yaml", append(content[:len(content):len(content)], "last: @x\n"...), catalog())

@@ -104,7 +104,7 @@ func (p *parser) step(node Node, path string, where place) *Step {
 	return step
 }
 
-// noStep reports a list element that is no mapping.
+// noStep reports a list element that is not a mapping.
 func (p *parser) noStep(node Node) {
 	if scalar, ok := node.(Scalar); ok && scalar.Kind == Text {
 		name, argument, _ := strings.Cut(scalar.Text, ":")

@@ -114,8 +114,8 @@ var (
 )
 
 // ParseSuite reads a file of tests. The diagnostics are sorted and complete; the suite is nil only where the
-// source is no YAML mapping, and not fit to run where there are errors. In such a file ${{ }} means nothing:
-// values are as they stand.
+// source is not YAML mapping, and not fit to run where there are errors. In such a file ${{ }} means
+// nothing: values are as they stand.
 func ParseSuite(file string, content []byte) (*Suite, Diagnostics) {
 	p := &parser{file: file, ids: map[string]Scalar{}, spoilt: map[string]bool{}, literalOnly: true}
 	var suite *Suite
@@ -281,7 +281,7 @@ func (p *parser) standIns(node Node) []*StandIn {
 	for _, entry := range p.fields(node, "stand-ins").Entries {
 		one := &StandIn{Name: entry.Key}
 		if !commandName.MatchString(entry.Key.Text) || strings.HasPrefix(entry.Key.Text, "/") && !p.cleanPath(entry.Key, absolutePaths) {
-			p.fail(entry.Key.Span, "name", fmt.Sprintf("%s is no name of a program", quote(entry.Key.Text)), "write the name that PATH knows, systemctl, or a whole path")
+			p.fail(entry.Key.Span, "name", fmt.Sprintf("%s is not the name of a program", quote(entry.Key.Text)), "write the name that PATH knows, systemctl, or a whole path")
 		}
 		for _, field := range p.fields(entry.Value, "a stand-in").Entries {
 			switch key := field.Key.Text; key {

@@ -10,7 +10,7 @@ import (
 // libraryMessage takes an error of the YAML library apart: there is no column.
 var libraryMessage = regexp.MustCompile(`(?s)^(?:yaml: )?(?:line (\d+): )?(.*)$`)
 
-// syntax reports a file that is no YAML. The library says what it stumbled over; a scan of the lines finds
+// syntax reports a file that is not YAML. The library says what it stumbled over; a scan of the lines finds
 // what its author did.
 func (p *parser) syntax(err error) {
 	if strings.Contains(err.Error(), "exceeded max depth") {
@@ -34,6 +34,6 @@ func (p *parser) syntax(err error) {
 	text := string(p.source.line(line))
 	content := strings.TrimLeft(text, " ")
 	at := p.source.starts[line-1] + len(text) - len(content)
-	p.fail(p.source.span(at, at+len(content)), "syntax", "this is no YAML, here or nearby: "+parts[2],
+	p.fail(p.source.span(at, at+len(content)), "syntax", "this is not YAML, here or nearby: "+parts[2],
 		"check the indentation, the quotes and the brackets of this line and the next")
 }

@@ -101,7 +101,7 @@ func (p *parser) tag(node *yaml.Node, begin int, tag string) bool {
 	hint := "leave it out; text that starts with ! goes in quotes"
 	switch strings.ToLower(tag) {
 	case "!vault":
-		hint = "a secret is no part of a recipe: declare an input of type secret"
+		hint = "a secret is not part of a recipe: declare an input of type secret"
 	case "!include", "!import":
 		hint = "a recipe is one file: write the steps out"
 	case "!env":

@@ -110,7 +110,7 @@ func TestCache(t *testing.T) {
 	digest := sha512.Sum512([]byte("long"))
 	key, ok := KeyOf("", strings.ToUpper(hex.EncodeToString(digest[:])))
 	if !ok {
-		t.Fatal("a SHA-512 is no key")
+		t.Fatal("a SHA-512 is not a key")
 	}
 	entry, err = c.Add(t.Context(), key, 4, 100, writing(t, "long"))
 	must(t, err)

@@ -6,7 +6,7 @@ import (
 	"io"
 )
 
-// ErrDamaged is the error of what is no gzip stream, or no longer one.
+// ErrDamaged is the error of what is not a gzip stream, or no longer one.
 var ErrDamaged = errors.New("the gzip stream is damaged")
 
 const (

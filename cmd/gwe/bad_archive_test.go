@@ -68,7 +68,7 @@ func TestHostileArchives(t *testing.T) {
 	}
 }
 
-// TestBrokenArchives: what is signed is no sound tar, or far too much of one.
+// TestBrokenArchives: what is signed is not a sound tar, or far too much of one.
 func TestBrokenArchives(t *testing.T) {
 	d := newDevice(t)
 	sound := archive(t, release("fw-2")...)

@@ -75,7 +75,7 @@ func TestBadHooks(t *testing.T) {
 	}
 }
 
-// soundLog fails the test where the log of the newest run is longer than that or is no valid JSON.
+// soundLog fails the test where the log of the newest run is longer than that or is not valid JSON.
 func (d *device) soundLog(longest int) {
 	d.Helper()
 	runs := d.runs()

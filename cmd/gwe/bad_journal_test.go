@@ -32,7 +32,7 @@ func change(t testing.TB, path string, how func([]byte) []byte) {
 	check(t, os.WriteFile(path, how(bytes.TrimRight(content, "\x00")), 0o600))
 }
 
-// TestTornJournals: what a power cut does to the end of a journal is no damage.
+// TestTornJournals: what a power cut does to the end of a journal is not damage.
 func TestTornJournals(t *testing.T) {
 	for name, how := range map[string]func([]byte) []byte{
 		"as it is":      func(text []byte) []byte { return text },
@@ -198,7 +198,7 @@ func TestSpoiltState(t *testing.T) {
 		"run's directory is a link": {func(t *testing.T, run string) {
 			check(t, os.Rename(run, filepath.Dir(run)+"-moved"))
 			check(t, os.Symlink("../runs-moved", run))
-		}, 5, []string{"is no directory"}},
+		}, 5, []string{"is not a directory"}},
 		"journal is gone": {func(t *testing.T, run string) { check(t, os.Remove(run+"/journal")) },
 			5, []string{"journal", "by hand"}},
 	} {
@@ -220,8 +220,8 @@ func TestReplacedJournal(t *testing.T) {
 	check(t, os.Mkdir(spoilt, 0o700))
 	check(t, syscall.Mkfifo(spoilt+"/journal", 0o600))
 	check(t, os.Symlink("20200101-000000.000", filepath.Join(d.state, "runs", "20200101-000001.000")))
-	d.gwe("status").said(t, 5, "pending   run "+d.runs()[2], "damaged   run 20200101-000000.000", "is a FIFO", "damaged   run 20200101-000001.000", "is no directory")
-	d.gwe("recover").said(t, 5, "run "+d.runs()[2]+": rolled back", "is a FIFO", "is no directory", "  = ")
+	d.gwe("status").said(t, 5, "pending   run "+d.runs()[2], "damaged   run 20200101-000000.000", "is a FIFO", "damaged   run 20200101-000001.000", "is not a directory")
+	d.gwe("recover").said(t, 5, "run "+d.runs()[2]+": rolled back", "is a FIFO", "is not a directory", "  = ")
 	if _, err := os.Stat(d.root + "/begun"); err == nil {
 		t.Error("the first step was not rolled back")
 	}

@@ -142,7 +142,7 @@ func TestBadSignatures(t *testing.T) {
 	d.running("fw-2")
 }
 
-// TestBadKeyFiles: a keyring that cannot be read is no empty one, and a package may be a link.
+// TestBadKeyFiles: a keyring that cannot be read is not an empty one, and a package may be a link.
 func TestBadKeyFiles(t *testing.T) {
 	d := newDevice(t)
 	path := d.packItems("fw-2", release("fw-2")...)
@@ -153,10 +153,10 @@ func TestBadKeyFiles(t *testing.T) {
 		words []string
 	}{
 		"missing":      {d.root + "/none.tar.zst.gpg", []string{"there is no ", "none.tar.zst.gpg", "mounted"}},
-		"a directory":  {d.target, []string{"is no file"}},
-		"a device":     {"/dev/zero", []string{"is no file"}},
+		"a directory":  {d.target, []string{"is not a file"}},
+		"a device":     {"/dev/zero", []string{"is not a file"}},
 		"dangling":     {link, []string{"there is no "}},
-		"not readable": {d.root + "/fifo", []string{"is no file"}},
+		"not readable": {d.root + "/fifo", []string{"is not a file"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			switch name {

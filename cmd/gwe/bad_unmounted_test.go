@@ -166,7 +166,7 @@ func mountOf(t *testing.T, path string) string {
 }
 
 // TestMountedAtRecovery: a mount point that a lock asks for is asked for again before an undo, though a bind
-// mount is no file system of its own.
+// mount is not a file system of its own.
 func TestMountedAtRecovery(t *testing.T) {
 	d := newDevice(t)
 	data, kept := d.root+"/data", d.root+"/kept"

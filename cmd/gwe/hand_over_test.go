@@ -257,7 +257,7 @@ func TestHandOver(t *testing.T) {
 	})
 	for name, c := range map[string]struct{ program, says string }{
 		"ends at once":                 {"exit 9", "exited with 9"},
-		"is no gwe":                    {"echo hello", "does not answer as a gwe does"},
+		"is not a gwe":                 {"echo hello", "does not answer as a gwe does"},
 		"is of another machine":        {"", "cannot continue the run"},
 		"ends when it should continue": {`case "$*" in *--check*) echo '{"gwe":"9","journal":1}';; *) exit 9;; esac`, "did not take the run over"},
 		"hangs when it should continue": {`case "$*" in *--check*) echo '{"gwe":"9","journal":1}';; *) sleep 1000;; esac`,

@@ -119,7 +119,7 @@ func (c *Claim) Release() {
 }
 
 // Inherit is the claim that the process which started this one shares with it: file is what File gave there.
-// It is nil for a file that is no claim of the place.
+// It is nil for a file that is not a claim of the place.
 func (p Place) Inherit(file *os.File, path string, holder Holder) (*Claim, error) {
 	if filepath.Dir(path) != p.Live || !strings.HasSuffix(path, suffix) {
 		return nil, nil

@@ -44,7 +44,8 @@ func MoveAwayAt(from *openat.Dir, name string, to *openat.Dir, other string) err
 	return MoveNoReplaceAt(from, name, to, other)
 }
 
-// RemoveAt removes a file or a symbolic link, and syncs the directory. It is no error if nothing is there.
+// RemoveAt removes a file or a symbolic link, and syncs the directory. It is not an error if nothing is
+// there.
 func RemoveAt(dir *openat.Dir, name string) error {
 	err := dir.Remove(name)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -62,7 +63,7 @@ type Known func(*openat.Dir) (bool, error)
 // DiscardAt removes what has a name in an open directory, with everything below it, and syncs the directory.
 // It is for what is ours to throw away: what directories without write permission and immutable or
 // append-only marks (chattr +i, +a) hold on to goes too. No link is followed; where something is mounted at
-// the name or below it, nothing is removed. It is no error if nothing has the name.
+// the name or below it, nothing is removed. It is not an error if nothing has the name.
 func DiscardAt(dir *openat.Dir, name string) error { return DiscardKnown(dir, name, nil) }
 
 // DiscardKnown is DiscardAt for a directory that must be a certain one: where another has its name by then,

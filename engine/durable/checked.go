@@ -111,7 +111,7 @@ func damaged(path string) error {
 		WithHint("the storage or another program changed it: put right by hand what the step did, then close the run with `gwe resolve`")
 }
 
-// RemoveChecked takes a note away. It is no error if there is none.
+// RemoveChecked takes a note away. It is not an error if there is none.
 func RemoveChecked(path string) error { return RemoveNotes(path+sealedSuffix, path, path+sumSuffix) }
 
 // RenameChecked gives a note another name in its directory.
@@ -123,7 +123,7 @@ func RenameChecked(path, other string) error {
 	return Explain(err, "cannot rename %s", path+sealedSuffix)
 }
 
-// RemoveNotes removes files in a directory of the state. It is no error if one is not there.
+// RemoveNotes removes files in a directory of the state. It is not an error if one is not there.
 func RemoveNotes(paths ...string) error {
 	for _, path := range paths {
 		if err := unix.Unlink(path); err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -31,7 +31,7 @@ func Explain(err error, format string, arguments ...any) error {
 		{fs.ErrNotExist, fault.Failed, "not-found", ""},
 		{syscall.ENOTDIR, fault.Failed, "not-a-directory", "something else stands where the path wants a directory: namei -l tells where"},
 		{syscall.EXDEV, fault.Failed, "other-file-system", "a rename stays within one file system; on overlayfs no directory of a lower layer can be renamed, " +
-			"unless it is mounted with redirect_dir=on: copy the directory within the upper layer first, or use a place that is no overlay"},
+			"unless it is mounted with redirect_dir=on: copy the directory within the upper layer first, or use a place that is not an overlay"},
 		{syscall.EBUSY, fault.Failed, "in-use", "something is mounted there or below it (findmnt shows what), or it is swap or a device in use: unmount it first"},
 		{syscall.EIO, fault.Errored, "io-error", "the storage may be failing: see the kernel's log"},
 	} {

@@ -24,7 +24,7 @@ type Lock struct {
 //
 // The lock file is made with mode 0600 where it is missing, and info becomes its content while the lock is
 // held: JSON, whose members "pid" and "run" a *BusyError of another process then tells. The file is never
-// removed, for a removed lock file can be locked twice. What is no regular file is refused.
+// removed, for a removed lock file can be locked twice. What is not a regular file is refused.
 //
 // Two locks of one process on the same file exclude each other too.
 func Acquire(path, info string) (*Lock, error) {

@@ -34,7 +34,7 @@ func (s *source) codes(t *testing.T) []errorcodes.Code {
 			}
 			for _, name := range code {
 				if !regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`).MatchString(name) {
-					t.Errorf("%q in %v is no code", name, made.place.in)
+					t.Errorf("%q in %v is not a code", name, made.place.in)
 					continue
 				}
 				entry := found[name]

@@ -88,7 +88,7 @@ func toFloat(v any) float64 {
 
 func finite(result float64) float64 {
 	if math.IsInf(result, 0) || math.IsNaN(result) {
-		fail("the result is no number, or too big")
+		fail("the result is not a number, or too big")
 	}
 	return result
 }

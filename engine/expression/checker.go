@@ -126,7 +126,7 @@ func (c *checker) check(node ast.Node) term {
 	case *ast.SequenceNode:
 		c.report(node, Problem{Message: "an expression gives one value, not several", Hint: "only let NAME = VALUE; may stand before it"})
 	case *ast.BytesNode:
-		c.report(node, Problem{Message: "bytes are no value of a recipe", Hint: "write the text without the b before its quotes"})
+		c.report(node, Problem{Message: "bytes are not a value of a recipe", Hint: "write the text without the b before its quotes"})
 	default:
 		c.report(node, Problem{Message: "this is not part of the language of recipes", Hint: "docs/expressions.md tells what is"})
 	}
@@ -204,7 +204,7 @@ func (c *checker) refer(raw term) {
 
 func (c *checker) reportAbsent(raw term) {
 	if raw.t.Kind == kindNothing {
-		c.report(raw.node, Problem{Rule: "maybe-absent", Message: "nil is no value", Hint: "nil stands in comparisons only: x != nil"})
+		c.report(raw.node, Problem{Rule: "maybe-absent", Message: "nil is not a value", Hint: "nil stands in comparisons only: x != nil"})
 		return
 	}
 	if len(raw.path) == 0 {

@@ -9,7 +9,7 @@
 // It promises:
 //
 //   - What compiles without a Problem has the wanted type. It can still fail at run time, but only over what
-//     nobody knew before: a text that is no number, an index past a list's end.
+//     nobody knew before: a text that is not a number, an index past a list's end.
 //   - A value that may be absent is used only behind ??, in a comparison with nil, or where a guard has
 //     proved it.
 //   - A secret is opened only where the scope or the wanted type allows it, and no message shows one.

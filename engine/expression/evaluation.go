@@ -42,8 +42,8 @@ func (e *evaluation) spend(units int) {
 	e.left -= units
 }
 
-// guarded runs an evaluation and gives its failure as an error. A panic that is no failure of ours comes from
-// a value that is not of the type that the scope promised, or from a function of sprig.
+// guarded runs an evaluation and gives its failure as an error. A panic that is not a failure of ours comes
+// from a value that is not of the type that the scope promised, or from a function of sprig.
 func guarded(evaluate func(*evaluation) any, names map[string]any, slots int) (result any, err error) {
 	defer func() {
 		switch recovered := recover().(type) {

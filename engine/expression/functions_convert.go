@@ -7,7 +7,7 @@ import (
 	"github.com/gwe-project/gwe/engine/value"
 )
 
-// convertFunctions make one type of another, strictly: "12abc" is no int.
+// convertFunctions make one type of another, strictly: "12abc" is not an int.
 var convertFunctions = map[string]function{
 	"int": {signatures: []string{"int(string) int", "int(float) int", "int(untyped) int"}, call: func(_ *evaluation, arguments []any) any {
 		if float, ok := arguments[0].(float64); ok {

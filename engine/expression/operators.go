@@ -219,7 +219,7 @@ func (c *checker) textual(node *ast.BinaryNode) calculation {
 
 func patternProblem(err error) Problem {
 	return Problem{
-		Message: "the pattern is no regular expression: " + strings.TrimPrefix(err.Error(), "error parsing regexp: "),
+		Message: "the pattern is not a regular expression: " + strings.TrimPrefix(err.Error(), "error parsing regexp: "),
 		Hint:    `the syntax is RE2's; in backticks \ stands for itself`,
 	}
 }

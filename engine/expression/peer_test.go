@@ -93,7 +93,7 @@ func TestSameAsExprAtItsEdges(t *testing.T) {
 }
 
 // refusedByDocs are the words for what docs/expressions.md says that gwe refuses where expr gives something.
-var refusedByDocs = regexp.MustCompile(`too big for an int|division by zero|of an empty list|is not a number|nil is no value|no number, or too big|have one type|wants a|reduce started with`)
+var refusedByDocs = regexp.MustCompile(`too big for an int|division by zero|of an empty list|is not a number|nil is not a value|no number, or too big|have one type|wants a|reduce started with`)
 
 func edgeSources() (sources []string) {
 	positions := []string{"", "0", "1", "2", "3", "4", "-1", "-2", "-3", "-4", "10", "-10"}

@@ -71,7 +71,7 @@ var sprigLists = map[string]function{
 	"chunk":   fromSprig("mustChunk", "chunk(int, list<T>) list<list<T>>"),
 }
 
-// sprigNumbers are sprig's arithmetic, on numbers only: sprig itself takes what is no number for 0. Its
+// sprigNumbers are sprig's arithmetic, on numbers only: sprig itself takes what is not a number for 0. Its
 // floats are counted in decimals, so that 0.1 and 0.2 are 0.3; divf gives 16 places after the point.
 var sprigNumbers = map[string]function{
 	"add1": intFunction("add1(int) int", func(a, _ int) int { return addInts(a, 1) }),

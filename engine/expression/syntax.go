@@ -111,7 +111,7 @@ func syntaxWords(message string) (words, hint string) {
 		{"literal not terminated", "a text in quotes is never closed", "close it with the same quote"},
 		{"invalid char escape", "a text in quotes holds an unknown escape", `write \\ for a backslash, or put the text in backticks`},
 		{"unescape", "a text in quotes holds an unknown escape", `write \\ for a backslash, or put the text in backticks`},
-		{"bad number", "this is no number", "a name starts with a letter; a text stands in quotes"},
+		{"bad number", "this is not a number", "a name starts with a letter; a text stands in quotes"},
 		{"literal is too large", "the number is too big", "write a smaller one"},
 		{"integer literal", "the number is too big", "write a smaller one"},
 		{"hex literal", "the number is too big", "write a smaller one"},

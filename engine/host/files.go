@@ -21,7 +21,7 @@ type tree string
 const largest = 64 << 10
 
 // text reads a small file, without blanks, line ends and the NUL of the device tree around it; "" where it
-// cannot be read or is no text.
+// cannot be read or is not text.
 func (t tree) text(path string) string {
 	file, err := regular.OpenForeign(context.Background(), filepath.Join(string(t), path))
 	if err != nil {

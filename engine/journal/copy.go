@@ -9,7 +9,7 @@ import (
 
 // Masked copies the content of a journal for reading elsewhere, with change made to the data of each record:
 // it takes secrets out. Records are sealed anew, so the copy of a whole journal is whole, and that of a
-// damaged one is damaged at the same record. Whatever is no record is changed as it is.
+// damaged one is damaged at the same record. Whatever is not a record is changed as it is.
 func Masked(content []byte, change func([]byte) []byte) []byte {
 	var masked []byte
 	from, to := "", "" // the seals of the record before, in content and in the copy

@@ -7,7 +7,7 @@ type tail struct {
 	from int64
 	// failed is the record whose writing failed last, while nobody has said what becomes of it.
 	failed *failed
-	// stale is where bytes of a record begin that failed and is no part of the journal; -1 where there are
+	// stale is where bytes of a record begin that failed and is not part of the journal; -1 where there are
 	// none.
 	stale int64
 }

@@ -131,8 +131,8 @@ func (h header) needed() string {
 	return "use gwe " + h.Version + ", which wrote it, or a newer one"
 }
 
-// checkNewerHeader looks at a first line that is no record of this format: a newer format may seal its lines
-// in another way, and is to be told from damage.
+// checkNewerHeader looks at a first line that is not a record of this format: a newer format may seal its
+// lines in another way, and is to be told from damage.
 func checkNewerHeader(path string, content []byte) error {
 	var first line
 	if json.Unmarshal(firstLine(content), &first) != nil || first.Kind != headerKind {

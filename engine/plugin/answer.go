@@ -89,7 +89,7 @@ func (a *answers) take() {
 	}
 	read := new(event)
 	if err := strictly(line, read); err != nil {
-		a.refuse("plugin-garbage", "it wrote a line that is no message (%v): %s", err, clip(line))
+		a.refuse("plugin-garbage", "it wrote a line that is not a message (%v): %s", err, clip(line))
 		return
 	}
 	a.hear(read)

@@ -128,7 +128,7 @@ func ReadDescription(typeName string, text []byte) (Description, error) {
 		if d.outputs, err = fieldsOf(*read.Outputs, "outputs"); err != nil {
 			return Description{}, err
 		}
-		for i := range d.outputs.Fields { // to give one is no duty of the recipe's
+		for i := range d.outputs.Fields { // to give one is not a duty of the recipe's
 			d.outputs.Fields[i].Required = false
 		}
 	}
@@ -162,7 +162,7 @@ func deeper(text []byte, most int) bool {
 
 func fieldsOf(read jsonSchema, what string) (value.Type, error) {
 	if read.Type != "object" || read.Properties == nil {
-		return value.Type{}, schemaFault("%s is no JSON Schema of an object with properties", what).
+		return value.Type{}, schemaFault("%s is not a JSON Schema of an object with properties", what).
 			WithHint(`with nothing to describe it is {"type": "object", "properties": {}}`)
 	}
 	object, err := read.object()
@@ -183,13 +183,13 @@ func (d Description) check(typeName string) error {
 		return schemaFault("it describes the type %q, and %q was asked for", d.about.Name, typeName).
 			WithHint("the executable is named %s<type>", Prefix)
 	case !kebab.MatchString(typeName):
-		return schemaFault("%q is no name of a step type", typeName).WithHint("small letters, digits, and - between them")
+		return schemaFault("%q is not the name of a step type", typeName).WithHint("small letters, digits, and - between them")
 	case slices.Contains(grammar, typeName):
 		return schemaFault("%q is a key of the recipe language, and no step type can have its name", typeName)
 	case d.about.Summary == "" || strings.ContainsAny(d.about.Summary, "\n\r"):
-		return schemaFault("summary is no line of text")
+		return schemaFault("summary is not a line of text")
 	case d.digest != "" && !digestForm.MatchString(d.digest):
-		return schemaFault("executable.sha256 is no SHA-256 in hexadecimal")
+		return schemaFault("executable.sha256 is not a SHA-256 in hexadecimal")
 	}
 	for _, also := range d.also {
 		if also != Release && also != Verify {

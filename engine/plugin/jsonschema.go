@@ -77,7 +77,7 @@ func (p properties) MarshalJSON() ([]byte, error) {
 func (p *properties) UnmarshalJSON(text []byte) error {
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	if opening, err := decoder.Token(); err != nil || opening != json.Delim('{') {
-		return fmt.Errorf("properties is no object")
+		return fmt.Errorf("properties is not an object")
 	}
 	for decoder.More() {
 		name, err := decoder.Token()
@@ -186,12 +186,12 @@ func (s jsonSchema) object() (value.Type, error) {
 	}
 	for _, name := range s.Required {
 		if _, known := object.Field(name); !known {
-			return value.Type{}, schemaFault("required names %q, which is no property", name)
+			return value.Type{}, schemaFault("required names %q, which is not a property", name)
 		}
 	}
 	for _, field := range object.Fields {
 		if _, known := object.Field(field.With); field.With != "" && !known {
-			return value.Type{}, schemaFault("x-with of %q names %q, which is no property", field.Name, field.With)
+			return value.Type{}, schemaFault("x-with of %q names %q, which is not a property", field.Name, field.With)
 		}
 		if field.PresentWhen == "" {
 			continue
@@ -219,7 +219,7 @@ func (p property) field(required bool) (value.Field, error) {
 			continue
 		}
 		if _, err := value.Parse(kind, bound); err != nil || slices.Contains(unordered, kind.Kind) {
-			return field, schemaFault("%s is no bound of the type %s", bound, kind).
+			return field, schemaFault("%s is not a bound of the type %s", bound, kind).
 				WithHint("minimum and maximum are for numbers, x-minimum and x-maximum for durations, sizes and versions")
 		}
 	}

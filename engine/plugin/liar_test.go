@@ -297,7 +297,7 @@ func TestLies(t *testing.T) {
 		"wrong type of output":          "plugin-output-invalid: count",
 		"float for int":                 "plugin-output-invalid: count",
 		"no outputs":                    "plugin-output-invalid: does not give the output count",
-		"outputs a list":                "plugin-output-invalid: no object",
+		"outputs a list":                "plugin-output-invalid: not an object",
 		"missing output":                "plugin-output-invalid: count",
 		"null output":                   "plugin-output-invalid: count",
 		"undescribed output":            "plugin-output-invalid: more",

@@ -46,8 +46,8 @@ type request struct {
 	Memo json.RawMessage `json:"memo,omitempty"`
 }
 
-// afterCommit is the variable that is 1 in a manual undo. It is no member of the request: a plugin that was
-// built before would refuse that.
+// afterCommit is the variable that is 1 in a manual undo. It is not a member of the request: a plugin that
+// was built before would refuse that.
 const afterCommit = "GWE_AFTER_COMMIT"
 
 // The kinds of lines that a plugin writes.

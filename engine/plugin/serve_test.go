@@ -41,7 +41,7 @@ type noteOutputs struct {
 	Token value.Secret   `name:"token" help:"the token"`
 	Names []string       `name:"names" help:"the names"`
 	Wait  value.Duration `name:"wait" help:"the time"`
-	Bytes string         `name:"bytes" help:"bytes that are no UTF-8"`
+	Bytes string         `name:"bytes" help:"bytes that are not UTF-8"`
 }
 
 type noteAction struct{}

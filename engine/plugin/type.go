@@ -115,7 +115,7 @@ func (t *Type) planned(from *planned) (step.Plan, error) {
 	}
 	for _, line := range slices.Concat(from.Do, from.Undo) {
 		if strings.ContainsFunc(line, func(r rune) bool { return r < ' ' || r == 0x7f }) {
-			return step.Plan{}, t.lie("plugin-garbage", "a line of its plan is no line of plain text")
+			return step.Plan{}, t.lie("plugin-garbage", "a line of its plan is not a line of plain text")
 		}
 	}
 	plan := step.Plan{Do: from.Do, Undo: from.Undo, Nothing: from.Nothing, Space: from.Space, Reads: from.Reads, Writes: from.Writes}

@@ -39,7 +39,7 @@ func (t *Type) members(raw json.RawMessage) (map[string]any, error) {
 	var given map[string]json.RawMessage
 	if raw != nil {
 		if err := json.Unmarshal(raw, &given); err != nil {
-			return nil, t.lie("plugin-output-invalid", "its outputs are no object")
+			return nil, t.lie("plugin-output-invalid", "its outputs are not an object")
 		}
 	}
 	outputs := make(map[string]any, len(given))

@@ -107,7 +107,7 @@ func (c cgroup) below(prefix string) []cgroup {
 // 5.14 cannot.
 func (c cgroup) kill() { _ = c.write("cgroup.kill", 1) }
 
-// write does not make the file: where it is not, this is no control group, or the kernel is too old.
+// write does not make the file: where it is not, this is not a control group, or the kernel is too old.
 func (c cgroup) write(name string, value int) error {
 	file, err := os.OpenFile(filepath.Join(string(c), name), os.O_WRONLY, 0)
 	if err != nil {

@@ -31,7 +31,7 @@ const patience = 10 * time.Second
 func KillLeft(ctx context.Context, begun []Identity, marks ...string) (int, error) {
 	for _, mark := range marks {
 		if name, value, _ := strings.Cut(mark, "="); name == "" || value == "" {
-			return 0, fault.New(fault.Errored, "process-mark-invalid", "%q is no mark: NAME=value is", mark)
+			return 0, fault.New(fault.Errored, "process-mark-invalid", "%q is not a mark: NAME=value is", mark)
 		}
 	}
 	boot, err := BootID()

@@ -69,7 +69,8 @@ func (p *pipes) serve(command Command) {
 	if p.input != nil {
 		p.writing.Go(func() {
 			defer p.input.Close()
-			// A program need not read all that it is given: that it closed its end, or ended, is no error.
+			// A program need not read all that it is given: that it closed its end, or ended, is not an
+			// error.
 			_, _ = io.Copy(p.input, command.Input)
 		})
 	}

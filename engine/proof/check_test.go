@@ -271,7 +271,7 @@ lock: ["${{ vars.place }}"]
 steps:
   - write: { path: /run/application, content: x }
 `, ""},
-		"names are no paths": {`lock: [app]
+		"names are not paths": {`lock: [app]
 steps:
   - write: { path: /run/application, content: x }
 `, ""},

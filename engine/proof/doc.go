@@ -8,7 +8,7 @@
 //
 // The rules judge what the step types declare (step.About: effects, and whether there is an undo) and what
 // the recipe says. They compare paths as they are written, expressions included; a path that is known only at
-// run time is no reason to refuse. Recovery does not ask them: a frozen recipe that ran is rolled back by
+// run time is not a reason to refuse. Recovery does not ask them: a frozen recipe that ran is rolled back by
 // whatever gwe is there.
 //
 // It may import schema, step, expression and value.

@@ -15,7 +15,7 @@ import (
 // mostValues bounds how many values of the inputs a guard is tried with.
 const mostValues = 4096
 
-// guardDecided: a guard that the limits of its own inputs decide is no guard. It is tried with every value
+// guardDecided: a guard that the limits of its own inputs decide is not a guard. It is tried with every value
 // that they may have; where these are too many, with those around each number that it names.
 func (c *checker) guardDecided() {
 	for _, a := range c.acts {

@@ -53,7 +53,7 @@ steps:
   - run: { argv: [app, self-test] }
     effects: none
 `, "check-after-commit:4"},
-		"looking before a cleanup is no check": {`steps:
+		"looking before a cleanup is not a check": {`steps:
   - write: { path: /etc/a, content: a }
   - commit: in
   - assert: { that: "${{ run.id != '' }}", message: x }

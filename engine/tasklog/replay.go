@@ -11,7 +11,7 @@ import (
 // replayLine bounds a line of a kept log: longer ones are not gwe's.
 const replayLine = 4 << 20
 
-// Replay hands the events of a kept log to a sink, as they came. Lines that are no events, as a crash may
+// Replay hands the events of a kept log to a sink, as they came. Lines that are not events, as a crash may
 // leave, are left out; damaged is how many.
 func Replay(log io.Reader, sink Sink) (damaged int, err error) {
 	lines := bufio.NewReaderSize(log, 64<<10)

@@ -25,7 +25,7 @@ type stream struct {
 	matcher *matcher
 	node    int32
 	held    []heldByte
-	// solid counts the bytes of held that are no line ends.
+	// solid counts the bytes of held that are not line ends.
 	solid int
 	// starred is true while what was written last stands for a secret, so that the rest of it writes nothing
 	// more.

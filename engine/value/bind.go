@@ -88,7 +88,7 @@ func assign(target reflect.Value, v any) {
 func FromStruct(v any) (map[string]any, error) {
 	structure := reflect.ValueOf(v)
 	if !structure.IsValid() {
-		return nil, structFault("nothing is no struct")
+		return nil, structFault("a struct cannot be nil")
 	}
 	object, err := ObjectOf(structure.Type())
 	if err != nil {

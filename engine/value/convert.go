@@ -13,9 +13,9 @@ import (
 
 // Convert makes the canonical value of a type of what YAML, JSON or an expression gave. Text becomes a
 // duration, size, version, path, url or secret where the type asks for one, and an int becomes a float;
-// nothing else is implicit: the number 5 is no string, 5.0 no int, 1.10 no version. Numbers of JSON must be
-// json.Number or come by FromJSON, because a float64 that was an int once cannot be told from one that never
-// was.
+// nothing else is implicit: the number 5 is not a string, nor 5.0 an int, nor 1.10 a version. Numbers of JSON
+// must be json.Number or come by FromJSON, because a float64 that was an int once cannot be told from one
+// that never was.
 //
 // In an object unknown members are refused, required ones must be there, absent ones get their defaults, and
 // members with an enum must be of it. nil stands for an absent optional member and is refused elsewhere.
@@ -160,7 +160,7 @@ func convertMap(t Type, v any, from trust) (any, error) {
 			key = key.Elem()
 		}
 		if key.Kind() != reflect.String {
-			return nil, valueFault("the key %v of a map is no string", key).WithHint("put it in quotes")
+			return nil, valueFault("the key %v of a map is not a string", key).WithHint("put it in quotes")
 		}
 		given[key.String()] = entries.Value().Interface()
 	}

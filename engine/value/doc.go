@@ -6,8 +6,8 @@
 //
 // It promises:
 //
-//   - Nothing is guessed. "12abc" is no int, 90 is no duration, 1.10 is no version: each is refused with an
-//     example of what is right.
+//   - Nothing is guessed. "12abc" is not an int, 90 is not a duration, 1.10 is not a version: each is refused
+//     with an example of what is right.
 //   - A canonical value (see Type) that went through ToJSON and FromJSON is the same value, bytes that are
 //     not UTF-8 included; secrets are the exception, and are never written.
 //   - A Secret shows as *** however it is printed, logged or marshalled; only Reveal opens it.

@@ -60,7 +60,7 @@ func MustObjectOf[A any]() Type {
 
 func objectOf(structure reflect.Type, outer []reflect.Type) (Type, error) {
 	if structure.Kind() != reflect.Struct {
-		return Type{}, structFault("%s is no struct", structure)
+		return Type{}, structFault("%s is not a struct", structure)
 	}
 	if slices.Contains(outer, structure) {
 		return Type{}, structFault("%s holds itself", structure)
@@ -137,7 +137,7 @@ func fieldOf(member reflect.StructField, outer []reflect.Type) (Field, error) {
 		return field, err
 	}
 	if _, err := regexp.Compile(field.Pattern); err != nil {
-		return field, structFault("the tag pattern is no regular expression: %v", err)
+		return field, structFault("the tag pattern is not a regular expression: %v", err)
 	}
 	for _, bound := range []string{field.Min, field.Max} {
 		if bound == "" {
@@ -148,11 +148,11 @@ func fieldOf(member reflect.StructField, outer []reflect.Type) (Field, error) {
 		}
 	}
 	if field.Required && (field.Optional || field.Default != "") {
-		return field, structFault("what is required is no pointer and has no default")
+		return field, structFault("what is required is not a pointer and has no default")
 	}
 	if field.Default != "" {
 		if field.Optional {
-			return field, structFault("what has a default is never absent: it is no pointer")
+			return field, structFault("what has a default is never absent: it is not a pointer")
 		}
 		byDefault, err := Parse(field.Type, field.Default)
 		if err == nil {

@@ -125,7 +125,7 @@ func TestIntoStructRefuses(t *testing.T) {
 		}
 	}
 	if IntoStruct(nil, sample1{}) == nil || IntoStruct(nil, nil) == nil {
-		t.Error("values are bound to what is no pointer")
+		t.Error("values are bound to what is not a pointer")
 	}
 	if _, err := FromStruct(nil); err == nil {
 		t.Error("nothing is a struct")
@@ -168,11 +168,11 @@ func TestObjectOfRefuses(t *testing.T) {
 		"present without a sibling": struct {
 			A *int `name:"a" present:"b"`
 		}{},
-		"present with a sibling that is no bool": struct {
+		"present with a sibling that is not a bool": struct {
 			A *int `name:"a" present:"b"`
 			B int  `name:"b"`
 		}{},
-		"present on what is no pointer": struct {
+		"present on what is not a pointer": struct {
 			A int  `name:"a" present:"b"`
 			B bool `name:"b"`
 		}{},

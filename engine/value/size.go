@@ -27,7 +27,7 @@ var sizeUnits = []struct {
 var sizePattern = regexp.MustCompile(`^([0-9]{1,19}(?:\.[0-9]{1,18})?)([A-Za-z]*)$`)
 
 // ParseSize reads "512B", "64KiB", "1.5GB": KiB, MiB, GiB, TiB and PiB count by 1024, KB (or kB), MB, GB, TB
-// and PB by 1000. A number without a unit is refused, and so is one that is no whole number of bytes.
+// and PB by 1000. A number without a unit is refused, and so is one that is not a whole number of bytes.
 func ParseSize(text string) (Size, error) {
 	match := sizePattern.FindStringSubmatch(text)
 	if match == nil {
@@ -53,7 +53,7 @@ func ParseSize(text string) (Size, error) {
 		exact.Mul(exact, new(big.Rat).SetInt64(known.bytes))
 		switch {
 		case !exact.IsInt():
-			return Size{}, valueFault("the size %q is no whole number of bytes", text)
+			return Size{}, valueFault("the size %q is not a whole number of bytes", text)
 		case !exact.Num().IsInt64():
 			return Size{}, valueFault("the size %q is too big", text).WithHint("the limit is 8191PiB")
 		}

@@ -48,7 +48,7 @@ func describe(v any) string {
 		reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
 		return fmt.Sprintf("the int %v", v)
 	default:
-		return "something that is no value of a recipe"
+		return "something that is not a value of a recipe"
 	}
 }
 

@@ -4,7 +4,7 @@ package rule
 func files() []Rule {
 	return []Rule{
 		{
-			ID: "syntax", Summary: "the file is no YAML",
+			ID: "syntax", Summary: "the file is not YAML",
 			Why: "A recipe is one YAML document. Most often it is an indentation, a quote, a bracket or a comma; the message says which. " +
 				"YAML takes some characters for its own: a value that starts with @ or %, or that holds a colon and a blank, stands in quotes.",
 			Wrong: step("- name: Install: the release\n  read-link: /opt/firmware/current"),
@@ -72,7 +72,7 @@ func files() []Rule {
 			Wrong: step("- name: One\n  name: Two\n  read-link: /opt/firmware/current"), Right: step("- name: Two\n  read-link: /opt/firmware/current"),
 		},
 		{
-			ID: "key", Summary: "a key is no text",
+			ID: "key", Summary: "a key is not a string",
 			Why:   "YAML reads 1 and true as a number and a bool, and [a, b] as a list. As a key each of them stands in quotes.",
 			Wrong: with("vars:\n  limits: { 1: low }", "${{ toJson(vars.limits) }}"), Right: with("vars:\n  limits: { \"1\": low }", "${{ toJson(vars.limits) }}"),
 		},

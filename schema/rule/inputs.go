@@ -24,7 +24,7 @@ func inputs() []Rule {
 			Wrong: with("inputs:\n  token: { type: secret, default: hunter2 }", "${{ inputs.token }}"), Right: with("inputs:\n  token: { type: secret, required: true }", "${{ inputs.token }}"),
 		},
 		{
-			ID: "pattern", Summary: "a pattern is no regular expression",
+			ID: "pattern", Summary: "a pattern is not a regular expression",
 			Why:   "The syntax is RE2's: it cannot look ahead or behind. In double quotes every backslash is written twice.",
 			Wrong: with("inputs:\n  channel: { type: string, default: a, pattern: \"(a|b\" }", "${{ inputs.channel }}"), Right: with("inputs:\n  channel: { type: string, default: a, pattern: \"(a|b)\" }", "${{ inputs.channel }}"),
 		},

@@ -87,7 +87,7 @@ func steps() []Rule {
 			Why: "Only the run as a whole knows that not everything could be rolled back, so the failsafe is that of the recipe that is started.",
 		},
 		{
-			ID: "for-each", Summary: "for-each goes over what is no list and no map, or over secrets",
+			ID: "for-each", Summary: "for-each goes over what is not a list and no map, or over secrets",
 			Why:   "Each element of a list, or entry of a map, is a round. The log and the journal name the items, so they are never secret.",
 			Wrong: step("- for-each: ${{ run.id }}\n  read-link: /opt/firmware/current"), Right: step("- for-each: [a, b]\n  read-link: /opt/firmware/${{ item }}"),
 		},

@@ -128,9 +128,9 @@ func (s *site) settle(first disturbance, v *verdict) {
 		v.End = "person"
 		switch {
 		case first.kills():
-			s.Error("a kill is no reason why something cannot be rolled back")
+			s.Error("a kill is not a reason why something cannot be rolled back")
 		case !trace.Failure(first.how).Lasts() && !first.syncs():
-			s.Error("a call that failed once is made again; that is no reason why something cannot be rolled back")
+			s.Error("a call that failed once is made again; that is not a reason why something cannot be rolled back")
 		}
 		s.Service()
 	} else if s.WantOldOrNew(s.want) {

@@ -6,7 +6,7 @@ import (
 	"runtime"
 )
 
-// Findings is a Reporter that collects, for campaigns that are no tests.
+// Findings is a Reporter that collects, for campaigns that are not tests.
 type Findings struct {
 	base string
 	// Violations are what the oracle found; Notes are what else there is to say.

@@ -136,7 +136,7 @@ func isDirectory(path string) bool {
 	return err == nil && info.IsDir()
 }
 
-// Output makes a file for what a gwe says. It is no pipe: what a hook leaves behind must not hold the test
+// Output makes a file for what a gwe says. It is not a pipe: what a hook leaves behind must not hold the test
 // up.
 func (g *Gateway) Output() *os.File {
 	g.Helper()

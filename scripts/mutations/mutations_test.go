@@ -38,7 +38,7 @@ func TestEachMutationIsFound(t *testing.T) {
 			build := exec.Command("go", "build", "-trimpath", "-overlay", overlay, "-o", gwe, "./cmd/gwe")
 			build.Dir, build.Env = root, append(os.Environ(), "CGO_ENABLED=0")
 			if said, err := build.CombinedOutput(); err != nil {
-				t.Fatalf("the mutation is no program: %v\n%s", err, said)
+				t.Fatalf("the mutation is not a program: %v\n%s", err, said)
 			}
 			if m.powercut != nil {
 				wantViolation(t, root, append([]string{"run", "./scripts/powercut", "--until-violation", "--gwe", gwe}, m.powercut...))

@@ -153,7 +153,7 @@ func (b *bench) written() int {
 	if len(runs) <= len(saved) {
 		return 0
 	}
-	records, _ := journal.Read(filepath.Join(runs[len(runs)-1], "journal")) // a torn end is no error
+	records, _ := journal.Read(filepath.Join(runs[len(runs)-1], "journal")) // a torn end is not an error
 	return len(records)
 }
 

@@ -34,7 +34,7 @@ type recorder struct {
 	once        sync.Once
 }
 
-// flush stands for the offset of an entry that is no write.
+// flush stands for the offset of an entry that is not a write.
 const flush = ^uint64(0)
 
 // record serves the image below the directory until end is called.

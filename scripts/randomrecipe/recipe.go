@@ -214,7 +214,7 @@ func (g *generator) group(depth int) fields {
 		g.model = before
 		group["rescue"] = g.sequence(1+g.IntN(2), depth+1)
 		g.ids = ids
-	case 1: // it would be rescued in vain: what a rescue leaves where it is called for by chance is no tree that anybody knows
+	case 1: // it would be rescued in vain: what a rescue leaves where it is called for by chance is not a tree that anybody knows
 		g.early()
 		saved := g.model.clone()
 		group["rescue"] = append(g.sequence(1, depth+1), g.failing())

@@ -120,7 +120,7 @@ func (s *site) try(e examined, d disturbance, random *rand.Rand) (v verdict) {
 	s.recovers(random)
 	if v.End = s.story().outcome(); v.End == "person" {
 		if d.kills() || d.how == "space" || d.how == "inodes" {
-			s.Errorf("%s is no reason why something cannot be rolled back", d.how)
+			s.Errorf("%s is not a reason why something cannot be rolled back", d.how)
 		}
 		return v
 	}

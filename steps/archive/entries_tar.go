@@ -93,7 +93,7 @@ func (t *tarEntries) end(before int64) error {
 		for _, b := range buffer[:n] {
 			if b != 0 && t.headers == 0 {
 				return fault.New(fault.Failed, "package-not-an-archive", "it is not an archive that gwe reads: it begins with zeros").
-					WithHint("an image of a disk or a file system is no archive; a download that was broken off may leave zeros too: fetch it again")
+					WithHint("an image of a disk or a file system is not an archive; a download that was broken off may leave zeros too: fetch it again")
 			}
 			if b != 0 {
 				return trailing()

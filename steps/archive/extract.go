@@ -96,7 +96,7 @@ type extractStep struct{}
 func (a extractArguments) job() (job, error) {
 	to, err := absolute(a.To)
 	if name := filepath.Base(to); err == nil && (name == "/" || strings.HasPrefix(name, durable.Prefix)) {
-		err = fault.New(fault.Refused, "target-name", "%s is no path for a new directory", to).
+		err = fault.New(fault.Refused, "target-name", "%s is not a path for a new directory", to).
 			WithHint("name one in an existing directory; names that start with %s are gwe's own", durable.Prefix)
 	}
 	return job{
@@ -119,7 +119,7 @@ func (a extractArguments) voucher() (*bundle.Voucher, error) {
 	}
 	voucher, ok := bundle.ParseVoucher(a.Verified)
 	if !ok {
-		return nil, fault.New(fault.Refused, "archive-unverified", "%q is no voucher of a verify step", a.Verified).
+		return nil, fault.New(fault.Refused, "archive-unverified", "%q is not a voucher of a verify step", a.Verified).
 			WithHint("write verified: ${{ steps.ID.voucher }}, with the id of the step that verifies the archive")
 	}
 	return &voucher, nil

@@ -167,7 +167,7 @@ func (x *extraction) readCopyList(e entry, content io.Reader) (io.Reader, error)
 	}
 	list, err := parseCopyList(string(text))
 	if err != nil {
-		return nil, refuse(e.Header, "copy-pattern", "it is no list of patterns").WithCause(err)
+		return nil, refuse(e.Header, "copy-pattern", "it is not a list of patterns").WithCause(err)
 	}
 	both, grown := x.copies.with(list)
 	x.copies = both

@@ -105,7 +105,7 @@ func guarded(t *testing.T, extract func(staging string, wanted options) error) {
 		check(t, os.Mkdir(staging, 0o700))
 		err = extract(staging, wanted)
 		if err != nil && err != errLateCopies && fault.As(err) == nil {
-			t.Errorf("the error is no fault: %v", err)
+			t.Errorf("the error is not a fault: %v", err)
 		}
 		check(t, os.RemoveAll(staging))
 	}

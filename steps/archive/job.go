@@ -174,7 +174,7 @@ func (j job) look(machine step.Machine) (size int64, err error) {
 	case err != nil:
 		return 0, explain(err, "cannot look at %s", j.directory)
 	case !nearest.IsDir():
-		return 0, fault.New(fault.Refused, "target-not-a-directory", "%s is no directory", existing(machine, j.directory)).
+		return 0, fault.New(fault.Refused, "target-not-a-directory", "%s is not a directory", existing(machine, j.directory)).
 			WithHint("the result is put into a directory, which is made where only itself is missing")
 	}
 	return size, nil
@@ -190,7 +190,7 @@ func (j job) lookAtSource(machine step.Machine) (int64, error) {
 		return 0, fault.New(fault.Refused, "package-unreadable", "%s cannot be read", j.source).WithCause(err).
 			WithHint("let the user who runs gwe read it")
 	case !info.Mode().IsRegular():
-		return 0, fault.New(fault.Refused, "package-not-a-file", "%s is no file", j.source).
+		return 0, fault.New(fault.Refused, "package-not-a-file", "%s is not a file", j.source).
 			WithHint("name the file itself; what comes through a pipe has to be stored first")
 	}
 	return info.Size(), nil
@@ -218,7 +218,7 @@ func (j job) beside() (string, error) {
 	case errors.Is(err, fs.ErrNotExist):
 		return "", nil
 	case errors.Is(err, unix.ENOTDIR):
-		return "", fault.New(fault.Refused, "link-dest", "link-dest %s is no directory", path).WithCause(err).
+		return "", fault.New(fault.Refused, "link-dest", "link-dest %s is not a directory", path).WithCause(err).
 			WithHint("it is the running release, or a link to it")
 	case fault.As(err) != nil:
 		return "", err

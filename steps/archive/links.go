@@ -163,7 +163,7 @@ func (x *extraction) linkError(e entry, err error) error {
 	}
 	for _, no := range []error{unix.ENOENT, unix.ENOTDIR, unix.ELOOP, unix.EPERM} {
 		if errors.Is(err, no) {
-			return refuse(e.Header, "archive-hard-link", "it is a hard link to %q, which is no file before it in this archive", e.Linkname).
+			return refuse(e.Header, "archive-hard-link", "it is a hard link to %q, which is not a file before it in this archive", e.Linkname).
 				WithCause(err)
 		}
 	}
@@ -183,7 +183,7 @@ func (x *extraction) copyFile(ctx context.Context, e entry, from int, base strin
 		return x.entryError(e, err)
 	}
 	if status.Mode&unix.S_IFMT != unix.S_IFREG {
-		return refuse(e.Header, "archive-hard-link", "it is a hard link to %q, which is no file", e.Linkname)
+		return refuse(e.Header, "archive-hard-link", "it is a hard link to %q, which is not a file", e.Linkname)
 	}
 	if err := x.count(status.Size); err != nil {
 		return err

@@ -32,7 +32,7 @@ func entryOf(header *tar.Header) (entry, error) {
 		return entry{}, refuse(header, "archive-name", "%s", why)
 	}
 	if header.Typeflag != tar.TypeDir && strings.HasSuffix(header.Name, "/") {
-		return entry{}, refuse(header, "archive-name", "it ends in a slash, but is no directory")
+		return entry{}, refuse(header, "archive-name", "it ends in a slash, but is not a directory")
 	}
 	return entry{Header: header, parts: parts}, nil
 }

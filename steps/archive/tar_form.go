@@ -228,7 +228,7 @@ func (f *tarForm) entry(kind byte, size int64) error {
 	case tar.TypeLink, tar.TypeSymlink, tar.TypeChar, tar.TypeBlock, tar.TypeFifo, tar.TypeDir:
 		// What follows is the next header for archive/tar. For bsdtar it is content, where records say so.
 		if size > 0 && (hasSize || kind == tar.TypeLink && f.pax) {
-			return f.ambiguous("it is no file, and has a content of %d bytes", size)
+			return f.ambiguous("it is not a file, and has a content of %d bytes", size)
 		}
 		f.link = size > 0 && kind == tar.TypeLink && string(f.field(257, 6)) == "ustar\x00"
 		return nil

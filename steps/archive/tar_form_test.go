@@ -187,7 +187,7 @@ func compareWithPrograms(t testing.TB, archive []byte) (taken bool, differs stri
 	_, _, err := extract(t.Context(), bytes.NewReader(archive), is, options{anyLinks: true, limit: 1 << 24, beside: -1})
 	if err != nil {
 		if fault.As(err) == nil {
-			t.Errorf("the error is no fault: %v", err)
+			t.Errorf("the error is not a fault: %v", err)
 		}
 		return false, ""
 	}

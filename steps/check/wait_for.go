@@ -111,7 +111,7 @@ func checkAddress(address string) error {
 	host, port, err := net.SplitHostPort(address)
 	number, portErr := strconv.Atoi(port)
 	if err != nil || host == "" || portErr != nil || number < 1 || number > 65535 {
-		return fault.New(fault.Refused, "wait-for-invalid", "%q is no address", address).
+		return fault.New(fault.Refused, "wait-for-invalid", "%q is not an address", address).
 			WithHint("write host:port: 127.0.0.1:8080, or [::1]:8080")
 	}
 	return nil
@@ -125,7 +125,7 @@ func (a waitForArguments) web() (string, attempt, error) {
 	}
 	for _, code := range a.Status {
 		if code < 100 || code > 599 {
-			return "", nil, fault.New(fault.Refused, "wait-for-invalid", "%d is no status code", code).WithHint("they are 100 to 599")
+			return "", nil, fault.New(fault.Refused, "wait-for-invalid", "%d is not a status code", code).WithHint("they are 100 to 599")
 		}
 	}
 	return parsed.Redacted(), a.answers, nil

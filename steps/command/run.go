@@ -230,7 +230,7 @@ func (a runArguments) check() error {
 	}
 	for _, code := range a.OKCodes {
 		if code < 0 || code > 255 {
-			return fault.New(fault.Refused, "run-code-invalid", "%d in ok-codes is no exit code: these are 0 to 255", code)
+			return fault.New(fault.Refused, "run-code-invalid", "%d in ok-codes is not an exit code: these are 0 to 255", code)
 		}
 	}
 	return nil

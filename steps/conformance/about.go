@@ -103,7 +103,7 @@ func checkExample(t T, about step.About, arguments value.Type) {
 	}
 	var given map[string]any
 	if err := action.Decode(&given); err != nil {
-		t.Errorf("the Example's arguments are no mapping: %v", err)
+		t.Errorf("the Example's arguments are not a mapping: %v", err)
 		return
 	}
 	for name := range given {

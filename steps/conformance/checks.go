@@ -41,7 +41,7 @@ func checkPlan(t T, c Case) {
 	}
 	for name := range plan.Outputs {
 		if _, known := c.Type.Outputs().Field(name); !known {
-			t.Errorf("the plan foresees %q, which is no output", name)
+			t.Errorf("the plan foresees %q, which is not an output", name)
 		}
 	}
 }
@@ -77,7 +77,7 @@ func checkDo(t T, c Case) {
 	}
 	for _, path := range leases {
 		if !filepath.IsAbs(path) || filepath.Clean(path) != path {
-			t.Errorf("a lease is no clean absolute path: %q", path)
+			t.Errorf("a lease is not a clean absolute path: %q", path)
 		}
 	}
 	if err := c.Type.Verify(t.Context(), s.run(nil), s.arguments, s.memo); err != nil {

@@ -2,7 +2,7 @@
 // engine, a crash and an impatient person do to it, and compares the tree before and after. It promises to
 // catch a type
 //
-//   - whose description is incomplete: a summary that is no line, an example that does not fit, an argument
+//   - whose description is incomplete: a summary that is not a line, an example that does not fit, an argument
 //     without help;
 //   - whose plan has an effect, be it on a time or by a program that it runs, or says "nothing" where Do does
 //     something;

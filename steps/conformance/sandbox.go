@@ -170,7 +170,7 @@ func throughJSON(t T, raw json.RawMessage) json.RawMessage {
 	t.Helper()
 	var decoded any
 	if err := decode(raw, &decoded); err != nil {
-		t.Fatalf("the memo is no JSON: %v", err)
+		t.Fatalf("the memo is not JSON: %v", err)
 	}
 	again, err := json.MarshalIndent(decoded, "", " ")
 	if err != nil {

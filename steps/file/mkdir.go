@@ -94,7 +94,7 @@ func (a mkdirArguments) resolve(machine step.Machine) (want wantedDirectory, err
 		}
 		switch {
 		case info != nil && !info.IsDir():
-			return want, fault.New(fault.Refused, "mkdir-not-a-directory", "%s is there, and is no directory", at).
+			return want, fault.New(fault.Refused, "mkdir-not-a-directory", "%s is there, and is not a directory", at).
 				WithHint("move or remove it in a step before, if it may go")
 		case info != nil && at == want.path:
 			want.found = info

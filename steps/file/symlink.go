@@ -62,7 +62,7 @@ func (a symlinkArguments) resolve(machine step.Machine) (link string, found fs.F
 		return link, nil, false, err
 	}
 	if found.Mode()&fs.ModeSymlink == 0 {
-		return "", nil, false, fault.New(fault.Refused, "symlink-not-a-link", "%s is there, and is no symbolic link", link).
+		return "", nil, false, fault.New(fault.Refused, "symlink-not-a-link", "%s is there, and is not a symbolic link", link).
 			WithHint("move or remove it in a step before, if it may go")
 	}
 	text, err := machine.ReadLink(link)

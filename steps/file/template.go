@@ -111,7 +111,7 @@ func (a templateArguments) render(ctx context.Context, secrets step.Secrets) ([]
 	}
 	parsed, err := template.New(filepath.Base(path)).Option("missingkey=error").Funcs(functions).Parse(string(text))
 	if err != nil {
-		broken := fault.New(fault.Failed, "template-invalid", "%s is no proper template", path).WithCause(err)
+		broken := fault.New(fault.Failed, "template-invalid", "%s is not a proper template", path).WithCause(err)
 		if found := undefined.FindStringSubmatch(err.Error()); found != nil {
 			if reason, left := expression.LeftOut(found[1]); left {
 				return nil, broken.WithHint("the function %s is left out: %s", found[1], reason)

@@ -59,7 +59,7 @@ func older(a, b string) int {
 	return cmp.Or(cmp.Compare(len(one), len(other)), cmp.Compare(one, other), cmp.Compare(a, b))
 }
 
-// number is what a name begins with, without leading zeros; "0" for zero, "" where it is no number.
+// number is what a name begins with, without leading zeros; "0" for zero, "" where it is not a number.
 func number(name string) string {
 	digits := name[:len(name)-len(strings.TrimLeft(name, "0123456789"))]
 	if stripped := strings.TrimLeft(digits, "0"); stripped != "" || digits == "" {

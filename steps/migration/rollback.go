@@ -176,7 +176,7 @@ func (a rollbackArguments) check() error {
 		}
 	}
 	if _, err := filepath.Match(a.Pattern, ""); err != nil || a.Pattern == "" || strings.Contains(a.Pattern, "/") {
-		return fault.New(fault.Refused, "migration-pattern", "%q is no pattern for the names of files", a.Pattern).
+		return fault.New(fault.Refused, "migration-pattern", "%q is not a pattern for the names of files", a.Pattern).
 			WithHint("such as [0-9][0-9][0-9][0-9]_*.py: see directory for where they are")
 	}
 	commands := map[string][]string{"command": a.Command}

@@ -65,7 +65,7 @@ func (l Location) Directory() (*openat.Dir, error) {
 	return l.Dir, nil
 }
 
-// Remove removes a file durably. It is no error if nothing is there.
+// Remove removes a file durably. It is not an error if nothing is there.
 func (l Location) Remove() error {
 	if l.Dir == nil {
 		return nil

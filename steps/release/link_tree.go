@@ -40,7 +40,7 @@ Refused before anything is changed, all of it at once: two trees that want the s
 where a link is wanted, and a place that leads into a tree itself or out of into. Hard links need one file system.
 
 Undo is exact. A place that somebody else has changed since is left alone, and the undo fails. A directory that was made and is not empty
-by then stays; after the commit (gwe rollback) that is no failure.`
+by then stays; after the commit (gwe rollback) that is not a failure.`
 
 type linkTreeArguments struct {
 	From     []value.Path `name:"from" required:"true" help:"the trees"`

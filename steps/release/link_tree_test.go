@@ -97,7 +97,7 @@ func TestLinkTreeConforms(t *testing.T) {
 					one, _ := os.Lstat(root + "/new/root/" + at)
 					other, err := os.Lstat(root + "/into/" + at)
 					if err != nil || !os.SameFile(one, other) {
-						t.Errorf("%s is no hard link: %v", at, err)
+						t.Errorf("%s is not a hard link: %v", at, err)
 					}
 				}
 			},

@@ -34,7 +34,7 @@ func Prune() step.Type {
 	}, prune{})
 }
 
-const pruneDoc = `A release is a directory in dir whose name does not start with a dot. Links and files are no releases and stay.
+const pruneDoc = `A release is a directory in dir whose name does not start with a dot. Links and files are not releases and stay.
 
 The newest keep releases stay, in the order in which they were installed. A release that was left as bad, as swap-link and
 find-fallback have it, does not count among them, and goes. The steps that install releases (unpack, and beside other releases extract, rsync,

@@ -97,7 +97,7 @@ func TestSwapLinkRefuses(t *testing.T) {
 // TestSwapLinkLeavesWhatOthersDid: what came between is neither overwritten nor removed.
 func TestSwapLinkLeavesWhatOthersDid(t *testing.T) {
 	for name, c := range map[string]struct {
-		old    string // "" is no link
+		old    string // "" if there is not a link
 		others string // "" removes the link
 		done   bool
 		want   string

@@ -69,8 +69,8 @@ func (s Stored) open(run *step.Run) (*cache.Cache, error) {
 	return store, nil
 }
 
-// lookUp gives the entry of the cache, nil where it is not there. A cache that cannot be used is no reason to
-// fail: it is nil then, too.
+// lookUp gives the entry of the cache, nil where it is not there. A cache that cannot be used is not a reason
+// to fail: it is nil then, too.
 func (s Stored) lookUp(ctx context.Context, run *step.Run, size int64) (*cache.Cache, *cache.Entry, error) {
 	store, err := s.open(run)
 	if err != nil || store == nil {

@@ -22,8 +22,8 @@ type Obtained struct {
 }
 
 // Obtain gives the file that is ordered: from the cache if it has it, else by a download, which it adds to
-// the cache. A cache that cannot be used is no reason to fail, but one that others can change is. What comes
-// from the cache is not verified yet. task shows the progress.
+// the cache. A cache that cannot be used is not a reason to fail, but one that others can change is. What
+// comes from the cache is not verified yet. task shows the progress.
 func Obtain(ctx context.Context, run *step.Run, task *tasklog.Task, client *fetch.Client, order fetch.Order, stored Stored) (*Obtained, error) {
 	store, entry, err := stored.lookUp(ctx, run, order.Size)
 	if err != nil {

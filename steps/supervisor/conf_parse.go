@@ -24,7 +24,7 @@ func checkApp(name string) error {
 	if appName.MatchString(name) {
 		return nil
 	}
-	return fault.New(fault.Refused, "supervisor-conf-app-invalid", "%q is no name for a program", name).
+	return fault.New(fault.Refused, "supervisor-conf-app-invalid", "%q is not a name for a program", name).
 		WithHint("a name has letters, digits and _ . + - only, and starts with a letter, a digit or _")
 }
 
@@ -77,11 +77,11 @@ func parseConf(text []byte) ([]option, error) {
 func splitOption(number int, line string) (name, given string, err error) {
 	end := strings.IndexAny(line, "=:")
 	if end < 0 {
-		return "", "", invalidConf(number, "is no option: there is no =")
+		return "", "", invalidConf(number, "is not an option: there is no =")
 	}
 	name = strings.ToLower(strings.TrimSpace(line[:end]))
 	if name == "" || strings.ContainsFunc(name, func(r rune) bool { return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '_' }) {
-		return "", "", invalidConf(number, "is no option: its name may hold letters, digits and _ only")
+		return "", "", invalidConf(number, "is not an option: its name may hold letters, digits and _ only")
 	}
 	return name, strings.TrimSpace(line[end+1:]), nil
 }

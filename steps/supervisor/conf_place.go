@@ -28,7 +28,7 @@ func digestOf(content []byte) string { return fmt.Sprintf("%x", sha256.Sum256(co
 // largestPlaced is more than what is made of the largest supervisor.conf.
 const largestPlaced = 8 * largestConf
 
-// holds reports whether what is there has the digest. What is no regular file has none.
+// holds reports whether what is there has the digest. What is not a regular file has none.
 func holds(here placement.Location, digest string) (bool, error) {
 	now, err := here.Lstat()
 	if err != nil || now == nil || !now.Mode().IsRegular() || now.Size() > largestPlaced {

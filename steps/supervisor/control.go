@@ -70,7 +70,8 @@ func (d *daemon) lateness(begun time.Time) lateness {
 	return lateness{d.patience.String(), "wait"}
 }
 
-// start starts what does not run, and waits until all of it is RUNNING. It is no error if some run already.
+// start starts what does not run, and waits until all of it is RUNNING. It is not an error if some run
+// already.
 func (d *daemon) start(ctx context.Context, log *tasklog.Task, wanted []program) error {
 	for _, p := range wanted {
 		if err := d.launch(ctx, log, p); err != nil {
@@ -139,7 +140,7 @@ func (d *daemon) awaitRunning(ctx context.Context, wanted []program) error {
 	})
 }
 
-// stop stops what runs, and waits until all of it is down. It is no error if some is down already.
+// stop stops what runs, and waits until all of it is down. It is not an error if some is down already.
 func (d *daemon) stop(ctx context.Context, log *tasklog.Task, wanted []program) error {
 	if err := d.spare(wanted); err != nil {
 		return err
@@ -177,7 +178,7 @@ const (
 // an error; "" where there is nothing.
 func (d *daemon) lastLines(ctx context.Context, p program) string {
 	for _, method := range []string{"readProcessStderrLog", "readProcessStdoutLog"} {
-		// No log is no reason for another error: the one that is being told counts.
+		// A missing log is not a reason for another error: the one that is being told counts.
 		answer, err := d.once(ctx, "read the log", method, p.full(), -tailBytes, 0)
 		text, _ := answer.(string)
 		if err != nil {

@@ -76,7 +76,7 @@ func (d *daemon) apply(ctx context.Context, log *tasklog.Task, differences repor
 	return nil
 }
 
-// remove stops a group and takes it away. It is no error if it is not there.
+// remove stops a group and takes it away. It is not an error if it is not there.
 func (d *daemon) remove(ctx context.Context, log *tasklog.Task, group string) error {
 	all, err := d.programs(ctx)
 	if err != nil {

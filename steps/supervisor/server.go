@@ -49,7 +49,7 @@ type daemon struct {
 func (c connection) open() (*daemon, error) {
 	address, err := url.Parse(string(c.server))
 	if err != nil {
-		return nil, invalidServer("%q is no address", c.server)
+		return nil, invalidServer("%q is not an address", c.server)
 	}
 	d := &daemon{
 		shown: address.Redacted(), username: c.username, password: c.password,
@@ -108,7 +108,7 @@ const (
 	undoReach = 2 * time.Minute
 )
 
-// forUndo is the daemon as an undo asks it. What the step has waited for is no measure for its undo: a
+// forUndo is the daemon as an undo asks it. What the step has waited for is not a measure for its undo: a
 // program that fails a step because it takes long to stop takes as long then. supervisord sees to it that it
 // ends (stopwaitsecs), or runs (startsecs, startretries).
 func (d *daemon) forUndo() *daemon {

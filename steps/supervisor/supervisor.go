@@ -108,7 +108,7 @@ func (a supervisorArguments) open() (*daemon, error) {
 	}
 	for _, name := range a.Programs {
 		if name == "" || strings.HasPrefix(name, ":") || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f }) {
-			return nil, fault.New(fault.Refused, "supervisor-bad-name", "%q is no name of a program", name).
+			return nil, fault.New(fault.Refused, "supervisor-bad-name", "%q is not the name of a program", name).
 				WithHint("write NAME, GROUP:NAME or GROUP:*")
 		}
 	}

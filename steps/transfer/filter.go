@@ -44,7 +44,7 @@ func parseFilter(include, exclude []string) (filter, error) {
 
 func parseRule(text string) (rule, error) {
 	if text == "" || text == "!" || strings.HasPrefix(text, "+ ") || strings.HasPrefix(text, "- ") || strings.ContainsRune(text, 0) {
-		return rule{}, fault.New(fault.Refused, "rsync-pattern", "%q is no pattern", text).
+		return rule{}, fault.New(fault.Refused, "rsync-pattern", "%q is not a pattern", text).
 			WithHint("write *.pyc or /var/ for example; whether it includes or excludes, the list tells in which it stands")
 	}
 	one := rule{pattern: text}

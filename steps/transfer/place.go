@@ -18,7 +18,7 @@ import (
 // absolute refuses a relative path: a run may be recovered from anywhere.
 func absolute(argument, path string) (string, error) {
 	if !filepath.IsAbs(path) {
-		return "", fault.New(fault.Refused, "path-relative", "%s: %q is no absolute path", argument, path).
+		return "", fault.New(fault.Refused, "path-relative", "%s: %q is not an absolute path", argument, path).
 			WithHint("write the path from the root, or user@host:path or rsync://host/module/path for another machine")
 	}
 	return filepath.Clean(path), nil
@@ -48,7 +48,7 @@ func resolve(target string) (path string, exists bool, err error) {
 		parent, err := above.Real()
 		return filepath.Join(parent, name), false, explain(err, "cannot look at the target %s", target)
 	case errors.Is(err, unix.ENOTDIR) && missing == nil && status.Mode&unix.S_IFMT != unix.S_IFLNK, leadsToFile(target, err):
-		return "", false, fault.New(fault.Refused, "rsync-not-a-directory", "the target %s is no directory", target).
+		return "", false, fault.New(fault.Refused, "rsync-not-a-directory", "the target %s is not a directory", target).
 			WithHint("name the directory that is to have what the source has")
 	}
 	return "", false, explain(err, "cannot look at the target %s", target)

@@ -192,7 +192,7 @@ func TestPlaces(t *testing.T) {
 	}
 	for _, place := range []string{"/a/b:c", "relative", "-oProxyCommand=x:y", "a@-x:y", ":x", "@host:x", "a b:c"} {
 		if isRemote(place) {
-			t.Errorf("%q is no place on another machine", place)
+			t.Errorf("%q is not a place on another machine", place)
 		}
 	}
 }

@@ -32,7 +32,7 @@ func release(t testing.TB, root string) {
 func older(t testing.TB, root string) {
 	t.Helper()
 	release(t, root)
-	check(t, os.Remove(root+"/lib/app"))          // was no link
+	check(t, os.Remove(root+"/lib/app"))          // was not a link
 	check(t, os.Remove(root+"/lib/link"))         // another target
 	check(t, os.RemoveAll(root+"/lib/a"))         // a file where the source has a directory
 	check(t, os.RemoveAll(root+"/new\nline\xff")) // missing

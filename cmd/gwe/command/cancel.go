@@ -79,7 +79,7 @@ example:
 	}
 }
 
-// cancelCode is what the end of the run means to who cancelled it: that all is in place is no success here.
+// cancelCode is what the end of the run means to who cancelled it: that all is in place is not success here.
 func cancelCode(status engine.Status) int {
 	switch status {
 	case engine.StatusDone:

@@ -93,7 +93,7 @@ type typedLine struct {
 	operands []string
 	// waiting is the flag whose value is the next word.
 	waiting *pflag.Flag
-	// plain is set after "--": what follows is no flag.
+	// plain is set after "--": what follows is not a flag.
 	plain bool
 }
 

@@ -317,7 +317,7 @@ func fitted(stream any, line string, hang int) string {
 	return strings.Join(tasklog.Fold(line, width(stream), hang), "\n")
 }
 
-// sizeOf asks a terminal for its columns and rows, 0 where it does not tell; nil is no terminal.
+// sizeOf asks a terminal for its columns and rows, 0 where it does not tell; nil is not a terminal.
 func sizeOf(stream any) func() (columns, rows int) {
 	if !isTerminal(stream) {
 		return nil
@@ -331,7 +331,7 @@ func sizeOf(stream any) func() (columns, rows int) {
 	}
 }
 
-// unseen tells that what a run said could not all be shown. It is no reason to end with another exit code:
+// unseen tells that what a run said could not all be shown. It is not a reason to end with another exit code:
 // that is about the machine, not about who listens. A reader who has gone, as head does, misses nothing.
 func (c *console) unseen(err error) {
 	if err != nil && !errors.Is(err, syscall.EPIPE) {

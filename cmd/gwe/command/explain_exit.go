@@ -56,8 +56,8 @@ func exitCodes() string {
 	return text.String()
 }
 
-// explainExit explains the exit code of that name: a number, or "128+n". found is false for what is no exit
-// code of gwe.
+// explainExit explains the exit code of that name: a number, or "128+n". found is false for what is not an
+// exit code of gwe.
 func explainExit(out io.Writer, name string) (found bool, err error) {
 	number, failure := strconv.Atoi(name)
 	for _, one := range explainedExits {

@@ -41,7 +41,7 @@ func (c *console) pluginDirectories() ([]string, error) {
 		case err != nil:
 			return nil, usagef("--plugin-dir: %v", err)
 		case !status.IsDir():
-			return nil, usagef("--plugin-dir %s is no directory", given)
+			return nil, usagef("--plugin-dir %s is not a directory", given)
 		}
 		all = append(all, directory)
 	}
@@ -136,7 +136,7 @@ example:
 // pluginPath is a PLUGIN operand, absolute.
 func pluginPath(operand string) (string, error) {
 	if !strings.HasPrefix(filepath.Base(operand), plugin.Prefix) {
-		return "", usagef("%s is no plugin: those are executables named %sTYPE", operand, plugin.Prefix)
+		return "", usagef("%s is not a plugin: those are executables named %sTYPE", operand, plugin.Prefix)
 	}
 	return filepath.Abs(operand)
 }

@@ -23,7 +23,7 @@ are owed, what is different now from what they should have restored, and where t
 lock.
 
 Put the machine right by hand, then close the run with --reason. gwe looks once more, keeps the reason with the run (gwe show), and
-removes the undo data. From then on the run blocks no other one, and is no reason for exit code 5. What could be recovered is recovered instead.
+removes the undo data. From then on the run blocks no other one, and is not a reason for exit code 5. What could be recovered is recovered instead.
 
 Without RUN it is the only run that needs an operator. A page tells how to repair by hand: docs/repair-by-hand.md.
 

@@ -116,7 +116,7 @@ func showOutputs(console *console, program *engine.Program, result engine.Result
 func describeInputs(console *console, operands []string) {
 	program, err := loadRecipe(console, operands)
 	if err != nil {
-		return // what is wrong was shown already, and help is no place to fail
+		return // what is wrong was shown already, and help is not a place to fail
 	}
 	fmt.Fprintf(console.stdout, "\ninputs of %s:\n", program.Name())
 	for _, input := range program.Recipe.Inputs {

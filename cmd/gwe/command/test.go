@@ -134,7 +134,7 @@ func testFiles(operands []string) ([]string, error) {
 		}
 		if !info.IsDir() {
 			if !strings.HasSuffix(operand, trial.Suffix) {
-				return nil, usagef("%s is no file of tests: those of NAME.yaml are in NAME%s", operand, trial.Suffix)
+				return nil, usagef("%s is not a file of tests: those of NAME.yaml are in NAME%s", operand, trial.Suffix)
 			}
 			files = append(files, operand)
 			continue

@@ -29,7 +29,7 @@ type Disturbance struct {
 	err   error
 }
 
-// NewDisturbance reads what is to go wrong on this machine. It refuses on any machine that is no test's.
+// NewDisturbance reads what is to go wrong on this machine. It refuses on any machine that is not a test's.
 func NewDisturbance() (*Disturbance, error) {
 	foreign, err := scratch.Foreign()
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 // job is what one scratch machine is made for.
 type job struct {
 	Layout scratch.Layout `json:"layout"`
-	// Recipe is the RECIPE operand inside; Source is written there where the recipe is no file of the real
+	// Recipe is the RECIPE operand inside; Source is written there where the recipe is not a file of the real
 	// machine.
 	Recipe string `json:"recipe"`
 	Source []byte `json:"source,omitempty"`

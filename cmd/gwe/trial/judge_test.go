@@ -126,7 +126,7 @@ func TestLineDifference(t *testing.T) {
 	}
 }
 
-// TestJudgeRollback: what came after the commit must not be lost, and is no difference to the tree of before.
+// TestJudgeRollback: what came after the commit must not be lost, and does not differ from the previous tree.
 func TestJudgeRollback(t *testing.T) {
 	made := &later{Made: tree{"/opt/new/data": file("data"), "/conf": file("edited")}, Removed: map[string]bool{"/gone": true}}
 	before := tree{"/conf": file("old"), "/gone": file("g")}

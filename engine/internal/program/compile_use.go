@@ -67,7 +67,7 @@ func (c *compiler) use(n *Node, action schema.Use, scope expression.Scope) {
 	}
 }
 
-// find reads the recipe that is used; nil where that is no valid one, which is reported.
+// find reads the recipe that is used; nil where that is not a valid one, which is reported.
 func (c *compiler) find(action schema.Use) (string, *readRecipe) {
 	name := action.Recipe
 	file, source, err := c.library.Find(c.recipe.File, name.Text)

@@ -16,7 +16,7 @@ type Leaf struct {
 	arguments []NamedValue
 }
 
-// Leaf is the node's construct if it is a step of a step type, else nil. Every frame that is no part of a
+// Leaf is the node's construct if it is a step of a step type, else nil. Every frame that is not part of a
 // group has one.
 func (n *Node) Leaf() *Leaf { return As[*Leaf](n) }
 

@@ -48,7 +48,7 @@ func (n *Node) CheckReaders(values map[string]any) error {
 	mode, _ := values[readers].(string)
 	bits, err := strconv.ParseUint(mode, 8, 32)
 	if err != nil || bits&0o004 == 0 {
-		return nil // what is no mode, the step type refuses itself
+		return nil // what is not a mode, the step type refuses itself
 	}
 	for _, allowance := range n.Step.Allow {
 		if allowance.Rule.Text == proof.SecretReadable {

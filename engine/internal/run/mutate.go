@@ -58,7 +58,7 @@ func (x *Runner) Change(ctx context.Context, n *program.Node, r runstate.Rounds,
 	if err != nil {
 		return err
 	}
-	// A sync that failed is never tried again, so it is no part of an attempt.
+	// A sync that failed is never tried again, so it is not part of an attempt.
 	if err := x.sync(ctx, f, run); err != nil {
 		return program.Explain(ctx, err)
 	}

@@ -75,7 +75,7 @@ func salvaged(records []journal.Record) *Recorded {
 	return h
 }
 
-// Newer reports whether a newer gwe wrote the journal. That is no damage: that gwe reads it.
+// Newer reports whether a newer gwe wrote the journal. That is not damage: that gwe reads it.
 func (w DamagedRun) Newer() bool {
 	found := fault.As(w.Why)
 	return found != nil && strings.HasPrefix(found.Code, "journal-newer-")

@@ -14,7 +14,7 @@ import (
 	"github.com/gwe-project/gwe/engine/regular"
 )
 
-// ComputedName is no name of an input.
+// ComputedName is not the name of an input.
 const ComputedName = "computed.jsonl"
 
 // ComputedSecrets are the texts that the run computed from its secrets so far. A line that a crash cut off is

@@ -101,7 +101,7 @@ func (s State) Runs() ([]string, error) {
 	}
 	var ids []string
 	for _, entry := range entries {
-		if runNames.MatchString(entry.Name()) { // what is no directory there is told by peek
+		if runNames.MatchString(entry.Name()) { // what is not a directory there is told by peek
 			ids = append(ids, entry.Name())
 		}
 	}
@@ -149,7 +149,7 @@ func (r RunDirectory) Check() error {
 	if err != nil || status.IsDir() {
 		return nil // that it is gone is for the journal to tell
 	}
-	return fault.New(fault.Errored, "run-not-a-directory", "%s is no directory, so what run %s did is unknown", r, r.ID()).
+	return fault.New(fault.Errored, "run-not-a-directory", "%s is not a directory, so what run %s did is unknown", r, r.ID()).
 		WithHint("put the run's directory back in its place: gwe follows no link there; where it is lost, put the machine right by hand, and move away what stands there")
 }
 

@@ -59,7 +59,7 @@ func (a arguments) file() string { return filepath.Join(string(a.Dir), a.Name) }
 // look tells what the feature is.
 func (a arguments) look(machine step.Machine) (was string, err error) {
 	if a.Name == "" || strings.HasPrefix(a.Name, ".") || strings.Contains(a.Name, "/") {
-		return "", fault.New(fault.Refused, "feature-name", "%q is no name of a feature", a.Name).
+		return "", fault.New(fault.Refused, "feature-name", "%q is not the name of a feature", a.Name).
 			WithHint("a name has no slash, and does not begin with a dot")
 	}
 	info, err := placement.Destination(machine, "feature", a.file())

@@ -219,7 +219,7 @@ func grow(scratch string, rounds, most int) error {
 					return err
 				}
 				validated = append(validated, seconds)
-				// A state of its own: what earlier runs left is no part of the cost of a step.
+				// A state of its own: what earlier runs left is not part of the cost of a step.
 				if seconds, err = timed(gwe, "--state-dir", filepath.Join(scratch, "grown"), "run", file); err != nil {
 					return err
 				}

@@ -134,7 +134,7 @@ func (t typed) measure(gwe, scratch string, count int) (took, worked float64, er
 	if err := os.WriteFile(file, []byte(recipe(steps.String())), 0o644); err != nil {
 		return 0, 0, err
 	}
-	syscall.Sync() // what others have to write is no part of it
+	syscall.Sync() // what others have to write is not part of it
 	run := exec.Command(gwe, "--state-dir", filepath.Join(site, "state"), "run", file)
 	run.Env = append(os.Environ(), "GWE_LOCK_DIR="+locks)
 	began := time.Now()

@@ -44,7 +44,7 @@ func Stable(text string) string {
 	return temporaryName.ReplaceAllString(runName.ReplaceAllString(text, "<run>"), ".gwe-*")
 }
 
-// pathOf finds what a stopped thread's call is about; "" where that is no file: a pipe, a socket.
+// pathOf finds what a stopped thread's call is about; "" where that is not a file: a pipe, a socket.
 func pathOf(pid int, c call, registers *unix.PtraceRegs) string {
 	descriptor := func(n int) string {
 		number := int32(argument(registers, n))

@@ -52,7 +52,7 @@ func Fail(errno unix.Errno) Action { return Action{do: fail, errno: errno} }
 type Program struct {
 	Arguments   []string
 	Environment []string
-	Output      *os.File // stdout and stderr; calls on it are no points
+	Output      *os.File // stdout and stderr; calls on it are not points
 	// Root is the directory below which the points lie. Elsewhere only fsync and its like, and execve, are
 	// points.
 	Root string
@@ -181,7 +181,7 @@ func (t *tracing) follow() (result syscall.WaitStatus, err error) {
 			}
 			continue
 		}
-		// A thread that has been killed meanwhile is no error: its end comes next.
+		// A thread that has been killed meanwhile is not an error: its end comes next.
 		if err := t.stopped(pid, status); err != nil && !errors.Is(err, syscall.ESRCH) {
 			return result, err
 		}

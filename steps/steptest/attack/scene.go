@@ -79,7 +79,7 @@ func (s *scene) release() error {
 	return s.Type.Release(s.t.Context(), s.later(), s.arguments, s.memo)
 }
 
-// within fails where a call takes long, or ends with what is no fault.
+// within fails where a call takes long, or ends with what is not a fault.
 func (s *scene) within(act func() error) error {
 	s.t.Helper()
 	const most = 30 * time.Second

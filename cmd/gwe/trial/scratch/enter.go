@@ -40,7 +40,7 @@ func Outside() (string, error) { return os.Readlink("/proc/self/ns/mnt") }
 // Enter makes the scratch machine and its root the root of this process, which Command has started.
 func Enter(layout Layout) error {
 	if here, err := Outside(); err != nil || here == layout.Outside || os.Getpid() != 1 {
-		return cannot("change the root of a process that is no test's", errors.Join(err, unix.EPERM))
+		return cannot("change the root of a process that is not a test's", errors.Join(err, unix.EPERM))
 	}
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		return cannot("keep mounts apart", err)
@@ -115,11 +115,11 @@ func loopback() error {
 }
 
 // Foreign lists the paths of a scratch machine that belong to the real one, or to the test. Its error means
-// that this is no scratch machine.
+// that this is not a scratch machine.
 func Foreign() ([]string, error) {
 	text, err := os.ReadFile(mounts)
 	if err != nil {
-		return nil, cannot("act on a machine that is no test's", err)
+		return nil, cannot("act on a machine that is not a test's", err)
 	}
 	var paths []string
 	return paths, json.Unmarshal(text, &paths)
