@@ -31,7 +31,7 @@ var byPath = map[string]string{
 
 	"engine/durable/checked.go": directory, "engine/made/list.go": directory, "steps/migration/rollback_do.go": directory,
 	"steps/holdings/renew.go":  directory,
-	"steps/transfer/groups.go": directory, "steps/transfer/manifest.go": directory,
+	"steps/transfer/groups.go": directory, "steps/transfer/manifest.go": directory, "steps/transfer/shared.go": directory,
 
 	"engine/claim/claim.go": locks, "engine/claim/place.go": locks, "engine/claim/record.go": locks,
 
